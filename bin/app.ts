@@ -1,0 +1,62 @@
+import { Annotations, App, Stack } from 'aws-cdk-lib';
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+import { Migration } from '../lib';
+
+/** The context `drainshift` of cdk.json. */
+interface Settings {
+  readonly domainName: string;
+  readonly certificateArn: string;
+  readonly sourceUrl: string;
+  readonly targetUrl: string;
+  readonly internetFacing: boolean;
+}
+
+/** Enough to synthesize and rehearse without an account; nothing here exists. */
+const EXAMPLE: Settings = {
+  domainName: 'shop.example.com',
+  certificateArn: 'arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-0000-0000-000000000000',
+  sourceUrl: 'http://source.example.com',
+  targetUrl: 'http://target.example.com',
+  internetFacing: false,
+};
+
+function readSettings(context: unknown): Settings {
+  if (context === undefined) return EXAMPLE;
+  if (typeof context !== 'object' || context === null || Array.isArray(context)) {
+    throw new Error(`'context.drainshift' must be an object, got ${JSON.stringify(context)}`);
+  }
+  const expected: [string, unknown][] = Object.entries(EXAMPLE);
+  for (const [name, value] of Object.entries(context as Record<string, unknown>)) {
+    const example = expected.find(([known]) => known === name)?.[1];
+    if (example === undefined) {
+      throw new Error(
+        `'context.drainshift' must have ${expected.map(([known]) => known).join(', ')} alone, got ${name}`,
+      );
+    }
+    if (typeof value !== typeof example) {
+      throw new Error(`'context.drainshift.${name}' must be a ${typeof example}, got ${JSON.stringify(value)}`);
+    }
+  }
+  return { ...EXAMPLE, ...context };
+}
+
+const app = new App();
+const settings = readSettings(app.node.tryGetContext('drainshift'));
+const stack = new Stack(app, 'Drainshift', { description: 'Moves live traffic from a source to a target backend' });
+new Migration(stack, 'Migration', {
+  domainName: settings.domainName,
+  certificate: Certificate.fromCertificateArn(stack, 'Certificate', settings.certificateArn),
+  source: { upstreamUrl: settings.sourceUrl },
+  target: { upstreamUrl: settings.targetUrl },
+  internetFacing: settings.internetFacing,
+});
+const examples = (['domainName', 'certificateArn', 'sourceUrl', 'targetUrl'] as const).filter(
+  (name) => settings[name] === EXAMPLE[name],
+);
+if (examples.length > 0) {
+  Annotations.of(stack).addWarningV2(
+    'drainshift:exampleSettings',
+    `Set ${examples.join(', ')} in the context 'drainshift' of cdk.json before you deploy: they still have example values`,
+  );
+}
+app.synth();

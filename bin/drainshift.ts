@@ -1,0 +1,138 @@
+#!/usr/bin/env node
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { EXIT, rehearseCommand } from '../rehearsal/command';
+import { FAULTS, Fault } from '../rehearsal/fault';
+
+const OLDEST_NODE = 22;
+const { version } = JSON.parse(readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8')) as {
+  version: string;
+};
+
+interface RehearseFlags {
+  readonly app: string;
+  readonly stack?: string;
+  readonly plan?: string;
+  readonly source?: string;
+  readonly target?: string;
+  readonly fault?: Fault;
+  readonly json?: string;
+  readonly report?: string;
+  readonly keep: boolean;
+  readonly speed: number;
+  readonly seed: number;
+  readonly mapPort: ReadonlyMap<number, number>;
+}
+
+/** A number of its own for every process that asks, so that runs differ unless `--seed` says otherwise. */
+const randomSeed = () => Math.floor(Math.random() * 2 ** 31);
+
+function numberFrom(min: number, max: number) {
+  return (text: string) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`must be a number from ${min} to ${max}, got '${text}'`);
+  };
+}
+
+function portMapping(text: string, before: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
+  const [, from, to] = /^(\d{1,5})=(\d{1,5})$/.exec(text) ?? [];
+  if (from === undefined || to === undefined || Number(from) > 65_535 || Number(to) > 65_535) {
+    throw new InvalidArgumentError(`must be TEMPLATE_PORT=PORT, each at most 65535, got '${text}'`);
+  }
+  return new Map([...before, [Number(from), Number(to)]]);
+}
+
+function program(done: (exitCode: number) => void): Command {
+  const cli = new Command('drainshift')
+    .description('Moves the live traffic of a web application behind an Application Load Balancer, and loses nothing.')
+    .version(version)
+    .exitOverride();
+  cli
+    .command('rehearse')
+    .description(
+      'run a whole cutover on this machine, from what would be deployed, under traffic that checks every answer',
+    )
+    .option('--app <dir>', 'a synthesized CDK app', 'cdk.out')
+    .option('--stack <name>', 'the stack to rehearse, when the app has more than one migration')
+    .option('--plan <file>', 'a plan (JSON or YAML) instead of the one that was synthesized')
+    .option('--source <url>', "your own source backend instead of the rehearsal's")
+    .option('--target <url>', "your own target backend instead of the rehearsal's")
+    .addOption(new Option('--fault <name>', 'break something on purpose').choices(Object.keys(FAULTS)))
+    .option('--json <file>', 'write the evidence')
+    .option('--report <file>', 'write a report with a picture (HTML)')
+    .option('--keep', 'leave everything up afterwards, and print the addresses', false)
+    .option('--speed <factor>', 'divide bakes, polls and drain deadlines by this', numberFrom(1, 10_000), 60)
+    .option('--seed <number>', 'repeat the random draws of another run', numberFrom(0, 2 ** 32 - 1), randomSeed())
+    .option(
+      '--map-port <from=to>',
+      "bind a listener's port elsewhere: 443=8443, 9201=0 for any free one; repeatable",
+      portMapping,
+      new Map(),
+    )
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 completed and nothing lost, 1 no verdict or something lost, 2 rolled back, 64 wrong use.',
+    )
+    .action(async (flags: RehearseFlags) => done(await rehearse(flags)));
+  cli
+    .command('proxy')
+    .description('run the proxy by hand: --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE]')
+    .allowUnknownOption()
+    .helpOption(false)
+    .argument('[options...]', "the proxy's own; see proxy --help")
+    .action(async (flags: string[]) => done(await proxy(flags)));
+  return cli;
+}
+
+async function rehearse({ mapPort, ...flags }: RehearseFlags): Promise<number> {
+  if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
+    process.stderr.write(
+      `drainshift: Node.js must be ${OLDEST_NODE} or newer to rehearse, got ${process.versions.node}\n`,
+    );
+    return EXIT.noVerdict;
+  }
+  const stopped = new AbortController();
+  let asked = 0;
+  const stop = () => {
+    asked += 1;
+    // Asked again: the processes that were started end with this one.
+    if (asked > 1) process.exit(EXIT.noVerdict);
+    stopped.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
+  return rehearseCommand({ ...flags, ports: mapPort }, process.stdout, stopped.signal);
+}
+
+/** The very bundle that the image holds, as a process of its own. */
+function proxy(flags: readonly string[]): Promise<number> {
+  const bundle = join(__dirname, '..', 'assets', 'proxy', 'proxy.js');
+  const child = spawn(process.execPath, [bundle, ...flags], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      process.stderr.write(`drainshift: the proxy must start, got ${error.message}\n`);
+      resolve(EXIT.noVerdict);
+    });
+    child.on('exit', (code) => resolve(code ?? EXIT.noVerdict));
+  });
+}
+
+async function main(): Promise<void> {
+  let exitCode: number = EXIT.completed;
+  try {
+    await program((code) => (exitCode = code)).parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has said what is wrong; help and version are no errors.
+    exitCode = error.exitCode === 0 ? EXIT.completed : EXIT.wrongUse;
+  }
+  // Written out before the end: a pipe may still hold the summary.
+  process.stdout.write('', () => process.exit(exitCode));
+}
+
+void main();

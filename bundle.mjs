@@ -1,0 +1,28 @@
+// Bundles what is deployed beside the constructs: the Lambda steps, and the context of the proxy image.
+// `lib/assets.ts` knows where they are; the rehearsal runs these very files.
+import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+const ASSETS = 'dist/assets';
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'cjs',
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+await rm(ASSETS, { recursive: true, force: true });
+await mkdir(`${ASSETS}/proxy`, { recursive: true });
+await Promise.all([
+  build({
+    ...common,
+    entryPoints: ['lambda/index.ts'],
+    outfile: `${ASSETS}/lambda/index.js`,
+    minify: true,
+    keepNames: true,
+  }),
+  build({ ...common, entryPoints: ['proxy/main.ts'], outfile: `${ASSETS}/proxy/proxy.js` }),
+  copyFile('proxy/Dockerfile', `${ASSETS}/proxy/Dockerfile`),
+]);

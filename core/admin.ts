@@ -1,0 +1,76 @@
+import { ConnectionKind, EndingCounts, KindCounts } from './connections';
+import { Problems } from './problems';
+
+/** `GET /drain-status`: what one proxy task says of itself. Counts are since its start, times are milliseconds since the epoch. */
+export interface LedgerReport {
+  /** A name drawn at the start of the process: a counter that belongs to another instance starts from zero. */
+  readonly instance: string;
+  readonly state: 'serving' | 'draining' | 'drained';
+  readonly active: KindCounts;
+  readonly ended: Readonly<Record<ConnectionKind, EndingCounts>>;
+  /** Requests taken on the data port, without health checks; `errors` are those answered with a status of 500 or more. */
+  readonly requests: { readonly total: number; readonly errors: number };
+}
+
+/** `POST /drain`. Each kind may finish by itself for its seconds; what is left is then closed at the rate. */
+export interface DrainOrder {
+  readonly perKindSeconds: Readonly<Record<ConnectionKind, number>>;
+  /** Connections that one proxy task closes in a second. */
+  readonly closeRatePerSecond: number;
+  /** 0–1: by how much of its interval a close may be late, so that clients do not come back in step. */
+  readonly jitter: number;
+}
+
+export const ADMIN_PATHS = {
+  drainStatus: '/drain-status',
+  drain: '/drain',
+  undrain: '/undrain',
+  metrics: '/metrics',
+} as const;
+
+export const HEALTH_PATH = '/.drainshift/health';
+
+/** Seconds by which the clocks of a caller and a proxy may differ. */
+export const ADMIN_REPLAY_SECONDS = 60;
+export const ADMIN_TIME_HEADER = 'x-drainshift-time';
+export const ADMIN_SIGNATURE_HEADER = 'x-drainshift-signature';
+
+/** The text that is signed with HMAC-SHA256 (hex) and the admin secret: nothing of a request may change on its way. */
+export function adminStringToSign(method: string, path: string, timeMs: string, body: string): string {
+  return [method, path, timeMs, body].join('\n');
+}
+
+export const DEFAULT_DRAIN: DrainOrder = {
+  perKindSeconds: { http: 30, websocket: 300, grpcStream: 300, serverSentEvents: 300 },
+  closeRatePerSecond: 20,
+  jitter: 0.2,
+};
+
+const DAY = 86_400;
+
+/** Reads a drain order out of JSON; absent parts take the defaults, problems go to `problems` under `name`. */
+export function readDrainOrder(name: string, value: unknown, problems: Problems): DrainOrder {
+  const prefix = name === '' ? '' : `${name}.`;
+  const raw = problems.object(name, value, ['perKindSeconds', 'closeRatePerSecond', 'jitter']);
+  const kinds = Object.keys(DEFAULT_DRAIN.perKindSeconds) as ConnectionKind[];
+  const seconds = problems.object(`${prefix}perKindSeconds`, raw.perKindSeconds, kinds);
+  const perKindSeconds = Object.fromEntries(
+    kinds.map((kind) => [
+      kind,
+      problems.integer(`${prefix}perKindSeconds.${kind}`, seconds[kind], {
+        min: 0,
+        max: DAY,
+        default: DEFAULT_DRAIN.perKindSeconds[kind],
+      }),
+    ]),
+  ) as Record<ConnectionKind, number>;
+  return {
+    perKindSeconds,
+    closeRatePerSecond: problems.integer(`${prefix}closeRatePerSecond`, raw.closeRatePerSecond, {
+      min: 1,
+      max: 10_000,
+      default: DEFAULT_DRAIN.closeRatePerSecond,
+    }),
+    jitter: problems.number(`${prefix}jitter`, raw.jitter, { min: 0, max: 1, default: DEFAULT_DRAIN.jitter }),
+  };
+}

@@ -1,0 +1,101 @@
+/** Who has to act for an error to go away. */
+export type Blame = 'client' | 'upstream' | 'aws' | 'operator' | 'internal';
+
+export interface ErrorEntry {
+  readonly blame: Blame;
+  /** Whether the same call may succeed when it is simply tried again. */
+  readonly retry: boolean;
+  readonly meaning: string;
+}
+
+/** Every error that the cutover, the proxy's configuration and the rehearsal can end in. `docs/errors.md` is checked against it. */
+export const ERRORS = {
+  PlanInvalid: { blame: 'operator', retry: false, meaning: 'The plan breaks a rule; every broken rule is listed.' },
+  ConfigInvalid: {
+    blame: 'operator',
+    retry: false,
+    meaning: "The proxy's configuration breaks a rule; every broken rule is listed.",
+  },
+  LockHeld: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'Another cutover of this migration is running, or ended without releasing the lock.',
+  },
+  WeightsUnexpected: {
+    blame: 'operator',
+    retry: false,
+    meaning: "The weights in force are not the plan's initial weights.",
+  },
+  TargetsUnhealthy: {
+    blame: 'upstream',
+    retry: false,
+    meaning: 'A side has fewer healthy targets than the plan asks for.',
+  },
+  SmokeFailed: {
+    blame: 'upstream',
+    retry: false,
+    meaning: 'A smoke request through :9201 or :9202 got another status than the plan expects, or no answer.',
+  },
+  AdminUnreachable: {
+    blame: 'aws',
+    retry: true,
+    meaning: "A proxy task's admin port did not answer, or refused the signature.",
+  },
+  NoTasks: { blame: 'operator', retry: false, meaning: 'A side has no running proxy task.' },
+  RuleNotWeighted: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'The weighted rule is gone, or forwards to something other than the two target groups.',
+  },
+  RulesChanged: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'A rule that the cutover does not own changed while it ran.',
+  },
+  ShiftNotConfirmed: {
+    blame: 'aws',
+    retry: false,
+    meaning: 'The weights did not read back as intended before the timeout.',
+  },
+  BreakerTripped: { blame: 'upstream', retry: false, meaning: "The target's error rate is over the plan's limit." },
+  TooFewRequests: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'The target saw too few requests to say that it is healthy.',
+  },
+  DrainOverdue: {
+    blame: 'internal',
+    retry: false,
+    meaning: 'The source still had live connections after every deadline of the drain.',
+  },
+  NotDrained: {
+    blame: 'internal',
+    retry: false,
+    meaning: 'The final check found live connections on the source, or other weights than the last stage.',
+  },
+  Aborted: { blame: 'operator', retry: false, meaning: 'An operator asked for the cutover to stop.' },
+  RollbackNotConfirmed: { blame: 'aws', retry: true, meaning: 'The initial weights do not read back yet.' },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/**
+ * An error with an entry in the catalogue. Its `name` is the code, because that is what Lambda reports as `errorType`
+ * and what `Retry` and `Catch` of a state machine compare.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html
+ */
+export class CutoverError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+  ) {
+    super(message);
+    this.name = code;
+  }
+}
+
+/** The codes on which a retry cannot help: the state machine does not repeat a step that ended in one of these. */
+export function finalErrorCodes(): ErrorCode[] {
+  return (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !ERRORS[code].retry);
+}

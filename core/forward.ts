@@ -1,0 +1,60 @@
+import { Side, SIDES, Weights } from './weights';
+
+/** A forward action as the ELBv2 API reads it back. */
+export interface Forward {
+  readonly groups: readonly { readonly arn: string; readonly weight: number }[];
+  readonly stickiness: { readonly enabled: boolean; readonly seconds: number };
+}
+
+export type GroupArns = Readonly<Record<Side, string>>;
+
+/**
+ * The forward action for these weights. A side at weight 0 is left out: at weight 0 the clients with a cookie of group
+ * stickiness would go on being served by that side, and only a group that the action does not name is truly left
+ * (`docs/decisions/0002-weight-zero-leaves-the-action.md`).
+ */
+export function forwardFor(weights: Weights, arns: GroupArns, stickiness: Forward['stickiness']): Forward {
+  const groups = SIDES.filter((side) => weights[side] > 0).map((side) => ({ arn: arns[side], weight: weights[side] }));
+  return { groups, stickiness };
+}
+
+/** The weights that a forward action gives to the two sides; undefined when it names any other group, or neither. */
+export function weightsOf(forward: Forward, arns: GroupArns): Weights | undefined {
+  const known = forward.groups.every(({ arn }) => arn === arns.source || arn === arns.target);
+  if (!known || forward.groups.length === 0) return undefined;
+  const weight = (side: Side) => forward.groups.find(({ arn }) => arn === arns[side])?.weight ?? 0;
+  return { source: weight('source'), target: weight('target') };
+}
+
+export function sameForward(a: Forward, b: Forward): boolean {
+  const listed = (forward: Forward) =>
+    forward.groups
+      .map(({ arn, weight }) => `${arn}=${weight}`)
+      .sort()
+      .join();
+  const stickiness =
+    a.stickiness.enabled === b.stickiness.enabled &&
+    (!a.stickiness.enabled || a.stickiness.seconds === b.stickiness.seconds);
+  return listed(a) === listed(b) && stickiness;
+}
+
+/** One rule of one listener as it was read. `digest` stands for everything that the rule does. */
+export interface RuleReading {
+  readonly arn: string;
+  readonly digest: string;
+  /** Set when the rule's only action is a forward. */
+  readonly forward?: Forward;
+}
+
+/** Digests by rule ARN of every rule that the cutover does not own. */
+export type OtherRules = Readonly<Record<string, string>>;
+
+export function otherRules(readings: readonly RuleReading[], ownRuleArn: string): OtherRules {
+  return Object.fromEntries(readings.filter(({ arn }) => arn !== ownRuleArn).map(({ arn, digest }) => [arn, digest]));
+}
+
+/** The rules that were added, removed or changed since `before`, by ARN. */
+export function changedRules(before: OtherRules, after: OtherRules): string[] {
+  const arns = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...arns].filter((arn) => before[arn] !== after[arn]).sort();
+}

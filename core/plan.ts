@@ -1,0 +1,212 @@
+import { DrainOrder, readDrainOrder } from './admin';
+import { CONNECTION_KINDS, ConnectionKind } from './connections';
+import { CLOSE_HANDSHAKE_SECONDS } from './drain';
+import { Problems } from './problems';
+import { Weights } from './weights';
+
+/** One step of a plan: set these weights, then watch for this long. */
+export interface Stage {
+  readonly weights: Weights;
+  readonly bakeSeconds: number;
+}
+
+/** A request that both smoke-test listeners must answer with this status before anything moves. */
+export interface SmokeRequest {
+  readonly path: string;
+  readonly expectedStatus: number;
+}
+
+/** Ends a bake early when the target answers with errors. */
+export interface Breaker {
+  /** Fewer errors than this never trip it. */
+  readonly minimumErrors: number;
+  /** 0–1; trips when the error rate is over this with 95 % confidence. */
+  readonly maximumErrorRate: number;
+  /** A stage whose target saw fewer requests is not promoted: no alarm is not a pass. */
+  readonly minimumRequests: number;
+}
+
+/** What one cutover is asked to do. All times are whole seconds. */
+export interface Plan {
+  readonly strategy: 'gradual';
+  /** What must be in force at the start, and what a rollback restores. */
+  readonly initialWeights: Weights;
+  readonly stages: readonly Stage[];
+  /** Between two looks at a bake, a confirm or a drain. */
+  readonly pollSeconds: number;
+  readonly minimumHealthyTargets: number;
+  readonly smoke: readonly SmokeRequest[];
+  readonly confirmTimeoutSeconds: number;
+  readonly breaker: Breaker;
+  readonly drain: DrainOrder;
+}
+
+export const DEFAULT_STAGES: readonly Stage[] = [
+  { weights: { source: 90, target: 10 }, bakeSeconds: 300 },
+  { weights: { source: 50, target: 50 }, bakeSeconds: 300 },
+  { weights: { source: 10, target: 90 }, bakeSeconds: 300 },
+  { weights: { source: 0, target: 100 }, bakeSeconds: 300 },
+];
+
+/** A bake that saw too few requests goes on, at the most to this many times its length. */
+export const LONGEST_BAKE = 2;
+
+/** Step Functions ends a standard execution at 25,000 events; the rest is kept for retries and the rollback. */
+export const EVENT_BUDGET = 20_000;
+/** Wait (2), Lambda task (5) and Choice (2). */
+const EVENTS_PER_POLL = 9;
+const WEEK = 604_800;
+
+/**
+ * Reads a plan out of JSON; every absent part has a default.
+ *
+ * @throws CutoverError `PlanInvalid` with one line a problem.
+ */
+export function parsePlan(value: unknown): Plan {
+  const problems = new Problems();
+  const raw = problems.object('plan', value, [
+    'strategy',
+    'initialWeights',
+    'stages',
+    'pollSeconds',
+    'minimumHealthyTargets',
+    'smoke',
+    'confirmTimeoutSeconds',
+    'breaker',
+    'drain',
+  ]);
+  if (raw.strategy !== undefined && raw.strategy !== 'gradual') problems.add('strategy', "'gradual'", raw.strategy);
+  const plan: Plan = {
+    strategy: 'gradual',
+    initialWeights: problems.weights('initialWeights', raw.initialWeights ?? { source: 100, target: 0 }),
+    stages: readStages(raw.stages, problems),
+    pollSeconds: problems.integer('pollSeconds', raw.pollSeconds, { min: 1, max: 3600, default: 15 }),
+    minimumHealthyTargets: problems.integer('minimumHealthyTargets', raw.minimumHealthyTargets, {
+      min: 1,
+      max: 1000,
+      default: 1,
+    }),
+    smoke: readSmoke(raw.smoke, problems),
+    confirmTimeoutSeconds: problems.integer('confirmTimeoutSeconds', raw.confirmTimeoutSeconds, {
+      min: 1,
+      max: 3600,
+      default: 120,
+    }),
+    breaker: readBreaker(raw.breaker, problems),
+    drain: readDrainOrder('drain', raw.drain, problems),
+  };
+  if (problems.all.length === 0) checkEventBudget(plan, problems);
+  problems.throwIfAny('PlanInvalid');
+  return plan;
+}
+
+function readStages(value: unknown, problems: Problems): readonly Stage[] {
+  if (value === undefined) return DEFAULT_STAGES;
+  if (!Array.isArray(value) || value.length === 0 || value.length > 50) {
+    problems.add('stages', 'a list of 1 to 50 stages', value);
+    return DEFAULT_STAGES;
+  }
+  const stages = value.map((item, index) => {
+    const name = `stages[${index}]`;
+    const raw = problems.object(name, item, ['weights', 'bakeSeconds']);
+    return {
+      weights: problems.weights(`${name}.weights`, raw.weights),
+      bakeSeconds: problems.integer(`${name}.bakeSeconds`, raw.bakeSeconds, { min: 1, max: WEEK, default: 300 }),
+    };
+  });
+  const last = stages[stages.length - 1];
+  if (last && last.weights.source !== 0) {
+    problems.add(
+      `stages[${stages.length - 1}].weights.source`,
+      '0, because a cutover ends on the target',
+      last.weights.source,
+    );
+  }
+  return stages;
+}
+
+function readSmoke(value: unknown, problems: Problems): readonly SmokeRequest[] {
+  if (value === undefined) return [{ path: '/', expectedStatus: 200 }];
+  if (!Array.isArray(value) || value.length > 50) {
+    problems.add('smoke', 'a list of at most 50 requests', value);
+    return [];
+  }
+  return value.map((item, index) => {
+    const name = `smoke[${index}]`;
+    const raw = problems.object(name, item, ['path', 'expectedStatus']);
+    // Visible ASCII only: what follows the authority in a request line (RFC 9112 section 3.2.1).
+    const path = typeof raw.path === 'string' && /^\/[\x21-\x7e]*$/.test(raw.path) ? raw.path : undefined;
+    if (path === undefined) problems.add(`${name}.path`, "a path that starts with '/' and has no space", raw.path);
+    return {
+      path: path ?? '/',
+      expectedStatus: problems.integer(`${name}.expectedStatus`, raw.expectedStatus, {
+        min: 200,
+        max: 599,
+        default: 200,
+      }),
+    };
+  });
+}
+
+function readBreaker(value: unknown, problems: Problems): Breaker {
+  const raw = problems.object('breaker', value, ['minimumErrors', 'maximumErrorRate', 'minimumRequests']);
+  return {
+    minimumErrors: problems.integer('breaker.minimumErrors', raw.minimumErrors, {
+      min: 1,
+      max: 1_000_000,
+      default: 10,
+    }),
+    maximumErrorRate: problems.number('breaker.maximumErrorRate', raw.maximumErrorRate, {
+      min: 0,
+      max: 1,
+      default: 0.05,
+    }),
+    minimumRequests: problems.integer('breaker.minimumRequests', raw.minimumRequests, {
+      min: 0,
+      max: 1_000_000_000,
+      default: 10,
+    }),
+  };
+}
+
+/** How long a plan takes when nothing goes wrong, and at the most; both without the drain's paced closes. */
+export function estimateSeconds(plan: Plan): { typical: number; longest: number } {
+  const bakes = plan.stages.reduce((sum, stage) => sum + stage.bakeSeconds, 0);
+  const drain = Math.max(...CONNECTION_KINDS.map((kind) => plan.drain.perKindSeconds[kind])) + CLOSE_HANDSHAKE_SECONDS;
+  return {
+    typical: bakes + plan.stages.length * plan.pollSeconds + drain,
+    longest: bakes * LONGEST_BAKE + plan.stages.length * plan.confirmTimeoutSeconds + drain,
+  };
+}
+
+function checkEventBudget(plan: Plan, problems: Problems): void {
+  const seconds = estimateSeconds(plan).longest;
+  const polls = Math.floor(EVENT_BUDGET / EVENTS_PER_POLL);
+  const needed = Math.ceil(seconds / polls);
+  if (plan.pollSeconds < needed) {
+    problems.add(
+      'pollSeconds',
+      `at least ${needed} for a plan of up to ${seconds} s, or its history outgrows Step Functions' 25,000 events`,
+      plan.pollSeconds,
+    );
+  }
+}
+
+/**
+ * The same plan with its bakes, polls and drain deadlines divided by `speed`, each at least one second. Weights,
+ * thresholds and close rates stay: a rehearsal shortens the waiting and nothing else.
+ */
+export function hasten(plan: Plan, speed: number): Plan {
+  const shorter = (seconds: number) => (seconds === 0 ? 0 : Math.max(1, Math.round(seconds / speed)));
+  return {
+    ...plan,
+    pollSeconds: shorter(plan.pollSeconds),
+    stages: plan.stages.map((stage) => ({ ...stage, bakeSeconds: shorter(stage.bakeSeconds) })),
+    drain: {
+      ...plan.drain,
+      perKindSeconds: Object.fromEntries(
+        CONNECTION_KINDS.map((kind) => [kind, shorter(plan.drain.perKindSeconds[kind])]),
+      ) as Record<ConnectionKind, number>,
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import { CutoverError } from './errors';
+import { MAX_WEIGHT, Weights, isWeight } from './weights';
+
+/**
+ * Reads untrusted values one by one and collects every problem, so that a person mends a file once and not ten times.
+ * Each problem is one line: name, rule, value.
+ */
+export class Problems {
+  private readonly lines: string[] = [];
+
+  add(name: string, rule: string, value: unknown): void {
+    this.lines.push(`'${name}' must be ${rule}, got ${show(value)}`);
+  }
+
+  get all(): readonly string[] {
+    return this.lines;
+  }
+
+  /** @throws CutoverError with every line when there is at least one problem. */
+  throwIfAny(code: 'PlanInvalid' | 'ConfigInvalid'): void {
+    if (this.lines.length > 0) throw new CutoverError(code, this.lines.join('\n'));
+  }
+
+  /** An object with no keys but `known`; an absent or wrong value reads as an empty object. */
+  object(name: string, value: unknown, known: readonly string[]): Record<string, unknown> {
+    if (value === undefined) return {};
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      this.add(name, 'an object', value);
+      return {};
+    }
+    for (const key of Object.keys(value)) {
+      if (!known.includes(key)) this.add(name === '' ? key : `${name}.${key}`, `one of ${known.join(', ')}`, key);
+    }
+    return value as Record<string, unknown>;
+  }
+
+  integer(name: string, value: unknown, bounds: { min: number; max: number; default?: number }): number {
+    if (value === undefined && bounds.default !== undefined) return bounds.default;
+    if (Number.isInteger(value) && (value as number) >= bounds.min && (value as number) <= bounds.max) {
+      return value as number;
+    }
+    this.add(name, `an integer from ${bounds.min} to ${bounds.max}`, value);
+    return bounds.default ?? bounds.min;
+  }
+
+  number(name: string, value: unknown, bounds: { min: number; max: number; default: number }): number {
+    if (value === undefined) return bounds.default;
+    if (typeof value === 'number' && value >= bounds.min && value <= bounds.max) return value;
+    this.add(name, `a number from ${bounds.min} to ${bounds.max}`, value);
+    return bounds.default;
+  }
+
+  weights(name: string, value: unknown): Weights {
+    const raw = this.object(name, value, ['source', 'target']);
+    for (const side of ['source', 'target'] as const) {
+      if (!isWeight(raw[side])) this.add(`${name}.${side}`, `an integer from 0 to ${MAX_WEIGHT}`, raw[side]);
+    }
+    if (raw.source === 0 && raw.target === 0) this.add(name, 'weights of which one at least is over 0', '0/0');
+    return { source: Number(raw.source), target: Number(raw.target) };
+  }
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'nothing' : (JSON.stringify(value) ?? typeof value);
+}

@@ -1,0 +1,29 @@
+/** Which backend a thing belongs to: `source` serves today, `target` will serve. */
+export type Side = 'source' | 'target';
+
+export const SIDES: readonly Side[] = ['source', 'target'];
+
+/**
+ * The relative weights of the two sides, as an ALB forward action takes them: integers 0–999, no rule on their sum.
+ *
+ * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-listeners.html
+ */
+export interface Weights {
+  readonly source: number;
+  readonly target: number;
+}
+
+export const MAX_WEIGHT = 999;
+
+export function isWeight(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_WEIGHT;
+}
+
+export function sameWeights(a: Weights, b: Weights): boolean {
+  return a.source === b.source && a.target === b.target;
+}
+
+/** `90/10`: source first, as people say it. */
+export function formatWeights(weights: Weights): string {
+  return `${weights.source}/${weights.target}`;
+}

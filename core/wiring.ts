@@ -1,0 +1,59 @@
+import { Side } from './weights';
+
+/**
+ * What a deployed cutover acts on. The constructs write it as JSON into `DRAINSHIFT_WIRING` of every Lambda function,
+ * the functions read it, and the rehearsal finds a cutover in a foreign template by it.
+ */
+export interface CutoverWiring {
+  readonly loadBalancerArn: string;
+  /** The rule on the `:443` listener whose weights the cutover owns. */
+  readonly weightedRuleArn: string;
+  readonly weightedListenerArn: string;
+  /** The listeners that lead to one side alone: `:9201` and `:9202`. */
+  readonly smokeListenerArns: Readonly<Record<Side, string>>;
+  readonly targetGroupArns: Readonly<Record<Side, string>>;
+  readonly clusterArn: string;
+  readonly serviceNames: Readonly<Record<Side, string>>;
+  /** The port of the admin API on every proxy task, plain HTTP with signed requests. */
+  readonly adminPort: number;
+  /** A Secrets Manager secret whose string is the HMAC key of the admin API. */
+  readonly adminSecretArn: string;
+  /** The S3 bucket that holds the lock, abort requests and evidence. */
+  readonly storeBucket: string;
+  /** The name that clients use: SNI, Host and certificate name of the smoke requests. */
+  readonly domainName: string;
+}
+
+export const WIRING_VARIABLE = 'DRAINSHIFT_WIRING';
+
+export function parseWiring(json: string | undefined): CutoverWiring {
+  if (json === undefined) throw new Error(`'${WIRING_VARIABLE}' must be set, got nothing`);
+  return JSON.parse(json) as CutoverWiring;
+}
+
+/** The steps of a cutover: one Lambda function each, bundled under its own name. */
+export const STEPS = [
+  'lock',
+  'preflight',
+  'shift',
+  'confirm',
+  'bake',
+  'drain',
+  'verify',
+  'complete',
+  'rollback',
+  'record',
+  'recover',
+] as const;
+
+export type Step = (typeof STEPS)[number];
+
+/** The names of a proxy container's environment that the constructs set and the rehearsal re-points. */
+export const PROXY_VARIABLES = {
+  side: 'DRAINSHIFT_SIDE',
+  listen: 'DRAINSHIFT_LISTEN',
+  admin: 'DRAINSHIFT_ADMIN',
+  adminSecret: 'DRAINSHIFT_ADMIN_SECRET',
+  upstream: 'DRAINSHIFT_UPSTREAM',
+  tls: 'DRAINSHIFT_TLS',
+} as const;

@@ -1,0 +1,55 @@
+import awscdk from 'eslint-plugin-awscdk';
+import prettier from 'eslint-config-prettier';
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  { ignores: ['dist', 'cdk.out', 'node_modules', 'examples', '**/*.mjs', 'jest.config.js'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      // `||` as a default swallows 0, which is a weight.
+      '@typescript-eslint/prefer-nullish-coalescing': ['error', { ignorePrimitives: { string: true, boolean: true } }],
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'as' }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowNullish: true, allowBoolean: true, allowNever: true },
+      ],
+      // An interface may promise a Promise that an implementation has at once; methods are called on their objects here.
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+      eqeqeq: ['error', 'always'],
+      'no-console': 'error',
+    },
+  },
+  {
+    // The size habits of CONTRIBUTING.md. A file or function with a reason to be longer says so where it turns the rule off.
+    files: ['{core,lib,lambda,proxy,rehearsal,bin}/**/*.ts'],
+    rules: {
+      'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+      complexity: ['error', 15],
+    },
+  },
+  {
+    files: ['lib/**/*.ts', 'bin/app.ts'],
+    plugins: awscdk.configs.recommended.plugins,
+    rules: {
+      ...awscdk.configs.recommended.rules,
+      // A user goes on with what a construct made (`service.enableServiceConnect`, `listener.addAction`): concrete types.
+      'awscdk/no-construct-in-public-property-of-construct': 'off',
+    },
+  },
+  {
+    // Functions that take a scope, and states whose ids are the names that operators read in the console.
+    files: ['lib/cutover-definition.ts', 'lib/cutover-functions.ts'],
+    rules: {
+      'awscdk/require-passing-this': 'off',
+      'awscdk/no-variable-construct-id': 'off',
+      'awscdk/pascal-case-construct-id': 'off',
+    },
+  },
+  prettier,
+);

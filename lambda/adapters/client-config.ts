@@ -1,0 +1,11 @@
+/**
+ * For every AWS client: the SDK's standard mode retries throttling and network faults with jittered exponential
+ * back-off. ModifyRule refills at 3 calls a second, so a burst by others takes seconds to pass.
+ *
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+ */
+export const CLIENT_CONFIG = {
+  maxAttempts: 8,
+  retryMode: 'standard',
+  requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 },
+} as const;

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import {
+  Action,
+  DescribeTargetHealthCommand,
+  ElasticLoadBalancingV2Client,
+  ModifyRuleCommand,
+  Rule,
+  paginateDescribeRules,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
+import { Forward, RuleReading } from '../../core/forward';
+import { CutoverWiring } from '../../core/wiring';
+import type { LoadBalancerPort } from '../ports';
+import { CLIENT_CONFIG } from './client-config';
+
+export function loadBalancerPort(wiring: CutoverWiring): LoadBalancerPort {
+  const client = new ElasticLoadBalancingV2Client(CLIENT_CONFIG);
+  const { source, target } = wiring.smokeListenerArns;
+  return {
+    groupArns: wiring.targetGroupArns,
+    ruleArn: wiring.weightedRuleArn,
+    rules: async () => {
+      const listeners = [wiring.weightedListenerArn, source, target];
+      return (await Promise.all(listeners.map((arn) => readRules(client, arn)))).flat();
+    },
+    setForward: async (forward) => {
+      await client.send(new ModifyRuleCommand({ RuleArn: wiring.weightedRuleArn, Actions: [actionOf(forward)] }));
+    },
+    healthyTargets: async (side) => {
+      const answer = await client.send(
+        new DescribeTargetHealthCommand({ TargetGroupArn: wiring.targetGroupArns[side] }),
+      );
+      return (answer.TargetHealthDescriptions ?? []).filter(({ TargetHealth }) => TargetHealth?.State === 'healthy')
+        .length;
+    },
+  };
+}
+
+async function readRules(client: ElasticLoadBalancingV2Client, listenerArn: string): Promise<RuleReading[]> {
+  const readings: RuleReading[] = [];
+  for await (const page of paginateDescribeRules({ client }, { ListenerArn: listenerArn })) {
+    readings.push(...(page.Rules ?? []).map(readingOf));
+  }
+  return readings;
+}
+
+function readingOf(rule: Rule): RuleReading {
+  const [action, ...more] = rule.Actions ?? [];
+  const forward = action?.Type === 'forward' && more.length === 0 ? forwardOf(action) : undefined;
+  // What a rule does and when: an added condition moves traffic as surely as another action.
+  const meaning = JSON.stringify([rule.Priority, rule.Conditions ?? [], rule.Actions ?? []]);
+  const digest = createHash('sha256').update(meaning).digest('base64url').slice(0, 16);
+  return { arn: rule.RuleArn ?? '', digest, ...(forward && { forward }) };
+}
+
+function forwardOf(action: Action): Forward {
+  const config = action.ForwardConfig;
+  const groups = config?.TargetGroups ?? [{ TargetGroupArn: action.TargetGroupArn }];
+  return {
+    // A forward to a single group may come without a weight; the service reads an absent one as 1.
+    groups: groups.map(({ TargetGroupArn, Weight }) => ({ arn: TargetGroupArn ?? '', weight: Weight ?? 1 })),
+    stickiness: {
+      enabled: config?.TargetGroupStickinessConfig?.Enabled ?? false,
+      seconds: config?.TargetGroupStickinessConfig?.DurationSeconds ?? 0,
+    },
+  };
+}
+
+function actionOf(forward: Forward): Action {
+  const { enabled, seconds } = forward.stickiness;
+  return {
+    Type: 'forward',
+    ForwardConfig: {
+      TargetGroups: forward.groups.map(({ arn, weight }) => ({ TargetGroupArn: arn, Weight: weight })),
+      TargetGroupStickinessConfig: enabled ? { Enabled: true, DurationSeconds: seconds } : { Enabled: false },
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import { CutoverWiring } from '../../core/wiring';
+import type { Ports } from '../ports';
+import { loadBalancerPort } from './load-balancer';
+import { proxiesPort } from './proxies';
+import { smokePort } from './smoke';
+import { storePort } from './store';
+
+/** The ports of a deployed cutover. */
+export function portsFrom(wiring: CutoverWiring): Ports {
+  return {
+    loadBalancer: loadBalancerPort(wiring),
+    proxies: proxiesPort(wiring),
+    smoke: smokePort(wiring),
+    store: storePort(wiring.storeBucket),
+    now: () => Date.now(),
+  };
+}

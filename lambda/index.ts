@@ -1,0 +1,12 @@
+/** The one bundle that is deployed: a handler a step, by the step's name. Each function may do only what its own role allows. */
+export { handler as bake } from './steps/bake';
+export { handler as complete } from './steps/complete';
+export { handler as confirm } from './steps/confirm';
+export { handler as drain } from './steps/drain';
+export { handler as lock } from './steps/lock';
+export { handler as preflight } from './steps/preflight';
+export { handler as record } from './steps/record';
+export { handler as recover } from './steps/recover';
+export { handler as rollback } from './steps/rollback';
+export { handler as shift } from './steps/shift';
+export { handler as verify } from './steps/verify';

@@ -1,0 +1,59 @@
+import type { DrainOrder, LedgerReport } from '../core/admin';
+import type { CutoverRun } from '../core/cutover';
+import type { Evidence } from '../core/evidence';
+import type { Forward, GroupArns, RuleReading } from '../core/forward';
+import type { Side } from '../core/weights';
+
+/** What a step may do to the world. `adapters/` has the one implementation, on AWS. */
+export interface Ports {
+  readonly loadBalancer: LoadBalancerPort;
+  readonly proxies: ProxiesPort;
+  readonly smoke: SmokePort;
+  readonly store: StorePort;
+  /** Milliseconds since the epoch, for what a step must date after it waited for an answer. */
+  now(): number;
+}
+
+export interface LoadBalancerPort {
+  readonly groupArns: GroupArns;
+  readonly ruleArn: string;
+  /** Every rule of the three listeners, default actions included. */
+  rules(): Promise<RuleReading[]>;
+  setForward(forward: Forward): Promise<void>;
+  healthyTargets(side: Side): Promise<number>;
+}
+
+export interface ProxiesPort {
+  /**
+   * The ledger of every running proxy task of a side; none when the side has no task.
+   *
+   * @throws CutoverError `AdminUnreachable` when a task does not answer
+   */
+  reports(side: Side): Promise<TaskReport[]>;
+  drain(address: string, order: DrainOrder): Promise<void>;
+  undrain(address: string): Promise<void>;
+}
+
+export interface TaskReport {
+  /** The task's IP address. */
+  readonly address: string;
+  readonly report: LedgerReport;
+}
+
+export interface SmokePort {
+  /** The status that a GET through the side's own listener got, or why there was none. */
+  get(side: Side, path: string): Promise<number | string>;
+}
+
+export interface StorePort {
+  /** @throws CutoverError `LockHeld`. Succeeds again for the execution that already holds it. */
+  acquire(run: CutoverRun): Promise<void>;
+  /** Keeps the state from which a stopped execution can be put back. */
+  save(run: CutoverRun): Promise<void>;
+  /** The run that holds the lock. */
+  holder(): Promise<CutoverRun | undefined>;
+  /** Frees the lock if this execution holds it. */
+  release(execution: string): Promise<void>;
+  abortRequested(execution: string): Promise<boolean>;
+  putEvidence(evidence: Evidence): Promise<void>;
+}

@@ -1,0 +1,16 @@
+import { CutoverRun, note } from '../../core/cutover';
+import { evidenceOf } from '../../core/evidence';
+import type { Ports } from '../ports';
+import { handlerOf } from '../step';
+import { undrainSource } from '../undrain';
+
+/** Leaves the source ready to take traffic again, writes the evidence and frees the lock. */
+export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  const notUndrained = await undrainSource(ports);
+  const done = note(run, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
+  await ports.store.putEvidence(evidenceOf(done, 'completed', nowMs));
+  await ports.store.release(run.execution);
+  return done;
+}
+
+export const handler = handlerOf(complete);

@@ -1,0 +1,38 @@
+import { CutoverRun, note, retreat } from '../../core/cutover';
+import { changedRules, otherRules, sameForward } from '../../core/forward';
+import type { Ports } from '../ports';
+import { handlerOf, unlessAborted } from '../step';
+
+/** Reads every rule of every listener back: ours as intended, the others as they were. */
+export async function confirm(run: CutoverRun, { loadBalancer }: Ports, nowMs: number): Promise<CutoverRun> {
+  const { stage, intended, initial } = run;
+  if (!stage || !intended || !initial) throw new Error('a confirm must follow a shift');
+  const readings = await loadBalancer.rules();
+  const changed = changedRules(initial.others, otherRules(readings, loadBalancer.ruleArn));
+  if (changed.length > 0)
+    return retreat(
+      run,
+      'RulesChanged',
+      `rules must stay as they were at preflight, got changes in ${changed.join(', ')}`,
+    );
+
+  const forward = readings.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
+  const seconds = (nowMs - stage.shiftedAtMs) / 1000;
+  if (forward && sameForward(forward, intended)) {
+    const confirmed: CutoverRun = {
+      ...run,
+      stage: { ...stage, confirmedAtMs: nowMs },
+      verdict: 'confirmed',
+      waitSeconds: run.plan.pollSeconds,
+    };
+    return note(confirmed, nowMs, 'Confirm', { stage: stage.index + 1, seconds });
+  }
+  if (seconds < run.plan.confirmTimeoutSeconds) return { ...run, verdict: 'wait', waitSeconds: 1 };
+  return retreat(
+    run,
+    'ShiftNotConfirmed',
+    `the weights must read back within ${run.plan.confirmTimeoutSeconds} s, got ${JSON.stringify(forward)}`,
+  );
+}
+
+export const handler = handlerOf(unlessAborted(confirm));

@@ -1,0 +1,22 @@
+import { CutoverRun, begin, note } from '../../core/cutover';
+import { estimateSeconds, parsePlan } from '../../core/plan';
+import type { Ports } from '../ports';
+import { handlerOf } from '../step';
+
+/** What the state machine gives to its first step. `input` is the execution's own input: `{}` or `{"plan": …}`. */
+export interface LockInput {
+  readonly input: { readonly plan?: unknown };
+  readonly execution: string;
+  readonly startedAt: string;
+  readonly defaultPlan: unknown;
+}
+
+/** Reads the plan and takes the lock: one cutover of a migration at a time. */
+export async function lock(input: LockInput, { store }: Ports, nowMs: number): Promise<CutoverRun> {
+  const plan = parsePlan(input.input.plan ?? input.defaultPlan);
+  const run = begin(input.execution, input.startedAt, plan);
+  await store.acquire(run);
+  return note(run, nowMs, 'Lock', { ...estimateSeconds(plan) });
+}
+
+export const handler = handlerOf(lock);

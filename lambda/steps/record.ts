@@ -1,0 +1,25 @@
+import { CutoverRun, Outcome, failureOf, note, outcomeOf } from '../../core/cutover';
+import { evidenceOf } from '../../core/evidence';
+import type { Ports } from '../ports';
+import { handlerOf } from '../step';
+
+/** `cause` is what the state machine shows of the failure. */
+export interface Recorded extends CutoverRun {
+  readonly outcome: Outcome;
+  readonly cause: string;
+}
+
+/**
+ * Writes the evidence of a cutover that did not complete, and frees the lock. A cutover that could not be put back
+ * keeps the lock: nobody starts another one before a person has looked.
+ */
+export async function record(run: CutoverRun, { store }: Ports, nowMs: number): Promise<Recorded> {
+  const outcome = outcomeOf(run);
+  const noted = note(run, nowMs, 'Record', { outcome });
+  await store.putEvidence(evidenceOf(noted, outcome, nowMs));
+  if (outcome !== 'failed') await store.release(run.execution);
+  const failure = failureOf(run);
+  return { ...noted, outcome, cause: failure ? `${failure.code}: ${failure.message}` : 'no reason is known' };
+}
+
+export const handler = handlerOf(record);

@@ -1,0 +1,190 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  Choice,
+  Condition,
+  Errors,
+  Fail,
+  IChainable,
+  JitterType,
+  JsonPath,
+  State,
+  Succeed,
+  TaskInput,
+  TaskStateBase,
+  Timeout,
+  Wait,
+  WaitTime,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import { Construct } from 'constructs';
+import { Outcome, Verdict } from '../core/cutover';
+import { finalErrorCodes } from '../core/errors';
+import { Step } from '../core/wiring';
+import { StepFunctions, STEP_TIMEOUT } from './cutover-functions';
+
+const LAMBDA_SERVICE_ERRORS = [
+  'Lambda.TooManyRequestsException',
+  'Lambda.ServiceException',
+  'Lambda.AWSLambdaException',
+  'Lambda.SdkClientException',
+  'Lambda.Unknown',
+];
+
+type TaskName = Exclude<Step, 'recover'>;
+type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
+
+/**
+ * The states of a cutover. They only order the steps: every decision is made in a step, and read here from `$.verdict`
+ * or `$.outcome`. Any way out that no step meant leads to the rollback.
+ *
+ * ```
+ * Lock → Preflight → Shift → Confirm → Bake → (next stage: Shift) → Drain → Verify → Complete → Completed
+ *                      └────────┴────────┴───────────────┴───────┴→ Rollback → Record → RolledBack | Refused | Failed
+ * ```
+ */
+export function cutoverDefinition(scope: Construct, functions: StepFunctions, defaultPlan: object): IChainable {
+  const tasks = createTasks(scope, functions, defaultPlan);
+  const { lock, preflight, shift, confirm, bake, drain, verify, complete, rollback, record } = tasks;
+  const failed = new Fail(scope, 'Failed', {
+    error: 'Failed',
+    cause: 'The cutover failed and could not be put back; its evidence tells how far it came.',
+  });
+
+  lock.next(preflight);
+  preflight.next(shift);
+  shift.next(confirm);
+  confirm.next(
+    choose(scope, 'Confirmed?', rollback, [when('confirmed', bake), waitAndRepeat(scope, 'WaitToConfirm', confirm)]),
+  );
+  bake.next(
+    choose(scope, 'Baked?', rollback, [
+      when('nextStage', shift),
+      when('drain', drain),
+      waitAndRepeat(scope, 'WaitToBake', bake),
+    ]),
+  );
+  drain.next(
+    choose(scope, 'Drained?', rollback, [when('drained', verify), waitAndRepeat(scope, 'WaitToDrain', drain)]),
+  );
+  verify.next(complete);
+  complete.next(new Succeed(scope, 'Completed'));
+  rollback.next(
+    choose(scope, 'RolledBack?', record, [when('restored', record), waitAndRepeat(scope, 'WaitToRollBack', rollback)]),
+  );
+  record.next(outcome(scope, failed));
+  catchAll(scope, tasks, failed);
+  return lock;
+}
+
+function createTasks(scope: Construct, functions: StepFunctions, defaultPlan: object): Tasks {
+  const lockInput = TaskInput.fromObject({
+    input: JsonPath.objectAt('$'),
+    execution: JsonPath.executionName,
+    startedAt: JsonPath.executionStartTime,
+    defaultPlan,
+  });
+  const task = (name: string, step: TaskName, payload?: TaskInput) => {
+    const created = new LambdaInvoke(scope, name, {
+      lambdaFunction: functions[step],
+      payload,
+      outputPath: '$.Payload',
+      taskTimeout: Timeout.duration(STEP_TIMEOUT.plus(Duration.seconds(10))),
+      // Its list lacks two of the errors that Lambda names; ours is below.
+      retryOnServiceExceptions: false,
+    });
+    addRetries(created, step === 'rollback' ? 10 : 2);
+    return created;
+  };
+  return {
+    lock: task('Lock', 'lock', lockInput),
+    preflight: task('Preflight', 'preflight'),
+    shift: task('Shift', 'shift'),
+    confirm: task('Confirm', 'confirm'),
+    bake: task('Bake', 'bake'),
+    drain: task('Drain', 'drain'),
+    verify: task('Verify', 'verify'),
+    complete: task('Complete', 'complete'),
+    rollback: task('Rollback', 'rollback'),
+    record: task('Record', 'record'),
+  };
+}
+
+/** The first retrier that names an error counts, so those on which a retry cannot help come first. */
+function addRetries(task: TaskStateBase, attempts: number): void {
+  task.addRetry({ errors: finalErrorCodes(), maxAttempts: 0 });
+  const backoff = { interval: Duration.seconds(2), backoffRate: 2, jitterStrategy: JitterType.FULL };
+  task.addRetry({ errors: LAMBDA_SERVICE_ERRORS, maxAttempts: 6, ...backoff });
+  task.addRetry({
+    errors: [Errors.TASKS_FAILED, Errors.TIMEOUT],
+    maxAttempts: attempts,
+    maxDelay: Duration.seconds(30),
+    ...backoff,
+  });
+}
+
+interface Way {
+  readonly condition: Condition;
+  readonly next: IChainable;
+}
+
+function when(verdict: Verdict, next: IChainable): Way {
+  return { condition: Condition.stringEquals('$.verdict', verdict), next };
+}
+
+function waitAndRepeat(scope: Construct, name: string, task: State & IChainable): Way {
+  const wait = new Wait(scope, name, { time: WaitTime.secondsPath('$.waitSeconds') });
+  const canWait = Condition.and(Condition.isPresent('$.waitSeconds'), Condition.isNumeric('$.waitSeconds'));
+  return { condition: Condition.and(Condition.stringEquals('$.verdict', 'wait'), canWait), next: wait.next(task) };
+}
+
+/**
+ * A Choice or a Wait on a path that is not there ends the whole execution, past every Catch: so a missing path is asked
+ * for first, and takes the safe way. Asked as "not present" and never as `IsPresent: false`, which not every local
+ * interpreter of ASL understands.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+ */
+function choose(scope: Construct, name: string, otherwise: IChainable, ways: readonly Way[]): Choice {
+  const choice = new Choice(scope, name).when(Condition.not(Condition.isPresent('$.verdict')), otherwise);
+  for (const { condition, next } of ways) choice.when(condition, next);
+  return choice.otherwise(otherwise);
+}
+
+function outcome(scope: Construct, failed: Fail): Choice {
+  const is = (value: Outcome) => Condition.stringEquals('$.outcome', value);
+  return new Choice(scope, 'Outcome?')
+    .when(Condition.not(Condition.isPresent('$.outcome')), failed)
+    .when(Condition.not(Condition.isPresent('$.cause')), failed)
+    .when(
+      is('rolled-back'),
+      // The initial weights are in force again.
+      new Fail(scope, 'RolledBack', { error: 'RolledBack', causePath: '$.cause' }),
+    )
+    .when(
+      is('refused'),
+      // Preflight found something: nothing was moved.
+      new Fail(scope, 'Refused', { error: 'Refused', causePath: '$.cause' }),
+    )
+    .otherwise(failed);
+}
+
+function catchAll(scope: Construct, tasks: Tasks, failed: Fail): void {
+  // The lock is held, or the plan is invalid: nothing was moved.
+  const notStarted = new Fail(scope, 'NotStarted', { error: 'NotStarted', causePath: '$.error.Cause' });
+  const handlers: Record<TaskName, IChainable> = {
+    // The lock is not ours, and there is nothing to undo.
+    lock: notStarted,
+    preflight: tasks.record,
+    shift: tasks.rollback,
+    confirm: tasks.rollback,
+    bake: tasks.rollback,
+    drain: tasks.rollback,
+    verify: tasks.rollback,
+    complete: tasks.record,
+    rollback: tasks.record,
+    record: failed,
+  };
+  for (const [name, handler] of Object.entries(handlers)) {
+    tasks[name as TaskName].addCatch(handler, { errors: [Errors.ALL], resultPath: '$.error' });
+  }
+}

@@ -1,0 +1,50 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
+import { Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { CutoverWiring, Step, STEPS, WIRING_VARIABLE } from '../core/wiring';
+import { lambdaAsset } from './assets';
+import { statementsFor, STEP_RIGHTS, StepResources } from './cutover-rights';
+
+export interface CutoverFunctionsProps {
+  readonly vpc: IVpc;
+  readonly securityGroup: ISecurityGroup;
+  readonly wiring: CutoverWiring;
+  readonly resources: StepResources;
+}
+
+export type StepFunctions = Readonly<Record<Step, Function>>;
+
+/** The longest a step may take; its state allows ten seconds more, so that a cold start is not a timeout. */
+export const STEP_TIMEOUT = Duration.seconds(60);
+
+/** One function a step, each with its own rights, all in one log. */
+export function createStepFunctions(scope: Construct, props: CutoverFunctionsProps): StepFunctions {
+  const logGroup = new LogGroup(scope, 'Log', { retention: RetentionDays.THREE_MONTHS });
+  const wiring = Stack.of(scope).toJsonString(props.wiring);
+  const code = Code.fromAsset(lambdaAsset());
+  const create = (step: Step): Function => {
+    const created = new Function(scope, nameOf(step), {
+      description: `Cutover: ${step}`,
+      code,
+      handler: `index.${step}`,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: 256,
+      timeout: STEP_TIMEOUT,
+      vpc: props.vpc,
+      securityGroups: [props.securityGroup],
+      environment: { [WIRING_VARIABLE]: wiring },
+      logGroup,
+    });
+    for (const statement of statementsFor(STEP_RIGHTS[step], props.resources)) created.addToRolePolicy(statement);
+    return created;
+  };
+  return Object.fromEntries(STEPS.map((step) => [step, create(step)])) as Record<Step, Function>;
+}
+
+/** `Lock`, `Preflight`, …: the same names as the states. */
+function nameOf(step: Step): string {
+  return step.charAt(0).toUpperCase() + step.slice(1);
+}

@@ -1,0 +1,182 @@
+import { Duration, Token } from 'aws-cdk-lib';
+import { parsePlan } from '../core/plan';
+import { TrafficWeights } from './traffic-weights';
+
+/** One step of a plan: set these weights, then watch. */
+export interface CutoverStage {
+  /** The weights of this stage; those of the last one have 0 on the source. */
+  readonly weights: TrafficWeights;
+
+  /**
+   * How long to watch before the next stage.
+   * @default Duration.minutes(5)
+   */
+  readonly bake?: Duration;
+}
+
+/** A request that both sides must answer as expected before anything moves. */
+export interface CutoverSmokeRequest {
+  /** The path and query, as in `/health?deep=1`. */
+  readonly path: string;
+
+  /**
+   * The status that both sides must answer with.
+   * @default 200
+   */
+  readonly expectedStatus?: number;
+}
+
+/** What ends a bake early, or does not let it end well. */
+export interface CutoverBreaker {
+  /**
+   * Fewer errors than this never end a bake.
+   * @default 10
+   */
+  readonly minimumErrors?: number;
+
+  /**
+   * The error rate of the target, from 0 to 1, over which a cutover goes back.
+   * @default 0.05
+   */
+  readonly maximumErrorRate?: number;
+
+  /**
+   * A stage whose target saw fewer requests does not pass.
+   * @default 10
+   */
+  readonly minimumRequests?: number;
+}
+
+/** How the source's connections end once no new ones come. */
+export interface CutoverDrain {
+  /**
+   * How long requests may finish by themselves.
+   * @default Duration.seconds(30)
+   */
+  readonly requests?: Duration;
+
+  /**
+   * How long WebSockets may finish by themselves.
+   * @default Duration.minutes(5)
+   */
+  readonly webSockets?: Duration;
+
+  /**
+   * How long streams of gRPC and server-sent events may finish by themselves.
+   * @default Duration.minutes(5)
+   */
+  readonly streams?: Duration;
+
+  /**
+   * How many of the remaining connections each proxy closes in a second.
+   * @default 20
+   */
+  readonly closeRatePerSecond?: number;
+}
+
+export interface GradualPlanProps {
+  /**
+   * The stages in their order.
+   * @default - 10, 50, 90 and 100 of 100 on the target, five minutes each
+   */
+  readonly stages?: CutoverStage[];
+
+  /**
+   * The time between two looks at a bake or a drain.
+   * @default Duration.seconds(15)
+   */
+  readonly poll?: Duration;
+
+  /**
+   * How many healthy proxies each side needs before anything moves.
+   * @default 1
+   */
+  readonly minimumHealthyTargets?: number;
+
+  /**
+   * What is asked of both sides before anything moves.
+   * @default - `/` answers 200
+   */
+  readonly smoke?: CutoverSmokeRequest[];
+
+  /**
+   * How long new weights may take to read back.
+   * @default Duration.minutes(2)
+   */
+  readonly confirmTimeout?: Duration;
+
+  /** @default - the defaults of its parts */
+  readonly breaker?: CutoverBreaker;
+
+  /** @default - the defaults of its parts */
+  readonly drain?: CutoverDrain;
+}
+
+type ReadNumber = (value: number | undefined) => number | undefined;
+
+/**
+ * What a cutover does unless its execution is started with a plan of its own.
+ *
+ * @example
+ * const plan = CutoverPlan.gradual({
+ *   stages: [
+ *     { weights: { source: 95, target: 5 }, bake: Duration.minutes(30) },
+ *     { weights: { source: 0, target: 100 }, bake: Duration.hours(1) },
+ *   ],
+ *   smoke: [{ path: '/login', expectedStatus: 200 }],
+ * });
+ */
+export class CutoverPlan {
+  /** Stages of weights with a bake each. */
+  public static gradual(props?: GradualPlanProps): CutoverPlan {
+    return new CutoverPlan(props ?? {});
+  }
+
+  private constructor(private readonly props: GradualPlanProps) {}
+
+  /**
+   * The plan as the state machine takes it.
+   *
+   * @internal
+   * @throws Error with one line for each broken rule.
+   */
+  public _toJson(initialWeights: TrafficWeights): object {
+    let deferred = false;
+    // What is known only at deployment is checked then; 1 is legal wherever a plan has a number.
+    const known: ReadNumber = (value) => {
+      if (!Token.isUnresolved(value)) return value;
+      deferred = true;
+      return 1;
+    };
+    const checked = parsePlan(render(this.props, initialWeights, known));
+    return deferred ? render(this.props, initialWeights, (value) => value) : checked;
+  }
+}
+
+function render(props: GradualPlanProps, initialWeights: TrafficWeights, read: ReadNumber): object {
+  const seconds = (duration: Duration | undefined) => read(duration?.toSeconds());
+  const weights = (value: TrafficWeights) => ({ source: read(value.source), target: read(value.target) });
+  return {
+    strategy: 'gradual',
+    initialWeights: weights(initialWeights),
+    stages: props.stages?.map((stage) => ({ weights: weights(stage.weights), bakeSeconds: seconds(stage.bake) })),
+    pollSeconds: seconds(props.poll),
+    minimumHealthyTargets: read(props.minimumHealthyTargets),
+    smoke: props.smoke?.map(({ path, expectedStatus }) => ({ path, expectedStatus: read(expectedStatus) })),
+    confirmTimeoutSeconds: seconds(props.confirmTimeout),
+    breaker: props.breaker && {
+      minimumErrors: read(props.breaker.minimumErrors),
+      maximumErrorRate: read(props.breaker.maximumErrorRate),
+      minimumRequests: read(props.breaker.minimumRequests),
+    },
+    drain: props.drain && {
+      perKindSeconds: {
+        http: seconds(props.drain.requests),
+        websocket: seconds(props.drain.webSockets),
+        grpcStream: seconds(props.drain.streams),
+        serverSentEvents: seconds(props.drain.streams),
+      },
+      closeRatePerSecond: read(props.drain.closeRatePerSecond),
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Step } from '../core/wiring';
+
+/** What one step may do; everything else is denied. */
+export interface StepRights {
+  /** Reads of the load balancer; none of these actions knows resources. */
+  readonly read: readonly ('LoadBalancers' | 'Listeners' | 'Rules' | 'TargetHealth')[];
+  /** Whether it may change the weighted rule. */
+  readonly modifyRule: boolean;
+  /** Whether it may find the proxies and call their admin API. */
+  readonly callProxies: boolean;
+  /** Objects of the store, by action. */
+  readonly store: Partial<Record<'GetObject' | 'PutObject' | 'DeleteObject', readonly StoreKey[]>>;
+}
+
+type StoreKey = 'lock.json' | 'abort/*' | 'evidence/*';
+
+const NONE = { read: [], modifyRule: false, callProxies: false, store: {} } as const;
+const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
+const LOCK: StoreKey[] = ['lock.json'];
+const SAVE = { GetObject: LOCK, PutObject: LOCK };
+const SAVE_UNLESS_ABORTED = { GetObject: [...LOCK, ...LOOK_FOR_ABORT], PutObject: LOCK };
+const RECORD: StepRights['store'] = { GetObject: LOCK, PutObject: ['evidence/*'], DeleteObject: LOCK };
+
+/** The one table of who may do what. */
+export const STEP_RIGHTS: Record<Step, StepRights> = {
+  lock: { ...NONE, store: SAVE },
+  preflight: {
+    ...NONE,
+    read: ['LoadBalancers', 'Listeners', 'Rules', 'TargetHealth'],
+    callProxies: true,
+    store: SAVE,
+  },
+  shift: { ...NONE, modifyRule: true, callProxies: true, store: SAVE_UNLESS_ABORTED },
+  confirm: { ...NONE, read: ['Rules'], store: { GetObject: LOOK_FOR_ABORT } },
+  bake: { ...NONE, callProxies: true, store: { GetObject: LOOK_FOR_ABORT } },
+  drain: { ...NONE, callProxies: true, store: SAVE_UNLESS_ABORTED },
+  verify: { ...NONE, read: ['Rules', 'TargetHealth'], callProxies: true },
+  complete: { ...NONE, callProxies: true, store: RECORD },
+  rollback: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true },
+  record: { ...NONE, store: RECORD },
+  recover: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true, store: RECORD },
+};
+
+/** The ARNs that the rights are about. */
+export interface StepResources {
+  readonly weightedRuleArn: string;
+  readonly clusterArn: string;
+  /** The tasks of the cluster, `…:task/name/*`. */
+  readonly taskArns: string;
+  readonly adminSecretArn: string;
+  readonly storeArn: string;
+}
+
+export function statementsFor(rights: StepRights, resources: StepResources): PolicyStatement[] {
+  const allow = (actions: string[], on: string[], conditions?: Record<string, unknown>) =>
+    new PolicyStatement({ actions, resources: on, conditions });
+  const statements: PolicyStatement[] = [];
+  if (rights.read.length > 0) {
+    statements.push(
+      allow(
+        rights.read.map((what) => `elasticloadbalancing:Describe${what}`),
+        ['*'],
+      ),
+    );
+  }
+  if (rights.modifyRule) statements.push(allow(['elasticloadbalancing:ModifyRule'], [resources.weightedRuleArn]));
+  if (rights.callProxies) {
+    const inCluster = { ArnEquals: { 'ecs:cluster': resources.clusterArn } };
+    statements.push(
+      allow(['ecs:ListTasks'], ['*'], inCluster),
+      allow(['ecs:DescribeTasks'], [resources.taskArns]),
+      allow(['secretsmanager:GetSecretValue'], [resources.adminSecretArn]),
+    );
+  }
+  for (const [action, keys] of Object.entries(rights.store)) {
+    statements.push(
+      allow(
+        [`s3:${action}`],
+        keys.map((key) => `${resources.storeArn}/${key}`),
+      ),
+    );
+  }
+  // Without it a missing object reads as forbidden instead of missing.
+  if (rights.store.GetObject) statements.push(allow(['s3:ListBucket'], [resources.storeArn]));
+  return statements;
+}

@@ -1,0 +1,9 @@
+/** Where clients come in. */
+export const TRAFFIC_PORT = 443;
+
+/** The listeners that lead to one side alone, for smoke tests. */
+export const SMOKE_PORTS = { source: 9201, target: 9202 } as const;
+
+/** What a proxy task listens on. */
+export const DATA_PORT = 8443;
+export const ADMIN_PORT = 9901;

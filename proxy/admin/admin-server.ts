@@ -1,0 +1,140 @@
+import http, { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { ADMIN_PATHS, DrainOrder, LedgerReport, readDrainOrder } from '../../core/admin';
+import { Problems } from '../../core/problems';
+import { SignatureCheck } from './signature';
+
+/** What the admin API can see and do. */
+export interface AdminTarget {
+  report(): LedgerReport;
+  drain(order: DrainOrder): void;
+  undrain(): void;
+  readonly metrics: Registry;
+}
+
+export interface AdminServer {
+  readonly address: { readonly host: string; readonly port: number };
+  close(): Promise<void>;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+type Handler = (target: AdminTarget, body: string) => Reply | Promise<Reply>;
+
+const MAX_BODY_BYTES = 64 * 1024;
+const CALL_MS = 10_000;
+
+const CALLS: Readonly<Record<string, { readonly method: 'GET' | 'POST'; readonly handle: Handler }>> = {
+  [ADMIN_PATHS.drainStatus]: { method: 'GET', handle: (target) => json(200, target.report()) },
+  [ADMIN_PATHS.drain]: { method: 'POST', handle: startDrain },
+  [ADMIN_PATHS.undrain]: {
+    method: 'POST',
+    handle: (target) => {
+      target.undrain();
+      return json(202, target.report());
+    },
+  },
+  [ADMIN_PATHS.metrics]: {
+    method: 'GET',
+    handle: async ({ metrics }) => ({ status: 200, contentType: metrics.contentType, body: await metrics.metrics() }),
+  },
+};
+
+/**
+ * Serves the admin API. Every call is signed; see `core/admin.ts`.
+ *
+ * @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port.
+ */
+export async function startAdminServer(
+  at: { host: string; port: number },
+  secret: string,
+  target: AdminTarget,
+): Promise<AdminServer> {
+  const check = new SignatureCheck(secret);
+  const server = http.createServer({ requestTimeout: CALL_MS, headersTimeout: CALL_MS }, (request, response) => {
+    void serve(request, check, target)
+      .catch(() => text(500, 'The call failed'))
+      .then((reply) => send(request, response, reply));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at.port, at.host, () => resolve());
+  });
+  return {
+    address: { host: at.host, port: (server.address() as AddressInfo).port },
+    close: () => close(server),
+  };
+}
+
+async function serve(request: IncomingMessage, check: SignatureCheck, target: AdminTarget): Promise<Reply> {
+  const path = request.url ?? '/';
+  const method = request.method ?? 'GET';
+  const call = CALLS[path.replace(/\?.*$/, '')];
+  if (!call) return text(404, 'No such call');
+  if (call.method !== method) return { ...text(405, `Only ${call.method}`), headers: { allow: call.method } };
+  const body = await readBody(request);
+  if (body === undefined) return text(413, `The body must have at most ${MAX_BODY_BYTES} bytes`);
+  const refusal = check.refusal({ method, path, headers: request.headers, body }, Date.now());
+  if (refusal !== undefined) return text(401, refusal);
+  return call.handle(target, body);
+}
+
+function startDrain(target: AdminTarget, body: string): Reply {
+  let value: unknown;
+  try {
+    value = body === '' ? undefined : JSON.parse(body);
+  } catch {
+    return json(400, { problems: ["'body' must be JSON"] });
+  }
+  const problems = new Problems();
+  const order = readDrainOrder('', value, problems);
+  if (problems.all.length > 0) return json(400, { problems: problems.all });
+  target.drain(order);
+  return json(202, target.report());
+}
+
+/** Undefined when it is too long. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= MAX_BODY_BYTES) chunks.push(chunk);
+    else if (length > 2 * MAX_BODY_BYTES) break;
+  }
+  return length > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString('utf8');
+}
+
+function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  const length = Buffer.byteLength(reply.body);
+  const closing = request.complete ? {} : { connection: 'close' };
+  response.writeHead(reply.status, {
+    'content-type': reply.contentType,
+    'content-length': length,
+    'cache-control': 'no-store',
+    ...closing,
+    ...reply.headers,
+  });
+  response.end(reply.body);
+}
+
+function json(status: number, value: unknown): Reply {
+  return { status, contentType: 'application/json', body: `${JSON.stringify(value)}\n` };
+}
+
+function text(status: number, line: string): Reply {
+  return { status, contentType: 'text/plain; charset=utf-8', body: `${line}\n` };
+}
+
+function close(server: http.Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,92 @@
+import type { ConnectionKind } from '../../core/connections';
+import type { Ledger } from '../ledger';
+
+/**
+ * The narrow waist of the data plane. The proxy and the rehearsal's load balancer both sit above it and say only where a
+ * request goes and what to answer when it cannot; an engine below it owns every socket. There is one engine today, on
+ * `node:http` and `node:http2`; another one replaces it without a change above this file.
+ */
+export interface DataPlane {
+  /** The address in use after `listen`, with the real port where 0 was asked for. */
+  listen(at: { host: string; port: number }): Promise<{ host: string; port: number }>;
+  /** While draining: `Connection: close` (HTTP/1.1) or GOAWAY (HTTP/2) with each answer; see `refuseUpgrades` of the options. */
+  setDraining(draining: boolean): void;
+  /** Stops accepting; live connections go on. */
+  stopAccepting(): Promise<void>;
+  /** Destroys whatever is left and frees every socket. */
+  close(): Promise<void>;
+}
+
+export interface DataPlaneOptions {
+  readonly ledger: Ledger;
+  /** Called once per request, with its head only. The first matching answer wins; it must not throw. */
+  readonly route: (request: RequestHead) => Decision;
+  /** What to answer when the upstream failed before its answer began. Later failures reset the client's stream. */
+  readonly failureAnswer: (failure: UpstreamFailure, request: RequestHead) => Answer;
+  /** PEM. Absent: plain HTTP/1.1. Present: HTTP/1.1 and HTTP/2 by ALPN. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly timeouts?: Partial<Timeouts>;
+}
+
+export interface Timeouts {
+  /** An idle kept-alive client connection is closed after this. Longer than the load balancer's, so that it never loses the race. */
+  readonly clientIdleMs: number;
+  /** A request head must be complete after this. */
+  readonly headMs: number;
+  readonly connectMs: number;
+  /** No byte from the upstream for this long, before or inside an answer; not for upgraded connections and event streams. */
+  readonly upstreamIdleMs: number;
+  /** A pooled upstream connection is not used again after this; shorter than Node's server default of 5 s. */
+  readonly poolIdleMs: number;
+}
+
+export interface RequestHead {
+  readonly method: string;
+  /** Origin form: path and query. */
+  readonly url: string;
+  readonly httpVersion: '1.0' | '1.1' | '2';
+  /** Lower-case names; HTTP/2's `:authority` is given as `host`. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly client: { readonly address: string; readonly port: number };
+  readonly isTls: boolean;
+  /** Whether it asks for a WebSocket. */
+  readonly isUpgrade: boolean;
+}
+
+export interface Upstream {
+  readonly protocol: 'http' | 'https';
+  readonly host: string;
+  readonly port: number;
+  /** SNI and the name that the certificate is checked against; `host` unless given. */
+  readonly serverName?: string;
+  /** An ALB does not check the certificates of its targets; a proxy checks its backend's. Default true. */
+  readonly verifyCertificate?: boolean;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export type Decision = { readonly answer: Answer } | { readonly forward: Forward };
+
+export interface Forward {
+  readonly upstream: Upstream;
+  /** Set on the request to the upstream, replacing what the client sent; `undefined` removes. Hop-by-hop fields are the engine's. */
+  readonly requestHeaders?: Readonly<Record<string, string | string[] | undefined>>;
+  /** Added to the answer, next to the upstream's own fields of that name (`set-cookie`). Called once when the head is there. */
+  readonly responseHeaders?: (status: number) => Readonly<Record<string, string | string[]>>;
+  /** Called exactly once when the exchange is over, whatever happened. For an upgrade: when the tunnel is over. */
+  readonly settled?: (outcome: Outcome) => void;
+}
+
+export interface Outcome {
+  /** The status that the client got; undefined when it went away before one. */
+  readonly status: number | undefined;
+  readonly kind: ConnectionKind;
+  readonly failure?: UpstreamFailure;
+}
+
+/** `reset` and `malformed` read as 502, `connectTimeout` and `idleTimeout` as 504, at an ALB. */
+export type UpstreamFailure = 'connectRefused' | 'connectTimeout' | 'reset' | 'malformed' | 'idleTimeout';

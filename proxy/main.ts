@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import pino, { type Logger } from 'pino';
+import { parse as parseYaml } from 'yaml';
+import { CutoverError } from '../core/errors';
+import { CONFIG_VARIABLE, HostPort, ProxyConfig, readConfig } from './config';
+import { Command, readFlags, USAGE } from './flags';
+import { RunningProxy, startProxy } from './proxy';
+import { VERSION } from './version';
+
+/** BSD's EX_USAGE: the caller has to mend the command or the configuration. */
+const WRONG_USE = 64;
+const FAILED = 1;
+
+void main();
+
+async function main(): Promise<void> {
+  const command = readFlags(process.argv.slice(2));
+  if (command.kind === 'help') return void process.stdout.write(USAGE);
+  if (command.kind === 'version') return void process.stdout.write(`${VERSION}\n`);
+  if (command.kind === 'wrong') return exit(WRONG_USE, `${command.problem}; see --help`);
+  const config = configOf(command);
+  const log = pino({ level: config.logLevel, base: { side: config.side, pid: process.pid } });
+  process.on('uncaughtException', (error) => crash(log, error));
+  process.on('unhandledRejection', (error) => crash(log, error));
+  const proxy = await startProxy(config, log).catch((error: unknown) => exit(FAILED, startProblem(error, config)));
+  onSignals(proxy, log);
+  log.info({ data: show(proxy.data), ...(proxy.admin && { admin: show(proxy.admin) }) }, 'Listening');
+}
+
+function configOf(command: Extract<Command, { kind: 'run' }>): ProxyConfig {
+  const path = command.configFile ?? process.env[CONFIG_VARIABLE];
+  const readText = (file: string) => readFileSync(file, 'utf8');
+  try {
+    const file: unknown = path === undefined || path === '' ? undefined : readYaml(path, readText);
+    return readConfig({ flags: command.flags, environment: process.env, file, readText });
+  } catch (error) {
+    if (error instanceof CutoverError) return exit(WRONG_USE, error.message);
+    throw error;
+  }
+}
+
+function readYaml(path: string, readText: (file: string) => string): unknown {
+  try {
+    return parseYaml(readText(path), { prettyErrors: false });
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0];
+    throw new CutoverError('ConfigInvalid', `'config' must be a readable YAML file, got ${path}: ${reason}`);
+  }
+}
+
+/** The first signal ends in order, a second one at once. */
+function onSignals(proxy: RunningProxy, log: Logger): void {
+  let isEnding = false;
+  const end = (signal: NodeJS.Signals) => {
+    if (isEnding) {
+      log.warn({ signal }, 'Second signal: closing at once');
+      void proxy.close().finally(() => endAfterLog(log, FAILED));
+      return;
+    }
+    isEnding = true;
+    proxy.shutDown().then(
+      () => endAfterLog(log, 0),
+      (error: unknown) => crash(log, error),
+    );
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+}
+
+function startProblem(error: unknown, config: ProxyConfig): string {
+  const { code, port, address, message } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  const name = port !== undefined && port === config.admin?.at.port ? 'admin' : 'listen';
+  if (code === 'EADDRINUSE') return `'${name}' must be a free port, got ${address}:${port}, which is in use`;
+  if (code === 'EADDRNOTAVAIL') return `'${name}' must be an address of this machine, got ${address}`;
+  if (code === 'EACCES') return `'${name}' must be a port that this user may open, got ${port}`;
+  return `The proxy did not start: ${message}`;
+}
+
+/** What was logged last is the most worth keeping: the log is written out before the process ends. */
+function endAfterLog(log: Logger, code: number): void {
+  log.flush(() => process.exit(code));
+}
+
+function crash(log: Logger, error: unknown): void {
+  log.fatal({ err: error }, 'Unexpected error');
+  process.exit(FAILED);
+}
+
+function exit(code: number, problem: string): never {
+  process.stderr.write(`${problem}\n`);
+  process.exit(code);
+}
+
+function show({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,108 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { UsageError } from '../usage-error';
+import { Stack, Template } from './template';
+
+const DEFAULT_REGION = 'us-east-1';
+const DEFAULT_ACCOUNT = '123456789012';
+
+interface Manifest {
+  readonly artifacts?: Readonly<Record<string, Artifact>>;
+}
+
+interface Artifact {
+  readonly type: string;
+  readonly environment?: string;
+  readonly displayName?: string;
+  readonly properties?: {
+    readonly templateFile?: string;
+    readonly file?: string;
+    readonly stackName?: string;
+    readonly directoryName?: string;
+  };
+  readonly dependencies?: readonly string[];
+}
+
+interface AssetManifest {
+  readonly files?: Readonly<Record<string, { readonly source: { readonly path?: string } }>>;
+  readonly dockerImages?: Readonly<Record<string, { readonly source: { readonly directory?: string } }>>;
+}
+
+/**
+ * The stacks of a cloud assembly: of the folder itself, or of the `cdk.out` inside it. Stages are followed.
+ *
+ * @throws UsageError when there is no assembly
+ * @see https://docs.aws.amazon.com/cdk/v2/guide/deploy.html (cloud assemblies)
+ */
+export function readAssembly(folder: string): Stack[] {
+  const root = [folder, join(folder, 'cdk.out')].find((candidate) => existsSync(join(candidate, 'manifest.json')));
+  if (root === undefined) {
+    throw new UsageError(
+      `'--app' must be a folder with a synthesized CDK app, got '${folder}' without a manifest.json; run 'npx cdk synth' first`,
+    );
+  }
+  return readStacks(resolve(root));
+}
+
+function readStacks(root: string): Stack[] {
+  const manifest = readJson<Manifest>(join(root, 'manifest.json'));
+  const stacks: Stack[] = [];
+  for (const [id, artifact] of Object.entries(manifest.artifacts ?? {})) {
+    if (artifact.type === 'cdk:cloud-assembly')
+      stacks.push(...readStacks(join(root, artifact.properties?.directoryName ?? '')));
+    if (artifact.type === 'aws:cloudformation:stack') stacks.push(readStack(root, id, artifact, manifest));
+  }
+  return stacks;
+}
+
+function readStack(root: string, id: string, artifact: Artifact, manifest: Manifest): Stack {
+  const { templateFile = '', stackName = artifact.displayName ?? id } = artifact.properties ?? {};
+  return {
+    name: stackName,
+    ...environmentOf(artifact),
+    template: readJson<Template>(join(root, templateFile)),
+    ...readAssets(root, artifact, manifest),
+  };
+}
+
+/** An app that names no account and no region is rehearsed with examples of both. */
+function environmentOf({ environment = '' }: Artifact): { account: string; region: string } {
+  const [, account = 'unknown-account', region = 'unknown-region'] = /^aws:\/\/([^/]+)\/(.+)$/.exec(environment) ?? [];
+  return {
+    account: account === 'unknown-account' ? DEFAULT_ACCOUNT : account,
+    region: region === 'unknown-region' ? DEFAULT_REGION : region,
+  };
+}
+
+function readAssets(root: string, artifact: Artifact, manifest: Manifest): Pick<Stack, 'files' | 'images'> {
+  const files = new Map<string, string>();
+  const images = new Map<string, string>();
+  for (const dependency of artifact.dependencies ?? []) {
+    const assets = manifest.artifacts?.[dependency];
+    if (assets?.type !== 'cdk:asset-manifest') continue;
+    const asset = readJson<AssetManifest>(join(root, assets.properties?.file ?? ''));
+    for (const [hash, { source }] of Object.entries(asset.files ?? {})) {
+      if (source.path !== undefined) files.set(hash, join(root, source.path));
+    }
+    for (const [hash, { source }] of Object.entries(asset.dockerImages ?? {})) {
+      if (source.directory !== undefined) images.set(hash, join(root, source.directory));
+    }
+  }
+  return { files, images };
+}
+
+function readJson<T>(file: string): T {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(
+      `'${file}' must be a readable file of the assembly, got ${(error as NodeJS.ErrnoException).code}`,
+    );
+  }
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw new UsageError(`'${file}' must be JSON, got ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,139 @@
+import { UsageError } from '../usage-error';
+import { Resource, Stack } from './template';
+
+/** What a resource is known by once it exists: its `Ref`, and its attributes for `Fn::GetAtt`. */
+export interface Identity {
+  readonly ref: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+type Intrinsic = (argument: unknown, resolver: Resolver) => unknown;
+
+/**
+ * Resolves the intrinsic functions of a template against the identities that the rehearsal gives to its resources.
+ *
+ * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+ */
+export class Resolver {
+  private readonly conditions = new Map<string, boolean>();
+
+  constructor(
+    readonly stack: Stack,
+    private readonly identify: (logicalId: string, resource: Resource) => Identity,
+  ) {}
+
+  /** A copy of `value` with every intrinsic replaced; `AWS::NoValue` takes its key with it. */
+  resolve(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((item) => this.resolve(item)).filter((item) => item !== undefined);
+    if (typeof value !== 'object' || value === null) return value;
+    const entries = Object.entries(value as Record<string, unknown>);
+    const [only] = entries;
+    const intrinsic = entries.length === 1 && only ? INTRINSICS[only[0]] : undefined;
+    if (intrinsic && only) return intrinsic(only[1], this);
+    return Object.fromEntries(
+      entries.map(([key, item]) => [key, this.resolve(item)] as const).filter(([, item]) => item !== undefined),
+    );
+  }
+
+  text(value: unknown): string {
+    const resolved = this.resolve(value);
+    return typeof resolved === 'string' ? resolved : JSON.stringify(resolved);
+  }
+
+  properties(resource: Resource): Record<string, unknown> {
+    return this.resolve(resource.Properties ?? {}) as Record<string, unknown>;
+  }
+
+  ref(name: string): unknown {
+    const { stack } = this;
+    const pseudo: Record<string, unknown> = {
+      'AWS::AccountId': stack.account,
+      'AWS::Region': stack.region,
+      'AWS::Partition': 'aws',
+      'AWS::URLSuffix': 'amazonaws.com',
+      'AWS::StackName': stack.name,
+      'AWS::StackId': `arn:aws:cloudformation:${stack.region}:${stack.account}:stack/${stack.name}/rehearsal`,
+      'AWS::NotificationARNs': [],
+    };
+    if (name === 'AWS::NoValue') return undefined;
+    if (name in pseudo) return pseudo[name];
+    const parameter = stack.template.Parameters?.[name];
+    if (parameter) return parameter.Default ?? '';
+    return this.identityOf(name).ref;
+  }
+
+  attribute(logicalId: string, attribute: string): string {
+    const known = this.identityOf(logicalId).attributes[attribute];
+    // Attributes of things that a rehearsal does not build (a subnet's id) only have to be the same at each mention.
+    return known ?? `${logicalId}.${attribute}`;
+  }
+
+  condition(name: string): boolean {
+    const known = this.conditions.get(name);
+    if (known !== undefined) return known;
+    const value = this.resolve(this.stack.template.Conditions?.[name]) === true;
+    this.conditions.set(name, value);
+    return value;
+  }
+
+  mapping(path: readonly unknown[]): unknown {
+    const [map, top, second] = path.map((part) => this.text(part));
+    return this.stack.template.Mappings?.[map ?? '']?.[top ?? '']?.[second ?? ''];
+  }
+
+  private identityOf(logicalId: string): Identity {
+    const resource = this.stack.template.Resources?.[logicalId];
+    if (!resource)
+      throw new UsageError(`the template of '${this.stack.name}' must define what it refers to, got '${logicalId}'`);
+    return this.identify(logicalId, resource);
+  }
+}
+
+const listOf = (argument: unknown): unknown[] => (Array.isArray(argument) ? argument : [argument]);
+
+const INTRINSICS: Record<string, Intrinsic | undefined> = {
+  Ref: (name, resolver) => resolver.ref(String(name)),
+  Condition: (name, resolver) => resolver.condition(String(name)),
+  'Fn::GetAtt': (argument, resolver) => {
+    const [logicalId = '', ...attribute] = Array.isArray(argument) ? argument.map(String) : String(argument).split('.');
+    return resolver.attribute(logicalId, attribute.join('.'));
+  },
+  'Fn::Join': (argument, resolver) => {
+    const [separator, items] = listOf(argument);
+    return listOf(resolver.resolve(items))
+      .map((item) => resolver.text(item))
+      .join(String(separator));
+  },
+  'Fn::Sub': (argument, resolver) => {
+    const [template, variables = {}] = listOf(argument);
+    const own = variables as Record<string, unknown>;
+    return String(template).replace(/\$\{(!?)([^}]+)\}/g, (whole, literal: string, name: string) => {
+      if (literal === '!') return whole.replace('!', '');
+      if (name in own) return resolver.text(own[name]);
+      return name.includes('.') ? resolver.text({ 'Fn::GetAtt': name }) : resolver.text(resolver.ref(name));
+    });
+  },
+  'Fn::Select': (argument, resolver) => {
+    const [index, items] = listOf(argument);
+    return listOf(resolver.resolve(items))[Number(resolver.resolve(index))];
+  },
+  'Fn::Split': (argument, resolver) => {
+    const [separator, text] = listOf(argument);
+    return resolver.text(text).split(String(separator));
+  },
+  'Fn::If': (argument, resolver) => {
+    const [condition, yes, no] = listOf(argument);
+    return resolver.resolve(resolver.condition(String(condition)) ? yes : no);
+  },
+  'Fn::Equals': (argument, resolver) => {
+    const [a, b] = listOf(argument);
+    return resolver.text(a) === resolver.text(b);
+  },
+  'Fn::Not': (argument, resolver) => resolver.resolve(listOf(argument)[0]) !== true,
+  'Fn::And': (argument, resolver) => listOf(argument).every((item) => resolver.resolve(item) === true),
+  'Fn::Or': (argument, resolver) => listOf(argument).some((item) => resolver.resolve(item) === true),
+  'Fn::FindInMap': (argument, resolver) => resolver.mapping(listOf(argument)),
+  'Fn::Base64': (argument, resolver) => Buffer.from(resolver.text(argument)).toString('base64'),
+  'Fn::GetAZs': (_, resolver) => ['a', 'b', 'c'].map((zone) => `${resolver.stack.region}${zone}`),
+  'Fn::ImportValue': (argument, resolver) => resolver.text(argument),
+};

@@ -1,0 +1,25 @@
+/** A CloudFormation template, as far as it is read here. */
+export interface Template {
+  readonly Parameters?: Readonly<Record<string, { readonly Type: string; readonly Default?: unknown }>>;
+  readonly Mappings?: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
+  readonly Conditions?: Readonly<Record<string, unknown>>;
+  readonly Resources?: Readonly<Record<string, Resource>>;
+}
+
+export interface Resource {
+  readonly Type: string;
+  readonly Condition?: string;
+  readonly Properties?: Readonly<Record<string, unknown>>;
+}
+
+/** A stack of a cloud assembly with what its assets are called in the template. */
+export interface Stack {
+  readonly name: string;
+  readonly region: string;
+  readonly account: string;
+  readonly template: Template;
+  /** Lambda code: the object key in the template → the folder or file in the assembly. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Images: the tag in the template → the build context in the assembly. */
+  readonly images: ReadonlyMap<string, string>;
+}

@@ -1,0 +1,136 @@
+import { Cluster, EcsModel, EcsService, EcsTask } from '../../tasks/model';
+import { numberOf, uuidOf } from '../identifiers';
+import { WireObject } from '../operation';
+
+export function writeCluster(model: EcsModel, cluster: Cluster): WireObject {
+  const tasks = [...model.tasks.values()].filter((task) => task.clusterArn === cluster.arn);
+  return {
+    clusterArn: cluster.arn,
+    clusterName: cluster.name,
+    status: 'ACTIVE',
+    registeredContainerInstancesCount: 0,
+    runningTasksCount: tasks.filter(isRunning).length,
+    pendingTasksCount: tasks.filter(isPending).length,
+    activeServicesCount: [...model.services.values()].filter((service) => service.clusterArn === cluster.arn).length,
+    statistics: [],
+    tags: [],
+    settings: [],
+    capacityProviders: ['FARGATE'],
+    defaultCapacityProviderStrategy: [],
+  };
+}
+
+export function writeService(model: EcsModel, service: EcsService): WireObject {
+  const tasks = [...model.tasks.values()].filter((task) => task.serviceArn === service.arn);
+  const shared = {
+    status: 'ACTIVE',
+    taskDefinition: service.taskDefinitionArn,
+    desiredCount: service.desiredCount,
+    runningCount: tasks.filter(isRunning).length,
+    pendingCount: tasks.filter(isPending).length,
+    launchType: service.launchType,
+    createdAt: service.createdAt,
+  };
+  const isSteady = shared.runningCount === shared.desiredCount && shared.pendingCount === 0;
+  const deployment = {
+    ...shared,
+    id: `ecs-svc/${numberOf(service.arn)}`,
+    status: 'PRIMARY',
+    failedTasks: 0,
+    updatedAt: service.createdAt,
+    rolloutState: isSteady ? 'COMPLETED' : 'IN_PROGRESS',
+  };
+  return {
+    ...shared,
+    serviceArn: service.arn,
+    serviceName: service.name,
+    clusterArn: service.clusterArn,
+    loadBalancers: service.loadBalancers.map((attached) => ({ ...attached })),
+    serviceRegistries: [],
+    platformVersion: 'LATEST',
+    platformFamily: 'Linux',
+    deployments: [deployment],
+    events: [],
+    placementConstraints: [],
+    placementStrategy: [],
+    schedulingStrategy: 'REPLICA',
+    deploymentController: { type: 'ECS' },
+    enableECSManagedTags: false,
+    enableExecuteCommand: false,
+  };
+}
+
+function isRunning(task: EcsTask): boolean {
+  return task.status === 'RUNNING';
+}
+
+function isPending(task: EcsTask): boolean {
+  return task.status === 'PROVISIONING';
+}
+
+export function writeTask(model: EcsModel, task: EcsTask): WireObject {
+  const service = model.services.get(task.serviceArn);
+  const attachmentId = uuidOf(`attachment ${task.arn}`);
+  return {
+    taskArn: task.arn,
+    clusterArn: task.clusterArn,
+    taskDefinitionArn: task.taskDefinitionArn,
+    group: `service:${service?.name ?? nameOf(task.serviceArn)}`,
+    lastStatus: task.status,
+    desiredStatus: task.desiredStatus,
+    healthStatus: 'UNKNOWN',
+    launchType: 'FARGATE',
+    platformVersion: '1.4.0',
+    platformFamily: 'Linux',
+    connectivity: 'CONNECTED',
+    createdAt: task.createdAt,
+    startedAt: task.startedAt,
+    stoppedAt: task.stoppedAt,
+    stoppedReason: task.stoppedReason,
+    attachments: [writeNetworkInterface(task, attachmentId)],
+    containers: [writeContainer(task, attachmentId)],
+    attributes: [],
+    overrides: { containerOverrides: [], inferenceAcceleratorOverrides: [] },
+    tags: [],
+    version: 1,
+  };
+}
+
+function writeNetworkInterface(task: EcsTask, id: string): WireObject {
+  return {
+    id,
+    type: 'ElasticNetworkInterface',
+    status: task.status === 'STOPPED' ? 'DELETED' : 'ATTACHED',
+    details: [
+      { name: 'networkInterfaceId', value: `eni-${id.replaceAll('-', '').slice(0, 17)}` },
+      { name: 'privateIPv4Address', value: task.ip },
+    ],
+  };
+}
+
+function writeContainer(task: EcsTask, attachmentId: string): WireObject {
+  return {
+    containerArn: `${task.arn.replace(/:task\//, ':container/')}/${uuidOf(`container ${task.arn}`)}`,
+    taskArn: task.arn,
+    name: task.containerName,
+    image: task.image,
+    runtimeId: `${nameOf(task.arn)}-${numberOf(task.arn)}`,
+    lastStatus: containerStatus(task),
+    exitCode: task.exitCode,
+    reason: task.exitCode === undefined ? undefined : task.stoppedReason,
+    networkBindings: [],
+    networkInterfaces: [{ attachmentId, privateIpv4Address: task.ip }],
+    healthStatus: 'UNKNOWN',
+  };
+}
+
+/** A container knows three states only. */
+function containerStatus(task: EcsTask): string {
+  if (task.status === 'STOPPED') return 'STOPPED';
+  return task.status === 'PROVISIONING' ? 'PENDING' : 'RUNNING';
+}
+
+/** The last step of an ARN. */
+export function nameOf(arn: string): string {
+  return arn.slice(arn.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,19 @@
+import type { ElbModel } from '../../load-balancer/model';
+import type { Place } from '../operation';
+
+export interface TargetAddress {
+  readonly id: string;
+  readonly port: number;
+}
+
+/** How targets come and go; the load balancer owns their health and their draining. @throws AwsError */
+export interface Targets {
+  register(targetGroupArn: string, targets: readonly TargetAddress[]): void;
+  deregister(targetGroupArn: string, targets: readonly TargetAddress[]): void;
+}
+
+export interface ElbOptions {
+  readonly elb: ElbModel;
+  readonly targets: Targets;
+  readonly place: Place;
+}

@@ -1,0 +1,78 @@
+import { PathCondition, Rule } from '../../load-balancer/model';
+import { replaceActions } from '../../load-balancer/rules';
+import { AwsError } from '../aws-error';
+import { Operation, WireObject } from '../operation';
+import { Parameters } from '../parameters';
+import { readAction } from './actions';
+import { setTargetGroupAttributes, targetGroupAttributes } from './attributes';
+import { ElbOptions } from './elb-options';
+import { writeListener, writeRule } from './shapes';
+import { readTargets } from './targets';
+
+/** The actions that change something; each is allowed or denied by the ARN that it changes. */
+export function modifyOperations({ elb, targets }: ElbOptions): ReadonlyMap<string, Operation> {
+  const modifyRule = (input: Parameters): WireObject => {
+    const rule = elb.rule(input.text('RuleArn'));
+    if (rule.priority === 'default')
+      throw new AwsError('OperationNotPermitted', `Default rule '${rule.arn}' cannot be modified`);
+    if (!input.has('Actions') && !input.has('Conditions')) {
+      throw new AwsError('ValidationError', 'Either actions or conditions must be specified');
+    }
+    if (input.has('Conditions')) keepConditions(rule, input);
+    if (input.has('Actions')) replaceActions(elb, rule.arn, input.objects('Actions').map(readAction));
+    return { Rules: [writeRule(rule)] };
+  };
+
+  const modifyListener = (input: Parameters): WireObject => {
+    const listener = elb.listener(input.text('ListenerArn'));
+    const fixed = input.names.find((name) => name !== 'ListenerArn' && name !== 'DefaultActions');
+    if (fixed !== undefined) throw notRehearsed(`'${fixed}' of a listener`);
+    const rule = elb.rulesOf(listener.arn).find(({ priority }) => priority === 'default');
+    if (input.has('DefaultActions') && rule) {
+      replaceActions(elb, rule.arn, input.objects('DefaultActions').map(readAction));
+    }
+    return { Listeners: [writeListener(elb, listener)] };
+  };
+
+  const modifyTargetGroupAttributes = (input: Parameters): WireObject => {
+    const group = elb.targetGroup(input.text('TargetGroupArn'));
+    const changes = input
+      .objects('Attributes')
+      .map((pair) => [pair.text('Key'), pair.optionalText('Value') ?? ''] as const);
+    if (changes.length === 0) throw input.refuse('Attributes', 'a list of at least one attribute', 0);
+    setTargetGroupAttributes(elb, group, new Map(changes));
+    return { Attributes: targetGroupAttributes(group.attributes) };
+  };
+
+  const move =
+    (how: 'register' | 'deregister') =>
+    (input: Parameters): WireObject => {
+      const group = elb.targetGroup(input.text('TargetGroupArn'));
+      targets[how](group.arn, readTargets(input, group));
+      return {};
+    };
+
+  return new Map<string, Operation>([
+    ['ModifyRule', { resources: arnOf('RuleArn'), run: modifyRule }],
+    ['ModifyListener', { resources: arnOf('ListenerArn'), run: modifyListener }],
+    ['ModifyTargetGroupAttributes', { resources: arnOf('TargetGroupArn'), run: modifyTargetGroupAttributes }],
+    ['RegisterTargets', { resources: arnOf('TargetGroupArn'), run: move('register') }],
+    ['DeregisterTargets', { resources: arnOf('TargetGroupArn'), run: move('deregister') }],
+  ]);
+}
+
+const arnOf = (name: string) => (input: Parameters) => [input.text(name)];
+
+/** Conditions may be sent along unchanged, as tools do that write a rule back whole. */
+function keepConditions(rule: Rule, input: Parameters): void {
+  const sent: PathCondition[] = input.objects('Conditions').map((condition) => {
+    if (condition.text('Field') !== 'path-pattern') throw notRehearsed("a condition other than 'path-pattern'");
+    const values = condition.optionalObject('PathPatternConfig')?.texts('Values') ?? condition.texts('Values');
+    return { field: 'path-pattern', values };
+  });
+  if (JSON.stringify(sent) !== JSON.stringify(rule.conditions)) throw notRehearsed("'Conditions' of a rule");
+}
+
+function notRehearsed(what: string): AwsError {
+  return new AwsError('OperationNotPermitted', `The rehearsal does not change ${what}`);
+}

@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ElbModel } from '../load-balancer/model';
+import type { StatesModel } from '../state-machine/model';
+import type { EcsModel } from '../tasks/model';
+import { AwsError } from './aws-error';
+import { ecsService } from './ecs/ecs-service';
+import { Targets } from './elb/elb-options';
+import { elbService } from './elb/elb-service';
+import { Need } from './operation';
+import { JsonProtocol } from './protocols/json';
+import { Protocol, WireAnswer, WireRequest } from './protocols/protocol';
+import { QueryProtocol } from './protocols/query';
+import { ObjectStore } from './s3/object-store';
+import { S3Protocol } from './s3/s3-protocol';
+import { SecretStore } from './secrets/secret-store';
+import { secretsService } from './secrets/secrets-service';
+import { statesService } from './states/states-service';
+import { stsService } from './sts-service';
+import { Throttles } from './throttles';
+
+export interface EndpointOptions {
+  readonly elb: ElbModel;
+  readonly ecs: EcsModel;
+  readonly states: StatesModel;
+  readonly secrets: SecretStore;
+  readonly objects: ObjectStore;
+  readonly targets: Targets;
+  /** Throws an AwsError for what the principal may not do; without it everybody may do everything. */
+  readonly authorize?: (request: AuthorizationRequest) => void;
+  /** @default 127.0.0.1 */
+  readonly host?: string;
+  /** @default 0, any free port */
+  readonly port?: number;
+  readonly region: string;
+  readonly account: string;
+  readonly onCall?: (call: ApiCall) => void;
+}
+
+export interface AuthorizationRequest extends Need {
+  readonly accessKeyId: string;
+}
+
+/** One call, as logs and reports tell it. */
+export interface ApiCall {
+  /** As policies name it: `elasticloadbalancing`, `ecs`, `states`, `secretsmanager`, `s3`, `sts`. */
+  readonly service: string;
+  readonly action: string;
+  /** The access key id; empty for an unsigned call. */
+  readonly principal: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+export interface Endpoint {
+  readonly url: string;
+  /** The next `times` calls of this action (`ModifyRule`) are answered with the throttling error of its service. */
+  throttle(action: string, times: number): void;
+  stop(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** SDKs keep connections; one that is closed under a request costs them a retry. */
+const KEEP_ALIVE_MS = 60_000;
+
+/**
+ * One HTTP server that speaks to unmodified AWS clients, for all the services that a cutover calls.
+ *
+ * Signatures are not verified: there are no secrets to keep on a loopback address, and clients sign with made-up keys. The
+ * access key id in the signature names the principal, whose rights are checked.
+ *
+ * @throws Error when the port is taken.
+ */
+export async function startEndpoint(options: EndpointOptions): Promise<Endpoint> {
+  const throttles = new Throttles();
+  const protocols = createProtocols(options);
+  const server = createServer((request, response) => {
+    serve(request, response, { options, throttles, protocols }).catch(() => response.destroy());
+  });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  const { host = '127.0.0.1', port = 0 } = options;
+  await listen(server, host, port);
+  return {
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
+    throttle: (action, times) => throttles.set(action, times),
+    stop: () => close(server),
+  };
+}
+
+interface World {
+  readonly options: EndpointOptions;
+  readonly throttles: Throttles;
+  readonly protocols: Protocols;
+}
+
+type Protocols = Readonly<Record<'query' | 'json' | 's3', Protocol>>;
+
+function createProtocols(options: EndpointOptions): Protocols {
+  const place = { region: options.region, account: options.account };
+  return {
+    query: new QueryProtocol([elbService({ ...options, place }), stsService(place)]),
+    json: new JsonProtocol([
+      ecsService(options.ecs, place),
+      statesService(options.states),
+      secretsService(options.secrets, place),
+    ]),
+    s3: new S3Protocol(options.objects, options.region),
+  };
+}
+
+function protocolOf({ query, json, s3 }: Protocols, { method, headers }: WireRequest): Protocol {
+  if (headers['x-amz-target'] !== undefined) return json;
+  const isForm = String(headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
+  return method === 'POST' && isForm ? query : s3;
+}
+
+async function serve(incoming: IncomingMessage, response: ServerResponse, world: World): Promise<void> {
+  const startedMs = performance.now();
+  const { body, isTooLong } = await readBody(incoming);
+  const { method = '', url = '', headers } = incoming;
+  const request = { method, url, headers, body, id: randomUUID(), principal: principalOf(headers.authorization) };
+  const protocol = protocolOf(world.protocols, request);
+  const { service, action } = protocol.identify(request);
+  const { answer, error } = attempt(protocol, request, () => {
+    if (isTooLong) throw new AwsError('RequestEntityTooLarge', `The body must be at most ${MAX_BODY_BYTES} bytes`, 413);
+    return decide(protocol, request, action, world);
+  });
+  send(response, request, answer);
+  const ms = performance.now() - startedMs;
+  world.options.onCall?.({ service, action, principal: request.principal, status: answer.status, ms, ...error });
+}
+
+/** Who calls, what they may, what they want; in this order. */
+function decide(protocol: Protocol, request: WireRequest, action: string, { options, throttles }: World): WireAnswer {
+  if (request.headers.authorization === undefined) {
+    throw new AwsError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
+  }
+  if (request.principal === '') {
+    throw new AwsError('IncompleteSignature', "Authorization header requires 'Credential' parameter.");
+  }
+  if (throttles.take(action)) throw new AwsError('Throttling', 'Rate exceeded');
+  const demand = (need: Need) => authorize(options, request.principal, need);
+  const call = protocol.open(request);
+  call.needs.forEach(demand);
+  return call.run(demand);
+}
+
+function authorize(options: EndpointOptions, accessKeyId: string, need: Need): void {
+  try {
+    options.authorize?.({ accessKeyId, ...need });
+  } catch (error) {
+    throw error instanceof AwsError ? new AwsError(error.code, error.message, 403) : error;
+  }
+}
+
+type Attempt = { readonly answer: WireAnswer; readonly error?: Pick<ApiCall, 'error'> };
+
+/** Whatever goes wrong is an answer in the shape of the protocol; what is not an AwsError is our own fault. */
+function attempt(protocol: Protocol, request: WireRequest, work: () => WireAnswer): Attempt {
+  try {
+    return { answer: work() };
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const error = thrown instanceof AwsError ? thrown : new AwsError('InternalFailure', message, 500);
+    return { answer: protocol.fail(error, request), error: { error: { code: error.code, message: error.message } } };
+  }
+}
+
+/** `Credential=<access key id>/<date>/<region>/<service>/aws4_request`; empty when there is none. */
+function principalOf(authorization: string | undefined): string {
+  return /\bCredential=([^/,\s]+)\//.exec(authorization ?? '')?.[1] ?? '';
+}
+
+function send(response: ServerResponse, { id, method }: WireRequest, { status, headers, body }: WireAnswer): void {
+  const hasNoBody = status === 204 || status === 304;
+  const length = hasNoBody ? {} : { 'content-length': Buffer.byteLength(body) };
+  response.writeHead(status, { ...length, ...headers, 'x-amzn-requestid': id, 'x-amz-request-id': id });
+  response.end(method === 'HEAD' || hasNoBody ? undefined : body);
+}
+
+/** Reads to the end even what is too long, so that the client gets its answer, but keeps none of it. */
+async function readBody(request: IncomingMessage): Promise<{ body: Buffer; isTooLong: boolean }> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+    else chunks.length = 0;
+  }
+  return { body: Buffer.concat(chunks), isTooLong: size > MAX_BODY_BYTES };
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const isTaken = error.code === 'EADDRINUSE';
+      reject(isTaken ? new Error(`'port' must be free on ${host}, got ${port}`) : error);
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,39 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { AwsError } from '../aws-error';
+import type { Need } from '../operation';
+
+export interface WireRequest {
+  readonly method: string;
+  /** As it was sent: escaped path and query. */
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly id: string;
+  /** The access key id that signed it; empty when nobody did. */
+  readonly principal: string;
+}
+
+export interface WireAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+}
+
+/** A call whose parameters were read, so that its rights can be checked before it acts. */
+export interface Call {
+  readonly needs: readonly Need[];
+  /**
+   * @param demand checks a right that only turns out to be needed on the way.
+   * @throws AwsError
+   */
+  run(demand: (need: Need) => void): WireAnswer;
+}
+
+/** One way to write calls, answers and errors on the wire. */
+export interface Protocol {
+  /** Names the call without judging it. */
+  identify(request: WireRequest): { readonly service: string; readonly action: string };
+  /** @throws AwsError for an action that nobody knows, and for parameters that cannot be read. */
+  open(request: WireRequest): Call;
+  fail(error: AwsError, request: WireRequest): WireAnswer;
+}

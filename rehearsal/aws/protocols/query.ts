@@ -1,0 +1,76 @@
+import { AwsError } from '../aws-error';
+import { Service, WireObject, needOf } from '../operation';
+import { Parameters } from '../parameters';
+import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
+import { parseQueryForm } from './query-form';
+import { xmlContent, xmlDocument } from './xml';
+
+export interface QueryService extends Service {
+  /** Of the API, as every call names it: `2015-12-01`. */
+  readonly version: string;
+  readonly namespace: string;
+}
+
+/** Codes that this protocol spells in its own way. */
+const CODES: Readonly<Record<string, string>> = {
+  SerializationException: 'MalformedInput',
+};
+
+/**
+ * AWS Query: a form in, XML out.
+ *
+ * @see https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
+ */
+export class QueryProtocol implements Protocol {
+  constructor(private readonly services: readonly QueryService[]) {}
+
+  identify(request: WireRequest): { service: string; action: string } {
+    const form = new URLSearchParams(request.body.toString());
+    return {
+      service: this.serviceOf(form.get('Version'))?.prefix ?? 'unknown',
+      action: form.get('Action') ?? 'unknown',
+    };
+  }
+
+  open(request: WireRequest): Call {
+    const form = parseQueryForm(request.body.toString());
+    const { Action: action, Version: version, ...rest } = form;
+    const service = this.serviceOf(version);
+    const operation = typeof action === 'string' ? service?.operations.get(action) : undefined;
+    if (!service || !operation || typeof action !== 'string') {
+      throw new AwsError('InvalidAction', `Could not find operation ${String(action)} for version ${String(version)}`);
+    }
+    const input = new Parameters(rest, service.invalidCode);
+    return {
+      needs: operation.isFree ? [] : [needOf(service, action, operation, input)],
+      run: () => this.answer(service, action, operation.run(input, request.principal), request.id),
+    };
+  }
+
+  fail(error: AwsError, request: WireRequest): WireAnswer {
+    const content = {
+      Error: {
+        Type: error.status >= 500 ? 'Receiver' : 'Sender',
+        Code: CODES[error.code] ?? error.code,
+        Message: error.message,
+      },
+      RequestId: request.id,
+    };
+    const version = new URLSearchParams(request.body.toString()).get('Version');
+    const namespace = this.serviceOf(version)?.namespace;
+    return xmlAnswer(error.status, xmlDocument('ErrorResponse', namespace, xmlContent(content, 'member')));
+  }
+
+  private serviceOf(version: unknown): QueryService | undefined {
+    return this.services.find((service) => service.version === version);
+  }
+
+  private answer(service: QueryService, action: string, result: WireObject, requestId: string): WireAnswer {
+    const content = { [`${action}Result`]: result, ResponseMetadata: { RequestId: requestId } };
+    return xmlAnswer(200, xmlDocument(`${action}Response`, service.namespace, xmlContent(content, 'member')));
+  }
+}
+
+function xmlAnswer(status: number, body: string): WireAnswer {
+  return { status, headers: { 'content-type': 'text/xml' }, body };
+}

@@ -1,0 +1,35 @@
+import { XMLBuilder } from 'fast-xml-parser';
+import type { WireObject, WireValue } from '../operation';
+
+const builder = new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: '@', suppressEmptyNode: true });
+
+/** `<root xmlns="…">…</root>` of content that {@link xmlContent} made. */
+export function xmlDocument(root: string, namespace: string | undefined, content: WireObject): string {
+  const attributes = namespace === undefined ? {} : { '@xmlns': namespace };
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ [root]: { ...attributes, ...content } })}`;
+}
+
+/**
+ * The content of an element. Lists become `<Rules><member>…</member></Rules>` where `listMember` names the inner element
+ * (the Query protocol), else repeated elements `<Contents>…</Contents><Contents>…</Contents>` (S3).
+ */
+export function xmlContent(content: WireObject, listMember?: string): WireObject {
+  const members = Object.entries(content).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(members.map(([name, member]) => [name, element(member, listMember)]));
+}
+
+function element(value: WireValue, listMember: string | undefined): WireValue {
+  if (value === undefined) return undefined;
+  if (Array.isArray(value)) {
+    const items = value.map((item: WireValue) => element(item, listMember));
+    return listMember === undefined ? items : { [listMember]: items };
+  }
+  if (typeof value !== 'object' || value instanceof Date) return leaf(value);
+  return xmlContent(value as WireObject, listMember);
+}
+
+/** What XML 1.0 cannot hold is replaced; dates are ISO 8601. */
+function leaf(value: string | number | boolean | Date): string {
+  if (value instanceof Date) return value.toISOString();
+  return String(value).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd');
+}

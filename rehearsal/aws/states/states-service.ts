@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { ExecutionDescription, MachineDescription, StatesModel } from '../../state-machine/model';
+import { AwsError } from '../aws-error';
+import { Operation, WireObject } from '../operation';
+import { page } from '../paging';
+import { Parameters } from '../parameters';
+import { JsonService } from '../protocols/json';
+import { historyOf, stateTypes } from './history';
+
+const MAX_PAGE = 1000;
+const DEFAULT_PAGE = 100;
+
+/** AWS Step Functions. */
+export function statesService(model: StatesModel): JsonService {
+  return {
+    prefix: 'states',
+    target: 'AWSStepFunctions',
+    version: '1.0',
+    invalidCode: 'ValidationException',
+    operations: new Map([...machineOperations(model), ...executionOperations(model)]),
+  };
+}
+
+const arnOf = (name: string) => (input: Parameters) => [input.text(name)];
+
+function machineOperations(model: StatesModel): ReadonlyMap<string, Operation> {
+  const listStateMachines = (input: Parameters): WireObject =>
+    paged(input, 'stateMachines', [...model.stateMachines.values()], summaryOfMachine);
+
+  const describeStateMachine = (input: Parameters): WireObject => {
+    const machine = machineOf(model, input);
+    const { definition, roleArn } = machine;
+    return { ...summaryOfMachine(machine), status: 'ACTIVE', definition, roleArn };
+  };
+
+  const listExecutions = (input: Parameters): WireObject => {
+    const machine = machineOf(model, input);
+    const status = input.optionalText('statusFilter');
+    const executions = [...model.executions.values()]
+      .filter(({ machineArn }) => machineArn === machine.arn)
+      .filter((execution) => status === undefined || execution.status === status)
+      .sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
+    return paged(input, 'executions', executions, summaryOfExecution);
+  };
+
+  const startExecution = (input: Parameters): WireObject => {
+    const machineArn = input.text('stateMachineArn');
+    const name = input.optionalText('name') ?? randomUUID();
+    const execution = model.start(machineArn, name, input.optionalText('input') ?? '{}');
+    return { executionArn: execution.arn, startDate: execution.startedAt };
+  };
+
+  const resources = arnOf('stateMachineArn');
+  return new Map<string, Operation>([
+    ['ListStateMachines', { run: listStateMachines }],
+    ['DescribeStateMachine', { resources, run: describeStateMachine }],
+    ['ListExecutions', { resources, run: listExecutions }],
+    ['StartExecution', { resources, run: startExecution }],
+  ]);
+}
+
+function executionOperations(model: StatesModel): ReadonlyMap<string, Operation> {
+  const describeExecution = (input: Parameters): WireObject => {
+    const execution = executionOf(model, input);
+    const { input: started, output, error, cause } = execution;
+    return {
+      ...summaryOfExecution(execution),
+      input: started,
+      inputDetails: { included: true },
+      output,
+      outputDetails: output === undefined ? undefined : { included: true },
+      error,
+      cause,
+    };
+  };
+
+  const stopExecution = (input: Parameters): WireObject => {
+    const execution = executionOf(model, input);
+    model.stop(execution.arn, input.optionalText('error') ?? '', input.optionalText('cause') ?? '');
+    return { stopDate: execution.stoppedAt ?? new Date() };
+  };
+
+  const getExecutionHistory = (input: Parameters): WireObject => {
+    const execution = executionOf(model, input);
+    const types = stateTypes(model.stateMachines.get(execution.machineArn)?.definition ?? '');
+    const events = historyOf(execution, types);
+    if (input.optionalBoolean('reverseOrder') ?? false) events.reverse();
+    return paged(input, 'events', events, (event) => event);
+  };
+
+  const resources = arnOf('executionArn');
+  return new Map<string, Operation>([
+    ['DescribeExecution', { resources, run: describeExecution }],
+    ['StopExecution', { resources, run: stopExecution }],
+    ['GetExecutionHistory', { resources, run: getExecutionHistory }],
+  ]);
+}
+
+function machineOf(model: StatesModel, input: Parameters): MachineDescription {
+  const arn = input.text('stateMachineArn');
+  const machine = model.stateMachines.get(arn);
+  if (!machine) throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
+  return machine;
+}
+
+function executionOf(model: StatesModel, input: Parameters): ExecutionDescription {
+  const arn = input.text('executionArn');
+  const execution = model.executions.get(arn);
+  if (!execution) throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
+  return execution;
+}
+
+function summaryOfMachine(machine: MachineDescription): WireObject {
+  return { stateMachineArn: machine.arn, name: machine.name, type: 'STANDARD', creationDate: machine.createdAt };
+}
+
+function summaryOfExecution(execution: ExecutionDescription): WireObject {
+  return {
+    executionArn: execution.arn,
+    stateMachineArn: execution.machineArn,
+    name: execution.name,
+    status: execution.status,
+    startDate: execution.startedAt,
+    stopDate: execution.stoppedAt,
+    redriveCount: 0,
+  };
+}
+
+function paged<T>(input: Parameters, member: string, all: readonly T[], write: (item: T) => WireObject): WireObject {
+  // 0 asks for the default.
+  const asked = input.optionalInteger('maxResults', { min: 0, max: MAX_PAGE }) ?? 0;
+  const at = { size: asked === 0 ? DEFAULT_PAGE : asked, token: input.optionalText('nextToken') };
+  const { items, next } = page(all, at, () => new AwsError('InvalidToken', `Invalid Token: '${at.token}'`));
+  return { [member]: items.map(write), nextToken: next };
+}

@@ -1,0 +1,92 @@
+import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
+import { AddressInfo } from 'node:net';
+import { Duplex } from 'node:stream';
+import { announceReady, entryOptions } from '../entry';
+import type { BackendOptions } from './backend';
+import { Clock } from './clock';
+import { Counter } from './counter';
+import { ShopAnswer, addToCart, echo, login, showCart } from './shop';
+import { StoreClient } from './store-client';
+
+// Entry: the default backend of one side. Plain HTTP/1.1 with Node's own timeouts, as most apps have them.
+
+const { side, storeUrl } = entryOptions<BackendOptions>();
+
+type Route = (request: IncomingMessage, store: StoreClient) => Promise<ShopAnswer>;
+const ROUTES: Readonly<Record<string, Route>> = {
+  'GET /': () => Promise.resolve({ status: 200, body: { side } }),
+  'POST /login': (_request, store) => login(store),
+  'GET /cart': showCart,
+  'POST /cart': addToCart,
+  'POST /echo': (request) => echo(request),
+};
+
+void start();
+
+async function start(): Promise<void> {
+  const store = await StoreClient.open(storeUrl);
+  const counter = new Counter(side, store);
+  const clock = new Clock(store);
+  const server = createServer((request, response) => {
+    response.shouldKeepAlive &&= server.listening;
+    answer(request, response, store, clock).catch((error: unknown) => fail(request, response, error));
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    const { pathname, searchParams } = urlOf(request);
+    const client = searchParams.get('client');
+    if (pathname === '/ws/counter' && client !== null) return counter.upgrade(request, socket, head, client);
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+  process.once('SIGTERM', () => stop(server, counter, clock));
+  server.listen(0, '127.0.0.1', () => {
+    announceReady({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  });
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  store: StoreClient,
+  clock: Clock,
+): Promise<void> {
+  response.setHeader('x-backend', side);
+  const { pathname, searchParams } = urlOf(request);
+  const client = searchParams.get('client');
+  if (request.method === 'GET' && pathname === '/clock' && client !== null) {
+    return clock.stream(request, response, client);
+  }
+  const route = ROUTES[`${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`];
+  reply(request, response, route ? await route(request, store) : { status: 404, body: { error: 'no such page' } });
+}
+
+function reply(request: IncomingMessage, response: ServerResponse, { status, headers, body }: ShopAnswer): void {
+  const json = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(json),
+    ...headers,
+  });
+  response.end(json);
+  request.resume();
+}
+
+function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  if (response.headersSent) return void response.destroy();
+  reply(request, response, { status: 500, body: { error: error instanceof Error ? error.message : String(error) } });
+}
+
+function urlOf(request: IncomingMessage): URL {
+  return URL.parse(`http://backend${request.url}`) ?? new URL('http://backend/malformed');
+}
+
+/**
+ * Everything that was received is answered; then each connection ends in its protocol's own way. The server counts
+ * upgraded connections too, so that its close comes after the last of them.
+ */
+function stop(server: Server, counter: Counter, clock: Clock): void {
+  server.close(() => process.exit(0));
+  counter.closeAll();
+  clock.closeAll();
+  setInterval(() => server.closeIdleConnections(), 50);
+}

@@ -1,0 +1,20 @@
+import { Side } from '../../core/weights';
+import { startEntry } from '../entry';
+
+export interface BackendOptions {
+  readonly side: Side;
+  /** Of `startStore`: both sides are given the same. */
+  readonly storeUrl: string;
+}
+
+export interface Running {
+  readonly url: string;
+  /** Ends it in good order. */
+  stop(): Promise<void>;
+}
+
+/** One side's backend: a small stateful web app in a process of its own, on a free loopback port. */
+export async function startBackend(options: BackendOptions): Promise<Running> {
+  const entry = await startEntry<{ url: string }>('backend/app', options);
+  return { url: entry.ready.url, stop: () => entry.stop() };
+}

@@ -1,0 +1,44 @@
+/** What both backends share, as they would share a Redis: every operation is atomic, answers come in the order of the calls. */
+export interface Store {
+  /** Adds one and answers the new count; the first answer is 1. */
+  increment(key: string): Promise<number>;
+  /** Adds to the end of a list and answers the whole list. */
+  append(key: string, value: string): Promise<string[]>;
+  list(key: string): Promise<string[]>;
+  /** Sets a value unless there is one, and answers the value in force. */
+  setOnce(key: string, value: string): Promise<string>;
+  get(key: string): Promise<string | null>;
+}
+
+export type StoreCall = readonly [operation: keyof Store, key: string, value?: string];
+
+/** The state itself. It lives in one process and runs one call at a time, which is what makes the calls atomic. */
+export class StoreState {
+  private readonly counts = new Map<string, number>();
+  private readonly lists = new Map<string, string[]>();
+  private readonly values = new Map<string, string>();
+
+  run([operation, key, value = '']: StoreCall): unknown {
+    return this.operations[operation](key, value);
+  }
+
+  private readonly operations: Record<keyof Store, (key: string, value: string) => unknown> = {
+    increment: (key) => {
+      const count = (this.counts.get(key) ?? 0) + 1;
+      this.counts.set(key, count);
+      return count;
+    },
+    append: (key, value) => {
+      const list = this.lists.get(key) ?? [];
+      list.push(value);
+      this.lists.set(key, list);
+      return list;
+    },
+    list: (key) => this.lists.get(key) ?? [],
+    setOnce: (key, value) => {
+      if (!this.values.has(key)) this.values.set(key, value);
+      return this.values.get(key);
+    },
+    get: (key) => this.values.get(key) ?? null,
+  };
+}

@@ -1,0 +1,90 @@
+import type { Side } from '../core/weights';
+import { startBackend } from './backend/backend';
+import { startStore } from './backend/store';
+import { Fault, FaultyRelay, startFaultyRelay } from './fault';
+import { UsageError } from './usage-error';
+
+export interface Backends {
+  /** What the proxies of each side are pointed at. */
+  readonly upstreams: Readonly<Record<Side, string>>;
+  /** Whether they are the rehearsal's own app, which sessions, WebSockets and event streams can be checked against. */
+  readonly own: boolean;
+  beginFault(): void;
+  stop(): Promise<void>;
+}
+
+const CONNECT_MS = 5_000;
+
+/**
+ * The two backends: the rehearsal's own app, or a user's by URL.
+ *
+ * @throws UsageError for what is no backend URL, Error for one that does not answer
+ */
+export async function startBackends(
+  given: Partial<Record<Side, string>>,
+  fault: Fault | undefined,
+  seed: number,
+): Promise<Backends> {
+  const backends = given.source !== undefined || given.target !== undefined ? await usersOwn(given) : await ours();
+  if (fault === undefined) return backends;
+  let relay: FaultyRelay;
+  try {
+    relay = await startFaultyRelay('target', backends.upstreams.target, seed);
+  } catch (error) {
+    await backends.stop();
+    throw error;
+  }
+  return {
+    ...backends,
+    upstreams: { ...backends.upstreams, target: relay.url },
+    beginFault: () => relay.begin(),
+    stop: async () => void (await Promise.all([relay.stop(), backends.stop()])),
+  };
+}
+
+async function ours(): Promise<Backends> {
+  const store = await startStore();
+  const [source, target] = await Promise.all([
+    startBackend({ side: 'source', storeUrl: store.url }),
+    startBackend({ side: 'target', storeUrl: store.url }),
+  ]);
+  return {
+    upstreams: { source: source.url, target: target.url },
+    own: true,
+    beginFault: () => undefined,
+    stop: async () => {
+      await Promise.all([source.stop(), target.stop()]);
+      await store.stop();
+    },
+  };
+}
+
+async function usersOwn(given: Partial<Record<Side, string>>): Promise<Backends> {
+  const upstreams = { source: backendUrl('source', given.source), target: backendUrl('target', given.target) };
+  await Promise.all([mustAnswer('source', upstreams.source), mustAnswer('target', upstreams.target)]);
+  return { upstreams, own: false, beginFault: () => undefined, stop: () => Promise.resolve() };
+}
+
+function backendUrl(side: Side, value: string | undefined): string {
+  const url = value === undefined ? null : URL.parse(value);
+  const isBackend =
+    url !== null && ['http:', 'https:'].includes(url.protocol) && url.pathname === '/' && url.search === '';
+  if (!isBackend) {
+    throw new UsageError(
+      `'--${side}' must be http(s)://host[:port], and both sides must be given, got ${value === undefined ? 'nothing' : `'${value}'`}`,
+    );
+  }
+  return url.origin;
+}
+
+/** Any answer will do: what status is right is the plan's affair. */
+async function mustAnswer(side: Side, url: string): Promise<void> {
+  try {
+    await (await fetch(url, { signal: AbortSignal.timeout(CONNECT_MS), redirect: 'manual' })).body?.cancel();
+  } catch (error) {
+    const { cause, message } = error as Error;
+    const reason =
+      (cause as NodeJS.ErrnoException | undefined)?.code ?? (cause as Error | undefined)?.message ?? message;
+    throw new Error(`the backend of '--${side}' must answer, got ${reason} from ${url}`);
+  }
+}

@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { CutoverWiring, WIRING_VARIABLE } from '../../core/wiring';
+import type { Stack } from '../assembly/template';
+import type { FunctionSpec } from '../functions/function';
+import type { ElbModel } from '../load-balancer/model';
+import type { MachineDescription } from '../state-machine/model';
+import type { Cluster } from '../tasks/model';
+import type { ServiceSpec } from '../tasks/runner';
+import { UsageError } from '../usage-error';
+import { StatusRule, buildFunctions, buildMachines, buildStatusRules } from './functions';
+import { buildElb } from './load-balancer';
+import { Resources } from './resources';
+import { Rights, buildRights } from './rights';
+import { buildClusters, buildServices } from './services';
+
+/** Everything of one stack that a rehearsal stands up, read from its template. */
+export interface Blueprint {
+  readonly stack: Stack;
+  readonly wiring: CutoverWiring;
+  readonly machine: MachineDescription;
+  readonly elb: ElbModel;
+  readonly clusters: readonly Cluster[];
+  readonly services: readonly ServiceSpec[];
+  readonly functions: readonly FunctionSpec[];
+  readonly machines: readonly MachineDescription[];
+  readonly statusRules: readonly StatusRule[];
+  /** Values drawn for this run, by ARN. */
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly buckets: readonly string[];
+  /** What each function may do, by the logical id of its role. */
+  readonly rights: Rights;
+}
+
+/**
+ * Finds the cutover in an assembly and reads its stack.
+ *
+ * @throws UsageError when there is none, or more than one and no name
+ */
+export function readBlueprint(stacks: readonly Stack[], stackName?: string): Blueprint {
+  const named = stackName === undefined ? stacks : stacks.filter(({ name }) => name === stackName);
+  if (named.length === 0) throw new UsageError(`'--stack' must be one of ${namesOf(stacks)}, got '${stackName ?? ''}'`);
+  const found = named.flatMap((stack) => {
+    const resources = new Resources(stack);
+    const functions = buildFunctions(resources);
+    const wired = functions.find(({ environment }) => WIRING_VARIABLE in environment);
+    return wired
+      ? [{ resources, functions, wiring: JSON.parse(wired.environment[WIRING_VARIABLE] ?? '') as CutoverWiring }]
+      : [];
+  });
+  const [cutover, ...more] = found;
+  if (!cutover)
+    throw new UsageError(`'--app' must hold a stack with a drainshift Migration, got ${namesOf(named)} without one`);
+  if (more.length > 0)
+    throw new UsageError(
+      `'--stack' must name one of ${namesOf(found.map(({ resources }) => resources.stack))}, got nothing`,
+    );
+  return build(cutover.resources, cutover.functions, cutover.wiring);
+}
+
+function build(resources: Resources, functions: readonly FunctionSpec[], wiring: CutoverWiring): Blueprint {
+  const machines = buildMachines(resources);
+  const machine = machines.find(({ definition }) =>
+    functions.some(({ arn, environment }) => WIRING_VARIABLE in environment && definition.includes(arn)),
+  );
+  if (!machine)
+    throw new UsageError(
+      `'${resources.stack.name}' must have a state machine that calls the cutover's functions, got none`,
+    );
+  const secrets = new Map(
+    resources
+      .ofType('AWS::SecretsManager::Secret')
+      .map(({ identity }) => [identity.ref, randomBytes(32).toString('hex')]),
+  );
+  const secretValue = (arn: string) => {
+    const value = secrets.get(arn) ?? [...secrets].find(([known]) => arn.startsWith(known))?.[1];
+    if (value === undefined) throw new UsageError(`a container's secret must be in the template, got '${arn}'`);
+    return value;
+  };
+  const clusters = buildClusters(resources);
+  return {
+    stack: resources.stack,
+    wiring,
+    machine,
+    elb: buildElb(resources),
+    clusters,
+    services: buildServices(resources, clusters, secretValue),
+    functions,
+    machines,
+    statusRules: buildStatusRules(resources),
+    secrets,
+    buckets: resources.ofType('AWS::S3::Bucket').map(({ identity }) => identity.ref),
+    rights: buildRights(resources),
+  };
+}
+
+function namesOf(stacks: readonly Stack[]): string {
+  return stacks.length === 0 ? 'no stack' : stacks.map(({ name }) => `'${name}'`).join(', ');
+}

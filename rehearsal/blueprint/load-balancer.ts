@@ -1,0 +1,144 @@
+import { Action, ElbModel, HealthCheck, PathCondition, TargetGroup } from '../load-balancer/model';
+import { checkActions } from '../load-balancer/rules';
+import { UsageError } from '../usage-error';
+import { Properties } from './properties';
+import { Resources } from './resources';
+
+const ELB = 'AWS::ElasticLoadBalancingV2';
+
+/**
+ * The load balancers, listeners, rules and target groups of a template.
+ *
+ * @throws AwsError what the service would refuse at deployment
+ */
+export function buildElb(resources: Resources): ElbModel {
+  const model = new ElbModel();
+  for (const { identity, properties } of resources.ofType(`${ELB}::LoadBalancer`)) {
+    model.loadBalancers.set(identity.ref, {
+      arn: identity.ref,
+      name: identity.attributes.LoadBalancerName ?? '',
+      dnsName: identity.attributes.DNSName ?? '',
+      scheme: properties.string('Scheme', 'internet-facing') === 'internal' ? 'internal' : 'internet-facing',
+      vpcId: 'vpc-rehearsal',
+      subnetIds: properties.strings('Subnets'),
+      securityGroups: properties.strings('SecurityGroups'),
+      attributes: properties.pairs('LoadBalancerAttributes'),
+      createdAt: new Date(),
+    });
+  }
+  for (const group of resources.ofType(`${ELB}::TargetGroup`)) {
+    const { TargetGroupName: name = '' } = group.identity.attributes;
+    model.targetGroups.set(group.identity.ref, targetGroup(group.identity.ref, name, group.properties));
+  }
+  for (const listener of resources.ofType(`${ELB}::Listener`))
+    addListener(model, listener.identity.ref, listener.properties);
+  for (const rule of resources.ofType(`${ELB}::ListenerRule`)) addRule(model, rule.identity.ref, rule.properties);
+  for (const rule of model.rules.values()) checkActions(model, rule.actions);
+  return model;
+}
+
+function targetGroup(arn: string, name: string, properties: Properties): TargetGroup {
+  const protocol = properties.string('Protocol', 'HTTP') === 'HTTPS' ? 'HTTPS' : 'HTTP';
+  const type = properties.string('TargetType', 'instance');
+  if (type !== 'ip') throw new UsageError(`target group '${name}' must have targets of type 'ip', got '${type}'`);
+  return {
+    arn,
+    name,
+    protocol,
+    protocolVersion: properties.string('ProtocolVersion', 'HTTP1') as TargetGroup['protocolVersion'],
+    port: properties.number('Port', 80),
+    vpcId: properties.string('VpcId', 'vpc-rehearsal'),
+    targetType: 'ip',
+    healthCheck: healthCheck(properties, protocol),
+    attributes: properties.pairs('TargetGroupAttributes'),
+    targets: new Map(),
+  };
+}
+
+/** @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html (defaults) */
+function healthCheck(properties: Properties, protocol: 'HTTP' | 'HTTPS'): HealthCheck {
+  return {
+    protocol: properties.string('HealthCheckProtocol', protocol) === 'HTTPS' ? 'HTTPS' : 'HTTP',
+    port: properties.string('HealthCheckPort', 'traffic-port'),
+    path: properties.string('HealthCheckPath', '/'),
+    intervalSeconds: properties.number('HealthCheckIntervalSeconds', 30),
+    timeoutSeconds: properties.number('HealthCheckTimeoutSeconds', 5),
+    healthyThreshold: properties.number('HealthyThresholdCount', 5),
+    unhealthyThreshold: properties.number('UnhealthyThresholdCount', 2),
+    matcher: properties.object('Matcher').string('HttpCode', '200'),
+  };
+}
+
+function addListener(model: ElbModel, arn: string, properties: Properties): void {
+  const port = properties.number('Port');
+  model.listeners.set(arn, {
+    arn,
+    loadBalancerArn: properties.string('LoadBalancerArn'),
+    port,
+    templatePort: port,
+    protocol: properties.string('Protocol', 'HTTP') === 'HTTPS' ? 'HTTPS' : 'HTTP',
+    certificateArns: properties.list('Certificates').map((certificate) => certificate.string('CertificateArn')),
+    sslPolicy: properties.optionalString('SslPolicy'),
+    attributes: properties.pairs('ListenerAttributes'),
+  });
+  const ruleArn = `${arn.replace(':listener/', ':listener-rule/')}/${arn.slice(-16)}`;
+  const actions = properties.list('DefaultActions').map(actionOf);
+  model.rules.set(ruleArn, { arn: ruleArn, listenerArn: arn, priority: 'default', conditions: [], actions });
+}
+
+function addRule(model: ElbModel, arn: string, properties: Properties): void {
+  model.rules.set(arn, {
+    arn,
+    listenerArn: properties.string('ListenerArn'),
+    priority: properties.number('Priority'),
+    conditions: properties.list('Conditions').map((condition) => conditionOf(arn, condition)),
+    actions: properties.list('Actions').map(actionOf),
+  });
+}
+
+function conditionOf(rule: string, condition: Properties): PathCondition {
+  const field = condition.string('Field');
+  // Passing over a condition would send traffic where the real rule does not.
+  if (field !== 'path-pattern') {
+    throw new UsageError(`conditions of rule '${rule}' must be path patterns to be rehearsed, got '${field}'`);
+  }
+  const values = [...condition.object('PathPatternConfig').strings('Values'), ...condition.strings('Values')];
+  return { field, values };
+}
+
+function actionOf(action: Properties): Action {
+  const type = action.string('Type');
+  if (type === 'fixed-response') {
+    const config = action.object('FixedResponseConfig');
+    return {
+      type,
+      statusCode: config.number('StatusCode'),
+      contentType: config.string('ContentType', 'text/plain'),
+      body: config.string('MessageBody', ''),
+    };
+  }
+  if (type === 'redirect') {
+    const config = action.record('RedirectConfig');
+    return { type, redirect: config, statusCode: config.StatusCode === 'HTTP_301' ? 301 : 302 };
+  }
+  if (type !== 'forward')
+    throw new UsageError(
+      `a listener's action must be 'forward', 'fixed-response' or 'redirect' to be rehearsed, got '${type}'`,
+    );
+  const config = action.object('ForwardConfig');
+  const sticky = config.object('TargetGroupStickinessConfig');
+  const groups = config.list('TargetGroups').map((group) => ({
+    arn: group.string('TargetGroupArn'),
+    weight: group.number('Weight', 1),
+  }));
+  return {
+    type,
+    forward: {
+      targetGroups: groups.length > 0 ? groups : [{ arn: action.string('TargetGroupArn'), weight: 1 }],
+      stickiness: {
+        enabled: sticky.boolean('Enabled', false),
+        durationSeconds: sticky.number('DurationSeconds', 3600),
+      },
+    },
+  };
+}

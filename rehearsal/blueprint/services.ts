@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cluster } from '../tasks/model';
+import type { ServiceSpec } from '../tasks/runner';
+import type { ContainerSpec } from '../tasks/task-process';
+import { UsageError } from '../usage-error';
+import { Properties } from './properties';
+import { Ready, Resources } from './resources';
+
+/** Environment values that are known only here: secrets by ARN. */
+export type SecretValue = (arn: string) => string;
+
+export function buildClusters(resources: Resources): Cluster[] {
+  return resources
+    .ofType('AWS::ECS::Cluster')
+    .map(({ identity }) => ({ arn: identity.attributes.Arn ?? '', name: identity.ref }));
+}
+
+/** The services of a template, each with its first container's command and environment. */
+export function buildServices(
+  resources: Resources,
+  clusters: readonly Cluster[],
+  secretValue: SecretValue,
+): ServiceSpec[] {
+  const definitions = new Map(
+    resources.ofType('AWS::ECS::TaskDefinition').map((definition) => [definition.identity.ref, definition]),
+  );
+  return resources.ofType('AWS::ECS::Service').map(({ logicalId, identity, properties }) => {
+    const taskDefinitionArn = properties.string('TaskDefinition');
+    const definition = definitions.get(taskDefinitionArn);
+    if (!definition)
+      throw new UsageError(
+        `service '${logicalId}' must have a task definition in the template, got '${taskDefinitionArn}'`,
+      );
+    const loadBalancers = properties.list('LoadBalancers').map((balancer) => ({
+      targetGroupArn: balancer.string('TargetGroupArn'),
+      containerName: balancer.string('ContainerName'),
+      containerPort: balancer.number('ContainerPort'),
+    }));
+    const name = identity.attributes.Name ?? '';
+    const cluster = properties.string('Cluster');
+    return {
+      arn: identity.ref,
+      name,
+      clusterArn: clusters.find(({ name: known, arn }) => known === cluster || arn === cluster)?.arn ?? cluster,
+      taskDefinitionArn,
+      launchType: 'FARGATE',
+      loadBalancers,
+      createdAt: new Date(),
+      desiredCount: desiredCount(resources, properties, identity.attributes.Name ?? ''),
+      container: containerOf(resources, definition, loadBalancers[0]?.containerPort ?? 0, secretValue),
+    };
+  });
+}
+
+/** Without a count of its own a service starts at its autoscaling's minimum. */
+function desiredCount(resources: Resources, service: Properties, name: string): number {
+  if (service.has('DesiredCount')) return service.number('DesiredCount');
+  const scaling = resources
+    .ofType('AWS::ApplicationAutoScaling::ScalableTarget')
+    .find(({ properties }) => properties.string('ResourceId').endsWith(`/${name}`));
+  return scaling?.properties.number('MinCapacity') ?? 1;
+}
+
+function containerOf(resources: Resources, definition: Ready, port: number, secretValue: SecretValue): ContainerSpec {
+  const [container] = definition.properties.list('ContainerDefinitions');
+  if (!container) throw new UsageError(`task definition '${definition.logicalId}' must have a container, got none`);
+  const image = container.string('Image');
+  const command = [...container.strings('EntryPoint'), ...container.strings('Command')];
+  const folder = resources.stack.images.get(image.split(':').at(-1) ?? '');
+  if (folder === undefined || !existsSync(join(folder, 'proxy.js')) || command.length === 0) {
+    throw new UsageError(
+      `the image of '${definition.logicalId}' must be built from the package's proxy, with its command in the template, to run without a container engine; got '${image}'`,
+    );
+  }
+  const plain = container.list('Environment').map((pair) => [pair.string('Name'), pair.string('Value')]);
+  const secret = container.list('Secrets').map((pair) => [pair.string('Name'), secretValue(pair.string('ValueFrom'))]);
+  return {
+    name: container.string('Name'),
+    image,
+    folder,
+    command,
+    environment: Object.fromEntries([...plain, ...secret]) as Record<string, string>,
+    port,
+    stopTimeoutSeconds: container.number('StopTimeout', 30),
+  };
+}

@@ -1,0 +1,118 @@
+import { ChildProcess, fork } from 'node:child_process';
+import type { Writable } from 'node:stream';
+import { entryPath } from '../entry';
+import type { Invocation, Result } from './host';
+
+/** A Lambda function as the template defines it, with its environment resolved. */
+export interface FunctionSpec {
+  readonly arn: string;
+  readonly name: string;
+  /** The unpacked code asset. */
+  readonly folder: string;
+  readonly handler: string;
+  readonly timeoutSeconds: number;
+  readonly environment: Readonly<Record<string, string>>;
+  /** The logical id of its execution role. */
+  readonly role: string;
+}
+
+/** What Step Functions compares with `ErrorEquals`, and puts in `Cause` as JSON. */
+export class FunctionError extends Error {
+  constructor(
+    readonly errorType: string,
+    failure: { errorMessage: string; trace?: readonly string[] },
+  ) {
+    super(JSON.stringify({ errorType, ...failure }));
+    this.name = errorType;
+  }
+}
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timeout: NodeJS.Timeout;
+}
+
+/** One Lambda function: its process starts with the first event and stays warm; a dead or late one is replaced. */
+export class LocalFunction {
+  private child: ChildProcess | undefined;
+  private readonly pending = new Map<number, Pending>();
+  private nextId = 1;
+
+  constructor(
+    readonly spec: FunctionSpec,
+    /** What the service adds to the template's own environment: region, endpoint, credentials. */
+    private readonly environment: () => Readonly<Record<string, string>>,
+    private readonly log: Writable,
+  ) {}
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  /** @throws FunctionError of the handler's error, `Sandbox.Timedout`, or `Runtime.ExitError` when the process died */
+  invoke(event: unknown): Promise<unknown> {
+    const child = (this.child ??= this.start());
+    const id = this.nextId;
+    this.nextId += 1;
+    return new Promise((resolve, reject) => {
+      const late = () => {
+        const errorMessage = `Task timed out after ${this.spec.timeoutSeconds}.00 seconds`;
+        this.settle(id, ({ reject: fail }) => fail(new FunctionError('Sandbox.Timedout', { errorMessage })));
+        child.kill('SIGKILL');
+      };
+      this.pending.set(id, { resolve, reject, timeout: setTimeout(late, this.spec.timeoutSeconds * 1000) });
+      child.send({ id, event } satisfies Invocation, (error) => {
+        if (error) this.settle(id, ({ reject: fail }) => fail(exitError(error.message)));
+      });
+    });
+  }
+
+  stop(): void {
+    this.child?.kill('SIGKILL');
+  }
+
+  private start(): ChildProcess {
+    const { folder, handler, environment } = this.spec;
+    const child = fork(entryPath('functions/host'), [folder, handler], {
+      env: {
+        ...environment,
+        ...this.environment(),
+        AWS_LAMBDA_FUNCTION_NAME: this.spec.name,
+        AWS_LAMBDA_FUNCTION_TIMEOUT: String(this.spec.timeoutSeconds),
+      },
+      // A group of its own: Ctrl-C in a terminal is for the rehearsal, which then ends its processes itself.
+      detached: true,
+      execArgv: [],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    child.stdout?.on('data', (chunk) => this.log.write(chunk));
+    child.stderr?.on('data', (chunk) => this.log.write(chunk));
+    child.on('message', ({ id, value, failure }: Result) =>
+      this.settle(id, ({ resolve, reject }) => {
+        if (failure) reject(new FunctionError(failure.errorType, failure));
+        else resolve(value);
+      }),
+    );
+    child.on('exit', (code, signal) => {
+      if (this.child === child) this.child = undefined;
+      const reason = `process exited with ${code === null ? signal : `status ${code}`}`;
+      for (const id of [...this.pending.keys()]) this.settle(id, ({ reject }) => reject(exitError(reason)));
+    });
+    return child;
+  }
+
+  private settle(id: number, act: (pending: Pending) => void): void {
+    const pending = this.pending.get(id);
+    if (!pending) return;
+    this.pending.delete(id);
+    clearTimeout(pending.timeout);
+    act(pending);
+  }
+}
+
+function exitError(reason: string): FunctionError {
+  return new FunctionError('Runtime.ExitError', {
+    errorMessage: `RequestId: rehearsal Error: Runtime exited: ${reason}`,
+  });
+}

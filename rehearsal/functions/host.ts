@@ -1,0 +1,44 @@
+/**
+ * The execution environment of one Lambda function, in a process of its own: loads the bundle, answers events one after
+ * another over IPC, and reports an exception as Lambda does. It ends with its parent.
+ */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+export interface Invocation {
+  readonly id: number;
+  readonly event: unknown;
+}
+
+/** `failure` has the shape in which Lambda reports an exception. */
+export interface Result {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly failure?: { readonly errorType: string; readonly errorMessage: string; readonly trace: readonly string[] };
+}
+
+type Handler = (event: unknown) => Promise<unknown>;
+
+/** `index.handler`: a file without its ending, and the name that it exports. */
+function load(folder: string, handler: string): Handler {
+  const [file = '', name = ''] = handler.split('.');
+  const module = createRequire(join(folder, 'index.js'))(join(folder, `${file}.js`)) as Record<string, Handler>;
+  const found = module[name];
+  if (typeof found !== 'function') throw new Error(`'${handler}' must be a function of ${folder}, got ${typeof found}`);
+  return found;
+}
+
+const [folder = '', name = ''] = process.argv.slice(2);
+const handler = load(folder, name);
+
+process.on('disconnect', () => process.exit(0));
+process.on('message', ({ id, event }: Invocation) => {
+  handler(event).then(
+    (value) => process.send?.({ id, value } satisfies Result),
+    (error: unknown) => {
+      const { name: errorType, message, stack } = error instanceof Error ? error : new Error(String(error));
+      const trace = (stack ?? '').split('\n').slice(0, 10);
+      process.send?.({ id, failure: { errorType, errorMessage: message, trace } } satisfies Result);
+    },
+  );
+});

@@ -1,0 +1,74 @@
+import { GROUP_COOKIES, TARGET_COOKIES, decodeStuck, readCookie } from './cookies';
+import { Action, ElbModel, ForwardConfig, Rule, Target, TargetGroup } from './model';
+
+type CookieHeader = string | string[] | undefined;
+
+/** The first rule, in order of priority, whose path patterns match; the default rule matches everything. */
+export function matchRule(rules: readonly Rule[], path: string): Rule | undefined {
+  return rules.find(({ conditions }) =>
+    conditions.every(({ values }) => values.some((value) => matchesPath(value, path))),
+  );
+}
+
+/** `*` is any run of characters, `?` any one; case counts. */
+export function matchesPath(pattern: string, path: string): boolean {
+  const escaped = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${escaped}$`, 's').test(path.split('?')[0] ?? path);
+}
+
+/** The action of a rule; every rule has exactly one here. */
+export function actionOf(rule: Rule): Action {
+  const [action] = rule.actions;
+  if (!action) throw new Error(`rule '${rule.arn}' must have an action, got none`);
+  return action;
+}
+
+/**
+ * The group for one request: the one that a cookie of group stickiness names, whatever its weight, else one drawn by
+ * weight. A drawn group without healthy targets does not fail over to another.
+ */
+export function chooseGroup(forward: ForwardConfig, cookies: CookieHeader, random: () => number): string | undefined {
+  if (forward.stickiness.enabled) {
+    const stuck = decodeStuck(readCookie(cookies, GROUP_COOKIES))?.to;
+    if (stuck !== undefined && forward.targetGroups.some(({ arn }) => arn === stuck)) return stuck;
+  }
+  const sum = forward.targetGroups.reduce((all, { weight }) => all + weight, 0);
+  let drawn = random() * sum;
+  for (const { arn, weight } of forward.targetGroups) {
+    if (drawn < weight) return arn;
+    drawn -= weight;
+  }
+  return undefined;
+}
+
+/** The targets that may take a new request: the healthy ones; all that are registered when none is (fail open). */
+export function usableTargets(group: TargetGroup): Target[] {
+  const registered = [...group.targets.values()].filter(({ state }) => state !== 'draining' && state !== 'unused');
+  const healthy = registered.filter(({ state }) => state === 'healthy');
+  return healthy.length > 0 ? healthy : registered;
+}
+
+/** The target that `AWSALB` names while it is usable, else the algorithm's choice; undefined when the group is empty. */
+export function chooseTarget(group: TargetGroup, cookies: CookieHeader, turn: number): Target | undefined {
+  const usable = usableTargets(group);
+  if (group.attributes.get('stickiness.enabled') === 'true') {
+    const stuck = decodeStuck(readCookie(cookies, TARGET_COOKIES))?.to;
+    const target = usable.find(({ id, port }) => `${id}:${port}` === stuck);
+    if (target) return target;
+  }
+  if (group.attributes.get('load_balancing.algorithm.type') === 'least_outstanding_requests') {
+    return usable.reduce<Target | undefined>(
+      (least, next) => (!least || next.outstanding < least.outstanding ? next : least),
+      undefined,
+    );
+  }
+  return usable[turn % Math.max(1, usable.length)];
+}
+
+/** Whether a group may be named by a forward action of this model. */
+export function groupOf(model: ElbModel, arn: string): TargetGroup | undefined {
+  return model.targetGroups.get(arn);
+}

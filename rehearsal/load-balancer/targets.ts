@@ -1,0 +1,60 @@
+import { AwsError } from '../aws/aws-error';
+import { ElbModel, Target, TargetGroup } from './model';
+
+export interface TargetAddress {
+  readonly id: string;
+  readonly port: number;
+}
+
+const keyOf = ({ id, port }: TargetAddress) => `${id}:${port}`;
+
+/** Registration of targets, and their slow way out: `draining` until the deregistration delay is over. */
+export class Targets {
+  private readonly delays = new Map<Target, NodeJS.Timeout>();
+
+  constructor(
+    private readonly model: ElbModel,
+    /** Called for each target that was registered, so that its health is checked at once. */
+    private readonly registered: (group: TargetGroup, target: Target) => void,
+  ) {}
+
+  /** @throws AwsError when a target is still draining: the service lets an address in again only after its delay. */
+  register(groupArn: string, addresses: readonly TargetAddress[]): void {
+    const group = this.model.targetGroup(groupArn);
+    for (const address of addresses) {
+      const present = group.targets.get(keyOf(address));
+      if (present?.state === 'draining') {
+        throw new AwsError('InvalidTarget', `Target '${keyOf(address)}' is draining and cannot be registered yet`);
+      }
+      if (present) continue;
+      const state = this.model.isInUse(groupArn) ? 'initial' : 'unused';
+      const target: Target = { ...address, state, outstanding: 0 };
+      if (state === 'initial') {
+        target.reason = { code: 'Elb.RegistrationInProgress', description: 'Target registration is in progress' };
+      }
+      group.targets.set(keyOf(address), target);
+      this.registered(group, target);
+    }
+  }
+
+  deregister(groupArn: string, addresses: readonly TargetAddress[]): void {
+    const group = this.model.targetGroup(groupArn);
+    for (const address of addresses) {
+      const target = group.targets.get(keyOf(address));
+      if (!target || target.state === 'draining') continue;
+      target.state = 'draining';
+      target.reason = { code: 'Target.DeregistrationInProgress', description: 'Target deregistration is in progress' };
+      const delayMs = 1000 * Number(group.attributes.get('deregistration_delay.timeout_seconds') ?? 300);
+      const remove = () => {
+        this.delays.delete(target);
+        group.targets.delete(keyOf(address));
+      };
+      this.delays.set(target, setTimeout(remove, delayMs));
+    }
+  }
+
+  stop(): void {
+    for (const delay of this.delays.values()) clearTimeout(delay);
+    this.delays.clear();
+  }
+}

@@ -1,0 +1,73 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { NO_CONNECTIONS } from '../core/connections';
+import { weightsOf } from '../core/forward';
+import { Plan } from '../core/plan';
+import { Weights } from '../core/weights';
+import { SideLedger, readLedgers } from './ledgers';
+import { groupsOf } from './load-balancer/model';
+import type { Sample } from './report/samples';
+import type { ExecutionDescription } from './state-machine/model';
+import type { Traffic } from './traffic/traffic';
+import type { World } from './world';
+
+const EVERY_MS = 500;
+
+/** Looks at a rehearsal twice a second: for the live progress, and for the picture of the report. */
+export class Observer {
+  readonly samples: Sample[] = [];
+  private watching = true;
+  private readonly done: Promise<void>;
+
+  constructor(
+    private readonly world: World,
+    private readonly traffic: Traffic,
+    private readonly plan: Plan,
+    private readonly execution: () => ExecutionDescription | undefined,
+    private readonly seen: (sample: Sample) => void,
+  ) {
+    this.done = this.watch();
+  }
+
+  async stop(): Promise<void> {
+    this.watching = false;
+    await this.done;
+  }
+
+  private async watch(): Promise<void> {
+    while (this.watching) {
+      const ledgers = await readLedgers(this.world);
+      const sample = this.sample(ledgers);
+      this.samples.push(sample);
+      this.seen(sample);
+      await pause(EVERY_MS);
+    }
+  }
+
+  private sample(ledgers: Record<'source' | 'target', SideLedger>): Sample {
+    const entered = this.execution()?.entered ?? [];
+    const seen = this.traffic.snapshot();
+    return {
+      atMs: Date.now(),
+      state: entered.at(-1)?.state ?? 'not started',
+      stage: Math.min(this.plan.stages.length, entered.filter(({ state }) => state === 'Shift').length),
+      stages: this.plan.stages.length,
+      weights: weightsInForce(this.world),
+      answers: seen?.answersBySide ?? { source: 0, target: 0 },
+      wrong: seen ? seen.http.failed + seen.websocket.dropped + seen.serverSentEvents.dropped : 0,
+      live: { source: ledgers.source.active ?? NO_CONNECTIONS, target: ledgers.target.active ?? NO_CONNECTIONS },
+      draining: ledgers.source.draining,
+      messages: seen?.websocket.received ?? 0,
+    };
+  }
+}
+
+export function weightsInForce(world: World): Weights {
+  const { wiring, elb } = world.options.blueprint;
+  const groups = groupsOf(elb.rule(wiring.weightedRuleArn));
+  return (
+    weightsOf({ groups, stickiness: { enabled: false, seconds: 0 } }, wiring.targetGroupArns) ?? {
+      source: 0,
+      target: 0,
+    }
+  );
+}

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { Plan, hasten, parsePlan } from '../core/plan';
+import type { MachineDescription } from './state-machine/model';
+import { UsageError } from './usage-error';
+
+interface DefinitionWithPlan {
+  readonly States?: Readonly<
+    Record<string, { readonly Parameters?: { readonly Payload?: { readonly defaultPlan?: unknown } } }>
+  >;
+}
+
+/**
+ * The plan of a rehearsal: of a file (JSON or YAML), else the one that the state machine was synthesized with; with its
+ * waiting divided by `speed`.
+ *
+ * @throws UsageError for a file that cannot be read, CutoverError `PlanInvalid` for a plan that breaks a rule
+ */
+export function rehearsedPlan(machine: MachineDescription, file: string | undefined, speed: number): Plan {
+  return hasten(parsePlan(file === undefined ? defaultPlan(machine) : readPlan(file)), speed);
+}
+
+function defaultPlan(machine: MachineDescription): unknown {
+  const { States = {} } = JSON.parse(machine.definition) as DefinitionWithPlan;
+  return Object.values(States).find((state) => state.Parameters?.Payload?.defaultPlan !== undefined)?.Parameters
+    ?.Payload?.defaultPlan;
+}
+
+function readPlan(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`'--plan' must be a readable file, got '${file}' (${(error as NodeJS.ErrnoException).code})`);
+  }
+  try {
+    return parse(text) as unknown;
+  } catch (error) {
+    throw new UsageError(`'--plan' must be JSON or YAML, got '${file}': ${(error as Error).message.split('\n')[0]}`);
+  }
+}

@@ -1,0 +1,74 @@
+import { Evidence } from '../../core/evidence';
+import { Weights } from '../../core/weights';
+import type { ExecutionDescription } from '../state-machine/model';
+import type { TrafficTally } from '../traffic/tally';
+import type { Sample } from './samples';
+
+/** The evidence of a rehearsal: the cutover's own, with what the clients saw. */
+export interface RehearsalEvidence extends Evidence {
+  readonly traffic: TrafficTally;
+  /** Read from the endpoint after the last step. */
+  readonly finalWeights?: Weights;
+  readonly rollback?: Evidence['rollback'] & {
+    /** The first wrong answer that a client got. */
+    readonly firstBadAnswerAt?: string;
+    readonly secondsFromFirstBadAnswer?: number;
+  };
+  readonly rehearsal: { readonly app: string; readonly seed: number; readonly speed: number; readonly fault?: string };
+}
+
+export function rehearsalEvidence(
+  evidence: Evidence,
+  seen: { traffic: TrafficTally; finalWeights: Weights | undefined; rehearsal: RehearsalEvidence['rehearsal'] },
+): RehearsalEvidence {
+  const { traffic, finalWeights, rehearsal } = seen;
+  return {
+    ...evidence,
+    traffic,
+    ...(finalWeights && { finalWeights }),
+    ...(evidence.rollback && { rollback: rollbackSeen(evidence.rollback, traffic.firstBadAnswerAt) }),
+    rehearsal,
+  };
+}
+
+function rollbackSeen(
+  rollback: NonNullable<Evidence['rollback']>,
+  firstBadAnswerAt: string | undefined,
+): RehearsalEvidence['rollback'] {
+  const { restoredAt } = rollback;
+  if (firstBadAnswerAt === undefined || restoredAt === undefined) return rollback;
+  return {
+    ...rollback,
+    firstBadAnswerAt,
+    secondsFromFirstBadAnswer: (Date.parse(restoredAt) - Date.parse(firstBadAnswerAt)) / 1000,
+  };
+}
+
+/** What is known when the cutover itself left no evidence: it never got its lock, or its last step died. */
+export function withoutEvidence(execution: ExecutionDescription, plan: Evidence['plan']): Evidence {
+  const stoppedAt = execution.stoppedAt ?? new Date();
+  return {
+    schema: 'drainshift/evidence/1',
+    outcome: 'failed',
+    execution: execution.name,
+    startedAt: execution.startedAt.toISOString(),
+    durationSeconds: (stoppedAt.getTime() - execution.startedAt.getTime()) / 1000,
+    plan,
+    stages: [],
+    drain: {
+      source: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
+      atStart: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
+      moved: 0,
+      closed: 0,
+      forced: 0,
+    },
+    failure: { code: 'Unexpected', message: `${execution.error ?? 'no error'}: ${execution.cause ?? 'no cause'}` },
+    timeline: execution.entered.map(({ state, at }) => ({ at: at.toISOString(), state, detail: {} })),
+  };
+}
+
+export interface Picture {
+  readonly evidence: RehearsalEvidence;
+  readonly samples: readonly Sample[];
+  readonly entered: ExecutionDescription['entered'];
+}

@@ -1,0 +1,36 @@
+/** What the Step Functions API can speak of. */
+export interface StatesModel {
+  /** By ARN. */
+  readonly stateMachines: ReadonlyMap<string, MachineDescription>;
+  /** By ARN. */
+  readonly executions: ReadonlyMap<string, ExecutionDescription>;
+  /** @throws AwsError StateMachineDoesNotExist, ExecutionAlreadyExists, InvalidExecutionInput, InvalidName */
+  start(machineArn: string, name: string, input: string): ExecutionDescription;
+  /** StopExecution: ends it at once, no Catch runs, status ABORTED. @throws AwsError ExecutionDoesNotExist */
+  stop(executionArn: string, error: string, cause: string): void;
+}
+
+export interface MachineDescription {
+  readonly arn: string;
+  readonly name: string;
+  readonly definition: string;
+  readonly roleArn: string;
+  readonly createdAt: Date;
+}
+
+export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
+
+export interface ExecutionDescription {
+  readonly arn: string;
+  readonly name: string;
+  readonly machineArn: string;
+  readonly input: string;
+  readonly startedAt: Date;
+  status: ExecutionStatus;
+  stoppedAt?: Date;
+  output?: string;
+  error?: string;
+  cause?: string;
+  /** The state machine's place: every state entered, with its time, in order. */
+  readonly entered: { readonly state: string; readonly at: Date }[];
+}

@@ -1,0 +1,53 @@
+import type { EventEmitter } from 'node:events';
+
+/** What the ECS API can speak of. The runner in this folder owns the processes; the API reads and asks. */
+export interface EcsModel {
+  readonly clusters: ReadonlyMap<string, Cluster>;
+  /** By ARN. */
+  readonly services: ReadonlyMap<string, EcsService>;
+  /** By ARN; stopped tasks stay, as they do for an hour at AWS. */
+  readonly tasks: ReadonlyMap<string, EcsTask>;
+  /** UpdateService: starts tasks, or stops the newest ones the way a scale-in does. */
+  setDesiredCount(serviceArn: string, count: number): void;
+  /** StopTask: SIGTERM at once and deregistration beside it, SIGKILL after stopTimeout. */
+  stopTask(taskArn: string, reason: string): void;
+}
+
+export interface Cluster {
+  readonly arn: string;
+  readonly name: string;
+}
+
+export interface EcsService {
+  readonly arn: string;
+  readonly name: string;
+  readonly clusterArn: string;
+  readonly taskDefinitionArn: string;
+  readonly launchType: 'FARGATE';
+  readonly loadBalancers: readonly { targetGroupArn: string; containerName: string; containerPort: number }[];
+  readonly createdAt: Date;
+  desiredCount: number;
+}
+
+export type TaskStatus = 'PROVISIONING' | 'RUNNING' | 'DEACTIVATING' | 'STOPPING' | 'STOPPED';
+
+export interface EcsTask {
+  readonly arn: string;
+  readonly serviceArn: string;
+  readonly clusterArn: string;
+  readonly taskDefinitionArn: string;
+  readonly containerName: string;
+  readonly image: string;
+  /** The task's own loopback address, 127.0.x.y. */
+  readonly ip: string;
+  readonly createdAt: Date;
+  startedAt?: Date;
+  stoppedAt?: Date;
+  status: TaskStatus;
+  desiredStatus: 'RUNNING' | 'STOPPED';
+  stoppedReason?: string;
+  exitCode?: number;
+  readonly pid?: number;
+  /** Emits 'status'. */
+  readonly events: EventEmitter;
+}

@@ -1,0 +1,147 @@
+import { ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { createConnection } from 'node:net';
+import type { Writable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { EcsTask, TaskStatus } from './model';
+
+/** How a service's container is run: its own command, in the folder that is its image's content. */
+export interface ContainerSpec {
+  readonly name: string;
+  readonly image: string;
+  readonly folder: string;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly port: number;
+  readonly stopTimeoutSeconds: number;
+}
+
+export interface TaskIdentity {
+  readonly arn: string;
+  readonly serviceArn: string;
+  readonly clusterArn: string;
+  readonly taskDefinitionArn: string;
+  readonly ip: string;
+}
+
+/** One task: the container's command as a local process on an address of its own. */
+export class TaskProcess implements EcsTask {
+  readonly events = new EventEmitter();
+  readonly createdAt = new Date();
+  startedAt?: Date;
+  stoppedAt?: Date;
+  status: TaskStatus = 'PROVISIONING';
+  desiredStatus: 'RUNNING' | 'STOPPED' = 'RUNNING';
+  stoppedReason?: string;
+  exitCode?: number;
+  private readonly child: ChildProcess;
+
+  constructor(
+    private readonly identity: TaskIdentity,
+    private readonly container: ContainerSpec,
+    log: Writable,
+  ) {
+    const [command = '', ...rest] = container.command;
+    this.child = spawn(command === 'node' ? process.execPath : command, rest, {
+      cwd: container.folder,
+      env: localEnvironment(container.environment, identity.ip),
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child.stdout?.on('data', (chunk) => log.write(chunk));
+    this.child.stderr?.on('data', (chunk) => log.write(chunk));
+    this.child.on('error', (error) => this.exited(`CannotStartContainerError: ${error.message}`, undefined));
+    this.child.on('exit', (code, signal) => {
+      const how = code === null ? `signal ${signal}` : `status ${code}`;
+      this.exited(`Essential container in task exited (${how})`, code ?? undefined);
+    });
+    void this.becomeRunning();
+  }
+
+  get arn(): string {
+    return this.identity.arn;
+  }
+  get serviceArn(): string {
+    return this.identity.serviceArn;
+  }
+  get clusterArn(): string {
+    return this.identity.clusterArn;
+  }
+  get taskDefinitionArn(): string {
+    return this.identity.taskDefinitionArn;
+  }
+  get ip(): string {
+    return this.identity.ip;
+  }
+  get containerName(): string {
+    return this.container.name;
+  }
+  get image(): string {
+    return this.container.image;
+  }
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** SIGTERM, and SIGKILL after the container's stopTimeout. Resolves when the process is gone. */
+  async terminate(reason: string): Promise<void> {
+    if (this.status === 'STOPPED') return;
+    this.stoppedReason ??= reason;
+    this.setStatus('STOPPING');
+    const gone = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill('SIGTERM');
+    const kill = setTimeout(() => this.child.kill('SIGKILL'), this.container.stopTimeoutSeconds * 1000);
+    if (this.child.exitCode === null && this.child.signalCode === null) await gone;
+    clearTimeout(kill);
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  setStatus(status: TaskStatus): void {
+    if (this.status === 'STOPPED') return;
+    this.status = status;
+    this.events.emit('status', status);
+  }
+
+  /** A container is running once its port answers: what pulling and starting an image is at AWS. */
+  private async becomeRunning(): Promise<void> {
+    while (this.status === 'PROVISIONING') {
+      if (await answers(this.ip, this.container.port)) {
+        this.startedAt = new Date();
+        this.setStatus('RUNNING');
+        return;
+      }
+      await pause(50);
+    }
+  }
+
+  private exited(reason: string, exitCode: number | undefined): void {
+    if (this.status === 'STOPPED') return;
+    this.stoppedReason ??= reason;
+    this.desiredStatus = 'STOPPED';
+    this.stoppedAt = new Date();
+    if (exitCode !== undefined) this.exitCode = exitCode;
+    this.setStatus('STOPPED');
+  }
+}
+
+/** The container's own environment and no more; where it binds every address it binds the task's alone. */
+function localEnvironment(environment: Readonly<Record<string, string>>, ip: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [name, value.replace(/^0\.0\.0\.0(?=:)/, ip)]),
+  );
+}
+
+function answers(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port });
+    const done = (is: boolean) => {
+      socket.destroy();
+      resolve(is);
+    };
+    socket.once('connect', () => done(true));
+    socket.once('error', () => done(false));
+  });
+}

@@ -1,0 +1,47 @@
+interface Cookie {
+  readonly value: string;
+  /** Milliseconds since the epoch; Infinity for one that lives as long as its session. */
+  readonly expiresMs: number;
+}
+
+/**
+ * The cookies of one browser on one origin, by name. Their age is honoured, because the load balancer's stickiness ends
+ * with it; paths and domains are not, since there is one origin.
+ */
+export class CookieJar {
+  private readonly cookies = new Map<string, Cookie>();
+
+  /** Takes the `set-cookie` fields of an answer. */
+  take(fields: readonly string[], nowMs: number): void {
+    for (const field of fields) {
+      const [pair = '', ...attributes] = field.split(';');
+      const [name = '', ...value] = pair.split('=');
+      this.cookies.set(name.trim(), { value: value.join('=').trim(), expiresMs: expiry(attributes, nowMs) });
+    }
+  }
+
+  /** The `cookie` field of the next request, or undefined when there is nothing to send. */
+  field(nowMs: number): string | undefined {
+    for (const [name, { expiresMs }] of this.cookies) if (expiresMs <= nowMs) this.cookies.delete(name);
+    if (this.cookies.size === 0) return undefined;
+    return [...this.cookies].map(([name, { value }]) => `${name}=${value}`).join('; ');
+  }
+
+  clear(): void {
+    this.cookies.clear();
+  }
+}
+
+/** `Max-Age` wins over `Expires` (RFC 6265, 5.3). */
+function expiry(attributes: readonly string[], nowMs: number): number {
+  const values = new Map(
+    attributes.map((attribute) => {
+      const [name = '', value = ''] = attribute.split('=');
+      return [name.trim().toLowerCase(), value.trim()] as const;
+    }),
+  );
+  const maxAge = Number.parseInt(values.get('max-age') ?? '', 10);
+  if (!Number.isNaN(maxAge)) return nowMs + maxAge * 1000;
+  const expires = Date.parse(values.get('expires') ?? '');
+  return Number.isNaN(expires) ? Infinity : expires;
+}

@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { Agent } from 'node:https';
+import { EventStreamClient } from './event-stream-client';
+import { Http1Transport } from './http1-transport';
+import { Http2Transport } from './http2-transport';
+import { HttpChecker } from './http-checker';
+import { Act, Shopper, frontPageReader, pageReader, uploader } from './http-users';
+import { DEFAULT_RATES, Endpoint, TrafficOptions, TrafficRates, endpointOf } from './options';
+import { Pace } from './pace';
+import { Recorder } from './recorder';
+import { Transport } from './transport';
+import { WebSocketClient } from './websocket-client';
+
+/** A user sends so many requests a second; the rate is reached by the number of users. */
+const REQUESTS_PER_USER = 4;
+/** Long-lived clients come over this time, not all at once. */
+const ARRIVAL_MS = 2_000;
+/** Of the WebSocket clients, each fifth closes its connections by itself, as people close a page. */
+const RESTLESS = 5;
+
+const NO_PAGES_OF_OURS: Partial<TrafficRates> = { shop: 0, echo: 0, webSockets: 0, eventStreams: 0 };
+
+/** All of the traffic, as it runs in its own process. */
+export class Generators {
+  readonly recorder = new Recorder();
+  private readonly endpoint: Endpoint;
+  private readonly rates: TrafficRates;
+  private readonly pace = new Pace();
+  private readonly transports: Transport[] = [];
+  private readonly streamAgent = new Agent({ keepAlive: false });
+  /** Names the clients of this run apart from those of another one on the same backends. */
+  private readonly run = randomUUID().slice(0, 8);
+  private readonly webSockets: WebSocketClient[] = [];
+  private readonly eventStreams: EventStreamClient[] = [];
+  private readonly lives: Promise<void>[] = [];
+
+  /** @throws Error when an option is wrong. */
+  constructor(private readonly options: TrafficOptions) {
+    this.endpoint = endpointOf(options);
+    this.rates = { ...DEFAULT_RATES, ...options.rates, ...(options.paths ? NO_PAGES_OF_OURS : {}) };
+  }
+
+  start(): void {
+    const { rates } = this;
+    const kept = () => this.http1(true);
+    this.users('shop', rates.shop, kept, (checker, index) => new Shopper(checker, `${this.run}-${index}`).act);
+    this.users('keep-alive', rates.keepAlive, kept, (checker) => this.reader(checker));
+    this.users(
+      'new-connection',
+      rates.newConnection,
+      () => this.http1(false),
+      (checker) => this.reader(checker),
+    );
+    this.users(
+      'http2',
+      rates.http2,
+      () => this.http2(),
+      (checker) => this.mixed(checker),
+    );
+    this.users('echo', rates.echo, kept, uploader);
+    this.startWebSockets();
+    this.startEventStreams();
+  }
+
+  /** Begins nothing more, and resolves when every answer that is owed has come or is given up. */
+  async stop(): Promise<void> {
+    await this.pace.stop();
+    for (const client of [...this.webSockets, ...this.eventStreams]) client.finish();
+    await Promise.all(this.lives);
+    for (const transport of this.transports) transport.close();
+  }
+
+  private users(
+    name: string,
+    perSecond: number,
+    transport: () => Transport,
+    user: (checker: HttpChecker, index: number) => Act,
+  ): void {
+    if (perSecond === 0) return;
+    const count = Math.ceil(perSecond / REQUESTS_PER_USER);
+    this.pace.add(count, perSecond / count, (index) => {
+      const own = transport();
+      this.transports.push(own);
+      return user(new HttpChecker(name, own, this.recorder), index);
+    });
+  }
+
+  private http1(keepAlive: boolean): Transport {
+    return new Http1Transport(this.endpoint, keepAlive, this.countRetry);
+  }
+
+  private http2(): Transport {
+    return new Http2Transport(this.endpoint, this.countRetry);
+  }
+
+  private readonly countRetry = () => {
+    this.recorder.http.retried += 1;
+  };
+
+  private reader(checker: HttpChecker): Act {
+    return this.options.paths ? pageReader(checker, this.options.paths) : frontPageReader(checker);
+  }
+
+  /** Reads, and each fifth time uploads. */
+  private mixed(checker: HttpChecker): Act {
+    const read = this.reader(checker);
+    if (this.options.paths) return read;
+    const upload = uploader(checker);
+    let turn = 0;
+    return () => (++turn % 5 === 0 ? upload() : read());
+  }
+
+  private startWebSockets(): void {
+    const { webSockets: count, messagesPerSecondEach } = this.rates;
+    if (count === 0) return;
+    this.pace.add(count, messagesPerSecondEach, (index) => {
+      const lifetimeMs = index % RESTLESS === 0 ? () => 5_000 + Math.random() * 10_000 : () => Infinity;
+      const client = new WebSocketClient(this.endpoint, `websocket-${this.run}-${index}`, this.recorder, lifetimeMs);
+      this.webSockets.push(client);
+      this.arrive(client, index / count);
+      return () => Promise.resolve(client.send());
+    });
+  }
+
+  private startEventStreams(): void {
+    const { eventStreams: count } = this.rates;
+    for (let index = 0; index < count; index += 1) {
+      const name = `event-stream-${this.run}-${index}`;
+      const client = new EventStreamClient(this.endpoint, this.streamAgent, name, this.recorder);
+      this.eventStreams.push(client);
+      this.arrive(client, index / count);
+    }
+  }
+
+  private arrive(client: { live(): Promise<void> }, share: number): void {
+    const arrived = new Promise((resolve) => setTimeout(resolve, share * ARRIVAL_MS));
+    this.lives.push(arrived.then(() => client.live()));
+  }
+}

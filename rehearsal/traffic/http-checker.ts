@@ -1,0 +1,60 @@
+import { Side } from '../../core/weights';
+import { Recorder } from './recorder';
+import { HttpAnswer, HttpRequest, Transport } from './transport';
+
+export interface Expectation {
+  readonly status: number;
+  /** In words, for the line on a failure: `all 7 items`. */
+  readonly what?: string;
+  /** Whether an answer of that status is the right one. */
+  readonly isRight?: (answer: HttpAnswer) => boolean;
+}
+
+/** Sends a generator's requests and judges each answer: there is no request that is not counted as `ok` or `failed`. */
+export class HttpChecker {
+  constructor(
+    private readonly generator: string,
+    private readonly transport: Transport,
+    private readonly recorder: Recorder,
+  ) {}
+
+  /** @returns the answer when it is right, undefined when it is wrong or did not come. */
+  async ask(request: HttpRequest, expected: Expectation): Promise<HttpAnswer | undefined> {
+    const { http, latency } = this.recorder;
+    http.sent += 1;
+    const startedMs = performance.now();
+    const result = await this.transport.send(request).catch((error: Error) => error);
+    latency.add(performance.now() - startedMs);
+    const problem = result instanceof Error ? result.message : this.judge(result, expected);
+    if (problem === undefined && !(result instanceof Error)) {
+      http.ok += 1;
+      return result;
+    }
+    http.failed += 1;
+    const wanted = [expected.status, expected.what].filter((part) => part !== undefined).join(' and ');
+    this.recorder.note(this.generator, `${request.method} ${request.path}: expected ${wanted}, got ${problem}`);
+    return undefined;
+  }
+
+  private judge(answer: HttpAnswer, { status, isRight }: Expectation): string | undefined {
+    const side = sideOf(answer);
+    if (side !== undefined) this.recorder.answersBySide[side] += 1;
+    const from = side === undefined ? '' : ` from ${side}`;
+    if (answer.status !== status) return `${answer.status}${from}`;
+    return isRight === undefined || isRight(answer) ? undefined : `${status} with another body${from}`;
+  }
+}
+
+export function sideOf({ headers }: { headers: HttpAnswer['headers'] }): Side | undefined {
+  const side = headers['x-backend'];
+  return side === 'source' || side === 'target' ? side : undefined;
+}
+
+/** The body as JSON, or undefined when it is none. */
+export function jsonOf(answer: HttpAnswer): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(answer.body.toString('utf8')) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}

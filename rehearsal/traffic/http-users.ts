@@ -1,0 +1,121 @@
+import { createHash, randomBytes, randomInt } from 'node:crypto';
+import type { SmokeRequest } from '../../core/plan';
+import { CookieJar } from './cookie-jar';
+import { HttpChecker, jsonOf, sideOf } from './http-checker';
+import { HttpRequest, HttpAnswer } from './transport';
+
+/** What a user does next; each call is one request with its answer. */
+export type Act = () => Promise<void>;
+
+const JSON_BODY = { 'content-type': 'application/json' };
+const MAX_UPLOAD = 64 * 1024;
+/** After so many items a user logs in anew, so that carts stay small. */
+const CART_SIZE = 20;
+
+/** Reads the front page of the default backend. */
+export function frontPageReader(checker: HttpChecker): Act {
+  const isRight = (answer: HttpAnswer) => sideOf(answer) !== undefined && jsonOf(answer)?.side === sideOf(answer);
+  return async () => {
+    await checker.ask({ method: 'GET', path: '/' }, { status: 200, what: "the answering side's name", isRight });
+  };
+}
+
+/** Reads the given pages in turn. */
+export function pageReader(checker: HttpChecker, pages: readonly SmokeRequest[]): Act {
+  let turn = 0;
+  return async () => {
+    const page = pages[turn++ % pages.length];
+    if (page) await checker.ask({ method: 'GET', path: page.path }, { status: page.expectedStatus });
+  };
+}
+
+/** Uploads random bodies, each second one without a length. */
+export function uploader(checker: HttpChecker): Act {
+  let turn = 0;
+  return async () => {
+    const body = randomBytes(randomInt(MAX_UPLOAD + 1));
+    const sha256 = createHash('sha256').update(body).digest('hex');
+    await checker.ask(
+      { method: 'POST', path: '/echo', body, chunked: turn++ % 2 === 1 },
+      {
+        status: 200,
+        what: `${body.length} bytes with their sha256`,
+        isRight: (answer) => jsonOf(answer)?.length === body.length && jsonOf(answer)?.sha256 === sha256,
+      },
+    );
+  };
+}
+
+/** Logs in, then fills a cart and reads it, and wants to see every item exactly once and in order, each time. */
+export class Shopper {
+  private readonly jar = new CookieJar();
+  private items: string[] = [];
+  private isLoggedIn = false;
+  private serial = 0;
+
+  constructor(
+    private readonly checker: HttpChecker,
+    private readonly name: string,
+  ) {}
+
+  readonly act: Act = async () => {
+    if (!this.isLoggedIn) return this.login();
+    if (this.items.length >= CART_SIZE) return this.leave();
+    return this.serial % 3 === 0 ? this.look() : this.add();
+  };
+
+  private async login(): Promise<void> {
+    const answer = await this.ask(
+      { method: 'POST', path: '/login' },
+      'a session',
+      (login) => typeof jsonOf(login)?.session === 'string',
+    );
+    this.isLoggedIn = answer !== undefined;
+  }
+
+  private async look(): Promise<void> {
+    this.serial += 1;
+    await this.expectCart({ method: 'GET', path: '/cart' }, this.items);
+  }
+
+  private async add(): Promise<void> {
+    const item = `${this.name}-${++this.serial}`;
+    const body = Buffer.from(JSON.stringify({ item }));
+    await this.expectCart({ method: 'POST', path: '/cart', headers: JSON_BODY, body }, [...this.items, item]);
+  }
+
+  /** A last look, then the next visit begins; the load balancer's cookies stay. */
+  private async leave(): Promise<void> {
+    await this.look();
+    this.startOver();
+  }
+
+  private async expectCart(request: HttpRequest, items: string[]): Promise<void> {
+    const answer = await this.ask(request, `all ${items.length} items once`, (cart) => hasItems(cart, items));
+    // Nobody knows what a wrong cart holds, and one failure is to be counted once.
+    if (answer === undefined) return this.startOver();
+    this.items = items;
+  }
+
+  private startOver(): void {
+    this.items = [];
+    this.isLoggedIn = false;
+  }
+
+  private async ask(
+    request: HttpRequest,
+    what: string,
+    isRight: (answer: HttpAnswer) => boolean,
+  ): Promise<HttpAnswer | undefined> {
+    const cookie = this.jar.field(Date.now());
+    const headers = { ...request.headers, ...(cookie === undefined ? {} : { cookie }) };
+    const answer = await this.checker.ask({ ...request, headers }, { status: 200, what, isRight });
+    const fields = answer?.headers['set-cookie'] ?? [];
+    this.jar.take(typeof fields === 'string' ? [fields] : fields, Date.now());
+    return answer;
+  }
+}
+
+function hasItems(cart: HttpAnswer, items: readonly string[]): boolean {
+  return JSON.stringify(jsonOf(cart)?.items) === JSON.stringify(items);
+}

@@ -1,0 +1,120 @@
+import {
+  ClientHttp2Session,
+  ClientHttp2Stream,
+  IncomingHttpHeaders,
+  IncomingHttpStatusHeader,
+  connect,
+  constants,
+} from 'node:http2';
+import { connect as tlsConnect } from 'node:tls';
+import { Endpoint } from './options';
+import { ANSWER_TIMEOUT_MS, HttpAnswer, HttpRequest, NoAnswer, Transport, pieces } from './transport';
+
+const ATTEMPTS = 3;
+
+interface LiveSession {
+  readonly session: ClientHttp2Session;
+  answered: boolean;
+}
+
+/**
+ * HTTP/2 on one session at a time. A session that ends between requests is opened again. A request is sent again when
+ * it was never processed (REFUSED_STREAM, or over the last stream of a GOAWAY), or when it is a GET and a session that
+ * had answered before ended without a byte of the answer.
+ */
+export class Http2Transport implements Transport {
+  private live: LiveSession | undefined;
+
+  constructor(
+    private readonly endpoint: Endpoint,
+    private readonly onRetry: () => void,
+  ) {}
+
+  async send(request: HttpRequest): Promise<HttpAnswer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const live = this.session();
+      try {
+        const answer = await exchange(live, request, this.endpoint.authority);
+        live.answered = true;
+        return answer;
+      } catch (error) {
+        if (!(error instanceof NoAnswer && error.maySendAgain) || attempt === ATTEMPTS) throw error;
+        this.onRetry();
+        this.retire(live);
+      }
+    }
+  }
+
+  close(): void {
+    this.live?.session.close();
+  }
+
+  private session(): LiveSession {
+    if (this.live !== undefined && !this.live.session.closed && !this.live.session.destroyed) return this.live;
+    const { host, port, ca, serverName, authority } = this.endpoint;
+    const session = connect(`https://${authority}`, {
+      createConnection: () => tlsConnect({ host, port, ca, servername: serverName, ALPNProtocols: ['h2'] }),
+    });
+    const live: LiveSession = { session, answered: false };
+    // What goes wrong is told by each stream; a session without streams may go at any time.
+    session.on('error', () => undefined);
+    session.on('goaway', () => this.retire(live));
+    this.live = live;
+    return live;
+  }
+
+  private retire(live: LiveSession): void {
+    if (this.live === live) this.live = undefined;
+    if (!live.session.destroyed) live.session.close();
+  }
+}
+
+function exchange(live: LiveSession, request: HttpRequest, authority: string): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const stream = open(live, request, authority);
+    const chunks: Buffer[] = [];
+    let head: (IncomingHttpHeaders & IncomingHttpStatusHeader) | undefined;
+    let problem: string | undefined;
+    let ended = false;
+    const timer = setTimeout(() => {
+      problem = `no answer in ${ANSWER_TIMEOUT_MS} ms`;
+      stream.close(constants.NGHTTP2_CANCEL);
+    }, ANSWER_TIMEOUT_MS);
+    stream.on('response', (headers) => (head = headers));
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('end', () => (ended = true));
+    stream.on('error', (error: Error) => (problem ??= error.message));
+    stream.on('close', () => {
+      clearTimeout(timer);
+      const isWhole = head !== undefined && ended && problem === undefined && stream.rstCode === 0;
+      if (isWhole) return resolve({ status: head?.[':status'] ?? 0, headers: head ?? {}, body: Buffer.concat(chunks) });
+      const what = problem ?? `stream closed with code ${stream.rstCode}`;
+      reject(new NoAnswer(head ? `half an answer: ${what}` : what, !head && maySendAgain(live, stream, request)));
+    });
+  });
+}
+
+function open(live: LiveSession, request: HttpRequest, authority: string): ClientHttp2Stream {
+  const { body, chunked } = request;
+  const stream = live.session.request(
+    {
+      ':method': request.method,
+      ':path': request.path,
+      ':authority': authority,
+      ...request.headers,
+      ...(body !== undefined && chunked !== true ? { 'content-length': body.length } : {}),
+    },
+    { endStream: body === undefined },
+  );
+  if (body === undefined) return stream;
+  for (const piece of pieces(body)) stream.write(piece);
+  stream.end();
+  return stream;
+}
+
+/** Node closes the streams over the last one of a GOAWAY as refused, which they are (RFC 9113, 6.8). */
+function maySendAgain(live: LiveSession, stream: ClientHttp2Stream, request: HttpRequest): boolean {
+  const wasNeverProcessed = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
+  const isStale = live.answered && request.method === 'GET' && live.session.destroyed;
+  return wasNeverProcessed || isStale;
+}

@@ -1,0 +1,23 @@
+import { announceReady, entryOptions } from '../entry';
+import { Generators } from './generators';
+import type { TrafficOptions } from './options';
+
+// Entry: the traffic, in a process of its own so that nothing that it measures is its own waiting. It tells its parent
+// a snapshot each 250 ms and, when it is asked to stop, the tally.
+
+export const SNAPSHOT_MS = 250;
+
+const generators = new Generators(entryOptions<TrafficOptions>());
+generators.start();
+const timer = setInterval(() => process.send?.({ snapshot: generators.recorder.snapshot() }), SNAPSHOT_MS);
+process.on('message', (message) => {
+  if (message === 'stop') void stop();
+});
+announceReady(true);
+
+async function stop(): Promise<void> {
+  await generators.stop();
+  clearInterval(timer);
+  process.send?.({ snapshot: generators.recorder.snapshot() });
+  process.send?.({ tally: generators.recorder.tally() }, () => process.disconnect());
+}

@@ -1,0 +1,61 @@
+import type { SmokeRequest } from '../../core/plan';
+
+export interface TrafficOptions {
+  /** `https://shop.example.com`: the name of which is sent as SNI and Host, and which the certificate must carry. */
+  readonly origin: string;
+  /** Where the load balancer's `:443` listener really is. */
+  readonly connectTo: { readonly host: string; readonly port: number };
+  /** PEM of the authority that the load balancer's certificate is checked against. */
+  readonly ca: string;
+  readonly rates?: Partial<TrafficRates>;
+  /**
+   * GETs with their expected status, for backends that are not ours: no sessions, no WebSockets, no event streams.
+   * @default - the default backend's pages
+   */
+  readonly paths?: readonly SmokeRequest[];
+}
+
+/** HTTP requests per second by generator, and numbers of long-lived clients. */
+export interface TrafficRates {
+  /** HTTP/1.1, kept alive, with cookies: logs in, fills a cart, checks all of it. */
+  readonly shop: number;
+  /** HTTP/1.1, kept alive, without cookies. */
+  readonly keepAlive: number;
+  /** HTTP/1.1, a connection a request. */
+  readonly newConnection: number;
+  readonly http2: number;
+  /** HTTP/1.1 uploads of 0–64 KiB, some of them chunked. */
+  readonly echo: number;
+  readonly webSockets: number;
+  readonly messagesPerSecondEach: number;
+  readonly eventStreams: number;
+}
+
+export const DEFAULT_RATES: TrafficRates = {
+  shop: 70,
+  keepAlive: 55,
+  newConnection: 10,
+  http2: 45,
+  echo: 20,
+  webSockets: 200,
+  messagesPerSecondEach: 1,
+  eventStreams: 20,
+};
+
+/** The traffic's one address, as its transports use it. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly ca: string;
+  /** SNI, and the name that the certificate is checked against. */
+  readonly serverName: string;
+  /** `Host` and `:authority`. */
+  readonly authority: string;
+}
+
+/** @throws Error when the origin is not an https URL. */
+export function endpointOf({ origin, connectTo, ca }: TrafficOptions): Endpoint {
+  const url = URL.parse(origin);
+  if (url?.protocol !== 'https:') throw new Error(`'origin' must be an https URL, got ${origin}`);
+  return { host: connectTo.host, port: connectTo.port, ca, serverName: url.hostname, authority: url.host };
+}

@@ -1,0 +1,15 @@
+import { IncomingMessage } from 'node:http';
+
+const LONGEST_REFUSAL_MS = 2_000;
+
+/** A few 100 ms, never the same for two clients. */
+export function reconnectMs(): number {
+  return 200 + Math.random() * 300;
+}
+
+/** For how long a 503 with Retry-After asks to wait, in ms, with jitter and capped; undefined when the answer is no such refusal. */
+export function refusedForMs({ statusCode, headers }: IncomingMessage): number | undefined {
+  const seconds = Number.parseInt(headers['retry-after'] ?? '', 10);
+  if (statusCode !== 503 || Number.isNaN(seconds)) return undefined;
+  return Math.min(seconds * 1000, LONGEST_REFUSAL_MS) + Math.random() * 300;
+}

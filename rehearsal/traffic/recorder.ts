@@ -1,0 +1,63 @@
+import { Side } from '../../core/weights';
+import { Histogram } from './histogram';
+import { HttpTally, ServerSentEventsTally, TrafficSnapshot, TrafficTally, WebSocketTally } from './tally';
+
+type Counters<Tally> = { -readonly [Name in keyof Tally]: number };
+
+const KEPT_FAILURES = 20;
+
+/** Where every generator writes what it saw. */
+export class Recorder {
+  readonly http: Counters<Omit<HttpTally, 'p50Ms' | 'p99Ms'>> = { sent: 0, ok: 0, failed: 0, retried: 0 };
+  readonly websocket: Counters<WebSocketTally> = {
+    opened: 0,
+    sent: 0,
+    received: 0,
+    lost: 0,
+    duplicated: 0,
+    outOfOrder: 0,
+    refused: 0,
+    closedCleanly: 0,
+    dropped: 0,
+  };
+  readonly serverSentEvents: Counters<ServerSentEventsTally> = {
+    opened: 0,
+    events: 0,
+    lost: 0,
+    duplicated: 0,
+    refused: 0,
+    endedCleanly: 0,
+    dropped: 0,
+  };
+  readonly live = { websocket: 0, serverSentEvents: 0 };
+  readonly answersBySide: Record<Side, number> = { source: 0, target: 0 };
+  readonly latency = new Histogram();
+  private readonly failures: string[] = [];
+  private firstBadAnswerAt: string | undefined;
+
+  /** Keeps a line on something that went wrong; counting it is the caller's. */
+  note(generator: string, what: string): void {
+    const at = new Date().toISOString();
+    this.firstBadAnswerAt ??= at;
+    if (this.failures.length < KEPT_FAILURES) this.failures.push(`${at} ${generator}: ${what}`);
+  }
+
+  tally(): TrafficTally {
+    return {
+      http: { ...this.http, p50Ms: this.latency.quantile(0.5), p99Ms: this.latency.quantile(0.99) },
+      websocket: { ...this.websocket },
+      serverSentEvents: { ...this.serverSentEvents },
+      failures: [...this.failures],
+      firstBadAnswerAt: this.firstBadAnswerAt,
+    };
+  }
+
+  snapshot(): TrafficSnapshot {
+    return {
+      ...this.tally(),
+      at: new Date().toISOString(),
+      answersBySide: { ...this.answersBySide },
+      live: { ...this.live },
+    };
+  }
+}

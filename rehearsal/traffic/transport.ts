@@ -1,0 +1,40 @@
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+  /** Sends the body without a length, in pieces. */
+  readonly chunked?: boolean;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** One client's way to send requests: a kept-alive connection, a connection each, an HTTP/2 session. */
+export interface Transport {
+  /** @throws Error when there is no whole answer. */
+  send(request: HttpRequest): Promise<HttpAnswer>;
+  close(): void;
+}
+
+/** Longer than any pause that a cutover may make on purpose. */
+export const ANSWER_TIMEOUT_MS = 15_000;
+
+/** A request without an answer, and whether a correct client may send it again. */
+export class NoAnswer extends Error {
+  constructor(
+    message: string,
+    readonly maySendAgain: boolean,
+  ) {
+    super(message);
+  }
+}
+
+/** The body in pieces of 8 KiB, as an upload of unknown length comes. */
+export function* pieces(body: Buffer): Generator<Buffer> {
+  for (let start = 0; start < body.length; start += 8192) yield body.subarray(start, start + 8192);
+}

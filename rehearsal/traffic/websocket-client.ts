@@ -1,0 +1,180 @@
+import { IncomingMessage } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ConnectionOptions } from 'node:tls';
+import { ClientOptions, RawData, WebSocket } from 'ws';
+import { MessageBook } from './message-book';
+import { Endpoint } from './options';
+import { Recorder } from './recorder';
+import { reconnectMs, refusedForMs } from './reconnect';
+
+/** Normal, going away, service restart; 1005 is a Close frame without a code (RFC 6455, 7.4.1; 1012 is IANA's). */
+const CLEAN_CODES: readonly number[] = [1000, 1001, 1005, 1012];
+const HANDSHAKE_MS = 10_000;
+const LAST_ANSWERS_MS = 5_000;
+
+interface Ended {
+  readonly code: number;
+  readonly error?: string;
+  /** Refused with 503 and Retry-After: wait for this long. */
+  readonly refusedForMs?: number;
+}
+
+/**
+ * One client of the counter. It lives until it is told to finish, over as many connections as it takes; what was not
+ * answered on one is sent again on the next.
+ */
+export class WebSocketClient {
+  private readonly book = new MessageBook();
+  private socket: WebSocket | undefined;
+  /** Sends no more on this connection, and closes it when all is answered. */
+  private isRetiring = false;
+  private isFinishing = false;
+  private isGivenUp = false;
+
+  /** @param lifetimeMs Drawn for each connection; after it the client closes it by itself. Infinity: never. */
+  constructor(
+    private readonly endpoint: Endpoint,
+    private readonly name: string,
+    private readonly recorder: Recorder,
+    private readonly lifetimeMs: () => number,
+  ) {}
+
+  /** Connects, and again after each end; resolves when it has finished. */
+  async live(): Promise<void> {
+    do {
+      const ended = await this.connection();
+      this.judge(ended);
+      if (!this.isDone()) await delay(ended.refusedForMs ?? reconnectMs());
+    } while (!this.isDone());
+  }
+
+  /** Sends the next message, if there is a connection to send it on. */
+  send(): void {
+    if (this.socket?.readyState !== WebSocket.OPEN || this.isRetiring || this.isFinishing) return;
+    this.recorder.websocket.sent += 1;
+    this.transmit(this.book.next());
+  }
+
+  /** Waits for the answers that are still owed, then closes with 1000. `live` resolves at its end. */
+  finish(): void {
+    this.isFinishing = true;
+    const timer = setTimeout(() => this.giveUp(), LAST_ANSWERS_MS);
+    timer.unref();
+    this.closeWhenAnswered();
+  }
+
+  private isDone(): boolean {
+    return this.isFinishing && (this.isGivenUp || this.book.allAnswered);
+  }
+
+  private connection(): Promise<Ended> {
+    this.isRetiring = false;
+    return new Promise((resolve) => {
+      const { host, port, ca, serverName, authority } = this.endpoint;
+      // The types of `ws` leave out what it passes on to TLS.
+      const options: ClientOptions & ConnectionOptions = {
+        ca,
+        servername: serverName,
+        headers: { host: authority },
+        perMessageDeflate: false,
+        handshakeTimeout: HANDSHAKE_MS,
+      };
+      const socket = new WebSocket(`wss://${host}:${port}/ws/counter?client=${encodeURIComponent(this.name)}`, options);
+      let error: string | undefined;
+      socket.on('error', (problem) => (error ??= problem.message));
+      socket.on('open', () => this.opened(socket));
+      socket.on('message', (data) => this.received(data));
+      socket.on('unexpected-response', (request, response) => {
+        resolve(refusal(response));
+        request.destroy();
+      });
+      socket.on('close', (code) => resolve({ code, error }));
+    });
+  }
+
+  private opened(socket: WebSocket): void {
+    this.socket = socket;
+    this.recorder.websocket.opened += 1;
+    this.recorder.live.websocket += 1;
+    for (const n of this.book.unanswered) this.transmit(n);
+    const lifetimeMs = this.lifetimeMs();
+    if (lifetimeMs !== Infinity) this.retireAfter(lifetimeMs, socket);
+    this.closeWhenAnswered();
+  }
+
+  private retireAfter(lifetimeMs: number, socket: WebSocket): void {
+    const timer = setTimeout(() => {
+      this.isRetiring = true;
+      this.closeWhenAnswered();
+    }, lifetimeMs);
+    socket.once('close', () => clearTimeout(timer));
+  }
+
+  private transmit(n: number): void {
+    // A message that cannot be written any more stays unanswered and goes out on the next connection.
+    this.socket?.send(JSON.stringify({ n }), () => undefined);
+  }
+
+  private received(data: RawData): void {
+    const text = (data as Buffer).toString('utf8');
+    const answer = readAnswer(text);
+    if (answer === undefined) return this.recorder.note(this.name, `expected {"n","count"}, got ${text}`);
+    const answered = this.book.answered;
+    const findings = this.book.answer(answer.n, answer.count);
+    this.recorder.websocket.received += this.book.answered - answered;
+    for (const { what, ...faults } of findings) {
+      for (const [name, amount] of Object.entries(faults)) this.add(name as keyof typeof faults, amount);
+      this.recorder.note(this.name, what);
+    }
+    this.closeWhenAnswered();
+  }
+
+  private add(name: 'lost' | 'duplicated' | 'outOfOrder', amount: number): void {
+    this.recorder.websocket[name] += amount;
+  }
+
+  private closeWhenAnswered(): void {
+    if ((this.isRetiring || this.isFinishing) && this.book.allAnswered) this.socket?.close(1000);
+  }
+
+  private judge({ code, error, refusedForMs: isRefused }: Ended): void {
+    const { websocket, live } = this.recorder;
+    if (this.socket !== undefined) live.websocket -= 1;
+    this.socket = undefined;
+    if (isRefused !== undefined) {
+      websocket.refused += 1;
+    } else if (CLEAN_CODES.includes(code)) {
+      websocket.closedCleanly += 1;
+    } else if (!this.isGivenUp) {
+      websocket.dropped += 1;
+      this.recorder.note(
+        this.name,
+        `expected a connection that ends with a Close frame, got ${error ?? `code ${code}`}`,
+      );
+    }
+  }
+
+  private giveUp(): void {
+    const { unanswered } = this.book;
+    if (unanswered.length > 0) {
+      this.recorder.websocket.lost += unanswered.length;
+      this.recorder.note(this.name, `expected answers to messages ${unanswered.join(', ')}, got none`);
+    }
+    this.isGivenUp = true;
+    this.socket?.terminate();
+  }
+}
+
+function refusal(response: IncomingMessage): Ended {
+  const forMs = refusedForMs(response);
+  return { code: 1006, error: `handshake answered with ${response.statusCode}`, refusedForMs: forMs };
+}
+
+function readAnswer(text: string): { n: number; count: number } | undefined {
+  try {
+    const { n, count } = JSON.parse(text) as Record<string, unknown>;
+    return typeof n === 'number' && typeof count === 'number' ? { n, count } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+import { CutoverError } from '../../core/errors';
+import { DEFAULT_STAGES, estimateSeconds, hasten, parsePlan } from '../../core/plan';
+
+const problemsOf = (plan: unknown): string[] => {
+  try {
+    parsePlan(plan);
+  } catch (error) {
+    if (error instanceof CutoverError && error.code === 'PlanInvalid') return error.message.split('\n');
+    throw error;
+  }
+  return [];
+};
+
+test('an empty plan is the default one: four stages from 100/0 to the target alone', () => {
+  const plan = parsePlan({});
+  expect(plan.stages).toEqual(DEFAULT_STAGES);
+  expect(plan.initialWeights).toEqual({ source: 100, target: 0 });
+  expect(plan.drain.perKindSeconds).toEqual({ http: 30, websocket: 300, grpcStream: 300, serverSentEvents: 300 });
+});
+
+test('every broken rule is reported at once, each as name, rule, value', () => {
+  const problems = problemsOf({
+    stages: [{ weights: { source: 1000, target: 0 }, bakeSeconds: 0 }, { weights: { source: 0, target: 0 } }],
+    smoke: [{ path: 'no-slash', expectedStatus: 99 }],
+    pollSeconds: 1.5,
+    breaker: { maximumErrorRate: 2 },
+    drian: {},
+  });
+  expect(problems).toEqual([
+    '\'plan.drian\' must be one of strategy, initialWeights, stages, pollSeconds, minimumHealthyTargets, smoke, confirmTimeoutSeconds, breaker, drain, got "drian"',
+    "'stages[0].weights.source' must be an integer from 0 to 999, got 1000",
+    "'stages[0].bakeSeconds' must be an integer from 1 to 604800, got 0",
+    '\'stages[1].weights\' must be weights of which one at least is over 0, got "0/0"',
+    "'pollSeconds' must be an integer from 1 to 3600, got 1.5",
+    "'smoke[0].path' must be a path that starts with '/' and has no space, got \"no-slash\"",
+    "'smoke[0].expectedStatus' must be an integer from 200 to 599, got 99",
+    "'breaker.maximumErrorRate' must be a number from 0 to 1, got 2",
+  ]);
+});
+
+test('a plan that does not end on the target is no cutover', () => {
+  expect(problemsOf({ stages: [{ weights: { source: 50, target: 50 } }] })).toEqual([
+    "'stages[0].weights.source' must be 0, because a cutover ends on the target, got 50",
+  ]);
+});
+
+test.each([
+  ['no stages', { stages: [] }, /'stages' must be a list of 1 to 50 stages, got \[\]/],
+  [
+    'a strategy that is not there yet',
+    { strategy: 'drainThenShift' },
+    /'strategy' must be 'gradual', got "drainThenShift"/,
+  ],
+  ['a list for a plan', [], /'plan' must be an object, got \[\]/],
+  [
+    'weights that are text',
+    { initialWeights: { source: '100', target: 0 } },
+    /'initialWeights.source' must be an integer/,
+  ],
+  [
+    'a missing weight',
+    { initialWeights: { source: 100 } },
+    /'initialWeights.target' must be an integer from 0 to 999, got nothing/,
+  ],
+])('refuses %s', (_, plan, message) => {
+  expect(problemsOf(plan).join('\n')).toMatch(message);
+});
+
+test('a plan that would outgrow the history of a state machine is refused, with the poll that would fit', () => {
+  const week = { stages: [{ weights: { source: 0, target: 1 }, bakeSeconds: 604_800 }] };
+  const [problem] = problemsOf({ ...week, pollSeconds: 15 });
+  const needed = Number(/at least (\d+) /.exec(problem ?? '')?.[1]);
+  expect(needed).toBeGreaterThan(15);
+  expect(problemsOf({ ...week, pollSeconds: needed })).toEqual([]);
+});
+
+test('hastening shortens the waiting and nothing else', () => {
+  const plan = parsePlan({ confirmTimeoutSeconds: 90 });
+  const fast = hasten(plan, 100);
+  expect(fast.stages.map(({ bakeSeconds }) => bakeSeconds)).toEqual([3, 3, 3, 3]);
+  expect(fast.stages.map(({ weights }) => weights)).toEqual(plan.stages.map(({ weights }) => weights));
+  expect(fast.pollSeconds).toBe(1);
+  expect(fast.drain).toEqual({
+    ...plan.drain,
+    perKindSeconds: { http: 1, websocket: 3, grpcStream: 3, serverSentEvents: 3 },
+  });
+  expect(fast.confirmTimeoutSeconds).toBe(90);
+  expect(fast.breaker).toEqual(plan.breaker);
+});
+
+test('the estimate covers bakes, polls and the longest drain', () => {
+  const plan = parsePlan({ stages: [{ weights: { source: 0, target: 1 }, bakeSeconds: 60 }], pollSeconds: 5 });
+  expect(estimateSeconds(plan)).toEqual({ typical: 60 + 5 + 305, longest: 120 + 120 + 305 });
+});

@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(__dirname, '../..');
+let folder: string;
+let assembly: string;
+
+/** What a user gets: the packed tarball, unpacked, beside the peers that npm would install. */
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drainshift-example-'));
+  assembly = join(folder, 'cdk.out');
+  cpSync(join(ROOT, 'examples/import-constructs'), folder, { recursive: true });
+  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [tarball] = JSON.parse(packed) as { filename: string }[];
+  const installed = join(folder, 'node_modules/drainshift');
+  mkdirSync(installed, { recursive: true });
+  execFileSync('tar', ['-xzf', join(folder, tarball?.filename ?? ''), '-C', installed, '--strip-components=1']);
+  for (const peer of ['aws-cdk-lib', 'constructs']) {
+    symlinkSync(join(ROOT, 'node_modules', peer), join(folder, 'node_modules', peer));
+  }
+  const { context } = JSON.parse(readFileSync(join(folder, 'cdk.json'), 'utf8')) as { context: object };
+  execFileSync(process.execPath, ['app.js'], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? '', CDK_OUTDIR: assembly, CDK_CONTEXT_JSON: JSON.stringify(context) },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+}, 120_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Template {
+  readonly Resources: Record<string, { readonly Type: string; readonly Properties: Record<string, unknown> }>;
+}
+
+function template(): Template {
+  return JSON.parse(readFileSync(join(assembly, 'TicketShop.template.json'), 'utf8')) as Template;
+}
+
+function count(type: string): number {
+  return Object.values(template().Resources).filter(({ Type }) => Type === type).length;
+}
+
+test('the app imports the package by its name alone', () => {
+  const imported = readFileSync(join(folder, 'app.js'), 'utf8').matchAll(/require\('([^']+)'\)/g);
+  expect([...imported].map(([, name]) => name)).toEqual(['aws-cdk-lib', 'drainshift']);
+});
+
+test('the types of the package are where its package.json says', () => {
+  const { exports } = JSON.parse(readFileSync(join(folder, 'node_modules/drainshift/package.json'), 'utf8')) as {
+    exports: { '.': { types: string; default: string } };
+  };
+  for (const path of [exports['.'].types, exports['.'].default]) {
+    expect(existsSync(join(folder, 'node_modules/drainshift', path))).toBe(true);
+  }
+});
+
+test('the assembly has every part of a migration', () => {
+  expect(count('AWS::ElasticLoadBalancingV2::Listener')).toBe(3);
+  expect(count('AWS::ElasticLoadBalancingV2::ListenerRule')).toBe(1);
+  expect(count('AWS::ECS::Service')).toBe(2);
+  expect(count('AWS::StepFunctions::StateMachine')).toBe(1);
+});
+
+test("the assembly has the user's own domain, backends and stages", () => {
+  const text = JSON.stringify(template()).replaceAll('\\', '');
+  for (const own of ['tickets.example.org', 'http://monolith.tickets.internal:8080', '{"source":40,"target":60}']) {
+    expect(text).toContain(own);
+  }
+});
+
+test('the assembly brings the bundled steps and the image with it', () => {
+  const assets = JSON.parse(readFileSync(join(assembly, 'TicketShop.assets.json'), 'utf8')) as {
+    files: Record<string, { source: { path: string } }>;
+    dockerImages: Record<string, { source: { directory: string } }>;
+  };
+  const functions = Object.values(template().Resources).filter(({ Type, Properties }) => {
+    return Type === 'AWS::Lambda::Function' && String(Properties.Description).startsWith('Cutover: ');
+  });
+  expect(functions).toHaveLength(11);
+  for (const { Properties } of functions) {
+    const key = (Properties.Code as { S3Key: string }).S3Key.replace('.zip', '');
+    expect(existsSync(join(assembly, assets.files[key]?.source.path ?? 'none', 'index.js'))).toBe(true);
+  }
+  const [image] = Object.values(assets.dockerImages);
+  for (const file of ['Dockerfile', 'proxy.js']) {
+    expect(existsSync(join(assembly, image?.source.directory ?? 'none', file))).toBe(true);
+  }
+});

@@ -1,0 +1,102 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import ts from 'typescript';
+
+const ROOT = resolve(__dirname, '../..');
+
+/** A room, the rooms that it may import, and the packages. `node:` stands for Node's own modules. */
+const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packages: readonly string[] }> = {
+  core: { rooms: [], packages: [] },
+  lib: { rooms: ['core'], packages: ['aws-cdk-lib', 'constructs', 'node:'] },
+  lambda: { rooms: ['core'], packages: ['node:'] },
+  proxy: { rooms: ['core'], packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'] },
+  rehearsal: {
+    rooms: ['core', 'proxy'],
+    packages: ['node:', 'aws-local-stepfunctions', 'fast-xml-parser', 'picocolors', 'selfsigned', 'ws', 'yaml'],
+  },
+  bin: { rooms: ['lib', 'rehearsal', 'core', 'lambda/adapters'], packages: ['node:', 'aws-cdk-lib', 'commander'] },
+};
+
+interface Arrow {
+  readonly from: string;
+  /** A path in the project, or the name of a package. */
+  readonly to: string;
+  readonly isPackage: boolean;
+}
+
+function filesOf(room: string): string[] {
+  return readdirSync(join(ROOT, room), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => join(room, file));
+}
+
+function arrowsOf(file: string): Arrow[] {
+  const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, file), 'utf8'));
+  return importedFiles.map(({ fileName }) => {
+    if (!fileName.startsWith('.')) return { from: file, to: fileName, isPackage: true };
+    const to = relative(ROOT, resolve(ROOT, dirname(file), fileName));
+    return { from: file, to: to in ROOMS ? `${to}/index.ts` : `${to}.ts`, isPackage: false };
+  });
+}
+
+const files = Object.keys(ROOMS).flatMap(filesOf);
+const arrows = files.flatMap(arrowsOf);
+const roomOf = (file: string) => file.split('/')[0] ?? '';
+
+test('the rooms are not empty, and every import leads to a file', () => {
+  for (const room of Object.keys(ROOMS)) expect(files.filter((file) => roomOf(file) === room)).not.toEqual([]);
+  const missing = arrows.filter(({ to, isPackage }) => !isPackage && !files.includes(to));
+  expect(missing).toEqual([]);
+});
+
+test('arrows between rooms point one way only', () => {
+  const wrong = arrows.filter(({ from, to, isPackage }) => {
+    if (isPackage || roomOf(to) === roomOf(from)) return false;
+    return !ROOMS[roomOf(from)]?.rooms.some((room) => to.startsWith(`${room}/`));
+  });
+  expect(wrong).toEqual([]);
+});
+
+test('packages are used in the rooms that they are for', () => {
+  const wrong = arrows.filter(({ from, to, isPackage }) => {
+    if (!isPackage) return false;
+    const allowed = ROOMS[roomOf(from)]?.packages ?? [];
+    return !allowed.some((name) => (name === 'node:' ? to.startsWith(name) : to === name || to.startsWith(`${name}/`)));
+  });
+  // The SDK has one door: the adapters of the steps.
+  expect(wrong.filter(({ from, to }) => !(from.startsWith('lambda/adapters/') && to.startsWith('@aws-sdk/')))).toEqual(
+    [],
+  );
+});
+
+test("nothing but the bin imports a room's entry: the proxy's main stays alone", () => {
+  expect(arrows.filter(({ to }) => to === 'proxy/main.ts' || to.startsWith('bin/'))).toEqual([]);
+});
+
+test('the core has no clock, no randomness, no environment and no I/O', () => {
+  const forbidden =
+    /\b(Date\.now|new Date\(\)|Math\.random|process\.|performance\.|setTimeout|setInterval|fetch\(|console\.|require\()/;
+  const found = files.filter(
+    (file) => roomOf(file) === 'core' && forbidden.test(readFileSync(join(ROOT, file), 'utf8')),
+  );
+  expect(found).toEqual([]);
+});
+
+test('no file imports itself by a way round', () => {
+  const next = new Map(
+    files.map((file) => [
+      file,
+      arrows.filter(({ from, isPackage }) => from === file && !isPackage).map(({ to }) => to),
+    ]),
+  );
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const walk = (file: string, path: readonly string[]) => {
+    if (path.includes(file)) return void cycles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (done.has(file)) return;
+    for (const to of next.get(file) ?? []) walk(to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) walk(file, []);
+  expect(cycles).toEqual([]);
+});

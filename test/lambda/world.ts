@@ -1,0 +1,126 @@
+import { LedgerReport } from '../../core/admin';
+import { KindCounts, NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
+import { CutoverRun, begin } from '../../core/cutover';
+import { CutoverError } from '../../core/errors';
+import { Evidence } from '../../core/evidence';
+import { Forward, RuleReading } from '../../core/forward';
+import { parsePlan } from '../../core/plan';
+import { Side } from '../../core/weights';
+import type { Ports } from '../../lambda/ports';
+
+export const arns = { source: 'arn:source', target: 'arn:target' };
+export const stickiness = { enabled: true, seconds: 3600 };
+
+/** A whole cutover's surroundings in memory: what the steps read and write, and nothing of how AWS does it. */
+export class MemoryWorld {
+  forward: Forward = {
+    groups: [
+      { arn: arns.source, weight: 100 },
+      { arn: arns.target, weight: 0 },
+    ],
+    stickiness,
+  };
+  /** What a read-back gives; `undefined` gives the truth. */
+  staleForward: Forward | undefined;
+  others: Record<string, string> = { 'rule/source': 'a', 'rule/target': 'b' };
+  healthy: Record<Side, number> = { source: 2, target: 2 };
+  smoke: Record<Side, number | string> = { source: 200, target: 200 };
+  tasks: Record<Side, LedgerReport[]> = { source: [report('s1')], target: [report('t1')] };
+  unreachable = false;
+  lock: CutoverRun | undefined;
+  aborts = new Set<string>();
+  evidence: Evidence[] = [];
+  calls: string[] = [];
+  nowMs = Date.parse('2026-01-01T00:00:00Z');
+
+  readonly ports: Ports = {
+    now: () => this.nowMs,
+    loadBalancer: {
+      groupArns: arns,
+      ruleArn: 'rule/weighted',
+      rules: () => Promise.resolve(this.readings()),
+      setForward: (forward) => {
+        this.calls.push(`set ${forward.groups.map(({ arn, weight }) => `${arn}=${weight}`).join(' ')}`);
+        this.forward = forward;
+        return Promise.resolve();
+      },
+      healthyTargets: (side) => Promise.resolve(this.healthy[side]),
+    },
+    proxies: {
+      reports: (side) =>
+        this.unreachable
+          ? Promise.reject(new CutoverError('AdminUnreachable', 'GET must answer, got ECONNREFUSED'))
+          : Promise.resolve(this.tasks[side].map((each) => ({ address: each.instance, report: each }))),
+      drain: (address) => {
+        this.calls.push(`drain ${address}`);
+        this.setState(address, 'draining');
+        return Promise.resolve();
+      },
+      undrain: (address) => {
+        this.calls.push(`undrain ${address}`);
+        this.setState(address, 'serving');
+        return Promise.resolve();
+      },
+    },
+    smoke: { get: (side) => Promise.resolve(this.smoke[side]) },
+    store: {
+      acquire: (run) => {
+        if (this.lock && this.lock.execution !== run.execution)
+          throw new CutoverError('LockHeld', `held by '${this.lock.execution}'`);
+        this.lock = run;
+        return Promise.resolve();
+      },
+      save: (run) => {
+        this.lock = run;
+        return Promise.resolve();
+      },
+      holder: () => Promise.resolve(this.lock),
+      release: (execution) => {
+        if (this.lock?.execution === execution) this.lock = undefined;
+        return Promise.resolve();
+      },
+      abortRequested: (execution) => Promise.resolve(this.aborts.has(execution)),
+      putEvidence: (evidence) => {
+        this.evidence.push(evidence);
+        return Promise.resolve();
+      },
+    },
+  };
+
+  /** A run that has its lock and its preflight. */
+  ready(plan: unknown = {}): CutoverRun {
+    const initial = { stickiness, others: { ...this.others } };
+    const run = { ...begin('night', '2026-01-01T00:00:00.000Z', parsePlan(plan)), initial };
+    this.lock = run;
+    return run;
+  }
+
+  private readings(): RuleReading[] {
+    const others = Object.entries(this.others).map(([arn, digest]) => ({ arn, digest }));
+    return [{ arn: 'rule/weighted', digest: 'w', forward: this.staleForward ?? this.forward }, ...others];
+  }
+
+  private setState(instance: string, state: LedgerReport['state']): void {
+    for (const side of ['source', 'target'] as const) {
+      this.tasks[side] = this.tasks[side].map((each) => (each.instance === instance ? { ...each, state } : each));
+    }
+  }
+}
+
+export function report(
+  instance: string,
+  {
+    total = 0,
+    errors = 0,
+    active = {},
+    state = 'serving',
+  }: { total?: number; errors?: number; active?: Partial<KindCounts>; state?: LedgerReport['state'] } = {},
+): LedgerReport {
+  return {
+    instance,
+    state,
+    active: { ...NO_CONNECTIONS, ...active },
+    ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
+    requests: { total, errors },
+  };
+}

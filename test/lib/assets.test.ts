@@ -1,0 +1,36 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { spawnSync } from 'node:child_process';
+
+const ROOT = resolve(__dirname, '../..');
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drainshift-assets-'));
+  writeFileSync(join(folder, 'package.json'), '{}');
+  mkdirSync(join(folder, 'dist'));
+  cpSync(join(ROOT, 'dist/lib'), join(folder, 'dist/lib'), { recursive: true });
+  cpSync(join(ROOT, 'dist/core'), join(folder, 'dist/core'), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function call(expression: string): { stdout: string; stderr: string } {
+  const script = `const assets = require('./dist/lib/assets'); console.log(${expression})`;
+  return spawnSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' });
+}
+
+test('a built package knows its assets from its compiled files', () => {
+  mkdirSync(join(folder, 'dist/assets/lambda'), { recursive: true });
+  writeFileSync(join(folder, 'dist/assets/lambda/index.js'), '');
+  expect(call(`assets.lambdaAsset()`).stdout).toBe(`${join(folder, 'dist/assets/lambda')}\n`);
+});
+
+test('a package that was not built says so', () => {
+  const missing = join(folder, 'dist/assets/proxy/proxy.js');
+  expect(call('assets.proxyAsset()').stderr).toContain(
+    `Error: '${missing}' must be built before synth, got no such file: run 'npm run build' first`,
+  );
+});

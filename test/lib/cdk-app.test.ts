@@ -1,0 +1,68 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(__dirname, '../..');
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drainshift-app-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** As the CDK's own command runs an app, without account, region or network. */
+function synth(drainshift: unknown): { status: number | null; stderr: string } {
+  const env = {
+    PATH: process.env.PATH ?? '',
+    CDK_OUTDIR: folder,
+    CDK_CONTEXT_JSON: JSON.stringify({ ...contextOfCdkJson(), drainshift }),
+  };
+  return spawnSync(process.execPath, ['dist/bin/app.js'], { cwd: ROOT, env, encoding: 'utf8' });
+}
+
+function contextOfCdkJson(): Record<string, unknown> {
+  const file = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };
+  return file.context;
+}
+
+const manifest = () =>
+  readFileSync(join(folder, 'manifest.json'), 'utf8') + readFileSync(join(folder, 'validation-report.json'), 'utf8');
+
+test('synthesizes with the settings of cdk.json, and warns while they are the examples', () => {
+  const { status, stderr } = synth(contextOfCdkJson().drainshift);
+  expect([status, stderr]).toEqual([0, expect.any(String)]);
+  expect(existsSync(join(folder, 'Drainshift.template.json'))).toBe(true);
+  expect(manifest()).toContain('Set domainName, certificateArn, sourceUrl, targetUrl in the context');
+});
+
+test('takes its settings from the context', () => {
+  const settings = {
+    domainName: 'www.mine.test',
+    certificateArn: 'arn:aws:acm:eu-west-1:444455556666:certificate/22222222-3333-4444-5555-666666666666',
+    sourceUrl: 'http://10.0.0.1:8080',
+    targetUrl: 'http://10.0.0.2:8080',
+    internetFacing: true,
+  };
+  expect(synth(settings).status).toBe(0);
+  const template = readFileSync(join(folder, 'Drainshift.template.json'), 'utf8');
+  for (const value of ['www.mine.test', settings.certificateArn, settings.sourceUrl, settings.targetUrl]) {
+    expect(template).toContain(value);
+  }
+  expect(template).toContain('internet-facing');
+  expect(manifest()).not.toContain('exampleSettings');
+});
+
+test.each([
+  [
+    { sourceURL: 'http://10.0.0.1' },
+    "'context.drainshift' must have domainName, certificateArn, sourceUrl, targetUrl, internetFacing alone, got sourceURL",
+  ],
+  [{ internetFacing: 'yes' }, `'context.drainshift.internetFacing' must be a boolean, got "yes"`],
+  ['shop', `'context.drainshift' must be an object, got "shop"`],
+])('refuses wrong settings %j', (settings, message) => {
+  const { status, stderr } = synth(settings);
+  expect(status).not.toBe(0);
+  expect(stderr).toContain(message);
+});

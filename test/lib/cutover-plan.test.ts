@@ -1,0 +1,93 @@
+import { CfnParameter, Duration } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { parsePlan } from '../../core/plan';
+import { CutoverPlan, GradualPlanProps, MigrationProps } from '../../lib';
+import { defaultMigration, definitionOf, newMigration, newStack } from './fixture';
+
+function defaultPlanOf(template: Template): unknown {
+  return definitionOf(template).States.Lock?.Parameters?.Payload?.defaultPlan;
+}
+
+function synthPlan(props: GradualPlanProps, migration: Partial<MigrationProps> = {}): unknown {
+  const stack = newStack();
+  newMigration(stack, { plan: CutoverPlan.gradual(props), ...migration });
+  return defaultPlanOf(Template.fromStack(stack));
+}
+
+test('default: the state machine carries the whole plan', () => {
+  expect(defaultPlanOf(defaultMigration())).toEqual(parsePlan({}));
+});
+
+test('custom: every prop arrives where the steps read it', () => {
+  const plan = synthPlan(
+    {
+      stages: [
+        { weights: { source: 95, target: 5 }, bake: Duration.minutes(30) },
+        { weights: { source: 0, target: 1 } },
+      ],
+      poll: Duration.seconds(20),
+      minimumHealthyTargets: 2,
+      smoke: [{ path: '/login', expectedStatus: 302 }, { path: '/' }],
+      confirmTimeout: Duration.minutes(3),
+      breaker: { minimumErrors: 5, maximumErrorRate: 0.01, minimumRequests: 0 },
+      drain: {
+        requests: Duration.seconds(10),
+        webSockets: Duration.minutes(2),
+        streams: Duration.minutes(1),
+        closeRatePerSecond: 50,
+      },
+    },
+    { initialWeights: { source: 10, target: 0 } },
+  );
+  expect(plan).toEqual({
+    strategy: 'gradual',
+    initialWeights: { source: 10, target: 0 },
+    stages: [
+      { weights: { source: 95, target: 5 }, bakeSeconds: 1800 },
+      { weights: { source: 0, target: 1 }, bakeSeconds: 300 },
+    ],
+    pollSeconds: 20,
+    minimumHealthyTargets: 2,
+    smoke: [
+      { path: '/login', expectedStatus: 302 },
+      { path: '/', expectedStatus: 200 },
+    ],
+    confirmTimeoutSeconds: 180,
+    breaker: { minimumErrors: 5, maximumErrorRate: 0.01, minimumRequests: 0 },
+    drain: {
+      perKindSeconds: { http: 10, websocket: 120, grpcStream: 60, serverSentEvents: 60 },
+      closeRatePerSecond: 50,
+      jitter: 0.2,
+    },
+  });
+});
+
+test('deferred: a weight that is known only at deployment stays a reference', () => {
+  const stack = newStack();
+  const source = new CfnParameter(stack, 'SourceWeight', { type: 'Number' }).valueAsNumber;
+  newMigration(stack, {
+    plan: CutoverPlan.gradual({
+      stages: [{ weights: { source, target: 1 } }, { weights: { source: 0, target: 1 }, bake: Duration.minutes(1) }],
+    }),
+  });
+  const [machine] = Object.values(Template.fromStack(stack).findResources('AWS::StepFunctions::StateMachine'));
+  const parts = (machine?.Properties as { DefinitionString: { 'Fn::Join': [string, unknown[]] } }).DefinitionString;
+  expect(parts['Fn::Join'][1]).toContainEqual({ Ref: 'SourceWeight' });
+});
+
+test('deferred: the rest of such a plan is still checked at synth', () => {
+  const stack = newStack();
+  const source = new CfnParameter(stack, 'SourceWeight', { type: 'Number' }).valueAsNumber;
+  const stages = [{ weights: { source, target: 1000 } }, { weights: { source: 0, target: 1 } }];
+  expect(() => newMigration(stack, { plan: CutoverPlan.gradual({ stages }) })).toThrow(
+    "'stages[0].weights.target' must be an integer from 0 to 999, got 1000",
+  );
+});
+
+test('a plan with several broken rules names them all at once', () => {
+  const props: GradualPlanProps = { stages: [{ weights: { source: 50, target: 50 } }], poll: Duration.seconds(0) };
+  expect(() => synthPlan(props)).toThrow(
+    "'stages[0].weights.source' must be 0, because a cutover ends on the target, got 50\n" +
+      "'pollSeconds' must be an integer from 1 to 3600, got 0",
+  );
+});

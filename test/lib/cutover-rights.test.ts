@@ -1,0 +1,115 @@
+import { Step, STEPS } from '../../core/wiring';
+import { defaultMigration, Resource, resourceLike, resourcesOf } from './fixture';
+
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string | string[];
+  readonly Resource: unknown;
+  readonly Condition?: unknown;
+}
+
+const CALL_PROXIES = ['ecs:DescribeTasks', 'ecs:ListTasks', 'secretsmanager:GetSecretValue'];
+const MODIFY_RULE = 'elasticloadbalancing:ModifyRule';
+const RULES = 'elasticloadbalancing:DescribeRules';
+const HEALTH = 'elasticloadbalancing:DescribeTargetHealth';
+const KEEP_LOCK = ['s3:GetObject lock.json', 's3:PutObject lock.json'];
+const RECORD = ['s3:DeleteObject lock.json', 's3:GetObject lock.json', 's3:PutObject evidence/*'];
+const LOOK_FOR_ABORT = ['s3:GetObject abort/*'];
+const LIST = ['s3:ListBucket '];
+
+/** Written a second time, from what the steps call. */
+const TABLE: Record<Step, string[]> = {
+  lock: [...KEEP_LOCK, ...LIST],
+  preflight: [
+    'elasticloadbalancing:DescribeLoadBalancers',
+    'elasticloadbalancing:DescribeListeners',
+    RULES,
+    HEALTH,
+    ...CALL_PROXIES,
+    ...KEEP_LOCK,
+    ...LIST,
+  ],
+  shift: [MODIFY_RULE, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  confirm: [RULES, ...LOOK_FOR_ABORT, ...LIST],
+  bake: [...CALL_PROXIES, ...LOOK_FOR_ABORT, ...LIST],
+  drain: [...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  verify: [RULES, HEALTH, ...CALL_PROXIES],
+  complete: [...CALL_PROXIES, ...RECORD, ...LIST],
+  rollback: [RULES, MODIFY_RULE, ...CALL_PROXIES],
+  record: [...RECORD, ...LIST],
+  recover: [RULES, MODIFY_RULE, ...CALL_PROXIES, ...RECORD, ...LIST],
+};
+
+function statementsOf(step: Step): Statement[] {
+  const id = `CutoverSteps${step.charAt(0).toUpperCase()}${step.slice(1)}ServiceRoleDefaultPolicy`;
+  const [, policy] = resourceLike(defaultMigration(), 'AWS::IAM::Policy', new RegExp(id));
+  return (policy.Properties.PolicyDocument as { Statement: Statement[] }).Statement;
+}
+
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
+
+/** `action` or, for the store, `action key`. */
+function rightsOf(step: Step): string[] {
+  return statementsOf(step)
+    .flatMap(({ Action, Resource }) =>
+      listOf(Action).flatMap((action) =>
+        String(action).startsWith('s3:')
+          ? listOf(Resource).map((on) => `${String(action)} ${keyOf(on)}`)
+          : [String(action)],
+      ),
+    )
+    .sort();
+}
+
+function keyOf(resource: unknown): string {
+  const join = (resource as { 'Fn::Join'?: [string, unknown[]] })['Fn::Join'];
+  return join ? String(join[1][1]).slice(1) : '';
+}
+
+test('there is a function for every step, and for nothing else', () => {
+  const functions = Object.values(resourcesOf(defaultMigration(), 'AWS::Lambda::Function'));
+  const steps = functions.filter(({ Properties }) => JSON.stringify(Properties).includes('DRAINSHIFT_WIRING'));
+  expect(steps.map(({ Properties }) => Properties.Description).sort()).toEqual(
+    STEPS.map((step) => `Cutover: ${step}`).sort(),
+  );
+});
+
+describe.each(STEPS)('%s', (step) => {
+  test('may do what its row says and no more', () => {
+    expect(rightsOf(step)).toEqual([...TABLE[step]].sort());
+  });
+
+  test('runs on Node 24, inside the network, with the wiring', () => {
+    const id = new RegExp(`CutoverSteps${step.charAt(0).toUpperCase()}${step.slice(1)}[0-9A-F]{8}$`);
+    const [, { Properties }]: [string, Resource] = resourceLike(defaultMigration(), 'AWS::Lambda::Function', id);
+    expect(Properties).toMatchObject({
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      Handler: `index.${step}`,
+      Timeout: 60,
+      MemorySize: 256,
+      VpcConfig: { SubnetIds: [expect.anything(), expect.anything()], SecurityGroupIds: [expect.anything()] },
+    });
+    expect(Object.keys((Properties.Environment as { Variables: object }).Variables)).toEqual(['DRAINSHIFT_WIRING']);
+  });
+});
+
+test('the weights are changed on the weighted rule alone', () => {
+  const [rule] = resourceLike(defaultMigration(), 'AWS::ElasticLoadBalancingV2::ListenerRule', /./);
+  const modifying = STEPS.flatMap(statementsOf).filter(({ Action }) => listOf(Action).includes(MODIFY_RULE));
+  expect(modifying.map(({ Resource }) => Resource)).toEqual([{ Ref: rule }, { Ref: rule }, { Ref: rule }]);
+});
+
+test('`*` stands only where an action knows no resources, and tasks are listed in one cluster', () => {
+  const [cluster] = resourceLike(defaultMigration(), 'AWS::ECS::Cluster', /./);
+  for (const { Action, Resource, Condition } of STEPS.flatMap(statementsOf)) {
+    if (Resource !== '*') continue;
+    const actions = listOf(Action).map(String);
+    if (actions.includes('ecs:ListTasks')) {
+      expect(actions).toEqual(['ecs:ListTasks']);
+      expect(Condition).toEqual({ ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [cluster, 'Arn'] } } });
+    } else {
+      for (const action of actions) expect(action).toMatch(/^elasticloadbalancing:Describe/);
+    }
+  }
+});

@@ -1,0 +1,135 @@
+import { CfnParameter, Duration } from 'aws-cdk-lib';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Cluster } from 'aws-cdk-lib/aws-ecs';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { AdminSecret, Cutover, MigrationProps, MigrationSide, ProxyService, StickyTargetGroup } from '../../lib';
+import { newLoadBalancer, newMigration, newStack } from './fixture';
+
+function migrate(props: Partial<MigrationProps>): () => void {
+  return () => void newMigration(newStack(), props);
+}
+
+test.each([
+  [{ source: 1000, target: 0 }, "'initialWeights.source' must be an integer from 0 to 999, got 1000"],
+  [{ source: 100, target: -1 }, "'initialWeights.target' must be an integer from 0 to 999, got -1"],
+  [{ source: 99.5, target: 0.5 }, "'initialWeights.source' must be an integer from 0 to 999, got 99.5"],
+  [{ source: 0, target: 0 }, "'initialWeights' must be weights of which one at least is over 0, got 0/0"],
+])('weights %j', (initialWeights, message) => {
+  expect(migrate({ initialWeights })).toThrow(message);
+});
+
+test.each([
+  [Duration.days(8), "'sideStickiness' must be from 1 second to 7 days, got 8 days"],
+  [Duration.seconds(0), "'sideStickiness' must be from 1 second to 7 days, got 0 seconds"],
+])('stickiness to a side of %s', (sideStickiness, message) => {
+  expect(migrate({ sideStickiness })).toThrow(message);
+});
+
+test.each([
+  [{ stickiness: Duration.days(8) }, "'stickiness' must be from 1 second to 7 days, got 8 days"],
+  [{ deregistrationDelay: Duration.hours(2) }, "'deregistrationDelay' must be from 0 seconds to 1 hour, got 2 hours"],
+])('target group %#', (props, message) => {
+  const stack = newStack();
+  expect(() => new StickyTargetGroup(stack, 'Group', { vpc: new Vpc(stack, 'Vpc'), ...props })).toThrow(message);
+});
+
+test.each([
+  'old.internal',
+  'ftp://old.internal',
+  'http://old.internal/',
+  'http://old.internal/path',
+  'http://user:secret@old.internal',
+  'http://old.internal:99999',
+  'http://old.internal?query',
+])('upstream %s', (upstreamUrl) => {
+  expect(migrate({ source: { upstreamUrl } })).toThrow(
+    `'upstreamUrl' must be http(s)://host[:port] without a path, got ${upstreamUrl}`,
+  );
+});
+
+test.each(['http://10.0.0.1:8080', 'https://new.internal', 'http://[2001:db8::1]:80'])(
+  'upstream %s is accepted',
+  (upstreamUrl) => {
+    expect(migrate({ source: { upstreamUrl } })).not.toThrow();
+  },
+);
+
+test.each(['*.example.com', 'https://shop.example.com', ''])("domain name '%s'", (domainName) => {
+  expect(migrate({ domainName })).toThrow(`'domainName' must be a host name without a wildcard, got ${domainName}`);
+});
+
+describe('stop timeout', () => {
+  function proxies(props: { stopTimeout?: Duration; gracePeriod?: Duration; minTasks?: number; maxTasks?: number }) {
+    return () => {
+      const stack = newStack();
+      const { sourceGroup } = newLoadBalancer(stack);
+      const cluster = new Cluster(stack, 'Cluster', { vpc: stack.node.findChild('Vpc') as Vpc });
+      new ProxyService(stack, 'Proxies', {
+        cluster,
+        side: MigrationSide.SOURCE,
+        upstreamUrl: 'http://old.internal',
+        targetGroup: sourceGroup,
+        adminSecret: new Secret(stack, 'Secret'),
+        ...props,
+      });
+    };
+  }
+
+  test.each([
+    [
+      { stopTimeout: Duration.seconds(121) },
+      "'stopTimeout' must be from 2 seconds to 2 minutes, got 2 minutes 1 second",
+    ],
+    [
+      { gracePeriod: Duration.seconds(101) },
+      "'gracePeriod' must be at most 100 s, so that it ends 15 s before the stopTimeout of 120 s, got 101 s",
+    ],
+    [
+      { stopTimeout: Duration.seconds(60) },
+      "'gracePeriod' must be at most 40 s, so that it ends 15 s before the stopTimeout of 60 s, got 100 s",
+    ],
+    [{ minTasks: 0 }, "'minTasks' must be an integer of 1 or more, got 0"],
+    [{ minTasks: 3, maxTasks: 2 }, "'maxTasks' must be an integer of 3 or more, as minTasks is, got 2"],
+  ])('%#', (props, message) => {
+    expect(proxies(props)).toThrow(message);
+  });
+
+  test('a grace period that just fits is accepted', () => {
+    expect(proxies({ gracePeriod: Duration.seconds(100) })).not.toThrow();
+  });
+});
+
+test('proxies in two clusters', () => {
+  const stack = newStack();
+  const loadBalancer = newLoadBalancer(stack);
+  const vpc = stack.node.findChild('Vpc') as Vpc;
+  const { secret: adminSecret } = new AdminSecret(stack, 'AdminSecret');
+  const proxies = (side: MigrationSide, targetGroup: StickyTargetGroup) =>
+    new ProxyService(stack, side, {
+      cluster: new Cluster(stack, `Cluster-${side}`, { vpc }),
+      side,
+      targetGroup,
+      adminSecret,
+      upstreamUrl: 'http://old.internal',
+    });
+  const source = proxies(MigrationSide.SOURCE, loadBalancer.sourceGroup);
+  const target = proxies(MigrationSide.TARGET, loadBalancer.targetGroup);
+  const props = { vpc, loadBalancer, source, target, adminSecret, domainName: 'shop.example.com' };
+  expect(() => new Cutover(stack, 'Cutover', props)).toThrow(
+    "'target.cluster' must be the cluster of the source, got Test/Cluster-target",
+  );
+});
+
+test('what is known only at deployment passes', () => {
+  const stack = newStack();
+  const text = (id: string) => new CfnParameter(stack, id).valueAsString;
+  const number = new CfnParameter(stack, 'Number', { type: 'Number' }).valueAsNumber;
+  expect(() =>
+    newMigration(stack, {
+      domainName: text('Domain'),
+      source: { upstreamUrl: text('Source'), minTasks: number },
+      initialWeights: { source: number, target: 0 },
+      sideStickiness: Duration.seconds(number),
+    }),
+  ).not.toThrow();
+});

@@ -1,0 +1,151 @@
+import aslValidator from 'asl-validator';
+import { finalErrorCodes } from '../../core/errors';
+import { STEPS } from '../../core/wiring';
+import { defaultMigration, definitionOf, resourceLike, State } from './fixture';
+
+const definition = definitionOf(defaultMigration());
+const states = Object.entries(definition.States);
+const ofType = (type: string): [string, State][] => states.filter(([, state]) => state.Type === type);
+const tasks = ofType('Task');
+
+function state(name: string): State {
+  const found = definition.States[name];
+  if (!found) throw new Error(`state '${name}' must exist, got ${Object.keys(definition.States).join(', ')}`);
+  return found;
+}
+
+/** Where a Choice goes when the step said `value`, as Step Functions decides it for a whole run. */
+function chosen(name: string, value: string): string | undefined {
+  const { Choices, Default } = state(name);
+  return Choices?.find((choice) => JSON.stringify(choice).includes(`"StringEquals":"${value}"`))?.Next ?? Default;
+}
+
+test('it is valid ASL', () => {
+  // A copy, because the validator writes its defaults into what it reads.
+  const { isValid, errorsText } = aslValidator(structuredClone(definition), { checkArn: true, checkPaths: true });
+  expect([isValid, isValid ? '' : errorsText('\n')]).toEqual([true, '']);
+});
+
+test('it speaks JSONPath', () => {
+  expect(JSON.stringify(definition)).not.toMatch(/QueryLanguage|JSONata|\{%/);
+});
+
+test('it has a task for every step but the recovery, each calling its own function', () => {
+  const names = STEPS.filter((step) => step !== 'recover').map((step) => step.charAt(0).toUpperCase() + step.slice(1));
+  expect(tasks.map(([name]) => name).sort()).toEqual([...names].sort());
+  for (const [name, task] of tasks) expect(task.Parameters?.FunctionName).toContain(`CutoverSteps${name}`);
+});
+
+test('it ends by itself after 30 days at the latest', () => {
+  expect(definition.TimeoutSeconds).toBe(30 * 86_400);
+});
+
+describe.each(tasks)('%s', (name, task) => {
+  test('hands on the whole run, and has a time limit over that of its function', () => {
+    expect(task.OutputPath).toBe('$.Payload');
+    expect(task.TimeoutSeconds).toBe(70);
+  });
+
+  test('is not repeated where that cannot help, and is repeated where it can', () => {
+    expect(task.Retry?.[0]).toEqual({ ErrorEquals: finalErrorCodes(), MaxAttempts: 0 });
+    expect(task.Retry?.[1]).toMatchObject({
+      ErrorEquals: expect.arrayContaining(['Lambda.TooManyRequestsException', 'Lambda.Unknown']) as string[],
+      MaxAttempts: 6,
+      JitterStrategy: 'FULL',
+    });
+    expect(task.Retry?.[2]).toMatchObject({
+      ErrorEquals: ['States.TaskFailed', 'States.Timeout'],
+      MaxAttempts: name === 'Rollback' ? 10 : 2,
+    });
+  });
+
+  test('catches everything, last and once', () => {
+    expect(task.Catch).toEqual([
+      { ErrorEquals: ['States.ALL'], ResultPath: '$.error', Next: expect.any(String) as string },
+    ]);
+    expect(task.Retry?.flatMap(({ ErrorEquals }) => ErrorEquals)).not.toContain('States.ALL');
+  });
+});
+
+test.each([
+  ['Lock', 'NotStarted'],
+  ['Preflight', 'Record'],
+  ['Shift', 'Rollback'],
+  ['Confirm', 'Rollback'],
+  ['Bake', 'Rollback'],
+  ['Drain', 'Rollback'],
+  ['Verify', 'Rollback'],
+  ['Rollback', 'Record'],
+  ['Complete', 'Record'],
+  ['Record', 'Failed'],
+])('when %s fails, %s follows', (name, next) => {
+  expect(state(name).Catch?.map(({ Next }) => Next)).toEqual([next]);
+});
+
+test.each([
+  ['Lock', 'Preflight'],
+  ['Preflight', 'Shift'],
+  ['Shift', 'Confirm'],
+  ['Confirm', 'Confirmed?'],
+  ['Bake', 'Baked?'],
+  ['Drain', 'Drained?'],
+  ['Verify', 'Complete'],
+  ['Complete', 'Completed'],
+  ['Rollback', 'RolledBack?'],
+  ['Record', 'Outcome?'],
+  ['WaitToConfirm', 'Confirm'],
+  ['WaitToBake', 'Bake'],
+  ['WaitToDrain', 'Drain'],
+  ['WaitToRollBack', 'Rollback'],
+])('after %s comes %s', (name, next) => {
+  expect(state(name).Next).toBe(next);
+});
+
+test.each([
+  ['Confirmed?', 'confirmed', 'Bake'],
+  ['Confirmed?', 'wait', 'WaitToConfirm'],
+  ['Confirmed?', 'rollBack', 'Rollback'],
+  ['Baked?', 'nextStage', 'Shift'],
+  ['Baked?', 'drain', 'Drain'],
+  ['Baked?', 'wait', 'WaitToBake'],
+  ['Baked?', 'rollBack', 'Rollback'],
+  ['Drained?', 'drained', 'Verify'],
+  ['Drained?', 'wait', 'WaitToDrain'],
+  ['Drained?', 'rollBack', 'Rollback'],
+  ['RolledBack?', 'restored', 'Record'],
+  ['RolledBack?', 'wait', 'WaitToRollBack'],
+  ['RolledBack?', 'anything else', 'Record'],
+  ['Outcome?', 'rolled-back', 'RolledBack'],
+  ['Outcome?', 'refused', 'Refused'],
+  ['Outcome?', 'failed', 'Failed'],
+])('%s %s leads to %s', (name, verdict, next) => {
+  expect(chosen(name, verdict)).toBe(next);
+});
+
+test.each(ofType('Choice'))(
+  '%s asks first whether there is a path to read, and takes the safe way if not',
+  (_, choice) => {
+    expect(choice.Choices?.[0]).toMatchObject({ Not: { IsPresent: true }, Next: choice.Default });
+  },
+);
+
+test.each(ofType('Wait'))('%s waits for as long as the step says', (_, wait) => {
+  expect(wait.SecondsPath).toBe('$.waitSeconds');
+});
+
+test('it ends in Completed, or fails under a name of its own', () => {
+  expect(ofType('Succeed').map(([name]) => name)).toEqual(['Completed']);
+  expect(ofType('Fail').map(([name, { Error: error }]) => [name, error])).toEqual(
+    expect.arrayContaining(['NotStarted', 'Refused', 'RolledBack', 'Failed'].map((name) => [name, name])),
+  );
+  expect(ofType('Fail')).toHaveLength(4);
+});
+
+test('an execution that is stopped from outside is put back', () => {
+  const [machine] = resourceLike(defaultMigration(), 'AWS::StepFunctions::StateMachine', /./);
+  const [, rule] = resourceLike(defaultMigration(), 'AWS::Events::Rule', /./);
+  expect(rule.Properties).toMatchObject({
+    EventPattern: { detail: { stateMachineArn: [{ Ref: machine }], status: ['ABORTED', 'TIMED_OUT'] } },
+    Targets: [{ Arn: { 'Fn::GetAtt': [expect.stringContaining('StepsRecover'), 'Arn'] } }],
+  });
+});

@@ -1,0 +1,155 @@
+import type { DrainOrder } from '../../core/admin';
+import type { ConnectionKind, Ending } from '../../core/connections';
+import { Drain } from '../../proxy/drain';
+import { Guard, Ledger } from '../../proxy/ledger';
+import { FakeClock } from './support/fake-clock';
+
+const ORDER: DrainOrder = {
+  perKindSeconds: { http: 10, websocket: 20, grpcStream: 20, serverSentEvents: 20 },
+  closeRatePerSecond: 2,
+  jitter: 0,
+};
+
+function world() {
+  const clock = new FakeClock();
+  const ledger = new Ledger();
+  const lines: string[] = [];
+  const switched: boolean[] = [];
+  const closed: string[] = [];
+  const log = { info: (line: string) => lines.push(line), warn: (line: string) => lines.push(`WARN ${line}`) };
+  const drain = new Drain(ledger, clock, log, (isDraining) => switched.push(isDraining));
+  const open = (kind: ConnectionKind, name: string, how: Ending | 'stays' = 'closed'): Guard => {
+    const guard = ledger.open(kind, {
+      close: () => {
+        closed.push(`${name} at ${(clock.nowMs() - 1_000) / 1000}`);
+        if (how !== 'stays') guard.end(how);
+        return Promise.resolve();
+      },
+    });
+    return guard;
+  };
+  return { clock, ledger, lines, switched, closed, drain, open };
+}
+
+test('with nothing live a drain is over at once', async () => {
+  const { drain, lines, switched, clock } = world();
+  expect(await drain.start(ORDER)).toBe('drained');
+  expect(drain.state).toBe('drained');
+  expect(switched).toEqual([true]);
+  expect(lines).toEqual(['All connections drained gracefully']);
+  expect(clock.waiting).toBe(0);
+});
+
+test('says how it goes every 5 s, and in the last 10 s every second', async () => {
+  const { drain, lines, clock, open } = world();
+  const guard = open('websocket', 'a', 'stays');
+  const result = drain.start(ORDER);
+  clock.advance(30);
+  // The limit: 20 s, the paced close of one (1 s) and its handshake (5 s).
+  expect(lines).toEqual([
+    'Draining connections: 1 active (0 HTTP, 1 WebSocket, 0 streaming), 26.0s remaining',
+    'Draining connections: 1 active (0 HTTP, 1 WebSocket, 0 streaming), 21.0s remaining',
+    'Draining connections: 1 active (0 HTTP, 1 WebSocket, 0 streaming), 16.0s remaining',
+    'Draining connections: 1 active (0 HTTP, 1 WebSocket, 0 streaming), 11.0s remaining',
+    ...[6, 5, 4, 3, 2, 1].map(
+      (left) => `Draining connections: 1 active (0 HTTP, 1 WebSocket, 0 streaming), ${left}.0s remaining`,
+    ),
+    'WARN Drain timeout reached with 1 connections still active (1 WebSocket, 0 streaming)',
+  ]);
+  expect(await result).toBe('overdue');
+  expect(drain.state).toBe('draining');
+  guard.end('forced');
+  clock.advance(1);
+  expect(drain.state).toBe('drained');
+});
+
+test('ends as soon as the last connection ends by itself', async () => {
+  const { drain, clock, open, closed } = world();
+  const guard = open('http', 'a');
+  const result = drain.start(ORDER);
+  clock.advance(3);
+  expect(drain.state).toBe('draining');
+  guard.end('completed');
+  clock.advance(0.1);
+  expect(await result).toBe('drained');
+  expect(closed).toEqual([]);
+});
+
+test('closes each kind after its own time, oldest first, at the rate', () => {
+  const { drain, clock, open, closed } = world();
+  for (const name of ['w1', 'w2', 'w3']) open('websocket', name);
+  open('http', 'h1', 'forced');
+  open('http', 'h2', 'forced');
+  void drain.start(ORDER);
+  clock.advance(40);
+  expect(closed).toEqual(['h1 at 10', 'h2 at 10.5', 'w1 at 20', 'w2 at 20.5', 'w3 at 21']);
+  expect(drain.state).toBe('drained');
+});
+
+test('closes each connection once, however slow it is to leave', () => {
+  const { drain, clock, open, closed } = world();
+  open('websocket', 'slow', 'stays');
+  void drain.start(ORDER);
+  clock.advance(60);
+  expect(closed).toEqual(['slow at 20']);
+});
+
+test('jitter makes a close late and never early', () => {
+  const { ledger, clock, open, closed } = world();
+  Object.assign(clock, { random: () => 0.5 });
+  const drain = new Drain(ledger, clock, { info: () => undefined, warn: () => undefined }, () => undefined);
+  for (const name of ['a', 'b', 'c']) open('http', name);
+  void drain.start({ ...ORDER, jitter: 1 });
+  clock.advance(30);
+  expect(closed).toEqual(['a at 10', 'b at 10.75', 'c at 11.5']);
+});
+
+test('rates that no timer can follow are kept on average', () => {
+  const { drain, clock, open, closed, ledger } = world();
+  for (let n = 0; n < 5_000; n += 1) open('http', String(n));
+  void drain.start({ ...ORDER, perKindSeconds: { ...ORDER.perKindSeconds, http: 0 }, closeRatePerSecond: 10_000 });
+  clock.advance(0.25);
+  expect(closed.length).toBeGreaterThan(2_400);
+  expect(closed.length).toBeLessThan(2_600);
+  clock.advance(1);
+  expect(ledger.active.http).toBe(0);
+});
+
+test('a cancelled drain closes nobody and serves again', async () => {
+  const { drain, clock, open, closed, switched } = world();
+  open('websocket', 'a');
+  const result = drain.start(ORDER);
+  clock.advance(15);
+  drain.cancel();
+  expect(await result).toBe('cancelled');
+  clock.advance(60);
+  expect(closed).toEqual([]);
+  expect(drain.state).toBe('serving');
+  expect(switched).toEqual([true, false]);
+  expect(clock.waiting).toBe(0);
+  drain.cancel();
+  expect(switched).toEqual([true, false]);
+});
+
+test('a repeated order does not start the time over', () => {
+  const { drain, clock, open, closed } = world();
+  open('http', 'a');
+  void drain.start(ORDER);
+  clock.advance(9);
+  void drain.start(ORDER);
+  clock.advance(2);
+  expect(closed).toEqual(['a at 10']);
+});
+
+test('starting afresh gives the whole time, and ends the wait for the drain before', async () => {
+  const { drain, clock, open, closed } = world();
+  open('http', 'a');
+  const first = drain.start(ORDER);
+  clock.advance(9);
+  void drain.startAfresh(ORDER);
+  expect(await first).toBe('cancelled');
+  clock.advance(9);
+  expect(closed).toEqual([]);
+  clock.advance(2);
+  expect(closed).toEqual(['a at 19']);
+});

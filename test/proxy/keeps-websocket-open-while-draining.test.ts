@@ -1,0 +1,258 @@
+import type { AddressInfo } from 'node:net';
+import net from 'node:net';
+import { WebSocket, WebSocketServer } from 'ws';
+import { closeFrame } from '../../proxy/data-plane/frame-scanner';
+import type { Closable, Ledger } from '../../proxy/ledger';
+import { Engine, get, later, liveIn, startEngine, startRawBackend, stopAll, until } from './support/world';
+
+afterEach(stopAll);
+
+interface Counter {
+  readonly port: number;
+  readonly server: WebSocketServer;
+  /** How often each number of each client was processed. */
+  readonly processed: Map<string, number>;
+}
+
+/** A backend that processes numbered messages slowly and in order, and answers each before it echoes a Close. */
+async function startCounter(): Promise<Counter> {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  const processed = new Map<string, number>();
+  server.on('connection', (socket) => {
+    socket.on('message', (data: Buffer) => {
+      const n = data.toString();
+      processed.set(n, (processed.get(n) ?? 0) + 1);
+      socket.send(n);
+    });
+    socket.on('error', () => undefined);
+  });
+  await new Promise((resolve) => server.once('listening', resolve));
+  later(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, server, processed };
+}
+
+function connect(engine: Engine, options: ConstructorParameters<typeof WebSocket>[2] = {}): Promise<WebSocket> {
+  const socket = new WebSocket(`ws://127.0.0.1:${engine.port}/ws`, options);
+  later(() => socket.terminate());
+  socket.on('error', () => undefined);
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => resolve(socket));
+    socket.once('error', reject);
+  });
+}
+
+function websockets(ledger: Ledger): Closable[] {
+  return [...ledger.closables(['websocket'])];
+}
+
+test('messages of all sizes go through, in order, compressed or not', async () => {
+  const counter = await startCounter();
+  const engine = await startEngine(counter.port);
+  const socket = await connect(engine);
+  const got: number[] = [];
+  socket.on('message', (data: Buffer) => got.push(data.length));
+  const sizes = [0, 1, 125, 126, 65_535, 65_536, 1_000_000];
+  for (const size of sizes) socket.send('x'.repeat(size));
+  await until(() => got.length === sizes.length);
+  expect(got).toEqual(sizes);
+  expect(engine.ledger.active).toMatchObject({ websocket: 1, http: 0 });
+  socket.close(1000);
+  await until(() => liveIn(engine.ledger) === 0);
+  expect(engine.ledger.ended.websocket).toMatchObject({ completed: 1, forced: 0 });
+  expect(engine.outcomes).toEqual([{ status: 101, kind: 'websocket' }]);
+});
+
+test('a WebSocket stays open and answered while its proxy drains', async () => {
+  const counter = await startCounter();
+  const engine = await startEngine(counter.port);
+  const socket = await connect(engine);
+  engine.plane.setDraining(true);
+  await engine.plane.stopAccepting();
+  const answer = new Promise((resolve) => socket.once('message', (data: Buffer) => resolve(data.toString())));
+  socket.send('still here');
+  expect(await answer).toBe('still here');
+});
+
+test('closed with 1012 in the middle of traffic, clients that repeat what was not answered lose and double nothing', async () => {
+  const counter = await startCounter();
+  const engine = await startEngine(counter.port);
+  const clients = 10;
+  const rounds = 5;
+  let isStopping = false;
+  const codes: number[] = [];
+
+  /** Sends without waiting, keeps what is unanswered, and repeats it on the next connection. */
+  const runClient = async (name: number): Promise<{ sent: number; answers: string[] }> => {
+    const unanswered: string[] = [];
+    const answers: string[] = [];
+    let n = 0;
+    while (!isStopping || unanswered.length > 0) {
+      const socket = await connect(engine);
+      const over = new Promise<number>((resolve) => socket.once('close', resolve));
+      socket.on('message', (data: Buffer) => {
+        expect(data.toString()).toBe(unanswered.shift());
+        answers.push(data.toString());
+        if (isStopping && unanswered.length === 0) socket.close(1000);
+      });
+      for (const message of unanswered) socket.send(message);
+      const timer = setInterval(() => {
+        if (isStopping) return;
+        for (let burst = 0; burst < 20; burst += 1) {
+          const message = `${name}-${(n += 1)}-${'z'.repeat((n * 37) % 300)}`;
+          unanswered.push(message);
+          socket.send(message);
+        }
+      }, 1);
+      codes.push(await over);
+      clearInterval(timer);
+    }
+    return { sent: n, answers };
+  };
+
+  const running = Array.from({ length: clients }, (_, name) => runClient(name));
+  for (let round = 0; round < rounds; round += 1) {
+    const before = counter.processed.size;
+    await until(() => engine.ledger.active.websocket === clients && counter.processed.size > before + 200);
+    await Promise.all(websockets(engine.ledger).map((closable) => closable.close()));
+  }
+  isStopping = true;
+  const results = await Promise.all(running);
+  const sent = results.reduce((sum, result) => sum + result.sent, 0);
+  expect(codes.filter((code) => code === 1012)).toHaveLength(clients * rounds);
+  expect(results.flatMap((result) => result.answers)).toHaveLength(sent);
+  expect(counter.processed.size).toBe(sent);
+  expect([...counter.processed.values()].filter((times) => times !== 1)).toEqual([]);
+  await until(() => liveIn(engine.ledger) === 0);
+  expect(engine.ledger.ended.websocket).toMatchObject({ closed: clients * rounds, forced: 0 });
+});
+
+test('a message in fragments is finished before the close, and answered', async () => {
+  const counter = await startCounter();
+  const engine = await startEngine(counter.port);
+  const socket = await connect(engine, { perMessageDeflate: false });
+  const got: string[] = [];
+  socket.on('message', (data: Buffer) => got.push(data.toString()));
+  const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+  socket.send('one ', { fin: false });
+  await until(() => engine.ledger.active.websocket === 1);
+  socket.send('ping me');
+  const [tunnel] = websockets(engine.ledger);
+  const done = tunnel?.close();
+  socket.send('two', { fin: true });
+  await done;
+  expect(await closed).toBe(1012);
+  expect(got.length).toBeLessThanOrEqual(1);
+  expect([...counter.processed.keys()]).toEqual(got);
+});
+
+test('closing twice is closing once', async () => {
+  const counter = await startCounter();
+  const engine = await startEngine(counter.port);
+  const socket = await connect(engine);
+  const [tunnel] = websockets(engine.ledger);
+  expect(tunnel?.close()).toBe(tunnel?.close());
+  await tunnel?.close();
+  expect(engine.ledger.ended.websocket.closed).toBe(1);
+  await until(() => socket.readyState === WebSocket.CLOSED);
+});
+
+test('a client that never answers the Close is destroyed, and counts as forced', async () => {
+  const counter = await startCounter();
+  const engine = await startEngine(counter.port);
+  const client = net.connect(engine.port, '127.0.0.1');
+  later(() => void client.destroy());
+  let bytes = Buffer.alloc(0);
+  client.on('data', (chunk) => (bytes = Buffer.concat([bytes, chunk])));
+  const gone = new Promise((resolve) => client.once('close', resolve));
+  client.write(HANDSHAKE);
+  await until(() => engine.ledger.active.websocket === 1);
+  await websockets(engine.ledger)[0]?.close();
+  await gone;
+  expect(bytes.includes(closeFrame(1012, 'service restart', false))).toBe(true);
+  expect(engine.ledger.ended.websocket.forced).toBe(1);
+  expect(liveIn(engine.ledger)).toBe(0);
+});
+
+const HANDSHAKE =
+  'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+/** What RFC 6455 section 1.3 computes for that key. */
+const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
+
+test('bytes right behind the handshake are not lost, on either side', async () => {
+  const first = Buffer.from([0x81, 0x02, 0x68, 0x69]);
+  const received: Buffer[] = [];
+  const port = await startRawBackend((socket) => {
+    socket.once('data', () => {
+      const head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`;
+      socket.write(Buffer.concat([Buffer.from(head), first]));
+      socket.on('data', (bytes) => received.push(bytes));
+    });
+  });
+  const engine = await startEngine(port);
+  const client = net.connect(engine.port, '127.0.0.1');
+  later(() => void client.destroy());
+  let got = Buffer.alloc(0);
+  client.on('data', (bytes) => (got = Buffer.concat([got, bytes])));
+  const early = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x79, 0x6f]);
+  client.write(Buffer.concat([Buffer.from(HANDSHAKE), early]));
+  await until(() => got.subarray(-4).equals(first) && Buffer.concat(received).equals(early));
+  expect(engine.ledger.active.websocket).toBe(1);
+});
+
+test('nothing of the client reaches the upstream behind the Close, and an upstream that never closes holds nobody', async () => {
+  const received: Buffer[] = [];
+  const port = await startRawBackend((socket) => {
+    socket.once('data', () => {
+      socket.write(
+        `HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`,
+      );
+      socket.on('data', (bytes) => received.push(bytes));
+    });
+  });
+  const engine = await startEngine(port);
+  const client = net.connect(engine.port, '127.0.0.1');
+  later(() => void client.destroy());
+  const message = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x79, 0x6f]);
+  const echo = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf4]);
+  let bytes = Buffer.alloc(0);
+  client.on('data', (chunk) => {
+    bytes = Buffer.concat([bytes, chunk]);
+    if (bytes.includes(closeFrame(1012, 'service restart', false))) client.write(Buffer.concat([message, echo]));
+  });
+  client.write(Buffer.concat([Buffer.from(HANDSHAKE), message]));
+  await until(() => Buffer.concat(received).equals(message));
+  const closing = websockets(engine.ledger)[0]?.close();
+  client.write(message);
+  await closing;
+  expect(engine.ledger.ended.websocket.closed).toBe(1);
+  expect(Buffer.concat(received)).toEqual(Buffer.concat([message, closeFrame(1001, '', true)]));
+});
+
+test('the sides of a tunnel notice each other’s end', async () => {
+  const counter = await startCounter();
+  const engine = await startEngine(counter.port);
+  const first = await connect(engine);
+  first.terminate();
+  await until(() => liveIn(engine.ledger) === 0 && counter.server.clients.size === 0);
+  const second = await connect(engine);
+  const code = new Promise((resolve) => second.once('close', resolve));
+  for (const client of counter.server.clients) client.terminate();
+  expect(await code).toBe(1006);
+  await until(() => liveIn(engine.ledger) === 0);
+});
+
+test('a WebSocket is not cut by the idle time of the upstream', async () => {
+  const counter = await startCounter();
+  const engine = await startEngine(counter.port, { timeouts: { upstreamIdleMs: 30 } });
+  const socket = await connect(engine);
+  // A plain request that is silent as long does time out, so the time has passed when it is answered.
+  const silent = await startRawBackend(() => undefined);
+  const other = await startEngine(silent, { timeouts: { upstreamIdleMs: 120 } });
+  expect(await get({ port: other.port })).toMatchObject({ status: 504 });
+  const answer = new Promise((resolve) => socket.once('message', (data: Buffer) => resolve(data.toString())));
+  socket.send('hello');
+  expect(await answer).toBe('hello');
+});

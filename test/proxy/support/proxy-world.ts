@@ -1,0 +1,55 @@
+import http from 'node:http';
+import pino from 'pino';
+import { ADMIN_SIGNATURE_HEADER, ADMIN_TIME_HEADER, LedgerReport, adminStringToSign } from '../../../core/admin';
+import { sign } from '../../../proxy/admin/signature';
+import type { ProxyConfig } from '../../../proxy/config';
+import { RunningProxy, startProxy } from '../../../proxy/proxy';
+import { Got, get, later } from './world';
+
+export const SECRET = 'a-secret-of-a-test';
+
+export interface TestProxy extends RunningProxy {
+  readonly lines: { level: number; msg: string }[];
+}
+
+/** A proxy in this process, on ports of its own, that drains without waiting for anybody to hear of it. */
+export async function startTestProxy(upstreamPort: number, changes: Partial<ProxyConfig> = {}): Promise<TestProxy> {
+  const lines: { level: number; msg: string }[] = [];
+  const log = pino({}, { write: (line: string) => lines.push(JSON.parse(line) as { level: number; msg: string }) });
+  const config: ProxyConfig = {
+    side: 'source',
+    listen: { host: '127.0.0.1', port: 0 },
+    admin: { at: { host: '127.0.0.1', port: 0 }, secret: SECRET },
+    upstream: { protocol: 'http', host: '127.0.0.1', port: upstreamPort },
+    tls: 'off',
+    gracePeriodSeconds: 60,
+    gracefulShutdownTimeoutSeconds: 10,
+    propagationSeconds: 0,
+    closeRatePerSecond: 1000,
+    logLevel: 'info',
+    ...changes,
+  };
+  const proxy = await startProxy(config, log);
+  later(() => proxy.close());
+  return Object.assign(proxy, { lines });
+}
+
+export interface AdminCall {
+  readonly method?: string;
+  readonly path: string;
+  readonly body?: string;
+  readonly secret?: string;
+  readonly timeMs?: number;
+  readonly headers?: http.OutgoingHttpHeaders;
+}
+
+export function callAdmin(port: number, call: AdminCall): Promise<Got> {
+  const { method = 'GET', path, body = '', secret = SECRET, timeMs = Date.now() } = call;
+  const signature = sign(secret, adminStringToSign(method, path, String(timeMs), body));
+  const headers = { [ADMIN_TIME_HEADER]: String(timeMs), [ADMIN_SIGNATURE_HEADER]: signature, ...call.headers };
+  return get({ port, method, path, headers }, body);
+}
+
+export async function reportOf(port: number): Promise<LedgerReport> {
+  return JSON.parse((await callAdmin(port, { path: '/drain-status' })).body) as LedgerReport;
+}

@@ -1,0 +1,146 @@
+import http from 'node:http';
+import net, { AddressInfo, Socket } from 'node:net';
+import { generate } from 'selfsigned';
+import type { DataPlane, DataPlaneOptions, Decision, Outcome, RequestHead } from '../../../proxy/data-plane/data-plane';
+import { createDataPlane } from '../../../proxy/data-plane/http-engine';
+import { total } from '../../../core/connections';
+import { Ledger } from '../../../proxy/ledger';
+
+const open: (() => Promise<void> | void)[] = [];
+
+/** Whatever a test starts is stopped after it, the last first. */
+export function later(stop: () => Promise<void> | void): void {
+  open.push(stop);
+}
+
+export async function stopAll(): Promise<void> {
+  for (const stop of open.splice(0).reverse()) await stop();
+}
+
+/** Waits for a condition; the test's own time limit ends a wait in vain. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+export async function startBackend(
+  handler: http.RequestListener,
+  options: http.ServerOptions = {},
+): Promise<{ port: number; server: http.Server; sockets: Set<Socket> }> {
+  const server = http.createServer(options, handler);
+  const sockets = await listen(server);
+  return { port: portOf(server), server, sockets };
+}
+
+/** A server that speaks bytes, for answers that no HTTP library would send. */
+export async function startRawBackend(onSocket: (socket: Socket) => void): Promise<number> {
+  const server = net.createServer((socket) => {
+    socket.on('error', () => undefined);
+    onSocket(socket);
+  });
+  await listen(server);
+  return portOf(server);
+}
+
+async function listen(server: net.Server): Promise<Set<Socket>> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  later(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return sockets;
+}
+
+export function portOf(server: net.Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+export interface Engine {
+  readonly port: number;
+  readonly plane: DataPlane;
+  readonly ledger: Ledger;
+  readonly outcomes: Outcome[];
+  readonly heads: RequestHead[];
+}
+
+/** An engine in front of one upstream port, with what it told of each exchange. */
+export async function startEngine(
+  upstreamPort: number,
+  options: Partial<DataPlaneOptions> & { decide?: (head: RequestHead) => Decision | undefined } = {},
+): Promise<Engine> {
+  const ledger = new Ledger();
+  const outcomes: Outcome[] = [];
+  const heads: RequestHead[] = [];
+  const plane = createDataPlane({
+    ledger,
+    route: (head) => {
+      heads.push(head);
+      const upstream = { protocol: 'http' as const, host: '127.0.0.1', port: upstreamPort };
+      return options.decide?.(head) ?? { forward: { upstream, settled: (outcome) => outcomes.push(outcome) } };
+    },
+    failureAnswer: (failure) => ({ status: failure.endsWith('Timeout') ? 504 : 502, body: failure }),
+    ...options,
+  });
+  const { port } = await plane.listen({ host: '127.0.0.1', port: 0 });
+  later(() => plane.close());
+  return { port, plane, ledger, outcomes, heads };
+}
+
+export function liveIn(ledger: Ledger): number {
+  return total(ledger.active);
+}
+
+export async function selfSigned(): Promise<{ cert: string; key: string }> {
+  const pair = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec', algorithm: 'sha256' });
+  return { cert: pair.cert, key: pair.private };
+}
+
+export interface Got {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: string;
+  readonly trailers: NodeJS.Dict<string>;
+}
+
+/** One request on a connection of its own, or on the agent's. */
+export function get(
+  options: http.RequestOptions,
+  body?: string | ((request: http.ClientRequest) => void),
+): Promise<Got> {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ host: '127.0.0.1', agent: false, ...options }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: Buffer.concat(chunks).toString(),
+          trailers: response.trailers,
+        }),
+      );
+    });
+    request.on('error', reject);
+    if (typeof body === 'function') body(request);
+    else request.end(body);
+  });
+}
+
+/** Sends bytes and reads until the other side ends. */
+export function exchangeBytes(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, '127.0.0.1', () => socket.write(bytes));
+    let answer = '';
+    socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
+    socket.on('end', () => resolve(answer));
+    socket.on('error', reject);
+    socket.on('close', () => resolve(answer));
+    later(() => void socket.destroy());
+  });
+}

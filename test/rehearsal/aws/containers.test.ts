@@ -1,0 +1,109 @@
+import {
+  DescribeClustersCommand,
+  DescribeServicesCommand,
+  DescribeTaskDefinitionCommand,
+  DescribeTasksCommand,
+  ListClustersCommand,
+  ListServicesCommand,
+  ListTasksCommand,
+  StopTaskCommand,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs';
+import { ARNS, T0, World, nameOfFailure, startWorld, taskArn } from './world';
+
+let world: World;
+beforeEach(async () => {
+  world = await startWorld();
+});
+afterEach(() => world.stop());
+
+test('clusters and services are listed and described by name or ARN; what is missing is a failure in the answer', async () => {
+  expect((await world.ecs.send(new ListClustersCommand({}))).clusterArns).toEqual([ARNS.cluster]);
+  const clusters = await world.ecs.send(new DescribeClustersCommand({ clusters: ['web', 'other'] }));
+  expect(clusters.clusters).toMatchObject([{ clusterName: 'web', runningTasksCount: 4, activeServicesCount: 2 }]);
+  expect(clusters.failures).toMatchObject([{ reason: 'MISSING' }]);
+  const { serviceArns } = await world.ecs.send(new ListServicesCommand({ cluster: ARNS.cluster }));
+  expect(serviceArns).toEqual([ARNS.sourceService, ARNS.targetService]);
+  const services = await world.ecs.send(
+    new DescribeServicesCommand({ cluster: 'web', services: ['source', ARNS.targetService, 'other'] }),
+  );
+  expect(services.services).toMatchObject([
+    { serviceName: 'source', desiredCount: 2, runningCount: 2, pendingCount: 0, createdAt: T0 },
+    { serviceName: 'target', deployments: [{ status: 'PRIMARY', rolloutState: 'COMPLETED' }] },
+  ]);
+  expect(services.failures).toEqual([{ arn: ARNS.sourceService.replace(/source$/, 'other'), reason: 'MISSING' }]);
+});
+
+test('the tasks of a service lead to their addresses', async () => {
+  const { taskArns } = await world.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'target' }));
+  expect(taskArns).toEqual([taskArn(3), taskArn(4)]);
+  const { tasks, failures } = await world.ecs.send(
+    new DescribeTasksCommand({ cluster: 'web', tasks: [...(taskArns ?? []), 'gone'] }),
+  );
+  expect(tasks?.map((task) => task.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address)).toEqual([
+    '127.0.1.3',
+    '127.0.1.4',
+  ]);
+  expect(tasks?.[0]?.attachments?.[0]?.details).toContainEqual({ name: 'privateIPv4Address', value: '127.0.1.3' });
+  expect(tasks?.[0]).toMatchObject({
+    lastStatus: 'RUNNING',
+    desiredStatus: 'RUNNING',
+    group: 'service:target',
+    startedAt: T0,
+  });
+  expect(failures).toEqual([{ arn: taskArn(0).replace(/0{32}$/, 'gone'), reason: 'MISSING' }]);
+});
+
+test('tasks come in pages', async () => {
+  const first = await world.ecs.send(new ListTasksCommand({ cluster: 'web', maxResults: 3 }));
+  const rest = await world.ecs.send(
+    new ListTasksCommand({ cluster: 'web', maxResults: 3, nextToken: first.nextToken }),
+  );
+  expect([...(first.taskArns ?? []), ...(rest.taskArns ?? [])]).toEqual([1, 2, 3, 4].map(taskArn));
+  expect(rest.nextToken).toBeUndefined();
+});
+
+test('a stopped task leaves the list and shows why it stopped', async () => {
+  const id = taskArn(1).slice(-32);
+  await world.ecs.send(new StopTaskCommand({ cluster: 'web', task: id, reason: 'fault' }));
+  expect((await world.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'source' }))).taskArns).toEqual([
+    taskArn(2),
+  ]);
+  const stopped = await world.ecs.send(new ListTasksCommand({ cluster: 'web', desiredStatus: 'STOPPED' }));
+  expect(stopped.taskArns).toEqual([taskArn(1)]);
+  const { tasks } = await world.ecs.send(new DescribeTasksCommand({ cluster: 'web', tasks: [id] }));
+  expect(tasks).toMatchObject([{ lastStatus: 'STOPPED', stoppedReason: 'fault', containers: [{ exitCode: 143 }] }]);
+});
+
+test('UpdateService scales, also to 0, and refuses what is not rehearsed', async () => {
+  const { service } = await world.ecs.send(
+    new UpdateServiceCommand({ cluster: 'web', service: 'source', desiredCount: 0 }),
+  );
+  expect(service).toMatchObject({ desiredCount: 0, deployments: [{ rolloutState: 'IN_PROGRESS' }] });
+  const other = world.ecs.send(
+    new UpdateServiceCommand({ cluster: 'web', service: 'source', forceNewDeployment: true }),
+  );
+  expect(await nameOfFailure(other)).toBe('InvalidParameterException');
+});
+
+test('a task definition tells its containers', async () => {
+  const { taskDefinition } = await world.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: 'proxy' }));
+  expect(taskDefinition).toMatchObject({ family: 'proxy', revision: 3, containerDefinitions: [{ name: 'proxy' }] });
+});
+
+test('an unknown cluster, service or task is an exception of its name', async () => {
+  const calls = [
+    world.ecs.send(new ListTasksCommand({})),
+    world.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'other' })),
+    world.ecs.send(new StopTaskCommand({ cluster: 'web', task: 'other' })),
+    world.ecs.send(new DescribeTasksCommand({ cluster: 'web', tasks: [] })),
+    world.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: 'other' })),
+  ];
+  expect(await Promise.all(calls.map(nameOfFailure))).toEqual([
+    'ClusterNotFoundException',
+    'ServiceNotFoundException',
+    'InvalidParameterException',
+    'InvalidParameterException',
+    'ClientException',
+  ]);
+});

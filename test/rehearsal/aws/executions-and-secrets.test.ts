@@ -1,0 +1,96 @@
+import { DescribeSecretCommand, GetSecretValueCommand, ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
+import {
+  DescribeExecutionCommand,
+  DescribeStateMachineCommand,
+  GetExecutionHistoryCommand,
+  ListExecutionsCommand,
+  ListStateMachinesCommand,
+  StartExecutionCommand,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import { ARNS, T0, World, nameOfFailure, startWorld } from './world';
+
+let world: World;
+beforeEach(async () => {
+  world = await startWorld();
+});
+afterEach(() => world.stop());
+
+test('an execution starts, is described, and stops as aborted', async () => {
+  const started = await world.sfn.send(
+    new StartExecutionCommand({ stateMachineArn: ARNS.machine, name: 'one', input: '{"plan":1}' }),
+  );
+  expect(started.startDate).toEqual(T0);
+  const { executionArn } = started;
+  expect(await world.sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({
+    status: 'RUNNING',
+    input: '{"plan":1}',
+    stateMachineArn: ARNS.machine,
+  });
+  await world.sfn.send(new StopExecutionCommand({ executionArn, error: 'Aborted', cause: 'by hand' }));
+  expect(await world.sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({
+    status: 'ABORTED',
+    error: 'Aborted',
+    cause: 'by hand',
+    stopDate: T0,
+  });
+});
+
+test('the history names every state entered by its type, and the end', async () => {
+  const { executionArn } = await world.sfn.send(
+    new StartExecutionCommand({ stateMachineArn: ARNS.machine, name: 'one' }),
+  );
+  await world.sfn.send(new StopExecutionCommand({ executionArn }));
+  const { events } = await world.sfn.send(new GetExecutionHistoryCommand({ executionArn }));
+  expect(events?.map(({ id, type, stateEnteredEventDetails }) => [id, type, stateEnteredEventDetails?.name])).toEqual([
+    [1, 'ExecutionStarted', undefined],
+    [2, 'TaskStateEntered', 'Shift'],
+    [3, 'ChoiceStateEntered', 'Decide'],
+    [4, 'ExecutionAborted', undefined],
+  ]);
+  const last = await world.sfn.send(
+    new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: 1 }),
+  );
+  expect(last.events?.[0]?.type).toBe('ExecutionAborted');
+  expect(last.nextToken).toBeDefined();
+});
+
+test('state machines and executions are listed', async () => {
+  await world.sfn.send(new StartExecutionCommand({ stateMachineArn: ARNS.machine, name: 'one' }));
+  const list = (statusFilter?: 'RUNNING' | 'FAILED') =>
+    world.sfn.send(new ListExecutionsCommand({ stateMachineArn: ARNS.machine, statusFilter }));
+  expect((await list('RUNNING')).executions?.map(({ name }) => name)).toEqual(['one']);
+  expect((await list('FAILED')).executions).toEqual([]);
+  const { stateMachines } = await world.sfn.send(new ListStateMachinesCommand({}));
+  expect(stateMachines).toMatchObject([{ name: 'cutover', type: 'STANDARD', creationDate: T0 }]);
+  const machine = await world.sfn.send(new DescribeStateMachineCommand({ stateMachineArn: ARNS.machine }));
+  expect(JSON.parse(machine.definition ?? '')).toMatchObject({ StartAt: 'Shift' });
+});
+
+test('what the model refuses and what is unknown are exceptions of their names', async () => {
+  const start = (stateMachineArn: string) =>
+    world.sfn.send(new StartExecutionCommand({ stateMachineArn, name: 'one' }));
+  await start(ARNS.machine);
+  expect(await nameOfFailure(start(ARNS.machine))).toBe('ExecutionAlreadyExists');
+  expect(await nameOfFailure(start('arn:other'))).toBe('StateMachineDoesNotExist');
+  const unknown = world.sfn.send(new DescribeExecutionCommand({ executionArn: 'arn:other' }));
+  expect(await nameOfFailure(unknown)).toBe('ExecutionDoesNotExist');
+});
+
+test('a secret is read by name, by ARN, and by an ARN without its random end', async () => {
+  for (const SecretId of ['admin', ARNS.secret, ARNS.secret.slice(0, -7)]) {
+    expect((await world.sm.send(new GetSecretValueCommand({ SecretId }))).SecretString).toBe('a key');
+  }
+  const { VersionIdsToStages } = await world.sm.send(new DescribeSecretCommand({ SecretId: 'admin' }));
+  expect(Object.values(VersionIdsToStages ?? {})).toEqual([['AWSCURRENT']]);
+  expect((await world.sm.send(new ListSecretsCommand({}))).SecretList).toMatchObject([
+    { Name: 'admin', CreatedDate: T0 },
+  ]);
+});
+
+test('an unknown secret or version is ResourceNotFoundException', async () => {
+  const other = world.sm.send(new GetSecretValueCommand({ SecretId: 'other' }));
+  const previous = world.sm.send(new GetSecretValueCommand({ SecretId: 'admin', VersionStage: 'AWSPREVIOUS' }));
+  expect(await nameOfFailure(other)).toBe('ResourceNotFoundException');
+  expect(await nameOfFailure(previous)).toBe('ResourceNotFoundException');
+});

@@ -1,0 +1,138 @@
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { ListAttributesCommand, ListTasksCommand } from '@aws-sdk/client-ecs';
+import { CreateRuleCommand, DescribeRulesCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { ListActivitiesCommand } from '@aws-sdk/client-sfn';
+import { ARNS, World, nameOfFailure, startWorld } from './world';
+
+let world: World;
+beforeEach(async () => {
+  world = await startWorld();
+});
+afterEach(() => world.stop());
+
+const AUTHORIZATION = 'AWS4-HMAC-SHA256 Credential=RAW/20260101/eu-central-1/x/aws4_request, Signature=0';
+const raw = (path: string, init: RequestInit & { headers?: Record<string, string> }) =>
+  fetch(`${world.url}${path}`, { method: 'POST', ...init, headers: { authorization: AUTHORIZATION, ...init.headers } });
+
+test('a throttled action is retried by the SDK until it is through', async () => {
+  world.objects.put('store', 'key', Buffer.from('x'));
+  for (const action of ['DescribeRules', 'ListTasks', 'GetObject']) world.endpoint.throttle(action, 2);
+  await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  await world.ecs.send(new ListTasksCommand({ cluster: 'web' }));
+  await world.s3.send(new GetObjectCommand({ Bucket: 'store', Key: 'key' }));
+  expect(world.calls.map(({ action, status, error }) => [action, status, error?.code])).toEqual([
+    ['DescribeRules', 400, 'Throttling'],
+    ['DescribeRules', 400, 'Throttling'],
+    ['DescribeRules', 200, undefined],
+    ['ListTasks', 400, 'Throttling'],
+    ['ListTasks', 400, 'Throttling'],
+    ['ListTasks', 200, undefined],
+    ['GetObject', 503, 'Throttling'],
+    ['GetObject', 503, 'Throttling'],
+    ['GetObject', 200, undefined],
+  ]);
+});
+
+test('throttling for longer than a client retries ends in an exception that it can tell', async () => {
+  world.endpoint.throttle('DescribeRules', 10);
+  const call = world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  await expect(call).rejects.toMatchObject({ name: 'Throttling', $metadata: { httpStatusCode: 400, attempts: 3 } });
+  world.endpoint.throttle('DescribeRules', 0);
+  await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+});
+
+test('every call is reported with service, action, principal and status', async () => {
+  await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  await nameOfFailure(world.ecs.send(new ListTasksCommand({ cluster: 'other' })));
+  expect(world.calls).toEqual([
+    {
+      service: 'elasticloadbalancing',
+      action: 'DescribeRules',
+      principal: 'OPERATOR',
+      status: 200,
+      ms: expect.any(Number) as number,
+    },
+    expect.objectContaining({
+      service: 'ecs',
+      action: 'ListTasks',
+      status: 400,
+      error: { code: 'ClusterNotFoundException', message: 'Cluster not found.' },
+    }),
+  ]);
+});
+
+test('an action that nobody knows gets the error shape of its protocol', async () => {
+  const create = { ListenerArn: ARNS.listener, Priority: 1, Conditions: [], Actions: [] };
+  expect(await nameOfFailure(world.elb.send(new CreateRuleCommand(create)))).toBe('InvalidAction');
+  const list = new ListAttributesCommand({ cluster: 'web', targetType: 'container-instance' });
+  expect(await nameOfFailure(world.ecs.send(list))).toBe('UnknownOperationException');
+  expect(await nameOfFailure(world.sfn.send(new ListActivitiesCommand({})))).toBe('UnknownOperationException');
+  expect((await raw('/service/Other/operation/Do', {})).status).toBe(405);
+});
+
+const query = (parameters: Record<string, string>) =>
+  raw('/', { body: new URLSearchParams({ Version: '2015-12-01', ...parameters }) });
+const json = (body: string) =>
+  raw('/', { body, headers: { 'x-amz-target': 'AmazonEC2ContainerServiceV20141113.ListTasks' } });
+
+test('malformed input is an answer, never a crash', async () => {
+  const answers = await Promise.all([
+    query({ Action: 'DescribeRules', 'RuleArns.member.x': 'a' }),
+    query({ Action: 'DescribeRules', 'RuleArns.member.1.A': 'a' }),
+    query({ Action: 'DescribeRules', RuleArns: 'a', 'RuleArns.member.1': 'b' }),
+    query({ Action: 'DescribeRules', [Array(100).fill('a').join('.')]: 'a' }),
+    query({ Action: 'DescribeTags', 'ResourceArns.member.1': '<\u0001&]]>' }),
+    query({ Action: '__proto__' }),
+    query({ 'Action.member.1': 'DescribeRules' }),
+    json('{"cluster":'),
+    json('[]'),
+    json('{"cluster":5}'),
+    json('{"cluster":{"__proto__":1}}'),
+    json('{"maxResults":"many"}'),
+    raw('/store/%zz', { method: 'GET' }),
+    raw('/store/key', {
+      method: 'PUT',
+      body: 'zz\r\n',
+      headers: { 'x-amz-content-sha256': 'STREAMING-UNSIGNED-PAYLOAD-TRAILER' },
+    }),
+    raw('/store?list-type=2&max-keys=-1', { method: 'GET' }),
+    raw('/store?list-type=2&continuation-token=%00', { method: 'GET' }),
+  ]);
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 400));
+  expect(world.calls.filter(({ error }) => error?.code === 'InternalFailure')).toEqual([]);
+});
+
+test('a client that sends garbage or goes away in the middle disturbs nobody', async () => {
+  const { hostname, port } = new URL(world.url);
+  const garbage = connect(Number(port), hostname).resume();
+  garbage.end('this is not HTTP\r\n\r\n');
+  await once(garbage, 'close');
+  const half = connect(Number(port), hostname).resume();
+  half.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nAction=');
+  await once(half, 'connect');
+  half.destroy();
+  await once(half, 'close');
+  await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+});
+
+test('a body over the limit gets an answer', async () => {
+  expect((await raw('/store/big', { method: 'PUT', body: Buffer.alloc(17 * 1024 * 1024) })).status).toBe(413);
+});
+
+test('a fault of a model is an internal error and is reported', async () => {
+  const stop = world.ecsModel.stopTask;
+  Object.assign(world.ecsModel, { stopTask: () => { throw new Error('boom'); } }); // prettier-ignore
+  const headers = { 'x-amz-target': 'AmazonEC2ContainerServiceV20141113.StopTask' };
+  const [task] = world.ecsModel.tasks.keys();
+  const answer = await raw('/', { headers, body: JSON.stringify({ cluster: 'web', task }) });
+  Object.assign(world.ecsModel, { stopTask: stop });
+  expect([answer.status, await answer.json()]).toEqual([500, { __type: 'InternalServerError', message: 'boom' }]);
+  expect(world.calls.at(-1)?.error).toEqual({ code: 'InternalFailure', message: 'boom' });
+});
+
+test('a taken port is told in one line', async () => {
+  const port = Number(new URL(world.url).port);
+  await expect(startWorld({ port })).rejects.toThrow(`'port' must be free on 127.0.0.1, got ${port}`);
+});

@@ -1,0 +1,157 @@
+import {
+  DescribeListenersCommand,
+  DescribeLoadBalancerAttributesCommand,
+  DescribeLoadBalancersCommand,
+  DescribeRulesCommand,
+  DescribeTagsCommand,
+  DescribeTargetGroupAttributesCommand,
+  DescribeTargetGroupsCommand,
+  DescribeTargetHealthCommand,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
+import { ARNS, T0, World, nameOfFailure, startWorld } from './world';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+
+test('load balancers are found by ARN, by name, or all', async () => {
+  const all = await world.elb.send(new DescribeLoadBalancersCommand({}));
+  const byName = await world.elb.send(new DescribeLoadBalancersCommand({ Names: ['front'] }));
+  const byArn = await world.elb.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [ARNS.balancer] }));
+  expect([byName.LoadBalancers, byArn.LoadBalancers]).toEqual([all.LoadBalancers, all.LoadBalancers]);
+  expect(all.LoadBalancers).toMatchObject([
+    {
+      LoadBalancerArn: ARNS.balancer,
+      DNSName: 'front-1.elb.localhost',
+      CreatedTime: T0,
+      State: { Code: 'active' },
+      Type: 'application',
+      SecurityGroups: ['sg-1'],
+      AvailabilityZones: [
+        { ZoneName: 'eu-central-1a', SubnetId: 'subnet-a' },
+        { ZoneName: 'eu-central-1b', SubnetId: 'subnet-b' },
+      ],
+    },
+  ]);
+});
+
+test('an unknown load balancer, listener, rule or target group is an exception of its name', async () => {
+  const calls = [
+    world.elb.send(new DescribeLoadBalancersCommand({ Names: ['other'] })),
+    world.elb.send(new DescribeListenersCommand({ ListenerArns: ['arn:other'] })),
+    world.elb.send(new DescribeRulesCommand({ RuleArns: ['arn:other'] })),
+    world.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: 'arn:other' })),
+    world.elb.send(new DescribeListenersCommand({})),
+  ];
+  expect(await Promise.all(calls.map(nameOfFailure))).toEqual([
+    'LoadBalancerNotFoundException',
+    'ListenerNotFoundException',
+    'RuleNotFoundException',
+    'TargetGroupNotFoundException',
+    'ValidationError',
+  ]);
+});
+
+test('a listener shows the port in use and the action of its default rule', async () => {
+  const { Listeners } = await world.elb.send(new DescribeListenersCommand({ LoadBalancerArn: ARNS.balancer }));
+  expect(Listeners).toMatchObject([
+    {
+      ListenerArn: ARNS.listener,
+      Port: 8443,
+      Protocol: 'HTTPS',
+      DefaultActions: [
+        { Type: 'fixed-response', FixedResponseConfig: { StatusCode: '503', ContentType: 'text/plain' } },
+      ],
+    },
+    // One group: the service names it beside the configuration.
+    { ListenerArn: ARNS.smokeListener, DefaultActions: [{ Type: 'forward', TargetGroupArn: ARNS.target }] },
+  ]);
+});
+
+test('rules come in the order of evaluation, the default one last and without conditions', async () => {
+  const { Rules } = await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  expect(Rules).toEqual([
+    {
+      RuleArn: ARNS.rule,
+      Priority: '10',
+      Conditions: [{ Field: 'path-pattern', Values: ['/*'], PathPatternConfig: { Values: ['/*'] } }],
+      Actions: [
+        {
+          Type: 'forward',
+          ForwardConfig: {
+            TargetGroups: [
+              { TargetGroupArn: ARNS.source, Weight: 100 },
+              { TargetGroupArn: ARNS.target, Weight: 0 },
+            ],
+            TargetGroupStickinessConfig: { Enabled: false },
+          },
+        },
+      ],
+      IsDefault: false,
+    },
+    expect.objectContaining({ RuleArn: ARNS.defaultRule, Priority: 'default', Conditions: [], IsDefault: true }),
+  ]);
+});
+
+test('target groups can be asked for by their load balancer', async () => {
+  const { TargetGroups } = await world.elb.send(new DescribeTargetGroupsCommand({ LoadBalancerArn: ARNS.balancer }));
+  expect(TargetGroups?.map((group) => group.TargetGroupName)).toEqual(['source', 'target']);
+  expect(TargetGroups?.[0]).toMatchObject({
+    Port: 8443,
+    TargetType: 'ip',
+    HealthCheckPath: '/.drainshift/health',
+    HealthCheckIntervalSeconds: 5,
+    Matcher: { HttpCode: '200' },
+    LoadBalancerArns: [ARNS.balancer],
+  });
+});
+
+test('a page is as long as asked, and its marker leads to the next', async () => {
+  const first = await world.elb.send(new DescribeTargetGroupsCommand({ PageSize: 1 }));
+  const second = await world.elb.send(new DescribeTargetGroupsCommand({ PageSize: 1, Marker: first.NextMarker }));
+  expect(first.TargetGroups?.map((group) => group.TargetGroupName)).toEqual(['source']);
+  expect(second.TargetGroups?.map((group) => group.TargetGroupName)).toEqual(['target']);
+  expect(second.NextMarker).toBeUndefined();
+  expect(await nameOfFailure(world.elb.send(new DescribeTargetGroupsCommand({ Marker: 'nonsense' })))).toBe(
+    'ValidationError',
+  );
+});
+
+test('target health gives state and reason, and says what is not registered', async () => {
+  const all = await world.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: ARNS.source }));
+  expect(all.TargetHealthDescriptions).toEqual([
+    { Target: { Id: '127.0.1.1', Port: 8443 }, HealthCheckPort: '8443', TargetHealth: { State: 'healthy' } },
+    {
+      Target: { Id: '127.0.1.2', Port: 8443 },
+      HealthCheckPort: '8443',
+      TargetHealth: { State: 'unhealthy', Reason: 'Target.Timeout', Description: 'Request timed out' },
+    },
+  ]);
+  const asked = { TargetGroupArn: ARNS.source, Targets: [{ Id: '127.0.9.9', Port: 1 }] };
+  const one = await world.elb.send(new DescribeTargetHealthCommand(asked));
+  expect(one.TargetHealthDescriptions?.[0]?.TargetHealth).toMatchObject({
+    State: 'unused',
+    Reason: 'Target.NotRegistered',
+  });
+});
+
+test('attributes are those that were set and the defaults of the others', async () => {
+  const balancer = await world.elb.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerArn: ARNS.balancer }));
+  expect(balancer.Attributes).toContainEqual({ Key: 'idle_timeout.timeout_seconds', Value: '120' });
+  expect(balancer.Attributes).toContainEqual({ Key: 'client_keep_alive.seconds', Value: '3600' });
+  const group = await world.elb.send(new DescribeTargetGroupAttributesCommand({ TargetGroupArn: ARNS.source }));
+  expect(group.Attributes).toContainEqual({ Key: 'deregistration_delay.timeout_seconds', Value: '60' });
+  expect(group.Attributes).toContainEqual({ Key: 'stickiness.enabled', Value: 'false' });
+});
+
+test('tags survive what XML has to escape', async () => {
+  const { TagDescriptions } = await world.elb.send(
+    new DescribeTagsCommand({ ResourceArns: [ARNS.balancer, ARNS.rule] }),
+  );
+  expect(TagDescriptions).toEqual([
+    { ResourceArn: ARNS.balancer, Tags: [{ Key: 'team', Value: 'web & shop' }] },
+    { ResourceArn: ARNS.rule, Tags: [] },
+  ]);
+});

@@ -1,0 +1,85 @@
+import { ListTasksCommand } from '@aws-sdk/client-ecs';
+import { DescribeRulesCommand, ModifyRuleCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { AuthorizationRequest } from '../../../rehearsal/aws/endpoint';
+import { PolicyStatement, accessDenied, isAllowed } from '../../../rehearsal/aws/iam';
+import { ARNS, World, createClients, nameOfFailure, startWorld } from './world';
+
+const STATEMENTS: readonly PolicyStatement[] = [
+  { Effect: 'Allow', Action: 'elasticloadbalancing:ModifyRule', Resource: ARNS.smokeRule },
+  {
+    Effect: 'Allow',
+    Action: 'ecs:ListTasks',
+    Resource: '*',
+    Condition: { ArnEquals: { 'ecs:cluster': ARNS.cluster } },
+  },
+  { Effect: 'Allow', Action: ['s3:PutObject', 's3:GetObject'], Resource: 'arn:aws:s3:::store/*' },
+];
+
+function authorize({ accessKeyId, action, resources, context }: AuthorizationRequest): void {
+  if (accessKeyId === 'OPERATOR') return;
+  for (const resource of resources) {
+    if (!isAllowed(STATEMENTS, action, resource, context)) throw accessDenied(accessKeyId, action, resource);
+  }
+}
+
+let world: World;
+let role: ReturnType<typeof createClients>;
+beforeAll(async () => {
+  world = await startWorld({ authorize });
+  role = createClients(world.url, 'ROLE');
+});
+afterAll(async () => {
+  Object.values(role).forEach((client) => client.destroy());
+  await world.stop();
+});
+
+const toSource = [{ Type: 'forward', TargetGroupArn: ARNS.source }] as const;
+
+test('the access key names the principal, and each protocol denies in its own shape', async () => {
+  const rule = { RuleArn: ARNS.rule, Actions: [...toSource] };
+  const denied = await role.elb.send(new ModifyRuleCommand(rule)).catch((error: unknown) => error);
+  expect(denied).toMatchObject({ name: 'AccessDenied', $metadata: { httpStatusCode: 403 } });
+  expect((denied as Error).message).toContain(`elasticloadbalancing:ModifyRule on resource: ${ARNS.rule}`);
+  expect(world.elbModel.rule(ARNS.rule).actions).not.toEqual(toSource);
+  const secret = role.sm.send(new GetSecretValueCommand({ SecretId: 'admin' }));
+  await expect(secret).rejects.toMatchObject({ name: 'AccessDeniedException', $metadata: { httpStatusCode: 403 } });
+  const object = role.s3.send(new DeleteObjectCommand({ Bucket: 'store', Key: 'a' }));
+  await expect(object).rejects.toMatchObject({ name: 'AccessDenied', $metadata: { httpStatusCode: 403 } });
+  await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+});
+
+test('a right holds under the conditions that the service fills in', async () => {
+  expect((await role.ecs.send(new ListTasksCommand({ cluster: 'web' }))).taskArns).toHaveLength(4);
+  expect(await nameOfFailure(role.ecs.send(new ListTasksCommand({ cluster: 'other' })))).toBe('AccessDeniedException');
+});
+
+test('who may not list a bucket is denied a missing object instead of told', async () => {
+  await role.s3.send(new PutObjectCommand({ Bucket: 'store', Key: 'there', Body: 'x' }));
+  await role.s3.send(new GetObjectCommand({ Bucket: 'store', Key: 'there' }));
+  const missing = (clients: typeof role | World) =>
+    clients.s3.send(new GetObjectCommand({ Bucket: 'store', Key: 'gone' }));
+  expect(await nameOfFailure(missing(role))).toBe('AccessDenied');
+  expect(await nameOfFailure(missing(world))).toBe('NoSuchKey');
+});
+
+test('an unsigned call is refused by every protocol', async () => {
+  const form = {
+    method: 'POST',
+    body: new URLSearchParams({ Action: 'DescribeLoadBalancers', Version: '2015-12-01' }),
+  };
+  const query = await fetch(world.url, form);
+  expect([query.status, await query.text()]).toEqual([
+    403,
+    expect.stringContaining('<Code>MissingAuthenticationToken</Code>'),
+  ]);
+  const headers = { 'x-amz-target': 'AmazonEC2ContainerServiceV20141113.ListTasks' };
+  const json = await fetch(world.url, { method: 'POST', headers, body: '{}' });
+  expect([json.status, await json.json()]).toEqual([
+    403,
+    expect.objectContaining({ __type: 'MissingAuthenticationTokenException' }),
+  ]);
+  const s3 = await fetch(`${world.url}/store/there`);
+  expect([s3.status, await s3.text()]).toEqual([403, expect.stringContaining('<Code>AccessDenied</Code>')]);
+});

@@ -1,0 +1,81 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { WebSocket } from 'ws';
+import { Running, startBackend } from '../../../rehearsal/backend/backend';
+import { startStore } from '../../../rehearsal/backend/store';
+import { entryPath } from '../../../rehearsal/entry';
+import { afterwards } from './afterwards';
+
+const stopLater = afterwards();
+let store: Running;
+beforeAll(async () => (store = await startStore()));
+afterAll(() => store.stop());
+
+async function connect(backend: Running, client: string): Promise<{ socket: WebSocket; answers: number[] }> {
+  const socket = new WebSocket(`${backend.url.replace('http', 'ws')}/ws/counter?client=${client}`);
+  const answers: number[] = [];
+  socket.on('message', (data: Buffer) => answers.push((JSON.parse(data.toString()) as { n: number }).n));
+  await once(socket, 'open');
+  return { socket, answers };
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+test("answers everything that came before a peer's Close, and then echoes it", async () => {
+  const backend = stopLater(await startBackend({ side: 'source', storeUrl: store.url }));
+  const { socket, answers } = await connect(backend, 'closing');
+  for (const n of numbers(100)) socket.send(JSON.stringify({ n }));
+  socket.close(1001);
+  const [code] = (await once(socket, 'close')) as [number];
+  expect([code, answers]).toEqual([1001, numbers(100)]);
+});
+
+test('stops by closing every connection in its own way, with every count that it made told', async () => {
+  const backend = stopLater(await startBackend({ side: 'source', storeUrl: store.url }));
+  const { socket, answers } = await connect(backend, 'stopping');
+  const clock = await fetch(`${backend.url}/clock?client=stopping`);
+  for (const n of numbers(100)) socket.send(JSON.stringify({ n }));
+  const closed = once(socket, 'close') as Promise<[number]>;
+  const [, text, [code]] = await Promise.all([backend.stop(), clock.text(), closed]);
+  expect(text.endsWith('\n\n')).toBe(true);
+  expect(code).toBe(1001);
+  expect(answers).toEqual(numbers(answers.length));
+
+  const next = stopLater(await startBackend({ side: 'target', storeUrl: store.url }));
+  const again = await connect(next, 'stopping');
+  again.socket.send(JSON.stringify({ n: answers.length + 1 }));
+  const [data] = (await once(again.socket, 'message')) as [Buffer];
+  expect(JSON.parse(String(data))).toEqual({ n: answers.length + 1, count: answers.length + 1 });
+  again.socket.close();
+});
+
+test('answers an upload that is under way when it is told to stop', async () => {
+  const backend = stopLater(await startBackend({ side: 'source', storeUrl: store.url }));
+  const upload = request(`${backend.url}/echo`, { method: 'POST', headers: { expect: '100-continue' } });
+  upload.flushHeaders();
+  await once(upload, 'continue');
+  upload.write('one');
+  const stopped = backend.stop();
+  upload.end('two');
+  const [answer] = (await once(upload, 'response')) as [{ statusCode: number; resume(): void }];
+  answer.resume();
+  expect(answer.statusCode).toBe(200);
+  await stopped;
+});
+
+test('leaves nothing behind when whoever started it is gone', async () => {
+  const options = JSON.stringify({ side: 'source', storeUrl: store.url });
+  const backend = fork(entryPath('backend/app'), [options], { execArgv: [] });
+  await once(backend, 'message');
+  backend.disconnect();
+  expect(await once(backend, 'exit')).toEqual([0, null]);
+});
+
+test('says what it needs: an entry that is not built, a store that is not there', async () => {
+  expect(() => entryPath('backend/nothing')).toThrow(
+    /^'backend\/nothing' must be built first \(npm run build\), got no file .*nothing\.js$/,
+  );
+  const nowhere = startBackend({ side: 'source', storeUrl: 'tcp://127.0.0.1:1' });
+  await expect(nowhere).rejects.toThrow(/^'backend\/app' must start, got exit code 1 .*ECONNREFUSED/);
+});

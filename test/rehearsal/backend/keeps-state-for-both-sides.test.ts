@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { Running, startBackend } from '../../../rehearsal/backend/backend';
+import { startStore } from '../../../rehearsal/backend/store';
+
+let store: Running;
+let source: Running;
+let target: Running;
+
+beforeAll(async () => {
+  store = await startStore();
+  source = await startBackend({ side: 'source', storeUrl: store.url });
+  target = await startBackend({ side: 'target', storeUrl: store.url });
+});
+afterAll(() => Promise.all([source.stop(), target.stop(), store.stop()]));
+
+const add = (backend: Running, cookie: string, item: string) =>
+  fetch(`${backend.url}/cart`, { method: 'POST', headers: { cookie }, body: JSON.stringify({ item }) });
+
+async function logIn(backend: Running): Promise<string> {
+  const answer = await fetch(`${backend.url}/login`, { method: 'POST' });
+  return answer.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+}
+
+test('every answer names its side', async () => {
+  for (const [backend, side] of [
+    [source, 'source'],
+    [target, 'target'],
+  ] as const) {
+    for (const [path, status] of [
+      ['/', 200],
+      ['/cart', 401],
+      ['/nowhere', 404],
+    ] as const) {
+      const answer = await fetch(backend.url + path);
+      expect([answer.status, answer.headers.get('x-backend')]).toEqual([status, side]);
+    }
+  }
+});
+
+test('a cart that was begun on one side goes on on the other, every item once and in order', async () => {
+  const cookie = await logIn(source);
+  const answers = await Promise.all([add(source, cookie, 'a'), add(target, cookie, 'b'), add(source, cookie, 'c')]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  await add(target, cookie, 'a');
+  const cart = (await (await fetch(`${source.url}/cart`, { headers: { cookie } })).json()) as { items: string[] };
+  expect(cart.items.toSorted()).toEqual(['a', 'a', 'b', 'c']);
+});
+
+test('an unknown session and a wrong item are refused', async () => {
+  expect((await add(source, 'shop_session=nobody', 'a')).status).toBe(401);
+  const cookie = await logIn(source);
+  const wrong = await fetch(`${source.url}/cart`, { method: 'POST', headers: { cookie }, body: '{"item":1}' });
+  expect(wrong.status).toBe(400);
+});
+
+test('an upload comes back as length and sha256, with and without a length, up to 64 KiB', async () => {
+  const body = Buffer.alloc(64 * 1024, 'x');
+  const expected = { length: body.length, sha256: createHash('sha256').update(body).digest('hex') };
+  const chunked = { method: 'POST', body: new Blob([body]).stream(), duplex: 'half' } as const;
+  expect(await (await fetch(`${source.url}/echo`, { method: 'POST', body })).json()).toEqual(expected);
+  expect(await (await fetch(`${source.url}/echo`, chunked)).json()).toEqual(expected);
+  const tooLarge = await fetch(`${source.url}/echo`, { method: 'POST', body: Buffer.alloc(64 * 1024 + 1) });
+  expect(tooLarge.status).toBe(413);
+});
+
+test("a client's messages are counted over both sides", async () => {
+  const counts = async (backend: Running, numbers: number[]): Promise<unknown[]> => {
+    const socket = new WebSocket(`${backend.url.replace('http', 'ws')}/ws/counter?client=both`);
+    const answers: unknown[] = [];
+    socket.on('message', (data: Buffer) => {
+      if (answers.push(JSON.parse(data.toString())) === numbers.length) socket.close(1000);
+    });
+    await once(socket, 'open');
+    for (const n of numbers) socket.send(JSON.stringify({ n }));
+    await once(socket, 'close');
+    return answers;
+  };
+  expect(await counts(source, [1, 2])).toEqual([
+    { n: 1, count: 1 },
+    { n: 2, count: 2 },
+  ]);
+  expect(await counts(target, [3, 4])).toEqual([
+    { n: 3, count: 3 },
+    { n: 4, count: 4 },
+  ]);
+});
+
+test('a clock goes on on the other side after the last event that the client saw', async () => {
+  const read = async (backend: Running, lastId: number): Promise<number[]> => {
+    const controller = new AbortController();
+    const headers = { 'last-event-id': String(lastId) };
+    const answer = await fetch(`${backend.url}/clock?client=both`, { headers, signal: controller.signal });
+    let text = '';
+    for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += chunk;
+      if (text.split('\n\n').length > 4) break;
+    }
+    controller.abort();
+    return [...text.matchAll(/^id: (\d+)\n/gm)].map(([, id]) => Number(id));
+  };
+  const first = await read(source, 0);
+  expect(first).toEqual(first.map((_, index) => index + 1));
+  const last = first.at(-1) ?? 0;
+  const second = await read(target, last);
+  expect(second).toEqual(second.map((_, index) => last + index + 1));
+});

@@ -1,0 +1,131 @@
+import { Stack, Template } from '../../../rehearsal/assembly/template';
+import { readBlueprint } from '../../../rehearsal/blueprint/blueprint';
+import { buildElb } from '../../../rehearsal/blueprint/load-balancer';
+import { Resources } from '../../../rehearsal/blueprint/resources';
+import { buildRights } from '../../../rehearsal/blueprint/rights';
+import { isAllowed } from '../../../rehearsal/aws/iam';
+
+const stackOf = (Resources: Template['Resources'], name = 'Shop'): Stack => ({
+  name,
+  region: 'us-east-1',
+  account: '123456789012',
+  template: { Resources },
+  files: new Map(),
+  images: new Map(),
+});
+
+const listener = (actions: unknown[]) => ({
+  Balancer: { Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer', Properties: { Scheme: 'internal' } },
+  Listener: {
+    Type: 'AWS::ElasticLoadBalancingV2::Listener',
+    Properties: { LoadBalancerArn: { Ref: 'Balancer' }, Port: 443, Protocol: 'HTTPS', DefaultActions: actions },
+  },
+});
+const group = (attributes: Record<string, string> = {}) => ({
+  Type: 'AWS::ElasticLoadBalancingV2::TargetGroup',
+  Properties: {
+    TargetType: 'ip',
+    Port: 8443,
+    Protocol: 'HTTPS',
+    TargetGroupAttributes: Object.entries(attributes).map(([Key, Value]) => ({ Key, Value })),
+  },
+});
+const forward = (weights: number[], sticky = false) => ({
+  Type: 'forward',
+  ForwardConfig: {
+    TargetGroups: weights.map((Weight, index) => ({ TargetGroupArn: { Ref: `Group${index}` }, Weight })),
+    TargetGroupStickinessConfig: { Enabled: sticky, DurationSeconds: 3600 },
+  },
+});
+const build = (resources: Template['Resources']) => buildElb(new Resources(stackOf(resources)));
+
+test('listeners, their default rules, weights and attributes come from the template', () => {
+  const model = build({
+    ...listener([forward([90, 10])]),
+    Group0: group({ 'deregistration_delay.timeout_seconds': '30' }),
+    Group1: group(),
+  });
+  const [found] = model.listeners.values();
+  expect(found).toMatchObject({ port: 443, protocol: 'HTTPS' });
+  const [rule] = model.rulesOf(found?.arn ?? '');
+  expect(rule).toMatchObject({
+    priority: 'default',
+    actions: [{ forward: { targetGroups: [{ weight: 90 }, { weight: 10 }] } }],
+  });
+  expect([...model.targetGroups.values()][0]?.attributes.get('deregistration_delay.timeout_seconds')).toBe('30');
+});
+
+test.each<[string, Template['Resources'], RegExp]>([
+  ['a weight over 999', { ...listener([forward([1000, 0])]), Group0: group(), Group1: group() }, /between 0 and 999/],
+  ['weights of which none is over 0', { ...listener([forward([0, 0])]), Group0: group(), Group1: group() }, /over 0/],
+  [
+    'six groups',
+    {
+      ...listener([forward([1, 1, 1, 1, 1, 1])]),
+      ...Object.fromEntries([0, 1, 2, 3, 4, 5].map((index) => [`Group${index}`, group()])),
+    },
+    /at most 5/,
+  ],
+  [
+    'target stickiness without group stickiness',
+    { ...listener([forward([1, 1])]), Group0: group({ 'stickiness.enabled': 'true' }), Group1: group() },
+    /You must enable group stickiness/,
+  ],
+])('refuses %s, as the service does at deployment', (_, resources, message) => {
+  expect(() => build(resources)).toThrow(message);
+});
+
+test('refuses what it would rehearse wrongly: a host condition, an authentication, instance targets', () => {
+  const rule = {
+    Type: 'AWS::ElasticLoadBalancingV2::ListenerRule',
+    Properties: {
+      ListenerArn: { Ref: 'Listener' },
+      Priority: 1,
+      Conditions: [{ Field: 'host-header' }],
+      Actions: [forward([1])],
+    },
+  };
+  expect(() => build({ ...listener([forward([1])]), Group0: group(), Rule: rule })).toThrow(
+    /must be path patterns to be rehearsed, got 'host-header'/,
+  );
+  expect(() => build({ ...listener([{ Type: 'authenticate-oidc' }]) })).toThrow(/got 'authenticate-oidc'/);
+  const instances = { Type: 'AWS::ElasticLoadBalancingV2::TargetGroup', Properties: { TargetType: 'instance' } };
+  expect(() => build({ ...listener([]), Group0: instances })).toThrow(/must have targets of type 'ip', got 'instance'/);
+});
+
+test('rights are those of the policies in the role and of the policies attached to it', () => {
+  const statement = (Action: string, Resource: unknown) => ({ Statement: [{ Effect: 'Allow', Action, Resource }] });
+  const rights = buildRights(
+    new Resources(
+      stackOf({
+        Bucket: { Type: 'AWS::S3::Bucket' },
+        Role: {
+          Type: 'AWS::IAM::Role',
+          Properties: { Policies: [{ PolicyDocument: statement('ecs:ListTasks', '*') }] },
+        },
+        Policy: {
+          Type: 'AWS::IAM::Policy',
+          Properties: {
+            Roles: [{ Ref: 'Role' }],
+            PolicyDocument: statement('s3:PutObject', { 'Fn::Sub': '${Bucket.Arn}/lock.json' }),
+          },
+        },
+      }),
+    ),
+  );
+  const statements = rights.get('Role') ?? [];
+  const bucket = new Resources(stackOf({ Bucket: { Type: 'AWS::S3::Bucket' } })).resolver.text({
+    'Fn::GetAtt': ['Bucket', 'Arn'],
+  });
+  expect(isAllowed(statements, 'ecs:ListTasks', '*')).toBe(true);
+  expect(isAllowed(statements, 's3:PutObject', `${bucket}/lock.json`)).toBe(true);
+  expect(isAllowed(statements, 's3:PutObject', `${bucket}/evidence/x.json`)).toBe(false);
+});
+
+test('an assembly without a migration is not ours, and a stack that is not there is named', () => {
+  const stacks = [stackOf({ Bucket: { Type: 'AWS::S3::Bucket' } }, 'Foreign')];
+  expect(() => readBlueprint(stacks)).toThrow(
+    "'--app' must hold a stack with a drainshift Migration, got 'Foreign' without one",
+  );
+  expect(() => readBlueprint(stacks, 'Other')).toThrow("'--stack' must be one of 'Foreign', got 'Other'");
+});

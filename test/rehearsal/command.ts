@@ -1,0 +1,75 @@
+import { ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+export const ROOT = resolve(__dirname, '../..');
+const CLI = join(ROOT, 'dist/bin/drainshift.js');
+/** Any free ports: rehearsals of tests run beside each other. */
+export const FREE_PORTS = ['--map-port', '443=0', '--map-port', '9201=0', '--map-port', '9202=0'];
+
+export interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** The command as a person runs it: a real process. */
+export class Command {
+  output = '';
+  readonly ended: Promise<Ended>;
+  private readonly child: ChildProcess;
+
+  constructor(args: readonly string[], cwd = ROOT) {
+    this.child = spawn(process.execPath, [CLI, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.stdout?.on('data', (chunk) => (this.output += String(chunk)));
+    this.child.stderr?.on('data', (chunk) => (this.output += String(chunk)));
+    this.ended = new Promise((done) => this.child.on('close', (code) => done({ code, output: this.output })));
+  }
+
+  /** Waits until the output holds this, and gives its first group. */
+  async says(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = pattern.exec(this.output);
+      if (found) return found[1] ?? found[0];
+      if (this.child.exitCode !== null)
+        throw new Error(`ended with ${this.child.exitCode} before it said ${pattern}:\n${this.output}`);
+      await new Promise((next) => setTimeout(next, 20));
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+}
+
+export function run(args: readonly string[], cwd?: string): Promise<Ended> {
+  return new Command(args, cwd).ended;
+}
+
+export function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'drainshift-test-'));
+}
+
+/** The package's own app, synthesized without the CDK's command line: what it does is run the app. */
+export function synthesize(folder: string): string {
+  const out = join(folder, 'cdk.out');
+  const { context } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: object };
+  execFileSync(process.execPath, [join(ROOT, 'dist/bin/app.js')], {
+    env: { PATH: process.env.PATH, CDK_OUTDIR: out, CDK_CONTEXT_JSON: JSON.stringify(context) },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  return out;
+}
+
+/** The proxies of a rehearsal: the processes whose working folder is in the assembly. */
+export function proxiesOf(assembly: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/cwd`).startsWith(assembly);
+      } catch {
+        return false;
+      }
+    });
+}

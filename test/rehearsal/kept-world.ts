@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import https from 'node:https';
+import {
+  Action,
+  DescribeRulesCommand,
+  ElasticLoadBalancingV2Client,
+  ModifyRuleCommand,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  DescribeExecutionCommand,
+  ListStateMachinesCommand,
+  SFNClient,
+  StartExecutionCommand,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import type { Evidence } from '../../core/evidence';
+import { Command } from './command';
+
+/** A world that `--keep` left up, as a person reaches it: with AWS clients and requests, by what was printed. */
+export class KeptWorld {
+  private constructor(
+    private readonly elb: ElasticLoadBalancingV2Client,
+    private readonly states: SFNClient,
+    private readonly s3: S3Client,
+    private readonly at: { ruleArn: string; actions: Action[]; bucket: string; port: number; ca: string },
+  ) {}
+
+  static async of(command: Command): Promise<KeptWorld> {
+    const config = {
+      endpoint: await command.says(/--endpoint-url (\S+)/),
+      region: await command.says(/--region (\S+)/),
+      credentials: { accessKeyId: await command.says(/AWS_ACCESS_KEY_ID=(\S+)/), secretAccessKey: 'any' },
+    };
+    return new KeptWorld(new ElasticLoadBalancingV2Client(config), new SFNClient(config), new S3Client(config), {
+      ruleArn: await command.says(/--rule-arn (\S+)/),
+      actions: JSON.parse(await command.says(/--actions '([^']+)'/)) as Action[],
+      bucket: await command.says(/--bucket (\S+)/),
+      port: Number(await command.says(/--resolve [^:]+:(\d+):/)),
+      ca: readFileSync(await command.says(/--cacert (\S+)/), 'utf8'),
+    });
+  }
+
+  /** The weights that are listed in the rule's action, in its order. */
+  async weights(): Promise<(number | undefined)[]> {
+    const { Rules } = await this.elb.send(new DescribeRulesCommand({ RuleArns: [this.at.ruleArn] }));
+    return (Rules?.[0]?.Actions?.[0]?.ForwardConfig?.TargetGroups ?? []).map(({ Weight }) => Weight);
+  }
+
+  async weightsBecome(expected: number[]): Promise<void> {
+    while (JSON.stringify(await this.weights()) !== JSON.stringify(expected)) await moment();
+  }
+
+  async setWeights(source: number, target: number): Promise<void> {
+    const [action] = structuredClone(this.at.actions);
+    const groups = action?.ForwardConfig?.TargetGroups ?? [];
+    Object.assign(groups[0] ?? {}, { Weight: source });
+    Object.assign(groups[1] ?? {}, { Weight: target });
+    await this.elb.send(new ModifyRuleCommand({ RuleArn: this.at.ruleArn, Actions: action && [action] }));
+  }
+
+  /** Which side answers a request without a cookie. */
+  side(): Promise<string | undefined> {
+    const { port, ca } = this.at;
+    const headers = { host: 'shop.example.com' };
+    return new Promise((resolve, reject) => {
+      https
+        .get({ host: '127.0.0.1', port, ca, servername: 'shop.example.com', headers, agent: false }, (answer) => {
+          answer.resume();
+          answer.on('end', () => resolve(answer.headers['x-backend'] as string | undefined));
+        })
+        .on('error', reject);
+    });
+  }
+
+  /** A cutover that stays at 50/50 until somebody stops it. */
+  async startCutover(name: string): Promise<string> {
+    const { stateMachines } = await this.states.send(new ListStateMachinesCommand({}));
+    const stages = [
+      { weights: { source: 50, target: 50 }, bakeSeconds: 600 },
+      { weights: { source: 0, target: 1 }, bakeSeconds: 1 },
+    ];
+    const { executionArn = '' } = await this.states.send(
+      new StartExecutionCommand({
+        stateMachineArn: stateMachines?.find(({ name: machine }) => machine !== undefined)?.stateMachineArn,
+        name,
+        input: JSON.stringify({ plan: { stages, pollSeconds: 1 } }),
+      }),
+    );
+    await this.weightsBecome([50, 50]);
+    return executionArn;
+  }
+
+  async stopCutover(executionArn: string): Promise<void> {
+    await this.states.send(new StopExecutionCommand({ executionArn }));
+  }
+
+  async requestAbort(name: string): Promise<void> {
+    await this.s3.send(new PutObjectCommand({ Bucket: this.at.bucket, Key: `abort/${name}.json`, Body: '{}' }));
+  }
+
+  /** How an execution ended, once it has. */
+  async endOf(executionArn: string): Promise<{ status?: string; error?: string }> {
+    for (;;) {
+      const { status, error } = await this.states.send(new DescribeExecutionCommand({ executionArn }));
+      if (status !== 'RUNNING') return { status, error };
+      await moment();
+    }
+  }
+
+  /** The evidence of an execution, once it is written. */
+  async evidence(name: string): Promise<Evidence> {
+    for (;;) {
+      try {
+        const { Body } = await this.s3.send(
+          new GetObjectCommand({ Bucket: this.at.bucket, Key: `evidence/${name}.json` }),
+        );
+        return JSON.parse((await Body?.transformToString()) ?? '') as Evidence;
+      } catch (error) {
+        if ((error as Error).name !== 'NoSuchKey') throw error;
+        await moment();
+      }
+    }
+  }
+}
+
+/** Between two looks at a condition. */
+const moment = () => new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,0 +1,82 @@
+import { FunctionError } from '../../../rehearsal/functions/function';
+import { ExecutionDescription } from '../../../rehearsal/state-machine/model';
+import { StateMachineRunner } from '../../../rehearsal/state-machine/runner';
+
+const ARN = 'arn:aws:states:us-east-1:123456789012:stateMachine:m';
+const task = (over: object = {}) => ({
+  Type: 'Task',
+  Resource: 'arn:aws:states:::lambda:invoke',
+  Parameters: { FunctionName: 'f', 'Payload.$': '$' },
+  OutputPath: '$.Payload',
+  End: true,
+  ...over,
+});
+
+function runnerOf(
+  definition: object,
+  invoke: (arn: string, payload: unknown) => Promise<unknown> = () => Promise.resolve({}),
+) {
+  let ended: (execution: ExecutionDescription) => void;
+  const end = new Promise<ExecutionDescription>((resolve) => (ended = resolve));
+  const runner = new StateMachineRunner(invoke, (execution) => execution.status !== 'RUNNING' && ended(execution));
+  runner.add({ arn: ARN, name: 'm', definition: JSON.stringify(definition), roleArn: 'role', createdAt: new Date() });
+  return { runner, end };
+}
+
+test('a Lambda task gets its payload and gives its answer, and the way is on record', async () => {
+  const { runner, end } = runnerOf({ StartAt: 'A', TimeoutSeconds: 2_592_000, States: { A: task() } }, (arn, payload) =>
+    Promise.resolve({ arn, payload }),
+  );
+  runner.start(ARN, 'one', '{"x":1}');
+  const execution = await end;
+  expect(execution).toMatchObject({ status: 'SUCCEEDED', output: '{"arn":"f","payload":{"x":1}}' });
+  expect(execution.entered.map(({ state }) => state)).toEqual(['A']);
+  expect(execution.arn).toBe('arn:aws:states:us-east-1:123456789012:execution:m:one');
+});
+
+test("Catch compares a function's error by its name and passes Lambda's JSON on", async () => {
+  const definition = {
+    StartAt: 'A',
+    States: {
+      A: task({ Catch: [{ ErrorEquals: ['LockHeld'], ResultPath: '$.error', Next: 'B' }] }),
+      B: { Type: 'Succeed' },
+    },
+  };
+  const { runner, end } = runnerOf(definition, () =>
+    Promise.reject(new FunctionError('LockHeld', { errorMessage: 'held' })),
+  );
+  runner.start(ARN, 'one', '{"x":1}');
+  const { output } = await end;
+  expect(JSON.parse(output ?? '')).toEqual({
+    x: 1,
+    error: { Error: 'LockHeld', Cause: '{"errorType":"LockHeld","errorMessage":"held"}' },
+  });
+});
+
+test('a failure carries its error and its cause', async () => {
+  const { runner, end } = runnerOf({
+    StartAt: 'A',
+    States: { A: { Type: 'Fail', Error: 'RolledBack', Cause: 'why' } },
+  });
+  runner.start(ARN, 'one', '{}');
+  expect(await end).toMatchObject({ status: 'FAILED', error: 'RolledBack', cause: 'why' });
+});
+
+test('stopping ends an execution at once: no Catch runs', async () => {
+  const definition = { StartAt: 'W', States: { W: { Type: 'Wait', Seconds: 3600, Next: 'A' }, A: task() } };
+  const { runner, end } = runnerOf(definition);
+  const { arn } = runner.start(ARN, 'one', '{}');
+  runner.stop(arn, 'Stopped', 'by hand');
+  expect(await end).toMatchObject({ status: 'ABORTED', error: 'Stopped', cause: 'by hand' });
+});
+
+test('the same name with the same input is the same execution; a used name is refused', async () => {
+  const { runner, end } = runnerOf({ StartAt: 'W', States: { W: { Type: 'Wait', Seconds: 0, End: true } } });
+  const first = runner.start(ARN, 'one', '{}');
+  expect(runner.start(ARN, 'one', '{}')).toBe(first);
+  expect(() => runner.start(ARN, 'one', '{"a":1}')).toThrow(/Execution Already Exists/);
+  await end;
+  expect(() => runner.start(ARN, 'one', '{}')).toThrow(/Execution Already Exists/);
+  expect(() => runner.start(`${ARN}x`, 'two', '{}')).toThrow(/State Machine Does Not Exist/);
+  expect(() => runner.start(ARN, 'three', 'nonsense')).toThrow(/Invalid State Machine Execution Input/);
+});

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { ElbModel, TargetGroup } from '../../../rehearsal/load-balancer/model';
+import { Targets } from '../../../rehearsal/load-balancer/targets';
+import { Addresses } from '../../../rehearsal/tasks/addresses';
+import { ServiceSpec, TaskRunner } from '../../../rehearsal/tasks/runner';
+import { TaskProcess } from '../../../rehearsal/tasks/task-process';
+import { until } from '../load-balancer/fixture';
+
+const SERVER = `
+const [host, port] = process.env.LISTEN.split(':');
+const server = require('node:http').createServer((request, response) => response.end(process.env.SIDE));
+server.listen(Number(port), host);
+process.on('SIGTERM', () => { if (process.env.STUBBORN !== 'yes') process.exit(0); });
+`;
+
+let folder: string;
+let runner: TaskRunner;
+let elb: ElbModel;
+let failures: string[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drainshift-task-'));
+  writeFileSync(join(folder, 'server.js'), SERVER);
+  elb = new ElbModel();
+  elb.targetGroups.set('group', {
+    arn: 'group',
+    attributes: new Map([['deregistration_delay.timeout_seconds', '0.2']]),
+    targets: new Map(),
+  } as unknown as TargetGroup);
+  failures = [];
+  runner = new TaskRunner({
+    elb,
+    targets: new Targets(elb, () => undefined),
+    // Another block than a rehearsal that runs beside the tests.
+    addresses: new Addresses(process.pid + 125),
+    log: new PassThrough().resume(),
+    started: () => undefined,
+    failed: (service, reason) => failures.push(`${service.name}: ${reason}`),
+  });
+});
+afterEach(() => {
+  runner.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function service(over: Partial<ServiceSpec['container']> = {}, desiredCount = 1): ServiceSpec {
+  return {
+    arn: 'service',
+    name: 'web',
+    clusterArn: 'arn:aws:ecs:us-east-1:1:cluster/c',
+    taskDefinitionArn: 'definition',
+    launchType: 'FARGATE',
+    loadBalancers: [{ targetGroupArn: 'group', containerName: 'web', containerPort: 18_443 }],
+    createdAt: new Date(),
+    desiredCount,
+    container: {
+      name: 'web',
+      image: 'image',
+      folder,
+      command: ['node', 'server.js'],
+      environment: { LISTEN: '0.0.0.0:18443', SIDE: 'source' },
+      port: 18_443,
+      stopTimeoutSeconds: 5,
+      ...over,
+    },
+  };
+}
+const live = () => [...runner.tasks.values()].filter(({ status }) => status === 'RUNNING');
+const targets = () => [...elb.targetGroup('group').targets.values()];
+
+test('every task is a process on an address of its own, registered once it answers', async () => {
+  runner.addService(service({}, 2));
+  await until(() => live().length === 2);
+  expect(new Set(live().map(({ ip }) => ip)).size).toBe(2);
+  expect(live().every(({ ip }) => /^127\.0\.\d+\.\d+$/.test(ip))).toBe(true);
+  expect(
+    targets()
+      .map(({ id }) => id)
+      .sort(),
+  ).toEqual(
+    live()
+      .map(({ ip }) => ip)
+      .sort(),
+  );
+  const [task] = live();
+  expect(await (await fetch(`http://${task?.ip}:18443/`)).text()).toBe('source');
+});
+
+test('scale-in deregisters, waits out the delay, then signals', async () => {
+  runner.addService(service());
+  await until(() => live().length === 1);
+  const [task] = live() as [TaskProcess];
+  runner.setDesiredCount('service', 0);
+  expect(targets()[0]?.state).toBe('draining');
+  expect(task.status).toBe('DEACTIVATING');
+  // The process is alive for as long as the target drains.
+  expect(() => process.kill(task.pid ?? 0, 0)).not.toThrow();
+  await until(() => task.status === 'STOPPED');
+  expect(task.exitCode).toBe(0);
+  expect(targets()).toEqual([]);
+});
+
+test('StopTask signals at once, and the service replaces the task', async () => {
+  runner.addService(service());
+  await until(() => live().length === 1);
+  const [task] = live() as [TaskProcess];
+  runner.stopTask(task.arn, 'by hand');
+  expect(task.status).toBe('STOPPING');
+  await until(() => task.status === 'STOPPED' && live().length === 1);
+  expect(task.stoppedReason).toBe('by hand');
+  expect(live()[0]?.arn).not.toBe(task.arn);
+});
+
+test('a process that does not heed SIGTERM is killed after stopTimeout', async () => {
+  runner.addService(service({ environment: { LISTEN: '0.0.0.0:18443', STUBBORN: 'yes' }, stopTimeoutSeconds: 0.2 }));
+  await until(() => live().length === 1);
+  const [task] = live() as [TaskProcess];
+  runner.stopTask(task.arn, 'by hand');
+  await until(() => task.status === 'STOPPED');
+  expect(task.exitCode).toBeUndefined();
+});
+
+test('a task that dies is taken out of the group and replaced', async () => {
+  runner.addService(service());
+  await until(() => live().length === 1);
+  const [task] = live() as [TaskProcess];
+  process.kill(task.pid ?? 0, 'SIGKILL');
+  await until(() => live().length === 1 && live()[0] !== task);
+  expect(targets().find(({ id }) => id === task.ip)?.state).toBe('draining');
+});
+
+test('a service whose tasks never come up is given up, with the reason', async () => {
+  runner.addService(service({ command: ['node', 'missing.js'] }));
+  await until(() => failures.length === 1);
+  expect(failures[0]).toMatch(/^web: Essential container in task exited \(status 1\)/);
+});

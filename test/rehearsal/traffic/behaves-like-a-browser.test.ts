@@ -1,0 +1,60 @@
+import { CookieJar } from '../../../rehearsal/traffic/cookie-jar';
+import { EventParser } from '../../../rehearsal/traffic/event-parser';
+import { Histogram } from '../../../rehearsal/traffic/histogram';
+
+describe('cookies', () => {
+  const now = Date.parse('2026-01-01T00:00:00Z');
+
+  test('are sent back with the latest value', () => {
+    const jar = new CookieJar();
+    jar.take(['AWSALB=a==; Path=/', 'shop_session=1; HttpOnly'], now);
+    jar.take(['AWSALB=b; Path=/'], now);
+    expect(jar.field(now)).toBe('AWSALB=b; shop_session=1');
+  });
+
+  test('are sent until they end, by Max-Age before Expires', () => {
+    const jar = new CookieJar();
+    const expires = 'Expires=Thu, 01 Jan 2026 00:01:00 GMT';
+    jar.take([`AWSALBTG=a; ${expires}`, `AWSALB=b; Max-Age=10; ${expires}`], now);
+    expect(jar.field(now + 9_999)).toBe('AWSALBTG=a; AWSALB=b');
+    expect(jar.field(now + 10_000)).toBe('AWSALBTG=a');
+    expect(jar.field(now + 60_000)).toBeUndefined();
+  });
+
+  test('end at once when a server deletes them', () => {
+    const jar = new CookieJar();
+    jar.take(['a=1'], now);
+    jar.take(['a=; Max-Age=0'], now);
+    expect(jar.field(now)).toBeUndefined();
+  });
+});
+
+describe('event streams', () => {
+  const STREAM = ': hello\nretry: 300\n\nid: 1\ndata: é\n\nid: 2\r\ndata: a\r\ndata: b\r\n\r\nid: 3\ndata: cut';
+  const EVENTS = [
+    { id: '1', data: 'é' },
+    { id: '2', data: 'a\nb' },
+  ];
+
+  test.each([1, 2, 3, 7, 1000])('are the same in chunks of %d bytes, and half an event is none', (size) => {
+    const bytes = Buffer.from(STREAM);
+    const parser = new EventParser();
+    const events = [];
+    for (let at = 0; at < bytes.length; at += size) events.push(...parser.take(bytes.subarray(at, at + size)));
+    expect(events).toEqual(EVENTS);
+  });
+});
+
+test('quantiles are exact to 5 %', () => {
+  const histogram = new Histogram();
+  expect(histogram.quantile(0.5)).toBe(0);
+  for (let ms = 1; ms <= 1000; ms += 1) histogram.add(ms);
+  for (const [share, exact] of [
+    [0.5, 500],
+    [0.99, 990],
+    [1, 1000],
+  ] as const) {
+    expect(histogram.quantile(share)).toBeGreaterThanOrEqual(exact);
+    expect(histogram.quantile(share)).toBeLessThanOrEqual(exact * 1.05 + 0.1);
+  }
+});
