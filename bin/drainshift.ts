@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { EXIT, rehearseCommand } from '../rehearsal/command';
+import { EXIT, OutputGone, rehearseCommand } from '../rehearsal/command';
 import { FAULTS, Fault } from '../rehearsal/fault';
 
 const OLDEST_NODE = 22;
@@ -22,8 +22,8 @@ interface RehearseFlags {
   readonly report?: string;
   readonly keep: boolean;
   readonly speed: number;
-  readonly seed: number;
-  readonly mapPort: ReadonlyMap<number, number>;
+  readonly seed?: number;
+  readonly mapPort?: ReadonlyMap<number, number>;
 }
 
 /** A number of its own for every process that asks, so that runs differ unless `--seed` says otherwise. */
@@ -37,7 +37,15 @@ function numberFrom(min: number, max: number) {
   };
 }
 
-function portMapping(text: string, before: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
+function wholeNumberFrom(min: number, max: number) {
+  return (text: string) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`must be an integer from ${min} to ${max}, got '${text}'`);
+  };
+}
+
+function portMapping(text: string, before: ReadonlyMap<number, number> = new Map()): ReadonlyMap<number, number> {
   const [, from, to] = /^(\d{1,5})=(\d{1,5})$/.exec(text) ?? [];
   if (from === undefined || to === undefined || Number(from) > 65_535 || Number(to) > 65_535) {
     throw new InvalidArgumentError(`must be TEMPLATE_PORT=PORT, each at most 65535, got '${text}'`);
@@ -65,12 +73,11 @@ function program(done: (exitCode: number) => void): Command {
     .option('--report <file>', 'write a report with a picture (HTML)')
     .option('--keep', 'leave everything up afterwards, and print the addresses', false)
     .option('--speed <factor>', 'divide bakes, polls and drain deadlines by this', numberFrom(1, 10_000), 60)
-    .option('--seed <number>', 'repeat the random draws of another run', numberFrom(0, 2 ** 32 - 1), randomSeed())
+    .option('--seed <number>', 'repeat the random draws of another run', wholeNumberFrom(0, 2 ** 32 - 1))
     .option(
       '--map-port <from=to>',
       "bind a listener's port elsewhere: 443=8443, 9201=0 for any free one; repeatable",
       portMapping,
-      new Map(),
     )
     .addHelpText(
       'after',
@@ -105,7 +112,13 @@ async function rehearse({ mapPort, ...flags }: RehearseFlags): Promise<number> {
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   process.on('SIGHUP', stop);
-  return rehearseCommand({ ...flags, ports: mapPort }, process.stdout, stopped.signal);
+  // A pipe that was closed or a terminal that is gone; without a listener each write would be a crash.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stopped.abort(new OutputGone()));
+  return rehearseCommand(
+    { ...flags, seed: flags.seed ?? randomSeed(), ports: mapPort ?? new Map() },
+    process.stdout,
+    stopped.signal,
+  );
 }
 
 /** The very bundle that the image holds, as a process of its own. */

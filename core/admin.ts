@@ -8,8 +8,12 @@ export interface LedgerReport {
   readonly state: 'serving' | 'draining' | 'drained';
   readonly active: KindCounts;
   readonly ended: Readonly<Record<ConnectionKind, EndingCounts>>;
-  /** Requests taken on the data port, without health checks; `errors` are those answered with a status of 500 or more. */
-  readonly requests: { readonly total: number; readonly errors: number };
+  /**
+   * Requests on the data port, without health checks. `answered` are those that got their whole answer or whose upstream
+   * failed; `errors` are those of them with a status of 500 or more, or whose upstream failed, also in the middle of an
+   * answer. A client that goes away by itself is neither.
+   */
+  readonly requests: { readonly total: number; readonly answered: number; readonly errors: number };
 }
 
 /** `POST /drain`. Each kind may finish by itself for its seconds; what is left is then closed at the rate. */

@@ -13,13 +13,13 @@ export function bakeVerdict(
 ): BakeVerdict {
   if (breakerTrips(bake.target, breaker)) return 'rollBack';
   if (bake.elapsedSeconds < bake.bakeSeconds) return 'wait';
-  if (bake.target.requests >= breaker.minimumRequests) return 'promote';
+  if (bake.target.answered >= breaker.minimumRequests) return 'promote';
   return bake.elapsedSeconds < bake.bakeSeconds * LONGEST_BAKE ? 'wait' : 'inconclusive';
 }
 
-export function breakerTrips({ requests, errors }: RequestCounts, breaker: Breaker): boolean {
+export function breakerTrips({ answered, errors }: RequestCounts, breaker: Breaker): boolean {
   if (errors < breaker.minimumErrors) return false;
-  return wilsonLowerBound(errors, requests) > breaker.maximumErrorRate;
+  return wilsonLowerBound(errors, answered) > breaker.maximumErrorRate;
 }
 
 /**
@@ -29,6 +29,7 @@ export function breakerTrips({ requests, errors }: RequestCounts, breaker: Break
  */
 export function wilsonLowerBound(successes: number, trials: number): number {
   if (trials === 0) return 0;
+  if (successes > trials) return wilsonLowerBound(trials, trials);
   const z = 1.96;
   const p = successes / trials;
   const z2 = z * z;

@@ -5,13 +5,19 @@ import { Side } from './weights';
 export type Counters = Readonly<Record<string, RequestCounts>>;
 
 export interface RequestCounts {
+  /** Taken. */
   readonly requests: number;
+  /** Of these, answered or failed: what a verdict rests on. A target that takes requests and answers none proves nothing. */
+  readonly answered: number;
   readonly errors: number;
 }
 
 export function countersOf(reports: readonly LedgerReport[]): Counters {
   return Object.fromEntries(
-    reports.map(({ instance, requests }) => [instance, { requests: requests.total, errors: requests.errors }]),
+    reports.map(({ instance, requests: { total: requests, answered, errors } }) => [
+      instance,
+      { requests, answered, errors },
+    ]),
   );
 }
 
@@ -20,17 +26,26 @@ export function countersOf(reports: readonly LedgerReport[]): Counters {
  * with it, which makes the figure too low and never too high.
  */
 export function since(before: Counters, now: Counters): RequestCounts {
-  let requests = 0;
-  let errors = 0;
+  const sum = { requests: 0, answered: 0, errors: 0 };
   for (const [instance, counts] of Object.entries(now)) {
-    requests += counts.requests - (before[instance]?.requests ?? 0);
-    errors += counts.errors - (before[instance]?.errors ?? 0);
+    for (const what of ['requests', 'answered', 'errors'] as const) {
+      sum[what] += counts[what] - (before[instance]?.[what] ?? 0);
+    }
   }
-  return { requests, errors };
+  return sum;
+}
+
+/** The instances that were there before and are not now: their last requests, and how their connections ended, are unknown. */
+export function goneSince(before: Counters, now: Counters): number {
+  return Object.keys(before).filter((instance) => !(instance in now)).length;
 }
 
 export type SideCounters = Readonly<Record<Side, Counters>>;
 
-export function sinceOnBothSides(before: SideCounters, now: SideCounters): Record<Side, RequestCounts> {
-  return { source: since(before.source, now.source), target: since(before.target, now.target) };
+export function observedSince(before: SideCounters, now: SideCounters) {
+  return {
+    source: since(before.source, now.source),
+    target: since(before.target, now.target),
+    tasksGone: { source: goneSince(before.source, now.source), target: goneSince(before.target, now.target) },
+  };
 }

@@ -1,5 +1,5 @@
 import { KindCounts } from './connections';
-import { SideCounters } from './counters';
+import { RequestCounts, SideCounters } from './counters';
 import { ErrorCode } from './errors';
 import { Forward, OtherRules } from './forward';
 import { Plan } from './plan';
@@ -45,6 +45,12 @@ export interface StageProgress {
   readonly confirmedAtMs?: number;
   /** The counts at the shift. */
   readonly baseline: SideCounters;
+  /** Since then, at the last look. */
+  readonly observed?: Observed;
+}
+
+export interface Observed extends Readonly<Record<Side, RequestCounts>> {
+  readonly tasksGone: Readonly<Record<Side, number>>;
 }
 
 export interface StageRecord {
@@ -53,6 +59,8 @@ export interface StageRecord {
   /** Requests that arrived on each side from the shift to the verdict. */
   readonly observed: Readonly<Record<Side, number>>;
   readonly errors: Readonly<Record<Side, number>>;
+  /** Proxy tasks that were there at the shift and not at the verdict: what they held is on no ledger. */
+  readonly tasksGone: Readonly<Record<Side, number>>;
   readonly verdict: 'promote' | 'rollBack' | 'inconclusive';
   /** From the shift to its read-back. */
   readonly confirmSeconds?: number;
@@ -112,7 +120,8 @@ export type Outcome = 'completed' | 'rolled-back' | 'refused' | 'failed';
 /** `refused`: nothing was moved. `failed`: something was, and it could not be put back. */
 export function outcomeOf(run: CutoverRun): Exclude<Outcome, 'completed'> {
   if (run.rollback?.restoredAt !== undefined) return 'rolled-back';
-  return run.intended === undefined && run.rollback === undefined ? 'refused' : 'failed';
+  // From preflight on a step may have moved something, also one that was cut short before it could say so.
+  return run.initial === undefined ? 'refused' : 'failed';
 }
 
 /** Why a run ended badly: its own decision, or what Catch left of an exception. */

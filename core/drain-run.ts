@@ -2,6 +2,7 @@ import { LedgerReport } from './admin';
 import { CONNECTION_KINDS, KindCounts, NO_CONNECTIONS, addKinds, total } from './connections';
 import { CutoverRun, DrainEndings, DrainProgress, retreat } from './cutover';
 import { drainLimitSeconds, drainVerdict } from './drain';
+import { MOST_DRAIN_LOOKS } from './plan';
 
 /** What the first look at the source's ledgers makes of the drain. */
 export function beginDrain(run: CutoverRun, reports: readonly LedgerReport[], nowMs: number): DrainProgress {
@@ -30,7 +31,10 @@ export function observeDrain(
   const next: CutoverRun = { ...run, drain: { ...drain, active, ended: endedSince(drain, reports) } };
   const verdict = drainVerdict({ active: total(active), startedMs: drain.startedAtMs, limitMs: drain.limitMs }, nowMs);
   if (verdict === 'drained') return { ...next, verdict: 'drained' };
-  if (verdict === 'wait') return { ...next, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+  if (verdict === 'wait') {
+    const pace = Math.ceil(drain.limitMs / 1000 / MOST_DRAIN_LOOKS);
+    return { ...next, verdict: 'wait', waitSeconds: Math.max(run.plan.pollSeconds, pace) };
+  }
   const seconds = drain.limitMs / 1000;
   return retreat(
     next,
@@ -52,7 +56,12 @@ function endedSince(drain: DrainProgress, reports: readonly LedgerReport[]): Dra
     sum.closed += now.closed - before.closed;
     sum.forced += now.forced - before.forced;
   }
-  return sum;
+  // A task that is gone takes its counts with it; what was seen once stays true.
+  return {
+    moved: Math.max(sum.moved, drain.ended.moved),
+    closed: Math.max(sum.closed, drain.ended.closed),
+    forced: Math.max(sum.forced, drain.ended.forced),
+  };
 }
 
 function endingsOf({ ended }: LedgerReport): DrainEndings {

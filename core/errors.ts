@@ -41,6 +41,16 @@ export const ERRORS = {
     retry: true,
     meaning: "A proxy task's admin port did not answer, or refused the signature.",
   },
+  ProxyDraining: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'A proxy task is draining before the cutover begins, and would refuse new WebSockets.',
+  },
+  LockLost: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'The lock was deleted, or another cutover took it: this one touches nothing any more.',
+  },
   NoTasks: { blame: 'operator', retry: false, meaning: 'A side has no running proxy task.' },
   RuleNotWeighted: {
     blame: 'operator',
@@ -50,7 +60,7 @@ export const ERRORS = {
   RulesChanged: {
     blame: 'operator',
     retry: false,
-    meaning: 'A rule that the cutover does not own changed while it ran.',
+    meaning: 'A rule changed while the cutover ran, and not by it: the weights, or a rule that it does not own.',
   },
   ShiftNotConfirmed: {
     blame: 'aws',
@@ -70,8 +80,8 @@ export const ERRORS = {
   },
   NotDrained: {
     blame: 'internal',
-    retry: false,
-    meaning: 'The final check found live connections on the source, or other weights than the last stage.',
+    retry: true,
+    meaning: 'The final check found live connections on the source, or too few healthy targets.',
   },
   Aborted: { blame: 'operator', retry: false, meaning: 'An operator asked for the cutover to stop.' },
   RollbackNotConfirmed: { blame: 'aws', retry: true, meaning: 'The initial weights do not read back yet.' },

@@ -1,4 +1,4 @@
-import { KindCounts, NO_CONNECTIONS } from './connections';
+import { KindCounts, NO_CONNECTIONS, total } from './connections';
 import {
   CutoverRun,
   DrainEndings,
@@ -21,9 +21,15 @@ export interface Evidence {
   readonly plan: Plan;
   readonly stages: readonly StageRecord[];
   /** The source's last ledger, and how its connections ended in the drain. */
-  readonly drain: { readonly source: KindCounts; readonly atStart: KindCounts } & DrainEndings;
+  readonly drain: { readonly source: KindCounts; readonly atStart: KindCounts } & DrainEndings & {
+      /** Ended by themselves: what was live at the start and is in no other count. */
+      readonly completed: number;
+    };
   readonly failure?: Failure;
-  readonly rollback?: RollbackRecord;
+  readonly rollback?: RollbackRecord & {
+    /** Why it did not succeed, when a step of it threw. */
+    readonly error?: string;
+  };
   readonly timeline: readonly TimelineEntry[];
 }
 
@@ -40,12 +46,26 @@ export function evidenceOf(run: CutoverRun, outcome: Outcome, nowMs: number): Ev
     drain: {
       source: run.drain?.active ?? NO_CONNECTIONS,
       atStart: run.drain?.atStart ?? NO_CONNECTIONS,
-      moved: run.drain?.ended.moved ?? 0,
-      closed: run.drain?.ended.closed ?? 0,
-      forced: run.drain?.ended.forced ?? 0,
+      ...endingsOf(run),
     },
     ...(failure && { failure }),
-    ...(run.rollback && { rollback: run.rollback }),
+    ...rollbackOf(run, outcome),
     timeline: run.timeline,
   };
+}
+
+/** A rollback that threw on its first go has left no record of its own: the exception tells that there was one. */
+function rollbackOf(run: CutoverRun, outcome: Outcome): Pick<Evidence, 'rollback'> {
+  const error = outcome === 'failed' && run.failure && run.error ? `${run.error.Error}: ${run.error.Cause}` : undefined;
+  if (!run.rollback && error === undefined) return {};
+  const record = run.rollback ?? { startedAt: 'unknown' };
+  return { rollback: error === undefined ? record : { ...record, error } };
+}
+
+function endingsOf({ drain }: CutoverRun): DrainEndings & { completed: number } {
+  if (!drain) return { completed: 0, moved: 0, closed: 0, forced: 0 };
+  const { moved, closed, forced } = drain.ended;
+  const completed = total(drain.atStart) - total(drain.active) - moved - closed - forced;
+  // Connections that came during the drain (a request of a sticky client) may have been closed too.
+  return { completed: Math.max(0, completed), moved, closed, forced };
 }

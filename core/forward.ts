@@ -26,10 +26,14 @@ export function weightsOf(forward: Forward, arns: GroupArns): Weights | undefine
   return { source: weight('source'), target: weight('target') };
 }
 
+/**
+ * Whether two actions send requests to the same places in the same shares. The weight of a single group means nothing,
+ * and a service may leave it out.
+ */
 export function sameForward(a: Forward, b: Forward): boolean {
-  const listed = (forward: Forward) =>
-    forward.groups
-      .map(({ arn, weight }) => `${arn}=${weight}`)
+  const listed = ({ groups }: Forward) =>
+    groups
+      .map(({ arn, weight }) => (groups.length === 1 ? arn : `${arn}=${weight}`))
       .sort()
       .join();
   const stickiness =

@@ -56,6 +56,12 @@ export const EVENT_BUDGET = 20_000;
 /** Wait (2), Lambda task (5) and Choice (2). */
 const EVENTS_PER_POLL = 9;
 const WEEK = 604_800;
+/** Between two looks of a confirm: a read-back is quick where it works at all. */
+export const CONFIRM_POLL_SECONDS = 2;
+/** A drain whose paced closes take long is looked at less often, so that it has at the most about this many looks. */
+export const MOST_DRAIN_LOOKS = 500;
+/** The state machine's own limit is a day longer. */
+export const LONGEST_PLAN_SECONDS = 29 * 86_400;
 
 /**
  * Reads a plan out of JSON; every absent part has a default.
@@ -181,12 +187,25 @@ export function estimateSeconds(plan: Plan): { typical: number; longest: number 
 
 function checkEventBudget(plan: Plan, problems: Problems): void {
   const seconds = estimateSeconds(plan).longest;
-  const polls = Math.floor(EVENT_BUDGET / EVENTS_PER_POLL);
-  const needed = Math.ceil(seconds / polls);
+  if (seconds > LONGEST_PLAN_SECONDS) {
+    problems.add('stages', `done within ${LONGEST_PLAN_SECONDS} s, bakes at twice their length`, seconds);
+  }
+  const confirms = plan.stages.length * Math.ceil(plan.confirmTimeoutSeconds / CONFIRM_POLL_SECONDS);
+  const looks = Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - MOST_DRAIN_LOOKS;
+  if (looks <= 0) {
+    problems.add(
+      'confirmTimeoutSeconds',
+      `short enough for ${plan.stages.length} stages in one history`,
+      plan.confirmTimeoutSeconds,
+    );
+    return;
+  }
+  const baking = plan.stages.reduce((sum, stage) => sum + stage.bakeSeconds * LONGEST_BAKE, 0);
+  const needed = Math.ceil(baking / looks);
   if (plan.pollSeconds < needed) {
     problems.add(
       'pollSeconds',
-      `at least ${needed} for a plan of up to ${seconds} s, or its history outgrows Step Functions' 25,000 events`,
+      `at least ${needed} for bakes of up to ${baking} s, or its history outgrows Step Functions' 25,000 events`,
       plan.pollSeconds,
     );
   }

@@ -1,10 +1,6 @@
 import { BakeVerdict } from './bake';
-import { RequestCounts } from './counters';
-import { CutoverRun, StageProgress, StageRecord, retreat } from './cutover';
+import { CutoverRun, Observed, StageProgress, StageRecord, retreat } from './cutover';
 import { Stage } from './plan';
-import { Side } from './weights';
-
-type Observed = Readonly<Record<Side, RequestCounts>>;
 
 /** The run after a look at a bake: what the verdict means for the stage and for the way ahead. */
 export function afterBake(
@@ -17,15 +13,17 @@ export function afterBake(
   }: { stage: Stage; progress: StageProgress; observed: Observed; verdict: BakeVerdict },
   nowMs: number,
 ): CutoverRun {
-  if (verdict === 'wait') return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+  if (verdict === 'wait') {
+    return { ...run, stage: { ...progress, observed }, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+  }
   const ended = { ...run, stages: [...run.stages, recordOf(stage, progress, observed, verdict, nowMs)] };
-  const { errors, requests } = observed.target;
+  const { errors, answered } = observed.target;
   if (verdict === 'rollBack') {
     const limit = run.plan.breaker.maximumErrorRate;
     return retreat(
       ended,
       'BreakerTripped',
-      `the target's error rate must be at most ${limit}, got ${errors} errors in ${requests} requests`,
+      `the target's error rate must be at most ${limit}, got ${errors} errors in ${answered} answers`,
     );
   }
   if (verdict === 'inconclusive') {
@@ -33,7 +31,7 @@ export function afterBake(
     return retreat(
       ended,
       'TooFewRequests',
-      `the target must answer at least ${least} requests in a bake, got ${requests}`,
+      `the target must answer at least ${least} requests in a bake, got ${answered}`,
     );
   }
   return { ...ended, verdict: progress.index + 1 < run.plan.stages.length ? 'nextStage' : 'drain' };
@@ -44,8 +42,16 @@ export function interruptedStage(run: CutoverRun, nowMs: number): StageRecord[] 
   const { stage: progress } = run;
   const stage = progress && run.plan.stages[progress.index];
   if (!progress || !stage || run.stages.length > progress.index) return [];
-  const none = { requests: 0, errors: 0 };
-  return [recordOf(stage, progress, { source: none, target: none }, 'rollBack', nowMs)];
+  const none = { requests: 0, answered: 0, errors: 0 };
+  return [
+    recordOf(
+      stage,
+      progress,
+      progress.observed ?? { source: none, target: none, tasksGone: { source: 0, target: 0 } },
+      'rollBack',
+      nowMs,
+    ),
+  ];
 }
 
 function recordOf(
@@ -61,6 +67,7 @@ function recordOf(
     confirmed: confirmedAtMs !== undefined,
     observed: { source: observed.source.requests, target: observed.target.requests },
     errors: { source: observed.source.errors, target: observed.target.errors },
+    tasksGone: observed.tasksGone,
     verdict,
     ...(confirmedAtMs !== undefined && { confirmSeconds: (confirmedAtMs - shiftedAtMs) / 1000 }),
     seconds: (nowMs - shiftedAtMs) / 1000,

@@ -19,8 +19,9 @@ export function isWeight(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_WEIGHT;
 }
 
-export function sameWeights(a: Weights, b: Weights): boolean {
-  return a.source === b.source && a.target === b.target;
+/** Whether two weights share requests out alike: weights are relative, so 1/0 is 100/0. */
+export function sameShares(a: Weights, b: Weights): boolean {
+  return a.source * b.target === b.source * a.target && a.source > 0 === b.source > 0;
 }
 
 /** `90/10`: source first, as people say it. */

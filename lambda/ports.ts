@@ -12,6 +12,7 @@ export interface Ports {
   readonly store: StorePort;
   /** Milliseconds since the epoch, for what a step must date after it waited for an answer. */
   now(): number;
+  pause(milliseconds: number): Promise<void>;
 }
 
 export interface LoadBalancerPort {
@@ -25,11 +26,14 @@ export interface LoadBalancerPort {
 
 export interface ProxiesPort {
   /**
-   * The ledger of every running proxy task of a side; none when the side has no task.
+   * The ledger of every proxy task of a side, also of those that ECS is stopping: their connections live on for minutes.
+   * None when the side has no task.
    *
-   * @throws CutoverError `AdminUnreachable` when a task does not answer
+   * @throws CutoverError `AdminUnreachable` when a task that is to stay does not answer
    */
   reports(side: Side): Promise<TaskReport[]>;
+  /** The addresses of the tasks that are to stay. */
+  addresses(side: Side): Promise<string[]>;
   drain(address: string, order: DrainOrder): Promise<void>;
   undrain(address: string): Promise<void>;
 }
@@ -37,6 +41,8 @@ export interface ProxiesPort {
 export interface TaskReport {
   /** The task's IP address. */
   readonly address: string;
+  /** Whether ECS is stopping it: it ends its connections by itself and is not to be told anything. */
+  readonly isLeaving: boolean;
   readonly report: LedgerReport;
 }
 
@@ -48,12 +54,18 @@ export interface SmokePort {
 export interface StorePort {
   /** @throws CutoverError `LockHeld`. Succeeds again for the execution that already holds it. */
   acquire(run: CutoverRun): Promise<void>;
-  /** Keeps the state from which a stopped execution can be put back. */
+  /**
+   * Keeps the state from which a stopped execution can be put back.
+   *
+   * @throws CutoverError `LockLost` when the lock is gone, another's, or being put back by `recover`
+   */
   save(run: CutoverRun): Promise<void>;
   /** The run that holds the lock. */
   holder(): Promise<CutoverRun | undefined>;
   /** Frees the lock if this execution holds it. */
   release(execution: string): Promise<void>;
   abortRequested(execution: string): Promise<boolean>;
+  /** Written once: a later word does not replace an earlier one, unless that one was `failed`. */
   putEvidence(evidence: Evidence): Promise<void>;
+  hasEvidence(execution: string): Promise<boolean>;
 }

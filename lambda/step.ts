@@ -1,5 +1,6 @@
 import { CutoverRun, retreat } from '../core/cutover';
-import { parseWiring, WIRING_VARIABLE } from '../core/wiring';
+import { sameForward } from '../core/forward';
+import { WIRING_VARIABLE, parseWiring } from '../core/wiring';
 import { portsFrom } from './adapters/ports';
 import type { Ports } from './ports';
 
@@ -15,12 +16,33 @@ export function handlerOf<In, Out>(act: Act<In, Out>): (input: In) => Promise<Ou
   };
 }
 
-/** A step that first looks whether an operator asked for the cutover to stop, and then goes back. */
-export function unlessAborted(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
+/**
+ * A step that first looks whether it may go on: whether the lock is still its own, and whether an operator asked for the
+ * cutover to stop. If not, the way is back.
+ */
+export function guarded(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
   return async (run, ports, nowMs) => {
-    if (await ports.store.abortRequested(run.execution)) {
-      return retreat(run, 'Aborted', `an operator asked '${run.execution}' to stop`);
-    }
+    const { execution } = run;
+    if (!(await holdsLock(run, ports)))
+      return retreat(run, 'LockLost', `the lock must be held by '${execution}', got another or none`);
+    if (await ports.store.abortRequested(execution))
+      return retreat(run, 'Aborted', `an operator asked '${execution}' to stop`);
     return act(run, ports, nowMs);
+  };
+}
+
+/** False also while `recover` puts this very execution back. */
+export async function holdsLock(run: CutoverRun, { store }: Ports): Promise<boolean> {
+  const holder = await store.holder();
+  return holder?.execution === run.execution && (holder.verdict !== 'rollBack' || run.verdict === 'rollBack');
+}
+
+/** A step that goes back when somebody else has changed the weights: whoever did it by hand had a reason. */
+export function undisturbed(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
+  return async (run, ports, nowMs) => {
+    const { rules, ruleArn } = ports.loadBalancer;
+    const forward = (await rules()).find(({ arn }) => arn === ruleArn)?.forward;
+    if (run.intended && forward && sameForward(forward, run.intended)) return act(run, ports, nowMs);
+    return retreat(run, 'RulesChanged', `the weighted rule must be as shifted, got ${JSON.stringify(forward)}`);
   };
 }

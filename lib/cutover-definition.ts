@@ -30,6 +30,11 @@ const LAMBDA_SERVICE_ERRORS = [
   'Lambda.Unknown',
 ];
 
+/** With their back-off about a minute: a task that is just being replaced is back by then. */
+const STEP_ATTEMPTS = 6;
+/** With at the most 30 s between them well over an hour: there is nothing better to do than to go on trying. */
+const ROLLBACK_ATTEMPTS = 200;
+
 type TaskName = Exclude<Step, 'recover'>;
 type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
 
@@ -47,7 +52,8 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
   const { lock, preflight, shift, confirm, bake, drain, verify, complete, rollback, record } = tasks;
   const failed = new Fail(scope, 'Failed', {
     error: 'Failed',
-    cause: 'The cutover failed and could not be put back; its evidence tells how far it came.',
+    cause:
+      'The cutover did not end as it should. Look at the weights in force, then at its evidence: it tells how far it came.',
   });
 
   lock.next(preflight);
@@ -92,7 +98,7 @@ function createTasks(scope: Construct, functions: StepFunctions, defaultPlan: ob
       // Its list lacks two of the errors that Lambda names; ours is below.
       retryOnServiceExceptions: false,
     });
-    addRetries(created, step === 'rollback' ? 10 : 2);
+    addRetries(created, step === 'rollback' ? ROLLBACK_ATTEMPTS : STEP_ATTEMPTS);
     return created;
   };
   return {

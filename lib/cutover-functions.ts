@@ -2,6 +2,7 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { CutoverWiring, Step, STEPS, WIRING_VARIABLE } from '../core/wiring';
 import { lambdaAsset } from './assets';
@@ -12,12 +13,15 @@ export interface CutoverFunctionsProps {
   readonly securityGroup: ISecurityGroup;
   readonly wiring: CutoverWiring;
   readonly resources: StepResources;
+  readonly adminSecret: ISecret;
 }
 
 export type StepFunctions = Readonly<Record<Step, Function>>;
 
 /** The longest a step may take; its state allows ten seconds more, so that a cold start is not a timeout. */
-export const STEP_TIMEOUT = Duration.seconds(60);
+export const STEP_TIMEOUT = Duration.seconds(30);
+/** The one that waits until no other step can be at work any more. */
+const RECOVER_TIMEOUT = Duration.seconds(120);
 
 /** One function a step, each with its own rights, all in one log. */
 export function createStepFunctions(scope: Construct, props: CutoverFunctionsProps): StepFunctions {
@@ -32,13 +36,15 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: 256,
-      timeout: STEP_TIMEOUT,
+      timeout: step === 'recover' ? RECOVER_TIMEOUT : STEP_TIMEOUT,
       vpc: props.vpc,
       securityGroups: [props.securityGroup],
       environment: { [WIRING_VARIABLE]: wiring },
       logGroup,
     });
     for (const statement of statementsFor(STEP_RIGHTS[step], props.resources)) created.addToRolePolicy(statement);
+    // A grant and not a statement: it knows the secret's suffix and its key.
+    if (STEP_RIGHTS[step].callProxies) props.adminSecret.grantRead(created);
     return created;
   };
   return Object.fromEntries(STEPS.map((step) => [step, create(step)])) as Record<Step, Function>;

@@ -19,8 +19,13 @@ const NONE = { read: [], modifyRule: false, callProxies: false, store: {} } as c
 const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
 const LOCK: StoreKey[] = ['lock.json'];
 const SAVE = { GetObject: LOCK, PutObject: LOCK };
-const SAVE_UNLESS_ABORTED = { GetObject: [...LOCK, ...LOOK_FOR_ABORT], PutObject: LOCK };
-const RECORD: StepRights['store'] = { GetObject: LOCK, PutObject: ['evidence/*'], DeleteObject: LOCK };
+const GUARD = { GetObject: [...LOCK, ...LOOK_FOR_ABORT] };
+const SAVE_GUARDED = { ...GUARD, PutObject: LOCK };
+const RECORD: StepRights['store'] = {
+  GetObject: ['lock.json', 'evidence/*'],
+  PutObject: ['evidence/*'],
+  DeleteObject: LOCK,
+};
 
 /** The one table of who may do what. */
 export const STEP_RIGHTS: Record<Step, StepRights> = {
@@ -29,17 +34,23 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
     ...NONE,
     read: ['LoadBalancers', 'Listeners', 'Rules', 'TargetHealth'],
     callProxies: true,
-    store: SAVE,
+    store: SAVE_GUARDED,
   },
-  shift: { ...NONE, modifyRule: true, callProxies: true, store: SAVE_UNLESS_ABORTED },
-  confirm: { ...NONE, read: ['Rules'], store: { GetObject: LOOK_FOR_ABORT } },
-  bake: { ...NONE, callProxies: true, store: { GetObject: LOOK_FOR_ABORT } },
-  drain: { ...NONE, callProxies: true, store: SAVE_UNLESS_ABORTED },
-  verify: { ...NONE, read: ['Rules', 'TargetHealth'], callProxies: true },
+  shift: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true, store: SAVE_GUARDED },
+  confirm: { ...NONE, read: ['Rules'], store: GUARD },
+  bake: { ...NONE, read: ['Rules', 'TargetHealth'], callProxies: true, store: GUARD },
+  drain: { ...NONE, read: ['Rules'], callProxies: true, store: SAVE_GUARDED },
+  verify: { ...NONE, read: ['Rules', 'TargetHealth'], callProxies: true, store: { GetObject: LOOK_FOR_ABORT } },
   complete: { ...NONE, callProxies: true, store: RECORD },
-  rollback: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true },
+  rollback: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true, store: { GetObject: LOCK } },
   record: { ...NONE, store: RECORD },
-  recover: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true, store: RECORD },
+  recover: {
+    ...NONE,
+    read: ['Rules'],
+    modifyRule: true,
+    callProxies: true,
+    store: { ...RECORD, PutObject: ['lock.json', 'evidence/*'] },
+  },
 };
 
 /** The ARNs that the rights are about. */
@@ -48,7 +59,6 @@ export interface StepResources {
   readonly clusterArn: string;
   /** The tasks of the cluster, `…:task/name/*`. */
   readonly taskArns: string;
-  readonly adminSecretArn: string;
   readonly storeArn: string;
 }
 
@@ -67,11 +77,7 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
   if (rights.modifyRule) statements.push(allow(['elasticloadbalancing:ModifyRule'], [resources.weightedRuleArn]));
   if (rights.callProxies) {
     const inCluster = { ArnEquals: { 'ecs:cluster': resources.clusterArn } };
-    statements.push(
-      allow(['ecs:ListTasks'], ['*'], inCluster),
-      allow(['ecs:DescribeTasks'], [resources.taskArns]),
-      allow(['secretsmanager:GetSecretValue'], [resources.adminSecretArn]),
-    );
+    statements.push(allow(['ecs:ListTasks'], ['*'], inCluster), allow(['ecs:DescribeTasks'], [resources.taskArns]));
   }
   for (const [action, keys] of Object.entries(rights.store)) {
     statements.push(

@@ -87,6 +87,7 @@ export class Cutover extends Construct implements IConnectable {
       securityGroup,
       wiring: this.wiringOf(props),
       resources: this.resourcesOf(props),
+      adminSecret: props.adminSecret,
     });
     this.stateMachine = this.createStateMachine(props, functions);
     this.recoverWith(functions.recover);
@@ -162,7 +163,6 @@ export class Cutover extends Construct implements IConnectable {
         resource: 'task',
         resourceName: `${cluster.clusterName}/*`,
       }),
-      adminSecretArn: props.adminSecret.secretArn,
       storeArn: this.store.bucketArn,
     };
   }
@@ -183,16 +183,16 @@ export class Cutover extends Construct implements IConnectable {
     });
   }
 
-  /** Step Functions runs no Catch when a person stops an execution, or when its time is over. */
+  /** Step Functions runs no Catch when a person stops an execution, when its time is over, or when its history is full. */
   private recoverWith(recover: IFunction): void {
     new Rule(this, 'Interrupted', {
       description: 'Puts the traffic back when a cutover was stopped from outside',
       eventPattern: {
         source: ['aws.states'],
         detailType: ['Step Functions Execution Status Change'],
-        detail: { stateMachineArn: [this.stateMachine.stateMachineArn], status: ['ABORTED', 'TIMED_OUT'] },
+        detail: { stateMachineArn: [this.stateMachine.stateMachineArn], status: ['ABORTED', 'TIMED_OUT', 'FAILED'] },
       },
-      targets: [new LambdaFunction(recover)],
+      targets: [new LambdaFunction(recover, { retryAttempts: 10, maxEventAge: Duration.hours(6) })],
     });
   }
 }

@@ -39,12 +39,12 @@ export interface ProxyServiceProps {
 
   /**
    * How long a proxy that is told to stop lets its connections end.
-   * @default Duration.seconds(100)
+   * @default - 20 seconds less than the stopTimeout
    */
   readonly gracePeriod?: Duration;
 
   /**
-   * When ECS kills a proxy that was told to stop: from 2 seconds to 2 minutes.
+   * When ECS kills a proxy that was told to stop: from 20 seconds to 2 minutes.
    * @default Duration.seconds(120)
    */
   readonly stopTimeout?: Duration;
@@ -85,6 +85,10 @@ const PROPAGATION = Duration.seconds(5);
 const SHUTDOWN_TIMEOUT = Duration.seconds(10);
 /** What must be left of the stop timeout when the grace period ends: the shutdown itself, and some to spare. */
 const MARGIN = SHUTDOWN_TIMEOUT.plus(Duration.seconds(5));
+/** What of the stopTimeout is not grace. */
+const OUTSIDE_GRACE = PROPAGATION.plus(MARGIN);
+/** With the counts of this many tasks a side, the payload of the state machine stays far under its 256 KiB. */
+const MOST_TASKS = 200;
 /** `nonroot` of the image. */
 const USER = '65532';
 
@@ -177,7 +181,10 @@ export class ProxyService extends Construct implements IConnectable {
 }
 
 function gracePeriodOf(props: ProxyServiceProps): Duration {
-  return props.gracePeriod ?? Duration.seconds(100);
+  const stopTimeout = stopTimeoutOf(props);
+  // What fits before ECS kills it; the longest is the best default, because it ends early when there is nothing to wait for.
+  const fits = stopTimeout.isUnresolved() ? 100 : stopTimeout.toSeconds() - OUTSIDE_GRACE.toSeconds();
+  return props.gracePeriod ?? Duration.seconds(Math.max(0, fits));
 }
 
 function stopTimeoutOf(props: ProxyServiceProps): Duration {
@@ -203,9 +210,9 @@ function checkProps(props: ProxyServiceProps): void {
   checkTaskCounts(props.minTasks ?? 2, props.maxTasks ?? 10);
   const stopTimeout = stopTimeoutOf(props);
   const gracePeriod = gracePeriodOf(props);
-  checkDuration('stopTimeout', stopTimeout, { min: Duration.seconds(2), max: Duration.seconds(120) });
+  checkDuration('stopTimeout', stopTimeout, { min: OUTSIDE_GRACE, max: Duration.seconds(120) });
   if (stopTimeout.isUnresolved() || gracePeriod.isUnresolved()) return;
-  const longest = stopTimeout.toSeconds() - PROPAGATION.plus(MARGIN).toSeconds();
+  const longest = stopTimeout.toSeconds() - OUTSIDE_GRACE.toSeconds();
   if (gracePeriod.toSeconds() > longest) {
     const rule = `at most ${longest} s, so that it ends ${MARGIN.toSeconds()} s before the stopTimeout of ${stopTimeout.toSeconds()} s`;
     refuse('gracePeriod', rule, `${gracePeriod.toSeconds()} s`);
@@ -215,8 +222,8 @@ function checkProps(props: ProxyServiceProps): void {
 function checkTaskCounts(minTasks: number, maxTasks: number): void {
   if (Token.isUnresolved(minTasks) || Token.isUnresolved(maxTasks)) return;
   if (!Number.isInteger(minTasks) || minTasks < 1) refuse('minTasks', 'an integer of 1 or more', minTasks);
-  if (!Number.isInteger(maxTasks) || maxTasks < minTasks) {
-    refuse('maxTasks', `an integer of ${minTasks} or more, as minTasks is`, maxTasks);
+  if (!Number.isInteger(maxTasks) || maxTasks < minTasks || maxTasks > MOST_TASKS) {
+    refuse('maxTasks', `an integer from ${minTasks}, as minTasks is, to ${MOST_TASKS}`, maxTasks);
   }
 }
 

@@ -34,7 +34,8 @@ const HOST = /^https?:\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?$/;
 
 export function checkUpstreamUrl(name: string, url: string): void {
   if (Token.isUnresolved(url)) return;
-  if (!HOST.test(url) || !URL.canParse(url)) refuse(name, 'http(s)://host[:port] without a path', url);
+  if (!HOST.test(url) || !URL.canParse(url) || new URL(url).port === '0')
+    refuse(name, 'http(s)://host[:port] without a path', url);
 }
 
 export function checkDomainName(name: string, domainName: string): void {

@@ -20,6 +20,12 @@ export interface ProxyConfig {
   readonly admin?: { readonly at: HostPort; readonly secret: string };
   readonly upstream: Upstream;
   readonly tls: TlsConfig;
+  /**
+   * An upstream that is silent for this long has failed. Shorter than the idle timeout of the load balancer in front, or
+   * a hanging upstream shows as clients that left.
+   * @default 50
+   */
+  readonly upstreamIdleSeconds?: number;
   /** After SIGTERM every connection may finish by itself for this long. */
   readonly gracePeriodSeconds: number;
   /** After the grace period, what closing the rest may take. */
@@ -30,9 +36,12 @@ export interface ProxyConfig {
   readonly logLevel: LogLevel;
 }
 
-export const GRACE_PRESETS = { 'short-lived': 30, mixed: 120, 'websocket-heavy': 300 } as const;
+/** An Application Load Balancer gives up after 60 s, unless it is told otherwise. */
+export const UPSTREAM_IDLE_SECONDS = 50;
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const GRACE_PRESETS = { 'short-lived': 30, mixed: 120, 'websocket-heavy': 300 } as const;
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Every setting by its name in a file, with its environment variable. Flags have the file's names. */
@@ -44,6 +53,7 @@ export const SETTINGS = {
   upstream: PROXY_VARIABLES.upstream,
   upstream_server_name: 'DRAINSHIFT_UPSTREAM_SERVER_NAME',
   upstream_verify_certificate: 'DRAINSHIFT_UPSTREAM_VERIFY_CERTIFICATE',
+  upstream_idle_seconds: 'DRAINSHIFT_UPSTREAM_IDLE_SECONDS',
   tls: PROXY_VARIABLES.tls,
   tls_certificate_file: 'DRAINSHIFT_TLS_CERTIFICATE_FILE',
   tls_key_file: 'DRAINSHIFT_TLS_KEY_FILE',
@@ -84,6 +94,11 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     ...admin(values, sources, problems),
     upstream: upstream(values, problems),
     tls: tls(values, sources, problems),
+    upstreamIdleSeconds: problems.integer('upstream_idle_seconds', values.upstream_idle_seconds, {
+      min: 1,
+      max: 4_000,
+      default: UPSTREAM_IDLE_SECONDS,
+    }),
     gracePeriodSeconds: grace(values.grace_period_seconds, problems),
     gracefulShutdownTimeoutSeconds: seconds('graceful_shutdown_timeout_seconds', values, 10, problems),
     propagationSeconds: seconds('propagation_seconds', values, 5, problems),
@@ -171,7 +186,7 @@ function tls(values: Values, sources: ConfigSources, problems: Problems): TlsCon
 
 function upstream(values: Values, problems: Problems): Upstream {
   const parsed = parseUpstream(values.upstream);
-  if (!parsed) problems.add('upstream', 'http(s)://host[:port] without a path', values.upstream);
+  if (!parsed) problems.add('upstream', 'http(s)://host[:port] without a path', withoutCredentials(values.upstream));
   const verify = values.upstream_verify_certificate ?? true;
   if (typeof verify !== 'boolean') problems.add('upstream_verify_certificate', 'true or false', verify);
   const serverName = values.upstream_server_name;
@@ -194,6 +209,11 @@ function parseUpstream(value: unknown): Upstream | undefined {
   const protocol = url.protocol === 'https:' ? 'https' : 'http';
   const port = url.port === '' ? (protocol === 'https' ? 443 : 80) : Number(url.port);
   return { protocol, host: url.hostname.replace(/^\[|\]$/g, ''), port };
+}
+
+/** A problem goes to logs: a name and password that were put before the host do not. */
+function withoutCredentials(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@') : value;
 }
 
 /** `host:port`, `[::1]:port`. */

@@ -25,7 +25,7 @@ export type DrainResult = 'drained' | 'overdue' | 'cancelled';
 
 interface Run {
   readonly startedMs: number;
-  readonly limitMs: number;
+  limitMs: number;
   order: DrainOrder;
   readonly asked: WeakSet<Closable>;
   nextProgressMs: number;
@@ -58,6 +58,7 @@ export class Drain {
   start(order: DrainOrder): Promise<DrainResult> {
     if (this.run && this.current === 'draining') {
       this.run.order = order;
+      this.run.limitMs = this.limitMs(order);
       return this.run.result;
     }
     return this.startAfresh(order);
@@ -95,10 +96,9 @@ export class Drain {
     const startedMs = this.clock.nowMs();
     let settle: (result: DrainResult) => void = () => undefined;
     const result = new Promise<DrainResult>((resolve) => (settle = resolve));
-    const limitMs = drainLimitSeconds(order, this.ledger.active) * 1000;
     return {
       startedMs,
-      limitMs,
+      limitMs: this.limitMs(order),
       order,
       asked: new WeakSet(),
       nextProgressMs: startedMs,
@@ -107,6 +107,10 @@ export class Drain {
       result,
       settle,
     };
+  }
+
+  private limitMs(order: DrainOrder): number {
+    return drainLimitSeconds(order, this.ledger.active) * 1000;
   }
 
   private look(): void {
@@ -146,7 +150,11 @@ export class Drain {
 
   private closeDue(run: Run, nowMs: number): void {
     const kinds = kindsToClose(run.order, (nowMs - run.startedMs) / 1000);
-    if (kinds.length === 0) return;
+    if (kinds.length === 0) {
+      // A new order may have given more time again.
+      run.nextCloseMs = undefined;
+      return;
+    }
     run.nextCloseMs ??= nowMs;
     const waiting = this.waiting(run, kinds);
     while (run.nextCloseMs <= nowMs) {
@@ -157,7 +165,7 @@ export class Drain {
         return;
       }
       run.asked.add(next.value);
-      void next.value.close();
+      next.value.close().catch((error: unknown) => this.log.warn(`A connection was not closed: ${String(error)}`));
       run.nextCloseMs += nextCloseMs(run.order, this.clock.random());
     }
   }

@@ -4,7 +4,7 @@ import { parse as parseYaml } from 'yaml';
 import { CutoverError } from '../core/errors';
 import { CONFIG_VARIABLE, HostPort, ProxyConfig, readConfig } from './config';
 import { Command, readFlags, USAGE } from './flags';
-import { RunningProxy, startProxy } from './proxy';
+import { startProxy } from './proxy';
 import { VERSION } from './version';
 
 /** BSD's EX_USAGE: the caller has to mend the command or the configuration. */
@@ -18,13 +18,21 @@ async function main(): Promise<void> {
   if (command.kind === 'help') return void process.stdout.write(USAGE);
   if (command.kind === 'version') return void process.stdout.write(`${VERSION}\n`);
   if (command.kind === 'wrong') return exit(WRONG_USE, `${command.problem}; see --help`);
+  const end = listenForSignals();
   const config = configOf(command);
   const log = pino({ level: config.logLevel, base: { side: config.side, pid: process.pid } });
   process.on('uncaughtException', (error) => crash(log, error));
   process.on('unhandledRejection', (error) => crash(log, error));
-  const proxy = await startProxy(config, log).catch((error: unknown) => exit(FAILED, startProblem(error, config)));
-  onSignals(proxy, log);
+  const starting = startProxy(config, log).catch((error: unknown) => exit(FAILED, startProblem(error, config)));
+  void end.atOnce.then(async (signal) => {
+    log.warn({ signal }, 'Second signal: closing at once');
+    await starting.then((proxy) => proxy.close()).finally(() => endAfterLog(log, FAILED));
+  });
+  const proxy = await starting;
   log.info({ data: show(proxy.data), ...(proxy.admin && { admin: show(proxy.admin) }) }, 'Listening');
+  await end.inOrder;
+  await proxy.shutDown();
+  endAfterLog(log, 0);
 }
 
 function configOf(command: Extract<Command, { kind: 'run' }>): ProxyConfig {
@@ -48,23 +56,22 @@ function readYaml(path: string, readText: (file: string) => string): unknown {
   }
 }
 
-/** The first signal ends in order, a second one at once. */
-function onSignals(proxy: RunningProxy, log: Logger): void {
-  let isEnding = false;
-  const end = (signal: NodeJS.Signals) => {
-    if (isEnding) {
-      log.warn({ signal }, 'Second signal: closing at once');
-      void proxy.close().finally(() => endAfterLog(log, FAILED));
-      return;
-    }
-    isEnding = true;
-    proxy.shutDown().then(
-      () => endAfterLog(log, 0),
-      (error: unknown) => crash(log, error),
-    );
-  };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
+interface EndSignals {
+  readonly inOrder: Promise<NodeJS.Signals>;
+  readonly atOnce: Promise<NodeJS.Signals>;
+}
+
+/**
+ * The first signal ends in order, a second one at once. Listened for before anything else is done: the first process of
+ * a container does not even die of a signal that it has no handler for.
+ */
+function listenForSignals(): EndSignals {
+  const calls: ((signal: NodeJS.Signals) => void)[] = [];
+  const [inOrder, atOnce] = [0, 1].map(() => new Promise<NodeJS.Signals>((resolve) => calls.push(resolve)));
+  const hear = (signal: NodeJS.Signals) => calls.shift()?.(signal);
+  process.on('SIGTERM', hear);
+  process.on('SIGINT', hear);
+  return { inOrder: inOrder!, atOnce: atOnce! };
 }
 
 function startProblem(error: unknown, config: ProxyConfig): string {

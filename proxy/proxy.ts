@@ -6,13 +6,14 @@ import { CLOSE_HANDSHAKE_SECONDS } from '../core/drain';
 import { AdminServer, startAdminServer } from './admin/admin-server';
 import { createMetrics } from './admin/metrics';
 import { Clock, SYSTEM_CLOCK } from './clock';
-import type { HostPort, ProxyConfig } from './config';
+import { HostPort, ProxyConfig, UPSTREAM_IDLE_SECONDS } from './config';
 import type { Answer, DataPlane, Decision, RequestHead, UpstreamFailure } from './data-plane/data-plane';
 import { createDataPlane } from './data-plane/http-engine';
 import { Drain } from './drain';
 import { forwardingHeaders } from './forwarding';
 import { Health } from './health';
 import { Ledger } from './ledger';
+import { quiet } from './shutdown';
 import { Certificate, certificate } from './tls';
 import { TrafficCount } from './traffic-count';
 
@@ -52,6 +53,8 @@ class Proxy implements RunningProxy {
   private readonly drain: Drain;
   private readonly health: Health;
   private adminServer: AdminServer | undefined;
+  private isShuttingDown = false;
+  private lastRequestMs = 0;
   private listening: HostPort;
 
   constructor(
@@ -65,6 +68,8 @@ class Proxy implements RunningProxy {
       ledger: this.ledger,
       route: (head) => this.route(head),
       failureAnswer: (failure, head) => this.failureAnswer(failure, head),
+      faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
+      timeouts: { upstreamIdleMs: 1000 * (config.upstreamIdleSeconds ?? UPSTREAM_IDLE_SECONDS) },
       ...(tls && { tls }),
     });
     this.drain = new Drain(this.ledger, clock, log, (isDraining) => this.plane.setDraining(isDraining));
@@ -81,6 +86,7 @@ class Proxy implements RunningProxy {
     if (!admin) return;
     const target = {
       report: () => this.report(),
+      refusal: () => (this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined),
       drain: (order: DrainOrder) => void this.drain.start(order),
       undrain: () => this.drain.cancel(),
       metrics: createMetrics(side, this.ledger, this.traffic),
@@ -107,13 +113,18 @@ class Proxy implements RunningProxy {
   }
 
   async shutDown(): Promise<void> {
-    const { gracePeriodSeconds, propagationSeconds } = this.config;
+    const { gracePeriodSeconds, gracefulShutdownTimeoutSeconds, propagationSeconds } = this.config;
+    this.isShuttingDown = true;
     this.log.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
     // Whoever still comes is served, WebSockets too: the load balancer does not know yet, and would show a refusal.
     this.plane.setDraining(true);
     await new Promise<void>((resolve) => this.clock.after(propagationSeconds * 1000, resolve));
     await this.plane.stopAccepting();
+    const deadlineMs = this.clock.nowMs() + 1000 * (gracePeriodSeconds + gracefulShutdownTimeoutSeconds);
     await this.drain.startAfresh(this.shutdownOrder());
+    // Closing destroys idle connections, and with them a request that is just on its way.
+    const still = { lastRequestMs: () => this.lastRequestMs, active: () => total(this.ledger.active) };
+    await quiet(still, deadlineMs, this.clock);
     await this.close();
     this.log.info('Graceful shutdown: grace period ends');
   }
@@ -138,16 +149,18 @@ class Proxy implements RunningProxy {
 
   private route(head: RequestHead): Decision {
     if (isHealthCheck(head)) return { answer: this.health.answer() };
-    this.traffic.take();
+    this.lastRequestMs = this.clock.nowMs();
     if (this.drain.state !== 'serving' && asksForStream(head)) {
-      this.traffic.answer(503);
+      this.traffic.refuse(503);
       return { answer: retryLater('Draining: no new streams here') };
     }
+    const taken = this.traffic.take();
     return {
       forward: {
         upstream: this.config.upstream,
         requestHeaders: forwardingHeaders(head, this.listening.port),
-        settled: ({ status }) => this.traffic.answer(status),
+        opened: (status) => taken.opened(status),
+        settled: (outcome) => taken.settled(outcome),
       },
     };
   }

@@ -1,4 +1,4 @@
-import type { Side } from '../core/weights';
+import { SIDES, Side } from '../core/weights';
 import { startBackend } from './backend/backend';
 import { startStore } from './backend/store';
 import { Fault, FaultyRelay, startFaultyRelay } from './fault';
@@ -15,17 +15,26 @@ export interface Backends {
 
 const CONNECT_MS = 5_000;
 
+type GivenBackends = Partial<Readonly<Record<Side, string>>>;
+
+/** Whether a user brings backends of their own. */
+export function areGiven({ source, target }: GivenBackends): boolean {
+  return source !== undefined || target !== undefined;
+}
+
 /**
- * The two backends: the rehearsal's own app, or a user's by URL.
+ * The two backends: the rehearsal's own app, or a user's by URL. What was started is stopped again when a part fails.
  *
+ * @param signal spares the wait for a user's backend that does not answer
  * @throws UsageError for what is no backend URL, Error for one that does not answer
  */
 export async function startBackends(
-  given: Partial<Record<Side, string>>,
+  given: GivenBackends,
   fault: Fault | undefined,
   seed: number,
+  signal: AbortSignal,
 ): Promise<Backends> {
-  const backends = given.source !== undefined || given.target !== undefined ? await usersOwn(given) : await ours();
+  const backends = areGiven(given) ? await usersOwn(given, signal) : await ours();
   if (fault === undefined) return backends;
   let relay: FaultyRelay;
   try {
@@ -44,24 +53,22 @@ export async function startBackends(
 
 async function ours(): Promise<Backends> {
   const store = await startStore();
-  const [source, target] = await Promise.all([
-    startBackend({ side: 'source', storeUrl: store.url }),
-    startBackend({ side: 'target', storeUrl: store.url }),
-  ]);
-  return {
-    upstreams: { source: source.url, target: target.url },
-    own: true,
-    beginFault: () => undefined,
-    stop: async () => {
-      await Promise.all([source.stop(), target.stop()]);
-      await store.stop();
-    },
+  const starts = await Promise.allSettled(SIDES.map((side) => startBackend({ side, storeUrl: store.url })));
+  const [source, target] = starts.map((start) => (start.status === 'fulfilled' ? start.value : undefined));
+  const stop = async () => {
+    await Promise.all([source?.stop(), target?.stop()]);
+    await store.stop();
   };
+  if (!source || !target) {
+    await stop();
+    throw starts.find((start) => start.status === 'rejected')?.reason;
+  }
+  return { upstreams: { source: source.url, target: target.url }, own: true, beginFault: () => undefined, stop };
 }
 
-async function usersOwn(given: Partial<Record<Side, string>>): Promise<Backends> {
+async function usersOwn(given: GivenBackends, signal: AbortSignal): Promise<Backends> {
   const upstreams = { source: backendUrl('source', given.source), target: backendUrl('target', given.target) };
-  await Promise.all([mustAnswer('source', upstreams.source), mustAnswer('target', upstreams.target)]);
+  await Promise.all(SIDES.map((side) => mustAnswer(side, upstreams[side], signal)));
   return { upstreams, own: false, beginFault: () => undefined, stop: () => Promise.resolve() };
 }
 
@@ -78,9 +85,10 @@ function backendUrl(side: Side, value: string | undefined): string {
 }
 
 /** Any answer will do: what status is right is the plan's affair. */
-async function mustAnswer(side: Side, url: string): Promise<void> {
+async function mustAnswer(side: Side, url: string, signal: AbortSignal): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
   try {
-    await (await fetch(url, { signal: AbortSignal.timeout(CONNECT_MS), redirect: 'manual' })).body?.cancel();
+    await (await fetch(url, { signal: limit, redirect: 'manual' })).body?.cancel();
   } catch (error) {
     const { cause, message } = error as Error;
     const reason =

@@ -1,20 +1,26 @@
-import { writeFile } from 'node:fs/promises';
 import { CutoverError } from '../core/errors';
 import { addresses, keepUp } from './keep';
+import { checkWritable, writeOutput } from './output-files';
 import { RehearsalOptions, cutOver, standUp } from './rehearse';
 import { htmlReport } from './report/html';
 import { Progress } from './report/progress';
 import { summarize } from './report/summary';
 import type { Picture } from './report/evidence';
+import type { Standing } from './standing';
 import { nothingLost } from './traffic/tally';
 import { UsageError } from './usage-error';
 
-export interface CommandOptions extends RehearsalOptions {
+interface CommandOptions extends RehearsalOptions {
   /** Files for the evidence and for the report. */
   readonly json?: string;
   readonly report?: string;
   /** Leave the world up afterwards. */
   readonly keep: boolean;
+}
+
+/** Why a rehearsal was stopped: nobody reads what it says any more (`rehearse | head -1`). */
+export class OutputGone extends Error {
+  override readonly name = 'OutputGone';
 }
 
 export const EXIT = { completed: 0, noVerdict: 1, rolledBack: 2, wrongUse: 64 } as const;
@@ -32,29 +38,42 @@ export async function rehearseCommand(
 ): Promise<number> {
   const screen = new Progress(out);
   try {
+    for (const [option, file] of outputsOf(options)) await checkWritable(option, file);
     const standing = await standUp(options, screen, signal);
     try {
       const picture = await cutOver(standing, options, screen, signal);
       screen.clear();
       out.write(`\n${summarize(picture.evidence)}\n`);
       await writeFiles(options, picture, out);
-      if (options.keep) {
-        out.write(addresses(standing.world));
-        await keepUp(standing, screen, signal);
-      }
+      if (options.keep) await keep(standing, screen, out, signal);
       return exitCode(picture);
     } finally {
       screen.clear();
-      await standing.stop();
+      await standing.stop().catch(complain);
     }
   } catch (error) {
+    if (signal.reason instanceof OutputGone) return EXIT.noVerdict;
     screen.clear();
     const isWrongUse = error instanceof UsageError || (error instanceof CutoverError && error.code === 'PlanInvalid');
-    const message = signal.aborted
-      ? 'stopped before a verdict; everything that was started has ended'
-      : (error as Error).message;
-    process.stderr.write(`drainshift: ${message}\n`);
+    complain(signal.aborted ? STOPPED : error);
     return isWrongUse ? EXIT.wrongUse : EXIT.noVerdict;
+  }
+}
+
+const STOPPED = new Error('stopped before a verdict; everything that was started has ended');
+
+function complain(error: unknown): void {
+  process.stderr.write(`drainshift: ${(error as Error).message}\n`);
+}
+
+/** There is a verdict already: what breaks from here on is told, and changes nothing of it. */
+async function keep(standing: Standing, screen: Progress, out: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
+  out.write(addresses(standing));
+  try {
+    await keepUp(standing, screen, signal);
+  } catch (error) {
+    screen.clear();
+    complain(error);
   }
 }
 
@@ -64,13 +83,23 @@ function exitCode({ evidence }: Picture): number {
   return evidence.outcome === 'completed' && nothingLost(evidence.traffic) ? EXIT.completed : EXIT.noVerdict;
 }
 
-async function writeFiles({ json, report }: CommandOptions, picture: Picture, out: NodeJS.WriteStream): Promise<void> {
-  if (json !== undefined) {
-    await writeFile(json, `${JSON.stringify(picture.evidence, null, 2)}\n`);
-    out.write(`  evidence   ${json}\n`);
-  }
-  if (report !== undefined) {
-    await writeFile(report, htmlReport(picture));
-    out.write(`  report     ${report}\n`);
+function outputsOf({ json, report }: CommandOptions): [option: string, file: string][] {
+  const outputs: [string, string | undefined][] = [
+    ['--json', json],
+    ['--report', report],
+  ];
+  return outputs.flatMap(([option, file]) => (file === undefined ? [] : [[option, file]]));
+}
+
+/** The verdict stands, whether or not it could be written. */
+async function writeFiles(options: CommandOptions, picture: Picture, out: NodeJS.WriteStream): Promise<void> {
+  for (const [option, file] of outputsOf(options)) {
+    const text = option === '--json' ? `${JSON.stringify(picture.evidence, null, 2)}\n` : htmlReport(picture);
+    try {
+      await writeOutput(option, file, text);
+      out.write(`  ${option === '--json' ? 'evidence  ' : 'report    '} ${file}\n`);
+    } catch (error) {
+      complain(error);
+    }
   }
 }

@@ -12,6 +12,7 @@ export interface Entry<Ready> {
   stop(graceMs?: number): Promise<void>;
 }
 
+const READY_WITHIN_MS = 20_000;
 const STOP_GRACE_MS = 5_000;
 const MAX_COMPLAINT = 16_384;
 
@@ -32,9 +33,13 @@ export function entryPath(name: string): string {
  * Starts an entry in a process of its own and waits until it says that it is ready.
  *
  * @param options Given to the entry as JSON; see `entryOptions`.
- * @throws Error with its own reason in one line when it ends before that.
+ * @throws Error with its own reason in one line when it ends before that, or takes too long; it is gone then.
  */
-export async function startEntry<Ready>(name: string, options: unknown): Promise<Entry<Ready>> {
+export async function startEntry<Ready>(
+  name: string,
+  options: unknown,
+  readyWithinMs = READY_WITHIN_MS,
+): Promise<Entry<Ready>> {
   const child = fork(entryPath(name), [JSON.stringify(options)], {
     execArgv: [],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -47,10 +52,16 @@ export async function startEntry<Ready>(name: string, options: unknown): Promise
     child.once('error', (error) => resolve(error.message));
     child.once('close', (code, signal) => resolve(`${signal ?? `exit code ${code}`} ${reasonIn(complaint)}`.trim()));
   });
-  const ready = await Promise.race([
-    readyOf<Ready>(child),
-    exited.then((how) => Promise.reject(new Error(`'${name}' must start, got ${how}`))),
-  ]);
+  let isLate = false;
+  const timer = setTimeout(() => (isLate = child.kill('SIGKILL')), readyWithinMs);
+  const failed = exited.then((how) =>
+    Promise.reject(
+      new Error(
+        isLate ? `'${name}' must be ready within ${readyWithinMs} ms, got nothing` : `'${name}' must start, got ${how}`,
+      ),
+    ),
+  );
+  const ready = await Promise.race([readyOf<Ready>(child), failed]).finally(() => clearTimeout(timer));
   return { ready, process: child, exited, stop: (graceMs) => stopChild(child, exited, graceMs ?? STOP_GRACE_MS) };
 }
 

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { NO_CONNECTIONS } from '../core/connections';
 import { weightsOf } from '../core/forward';
-import { Plan } from '../core/plan';
 import { Weights } from '../core/weights';
 import { SideLedger, readLedgers } from './ledgers';
 import { groupsOf } from './load-balancer/model';
 import type { Sample } from './report/samples';
+import type { Standing } from './standing';
 import type { ExecutionDescription } from './state-machine/model';
 import type { Traffic } from './traffic/traffic';
 import type { World } from './world';
@@ -19,9 +19,8 @@ export class Observer {
   private readonly done: Promise<void>;
 
   constructor(
-    private readonly world: World,
+    private readonly standing: Standing,
     private readonly traffic: Traffic,
-    private readonly plan: Plan,
     private readonly execution: () => ExecutionDescription | undefined,
     private readonly seen: (sample: Sample) => void,
   ) {
@@ -35,24 +34,29 @@ export class Observer {
 
   private async watch(): Promise<void> {
     while (this.watching) {
-      const ledgers = await readLedgers(this.world);
-      const sample = this.sample(ledgers);
-      this.samples.push(sample);
-      this.seen(sample);
+      try {
+        const sample = this.sample(await readLedgers(this.standing.world));
+        this.samples.push(sample);
+        this.seen(sample);
+      } catch {
+        // A look that failed is a sample less, and no reason to end a rehearsal.
+      }
       await pause(EVERY_MS);
     }
   }
 
   private sample(ledgers: Record<'source' | 'target', SideLedger>): Sample {
+    const { world, plan, backends } = this.standing;
     const entered = this.execution()?.entered ?? [];
     const seen = this.traffic.snapshot();
     return {
       atMs: Date.now(),
       state: entered.at(-1)?.state ?? 'not started',
-      stage: Math.min(this.plan.stages.length, entered.filter(({ state }) => state === 'Shift').length),
-      stages: this.plan.stages.length,
-      weights: weightsInForce(this.world),
-      answers: seen?.answersBySide ?? { source: 0, target: 0 },
+      stage: Math.min(plan.stages.length, entered.filter(({ state }) => state === 'Shift').length),
+      stages: plan.stages.length,
+      weights: weightsInForce(world),
+      // Only the rehearsal's own backends say in their answers which side they are.
+      answers: (backends.own ? seen?.answersBySide : { ...world.answers }) ?? { source: 0, target: 0 },
       wrong: seen ? seen.http.failed + seen.websocket.dropped + seen.serverSentEvents.dropped : 0,
       live: { source: ledgers.source.active ?? NO_CONNECTIONS, target: ledgers.target.active ?? NO_CONNECTIONS },
       draining: ledgers.source.draining,
@@ -61,7 +65,7 @@ export class Observer {
   }
 }
 
-export function weightsInForce(world: World): Weights {
+function weightsInForce(world: World): Weights {
   const { wiring, elb } = world.options.blueprint;
   const groups = groupsOf(elb.rule(wiring.weightedRuleArn));
   return (

@@ -1,13 +1,19 @@
 /**
- * Ends what its parent has started, when the parent is gone in a way that leaves it no time to clean up (SIGKILL, a
- * crash). It is told the process ids as they come and go, and does nothing while the parent lives.
+ * Ends what its parent has started and removes its folder, when the parent is gone in a way that leaves it no time to
+ * clean up (SIGKILL, a crash, a second Ctrl-C). It is told the process ids as they come and go, and does nothing while the
+ * parent lives.
  */
+import { rmSync } from 'node:fs';
+
+export type ReaperOrder = { readonly add: number } | { readonly remove: number };
+
+const [folder] = process.argv.slice(2);
 const pids = new Set<number>();
 
 process.on('SIGINT', () => undefined);
-process.on('message', ({ add, remove }: { add?: number; remove?: number }) => {
-  if (add !== undefined) pids.add(add);
-  if (remove !== undefined) pids.delete(remove);
+process.on('message', (order: ReaperOrder) => {
+  if ('add' in order) pids.add(order.add);
+  else pids.delete(order.remove);
 });
 process.on('disconnect', () => {
   for (const pid of pids) {
@@ -17,5 +23,6 @@ process.on('disconnect', () => {
       // Gone already.
     }
   }
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   process.exit(0);
 });

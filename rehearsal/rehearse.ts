@@ -1,19 +1,21 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Evidence } from '../core/evidence';
 import { Plan } from '../core/plan';
 import { SIDES, Side } from '../core/weights';
 import { readAssembly } from './assembly/read';
-import { Backends, startBackends } from './backends';
+import { areGiven, startBackends } from './backends';
 import { Blueprint, readBlueprint } from './blueprint/blueprint';
 import type { Fault } from './fault';
 import { Observer } from './observer';
 import { rehearsedPlan } from './plan';
 import { readBackWeights } from './read-back';
 import { Picture, rehearsalEvidence, withoutEvidence } from './report/evidence';
-import type { Sample } from './report/samples';
+import type { Screen } from './report/screen';
 import type { ExecutionDescription } from './state-machine/model';
+import type { Standing } from './standing';
 import { DEFAULT_RATES } from './traffic/options';
 import { Traffic, startTraffic } from './traffic/traffic';
+import { UsageError } from './usage-error';
+import { startedUnless, until, waitFor } from './waiting';
 import { World } from './world';
 
 export interface RehearsalOptions {
@@ -31,38 +33,26 @@ export interface RehearsalOptions {
   readonly ports: ReadonlyMap<number, number>;
 }
 
-/** What a person is told while it runs. */
-export interface Screen {
-  /** Whether it is drawn anew in place; a log gets lines. */
-  readonly isLive: boolean;
-  step(text: string): void;
-  progress(sample: Sample): void;
-}
-
+/** For the backends to come up and go again, when the signal comes while they start. */
+const START_GRACE_MS = 5_000;
 const HEALTHY_WITHIN_MS = 60_000;
 const CONNECTED_WITHIN_MS = 20_000;
 /** After the last step clients go on for a moment, so that the new state of things is tried too. */
 const AFTERWARDS_MS = 1_000;
 
-/** A rehearsal that stands: the world, its backends, its traffic. */
-export interface Standing {
-  readonly world: World;
-  readonly backends: Backends;
-  readonly plan: Plan;
-  /** Ends everything that was started, in the order that loses nothing. Asking twice is asking once. */
-  stop(): Promise<void>;
-}
-
 /**
  * Stands up what the assembly describes.
  *
- * @throws UsageError, CutoverError `PlanInvalid`, PortTaken, Error; nothing is left running then
+ * @throws UsageError, CutoverError `PlanInvalid`, PortTaken, Error, the signal's reason; nothing is left running then
  */
 export async function standUp(options: RehearsalOptions, screen: Screen, signal: AbortSignal): Promise<Standing> {
+  const startedMs = Date.now();
   const blueprint = readBlueprint(readAssembly(options.app), options.stack);
   const plan = rehearsedPlan(blueprint.machine, options.plan, options.speed);
+  checkTraffic(plan, options);
   screen.step(`stack '${blueprint.stack.name}': starting the backends`);
-  const backends = await startBackends({ source: options.source, target: options.target }, options.fault, options.seed);
+  const { fault, seed } = options;
+  const backends = await startedUnless(startBackends(options, fault, seed, signal), signal, START_GRACE_MS);
   const stops: (() => Promise<void>)[] = [() => backends.stop()];
   const stop = async () => {
     for (const next of stops.splice(0).reverse()) await next();
@@ -73,55 +63,77 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
       blueprint,
       upstreams: backends.upstreams,
       ports: options.ports,
+      speed: options.speed,
+      onFailure: tellOnce(screen),
       seed: options.seed,
-      exchanged: () => undefined,
       onExecution: ({ entered }) => {
         if (entered.at(-1)?.state === 'Shift') backends.beginFault();
       },
-      onCall: () => undefined,
       onBroken: (reason) => broken.abort(new Error(reason)),
     });
     stops.push(() => world.stop());
     screen.step(
       `load balancer on ${listenersOf(blueprint)}; AWS endpoint on ${world.endpoint.url}; waiting for healthy targets`,
     );
-    await until(
-      () => SIDES.every((side) => isHealthy(blueprint, side)),
-      HEALTHY_WITHIN_MS,
-      AbortSignal.any([signal, broken.signal]),
-      () => targetStates(blueprint),
-    );
-    return { world, backends, plan, stop };
+    await until(() => SIDES.every((side) => isHealthy(blueprint, side)), {
+      withinMs: HEALTHY_WITHIN_MS,
+      signal: AbortSignal.any([signal, broken.signal]),
+      complaint: () => targetStates(blueprint),
+    });
+    return { world, backends, plan, startedMs, broken: broken.signal, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** Runs one cutover of a standing world under traffic, and returns what it left. */
+/** What fails again and again in the same way is told once. */
+function tellOnce(screen: Screen): (state: string, error: string, cause: string) => void {
+  let last = '';
+  return (state, error, cause) => {
+    const [, message = cause] = /"errorMessage":"((?:[^"\\\\]|\\\\.)*)"/.exec(cause) ?? [];
+    const text = `${state} failed: ${error}: ${message}`;
+    if (text !== last) screen.step(text);
+    last = text;
+  };
+}
+
+/** A user's backends get GETs of the plan's smoke paths: without one there is no traffic, and no stage is promoted. */
+function checkTraffic({ smoke }: Plan, options: RehearsalOptions): void {
+  if (smoke.length > 0 || !areGiven(options)) return;
+  throw new UsageError(
+    `'smoke' must have at least one request when '--source' and '--target' are given, which is their traffic, got 0`,
+  );
+}
+
+/**
+ * Runs one cutover of a standing world under traffic, and returns what it left.
+ *
+ * @throws Error when the world breaks, the signal's reason
+ */
 export async function cutOver(
   standing: Standing,
   options: RehearsalOptions,
   screen: Screen,
-  signal: AbortSignal,
+  stopped: AbortSignal,
 ): Promise<Picture> {
   const { world, plan } = standing;
+  const signal = AbortSignal.any([stopped, standing.broken]);
   const traffic = await startTraffic(trafficOptions(standing));
   let execution: ExecutionDescription | undefined;
   const observer = new Observer(
-    world,
+    standing,
     traffic,
-    plan,
     () => execution,
     (sample) => screen.progress(sample),
   );
   try {
-    await until(
-      () => isConnected(traffic, standing),
-      CONNECTED_WITHIN_MS,
+    await until(() => isConnected(traffic, standing), {
+      withinMs: CONNECTED_WITHIN_MS,
       signal,
-      () => `'the clients' must all be connected`,
-    );
+      complaint: () => connections(traffic, standing),
+    });
+    traffic.mark();
     execution = world.states.start(
       world.options.blueprint.machine.arn,
       `rehearsal-${Date.now()}`,
@@ -129,13 +141,8 @@ export async function cutOver(
     );
     screen.step(`cutover '${execution.name}' started`);
     const running = execution;
-    await until(
-      () => running.status !== 'RUNNING',
-      Infinity,
-      signal,
-      () => '',
-    );
-    await pause(AFTERWARDS_MS, undefined, { signal });
+    await until(() => running.status !== 'RUNNING', { signal });
+    await waitFor(AFTERWARDS_MS, signal);
     const finalWeights = await readBackWeights(world);
     screen.step('waiting until every message is answered');
     await observer.stop();
@@ -146,10 +153,11 @@ export async function cutOver(
         app: options.app,
         seed: options.seed,
         speed: options.speed,
+        seconds: (Date.now() - standing.startedMs) / 1000,
         ...(options.fault && { fault: options.fault }),
       },
     });
-    return { evidence, samples: observer.samples, entered: running.entered };
+    return { evidence, samples: observer.samples };
   } catch (error) {
     await Promise.allSettled([observer.stop(), traffic.stop()]);
     throw error;
@@ -166,19 +174,34 @@ export function trafficOptions({ world, backends, plan }: Standing): Parameters<
   };
 }
 
+/** Short-lived WebSockets are between two connections now and then. */
+const CONNECTED_SHARE = 0.95;
+
 function isConnected(traffic: Traffic, { backends }: Standing): boolean {
   const seen = traffic.snapshot();
   if (!seen) return false;
   if (!backends.own) return seen.http.sent > 0;
-  const { webSockets, eventStreams } = DEFAULT_RATES;
   const { websocket, serverSentEvents } = seen.live;
-  return (
-    websocket >= webSockets * CONNECTED_SHARE && serverSentEvents >= eventStreams * CONNECTED_SHARE && seen.http.ok > 0
-  );
+  return websocket >= LEAST.webSockets && serverSentEvents >= LEAST.eventStreams && seen.http.ok > 0;
 }
 
-/** Short-lived WebSockets are between two connections now and then. */
-const CONNECTED_SHARE = 0.95;
+const LEAST = {
+  webSockets: DEFAULT_RATES.webSockets * CONNECTED_SHARE,
+  eventStreams: DEFAULT_RATES.eventStreams * CONNECTED_SHARE,
+};
+
+function connections(traffic: Traffic, { backends }: Standing): string {
+  const { http, live, failures = [] } = traffic.snapshot() ?? {};
+  const within = `within ${CONNECTED_WITHIN_MS / 1000} s`;
+  const [first] = failures;
+  const because = first === undefined ? '' : ` (${first})`;
+  if (!backends.own) return `'requests' must be at least 1 ${within}, got ${http?.sent ?? 0}${because}`;
+  const got = `${live?.websocket ?? 0}, ${live?.serverSentEvents ?? 0} and ${http?.ok ?? 0}`;
+  return (
+    `live WebSockets, event streams and right answers must be at least ` +
+    `${LEAST.webSockets}, ${LEAST.eventStreams} and 1 ${within}, got ${got}${because}`
+  );
+}
 
 function evidenceOf(world: World, execution: ExecutionDescription, plan: Plan): Evidence {
   const bucket = world.options.blueprint.wiring.storeBucket;
@@ -207,19 +230,4 @@ export function listenersOf(blueprint: Blueprint): string {
   return [...blueprint.elb.listeners.values()]
     .map(({ port, templatePort }) => (port === templatePort ? `:${port}` : `:${port} (for :${templatePort})`))
     .join(', ');
-}
-
-/** Waits for a condition; gives up after `withinMs`, or at once with the signal's reason. */
-async function until(
-  condition: () => boolean,
-  withinMs: number,
-  signal: AbortSignal,
-  complaint: () => string,
-): Promise<void> {
-  const startedMs = Date.now();
-  while (!condition()) {
-    signal.throwIfAborted();
-    if (Date.now() - startedMs > withinMs) throw new Error(complaint());
-    await pause(50);
-  }
 }

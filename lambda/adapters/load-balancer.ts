@@ -3,8 +3,10 @@ import {
   Action,
   DescribeTargetHealthCommand,
   ElasticLoadBalancingV2Client,
+  ForwardActionConfig,
   ModifyRuleCommand,
   Rule,
+  TargetGroupTuple,
   paginateDescribeRules,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { Forward, RuleReading } from '../../core/forward';
@@ -47,9 +49,20 @@ function readingOf(rule: Rule): RuleReading {
   const [action, ...more] = rule.Actions ?? [];
   const forward = action?.Type === 'forward' && more.length === 0 ? forwardOf(action) : undefined;
   // What a rule does and when: an added condition moves traffic as surely as another action.
-  const meaning = JSON.stringify([rule.Priority, rule.Conditions ?? [], rule.Actions ?? []]);
+  const actions = (rule.Actions ?? []).map((each) => ({
+    ...each,
+    ...(each.ForwardConfig && { ForwardConfig: ordered(each.ForwardConfig) }),
+  }));
+  const meaning = JSON.stringify([rule.Priority, rule.Conditions ?? [], actions]);
   const digest = createHash('sha256').update(meaning).digest('base64url').slice(0, 16);
   return { arn: rule.RuleArn ?? '', digest, ...(forward && { forward }) };
+}
+
+/** The groups of an action have no order. */
+function ordered(config: ForwardActionConfig): ForwardActionConfig {
+  const byArn = (a: TargetGroupTuple, b: TargetGroupTuple) =>
+    (a.TargetGroupArn ?? '') < (b.TargetGroupArn ?? '') ? -1 : 1;
+  return { ...config, TargetGroups: [...(config.TargetGroups ?? [])].sort(byArn) };
 }
 
 function forwardOf(action: Action): Forward {

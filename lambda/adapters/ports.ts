@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { CutoverWiring } from '../../core/wiring';
 import type { Ports } from '../ports';
 import { loadBalancerPort } from './load-balancer';
@@ -13,5 +14,6 @@ export function portsFrom(wiring: CutoverWiring): Ports {
     smoke: smokePort(wiring),
     store: storePort(wiring.storeBucket),
     now: () => Date.now(),
+    pause: (milliseconds) => pause(milliseconds),
   };
 }

@@ -21,6 +21,8 @@ export function smokePort(wiring: CutoverWiring): SmokePort {
   return {
     get: async (side, path) => {
       addresses ??= smokeAddresses(client, wiring);
+      // A failed look-up must not be remembered for the life of the function.
+      addresses.catch(() => (addresses = undefined));
       return get({ ...(await addresses)[side], path, name: wiring.domainName });
     },
   };
@@ -33,8 +35,13 @@ async function smokeAddresses(client: ElasticLoadBalancingV2Client, wiring: Cuto
     client.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [wiring.loadBalancerArn] })),
     client.send(new DescribeListenersCommand({ ListenerArns: [source, target] })),
   ]);
-  const host = balancers.LoadBalancers?.[0]?.DNSName ?? '';
-  const port = (arn: string) => listeners.Listeners?.find(({ ListenerArn }) => ListenerArn === arn)?.Port ?? 0;
+  const host = balancers.LoadBalancers?.[0]?.DNSName;
+  if (host === undefined) throw new Error(`load balancer '${wiring.loadBalancerArn}' must have a DNS name, got none`);
+  const port = (arn: string) => {
+    const found = listeners.Listeners?.find(({ ListenerArn }) => ListenerArn === arn)?.Port;
+    if (found === undefined) throw new Error(`listener '${arn}' must have a port, got none`);
+    return found;
+  };
   return { source: { host, port: port(source) }, target: { host, port: port(target) } };
 }
 
@@ -56,7 +63,10 @@ function get(to: { host: string; port: number; path: string; name: string }): Pr
         answer.on('end', () => resolve(answer.statusCode ?? 0));
       },
     );
-    outgoing.on('error', (error) => resolve(error.message));
+    outgoing.on('error', (error) => {
+      const isLate = error.name === 'AbortError' || error.name === 'TimeoutError';
+      resolve(isLate ? `no answer within ${TIMEOUT_MS / 1000} s` : error.message);
+    });
     outgoing.end();
   });
 }

@@ -1,12 +1,13 @@
 import { CutoverRun, note, retreat } from '../../core/cutover';
 import { changedRules, otherRules, sameForward } from '../../core/forward';
+import { CONFIRM_POLL_SECONDS } from '../../core/plan';
 import type { Ports } from '../ports';
-import { handlerOf, unlessAborted } from '../step';
+import { guarded, handlerOf } from '../step';
 
 /** Reads every rule of every listener back: ours as intended, the others as they were. */
 export async function confirm(run: CutoverRun, { loadBalancer }: Ports, nowMs: number): Promise<CutoverRun> {
   const { stage, intended, initial } = run;
-  if (!stage || !intended || !initial) throw new Error('a confirm must follow a shift');
+  if (!stage || !intended || !initial) throw new Error("'confirm' must follow a shift, got none");
   const readings = await loadBalancer.rules();
   const changed = changedRules(initial.others, otherRules(readings, loadBalancer.ruleArn));
   if (changed.length > 0)
@@ -27,7 +28,7 @@ export async function confirm(run: CutoverRun, { loadBalancer }: Ports, nowMs: n
     };
     return note(confirmed, nowMs, 'Confirm', { stage: stage.index + 1, seconds });
   }
-  if (seconds < run.plan.confirmTimeoutSeconds) return { ...run, verdict: 'wait', waitSeconds: 1 };
+  if (seconds < run.plan.confirmTimeoutSeconds) return { ...run, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
   return retreat(
     run,
     'ShiftNotConfirmed',
@@ -35,4 +36,4 @@ export async function confirm(run: CutoverRun, { loadBalancer }: Ports, nowMs: n
   );
 }
 
-export const handler = handlerOf(unlessAborted(confirm));
+export const handler = handlerOf(guarded(confirm));

@@ -1,7 +1,7 @@
 import { CutoverRun, note } from '../../core/cutover';
 import { beginDrain, observeDrain } from '../../core/drain-run';
 import type { Ports } from '../ports';
-import { handlerOf, unlessAborted } from '../step';
+import { guarded, handlerOf, undisturbed } from '../step';
 
 /** One look at the drain of the source. The first look begins it; a task that is not draining yet is told to at every look. */
 export async function drain(run: CutoverRun, { proxies, store }: Ports, nowMs: number): Promise<CutoverRun> {
@@ -9,7 +9,7 @@ export async function drain(run: CutoverRun, { proxies, store }: Ports, nowMs: n
   const reports = tasks.map(({ report }) => report);
   const progress = run.drain ?? beginDrain(run, reports, nowMs);
   if (!run.drain) await store.save({ ...run, drain: progress });
-  const serving = tasks.filter(({ report }) => report.state === 'serving');
+  const serving = tasks.filter(({ report, isLeaving }) => report.state === 'serving' && !isLeaving);
   await Promise.all(serving.map(({ address }) => proxies.drain(address, run.plan.drain)));
 
   const noted = run.drain
@@ -24,4 +24,4 @@ export async function drain(run: CutoverRun, { proxies, store }: Ports, nowMs: n
   });
 }
 
-export const handler = handlerOf(unlessAborted(drain));
+export const handler = handlerOf(guarded(undisturbed(drain)));

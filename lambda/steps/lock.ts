@@ -1,11 +1,12 @@
 import { CutoverRun, begin, note } from '../../core/cutover';
 import { estimateSeconds, parsePlan } from '../../core/plan';
+import { Problems } from '../../core/problems';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
 
-/** What the state machine gives to its first step. `input` is the execution's own input: `{}` or `{"plan": …}`. */
+/** What the state machine gives to its first step. `input` is the execution's own input: `{}` or `{"plan": …}`, which replaces the synthesized plan. */
 export interface LockInput {
-  readonly input: { readonly plan?: unknown };
+  readonly input: unknown;
   readonly execution: string;
   readonly startedAt: string;
   readonly defaultPlan: unknown;
@@ -13,7 +14,11 @@ export interface LockInput {
 
 /** Reads the plan and takes the lock: one cutover of a migration at a time. */
 export async function lock(input: LockInput, { store }: Ports, nowMs: number): Promise<CutoverRun> {
-  const plan = parsePlan(input.input.plan ?? input.defaultPlan);
+  const problems = new Problems();
+  // A misspelt or unwrapped plan must not start the synthesized one on live traffic.
+  const { plan: given = input.defaultPlan } = problems.object('input', input.input, ['plan']);
+  problems.throwIfAny('PlanInvalid');
+  const plan = parsePlan(given);
   const run = begin(input.execution, input.startedAt, plan);
   await store.acquire(run);
   return note(run, nowMs, 'Lock', { ...estimateSeconds(plan) });

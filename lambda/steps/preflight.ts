@@ -1,7 +1,7 @@
 import { CutoverRun, note } from '../../core/cutover';
 import { CutoverError, ErrorCode } from '../../core/errors';
 import { otherRules, weightsOf } from '../../core/forward';
-import { formatWeights, sameWeights, SIDES } from '../../core/weights';
+import { formatWeights, sameShares, SIDES } from '../../core/weights';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
 
@@ -13,6 +13,8 @@ interface Finding {
 /** Looks at everything that must be so before traffic moves, and reports all that is not. */
 export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { loadBalancer, store } = ports;
+  if (await store.abortRequested(run.execution))
+    throw new CutoverError('Aborted', `an operator asked '${run.execution}' to stop`);
   const readings = await loadBalancer.rules();
   const forward = readings.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
   const weights = forward && weightsOf(forward, loadBalancer.groupArns);
@@ -36,7 +38,7 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
 }
 
 function weightFindings(run: CutoverRun, weights: CutoverRun['plan']['initialWeights']): Finding[] {
-  if (sameWeights(weights, run.plan.initialWeights)) return [];
+  if (sameShares(weights, run.plan.initialWeights)) return [];
   const expected = formatWeights(run.plan.initialWeights);
   return [
     { code: 'WeightsUnexpected', message: `the weights in force must be ${expected}, got ${formatWeights(weights)}` },
@@ -76,8 +78,17 @@ async function smokeFindings(run: CutoverRun, { smoke }: Ports): Promise<Finding
 async function adminFindings({ proxies }: Ports): Promise<Finding[]> {
   const findings = SIDES.map(async (side): Promise<Finding[]> => {
     try {
-      if ((await proxies.reports(side)).length > 0) return [];
-      return [{ code: 'NoTasks', message: `the ${side} must have at least 1 running proxy task, got 0` }];
+      const staying = (await proxies.reports(side)).filter(({ isLeaving }) => !isLeaving);
+      if (staying.length === 0)
+        return [{ code: 'NoTasks', message: `the ${side} must have at least 1 running proxy task, got 0` }];
+      const draining = staying.filter(({ report }) => report.state !== 'serving').map(({ address }) => address);
+      if (draining.length === 0) return [];
+      return [
+        {
+          code: 'ProxyDraining',
+          message: `every proxy of the ${side} must be serving, got draining ${draining.join(', ')}`,
+        },
+      ];
     } catch (error) {
       if (!(error instanceof CutoverError)) throw error;
       return [{ code: error.code, message: error.message }];

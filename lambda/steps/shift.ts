@@ -1,35 +1,37 @@
 import { countersOf } from '../../core/counters';
-import { CutoverRun, note } from '../../core/cutover';
-import { forwardFor } from '../../core/forward';
+import { CutoverRun, note, retreat } from '../../core/cutover';
+import { forwardFor, sameForward } from '../../core/forward';
+import { CONFIRM_POLL_SECONDS } from '../../core/plan';
 import type { Ports } from '../ports';
-import { handlerOf, unlessAborted } from '../step';
+import { guarded, handlerOf } from '../step';
 
 /** Sets the weights of the next stage. Doing it twice is doing it once. */
-export async function shift(
-  run: CutoverRun,
-  { loadBalancer, proxies, store }: Ports,
-  nowMs: number,
-): Promise<CutoverRun> {
+export async function shift(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  const { loadBalancer, proxies, store } = ports;
   const index = run.stage === undefined ? 0 : run.stage.index + 1;
   const stage = run.plan.stages[index];
   if (!stage || !run.initial)
-    throw new Error(`stage ${index} must be one of the plan's ${run.plan.stages.length}, after preflight`);
+    throw new Error(`'stage' must be one of the plan's ${run.plan.stages.length}, after preflight, got ${index}`);
+  const intended = forwardFor(stage.weights, loadBalancer.groupArns, run.initial.stickiness);
+  const present = (await loadBalancer.rules()).find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
+  // As the last stage left it, or as this step left it when it is repeated. Before the first stage preflight has looked.
+  const expected = [run.intended, intended].some((each) => each && present && sameForward(present, each));
+  if (run.intended && !expected) {
+    return retreat(run, 'RulesChanged', `the weighted rule must be as shifted before, got ${JSON.stringify(present)}`);
+  }
   const [source, target] = await Promise.all([proxies.reports('source'), proxies.reports('target')]);
   const baseline = {
     source: countersOf(source.map(({ report }) => report)),
     target: countersOf(target.map(({ report }) => report)),
   };
-  const intended = forwardFor(stage.weights, loadBalancer.groupArns, run.initial.stickiness);
-  const shifted = note(
-    { ...run, intended, stage: { index, shiftedAtMs: nowMs, baseline }, verdict: 'go', waitSeconds: 1 },
-    nowMs,
-    'Shift',
-    { stage: index + 1, weights: stage.weights },
-  );
+  const progress = { index, shiftedAtMs: nowMs, baseline };
+  const shifting: CutoverRun = { ...run, intended, stage: progress, verdict: 'go', waitSeconds: CONFIRM_POLL_SECONDS };
   // Saved first: whoever finds the lock must know that the rule may have changed.
-  await store.save(shifted);
+  await store.save(shifting);
   await loadBalancer.setForward(intended);
-  return shifted;
+  const shiftedAtMs = ports.now();
+  const shifted = { ...shifting, stage: { ...progress, shiftedAtMs } };
+  return note(shifted, shiftedAtMs, 'Shift', { stage: index + 1, weights: stage.weights });
 }
 
-export const handler = handlerOf(unlessAborted(shift));
+export const handler = handlerOf(guarded(shift));

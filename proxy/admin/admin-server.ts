@@ -8,6 +8,8 @@ import { SignatureCheck } from './signature';
 /** What the admin API can see and do. */
 export interface AdminTarget {
   report(): LedgerReport;
+  /** Why nothing may be changed now; undefined when it may. */
+  refusal(): string | undefined;
   drain(order: DrainOrder): void;
   undrain(): void;
   readonly metrics: Registry;
@@ -82,6 +84,8 @@ async function serve(request: IncomingMessage, check: SignatureCheck, target: Ad
   if (body === undefined) return text(413, `The body must have at most ${MAX_BODY_BYTES} bytes`);
   const refusal = check.refusal({ method, path, headers: request.headers, body }, Date.now());
   if (refusal !== undefined) return text(401, refusal);
+  const conflict = method === 'GET' ? undefined : target.refusal();
+  if (conflict !== undefined) return json(409, { problems: [conflict] });
   return call.handle(target, body);
 }
 

@@ -1,4 +1,4 @@
-import type { ConnectionKind } from '../../core/connections';
+import type { ConnectionKind, Ending } from '../../core/connections';
 import type { Ledger } from '../ledger';
 
 /**
@@ -19,13 +19,24 @@ export interface DataPlane {
 
 export interface DataPlaneOptions {
   readonly ledger: Ledger;
-  /** Called once per request, with its head only. The first matching answer wins; it must not throw. */
+  /** Called once per request, with its head only. It must not throw; if it does, the client gets a 500. */
   readonly route: (request: RequestHead) => Decision;
   /** What to answer when the upstream failed before its answer began. Later failures reset the client's stream. */
   readonly failureAnswer: (failure: UpstreamFailure, request: RequestHead) => Answer;
   /** PEM. Absent: plain HTTP/1.1. Present: HTTP/1.1 and HTTP/2 by ALPN. */
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly timeouts?: Partial<Timeouts>;
+  /**
+   * Told of an error of our own, thrown by a function given here, too: it has cost one exchange its answer.
+   * @default - a warning of the process
+   */
+  readonly faulted?: (error: unknown) => void;
+  /**
+   * Whether a request is sent again when a kept-alive upstream connection turned out to be stale. A proxy does; an
+   * Application Load Balancer answers 502.
+   * @default true
+   */
+  readonly repeatsStale?: boolean;
 }
 
 export interface Timeouts {
@@ -36,6 +47,10 @@ export interface Timeouts {
   readonly connectMs: number;
   /** No byte from the upstream for this long, before or inside an answer; not for upgraded connections and event streams. */
   readonly upstreamIdleMs: number;
+  /** A client that is waited for, for more of its upload or to read more of its answer, is given up after this; not on upgraded connections and event streams. */
+  readonly bodyIdleMs: number;
+  /** An upgraded connection or event stream without a byte either way is cut after this. 0, the default, is never. */
+  readonly streamIdleMs: number;
   /** A pooled upstream connection is not used again after this; shorter than Node's server default of 5 s. */
   readonly poolIdleMs: number;
 }
@@ -49,7 +64,7 @@ export interface RequestHead {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly client: { readonly address: string; readonly port: number };
   readonly isTls: boolean;
-  /** Whether it asks for a WebSocket. */
+  /** Whether it asks for a WebSocket, and could have one. */
   readonly isUpgrade: boolean;
 }
 
@@ -77,6 +92,10 @@ export interface Forward {
   readonly requestHeaders?: Readonly<Record<string, string | string[] | undefined>>;
   /** Added to the answer, next to the upstream's own fields of that name (`set-cookie`). Called once when the head is there. */
   readonly responseHeaders?: (status: number) => Readonly<Record<string, string | string[]>>;
+  /** Cuts the exchange: `reset` before the answer began, a broken stream afterwards, a hard close of an upgraded connection. */
+  readonly signal?: AbortSignal;
+  /** Called when an upgraded connection or event stream began, long before it is over. For any other answer never. */
+  readonly opened?: (status: number, kind: ConnectionKind) => void;
   /** Called exactly once when the exchange is over, whatever happened. For an upgrade: when the tunnel is over. */
   readonly settled?: (outcome: Outcome) => void;
 }
@@ -85,6 +104,8 @@ export interface Outcome {
   /** The status that the client got; undefined when it went away before one. */
   readonly status: number | undefined;
   readonly kind: ConnectionKind;
+  /** As it counted out. `forced` without a failure: the client went away, or a drain or the signal cut it. */
+  readonly ending: Ending;
   readonly failure?: UpstreamFailure;
 }
 

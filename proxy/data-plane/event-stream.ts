@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { CLOSE_HANDSHAKE_SECONDS } from '../../core/drain';
 import type { Closable } from '../ledger';
 import type { ClientResponse } from './head';
+import type { Safely } from './safely';
 
 /** How long an event may still take to end before its stream is ended inside of it. */
 const BOUNDARY_MS = 2_000;
@@ -47,9 +48,11 @@ export class EventScanner {
 
 /** What an exchange hears of its stream's end by a drain. */
 export interface EventStreamEnd {
+  /** Around every handler of an event. */
+  readonly safely: Safely;
   /** The stream is being ended between two events. */
   readonly ending: () => void;
-  /** The client did not take the rest in time. */
+  /** The client did not take the rest in time, or nothing was to be had for the idle time. */
   readonly overdue: () => void;
 }
 
@@ -60,26 +63,46 @@ export class EventStreamRelay implements Closable {
   private readonly isOpaque: boolean;
   private closing: Promise<void> | undefined;
   private isEnded = false;
+  private idle: NodeJS.Timeout | undefined;
 
+  /** `idleMs`: how long it may be silent; 0 is for ever. */
   constructor(
     private readonly from: IncomingMessage,
     private readonly to: ClientResponse,
+    idleMs: number,
     private readonly end: EventStreamEnd,
   ) {
     const encoding = from.headers['content-encoding'] ?? 'identity';
     this.isOpaque = encoding.toLowerCase() !== 'identity';
-    from.on('data', (bytes: Buffer) => this.take(bytes));
-    from.on('end', () => {
-      if (!this.isEnded) this.to.end();
+    const { safely } = end;
+    from.on(
+      'data',
+      safely((bytes: Buffer) => this.take(bytes)),
+    );
+    from.on(
+      'end',
+      safely(() => {
+        if (!this.isEnded) this.to.end();
+      }),
+    );
+    to.on('drain', () => {
+      this.idle?.refresh();
+      from.resume();
     });
-    to.on('drain', () => from.resume());
+    if (idleMs > 0) this.watchIdle(idleMs);
   }
 
   close(): Promise<void> {
     this.closing ??= new Promise((resolve) => {
       const timers = [
-        setTimeout(() => this.endStream(), BOUNDARY_MS),
-        setTimeout(() => this.end.overdue(), CLOSE_HANDSHAKE_SECONDS * 1000),
+        setTimeout(
+          this.end.safely(() => this.endStream()),
+          BOUNDARY_MS,
+        ),
+        setTimeout(
+          this.end.safely(() => this.end.overdue()),
+          CLOSE_HANDSHAKE_SECONDS * 1000,
+        ),
       ];
       this.to.once('close', () => {
         for (const timer of timers) clearTimeout(timer);
@@ -90,12 +113,22 @@ export class EventStreamRelay implements Closable {
     return this.closing;
   }
 
+  private watchIdle(idleMs: number): void {
+    const idle = setTimeout(
+      this.end.safely(() => this.end.overdue()),
+      idleMs,
+    );
+    this.idle = idle;
+    this.to.once('close', () => clearTimeout(idle));
+  }
+
   private get isAtBoundary(): boolean {
     return this.isOpaque || this.scanner.atBoundary;
   }
 
   private take(bytes: Buffer): void {
     if (this.isEnded) return;
+    this.idle?.refresh();
     const isClosing = this.closing !== undefined;
     const length = this.isOpaque ? bytes.length : this.scanner.scan(bytes, isClosing);
     const isRoom = this.to.write(length === bytes.length ? bytes : bytes.subarray(0, length));

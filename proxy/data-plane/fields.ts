@@ -22,9 +22,9 @@ const HOP_BY_HOP = new Set([
 const END_TO_END =
   /^(host|content-.*|authorization|www-authenticate|cookie|set-cookie|forwarded|via|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*)$/;
 
-/** Fields that say how a message is framed, routed or authenticated: not allowed in trailers (RFC 9110 section 6.5.1). */
+/** Fields that say how a message is framed, routed or authenticated, and by whom: not allowed in trailers (RFC 9110 section 6.5.1). */
 const NOT_IN_TRAILERS =
-  /^(host|content-(length|encoding|type|range)|trailer|authorization|cookie|set-cookie|cache-control|expect|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate)$/;
+  /^(host|content-(length|encoding|type|range)|trailer|authorization|forwarded|via|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*|cookie|set-cookie|cache-control|expect|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate)$/;
 
 /** How a message's end is found by whoever receives it. */
 export type Framing = 'none' | 'length' | 'chunked';
@@ -41,8 +41,11 @@ export function endToEnd(received: Fields): Fields {
   return kept;
 }
 
-/** The fields of a request to an HTTP/1.1 upstream. Framing is made anew and never copied. */
-export function requestFields(received: Fields, framing: Framing): Fields {
+/**
+ * The fields of a request to an HTTP/1.1 upstream. Framing is made anew and never copied; `replaced` takes the place of
+ * what the client sent, and undefined there removes it.
+ */
+export function requestFields(received: Fields, framing: Framing, replaced: Fields): Fields {
   const fields = endToEnd(received);
   if (framing !== 'length' && !(framing === 'none' && fields['content-length'] === '0'))
     delete fields['content-length'];
@@ -53,6 +56,8 @@ export function requestFields(received: Fields, framing: Framing): Fields {
     fields.te = 'trailers';
     fields.connection = 'keep-alive, te';
   }
+  Object.assign(fields, replaced);
+  for (const [name, value] of Object.entries(fields)) if (value === undefined) delete fields[name];
   return fields;
 }
 

@@ -21,7 +21,7 @@ export function isHttp2(request: ClientRequest): request is Http2ServerRequest {
 }
 
 /** The head of a request in the one form that everything above the engine sees. */
-export function readHead(request: ClientRequest): RequestHead {
+export function readHead(request: ClientRequest, isUpgrade: boolean): RequestHead {
   const headers: Fields = {};
   for (const [name, value] of Object.entries(request.headers)) if (!name.startsWith(':')) headers[name] = value;
   if (isHttp2(request) && request.authority !== undefined) headers.host = request.authority;
@@ -36,7 +36,7 @@ export function readHead(request: ClientRequest): RequestHead {
     headers,
     client: { address: plainAddress(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 },
     isTls: (socket as TLSSocket).encrypted === true,
-    isUpgrade: !isHttp2(request) && asksForWebSocket(request),
+    isUpgrade,
   };
 }
 
@@ -64,6 +64,8 @@ export function refusal(request: ClientRequest, head: RequestHead): Answer | und
   if (coding !== undefined && occurrences(raw, 'content-length') > 0) {
     return refuse(400, 'Both Transfer-Encoding and Content-Length');
   }
+  if (coding !== undefined && head.httpVersion === '1.0') return refuse(400, 'Transfer-Encoding needs HTTP/1.1');
+  if (contradictsHost(request, head)) return refuse(400, 'The Host field and the target name different hosts');
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return refuse(501, 'Unknown transfer coding');
   if (!head.url.startsWith('/') && !(head.url === '*' && head.method === 'OPTIONS')) {
     return refuse(400, 'The request target must be a path');
@@ -85,6 +87,12 @@ function originForm(target: string): { path: string; authority?: string } {
   if (!absolute) return { path: target };
   const path = absolute[2] ?? '';
   return { authority: absolute[1], path: path.startsWith('/') ? path : `/${path}` };
+}
+
+/** An absolute target, or HTTP/2's authority, that is not the Host: two readers of this request would see two hosts. */
+function contradictsHost(request: ClientRequest, head: RequestHead): boolean {
+  const { host } = request.headers;
+  return host !== undefined && host.toLowerCase() !== String(head.headers.host).toLowerCase();
 }
 
 /** An IPv4 client of a dual-stack listener shows as `::ffff:192.0.2.1`. */

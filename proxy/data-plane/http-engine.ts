@@ -2,19 +2,24 @@ import http, { IncomingMessage, ServerResponse } from 'node:http';
 import http2 from 'node:http2';
 import net, { AddressInfo, Socket } from 'node:net';
 import { ClientSockets } from './client-sockets';
-import type { DataPlane, DataPlaneOptions, Timeouts } from './data-plane';
-import { Accepted, Exchange, ExchangeContext, UpgradeRequest } from './exchange';
+import type { DataPlane, DataPlaneOptions, RequestHead, Timeouts } from './data-plane';
+import { Exchange } from './exchange';
+import type { ExchangeContext } from './exchange-context';
 import { ClientRequest, ClientResponse, asksForWebSocket, isHttp2, readHead, refusal } from './head';
 import { Http2Sessions } from './http2-sessions';
+import { safely } from './safely';
 import { Tunnel } from './tunnel';
+import type { Accepted, UpgradeRequest, Upgraded } from './upgrade';
 import { UpstreamPools } from './upstream-pool';
 import { HANDSHAKE_FIELDS, acceptsHandshake, handshakeRefusal, switchingProtocols } from './websocket';
 
-export const DEFAULT_TIMEOUTS: Timeouts = {
+const DEFAULT_TIMEOUTS: Timeouts = {
   clientIdleMs: 75_000,
   headMs: 15_000,
   connectMs: 10_000,
   upstreamIdleMs: 60_000,
+  bodyIdleMs: 60_000,
+  streamIdleMs: 0,
   poolIdleMs: 4_000,
 };
 
@@ -48,6 +53,7 @@ class HttpEngine implements DataPlane {
       timeouts: this.timeouts,
       pools: this.pools,
       isDraining: () => this.isDraining,
+      faulted: options.faulted ?? warn,
     };
     this.listenToServer();
   }
@@ -87,8 +93,11 @@ class HttpEngine implements DataPlane {
 
   private listenToServer(): void {
     const server = this.server as http.Server;
-    // Set here and not in the options: Node's HTTP/2 server puts its own over what the options say.
-    Object.assign(server, { shouldUpgradeCallback: asksForWebSocket });
+    // Behind a request that still waits for its answer there is no other protocol: the upgrade is ignored, as RFC 9110
+    // section 7.8 allows. Set here and not in the options: Node's HTTP/2 server puts its own over what those say.
+    const shouldUpgradeCallback = (request: IncomingMessage) =>
+      asksForWebSocket(request) && this.sockets.isAnswered(request.socket);
+    Object.assign(server, { shouldUpgradeCallback });
     server.on('connection', (socket: Socket) => this.sockets.add(socket));
     server.on('secureConnection', (socket: Socket) => this.sockets.add(socket));
     server.on('session', (session: http2.ServerHttp2Session) => this.sessions.add(session));
@@ -99,7 +108,7 @@ class HttpEngine implements DataPlane {
       response.writeHead(417);
       response.end();
     });
-    server.on('upgrade', (request, socket, head) => this.upgrade(request, socket as Socket, head));
+    server.on('upgrade', (request, socket, head) => this.awaitUpgrade(request, socket as Socket, head));
     server.on('connect', (request, channel: Socket | http2.Http2ServerResponse) => {
       if (!(channel instanceof http2.Http2ServerResponse)) return this.sockets.refuse(request.socket, 405);
       channel.writeHead(405);
@@ -113,31 +122,52 @@ class HttpEngine implements DataPlane {
   }
 
   private serve(request: ClientRequest, response: ClientResponse): void {
-    const head = readHead(request);
-    const exchange = new Exchange(this.context, request, response, head);
-    this.follow(request, response);
-    const refused = refusal(request, head);
+    this.guarded(request, () => {
+      this.follow(request, response);
+      this.exchange(request, response, readHead(request, false));
+    });
+  }
+
+  private exchange(
+    request: ClientRequest,
+    response: ClientResponse,
+    head: RequestHead,
+    upgrade?: UpgradeRequest,
+  ): void {
+    const exchange = new Exchange(this.context, request, response, head, upgrade);
+    const refused = refusal(request, head) ?? (isHttp2(request) || !upgrade ? undefined : handshakeRefusal(request));
     if (refused) exchange.answer(refused);
     else exchange.run();
   }
 
+  /** What goes wrong before an exchange owns its errors ends the client, and nobody else. */
+  private guarded(request: ClientRequest, begin: () => void): void {
+    safely((error) => {
+      this.context.faulted(error);
+      if (isHttp2(request)) request.stream.destroy();
+      else request.socket.destroy();
+    })(begin)();
+  }
+
   private follow(request: ClientRequest, response: ClientResponse): void {
-    if (isHttp2(request)) {
-      // Asked for now: a stream that is over has no session any more.
-      const session = request.stream.session as http2.ServerHttp2Session | undefined;
-      response.once('close', () => {
-        if (this.isDraining && session) this.sessions.retire(session);
-      });
-      return;
-    }
-    const { socket } = request;
-    this.sockets.began(socket);
-    response.once('close', () => this.sockets.ended(socket));
+    if (!isHttp2(request)) return this.sockets.follow(request.socket, response);
+    // Asked for now: a stream that is over has no session any more.
+    const session = request.stream.session as http2.ServerHttp2Session | undefined;
+    response.once('close', () => {
+      if (this.isDraining && session) this.sessions.retire(session);
+    });
+  }
+
+  /** The answer before may be whole and not yet written: until then the connection is its. */
+  private awaitUpgrade(request: IncomingMessage, client: Socket, head: Buffer): void {
+    client.on('error', () => undefined);
+    this.sockets.whenIdle(client, () => {
+      if (!client.destroyed) this.guarded(request, () => this.upgrade(request, client, head));
+    });
   }
 
   private upgrade(request: IncomingMessage, client: Socket, head: Buffer): void {
     client.setTimeout(0);
-    client.on('error', () => undefined);
     // Until the upstream agrees this is a request like any other, and any other answer than a 101 goes out as one.
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
@@ -146,15 +176,10 @@ class HttpEngine implements DataPlane {
       response.detachSocket(client);
       client.end(() => client.destroy());
     });
-    const requestHead = readHead(request);
-    const upgrade: UpgradeRequest = {
+    this.exchange(request, response, readHead(request, true), {
       fields: HANDSHAKE_FIELDS,
       accept: (accepted) => this.tunnel(request, response, client, head, accepted),
-    };
-    const exchange = new Exchange(this.context, request, response, requestHead, upgrade);
-    const refused = refusal(request, requestHead) ?? handshakeRefusal(request);
-    if (refused) exchange.answer(refused);
-    else exchange.run();
+    });
   }
 
   private tunnel(
@@ -163,14 +188,15 @@ class HttpEngine implements DataPlane {
     client: Socket,
     head: Buffer,
     accepted: Accepted,
-  ): boolean {
-    if (!acceptsHandshake(request, accepted.answer)) return false;
+  ): Upgraded | undefined {
+    if (!acceptsHandshake(request, accepted.answer)) return undefined;
     response.detachSocket(client);
     client.write(switchingProtocols(accepted.fields), 'latin1');
     const upstream = { socket: accepted.upstream, head: accepted.upstreamHead };
-    const tunnel = new Tunnel({ socket: client, head }, upstream, this.timeouts.upstreamIdleMs, accepted.over);
+    const idle = { openMs: this.timeouts.streamIdleMs, halfClosedMs: this.timeouts.upstreamIdleMs };
+    const tunnel = new Tunnel({ socket: client, head }, upstream, idle, accepted);
     accepted.guard.reclassify('websocket', tunnel);
-    return true;
+    return tunnel;
   }
 }
 
@@ -178,6 +204,10 @@ const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
+}
 
 function createServer(options: DataPlaneOptions, timeouts: Timeouts): Server {
   const common = {

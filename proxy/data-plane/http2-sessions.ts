@@ -1,4 +1,4 @@
-import type { ServerHttp2Session } from 'node:http2';
+import type { Http2ServerRequest, ServerHttp2Session } from 'node:http2';
 
 const NO_ERROR = 0;
 /** RFC 9113 section 6.8: the highest stream id says "no more, please" without refusing what is on its way. */
@@ -33,4 +33,22 @@ export class Http2Sessions {
   destroy(): void {
     for (const session of this.live) session.destroy();
   }
+}
+
+/** Without a body, an answer ends with its head. */
+const BODILESS = new Set([204, 205, 304]);
+
+/** RFC 9113 section 8.1: a client whose whole answer is there may stop sending, and is told so without an error. */
+export function endUploadAfterAnswer({ stream, method }: Http2ServerRequest): void {
+  if (stream.endAfterHeaders) return;
+  // What was written last is to go out first.
+  const close = () =>
+    setImmediate(() => {
+      if (!stream.readableEnded && !stream.closed) stream.close(NO_ERROR);
+    });
+  // Node ends a body with its trailers, or with an empty frame in their place.
+  stream.once('wantTrailers', close);
+  stream.once('finish', () => {
+    if (method === 'HEAD' || BODILESS.has(Number(stream.sentHeaders?.[':status']))) close();
+  });
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { FrameScanner, Stop } from './frame-scanner';
+import type { Safely } from './safely';
 
 /** One direction of a WebSocket tunnel: bytes go on as they come, and can be stopped between two frames or messages. */
 export class Relay {
@@ -16,13 +17,17 @@ export class Relay {
   constructor(
     private readonly from: Socket,
     private readonly to: Socket,
+    private readonly safely: Safely,
     private readonly closed: () => void,
   ) {}
 
   /** `head`: what had come before the tunnel was there. */
   start(head: Buffer): void {
     if (head.length > 0) this.take(head);
-    this.from.on('data', (bytes: Buffer) => this.take(bytes));
+    this.from.on(
+      'data',
+      this.safely((bytes: Buffer) => this.take(bytes)),
+    );
     this.to.on('drain', this.resume);
   }
 

@@ -4,6 +4,8 @@ import { CLOSE_HANDSHAKE_SECONDS } from '../../core/drain';
 import type { Closable } from '../ledger';
 import { closeFrame } from './frame-scanner';
 import { Relay } from './relay';
+import { Safely, safely } from './safely';
+import type { Upgraded } from './upgrade';
 
 /** Of the close handshake's time, what the upstream may take to answer all that it has received. */
 const UPSTREAM_SHARE_MS = 2_000;
@@ -21,8 +23,21 @@ export interface TunnelEnd {
   readonly head: Buffer;
 }
 
+/** Milliseconds without a byte after which a tunnel is cut: with both its ends, where 0 is never, and with one end left. */
+export interface TunnelIdle {
+  readonly openMs: number;
+  readonly halfClosedMs: number;
+}
+
+export interface TunnelEvents {
+  /** Called once, when both ends are closed or a drain has closed it. */
+  readonly over: (how: Ending) => void;
+  /** Told of an error of our own, after which the tunnel is cut. */
+  readonly faulted: (error: unknown) => void;
+}
+
 /** A WebSocket between a client and an upstream, once both have switched protocols. */
-export class Tunnel implements Closable {
+export class Tunnel implements Closable, Upgraded {
   private readonly clientToUpstream: Relay;
   private readonly upstreamToClient: Relay;
   private readonly client: Socket;
@@ -37,19 +52,29 @@ export class Tunnel implements Closable {
   private isAskedToLeave = false;
   private isOver = false;
   private closing: Promise<void> | undefined;
+  private readonly fault: (error: unknown) => void;
+  /** Around every handler of an event. */
+  private readonly safely: Safely;
 
-  /** `over` is called once, when both ends are closed or a drain has closed it. `idleMs` is for a tunnel with one end left. */
+  private readonly over: (how: Ending) => void;
+
   constructor(
     client: TunnelEnd,
     upstream: TunnelEnd,
-    private readonly idleMs: number,
-    private readonly over: (how: Ending) => void,
+    private readonly idle: TunnelIdle,
+    { over, faulted }: TunnelEvents,
   ) {
+    this.over = over;
+    this.fault = (error) => {
+      this.cut();
+      faulted(error);
+    };
+    this.safely = safely(this.fault);
     this.client = client.socket;
     this.upstream = upstream.socket;
     this.isDone = new Promise((resolve) => (this.done = resolve));
-    this.clientToUpstream = new Relay(this.client, this.upstream, () => this.echoed());
-    this.upstreamToClient = new Relay(this.upstream, this.client, () => undefined);
+    this.clientToUpstream = new Relay(this.client, this.upstream, this.safely, () => this.echoed());
+    this.upstreamToClient = new Relay(this.upstream, this.client, this.safely, () => undefined);
     this.watch(this.client, this.upstream);
     this.watch(this.upstream, this.client);
     this.clientToUpstream.start(client.head);
@@ -57,8 +82,12 @@ export class Tunnel implements Closable {
   }
 
   close(): Promise<void> {
-    this.closing ??= this.isClosingByItself ? this.awaitEnd() : this.closeInOrder();
+    this.closing ??= (this.isClosingByItself ? this.awaitEnd() : this.closeInOrder()).catch(this.fault);
     return this.closing;
+  }
+
+  cut(): void {
+    this.finish('forced');
   }
 
   private async awaitEnd(): Promise<void> {
@@ -103,19 +132,21 @@ export class Tunnel implements Closable {
 
   private watch(socket: Socket, other: Socket): void {
     socket.allowHalfOpen = true;
-    socket.setTimeout(0);
+    socket.setTimeout(this.idle.openMs);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
     socket.on('error', () => (this.isReset = true));
-    socket.on('end', () => this.ended(socket, other));
-    socket.on('close', () => this.closed(socket, other));
-    socket.on('timeout', () => socket.destroy());
+    const { safely } = this;
+    const on = (event: string, handle: () => void) => socket.on(event, safely(handle));
+    on('end', () => this.ended(socket, other));
+    on('close', () => this.closed(socket, other));
+    on('timeout', () => (this.isHalfClosed ? socket.destroy() : this.cut()));
     if (socket.destroyed) this.closed(socket, other);
   }
 
   private ended(socket: Socket, other: Socket): void {
     this.isHalfClosed = true;
-    for (const end of [socket, other]) end.setTimeout(this.idleMs);
+    for (const end of [socket, other]) end.setTimeout(this.idle.halfClosedMs);
     if (this.isAskedToLeave && socket === this.upstream) this.upstreamToClient.release();
     else other.end();
   }

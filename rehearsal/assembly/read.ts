@@ -45,7 +45,12 @@ export function readAssembly(folder: string): Stack[] {
 }
 
 function readStacks(root: string): Stack[] {
-  const manifest = readJson<Manifest>(join(root, 'manifest.json'));
+  const manifest = readJson<Manifest | null>(join(root, 'manifest.json'));
+  if (typeof manifest !== 'object' || manifest === null || Array.isArray(manifest)) {
+    throw new UsageError(
+      `'${join(root, 'manifest.json')}' must be the manifest of a CDK app, got ${JSON.stringify(manifest)?.slice(0, 40)}`,
+    );
+  }
   const stacks: Stack[] = [];
   for (const [id, artifact] of Object.entries(manifest.artifacts ?? {})) {
     if (artifact.type === 'cdk:cloud-assembly')

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { ElbModel } from '../load-balancer/model';
 import type { StatesModel } from '../state-machine/model';
 import type { EcsModel } from '../tasks/model';
-import { AwsError } from './aws-error';
+import { AwsError } from '../aws-error';
 import { ecsService } from './ecs/ecs-service';
 import { Targets } from './elb/elb-options';
 import { elbService } from './elb/elb-service';

@@ -1,4 +1,4 @@
-import { AwsError } from './aws-error';
+import { AwsError } from '../aws-error';
 
 /** One statement of an identity policy; ARNs are resolved, no intrinsics. */
 export interface PolicyStatement {
@@ -11,10 +11,10 @@ export interface PolicyStatement {
   readonly Condition?: Readonly<Record<string, Readonly<Record<string, OneOrMany>>>>;
 }
 
-export type OneOrMany = string | boolean | readonly (string | boolean)[];
+type OneOrMany = string | boolean | readonly (string | boolean)[];
 
 /** Condition keys of one request. */
-export type ConditionContext = Readonly<Record<string, string>>;
+type ConditionContext = Readonly<Record<string, string>>;
 
 /**
  * Whether the identity policies of a principal allow an action on one resource: denied unless allowed, and an explicit

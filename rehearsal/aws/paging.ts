@@ -1,4 +1,4 @@
-export interface Page<T> {
+interface Page<T> {
   readonly items: readonly T[];
   /** Hand it in to get the next page; absent on the last one. */
   readonly next: string | undefined;

@@ -1,4 +1,4 @@
-import { AwsError } from './aws-error';
+import { AwsError } from '../aws-error';
 
 /**
  * The parameters of one call, read one by one because they come from outside. A number or a boolean may be its text,

@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Store } from './store-state';
 
-export const CLOCK_INTERVAL_MS = 250;
+const INTERVAL_MS = 250;
 
 /**
  * `GET /clock?client=ID`: an event each 250 ms. An id is the number of intervals since the client's first visit, which is
@@ -19,10 +19,10 @@ export class Clock {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
     response.write('retry: 300\n\n');
     const send = () => {
-      const now = Math.floor((Date.now() - startedMs) / CLOCK_INTERVAL_MS);
+      const now = Math.floor((Date.now() - startedMs) / INTERVAL_MS);
       while (lastId < now) response.write(`id: ${++lastId}\ndata: ${lastId}\n\n`);
     };
-    const timer = setInterval(send, CLOCK_INTERVAL_MS);
+    const timer = setInterval(send, INTERVAL_MS);
     this.streams.add(response);
     response.on('close', () => {
       clearInterval(timer);

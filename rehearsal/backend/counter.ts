@@ -8,7 +8,7 @@ import { Store } from './store-state';
  * `ws` echoes a peer's Close at once, even when answers to earlier messages are still being worked on; they would be lost.
  * Here a Close waits for them, whichever end asked for it.
  */
-export class AnsweringWebSocket extends WebSocket {
+class AnsweringWebSocket extends WebSocket {
   private working = 0;
   private closeWhenIdle: (() => void) | undefined;
 

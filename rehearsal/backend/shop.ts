@@ -8,7 +8,7 @@ export interface ShopAnswer {
   readonly body: unknown;
 }
 
-export const SESSION_COOKIE = 'shop_session';
+const SESSION_COOKIE = 'shop_session';
 
 const MAX_BODY = 64 * 1024;
 const NO_SESSION: ShopAnswer = { status: 401, body: { error: 'no session' } };

@@ -28,10 +28,6 @@ export class StoreClient implements Store {
   setOnce = (key: string, value: string) => this.call<string>(['setOnce', key, value]);
   get = (key: string) => this.call<string | null>(['get', key]);
 
-  close(): void {
-    this.socket.end();
-  }
-
   private call<T>(call: StoreCall): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.socket.destroyed) return reject(new Error('The store is gone'));

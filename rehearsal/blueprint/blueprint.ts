@@ -38,6 +38,8 @@ export interface Blueprint {
  */
 export function readBlueprint(stacks: readonly Stack[], stackName?: string): Blueprint {
   const named = stackName === undefined ? stacks : stacks.filter(({ name }) => name === stackName);
+  if (stacks.length === 0)
+    throw new UsageError(`'--app' must hold a stack with a drainshift Migration, got an assembly without stacks`);
   if (named.length === 0) throw new UsageError(`'--stack' must be one of ${namesOf(stacks)}, got '${stackName ?? ''}'`);
   const found = named.flatMap((stack) => {
     const resources = new Resources(stack);
@@ -77,6 +79,8 @@ function build(resources: Resources, functions: readonly FunctionSpec[], wiring:
     return value;
   };
   const clusters = buildClusters(resources);
+  const rights = buildRights(resources);
+  checkRoles(functions, rights);
   return {
     stack: resources.stack,
     wiring,
@@ -89,8 +93,16 @@ function build(resources: Resources, functions: readonly FunctionSpec[], wiring:
     statusRules: buildStatusRules(resources),
     secrets,
     buckets: resources.ofType('AWS::S3::Bucket').map(({ identity }) => identity.ref),
-    rights: buildRights(resources),
+    rights,
   };
+}
+
+/** The cutover's functions are held to their rights, so these must be known. */
+function checkRoles(functions: readonly FunctionSpec[], rights: Rights): void {
+  for (const { name, role, environment } of functions) {
+    if (!(WIRING_VARIABLE in environment) || rights.has(role)) continue;
+    throw new UsageError(`the role of function '${name}' must be in the template to be rehearsed, got '${role}'`);
+  }
 }
 
 function namesOf(stacks: readonly Stack[]): string {

@@ -9,7 +9,7 @@ const ELB = 'AWS::ElasticLoadBalancingV2';
 /**
  * The load balancers, listeners, rules and target groups of a template.
  *
- * @throws AwsError what the service would refuse at deployment
+ * @throws UsageError for what the service would refuse at deployment, or what cannot be rehearsed
  */
 export function buildElb(resources: Resources): ElbModel {
   const model = new ElbModel();
@@ -33,7 +33,15 @@ export function buildElb(resources: Resources): ElbModel {
   for (const listener of resources.ofType(`${ELB}::Listener`))
     addListener(model, listener.identity.ref, listener.properties);
   for (const rule of resources.ofType(`${ELB}::ListenerRule`)) addRule(model, rule.identity.ref, rule.properties);
-  for (const rule of model.rules.values()) checkActions(model, rule.actions);
+  for (const rule of model.rules.values()) {
+    try {
+      checkActions(model, rule.actions);
+    } catch (error) {
+      throw new UsageError(
+        `rule '${rule.arn}' of the template must be one that the load balancer takes, got: ${(error as Error).message}`,
+      );
+    }
+  }
   return model;
 }
 
@@ -41,18 +49,39 @@ function targetGroup(arn: string, name: string, properties: Properties): TargetG
   const protocol = properties.string('Protocol', 'HTTP') === 'HTTPS' ? 'HTTPS' : 'HTTP';
   const type = properties.string('TargetType', 'instance');
   if (type !== 'ip') throw new UsageError(`target group '${name}' must have targets of type 'ip', got '${type}'`);
+  const version = properties.string('ProtocolVersion', 'HTTP1');
+  if (version !== 'HTTP1')
+    throw new UsageError(`'ProtocolVersion' of '${name}' must be HTTP1 to be rehearsed, got '${version}'`);
+  const attributes = properties.pairs('TargetGroupAttributes');
+  checkAttributes(name, attributes);
   return {
     arn,
     name,
     protocol,
-    protocolVersion: properties.string('ProtocolVersion', 'HTTP1') as TargetGroup['protocolVersion'],
+    protocolVersion: version,
     port: properties.number('Port', 80),
     vpcId: properties.string('VpcId', 'vpc-rehearsal'),
     targetType: 'ip',
     healthCheck: healthCheck(properties, protocol),
-    attributes: properties.pairs('TargetGroupAttributes'),
+    attributes,
     targets: new Map(),
   };
+}
+
+/** What the load balancer here does not do would be rehearsed wrongly. */
+function checkAttributes(name: string, attributes: ReadonlyMap<string, string>): void {
+  const must = (key: string, rule: string, holds: (value: string) => boolean) => {
+    const value = attributes.get(key);
+    if (value === undefined || holds(value)) return;
+    throw new UsageError(`'${key}' of '${name}' must be ${rule} to be rehearsed, got '${value}'`);
+  };
+  must('slow_start.duration_seconds', '0', (value) => Number(value) === 0);
+  must('load_balancing.algorithm.type', 'round_robin or least_outstanding_requests', (value) =>
+    ['round_robin', 'least_outstanding_requests'].includes(value),
+  );
+  if (attributes.get('stickiness.enabled') === 'true') {
+    must('stickiness.type', 'lb_cookie', (value) => value === 'lb_cookie');
+  }
 }
 
 /** @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html (defaults) */

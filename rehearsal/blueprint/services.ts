@@ -8,7 +8,7 @@ import { Properties } from './properties';
 import { Ready, Resources } from './resources';
 
 /** Environment values that are known only here: secrets by ARN. */
-export type SecretValue = (arn: string) => string;
+type SecretValue = (arn: string) => string;
 
 export function buildClusters(resources: Resources): Cluster[] {
   return resources

@@ -1,6 +1,7 @@
 import { ChildProcess, fork } from 'node:child_process';
-import type { Writable } from 'node:stream';
+import { once } from 'node:events';
 import { entryPath } from '../entry';
+import type { ProcessHooks } from '../processes';
 import type { Invocation, Result } from './host';
 
 /** A Lambda function as the template defines it, with its environment resolved. */
@@ -28,6 +29,8 @@ export class FunctionError extends Error {
 }
 
 interface Pending {
+  /** Whose answer it waits for. */
+  readonly child: ChildProcess;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly timeout: NodeJS.Timeout;
@@ -36,14 +39,17 @@ interface Pending {
 /** One Lambda function: its process starts with the first event and stays warm; a dead or late one is replaced. */
 export class LocalFunction {
   private child: ChildProcess | undefined;
+  /** Those that are being replaced are among them. */
+  private readonly children = new Set<ChildProcess>();
   private readonly pending = new Map<number, Pending>();
   private nextId = 1;
+  private isStopped = false;
 
   constructor(
     readonly spec: FunctionSpec,
     /** What the service adds to the template's own environment: region, endpoint, credentials. */
     private readonly environment: () => Readonly<Record<string, string>>,
-    private readonly log: Writable,
+    private readonly hooks: ProcessHooks,
   ) {}
 
   get pid(): number | undefined {
@@ -52,6 +58,7 @@ export class LocalFunction {
 
   /** @throws FunctionError of the handler's error, `Sandbox.Timedout`, or `Runtime.ExitError` when the process died */
   invoke(event: unknown): Promise<unknown> {
+    if (this.isStopped) return Promise.reject(exitError('the function was stopped'));
     const child = (this.child ??= this.start());
     const id = this.nextId;
     this.nextId += 1;
@@ -59,17 +66,28 @@ export class LocalFunction {
       const late = () => {
         const errorMessage = `Task timed out after ${this.spec.timeoutSeconds}.00 seconds`;
         this.settle(id, ({ reject: fail }) => fail(new FunctionError('Sandbox.Timedout', { errorMessage })));
-        child.kill('SIGKILL');
+        this.discard(child);
       };
-      this.pending.set(id, { resolve, reject, timeout: setTimeout(late, this.spec.timeoutSeconds * 1000) });
+      const timeout = setTimeout(late, this.spec.timeoutSeconds * 1000);
+      this.pending.set(id, { child, resolve, reject, timeout });
       child.send({ id, event } satisfies Invocation, (error) => {
         if (error) this.settle(id, ({ reject: fail }) => fail(exitError(error.message)));
       });
     });
   }
 
-  stop(): void {
-    this.child?.kill('SIGKILL');
+  /** Resolves when no process is left. An event that comes later, as a retry of one that was cut, starts none. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    const gone = [...this.children].map((child) => once(child, 'exit'));
+    for (const child of this.children) this.discard(child);
+    await Promise.all(gone);
+  }
+
+  /** The next event gets a new process at once: one that is being killed would take it along. */
+  private discard(child: ChildProcess): void {
+    if (this.child === child) this.child = undefined;
+    child.kill('SIGKILL');
   }
 
   private start(): ChildProcess {
@@ -86,20 +104,30 @@ export class LocalFunction {
       execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    child.stdout?.on('data', (chunk) => this.log.write(chunk));
-    child.stderr?.on('data', (chunk) => this.log.write(chunk));
+    this.children.add(child);
+    if (child.pid !== undefined) this.hooks.started(child.pid);
+    child.stdout?.on('data', (chunk) => this.hooks.log.write(chunk));
+    child.stderr?.on('data', (chunk) => this.hooks.log.write(chunk));
     child.on('message', ({ id, value, failure }: Result) =>
       this.settle(id, ({ resolve, reject }) => {
         if (failure) reject(new FunctionError(failure.errorType, failure));
         else resolve(value);
       }),
     );
+    child.on('error', (error) => this.ended(child, error.message));
     child.on('exit', (code, signal) => {
-      if (this.child === child) this.child = undefined;
-      const reason = `process exited with ${code === null ? signal : `status ${code}`}`;
-      for (const id of [...this.pending.keys()]) this.settle(id, ({ reject }) => reject(exitError(reason)));
+      this.ended(child, `process exited with ${code === null ? signal : `status ${code}`}`);
     });
     return child;
+  }
+
+  private ended(child: ChildProcess, reason: string): void {
+    if (this.child === child) this.child = undefined;
+    this.children.delete(child);
+    if (child.pid !== undefined) this.hooks.ended(child.pid);
+    for (const [id, pending] of [...this.pending]) {
+      if (pending.child === child) this.settle(id, ({ reject }) => reject(exitError(reason)));
+    }
   }
 
   private settle(id: number, act: (pending: Pending) => void): void {

@@ -32,13 +32,18 @@ const [folder = '', name = ''] = process.argv.slice(2);
 const handler = load(folder, name);
 
 process.on('disconnect', () => process.exit(0));
-process.on('message', ({ id, event }: Invocation) => {
-  handler(event).then(
-    (value) => process.send?.({ id, value } satisfies Result),
-    (error: unknown) => {
-      const { name: errorType, message, stack } = error instanceof Error ? error : new Error(String(error));
-      const trace = (stack ?? '').split('\n').slice(0, 10);
-      process.send?.({ id, failure: { errorType, errorMessage: message, trace } } satisfies Result);
-    },
-  );
+let last = Promise.resolve();
+process.on('message', (invocation: Invocation) => {
+  last = last.then(() => answer(invocation));
 });
+
+/** Never rejects: what a handler throws is its answer. */
+async function answer({ id, event }: Invocation): Promise<void> {
+  try {
+    process.send?.({ id, value: await handler(event) } satisfies Result);
+  } catch (error) {
+    const { name: errorType, message, stack } = error instanceof Error ? error : new Error(String(error));
+    const trace = (stack ?? '').split('\n').slice(0, 10);
+    process.send?.({ id, failure: { errorType, errorMessage: message, trace } } satisfies Result);
+  }
+}

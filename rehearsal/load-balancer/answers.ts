@@ -2,7 +2,6 @@ import type { Answer, UpstreamFailure } from '../../proxy/data-plane/data-plane'
 
 const REASONS: Record<number, string> = {
   463: '463 ',
-  464: '464 ',
   502: '502 Bad Gateway',
   503: '503 Service Temporarily Unavailable',
   504: '504 Gateway Time-out',

@@ -1,5 +1,5 @@
 import { GROUP_COOKIES, TARGET_COOKIES, decodeStuck, readCookie } from './cookies';
-import { Action, ElbModel, ForwardConfig, Rule, Target, TargetGroup } from './model';
+import { Action, ForwardConfig, Rule, Target, TargetGroup } from './model';
 
 type CookieHeader = string | string[] | undefined;
 
@@ -45,7 +45,7 @@ export function chooseGroup(forward: ForwardConfig, cookies: CookieHeader, rando
 }
 
 /** The targets that may take a new request: the healthy ones; all that are registered when none is (fail open). */
-export function usableTargets(group: TargetGroup): Target[] {
+function usableTargets(group: TargetGroup): Target[] {
   const registered = [...group.targets.values()].filter(({ state }) => state !== 'draining' && state !== 'unused');
   const healthy = registered.filter(({ state }) => state === 'healthy');
   return healthy.length > 0 ? healthy : registered;
@@ -66,9 +66,4 @@ export function chooseTarget(group: TargetGroup, cookies: CookieHeader, turn: nu
     );
   }
   return usable[turn % Math.max(1, usable.length)];
-}
-
-/** Whether a group may be named by a forward action of this model. */
-export function groupOf(model: ElbModel, arn: string): TargetGroup | undefined {
-  return model.targetGroups.get(arn);
 }

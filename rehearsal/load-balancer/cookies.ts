@@ -7,12 +7,12 @@ export const TARGET_COOKIES = ['AWSALBCORS', 'AWSALB'] as const;
  * What a stickiness cookie holds. The service encrypts its own; here it is only opaque, because nobody has to be kept
  * from reading a rehearsal.
  */
-export interface Stuck {
+interface Stuck {
   /** A target group's ARN, or a target's `ip:port`. */
   readonly to: string;
 }
 
-export function encodeStuck(stuck: Stuck): string {
+function encodeStuck(stuck: Stuck): string {
   return Buffer.from(JSON.stringify(stuck)).toString('base64url');
 }
 

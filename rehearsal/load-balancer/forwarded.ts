@@ -3,6 +3,7 @@ import type { RequestHead } from '../../proxy/data-plane/data-plane';
 
 /** More addresses than this in X-Forwarded-For are answered with 463. */
 export const MAX_FORWARDED_FOR = 30;
+const DEFAULT_PORTS: readonly number[] = [80, 443];
 
 export function forwardedFor(request: RequestHead): string[] {
   const header = request.headers['x-forwarded-for'];
@@ -10,12 +11,35 @@ export function forwardedFor(request: RequestHead): string[] {
   return text === '' ? [] : text.split(',').map((address) => address.trim());
 }
 
-/** The fields that the load balancer adds, in its default mode (`append`). */
-export function forwardedHeaders(
+type Attributes = ReadonlyMap<string, string>;
+
+/** What the load balancer changes of a request's fields, by its attributes; `undefined` takes a field away. */
+export function requestHeaders(
   request: RequestHead,
   listenerPort: number,
-  mode: string,
+  attributes: Attributes,
 ): Record<string, string | undefined> {
+  return {
+    ...(attributes.get('routing.http.drop_invalid_header_fields.enabled') === 'true' && withoutInvalid(request)),
+    ...(attributes.get('routing.http.preserve_host_header.enabled') !== 'true' && hostWithPort(request, listenerPort)),
+    ...forwarded(request, listenerPort, attributes.get('routing.http.xff_header_processing.mode') ?? 'append'),
+  };
+}
+
+/** @see https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html */
+function withoutInvalid({ headers }: RequestHead): Record<string, undefined> {
+  const invalid = Object.keys(headers).filter((name) => !/^[-a-z0-9]+$/i.test(name));
+  return Object.fromEntries(invalid.map((name) => [name, undefined]));
+}
+
+/** A target sees the port of a listener that is not on its protocol's own port, unless the client named one. */
+function hostWithPort({ headers }: RequestHead, listenerPort: number): Record<string, string> {
+  const { host } = headers;
+  if (DEFAULT_PORTS.includes(listenerPort) || typeof host !== 'string' || /:\d+$/.test(host)) return {};
+  return { host: `${host}:${listenerPort}` };
+}
+
+function forwarded(request: RequestHead, listenerPort: number, mode: string): Record<string, string | undefined> {
   const trace = request.headers['x-amzn-trace-id'];
   const appended = [...forwardedFor(request), request.client.address].join(', ');
   return {

@@ -1,17 +1,19 @@
-import type { Decision, Forward, RequestHead } from '../../proxy/data-plane/data-plane';
+import type { Decision, Forward, Outcome, RequestHead } from '../../proxy/data-plane/data-plane';
 import { ownAnswer } from './answers';
-import { actionOf, chooseGroup, chooseTarget, groupOf, matchRule } from './choose';
+import { actionOf, chooseGroup, chooseTarget, matchRule } from './choose';
 import { GROUP_COOKIES, TARGET_COOKIES, stickyCookies } from './cookies';
-import { MAX_FORWARDED_FOR, forwardedFor, forwardedHeaders } from './forwarded';
+import { MAX_FORWARDED_FOR, forwardedFor, requestHeaders } from './forwarded';
 import { Action, ElbModel, ForwardConfig, Listener, LoadBalancer, Target, TargetGroup } from './model';
 
 /** What was answered, for the counts that a report draws: by target group, and by the load balancer itself (`undefined`). */
-export type Exchanged = (groupArn: string | undefined, status: number | undefined) => void;
+export type Exchanged = (groupArn: string | undefined, outcome: Pick<Outcome, 'status' | 'kind'>) => void;
 
-export interface ListenerWorld {
+interface ListenerWorld {
   readonly model: ElbModel;
   readonly random: () => number;
   readonly exchanged: Exchanged;
+  /** Fires when what is under way with a target must end. */
+  readonly cutOf: (target: Target) => AbortSignal;
 }
 
 /** The route of one listener: rules, weights and stickiness, as an Application Load Balancer applies them to each request. */
@@ -23,7 +25,7 @@ export function listenerRoute(world: ListenerWorld, listener: Listener): (reques
     const action: Action | undefined = rule && actionOf(rule);
     if (!action) return refuse(world, 503);
     if (action.type === 'fixed-response') {
-      world.exchanged(undefined, action.statusCode);
+      world.exchanged(undefined, { status: action.statusCode, kind: 'http' });
       return {
         answer: { status: action.statusCode, headers: { 'content-type': action.contentType }, body: action.body },
       };
@@ -34,7 +36,7 @@ export function listenerRoute(world: ListenerWorld, listener: Listener): (reques
 }
 
 function refuse(world: ListenerWorld, status: number): Decision {
-  world.exchanged(undefined, status);
+  world.exchanged(undefined, { status, kind: 'http' });
   return { answer: ownAnswer(status) };
 }
 
@@ -44,9 +46,8 @@ function forward(
   { config, request, turns }: { config: ForwardConfig; request: RequestHead; turns: Map<string, number> },
 ): Decision {
   const groupArn = chooseGroup(config, request.headers.cookie, world.random);
-  const group = groupArn === undefined ? undefined : groupOf(world.model, groupArn);
+  const group = groupArn === undefined ? undefined : world.model.targetGroups.get(groupArn);
   if (!group) return refuse(world, 503);
-  if (group.protocolVersion === 'GRPC' && request.httpVersion !== '2') return refuse(world, 464);
   const turn = turns.get(group.arn) ?? 0;
   turns.set(group.arn, turn + 1);
   const target = chooseTarget(group, request.headers.cookie, turn);
@@ -66,7 +67,6 @@ function toTarget(
   }: { config: ForwardConfig; request: RequestHead; group: TargetGroup; target: Target },
 ): Forward {
   const balancer: LoadBalancer = world.model.loadBalancer(listener.loadBalancerArn);
-  const mode = balancer.attributes.get('routing.http.xff_header_processing.mode') ?? 'append';
   target.outstanding += 1;
   return {
     upstream: {
@@ -76,11 +76,12 @@ function toTarget(
       verifyCertificate: false,
     },
     // Clients reach the template's port as far as they know; a mapped port is an affair of this machine.
-    requestHeaders: forwardedHeaders(request, listener.templatePort, mode),
+    requestHeaders: requestHeaders(request, listener.templatePort, balancer.attributes),
     responseHeaders: () => stickiness(config, group, target),
-    settled: ({ status }) => {
+    signal: world.cutOf(target),
+    settled: (outcome) => {
       target.outstanding -= 1;
-      world.exchanged(group.arn, status);
+      world.exchanged(group.arn, outcome);
     },
   };
 }

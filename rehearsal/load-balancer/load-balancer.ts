@@ -1,14 +1,14 @@
-import type { DataPlane } from '../../proxy/data-plane/data-plane';
+import type { DataPlane, Timeouts } from '../../proxy/data-plane/data-plane';
 import { createDataPlane } from '../../proxy/data-plane/http-engine';
 import { Ledger } from '../../proxy/ledger';
 import { answerFor } from './answers';
 import { HealthChecks } from './health';
 import { Exchanged, listenerRoute } from './listener';
-import { ElbModel } from './model';
+import { ElbModel, LoadBalancer } from './model';
 import { seededRandom } from './random';
 import { Targets } from './targets';
 
-export interface LoadBalancerOptions {
+interface LoadBalancerOptions {
   readonly model: ElbModel;
   readonly host: string;
   /** PEM, for every HTTPS listener. */
@@ -16,6 +16,9 @@ export interface LoadBalancerOptions {
   readonly seed: number;
   readonly exchanged: Exchanged;
 }
+
+/** Shorter than the proxies' and the backends' own, so that a target rarely closes a connection that is about to be used. */
+const POOL_IDLE_MS = 30_000;
 
 /** A listener's address is taken by somebody else. */
 export class PortTaken extends Error {
@@ -55,10 +58,12 @@ export class LoadBalancerServer {
     for (const listener of model.listeners.values()) {
       const plane = createDataPlane({
         ledger: new Ledger(),
-        route: listenerRoute({ model, random, exchanged }, listener),
+        route: listenerRoute({ model, random, exchanged, cutOf: (target) => this.targets.cutOf(target) }, listener),
         failureAnswer: answerFor,
+        // A kept connection that its target has just closed is a 502 here, where a proxy would try again.
+        repeatsStale: false,
         ...(listener.protocol === 'HTTPS' && { tls: this.options.tls }),
-        timeouts: { upstreamIdleMs: idleMs(model, listener.loadBalancerArn), poolIdleMs: 30_000 },
+        timeouts: timeoutsOf(model.loadBalancer(listener.loadBalancerArn)),
       });
       this.planes.push(plane);
       try {
@@ -77,6 +82,8 @@ export class LoadBalancerServer {
   }
 }
 
-function idleMs(model: ElbModel, loadBalancerArn: string): number {
-  return 1000 * Number(model.loadBalancer(loadBalancerArn).attributes.get('idle_timeout.timeout_seconds') ?? 60);
+/** The idle timeout is for every connection: a WebSocket and an event stream end by it like any other. */
+function timeoutsOf({ attributes }: LoadBalancer): Partial<Timeouts> {
+  const idleMs = 1000 * Number(attributes.get('idle_timeout.timeout_seconds') ?? 60);
+  return { upstreamIdleMs: idleMs, streamIdleMs: idleMs, poolIdleMs: POOL_IDLE_MS };
 }

@@ -1,4 +1,4 @@
-import { AwsError } from '../aws/aws-error';
+import { AwsError } from '../aws-error';
 
 /** The load balancer's live state, in the words of the ELBv2 API. Only `rules.ts`, `targets.ts` and the start-up write it. */
 export interface LoadBalancer {
@@ -55,7 +55,7 @@ export interface ForwardConfig {
   readonly stickiness: { readonly enabled: boolean; readonly durationSeconds: number };
 }
 
-export interface WeightedGroup {
+interface WeightedGroup {
   readonly arn: string;
   readonly weight: number;
 }
@@ -64,7 +64,8 @@ export interface TargetGroup {
   readonly arn: string;
   readonly name: string;
   readonly protocol: 'HTTP' | 'HTTPS';
-  readonly protocolVersion: 'HTTP1' | 'HTTP2' | 'GRPC';
+  /** The other versions are refused when a template is read. */
+  readonly protocolVersion: 'HTTP1';
   readonly port: number;
   readonly vpcId: string;
   readonly targetType: 'ip';
@@ -98,6 +99,12 @@ export interface Target {
   reason?: { readonly code: string; readonly description: string };
   /** Requests in flight, for least_outstanding_requests. */
   outstanding: number;
+}
+
+/** How a target is named: by its address. */
+export interface TargetAddress {
+  readonly id: string;
+  readonly port: number;
 }
 
 /** Everything the ELBv2 API can speak of, by ARN. */

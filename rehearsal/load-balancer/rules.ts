@@ -1,4 +1,4 @@
-import { AwsError } from '../aws/aws-error';
+import { AwsError } from '../aws-error';
 import { MAX_WEIGHT, isWeight } from '../../core/weights';
 import { Action, ElbModel } from './model';
 

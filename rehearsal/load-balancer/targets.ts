@@ -1,16 +1,12 @@
-import { AwsError } from '../aws/aws-error';
-import { ElbModel, Target, TargetGroup } from './model';
-
-export interface TargetAddress {
-  readonly id: string;
-  readonly port: number;
-}
+import { AwsError } from '../aws-error';
+import { ElbModel, Target, TargetAddress, TargetGroup } from './model';
 
 const keyOf = ({ id, port }: TargetAddress) => `${id}:${port}`;
 
 /** Registration of targets, and their slow way out: `draining` until the deregistration delay is over. */
 export class Targets {
   private readonly delays = new Map<Target, NodeJS.Timeout>();
+  private readonly cuts = new WeakMap<Target, AbortController>();
 
   constructor(
     private readonly model: ElbModel,
@@ -45,16 +41,28 @@ export class Targets {
       target.state = 'draining';
       target.reason = { code: 'Target.DeregistrationInProgress', description: 'Target deregistration is in progress' };
       const delayMs = 1000 * Number(group.attributes.get('deregistration_delay.timeout_seconds') ?? 300);
-      const remove = () => {
-        this.delays.delete(target);
-        group.targets.delete(keyOf(address));
-      };
-      this.delays.set(target, setTimeout(remove, delayMs));
+      this.delays.set(
+        target,
+        setTimeout(() => this.remove(group, target), delayMs),
+      );
     }
+  }
+
+  /** Fires when the target is gone: what is still under way with it is cut then. */
+  cutOf(target: Target): AbortSignal {
+    const cut = this.cuts.get(target) ?? new AbortController();
+    this.cuts.set(target, cut);
+    return cut.signal;
   }
 
   stop(): void {
     for (const delay of this.delays.values()) clearTimeout(delay);
     this.delays.clear();
+  }
+
+  private remove(group: TargetGroup, target: Target): void {
+    this.delays.delete(target);
+    group.targets.delete(keyOf(target));
+    this.cuts.get(target)?.abort();
   }
 }

@@ -1,71 +1,97 @@
 import { SIDES, Side, formatWeights } from '../../core/weights';
-import type { Picture } from './evidence';
 import type { Sample } from './samples';
 
 const WIDTH = 900;
-const HEIGHT = 280;
+const HEIGHT = 240;
 const LEFT = 44;
+const RIGHT = 8;
 const BOTTOM = 28;
 const TOP = 34;
 const COLOURS: Record<Side, string> = { source: '#0969da', target: '#2da44e' };
 
-interface Rate {
+interface Point {
   readonly seconds: number;
   readonly source: number;
   readonly target: number;
 }
 
 /** The requests per second of both sides, one on the other, with a line where the weights changed. */
-export function chart({ samples, evidence }: Picture): string {
+export function requestsChart(samples: readonly Sample[]): string {
+  // Over two samples: half a second alone is restless.
+  return stackedChart('Requests per second', samples, (sample, index) => {
+    const before = samples[index - 2];
+    if (!before) return undefined;
+    const seconds = (sample.atMs - before.atMs) / 1000;
+    const rate = (side: Side) => Math.max(0, (sample.answers[side] - before.answers[side]) / seconds);
+    return { source: rate('source'), target: rate('target') };
+  });
+}
+
+/** The live WebSockets and event streams of both sides, as their ledgers counted them. */
+export function ledgerChart(samples: readonly Sample[]): string {
+  return stackedChart('Live WebSockets and event streams', samples, ({ live }) => {
+    const lasting = (side: Side) => live[side].websocket + live[side].serverSentEvents + live[side].grpcStream;
+    return { source: lasting('source'), target: lasting('target') };
+  });
+}
+
+type Values = (sample: Sample, index: number) => Omit<Point, 'seconds'> | undefined;
+
+function stackedChart(title: string, samples: readonly Sample[], values: Values): string {
   const [first] = samples;
-  if (!first || samples.length < 3) return '<p>The rehearsal was too short to be drawn.</p>';
-  const rates = ratesOf(samples, first.atMs);
-  const seconds = rates.at(-1)?.seconds ?? 1;
-  const highest = Math.max(10, ...rates.map(({ source, target }) => source + target)) * 1.05;
-  const x = (at: number) => LEFT + ((WIDTH - LEFT - 8) * at) / seconds;
-  const y = (rate: number) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - rate / highest);
-  const area = (of: (rate: Rate) => readonly [number, number], colour: string) => {
-    const tops = rates.map((rate) => `${x(rate.seconds).toFixed(1)},${y(of(rate)[1]).toFixed(1)}`);
-    const bases = rates.map((rate) => `${x(rate.seconds).toFixed(1)},${y(of(rate)[0]).toFixed(1)}`).reverse();
-    return `<polygon points="${[...tops, ...bases].join(' ')}" fill="${colour}" fill-opacity=".55"/>`;
+  const startMs = first?.atMs ?? 0;
+  const points = samples.flatMap((sample, index) => {
+    const both = values(sample, index);
+    return both ? [{ seconds: (sample.atMs - startMs) / 1000, ...both }] : [];
+  });
+  if (points.length < 2) return '<p>The rehearsal was too short to be drawn.</p>';
+  const seconds = points.at(-1)?.seconds ?? 1;
+  const highest = Math.max(10, ...points.map(({ source, target }) => source + target)) * 1.05;
+  const scale: Scale = {
+    x: (at) => LEFT + ((WIDTH - LEFT - RIGHT) * at) / seconds,
+    y: (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / highest),
   };
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Requests per second by side over ${seconds.toFixed(0)} seconds">
-${area(({ source }) => [0, source], COLOURS.source)}
-${area(({ source, target }) => [source, source + target], COLOURS.target)}
-${axis(x, y, seconds, highest)}
-${shifts(samples, first.atMs, x)}
-${SIDES.map((side, index) => `<rect x="${LEFT + index * 90}" y="2" width="10" height="10" fill="${COLOURS[side]}" fill-opacity=".55"/><text x="${LEFT + 14 + index * 90}" y="11" font-size="12">${side}</text>`).join('')}
-<title>${evidence.outcome}</title>
+  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title} by side over ${seconds.toFixed(0)} seconds">
+<title>${title}</title>
+${area(points, scale, COLOURS.source, ({ source }) => [0, source])}
+${area(points, scale, COLOURS.target, ({ source, target }) => [source, source + target])}
+${axis(scale, seconds, highest / 1.05)}
+${shifts(samples, startMs, scale)}
+${SIDES.map(legend).join('')}
 </svg>`;
 }
 
-function ratesOf(samples: readonly Sample[], startMs: number): Rate[] {
-  const rates: Rate[] = [];
-  for (const [index, sample] of samples.entries()) {
-    // Over two samples: half a second alone is restless.
-    const before = samples[index - 2];
-    if (!before) continue;
-    const seconds = (sample.atMs - before.atMs) / 1000;
-    const rate = (side: Side) => (sample.answers[side] - before.answers[side]) / seconds;
-    rates.push({ seconds: (sample.atMs - startMs) / 1000, source: rate('source'), target: rate('target') });
-  }
-  return rates;
+interface Scale {
+  readonly x: (seconds: number) => number;
+  readonly y: (value: number) => number;
 }
 
-function axis(x: (at: number) => number, y: (rate: number) => number, seconds: number, highest: number): string {
+function area(
+  points: readonly Point[],
+  { x, y }: Scale,
+  colour: string,
+  edges: (point: Point) => readonly [number, number],
+): string {
+  const at = (point: Point, edge: 0 | 1) => `${x(point.seconds).toFixed(1)},${y(edges(point)[edge]).toFixed(1)}`;
+  const outline = [...points.map((point) => at(point, 1)), ...[...points].reverse().map((point) => at(point, 0))];
+  return `<polygon points="${outline.join(' ')}" fill="${colour}" fill-opacity=".55"/>`;
+}
+
+function axis({ x, y }: Scale, seconds: number, highest: number): string {
   const step = [5, 10, 20, 60, 300].find((each) => seconds / each <= 12) ?? 600;
   const ticks = Array.from({ length: Math.floor(seconds / step) + 1 }, (_, index) => index * step);
-  const labels = ticks.map(
+  const times = ticks.map(
     (at) => `<text x="${x(at).toFixed(1)}" y="${HEIGHT - 8}" text-anchor="middle">${at} s</text>`,
   );
-  const rates = [0, 0.5, 1].map((share) => {
-    const rate = Math.round((share * highest) / 1.05);
-    return `<text x="${LEFT - 6}" y="${(y(rate) + 4).toFixed(1)}" text-anchor="end">${rate}</text>`;
+  const values = [0, 0.5, 1].map((share) => {
+    const value = Math.round(share * highest);
+    return `<text x="${LEFT - 6}" y="${(y(value) + 4).toFixed(1)}" text-anchor="end">${value}</text>`;
   });
-  return `<g font-size="11" fill="#57606a">${labels.join('')}${rates.join('')}</g><line x1="${LEFT}" x2="${WIDTH - 8}" y1="${y(0)}" y2="${y(0)}" stroke="#8c959f"/>`;
+  const ground = `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(0)}" y2="${y(0)}" stroke="#8c959f"/>`;
+  return `<g font-size="11" fill="#57606a">${times.join('')}${values.join('')}</g>${ground}`;
 }
 
-function shifts(samples: readonly Sample[], startMs: number, x: (at: number) => number): string {
+function shifts(samples: readonly Sample[], startMs: number, { x }: Scale): string {
   const lines: string[] = [];
   let before = '';
   for (const { weights, atMs } of samples) {
@@ -74,9 +100,15 @@ function shifts(samples: readonly Sample[], startMs: number, x: (at: number) => 
     const at = x((atMs - startMs) / 1000).toFixed(1);
     lines.push(
       `<line x1="${at}" x2="${at}" y1="${TOP - 6}" y2="${HEIGHT - BOTTOM}" stroke="#57606a" stroke-dasharray="3 3"/>`,
+      `<text x="${at}" y="${TOP - 9}" font-size="11" text-anchor="middle">${now}</text>`,
     );
-    lines.push(`<text x="${at}" y="${TOP - 9}" font-size="11" text-anchor="middle">${now}</text>`);
     before = now;
   }
   return lines.join('');
+}
+
+function legend(side: Side, index: number): string {
+  const x = LEFT + index * 90;
+  const box = `<rect x="${x}" y="2" width="10" height="10" fill="${COLOURS[side]}" fill-opacity=".55"/>`;
+  return `${box}<text x="${x + 14}" y="11" font-size="12">${side}</text>`;
 }

@@ -14,7 +14,14 @@ export interface RehearsalEvidence extends Evidence {
     readonly firstBadAnswerAt?: string;
     readonly secondsFromFirstBadAnswer?: number;
   };
-  readonly rehearsal: { readonly app: string; readonly seed: number; readonly speed: number; readonly fault?: string };
+  readonly rehearsal: {
+    readonly app: string;
+    readonly seed: number;
+    readonly speed: number;
+    /** Of the whole run: with its start-up, and until the last answer was checked. */
+    readonly seconds: number;
+    readonly fault?: string;
+  };
 }
 
 export function rehearsalEvidence(
@@ -37,11 +44,9 @@ function rollbackSeen(
 ): RehearsalEvidence['rollback'] {
   const { restoredAt } = rollback;
   if (firstBadAnswerAt === undefined || restoredAt === undefined) return rollback;
-  return {
-    ...rollback,
-    firstBadAnswerAt,
-    secondsFromFirstBadAnswer: (Date.parse(restoredAt) - Date.parse(firstBadAnswerAt)) / 1000,
-  };
+  const seconds = (Date.parse(restoredAt) - Date.parse(firstBadAnswerAt)) / 1000;
+  // An answer that never came is dated by its timeout, which may be after the rollback: that is no time to restore.
+  return { ...rollback, firstBadAnswerAt, ...(seconds >= 0 && { secondsFromFirstBadAnswer: seconds }) };
 }
 
 /** What is known when the cutover itself left no evidence: it never got its lock, or its last step died. */
@@ -58,6 +63,7 @@ export function withoutEvidence(execution: ExecutionDescription, plan: Evidence[
     drain: {
       source: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
       atStart: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
+      completed: 0,
       moved: 0,
       closed: 0,
       forced: 0,
@@ -67,8 +73,8 @@ export function withoutEvidence(execution: ExecutionDescription, plan: Evidence[
   };
 }
 
+/** What a report is made of. */
 export interface Picture {
   readonly evidence: RehearsalEvidence;
   readonly samples: readonly Sample[];
-  readonly entered: ExecutionDescription['entered'];
 }

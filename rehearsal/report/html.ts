@@ -1,6 +1,6 @@
 import { CONNECTION_KINDS } from '../../core/connections';
 import { Side, formatWeights } from '../../core/weights';
-import { chart } from './chart';
+import { ledgerChart, requestsChart } from './chart';
 import type { Picture } from './evidence';
 import { summarize } from './summary';
 
@@ -21,7 +21,9 @@ td.n { font-variant-numeric: tabular-nums; } svg { width: 100%; height: auto; } 
 <h1>Rehearsal <span class="outcome">${evidence.outcome}</span></h1>
 <pre>${escape(summarize(evidence))}</pre>
 <h2>Requests per second, by side</h2>
-${chart(picture)}
+${requestsChart(picture.samples)}
+<h2>Live WebSockets and event streams, by side</h2>
+${ledgerChart(picture.samples)}
 <h2>Stages</h2>
 <div class="scroll">${table(['weights', 'read back after', 'requests source / target', 'errors source / target', 'verdict'], stageRows(picture))}</div>
 <h2>The source's connections in the drain</h2>
@@ -62,6 +64,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return `<table><thead><tr>${headings}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
-export function escape(text: string): string {
+function escape(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

@@ -1,8 +1,8 @@
 import pc from 'picocolors';
 import { KindCounts } from '../../core/connections';
 import { SIDES, Side, formatWeights } from '../../core/weights';
-import type { Screen } from '../rehearse';
 import type { Sample } from './samples';
+import type { Screen } from './screen';
 
 /** Without a terminal a line is written this often: enough to follow, little enough for a log. */
 const LINE_EVERY_MS = 2_000;
@@ -64,10 +64,11 @@ export class Progress implements Screen {
   }
 
   private redraw(lines: readonly string[]): void {
-    const width = this.out.columns;
+    const width = this.out.columns > 0 ? this.out.columns : Infinity;
     this.clear();
-    // A line that wraps would count twice.
-    this.out.write(`${lines.map((line) => (visible(line) > width ? line.slice(0, width - 1) : line)).join('\n')}\n`);
+    // A line that wraps would count twice; one that is cut loses its colours with its end.
+    const fitting = lines.map((line) => (plain(line).length > width ? plain(line).slice(0, width) : line));
+    this.out.write(`${fitting.join('\n')}\n`);
     this.drawn = lines.length;
   }
 
@@ -90,6 +91,6 @@ function ledger(live: KindCounts): string {
   return `http ${live.http} ws ${live.websocket} sse ${live.serverSentEvents}`;
 }
 
-function visible(line: string): number {
-  return line.replace(/\x1b\[\d+m/g, '').length;
+function plain(line: string): string {
+  return line.replace(/\x1b\[\d+m/g, '');
 }

@@ -3,6 +3,7 @@ import { formatWeights } from '../../core/weights';
 import { nothingLost } from '../traffic/tally';
 import type { RehearsalEvidence } from './evidence';
 
+const gap = ({ longestGapMs }: { longestGapMs: number }) => `${(longestGapMs / 1000).toFixed(1)} s`;
 const number = (value: number) => value.toLocaleString('en-US');
 
 /** A summary to paste into a ticket: plain text, one fact a line. */
@@ -15,9 +16,9 @@ export function summarize(evidence: RehearsalEvidence): string {
 }
 
 function verdict(evidence: RehearsalEvidence): string {
-  const { outcome, traffic, durationSeconds } = evidence;
+  const { outcome, traffic, durationSeconds, rehearsal } = evidence;
   const lost = outcome === 'completed' ? (nothingLost(traffic) ? ', nothing lost' : ', BUT SOMETHING WAS LOST') : '';
-  return `${outcome} in ${durationSeconds.toFixed(1)} s${lost}`;
+  return `${outcome} in ${durationSeconds.toFixed(1)} s (${rehearsal.seconds.toFixed(1)} s with start-up)${lost}`;
 }
 
 function facts(evidence: RehearsalEvidence): [string, string][] {
@@ -31,11 +32,11 @@ function facts(evidence: RehearsalEvidence): [string, string][] {
     [
       'websocket',
       `${number(websocket.opened)} opened, ${number(websocket.sent)} messages, ${websocket.lost} lost, ${websocket.duplicated} doubled, ` +
-        `${websocket.outOfOrder} out of order, ${websocket.closedCleanly} closed cleanly, ${websocket.dropped} dropped`,
+        `${websocket.outOfOrder} out of order, ${websocket.dropped} dropped, longest gap ${gap(websocket)}`,
     ],
     [
       'sse',
-      `${number(serverSentEvents.opened)} opened, ${number(serverSentEvents.events)} events, ${serverSentEvents.lost} lost, ${serverSentEvents.dropped} dropped`,
+      `${number(serverSentEvents.opened)} opened, ${number(serverSentEvents.events)} events, ${serverSentEvents.lost} lost, ${serverSentEvents.dropped} dropped, longest gap ${gap(serverSentEvents)}`,
     ],
     ['drain', drain(evidence)],
   ];
@@ -52,11 +53,12 @@ function facts(evidence: RehearsalEvidence): [string, string][] {
 function cutover({ stages, finalWeights, plan }: RehearsalEvidence): string {
   const way = stages.map(({ weights, confirmed }) => `${formatWeights(weights)}${confirmed ? '' : ' (not confirmed)'}`);
   const last = finalWeights ? formatWeights(finalWeights) : 'unknown';
+  if (stages.length === 0) return `nothing was moved; read back at the end: ${last}`;
   return `${[formatWeights(plan.initialWeights), ...way].join(' → ')}; read back at the end: ${last}`;
 }
 
-function drain({ drain: { source, atStart, moved, closed, forced } }: RehearsalEvidence): string {
+function drain({ drain: { source, atStart, completed, moved, closed, forced } }: RehearsalEvidence): string {
   const began = CONNECTION_KINDS.reduce((sum, kind) => sum + atStart[kind], 0);
   const left = CONNECTION_KINDS.reduce((sum, kind) => sum + source[kind], 0);
-  return `source from ${began} live connections to ${left}: ${moved} moved, ${closed} closed, ${forced} forced`;
+  return `source from ${began} live connections to ${left}: ${completed} by themselves, ${moved} moved, ${closed} closed, ${forced} forced`;
 }

@@ -1,40 +1,63 @@
 import { StateMachine } from 'aws-local-stepfunctions';
-import { AwsError } from '../aws/aws-error';
+import { AwsError } from '../aws-error';
+import { UsageError } from '../usage-error';
+import { Limits, checkPayload } from './limits';
 import { ExecutionDescription, ExecutionStatus, MachineDescription, StatesModel } from './model';
 
 /** Calls the function of this ARN. */
-export type Invoke = (functionArn: string, payload: unknown) => Promise<unknown>;
+type Invoke = (functionArn: string, payload: unknown) => Promise<unknown>;
 
 interface Definition {
   StartAt: string;
-  States: Record<string, { Type: string; Resource?: string }>;
+  States: Record<string, { Type: string; Resource?: string; Retry?: readonly { IntervalSeconds?: number }[] }>;
   TimeoutSeconds?: number;
 }
 
 type Running = ReturnType<StateMachine['run']>;
 
+/** A machine that was validated: that takes a quarter of a second, and must not hold up a start under traffic. */
+interface Machine {
+  readonly description: MachineDescription;
+  readonly definition: Definition;
+  readonly local: StateMachine;
+}
+
 const LAMBDA_INVOKE = 'arn:aws:states:::lambda:invoke';
 /** The longest that a timer of Node can wait, about 24 days; a longer limit of a state machine is never reached here. */
 const LONGEST_TIMER_SECONDS = 2_147_483;
+/** However fast: a retry without any pause would only heat the machine. */
+const SHORTEST_PAUSE_MS = 50;
 
 /** Runs state machines from their own definitions; only the Lambda tasks lead to local processes. */
 export class StateMachineRunner implements StatesModel {
-  readonly stateMachines = new Map<string, MachineDescription>();
   readonly executions = new Map<string, ExecutionDescription>();
+  private readonly machines = new Map<string, Machine>();
   private readonly running = new Map<string, Running>();
 
   constructor(
     private readonly invoke: Invoke,
-    /** Called at every state that is entered, and when an execution ends. */
+    /** Called at every state that is entered, and once when an execution ends. */
     private readonly changed: (execution: ExecutionDescription) => void,
+    private readonly options: {
+      /** The pauses before retries are divided by it; at 1 they are the definition's own. */
+      readonly speed: number;
+      /** Called at every failure of a state, also of one that is repeated or caught. */
+      readonly failed: (state: string, error: string, cause: string) => void;
+    } = { speed: 1, failed: () => undefined },
   ) {}
 
-  add(machine: MachineDescription): void {
-    this.stateMachines.set(machine.arn, machine);
+  get stateMachines(): ReadonlyMap<string, MachineDescription> {
+    return new Map([...this.machines].map(([arn, { description }]) => [arn, description]));
+  }
+
+  /** @throws UsageError for a definition that Step Functions would not take */
+  add(description: MachineDescription): void {
+    const definition = definitionOf(description);
+    this.machines.set(description.arn, { description, definition, local: validated(description, definition) });
   }
 
   start(machineArn: string, name: string, input: string): ExecutionDescription {
-    const machine = this.stateMachines.get(machineArn);
+    const machine = this.machines.get(machineArn);
     if (!machine) throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${machineArn}'`);
     const arn = `${machineArn.replace(':stateMachine:', ':execution:')}:${name}`;
     const present = this.executions.get(arn);
@@ -59,30 +82,28 @@ export class StateMachineRunner implements StatesModel {
   stop(executionArn: string, error: string, cause: string): void {
     const execution = this.executions.get(executionArn);
     if (!execution) throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${executionArn}'`);
-    if (execution.status !== 'RUNNING') return;
-    this.end(execution, 'ABORTED', { error, cause });
-    this.running.get(executionArn)?.abort();
+    this.abort(execution, 'ABORTED', { error, cause });
   }
 
   stopAll(): void {
     for (const arn of this.running.keys()) this.stop(arn, 'Stopped', 'the rehearsal ends');
   }
 
-  private async run(machine: MachineDescription, execution: ExecutionDescription, input: object): Promise<void> {
-    const definition = JSON.parse(machine.definition) as Definition;
-    if ((definition.TimeoutSeconds ?? 0) > LONGEST_TIMER_SECONDS) delete definition.TimeoutSeconds;
-    // The library types a definition as a union that JSON cannot be narrowed to; it validates it when it is constructed.
-    const local = new StateMachine(definition as ConstructorParameters<typeof StateMachine>[0], {
-      validationOptions: { checkArn: false },
-    });
-    const run = local.run(input as Parameters<StateMachine['run']>[0], {
-      overrides: { taskResourceLocalHandlers: this.handlers(definition) as never },
-      context: contextOf(machine, execution) as never,
-      noThrowOnAbort: true,
-    });
-    this.running.set(execution.arn, run);
-    void this.follow(run, execution);
+  /** Never rejects: whatever goes wrong is the end of the execution. */
+  private async run(machine: Machine, execution: ExecutionDescription, input: object): Promise<void> {
     try {
+      const run = machine.local.run(input as Parameters<StateMachine['run']>[0], {
+        overrides: {
+          taskResourceLocalHandlers: this.handlers(machine.definition) as never,
+          ...(this.options.speed > 1 && { retryIntervalOverrides: this.pauses(machine.definition) }),
+        },
+        context: contextOf(machine.description, execution) as never,
+        noThrowOnAbort: true,
+      });
+      this.running.set(execution.arn, run);
+      this.follow(run, execution).catch((error: Error) =>
+        this.abort(execution, 'FAILED', { error: error.name, cause: error.message }),
+      );
       const output = await run.result;
       this.end(execution, 'SUCCEEDED', { output: JSON.stringify(output) });
     } catch (error) {
@@ -105,19 +126,48 @@ export class StateMachineRunner implements StatesModel {
         async (input: unknown) => {
           if (Resource !== LAMBDA_INVOKE)
             throw new Error(`the resource of '${name}' must be ${LAMBDA_INVOKE}, got ${Resource}`);
+          // Here and not at the next event: a Lambda function must not be called with what Step Functions would not pass.
+          checkPayload(name, 'input', input);
           const { FunctionName, Payload } = input as { FunctionName: string; Payload: unknown };
-          return { Payload: await this.invoke(FunctionName, Payload), StatusCode: 200 };
+          const output = { Payload: await this.invoke(FunctionName, Payload), StatusCode: 200 };
+          checkPayload(name, 'output', output);
+          return output;
         },
       ]),
     );
   }
 
+  /** Milliseconds before a retry, by state and retrier: without the back-off, which a shortened pause does not need. */
+  private pauses(definition: Definition): Record<string, number[]> {
+    const retried = Object.entries(definition.States).filter(([, { Retry }]) => Retry !== undefined);
+    const pause = (seconds = 1) => Math.max(SHORTEST_PAUSE_MS, (seconds * 1000) / this.options.speed);
+    return Object.fromEntries(
+      retried.map(([name, { Retry = [] }]) => [name, Retry.map(({ IntervalSeconds }) => pause(IntervalSeconds))]),
+    );
+  }
+
+  /** @throws DataLimitExceeded, HistoryFull */
   private async follow(run: Running, execution: ExecutionDescription): Promise<void> {
+    const limits = new Limits();
     for await (const event of run.eventLogs) {
-      if (event.type !== 'StateEntered') continue;
-      execution.entered.push({ state: event.state.name, at: new Date(event.timestamp) });
-      this.changed(execution);
+      if (event.type === 'StateEntered') {
+        execution.entered.push({ state: event.state.name, at: new Date(event.timestamp) });
+        // The end is told by itself, also when it comes before its last event.
+        if (execution.status === 'RUNNING') this.changed(execution);
+      }
+      if (event.type === 'StateFailed') this.options.failed(event.state.name, event.Error, String(event.Cause));
+      limits.check(event);
     }
+  }
+
+  private abort(
+    execution: ExecutionDescription,
+    status: ExecutionStatus,
+    reason: { error: string; cause: string },
+  ): void {
+    const run = this.running.get(execution.arn);
+    this.end(execution, status, reason);
+    run?.abort();
   }
 
   private end(
@@ -130,6 +180,28 @@ export class StateMachineRunner implements StatesModel {
     execution.stoppedAt = new Date();
     execution.status = status;
     this.changed(execution);
+  }
+}
+
+function definitionOf({ name, definition }: MachineDescription): Definition {
+  try {
+    const parsed = JSON.parse(definition) as Definition;
+    if ((parsed.TimeoutSeconds ?? 0) > LONGEST_TIMER_SECONDS) delete parsed.TimeoutSeconds;
+    return parsed;
+  } catch (error) {
+    throw new UsageError(`the definition of state machine '${name}' must be JSON, got ${(error as Error).message}`);
+  }
+}
+
+function validated({ name }: MachineDescription, definition: Definition): StateMachine {
+  try {
+    // The library types a definition as a union that JSON cannot be narrowed to; it validates it when it is constructed.
+    return new StateMachine(definition as ConstructorParameters<typeof StateMachine>[0], {
+      validationOptions: { checkArn: false },
+    });
+  } catch (error) {
+    const problems = (error as Error).message.split('\n').slice(1).join('; ').trim();
+    throw new UsageError(`the definition of state machine '${name}' must be valid, got ${problems}`);
   }
 }
 

@@ -1,26 +1,29 @@
-import type { Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { AwsError } from '../aws/aws-error';
+import { AwsError } from '../aws-error';
 import type { ElbModel } from '../load-balancer/model';
 import type { Targets } from '../load-balancer/targets';
+import type { ProcessHooks } from '../processes';
 import { Addresses } from './addresses';
 import type { Cluster, EcsModel, EcsService } from './model';
 import { ContainerSpec, TaskProcess } from './task-process';
 
-/** A task that stops by itself this often is not started again: the rehearsal cannot go on. */
-const MOST_FAILURES = 3;
+/** A task that ends by itself sooner than this counts as a failed start. */
+const SHORT_LIFE_MS = 10_000;
+/** After this many failed starts within the window a service is given up: the rehearsal cannot go on. */
+const MOST_FAILURES = 4;
+const FAILURE_WINDOW_MS = 60_000;
+/** Before the second try after a failed start, and so much longer before each that follows; the first is at once. */
+const BACK_OFF_MS = 250;
 
 export interface ServiceSpec extends EcsService {
   readonly container: ContainerSpec;
 }
 
-export interface TaskRunnerOptions {
+interface TaskRunnerOptions {
   readonly elb: ElbModel;
   readonly targets: Targets;
   readonly addresses: Addresses;
-  readonly log: Writable;
-  /** A process that must end with the rehearsal, however that ends. */
-  readonly started: (pid: number) => void;
+  readonly processes: ProcessHooks;
   /** A service whose tasks do not stay up. */
   readonly failed: (service: EcsService, reason: string) => void;
 }
@@ -30,7 +33,9 @@ export class TaskRunner implements EcsModel {
   readonly clusters = new Map<string, Cluster>();
   readonly services = new Map<string, ServiceSpec>();
   readonly tasks = new Map<string, TaskProcess>();
-  private readonly failures = new Map<string, number>();
+  /** When starts failed, by service. */
+  private readonly failures = new Map<string, readonly number[]>();
+  private readonly retries = new Set<NodeJS.Timeout>();
   private stopped = false;
 
   constructor(private readonly options: TaskRunnerOptions) {}
@@ -61,10 +66,11 @@ export class TaskRunner implements EcsModel {
     this.deregister(task);
   }
 
-  /** Ends every process at once, without waiting out delays: the world is over. */
-  stop(): void {
+  /** Ends every process at once, without waiting out delays: the world is over. Resolves when they are gone. */
+  async stop(): Promise<void> {
     this.stopped = true;
-    for (const task of this.tasks.values()) task.kill();
+    for (const retry of this.retries) clearTimeout(retry);
+    await Promise.all([...this.tasks.values()].map((task) => task.kill()));
   }
 
   private reconcile(service: ServiceSpec): void {
@@ -88,10 +94,9 @@ export class TaskRunner implements EcsModel {
         ip: this.options.addresses.take(),
       },
       service.container,
-      this.options.log,
+      this.options.processes,
     );
     this.tasks.set(task.arn, task);
-    if (task.pid !== undefined) this.options.started(task.pid);
     task.events.on('status', (status) => {
       if (status === 'RUNNING') this.register(task);
       if (status === 'STOPPED') this.taskStopped(service, task);
@@ -101,13 +106,21 @@ export class TaskRunner implements EcsModel {
   private taskStopped(service: ServiceSpec, task: TaskProcess): void {
     this.deregister(task);
     if (this.stopped) return;
-    // One that never ran, or that nobody asked to stop, is replaced; one that fails again and again ends the rehearsal.
-    if (task.startedAt === undefined) {
-      const failures = (this.failures.get(service.arn) ?? 0) + 1;
-      this.failures.set(service.arn, failures);
-      if (failures >= MOST_FAILURES) return this.options.failed(service, task.stoppedReason ?? 'unknown');
-    }
-    return this.reconcile(service);
+    const lifeMs = task.startedAt ? Date.now() - task.startedAt.getTime() : 0;
+    if (!task.hasFailed || lifeMs >= SHORT_LIFE_MS) return this.reconcile(service);
+    return this.startFailed(service, task.stoppedReason ?? 'unknown', Date.now());
+  }
+
+  /** A task that does not stay up is replaced, later each time; one that fails again and again ends the rehearsal. */
+  private startFailed(service: ServiceSpec, reason: string, nowMs: number): void {
+    const recent = (this.failures.get(service.arn) ?? []).filter((atMs) => nowMs - atMs < FAILURE_WINDOW_MS);
+    this.failures.set(service.arn, [...recent, nowMs]);
+    if (recent.length + 1 >= MOST_FAILURES) return this.options.failed(service, reason);
+    const retry = setTimeout(() => {
+      this.retries.delete(retry);
+      this.reconcile(service);
+    }, BACK_OFF_MS * recent.length);
+    this.retries.add(retry);
   }
 
   /** Deregister, wait out the delay, SIGTERM, SIGKILL after stopTimeout. */

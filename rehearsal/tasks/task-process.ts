@@ -1,8 +1,8 @@
 import { ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { createConnection } from 'node:net';
-import type { Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ProcessHooks } from '../processes';
 import type { EcsTask, TaskStatus } from './model';
 
 /** How a service's container is run: its own command, in the folder that is its image's content. */
@@ -16,7 +16,7 @@ export interface ContainerSpec {
   readonly stopTimeoutSeconds: number;
 }
 
-export interface TaskIdentity {
+interface TaskIdentity {
   readonly arn: string;
   readonly serviceArn: string;
   readonly clusterArn: string;
@@ -34,12 +34,15 @@ export class TaskProcess implements EcsTask {
   desiredStatus: 'RUNNING' | 'STOPPED' = 'RUNNING';
   stoppedReason?: string;
   exitCode?: number;
+  /** It ended, and nobody had asked it to. */
+  hasFailed = false;
   private readonly child: ChildProcess;
+  private readonly gone: Promise<void>;
 
   constructor(
     private readonly identity: TaskIdentity,
     private readonly container: ContainerSpec,
-    log: Writable,
+    private readonly hooks: ProcessHooks,
   ) {
     const [command = '', ...rest] = container.command;
     this.child = spawn(command === 'node' ? process.execPath : command, rest, {
@@ -48,12 +51,15 @@ export class TaskProcess implements EcsTask {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    this.child.stdout?.on('data', (chunk) => log.write(chunk));
-    this.child.stderr?.on('data', (chunk) => log.write(chunk));
-    this.child.on('error', (error) => this.exited(`CannotStartContainerError: ${error.message}`, undefined));
-    this.child.on('exit', (code, signal) => {
-      const how = code === null ? `signal ${signal}` : `status ${code}`;
-      this.exited(`Essential container in task exited (${how})`, code ?? undefined);
+    if (this.child.pid !== undefined) hooks.started(this.child.pid);
+    this.child.stdout?.on('data', (chunk) => hooks.log.write(chunk));
+    this.child.stderr?.on('data', (chunk) => hooks.log.write(chunk));
+    this.gone = new Promise((resolve) => {
+      this.child.on('error', (error) => resolve(this.exited(`CannotStartContainerError: ${error.message}`, undefined)));
+      this.child.on('exit', (code, signal) => {
+        const how = code === null ? `signal ${signal}` : `status ${code}`;
+        resolve(this.exited(`Essential container in task exited (${how})`, code ?? undefined));
+      });
     });
     void this.becomeRunning();
   }
@@ -88,15 +94,16 @@ export class TaskProcess implements EcsTask {
     if (this.status === 'STOPPED') return;
     this.stoppedReason ??= reason;
     this.setStatus('STOPPING');
-    const gone = new Promise((resolve) => this.child.once('exit', resolve));
     this.child.kill('SIGTERM');
     const kill = setTimeout(() => this.child.kill('SIGKILL'), this.container.stopTimeoutSeconds * 1000);
-    if (this.child.exitCode === null && this.child.signalCode === null) await gone;
+    await this.gone;
     clearTimeout(kill);
   }
 
-  kill(): void {
+  /** SIGKILL. Resolves when the process is gone. */
+  async kill(): Promise<void> {
     this.child.kill('SIGKILL');
+    await this.gone;
   }
 
   setStatus(status: TaskStatus): void {
@@ -119,6 +126,8 @@ export class TaskProcess implements EcsTask {
 
   private exited(reason: string, exitCode: number | undefined): void {
     if (this.status === 'STOPPED') return;
+    if (this.child.pid !== undefined) this.hooks.ended(this.child.pid);
+    this.hasFailed = this.desiredStatus === 'RUNNING';
     this.stoppedReason ??= reason;
     this.desiredStatus = 'STOPPED';
     this.stoppedAt = new Date();

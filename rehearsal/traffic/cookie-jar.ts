@@ -12,23 +12,19 @@ export class CookieJar {
   private readonly cookies = new Map<string, Cookie>();
 
   /** Takes the `set-cookie` fields of an answer. */
-  take(fields: readonly string[], nowMs: number): void {
-    for (const field of fields) {
+  take(fields: string | readonly string[] | undefined, nowMs: number): void {
+    for (const field of typeof fields === 'string' ? [fields] : (fields ?? [])) {
       const [pair = '', ...attributes] = field.split(';');
       const [name = '', ...value] = pair.split('=');
       this.cookies.set(name.trim(), { value: value.join('=').trim(), expiresMs: expiry(attributes, nowMs) });
     }
   }
 
-  /** The `cookie` field of the next request, or undefined when there is nothing to send. */
-  field(nowMs: number): string | undefined {
+  /** The `cookie` field of the next request, if there is anything to send. */
+  header(nowMs: number): { cookie?: string } {
     for (const [name, { expiresMs }] of this.cookies) if (expiresMs <= nowMs) this.cookies.delete(name);
-    if (this.cookies.size === 0) return undefined;
-    return [...this.cookies].map(([name, { value }]) => `${name}=${value}`).join('; ');
-  }
-
-  clear(): void {
-    this.cookies.clear();
+    if (this.cookies.size === 0) return {};
+    return { cookie: [...this.cookies].map(([name, { value }]) => `${name}=${value}`).join('; ') };
   }
 }
 

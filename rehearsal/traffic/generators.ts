@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Agent } from 'node:https';
+import { CookieJar } from './cookie-jar';
 import { EventStreamClient } from './event-stream-client';
 import { Http1Transport } from './http1-transport';
 import { Http2Transport } from './http2-transport';
@@ -13,12 +14,20 @@ import { WebSocketClient } from './websocket-client';
 
 /** A user sends so many requests a second; the rate is reached by the number of users. */
 const REQUESTS_PER_USER = 4;
-/** Long-lived clients come over this time, not all at once. */
-const ARRIVAL_MS = 2_000;
+/** Clients come over this time, not all at once. */
+const ARRIVAL_MS = 4_000;
+const LAST_ANSWERS_MS = 10_000;
 /** Of the WebSocket clients, each fifth closes its connections by itself, as people close a page. */
 const RESTLESS = 5;
 
 const NO_PAGES_OF_OURS: Partial<TrafficRates> = { shop: 0, echo: 0, webSockets: 0, eventStreams: 0 };
+
+/** How the users of one kind are made. */
+interface User {
+  readonly transport: () => Transport;
+  readonly act: (checker: HttpChecker, index: number) => Act;
+  readonly keepsCookies?: (index: number) => boolean;
+}
 
 /** All of the traffic, as it runs in its own process. */
 export class Generators {
@@ -42,46 +51,41 @@ export class Generators {
 
   start(): void {
     const { rates } = this;
-    const kept = () => this.http1(true);
-    this.users('shop', rates.shop, kept, (checker, index) => new Shopper(checker, `${this.run}-${index}`).act);
-    this.users('keep-alive', rates.keepAlive, kept, (checker) => this.reader(checker));
-    this.users(
-      'new-connection',
-      rates.newConnection,
-      () => this.http1(false),
-      (checker) => this.reader(checker),
-    );
-    this.users(
-      'http2',
-      rates.http2,
-      () => this.http2(),
-      (checker) => this.mixed(checker),
-    );
-    this.users('echo', rates.echo, kept, uploader);
+    const transport = () => this.http1(true);
+    const act = (checker: HttpChecker) => this.reader(checker);
+    const shopper = (checker: HttpChecker, index: number) => new Shopper(checker, `${this.run}-${index}`).act;
+    const keepsCookies = (index: number) => this.options.cookies !== false && index % 2 === 1;
+    this.users('shop', rates.shop, { transport, act: shopper, keepsCookies: () => true });
+    this.users('keep-alive', rates.keepAlive, { transport, act });
+    this.users('new-connection', rates.newConnection, { transport: () => this.http1(false), act });
+    this.users('http2', rates.http2, { transport: () => this.http2(), act: (one) => this.mixed(one), keepsCookies });
+    this.users('echo', rates.echo, { transport, act: uploader });
     this.startWebSockets();
     this.startEventStreams();
   }
 
   /** Begins nothing more, and resolves when every answer that is owed has come or is given up. */
   async stop(): Promise<void> {
-    await this.pace.stop();
-    for (const client of [...this.webSockets, ...this.eventStreams]) client.finish();
-    await Promise.all(this.lives);
+    const begun = this.pace.stop();
+    const withinMs = this.options.lastAnswersMs ?? LAST_ANSWERS_MS;
+    for (const client of [...this.webSockets, ...this.eventStreams]) client.finish(withinMs);
+    await Promise.all([begun, ...this.lives]);
     for (const transport of this.transports) transport.close();
   }
 
-  private users(
-    name: string,
-    perSecond: number,
-    transport: () => Transport,
-    user: (checker: HttpChecker, index: number) => Act,
-  ): void {
+  private users(name: string, perSecond: number, { transport, act, keepsCookies }: User): void {
     if (perSecond === 0) return;
     const count = Math.ceil(perSecond / REQUESTS_PER_USER);
-    this.pace.add(count, perSecond / count, (index) => {
+    this.recorder.http.clients += count;
+    this.pace.add({ count, perSecondEach: perSecond / count, arrivalMs: ARRIVAL_MS }, (index) => {
       const own = transport();
       this.transports.push(own);
-      return user(new HttpChecker(name, own, this.recorder), index);
+      const checker = new HttpChecker(name, own, this.recorder, keepsCookies?.(index) ? new CookieJar() : undefined);
+      const next = act(checker, index);
+      return (dueMs) => {
+        checker.due(dueMs);
+        return next();
+      };
     });
   }
 
@@ -113,7 +117,8 @@ export class Generators {
   private startWebSockets(): void {
     const { webSockets: count, messagesPerSecondEach } = this.rates;
     if (count === 0) return;
-    this.pace.add(count, messagesPerSecondEach, (index) => {
+    this.recorder.websocket.clients = count;
+    this.pace.add({ count, perSecondEach: messagesPerSecondEach, arrivalMs: ARRIVAL_MS }, (index) => {
       const lifetimeMs = index % RESTLESS === 0 ? () => 5_000 + Math.random() * 10_000 : () => Infinity;
       const client = new WebSocketClient(this.endpoint, `websocket-${this.run}-${index}`, this.recorder, lifetimeMs);
       this.webSockets.push(client);
@@ -124,6 +129,7 @@ export class Generators {
 
   private startEventStreams(): void {
     const { eventStreams: count } = this.rates;
+    this.recorder.serverSentEvents.clients = count;
     for (let index = 0; index < count; index += 1) {
       const name = `event-stream-${this.run}-${index}`;
       const client = new EventStreamClient(this.endpoint, this.streamAgent, name, this.recorder);

@@ -3,13 +3,18 @@ const GROWTH = 1.05;
 
 /** Latencies in buckets that grow by 5 %, which is how exact a quantile is. */
 export class Histogram {
-  private readonly buckets: number[] = [];
+  private buckets: number[] = [];
   private count = 0;
 
   add(ms: number): void {
     const bucket = Math.max(0, Math.ceil(Math.log(ms / LOWEST_MS) / Math.log(GROWTH)));
     this.buckets[bucket] = (this.buckets[bucket] ?? 0) + 1;
     this.count += 1;
+  }
+
+  clear(): void {
+    this.buckets = [];
+    this.count = 0;
   }
 
   /** Milliseconds that `share` (0–1) of the values do not exceed; 0 when there is none. */

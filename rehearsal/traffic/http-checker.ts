@@ -1,8 +1,9 @@
 import { Side } from '../../core/weights';
+import { CookieJar } from './cookie-jar';
 import { Recorder } from './recorder';
 import { HttpAnswer, HttpRequest, Transport } from './transport';
 
-export interface Expectation {
+interface Expectation {
   readonly status: number;
   /** In words, for the line on a failure: `all 7 items`. */
   readonly what?: string;
@@ -10,21 +11,32 @@ export interface Expectation {
   readonly isRight?: (answer: HttpAnswer) => boolean;
 }
 
-/** Sends a generator's requests and judges each answer: there is no request that is not counted as `ok` or `failed`. */
+/** Sends one user's requests and judges each answer: there is no request that is not counted as `ok` or `failed`. */
 export class HttpChecker {
+  private dueMs = Infinity;
+
+  /** @param jar The cookies of a user who keeps them. */
   constructor(
     private readonly generator: string,
     private readonly transport: Transport,
     private readonly recorder: Recorder,
+    private readonly jar?: CookieJar,
   ) {}
+
+  /** The next request was due then, on the clock of `performance.now()`: its latency counts from there. */
+  due(atMs: number): void {
+    this.dueMs = atMs;
+  }
 
   /** @returns the answer when it is right, undefined when it is wrong or did not come. */
   async ask(request: HttpRequest, expected: Expectation): Promise<HttpAnswer | undefined> {
     const { http, latency } = this.recorder;
     http.sent += 1;
-    const startedMs = performance.now();
-    const result = await this.transport.send(request).catch((error: Error) => error);
+    const startedMs = Math.min(this.dueMs, performance.now());
+    const headers = { ...request.headers, ...this.jar?.header(Date.now()) };
+    const result = await this.transport.send({ ...request, headers }).catch((error: Error) => error);
     latency.add(performance.now() - startedMs);
+    if (!(result instanceof Error)) this.jar?.take(result.headers['set-cookie'], Date.now());
     const problem = result instanceof Error ? result.message : this.judge(result, expected);
     if (problem === undefined && !(result instanceof Error)) {
       http.ok += 1;

@@ -1,6 +1,5 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import type { SmokeRequest } from '../../core/plan';
-import { CookieJar } from './cookie-jar';
 import { HttpChecker, jsonOf, sideOf } from './http-checker';
 import { HttpRequest, HttpAnswer } from './transport';
 
@@ -48,11 +47,11 @@ export function uploader(checker: HttpChecker): Act {
 
 /** Logs in, then fills a cart and reads it, and wants to see every item exactly once and in order, each time. */
 export class Shopper {
-  private readonly jar = new CookieJar();
   private items: string[] = [];
   private isLoggedIn = false;
   private serial = 0;
 
+  /** @param checker With a jar: the session is a cookie. */
   constructor(
     private readonly checker: HttpChecker,
     private readonly name: string,
@@ -65,10 +64,10 @@ export class Shopper {
   };
 
   private async login(): Promise<void> {
-    const answer = await this.ask(
+    const isRight = (login: HttpAnswer) => typeof jsonOf(login)?.session === 'string';
+    const answer = await this.checker.ask(
       { method: 'POST', path: '/login' },
-      'a session',
-      (login) => typeof jsonOf(login)?.session === 'string',
+      { status: 200, what: 'a session', isRight },
     );
     this.isLoggedIn = answer !== undefined;
   }
@@ -91,7 +90,11 @@ export class Shopper {
   }
 
   private async expectCart(request: HttpRequest, items: string[]): Promise<void> {
-    const answer = await this.ask(request, `all ${items.length} items once`, (cart) => hasItems(cart, items));
+    const answer = await this.checker.ask(request, {
+      status: 200,
+      what: `all ${items.length} items once`,
+      isRight: (cart) => hasItems(cart, items),
+    });
     // Nobody knows what a wrong cart holds, and one failure is to be counted once.
     if (answer === undefined) return this.startOver();
     this.items = items;
@@ -100,19 +103,6 @@ export class Shopper {
   private startOver(): void {
     this.items = [];
     this.isLoggedIn = false;
-  }
-
-  private async ask(
-    request: HttpRequest,
-    what: string,
-    isRight: (answer: HttpAnswer) => boolean,
-  ): Promise<HttpAnswer | undefined> {
-    const cookie = this.jar.field(Date.now());
-    const headers = { ...request.headers, ...(cookie === undefined ? {} : { cookie }) };
-    const answer = await this.checker.ask({ ...request, headers }, { status: 200, what, isRight });
-    const fields = answer?.headers['set-cookie'] ?? [];
-    this.jar.take(typeof fields === 'string' ? [fields] : fields, Date.now());
-    return answer;
   }
 }
 

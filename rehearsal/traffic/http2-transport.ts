@@ -15,12 +15,13 @@ const ATTEMPTS = 3;
 interface LiveSession {
   readonly session: ClientHttp2Session;
   answered: boolean;
+  goAway?: { readonly code: number; readonly lastStreamId: number };
 }
 
 /**
  * HTTP/2 on one session at a time. A session that ends between requests is opened again. A request is sent again when
- * it was never processed (REFUSED_STREAM, or over the last stream of a GOAWAY), or when it is a GET and a session that
- * had answered before ended without a byte of the answer.
+ * it was never processed (REFUSED_STREAM, or over the last stream of a GOAWAY). A GET is also sent again, once, when a
+ * session that had answered before ended without a byte of its answer, as browsers do.
  */
 export class Http2Transport implements Transport {
   private live: LiveSession | undefined;
@@ -58,7 +59,10 @@ export class Http2Transport implements Transport {
     const live: LiveSession = { session, answered: false };
     // What goes wrong is told by each stream; a session without streams may go at any time.
     session.on('error', () => undefined);
-    session.on('goaway', () => this.retire(live));
+    session.on('goaway', (code: number, lastStreamId: number) => {
+      live.goAway = { code, lastStreamId };
+      this.retire(live);
+    });
     this.live = live;
     return live;
   }
@@ -89,7 +93,8 @@ function exchange(live: LiveSession, request: HttpRequest, authority: string): P
       const isWhole = head !== undefined && ended && problem === undefined && stream.rstCode === 0;
       if (isWhole) return resolve({ status: head?.[':status'] ?? 0, headers: head ?? {}, body: Buffer.concat(chunks) });
       const what = problem ?? `stream closed with code ${stream.rstCode}`;
-      reject(new NoAnswer(head ? `half an answer: ${what}` : what, !head && maySendAgain(live, stream, request)));
+      const isAgain = !head && (wasNeverProcessed(live, stream) || isStale(live, request));
+      reject(new NoAnswer(head ? `half an answer: ${what}` : what, isAgain));
     });
   });
 }
@@ -112,9 +117,15 @@ function open(live: LiveSession, request: HttpRequest, authority: string): Clien
   return stream;
 }
 
-/** Node closes the streams over the last one of a GOAWAY as refused, which they are (RFC 9113, 6.8). */
-function maySendAgain(live: LiveSession, stream: ClientHttp2Stream, request: HttpRequest): boolean {
-  const wasNeverProcessed = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
-  const isStale = live.answered && request.method === 'GET' && live.session.destroyed;
-  return wasNeverProcessed || isStale;
+/** RFC 9113, 6.8 and 8.7. */
+function wasNeverProcessed({ goAway }: LiveSession, { id, rstCode }: ClientHttp2Stream): boolean {
+  // Node lets each stream of a session end with the code of its GOAWAY: that one says nothing about the stream.
+  if (goAway === undefined) return rstCode === constants.NGHTTP2_REFUSED_STREAM;
+  const isOver = id === undefined || id > goAway.lastStreamId;
+  return isOver || (rstCode === constants.NGHTTP2_REFUSED_STREAM && rstCode !== goAway.code);
+}
+
+/** On the session that follows nothing is answered yet, which is why it goes out only once more. */
+function isStale(live: LiveSession, { method }: HttpRequest): boolean {
+  return live.answered && method === 'GET' && live.session.destroyed;
 }

@@ -5,12 +5,13 @@ import type { TrafficOptions } from './options';
 // Entry: the traffic, in a process of its own so that nothing that it measures is its own waiting. It tells its parent
 // a snapshot each 250 ms and, when it is asked to stop, the tally.
 
-export const SNAPSHOT_MS = 250;
+const SNAPSHOT_MS = 250;
 
 const generators = new Generators(entryOptions<TrafficOptions>());
 generators.start();
 const timer = setInterval(() => process.send?.({ snapshot: generators.recorder.snapshot() }), SNAPSHOT_MS);
 process.on('message', (message) => {
+  if (message === 'mark') generators.recorder.latency.clear();
   if (message === 'stop') void stop();
 });
 announceReady(true);

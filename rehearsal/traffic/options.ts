@@ -13,6 +13,16 @@ export interface TrafficOptions {
    * @default - the default backend's pages
    */
   readonly paths?: readonly SmokeRequest[];
+  /**
+   * Whether each second HTTP/2 session keeps cookies, as browsers do. Shoppers and long-lived clients always do.
+   * @default true
+   */
+  readonly cookies?: boolean;
+  /**
+   * How long a long-lived client may take at the end to get back and to be served once more.
+   * @default 10_000
+   */
+  readonly lastAnswersMs?: number;
 }
 
 /** HTTP requests per second by generator, and numbers of long-lived clients. */
@@ -23,6 +33,7 @@ export interface TrafficRates {
   readonly keepAlive: number;
   /** HTTP/1.1, a connection a request. */
   readonly newConnection: number;
+  /** Reads, and each fifth time uploads; each second session keeps cookies. */
   readonly http2: number;
   /** HTTP/1.1 uploads of 0–64 KiB, some of them chunked. */
   readonly echo: number;

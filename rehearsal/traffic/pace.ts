@@ -1,6 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** A user that is late catches up on this much; what is older is left out. */
+const CATCH_UP_MS = 1_000;
+
 /** Lets many users act at a common rate until it is stopped. */
 export class Pace {
   private readonly stopped = new AbortController();
@@ -11,15 +14,17 @@ export class Pace {
   }
 
   /**
-   * Adds users that act in turn, each `perSecondEach` times a second at the most: one that waits for an answer is late,
-   * it does not catch up.
+   * Adds users that arrive one after the other over `arrivalMs` and then act `perSecondEach` times a second each. What
+   * became due while one waited for an answer follows at once.
    *
-   * @param act Must not throw.
+   * @param user Makes an act, which is told when it was due (`performance.now()`) and must not throw.
    */
-  add(count: number, perSecondEach: number, user: (index: number) => () => Promise<void>): void {
-    const intervalMs = 1000 / perSecondEach;
+  add(
+    { count, perSecondEach, arrivalMs }: { count: number; perSecondEach: number; arrivalMs: number },
+    user: (index: number) => (dueMs: number) => Promise<void>,
+  ): void {
     for (let index = 0; index < count; index += 1) {
-      this.users.push(this.live(user(index), (intervalMs * index) / count, intervalMs));
+      this.users.push(this.live(user(index), (arrivalMs * index) / count, 1000 / perSecondEach));
     }
   }
 
@@ -29,11 +34,11 @@ export class Pace {
     await Promise.all(this.users);
   }
 
-  private async live(act: () => Promise<void>, firstMs: number, intervalMs: number): Promise<void> {
+  private async live(act: (dueMs: number) => Promise<void>, firstMs: number, intervalMs: number): Promise<void> {
     let dueMs = performance.now() + firstMs;
     while (await pause(dueMs - performance.now(), this.stopped.signal)) {
-      await act();
-      dueMs = Math.max(dueMs + intervalMs, performance.now());
+      await act(dueMs);
+      dueMs = Math.max(dueMs + intervalMs, performance.now() - CATCH_UP_MS);
     }
   }
 }

@@ -8,8 +8,9 @@ const KEPT_FAILURES = 20;
 
 /** Where every generator writes what it saw. */
 export class Recorder {
-  readonly http: Counters<Omit<HttpTally, 'p50Ms' | 'p99Ms'>> = { sent: 0, ok: 0, failed: 0, retried: 0 };
+  readonly http: Counters<Omit<HttpTally, 'p50Ms' | 'p99Ms'>> = { clients: 0, sent: 0, ok: 0, failed: 0, retried: 0 };
   readonly websocket: Counters<WebSocketTally> = {
+    clients: 0,
     opened: 0,
     sent: 0,
     received: 0,
@@ -19,8 +20,10 @@ export class Recorder {
     refused: 0,
     closedCleanly: 0,
     dropped: 0,
+    longestGapMs: 0,
   };
   readonly serverSentEvents: Counters<ServerSentEventsTally> = {
+    clients: 0,
     opened: 0,
     events: 0,
     lost: 0,
@@ -28,6 +31,7 @@ export class Recorder {
     refused: 0,
     endedCleanly: 0,
     dropped: 0,
+    longestGapMs: 0,
   };
   readonly live = { websocket: 0, serverSentEvents: 0 };
   readonly answersBySide: Record<Side, number> = { source: 0, target: 0 };
@@ -40,6 +44,12 @@ export class Recorder {
     const at = new Date().toISOString();
     this.firstBadAnswerAt ??= at;
     if (this.failures.length < KEPT_FAILURES) this.failures.push(`${at} ${generator}: ${what}`);
+  }
+
+  /** A client of this kind was without a connection, or without a sign of life, since then (`performance.now()`). */
+  gap(kind: 'websocket' | 'serverSentEvents', sinceMs: number): void {
+    const ms = Math.round(performance.now() - sinceMs);
+    this[kind].longestGapMs = Math.max(this[kind].longestGapMs, ms);
   }
 
   tally(): TrafficTally {

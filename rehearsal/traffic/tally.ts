@@ -1,6 +1,8 @@
 import { Side } from '../../core/weights';
 
 export interface HttpTally {
+  /** Users that were asked for. */
+  readonly clients: number;
   /** Requests begun, each counted once however often it was sent. */
   readonly sent: number;
   readonly ok: number;
@@ -8,11 +10,14 @@ export interface HttpTally {
   readonly failed: number;
   /** Sent again as a correct client may: never processed, or idempotent on a reused connection that was just closed. */
   readonly retried: number;
+  /** Of the latencies since the last mark, each from when its request was due. */
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
 
 export interface WebSocketTally {
+  /** Clients that were asked for; each opens one connection after the other. */
+  readonly clients: number;
   readonly opened: number;
   /** First sends; a message that is sent again on another connection is not counted again. */
   readonly sent: number;
@@ -27,22 +32,29 @@ export interface WebSocketTally {
   readonly refused: number;
   /** Ended by a Close frame that says that all is well (1000, 1001, 1012 or no code), whoever sent it first. */
   readonly closedCleanly: number;
-  /** Ended in any other way, and handshakes that failed. */
+  /** Ended in any other way, handshakes that failed, and clients that had no connection at the end. */
   readonly dropped: number;
+  /** The longest that any client was without a connection, from one's end to the next one's opening. */
+  readonly longestGapMs: number;
 }
 
 export interface ServerSentEventsTally {
+  /** Clients that were asked for; each reads one stream after the other. */
+  readonly clients: number;
   readonly opened: number;
   readonly events: number;
   readonly lost: number;
   readonly duplicated: number;
   readonly refused: number;
+  /** Ended between two events, by the end of the stream or, after its last event, by the client. */
   readonly endedCleanly: number;
-  /** Ended without an end of stream, and requests that failed. */
+  /** Ended in any other way, requests that failed, and clients that had no stream at the end. */
   readonly dropped: number;
+  /** The longest that any client waited for an event, over all of its streams. */
+  readonly longestGapMs: number;
 }
 
-/** What the traffic saw. All zero but `sent`, `ok`, … means that nothing was lost. */
+/** What the traffic saw. */
 export interface TrafficTally {
   readonly http: HttpTally;
   readonly websocket: WebSocketTally;
@@ -62,9 +74,22 @@ export interface TrafficSnapshot extends TrafficTally {
   readonly live: { readonly websocket: number; readonly serverSentEvents: number };
 }
 
-/** Whether every answer was right and every connection ended as it should. */
-export function nothingLost({ http, websocket, serverSentEvents, failures }: TrafficTally): boolean {
-  const wrong =
-    http.failed + websocket.lost + websocket.duplicated + websocket.outOfOrder + websocket.dropped + failures.length;
-  return wrong + serverSentEvents.lost + serverSentEvents.duplicated + serverSentEvents.dropped === 0;
+/** That no fault was counted is not enough: the books must balance, and there must be something in them. */
+const CONDITIONS: Readonly<Record<string, (tally: TrafficTally) => boolean>> = {
+  nothingFailed: ({ failures }) => failures.length === 0,
+  requestsWereSent: ({ http }) => http.clients === 0 || http.sent > 0,
+  everyRequestIsRight: ({ http }) => http.failed === 0 && http.sent === http.ok,
+  webSocketsWereOpened: ({ websocket }) => websocket.clients === 0 || websocket.opened > 0,
+  everyMessageIsAnsweredOnce: ({ websocket: { sent, received, lost, duplicated, outOfOrder } }) =>
+    lost === 0 && duplicated === 0 && outOfOrder === 0 && sent === received,
+  everyWebSocketIsClosed: ({ websocket }) => websocket.dropped === 0 && websocket.opened === websocket.closedCleanly,
+  streamsWereOpened: ({ serverSentEvents }) => serverSentEvents.clients === 0 || serverSentEvents.events > 0,
+  everyEventCameOnce: ({ serverSentEvents: { lost, duplicated } }) => lost === 0 && duplicated === 0,
+  everyStreamHasEnded: ({ serverSentEvents: { opened, endedCleanly, dropped } }) =>
+    dropped === 0 && opened === endedCleanly,
+};
+
+/** Whether every answer was right and every connection ended as it should. Where nothing was asked for, nothing is lost. */
+export function nothingLost(tally: TrafficTally): boolean {
+  return Object.values(CONDITIONS).every((holds) => holds(tally));
 }

@@ -2,6 +2,7 @@ import { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConnectionOptions } from 'node:tls';
 import { ClientOptions, RawData, WebSocket } from 'ws';
+import { CookieJar } from './cookie-jar';
 import { MessageBook } from './message-book';
 import { Endpoint } from './options';
 import { Recorder } from './recorder';
@@ -10,7 +11,8 @@ import { reconnectMs, refusedForMs } from './reconnect';
 /** Normal, going away, service restart; 1005 is a Close frame without a code (RFC 6455, 7.4.1; 1012 is IANA's). */
 const CLEAN_CODES: readonly number[] = [1000, 1001, 1005, 1012];
 const HANDSHAKE_MS = 10_000;
-const LAST_ANSWERS_MS = 5_000;
+/** For the answer to a Close frame. */
+const CLOSE_MS = 5_000;
 
 interface Ended {
   readonly code: number;
@@ -20,15 +22,22 @@ interface Ended {
 }
 
 /**
- * One client of the counter. It lives until it is told to finish, over as many connections as it takes; what was not
- * answered on one is sent again on the next.
+ * One client of the counter, with the cookies of a browser. It lives until it is told to finish, over as many connections
+ * as it takes; what was not answered on one is sent again on the next.
  */
 export class WebSocketClient {
   private readonly book = new MessageBook();
+  private readonly jar = new CookieJar();
+  /** From its handshake to its end. */
   private socket: WebSocket | undefined;
+  private isOpen = false;
+  /** When the last connection ended. */
+  private endedMs: number | undefined;
   /** Sends no more on this connection, and closes it when all is answered. */
   private isRetiring = false;
   private isFinishing = false;
+  /** Whether the message is sent whose answer shows that the client was served to the end. */
+  private hasSentLast = false;
   private isGivenUp = false;
 
   /** @param lifetimeMs Drawn for each connection; after it the client closes it by itself. Infinity: never. */
@@ -41,50 +50,69 @@ export class WebSocketClient {
 
   /** Connects, and again after each end; resolves when it has finished. */
   async live(): Promise<void> {
-    do {
+    while (!this.isDone()) {
       const ended = await this.connection();
       this.judge(ended);
       if (!this.isDone()) await delay(ended.refusedForMs ?? reconnectMs());
-    } while (!this.isDone());
+    }
   }
 
   /** Sends the next message, if there is a connection to send it on. */
   send(): void {
-    if (this.socket?.readyState !== WebSocket.OPEN || this.isRetiring || this.isFinishing) return;
+    if (this.socket?.readyState === WebSocket.OPEN && !this.isRetiring && !this.isFinishing) this.sendNext();
+  }
+
+  /**
+   * Sends one more message, on the next connection if there is none now, waits for it and for all answers that are owed,
+   * then closes with 1000. `live` resolves at its end. A client that is not served by then has lost its connection.
+   */
+  finish(withinMs: number): void {
+    this.isFinishing = true;
+    setTimeout(() => this.giveUp(withinMs), withinMs).unref();
+    this.sendLast();
+  }
+
+  private sendNext(): void {
     this.recorder.websocket.sent += 1;
     this.transmit(this.book.next());
   }
 
-  /** Waits for the answers that are still owed, then closes with 1000. `live` resolves at its end. */
-  finish(): void {
-    this.isFinishing = true;
-    const timer = setTimeout(() => this.giveUp(), LAST_ANSWERS_MS);
-    timer.unref();
-    this.closeWhenAnswered();
+  private sendLast(): void {
+    if (!this.isFinishing || this.hasSentLast || this.socket?.readyState !== WebSocket.OPEN) return;
+    this.hasSentLast = true;
+    this.sendNext();
+  }
+
+  private isServed(): boolean {
+    return this.hasSentLast && this.book.allAnswered;
   }
 
   private isDone(): boolean {
-    return this.isFinishing && (this.isGivenUp || this.book.allAnswered);
+    return this.isGivenUp || this.isServed();
   }
 
   private connection(): Promise<Ended> {
     this.isRetiring = false;
     return new Promise((resolve) => {
       const { host, port, ca, serverName, authority } = this.endpoint;
-      // The types of `ws` leave out what it passes on to TLS.
-      const options: ClientOptions & ConnectionOptions = {
+      // The types of `ws` leave out what it passes on to TLS, and its newest option.
+      const options: ClientOptions & ConnectionOptions & { closeTimeout: number } = {
         ca,
         servername: serverName,
-        headers: { host: authority },
+        headers: { host: authority, ...this.jar.header(Date.now()) },
         perMessageDeflate: false,
         handshakeTimeout: HANDSHAKE_MS,
+        closeTimeout: CLOSE_MS,
       };
       const socket = new WebSocket(`wss://${host}:${port}/ws/counter?client=${encodeURIComponent(this.name)}`, options);
+      this.socket = socket;
       let error: string | undefined;
       socket.on('error', (problem) => (error ??= problem.message));
+      socket.on('upgrade', (response) => this.takeCookies(response));
       socket.on('open', () => this.opened(socket));
       socket.on('message', (data) => this.received(data));
       socket.on('unexpected-response', (request, response) => {
+        this.takeCookies(response);
         resolve(refusal(response));
         request.destroy();
       });
@@ -92,14 +120,19 @@ export class WebSocketClient {
     });
   }
 
+  private takeCookies({ headers }: IncomingMessage): void {
+    this.jar.take(headers['set-cookie'], Date.now());
+  }
+
   private opened(socket: WebSocket): void {
-    this.socket = socket;
+    this.isOpen = true;
     this.recorder.websocket.opened += 1;
     this.recorder.live.websocket += 1;
+    if (this.endedMs !== undefined) this.recorder.gap('websocket', this.endedMs);
     for (const n of this.book.unanswered) this.transmit(n);
     const lifetimeMs = this.lifetimeMs();
     if (lifetimeMs !== Infinity) this.retireAfter(lifetimeMs, socket);
-    this.closeWhenAnswered();
+    this.sendLast();
   }
 
   private retireAfter(lifetimeMs: number, socket: WebSocket): void {
@@ -134,33 +167,46 @@ export class WebSocketClient {
   }
 
   private closeWhenAnswered(): void {
-    if ((this.isRetiring || this.isFinishing) && this.book.allAnswered) this.socket?.close(1000);
+    if ((this.isRetiring && this.book.allAnswered) || this.isServed()) this.socket?.close(1000);
   }
 
-  private judge({ code, error, refusedForMs: isRefused }: Ended): void {
-    const { websocket, live } = this.recorder;
-    if (this.socket !== undefined) live.websocket -= 1;
+  private judge({ code, error, refusedForMs: forMs }: Ended): void {
+    const { websocket } = this.recorder;
+    const wasOpen = this.leave();
+    if (forMs !== undefined) websocket.refused += 1;
+    else if (CLEAN_CODES.includes(code)) websocket.closedCleanly += 1;
+    // A handshake that is cut short because the client is given up is not another loss.
+    else if (wasOpen || !this.isGivenUp)
+      this.drop(`expected a connection that ends with a Close frame, got ${error ?? `code ${code}`}`);
+  }
+
+  /** @returns whether there was a connection. */
+  private leave(): boolean {
+    const wasOpen = this.isOpen;
+    this.isOpen = false;
     this.socket = undefined;
-    if (isRefused !== undefined) {
-      websocket.refused += 1;
-    } else if (CLEAN_CODES.includes(code)) {
-      websocket.closedCleanly += 1;
-    } else if (!this.isGivenUp) {
-      websocket.dropped += 1;
-      this.recorder.note(
-        this.name,
-        `expected a connection that ends with a Close frame, got ${error ?? `code ${code}`}`,
-      );
-    }
+    if (!wasOpen) return false;
+    this.endedMs = performance.now();
+    this.recorder.live.websocket -= 1;
+    return true;
   }
 
-  private giveUp(): void {
+  private drop(why: string): void {
+    this.recorder.websocket.dropped += 1;
+    this.recorder.note(this.name, why);
+  }
+
+  private giveUp(afterMs: number): void {
+    if (this.isServed()) return;
+    this.isGivenUp = true;
     const { unanswered } = this.book;
     if (unanswered.length > 0) {
       this.recorder.websocket.lost += unanswered.length;
       this.recorder.note(this.name, `expected answers to messages ${unanswered.join(', ')}, got none`);
     }
-    this.isGivenUp = true;
+    if (this.isOpen) return this.socket?.close(1000);
+    if (this.endedMs !== undefined) this.recorder.gap('websocket', this.endedMs);
+    this.drop(`expected a connection at the end, got none in ${afterMs} ms`);
     this.socket?.terminate();
   }
 }

@@ -8,9 +8,11 @@ const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
 test('what moved nothing was refused; what moved and was not restored has failed', () => {
   expect(outcomeOf(run)).toBe('refused');
   const intended = { groups: [], stickiness: { enabled: false, seconds: 0 } };
-  expect(outcomeOf({ ...run, intended })).toBe('failed');
-  expect(outcomeOf({ ...run, rollback: { startedAt: 'x' } })).toBe('failed');
-  expect(outcomeOf({ ...run, intended, rollback: { startedAt: 'x', restoredAt: 'y' } })).toBe('rolled-back');
+  const initial = { stickiness: { enabled: true, seconds: 60 }, others: {} };
+  // A shift that was killed has moved something, maybe, and its run knows of nothing.
+  expect(outcomeOf({ ...run, initial })).toBe('failed');
+  expect(outcomeOf({ ...run, initial, intended, rollback: { startedAt: 'x' } })).toBe('failed');
+  expect(outcomeOf({ ...run, initial, intended, rollback: { startedAt: 'x', restoredAt: 'y' } })).toBe('rolled-back');
 });
 
 test("a failure is the run's own decision, or what Catch left of an exception", () => {

@@ -52,7 +52,7 @@ const report = (instance: string, websocket: number, closed: number): LedgerRepo
     grpcStream: NO_ENDINGS,
     serverSentEvents: NO_ENDINGS,
   },
-  requests: { total: 0, errors: 0 },
+  requests: { total: 0, answered: 0, errors: 0 },
 });
 
 test('the drain of a side adds up its tasks, and counts only what ended since it began', () => {
@@ -66,6 +66,8 @@ test('the drain of a side adds up its tasks, and counts only what ended since it
     drain: { ended: { closed: 3 }, active: { websocket: 1 } },
   });
   expect(observeDrain(run, drain, [report('a', 0, 13), report('b', 0, 1)], 2000).verdict).toBe('drained');
+  // A task that is gone takes its counts with it; what was seen stays.
+  expect(observeDrain(run, going.drain ?? drain, [report('b', 0, 1)], 3000).drain?.ended.closed).toBe(3);
 });
 
 test('a drain that is overdue goes back, and says what was left', () => {

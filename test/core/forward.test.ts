@@ -1,3 +1,4 @@
+import { sameShares } from '../../core/weights';
 import { changedRules, forwardFor, otherRules, sameForward, weightsOf } from '../../core/forward';
 
 const arns = { source: 'arn:source', target: 'arn:target' };
@@ -41,6 +42,17 @@ test('two actions are the same whatever the order of their groups, and differ by
   expect(sameForward(a, { ...a, stickiness: { enabled: false, seconds: 3600 } })).toBe(false);
   const off = { ...a, stickiness: { enabled: false, seconds: 3600 } };
   expect(sameForward(off, { ...a, stickiness: { enabled: false, seconds: 0 } })).toBe(true);
+});
+
+test('the weight of a single group means nothing: a service may leave it out', () => {
+  const one = (weight: number) => ({ groups: [{ arn: 'arn:target', weight }], stickiness });
+  expect(sameForward(one(100), one(1))).toBe(true);
+});
+
+test('weights are relative: 1/0 is 100/0, and 100/0 is not 0/100', () => {
+  expect(sameShares({ source: 1, target: 0 }, { source: 100, target: 0 })).toBe(true);
+  expect(sameShares({ source: 9, target: 1 }, { source: 90, target: 10 })).toBe(true);
+  expect(sameShares({ source: 0, target: 100 }, { source: 100, target: 0 })).toBe(false);
 });
 
 test('other rules: added, removed and changed ones are named, our own is not', () => {

@@ -74,6 +74,16 @@ test('a plan that would outgrow the history of a state machine is refused, with 
   expect(problemsOf({ ...week, pollSeconds: needed })).toEqual([]);
 });
 
+test('confirms count in the history too, and a plan has to end before its state machine does', () => {
+  const stage = { weights: { source: 1, target: 1 }, bakeSeconds: 1 };
+  const stages = [...Array.from({ length: 49 }, () => stage), { weights: { source: 0, target: 1 }, bakeSeconds: 1 }];
+  expect(problemsOf({ stages, confirmTimeoutSeconds: 3600 })).toEqual([
+    "'confirmTimeoutSeconds' must be short enough for 50 stages in one history, got 3600",
+  ]);
+  const weeks = Array.from({ length: 3 }, () => ({ weights: { source: 0, target: 1 }, bakeSeconds: 604_800 }));
+  expect(problemsOf({ stages: weeks, pollSeconds: 3600 }).join()).toContain("'stages' must be done within 2505600 s");
+});
+
 test('hastening shortens the waiting and nothing else', () => {
   const plan = parsePlan({ confirmTimeoutSeconds: 90 });
   const fast = hasten(plan, 100);

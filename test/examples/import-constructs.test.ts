@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { RehearsalEvidence } from '../../rehearsal/report/evidence';
+import { FREE_PORTS, run } from '../rehearsal/command';
 
 const ROOT = resolve(__dirname, '../..');
 let folder: string;
@@ -92,3 +94,17 @@ test('the assembly brings the bundled steps and the image with it', () => {
     expect(existsSync(join(assembly, image?.source.directory ?? 'none', file))).toBe(true);
   }
 });
+
+test('the assembly can be rehearsed: its own stages, its own domain, nothing lost', async () => {
+  const json = join(folder, 'evidence.json');
+  const { code, output } = await run(['rehearse', '--app', folder, '--speed', '600', '--json', json, ...FREE_PORTS]);
+  expect(output).toContain("stack 'TicketShop'");
+  expect(code).toBe(0);
+  const { stages, finalWeights } = JSON.parse(readFileSync(json, 'utf8')) as RehearsalEvidence;
+  expect(stages.map(({ weights }) => weights)).toEqual([
+    { source: 80, target: 20 },
+    { source: 40, target: 60 },
+    { source: 0, target: 100 },
+  ]);
+  expect(finalWeights).toEqual({ source: 0, target: 100 });
+}, 120_000);

@@ -26,15 +26,25 @@ export class MemoryWorld {
   healthy: Record<Side, number> = { source: 2, target: 2 };
   smoke: Record<Side, number | string> = { source: 200, target: 200 };
   tasks: Record<Side, LedgerReport[]> = { source: [report('s1')], target: [report('t1')] };
-  unreachable = false;
+  /** The tasks whose admin port does not answer. */
+  unreachable = new Set<string>();
+  leaving = new Set<string>();
   lock: CutoverRun | undefined;
   aborts = new Set<string>();
   evidence: Evidence[] = [];
   calls: string[] = [];
   nowMs = Date.parse('2026-01-01T00:00:00Z');
 
+  /** What others do while a step waits. */
+  whilePausing: () => void = () => undefined;
+
   readonly ports: Ports = {
     now: () => this.nowMs,
+    pause: (milliseconds) => {
+      this.nowMs += milliseconds;
+      this.whilePausing();
+      return Promise.resolve();
+    },
     loadBalancer: {
       groupArns: arns,
       ruleArn: 'rule/weighted',
@@ -48,18 +58,23 @@ export class MemoryWorld {
     },
     proxies: {
       reports: (side) =>
-        this.unreachable
-          ? Promise.reject(new CutoverError('AdminUnreachable', 'GET must answer, got ECONNREFUSED'))
-          : Promise.resolve(this.tasks[side].map((each) => ({ address: each.instance, report: each }))),
-      drain: (address) => {
+        Promise.all(
+          this.tasks[side].map(async (each) => {
+            await this.call(each.instance);
+            return { address: each.instance, isLeaving: this.leaving.has(each.instance), report: each };
+          }),
+        ),
+      addresses: (side) =>
+        Promise.resolve(this.tasks[side].map(({ instance }) => instance).filter((each) => !this.leaving.has(each))),
+      drain: async (address) => {
+        await this.call(address);
         this.calls.push(`drain ${address}`);
         this.setState(address, 'draining');
-        return Promise.resolve();
       },
-      undrain: (address) => {
+      undrain: async (address) => {
+        await this.call(address);
         this.calls.push(`undrain ${address}`);
         this.setState(address, 'serving');
-        return Promise.resolve();
       },
     },
     smoke: { get: (side) => Promise.resolve(this.smoke[side]) },
@@ -71,6 +86,8 @@ export class MemoryWorld {
         return Promise.resolve();
       },
       save: (run) => {
+        const isPutBack = this.lock?.verdict === 'rollBack' && run.verdict !== 'rollBack';
+        if (this.lock?.execution !== run.execution || isPutBack) throw new CutoverError('LockLost', 'not ours');
         this.lock = run;
         return Promise.resolve();
       },
@@ -84,6 +101,7 @@ export class MemoryWorld {
         this.evidence.push(evidence);
         return Promise.resolve();
       },
+      hasEvidence: (execution) => Promise.resolve(this.evidence.some((each) => each.execution === execution)),
     },
   };
 
@@ -100,6 +118,11 @@ export class MemoryWorld {
     return [{ arn: 'rule/weighted', digest: 'w', forward: this.staleForward ?? this.forward }, ...others];
   }
 
+  private call(address: string): Promise<void> {
+    if (!this.unreachable.has(address)) return Promise.resolve();
+    return Promise.reject(new CutoverError('AdminUnreachable', `${address} must answer, got ECONNREFUSED`));
+  }
+
   private setState(instance: string, state: LedgerReport['state']): void {
     for (const side of ['source', 'target'] as const) {
       this.tasks[side] = this.tasks[side].map((each) => (each.instance === instance ? { ...each, state } : each));
@@ -111,16 +134,23 @@ export function report(
   instance: string,
   {
     total = 0,
+    answered = total,
     errors = 0,
     active = {},
     state = 'serving',
-  }: { total?: number; errors?: number; active?: Partial<KindCounts>; state?: LedgerReport['state'] } = {},
+  }: {
+    total?: number;
+    answered?: number;
+    errors?: number;
+    active?: Partial<KindCounts>;
+    state?: LedgerReport['state'];
+  } = {},
 ): LedgerReport {
   return {
     instance,
     state,
     active: { ...NO_CONNECTIONS, ...active },
     ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
-    requests: { total, errors },
+    requests: { total, answered, errors },
   };
 }

@@ -8,13 +8,24 @@ interface Statement {
   readonly Condition?: unknown;
 }
 
-const CALL_PROXIES = ['ecs:DescribeTasks', 'ecs:ListTasks', 'secretsmanager:GetSecretValue'];
+const CALL_PROXIES = [
+  'ecs:DescribeTasks',
+  'ecs:ListTasks',
+  'secretsmanager:DescribeSecret',
+  'secretsmanager:GetSecretValue',
+];
 const MODIFY_RULE = 'elasticloadbalancing:ModifyRule';
 const RULES = 'elasticloadbalancing:DescribeRules';
 const HEALTH = 'elasticloadbalancing:DescribeTargetHealth';
 const KEEP_LOCK = ['s3:GetObject lock.json', 's3:PutObject lock.json'];
-const RECORD = ['s3:DeleteObject lock.json', 's3:GetObject lock.json', 's3:PutObject evidence/*'];
+const RECORD = [
+  's3:DeleteObject lock.json',
+  's3:GetObject evidence/*',
+  's3:GetObject lock.json',
+  's3:PutObject evidence/*',
+];
 const LOOK_FOR_ABORT = ['s3:GetObject abort/*'];
+const GUARD = [...LOOK_FOR_ABORT, 's3:GetObject lock.json'];
 const LIST = ['s3:ListBucket '];
 
 /** Written a second time, from what the steps call. */
@@ -26,18 +37,19 @@ const TABLE: Record<Step, string[]> = {
     RULES,
     HEALTH,
     ...CALL_PROXIES,
+    ...LOOK_FOR_ABORT,
     ...KEEP_LOCK,
     ...LIST,
   ],
-  shift: [MODIFY_RULE, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  confirm: [RULES, ...LOOK_FOR_ABORT, ...LIST],
-  bake: [...CALL_PROXIES, ...LOOK_FOR_ABORT, ...LIST],
-  drain: [...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  verify: [RULES, HEALTH, ...CALL_PROXIES],
+  shift: [RULES, MODIFY_RULE, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  confirm: [RULES, ...GUARD, ...LIST],
+  bake: [RULES, HEALTH, ...CALL_PROXIES, ...GUARD, ...LIST],
+  drain: [RULES, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  verify: [RULES, HEALTH, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...LIST],
   complete: [...CALL_PROXIES, ...RECORD, ...LIST],
-  rollback: [RULES, MODIFY_RULE, ...CALL_PROXIES],
+  rollback: [RULES, MODIFY_RULE, ...CALL_PROXIES, 's3:GetObject lock.json', ...LIST],
   record: [...RECORD, ...LIST],
-  recover: [RULES, MODIFY_RULE, ...CALL_PROXIES, ...RECORD, ...LIST],
+  recover: [RULES, MODIFY_RULE, ...CALL_PROXIES, ...RECORD, 's3:PutObject lock.json', ...LIST],
 };
 
 function statementsOf(step: Step): Statement[] {
@@ -86,7 +98,7 @@ describe.each(STEPS)('%s', (step) => {
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
       Handler: `index.${step}`,
-      Timeout: 60,
+      Timeout: step === 'recover' ? 120 : 30,
       MemorySize: 256,
       VpcConfig: { SubnetIds: [expect.anything(), expect.anything()], SecurityGroupIds: [expect.anything()] },
     });

@@ -78,20 +78,25 @@ describe('stop timeout', () => {
   test.each([
     [
       { stopTimeout: Duration.seconds(121) },
-      "'stopTimeout' must be from 2 seconds to 2 minutes, got 2 minutes 1 second",
+      "'stopTimeout' must be from 20 seconds to 2 minutes, got 2 minutes 1 second",
     ],
     [
       { gracePeriod: Duration.seconds(101) },
       "'gracePeriod' must be at most 100 s, so that it ends 15 s before the stopTimeout of 120 s, got 101 s",
     ],
     [
-      { stopTimeout: Duration.seconds(60) },
+      { stopTimeout: Duration.seconds(60), gracePeriod: Duration.seconds(100) },
       "'gracePeriod' must be at most 40 s, so that it ends 15 s before the stopTimeout of 60 s, got 100 s",
     ],
     [{ minTasks: 0 }, "'minTasks' must be an integer of 1 or more, got 0"],
-    [{ minTasks: 3, maxTasks: 2 }, "'maxTasks' must be an integer of 3 or more, as minTasks is, got 2"],
+    [{ minTasks: 3, maxTasks: 2 }, "'maxTasks' must be an integer from 3, as minTasks is, to 200, got 2"],
   ])('%#', (props, message) => {
     expect(proxies(props)).toThrow(message);
+  });
+
+  test('a shorter stop timeout brings a shorter grace period with it', () => {
+    expect(proxies({ stopTimeout: Duration.seconds(60) })).not.toThrow();
+    expect(proxies({ stopTimeout: Duration.seconds(20) })).not.toThrow();
   });
 
   test('a grace period that just fits is accepted', () => {

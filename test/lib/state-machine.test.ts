@@ -43,7 +43,7 @@ test('it ends by itself after 30 days at the latest', () => {
 describe.each(tasks)('%s', (name, task) => {
   test('hands on the whole run, and has a time limit over that of its function', () => {
     expect(task.OutputPath).toBe('$.Payload');
-    expect(task.TimeoutSeconds).toBe(70);
+    expect(task.TimeoutSeconds).toBe(40);
   });
 
   test('is not repeated where that cannot help, and is repeated where it can', () => {
@@ -55,7 +55,7 @@ describe.each(tasks)('%s', (name, task) => {
     });
     expect(task.Retry?.[2]).toMatchObject({
       ErrorEquals: ['States.TaskFailed', 'States.Timeout'],
-      MaxAttempts: name === 'Rollback' ? 10 : 2,
+      MaxAttempts: name === 'Rollback' ? 200 : 6,
     });
   });
 
@@ -145,7 +145,7 @@ test('an execution that is stopped from outside is put back', () => {
   const [machine] = resourceLike(defaultMigration(), 'AWS::StepFunctions::StateMachine', /./);
   const [, rule] = resourceLike(defaultMigration(), 'AWS::Events::Rule', /./);
   expect(rule.Properties).toMatchObject({
-    EventPattern: { detail: { stateMachineArn: [{ Ref: machine }], status: ['ABORTED', 'TIMED_OUT'] } },
+    EventPattern: { detail: { stateMachineArn: [{ Ref: machine }], status: ['ABORTED', 'TIMED_OUT', 'FAILED'] } },
     Targets: [{ Arn: { 'Fn::GetAtt': [expect.stringContaining('StepsRecover'), 'Arn'] } }],
   });
 });

@@ -25,6 +25,7 @@ test('an upstream is enough; the rest has defaults', () => {
     listen: { host: '0.0.0.0', port: 8443 },
     upstream: { protocol: 'http', host: 'localhost', port: 3000, verifyCertificate: true },
     tls: 'off',
+    upstreamIdleSeconds: 50,
     gracePeriodSeconds: 120,
     gracefulShutdownTimeoutSeconds: 10,
     propagationSeconds: 5,
@@ -96,6 +97,20 @@ test.each(['http://a/path', 'http://a?x=1', 'http://user@a', 'http://', 'a:80', 
     expect(problemsOf({ file: { upstream } })).toHaveLength(1);
   },
 );
+
+test('an upstream that is refused does not show who may use it', () => {
+  for (const upstream of ['http://user:s3cret@a', 'user:s3cret@a', 'http://user:s3/cr@et@a']) {
+    const [problem] = problemsOf({ file: { upstream } });
+    expect(problem).toMatch(/^'upstream' must be .+, got "(http:\/\/)?\*\*\*@a"$/);
+  }
+});
+
+test('an upstream is given up before the load balancer gives up its client', () => {
+  const upstream = 'http://a';
+  expect(read({ file: { upstream } }).upstreamIdleSeconds).toBeLessThan(60);
+  expect(read({ file: { upstream, upstream_idle_seconds: 100 } }).upstreamIdleSeconds).toBe(100);
+  expect(problemsOf({ file: { upstream, upstream_idle_seconds: 0 } })).toHaveLength(1);
+});
 
 describe('the admin secret', () => {
   const flags = { upstream: 'http://a', admin: '127.0.0.1:9901' };

@@ -141,6 +141,34 @@ test('a repeated order does not start the time over', () => {
   expect(closed).toEqual(['a at 10']);
 });
 
+test('a new order is reckoned from the start, and may give time again to what was being closed', async () => {
+  const { drain, lines, clock, open, closed } = world();
+  open('http', 'a', 'stays');
+  open('http', 'b', 'stays');
+  const result = drain.start({ ...ORDER, closeRatePerSecond: 1 });
+  clock.advance(10);
+  expect(closed).toEqual(['a at 10']);
+  void drain.start({ ...ORDER, perKindSeconds: { ...ORDER.perKindSeconds, http: 60 } });
+  clock.advance(45);
+  expect(closed).toEqual(['a at 10']);
+  // 60 s, the paced closes of two (1 s) and their handshake (5 s), less the 55 s that are over.
+  expect(lines.at(-1)).toContain('11.0s remaining');
+  clock.advance(15);
+  expect(await result).toBe('overdue');
+  expect(closed).toEqual(['a at 10', 'b at 60']);
+});
+
+test('a connection that cannot be closed does not stop the others from being', async () => {
+  const { drain, clock, open, closed, ledger, lines } = world();
+  ledger.open('http', { close: () => Promise.reject(new Error('no')) });
+  open('http', 'b');
+  void drain.start(ORDER);
+  clock.advance(12);
+  await Promise.resolve();
+  expect(closed).toEqual(['b at 10.5']);
+  expect(lines).toContain('WARN A connection was not closed: Error: no');
+});
+
 test('starting afresh gives the whole time, and ends the wait for the drain before', async () => {
   const { drain, clock, open, closed } = world();
   open('http', 'a');

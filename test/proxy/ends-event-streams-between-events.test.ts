@@ -43,7 +43,7 @@ test('a drain ends a stream when the event under way is whole, and frees the ups
   expect(reader.text()).toBe('id: 1\ndata: one\n\nid: 2\ndata: two\n\n');
   await closing;
   expect(engine.ledger.ended.serverSentEvents.closed).toBe(1);
-  expect(engine.outcomes).toEqual([{ status: 200, kind: 'serverSentEvents' }]);
+  expect(engine.outcomes).toEqual([{ status: 200, kind: 'serverSentEvents', ending: 'closed' }]);
   await until(() => backend.sockets.size === 0);
 });
 

@@ -1,5 +1,6 @@
-import { ChildProcess, spawn } from 'node:child_process';
+import { ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -123,6 +124,18 @@ test('a second signal ends at once', async () => {
   proxy.child.kill('SIGINT');
   expect(await proxy.exit).toBe(1);
   await expect(broken).rejects.toThrow();
+});
+
+test('a signal that comes before the port is open ends it, too', async () => {
+  // Reading the file takes until the test writes it.
+  const yaml = path.join(folder, 'slow.yaml');
+  execFileSync('mkfifo', [yaml]);
+  const proxy = run(['--config', yaml]);
+  const file = await openFile(yaml, 'w');
+  proxy.child.kill('SIGTERM');
+  await file.writeFile('listen: 127.0.0.1:0\nupstream: http://127.0.0.1:1\npropagation_seconds: 0\n');
+  await file.close();
+  expect(await proxy.exit).toBe(0);
 });
 
 test('a busy port is one line on stderr and exit code 1, for each port', async () => {

@@ -62,7 +62,7 @@ test('messages of all sizes go through, in order, compressed or not', async () =
   socket.close(1000);
   await until(() => liveIn(engine.ledger) === 0);
   expect(engine.ledger.ended.websocket).toMatchObject({ completed: 1, forced: 0 });
-  expect(engine.outcomes).toEqual([{ status: 101, kind: 'websocket' }]);
+  expect(engine.outcomes).toEqual([{ status: 101, kind: 'websocket', ending: 'completed' }]);
 });
 
 test('a WebSocket stays open and answered while its proxy drains', async () => {

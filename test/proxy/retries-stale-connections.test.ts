@@ -70,3 +70,16 @@ test('nothing is sent again once the answer has begun', async () => {
   expect((await get({ port: engine.port })).status).toBe(502);
   expect(requests).toBe(2);
 });
+
+test('where a load balancer is played, a stale connection is a 502 and nothing is sent again', async () => {
+  const backend = await startForgetful();
+  const engine = await startEngine(backend.port, { repeatsStale: false });
+  for (const method of ['GET', 'POST']) {
+    expect(await get({ port: engine.port, path: '/1' })).toMatchObject({ status: 200 });
+    // Past the age at which a proxy, too, would leave a connection alone.
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const again = await get({ port: engine.port, path: '/2', method }, method === 'POST' ? 'x' : undefined);
+    expect(again).toMatchObject({ status: 502, body: 'reset' });
+  }
+  expect(backend.requests.filter((line) => line.includes('/2'))).toHaveLength(2);
+});

@@ -71,6 +71,15 @@ test('requests with and without bodies, and no field that HTTP/2 forbids', async
   expect(engine.ledger.ended.http.completed).toBe(4);
 });
 
+test('an authority that is not the Host is refused', async () => {
+  const backend = await startBackend((_, response) => response.end('ok'));
+  const engine = await startEngine(backend.port, { tls: await selfSigned() });
+  const session = await connect(engine.port);
+  expect(await ask(session, { ':authority': 'a', host: 'b' })).toMatchObject({ status: 400 });
+  expect(await ask(session, { ':authority': 'a', host: 'A' })).toMatchObject({ status: 200 });
+  expect(engine.heads).toHaveLength(1);
+});
+
 test('trailers reach an HTTP/2 client', async () => {
   const backend = await startBackend((_, response) => {
     response.writeHead(200, { trailer: 'x-sum' });

@@ -2,6 +2,7 @@ import { ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Process, descendantsOf, isAlive } from './processes';
 
 export const ROOT = resolve(__dirname, '../..');
 const CLI = join(ROOT, 'dist/bin/drainshift.js');
@@ -18,12 +19,37 @@ export class Command {
   output = '';
   readonly ended: Promise<Ended>;
   private readonly child: ChildProcess;
+  private readonly seen = new Map<string, Process>();
+  private readonly watch: NodeJS.Timeout;
 
-  constructor(args: readonly string[], cwd = ROOT) {
-    this.child = spawn(process.execPath, [CLI, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  /** @param over a working folder, and where its temporary files go */
+  constructor(args: readonly string[], { cwd = ROOT, temporary = tmpdir() } = {}) {
+    const env = { ...process.env, TMPDIR: temporary };
+    this.child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout?.on('data', (chunk) => (this.output += String(chunk)));
     this.child.stderr?.on('data', (chunk) => (this.output += String(chunk)));
-    this.ended = new Promise((done) => this.child.on('close', (code) => done({ code, output: this.output })));
+    this.watch = setInterval(() => this.look(), 50);
+    this.ended = new Promise((done) =>
+      this.child.on('close', (code) => {
+        clearInterval(this.watch);
+        done({ code, output: this.output });
+      }),
+    );
+  }
+
+  /** Every process that it has started so far and that is still there, by its command line. */
+  running(): string[] {
+    this.look();
+    return [...this.seen.values()].filter(isAlive).map(({ command }) => command);
+  }
+
+  /** Nobody reads on: `| head -1`. */
+  stopReading(): void {
+    this.child.stdout?.destroy();
+  }
+
+  private look(): void {
+    for (const each of descendantsOf(this.child.pid ?? 0)) this.seen.set(`${each.pid} ${each.started}`, each);
   }
 
   /** Waits until the output holds this, and gives its first group. */
@@ -42,8 +68,8 @@ export class Command {
   }
 }
 
-export function run(args: readonly string[], cwd?: string): Promise<Ended> {
-  return new Command(args, cwd).ended;
+export function run(args: readonly string[]): Promise<Ended> {
+  return new Command(args).ended;
 }
 
 export function temporaryFolder(): string {

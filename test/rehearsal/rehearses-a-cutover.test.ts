@@ -1,5 +1,10 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import type { RehearsalEvidence } from '../../rehearsal/report/evidence';
 import { Command, FREE_PORTS, proxiesOf, synthesize, temporaryFolder } from './command';
 import { KeptWorld } from './kept-world';
@@ -26,6 +31,25 @@ function rehearse(...args: string[]): Command {
   return command;
 }
 const evidenceOf = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as RehearsalEvidence;
+
+const isInstalled = (tool: string) => spawnSync(tool, ['--version']).status === 0;
+
+/** Standard output of lines that a person types into a shell; rejects at the first that fails. */
+async function shell(lines: string): Promise<string> {
+  const env = { ...process.env, AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true' };
+  return (await promisify(execFile)('sh', ['-ec', lines], { env })).stdout;
+}
+
+/** What a line prints first; it is ended then. */
+async function firstLines(line: string, count: number): Promise<string[]> {
+  const child = spawn('sh', ['-c', `exec env ${line}`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines: string[] = [];
+  for await (const text of createInterface({ input: child.stdout })) {
+    if (lines.push(text) === count) break;
+  }
+  child.kill();
+  return lines;
+}
 
 describe('a cutover of four stages under traffic', () => {
   let command: Command;
@@ -82,8 +106,9 @@ describe('a cutover of four stages under traffic', () => {
   test('is put back when its execution is stopped, which runs no Catch', async () => {
     await world.stopCutover(await world.startCutover('stopped'));
     await world.weightsBecome([100]);
+    // Comes when no step of it can be at work any more.
     expect(await world.evidence('stopped')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
-  });
+  }, 120_000);
 
   test('goes back by itself when an abort is requested in the store', async () => {
     const executionArn = await world.startCutover('aborted');
@@ -92,6 +117,26 @@ describe('a cutover of four stages under traffic', () => {
     expect(await world.weights()).toEqual([100]);
     expect(await world.evidence('aborted')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
   });
+
+  test('printed lines that work as they stand, in their order', async () => {
+    const printed = command.output.slice(command.output.indexOf('The world stays up')).split('\n');
+    expect(printed.filter((line) => line.startsWith('aws ')).map((line) => line.split(' ')[6])).toEqual([
+      'describe-rules',
+      'describe-target-health',
+      'list-tasks',
+      'modify-rule',
+      'modify-rule',
+      'start-execution',
+      'put-object',
+    ]);
+    const curl = printed.find((line) => line.startsWith('curl ')) ?? '';
+    if (isInstalled('curl')) expect(await shell(`${curl} --silent --show-error`)).not.toBe('');
+    const webSocket = printed.find((line) => line.includes('new WebSocket')) ?? '';
+    expect(await firstLines(webSocket, 2)).toEqual(['open', '{"n":1,"count":1}']);
+    if (!isInstalled('aws')) return;
+    await shell(printed.filter((line) => /^(export|aws) /.test(line)).join('\n'));
+    expect(await world.evidence('again')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
+  }, 120_000);
 
   test('ends every process on Ctrl-C, with the exit code of its verdict', async () => {
     expect(proxiesOf(app)).toHaveLength(4);
@@ -117,11 +162,27 @@ test('a target that answers with errors is rolled back, and the evidence says ho
   expect(proxiesOf(app)).toEqual([]);
 }, 120_000);
 
-test('killed without a chance to clean up, it leaves no process behind', async () => {
-  const command = rehearse();
-  await command.says(/cutover '[^']+' started/);
-  expect(proxiesOf(app)).toHaveLength(4);
-  command.signal('SIGKILL');
-  await command.ended;
-  while (proxiesOf(app).length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+test("users' own backends get GETs of the plan's smoke paths, and each side's share is seen at the load balancer", async () => {
+  const backends = await Promise.all(
+    [1, 2].map(async () => {
+      const server = createServer((request, response) => response.writeHead(request.url === '/page' ? 204 : 404).end());
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+    }),
+  );
+  const plan = join(folder, 'own.yaml');
+  writeFileSync(
+    plan,
+    'smoke: [{ path: /page, expectedStatus: 204 }]\npollSeconds: 1\nstages:\n' +
+      '  - { weights: { source: 50, target: 50 }, bakeSeconds: 3 }\n' +
+      '  - { weights: { source: 0, target: 100 }, bakeSeconds: 3 }\n',
+  );
+  const [source, target] = backends.map(({ url }) => url) as [string, string];
+  const command = rehearse('--source', source, '--target', target, '--plan', plan, '--speed', '1');
+  const { code, output } = await command.ended;
+  for (const { server } of backends) server.close();
+  expect(output).toContain('nothing lost');
+  expect(code).toBe(0);
+  expect(output).toMatch(/weights 50\/50 .*source [1-9]\d* req\/s, .*target [1-9]\d* req\/s/);
+  expect(output).toMatch(/weights 0\/100 .*source 0 req\/s, .*target [1-9]\d* req\/s/);
 }, 120_000);

@@ -1,5 +1,5 @@
 import { Cluster, EcsModel } from '../../tasks/model';
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { Operation, Place, WireObject } from '../operation';
 import { page } from '../paging';
 import { Parameters } from '../parameters';

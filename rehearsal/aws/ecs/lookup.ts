@@ -1,5 +1,5 @@
 import { Cluster, EcsModel, EcsService, EcsTask } from '../../tasks/model';
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { Place } from '../operation';
 import { Parameters } from '../parameters';
 import { nameOf } from './shapes';

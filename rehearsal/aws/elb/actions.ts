@@ -1,5 +1,5 @@
 import { Action, ForwardConfig } from '../../load-balancer/model';
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { WireObject } from '../operation';
 import { Parameters } from '../parameters';
 

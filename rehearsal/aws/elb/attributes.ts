@@ -1,5 +1,5 @@
 import { ElbModel, TargetGroup, groupsOf } from '../../load-balancer/model';
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { WireObject } from '../operation';
 
 type Check = (value: string) => boolean;

@@ -1,4 +1,4 @@
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { Operation, WireObject } from '../operation';
 import { page } from '../paging';
 import { Parameters } from '../parameters';

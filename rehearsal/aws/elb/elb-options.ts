@@ -1,10 +1,5 @@
-import type { ElbModel } from '../../load-balancer/model';
+import type { ElbModel, TargetAddress } from '../../load-balancer/model';
 import type { Place } from '../operation';
-
-export interface TargetAddress {
-  readonly id: string;
-  readonly port: number;
-}
 
 /** How targets come and go; the load balancer owns their health and their draining. @throws AwsError */
 export interface Targets {

@@ -1,6 +1,6 @@
 import { PathCondition, Rule } from '../../load-balancer/model';
 import { replaceActions } from '../../load-balancer/rules';
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { Operation, WireObject } from '../operation';
 import { Parameters } from '../parameters';
 import { readAction } from './actions';

@@ -70,7 +70,7 @@ export function writeTargetGroup(model: ElbModel, group: TargetGroup): WireObjec
     HealthyThresholdCount: healthCheck.healthyThreshold,
     UnhealthyThresholdCount: healthCheck.unhealthyThreshold,
     HealthCheckPath: healthCheck.path,
-    Matcher: group.protocolVersion === 'GRPC' ? { GrpcCode: healthCheck.matcher } : { HttpCode: healthCheck.matcher },
+    Matcher: { HttpCode: healthCheck.matcher },
     LoadBalancerArns: model.loadBalancersOf(group.arn),
     TargetType: group.targetType,
     ProtocolVersion: group.protocolVersion,

@@ -1,7 +1,6 @@
 import { isIPv4 } from 'node:net';
-import { TargetGroup } from '../../load-balancer/model';
+import { TargetAddress, TargetGroup } from '../../load-balancer/model';
 import { Parameters } from '../parameters';
-import { TargetAddress } from './elb-options';
 
 /** The `Targets` of a call; an absent port is the group's. @throws AwsError */
 export function readTargets(input: Parameters, group: TargetGroup): TargetAddress[] {

@@ -1,4 +1,4 @@
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { Service, WireObject, WireValue, needOf } from '../operation';
 import { Parameters } from '../parameters';
 import { Call, Protocol, WireAnswer, WireRequest } from './protocol';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AwsError } from '../aws-error';
+import type { AwsError } from '../../aws-error';
 import type { Need } from '../operation';
 
 export interface WireRequest {

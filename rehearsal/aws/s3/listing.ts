@@ -1,4 +1,4 @@
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { WireObject } from '../operation';
 import { ObjectStore, StoredObject } from './object-store';
 

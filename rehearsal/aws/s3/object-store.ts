@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 
 export interface StoredObject {
   readonly key: string;

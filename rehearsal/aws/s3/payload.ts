@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 
 export interface Payload {
   readonly body: Buffer;

@@ -1,4 +1,4 @@
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { Need, WireObject } from '../operation';
 import { Call, Protocol, WireAnswer, WireRequest } from '../protocols/protocol';
 import { xmlContent, xmlDocument } from '../protocols/xml';

@@ -1,4 +1,4 @@
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { WireRequest } from '../protocols/protocol';
 
 export type S3Action =

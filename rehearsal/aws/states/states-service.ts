@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ExecutionDescription, MachineDescription, StatesModel } from '../../state-machine/model';
-import { AwsError } from '../aws-error';
+import { AwsError } from '../../aws-error';
 import { Operation, WireObject } from '../operation';
 import { page } from '../paging';
 import { Parameters } from '../parameters';

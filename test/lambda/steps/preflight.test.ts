@@ -1,5 +1,5 @@
 import { preflight } from '../../../lambda/steps/preflight';
-import { MemoryWorld, arns, stickiness } from '../world';
+import { MemoryWorld, arns, report, stickiness } from '../world';
 
 test('everything that is not as it must be is said at once, and nothing moves', async () => {
   const world = new MemoryWorld();
@@ -28,7 +28,7 @@ test('everything that is not as it must be is said at once, and nothing moves', 
 
 test('an admin port that does not answer is found before anything moves', async () => {
   const world = new MemoryWorld();
-  world.unreachable = true;
+  world.unreachable.add('t1');
   await expect(preflight(world.ready(), world.ports, world.nowMs)).rejects.toMatchObject({ code: 'AdminUnreachable' });
 });
 
@@ -44,4 +44,10 @@ test('a side that is out of the action counts as weight 0', async () => {
   const run = await preflight(world.ready(), world.ports, world.nowMs);
   expect(run.initial).toEqual({ stickiness, others: world.others });
   expect(world.lock).toEqual(run);
+});
+
+test('a proxy that is draining already would refuse new WebSockets: it is found before anything moves', async () => {
+  const world = new MemoryWorld();
+  world.tasks.target = [report('t1', { state: 'drained' })];
+  await expect(preflight(world.ready(), world.ports, world.nowMs)).rejects.toMatchObject({ code: 'ProxyDraining' });
 });

@@ -77,6 +77,7 @@ test('steps may be repeated: a lock that is ours, a shift, a confirm, a drain', 
   const run = await preflight(locked, ports, world.nowMs);
   const once = await shift(run, ports, world.nowMs);
   expect(await shift(run, ports, world.nowMs)).toEqual(once);
+  world.forward = { ...world.forward };
   expect(await confirm(once, ports, world.nowMs)).toEqual(await confirm(once, ports, world.nowMs));
   world.tasks.source = [report('s1', { active: { websocket: 1 } }), report('s2', { state: 'draining' })];
   await drain(once, ports, world.nowMs);

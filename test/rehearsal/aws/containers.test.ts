@@ -75,6 +75,23 @@ test('a stopped task leaves the list and shows why it stopped', async () => {
   expect(tasks).toMatchObject([{ lastStatus: 'STOPPED', stoppedReason: 'fault', containers: [{ exitCode: 143 }] }]);
 });
 
+test('a task on its way out is listed as one that is to stop, and still has its address', async () => {
+  for (const [status, index] of [
+    ['DEACTIVATING', 1],
+    ['STOPPING', 2],
+  ] as const) {
+    Object.assign(world.ecsModel.tasks.get(taskArn(index)) ?? {}, { status, desiredStatus: 'STOPPED' });
+  }
+  const list = (desiredStatus: 'RUNNING' | 'STOPPED') =>
+    world.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'source', desiredStatus }));
+  expect((await list('RUNNING')).taskArns).toEqual([]);
+  const { taskArns } = await list('STOPPED');
+  expect(taskArns).toEqual([taskArn(1), taskArn(2)]);
+  const { tasks } = await world.ecs.send(new DescribeTasksCommand({ cluster: 'web', tasks: taskArns }));
+  expect(tasks).toMatchObject([{ lastStatus: 'DEACTIVATING' }, { lastStatus: 'STOPPING' }]);
+  expect(tasks?.[0]?.attachments?.[0]?.details).toContainEqual({ name: 'privateIPv4Address', value: '127.0.1.1' });
+});
+
 test('UpdateService scales, also to 0, and refuses what is not rehearsed', async () => {
   const { service } = await world.ecs.send(
     new UpdateServiceCommand({ cluster: 'web', service: 'source', desiredCount: 0 }),

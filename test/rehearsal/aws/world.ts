@@ -4,7 +4,7 @@ import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balan
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SFNClient } from '@aws-sdk/client-sfn';
-import { AwsError } from '../../../rehearsal/aws/aws-error';
+import { AwsError } from '../../../rehearsal/aws-error';
 import { ApiCall, Endpoint, EndpointOptions, startEndpoint } from '../../../rehearsal/aws/endpoint';
 import { ObjectStore } from '../../../rehearsal/aws/s3/object-store';
 import { SecretStore } from '../../../rehearsal/aws/secrets/secret-store';

@@ -1,10 +1,13 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
 import { WebSocket } from 'ws';
 import { Running, startBackend } from '../../../rehearsal/backend/backend';
 import { startStore } from '../../../rehearsal/backend/store';
-import { entryPath } from '../../../rehearsal/entry';
+import { entryPath, startEntry } from '../../../rehearsal/entry';
 import { afterwards } from './afterwards';
 
 const stopLater = afterwards();
@@ -79,3 +82,22 @@ test('says what it needs: an entry that is not built, a store that is not there'
   const nowhere = startBackend({ side: 'source', storeUrl: 'tcp://127.0.0.1:1' });
   await expect(nowhere).rejects.toThrow(/^'backend\/app' must start, got exit code 1 .*ECONNREFUSED/);
 });
+
+test('an entry that is never ready is ended, and named', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'drainshift-entry-'));
+  const built = dirname(dirname(entryPath('backend/app')));
+  const name = relative(built, join(folder, 'silent'));
+  const script =
+    "require('fs').writeFileSync(JSON.parse(process.argv[2]), String(process.pid)); setTimeout(() => 0, 20_000)";
+  writeFileSync(join(folder, 'silent.js'), script);
+  const pidFile = join(folder, 'pid');
+  try {
+    await expect(startEntry(name, pidFile, 2_000)).rejects.toThrow(
+      `'${name}' must be ready within 2000 ms, got nothing`,
+    );
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 15_000);

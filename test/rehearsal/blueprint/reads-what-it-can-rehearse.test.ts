@@ -93,6 +93,31 @@ test('refuses what it would rehearse wrongly: a host condition, an authenticatio
   expect(() => build({ ...listener([]), Group0: instances })).toThrow(/must have targets of type 'ip', got 'instance'/);
 });
 
+test.each<[string, Record<string, string>, string]>([
+  ['slow_start.duration_seconds', { 'slow_start.duration_seconds': '30' }, "must be 0 to be rehearsed, got '30'"],
+  [
+    'load_balancing.algorithm.type',
+    { 'load_balancing.algorithm.type': 'weighted_random' },
+    "must be round_robin or least_outstanding_requests to be rehearsed, got 'weighted_random'",
+  ],
+  [
+    'stickiness.type',
+    { 'stickiness.enabled': 'true', 'stickiness.type': 'app_cookie' },
+    "must be lb_cookie to be rehearsed, got 'app_cookie'",
+  ],
+])('refuses a target group by its %s', (key, attributes, rule) => {
+  expect(() => build({ ...listener([]), Group0: group(attributes) })).toThrow(
+    new RegExp(`^'${key}' of '\\S+' ${rule}$`),
+  );
+});
+
+test.each(['HTTP2', 'GRPC'])('refuses targets that speak %s', (ProtocolVersion) => {
+  const { Type, Properties } = group();
+  expect(() => build({ ...listener([]), Group0: { Type, Properties: { ...Properties, ProtocolVersion } } })).toThrow(
+    new RegExp(`^'ProtocolVersion' of '\\S+' must be HTTP1 to be rehearsed, got '${ProtocolVersion}'$`),
+  );
+});
+
 test('rights are those of the policies in the role and of the policies attached to it', () => {
   const statement = (Action: string, Resource: unknown) => ({ Statement: [{ Effect: 'Allow', Action, Resource }] });
   const rights = buildRights(
@@ -120,6 +145,52 @@ test('rights are those of the policies in the role and of the policies attached 
   expect(isAllowed(statements, 'ecs:ListTasks', '*')).toBe(true);
   expect(isAllowed(statements, 's3:PutObject', `${bucket}/lock.json`)).toBe(true);
   expect(isAllowed(statements, 's3:PutObject', `${bucket}/evidence/x.json`)).toBe(false);
+});
+
+test('managed policies count, from whichever end they are attached', () => {
+  const policy = (Action: string, over: object) => ({
+    Type: 'AWS::IAM::ManagedPolicy',
+    // One statement needs no list.
+    Properties: { ...over, PolicyDocument: { Statement: { Effect: 'Allow', Action, Resource: '*' } } },
+  });
+  const rights = buildRights(
+    new Resources(
+      stackOf({
+        Role: {
+          Type: 'AWS::IAM::Role',
+          Properties: { ManagedPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess', { Ref: 'ByArn' }] },
+        },
+        ByArn: policy('ecs:ListTasks', {}),
+        ByRole: policy('ecs:StopTask', { Roles: [{ Ref: 'Role' }] }),
+        Other: policy('ecs:UpdateService', {}),
+      }),
+    ),
+  );
+  const may = (action: string) => isAllowed(rights.get('Role') ?? [], action, 'anything');
+  expect(['ecs:ListTasks', 'ecs:StopTask', 'ecs:UpdateService'].map(may)).toEqual([true, true, false]);
+});
+
+test('a function of the cutover whose role is elsewhere is named: its rights could not be held to', () => {
+  const wiring = JSON.stringify({});
+  const stack = stackOf({
+    Step: {
+      Type: 'AWS::Lambda::Function',
+      Properties: {
+        Runtime: 'nodejs24.x',
+        Code: { S3Key: 'abc.zip' },
+        Handler: 'index.lock',
+        Role: 'arn:aws:iam::123456789012:role/elsewhere',
+        Environment: { Variables: { DRAINSHIFT_WIRING: wiring } },
+      },
+    },
+    Machine: {
+      Type: 'AWS::StepFunctions::StateMachine',
+      Properties: { DefinitionString: { 'Fn::Sub': '{"calls":"${Step.Arn}"}' }, RoleArn: 'role' },
+    },
+  });
+  expect(() => readBlueprint([{ ...stack, files: new Map([['abc', '/tmp']]) }])).toThrow(
+    /^the role of function '\S+' must be in the template to be rehearsed, got 'arn:aws:iam::123456789012:role\/elsewhere'$/,
+  );
 });
 
 test('an assembly without a migration is not ours, and a stack that is not there is named', () => {

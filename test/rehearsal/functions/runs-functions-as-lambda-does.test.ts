@@ -6,9 +6,14 @@ import { LocalFunction } from '../../../rehearsal/functions/function';
 
 let folder: string;
 let local: LocalFunction | undefined;
-beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'drainshift-function-'))));
-afterEach(() => {
-  local?.stop();
+let processes: Set<number>;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drainshift-function-'));
+  processes = new Set();
+});
+afterEach(async () => {
+  await local?.stop();
+  expect(processes).toEqual(new Set());
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -23,7 +28,11 @@ function functionOf(code: string, { timeoutSeconds = 20, handler = 'index.handle
     environment: { OWN: 'template' },
     role: 'Role',
   };
-  local = new LocalFunction(spec, () => ({ AWS_REGION: 'eu-central-1' }), new PassThrough().resume());
+  local = new LocalFunction(spec, () => ({ AWS_REGION: 'eu-central-1' }), {
+    started: (pid) => processes.add(pid),
+    ended: (pid) => processes.delete(pid),
+    log: new PassThrough().resume(),
+  });
   return local;
 }
 
@@ -58,11 +67,40 @@ test('a process that dies is an error for the event, and the next event gets a n
   expect(await asked.invoke({})).toBe('alive');
 });
 
-test('a late function is ended', async () => {
-  const asked = functionOf('exports.handler = () => new Promise((resolve) => setTimeout(resolve, 60_000))', {
-    timeoutSeconds: 0.5,
+test('a late function is ended, and the next event does not meet its end', async () => {
+  const asked = functionOf('exports.handler = (event) => (event.late ? new Promise(() => {}) : process.pid)', {
+    timeoutSeconds: 1,
   });
-  await expect(asked.invoke({})).rejects.toMatchObject({ name: 'Sandbox.Timedout' });
+  const first = await asked.invoke({});
+  const next = asked
+    .invoke({ late: true })
+    .catch((error: Error) => error)
+    .then(async (error) => ({ error, pid: await asked.invoke({}) }));
+  const { error, pid } = await next;
+  expect(error).toMatchObject({ name: 'Sandbox.Timedout' });
+  expect(pid).not.toBe(first);
+});
+
+test('what was stopped starts no process for a late event', async () => {
+  const asked = functionOf('exports.handler = async () => 1');
+  await asked.invoke({});
+  await asked.stop();
+  await expect(asked.invoke({})).rejects.toMatchObject({ name: 'Runtime.ExitError' });
+  expect(asked.pid).toBeUndefined();
+});
+
+test('events are answered one after another', async () => {
+  const asked = functionOf(`
+    let running = 0;
+    exports.handler = async () => {
+      running += 1;
+      const seen = running;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      running -= 1;
+      return seen;
+    };
+  `);
+  expect(await Promise.all([asked.invoke({}), asked.invoke({}), asked.invoke({})])).toEqual([1, 1, 1]);
 });
 
 test('a handler that is not there is an error and not a hang', async () => {

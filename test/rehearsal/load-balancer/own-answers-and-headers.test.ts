@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import net from 'node:net';
 import { Fixture, forward, until } from './fixture';
 import { matchesPath } from '../../../rehearsal/load-balancer/choose';
@@ -82,6 +83,54 @@ test('the target sees where the request came from', async () => {
   });
   expect(seen[1]?.['x-forwarded-for']).toBe('127.0.0.1');
   expect(seen[1]?.['x-amzn-trace-id']).toMatch(/^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/);
+});
+
+describe('the fields that a target sees', () => {
+  /** Those of one request to a listener on this port, which must be in the template. */
+  async function fieldsSeen(
+    setup: { templatePort?: number; attributes?: Record<string, string> },
+    headers: Record<string, string> = {},
+  ): Promise<IncomingHttpHeaders> {
+    await world.stop();
+    world = new Fixture();
+    for (const [key, value] of Object.entries(setup.attributes ?? {})) {
+      world.model.loadBalancer('lb').attributes.set(key, value);
+    }
+    Object.assign(world.model.listener('listener'), { templatePort: setup.templatePort ?? 443 });
+    await world.start();
+    let seen: IncomingHttpHeaders = {};
+    await world.target('source', 'a', (request, response) => {
+      if (request.url !== '/health') seen = request.headers;
+      response.end();
+    });
+    await world.healthy('source', 1);
+    await world.get('/', headers);
+    return seen;
+  }
+
+  test.each([
+    [443, 'shop.example.com', 'shop.example.com'],
+    [80, 'shop.example.com', 'shop.example.com'],
+    [9201, 'shop.example.com', 'shop.example.com:9201'],
+    [9201, 'shop.example.com:9201', 'shop.example.com:9201'],
+  ])('on :%d Host %s arrives as %s', async (templatePort, host, expected) => {
+    expect((await fieldsSeen({ templatePort }, { host })).host).toBe(expected);
+  });
+
+  test('Host arrives as it was sent when it is to be preserved', async () => {
+    const attributes = { 'routing.http.preserve_host_header.enabled': 'true' };
+    expect((await fieldsSeen({ templatePort: 9201, attributes })).host).toBe('shop.example.com');
+  });
+
+  test('names with other characters than letters, digits and hyphens are dropped when asked for', async () => {
+    const sent = { x_user: '1', 'x-user': '2', 'x.user': '3' };
+    const attributes = { 'routing.http.drop_invalid_header_fields.enabled': 'true' };
+    const kept = await fieldsSeen({ attributes }, sent);
+    expect(kept).toMatchObject({ 'x-user': '2' });
+    expect(Object.keys(kept)).not.toContain('x_user');
+    expect(Object.keys(kept)).not.toContain('x.user');
+    expect(await fieldsSeen({}, sent)).toMatchObject(sent);
+  });
 });
 
 test('rules are tried by priority and path, the default last', async () => {

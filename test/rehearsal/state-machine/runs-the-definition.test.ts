@@ -15,10 +15,15 @@ const task = (over: object = {}) => ({
 function runnerOf(
   definition: object,
   invoke: (arn: string, payload: unknown) => Promise<unknown> = () => Promise.resolve({}),
+  options?: ConstructorParameters<typeof StateMachineRunner>[2],
 ) {
   let ended: (execution: ExecutionDescription) => void;
   const end = new Promise<ExecutionDescription>((resolve) => (ended = resolve));
-  const runner = new StateMachineRunner(invoke, (execution) => execution.status !== 'RUNNING' && ended(execution));
+  const runner = new StateMachineRunner(
+    invoke,
+    (execution) => execution.status !== 'RUNNING' && ended(execution),
+    options,
+  );
   runner.add({ arn: ARN, name: 'm', definition: JSON.stringify(definition), roleArn: 'role', createdAt: new Date() });
   return { runner, end };
 }
@@ -79,4 +84,21 @@ test('the same name with the same input is the same execution; a used name is re
   expect(() => runner.start(ARN, 'one', '{}')).toThrow(/Execution Already Exists/);
   expect(() => runner.start(`${ARN}x`, 'two', '{}')).toThrow(/State Machine Does Not Exist/);
   expect(() => runner.start(ARN, 'three', 'nonsense')).toThrow(/Invalid State Machine Execution Input/);
+});
+
+test('the pauses before retries are shortened, and every failure is told', async () => {
+  const failures: string[] = [];
+  let calls = 0;
+  const retry = [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 3600, MaxAttempts: 3 }];
+  const { runner, end } = runnerOf(
+    { StartAt: 'A', States: { A: task({ Retry: retry }) } },
+    () => {
+      calls += 1;
+      return calls < 3 ? Promise.reject(new FunctionError('Busy', { errorMessage: 'later' })) : Promise.resolve({});
+    },
+    { speed: 1_000_000, failed: (state, error) => failures.push(`${state} ${error}`) },
+  );
+  runner.start(ARN, 'one', '{}');
+  expect((await end).status).toBe('SUCCEEDED');
+  expect(failures).toEqual(['A Busy', 'A Busy']);
 });

@@ -20,6 +20,7 @@ let folder: string;
 let runner: TaskRunner;
 let elb: ElbModel;
 let failures: string[];
+let processes: Set<number>;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'drainshift-task-'));
@@ -31,18 +32,22 @@ beforeEach(() => {
     targets: new Map(),
   } as unknown as TargetGroup);
   failures = [];
+  processes = new Set();
   runner = new TaskRunner({
     elb,
     targets: new Targets(elb, () => undefined),
     // Another block than a rehearsal that runs beside the tests.
     addresses: new Addresses(process.pid + 125),
-    log: new PassThrough().resume(),
-    started: () => undefined,
+    processes: {
+      started: (pid) => processes.add(pid),
+      ended: (pid) => processes.delete(pid),
+      log: new PassThrough().resume(),
+    },
     failed: (service, reason) => failures.push(`${service.name}: ${reason}`),
   });
 });
-afterEach(() => {
-  runner.stop();
+afterEach(async () => {
+  await runner.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -136,4 +141,41 @@ test('a service whose tasks never come up is given up, with the reason', async (
   runner.addService(service({ command: ['node', 'missing.js'] }));
   await until(() => failures.length === 1);
   expect(failures[0]).toMatch(/^web: Essential container in task exited \(status 1\)/);
+});
+
+test('one that ends as soon as it serves is tried again later each time, and given up', async () => {
+  const path = join(folder, 'crash.js');
+  writeFileSync(path, `${SERVER}\nserver.on('connection', () => setTimeout(() => process.exit(7), 20));`);
+  runner.addService(service({ command: ['node', path] }));
+  await until(() => failures.length === 1);
+  expect(failures[0]).toMatch(/^web: Essential container in task exited \(status 7\)/);
+  const tasks = [...runner.tasks.values()];
+  expect(tasks.every(({ startedAt }) => startedAt !== undefined)).toBe(true);
+  const pauses = tasks
+    .slice(1)
+    .map(({ createdAt }, index) => createdAt.getTime() - (tasks[index]?.stoppedAt?.getTime() ?? 0));
+  expect(pauses).toHaveLength(3);
+  expect(pauses[1]).toBeGreaterThanOrEqual(200);
+  expect(pauses[2]).toBeGreaterThan(pauses[1] ?? Infinity);
+});
+
+test("what runs is told as it starts and as it ends, so that nobody signals an id that is somebody else's by then", async () => {
+  runner.addService(service({}, 2));
+  await until(() => live().length === 2);
+  expect([...processes].sort()).toEqual(
+    live()
+      .map(({ pid }) => pid)
+      .sort(),
+  );
+  runner.setDesiredCount('service', 0);
+  await until(() => processes.size === 0);
+  expect(live()).toEqual([]);
+});
+
+test('the end of the world waits for every process', async () => {
+  runner.addService(service({ environment: { LISTEN: '0.0.0.0:18443', STUBBORN: 'yes' } }, 2));
+  await until(() => live().length === 2);
+  const pids = live().map(({ pid }) => pid ?? 0);
+  await runner.stop();
+  for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
 });

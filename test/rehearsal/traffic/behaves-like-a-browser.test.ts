@@ -9,23 +9,23 @@ describe('cookies', () => {
     const jar = new CookieJar();
     jar.take(['AWSALB=a==; Path=/', 'shop_session=1; HttpOnly'], now);
     jar.take(['AWSALB=b; Path=/'], now);
-    expect(jar.field(now)).toBe('AWSALB=b; shop_session=1');
+    expect(jar.header(now)).toEqual({ cookie: 'AWSALB=b; shop_session=1' });
   });
 
   test('are sent until they end, by Max-Age before Expires', () => {
     const jar = new CookieJar();
     const expires = 'Expires=Thu, 01 Jan 2026 00:01:00 GMT';
     jar.take([`AWSALBTG=a; ${expires}`, `AWSALB=b; Max-Age=10; ${expires}`], now);
-    expect(jar.field(now + 9_999)).toBe('AWSALBTG=a; AWSALB=b');
-    expect(jar.field(now + 10_000)).toBe('AWSALBTG=a');
-    expect(jar.field(now + 60_000)).toBeUndefined();
+    expect(jar.header(now + 9_999)).toEqual({ cookie: 'AWSALBTG=a; AWSALB=b' });
+    expect(jar.header(now + 10_000)).toEqual({ cookie: 'AWSALBTG=a' });
+    expect(jar.header(now + 60_000)).toEqual({});
   });
 
   test('end at once when a server deletes them', () => {
     const jar = new CookieJar();
     jar.take(['a=1'], now);
     jar.take(['a=; Max-Age=0'], now);
-    expect(jar.field(now)).toBeUndefined();
+    expect(jar.header(now)).toEqual({});
   });
 });
 
@@ -42,7 +42,30 @@ describe('event streams', () => {
     const events = [];
     for (let at = 0; at < bytes.length; at += size) events.push(...parser.take(bytes.subarray(at, at + size)));
     expect(events).toEqual(EVENTS);
+    expect(parser.endsInside()).toBe(true);
   });
+
+  test.each([
+    ['', false],
+    ['id: 1\ndata: a\n\n', false],
+    ['id: 1\ndata: a\n\n: still here\n', false],
+    ['id: 1\ndata: a\n\nid: 2\n', true],
+    ['id: 1\ndata: a\n\ni', true],
+    [Buffer.from('é').subarray(0, 1), true],
+  ])('that end after %j end inside an event: %s', (text, isInside) => {
+    const parser = new EventParser();
+    parser.take(Buffer.from(text));
+    expect(parser.endsInside()).toBe(isInside);
+  });
+});
+
+test('a histogram that was cleared knows nothing of before', () => {
+  const histogram = new Histogram();
+  histogram.add(1000);
+  histogram.clear();
+  expect(histogram.quantile(0.99)).toBe(0);
+  histogram.add(1);
+  expect(histogram.quantile(0.99)).toBeLessThan(2);
 });
 
 test('quantiles are exact to 5 %', () => {

@@ -3,9 +3,10 @@ import { AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
 import { Running, startBackend } from '../../../rehearsal/backend/backend';
 import { startStore } from '../../../rehearsal/backend/store';
+import { nothingLost } from '../../../rehearsal/traffic/tally';
 import { startTraffic } from '../../../rehearsal/traffic/traffic';
 import { afterwards } from '../backend/afterwards';
-import { startFront, until } from './front';
+import { Faults, Front, startFront, until } from './front';
 
 const stopLater = afterwards();
 const RATES = { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 2, eventStreams: 2 };
@@ -13,33 +14,46 @@ const RATES = { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webS
 test.each([
   { headers: { 'retry-after': '0' }, isRefusal: true },
   { headers: {}, isRefusal: false },
-])('503 with $headers: a refusal is $isRefusal', async ({ headers, isRefusal }) => {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: 'shop.example.com' }], {
-    keyType: 'ec',
-    algorithm: 'sha256',
-    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'shop.example.com' }] }],
-  });
-  const server = createServer({ cert, key }, (_request, response) => response.writeHead(503, headers).end());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  stopLater({ stop: () => (server.closeAllConnections(), new Promise((resolve) => server.close(resolve))) });
-  const { port } = server.address() as AddressInfo;
-  const traffic = stopLater(
-    await startTraffic({
-      origin: 'https://shop.example.com',
-      connectTo: { host: '127.0.0.1', port },
-      ca: cert,
-      rates: RATES,
-    }),
-  );
-  const counted = isRefusal ? 'refused' : 'dropped';
-  await until(() => (traffic.snapshot()?.websocket[counted] ?? 0) > 3);
-  await until(() => (traffic.snapshot()?.serverSentEvents[counted] ?? 0) > 3);
-  const { websocket, serverSentEvents } = await traffic.stop();
+])(
+  '503 with $headers to the end: a refusal is $isRefusal, a client that never got back is dropped',
+  async ({ headers, isRefusal }) => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: 'shop.example.com' }], {
+      keyType: 'ec',
+      algorithm: 'sha256',
+      extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'shop.example.com' }] }],
+    });
+    const server = createServer({ cert, key }, (_request, response) => response.writeHead(503, headers).end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    stopLater({ stop: () => (server.closeAllConnections(), new Promise((resolve) => server.close(resolve))) });
+    const { port } = server.address() as AddressInfo;
+    const traffic = stopLater(
+      await startTraffic({
+        origin: 'https://shop.example.com',
+        connectTo: { host: '127.0.0.1', port },
+        ca: cert,
+        rates: RATES,
+        lastAnswersMs: 1_000,
+      }),
+    );
+    const counted = isRefusal ? 'refused' : 'dropped';
+    await until(() => (traffic.snapshot()?.websocket[counted] ?? 0) > 3);
+    await until(() => (traffic.snapshot()?.serverSentEvents[counted] ?? 0) > 3);
+    const tally = await traffic.stop();
+    const { websocket, serverSentEvents, failures } = tally;
 
-  const other = isRefusal ? 'dropped' : 'refused';
-  expect(websocket).toMatchObject({ opened: 0, [other]: 0 });
-  expect(serverSentEvents).toMatchObject({ opened: 0, [other]: 0 });
-});
+    const expected = isRefusal ? { opened: 0, dropped: 2 } : { opened: 0, refused: 0 };
+    expect(websocket).toMatchObject(expected);
+    expect(serverSentEvents).toMatchObject(expected);
+    expect(nothingLost(tally)).toBe(false);
+    if (!isRefusal) return;
+    expect(
+      failures.filter((line) => / websocket-.*expected a connection at the end, got none/.test(line)),
+    ).toHaveLength(2);
+    expect(failures.filter((line) => / event-stream-.*expected a stream at the end, got none/.test(line))).toHaveLength(
+      2,
+    );
+  },
+);
 
 describe('with a real backend', () => {
   let store: Running;
@@ -50,19 +64,21 @@ describe('with a real backend', () => {
   });
   afterAll(() => Promise.all([backend.stop(), store.stop()]));
 
+  let isRefusing: boolean;
+  let front: Front;
+  beforeEach(async () => {
+    isRefusing = false;
+    const request: Faults['request'] = (_request, response) => {
+      if (!isRefusing) return false;
+      response.statusCode = 503;
+      response.setHeader('retry-after', '0');
+      response.end();
+      return true;
+    };
+    front = stopLater(await startFront(backend.url, { request }));
+  });
+
   test('nothing is lost when everything is refused for a while', async () => {
-    let isRefusing = false;
-    const front = stopLater(
-      await startFront(backend.url, {
-        request: (_request, response) => {
-          if (!isRefusing) return false;
-          response.statusCode = 503;
-          response.setHeader('retry-after', '0');
-          response.end();
-          return true;
-        },
-      }),
-    );
     const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES }));
     await until(() => (traffic.snapshot()?.websocket.received ?? 0) > 2);
     isRefusing = true;
@@ -70,9 +86,38 @@ describe('with a real backend', () => {
     await until(() => (traffic.snapshot()?.websocket.refused ?? 0) > 1);
     isRefusing = false;
     await until(() => traffic.snapshot()?.live.websocket === 2);
-    const { websocket, failures } = await traffic.stop();
+    const tally = await traffic.stop();
 
-    expect(failures).toEqual([]);
-    expect(websocket).toMatchObject({ lost: 0, duplicated: 0, dropped: 0, closedCleanly: websocket.opened });
+    expect(tally.failures).toEqual([]);
+    expect(nothingLost(tally)).toBe(true);
+  });
+
+  test('a client that is refused when it is told to finish comes back first', async () => {
+    const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES }));
+    await until(() => (traffic.snapshot()?.websocket.received ?? 0) > 2);
+    isRefusing = true;
+    front.drainWebSockets();
+    await until(() => (traffic.snapshot()?.websocket.refused ?? 0) > 1);
+    const refused = traffic.snapshot()?.websocket.refused ?? 0;
+    const stopped = traffic.stop();
+    await until(() => (traffic.snapshot()?.websocket.refused ?? 0) > refused + 1);
+    isRefusing = false;
+    const tally = await stopped;
+
+    expect(nothingLost(tally)).toBe(true);
+    expect(tally.websocket.opened).toBe(4);
+  });
+
+  test('a client that is refused from some time on is dropped, once', async () => {
+    const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES, lastAnswersMs: 1_000 }));
+    await until(() => (traffic.snapshot()?.websocket.received ?? 0) > 2);
+    isRefusing = true;
+    front.drainWebSockets();
+    await until(() => (traffic.snapshot()?.websocket.refused ?? 0) > 1);
+    const tally = await traffic.stop();
+
+    expect(nothingLost(tally)).toBe(false);
+    expect(tally.websocket).toMatchObject({ opened: 2, closedCleanly: 2, dropped: 2 });
+    expect(tally.websocket.longestGapMs).toBeGreaterThanOrEqual(1_000);
   });
 });

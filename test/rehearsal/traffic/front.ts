@@ -8,7 +8,7 @@ import type { TrafficOptions } from '../../../rehearsal/traffic/options';
 
 /** What a front does wrong, on purpose. Each may be changed while it runs. */
 export interface Faults {
-  /** Instead of forwarding; true when it has dealt with the request. */
+  /** Instead of forwarding, with cookies on the answer if it likes; true when it has dealt with the request. */
   request?: (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => boolean;
   /** The body that goes to the client instead of the backend's. */
   answerBody?: (path: string, body: Buffer) => Buffer;
@@ -54,6 +54,8 @@ export async function startFront(backendUrl: string, faults: Faults = {}): Promi
     refusal.on('finish', () => socket.end());
     if (faults.request?.(request, refusal) === true) return;
     refusal.detachSocket(socket as Socket);
+    const cookies = [refusal.getHeader('set-cookie') ?? []].flat();
+    webSockets.once('headers', (headers) => headers.push(...cookies.map((cookie) => `set-cookie: ${cookie}`)));
     webSockets.handleUpgrade(request, socket, head, (client) => {
       const backend = new WebSocket(front.backendUrl.replace('http', 'ws') + (request.url ?? ''), {
         perMessageDeflate: false,
@@ -134,7 +136,15 @@ function relay(client: WebSocket, backend: WebSocket, faults: Faults): void {
 const pass = (message: string, forwardIt: (message: string) => void) => forwardIt(message);
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'host', 'http2-settings'];
 
-/** Polls a condition until it holds; the test's own time limit ends it. */
+/** Less than a test's own limit: a test that has failed must leave nothing that polls on. */
+const HOLDS_WITHIN_MS = 25_000;
+
+/** Polls a condition until it holds. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+  const startedMs = performance.now();
+  while (!condition()) {
+    if (performance.now() - startedMs > HOLDS_WITHIN_MS)
+      throw new Error(`must hold in time, got never: ${String(condition)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

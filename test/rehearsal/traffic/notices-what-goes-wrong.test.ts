@@ -1,3 +1,4 @@
+import { ServerResponse } from 'node:http';
 import { WebSocket } from 'ws';
 import { Running, startBackend } from '../../../rehearsal/backend/backend';
 import { startStore } from '../../../rehearsal/backend/store';
@@ -35,7 +36,9 @@ async function tallyOf(
   seen: (so: TrafficSnapshot) => boolean,
 ): Promise<TrafficTally> {
   const front = stopLater(await startFront(backend.url, faults));
-  const traffic = stopLater(await startTraffic({ ...front.options, rates: { ...SILENT, ...rates } }));
+  const traffic = stopLater(
+    await startTraffic({ ...front.options, rates: { ...SILENT, ...rates }, lastAnswersMs: 2_000 }),
+  );
   await until(() => {
     const snapshot = traffic.snapshot();
     return snapshot !== undefined && seen(snapshot);
@@ -174,6 +177,18 @@ describe('WebSocket', () => {
     expect(websocket.dropped).toBe(1);
     expect(failures.join()).toMatch(/expected a connection that ends with a Close frame.*, got code 1011/);
   });
+
+  test('a Close frame that is never answered is no clean end', async () => {
+    let isStopping = false;
+    const message = (text: string, forward: (text: string) => void, client: WebSocket) => {
+      forward(text);
+      // It answers this one, and reads no further.
+      if (isStopping) client.pause();
+    };
+    const seen = (so: TrafficSnapshot) => (isStopping = so.websocket.received > 0);
+    const { websocket } = await tallyOf({ webSockets: 1, messagesPerSecondEach: 0.5 }, { message }, seen);
+    expect(websocket).toMatchObject({ opened: 1, received: websocket.sent, closedCleanly: 0, dropped: 1 });
+  });
 });
 
 describe('HTTP', () => {
@@ -261,6 +276,19 @@ describe('server-sent events', () => {
     };
     const { serverSentEvents } = await tallyOf({ eventStreams: 1 }, { event }, events(8));
     expect(serverSentEvents).toMatchObject({ lost: 1, duplicated: 1, dropped: 0 });
+  });
+
+  test('a stream that ends inside an event is dropped', async () => {
+    let isCut = false;
+    const event: Faults['event'] = (chunk, response) => {
+      if (isCut || !/id: 3\n/.test(chunk.toString())) return chunk;
+      isCut = true;
+      setImmediate(() => (response as ServerResponse).end());
+      return chunk.subarray(0, -1);
+    };
+    const { serverSentEvents, failures } = await tallyOf({ eventStreams: 1 }, { event }, events(8));
+    expect(serverSentEvents).toMatchObject({ opened: 2, lost: 0, duplicated: 0, dropped: 1, endedCleanly: 1 });
+    expect(failures[0]).toMatch(/expected a stream with an end, got one inside an event$/);
   });
 
   test('a stream that falls silent has lost an event', async () => {

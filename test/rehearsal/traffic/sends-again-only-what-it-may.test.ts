@@ -123,6 +123,35 @@ describe('HTTP/2', () => {
     expect(retries).toBe(1);
   });
 
+  const processed = (code: number, lastStreamId: number) => (stream: ServerHttp2Stream) => {
+    stream.session?.goaway(code, lastStreamId);
+    stream.session?.destroy();
+  };
+
+  test('a POST over the last stream of a GOAWAY that tells of an error goes out once more too', async () => {
+    await http2(answer, (stream) => stream.session?.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 1));
+    await transport.send(post);
+    expect((await transport.send(post)).body.toString()).toBe('right');
+    expect(retries).toBe(1);
+  });
+
+  test.each(['NGHTTP2_NO_ERROR', 'NGHTTP2_REFUSED_STREAM'] as const)(
+    'a POST that a GOAWAY with %s does not exclude is not sent again',
+    async (code) => {
+      await http2(answer, processed(constants[code], 3));
+      await transport.send(post);
+      await expect(transport.send(post)).rejects.toThrow();
+      expect(retries).toBe(0);
+    },
+  );
+
+  test('a GET that dies with one session after the other goes out once more, and not a third time', async () => {
+    await http2(answer, cut, cut);
+    await transport.send(get);
+    await expect(transport.send(get)).rejects.toThrow();
+    expect(retries).toBe(1);
+  });
+
   test('a GOAWAY between requests is nothing but a new session', async () => {
     await http2(goAway, goAway);
     for (let turn = 0; turn < 3; turn += 1) expect((await transport.send(post)).status).toBe(200);

@@ -1,0 +1,16 @@
+import type { Plan } from '../core/plan';
+import type { Backends } from './backends';
+import type { World } from './world';
+
+/** A rehearsal that stands: the world, its backends, its traffic. */
+export interface Standing {
+  readonly world: World;
+  readonly backends: Backends;
+  readonly plan: Plan;
+  /** When it began to be stood up. */
+  readonly startedMs: number;
+  /** Fires when something of it is broken for good; its reason says what. */
+  readonly broken: AbortSignal;
+  /** Ends everything that was started, in the order that loses nothing. Asking twice is asking once. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,192 @@
+import { readFileSync } from 'node:fs';
+import { AddressInfo, createServer } from 'node:net';
+import pino from 'pino';
+import { begin } from '../../../core/cutover';
+import { evidenceOf } from '../../../core/evidence';
+import { forwardFor, weightsOf } from '../../../core/forward';
+import { parsePlan } from '../../../core/plan';
+import { CutoverWiring } from '../../../core/wiring';
+import { loadBalancerPort } from '../../../lambda/adapters/load-balancer';
+import { proxiesPort } from '../../../lambda/adapters/proxies';
+import { storePort } from '../../../lambda/adapters/store';
+import { readConfig } from '../../../proxy/config';
+import { RunningProxy, startProxy } from '../../../proxy/proxy';
+import { EcsTask } from '../../../rehearsal/tasks/model';
+import { ARNS, REGION, World, startWorld } from '../../rehearsal/aws/world';
+
+let world: World;
+let proxies: RunningProxy[] = [];
+const SECRET = 'an admin secret of tests';
+
+beforeEach(async () => {
+  world = await startWorld();
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: world.url,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: 'LAMBDA',
+    AWS_SECRET_ACCESS_KEY: 'none',
+  });
+});
+afterEach(async () => {
+  await Promise.all(proxies.map((proxy) => proxy.close()));
+  proxies = [];
+  await world.stop();
+});
+
+const wiring = (over: Partial<CutoverWiring> = {}): CutoverWiring => ({
+  loadBalancerArn: ARNS.balancer,
+  weightedRuleArn: ARNS.rule,
+  weightedListenerArn: ARNS.listener,
+  smokeListenerArns: { source: ARNS.smokeListener, target: ARNS.smokeListener },
+  targetGroupArns: { source: ARNS.source, target: ARNS.target },
+  clusterArn: ARNS.cluster,
+  serviceNames: { source: 'source', target: 'target' },
+  adminPort: 1,
+  adminSecretArn: ARNS.secret,
+  storeBucket: 'store',
+  domainName: 'shop.example.com',
+  ...over,
+});
+
+describe('the load balancer', () => {
+  const port = () => loadBalancerPort(wiring());
+
+  test('what is set reads back the same, and the other rules stay as they were', async () => {
+    const before = await port().rules();
+    const stickiness = { enabled: true, seconds: 3600 };
+    const intended = forwardFor({ source: 0, target: 100 }, port().groupArns, stickiness);
+    await port().setForward(intended);
+    const after = await port().rules();
+    const own = after.find(({ arn }) => arn === ARNS.rule);
+    expect(own?.forward).toEqual(intended);
+    expect(weightsOf(intended, port().groupArns)).toEqual({ source: 0, target: 100 });
+    const others = (readings: typeof after) => readings.filter(({ arn }) => arn !== ARNS.rule);
+    expect(others(after)).toEqual(others(before));
+  });
+
+  test('a throttled call is repeated until it succeeds', async () => {
+    world.endpoint.throttle('ModifyRule', 3);
+    await port().setForward(forwardFor({ source: 1, target: 1 }, port().groupArns, { enabled: true, seconds: 60 }));
+    expect(world.calls.filter(({ action }) => action === 'ModifyRule').map(({ status }) => status)).toEqual([
+      400, 400, 400, 200,
+    ]);
+  });
+
+  test('only targets in state healthy are counted', async () => {
+    expect(await port().healthyTargets('source')).toBe(1);
+  });
+});
+
+describe('the store', () => {
+  const run = (execution: string) => begin(execution, '2026-01-01T00:00:00.000Z', parsePlan({}));
+
+  test('of two cutovers that start at once, exactly one gets the lock', async () => {
+    const results = await Promise.allSettled(['a', 'b'].map((name) => storePort('store').acquire(run(name))));
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const holder = (await storePort('store').holder())?.execution ?? '';
+    const loser = results.find((result) => result.status === 'rejected');
+    expect(loser?.reason).toMatchObject({ code: 'LockHeld' });
+    expect(String((loser as PromiseRejectedResult).reason)).toContain(`held by '${holder}'`);
+    await expect(storePort('store').acquire(run(holder))).resolves.toBeUndefined();
+  });
+
+  test('only the holder saves and frees', async () => {
+    const store = storePort('store');
+    await store.acquire(run('a'));
+    await expect(store.save(run('b'))).rejects.toMatchObject({ code: 'LockLost' });
+    await store.release('b');
+    expect((await store.holder())?.execution).toBe('a');
+    await store.save({ ...run('a'), waitSeconds: 42 });
+    expect((await store.holder())?.waitSeconds).toBe(42);
+    await store.release('a');
+    expect(await store.holder()).toBeUndefined();
+    await expect(store.save(run('a'))).rejects.toMatchObject({ code: 'LockLost' });
+  });
+
+  test('while an execution is put back, its own steps save nothing any more', async () => {
+    const store = storePort('store');
+    await store.acquire(run('a'));
+    await store.save({ ...run('a'), verdict: 'rollBack' });
+    await expect(store.save(run('a'))).rejects.toMatchObject({ code: 'LockLost' });
+  });
+
+  test('evidence is written once, and replaced only when it said failed', async () => {
+    const store = storePort('store');
+    const said = (outcome: 'completed' | 'failed' | 'rolled-back') =>
+      store.putEvidence(evidenceOf(run('a'), outcome, 0));
+    const outcome = () =>
+      (JSON.parse(String(world.objects.find('store', 'evidence/a.json')?.body)) as { outcome: string }).outcome;
+    expect(await store.hasEvidence('a')).toBe(false);
+    await said('failed');
+    await said('rolled-back');
+    expect(outcome()).toBe('rolled-back');
+    await said('failed');
+    expect(outcome()).toBe('rolled-back');
+    expect(await store.hasEvidence('a')).toBe(true);
+  });
+
+  test('an abort is asked for by an object under the name of the execution', async () => {
+    const store = storePort('store');
+    expect(await store.abortRequested('a')).toBe(false);
+    world.objects.put('store', 'abort/a.json', Buffer.from(''));
+    expect(await store.abortRequested('a')).toBe(true);
+    expect(await store.abortRequested('b')).toBe(false);
+  });
+});
+
+describe('the proxies', () => {
+  async function startTasks(): Promise<number> {
+    const environment = {
+      DRAINSHIFT_ADMIN_SECRET: SECRET,
+      DRAINSHIFT_LISTEN: '127.0.0.1:0',
+      DRAINSHIFT_ADMIN: '127.0.0.1:0',
+      DRAINSHIFT_UPSTREAM: 'http://127.0.0.1:1',
+      DRAINSHIFT_LOG_LEVEL: 'silent',
+    };
+    const config = readConfig({
+      flags: {},
+      environment,
+      file: undefined,
+      readText: (path) => readFileSync(path, 'utf8'),
+    });
+    const proxy = await startProxy(config, pino({ level: 'silent' }));
+    proxies.push(proxy);
+    world.secrets.put({ arn: ARNS.secret, name: 'admin' }, SECRET);
+    for (const task of world.ecsModel.tasks.values())
+      Object.assign(task, { ip: '127.0.0.1' } satisfies Partial<EcsTask>);
+    return proxy.admin?.port ?? 0;
+  }
+
+  test('every running task of a side is asked with the secret, and told to drain and to serve again', async () => {
+    const port = proxiesPort(wiring({ adminPort: await startTasks() }));
+    const [task] = await port.reports('source');
+    expect(task).toMatchObject({ address: '127.0.0.1', report: { state: 'serving', active: { http: 0 } } });
+    await port.drain('127.0.0.1', {
+      perKindSeconds: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
+      closeRatePerSecond: 1,
+      jitter: 0,
+    });
+    expect((await port.reports('source'))[0]?.report.state).toBe('drained');
+    await port.undrain('127.0.0.1');
+    expect((await port.reports('source'))[0]?.report.state).toBe('serving');
+  });
+
+  test('a refused signature and a dead port are AdminUnreachable, by address', async () => {
+    const adminPort = await startTasks();
+    world.secrets.put({ arn: ARNS.secret, name: 'admin' }, 'another secret of tests');
+    await expect(proxiesPort(wiring({ adminPort })).reports('source')).rejects.toMatchObject({
+      code: 'AdminUnreachable',
+      message: expect.stringContaining(
+        `GET http://127.0.0.1:${adminPort}/drain-status must answer 2xx, got 401`,
+      ) as string,
+    });
+    const dead = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => dead.once('listening', resolve));
+    const { port } = dead.address() as AddressInfo;
+    await new Promise((resolve) => dead.close(resolve));
+    await expect(proxiesPort(wiring({ adminPort: port })).reports('source')).rejects.toMatchObject({
+      code: 'AdminUnreachable',
+      message: expect.stringContaining('ECONNREFUSED') as string,
+    });
+  });
+});

@@ -1,0 +1,153 @@
+import { parsePlan } from '../../../core/plan';
+import { RehearsalEvidence, rehearsalEvidence } from '../../../rehearsal/report/evidence';
+import { htmlReport } from '../../../rehearsal/report/html';
+import { Progress } from '../../../rehearsal/report/progress';
+import { Sample } from '../../../rehearsal/report/samples';
+import { summarize } from '../../../rehearsal/report/summary';
+import { TrafficTally } from '../../../rehearsal/traffic/tally';
+
+const none = { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 };
+const traffic: TrafficTally = {
+  http: { clients: 100, sent: 8044, ok: 8044, failed: 0, retried: 0, p50Ms: 8.5, p99Ms: 20 },
+  websocket: {
+    clients: 200,
+    opened: 500,
+    sent: 7987,
+    received: 7987,
+    lost: 0,
+    duplicated: 0,
+    outOfOrder: 0,
+    refused: 0,
+    closedCleanly: 500,
+    dropped: 0,
+    longestGapMs: 350,
+  },
+  serverSentEvents: {
+    clients: 20,
+    opened: 40,
+    events: 3306,
+    lost: 0,
+    duplicated: 0,
+    refused: 0,
+    endedCleanly: 40,
+    dropped: 0,
+    longestGapMs: 1240,
+  },
+  failures: [],
+};
+
+function evidence(over: Partial<RehearsalEvidence> = {}, seen: TrafficTally = traffic): RehearsalEvidence {
+  const base = rehearsalEvidence(
+    {
+      schema: 'drainshift/evidence/1',
+      outcome: 'completed',
+      execution: 'night',
+      startedAt: '2026-01-01T00:00:00.000Z',
+      durationSeconds: 37.3,
+      plan: parsePlan({}),
+      stages: [
+        {
+          weights: { source: 0, target: 100 },
+          confirmed: true,
+          observed: { source: 2, target: 98 },
+          errors: { source: 0, target: 1 },
+          tasksGone: { source: 0, target: 0 },
+          verdict: 'promote',
+          seconds: 5,
+        },
+      ],
+      drain: { source: none, atStart: { ...none, websocket: 194 }, completed: 11, moved: 0, closed: 180, forced: 3 },
+      timeline: [{ at: '2026-01-01T00:00:01.000Z', state: 'Lock', detail: { note: '<script>' } }],
+    },
+    {
+      traffic: seen,
+      finalWeights: { source: 0, target: 100 },
+      rehearsal: { app: 'cdk.out', seed: 1, speed: 60, seconds: 44.13 },
+    },
+  );
+  return { ...base, ...over };
+}
+
+const sample = (atMs: number, source: number, target: number): Sample => ({
+  atMs,
+  state: 'Bake',
+  stage: 1,
+  stages: 4,
+  weights: { source: 90, target: 10 },
+  answers: { source, target },
+  wrong: 0,
+  live: { source: { ...none, websocket: 5 }, target: none },
+  draining: false,
+  messages: 12,
+});
+
+test('the summary is what a ticket needs', () => {
+  expect(summarize(evidence())).toBe(
+    [
+      'drainshift rehearsal: completed in 37.3 s (44.1 s with start-up), nothing lost',
+      '  cutover    100/0 → 0/100; read back at the end: 0/100',
+      '  http       8,044 requests, 0 failed, p50 8.5 ms, p99 20.0 ms',
+      '  websocket  500 opened, 7,987 messages, 0 lost, 0 doubled, 0 out of order, 0 dropped, longest gap 0.3 s',
+      '  sse        40 opened, 3,306 events, 0 lost, 0 dropped, longest gap 1.2 s',
+      '  drain      source from 194 live connections to 0: 11 by themselves, 0 moved, 180 closed, 3 forced',
+    ].join('\n'),
+  );
+});
+
+test('a loss is shouted, with the first of what went wrong', () => {
+  const lost = { ...traffic, http: { ...traffic.http, failed: 1 }, failures: ['12:00 echo: expected 200, got 502'] };
+  const text = summarize(evidence({}, lost));
+  expect(text).toContain('BUT SOMETHING WAS LOST');
+  expect(text).toContain('! 12:00 echo: expected 200, got 502');
+});
+
+test('a rollback tells its reason, and the time from the first bad answer to the restored weights', () => {
+  const rollback = { startedAt: '2026-01-01T00:00:10.000Z', restoredAt: '2026-01-01T00:00:12.500Z' };
+  const rolledBack = rehearsalEvidence(
+    { ...evidence(), outcome: 'rolled-back', rollback, failure: { code: 'BreakerTripped', message: 'too many' } },
+    {
+      traffic: { ...traffic, firstBadAnswerAt: '2026-01-01T00:00:08.000Z' },
+      finalWeights: { source: 100, target: 0 },
+      rehearsal: evidence().rehearsal,
+    },
+  );
+  expect(rolledBack.rollback).toEqual({
+    ...rollback,
+    firstBadAnswerAt: '2026-01-01T00:00:08.000Z',
+    secondsFromFirstBadAnswer: 4.5,
+  });
+  expect(summarize(rolledBack)).toContain('because    BreakerTripped: too many');
+  expect(summarize(rolledBack)).toContain('restored 4.5 s after the first bad answer');
+});
+
+test('the report is one page that fetches nothing and lets no text become markup', () => {
+  const page = htmlReport({
+    evidence: evidence(),
+    samples: [0, 500, 1000, 1500, 2000].map((ms) => sample(ms, ms / 10, ms / 100)),
+  });
+  expect(page.match(/<svg/g)).toHaveLength(2);
+  expect(page).not.toMatch(/<script|<link|src=|href=/);
+  expect(page).toContain('&lt;script&gt;');
+});
+
+test('a log gets a line now and then, a terminal a block that is drawn anew', () => {
+  const write = (isTTY: boolean) => {
+    let text = '';
+    const out = {
+      isTTY,
+      columns: 200,
+      write: (chunk: string) => ((text += chunk), true),
+    } as unknown as NodeJS.WriteStream;
+    const progress = new Progress(out);
+    const now = Date.now();
+    for (const ms of [3000, 3500, 6000]) progress.progress(sample(now + ms, ms, 0));
+    return text;
+  };
+  const lines = write(false).trimEnd().split('\n');
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toMatch(
+    /Bake +stage 1\/4 weights 90\/10 +wrong 0 \| source 1000 req\/s, http 0 ws 5 sse 0 \| target 0 req\/s/,
+  );
+  // Moves up over the block and clears it, twice.
+  expect(write(true).match(/\x1b\[5A\x1b\[0J/g)).toHaveLength(2);
+});
