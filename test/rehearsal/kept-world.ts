@@ -26,11 +26,12 @@ export class KeptWorld {
     private readonly at: { ruleArn: string; actions: Action[]; bucket: string; port: number; ca: string },
   ) {}
 
-  static async of(command: Command): Promise<KeptWorld> {
+  /** @param key the access key; the one that was printed unless given */
+  static async of(command: Command, key?: string): Promise<KeptWorld> {
     const config = {
       endpoint: await command.says(/--endpoint-url (\S+)/),
       region: await command.says(/--region (\S+)/),
-      credentials: { accessKeyId: await command.says(/AWS_ACCESS_KEY_ID=(\S+)/), secretAccessKey: 'any' },
+      credentials: { accessKeyId: key ?? (await command.says(/AWS_ACCESS_KEY_ID=(\S+)/)), secretAccessKey: 'any' },
     };
     return new KeptWorld(new ElasticLoadBalancingV2Client(config), new SFNClient(config), new S3Client(config), {
       ruleArn: await command.says(/--rule-arn (\S+)/),

@@ -5,7 +5,11 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { Fixture, until } from './fixture';
 
 let world: Fixture;
-afterEach(() => world.stop());
+const afterwards: (() => void)[] = [];
+afterEach(async () => {
+  for (const each of afterwards.splice(0)) each();
+  await world.stop();
+});
 
 /** A target that answers `/health`, echoes on WebSockets, holds `/held`, and begins a stream of events at `/events`. */
 async function lastingTarget(): Promise<{ id: string; port: number }> {
@@ -15,6 +19,7 @@ async function lastingTarget(): Promise<{ id: string; port: number }> {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
   });
   const sockets = new WebSocketServer({ server: world.servers.at(-1) as http.Server });
+  afterwards.push(() => sockets.clients.forEach((socket) => socket.terminate()));
   sockets.on('connection', (socket) => {
     socket.on('error', () => undefined);
     socket.on('message', (data) => socket.send(data));
@@ -79,11 +84,10 @@ test('the idle timeout ends a WebSocket and a stream of events that are silent, 
   await lastingTarget();
   const [silent, busy, stream] = await Promise.all([openWebSocket(), openWebSocket(), openEvents()]);
   const talk = setInterval(() => busy.send('x'), 50);
+  afterwards.push(() => clearInterval(talk));
   const [code] = await Promise.all([closed(silent), stream.ended]);
   expect(code).toBe(1006);
   expect(busy.readyState).toBe(WebSocket.OPEN);
-  clearInterval(talk);
-  busy.terminate();
 });
 
 test('a kept connection that the target has closed is a 502: nothing is sent a second time', async () => {
@@ -103,10 +107,10 @@ test('a kept connection that the target has closed is a 502: nothing is sent a s
     });
   });
   await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
+  afterwards.push(() => target.close());
   world.server.targets.register('source', [{ id: '127.0.0.1', port: (target.address() as AddressInfo).port }]);
   await world.healthy('source', 1);
   expect((await world.get()).status).toBe(200);
   expect((await world.get()).status).toBe(502);
   expect(requests).toBe(2);
-  target.close();
 });
