@@ -1,5 +1,7 @@
 import { ConnectionKind, EndingCounts, KindCounts } from './connections';
+import { HoldReport } from './hold';
 import { Problems } from './problems';
+import { Side } from './weights';
 
 /** `GET /drain-status`: what one proxy task says of itself. Counts are since its start, times are milliseconds since the epoch. */
 export interface LedgerReport {
@@ -14,7 +16,24 @@ export interface LedgerReport {
    * answer. A client that goes away by itself is neither.
    */
   readonly requests: { readonly total: number; readonly answered: number; readonly errors: number };
+  /** Seconds since the oldest live connection of each kind came in; 0 where there is none. */
+  readonly oldestSeconds: Readonly<Record<ConnectionKind, number>>;
+  /** Body bytes by kind, those of live connections too. */
+  readonly bytes: KindBytes;
+  readonly hold: HoldReport;
+  /** Where the next request goes. */
+  readonly upstream: Side;
 }
+
+/** Body bytes from clients and to clients; of an upgraded connection everything after the handshake. */
+export type KindBytes = Readonly<Record<ConnectionKind, { readonly received: number; readonly sent: number }>>;
+
+export const NO_BYTES: KindBytes = {
+  http: { received: 0, sent: 0 },
+  websocket: { received: 0, sent: 0 },
+  grpcStream: { received: 0, sent: 0 },
+  serverSentEvents: { received: 0, sent: 0 },
+};
 
 /** `POST /drain`. Each kind may finish by itself for its seconds; what is left is then closed at the rate. */
 export interface DrainOrder {
@@ -29,6 +48,9 @@ export const ADMIN_PATHS = {
   drainStatus: '/drain-status',
   drain: '/drain',
   undrain: '/undrain',
+  hold: '/hold',
+  release: '/release',
+  retarget: '/retarget',
   metrics: '/metrics',
 } as const;
 

@@ -200,6 +200,7 @@ function environmentOf(props: ProxyServiceProps): Record<string, string> {
     // The load balancer does not verify the certificates of its targets, so one made at start is as good as any.
     [PROXY_VARIABLES.tls]: 'self-signed',
     DRAINSHIFT_PROPAGATION_SECONDS: String(PROPAGATION.toSeconds()),
+    DRAINSHIFT_STOP_TIMEOUT_SECONDS: String(stopTimeoutOf(props).toSeconds()),
     DRAINSHIFT_GRACE_PERIOD_SECONDS: String(gracePeriodOf(props).toSeconds()),
     DRAINSHIFT_GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS: String(SHUTDOWN_TIMEOUT.toSeconds()),
   };

@@ -1,8 +1,10 @@
-import { isIP } from 'node:net';
+import { DrainBudget, longestGraceSeconds } from '../core/budget';
 import { Problems } from '../core/problems';
 import { Side, SIDES } from '../core/weights';
 import { PROXY_VARIABLES } from '../core/wiring';
-import type { Upstream } from './data-plane/data-plane';
+import type { Limits, Timeouts, Upstream } from './data-plane/data-plane';
+import { LIMITS, SETTINGS, Setting, TIMEOUTS, Values } from './settings';
+import { readUpstreams } from './upstreams';
 
 export interface HostPort {
   readonly host: string;
@@ -12,59 +14,42 @@ export interface HostPort {
 /** PEM, or how to come by it. */
 export type TlsConfig = 'off' | 'self-signed' | { readonly cert: string; readonly key: string };
 
-/** What a proxy is started with. Times are seconds. */
+/** What a proxy is started with. Times are seconds where they do not say otherwise. */
 export interface ProxyConfig {
   readonly side: Side;
   readonly listen: HostPort;
   /** Absent: no admin API. */
   readonly admin?: { readonly at: HostPort; readonly secret: string };
+  /** Processes that share the data port. */
+  readonly workers: number;
   readonly upstream: Upstream;
+  /** The other side's upstream, for a retarget. Absent: there can be none. */
+  readonly otherUpstream?: Upstream;
   readonly tls: TlsConfig;
-  /**
-   * An upstream that is silent for this long has failed. Shorter than the idle timeout of the load balancer in front, or
-   * a hanging upstream shows as clients that left.
-   * @default 50
-   */
-  readonly upstreamIdleSeconds?: number;
+  readonly timeouts: Partial<Timeouts>;
+  readonly limits: Partial<Limits>;
   /** After SIGTERM every connection may finish by itself for this long. */
   readonly gracePeriodSeconds: number;
   /** After the grace period, what closing the rest may take. */
   readonly gracefulShutdownTimeoutSeconds: number;
   /** After SIGTERM new connections are still taken for this long, until the load balancer has stopped sending them. */
   readonly propagationSeconds: number;
+  /** What the orchestrator grants from SIGTERM to SIGKILL. */
+  readonly stopTimeoutSeconds: number;
   readonly closeRatePerSecond: number;
+  readonly accessLog: AccessLogMode;
   readonly logLevel: LogLevel;
 }
 
-/** An Application Load Balancer gives up after 60 s, unless it is told otherwise. */
-export const UPSTREAM_IDLE_SECONDS = 50;
-
 const GRACE_PRESETS = { 'short-lived': 30, mixed: 120, 'websocket-heavy': 300 } as const;
+const MAX_WORKERS = 64;
+
+const ACCESS_LOG_MODES = ['off', 'errors', 'on'] as const;
+/** `errors`: answers of 500 and more, and failures of the upstream. */
+export type AccessLogMode = (typeof ACCESS_LOG_MODES)[number];
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-
-/** Every setting by its name in a file, with its environment variable. Flags have the file's names. */
-export const SETTINGS = {
-  side: PROXY_VARIABLES.side,
-  listen: PROXY_VARIABLES.listen,
-  admin: PROXY_VARIABLES.admin,
-  admin_secret_file: 'DRAINSHIFT_ADMIN_SECRET_FILE',
-  upstream: PROXY_VARIABLES.upstream,
-  upstream_server_name: 'DRAINSHIFT_UPSTREAM_SERVER_NAME',
-  upstream_verify_certificate: 'DRAINSHIFT_UPSTREAM_VERIFY_CERTIFICATE',
-  upstream_idle_seconds: 'DRAINSHIFT_UPSTREAM_IDLE_SECONDS',
-  tls: PROXY_VARIABLES.tls,
-  tls_certificate_file: 'DRAINSHIFT_TLS_CERTIFICATE_FILE',
-  tls_key_file: 'DRAINSHIFT_TLS_KEY_FILE',
-  grace_period_seconds: 'DRAINSHIFT_GRACE_PERIOD_SECONDS',
-  graceful_shutdown_timeout_seconds: 'DRAINSHIFT_GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS',
-  propagation_seconds: 'DRAINSHIFT_PROPAGATION_SECONDS',
-  close_rate_per_second: 'DRAINSHIFT_CLOSE_RATE_PER_SECOND',
-  log_level: 'DRAINSHIFT_LOG_LEVEL',
-} as const;
-
-export type Setting = keyof typeof SETTINGS;
 
 export const CONFIG_VARIABLE = 'DRAINSHIFT_CONFIG';
 
@@ -92,28 +77,23 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     side: oneOf('side', values.side ?? 'source', SIDES, problems),
     listen: hostPort('listen', values.listen ?? '0.0.0.0:8443', problems),
     ...admin(values, sources, problems),
-    upstream: upstream(values, problems),
+    workers: problems.integer('workers', values.workers, { min: 1, max: MAX_WORKERS, default: 1 }),
+    ...readUpstreams(values, (name) => textOf(name, values, sources, problems), problems),
     tls: tls(values, sources, problems),
-    upstreamIdleSeconds: problems.integer('upstream_idle_seconds', values.upstream_idle_seconds, {
-      min: 1,
-      max: 4_000,
-      default: UPSTREAM_IDLE_SECONDS,
-    }),
-    gracePeriodSeconds: grace(values.grace_period_seconds, problems),
-    gracefulShutdownTimeoutSeconds: seconds('graceful_shutdown_timeout_seconds', values, 10, problems),
-    propagationSeconds: seconds('propagation_seconds', values, 5, problems),
+    timeouts: timeouts(values, problems),
+    limits: limits(values, problems),
+    ...shutdown(values, problems),
     closeRatePerSecond: problems.integer('close_rate_per_second', values.close_rate_per_second, {
       min: 1,
       max: 10_000,
       default: 20,
     }),
+    accessLog: oneOf('access_log', asWord(values.access_log ?? 'errors'), ACCESS_LOG_MODES, problems),
     logLevel: oneOf('log_level', values.log_level ?? 'info', LOG_LEVELS, problems),
   };
   problems.throwIfAny('ConfigInvalid');
   return config;
 }
-
-type Values = Partial<Record<Setting, unknown>>;
 
 function collect(sources: ConfigSources, problems: Problems): Values {
   const names = Object.keys(SETTINGS) as Setting[];
@@ -168,13 +148,7 @@ function tls(values: Values, sources: ConfigSources, problems: Problems): TlsCon
   const certificateFile = values.tls_certificate_file;
   const keyFile = values.tls_key_file;
   if (certificateFile === undefined && keyFile === undefined) {
-    // YAML reads a bare `off` as text, but people write `false`.
-    return oneOf(
-      'tls',
-      values.tls === false ? 'off' : (values.tls ?? 'off'),
-      ['off', 'self-signed'] as const,
-      problems,
-    );
+    return oneOf('tls', asWord(values.tls ?? 'off'), ['off', 'self-signed'] as const, problems);
   }
   if (values.tls !== undefined)
     problems.add('tls', "absent next to 'tls_certificate_file' and 'tls_key_file'", values.tls);
@@ -182,38 +156,6 @@ function tls(values: Values, sources: ConfigSources, problems: Problems): TlsCon
     cert: textOf('tls_certificate_file', values, sources, problems),
     key: textOf('tls_key_file', values, sources, problems),
   };
-}
-
-function upstream(values: Values, problems: Problems): Upstream {
-  const parsed = parseUpstream(values.upstream);
-  if (!parsed) problems.add('upstream', 'http(s)://host[:port] without a path', withoutCredentials(values.upstream));
-  const verify = values.upstream_verify_certificate ?? true;
-  if (typeof verify !== 'boolean') problems.add('upstream_verify_certificate', 'true or false', verify);
-  const serverName = values.upstream_server_name;
-  if (serverName !== undefined && (typeof serverName !== 'string' || isIP(serverName) !== 0)) {
-    problems.add('upstream_server_name', 'a host name', serverName);
-  }
-  return {
-    ...(parsed ?? { protocol: 'http', host: 'localhost', port: 80 }),
-    verifyCertificate: verify === true,
-    ...(typeof serverName === 'string' && { serverName }),
-  };
-}
-
-function parseUpstream(value: unknown): Upstream | undefined {
-  if (typeof value !== 'string' || !URL.canParse(value)) return undefined;
-  const url = new URL(value);
-  const isBare =
-    url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '';
-  if (!isBare || (url.protocol !== 'http:' && url.protocol !== 'https:')) return undefined;
-  const protocol = url.protocol === 'https:' ? 'https' : 'http';
-  const port = url.port === '' ? (protocol === 'https' ? 443 : 80) : Number(url.port);
-  return { protocol, host: url.hostname.replace(/^\[|\]$/g, ''), port };
-}
-
-/** A problem goes to logs: a name and password that were put before the host do not. */
-function withoutCredentials(value: unknown): unknown {
-  return typeof value === 'string' ? value.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@') : value;
 }
 
 /** `host:port`, `[::1]:port`. */
@@ -225,17 +167,45 @@ function hostPort(name: string, value: unknown, problems: Problems): HostPort {
   return { host: '', port: 0 };
 }
 
-function grace(value: unknown, problems: Problems): number {
+function timeouts(values: Values, problems: Problems): Timeouts {
+  const names = Object.keys(TIMEOUTS) as (keyof typeof TIMEOUTS)[];
+  const read = (name: (typeof names)[number]) => 1000 * problems.number(name, values[name], TIMEOUTS[name]);
+  return Object.fromEntries(names.map((name) => [TIMEOUTS[name].field, read(name)])) as unknown as Timeouts;
+}
+
+function limits(values: Values, problems: Problems): Limits {
+  const names = Object.keys(LIMITS) as (keyof typeof LIMITS)[];
+  const read = (name: (typeof names)[number]) => problems.integer(name, values[name], LIMITS[name]);
+  return Object.fromEntries(names.map((name) => [LIMITS[name].field, read(name)])) as unknown as Limits;
+}
+
+function shutdown(values: Values, problems: Problems): DrainBudget {
+  const granted = {
+    gracefulShutdownTimeoutSeconds: seconds('graceful_shutdown_timeout_seconds', values, 10, problems),
+    propagationSeconds: seconds('propagation_seconds', values, 5, problems),
+    stopTimeoutSeconds: seconds('stop_timeout_seconds', values, 120, problems),
+  };
+  // Who did not ask for a time gets one that fits.
+  const fallback = Math.max(0, Math.min(GRACE_PRESETS.mixed, longestGraceSeconds(granted)));
+  return { ...granted, gracePeriodSeconds: grace(values.grace_period_seconds, fallback, problems) };
+}
+
+function grace(value: unknown, fallback: number, problems: Problems): number {
   const names = Object.keys(GRACE_PRESETS);
   if (typeof value === 'string' && names.includes(value)) return GRACE_PRESETS[value as keyof typeof GRACE_PRESETS];
-  if (value === undefined) return GRACE_PRESETS.mixed;
+  if (value === undefined) return fallback;
   if (typeof value === 'number' && value >= 0 && value <= DAY) return value;
   problems.add('grace_period_seconds', `a number from 0 to ${DAY}, or one of ${names.join(', ')}`, value);
-  return GRACE_PRESETS.mixed;
+  return fallback;
 }
 
 function seconds(name: Setting, values: Values, fallback: number, problems: Problems): number {
   return problems.number(name, values[name], { min: 0, max: DAY, default: fallback });
+}
+
+/** YAML 1.2 reads a bare `on` or `off` as text, but people write `true` and `false`. */
+function asWord(value: unknown): unknown {
+  return typeof value === 'boolean' ? (value ? 'on' : 'off') : value;
 }
 
 function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[], problems: Problems): T {

@@ -28,12 +28,19 @@ interface Run {
   limitMs: number;
   order: DrainOrder;
   readonly asked: WeakSet<Closable>;
+  /** Where the walk over the connections to close is. */
+  walk: Walk | undefined;
   nextProgressMs: number;
   /** Undefined until the first kind's own time is over. */
   nextCloseMs: number | undefined;
   isOverdue: boolean;
   readonly result: Promise<DrainResult>;
   readonly settle: (result: DrainResult) => void;
+}
+
+interface Walk {
+  readonly kinds: string;
+  readonly closables: Generator<Closable>;
 }
 
 /** Lets the live connections of a ledger end, and closes in paced order those that are over their time. */
@@ -101,6 +108,7 @@ export class Drain {
       limitMs: this.limitMs(order),
       order,
       asked: new WeakSet(),
+      walk: undefined,
       nextProgressMs: startedMs,
       nextCloseMs: undefined,
       isOverdue: false,
@@ -156,18 +164,28 @@ export class Drain {
       return;
     }
     run.nextCloseMs ??= nowMs;
-    const waiting = this.waiting(run, kinds);
     while (run.nextCloseMs <= nowMs) {
-      const next = waiting.next();
-      if (next.done) {
+      const next = this.nextToClose(run, kinds);
+      if (!next) {
         // Nothing saved up: a connection that comes late must not find a burst of closes.
         run.nextCloseMs = nowMs + LOOK_MS;
         return;
       }
-      run.asked.add(next.value);
-      next.value.close().catch((error: unknown) => this.log.warn(`A connection was not closed: ${String(error)}`));
+      run.asked.add(next);
+      next.close().catch((error: unknown) => this.log.warn(`A connection was not closed: ${String(error)}`));
       run.nextCloseMs += nextCloseMs(run.order, this.clock.random());
     }
+  }
+
+  /** One walk over all connections serves many closes. When it is through, another one looks for those that came since. */
+  private nextToClose(run: Run, kinds: readonly ConnectionKind[]): Closable | undefined {
+    const name = kinds.join();
+    const next = run.walk?.kinds === name ? run.walk.closables.next() : undefined;
+    if (next?.done === false) return next.value;
+    const closables = this.waiting(run, kinds);
+    run.walk = { kinds: name, closables };
+    const first = closables.next();
+    return first.done === true ? undefined : first.value;
   }
 
   /** Short-lived kinds first, within a kind the oldest first. */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { SETTINGS, Setting } from './config';
+import { SETTINGS, Setting } from './settings';
 
 export const USAGE = `Usage: proxy --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE]
 
@@ -10,10 +10,15 @@ export const USAGE = `Usage: proxy --listen HOST:PORT --upstream URL [--admin HO
   --side source|target    which backend this is (default source)
   --tls off|self-signed   TLS on the data port (default off)
   --tls-certificate-file FILE --tls-key-file FILE
+  --other-upstream URL    the other side's backend, for a retarget
+  --workers COUNT         processes that share the data port (default 1)
   --grace-period-seconds SECONDS|short-lived|mixed|websocket-heavy
-  --propagation-seconds SECONDS
+  --propagation-seconds SECONDS  --stop-timeout-seconds SECONDS
+  --access-log off|errors|on
   --log-level LEVEL
   --help  --version
+
+Every setting of docs/proxy.md is a flag: client_idle_seconds is --client-idle-seconds.
 `;
 
 export type Command =
@@ -29,7 +34,7 @@ export function readFlags(args: readonly string[]): Command {
   const settings = Object.fromEntries(NAMES.map((name) => [flagOf(name), { type: 'string' as const }]));
   try {
     const { values } = parseArgs({
-      args: [...args],
+      args: withNegativeNumbers(args),
       options: { ...settings, config: { type: 'string' }, help: { type: 'boolean' }, version: { type: 'boolean' } },
     });
     if (values.help === true) return { kind: 'help' };
@@ -44,6 +49,17 @@ export function readFlags(args: readonly string[]): Command {
   } catch (error) {
     return { kind: 'wrong', problem: (error as Error).message.split(/[.\n]/)[0] ?? 'Wrong use' };
   }
+}
+
+/** `--name -3` as `--name=-3`: parseArgs takes it for two flags, and what is wrong with -3 is better said by its setting. */
+function withNegativeNumbers(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const name = joined.at(-1);
+    if (/^-\d/.test(arg) && name !== undefined && /^--[^=]+$/.test(name)) joined.splice(-1, 1, `${name}=${arg}`);
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 function flagOf(name: Setting): string {

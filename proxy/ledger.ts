@@ -10,16 +10,39 @@ export interface Closable {
   close(): Promise<void>;
 }
 
-export interface Guard {
-  /** The connection has turned out to be of another kind (a stream instead of a plain answer). */
-  reclassify(kind: ConnectionKind, closable: Closable): void;
-  /** Counts out; the first call counts, later ones do nothing. */
-  end(how: Ending): void;
+export interface ByteCounts {
+  /** Body bytes that clients sent; of an upgraded connection everything after the handshake. */
+  readonly received: number;
+  /** Body bytes that went to clients. */
+  readonly sent: number;
 }
 
-interface Entry {
-  kind: ConnectionKind;
-  closable: Closable | undefined;
+/**
+ * What the ledger knows of one connection. An exchange is its own entry: counting it in and out then allocates nothing,
+ * and costs some nanoseconds.
+ */
+export abstract class LedgerEntry implements Closable {
+  kind: ConnectionKind = 'http';
+  enteredMs = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  /** Neighbours in the ledger's ring; undefined while it is in none. */
+  previous: LedgerEntry | undefined = undefined;
+  next: LedgerEntry | undefined = undefined;
+
+  abstract close(): Promise<void>;
+
+  /** Brings the byte counts up to date, where somebody else counts. */
+  measure(): void {
+    return;
+  }
+}
+
+/** The fixed point of a ring: before the oldest, behind the youngest. */
+class Anchor extends LedgerEntry {
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 /**
@@ -27,51 +50,96 @@ interface Entry {
  * does not exist, so zero means zero.
  */
 export class Ledger {
-  private readonly live = new Set<Entry>();
-  private readonly counts: Record<ConnectionKind, number> = {
-    http: 0,
-    websocket: 0,
-    grpcStream: 0,
-    serverSentEvents: 0,
-  };
-  private readonly endings = Object.fromEntries(CONNECTION_KINDS.map((kind) => [kind, { ...NO_ENDINGS }])) as Record<
-    ConnectionKind,
-    Record<Ending, number>
-  >;
+  private readonly ring: LedgerEntry = new Anchor();
+  private readonly counts: Record<ConnectionKind, number> = eachKind(() => 0);
+  private readonly endings = eachKind((): Record<Ending, number> => ({ ...NO_ENDINGS }));
+  private readonly pastBytes = eachKind(() => ({ received: 0, sent: 0 }));
 
-  open(kind: ConnectionKind, closable?: Closable): Guard {
-    const entry: Entry = { kind, closable };
-    this.live.add(entry);
+  constructor() {
+    this.ring.previous = this.ring;
+    this.ring.next = this.ring;
+  }
+
+  /** Counts in, as the youngest. `nowMs` of the clock that `oldestMs` is asked with. */
+  enter(entry: LedgerEntry, kind: ConnectionKind, nowMs: number): void {
+    const last = this.ring.previous!;
+    entry.kind = kind;
+    entry.enteredMs = nowMs;
+    entry.previous = last;
+    entry.next = this.ring;
+    last.next = entry;
+    this.ring.previous = entry;
     this.counts[kind] += 1;
-    return {
-      reclassify: (next, nextClosable) => {
-        if (!this.live.has(entry)) return;
-        this.counts[entry.kind] -= 1;
-        entry.kind = next;
-        entry.closable = nextClosable;
-        this.counts[next] += 1;
-      },
-      end: (how) => {
-        if (!this.live.delete(entry)) return;
-        this.counts[entry.kind] -= 1;
-        this.endings[entry.kind][how] += 1;
-      },
-    };
+  }
+
+  /** The connection has turned out to be of another kind (a stream instead of a plain answer). */
+  reclassify(entry: LedgerEntry, kind: ConnectionKind): void {
+    if (entry.next === undefined) return;
+    this.counts[entry.kind] -= 1;
+    entry.kind = kind;
+    this.counts[kind] += 1;
+  }
+
+  /** Counts out; the first call counts, later ones do nothing. */
+  leave(entry: LedgerEntry, how: Ending): void {
+    const { previous, next, kind } = entry;
+    if (previous === undefined || next === undefined) return;
+    previous.next = next;
+    next.previous = previous;
+    entry.previous = undefined;
+    entry.next = undefined;
+    this.counts[kind] -= 1;
+    this.endings[kind][how] += 1;
+    const bytes = this.pastBytes[kind];
+    bytes.received += entry.bytesReceived;
+    bytes.sent += entry.bytesSent;
   }
 
   get active(): KindCounts {
     return { ...this.counts };
   }
 
-  get ended(): Record<ConnectionKind, EndingCounts> {
-    return Object.fromEntries(CONNECTION_KINDS.map((kind) => [kind, { ...this.endings[kind] }])) as Record<
-      ConnectionKind,
-      EndingCounts
-    >;
+  /** All live connections. */
+  get total(): number {
+    const { http, websocket, grpcStream, serverSentEvents } = this.counts;
+    return http + websocket + grpcStream + serverSentEvents;
   }
 
-  /** The connections of these kinds that know how to be closed, oldest first. */
-  *closables(kinds: readonly ConnectionKind[]): Generator<Closable> {
-    for (const entry of this.live) if (entry.closable && kinds.includes(entry.kind)) yield entry.closable;
+  get ended(): Record<ConnectionKind, EndingCounts> {
+    return eachKind((kind) => ({ ...this.endings[kind] }));
   }
+
+  /** Body bytes by kind since the start, those of live connections too. */
+  get bytes(): Record<ConnectionKind, ByteCounts> {
+    const bytes = eachKind((kind) => ({ ...this.pastBytes[kind] }));
+    for (const entry of this.entries()) {
+      entry.measure();
+      bytes[entry.kind].received += entry.bytesReceived;
+      bytes[entry.kind].sent += entry.bytesSent;
+    }
+    return bytes;
+  }
+
+  /** Milliseconds since the oldest live connection of each kind came in; 0 where there is none. */
+  oldestMs(nowMs: number): Record<ConnectionKind, number> {
+    const oldest = eachKind(() => 0);
+    for (const { kind, enteredMs } of this.entries()) oldest[kind] = Math.max(oldest[kind], nowMs - enteredMs);
+    return oldest;
+  }
+
+  /** The connections of these kinds, oldest first. Those that end meanwhile are left out. */
+  *closables(kinds: readonly ConnectionKind[]): Generator<Closable> {
+    // Closing one may end it at once, and take it out of the ring in the middle of the walk.
+    for (const entry of [...this.entries()]) {
+      if (entry.next !== undefined && kinds.includes(entry.kind)) yield entry;
+    }
+  }
+
+  private *entries(): Generator<LedgerEntry> {
+    for (let entry = this.ring.next!; entry !== this.ring; entry = entry.next!) yield entry;
+  }
+}
+
+function eachKind<T>(make: (kind: ConnectionKind) => T): Record<ConnectionKind, T> {
+  return Object.fromEntries(CONNECTION_KINDS.map((kind) => [kind, make(kind)])) as Record<ConnectionKind, T>;
 }

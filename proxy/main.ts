@@ -6,12 +6,15 @@ import { CONFIG_VARIABLE, HostPort, ProxyConfig, readConfig } from './config';
 import { Command, readFlags, USAGE } from './flags';
 import { startProxy } from './proxy';
 import { VERSION } from './version';
+import { WorkerGroup, startWorkers } from './workers/group';
+import { FAILED, crash, endAfterLog } from './workers/last-words';
+import { isWorker, runWorker } from './workers/worker';
 
 /** BSD's EX_USAGE: the caller has to mend the command or the configuration. */
 const WRONG_USE = 64;
-const FAILED = 1;
 
-void main();
+if (isWorker()) runWorker();
+else void main();
 
 async function main(): Promise<void> {
   const command = readFlags(process.argv.slice(2));
@@ -23,16 +26,28 @@ async function main(): Promise<void> {
   const log = pino({ level: config.logLevel, base: { side: config.side, pid: process.pid } });
   process.on('uncaughtException', (error) => crash(log, error));
   process.on('unhandledRejection', (error) => crash(log, error));
-  const starting = startProxy(config, log).catch((error: unknown) => exit(FAILED, startProblem(error, config)));
+  const starting = start(config, log).catch((error: unknown) => exit(FAILED, startProblem(error, config)));
   void end.atOnce.then(async (signal) => {
     log.warn({ signal }, 'Second signal: closing at once');
     await starting.then((proxy) => proxy.close()).finally(() => endAfterLog(log, FAILED));
   });
   const proxy = await starting;
-  log.info({ data: show(proxy.data), ...(proxy.admin && { admin: show(proxy.admin) }) }, 'Listening');
-  await end.inOrder;
-  await proxy.shutDown();
-  endAfterLog(log, 0);
+  const { data, admin, workers } = proxy;
+  log.info({ data: show(data), ...(admin && { admin: show(admin) }), ...(workers && { workers }) }, 'Listening');
+  const asked = end.inOrder.then(() => undefined);
+  const problem = await (proxy.failed ? Promise.race([asked, proxy.failed]) : asked);
+  if (problem) log.fatal(`The proxy ends: ${problem.message}`);
+  const isInOrder = await proxy.shutDown().then(
+    () => true,
+    (error: unknown) => void log.error({ err: error }, 'The shutdown was not in order'),
+  );
+  endAfterLog(log, isInOrder && !problem ? 0 : FAILED);
+}
+
+type Running = Pick<WorkerGroup, 'data' | 'admin' | 'shutDown' | 'close'> & Partial<WorkerGroup>;
+
+function start(config: ProxyConfig, log: Logger): Promise<Running> {
+  return config.workers > 1 ? startWorkers(config, log) : startProxy(config, log);
 }
 
 function configOf(command: Extract<Command, { kind: 'run' }>): ProxyConfig {
@@ -81,16 +96,6 @@ function startProblem(error: unknown, config: ProxyConfig): string {
   if (code === 'EADDRNOTAVAIL') return `'${name}' must be an address of this machine, got ${address}`;
   if (code === 'EACCES') return `'${name}' must be a port that this user may open, got ${port}`;
   return `The proxy did not start: ${message}`;
-}
-
-/** What was logged last is the most worth keeping: the log is written out before the process ends. */
-function endAfterLog(log: Logger, code: number): void {
-  log.flush(() => process.exit(code));
-}
-
-function crash(log: Logger, error: unknown): void {
-  log.fatal({ err: error }, 'Unexpected error');
-  process.exit(FAILED);
 }
 
 function exit(code: number, problem: string): never {

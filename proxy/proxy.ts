@@ -1,100 +1,150 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { DEFAULT_DRAIN, DrainOrder, HEALTH_PATH, LedgerReport } from '../core/admin';
-import { total } from '../core/connections';
-import { CLOSE_HANDSHAKE_SECONDS } from '../core/drain';
-import { AdminServer, startAdminServer } from './admin/admin-server';
+import type { Registry } from 'prom-client';
+import { HEALTH_PATH, LedgerReport } from '../core/admin';
+import { budgetProblem } from '../core/budget';
+import { KindCounts, NO_CONNECTIONS, addKinds } from '../core/connections';
+import { AccessLog } from './access-log';
+import { AdminServer, AdminTarget, startAdminServer } from './admin/admin-server';
 import { createMetrics } from './admin/metrics';
+import { ledgerFigures } from './admin/report';
 import { Clock, SYSTEM_CLOCK } from './clock';
-import { HostPort, ProxyConfig, UPSTREAM_IDLE_SECONDS } from './config';
-import type { Answer, DataPlane, Decision, RequestHead, UpstreamFailure } from './data-plane/data-plane';
-import { createDataPlane } from './data-plane/http-engine';
-import { Drain } from './drain';
-import { forwardingHeaders } from './forwarding';
+import type { HostPort, ProxyConfig } from './config';
+import type { Answer, DataPlane, Decision, RequestHead } from './data-plane/data-plane';
+import { createDataPlane } from './data-plane/engine';
+import { Drain, DrainLog } from './drain';
+import { FailureLog } from './failure-log';
+import { Books, ForwardedRequest } from './forwarded-request';
+import { forwardingFields } from './forwarding';
 import { Health } from './health';
+import { HoldGate } from './hold';
 import { Ledger } from './ledger';
-import { quiet } from './shutdown';
+import { failureAnswer, retryLater } from './own-answers';
+import { Retarget, upstreamsOf } from './retarget';
+import { quiet, shutdownOrder } from './shutdown';
 import { Certificate, certificate } from './tls';
+import { TraceIds } from './trace-ids';
 import { TrafficCount } from './traffic-count';
 
 export interface RunningProxy {
   readonly data: HostPort;
   readonly admin: HostPort | undefined;
+  /** What the admin API acts on, whoever serves it. */
+  readonly target: AdminTarget;
+  /** Those of several workers add up; see `AggregatorRegistry` of prom-client. */
+  readonly metrics: Registry;
   report(): LedgerReport;
+  /** Live connections of the other workers, which the health answer shows with its own. */
+  countOthers(active: KindCounts): void;
   /** Lets every connection finish in the configured times, then closes. Resolves when nothing is left. */
   shutDown(): Promise<void>;
   /** Destroys everything at once. */
   close(): Promise<void>;
 }
 
-/** Seconds after which a client that is refused by a draining proxy may ask again; the load balancer has then moved on. */
-const RETRY_AFTER_SECONDS = 2;
+export interface ProxyOptions {
+  readonly clock?: Clock;
+  /** A data port that other processes share: what the primary process says for all of them, this one logs for itself at `debug`. */
+  readonly shared?: SharedPort;
+  /** Called just before the data port is open: the first request finds what is ordered here in force. */
+  readonly before?: (target: AdminTarget) => void;
+}
 
-const FAILURE_STATUS: Readonly<Record<UpstreamFailure, 502 | 504>> = {
-  connectRefused: 502,
-  reset: 502,
-  malformed: 502,
-  connectTimeout: 504,
-  idleTimeout: 504,
-};
+type SharedPort = Extract<Parameters<DataPlane['listen']>[0], { shared: unknown }>['shared'];
+
+const DOT = HEALTH_PATH.charCodeAt(1);
 
 /** One proxy: ledger, data plane, drain and admin API, wired. @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port. */
-export async function startProxy(config: ProxyConfig, log: Logger, clock: Clock = SYSTEM_CLOCK): Promise<RunningProxy> {
-  const proxy = new Proxy(config, log, clock, await certificate(config.tls));
-  await proxy.listen();
+export async function startProxy(
+  config: ProxyConfig,
+  log: Logger,
+  { clock = SYSTEM_CLOCK, shared, before }: ProxyOptions = {},
+): Promise<RunningProxy> {
+  const story = shared === undefined ? log : asides(log);
+  const proxy = new Proxy(config, log, story, clock, await certificate(config.tls));
+  before?.(proxy.target);
+  await proxy.listen(shared);
   return proxy;
 }
 
 class Proxy implements RunningProxy {
+  readonly target: AdminTarget;
+  readonly metrics: Registry;
   private readonly instance = randomUUID();
   private readonly ledger = new Ledger();
-  private readonly traffic = new TrafficCount();
+  private readonly books: Books;
+  private readonly traceIds = new TraceIds();
   private readonly plane: DataPlane;
   private readonly drain: Drain;
   private readonly health: Health;
+  private readonly retarget: Retarget;
+  private readonly gate: HoldGate;
   private adminServer: AdminServer | undefined;
+  private others: KindCounts = NO_CONNECTIONS;
   private isShuttingDown = false;
   private lastRequestMs = 0;
   private listening: HostPort;
+  private port = '';
 
   constructor(
     private readonly config: ProxyConfig,
     private readonly log: Logger,
+    /** The course of a drain and of the shutdown. */
+    private readonly story: DrainLog,
     private readonly clock: Clock,
     tls: Certificate | undefined,
   ) {
+    const { side, accessLog } = config;
     this.listening = config.listen;
+    this.books = {
+      clock,
+      traffic: new TrafficCount(),
+      failures: new FailureLog(log, clock),
+      accessLog: accessLog === 'off' ? undefined : new AccessLog(log, accessLog === 'errors', clock),
+    };
+    this.retarget = new Retarget(side, upstreamsOf(side, config.upstream, config.otherUpstream));
+    this.gate = new HoldGate({
+      clock,
+      log,
+      retarget: this.retarget,
+      decide: (head) => this.decide(head, clock.nowMs()),
+      setHolding: (isHolding) => this.plane.setHolding(isHolding),
+    });
     this.plane = createDataPlane({
       ledger: this.ledger,
       route: (head) => this.route(head),
-      failureAnswer: (failure, head) => this.failureAnswer(failure, head),
+      failureAnswer,
+      refused: ({ status, address, why }) => {
+        this.books.traffic.refuse(status);
+        this.books.accessLog?.unread(status, address, why);
+      },
       faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
-      timeouts: { upstreamIdleMs: 1000 * (config.upstreamIdleSeconds ?? UPSTREAM_IDLE_SECONDS) },
+      timeouts: config.timeouts,
+      limits: config.limits,
       ...(tls && { tls }),
     });
-    this.drain = new Drain(this.ledger, clock, log, (isDraining) => this.plane.setDraining(isDraining));
+    this.drain = new Drain(this.ledger, clock, story, (isDraining) => this.plane.setDraining(isDraining));
     this.health = new Health(
-      config.side,
+      side,
       () => this.drain.state,
-      () => this.ledger.active,
+      () => addKinds(this.ledger.active, this.others),
     );
+    this.metrics = this.createMetrics();
+    this.target = this.createTarget();
   }
 
-  async listen(): Promise<void> {
-    const { admin, side, listen } = this.config;
-    this.listening = await this.plane.listen(listen);
+  async listen(shared: SharedPort | undefined): Promise<void> {
+    const { admin, listen } = this.config;
+    this.listening = await this.plane.listen(shared ? { shared } : listen);
+    this.port = String(this.listening.port);
+    // Of several workers the primary process says it once.
+    const problem = shared ? undefined : budgetProblem(this.config);
+    if (problem !== undefined) this.log.warn(`The shutdown would be killed before its end: ${problem}`);
     if (!admin) return;
-    const target = {
-      report: () => this.report(),
-      refusal: () => (this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined),
-      drain: (order: DrainOrder) => void this.drain.start(order),
-      undrain: () => this.drain.cancel(),
-      metrics: createMetrics(side, this.ledger, this.traffic),
-    };
     try {
-      this.adminServer = await startAdminServer(admin.at, admin.secret, target);
+      this.adminServer = await startAdminServer(admin.at, admin.secret, this.target);
     } catch (error) {
-      await this.plane.close();
+      await this.close();
       throw error;
     }
   }
@@ -108,84 +158,110 @@ class Proxy implements RunningProxy {
   }
 
   report(): LedgerReport {
-    const { instance, ledger, drain, traffic } = this;
-    return { instance, state: drain.state, active: ledger.active, ended: ledger.ended, requests: traffic.requests };
+    const { instance, ledger, drain, books, gate, retarget } = this;
+    return {
+      instance,
+      state: drain.state,
+      ...ledgerFigures(ledger, performance.now()),
+      requests: books.traffic.requests,
+      hold: gate.report(),
+      upstream: retarget.side,
+    };
+  }
+
+  countOthers(active: KindCounts): void {
+    this.others = active;
   }
 
   async shutDown(): Promise<void> {
     const { gracePeriodSeconds, gracefulShutdownTimeoutSeconds, propagationSeconds } = this.config;
     this.isShuttingDown = true;
-    this.log.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
+    this.story.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
     // Whoever still comes is served, WebSockets too: the load balancer does not know yet, and would show a refusal.
     this.plane.setDraining(true);
+    // Nobody can release it any more: the admin API refuses from here on.
+    this.gate.end();
     await new Promise<void>((resolve) => this.clock.after(propagationSeconds * 1000, resolve));
     await this.plane.stopAccepting();
     const deadlineMs = this.clock.nowMs() + 1000 * (gracePeriodSeconds + gracefulShutdownTimeoutSeconds);
-    await this.drain.startAfresh(this.shutdownOrder());
+    await this.drain.startAfresh(shutdownOrder(this.config, this.ledger.total));
     // Closing destroys idle connections, and with them a request that is just on its way.
-    const still = { lastRequestMs: () => this.lastRequestMs, active: () => total(this.ledger.active) };
+    const still = { lastRequestMs: () => this.lastRequestMs, active: () => this.ledger.total };
     await quiet(still, deadlineMs, this.clock);
     await this.close();
-    this.log.info('Graceful shutdown: grace period ends');
+    this.story.info('Graceful shutdown: grace period ends');
   }
 
   async close(): Promise<void> {
     this.drain.stop();
+    this.gate.stop();
     await Promise.all([this.plane.close(), this.adminServer?.close()]);
+    this.books.failures.stop();
+    this.books.accessLog?.stop();
   }
 
-  /** Every kind has the grace period; what is left is closed as fast as the shutdown timeout asks, and no slower than configured. */
-  private shutdownOrder(): DrainOrder {
-    const { gracePeriodSeconds: seconds, gracefulShutdownTimeoutSeconds, closeRatePerSecond } = this.config;
-    const { jitter } = DEFAULT_DRAIN;
-    const closingSeconds = Math.max(1, gracefulShutdownTimeoutSeconds - CLOSE_HANDSHAKE_SECONDS);
-    const needed = Math.ceil((total(this.ledger.active) * (1 + jitter)) / closingSeconds);
+  private createMetrics(): Registry {
+    return createMetrics(this.config.side, {
+      ledger: this.ledger,
+      traffic: this.books.traffic,
+      held: () => this.gate.report().waiting,
+      nowMs: () => performance.now(),
+    });
+  }
+
+  private createTarget(): AdminTarget {
+    const { gate, drain, metrics } = this;
     return {
-      perKindSeconds: { http: seconds, websocket: seconds, grpcStream: seconds, serverSentEvents: seconds },
-      closeRatePerSecond: Math.max(closeRatePerSecond, needed),
-      jitter,
+      report: () => this.report(),
+      refusal: () => (this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined),
+      drain: (order) => void drain.start(order),
+      undrain: () => void drain.cancel(),
+      hold: (order) => gate.hold(order),
+      release: (order) => gate.release(order),
+      retarget: (order) => gate.retarget(order),
+      metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
     };
   }
 
   private route(head: RequestHead): Decision {
     if (isHealthCheck(head)) return { answer: this.health.answer() };
-    this.lastRequestMs = this.clock.nowMs();
-    if (this.drain.state !== 'serving' && asksForStream(head)) {
-      this.traffic.refuse(503);
-      return { answer: retryLater('Draining: no new streams here') };
-    }
-    const taken = this.traffic.take();
-    return {
-      forward: {
-        upstream: this.config.upstream,
-        requestHeaders: forwardingHeaders(head, this.listening.port),
-        opened: (status) => taken.opened(status),
-        settled: (outcome) => taken.settled(outcome),
-      },
-    };
+    const nowMs = this.clock.nowMs();
+    this.lastRequestMs = nowMs;
+    const held = this.gate.isHolding ? this.gate.decision(head) : undefined;
+    if (held === undefined) return this.decide(head, nowMs);
+    if ('answer' in held) this.refuse(head, held.answer);
+    return held;
   }
 
-  private failureAnswer(failure: UpstreamFailure, head: RequestHead): Answer {
-    const status = FAILURE_STATUS[failure];
-    this.log.warn({ failure, status, method: head.method }, 'Upstream failed');
-    return { status, body: `The upstream failed: ${failure}\n` };
+  /** Decides on a request that is not held, or not any more. */
+  private decide(head: RequestHead, nowMs: number): Decision {
+    const { books, retarget, traceIds } = this;
+    if (this.drain.state !== 'serving' && asksForStream(head)) {
+      return this.refuse(head, retryLater('Draining: no new streams here'));
+    }
+    const fields = forwardingFields(head, this.port, traceIds, nowMs);
+    return { forward: new ForwardedRequest(books, head, retarget.upstream, fields, nowMs) };
+  }
+
+  private refuse(head: RequestHead, answer: Answer): Decision {
+    this.books.traffic.refuse(answer.status);
+    this.books.accessLog?.refused(head, answer.status);
+    return { answer };
   }
 }
 
-function isHealthCheck(head: RequestHead): boolean {
-  const isRead = head.method === 'GET' || head.method === 'HEAD';
-  return isRead && !head.isUpgrade && head.url.replace(/\?.*$/, '') === HEALTH_PATH;
+/** Asked of every request: the second letter of its path says no for nearly all. */
+function isHealthCheck({ method, url, isUpgrade }: RequestHead): boolean {
+  if (url.charCodeAt(1) !== DOT || !url.startsWith(HEALTH_PATH) || isUpgrade) return false;
+  const isThePath = url.length === HEALTH_PATH.length || url[HEALTH_PATH.length] === '?';
+  return isThePath && (method === 'GET' || method === 'HEAD');
 }
 
 function asksForStream(head: RequestHead): boolean {
-  return (
-    head.isUpgrade ||
-    String(head.headers.accept ?? '')
-      .toLowerCase()
-      .includes('text/event-stream')
-  );
+  return head.isUpgrade || (head.field('accept') ?? '').toLowerCase().includes('text/event-stream');
 }
 
-function retryLater(why: string): Answer {
-  return { status: 503, headers: { 'retry-after': String(RETRY_AFTER_SECONDS) }, body: `${why}\n` };
+function asides(log: Logger): DrainLog {
+  const debug = (message: string) => log.debug(message);
+  return { info: debug, warn: debug };
 }

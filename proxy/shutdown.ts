@@ -1,4 +1,7 @@
+import { DEFAULT_DRAIN, DrainOrder } from '../core/admin';
+import { CLOSE_HANDSHAKE_SECONDS } from '../core/drain';
 import type { Clock } from './clock';
+import type { ProxyConfig } from './config';
 
 /** A request that was sent before its client knew of the end is here in this time. */
 const QUIET_MS = 1_000;
@@ -21,4 +24,17 @@ export async function quiet(still: Stillness, deadlineMs: number, clock: Clock):
     if (nowMs >= deadlineMs || (still.active() === 0 && nowMs - sinceMs >= QUIET_MS)) return;
     await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
   }
+}
+
+/** Every kind has the grace period; what is left is closed as fast as the shutdown timeout asks, and no slower than configured. */
+export function shutdownOrder(config: ProxyConfig, active: number): DrainOrder {
+  const { gracePeriodSeconds: seconds, gracefulShutdownTimeoutSeconds, closeRatePerSecond } = config;
+  const { jitter } = DEFAULT_DRAIN;
+  const closingSeconds = Math.max(1, gracefulShutdownTimeoutSeconds - CLOSE_HANDSHAKE_SECONDS);
+  const needed = Math.ceil((active * (1 + jitter)) / closingSeconds);
+  return {
+    perKindSeconds: { http: seconds, websocket: seconds, grpcStream: seconds, serverSentEvents: seconds },
+    closeRatePerSecond: Math.max(closeRatePerSecond, needed),
+    jitter,
+  };
 }

@@ -1,43 +1,57 @@
 import type { LedgerReport } from '../core/admin';
-import type { Outcome } from './data-plane/data-plane';
+import type { Outcome, UpstreamFailure } from './data-plane/data-plane';
+import { Durations } from './durations';
 
-export type StatusClass = '1xx' | '2xx' | '3xx' | '4xx' | '5xx' | 'none';
+/** By its first digit; `none`: the client went away before it had a status. */
+export const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+export type StatusClass = (typeof STATUS_CLASSES)[number];
 
-/** One request that was taken, on its way to being counted. */
-export interface Taken {
-  /** A WebSocket or an event stream began: that is its answer, however long it lasts. */
-  opened(status: number): void;
-  settled(outcome: Outcome): void;
-}
-
-/** The requests that a proxy took, and how they were answered; see `LedgerReport`. */
+/** The requests that a proxy took, and how they were answered; see `LedgerReport`. Counting one allocates nothing. */
 export class TrafficCount {
+  /** Of requests that went to an upstream: until the answer was whole, or the stream began. */
+  readonly durations = new Durations(STATUS_CLASSES.length);
   private taken = 0;
   private answered = 0;
   private errors = 0;
-  private readonly classes: Record<StatusClass, number> = { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, none: 0 };
+  private readonly classes = new Float64Array(STATUS_CLASSES.length);
+  private readonly failed: Record<UpstreamFailure, number> = {
+    connectRefused: 0,
+    connectTimeout: 0,
+    reset: 0,
+    malformed: 0,
+    idleTimeout: 0,
+    full: 0,
+  };
 
-  take(): Taken {
+  take(): void {
     this.taken += 1;
-    let isOpen = false;
-    return {
-      opened: (status) => {
-        isOpen = true;
-        this.answered += 1;
-        this.classes[statusClass(status)] += 1;
-      },
-      settled: (outcome) => {
-        if (!isOpen) this.answer(outcome);
-        else if (outcome.failure) this.errors += 1;
-      },
-    };
+  }
+
+  /** A WebSocket or an event stream began: that is its answer, however long it lasts. */
+  opened(status: number, durationMs: number): void {
+    this.answered += 1;
+    this.count(status, durationMs);
+  }
+
+  /** @param hasOpened whether `opened` was called for it */
+  settled({ status, ending, failure }: Outcome, hasOpened: boolean, durationMs: number): void {
+    if (failure !== undefined) this.failed[failure] += 1;
+    if (hasOpened) {
+      if (failure !== undefined) this.errors += 1;
+      return;
+    }
+    this.count(status, durationMs);
+    // The client left, or a drain cut it: nobody knows how it would have ended.
+    if (ending === 'forced' && failure === undefined) return;
+    this.answered += 1;
+    if (failure !== undefined || (status ?? 0) >= 500) this.errors += 1;
   }
 
   /** Refused by the proxy for a reason of its own: an answer that says nothing of the upstream. */
   refuse(status: number): void {
     this.taken += 1;
     this.answered += 1;
-    this.classes[statusClass(status)] += 1;
+    this.classes[classIndex(status)]! += 1;
   }
 
   get requests(): LedgerReport['requests'] {
@@ -45,19 +59,21 @@ export class TrafficCount {
   }
 
   get byClass(): Readonly<Record<StatusClass, number>> {
-    return { ...this.classes };
+    const counts = STATUS_CLASSES.map((name, index) => [name, this.classes[index]!]);
+    return Object.fromEntries(counts) as Record<StatusClass, number>;
   }
 
-  private answer({ status, ending, failure }: Outcome): void {
-    this.classes[statusClass(status)] += 1;
-    // The client left, or a drain cut it: nobody knows how it would have ended.
-    if (ending === 'forced' && !failure) return;
-    this.answered += 1;
-    if (failure || (status ?? 0) >= 500) this.errors += 1;
+  get failures(): Readonly<Record<UpstreamFailure, number>> {
+    return { ...this.failed };
+  }
+
+  private count(status: number | undefined, durationMs: number): void {
+    const index = classIndex(status);
+    this.classes[index]! += 1;
+    this.durations.add(index, durationMs);
   }
 }
 
-function statusClass(status: number | undefined): StatusClass {
-  const first = Math.floor((status ?? 0) / 100);
-  return first >= 1 && first <= 5 ? (`${first}xx` as StatusClass) : 'none';
+function classIndex(status: number | undefined): number {
+  return status !== undefined && status >= 100 && status < 600 ? Math.trunc(status / 100) : 0;
 }

@@ -1,5 +1,5 @@
 import type { Side } from '../core/weights';
-import { createDataPlane } from '../proxy/data-plane/http-engine';
+import { createDataPlane } from '../proxy/data-plane/engine';
 import type { Upstream } from '../proxy/data-plane/data-plane';
 import { Ledger } from '../proxy/ledger';
 import { seededRandom } from './load-balancer/random';

@@ -1,18 +1,31 @@
 import http, { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from 'prom-client';
 import { ADMIN_PATHS, DrainOrder, LedgerReport, readDrainOrder } from '../../core/admin';
+import {
+  HoldOrder,
+  ReleaseOrder,
+  RetargetOrder,
+  readHoldOrder,
+  readReleaseOrder,
+  readRetargetOrder,
+} from '../../core/hold';
 import { Problems } from '../../core/problems';
 import { SignatureCheck } from './signature';
 
+/** Why an order cannot be followed; undefined when it was. Several workers have to be asked, one answers at once. */
+export type Told = string | undefined | Promise<string | undefined>;
+
 /** What the admin API can see and do. */
 export interface AdminTarget {
-  report(): LedgerReport;
+  report(): LedgerReport | Promise<LedgerReport>;
   /** Why nothing may be changed now; undefined when it may. */
   refusal(): string | undefined;
-  drain(order: DrainOrder): void;
-  undrain(): void;
-  readonly metrics: Registry;
+  drain(order: DrainOrder): Told;
+  undrain(): Told;
+  hold(order: HoldOrder): Told;
+  release(order: ReleaseOrder): Told;
+  retarget(order: RetargetOrder): Told;
+  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 export interface AdminServer {
@@ -32,20 +45,19 @@ type Handler = (target: AdminTarget, body: string) => Reply | Promise<Reply>;
 const MAX_BODY_BYTES = 64 * 1024;
 const CALL_MS = 10_000;
 
-const CALLS: Readonly<Record<string, { readonly method: 'GET' | 'POST'; readonly handle: Handler }>> = {
-  [ADMIN_PATHS.drainStatus]: { method: 'GET', handle: (target) => json(200, target.report()) },
-  [ADMIN_PATHS.drain]: { method: 'POST', handle: startDrain },
-  [ADMIN_PATHS.undrain]: {
-    method: 'POST',
-    handle: (target) => {
-      target.undrain();
-      return json(202, target.report());
-    },
-  },
-  [ADMIN_PATHS.metrics]: {
-    method: 'GET',
-    handle: async ({ metrics }) => ({ status: 200, contentType: metrics.contentType, body: await metrics.metrics() }),
-  },
+interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly handle: Handler;
+}
+
+const CALLS: Readonly<Record<string, Call>> = {
+  [ADMIN_PATHS.drainStatus]: { method: 'GET', handle: async (target) => json(200, await target.report()) },
+  [ADMIN_PATHS.drain]: order(readDrainOrder, (target, asked) => target.drain(asked)),
+  [ADMIN_PATHS.undrain]: { method: 'POST', handle: (target) => outcome(target, target.undrain()) },
+  [ADMIN_PATHS.hold]: order(readHoldOrder, (target, asked) => target.hold(asked)),
+  [ADMIN_PATHS.release]: order(readReleaseOrder, (target, asked) => target.release(asked)),
+  [ADMIN_PATHS.retarget]: order(readRetargetOrder, (target, asked) => target.retarget(asked)),
+  [ADMIN_PATHS.metrics]: { method: 'GET', handle: async (target) => ({ status: 200, ...(await target.metrics()) }) },
 };
 
 /**
@@ -89,18 +101,38 @@ async function serve(request: IncomingMessage, check: SignatureCheck, target: Ad
   return call.handle(target, body);
 }
 
-function startDrain(target: AdminTarget, body: string): Reply {
+/** A call whose body is an order in JSON. */
+function order<T>(
+  read: (name: string, value: unknown, problems: Problems) => T,
+  follow: (target: AdminTarget, asked: T) => Told,
+): Call {
+  const handle: Handler = (target, body) => {
+    const parsed = parse(body);
+    if ('problem' in parsed) return json(400, { problems: [parsed.problem] });
+    const problems = new Problems();
+    const asked = read('', parsed.value, problems);
+    if (problems.all.length > 0) return json(400, { problems: problems.all });
+    return outcome(target, follow(target, asked));
+  };
+  return { method: 'POST', handle };
+}
+
+/** An absent body is an order without parts. */
+function parse(body: string): { readonly value: unknown } | { readonly problem: string } {
   let value: unknown;
   try {
-    value = body === '' ? undefined : JSON.parse(body);
+    value = body === '' ? {} : JSON.parse(body);
   } catch {
-    return json(400, { problems: ["'body' must be JSON"] });
+    return { problem: "'body' must be JSON" };
   }
-  const problems = new Problems();
-  const order = readDrainOrder('', value, problems);
-  if (problems.all.length > 0) return json(400, { problems: problems.all });
-  target.drain(order);
-  return json(202, target.report());
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? { value } : { problem: `'body' must be an object, got ${JSON.stringify(value)}` };
+}
+
+async function outcome(target: AdminTarget, told: Told): Promise<Reply> {
+  const conflict = await told;
+  if (conflict !== undefined) return json(409, { problems: [conflict] });
+  return json(202, await target.report());
 }
 
 /** Undefined when it is too long. */

@@ -1,21 +1,53 @@
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { CONNECTION_KINDS, ENDINGS } from '../../core/connections';
 import type { Side } from '../../core/weights';
+import { DURATION_BOUNDS_MS } from '../durations';
 import type { Ledger } from '../ledger';
-import type { StatusClass, TrafficCount } from '../traffic-count';
+import { STATUS_CLASSES, TrafficCount } from '../traffic-count';
 
-/** The registry behind `GET /metrics`. The ledger is the one source: its numbers are read when they are asked for. */
-export function createMetrics(side: Side, ledger: Ledger, traffic: TrafficCount): Registry {
+/** What the metrics are read from, when they are asked for. */
+export interface MetricSources {
+  readonly ledger: Ledger;
+  readonly traffic: TrafficCount;
+  /** Requests that a hold has parked now. */
+  readonly held: () => number;
+  /** The clock that the ledger's entries came in by. */
+  readonly nowMs: () => number;
+}
+
+/**
+ * The registry behind `GET /metrics`. Nothing is counted here. Those of several workers add up: each metric says in its
+ * `aggregator` how.
+ */
+export function createMetrics(side: Side, sources: MetricSources): Registry {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  addConnections(registry, side, sources);
+  addRequests(registry, side, sources);
+  return registry;
+}
+
+function addConnections(registry: Registry, side: Side, { ledger, nowMs }: MetricSources): void {
+  const registers = [registry];
   new Gauge({
     name: 'drainshift_connections_active',
     help: 'Live connections by kind.',
     labelNames: ['side', 'kind'],
     registers,
     collect() {
-      for (const kind of CONNECTION_KINDS) this.set({ side, kind }, ledger.active[kind]);
+      const { active } = ledger;
+      for (const kind of CONNECTION_KINDS) this.set({ side, kind }, active[kind]);
+    },
+  });
+  new Gauge({
+    name: 'drainshift_connections_oldest_seconds',
+    help: 'Age of the oldest live connection by kind; 0 where there is none.',
+    labelNames: ['side', 'kind'],
+    aggregator: 'max',
+    registers,
+    collect() {
+      const oldest = ledger.oldestMs(nowMs());
+      for (const kind of CONNECTION_KINDS) this.set({ side, kind }, oldest[kind] / 1000);
     },
   });
   new Counter({
@@ -30,16 +62,89 @@ export function createMetrics(side: Side, ledger: Ledger, traffic: TrafficCount)
     },
   });
   new Counter({
+    name: 'drainshift_bytes_total',
+    help: 'Body bytes received from and sent to clients, by kind; of a WebSocket everything after its handshake.',
+    labelNames: ['side', 'kind', 'direction'],
+    registers,
+    collect() {
+      this.reset();
+      const { bytes } = ledger;
+      for (const kind of CONNECTION_KINDS) {
+        this.inc({ side, kind, direction: 'received' }, bytes[kind].received);
+        this.inc({ side, kind, direction: 'sent' }, bytes[kind].sent);
+      }
+    },
+  });
+}
+
+function addRequests(registry: Registry, side: Side, { traffic, held }: MetricSources): void {
+  const registers = [registry];
+  new Counter({
     name: 'drainshift_requests_total',
     help: 'Answered requests by class of status; none: the client left before one.',
     labelNames: ['side', 'class'],
     registers,
     collect() {
       this.reset();
-      for (const [name, count] of Object.entries(traffic.byClass) as [StatusClass, number][]) {
-        this.inc({ side, class: name }, count);
-      }
+      const { byClass } = traffic;
+      for (const name of STATUS_CLASSES) this.inc({ side, class: name }, byClass[name]);
     },
   });
-  return registry;
+  new Counter({
+    name: 'drainshift_upstream_failures_total',
+    help: 'Requests whose upstream failed, by how.',
+    labelNames: ['side', 'failure'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [failure, count] of Object.entries(traffic.failures)) this.inc({ side, failure }, count);
+    },
+  });
+  new Gauge({
+    name: 'drainshift_held_requests',
+    help: 'Requests that a hold has parked.',
+    labelNames: ['side'],
+    registers,
+    collect() {
+      this.set({ side }, held());
+    },
+  });
+  // prom-client asks a metric for no more than this; its own histogram would cost each request a microsecond.
+  registry.registerMetric(durationMetric(side, traffic) as unknown as Histogram);
+}
+
+interface Value {
+  readonly metricName: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
+function durationMetric(side: Side, traffic: TrafficCount) {
+  const name = 'drainshift_request_duration_seconds';
+  const described = {
+    name,
+    help: 'From the head of a request to its whole answer, or to the begin of its stream, by class of status.',
+    type: 'histogram',
+    aggregator: 'sum',
+  } as const;
+  const get = () => ({
+    ...described,
+    values: STATUS_CLASSES.flatMap((_, series) => durations(name, side, traffic, series)),
+  });
+  return { ...described, get: () => Promise.resolve(get()) };
+}
+
+function durations(name: string, side: Side, traffic: TrafficCount, series: number): Value[] {
+  const cumulative = traffic.durations.cumulative(series);
+  const labels = { side, class: STATUS_CLASSES[series]! };
+  const bucket = (value: number, index: number): Value => {
+    const bound = DURATION_BOUNDS_MS[index];
+    const le = bound === undefined ? '+Inf' : bound / 1000;
+    return { metricName: `${name}_bucket`, labels: { le, ...labels }, value };
+  };
+  return [
+    ...cumulative.map(bucket),
+    { metricName: `${name}_sum`, labels, value: traffic.durations.sumMs(series) / 1000 },
+    { metricName: `${name}_count`, labels, value: cumulative.at(-1) ?? 0 },
+  ];
 }

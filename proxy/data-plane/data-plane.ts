@@ -1,21 +1,34 @@
+import type { Server } from 'node:net';
 import type { ConnectionKind, Ending } from '../../core/connections';
 import type { Ledger } from '../ledger';
 
 /**
  * The narrow waist of the data plane. The proxy and the rehearsal's load balancer both sit above it and say only where a
- * request goes and what to answer when it cannot; an engine below it owns every socket. There is one engine today, on
- * `node:http` and `node:http2`; another one replaces it without a change above this file.
+ * request goes and what to answer when it cannot; an engine below it owns every socket. HTTP/1.1 is spoken
+ * straight on sockets, HTTP/2 on `node:http2`.
  */
 export interface DataPlane {
-  /** The address in use after `listen`, with the real port where 0 was asked for. */
-  listen(at: { host: string; port: number }): Promise<{ host: string; port: number }>;
+  /**
+   * Accepts connections at an address of its own, or from a listening server whose handle another process shares.
+   *
+   * @returns the address in use, with the real port where 0 was asked for
+   */
+  listen(at: { host: string; port: number } | { shared: SharedListener }): Promise<{ host: string; port: number }>;
   /** While draining: `Connection: close` (HTTP/1.1) or GOAWAY (HTTP/2) with each answer; see `refuseUpgrades` of the options. */
   setDraining(draining: boolean): void;
+  /**
+   * While holding, WebSocket clients are not read beyond the frame that is under way, so that the upstream hears nothing
+   * new. HTTP requests are held by the route; see `Decision`.
+   */
+  setHolding(holding: boolean): void;
   /** Stops accepting; live connections go on. */
   stopAccepting(): Promise<void>;
   /** Destroys whatever is left and frees every socket. */
   close(): Promise<void>;
 }
+
+/** A listening server of another process, or the descriptor of one. */
+export type SharedListener = Server | { readonly fd: number };
 
 export interface DataPlaneOptions {
   readonly ledger: Ledger;
@@ -25,7 +38,10 @@ export interface DataPlaneOptions {
   readonly failureAnswer: (failure: UpstreamFailure, request: RequestHead) => Answer;
   /** PEM. Absent: plain HTTP/1.1. Present: HTTP/1.1 and HTTP/2 by ALPN. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Told of a request that was refused for what it is, with this status, before anybody asked the route. */
+  readonly refused?: (refusal: RefusedRequest) => void;
   readonly timeouts?: Partial<Timeouts>;
+  readonly limits?: Partial<Limits>;
   /**
    * Told of an error of our own, thrown by a function given here, too: it has cost one exchange its answer.
    * @default - a warning of the process
@@ -37,6 +53,14 @@ export interface DataPlaneOptions {
    * @default true
    */
   readonly repeatsStale?: boolean;
+}
+
+export interface RefusedRequest {
+  readonly status: number;
+  /** Of the client. */
+  readonly address: string;
+  /** Why, in words. */
+  readonly why: string;
 }
 
 export interface Timeouts {
@@ -55,7 +79,29 @@ export interface Timeouts {
   readonly poolIdleMs: number;
 }
 
+/** What a plane takes at most. */
+export interface Limits {
+  /** Of a request line; a longer one is answered with 414. */
+  readonly requestLineBytes: number;
+  /** Of all field lines of a head; more are answered with 431. */
+  readonly fieldBytes: number;
+  /** Field lines of a head; more are answered with 431. */
+  readonly fieldLines: number;
+  /** Client connections; further ones are closed as they come. */
+  readonly clientConnections: number;
+  /** Kept-alive connections that wait for a request, for each upstream. */
+  readonly idleUpstreamConnections: number;
+  /** Connections to one upstream; requests beyond wait. */
+  readonly upstreamConnections: number;
+  /** Requests that wait for a connection to one upstream; further ones fail as `full`. */
+  readonly waitingRequests: number;
+  /** HTTP/2 streams of one connection. */
+  readonly concurrentStreams: number;
+}
+
 export interface RequestHead {
+  /** The value of one field by its lower-case name, lines joined with a comma; cheaper than `headers`. */
+  field(name: string): string | undefined;
   readonly method: string;
   /** Origin form: path and query. */
   readonly url: string;
@@ -76,6 +122,8 @@ export interface Upstream {
   readonly serverName?: string;
   /** An ALB does not check the certificates of its targets; a proxy checks its backend's. Default true. */
   readonly verifyCertificate?: boolean;
+  /** PEM of the authorities that it is checked against, in place of Node's own. */
+  readonly authorities?: string;
 }
 
 export interface Answer {
@@ -84,7 +132,14 @@ export interface Answer {
   readonly body?: string;
 }
 
-export type Decision = { readonly answer: Answer } | { readonly forward: Forward };
+/**
+ * What becomes of a request. A held one is parked, its head read and its body left in the socket, until `resume` is called
+ * with its decision; the returned function is called instead when its client goes away.
+ */
+export type Decision =
+  | { readonly answer: Answer }
+  | { readonly forward: Forward }
+  | { readonly hold: (resume: (decision: Decision) => void) => () => void };
 
 export interface Forward {
   readonly upstream: Upstream;
@@ -107,7 +162,10 @@ export interface Outcome {
   /** As it counted out. `forced` without a failure: the client went away, or a drain or the signal cut it. */
   readonly ending: Ending;
   readonly failure?: UpstreamFailure;
+  /** Body bytes from and to the client; of an upgraded connection everything after the handshake. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
 }
 
-/** `reset` and `malformed` read as 502, `connectTimeout` and `idleTimeout` as 504, at an ALB. */
-export type UpstreamFailure = 'connectRefused' | 'connectTimeout' | 'reset' | 'malformed' | 'idleTimeout';
+/** `reset` and `malformed` read as 502, `connectTimeout` and `idleTimeout` as 504, `full` as 503, at an ALB. */
+export type UpstreamFailure = 'connectRefused' | 'connectTimeout' | 'reset' | 'malformed' | 'idleTimeout' | 'full';

@@ -1,299 +1,280 @@
-import type { ClientRequest as UpstreamRequest, IncomingMessage, InformationEvent } from 'node:http';
-import type { Socket } from 'node:net';
-import type { ConnectionKind, Ending } from '../../core/connections';
-import type { Guard } from '../ledger';
-import { watchAttempt } from './attempt';
-import { ClientAnswer } from './client-answer';
-import type { Answer, Forward, Outcome, RequestHead, UpstreamFailure } from './data-plane';
-import { relayDownload } from './download';
-import { EventStreamRelay, isEventStream } from './event-stream';
-import type { ExchangeContext } from './exchange-context';
-import { append, endToEnd, requestFields } from './fields';
-import { ClientRequest, ClientResponse, isHttp2, refuse } from './head';
-import { endUploadAfterAnswer } from './http2-sessions';
-import { Patience } from './patience';
-import { firstChoice, mayRepeat } from './repeat';
-import { safely } from './safely';
-import type { UpgradeRequest, Upgraded } from './upgrade';
-import { relayUpload } from './upload';
-import type { ConnectionChoice } from './upstream-pool';
+import type { ConnectionChoice, PlaneContext } from './context';
+import type { Answer, Decision, UpstreamFailure } from './data-plane';
+import { EventStream } from './event-stream';
+import { ExchangeEnd } from './exchange-end';
+import type { AnswerHead, ClientEvents, ClientHalf, EngineHead, FieldBlock, Seen, UpstreamEvents } from './halves';
+import { blockOf, linesOf } from './http1/lines';
+import { GrpcWatch } from './http2/grpc';
+import { SPENT_CLIENT, SPENT_HEAD } from './spent';
+import { Turns } from './turns';
+import { handshakeRefusal, isAccepted, switchingProtocols } from './websocket/handshake';
+import { Tunnel } from './websocket/tunnel';
 
-/** One request of a client and its answer, from the route's decision until both are over. */
-export class Exchange {
-  private guard: Guard | undefined;
-  private forward: Forward | undefined;
-  private upstreamRequest: UpstreamRequest | undefined;
-  private upstreamResponse: IncomingMessage | undefined;
-  private upgraded: Upgraded | undefined;
-  private kind: ConnectionKind = 'http';
-  private failure: UpstreamFailure | undefined;
-  private isOver = false;
-  private isHandedOver = false;
-  /** The client holds its body back until the upstream asks for it. */
-  private awaitsContinue: boolean;
-  /** How it counts out when the answer ends well. */
-  private ending: Ending = 'completed';
-  private readonly client: ClientAnswer;
-  private readonly patience: Patience;
-  /** Around every handler of an event. */
-  private readonly safely = safely((error) => this.faulted(error));
-  private readonly answered = this.safely(() => this.finished());
-  private readonly clientGone = this.safely(() => (this.isHandedOver ? undefined : this.finish('forced')));
-  private readonly upstreamGone = this.safely(() => this.checkWhole());
-  private readonly cut = this.safely(() => this.cutOff());
+/** RFC 9110 section 9.2.2. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-  constructor(
-    private readonly context: ExchangeContext,
-    private readonly request: ClientRequest,
-    private readonly response: ClientResponse,
-    private readonly head: RequestHead,
-    private readonly upgrade?: UpgradeRequest,
-  ) {
-    this.client = new ClientAnswer(request, response, head, context.isDraining);
-    this.awaitsContinue = head.headers.expect !== undefined;
-    this.patience = new Patience(
-      context.timeouts.bodyIdleMs,
-      () => this.awaitsUpload || this.client.isWaitingForReader(this.upstreamResponse),
-      this.safely(() => this.giveUpOnClient()),
-    );
-    request.on('error', () => undefined);
-    response.on('error', () => undefined);
-    if (isHttp2(request)) endUploadAfterAnswer(request);
+/**
+ * One request of a client and its answer, from the route's decision until both are over. It is its own entry in the
+ * ledger, and knows no version of HTTP; see `halves.ts`.
+ */
+export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvents {
+  private hasRepeated = false;
+  private isAnswerPaused = false;
+  private readonly turns: Turns;
+
+  constructor(context: PlaneContext, client: ClientHalf, head: EngineHead) {
+    super(context, client, head);
+    this.turns = new Turns(context.ticker.nowMs);
+    if (head.isGrpc) this.grpc = new GrpcWatch();
   }
 
-  /** Asks the route and does what it says. Throws nothing. */
-  readonly run = this.safely(() => {
-    const decision = this.context.options.route(this.head);
-    if ('answer' in decision) return this.answer(decision.answer);
-    this.forward = decision.forward;
-    this.guard = this.context.options.ledger.open('http', { close: () => this.force() });
-    this.response.once('finish', this.answered);
-    this.response.once('close', this.clientGone);
-    // An answer that waits behind another of its connection has no socket yet, and is not told when that closes.
-    if (!isHttp2(this.request)) this.request.socket.once('close', this.clientGone);
-    const { signal } = decision.forward;
-    signal?.addEventListener('abort', this.cut);
-    if (signal?.aborted) return this.cutOff();
-    this.send(firstChoice(this.head, this.client.framing, this.repeatsStale));
-  });
+  /** Asks the route, and does what it says. */
+  run(): void {
+    try {
+      const refusal = this.head.isUpgrade ? handshakeRefusal(this.head, this.head.bodyLength) : undefined;
+      if (refusal) this.refuse(refusal);
+      else this.decide(this.context.options.route(this.head));
+    } catch (error) {
+      this.fault(error);
+    }
+  }
 
-  /** Answers by the proxy itself. Nothing of the upstream's answer may have gone out yet. */
-  answer(answer: Answer): void {
-    this.client.give(answer);
+  private decide(decision: Decision): void {
+    if ('answer' in decision) return this.answer(decision.answer);
+    if ('hold' in decision) return this.park(decision.hold);
+    const { forward } = decision;
+    this.forward = forward;
+    this.context.options.ledger.enter(this, 'http', this.nowMs);
+    if (forward.signal) this.cutOnSignal(forward.signal);
+    if (!this.isAnswerEnded) this.send(this.firstChoice);
+  }
+
+  private park(hold: (resume: (decision: Decision) => void) => () => void): void {
+    // A client that has nothing more to send is read on, so that its leaving is noticed.
+    if (!this.upload.isOver) this.upload.pause();
+    this.unpark = hold((decision) => {
+      this.unpark = undefined;
+      if (this.isOver) return;
+      try {
+        this.decide(decision);
+        // What was held back goes to the upstream that is known now.
+        if (this.upstream && !this.upstream.isBackedUp) this.upload.resume();
+        this.upstream?.flush();
+      } catch (error) {
+        this.fault(error);
+      }
+    });
   }
 
   private send(choice: ConnectionChoice): void {
-    const { upstream, requestHeaders } = this.forward!;
-    const message = {
-      method: this.head.method,
-      path: this.head.url,
-      headers: requestFields(this.head.headers, this.client.framing, { ...requestHeaders, ...this.upgrade?.fields }),
-      idleMs: this.context.timeouts.upstreamIdleMs,
-    };
-    try {
-      this.upstreamRequest = this.context.pools.request(upstream, choice, message);
-    } catch {
-      // Node checks here what its HTTP/2 side let through: bytes that HTTP/1.1 has no way to say.
-      return this.answer(refuse(400, 'The request cannot be said in HTTP/1.1'));
-    }
-    this.watch(this.upstreamRequest);
-    if (this.client.framing !== 'none') this.patience.progress();
-    relayUpload(this.request, this.upstreamRequest, this.client.framing, {
-      safely: this.safely,
-      progress: () => {
-        this.awaitsContinue = false;
-        this.patience.progress();
-      },
-    });
+    const { head, forward } = this;
+    const { upstream, requestHeaders } = forward!;
+    let fields = head.block(requestHeaders);
+    // A request of HTTP/1.0 may have none, the one of HTTP/1.1 that is made of it may not.
+    if (head.field('host') === undefined) fields += linesOf('Host', `${upstream.host}:${upstream.port}`);
+    this.turns.upstreamMoved(this.nowMs);
+    this.upstream = this.context.upstreams.open(upstream, { head, fields, choice }, this);
   }
 
-  private watch(upstream: UpstreamRequest): void {
-    watchAttempt(upstream, this.context.timeouts.connectMs, {
-      information: this.safely((info) => this.inform(info)),
-      response: this.safely((response) => this.relay(response)),
-      upgrade: this.safely((response, socket, head) => this.switchProtocols(response, socket, head)),
-      failed: this.safely((failure, isStale) => {
-        if (isStale && !this.isAnswered && mayRepeat(this.head, this.client.framing, this.repeatsStale))
-          this.send('fresh');
-        else this.fail(failure);
-      }),
-      isStalled: () => this.isUpstreamStalled(),
-    });
+  private get firstChoice(): ConnectionChoice {
+    if (this.head.isUpgrade) return 'fresh';
+    // Whoever is to see stale connections is not kept from them.
+    return this.isIdempotent || this.context.options.repeatsStale === false ? 'kept' : 'young';
   }
 
-  private inform(info: InformationEvent): void {
+  private get isIdempotent(): boolean {
+    return IDEMPOTENT.has(this.head.method);
+  }
+
+  // What the client tells.
+
+  uploadReceived(bytes: Buffer): void {
+    this.bytesReceived += bytes.length;
+    this.turns.clientMoved(this.nowMs);
+    if (this.isOver || this.upstream === undefined) return;
+    if (this.grpc?.upload(bytes)) this.becomeGrpcStream();
+    this.upload.receive(bytes, this.upstream);
+  }
+
+  uploadEnded(trailers: FieldBlock): void {
+    this.turns.upstreamMoved(this.nowMs);
+    this.grpc?.uploadEnded();
+    this.upload.end(trailers, this.upstream);
+  }
+
+  uploadFlushed(): void {
+    this.upstream?.flush();
+  }
+
+  clientDrained(): void {
+    this.moved();
+    if (!this.isAnswerPaused) return;
+    this.isAnswerPaused = false;
+    this.upstream?.resumeAnswer();
+  }
+
+  uploadBroken(answer: Answer): void {
+    if (this.hasBegun) return this.force();
+    this.upload.isOver = true;
+    this.answer(answer);
+  }
+
+  // What the upstream tells.
+
+  informed(status: number, fields: FieldBlock): void {
+    this.moved();
+    if (status === 100) this.upload.awaitsContinue = false;
+    if (!this.hasBegun) this.client.inform(status, fields);
+  }
+
+  answerBegan(head: AnswerHead): void {
+    if (this.isOver || this.hasBegun) return;
+    const { forward } = this;
+    const added = forward!.responseHeaders?.(head.status);
+    this.hasBegun = true;
+    this.status = head.status;
+    this.moved();
+    this.client.begin(added === undefined ? head : { ...head, fields: head.fields + blockOf(added) });
+    // One with a stated length is a file like any other: it cannot be ended before that.
+    if (head.isEventStream && head.bodyLength === -1) this.beginEvents(head);
+    this.grpc?.answerBegan(this.nowMs);
+  }
+
+  answerReceived(bytes: Buffer): void {
+    this.turns.upstreamMoved(this.nowMs);
     if (this.isOver) return;
-    if (info.statusCode === 100) {
-      this.awaitsContinue = false;
-      this.patience.progress();
+    if (this.stream) return this.stream.take(bytes);
+    if (this.grpc?.answer(bytes)) this.becomeGrpcStream();
+    this.pass(bytes);
+  }
+
+  answerEnded(trailers: FieldBlock): void {
+    if (this.isOver || this.isAnswerEnded) return;
+    this.isAnswerEnded = true;
+    const { upstream } = this;
+    this.upstream = undefined;
+    // What the upstream did not want to read of a body must not stand before the next request.
+    this.upload.resume();
+    this.client.end(trailers);
+    if (this.upload.isOver) return;
+    upstream?.abandon();
+    this.client.flush();
+  }
+
+  answerFlushed(): void {
+    if (!this.isOver) this.client.flush();
+  }
+
+  upstreamDrained(): void {
+    this.turns.clientMoved(this.nowMs);
+    this.upload.resume();
+  }
+
+  switched(head: AnswerHead): void {
+    if (this.isOver || !this.head.isUpgrade || !isAccepted(this.head, head.fields)) {
+      return this.upstreamFailed('malformed', 'maybe');
     }
-    this.client.inform(info);
+    const added = this.forward!.responseHeaders?.(101);
+    const client = this.client.detach();
+    const upstream = this.upstream!.detach();
+    if (!client || !upstream) return this.force();
+    this.hasBegun = true;
+    this.status = 101;
+    this.upstream = undefined;
+    client.wire.write(switchingProtocols(head.fields + blockOf(added)));
+    this.context.options.ledger.reclassify(this, 'websocket');
+    this.context.tunnels.add(this);
+    this.tunnel = new Tunnel(client, upstream, this);
+    this.client = SPENT_CLIENT;
+    this.head = SPENT_HEAD;
+    this.forward!.opened?.(101, 'websocket');
   }
 
-  private relay(upstream: IncomingMessage): void {
-    this.upstreamResponse = upstream;
-    upstream.on('error', () => undefined);
-    upstream.once('close', this.upstreamGone);
-    if (this.isAnswered) return void upstream.destroy();
-    try {
-      this.client.begin(upstream, this.forward?.responseHeaders);
-    } catch {
-      upstream.destroy();
-      return this.fail('malformed');
-    }
-    if (isEventStream(upstream)) this.relayEvents(upstream);
-    else this.relayBody(upstream);
+  get isClientBackedUp(): boolean {
+    return this.client.isBackedUp;
   }
 
-  private relayBody(upstream: IncomingMessage): void {
-    relayDownload(upstream, this.response, { safely: this.safely, progress: this.patience.progress });
-    // Head and first bytes leave in one packet where they came in one; a head alone must not wait for them.
-    const flush = this.safely(() => {
-      if (this.isOver) return;
-      this.client.flushHead();
-      this.patience.progress();
-    });
-    setImmediate(flush);
-  }
-
-  private relayEvents(upstream: IncomingMessage): void {
-    this.upstreamRequest?.setTimeout(0);
-    this.patience.stop();
-    this.kind = 'serverSentEvents';
-    const relay = new EventStreamRelay(upstream, this.response, this.context.timeouts.streamIdleMs, {
-      safely: this.safely,
-      ending: () => (this.ending = 'closed'),
-      overdue: () => void this.force(),
-    });
-    this.guard?.reclassify('serverSentEvents', relay);
-    this.client.flushHead();
-    this.forward?.opened?.(upstream.statusCode ?? 200, this.kind);
-  }
-
-  private switchProtocols(answer: IncomingMessage, upstream: Socket, upstreamHead: Buffer): void {
-    if (this.isAnswered || !this.upgrade || !this.guard) {
-      upstream.destroy();
-      return this.fail('malformed');
-    }
-    const fields = endToEnd(answer.headersDistinct);
-    append(fields, this.forward?.responseHeaders?.(101) ?? {});
-    const over = (how: Ending) => this.finish(how);
-    const { faulted } = this.context;
-    this.isHandedOver = true;
-    this.upgraded = this.upgrade.accept({ answer, fields, upstream, upstreamHead, guard: this.guard, over, faulted });
-    if (this.upgraded) {
-      this.patience.stop();
-      this.kind = 'websocket';
-      this.client.switched();
-      this.forward?.opened?.(101, this.kind);
-      return;
-    }
-    this.isHandedOver = false;
-    upstream.destroy();
-    this.fail('malformed');
-  }
-
-  private get repeatsStale(): boolean {
-    return this.context.options.repeatsStale ?? true;
-  }
-
-  /** Whether the client has, or will have, an answer that no other can replace. */
-  private get isAnswered(): boolean {
-    return this.isOver || this.client.hasBegun;
-  }
-
-  /** The client has not sent all of its body, and both it and the upstream could go on with it. */
-  private get awaitsUpload(): boolean {
-    if (this.client.framing === 'none' || this.request.complete || this.awaitsContinue) return false;
-    return !(this.upstreamRequest?.writableNeedDrain ?? false);
-  }
-
-  /** Silence is not the upstream's fault while it waits for the client: for the rest of a body, or for room to write. */
-  private isUpstreamStalled(): boolean {
-    return !this.awaitsUpload && !(this.upstreamResponse?.isPaused() ?? false);
-  }
-
-  /** The upstream failed. Before the answer began the client is told so; after that its stream can only be reset. */
-  private fail(failure: UpstreamFailure): void {
-    if (this.isOver) return;
-    if (this.client.hasBegun) return this.breakOff(failure);
+  upstreamFailed(failure: UpstreamFailure, seen: Seen): void {
+    if (this.isOver || this.isAnswerEnded) return;
+    this.upstream?.abandon();
+    this.upstream = undefined;
+    if (!this.hasBegun && this.canRepeat(failure, seen)) return this.repeat();
     this.failure = failure;
-    this.request.unpipe();
-    this.patience.progress();
-    this.answer(this.context.options.failureAnswer(failure, this.head));
+    if (this.hasBegun) return this.force();
+    try {
+      this.answer(this.context.options.failureAnswer(failure, this.head));
+    } catch (error) {
+      this.fault(error);
+    }
   }
 
-  /** The upstream's answer is over, whole or not. */
-  private checkWhole(): void {
-    if (!this.upstreamResponse?.complete) this.breakOff('reset');
+  /** Whether a kept connection was stale, and a repeat asks the upstream for nothing twice. */
+  private canRepeat(failure: UpstreamFailure, seen: Seen): boolean {
+    if (failure !== 'reset' || this.hasRepeated || this.context.options.repeatsStale === false) return false;
+    return this.upload.isRepeatable && (seen === 'nothing' || (seen === 'unlikely' && this.isIdempotent));
   }
 
-  private breakOff(failure: UpstreamFailure): void {
-    if (this.isOver || this.response.writableEnded) return;
-    this.failure ??= failure;
-    void this.force();
+  private repeat(): void {
+    this.hasRepeated = true;
+    this.send('fresh');
+    this.upload.repeat(this.upstream!);
+  }
+
+  private pass(bytes: Buffer): void {
+    this.bytesSent += bytes.length;
+    this.client.write(bytes);
+    if (!this.client.isBackedUp || this.isAnswerPaused) return;
+    this.isAnswerPaused = true;
+    this.turns.clientMoved(this.nowMs);
+    this.upstream?.pauseAnswer();
+  }
+
+  private beginEvents(head: AnswerHead): void {
+    this.become('serverSentEvents');
+    this.stream = new EventStream(
+      {
+        write: (bytes) => this.pass(bytes),
+        endStream: () => this.endInOrder(() => this.client.end('')),
+        overdue: () => this.force(),
+      },
+      head.isEncoded,
+    );
+  }
+
+  private becomeGrpcStream(): void {
+    if (this.kind !== 'grpcStream') this.become('grpcStream');
+  }
+
+  /** Looks for whoever keeps the other waiting for too long. */
+  tick(nowMs: number): void {
+    if (this.isOver || this.tunnel || this.unpark) return;
+    if (this.grpc?.isStream(nowMs)) this.becomeGrpcStream();
+    const isClients = this.upload.isAwaited || this.client.isBackedUp;
+    const isUpstreams = this.upstream !== undefined && !this.upload.isAwaited && !this.isAnswerPaused;
+    const late = this.turns.late(
+      nowMs,
+      { isClients, isUpstreams, isStream: this.kind !== 'http' },
+      this.context.timeouts,
+    );
+    if (late === 'client') this.giveUpOnClient();
+    else if (late === 'upstream') this.upstreamFailed('idleTimeout', 'maybe');
   }
 
   private giveUpOnClient(): void {
-    if (this.isOver) return;
-    if (this.client.hasBegun) return void this.force();
-    this.request.unpipe();
-    this.answer(refuse(408, 'The body did not come in time'));
-    this.upstreamRequest?.destroy();
+    if (this.hasBegun) return this.force();
+    this.upload.isOver = true;
+    this.answer({ status: 408, headers: { connection: 'close' }, body: 'The body did not come in time\n' });
   }
 
-  private cutOff(): void {
-    if (this.upgraded) return this.upgraded.cut();
-    this.fail('reset');
-    this.upstreamRequest?.destroy();
+  private cutOnSignal(signal: AbortSignal): void {
+    const cut = () => (this.tunnel ? this.tunnel.cut() : this.upstreamFailed('reset', 'maybe'));
+    this.forget = () => signal.removeEventListener('abort', cut);
+    signal.addEventListener('abort', cut);
+    if (signal.aborted) cut();
   }
 
-  /** An error of our own costs this client its answer, and nobody else anything. */
-  private faulted(error: unknown): void {
-    this.context.faulted(error);
-    this.upgraded?.cut();
-    if (this.isOver) return;
-    try {
-      if (!this.client.hasBegun && !this.isHandedOver) return this.answer({ status: 500, body: 'Internal error\n' });
-    } catch {
-      // Then without a word.
-    }
-    void this.force();
-  }
-
-  private force(): Promise<void> {
-    this.client.destroy();
-    this.finish('forced');
-    return Promise.resolve();
-  }
-
-  /** The answer is over; Node says so of an HTTP/2 stream that was reset, too. */
-  private finished(): void {
-    if (isHttp2(this.request)) {
-      const { writableFinished, rstCode } = this.request.stream;
-      return this.finish(writableFinished && rstCode === 0 ? this.ending : 'forced');
-    }
-    // What the upstream did not want to read of a body must not stand before the next request.
-    if (!this.request.complete) this.request.unpipe().resume();
-    this.finish(this.ending);
-  }
-
-  private finish(ending: Ending): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.patience.stop();
-    this.forward?.signal?.removeEventListener('abort', this.cut);
-    if (!isHttp2(this.request)) this.request.socket.off('close', this.clientGone);
-    if (!this.isHandedOver) this.leaveUpstream();
-    this.guard?.end(ending);
-    const { kind, failure } = this;
-    const outcome: Outcome = { status: this.client.status, kind, ending, ...(failure && { failure }) };
-    this.safely(() => this.forward?.settled?.(outcome))();
-  }
-
-  /** A connection is used again only when both messages went over it whole: Node waits for ever for the rest of a body. */
-  private leaveUpstream(): void {
-    const { upstreamRequest: request, upstreamResponse: response } = this;
-    if (!response?.complete || !request?.writableFinished) request?.destroy();
+  private moved(): void {
+    this.turns.clientMoved(this.nowMs);
+    this.turns.upstreamMoved(this.nowMs);
   }
 }

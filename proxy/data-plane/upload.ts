@@ -1,27 +1,78 @@
-import type { ClientRequest as UpstreamRequest } from 'node:http';
-import type { Readable } from 'node:stream';
-import { Framing, trailerFields } from './fields';
-import type { ClientRequest } from './head';
-import type { Safely } from './safely';
+import type { ClientHalf, EngineHead, FieldBlock, UpstreamHalf } from './halves';
 
-/** Sends the body of a request on. `progress` is told of each piece, and of the upstream's asking for the next. */
-export function relayUpload(
-  request: ClientRequest,
-  upstream: UpstreamRequest,
-  framing: Framing,
-  { safely, progress }: { readonly safely: Safely; readonly progress: () => void },
-): void {
-  if (framing === 'none') return void upstream.end();
-  upstream.flushHeaders();
-  const body: Readable = request;
-  body.on('data', progress);
-  upstream.on('drain', progress);
-  body.pipe(upstream, { end: false });
-  body.once(
-    'end',
-    safely(() => {
-      if (framing === 'chunked') upstream.addTrailers(trailerFields(request.trailers));
-      upstream.end();
-    }),
-  );
+/** A body longer than this is not kept for a second try. */
+const KEPT_BYTES = 16 * 1024;
+
+/** The body of one request on its way: where it is stopped, and what of it can be sent again. */
+export class Upload {
+  isOver: boolean;
+  /** The client holds its body back until the upstream asks for it. */
+  awaitsContinue: boolean;
+  private isPaused = false;
+  /** All of it so far, while that is little; undefined when it is not. */
+  private kept: Buffer[] | undefined;
+  private keptBytes = 0;
+  private trailers: FieldBlock | undefined;
+
+  constructor(
+    private readonly client: Pick<ClientHalf, 'pauseUpload' | 'resumeUpload'>,
+    { bodyLength, expectsContinue }: Pick<EngineHead, 'bodyLength' | 'expectsContinue'>,
+  ) {
+    this.isOver = bodyLength === 0;
+    this.awaitsContinue = expectsContinue;
+    if (!this.isOver) this.kept = [];
+  }
+
+  receive(bytes: Buffer, upstream: UpstreamHalf): void {
+    this.awaitsContinue = false;
+    this.keep(bytes);
+    upstream.send(bytes);
+    if (upstream.isBackedUp) this.pause();
+  }
+
+  end(trailers: FieldBlock, upstream: UpstreamHalf | undefined): void {
+    this.isOver = true;
+    this.trailers = trailers;
+    upstream?.finish(trailers);
+  }
+
+  pause(): void {
+    if (this.isPaused) return;
+    this.isPaused = true;
+    this.client.pauseUpload();
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.client.resumeUpload();
+  }
+
+  /** It is the client's turn to send more of it. */
+  get isAwaited(): boolean {
+    return !this.isOver && !this.isPaused && !this.awaitsContinue;
+  }
+
+  get isRepeatable(): boolean {
+    return this.isOver ? this.keptBytes <= KEPT_BYTES : this.kept !== undefined;
+  }
+
+  /** Sends to another upstream connection what the first one had got. */
+  repeat(upstream: UpstreamHalf): void {
+    for (const bytes of this.kept ?? []) upstream.send(bytes);
+    if (this.trailers !== undefined) upstream.finish(this.trailers);
+    upstream.flush();
+  }
+
+  private keep(bytes: Buffer): void {
+    this.keptBytes += bytes.length;
+    if (this.keptBytes > KEPT_BYTES) this.kept = undefined;
+    else this.kept?.push(Buffer.from(bytes));
+  }
 }
+
+/** Of requests without a body: over from the first, and nothing ever changes. */
+export const NO_UPLOAD = new Upload(
+  { pauseUpload: () => undefined, resumeUpload: () => undefined },
+  { bodyLength: 0, expectsContinue: false },
+);

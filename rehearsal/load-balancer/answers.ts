@@ -14,6 +14,7 @@ const FAILURES: Record<UpstreamFailure, number> = {
   malformed: 502,
   connectTimeout: 504,
   idleTimeout: 504,
+  full: 503,
 };
 
 /** An answer that the load balancer makes itself. */

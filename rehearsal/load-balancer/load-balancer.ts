@@ -1,5 +1,5 @@
 import type { DataPlane, Timeouts } from '../../proxy/data-plane/data-plane';
-import { createDataPlane } from '../../proxy/data-plane/http-engine';
+import { createDataPlane } from '../../proxy/data-plane/engine';
 import { Ledger } from '../../proxy/ledger';
 import { answerFor } from './answers';
 import { HealthChecks } from './health';

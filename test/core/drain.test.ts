@@ -1,8 +1,9 @@
-import { DEFAULT_DRAIN, LedgerReport } from '../../core/admin';
+import { DEFAULT_DRAIN, LedgerReport, NO_BYTES } from '../../core/admin';
 import { NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
 import { begin } from '../../core/cutover';
 import { drainEnd, drainLimitSeconds, drainProgress, drainVerdict, kindsToClose, nextCloseMs } from '../../core/drain';
 import { beginDrain, observeDrain } from '../../core/drain-run';
+import { NO_HOLD_REPORT } from '../../core/hold';
 import { parsePlan } from '../../core/plan';
 
 const active = { http: 40, websocket: 5, grpcStream: 0, serverSentEvents: 0 };
@@ -53,6 +54,10 @@ const report = (instance: string, websocket: number, closed: number): LedgerRepo
     serverSentEvents: NO_ENDINGS,
   },
   requests: { total: 0, answered: 0, errors: 0 },
+  oldestSeconds: NO_CONNECTIONS,
+  bytes: NO_BYTES,
+  hold: NO_HOLD_REPORT,
+  upstream: 'source',
 });
 
 test('the drain of a side adds up its tasks, and counts only what ended since it began', () => {

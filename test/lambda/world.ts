@@ -1,9 +1,10 @@
-import { LedgerReport } from '../../core/admin';
+import { LedgerReport, NO_BYTES } from '../../core/admin';
 import { KindCounts, NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
 import { CutoverRun, begin } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { Evidence } from '../../core/evidence';
 import { Forward, RuleReading } from '../../core/forward';
+import { NO_HOLD_REPORT } from '../../core/hold';
 import { parsePlan } from '../../core/plan';
 import { Side } from '../../core/weights';
 import type { Ports } from '../../lambda/ports';
@@ -152,5 +153,9 @@ export function report(
     active: { ...NO_CONNECTIONS, ...active },
     ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
     requests: { total, answered, errors },
+    oldestSeconds: NO_CONNECTIONS,
+    bytes: NO_BYTES,
+    hold: NO_HOLD_REPORT,
+    upstream: 'source',
   };
 }

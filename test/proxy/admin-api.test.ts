@@ -76,7 +76,11 @@ test('the report counts what went through, without health checks', async () => {
     state: 'serving',
     active: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
     requests: { total: 3, errors: 1 },
+    oldestSeconds: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
+    hold: { state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0 },
+    upstream: 'source',
   });
+  expect(report.bytes.websocket).toEqual({ received: 0, sent: 0 });
   expect(report.ended.http).toEqual({ completed: 3, moved: 0, closed: 0, forced: 0 });
   expect((await reportOf(admin)).instance).toBe(report.instance);
 });

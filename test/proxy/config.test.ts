@@ -1,4 +1,5 @@
 import { ConfigSources, ProxyConfig, readConfig } from '../../proxy/config';
+import { readFlags } from '../../proxy/flags';
 
 const SECRET = '0123456789abcdef';
 
@@ -24,12 +25,33 @@ test('an upstream is enough; the rest has defaults', () => {
     side: 'source',
     listen: { host: '0.0.0.0', port: 8443 },
     upstream: { protocol: 'http', host: 'localhost', port: 3000, verifyCertificate: true },
+    workers: 1,
     tls: 'off',
-    upstreamIdleSeconds: 50,
-    gracePeriodSeconds: 120,
+    timeouts: {
+      clientIdleMs: 75_000,
+      headMs: 15_000,
+      connectMs: 10_000,
+      upstreamIdleMs: 50_000,
+      bodyIdleMs: 60_000,
+      streamIdleMs: 0,
+      poolIdleMs: 4_000,
+    },
+    limits: {
+      requestLineBytes: 16_384,
+      fieldBytes: 65_536,
+      fieldLines: 200,
+      clientConnections: 30_000,
+      upstreamConnections: 28_000,
+      idleUpstreamConnections: 1_024,
+      waitingRequests: 1_024,
+      concurrentStreams: 128,
+    },
+    gracePeriodSeconds: 100,
     gracefulShutdownTimeoutSeconds: 10,
     propagationSeconds: 5,
+    stopTimeoutSeconds: 120,
     closeRatePerSecond: 20,
+    accessLog: 'errors',
     logLevel: 'info',
   });
 });
@@ -72,6 +94,17 @@ test('all errors are reported at once, each with name, rule and value', () => {
     close_rate_per_second: 0,
     log_level: 'loud',
     upstream_verify_certificate: 'yes',
+    upstream_server_name: '10.0.0.1',
+    upstream_authorities_file: '/none',
+    other_upstream: 'nowhere',
+    other_upstream_server_name: '::1',
+    workers: 65,
+    head_seconds: 0,
+    stream_idle_seconds: -0.5,
+    field_lines: 12.5,
+    waiting_requests: -1,
+    stop_timeout_seconds: 'long',
+    access_log: 'all',
     lissten: 'x',
   };
   const problems = problemsOf({ file, environment: { DRAINSHIFT_ADMIN: 'x' } });
@@ -81,17 +114,28 @@ test('all errors are reported at once, each with name, rule and value', () => {
     'listen',
     'admin',
     'admin_secret',
+    'workers',
     'upstream',
+    'upstream_server_name',
+    'other_upstream',
+    'other_upstream_server_name',
     'upstream_verify_certificate',
+    'upstream_authorities_file',
     'tls',
-    'grace_period_seconds',
+    'head_seconds',
+    'stream_idle_seconds',
+    'field_lines',
+    'waiting_requests',
     'propagation_seconds',
+    'stop_timeout_seconds',
+    'grace_period_seconds',
     'close_rate_per_second',
+    'access_log',
     'log_level',
   ]);
 });
 
-test.each(['http://a/path', 'http://a?x=1', 'http://user@a', 'http://', 'a:80', '', 'http://a:99999'])(
+test.each(['http://a/path', 'http://a?x=1', 'http://user@a', 'http://', 'a:80', '', 'http://a:99999', 'http://a:0'])(
   'an upstream like %p is refused',
   (upstream) => {
     expect(problemsOf({ file: { upstream } })).toHaveLength(1);
@@ -107,9 +151,97 @@ test('an upstream that is refused does not show who may use it', () => {
 
 test('an upstream is given up before the load balancer gives up its client', () => {
   const upstream = 'http://a';
-  expect(read({ file: { upstream } }).upstreamIdleSeconds).toBeLessThan(60);
-  expect(read({ file: { upstream, upstream_idle_seconds: 100 } }).upstreamIdleSeconds).toBe(100);
+  expect(read({ file: { upstream } }).timeouts.upstreamIdleMs).toBeLessThan(60_000);
+  expect(read({ file: { upstream, upstream_idle_seconds: 100 } }).timeouts.upstreamIdleMs).toBe(100_000);
   expect(problemsOf({ file: { upstream, upstream_idle_seconds: 0 } })).toHaveLength(1);
+});
+
+test('a grace period that nobody asked for fits into the time until the kill', () => {
+  const graceOf = (file: object) => read({ file: { upstream: 'http://a', ...file } }).gracePeriodSeconds;
+  expect(graceOf({ stop_timeout_seconds: 30 })).toBe(10);
+  expect(graceOf({ stop_timeout_seconds: 3600 })).toBe(120);
+  expect(graceOf({ stop_timeout_seconds: 5 })).toBe(0);
+  expect(graceOf({ stop_timeout_seconds: 30, grace_period_seconds: 'websocket-heavy' })).toBe(300);
+});
+
+test('times may have fractions, from wherever they come', () => {
+  const config = read({
+    flags: { upstream: 'http://a', head_seconds: '0.25' },
+    environment: { DRAINSHIFT_CONNECT_SECONDS: '1.5' },
+    file: { body_idle_seconds: 0.05 },
+  });
+  expect(config.timeouts).toMatchObject({ headMs: 250, connectMs: 1500, bodyIdleMs: 50 });
+});
+
+test.each([
+  ['on', 'on'],
+  [true, 'on'],
+  ['off', 'off'],
+  [false, 'off'],
+  ['errors', 'errors'],
+])('access_log: %p', (given, mode) => {
+  expect(read({ file: { upstream: 'http://a', access_log: given } }).accessLog).toBe(mode);
+});
+
+describe('the other upstream', () => {
+  test('is checked and trusted as the first one, with a name of its own', () => {
+    const file = {
+      upstream: 'https://a',
+      upstream_server_name: 'a.example',
+      other_upstream: 'https://b:8443',
+      other_upstream_server_name: 'b.example',
+      upstream_verify_certificate: true,
+      upstream_authorities_file: '/ca.pem',
+    };
+    const authorities = '-----BEGIN CERTIFICATE-----\n…';
+    const trust = { verifyCertificate: true, authorities };
+    const config = read({ file, readText: () => authorities });
+    expect(config.upstream).toEqual({ protocol: 'https', host: 'a', port: 443, serverName: 'a.example', ...trust });
+    expect(config.otherUpstream).toEqual({
+      protocol: 'https',
+      host: 'b',
+      port: 8443,
+      serverName: 'b.example',
+      ...trust,
+    });
+    expect(problemsOf({ file: { upstream: 'http://a', other_upstream: 'http://u:s3cret@b' } })[0]).not.toContain(
+      's3cret',
+    );
+  });
+
+  test('authorities that are no certificates are refused', () => {
+    const file = { upstream: 'https://a', upstream_authorities_file: '/key.pem' };
+    expect(problemsOf({ file, readText: () => 'no PEM' })).toEqual([
+      '\'upstream_authorities_file\' must be a PEM file with certificates, got "/key.pem"',
+    ]);
+  });
+});
+
+describe('the command line', () => {
+  test('every setting is a flag', () => {
+    const command = readFlags(['--upstream', 'http://a', '--stop-timeout-seconds', '60', '--field-lines=50']);
+    expect(command).toMatchObject({
+      kind: 'run',
+      flags: { upstream: 'http://a', stop_timeout_seconds: '60', field_lines: '50' },
+    });
+  });
+
+  test('a negative number reaches its setting, which says what is wrong with it', () => {
+    const command = readFlags(['--upstream', 'http://a', '--grace-period-seconds', '-3']);
+    if (command.kind !== 'run') throw new Error('refused');
+    expect(problemsOf({ flags: command.flags })).toEqual([
+      "'grace_period_seconds' must be a number from 0 to 86400, or one of short-lived, mixed, websocket-heavy, got -3",
+    ]);
+  });
+
+  test('what is no flag, or lacks its value, is said', () => {
+    expect(readFlags(['--bogus'])).toEqual({ kind: 'wrong', problem: "Unknown option '--bogus'" });
+    expect(readFlags(['--listen'])).toMatchObject({
+      kind: 'wrong',
+      problem: expect.stringContaining('--listen') as string,
+    });
+    expect(readFlags(['-3'])).toMatchObject({ kind: 'wrong' });
+  });
 });
 
 describe('the admin secret', () => {

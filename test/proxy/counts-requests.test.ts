@@ -72,7 +72,7 @@ test('an upstream that breaks off inside its answer is an error', async () => {
 });
 
 test('an upstream that hangs is a 504 of ours, and an error', async () => {
-  const { port, counts } = await world({ upstreamIdleSeconds: 0.05 });
+  const { port, counts } = await world({ timeouts: { upstreamIdleMs: 50 } });
   expect(await get({ port, path: '/silent' })).toMatchObject({ status: 504 });
   await until(() => counts().answered === 1);
   expect(counts()).toEqual({ total: 1, answered: 1, errors: 1 });

@@ -1,7 +1,7 @@
 import type { DrainOrder } from '../../core/admin';
 import type { ConnectionKind, Ending } from '../../core/connections';
 import { Drain } from '../../proxy/drain';
-import { Guard, Ledger } from '../../proxy/ledger';
+import { Ledger, LedgerEntry } from '../../proxy/ledger';
 import { FakeClock } from './support/fake-clock';
 
 const ORDER: DrainOrder = {
@@ -9,6 +9,16 @@ const ORDER: DrainOrder = {
   closeRatePerSecond: 2,
   jitter: 0,
 };
+
+class Connection extends LedgerEntry {
+  constructor(private readonly closing: () => Promise<void>) {
+    super();
+  }
+
+  close(): Promise<void> {
+    return this.closing();
+  }
+}
 
 function world() {
   const clock = new FakeClock();
@@ -18,17 +28,20 @@ function world() {
   const closed: string[] = [];
   const log = { info: (line: string) => lines.push(line), warn: (line: string) => lines.push(`WARN ${line}`) };
   const drain = new Drain(ledger, clock, log, (isDraining) => switched.push(isDraining));
-  const open = (kind: ConnectionKind, name: string, how: Ending | 'stays' = 'closed'): Guard => {
-    const guard = ledger.open(kind, {
-      close: () => {
-        closed.push(`${name} at ${(clock.nowMs() - 1_000) / 1000}`);
-        if (how !== 'stays') guard.end(how);
-        return Promise.resolve();
-      },
-    });
-    return guard;
+  const enter = (kind: ConnectionKind, closing: () => Promise<void>) => {
+    const connection = new Connection(closing);
+    ledger.enter(connection, kind, clock.nowMs());
+    return { end: (how: Ending) => ledger.leave(connection, how) };
   };
-  return { clock, ledger, lines, switched, closed, drain, open };
+  const open = (kind: ConnectionKind, name: string, how: Ending | 'stays' = 'closed') => {
+    const connection = enter(kind, () => {
+      closed.push(`${name} at ${(clock.nowMs() - 1_000) / 1000}`);
+      if (how !== 'stays') connection.end(how);
+      return Promise.resolve();
+    });
+    return connection;
+  };
+  return { clock, ledger, lines, switched, closed, drain, enter, open };
 }
 
 test('with nothing live a drain is over at once', async () => {
@@ -92,6 +105,29 @@ test('closes each connection once, however slow it is to leave', () => {
   void drain.start(ORDER);
   clock.advance(60);
   expect(closed).toEqual(['slow at 20']);
+});
+
+test('connections that come while others are being closed, and kinds whose time comes then, are closed too', () => {
+  const { drain, clock, open, closed } = world();
+  for (const name of ['h1', 'h2', 'h3']) open('http', name);
+  open('websocket', 'w1');
+  void drain.start({ ...ORDER, closeRatePerSecond: 1, perKindSeconds: { ...ORDER.perKindSeconds, websocket: 11 } });
+  clock.advance(10.5);
+  open('http', 'late');
+  clock.advance(30);
+  expect(closed).toEqual(['h1 at 10', 'h2 at 11', 'h3 at 12', 'late at 13', 'w1 at 14']);
+});
+
+test('one that leaves before its turn costs no turn', () => {
+  const { drain, clock, open, closed } = world();
+  for (const name of ['a', 'b']) open('http', name);
+  const leaves = open('http', 'c');
+  open('http', 'd');
+  void drain.start(ORDER);
+  clock.advance(10.2);
+  leaves.end('completed');
+  clock.advance(30);
+  expect(closed).toEqual(['a at 10', 'b at 10.5', 'd at 11']);
 });
 
 test('jitter makes a close late and never early', () => {
@@ -159,8 +195,8 @@ test('a new order is reckoned from the start, and may give time again to what wa
 });
 
 test('a connection that cannot be closed does not stop the others from being', async () => {
-  const { drain, clock, open, closed, ledger, lines } = world();
-  ledger.open('http', { close: () => Promise.reject(new Error('no')) });
+  const { drain, clock, enter, open, closed, lines } = world();
+  enter('http', () => Promise.reject(new Error('no')));
   open('http', 'b');
   void drain.start(ORDER);
   clock.advance(12);

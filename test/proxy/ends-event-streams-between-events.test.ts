@@ -40,10 +40,10 @@ test('a drain ends a stream when the event under way is whole, and frees the ups
   const closing = [...engine.ledger.closables(['serverSentEvents'])][0]?.close();
   stream?.write('wo\n\nid: 3\ndata: thr');
   await reader.end;
-  expect(reader.text()).toBe('id: 1\ndata: one\n\nid: 2\ndata: two\n\n');
+  expect(reader.text()).toMatch(/^id: 1\ndata: one\n\nid: 2\ndata: two\n\nretry: \d{4}\n\n$/);
   await closing;
   expect(engine.ledger.ended.serverSentEvents.closed).toBe(1);
-  expect(engine.outcomes).toEqual([{ status: 200, kind: 'serverSentEvents', ending: 'closed' }]);
+  expect(engine.outcomes).toMatchObject([{ status: 200, kind: 'serverSentEvents', ending: 'closed' }]);
   await until(() => backend.sockets.size === 0);
 });
 
@@ -61,7 +61,7 @@ test('a stream that is silent between events ends at once', async () => {
   expect(engine.ledger.active.serverSentEvents).toBe(1);
   await [...engine.ledger.closables(['serverSentEvents'])][0]?.close();
   await reader.end;
-  expect(reader.text()).toBe('data: 1\r\n\r\n');
+  expect(reader.text()).toMatch(/^data: 1\r\n\r\nretry: \d{4}\n\n$/);
 });
 
 test('an event that does not end is waited for in bounds', async () => {
@@ -104,4 +104,21 @@ test('a stream that its upstream ends is completed', async () => {
   await reader.end;
   await until(() => liveIn(engine.ledger) === 0);
   expect(engine.ledger.ended.serverSentEvents.completed).toBe(1);
+});
+
+test('one that states its length is a plain answer: nothing is put into it, and a drain breaks it', async () => {
+  const backend = await startBackend((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'content-length': '100' });
+    response.write('data: 1\n\n');
+  });
+  const engine = await startEngine(backend.port);
+  const broken = get({ port: engine.port }, (request) => {
+    request.on('response', () => {
+      expect(engine.ledger.active).toMatchObject({ http: 1, serverSentEvents: 0 });
+      for (const closable of engine.ledger.closables(['http'])) void closable.close();
+    });
+    request.end();
+  });
+  await expect(broken).rejects.toThrow();
+  expect(engine.ledger.ended.http.forced).toBe(1);
 });

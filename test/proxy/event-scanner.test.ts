@@ -1,4 +1,4 @@
-import { EventScanner } from '../../proxy/data-plane/event-stream';
+import { EventScanner } from '../../proxy/data-plane/event-scanner';
 
 test.each([
   ['LF', 'data: 1\n\ndata: 2\n', 9],

@@ -29,9 +29,9 @@ test.each(['', 'half'])(
     const engine = await startEngine(backend.port, { timeouts: QUICK });
     const answer = await exchangeBytes(engine.port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n${body}`);
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-    expect(answer).toContain('connection: close');
+    expect(answer).toMatch(/^connection: close\r$/im);
     await until(() => liveIn(engine.ledger) === 0 && backend.sockets.size === 0);
-    expect(engine.outcomes).toEqual([{ status: 408, kind: 'http', ending: 'completed' }]);
+    expect(engine.outcomes).toMatchObject([{ status: 408, kind: 'http', ending: 'completed' }]);
   },
 );
 
@@ -69,7 +69,7 @@ test('a client that reads nothing of a long answer is cut', async () => {
   request.on('error', () => undefined);
   later(() => void request.destroy());
   await until(() => engine.outcomes.length === 1);
-  expect(engine.outcomes).toEqual([{ status: 200, kind: 'http', ending: 'forced' }]);
+  expect(engine.outcomes).toMatchObject([{ status: 200, kind: 'http', ending: 'forced' }]);
   await until(() => backend.sockets.size === 0);
 });
 
@@ -94,7 +94,7 @@ test('so is one that never asks for the body that is held back for it', async ()
   expect(answer).toMatch(/^HTTP\/1\.1 504 /);
 });
 
-test('an answer that waits behind another of its connection is not given up', async () => {
+test('a request that waits behind another of its connection is not given up', async () => {
   let slow: http.ServerResponse | undefined;
   const backend = await startBackend((request, response) => {
     if (request.url === '/slow') slow = response;
@@ -107,7 +107,7 @@ test('an answer that waits behind another of its connection is not given up', as
   later(() => void socket.destroy());
   let text = '';
   socket.on('data', (bytes) => (text += bytes.toString()));
-  await until(() => liveIn(engine.ledger) === 2 && slow !== undefined);
+  await until(() => liveIn(engine.ledger) === 1 && slow !== undefined);
   await longEnough();
   slow?.end('slow');
   await until(() => text.includes('slow') && text.includes('quick'));

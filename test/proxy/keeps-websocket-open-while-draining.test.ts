@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import net from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { closeFrame } from '../../proxy/data-plane/frame-scanner';
+import { closeFrame } from '../../proxy/data-plane/websocket/frame-scanner';
 import type { Closable, Ledger } from '../../proxy/ledger';
 import { Engine, get, later, liveIn, startEngine, startRawBackend, stopAll, until } from './support/world';
 
@@ -62,7 +62,7 @@ test('messages of all sizes go through, in order, compressed or not', async () =
   socket.close(1000);
   await until(() => liveIn(engine.ledger) === 0);
   expect(engine.ledger.ended.websocket).toMatchObject({ completed: 1, forced: 0 });
-  expect(engine.outcomes).toEqual([{ status: 101, kind: 'websocket', ending: 'completed' }]);
+  expect(engine.outcomes).toMatchObject([{ status: 101, kind: 'websocket', ending: 'completed' }]);
 });
 
 test('a WebSocket stays open and answered while its proxy drains', async () => {
@@ -228,7 +228,9 @@ test('nothing of the client reaches the upstream behind the Close, and an upstre
   client.write(message);
   await closing;
   expect(engine.ledger.ended.websocket.closed).toBe(1);
-  expect(Buffer.concat(received)).toEqual(Buffer.concat([message, closeFrame(1001, '', true)]));
+  const [, , ...close] = Buffer.concat(received).subarray(message.length);
+  const [mask, masked] = [close.slice(0, 4), close.slice(4)];
+  expect(masked.map((byte, index) => byte ^ mask[index]!)).toEqual([0x03, 0xe9]);
 });
 
 test('the sides of a tunnel notice each other’s end', async () => {

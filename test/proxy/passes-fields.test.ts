@@ -16,7 +16,7 @@ test('trailers pass both ways, except fields that have no place there', async ()
   const got = await get({ port: engine.port, method: 'POST', headers: { trailer: 'x-in' } }, (request) => {
     request.write('data');
     const forged = { 'x-forwarded-for': '192.0.2.1', 'x-amzn-trace-id': 'Root=1' };
-    request.addTrailers({ 'x-in': '42', authorization: 'Basic a', ...forged });
+    request.addTrailers({ 'x-in': '42', ...forged });
     request.end();
   });
   expect(got.body).toBe('body');

@@ -25,7 +25,7 @@ test('an upstream that refuses the upgrade answers for itself', async () => {
   expect(answer).toContain('x-why: login');
   expect(answer).toContain('log in');
   await until(() => liveIn(engine.ledger) === 0);
-  expect(engine.outcomes).toEqual([{ status: 401, kind: 'http', ending: 'completed' }]);
+  expect(engine.outcomes).toMatchObject([{ status: 401, kind: 'http', ending: 'completed' }]);
 });
 
 test('a 101 with a wrong accept value is no tunnel', async () => {

@@ -18,19 +18,18 @@ function send(port: number, bytes: string): { text: () => string; socket: net.So
   return { text: () => text, socket };
 }
 
-test('behind a request that waits for its answer, an upgrade is served in order as a plain request', async () => {
+test('behind a request that waits for its answer, an upgrade waits for its turn', async () => {
   let slow: http.ServerResponse | undefined;
-  const backend = await startBackend((request, response) => {
-    if (request.url === '/slow') slow = response;
-    else response.end(`plain, upgrade ${request.headers.upgrade}`);
-  });
+  const backend = await startBackend((_, response) => void (slow = response));
+  new WebSocketServer({ server: backend.server });
   const engine = await startEngine(backend.port);
   const client = send(engine.port, `GET /slow HTTP/1.1\r\nHost: a\r\n\r\n${UPGRADE}`);
-  await until(() => engine.heads.length === 2 && slow !== undefined);
-  expect(engine.heads.map((head) => head.isUpgrade)).toEqual([false, false]);
+  await until(() => slow !== undefined);
+  expect(engine.heads.map((head) => head.isUpgrade)).toEqual([false]);
   slow?.end('slow');
-  await until(() => client.text().includes('plain, upgrade undefined'));
-  expect(client.text()).toMatch(/^HTTP\/1\.1 200 [^]+slow[^]*HTTP\/1\.1 200 [^]+plain, upgrade undefined/);
+  await until(() => client.text().includes('101 Switching Protocols'));
+  expect(client.text()).toMatch(/^HTTP\/1\.1 200 [^]+slow[^]*HTTP\/1\.1 101 /);
+  client.socket.destroy();
   await until(() => liveIn(engine.ledger) === 0);
 });
 

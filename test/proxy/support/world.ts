@@ -2,7 +2,7 @@ import http from 'node:http';
 import net, { AddressInfo, Socket } from 'node:net';
 import { generate } from 'selfsigned';
 import type { DataPlane, DataPlaneOptions, Decision, Outcome, RequestHead } from '../../../proxy/data-plane/data-plane';
-import { createDataPlane } from '../../../proxy/data-plane/http-engine';
+import { createDataPlane } from '../../../proxy/data-plane/engine';
 import { total } from '../../../core/connections';
 import { Ledger } from '../../../proxy/ledger';
 

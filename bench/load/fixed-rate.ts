@@ -1,0 +1,99 @@
+// Requests at a fixed rate, whether or not the answers keep up. The latency of each counts from the moment it was meant to
+// be sent, so that a proxy that stops for a while is charged for all that had to wait (no coordinated omission).
+import { connect, type Socket } from 'node:net';
+import { HOST } from '../processes/ports.ts';
+import { AnswerReader } from './answer-reader.ts';
+import { asked, quantile, say, whenParentEnds } from './inside.ts';
+
+export interface FixedRateLoad {
+  readonly port: number;
+  readonly path: string;
+  /** Requests per second. */
+  readonly rate: number;
+  readonly connections: number;
+  readonly warmupSeconds: number;
+  readonly seconds: number;
+}
+
+/** A nap between two looks at the sockets: it leaves the core to the upstream, and is the floor of what can be measured. */
+const NAP_MS = 0.05;
+/** What is not answered this long after the end is counted as that late. */
+const PATIENCE_MS = 1000;
+
+const load = asked<FixedRateLoad>();
+const request = `GET ${load.path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
+const gapMs = 1000 / load.rate;
+const alarm = new Int32Array(new SharedArrayBuffer(4));
+
+const free: Connection[] = [];
+/** Moments at which a request was meant to be sent, and no connection was free. */
+const waiting: number[] = [];
+let waitingFrom = 0;
+const busy = new Set<Connection>();
+const latencies: number[] = [];
+let errors = 0;
+
+class Connection {
+  readonly #socket: Socket;
+  intendedMs = 0;
+
+  constructor(isConnected: () => void) {
+    const answers = new AnswerReader({ end: ({ status }) => this.#answered(status) });
+    this.#socket = connect({ host: HOST, port: load.port, noDelay: true }, isConnected);
+    this.#socket.on('data', (bytes) => answers.push(bytes));
+    this.#socket.on('error', () => (errors += 1));
+  }
+
+  send(intendedMs: number): void {
+    this.intendedMs = intendedMs;
+    busy.add(this);
+    this.#socket.write(request);
+  }
+
+  #answered(status: number): void {
+    busy.delete(this);
+    free.push(this);
+    if (status !== 200) errors += 1;
+    if (this.intendedMs >= measuredFromMs) latencies.push(performance.now() - this.intendedMs);
+  }
+}
+
+whenParentEnds();
+await Promise.all(
+  Array.from({ length: load.connections }, () => {
+    return new Promise<void>((resolve) => free.push(new Connection(resolve)));
+  }),
+);
+const startMs = performance.now();
+const measuredFromMs = startMs + load.warmupSeconds * 1000;
+const endMs = measuredFromMs + load.seconds * 1000;
+let nextMs = startMs;
+let hasBegun = false;
+turn();
+
+function turn(): void {
+  const nowMs = performance.now();
+  if (!hasBegun && nowMs >= measuredFromMs) {
+    hasBegun = true;
+    say({ at: 'begin' });
+  }
+  for (; nextMs <= nowMs && nextMs < endMs; nextMs += gapMs) waiting.push(nextMs);
+  while (waitingFrom < waiting.length && free.length > 0) free.pop()!.send(waiting[waitingFrom++]!);
+  if (nowMs >= endMs && (nowMs >= endMs + PATIENCE_MS || (busy.size === 0 && waitingFrom === waiting.length)))
+    return report();
+  Atomics.wait(alarm, 0, 0, NAP_MS);
+  setImmediate(turn);
+}
+
+function report(): void {
+  const nowMs = performance.now();
+  const answered = latencies.length;
+  const unanswered = [...[...busy].map(({ intendedMs }) => intendedMs), ...waiting.slice(waitingFrom)];
+  for (const intendedMs of unanswered) if (intendedMs >= measuredFromMs) latencies.push(nowMs - intendedMs);
+  const sorted = Float64Array.from(latencies).sort();
+  const seconds = Math.max(load.seconds, (nowMs - measuredFromMs) / 1000);
+  say({
+    at: 'end',
+    result: { requests: answered, errors, seconds, p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) },
+  });
+}

@@ -1,0 +1,48 @@
+// The load where wrk is not installed: the same requests, straight on sockets.
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { HOST } from '../processes/ports.ts';
+import { AnswerReader } from './answer-reader.ts';
+import type { HttpLoad } from './http-load.ts';
+import { asked, say, whenParentEnds } from './inside.ts';
+
+const load = asked<HttpLoad>();
+const request = Buffer.concat([
+  Buffer.from(
+    `${load.method} ${load.path} HTTP/1.1\r\nHost: ${HOST}\r\n` +
+      (load.closes ? 'Connection: close\r\n' : '') +
+      (load.bodyBytes > 0 ? `Content-Length: ${load.bodyBytes}\r\n\r\n` : '\r\n'),
+  ),
+  Buffer.alloc(load.bodyBytes, 'x'),
+]);
+
+let requests = 0;
+let errors = 0;
+let isOver = false;
+
+function open(): void {
+  if (isOver) return;
+  const socket: Socket = load.isTls
+    ? connectTls({ host: HOST, port: load.port, rejectUnauthorized: false })
+    : connect({ host: HOST, port: load.port, noDelay: true });
+  const answers = new AnswerReader({
+    end: ({ status }) => {
+      requests += 1;
+      if (status >= 400) errors += 1;
+      if (!load.closes) socket.write(request);
+    },
+  });
+  socket.on('data', (bytes) => answers.push(bytes));
+  socket.on('error', () => (errors += isOver ? 0 : 1));
+  socket.on('close', open);
+  socket.on(load.isTls ? 'secureConnect' : 'connect', () => socket.write(request));
+}
+
+whenParentEnds();
+const beganMs = performance.now();
+say({ at: 'begin' });
+for (let index = 0; index < load.connections; index += 1) open();
+setTimeout(() => {
+  isOver = true;
+  say({ at: 'end', result: { requests, errors, seconds: (performance.now() - beganMs) / 1000 } });
+}, load.seconds * 1000);

@@ -1,0 +1,64 @@
+// Opens connections, each of which asks once, and then keeps them open and still.
+import { connect, type Socket } from 'node:net';
+import { HOST } from '../processes/ports.ts';
+import { AnswerReader } from './answer-reader.ts';
+import { asked, say, whenParentEnds } from './inside.ts';
+import { openWebSocket } from './websocket-client.ts';
+
+export interface IdleLoad {
+  readonly port: number;
+  readonly path: string;
+  readonly kind: 'websocket' | 'keepAlive';
+  readonly connections: number;
+  /** Each is closed as soon as it is open. */
+  readonly closesAtOnce?: boolean;
+}
+
+export interface IdleLine {
+  readonly open?: number;
+  /** Connections that did not stay open. */
+  readonly lost?: number;
+}
+
+/** Connections that are being opened at a time: fewer than the upstream connections that a proxy keeps. */
+const AT_ONCE = 64;
+
+const load = asked<IdleLoad>();
+let left = load.connections;
+let lost = 0;
+let open = 0;
+
+async function openSome(): Promise<void> {
+  while (left > 0) {
+    left -= 1;
+    try {
+      const socket = load.kind === 'websocket' ? (await openWebSocket(load.port, load.path)).socket : await keepAlive();
+      open += 1;
+      if (load.closesAtOnce === true) {
+        await new Promise((resolve) => socket.once('close', resolve).resume().end());
+        continue;
+      }
+      socket.on('error', () => undefined).on('close', () => (lost += 1));
+      socket.resume();
+    } catch {
+      lost += 1;
+    }
+  }
+}
+
+function keepAlive(): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: HOST, port: load.port });
+    const answers = new AnswerReader({ end: () => resolve(socket) });
+    socket.on('data', (bytes) => answers.push(bytes));
+    socket.once('error', reject).once('close', () => reject(new Error('The connection was closed')));
+    socket.write(`GET ${load.path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+  });
+}
+
+whenParentEnds(() => {
+  say({ lost });
+  process.exit(0);
+});
+await Promise.all(Array.from({ length: AT_ONCE }, openSome));
+say({ open });

@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { HOST } from '../processes/ports.ts';
+
+export interface Upgraded {
+  readonly socket: Socket;
+  /** What came together with the answer. */
+  readonly early: Buffer;
+}
+
+/** A WebSocket handshake, straight on a socket. @throws Error when it is refused. */
+export function openWebSocket(port: number, path: string): Promise<Upgraded> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: HOST, port, noDelay: true });
+    let head: Buffer = Buffer.alloc(0);
+    const read = (bytes: Buffer) => {
+      head = Buffer.concat([head, bytes]);
+      const end = head.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      socket.off('data', read).off('error', reject).off('close', cut);
+      const line = head.toString('latin1', 0, head.indexOf('\r\n'));
+      if (line.startsWith('HTTP/1.1 101 ')) return resolve({ socket, early: head.subarray(end + 4) });
+      socket.destroy();
+      reject(new Error(`'handshake' must be answered with 101, got ${line}`));
+    };
+    const cut = () => reject(new Error("'handshake' must be answered, got the end of the connection"));
+    socket.on('data', read).once('error', reject).once('close', cut);
+    socket.once('connect', () => socket.write(handshake(path)));
+  });
+}
+
+function handshake(path: string): string {
+  return (
+    `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`
+  );
+}

@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundleWithoutLedger } from '../ledger/bundle.ts';
+import { ROOT } from '../processes/resolve.ts';
+import type { Launch } from '../processes/children.ts';
+import type { Job, Peer } from './peer.ts';
+
+const BUNDLE = join(ROOT, 'dist/assets/proxy/proxy.js');
+
+const missing = () => (existsSync(BUNDLE) ? undefined : 'npm run build');
+
+/** Our proxy, as it runs in the image. */
+export const drainshift: Peer = {
+  name: 'drainshift',
+  missing,
+  launch: (job) => launchOf(BUNDLE, job),
+};
+
+/** The same with a ledger that counts nothing: the difference is what counting costs. */
+export const drainshiftWithoutLedger: Peer = {
+  name: 'drainshift-without-ledger',
+  missing,
+  isVariant: true,
+  launch: async (job) => launchOf(await bundleWithoutLedger(job.directory), job),
+};
+
+function launchOf(script: string, { port, upstreamPort, tls }: Job): Launch {
+  const certificate = tls === undefined ? [] : ['--tls-certificate-file', tls.certificate, '--tls-key-file', tls.key];
+  const listen = `127.0.0.1:${port}`;
+  const upstream = `http://127.0.0.1:${upstreamPort}`;
+  const args = [script, '--listen', listen, '--upstream', upstream, '--log-level', 'warn', ...certificate];
+  return { command: process.execPath, args, env: { NODE_ENV: 'production' } };
+}

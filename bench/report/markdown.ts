@@ -1,0 +1,43 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { LEGEND, linesOf } from './figures.ts';
+import { ledgerText } from './ledger.ts';
+import type { Results, RowResult } from './results.ts';
+import { machineText } from './table.ts';
+
+/** A document keeps its own words; what stands between these two lines is the tool's. */
+const BEGIN = '<!-- figures: begin, written by `npm run bench:proxy -- --markdown FILE` -->';
+const END = '<!-- figures: end -->';
+
+/** Puts the figures between the markers of a document, or makes a new file of them. */
+export function writeMarkdown(file: string, results: Results): void {
+  const figures = `${BEGIN}\n\n${markdown(results)}\n\n${END}`;
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  const hasPlace = begin >= 0 && end > begin;
+  if (text !== '' && !hasPlace)
+    throw new Error(`'${file}' must have the line ${BEGIN} and, below it, ${END}, got neither`);
+  writeFileSync(file, hasPlace ? text.slice(0, begin) + figures + text.slice(end + END.length) : `${figures}\n`);
+}
+
+export function markdown(results: Results): string {
+  const missing = Object.keys(results.missing);
+  return [
+    `${machineText(results)}. Medians; one worker each, on one core.`,
+    [
+      '| | | median | CPU each | busy | × nginx | × http-proxy | |',
+      '|---|---|--:|--:|--:|--:|--:|---|',
+      ...results.rows.flatMap(lines),
+    ].join('\n'),
+    LEGEND,
+    ...(results.ledger ? [ledgerText(results.ledger)] : []),
+    ...(results.warnings.length > 0 ? [`Mind: ${results.warnings.join('; ')}.`] : []),
+    ...(missing.length > 0 ? [`Not installed, so not measured: ${missing.join(', ')}.`] : []),
+  ].join('\n\n');
+}
+
+function lines(row: RowResult): string[] {
+  return linesOf(row).map((line, index) => {
+    const cells = [line.peer, line.value, line.cpu, line.busy, line.toNginx, line.toHttpProxy, line.notes];
+    return `| ${[index === 0 ? row.title : '', ...cells].join(' | ')} |`;
+  });
+}

@@ -1,0 +1,66 @@
+import type { IdleLine, IdleLoad } from '../load/idle.ts';
+import { nextLine, startScript } from '../load/script.ts';
+import type { Role } from '../peers/instances.ts';
+import type { Peer } from '../peers/peer.ts';
+import { pause } from '../processes/ports.ts';
+import { residentBytes, treeOf } from '../processes/proc.ts';
+import type { Workplace } from '../processes/workplace.ts';
+import { PATHS } from '../upstream/paths.ts';
+import type { Row, RowRun, Sample } from './row.ts';
+
+/**
+ * Opened and closed at once, one after the other, before the first reading: a proxy that has served has the heap that it
+ * works with, and what is only loaded or allotted once is not counted. Few are open at a time, so that there is no room
+ * left over from them for the connections that are measured.
+ */
+const WARMUP_CONNECTIONS = 8_000;
+
+export const memoryRows: readonly Row[] = [
+  memoryRow('idle-websocket', 'memory of an idle WebSocket', 'websocket', 2),
+  memoryRow('idle-keep-alive', 'memory of an idle keep-alive connection', 'http', 1),
+];
+
+/** @param filesEach how many files one connection costs a proxy */
+function memoryRow(name: string, title: string, role: Exclude<Role, 'tls'>, filesEach: number): Row {
+  const measure = async (run: RowRun, peer: Peer): Promise<Sample> => {
+    const { place, idleConnections } = run;
+    const connections = Math.min(idleConnections, Math.floor((place.placement.openFiles - 200) / filesEach));
+    const kind = role === 'websocket' ? ('websocket' as const) : ('keepAlive' as const);
+    const path = role === 'websocket' ? PATHS.echo : PATHS.small;
+    // A fresh one each time: what earlier rows left in a heap is not this row's.
+    const { port, child } = await run.instances.fresh(peer, role);
+    try {
+      const warmup = { port, path, kind, connections: WARMUP_CONNECTIONS, closesAtOnce: true };
+      await holdOpen(place, warmup, async () => undefined);
+      const resident = async () => {
+        await pause(run.settleSeconds * 1000);
+        return residentBytes(treeOf(child.pid));
+      };
+      const before = await resident();
+      const during = await holdOpen(place, { port, path, kind, connections }, resident);
+      const note = `${connections.toLocaleString('en')} connections`;
+      return { value: (during.result - before) / connections, errors: during.lost, note };
+    } finally {
+      await child.kill();
+    }
+  };
+  return { name, title, unit: 'bytes', better: 'lower', isOnce: true, measure };
+}
+
+async function holdOpen<T>(
+  place: Workplace,
+  load: IdleLoad,
+  meanwhile: () => Promise<T>,
+): Promise<{ result: T; lost: number }> {
+  const { loadCores: cores, openFiles } = place.placement;
+  const script = startScript<IdleLine>(place, 'load/idle.ts', load, { cores, openFiles });
+  try {
+    await nextLine(script);
+    const result = await meanwhile();
+    script.child.process.stdin?.end();
+    const { lost = 0 } = await nextLine(script);
+    return { result, lost };
+  } finally {
+    await script.child.kill();
+  }
+}

@@ -1,0 +1,67 @@
+import { putHttpLoad, runLoadScript, type HttpLoad } from '../load/http-load.ts';
+import type { LoadResult } from '../load/inside.ts';
+import type { EchoLoad } from '../load/websocket.ts';
+import type { Instance, Role } from '../peers/instances.ts';
+import type { Peer } from '../peers/peer.ts';
+import { PATHS } from '../upstream/paths.ts';
+import { Meter } from './meter.ts';
+import type { Row, RowRun, Sample } from './row.ts';
+
+/** Connections that the load keeps open. */
+const CONNECTIONS = 64;
+/** Below this the proxy waited: the load or the upstream was the limit. */
+export const BUSY_ENOUGH = 0.85;
+
+type HttpOptions = Partial<Pick<HttpLoad, 'path' | 'method' | 'bodyBytes' | 'closes'>> & Pick<Row, 'variants'>;
+
+export const throughputRows: readonly Row[] = [
+  httpRow('get', 'small GET, keep-alive', 'http', { variants: ['drainshift-without-ledger'] }),
+  httpRow('get-64k', 'GET of 64 KiB', 'http', { path: '/64k' }),
+  httpRow('get-1m', 'GET of 1 MiB', 'http', { path: '/1m' }),
+  httpRow('post-16k', 'POST of 16 KiB', 'http', { path: PATHS.post, method: 'POST', bodyBytes: 16 * 1024 }),
+  httpRow('connect', 'small GET, a new connection each', 'http', { closes: true }),
+  httpRow('tls', 'small GET over TLS, keep-alive', 'tls', {}),
+  echoRow('echo-64', 'WebSocket echo of 64 B', 64),
+  echoRow('echo-4k', 'WebSocket echo of 4 KiB', 4096),
+];
+
+function httpRow(name: string, title: string, role: Role, { variants, ...options }: HttpOptions): Row {
+  const measure = async (run: RowRun, peer: Peer) => {
+    const instance = await run.instances.of(peer, role);
+    const load = (seconds: number): HttpLoad => ({
+      path: PATHS.small,
+      method: 'GET',
+      bodyBytes: 0,
+      closes: false,
+      ...options,
+      port: instance.port,
+      isTls: role === 'tls',
+      connections: CONNECTIONS,
+      seconds,
+    });
+    if (run.isFirstRound) await putHttpLoad(run.place, load(run.warmupSeconds), () => undefined);
+    return sampleOf(run, instance, (meter) => putHttpLoad(run.place, load(run.seconds), meter.atMark));
+  };
+  return { name, title, unit: 'requests/s', better: 'higher', measure, ...(variants && { variants }) };
+}
+
+function echoRow(name: string, title: string, payloadBytes: number): Row {
+  const measure = async (run: RowRun, peer: Peer) => {
+    const instance = await run.instances.of(peer, 'websocket');
+    const base = { port: instance.port, path: PATHS.echo, payloadBytes, connections: CONNECTIONS };
+    const put = (seconds: number, meter?: Meter) => {
+      const load: EchoLoad = { ...base, seconds };
+      return runLoadScript(run.place, 'load/websocket.ts', load, meter?.atMark ?? (() => undefined));
+    };
+    if (run.isFirstRound) await put(run.warmupSeconds);
+    return sampleOf(run, instance, (meter) => put(run.seconds, meter));
+  };
+  return { name, title, unit: 'messages/s', better: 'higher', measure };
+}
+
+async function sampleOf(run: RowRun, instance: Instance, put: (meter: Meter) => Promise<LoadResult>): Promise<Sample> {
+  const meter = new Meter(instance.child.pid, run.place.placement.proxyCore);
+  const result = await put(meter);
+  if (result.requests === 0) throw new Error(`No request was answered, ${result.errors} failed`);
+  return { value: result.requests / result.seconds, errors: result.errors, ...meter.costs(result) };
+}

@@ -1,0 +1,56 @@
+// `npm run bench:soak`: mixed load with faults against our proxy. Exit code 1 when anything was lost, leaked or wrong.
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readSoakOptions, SOAK_USAGE, WrongUse, type SoakOptions } from './options.ts';
+import { ROOT } from './processes/resolve.ts';
+import { withWorkplace } from './processes/workplace.ts';
+import { megabytes, soak, type SoakResult } from './soak/run.ts';
+import { growthOf } from './soak/verdict.ts';
+
+const WRONG_USE = 64;
+const FAILED = 1;
+
+const progress = (line: string) => void process.stderr.write(`${line}\n`);
+
+async function main(): Promise<number> {
+  const options = readSoakOptions(process.argv.slice(2));
+  if (options === 'help') {
+    process.stdout.write(SOAK_USAGE);
+    return 0;
+  }
+  if (!existsSync(join(ROOT, 'dist/assets/proxy/proxy.js')))
+    throw new WrongUse('The proxy must be built first (npm run build)');
+  progress(`Soak of ${options.minutes} minutes in ${options.cycles} cycles, seed ${options.seed}`);
+  const result = await withWorkplace((place) => soak(place, options, progress));
+  report(result, options);
+  return result.breachCount === 0 ? 0 : FAILED;
+}
+
+function report(result: SoakResult, { json }: SoakOptions): void {
+  const counts = Object.entries(result.counts).map(([what, count]) => `  ${String(count).padStart(9)}  ${what}`);
+  const breaches = result.breaches.map((breach) => `  ${breach}`);
+  const verdict =
+    result.breachCount === 0 ? 'nothing lost, nothing leaked' : `${result.breachCount} breaches, the first of them:`;
+  process.stdout.write(
+    `${[...counts, ...memoryLines(result), `${result.total} settled, seed ${result.seed}: ${verdict}`, ...breaches].join('\n')}\n`,
+  );
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, undefined, 2)}\n`);
+}
+
+function memoryLines({ settled }: SoakResult): string[] {
+  return (['kept', 'resident'] as const).flatMap((name) => {
+    const values = settled.map((reading) => reading[name]).filter((value) => value !== undefined);
+    if (values.length === 0) return [];
+    const { first, last } = growthOf(values);
+    return [`Memory (${name}): ${megabytes(first)} in the first third, ${megabytes(last)} in the last`];
+  });
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(
+    `${error instanceof WrongUse ? `${error.message}; see --help` : String((error as Error).stack)}\n`,
+  );
+  process.exitCode = error instanceof WrongUse ? WRONG_USE : FAILED;
+}

@@ -1,0 +1,143 @@
+import { crc32 } from 'node:zlib';
+import { HOST, pause } from '../processes/ports.ts';
+import type { ClientWorld } from './client.ts';
+import { ClientConnection, outcomeOf, type Reply } from './connection.ts';
+import { FAULT_NAMES, FAULTS, pathOf, patternOf, type Outcome } from './faults.ts';
+
+const SIZES = [0, 1, 13, 1000, 16_384, 65_536, 200_000];
+const LARGE = 2 * 1024 * 1024;
+const FAULT_SHARE = 0.15;
+
+/** Requests one after the other on a connection; some of them meet a fault of the upstream. */
+export async function getInTurn(world: ClientWorld): Promise<void> {
+  const { chance } = world;
+  const connection = new ClientConnection(world.port);
+  for (let left = chance.between(1, 20); left > 0 && world.goesOn() && !connection.isOver; left -= 1) {
+    const isGoing = await (chance.share() < FAULT_SHARE ? getFault(world, connection) : getOne(world, connection));
+    if (!isGoing) break;
+    await pause(chance.between(0, 10));
+  }
+  connection.close();
+}
+
+/** @returns whether the connection can be used again */
+async function getOne(world: ClientWorld, connection: ClientConnection): Promise<boolean> {
+  const [id, bytes] = [world.nextId(), world.chance.of(SIZES)];
+  return ask(world, connection, 'GET', getText(pathOf.get(id, bytes)), ['right'], isPattern(id, bytes));
+}
+
+async function getFault(world: ClientWorld, connection: ClientConnection): Promise<boolean> {
+  const [id, bytes] = [world.nextId(), world.chance.between(100, 40_000)];
+  const fault = world.chance.of(FAULT_NAMES);
+  const request = getText(pathOf.fault(fault, id, bytes));
+  return ask(world, connection, `GET with fault '${fault}'`, request, FAULTS[fault].allowed, isPattern(id, bytes));
+}
+
+async function ask(
+  { account }: ClientWorld,
+  connection: ClientConnection,
+  what: string,
+  request: string | Buffer,
+  allowed: readonly Outcome[],
+  isRight: (reply: Reply) => boolean,
+): Promise<boolean> {
+  const sentMs = performance.now();
+  connection.send(request);
+  const answered = await connection.answer();
+  account.settle(what, outcomeOf(answered, isRight), allowed, sentMs);
+  return 'reply' in answered && !answered.reply.closes;
+}
+
+/** Several requests in one write: every answer must come, in order. */
+export async function getPipelined(world: ClientWorld): Promise<void> {
+  const { account, chance, port } = world;
+  const asked = Array.from({ length: chance.between(2, 8) }, () => ({ id: world.nextId(), bytes: chance.of(SIZES) }));
+  const connection = new ClientConnection(port);
+  const sentMs = performance.now();
+  connection.send(asked.map(({ id, bytes }) => getText(pathOf.get(id, bytes))).join(''));
+  for (const { id, bytes } of asked) {
+    account.settle('pipelined GET', outcomeOf(await connection.answer(), isPattern(id, bytes)), ['right'], sentMs);
+  }
+  connection.close();
+}
+
+/** A client that asks for the end of the connection, or does not know of anything else. */
+export async function getOnce(world: ClientWorld): Promise<void> {
+  const [id, bytes] = [world.nextId(), world.chance.of(SIZES)];
+  const path = pathOf.get(id, bytes);
+  const isOld = world.chance.share() < 0.5;
+  const request = isOld ? `GET ${path} HTTP/1.0\r\nHost: ${HOST}\r\n\r\n` : getText(path, 'Connection: close\r\n');
+  const connection = new ClientConnection(world.port);
+  await ask(world, connection, isOld ? 'GET in HTTP/1.0' : 'GET with close', request, ['right'], isPattern(id, bytes));
+  connection.close();
+}
+
+/** Reads a large answer with pauses, so that it piles up on its way. */
+export async function readSlowly(world: ClientWorld): Promise<void> {
+  const id = world.nextId();
+  const connection = new ClientConnection(world.port);
+  const { socket } = connection;
+  let isDone = false;
+  const done = ask(
+    world,
+    connection,
+    'GET read slowly',
+    getText(pathOf.get(id, LARGE)),
+    ['right'],
+    isPattern(id, LARGE),
+  );
+  void done.then(() => (isDone = true));
+  for (let left = world.chance.between(5, 20); left > 0 && !isDone; left -= 1) {
+    socket.pause();
+    await pause(100);
+    socket.resume();
+    await pause(2);
+  }
+  await done;
+  connection.close();
+}
+
+/** POSTs with a length or in chunks, at once or in drips; the upstream says what arrived. */
+export async function post(world: ClientWorld): Promise<void> {
+  const { chance } = world;
+  const isChunked = chance.share() < 0.5;
+  const body = patternOf(world.nextId(), chance.of(SIZES));
+  const drips = chance.share() < 0.3 ? chance.between(2, 10) : 1;
+  const connection = new ClientConnection(world.port);
+  const framing = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`;
+  const what = `POST ${isChunked ? 'in chunks' : 'with a length'}${drips > 1 ? ', slowly' : ''}`;
+  const head = `POST ${pathOf.post()} HTTP/1.1\r\nHost: ${HOST}\r\n${framing}\r\n\r\n`;
+  const isRight = ({ text }: Reply) => text === `${body.length}:${crc32(body)}`;
+  const done = ask(world, connection, what, head, ['right'], isRight);
+  const step = Math.max(1, Math.ceil(body.length / drips));
+  for (let from = 0; from < body.length && !connection.isOver; from += step) {
+    const part = body.subarray(from, from + step);
+    connection.send(isChunked ? chunk(part) : part);
+    if (drips > 1) await pause(20);
+  }
+  if (isChunked) connection.send('0\r\n\r\n');
+  await done;
+  connection.close();
+}
+
+/** Server-sent events up to the stream's end: none may be missing. */
+export async function readEvents(world: ClientWorld): Promise<void> {
+  const [id, count] = [world.nextId(), world.chance.between(3, 60)];
+  const connection = new ClientConnection(world.port);
+  const expected = Array.from({ length: count }, (_, index) => `data: ${id} ${index}\n\n`).join('');
+  const request = getText(pathOf.events(count, id), 'Accept: text/event-stream\r\n');
+  await ask(world, connection, 'event stream', request, ['right'], ({ text }) => text === expected);
+  connection.close();
+}
+
+function getText(path: string, fields = ''): string {
+  return `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}\r\n`;
+}
+
+function isPattern(id: number, bytes: number): (reply: Reply) => boolean {
+  return ({ length, sum }) => length === bytes && sum === crc32(patternOf(id, bytes));
+}
+
+function chunk(part: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${part.length.toString(16)}\r\n`), part, Buffer.from('\r\n')]);
+}

@@ -1,0 +1,63 @@
+import { setTimeout as pauseUntil } from 'node:timers/promises';
+import { nextLine, startScript } from '../load/script.ts';
+import type { Child } from '../processes/children.ts';
+import type { Workplace } from '../processes/workplace.ts';
+import type { Account } from './account.ts';
+import type { Chance } from './chance.ts';
+
+/** The soak's upstream, which is killed and comes back, or is stopped for a while. */
+export class MortalUpstream {
+  readonly #place: Workplace;
+  readonly #account: Account;
+  #child: Child | undefined;
+  #port = 0;
+
+  constructor(place: Workplace, account: Account) {
+    this.#place = place;
+    this.#account = account;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  async start(): Promise<void> {
+    const { loadCores: cores, openFiles } = this.#place.placement;
+    const script = startScript<{ port: number }>(
+      this.#place,
+      'soak/upstream.ts',
+      { port: this.#port },
+      { cores, openFiles },
+    );
+    this.#port = (await nextLine(script)).port;
+    this.#child = script.child;
+  }
+
+  /** Outages one after the other until `signal`; the upstream is there when this resolves. */
+  async trouble(chance: Chance, signal: AbortSignal): Promise<void> {
+    while (await waits(chance.between(3000, 9000), signal)) {
+      const outage = { fromMs: performance.now(), toMs: Number.POSITIVE_INFINITY };
+      this.#account.outages.push(outage);
+      await (chance.share() < 0.5 ? this.#killed(chance) : this.#stopped(chance));
+      outage.toMs = performance.now();
+    }
+  }
+
+  async #killed(chance: Chance): Promise<void> {
+    this.#account.count('upstream killed and started again');
+    await this.#child?.kill();
+    await pauseUntil(chance.between(0, 800));
+    await this.start();
+  }
+
+  async #stopped(chance: Chance): Promise<void> {
+    this.#account.count('upstream stopped for a while');
+    this.#child?.process.kill('SIGSTOP');
+    await pauseUntil(chance.between(200, 3000));
+    this.#child?.process.kill('SIGCONT');
+  }
+}
+
+async function waits(ms: number, signal: AbortSignal): Promise<boolean> {
+  return pauseUntil(ms, true, { signal }).catch(() => false);
+}

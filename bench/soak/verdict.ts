@@ -1,0 +1,39 @@
+/** What a proxy holds when nobody is connected, in bytes. */
+export interface Settled {
+  readonly resident: number;
+  /** Heap and buffers after a forced collection: what is really kept. Absent with several workers. */
+  readonly kept?: number;
+}
+
+const MIB = 2 ** 20;
+
+/**
+ * How much the last third of the settled readings may be above the first, by the medians. What is kept is exact, so little
+ * is allowed: code that was compiled late, caches of a fixed size. Resident memory also has the holes that the allocator
+ * does not give back.
+ */
+const ALLOWED = {
+  kept: { share: 0.1, bytes: 1 * MIB },
+  resident: { share: 0.1, bytes: 12 * MIB },
+} as const;
+
+export function memoryBreaches(settled: readonly Settled[]): string[] {
+  return (['kept', 'resident'] as const).flatMap((name) => {
+    const values = settled.map((reading) => reading[name]).filter((value) => value !== undefined);
+    const growth = growthOf(values);
+    const limit = growth.first * ALLOWED[name].share + ALLOWED[name].bytes;
+    if (growth.last - growth.first <= limit) return [];
+    const [first, last] = [growth.first, growth.last].map((bytes) => `${(bytes / MIB).toFixed(1)} MiB`);
+    return [`Memory (${name}) must grow by at most ${(limit / MIB).toFixed(1)} MiB, went from ${first} to ${last}`];
+  });
+}
+
+/** Medians of the first and of the last third. */
+export function growthOf(values: readonly number[]): { first: number; last: number } {
+  const third = Math.max(1, Math.floor(values.length / 3));
+  return { first: middle(values.slice(0, third)), last: middle(values.slice(-third)) };
+}
+
+function middle(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}

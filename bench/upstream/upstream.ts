@@ -1,0 +1,60 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasCommand } from '../processes/machine.ts';
+import { freePort, listening } from '../processes/ports.ts';
+import type { Workplace } from '../processes/workplace.ts';
+import { nextLine, startScript } from '../load/script.ts';
+import { CHECKED_FIELDS, FILES, PATHS, SMALL_BODY } from './paths.ts';
+import { nginxFrame } from '../peers/nginx.ts';
+
+export interface Upstreams {
+  /** Ports. */
+  readonly http: number;
+  readonly websocket: number;
+  /** Which program answers HTTP. */
+  readonly program: 'nginx' | 'own';
+}
+
+/** Starts what the proxies forward to. */
+export async function startUpstreams(place: Workplace): Promise<Upstreams> {
+  const program = hasCommand('nginx') ? 'nginx' : 'own';
+  const http = program === 'nginx' ? await startNginxUpstream(place) : await startOwn(place, 'upstream/http.ts');
+  return { http, websocket: await startOwn(place, 'upstream/echo.ts'), program };
+}
+
+interface Listening {
+  readonly port: number;
+}
+
+async function startOwn(place: Workplace, file: string): Promise<number> {
+  const { loadCores: cores, openFiles } = place.placement;
+  return (await nextLine(startScript<Listening>(place, file, {}, { cores, openFiles }))).port;
+}
+
+async function startNginxUpstream(place: Workplace): Promise<number> {
+  const directory = join(place.directory, 'upstream');
+  mkdirSync(directory, { recursive: true });
+  for (const [path, bytes] of Object.entries(FILES)) writeFileSync(join(directory, path), Buffer.alloc(bytes, 'b'));
+  const port = await freePort();
+  const file = join(directory, 'nginx.conf');
+  writeFileSync(file, nginxFrame(directory, place.placement.openFiles, upstreamServer(port, directory)));
+  const { loadCores: cores, openFiles } = place.placement;
+  const launch = { command: 'nginx', args: ['-p', directory, '-c', file] };
+  await listening(port, place.children.start(launch, { name: 'upstream', cores, openFiles }));
+  return port;
+}
+
+function upstreamServer(port: number, directory: string): string {
+  const seen = CHECKED_FIELDS.map((name) => `$http_${name.replaceAll('-', '_')}`).join('|');
+  return `
+  sendfile on;
+  tcp_nopush on;
+  open_file_cache max=10;
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    root ${directory};
+    location = ${PATHS.small} { return 200 "${SMALL_BODY.replace('\n', '\\n')}"; }
+    location = ${PATHS.post} { client_max_body_size 1g; return 200 "taken\\n"; }
+    location = ${PATHS.check} { return 200 "${seen}"; }
+  }`;
+}

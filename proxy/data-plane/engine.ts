@@ -1,0 +1,215 @@
+import net, { AddressInfo, Server, Socket } from 'node:net';
+import tls, { TLSSocket } from 'node:tls';
+import type { PlaneContext, TunnelEntry, UpstreamRequest, Upstreams } from './context';
+import type { DataPlane, DataPlaneOptions, Limits, SharedListener, Timeouts, Upstream } from './data-plane';
+import type { ClientEvents, ClientHalf, EngineHead, UpstreamEvents, UpstreamHalf } from './halves';
+import { ClientHome, Http1Client } from './http1/http1-client';
+import { UpstreamPools } from './http1/upstream-pools';
+import { ClientSessions } from './http2/client-sessions';
+import { Http2Upstreams } from './http2/upstream-session';
+import { Exchange } from './exchange';
+import { Ticker } from './ticker';
+import { FastWire, WriteRequestClass } from './wire/fast-wire';
+import { checkFastWire } from './wire/fast-wire-check';
+import { StreamWire } from './wire/stream-wire';
+import type { Wire } from './wire/wire';
+
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  clientIdleMs: 75_000,
+  headMs: 15_000,
+  connectMs: 10_000,
+  upstreamIdleMs: 60_000,
+  bodyIdleMs: 60_000,
+  streamIdleMs: 0,
+  poolIdleMs: 4_000,
+};
+
+/** A request line of 16 KB and fields of 64 KB, as an Application Load Balancer lets through. */
+export const DEFAULT_LIMITS: Limits = {
+  requestLineBytes: 16 * 1024,
+  fieldBytes: 64 * 1024,
+  fieldLines: 200,
+  clientConnections: 100_000,
+  idleUpstreamConnections: 1_024,
+  upstreamConnections: 100_000,
+  waitingRequests: 1_000,
+  concurrentStreams: 128,
+};
+
+/** How late a deadline may be noticed: a quarter of the shortest, within these. */
+const TICK_MS = { least: 5, most: 250 };
+const BACKLOG = 4_096;
+const KEEP_ALIVE_MS = 30_000;
+
+/** A data plane: HTTP/1.1 on sockets, HTTP/2 and gRPC on `node:http2`. */
+export function createDataPlane(options: DataPlaneOptions): DataPlane {
+  return new Engine(options);
+}
+
+class Engine implements DataPlane, PlaneContext, ClientHome {
+  readonly timeouts: Timeouts;
+  readonly limits: Limits;
+  readonly ticker: Ticker;
+  readonly upstreams: Upstreams;
+  readonly tunnels = new Set<TunnelEntry>();
+  readonly tunnelIdle: PlaneContext['tunnelIdle'];
+  isDraining = false;
+  isHolding = false;
+  private readonly server: Server;
+  private readonly http1 = new Set<Http1Client>();
+  private readonly http2: ClientSessions;
+  private readonly pools: UpstreamPools;
+  private readonly http2Upstreams: Http2Upstreams;
+  /** The TCP connections under TLS, from before their handshake on. */
+  private readonly secured = new Set<Socket>();
+  private Request: WriteRequestClass | undefined;
+  private isClosed = false;
+
+  constructor(readonly options: DataPlaneOptions) {
+    this.timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.tunnelIdle = { openMs: this.timeouts.streamIdleMs, halfClosedMs: this.timeouts.upstreamIdleMs };
+    this.ticker = new Ticker(tickMs(this.timeouts));
+    this.pools = new UpstreamPools(this, () => this.Request);
+    this.http2Upstreams = new Http2Upstreams(this);
+    this.upstreams = { open: (upstream, request, events) => this.openUpstream(upstream, request, events) };
+    this.http2 = new ClientSessions(this);
+    this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
+    this.server.on('error', () => undefined);
+  }
+
+  async listen(
+    at: { host: string; port: number } | { shared: SharedListener },
+  ): Promise<{ host: string; port: number }> {
+    this.Request = await checkFastWire();
+    const { server } = this;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      const listening = () => {
+        server.off('error', reject);
+        resolve();
+      };
+      // The backlog of a shared listener is an argument only.
+      if ('shared' in at) server.listen(at.shared, BACKLOG, listening);
+      else server.listen({ port: at.port, host: at.host, backlog: BACKLOG }, listening);
+    });
+    const { address, port } = server.address() as AddressInfo;
+    return { host: 'shared' in at ? address : at.host, port };
+  }
+
+  setDraining(draining: boolean): void {
+    this.isDraining = draining;
+    if (draining) this.http2.retireAll();
+  }
+
+  setHolding(holding: boolean): void {
+    this.isHolding = holding;
+    for (const tunnel of [...this.tunnels]) tunnel.setHolding(holding);
+  }
+
+  stopAccepting(): Promise<void> {
+    if (this.server.listening) this.server.close();
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    void this.stopAccepting();
+    for (const tunnel of [...this.tunnels]) tunnel.cutTunnel();
+    for (const client of [...this.http1]) client.destroy();
+    for (const socket of [...this.secured]) socket.destroy();
+    this.http2.destroy();
+    this.pools.destroy();
+    this.http2Upstreams.destroy();
+    this.ticker.stop();
+    return Promise.resolve();
+  }
+
+  begin(client: ClientHalf, head: EngineHead): ClientEvents {
+    const exchange = new Exchange(this, client, head);
+    exchange.run();
+    exchange.uploadFlushed();
+    exchange.tickByItself();
+    return exchange;
+  }
+
+  left(client: Http1Client): void {
+    this.http1.delete(client);
+  }
+
+  isHttp2(wire: Wire, bytes: Buffer): void {
+    this.http2.accept(wire.giveUp(bytes));
+  }
+
+  faulted(error: unknown): void {
+    try {
+      if (this.options.faulted) this.options.faulted(error);
+      else process.emitWarning(error instanceof Error ? error : String(error));
+    } catch {
+      // It has said all that it can.
+    }
+  }
+
+  private openUpstream(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
+    const way = request.head.isGrpc ? this.http2Upstreams : this.pools;
+    return way.open(upstream, request, events);
+  }
+
+  private createPlainServer(): Server {
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...SOCKET_OPTIONS });
+    server.on('connection', (socket: Socket) => {
+      if (!this.admits(socket)) return;
+      const { Request } = this;
+      if (Request) return this.serve(FastWire.accept(socket, Request));
+      const wire = new StreamWire(socket);
+      this.serve(wire);
+      wire.resume();
+    });
+    return server;
+  }
+
+  private createTlsServer({ cert, key }: { cert: string; key: string }): Server {
+    const server = tls.createServer({
+      cert,
+      key,
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: this.timeouts.headMs,
+      allowHalfOpen: true,
+      ...SOCKET_OPTIONS,
+    });
+    server.on('connection', (socket: Socket) => {
+      if (!this.admits(socket)) return;
+      this.secured.add(socket);
+      socket.once('close', () => this.secured.delete(socket));
+    });
+    server.on('secureConnection', (socket: TLSSocket) => {
+      socket.on('error', () => undefined);
+      if (socket.alpnProtocol === 'h2') this.http2.accept(socket);
+      else this.serve(new StreamWire(socket));
+    });
+    server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy());
+    return server;
+  }
+
+  private admits(socket: Socket): boolean {
+    if (!this.isClosed && this.clientConnections < this.limits.clientConnections) return true;
+    socket.destroy();
+    return false;
+  }
+
+  private get clientConnections(): number {
+    return this.options.tls ? this.secured.size : this.http1.size + this.http2.size + this.tunnels.size;
+  }
+
+  private serve(wire: Wire): void {
+    this.http1.add(new Http1Client(this, this, wire));
+  }
+}
+
+const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS } as const;
+
+function tickMs(timeouts: Timeouts): number {
+  const shortest = Math.min(...(Object.values(timeouts) as number[]).filter((ms) => ms > 0));
+  return Math.min(TICK_MS.most, Math.max(TICK_MS.least, shortest / 4));
+}

@@ -1,0 +1,188 @@
+import type { ConnectionKind, Ending } from '../../core/connections';
+import { LedgerEntry } from '../ledger';
+import type { PlaneContext, TunnelEntry } from './context';
+import type { Answer, Forward, UpstreamFailure } from './data-plane';
+import type { EventStream } from './event-stream';
+import type { ClientHalf, EngineHead, UpstreamHalf } from './halves';
+import { GRPC_UNAVAILABLE, GrpcWatch } from './http2/grpc';
+import type { Ticker, Ticking } from './ticker';
+import { NO_UPLOAD, Upload } from './upload';
+import type { Tunnel, TunnelOptions } from './websocket/tunnel';
+
+/**
+ * How an exchange ends, whoever ends it: the client, the upstream, a drain, the route's signal or an error. It leaves the
+ * ledger once, and frees what it held.
+ */
+export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, TunnelEntry, Ticking {
+  isOver = false;
+  protected forward: Forward | undefined = undefined;
+  protected upstream: UpstreamHalf | undefined = undefined;
+  protected status: number | undefined = undefined;
+  protected failure: UpstreamFailure | undefined = undefined;
+  /** The answer has begun: no other can take its place. */
+  protected hasBegun = false;
+  protected isAnswerEnded = false;
+  protected readonly upload: Upload;
+  protected stream: EventStream | undefined = undefined;
+  protected grpc: GrpcWatch | undefined = undefined;
+  protected tunnel: Tunnel | undefined = undefined;
+  /** Gives up the place among the held. */
+  protected unpark: (() => void) | undefined = undefined;
+  /** Stops listening to the route's signal. */
+  protected forget: (() => void) | undefined = undefined;
+  /** How it counts out when the answer ends well. */
+  private ending: Ending = 'completed';
+  private isTicking = false;
+
+  constructor(
+    protected readonly context: PlaneContext,
+    protected client: ClientHalf,
+    protected head: EngineHead,
+  ) {
+    super();
+    this.upload = head.bodyLength === 0 ? NO_UPLOAD : new Upload(client, head);
+  }
+
+  abstract tick(nowMs: number): void;
+
+  /** A drain has no time left for it. A stream ends in order; anything else is cut. */
+  close(): Promise<void> {
+    if (this.tunnel) return this.tunnel.close();
+    if (this.stream) return this.stream.close();
+    const { client, grpc } = this;
+    if (grpc && client.endGrpc && (grpc.isAtBoundary || !this.hasBegun)) {
+      this.endInOrder(() => client.endGrpc!(GRPC_UNAVAILABLE, 'The server is being replaced'));
+      return Promise.resolve();
+    }
+    this.force();
+    return Promise.resolve();
+  }
+
+  setHolding(isHolding: boolean): void {
+    this.tunnel?.setHolding(isHolding);
+  }
+
+  /** Ends an upgraded connection at once; any other ends with its client's connection. */
+  cutTunnel(): void {
+    this.tunnel?.cut();
+  }
+
+  override measure(): void {
+    if (!this.tunnel) return;
+    this.bytesReceived = this.tunnel.bytesReceived;
+    this.bytesSent = this.tunnel.bytesSent;
+  }
+
+  /** An error of our own costs this client its answer, and nobody else anything. */
+  fault(error: unknown): void {
+    this.context.faulted(error);
+    if (this.isOver) return;
+    if (this.tunnel) this.tunnel.cut();
+    else if (this.hasBegun) this.force();
+    else this.answer({ status: 500, body: 'Internal error\n' });
+  }
+
+  answerSent(): void {
+    this.finish(this.ending);
+  }
+
+  clientGone(): void {
+    if (this.tunnel) return;
+    this.finish('forced');
+  }
+
+  protected refuse(answer: Answer): void {
+    const why = (answer.body ?? '').trimEnd();
+    this.context.options.refused?.({ status: answer.status, address: this.head.client.address, why });
+    this.answer(answer);
+  }
+
+  protected become(kind: ConnectionKind): void {
+    this.context.options.ledger.reclassify(this, kind);
+    this.forward!.opened?.(this.status ?? 200, kind);
+  }
+
+  /** A drain ends the answer, in the words of its protocol. */
+  protected endInOrder(end: () => void): void {
+    if (this.isOver || this.isAnswerEnded) return;
+    this.isAnswerEnded = true;
+    this.ending = 'closed';
+    this.upstream?.abandon();
+    this.upstream = undefined;
+    end();
+    this.client.flush();
+  }
+
+  /** Answers by the proxy itself. Nothing of the upstream's answer has gone out. */
+  protected answer(answer: Answer): void {
+    if (this.isOver || this.hasBegun) return;
+    this.hasBegun = true;
+    this.isAnswerEnded = true;
+    this.status = answer.status;
+    this.upload.resume();
+    this.upstream?.abandon();
+    this.upstream = undefined;
+    this.client.answer(answer);
+  }
+
+  /** For a client whose connection does not tick it. */
+  tickByItself(): void {
+    if (this.isOver) return;
+    this.isTicking = true;
+    this.context.ticker.add(this);
+  }
+
+  // What its tunnel needs.
+
+  get idle(): TunnelOptions['idle'] {
+    return this.context.tunnelIdle;
+  }
+
+  get ticker(): Ticker {
+    return this.context.ticker;
+  }
+
+  get isHolding(): boolean {
+    return this.context.isHolding;
+  }
+
+  over(how: Ending): void {
+    this.finish(how);
+  }
+
+  faulted(error: unknown): void {
+    this.context.faulted(error);
+  }
+
+  protected get nowMs(): number {
+    return this.context.ticker.nowMs;
+  }
+
+  protected force(): void {
+    if (this.isOver) return;
+    this.client.reset();
+    this.finish('forced');
+  }
+
+  private finish(ending: Ending): void {
+    if (this.isOver) return;
+    this.measure();
+    this.isOver = true;
+    this.unpark?.();
+    if (this.tunnel) this.context.tunnels.delete(this);
+    if (this.isTicking) this.context.ticker.remove(this);
+    this.stream?.over();
+    this.upstream?.abandon();
+    this.upstream = undefined;
+    const { forward, status, kind, failure, bytesReceived, bytesSent } = this;
+    if (forward === undefined) return;
+    this.forget?.();
+    this.context.options.ledger.leave(this, ending);
+    if (forward.settled === undefined) return;
+    try {
+      forward.settled({ status, kind, ending, failure, bytesReceived, bytesSent });
+    } catch (error) {
+      this.context.faulted(error);
+    }
+  }
+}

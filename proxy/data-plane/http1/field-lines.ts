@@ -1,0 +1,315 @@
+/**
+ * The scan of a head's bytes. Everything that two readers could read in two ways is refused here, once, for requests and
+ * answers alike (RFC 9112 sections 2.2, 5 and 11).
+ */
+
+/** The fields that the engine itself looks at; each has a bit of its own. */
+const NAMES = [
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'host',
+  'expect',
+  'te',
+  'upgrade',
+  'trailer',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authorization',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'http2-settings',
+  'content-type',
+  'content-encoding',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-amzn-trace-id',
+] as const;
+
+export type KnownName = (typeof NAMES)[number];
+
+/** The bit of a known field; 0 for any other. */
+export function bitOf(name: string): number {
+  return BITS.get(name) ?? 0;
+}
+
+const BITS: ReadonlyMap<string, number> = new Map(NAMES.map((name, index) => [name, 1 << index]));
+
+/** The bits of the fields that say something of the connection or the framing. */
+export const CONNECTION = bitOf('connection');
+export const CONTENT_LENGTH = bitOf('content-length');
+export const TRANSFER_ENCODING = bitOf('transfer-encoding');
+export const HOST = bitOf('host');
+export const EXPECT = bitOf('expect');
+export const TE = bitOf('te');
+export const UPGRADE = bitOf('upgrade');
+export const TRAILER = bitOf('trailer');
+export const KEEP_ALIVE = bitOf('keep-alive');
+export const CONTENT_TYPE = bitOf('content-type');
+export const CONTENT_ENCODING = bitOf('content-encoding');
+
+/** Of one connection, never passed on (RFC 9110 section 7.6.1); framing is made anew for each. */
+export const NOT_PASSED = [
+  'connection',
+  'content-length',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+].reduce((bits, name) => bits | bitOf(name), 0);
+
+const CR = 13;
+const LF = 10;
+const COLON = 58;
+const SPACE = 32;
+const TAB = 9;
+
+/** RFC 9110 section 5.6.2. */
+export const isTokenCode = table((code) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code)));
+/** RFC 9110 section 5.5: visible characters, space, tab, and bytes that are not ASCII. */
+const isValueCode = table((code) => code === TAB || (code >= SPACE && code !== 127));
+
+function table(holds: (code: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, code) => Number(holds(code)));
+}
+
+/** A place for each known name by a hash of its letters, its index in `NAMES` and one; 0 for none. */
+const SLOTS = 4_096;
+const SLOT_OF = slots();
+
+function slots(): Uint8Array {
+  const table = new Uint8Array(SLOTS);
+  NAMES.forEach((name, index) => {
+    let hash = 0;
+    for (let at = 0; at < name.length; at += 1) hash = step(hash, name.charCodeAt(at));
+    if (table[hash % SLOTS] !== 0) throw new Error(`'SLOTS' must be a size without collisions, got ${SLOTS}`);
+    table[hash % SLOTS] = index + 1;
+  });
+  return table;
+}
+
+function step(hash: number, code: number): number {
+  return (hash * 31 + (code | 32)) & 0x3fffffff;
+}
+
+/** Of one line: where it begins, times this, and its known name's place in `NAMES` and one, or 0. */
+const LINE = 32;
+
+/** The field lines of one head, as places in its text. They are checked, so a line has its colon and ends with CR LF. */
+export class FieldLines {
+  private readonly lines: number[] = [];
+  /** The bits of all known fields that are there. */
+  present = 0;
+  /** The bits of those that are there more than once. */
+  repeated = 0;
+
+  /** `end`: behind the last line. */
+  constructor(
+    readonly text: string,
+    private readonly end: number,
+  ) {}
+
+  /** `slot`: see `LINE`. */
+  add(start: number, slot: number): void {
+    this.lines.push(start * LINE + slot);
+    if (slot === 0) return;
+    const bit = 1 << (slot - 1);
+    this.repeated |= this.present & bit;
+    this.present |= bit;
+  }
+
+  get count(): number {
+    return this.lines.length;
+  }
+
+  /** Whether one of these fields is there. */
+  has(bits: number): boolean {
+    return (this.present & bits) !== 0;
+  }
+
+  isRepeated(bit: number): boolean {
+    return (this.repeated & bit) !== 0;
+  }
+
+  nameAt(index: number): string {
+    const start = this.startAt(index);
+    return this.text.slice(start, this.text.indexOf(':', start)).toLowerCase();
+  }
+
+  valueAt(index: number): string {
+    const { text } = this;
+    let start = text.indexOf(':', this.startAt(index)) + 1;
+    let end = this.startAt(index + 1) - 2;
+    while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+    while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+    return text.slice(start, end);
+  }
+
+  /** The value of a field by its name; the lines of a repeated one are joined, as RFC 9110 section 5.3 has it. */
+  value(name: string): string | undefined {
+    const bit = bitOf(name);
+    if (bit !== 0) return this.known(bit);
+    let value: string | undefined;
+    for (let index = 0; index < this.lines.length; index += 1) {
+      if (this.lines[index]! % LINE === 0 && this.isNamed(index, name))
+        value = joined(value, this.valueAt(index), name);
+    }
+    return value;
+  }
+
+  /** The same for a known field, by its bit. */
+  known(bit: number): string | undefined {
+    if ((this.present & bit) === 0) return undefined;
+    let value: string | undefined;
+    for (let index = 0; index < this.lines.length; index += 1) {
+      if (this.bitAt(index) === bit) value = joined(value, this.valueAt(index), '');
+    }
+    return value;
+  }
+
+  /** The lines as they came, without those of these bits and these other names. */
+  without(bits: number, names: ReadonlySet<string> | undefined): string {
+    if ((this.present & bits) === 0 && names === undefined) return this.text.slice(this.startAt(0), this.end);
+    let kept = '';
+    let from = -1;
+    for (let index = 0; index < this.lines.length; index += 1) {
+      const isKept = (this.bitAt(index) & bits) === 0 && !(names?.has(this.nameAt(index)) ?? false);
+      if (isKept) {
+        if (from < 0) from = this.startAt(index);
+      } else if (from >= 0) {
+        kept += this.text.slice(from, this.startAt(index));
+        from = -1;
+      }
+    }
+    return from < 0 ? kept : kept + this.text.slice(from, this.end);
+  }
+
+  private bitAt(index: number): number {
+    const slot = this.lines[index]! % LINE;
+    return slot === 0 ? 0 : 1 << (slot - 1);
+  }
+
+  private startAt(index: number): number {
+    return index < this.lines.length ? Math.floor(this.lines[index]! / LINE) : this.end;
+  }
+
+  private isNamed(index: number, name: string): boolean {
+    const start = this.startAt(index);
+    return this.text.charCodeAt(start + name.length) === COLON && sameName(this.text, start, name);
+  }
+}
+
+function joined(before: string | undefined, value: string, name: string): string {
+  return before === undefined ? value : `${before}${name === 'cookie' ? ';' : ','} ${value}`;
+}
+
+function isSpace(code: number): boolean {
+  return code === SPACE || code === TAB;
+}
+
+function sameName(text: string, start: number, name: string): boolean {
+  for (let index = 0; index < name.length; index += 1) {
+    const code = text.charCodeAt(start + index);
+    const letter = code >= 65 && code <= 90 ? code | 32 : code;
+    if (letter !== name.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+export interface FieldLimits {
+  readonly fieldBytes: number;
+  readonly fieldLines: number;
+}
+
+/** Why a head is refused. */
+export type Refused = 'malformed' | 'tooLarge';
+
+/**
+ * Scans the field lines that begin at `from` and end with an empty line at `end - 2`.
+ *
+ * @returns why not, when a line is not to be trusted
+ */
+export function scanFields(text: string, from: number, end: number, limits: FieldLimits): FieldLines | Refused {
+  if (end - from > limits.fieldBytes) return 'tooLarge';
+  const lines = new FieldLines(text, end - 2);
+  let at = from;
+  while (at < end - 2) {
+    if (lines.count === limits.fieldLines) return 'tooLarge';
+    const start = at;
+    let hash = 0;
+    let code = text.charCodeAt(at);
+    // A line that begins with white space is an obsolete fold: no token, so it ends here as well.
+    while (isTokenCode[code] === 1) {
+      hash = step(hash, code);
+      at += 1;
+      code = text.charCodeAt(at);
+    }
+    if (code !== COLON || at === start) return 'malformed';
+    const slot = SLOT_OF[hash % SLOTS]!;
+    lines.add(start, slot !== 0 && isNamed(text, start, at, NAMES[slot - 1]!) ? slot : 0);
+    do {
+      at += 1;
+      code = text.charCodeAt(at);
+    } while (isValueCode[code] === 1);
+    if (code !== CR || text.charCodeAt(at + 1) !== LF) return 'malformed';
+    at += 2;
+  }
+  return at === end - 2 ? lines : 'malformed';
+}
+
+function isNamed(text: string, start: number, end: number, name: string): boolean {
+  return name.length === end - start && sameName(text, start, name);
+}
+
+/**
+ * Where a head ends: the place behind its empty line, -1 while it is not whole, -2 when a line ends with a bare LF, which
+ * no later byte can mend. `from` is where its last unread part begins.
+ */
+export function endOfHead(text: string, from: number): number {
+  let at = text.indexOf('\n', from);
+  while (at >= 0) {
+    if (text.charCodeAt(at - 1) !== CR) return -2;
+    if (text.charCodeAt(at - 2) === LF) return at + 1;
+    at = text.indexOf('\n', at + 1);
+  }
+  return -1;
+}
+
+/** The comma-separated tokens of a field, in lower case. */
+export function tokens(value: string | undefined): string[] {
+  if (value === undefined) return [];
+  return value.split(',').map((token) => token.trim().toLowerCase());
+}
+
+/** The digits of a Content-Length; undefined for anything else, and for what no number holds exactly. */
+export function exactLength(value: string): number | undefined {
+  if (value.length === 0 || value.length > 16) return undefined;
+  let length = 0;
+  for (let at = 0; at < value.length; at += 1) {
+    const digit = value.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return undefined;
+    length = length * 10 + digit;
+  }
+  return Number.isSafeInteger(length) ? length : undefined;
+}
+
+/**
+ * What `Connection` may not name. A client that could strip these on their way would choose what the backend believes
+ * about it: its identity, its address, or where a message ends.
+ */
+const END_TO_END =
+  /^(host|content-.*|authorization|www-authenticate|cookie|set-cookie|forwarded|via|traceparent|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*)$/;
+
+/** The fields besides the hop-by-hop ones that a `Connection` names and that go no further. */
+export function namedFields(options: readonly string[]): ReadonlySet<string> | undefined {
+  const named = options.filter((name) => name !== '' && !PLAIN_OPTIONS.has(name) && !END_TO_END.test(name));
+  return named.length === 0 ? undefined : new Set(named);
+}
+
+const PLAIN_OPTIONS: ReadonlySet<string> = new Set(['keep-alive', 'close', 'upgrade', 'te']);

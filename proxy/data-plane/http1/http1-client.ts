@@ -1,0 +1,309 @@
+import type { PlaneContext } from '../context';
+import type { Answer } from '../data-plane';
+import type { AnswerHead, ClientHalf, FieldBlock } from '../halves';
+import { Exchange } from '../exchange';
+import type { Ticking } from '../ticker';
+import { NOBODY, Wire, WireUser } from '../wire/wire';
+import { AnswerWriter } from './answer-writer';
+import { BodyReader } from './body-reader';
+import type { BodySink } from './chunked';
+import { Refusal } from './refusal';
+import type { Http1Head } from './request-head';
+import { RequestReader } from './request-reader';
+
+/** A connection that is idle for this long costs no memory for what its next request may have in common with the last. */
+const FORGET_MS = 1_000;
+/** What a client may send ahead of its answers. */
+const AHEAD_BYTES = 64 * 1024;
+/** For how long a client may go on to send after its last answer, and how long be silent, before the connection is cut. */
+const LINGER_MS = { most: 30_000, silent: 2_000 };
+
+/** Whom a connection belongs to. */
+export interface ClientHome {
+  /** It is gone, or somebody else's. Called once. */
+  left(client: Http1Client): void;
+  /** It speaks HTTP/2, with these bytes first. */
+  isHttp2(wire: Wire, bytes: Buffer): void;
+}
+
+/** One HTTP/1.x connection of a client: its requests one after the other, each in an exchange of its own. */
+export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
+  private readonly requests: RequestReader;
+  private readonly upload: BodyReader;
+  private readonly answerWriter: AnswerWriter;
+  private exchange: Exchange | undefined;
+  private head: Http1Head | undefined;
+  /** Read, and its turn has not come: the next requests, or a body that is held. */
+  private ahead: Buffer[] = [];
+  private aheadBytes = 0;
+  private isUploadPaused = false;
+  /** The answer has left whole. */
+  private isAnswered = false;
+  /** Within `serve`, which goes on by itself when an exchange ends. */
+  private isServing = false;
+  /** Since when the last answer is out, and what still comes is dropped. */
+  private lingersSinceMs: number | undefined;
+  /** Since when the connection is in the state that it is in. */
+  private sinceMs: number;
+  private isGone = false;
+
+  constructor(
+    private readonly context: PlaneContext,
+    private readonly home: ClientHome,
+    private readonly wire: Wire,
+  ) {
+    this.requests = new RequestReader(context.limits, wire);
+    this.upload = new BodyReader(context.limits);
+    this.answerWriter = new AnswerWriter(wire);
+    this.sinceMs = context.ticker.nowMs;
+    wire.user = this;
+    context.ticker.add(this);
+  }
+
+  destroy(): void {
+    this.wire.destroy();
+  }
+
+  tick(nowMs: number): void {
+    const { timeouts } = this.context;
+    const waitedMs = nowMs - this.sinceMs;
+    if (this.lingersSinceMs !== undefined) {
+      if (waitedMs > LINGER_MS.silent || nowMs - this.lingersSinceMs > LINGER_MS.most) this.wire.destroy();
+    } else if (this.exchange && !this.exchange.isOver) {
+      this.exchange.tick(nowMs);
+    } else if (this.exchange) {
+      // The rest of a body that nobody wants any more.
+      if (waitedMs > timeouts.bodyIdleMs) this.wire.destroy();
+    } else if (this.requests.hasBegun) {
+      if (waitedMs > timeouts.headMs) this.refuse(new Refusal(408, 'The request head did not come in time'));
+    } else if (waitedMs > timeouts.clientIdleMs) {
+      this.wire.destroy();
+    } else if (waitedMs > FORGET_MS) {
+      this.requests.forget();
+    }
+  }
+
+  // The wire.
+
+  received(bytes: Buffer): void {
+    try {
+      if (this.lingersSinceMs !== undefined) this.linger();
+      else if (this.exchange === undefined) this.serve(bytes);
+      else this.continueUpload(bytes);
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  drained(): void {
+    try {
+      this.exchange?.clientDrained();
+      this.flush();
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  ended(): void {
+    // A client that closes its half has left, as far as a proxy can tell, unless its answer is already on the way.
+    if (this.answerWriter.isEnded && !this.isAnswered) {
+      this.answerWriter.isLast = true;
+      return;
+    }
+    this.exchange?.clientGone();
+    this.wire.destroy();
+  }
+
+  closed(): void {
+    if (this.isGone) return;
+    this.leave();
+    this.exchange?.clientGone();
+  }
+
+  // The half of an exchange.
+
+  inform(status: number, fields: FieldBlock): void {
+    if (this.head!.httpVersion === '1.0' || (status === 100 && !this.head!.expectsContinue)) return;
+    this.answerWriter.inform(status, fields);
+  }
+
+  begin(answer: AnswerHead): void {
+    this.answerWriter.begin(answer, this.head!, !this.upload.isOver, this.context.isDraining);
+  }
+
+  write(bytes: Buffer): void {
+    this.answerWriter.write(bytes);
+  }
+
+  end(trailers: FieldBlock): void {
+    this.answerWriter.end(trailers);
+  }
+
+  flush(): void {
+    this.answerWriter.flush();
+    if (!this.answerWriter.isEnded || this.isAnswered || this.wire.isBackedUp) return;
+    this.isAnswered = true;
+    this.exchange?.answerSent();
+    this.endExchange();
+  }
+
+  answer(answer: Answer): void {
+    this.answerWriter.answer(answer, this.head, !this.upload.isOver, this.context.isDraining);
+    this.flush();
+  }
+
+  get isBackedUp(): boolean {
+    return this.wire.isBackedUp;
+  }
+
+  pauseUpload(): void {
+    this.isUploadPaused = true;
+    this.wire.pause();
+  }
+
+  resumeUpload(): void {
+    this.isUploadPaused = false;
+    this.wire.resume();
+    if (!this.isServing && this.aheadBytes > 0 && !this.upload.isOver) this.received(this.takeAhead());
+  }
+
+  reset(): void {
+    this.wire.reset();
+  }
+
+  detach(): { wire: Wire; head: Buffer } {
+    this.leave();
+    this.wire.user = NOBODY;
+    if (this.wire.isPaused) this.wire.resume();
+    return { wire: this.wire, head: this.takeAhead() };
+  }
+
+  bodyReceived(bytes: Buffer): void {
+    this.exchange?.uploadReceived(bytes);
+  }
+
+  bodyEnded(trailers: FieldBlock): void {
+    this.exchange?.uploadEnded(trailers);
+  }
+
+  // From request to request.
+
+  /** Serves what `bytes` hold, request after request, as far as the turn of each has come. */
+  private serve(bytes: Buffer): void {
+    this.isServing = true;
+    let at = 0;
+    while (at < bytes.length && this.exchange === undefined && this.lingersSinceMs === undefined && !this.isGone) {
+      at = this.serveNext(bytes, at);
+    }
+    this.isServing = false;
+    if (at < bytes.length) this.continueUpload(bytes.subarray(at));
+    this.exchange?.uploadFlushed();
+  }
+
+  private serveNext(bytes: Buffer, from: number): number {
+    if (!this.requests.hasBegun) this.sinceMs = this.context.ticker.nowMs;
+    const found = this.requests.read(bytes, from);
+    if (found === 'incomplete') return bytes.length;
+    if (found === 'http2') {
+      this.leave();
+      this.home.isHttp2(this.wire, Buffer.concat([this.requests.taken, bytes.subarray(from)]));
+      return bytes.length;
+    }
+    if (found instanceof Refusal) {
+      this.refuse(found);
+      return bytes.length;
+    }
+    this.begins(found);
+    return this.requests.end;
+  }
+
+  private begins(head: Http1Head): void {
+    this.head = head;
+    this.isAnswered = false;
+    this.answerWriter.reset();
+    if (head.bodyLength === -1) this.upload.begin('chunked', 0);
+    else this.upload.begin('length', head.bodyLength);
+    if (head.bodyLength === -1 || head.bodyLength > AHEAD_BYTES) this.wire.beginBulk();
+    this.exchange = new Exchange(this.context, this, head);
+    this.exchange.run();
+  }
+
+  /** More of the request that is under way, and perhaps what comes after it. */
+  private continueUpload(bytes: Buffer): void {
+    if (this.lingersSinceMs !== undefined) return this.linger();
+    if (this.upload.isOver || this.isUploadPaused) return this.keepAhead(bytes);
+    this.sinceMs = this.context.ticker.nowMs;
+    const at = this.upload.read(bytes, 0, this);
+    if (at < 0) return this.breakUpload();
+    if (this.upload.isOver) this.wire.endBulk(false);
+    this.exchange?.uploadFlushed();
+    if (at < bytes.length) this.keepAhead(bytes.subarray(at));
+    if (this.upload.isOver) this.endExchange();
+  }
+
+  private breakUpload(): void {
+    this.upload.begin('length', 0);
+    this.answerWriter.isLast = true;
+    this.exchange?.uploadBroken(new Refusal(400, 'The chunked body is malformed').answer);
+  }
+
+  private keepAhead(bytes: Buffer): void {
+    this.ahead.push(Buffer.from(bytes));
+    this.aheadBytes += bytes.length;
+    if (this.aheadBytes > AHEAD_BYTES) this.wire.pause();
+  }
+
+  private takeAhead(): Buffer {
+    const ahead = this.ahead.length === 1 ? this.ahead[0]! : Buffer.concat(this.ahead);
+    this.ahead = [];
+    this.aheadBytes = 0;
+    return ahead;
+  }
+
+  /** When request and answer are both over the next one's turn has come. */
+  private endExchange(): void {
+    if (!this.isAnswered || this.lingersSinceMs !== undefined || this.isGone) return;
+    if (this.answerWriter.isLast) return this.close();
+    if (!this.upload.isOver) return;
+    this.exchange = undefined;
+    this.head = undefined;
+    this.sinceMs = this.context.ticker.nowMs;
+    if (this.isServing || this.aheadBytes === 0) return;
+    if (this.wire.isPaused) this.wire.resume();
+    this.serve(this.takeAhead());
+  }
+
+  private refuse(refusal: Refusal): void {
+    this.head = undefined;
+    this.isAnswered = false;
+    this.answerWriter.reset();
+    this.context.options.refused?.({ status: refusal.status, address: this.wire.peer.address, why: refusal.why });
+    this.answer(refusal.answer);
+  }
+
+  /** Ends the connection in order: a close over unread bytes would be a reset, and take the answer with it. */
+  private close(): void {
+    this.exchange = undefined;
+    this.sinceMs = this.context.ticker.nowMs;
+    this.lingersSinceMs = this.sinceMs;
+    this.wire.end();
+    if (this.wire.isPaused) this.wire.resume();
+  }
+
+  private linger(): void {
+    this.sinceMs = this.context.ticker.nowMs;
+  }
+
+  private leave(): void {
+    if (this.isGone) return;
+    this.isGone = true;
+    this.context.ticker.remove(this);
+    this.home.left(this);
+  }
+
+  private fault(error: unknown): void {
+    if (this.exchange && !this.exchange.isOver) return this.exchange.fault(error);
+    this.context.faulted(error);
+    this.wire.destroy();
+  }
+}

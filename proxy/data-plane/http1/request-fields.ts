@@ -1,0 +1,105 @@
+import type { Limits } from '../data-plane';
+import type { BodyLength, FieldBlock } from '../halves';
+import { ConnectionOptions, connectionOptions } from './connection-options';
+import {
+  CONTENT_LENGTH,
+  EXPECT,
+  FieldLines,
+  HOST,
+  TE,
+  TRANSFER_ENCODING,
+  UPGRADE,
+  exactLength,
+  scanFields,
+  tokens,
+} from './field-lines';
+import { Refusal, TOO_LARGE_FIELDS } from './refusal';
+
+const MALFORMED = new Refusal(400, 'A header line must be NAME: VALUE and end with CR LF');
+const TE_TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i;
+/** RFC 3986 section 3.2, without user information. */
+const HOST_FORM = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+;=%]+)(?::(\d{1,5}))?$/;
+const MAX_PORT = 65_535;
+
+/**
+ * What the fields of a request say, whatever its request line is. The requests of one connection often have the same
+ * fields, and then the same one of these.
+ */
+export class RequestFields {
+  readonly options: ConnectionOptions;
+  readonly host: string | undefined;
+  /** Chunked is -1. */
+  readonly bodyLength: BodyLength;
+  readonly takesTrailers: boolean;
+  readonly hasExpect: boolean;
+  readonly asksForWebSocket: boolean;
+  private keptBits = -1;
+  private kept: FieldBlock = '';
+
+  constructor(
+    readonly lines: FieldLines,
+    bodyLength: BodyLength,
+  ) {
+    this.options = connectionOptions(lines);
+    this.host = lines.known(HOST);
+    this.bodyLength = bodyLength;
+    this.takesTrailers = lines.has(TE) && TE_TRAILERS.test(lines.known(TE)!);
+    this.hasExpect = lines.has(EXPECT);
+    this.asksForWebSocket = this.options.upgrade && tokens(lines.known(UPGRADE)).includes('websocket');
+  }
+
+  get isChunked(): boolean {
+    return this.bodyLength === -1;
+  }
+
+  /** The lines as they came, without those of these bits, of these names, and those that `Connection` names. */
+  without(bits: number, names: ReadonlySet<string> | undefined): FieldBlock {
+    if (names !== undefined) return this.lines.without(bits, new Set([...names, ...(this.options.named ?? [])]));
+    if (bits !== this.keptBits) {
+      this.keptBits = bits;
+      this.kept = this.lines.without(bits, this.options.named);
+    }
+    return this.kept;
+  }
+}
+
+/** Reads field lines with the empty line that ends them. */
+export function readRequestFields(text: string, limits: Limits): RequestFields | Refusal {
+  const lines = scanFields(text, 0, text.length, limits);
+  if (lines === 'malformed') return MALFORMED;
+  if (lines === 'tooLarge') return TOO_LARGE_FIELDS;
+  const refusal = checkHost(lines) ?? checkExpect(lines);
+  if (refusal) return refusal;
+  const length = readBodyLength(lines);
+  return length instanceof Refusal ? length : new RequestFields(lines, length);
+}
+
+export function isHost(host: string): boolean {
+  const match = HOST_FORM.exec(host);
+  return match !== null && (match[1] === undefined || Number(match[1]) <= MAX_PORT);
+}
+
+function checkHost(lines: FieldLines): Refusal | undefined {
+  if (!lines.has(HOST)) return undefined;
+  if (lines.isRepeated(HOST)) return new Refusal(400, 'More than one Host field');
+  return isHost(lines.known(HOST)!) ? undefined : new Refusal(400, 'The Host field is not valid');
+}
+
+function checkExpect(lines: FieldLines): Refusal | undefined {
+  if (!lines.has(EXPECT) || lines.known(EXPECT)!.toLowerCase() === '100-continue') return undefined;
+  return new Refusal(417, 'The only expectation is 100-continue');
+}
+
+/** How the body ends (RFC 9112 section 6.3); anything that could be read in two ways is refused. */
+function readBodyLength(lines: FieldLines): BodyLength | Refusal {
+  if (lines.has(TRANSFER_ENCODING)) {
+    if (lines.has(CONTENT_LENGTH)) return new Refusal(400, 'Both Transfer-Encoding and Content-Length');
+    const codings = tokens(lines.known(TRANSFER_ENCODING));
+    const isFinal = codings.indexOf('chunked') === codings.length - 1;
+    if (!isFinal) return new Refusal(400, 'The last transfer coding must be chunked');
+    return codings.length === 1 ? -1 : new Refusal(501, 'The only transfer coding is chunked');
+  }
+  if (!lines.has(CONTENT_LENGTH)) return 0;
+  if (lines.isRepeated(CONTENT_LENGTH)) return new Refusal(400, 'More than one Content-Length field');
+  return exactLength(lines.known(CONTENT_LENGTH)!) ?? new Refusal(400, 'Content-Length must be a number of bytes');
+}

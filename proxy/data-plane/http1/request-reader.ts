@@ -1,0 +1,112 @@
+import type { Limits } from '../data-plane';
+import type { Wire } from '../wire/wire';
+import { USUAL_HEAD_BYTES } from './answer-reader';
+import { endOfHead } from './field-lines';
+import { BARE_LF, Refusal, TOO_LARGE_FIELDS, TOO_LONG_LINE } from './refusal';
+import { RequestFields, readRequestFields } from './request-fields';
+import { Http1Head, readRequestHead } from './request-head';
+
+/** What an HTTP/2 client with prior knowledge says first (RFC 9113 section 3.4). */
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\n';
+/** RFC 9112 section 2.2: empty lines before a request are ignored, some. */
+const MAX_EMPTY_LINES = 8;
+
+/** Finds the request heads in what one client sends. */
+export class RequestReader {
+  /** Behind the head that was read last. */
+  end = 0;
+  /** The beginning of a head. */
+  private begun = '';
+  private emptyLines = 0;
+  private isFirst = true;
+  /** The field lines of the last head, and what they say: the next one often has the same. */
+  private lastText = '';
+  private lastFields: RequestFields | undefined;
+
+  constructor(
+    private readonly limits: Limits,
+    private readonly wire: Wire,
+  ) {}
+
+  get hasBegun(): boolean {
+    return this.begun !== '';
+  }
+
+  /** What was read of a head that is not whole. */
+  get taken(): Buffer {
+    return Buffer.from(this.begun, 'latin1');
+  }
+
+  /** Reads on from a place in `bytes`; `end` is where it came to. */
+  read(bytes: Buffer, from: number): Http1Head | Refusal | 'incomplete' | 'http2' {
+    const usual = Math.min(bytes.length, from + USUAL_HEAD_BYTES);
+    const found = this.readText(bytes.toString('latin1', from, usual), from);
+    if (found !== 'incomplete' || usual === bytes.length) return found;
+    return this.read(bytes, usual);
+  }
+
+  private readText(piece: string, from: number): Http1Head | Refusal | 'incomplete' | 'http2' {
+    const before = this.begun.length;
+    const text = this.begun + piece;
+    if (this.isFirst && text.startsWith('PRI')) {
+      if (text.startsWith(PREFACE)) return 'http2';
+      if (PREFACE.startsWith(text)) return this.wait(text);
+    }
+    const start = this.skipEmptyLines(text);
+    if (this.emptyLines > MAX_EMPTY_LINES) return new Refusal(400, 'Too many empty lines before a request');
+    if (start === text.length) return this.wait('');
+    const lineEnd = text.indexOf('\r\n', start);
+    const end = this.hasLastFields(text, lineEnd)
+      ? lineEnd + 2 + this.lastText.length
+      : endOfHead(text, Math.max(before, start));
+    if (end === -2) return BARE_LF;
+    if (end === -1) return this.tooMuch(text, start, lineEnd) ?? this.wait(start === 0 ? text : text.slice(start));
+    this.begun = '';
+    this.emptyLines = 0;
+    this.isFirst = false;
+    this.end = from + end - before;
+    return this.readHead(text, start, lineEnd, end);
+  }
+
+  private readHead(text: string, start: number, lineEnd: number, end: number): Http1Head | Refusal {
+    const fieldsText = text.slice(lineEnd + 2, end);
+    if (this.lastFields === undefined || fieldsText !== this.lastText) {
+      const fields = readRequestFields(fieldsText, this.limits);
+      // A longer line than is allowed is told first, as it was sent first.
+      if (fields instanceof Refusal) return lineEnd - start > this.limits.requestLineBytes ? TOO_LONG_LINE : fields;
+      this.lastFields = fields;
+      this.lastText = fieldsText;
+    }
+    return readRequestHead(text, start, lineEnd, this.lastFields, this.limits, this.wire);
+  }
+
+  private hasLastFields(text: string, lineEnd: number): boolean {
+    const from = lineEnd + 2;
+    return lineEnd >= 0 && this.lastText !== '' && text.slice(from, from + this.lastText.length) === this.lastText;
+  }
+
+  /** Forgets what only a next request would use. */
+  forget(): void {
+    this.lastText = '';
+    this.lastFields = undefined;
+  }
+
+  private wait(text: string): 'incomplete' {
+    this.begun = text;
+    return 'incomplete';
+  }
+
+  private skipEmptyLines(text: string): number {
+    let start = 0;
+    while (text.startsWith('\r\n', start)) {
+      start += 2;
+      this.emptyLines += 1;
+    }
+    return start;
+  }
+
+  private tooMuch(text: string, start: number, lineEnd: number): Refusal | undefined {
+    if ((lineEnd < 0 ? text.length : lineEnd) - start > this.limits.requestLineBytes) return TOO_LONG_LINE;
+    return lineEnd >= 0 && text.length - lineEnd > this.limits.fieldBytes ? TOO_LARGE_FIELDS : undefined;
+  }
+}

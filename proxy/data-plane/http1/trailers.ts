@@ -1,0 +1,27 @@
+import type { FieldBlock } from '../halves';
+import { FieldLimits, scanFields } from './field-lines';
+
+/** They say where a message ends, where it goes and for whom: a recipient that took them from a trailer could be led astray. */
+const REFUSED = /^(content-length|transfer-encoding|host|connection|upgrade|te|authorization|proxy-authorization)$/;
+
+/** Fields that a trailer may not set (RFC 9110 section 6.5.1), and those of one connection. They go no further. */
+const DROPPED =
+  /^(content-(encoding|type|range)|trailer|forwarded|via|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*|cookie|set-cookie|cache-control|expect|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate|keep-alive|proxy-.*|http2-settings)$/;
+
+/**
+ * The trailer lines of `text`, which ends with their empty line, that may go on.
+ *
+ * @returns undefined when they are not to be trusted
+ */
+export function readTrailers(text: string, limits: FieldLimits): FieldBlock | undefined {
+  if (text === '\r\n') return '';
+  const lines = scanFields(text, 0, text.length, limits);
+  if (typeof lines === 'string') return undefined;
+  let kept = '';
+  for (let index = 0; index < lines.count; index += 1) {
+    const name = lines.nameAt(index);
+    if (REFUSED.test(name)) return undefined;
+    if (!DROPPED.test(name)) kept += `${name}: ${lines.valueAt(index)}\r\n`;
+  }
+  return kept;
+}

@@ -1,0 +1,152 @@
+import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { Answer, DataPlaneOptions, Limits, Timeouts } from '../data-plane';
+import type { ClientEvents, ClientHalf, EngineHead } from '../halves';
+import { Http2Client } from './client-half';
+import { sayFarewell } from './farewell';
+import { ClientConnection, Http2Head, connectionOf } from './request-head';
+
+/** For all streams of a connection together; the first 64 KiB of RFC 9113 would make them wait for each other. */
+const CONNECTION_WINDOW_BYTES = 1024 * 1024;
+/** Megabytes that one session may hold, of fields and of frames that wait. */
+const SESSION_MEMORY_MB = 32;
+/** A connection may cancel this many streams at once, and so many a second later on (CVE-2023-44487). */
+const RESET_BURST = 1000;
+const RESETS_A_SECOND = 33;
+
+/** What the sessions need of the engine. */
+export interface ClientSessionsContext {
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+  readonly isDraining: boolean;
+  readonly options: Pick<DataPlaneOptions, 'refused'>;
+  /** Begins the exchange of a request. It may answer in the call already. */
+  begin(client: ClientHalf, head: EngineHead): ClientEvents;
+  /** Told of an error of our own; it has cost one stream its answer. */
+  faulted(error: unknown): void;
+}
+
+/** The HTTP/2 connections of clients: over TLS by ALPN, or plain by prior knowledge. */
+export class ClientSessions {
+  private readonly live = new Set<ClientSession>();
+
+  constructor(private readonly context: ClientSessionsContext) {}
+
+  /**
+   * Takes over a connection.
+   *
+   * @param socket that nobody reads any more; bytes that were read of it are given back by `unshift` before
+   */
+  accept(socket: Duplex): void {
+    socket.on('error', () => undefined);
+    if (socket.destroyed) return;
+    // In HTTP/2 there is no half of a connection: a client's end is the end of all its streams.
+    socket.allowHalfOpen = false;
+    const session = http2.performServerHandshake(socket, sessionOptions(this.context.limits));
+    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+    const live = new ClientSession(session, socket, this.context);
+    this.live.add(live);
+    session.once('close', () => this.live.delete(live));
+  }
+
+  /** GOAWAY to all; streams that are under way go on. */
+  retireAll(): void {
+    for (const session of this.live) session.retire();
+  }
+
+  /** Open connections. */
+  get size(): number {
+    return this.live.size;
+  }
+
+  destroy(): void {
+    for (const session of this.live) session.destroy();
+  }
+}
+
+/** The connection of one client. */
+class ClientSession {
+  private open = 0;
+  private isLeaving = false;
+  private readonly connection: ClientConnection;
+
+  constructor(
+    private readonly session: ServerHttp2Session,
+    private readonly socket: Duplex,
+    private readonly context: ClientSessionsContext,
+  ) {
+    this.connection = connectionOf(session);
+    session.on('error', () => undefined);
+    session.on('stream', (stream, headers, _flags, raw) => this.begin(stream, headers, raw));
+    session.on('timeout', () => this.idle());
+    session.setTimeout(context.timeouts.clientIdleMs);
+  }
+
+  retire(): void {
+    if (this.isLeaving || this.session.closed || this.session.destroyed) return;
+    this.isLeaving = true;
+    sayFarewell(this.session, this.socket, this.context.timeouts.bodyIdleMs);
+  }
+
+  destroy(): void {
+    this.session.destroy();
+    this.socket.destroy();
+  }
+
+  private idle(): void {
+    if (this.open === 0) this.retire();
+  }
+
+  private begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]): void {
+    // It may be broken already, and tell of it only later.
+    stream.on('error', () => undefined);
+    if (stream.destroyed) return;
+    this.open += 1;
+    stream.once('close', () => this.ended());
+    try {
+      this.serve(stream, headers, raw);
+    } catch (error) {
+      stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+      this.context.faulted(error);
+    }
+  }
+
+  private serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]): void {
+    const { limits, timeouts } = this.context;
+    const head = new Http2Head(headers, raw, this.connection, !stream.endAfterHeaders);
+    const client = new Http2Client(stream, head, timeouts.bodyIdleMs);
+    const refusal = head.refusal(limits);
+    if (refusal) this.refuse(client, refusal);
+    else client.listen(this.context.begin(client, head));
+  }
+
+  private refuse(client: Http2Client, answer: Answer): void {
+    const why = (answer.body ?? '').trimEnd();
+    this.context.options.refused?.({ status: answer.status, address: this.connection.client.address, why });
+    client.answer(answer);
+  }
+
+  private ended(): void {
+    this.open -= 1;
+    if (this.context.isDraining) this.retire();
+    // The idle time counts from the last stream's end.
+    if (this.open === 0 && !this.session.destroyed) this.session.setTimeout(this.context.timeouts.clientIdleMs);
+  }
+}
+
+function sessionOptions(limits: Limits): http2.ServerOptions {
+  return {
+    settings: {
+      maxConcurrentStreams: limits.concurrentStreams,
+      // Somewhat more than what is served, so that a request just over the limit is told so with a 431.
+      maxHeaderListSize: 2 * limits.fieldBytes + 64 * limits.fieldLines,
+      enablePush: false,
+    },
+    maxHeaderListPairs: 2 * limits.fieldLines + 8,
+    maxSessionMemory: SESSION_MEMORY_MB,
+    streamResetBurst: RESET_BURST,
+    streamResetRate: RESETS_A_SECOND,
+    // What an upstream says twice is passed on twice.
+    strictSingleValueFields: false,
+  };
+}

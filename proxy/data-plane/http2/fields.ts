@@ -1,0 +1,103 @@
+import { exactLength } from '../http1/field-lines';
+import type { BodyLength, FieldBlock } from '../halves';
+
+/** What node:http2 takes and gives: lower-case names, a list for what stands on several lines. */
+export type Http2Fields = Record<string, string | string[]>;
+
+/** Fields of one connection, which HTTP/2 forbids and a proxy never passes on (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2). */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** They say where a message ends, where it goes and for whom: a recipient that took them from a trailer could be led astray. */
+const REFUSED_TRAILERS =
+  /^(content-length|transfer-encoding|host|connection|upgrade|te|authorization|proxy-authorization)$/;
+
+/** Fields that a trailer may not set (RFC 9110 section 6.5.1). They go no further. */
+const DROPPED_TRAILERS =
+  /^(content-(encoding|type|range)|trailer|forwarded|via|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*|cookie|set-cookie|cache-control|expect|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate)$/;
+
+/** Control bytes but HTAB: a reader of HTTP/1.1 would see a line's end in some of them (RFC 9110 section 5.5). */
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
+
+export function hasControlBytes(text: string): boolean {
+  return CONTROL.test(text);
+}
+
+/** Neither framing, which each hop makes anew, nor a field of one connection, nor a pseudo field. */
+export function isEndToEnd(name: string): boolean {
+  return name !== 'content-length' && !name.startsWith(':') && !HOP_BY_HOP.has(name);
+}
+
+/** Whether a request with this trailer is refused. */
+export function isRefusedTrailer(name: string): boolean {
+  return REFUSED_TRAILERS.test(name);
+}
+
+/** Whether a trailer goes on. */
+export function isTrailer(name: string): boolean {
+  return isEndToEnd(name) && !REFUSED_TRAILERS.test(name) && !DROPPED_TRAILERS.test(name);
+}
+
+export function emptyFields(): Http2Fields {
+  // A field may be called `__proto__`.
+  return Object.create(null) as Http2Fields;
+}
+
+/** Adds the lines of a block, under lower-case names. */
+export function addBlock(fields: Http2Fields, block: FieldBlock): Http2Fields {
+  for (let at = 0; at < block.length;) {
+    const end = block.indexOf('\r\n', at);
+    const stop = end === -1 ? block.length : end;
+    const colon = block.indexOf(':', at);
+    if (colon > at && colon < stop) {
+      const name = block.slice(at, colon).toLowerCase();
+      if (isEndToEnd(name)) addField(fields, name, block.slice(colon + 1, stop).trim());
+    }
+    at = stop + 2;
+  }
+  return fields;
+}
+
+/** Adds a field next to those of its name. */
+export function addField(fields: Http2Fields, name: string, value: string): void {
+  const present = fields[name];
+  if (present === undefined) fields[name] = value;
+  else if (Array.isArray(present)) present.push(value);
+  else fields[name] = [present, value];
+}
+
+/**
+ * The fields that `keeps` takes, as a block.
+ *
+ * @param raw names and values in turn, in the order of the wire
+ */
+export function blockOf(raw: readonly string[], keeps: (name: string) => boolean): FieldBlock {
+  let block = '';
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index]!;
+    const value = raw[index + 1]!;
+    if (keeps(name) && !hasControlBytes(value)) block += `${name}: ${value}\r\n`;
+  }
+  return block;
+}
+
+/** Trailers as node:http2 tells them, as a block; those that may not be there are left out. */
+export function trailerBlock(fields: Readonly<Record<string, string | string[] | undefined>>): FieldBlock {
+  const raw = Object.entries(fields).flatMap(([name, value]) => [value ?? []].flat().flatMap((line) => [name, line]));
+  return blockOf(raw, isTrailer);
+}
+
+/** What a `Content-Length` says; undefined where there is none, 'malformed' for anything but one plain number. */
+export function statedLength(value: string | undefined): BodyLength | undefined | 'malformed' {
+  return value === undefined ? undefined : (exactLength(value) ?? 'malformed');
+}

@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+
+/** Where a scan stops: before a Close frame begins, as soon as no message is under way, or as soon as no frame is. */
+export type Stop = 'never' | 'beforeClose' | 'atMessageBoundary' | 'atFrameBoundary';
+
+const CONTINUATION = 0x0;
+const CLOSE = 0x8;
+const OPCODE = 0x0f;
+const FIN = 0x80;
+const MASKED = 0x80;
+/** Of the second byte: the length, or how many bytes it has behind it. */
+const LENGTH = 0x7f;
+const IN_TWO_BYTES = 126;
+const IN_EIGHT_BYTES = 127;
+/**
+ * A 64-bit length from here on, one with its highest bit set among them, which RFC 6455 section 5.2 forbids, counts as
+ * this: no number behind it is exact, no connection lives to its end, and the endpoint that gets it fails it anyway.
+ */
+const MAX_EXACT = 2 ** 53;
+
+/**
+ * Follows the frames of one direction of a WebSocket without keeping or changing them (RFC 6455 section 5.2): where
+ * frames and whole messages end, and whether a Close frame went by. Headers are read in place and payloads skipped, so
+ * that it costs some nanoseconds a frame and allocates nothing.
+ */
+export class FrameScanner {
+  /** The first byte of the frame that is under way. */
+  private first = FIN | CONTINUATION;
+  /** Bytes of its payload that are still to come. */
+  private left = 0;
+  /** Bytes read of a header that is split between two reads; 0 when none is. */
+  private seen = 0;
+  /** Of that header: its whole length, where its length field ends, and that field so far. */
+  private needed = 0;
+  private lengthEnd = 0;
+  private length = 0;
+  private isInMessage = false;
+  /** A Close frame went by, whole. */
+  sawClose = false;
+
+  /** Nothing is under way: neither a frame nor a message in fragments. */
+  get atMessageBoundary(): boolean {
+    return this.atFrameBoundary && !this.isInMessage;
+  }
+
+  get atFrameBoundary(): boolean {
+    return this.left === 0 && this.seen === 0;
+  }
+
+  /** Bytes that are still to come of the payload that is under way. */
+  get payloadLeft(): number {
+    return this.left;
+  }
+
+  /** Follows `bytes`, up to the place where it is to stop. Returns the count of followed bytes. */
+  scan(bytes: Buffer, stop: Stop = 'never'): number {
+    const end = bytes.length;
+    let at = this.seen === 0 ? 0 : this.readSplitHeader(bytes, 0);
+    while (at < end) {
+      if (this.left > 0) {
+        at = this.skipPayload(at, end);
+        continue;
+      }
+      if (stop !== 'never' && this.stopsHere(bytes[at]!, stop)) return at;
+      at = this.readHeader(bytes, at, end);
+    }
+    return end;
+  }
+
+  private stopsHere(firstByte: number, stop: Stop): boolean {
+    if (stop === 'atFrameBoundary') return true;
+    return stop === 'beforeClose' ? (firstByte & OPCODE) === CLOSE : !this.isInMessage;
+  }
+
+  private skipPayload(at: number, end: number): number {
+    const there = end - at;
+    if (this.left > there) {
+      this.left -= there;
+      return end;
+    }
+    const next = at + this.left;
+    this.left = 0;
+    this.endFrame();
+    return next;
+  }
+
+  /** Reads the header that begins at `at`. Returns where its payload begins, or `end` when it is not all there. */
+  private readHeader(bytes: Buffer, at: number, end: number): number {
+    if (at + 1 === end) return this.readSplitHeader(bytes, at);
+    const second = bytes[at + 1]!;
+    let length = second & LENGTH;
+    // The mask's four bytes, where there is one.
+    let payload = at + 2 + ((second & MASKED) >> 5);
+    if (length >= IN_TWO_BYTES) payload += length === IN_TWO_BYTES ? 2 : 8;
+    if (payload > end) return this.readSplitHeader(bytes, at);
+    if (length === IN_TWO_BYTES) length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    else if (length === IN_EIGHT_BYTES) length = bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6);
+    this.beginPayload(bytes[at]!, length);
+    return payload;
+  }
+
+  private readSplitHeader(bytes: Buffer, from: number): number {
+    for (let at = from; at < bytes.length; at += 1) {
+      this.takeHeaderByte(bytes[at]!);
+      if (this.seen === 0) return at + 1;
+    }
+    return bytes.length;
+  }
+
+  private takeHeaderByte(byte: number): void {
+    const place = this.seen;
+    this.seen += 1;
+    if (place === 0) {
+      this.first = byte;
+      return;
+    }
+    if (place === 1) {
+      const short = byte & LENGTH;
+      this.lengthEnd = 2 + (short === IN_TWO_BYTES ? 2 : short === IN_EIGHT_BYTES ? 8 : 0);
+      this.needed = this.lengthEnd + ((byte & MASKED) >> 5);
+      this.length = short < IN_TWO_BYTES ? short : 0;
+    } else if (place < this.lengthEnd) this.length = this.length * 256 + byte;
+    if (this.seen < this.needed) return;
+    this.seen = 0;
+    this.beginPayload(this.first, this.length);
+  }
+
+  private beginPayload(first: number, length: number): void {
+    this.first = first;
+    this.left = length > MAX_EXACT ? MAX_EXACT : length;
+    if (length === 0) this.endFrame();
+  }
+
+  private endFrame(): void {
+    const opcode = this.first & OPCODE;
+    // Control frames may stand between the fragments of a message and end none (RFC 6455 section 5.4).
+    if (opcode < CLOSE) this.isInMessage = (this.first & FIN) === 0;
+    else if (opcode === CLOSE) this.sawClose = true;
+  }
+}
+
+/** A Close frame; what a client sends must be masked. @see RFC 6455 sections 5.3 and 5.5.1 */
+export function closeFrame(code: number, reason: string, isMasked: boolean): Buffer {
+  const payload = Buffer.alloc(2 + Buffer.byteLength(reason));
+  payload.writeUInt16BE(code, 0);
+  payload.write(reason, 2);
+  if (!isMasked) return Buffer.concat([Buffer.from([FIN | CLOSE, payload.length]), payload]);
+  const mask = randomBytes(4);
+  for (let index = 0; index < payload.length; index += 1) payload[index]! ^= mask[index % 4]!;
+  return Buffer.concat([Buffer.from([FIN | CLOSE, MASKED | payload.length]), mask, payload]);
+}

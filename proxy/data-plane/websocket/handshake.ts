@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import type { Answer, RequestHead } from '../data-plane';
+import type { BodyLength, FieldBlock } from '../halves';
+
+/**
+ * The opening handshake of RFC 6455 section 4, as a proxy between two endpoints has to see it: it must be sure that both
+ * have switched before it stops looking for HTTP. `websocket` is the only protocol that is switched to. Another would be
+ * another file with the same three answers (why a request is refused, what asks the upstream, whether its 101 is taken)
+ * and a table of them by the token of `Upgrade`; with it goes what takes the place of `Tunnel`.
+ */
+
+/** RFC 6455 section 1.3. */
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+/** 16 bytes in base64: two bits are left for the last letter, so that it is one of four. */
+const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
+
+/** The fields of this hop that ask the upstream for the same switch. */
+export const HANDSHAKE_FIELDS: FieldBlock = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+
+/** Why a request for a WebSocket is not passed on (RFC 6455 section 4.2.1). */
+export function handshakeRefusal(head: RequestHead, bodyLength: BodyLength): Answer | undefined {
+  if (head.method !== 'GET') return refuse(`A WebSocket must be asked for with GET, got ${head.method}`);
+  if (head.httpVersion !== '1.1') return refuse(`A WebSocket needs HTTP/1.1, got HTTP/${head.httpVersion}`);
+  if (bodyLength !== 0) return refuse('A WebSocket handshake must have no body');
+  if (head.field('sec-websocket-version') !== '13') return wrongVersion();
+  if (!KEY.test(head.field('sec-websocket-key') ?? '')) return refuse("'Sec-WebSocket-Key' must be 16 bytes in base64");
+  return undefined;
+}
+
+/** What an upstream answers to this key. */
+export function acceptKey(key: string): string {
+  return createHash('sha1')
+    .update(key + GUID)
+    .digest('base64');
+}
+
+/**
+ * Whether a 101 with these fields answers this handshake (RFC 6455 section 4.1, the client's part): the switch is the one
+ * that was asked for, and nothing was chosen that the client had not offered.
+ */
+export function isAccepted(head: RequestHead, fields: FieldBlock): boolean {
+  const accepts = valuesOf(fields, 'sec-websocket-accept');
+  if (accepts.length !== 1 || accepts[0] !== acceptKey(head.field('sec-websocket-key') ?? '')) return false;
+  const upgrades = valuesOf(fields, 'upgrade');
+  if (upgrades.length !== 1 || upgrades[0]!.toLowerCase() !== 'websocket') return false;
+  return hasOfferedProtocol(head, fields) && hasOfferedExtensions(head, fields);
+}
+
+/** The head of a 101 as it goes to the client; `fields` are those that `isAccepted` took, and more. */
+export function switchingProtocols(fields: FieldBlock): string {
+  return `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${fields}\r\n`;
+}
+
+function hasOfferedProtocol(head: RequestHead, fields: FieldBlock): boolean {
+  const chosen = valuesOf(fields, 'sec-websocket-protocol');
+  if (chosen.length === 0) return true;
+  return chosen.length === 1 && listed(head.field('sec-websocket-protocol')).includes(chosen[0]!);
+}
+
+function hasOfferedExtensions(head: RequestHead, fields: FieldBlock): boolean {
+  const offered = listed(head.field('sec-websocket-extensions')).map(extensionName);
+  const chosen = valuesOf(fields, 'sec-websocket-extensions').flatMap(listed).map(extensionName);
+  return chosen.every((name) => offered.includes(name));
+}
+
+/** Without its parameters, which are between the two endpoints. */
+function extensionName(extension: string): string {
+  return extension.split(';', 1)[0]!.trim();
+}
+
+function listed(value: string | undefined): string[] {
+  if (value === undefined) return [];
+  const items = value.split(',').map((item) => item.trim());
+  return items.filter((item) => item !== '');
+}
+
+/** The values of a block's lines of one name, in order. */
+function valuesOf(fields: FieldBlock, name: string): string[] {
+  return fields.split('\r\n').flatMap((line) => {
+    const colon = line.indexOf(':');
+    return colon > 0 && line.slice(0, colon).toLowerCase() === name ? [line.slice(colon + 1).trim()] : [];
+  });
+}
+
+/** RFC 6455 section 4.4; RFC 9110 section 15.5.22 wants `Upgrade` in a 426, and `Connection` names it. */
+function wrongVersion(): Answer {
+  const headers = { connection: 'close, upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+  return { status: 426, headers, body: "'Sec-WebSocket-Version' must be 13\n" };
+}
+
+function refuse(why: string): Answer {
+  return { status: 400, headers: { connection: 'close' }, body: `${why}\n` };
+}

@@ -1,0 +1,108 @@
+import type { Ending } from '../../../core/connections';
+import { CLOSE_HANDSHAKE_SECONDS } from '../../../core/drain';
+import { closeFrame } from './frame-scanner';
+import type { Relay } from './relay';
+
+/** Of the close handshake's time, what the upstream may take to answer all that it has received. */
+const UPSTREAM_SHARE_MS = 2_000;
+/** An upstream that does not answer the Close may end its message in this. */
+const BOUNDARY_MS = 500;
+const HANDSHAKE_MS = CLOSE_HANDSHAKE_SECONDS * 1000;
+/** RFC 6455 section 7.4.1 and its IANA registry. */
+const GOING_AWAY = 1001;
+const SERVICE_RESTART = 1012;
+
+/** What the close needs of its tunnel. */
+export interface Closing {
+  readonly toUpstream: Relay;
+  readonly toClient: Relay;
+  readonly isOver: boolean;
+  /** An end has left, or has said that it does. */
+  readonly isClosingByItself: boolean;
+  finish(how: Ending): void;
+  faulted(error: unknown): void;
+}
+
+/** The end of one tunnel that a drain asks to leave. It is made then, so that a tunnel that nobody asks holds none of it. */
+export class OrderlyClose {
+  /** Resolves when the tunnel is over. */
+  readonly over: Promise<void>;
+  /** The client is being asked to leave: from here on the upstream's leaving is no reason for the client's. */
+  readonly asksClient: boolean;
+  private readonly isOver: Promise<void>;
+  private end: () => void = () => undefined;
+  private lingering: NodeJS.Timeout | undefined;
+
+  constructor(private readonly tunnel: Closing) {
+    this.isOver = new Promise((resolve) => (this.end = resolve));
+    this.asksClient = !tunnel.isOver && !tunnel.isClosingByItself;
+    if (tunnel.isOver) this.end();
+    const way = this.asksClient ? this.closeInOrder() : this.awaitEnd();
+    this.over = way.catch((error: unknown) => tunnel.faulted(error));
+  }
+
+  /** The tunnel is over. */
+  tunnelOver(): void {
+    this.end();
+  }
+
+  /** Both wires are gone. */
+  wiresClosed(): void {
+    clearTimeout(this.lingering);
+  }
+
+  /** Both Close frames are exchanged; TCP is ended in order, and by force only when a peer does not end it in turn. */
+  leave(): void {
+    const { toUpstream, toClient } = this.tunnel;
+    toClient.discard();
+    for (const relay of [toUpstream, toClient]) relay.from.end();
+    this.lingering = setTimeout(() => {
+      for (const relay of [toUpstream, toClient]) relay.from.destroy();
+    }, HANDSHAKE_MS);
+  }
+
+  private async awaitEnd(): Promise<void> {
+    await this.within(this.isOver, performance.now() + HANDSHAKE_MS);
+    this.tunnel.finish('forced');
+  }
+
+  /**
+   * Loses nothing: the upstream answers all that it has received, and what the client sends after that reaches nobody,
+   * so that a client which repeats its unanswered messages on its next connection neither loses nor doubles one.
+   */
+  private async closeInOrder(): Promise<void> {
+    const { toUpstream, toClient } = this.tunnel;
+    const deadline = performance.now() + HANDSHAKE_MS;
+    const echo = toUpstream.untilClose();
+    await this.settleUpstream(performance.now() + UPSTREAM_SHARE_MS);
+    if (this.tunnel.isOver) return;
+    // Inside a frame a Close frame would be read as its payload.
+    if (!toClient.scanner.atFrameBoundary) return this.tunnel.finish('forced');
+    toClient.say(closeFrame(SERVICE_RESTART, 'service restart', false));
+    // An upstream that takes nothing any more would keep the client's echo from being read.
+    if (toUpstream.to.isBackedUp) toUpstream.to.destroy();
+    toUpstream.discard();
+    this.tunnel.finish((await this.within(echo, deadline)) ? 'closed' : 'forced');
+  }
+
+  /** Stops the client between two messages, lets the upstream answer the rest, and keeps the upstream's Close frame. */
+  private async settleUpstream(deadline: number): Promise<void> {
+    const { toUpstream, toClient } = this.tunnel;
+    if (await this.within(toUpstream.stopAt('atMessageBoundary'), deadline)) {
+      toUpstream.say(closeFrame(GOING_AWAY, '', true));
+      if (await this.within(toClient.stopAt('beforeClose'), deadline)) return;
+    }
+    // It does not close: what it sends is cut off between two messages, if such a place comes soon.
+    await this.within(toClient.stopAt('atMessageBoundary'), deadline + BOUNDARY_MS);
+  }
+
+  /** Whether `wanted` came before the deadline and the tunnel's end. */
+  private async within(wanted: Promise<void>, deadline: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const wait = Math.max(0, deadline - performance.now());
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, wait)));
+    const came = await Promise.race([wanted.then(() => true), this.isOver.then(() => false), late.then(() => false)]);
+    clearTimeout(timer);
+    return came;
+  }
+}

@@ -1,0 +1,176 @@
+import type { Ending } from '../../../core/connections';
+import type { Closable } from '../../ledger';
+import type { Ticker, Ticking } from '../ticker';
+import type { Wire } from '../wire/wire';
+import { Closing, OrderlyClose } from './orderly-close';
+import { Relay, RelayOwner } from './relay';
+
+export interface TunnelEnd {
+  readonly wire: Wire;
+  /** What this end had sent before the tunnel was there. */
+  readonly head: Buffer;
+}
+
+/** What a tunnel needs of those around it. Tunnels may share one, but for `over`. */
+export interface TunnelOptions {
+  /** Milliseconds without a byte after which a tunnel is cut: with both its ends, and with one end left. 0 is never. */
+  readonly idle: { readonly openMs: number; readonly halfClosedMs: number };
+  readonly ticker: Pick<Ticker, 'nowMs' | 'add' | 'remove'>;
+  /** Whether clients are held when the tunnel begins. */
+  readonly isHolding: boolean;
+  /** Called once, when both ends are closed or a drain has closed it; never from the constructor. */
+  over(how: Ending): void;
+  /** Told of an error of our own, after which the tunnel is cut. */
+  faulted(error: unknown): void;
+}
+
+/** More than any count of bytes: the next tick takes the time anew. */
+const UNKNOWN = -1;
+
+/**
+ * A WebSocket between a client and an upstream, once both have switched protocols. What it costs while it is idle is its
+ * own few fields: no timer, no promise, no function of its own.
+ */
+export class Tunnel implements Closable, Closing, RelayOwner, Ticking {
+  readonly toUpstream: Relay;
+  readonly toClient: Relay;
+  isOver = false;
+  private closing: OrderlyClose | undefined;
+  private closedWires = 0;
+  private isReset = false;
+  private isHalfClosed = false;
+  private isHolding = false;
+  /** Bytes that had been read at the last tick that saw more of them, and when that was. */
+  private bytesAtMove = UNKNOWN;
+  private movedMs = 0;
+
+  constructor(
+    client: TunnelEnd,
+    upstream: TunnelEnd,
+    private readonly options: TunnelOptions,
+  ) {
+    this.toUpstream = new Relay(this, client.wire, upstream.wire);
+    this.toClient = new Relay(this, upstream.wire, client.wire);
+    this.toUpstream.back = this.toClient;
+    this.toClient.back = this.toUpstream;
+    if (options.idle.openMs > 0) options.ticker.add(this);
+    if (options.isHolding) this.setHolding(true);
+    for (const relay of [this.toUpstream, this.toClient]) {
+      // A wire that was lost on the way here has told somebody else, or nobody.
+      if (relay.from.isDestroyed) queueMicrotask(() => relay.closed(undefined));
+    }
+    this.toUpstream.start(client.head);
+    this.toClient.start(upstream.head);
+  }
+
+  /** Bytes from the client, since the handshake. */
+  get bytesReceived(): number {
+    return this.toUpstream.taken;
+  }
+
+  /** Bytes to the client, since the handshake. */
+  get bytesSent(): number {
+    return this.toClient.passed;
+  }
+
+  close(): Promise<void> {
+    this.closing ??= new OrderlyClose(this);
+    return this.closing.over;
+  }
+
+  /** Ends it at once and hard. */
+  cut(): void {
+    this.destroyWires();
+    this.finish('forced');
+  }
+
+  /**
+   * While holding, nothing new of the client reaches the upstream: the frame that is under way is completed, and what
+   * comes behind it is kept. The upstream's own bytes go on.
+   */
+  setHolding(isHolding: boolean): void {
+    try {
+      this.isHolding = isHolding;
+      if (isHolding) this.toUpstream.holdAtFrame();
+      else this.toUpstream.release();
+    } catch (error) {
+      this.faulted(error);
+    }
+  }
+
+  tick(nowMs: number): void {
+    const bytes = this.toUpstream.taken + this.toClient.taken;
+    if (bytes !== this.bytesAtMove || this.isHolding) {
+      this.bytesAtMove = bytes;
+      this.movedMs = nowMs;
+      return;
+    }
+    const { openMs, halfClosedMs } = this.options.idle;
+    const limitMs = this.isHalfClosed ? halfClosedMs : openMs;
+    if (limitMs === 0 || nowMs - this.movedMs < limitMs) return;
+    // With one end gone in order the other is only let go, and counts as that.
+    if (this.isHalfClosed) this.destroyWires();
+    else this.cut();
+  }
+
+  progressed(): void {
+    this.bytesAtMove = UNKNOWN;
+  }
+
+  ended(relay: Relay): void {
+    this.isHalfClosed = true;
+    this.progressed();
+    if (!this.isOver) this.options.ticker.add(this);
+    if (this.isUpstreamOfClosing(relay)) relay.senderLeft();
+    else relay.to.end();
+  }
+
+  closed(relay: Relay, error: Error | undefined): void {
+    this.closedWires += 1;
+    if (error !== undefined) this.isReset = true;
+    if (this.closedWires === 2) this.closing?.wiresClosed();
+    if (this.isUpstreamOfClosing(relay)) return relay.senderLeft();
+    const isAskedToLeave = this.closing?.asksClient ?? false;
+    if (relay.hasEnded && !this.isReset && !isAskedToLeave) relay.to.end();
+    else relay.to.destroy();
+    // Nobody takes its bytes any more; they are read so that its end is seen.
+    relay.back.discard();
+    if (this.closedWires === 2 || isAskedToLeave) this.finish(this.isReset && !this.hasClosed ? 'forced' : 'completed');
+  }
+
+  finish(how: Ending): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.options.ticker.remove(this);
+    if (how === 'forced') this.destroyWires();
+    if (how === 'closed') this.closing?.leave();
+    this.closing?.tunnelOver();
+    try {
+      this.options.over(how);
+    } catch (error) {
+      this.options.faulted(error);
+    }
+  }
+
+  faulted(error: unknown): void {
+    this.cut();
+    this.options.faulted(error);
+  }
+
+  get isClosingByItself(): boolean {
+    return this.hasClosed || this.isHalfClosed || this.closedWires > 0;
+  }
+
+  private get hasClosed(): boolean {
+    return this.toUpstream.scanner.sawClose || this.toClient.scanner.sawClose;
+  }
+
+  private isUpstreamOfClosing(relay: Relay): boolean {
+    return relay === this.toClient && (this.closing?.asksClient ?? false);
+  }
+
+  private destroyWires(): void {
+    this.toUpstream.from.destroy();
+    this.toUpstream.to.destroy();
+  }
+}

@@ -1,0 +1,107 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { NOBODY, Peer, Wire, WireUser, peerOf } from './wire';
+
+/** A wire on a socket as Node documents it: for TLS, and wherever the fast one cannot be used. */
+export class StreamWire implements Wire {
+  user: WireUser = NOBODY;
+  isPaused = false;
+  private error: Error | undefined;
+  private knownPeer: Peer | undefined;
+
+  constructor(private readonly socket: Socket) {
+    socket.allowHalfOpen = true;
+    socket.on('error', (error) => (this.error = error));
+    socket.on('data', this.onData);
+    socket.on('drain', this.onDrain);
+    socket.on('end', this.onEnd);
+    socket.on('close', this.onClose);
+  }
+
+  write(text: string): void {
+    if (this.isWritable) this.socket.write(text, 'latin1');
+  }
+
+  writeBytes(bytes: Buffer, before = ''): void {
+    if (!this.isWritable) return;
+    if (before !== '') {
+      this.socket.cork();
+      this.socket.write(before, 'latin1');
+      process.nextTick(() => this.socket.uncork());
+    }
+    // They may be borrowed, and a stream keeps what it is given.
+    this.socket.write(Buffer.from(bytes));
+  }
+
+  /** Node's streams give a socket up whole. */
+  get hasFailed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  get isBackedUp(): boolean {
+    return this.socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.socket.resume();
+  }
+
+  beginBulk(): void {
+    return;
+  }
+
+  endBulk(): void {
+    return;
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  reset(): void {
+    if (this.isTls) this.socket.destroy();
+    else this.socket.resetAndDestroy();
+  }
+
+  get isDestroyed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  get peer(): Peer {
+    return (this.knownPeer ??= peerOf(this.socket));
+  }
+
+  get isTls(): boolean {
+    return (this.socket as TLSSocket).encrypted === true;
+  }
+
+  giveUp(bytes: Buffer): Socket {
+    const { socket } = this;
+    socket.pause();
+    socket.off('data', this.onData);
+    socket.off('drain', this.onDrain);
+    socket.off('end', this.onEnd);
+    socket.off('close', this.onClose);
+    if (bytes.length > 0) socket.unshift(Buffer.from(bytes));
+    return socket;
+  }
+
+  private get isWritable(): boolean {
+    return this.socket.writable;
+  }
+
+  private readonly onData = (bytes: Buffer) => this.user.received(bytes);
+  private readonly onDrain = () => this.user.drained();
+  private readonly onEnd = () => this.user.ended();
+  private readonly onClose = () => this.user.closed(this.error);
+}

@@ -1,0 +1,73 @@
+import type { Socket } from 'node:net';
+
+/**
+ * The bytes of one TCP or TLS connection, after it is open. Errors and ends come to the user as calls; nothing throws.
+ * Bytes that come in are borrowed: they are valid during the call of `received` only.
+ */
+export interface Wire {
+  /** Whoever receives from now on. */
+  user: WireUser;
+  /** Writes latin1 text: the cheapest way for heads and small bodies. */
+  write(text: string): void;
+  /**
+   * Writes bytes, with text before them in the same packet. They may be borrowed ones: if `isBackedUp` is true after the
+   * call, the wire that they came from must be paused in the same call of `received`, until `drained`.
+   */
+  writeBytes(bytes: Buffer, before?: string): void;
+  /** A write has failed: nothing more leaves. What the peer has sent until then can still be read. */
+  readonly hasFailed: boolean;
+  /** What was written has not all left. `drained` is called when it has. */
+  readonly isBackedUp: boolean;
+  /** Stops and starts reading. While reading is stopped, an end or a reset may go unnoticed. */
+  pause(): void;
+  resume(): void;
+  readonly isPaused: boolean;
+  /** Large bytes come until `endBulk`: reads get a buffer of their own, so that they can be written on without a copy. */
+  beginBulk(): void;
+  /** `isRead`: nobody holds what was received last, so that its buffer may be used again. */
+  endBulk(isRead: boolean): void;
+  /** Ends the writing half after what was written; reading goes on. */
+  end(): void;
+  /** Frees the socket; what was not yet sent is lost. `closed` is called later. */
+  destroy(): void;
+  /** As `destroy`, with a reset for the peer, so that nobody takes what it got for the whole. */
+  reset(): void;
+  readonly isDestroyed: boolean;
+  readonly peer: Peer;
+  readonly isTls: boolean;
+  /** Gives the socket away, `bytes` before whatever it reads next; the wire is of no use afterwards. */
+  giveUp(bytes: Buffer): Socket;
+}
+
+/** Who is at the other end of a connection. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface WireUser {
+  received(bytes: Buffer): void;
+  /** All that was written has left, after `isBackedUp` had been true. */
+  drained(): void;
+  /** The peer sent its end; writing is still possible. */
+  ended(): void;
+  /** The connection is gone. Called once, last; `error` when it did not end in order. */
+  closed(error: Error | undefined): void;
+}
+
+/** For a wire that nobody uses: what comes is dropped. */
+export const NOBODY: WireUser = {
+  received: () => undefined,
+  drained: () => undefined,
+  ended: () => undefined,
+  closed: () => undefined,
+};
+
+export function peerOf({ remoteAddress, remotePort }: Socket): Peer {
+  return { address: plainAddress(remoteAddress), port: remotePort ?? 0 };
+}
+
+/** An IPv4 client of a dual-stack listener shows as `::ffff:192.0.2.1`. */
+export function plainAddress(address: string | undefined): string {
+  return address?.startsWith('::ffff:') ? address.slice(7) : (address ?? '');
+}

@@ -1,0 +1,26 @@
+import { lookup } from 'node:dns/promises';
+import net from 'node:net';
+import type { HostPort } from '../config';
+
+/** An address that is taken, and at which nobody listens yet. */
+export interface BoundPort {
+  readonly at: HostPort;
+  /** For a worker to listen at: it is one socket, whoever listens, and connections wait in its one queue. */
+  readonly fd: number;
+  close(): void;
+}
+
+/**
+ * Takes an address without listening: a process that listens accepts too, and the primary has nobody to serve a connection.
+ *
+ * @throws Error as `listen` does, with `code` `EADDRINUSE` for a busy port
+ * @see https://nodejs.org/api/net.html#class-netboundsocket
+ */
+export async function bindPort({ host, port }: HostPort): Promise<BoundPort> {
+  if (typeof net.BoundSocket !== 'function') {
+    throw new Error(`'workers' over 1 must run on Node.js 24.19 or newer, got ${process.versions.node}`);
+  }
+  const address = net.isIP(host) === 0 ? (await lookup(host)).address : host;
+  const bound = new net.BoundSocket({ host: address, port });
+  return { at: { host, port: bound.address().port }, fd: bound.fd(), close: () => bound.close() };
+}

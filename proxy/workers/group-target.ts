@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import { AggregatorRegistry, type MetricObject } from 'prom-client';
+import type { DrainOrder, LedgerReport } from '../../core/admin';
+import { KindCounts, NO_CONNECTIONS, total } from '../../core/connections';
+import { drainLimitSeconds } from '../../core/drain';
+import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/hold';
+import { NO_COUNTERS, activeSum, countersAfterLoss, isSameZero, mergeReports } from '../../core/merge-reports';
+import type { AdminTarget } from '../admin/admin-server';
+import type { Clock } from '../clock';
+import type { DrainWatch } from './drain-watch';
+import type { Member } from './member';
+import type { Members } from './members';
+import type { Order } from './messages';
+import { drainShares, holdShare } from './shares';
+import type { StandingOrders } from './standing-orders';
+
+/** How long a hold must go on for a release to reach every worker before it ends by itself at one. */
+const RELEASE_MS = 10_000;
+/** So often a zero is looked at again; see `isSameZero`. */
+const MOST_LOOKS = 5;
+
+export interface GroupTargetOptions {
+  readonly workers: number;
+  readonly members: Members;
+  readonly standing: StandingOrders;
+  readonly watch: DrainWatch;
+  readonly clock: Clock;
+  readonly log: { error(figures: object, message: string): void; info(message: string): void };
+}
+
+/**
+ * What the admin API sees of several workers: one proxy. Every answer is asked for when the call comes, none is kept. Calls
+ * are followed one after the other, so that all workers have the same orders in the same sequence.
+ */
+export class GroupTarget implements AdminTarget {
+  isShuttingDown = false;
+  private instance: string = randomUUID();
+  private from = NO_COUNTERS;
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: GroupTargetOptions) {}
+
+  refusal(): string | undefined {
+    return this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined;
+  }
+
+  report(): Promise<LedgerReport> {
+    return this.inTurn(async () => mergeReports(this.instance, await this.reports(), this.from));
+  }
+
+  /** The live connections of all. */
+  active(): Promise<KindCounts> {
+    return this.inTurn(async () => activeSum(await this.reports()));
+  }
+
+  async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
+    const told = (await this.options.members.askAll(() => ({ kind: 'metrics' }))) as MetricObject[][];
+    const sum = AggregatorRegistry.aggregate(told);
+    return { contentType: sum.contentType, body: await sum.metrics() };
+  }
+
+  drain(order: DrainOrder): Promise<string | undefined> {
+    const { members, standing, watch } = this.options;
+    return this.inTurn(async () => {
+      standing.drain(order);
+      const active = activeSum(await members.reports());
+      const started = members.started;
+      const live = started.map(({ lastReport }) => total(lastReport?.active ?? NO_CONNECTIONS));
+      const shares = drainShares(order, live);
+      const told = await this.tell((member) => {
+        const share = shares[started.indexOf(member)] ?? order;
+        return { kind: 'drain', order: share };
+      });
+      watch.start(drainLimitSeconds(order, active));
+      return told;
+    });
+  }
+
+  undrain(): Promise<string | undefined> {
+    return this.inTurn(() => {
+      this.options.standing.undrain();
+      this.options.watch.stop();
+      this.options.log.info('Drain cancelled, serving');
+      return this.tell(() => ({ kind: 'undrain' }));
+    });
+  }
+
+  hold(order: HoldOrder): Promise<string | undefined> {
+    const { standing, clock } = this.options;
+    return this.inTurn(async () => standing.hold(order, clock.nowMs()) ?? (await this.holdEverywhere(order)));
+  }
+
+  /**
+   * No worker lets go to the new side while another one may fall back to the old: first every lease is made long enough, and
+   * only when all hold are all released. A worker that then does not answer is ended.
+   */
+  release(order: ReleaseOrder): Promise<string | undefined> {
+    const { standing, clock } = this.options;
+    return this.inTurn(async () => {
+      const may = standing.mayRelease(order, clock.nowMs());
+      if (may === 'done') return undefined;
+      if (may !== 'may') return may.conflict;
+      const renewal = standing.renewal(RELEASE_MS, clock.nowMs());
+      const problem = renewal && (await this.holdEverywhere(renewal));
+      if (problem !== undefined) return problem;
+      standing.release(order.to);
+      await this.tellOrEnd({ kind: 'release', order });
+      return undefined;
+    });
+  }
+
+  retarget(order: RetargetOrder): Promise<string | undefined> {
+    return this.inTurn(async () => {
+      const refusal = this.options.standing.retarget(order.to);
+      if (refusal === undefined) await this.tellOrEnd({ kind: 'retarget', order });
+      return refusal;
+    });
+  }
+
+  /** The counters of a worker end with it: those of the group begin anew, under a new name. */
+  ended({ lastReport }: Member): void {
+    if (!lastReport) return;
+    const remaining = this.options.members.started.flatMap((member) => member.lastReport ?? []);
+    this.from = countersAfterLoss(remaining, lastReport);
+    this.instance = randomUUID();
+  }
+
+  private async reports(): Promise<LedgerReport[]> {
+    const { members } = this.options;
+    let reports = await members.reports();
+    for (let look = 1; look < MOST_LOOKS && total(activeSum(reports)) === 0; look += 1) {
+      const before = reports;
+      reports = await members.reports();
+      if (isSameZero(before, reports)) break;
+    }
+    return reports;
+  }
+
+  /** A hold that not all keep is none: it ends everywhere, as at the end of its lease. */
+  private async holdEverywhere(order: HoldOrder): Promise<string | undefined> {
+    const { standing, workers } = this.options;
+    let problem: string | undefined;
+    try {
+      problem = await this.tell(({ worker }) => ({ kind: 'hold', order: holdShare(order, worker, workers) }));
+      if (problem === undefined) return undefined;
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+    }
+    standing.endHold();
+    const { epoch } = order;
+    await this.tell(() => ({ kind: 'release', order: { epoch, to: standing.side } })).catch(() => undefined);
+    return problem;
+  }
+
+  /** @returns why one of them could not follow */
+  private async tell(orderFor: (member: Member) => Order): Promise<string | undefined> {
+    const told = await this.options.members.askAll(orderFor);
+    return told.find((problem) => problem !== undefined);
+  }
+
+  /** For what must not be followed by some and not by others: whoever does not follow would serve from the wrong side. */
+  private async tellOrEnd(order: Order): Promise<void> {
+    const { members, log } = this.options;
+    await Promise.all(
+      members.started.map(async (member) => {
+        const problem = await member.ask(order).catch(String);
+        if (problem === undefined) return;
+        log.error({ worker: member.worker, order: order.kind, problem }, 'A worker did not follow, and is ended');
+        member.kill();
+      }),
+    );
+  }
+
+  private inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(call);
+    this.turn = result.catch((error: unknown) => {
+      this.options.log.error({ err: error }, 'A call to the workers failed');
+    });
+    return result;
+  }
+}

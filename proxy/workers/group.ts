@@ -1,0 +1,129 @@
+import type { Logger } from 'pino';
+import { budgetProblem } from '../../core/budget';
+import { AdminServer, startAdminServer } from '../admin/admin-server';
+import { Clock, SYSTEM_CLOCK } from '../clock';
+import type { HostPort, ProxyConfig } from '../config';
+import { certificate } from '../tls';
+import { BoundPort, bindPort } from './bound-port';
+import { DrainWatch } from './drain-watch';
+import { GroupTarget } from './group-target';
+import { Members } from './members';
+import { configShare } from './shares';
+import { StandingOrders } from './standing-orders';
+
+/** Several workers that are one proxy to everybody else. */
+export interface WorkerGroup {
+  readonly data: HostPort;
+  readonly admin: HostPort | undefined;
+  readonly workers: number;
+  /** Resolves with the reason when a worker ends again and again as it starts. The others still serve. */
+  readonly failed: Promise<Error>;
+  /**
+   * Lets every connection finish in the configured times. Resolves when all workers have ended.
+   *
+   * @throws Error when one of them ended before its connections did
+   */
+  shutDown(): Promise<void>;
+  /** Destroys everything at once. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts `config.workers` processes of this very script, which share the data port. This process has the admin port and
+ * serves no request.
+ *
+ * @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port
+ */
+export async function startWorkers(
+  config: ProxyConfig,
+  log: Logger,
+  clock: Clock = SYSTEM_CLOCK,
+): Promise<WorkerGroup> {
+  // One certificate for all: a client would see another one with each connection.
+  const tls = (await certificate(config.tls)) ?? 'off';
+  const port = await bindPort(config.listen);
+  const group = new Group({ ...config, listen: port.at, tls }, port, log, clock);
+  try {
+    await group.start();
+  } catch (error) {
+    await group.close();
+    throw error;
+  }
+  return group;
+}
+
+class Group implements WorkerGroup {
+  private readonly members: Members;
+  private readonly target: GroupTarget;
+  private readonly watch: DrainWatch;
+  private adminServer: AdminServer | undefined;
+
+  constructor(
+    private readonly config: ProxyConfig,
+    private readonly port: BoundPort,
+    private readonly log: Logger,
+    private readonly clock: Clock,
+  ) {
+    const { workers } = config;
+    const standing = new StandingOrders(config);
+    const share = configShare(config);
+    this.members = new Members({
+      workers,
+      portFd: port.fd,
+      clock,
+      log,
+      welcome: (worker) => ({ type: 'start', config: share, standing: standing.forNewcomer(worker, clock.nowMs()) }),
+      ended: (member) => this.target.ended(member),
+    });
+    this.watch = new DrainWatch(clock, log, () => this.target.active());
+    this.target = new GroupTarget({ workers, members: this.members, standing, watch: this.watch, clock, log });
+  }
+
+  async start(): Promise<void> {
+    const { admin } = this.config;
+    const { members, log } = this;
+    const problem = budgetProblem(this.config);
+    if (problem !== undefined) log.warn(`The shutdown would be killed before its end: ${problem}`);
+    await Promise.race([members.complete, members.failed.then((error) => Promise.reject(error))]);
+    if (admin) this.adminServer = await startAdminServer(admin.at, admin.secret, this.target);
+  }
+
+  get data(): HostPort {
+    return this.port.at;
+  }
+
+  get admin(): HostPort | undefined {
+    return this.adminServer?.address;
+  }
+
+  get workers(): number {
+    return this.config.workers;
+  }
+
+  get failed(): Promise<Error> {
+    return this.members.failed;
+  }
+
+  async shutDown(): Promise<void> {
+    const { gracePeriodSeconds, gracefulShutdownTimeoutSeconds, propagationSeconds } = this.config;
+    this.target.isShuttingDown = true;
+    this.log.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
+    // The workers stop listening by themselves; with this one open a late client would wait for nobody.
+    this.port.close();
+    const cancel = this.clock.after(1000 * propagationSeconds, () =>
+      this.watch.startAfresh(gracePeriodSeconds + gracefulShutdownTimeoutSeconds),
+    );
+    const isInOrder = await this.members.shutDown();
+    cancel();
+    if (isInOrder) this.watch.finish();
+    this.watch.stop();
+    await this.adminServer?.close();
+    if (!isInOrder) throw new Error('All workers must end in order, got one that did not');
+    this.log.info('Graceful shutdown: grace period ends');
+  }
+
+  async close(): Promise<void> {
+    this.watch.stop();
+    await Promise.all([this.members.kill(), this.adminServer?.close()]);
+  }
+}

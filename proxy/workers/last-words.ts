@@ -1,0 +1,14 @@
+import type { Logger } from 'pino';
+
+export const FAILED = 1;
+
+/** What was logged last is the most worth keeping: the log is written out before the process ends. */
+export function endAfterLog(log: Logger, code: number): void {
+  log.flush(() => process.exit(code));
+}
+
+/** The end of a process whose state nobody knows any more. */
+export function crash(log: Logger, error: unknown): void {
+  log.fatal({ err: error }, 'Unexpected error');
+  process.exit(FAILED);
+}

@@ -1,0 +1,107 @@
+import { ChildProcess, fork } from 'node:child_process';
+import type { LedgerReport } from '../../core/admin';
+import type { Clock } from '../clock';
+import { AnswerTo, FromWorker, ListenProblem, Question, ToWorker, WORKER_VARIABLE } from './messages';
+import { Questions } from './questions';
+
+export interface MemberEvents {
+  /** It has loaded, and waits for its `start`. */
+  ready(member: Member): void;
+  listening(member: Member): void;
+  /** Called once, whatever it died of. */
+  ended(member: Member): void;
+}
+
+/** One worker, as the primary sees it. */
+export class Member {
+  /** It was told what to do, and answers; it may not listen yet. */
+  isStarted = false;
+  /** By the clock; undefined until it listens. */
+  listeningSinceMs: number | undefined;
+  lastReport: LedgerReport | undefined;
+  /** Why it could not start, when it could say so. */
+  problem: ListenProblem | undefined;
+  private readonly questions: Questions;
+  private readonly child: ChildProcess;
+  private isOver = false;
+
+  constructor(
+    readonly worker: number,
+    portFd: number,
+    private readonly clock: Clock,
+    private readonly events: MemberEvents,
+  ) {
+    this.questions = new Questions(worker, (id, question) => this.send({ type: 'ask', id, question }), clock);
+    this.child = fork(process.argv[1] ?? '', [], {
+      env: { ...process.env, [WORKER_VARIABLE]: String(worker) },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', portFd],
+      // Keeps what JSON loses: undefined and infinite limits.
+      serialization: 'advanced',
+    });
+    this.child.on('message', (message: FromWorker) => this.hear(message));
+    // It could not be made at all: there will be no other event.
+    this.child.once('error', () => this.end());
+    // What it said last may come after its exit.
+    let left = 2;
+    const leave = () => (left -= 1) === 0 && this.end();
+    this.child.once('exit', leave);
+    this.child.once('disconnect', leave);
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** How its process ended, for a log. */
+  get ending(): { readonly code: number | null; readonly signal: NodeJS.Signals | null } {
+    return { code: this.child.exitCode, signal: this.child.signalCode };
+  }
+
+  /** See `Questions.ask`. */
+  ask<Q extends Question>(question: Q): Promise<AnswerTo<Q>> {
+    return this.questions.ask(question);
+  }
+
+  async report(): Promise<LedgerReport> {
+    const report = await this.ask({ kind: 'report' });
+    this.lastReport = report;
+    return report;
+  }
+
+  send(message: ToWorker): void {
+    if (message.type === 'start') this.isStarted = true;
+    // A worker that is gone says so by its end.
+    if (this.child.connected) this.child.send(message, () => undefined);
+  }
+
+  /** At once, with its connections. */
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  private hear(message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        return this.events.ready(this);
+      case 'listening':
+        this.listeningSinceMs = this.clock.nowMs();
+        return this.events.listening(this);
+      case 'failed':
+        this.problem = message.problem;
+        return;
+      case 'told':
+        this.lastReport = message.report;
+        return;
+      case 'answer':
+      case 'fault':
+        return this.questions.hear(message);
+    }
+  }
+
+  private end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.questions.end();
+    this.events.ended(this);
+  }
+}

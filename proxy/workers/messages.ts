@@ -1,0 +1,62 @@
+import type { DrainOrder, LedgerReport } from '../../core/admin';
+import type { KindCounts } from '../../core/connections';
+import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/hold';
+import type { ProxyConfig } from '../config';
+
+/** An order that each worker follows by itself. */
+export type Order =
+  | { readonly kind: 'drain'; readonly order: DrainOrder }
+  | { readonly kind: 'undrain' }
+  | { readonly kind: 'hold'; readonly order: HoldOrder }
+  | { readonly kind: 'release'; readonly order: ReleaseOrder }
+  | { readonly kind: 'retarget'; readonly order: RetargetOrder };
+
+export type Question = { readonly kind: 'report' } | { readonly kind: 'metrics' } | Order;
+
+/** What a worker answers: to an order why it cannot be followed, undefined when it was. */
+export interface Answers {
+  readonly report: LedgerReport;
+  readonly metrics: object[];
+  readonly drain: string | undefined;
+  readonly undrain: string | undefined;
+  readonly hold: string | undefined;
+  readonly release: string | undefined;
+  readonly retarget: string | undefined;
+}
+
+export type AnswerTo<Q extends Question> = Answers[Q['kind']];
+
+/** From the primary to a worker. */
+export type ToWorker =
+  /** The answer to `ready`. `standing` is what the group was ordered before: it is followed before the port is opened. */
+  | { readonly type: 'start'; readonly config: ProxyConfig; readonly standing: readonly Order[] }
+  | { readonly type: 'ask'; readonly id: number; readonly question: Question }
+  /** Live connections of all other workers, about a second old. */
+  | { readonly type: 'others'; readonly active: KindCounts }
+  | { readonly type: 'shutDown' };
+
+/** From a worker to the primary. */
+export type FromWorker =
+  /** It has loaded, and waits for `start`. */
+  | { readonly type: 'ready' }
+  | { readonly type: 'listening' }
+  /** It did not start, and ends. */
+  | { readonly type: 'failed'; readonly problem: ListenProblem }
+  | { readonly type: 'answer'; readonly id: number; readonly value: Answers[keyof Answers] }
+  | { readonly type: 'fault'; readonly id: number; readonly message: string }
+  /** Sent every second without being asked. */
+  | { readonly type: 'told'; readonly report: LedgerReport };
+
+/** What is left of an error on its way to another process. */
+export interface ListenProblem {
+  readonly message: string;
+  readonly code?: string;
+  readonly port?: number;
+  readonly address?: string;
+}
+
+/** Says to a process that it is a worker, and which. */
+export const WORKER_VARIABLE = 'DRAINSHIFT_WORKER_NUMBER';
+
+/** The file descriptor at which a worker finds the data port: behind its standard ones and the channel to the primary. */
+export const PORT_FD = 4;

@@ -1,0 +1,123 @@
+import pino, { type Logger } from 'pino';
+import type { AdminTarget } from '../admin/admin-server';
+import { SYSTEM_CLOCK } from '../clock';
+import { RunningProxy, startProxy } from '../proxy';
+import { FAILED, crash, endAfterLog } from './last-words';
+import { Answers, FromWorker, ListenProblem, Order, PORT_FD, Question, ToWorker, WORKER_VARIABLE } from './messages';
+
+/** How often a worker tells the primary of itself. */
+const TELL_MS = 1_000;
+
+/** Whether this process was started to be a worker. */
+export function isWorker(): boolean {
+  return process.send !== undefined && process.env[WORKER_VARIABLE] !== undefined;
+}
+
+/**
+ * The life of a worker: a proxy without an admin API, which listens at the port that it was given and does what the primary
+ * says. When the primary is gone it drains as on SIGTERM.
+ */
+export function runWorker(): void {
+  // A terminal sends its signals to every process; when to end is for the primary to say.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
+  let worker: Worker | undefined;
+  process.on('message', (message: ToWorker) => {
+    if (message.type === 'start') worker = new Worker(message);
+    else worker?.hear(message);
+  });
+  process.on('disconnect', () => {
+    if (!worker) process.exit(FAILED);
+    worker.endAlone();
+  });
+  void tell({ type: 'ready' });
+}
+
+class Worker {
+  private readonly log: Logger;
+  private readonly target: Promise<AdminTarget>;
+  private readonly proxy: Promise<RunningProxy>;
+  private isEnding = false;
+
+  constructor({ config, standing }: Extract<ToWorker, { type: 'start' }>) {
+    const worker = Number(process.env[WORKER_VARIABLE]);
+    const log = pino({ level: config.logLevel, base: { side: config.side, pid: process.pid, worker } });
+    this.log = log;
+    process.on('uncaughtException', (error) => crash(log, error));
+    process.on('unhandledRejection', (error) => crash(log, error));
+    let resolve: (target: AdminTarget) => void = () => undefined;
+    this.target = new Promise((found) => (resolve = found));
+    // Before the port is open: a request that this worker takes must be held, and must go, as everywhere in the group.
+    const before = (target: AdminTarget) => {
+      for (const order of standing) void follow(target, order);
+      resolve(target);
+    };
+    this.proxy = startProxy(config, log, { shared: { fd: PORT_FD }, before });
+    this.proxy.then((proxy) => this.listening(proxy), fail);
+  }
+
+  hear(message: Exclude<ToWorker, { type: 'start' }>): void {
+    if (message.type === 'shutDown') return void this.shutDown();
+    if (message.type === 'others') return void this.proxy.then((proxy) => proxy.countOthers(message.active));
+    const { id, question } = message;
+    this.answer(question).then(
+      (value) => tell({ type: 'answer', id, value }),
+      (error: unknown) => tell({ type: 'fault', id, message: String(error) }),
+    );
+  }
+
+  /** Nobody is left who could say when. */
+  endAlone(): void {
+    if (this.isEnding) return;
+    this.log.warn('The primary process is gone: this worker lets its connections end, and ends');
+    void this.shutDown();
+  }
+
+  private listening(proxy: RunningProxy): void {
+    void tell({ type: 'listening' });
+    const again = () => {
+      void tell({ type: 'told', report: proxy.report() });
+      SYSTEM_CLOCK.after(TELL_MS, again);
+    };
+    again();
+  }
+
+  private async answer(question: Question): Promise<Answers[keyof Answers]> {
+    if (question.kind === 'metrics') return (await this.proxy).metrics.getMetricsAsJSON();
+    const target = await this.target;
+    return question.kind === 'report' ? target.report() : follow(target, question);
+  }
+
+  private async shutDown(): Promise<void> {
+    if (this.isEnding) return;
+    this.isEnding = true;
+    const proxy = await this.proxy;
+    await proxy.shutDown();
+    await tell({ type: 'told', report: proxy.report() });
+    endAfterLog(this.log, 0);
+  }
+}
+
+function follow(target: AdminTarget, order: Order): string | undefined | Promise<string | undefined> {
+  switch (order.kind) {
+    case 'drain':
+      return target.drain(order.order);
+    case 'undrain':
+      return target.undrain();
+    case 'hold':
+      return target.hold(order.order);
+    case 'release':
+      return target.release(order.order);
+    case 'retarget':
+      return target.retarget(order.order);
+  }
+}
+
+function fail(error: unknown): void {
+  const { message, code, port, address } = error as Error & ListenProblem;
+  void tell({ type: 'failed', problem: { message, code, port, address } }).then(() => process.exit(FAILED));
+}
+
+/** Resolves when it has left; a primary that is gone is heard of elsewhere. */
+function tell(message: FromWorker): Promise<void> {
+  return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
+}

@@ -1,0 +1,109 @@
+import { ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { buildSync } from 'esbuild';
+import { SECRET } from './proxy-world';
+import { later, until } from './world';
+
+export interface Line {
+  readonly msg: string;
+  readonly level?: number;
+  readonly pid?: number;
+  readonly data?: string;
+  readonly admin?: string;
+  readonly worker?: number;
+  readonly workers?: number;
+  readonly path?: string;
+}
+
+/** The proxy as a process of its own, from the one file that an image holds. */
+export interface ProxyProcess {
+  readonly child: ChildProcess;
+  readonly lines: Line[];
+  readonly stderr: () => string;
+  readonly exit: Promise<number | null>;
+}
+
+export interface ProxyBundle {
+  run(args: readonly string[], environment?: Record<string, string>): ProxyProcess;
+  remove(): void;
+}
+
+/** Made once a test file. */
+export function bundleProxy(): ProxyBundle {
+  const folder = mkdtempSync(path.join(tmpdir(), 'drainshift-proxy-'));
+  const bundle = path.join(folder, 'proxy.js');
+  buildSync({
+    entryPoints: [path.join(__dirname, '../../../proxy/main.ts')],
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    outfile: bundle,
+  });
+  return {
+    run: (args, environment = {}) => run(folder, bundle, args, environment),
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+function run(
+  folder: string,
+  bundle: string,
+  args: readonly string[],
+  environment: Record<string, string>,
+): ProxyProcess {
+  const child = spawn(process.execPath, [bundle, ...args], {
+    cwd: folder,
+    env: { DRAINSHIFT_ADMIN_SECRET: SECRET, ...environment },
+  });
+  const lines: Line[] = [];
+  let pending = '';
+  let stderr = '';
+  child.stdout.on('data', (bytes: Buffer) => {
+    const parts = (pending + bytes.toString()).split('\n');
+    pending = parts.pop() ?? '';
+    for (const part of parts) lines.push(part.startsWith('{') ? (JSON.parse(part) as Line) : { msg: part });
+  });
+  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
+  const exit = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  // Workers outlive a primary that is killed, as long as they have connections.
+  later(() => {
+    for (const pid of [...childrenOf(child), child.pid]) kill(pid);
+  });
+  return { child, lines, stderr: () => stderr, exit };
+}
+
+/** The pids of the processes that it started and that live. */
+export function childrenOf({ pid }: ChildProcess): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return text === '' ? [] : text.split(' ').map(Number);
+  } catch {
+    return [];
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function kill(pid: number | undefined): void {
+  if (pid !== undefined && isAlive(pid)) process.kill(pid, 'SIGKILL');
+}
+
+/** Waits for its one line `Listening`, and returns the ports. */
+export async function listening(proxy: ProxyProcess): Promise<{ port: number; admin: number }> {
+  await until(() => proxy.lines.some(({ msg }) => msg === 'Listening'));
+  const { data, admin } = proxy.lines.find(({ msg }) => msg === 'Listening')!;
+  return { port: Number(data?.split(':')[1]), admin: Number(admin?.split(':')[1]) };
+}
+
+export function messages(proxy: ProxyProcess): string[] {
+  return proxy.lines.map(({ msg }) => msg);
+}

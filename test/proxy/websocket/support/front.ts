@@ -1,0 +1,108 @@
+import net, { Socket } from 'node:net';
+import type { Ending } from '../../../../core/connections';
+import { Ticker } from '../../../../proxy/data-plane/ticker';
+import { Tunnel, TunnelOptions } from '../../../../proxy/data-plane/websocket/tunnel';
+import { connectWire } from '../../../../proxy/data-plane/wire/connect';
+import { FastWire, WriteRequestClass } from '../../../../proxy/data-plane/wire/fast-wire';
+import { checkFastWire } from '../../../../proxy/data-plane/wire/fast-wire-check';
+import { StreamWire } from '../../../../proxy/data-plane/wire/stream-wire';
+import { NOBODY, Wire } from '../../../../proxy/data-plane/wire/wire';
+import { later, portOf } from '../../support/world';
+
+/** Both wires that there are: on Node's streams, and on its handles. */
+export const WIRES = ['stream', 'fast'] as const;
+
+export interface Front {
+  readonly port: number;
+  /** In the order in which they began. */
+  readonly tunnels: Tunnel[];
+  readonly endings: Ending[];
+  readonly faults: unknown[];
+  /** Client and upstream of each tunnel. */
+  readonly wires: { client: Wire; upstream: Wire }[];
+}
+
+export interface FrontOptions {
+  readonly wires?: (typeof WIRES)[number];
+  readonly idle?: Partial<TunnelOptions['idle']>;
+  readonly isHolding?: boolean;
+}
+
+/** Joins each client to the upstream with a tunnel, once both have shaken hands; it lets any handshake through. */
+export async function startFront(upstreamPort: number, options: FrontOptions = {}): Promise<Front> {
+  const Request = options.wires === 'stream' ? undefined : await checkFastWire();
+  if (Request === undefined && options.wires !== 'stream') throw new Error('the fast wire must work on this Node');
+  const ticker = new Ticker(5);
+  const front = { port: 0, tunnels: [], endings: [], faults: [], wires: [] } as Front & { port: number };
+  const tunnelOptions: TunnelOptions = {
+    idle: { openMs: 0, halfClosedMs: 0, ...options.idle },
+    ticker,
+    isHolding: options.isHolding ?? false,
+    over: (how) => front.endings.push(how),
+    faulted: (error) => front.faults.push(error),
+  };
+  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
+    const client = wireOf(socket, Request);
+    later(() => client.destroy());
+    join(client, { upstreamPort, Request }, (client, upstream) => {
+      front.wires.push({ client: client.wire, upstream: upstream.wire });
+      front.tunnels.push(new Tunnel(client, upstream, tunnelOptions));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  later(() => {
+    ticker.stop();
+    server.close();
+  });
+  return Object.assign(front, { port: portOf(server) });
+}
+
+function wireOf(socket: Socket, Request: WriteRequestClass | undefined): Wire {
+  if (Request !== undefined) return FastWire.accept(socket, Request);
+  const wire = new StreamWire(socket);
+  wire.resume();
+  return wire;
+}
+
+interface End {
+  readonly wire: Wire;
+  readonly head: Buffer;
+}
+
+function join(
+  client: Wire,
+  to: { upstreamPort: number; Request: WriteRequestClass | undefined },
+  joined: (client: End, upstream: End) => void,
+): void {
+  const upstreamAt = { protocol: 'http', host: '127.0.0.1', port: to.upstreamPort } as const;
+  const asked = collectHead(client, (question) => {
+    connectWire(upstreamAt, to.Request, {
+      failed: () => client.destroy(),
+      opened: (upstream) => {
+        later(() => upstream.destroy());
+        const answered = collectHead(upstream, (answer) => {
+          client.write(answer);
+          joined({ wire: client, head: asked() }, { wire: upstream, head: answered() });
+        });
+        upstream.write(question);
+      },
+    });
+  });
+}
+
+/** Waits for a head. The returned function gives what came behind it. */
+function collectHead(wire: Wire, whole: (head: string) => void): () => Buffer {
+  let bytes = Buffer.alloc(0);
+  let end = -1;
+  wire.user = {
+    ...NOBODY,
+    received: (more) => {
+      bytes = Buffer.concat([bytes, more]);
+      if (end >= 0) return;
+      end = bytes.indexOf('\r\n\r\n') + 4;
+      if (end < 4) end = -1;
+      else whole(bytes.toString('latin1', 0, end));
+    },
+  };
+  return () => bytes.subarray(end);
+}

@@ -1,0 +1,156 @@
+import type { LedgerReport } from '../../core/admin';
+import { DEFAULT_DRAIN, NO_BYTES } from '../../core/admin';
+import { NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
+import { NO_HOLD_REPORT } from '../../core/hold';
+import type { ProxyConfig } from '../../proxy/config';
+import { DrainWatch } from '../../proxy/workers/drain-watch';
+import { GroupTarget } from '../../proxy/workers/group-target';
+import type { Members } from '../../proxy/workers/members';
+import type { Order, Question } from '../../proxy/workers/messages';
+import { Questions, WorkerGone } from '../../proxy/workers/questions';
+import { StandingOrders } from '../../proxy/workers/standing-orders';
+import { FakeClock } from './support/fake-clock';
+
+const REPORT: LedgerReport = {
+  instance: 'a worker',
+  state: 'serving',
+  active: NO_CONNECTIONS,
+  ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
+  requests: { total: 0, answered: 0, errors: 0 },
+  oldestSeconds: NO_CONNECTIONS,
+  bytes: NO_BYTES,
+  hold: NO_HOLD_REPORT,
+  upstream: 'source',
+};
+
+/** A worker without a process: it answers what the test says. */
+class FakeMember {
+  readonly heard: Order[] = [];
+  lastReport: LedgerReport | undefined;
+  isKilled = false;
+  answer: (question: Question) => unknown = () => undefined;
+  reports: LedgerReport[] = [REPORT];
+
+  constructor(readonly worker: number) {}
+
+  async ask(question: Question): Promise<unknown> {
+    if (question.kind !== 'report' && question.kind !== 'metrics') this.heard.push(question);
+    return this.answer(question);
+  }
+
+  async report(): Promise<LedgerReport> {
+    this.lastReport = this.reports.length > 1 ? this.reports.shift()! : this.reports[0]!;
+    return this.lastReport;
+  }
+
+  kill(): void {
+    this.isKilled = true;
+  }
+}
+
+const UPSTREAM = { protocol: 'http', host: '127.0.0.1', port: 1 } as const;
+
+function group(otherUpstream: ProxyConfig['otherUpstream'] = UPSTREAM) {
+  const clock = new FakeClock();
+  const started = [new FakeMember(1), new FakeMember(2)];
+  const members = {
+    started,
+    reports: () => Promise.all(started.map((member) => member.report())),
+    askAll: (questionFor: (member: FakeMember) => Question) =>
+      Promise.all(started.map((member) => member.ask(questionFor(member)))),
+  };
+  const config = { side: 'source', upstream: UPSTREAM, otherUpstream, workers: 2 } as ProxyConfig;
+  const standing = new StandingOrders(config);
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const watch = new DrainWatch(clock, log, async () => NO_CONNECTIONS);
+  const target = new GroupTarget({ workers: 2, members: members as unknown as Members, standing, watch, clock, log });
+  return { clock, started, target, standing };
+}
+
+const kinds = ({ heard }: FakeMember) => heard.map(({ kind }) => kind);
+
+test('a drain reaches all, with the rate of one', async () => {
+  const { started, target } = group();
+  started[0]!.reports = [{ ...REPORT, active: { ...NO_CONNECTIONS, websocket: 17 } }];
+  expect(await target.drain({ ...DEFAULT_DRAIN, closeRatePerSecond: 19 })).toBeUndefined();
+  expect(started.map(({ heard }) => heard[0])).toMatchObject([
+    { kind: 'drain', order: { closeRatePerSecond: 18 } },
+    { kind: 'drain', order: { closeRatePerSecond: 1 } },
+  ]);
+});
+
+test('a conflict is said without asking anybody', async () => {
+  const { started, target } = group();
+  expect(await target.hold({ epoch: 5, leaseMs: 1000, maxWaiting: 10 })).toBeUndefined();
+  expect(await target.hold({ epoch: 4, leaseMs: 1000, maxWaiting: 10 })).toMatch(/^'epoch' must be at least 5/);
+  expect(await target.release({ epoch: 4, to: 'target' })).toMatch(/^'epoch' must be 5/);
+  expect(started.map(kinds)).toEqual([['hold'], ['hold']]);
+});
+
+test('without another upstream nobody is sent to the other side', async () => {
+  const { started, target } = group(null as unknown as undefined);
+  expect(await target.retarget({ to: 'target' })).toMatch(/^'other_upstream' must be configured/);
+  await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
+  expect(await target.release({ epoch: 1, to: 'target' })).toMatch(/^'other_upstream' must be configured/);
+  expect(await target.release({ epoch: 1, to: 'source' })).toBeUndefined();
+  expect(started.map(kinds)[0]).toEqual(['hold', 'hold', 'release']);
+});
+
+test('a release makes every lease long enough before anybody is let go', async () => {
+  const { started, target, clock } = group();
+  await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
+  clock.advance(0.9);
+  expect(await target.release({ epoch: 1, to: 'target' })).toBeUndefined();
+  for (const { heard } of started) {
+    expect(heard.slice(1)).toMatchObject([
+      { kind: 'hold', order: { epoch: 1, leaseMs: 10_000, maxWaiting: 5 } },
+      { kind: 'release', order: { epoch: 1, to: 'target' } },
+    ]);
+  }
+  // The same again changes nothing.
+  expect(await target.release({ epoch: 1, to: 'target' })).toBeUndefined();
+  expect(started.map(({ heard }) => heard.length)).toEqual([3, 3]);
+});
+
+test('when the lease of one is over nobody is let go to the other side', async () => {
+  const { started, target, standing } = group();
+  await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
+  started[1]!.answer = ({ kind }) => (kind === 'hold' ? 'its lease is over' : undefined);
+  expect(await target.release({ epoch: 1, to: 'target' })).toBe('its lease is over');
+  expect(started[0]!.heard.at(-1)).toEqual({ kind: 'release', order: { epoch: 1, to: 'source' } });
+  expect(started.flatMap(({ heard }) => heard)).not.toContainEqual(
+    expect.objectContaining({ order: { epoch: 1, to: 'target' } }),
+  );
+  expect(standing.forNewcomer(1, 0)).toEqual([{ kind: 'retarget', order: { to: 'source' } }]);
+});
+
+test('a worker that does not follow to the other side is ended, so that it serves nobody from the old one', async () => {
+  const { started, target, standing } = group();
+  started[1]!.answer = () => Promise.reject(new Error('late'));
+  expect(await target.retarget({ to: 'target' })).toBeUndefined();
+  expect(started.map(({ isKilled }) => isKilled)).toEqual([false, true]);
+  expect(standing.forNewcomer(2, 0)).toEqual([{ kind: 'retarget', order: { to: 'target' } }]);
+});
+
+test('a zero is looked at again until nothing happened in between', async () => {
+  const { started, target } = group();
+  const ended = (completed: number) => ({
+    ...REPORT,
+    ended: { ...REPORT.ended, http: { ...NO_ENDINGS, completed } },
+  });
+  // A request went from the second worker's zero to the first one's, unseen, and is live at the third look.
+  started[0]!.reports = [ended(0), ended(1), { ...ended(1), active: { ...NO_CONNECTIONS, http: 1 } }];
+  expect((await target.report()).active.http).toBe(1);
+});
+
+test('who does not answer in time is an error and no zero; who is gone is neither', async () => {
+  const clock = new FakeClock();
+  const questions = new Questions(3, () => undefined, clock);
+  const late = questions.ask({ kind: 'report' });
+  clock.advance(2);
+  await expect(late).rejects.toThrow("Worker 3 must answer 'report' in 2000 ms, got nothing");
+  const gone = questions.ask({ kind: 'report' });
+  questions.end();
+  await expect(gone).rejects.toThrow(WorkerGone);
+  await expect(questions.ask({ kind: 'report' })).rejects.toThrow(WorkerGone);
+});
