@@ -10,8 +10,6 @@ export interface IdleLoad {
   readonly path: string;
   readonly kind: 'websocket' | 'keepAlive';
   readonly connections: number;
-  /** Each is closed as soon as it is open. */
-  readonly closesAtOnce?: boolean;
 }
 
 export interface IdleLine {
@@ -34,10 +32,6 @@ async function openSome(): Promise<void> {
     try {
       const socket = load.kind === 'websocket' ? (await openWebSocket(load.port, load.path)).socket : await keepAlive();
       open += 1;
-      if (load.closesAtOnce === true) {
-        await new Promise((resolve) => socket.once('close', resolve).resume().end());
-        continue;
-      }
       socket.on('error', () => undefined).on('close', () => (lost += 1));
       socket.resume();
     } catch {

@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleWithoutLedger } from '../ledger/bundle.ts';
 import { ROOT } from '../processes/resolve.ts';
 import type { Launch } from '../processes/children.ts';
 import type { Job, Peer } from './peer.ts';
 
+const DOCKERFILE = join(ROOT, 'proxy/Dockerfile');
 const BUNDLE = join(ROOT, 'dist/assets/proxy/proxy.js');
 
 const missing = () => (existsSync(BUNDLE) ? undefined : 'npm run build');
@@ -24,10 +25,26 @@ export const drainshiftWithoutLedger: Peer = {
   launch: async (job) => launchOf(await bundleWithoutLedger(job.directory), job),
 };
 
+/** What the image's command gives to Node. */
+function imageFlags(): string[] {
+  const command = /^CMD (\[.*\])$/m.exec(readFileSync(DOCKERFILE, 'utf8'))?.[1] ?? '[]';
+  return (JSON.parse(command) as string[]).filter((word) => word.startsWith('--'));
+}
+
 function launchOf(script: string, { port, upstreamPort, tls }: Job): Launch {
   const certificate = tls === undefined ? [] : ['--tls-certificate-file', tls.certificate, '--tls-key-file', tls.key];
   const listen = `127.0.0.1:${port}`;
   const upstream = `http://127.0.0.1:${upstreamPort}`;
-  const args = [script, '--listen', listen, '--upstream', upstream, '--log-level', 'warn', ...certificate];
+  const args = [
+    ...imageFlags(),
+    script,
+    '--listen',
+    listen,
+    '--upstream',
+    upstream,
+    '--log-level',
+    'warn',
+    ...certificate,
+  ];
   return { command: process.execPath, args, env: { NODE_ENV: 'production' } };
 }

@@ -7,6 +7,7 @@ import { blockOf, linesOf } from './http1/lines';
 import { GrpcWatch } from './http2/grpc';
 import { SPENT_CLIENT, SPENT_HEAD } from './spent';
 import { Turns } from './turns';
+import { Upload } from './upload';
 import { handshakeRefusal, isAccepted, switchingProtocols } from './websocket/handshake';
 import { Tunnel } from './websocket/tunnel';
 
@@ -79,7 +80,8 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   private get firstChoice(): ConnectionChoice {
     if (this.head.isUpgrade) return 'fresh';
     // Whoever is to see stale connections is not kept from them.
-    return this.isIdempotent || this.context.options.repeatsStale === false ? 'kept' : 'young';
+    const isRepeatable = this.isIdempotent && Upload.isSmall(this.head);
+    return isRepeatable || this.context.options.repeatsStale === false ? 'kept' : 'young';
   }
 
   private get isIdempotent(): boolean {

@@ -1,7 +1,7 @@
 import type { ClientHalf, EngineHead, FieldBlock, UpstreamHalf } from './halves';
 
 /** A body longer than this is not kept for a second try. */
-const KEPT_BYTES = 16 * 1024;
+const KEPT_BYTES = 4 * 1024;
 
 /** The body of one request on its way: where it is stopped, and what of it can be sent again. */
 export class Upload {
@@ -51,6 +51,11 @@ export class Upload {
   /** It is the client's turn to send more of it. */
   get isAwaited(): boolean {
     return !this.isOver && !this.isPaused && !this.awaitsContinue;
+  }
+
+  /** Whether all of it will be kept, as far as its head says. */
+  static isSmall({ bodyLength }: EngineHead): boolean {
+    return bodyLength >= 0 && bodyLength <= KEPT_BYTES;
   }
 
   get isRepeatable(): boolean {

@@ -45,15 +45,15 @@ export class AnswerReader {
     return this.head !== undefined && (this.body.isOver || this.head.status === 101);
   }
 
-  /** Follows `bytes`. Returns the place behind the answer's last byte; -1 when they are malformed. */
-  read(bytes: Buffer, sink: AnswerSink): number {
+  /** Follows `bytes` up to `end`. Returns the place behind the answer's last byte; -1 when they are malformed. */
+  read(bytes: Buffer, end: number, sink: AnswerSink): number {
     let at = 0;
     while (this.head === undefined) {
-      at = this.readHead(bytes, at, sink);
-      if (at < 0 || at === bytes.length) break;
+      at = this.readHead(bytes, at, end, sink);
+      if (at < 0 || at === end) break;
     }
     if (at < 0 || this.head === undefined || this.isOver) return at;
-    return at === bytes.length && at > 0 ? at : this.body.read(bytes, at, sink);
+    return at === end && at > 0 ? at : this.body.read(bytes, at, end, sink);
   }
 
   /** The connection has ended. Returns whether the answer is whole with that. */
@@ -61,18 +61,18 @@ export class AnswerReader {
     return this.head !== undefined && this.body.close();
   }
 
-  private readHead(bytes: Buffer, from: number, sink: AnswerSink): number {
+  private readHead(bytes: Buffer, from: number, to: number, sink: AnswerSink): number {
     const before = this.pending.length;
-    const usual = Math.min(bytes.length, from + USUAL_HEAD_BYTES);
+    const usual = Math.min(to, from + USUAL_HEAD_BYTES);
     let text = this.pending + bytes.toString('latin1', from, usual);
     let end = this.hasLastHead(text) ? this.lastText.length : endOfHead(text, before);
-    if (end === -1 && usual < bytes.length) {
-      text = this.pending + bytes.toString('latin1', from, bytes.length);
+    if (end === -1 && usual < to) {
+      text = this.pending + bytes.toString('latin1', from, to);
       end = endOfHead(text, before);
     }
     if (end === -1 && text.length <= this.limits.fieldBytes + MAX_STATUS_LINE_BYTES) {
       this.pending = text;
-      return bytes.length;
+      return to;
     }
     if (end < 0) return -1;
     this.pending = '';

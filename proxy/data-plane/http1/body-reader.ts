@@ -21,14 +21,14 @@ export class BodyReader {
     this.decoder = endsBy === 'chunked' ? new ChunkedDecoder(this.limits) : undefined;
   }
 
-  /** Follows `bytes` from a place. Returns the place behind the body's last byte; -1 when they are malformed. */
-  read(bytes: Buffer, from: number, sink: BodySink): number {
+  /** Follows `bytes` from one place to another. Returns the place behind the body's last byte; -1 when they are malformed. */
+  read(bytes: Buffer, from: number, end: number, sink: BodySink): number {
     if (this.decoder) {
-      const to = this.decoder.decode(bytes, from, sink);
+      const to = this.decoder.decode(bytes, from, end, sink);
       if (this.decoder.isDone) this.isOver = true;
       return to;
     }
-    const available = bytes.length - from;
+    const available = end - from;
     const taken = this.endsBy === 'close' ? available : Math.min(this.left, available);
     this.left -= taken;
     if (taken > 0) sink.bodyReceived(taken === bytes.length ? bytes : bytes.subarray(from, from + taken));

@@ -36,19 +36,19 @@ export class ChunkedDecoder {
     return this.state === 'done';
   }
 
-  /** Follows `bytes` from a place up to the end of the body. Returns the place behind it; -1 when they are malformed. */
-  decode(bytes: Buffer, from: number, sink: BodySink): number {
+  /** Follows `bytes` from one place to another, up to the end of the body. Returns the place behind it; -1 when they are malformed. */
+  decode(bytes: Buffer, from: number, end: number, sink: BodySink): number {
     let at = from;
-    while (at < bytes.length && this.state !== 'done') {
+    while (at < end && this.state !== 'done') {
       if (this.state === 'data') {
-        const taken = Math.min(this.size, bytes.length - at);
+        const taken = Math.min(this.size, end - at);
         sink.bodyReceived(bytes.subarray(at, at + taken));
         this.size -= taken;
         this.dataBytes += taken;
         at += taken;
         if (this.size === 0) this.state = 'dataCr';
       } else if (this.state === 'trailers') {
-        const taken = this.takeTrailers(bytes, at, sink);
+        const taken = this.takeTrailers(bytes, at, end, sink);
         if (taken < 0) return -1;
         at += taken;
       } else {
@@ -112,12 +112,12 @@ export class ChunkedDecoder {
     return isOne;
   }
 
-  private takeTrailers(bytes: Buffer, at: number, sink: BodySink): number {
+  private takeTrailers(bytes: Buffer, at: number, to: number, sink: BodySink): number {
     const before = this.trailers.length;
-    this.trailers += bytes.toString('latin1', at, bytes.length);
+    this.trailers += bytes.toString('latin1', at, to);
     const end = this.trailers.startsWith('\r\n') ? 2 : endOfHead(this.trailers, before);
     if (end === -2 || (end === -1 && this.trailers.length > this.limits.fieldBytes)) return -1;
-    if (end === -1) return bytes.length - at;
+    if (end === -1) return to - at;
     const trailers = readTrailers(this.trailers.slice(0, end), this.limits);
     if (trailers === undefined) return -1;
     this.state = 'done';

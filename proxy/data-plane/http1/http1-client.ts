@@ -7,6 +7,7 @@ import { NOBODY, Wire, WireUser } from '../wire/wire';
 import { AnswerWriter } from './answer-writer';
 import { BodyReader } from './body-reader';
 import type { BodySink } from './chunked';
+import { TEXT_BYTES } from './http1-upstream';
 import { Refusal } from './refusal';
 import type { Http1Head } from './request-head';
 import { RequestReader } from './request-reader';
@@ -80,16 +81,17 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
       this.wire.destroy();
     } else if (waitedMs > FORGET_MS) {
       this.requests.forget();
+      this.wire.endBulk(true);
     }
   }
 
   // The wire.
 
-  received(bytes: Buffer): void {
+  received(bytes: Buffer, length: number): void {
     try {
       if (this.lingersSinceMs !== undefined) this.linger();
-      else if (this.exchange === undefined) this.serve(bytes);
-      else this.continueUpload(bytes);
+      else if (this.exchange === undefined) this.serve(bytes, length);
+      else this.continueUpload(bytes.subarray(0, length));
     } catch (error) {
       this.fault(error);
     }
@@ -164,7 +166,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   resumeUpload(): void {
     this.isUploadPaused = false;
     this.wire.resume();
-    if (!this.isServing && this.aheadBytes > 0 && !this.upload.isOver) this.received(this.takeAhead());
+    if (!this.isServing && this.aheadBytes > 0 && !this.upload.isOver) this.continueUpload(this.takeAhead());
   }
 
   reset(): void {
@@ -174,6 +176,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   detach(): { wire: Wire; head: Buffer } {
     this.leave();
     this.wire.user = NOBODY;
+    this.wire.endBulk(false);
     if (this.wire.isPaused) this.wire.resume();
     return { wire: this.wire, head: this.takeAhead() };
   }
@@ -188,30 +191,30 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
 
   // From request to request.
 
-  /** Serves what `bytes` hold, request after request, as far as the turn of each has come. */
-  private serve(bytes: Buffer): void {
+  /** Serves what the first `length` bytes hold, request after request, as far as the turn of each has come. */
+  private serve(bytes: Buffer, length: number): void {
     this.isServing = true;
     let at = 0;
-    while (at < bytes.length && this.exchange === undefined && this.lingersSinceMs === undefined && !this.isGone) {
-      at = this.serveNext(bytes, at);
+    while (at < length && this.exchange === undefined && this.lingersSinceMs === undefined && !this.isGone) {
+      at = this.serveNext(bytes, at, length);
     }
     this.isServing = false;
-    if (at < bytes.length) this.continueUpload(bytes.subarray(at));
+    if (at < length) this.continueUpload(bytes.subarray(at, length));
     this.exchange?.uploadFlushed();
   }
 
-  private serveNext(bytes: Buffer, from: number): number {
+  private serveNext(bytes: Buffer, from: number, to: number): number {
     if (!this.requests.hasBegun) this.sinceMs = this.context.ticker.nowMs;
-    const found = this.requests.read(bytes, from);
-    if (found === 'incomplete') return bytes.length;
+    const found = this.requests.read(bytes, from, to);
+    if (found === 'incomplete') return to;
     if (found === 'http2') {
       this.leave();
-      this.home.isHttp2(this.wire, Buffer.concat([this.requests.taken, bytes.subarray(from)]));
-      return bytes.length;
+      this.home.isHttp2(this.wire, Buffer.concat([this.requests.taken, bytes.subarray(from, to)]));
+      return to;
     }
     if (found instanceof Refusal) {
       this.refuse(found);
-      return bytes.length;
+      return to;
     }
     this.begins(found);
     return this.requests.end;
@@ -223,7 +226,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     this.answerWriter.reset();
     if (head.bodyLength === -1) this.upload.begin('chunked', 0);
     else this.upload.begin('length', head.bodyLength);
-    if (head.bodyLength === -1 || head.bodyLength > AHEAD_BYTES) this.wire.beginBulk();
+    if (head.bodyLength === -1 || head.bodyLength > TEXT_BYTES) this.wire.beginBulk();
     this.exchange = new Exchange(this.context, this, head);
     this.exchange.run();
   }
@@ -233,9 +236,8 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     if (this.lingersSinceMs !== undefined) return this.linger();
     if (this.upload.isOver || this.isUploadPaused) return this.keepAhead(bytes);
     this.sinceMs = this.context.ticker.nowMs;
-    const at = this.upload.read(bytes, 0, this);
+    const at = this.upload.read(bytes, 0, bytes.length, this);
     if (at < 0) return this.breakUpload();
-    if (this.upload.isOver) this.wire.endBulk(false);
     this.exchange?.uploadFlushed();
     if (at < bytes.length) this.keepAhead(bytes.subarray(at));
     if (this.upload.isOver) this.endExchange();
@@ -270,7 +272,8 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     this.sinceMs = this.context.ticker.nowMs;
     if (this.isServing || this.aheadBytes === 0) return;
     if (this.wire.isPaused) this.wire.resume();
-    this.serve(this.takeAhead());
+    const ahead = this.takeAhead();
+    this.serve(ahead, ahead.length);
   }
 
   private refuse(refusal: Refusal): void {

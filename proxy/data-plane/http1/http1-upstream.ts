@@ -135,15 +135,20 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     return { wire, head: this.detached };
   }
 
-  received(bytes: Buffer): void {
+  received(bytes: Buffer, length: number): void {
     try {
       // Bytes that nobody asked for: whoever sends them could answer the next request with them.
       if (this.events === undefined) this.lose();
-      else this.read(bytes, this.events);
+      else this.read(bytes, length, this.events);
     } catch (error) {
       this.context.faulted(error);
       this.fail('reset', 'maybe');
     }
+  }
+
+  /** It has been idle for a while, and is to cost little. */
+  rest(): void {
+    this.wire?.endBulk(true);
   }
 
   /** Leaves an open connection to another one. */
@@ -195,30 +200,32 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     return this.isReused && !this.hasReceived ? 'unlikely' : 'maybe';
   }
 
-  private read(bytes: Buffer, events: UpstreamEvents): void {
+  private read(bytes: Buffer, length: number, events: UpstreamEvents): void {
     this.hasReceived = true;
-    const to = this.answer.read(bytes, this);
+    const to = this.answer.read(bytes, length, this);
     // An event may have ended the exchange.
     if (this.events === undefined) return;
     if (to < 0) return this.fail('malformed', 'maybe');
     if (!this.answer.isOver) return events.answerFlushed();
     if (this.answer.head!.status === 101) {
-      this.detached = Buffer.from(bytes.subarray(to));
+      this.detached = Buffer.from(bytes.subarray(to, length));
       return events.switched(this.answer.head!);
     }
-    this.endExchange(events, to === bytes.length);
+    this.endExchange(events, to === length);
   }
 
   /** The answer is whole. The connection is free before the client hears of it, since it may ask again at once. */
   private endExchange(events: UpstreamEvents, isAtEnd: boolean): void {
-    const isReusable = isAtEnd && this.isUploadOver && this.out === '' && this.answer.head!.keepsAlive;
     const { wire } = this;
+    const isSent = this.isUploadOver && this.out === '' && wire?.isBackedUp === false;
+    const isReusable = isAtEnd && isSent && this.answer.head!.keepsAlive;
     this.events = undefined;
     if (wire?.isPaused) wire.resume();
     if (isReusable) this.keeper.release(this);
     else this.lose();
     events.answerFlushed();
-    wire?.endBulk(!events.isClientBackedUp);
+    // A connection that has brought much may do so again, and keeps its buffer while it is busy.
+    if (events.isClientBackedUp) wire?.endBulk(false);
   }
 
   private fail(failure: UpstreamFailure, seen: Seen): void {

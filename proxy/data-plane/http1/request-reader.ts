@@ -37,12 +37,12 @@ export class RequestReader {
     return Buffer.from(this.begun, 'latin1');
   }
 
-  /** Reads on from a place in `bytes`; `end` is where it came to. */
-  read(bytes: Buffer, from: number): Http1Head | Refusal | 'incomplete' | 'http2' {
-    const usual = Math.min(bytes.length, from + USUAL_HEAD_BYTES);
+  /** Reads `bytes` from one place to another; `end` is where it came to. */
+  read(bytes: Buffer, from: number, to: number): Http1Head | Refusal | 'incomplete' | 'http2' {
+    const usual = Math.min(to, from + USUAL_HEAD_BYTES);
     const found = this.readText(bytes.toString('latin1', from, usual), from);
-    if (found !== 'incomplete' || usual === bytes.length) return found;
-    return this.read(bytes, usual);
+    if (found !== 'incomplete' || usual === to) return found;
+    return this.read(bytes, usual, to);
   }
 
   private readText(piece: string, from: number): Http1Head | Refusal | 'incomplete' | 'http2' {

@@ -7,6 +7,8 @@ import { Http1Upstream, Keeper } from './http1-upstream';
 
 /** An upstream's keep-alive timeout is rarely this short, so a request without a second try does not meet its close. */
 const YOUNG_MS = 1_000;
+/** After so long a connection that waits for a request gives up what only a busy one needs. */
+const REST_MS = 500;
 /** What an upstream says of how long it keeps connections is believed less this, for the way. */
 const KEPT_MARGIN_MS = 1_000;
 
@@ -94,7 +96,10 @@ class UpstreamPool implements Keeper {
       if (nowMs - sinceMs > this.context.timeouts.connectMs) connection.connectFailed('connectTimeout');
     }
     // The oldest are at the front.
-    for (const connection of [...this.idle]) if (!this.isFresh(connection, nowMs)) connection.abandon();
+    for (const connection of [...this.idle]) {
+      if (!this.isFresh(connection, nowMs)) connection.abandon();
+      else if (nowMs - connection.idleSinceMs > REST_MS) connection.rest();
+    }
   }
 
   destroy(): void {

@@ -52,10 +52,9 @@ export class FrameScanner {
     return this.left;
   }
 
-  /** Follows `bytes`, up to the place where it is to stop. Returns the count of followed bytes. */
-  scan(bytes: Buffer, stop: Stop = 'never'): number {
-    const end = bytes.length;
-    let at = this.seen === 0 ? 0 : this.readSplitHeader(bytes, 0);
+  /** Follows `bytes` up to `end`, or to the place where it is to stop. Returns the count of followed bytes. */
+  scan(bytes: Buffer, stop: Stop = 'never', end = bytes.length): number {
+    let at = this.seen === 0 ? 0 : this.readSplitHeader(bytes, 0, end);
     while (at < end) {
       if (this.left > 0) {
         at = this.skipPayload(at, end);
@@ -86,25 +85,25 @@ export class FrameScanner {
 
   /** Reads the header that begins at `at`. Returns where its payload begins, or `end` when it is not all there. */
   private readHeader(bytes: Buffer, at: number, end: number): number {
-    if (at + 1 === end) return this.readSplitHeader(bytes, at);
+    if (at + 1 === end) return this.readSplitHeader(bytes, at, end);
     const second = bytes[at + 1]!;
     let length = second & LENGTH;
     // The mask's four bytes, where there is one.
     let payload = at + 2 + ((second & MASKED) >> 5);
     if (length >= IN_TWO_BYTES) payload += length === IN_TWO_BYTES ? 2 : 8;
-    if (payload > end) return this.readSplitHeader(bytes, at);
+    if (payload > end) return this.readSplitHeader(bytes, at, end);
     if (length === IN_TWO_BYTES) length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
     else if (length === IN_EIGHT_BYTES) length = bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6);
     this.beginPayload(bytes[at]!, length);
     return payload;
   }
 
-  private readSplitHeader(bytes: Buffer, from: number): number {
-    for (let at = from; at < bytes.length; at += 1) {
+  private readSplitHeader(bytes: Buffer, from: number, end: number): number {
+    for (let at = from; at < end; at += 1) {
       this.takeHeaderByte(bytes[at]!);
       if (this.seen === 0) return at + 1;
     }
-    return bytes.length;
+    return end;
   }
 
   private takeHeaderByte(byte: number): void {

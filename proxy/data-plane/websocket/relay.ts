@@ -58,17 +58,17 @@ export class Relay implements WireUser {
 
   /** `head`: what had come before the tunnel was there. */
   start(head: Buffer): void {
-    if (head.length > 0) this.received(head);
+    if (head.length > 0) this.received(head, head.length);
     if (this.from.isPaused) this.flow();
   }
 
-  received(bytes: Buffer): void {
+  received(bytes: Buffer, length: number): void {
     try {
-      this.taken += bytes.length;
+      this.taken += length;
       if (this.isFree) {
-        this.scanner.scan(bytes);
-        this.pass(bytes, bytes.length);
-      } else this.take(bytes);
+        this.scanner.scan(bytes, 'never', length);
+        this.pass(bytes, length);
+      } else this.take(bytes.subarray(0, length));
     } catch (error) {
       this.owner.faulted(error);
     }

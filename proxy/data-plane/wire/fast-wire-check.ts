@@ -77,8 +77,8 @@ function passesBytes(wire: FastWire, client: Socket): Promise<boolean> {
     client.pause();
     wire.user = {
       ...NOBODY,
-      received: (bytes) => {
-        if (bytes.toString('latin1') !== TEXT) return resolve(false);
+      received: (bytes, length) => {
+        if (bytes.toString('latin1', 0, length) !== TEXT) return resolve(false);
         wire.write(TEXT);
         wire.writeBytes(BYTES);
         wire.writeBytes(BYTES, TEXT);

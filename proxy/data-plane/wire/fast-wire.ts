@@ -36,10 +36,11 @@ function takeHandle(socket: Socket): Handle {
   return handle;
 }
 
-/** As much as one read takes. */
+/** As much as one read takes, of what is rarely long and of bulk. */
 const READ_BYTES = 64 * 1024;
+const BULK_BYTES = 256 * 1024;
 /** Buffers of bulk reads that are kept for the next. */
-const KEPT_BUFFERS = 64;
+const KEPT_BUFFERS = 16;
 
 /** Every small read of the process lands here, one after the other: what is received is used, copied or gone. */
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
@@ -164,7 +165,7 @@ export class FastWire implements Wire {
   }
 
   beginBulk(): void {
-    if (this.nextBuffer === shared) this.nextBuffer = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
+    if (this.nextBuffer === shared) this.nextBuffer = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES);
   }
 
   endBulk(isRead: boolean): void {
@@ -212,8 +213,7 @@ export class FastWire implements Wire {
   }
 
   onRead(length: number): boolean {
-    const { buffer } = this;
-    this.user.received(length === buffer.length ? buffer : buffer.subarray(0, length));
+    this.user.received(this.buffer, length);
     return !this.isPaused;
   }
 

@@ -100,7 +100,7 @@ export class StreamWire implements Wire {
     return this.socket.writable;
   }
 
-  private readonly onData = (bytes: Buffer) => this.user.received(bytes);
+  private readonly onData = (bytes: Buffer) => this.user.received(bytes, bytes.length);
   private readonly onDrain = () => this.user.drained();
   private readonly onEnd = () => this.user.ended();
   private readonly onClose = () => this.user.closed(this.error);

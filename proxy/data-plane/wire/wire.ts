@@ -22,7 +22,10 @@ export interface Wire {
   pause(): void;
   resume(): void;
   readonly isPaused: boolean;
-  /** Large bytes come until `endBulk`: reads get a buffer of their own, so that they can be written on without a copy. */
+  /**
+   * Large bytes come until `endBulk`: reads get a buffer of their own, so that they can be written on without a copy.
+   * Whoever reads on while such a write is under way must have ended it with false before.
+   */
   beginBulk(): void;
   /** `isRead`: nobody holds what was received last, so that its buffer may be used again. */
   endBulk(isRead: boolean): void;
@@ -46,7 +49,8 @@ export interface Peer {
 }
 
 export interface WireUser {
-  received(bytes: Buffer): void;
+  /** The first `length` of `bytes` came in. */
+  received(bytes: Buffer, length: number): void;
   /** All that was written has left, after `isBackedUp` had been true. */
   drained(): void;
   /** The peer sent its end; writing is still possible. */

@@ -59,7 +59,7 @@ export class FakeWire implements Wire {
   /** Tells of bytes that are of no use after the call, unless they are still to be written. */
   receive(bytes: Buffer): void {
     const lent = Buffer.from(bytes);
-    this.user.received(lent);
+    this.user.received(lent, lent.length);
     lent.fill(0xee);
   }
 

@@ -96,8 +96,8 @@ function collectHead(wire: Wire, whole: (head: string) => void): () => Buffer {
   let end = -1;
   wire.user = {
     ...NOBODY,
-    received: (more) => {
-      bytes = Buffer.concat([bytes, more]);
+    received: (more, length) => {
+      bytes = Buffer.concat([bytes, more.subarray(0, length)]);
       if (end >= 0) return;
       end = bytes.indexOf('\r\n\r\n') + 4;
       if (end < 4) end = -1;
