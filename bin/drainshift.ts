@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-import { spawn } from 'node:child_process';
+import { ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { isEcho } from '../core/signals';
+import { PROXY_NODE_OPTIONS } from '../lib/assets';
 import { EXIT, OutputGone, rehearseCommand } from '../rehearsal/command';
 import { FAULTS, Fault } from '../rehearsal/fault';
 
@@ -124,14 +126,28 @@ async function rehearse({ mapPort, ...flags }: RehearseFlags): Promise<number> {
 /** The very bundle that the image holds, as a process of its own. */
 function proxy(flags: readonly string[]): Promise<number> {
   const bundle = join(__dirname, '..', 'assets', 'proxy', 'proxy.js');
-  const child = spawn(process.execPath, [bundle, ...flags], { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  // In a group of its own: what a terminal sends to all of its group would reach it twice, and the second signal ends it at once.
+  const child = spawn(process.execPath, [...PROXY_NODE_OPTIONS, bundle, ...flags], {
+    stdio: 'inherit',
+    detached: true,
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) forward(signal, child);
   return new Promise((resolve) => {
     child.on('error', (error) => {
       process.stderr.write(`drainshift: the proxy must start, got ${error.message}\n`);
       resolve(EXIT.noVerdict);
     });
     child.on('exit', (code) => resolve(code ?? EXIT.noVerdict));
+  });
+}
+
+function forward(signal: NodeJS.Signals, child: ChildProcess): void {
+  let forwardedMs = -Infinity;
+  process.on(signal, () => {
+    const nowMs = performance.now();
+    if (isEcho(forwardedMs, nowMs)) return;
+    forwardedMs = nowMs;
+    child.kill(signal);
   });
 }
 

@@ -4,6 +4,11 @@ import { CONNECTION_KINDS, ConnectionKind, KindCounts, total } from './connectio
 /** After the last paced close a client has this long to answer it before its socket is destroyed. */
 export const CLOSE_HANDSHAKE_SECONDS = 5;
 
+/** The last seconds of a drain: an operator who watches wants to see each of them. */
+const LAST_SECONDS = 10;
+const LAST_PROGRESS_MS = 1_000;
+const PROGRESS_MS = 5_000;
+
 export type DrainVerdict = 'wait' | 'drained' | 'overdue';
 
 /**
@@ -41,6 +46,11 @@ export function drainProgress(active: KindCounts, remainingSeconds: number): str
   const streaming = active.grpcStream + active.serverSentEvents;
   const parts = `${active.http} HTTP, ${active.websocket} WebSocket, ${streaming} streaming`;
   return `Draining connections: ${total(active)} active (${parts}), ${Math.max(0, remainingSeconds).toFixed(1)}s remaining`;
+}
+
+/** Milliseconds until the next such line. */
+export function nextProgressMs(remainingSeconds: number): number {
+  return remainingSeconds <= LAST_SECONDS ? LAST_PROGRESS_MS : PROGRESS_MS;
 }
 
 /** The line with which a drain ends. */

@@ -44,7 +44,6 @@ export interface NoHold {
 export interface Holding {
   readonly state: 'holding';
   readonly epoch: number;
-  readonly sinceMs: number;
   readonly untilMs: number;
   readonly maxWaiting: number;
 }
@@ -53,8 +52,6 @@ export interface Holding {
 export type Transition = { readonly next: Hold } | { readonly conflict: string };
 
 export const NEVER_HELD: NoHold = { state: 'none', epoch: 0, releasedTo: undefined };
-
-export const NO_HOLD_REPORT: HoldReport = { state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0 };
 
 /**
  * Begins a hold, or renews the lease of the one in force. An epoch belongs to one hold: when that is over, somebody may
@@ -69,8 +66,7 @@ export function hold(now: Hold, order: HoldOrder, nowMs: number): Transition {
   if (current.state === 'none' && epoch === current.epoch) {
     return { conflict: `'epoch' must be over ${epoch}, whose hold is over, got ${epoch}` };
   }
-  const sinceMs = current.state === 'holding' ? current.sinceMs : nowMs;
-  return { next: { state: 'holding', epoch, sinceMs, untilMs: nowMs + leaseMs, maxWaiting } };
+  return { next: { state: 'holding', epoch, untilMs: nowMs + leaseMs, maxWaiting } };
 }
 
 /** Ends the hold of this epoch. The same release again changes nothing. */

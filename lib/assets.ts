@@ -1,6 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+/** Options of Node.js for the proxy, which its Dockerfile says why. */
+export const PROXY_NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=4'];
+
+/** The command of the proxy's image, in the folder of its bundle. */
+export const PROXY_COMMAND: readonly string[] = ['node', ...PROXY_NODE_OPTIONS, 'proxy.js'];
+
 /** The folder with the bundle of all steps: `index.js`, which exports a handler by each step's name. */
 export function lambdaAsset(): string {
   return builtAsset('lambda', 'index.js');

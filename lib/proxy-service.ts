@@ -15,7 +15,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { PROXY_VARIABLES } from '../core/wiring';
-import { proxyAsset } from './assets';
+import { PROXY_COMMAND, proxyAsset } from './assets';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT, DATA_PORT } from './ports';
 import { checkDuration, checkUpstreamUrl, refuse } from './refusals';
@@ -166,7 +166,7 @@ export class ProxyService extends Construct implements IConnectable {
     taskDefinition.addContainer('proxy', {
       containerName: 'proxy',
       image: ContainerImage.fromAsset(proxyAsset(), { platform }),
-      command: ['node', 'proxy.js'],
+      command: [...PROXY_COMMAND],
       workingDirectory: '/app',
       user: USER,
       readonlyRootFilesystem: true,

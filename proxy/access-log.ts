@@ -61,7 +61,7 @@ export class AccessLog {
 
   /** A request that was refused before it could be read whole. */
   unread(status: number, client: string, why: string): void {
-    if (this.admits({ status })) this.log.info({ client, status, why }, 'Request refused');
+    if (this.admits({ status })) this.log.info({ client, status, why: own(why) }, 'Request refused');
   }
 
   stop(): void {
@@ -73,7 +73,7 @@ export class AccessLog {
 export function visitOf(head: RequestHead, traceId: string | undefined): Visit {
   const query = head.url.indexOf('?');
   return {
-    method: head.method,
+    method: own(head.method),
     path: own(query < 0 ? head.url : head.url.slice(0, query)),
     hasQuery: query >= 0,
     protocol: `HTTP/${head.httpVersion}`,

@@ -3,6 +3,7 @@ import { Problems } from '../core/problems';
 import { Side, SIDES } from '../core/weights';
 import { PROXY_VARIABLES } from '../core/wiring';
 import type { Limits, Timeouts, Upstream } from './data-plane/data-plane';
+import { certificatesOf, privateKeyOf } from './pem';
 import { LIMITS, SETTINGS, Setting, TIMEOUTS, Values } from './settings';
 import { readUpstreams } from './upstreams';
 
@@ -73,12 +74,14 @@ const SECRET_LENGTH = 16;
 export function readConfig(sources: ConfigSources): ProxyConfig {
   const problems = new Problems();
   const values = collect(sources, problems);
+  const side = oneOf('side', values.side ?? 'source', SIDES, problems);
+  const listen = hostPort('listen', values.listen ?? '0.0.0.0:8443', problems);
   const config: ProxyConfig = {
-    side: oneOf('side', values.side ?? 'source', SIDES, problems),
-    listen: hostPort('listen', values.listen ?? '0.0.0.0:8443', problems),
-    ...admin(values, sources, problems),
+    side,
+    listen,
+    ...admin(listen, values, sources, problems),
     workers: problems.integer('workers', values.workers, { min: 1, max: MAX_WORKERS, default: 1 }),
-    ...readUpstreams(values, (name) => textOf(name, values, sources, problems), problems),
+    ...readUpstreams(values, listen, (name) => textOf(name, values, sources, problems), problems),
     tls: tls(values, sources, problems),
     timeouts: timeouts(values, problems),
     limits: limits(values, problems),
@@ -116,9 +119,16 @@ function fromText(text: string): string | number | boolean {
   return text === 'true' ? true : text === 'false' ? false : text;
 }
 
-function admin(values: Values, sources: ConfigSources, problems: Problems): Pick<ProxyConfig, 'admin'> {
+function admin(
+  listen: HostPort,
+  values: Values,
+  sources: ConfigSources,
+  problems: Problems,
+): Pick<ProxyConfig, 'admin'> {
   if (values.admin === undefined) return {};
   const at = hostPort('admin', values.admin, problems);
+  // Port 0 is a free one for each.
+  if (at.port !== 0 && at.port === listen.port) problems.add('admin', "another port than 'listen'", values.admin);
   const secret = adminSecret(values, sources, problems);
   if (secret.length < SECRET_LENGTH) {
     const rule = `at least ${SECRET_LENGTH} characters long when 'admin' is set; give it in ${PROXY_VARIABLES.adminSecret} or 'admin_secret_file'`;
@@ -127,13 +137,17 @@ function admin(values: Values, sources: ConfigSources, problems: Problems): Pick
   return { admin: { at, secret } };
 }
 
+/** A file that a flag names comes before the secret of the environment, one that is named elsewhere after it. */
 function adminSecret(values: Values, sources: ConfigSources, problems: Problems): string {
   const secret = sources.environment[PROXY_VARIABLES.adminSecret];
-  if (secret !== undefined && secret !== '') return secret;
-  return values.admin_secret_file === undefined ? '' : textOf('admin_secret_file', values, sources, problems).trim();
+  const isFlag = sources.flags.admin_secret_file !== undefined;
+  if (!isFlag && secret !== undefined && secret !== '') return secret;
+  if (values.admin_secret_file === undefined) return '';
+  return textOf('admin_secret_file', values, sources, problems)?.trim() ?? '';
 }
 
-function textOf(name: Setting, values: Values, sources: ConfigSources, problems: Problems): string {
+/** Undefined, and reported, when it cannot be read. */
+function textOf(name: Setting, values: Values, sources: ConfigSources, problems: Problems): string | undefined {
   const path = values[name];
   try {
     if (typeof path === 'string') return sources.readText(path);
@@ -141,7 +155,7 @@ function textOf(name: Setting, values: Values, sources: ConfigSources, problems:
     // Said below, in one form with a path that is missing.
   }
   problems.add(name, 'the path of a readable file', path);
-  return '';
+  return undefined;
 }
 
 function tls(values: Values, sources: ConfigSources, problems: Problems): TlsConfig {
@@ -152,10 +166,23 @@ function tls(values: Values, sources: ConfigSources, problems: Problems): TlsCon
   }
   if (values.tls !== undefined)
     problems.add('tls', "absent next to 'tls_certificate_file' and 'tls_key_file'", values.tls);
-  return {
-    cert: textOf('tls_certificate_file', values, sources, problems),
-    key: textOf('tls_key_file', values, sources, problems),
-  };
+  const cert = textOf('tls_certificate_file', values, sources, problems);
+  const key = textOf('tls_key_file', values, sources, problems);
+  checkPair(cert, key, values, problems);
+  return { cert: cert ?? '', key: key ?? '' };
+}
+
+/** What cannot be read was said before. Problems show the paths and never what is in the files. */
+function checkPair(cert: string | undefined, key: string | undefined, values: Values, problems: Problems): void {
+  const { tls_certificate_file: certificateFile, tls_key_file: keyFile } = values;
+  const certificates = cert === undefined ? undefined : certificatesOf(cert);
+  const privateKey = key === undefined ? undefined : privateKeyOf(key);
+  if (cert !== undefined && !certificates)
+    problems.add('tls_certificate_file', 'a PEM file with certificates', certificateFile);
+  if (key !== undefined && !privateKey)
+    problems.add('tls_key_file', 'a PEM file with a private key that needs no passphrase', keyFile);
+  if (privateKey && certificates?.[0]?.checkPrivateKey(privateKey) === false)
+    problems.add('tls_key_file', "the key of the first certificate in 'tls_certificate_file'", keyFile);
 }
 
 /** `host:port`, `[::1]:port`. */

@@ -1,6 +1,14 @@
 import type { DrainOrder, LedgerReport } from '../core/admin';
 import { ConnectionKind, total } from '../core/connections';
-import { drainEnd, drainLimitSeconds, drainProgress, drainVerdict, kindsToClose, nextCloseMs } from '../core/drain';
+import {
+  drainEnd,
+  drainLimitSeconds,
+  drainProgress,
+  drainVerdict,
+  kindsToClose,
+  nextCloseMs,
+  nextProgressMs,
+} from '../core/drain';
 import type { Clock } from './clock';
 import type { Closable, Ledger } from './ledger';
 
@@ -8,10 +16,6 @@ import type { Closable, Ledger } from './ledger';
 const LOOK_MS = 100;
 /** Closes that are due together, at rates that no timer can follow, happen in one look this far apart. */
 const SHORTEST_LOOK_MS = 5;
-const PROGRESS_MS = 5_000;
-/** In the last seconds an operator who watches wants to see each of them. */
-const LAST_SECONDS = 10;
-const LAST_PROGRESS_MS = 1_000;
 
 export type DrainState = LedgerReport['state'];
 
@@ -153,7 +157,7 @@ export class Drain {
     if (nowMs < run.nextProgressMs) return;
     const remainingSeconds = (run.startedMs + run.limitMs - nowMs) / 1000;
     this.log.info(drainProgress(this.ledger.active, remainingSeconds));
-    run.nextProgressMs = nowMs + (remainingSeconds <= LAST_SECONDS ? LAST_PROGRESS_MS : PROGRESS_MS);
+    run.nextProgressMs = nowMs + nextProgressMs(remainingSeconds);
   }
 
   private closeDue(run: Run, nowMs: number): void {

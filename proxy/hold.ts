@@ -36,9 +36,8 @@ export interface HoldGateOptions {
   readonly setHolding: (holding: boolean) => void;
 }
 
-/** What was held since the start. A request that is parked now is in `parked` alone. */
+/** What was held since the start. */
 export interface HoldFigures {
-  readonly parked: number;
   readonly letGo: number;
   /** Their clients went away. */
   readonly left: number;
@@ -46,7 +45,6 @@ export interface HoldFigures {
   readonly refused: number;
   /** Milliseconds that those let go had waited, together; divided by `letGo` the mean. */
   readonly heldMs: number;
-  readonly longestMs: number;
 }
 
 interface Parked {
@@ -59,7 +57,7 @@ interface Parked {
 export class HoldGate {
   private current: Hold = NEVER_HELD;
   private readonly waiting = new Set<Parked>();
-  private readonly counts = { parked: 0, letGo: 0, left: 0, refused: 0, heldMs: 0, longestMs: 0 };
+  private readonly counts = { letGo: 0, left: 0, refused: 0, heldMs: 0 };
   /** `counts` when the hold in force began. */
   private before: HoldFigures = { ...this.counts };
   private cancelLease: () => void = () => undefined;
@@ -167,7 +165,6 @@ export class HoldGate {
   private park(head: RequestHead, resume: Parked['resume']): () => void {
     const parked: Parked = { head, resume, sinceMs: this.options.clock.nowMs() };
     this.waiting.add(parked);
-    this.counts.parked += 1;
     // Between its decision and now the hold may have ended, and nobody would come for it.
     if (!this.isHolding) {
       this.options.clock.after(0, () => {
@@ -193,10 +190,8 @@ export class HoldGate {
   /** Once at most: whoever is resumed, or whose client left, waits no more. One that is resumed may end others of its connection. */
   private resume(parked: Parked): void {
     if (!this.waiting.delete(parked)) return;
-    const heldMs = this.options.clock.nowMs() - parked.sinceMs;
     this.counts.letGo += 1;
-    this.counts.heldMs += heldMs;
-    this.counts.longestMs = Math.max(this.counts.longestMs, heldMs);
+    this.counts.heldMs += this.options.clock.nowMs() - parked.sinceMs;
     try {
       parked.resume(this.decide(parked.head));
     } catch (err) {

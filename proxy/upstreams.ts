@@ -1,18 +1,32 @@
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import type { Problems } from '../core/problems';
 import type { Upstream } from './data-plane/data-plane';
+import { certificatesOf } from './pem';
 import type { Setting, Values } from './settings';
 
-/** The two upstreams out of what was given. `textOf` reads the file that a setting names, and reports when it cannot. */
+type Address = Pick<Upstream, 'host' | 'port'>;
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** RFC 1123 section 2.1, and the underscores that private names have. */
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i;
+
+/**
+ * The two upstreams out of what was given. `listen` is the proxy's own address. `textOf` reads the file that a setting
+ * names, and reports when it cannot.
+ */
 export function readUpstreams(
   values: Values,
-  textOf: (name: Setting) => string,
+  listen: Address,
+  textOf: (name: Setting) => string | undefined,
   problems: Problems,
 ): { readonly upstream: Upstream; readonly otherUpstream?: Upstream } {
-  const url = address('upstream', values.upstream, problems);
+  const url = address('upstream', values.upstream, listen, problems);
   const serverName = hostName('upstream_server_name', values.upstream_server_name, problems);
   const hasOther = values.other_upstream !== undefined;
-  const otherUrl = hasOther && address('other_upstream', values.other_upstream, problems);
+  const otherUrl = hasOther && address('other_upstream', values.other_upstream, listen, problems);
   const otherName = hostName('other_upstream_server_name', values.other_upstream_server_name, problems);
   const trust = readTrust(values, textOf, problems);
   return {
@@ -23,13 +37,13 @@ export function readUpstreams(
 
 type Trust = Pick<Upstream, 'verifyCertificate' | 'authorities'>;
 
-function readTrust(values: Values, textOf: (name: Setting) => string, problems: Problems): Trust {
+function readTrust(values: Values, textOf: (name: Setting) => string | undefined, problems: Problems): Trust {
   const verify = values.upstream_verify_certificate ?? true;
   if (typeof verify !== 'boolean') problems.add('upstream_verify_certificate', 'true or false', verify);
   const verifyCertificate = verify === true;
   if (values.upstream_authorities_file === undefined) return { verifyCertificate };
   const authorities = textOf('upstream_authorities_file');
-  if (authorities !== '' && !authorities.includes('-----BEGIN CERTIFICATE-----')) {
+  if (authorities !== undefined && !certificatesOf(authorities)) {
     problems.add('upstream_authorities_file', 'a PEM file with certificates', values.upstream_authorities_file);
   }
   return { verifyCertificate, authorities };
@@ -37,13 +51,16 @@ function readTrust(values: Values, textOf: (name: Setting) => string, problems: 
 
 function hostName(name: Setting, value: unknown, problems: Problems): Pick<Upstream, 'serverName'> {
   if (value === undefined) return {};
-  if (typeof value === 'string' && isIP(value) === 0) return { serverName: value };
+  if (typeof value === 'string' && isIP(value) === 0 && HOST_NAME.test(value)) return { serverName: value };
   problems.add(name, 'a host name', value);
   return {};
 }
 
-function address(name: Setting, value: unknown, problems: Problems): Upstream {
+function address(name: Setting, value: unknown, listen: Address, problems: Problems): Upstream {
   const parsed = parseUpstream(value);
+  if (parsed && reaches(listen, parsed)) {
+    problems.add(name, "another address than 'listen', so that the proxy does not call itself", value);
+  }
   if (parsed) return parsed;
   problems.add(name, 'http(s)://host[:port] without a path', withoutCredentials(value));
   return { protocol: 'http', host: 'localhost', port: 80 };
@@ -63,4 +80,25 @@ function parseUpstream(value: unknown): Upstream | undefined {
 /** A problem goes to logs: a name and password that were put before the host do not. */
 function withoutCredentials(value: unknown): unknown {
   return typeof value === 'string' ? value.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@') : value;
+}
+
+/** Whether who asks for `upstream` reaches `listen`. */
+function reaches(listen: Address, upstream: Address): boolean {
+  if (listen.port !== upstream.port) return false;
+  const [own, asked] = [canonical(listen.host), canonical(upstream.host)];
+  if (own === asked) return true;
+  // IPv6's any-address takes IPv4 too.
+  if (own === '::') return isLoopback(asked) || asked === '0.0.0.0';
+  if (own === '0.0.0.0') return isLoopback(asked) && asked !== '::1';
+  return (own === 'localhost' && isLoopback(asked)) || (asked === 'localhost' && isLoopback(own));
+}
+
+/** An address has one spelling in a URL: `::1` for `0:0:0:0:0:0:0:1`. */
+function canonical(host: string): string {
+  return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase();
+}
+
+function isLoopback(host: string): boolean {
+  const version = isIP(host);
+  return host === 'localhost' || (version !== 0 && LOOPBACK.check(host, version === 6 ? 'ipv6' : 'ipv4'));
 }

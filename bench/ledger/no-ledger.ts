@@ -17,6 +17,8 @@ export abstract class LedgerEntry {
   next: LedgerEntry | undefined = undefined;
 
   abstract close(): Promise<void>;
+
+  measure(): void {}
 }
 
 export class Ledger {

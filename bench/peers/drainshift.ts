@@ -26,7 +26,7 @@ export const drainshiftWithoutLedger: Peer = {
 };
 
 /** What the image's command gives to Node. */
-function imageFlags(): string[] {
+export function imageFlags(): string[] {
   const command = /^CMD (\[.*\])$/m.exec(readFileSync(DOCKERFILE, 'utf8'))?.[1] ?? '[]';
   return (JSON.parse(command) as string[]).filter((word) => word.startsWith('--'));
 }

@@ -1,3 +1,4 @@
+import { imageFlags } from '../peers/drainshift.ts';
 import { join } from 'node:path';
 import type { Child } from '../processes/children.ts';
 import { freePort, HOST, listening, pause } from '../processes/ports.ts';
@@ -100,7 +101,7 @@ async function startProxy(place: Workplace, upstreamPort: number, workers: numbe
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const inspect = workers > 1 ? [] : [`--inspect=${HOST}:${inspector}`];
-  const args = [...inspect, join(ROOT, 'dist/assets/proxy/proxy.js'), ...flags];
+  const args = [...imageFlags(), ...inspect, join(ROOT, 'dist/assets/proxy/proxy.js'), ...flags];
   const { proxyCore, openFiles: limit } = place.placement;
   const child = place.children.start(
     { command: process.execPath, args, env: { DRAINSHIFT_ADMIN_SECRET: SECRET, NODE_ENV: 'production' } },

@@ -12,6 +12,9 @@ import {
 import { Problems } from '../../core/problems';
 import { SignatureCheck } from './signature';
 
+/** A call failed for a reason that its caller may know: the answer says it. The reasons of other errors stay inside. */
+export class CallFailed extends Error {}
+
 /** Why an order cannot be followed; undefined when it was. Several workers have to be asked, one answers at once. */
 export type Told = string | undefined | Promise<string | undefined>;
 
@@ -73,7 +76,7 @@ export async function startAdminServer(
   const check = new SignatureCheck(secret);
   const server = http.createServer({ requestTimeout: CALL_MS, headersTimeout: CALL_MS }, (request, response) => {
     void serve(request, check, target)
-      .catch(() => text(500, 'The call failed'))
+      .catch(failure)
       .then((reply) => send(request, response, reply));
   });
   await new Promise<void>((resolve, reject) => {
@@ -133,6 +136,10 @@ async function outcome(target: AdminTarget, told: Told): Promise<Reply> {
   const conflict = await told;
   if (conflict !== undefined) return json(409, { problems: [conflict] });
   return json(202, await target.report());
+}
+
+function failure(error: unknown): Reply {
+  return error instanceof CallFailed ? json(500, { problems: [error.message] }) : text(500, 'The call failed');
 }
 
 /** Undefined when it is too long. */

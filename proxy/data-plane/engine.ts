@@ -69,7 +69,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.tunnelIdle = { openMs: this.timeouts.streamIdleMs, halfClosedMs: this.timeouts.upstreamIdleMs };
-    this.ticker = new Ticker(tickMs(this.timeouts));
+    this.ticker = new Ticker(tickMs(this.timeouts), (error) => this.faulted(error));
     this.pools = new UpstreamPools(this, () => this.Request);
     this.http2Upstreams = new Http2Upstreams(this);
     this.upstreams = { open: (upstream, request, events) => this.openUpstream(upstream, request, events) };
@@ -174,8 +174,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       key,
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2', 'http/1.1'],
+      // Half of a connection is of no use before its handshake; `StreamWire` allows it later.
       handshakeTimeout: this.timeouts.headMs,
-      allowHalfOpen: true,
       ...SOCKET_OPTIONS,
     });
     server.on('connection', (socket: Socket) => {

@@ -52,6 +52,11 @@ export class EventStream {
     return done;
   }
 
+  /** The upstream has ended it: nothing may be written any more. */
+  ended(): void {
+    this.isEnded = true;
+  }
+
   /** The exchange is over, in whatever way. */
   over(): void {
     this.isEnded = true;

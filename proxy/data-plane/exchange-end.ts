@@ -107,8 +107,11 @@ export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, 
     if (this.isOver || this.isAnswerEnded) return;
     this.isAnswerEnded = true;
     this.ending = 'closed';
+    this.hasBegun = true;
+    this.status ??= 200;
     this.upstream?.abandon();
     this.upstream = undefined;
+    this.upload.resume();
     end();
     this.client.flush();
   }
@@ -119,9 +122,9 @@ export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, 
     this.hasBegun = true;
     this.isAnswerEnded = true;
     this.status = answer.status;
-    this.upload.resume();
     this.upstream?.abandon();
     this.upstream = undefined;
+    this.upload.resume();
     this.client.answer(answer);
   }
 

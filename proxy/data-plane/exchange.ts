@@ -1,5 +1,5 @@
 import type { ConnectionChoice, PlaneContext } from './context';
-import type { Answer, Decision, UpstreamFailure } from './data-plane';
+import type { Answer, Decision, Upstream, UpstreamFailure } from './data-plane';
 import { EventStream } from './event-stream';
 import { ExchangeEnd } from './exchange-end';
 import type { AnswerHead, ClientEvents, ClientHalf, EngineHead, FieldBlock, Seen, UpstreamEvents } from './halves';
@@ -21,6 +21,8 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvents {
   private hasRepeated = false;
   private isAnswerPaused = false;
+  /** Written and not read by the client, as of the last tick. */
+  private pendingBytes = 0;
   private readonly turns: Turns;
 
   constructor(context: PlaneContext, client: ClientHalf, head: EngineHead) {
@@ -51,8 +53,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   }
 
   private park(hold: (resume: (decision: Decision) => void) => () => void): void {
-    // A client that has nothing more to send is read on, so that its leaving is noticed.
-    if (!this.upload.isOver) this.upload.pause();
+    this.upload.hold();
     this.unpark = hold((decision) => {
       this.unpark = undefined;
       if (this.isOver) return;
@@ -72,7 +73,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     const { upstream, requestHeaders } = forward!;
     let fields = head.block(requestHeaders);
     // A request of HTTP/1.0 may have none, the one of HTTP/1.1 that is made of it may not.
-    if (head.field('host') === undefined) fields += linesOf('Host', `${upstream.host}:${upstream.port}`);
+    if (head.field('host') === undefined) fields += linesOf('Host', hostOf(upstream));
     this.turns.upstreamMoved(this.nowMs);
     this.upstream = this.context.upstreams.open(upstream, { head, fields, choice }, this);
   }
@@ -143,7 +144,8 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   }
 
   answerReceived(bytes: Buffer): void {
-    this.turns.upstreamMoved(this.nowMs);
+    // A client that takes its answer is not late with the rest of its upload.
+    this.moved();
     if (this.isOver) return;
     if (this.stream) return this.stream.take(bytes);
     if (this.grpc?.answer(bytes)) this.becomeGrpcStream();
@@ -153,6 +155,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   answerEnded(trailers: FieldBlock): void {
     if (this.isOver || this.isAnswerEnded) return;
     this.isAnswerEnded = true;
+    this.stream?.ended();
     const { upstream } = this;
     this.upstream = undefined;
     // What the upstream did not want to read of a body must not stand before the next request.
@@ -220,6 +223,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     this.hasRepeated = true;
     this.send('fresh');
     this.upload.repeat(this.upstream!);
+    if (!this.upstream!.isBackedUp) this.upload.resume();
   }
 
   private pass(bytes: Buffer): void {
@@ -251,6 +255,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   tick(nowMs: number): void {
     if (this.isOver || this.tunnel || this.unpark) return;
     if (this.grpc?.isStream(nowMs)) this.becomeGrpcStream();
+    this.lookForReader();
     const isClients = this.upload.isAwaited || this.client.isBackedUp;
     const isUpstreams = this.upstream !== undefined && !this.upload.isAwaited && !this.isAnswerPaused;
     const late = this.turns.late(
@@ -260,6 +265,13 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     );
     if (late === 'client') this.giveUpOnClient();
     else if (late === 'upstream') this.upstreamFailed('idleTimeout', 'maybe');
+  }
+
+  /** A client that reads slowly is not one that does not read. */
+  private lookForReader(): void {
+    const pending = this.client.isBackedUp ? this.client.pendingBytes : 0;
+    if (pending < this.pendingBytes) this.turns.clientMoved(this.nowMs);
+    this.pendingBytes = pending;
   }
 
   private giveUpOnClient(): void {
@@ -279,4 +291,8 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     this.turns.clientMoved(this.nowMs);
     this.turns.upstreamMoved(this.nowMs);
   }
+}
+
+function hostOf({ host, port }: Upstream): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

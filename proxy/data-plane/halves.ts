@@ -61,7 +61,11 @@ export interface ClientHalf {
   answer(answer: Answer): void;
   /** What was written has not all left. `exchange.clientDrained` is called when it has. */
   readonly isBackedUp: boolean;
+  /** Bytes of it: that they become fewer shows a client that reads, however slowly. */
+  readonly pendingBytes: number;
   pauseUpload(): void;
+  /** As `pauseUpload`, but for long: where only reading shows that a client leaves, a bounded part is read on and kept. */
+  holdUpload(): void;
   resumeUpload(): void;
   /** Breaks the answer so that it cannot be taken for a whole one. */
   reset(): void;

@@ -14,8 +14,11 @@ export class Ticker {
   private readonly members = new Set<Ticking>();
   private readonly timer: NodeJS.Timeout;
 
-  /** `everyMs`: how late a deadline may be noticed. */
-  constructor(everyMs: number) {
+  /** `everyMs`: how late a deadline may be noticed. `faulted` is told of a member that throws. */
+  constructor(
+    everyMs: number,
+    private readonly faulted: (error: unknown) => void = rethrow,
+  ) {
     this.timer = setInterval(() => this.tick(), everyMs).unref();
   }
 
@@ -39,6 +42,16 @@ export class Ticker {
 
   private tick(): void {
     const nowMs = this.read();
-    for (const member of this.members) member.tick(nowMs);
+    for (const member of this.members) {
+      try {
+        member.tick(nowMs);
+      } catch (error) {
+        this.faulted(error);
+      }
+    }
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

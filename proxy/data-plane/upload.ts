@@ -15,7 +15,7 @@ export class Upload {
   private trailers: FieldBlock | undefined;
 
   constructor(
-    private readonly client: Pick<ClientHalf, 'pauseUpload' | 'resumeUpload'>,
+    private readonly client: Pick<ClientHalf, 'pauseUpload' | 'holdUpload' | 'resumeUpload'>,
     { bodyLength, expectsContinue }: Pick<EngineHead, 'bodyLength' | 'expectsContinue'>,
   ) {
     this.isOver = bodyLength === 0;
@@ -40,6 +40,12 @@ export class Upload {
     if (this.isPaused) return;
     this.isPaused = true;
     this.client.pauseUpload();
+  }
+
+  /** Its request waits for a decision. */
+  hold(): void {
+    this.isPaused = true;
+    this.client.holdUpload();
   }
 
   resume(): void {
@@ -76,8 +82,20 @@ export class Upload {
   }
 }
 
-/** Of requests without a body: over from the first, and nothing ever changes. */
-export const NO_UPLOAD = new Upload(
-  { pauseUpload: () => undefined, resumeUpload: () => undefined },
-  { bodyLength: 0, expectsContinue: false },
-);
+/** Of requests without a body: over from the first, and the same for all of them. */
+class NoUpload extends Upload {
+  override end(): void {
+    return;
+  }
+
+  override pause(): void {
+    return;
+  }
+
+  override hold(): void {
+    return;
+  }
+}
+
+const NOBODY = { pauseUpload: () => undefined, holdUpload: () => undefined, resumeUpload: () => undefined };
+export const NO_UPLOAD: Upload = new NoUpload(NOBODY, { bodyLength: 0, expectsContinue: false });

@@ -7,6 +7,7 @@ export interface BoundPort {
   readonly at: HostPort;
   /** For a worker to listen at: it is one socket, whoever listens, and connections wait in its one queue. */
   readonly fd: number;
+  /** Once or again. */
   close(): void;
 }
 
@@ -22,5 +23,10 @@ export async function bindPort({ host, port }: HostPort): Promise<BoundPort> {
   }
   const address = net.isIP(host) === 0 ? (await lookup(host)).address : host;
   const bound = new net.BoundSocket({ host: address, port });
-  return { at: { host, port: bound.address().port }, fd: bound.fd(), close: () => bound.close() };
+  let isOpen = true;
+  const close = () => {
+    if (isOpen) bound.close();
+    isOpen = false;
+  };
+  return { at: { host, port: bound.address().port }, fd: bound.fd(), close };
 }

@@ -1,13 +1,9 @@
 import { KindCounts, NO_CONNECTIONS, total } from '../../core/connections';
-import { drainEnd, drainProgress, drainVerdict } from '../../core/drain';
+import { drainEnd, drainProgress, drainVerdict, nextProgressMs } from '../../core/drain';
 import type { Clock } from '../clock';
 import type { DrainLog } from '../drain';
 
 const LOOK_MS = 100;
-const PROGRESS_MS = 5_000;
-/** In the last seconds an operator who watches wants to see each of them. */
-const LAST_SECONDS = 10;
-const LAST_PROGRESS_MS = 1_000;
 
 /** Logs the progress of a drain that several workers run, each for itself: one set of lines, of what all of them have. */
 export class DrainWatch {
@@ -84,6 +80,6 @@ export class DrainWatch {
     if (nowMs < run.nextProgressMs) return;
     const remainingSeconds = (run.limitMs - (nowMs - run.startedMs)) / 1000;
     this.log.info(drainProgress(active, remainingSeconds));
-    run.nextProgressMs = nowMs + (remainingSeconds <= LAST_SECONDS ? LAST_PROGRESS_MS : PROGRESS_MS);
+    run.nextProgressMs = nowMs + nextProgressMs(remainingSeconds);
   }
 }

@@ -54,7 +54,9 @@ export class GroupTarget implements AdminTarget {
   }
 
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
-    const told = (await this.options.members.askAll(() => ({ kind: 'metrics' }))) as MetricObject[][];
+    const asked = this.options.members.askAll(() => ({ kind: 'metrics' }));
+    asked.catch((error: unknown) => this.logFailure(error));
+    const told = (await asked) as MetricObject[][];
     const sum = AggregatorRegistry.aggregate(told);
     return { contentType: sum.contentType, body: await sum.metrics() };
   }
@@ -173,9 +175,11 @@ export class GroupTarget implements AdminTarget {
 
   private inTurn<T>(call: () => Promise<T>): Promise<T> {
     const result = this.turn.then(call);
-    this.turn = result.catch((error: unknown) => {
-      this.options.log.error({ err: error }, 'A call to the workers failed');
-    });
+    this.turn = result.catch((error: unknown) => this.logFailure(error));
     return result;
+  }
+
+  private logFailure(error: unknown): void {
+    this.options.log.error({ err: error }, 'A call to the workers failed');
   }
 }

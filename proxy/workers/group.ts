@@ -124,6 +124,7 @@ class Group implements WorkerGroup {
 
   async close(): Promise<void> {
     this.watch.stop();
+    this.port.close();
     await Promise.all([this.members.kill(), this.adminServer?.close()]);
   }
 }

@@ -1,3 +1,4 @@
+import { CallFailed } from '../admin/admin-server';
 import type { Clock } from '../clock';
 import type { AnswerTo, Answers, FromWorker, Question } from './messages';
 
@@ -6,6 +7,9 @@ const ANSWER_MS = 2_000;
 
 /** The worker that was asked has ended. */
 export class WorkerGone extends Error {}
+
+/** The worker that was asked lives, and does not answer. */
+export class WorkerLate extends CallFailed {}
 
 interface Pending {
   readonly resolve: (value: Answers[keyof Answers]) => void;
@@ -24,14 +28,14 @@ export class Questions {
     private readonly clock: Clock,
   ) {}
 
-  /** Rejects with `WorkerGone` when the worker ends before it answers, and with another error when it is late. */
+  /** Rejects with `WorkerGone` when the worker ends before it answers, with `WorkerLate` when it does not in time. */
   ask<Q extends Question>(question: Q): Promise<AnswerTo<Q>> {
     const { worker } = this;
     if (this.isOver) return Promise.reject(new WorkerGone(`Worker ${worker} has ended`));
     const id = (this.lastId += 1);
     return new Promise((resolve, reject) => {
       const cancel = this.clock.after(ANSWER_MS, () =>
-        this.fail(id, new Error(`Worker ${worker} must answer '${question.kind}' in ${ANSWER_MS} ms, got nothing`)),
+        this.fail(id, new WorkerLate(`worker ${worker} did not answer within ${ANSWER_MS / 1000} s`)),
       );
       this.pending.set(id, {
         resolve: (value) => {

@@ -1,9 +1,17 @@
 import { DEFAULT_DRAIN, LedgerReport, NO_BYTES } from '../../core/admin';
 import { NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
 import { begin } from '../../core/cutover';
-import { drainEnd, drainLimitSeconds, drainProgress, drainVerdict, kindsToClose, nextCloseMs } from '../../core/drain';
+import {
+  drainEnd,
+  drainLimitSeconds,
+  drainProgress,
+  drainVerdict,
+  kindsToClose,
+  nextCloseMs,
+  nextProgressMs,
+} from '../../core/drain';
 import { beginDrain, observeDrain } from '../../core/drain-run';
-import { NO_HOLD_REPORT } from '../../core/hold';
+import { NEVER_HELD, holdReport } from '../../core/hold';
 import { parsePlan } from '../../core/plan';
 
 const active = { http: 40, websocket: 5, grpcStream: 0, serverSentEvents: 0 };
@@ -16,6 +24,10 @@ test('the progress lines read as the operators know them', () => {
   expect(drainEnd({ http: 0, websocket: 0, grpcStream: 1, serverSentEvents: 2 })).toBe(
     'Drain timeout reached with 3 connections still active (0 WebSocket, 3 streaming)',
   );
+});
+
+test('the last seconds have a line each', () => {
+  expect([11, 10, 0].map(nextProgressMs)).toEqual([5_000, 1_000, 1_000]);
 });
 
 test('a drain is over at zero, overdue at its limit, and waits in between', () => {
@@ -56,7 +68,7 @@ const report = (instance: string, websocket: number, closed: number): LedgerRepo
   requests: { total: 0, answered: 0, errors: 0 },
   oldestSeconds: NO_CONNECTIONS,
   bytes: NO_BYTES,
-  hold: NO_HOLD_REPORT,
+  hold: holdReport(NEVER_HELD, 0, 0),
   upstream: 'source',
 });
 

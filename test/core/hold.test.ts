@@ -16,7 +16,7 @@ import {
 import { Problems } from '../../core/problems';
 
 const order = { epoch: 5, leaseMs: 1_000, maxWaiting: 2 };
-const holding: Holding = { state: 'holding', epoch: 5, sinceMs: 100, untilMs: 1_100, maxWaiting: 2 };
+const holding: Holding = { state: 'holding', epoch: 5, untilMs: 1_100, maxWaiting: 2 };
 
 function next(transition: Transition): Hold {
   if ('conflict' in transition) throw new Error(transition.conflict);

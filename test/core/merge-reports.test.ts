@@ -1,6 +1,6 @@
 import { LedgerReport, NO_BYTES } from '../../core/admin';
 import { NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
-import { NO_HOLD_REPORT } from '../../core/hold';
+import { NEVER_HELD, holdReport } from '../../core/hold';
 import { countersAfterLoss, isSameZero, mergeReports } from '../../core/merge-reports';
 
 const ENDED = { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS };
@@ -14,7 +14,7 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
     requests: { total: 0, answered: 0, errors: 0 },
     oldestSeconds: NO_CONNECTIONS,
     bytes: NO_BYTES,
-    hold: NO_HOLD_REPORT,
+    hold: holdReport(NEVER_HELD, 0, 0),
     upstream: 'source',
     ...changes,
   };

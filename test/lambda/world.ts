@@ -4,7 +4,7 @@ import { CutoverRun, begin } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { Evidence } from '../../core/evidence';
 import { Forward, RuleReading } from '../../core/forward';
-import { NO_HOLD_REPORT } from '../../core/hold';
+import { NEVER_HELD, holdReport } from '../../core/hold';
 import { parsePlan } from '../../core/plan';
 import { Side } from '../../core/weights';
 import type { Ports } from '../../lambda/ports';
@@ -155,7 +155,7 @@ export function report(
     requests: { total, answered, errors },
     oldestSeconds: NO_CONNECTIONS,
     bytes: NO_BYTES,
-    hold: NO_HOLD_REPORT,
+    hold: holdReport(NEVER_HELD, 0, 0),
     upstream: 'source',
   };
 }

@@ -32,7 +32,7 @@ describe('default', () => {
       ContainerDefinitions: [
         Match.objectLike({
           Name: 'proxy',
-          Command: ['node', 'proxy.js'],
+          Command: ['node', '--max-semi-space-size=4', 'proxy.js'],
           WorkingDirectory: '/app',
           User: '65532',
           ReadonlyRootFilesystem: true,

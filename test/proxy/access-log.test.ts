@@ -131,8 +131,14 @@ test('a trace id that is there is the one in the line', () => {
   expect(visitOf(head(), 'Root=1-made').traceId).toBe('Root=1-made');
 });
 
-test('a long path makes no long line', () => {
-  expect(visitOf({ ...head(), url: `/${'x'.repeat(5_000)}` }, undefined).path).toHaveLength(1_024);
+test('a long path or method, or a long reason, makes no long line', () => {
+  const long = 'x'.repeat(5_000);
+  const visit = visitOf({ ...head(), method: long, url: `/${long}` }, undefined);
+  expect([visit.method.length, visit.path.length]).toEqual([1_024, 1_024]);
+  const lines: string[] = [];
+  const access = new AccessLog(pino({}, { write: (line: string) => lines.push(line) }), false, new FakeClock());
+  access.unread(400, '127.0.0.1', long);
+  expect((JSON.parse(lines[0]!) as { why: string }).why).toHaveLength(1_024);
 });
 
 test('errors that come in a flood are counted, not all written', () => {

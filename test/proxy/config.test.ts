@@ -1,7 +1,11 @@
+import { generate } from 'selfsigned';
 import { ConfigSources, ProxyConfig, readConfig } from '../../proxy/config';
 import { readFlags } from '../../proxy/flags';
 
-const SECRET = '0123456789abcdef';
+let pair: { readonly cert: string; readonly private: string };
+beforeAll(async () => {
+  pair = await generate([{ name: 'commonName', value: 'a.example' }], { keyType: 'ec', algorithm: 'sha256' });
+});
 
 function read(sources: Partial<ConfigSources>): ProxyConfig {
   const readText = () => {
@@ -149,6 +153,24 @@ test('an upstream that is refused does not show who may use it', () => {
   }
 });
 
+test.each(['a b', 'a\r\nb', 'a\0', ' a', '', '.', 'a..b', '-a', 'ä.example', 'a/b', 'a:1', `${'a'.repeat(64)}.b`])(
+  'a server name like %p is refused',
+  (name) => {
+    for (const setting of ['upstream_server_name', 'other_upstream_server_name']) {
+      const file = { upstream: 'https://a', [setting]: name };
+      expect(problemsOf({ file })).toEqual([`'${setting}' must be a host name, got ${JSON.stringify(name)}`]);
+    }
+  },
+);
+
+test.each(['a', 'A.Example', 'my_app.internal', 'xn--4ca.example', '1a.example', 'a.example.'])(
+  'a server name like %p is taken',
+  (serverName) => {
+    const file = { upstream: 'https://a', upstream_server_name: serverName };
+    expect(read({ file }).upstream).toMatchObject({ serverName });
+  },
+);
+
 test('an upstream is given up before the load balancer gives up its client', () => {
   const upstream = 'http://a';
   expect(read({ file: { upstream } }).timeouts.upstreamIdleMs).toBeLessThan(60_000);
@@ -193,7 +215,7 @@ describe('the other upstream', () => {
       upstream_verify_certificate: true,
       upstream_authorities_file: '/ca.pem',
     };
-    const authorities = '-----BEGIN CERTIFICATE-----\n…';
+    const authorities = pair.cert;
     const trust = { verifyCertificate: true, authorities };
     const config = read({ file, readText: () => authorities });
     expect(config.upstream).toEqual({ protocol: 'https', host: 'a', port: 443, serverName: 'a.example', ...trust });
@@ -244,37 +266,11 @@ describe('the command line', () => {
   });
 });
 
-describe('the admin secret', () => {
-  const flags = { upstream: 'http://a', admin: '127.0.0.1:9901' };
-
-  test('comes from the environment or a file', () => {
-    const environment = { DRAINSHIFT_ADMIN_SECRET: SECRET };
-    expect(read({ flags, environment }).admin).toEqual({ at: { host: '127.0.0.1', port: 9901 }, secret: SECRET });
-    const file = { admin_secret_file: '/run/secret' };
-    expect(read({ flags, file, readText: () => `${SECRET}\n` }).admin?.secret).toBe(SECRET);
-  });
-
-  test('is needed, must be long, and is never shown', () => {
-    expect(problemsOf({ flags })).toHaveLength(1);
-    const problems = problemsOf({ flags, environment: { DRAINSHIFT_ADMIN_SECRET: 'short-secret' } });
-    expect(problems).toHaveLength(1);
-    expect(problems.join()).not.toContain('short-secret');
-    const inFile = problemsOf({ flags, file: { admin_secret: 'in-the-file-secret' } });
-    expect(inFile.join()).toContain("'config.admin_secret' must be one of");
-    expect(inFile.join()).not.toContain('in-the-file-secret');
-  });
-
-  test('a file that cannot be read is one of the problems', () => {
-    expect(problemsOf({ flags, file: { admin_secret_file: '/none' } })[0]).toBe(
-      '\'admin_secret_file\' must be the path of a readable file, got "/none"',
-    );
-  });
-});
-
 test('a certificate and its key come together', () => {
   const file = { upstream: 'http://a', tls_certificate_file: '/cert', tls_key_file: '/key' };
-  expect(read({ file, readText: (path) => `PEM ${path}` }).tls).toEqual({ cert: 'PEM /cert', key: 'PEM /key' });
-  expect(problemsOf({ file: { upstream: 'http://a', tls_key_file: '/key' }, readText: () => 'PEM' })).toEqual([
+  const readText = (path: string) => (path === '/cert' ? pair.cert : pair.private);
+  expect(read({ file, readText }).tls).toEqual({ cert: pair.cert, key: pair.private });
+  expect(problemsOf({ file: { upstream: 'http://a', tls_key_file: '/key' }, readText })).toEqual([
     "'tls_certificate_file' must be the path of a readable file, got nothing",
   ]);
 });

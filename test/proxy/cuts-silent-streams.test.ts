@@ -4,6 +4,9 @@ import { later, liveIn, startBackend, startEngine, stopAll, until } from './supp
 
 afterEach(stopAll);
 
+/** Whoever talks does so for longer than this. */
+const IDLE_MS = 300;
+
 async function world(streamIdleMs: number) {
   const streams: http.ServerResponse[] = [];
   const backend = await startBackend((_, response) => {
@@ -35,26 +38,27 @@ test('a WebSocket without a byte either way is cut', async () => {
 });
 
 test('a WebSocket that talks is not', async () => {
-  const { engine } = await world(300);
+  const { engine } = await world(IDLE_MS);
   const { socket } = await open(engine.port);
-  for (let n = 0; n < 10; n += 1) {
+  for (const endMs = performance.now() + 2 * IDLE_MS; performance.now() < endMs;) {
     const echo = new Promise((resolve) => socket.once('message', resolve));
-    setTimeout(() => socket.send('x'), 60);
+    socket.send('x');
     await echo;
   }
   expect(engine.ledger.active.websocket).toBe(1);
 });
 
 test('an event stream that is silent is cut, and not blamed on its upstream', async () => {
-  const { engine, backend, streams } = await world(300);
+  const { engine, backend, streams } = await world(IDLE_MS);
   const events = await new Promise<http.IncomingMessage>((resolve) =>
     http.get({ host: '127.0.0.1', port: engine.port, agent: false }, resolve).on('error', () => undefined),
   );
   let text = '';
   const broken = new Promise((resolve) => events.once('error', resolve));
   events.on('data', (bytes: Buffer) => (text += bytes.toString()));
-  for (let n = 1; n < 10; n += 1) {
-    setTimeout(() => streams[0]?.write(`data: ${n}\n\n`), 60);
+  const endMs = performance.now() + 2 * IDLE_MS;
+  for (let n = 1; performance.now() < endMs; n += 1) {
+    streams[0]!.write(`data: ${n}\n\n`);
     await until(() => text.endsWith(`data: ${n}\n\n`));
   }
   await broken;

@@ -1,7 +1,7 @@
 import type { LedgerReport } from '../../core/admin';
 import { NO_BYTES } from '../../core/admin';
 import { NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
-import { NO_HOLD_REPORT } from '../../core/hold';
+import { NEVER_HELD, holdReport } from '../../core/hold';
 import { AdminTarget, startAdminServer } from '../../proxy/admin/admin-server';
 import { SECRET, callAdmin } from './support/proxy-world';
 import { Got, later, stopAll } from './support/world';
@@ -16,7 +16,7 @@ const REPORT: LedgerReport = {
   requests: { total: 0, answered: 0, errors: 0 },
   oldestSeconds: NO_CONNECTIONS,
   bytes: NO_BYTES,
-  hold: NO_HOLD_REPORT,
+  hold: holdReport(NEVER_HELD, 0, 0),
   upstream: 'source',
 };
 

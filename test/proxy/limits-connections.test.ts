@@ -71,3 +71,16 @@ test('a request that finds no room to wait fails as full, and the next is served
   answer!();
   expect(await again).toMatchObject({ status: 200 });
 });
+
+test('an idle connection that a request may not take makes room for one that it may', async () => {
+  const backend = await startBackend((_, response) => response.end('plain'), { keepAliveTimeout: 60_000 });
+  new WebSocketServer({ server: backend.server });
+  const engine = await startEngine(backend.port, {
+    limits: { upstreamConnections: 1 },
+    timeouts: { poolIdleMs: 60_000 },
+  });
+  expect(await get({ port: engine.port })).toMatchObject({ status: 200 });
+  const socket = new WebSocket(`ws://127.0.0.1:${engine.port}/`);
+  later(() => socket.terminate());
+  await new Promise((resolve) => socket.once('open', resolve));
+});

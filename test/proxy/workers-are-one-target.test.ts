@@ -1,7 +1,7 @@
 import type { LedgerReport } from '../../core/admin';
 import { DEFAULT_DRAIN, NO_BYTES } from '../../core/admin';
 import { NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
-import { NO_HOLD_REPORT } from '../../core/hold';
+import { NEVER_HELD, holdReport } from '../../core/hold';
 import type { ProxyConfig } from '../../proxy/config';
 import { DrainWatch } from '../../proxy/workers/drain-watch';
 import { GroupTarget } from '../../proxy/workers/group-target';
@@ -19,7 +19,7 @@ const REPORT: LedgerReport = {
   requests: { total: 0, answered: 0, errors: 0 },
   oldestSeconds: NO_CONNECTIONS,
   bytes: NO_BYTES,
-  hold: NO_HOLD_REPORT,
+  hold: holdReport(NEVER_HELD, 0, 0),
   upstream: 'source',
 };
 
@@ -148,7 +148,7 @@ test('who does not answer in time is an error and no zero; who is gone is neithe
   const questions = new Questions(3, () => undefined, clock);
   const late = questions.ask({ kind: 'report' });
   clock.advance(2);
-  await expect(late).rejects.toThrow("Worker 3 must answer 'report' in 2000 ms, got nothing");
+  await expect(late).rejects.toThrow('worker 3 did not answer within 2 s');
   const gone = questions.ask({ kind: 'report' });
   questions.end();
   await expect(gone).rejects.toThrow(WorkerGone);

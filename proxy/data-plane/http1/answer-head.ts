@@ -55,7 +55,8 @@ export function readAnswerHead(text: string, end: number, method: string, limits
     isChunked: framing.isChunked,
     isEventStream: lines.has(CONTENT_TYPE) && isEventStream(lines.known(CONTENT_TYPE)!),
     isEncoded: lines.has(CONTENT_ENCODING) && lines.known(CONTENT_ENCODING)!.toLowerCase() !== 'identity',
-    keepsAlive: !options.close && (!isOld || options.keepAlive) && !isUntilClose(framing),
+    keepsAlive:
+      !options.close && (!isOld || options.keepAlive) && !isUntilClose(framing) && !announcesBody(lines, status),
     keptMs: lines.has(KEEP_ALIVE) ? keptMs(lines.known(KEEP_ALIVE)!) : undefined,
   };
 }
@@ -103,6 +104,12 @@ function readFraming(lines: FieldLines, status: number, method: string, isOld: b
 /** A look at the `e` behind `text/` saves nearly all answers the rest. */
 function isEventStream(contentType: string): boolean {
   return (contentType.charCodeAt(5) | 32) === 101 && EVENT_STREAM.test(contentType);
+}
+
+/** A 204 that speaks of a body may well send it: not before the next answer (RFC 9110 section 15.3.5). */
+function announcesBody(lines: FieldLines, status: number): boolean {
+  if (status !== 204) return false;
+  return lines.has(TRANSFER_ENCODING) || (lines.has(CONTENT_LENGTH) && lines.known(CONTENT_LENGTH) !== '0');
 }
 
 function isUntilClose({ bodyLength, isChunked }: Framing): boolean {

@@ -8,7 +8,7 @@ export interface BodySink {
   bodyEnded(trailers: FieldBlock): void;
 }
 
-/** Chunk extensions say nothing, and cost: in all they may be this longer than the data that they stand before. */
+/** Chunk extensions say nothing, and cost: each may have so much, and all of them so much more than the data before them. */
 const MAX_EXTENSION_BYTES = 4_096;
 /** RFC 9112 section 7.1.1. */
 const EXTENSION =
@@ -102,6 +102,7 @@ export class ChunkedDecoder {
     this.extensionBytes += 1;
     if (byte !== CR) {
       this.extension += String.fromCharCode(byte);
+      if (this.extension.length > MAX_EXTENSION_BYTES) return false;
       return (
         this.extensionBytes <= MAX_EXTENSION_BYTES + this.dataBytes && (byte === 9 || (byte >= 32 && byte !== 127))
       );

@@ -284,7 +284,8 @@ export function endOfHead(text: string, from: number): number {
 /** The comma-separated tokens of a field, in lower case. */
 export function tokens(value: string | undefined): string[] {
   if (value === undefined) return [];
-  return value.split(',').map((token) => token.trim().toLowerCase());
+  // Not `trim`: it takes other bytes for white space, too, and another reader does not.
+  return value.split(',').map((token) => token.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase());
 }
 
 /** The digits of a Content-Length; undefined for anything else, and for what no number holds exactly. */

@@ -46,6 +46,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   private lingersSinceMs: number | undefined;
   /** Since when the connection is in the state that it is in. */
   private sinceMs: number;
+  private isRefused = false;
   private isGone = false;
 
   constructor(
@@ -75,6 +76,9 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     } else if (this.exchange) {
       // The rest of a body that nobody wants any more.
       if (waitedMs > timeouts.bodyIdleMs) this.wire.destroy();
+    } else if (this.isRefused) {
+      // Its answer is still on the way.
+      if (waitedMs > timeouts.bodyIdleMs) this.wire.destroy();
     } else if (this.requests.hasBegun) {
       if (waitedMs > timeouts.headMs) this.refuse(new Refusal(408, 'The request head did not come in time'));
     } else if (waitedMs > timeouts.clientIdleMs) {
@@ -90,6 +94,8 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   received(bytes: Buffer, length: number): void {
     try {
       if (this.lingersSinceMs !== undefined) this.linger();
+      // Behind a refusal no byte is known to be a request.
+      else if (this.isRefused) return;
       else if (this.exchange === undefined) this.serve(bytes, length);
       else this.continueUpload(bytes.subarray(0, length));
     } catch (error) {
@@ -106,20 +112,24 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     }
   }
 
+  failed(): void {
+    this.gone();
+    this.wire.destroy();
+  }
+
   ended(): void {
     // A client that closes its half has left, as far as a proxy can tell, unless its answer is already on the way.
     if (this.answerWriter.isEnded && !this.isAnswered) {
       this.answerWriter.isLast = true;
       return;
     }
-    this.exchange?.clientGone();
-    this.wire.destroy();
+    this.failed();
   }
 
   closed(): void {
     if (this.isGone) return;
     this.leave();
-    this.exchange?.clientGone();
+    this.gone();
   }
 
   // The half of an exchange.
@@ -143,7 +153,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
 
   flush(): void {
     this.answerWriter.flush();
-    if (!this.answerWriter.isEnded || this.isAnswered || this.wire.isBackedUp) return;
+    if (!this.answerWriter.isEnded || this.isAnswered || this.wire.hasPending || this.wire.hasFailed) return;
     this.isAnswered = true;
     this.exchange?.answerSent();
     this.endExchange();
@@ -158,9 +168,17 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     return this.wire.isBackedUp;
   }
 
+  get pendingBytes(): number {
+    return this.wire.pendingBytes;
+  }
+
   pauseUpload(): void {
     this.isUploadPaused = true;
     this.wire.pause();
+  }
+
+  holdUpload(): void {
+    this.isUploadPaused = true;
   }
 
   resumeUpload(): void {
@@ -195,7 +213,13 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   private serve(bytes: Buffer, length: number): void {
     this.isServing = true;
     let at = 0;
-    while (at < length && this.exchange === undefined && this.lingersSinceMs === undefined && !this.isGone) {
+    while (
+      at < length &&
+      this.exchange === undefined &&
+      this.lingersSinceMs === undefined &&
+      !this.isGone &&
+      !this.isRefused
+    ) {
       at = this.serveNext(bytes, at, length);
     }
     this.isServing = false;
@@ -277,6 +301,8 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   }
 
   private refuse(refusal: Refusal): void {
+    this.isRefused = true;
+    this.sinceMs = this.context.ticker.nowMs;
     this.head = undefined;
     this.isAnswered = false;
     this.answerWriter.reset();
@@ -295,6 +321,14 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
 
   private linger(): void {
     this.sinceMs = this.context.ticker.nowMs;
+  }
+
+  private gone(): void {
+    try {
+      this.exchange?.clientGone();
+    } catch (error) {
+      this.context.faulted(error);
+    }
   }
 
   private leave(): void {

@@ -158,10 +158,23 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   }
 
   drained(): void {
-    this.events?.upstreamDrained();
+    this.guarded(() => this.events?.upstreamDrained());
+  }
+
+  /** It may have answered before it took no more; what the client still sends goes nowhere. */
+  failed(): void {
+    this.guarded(() => this.events?.upstreamDrained());
   }
 
   ended(): void {
+    this.guarded(() => this.end());
+  }
+
+  closed(): void {
+    this.guarded(() => this.fail('reset', this.seen));
+  }
+
+  private end(): void {
     if (!this.answer.close()) return this.fail('reset', this.seen);
     const { events } = this;
     if (!this.isAnswerOver) events?.answerEnded('');
@@ -170,8 +183,14 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     this.lose();
   }
 
-  closed(): void {
-    this.fail('reset', this.seen);
+  /** What goes wrong here costs this connection, and nobody else anything. */
+  private guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.context.faulted(error);
+      this.lose();
+    }
   }
 
   interim({ status, fields }: AnswerHead): void {

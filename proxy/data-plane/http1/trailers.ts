@@ -4,9 +4,19 @@ import { FieldLimits, scanFields } from './field-lines';
 /** They say where a message ends, where it goes and for whom: a recipient that took them from a trailer could be led astray. */
 const REFUSED = /^(content-length|transfer-encoding|host|connection|upgrade|te|authorization|proxy-authorization)$/;
 
-/** Fields that a trailer may not set (RFC 9110 section 6.5.1), and those of one connection. They go no further. */
+/** Fields that a trailer may not set (RFC 9110 section 6.5.1), those of one connection and pseudo fields. They go no further. */
 const DROPPED =
-  /^(content-(encoding|type|range)|trailer|forwarded|via|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*|cookie|set-cookie|cache-control|expect|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate|keep-alive|proxy-.*|http2-settings)$/;
+  /^(content-(encoding|type|range)|trailer|forwarded|via|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*|cookie|set-cookie|cache-control|expect|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate|keep-alive|proxy-.*|http2-settings|:.*)$/;
+
+/** Whether a request with this trailer is refused. */
+export function isRefusedTrailer(name: string): boolean {
+  return REFUSED.test(name);
+}
+
+/** Whether a trailer goes on. */
+export function isTrailer(name: string): boolean {
+  return !REFUSED.test(name) && !DROPPED.test(name);
+}
 
 /**
  * The trailer lines of `text`, which ends with their empty line, that may go on.
@@ -20,8 +30,8 @@ export function readTrailers(text: string, limits: FieldLimits): FieldBlock | un
   let kept = '';
   for (let index = 0; index < lines.count; index += 1) {
     const name = lines.nameAt(index);
-    if (REFUSED.test(name)) return undefined;
-    if (!DROPPED.test(name)) kept += `${name}: ${lines.valueAt(index)}\r\n`;
+    if (isRefusedTrailer(name)) return undefined;
+    if (isTrailer(name)) kept += `${name}: ${lines.valueAt(index)}\r\n`;
   }
   return kept;
 }

@@ -93,7 +93,8 @@ class UpstreamPool implements Keeper {
 
   tick(nowMs: number): void {
     for (const [connection, sinceMs] of this.opening) {
-      if (nowMs - sinceMs > this.context.timeouts.connectMs) connection.connectFailed('connectTimeout');
+      if (nowMs - sinceMs <= this.context.timeouts.connectMs) continue;
+      connection.connectFailed(this.waiting.has(connection) ? 'full' : 'connectTimeout');
     }
     // The oldest are at the front.
     for (const connection of [...this.idle]) {
@@ -130,6 +131,8 @@ class UpstreamPool implements Keeper {
   private create(choice: ConnectionChoice): Http1Upstream {
     const connection = new Http1Upstream(this.context, this);
     this.opening.set(connection, this.context.ticker.read());
+    // An idle connection that this request may not take has to make room for it.
+    if (!this.hasRoom) this.idle[0]?.abandon();
     if (this.hasRoom) this.connect(connection);
     else if (this.waiting.size < this.context.limits.waitingRequests) this.waiting.set(connection, choice);
     else process.nextTick(() => connection.connectFailed('full'));

@@ -1,7 +1,8 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Answer } from '../data-plane';
 import type { AnswerHead, ClientEvents, ClientHalf, FieldBlock } from '../halves';
-import { Http2Fields, addBlock, emptyFields, isRefusedTrailer, isTrailer, trailerBlock } from './fields';
+import { isRefusedTrailer, isTrailer } from '../http1/trailers';
+import { Http2Fields, addBlock, emptyFields, trailerBlock } from './fields';
 import { grpcAnswer, grpcEnd } from './grpc';
 import type { Http2Head } from './request-head';
 
@@ -103,12 +104,22 @@ export class Http2Client implements ClientHalf {
   }
 
   get isBackedUp(): boolean {
-    return this.isOpen && this.stream.writableNeedDrain;
+    // Once the answer is whole, any rest of it is the client's to take.
+    return this.isOpen && (this.stream.writableNeedDrain || (this.isOver && this.stream.writableLength > 0));
+  }
+
+  get pendingBytes(): number {
+    return this.stream.writableLength;
   }
 
   pauseUpload(): void {
     // An upload that is over must be read to its end, or the stream never closes.
     if (!this.isUploadOver && !this.isOver) this.stream.pause();
+  }
+
+  /** A client that leaves says so beside its paused stream. */
+  holdUpload(): void {
+    this.pauseUpload();
   }
 
   resumeUpload(): void {

@@ -1,4 +1,6 @@
 import { exactLength } from '../http1/field-lines';
+import { withoutSpace } from '../http1/lines';
+import { isTrailer } from '../http1/trailers';
 import type { BodyLength, FieldBlock } from '../halves';
 
 /** What node:http2 takes and gives: lower-case names, a list for what stands on several lines. */
@@ -18,14 +20,6 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 
-/** They say where a message ends, where it goes and for whom: a recipient that took them from a trailer could be led astray. */
-const REFUSED_TRAILERS =
-  /^(content-length|transfer-encoding|host|connection|upgrade|te|authorization|proxy-authorization)$/;
-
-/** Fields that a trailer may not set (RFC 9110 section 6.5.1). They go no further. */
-const DROPPED_TRAILERS =
-  /^(content-(encoding|type|range)|trailer|forwarded|via|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*|cookie|set-cookie|cache-control|expect|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate)$/;
-
 /** Control bytes but HTAB: a reader of HTTP/1.1 would see a line's end in some of them (RFC 9110 section 5.5). */
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
@@ -36,16 +30,6 @@ export function hasControlBytes(text: string): boolean {
 /** Neither framing, which each hop makes anew, nor a field of one connection, nor a pseudo field. */
 export function isEndToEnd(name: string): boolean {
   return name !== 'content-length' && !name.startsWith(':') && !HOP_BY_HOP.has(name);
-}
-
-/** Whether a request with this trailer is refused. */
-export function isRefusedTrailer(name: string): boolean {
-  return REFUSED_TRAILERS.test(name);
-}
-
-/** Whether a trailer goes on. */
-export function isTrailer(name: string): boolean {
-  return isEndToEnd(name) && !REFUSED_TRAILERS.test(name) && !DROPPED_TRAILERS.test(name);
 }
 
 export function emptyFields(): Http2Fields {
@@ -61,7 +45,7 @@ export function addBlock(fields: Http2Fields, block: FieldBlock): Http2Fields {
     const colon = block.indexOf(':', at);
     if (colon > at && colon < stop) {
       const name = block.slice(at, colon).toLowerCase();
-      if (isEndToEnd(name)) addField(fields, name, block.slice(colon + 1, stop).trim());
+      if (isEndToEnd(name)) addField(fields, name, withoutSpace(block.slice(colon + 1, stop)));
     }
     at = stop + 2;
   }
@@ -69,7 +53,7 @@ export function addBlock(fields: Http2Fields, block: FieldBlock): Http2Fields {
 }
 
 /** Adds a field next to those of its name. */
-export function addField(fields: Http2Fields, name: string, value: string): void {
+function addField(fields: Http2Fields, name: string, value: string): void {
   const present = fields[name];
   if (present === undefined) fields[name] = value;
   else if (Array.isArray(present)) present.push(value);

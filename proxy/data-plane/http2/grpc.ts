@@ -32,7 +32,7 @@ export function isGrpcContent(contentType: string | undefined): boolean {
 }
 
 /** @see https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md */
-export function grpcStatusOf(httpStatus: number): number {
+function grpcStatusOf(httpStatus: number): number {
   return GRPC_STATUS[httpStatus] ?? GRPC_UNKNOWN;
 }
 

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Session } from 'node:http2';
 import type { Answer, Limits } from '../data-plane';
 import type { BodyLength, EngineHead, FieldBlock, ReplacedFields } from '../halves';
 import { linesOf } from '../http1/lines';
+import { isHost } from '../http1/request-fields';
 import { plainAddress } from '../wire/wire';
 import { hasControlBytes, isEndToEnd, statedLength } from './fields';
 import { isGrpcContent } from './grpc';
@@ -14,8 +15,6 @@ export interface ClientConnection {
 
 /** Visible ASCII but `#`: a fragment is never sent (RFC 9112 section 3.2), and other bytes have no one reading. */
 const TARGET = /^[!"$-~]+$/;
-/** RFC 3986 section 3.2 without user information. */
-const AUTHORITY = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{1,5})?$/i;
 /** Around a field in HTTP/1.1: colon, space, CR LF. */
 const LINE_BYTES = 4;
 
@@ -46,7 +45,8 @@ export class Http2Head implements EngineHead {
     this.client = connection.client;
     this.isTls = connection.isTls;
     const length = statedLength(received['content-length']);
-    this.bodyLength = hasBody ? (typeof length === 'number' ? length : -1) : 0;
+    // A length of 0 does not end a stream: its end is still to come, maybe with trailers.
+    this.bodyLength = hasBody ? (typeof length === 'number' && length > 0 ? length : -1) : 0;
     this.takesTrailers = received.te === 'trailers';
     this.isGrpc = isGrpcContent(received['content-type']);
     this.expectsContinue = hasBody && received.expect?.toLowerCase() === '100-continue';
@@ -104,7 +104,7 @@ export class Http2Head implements EngineHead {
     const isPath = this.url.startsWith('/') || (this.url === '*' && this.method === 'OPTIONS');
     if (!isPath || !TARGET.test(this.url)) return refuse(400, 'The request target must be a path');
     const host = this.host;
-    if (host === undefined || !AUTHORITY.test(host)) return refuse(400, 'The request must name one host');
+    if (host === undefined || !isHost(host)) return refuse(400, 'The request must name one host');
     const named = this.received.host;
     if (named !== undefined && named.toLowerCase() !== host.toLowerCase()) {
       return refuse(400, 'The Host field and the authority name different hosts');

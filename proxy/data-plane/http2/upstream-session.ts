@@ -34,13 +34,6 @@ export class Http2Upstreams implements Upstreams {
     return half;
   }
 
-  /** Live connections, those that are being made too. */
-  get size(): number {
-    let size = 0;
-    for (const pool of this.pools.values()) size += pool.size;
-    return size;
-  }
-
   destroy(): void {
     for (const pool of this.pools.values()) for (const session of pool) session.destroy();
   }
@@ -49,13 +42,16 @@ export class Http2Upstreams implements Upstreams {
     const key = keyOf(upstream);
     const pool = this.pools.get(key) ?? new Set<UpstreamSession>();
     let least: UpstreamSession | undefined;
+    let inUse = 0;
     for (const session of pool) {
+      // One that is on its way out and has nothing to do takes nobody's place.
+      if (!session.isLeaving || session.load > 0) inUse += 1;
       if (session.isLeaving) continue;
       if (session.hasRoom) return session;
       if (!least || session.load < least.load) least = session;
     }
     const { upstreamConnections, waitingRequests } = this.context.limits;
-    if (pool.size < upstreamConnections) return this.connect(upstream, key, pool);
+    if (inUse < upstreamConnections) return this.connect(upstream, key, pool);
     // node:http2 keeps what is over the peer's limit until there is room.
     return least && least.waiting < waitingRequests ? least : undefined;
   }

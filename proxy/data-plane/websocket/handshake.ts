@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Answer, RequestHead } from '../data-plane';
 import type { BodyLength, FieldBlock } from '../halves';
+import { withoutSpace } from '../http1/lines';
 
 /**
  * The opening handshake of RFC 6455 section 4, as a proxy between two endpoints has to see it: it must be sure that both
@@ -19,7 +20,7 @@ export const HANDSHAKE_FIELDS: FieldBlock = 'Connection: Upgrade\r\nUpgrade: web
 
 /** Why a request for a WebSocket is not passed on (RFC 6455 section 4.2.1). */
 export function handshakeRefusal(head: RequestHead, bodyLength: BodyLength): Answer | undefined {
-  if (head.method !== 'GET') return refuse(`A WebSocket must be asked for with GET, got ${head.method}`);
+  if (head.method !== 'GET') return refuse('A WebSocket must be asked for with GET');
   if (head.httpVersion !== '1.1') return refuse(`A WebSocket needs HTTP/1.1, got HTTP/${head.httpVersion}`);
   if (bodyLength !== 0) return refuse('A WebSocket handshake must have no body');
   if (head.field('sec-websocket-version') !== '13') return wrongVersion();
@@ -65,12 +66,12 @@ function hasOfferedExtensions(head: RequestHead, fields: FieldBlock): boolean {
 
 /** Without its parameters, which are between the two endpoints. */
 function extensionName(extension: string): string {
-  return extension.split(';', 1)[0]!.trim();
+  return withoutSpace(extension.split(';', 1)[0]!);
 }
 
 function listed(value: string | undefined): string[] {
   if (value === undefined) return [];
-  const items = value.split(',').map((item) => item.trim());
+  const items = value.split(',').map(withoutSpace);
   return items.filter((item) => item !== '');
 }
 
@@ -78,7 +79,7 @@ function listed(value: string | undefined): string[] {
 function valuesOf(fields: FieldBlock, name: string): string[] {
   return fields.split('\r\n').flatMap((line) => {
     const colon = line.indexOf(':');
-    return colon > 0 && line.slice(0, colon).toLowerCase() === name ? [line.slice(colon + 1).trim()] : [];
+    return colon > 0 && line.slice(0, colon).toLowerCase() === name ? [withoutSpace(line.slice(colon + 1))] : [];
   });
 }
 

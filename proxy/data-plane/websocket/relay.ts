@@ -13,6 +13,8 @@ export interface RelayOwner {
   ended(relay: Relay): void;
   /** `from` is gone. */
   closed(relay: Relay, error: Error | undefined): void;
+  /** An end does not take what is written to it, and so the other is not read. */
+  stalled(): void;
   /** What had been written to `from` has left. */
   progressed(): void;
   faulted(error: unknown): void;
@@ -56,6 +58,11 @@ export class Relay implements WireUser {
     return this.taken + this.balance;
   }
 
+  /** Bytes that went on, and that `to` has not taken. */
+  get pendingBytes(): number {
+    return this.to.isBackedUp ? this.to.pendingBytes : 0;
+  }
+
   /** `head`: what had come before the tunnel was there. */
   start(head: Buffer): void {
     if (head.length > 0) this.received(head, head.length);
@@ -81,6 +88,11 @@ export class Relay implements WireUser {
     } catch (error) {
       this.owner.faulted(error);
     }
+  }
+
+  /** Nobody is at the other end; a paused wire would not tell. */
+  failed(): void {
+    this.from.destroy();
   }
 
   ended(): void {
@@ -198,7 +210,9 @@ export class Relay implements WireUser {
       to.write(bytes.toString('latin1', 0, length));
       if (this.isBulk) this.leaveBulk(true);
     }
-    if (to.isBackedUp) this.from.pause();
+    if (!to.isBackedUp) return;
+    this.from.pause();
+    this.owner.stalled();
   }
 
   /** Outside of bulk a read is in a buffer that other connections are read into as well: a text is a copy. */

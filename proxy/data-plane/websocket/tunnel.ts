@@ -99,18 +99,28 @@ export class Tunnel implements Closable, Closing, RelayOwner, Ticking {
   }
 
   tick(nowMs: number): void {
-    const bytes = this.toUpstream.taken + this.toClient.taken;
-    if (bytes !== this.bytesAtMove || this.isHolding) {
+    const pending = this.toUpstream.pendingBytes + this.toClient.pendingBytes;
+    const bytes = this.toUpstream.taken + this.toClient.taken - pending;
+    if (bytes !== this.bytesAtMove || (this.isHolding && pending === 0)) {
       this.bytesAtMove = bytes;
       this.movedMs = nowMs;
       return;
     }
     const { openMs, halfClosedMs } = this.options.idle;
-    const limitMs = this.isHalfClosed ? halfClosedMs : openMs;
-    if (limitMs === 0 || nowMs - this.movedMs < limitMs) return;
-    // With one end gone in order the other is only let go, and counts as that.
-    if (this.isHalfClosed) this.destroyWires();
-    else this.cut();
+    const isShort = this.isHalfClosed || pending > 0;
+    const limitMs = isShort ? halfClosedMs : openMs;
+    if (limitMs === 0) {
+      this.options.ticker.remove(this);
+    } else if (nowMs - this.movedMs >= limitMs) {
+      // With one end gone in order the other is only let go, and counts as that.
+      if (this.isHalfClosed) this.destroyWires();
+      else this.cut();
+    }
+  }
+
+  /** From now on it is looked at: an end that takes nothing may be gone, and the other one too while it is not read. */
+  stalled(): void {
+    if (!this.isOver) this.options.ticker.add(this);
   }
 
   progressed(): void {

@@ -9,7 +9,12 @@ let checked: Promise<WriteRequestClass | undefined> | undefined;
  * kernel takes at once leave it whole and in order. Resolves to what it writes with; to undefined where this Node does otherwise, or has no loopback to try it on.
  */
 export function checkFastWire(): Promise<WriteRequestClass | undefined> {
-  checked ??= tryFastWire().catch(() => undefined);
+  checked ??= tryFastWire()
+    .catch(() => undefined)
+    .then((Request) => {
+      if (!Request) process.emitWarning('This Node.js does not write on socket handles as is known: streams are used');
+      return Request;
+    });
   return checked;
 }
 
@@ -66,28 +71,39 @@ function requestClassOf(socket: Socket): WriteRequestClass | undefined {
   return found && new found().getAsyncId?.() === UNUSED ? found : undefined;
 }
 
-/** The wire gets the client's text, answers with all that it can write, and the client gets all of that. */
+/**
+ * The wire gets the client's text, answers with all that it can write, and the client gets all of that; then the wire gets
+ * another text, into the buffer of its own that it has asked for.
+ */
 function passesBytes(wire: FastWire, client: Socket): Promise<boolean> {
   return new Promise((resolve) => {
     const reader = new Reader();
+    let first: ArrayBufferLike | undefined;
     let isDrained = false;
     const look = () => {
-      if (isDrained && reader.length === EXPECTED.length + reader.pieces * PIECE.length) resolve(reader.isRight);
+      if (!isDrained || reader.length < EXPECTED.length + reader.pieces * PIECE.length) return;
+      if (reader.isRight) client.write(TEXT, 'latin1');
+      else resolve(false);
     };
-    client.pause();
+    const answer = () => {
+      wire.write(TEXT);
+      wire.writeBytes(BYTES);
+      wire.writeBytes(BYTES, TEXT);
+      if (wire.isBackedUp) return resolve(false);
+      while (!wire.isBackedUp && reader.pieces < MAX_PIECES) {
+        wire.write(PIECE);
+        reader.pieces += 1;
+      }
+      wire.beginBulk();
+      client.resume();
+    };
     wire.user = {
       ...NOBODY,
       received: (bytes, length) => {
         if (bytes.toString('latin1', 0, length) !== TEXT) return resolve(false);
-        wire.write(TEXT);
-        wire.writeBytes(BYTES);
-        wire.writeBytes(BYTES, TEXT);
-        if (wire.isBackedUp) return resolve(false);
-        while (!wire.isBackedUp && reader.pieces < MAX_PIECES) {
-          wire.write(PIECE);
-          reader.pieces += 1;
-        }
-        client.resume();
+        if (first !== undefined) return resolve(bytes.buffer !== first);
+        first = bytes.buffer;
+        answer();
       },
       drained: () => {
         isDrained = !wire.isBackedUp;

@@ -11,6 +11,8 @@ export interface Handle {
   writeLatin1String(request: WriteRequest, text: string): number;
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
   writev(request: WriteRequest, chunks: (string | Buffer)[], isAllBuffers: boolean): number;
+  /** Bytes that the kernel has not taken. */
+  readonly writeQueueSize: number;
 }
 
 /** The id of a request that no write is waiting on. */
@@ -220,10 +222,28 @@ export class FastWire implements Wire {
   onWritten(status: number): void {
     this.pendingWrites -= 1;
     if (this.socket.destroyed) return;
-    if (status !== 0) this.hasFailed = true;
+    if (status !== 0) this.fail();
     if (this.pendingWrites > 0) return;
     this.isBackedUp = false;
-    this.user.drained();
+    if (!this.hasFailed) this.user.drained();
+  }
+
+  /**
+   * A peer that takes no more may have said why before, as an upstream that answers 413 and closes. So the socket is
+   * read on until its error comes, which it does when the rest is read, and not while nobody reads.
+   */
+  private fail(): void {
+    if (this.hasFailed) return;
+    this.hasFailed = true;
+    queueMicrotask(() => this.user.failed());
+  }
+
+  get hasPending(): boolean {
+    return this.isBackedUp;
+  }
+
+  get pendingBytes(): number {
+    return handleOf(this.socket)?.writeQueueSize ?? 0;
   }
 
   private get isWriteOver(): boolean {
@@ -231,12 +251,7 @@ export class FastWire implements Wire {
   }
 
   private written(request: WriteRequest, status: number, bytes: Buffer | undefined): void {
-    // A peer that takes no more may have said why before, as an upstream that answers 413 and closes. So the socket is
-    // read on until its error comes, which it does when the rest is read.
-    if (status !== 0) {
-      this.hasFailed = true;
-      return;
-    }
+    if (status !== 0) return this.fail();
     // The kernel took all of it at once: the request was not used, and serves again. One that is in use has an id, also
     // when nothing is left in the queue and only its completion is to be told.
     if (request.getAsyncId() === UNUSED) return;

@@ -6,6 +6,7 @@ import { NOBODY, Peer, Wire, WireUser, peerOf } from './wire';
 export class StreamWire implements Wire {
   user: WireUser = NOBODY;
   isPaused = false;
+  private pendingWrites = 0;
   private error: Error | undefined;
   private knownPeer: Peer | undefined;
 
@@ -13,24 +14,23 @@ export class StreamWire implements Wire {
     socket.allowHalfOpen = true;
     socket.on('error', (error) => (this.error = error));
     socket.on('data', this.onData);
-    socket.on('drain', this.onDrain);
     socket.on('end', this.onEnd);
     socket.on('close', this.onClose);
   }
 
   write(text: string): void {
-    if (this.isWritable) this.socket.write(text, 'latin1');
+    if (this.isWritable) this.socket.write(text, 'latin1', this.count());
   }
 
   writeBytes(bytes: Buffer, before = ''): void {
     if (!this.isWritable) return;
     if (before !== '') {
       this.socket.cork();
-      this.socket.write(before, 'latin1');
+      this.socket.write(before, 'latin1', this.count());
       process.nextTick(() => this.socket.uncork());
     }
     // They may be borrowed, and a stream keeps what it is given.
-    this.socket.write(Buffer.from(bytes));
+    this.socket.write(Buffer.from(bytes), this.count());
   }
 
   /** Node's streams give a socket up whole. */
@@ -40,6 +40,15 @@ export class StreamWire implements Wire {
 
   get isBackedUp(): boolean {
     return this.socket.writableNeedDrain;
+  }
+
+  /** What is in the buffers of the stream, or of TLS, is lost with the socket. */
+  get hasPending(): boolean {
+    return this.pendingWrites > 0;
+  }
+
+  get pendingBytes(): number {
+    return this.socket.writableLength;
   }
 
   pause(): void {
@@ -89,11 +98,15 @@ export class StreamWire implements Wire {
     const { socket } = this;
     socket.pause();
     socket.off('data', this.onData);
-    socket.off('drain', this.onDrain);
     socket.off('end', this.onEnd);
     socket.off('close', this.onClose);
     if (bytes.length > 0) socket.unshift(Buffer.from(bytes));
     return socket;
+  }
+
+  private count(): (error?: Error | null) => void {
+    this.pendingWrites += 1;
+    return this.onWritten;
   }
 
   private get isWritable(): boolean {
@@ -101,7 +114,10 @@ export class StreamWire implements Wire {
   }
 
   private readonly onData = (bytes: Buffer) => this.user.received(bytes, bytes.length);
-  private readonly onDrain = () => this.user.drained();
+  private readonly onWritten = (error?: Error | null) => {
+    this.pendingWrites -= 1;
+    if (this.pendingWrites === 0 && !error) this.user.drained();
+  };
   private readonly onEnd = () => this.user.ended();
   private readonly onClose = () => this.user.closed(this.error);
 }

@@ -16,8 +16,12 @@ export interface Wire {
   writeBytes(bytes: Buffer, before?: string): void;
   /** A write has failed: nothing more leaves. What the peer has sent until then can still be read. */
   readonly hasFailed: boolean;
-  /** What was written has not all left. `drained` is called when it has. */
+  /** So much was written and has not left that no more should be. `drained` is called when it all has. */
   readonly isBackedUp: boolean;
+  /** Something that was written has not left, and would be lost with the connection. `drained` is called when it has. */
+  readonly hasPending: boolean;
+  /** How much of it; not cheap. */
+  readonly pendingBytes: number;
   /** Stops and starts reading. While reading is stopped, an end or a reset may go unnoticed. */
   pause(): void;
   resume(): void;
@@ -53,6 +57,8 @@ export interface WireUser {
   received(bytes: Buffer, length: number): void;
   /** All that was written has left, after `isBackedUp` had been true. */
   drained(): void;
+  /** A write has failed; see `hasFailed`. */
+  failed(): void;
   /** The peer sent its end; writing is still possible. */
   ended(): void;
   /** The connection is gone. Called once, last; `error` when it did not end in order. */
@@ -63,6 +69,7 @@ export interface WireUser {
 export const NOBODY: WireUser = {
   received: () => undefined,
   drained: () => undefined,
+  failed: () => undefined,
   ended: () => undefined,
   closed: () => undefined,
 };

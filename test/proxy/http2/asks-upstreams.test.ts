@@ -1,8 +1,9 @@
 import http from 'node:http';
 import https from 'node:https';
 import tls from 'node:tls';
+import type { Upstream } from '../../../proxy/data-plane/data-plane';
 import { later, portOf, selfSigned, startBackend, stopAll, until } from '../support/world';
-import { startHttp2Backend, startUpstreams } from './support/upstreams';
+import { ONE, startHttp2Backend, startUpstreams } from './support/upstreams';
 
 afterEach(stopAll);
 
@@ -79,7 +80,7 @@ test.each([
 
 test('requests share a connection, and take another one where it is full', async () => {
   const backend = await startHttp2Backend(() => undefined, { settings: { maxConcurrentStreams: 2 } });
-  const { open, upstreams } = startUpstreams({ limits: { upstreamConnections: 2, waitingRequests: 1 } });
+  const { open } = startUpstreams({ limits: { upstreamConnections: 2, waitingRequests: 1 } });
   open(backend.upstream);
   open(backend.upstream);
   await until(() => backend.streams.length === 2);
@@ -88,7 +89,7 @@ test('requests share a connection, and take another one where it is full', async
     open(backend.upstream);
     await until(() => backend.streams.length === 3 + count);
   }
-  expect([backend.sessions.length, upstreams.size]).toEqual([2, 2]);
+  expect(backend.sessions).toHaveLength(2);
   const waiting = open(backend.upstream);
   const tooMany = [open(backend.upstream), open(backend.upstream)];
   await until(() => tooMany[1]!.isOver);
@@ -111,16 +112,19 @@ test('an upstream without HTTP/2 is no upstream for this', async () => {
     later(() => void server.close());
   }
   const plain = await startBackend(answer);
-  const { open, upstreams } = startUpstreams();
+  const { open } = startUpstreams({ limits: ONE });
   const https11 = { protocol: 'https' as const, host: '127.0.0.1', verifyCertificate: false };
-  const heard = [
-    open({ ...https11, port: portOf(secure) }),
-    open({ ...https11, port: portOf(mute) }),
-    open({ protocol: 'http', host: '127.0.0.1', port: plain.port }),
+  const upstreams: Upstream[] = [
+    { ...https11, port: portOf(secure) },
+    { ...https11, port: portOf(mute) },
+    { protocol: 'http', host: '127.0.0.1', port: plain.port },
   ];
-  await until(() => heard.every(({ isOver }) => isOver));
-  expect(heard.map(({ failure }) => failure?.[0])).toEqual(['malformed', 'malformed', 'malformed']);
-  await until(() => upstreams.size === 0);
+  // The second time there is room again for a connection.
+  for (let time = 0; time < 2; time += 1) {
+    const heard = upstreams.map((upstream) => open(upstream));
+    await until(() => heard.every(({ isOver }) => isOver));
+    expect(heard.map(({ failure }) => failure?.[0])).toEqual(['malformed', 'malformed', 'malformed']);
+  }
 });
 
 test('a certificate of somebody else is refused', async () => {

@@ -53,6 +53,8 @@ test('the usual head is served', async () => {
 
 test.each<[string, Fields]>([
   ['an authority that is not the Host', head({}, ['host', 'b'])],
+  ['two authorities', head({ ':authority': 'a.example,b.example' })],
+  ['a port that is too large', head({ ':authority': 'a:99999' })],
   ['an empty host', head({ ':authority': undefined }, ['host', ''])],
   ['a fragment in the path', head({ ':path': '/a#b' })],
   ['bytes in the path that are not ASCII', head({ ':path': '/\xe9' })],

@@ -60,6 +60,19 @@ test.each([
   expect(told[0]!.head.bodyLength).toBe(length);
 });
 
+test('a stated length of 0 does not end a stream', async () => {
+  const { port, told } = await startSessions();
+  const stream = (await connect(port)).request({ ':method': 'POST', 'content-length': 0 }, { waitForTrailers: true });
+  stream.on('error', () => undefined);
+  await until(() => told.length === 1);
+  expect(told[0]!.head.bodyLength).toBe(-1);
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '0', 'proxy-status': 'a' }));
+  stream.end();
+  await until(() => told[0]!.trailers !== undefined);
+  // The same of them go on as in HTTP/1.1.
+  expect(told[0]!.trailers).toBe('x-sum: 0\r\n');
+});
+
 test('interim answers, where HTTP/2 can say them', async () => {
   const { port, told } = await startSessions();
   const got = ask(await connect(port), { ':method': 'POST', expect: '100-continue' }, 'open');

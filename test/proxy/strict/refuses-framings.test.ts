@@ -32,6 +32,9 @@ test.each([
     'chunked before another, in two lines': coded('chunked', 'gzip'),
     'chunked before identity': coded('chunked, identity'),
     'chunked first and last': coded('chunked, gzip, chunked'),
+    'chunked behind a no-break space': coded('\xa0chunked'),
+    'chunked before a no-break space': coded('chunked\xa0'),
+    'chunked before a next line': coded('chunked\x85'),
   }),
   ...each(501, {
     'gzip before chunked': coded('gzip, chunked'),

@@ -92,9 +92,10 @@ test(
     );
     await rounds(async (random) => {
       const client = await connect(stand.engine.port);
-      await sendInPieces(random, client, random.pick(NOISE)(random));
+      const sent = random.pick(NOISE)(random);
+      await sendInPieces(random, client, sent);
       // Throws when an answer could be read in two ways; what the proxy says must be HTTP, whatever it was told.
-      if (!/HEAD/i.test(client.received)) client.read();
+      if (!sent.includes('HEAD')) client.read();
       await expectWell(stand);
     });
     await expectServes(stand);

@@ -45,6 +45,12 @@ test.each([
   expect(handshakeRefusal(request, bodyLength)).toMatchObject({ status: 400, headers: { connection: 'close' } });
 });
 
+test('a long method is not said again', () => {
+  expect(handshakeRefusal(head({}, { method: 'X'.repeat(5_000) }), 0)?.body).toBe(
+    'A WebSocket must be asked for with GET\n',
+  );
+});
+
 test.each(['8', '', '013', '13, 8'])('version %j is refused with 426 and what to do', (version) => {
   expect(handshakeRefusal(head({ 'sec-websocket-version': version }), 0)).toMatchObject({
     status: 426,
@@ -84,6 +90,8 @@ test.each([
   ['no accept value', {}, UPGRADE],
   ['another accept value', {}, `${UPGRADE}Sec-WebSocket-Accept: ${acceptKey('another')}\r\n`],
   ['two accept values', {}, `${ACCEPTED}Sec-WebSocket-Accept: ${ACCEPT}\r\n`],
+  ['a no-break space, which is no white space here', {}, ACCEPTED.replace(ACCEPT, `${ACCEPT}\xa0`)],
+  ['a no-break space around a subprotocol', OFFER, `${ACCEPTED}Sec-WebSocket-Protocol: chat\xa0\r\n`],
   ['no protocol', {}, ACCEPTED.replace(UPGRADE, '')],
   ['another protocol', {}, ACCEPTED.replace('websocket', 'h2c')],
   ['two protocols', {}, ACCEPTED.replace('websocket', 'websocket, h2c')],

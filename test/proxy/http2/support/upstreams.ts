@@ -94,8 +94,10 @@ export class Heard implements UpstreamEvents {
   }
 }
 
+/** A connection that is over, and still counted, would leave no room for another. */
+export const ONE = { upstreamConnections: 1, waitingRequests: 0 };
+
 export interface Asking {
-  readonly upstreams: Http2Upstreams;
   open(upstream: Upstream, head?: Partial<EngineHead>, fields?: string): Heard & { half: UpstreamHalf };
 }
 
@@ -116,7 +118,7 @@ export function startUpstreams(options: { timeouts?: Partial<Timeouts>; limits?:
     heard.half = upstreams.open(upstream, request, heard);
     return heard as Heard & { half: UpstreamHalf };
   };
-  return { upstreams, open };
+  return { open };
 }
 
 function requestHead(changes: Partial<EngineHead>): EngineHead {

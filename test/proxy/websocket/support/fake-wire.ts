@@ -8,6 +8,8 @@ export class FakeWire implements Wire {
   isPaused = false;
   isDestroyed = false;
   hasFailed = false;
+  hasPending = false;
+  pendingBytes = 0;
   readonly peer = { address: '192.0.2.1', port: 1 };
   readonly isTls = false;
   /** What was written, as one text. */

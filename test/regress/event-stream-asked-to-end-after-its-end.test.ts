@@ -1,0 +1,19 @@
+import { EventStream } from '../../proxy/data-plane/event-stream';
+
+test('behind the last chunk of a stream that its upstream has ended nothing is written', async () => {
+  const calls: string[] = [];
+  const stream = new EventStream(
+    {
+      write: (bytes) => calls.push(bytes.toString()),
+      endStream: () => calls.push('end'),
+      overdue: () => calls.push('overdue'),
+    },
+    false,
+  );
+  stream.take(Buffer.from('data: 1\n\n'));
+  stream.ended();
+  const closed = stream.close();
+  stream.over();
+  await closed;
+  expect(calls).toEqual(['data: 1\n\n']);
+});
