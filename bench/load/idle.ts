@@ -20,6 +20,7 @@ export interface IdleLine {
 
 /** Connections that are being opened at a time: fewer than the upstream connections that a proxy keeps. */
 const AT_ONCE = 64;
+const ANSWER_MS = 5_000;
 
 const load = asked<IdleLoad>();
 let left = load.connections;
@@ -43,7 +44,14 @@ async function openSome(): Promise<void> {
 function keepAlive(): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: HOST, port: load.port });
-    const answers = new AnswerReader({ end: () => resolve(socket) });
+    // A proxy that has no room for more may accept a connection and never answer on it.
+    socket.setTimeout(ANSWER_MS, () => socket.destroy());
+    const answers = new AnswerReader({
+      end: () => {
+        socket.setTimeout(0);
+        resolve(socket);
+      },
+    });
     socket.on('data', (bytes) => answers.push(bytes));
     socket.once('error', reject).once('close', () => reject(new Error('The connection was closed')));
     socket.write(`GET ${load.path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
