@@ -1,23 +1,7 @@
-import { ConfigSources, ProxyConfig, readConfig } from '../../proxy/config';
+import type { ConfigSources } from '../../proxy/config';
+import { problemsOf, read } from './support/settings';
 
 const SECRET = '0123456789abcdef';
-
-function read(sources: Partial<ConfigSources>): ProxyConfig {
-  const readText = () => {
-    throw new Error('no such file');
-  };
-  return readConfig({ flags: {}, environment: {}, file: undefined, readText, ...sources });
-}
-
-function problemsOf(sources: Partial<ConfigSources>): string[] {
-  try {
-    read(sources);
-  } catch (error) {
-    expect((error as Error).name).toBe('ConfigInvalid');
-    return (error as Error).message.split('\n');
-  }
-  return [];
-}
 
 describe('the admin secret', () => {
   const flags = { upstream: 'http://a', admin: '127.0.0.1:9901' };

@@ -1,28 +1,11 @@
 import { generate } from 'selfsigned';
-import { ConfigSources, ProxyConfig, readConfig } from '../../proxy/config';
 import { readFlags } from '../../proxy/flags';
+import { problemsOf, read } from './support/settings';
 
 let pair: { readonly cert: string; readonly private: string };
 beforeAll(async () => {
   pair = await generate([{ name: 'commonName', value: 'a.example' }], { keyType: 'ec', algorithm: 'sha256' });
 });
-
-function read(sources: Partial<ConfigSources>): ProxyConfig {
-  const readText = () => {
-    throw new Error('no such file');
-  };
-  return readConfig({ flags: {}, environment: {}, file: undefined, readText, ...sources });
-}
-
-function problemsOf(sources: Partial<ConfigSources>): string[] {
-  try {
-    read(sources);
-  } catch (error) {
-    expect((error as Error).name).toBe('ConfigInvalid');
-    return (error as Error).message.split('\n');
-  }
-  return [];
-}
 
 test('an upstream is enough; the rest has defaults', () => {
   expect(read({ flags: { upstream: 'http://localhost:3000' } })).toEqual({

@@ -1,24 +1,9 @@
-import type { LedgerReport } from '../../core/admin';
-import { NO_BYTES } from '../../core/admin';
-import { NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
-import { NEVER_HELD, holdReport } from '../../core/hold';
 import { AdminTarget, startAdminServer } from '../../proxy/admin/admin-server';
 import { SECRET, callAdmin } from './support/proxy-world';
 import { Got, later, stopAll } from './support/world';
+import { REPORT } from './support/report';
 
 afterEach(stopAll);
-
-const REPORT: LedgerReport = {
-  instance: 'i',
-  state: 'serving',
-  active: NO_CONNECTIONS,
-  ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
-  requests: { total: 0, answered: 0, errors: 0 },
-  oldestSeconds: NO_CONNECTIONS,
-  bytes: NO_BYTES,
-  hold: holdReport(NEVER_HELD, 0, 0),
-  upstream: 'source',
-};
 
 /** The admin API in front of a target that writes its orders down. */
 async function world(changes: Partial<AdminTarget> = {}) {

@@ -1,7 +1,6 @@
 import type { LedgerReport } from '../../core/admin';
-import { DEFAULT_DRAIN, NO_BYTES } from '../../core/admin';
+import { DEFAULT_DRAIN } from '../../core/admin';
 import { NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
-import { NEVER_HELD, holdReport } from '../../core/hold';
 import type { ProxyConfig } from '../../proxy/config';
 import { DrainWatch } from '../../proxy/workers/drain-watch';
 import { GroupTarget } from '../../proxy/workers/group-target';
@@ -10,18 +9,7 @@ import type { Order, Question } from '../../proxy/workers/messages';
 import { Questions, WorkerGone } from '../../proxy/workers/questions';
 import { StandingOrders } from '../../proxy/workers/standing-orders';
 import { FakeClock } from './support/fake-clock';
-
-const REPORT: LedgerReport = {
-  instance: 'a worker',
-  state: 'serving',
-  active: NO_CONNECTIONS,
-  ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
-  requests: { total: 0, answered: 0, errors: 0 },
-  oldestSeconds: NO_CONNECTIONS,
-  bytes: NO_BYTES,
-  hold: holdReport(NEVER_HELD, 0, 0),
-  upstream: 'source',
-};
+import { REPORT } from './support/report';
 
 /** A worker without a process: it answers what the test says. */
 class FakeMember {

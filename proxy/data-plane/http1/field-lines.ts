@@ -49,10 +49,9 @@ export const KEEP_ALIVE = bitOf('keep-alive');
 export const CONTENT_TYPE = bitOf('content-type');
 export const CONTENT_ENCODING = bitOf('content-encoding');
 
-/** Of one connection, never passed on (RFC 9110 section 7.6.1); framing is made anew for each. */
-export const NOT_PASSED = [
+/** Fields of one connection, never passed on (RFC 9110 section 7.6.1); HTTP/2 forbids them (RFC 9113 section 8.2.2). */
+export const HOP_BY_HOP = [
   'connection',
-  'content-length',
   'http2-settings',
   'keep-alive',
   'proxy-authenticate',
@@ -62,7 +61,10 @@ export const NOT_PASSED = [
   'te',
   'transfer-encoding',
   'upgrade',
-].reduce((bits, name) => bits | bitOf(name), 0);
+] as const;
+
+/** Their bits, and that of the length: framing is made anew for each connection. */
+export const NOT_PASSED = HOP_BY_HOP.reduce((bits, name) => bits | bitOf(name), CONTENT_LENGTH);
 
 const CR = 13;
 const LF = 10;

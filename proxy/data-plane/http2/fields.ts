@@ -1,4 +1,4 @@
-import { exactLength } from '../http1/field-lines';
+import { HOP_BY_HOP, exactLength } from '../http1/field-lines';
 import { withoutSpace } from '../http1/lines';
 import { isTrailer } from '../http1/trailers';
 import type { BodyLength, FieldBlock } from '../halves';
@@ -6,19 +6,7 @@ import type { BodyLength, FieldBlock } from '../halves';
 /** What node:http2 takes and gives: lower-case names, a list for what stands on several lines. */
 export type Http2Fields = Record<string, string | string[]>;
 
-/** Fields of one connection, which HTTP/2 forbids and a proxy never passes on (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2). */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-]);
+const NOT_PASSED: ReadonlySet<string> = new Set(HOP_BY_HOP);
 
 /** Control bytes but HTAB: a reader of HTTP/1.1 would see a line's end in some of them (RFC 9110 section 5.5). */
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
@@ -29,7 +17,7 @@ export function hasControlBytes(text: string): boolean {
 
 /** Neither framing, which each hop makes anew, nor a field of one connection, nor a pseudo field. */
 export function isEndToEnd(name: string): boolean {
-  return name !== 'content-length' && !name.startsWith(':') && !HOP_BY_HOP.has(name);
+  return name !== 'content-length' && !name.startsWith(':') && !NOT_PASSED.has(name);
 }
 
 export function emptyFields(): Http2Fields {

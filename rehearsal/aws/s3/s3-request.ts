@@ -52,6 +52,7 @@ function refuseOtherFeatures(request: WireRequest, action: S3Action, query: URLS
   const isOtherList = action === 'ListObjectsV2' && query.get('list-type') !== '2';
   const other = [...query.keys()].find((name) => !known.includes(name));
   if (other === undefined && !isOtherList && request.headers['x-amz-copy-source'] === undefined) return;
+  // The service's own code and words for it, which its clients know.
   throw new AwsError('NotImplemented', 'A parameter you provided implies functionality that is not implemented', 501);
 }
 

@@ -1,0 +1,16 @@
+import { LedgerReport, NO_BYTES } from '../../../core/admin';
+import { NO_CONNECTIONS, NO_ENDINGS } from '../../../core/connections';
+import { NEVER_HELD, holdReport } from '../../../core/hold';
+
+/** What a proxy says of itself that has done nothing yet. */
+export const REPORT: LedgerReport = {
+  instance: 'i',
+  state: 'serving',
+  active: NO_CONNECTIONS,
+  ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
+  requests: { total: 0, answered: 0, errors: 0 },
+  oldestSeconds: NO_CONNECTIONS,
+  bytes: NO_BYTES,
+  hold: holdReport(NEVER_HELD, 0, 0),
+  upstream: 'source',
+};
