@@ -1,48 +1,11 @@
-import type { AddressInfo } from 'node:net';
 import net from 'node:net';
-import { WebSocket, WebSocketServer } from 'ws';
 import { closeFrame } from '../../proxy/data-plane/websocket/frame-scanner';
 import type { Closable, Ledger } from '../../proxy/ledger';
-import { Engine, get, later, liveIn, startEngine, startRawBackend, stopAll, until } from './support/world';
+import { get, later, liveIn, startEngine, startRawBackend, stopAll, until } from './support/world';
+import { connect, startCounter } from './websocket/support/peers';
+import { runRepeatingClient } from './websocket/support/repeating-client';
 
 afterEach(stopAll);
-
-interface Counter {
-  readonly port: number;
-  readonly server: WebSocketServer;
-  /** How often each number of each client was processed. */
-  readonly processed: Map<string, number>;
-}
-
-/** A backend that processes numbered messages slowly and in order, and answers each before it echoes a Close. */
-async function startCounter(): Promise<Counter> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  const processed = new Map<string, number>();
-  server.on('connection', (socket) => {
-    socket.on('message', (data: Buffer) => {
-      const n = data.toString();
-      processed.set(n, (processed.get(n) ?? 0) + 1);
-      socket.send(n);
-    });
-    socket.on('error', () => undefined);
-  });
-  await new Promise((resolve) => server.once('listening', resolve));
-  later(() => {
-    for (const client of server.clients) client.terminate();
-    server.close();
-  });
-  return { port: (server.address() as AddressInfo).port, server, processed };
-}
-
-function connect(engine: Engine, options: ConstructorParameters<typeof WebSocket>[2] = {}): Promise<WebSocket> {
-  const socket = new WebSocket(`ws://127.0.0.1:${engine.port}/ws`, options);
-  later(() => socket.terminate());
-  socket.on('error', () => undefined);
-  return new Promise((resolve, reject) => {
-    socket.once('open', () => resolve(socket));
-    socket.once('error', reject);
-  });
-}
 
 function websockets(ledger: Ledger): Closable[] {
   return [...ledger.closables(['websocket'])];
@@ -51,7 +14,7 @@ function websockets(ledger: Ledger): Closable[] {
 test('messages of all sizes go through, in order, compressed or not', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port);
-  const socket = await connect(engine);
+  const socket = await connect(engine.port);
   const got: number[] = [];
   socket.on('message', (data: Buffer) => got.push(data.length));
   const sizes = [0, 1, 125, 126, 65_535, 65_536, 1_000_000];
@@ -68,7 +31,7 @@ test('messages of all sizes go through, in order, compressed or not', async () =
 test('a WebSocket stays open and answered while its proxy drains', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port);
-  const socket = await connect(engine);
+  const socket = await connect(engine.port);
   engine.plane.setDraining(true);
   await engine.plane.stopAccepting();
   const answer = new Promise((resolve) => socket.once('message', (data: Buffer) => resolve(data.toString())));
@@ -82,37 +45,14 @@ test('closed with 1012 in the middle of traffic, clients that repeat what was no
   const clients = 10;
   const rounds = 5;
   let isStopping = false;
-  const codes: number[] = [];
 
-  /** Sends without waiting, keeps what is unanswered, and repeats it on the next connection. */
-  const runClient = async (name: number): Promise<{ sent: number; answers: string[] }> => {
-    const unanswered: string[] = [];
-    const answers: string[] = [];
-    let n = 0;
-    while (!isStopping || unanswered.length > 0) {
-      const socket = await connect(engine);
-      const over = new Promise<number>((resolve) => socket.once('close', resolve));
-      socket.on('message', (data: Buffer) => {
-        expect(data.toString()).toBe(unanswered.shift());
-        answers.push(data.toString());
-        if (isStopping && unanswered.length === 0) socket.close(1000);
-      });
-      for (const message of unanswered) socket.send(message);
-      const timer = setInterval(() => {
-        if (isStopping) return;
-        for (let burst = 0; burst < 20; burst += 1) {
-          const message = `${name}-${(n += 1)}-${'z'.repeat((n * 37) % 300)}`;
-          unanswered.push(message);
-          socket.send(message);
-        }
-      }, 1);
-      codes.push(await over);
-      clearInterval(timer);
-    }
-    return { sent: n, answers };
-  };
-
-  const running = Array.from({ length: clients }, (_, name) => runClient(name));
+  const running = Array.from({ length: clients }, (_, name) =>
+    runRepeatingClient(
+      name,
+      () => connect(engine.port),
+      () => isStopping,
+    ),
+  );
   for (let round = 0; round < rounds; round += 1) {
     const before = counter.processed.size;
     await until(() => engine.ledger.active.websocket === clients && counter.processed.size > before + 200);
@@ -121,6 +61,7 @@ test('closed with 1012 in the middle of traffic, clients that repeat what was no
   isStopping = true;
   const results = await Promise.all(running);
   const sent = results.reduce((sum, result) => sum + result.sent, 0);
+  const codes = results.flatMap((result) => result.codes);
   expect(codes.filter((code) => code === 1012)).toHaveLength(clients * rounds);
   expect(results.flatMap((result) => result.answers)).toHaveLength(sent);
   expect(counter.processed.size).toBe(sent);
@@ -132,7 +73,7 @@ test('closed with 1012 in the middle of traffic, clients that repeat what was no
 test('a message in fragments is finished before the close, and answered', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port);
-  const socket = await connect(engine, { perMessageDeflate: false });
+  const socket = await connect(engine.port, { perMessageDeflate: false });
   const got: string[] = [];
   socket.on('message', (data: Buffer) => got.push(data.toString()));
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
@@ -151,7 +92,7 @@ test('a message in fragments is finished before the close, and answered', async 
 test('closing twice is closing once', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port);
-  const socket = await connect(engine);
+  const socket = await connect(engine.port);
   const [tunnel] = websockets(engine.ledger);
   expect(tunnel?.close()).toBe(tunnel?.close());
   await tunnel?.close();
@@ -236,10 +177,10 @@ test('nothing of the client reaches the upstream behind the Close, and an upstre
 test('the sides of a tunnel notice each other’s end', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port);
-  const first = await connect(engine);
+  const first = await connect(engine.port);
   first.terminate();
   await until(() => liveIn(engine.ledger) === 0 && counter.server.clients.size === 0);
-  const second = await connect(engine);
+  const second = await connect(engine.port);
   const code = new Promise((resolve) => second.once('close', resolve));
   for (const client of counter.server.clients) client.terminate();
   expect(await code).toBe(1006);
@@ -249,7 +190,7 @@ test('the sides of a tunnel notice each other’s end', async () => {
 test('a WebSocket is not cut by the idle time of the upstream', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port, { timeouts: { upstreamIdleMs: 30 } });
-  const socket = await connect(engine);
+  const socket = await connect(engine.port);
   // A plain request that is silent as long does time out, so the time has passed when it is answered.
   const silent = await startRawBackend(() => undefined);
   const other = await startEngine(silent, { timeouts: { upstreamIdleMs: 120 } });

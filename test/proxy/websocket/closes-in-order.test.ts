@@ -2,16 +2,8 @@ import { WebSocket } from 'ws';
 import { closeFrame } from '../../../proxy/data-plane/websocket/frame-scanner';
 import { stopAll, until } from '../support/world';
 import { WIRES, startFront } from './support/front';
-import {
-  CONTINUATION,
-  TEXT,
-  closeCode,
-  connect,
-  connectRaw,
-  frame,
-  startCounter,
-  startRawUpstream,
-} from './support/peers';
+import { CONTINUATION, TEXT, connect, connectRaw, frame, startCounter, startRawUpstream } from './support/peers';
+import { runRepeatingClient } from './support/repeating-client';
 
 afterEach(stopAll);
 
@@ -34,38 +26,15 @@ test.each(WIRES)(
     const clients = 8;
     const rounds = 4;
     let isStopping = false;
-    const codes: number[] = [];
     const open = () => front.tunnels.filter((tunnel) => !tunnel.isOver);
 
-    /** Sends without waiting, keeps what is unanswered, and repeats it on the next connection. */
-    const runClient = async (name: number): Promise<{ sent: number; answers: string[] }> => {
-      const unanswered: string[] = [];
-      const answers: string[] = [];
-      let n = 0;
-      while (!isStopping || unanswered.length > 0) {
-        const socket = await connect(front.port);
-        const over = closeCode(socket);
-        socket.on('message', (data: Buffer) => {
-          expect(data.toString()).toBe(unanswered.shift());
-          answers.push(data.toString());
-          if (isStopping && unanswered.length === 0) socket.close(1000);
-        });
-        for (const message of unanswered) socket.send(message);
-        const timer = setInterval(() => {
-          if (isStopping) return;
-          for (let burst = 0; burst < 20; burst += 1) {
-            const message = `${name}-${(n += 1)}-${'z'.repeat((n * 37) % 300)}`;
-            unanswered.push(message);
-            socket.send(message);
-          }
-        }, 1);
-        codes.push(await over);
-        clearInterval(timer);
-      }
-      return { sent: n, answers };
-    };
-
-    const running = Array.from({ length: clients }, (_, name) => runClient(name));
+    const running = Array.from({ length: clients }, (_, name) =>
+      runRepeatingClient(
+        name,
+        () => connect(front.port),
+        () => isStopping,
+      ),
+    );
     for (let round = 0; round < rounds; round += 1) {
       const before = counter.processed.size;
       await until(() => open().length === clients && counter.processed.size > before + 200);
@@ -74,6 +43,7 @@ test.each(WIRES)(
     isStopping = true;
     const results = await Promise.all(running);
     const sent = results.reduce((sum, result) => sum + result.sent, 0);
+    const codes = results.flatMap((result) => result.codes);
     expect(codes.filter((code) => code === 1012)).toHaveLength(clients * rounds);
     expect(results.flatMap((result) => result.answers)).toHaveLength(sent);
     expect(counter.processed.size).toBe(sent);
