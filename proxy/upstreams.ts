@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { Problems } from '../core/problems';
 import type { Upstream } from './data-plane/data-plane';
 import { certificatesOf } from './pem';
@@ -88,14 +89,20 @@ function reaches(listen: Address, upstream: Address): boolean {
   const [own, asked] = [canonical(listen.host), canonical(upstream.host)];
   if (own === asked) return true;
   // IPv6's any-address takes IPv4 too.
-  if (own === '::') return isLoopback(asked) || asked === '0.0.0.0';
-  if (own === '0.0.0.0') return isLoopback(asked) && asked !== '::1';
+  if (own === '::') return isLoopback(asked) || asked === '0.0.0.0' || isOfThisMachine(asked);
+  if (own === '0.0.0.0') return (isLoopback(asked) && asked !== '::1') || isOfThisMachine(asked, 'IPv4');
   return (own === 'localhost' && isLoopback(asked)) || (asked === 'localhost' && isLoopback(own));
 }
 
 /** An address has one spelling in a URL: `::1` for `0:0:0:0:0:0:0:1`. */
 function canonical(host: string): string {
   return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase();
+}
+
+/** Whether it is the address of one of the network's interfaces; nobody else can listen there while the proxy does everywhere. */
+function isOfThisMachine(host: string, family?: 'IPv4'): boolean {
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return own.some((one) => one.address === host && (family === undefined || one.family === family));
 }
 
 function isLoopback(host: string): boolean {

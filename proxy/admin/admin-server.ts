@@ -13,7 +13,14 @@ import { Problems } from '../../core/problems';
 import { SignatureCheck } from './signature';
 
 /** A call failed for a reason that its caller may know: the answer says it. The reasons of other errors stay inside. */
-export class CallFailed extends Error {}
+export class CallFailed extends Error {
+  constructor(
+    message: string,
+    readonly status: 500 | 504 = 500,
+  ) {
+    super(message);
+  }
+}
 
 /** Why an order cannot be followed; undefined when it was. Several workers have to be asked, one answers at once. */
 export type Told = string | undefined | Promise<string | undefined>;
@@ -139,7 +146,7 @@ async function outcome(target: AdminTarget, told: Told): Promise<Reply> {
 }
 
 function failure(error: unknown): Reply {
-  return error instanceof CallFailed ? json(500, { problems: [error.message] }) : text(500, 'The call failed');
+  return error instanceof CallFailed ? json(error.status, { problems: [error.message] }) : text(500, 'The call failed');
 }
 
 /** Undefined when it is too long. */

@@ -11,6 +11,7 @@ import type { DrainWatch } from './drain-watch';
 import type { Member } from './member';
 import type { Members } from './members';
 import type { Order } from './messages';
+import { WorkerLate } from './questions';
 import { drainShares, holdShare } from './shares';
 import type { StandingOrders } from './standing-orders';
 
@@ -65,14 +66,13 @@ export class GroupTarget implements AdminTarget {
     const { members, standing, watch } = this.options;
     return this.inTurn(async () => {
       standing.drain(order);
-      const active = activeSum(await members.reports());
+      // Who does not answer is no reason for the others to wait; the order itself fails then, and says who.
+      await members.reports().catch(() => undefined);
       const started = members.started;
+      const active = activeSum(started.flatMap(({ lastReport }) => lastReport ?? []));
       const live = started.map(({ lastReport }) => total(lastReport?.active ?? NO_CONNECTIONS));
       const shares = drainShares(order, live);
-      const told = await this.tell((member) => {
-        const share = shares[started.indexOf(member)] ?? order;
-        return { kind: 'drain', order: share };
-      });
+      const told = this.tell((member) => ({ kind: 'drain', order: shares[started.indexOf(member)] ?? order }));
       watch.start(drainLimitSeconds(order, active));
       return told;
     });
@@ -140,24 +140,24 @@ export class GroupTarget implements AdminTarget {
 
   /** A hold that not all keep is none: it ends everywhere, as at the end of its lease. */
   private async holdEverywhere(order: HoldOrder): Promise<string | undefined> {
-    const { standing, workers } = this.options;
-    let problem: string | undefined;
-    try {
-      problem = await this.tell(({ worker }) => ({ kind: 'hold', order: holdShare(order, worker, workers) }));
-      if (problem === undefined) return undefined;
-    } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
-    }
+    const { members, standing, workers } = this.options;
+    const asked = members.askAll(({ worker }) => ({ kind: 'hold', order: holdShare(order, worker, workers) }));
+    const problem = await asked.then(firstProblem).catch((error: unknown) => ({ error }));
+    if (problem === undefined) return undefined;
     standing.endHold();
-    const { epoch } = order;
-    await this.tell(() => ({ kind: 'release', order: { epoch, to: standing.side } })).catch(() => undefined);
-    return problem;
+    const end = { epoch: order.epoch, to: standing.side };
+    await members.askAll(() => ({ kind: 'release', order: end })).catch(() => undefined);
+    if (typeof problem === 'string') return problem;
+    throw lateWith(problem.error, `nobody holds, and requests go to ${standing.side}`);
   }
 
   /** @returns why one of them could not follow */
   private async tell(orderFor: (member: Member) => Order): Promise<string | undefined> {
-    const told = await this.options.members.askAll(orderFor);
-    return told.find((problem) => problem !== undefined);
+    try {
+      return firstProblem(await this.options.members.askAll(orderFor));
+    } catch (error) {
+      throw lateWith(error, 'all others follow the order');
+    }
   }
 
   /** For what must not be followed by some and not by others: whoever does not follow would serve from the wrong side. */
@@ -182,4 +182,13 @@ export class GroupTarget implements AdminTarget {
   private logFailure(error: unknown): void {
     this.options.log.error({ err: error }, 'A call to the workers failed');
   }
+}
+
+function firstProblem(told: readonly (string | undefined)[]): string | undefined {
+  return told.find((problem) => problem !== undefined);
+}
+
+/** Who asks at night has to know what became of the order, too. */
+function lateWith(error: unknown, consequence: string): unknown {
+  return error instanceof WorkerLate ? new WorkerLate(error.workers, `: ${consequence}`) : error;
 }

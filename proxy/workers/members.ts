@@ -4,7 +4,7 @@ import { activeSum } from '../../core/merge-reports';
 import type { Clock } from '../clock';
 import { Member } from './member';
 import type { AnswerTo, ListenProblem, Question, ToWorker } from './messages';
-import { WorkerGone } from './questions';
+import { WorkerGone, WorkerLate } from './questions';
 
 /** A worker that listened for less than this did not start. */
 const STEADY_MS = 2_000;
@@ -56,7 +56,7 @@ export class Members {
   /**
    * Asks all; one that ends meanwhile is left out.
    *
-   * @throws Error when one does not answer in time
+   * @throws WorkerLate with all that do not answer in time
    */
   askAll<Q extends Question>(questionFor: (member: Member) => Q): Promise<AnswerTo<Q>[]> {
     return answers(this.started.map((member) => member.ask(questionFor(member))));
@@ -150,12 +150,15 @@ export class Members {
 }
 
 async function answers<T>(asked: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(asked);
-  return settled.flatMap((result) => {
+  const late: number[] = [];
+  const told = (await Promise.allSettled(asked)).flatMap((result) => {
     if (result.status === 'fulfilled') return [result.value];
-    if (result.reason instanceof WorkerGone) return [];
-    throw result.reason;
+    if (result.reason instanceof WorkerLate) late.push(...result.reason.workers);
+    else if (!(result.reason instanceof WorkerGone)) throw result.reason;
+    return [];
   });
+  if (late.length > 0) throw new WorkerLate(late);
+  return told;
 }
 
 function hopeless({ worker, ending, problem }: Member, failures: number): string {

@@ -4,12 +4,23 @@ import type { AnswerTo, Answers, FromWorker, Question } from './messages';
 
 /** Shorter than what a caller of the admin API waits for. */
 const ANSWER_MS = 2_000;
+/** For a worker that was late, and has not been heard since: what is asked next is not to take as long again. */
+const STILL_LATE_MS = 250;
 
 /** The worker that was asked has ended. */
 export class WorkerGone extends Error {}
 
-/** The worker that was asked lives, and does not answer. */
-export class WorkerLate extends CallFailed {}
+/** Workers that were asked live, and do not answer. What they were told they will hear when they go on. */
+export class WorkerLate extends CallFailed {
+  /** @param consequence what that means for what was asked */
+  constructor(
+    readonly workers: readonly number[],
+    consequence = '',
+  ) {
+    const who = `${workers.length > 1 ? 'workers' : 'worker'} ${workers.join(', ')}`;
+    super(`${who} did not answer within ${ANSWER_MS / 1000} s${consequence}`, 504);
+  }
+}
 
 interface Pending {
   readonly resolve: (value: Answers[keyof Answers]) => void;
@@ -20,6 +31,7 @@ interface Pending {
 export class Questions {
   private readonly pending = new Map<number, Pending>();
   private lastId = 0;
+  private isLate = false;
   private isOver = false;
 
   constructor(
@@ -34,9 +46,10 @@ export class Questions {
     if (this.isOver) return Promise.reject(new WorkerGone(`Worker ${worker} has ended`));
     const id = (this.lastId += 1);
     return new Promise((resolve, reject) => {
-      const cancel = this.clock.after(ANSWER_MS, () =>
-        this.fail(id, new WorkerLate(`worker ${worker} did not answer within ${ANSWER_MS / 1000} s`)),
-      );
+      const cancel = this.clock.after(this.isLate ? STILL_LATE_MS : ANSWER_MS, () => {
+        this.isLate = true;
+        this.fail(id, new WorkerLate([worker]));
+      });
       this.pending.set(id, {
         resolve: (value) => {
           cancel();
@@ -54,6 +67,7 @@ export class Questions {
 
   /** An answer that comes late has nobody who waits for it. */
   hear(message: Extract<FromWorker, { id: number }>): void {
+    this.isLate = false;
     if (message.type === 'fault') return this.fail(message.id, new Error(`Worker ${this.worker}: ${message.message}`));
     const pending = this.pending.get(message.id);
     this.pending.delete(message.id);

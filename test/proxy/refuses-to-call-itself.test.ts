@@ -1,4 +1,7 @@
+import os from 'node:os';
 import { readConfig } from '../../proxy/config';
+
+afterEach(() => jest.restoreAllMocks());
 
 function problemsOf(file: Readonly<Record<string, string>>): string[] {
   const readText = () => '';
@@ -41,6 +44,22 @@ test.each([
   ['127.0.0.1:0', 'http://127.0.0.1:80'],
 ])('a proxy at %s may have the upstream %s', (listen, upstream) => {
   expect(problemsOf({ listen, upstream })).toEqual([]);
+});
+
+const IPV4 = { address: '10.0.0.7', family: 'IPv4' };
+const IPV6 = { address: 'fd00::7', family: 'IPv6' };
+
+test.each([
+  ['0.0.0.0:9000', 'http://10.0.0.7:9000', true],
+  ['[::]:9000', 'http://10.0.0.7:9000', true],
+  ['[::]:9000', 'http://[fd00:0::7]:9000', true],
+  ['0.0.0.0:9000', 'http://[fd00::7]:9000', false],
+  ['0.0.0.0:9000', 'http://10.0.0.7:9001', false],
+  ['127.0.0.1:9000', 'http://10.0.0.7:9000', false],
+  ['10.0.0.7:9000', 'http://10.0.0.7:9000', true],
+])('on a machine with two addresses a proxy at %s calls itself at %s: %s', (listen, upstream, isItself) => {
+  jest.spyOn(os, 'networkInterfaces').mockReturnValue({ eth0: [IPV4, IPV6] as os.NetworkInterfaceInfo[] });
+  expect(problemsOf({ listen, upstream })).toHaveLength(isItself ? 1 : 0);
 });
 
 test('an upstream that is no address is one problem', () => {

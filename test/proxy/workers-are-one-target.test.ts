@@ -142,3 +142,19 @@ test('who does not answer in time is an error and no zero; who is gone is neithe
   await expect(gone).rejects.toThrow(WorkerGone);
   await expect(questions.ask({ kind: 'report' })).rejects.toThrow(WorkerGone);
 });
+
+test('who was late is not waited for as long again, until it is heard', async () => {
+  const clock = new FakeClock();
+  const questions = new Questions(3, () => undefined, clock);
+  const report = { kind: 'report' } as const;
+  const asked = [questions.ask(report)];
+  clock.advance(2);
+  asked.push(questions.ask(report));
+  clock.advance(0.3);
+  questions.hear({ type: 'answer', id: 1, value: REPORT });
+  asked.push(questions.ask(report));
+  clock.advance(1.9);
+  questions.hear({ type: 'answer', id: 3, value: REPORT });
+  const late = { status: 'rejected', reason: { message: 'worker 3 did not answer within 2 s', status: 504 } };
+  expect(await Promise.allSettled(asked)).toMatchObject([late, late, { status: 'fulfilled', value: REPORT }]);
+});
