@@ -46,6 +46,11 @@ export class AccessLog {
     return (failure !== undefined || (status ?? 0) >= 500) && this.burst.admit();
   }
 
+  /** Whether a stream that began with this status may have a line when it is over. Behind a switch nothing fails any more. */
+  mayAdmit(status: number): boolean {
+    return !this.isErrorsOnly || status !== 101;
+  }
+
   write(visit: Visit, outcome: Outcome, durationMs: number): void {
     const { status, kind, ending, failure, bytesReceived, bytesSent } = outcome;
     const rounded = Math.round(durationMs * 1000) / 1000;

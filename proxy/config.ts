@@ -5,6 +5,7 @@ import { PROXY_VARIABLES } from '../core/wiring';
 import type { Limits, Timeouts, Upstream } from './data-plane/data-plane';
 import { certificatesOf, privateKeyOf } from './pem';
 import { LIMITS, SETTINGS, Setting, TIMEOUTS, Values } from './settings';
+import { readUpgradeProtocols } from './upgrade-protocols';
 import { readUpstreams } from './upstreams';
 
 export interface HostPort {
@@ -84,7 +85,7 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     ...readUpstreams(values, listen, (name) => textOf(name, values, sources, problems), problems),
     tls: tls(values, sources, problems),
     timeouts: timeouts(values, problems),
-    limits: limits(values, problems),
+    limits: { ...limits(values, problems), upgradeProtocols: readUpgradeProtocols(values, problems) },
     ...shutdown(values, problems),
     closeRatePerSecond: problems.integer('close_rate_per_second', values.close_rate_per_second, {
       min: 1,
@@ -194,16 +195,18 @@ function hostPort(name: string, value: unknown, problems: Problems): HostPort {
   return { host: '', port: 0 };
 }
 
-function timeouts(values: Values, problems: Problems): Timeouts {
-  const names = Object.keys(TIMEOUTS) as (keyof typeof TIMEOUTS)[];
+function timeouts(values: Values, problems: Problems): Partial<Timeouts> {
+  const all = Object.keys(TIMEOUTS) as (keyof typeof TIMEOUTS)[];
+  // The data plane knows what follows which.
+  const names = all.filter((name) => values[name] !== undefined || !('follows' in TIMEOUTS[name]));
   const read = (name: (typeof names)[number]) => 1000 * problems.number(name, values[name], TIMEOUTS[name]);
-  return Object.fromEntries(names.map((name) => [TIMEOUTS[name].field, read(name)])) as unknown as Timeouts;
+  return Object.fromEntries(names.map((name) => [TIMEOUTS[name].field, read(name)]));
 }
 
-function limits(values: Values, problems: Problems): Limits {
+function limits(values: Values, problems: Problems): Partial<Limits> {
   const names = Object.keys(LIMITS) as (keyof typeof LIMITS)[];
   const read = (name: (typeof names)[number]) => problems.integer(name, values[name], LIMITS[name]);
-  return Object.fromEntries(names.map((name) => [LIMITS[name].field, read(name)])) as unknown as Limits;
+  return Object.fromEntries(names.map((name) => [LIMITS[name].field, read(name)]));
 }
 
 function shutdown(values: Values, problems: Problems): DrainBudget {

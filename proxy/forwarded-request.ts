@@ -38,8 +38,8 @@ export class ForwardedRequest implements Forward {
     const { books } = this;
     this.hasOpened = true;
     books.traffic.opened(status, books.clock.nowMs() - this.startedMs);
-    // A WebSocket may live for days: of its head no more is kept than its line needs.
-    if (this.head !== undefined) this.visit = this.seen(this.head);
+    // A WebSocket may live for days: of its head no more is kept than its line needs, if it can have one.
+    if (this.head !== undefined && books.accessLog!.mayAdmit(status)) this.visit = this.seen(this.head);
     this.head = undefined;
     this.requestHeaders = undefined;
   }

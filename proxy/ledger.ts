@@ -80,6 +80,21 @@ export class Ledger {
     this.counts[kind] += 1;
   }
 
+  /** Another object stands for the connection from now on, as another kind and of the same age. */
+  replace(entry: LedgerEntry, by: LedgerEntry, kind: ConnectionKind): void {
+    const { previous, next } = entry;
+    if (previous === undefined || next === undefined) return;
+    this.reclassify(entry, kind);
+    by.kind = kind;
+    by.enteredMs = entry.enteredMs;
+    by.previous = previous;
+    by.next = next;
+    previous.next = by;
+    next.previous = by;
+    entry.previous = undefined;
+    entry.next = undefined;
+  }
+
   /** Counts out; the first call counts, later ones do nothing. */
   leave(entry: LedgerEntry, how: Ending): void {
     const { previous, next, kind } = entry;

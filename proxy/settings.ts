@@ -19,6 +19,7 @@ export const SETTINGS = {
   client_idle_seconds: 'DRAINSHIFT_CLIENT_IDLE_SECONDS',
   head_seconds: 'DRAINSHIFT_HEAD_SECONDS',
   connect_seconds: 'DRAINSHIFT_CONNECT_SECONDS',
+  first_byte_seconds: 'DRAINSHIFT_FIRST_BYTE_SECONDS',
   upstream_idle_seconds: 'DRAINSHIFT_UPSTREAM_IDLE_SECONDS',
   body_idle_seconds: 'DRAINSHIFT_BODY_IDLE_SECONDS',
   stream_idle_seconds: 'DRAINSHIFT_STREAM_IDLE_SECONDS',
@@ -31,6 +32,7 @@ export const SETTINGS = {
   idle_upstream_connections: 'DRAINSHIFT_IDLE_UPSTREAM_CONNECTIONS',
   waiting_requests: 'DRAINSHIFT_WAITING_REQUESTS',
   concurrent_streams: 'DRAINSHIFT_CONCURRENT_STREAMS',
+  upgrade_protocols: 'DRAINSHIFT_UPGRADE_PROTOCOLS',
   grace_period_seconds: 'DRAINSHIFT_GRACE_PERIOD_SECONDS',
   graceful_shutdown_timeout_seconds: 'DRAINSHIFT_GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS',
   propagation_seconds: 'DRAINSHIFT_PROPAGATION_SECONDS',
@@ -58,11 +60,12 @@ const SHORTEST = 0.01;
 
 const seconds = (fallback: number, min = SHORTEST): Bounded => ({ default: fallback, min, max: DAY });
 
-/** In seconds, each with the name that it has in the data plane. */
+/** In seconds, each with the name that it has in the data plane, and the one whose value it has unless it is given. */
 export const TIMEOUTS = {
   client_idle_seconds: { field: 'clientIdleMs', ...seconds(75) },
   head_seconds: { field: 'headMs', ...seconds(15) },
   connect_seconds: { field: 'connectMs', ...seconds(10) },
+  first_byte_seconds: { field: 'firstByteMs', ...seconds(50), follows: 'upstream_idle_seconds' },
   // An Application Load Balancer gives up after 60 s, unless it is told otherwise.
   upstream_idle_seconds: { field: 'upstreamIdleMs', ...seconds(50) },
   body_idle_seconds: { field: 'bodyIdleMs', ...seconds(60) },

@@ -41,8 +41,8 @@ export class TrafficCount {
       return;
     }
     this.count(status, durationMs);
-    // The client left, or a drain cut it: nobody knows how it would have ended.
-    if (ending === 'forced' && failure === undefined) return;
+    // The client left, or a drain ended it: nobody knows what the upstream would have answered.
+    if (ending !== 'completed' && failure === undefined) return;
     this.answered += 1;
     if (failure !== undefined || (status ?? 0) >= 500) this.errors += 1;
   }

@@ -69,7 +69,12 @@ export interface Timeouts {
   /** A request head must be complete after this. */
   readonly headMs: number;
   readonly connectMs: number;
-  /** No byte from the upstream for this long, before or inside an answer; not for upgraded connections and event streams. */
+  /**
+   * From a request that was sent whole to its answer; an interim answer starts it anew.
+   * @default - as `upstreamIdleMs`
+   */
+  readonly firstByteMs: number;
+  /** No byte from the upstream for this long, of an answer or for an upload; not for upgraded connections and event streams. */
   readonly upstreamIdleMs: number;
   /** A client that is waited for, for more of its upload or to read more of its answer, is given up after this; not on upgraded connections and event streams. */
   readonly bodyIdleMs: number;
@@ -79,7 +84,7 @@ export interface Timeouts {
   readonly poolIdleMs: number;
 }
 
-/** What a plane takes at most. */
+/** What a plane takes, and how much of it. */
 export interface Limits {
   /** Of a request line; a longer one is answered with 414. */
   readonly requestLineBytes: number;
@@ -87,7 +92,7 @@ export interface Limits {
   readonly fieldBytes: number;
   /** Field lines of a head; more are answered with 431. */
   readonly fieldLines: number;
-  /** Client connections; further ones are closed as they come. */
+  /** Client connections; further ones are closed as they come, with a 503 where there is no TLS. */
   readonly clientConnections: number;
   /** Kept-alive connections that wait for a request, for each upstream. */
   readonly idleUpstreamConnections: number;
@@ -97,6 +102,8 @@ export interface Limits {
   readonly waitingRequests: number;
   /** HTTP/2 streams of one connection. */
   readonly concurrentStreams: number;
+  /** Tokens of `Upgrade`, in lower case, that are switched to besides `websocket`. What follows is passed on unread. */
+  readonly upgradeProtocols: readonly string[];
 }
 
 export interface RequestHead {
@@ -110,7 +117,7 @@ export interface RequestHead {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly client: { readonly address: string; readonly port: number };
   readonly isTls: boolean;
-  /** Whether it asks for a WebSocket, and could have one. */
+  /** Whether it asks for a WebSocket, or another protocol that is switched to here. */
   readonly isUpgrade: boolean;
 }
 

@@ -1,15 +1,24 @@
 import net, { AddressInfo, Server, Socket } from 'node:net';
 import tls, { TLSSocket } from 'node:tls';
 import type { PlaneContext, TunnelEntry, UpstreamRequest, Upstreams } from './context';
-import type { DataPlane, DataPlaneOptions, Limits, SharedListener, Timeouts, Upstream } from './data-plane';
+import type {
+  DataPlane,
+  DataPlaneOptions,
+  Limits,
+  RefusedRequest,
+  SharedListener,
+  Timeouts,
+  Upstream,
+} from './data-plane';
 import type { ClientEvents, ClientHalf, EngineHead, UpstreamEvents, UpstreamHalf } from './halves';
 import { ClientHome, Http1Client } from './http1/http1-client';
 import { UpstreamPools } from './http1/upstream-pools';
 import { ClientSessions } from './http2/client-sessions';
 import { Http2Upstreams } from './http2/upstream-session';
 import { Exchange } from './exchange';
+import { Overflow } from './overflow';
 import { Ticker } from './ticker';
-import { FastWire, WriteRequestClass } from './wire/fast-wire';
+import { FastWire } from './wire/fast-wire';
 import { checkFastWire } from './wire/fast-wire-check';
 import { StreamWire } from './wire/stream-wire';
 import type { Wire } from './wire/wire';
@@ -18,6 +27,7 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
   clientIdleMs: 75_000,
   headMs: 15_000,
   connectMs: 10_000,
+  firstByteMs: 60_000,
   upstreamIdleMs: 60_000,
   bodyIdleMs: 60_000,
   streamIdleMs: 0,
@@ -34,6 +44,7 @@ export const DEFAULT_LIMITS: Limits = {
   upstreamConnections: 100_000,
   waitingRequests: 1_000,
   concurrentStreams: 128,
+  upgradeProtocols: [],
 };
 
 /** How late a deadline may be noticed: a quarter of the shortest, within these. */
@@ -60,20 +71,22 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private readonly http2: ClientSessions;
   private readonly pools: UpstreamPools;
   private readonly http2Upstreams: Http2Upstreams;
+  private readonly overflow: Overflow;
   /** The TCP connections under TLS, from before their handshake on. */
   private readonly secured = new Set<Socket>();
-  private Request: WriteRequestClass | undefined;
+  private isFast = false;
   private isClosed = false;
 
   constructor(readonly options: DataPlaneOptions) {
-    this.timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+    this.timeouts = withDefaults(options.timeouts);
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.tunnelIdle = { openMs: this.timeouts.streamIdleMs, halfClosedMs: this.timeouts.upstreamIdleMs };
     this.ticker = new Ticker(tickMs(this.timeouts), (error) => this.faulted(error));
-    this.pools = new UpstreamPools(this, () => this.Request);
+    this.pools = new UpstreamPools(this, () => this.isFast);
     this.http2Upstreams = new Http2Upstreams(this);
     this.upstreams = { open: (upstream, request, events) => this.openUpstream(upstream, request, events) };
     this.http2 = new ClientSessions(this);
+    this.overflow = new Overflow((refusal) => this.refused(refusal));
     this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
     this.server.on('error', () => undefined);
   }
@@ -81,7 +94,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   async listen(
     at: { host: string; port: number } | { shared: SharedListener },
   ): Promise<{ host: string; port: number }> {
-    this.Request = await checkFastWire();
+    this.isFast = await checkFastWire();
     const { server } = this;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -118,6 +131,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     for (const tunnel of [...this.tunnels]) tunnel.cutTunnel();
     for (const client of [...this.http1]) client.destroy();
     for (const socket of [...this.secured]) socket.destroy();
+    this.overflow.destroy();
     this.http2.destroy();
     this.pools.destroy();
     this.http2Upstreams.destroy();
@@ -150,6 +164,14 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     }
   }
 
+  private refused(refusal: RefusedRequest): void {
+    try {
+      this.options.refused?.(refusal);
+    } catch (error) {
+      this.faulted(error);
+    }
+  }
+
   private openUpstream(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
     const way = request.head.isGrpc ? this.http2Upstreams : this.pools;
     return way.open(upstream, request, events);
@@ -158,9 +180,9 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private createPlainServer(): Server {
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...SOCKET_OPTIONS });
     server.on('connection', (socket: Socket) => {
-      if (!this.admits(socket)) return;
-      const { Request } = this;
-      if (Request) return this.serve(FastWire.accept(socket, Request));
+      if (this.isClosed) return void socket.destroy();
+      if (!this.hasRoom) return this.overflow.turnAway(socket);
+      if (this.isFast) return this.serve(new FastWire(socket));
       const wire = new StreamWire(socket);
       this.serve(wire);
       wire.resume();
@@ -179,7 +201,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       ...SOCKET_OPTIONS,
     });
     server.on('connection', (socket: Socket) => {
-      if (!this.admits(socket)) return;
+      // An answer would cost a handshake.
+      if (this.isClosed || !this.hasRoom) return void socket.destroy();
       this.secured.add(socket);
       socket.once('close', () => this.secured.delete(socket));
     });
@@ -192,10 +215,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     return server;
   }
 
-  private admits(socket: Socket): boolean {
-    if (!this.isClosed && this.clientConnections < this.limits.clientConnections) return true;
-    socket.destroy();
-    return false;
+  private get hasRoom(): boolean {
+    return this.clientConnections < this.limits.clientConnections;
   }
 
   private get clientConnections(): number {
@@ -208,6 +229,11 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
 }
 
 const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS } as const;
+
+function withDefaults(given: Partial<Timeouts> = {}): Timeouts {
+  const firstByteMs = given.firstByteMs ?? given.upstreamIdleMs ?? DEFAULT_TIMEOUTS.firstByteMs;
+  return { ...DEFAULT_TIMEOUTS, ...given, firstByteMs };
+}
 
 function tickMs(timeouts: Timeouts): number {
   const shortest = Math.min(...(Object.values(timeouts) as number[]).filter((ms) => ms > 0));

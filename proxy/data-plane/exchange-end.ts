@@ -1,19 +1,18 @@
 import type { ConnectionKind, Ending } from '../../core/connections';
 import { LedgerEntry } from '../ledger';
-import type { PlaneContext, TunnelEntry } from './context';
+import type { PlaneContext } from './context';
 import type { Answer, Forward, UpstreamFailure } from './data-plane';
 import type { EventStream } from './event-stream';
 import type { ClientHalf, EngineHead, UpstreamHalf } from './halves';
 import { GRPC_UNAVAILABLE, GrpcWatch } from './http2/grpc';
-import type { Ticker, Ticking } from './ticker';
+import type { Ticking } from './ticker';
 import { NO_UPLOAD, Upload } from './upload';
-import type { Tunnel, TunnelOptions } from './websocket/tunnel';
 
 /**
  * How an exchange ends, whoever ends it: the client, the upstream, a drain, the route's signal or an error. It leaves the
  * ledger once, and frees what it held.
  */
-export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, TunnelEntry, Ticking {
+export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
   isOver = false;
   protected forward: Forward | undefined = undefined;
   protected upstream: UpstreamHalf | undefined = undefined;
@@ -25,7 +24,6 @@ export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, 
   protected readonly upload: Upload;
   protected stream: EventStream | undefined = undefined;
   protected grpc: GrpcWatch | undefined = undefined;
-  protected tunnel: Tunnel | undefined = undefined;
   /** Gives up the place among the held. */
   protected unpark: (() => void) | undefined = undefined;
   /** Stops listening to the route's signal. */
@@ -36,8 +34,8 @@ export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, 
 
   constructor(
     protected readonly context: PlaneContext,
-    protected client: ClientHalf,
-    protected head: EngineHead,
+    protected readonly client: ClientHalf,
+    protected readonly head: EngineHead,
   ) {
     super();
     this.upload = head.bodyLength === 0 ? NO_UPLOAD : new Upload(client, head);
@@ -47,7 +45,6 @@ export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, 
 
   /** A drain has no time left for it. A stream ends in order; anything else is cut. */
   close(): Promise<void> {
-    if (this.tunnel) return this.tunnel.close();
     if (this.stream) return this.stream.close();
     const { client, grpc } = this;
     if (grpc && client.endGrpc && (grpc.isAtBoundary || !this.hasBegun)) {
@@ -58,27 +55,11 @@ export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, 
     return Promise.resolve();
   }
 
-  setHolding(isHolding: boolean): void {
-    this.tunnel?.setHolding(isHolding);
-  }
-
-  /** Ends an upgraded connection at once; any other ends with its client's connection. */
-  cutTunnel(): void {
-    this.tunnel?.cut();
-  }
-
-  override measure(): void {
-    if (!this.tunnel) return;
-    this.bytesReceived = this.tunnel.bytesReceived;
-    this.bytesSent = this.tunnel.bytesSent;
-  }
-
   /** An error of our own costs this client its answer, and nobody else anything. */
   fault(error: unknown): void {
     this.context.faulted(error);
     if (this.isOver) return;
-    if (this.tunnel) this.tunnel.cut();
-    else if (this.hasBegun) this.force();
+    if (this.hasBegun) this.force();
     else this.answer({ status: 500, body: 'Internal error\n' });
   }
 
@@ -87,7 +68,6 @@ export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, 
   }
 
   clientGone(): void {
-    if (this.tunnel) return;
     this.finish('forced');
   }
 
@@ -108,7 +88,8 @@ export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, 
     this.isAnswerEnded = true;
     this.ending = 'closed';
     this.hasBegun = true;
-    this.status ??= 200;
+    // As any other call that got no answer of its upstream.
+    this.status ??= 503;
     this.upstream?.abandon();
     this.upstream = undefined;
     this.upload.resume();
@@ -135,28 +116,6 @@ export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, 
     this.context.ticker.add(this);
   }
 
-  // What its tunnel needs.
-
-  get idle(): TunnelOptions['idle'] {
-    return this.context.tunnelIdle;
-  }
-
-  get ticker(): Ticker {
-    return this.context.ticker;
-  }
-
-  get isHolding(): boolean {
-    return this.context.isHolding;
-  }
-
-  over(how: Ending): void {
-    this.finish(how);
-  }
-
-  faulted(error: unknown): void {
-    this.context.faulted(error);
-  }
-
   protected get nowMs(): number {
     return this.context.ticker.nowMs;
   }
@@ -169,10 +128,8 @@ export abstract class ExchangeEnd extends LedgerEntry implements TunnelOptions, 
 
   private finish(ending: Ending): void {
     if (this.isOver) return;
-    this.measure();
     this.isOver = true;
     this.unpark?.();
-    if (this.tunnel) this.context.tunnels.delete(this);
     if (this.isTicking) this.context.ticker.remove(this);
     this.stream?.over();
     this.upstream?.abandon();

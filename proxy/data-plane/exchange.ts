@@ -5,11 +5,10 @@ import { ExchangeEnd } from './exchange-end';
 import type { AnswerHead, ClientEvents, ClientHalf, EngineHead, FieldBlock, Seen, UpstreamEvents } from './halves';
 import { blockOf, linesOf } from './http1/lines';
 import { GrpcWatch } from './http2/grpc';
-import { SPENT_CLIENT, SPENT_HEAD } from './spent';
 import { Turns } from './turns';
 import { Upload } from './upload';
-import { handshakeRefusal, isAccepted, switchingProtocols } from './websocket/handshake';
-import { Tunnel } from './websocket/tunnel';
+import { isOpaque, isSwitch, switchingProtocols, upgradeRefusal } from './upgrade';
+import { UpgradedConnection } from './upgraded-connection';
 
 /** RFC 9110 section 9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -34,7 +33,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   /** Asks the route, and does what it says. */
   run(): void {
     try {
-      const refusal = this.head.isUpgrade ? handshakeRefusal(this.head, this.head.bodyLength) : undefined;
+      const refusal = this.head.isUpgrade ? upgradeRefusal(this.head) : undefined;
       if (refusal) this.refuse(refusal);
       else this.decide(this.context.options.route(this.head));
     } catch (error) {
@@ -171,32 +170,24 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   }
 
   upstreamDrained(): void {
-    this.turns.clientMoved(this.nowMs);
+    this.moved();
     this.upload.resume();
   }
 
   switched(head: AnswerHead): void {
-    if (this.isOver || !this.head.isUpgrade || !isAccepted(this.head, head.fields)) {
-      return this.upstreamFailed('malformed', 'maybe');
-    }
-    const added = this.forward!.responseHeaders?.(101);
+    if (this.isOver || !isSwitch(head, this.head)) return this.upstreamFailed('malformed', 'maybe');
+    const { forward, context } = this;
+    const added = forward!.responseHeaders?.(101);
     const client = this.client.detach();
     const upstream = this.upstream!.detach();
     if (!client || !upstream) return this.force();
-    this.hasBegun = true;
-    this.status = 101;
-    this.upstream = undefined;
+    // From here on the connection is somebody else's, and this object nobody's.
+    this.isOver = true;
+    this.forget?.();
     client.wire.write(switchingProtocols(head.fields + blockOf(added)));
-    this.context.options.ledger.reclassify(this, 'websocket');
-    this.context.tunnels.add(this);
-    this.tunnel = new Tunnel(client, upstream, this);
-    this.client = SPENT_CLIENT;
-    this.head = SPENT_HEAD;
-    this.forward!.opened?.(101, 'websocket');
-  }
-
-  get isClientBackedUp(): boolean {
-    return this.client.isBackedUp;
+    const connection = new UpgradedConnection(context, forward!);
+    context.options.ledger.replace(this, connection, 'websocket');
+    connection.begin(client, upstream, isOpaque(this.head));
   }
 
   upstreamFailed(failure: UpstreamFailure, seen: Seen): void {
@@ -253,16 +244,14 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
 
   /** Looks for whoever keeps the other waiting for too long. */
   tick(nowMs: number): void {
-    if (this.isOver || this.tunnel || this.unpark) return;
+    if (this.isOver || this.unpark) return;
     if (this.grpc?.isStream(nowMs)) this.becomeGrpcStream();
     this.lookForReader();
     const isClients = this.upload.isAwaited || this.client.isBackedUp;
     const isUpstreams = this.upstream !== undefined && !this.upload.isAwaited && !this.isAnswerPaused;
-    const late = this.turns.late(
-      nowMs,
-      { isClients, isUpstreams, isStream: this.kind !== 'http' },
-      this.context.timeouts,
-    );
+    const isFirstByte = this.upload.isOver && !this.hasBegun && this.upstream?.isBackedUp === false;
+    const turn = { isClients, isUpstreams, isFirstByte, isStream: this.kind !== 'http' };
+    const late = this.turns.late(nowMs, turn, this.context.timeouts);
     if (late === 'client') this.giveUpOnClient();
     else if (late === 'upstream') this.upstreamFailed('idleTimeout', 'maybe');
   }
@@ -281,7 +270,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   }
 
   private cutOnSignal(signal: AbortSignal): void {
-    const cut = () => (this.tunnel ? this.tunnel.cut() : this.upstreamFailed('reset', 'maybe'));
+    const cut = () => this.upstreamFailed('reset', 'maybe');
     this.forget = () => signal.removeEventListener('abort', cut);
     signal.addEventListener('abort', cut);
     if (signal.aborted) cut();

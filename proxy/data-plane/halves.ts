@@ -30,6 +30,8 @@ export interface EngineHead extends RequestHead {
   readonly takesTrailers: boolean;
   /** gRPC by its content type: it goes to the upstream in HTTP/2. */
   readonly isGrpc: boolean;
+  /** The protocol that `isUpgrade` is about, as the upstream is asked for it. HTTP/1.1 only. */
+  readonly upgrade?: string | undefined;
   /** The end-to-end fields, with `replaced` in place. */
   block(replaced: ReplacedFields | undefined): FieldBlock;
 }
@@ -124,5 +126,4 @@ export interface UpstreamEvents {
   upstreamDrained(): void;
   upstreamFailed(failure: UpstreamFailure, seen: Seen): void;
   /** What was received last is still being written to the client. */
-  readonly isClientBackedUp: boolean;
 }

@@ -4,6 +4,8 @@ import type { Timeouts } from './data-plane';
 export interface Turn {
   readonly isClients: boolean;
   readonly isUpstreams: boolean;
+  /** The upstream has the whole request, and its answer has not begun. */
+  readonly isFirstByte: boolean;
   /** A stream may be silent for a time of its own, and its client may leave it unread. */
   readonly isStream: boolean;
 }
@@ -28,7 +30,13 @@ export class Turns {
     if (!turn.isClients || turn.isStream) this.clientMs = nowMs;
     if (!turn.isUpstreams && !turn.isStream) this.upstreamMs = nowMs;
     if (nowMs - this.clientMs > timeouts.bodyIdleMs) return 'client';
-    const limitMs = turn.isStream ? timeouts.streamIdleMs : timeouts.upstreamIdleMs;
+    const limitMs = limitOf(turn, timeouts);
     return limitMs > 0 && nowMs - this.upstreamMs > limitMs ? 'upstream' : undefined;
   }
+}
+
+/** For the upstream; 0 is none. */
+function limitOf({ isStream, isFirstByte }: Turn, timeouts: Timeouts): number {
+  if (isStream) return timeouts.streamIdleMs;
+  return isFirstByte ? timeouts.firstByteMs : timeouts.upstreamIdleMs;
 }

@@ -32,6 +32,7 @@ test('an upstream is enough; the rest has defaults', () => {
       idleUpstreamConnections: 1_024,
       waitingRequests: 1_024,
       concurrentStreams: 128,
+      upgradeProtocols: [],
     },
     gracePeriodSeconds: 100,
     gracefulShutdownTimeoutSeconds: 10,
@@ -159,6 +160,14 @@ test('an upstream is given up before the load balancer gives up its client', () 
   expect(read({ file: { upstream } }).timeouts.upstreamIdleMs).toBeLessThan(60_000);
   expect(read({ file: { upstream, upstream_idle_seconds: 100 } }).timeouts.upstreamIdleMs).toBe(100_000);
   expect(problemsOf({ file: { upstream, upstream_idle_seconds: 0 } })).toHaveLength(1);
+});
+
+test('how long an answer may take to begin is said by itself, or left to the data plane', () => {
+  const timeoutsOf = (file: object) => read({ file: { upstream: 'http://a', ...file } }).timeouts;
+  expect(timeoutsOf({ first_byte_seconds: 2 })).toMatchObject({ firstByteMs: 2_000, upstreamIdleMs: 50_000 });
+  expect(timeoutsOf({ upstream_idle_seconds: 7 })).not.toHaveProperty('firstByteMs');
+  const file = { upstream: 'http://a', first_byte_seconds: 0 };
+  expect(problemsOf({ file })).toEqual(["'first_byte_seconds' must be a number from 0.01 to 86400, got 0"]);
 });
 
 test('a grace period that nobody asked for fits into the time until the kill', () => {

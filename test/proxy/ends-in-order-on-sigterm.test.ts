@@ -1,63 +1,19 @@
-import { ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { buildSync } from 'esbuild';
 import { WebSocket, WebSocketServer } from 'ws';
 import { version } from '../../package.json';
+import { ProxyBundle, bundleProxy, listening, messages } from './support/proxy-process';
+import { SECRET } from './support/proxy-world';
 import { get, later, portOf, startBackend, stopAll, until } from './support/world';
 
 // The image holds one file; it runs here with nothing beside it, too.
-const folder = mkdtempSync(path.join(tmpdir(), 'drainshift-proxy-'));
-const bundle = path.join(folder, 'proxy.js');
-
-beforeAll(() => {
-  buildSync({
-    entryPoints: [path.join(__dirname, '../../proxy/main.ts')],
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    outfile: bundle,
-  });
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+let bundle: ProxyBundle;
+beforeAll(() => void (bundle = bundleProxy()));
+afterAll(() => bundle.remove());
 afterEach(stopAll);
-
-interface Line {
-  readonly msg: string;
-  readonly data?: string;
-  readonly admin?: string;
-}
-
-interface Run {
-  readonly child: ChildProcess;
-  readonly lines: Line[];
-  readonly stderr: () => string;
-  readonly exit: Promise<number | null>;
-}
-
-function run(args: readonly string[], environment: Record<string, string> = {}): Run {
-  const child = spawn(process.execPath, [bundle, ...args], { cwd: folder, env: environment });
-  later(() => void child.kill('SIGKILL'));
-  const lines: Line[] = [];
-  let pending = '';
-  let stderr = '';
-  child.stdout.on('data', (bytes: Buffer) => {
-    const parts = (pending + bytes.toString()).split('\n');
-    pending = parts.pop() ?? '';
-    for (const part of parts) lines.push(part.startsWith('{') ? (JSON.parse(part) as Line) : { msg: part });
-  });
-  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
-  const exit = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
-  return { child, lines, stderr: () => stderr, exit };
-}
-
-async function listening(proxy: Run): Promise<number> {
-  await until(() => proxy.lines.some((line) => line.msg === 'Listening'));
-  return Number(proxy.lines[0]?.data?.split(':')[1]);
-}
 
 const QUICK = { DRAINSHIFT_PROPAGATION_SECONDS: '0.3' };
 
@@ -67,8 +23,8 @@ test('SIGTERM: whoever still comes is served, WebSockets end with 1012, then exi
     socket.on('message', (data: Buffer) => socket.send(data.toString()));
   });
   const upstream = `http://127.0.0.1:${backend.port}`;
-  const proxy = run(['--listen', '127.0.0.1:0', '--upstream', upstream, '--grace-period-seconds', '1'], QUICK);
-  const port = await listening(proxy);
+  const proxy = bundle.run(['--listen', '127.0.0.1:0', '--upstream', upstream, '--grace-period-seconds', '1'], QUICK);
+  const { port } = await listening(proxy);
   const open = async () => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
     await new Promise((resolve) => socket.once('open', resolve));
@@ -99,10 +55,10 @@ test('SIGTERM: a request that takes its time is waited for', async () => {
   const backend = await startBackend((_, response) => {
     finish = () => response.end('done');
   });
-  const proxy = run(['--listen', '127.0.0.1:0', '--upstream', `http://127.0.0.1:${backend.port}`], {
+  const proxy = bundle.run(['--listen', '127.0.0.1:0', '--upstream', `http://127.0.0.1:${backend.port}`], {
     DRAINSHIFT_PROPAGATION_SECONDS: '0',
   });
-  const port = await listening(proxy);
+  const { port } = await listening(proxy);
   const inFlight = get({ port });
   await until(() => backend.sockets.size === 1);
   proxy.child.kill('SIGTERM');
@@ -110,13 +66,13 @@ test('SIGTERM: a request that takes its time is waited for', async () => {
   finish();
   expect(await inFlight).toMatchObject({ status: 200, body: 'done' });
   expect(await proxy.exit).toBe(0);
-  expect(proxy.lines.map((line) => line.msg)).toContain('All connections drained gracefully');
+  expect(messages(proxy)).toContain('All connections drained gracefully');
 });
 
 test('a second signal ends at once', async () => {
   const backend = await startBackend(() => undefined);
-  const proxy = run(['--listen', '127.0.0.1:0', '--upstream', `http://127.0.0.1:${backend.port}`], QUICK);
-  const broken = get({ port: await listening(proxy) });
+  const proxy = bundle.run(['--listen', '127.0.0.1:0', '--upstream', `http://127.0.0.1:${backend.port}`], QUICK);
+  const broken = get({ port: (await listening(proxy)).port });
   broken.catch(() => undefined);
   await until(() => backend.sockets.size === 1);
   proxy.child.kill('SIGTERM');
@@ -128,9 +84,9 @@ test('a second signal ends at once', async () => {
 
 test('a signal that comes before the port is open ends it, too', async () => {
   // Reading the file takes until the test writes it.
-  const yaml = path.join(folder, 'slow.yaml');
+  const yaml = path.join(bundle.folder, 'slow.yaml');
   execFileSync('mkfifo', [yaml]);
-  const proxy = run(['--config', yaml]);
+  const proxy = bundle.run(['--config', yaml]);
   const file = await openFile(yaml, 'w');
   proxy.child.kill('SIGTERM');
   await file.writeFile('listen: 127.0.0.1:0\nupstream: http://127.0.0.1:1\npropagation_seconds: 0\n');
@@ -143,41 +99,42 @@ test('a busy port is one line on stderr and exit code 1, for each port', async (
   await new Promise((resolve) => busy.once('listening', resolve));
   later(() => void busy.close());
   const port = portOf(busy);
-  const data = run(['--listen', `127.0.0.1:${port}`, '--upstream', 'http://127.0.0.1:1']);
+  const data = bundle.run(['--listen', `127.0.0.1:${port}`, '--upstream', 'http://127.0.0.1:1']);
   expect(await data.exit).toBe(1);
   expect(data.stderr()).toBe(`'listen' must be a free port, got 127.0.0.1:${port}, which is in use\n`);
-  const admin = run(['--listen', '127.0.0.1:0', '--upstream', 'http://127.0.0.1:1', '--admin', `127.0.0.1:${port}`], {
-    DRAINSHIFT_ADMIN_SECRET: '0123456789abcdef',
-  });
+  const admin = bundle.run([
+    ...['--listen', '127.0.0.1:0', '--upstream', 'http://127.0.0.1:1'],
+    ...['--admin', `127.0.0.1:${port}`],
+  ]);
   expect(await admin.exit).toBe(1);
   expect(admin.stderr()).toBe(`'admin' must be a free port, got 127.0.0.1:${port}, which is in use\n`);
 });
 
 test('wrong use is said in a line a problem, with exit code 64', async () => {
-  const option = run(['--bogus']);
+  const option = bundle.run(['--bogus']);
   expect(await option.exit).toBe(64);
   expect(option.stderr()).toBe("Unknown option '--bogus'; see --help\n");
-  const config = run(['--listen', 'here', '--grace-period-seconds=-5']);
+  const config = bundle.run(['--listen', 'here', '--grace-period-seconds=-5']);
   expect(await config.exit).toBe(64);
   expect(config.stderr().trim().split('\n')).toHaveLength(3);
-  const yaml = path.join(folder, 'bad.yaml');
+  const yaml = path.join(bundle.folder, 'bad.yaml');
   writeFileSync(yaml, 'upstream: http://127.0.0.1:1\nlissten: x\n');
-  const file = run(['--config', yaml]);
+  const file = bundle.run(['--config', yaml]);
   expect(await file.exit).toBe(64);
   expect(file.stderr()).toMatch(/^'config\.lissten' must be one of .+\n$/);
-  const missing = run(['--config', path.join(folder, 'none.yaml')]);
+  const missing = bundle.run(['--config', path.join(bundle.folder, 'none.yaml')]);
   expect(await missing.exit).toBe(64);
   expect(missing.stderr()).toMatch(/^'config' must be a readable YAML file, got .+none\.yaml: ENOENT.+\n$/);
 });
 
 test('a YAML file alone is enough, with TLS of its own', async () => {
   const backend = await startBackend((_, response) => response.end('ok'));
-  const yaml = path.join(folder, 'proxy.yaml');
+  const yaml = path.join(bundle.folder, 'proxy.yaml');
   writeFileSync(
     yaml,
     `listen: 127.0.0.1:0\nupstream: http://127.0.0.1:${backend.port}\ntls: self-signed\nadmin: 127.0.0.1:0\nside: target\n`,
   );
-  const proxy = run([], { DRAINSHIFT_CONFIG: yaml, DRAINSHIFT_ADMIN_SECRET: '0123456789abcdef' });
+  const proxy = bundle.run([], { DRAINSHIFT_CONFIG: yaml });
   await listening(proxy);
   expect(proxy.lines[0]).toMatchObject({
     msg: 'Listening',
@@ -186,14 +143,14 @@ test('a YAML file alone is enough, with TLS of its own', async () => {
   });
   proxy.child.kill('SIGKILL');
   await proxy.exit;
-  expect(JSON.stringify(proxy.lines)).not.toContain('0123456789abcdef');
+  expect(JSON.stringify(proxy.lines)).not.toContain(SECRET);
 });
 
 test('--version is the package’s, --help says how it is used', async () => {
-  const shown = run(['--version']);
+  const shown = bundle.run(['--version']);
   expect(await shown.exit).toBe(0);
   expect(shown.lines).toEqual([{ msg: version }]);
-  const help = run(['--help']);
+  const help = bundle.run(['--help']);
   expect(await help.exit).toBe(0);
   expect(help.lines[0]?.msg).toMatch(/^Usage: /);
 });

@@ -7,7 +7,6 @@ import { NOBODY, Wire, WireUser } from '../wire/wire';
 import { AnswerWriter } from './answer-writer';
 import { BodyReader } from './body-reader';
 import type { BodySink } from './chunked';
-import { TEXT_BYTES } from './http1-upstream';
 import { Refusal } from './refusal';
 import type { Http1Head } from './request-head';
 import { RequestReader } from './request-reader';
@@ -85,7 +84,6 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
       this.wire.destroy();
     } else if (waitedMs > FORGET_MS) {
       this.requests.forget();
-      this.wire.endBulk(true);
     }
   }
 
@@ -194,7 +192,6 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   detach(): { wire: Wire; head: Buffer } {
     this.leave();
     this.wire.user = NOBODY;
-    this.wire.endBulk(false);
     if (this.wire.isPaused) this.wire.resume();
     return { wire: this.wire, head: this.takeAhead() };
   }
@@ -250,7 +247,6 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     this.answerWriter.reset();
     if (head.bodyLength === -1) this.upload.begin('chunked', 0);
     else this.upload.begin('length', head.bodyLength);
-    if (head.bodyLength === -1 || head.bodyLength > TEXT_BYTES) this.wire.beginBulk();
     this.exchange = new Exchange(this.context, this, head);
     this.exchange.run();
   }

@@ -1,7 +1,7 @@
 import type { PlaneContext, UpstreamRequest } from '../context';
 import type { UpstreamFailure } from '../data-plane';
 import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../halves';
-import { HANDSHAKE_FIELDS } from '../websocket/handshake';
+import { upgradeLines } from '../upgrade';
 import { NOBODY, Wire, WireUser } from '../wire/wire';
 import type { Http1AnswerHead } from './answer-head';
 import { AnswerReader, AnswerSink } from './answer-reader';
@@ -146,11 +146,6 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     }
   }
 
-  /** It has been idle for a while, and is to cost little. */
-  rest(): void {
-    this.wire?.endBulk(true);
-  }
-
   /** Leaves an open connection to another one. */
   giveWire(): Wire {
     this.isLost = true;
@@ -200,7 +195,6 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   headRead(head: Http1AnswerHead): void {
     this.keptMs = head.keptMs ?? this.keptMs;
     if (head.status === 101) return;
-    if (head.bodyLength < 0 || head.bodyLength > TEXT_BYTES) this.wire?.beginBulk();
     this.events?.answerBegan(head);
     if (this.answer.isOver) this.bodyEnded('');
   }
@@ -243,8 +237,6 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     if (isReusable) this.keeper.release(this);
     else this.lose();
     events.answerFlushed();
-    // A connection that has brought much may do so again, and keeps its buffer while it is busy.
-    if (events.isClientBackedUp) wire?.endBulk(false);
   }
 
   private fail(failure: UpstreamFailure, seen: Seen): void {
@@ -270,6 +262,6 @@ function connectionLines(head: EngineHead): string {
   if (head.bodyLength === -1) lines = 'Transfer-Encoding: chunked\r\n';
   else if (head.bodyLength > 0 || head.field('content-length') !== undefined)
     lines = `Content-Length: ${head.bodyLength}\r\n`;
-  if (head.isUpgrade) return lines + HANDSHAKE_FIELDS;
+  if (head.upgrade !== undefined) return lines + upgradeLines(head.upgrade);
   return head.takesTrailers ? `${lines}TE: trailers\r\nConnection: TE\r\n` : lines;
 }

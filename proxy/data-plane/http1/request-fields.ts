@@ -32,20 +32,22 @@ export class RequestFields {
   readonly bodyLength: BodyLength;
   readonly takesTrailers: boolean;
   readonly hasExpect: boolean;
-  readonly asksForWebSocket: boolean;
+  /** `websocket`, or the one token of `Upgrade`, as it was sent, where that is switched to. */
+  readonly upgrade: string | undefined;
   private keptBits = -1;
   private kept: FieldBlock = '';
 
   constructor(
     readonly lines: FieldLines,
     bodyLength: BodyLength,
+    protocols: Limits['upgradeProtocols'],
   ) {
     this.options = connectionOptions(lines);
     this.host = lines.known(HOST);
     this.bodyLength = bodyLength;
     this.takesTrailers = lines.has(TE) && TE_TRAILERS.test(lines.known(TE)!);
     this.hasExpect = lines.has(EXPECT);
-    this.asksForWebSocket = this.options.upgrade && tokens(lines.known(UPGRADE)).includes('websocket');
+    this.upgrade = this.options.upgrade ? readUpgrade(lines.known(UPGRADE), protocols) : undefined;
   }
 
   get isChunked(): boolean {
@@ -71,7 +73,7 @@ export function readRequestFields(text: string, limits: Limits): RequestFields |
   const refusal = checkHost(lines) ?? checkExpect(lines);
   if (refusal) return refusal;
   const length = readBodyLength(lines);
-  return length instanceof Refusal ? length : new RequestFields(lines, length);
+  return length instanceof Refusal ? length : new RequestFields(lines, length, limits.upgradeProtocols);
 }
 
 export function isHost(host: string): boolean {
@@ -88,6 +90,13 @@ function checkHost(lines: FieldLines): Refusal | undefined {
 function checkExpect(lines: FieldLines): Refusal | undefined {
   if (!lines.has(EXPECT) || lines.known(EXPECT)!.toLowerCase() === '100-continue') return undefined;
   return new Refusal(417, 'The only expectation is 100-continue');
+}
+
+/** A WebSocket may be one wish of several; for another protocol there is to be no doubt. */
+function readUpgrade(value: string | undefined, protocols: Limits['upgradeProtocols']): string | undefined {
+  const asked = tokens(value);
+  if (asked.includes('websocket')) return 'websocket';
+  return asked.length === 1 && protocols.includes(asked[0]!) ? value : undefined;
 }
 
 /** How the body ends (RFC 9112 section 6.3); anything that could be read in two ways is refused. */

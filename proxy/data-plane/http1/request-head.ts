@@ -32,8 +32,14 @@ export class Http1Head implements EngineHead {
     return this.fields.takesTrailers;
   }
 
+  /** RFC 9110 section 7.8: HTTP/1.0 has none, and what it asks for is ignored. A WebSocket is refused, as it would fail. */
+  get upgrade(): string | undefined {
+    const { upgrade } = this.fields;
+    return this.httpVersion === '1.1' || upgrade === 'websocket' ? upgrade : undefined;
+  }
+
   get isUpgrade(): boolean {
-    return this.fields.asksForWebSocket;
+    return this.upgrade !== undefined;
   }
 
   /**

@@ -2,13 +2,10 @@ import type { ConnectionChoice, PlaneContext, UpstreamRequest, Upstreams } from 
 import type { Upstream } from '../data-plane';
 import type { UpstreamEvents, UpstreamHalf } from '../halves';
 import { connectWire } from '../wire/connect';
-import type { WriteRequestClass } from '../wire/fast-wire';
 import { Http1Upstream, Keeper } from './http1-upstream';
 
 /** An upstream's keep-alive timeout is rarely this short, so a request without a second try does not meet its close. */
 const YOUNG_MS = 1_000;
-/** After so long a connection that waits for a request gives up what only a busy one needs. */
-const REST_MS = 500;
 /** What an upstream says of how long it keeps connections is believed less this, for the way. */
 const KEPT_MARGIN_MS = 1_000;
 
@@ -18,10 +15,10 @@ export class UpstreamPools implements Upstreams {
   /** The same, by the objects that stand for them: most callers hand in one and the same. */
   private readonly byObject = new WeakMap<Upstream, UpstreamPool>();
 
-  /** `Request`: see `connectWire`. */
+  /** `isFast`: see `connectWire`. */
   constructor(
     private readonly context: PlaneContext,
-    private readonly Request: () => WriteRequestClass | undefined,
+    private readonly isFast: () => boolean,
   ) {}
 
   open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
@@ -42,7 +39,7 @@ export class UpstreamPools implements Upstreams {
     const key = JSON.stringify([protocol, host, port, serverName, verifyCertificate, authorities]);
     const known = this.byKey.get(key);
     if (known) return known;
-    const pool = new UpstreamPool(this.context, upstream, this.Request);
+    const pool = new UpstreamPool(this.context, upstream, this.isFast);
     this.byKey.set(key, pool);
     this.context.ticker.add(pool);
     return pool;
@@ -62,7 +59,7 @@ class UpstreamPool implements Keeper {
   constructor(
     private readonly context: PlaneContext,
     private readonly upstream: Upstream,
-    private readonly Request: () => WriteRequestClass | undefined,
+    private readonly isFast: () => boolean,
   ) {}
 
   open(request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
@@ -99,7 +96,6 @@ class UpstreamPool implements Keeper {
     // The oldest are at the front.
     for (const connection of [...this.idle]) {
       if (!this.isFresh(connection, nowMs)) connection.abandon();
-      else if (nowMs - connection.idleSinceMs > REST_MS) connection.rest();
     }
   }
 
@@ -142,7 +138,7 @@ class UpstreamPool implements Keeper {
   private connect(connection: Http1Upstream): void {
     this.waiting.delete(connection);
     this.all.add(connection);
-    connection.cancelConnecting = connectWire(this.upstream, this.Request(), {
+    connection.cancelConnecting = connectWire(this.upstream, this.isFast(), {
       opened: (wire) => {
         this.opening.delete(connection);
         connection.opened(wire, false);

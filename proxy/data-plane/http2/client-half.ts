@@ -23,12 +23,14 @@ export class Http2Client implements ClientHalf {
   private isReset = false;
   private isUploadOver: boolean;
   private uploadTrailers: FieldBlock = '';
+  private isClosing = false;
 
-  /** `stream` has a listener of its errors; what ends it early is told by its 'close', too. `stallMs`: how long a client may leave the end of its answer unread. */
+  /** `stream` has a listener of its errors; what ends it early is told by its 'close', too. `stallMs`: how long a client may leave the end of its answer unread. `stuck` is called when its connection takes nothing for so long. */
   constructor(
     private readonly stream: ServerHttp2Stream,
     private readonly head: Http2Head,
     private readonly stallMs: number,
+    private readonly stuck: () => void,
   ) {
     this.isUploadOver = stream.endAfterHeaders;
     stream.on('wantTrailers', () => this.sendTrailers());
@@ -129,7 +131,7 @@ export class Http2Client implements ClientHalf {
   reset(): void {
     this.isOver = true;
     this.isReset = true;
-    this.stream.close(NGHTTP2_INTERNAL_ERROR);
+    this.close(NGHTTP2_INTERNAL_ERROR);
   }
 
   detach(): undefined {
@@ -157,8 +159,18 @@ export class Http2Client implements ClientHalf {
     try {
       speak();
     } catch {
-      this.stream.close(NGHTTP2_INTERNAL_ERROR);
+      this.close(NGHTTP2_INTERNAL_ERROR);
     }
+  }
+
+  /** Closes the stream. It is over when the client is told so, and on a connection that takes nothing it never is. */
+  private close(code: number): void {
+    const { stream } = this;
+    stream.close(code);
+    if (this.isClosing || stream.destroyed) return;
+    this.isClosing = true;
+    const timer = setTimeout(this.stuck, this.stallMs).unref();
+    stream.once('close', () => clearTimeout(timer));
   }
 
   private finish(): void {
@@ -166,9 +178,10 @@ export class Http2Client implements ClientHalf {
     if (!this.isOpen) return;
     // The paused rest of an upload would keep the stream open.
     if (!this.isUploadOver) stream.resume();
+    // Also without a body: where the connection takes nothing, no end of an answer leaves.
+    stream.setTimeout(this.stallMs, () => this.close(NGHTTP2_CANCEL));
     if (stream.writableEnded) return this.endUpload();
     stream.end();
-    if (stream.writableLength > 0) stream.setTimeout(this.stallMs, () => stream.close(NGHTTP2_CANCEL));
   }
 
   /** An answer that began with a body ends with a field section of its own, an empty one is an empty frame. */
@@ -183,7 +196,7 @@ export class Http2Client implements ClientHalf {
     if (this.isUploadOver) return;
     // What was written last is to go out first.
     setImmediate(() => {
-      if (!this.stream.readableEnded && this.isOpen) this.stream.close(NGHTTP2_NO_ERROR);
+      if (!this.stream.readableEnded && this.isOpen) this.close(NGHTTP2_NO_ERROR);
     });
   }
 

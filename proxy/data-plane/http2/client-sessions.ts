@@ -114,7 +114,7 @@ class ClientSession {
   private serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]): void {
     const { limits, timeouts } = this.context;
     const head = new Http2Head(headers, raw, this.connection, !stream.endAfterHeaders);
-    const client = new Http2Client(stream, head, timeouts.bodyIdleMs);
+    const client = new Http2Client(stream, head, timeouts.bodyIdleMs, () => this.destroy());
     const refusal = head.refusal(limits);
     if (refusal) this.refuse(client, refusal);
     else client.listen(this.context.begin(client, head));

@@ -144,10 +144,17 @@ class UpstreamSession implements Ticking, StreamHome {
       if (nowMs >= this.connectUntilMs) this.gone('connectTimeout');
     } else if (this.halves.size === 0) {
       this.pingedMs = undefined;
-      if (nowMs - this.idleSinceMs >= this.context.timeouts.clientIdleMs) this.session.close();
+      this.endIdle(this.session, nowMs - this.idleSinceMs);
     } else {
       this.watchSilence(nowMs);
     }
+  }
+
+  /** In order where the upstream lets it: one that takes nothing hears of no end. */
+  private endIdle(session: ClientHttp2Session, idleMs: number): void {
+    const { clientIdleMs, bodyIdleMs } = this.context.timeouts;
+    if (idleMs >= clientIdleMs + bodyIdleMs) this.gone('reset');
+    else if (idleMs >= clientIdleMs) session.close();
   }
 
   /** Answers may take long. Whether there is anybody to give one, a ping tells. */

@@ -18,43 +18,61 @@ const IN_EIGHT_BYTES = 127;
  */
 const MAX_EXACT = 2 ** 53;
 
+/** Follows one direction of a tunnel: where it can be stopped, and whether it said that it ends. */
+export interface Scanner {
+  /** Nothing is under way: neither a frame nor a message in fragments. */
+  readonly atMessageBoundary: boolean;
+  readonly atFrameBoundary: boolean;
+  /** A Close frame went by, whole. */
+  readonly sawClose: boolean;
+  /** Follows `bytes` up to `end`, or to the place where it is to stop. Returns the count of followed bytes. */
+  scan(bytes: Buffer, stop?: Stop, end?: number): number;
+}
+
+/** Of a protocol that is not known here: any place is as good as another, and nothing says its end but the end itself. */
+export const UNFRAMED: Scanner = {
+  atMessageBoundary: true,
+  atFrameBoundary: true,
+  sawClose: false,
+  scan: (bytes, stop = 'never', end = bytes.length) => (stop === 'never' || stop === 'beforeClose' ? end : 0),
+};
+
+/** A header that is split between two reads. */
+interface SplitHeader {
+  /** Bytes read of it. */
+  seen: number;
+  /** Its first byte. */
+  first: number;
+  /** Its whole length, where its length field ends, and that field so far. */
+  needed: number;
+  lengthEnd: number;
+  length: number;
+}
+
 /**
  * Follows the frames of one direction of a WebSocket without keeping or changing them (RFC 6455 section 5.2): where
  * frames and whole messages end, and whether a Close frame went by. Headers are read in place and payloads skipped, so
  * that it costs some nanoseconds a frame and allocates nothing.
  */
-export class FrameScanner {
+export class FrameScanner implements Scanner {
   /** The first byte of the frame that is under way. */
   private first = FIN | CONTINUATION;
   /** Bytes of its payload that are still to come. */
   private left = 0;
-  /** Bytes read of a header that is split between two reads; 0 when none is. */
-  private seen = 0;
-  /** Of that header: its whole length, where its length field ends, and that field so far. */
-  private needed = 0;
-  private lengthEnd = 0;
-  private length = 0;
+  private split: SplitHeader | undefined = undefined;
   private isInMessage = false;
-  /** A Close frame went by, whole. */
   sawClose = false;
 
-  /** Nothing is under way: neither a frame nor a message in fragments. */
   get atMessageBoundary(): boolean {
     return this.atFrameBoundary && !this.isInMessage;
   }
 
   get atFrameBoundary(): boolean {
-    return this.left === 0 && this.seen === 0;
+    return this.left === 0 && this.split === undefined;
   }
 
-  /** Bytes that are still to come of the payload that is under way. */
-  get payloadLeft(): number {
-    return this.left;
-  }
-
-  /** Follows `bytes` up to `end`, or to the place where it is to stop. Returns the count of followed bytes. */
   scan(bytes: Buffer, stop: Stop = 'never', end = bytes.length): number {
-    let at = this.seen === 0 ? 0 : this.readSplitHeader(bytes, 0, end);
+    let at = this.split === undefined ? 0 : this.readSplitHeader(this.split, bytes, 0, end);
     while (at < end) {
       if (this.left > 0) {
         at = this.skipPayload(at, end);
@@ -85,43 +103,33 @@ export class FrameScanner {
 
   /** Reads the header that begins at `at`. Returns where its payload begins, or `end` when it is not all there. */
   private readHeader(bytes: Buffer, at: number, end: number): number {
-    if (at + 1 === end) return this.readSplitHeader(bytes, at, end);
+    if (at + 1 === end) return this.splitHeader(bytes, at, end);
     const second = bytes[at + 1]!;
     let length = second & LENGTH;
     // The mask's four bytes, where there is one.
     let payload = at + 2 + ((second & MASKED) >> 5);
     if (length >= IN_TWO_BYTES) payload += length === IN_TWO_BYTES ? 2 : 8;
-    if (payload > end) return this.readSplitHeader(bytes, at, end);
+    if (payload > end) return this.splitHeader(bytes, at, end);
     if (length === IN_TWO_BYTES) length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
     else if (length === IN_EIGHT_BYTES) length = bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6);
     this.beginPayload(bytes[at]!, length);
     return payload;
   }
 
-  private readSplitHeader(bytes: Buffer, from: number, end: number): number {
-    for (let at = from; at < end; at += 1) {
-      this.takeHeaderByte(bytes[at]!);
-      if (this.seen === 0) return at + 1;
-    }
-    return end;
+  private splitHeader(bytes: Buffer, at: number, end: number): number {
+    this.split = { seen: 1, first: bytes[at]!, needed: 2, lengthEnd: 2, length: 0 };
+    return this.readSplitHeader(this.split, bytes, at + 1, end);
   }
 
-  private takeHeaderByte(byte: number): void {
-    const place = this.seen;
-    this.seen += 1;
-    if (place === 0) {
-      this.first = byte;
-      return;
+  private readSplitHeader(split: SplitHeader, bytes: Buffer, from: number, end: number): number {
+    for (let at = from; at < end; at += 1) {
+      takeHeaderByte(split, bytes[at]!);
+      if (split.seen < split.needed) continue;
+      this.split = undefined;
+      this.beginPayload(split.first, split.length);
+      return at + 1;
     }
-    if (place === 1) {
-      const short = byte & LENGTH;
-      this.lengthEnd = 2 + (short === IN_TWO_BYTES ? 2 : short === IN_EIGHT_BYTES ? 8 : 0);
-      this.needed = this.lengthEnd + ((byte & MASKED) >> 5);
-      this.length = short < IN_TWO_BYTES ? short : 0;
-    } else if (place < this.lengthEnd) this.length = this.length * 256 + byte;
-    if (this.seen < this.needed) return;
-    this.seen = 0;
-    this.beginPayload(this.first, this.length);
+    return end;
   }
 
   private beginPayload(first: number, length: number): void {
@@ -136,6 +144,18 @@ export class FrameScanner {
     if (opcode < CLOSE) this.isInMessage = (this.first & FIN) === 0;
     else if (opcode === CLOSE) this.sawClose = true;
   }
+}
+
+/** Takes the second byte of a header, or a later one. */
+function takeHeaderByte(split: SplitHeader, byte: number): void {
+  const place = split.seen;
+  split.seen += 1;
+  if (place === 1) {
+    const short = byte & LENGTH;
+    split.lengthEnd = 2 + (short === IN_TWO_BYTES ? 2 : short === IN_EIGHT_BYTES ? 8 : 0);
+    split.needed = split.lengthEnd + ((byte & MASKED) >> 5);
+    split.length = short < IN_TWO_BYTES ? short : 0;
+  } else if (place < split.lengthEnd) split.length = split.length * 256 + byte;
 }
 
 /** A Close frame; what a client sends must be masked. @see RFC 6455 sections 5.3 and 5.5.1 */

@@ -3,20 +3,12 @@ import type { Answer, RequestHead } from '../data-plane';
 import type { BodyLength, FieldBlock } from '../halves';
 import { withoutSpace } from '../http1/lines';
 
-/**
- * The opening handshake of RFC 6455 section 4, as a proxy between two endpoints has to see it: it must be sure that both
- * have switched before it stops looking for HTTP. `websocket` is the only protocol that is switched to. Another would be
- * another file with the same three answers (why a request is refused, what asks the upstream, whether its 101 is taken)
- * and a table of them by the token of `Upgrade`; with it goes what takes the place of `Tunnel`.
- */
+/** The opening handshake of RFC 6455 section 4, on top of what `upgrade.ts` asks of every switch. */
 
 /** RFC 6455 section 1.3. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** 16 bytes in base64: two bits are left for the last letter, so that it is one of four. */
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
-
-/** The fields of this hop that ask the upstream for the same switch. */
-export const HANDSHAKE_FIELDS: FieldBlock = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
 
 /** Why a request for a WebSocket is not passed on (RFC 6455 section 4.2.1). */
 export function handshakeRefusal(head: RequestHead, bodyLength: BodyLength): Answer | undefined {
@@ -42,14 +34,13 @@ export function acceptKey(key: string): string {
 export function isAccepted(head: RequestHead, fields: FieldBlock): boolean {
   const accepts = valuesOf(fields, 'sec-websocket-accept');
   if (accepts.length !== 1 || accepts[0] !== acceptKey(head.field('sec-websocket-key') ?? '')) return false;
-  const upgrades = valuesOf(fields, 'upgrade');
-  if (upgrades.length !== 1 || upgrades[0]!.toLowerCase() !== 'websocket') return false;
-  return hasOfferedProtocol(head, fields) && hasOfferedExtensions(head, fields);
+  return isSwitchTo('websocket', fields) && hasOfferedProtocol(head, fields) && hasOfferedExtensions(head, fields);
 }
 
-/** The head of a 101 as it goes to the client; `fields` are those that `isAccepted` took, and more. */
-export function switchingProtocols(fields: FieldBlock): string {
-  return `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${fields}\r\n`;
+/** Whether a 101 with these fields names this protocol, and it alone. */
+export function isSwitchTo(protocol: string, fields: FieldBlock): boolean {
+  const upgrades = valuesOf(fields, 'upgrade');
+  return upgrades.length === 1 && upgrades[0]!.toLowerCase() === protocol.toLowerCase();
 }
 
 function hasOfferedProtocol(head: RequestHead, fields: FieldBlock): boolean {
@@ -89,6 +80,7 @@ function wrongVersion(): Answer {
   return { status: 426, headers, body: "'Sec-WebSocket-Version' must be 13\n" };
 }
 
-function refuse(why: string): Answer {
+/** The connection ends with it: its client may speak another protocol already. */
+export function refuse(why: string): Answer {
   return { status: 400, headers: { connection: 'close' }, body: `${why}\n` };
 }

@@ -17,6 +17,8 @@ export interface Closing {
   readonly toUpstream: Relay;
   readonly toClient: Relay;
   readonly isOver: boolean;
+  /** There are no Close frames: an end is asked to leave by the end of what it is sent. */
+  readonly isOpaque: boolean;
   /** An end has left, or has said that it does. */
   readonly isClosingByItself: boolean;
   finish(how: Ending): void;
@@ -78,7 +80,8 @@ export class OrderlyClose {
     if (this.tunnel.isOver) return;
     // Inside a frame a Close frame would be read as its payload.
     if (!toClient.scanner.atFrameBoundary) return this.tunnel.finish('forced');
-    toClient.say(closeFrame(SERVICE_RESTART, 'service restart', false));
+    if (this.tunnel.isOpaque) toClient.to.end();
+    else toClient.say(closeFrame(SERVICE_RESTART, 'service restart', false));
     // An upstream that takes nothing any more would keep the client's echo from being read.
     if (toUpstream.to.isBackedUp) toUpstream.to.destroy();
     toUpstream.discard();
@@ -89,7 +92,8 @@ export class OrderlyClose {
   private async settleUpstream(deadline: number): Promise<void> {
     const { toUpstream, toClient } = this.tunnel;
     if (await this.within(toUpstream.stopAt('atMessageBoundary'), deadline)) {
-      toUpstream.say(closeFrame(GOING_AWAY, '', true));
+      if (this.tunnel.isOpaque) toUpstream.to.end();
+      else toUpstream.say(closeFrame(GOING_AWAY, '', true));
       if (await this.within(toClient.stopAt('beforeClose'), deadline)) return;
     }
     // It does not close: what it sends is cut off between two messages, if such a place comes soon.

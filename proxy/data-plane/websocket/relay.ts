@@ -1,10 +1,8 @@
 import type { Wire, WireUser } from '../wire/wire';
-import { FrameScanner, Stop } from './frame-scanner';
+import { FrameScanner, Scanner, Stop, UNFRAMED } from './frame-scanner';
 
-/** Up to here a text is the cheapest way to write: the runtime sends it from its stack, and holds nothing of ours. */
-const SMALL_BYTES = 16 * 1024;
-/** With so much of a payload still to come, and so much in one read, large reads pay. */
-const BULK_BYTES = 32 * 1024;
+/** Up to here a text is the cheapest way to write. */
+const TEXT_BYTES = 2_048;
 const NOTHING = Buffer.alloc(0);
 
 /** What a relay tells the tunnel that it belongs to. */
@@ -20,42 +18,50 @@ export interface RelayOwner {
   faulted(error: unknown): void;
 }
 
+/** What stands in the way of a relay, and what came behind it. Nearly every relay at nearly every time has none. */
+class Halt {
+  /** Bytes of our own that went on, less those that were kept or dropped. */
+  balance = 0;
+  isDiscarding = false;
+  stop: Stop = 'never';
+  /** What came behind the stop; undefined while nothing is stopped. */
+  held: Buffer | undefined = undefined;
+  stopped: (() => void) | undefined = undefined;
+  closeSeen: (() => void) | undefined = undefined;
+}
+
 /**
- * One direction of a WebSocket tunnel: bytes go on as they come, and can be stopped between two frames or messages. It is
+ * One direction of a tunnel: bytes go on as they come, and can be stopped between two frames or messages. It is
  * the user of the wire that it reads.
  */
 export class Relay implements WireUser {
-  readonly scanner = new FrameScanner();
-  /** The way back. Set once, by the tunnel. */
+  readonly scanner: Scanner;
+  /** The way back. Set once, by the tunnel, before anything else is asked of it. */
   back!: Relay;
   /** Bytes that were read from `from`. */
   taken = 0;
   /** `from` sent its end. */
   hasEnded = false;
   private isGone = false;
-  /** Bytes of our own that went on, less those that were kept or dropped. */
-  private balance = 0;
-  /** Nothing stands in the way: the state of nearly every relay at nearly every time. */
-  private isFree = true;
-  private isDiscarding = false;
-  private isBulk = false;
-  private stop: Stop = 'never';
-  /** What came behind the stop; undefined while nothing is stopped. */
-  private held: Buffer | undefined;
-  private stopped: (() => void) | undefined;
-  private closeSeen: (() => void) | undefined;
+  private halt: Halt | undefined = undefined;
 
+  /** `isOpaque`: what is passed on has no boundaries that are known here. */
   constructor(
     private readonly owner: RelayOwner,
     readonly from: Wire,
-    readonly to: Wire,
+    isOpaque: boolean,
   ) {
+    this.scanner = isOpaque ? UNFRAMED : new FrameScanner();
     from.user = this;
+  }
+
+  get to(): Wire {
+    return this.back.from;
   }
 
   /** Bytes that went on, or were said, to `to`. */
   get passed(): number {
-    return this.taken + this.balance;
+    return this.taken + (this.halt === undefined ? 0 : this.halt.balance);
   }
 
   /** Bytes that went on, and that `to` has not taken. */
@@ -72,10 +78,10 @@ export class Relay implements WireUser {
   received(bytes: Buffer, length: number): void {
     try {
       this.taken += length;
-      if (this.isFree) {
+      if (this.halt === undefined) {
         this.scanner.scan(bytes, 'never', length);
         this.pass(bytes, length);
-      } else this.take(bytes.subarray(0, length));
+      } else this.take(bytes.subarray(0, length), this.halt);
     } catch (error) {
       this.owner.faulted(error);
     }
@@ -98,8 +104,10 @@ export class Relay implements WireUser {
   ended(): void {
     try {
       this.hasEnded = true;
+      const { halt } = this;
       // Behind a hold it waits its turn, as the bytes before it do.
-      if (this.held === undefined || this.stopped !== undefined) this.owner.ended(this);
+      if (halt?.held === undefined || halt.stopped !== undefined) this.owner.ended(this);
+      if (halt !== undefined) this.tellOfClose(halt);
     } catch (error) {
       this.owner.faulted(error);
     }
@@ -121,17 +129,16 @@ export class Relay implements WireUser {
    * something, so that its leaving is noticed; what is kept is therefore one read.
    */
   holdAtFrame(): void {
-    if (this.stop !== 'never' || this.isDiscarding) return;
-    this.stop = 'atFrameBoundary';
-    this.isFree = false;
+    const halt = this.obstruct();
+    if (halt.stop === 'never' && !halt.isDiscarding) halt.stop = 'atFrameBoundary';
   }
 
   /** What was kept goes on, in order, and what follows it. */
   release(): void {
-    if (this.stop !== 'atFrameBoundary' || this.stopped !== undefined || this.isDiscarding) return;
-    this.stop = 'never';
-    this.isFree = true;
-    const held = this.takeHeld();
+    const { halt } = this;
+    if (halt?.stop !== 'atFrameBoundary' || halt.stopped !== undefined || halt.isDiscarding) return;
+    this.halt = undefined;
+    const { held } = halt;
     if (held === undefined) return;
     this.scanner.scan(held);
     this.pass(held, held.length);
@@ -144,114 +151,96 @@ export class Relay implements WireUser {
    * moves the stop. A hold that is in force stops earlier, and is kept to.
    */
   stopAt(stop: 'beforeClose' | 'atMessageBoundary'): Promise<void> {
-    if (this.stop !== 'atFrameBoundary') this.stop = stop;
-    this.isFree = false;
+    const halt = this.obstruct();
+    if (halt.stop !== 'atFrameBoundary') halt.stop = stop;
     return new Promise((resolve) => {
-      this.stopped = resolve;
-      if (this.held !== undefined || this.hasEnded || this.from.isDestroyed) resolve();
-      else if (this.isAtStop) this.hold(NOTHING);
+      halt.stopped = resolve;
+      if (halt.held !== undefined || this.hasEnded || this.from.isDestroyed) resolve();
+      else if (this.isAtStop(halt)) this.hold(NOTHING, halt);
     });
   }
 
   /** The sender has left: it is as stopped as it will ever be. */
   senderLeft(): void {
-    this.stopped?.();
+    this.halt?.stopped?.();
   }
 
-  /** Resolves when a Close frame has gone by, whole, or was dropped. */
+  /** Resolves when a Close frame has gone by, whole, or was dropped; where there are none, when the sender has ended. */
   untilClose(): Promise<void> {
-    this.isFree = false;
+    const halt = this.obstruct();
     return new Promise((resolve) => {
-      this.closeSeen = resolve;
-      this.tellOfClose();
+      halt.closeSeen = resolve;
+      this.tellOfClose(halt);
     });
   }
 
   /** From here on nothing goes on; what comes is only followed, to see a Close frame and the end. */
   discard(): void {
-    this.isDiscarding = true;
-    this.isFree = false;
-    const held = this.takeHeld();
-    if (held !== undefined) this.take(held);
+    const halt = this.obstruct();
+    const { held } = halt;
+    halt.isDiscarding = true;
+    halt.held = undefined;
+    if (held !== undefined) {
+      halt.balance += held.length;
+      this.take(held, halt);
+    }
     this.flow();
   }
 
   /** Sends something of our own. The caller knows that nothing is under way which it would tear apart. */
   say(bytes: Buffer): void {
-    this.balance += bytes.length;
+    this.obstruct().balance += bytes.length;
     this.to.write(bytes.toString('latin1'));
   }
 
-  /** Reads on, unless something stands in the way: bytes that `to` has not yet taken may be borrowed from `from`. */
+  /** Reads on, unless something stands in the way. */
   flow(): void {
-    if (this.held === undefined && (this.to.isDestroyed || !this.to.isBackedUp)) this.from.resume();
+    if (this.halt?.held === undefined && (this.to.isDestroyed || !this.to.isBackedUp)) this.from.resume();
   }
 
   /** The way of what was not simply passed on. */
-  private take(bytes: Buffer): void {
-    if (this.isDiscarding) {
-      this.balance -= bytes.length;
+  private take(bytes: Buffer, halt: Halt): void {
+    if (halt.isDiscarding) {
+      halt.balance -= bytes.length;
       this.scanner.scan(bytes);
-    } else if (this.held !== undefined) {
-      this.balance -= bytes.length;
-      this.held = Buffer.concat([this.held, bytes]);
+    } else if (halt.held !== undefined) {
+      halt.balance -= bytes.length;
+      halt.held = Buffer.concat([halt.held, bytes]);
     } else {
-      const length = this.scanner.scan(bytes, this.stop);
+      const length = this.scanner.scan(bytes, halt.stop);
       if (length > 0) this.pass(bytes, length);
-      if (length < bytes.length || this.isAtStop) this.hold(bytes.subarray(length));
+      if (length < bytes.length || this.isAtStop(halt)) this.hold(bytes.subarray(length), halt);
     }
-    this.tellOfClose();
+    this.tellOfClose(halt);
+  }
+
+  private obstruct(): Halt {
+    return (this.halt ??= new Halt());
   }
 
   private pass(bytes: Buffer, length: number): void {
     const { to } = this;
-    if (length > SMALL_BYTES) this.passLarge(length === bytes.length ? bytes : bytes.subarray(0, length));
-    else {
-      to.write(bytes.toString('latin1', 0, length));
-      if (this.isBulk) this.leaveBulk(true);
-    }
+    if (length > TEXT_BYTES) to.writeBytes(length === bytes.length ? bytes : bytes.subarray(0, length));
+    else to.write(bytes.toString('latin1', 0, length));
     if (!to.isBackedUp) return;
     this.from.pause();
     this.owner.stalled();
   }
 
-  /** Outside of bulk a read is in a buffer that other connections are read into as well: a text is a copy. */
-  private passLarge(bytes: Buffer): void {
-    if (this.isBulk) this.to.writeBytes(bytes);
-    else this.to.write(bytes.toString('latin1'));
-    const isBulk = bytes.length >= BULK_BYTES && this.scanner.payloadLeft >= BULK_BYTES;
-    if (isBulk === this.isBulk) return;
-    if (!isBulk) return this.leaveBulk(!this.to.isBackedUp);
-    this.isBulk = true;
-    this.from.beginBulk();
-  }
-
-  private leaveBulk(isRead: boolean): void {
-    this.isBulk = false;
-    this.from.endBulk(isRead);
-  }
-
-  private get isAtStop(): boolean {
-    if (this.stop === 'atMessageBoundary') return this.scanner.atMessageBoundary;
-    return this.stop === 'atFrameBoundary' && this.stopped !== undefined && this.scanner.atFrameBoundary;
+  private isAtStop({ stop, stopped }: Halt): boolean {
+    if (stop === 'atMessageBoundary') return this.scanner.atMessageBoundary;
+    return stop === 'atFrameBoundary' && stopped !== undefined && this.scanner.atFrameBoundary;
   }
 
   /** `rest` may be borrowed. */
-  private hold(rest: Buffer): void {
-    this.held = Buffer.from(rest);
-    this.balance -= rest.length;
+  private hold(rest: Buffer, halt: Halt): void {
+    halt.held = Buffer.from(rest);
+    halt.balance -= rest.length;
     this.from.pause();
-    this.stopped?.();
+    halt.stopped?.();
   }
 
-  private takeHeld(): Buffer | undefined {
-    const { held } = this;
-    this.held = undefined;
-    if (held !== undefined) this.balance += held.length;
-    return held;
-  }
-
-  private tellOfClose(): void {
-    if (this.scanner.sawClose) this.closeSeen?.();
+  private tellOfClose({ closeSeen }: Halt): void {
+    if (this.scanner.sawClose || (this.scanner === UNFRAMED && this.hasEnded)) closeSeen?.();
   }
 }

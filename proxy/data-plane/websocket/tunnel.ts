@@ -2,6 +2,7 @@ import type { Ending } from '../../../core/connections';
 import type { Closable } from '../../ledger';
 import type { Ticker, Ticking } from '../ticker';
 import type { Wire } from '../wire/wire';
+import { UNFRAMED } from './frame-scanner';
 import { Closing, OrderlyClose } from './orderly-close';
 import { Relay, RelayOwner } from './relay';
 
@@ -28,7 +29,8 @@ export interface TunnelOptions {
 const UNKNOWN = -1;
 
 /**
- * A WebSocket between a client and an upstream, once both have switched protocols. What it costs while it is idle is its
+ * A WebSocket, or what another protocol makes of the connection, between a client and an upstream, once both have
+ * switched. What it costs while it is idle is its
  * own few fields: no timer, no promise, no function of its own.
  */
 export class Tunnel implements Closable, Closing, RelayOwner, Ticking {
@@ -48,9 +50,10 @@ export class Tunnel implements Closable, Closing, RelayOwner, Ticking {
     client: TunnelEnd,
     upstream: TunnelEnd,
     private readonly options: TunnelOptions,
+    isOpaque = false,
   ) {
-    this.toUpstream = new Relay(this, client.wire, upstream.wire);
-    this.toClient = new Relay(this, upstream.wire, client.wire);
+    this.toUpstream = new Relay(this, client.wire, isOpaque);
+    this.toClient = new Relay(this, upstream.wire, isOpaque);
     this.toUpstream.back = this.toClient;
     this.toClient.back = this.toUpstream;
     if (options.idle.openMs > 0) options.ticker.add(this);
@@ -167,8 +170,13 @@ export class Tunnel implements Closable, Closing, RelayOwner, Ticking {
     this.options.faulted(error);
   }
 
+  get isOpaque(): boolean {
+    return this.toClient.scanner === UNFRAMED;
+  }
+
+  /** Where the end of one half means nothing for the other, that one is not the begin of a farewell. */
   get isClosingByItself(): boolean {
-    return this.hasClosed || this.isHalfClosed || this.closedWires > 0;
+    return this.hasClosed || (this.isHalfClosed && !this.isOpaque) || this.closedWires > 0;
   }
 
   private get hasClosed(): boolean {

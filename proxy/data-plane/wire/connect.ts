@@ -1,7 +1,7 @@
 import { isIP, connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Upstream, UpstreamFailure } from '../data-plane';
-import { FastWire, WriteRequestClass } from './fast-wire';
+import { FastWire } from './fast-wire';
 import { StreamWire } from './stream-wire';
 import type { Wire } from './wire';
 
@@ -15,27 +15,18 @@ export interface Connecting {
 const KEEP_ALIVE_MS = 30_000;
 
 /**
- * Opens a connection to an upstream, for HTTP/1.1. `Request` undefined: over documented sockets only. One of the calls of
- * `connecting` follows, later.
+ * Opens a connection to an upstream, for HTTP/1.1. `isFast`: on its handle, where TLS is not in between. One of the calls
+ * of `connecting` follows, later.
  *
  * @returns gives it up, whatever has become of it
  */
-export function connectWire(
-  upstream: Upstream,
-  Request: WriteRequestClass | undefined,
-  connecting: Connecting,
-): () => void {
+export function connectWire(upstream: Upstream, isFast: boolean, connecting: Connecting): () => void {
   if (upstream.protocol === 'https') {
     const socket = connectTls(tlsOptions(upstream, ['http/1.1']));
     return awaitOpen(socket, 'secureConnect', () => new StreamWire(socket), connecting);
   }
-  const options = { host: upstream.host, port: upstream.port, ...SOCKET_OPTIONS };
-  if (Request === undefined) {
-    const socket = connectTcp(options);
-    return awaitOpen(socket, 'connect', () => new StreamWire(socket), connecting);
-  }
-  const { wire, socket } = FastWire.connect(upstream, SOCKET_OPTIONS, Request);
-  return awaitOpen(socket, 'connect', () => wire, connecting);
+  const socket = connectTcp({ host: upstream.host, port: upstream.port, ...SOCKET_OPTIONS });
+  return awaitOpen(socket, 'connect', () => (isFast ? new FastWire(socket) : new StreamWire(socket)), connecting);
 }
 
 const SOCKET_OPTIONS = {

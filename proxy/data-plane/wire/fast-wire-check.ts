@@ -1,19 +1,21 @@
 import net, { AddressInfo, Socket } from 'node:net';
-import { FastWire, WriteRequest, WriteRequestClass, UNUSED, handleOf } from './fast-wire';
+import { FastWire } from './fast-wire';
+import { hasBinding } from './native';
 import { NOBODY } from './wire';
 
-let checked: Promise<WriteRequestClass | undefined> | undefined;
+let checked: Promise<boolean> | undefined;
 
 /**
- * Tries what `FastWire` rests on, once a process: a text reaches it, and a text, bytes, both together and more than the
- * kernel takes at once leave it whole and in order. Resolves to what it writes with; to undefined where this Node does otherwise, or has no loopback to try it on.
+ * Tries what `FastWire` rests on, once a process: reads, a pause, writes of text, of bytes, of both and of more than the
+ * kernel takes at once, the ends of both sides and the close. Resolves to false where this Node does otherwise, or has no
+ * loopback to try it on.
  */
-export function checkFastWire(): Promise<WriteRequestClass | undefined> {
+export function checkFastWire(): Promise<boolean> {
   checked ??= tryFastWire()
-    .catch(() => undefined)
-    .then((Request) => {
-      if (!Request) process.emitWarning('This Node.js does not write on socket handles as is known: streams are used');
-      return Request;
+    .catch(() => false)
+    .then((isUsable) => {
+      if (!isUsable) process.emitWarning('This Node.js does not handle sockets as is known: its streams are used');
+      return isUsable;
     });
   return checked;
 }
@@ -21,12 +23,14 @@ export function checkFastWire(): Promise<WriteRequestClass | undefined> {
 const TEXT = 'text \u00e4\r\n';
 const BYTES = Buffer.from([0, 255, 13, 10]);
 const EXPECTED = Buffer.concat([Buffer.from(TEXT, 'latin1'), BYTES, Buffer.from(TEXT, 'latin1'), BYTES]);
-/** Pieces of this are written until the kernel takes no more. */
+/** Pieces of these are written in turns until the kernel takes no more. */
 const PIECE = 'x'.repeat(512 * 1024);
+const PIECE_BYTES = Buffer.from(PIECE);
 const MAX_PIECES = 64;
 const CHECK_MS = 2_000;
 
-async function tryFastWire(): Promise<WriteRequestClass | undefined> {
+async function tryFastWire(): Promise<boolean> {
+  if (!hasBinding) return false;
   const server = net.createServer({ pauseOnConnect: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -41,69 +45,45 @@ async function tryFastWire(): Promise<WriteRequestClass | undefined> {
   }
 }
 
-async function tryBetween(server: net.Server, sockets: { destroy(): void }[]): Promise<WriteRequestClass | undefined> {
+async function tryBetween(server: net.Server, sockets: { destroy(): void }[]): Promise<boolean> {
   const accepting = new Promise<Socket>((resolve) => server.once('connection', resolve));
   const client = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
   sockets.push(client);
   client.on('error', () => undefined);
   await new Promise((resolve) => client.once('connect', resolve));
-  const Request = requestClassOf(client);
   const accepted = await accepting;
-  if (!Request) return undefined;
-  const wire = FastWire.accept(accepted, Request);
+  const { remotePort } = accepted;
+  const wire = new FastWire(accepted);
   sockets.push(wire);
-  return (await passesBytes(wire, client)) ? Request : undefined;
+  return wire.peer.port === remotePort && (await passesBytes(wire, client)) && (await ends(wire, client));
 }
 
-/** The class of the requests that Node's own writes are made with. */
-function requestClassOf(socket: Socket): WriteRequestClass | undefined {
-  const handle = handleOf(socket);
-  if (typeof handle?.writeLatin1String !== 'function' || typeof handle.writeBuffer !== 'function') return undefined;
-  if (typeof handle.writev !== 'function') return undefined;
-  let found: WriteRequestClass | undefined;
-  const original = handle.writeLatin1String.bind(handle);
-  handle.writeLatin1String = (request: WriteRequest, text: string) => {
-    found = request.constructor as WriteRequestClass;
-    return original(request, text);
-  };
-  socket.write(TEXT, 'latin1');
-  delete (handle as unknown as Record<string, unknown>).writeLatin1String;
-  return found && new found().getAsyncId?.() === UNUSED ? found : undefined;
-}
-
-/**
- * The wire gets the client's text, answers with all that it can write, and the client gets all of that; then the wire gets
- * another text, into the buffer of its own that it has asked for.
- */
+/** The wire gets the client's text, answers with all that it can write while it is paused, and the client gets that. */
 function passesBytes(wire: FastWire, client: Socket): Promise<boolean> {
   return new Promise((resolve) => {
     const reader = new Reader();
-    let first: ArrayBufferLike | undefined;
-    let isDrained = false;
-    const look = () => {
-      if (!isDrained || reader.length < EXPECTED.length + reader.pieces * PIECE.length) return;
-      if (reader.isRight) client.write(TEXT, 'latin1');
-      else resolve(false);
-    };
     const answer = () => {
+      wire.pause();
       wire.write(TEXT);
       wire.writeBytes(BYTES);
       wire.writeBytes(BYTES, TEXT);
       if (wire.isBackedUp) return resolve(false);
       while (!wire.isBackedUp && reader.pieces < MAX_PIECES) {
-        wire.write(PIECE);
+        if (reader.pieces % 2 === 0) wire.write(PIECE);
+        else wire.writeBytes(PIECE_BYTES);
         reader.pieces += 1;
       }
-      wire.beginBulk();
       client.resume();
+    };
+    let isDrained = false;
+    const look = () => {
+      if (isDrained && reader.length >= EXPECTED.length + reader.pieces * PIECE.length) resolve(reader.isRight);
     };
     wire.user = {
       ...NOBODY,
       received: (bytes, length) => {
-        if (bytes.toString('latin1', 0, length) !== TEXT) return resolve(false);
-        if (first !== undefined) return resolve(bytes.buffer !== first);
-        first = bytes.buffer;
-        answer();
+        if (wire.isPaused || bytes.toString('latin1', 0, length) !== TEXT) resolve(false);
+        else answer();
       },
       drained: () => {
         isDrained = !wire.isBackedUp;
@@ -116,7 +96,26 @@ function passesBytes(wire: FastWire, client: Socket): Promise<boolean> {
       look();
     });
     client.pause();
+    client.write(TEXT, 'latin1');
   });
+}
+
+/** A paused wire reads on, gets the client's end, ends its own half, and is closed with that. */
+async function ends(wire: FastWire, client: Socket): Promise<boolean> {
+  let received = '';
+  const clientEnded = new Promise((resolve) => client.once('end', resolve));
+  const closed = new Promise<boolean>((resolve) => {
+    wire.user = {
+      ...NOBODY,
+      received: (bytes, length) => (received += bytes.toString('latin1', 0, length)),
+      ended: () => wire.end(),
+      closed: (error) => resolve(error === undefined && received === TEXT),
+    };
+  });
+  client.end(TEXT, 'latin1');
+  wire.resume();
+  await clientEnded;
+  return closed;
 }
 
 /** Compares what comes with what was written. */
@@ -133,9 +132,9 @@ class Reader {
   }
 }
 
-function withinTime<T>(trial: Promise<T>): Promise<T | undefined> {
+function withinTime(trial: Promise<boolean>): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(undefined), CHECK_MS);
+    const timer = setTimeout(() => resolve(false), CHECK_MS);
     trial.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -1,231 +1,203 @@
+import { writeSync, writevSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { NOBODY, Peer, Wire, WireUser, peerOf } from './wire';
+import { getSystemErrorName } from 'node:util';
+import {
+  Handle,
+  HandleOwner,
+  LAST_WRITE_WAS_ASYNC,
+  READ_BYTES_OR_ERROR,
+  Request,
+  ShutdownRequest,
+  WriteRequest,
+  state,
+  takeHandle,
+} from './native';
+import { NOBODY, Peer, Wire, WireUser, plainAddress } from './wire';
+
+/** As much as one read takes. */
+const READ_BYTES = 256 * 1024;
+/** libuv's number for the end of a stream; all else below zero is an error. */
+const END_OF_STREAM = -4095;
 
 /**
- * What this file uses of Node without its word for it: the native handle of a socket, `Socket._handle`, and that a
- * socket is `this` in the callback of its `onread`. A write on the handle costs a third of a write on the stream around
- * it. `fast-wire-check.ts` tries all of it at the start of a process, and `StreamWire` takes over where a Node does
- * otherwise.
+ * Every read of the process lands here, one after the other: what is received is used, copied or gone, and the memory
+ * stays in the processor's cache.
  */
-export interface Handle {
-  writeLatin1String(request: WriteRequest, text: string): number;
-  writeBuffer(request: WriteRequest, bytes: Buffer): number;
-  writev(request: WriteRequest, chunks: (string | Buffer)[], isAllBuffers: boolean): number;
-  /** Bytes that the kernel has not taken. */
-  readonly writeQueueSize: number;
-}
-
-/** The id of a request that no write is waiting on. */
-export const UNUSED = -1;
-
-export interface WriteRequest {
-  getAsyncId(): number;
-  oncomplete: ((this: WriteRequest, status: number) => void) | undefined;
-  /** Keeps what is being written alive. */
-  buffer: unknown;
-  wire: FastWire | undefined;
-}
-
-export type WriteRequestClass = new () => WriteRequest;
-
-export function handleOf(socket: Socket): Handle | null {
-  return (socket as unknown as { _handle: Handle | null })._handle;
-}
-
-function takeHandle(socket: Socket): Handle {
-  const handle = handleOf(socket)!;
-  (socket as unknown as { _handle: Handle | null })._handle = null;
-  return handle;
-}
-
-/** As much as one read takes, of what is rarely long and of bulk. */
-const READ_BYTES = 64 * 1024;
-const BULK_BYTES = 256 * 1024;
-/** Buffers of bulk reads that are kept for the next. */
-const KEPT_BUFFERS = 16;
-
-/** Every small read of the process lands here, one after the other: what is received is used, copied or gone. */
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
-const spareBuffers: Buffer[] = [];
 /** For the next write of any wire: nearly all end at once, and leave their request unused. */
-let spareRequest: WriteRequest | undefined;
+let spareRequest: Request | undefined;
 
-/** The wire whose read is under way. */
-let reading: FastWire | undefined;
+// One for all handles: an idle connection is to cost little.
 
-/** One for all sockets, as are the functions below: an idle connection is to cost little. */
-const ONREAD = {
-  /** Node asks after every read where the next is to go, and when it makes a handle. */
-  buffer(): Buffer {
-    return reading === undefined ? shared : reading.switchBuffer();
-  },
-  callback(this: WireSocket, length: number): boolean {
-    const wire = this.wire!;
-    reading = wire;
-    const goesOn = wire.onRead(length);
-    reading = wire;
-    return goesOn;
-  },
-};
-
-class WireSocket extends Socket {
-  wire: FastWire | undefined = undefined;
+function onRead(this: Handle): void {
+  this.wire!.onRead(state[READ_BYTES_OR_ERROR]!);
 }
 
-function onError(this: WireSocket, error: Error): void {
-  this.wire!.error = error;
+function onClosed(this: Handle): void {
+  this.wire!.onClosed();
 }
 
-function onEnd(this: WireSocket): void {
-  this.wire!.user.ended();
-}
-
-function onClose(this: WireSocket): void {
-  this.wire!.user.closed(this.wire!.error);
-}
-
-function onWritten(this: WriteRequest, status: number): void {
+function onWritten(this: Request, status: number): void {
   this.wire!.onWritten(status);
 }
 
-/** A wire on a TCP socket's native handle: reads into one buffer, writes without a stream between. */
-export class FastWire implements Wire {
+function onShutDown(this: Request): void {
+  this.wire!.onShutDown();
+}
+
+/** A wire straight on a TCP socket's native handle, without a socket or stream of Node's in between. */
+export class FastWire implements Wire, HandleOwner {
   user: WireUser = NOBODY;
   isBackedUp = false;
   hasFailed = false;
   isPaused = false;
-  error: Error | undefined = undefined;
   readonly isTls = false;
-  /** What the handle reads into. */
-  private buffer: Buffer = shared;
-  /** What it is to read into after the read that is under way. */
-  private nextBuffer: Buffer = shared;
-  private hasEnded = false;
-  private pendingWrites = 0;
+  /** Undefined once it is closed or given up. */
+  private handle: Handle | undefined;
+  private error: Error | undefined = undefined;
   private knownPeer: Peer | undefined = undefined;
+  private pendingWrites = 0;
+  private hasReadEnd = false;
+  /** Our end was sent, or is to be when all is written; and it was. */
+  private hasEnded = false;
+  private isShutDown = false;
 
-  private constructor(
-    private readonly socket: WireSocket,
-    private readonly Request: WriteRequestClass,
-  ) {
-    socket.wire = this;
-    socket.on('error', onError);
-    // Node's own listener is for sockets that may not stay half open. Two would need a list.
-    socket.removeAllListeners('end');
-    socket.on('end', onEnd);
-    socket.on('close', onClose);
-  }
-
-  /** Takes over a socket that was accepted and never read. */
-  static accept(accepted: Socket, Request: WriteRequestClass): FastWire {
-    const handle = takeHandle(accepted);
-    return withoutReader(() => new FastWire(new WireSocket(options({ handle, onread: ONREAD })), Request));
-  }
-
-  /** A wire that is not open yet, and the socket that tells when it is. */
-  static connect(
-    at: { host: string; port: number },
-    settings: object,
-    Request: WriteRequestClass,
-  ): { wire: FastWire; socket: Socket } {
-    return withoutReader(() => {
-      const socket = new WireSocket(options({ ...settings, onread: ONREAD }));
-      const wire = new FastWire(socket, Request);
-      socket.connect({ ...at, ...settings });
-      return { wire, socket };
-    });
+  /** Takes over a socket that is open and was never read. */
+  constructor(socket: Socket) {
+    const handle = takeHandle(socket);
+    this.handle = handle;
+    handle.wire = this;
+    handle.onread = onRead;
+    handle.useUserBuffer(shared);
+    handle.readStart();
   }
 
   write(text: string): void {
-    const handle = handleOf(this.socket);
-    if (handle === null || this.isWriteOver) return;
-    const request = (spareRequest ??= new this.Request());
+    const { handle } = this;
+    if (handle === undefined || this.isWriteOver) return;
+    const request = (spareRequest ??= new WriteRequest());
     this.written(request, handle.writeLatin1String(request, text), undefined);
   }
 
   writeBytes(bytes: Buffer, before = ''): void {
-    const handle = handleOf(this.socket);
-    if (handle === null || this.isWriteOver) return;
+    const { handle } = this;
+    if (handle === undefined || this.isWriteOver) return;
+    const head = before === '' ? undefined : Buffer.from(before, 'latin1');
+    const length = bytes.length + before.length;
+    const taken = this.isBackedUp ? 0 : this.writeNow(handle.fd, bytes, head);
+    if (taken === length || taken < 0) return;
     // What the kernel does not take now is read from its place later, and the next read of any wire lands there.
-    const stable = bytes.buffer === shared.buffer ? Buffer.from(bytes) : bytes;
-    const request = (spareRequest ??= new this.Request());
-    const status =
-      before === ''
-        ? handle.writeBuffer(request, stable)
-        : handle.writev(request, [before, 'latin1', stable, 'buffer'], false);
-    this.written(request, status, stable);
+    const whole = head === undefined ? bytes : Buffer.concat([head, bytes]);
+    const rest = whole === bytes ? Buffer.from(bytes.subarray(taken)) : whole.subarray(taken);
+    const request = (spareRequest ??= new WriteRequest());
+    this.written(request, handle.writeBuffer(request, rest), rest);
   }
 
   pause(): void {
     this.isPaused = true;
-    this.socket.pause();
+    this.handle?.readStop();
   }
 
   resume(): void {
     this.isPaused = false;
-    this.socket.resume();
-  }
-
-  beginBulk(): void {
-    if (this.nextBuffer === shared) this.nextBuffer = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES);
-  }
-
-  endBulk(isRead: boolean): void {
-    if (this.nextBuffer === shared) return;
-    // Between two reads the handle points to its buffer still: that one is then left to the collector.
-    const isFree = isRead && (reading === this || this.nextBuffer !== this.buffer);
-    if (isFree && spareBuffers.length < KEPT_BUFFERS) spareBuffers.push(this.nextBuffer);
-    this.nextBuffer = shared;
+    if (!this.hasReadEnd) this.handle?.readStart();
   }
 
   end(): void {
+    const { handle } = this;
+    if (handle === undefined || this.hasEnded) return;
     this.hasEnded = true;
-    this.socket.end();
+    const request = new ShutdownRequest();
+    request.wire = this;
+    request.oncomplete = onShutDown;
+    // Otherwise it was done, or failed, at once.
+    if (handle.shutdown(request) !== 0) this.onShutDown();
   }
 
   destroy(): void {
-    this.socket.destroy();
+    const { handle } = this;
+    this.handle = undefined;
+    handle?.close(onClosed);
   }
 
   reset(): void {
-    this.socket.resetAndDestroy();
+    const { handle } = this;
+    this.handle = undefined;
+    // One that has sent its end cannot be reset any more.
+    if (handle !== undefined && handle.reset(onClosed) !== 0) handle.close(onClosed);
   }
 
   get isDestroyed(): boolean {
-    return this.socket.destroyed;
+    return this.handle === undefined;
   }
 
   get peer(): Peer {
-    return (this.knownPeer ??= peerOf(this.socket));
+    return (this.knownPeer ??= this.readPeer());
   }
 
   giveUp(bytes: Buffer): Socket {
-    const handle = takeHandle(this.socket);
-    const socket = new Socket(options({ handle, pauseOnCreate: true }));
+    const handle = this.handle!;
+    this.handle = undefined;
+    handle.wire = undefined;
+    // The constructor takes more than its documentation says.
+    const options: object = { handle, allowHalfOpen: true, pauseOnCreate: true, readable: true, writable: true };
+    const socket = new Socket(options);
     if (bytes.length > 0) socket.unshift(Buffer.from(bytes));
     return socket;
   }
 
-  // For the functions above.
-
-  switchBuffer(): Buffer {
-    this.buffer = this.nextBuffer;
-    reading = undefined;
-    return this.buffer;
+  get hasPending(): boolean {
+    return this.isBackedUp;
   }
 
-  onRead(length: number): boolean {
-    this.user.received(this.buffer, length);
-    return !this.isPaused;
+  get pendingBytes(): number {
+    return this.handle?.writeQueueSize ?? 0;
+  }
+
+  // For the functions above.
+
+  onRead(length: number): void {
+    if (length > 0) this.user.received(shared, length);
+    else if (length < 0) this.readOver(length);
+  }
+
+  onClosed(): void {
+    this.user.closed(this.error);
   }
 
   onWritten(status: number): void {
     this.pendingWrites -= 1;
-    if (this.socket.destroyed) return;
+    if (this.handle === undefined) return;
     if (status !== 0) this.fail();
     if (this.pendingWrites > 0) return;
     this.isBackedUp = false;
     if (!this.hasFailed) this.user.drained();
+  }
+
+  onShutDown(): void {
+    this.isShutDown = true;
+    if (this.hasReadEnd) this.destroy();
+  }
+
+  private readOver(status: number): void {
+    this.hasReadEnd = true;
+    if (status !== END_OF_STREAM) {
+      this.error = new Error(`read ${getSystemErrorName(status)}`);
+      return this.destroy();
+    }
+    this.user.ended();
+    if (this.isShutDown) this.destroy();
+  }
+
+  /** Gives to the kernel what it takes at once. Returns how much that is; less than 0 when it takes no more, ever. */
+  private writeNow(fd: number, bytes: Buffer, head: Buffer | undefined): number {
+    try {
+      return head === undefined ? writeSync(fd, bytes) : writevSync(fd, [head, bytes]);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
+      this.fail();
+      return -1;
+    }
   }
 
   /**
@@ -238,23 +210,14 @@ export class FastWire implements Wire {
     queueMicrotask(() => this.user.failed());
   }
 
-  get hasPending(): boolean {
-    return this.isBackedUp;
-  }
-
-  get pendingBytes(): number {
-    return handleOf(this.socket)?.writeQueueSize ?? 0;
-  }
-
   private get isWriteOver(): boolean {
     return this.hasFailed || this.hasEnded;
   }
 
-  private written(request: WriteRequest, status: number, bytes: Buffer | undefined): void {
+  private written(request: Request, status: number, bytes: Buffer | undefined): void {
     if (status !== 0) return this.fail();
-    // The kernel took all of it at once: the request was not used, and serves again. One that is in use has an id, also
-    // when nothing is left in the queue and only its completion is to be told.
-    if (request.getAsyncId() === UNUSED) return;
+    // The kernel took all of it at once: the request was not used, and serves again.
+    if (state[LAST_WRITE_WAS_ASYNC] === 0) return;
     this.isBackedUp = true;
     this.pendingWrites += 1;
     request.buffer = bytes;
@@ -262,18 +225,10 @@ export class FastWire implements Wire {
     request.oncomplete = onWritten;
     spareRequest = undefined;
   }
-}
 
-/** Makes a socket, perhaps within the read of another: Node's question for its buffer is none for that one's. */
-function withoutReader<T>(make: () => T): T {
-  const before = reading;
-  reading = undefined;
-  const made = make();
-  reading = before;
-  return made;
-}
-
-/** The constructor takes more than its documentation says. */
-function options(given: object): ConstructorParameters<typeof Socket>[0] {
-  return { allowHalfOpen: true, readable: true, writable: true, ...given };
+  private readPeer(): Peer {
+    const out: { address?: string; port?: number } = {};
+    this.handle?.getpeername(out);
+    return { address: plainAddress(out.address), port: out.port ?? 0 };
+  }
 }

@@ -61,14 +61,6 @@ export class StreamWire implements Wire {
     this.socket.resume();
   }
 
-  beginBulk(): void {
-    return;
-  }
-
-  endBulk(): void {
-    return;
-  }
-
   end(): void {
     this.socket.end();
   }

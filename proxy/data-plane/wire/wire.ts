@@ -10,8 +10,7 @@ export interface Wire {
   /** Writes latin1 text: the cheapest way for heads and small bodies. */
   write(text: string): void;
   /**
-   * Writes bytes, with text before them in the same packet. They may be borrowed ones: if `isBackedUp` is true after the
-   * call, the wire that they came from must be paused in the same call of `received`, until `drained`.
+   * Writes bytes, with text before them in the same packet. They may be borrowed ones.
    */
   writeBytes(bytes: Buffer, before?: string): void;
   /** A write has failed: nothing more leaves. What the peer has sent until then can still be read. */
@@ -26,13 +25,6 @@ export interface Wire {
   pause(): void;
   resume(): void;
   readonly isPaused: boolean;
-  /**
-   * Large bytes come until `endBulk`: reads get a buffer of their own, so that they can be written on without a copy.
-   * Whoever reads on while such a write is under way must have ended it with false before.
-   */
-  beginBulk(): void;
-  /** `isRead`: nobody holds what was received last, so that its buffer may be used again. */
-  endBulk(isRead: boolean): void;
   /** Ends the writing half after what was written; reading goes on. */
   end(): void;
   /** Frees the socket; what was not yet sent is lost. `closed` is called later. */

@@ -26,6 +26,8 @@ export interface ProxyProcess {
 }
 
 export interface ProxyBundle {
+  /** Where a proxy runs: the one file is there, and whatever a test puts beside it. */
+  readonly folder: string;
   run(args: readonly string[], environment?: Record<string, string>): ProxyProcess;
   remove(): void;
 }
@@ -42,6 +44,7 @@ export function bundleProxy(): ProxyBundle {
     outfile: bundle,
   });
   return {
+    folder,
     run: (args, environment = {}) => run(folder, bundle, args, environment),
     remove: () => rmSync(folder, { recursive: true }),
   };

@@ -76,32 +76,14 @@ test('drained during a hold, an upstream does not let a client go on that has sa
   expect(client.isPaused).toBe(true);
 });
 
-test('reads are large within a large payload only, and no longer than that', () => {
+test('what is short goes on as text, what is long as the bytes that it is', () => {
   const { client, upstream } = world();
   const large = frame(TEXT, Buffer.alloc(150_000, 0x61), MASKED);
-  client.receive(large.subarray(0, 65_536));
-  expect([client.calls, upstream.calls]).toEqual([['beginBulk'], []]);
-  client.receive(large.subarray(65_536, 131_072));
-  expect([client.calls, upstream.calls]).toEqual([['beginBulk', 'endBulk'], ['writeBytes']]);
-  client.receive(large.subarray(131_072));
+  client.receive(large.subarray(0, 100));
+  expect(upstream.calls).toEqual([]);
+  client.receive(large.subarray(100));
+  expect(upstream.calls).toEqual(['writeBytes']);
   expect(upstream.written).toBe(large.toString('latin1'));
-});
-
-test('a small read ends the large ones', () => {
-  const { client } = world();
-  const large = frame(TEXT, Buffer.alloc(500_000, 0x61), MASKED);
-  client.receive(large.subarray(0, 65_536));
-  client.receive(large.subarray(65_536, 66_000));
-  expect(client.calls).toEqual(['beginBulk', 'endBulk']);
-});
-
-test('what an upstream has not taken is not read over', () => {
-  const { client, upstream } = world();
-  const large = frame(TEXT, Buffer.alloc(150_000, 0x61), MASKED);
-  client.receive(large.subarray(0, 65_536));
-  upstream.isBackedUp = true;
-  client.receive(large.subarray(65_536, 131_072));
-  expect([client.isPaused, client.calls]).toEqual([true, ['beginBulk', 'endBulk, held']]);
 });
 
 test('a close begun in a hold does not let go what the hold keeps, in the middle of a message either', async () => {

@@ -84,7 +84,7 @@ test.each([
     scanner.scan(header.subarray(0, split));
     scanner.scan(header.subarray(split));
     for (let round = 0; round < 3; round += 1) scanner.scan(closeFrame(1000, '', true), 'atFrameBoundary');
-    expect(scanner).toMatchObject({ atFrameBoundary: false, sawClose: false, payloadLeft: 2 ** 53 - 24 });
+    expect(scanner).toMatchObject({ atFrameBoundary: false, sawClose: false, left: 2 ** 53 - 24 });
   }
 });
 
@@ -122,8 +122,8 @@ function followed(bytes: Buffer, cut: number, stop: Stop): unknown {
       at += scanner.scan(bytes.subarray(at, at + 1));
     }
   }
-  const { atFrameBoundary, atMessageBoundary, sawClose, payloadLeft } = scanner;
-  return { stops: stops.filter((stop) => stop !== cut), atFrameBoundary, atMessageBoundary, sawClose, payloadLeft };
+  const { atFrameBoundary, atMessageBoundary, sawClose } = scanner;
+  return { stops: stops.filter((stop) => stop !== cut), atFrameBoundary, atMessageBoundary, sawClose };
 }
 
 test('however the bytes are split, the same is found', () => {

@@ -1,10 +1,6 @@
 import type { RequestHead } from '../../../proxy/data-plane/data-plane';
-import {
-  acceptKey,
-  handshakeRefusal,
-  isAccepted,
-  switchingProtocols,
-} from '../../../proxy/data-plane/websocket/handshake';
+import { switchingProtocols } from '../../../proxy/data-plane/upgrade';
+import { acceptKey, handshakeRefusal, isAccepted } from '../../../proxy/data-plane/websocket/handshake';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 /** RFC 6455 section 1.3. */

@@ -12,6 +12,7 @@ export const TIMEOUTS: Timeouts = {
   clientIdleMs: 75_000,
   headMs: 15_000,
   connectMs: 10_000,
+  firstByteMs: 60_000,
   upstreamIdleMs: 50_000,
   bodyIdleMs: 60_000,
   streamIdleMs: 0,
@@ -27,6 +28,7 @@ export const LIMITS: Limits = {
   upstreamConnections: 100,
   waitingRequests: 100,
   concurrentStreams: 128,
+  upgradeProtocols: [],
 };
 
 /** What one fake exchange was told. */

@@ -54,7 +54,6 @@ export class Heard implements UpstreamEvents {
   failure: [string, Seen] | undefined;
   drained = 0;
   flushed = 0;
-  readonly isClientBackedUp = false;
 
   informed(status: number, fields: string): void {
     this.informs.push([status, fields]);

@@ -33,14 +33,6 @@ export class FakeWire implements Wire {
     this.isPaused = false;
   }
 
-  beginBulk(): void {
-    this.calls.push('beginBulk');
-  }
-
-  endBulk(isRead: boolean): void {
-    this.calls.push(isRead ? 'endBulk' : 'endBulk, held');
-  }
-
   end(): void {
     this.calls.push('end');
   }

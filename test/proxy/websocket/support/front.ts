@@ -3,7 +3,7 @@ import type { Ending } from '../../../../core/connections';
 import { Ticker } from '../../../../proxy/data-plane/ticker';
 import { Tunnel, TunnelOptions } from '../../../../proxy/data-plane/websocket/tunnel';
 import { connectWire } from '../../../../proxy/data-plane/wire/connect';
-import { FastWire, WriteRequestClass } from '../../../../proxy/data-plane/wire/fast-wire';
+import { FastWire } from '../../../../proxy/data-plane/wire/fast-wire';
 import { checkFastWire } from '../../../../proxy/data-plane/wire/fast-wire-check';
 import { StreamWire } from '../../../../proxy/data-plane/wire/stream-wire';
 import { NOBODY, Wire } from '../../../../proxy/data-plane/wire/wire';
@@ -30,8 +30,8 @@ export interface FrontOptions {
 
 /** Joins each client to the upstream with a tunnel, once both have shaken hands; it lets any handshake through. */
 export async function startFront(upstreamPort: number, options: FrontOptions = {}): Promise<Front> {
-  const Request = options.wires === 'stream' ? undefined : await checkFastWire();
-  if (Request === undefined && options.wires !== 'stream') throw new Error('the fast wire must work on this Node');
+  const isFast = options.wires !== 'stream' && (await checkFastWire());
+  if (!isFast && options.wires !== 'stream') throw new Error('the fast wire must work on this Node');
   const ticker = new Ticker(5);
   const front = { port: 0, tunnels: [], endings: [], faults: [], wires: [] } as Front & { port: number };
   const tunnelOptions: TunnelOptions = {
@@ -42,9 +42,9 @@ export async function startFront(upstreamPort: number, options: FrontOptions = {
     faulted: (error) => front.faults.push(error),
   };
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
-    const client = wireOf(socket, Request);
+    const client = wireOf(socket, isFast);
     later(() => client.destroy());
-    join(client, { upstreamPort, Request }, (client, upstream) => {
+    join(client, { upstreamPort, isFast }, (client, upstream) => {
       front.wires.push({ client: client.wire, upstream: upstream.wire });
       front.tunnels.push(new Tunnel(client, upstream, tunnelOptions));
     });
@@ -57,8 +57,8 @@ export async function startFront(upstreamPort: number, options: FrontOptions = {
   return Object.assign(front, { port: portOf(server) });
 }
 
-function wireOf(socket: Socket, Request: WriteRequestClass | undefined): Wire {
-  if (Request !== undefined) return FastWire.accept(socket, Request);
+function wireOf(socket: Socket, isFast: boolean): Wire {
+  if (isFast) return new FastWire(socket);
   const wire = new StreamWire(socket);
   wire.resume();
   return wire;
@@ -71,12 +71,12 @@ interface End {
 
 function join(
   client: Wire,
-  to: { upstreamPort: number; Request: WriteRequestClass | undefined },
+  to: { upstreamPort: number; isFast: boolean },
   joined: (client: End, upstream: End) => void,
 ): void {
   const upstreamAt = { protocol: 'http', host: '127.0.0.1', port: to.upstreamPort } as const;
   const asked = collectHead(client, (question) => {
-    connectWire(upstreamAt, to.Request, {
+    connectWire(upstreamAt, to.isFast, {
       failed: () => client.destroy(),
       opened: (upstream) => {
         later(() => upstream.destroy());
