@@ -57,7 +57,8 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
 
 /** What `bench:soak` is asked for. */
 export interface SoakOptions {
-  readonly minutes: number;
+  /** Of load, all cycles but the first together. */
+  readonly seconds: number;
   /** Settled moments, at which the memory is read and the ledger must be zero. */
   readonly cycles: number;
   readonly workers: number;
@@ -71,6 +72,8 @@ export const SOAK_USAGE = `Usage: npm run bench:soak -- [options]
 
   --quick              about a minute
   --minutes N          of load (default 30)
+  --seconds N          of load, for less than a minute
+  --cycles N           stops to look at what is left, and drains (default: one a minute, 6 to 30)
   --workers N          of the proxy (default 1)
   --clients N          clients at a time (default 48)
   --seed N             of the faults' order (default: from the clock; it is said)
@@ -79,13 +82,17 @@ export const SOAK_USAGE = `Usage: npm run bench:soak -- [options]
 
 export function readSoakOptions(args: readonly string[]): SoakOptions | 'help' {
   const text = { type: 'string' as const };
-  const values = parsed(args, { minutes: text, workers: text, clients: text, seed: text, json: text });
+  const values = parsed(args, {
+    ...{ minutes: text, seconds: text, cycles: text },
+    ...{ workers: text, clients: text, seed: text, json: text },
+  });
   if (values.help === true) return 'help';
   const isQuick = values.quick === true;
-  const minutes = positive('minutes', values.minutes, isQuick ? 0.6 : 30, 0.1);
+  const minutes = positive('minutes', values.minutes, isQuick ? 0.5 : 30, 0.1);
+  const seconds = positive('seconds', values.seconds, minutes * 60);
   return {
-    minutes,
-    cycles: Math.max(6, Math.min(30, Math.round(minutes))),
+    seconds,
+    cycles: positive('cycles', values.cycles, Math.max(isQuick ? 4 : 6, Math.min(30, Math.round(seconds / 60)))),
     workers: positive('workers', values.workers, 1),
     clients: positive('clients', values.clients, 48),
     seed: positive('seed', values.seed, Date.now() % 1_000_000),

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { readSoakOptions, SOAK_USAGE, WrongUse, type SoakOptions } from './options.ts';
 import { ROOT } from './processes/resolve.ts';
 import { withWorkplace } from './processes/workplace.ts';
-import { megabytes, soak, type SoakResult } from './soak/run.ts';
-import { growthOf } from './soak/verdict.ts';
+import { soak, type SoakResult } from './soak/run.ts';
+import { growthOf, megabytes } from './soak/verdict.ts';
 
 const WRONG_USE = 64;
 const FAILED = 1;
@@ -20,7 +20,7 @@ async function main(): Promise<number> {
   }
   if (!existsSync(join(ROOT, 'dist/assets/proxy/proxy.js')))
     throw new WrongUse('The proxy must be built first (npm run build)');
-  progress(`Soak of ${options.minutes} minutes in ${options.cycles} cycles, seed ${options.seed}`);
+  progress(`Soak of ${options.seconds} s in ${options.cycles} cycles, seed ${options.seed}`);
   const result = await withWorkplace((place) => soak(place, options, progress));
   report(result, options);
   return result.breachCount === 0 ? 0 : FAILED;
@@ -37,13 +37,15 @@ function report(result: SoakResult, { json }: SoakOptions): void {
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, undefined, 2)}\n`);
 }
 
-function memoryLines({ settled }: SoakResult): string[] {
-  return (['kept', 'resident'] as const).flatMap((name) => {
-    const values = settled.map((reading) => reading[name]).filter((value) => value !== undefined);
-    if (values.length === 0) return [];
-    const { first, last } = growthOf(values);
-    return [`Memory (${name}): ${megabytes(first)} in the first third, ${megabytes(last)} in the last`];
-  });
+function memoryLines({ proxies }: SoakResult): string[] {
+  return proxies.flatMap(({ name, settled }) =>
+    (['kept', 'resident'] as const).flatMap((what) => {
+      const values = settled.map((reading) => reading[what]).filter((value) => value !== undefined);
+      if (values.length === 0) return [];
+      const { first, last } = growthOf(values);
+      return [`Memory (${what}) of ${name}: ${megabytes(first)} in the first third, ${megabytes(last)} in the last`];
+    }),
+  );
 }
 
 try {

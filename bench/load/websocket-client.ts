@@ -8,24 +8,39 @@ export interface Upgraded {
   readonly early: Buffer;
 }
 
-/** A WebSocket handshake, straight on a socket. @throws Error when it is refused. */
+/** The handshake was answered, and not with 101. */
+export class HandshakeRefused extends Error {
+  /** Of its answer. */
+  readonly head: string;
+
+  constructor(head: string) {
+    super(`'handshake' must be answered with 101, got ${head.slice(0, head.indexOf('\r\n'))}`);
+    this.head = head;
+  }
+}
+
+/** A WebSocket on a connection of its own. @throws Error when it is refused. */
 export function openWebSocket(port: number, path: string): Promise<Upgraded> {
+  return askForWebSocket(connect({ host: HOST, port, noDelay: true }), path);
+}
+
+/** A WebSocket handshake, straight on a socket that is open or about to be. @throws HandshakeRefused, or Error at its end. */
+export function askForWebSocket(socket: Socket, path: string): Promise<Upgraded> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: HOST, port, noDelay: true });
     let head: Buffer = Buffer.alloc(0);
     const read = (bytes: Buffer) => {
       head = Buffer.concat([head, bytes]);
       const end = head.indexOf('\r\n\r\n');
       if (end < 0) return;
       socket.off('data', read).off('error', reject).off('close', cut);
-      const line = head.toString('latin1', 0, head.indexOf('\r\n'));
-      if (line.startsWith('HTTP/1.1 101 ')) return resolve({ socket, early: head.subarray(end + 4) });
+      const text = head.toString('latin1', 0, end + 4);
+      if (text.startsWith('HTTP/1.1 101 ')) return resolve({ socket, early: head.subarray(end + 4) });
       socket.destroy();
-      reject(new Error(`'handshake' must be answered with 101, got ${line}`));
+      reject(new HandshakeRefused(text));
     };
     const cut = () => reject(new Error("'handshake' must be answered, got the end of the connection"));
     socket.on('data', read).once('error', reject).once('close', cut);
-    socket.once('connect', () => socket.write(handshake(path)));
+    socket.write(handshake(path));
   });
 }
 

@@ -1,60 +1,95 @@
-import { OUTAGE_ALLOWED, type Outcome } from './faults.ts';
+import type { Outcome } from './faults.ts';
 
-/** A time in which the upstream was not there. `toMs` is `Infinity` while it lasts. */
-export interface Outage {
+/** A time in which more may happen to a request than is allowed for itself. `toMs` is `Infinity` while it lasts. */
+interface Excuse {
+  readonly allowed: readonly Outcome[];
   readonly fromMs: number;
   toMs: number;
 }
 
-/** After an outage connections that died in it are still being found out. */
-const AFTERMATH_MS = 1500;
 const KEPT_BREACHES = 20;
+
+interface Books {
+  readonly breaches: string[];
+  readonly counts: Map<string, number>;
+  breachCount: number;
+}
 
 /** Every request with its end: what was not allowed is a breach. */
 export class Account {
-  readonly outages: Outage[] = [];
-  readonly breaches: string[] = [];
-  readonly #counts = new Map<string, number>();
-  #breachCount = 0;
+  readonly #excuses: Excuse[];
+  readonly #books: Books;
+  readonly #where: string;
+
+  constructor(where = '', books: Books = { breaches: [], counts: new Map(), breachCount: 0 }, excuses: Excuse[] = []) {
+    this.#where = where;
+    this.#books = books;
+    this.#excuses = excuses;
+  }
+
+  /** The same, for what happens there: a breach says so. */
+  at(where: string): Account {
+    return new Account(where, this.#books, this.#excuses);
+  }
+
+  /** The same books without the excuses, for a place that has nothing to do with them. */
+  withoutExcuses(where: string): Account {
+    return new Account(where, this.#books);
+  }
+
+  get breaches(): readonly string[] {
+    return this.#books.breaches;
+  }
 
   get breachCount(): number {
-    return this.#breachCount;
+    return this.#books.breachCount;
   }
 
   /** Requests, messages and events that were settled so far. */
   get total(): number {
-    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
+    return [...this.#books.counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
   /** By what was done, how it ended and how often. */
   get counts(): Record<string, number> {
-    return Object.fromEntries([...this.#counts].sort(([a], [b]) => a.localeCompare(b)));
+    return Object.fromEntries([...this.#books.counts].sort(([a], [b]) => a.localeCompare(b)));
   }
 
-  /** @param sentMs of `performance.now()` */
-  settle(what: string, outcome: Outcome, allowed: readonly Outcome[], sentMs: number): void {
-    const isExcused = OUTAGE_ALLOWED.includes(outcome) && this.#overlapsOutage(sentMs, performance.now());
+  /** From now on `allowed` is allowed too. @returns its end, which excuses for `afterMs` more */
+  excuse(allowed: readonly Outcome[], afterMs: number): () => void {
+    const excuse: Excuse = { allowed, fromMs: performance.now(), toMs: Number.POSITIVE_INFINITY };
+    this.#excuses.push(excuse);
+    return () => (excuse.toMs = performance.now() + afterMs);
+  }
+
+  /**
+   * @param sentMs of `performance.now()`
+   * @param why what is known of an outcome, for a message
+   */
+  settle(what: string, outcome: Outcome, allowed: readonly Outcome[], sentMs: number, why = ''): void {
     this.count(`${what}: ${outcome}`);
-    if (!allowed.includes(outcome) && !isExcused)
-      this.breach(`${what} must end ${allowed.join(' or ')}, got ${outcome}`);
+    if (!allowed.includes(outcome) && !this.#isExcused(outcome, sentMs))
+      this.breach(`${what} must end ${allowed.join(' or ')}, got ${outcome}${why === '' ? '' : ` (${why})`}`);
   }
 
   count(what: string): void {
-    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+    this.#books.counts.set(what, (this.#books.counts.get(what) ?? 0) + 1);
   }
 
   breach(what: string): void {
-    this.#breachCount += 1;
-    if (this.breaches.length < KEPT_BREACHES) this.breaches.push(what);
+    this.#books.breachCount += 1;
+    if (this.breaches.length < KEPT_BREACHES)
+      this.#books.breaches.push(this.#where === '' ? what : `${this.#where}: ${what}`);
   }
 
   /** One of the whole run: it may be the cause of all others, so it is told before them. */
   breachOfRun(what: string): void {
-    this.#breachCount += 1;
-    this.breaches.unshift(what);
+    this.#books.breachCount += 1;
+    this.#books.breaches.unshift(what);
   }
 
-  #overlapsOutage(fromMs: number, toMs: number): boolean {
-    return this.outages.some((outage) => outage.fromMs <= toMs && outage.toMs + AFTERMATH_MS >= fromMs);
+  /** Until now, from when it was sent. */
+  #isExcused(outcome: Outcome, sentMs: number): boolean {
+    return this.#excuses.some(({ allowed, toMs }) => allowed.includes(outcome) && toMs >= sentMs);
   }
 }

@@ -1,22 +1,51 @@
 import { createHmac } from 'node:crypto';
 import { HOST } from '../processes/ports.ts';
 
-/** Live connections by kind, as the proxy's ledger has them. */
-export type Active = Readonly<Record<string, number>>;
-
-/** Asks the admin port for the ledger, signed as docs/proxy.md says. */
-export async function activeConnections(port: number, secret: string): Promise<Active> {
-  const path = '/drain-status';
-  const time = String(Date.now());
-  const signature = createHmac('sha256', secret).update(['GET', path, time, ''].join('\n')).digest('hex');
-  const answer = await fetch(`http://${HOST}:${port}${path}`, {
-    headers: { 'x-drainshift-time': time, 'x-drainshift-signature': signature },
-    signal: AbortSignal.timeout(10_000),
-  });
-  if (answer.status !== 200) throw new Error(`'GET ${path}' must be answered with 200, got ${answer.status}`);
-  return ((await answer.json()) as { active: Active }).active;
+/** What the soak reads of the proxy's report. */
+export interface Report {
+  /** Live connections by kind, as the proxy's ledger has them. */
+  readonly active: Readonly<Record<string, number>>;
+  readonly hold: { readonly waiting: number };
 }
 
-export function sumOf(active: Active): number {
+/** The admin API of one proxy, signed as docs/proxy.md says. */
+export class Admin {
+  readonly #port: number;
+  readonly #secret: string;
+
+  constructor(port: number, secret: string) {
+    this.#port = port;
+    this.#secret = secret;
+  }
+
+  report(): Promise<Report> {
+    return this.#call('GET', '/drain-status', '', 200);
+  }
+
+  hold(order: { readonly epoch: number; readonly leaseMs: number; readonly maxWaiting: number }): Promise<Report> {
+    return this.#call('POST', '/hold', JSON.stringify(order), 202);
+  }
+
+  release(order: { readonly epoch: number; readonly to: 'source' | 'target' }): Promise<Report> {
+    return this.#call('POST', '/release', JSON.stringify(order), 202);
+  }
+
+  async #call(method: string, path: string, body: string, expected: number): Promise<Report> {
+    const time = String(Date.now());
+    const signature = createHmac('sha256', this.#secret).update([method, path, time, body].join('\n')).digest('hex');
+    const answer = await fetch(`http://${HOST}:${this.#port}${path}`, {
+      method,
+      ...(body !== '' && { body }),
+      headers: { 'x-drainshift-time': time, 'x-drainshift-signature': signature },
+      signal: AbortSignal.timeout(10_000),
+    });
+    const text = await answer.text();
+    if (answer.status !== expected)
+      throw new Error(`'${method} ${path}' must be answered with ${expected}, got ${answer.status}: ${text.trim()}`);
+    return JSON.parse(text) as Report;
+  }
+}
+
+export function sumOf(active: Report['active']): number {
   return Object.values(active).reduce((sum, count) => sum + count, 0);
 }

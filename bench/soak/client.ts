@@ -1,16 +1,20 @@
 import type { Account } from './account.ts';
 import type { Chance } from './chance.ts';
+import type { Door } from './door.ts';
+import type { Outcome } from './faults.ts';
 
 /** What a client of the soak works with. */
 export interface ClientWorld {
   /** The proxy's. */
-  readonly port: number;
+  readonly door: Door;
   readonly account: Account;
   readonly chance: Chance;
   /** Whether the cycle goes on; a client that is asked to stop finishes what it has begun. */
   readonly goesOn: () => boolean;
   /** Another number each time. */
   readonly nextId: () => number;
+  /** How else a request may end, because its proxy is being ended. */
+  readonly farewell: readonly Outcome[];
 }
 
 /** One thing that a client does, from its connection to its end. */

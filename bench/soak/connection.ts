@@ -1,7 +1,6 @@
-import { connect, type Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
 import { AnswerReader } from '../load/answer-reader.ts';
-import { HOST } from '../processes/ports.ts';
+import { enter, type Door, type Entered } from './door.ts';
 import { SILENCE_MS, type Outcome } from './faults.ts';
 
 /** What came back for one request. */
@@ -12,22 +11,26 @@ export interface Reply {
   readonly text: string;
   /** The proxy says that it will close. */
   readonly closes: boolean;
+  readonly hasRetryAfter: boolean;
 }
 
-export type Answered = { readonly reply: Reply } | { readonly outcome: 'cut' | 'silent' | 'wrong' };
+export type Answered = { readonly reply: Reply } | { readonly outcome: 'unserved' | 'cut' | 'silent' | 'wrong' };
 
 /** Of an answer's text as much is kept as messages need. */
 const TEXT_BYTES = 16 * 1024;
 
 /** One client connection to the proxy, whose answers are asked for in the order of the requests. */
 export class ClientConnection {
-  readonly socket: Socket;
+  readonly socket: Entered['socket'];
+  readonly #entered: Entered;
   readonly #replies: Reply[] = [];
   #waiting: ((answered: Answered) => void) | undefined;
-  #end: 'cut' | 'wrong' | undefined;
+  #end: 'unserved' | 'cut' | 'wrong' | undefined;
+  #isTold = false;
 
-  constructor(port: number) {
-    this.socket = connect({ host: HOST, port, noDelay: true });
+  constructor(door: Door) {
+    this.#entered = enter(door);
+    this.socket = this.#entered.socket;
     const part = { length: 0, sum: 0, text: '' };
     const answers = new AnswerReader({
       data: (bytes) => {
@@ -36,14 +39,14 @@ export class ClientConnection {
         if (part.text.length < TEXT_BYTES) part.text += bytes.toString('latin1', 0, TEXT_BYTES);
       },
       end: ({ status, fields }) => {
-        this.#give({ ...part, status, closes: fields.get('connection') === 'close' });
+        this.#isTold ||= fields.get('connection') === 'close';
+        this.#give({ ...part, status, closes: this.#isTold, hasRetryAfter: fields.has('retry-after') });
         Object.assign(part, { length: 0, sum: 0, text: '' });
       },
     });
     this.socket.on('data', (bytes) => this.#read(() => answers.push(bytes)));
     this.socket.on('end', () => void answers.finish());
-    this.socket.on('error', () => undefined);
-    this.socket.on('close', () => this.#over('cut'));
+    this.socket.on('close', () => this.#over(this.#isTold ? 'unserved' : 'cut'));
   }
 
   get isOver(): boolean {
@@ -72,6 +75,10 @@ export class ClientConnection {
     this.socket.destroy();
   }
 
+  reset(): void {
+    this.#entered.reset();
+  }
+
   #read(push: () => void): void {
     try {
       push();
@@ -86,7 +93,7 @@ export class ClientConnection {
     else this.#settle({ reply });
   }
 
-  #over(end: 'cut' | 'wrong'): void {
+  #over(end: 'unserved' | 'cut' | 'wrong'): void {
     this.#end ??= end;
     this.#settle({ outcome: this.#end });
   }
@@ -101,8 +108,9 @@ export class ClientConnection {
 /** @param isRight whether a 200 is the answer that was asked for */
 export function outcomeOf(answered: Answered, isRight: (reply: Reply) => boolean): Outcome {
   if ('outcome' in answered) return answered.outcome;
-  const { status } = answered.reply;
+  const { status, hasRetryAfter } = answered.reply;
   if (status === 200) return isRight(answered.reply) ? 'right' : 'wrong';
-  if (status === 502 || status === 503) return 'badGateway';
+  if (status === 503) return hasRetryAfter ? 'retryLater' : 'wrong';
+  if (status === 502) return 'badGateway';
   return status === 504 ? 'gatewayTimeout' : 'wrong';
 }

@@ -4,14 +4,16 @@ import type { ClientWorld } from './client.ts';
 import { ClientConnection, outcomeOf, type Reply } from './connection.ts';
 import { FAULT_NAMES, FAULTS, pathOf, patternOf, type Outcome } from './faults.ts';
 
-const SIZES = [0, 1, 13, 1000, 16_384, 65_536, 200_000];
+export const SIZES = [0, 1, 13, 1000, 16_384, 65_536, 200_000];
 const LARGE = 2 * 1024 * 1024;
 const FAULT_SHARE = 0.15;
+/** Far more events than a drain waits for. */
+const ENDLESS = 1_000_000;
 
 /** Requests one after the other on a connection; some of them meet a fault of the upstream. */
 export async function getInTurn(world: ClientWorld): Promise<void> {
   const { chance } = world;
-  const connection = new ClientConnection(world.port);
+  const connection = new ClientConnection(world.door);
   for (let left = chance.between(1, 20); left > 0 && world.goesOn() && !connection.isOver; left -= 1) {
     const isGoing = await (chance.share() < FAULT_SHARE ? getFault(world, connection) : getOne(world, connection));
     if (!isGoing) break;
@@ -50,13 +52,14 @@ async function ask(
 
 /** Several requests in one write: every answer must come, in order. */
 export async function getPipelined(world: ClientWorld): Promise<void> {
-  const { account, chance, port } = world;
+  const { account, chance, door, farewell } = world;
   const asked = Array.from({ length: chance.between(2, 8) }, () => ({ id: world.nextId(), bytes: chance.of(SIZES) }));
-  const connection = new ClientConnection(port);
+  const connection = new ClientConnection(door);
   const sentMs = performance.now();
   connection.send(asked.map(({ id, bytes }) => getText(pathOf.get(id, bytes))).join(''));
   for (const { id, bytes } of asked) {
-    account.settle('pipelined GET', outcomeOf(await connection.answer(), isPattern(id, bytes)), ['right'], sentMs);
+    const outcome = outcomeOf(await connection.answer(), isPattern(id, bytes));
+    account.settle('pipelined GET', outcome, ['right', ...farewell], sentMs);
   }
   connection.close();
 }
@@ -67,7 +70,7 @@ export async function getOnce(world: ClientWorld): Promise<void> {
   const path = pathOf.get(id, bytes);
   const isOld = world.chance.share() < 0.5;
   const request = isOld ? `GET ${path} HTTP/1.0\r\nHost: ${HOST}\r\n\r\n` : getText(path, 'Connection: close\r\n');
-  const connection = new ClientConnection(world.port);
+  const connection = new ClientConnection(world.door);
   await ask(world, connection, isOld ? 'GET in HTTP/1.0' : 'GET with close', request, ['right'], isPattern(id, bytes));
   connection.close();
 }
@@ -75,7 +78,7 @@ export async function getOnce(world: ClientWorld): Promise<void> {
 /** Reads a large answer with pauses, so that it piles up on its way. */
 export async function readSlowly(world: ClientWorld): Promise<void> {
   const id = world.nextId();
-  const connection = new ClientConnection(world.port);
+  const connection = new ClientConnection(world.door);
   const { socket } = connection;
   let isDone = false;
   const done = ask(
@@ -103,7 +106,7 @@ export async function post(world: ClientWorld): Promise<void> {
   const isChunked = chance.share() < 0.5;
   const body = patternOf(world.nextId(), chance.of(SIZES));
   const drips = chance.share() < 0.3 ? chance.between(2, 10) : 1;
-  const connection = new ClientConnection(world.port);
+  const connection = new ClientConnection(world.door);
   const framing = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`;
   const what = `POST ${isChunked ? 'in chunks' : 'with a length'}${drips > 1 ? ', slowly' : ''}`;
   const head = `POST ${pathOf.post()} HTTP/1.1\r\nHost: ${HOST}\r\n${framing}\r\n\r\n`;
@@ -123,18 +126,35 @@ export async function post(world: ClientWorld): Promise<void> {
 /** Server-sent events up to the stream's end: none may be missing. */
 export async function readEvents(world: ClientWorld): Promise<void> {
   const [id, count] = [world.nextId(), world.chance.between(3, 60)];
-  const connection = new ClientConnection(world.port);
-  const expected = Array.from({ length: count }, (_, index) => `data: ${id} ${index}\n\n`).join('');
+  const connection = new ClientConnection(world.door);
+  const expected = eventsOf(id, count);
   const request = getText(pathOf.events(count, id), 'Accept: text/event-stream\r\n');
   await ask(world, connection, 'event stream', request, ['right'], ({ text }) => text === expected);
   connection.close();
 }
 
-function getText(path: string, fields = ''): string {
+/** Events without an end, until the proxy ends them, as a drain does: after a whole one, and with a time to come back. */
+export async function readEventsUntilSentAway(world: ClientWorld): Promise<void> {
+  const id = world.nextId();
+  const connection = new ClientConnection(world.door);
+  const request = getText(pathOf.events(ENDLESS, id), 'Accept: text/event-stream\r\n');
+  const isRight = ({ text }: Reply) => {
+    const count = text.split('data: ').length - 1;
+    return count > 0 && text.replace(/retry: \d+\n\n$/, '') === eventsOf(id, count);
+  };
+  await ask(world, connection, 'event stream sent away', request, ['right'], isRight);
+  connection.close();
+}
+
+function eventsOf(id: number, count: number): string {
+  return Array.from({ length: count }, (_, index) => `data: ${id} ${index}\n\n`).join('');
+}
+
+export function getText(path: string, fields = ''): string {
   return `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}\r\n`;
 }
 
-function isPattern(id: number, bytes: number): (reply: Reply) => boolean {
+export function isPattern(id: number, bytes: number): (reply: Reply) => boolean {
   return ({ length, sum }) => length === bytes && sum === crc32(patternOf(id, bytes));
 }
 

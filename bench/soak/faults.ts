@@ -2,8 +2,13 @@
 export type Outcome =
   /** The whole, right answer. */
   | 'right'
+  /** 502; gRPC status 14. */
   | 'badGateway'
   | 'gatewayTimeout'
+  /** 503 with `Retry-After`. */
+  | 'retryLater'
+  /** Not looked at, and its client knows: the answer before it said `Connection: close`, or its stream was refused. */
+  | 'unserved'
   /** The connection ended before the answer did. */
   | 'cut'
   /** An answer that was not this request's: never allowed. */
@@ -35,7 +40,7 @@ export type Fault = keyof typeof FAULTS;
 export const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
 
 /** Killed, stopped or coming back: whatever overlaps such a time may fail, in every way but a wrong or no answer. */
-export const OUTAGE_ALLOWED: readonly Outcome[] = ['right', 'badGateway', 'gatewayTimeout', 'cut'];
+export const OUTAGE_ALLOWED: readonly Outcome[] = ['badGateway', 'gatewayTimeout', 'retryLater', 'unserved', 'cut'];
 
 /** The upstream's paths. `id` makes each body another one, so that a swapped answer shows. */
 export const pathOf = {

@@ -4,6 +4,10 @@ import type { Child } from '../processes/children.ts';
 import type { Workplace } from '../processes/workplace.ts';
 import type { Account } from './account.ts';
 import type { Chance } from './chance.ts';
+import { OUTAGE_ALLOWED } from './faults.ts';
+
+/** After an outage connections that died in it are still being found out. */
+const AFTERMATH_MS = 1500;
 
 /** The soak's upstream, which is killed and comes back, or is stopped for a while. */
 export class MortalUpstream {
@@ -36,10 +40,9 @@ export class MortalUpstream {
   /** Outages one after the other until `signal`; the upstream is there when this resolves. */
   async trouble(chance: Chance, signal: AbortSignal): Promise<void> {
     while (await waits(chance.between(3000, 9000), signal)) {
-      const outage = { fromMs: performance.now(), toMs: Number.POSITIVE_INFINITY };
-      this.#account.outages.push(outage);
+      const over = this.#account.excuse(OUTAGE_ALLOWED, AFTERMATH_MS);
       await (chance.share() < 0.5 ? this.#killed(chance) : this.#stopped(chance));
-      outage.toMs = performance.now();
+      over();
     }
   }
 
@@ -58,6 +61,7 @@ export class MortalUpstream {
   }
 }
 
-async function waits(ms: number, signal: AbortSignal): Promise<boolean> {
+/** @returns whether the time passed before `signal` */
+export async function waits(ms: number, signal: AbortSignal): Promise<boolean> {
   return pauseUntil(ms, true, { signal }).catch(() => false);
 }

@@ -6,7 +6,7 @@ import { pathOf } from './faults.ts';
 const LARGE = 2 * 1024 * 1024;
 
 /** Resets the connection at some moment of a request. Nobody waits for an answer; what is left behind shows in the ledger. */
-export async function resetInTheMiddle({ port, account, chance, nextId }: ClientWorld): Promise<void> {
+export async function resetInTheMiddle({ door, account, chance, nextId }: ClientWorld): Promise<void> {
   const moments = {
     'before the request': '',
     'inside the head': `GET ${pathOf.get(nextId(), 10)} HTTP/1.1\r\nHost: ${HOST}\r\nX-Half`,
@@ -17,15 +17,15 @@ export async function resetInTheMiddle({ port, account, chance, nextId }: Client
     'inside an event stream': `GET ${pathOf.events(50, nextId())} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
   };
   const moment = chance.of(Object.keys(moments) as (keyof typeof moments)[]);
-  const connection = new ClientConnection(port);
+  const connection = new ClientConnection(door);
   connection.send(moments[moment]);
   await pause(chance.between(0, 60));
-  connection.socket.resetAndDestroy();
+  connection.reset();
   account.count(`client resets ${moment}`);
 }
 
 /** Falls silent at some moment, and stays connected until the end of the cycle, or until the proxy has had enough. */
-export async function fallSilent({ port, account, chance, goesOn, nextId }: ClientWorld): Promise<void> {
+export async function fallSilent({ door, account, chance, goesOn, nextId }: ClientWorld): Promise<void> {
   const moments = {
     'before the request': '',
     'inside the head': `GET ${pathOf.get(nextId(), 10)} HTTP/1.1\r\nHo`,
@@ -33,7 +33,7 @@ export async function fallSilent({ port, account, chance, goesOn, nextId }: Clie
     'and does not read': `GET ${pathOf.get(nextId(), LARGE)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
   };
   const moment = chance.of(Object.keys(moments) as (keyof typeof moments)[]);
-  const connection = new ClientConnection(port);
+  const connection = new ClientConnection(door);
   if (moment === 'and does not read') connection.socket.pause();
   connection.send(moments[moment]);
   for (let left = chance.between(10, 200); left > 0 && goesOn() && !connection.isOver; left -= 1) await pause(100);

@@ -1,12 +1,13 @@
 // The soak's upstream: does to each request what the request's path says. Started again at the same port after it was killed.
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { ACCEPT_MAGIC, FrameReader, messageFrame } from '../load/frames.ts';
 import { asked, say, whenParentEnds } from '../load/inside.ts';
 import { patternOf, type Fault } from './faults.ts';
+import { grpcService } from './grpc-service.ts';
 
 const OPCODE_CLOSE = 8;
 const TRICKLE_MS = 20;
@@ -81,7 +82,7 @@ async function takeBody(request: IncomingMessage, response: ServerResponse): Pro
 
 async function sendEvents(response: ServerResponse, count: number, id: string): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
-  for (let index = 0; index < count; index += 1) {
+  for (let index = 0; index < count && !response.destroyed; index += 1) {
     response.write(`data: ${id} ${index}\n\n`);
     await pause(TRICKLE_MS);
   }
@@ -117,4 +118,17 @@ const server = createServer((request, response) => {
   serve(request, response).catch(() => response.destroy());
 });
 server.on('upgrade', (request, socket) => upgrade(request, socket as Socket));
-server.listen({ host: '127.0.0.1', port, backlog: 4096 }, () => say({ port: (server.address() as AddressInfo).port }));
+const grpc = grpcService();
+
+/** gRPC comes in HTTP/2 by prior knowledge, everything else in HTTP/1.1: both on one port, as the proxy wants it. */
+const entry = createTcpServer({ noDelay: true }, (socket) => {
+  socket.on('error', () => undefined);
+  socket.once('data', (bytes: Buffer) => {
+    socket.pause();
+    socket.unshift(bytes);
+    if (bytes.toString('latin1', 0, 3) === 'PRI') return grpc.injectConnection(socket);
+    server.emit('connection', socket);
+    socket.resume();
+  });
+});
+entry.listen({ host: '127.0.0.1', port, backlog: 4096 }, () => say({ port: (entry.address() as AddressInfo).port }));

@@ -17,14 +17,18 @@ const ALLOWED = {
   resident: { share: 0.1, bytes: 12 * MIB },
 } as const;
 
-export function memoryBreaches(settled: readonly Settled[]): string[] {
-  return (['kept', 'resident'] as const).flatMap((name) => {
-    const values = settled.map((reading) => reading[name]).filter((value) => value !== undefined);
+/** Below this there is no first and no last third. */
+const FEWEST_READINGS = 3;
+
+export function memoryBreaches(name: string, settled: readonly Settled[]): string[] {
+  if (settled.length < FEWEST_READINGS) return [];
+  return (['kept', 'resident'] as const).flatMap((what) => {
+    const values = settled.map((reading) => reading[what]).filter((value) => value !== undefined);
     const growth = growthOf(values);
-    const limit = growth.first * ALLOWED[name].share + ALLOWED[name].bytes;
+    const limit = growth.first * ALLOWED[what].share + ALLOWED[what].bytes;
     if (growth.last - growth.first <= limit) return [];
-    const [first, last] = [growth.first, growth.last].map((bytes) => `${(bytes / MIB).toFixed(1)} MiB`);
-    return [`Memory (${name}) must grow by at most ${(limit / MIB).toFixed(1)} MiB, went from ${first} to ${last}`];
+    const [most, first, last] = [limit, growth.first, growth.last].map(megabytes);
+    return [`Memory (${what}) of ${name} must grow by at most ${most}, went from ${first} to ${last}`];
   });
 }
 
@@ -36,4 +40,8 @@ export function growthOf(values: readonly number[]): { first: number; last: numb
 
 function middle(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+export function megabytes(bytes: number): string {
+  return `${(bytes / MIB).toFixed(1)} MiB`;
 }

@@ -1,12 +1,14 @@
 import { closeFrame, FrameReader, messageFrame, type Frame } from '../load/frames.ts';
-import { openWebSocket } from '../load/websocket-client.ts';
+import { askForWebSocket, HandshakeRefused } from '../load/websocket-client.ts';
 import { pause } from '../processes/ports.ts';
 import type { ClientWorld } from './client.ts';
+import { enter, type Door, type Entered } from './door.ts';
 import { pathOf, patternOf, SILENCE_MS, type Outcome } from './faults.ts';
 
 const SIZES = [0, 1, 64, 125, 126, 4096, 60_000];
 const OPCODE_CLOSE = 8;
 const NORMAL_CLOSE = 1000;
+const SERVICE_RESTART = 1012;
 /** More messages than any client here sends. */
 const NEVER_RESETS = 1_000_000;
 
@@ -14,22 +16,69 @@ type Heard = { readonly frame: Frame } | { readonly outcome: 'cut' | 'silent' | 
 
 /** Talks with the echo, then closes in order, resets, or is reset by the upstream. */
 export async function talk(world: ClientWorld): Promise<void> {
-  const { account, chance } = world;
+  const { chance } = world;
   const resetsAfter = chance.share() < 0.2 ? chance.between(1, 10) : NEVER_RESETS;
-  const sentMs = performance.now();
-  const line = await Line.open(world.port, pathOf.webSocket(resetsAfter)).catch(() => undefined);
-  account.settle('WebSocket handshake', line === undefined ? 'cut' : 'right', ['right'], sentMs);
+  const line = await openLine(world, resetsAfter);
   if (line === undefined) return;
   for (let index = 0, count = chance.between(1, 60); index < count && world.goesOn(); index += 1) {
     const isCutDue = index >= resetsAfter;
-    if (!(await echoOne(world, line, isCutDue))) return line.socket.destroy() && undefined;
+    if (!(await echoOne(world, line, isCutDue))) return line.close();
     await pause(chance.between(0, 40));
   }
   if (chance.share() < 0.3) {
-    line.socket.resetAndDestroy();
-    return account.count('client resets a WebSocket');
+    line.reset();
+    return world.account.count('client resets a WebSocket');
   }
   await closeInOrder(world, line);
+}
+
+async function openLine({ account, door }: ClientWorld, resetsAfter: number): Promise<Line | undefined> {
+  const sentMs = performance.now();
+  try {
+    const line = await Line.open(door, pathOf.webSocket(resetsAfter));
+    account.settle('WebSocket handshake', 'right', ['right'], sentMs);
+    return line;
+  } catch (error) {
+    account.settle('WebSocket handshake', outcomeOfRefusal(error), ['right'], sentMs);
+    return undefined;
+  }
+}
+
+function outcomeOfRefusal(error: unknown): Outcome {
+  if (!(error instanceof HandshakeRefused)) return 'cut';
+  const status = / (\d{3})/.exec(error.head)?.[1];
+  if (status === '503') return /^retry-after:/im.test(error.head) ? 'retryLater' : 'wrong';
+  return status === '502' ? 'badGateway' : status === '504' ? 'gatewayTimeout' : 'wrong';
+}
+
+/**
+ * Stays until the proxy sends it away, as a drain does: by Close 1012, between two messages, and what it had sent before
+ * was answered, or it knows that it was not.
+ *
+ * @param asksEveryMs undefined: it only listens
+ */
+export async function staySeated(world: ClientWorld, asksEveryMs: number | undefined): Promise<void> {
+  const line = await openLine(world, NEVER_RESETS);
+  if (line === undefined) return;
+  const sentMs = performance.now();
+  for (;;) {
+    const payload = patternOf(world.nextId(), world.chance.of(SIZES));
+    const expected = Buffer.from(payload);
+    if (asksEveryMs !== undefined) line.socket.write(messageFrame(payload, true));
+    const heard = await line.hear();
+    const isClose = 'frame' in heard && heard.frame.opcode === OPCODE_CLOSE;
+    const isEcho = (frame: Frame) => asksEveryMs !== undefined && frame.payload.equals(expected);
+    const outcome = outcomeOf(heard, isClose ? isServiceRestart : isEcho);
+    const what = isClose || outcome !== 'right' ? 'WebSocket sent away' : 'WebSocket message in a drain';
+    world.account.settle(what, outcome, ['right'], sentMs);
+    if (isClose) line.socket.end(closeFrame(SERVICE_RESTART, true));
+    if (isClose || outcome !== 'right') return isClose ? undefined : line.close();
+    await pause(asksEveryMs ?? 0);
+  }
+}
+
+function isServiceRestart({ payload }: Frame): boolean {
+  return payload.length >= 2 && payload.readUInt16BE() === SERVICE_RESTART;
 }
 
 /** @returns whether the connection lives */
@@ -50,7 +99,7 @@ async function closeInOrder({ account }: ClientWorld, line: Line): Promise<void>
   line.socket.write(closeFrame(NORMAL_CLOSE, true));
   const outcome = outcomeOf(await line.hear(), ({ opcode }) => opcode === OPCODE_CLOSE);
   account.settle('WebSocket close', outcome, ['right'], sentMs);
-  line.socket.destroy();
+  line.close();
 }
 
 function outcomeOf(heard: Heard, isRight: (frame: Frame) => boolean): Outcome {
@@ -61,28 +110,38 @@ function outcomeOf(heard: Heard, isRight: (frame: Frame) => boolean): Outcome {
 /** An open WebSocket whose frames are asked for one by one. */
 class Line {
   readonly socket;
+  readonly #entered: Entered;
   readonly #frames: Frame[] = [];
   #isOver = false;
   #waiting: ((heard: Heard) => void) | undefined;
 
-  private constructor({ socket, early }: Awaited<ReturnType<typeof openWebSocket>>) {
-    this.socket = socket;
+  private constructor(entered: Entered, early: Buffer) {
+    this.#entered = entered;
+    this.socket = entered.socket;
     const reader = new FrameReader((frame) => {
       const copy = { ...frame, payload: Buffer.from(frame.payload) };
       if (this.#waiting) this.#settle({ frame: copy });
       else this.#frames.push(copy);
     });
-    socket.on('data', (bytes: Buffer) => reader.push(bytes));
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
+    this.socket.on('data', (bytes: Buffer) => reader.push(bytes));
+    this.socket.on('close', () => {
       this.#isOver = true;
       this.#settle({ outcome: 'cut' });
     });
     if (early.length > 0) reader.push(early);
   }
 
-  static async open(port: number, path: string): Promise<Line> {
-    return new Line(await openWebSocket(port, path));
+  static async open(door: Door, path: string): Promise<Line> {
+    const entered = enter(door);
+    return new Line(entered, (await askForWebSocket(entered.socket, path)).early);
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  reset(): void {
+    this.#entered.reset();
   }
 
   hear(): Promise<Heard> {

@@ -58,6 +58,8 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
       if (this.isOver) return;
       try {
         this.decide(decision);
+        // Its end may have come already: node:http2 tells that of an empty body beside its paused stream.
+        if (this.upload.isOver && this.upstream) this.upload.repeat(this.upstream);
         // What was held back goes to the upstream that is known now.
         if (this.upstream && !this.upstream.isBackedUp) this.upload.resume();
         this.upstream?.flush();

@@ -68,6 +68,7 @@ export class ClientSessions {
 class ClientSession {
   private open = 0;
   private isLeaving = false;
+  private idleTimer: NodeJS.Timeout | undefined;
   private readonly connection: ClientConnection;
 
   constructor(
@@ -78,8 +79,8 @@ class ClientSession {
     this.connection = connectionOf(session);
     session.on('error', () => undefined);
     session.on('stream', (stream, headers, _flags, raw) => this.begin(stream, headers, raw));
-    session.on('timeout', () => this.idle());
-    session.setTimeout(context.timeouts.clientIdleMs);
+    this.watchIdle();
+    session.once('close', () => clearTimeout(this.idleTimer));
   }
 
   retire(): void {
@@ -130,7 +131,13 @@ class ClientSession {
     this.open -= 1;
     if (this.context.isDraining) this.retire();
     // The idle time counts from the last stream's end.
-    if (this.open === 0 && !this.session.destroyed) this.session.setTimeout(this.context.timeouts.clientIdleMs);
+    if (this.open === 0 && !this.session.destroyed) this.watchIdle();
+  }
+
+  /** Not the session's own timeout: node:http2 never clears that of a destroyed session, and it keeps it alive. */
+  private watchIdle(): void {
+    clearTimeout(this.idleTimer);
+    this.idleTimer = setTimeout(() => this.idle(), this.context.timeouts.clientIdleMs).unref();
   }
 }
 

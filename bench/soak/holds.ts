@@ -1,0 +1,72 @@
+import { pause } from '../processes/ports.ts';
+import type { ClientWorld } from './client.ts';
+import { ClientConnection, outcomeOf } from './connection.ts';
+import { getText, isPattern } from './exchanges.ts';
+import { pathOf } from './faults.ts';
+import { waits } from './outages.ts';
+import type { SoakedProxy } from './proxy.ts';
+
+const PROBES = 4;
+const PROBE_BYTES = 1000;
+/** Room for every client and then some, and for hardly any. */
+const ROOMY = 100_000;
+const NARROW = 3;
+const SHORT_LEASE_MS = 600;
+const LONG_LEASE_MS = 30_000;
+/** Clocks of two processes and their timers. */
+const EARLY_MS = 5;
+
+/** When a hold ends; while it lasts nobody knows. */
+interface Hold {
+  endsMs: number;
+}
+
+/** Holds that are released, to either side, or run out, or have hardly any room, one after the other until `signal`. */
+export async function holdNowAndThen(proxy: SoakedProxy, world: ClientWorld, signal: AbortSignal): Promise<void> {
+  while (await waits(world.chance.between(800, 3000), signal)) {
+    try {
+      await holdOnce(proxy, world);
+    } catch (error) {
+      if (!proxy.child.isRunning()) return;
+      world.account.breach((error as Error).message);
+    }
+  }
+}
+
+async function holdOnce({ admin }: SoakedProxy, world: ClientWorld): Promise<void> {
+  const { account, chance, nextId } = world;
+  const way = chance.of(['released', 'released', 'runs out', 'has hardly any room'] as const);
+  const order = {
+    epoch: nextId(),
+    leaseMs: way === 'runs out' ? SHORT_LEASE_MS : LONG_LEASE_MS,
+    maxWaiting: way === 'has hardly any room' ? NARROW : ROOMY,
+  };
+  const noMore = way === 'has hardly any room' ? account.excuse(['retryLater', 'unserved'], 0) : () => undefined;
+  const hold: Hold = { endsMs: way === 'runs out' ? performance.now() + SHORT_LEASE_MS : Number.POSITIVE_INFINITY };
+  await admin.hold(order);
+  const probes = Array.from({ length: PROBES }, () => probe(world, hold));
+  if (way !== 'runs out') {
+    await pause(chance.between(100, 1500));
+    hold.endsMs = performance.now();
+    await admin.release({ epoch: order.epoch, to: chance.of(['source', 'target'] as const) });
+  }
+  noMore();
+  await Promise.all(probes);
+  account.count(`hold that ${way === 'released' ? 'is released' : way}`);
+}
+
+/** A request that comes in a hold: it may be refused for want of room, but not served before the hold's end. */
+async function probe(world: ClientWorld, hold: Hold): Promise<void> {
+  const { account, door, nextId } = world;
+  const id = nextId();
+  const sentMs = performance.now();
+  const connection = new ClientConnection(door);
+  connection.send(getText(pathOf.get(id, PROBE_BYTES)));
+  const answered = await connection.answer();
+  const outcome = outcomeOf(answered, isPattern(id, PROBE_BYTES));
+  account.settle('GET in a hold', outcome, ['right'], sentMs);
+  const earlyMs = hold.endsMs - performance.now();
+  if (earlyMs > EARLY_MS && 'reply' in answered && outcome !== 'retryLater')
+    account.breach(`GET in a hold must wait for its end, got an answer (${outcome}) before it`);
+  connection.close();
+}
