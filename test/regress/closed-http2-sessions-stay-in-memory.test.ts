@@ -1,5 +1,4 @@
 import http2, { ServerHttp2Session } from 'node:http2';
-import net from 'node:net';
 import v8 from 'node:v8';
 import { later, portOf, startBackend, startEngine, stopAll, until } from '../proxy/support/world';
 
@@ -12,7 +11,7 @@ async function sessionClass(): Promise<NewableFunction> {
   const server = http2.createServer();
   const made = new Promise<ServerHttp2Session>((resolve) => server.once('session', resolve));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const client = http2.connect(`http://127.0.0.1:${portOf(server as unknown as net.Server)}`);
+  const client = http2.connect(`http://127.0.0.1:${portOf(server)}`);
   later(() => {
     client.destroy();
     server.close();
@@ -24,7 +23,7 @@ async function sessionClass(): Promise<NewableFunction> {
 /** `node:http2` leaves the timeout of a session in force when that is destroyed, and the timeout keeps the session. */
 test('a closed HTTP/2 connection leaves nothing behind, long before its idle time is over', async () => {
   const ServerSession = await sessionClass();
-  const live = () => v8.queryObjects(ServerSession as new () => object, { format: 'count' }) as unknown as number;
+  const live = () => v8.queryObjects(ServerSession, { format: 'count' });
   const backend = await startBackend((_, response) => void response.end());
   const engine = await startEngine(backend.port);
   const before = live();
