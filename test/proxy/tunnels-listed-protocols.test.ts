@@ -15,12 +15,14 @@ interface End {
   bytes: Buffer;
   hasEnded: boolean;
   isGone: boolean;
+  /** Of the error that its connection ended with. */
+  code: string | undefined;
 }
 
 function follow(socket: net.Socket): End {
-  const end: End = { socket, bytes: Buffer.alloc(0), hasEnded: false, isGone: false };
+  const end: End = { socket, bytes: Buffer.alloc(0), hasEnded: false, isGone: false, code: undefined };
   socket.on('data', (bytes: Buffer) => (end.bytes = Buffer.concat([end.bytes, bytes])));
-  socket.on('error', () => undefined);
+  socket.on('error', (error: NodeJS.ErrnoException) => (end.code = error.code));
   socket.on('end', () => (end.hasEnded = true));
   socket.on('close', () => (end.isGone = true));
   later(() => void socket.destroy());
@@ -71,10 +73,14 @@ test.each([false, true])('the end of one half is passed on, and the other may st
   ]);
 });
 
-test('a reset of one end cuts the other', async () => {
-  const { engine, client, upstream } = await world();
-  client.socket.resetAndDestroy();
-  await until(() => upstream.hasEnded && liveIn(engine.ledger) === 0);
+test.each(['client', 'upstream'] as const)('a reset of the %s is one for the other end, too', async (broken) => {
+  const { engine, ...ends } = await world();
+  const other = ends[broken === 'client' ? 'upstream' : 'client'];
+  ends[broken].socket.write('half');
+  await until(() => other.bytes.length === 4);
+  ends[broken].socket.resetAndDestroy();
+  await until(() => other.isGone && liveIn(engine.ledger) === 0);
+  expect([other.hasEnded, other.code]).toEqual([false, 'ECONNRESET']);
   expect(engine.outcomes).toMatchObject([{ kind: 'websocket', ending: 'forced' }]);
 });
 
@@ -113,14 +119,14 @@ test('asked to leave, the upstream may say its last before the client hears the 
   await until(() => client.isGone && upstream.isGone);
 });
 
-test('an upstream that does not end keeps the client no longer than its share', async () => {
+test('an upstream that does not end keeps the client no longer than its share, and the client knows that it is cut', async () => {
   const { engine, client, upstream } = await world();
-  const closing = closeAll(engine);
-  await until(() => client.hasEnded);
-  expect(upstream.hasEnded).toBe(true);
-  client.socket.end();
-  await Promise.all(closing);
-  expect(engine.outcomes).toMatchObject([{ ending: 'closed' }]);
+  upstream.socket.write('half');
+  await until(() => client.bytes.length === 4);
+  await Promise.all(closeAll(engine));
+  await until(() => client.isGone);
+  expect([client.hasEnded, client.code, upstream.hasEnded]).toEqual([false, 'ECONNRESET', true]);
+  expect(engine.outcomes).toMatchObject([{ ending: 'forced' }]);
 });
 
 test('a client that does not end is cut at the deadline', async () => {

@@ -242,6 +242,8 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   }
 
   private begins(head: Http1Head): void {
+    // Reset before it was asked who it is: its request must not go on in nobody's name, and nobody would read the answer.
+    if (this.wire.peer.address === '') return this.wire.destroy();
     this.head = head;
     this.isAnswered = false;
     this.answerWriter.reset();

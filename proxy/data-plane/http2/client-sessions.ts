@@ -1,4 +1,5 @@
 import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Answer, DataPlaneOptions, Limits, Timeouts } from '../data-plane';
 import type { ClientEvents, ClientHalf, EngineHead } from '../halves';
@@ -40,6 +41,8 @@ export class ClientSessions {
   accept(socket: Duplex): void {
     socket.on('error', () => undefined);
     if (socket.destroyed) return;
+    // Reset before it was asked who it is: no request is to go on in nobody's name.
+    if ((socket as Socket).remoteAddress === undefined) return void socket.destroy();
     // In HTTP/2 there is no half of a connection: a client's end is the end of all its streams.
     socket.allowHalfOpen = false;
     const session = http2.performServerHandshake(socket, sessionOptions(this.context.limits));

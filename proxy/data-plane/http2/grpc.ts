@@ -48,6 +48,7 @@ export function grpcAnswer({ status, headers, body = '' }: Answer): Record<strin
     const key = name.toLowerCase();
     if (!key.startsWith('content-') && key !== 'connection') fields[key] = value;
   }
+  if (status === 200) return { ...fields, 'grpc-status': '0' };
   return { ...fields, ...grpcEnd(grpcStatusOf(status), body.trim() || `HTTP status ${status}`) };
 }
 

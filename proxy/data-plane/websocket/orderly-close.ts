@@ -80,6 +80,8 @@ export class OrderlyClose {
     if (this.tunnel.isOver) return;
     // Inside a frame a Close frame would be read as its payload.
     if (!toClient.scanner.atFrameBoundary) return this.tunnel.finish('forced');
+    // Where there are no frames either, what the upstream had to say is whole only when it has ended.
+    if (this.tunnel.isOpaque && !toClient.hasEnded) return this.tunnel.finish('forced');
     if (this.tunnel.isOpaque) toClient.to.end();
     else toClient.say(closeFrame(SERVICE_RESTART, 'service restart', false));
     // An upstream that takes nothing any more would keep the client's echo from being read.

@@ -145,7 +145,8 @@ export class Tunnel implements Closable, Closing, RelayOwner, Ticking {
     if (this.isUpstreamOfClosing(relay)) return relay.senderLeft();
     const isAskedToLeave = this.closing?.asksClient ?? false;
     if (relay.hasEnded && !this.isReset && !isAskedToLeave) relay.to.end();
-    else relay.to.destroy();
+    else if (isAskedToLeave) relay.to.destroy();
+    else this.breakOff(relay.to);
     // Nobody takes its bytes any more; they are read so that its end is seen.
     relay.back.discard();
     if (this.closedWires === 2 || isAskedToLeave) this.finish(this.isReset && !this.hasClosed ? 'forced' : 'completed');
@@ -188,7 +189,13 @@ export class Tunnel implements Closable, Closing, RelayOwner, Ticking {
   }
 
   private destroyWires(): void {
-    this.toUpstream.from.destroy();
-    this.toUpstream.to.destroy();
+    this.breakOff(this.toUpstream.from);
+    this.breakOff(this.toUpstream.to);
+  }
+
+  /** Where there are no frames nothing tells a broken stream from a whole one but its end: it must not look like one. */
+  private breakOff(wire: Wire): void {
+    if (this.isOpaque) wire.reset();
+    else wire.destroy();
   }
 }

@@ -60,6 +60,7 @@ export class FastWire implements Wire, HandleOwner {
   private hasReadEnd = false;
   /** Our end was sent, or is to be when all is written; and it was. */
   private hasEnded = false;
+  private isShuttingDown = false;
   private isShutDown = false;
 
   /** Takes over a socket that is open and was never read. */
@@ -104,14 +105,10 @@ export class FastWire implements Wire, HandleOwner {
   }
 
   end(): void {
-    const { handle } = this;
-    if (handle === undefined || this.hasEnded) return;
+    if (this.handle === undefined || this.hasEnded) return;
     this.hasEnded = true;
-    const request = new ShutdownRequest();
-    request.wire = this;
-    request.oncomplete = onShutDown;
-    // Otherwise it was done, or failed, at once.
-    if (handle.shutdown(request) !== 0) this.onShutDown();
+    // One that is asked behind writes that wait would keep a later reset from being one.
+    if (this.pendingWrites === 0) this.shutDown(this.handle);
   }
 
   destroy(): void {
@@ -123,8 +120,9 @@ export class FastWire implements Wire, HandleOwner {
   reset(): void {
     const { handle } = this;
     this.handle = undefined;
-    // One that has sent its end cannot be reset any more.
-    if (handle !== undefined && handle.reset(onClosed) !== 0) handle.close(onClosed);
+    if (handle === undefined) return;
+    // One whose end is just leaving cannot be reset, and trying it would take the close away as well.
+    if (this.isShuttingDown || handle.reset(onClosed) !== 0) handle.close(onClosed);
   }
 
   get isDestroyed(): boolean {
@@ -168,13 +166,15 @@ export class FastWire implements Wire, HandleOwner {
   onWritten(status: number): void {
     this.pendingWrites -= 1;
     if (this.handle === undefined) return;
-    if (status !== 0) this.fail();
+    if (status !== 0) this.fail(errorOf('write', status));
     if (this.pendingWrites > 0) return;
     this.isBackedUp = false;
+    if (this.hasEnded) this.shutDown(this.handle);
     if (!this.hasFailed) this.user.drained();
   }
 
   onShutDown(): void {
+    this.isShuttingDown = false;
     this.isShutDown = true;
     if (this.hasReadEnd) this.destroy();
   }
@@ -182,7 +182,7 @@ export class FastWire implements Wire, HandleOwner {
   private readOver(status: number): void {
     this.hasReadEnd = true;
     if (status !== END_OF_STREAM) {
-      this.error = new Error(`read ${getSystemErrorName(status)}`);
+      this.error = errorOf('read', status);
       return this.destroy();
     }
     this.user.ended();
@@ -195,7 +195,7 @@ export class FastWire implements Wire, HandleOwner {
       return head === undefined ? writeSync(fd, bytes) : writevSync(fd, [head, bytes]);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
-      this.fail();
+      this.fail(error as Error);
       return -1;
     }
   }
@@ -204,10 +204,20 @@ export class FastWire implements Wire, HandleOwner {
    * A peer that takes no more may have said why before, as an upstream that answers 413 and closes. So the socket is
    * read on until its error comes, which it does when the rest is read, and not while nobody reads.
    */
-  private fail(): void {
+  private fail(error: Error): void {
     if (this.hasFailed) return;
     this.hasFailed = true;
+    this.error ??= error;
     queueMicrotask(() => this.user.failed());
+  }
+
+  private shutDown(handle: Handle): void {
+    const request = new ShutdownRequest();
+    request.wire = this;
+    request.oncomplete = onShutDown;
+    this.isShuttingDown = true;
+    // Otherwise it was done, or failed, at once.
+    if (handle.shutdown(request) !== 0) this.onShutDown();
   }
 
   private get isWriteOver(): boolean {
@@ -215,7 +225,7 @@ export class FastWire implements Wire, HandleOwner {
   }
 
   private written(request: Request, status: number, bytes: Buffer | undefined): void {
-    if (status !== 0) return this.fail();
+    if (status !== 0) return this.fail(errorOf('write', status));
     // The kernel took all of it at once: the request was not used, and serves again.
     if (state[LAST_WRITE_WAS_ASYNC] === 0) return;
     this.isBackedUp = true;
@@ -231,4 +241,8 @@ export class FastWire implements Wire, HandleOwner {
     this.handle?.getpeername(out);
     return { address: plainAddress(out.address), port: out.port ?? 0 };
   }
+}
+
+function errorOf(call: string, status: number): Error {
+  return new Error(`${call} ${getSystemErrorName(status)}`);
 }
