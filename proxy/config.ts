@@ -4,7 +4,8 @@ import { Side, SIDES } from '../core/weights';
 import { PROXY_VARIABLES } from '../core/wiring';
 import type { Limits, Timeouts, Upstream } from './data-plane/data-plane';
 import { certificatesOf, privateKeyOf } from './pem';
-import { LIMITS, SETTINGS, Setting, TIMEOUTS, Values } from './settings';
+import { SessionStoreConfig, readSessionStore } from './session-store/settings';
+import { LIMITS, SETTINGS, Setting, TEXTS, TIMEOUTS, Values } from './settings';
 import { readUpgradeProtocols } from './upgrade-protocols';
 import { readUpstreams } from './upstreams';
 
@@ -40,6 +41,12 @@ export interface ProxyConfig {
   readonly stopTimeoutSeconds: number;
   readonly closeRatePerSecond: number;
   readonly accessLog: AccessLogMode;
+  /** The name that its CloudWatch metrics have. Absent: no lines for them. */
+  readonly metricsService?: string;
+  /** Whether its ECS task is protected from scale-in while it has long-lived connections. */
+  readonly protectsTask?: boolean;
+  /** Absent: the health check says nothing of one. */
+  readonly sessionStore?: SessionStoreConfig;
   readonly logLevel: LogLevel;
 }
 
@@ -66,6 +73,8 @@ export interface ConfigSources {
 
 const DAY = 86_400;
 const SECRET_LENGTH = 16;
+/** What CloudWatch takes as the value of a dimension. */
+const METRICS_SERVICE = /^(?=.{1,255}$)[ -~]*[!-~][ -~]*$/;
 
 /**
  * One configuration out of flags, environment and file, in this order of precedence.
@@ -92,6 +101,9 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
       max: 10_000,
       default: 20,
     }),
+    ...metrics(values, problems),
+    protectsTask: problems.boolean('task_protection', values.task_protection, false),
+    ...readSessionStore(values, sources.environment, problems),
     accessLog: oneOf('access_log', asWord(values.access_log ?? 'errors'), ACCESS_LOG_MODES, problems),
     logLevel: oneOf('log_level', values.log_level ?? 'info', LOG_LEVELS, problems),
   };
@@ -108,7 +120,7 @@ function collect(sources: ConfigSources, problems: Problems): Values {
     // A variable that is set to nothing is one that a shell script left out.
     const variable = sources.environment[SETTINGS[name]];
     const text = sources.flags[name] ?? (variable === '' ? undefined : variable);
-    const value = text === undefined ? file[name] : fromText(text);
+    const value = text === undefined ? file[name] : TEXTS.has(name) ? text : fromText(text);
     if (value !== undefined && value !== null) values[name] = value;
   }
   return values;
@@ -231,6 +243,16 @@ function grace(value: unknown, fallback: number, problems: Problems): number {
 
 function seconds(name: Setting, values: Values, fallback: number, problems: Problems): number {
   return problems.number(name, values[name], { min: 0, max: DAY, default: fallback });
+}
+
+function metrics(values: Values, problems: Problems): Pick<ProxyConfig, 'metricsService'> {
+  if (!problems.boolean('emf', values.emf, false)) return {};
+  const { service_name: name } = values;
+  // YAML reads a name of digits as a number.
+  const metricsService = typeof name === 'string' || typeof name === 'number' ? `${name}` : '';
+  if (METRICS_SERVICE.test(metricsService)) return { metricsService };
+  problems.add('service_name', "from 1 to 255 ASCII characters, not all blank, when 'emf' is on", name);
+  return {};
 }
 
 /** YAML 1.2 reads a bare `on` or `off` as text, but people write `true` and `false`. */

@@ -3,30 +3,39 @@ import type { Side } from '../core/weights';
 import type { DrainState } from './drain';
 import type { Answer } from './data-plane/data-plane';
 
+export interface HealthOptions {
+  readonly side: Side;
+  readonly state: () => DrainState;
+  readonly active: () => KindCounts;
+  readonly sessionStore?: { readonly isConnected: boolean };
+  readonly isSessionStoreRequired?: boolean;
+}
+
 /**
  * The answer to the target group's health check. Its status is 200 while draining, too: a side that was drained must be
- * able to take all traffic again at once when a cutover is rolled back.
+ * able to take all traffic again at once when a cutover is rolled back. And it is 200 while the session store is away,
+ * unless asked otherwise: every proxy of both sides has the same store, and to replace them all would cut every
+ * connection and bring no store back.
  */
 export class Health {
   private cpu = process.cpuUsage();
   private lookedMs = performance.now();
 
-  constructor(
-    private readonly side: Side,
-    private readonly state: () => DrainState,
-    private readonly active: () => KindCounts,
-  ) {}
+  constructor(private readonly options: HealthOptions) {}
 
   answer(): Answer {
+    const { side, state, active, sessionStore, isSessionStoreRequired } = this.options;
+    const isAway = sessionStore?.isConnected === false && isSessionStoreRequired === true;
     const body = {
-      status: this.state() === 'serving' ? 'ok' : 'draining',
-      side: this.side,
-      connections: this.active(),
+      status: isAway ? 'unhealthy' : state() === 'serving' ? 'ok' : 'draining',
+      side,
+      connections: active(),
       memory_usage: process.memoryUsage.rss(),
       cpu_usage: this.cpuUsage(),
+      ...(sessionStore && { redis_connected: sessionStore.isConnected }),
     };
     const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
-    return { status: 200, headers, body: `${JSON.stringify(body)}\n` };
+    return { status: isAway ? 503 : 200, headers, body: `${JSON.stringify(body)}\n` };
   }
 
   /** The share of one core since the last call. */

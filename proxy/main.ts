@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import pino, { type Logger } from 'pino';
 import { parse as parseYaml } from 'yaml';
 import { CutoverError } from '../core/errors';
+import type { Attended } from './aws/attended';
+import { startAttendants } from './aws/attendants';
 import { CONFIG_VARIABLE, HostPort, ProxyConfig, readConfig } from './config';
 import { Command, readFlags, USAGE } from './flags';
 import { startProxy } from './proxy';
@@ -34,17 +36,22 @@ async function main(): Promise<void> {
   const proxy = await starting;
   const { data, admin, workers } = proxy;
   log.info({ data: show(data), ...(admin && { admin: show(admin) }), ...(workers && { workers }) }, 'Listening');
+  const attendants = startAttendants(config, proxy, log, process.env.ECS_AGENT_URI);
   const asked = end.inOrder.then(() => undefined);
   const problem = await (proxy.failed ? Promise.race([asked, proxy.failed]) : asked);
   if (problem) log.fatal(`The proxy ends: ${problem.message}`);
+  // Of several workers nobody is left to ask afterwards.
+  void attendants.flush();
   const isInOrder = await proxy.shutDown().then(
     () => true,
     (error: unknown) => void log.error({ err: error }, 'The shutdown was not in order'),
   );
+  await attendants.flush();
+  attendants.stop();
   endAfterLog(log, isInOrder && !problem ? 0 : FAILED);
 }
 
-type Running = Pick<WorkerGroup, 'data' | 'admin' | 'shutDown' | 'close'> & Partial<WorkerGroup>;
+type Running = Attended & Pick<WorkerGroup, 'data' | 'admin' | 'shutDown' | 'close'> & Partial<WorkerGroup>;
 
 function start(config: ProxyConfig, log: Logger): Promise<Running> {
   return config.workers > 1 ? startWorkers(config, log) : startProxy(config, log);

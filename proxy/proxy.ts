@@ -4,14 +4,17 @@ import type { Registry } from 'prom-client';
 import { HEALTH_PATH, LedgerReport } from '../core/admin';
 import { budgetProblem } from '../core/budget';
 import { KindCounts, NO_CONNECTIONS, addKinds } from '../core/connections';
+import type { Glance } from '../core/task-protection';
 import { AccessLog } from './access-log';
 import { AdminServer, AdminTarget, startAdminServer } from './admin/admin-server';
 import { createMetrics } from './admin/metrics';
 import { ledgerFigures } from './admin/report';
+import type { Attended } from './aws/attended';
 import { Clock, SYSTEM_CLOCK } from './clock';
 import type { HostPort, ProxyConfig } from './config';
 import type { Answer, DataPlane, Decision, RequestHead } from './data-plane/data-plane';
 import { createDataPlane } from './data-plane/engine';
+import { isGrpcContent } from './data-plane/http2/grpc';
 import { Drain, DrainLog } from './drain';
 import { FailureLog } from './failure-log';
 import { Books, ForwardedRequest } from './forwarded-request';
@@ -21,12 +24,13 @@ import { HoldGate } from './hold';
 import { Ledger } from './ledger';
 import { failureAnswer, retryLater } from './own-answers';
 import { Retarget, upstreamsOf } from './retarget';
+import { SessionStore } from './session-store/session-store';
 import { quiet, shutdownOrder } from './shutdown';
 import { Certificate, certificate } from './tls';
 import { TraceIds } from './trace-ids';
 import { TrafficCount } from './traffic-count';
 
-export interface RunningProxy {
+export interface RunningProxy extends Attended {
   readonly data: HostPort;
   readonly admin: HostPort | undefined;
   /** What the admin API acts on, whoever serves it. */
@@ -77,6 +81,7 @@ class Proxy implements RunningProxy {
   private readonly plane: DataPlane;
   private readonly drain: Drain;
   private readonly health: Health;
+  private readonly sessionStore: SessionStore | undefined;
   private readonly retarget: Retarget;
   private readonly gate: HoldGate;
   private adminServer: AdminServer | undefined;
@@ -124,11 +129,15 @@ class Proxy implements RunningProxy {
       ...(tls && { tls }),
     });
     this.drain = new Drain(this.ledger, clock, story, (isDraining) => this.plane.setDraining(isDraining));
-    this.health = new Health(
+    const { sessionStore } = config;
+    this.sessionStore = sessionStore && new SessionStore(sessionStore, clock, log);
+    this.health = new Health({
       side,
-      () => this.drain.state,
-      () => addKinds(this.ledger.active, this.others),
-    );
+      state: () => this.drain.state,
+      active: () => addKinds(this.ledger.active, this.others),
+      ...(this.sessionStore && { sessionStore: this.sessionStore }),
+      isSessionStoreRequired: sessionStore?.isRequired === true,
+    });
     this.metrics = this.createMetrics();
     this.target = this.createTarget();
   }
@@ -137,6 +146,7 @@ class Proxy implements RunningProxy {
     const { admin, listen } = this.config;
     this.listening = await this.plane.listen(shared ? { shared } : listen);
     this.port = String(this.listening.port);
+    this.sessionStore?.start();
     // Of several workers the primary process says it once.
     const problem = shared ? undefined : budgetProblem(this.config);
     if (problem !== undefined) this.log.warn(`The shutdown would be killed before its end: ${problem}`);
@@ -173,6 +183,14 @@ class Proxy implements RunningProxy {
     this.others = active;
   }
 
+  glance(): Glance {
+    return { active: this.ledger.active, isServing: this.drain.state === 'serving' && !this.isShuttingDown };
+  }
+
+  samples(): Promise<object[]> {
+    return this.metrics.getMetricsAsJSON();
+  }
+
   async shutDown(): Promise<void> {
     const { gracePeriodSeconds, gracefulShutdownTimeoutSeconds, propagationSeconds } = this.config;
     this.isShuttingDown = true;
@@ -195,6 +213,7 @@ class Proxy implements RunningProxy {
   async close(): Promise<void> {
     this.drain.stop();
     this.gate.stop();
+    this.sessionStore?.stop();
     await Promise.all([this.plane.close(), this.adminServer?.close()]);
     this.books.failures.stop();
     this.books.accessLog?.stop();
@@ -251,10 +270,13 @@ class Proxy implements RunningProxy {
 }
 
 /** Asked of every request: the second letter of its path says no for nearly all. */
-function isHealthCheck({ method, url, isUpgrade }: RequestHead): boolean {
+function isHealthCheck(head: RequestHead): boolean {
+  const { method, url, isUpgrade } = head;
   if (url.charCodeAt(1) !== DOT || !url.startsWith(HEALTH_PATH) || isUpgrade) return false;
   const isThePath = url.length === HEALTH_PATH.length || url[HEALTH_PATH.length] === '?';
-  return isThePath && (method === 'GET' || method === 'HEAD');
+  if (!isThePath) return false;
+  // A target group of gRPC asks with a call, which is a POST.
+  return method === 'GET' || method === 'HEAD' || (method === 'POST' && isGrpcContent(head.field('content-type')));
 }
 
 function asksForStream(head: RequestHead): boolean {

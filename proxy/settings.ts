@@ -39,10 +39,19 @@ export const SETTINGS = {
   stop_timeout_seconds: 'DRAINSHIFT_STOP_TIMEOUT_SECONDS',
   close_rate_per_second: 'DRAINSHIFT_CLOSE_RATE_PER_SECOND',
   access_log: 'DRAINSHIFT_ACCESS_LOG',
+  emf: 'DRAINSHIFT_EMF',
+  service_name: 'DRAINSHIFT_SERVICE_NAME',
+  task_protection: 'DRAINSHIFT_TASK_PROTECTION',
+  session_store_url: 'DRAINSHIFT_SESSION_STORE_URL',
+  session_store_user: 'DRAINSHIFT_SESSION_STORE_USER',
+  session_store_required: 'DRAINSHIFT_SESSION_STORE_REQUIRED',
   log_level: 'DRAINSHIFT_LOG_LEVEL',
 } as const;
 
 export type Setting = keyof typeof SETTINGS;
+
+/** Those that are a text even where they look like a number. */
+export const TEXTS: ReadonlySet<Setting> = new Set(['service_name', 'session_store_user']);
 
 /** What was given, from wherever; not checked yet. */
 export type Values = Partial<Record<Setting, unknown>>;

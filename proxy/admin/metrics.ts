@@ -5,6 +5,8 @@ import { DURATION_BOUNDS_MS } from '../durations';
 import type { Ledger } from '../ledger';
 import { STATUS_CLASSES, TrafficCount } from '../traffic-count';
 
+export const DURATION_METRIC = 'drainshift_request_duration_seconds';
+
 /** What the metrics are read from, when they are asked for. */
 export interface MetricSources {
   readonly ledger: Ledger;
@@ -120,7 +122,7 @@ interface Value {
 }
 
 function durationMetric(side: Side, traffic: TrafficCount) {
-  const name = 'drainshift_request_duration_seconds';
+  const name = DURATION_METRIC;
   const described = {
     name,
     help: 'From the head of a request to its whole answer, or to the begin of its stream, by class of status.',

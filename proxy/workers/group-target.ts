@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { AggregatorRegistry, type MetricObject } from 'prom-client';
+import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
 import type { DrainOrder, LedgerReport } from '../../core/admin';
 import { KindCounts, NO_CONNECTIONS, total } from '../../core/connections';
 import { drainLimitSeconds } from '../../core/drain';
@@ -55,11 +55,13 @@ export class GroupTarget implements AdminTarget {
   }
 
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
-    const asked = this.options.members.askAll(() => ({ kind: 'metrics' }));
-    asked.catch((error: unknown) => this.logFailure(error));
-    const told = (await asked) as MetricObject[][];
-    const sum = AggregatorRegistry.aggregate(told);
+    const sum = await this.sum();
     return { contentType: sum.contentType, body: await sum.metrics() };
+  }
+
+  /** The figures behind `metrics`. */
+  async samples(): Promise<object[]> {
+    return (await this.sum()).getMetricsAsJSON();
   }
 
   drain(order: DrainOrder): Promise<string | undefined> {
@@ -125,6 +127,13 @@ export class GroupTarget implements AdminTarget {
     const remaining = this.options.members.started.flatMap((member) => member.lastReport ?? []);
     this.from = countersAfterLoss(remaining, lastReport);
     this.instance = randomUUID();
+  }
+
+  private async sum(): Promise<Registry> {
+    const asked = this.options.members.askAll(() => ({ kind: 'metrics' }));
+    asked.catch((error: unknown) => this.logFailure(error));
+    const told = (await asked) as MetricObject[][];
+    return AggregatorRegistry.aggregate(told);
   }
 
   private async reports(): Promise<LedgerReport[]> {

@@ -1,6 +1,10 @@
 import type { Logger } from 'pino';
 import { budgetProblem } from '../../core/budget';
+import type { LedgerReport } from '../../core/admin';
+import { activeSum } from '../../core/merge-reports';
+import type { Glance } from '../../core/task-protection';
 import { AdminServer, startAdminServer } from '../admin/admin-server';
+import type { Attended } from '../aws/attended';
 import { Clock, SYSTEM_CLOCK } from '../clock';
 import type { HostPort, ProxyConfig } from '../config';
 import { certificate } from '../tls';
@@ -12,7 +16,7 @@ import { configShare } from './shares';
 import { StandingOrders } from './standing-orders';
 
 /** Several workers that are one proxy to everybody else. */
-export interface WorkerGroup {
+export interface WorkerGroup extends Attended {
   readonly data: HostPort;
   readonly admin: HostPort | undefined;
   readonly workers: number;
@@ -102,6 +106,23 @@ class Group implements WorkerGroup {
 
   get failed(): Promise<Error> {
     return this.members.failed;
+  }
+
+  glance(): Glance {
+    const reports = this.members.started.flatMap(({ lastReport }) => lastReport ?? []);
+    const isServing = !this.target.isShuttingDown && reports.every(({ state }) => state === 'serving');
+    return { active: activeSum(reports), isServing };
+  }
+
+  /** @throws RangeError when all workers have ended */
+  async report(): Promise<LedgerReport> {
+    // At the end of a shutdown this is nothing to be logged.
+    if (this.members.started.length === 0) throw new RangeError('There must be a worker to report, got none');
+    return this.target.report();
+  }
+
+  samples(): Promise<object[]> {
+    return this.target.samples();
   }
 
   async shutDown(): Promise<void> {

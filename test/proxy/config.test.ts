@@ -39,6 +39,7 @@ test('an upstream is enough; the rest has defaults', () => {
     propagationSeconds: 5,
     stopTimeoutSeconds: 120,
     closeRatePerSecond: 20,
+    protectsTask: false,
     accessLog: 'errors',
     logLevel: 'info',
   });

@@ -1,0 +1,74 @@
+import type { LedgerReport } from '../../core/admin';
+import { Counters, countersOf, since } from '../../core/counters';
+import { MetricLine, MetricTick, drainLine, liveLines, nextTick, trafficLine } from '../../core/embedded-metrics';
+import type { Clock } from '../clock';
+import type { Attended } from './attended';
+import { Cumulative, durationsIn, latenciesSince } from './latencies';
+
+export interface MetricLinesOptions {
+  /** The value of the dimension `Service`. */
+  readonly service: string;
+  readonly attended: Attended;
+  readonly clock: Clock;
+  /** Milliseconds since the epoch. */
+  readonly wallMs: () => number;
+  readonly write: (line: MetricLine) => void;
+}
+
+/** Writes what a proxy does as lines that CloudWatch makes metrics of. */
+export class MetricLines {
+  private before: Counters = {};
+  private durations: Cumulative = [];
+  private turn: Promise<void> = Promise.resolve();
+  private cancel: () => void = () => undefined;
+
+  constructor(private readonly options: MetricLinesOptions) {}
+
+  start(): void {
+    const { clock, wallMs } = this.options;
+    const { inMs, kind } = nextTick(wallMs());
+    this.cancel = clock.after(inMs, () => {
+      this.start();
+      this.tick(kind);
+    });
+  }
+
+  stop(): void {
+    this.cancel();
+  }
+
+  /** Writes what was counted since the last lines; no live connections, which a sum over the minute would have twice. */
+  flush(): Promise<void> {
+    return this.inTurn(async () => this.writeTraffic(await this.options.attended.report()));
+  }
+
+  private tick(kind: MetricTick): void {
+    void this.inTurn(async () => {
+      const { service, attended, wallMs, write } = this.options;
+      const report = await attended.report();
+      const { state, active } = report;
+      if (kind === 'full') {
+        for (const line of liveLines(service, active, wallMs())) write(line);
+        await this.writeTraffic(report);
+      }
+      if (state !== 'serving') write(drainLine(service, active, wallMs()));
+    });
+  }
+
+  private async writeTraffic(report: LedgerReport): Promise<void> {
+    const { service, attended, wallMs, write } = this.options;
+    const now = countersOf([report]);
+    const durations = durationsIn(await attended.samples());
+    const { requests, errors } = since(this.before, now);
+    const latencies = latenciesSince(this.durations, durations);
+    this.before = now;
+    this.durations = durations;
+    write(trafficLine(service, { requests, errors, latencies }, wallMs()));
+  }
+
+  /** Workers that do not answer have been logged; what they count comes with the next lines. */
+  private inTurn(call: () => Promise<void>): Promise<void> {
+    this.turn = this.turn.then(call).catch(() => undefined);
+    return this.turn;
+  }
+}

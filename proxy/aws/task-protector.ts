@@ -1,0 +1,79 @@
+import { Glance, ProtectionOrder, UNPROTECTED, observeProtection, settleProtection } from '../../core/task-protection';
+import type { Clock } from '../clock';
+
+const LOOK_MS = 1_000;
+
+export interface TaskProtectorOptions {
+  readonly glance: () => Glance;
+  /** Rejects with the reason when it is not followed. */
+  readonly order: (order: ProtectionOrder, stopped: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: { info(message: string): void; warn(message: string): void };
+}
+
+/** Has ECS spare this task while it has long-lived connections and does not drain. No failure of it stops anything. */
+export class TaskProtector {
+  private protection = UNPROTECTED;
+  private isAsking = false;
+  private problem: string | undefined;
+  private cancelLook: () => void = () => undefined;
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly options: TaskProtectorOptions) {}
+
+  start(): void {
+    this.look();
+    this.cancelLook = this.options.clock.after(LOOK_MS, () => this.start());
+  }
+
+  /** Leaves the protection as it is: the task is about to end. */
+  stop(): void {
+    this.cancelLook();
+    this.stopping.abort();
+  }
+
+  private look(): void {
+    if (this.isAsking) return;
+    const { glance, clock } = this.options;
+    const { next, order } = observeProtection(this.protection, glance(), clock.nowMs());
+    this.protection = next;
+    if (order !== undefined) void this.ask(order);
+  }
+
+  private async ask(order: ProtectionOrder): Promise<void> {
+    this.isAsking = true;
+    const problem = await this.options.order(order, this.stopping.signal).then(
+      () => undefined,
+      (error: unknown) => reasonOf(error),
+    );
+    this.isAsking = false;
+    if (this.stopping.signal.aborted) return;
+    const before = this.protection;
+    this.protection = settleProtection(before, order, problem === undefined, this.options.clock.nowMs());
+    if (problem !== undefined) this.tellProblem(order, problem);
+    else this.tellChange(order, before.state === 'on');
+  }
+
+  /** Once for each: an agent that is gone must not fill the log. */
+  private tellProblem(order: ProtectionOrder, problem: string): void {
+    const said = `${order}: ${problem}`;
+    if (this.problem === said) return;
+    this.problem = said;
+    const what = order === 'protect' ? 'is not protected from scale-in' : 'may still be protected from scale-in';
+    this.options.log.warn(`The task ${what}, tried again: ${problem}`);
+  }
+
+  private tellChange(order: ProtectionOrder, wasOn: boolean): void {
+    const isRecovered = this.problem !== undefined;
+    this.problem = undefined;
+    if (order === 'protect' && (!wasOn || isRecovered)) this.options.log.info('The task is protected from scale-in');
+    if (order === 'release') this.options.log.info('The task is protected from scale-in no more');
+  }
+}
+
+/** `fetch` hides in the cause why it failed. */
+function reasonOf(error: unknown): string {
+  const { cause } = error as Error;
+  const reason = cause instanceof Error && cause.message !== '' ? cause : error;
+  return reason instanceof Error ? reason.message : String(reason);
+}

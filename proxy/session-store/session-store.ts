@@ -1,0 +1,130 @@
+import net, { Socket } from 'node:net';
+import tls from 'node:tls';
+import type { Clock } from '../clock';
+import type { SessionStoreConfig } from './settings';
+
+/** Between two looks at a store that answers. */
+const LOOK_MS = 5_000;
+const ANSWER_MS = 2_000;
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 30_000;
+/** An answer to what is asked here is shorter. */
+const MOST_BYTES = 4_096;
+
+export interface SessionStoreLog {
+  info(message: string): void;
+  warn(message: string): void;
+}
+
+/**
+ * Keeps one connection to a Redis or Valkey server, and knows whether it answers. Nothing is stored or read there.
+ *
+ * @see https://redis.io/docs/latest/develop/reference/protocol-spec/
+ */
+export class SessionStore {
+  isConnected = false;
+  private socket: Socket | undefined;
+  private pending = '';
+  private failures = 0;
+  private problem: string | undefined;
+  private cancel: () => void = () => undefined;
+
+  constructor(
+    private readonly config: SessionStoreConfig,
+    private readonly clock: Clock,
+    private readonly log: SessionStoreLog,
+  ) {}
+
+  start(): void {
+    const socket = connect(this.config);
+    this.socket = socket;
+    this.pending = '';
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => this.hear(text));
+    socket.on('error', (error) => this.fail(error.message));
+    socket.on('close', () => this.fail('the connection was closed'));
+    // Not before its certificate was checked: a password follows.
+    socket.once(this.config.isTls ? 'secureConnect' : 'connect', () => this.greet());
+    this.limitWait();
+  }
+
+  stop(): void {
+    this.cancel();
+    this.leave();
+  }
+
+  private greet(): void {
+    const { user, password } = this.config;
+    if (password !== undefined) this.socket?.write(command(['AUTH', ...(user === undefined ? [] : [user]), password]));
+    this.ask();
+  }
+
+  private ask(): void {
+    this.socket?.write(command(['PING']));
+    this.limitWait();
+  }
+
+  private limitWait(): void {
+    this.cancel();
+    this.cancel = this.clock.after(ANSWER_MS, () => this.fail(`no answer within ${ANSWER_MS / 1000} s`));
+  }
+
+  private hear(text: string): void {
+    const lines = (this.pending + text).split('\r\n');
+    this.pending = lines.pop() ?? '';
+    for (const line of lines) {
+      const problem = this.problemOf(line);
+      if (problem !== undefined) return this.fail(problem);
+      if (line !== '+OK') this.confirm();
+    }
+    if (this.pending.length > MOST_BYTES) this.fail('an answer that is too long');
+  }
+
+  /** Without a password a store that asks for one is there all the same: the applications have their own way to log in. */
+  private problemOf(line: string): string | undefined {
+    if (line === '+OK' || line === '+PONG') return undefined;
+    if (this.config.password === undefined && line.startsWith('-NOAUTH')) return undefined;
+    return line.startsWith('-') ? line.slice(1) : 'an answer that is none of Redis';
+  }
+
+  private confirm(): void {
+    this.cancel();
+    this.cancel = this.clock.after(LOOK_MS, () => this.ask());
+    this.failures = 0;
+    this.isConnected = true;
+    if (this.problem !== undefined) this.log.info('The session store answers again');
+    this.problem = undefined;
+  }
+
+  private fail(problem: string): void {
+    this.cancel();
+    this.leave();
+    this.isConnected = false;
+    // Said once for each reason.
+    if (this.problem !== problem) this.log.warn(`The session store does not answer: ${problem}`);
+    this.problem = problem;
+    this.failures += 1;
+    const pauseMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.failures - 1));
+    this.cancel = this.clock.after(pauseMs, () => this.start());
+  }
+
+  /** Hears no more of the connection. */
+  private leave(): void {
+    this.socket?.removeAllListeners();
+    this.socket?.on('error', () => undefined);
+    this.socket?.destroy();
+    this.socket = undefined;
+  }
+}
+
+function connect({ host, port, isTls }: SessionStoreConfig): Socket {
+  if (!isTls) return net.connect({ host, port });
+  // An address has no server name (RFC 6066 section 3).
+  return tls.connect({ host, port, servername: net.isIP(host) === 0 ? host : undefined });
+}
+
+/** A command as an array of bulk strings. */
+function command(parts: readonly string[]): string {
+  const bulk = parts.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`);
+  return `*${parts.length}\r\n${bulk.join('')}`;
+}

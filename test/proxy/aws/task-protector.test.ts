@@ -1,0 +1,78 @@
+import { NO_CONNECTIONS } from '../../../core/connections';
+import type { Glance, ProtectionOrder } from '../../../core/task-protection';
+import { TaskProtector } from '../../../proxy/aws/task-protector';
+import { FakeClock } from '../support/fake-clock';
+
+function world() {
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const orders: ProtectionOrder[] = [];
+  const state = { websocket: 1, isServing: true, problem: undefined as Error | undefined, isSlow: false };
+  const note = (line: string) => void lines.push(line);
+  const glance = (): Glance => ({
+    active: { ...NO_CONNECTIONS, websocket: state.websocket },
+    isServing: state.isServing,
+  });
+  const protector = new TaskProtector({
+    glance,
+    order: async (order) => {
+      orders.push(order);
+      if (state.isSlow) await new Promise(() => undefined);
+      if (state.problem) throw state.problem;
+    },
+    clock,
+    log: { info: note, warn: note },
+  });
+  const turn = async (seconds: number) => {
+    for (let second = 0; second < seconds; second += 1) {
+      await new Promise(setImmediate);
+      clock.advance(1);
+    }
+    await new Promise(setImmediate);
+  };
+  return { clock, lines, orders, state, protector, turn };
+}
+
+test('says when the protection begins and when it is over, and nothing of what goes on', async () => {
+  const { protector, state, turn, lines, orders } = world();
+  protector.start();
+  await turn(1500);
+  state.isServing = false;
+  await turn(10);
+  expect(orders).toEqual(['protect', 'protect', 'protect', 'release']);
+  expect(lines).toEqual(['The task is protected from scale-in', 'The task is protected from scale-in no more']);
+});
+
+test('a failure is said once, a different one again, and when it is over', async () => {
+  const { protector, state, turn, lines, orders } = world();
+  state.problem = new Error('status 500');
+  protector.start();
+  await turn(600);
+  state.problem = Object.assign(new TypeError('fetch failed'), { cause: new Error('connect ECONNREFUSED') });
+  await turn(600);
+  state.problem = undefined;
+  await turn(120);
+  expect(orders.length).toBeGreaterThan(10);
+  expect(lines).toEqual([
+    'The task is not protected from scale-in, tried again: status 500',
+    'The task is not protected from scale-in, tried again: connect ECONNREFUSED',
+    'The task is protected from scale-in',
+  ]);
+});
+
+test('while one call is not answered there is no other one', async () => {
+  const { protector, state, turn, orders } = world();
+  state.isSlow = true;
+  protector.start();
+  await turn(100);
+  expect(orders).toEqual(['protect']);
+});
+
+test('stopped, it looks no more', async () => {
+  const { protector, turn, clock, lines } = world();
+  protector.start();
+  protector.stop();
+  await turn(5);
+  expect(clock.waiting).toBe(0);
+  expect(lines).toEqual([]);
+});

@@ -1,0 +1,119 @@
+import { selfSigned, stopAll, until } from '../support/world';
+import { startStore, watch } from './support/store';
+
+afterEach(stopAll);
+
+test('logs in, and asks every few seconds whether the store is there', async () => {
+  const server = await startStore();
+  const { store, clock, isConnected, lines } = watch({ port: server.port, user: 'sessions', password: 'pass word' });
+  expect(store.isConnected).toBe(false);
+  store.start();
+  await isConnected(true);
+  expect(server.heard).toEqual([['AUTH', 'sessions', 'pass word'], ['PING']]);
+  clock.advance(5);
+  await until(() => server.heard.length === 3);
+  expect(server.heard[2]).toEqual(['PING']);
+  expect(server.sockets.size).toBe(1);
+  expect(lines).toEqual([]);
+});
+
+test('the default user has no name; without a password there is no login', async () => {
+  const server = await startStore();
+  const named = watch({ port: server.port, password: 'x' });
+  named.store.start();
+  await named.isConnected(true);
+  const bare = watch({ port: server.port, user: 'sessions' });
+  bare.store.start();
+  await bare.isConnected(true);
+  expect(server.heard).toEqual([['AUTH', 'x'], ['PING'], ['PING']]);
+});
+
+test('a store that wants a login nobody gave is there all the same; one that refuses the login is not', async () => {
+  const server = await startStore();
+  server.answer = () => '-NOAUTH Authentication required.\r\n';
+  const bare = watch({ port: server.port });
+  bare.store.start();
+  await bare.isConnected(true);
+
+  server.answer = ([name]) => (name === 'AUTH' ? '-WRONGPASS invalid\r\n' : '-NOAUTH Authentication required.\r\n');
+  const wrong = watch({ port: server.port, password: 'wrong' });
+  wrong.store.start();
+  await until(() => wrong.lines.length > 0);
+  expect(wrong.store.isConnected).toBe(false);
+  expect(wrong.lines).toEqual(['The session store does not answer: WRONGPASS invalid']);
+});
+
+test('one that goes away is looked for ever more slowly, and found again', async () => {
+  const server = await startStore();
+  const { store, clock, isConnected, lines } = watch({ port: server.port });
+  store.start();
+  await isConnected(true);
+  server.answer = () => '-LOADING the dataset\r\n';
+  clock.advance(5);
+  await isConnected(false);
+  let heard = server.heard.length;
+  for (const seconds of [1, 2, 4, 8, 16, 30, 30]) {
+    clock.advance(seconds - 0.1);
+    expect(server.heard).toHaveLength(heard);
+    clock.advance(0.1);
+    await until(() => server.heard.length === heard + 1);
+    await until(() => server.sockets.size === 0);
+    heard += 1;
+  }
+  expect(lines).toEqual(['The session store does not answer: LOADING the dataset']);
+  server.answer = () => '+PONG\r\n';
+  clock.advance(30);
+  await isConnected(true);
+  expect(lines.at(-1)).toBe('The session store answers again');
+});
+
+test.each([
+  ['closes', 'the connection was closed'],
+  ['speaks another language', 'an answer that is none of Redis'],
+  ['floods', 'an answer that is too long'],
+])('one that %s is away', async (how, reason) => {
+  const server = await startStore();
+  server.answer = () => {
+    if (how === 'closes') for (const socket of server.sockets) socket.destroy();
+    if (how === 'speaks another language') return 'HTTP/1.1 400 Bad Request\r\n';
+    return how === 'floods' ? '+'.repeat(10_000) : undefined;
+  };
+  const { store, lines } = watch({ port: server.port });
+  store.start();
+  await until(() => lines.length > 0);
+  expect(lines).toEqual([`The session store does not answer: ${reason}`]);
+  expect(store.isConnected).toBe(false);
+  await until(() => server.sockets.size === 0);
+});
+
+test('one that does not answer in time is away', async () => {
+  const server = await startStore();
+  const { store, clock, isConnected, lines } = watch({ port: server.port });
+  store.start();
+  await isConnected(true);
+  server.answer = () => undefined;
+  clock.advance(5);
+  await until(() => server.heard.length === 2);
+  clock.advance(2);
+  expect(store.isConnected).toBe(false);
+  expect(lines).toEqual(['The session store does not answer: no answer within 2 s']);
+});
+
+test('the password goes to nobody whose certificate is not trusted', async () => {
+  const server = await startStore(await selfSigned());
+  const { store, lines } = watch({ port: server.port, isTls: true, password: 'x' });
+  store.start();
+  await until(() => lines.length > 0);
+  expect(lines[0]).toMatch(/self-signed certificate/);
+  expect(server.heard).toEqual([]);
+});
+
+test('stopped, it leaves nothing behind', async () => {
+  const server = await startStore();
+  const { store, clock, isConnected } = watch({ port: server.port });
+  store.start();
+  await isConnected(true);
+  store.stop();
+  expect(clock.waiting).toBe(0);
+  await until(() => server.sockets.size === 0);
+});
