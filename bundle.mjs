@@ -1,4 +1,5 @@
-// Bundles what is deployed beside the constructs: the Lambda steps, and the context of the proxy image.
+// Bundles what is deployed beside the constructs: the Lambda functions, and the context of the proxy image; and what the command
+// line needs of the AWS SDK, which is no dependency of the package.
 // `lib/assets.ts` knows where they are; the rehearsal runs these very files.
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
@@ -20,6 +21,14 @@ await Promise.all([
     ...common,
     entryPoints: ['lambda/index.ts'],
     outfile: `${ASSETS}/lambda/index.js`,
+    minify: true,
+    keepNames: true,
+  }),
+  build({
+    ...common,
+    entryPoints: ['lambda/adapters/operator.ts'],
+    outfile: `${ASSETS}/cli/operator.js`,
+    target: 'node20',
     minify: true,
     keepNames: true,
   }),

@@ -7,6 +7,7 @@ import { isEcho } from '../core/signals';
 import { PROXY_NODE_OPTIONS } from '../lib/assets';
 import { EXIT, OutputGone, rehearseCommand } from '../rehearsal/command';
 import { FAULTS, Fault } from '../rehearsal/fault';
+import { addWeightsCommand } from './weights';
 
 const OLDEST_NODE = 22;
 const { version } = JSON.parse(readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8')) as {
@@ -20,6 +21,8 @@ interface RehearseFlags {
   readonly source?: string;
   readonly target?: string;
   readonly fault?: Fault;
+  readonly redeploy?: string;
+  readonly approve: boolean;
   readonly json?: string;
   readonly report?: string;
   readonly keep: boolean;
@@ -71,6 +74,8 @@ function program(done: (exitCode: number) => void): Command {
     .option('--source <url>', "your own source backend instead of the rehearsal's")
     .option('--target <url>', "your own target backend instead of the rehearsal's")
     .addOption(new Option('--fault <name>', 'break something on purpose').choices(Object.keys(FAULTS)))
+    .option('--redeploy <dir>', 'deploy this changed assembly of the app in the middle of the first bake')
+    .option('--no-approve', 'leave approvals that the plan asks for to you')
     .option('--json <file>', 'write the evidence')
     .option('--report <file>', 'write a report with a picture (HTML)')
     .option('--keep', 'leave everything up afterwards, and print the addresses', false)
@@ -93,6 +98,7 @@ function program(done: (exitCode: number) => void): Command {
     .helpOption(false)
     .argument('[options...]', "the proxy's own; see proxy --help")
     .action(async (flags: string[]) => done(await proxy(flags)));
+  addWeightsCommand(cli, done);
   return cli;
 }
 

@@ -1,3 +1,4 @@
+import { ApprovalGate, ApprovalProgress } from './approval';
 import { KindCounts } from './connections';
 import { RequestCounts, SideCounters } from './counters';
 import { ErrorCode } from './errors';
@@ -14,12 +15,16 @@ export interface CutoverRun {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly plan: Plan;
-  /** How it was before the first shift, read by preflight. */
+  /** How it was before the first shift, read by the preflight that no approval came after: from here on something may move. */
   readonly initial?: InitialReading;
   /** The action that the weighted rule must read back as. */
   readonly intended?: Forward;
   readonly stage?: StageProgress;
   readonly stages: readonly StageRecord[];
+  /** Waited for now. */
+  readonly approval?: ApprovalProgress;
+  /** The gates that a person has opened. */
+  readonly approved?: readonly ApprovalGate[];
   readonly drain?: DrainProgress;
   readonly timeline: readonly TimelineEntry[];
   readonly failure?: Failure;
@@ -32,7 +37,8 @@ export interface CutoverRun {
   readonly error?: { readonly Error: string; readonly Cause: string };
 }
 
-export type Verdict = 'go' | 'wait' | 'confirmed' | 'nextStage' | 'drain' | 'drained' | 'rollBack' | 'restored';
+export type Verdict =
+  'go' | 'wait' | 'approve' | 'approved' | 'confirmed' | 'nextStage' | 'drain' | 'drained' | 'rollBack' | 'restored';
 
 export interface InitialReading {
   readonly stickiness: Forward['stickiness'];
@@ -125,7 +131,7 @@ export function outcomeOf(run: CutoverRun): Exclude<Outcome, 'completed'> {
 }
 
 /** Why a run ended badly: its own decision, or what Catch left of an exception. */
-export function failureOf(run: CutoverRun): Failure | undefined {
+export function failureOf(run: Pick<CutoverRun, 'failure' | 'error'>): Failure | undefined {
   if (run.failure) return run.failure;
   if (!run.error) return undefined;
   return { code: run.error.Error as Failure['code'], message: messageOf(run.error.Cause) };

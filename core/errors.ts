@@ -68,6 +68,16 @@ export const ERRORS = {
     meaning: 'The weights did not read back as intended before the timeout.',
   },
   BreakerTripped: { blame: 'upstream', retry: false, meaning: "The target's error rate is over the plan's limit." },
+  AlarmRaised: {
+    blame: 'upstream',
+    retry: false,
+    meaning: 'An alarm that the cutover heeds is in ALARM.',
+  },
+  AlarmMissing: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'An alarm that the cutover heeds is not there any more.',
+  },
   TooFewRequests: {
     blame: 'operator',
     retry: false,
@@ -82,6 +92,12 @@ export const ERRORS = {
     blame: 'internal',
     retry: true,
     meaning: 'The final check found live connections on the source, or too few healthy targets.',
+  },
+  ApprovalRejected: { blame: 'operator', retry: false, meaning: 'A person was asked whether to go on, and said no.' },
+  ApprovalOverdue: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'A person was asked whether to go on, and nobody answered in time.',
   },
   Aborted: { blame: 'operator', retry: false, meaning: 'An operator asked for the cutover to stop.' },
   RollbackNotConfirmed: { blame: 'aws', retry: true, meaning: 'The initial weights do not read back yet.' },

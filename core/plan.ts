@@ -1,3 +1,4 @@
+import { Approval, approvalLooks, gatesOf, readApproval } from './approval';
 import { DrainOrder, readDrainOrder } from './admin';
 import { CONNECTION_KINDS, ConnectionKind } from './connections';
 import { CLOSE_HANDSHAKE_SECONDS } from './drain';
@@ -39,6 +40,8 @@ export interface Plan {
   readonly confirmTimeoutSeconds: number;
   readonly breaker: Breaker;
   readonly drain: DrainOrder;
+  /** Where a person has to agree before it goes on. */
+  readonly approval: Approval;
 }
 
 export const DEFAULT_STAGES: readonly Stage[] = [
@@ -80,6 +83,7 @@ export function parsePlan(value: unknown): Plan {
     'confirmTimeoutSeconds',
     'breaker',
     'drain',
+    'approval',
   ]);
   if (raw.strategy !== undefined && raw.strategy !== 'gradual') problems.add('strategy', "'gradual'", raw.strategy);
   const plan: Plan = {
@@ -100,6 +104,7 @@ export function parsePlan(value: unknown): Plan {
     }),
     breaker: readBreaker(raw.breaker, problems),
     drain: readDrainOrder('drain', raw.drain, problems),
+    approval: readApproval(raw.approval, problems),
   };
   if (problems.all.length === 0) checkEventBudget(plan, problems);
   problems.throwIfAny('PlanInvalid');
@@ -175,13 +180,17 @@ function readBreaker(value: unknown, problems: Problems): Breaker {
   };
 }
 
-/** How long a plan takes when nothing goes wrong, and at the most; both without the drain's paced closes. */
+/**
+ * How long a plan takes when nothing goes wrong and approvals come at once, and at the most; both without the drain's
+ * paced closes.
+ */
 export function estimateSeconds(plan: Plan): { typical: number; longest: number } {
   const bakes = plan.stages.reduce((sum, stage) => sum + stage.bakeSeconds, 0);
   const drain = Math.max(...CONNECTION_KINDS.map((kind) => plan.drain.perKindSeconds[kind])) + CLOSE_HANDSHAKE_SECONDS;
+  const approvals = gatesOf(plan.approval, plan.stages.length).length * plan.approval.timeoutSeconds;
   return {
     typical: bakes + plan.stages.length * plan.pollSeconds + drain,
-    longest: bakes * LONGEST_BAKE + plan.stages.length * plan.confirmTimeoutSeconds + drain,
+    longest: bakes * LONGEST_BAKE + plan.stages.length * plan.confirmTimeoutSeconds + approvals + drain,
   };
 }
 
@@ -191,7 +200,8 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
     problems.add('stages', `done within ${LONGEST_PLAN_SECONDS} s, bakes at twice their length`, seconds);
   }
   const confirms = plan.stages.length * Math.ceil(plan.confirmTimeoutSeconds / CONFIRM_POLL_SECONDS);
-  const looks = Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - MOST_DRAIN_LOOKS;
+  const approvals = approvalLooks(plan.approval, plan.stages.length, plan.pollSeconds);
+  const looks = Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - approvals - MOST_DRAIN_LOOKS;
   if (looks <= 0) {
     problems.add(
       'confirmTimeoutSeconds',
@@ -212,7 +222,7 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
 }
 
 /**
- * The same plan with its bakes, polls and drain deadlines divided by `speed`, each at least one second. Weights,
+ * The same plan with its bakes, polls, waits for approvals and drain deadlines divided by `speed`, each at least one second. Weights,
  * thresholds and close rates stay: a rehearsal shortens the waiting and nothing else.
  */
 export function hasten(plan: Plan, speed: number): Plan {
@@ -220,6 +230,7 @@ export function hasten(plan: Plan, speed: number): Plan {
   return {
     ...plan,
     pollSeconds: shorter(plan.pollSeconds),
+    approval: { ...plan.approval, timeoutSeconds: shorter(plan.approval.timeoutSeconds) },
     stages: plan.stages.map((stage) => ({ ...stage, bakeSeconds: shorter(stage.bakeSeconds) })),
     drain: {
       ...plan.drain,

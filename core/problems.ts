@@ -50,6 +50,13 @@ export class Problems {
     return bounds.default;
   }
 
+  boolean(name: string, value: unknown, fallback: boolean): boolean {
+    if (value === undefined) return fallback;
+    if (typeof value === 'boolean') return value;
+    this.add(name, 'true or false', value);
+    return fallback;
+  }
+
   weights(name: string, value: unknown): Weights {
     const raw = this.object(name, value, ['source', 'target']);
     for (const side of ['source', 'target'] as const) {

@@ -1,3 +1,4 @@
+import { pendingGate } from './approval';
 import { BakeVerdict } from './bake';
 import { CutoverRun, Observed, StageProgress, StageRecord, retreat } from './cutover';
 import { Stage } from './plan';
@@ -17,24 +18,21 @@ export function afterBake(
     return { ...run, stage: { ...progress, observed }, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
   }
   const ended = { ...run, stages: [...run.stages, recordOf(stage, progress, observed, verdict, nowMs)] };
-  const { errors, answered } = observed.target;
-  if (verdict === 'rollBack') {
-    const limit = run.plan.breaker.maximumErrorRate;
-    return retreat(
-      ended,
-      'BreakerTripped',
-      `the target's error rate must be at most ${limit}, got ${errors} errors in ${answered} answers`,
-    );
-  }
+  if (verdict === 'rollBack') return breakerRetreat(ended, observed);
   if (verdict === 'inconclusive') {
     const least = run.plan.breaker.minimumRequests;
-    return retreat(
-      ended,
-      'TooFewRequests',
-      `the target must answer at least ${least} requests in a bake, got ${answered}`,
-    );
+    const message = `the target must answer at least ${least} requests in a bake, got ${observed.target.answered}`;
+    return retreat(ended, 'TooFewRequests', message);
   }
-  return { ...ended, verdict: progress.index + 1 < run.plan.stages.length ? 'nextStage' : 'drain' };
+  const next = progress.index + 1;
+  if (next === run.plan.stages.length) return { ...ended, verdict: 'drain' };
+  return { ...ended, verdict: pendingGate(run.plan, run.approved ?? [], next) ? 'approve' : 'nextStage' };
+}
+
+export function breakerRetreat(run: CutoverRun, { target: { errors, answered } }: Observed): CutoverRun {
+  const limit = run.plan.breaker.maximumErrorRate;
+  const message = `the target's error rate must be at most ${limit}, got ${errors} errors in ${answered} answers`;
+  return retreat(run, 'BreakerTripped', message);
 }
 
 /** The record of the stage that was under way when something else ended the cutover. */

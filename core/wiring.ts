@@ -22,6 +22,17 @@ export interface CutoverWiring {
   readonly storeBucket: string;
   /** The name that clients use: SNI, Host and certificate name of the smoke requests. */
   readonly domainName: string;
+  /** The certificate of that name is self-signed: its name and dates count, and nobody vouches for it. */
+  readonly isSelfSigned?: boolean;
+  /** The CloudWatch alarms whose ALARM stops a cutover: those that are metric alarms for sure, and all others. */
+  readonly metricAlarmNames?: readonly string[];
+  readonly otherAlarmNames?: readonly string[];
+  /** The SNS topic that people are told through. */
+  readonly notificationTopicArn?: string;
+  /** The EventBridge bus that other systems are told through. */
+  readonly eventBusName?: string;
+  /** Sets this cutover's metrics apart from those of others in the account. */
+  readonly cutoverName?: string;
 }
 
 export const WIRING_VARIABLE = 'DRAINSHIFT_WIRING';
@@ -35,6 +46,7 @@ export function parseWiring(json: string | undefined): CutoverWiring {
 export const STEPS = [
   'lock',
   'preflight',
+  'approve',
   'shift',
   'confirm',
   'bake',

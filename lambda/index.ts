@@ -1,5 +1,10 @@
-/** The one bundle that is deployed: a handler a step, by the step's name. Each function may do only what its own role allows. */
+/**
+ * The one bundle that is deployed: a handler a step, by the step's name, and those of the custom resources. Each function may do
+ * only what its own role allows.
+ */
+export { handler as approve } from './steps/approve';
 export { handler as bake } from './steps/bake';
+export { handler as certificate } from './certificate/handler';
 export { handler as complete } from './steps/complete';
 export { handler as confirm } from './steps/confirm';
 export { handler as drain } from './steps/drain';
@@ -10,3 +15,4 @@ export { handler as recover } from './steps/recover';
 export { handler as rollback } from './steps/rollback';
 export { handler as shift } from './steps/shift';
 export { handler as verify } from './steps/verify';
+export { handler as weightedRule } from './weighted-rule/handler';

@@ -1,8 +1,11 @@
+import type { Announcement, AnnouncementPlaces } from '../core/announcement';
+import type { ApprovalGate, WrittenWord } from '../core/approval';
 import type { DrainOrder, LedgerReport } from '../core/admin';
 import type { CutoverRun } from '../core/cutover';
 import type { Evidence } from '../core/evidence';
 import type { Forward, GroupArns, RuleReading } from '../core/forward';
-import type { Side } from '../core/weights';
+import type { AlarmReading } from '../core/veto';
+import type { Side, Weights } from '../core/weights';
 
 /** What a step may do to the world. `adapters/` has the one implementation, on AWS. */
 export interface Ports {
@@ -10,6 +13,9 @@ export interface Ports {
   readonly proxies: ProxiesPort;
   readonly smoke: SmokePort;
   readonly store: StorePort;
+  readonly alarms: AlarmsPort;
+  readonly notifier: NotifierPort;
+  readonly metrics: MetricsPort;
   /** Milliseconds since the epoch, for what a step must date after it waited for an answer. */
   now(): number;
   pause(milliseconds: number): Promise<void>;
@@ -65,7 +71,27 @@ export interface StorePort {
   /** Frees the lock if this execution holds it. */
   release(execution: string): Promise<void>;
   abortRequested(execution: string): Promise<boolean>;
+  /** What a person has written at this gate. */
+  approval(execution: string, gate: ApprovalGate): Promise<WrittenWord | undefined>;
   /** Written once: a later word does not replace an earlier one, unless that one was `failed`. */
   putEvidence(evidence: Evidence): Promise<void>;
   hasEvidence(execution: string): Promise<boolean>;
+}
+
+export interface AlarmsPort {
+  /** The alarms that a cutover heeds. */
+  readonly names: readonly string[];
+  /** Those of them that exist. */
+  read(): Promise<AlarmReading[]>;
+}
+
+export interface NotifierPort {
+  readonly places: AnnouncementPlaces;
+  /** Never rejects, and never takes long: no cutover waits for its messages. */
+  tell(announcement: Announcement): Promise<void>;
+}
+
+export interface MetricsPort {
+  /** The weights in force. */
+  weights(weights: Weights, nowMs: number): void;
 }

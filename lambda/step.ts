@@ -1,5 +1,6 @@
 import { CutoverRun, retreat } from '../core/cutover';
 import { sameForward } from '../core/forward';
+import { vetoOf } from '../core/veto';
 import { WIRING_VARIABLE, parseWiring } from '../core/wiring';
 import { portsFrom } from './adapters/ports';
 import type { Ports } from './ports';
@@ -44,5 +45,13 @@ export function undisturbed(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, C
     const forward = (await rules()).find(({ arn }) => arn === ruleArn)?.forward;
     if (run.intended && forward && sameForward(forward, run.intended)) return act(run, ports, nowMs);
     return retreat(run, 'RulesChanged', `the weighted rule must be as shifted, got ${JSON.stringify(forward)}`);
+  };
+}
+
+/** A step that goes back when an alarm says so. */
+export function vetoed(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
+  return async (run, ports, nowMs) => {
+    const veto = vetoOf(ports.alarms.names, await ports.alarms.read());
+    return veto ? retreat(run, veto.code, veto.message) : act(run, ports, nowMs);
   };
 }

@@ -1,5 +1,6 @@
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import { acknowledge } from './acknowledged-rules';
 
 /**
  * The key that signs the calls to the admin API of every proxy; generated, and known to the proxies and the cutover
@@ -17,5 +18,6 @@ export class AdminSecret extends Construct {
       description: 'Signs the calls to the admin API of the proxies',
       generateSecretString: { passwordLength: 64, excludePunctuation: true },
     });
+    acknowledge(this, 'generatedSecret');
   }
 }

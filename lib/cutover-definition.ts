@@ -35,7 +35,8 @@ const STEP_ATTEMPTS = 6;
 /** With at the most 30 s between them well over an hour: there is nothing better to do than to go on trying. */
 const ROLLBACK_ATTEMPTS = 200;
 
-type TaskName = Exclude<Step, 'recover'>;
+/** A person is asked in two places, and what follows differs. */
+type TaskName = Exclude<Step, 'recover'> | 'approveLastStage';
 type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
 
 /**
@@ -44,12 +45,13 @@ type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
  *
  * ```
  * Lock → Preflight → Shift → Confirm → Bake → (next stage: Shift) → Drain → Verify → Complete → Completed
- *                      └────────┴────────┴───────────────┴───────┴→ Rollback → Record → RolledBack | Refused | Failed
+ *           ⇅          └────────┴────────┴───────────────┴───────┴→ Rollback → Record → RolledBack | Refused | Failed
+ *        Approve                         Bake → ApproveLastStage → Shift
  * ```
  */
 export function cutoverDefinition(scope: Construct, functions: StepFunctions, defaultPlan: object): IChainable {
   const tasks = createTasks(scope, functions, defaultPlan);
-  const { lock, preflight, shift, confirm, bake, drain, verify, complete, rollback, record } = tasks;
+  const { lock, preflight, approve, approveLastStage, shift, confirm, bake, drain, verify, rollback, record } = tasks;
   const failed = new Fail(scope, 'Failed', {
     error: 'Failed',
     cause:
@@ -57,23 +59,35 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
   });
 
   lock.next(preflight);
-  preflight.next(shift);
-  shift.next(confirm);
+  // Until something moves, the safe way is to stop where it stands.
+  preflight.next(choose(scope, 'Ready?', record, [when('go', shift), when('approve', approve)]));
+  // Preflight again: an answer may take hours.
+  approve.next(
+    choose(scope, 'Approved?', record, [when('approved', preflight), waitAndRepeat(scope, 'WaitForApproval', approve)]),
+  );
+  shift.next(choose(scope, 'Shifted?', rollback, [when('go', confirm)]));
   confirm.next(
     choose(scope, 'Confirmed?', rollback, [when('confirmed', bake), waitAndRepeat(scope, 'WaitToConfirm', confirm)]),
   );
   bake.next(
     choose(scope, 'Baked?', rollback, [
       when('nextStage', shift),
+      when('approve', approveLastStage),
       when('drain', drain),
       waitAndRepeat(scope, 'WaitToBake', bake),
+    ]),
+  );
+  approveLastStage.next(
+    choose(scope, 'LastStageApproved?', rollback, [
+      when('approved', shift),
+      waitAndRepeat(scope, 'WaitForLastApproval', approveLastStage),
     ]),
   );
   drain.next(
     choose(scope, 'Drained?', rollback, [when('drained', verify), waitAndRepeat(scope, 'WaitToDrain', drain)]),
   );
-  verify.next(complete);
-  complete.next(new Succeed(scope, 'Completed'));
+  verify.next(tasks.complete);
+  tasks.complete.next(new Succeed(scope, 'Completed'));
   rollback.next(
     choose(scope, 'RolledBack?', record, [when('restored', record), waitAndRepeat(scope, 'WaitToRollBack', rollback)]),
   );
@@ -89,7 +103,7 @@ function createTasks(scope: Construct, functions: StepFunctions, defaultPlan: ob
     startedAt: JsonPath.executionStartTime,
     defaultPlan,
   });
-  const task = (name: string, step: TaskName, payload?: TaskInput) => {
+  const task = (name: string, step: Exclude<Step, 'recover'>, payload?: TaskInput) => {
     const created = new LambdaInvoke(scope, name, {
       lambdaFunction: functions[step],
       payload,
@@ -104,6 +118,8 @@ function createTasks(scope: Construct, functions: StepFunctions, defaultPlan: ob
   return {
     lock: task('Lock', 'lock', lockInput),
     preflight: task('Preflight', 'preflight'),
+    approve: task('Approve', 'approve'),
+    approveLastStage: task('ApproveLastStage', 'approve'),
     shift: task('Shift', 'shift'),
     confirm: task('Confirm', 'confirm'),
     bake: task('Bake', 'bake'),
@@ -181,6 +197,8 @@ function catchAll(scope: Construct, tasks: Tasks, failed: Fail): void {
     // The lock is not ours, and there is nothing to undo.
     lock: notStarted,
     preflight: tasks.record,
+    approve: tasks.record,
+    approveLastStage: tasks.rollback,
     shift: tasks.rollback,
     confirm: tasks.rollback,
     bake: tasks.rollback,

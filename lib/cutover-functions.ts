@@ -1,8 +1,9 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
-import { Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { Architecture, Code, Function, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { CutoverWiring, Step, STEPS, WIRING_VARIABLE } from '../core/wiring';
 import { lambdaAsset } from './assets';
@@ -10,10 +11,13 @@ import { statementsFor, STEP_RIGHTS, StepResources } from './cutover-rights';
 
 export interface CutoverFunctionsProps {
   readonly vpc: IVpc;
+  readonly vpcSubnets?: SubnetSelection;
   readonly securityGroup: ISecurityGroup;
   readonly wiring: CutoverWiring;
   readonly resources: StepResources;
   readonly adminSecret: ISecret;
+  readonly notificationTopic?: ITopic;
+  readonly logRetention: RetentionDays;
 }
 
 export type StepFunctions = Readonly<Record<Step, Function>>;
@@ -25,7 +29,7 @@ const RECOVER_TIMEOUT = Duration.seconds(120);
 
 /** One function a step, each with its own rights, all in one log. */
 export function createStepFunctions(scope: Construct, props: CutoverFunctionsProps): StepFunctions {
-  const logGroup = new LogGroup(scope, 'Log', { retention: RetentionDays.THREE_MONTHS });
+  const logGroup = new LogGroup(scope, 'Log', { retention: props.logRetention });
   const wiring = Stack.of(scope).toJsonString(props.wiring);
   const code = Code.fromAsset(lambdaAsset());
   const create = (step: Step): Function => {
@@ -38,13 +42,16 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
       memorySize: 256,
       timeout: step === 'recover' ? RECOVER_TIMEOUT : STEP_TIMEOUT,
       vpc: props.vpc,
+      vpcSubnets: props.vpcSubnets,
       securityGroups: [props.securityGroup],
       environment: { [WIRING_VARIABLE]: wiring },
       logGroup,
+      tracing: Tracing.ACTIVE,
     });
     for (const statement of statementsFor(STEP_RIGHTS[step], props.resources)) created.addToRolePolicy(statement);
-    // A grant and not a statement: it knows the secret's suffix and its key.
+    // Grants and not statements: they know the secret's suffix, and the keys of both.
     if (STEP_RIGHTS[step].callProxies) props.adminSecret.grantRead(created);
+    if (STEP_RIGHTS[step].notify) props.notificationTopic?.grantPublish(created);
     return created;
   };
   return Object.fromEntries(STEPS.map((step) => [step, create(step)])) as Record<Step, Function>;

@@ -74,6 +74,28 @@ export interface CutoverDrain {
   readonly closeRatePerSecond?: number;
 }
 
+/** Where a person has to agree before a cutover goes on. */
+export interface CutoverApproval {
+  /**
+   * Whether to ask after the checks and before anything moves.
+   * @default false
+   */
+  readonly beforeFirstShift?: boolean;
+
+  /**
+   * Whether to ask before the last stage, which leaves nothing on the source.
+   * @default false
+   */
+  readonly beforeLastStage?: boolean;
+
+  /**
+   * How long to wait for an answer, up to 7 days; without one nothing is moved, or the initial weights are put back.
+   * @default Duration.hours(1)
+   */
+  readonly timeout?: Duration;
+}
+
+/** A plan of stages with a bake each. */
 export interface GradualPlanProps {
   /**
    * The stages in their order.
@@ -105,11 +127,23 @@ export interface GradualPlanProps {
    */
   readonly confirmTimeout?: Duration;
 
-  /** @default - the defaults of its parts */
+  /**
+   * When errors of the target end the cutover.
+   * @default - the defaults of its parts
+   */
   readonly breaker?: CutoverBreaker;
 
-  /** @default - the defaults of its parts */
+  /**
+   * How the source's connections end after the last stage.
+   * @default - the defaults of its parts
+   */
   readonly drain?: CutoverDrain;
+
+  /**
+   * Where a person has to agree before it goes on.
+   * @default - nowhere
+   */
+  readonly approval?: CutoverApproval;
 }
 
 type ReadNumber = (value: number | undefined) => number | undefined;
@@ -177,6 +211,11 @@ function render(props: GradualPlanProps, initialWeights: TrafficWeights, read: R
         serverSentEvents: seconds(props.drain.streams),
       },
       closeRatePerSecond: read(props.drain.closeRatePerSecond),
+    },
+    approval: props.approval && {
+      beforeFirstShift: props.approval.beforeFirstShift,
+      beforeLastStage: props.approval.beforeLastStage,
+      timeoutSeconds: seconds(props.approval.timeout),
     },
   };
 }

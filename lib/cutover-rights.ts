@@ -9,13 +9,17 @@ export interface StepRights {
   readonly modifyRule: boolean;
   /** Whether it may find the proxies and call their admin API. */
   readonly callProxies: boolean;
+  /** Whether it may read the alarms that the cutover heeds. */
+  readonly readAlarms: boolean;
+  /** Whether it may tell people and other systems. */
+  readonly notify: boolean;
   /** Objects of the store, by action. */
   readonly store: Partial<Record<'GetObject' | 'PutObject' | 'DeleteObject', readonly StoreKey[]>>;
 }
 
-type StoreKey = 'lock.json' | 'abort/*' | 'evidence/*';
+type StoreKey = 'lock.json' | 'abort/*' | 'approval/*' | 'evidence/*';
 
-const NONE = { read: [], modifyRule: false, callProxies: false, store: {} } as const;
+const NONE = { read: [], modifyRule: false, callProxies: false, readAlarms: false, notify: false, store: {} } as const;
 const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
 const LOCK: StoreKey[] = ['lock.json'];
 const SAVE = { GetObject: LOCK, PutObject: LOCK };
@@ -29,26 +33,36 @@ const RECORD: StepRights['store'] = {
 
 /** The one table of who may do what. */
 export const STEP_RIGHTS: Record<Step, StepRights> = {
-  lock: { ...NONE, store: SAVE },
+  lock: { ...NONE, notify: true, store: SAVE },
   preflight: {
     ...NONE,
     read: ['LoadBalancers', 'Listeners', 'Rules', 'TargetHealth'],
     callProxies: true,
+    readAlarms: true,
     store: SAVE_GUARDED,
   },
-  shift: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true, store: SAVE_GUARDED },
-  confirm: { ...NONE, read: ['Rules'], store: GUARD },
-  bake: { ...NONE, read: ['Rules', 'TargetHealth'], callProxies: true, store: GUARD },
-  drain: { ...NONE, read: ['Rules'], callProxies: true, store: SAVE_GUARDED },
+  approve: {
+    ...NONE,
+    read: ['Rules', 'TargetHealth'],
+    callProxies: true,
+    readAlarms: true,
+    notify: true,
+    store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'] },
+  },
+  shift: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true, readAlarms: true, store: SAVE_GUARDED },
+  confirm: { ...NONE, read: ['Rules'], notify: true, store: GUARD },
+  bake: { ...NONE, read: ['Rules', 'TargetHealth'], callProxies: true, readAlarms: true, store: GUARD },
+  drain: { ...NONE, read: ['Rules'], callProxies: true, readAlarms: true, store: SAVE_GUARDED },
   verify: { ...NONE, read: ['Rules', 'TargetHealth'], callProxies: true, store: { GetObject: LOOK_FOR_ABORT } },
-  complete: { ...NONE, callProxies: true, store: RECORD },
-  rollback: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true, store: { GetObject: LOCK } },
-  record: { ...NONE, store: RECORD },
+  complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
+  rollback: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true, notify: true, store: { GetObject: LOCK } },
+  record: { ...NONE, notify: true, store: RECORD },
   recover: {
     ...NONE,
     read: ['Rules'],
     modifyRule: true,
     callProxies: true,
+    notify: true,
     store: { ...RECORD, PutObject: ['lock.json', 'evidence/*'] },
   },
 };
@@ -60,6 +74,11 @@ export interface StepResources {
   /** The tasks of the cluster, `…:task/name/*`. */
   readonly taskArns: string;
   readonly storeArn: string;
+  /** Of those that are metric alarms for sure. */
+  readonly metricAlarmArns: readonly string[];
+  /** Whether there are alarms that may be composite ones. */
+  readonly hasOtherAlarms: boolean;
+  readonly eventBusArn: string;
 }
 
 export function statementsFor(rights: StepRights, resources: StepResources): PolicyStatement[] {
@@ -79,6 +98,13 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
     const inCluster = { ArnEquals: { 'ecs:cluster': resources.clusterArn } };
     statements.push(allow(['ecs:ListTasks'], ['*'], inCluster), allow(['ecs:DescribeTasks'], [resources.taskArns]));
   }
+  if (rights.readAlarms && resources.hasOtherAlarms) {
+    // CloudWatch tells of a composite alarm only to whoever may read all alarms.
+    statements.push(allow(['cloudwatch:DescribeAlarms'], ['*']));
+  } else if (rights.readAlarms && resources.metricAlarmArns.length > 0) {
+    statements.push(allow(['cloudwatch:DescribeAlarms'], [...resources.metricAlarmArns]));
+  }
+  if (rights.notify) statements.push(allow(['events:PutEvents'], [resources.eventBusArn]));
   for (const [action, keys] of Object.entries(rights.store)) {
     statements.push(
       allow(

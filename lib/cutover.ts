@@ -1,21 +1,29 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { Connections, IConnectable, IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
-import { Rule } from 'aws-cdk-lib/aws-events';
-import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import { Arn, ArnFormat, CfnOutput, Duration, Names, Stack, Token } from 'aws-cdk-lib';
+import { IAlarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import { Connections, IConnectable, IVpc, Peer, Port, SecurityGroup, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { EventBus, IEventBus } from 'aws-cdk-lib/aws-events';
 import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
+import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../core/events';
 import { CutoverWiring } from '../core/wiring';
+import { acknowledge } from './acknowledged-rules';
 import { cutoverDefinition } from './cutover-definition';
+import { addEndpoints } from './cutover-endpoints';
 import { createStepFunctions, StepFunctions } from './cutover-functions';
 import { CutoverPlan } from './cutover-plan';
-import { StepResources } from './cutover-rights';
+import { CutoverRecovery } from './cutover-recovery';
+import { CutoverSchedule, startOnSchedule } from './cutover-schedule';
+import { cutoverName, resourcesOf, wiringOf } from './cutover-wiring';
+import { guardDeletion } from './deletion-guard';
 import { MigrationLoadBalancer } from './migration-load-balancer';
-import { ADMIN_PORT, SMOKE_PORTS } from './ports';
+import { MigrationSide } from './migration-side';
+import { ADMIN_PORT } from './ports';
 import { ProxyService } from './proxy-service';
 import { checkDomainName, refuse } from './refusals';
 
@@ -43,7 +51,54 @@ export interface CutoverProps {
    * @default CutoverPlan.gradual()
    */
   readonly plan?: CutoverPlan;
+
+  /**
+   * The alarms that stop a cutover when they are in ALARM, at most 15, in the region and account of the stack: nothing
+   * starts then, and what has moved goes back. No data is no ALARM.
+   * @default - none
+   */
+  readonly alarms?: IAlarm[];
+
+  /**
+   * Who is told what happens, why, and what to do: a standard topic.
+   * @default - nobody
+   */
+  readonly notificationTopic?: ITopic;
+
+  /**
+   * Where the events with the source `drainshift` and the detail type `Drainshift Cutover` go.
+   * @default - the default bus of the account
+   */
+  readonly eventBus?: IEventBus;
+
+  /**
+   * When a cutover starts by itself.
+   * @default - never
+   */
+  readonly schedule?: CutoverSchedule;
+
+  /**
+   * The subnets of the steps.
+   * @default - the private subnets
+   */
+  readonly vpcSubnets?: SubnetSelection;
+
+  /**
+   * Whether to add the endpoints that the steps and the proxies need in a network without NAT gateways. They cost by the
+   * hour and zone. The network must not have them from elsewhere.
+   * @default false
+   */
+  readonly vpcEndpoints?: boolean;
+
+  /**
+   * How long the logs of the state machine and of the steps are kept.
+   * @default RetentionDays.THREE_MONTHS
+   */
+  readonly logRetention?: RetentionDays;
 }
+
+/** With more the wiring would not fit into a function's environment, which has 4 KB. */
+const MOST_ALARMS = 15;
 
 /**
  * Moves the live traffic from source to target, stage by stage, and goes back on any failure: a state machine, and a
@@ -57,40 +112,62 @@ export interface CutoverProps {
  *   target: targetProxies,
  *   adminSecret: adminSecret.secret,
  *   domainName: 'shop.example.com',
- *   plan: CutoverPlan.gradual(),
+ *   plan: CutoverPlan.gradual({ approval: { beforeLastStage: true } }),
  * });
  * cutover.grantStart(operators);
+ * cutover.grantAbort(operators);
+ * cutover.grantApprove(operators);
  */
 export class Cutover extends Construct implements IConnectable {
   public readonly stateMachine: StateMachine;
 
-  /** Holds the lock, abort requests and the evidence of every cutover. */
-  public readonly store: Bucket;
+  /** Holds the lock, abort requests, approvals and the evidence of every cutover: the load balancer's store. */
+  public readonly store: IBucket;
+
+  /** Puts back what a stopped execution left; a call that fails is repeated for six hours. Give its errors an alarm. */
+  public readonly recoverFunction: IFunction;
 
   public readonly adminSecret: ISecret;
   public readonly connections: Connections;
 
+  /** The log of the state machine's errors. */
+  public readonly logGroup: LogGroup;
+
+  private readonly recovery: CutoverRecovery;
+
   constructor(scope: Construct, id: string, props: CutoverProps) {
     super(scope, id);
-    checkDomainName('domainName', props.domainName);
-    if (props.source.cluster !== props.target.cluster) {
-      refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
-    }
+    checkProps(props, this);
     this.adminSecret = props.adminSecret;
-    this.store = this.createStore();
+    this.store = props.loadBalancer.store;
     const securityGroup = this.createSecurityGroup(props);
     this.connections = new Connections({ securityGroups: [securityGroup] });
     this.allowCalls(props);
+    if (props.vpcEndpoints) this.addEndpoints(props);
 
+    const logRetention = props.logRetention ?? RetentionDays.THREE_MONTHS;
+    const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, 'DefaultBus', 'default');
+    const wiring = wiringOf(this, props, eventBus);
     const functions = createStepFunctions(new Construct(this, 'Steps'), {
-      vpc: props.vpc,
+      ...props,
       securityGroup,
-      wiring: this.wiringOf(props),
-      resources: this.resourcesOf(props),
-      adminSecret: props.adminSecret,
+      wiring,
+      resources: resourcesOf(this, props, eventBus),
+      logRetention,
     });
+    this.recoverFunction = functions.recover;
+    this.logGroup = new LogGroup(this, 'Log', { retention: logRetention });
     this.stateMachine = this.createStateMachine(props, functions);
-    this.recoverWith(functions.recover);
+    this.recovery = new CutoverRecovery(this, 'Recovery', {
+      stateMachine: this.stateMachine,
+      recover: functions.recover,
+    });
+    if (props.schedule) startOnSchedule(this, this.stateMachine, props.schedule, props.loadBalancer.initialWeights);
+    this.putOutWiring(wiring);
+    acknowledge(this, 'cutover');
+    const { loadBalancer, source, target, alarms = [] } = props;
+    loadBalancer.weightedRule._createAfter(source.service, target.service);
+    guardDeletion(this, this.store, [loadBalancer.weightedRule, source, target, ...alarms]);
   }
 
   /** Lets somebody begin a cutover. */
@@ -98,13 +175,72 @@ export class Cutover extends Construct implements IConnectable {
     return this.stateMachine.grants.startExecution(grantee);
   }
 
-  private createStore(): Bucket {
-    return new Bucket(this, 'Store', {
-      encryption: BucketEncryption.S3_MANAGED,
-      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      enforceSSL: true,
-      versioned: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+  /** Lets somebody ask a running cutover to go back. */
+  public grantAbort(grantee: IGrantable): Grant {
+    return this.grantWrite(grantee, 'abort/*');
+  }
+
+  /** Lets somebody answer where a plan asks for an approval. */
+  public grantApprove(grantee: IGrantable): Grant {
+    return this.grantWrite(grantee, 'approval/*');
+  }
+
+  /** A metric of the state machine, by its name in the namespace `AWS/States`. */
+  public metric(metricName: string, props?: MetricOptions): Metric {
+    return this.stateMachine.metric(metricName, props);
+  }
+
+  /** Cutovers that were started. */
+  public metricStarted(props?: MetricOptions): Metric {
+    return this.stateMachine.metricStarted(props);
+  }
+
+  /** Cutovers that completed: all traffic on the target. */
+  public metricSucceeded(props?: MetricOptions): Metric {
+    return this.stateMachine.metricSucceeded(props);
+  }
+
+  /** Cutovers that did not complete: not started, refused, rolled back or failed. */
+  public metricFailed(props?: MetricOptions): Metric {
+    return this.stateMachine.metricFailed(props);
+  }
+
+  /** Cutovers that a person stopped in the console. */
+  public metricAborted(props?: MetricOptions): Metric {
+    return this.stateMachine.metricAborted(props);
+  }
+
+  /** Cutovers that were stopped because they took longer than 30 days. */
+  public metricTimedOut(props?: MetricOptions): Metric {
+    return this.stateMachine.metricTimedOut(props);
+  }
+
+  /** How long cutovers took, in milliseconds. */
+  public metricTime(props?: MetricOptions): Metric {
+    return this.stateMachine.metricTime(props);
+  }
+
+  /** Cutovers that were stopped, and that nobody could put back in six hours: over 0 somebody has to look. */
+  public metricRecoveryGivenUp(props?: MetricOptions): Metric {
+    return this.recovery.metricGivenUp(props);
+  }
+
+  /** The weight of a side in force, as the cutover sets it and at every look of a bake; nothing between two cutovers. */
+  public metricWeight(side: MigrationSide, props?: MetricOptions): Metric {
+    return new Metric({
+      namespace: METRIC_NAMESPACE,
+      metricName: WEIGHT_METRIC,
+      dimensionsMap: { Cutover: cutoverName(this), Side: side },
+      statistic: 'Maximum',
+      ...props,
+    });
+  }
+
+  private grantWrite(grantee: IGrantable, keys: string): Grant {
+    return Grant.addToPrincipal({
+      grantee,
+      actions: ['s3:PutObject'],
+      resourceArns: [this.store.arnForObjects(keys)],
     });
   }
 
@@ -117,8 +253,9 @@ export class Cutover extends Construct implements IConnectable {
     securityGroup.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'The AWS APIs');
     if (props.loadBalancer.internetFacing) {
       // Its name resolves to public addresses, which no rule between security groups covers.
-      const smokeTests = Port.tcpRange(SMOKE_PORTS.source, SMOKE_PORTS.target);
-      securityGroup.addEgressRule(Peer.anyIpv4(), smokeTests, 'Smoke tests');
+      for (const port of [props.loadBalancer.sourcePort, props.loadBalancer.targetPort]) {
+        securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(port), 'Smoke tests');
+      }
     }
     return securityGroup;
   }
@@ -130,41 +267,14 @@ export class Cutover extends Construct implements IConnectable {
     }
   }
 
-  private wiringOf(props: CutoverProps): CutoverWiring {
-    const { loadBalancer, source, target } = props;
-    return {
-      loadBalancerArn: loadBalancer.loadBalancer.loadBalancerArn,
-      weightedRuleArn: loadBalancer.weightedRule.listenerRuleArn,
-      weightedListenerArn: loadBalancer.listener.listenerArn,
-      smokeListenerArns: {
-        source: loadBalancer.sourceListener.listenerArn,
-        target: loadBalancer.targetListener.listenerArn,
-      },
-      targetGroupArns: {
-        source: loadBalancer.sourceGroup.targetGroup.targetGroupArn,
-        target: loadBalancer.targetGroup.targetGroup.targetGroupArn,
-      },
-      clusterArn: source.cluster.clusterArn,
-      serviceNames: { source: source.service.serviceName, target: target.service.serviceName },
-      adminPort: ADMIN_PORT,
-      adminSecretArn: props.adminSecret.secretArn,
-      storeBucket: this.store.bucketName,
-      domainName: props.domainName,
-    };
-  }
-
-  private resourcesOf(props: CutoverProps): StepResources {
-    const { cluster } = props.source;
-    return {
-      weightedRuleArn: props.loadBalancer.weightedRule.listenerRuleArn,
-      clusterArn: cluster.clusterArn,
-      taskArns: Stack.of(this).formatArn({
-        service: 'ecs',
-        resource: 'task',
-        resourceName: `${cluster.clusterName}/*`,
-      }),
-      storeArn: this.store.bucketArn,
-    };
+  private addEndpoints(props: CutoverProps): void {
+    addEndpoints(new Construct(this, 'Endpoints'), {
+      vpc: props.vpc,
+      vpcSubnets: props.vpcSubnets,
+      callers: [this, props.source, props.target],
+      hasAlarms: (props.alarms ?? []).length > 0,
+      hasTopic: props.notificationTopic !== undefined,
+    });
   }
 
   private createStateMachine(props: CutoverProps, functions: StepFunctions): StateMachine {
@@ -175,24 +285,41 @@ export class Cutover extends Construct implements IConnectable {
       definitionBody: DefinitionBody.fromChainable(cutoverDefinition(new Construct(this, 'States'), functions, plan)),
       timeout: Duration.days(30),
       tracingEnabled: true,
-      logs: {
-        destination: new LogGroup(this, 'Log', { retention: RetentionDays.THREE_MONTHS }),
-        level: LogLevel.ERROR,
-        includeExecutionData: true,
-      },
+      logs: { destination: this.logGroup, level: LogLevel.ERROR, includeExecutionData: true },
     });
   }
 
-  /** Step Functions runs no Catch when a person stops an execution, when its time is over, or when its history is full. */
-  private recoverWith(recover: IFunction): void {
-    new Rule(this, 'Interrupted', {
-      description: 'Puts the traffic back when a cutover was stopped from outside',
-      eventPattern: {
-        source: ['aws.states'],
-        detailType: ['Step Functions Execution Status Change'],
-        detail: { stateMachineArn: [this.stateMachine.stateMachineArn], status: ['ABORTED', 'TIMED_OUT', 'FAILED'] },
-      },
-      targets: [new LambdaFunction(recover, { retryAttempts: 10, maxEventAge: Duration.hours(6) })],
+  /** For the command line: `drainshift weights` finds in it what to act on. */
+  private putOutWiring(wiring: CutoverWiring): void {
+    const output = new CfnOutput(this, 'CutoverWiring', {
+      description: 'What drainshift weights acts on',
+      value: Stack.of(this).toJsonString(wiring),
     });
+    // Found by the end of its name, which would be a hash otherwise.
+    output.overrideLogicalId(`${Names.uniqueResourceName(this, { maxLength: 200 })}CutoverWiring`);
+  }
+}
+
+function checkProps(props: CutoverProps, scope: Construct): void {
+  checkDomainName('domainName', props.domainName);
+  if (props.source.cluster !== props.target.cluster) {
+    refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
+  }
+  if ((props.alarms ?? []).length > MOST_ALARMS) {
+    refuse('alarms', `at most ${MOST_ALARMS} alarms (put more into a composite alarm)`, props.alarms?.length);
+  }
+  for (const alarm of props.alarms ?? []) checkPlaceOf(alarm, scope);
+  if (props.notificationTopic?.fifo) refuse('notificationTopic', 'a standard topic', 'a FIFO topic');
+}
+
+/** The steps ask CloudWatch where they run, and by name: an alarm of elsewhere is missing there, or another one. */
+function checkPlaceOf(alarm: IAlarm, scope: Construct): void {
+  const { alarmArn } = alarm;
+  const place = Token.isUnresolved(alarmArn) ? alarm.env : Arn.split(alarmArn, ArnFormat.COLON_RESOURCE_NAME);
+  for (const what of ['region', 'account'] as const) {
+    const own = Stack.of(scope)[what];
+    const found = place[what];
+    if (found === undefined || Token.isUnresolved(found) || Token.isUnresolved(own) || found === own) continue;
+    refuse('alarms', `alarms of the ${what} ${own}`, `'${alarm.node.path}' of ${found}`);
   }
 }

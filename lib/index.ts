@@ -1,6 +1,7 @@
 export { AdminSecret } from './admin-secret';
 export { Cutover, CutoverProps } from './cutover';
 export {
+  CutoverApproval,
   CutoverBreaker,
   CutoverDrain,
   CutoverPlan,
@@ -8,9 +9,28 @@ export {
   CutoverStage,
   GradualPlanProps,
 } from './cutover-plan';
-export { Migration, MigrationBackend, MigrationProps } from './migration';
-export { MigrationLoadBalancer, MigrationLoadBalancerProps } from './migration-load-balancer';
+export { CutoverSchedule } from './cutover-schedule';
+export { CustomDrainProps, DrainProfile } from './drain-profile';
+export { Migration, MigrationProps } from './migration';
+export { MigrationAlarms, MigrationAlarmsProps } from './migration-alarms';
+export { HostedZoneCertificateProps, MigrationCertificate } from './migration-certificate';
+export { MigrationDashboard, MigrationDashboardProps } from './migration-dashboard';
+export { MigrationLoadBalancer, MigrationLoadBalancerProps, SmokeTestProps } from './migration-load-balancer';
 export { MigrationSide } from './migration-side';
-export { ProxyService, ProxyServiceProps } from './proxy-service';
-export { StickyTargetGroup, StickyTargetGroupProps } from './sticky-target-group';
+export { MutualTls, MutualTlsBundleOptions, MutualTlsOptions } from './mutual-tls';
+export { NetworkFront, NetworkFrontProps } from './network-front';
+export { Ec2ComputeProps, FargateSpotProps, ProxyCompute } from './proxy-compute';
+export { ProxyImage, ProxyImageBuildOptions, ProxyImageOptions } from './proxy-image';
+export { ProxyScaling } from './proxy-scaling';
+export { ProxyOptions, ProxyService, ProxyServiceProps } from './proxy-service';
+export { SelfSignedCertificate, SelfSignedCertificateProps } from './self-signed-certificate';
+export {
+  ISessionStore,
+  SessionStore,
+  SessionStoreAttributes,
+  SessionStoreAuthentication,
+  SessionStoreProps,
+} from './session-store';
+export { ProxyHealthCheck, StickyTargetGroup, StickyTargetGroupProps } from './sticky-target-group';
 export { TrafficWeights } from './traffic-weights';
+export { WeightedRule, WeightedRuleProps } from './weighted-rule';

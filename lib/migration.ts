@@ -1,59 +1,46 @@
-import { CfnOutput, Duration } from 'aws-cdk-lib';
-import { ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
-import { CfnEIP, GatewayVpcEndpointAwsService, IPeer, IVpc, Peer, Vpc } from 'aws-cdk-lib/aws-ec2';
-import { Cluster, ContainerInsights } from 'aws-cdk-lib/aws-ecs';
+import { CfnOutput, Token } from 'aws-cdk-lib';
+import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { CfnEIP, IVpc, Peer } from 'aws-cdk-lib/aws-ec2';
+import { Cluster, ContainerInsights, ICluster } from 'aws-cdk-lib/aws-ecs';
+import { IEventBus } from 'aws-cdk-lib/aws-events';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { AdminSecret } from './admin-secret';
 import { Cutover } from './cutover';
 import { CutoverPlan } from './cutover-plan';
-import { MigrationLoadBalancer } from './migration-load-balancer';
+import { CutoverSchedule } from './cutover-schedule';
+import { MigrationAlarms } from './migration-alarms';
+import { MigrationDashboard } from './migration-dashboard';
+import { MigrationLoadBalancer, MigrationLoadBalancerProps } from './migration-load-balancer';
 import { MigrationSide } from './migration-side';
-import { ProxyService } from './proxy-service';
+import { createVpc } from './migration-vpc';
+import { ProxyOptions, ProxyService } from './proxy-service';
+import { refuse } from './refusals';
+import { ISessionStore } from './session-store';
 import { StickyTargetGroup } from './sticky-target-group';
-import { TrafficWeights } from './traffic-weights';
 
-/** One backend, and the proxies before it. */
-export interface MigrationBackend {
-  /** Where it listens: `http(s)://host[:port]`, without a path. */
-  readonly upstreamUrl: string;
-
-  /**
-   * The fewest proxies before it.
-   * @default 2
-   */
-  readonly minTasks?: number;
-
-  /**
-   * The most proxies before it.
-   * @default 10
-   */
-  readonly maxTasks?: number;
-
-  /**
-   * How long a proxy that is told to stop lets its connections end.
-   * @default Duration.seconds(100)
-   */
-  readonly gracePeriod?: Duration;
-}
-
-export interface MigrationProps {
-  /** The certificate of `domainName`. */
-  readonly certificate: ICertificate;
-
+export interface MigrationProps extends MigrationLoadBalancerProps {
   /** The name that clients use. */
   readonly domainName: string;
 
-  /** The backend that serves today. */
-  readonly source: MigrationBackend;
+  /** The backend that serves today, and the proxies before it. */
+  readonly source: ProxyOptions;
 
-  /** The backend that will serve. */
-  readonly target: MigrationBackend;
+  /** The backend that will serve, and the proxies before it. */
+  readonly target: ProxyOptions;
 
   /**
-   * The network, with private subnets that reach the AWS APIs and both backends.
-   * @default - a new one in two availability zones
+   * Where the proxies run; its network must be that of the load balancer.
+   * @default - a new cluster
    */
-  readonly vpc?: IVpc;
+  readonly cluster?: ICluster;
+
+  /**
+   * The store of the applications' sessions, for the proxies of both sides.
+   * @default - none
+   */
+  readonly sessionStore?: ISessionStore;
 
   /**
    * What a cutover does unless it is started with a plan of its own.
@@ -62,40 +49,48 @@ export interface MigrationProps {
   readonly plan?: CutoverPlan;
 
   /**
-   * Whether the load balancer has public addresses; it still lets nobody in but `allowedPeers`.
-   * @default false
+   * When a cutover starts by itself.
+   * @default - never
    */
-  readonly internetFacing?: boolean;
+  readonly schedule?: CutoverSchedule;
 
   /**
-   * Who may connect to `:443`.
+   * Whether to make a dashboard, and alarms of which those that speak against going on stop a cutover.
+   * @default true
+   */
+  readonly monitoring?: boolean;
+
+  /**
+   * Alarms of your own that stop a cutover as well: at most 4 beside those of the monitoring, 10 without it.
+   * @default - none
+   */
+  readonly vetoAlarms?: IAlarm[];
+
+  /**
+   * Who is told what a cutover does, and when an alarm is raised: a standard topic.
    * @default - nobody
    */
-  readonly allowedPeers?: IPeer[];
+  readonly notificationTopic?: ITopic;
 
   /**
-   * Who may connect to `:9201` and `:9202` beside the cutover. The cutover reaches an internet-facing load balancer
-   * through the NAT gateways: with a `vpc` that was not made in this app, name their addresses here.
-   * @default - nobody else
+   * Where the events of a cutover go.
+   * @default - the default bus of the account
    */
-  readonly smokeTestPeers?: IPeer[];
+  readonly eventBus?: IEventBus;
 
   /**
-   * The weights with which the migration is created, and to which a cutover goes back.
-   * @default - 100 on the source, 0 on the target
+   * Whether to add the endpoints of AWS services that a network without NAT gateways needs.
+   * @default false
    */
-  readonly initialWeights?: TrafficWeights;
-
-  /**
-   * How long a client keeps its side: from 1 second to 7 days.
-   * @default Duration.hours(1)
-   */
-  readonly sideStickiness?: Duration;
+  readonly vpcEndpoints?: boolean;
 }
 
 /**
  * Everything that moves one application from a source to a target: the load balancer, the proxies before both backends
- * and the cutover between them.
+ * and the cutover between them, watched by a dashboard and alarms.
+ *
+ * The cutover reaches an internet-facing load balancer through the NAT gateways. Name the addresses of those that were
+ * not made in this app as `smokeTestPeers`.
  *
  * @example
  * new Migration(this, 'Migration', {
@@ -109,6 +104,7 @@ export interface MigrationProps {
  */
 export class Migration extends Construct {
   public readonly vpc: IVpc;
+  public readonly cluster: ICluster;
   public readonly loadBalancer: MigrationLoadBalancer;
 
   /** The proxies before the backend that serves today. */
@@ -119,47 +115,83 @@ export class Migration extends Construct {
 
   public readonly cutover: Cutover;
 
+  /** The alarms, where there is monitoring. */
+  public readonly alarms?: MigrationAlarms;
+
+  /** The dashboard, where there is monitoring. */
+  public readonly dashboard?: MigrationDashboard;
+
+  // eslint-disable-next-line awscdk/no-unused-props -- the load balancer's are handed on as a whole
   constructor(scope: Construct, id: string, props: MigrationProps) {
     super(scope, id);
-    this.vpc = props.vpc ?? this.createVpc();
-    const sourceGroup = new StickyTargetGroup(this, 'SourceGroup', { vpc: this.vpc });
-    const targetGroup = new StickyTargetGroup(this, 'TargetGroup', { vpc: this.vpc });
+    this.vpc = this.networkOf(props);
+    this.cluster = props.cluster ?? this.createCluster();
     this.loadBalancer = new MigrationLoadBalancer(this, 'LoadBalancer', {
+      ...props,
       vpc: this.vpc,
-      sourceGroup,
-      targetGroup,
-      certificate: props.certificate,
-      internetFacing: props.internetFacing,
-      allowedPeers: props.allowedPeers,
-      smokeTestPeers: props.smokeTestPeers,
-      initialWeights: props.initialWeights,
-      sideStickiness: props.sideStickiness,
+      sourceGroup: props.sourceGroup ?? this.createGroup('SourceGroup', props.source),
+      targetGroup: props.targetGroup ?? this.createGroup('TargetGroup', props.target),
     });
-
-    const cluster = new Cluster(this, 'Cluster', { vpc: this.vpc, containerInsightsV2: ContainerInsights.ENABLED });
     const { secret } = new AdminSecret(this, 'AdminSecret');
-    const proxies = (name: string, side: MigrationSide, targetGroup: StickyTargetGroup, backend: MigrationBackend) =>
-      new ProxyService(this, name, { ...backend, side, cluster, targetGroup, adminSecret: secret });
-    this.source = proxies('Source', MigrationSide.SOURCE, sourceGroup, props.source);
-    this.target = proxies('Target', MigrationSide.TARGET, targetGroup, props.target);
+    this.source = this.createProxies(MigrationSide.SOURCE, props, secret);
+    this.target = this.createProxies(MigrationSide.TARGET, props, secret);
+
+    const watched = { loadBalancer: this.loadBalancer, source: this.source, target: this.target };
+    const isWatched = props.monitoring ?? true;
+    if (isWatched) this.alarms = new MigrationAlarms(this, 'Alarms', { ...watched, topic: props.notificationTopic });
     this.cutover = new Cutover(this, 'Cutover', {
+      ...watched,
       vpc: this.vpc,
-      loadBalancer: this.loadBalancer,
-      source: this.source,
-      target: this.target,
       adminSecret: secret,
       domainName: props.domainName,
       plan: props.plan,
+      schedule: props.schedule,
+      alarms: [...(this.alarms?.vetoAlarms ?? []), ...(props.vetoAlarms ?? [])],
+      notificationTopic: props.notificationTopic,
+      eventBus: props.eventBus,
+      vpcEndpoints: props.vpcEndpoints,
     });
+    this.alarms?.watchCutover(this.cutover);
+    if (isWatched) {
+      this.dashboard = new MigrationDashboard(this, 'Dashboard', {
+        ...watched,
+        cutover: this.cutover,
+        alarms: this.alarms,
+      });
+    }
     if (this.loadBalancer.internetFacing) this.allowSmokeTestsThroughNat();
-    this.createOutputs();
+    this.createOutputs(props);
   }
 
-  private createVpc(): Vpc {
-    return new Vpc(this, 'Vpc', {
-      maxAzs: 2,
-      gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
-    });
+  private networkOf(props: MigrationProps): IVpc {
+    const vpc = props.vpc ?? props.loadBalancer?.vpc ?? props.cluster?.vpc;
+    if (!vpc) {
+      if (props.loadBalancer) refuse('vpc', 'given with a load balancer that does not know its own', 'none');
+      if (props.sourceGroup ?? props.targetGroup) refuse('vpc', 'the network of the target groups', 'none');
+      return createVpc(this);
+    }
+    const clusterVpcId = props.cluster?.vpc.vpcId ?? vpc.vpcId;
+    const isKnown = !Token.isUnresolved(clusterVpcId) && !Token.isUnresolved(vpc.vpcId);
+    if (isKnown && clusterVpcId !== vpc.vpcId)
+      refuse('cluster', `in the network ${vpc.vpcId}`, `one in ${clusterVpcId}`);
+    return vpc;
+  }
+
+  private createCluster(): Cluster {
+    return new Cluster(this, 'Cluster', { vpc: this.vpc, containerInsightsV2: ContainerInsights.ENABLED });
+  }
+
+  private createGroup(id: 'SourceGroup' | 'TargetGroup', { drainProfile }: ProxyOptions): StickyTargetGroup {
+    return new StickyTargetGroup(this, id, { vpc: this.vpc, drainProfile });
+  }
+
+  private createProxies(side: MigrationSide, props: MigrationProps, adminSecret: ISecret): ProxyService {
+    const { sourceGroup, targetGroup } = this.loadBalancer;
+    const options = { sessionStore: props.sessionStore, side, cluster: this.cluster, adminSecret };
+    if (side === MigrationSide.SOURCE) {
+      return new ProxyService(this, 'Source', { ...options, ...props.source, targetGroup: sourceGroup });
+    }
+    return new ProxyService(this, 'Target', { ...options, ...props.target, targetGroup });
   }
 
   /** Knows the gateways of a network that this app makes; those of an imported one come as `smokeTestPeers`. */
@@ -170,8 +202,11 @@ export class Migration extends Construct {
     }
   }
 
-  private createOutputs(): void {
-    new CfnOutput(this, 'LoadBalancerDnsName', { value: this.loadBalancer.loadBalancer.loadBalancerDnsName });
+  private createOutputs(props: MigrationProps): void {
+    // The name of an existing one is not always known here, and always known to whoever made it.
+    if (!props.loadBalancer) {
+      new CfnOutput(this, 'LoadBalancerDnsName', { value: this.loadBalancer.loadBalancer.loadBalancerDnsName });
+    }
     new CfnOutput(this, 'StateMachineArn', { value: this.cutover.stateMachine.stateMachineArn });
     new CfnOutput(this, 'StoreBucket', { value: this.cutover.store.bucketName });
   }

@@ -7,3 +7,6 @@ export const SMOKE_PORTS = { source: 9201, target: 9202 } as const;
 /** What a proxy task listens on. */
 export const DATA_PORT = 8443;
 export const ADMIN_PORT = 9901;
+
+/** Where clients that forgot the `s` of `https` come in. */
+export const REDIRECT_PORT = 80;

@@ -1,53 +1,56 @@
-import { Duration, Token } from 'aws-cdk-lib';
-import { Connections, IConnectable, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
-import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
+import { Names, Size, Stack, Token } from 'aws-cdk-lib';
+import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import {
-  ContainerImage,
+  Connections,
+  IConnectable,
+  ISecurityGroup,
+  Peer,
+  Port,
+  SecurityGroup,
+  SubnetSelection,
+} from 'aws-cdk-lib/aws-ec2';
+import {
+  AvailabilityZoneRebalancing,
+  AwsLogDriverMode,
+  BaseService,
+  ContainerDefinition,
+  ContainerDefinitionOptions,
   CpuArchitecture,
-  FargateService,
-  FargateTaskDefinition,
   ICluster,
+  LogDriver,
   LogDrivers,
-  OperatingSystemFamily,
-  Secret,
+  ScalableTaskCount,
+  TaskDefinition,
+  UlimitName,
 } from 'aws-cdk-lib/aws-ecs';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Grant, IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { PROXY_VARIABLES } from '../core/wiring';
-import { PROXY_COMMAND, proxyAsset } from './assets';
+import { acknowledge } from './acknowledged-rules';
+import { METRIC_NAMESPACE } from '../core/events';
+import { DrainProfile } from './drain-profile';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT, DATA_PORT } from './ports';
-import { checkDuration, checkUpstreamUrl, refuse } from './refusals';
+import { ProxyCompute } from './proxy-compute';
+import { environmentOf, MOST_WORKERS, secretsOf, workersFor } from './proxy-environment';
+import { ProxyImage } from './proxy-image';
+import { checkTaskCounts, ProxyScaling, scaleProxies } from './proxy-scaling';
+import { checkInteger, checkUpstreamUrl, refuse } from './refusals';
+import { ISessionStore } from './session-store';
+import { checkSidecar } from './sidecars';
 import { StickyTargetGroup } from './sticky-target-group';
 
-export interface ProxyServiceProps {
-  /** The cluster to run in; its network is the service's. */
-  readonly cluster: ICluster;
-
-  /** Which backend these proxies stand before. */
-  readonly side: MigrationSide;
-
+/** One backend, and what the proxies before it are like. */
+export interface ProxyOptions {
   /** The backend: `http(s)://host[:port]`, without a path. */
   readonly upstreamUrl: string;
 
-  /** Where the proxies register; it must hang on a listener. */
-  readonly targetGroup: StickyTargetGroup;
-
-  /** The key of the admin API; its whole string. */
-  readonly adminSecret: ISecret;
-
   /**
-   * How long a proxy that is told to stop lets its connections end.
-   * @default - 20 seconds less than the stopTimeout
+   * How connections end when a proxy is to go; it must fit the deregistration delay of the target group.
+   * @default - that of the target group
    */
-  readonly gracePeriod?: Duration;
-
-  /**
-   * When ECS kills a proxy that was told to stop: from 20 seconds to 2 minutes.
-   * @default Duration.seconds(120)
-   */
-  readonly stopTimeout?: Duration;
+  readonly drainProfile?: DrainProfile;
 
   /**
    * The fewest proxies.
@@ -56,13 +59,25 @@ export interface ProxyServiceProps {
   readonly minTasks?: number;
 
   /**
-   * The most proxies.
+   * The most proxies: 200 at most.
    * @default 10
    */
   readonly maxTasks?: number;
 
   /**
-   * CPU units of a proxy; it uses one core, which is 1024.
+   * When proxies are added and taken away.
+   * @default - by CPU, requests and live connections
+   */
+  readonly scaling?: ProxyScaling;
+
+  /**
+   * What the proxies run on.
+   * @default ProxyCompute.fargate()
+   */
+  readonly compute?: ProxyCompute;
+
+  /**
+   * CPU units of a proxy, 1024 for each core. On Fargate one of its sizes.
    * @default 1024
    */
   readonly cpu?: number;
@@ -74,27 +89,98 @@ export interface ProxyServiceProps {
   readonly memoryLimitMiB?: number;
 
   /**
+   * Processes of a proxy, from 1 to 64; each uses one core.
+   * @default - one for each whole core
+   */
+  readonly workers?: number;
+
+  /**
    * The processors that the image is built for and runs on.
    * @default CpuArchitecture.ARM64
    */
   readonly cpuArchitecture?: CpuArchitecture;
+
+  /**
+   * Where the image comes from.
+   * @default ProxyImage.fromPackage()
+   */
+  readonly image?: ProxyImage;
+
+  /**
+   * The subnets of the proxies.
+   * @default - the private ones
+   */
+  readonly vpcSubnets?: SubnetSelection;
+
+  /**
+   * Whether a proxy with live WebSockets or streams is spared when ECS scales in or deploys. A deployment then waits until
+   * they have ended or were drained.
+   * @default true
+   */
+  readonly protectLongLivedConnections?: boolean;
+
+  /**
+   * Whether ECS moves proxies when the zones have become uneven.
+   * @default true
+   */
+  readonly availabilityZoneRebalancing?: boolean;
+
+  /**
+   * Whether ECS Exec works. It runs as root, and the image of this package has no shell.
+   * @default false
+   */
+  readonly enableExecuteCommand?: boolean;
+
+  /**
+   * Where the logs go, and the metrics with them.
+   * @default - a new log group
+   */
+  readonly logGroup?: ILogGroup;
+
+  /**
+   * How long a new log group keeps them.
+   * @default RetentionDays.THREE_MONTHS
+   */
+  readonly logRetention?: RetentionDays;
+
+  /**
+   * The store of the applications' sessions, which the health answer then tells of. The proxies are let in and log in by
+   * its password; one that wants signed logins they only reach.
+   * @default - none
+   */
+  readonly sessionStore?: ISessionStore;
+
+  /**
+   * More settings of the proxy, by their environment variables.
+   * @default - none
+   */
+  readonly environment?: { [key: string]: string };
 }
 
-/** After SIGTERM a proxy goes on accepting for as long as load balancers may still send to it. */
-const PROPAGATION = Duration.seconds(5);
-const SHUTDOWN_TIMEOUT = Duration.seconds(10);
-/** What must be left of the stop timeout when the grace period ends: the shutdown itself, and some to spare. */
-const MARGIN = SHUTDOWN_TIMEOUT.plus(Duration.seconds(5));
-/** What of the stopTimeout is not grace. */
-const OUTSIDE_GRACE = PROPAGATION.plus(MARGIN);
-/** With the counts of this many tasks a side, the payload of the state machine stays far under its 256 KiB. */
-const MOST_TASKS = 200;
+export interface ProxyServiceProps extends ProxyOptions {
+  /** The cluster to run in; its network is the service's. */
+  readonly cluster: ICluster;
+
+  /** Which backend these proxies stand before. */
+  readonly side: MigrationSide;
+
+  /** Where the proxies register; it must hang on a listener. */
+  readonly targetGroup: StickyTargetGroup;
+
+  /** The key of the admin API; its whole string. */
+  readonly adminSecret: ISecret;
+}
+
 /** `nonroot` of the image. */
 const USER = '65532';
+/** A WebSocket needs two. */
+const FILE_DESCRIPTORS = 65_535;
+/** Where the agent of ECS Exec writes, on a file system that is otherwise read-only. */
+const EXECUTE_COMMAND_PATHS = { lib: '/var/lib/amazon', log: '/var/log/amazon' };
 
 /**
- * The proxies before one backend, on Fargate: they forward, count every live connection, and drain. The data port is
- * open to the load balancer alone, and the admin port to nobody until a cutover is given access.
+ * The proxies before one backend: they forward, count every live connection, and drain. The data port is open to the
+ * load balancer alone, and the admin port to nobody until a cutover is given access.
  *
  * @example
  * new ProxyService(this, 'Source', {
@@ -102,17 +188,36 @@ const USER = '65532';
  *   side: MigrationSide.SOURCE,
  *   upstreamUrl: 'http://shop.internal:8080',
  *   targetGroup: sourceGroup,
- *   adminSecret: new AdminSecret(this, 'AdminSecret').secret,
+ *   adminSecret: adminSecret.secret,
+ *   scaling: { cpuPercent: 50 },
  * });
  */
 export class ProxyService extends Construct implements IConnectable {
-  public readonly service: FargateService;
+  public readonly service: BaseService;
+  public readonly taskDefinition: TaskDefinition;
   public readonly cluster: ICluster;
   public readonly side: MigrationSide;
   public readonly targetGroup: StickyTargetGroup;
 
+  /** The dimension `Service` of the proxies' own metrics. */
+  public readonly serviceName: string;
+
+  /** The fewest proxies. */
+  public readonly minTasks: number;
+
+  /** The most proxies. */
+  public readonly maxTasks: number;
+
+  /** For schedules and policies of your own. */
+  public readonly taskCount: ScalableTaskCount;
+
+  public readonly logGroup: ILogGroup;
+
   /** Allow your backend from here: `backend.connections.allowFrom(proxies, Port.tcp(8080))`. */
   public readonly connections: Connections;
+
+  private readonly adminSecret: ISecret;
+  private readonly canExecute: boolean;
 
   constructor(scope: Construct, id: string, props: ProxyServiceProps) {
     super(scope, id);
@@ -120,25 +225,125 @@ export class ProxyService extends Construct implements IConnectable {
     this.cluster = props.cluster;
     this.side = props.side;
     this.targetGroup = props.targetGroup;
-
+    this.adminSecret = props.adminSecret;
+    acknowledge(this, 'proxies');
+    this.serviceName = Names.uniqueResourceName(this, { maxLength: 255, separator: '-' });
+    this.minTasks = props.minTasks ?? 2;
+    this.maxTasks = props.maxTasks ?? 10;
+    this.canExecute = props.enableExecuteCommand ?? false;
+    this.logGroup = props.logGroup ?? this.createLogGroup(props);
     const securityGroup = this.createSecurityGroup(props.upstreamUrl);
     this.connections = new Connections({ securityGroups: [securityGroup] });
-    this.service = new FargateService(this, 'Service', {
-      cluster: props.cluster,
-      taskDefinition: this.createTaskDefinition(props),
-      securityGroups: [securityGroup],
-      assignPublicIp: false,
-      minHealthyPercent: 100,
-      circuitBreaker: { rollback: true },
-      // No desiredCount: each deployment would undo what the autoscaling did.
-    });
-    // Brings the data port's rule for the load balancer, and the wait for the listeners.
-    props.targetGroup.targetGroup.addTarget(
-      this.service.loadBalancerTarget({ containerName: 'proxy', containerPort: DATA_PORT }),
+    this.taskDefinition = computeOf(props)._createTaskDefinition(this, sizeOf(props));
+    this.addProxy(props);
+    if (props.protectLongLivedConnections ?? true) this.allowProtection();
+    props.sessionStore?.connections.allowDefaultPortFrom(this, 'Sessions');
+    this.service = this.createService(props, securityGroup);
+    this.taskCount = scaleProxies(
+      this.service,
+      {
+        targetGroup: this.targetGroup,
+        minTasks: this.minTasks,
+        maxTasks: this.maxTasks,
+        workers: workersOf(props) ?? 1,
+        liveConnections: this.metricLiveConnections(),
+      },
+      props.scaling ?? {},
     );
-    this.service
-      .autoScaleTaskCount({ minCapacity: props.minTasks ?? 2, maxCapacity: props.maxTasks ?? 10 })
-      .scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: 60 });
+  }
+
+  /**
+   * Adds a container beside the proxy, in its task and its log. It is not essential and its root file system is read-only,
+   * unless asked otherwise.
+   */
+  public addContainer(id: string, options: ContainerDefinitionOptions): ContainerDefinition {
+    checkSidecar(options);
+    return this.taskDefinition.addContainer(id, {
+      essential: false,
+      readonlyRootFilesystem: true,
+      logging: this.logs(id),
+      ...options,
+    });
+  }
+
+  /** Lets somebody drain, hold and retarget these proxies: read the key of the admin API and, from there, reach it. */
+  public grantDrain(grantee: IGrantable, from?: IConnectable): Grant {
+    if (from) this.connections.allowFrom(from, Port.tcp(ADMIN_PORT), 'The admin API');
+    return this.adminSecret.grantRead(grantee);
+  }
+
+  /** Lets somebody run commands in the tasks of the cluster whose ECS Exec is on. */
+  public grantExecuteCommand(grantee: IGrantable): Grant {
+    if (!this.canExecute) refuse('enableExecuteCommand', 'true before somebody is let in', 'false');
+    return Grant.addToPrincipal({
+      grantee,
+      actions: ['ecs:ExecuteCommand', 'ecs:DescribeTasks'],
+      resourceArns: [this.cluster.clusterArn, this.taskArns],
+    });
+  }
+
+  /**
+   * A metric that the proxies write: `LiveConnections`, `Requests`, `Errors`, `Latency` (milliseconds) or
+   * `DrainRemaining`. Once a minute.
+   */
+  public metric(metricName: string, options?: MetricOptions): Metric {
+    const dimensionsMap = { Service: this.serviceName };
+    return new Metric({ namespace: METRIC_NAMESPACE, metricName, dimensionsMap, ...options }).attachTo(this);
+  }
+
+  /** The live connections of a proxy, on average. */
+  public metricLiveConnections(options?: MetricOptions): Metric {
+    return this.metric('LiveConnections', { statistic: 'Average', ...options });
+  }
+
+  /** The requests that the proxies answered. */
+  public metricRequests(options?: MetricOptions): Metric {
+    return this.metric('Requests', { statistic: 'Sum', ...options });
+  }
+
+  /** The requests that were answered 5xx, or not to their end. */
+  public metricErrors(options?: MetricOptions): Metric {
+    return this.metric('Errors', { statistic: 'Sum', ...options });
+  }
+
+  /** Milliseconds from a request to its answer, as the proxies see it. */
+  public metricLatency(options?: MetricOptions): Metric {
+    return this.metric('Latency', { statistic: 'p99', ...options });
+  }
+
+  /** The connections that a drain waits for, on the proxy that has most. */
+  public metricDrainRemaining(options?: MetricOptions): Metric {
+    return this.metric('DrainRemaining', { statistic: 'Maximum', ...options });
+  }
+
+  /** The requests that came to each proxy, on average, as the load balancer sees it. */
+  public metricRequestsPerTarget(options?: MetricOptions): Metric {
+    return this.targetGroup.targetGroup.metrics.requestCountPerTarget(options);
+  }
+
+  /** The share of its CPU that a proxy uses, in percent. */
+  public metricCpuUtilization(options?: MetricOptions): Metric {
+    return this.service.metricCpuUtilization(options);
+  }
+
+  /** The share of its memory that a proxy uses, in percent. */
+  public metricMemoryUtilization(options?: MetricOptions): Metric {
+    return this.service.metricMemoryUtilization(options);
+  }
+
+  private get taskArns(): string {
+    const resourceName = `${this.cluster.clusterName}/*`;
+    return Stack.of(this).formatArn({ service: 'ecs', resource: 'task', resourceName });
+  }
+
+  private createLogGroup({ logRetention }: ProxyServiceProps): LogGroup {
+    return new LogGroup(this, 'Log', { retention: logRetention ?? RetentionDays.THREE_MONTHS });
+  }
+
+  private logs(streamPrefix: string): LogDriver {
+    // A proxy must not wait for its log.
+    const mode = AwsLogDriverMode.NON_BLOCKING;
+    return LogDrivers.awsLogs({ logGroup: this.logGroup, streamPrefix, mode, maxBufferSize: Size.mebibytes(25) });
   }
 
   private createSecurityGroup(upstreamUrl: string): SecurityGroup {
@@ -154,77 +359,98 @@ export class ProxyService extends Construct implements IConnectable {
     return securityGroup;
   }
 
-  private createTaskDefinition(props: ProxyServiceProps): FargateTaskDefinition {
-    const cpuArchitecture = props.cpuArchitecture ?? CpuArchitecture.ARM64;
-    const taskDefinition = new FargateTaskDefinition(this, 'TaskDefinition', {
-      cpu: props.cpu ?? 1024,
-      memoryLimitMiB: props.memoryLimitMiB ?? 2048,
-      runtimePlatform: { cpuArchitecture, operatingSystemFamily: OperatingSystemFamily.LINUX },
-    });
-    const platform = cpuArchitecture === CpuArchitecture.X86_64 ? Platform.LINUX_AMD64 : Platform.LINUX_ARM64;
-    const logGroup = new LogGroup(this, 'Log', { retention: RetentionDays.THREE_MONTHS });
-    taskDefinition.addContainer('proxy', {
+  private addProxy(props: ProxyServiceProps): void {
+    const { cpuArchitecture } = sizeOf(props);
+    const profile = profileOf(props);
+    const container = this.taskDefinition.addContainer('proxy', {
       containerName: 'proxy',
-      image: ContainerImage.fromAsset(proxyAsset(), { platform }),
-      command: [...PROXY_COMMAND],
-      workingDirectory: '/app',
+      ...(props.image ?? ProxyImage.fromPackage())._bind(cpuArchitecture),
       user: USER,
       readonlyRootFilesystem: true,
       portMappings: [{ containerPort: DATA_PORT }, { containerPort: ADMIN_PORT }],
-      environment: environmentOf(props),
-      secrets: { [PROXY_VARIABLES.adminSecret]: Secret.fromSecretsManager(props.adminSecret) },
-      stopTimeout: stopTimeoutOf(props),
-      logging: LogDrivers.awsLogs({ logGroup, streamPrefix: props.side }),
+      environment: environmentOf({
+        side: props.side,
+        upstreamUrl: props.upstreamUrl,
+        profile,
+        workers: workersOf(props),
+        serviceName: this.serviceName,
+        protectsTask: props.protectLongLivedConnections ?? true,
+        sessionStore: props.sessionStore,
+        environment: props.environment ?? {},
+      }),
+      secrets: secretsOf(props.adminSecret, props.sessionStore),
+      stopTimeout: profile.stopTimeout,
+      ulimits: [{ name: UlimitName.NOFILE, softLimit: FILE_DESCRIPTORS, hardLimit: FILE_DESCRIPTORS }],
+      logging: this.logs(props.side),
     });
-    return taskDefinition;
+    if (this.canExecute) this.letExecuteCommandWrite(container);
+  }
+
+  private letExecuteCommandWrite(container: ContainerDefinition): void {
+    for (const [name, containerPath] of Object.entries(EXECUTE_COMMAND_PATHS)) {
+      const volume = `execute-command-${name}`;
+      this.taskDefinition.addVolume({ name: volume });
+      container.addMountPoints({ sourceVolume: volume, containerPath, readOnly: false });
+    }
+  }
+
+  private allowProtection(): void {
+    const statement = new PolicyStatement({ actions: ['ecs:UpdateTaskProtection'], resources: [this.taskArns] });
+    this.taskDefinition.addToTaskRolePolicy(statement);
+  }
+
+  private createService(props: ProxyServiceProps, securityGroup: ISecurityGroup): BaseService {
+    const { ENABLED, DISABLED } = AvailabilityZoneRebalancing;
+    const service = computeOf(props)._createService(this, sizeOf(props), {
+      cluster: props.cluster,
+      taskDefinition: this.taskDefinition,
+      securityGroups: [securityGroup],
+      vpcSubnets: props.vpcSubnets,
+      minHealthyPercent: 100,
+      maxHealthyPercent: 200,
+      circuitBreaker: { rollback: true },
+      availabilityZoneRebalancing: (props.availabilityZoneRebalancing ?? true) ? ENABLED : DISABLED,
+      enableExecuteCommand: this.canExecute,
+      // No desiredCount: each deployment would undo what the autoscaling did.
+    });
+    // Brings the data port's rule for the load balancer, and the wait for the listeners.
+    props.targetGroup.targetGroup.addTarget(
+      service.loadBalancerTarget({ containerName: 'proxy', containerPort: DATA_PORT }),
+    );
+    return service;
   }
 }
 
-function gracePeriodOf(props: ProxyServiceProps): Duration {
-  const stopTimeout = stopTimeoutOf(props);
-  // What fits before ECS kills it; the longest is the best default, because it ends early when there is nothing to wait for.
-  const fits = stopTimeout.isUnresolved() ? 100 : stopTimeout.toSeconds() - OUTSIDE_GRACE.toSeconds();
-  return props.gracePeriod ?? Duration.seconds(Math.max(0, fits));
+function computeOf({ compute }: ProxyServiceProps): ProxyCompute {
+  return compute ?? ProxyCompute.fargate();
 }
 
-function stopTimeoutOf(props: ProxyServiceProps): Duration {
-  return props.stopTimeout ?? Duration.seconds(120);
+function profileOf({ drainProfile, targetGroup }: ProxyServiceProps): DrainProfile {
+  return drainProfile ?? targetGroup.drainProfile;
 }
 
-function environmentOf(props: ProxyServiceProps): Record<string, string> {
-  return {
-    [PROXY_VARIABLES.side]: props.side,
-    [PROXY_VARIABLES.listen]: `0.0.0.0:${DATA_PORT}`,
-    [PROXY_VARIABLES.admin]: `0.0.0.0:${ADMIN_PORT}`,
-    [PROXY_VARIABLES.upstream]: props.upstreamUrl,
-    // The load balancer does not verify the certificates of its targets, so one made at start is as good as any.
-    [PROXY_VARIABLES.tls]: 'self-signed',
-    DRAINSHIFT_PROPAGATION_SECONDS: String(PROPAGATION.toSeconds()),
-    DRAINSHIFT_STOP_TIMEOUT_SECONDS: String(stopTimeoutOf(props).toSeconds()),
-    DRAINSHIFT_GRACE_PERIOD_SECONDS: String(gracePeriodOf(props).toSeconds()),
-    DRAINSHIFT_GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS: String(SHUTDOWN_TIMEOUT.toSeconds()),
-  };
+function sizeOf({
+  cpu = 1024,
+  memoryLimitMiB = 2048,
+  cpuArchitecture = CpuArchitecture.ARM64,
+  side,
+}: ProxyServiceProps) {
+  return { cpu, memoryLimitMiB, cpuArchitecture, side };
+}
+
+function workersOf(props: ProxyServiceProps): number | undefined {
+  return props.workers ?? workersFor(sizeOf(props).cpu);
 }
 
 function checkProps(props: ProxyServiceProps): void {
   checkUpstreamUrl('upstreamUrl', props.upstreamUrl);
   checkTaskCounts(props.minTasks ?? 2, props.maxTasks ?? 10);
-  const stopTimeout = stopTimeoutOf(props);
-  const gracePeriod = gracePeriodOf(props);
-  checkDuration('stopTimeout', stopTimeout, { min: OUTSIDE_GRACE, max: Duration.seconds(120) });
-  if (stopTimeout.isUnresolved() || gracePeriod.isUnresolved()) return;
-  const longest = stopTimeout.toSeconds() - OUTSIDE_GRACE.toSeconds();
-  if (gracePeriod.toSeconds() > longest) {
-    const rule = `at most ${longest} s, so that it ends ${MARGIN.toSeconds()} s before the stopTimeout of ${stopTimeout.toSeconds()} s`;
-    refuse('gracePeriod', rule, `${gracePeriod.toSeconds()} s`);
-  }
-}
-
-function checkTaskCounts(minTasks: number, maxTasks: number): void {
-  if (Token.isUnresolved(minTasks) || Token.isUnresolved(maxTasks)) return;
-  if (!Number.isInteger(minTasks) || minTasks < 1) refuse('minTasks', 'an integer of 1 or more', minTasks);
-  if (!Number.isInteger(maxTasks) || maxTasks < minTasks || maxTasks > MOST_TASKS) {
-    refuse('maxTasks', `an integer from ${minTasks}, as minTasks is, to ${MOST_TASKS}`, maxTasks);
+  checkInteger('workers', props.workers ?? 1, { min: 1, max: MOST_WORKERS });
+  computeOf(props)._check(sizeOf(props));
+  const { deregistrationDelay } = props.targetGroup.drainProfile;
+  props.drainProfile?._checkDelay('targetGroup.drainProfile.deregistrationDelay', deregistrationDelay);
+  if (props.logGroup && props.logRetention !== undefined) {
+    refuse('logRetention', "absent next to 'logGroup'", props.logRetention);
   }
 }
 

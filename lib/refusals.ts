@@ -42,3 +42,15 @@ export function checkDomainName(name: string, domainName: string): void {
   if (Token.isUnresolved(domainName)) return;
   if (!/^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(domainName)) refuse(name, 'a host name without a wildcard', domainName);
 }
+
+export function checkPort(name: string, port: number): void {
+  if (Token.isUnresolved(port)) return;
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) refuse(name, 'a port from 1 to 65535', port);
+}
+
+export function checkInteger(name: string, value: number, bounds: { min: number; max: number }): void {
+  if (Token.isUnresolved(value)) return;
+  if (!Number.isInteger(value) || value < bounds.min || value > bounds.max) {
+    refuse(name, `an integer from ${bounds.min} to ${bounds.max}`, value);
+  }
+}

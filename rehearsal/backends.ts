@@ -1,3 +1,4 @@
+import type { SmokeRequest } from '../core/plan';
 import { SIDES, Side } from '../core/weights';
 import { startBackend } from './backend/backend';
 import { startStore } from './backend/store';
@@ -25,17 +26,17 @@ export function areGiven({ source, target }: GivenBackends): boolean {
 /**
  * The two backends: the rehearsal's own app, or a user's by URL. What was started is stopped again when a part fails.
  *
+ * @param smoke what the plan asks for: the rehearsal's own app answers it as expected
  * @param signal spares the wait for a user's backend that does not answer
  * @throws UsageError for what is no backend URL, Error for one that does not answer
  */
 export async function startBackends(
   given: GivenBackends,
-  fault: Fault | undefined,
-  seed: number,
+  { fault, smoke, seed }: { fault?: Fault; smoke: readonly SmokeRequest[]; seed: number },
   signal: AbortSignal,
 ): Promise<Backends> {
-  const backends = areGiven(given) ? await usersOwn(given, signal) : await ours();
-  if (fault === undefined) return backends;
+  const backends = areGiven(given) ? await usersOwn(given, signal) : await ours(smoke);
+  if (fault !== 'target-errors') return backends;
   let relay: FaultyRelay;
   try {
     relay = await startFaultyRelay('target', backends.upstreams.target, seed);
@@ -51,9 +52,9 @@ export async function startBackends(
   };
 }
 
-async function ours(): Promise<Backends> {
+async function ours(smoke: readonly SmokeRequest[]): Promise<Backends> {
   const store = await startStore();
-  const starts = await Promise.allSettled(SIDES.map((side) => startBackend({ side, storeUrl: store.url })));
+  const starts = await Promise.allSettled(SIDES.map((side) => startBackend({ side, storeUrl: store.url, smoke })));
   const [source, target] = starts.map((start) => (start.status === 'fulfilled' ? start.value : undefined));
   const stop = async () => {
     await Promise.all([source?.stop(), target?.stop()]);

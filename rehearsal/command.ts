@@ -5,7 +5,7 @@ import { RehearsalOptions, cutOver, standUp } from './rehearse';
 import { htmlReport } from './report/html';
 import { Progress } from './report/progress';
 import { summarize } from './report/summary';
-import type { Picture } from './report/evidence';
+import { Picture, keptWeights } from './report/evidence';
 import type { Standing } from './standing';
 import { nothingLost } from './traffic/tally';
 import { UsageError } from './usage-error';
@@ -77,8 +77,10 @@ async function keep(standing: Standing, screen: Progress, out: NodeJS.WriteStrea
   }
 }
 
-/** A cutover that completed and lost something is no success to anybody. */
+/** A cutover that completed and lost something is no success to anybody; nor is a redeploy that moved the traffic. */
 function exitCode({ evidence }: Picture): number {
+  const { redeploy } = evidence.rehearsal;
+  if (redeploy && !keptWeights(redeploy)) return EXIT.noVerdict;
   if (evidence.outcome === 'rolled-back') return EXIT.rolledBack;
   return evidence.outcome === 'completed' && nothingLost(evidence.traffic) ? EXIT.completed : EXIT.noVerdict;
 }

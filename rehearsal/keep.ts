@@ -55,7 +55,7 @@ export async function keepUp(standing: Standing, screen: Screen, stopped: AbortS
 
 /** Where everything is, with lines to copy: each works as it stands, in this order. */
 export function addresses({ world, backends, plan }: Standing): string {
-  const { wiring, stack, machine, elb } = world.options.blueprint;
+  const { wiring, stack, machine, elb } = world.blueprint;
   const { port } = elb.listener(wiring.weightedListenerArn);
   const aws = `aws --endpoint-url ${world.endpoint.url} --region ${stack.region}`;
   const modify = (weights: Weights) =>
@@ -63,7 +63,7 @@ export function addresses({ world, backends, plan }: Standing): string {
   const path = backends.own ? '/' : (plan.smoke[0]?.path ?? '/');
   const webSocket = `NODE_EXTRA_CA_CERTS=${world.caFile} node -e ${word(webSocketScript(port))}`;
   return `
-The world stays up until Ctrl-C. Listeners: ${listenersOf(world.options.blueprint)}; AWS endpoint: ${world.endpoint.url}; logs: ${world.logFile}
+The world stays up until Ctrl-C. Listeners: ${listenersOf(world.blueprint)}; AWS endpoint: ${world.endpoint.url}; logs: ${world.logFile}
 
 # a request${backends.own ? ', and a WebSocket' : ''}
 curl --cacert ${world.caFile} --resolve ${wiring.domainName}:${port}:127.0.0.1 ${word(`https://${wiring.domainName}:${port}${path}`)}
@@ -75,6 +75,9 @@ ${aws} elbv2 describe-target-health --target-group-arn ${wiring.targetGroupArns.
 ${aws} ecs list-tasks --cluster ${wiring.clusterArn} --service-name ${wiring.serviceNames.source}
 ${modify({ source: 50, target: 50 })}
 
+# the weights as an operator sees and sets them
+AWS_ENDPOINT_URL=${world.endpoint.url} npx drainshift weights get --stack ${stack.name} --region ${stack.region}
+
 # another cutover by the same plan, from its initial weights, and how to stop it: it goes back by itself
 ${modify(plan.initialWeights)}
 ${aws} stepfunctions start-execution --state-machine-arn ${machine.arn} --name again --input ${word(JSON.stringify({ plan }))}
@@ -83,7 +86,7 @@ ${aws} s3api put-object --bucket ${wiring.storeBucket} --key abort/again.json
 }
 
 function actions(world: World, { source, target }: Weights): object[] {
-  const { targetGroupArns } = world.options.blueprint.wiring;
+  const { targetGroupArns } = world.blueprint.wiring;
   const { stickiness } = ruleForward(world);
   return [
     {
@@ -115,7 +118,7 @@ function webSocketScript(port: number): string {
 }
 
 function ruleForward(world: World) {
-  const [action] = world.options.blueprint.elb.rule(world.options.blueprint.wiring.weightedRuleArn).actions;
+  const [action] = world.blueprint.elb.rule(world.blueprint.wiring.weightedRuleArn).actions;
   if (action?.type !== 'forward') throw new Error("the weighted rule's action must be a forward");
   return action.forward;
 }

@@ -12,7 +12,7 @@ export interface SideLedger {
 
 /** The live connections of both sides, asked of every running proxy task; a task that does not answer is left out. */
 export async function readLedgers(world: World): Promise<Record<Side, SideLedger>> {
-  const { wiring } = world.options.blueprint;
+  const { wiring } = world.blueprint;
   const secret = world.secrets.find(wiring.adminSecretArn)?.value ?? '';
   const ledgers = SIDES.map(async (side) => {
     const tasks = [...world.tasks.tasks.values()].filter(

@@ -66,7 +66,7 @@ export class Observer {
 }
 
 function weightsInForce(world: World): Weights {
-  const { wiring, elb } = world.options.blueprint;
+  const { wiring, elb } = world.blueprint;
   const groups = groupsOf(elb.rule(wiring.weightedRuleArn));
   return (
     weightsOf({ groups, stickiness: { enabled: false, seconds: 0 } }, wiring.targetGroupArns) ?? {

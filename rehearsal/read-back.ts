@@ -19,12 +19,12 @@ interface ReadAction {
 
 /** The weights in force as the API tells them to anybody: an own DescribeRules, not a look into our own memory. */
 export async function readBackWeights(world: World): Promise<Weights | undefined> {
-  const { wiring } = world.options.blueprint;
+  const { wiring } = world.blueprint;
   const answer = await fetch(world.endpoint.url, {
     method: 'POST',
     headers: {
       'content-type': 'application/x-www-form-urlencoded',
-      authorization: `AWS4-HMAC-SHA256 Credential=${OPERATOR_KEY_ID}/20260101/${world.options.blueprint.stack.region}/elasticloadbalancing/aws4_request`,
+      authorization: `AWS4-HMAC-SHA256 Credential=${OPERATOR_KEY_ID}/20260101/${world.blueprint.stack.region}/elasticloadbalancing/aws4_request`,
     },
     body: new URLSearchParams({
       Action: 'DescribeRules',

@@ -2,12 +2,16 @@ import type { Evidence } from '../core/evidence';
 import { Plan } from '../core/plan';
 import { SIDES, Side } from '../core/weights';
 import { readAssembly } from './assembly/read';
-import { areGiven, startBackends } from './backends';
+import { approve } from './approve';
+import { Backends, areGiven, startBackends } from './backends';
 import { Blueprint, readBlueprint } from './blueprint/blueprint';
+import { notRun } from './blueprint/custom-resources';
+import { watchedAlarms } from './blueprint/outputs';
 import type { Fault } from './fault';
 import { Observer } from './observer';
 import { rehearsedPlan } from './plan';
 import { readBackWeights } from './read-back';
+import { redeployInBake } from './redeploy-in-bake';
 import { Picture, rehearsalEvidence, withoutEvidence } from './report/evidence';
 import type { Screen } from './report/screen';
 import type { ExecutionDescription } from './state-machine/model';
@@ -27,6 +31,13 @@ export interface RehearsalOptions {
   readonly source?: string;
   readonly target?: string;
   readonly fault?: Fault;
+  /** Another assembly of the same app, which is deployed in the middle of the first bake. */
+  readonly redeploy?: string;
+  /**
+   * Whether what a person has to approve at AWS is approved.
+   * @default true
+   */
+  readonly approve?: boolean;
   /** Bakes, polls and drain deadlines are divided by it. */
   readonly speed: number;
   readonly seed: number;
@@ -50,24 +61,32 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
   const blueprint = readBlueprint(readAssembly(options.app), options.stack);
   const plan = rehearsedPlan(blueprint.machine, options.plan, options.speed);
   checkTraffic(plan, options);
+  checkFault(blueprint, options);
+  if (options.redeploy !== undefined) readBlueprint(readAssembly(options.redeploy, '--redeploy'), blueprint.stack.name);
+  for (const name of notRun(blueprint.resources)) screen.step(`${name} is not run here`);
   screen.step(`stack '${blueprint.stack.name}': starting the backends`);
   const { fault, seed } = options;
-  const backends = await startedUnless(startBackends(options, fault, seed, signal), signal, START_GRACE_MS);
+  const backends = await startedUnless(
+    startBackends(options, { fault, smoke: plan.smoke, seed }, signal),
+    signal,
+    START_GRACE_MS,
+  );
   const stops: (() => Promise<void>)[] = [() => backends.stop()];
   const stop = async () => {
     for (const next of stops.splice(0).reverse()) await next();
   };
   try {
     const broken = new AbortController();
-    const world = await World.start({
+    const world: World = await World.start({
       blueprint,
       upstreams: backends.upstreams,
       ports: options.ports,
       speed: options.speed,
       onFailure: tellOnce(screen),
       seed: options.seed,
-      onExecution: ({ entered }) => {
-        if (entered.at(-1)?.state === 'Shift') backends.beginFault();
+      onExecution: (execution) => {
+        beginFault(options.fault, execution.entered.at(-1)?.state, backends, world);
+        approve(execution, world, screen, options.approve === false);
       },
       onBroken: (reason) => broken.abort(new Error(reason)),
     });
@@ -85,6 +104,19 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
     await stop();
     throw error;
   }
+}
+
+/** @throws UsageError for a fault that has nothing to work on */
+function checkFault({ wiring }: Blueprint, { fault }: RehearsalOptions): void {
+  if (fault !== 'alarm' || watchedAlarms(wiring).length > 0) return;
+  throw new UsageError(`'--fault alarm' must have an alarm that the cutover watches, got none`);
+}
+
+/** Told of every state that is entered. */
+function beginFault(fault: Fault | undefined, state: string | undefined, backends: Backends, world: World): void {
+  if (state === 'Shift') backends.beginFault();
+  const [alarm] = watchedAlarms(world.blueprint.wiring);
+  if (fault === 'alarm' && state === 'Confirm' && alarm !== undefined) world.alarms.set(alarm, 'ALARM', 'fault: alarm');
 }
 
 /** What fails again and again in the same way is told once. */
@@ -134,14 +166,12 @@ export async function cutOver(
       complaint: () => connections(traffic, standing),
     });
     traffic.mark();
-    execution = world.states.start(
-      world.options.blueprint.machine.arn,
-      `rehearsal-${Date.now()}`,
-      JSON.stringify({ plan }),
-    );
+    execution = world.states.start(world.blueprint.machine.arn, `rehearsal-${Date.now()}`, JSON.stringify({ plan }));
     screen.step(`cutover '${execution.name}' started`);
     const running = execution;
+    const redeploy = options.redeploy && redeployInBake(world, options.redeploy, { running, screen, signal });
     await until(() => running.status !== 'RUNNING', { signal });
+    const redeployed = await redeploy;
     await waitFor(AFTERWARDS_MS, signal);
     const finalWeights = await readBackWeights(world);
     screen.step('waiting until every message is answered');
@@ -155,6 +185,7 @@ export async function cutOver(
         speed: options.speed,
         seconds: (Date.now() - standing.startedMs) / 1000,
         ...(options.fault && { fault: options.fault }),
+        ...(redeployed && { redeploy: redeployed }),
       },
     });
     return { evidence, samples: observer.samples };
@@ -165,7 +196,7 @@ export async function cutOver(
 }
 
 export function trafficOptions({ world, backends, plan }: Standing): Parameters<typeof startTraffic>[0] {
-  const { wiring, elb } = world.options.blueprint;
+  const { wiring, elb } = world.blueprint;
   return {
     origin: `https://${wiring.domainName}`,
     connectTo: { host: '127.0.0.1', port: elb.listener(wiring.weightedListenerArn).port },
@@ -204,7 +235,7 @@ function connections(traffic: Traffic, { backends }: Standing): string {
 }
 
 function evidenceOf(world: World, execution: ExecutionDescription, plan: Plan): Evidence {
-  const bucket = world.options.blueprint.wiring.storeBucket;
+  const bucket = world.blueprint.wiring.storeBucket;
   const object = world.objects.find(bucket, `evidence/${execution.name}.json`);
   return object ? (JSON.parse(object.body.toString()) as Evidence) : withoutEvidence(execution, plan);
 }

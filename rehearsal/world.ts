@@ -7,20 +7,29 @@ import { PROXY_VARIABLES } from '../core/wiring';
 import { SIDES, Side } from '../core/weights';
 import { AwsError } from './aws-error';
 import { AuthorizationRequest, Endpoint, startEndpoint } from './aws/endpoint';
+import { AlarmBook } from './aws/alarms/alarm-book';
 import { accessDenied, isAllowed } from './aws/iam';
+import { Outbox } from './aws/messages/outbox';
 import { ObjectStore } from './aws/s3/object-store';
 import { SecretStore } from './aws/secrets/secret-store';
-import type { Blueprint } from './blueprint/blueprint';
+import { Blueprint, readAgain } from './blueprint/blueprint';
+import type { CustomResource } from './blueprint/custom-resources';
+import type { Rights } from './blueprint/rights';
 import { Certificate, rehearsalCertificate } from './certificate';
-import { FunctionSpec, LocalFunction } from './functions/function';
+import type { FunctionSpec } from './functions/function';
+import { Functions } from './functions/functions';
 import { LoadBalancerServer } from './load-balancer/load-balancer';
 import type { Exchanged } from './load-balancer/listener';
+import type { TargetGroup } from './load-balancer/model';
 import { ProcessHooks, Reaper } from './processes';
 import type { ExecutionDescription } from './state-machine/model';
+import { CustomResources } from './stack/custom-resources';
+import { StackRecord } from './stack/stack-record';
 import { StateMachineRunner } from './state-machine/runner';
 import { Addresses } from './tasks/addresses';
 import { UsageError } from './usage-error';
 import { ServiceSpec, TaskRunner } from './tasks/runner';
+import { until } from './waiting';
 
 interface WorldOptions {
   readonly blueprint: Blueprint;
@@ -43,12 +52,20 @@ const HOST = '127.0.0.1';
 export const OPERATOR_KEY_ID = 'OPERATOR';
 /** The lowest port that everybody may bind, unless the machine says otherwise. */
 const FIRST_FREE_PORT = 1024;
+const SESSION_STORE = 'DRAINSHIFT_SESSION_STORE_';
+const HEALTHY_WITHIN_MS = 60_000;
+/** What stops the wait is what breaks. */
+const NEVER = new AbortController().signal;
 
 /** Everything that a template describes, standing up on this machine. */
 export class World {
   readonly secrets = new SecretStore();
   readonly objects = new ObjectStore();
-  readonly functions = new Map<string, LocalFunction>();
+  readonly alarms = new AlarmBook();
+  readonly outbox = new Outbox((message) => this.log.write(`${JSON.stringify(message)}\n`));
+  readonly functions: Functions;
+  readonly customResources: CustomResources;
+  readonly stack: StackRecord;
   readonly states: StateMachineRunner;
   readonly tasks: TaskRunner;
   readonly balancer: LoadBalancerServer;
@@ -56,7 +73,11 @@ export class World {
   readonly answers: Record<Side, number> = { source: 0, target: 0 };
   endpoint!: Endpoint;
   private readonly log: WriteStream;
+  /** What each role may do, by its logical id: during a redeploy already that of the next blueprint. */
+  rights: Rights;
+  private current: Blueprint;
   private isBroken = false;
+  private hasServices = false;
   private stopping: Promise<void> | undefined;
 
   private constructor(
@@ -66,6 +87,8 @@ export class World {
     private readonly reaper: Reaper,
   ) {
     const { blueprint } = options;
+    this.current = blueprint;
+    this.rights = blueprint.rights;
     // A log that cannot be written, on a full disk, is no reason to stop.
     this.log = createWriteStream(this.logFile).on('error', () => undefined);
     const processes: ProcessHooks = { started: reaper.started, ended: reaper.ended, log: this.log };
@@ -84,19 +107,35 @@ export class World {
       failed: (service, reason) => this.breakDown(`the tasks of '${service.name}' must stay up, got ${reason}`),
     });
     this.states = new StateMachineRunner(
-      async (arn, payload) => this.functionOf(arn).invoke(payload),
+      (arn, payload) => this.functions.invoke(arn, payload),
       (execution) => {
         this.applyStatusRules(execution);
         options.onExecution(execution);
       },
       { speed: options.speed, failed: options.onFailure },
     );
-    for (const machine of blueprint.machines) this.states.add(machine);
-    for (const [arn, value] of blueprint.secrets) this.secrets.put({ arn, name: arn.split(':').at(-1) ?? arn }, value);
-    for (const bucket of blueprint.buckets) this.objects.createBucket(bucket);
-    for (const spec of blueprint.functions) {
-      this.functions.set(spec.arn, new LocalFunction(spec, () => this.functionEnvironment(spec), processes));
+    this.functions = new Functions((spec) => this.functionEnvironment(spec), processes);
+    this.stack = new StackRecord(blueprint.resources);
+    this.customResources = new CustomResources(this.stack.id, (arn, event) => this.functions.invoke(arn, event));
+    this.adopt(blueprint);
+  }
+
+  /** What stands, as its template says it; weights and targets are in its live load balancer. */
+  get blueprint(): Blueprint {
+    return this.current;
+  }
+
+  /** Makes what a blueprint has more or otherwise than the present one; services and listeners stay as they are. */
+  adopt(blueprint: Blueprint): void {
+    this.current = blueprint;
+    this.rights = blueprint.rights;
+    for (const [arn, value] of blueprint.secrets) {
+      if (!this.secrets.find(arn)) this.secrets.put({ arn, name: arn.split(':').at(-1) ?? arn }, value);
     }
+    for (const bucket of blueprint.buckets) this.objects.createBucket(bucket);
+    for (const alarm of blueprint.alarms) this.alarms.put(alarm);
+    for (const spec of blueprint.functions) this.functions.put(spec);
+    this.stack.adopt(blueprint.resources);
   }
 
   /**
@@ -141,7 +180,7 @@ export class World {
   }
 
   private async standUp(): Promise<void> {
-    const { blueprint, ports, upstreams } = this.options;
+    const { blueprint, ports } = this.options;
     this.endpoint = await startEndpoint({
       elb: blueprint.elb,
       ecs: this.tasks,
@@ -149,6 +188,9 @@ export class World {
       secrets: this.secrets,
       objects: this.objects,
       targets: this.balancer.targets,
+      stacks: () => [this.stack.description],
+      alarms: this.alarms,
+      outbox: this.outbox,
       authorize: (request) => this.authorize(request),
       region: blueprint.stack.region,
       account: blueprint.stack.account,
@@ -163,14 +205,49 @@ export class World {
       listener.port = ports.get(listener.templatePort) ?? unprivileged(listener.templatePort);
     }
     await this.balancer.start();
-    for (const cluster of blueprint.clusters) this.tasks.addCluster(cluster);
-    for (const service of blueprint.services) this.tasks.addService(pointAt(service, upstreams));
+    await this.createCustomResources();
+    this.stack.settle('CREATE_COMPLETE');
+    for (const machine of this.blueprint.machines) this.states.add(machine);
+    this.startServices();
+  }
+
+  /** Once. */
+  private startServices(): void {
+    if (this.hasServices) return;
+    this.hasServices = true;
+    for (const cluster of this.blueprint.clusters) this.tasks.addCluster(cluster);
+    for (const service of this.blueprint.services) this.tasks.addService(pointAt(service, this.options.upstreams));
+  }
+
+  /** A rule that joins a listener with traffic comes after its services, as in its stack. */
+  private async startServicesFor({ logicalId, properties }: CustomResource): Promise<void> {
+    if (properties.RequiresTargets !== 'true') return;
+    this.startServices();
+    const groups = [...this.blueprint.elb.targetGroups.values()];
+    const isHealthy = ({ targets }: TargetGroup) => [...targets.values()].some(({ state }) => state === 'healthy');
+    await until(() => this.isBroken || groups.every(isHealthy), {
+      withinMs: HEALTHY_WITHIN_MS,
+      signal: NEVER,
+      complaint: () => `'${logicalId}' must have healthy targets before it, got none`,
+    });
+  }
+
+  /** Each gives itself its name and its attributes, with which the rest of the template is read again. */
+  private async createCustomResources(): Promise<void> {
+    for (const { logicalId } of this.blueprint.customResources) {
+      const { customResources, resources } = this.blueprint;
+      const resource = customResources.find((each) => each.logicalId === logicalId);
+      if (!resource) continue;
+      await this.startServicesFor(resource);
+      const identity = await this.customResources.create(resource);
+      this.adopt(readAgain(this.blueprint, new Map([...resources.identities, [logicalId, identity]])));
+    }
   }
 
   private async tearDown(): Promise<void> {
     this.states.stopAll();
     await Promise.all([
-      ...[...this.functions.values()].map((local) => local.stop()),
+      this.functions.stop(),
       this.tasks.stop(),
       this.balancer.stop(),
       // Before `standUp` has come so far there is no endpoint.
@@ -190,21 +267,14 @@ export class World {
   }
 
   private count(groupArn: string | undefined, { status, kind }: Parameters<Exchanged>[1]): void {
-    const { targetGroupArns } = this.options.blueprint.wiring;
+    const { targetGroupArns } = this.blueprint.wiring;
     const side = SIDES.find((each) => targetGroupArns[each] === groupArn);
     if (side !== undefined && status !== undefined && kind === 'http') this.answers[side] += 1;
   }
 
-  private functionOf(arn: string): LocalFunction {
-    // A task may name a function by its ARN with a version behind it.
-    const found = [...this.functions].find(([known]) => arn === known || arn.startsWith(`${known}:`))?.[1];
-    if (!found) throw new Error(`function '${arn}' must be one of the template's, got none`);
-    return found;
-  }
-
   private functionEnvironment({ role }: FunctionSpec): Record<string, string> {
     return {
-      AWS_REGION: this.options.blueprint.stack.region,
+      AWS_REGION: this.blueprint.stack.region,
       AWS_ENDPOINT_URL: this.endpoint.url,
       AWS_ACCESS_KEY_ID: role,
       AWS_SECRET_ACCESS_KEY: 'rehearsal',
@@ -214,7 +284,7 @@ export class World {
 
   /** A function may do what the policies of its role allow, as at AWS: a missing right shows before a deployment does. */
   private authorize({ accessKeyId, action, resources, context }: AuthorizationRequest): void {
-    const statements = this.options.blueprint.rights.get(accessKeyId);
+    const statements = this.rights.get(accessKeyId);
     // Any other key is a person at this machine, with whatever credentials the AWS CLI is set up with. A function whose
     // role is not in the template was refused with the template.
     if (!statements) return;
@@ -226,7 +296,7 @@ export class World {
   /** EventBridge: a rule on the status of executions calls its functions. */
   private applyStatusRules({ machineArn, name, status }: ExecutionDescription): void {
     if (this.stopping) return;
-    for (const rule of this.options.blueprint.statusRules) {
+    for (const rule of this.blueprint.statusRules) {
       if (!rule.statuses.includes(status) || !rule.machineArns.includes(machineArn)) continue;
       const event = { source: 'aws.states', detail: { name, status, stateMachineArn: machineArn } };
       for (const arn of rule.functionArns) void this.callByRule(arn, event);
@@ -235,7 +305,7 @@ export class World {
 
   private async callByRule(arn: string, event: { readonly detail: { readonly name: string } }): Promise<void> {
     try {
-      await this.functionOf(arn).invoke(event);
+      await this.functions.invoke(arn, event);
     } catch (error) {
       this.breakDown(`'${arn}' must put '${event.detail.name}' back, got ${String(error)}`);
     }
@@ -255,6 +325,8 @@ function pointAt(service: ServiceSpec, upstreams: Readonly<Record<Side, string>>
       `'${PROXY_VARIABLES.side}' of '${service.name}' must be source or target, got '${side}'`,
     );
   }
-  const environment = { ...service.container.environment, [PROXY_VARIABLES.upstream]: upstreams[side] };
+  // The store of a user's sessions is not run here.
+  const kept = Object.entries(service.container.environment).filter(([name]) => !name.startsWith(SESSION_STORE));
+  const environment = { ...Object.fromEntries(kept), [PROXY_VARIABLES.upstream]: upstreams[side] };
   return { ...service, container: { ...service.container, environment } };
 }

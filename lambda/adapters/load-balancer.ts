@@ -46,8 +46,7 @@ async function readRules(client: ElasticLoadBalancingV2Client, listenerArn: stri
 }
 
 function readingOf(rule: Rule): RuleReading {
-  const [action, ...more] = rule.Actions ?? [];
-  const forward = action?.Type === 'forward' && more.length === 0 ? forwardOf(action) : undefined;
+  const forward = onlyForwardOf(rule);
   // What a rule does and when: an added condition moves traffic as surely as another action.
   const actions = (rule.Actions ?? []).map((each) => ({
     ...each,
@@ -65,6 +64,12 @@ function ordered(config: ForwardActionConfig): ForwardActionConfig {
   return { ...config, TargetGroups: [...(config.TargetGroups ?? [])].sort(byArn) };
 }
 
+/** Undefined when a rule does anything else, or more. */
+export function onlyForwardOf(rule: Rule): Forward | undefined {
+  const [action, ...more] = rule.Actions ?? [];
+  return action?.Type === 'forward' && more.length === 0 ? forwardOf(action) : undefined;
+}
+
 function forwardOf(action: Action): Forward {
   const config = action.ForwardConfig;
   const groups = config?.TargetGroups ?? [{ TargetGroupArn: action.TargetGroupArn }];
@@ -78,7 +83,7 @@ function forwardOf(action: Action): Forward {
   };
 }
 
-function actionOf(forward: Forward): Action {
+export function actionOf(forward: Forward): Action {
   const { enabled, seconds } = forward.stickiness;
   return {
     Type: 'forward',

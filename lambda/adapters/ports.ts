@@ -1,7 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { CutoverWiring } from '../../core/wiring';
 import type { Ports } from '../ports';
+import { alarmsPort } from './alarms';
 import { loadBalancerPort } from './load-balancer';
+import { metricsPort } from './metrics';
+import { notifierPort } from './notifier';
 import { proxiesPort } from './proxies';
 import { smokePort } from './smoke';
 import { storePort } from './store';
@@ -13,6 +16,9 @@ export function portsFrom(wiring: CutoverWiring): Ports {
     proxies: proxiesPort(wiring),
     smoke: smokePort(wiring),
     store: storePort(wiring.storeBucket),
+    alarms: alarmsPort(wiring),
+    notifier: notifierPort(wiring),
+    metrics: metricsPort(wiring),
     now: () => Date.now(),
     pause: (milliseconds) => pause(milliseconds),
   };

@@ -1,4 +1,5 @@
 import { request } from 'node:https';
+import { PeerCertificate, TLSSocket, checkServerIdentity } from 'node:tls';
 import {
   DescribeListenersCommand,
   DescribeLoadBalancersCommand,
@@ -23,7 +24,12 @@ export function smokePort(wiring: CutoverWiring): SmokePort {
       addresses ??= smokeAddresses(client, wiring);
       // A failed look-up must not be remembered for the life of the function.
       addresses.catch(() => (addresses = undefined));
-      return get({ ...(await addresses)[side], path, name: wiring.domainName });
+      return get({
+        ...(await addresses)[side],
+        path,
+        name: wiring.domainName,
+        isSelfSigned: wiring.isSelfSigned ?? false,
+      });
     },
   };
 }
@@ -45,7 +51,17 @@ async function smokeAddresses(client: ElasticLoadBalancingV2Client, wiring: Cuto
   return { source: { host, port: port(source) }, target: { host, port: port(target) } };
 }
 
-function get(to: { host: string; port: number; path: string; name: string }): Promise<number | string> {
+export interface SmokeRequest {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  /** SNI, Host, and the name that the certificate must be good for. */
+  readonly name: string;
+  readonly isSelfSigned: boolean;
+}
+
+/** The status of the answer, or why there was none. */
+export function get(to: SmokeRequest): Promise<number | string> {
   return new Promise((resolve) => {
     const outgoing = request(
       {
@@ -53,6 +69,7 @@ function get(to: { host: string; port: number; path: string; name: string }): Pr
         port: to.port,
         path: to.path,
         servername: to.name,
+        rejectUnauthorized: !to.isSelfSigned,
         headers: { host: to.name, 'user-agent': 'drainshift-smoke' },
         agent: false,
         signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -67,6 +84,23 @@ function get(to: { host: string; port: number; path: string; name: string }): Pr
       const isLate = error.name === 'AbortError' || error.name === 'TimeoutError';
       resolve(isLate ? `no answer within ${TIMEOUT_MS / 1000} s` : error.message);
     });
+    if (to.isSelfSigned) {
+      outgoing.on('socket', (socket: TLSSocket) => {
+        socket.once('secureConnect', () => {
+          const wrong = faultOf(to.name, socket.getPeerCertificate());
+          if (wrong !== undefined) outgoing.destroy(wrong);
+        });
+      });
+    }
     outgoing.end();
   });
+}
+
+/** What a certificate that nobody vouches for must still be: of that name, and in its time. */
+function faultOf(name: string, certificate: PeerCertificate): Error | undefined {
+  const nowMs = Date.now();
+  if (nowMs < Date.parse(certificate.valid_from) || nowMs > Date.parse(certificate.valid_to)) {
+    return new Error(`the certificate must be valid now, got ${certificate.valid_from} to ${certificate.valid_to}`);
+  }
+  return checkServerIdentity(name, certificate);
 }

@@ -1,7 +1,16 @@
-import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  GetObjectCommandOutput,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { MOST_WORD_BYTES, approvalKey } from '../../core/approval';
 import { CutoverRun } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { Evidence } from '../../core/evidence';
+import { describeHolder, isExpired } from '../../core/lock';
 import type { StorePort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
 
@@ -17,8 +26,8 @@ const CONDITION_FAILED = ['PreconditionFailed', 'ConditionalRequestConflict', 'N
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
-export function storePort(bucket: string): StorePort {
-  const objects = new Objects(new S3Client(CLIENT_CONFIG), bucket);
+export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort {
+  const objects = new Objects(new S3Client(CLIENT_CONFIG), bucket, { abortSignal });
   const locked = async () => {
     const object = await objects.read(LOCK_KEY);
     return object && { run: JSON.parse(object.text) as CutoverRun, etag: object.etag };
@@ -29,10 +38,12 @@ export function storePort(bucket: string): StorePort {
       // Twice: after a conflict with a lock that was just given back there may be none.
       for (const isLast of [false, true]) {
         if (await objects.put(LOCK_KEY, run, { IfNoneMatch: '*' })) return;
-        const held = (await locked())?.run;
+        const held = await locked();
         // A repeated step finds its own lock.
-        if (held?.execution === run.execution) return;
-        if (held || isLast) throw lockError('LockHeld', 'free', held);
+        if (held?.run.execution === run.execution) return;
+        const isOver = held !== undefined && isExpired(held.run, Date.now());
+        if (isOver && (await objects.put(LOCK_KEY, run, { IfMatch: held.etag }))) return;
+        if ((held && !isOver) || isLast) throw lockError('LockHeld', 'free', held?.run);
       }
     },
     save: async (run) => {
@@ -40,13 +51,17 @@ export function storePort(bucket: string): StorePort {
       const isPutBack = held?.run.verdict === 'rollBack' && run.verdict !== 'rollBack';
       const isOurs = held?.run.execution === run.execution && !isPutBack;
       if (isOurs && (await objects.put(LOCK_KEY, run, { IfMatch: held.etag }))) return;
-      throw lockError('LockLost', `held by '${run.execution}'`, held?.run);
+      const now = await objects.read(LOCK_KEY);
+      // The answer to a put may be lost: the client sends it again, and meets what it wrote itself.
+      if (isOurs && now?.text === JSON.stringify(run)) return;
+      throw lockError('LockLost', `held by '${run.execution}'`, now && (JSON.parse(now.text) as CutoverRun));
     },
     release: async (execution) => {
       const held = await locked();
       if (held?.run.execution === execution) await objects.delete(LOCK_KEY, held.etag);
     },
     abortRequested: async (execution) => (await objects.read(abortKey(execution))) !== undefined,
+    approval: (execution, gate) => objects.readShort(approvalKey(execution, gate), MOST_WORD_BYTES),
     hasEvidence: async (execution) => (await objects.read(evidenceKey(execution))) !== undefined,
     putEvidence: async (evidence) => {
       const key = evidenceKey(evidence.execution);
@@ -59,8 +74,19 @@ export function storePort(bucket: string): StorePort {
 }
 
 function lockError(code: 'LockHeld' | 'LockLost', rule: string, held: CutoverRun | undefined): CutoverError {
-  const got = held ? `one held by '${held.execution}' since ${held.startedAt}` : 'none';
+  const got = held ? `one ${describeHolder(held)}` : 'none';
   return new CutoverError(code, `the lock must be ${rule}, got ${got}`);
+}
+
+interface StoredText {
+  readonly text: string;
+  readonly etag: string | undefined;
+}
+
+interface ShortText {
+  /** Undefined when it is longer than asked for. */
+  readonly text: string | undefined;
+  readonly writtenAtMs: number;
 }
 
 /** JSON objects of one bucket. */
@@ -68,6 +94,7 @@ class Objects {
   constructor(
     private readonly client: S3Client,
     private readonly bucket: string,
+    private readonly options: { readonly abortSignal?: AbortSignal },
   ) {}
 
   /** @returns false when the condition did not hold */
@@ -80,10 +107,24 @@ class Objects {
     return this.holds(new DeleteObjectCommand({ Bucket: this.bucket, Key: key, IfMatch: etag }));
   }
 
-  async read(key: string): Promise<{ text: string; etag: string | undefined } | undefined> {
+  async read(key: string): Promise<StoredText | undefined> {
+    const found = await this.get(key);
+    return found && { text: (await found.Body?.transformToString()) ?? '', etag: found.ETag };
+  }
+
+  /** Fetches no more of an object that anybody may have written than it can be. */
+  async readShort(key: string, mostBytes: number): Promise<ShortText | undefined> {
+    const found = await this.get(key);
+    if (!found) return undefined;
+    const writtenAtMs = found.LastModified?.getTime() ?? 0;
+    if ((found.ContentLength ?? 0) <= mostBytes) return { text: await found.Body?.transformToString(), writtenAtMs };
+    (found.Body as Readable | undefined)?.destroy();
+    return { text: undefined, writtenAtMs };
+  }
+
+  private async get(key: string): Promise<GetObjectCommandOutput | undefined> {
     try {
-      const { Body, ETag } = await this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
-      return { text: (await Body?.transformToString()) ?? '', etag: ETag };
+      return await this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }), this.options);
     } catch (error) {
       if (error instanceof Error && error.name === 'NoSuchKey') return undefined;
       throw error;
@@ -93,7 +134,9 @@ class Objects {
   private async holds(command: PutObjectCommand | DeleteObjectCommand): Promise<boolean> {
     try {
       // The client's overloads take one command each.
-      await (command instanceof PutObjectCommand ? this.client.send(command) : this.client.send(command));
+      await (command instanceof PutObjectCommand
+        ? this.client.send(command, this.options)
+        : this.client.send(command, this.options));
       return true;
     } catch (error) {
       if (error instanceof Error && CONDITION_FAILED.includes(error.name)) return false;

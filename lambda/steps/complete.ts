@@ -1,5 +1,6 @@
 import { CutoverRun, note } from '../../core/cutover';
 import { evidenceOf } from '../../core/evidence';
+import { announce } from '../announce';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
 import { undrainSource } from '../undrain';
@@ -10,6 +11,7 @@ export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Pr
   const done = note(run, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
   await ports.store.putEvidence(evidenceOf(done, 'completed', nowMs));
   await ports.store.release(run.execution);
+  await announce('completed', done, ports);
   return done;
 }
 

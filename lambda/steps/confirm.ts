@@ -1,11 +1,13 @@
 import { CutoverRun, note, retreat } from '../../core/cutover';
 import { changedRules, otherRules, sameForward } from '../../core/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan';
+import { announce } from '../announce';
 import type { Ports } from '../ports';
 import { guarded, handlerOf } from '../step';
 
 /** Reads every rule of every listener back: ours as intended, the others as they were. */
-export async function confirm(run: CutoverRun, { loadBalancer }: Ports, nowMs: number): Promise<CutoverRun> {
+export async function confirm(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  const { loadBalancer } = ports;
   const { stage, intended, initial } = run;
   if (!stage || !intended || !initial) throw new Error("'confirm' must follow a shift, got none");
   const readings = await loadBalancer.rules();
@@ -26,6 +28,7 @@ export async function confirm(run: CutoverRun, { loadBalancer }: Ports, nowMs: n
       verdict: 'confirmed',
       waitSeconds: run.plan.pollSeconds,
     };
+    await announce('shifted', confirmed, ports);
     return note(confirmed, nowMs, 'Confirm', { stage: stage.index + 1, seconds });
   }
   if (seconds < run.plan.confirmTimeoutSeconds) return { ...run, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };

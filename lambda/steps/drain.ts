@@ -1,7 +1,7 @@
 import { CutoverRun, note } from '../../core/cutover';
 import { beginDrain, observeDrain } from '../../core/drain-run';
 import type { Ports } from '../ports';
-import { guarded, handlerOf, undisturbed } from '../step';
+import { guarded, handlerOf, undisturbed, vetoed } from '../step';
 
 /** One look at the drain of the source. The first look begins it; a task that is not draining yet is told to at every look. */
 export async function drain(run: CutoverRun, { proxies, store }: Ports, nowMs: number): Promise<CutoverRun> {
@@ -24,4 +24,4 @@ export async function drain(run: CutoverRun, { proxies, store }: Ports, nowMs: n
   });
 }
 
-export const handler = handlerOf(guarded(undisturbed(drain)));
+export const handler = handlerOf(guarded(undisturbed(vetoed(drain))));

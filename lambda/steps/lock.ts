@@ -1,6 +1,9 @@
+import { Announced } from '../../core/announcement';
 import { CutoverRun, begin, note } from '../../core/cutover';
+import { CutoverError } from '../../core/errors';
 import { estimateSeconds, parsePlan } from '../../core/plan';
 import { Problems } from '../../core/problems';
+import { announce } from '../announce';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
 
@@ -13,7 +16,19 @@ export interface LockInput {
 }
 
 /** Reads the plan and takes the lock: one cutover of a migration at a time. */
-export async function lock(input: LockInput, { store }: Ports, nowMs: number): Promise<CutoverRun> {
+export async function lock(input: LockInput, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  try {
+    const run = await take(input, ports, nowMs);
+    await announce('started', run, ports);
+    return run;
+  } catch (error) {
+    // Nobody watches an execution that a schedule started.
+    if (error instanceof CutoverError) await announce('notStarted', failedRun(input, error), ports);
+    throw error;
+  }
+}
+
+async function take(input: LockInput, { store }: Ports, nowMs: number): Promise<CutoverRun> {
   const problems = new Problems();
   // A misspelt or unwrapped plan must not start the synthesized one on live traffic.
   const { plan: given = input.defaultPlan } = problems.object('input', input.input, ['plan']);
@@ -22,6 +37,10 @@ export async function lock(input: LockInput, { store }: Ports, nowMs: number): P
   const run = begin(input.execution, input.startedAt, plan);
   await store.acquire(run);
   return note(run, nowMs, 'Lock', { ...estimateSeconds(plan) });
+}
+
+function failedRun({ execution }: LockInput, { code, message }: CutoverError): Announced {
+  return { execution, failure: { code, message } };
 }
 
 export const handler = handlerOf(lock);

@@ -1,6 +1,8 @@
+import { pendingGate } from '../../core/approval';
 import { CutoverRun, note } from '../../core/cutover';
 import { CutoverError, ErrorCode } from '../../core/errors';
 import { otherRules, weightsOf } from '../../core/forward';
+import { vetoOf } from '../../core/veto';
 import { formatWeights, sameShares, SIDES } from '../../core/weights';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
@@ -26,13 +28,23 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   }
   const findings = [
     ...weightFindings(run, weights),
-    ...(await Promise.all([targetFindings(run, ports), smokeFindings(run, ports), adminFindings(ports)])).flat(),
+    ...(
+      await Promise.all([
+        targetFindings(run, ports),
+        smokeFindings(run, ports),
+        adminFindings(ports),
+        alarmFindings(ports),
+      ])
+    ).flat(),
   ];
   const [first] = findings;
   if (first) throw new CutoverError(first.code, findings.map(({ message }) => message).join('\n'));
 
+  // It looks again after the approval, which may take hours: only the last look says that something may move.
+  const gate = pendingGate(run.plan, run.approved ?? [], 0);
+  if (gate) return note({ ...run, verdict: 'approve' }, nowMs, 'Preflight', { weights });
   const initial = { stickiness: forward.stickiness, others: otherRules(readings, loadBalancer.ruleArn) };
-  const ready = note({ ...run, initial }, nowMs, 'Preflight', { weights });
+  const ready = note({ ...run, initial, verdict: 'go' }, nowMs, 'Preflight', { weights });
   await store.save(ready);
   return ready;
 }
@@ -43,6 +55,11 @@ function weightFindings(run: CutoverRun, weights: CutoverRun['plan']['initialWei
   return [
     { code: 'WeightsUnexpected', message: `the weights in force must be ${expected}, got ${formatWeights(weights)}` },
   ];
+}
+
+async function alarmFindings({ alarms }: Ports): Promise<Finding[]> {
+  const veto = vetoOf(alarms.names, await alarms.read());
+  return veto ? [veto] : [];
 }
 
 async function targetFindings(run: CutoverRun, { loadBalancer }: Ports): Promise<Finding[]> {

@@ -1,5 +1,7 @@
+import { AnnouncementKind } from '../../core/announcement';
 import { CutoverRun, Outcome, failureOf, note, outcomeOf } from '../../core/cutover';
 import { evidenceOf } from '../../core/evidence';
+import { announce } from '../announce';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
 
@@ -9,15 +11,23 @@ export interface Recorded extends CutoverRun {
   readonly cause: string;
 }
 
+const KINDS: Readonly<Record<Exclude<Outcome, 'completed'>, AnnouncementKind>> = {
+  'rolled-back': 'rolledBack',
+  refused: 'refused',
+  failed: 'failed',
+};
+
 /**
  * Writes the evidence of a cutover that did not complete, and frees the lock. A cutover that could not be put back
  * keeps the lock: nobody starts another one before a person has looked.
  */
-export async function record(run: CutoverRun, { store }: Ports, nowMs: number): Promise<Recorded> {
+export async function record(run: CutoverRun, ports: Ports, nowMs: number): Promise<Recorded> {
+  const { store } = ports;
   const outcome = outcomeOf(run);
   const noted = note(run, nowMs, 'Record', { outcome });
   await store.putEvidence(evidenceOf(noted, outcome, nowMs));
   if (outcome !== 'failed') await store.release(run.execution);
+  await announce(KINDS[outcome], noted, ports);
   const failure = failureOf(run);
   return { ...noted, outcome, cause: failure ? `${failure.code}: ${failure.message}` : 'no reason is known' };
 }

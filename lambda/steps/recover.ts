@@ -1,25 +1,38 @@
 import { retreat } from '../../core/cutover';
+import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, recoveryCallOf } from '../../core/recovery';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
 import { record } from './record';
 import { rollback } from './rollback';
 
-/** EventBridge's "Step Functions Execution Status Change", as far as it is used. */
-export interface StatusChange {
-  readonly detail: { readonly name: string; readonly status: string };
-}
-
 /** Longer than a step can run: StopExecution does not stop the Lambda function that is at work. */
 const STRAGGLER_MS = 35_000;
 
+interface Recovered {
+  readonly recovered: boolean;
+}
+
 /**
  * Puts back what an execution left that ended past every Catch: stopped by hand, timed out, or failed by Step Functions
- * itself. What was so far is in the lock. An execution that holds no lock, or has left its evidence, needs nothing.
+ * itself. It is called again until it succeeds; the last call that fails says so to people, and keeps the lock.
+ */
+export async function recover(event: StatusChange | QueuedChange, ports: Ports, nowMs: number): Promise<Recovered> {
+  const { change, isLast } = recoveryCallOf(event);
+  try {
+    return await putBack(change, ports, nowMs);
+  } catch (error) {
+    if (isLast) await giveUp(change, error, ports);
+    throw error;
+  }
+}
+
+/**
+ * What was so far is in the lock. An execution that holds no lock, or has left its evidence, needs nothing.
  *
  * The weights go back at once, and again when no step of that execution can be at work any more: one that was about to
  * call ModifyRule when the execution was stopped still does.
  */
-export async function recover({ detail }: StatusChange, ports: Ports, nowMs: number): Promise<{ recovered: boolean }> {
+async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): Promise<Recovered> {
   const { store } = ports;
   const held = await store.holder();
   if (held?.execution !== detail.name || (await store.hasEvidence(detail.name))) return { recovered: false };
@@ -27,12 +40,23 @@ export async function recover({ detail }: StatusChange, ports: Ports, nowMs: num
   // From here on no step of it passes its guard.
   await store.save(stopped);
   let back = held.initial ? await rollback(stopped, ports, nowMs) : stopped;
+  if (back.rollback && !held.rollback) {
+    // The next call goes on from here: it does not tell people again, and in the end leaves a task that cannot be told.
+    await store.save({ ...back, verdict: stopped.verdict, rollback: { startedAt: back.rollback.startedAt } });
+  }
   await ports.pause(STRAGGLER_MS);
   if (back.initial) back = await rollback(back, ports, ports.now());
   if (back.verdict === 'wait')
     throw new Error(`the weights of '${detail.name}' must read back, got a rule that does not yet`);
   await record(back, ports, ports.now());
   return { recovered: true };
+}
+
+async function giveUp({ detail: { name } }: StatusChange, error: unknown, ports: Ports): Promise<void> {
+  const held = await ports.store.holder();
+  if (held?.execution !== name || (await ports.store.hasEvidence(name))) return;
+  const message = `the weights of '${name}' must be put back in ${RECOVERY_ATTEMPTS} attempts, got ${String(error)}`;
+  await record(retreat(held, 'RollbackNotConfirmed', message), ports, ports.now());
 }
 
 export const handler = handlerOf(recover);

@@ -3,6 +3,7 @@ import { CutoverError } from '../../core/errors';
 import { forwardFor, sameForward } from '../../core/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan';
 import { interruptedStage } from '../../core/stage';
+import { announce } from '../announce';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
 import { undrainSource } from '../undrain';
@@ -27,6 +28,8 @@ export async function rollback(run: CutoverRun, ports: Ports, nowMs: number): Pr
   const intended = forwardFor(plan.initialWeights, loadBalancer.groupArns, initial.stickiness);
   // Always told, and not only when a drain is on record: a step that was killed may have begun one.
   const [notUndrained] = await Promise.all([undrainSource(ports), loadBalancer.setForward(intended)]);
+  // After the weights: they do not wait for a message.
+  if (!run.rollback) await announce('rollingBack', begun, ports);
 
   const readings = await loadBalancer.rules();
   const forward = readings.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
@@ -34,6 +37,7 @@ export async function rollback(run: CutoverRun, ports: Ports, nowMs: number): Pr
   const isLate = nowMs - Date.parse(startedAt) >= CONFIRM_SECONDS * 1000;
   if (isBack && (notUndrained.length === 0 || isLate)) {
     const restoredAtMs = ports.now();
+    ports.metrics.weights(plan.initialWeights, restoredAtMs);
     const record = { startedAt, restoredAt: new Date(restoredAtMs).toISOString() };
     const detail = { weights: plan.initialWeights, ...(notUndrained.length > 0 && { notUndrained }) };
     return note({ ...begun, intended, verdict: 'restored', rollback: record }, restoredAtMs, 'Rollback', detail);

@@ -3,11 +3,11 @@ import { CutoverRun, note, retreat } from '../../core/cutover';
 import { forwardFor, sameForward } from '../../core/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan';
 import type { Ports } from '../ports';
-import { guarded, handlerOf } from '../step';
+import { guarded, handlerOf, vetoed } from '../step';
 
 /** Sets the weights of the next stage. Doing it twice is doing it once. */
 export async function shift(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { loadBalancer, proxies, store } = ports;
+  const { loadBalancer, metrics, proxies, store } = ports;
   const index = run.stage === undefined ? 0 : run.stage.index + 1;
   const stage = run.plan.stages[index];
   if (!stage || !run.initial)
@@ -30,8 +30,9 @@ export async function shift(run: CutoverRun, ports: Ports, nowMs: number): Promi
   await store.save(shifting);
   await loadBalancer.setForward(intended);
   const shiftedAtMs = ports.now();
+  metrics.weights(stage.weights, shiftedAtMs);
   const shifted = { ...shifting, stage: { ...progress, shiftedAtMs } };
   return note(shifted, shiftedAtMs, 'Shift', { stage: index + 1, weights: stage.weights });
 }
 
-export const handler = handlerOf(guarded(shift));
+export const handler = handlerOf(guarded(vetoed(shift)));

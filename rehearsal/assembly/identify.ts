@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Identity } from './resolve';
+import { uuidOf } from '../aws/identifiers';
+import { Identities, Identity } from './resolve';
 import { Resource, Stack } from './template';
 
 type Namer = (name: Name) => Identity;
@@ -18,9 +19,16 @@ interface Name {
   readonly refOf: (value: unknown) => string;
 }
 
-/** Gives every resource of a stack the identity that it would have at AWS, made of its logical id: the same in every run. */
-export function identifier(stack: Stack): (logicalId: string, resource: Resource) => Identity {
-  const known = new Map<string, Identity>();
+/**
+ * Gives every resource of a stack the identity that it would have at AWS, made of its logical id: the same in every run.
+ *
+ * @param given the identities of what has chosen its own: of custom resources, by logical id
+ */
+export function identifier(
+  stack: Stack,
+  given: Identities = new Map(),
+): (logicalId: string, resource: Resource) => Identity {
+  const known = new Map<string, Identity>(given);
   const identify = (logicalId: string, resource: Resource): Identity => {
     const present = known.get(logicalId);
     if (present) return present;
@@ -44,6 +52,17 @@ export function identifier(stack: Stack): (logicalId: string, resource: Resource
   };
   return identify;
 }
+
+const alarmNamer: Namer = ({ arn, stack, logicalId, hash, properties }) => {
+  const { AlarmName } = properties;
+  const ref = typeof AlarmName === 'string' ? AlarmName : `${stack.name}-${logicalId}-${hash.slice(0, 12)}`;
+  return { ref, attributes: { Arn: `${arn('cloudwatch')}:alarm:${ref}` } };
+};
+
+const certificateNamer: Namer = ({ arn, stack, logicalId }) => {
+  const ref = `${arn('acm')}:certificate/${uuidOf(`${stack.name}/${logicalId}`)}`;
+  return { ref, attributes: { CertificateArn: ref } };
+};
 
 const NAMERS: Record<string, Namer | undefined> = {
   'AWS::ElasticLoadBalancingV2::LoadBalancer': ({ arn, short, hash }) => {
@@ -104,6 +123,18 @@ const NAMERS: Record<string, Namer | undefined> = {
       attributes: { Arn: `arn:aws:iam::${stack.account}:role/${name}`, RoleId: `AROA${hash.toUpperCase()}` },
     };
   },
+  'AWS::CloudWatch::Alarm': alarmNamer,
+  'AWS::CloudWatch::CompositeAlarm': alarmNamer,
+  'AWS::SNS::Topic': ({ arn, short, properties }) => {
+    const name = typeof properties.TopicName === 'string' ? properties.TopicName : short;
+    return { ref: `${arn('sns')}:${name}`, attributes: { TopicArn: `${arn('sns')}:${name}`, TopicName: name } };
+  },
+  'AWS::Events::EventBus': ({ arn, short, properties }) => {
+    const name = typeof properties.Name === 'string' ? properties.Name : short;
+    return { ref: name, attributes: { Arn: `${arn('events')}:event-bus/${name}`, Name: name } };
+  },
+  'AWS::CertificateManager::Certificate': certificateNamer,
+  'Custom::DrainshiftCertificate': certificateNamer,
   'AWS::EC2::SecurityGroup': ({ hash }) => ({ ref: `sg-${hash}`, attributes: { GroupId: `sg-${hash}` } }),
   'AWS::EC2::VPC': ({ hash }) => ({ ref: `vpc-${hash}`, attributes: { VpcId: `vpc-${hash}` } }),
   'AWS::EC2::Subnet': ({ hash }) => ({ ref: `subnet-${hash}`, attributes: { SubnetId: `subnet-${hash}` } }),

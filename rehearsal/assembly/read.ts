@@ -31,14 +31,15 @@ interface AssetManifest {
 /**
  * The stacks of a cloud assembly: of the folder itself, or of the `cdk.out` inside it. Stages are followed.
  *
+ * @param option that names the folder, for the message
  * @throws UsageError when there is no assembly
  * @see https://docs.aws.amazon.com/cdk/v2/guide/deploy.html (cloud assemblies)
  */
-export function readAssembly(folder: string): Stack[] {
+export function readAssembly(folder: string, option = '--app'): Stack[] {
   const root = [folder, join(folder, 'cdk.out')].find((candidate) => existsSync(join(candidate, 'manifest.json')));
   if (root === undefined) {
     throw new UsageError(
-      `'--app' must be a folder with a synthesized CDK app, got '${folder}' without a manifest.json; run 'npx cdk synth' first`,
+      `'${option}' must be a folder with a synthesized CDK app, got '${folder}' without a manifest.json; run 'npx cdk synth' first`,
     );
   }
   return readStacks(resolve(root));

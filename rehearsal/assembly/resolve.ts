@@ -7,6 +7,9 @@ export interface Identity {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** By logical id. */
+export type Identities = ReadonlyMap<string, Identity>;
+
 type Intrinsic = (argument: unknown, resolver: Resolver) => unknown;
 
 /**

@@ -5,9 +5,13 @@ import type { ElbModel } from '../load-balancer/model';
 import type { StatesModel } from '../state-machine/model';
 import type { EcsModel } from '../tasks/model';
 import { AwsError } from '../aws-error';
+import { AlarmBook } from './alarms/alarm-book';
+import { alarmsServices } from './alarms/alarms-service';
 import { ecsService } from './ecs/ecs-service';
 import { Targets } from './elb/elb-options';
 import { elbService } from './elb/elb-service';
+import { eventsService, topicsService } from './messages/messages-services';
+import { Outbox } from './messages/outbox';
 import { Need } from './operation';
 import { JsonProtocol } from './protocols/json';
 import { Protocol, WireAnswer, WireRequest } from './protocols/protocol';
@@ -16,6 +20,7 @@ import { ObjectStore } from './s3/object-store';
 import { S3Protocol } from './s3/s3-protocol';
 import { SecretStore } from './secrets/secret-store';
 import { secretsService } from './secrets/secrets-service';
+import { StackDescription, stacksService } from './stacks/stacks-service';
 import { statesService } from './states/states-service';
 import { stsService } from './sts-service';
 import { Throttles } from './throttles';
@@ -27,6 +32,12 @@ export interface EndpointOptions {
   readonly secrets: SecretStore;
   readonly objects: ObjectStore;
   readonly targets: Targets;
+  /** @default - none */
+  readonly stacks?: () => readonly StackDescription[];
+  /** @default - none */
+  readonly alarms?: AlarmBook;
+  /** Keeps what is published and put on buses. */
+  readonly outbox?: Outbox;
   /** Throws an AwsError for what the principal may not do; without it everybody may do everything. */
   readonly authorize?: (request: AuthorizationRequest) => void;
   /** @default 127.0.0.1 */
@@ -44,7 +55,7 @@ export interface AuthorizationRequest extends Need {
 
 /** One call, as logs and reports tell it. */
 export interface ApiCall {
-  /** As policies name it: `elasticloadbalancing`, `ecs`, `states`, `secretsmanager`, `s3`, `sts`. */
+  /** As policies name it: `elasticloadbalancing`, `ecs`, `states`, `s3`, `cloudwatch`, … */
   readonly service: string;
   readonly action: string;
   /** The access key id; empty for an unsigned call. */
@@ -99,12 +110,22 @@ type Protocols = Readonly<Record<'query' | 'json' | 's3', Protocol>>;
 
 function createProtocols(options: EndpointOptions): Protocols {
   const place = { region: options.region, account: options.account };
+  const { outbox = new Outbox() } = options;
+  const alarms = alarmsServices(options.alarms ?? new AlarmBook(), place);
   return {
-    query: new QueryProtocol([elbService({ ...options, place }), stsService(place)]),
+    query: new QueryProtocol([
+      elbService({ ...options, place }),
+      stsService(place),
+      stacksService(options.stacks ?? (() => []), place),
+      alarms.query,
+      topicsService(outbox),
+    ]),
     json: new JsonProtocol([
       ecsService(options.ecs, place),
       statesService(options.states),
       secretsService(options.secrets, place),
+      alarms.json,
+      eventsService(outbox, place),
     ]),
     s3: new S3Protocol(options.objects, options.region),
   };

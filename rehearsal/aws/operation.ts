@@ -22,6 +22,8 @@ export interface Operation {
   /** What the action touches; without it the action has no resource level. May be called for things that do not exist. */
   readonly resources?: (input: Parameters) => readonly string[];
   readonly context?: (input: Parameters) => Readonly<Record<string, string>>;
+  /** Further rights that this call needs, beside the one of its own name. */
+  readonly also?: (input: Parameters) => readonly Need[];
   /** Needs no right at all. */
   readonly isFree?: boolean;
   /**
@@ -45,10 +47,12 @@ export interface Place {
   readonly account: string;
 }
 
-export function needOf(service: Service, action: string, operation: Operation, input: Parameters): Need {
-  return {
+export function needsOf(service: Service, action: string, operation: Operation, input: Parameters): Need[] {
+  if (operation.isFree) return [];
+  const own = {
     action: `${service.prefix}:${action}`,
     resources: operation.resources?.(input) ?? ['*'],
     context: operation.context?.(input) ?? {},
   };
+  return [own, ...(operation.also?.(input) ?? [])];
 }

@@ -10,7 +10,7 @@ import { StoreClient } from './store-client';
 
 // Entry: the default backend of one side. Plain HTTP/1.1 with Node's own timeouts, as most apps have them.
 
-const { side, storeUrl } = entryOptions<BackendOptions>();
+const { side, storeUrl, smoke = [] } = entryOptions<BackendOptions>();
 
 type Route = (request: IncomingMessage, store: StoreClient) => Promise<ShopAnswer>;
 const ROUTES: Readonly<Record<string, Route>> = {
@@ -57,7 +57,14 @@ async function answer(
     return clock.stream(request, response, client);
   }
   const route = ROUTES[`${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`];
-  reply(request, response, route ? await route(request, store) : { status: 404, body: { error: 'no such page' } });
+  reply(request, response, route ? await route(request, store) : smokeAnswer(request));
+}
+
+/** The pages that the plan asks for stand for those of the user's application. */
+function smokeAnswer({ method, url }: IncomingMessage): ShopAnswer {
+  const asked = method === 'GET' ? smoke.find(({ path }) => path === url) : undefined;
+  if (asked) return { status: asked.expectedStatus, body: { side } };
+  return { status: 404, body: { error: 'no such page' } };
 }
 
 function reply(request: IncomingMessage, response: ServerResponse, { status, headers, body }: ShopAnswer): void {

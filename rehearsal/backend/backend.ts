@@ -1,3 +1,4 @@
+import type { SmokeRequest } from '../../core/plan';
 import { Side } from '../../core/weights';
 import { startEntry } from '../entry';
 
@@ -5,6 +6,8 @@ export interface BackendOptions {
   readonly side: Side;
   /** Of `startStore`: both sides are given the same. */
   readonly storeUrl: string;
+  /** Pages of a user's own plan, which this app answers as the plan expects. */
+  readonly smoke?: readonly SmokeRequest[];
 }
 
 export interface Running {

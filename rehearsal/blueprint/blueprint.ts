@@ -1,14 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { CutoverWiring, WIRING_VARIABLE } from '../../core/wiring';
+import type { Identities } from '../assembly/resolve';
 import type { Stack } from '../assembly/template';
+import type { AlarmSpec } from '../aws/alarms/alarm-book';
 import type { FunctionSpec } from '../functions/function';
 import type { ElbModel } from '../load-balancer/model';
 import type { MachineDescription } from '../state-machine/model';
 import type { Cluster } from '../tasks/model';
 import type { ServiceSpec } from '../tasks/runner';
 import { UsageError } from '../usage-error';
+import { CustomResource, buildCustomResources } from './custom-resources';
+import { addExisting } from './existing-load-balancer';
 import { StatusRule, buildFunctions, buildMachines, buildStatusRules } from './functions';
 import { buildElb } from './load-balancer';
+import { buildAlarms } from './outputs';
 import { Resources } from './resources';
 import { Rights, buildRights } from './rights';
 import { buildClusters, buildServices } from './services';
@@ -16,6 +21,8 @@ import { buildClusters, buildServices } from './services';
 /** Everything of one stack that a rehearsal stands up, read from its template. */
 export interface Blueprint {
   readonly stack: Stack;
+  readonly resources: Resources;
+  /** Until its custom resources have been created, with made-up names in place of theirs. */
   readonly wiring: CutoverWiring;
   readonly machine: MachineDescription;
   readonly elb: ElbModel;
@@ -27,8 +34,17 @@ export interface Blueprint {
   /** Values drawn for this run, by ARN. */
   readonly secrets: ReadonlyMap<string, string>;
   readonly buckets: readonly string[];
+  readonly alarms: readonly AlarmSpec[];
+  /** In the order of their creation. */
+  readonly customResources: readonly CustomResource[];
   /** What each function may do, by the logical id of its role. */
   readonly rights: Rights;
+}
+
+/** What a template does not say, and what must not change from one reading of a stack to the next. */
+interface Known {
+  readonly identities?: Identities;
+  readonly secrets?: Blueprint['secrets'];
 }
 
 /**
@@ -36,13 +52,13 @@ export interface Blueprint {
  *
  * @throws UsageError when there is none, or more than one and no name
  */
-export function readBlueprint(stacks: readonly Stack[], stackName?: string): Blueprint {
+export function readBlueprint(stacks: readonly Stack[], stackName?: string, known: Known = {}): Blueprint {
   const named = stackName === undefined ? stacks : stacks.filter(({ name }) => name === stackName);
   if (stacks.length === 0)
     throw new UsageError(`'--app' must hold a stack with a drainshift Migration, got an assembly without stacks`);
   if (named.length === 0) throw new UsageError(`'--stack' must be one of ${namesOf(stacks)}, got '${stackName ?? ''}'`);
   const found = named.flatMap((stack) => {
-    const resources = new Resources(stack);
+    const resources = new Resources(stack, known.identities);
     const functions = buildFunctions(resources);
     const wired = functions.find(({ environment }) => WIRING_VARIABLE in environment);
     return wired
@@ -56,10 +72,22 @@ export function readBlueprint(stacks: readonly Stack[], stackName?: string): Blu
     throw new UsageError(
       `'--stack' must name one of ${namesOf(found.map(({ resources }) => resources.stack))}, got nothing`,
     );
-  return build(cutover.resources, cutover.functions, cutover.wiring);
+  return build(cutover, known);
 }
 
-function build(resources: Resources, functions: readonly FunctionSpec[], wiring: CutoverWiring): Blueprint {
+/** The same stack read again with what is known by now, over the same load balancer. */
+export function readAgain(blueprint: Blueprint, identities: Identities): Blueprint {
+  const { stack, secrets, elb } = blueprint;
+  return { ...readBlueprint([stack], undefined, { identities, secrets }), elb };
+}
+
+interface Found {
+  readonly resources: Resources;
+  readonly functions: readonly FunctionSpec[];
+  readonly wiring: CutoverWiring;
+}
+
+function build({ resources, functions, wiring }: Found, known: Known): Blueprint {
   const machines = buildMachines(resources);
   const machine = machines.find(({ definition }) =>
     functions.some(({ arn, environment }) => WIRING_VARIABLE in environment && definition.includes(arn)),
@@ -71,7 +99,7 @@ function build(resources: Resources, functions: readonly FunctionSpec[], wiring:
   const secrets = new Map(
     resources
       .ofType('AWS::SecretsManager::Secret')
-      .map(({ identity }) => [identity.ref, randomBytes(32).toString('hex')]),
+      .map(({ identity: { ref } }) => [ref, known.secrets?.get(ref) ?? randomBytes(32).toString('hex')]),
   );
   const secretValue = (arn: string) => {
     const value = secrets.get(arn) ?? [...secrets].find(([known]) => arn.startsWith(known))?.[1];
@@ -80,27 +108,37 @@ function build(resources: Resources, functions: readonly FunctionSpec[], wiring:
   };
   const clusters = buildClusters(resources);
   const rights = buildRights(resources);
-  checkRoles(functions, rights);
+  const customResources = buildCustomResources(resources, functions);
+  checkRoles(functions, customResources, rights);
   return {
     stack: resources.stack,
+    resources,
     wiring,
     machine,
-    elb: buildElb(resources),
+    elb: addExisting(buildElb(resources), wiring),
     clusters,
-    services: buildServices(resources, clusters, secretValue),
+    services: buildServices(resources, clusters, wiring, secretValue),
     functions,
     machines,
     statusRules: buildStatusRules(resources),
     secrets,
     buckets: resources.ofType('AWS::S3::Bucket').map(({ identity }) => identity.ref),
+    alarms: buildAlarms(resources, wiring),
+    customResources,
     rights,
   };
 }
 
-/** The cutover's functions are held to their rights, so these must be known. */
-function checkRoles(functions: readonly FunctionSpec[], rights: Rights): void {
-  for (const { name, role, environment } of functions) {
-    if (!(WIRING_VARIABLE in environment) || rights.has(role)) continue;
+/** The functions of the cutover and of custom resources are held to their rights, so these must be known. */
+function checkRoles(
+  functions: readonly FunctionSpec[],
+  customResources: readonly CustomResource[],
+  rights: Rights,
+): void {
+  const providers = customResources.map(({ serviceToken }) => serviceToken);
+  for (const { arn, name, role, environment } of functions) {
+    const isHeld = WIRING_VARIABLE in environment || providers.includes(arn);
+    if (!isHeld || rights.has(role)) continue;
     throw new UsageError(`the role of function '${name}' must be in the template to be rehearsed, got '${role}'`);
   }
 }

@@ -1,8 +1,17 @@
-import { Action, ElbModel, HealthCheck, PathCondition, TargetGroup } from '../load-balancer/model';
+import {
+  Action,
+  CONDITION_FIELDS,
+  ElbModel,
+  HealthCheck,
+  Listener,
+  Rule,
+  RuleCondition,
+  TargetGroup,
+} from '../load-balancer/model';
 import { checkActions } from '../load-balancer/rules';
 import { UsageError } from '../usage-error';
 import { Properties } from './properties';
-import { Resources } from './resources';
+import { Ready, Resources } from './resources';
 
 const ELB = 'AWS::ElasticLoadBalancingV2';
 
@@ -13,7 +22,8 @@ const ELB = 'AWS::ElasticLoadBalancingV2';
  */
 export function buildElb(resources: Resources): ElbModel {
   const model = new ElbModel();
-  for (const { identity, properties } of resources.ofType(`${ELB}::LoadBalancer`)) {
+  const isOurs = ({ properties }: Ready) => !isOfNetworkFront(properties);
+  for (const { identity, properties } of resources.ofType(`${ELB}::LoadBalancer`).filter(isOurs)) {
     model.loadBalancers.set(identity.ref, {
       arn: identity.ref,
       name: identity.attributes.LoadBalancerName ?? '',
@@ -26,13 +36,14 @@ export function buildElb(resources: Resources): ElbModel {
       createdAt: new Date(),
     });
   }
-  for (const group of resources.ofType(`${ELB}::TargetGroup`)) {
+  for (const group of resources.ofType(`${ELB}::TargetGroup`).filter(isOurs)) {
     const { TargetGroupName: name = '' } = group.identity.attributes;
     model.targetGroups.set(group.identity.ref, targetGroup(group.identity.ref, name, group.properties));
   }
-  for (const listener of resources.ofType(`${ELB}::Listener`))
+  for (const listener of resources.ofType(`${ELB}::Listener`).filter(isOurs))
     addListener(model, listener.identity.ref, listener.properties);
-  for (const rule of resources.ofType(`${ELB}::ListenerRule`)) addRule(model, rule.identity.ref, rule.properties);
+  for (const { identity, properties } of resources.ofType(`${ELB}::ListenerRule`))
+    model.rules.set(identity.ref, ruleOf(identity.ref, properties));
   for (const rule of model.rules.values()) {
     try {
       checkActions(model, rule.actions);
@@ -43,6 +54,15 @@ export function buildElb(resources: Resources): ElbModel {
     }
   }
   return model;
+}
+
+/** A Network Load Balancer before the load balancer, its listeners and its target group: clients of a rehearsal come without it. */
+function isOfNetworkFront(properties: Properties): boolean {
+  return (
+    properties.string('Type', 'application') === 'network' ||
+    ['TCP', 'TLS', 'UDP', 'TCP_UDP'].includes(properties.string('Protocol', 'HTTP')) ||
+    properties.string('TargetType', 'instance') === 'alb'
+  );
 }
 
 function targetGroup(arn: string, name: string, properties: Properties): TargetGroup {
@@ -99,8 +119,16 @@ function healthCheck(properties: Properties, protocol: 'HTTP' | 'HTTPS'): Health
 }
 
 function addListener(model: ElbModel, arn: string, properties: Properties): void {
+  const listener = listenerOf(arn, properties);
+  model.listeners.set(arn, listener);
+  const rule = `${arn.replace(':listener/', ':listener-rule/')}/${arn.slice(-16)}`;
+  const actions = properties.list('DefaultActions').map(actionOf);
+  model.rules.set(rule, { arn: rule, listenerArn: arn, priority: 'default', conditions: [], actions });
+}
+
+function listenerOf(arn: string, properties: Properties): Listener {
   const port = properties.number('Port');
-  model.listeners.set(arn, {
+  return {
     arn,
     loadBalancerArn: properties.string('LoadBalancerArn'),
     port,
@@ -109,30 +137,29 @@ function addListener(model: ElbModel, arn: string, properties: Properties): void
     certificateArns: properties.list('Certificates').map((certificate) => certificate.string('CertificateArn')),
     sslPolicy: properties.optionalString('SslPolicy'),
     attributes: properties.pairs('ListenerAttributes'),
-  });
-  const ruleArn = `${arn.replace(':listener/', ':listener-rule/')}/${arn.slice(-16)}`;
-  const actions = properties.list('DefaultActions').map(actionOf);
-  model.rules.set(ruleArn, { arn: ruleArn, listenerArn: arn, priority: 'default', conditions: [], actions });
+  };
 }
 
-function addRule(model: ElbModel, arn: string, properties: Properties): void {
-  model.rules.set(arn, {
+function ruleOf(arn: string, properties: Properties): Rule {
+  return {
     arn,
     listenerArn: properties.string('ListenerArn'),
     priority: properties.number('Priority'),
     conditions: properties.list('Conditions').map((condition) => conditionOf(arn, condition)),
     actions: properties.list('Actions').map(actionOf),
-  });
+  };
 }
 
-function conditionOf(rule: string, condition: Properties): PathCondition {
-  const field = condition.string('Field');
+function conditionOf(rule: string, condition: Properties): RuleCondition {
+  const field = CONDITION_FIELDS.find((known) => known === condition.string('Field'));
   // Passing over a condition would send traffic where the real rule does not.
-  if (field !== 'path-pattern') {
-    throw new UsageError(`conditions of rule '${rule}' must be path patterns to be rehearsed, got '${field}'`);
+  if (field === undefined) {
+    throw new UsageError(
+      `conditions of rule '${rule}' must be path patterns or host headers to be rehearsed, got '${condition.string('Field')}'`,
+    );
   }
-  const values = [...condition.object('PathPatternConfig').strings('Values'), ...condition.strings('Values')];
-  return { field, values };
+  const config = field === 'path-pattern' ? 'PathPatternConfig' : 'HostHeaderConfig';
+  return { field, values: [...condition.object(config).strings('Values'), ...condition.strings('Values')] };
 }
 
 function actionOf(action: Properties): Action {

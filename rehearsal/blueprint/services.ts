@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Cluster } from '../tasks/model';
+import type { CutoverWiring } from '../../core/wiring';
+import type { Cluster, EcsService } from '../tasks/model';
 import type { ServiceSpec } from '../tasks/runner';
 import type { ContainerSpec } from '../tasks/task-process';
 import { UsageError } from '../usage-error';
@@ -16,16 +17,21 @@ export function buildClusters(resources: Resources): Cluster[] {
     .map(({ identity }) => ({ arn: identity.attributes.Arn ?? '', name: identity.ref }));
 }
 
-/** The services of a template, each with its first container's command and environment. */
+/** The proxies of a template, each service with its container's command and environment. What else it has is not run here. */
 export function buildServices(
   resources: Resources,
   clusters: readonly Cluster[],
+  { serviceNames }: CutoverWiring,
   secretValue: SecretValue,
 ): ServiceSpec[] {
   const definitions = new Map(
     resources.ofType('AWS::ECS::TaskDefinition').map((definition) => [definition.identity.ref, definition]),
   );
-  return resources.ofType('AWS::ECS::Service').map(({ logicalId, identity, properties }) => {
+  const names = Object.values(serviceNames);
+  const services = resources
+    .ofType('AWS::ECS::Service')
+    .filter(({ identity }) => names.includes(identity.attributes.Name ?? ''));
+  return services.map(({ logicalId, identity, properties }) => {
     const taskDefinitionArn = properties.string('TaskDefinition');
     const definition = definitions.get(taskDefinitionArn);
     if (!definition)
@@ -48,7 +54,7 @@ export function buildServices(
       loadBalancers,
       createdAt: new Date(),
       desiredCount: desiredCount(resources, properties, identity.attributes.Name ?? ''),
-      container: containerOf(resources, definition, loadBalancers[0]?.containerPort ?? 0, secretValue),
+      container: containerOf(resources, definition, loadBalancers[0], secretValue),
     };
   });
 }
@@ -62,8 +68,15 @@ function desiredCount(resources: Resources, service: Properties, name: string): 
   return scaling?.properties.number('MinCapacity') ?? 1;
 }
 
-function containerOf(resources: Resources, definition: Ready, port: number, secretValue: SecretValue): ContainerSpec {
-  const [container] = definition.properties.list('ContainerDefinitions');
+/** The container that the load balancer leads to; what runs beside it is not run here. */
+function containerOf(
+  resources: Resources,
+  definition: Ready,
+  balanced: EcsService['loadBalancers'][number] | undefined,
+  secretValue: SecretValue,
+): ContainerSpec {
+  const containers = definition.properties.list('ContainerDefinitions');
+  const container = containers.find((each) => each.string('Name') === balanced?.containerName) ?? containers[0];
   if (!container) throw new UsageError(`task definition '${definition.logicalId}' must have a container, got none`);
   const image = container.string('Image');
   const command = [...container.strings('EntryPoint'), ...container.strings('Command')];
@@ -81,7 +94,7 @@ function containerOf(resources: Resources, definition: Ready, port: number, secr
     folder,
     command,
     environment: Object.fromEntries([...plain, ...secret]) as Record<string, string>,
-    port,
+    port: balanced?.containerPort ?? 0,
     stopTimeoutSeconds: container.number('StopTimeout', 30),
   };
 }

@@ -46,9 +46,9 @@ export class LocalFunction {
   private isStopped = false;
 
   constructor(
-    readonly spec: FunctionSpec,
+    private spec: FunctionSpec,
     /** What the service adds to the template's own environment: region, endpoint, credentials. */
-    private readonly environment: () => Readonly<Record<string, string>>,
+    private readonly environment: (spec: FunctionSpec) => Readonly<Record<string, string>>,
     private readonly hooks: ProcessHooks,
   ) {}
 
@@ -70,10 +70,19 @@ export class LocalFunction {
       };
       const timeout = setTimeout(late, this.spec.timeoutSeconds * 1000);
       this.pending.set(id, { child, resolve, reject, timeout });
-      child.send({ id, event } satisfies Invocation, (error) => {
+      child.send({ id, event, functionArn: this.spec.arn } satisfies Invocation, (error) => {
         if (error) this.settle(id, ({ reject: fail }) => fail(exitError(error.message)));
       });
     });
+  }
+
+  /** Another code or another environment: what is under way ends in the old one, the next event gets the new one. */
+  update(spec: FunctionSpec): void {
+    if (JSON.stringify(spec) === JSON.stringify(this.spec)) return;
+    this.spec = spec;
+    const { child } = this;
+    this.child = undefined;
+    if (child) this.endIfIdle(child);
   }
 
   /** Resolves when no process is left. An event that comes later, as a retry of one that was cut, starts none. */
@@ -90,12 +99,16 @@ export class LocalFunction {
     child.kill('SIGKILL');
   }
 
+  private endIfIdle(child: ChildProcess): void {
+    if (![...this.pending.values()].some((pending) => pending.child === child)) child.kill('SIGKILL');
+  }
+
   private start(): ChildProcess {
     const { folder, handler, environment } = this.spec;
     const child = fork(entryPath('functions/host'), [folder, handler], {
       env: {
         ...environment,
-        ...this.environment(),
+        ...this.environment(this.spec),
         AWS_LAMBDA_FUNCTION_NAME: this.spec.name,
         AWS_LAMBDA_FUNCTION_TIMEOUT: String(this.spec.timeoutSeconds),
       },
@@ -136,6 +149,7 @@ export class LocalFunction {
     this.pending.delete(id);
     clearTimeout(pending.timeout);
     act(pending);
+    if (pending.child !== this.child) this.endIfIdle(pending.child);
   }
 }
 

@@ -2,12 +2,14 @@
  * The execution environment of one Lambda function, in a process of its own: loads the bundle, answers events one after
  * another over IPC, and reports an exception as Lambda does. It ends with its parent.
  */
+import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 export interface Invocation {
   readonly id: number;
   readonly event: unknown;
+  readonly functionArn: string;
 }
 
 /** `failure` has the shape in which Lambda reports an exception. */
@@ -17,7 +19,7 @@ export interface Result {
   readonly failure?: { readonly errorType: string; readonly errorMessage: string; readonly trace: readonly string[] };
 }
 
-type Handler = (event: unknown) => Promise<unknown>;
+type Handler = (event: unknown, context: object) => Promise<unknown>;
 
 /** `index.handler`: a file without its ending, and the name that it exports. */
 function load(folder: string, handler: string): Handler {
@@ -37,10 +39,27 @@ process.on('message', (invocation: Invocation) => {
   last = last.then(() => answer(invocation));
 });
 
+/** @see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
+function contextOf({ functionArn }: Invocation): object {
+  const { AWS_LAMBDA_FUNCTION_NAME: functionName = '', AWS_LAMBDA_FUNCTION_TIMEOUT: seconds = '3' } = process.env;
+  const endsMs = performance.now() + Number(seconds) * 1000;
+  return {
+    functionName,
+    functionVersion: '$LATEST',
+    invokedFunctionArn: functionArn,
+    memoryLimitInMB: '128',
+    awsRequestId: randomUUID(),
+    logGroupName: `/aws/lambda/${functionName}`,
+    logStreamName: 'rehearsal',
+    getRemainingTimeInMillis: () => Math.max(0, Math.round(endsMs - performance.now())),
+  };
+}
+
 /** Never rejects: what a handler throws is its answer. */
-async function answer({ id, event }: Invocation): Promise<void> {
+async function answer(invocation: Invocation): Promise<void> {
+  const { id, event } = invocation;
   try {
-    process.send?.({ id, value: await handler(event) } satisfies Result);
+    process.send?.({ id, value: await handler(event, contextOf(invocation)) } satisfies Result);
   } catch (error) {
     const { name: errorType, message, stack } = error instanceof Error ? error : new Error(String(error));
     const trace = (stack ?? '').split('\n').slice(0, 10);

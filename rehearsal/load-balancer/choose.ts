@@ -1,22 +1,38 @@
 import { GROUP_COOKIES, TARGET_COOKIES, decodeStuck, readCookie } from './cookies';
-import { Action, ForwardConfig, Rule, Target, TargetGroup } from './model';
+import { Action, ForwardConfig, Rule, RuleCondition, Target, TargetGroup } from './model';
 
 type CookieHeader = string | string[] | undefined;
 
-/** The first rule, in order of priority, whose path patterns match; the default rule matches everything. */
-export function matchRule(rules: readonly Rule[], path: string): Rule | undefined {
+/** What conditions look at: the path with its query, and the Host as it was sent. */
+interface Asked {
+  readonly url: string;
+  readonly host: string;
+}
+
+/** The first rule, in order of priority, whose conditions all hold; the default rule matches everything. */
+export function matchRule(rules: readonly Rule[], asked: Asked): Rule | undefined {
   return rules.find(({ conditions }) =>
-    conditions.every(({ values }) => values.some((value) => matchesPath(value, path))),
+    conditions.every(({ field, values }) => values.some((value) => MATCHES[field](value, asked))),
   );
 }
 
+const MATCHES: Record<RuleCondition['field'], (pattern: string, asked: Asked) => boolean> = {
+  'path-pattern': (pattern, { url }) => matchesPath(pattern, url),
+  // A name is not case-sensitive, and its port does not count.
+  'host-header': (pattern, { host }) => matchesText(pattern.toLowerCase(), host.toLowerCase().replace(/:\d+$/, '')),
+};
+
 /** `*` is any run of characters, `?` any one; case counts. */
 export function matchesPath(pattern: string, path: string): boolean {
+  return matchesText(pattern, path.split('?')[0] ?? path);
+}
+
+function matchesText(pattern: string, text: string): boolean {
   const escaped = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replaceAll('*', '.*')
     .replaceAll('?', '.');
-  return new RegExp(`^${escaped}$`, 's').test(path.split('?')[0] ?? path);
+  return new RegExp(`^${escaped}$`, 's').test(text);
 }
 
 /** The action of a rule; every rule has exactly one here. */

@@ -21,7 +21,8 @@ export function listenerRoute(world: ListenerWorld, listener: Listener): (reques
   const turns = new Map<string, number>();
   return (request) => {
     if (forwardedFor(request).length > MAX_FORWARDED_FOR) return refuse(world, 463);
-    const rule = matchRule(world.model.rulesOf(listener.arn), request.url);
+    const asked = { url: request.url, host: request.field('host') ?? '' };
+    const rule = matchRule(world.model.rulesOf(listener.arn), asked);
     const action: Action | undefined = rule && actionOf(rule);
     if (!action) return refuse(world, 503);
     if (action.type === 'fixed-response') {

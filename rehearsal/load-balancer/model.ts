@@ -1,6 +1,6 @@
 import { AwsError } from '../aws-error';
 
-/** The load balancer's live state, in the words of the ELBv2 API. Only `rules.ts`, `targets.ts` and the start-up write it. */
+/** The load balancer's live state, in the words of the ELBv2 API. Written by `rules.ts`, `targets.ts`, the start-up and a redeploy. */
 export interface LoadBalancer {
   readonly arn: string;
   readonly name: string;
@@ -20,8 +20,8 @@ export interface Listener {
   port: number;
   readonly templatePort: number;
   readonly protocol: 'HTTP' | 'HTTPS';
-  readonly certificateArns: readonly string[];
-  readonly sslPolicy: string | undefined;
+  certificateArns: readonly string[];
+  sslPolicy: string | undefined;
   readonly attributes: Map<string, string>;
 }
 
@@ -29,14 +29,16 @@ export interface Rule {
   readonly arn: string;
   readonly listenerArn: string;
   /** `default` for the listener's default action. */
-  readonly priority: number | 'default';
-  readonly conditions: readonly PathCondition[];
+  priority: number | 'default';
+  conditions: readonly RuleCondition[];
   actions: readonly Action[];
 }
 
-/** Of an ALB's conditions, the rehearsal understands path patterns (`*` and `?`). */
-export interface PathCondition {
-  readonly field: 'path-pattern';
+/** Of an ALB's conditions, the rehearsal understands these; `*` and `?` are wildcards in both. */
+export const CONDITION_FIELDS = ['path-pattern', 'host-header'] as const;
+
+export interface RuleCondition {
+  readonly field: (typeof CONDITION_FIELDS)[number];
   readonly values: readonly string[];
 }
 
@@ -69,7 +71,7 @@ export interface TargetGroup {
   readonly port: number;
   readonly vpcId: string;
   readonly targetType: 'ip';
-  readonly healthCheck: HealthCheck;
+  healthCheck: HealthCheck;
   /** `stickiness.enabled`, `deregistration_delay.timeout_seconds`, … as DescribeTargetGroupAttributes names them. */
   readonly attributes: Map<string, string>;
   /** By `ip:port`. */

@@ -1,9 +1,97 @@
 import { AwsError } from '../aws-error';
 import { MAX_WEIGHT, isWeight } from '../../core/weights';
-import { Action, ElbModel } from './model';
+import { Action, ElbModel, Rule, RuleCondition } from './model';
 
 const SEVEN_DAYS = 604_800;
 const MAX_GROUPS = 5;
+/** @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html */
+const MAX_RULES = 100;
+const MAX_CONDITION_VALUES = 5;
+const MAX_VALUE_LENGTH = 128;
+
+/**
+ * Adds a rule as CreateRule does: all checks first.
+ *
+ * @throws AwsError PriorityInUse, TooManyRules, ValidationError and those of {@link checkActions}
+ */
+export function addRule(model: ElbModel, rule: Rule): void {
+  const others = [...model.rules.values()].filter(({ priority }) => priority !== 'default');
+  const { loadBalancerArn } = model.listener(rule.listenerArn);
+  const ofBalancer = others.filter(
+    ({ listenerArn }) => model.listener(listenerArn).loadBalancerArn === loadBalancerArn,
+  );
+  if (ofBalancer.length >= MAX_RULES) {
+    throw new AwsError('TooManyRules', 'The maximum number of rules per load balancer has been reached');
+  }
+  checkConditions(rule.conditions);
+  checkActions(model, rule.actions);
+  checkPriority(model, rule.listenerArn, rule);
+  model.rules.set(rule.arn, rule);
+}
+
+/** @throws AwsError OperationNotPermitted for the default rule, RuleNotFound */
+export function removeRule(model: ElbModel, ruleArn: string): void {
+  if (model.rule(ruleArn).priority === 'default') {
+    throw new AwsError('OperationNotPermitted', `Default rule '${ruleArn}' cannot be deleted`);
+  }
+  model.rules.delete(ruleArn);
+  model.tags.delete(ruleArn);
+}
+
+/** @throws AwsError ValidationError */
+export function replaceConditions(model: ElbModel, ruleArn: string, conditions: readonly RuleCondition[]): void {
+  const rule = model.rule(ruleArn);
+  checkConditions(conditions);
+  rule.conditions = conditions;
+}
+
+/**
+ * Gives rules new priorities, all of them or none; two may change places.
+ *
+ * @throws AwsError PriorityInUse, OperationNotPermitted, RuleNotFound
+ */
+export function setPriorities(model: ElbModel, priorities: ReadonlyMap<string, number>): void {
+  const moved = [...priorities].map(([arn, priority]) => ({ rule: model.rule(arn), priority }));
+  for (const { rule, priority } of moved) {
+    if (rule.priority === 'default') {
+      throw new AwsError('OperationNotPermitted', `The priority of default rule '${rule.arn}' cannot be set`);
+    }
+    const staying = model.rulesOf(rule.listenerArn).filter(({ arn }) => !priorities.has(arn));
+    const twice = moved.filter((other) => other.rule.listenerArn === rule.listenerArn && other.priority === priority);
+    if (twice.length > 1 || staying.some((other) => other.priority === priority)) throw priorityInUse(priority);
+  }
+  for (const { rule, priority } of moved) rule.priority = priority;
+}
+
+function checkPriority(model: ElbModel, listenerArn: string, { arn, priority }: Pick<Rule, 'arn' | 'priority'>): void {
+  const isTaken = model.rulesOf(listenerArn).some((other) => other.arn !== arn && other.priority === priority);
+  if (isTaken) throw priorityInUse(priority);
+}
+
+function priorityInUse(priority: number | 'default'): AwsError {
+  return new AwsError('PriorityInUse', `Priority '${priority}' is currently in use`);
+}
+
+/** What the service refuses in the conditions of a rule that is not the default one. */
+function checkConditions(conditions: readonly RuleCondition[]): void {
+  if (conditions.length === 0) throw new AwsError('ValidationError', 'A condition must be specified');
+  const fields = conditions.map(({ field }) => field);
+  const twice = fields.find((field, index) => fields.indexOf(field) !== index);
+  if (twice !== undefined) {
+    throw new AwsError('ValidationError', `Condition field '${twice}' can be specified only once in a rule`);
+  }
+  const values = conditions.flatMap((condition) => condition.values);
+  if (values.length > MAX_CONDITION_VALUES) {
+    throw new AwsError('ValidationError', `A rule can only have '${MAX_CONDITION_VALUES}' condition values`);
+  }
+  for (const { field, values: own } of conditions) {
+    if (own.length === 0) throw new AwsError('ValidationError', `A condition value must be specified for '${field}'`);
+    const long = own.find((value) => value === '' || value.length > MAX_VALUE_LENGTH);
+    if (long !== undefined) {
+      throw new AwsError('ValidationError', `Condition value '${long}' must have 1 to ${MAX_VALUE_LENGTH} characters`);
+    }
+  }
+}
 
 /**
  * Replaces a rule's actions as ModifyRule and ModifyListener do: all checks first, then the whole list at once.

@@ -6,6 +6,7 @@ const keyOf = ({ id, port }: TargetAddress) => `${id}:${port}`;
 /** Registration of targets, and their slow way out: `draining` until the deregistration delay is over. */
 export class Targets {
   private readonly delays = new Map<Target, NodeJS.Timeout>();
+  private isStopped = false;
   private readonly cuts = new WeakMap<Target, AbortController>();
 
   constructor(
@@ -40,6 +41,8 @@ export class Targets {
       if (!target || target.state === 'draining') continue;
       target.state = 'draining';
       target.reason = { code: 'Target.DeregistrationInProgress', description: 'Target deregistration is in progress' };
+      // The last tasks stop beside it.
+      if (this.isStopped) continue;
       const delayMs = 1000 * Number(group.attributes.get('deregistration_delay.timeout_seconds') ?? 300);
       this.delays.set(
         target,
@@ -56,6 +59,7 @@ export class Targets {
   }
 
   stop(): void {
+    this.isStopped = true;
     for (const delay of this.delays.values()) clearTimeout(delay);
     this.delays.clear();
   }

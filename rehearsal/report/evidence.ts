@@ -1,5 +1,6 @@
 import { Evidence } from '../../core/evidence';
 import { Weights } from '../../core/weights';
+import type { Redeployed } from '../stack/redeployed';
 import type { ExecutionDescription } from '../state-machine/model';
 import type { TrafficTally } from '../traffic/tally';
 import type { Sample } from './samples';
@@ -21,7 +22,20 @@ export interface RehearsalEvidence extends Evidence {
     /** Of the whole run: with its start-up, and until the last answer was checked. */
     readonly seconds: number;
     readonly fault?: string;
+    readonly redeploy?: RedeployEvidence;
   };
+}
+
+/** A redeploy in the middle of the first bake. */
+export interface RedeployEvidence extends Redeployed {
+  readonly app: string;
+  /** Read from the endpoint right before and right after; absent when the cutover itself shifted in between. */
+  readonly weightsBefore?: Weights;
+  readonly weightsAfter?: Weights;
+}
+
+export function keptWeights({ weightsBefore, weightsAfter }: RedeployEvidence): boolean {
+  return JSON.stringify(weightsBefore) === JSON.stringify(weightsAfter);
 }
 
 export function rehearsalEvidence(

@@ -1,7 +1,7 @@
 import { CONNECTION_KINDS } from '../../core/connections';
 import { formatWeights } from '../../core/weights';
 import { nothingLost } from '../traffic/tally';
-import type { RehearsalEvidence } from './evidence';
+import type { RedeployEvidence, RehearsalEvidence } from './evidence';
 
 const gap = ({ longestGapMs }: { longestGapMs: number }) => `${(longestGapMs / 1000).toFixed(1)} s`;
 const number = (value: number) => value.toLocaleString('en-US');
@@ -40,6 +40,8 @@ function facts(evidence: RehearsalEvidence): [string, string][] {
     ],
     ['drain', drain(evidence)],
   ];
+  const { redeploy } = evidence.rehearsal;
+  if (redeploy) lines.push(['redeploy', redeployLine(redeploy)]);
   if (evidence.failure) lines.push(['because', `${evidence.failure.code}: ${evidence.failure.message}`]);
   if (evidence.rollback?.secondsFromFirstBadAnswer !== undefined) {
     lines.push([
@@ -55,6 +57,13 @@ function cutover({ stages, finalWeights, plan }: RehearsalEvidence): string {
   const last = finalWeights ? formatWeights(finalWeights) : 'unknown';
   if (stages.length === 0) return `nothing was moved; read back at the end: ${last}`;
   return `${[formatWeights(plan.initialWeights), ...way].join(' → ')}; read back at the end: ${last}`;
+}
+
+/** In one line; a rolled back one with its reason. */
+export function redeployLine({ status, reason, applied, weightsBefore, weightsAfter }: RedeployEvidence): string {
+  const changed = `${applied.length} resources changed${reason === undefined ? '' : ` (${reason})`}`;
+  if (!weightsBefore || !weightsAfter) return `${status}, ${changed}`;
+  return `${status}, ${changed}, weights ${formatWeights(weightsBefore)} before and ${formatWeights(weightsAfter)} after`;
 }
 
 function drain({ drain: { source, atStart, completed, moved, closed, forced } }: RehearsalEvidence): string {

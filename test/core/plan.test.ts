@@ -27,7 +27,7 @@ test('every broken rule is reported at once, each as name, rule, value', () => {
     drian: {},
   });
   expect(problems).toEqual([
-    '\'plan.drian\' must be one of strategy, initialWeights, stages, pollSeconds, minimumHealthyTargets, smoke, confirmTimeoutSeconds, breaker, drain, got "drian"',
+    '\'plan.drian\' must be one of strategy, initialWeights, stages, pollSeconds, minimumHealthyTargets, smoke, confirmTimeoutSeconds, breaker, drain, approval, got "drian"',
     "'stages[0].weights.source' must be an integer from 0 to 999, got 1000",
     "'stages[0].bakeSeconds' must be an integer from 1 to 604800, got 0",
     '\'stages[1].weights\' must be weights of which one at least is over 0, got "0/0"',
@@ -84,6 +84,31 @@ test('confirms count in the history too, and a plan has to end before its state 
   expect(problemsOf({ stages: weeks, pollSeconds: 3600 }).join()).toContain("'stages' must be done within 2505600 s");
 });
 
+test('looks for approvals count in the history too, and the waiting in the longest time', () => {
+  const stages = [
+    { weights: { source: 1, target: 1 }, bakeSeconds: 10_000 },
+    { weights: { source: 0, target: 1 }, bakeSeconds: 600 },
+  ];
+  const approval = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 604_800 };
+  expect(problemsOf({ stages })).toEqual([]);
+  expect(problemsOf({ stages, approval })).toEqual([expect.stringMatching(/'pollSeconds' must be at least 36 /)]);
+  expect(problemsOf({ stages, approval, pollSeconds: 36 })).toEqual([]);
+  const longest = (plan: unknown) => estimateSeconds(parsePlan(plan)).longest;
+  expect(longest({ stages, approval, pollSeconds: 60 }) - longest({ stages, pollSeconds: 60 })).toBe(2 * 604_800);
+});
+
+test.each([
+  [
+    'timeoutSeconds',
+    { timeoutSeconds: 604_801 },
+    "'approval.timeoutSeconds' must be an integer from 1 to 604800, got 604801",
+  ],
+  ['a word for a yes', { beforeFirstShift: 'yes' }, '\'approval.beforeFirstShift\' must be true or false, got "yes"'],
+  ['an unknown gate', { beforeSunrise: true }, /'approval.beforeSunrise' must be one of beforeFirstShift/],
+])('an approval is refused for %s', (_, approval, problem) => {
+  expect(problemsOf({ approval }).join()).toMatch(problem);
+});
+
 test('hastening shortens the waiting and nothing else', () => {
   const plan = parsePlan({ confirmTimeoutSeconds: 90 });
   const fast = hasten(plan, 100);
@@ -94,6 +119,7 @@ test('hastening shortens the waiting and nothing else', () => {
     ...plan.drain,
     perKindSeconds: { http: 1, websocket: 3, grpcStream: 3, serverSentEvents: 3 },
   });
+  expect(fast.approval.timeoutSeconds).toBe(36);
   expect(fast.confirmTimeoutSeconds).toBe(90);
   expect(fast.breaker).toEqual(plan.breaker);
 });

@@ -1,4 +1,6 @@
 import { LedgerReport, NO_BYTES } from '../../core/admin';
+import { Announcement } from '../../core/announcement';
+import { ApprovalGate } from '../../core/approval';
 import { KindCounts, NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
 import { CutoverRun, begin } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
@@ -6,7 +8,8 @@ import { Evidence } from '../../core/evidence';
 import { Forward, RuleReading } from '../../core/forward';
 import { NEVER_HELD, holdReport } from '../../core/hold';
 import { parsePlan } from '../../core/plan';
-import { Side } from '../../core/weights';
+import { AlarmReading } from '../../core/veto';
+import { Side, formatWeights } from '../../core/weights';
 import type { Ports } from '../../lambda/ports';
 
 export const arns = { source: 'arn:source', target: 'arn:target' };
@@ -33,6 +36,12 @@ export class MemoryWorld {
   lock: CutoverRun | undefined;
   aborts = new Set<string>();
   evidence: Evidence[] = [];
+  alarms: AlarmReading[] = [];
+  /** What people wrote, by gate. */
+  words: Partial<Record<ApprovalGate, { text: string; writtenAtMs: number }>> = {};
+  told: Announcement[] = [];
+  /** The weights that were made a metric. */
+  weighed: string[] = [];
   calls: string[] = [];
   nowMs = Date.parse('2026-01-01T00:00:00Z');
 
@@ -78,6 +87,18 @@ export class MemoryWorld {
         this.setState(address, 'serving');
       },
     },
+    alarms: {
+      names: ['checkout-5xx', 'latency'],
+      read: () => Promise.resolve(this.alarms),
+    },
+    notifier: {
+      places: { storeBucket: 'store', weightedRuleArn: 'rule/weighted' },
+      tell: (announcement) => {
+        this.told.push(announcement);
+        return Promise.resolve();
+      },
+    },
+    metrics: { weights: (weights) => void this.weighed.push(formatWeights(weights)) },
     smoke: { get: (side) => Promise.resolve(this.smoke[side]) },
     store: {
       acquire: (run) => {
@@ -98,6 +119,7 @@ export class MemoryWorld {
         return Promise.resolve();
       },
       abortRequested: (execution) => Promise.resolve(this.aborts.has(execution)),
+      approval: (_, gate) => Promise.resolve(this.words[gate]),
       putEvidence: (evidence) => {
         this.evidence.push(evidence);
         return Promise.resolve();
@@ -105,6 +127,26 @@ export class MemoryWorld {
       hasEvidence: (execution) => Promise.resolve(this.evidence.some((each) => each.execution === execution)),
     },
   };
+
+  constructor() {
+    this.setAlarms('OK');
+  }
+
+  setAlarms(state: AlarmReading['state'], reason = ''): void {
+    this.alarms = [
+      { name: 'checkout-5xx', state, reason },
+      { name: 'latency', state: 'OK', reason: '' },
+    ];
+  }
+
+  /** A person writes an object. */
+  write(gate: ApprovalGate, text: string): void {
+    this.words[gate] = { text, writtenAtMs: this.nowMs };
+  }
+
+  get kindsTold(): string[] {
+    return this.told.map(({ detail }) => detail.kind);
+  }
 
   /** A run that has its lock and its preflight. */
   ready(plan: unknown = {}): CutoverRun {

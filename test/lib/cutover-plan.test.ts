@@ -36,6 +36,7 @@ test('custom: every prop arrives where the steps read it', () => {
         streams: Duration.minutes(1),
         closeRatePerSecond: 50,
       },
+      approval: { beforeFirstShift: true, timeout: Duration.hours(8) },
     },
     { initialWeights: { source: 10, target: 0 } },
   );
@@ -59,6 +60,7 @@ test('custom: every prop arrives where the steps read it', () => {
       closeRatePerSecond: 50,
       jitter: 0.2,
     },
+    approval: { beforeFirstShift: true, beforeLastStage: false, timeoutSeconds: 28_800 },
   });
 });
 

@@ -27,29 +27,38 @@ const RECORD = [
 const LOOK_FOR_ABORT = ['s3:GetObject abort/*'];
 const GUARD = [...LOOK_FOR_ABORT, 's3:GetObject lock.json'];
 const LIST = ['s3:ListBucket '];
+/** The queue of attempts that failed. */
+const REPEAT = [
+  ...['ChangeMessageVisibility', 'DeleteMessage', 'GetQueueAttributes', 'GetQueueUrl', 'ReceiveMessage', 'SendMessage'],
+].map((action) => `sqs:${action}`);
+const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
+const NOTIFY = ['events:PutEvents'];
+const ALARMS = ['cloudwatch:DescribeAlarms'];
 
 /** Written a second time, from what the steps call. */
 const TABLE: Record<Step, string[]> = {
-  lock: [...KEEP_LOCK, ...LIST],
+  lock: [...KEEP_LOCK, ...NOTIFY, ...LIST],
   preflight: [
     'elasticloadbalancing:DescribeLoadBalancers',
     'elasticloadbalancing:DescribeListeners',
     RULES,
     HEALTH,
+    ...ALARMS,
     ...CALL_PROXIES,
     ...LOOK_FOR_ABORT,
     ...KEEP_LOCK,
     ...LIST,
   ],
-  shift: [RULES, MODIFY_RULE, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  confirm: [RULES, ...GUARD, ...LIST],
-  bake: [RULES, HEALTH, ...CALL_PROXIES, ...GUARD, ...LIST],
-  drain: [RULES, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  approve: [RULES, HEALTH, ...ALARMS, ...CALL_PROXIES, ...GUARD, 's3:GetObject approval/*', ...NOTIFY, ...LIST],
+  shift: [RULES, MODIFY_RULE, ...ALARMS, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  confirm: [RULES, ...GUARD, ...NOTIFY, ...LIST],
+  bake: [RULES, HEALTH, ...ALARMS, ...CALL_PROXIES, ...GUARD, ...LIST],
+  drain: [RULES, ...ALARMS, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   verify: [RULES, HEALTH, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...LIST],
-  complete: [...CALL_PROXIES, ...RECORD, ...LIST],
-  rollback: [RULES, MODIFY_RULE, ...CALL_PROXIES, 's3:GetObject lock.json', ...LIST],
-  record: [...RECORD, ...LIST],
-  recover: [RULES, MODIFY_RULE, ...CALL_PROXIES, ...RECORD, 's3:PutObject lock.json', ...LIST],
+  complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
+  rollback: [RULES, MODIFY_RULE, ...CALL_PROXIES, 's3:GetObject lock.json', ...NOTIFY, ...LIST],
+  record: [...RECORD, ...NOTIFY, ...LIST],
+  recover: [RULES, MODIFY_RULE, ...CALL_PROXIES, ...RECORD, 's3:PutObject lock.json', ...NOTIFY, ...LIST, ...REPEAT],
 };
 
 function statementsOf(step: Step): Statement[] {
@@ -62,15 +71,14 @@ const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [v
 
 /** `action` or, for the store, `action key`. */
 function rightsOf(step: Step): string[] {
-  return statementsOf(step)
-    .flatMap(({ Action, Resource }) =>
-      listOf(Action).flatMap((action) =>
-        String(action).startsWith('s3:')
-          ? listOf(Resource).map((on) => `${String(action)} ${keyOf(on)}`)
-          : [String(action)],
-      ),
-    )
-    .sort();
+  const rights = statementsOf(step).flatMap(({ Action, Resource }) =>
+    listOf(Action).flatMap((action) =>
+      String(action).startsWith('s3:')
+        ? listOf(Resource).map((on) => `${String(action)} ${keyOf(on)}`)
+        : [String(action)],
+    ),
+  );
+  return [...new Set(rights)].sort();
 }
 
 function keyOf(resource: unknown): string {
@@ -88,7 +96,7 @@ test('there is a function for every step, and for nothing else', () => {
 
 describe.each(STEPS)('%s', (step) => {
   test('may do what its row says and no more', () => {
-    expect(rightsOf(step)).toEqual([...TABLE[step]].sort());
+    expect(rightsOf(step)).toEqual([...TABLE[step], ...TRACE].sort());
   });
 
   test('runs on Node 24, inside the network, with the wiring', () => {
@@ -100,6 +108,7 @@ describe.each(STEPS)('%s', (step) => {
       Handler: `index.${step}`,
       Timeout: step === 'recover' ? 120 : 30,
       MemorySize: 256,
+      TracingConfig: { Mode: 'Active' },
       VpcConfig: { SubnetIds: [expect.anything(), expect.anything()], SecurityGroupIds: [expect.anything()] },
     });
     expect(Object.keys((Properties.Environment as { Variables: object }).Variables)).toEqual(['DRAINSHIFT_WIRING']);
@@ -107,7 +116,7 @@ describe.each(STEPS)('%s', (step) => {
 });
 
 test('the weights are changed on the weighted rule alone', () => {
-  const [rule] = resourceLike(defaultMigration(), 'AWS::ElasticLoadBalancingV2::ListenerRule', /./);
+  const [rule] = resourceLike(defaultMigration(), 'Custom::DrainshiftWeightedRule', /./);
   const modifying = STEPS.flatMap(statementsOf).filter(({ Action }) => listOf(Action).includes(MODIFY_RULE));
   expect(modifying.map(({ Resource }) => Resource)).toEqual([{ Ref: rule }, { Ref: rule }, { Ref: rule }]);
 });
@@ -121,7 +130,8 @@ test('`*` stands only where an action knows no resources, and tasks are listed i
       expect(actions).toEqual(['ecs:ListTasks']);
       expect(Condition).toEqual({ ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [cluster, 'Arn'] } } });
     } else {
-      for (const action of actions) expect(action).toMatch(/^elasticloadbalancing:Describe/);
+      // Traces belong to no resource.
+      for (const action of actions) expect(action).toMatch(/^(elasticloadbalancing:Describe|xray:Put)/);
     }
   }
 });

@@ -10,23 +10,39 @@ interface Example {
   readonly code: string;
 }
 
-/** What a reader has around an example: a construct's constructor, with the usual things at hand. */
+/** What a reader has at hand, by the names that the examples use for it. */
+const AT_HAND: Record<string, string> = {
+  vpc: 'ec2.IVpc',
+  certificate: 'ICertificate',
+  cluster: 'ecs.ICluster',
+  operators: 'iam.IRole',
+  topic: 'sns.ITopic',
+  bucket: 's3.IBucket',
+  listener: 'elbv2.IApplicationListener',
+  adminSecret: 'AdminSecret',
+  loadBalancer: 'MigrationLoadBalancer',
+  sourceGroup: 'StickyTargetGroup',
+  targetGroup: 'StickyTargetGroup',
+  sourceProxies: 'ProxyService',
+  targetProxies: 'ProxyService',
+  sessions: 'SessionStore',
+  cutover: 'Cutover',
+};
+
+/** An example is the inside of a construct's constructor, with the usual things around it. */
 function program(code: string, names: readonly string[]): string {
+  const declared = Object.entries(AT_HAND).filter(([name]) => !code.includes(`const ${name} `));
   return `
-    import { Duration, aws_ec2 as ec2, aws_ecs as ecs, aws_iam as iam } from 'aws-cdk-lib';
+    import {
+      Duration, RemovalPolicy, Size,
+      aws_ec2 as ec2, aws_ecr as ecr, aws_ecs as ecs, aws_elasticloadbalancingv2 as elbv2, aws_iam as iam,
+      aws_logs as logs, aws_route53 as route53, aws_s3 as s3, aws_sns as sns,
+    } from 'aws-cdk-lib';
     import { ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
     import { Construct } from 'constructs';
     import { ${names.join(', ')} } from './index';
 
-    declare const vpc: ec2.IVpc;
-    declare const certificate: ICertificate;
-    declare const cluster: ecs.ICluster;
-    declare const operators: iam.IRole;
-    declare const loadBalancer: MigrationLoadBalancer;
-    declare const sourceGroup: StickyTargetGroup;
-    declare const sourceProxies: ProxyService;
-    declare const targetProxies: ProxyService;
-    ${code.includes('const adminSecret') ? '' : 'declare const adminSecret: AdminSecret;'}
+    ${declared.map(([name, type]) => `declare const ${name}: ${type};`).join('\n    ')}
     export class Example extends Construct {
       constructor(scope: Construct, id: string) {
         super(scope, id);
@@ -78,10 +94,13 @@ function diagnose(examples: readonly Example[]): Map<string, string[]> {
 
 const examples = readdirSync(LIB).flatMap(examplesIn);
 
-test('every construct has an example', () => {
-  const files = readdirSync(LIB).filter((file) =>
-    /export class \w+ extends Construct/.test(readFileSync(join(LIB, file), 'utf8')),
-  );
+test('every public construct has an example', () => {
+  const names = constructNames();
+  const files = readdirSync(LIB).filter((file) => {
+    const [, name = ''] = /export class (\w+) extends Construct/.exec(readFileSync(join(LIB, file), 'utf8')) ?? [];
+    return names.includes(name);
+  });
+  expect(files).not.toEqual([]);
   expect(examples.map(({ name }) => name)).toEqual(expect.arrayContaining(files.map((file) => `${file}#1`)));
 });
 

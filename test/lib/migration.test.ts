@@ -1,8 +1,14 @@
-import { Template } from 'aws-cdk-lib/assertions';
+import { Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Alarm, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { IVpc, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Cluster } from 'aws-cdk-lib/aws-ecs';
+import { ApplicationListener, ApplicationLoadBalancer } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { CutoverWiring } from '../../core/wiring';
-import { defaultMigration, newMigration, newStack, resolveText, resourceLike } from './fixture';
+import { DrainProfile, SessionStore } from '../../lib';
+import { defaultMigration, newMigration, newStack, resolveText, resourceLike, resourcesOf } from './fixture';
 
 function wiringOf(template: Template): CutoverWiring {
   const [, shift] = resourceLike(template, 'AWS::Lambda::Function', /StepsShift[0-9A-F]{8}$/);
@@ -47,6 +53,9 @@ test('default: the steps know every part that they act on', () => {
     adminSecretArn: expect.stringContaining('AdminSecret') as string,
     storeBucket: expect.stringContaining('Store') as string,
     domainName: 'shop.example.com',
+    metricAlarmNames: expect.arrayContaining([expect.stringContaining('TargetErrors')]) as string[],
+    eventBusName: 'default',
+    cutoverName: expect.stringContaining('Cutover') as string,
   });
 });
 
@@ -85,11 +94,97 @@ test('custom: somebody may be allowed to start a cutover', () => {
 
 test('imported: takes a network of another stack', () => {
   const stack = newStack();
-  const vpc = Vpc.fromVpcAttributes(stack, 'Imported', {
-    vpcId: 'vpc-0123456789abcdef0',
-    availabilityZones: ['a', 'b'],
-    privateSubnetIds: ['subnet-0123456789abcdef1', 'subnet-0123456789abcdef2'],
-  });
+  const vpc = importedVpc(stack, 'vpc-0123456789abcdef0');
   newMigration(stack, { vpc });
   Template.fromStack(stack).resourceCountIs('AWS::EC2::VPC', 0);
 });
+
+test('default: a dashboard, and alarms that stop a cutover', () => {
+  const template = defaultMigration();
+  template.resourceCountIs('AWS::CloudWatch::Dashboard', 1);
+  const alarms = Object.keys(template.findResources('AWS::CloudWatch::Alarm'));
+  expect(alarms.length).toBeGreaterThan(wiringOf(template).metricAlarmNames?.length ?? 0);
+  for (const name of wiringOf(template).metricAlarmNames ?? []) expect(alarms).toContain(name);
+});
+
+test('custom: without monitoring, one alarm of the user stops a cutover', () => {
+  const stack = newStack();
+  const metric = new Metric({ namespace: 'Shop', metricName: 'LostOrders' });
+  const alarm = new Alarm(stack, 'LostOrders', { metric, threshold: 1, evaluationPeriods: 1 });
+  newMigration(stack, { monitoring: false, vetoAlarms: [alarm] });
+  const template = Template.fromStack(stack);
+  template.resourceCountIs('AWS::CloudWatch::Dashboard', 0);
+  expect(wiringOf(template).metricAlarmNames).toEqual([expect.stringMatching(/^LostOrders/)]);
+});
+
+test('custom: a topic hears of the cutover and of the alarms', () => {
+  const stack = newStack();
+  newMigration(stack, { notificationTopic: new Topic(stack, 'Topic') });
+  const template = Template.fromStack(stack);
+  expect(wiringOf(template).notificationTopicArn).toMatch(/^Topic/);
+  template.allResourcesProperties('AWS::CloudWatch::Alarm', {
+    AlarmActions: [{ Ref: Match.stringLikeRegexp('^Topic') }],
+  });
+});
+
+test('custom: what a backend asks for reaches its proxies and its target group, and those of no other', () => {
+  const stack = newStack();
+  const target = { upstreamUrl: 'http://new.internal', minTasks: 5, drainProfile: DrainProfile.WEBSOCKET_HEAVY };
+  newMigration(stack, { target });
+  const template = Template.fromStack(stack);
+  const minimum = (side: RegExp) =>
+    resourceLike(template, 'AWS::ApplicationAutoScaling::ScalableTarget', side)[1].Properties.MinCapacity;
+  expect([minimum(/^MigrationSource/), minimum(/^MigrationTarget/)]).toEqual([2, 5]);
+  const delay = { Key: 'deregistration_delay.timeout_seconds', Value: '330' };
+  const attributes = (side: RegExp) =>
+    resourceLike(template, 'AWS::ElasticLoadBalancingV2::TargetGroup', side)[1].Properties.TargetGroupAttributes;
+  expect(attributes(/TargetGroup[0-9A-F]{8}$/)).toContainEqual(delay);
+  expect(attributes(/SourceGroup/)).not.toContainEqual(delay);
+});
+
+test('custom: both sides share one session store', () => {
+  const stack = newStack();
+  const vpc = new Vpc(stack, 'Vpc');
+  newMigration(stack, { vpc, sessionStore: new SessionStore(stack, 'Sessions', { vpc }) });
+  const tasks = Object.values(resourcesOf(Template.fromStack(stack), 'AWS::ECS::TaskDefinition'));
+  expect(tasks.map(({ Properties }) => JSON.stringify(Properties).includes('DRAINSHIFT_SESSION_STORE_URL'))).toEqual([
+    true,
+    true,
+  ]);
+});
+
+test('imported: takes a load balancer with its listener, its network and a cluster', () => {
+  const stack = newStack();
+  const vpc = importedVpc(stack, 'vpc-0123456789abcdef0');
+  const arn = (what: string) => `arn:aws:elasticloadbalancing:eu-central-1:111122223333:${what}`;
+  const securityGroupId = 'sg-0123456789abcdef0';
+  const loadBalancer = ApplicationLoadBalancer.fromApplicationLoadBalancerAttributes(stack, 'Balancer', {
+    ...{ loadBalancerArn: arn('loadbalancer/app/shop/0123456789abcdef'), securityGroupId, vpc },
+  });
+  const listener = ApplicationListener.fromApplicationListenerAttributes(stack, 'Listener', {
+    listenerArn: arn('listener/app/shop/0123456789abcdef/0123456789abcdef'),
+    securityGroup: SecurityGroup.fromSecurityGroupId(stack, 'Group', securityGroupId),
+  });
+  newMigration(stack, { loadBalancer, listener, cluster: new Cluster(stack, 'Mine', { vpc }) });
+  const template = Template.fromStack(stack);
+  for (const type of ['AWS::EC2::VPC', 'AWS::ElasticLoadBalancingV2::LoadBalancer']) template.resourceCountIs(type, 0);
+  template.resourceCountIs('AWS::ECS::Cluster', 1);
+  expect(Object.keys(template.findOutputs('*'))).not.toContainEqual(expect.stringContaining('DnsName'));
+});
+
+test('imported: a cluster of another network is refused', () => {
+  const stack = newStack();
+  const cluster = new Cluster(stack, 'Mine', { vpc: importedVpc(stack, 'vpc-0123456789abcdef0') });
+  const vpc = importedVpc(stack, 'vpc-fedcba9876543210f');
+  expect(() => newMigration(stack, { vpc, cluster })).toThrow(
+    "'cluster' must be in the network vpc-fedcba9876543210f, got one in vpc-0123456789abcdef0",
+  );
+});
+
+function importedVpc(stack: Stack, vpcId: string): IVpc {
+  return Vpc.fromVpcAttributes(stack, vpcId, {
+    vpcId,
+    availabilityZones: ['a', 'b'],
+    privateSubnetIds: ['subnet-0123456789abcdef1', 'subnet-0123456789abcdef2'],
+  });
+}

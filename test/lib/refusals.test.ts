@@ -1,7 +1,6 @@
 import { CfnParameter, Duration } from 'aws-cdk-lib';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster } from 'aws-cdk-lib/aws-ecs';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { AdminSecret, Cutover, MigrationProps, MigrationSide, ProxyService, StickyTargetGroup } from '../../lib';
 import { newLoadBalancer, newMigration, newStack } from './fixture';
 
@@ -23,14 +22,6 @@ test.each([
   [Duration.seconds(0), "'sideStickiness' must be from 1 second to 7 days, got 0 seconds"],
 ])('stickiness to a side of %s', (sideStickiness, message) => {
   expect(migrate({ sideStickiness })).toThrow(message);
-});
-
-test.each([
-  [{ stickiness: Duration.days(8) }, "'stickiness' must be from 1 second to 7 days, got 8 days"],
-  [{ deregistrationDelay: Duration.hours(2) }, "'deregistrationDelay' must be from 0 seconds to 1 hour, got 2 hours"],
-])('target group %#', (props, message) => {
-  const stack = newStack();
-  expect(() => new StickyTargetGroup(stack, 'Group', { vpc: new Vpc(stack, 'Vpc'), ...props })).toThrow(message);
 });
 
 test.each([
@@ -56,52 +47,6 @@ test.each(['http://10.0.0.1:8080', 'https://new.internal', 'http://[2001:db8::1]
 
 test.each(['*.example.com', 'https://shop.example.com', ''])("domain name '%s'", (domainName) => {
   expect(migrate({ domainName })).toThrow(`'domainName' must be a host name without a wildcard, got ${domainName}`);
-});
-
-describe('stop timeout', () => {
-  function proxies(props: { stopTimeout?: Duration; gracePeriod?: Duration; minTasks?: number; maxTasks?: number }) {
-    return () => {
-      const stack = newStack();
-      const { sourceGroup } = newLoadBalancer(stack);
-      const cluster = new Cluster(stack, 'Cluster', { vpc: stack.node.findChild('Vpc') as Vpc });
-      new ProxyService(stack, 'Proxies', {
-        cluster,
-        side: MigrationSide.SOURCE,
-        upstreamUrl: 'http://old.internal',
-        targetGroup: sourceGroup,
-        adminSecret: new Secret(stack, 'Secret'),
-        ...props,
-      });
-    };
-  }
-
-  test.each([
-    [
-      { stopTimeout: Duration.seconds(121) },
-      "'stopTimeout' must be from 20 seconds to 2 minutes, got 2 minutes 1 second",
-    ],
-    [
-      { gracePeriod: Duration.seconds(101) },
-      "'gracePeriod' must be at most 100 s, so that it ends 15 s before the stopTimeout of 120 s, got 101 s",
-    ],
-    [
-      { stopTimeout: Duration.seconds(60), gracePeriod: Duration.seconds(100) },
-      "'gracePeriod' must be at most 40 s, so that it ends 15 s before the stopTimeout of 60 s, got 100 s",
-    ],
-    [{ minTasks: 0 }, "'minTasks' must be an integer of 1 or more, got 0"],
-    [{ minTasks: 3, maxTasks: 2 }, "'maxTasks' must be an integer from 3, as minTasks is, to 200, got 2"],
-  ])('%#', (props, message) => {
-    expect(proxies(props)).toThrow(message);
-  });
-
-  test('a shorter stop timeout brings a shorter grace period with it', () => {
-    expect(proxies({ stopTimeout: Duration.seconds(60) })).not.toThrow();
-    expect(proxies({ stopTimeout: Duration.seconds(20) })).not.toThrow();
-  });
-
-  test('a grace period that just fits is accepted', () => {
-    expect(proxies({ gracePeriod: Duration.seconds(100) })).not.toThrow();
-  });
 });
 
 test('proxies in two clusters', () => {

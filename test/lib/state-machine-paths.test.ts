@@ -68,6 +68,42 @@ test('two stages, with waits in each, complete', async () => {
   });
 });
 
+test('a person is asked before the first shift, which the checks come before and after, and before the last stage', async () => {
+  const answers = {
+    Preflight: say('approve', 'go'),
+    Approve: say('wait', 'approved'),
+    Confirm: say('confirmed', 'confirmed'),
+    Bake: say('approve', 'drain'),
+    ApproveLastStage: say('wait', 'approved'),
+    Drain: say('drained'),
+  };
+  expect(await walk(answers)).toEqual({
+    steps:
+      'Lock Preflight Approve Approve Preflight Shift Confirm Bake ApproveLastStage ApproveLastStage Shift Confirm Bake Drain Verify Complete',
+    end: 'Completed',
+  });
+});
+
+test('a no before the first shift moves nothing, and goes back before the last stage', async () => {
+  const Record = (run: Run) => ({ ...run, outcome: 'refused', cause: 'as told' });
+  expect(await walk({ Preflight: say('approve'), Approve: say('rollBack'), Record })).toEqual({
+    steps: 'Lock Preflight Approve Record',
+    end: 'Refused',
+  });
+  const late = { Confirm: say('confirmed'), Bake: say('approve'), ApproveLastStage: say('rollBack') };
+  expect(await walk({ ...ROLLED_BACK, ...late })).toEqual({
+    steps: 'Lock Preflight Shift Confirm Bake ApproveLastStage Rollback Rollback Record',
+    end: 'RolledBack',
+  });
+});
+
+test('a shift that will not move anything goes back instead of being confirmed', async () => {
+  expect(await walk({ ...ROLLED_BACK, Shift: say('rollBack') })).toEqual({
+    steps: 'Lock Preflight Shift Rollback Rollback Record',
+    end: 'RolledBack',
+  });
+});
+
 test('a judgement against the target goes back', async () => {
   expect(await walk({ ...ROLLED_BACK, Confirm: say('confirmed'), Bake: say('rollBack') })).toEqual({
     steps: 'Lock Preflight Shift Confirm Bake Rollback Rollback Record',

@@ -32,8 +32,11 @@ test('it speaks JSONPath', () => {
 
 test('it has a task for every step but the recovery, each calling its own function', () => {
   const names = STEPS.filter((step) => step !== 'recover').map((step) => step.charAt(0).toUpperCase() + step.slice(1));
-  expect(tasks.map(([name]) => name).sort()).toEqual([...names].sort());
-  for (const [name, task] of tasks) expect(task.Parameters?.FunctionName).toContain(`CutoverSteps${name}`);
+  // A person is asked in two places, by one function.
+  expect(tasks.map(([name]) => name).sort()).toEqual([...names, 'ApproveLastStage'].sort());
+  for (const [name, task] of tasks) {
+    expect(task.Parameters?.FunctionName).toContain(`CutoverSteps${name === 'ApproveLastStage' ? 'Approve' : name}`);
+  }
 });
 
 test('it ends by itself after 30 days at the latest', () => {
@@ -70,6 +73,8 @@ describe.each(tasks)('%s', (name, task) => {
 test.each([
   ['Lock', 'NotStarted'],
   ['Preflight', 'Record'],
+  ['Approve', 'Record'],
+  ['ApproveLastStage', 'Rollback'],
   ['Shift', 'Rollback'],
   ['Confirm', 'Rollback'],
   ['Bake', 'Rollback'],
@@ -84,8 +89,12 @@ test.each([
 
 test.each([
   ['Lock', 'Preflight'],
-  ['Preflight', 'Shift'],
-  ['Shift', 'Confirm'],
+  ['Preflight', 'Ready?'],
+  ['Approve', 'Approved?'],
+  ['ApproveLastStage', 'LastStageApproved?'],
+  ['WaitForApproval', 'Approve'],
+  ['WaitForLastApproval', 'ApproveLastStage'],
+  ['Shift', 'Shifted?'],
   ['Confirm', 'Confirmed?'],
   ['Bake', 'Baked?'],
   ['Drain', 'Drained?'],
@@ -102,10 +111,22 @@ test.each([
 });
 
 test.each([
+  ['Ready?', 'go', 'Shift'],
+  ['Ready?', 'approve', 'Approve'],
+  ['Ready?', 'anything else', 'Record'],
+  ['Approved?', 'approved', 'Preflight'],
+  ['Approved?', 'wait', 'WaitForApproval'],
+  ['Approved?', 'rollBack', 'Record'],
+  ['LastStageApproved?', 'approved', 'Shift'],
+  ['LastStageApproved?', 'wait', 'WaitForLastApproval'],
+  ['LastStageApproved?', 'rollBack', 'Rollback'],
+  ['Shifted?', 'go', 'Confirm'],
+  ['Shifted?', 'rollBack', 'Rollback'],
   ['Confirmed?', 'confirmed', 'Bake'],
   ['Confirmed?', 'wait', 'WaitToConfirm'],
   ['Confirmed?', 'rollBack', 'Rollback'],
   ['Baked?', 'nextStage', 'Shift'],
+  ['Baked?', 'approve', 'ApproveLastStage'],
   ['Baked?', 'drain', 'Drain'],
   ['Baked?', 'wait', 'WaitToBake'],
   ['Baked?', 'rollBack', 'Rollback'],
@@ -143,7 +164,7 @@ test('it ends in Completed, or fails under a name of its own', () => {
 
 test('an execution that is stopped from outside is put back', () => {
   const [machine] = resourceLike(defaultMigration(), 'AWS::StepFunctions::StateMachine', /./);
-  const [, rule] = resourceLike(defaultMigration(), 'AWS::Events::Rule', /./);
+  const [, rule] = resourceLike(defaultMigration(), 'AWS::Events::Rule', /Interrupted/);
   expect(rule.Properties).toMatchObject({
     EventPattern: { detail: { stateMachineArn: [{ Ref: machine }], status: ['ABORTED', 'TIMED_OUT', 'FAILED'] } },
     Targets: [{ Arn: { 'Fn::GetAtt': [expect.stringContaining('StepsRecover'), 'Arn'] } }],

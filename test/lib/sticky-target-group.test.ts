@@ -1,46 +1,113 @@
-import { Duration } from 'aws-cdk-lib';
+import { CfnParameter, Duration } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
-import { StickyTargetGroup } from '../../lib';
-import { newStack } from './fixture';
+import {
+  ApplicationProtocolVersion,
+  TargetGroupLoadBalancingAlgorithmType as Algorithm,
+} from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { DrainProfile } from '../../lib/drain-profile';
+import { StickyTargetGroup, StickyTargetGroupProps } from '../../lib/sticky-target-group';
+import { newStack, resourceLike } from './fixture';
 
 const GROUP = 'AWS::ElasticLoadBalancingV2::TargetGroup';
 
-test('default: ip targets over HTTPS, checked over HTTPS, sticky for a day', () => {
+function groupOf(props: Partial<StickyTargetGroupProps> = {}): Template {
   const stack = newStack();
-  new StickyTargetGroup(stack, 'Group', { vpc: new Vpc(stack, 'Vpc') });
-  Template.fromStack(stack).hasResourceProperties(GROUP, {
-    TargetType: 'ip',
-    Protocol: 'HTTPS',
-    Port: 8443,
-    HealthCheckProtocol: 'HTTPS',
-    HealthCheckPath: '/.drainshift/health',
-    HealthCheckIntervalSeconds: 10,
-    HealthCheckTimeoutSeconds: 5,
-    HealthyThresholdCount: 2,
-    UnhealthyThresholdCount: 2,
-    TargetGroupAttributes: Match.arrayWith([
-      { Key: 'deregistration_delay.timeout_seconds', Value: '300' },
-      { Key: 'stickiness.enabled', Value: 'true' },
-      { Key: 'stickiness.type', Value: 'lb_cookie' },
-      { Key: 'stickiness.lb_cookie.duration_seconds', Value: '86400' },
-    ]),
+  new StickyTargetGroup(stack, 'Group', { vpc: new Vpc(stack, 'Vpc'), ...props });
+  return Template.fromStack(stack);
+}
+
+function attributesOf(template: Template): Record<string, unknown> {
+  const [, group] = resourceLike(template, GROUP, /./);
+  const pairs = group.Properties.TargetGroupAttributes as { Key: string; Value: unknown }[];
+  return Object.fromEntries(pairs.map(({ Key, Value }) => [Key, Value]));
+}
+
+describe('default', () => {
+  const template = groupOf();
+
+  test('ip targets over HTTPS, checked over HTTPS', () => {
+    template.hasResourceProperties(GROUP, {
+      TargetType: 'ip',
+      Protocol: 'HTTPS',
+      ProtocolVersion: Match.absent(),
+      Port: 8443,
+      HealthCheckProtocol: 'HTTPS',
+      HealthCheckPath: '/.drainshift/health',
+      HealthCheckIntervalSeconds: 10,
+      HealthCheckTimeoutSeconds: 5,
+      HealthyThresholdCount: 2,
+      UnhealthyThresholdCount: 2,
+      Matcher: { HttpCode: '200' },
+    });
+  });
+
+  test('sticky for a day by the cookie of the load balancer, and drained for two minutes', () => {
+    expect(attributesOf(template)).toEqual({
+      'deregistration_delay.timeout_seconds': '150',
+      'stickiness.enabled': 'true',
+      'stickiness.type': 'lb_cookie',
+      'stickiness.lb_cookie.duration_seconds': '86400',
+    });
   });
 });
 
-test('custom: takes its durations', () => {
-  const stack = newStack();
-  new StickyTargetGroup(stack, 'Group', {
-    vpc: new Vpc(stack, 'Vpc'),
+test('custom: its own times, checks and thresholds', () => {
+  const template = groupOf({
     stickiness: Duration.hours(8),
-    deregistrationDelay: Duration.seconds(0),
+    drainProfile: DrainProfile.SHORT_LIVED,
+    slowStart: Duration.seconds(30),
+    healthCheck: {
+      interval: Duration.seconds(30),
+      timeout: Duration.seconds(20),
+      healthyThreshold: 3,
+      unhealthyThreshold: 4,
+    },
+    targetGroupHealth: {
+      routingMinimumHealthyTargetCount: 2,
+      dnsMinimumHealthyTargetCount: 3,
+      dnsMinimumHealthyTargetPercentage: 50,
+    },
   });
-  Template.fromStack(stack).hasResourceProperties(GROUP, {
-    TargetGroupAttributes: Match.arrayWith([
-      { Key: 'deregistration_delay.timeout_seconds', Value: '0' },
-      { Key: 'stickiness.lb_cookie.duration_seconds', Value: '28800' },
-    ]),
+  template.hasResourceProperties(GROUP, {
+    HealthCheckIntervalSeconds: 30,
+    HealthCheckTimeoutSeconds: 20,
+    HealthyThresholdCount: 3,
+    UnhealthyThresholdCount: 4,
   });
+  expect(attributesOf(template)).toMatchObject({
+    'deregistration_delay.timeout_seconds': '60',
+    'slow_start.duration_seconds': '30',
+    'stickiness.lb_cookie.duration_seconds': '28800',
+    'target_group_health.unhealthy_state_routing.minimum_healthy_targets.count': '2',
+    'target_group_health.dns_failover.minimum_healthy_targets.count': '3',
+    'target_group_health.dns_failover.minimum_healthy_targets.percentage': '50',
+  });
+});
+
+test('custom: a cookie of the application', () => {
+  expect(attributesOf(groupOf({ applicationCookie: 'SESSION', stickiness: Duration.hours(1) }))).toMatchObject({
+    'stickiness.type': 'app_cookie',
+    'stickiness.app_cookie.cookie_name': 'SESSION',
+    'stickiness.app_cookie.duration_seconds': '3600',
+  });
+});
+
+test('custom: random with anomaly mitigation, where clients are not sticky', () => {
+  const attributes = attributesOf(groupOf({ sticky: false, algorithm: Algorithm.WEIGHTED_RANDOM }));
+  expect(attributes).toMatchObject({
+    'stickiness.enabled': 'false',
+    'load_balancing.algorithm.type': 'weighted_random',
+    'load_balancing.algorithm.anomaly_mitigation': 'on',
+  });
+  expect(Object.keys(attributes)).not.toContain('stickiness.type');
+});
+
+test.each([
+  [ApplicationProtocolVersion.HTTP2, { HttpCode: '200' }],
+  [ApplicationProtocolVersion.GRPC, { GrpcCode: '0' }],
+])('custom: speaks %s to the proxies', (protocolVersion, Matcher) => {
+  groupOf({ protocolVersion }).hasResourceProperties(GROUP, { ProtocolVersion: protocolVersion, Matcher });
 });
 
 test('imported: takes a network of another stack', () => {
@@ -48,4 +115,98 @@ test('imported: takes a network of another stack', () => {
   const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-0123456789abcdef0', availabilityZones: ['a'] });
   new StickyTargetGroup(stack, 'Group', { vpc });
   Template.fromStack(stack).hasResourceProperties(GROUP, { VpcId: 'vpc-0123456789abcdef0' });
+});
+
+test.each<[Partial<StickyTargetGroupProps>, string]>([
+  [{ stickiness: Duration.days(8) }, "'stickiness' must be from 1 second to 7 days, got 8 days"],
+  [{ stickiness: Duration.seconds(0) }, "'stickiness' must be from 1 second to 7 days, got 0 seconds"],
+  [{ sticky: false, stickiness: Duration.hours(1) }, "'stickiness' must be absent where 'sticky' is false, got 1 hour"],
+  [{ sticky: false, applicationCookie: 'SID' }, "'applicationCookie' must be absent where 'sticky' is false, got SID"],
+  [
+    { applicationCookie: 'AWSALBTG' },
+    "'applicationCookie' must be the name of a cookie that does not begin with 'AWSALB', got AWSALBTG",
+  ],
+  [
+    { applicationCookie: 'my cookie' },
+    "'applicationCookie' must be the name of a cookie that does not begin with 'AWSALB', got my cookie",
+  ],
+  [{ algorithm: Algorithm.WEIGHTED_RANDOM }, "'algorithm' must be another one, or 'sticky' false, got weighted_random"],
+  [{ anomalyMitigation: true }, "'anomalyMitigation' must be false with any algorithm but weighted_random, got true"],
+  [{ slowStart: Duration.seconds(29) }, "'slowStart' must be from 30 seconds to 15 minutes, got 29 seconds"],
+  [{ slowStart: Duration.minutes(16) }, "'slowStart' must be from 30 seconds to 15 minutes, got 16 minutes"],
+  [
+    { slowStart: Duration.minutes(1), algorithm: Algorithm.LEAST_OUTSTANDING_REQUESTS },
+    "'slowStart' must be absent with least_outstanding_requests, got 1 minute",
+  ],
+  [
+    { slowStart: Duration.minutes(1), algorithm: Algorithm.WEIGHTED_RANDOM, sticky: false },
+    "'slowStart' must be absent with weighted_random, got 1 minute",
+  ],
+  [
+    { healthCheck: { interval: Duration.seconds(4) } },
+    "'healthCheck.interval' must be from 5 seconds to 5 minutes, got 4 seconds",
+  ],
+  [
+    { healthCheck: { timeout: Duration.seconds(121) } },
+    "'healthCheck.timeout' must be from 2 seconds to 2 minutes, got 2 minutes 1 second",
+  ],
+  [
+    { healthCheck: { timeout: Duration.seconds(10) } },
+    "'healthCheck.timeout' must be under the interval of 10 seconds, got 10 seconds",
+  ],
+  [{ healthCheck: { healthyThreshold: 1 } }, "'healthCheck.healthyThreshold' must be an integer from 2 to 10, got 1"],
+  [
+    { healthCheck: { unhealthyThreshold: 11 } },
+    "'healthCheck.unhealthyThreshold' must be an integer from 2 to 10, got 11",
+  ],
+  [
+    { targetGroupHealth: { routingMinimumHealthyTargetCount: 0 } },
+    "'targetGroupHealth.routingMinimumHealthyTargetCount' must be an integer from 1 to 1000, got 0",
+  ],
+  [
+    { targetGroupHealth: { dnsMinimumHealthyTargetPercentage: 101 } },
+    "'targetGroupHealth.dnsMinimumHealthyTargetPercentage' must be an integer from 0 to 100, got 101",
+  ],
+  [
+    { targetGroupHealth: { routingMinimumHealthyTargetCount: 3, dnsMinimumHealthyTargetCount: 2 } },
+    "'targetGroupHealth.dnsMinimumHealthyTargetCount' must be 0 or at least routingMinimumHealthyTargetCount, which is 3, got 2",
+  ],
+])('refused %#', (props, message) => {
+  expect(() => groupOf(props)).toThrow(message);
+});
+
+test('the cookie of an application is refused in a rule with weights', () => {
+  const stack = newStack();
+  const vpc = new Vpc(stack, 'Vpc');
+  const own = new StickyTargetGroup(stack, 'Own', { vpc, applicationCookie: 'SESSION' });
+  expect(() => own._checkWeightable('sourceGroup')).toThrow(
+    "'sourceGroup' must be sticky by the load balancer's own cookie in a rule with weights, got SESSION",
+  );
+  expect(() => new StickyTargetGroup(stack, 'Group', { vpc })._checkWeightable('sourceGroup')).not.toThrow();
+});
+
+test('what is known only at deployment passes, and reaches the template', () => {
+  const stack = newStack();
+  const number = new CfnParameter(stack, 'Number', { type: 'Number' }).valueAsNumber;
+  const later = Duration.seconds(number);
+  new StickyTargetGroup(stack, 'Group', {
+    vpc: new Vpc(stack, 'Vpc'),
+    stickiness: later,
+    slowStart: later,
+    applicationCookie: new CfnParameter(stack, 'Cookie').valueAsString,
+    drainProfile: DrainProfile.custom({ drain: later, deregistrationDelay: later, stopTimeout: later }),
+    healthCheck: { interval: later, timeout: later, healthyThreshold: number, unhealthyThreshold: number },
+  });
+  const template = Template.fromStack(stack);
+  template.hasResourceProperties(GROUP, {
+    HealthCheckIntervalSeconds: { Ref: 'Number' },
+    HealthCheckTimeoutSeconds: { Ref: 'Number' },
+    HealthyThresholdCount: { Ref: 'Number' },
+  });
+  expect(attributesOf(template)).toMatchObject({
+    'deregistration_delay.timeout_seconds': { Ref: 'Number' },
+    'slow_start.duration_seconds': { Ref: 'Number' },
+    'stickiness.app_cookie.cookie_name': { Ref: 'Cookie' },
+    'stickiness.app_cookie.duration_seconds': { Ref: 'Number' },
+  });
 });

@@ -35,6 +35,12 @@ test('an unknown option, an unknown fault, a value out of range: exit code 64 an
   expect(await run(['migrate'])).toMatchObject({ code: 64 });
 });
 
+test('a redeploy of a missing assembly is refused before anything starts', async () => {
+  const missing = await rehearse('--redeploy', join(folder, 'nowhere'));
+  expect(missing).toMatchObject({ code: 64 });
+  expect(last(missing.output)).toMatch(/'--redeploy' must be a folder with a synthesized CDK app, got '.*nowhere'/);
+});
+
 test('a missing assembly and a foreign one', async () => {
   const missing = await run(['rehearse', '--app', join(folder, 'nowhere')]);
   expect(missing).toMatchObject({ code: 64 });

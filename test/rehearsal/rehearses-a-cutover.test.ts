@@ -169,6 +169,19 @@ test('a target that answers with errors is rolled back, and the evidence says ho
   expect(proxiesOf(app)).toEqual([]);
 }, 120_000);
 
+test('an alarm that is raised after the first shift takes the traffic back, and is named', async () => {
+  const { code } = await rehearse('--fault', 'alarm', '--json', join(folder, 'alarm.json')).ended;
+  const evidence = evidenceOf('alarm.json');
+  expect(code).toBe(2);
+  expect(evidence).toMatchObject({
+    outcome: 'rolled-back',
+    failure: { code: 'AlarmRaised', message: expect.stringContaining('fault: alarm') as string },
+    finalWeights: { source: 100, target: 0 },
+  });
+  expect(evidence.stages.length).toBeGreaterThan(0);
+  expect(evidence.traffic).toMatchObject({ http: { failed: 0 }, websocket: { lost: 0, dropped: 0 } });
+}, 120_000);
+
 test("users' own backends get GETs of the plan's smoke paths, and each side's share is seen at the load balancer", async () => {
   const backends = await Promise.all(
     [1, 2].map(async () => {

@@ -15,7 +15,6 @@ import {
 import { readTargets } from './targets';
 
 const MAX_PAGE = 400;
-const MAX_TAGGED = 20;
 
 /** The actions that only read. As at AWS, none of them has a resource level in policies. */
 export function describeOperations(options: ElbOptions): ReadonlyMap<string, Operation> {
@@ -80,23 +79,9 @@ function describeGroups({ elb }: ElbOptions): ReadonlyMap<string, Operation> {
     return { TargetHealthDescriptions: descriptions };
   };
 
-  const describeTags = (input: Parameters): WireObject => {
-    const arns = input.texts('ResourceArns');
-    if (arns.length === 0 || arns.length > MAX_TAGGED) {
-      throw input.refuse('ResourceArns', `a list of 1 to ${MAX_TAGGED} ARNs`, arns.length);
-    }
-    return { TagDescriptions: arns.map((arn) => describeTagsOf(arn)) };
-  };
-
-  const describeTagsOf = (arn: string): WireObject => {
-    if (!elb.listeners.has(arn) && !elb.rules.has(arn) && !elb.targetGroups.has(arn)) elb.loadBalancer(arn);
-    return { ResourceArn: arn, Tags: pairs(new Map(Object.entries(elb.tags.get(arn) ?? {}))) };
-  };
-
   return new Map<string, Operation>([
     ['DescribeTargetGroups', { run: describeTargetGroups }],
     ['DescribeTargetHealth', { run: describeTargetHealth }],
-    ['DescribeTags', { run: describeTags }],
     [
       'DescribeTargetGroupAttributes',
       attributesOf('TargetGroupArn', (arn) => targetGroupAttributes(elb.targetGroup(arn).attributes)),

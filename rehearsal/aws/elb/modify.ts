@@ -1,4 +1,3 @@
-import { PathCondition, Rule } from '../../load-balancer/model';
 import { replaceActions } from '../../load-balancer/rules';
 import { AwsError } from '../../aws-error';
 import { Operation, WireObject } from '../operation';
@@ -6,23 +5,11 @@ import { Parameters } from '../parameters';
 import { readAction } from './actions';
 import { setTargetGroupAttributes, targetGroupAttributes } from './attributes';
 import { ElbOptions } from './elb-options';
-import { writeListener, writeRule } from './shapes';
+import { writeListener } from './shapes';
 import { readTargets } from './targets';
 
-/** The actions that change something; each is allowed or denied by the ARN that it changes. */
+/** The actions that change listeners, target groups and targets; each is allowed or denied by the ARN that it changes. */
 export function modifyOperations({ elb, targets }: ElbOptions): ReadonlyMap<string, Operation> {
-  const modifyRule = (input: Parameters): WireObject => {
-    const rule = elb.rule(input.text('RuleArn'));
-    if (rule.priority === 'default')
-      throw new AwsError('OperationNotPermitted', `Default rule '${rule.arn}' cannot be modified`);
-    if (!input.has('Actions') && !input.has('Conditions')) {
-      throw new AwsError('ValidationError', 'Either actions or conditions must be specified');
-    }
-    if (input.has('Conditions')) keepConditions(rule, input);
-    if (input.has('Actions')) replaceActions(elb, rule.arn, input.objects('Actions').map(readAction));
-    return { Rules: [writeRule(rule)] };
-  };
-
   const modifyListener = (input: Parameters): WireObject => {
     const listener = elb.listener(input.text('ListenerArn'));
     const fixed = input.names.find((name) => name !== 'ListenerArn' && name !== 'DefaultActions');
@@ -53,7 +40,6 @@ export function modifyOperations({ elb, targets }: ElbOptions): ReadonlyMap<stri
     };
 
   return new Map<string, Operation>([
-    ['ModifyRule', { resources: arnOf('RuleArn'), run: modifyRule }],
     ['ModifyListener', { resources: arnOf('ListenerArn'), run: modifyListener }],
     ['ModifyTargetGroupAttributes', { resources: arnOf('TargetGroupArn'), run: modifyTargetGroupAttributes }],
     ['RegisterTargets', { resources: arnOf('TargetGroupArn'), run: move('register') }],
@@ -62,16 +48,6 @@ export function modifyOperations({ elb, targets }: ElbOptions): ReadonlyMap<stri
 }
 
 const arnOf = (name: string) => (input: Parameters) => [input.text(name)];
-
-/** Conditions may be sent along unchanged, as tools do that write a rule back whole. */
-function keepConditions(rule: Rule, input: Parameters): void {
-  const sent: PathCondition[] = input.objects('Conditions').map((condition) => {
-    if (condition.text('Field') !== 'path-pattern') throw notRehearsed("a condition other than 'path-pattern'");
-    const values = condition.optionalObject('PathPatternConfig')?.texts('Values') ?? condition.texts('Values');
-    return { field: 'path-pattern', values };
-  });
-  if (JSON.stringify(sent) !== JSON.stringify(rule.conditions)) throw notRehearsed("'Conditions' of a rule");
-}
 
 function notRehearsed(what: string): AwsError {
   return new AwsError('OperationNotPermitted', `The rehearsal does not change ${what}`);

@@ -1,6 +1,7 @@
 import { ElbModel, Listener, LoadBalancer, Rule, Target, TargetGroup, TargetState } from '../../load-balancer/model';
 import { Place, WireObject } from '../operation';
 import { writeAction } from './actions';
+import { writeCondition } from './conditions';
 
 /** The zone that owns the DNS names of Application Load Balancers in us-east-1. */
 const HOSTED_ZONE = 'Z35SXDOTRQ7X7K';
@@ -44,11 +45,7 @@ export function writeRule(rule: Rule): WireObject {
   return {
     RuleArn: rule.arn,
     Priority: String(rule.priority),
-    Conditions: rule.conditions.map(({ field, values }) => ({
-      Field: field,
-      Values: values,
-      PathPatternConfig: { Values: values },
-    })),
+    Conditions: rule.conditions.map(writeCondition),
     Actions: rule.actions.map(writeAction),
     IsDefault: rule.priority === 'default',
   };

@@ -1,5 +1,5 @@
 import { AwsError } from '../../aws-error';
-import { Service, WireObject, WireValue, needOf } from '../operation';
+import { Service, WireObject, WireValue, needsOf } from '../operation';
 import { Parameters } from '../parameters';
 import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
 
@@ -39,7 +39,7 @@ export class JsonProtocol implements Protocol {
     }
     const input = new Parameters(parseBody(request.body), service.invalidCode);
     return {
-      needs: operation.isFree ? [] : [needOf(service, action, operation, input)],
+      needs: needsOf(service, action, operation, input),
       run: () => answer(service.version, 200, operation.run(input, request.principal)),
     };
   }

@@ -1,5 +1,5 @@
 import { AwsError } from '../../aws-error';
-import { Service, WireObject, needOf } from '../operation';
+import { Service, WireObject, needsOf } from '../operation';
 import { Parameters } from '../parameters';
 import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
 import { parseQueryForm } from './query-form';
@@ -42,7 +42,7 @@ export class QueryProtocol implements Protocol {
     }
     const input = new Parameters(rest, service.invalidCode);
     return {
-      needs: operation.isFree ? [] : [needOf(service, action, operation, input)],
+      needs: needsOf(service, action, operation, input),
       run: () => this.answer(service, action, operation.run(input, request.principal), request.id),
     };
   }

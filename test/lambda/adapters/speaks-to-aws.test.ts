@@ -125,6 +125,21 @@ describe('the store', () => {
     expect(await store.hasEvidence('a')).toBe(true);
   });
 
+  test('an answer to a gate is read, but not one that is longer than an answer can be', async () => {
+    const store = storePort('store');
+    const write = (text: string) => world.objects.put('store', 'approval/night/first-shift.json', Buffer.from(text));
+    expect(await store.approval('night', 'firstShift')).toBeUndefined();
+    for (const text of ['', 'x'.repeat(4096)]) {
+      write(text);
+      expect((await store.approval('night', 'firstShift'))?.text).toBe(text);
+    }
+    write('x'.repeat(1_000_000));
+    expect(await store.approval('night', 'firstShift')).toEqual({
+      text: undefined,
+      writtenAtMs: expect.any(Number) as number,
+    });
+  });
+
   test('an abort is asked for by an object under the name of the execution', async () => {
     const store = storePort('store');
     expect(await store.abortRequested('a')).toBe(false);

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ACCOUNT, ARNS, REGION, World, startWorld, taskArn } from './world';
+import { AlarmBook } from '../../../rehearsal/aws/alarms/alarm-book';
+import { StackDescription } from '../../../rehearsal/aws/stacks/stacks-service';
+import { ACCOUNT, ARNS, REGION, T0, World, startWorld, taskArn } from './world';
 
 const CLI = process.env.DRAINSHIFT_AWS_CLI ?? 'aws';
 const isInstalled = spawnSync(CLI, ['--version']).status === 0;
@@ -12,13 +14,26 @@ if (!isInstalled) process.stderr.write(`skipped: test/rehearsal/aws/command-line
 let world: World;
 let home: string;
 beforeAll(async () => {
-  world = await startWorld();
+  const alarms = new AlarmBook();
+  alarms.put({ name: 'errors', arn: 'arn:errors', kind: 'metric', description: undefined }, T0);
+  world = await startWorld({ alarms, stacks: () => [STACK] });
   home = mkdtempSync(join(tmpdir(), 'drainshift-aws-cli-'));
 });
 afterAll(async () => {
   rmSync(home, { recursive: true });
   await world.stop();
 });
+
+const STACK: StackDescription = {
+  id: `arn:aws:cloudformation:${REGION}:${ACCOUNT}:stack/Shop/1`,
+  name: 'Shop',
+  description: undefined,
+  status: 'CREATE_COMPLETE',
+  statusReason: undefined,
+  createdAt: T0,
+  updatedAt: undefined,
+  outputs: [{ key: 'A', value: 'a' }],
+};
 
 /** The CLI as an operator uses it, but with nobody's configuration. */
 async function aws(...args: string[]): Promise<unknown> {
@@ -85,6 +100,20 @@ cliTest('lists and describes tasks', async () => {
   expect(await aws('ecs', 'describe-tasks', '--cluster', 'web', '--tasks', taskArn(1))).toMatchObject({
     tasks: [{ lastStatus: 'RUNNING', containers: [{ networkInterfaces: [{ privateIpv4Address: '127.0.1.1' }] }] }],
     failures: [],
+  });
+});
+
+cliTest('describes stacks with their outputs', async () => {
+  expect(await aws('cloudformation', 'describe-stacks', '--stack-name', 'Shop')).toMatchObject({
+    Stacks: [{ StackName: 'Shop', StackStatus: 'CREATE_COMPLETE', Outputs: [{ OutputKey: 'A', OutputValue: 'a' }] }],
+  });
+});
+
+cliTest('sets the state of an alarm and describes it', async () => {
+  const state = ['--state-value', 'ALARM', '--state-reason', 'by hand'];
+  await aws('cloudwatch', 'set-alarm-state', '--alarm-name', 'errors', ...state);
+  expect(await aws('cloudwatch', 'describe-alarms', '--alarm-names', 'errors')).toMatchObject({
+    MetricAlarms: [{ AlarmName: 'errors', StateValue: 'ALARM', StateReason: 'by hand' }],
   });
 });
 

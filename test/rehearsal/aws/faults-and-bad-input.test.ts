@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { ListAttributesCommand, ListTasksCommand } from '@aws-sdk/client-ecs';
-import { CreateRuleCommand, DescribeRulesCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { SetSecurityGroupsCommand, DescribeRulesCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { ListActivitiesCommand } from '@aws-sdk/client-sfn';
 import { ARNS, World, nameOfFailure, startWorld } from './world';
@@ -64,8 +64,8 @@ test('every call is reported with service, action, principal and status', async 
 });
 
 test('an action that nobody knows gets the error shape of its protocol', async () => {
-  const create = { ListenerArn: ARNS.listener, Priority: 1, Conditions: [], Actions: [] };
-  expect(await nameOfFailure(world.elb.send(new CreateRuleCommand(create)))).toBe('InvalidAction');
+  const set = { LoadBalancerArn: ARNS.balancer, SecurityGroups: ['sg-1'] };
+  expect(await nameOfFailure(world.elb.send(new SetSecurityGroupsCommand(set)))).toBe('InvalidAction');
   const list = new ListAttributesCommand({ cluster: 'web', targetType: 'container-instance' });
   expect(await nameOfFailure(world.ecs.send(list))).toBe('UnknownOperationException');
   expect(await nameOfFailure(world.sfn.send(new ListActivitiesCommand({})))).toBe('UnknownOperationException');

@@ -89,7 +89,7 @@ test('the default rule is changed through its listener only', async () => {
 
 test('what the rehearsal cannot change is refused, not swallowed', async () => {
   const port = world.elb.send(new ModifyListenerCommand({ ListenerArn: ARNS.listener, Port: 1 }));
-  const Conditions = [{ Field: 'path-pattern', Values: ['/other'] }];
+  const Conditions = [{ Field: 'source-ip', SourceIpConfig: { Values: ['10.0.0.0/8'] } }];
   const conditions = world.elb.send(new ModifyRuleCommand({ RuleArn: ARNS.rule, Conditions }));
   expect(await nameOfFailure(port)).toBe('OperationNotPermittedException');
   expect(await nameOfFailure(conditions)).toBe('OperationNotPermittedException');

@@ -1,5 +1,6 @@
 import { Stack, Template } from '../../../rehearsal/assembly/template';
 import { readBlueprint } from '../../../rehearsal/blueprint/blueprint';
+import { buildCustomResources, notRun } from '../../../rehearsal/blueprint/custom-resources';
 import { buildElb } from '../../../rehearsal/blueprint/load-balancer';
 import { Resources } from '../../../rehearsal/blueprint/resources';
 import { buildRights } from '../../../rehearsal/blueprint/rights';
@@ -75,18 +76,18 @@ test.each<[string, Template['Resources'], RegExp]>([
   expect(() => build(resources)).toThrow(message);
 });
 
-test('refuses what it would rehearse wrongly: a host condition, an authentication, instance targets', () => {
+test('refuses what it would rehearse wrongly: a condition on a header, an authentication, instance targets', () => {
   const rule = {
     Type: 'AWS::ElasticLoadBalancingV2::ListenerRule',
     Properties: {
       ListenerArn: { Ref: 'Listener' },
       Priority: 1,
-      Conditions: [{ Field: 'host-header' }],
+      Conditions: [{ Field: 'http-header' }],
       Actions: [forward([1])],
     },
   };
   expect(() => build({ ...listener([forward([1])]), Group0: group(), Rule: rule })).toThrow(
-    /must be path patterns to be rehearsed, got 'host-header'/,
+    /must be path patterns or host headers to be rehearsed, got 'http-header'/,
   );
   expect(() => build({ ...listener([{ Type: 'authenticate-oidc' }]) })).toThrow(/got 'authenticate-oidc'/);
   const instances = { Type: 'AWS::ElasticLoadBalancingV2::TargetGroup', Properties: { TargetType: 'instance' } };
@@ -116,6 +117,81 @@ test.each(['HTTP2', 'GRPC'])('refuses targets that speak %s', (ProtocolVersion) 
   expect(() => build({ ...listener([]), Group0: { Type, Properties: { ...Properties, ProtocolVersion } } })).toThrow(
     new RegExp(`^'ProtocolVersion' of '\\S+' must be HTTP1 to be rehearsed, got '${ProtocolVersion}'$`),
   );
+});
+
+test('host headers are conditions, too, and a network front before the load balancer is passed over', () => {
+  const model = build({
+    ...listener([forward([1])]),
+    Group0: group(),
+    Rule: {
+      Type: 'AWS::ElasticLoadBalancingV2::ListenerRule',
+      Properties: {
+        ListenerArn: { Ref: 'Listener' },
+        Priority: 1,
+        Conditions: [{ Field: 'host-header', HostHeaderConfig: { Values: ['*.example.com'] } }],
+        Actions: [forward([1])],
+      },
+    },
+    Front: { Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer', Properties: { Type: 'network' } },
+    FrontListener: {
+      Type: 'AWS::ElasticLoadBalancingV2::Listener',
+      Properties: { LoadBalancerArn: { Ref: 'Front' }, Port: 443, Protocol: 'TCP', DefaultActions: [] },
+    },
+    FrontGroup: {
+      Type: 'AWS::ElasticLoadBalancingV2::TargetGroup',
+      Properties: { TargetType: 'alb', Port: 443, Protocol: 'TCP' },
+    },
+  });
+  expect([model.loadBalancers.size, model.listeners.size, model.targetGroups.size]).toEqual([1, 1, 1]);
+  const rule = [...model.rules.values()].find(({ priority }) => priority === 1);
+  expect(rule?.conditions).toEqual([{ field: 'host-header', values: ['*.example.com'] }]);
+});
+
+const weightedRule = (over: object = {}) => ({
+  Type: 'Custom::DrainshiftWeightedRule',
+  Properties: {
+    ServiceToken: { 'Fn::GetAtt': ['Owner', 'Arn'] },
+    ServiceTimeout: 180,
+    Priority: 1000,
+    Weights: { Source: 100, IsNew: true },
+    Groups: [{ Ref: 'Other' }],
+    ...over,
+  },
+});
+
+test('a weighted rule is run by its function, with every scalar as text; other custom resources are named', () => {
+  const resources = new Resources(
+    stackOf({ Rule: weightedRule(), Other: { Type: 'Custom::Other' }, Owner: { Type: 'AWS::Lambda::Function' } }),
+    new Map([['Other', { ref: 'other', attributes: {} }]]),
+  );
+  const arn = resources.resolver.text({ 'Fn::GetAtt': ['Owner', 'Arn'] });
+  const owner = { arn, name: '', folder: '', handler: '', timeoutSeconds: 1, environment: {}, role: '' };
+  expect(buildCustomResources(resources, [owner])).toEqual([
+    {
+      logicalId: 'Rule',
+      type: 'Custom::DrainshiftWeightedRule',
+      serviceToken: arn,
+      timeoutSeconds: 180,
+      properties: {
+        ServiceToken: arn,
+        ServiceTimeout: '180',
+        Priority: '1000',
+        Weights: { Source: '100', IsNew: 'true' },
+        Groups: ['other'],
+      },
+    },
+  ]);
+  expect(notRun(resources)).toEqual(["'Other' (Custom::Other)"]);
+  expect(() => buildCustomResources(resources, [])).toThrow(
+    /^'ServiceToken' of 'Rule' must be a Node.js function of the template to be rehearsed, got 'arn:/,
+  );
+});
+
+test('what a custom resource calls itself is what others refer to', () => {
+  const identity = { ref: 'arn:rule', attributes: { Port: '443' } };
+  const resources = new Resources(stackOf({ Rule: weightedRule() }), new Map([['Rule', identity]]));
+  const text = resources.resolver.text({ 'Fn::Sub': '${Rule} ${Rule.Port}' });
+  expect(text).toBe('arn:rule 443');
 });
 
 test('rights are those of the policies in the role and of the policies attached to it', () => {

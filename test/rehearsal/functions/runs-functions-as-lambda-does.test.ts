@@ -17,17 +17,19 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const specification = () => ({
+  arn: 'arn',
+  name: 'name',
+  folder,
+  handler: 'index.handler',
+  timeoutSeconds: 20,
+  environment: { OWN: 'template' },
+  role: 'Role',
+});
+
 function functionOf(code: string, { timeoutSeconds = 20, handler = 'index.handler' } = {}): LocalFunction {
   writeFileSync(join(folder, 'index.js'), code);
-  const spec = {
-    arn: 'arn',
-    name: 'name',
-    folder,
-    handler,
-    timeoutSeconds,
-    environment: { OWN: 'template' },
-    role: 'Role',
-  };
+  const spec = { ...specification(), handler, timeoutSeconds };
   local = new LocalFunction(spec, () => ({ AWS_REGION: 'eu-central-1' }), {
     started: (pid) => processes.add(pid),
     ended: (pid) => processes.delete(pid),
@@ -87,6 +89,46 @@ test('what was stopped starts no process for a late event', async () => {
   await asked.stop();
   await expect(asked.invoke({})).rejects.toMatchObject({ name: 'Runtime.ExitError' });
   expect(asked.pid).toBeUndefined();
+});
+
+test('a handler is told what it is and how long it may take', async () => {
+  const asked = functionOf(
+    `exports.handler = async (_, context) => ({
+      name: context.functionName, arn: context.invokedFunctionArn, left: context.getRemainingTimeInMillis(),
+    })`,
+    { timeoutSeconds: 7 },
+  );
+  const { left, ...rest } = (await asked.invoke({})) as { left: number };
+  expect(rest).toEqual({ name: 'name', arn: 'arn' });
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThanOrEqual(7000);
+});
+
+test('after an update the next event gets the new environment, and what is under way ends in the old one', async () => {
+  const asked = functionOf(`
+    exports.handler = async ({ until }) => {
+      while (until !== undefined && !require('node:fs').existsSync(until)) await new Promise((next) => setTimeout(next, 5));
+      return process.env.OWN;
+    };
+  `);
+  const flag = join(folder, 'go');
+  const underWay = asked.invoke({ until: flag });
+  asked.update({ ...specification(), environment: { OWN: 'redeployed' } });
+  const { pid } = asked;
+  expect(await asked.invoke({})).toBe('redeployed');
+  writeFileSync(flag, '');
+  expect(await underWay).toBe('template');
+  expect(await asked.invoke({})).toBe('redeployed');
+  // The old process is gone once it has nothing left to do.
+  while (processes.size > 1) await new Promise((next) => setTimeout(next, 5));
+  expect(pid).toBeUndefined();
+});
+
+test('an update without a change keeps the process warm', async () => {
+  const asked = functionOf('let count = 0; exports.handler = async () => ++count');
+  await asked.invoke({});
+  asked.update(specification());
+  expect(await asked.invoke({})).toBe(2);
 });
 
 test('events are answered one after another', async () => {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import net from 'node:net';
 import { Fixture, forward, until } from './fixture';
-import { matchesPath } from '../../../rehearsal/load-balancer/choose';
+import { matchRule, matchesPath } from '../../../rehearsal/load-balancer/choose';
 
 let world: Fixture;
 beforeEach(async () => (world = await new Fixture().start()));
@@ -163,3 +163,27 @@ test.each([
   ['/a?c', '/abc', true],
   ['/a?c', '/abbc', false],
 ])('path pattern %s and %s: %s', (pattern, path, expected) => expect(matchesPath(pattern, path)).toBe(expected));
+
+test.each([
+  ['shop.example.com', 'Shop.Example.com:8443', true],
+  ['*.example.com', 'shop.example.com', true],
+  ['*.example.com', 'example.com', false],
+  ['shop.example.com', 'shopxexample.com', false],
+])('host pattern %s and %s: %s', (pattern, host, expected) => {
+  const conditions = [
+    { field: 'host-header' as const, values: ['other.example.org', pattern] },
+    { field: 'path-pattern' as const, values: ['/*'] },
+  ];
+  const rule = { arn: 'rule', listenerArn: 'listener', priority: 1, conditions, actions: [] };
+  expect(matchRule([rule], { url: '/shop.example.com', host })).toBe(expected ? rule : undefined);
+});
+
+test('a rule on a host is for the requests with that Host', async () => {
+  world.addGroup('source');
+  await world.target('source', 'source');
+  await world.healthy('source', 1);
+  world.setAction(forward([['source', 1]]));
+  world.model.rule('rule').conditions = [{ field: 'host-header', values: ['shop.example.com'] }];
+  const asked = await Promise.all(['shop.example.com', 'other.example.com'].map((host) => world.get('/', { host })));
+  expect(asked.map(({ status }) => status)).toEqual([200, 503]);
+});

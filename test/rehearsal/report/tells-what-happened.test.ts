@@ -151,3 +151,23 @@ test('a log gets a line now and then, a terminal a block that is drawn anew', ()
   // Moves up over the block and clears it, twice.
   expect(write(true).match(/\x1b\[5A\x1b\[0J/g)).toHaveLength(2);
 });
+
+test('a redeploy in the middle is told with what became of the weights', () => {
+  const redeploy = {
+    app: 'next',
+    status: 'UPDATE_COMPLETE',
+    applied: ["'Rule' (Custom::Rule)"],
+    passedOver: [],
+    weightsBefore: { source: 90, target: 10 },
+    weightsAfter: { source: 90, target: 10 },
+  } as const;
+  const { rehearsal } = evidence();
+  const line = (over: object) =>
+    summarize(evidence({ rehearsal: { ...rehearsal, redeploy: { ...redeploy, ...over } } }))
+      .split('\n')
+      .find((each) => each.includes('redeploy'));
+  expect(line({})).toBe('  redeploy   UPDATE_COMPLETE, 1 resources changed, weights 90/10 before and 90/10 after');
+  expect(line({ status: 'UPDATE_ROLLBACK_COMPLETE', applied: [], reason: 'held' })).toBe(
+    '  redeploy   UPDATE_ROLLBACK_COMPLETE, 0 resources changed (held), weights 90/10 before and 90/10 after',
+  );
+});

@@ -1,0 +1,77 @@
+// `npm run api` writes API.md, the reference of every construct; with `--check` it says instead whether API.md is current.
+// Both compile lib/ with jsii first, as it would be published for Python, Java, .NET and Go: what those languages cannot
+// express is an error here. It happens in a copy, because jsii compiles a package's root and writes beside its sources.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(fileURLToPath(import.meta.url));
+const API = join(ROOT, 'API.md');
+/** What lib/ imports. No more: jsii-docgen reads every module that it finds. */
+const LINKED = ['aws-cdk-lib', 'constructs', '@types'];
+
+function main() {
+  const folder = mkdtempSync(join(tmpdir(), 'drainshift-jsii-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  copyTo(folder);
+  run(folder, 'jsii/bin/jsii', ['--silence-warnings=reserved-word', '--generate-tsconfig', 'tsconfig.jsii.json']);
+  run(folder, 'jsii-docgen/bin/jsii-docgen', ['--output', 'API.md']);
+  return publish(readFileSync(join(folder, 'API.md'), 'utf8'));
+}
+
+function copyTo(folder) {
+  for (const room of ['lib', 'core', 'LICENSE']) cpSync(join(ROOT, room), join(folder, room), { recursive: true });
+  mkdirSync(join(folder, 'node_modules'));
+  for (const each of LINKED) symlinkSync(join(ROOT, 'node_modules', each), join(folder, 'node_modules', each));
+  writeFileSync(join(folder, 'README.md'), '# drainshift\n');
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest(), undefined, 2));
+}
+
+/** The part of package.json that jsii knows: it takes every dependency for one of its own modules. */
+function manifest() {
+  const { name, version, description, license, peerDependencies } = JSON.parse(
+    readFileSync(join(ROOT, 'package.json'), 'utf8'),
+  );
+  return {
+    ...{ name, version, description, license, peerDependencies },
+    ...{ main: 'lib/index.js', types: 'lib/index.d.ts' },
+    devDependencies: Object.fromEntries(
+      Object.entries(peerDependencies).map(([peer, range]) => [peer, range.replace('^', '')]),
+    ),
+    // jsii wants both; neither shows in API.md.
+    author: { name },
+    repository: { type: 'git', url: `https://example.invalid/${name}.git` },
+    jsii: {
+      targets: {
+        python: { distName: name, module: name },
+        java: { package: `invalid.example.${name}`, maven: { groupId: 'invalid.example', artifactId: name } },
+        dotnet: { namespace: 'Drainshift', packageId: 'Drainshift' },
+        go: { moduleName: `example.invalid/${name}` },
+      },
+      tsc: { types: ['node'] },
+    },
+  };
+}
+
+function run(folder, command, args) {
+  const script = join(ROOT, 'node_modules', command);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { cwd: folder, encoding: 'utf8' });
+  if (status === 0) return;
+  process.stderr.write(`${stdout}${stderr}`.replaceAll(`${folder}/`, ''));
+  process.stderr.write(`'lib/' must compile with jsii, got exit code ${status} of ${command}\n`);
+  process.exit(1);
+}
+
+function publish(text) {
+  if (!process.argv.includes('--check')) {
+    writeFileSync(API, text);
+    return 0;
+  }
+  if (text === readFileSync(API, 'utf8')) return 0;
+  process.stderr.write("'API.md' must be what jsii-docgen makes of lib/, got an older one: run 'npm run api'\n");
+  return 1;
+}
+
+process.exitCode = main();

@@ -1,0 +1,129 @@
+import { CutoverError } from '../core/errors';
+import { Forward, forwardFor, sameForward, weightsOf } from '../core/forward';
+import { LockHolder, describeHolder } from '../core/lock';
+import { SIDES, Weights, formatWeights } from '../core/weights';
+import type { OperatorPorts } from '../lambda/adapters/operator';
+
+type Lease = Parameters<Parameters<OperatorPorts['lock']['holding']>[1]>[0];
+
+/** The weights in force, and whether they are anybody's to move. */
+export interface WeightsReading {
+  readonly ruleArn: string;
+  readonly weights: Weights;
+  readonly forward: Forward;
+  readonly lock?: LockHolder;
+}
+
+/** One change of the weights by a person. */
+export interface WeightsChange {
+  readonly weights: Weights;
+  /** The name under which the lock is held. */
+  readonly execution: string;
+  /** Whether to go on although a side has no healthy target. */
+  readonly isForced: boolean;
+  /** Asked with the weights in force before anything is changed. */
+  readonly agree: (before: Weights) => Promise<boolean>;
+  /** Told before the lock is asked for, and when it is given back. */
+  readonly onLock: (isHeld: boolean) => void;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+export interface ChangeResult {
+  readonly before: Weights;
+  readonly outcome: 'changed' | 'unchanged' | 'declined';
+}
+
+/** A rule reads back at once where it works at all. */
+const CONFIRM_MS = 60_000;
+const CONFIRM_POLL_MS = 500;
+
+/** @throws CutoverError `RuleNotWeighted` */
+export async function readWeights(ports: OperatorPorts, execution = ''): Promise<WeightsReading> {
+  const { loadBalancer, lock } = ports;
+  const [readings, held] = await Promise.all([loadBalancer.rules(), lock.heldByAnother(execution)]);
+  const { ruleArn, groupArns } = loadBalancer;
+  const forward = readings.find(({ arn }) => arn === ruleArn)?.forward;
+  const weights = forward && weightsOf(forward, groupArns);
+  if (!forward || !weights) {
+    const got = forward?.groups.map(({ arn, weight }) => `${arn}=${weight}`).join(' ') ?? 'no such forward';
+    throw new CutoverError('RuleNotWeighted', `'${ruleArn}' must forward to the two target groups alone, got ${got}`);
+  }
+  return { ruleArn, weights, forward, ...(held && { lock: held }) };
+}
+
+/**
+ * Sets the weights as a cutover would: under the lock, over a rule that is what it was when the person was asked, and
+ * read back. The lock is given back whatever happens.
+ *
+ * @throws CutoverError `RuleNotWeighted`, `LockHeld`, `LockLost`, `TargetsUnhealthy`, `RulesChanged`, `ShiftNotConfirmed`,
+ *   `Aborted`
+ */
+export async function changeWeights(ports: OperatorPorts, change: WeightsChange): Promise<ChangeResult> {
+  const { weights, execution } = change;
+  const reading = await readWeights(ports, execution);
+  const before = reading.weights;
+  const intended = forwardFor(weights, ports.loadBalancer.groupArns, reading.forward.stickiness);
+  if (sameForward(reading.forward, intended)) return { before, outcome: 'unchanged' };
+  if (reading.lock) {
+    throw new CutoverError('LockHeld', `the lock must be free, got one ${describeHolder(reading.lock)}`);
+  }
+  if (!change.isForced) await checkTargets(ports, weights);
+  if (!(await change.agree(before))) return { before, outcome: 'declined' };
+  change.onLock(true);
+  try {
+    await ports.lock.holding(execution, (lease) =>
+      setLocked(ports, change, { shown: reading.forward, intended, lease }),
+    );
+  } finally {
+    change.onLock(false);
+  }
+  return { before, outcome: 'changed' };
+}
+
+interface Setting {
+  readonly shown: Forward;
+  readonly intended: Forward;
+  readonly lease: Lease;
+}
+
+async function setLocked(ports: OperatorPorts, change: WeightsChange, setting: Setting): Promise<void> {
+  const { shown, intended, lease } = setting;
+  const present = await readWeights(ports, change.execution);
+  if (!sameForward(present.forward, shown)) {
+    const now = formatWeights(present.weights);
+    throw new CutoverError('RulesChanged', `the rule must be as it was shown, got weights of ${now}`);
+  }
+  await lease.check();
+  throwIfStopped(change, 'nothing was changed');
+  await ports.loadBalancer.setForward(intended);
+  await confirm(ports, intended, change);
+}
+
+/** A load balancer does not fail over from a group without healthy targets: its share of the requests would be lost. */
+async function checkTargets({ loadBalancer }: OperatorPorts, weights: Weights): Promise<void> {
+  for (const side of SIDES) {
+    if (weights[side] > 0 && (await loadBalancer.healthyTargets(side)) === 0) {
+      throw new CutoverError('TargetsUnhealthy', `the ${side} must have a healthy target to be given weight, got none`);
+    }
+  }
+}
+
+async function confirm(ports: OperatorPorts, intended: Forward, change: WeightsChange): Promise<void> {
+  const untilMs = change.now() + CONFIRM_MS;
+  for (;;) {
+    const { forward, weights } = await readWeights(ports, change.execution);
+    if (sameForward(forward, intended)) return;
+    throwIfStopped(change, 'the weights were set, and not read back yet: look at them again');
+    if (change.now() >= untilMs) {
+      const rule = `read back as ${formatWeights(change.weights)} within ${CONFIRM_MS / 1000} s`;
+      throw new CutoverError('ShiftNotConfirmed', `the weights must ${rule}, got ${formatWeights(weights)}`);
+    }
+    await change.pause(CONFIRM_POLL_MS);
+  }
+}
+
+function throwIfStopped({ signal }: WeightsChange, rest: string): void {
+  if (signal.aborted) throw new CutoverError('Aborted', `stopped: ${rest}`);
+}

@@ -1,0 +1,215 @@
+import { ApprovalGate, approvalKey, deadlineMs } from './approval';
+import { CutoverRun, Failure, failureOf } from './cutover';
+import { estimateSeconds } from './plan';
+import { formatWeights } from './weights';
+
+export type AnnouncementKind =
+  | 'started'
+  | 'notStarted'
+  | 'waitingForApproval'
+  | 'shifted'
+  | 'rollingBack'
+  | 'rolledBack'
+  | 'refused'
+  | 'failed'
+  | 'completed';
+
+/** The step of a cutover that people and other systems are told of. */
+export interface Announcement {
+  /** At most 100 printable ASCII characters: what SNS takes for a subject. */
+  readonly subject: string;
+  /** What happened, why, and what to do about it; for a person at night. */
+  readonly text: string;
+  readonly detail: AnnouncementDetail;
+}
+
+/** The `detail` of the event `Drainshift Cutover`. */
+export interface AnnouncementDetail {
+  readonly kind: AnnouncementKind;
+  readonly execution: string;
+  readonly storeBucket: string;
+  /** From 1. */
+  readonly stage?: number;
+  readonly stages?: number;
+  readonly weights?: { readonly source: number; readonly target: number };
+  readonly gate?: ApprovalGate;
+  readonly failure?: Failure;
+  readonly text: string;
+}
+
+/** What of a deployed cutover the texts name. */
+export interface AnnouncementPlaces {
+  readonly storeBucket: string;
+  readonly weightedRuleArn: string;
+}
+
+/** A run, or as much of it as there is: one that did not start has no plan. */
+export type Announced = Pick<CutoverRun, 'execution'> & Partial<CutoverRun>;
+
+type Lines = (run: Announced, places: AnnouncementPlaces) => readonly string[];
+
+const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
+  started: 'started',
+  notStarted: 'did not start',
+  waitingForApproval: 'waits for your approval',
+  shifted: 'shifted',
+  rollingBack: 'is going back',
+  rolledBack: 'was rolled back',
+  refused: 'was refused, nothing moved',
+  failed: 'FAILED: look at the weights now',
+  completed: 'completed',
+};
+
+const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
+  started: (run, places) => [
+    `It has ${stageCount(run)} stages${stagesOf(run)}${estimateOf(run)}. Nothing has moved yet, and there is nothing to do.`,
+    stopLine(run, places),
+  ],
+  notStarted: (run) => [
+    ...why(run),
+    'Nothing was moved. Mend what it says, then start another execution under another name.',
+    'If the lock is held by an execution that is over: look at the weights, then delete lock.json from the store.',
+  ],
+  waitingForApproval: approvalLines,
+  shifted: (run, places) => {
+    const stage = run.plan?.stages[run.stage?.index ?? 0];
+    return [
+      `Stage ${stageNumber(run)} of ${stageCount(run)}: the weights ${weightsNow(run)} are in force. It now watches for ${time(stage?.bakeSeconds ?? 0)}; there is nothing to do.`,
+      stopLine(run, places),
+    ];
+  },
+  rollingBack: (run, places) => [
+    ...why(run),
+    `The weights go back to ${initial(run)}. A message follows when they read back.`,
+    `If none comes within ten minutes, look yourself: ${describeRule(places)}`,
+  ],
+  rolledBack: (run, places) => [
+    ...why(run),
+    `The weights ${initial(run)} are in force again, and the source serves. Nothing is urgent.`,
+    `When you are awake: read the evidence, mend the reason, start under another name. ${readEvidence(run, places)}`,
+  ],
+  refused: (run, places) => [
+    ...why(run),
+    'Nothing was moved: the traffic is where it was. Mend every line above, then start under another name.',
+    readEvidence(run, places),
+  ],
+  failed: (run, places) => (failureOf(run)?.code === 'LockLost' ? lostLines(run, places) : failedLines(run, places)),
+  completed: (run, places) => [
+    'All traffic is on the target, and the connections of the source are at zero. The source runs on, ready, at weight 0: keep it for as long as you want the way back.',
+    readEvidence(run, places),
+  ],
+};
+
+/** Pure: how it is sent is the adapter's matter. */
+export function announcementOf(kind: AnnouncementKind, run: Announced, places: AnnouncementPlaces): Announcement {
+  const headline = `Cutover '${run.execution}' ${HEADLINES[kind]}`;
+  const text = [`${headline}.`, ...TEXTS[kind](run, places)].join('\n\n');
+  const failure = failureOf(run);
+  const stage = run.stage && run.plan?.stages[run.stage.index];
+  return {
+    subject: headline.replace(/[^\x20-\x7e]/g, '?').slice(0, 99),
+    text,
+    detail: {
+      kind,
+      execution: run.execution,
+      storeBucket: places.storeBucket,
+      ...(run.stage && { stage: run.stage.index + 1 }),
+      ...(run.plan && { stages: run.plan.stages.length }),
+      ...(stage && { weights: stage.weights }),
+      ...(kind === 'waitingForApproval' && run.approval && { gate: run.approval.gate }),
+      ...(failure && { failure: { ...failure, message: short(failure.message) } }),
+      text,
+    },
+  };
+}
+
+function failedLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
+  return [
+    ...why(run),
+    `1. Look at the weights in force: ${describeRule(places)}`,
+    `2. If they are not what you want, set them by hand; the cutover began with ${initial(run)}.`,
+    `3. The lock is kept on purpose, so that nobody starts another cutover before you have looked. Then: aws s3 rm s3://${places.storeBucket}/lock.json`,
+    readEvidence(run, places),
+  ];
+}
+
+/** The lock may be another cutover's, a deployment's or a person's by now: whoever deletes it lets two of them at the weights. */
+function lostLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
+  return [
+    ...why(run),
+    'It touches nothing any more, and puts nothing back.',
+    `1. See who holds the lock now: drainshift weights get --stack STACK, or: aws s3 cp s3://${places.storeBucket}/lock.json -`,
+    '2. While somebody holds it, touch nothing, neither the weights nor the lock: the traffic is theirs.',
+    `3. If nobody holds it, look at the weights in force: ${describeRule(places)}`,
+    `   This cutover began with ${initial(run)}. If they are not what you want: drainshift weights set --stack STACK --source S --target T`,
+    readEvidence(run, places),
+  ];
+}
+
+function approvalLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
+  const { plan, approval } = run;
+  if (!plan || !approval) return [];
+  const until = new Date(deadlineMs(approval.askedAtMs, plan.approval)).toISOString();
+  const isFirst = approval.gate === 'firstShift';
+  const next = plan.stages[isFirst ? 0 : plan.stages.length - 1];
+  const otherwise = isFirst ? 'nothing is moved' : `it goes back to ${initial(run)}`;
+  const write = (decision: string) =>
+    `  echo '{"decision":"${decision}","by":"YOUR NAME"}' | aws s3 cp - s3://${places.storeBucket}/${approvalKey(run.execution, approval.gate)}`;
+  return [
+    ...(approval.problem === undefined ? [] : [`What was written does not count: ${approval.problem}`]),
+    `Next come the weights ${next ? formatWeights(next.weights) : 'of the plan'}. Without an answer until ${until} ${otherwise}.`,
+    `To approve:\n${write('approve')}`,
+    `To reject, after which ${otherwise}:\n${write('reject')}`,
+  ];
+}
+
+function why(run: Announced): string[] {
+  const failure = failureOf(run);
+  return failure ? [`Why: ${failure.code}: ${short(failure.message)}`] : [];
+}
+
+/** A message may hold a line for each of many findings, or a whole answer of a service. */
+function short(message: string): string {
+  return message.length > 2000 ? `${message.slice(0, 2000)}…` : message;
+}
+
+function stageCount(run: Announced): number {
+  return run.plan?.stages.length ?? 0;
+}
+
+function stageNumber(run: Announced): number {
+  return (run.stage?.index ?? -1) + 1;
+}
+
+function stagesOf({ plan }: Announced): string {
+  return plan ? ` (${plan.stages.map(({ weights }) => formatWeights(weights)).join(', ')})` : '';
+}
+
+function weightsNow(run: Announced): string {
+  const stage = run.stage && run.plan?.stages[run.stage.index];
+  return stage ? formatWeights(stage.weights) : 'of the plan';
+}
+
+function initial({ plan }: Announced): string {
+  return plan ? formatWeights(plan.initialWeights) : 'of before';
+}
+
+function estimateOf({ plan }: Announced): string {
+  return plan ? ` and takes about ${time(estimateSeconds(plan).typical)} when nothing goes wrong` : '';
+}
+
+function time(seconds: number): string {
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}
+
+function stopLine({ execution }: Announced, { storeBucket }: AnnouncementPlaces): string {
+  return `To stop it and go back: aws s3api put-object --bucket ${storeBucket} --key abort/${execution}.json`;
+}
+
+function readEvidence({ execution }: Announced, { storeBucket }: AnnouncementPlaces): string {
+  return `The evidence: aws s3 cp s3://${storeBucket}/evidence/${execution}.json -`;
+}
+
+function describeRule({ weightedRuleArn }: AnnouncementPlaces): string {
+  return `aws elbv2 describe-rules --rule-arns ${weightedRuleArn} --query 'Rules[].Actions[].ForwardConfig.TargetGroups'`;
+}

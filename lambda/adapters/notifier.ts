@@ -1,0 +1,53 @@
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { Announcement } from '../../core/announcement';
+import { EVENT_DETAIL_TYPE, EVENT_SOURCE } from '../../core/events';
+import { CutoverWiring } from '../../core/wiring';
+import type { NotifierPort } from '../ports';
+
+/** A network without a way to these services must cost a step seconds, and not its time limit. */
+const BRIEF_CONFIG = {
+  maxAttempts: 2,
+  retryMode: 'standard',
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true },
+} as const;
+
+/** Tells people through an SNS topic and other systems through an EventBridge bus, each if there is one. */
+export function notifierPort(wiring: CutoverWiring): NotifierPort {
+  const { notificationTopicArn, eventBusName, storeBucket, weightedRuleArn } = wiring;
+  const topic = notificationTopicArn === undefined ? undefined : topicOf(notificationTopicArn);
+  const bus = eventBusName === undefined ? undefined : busOf(eventBusName);
+  return {
+    places: { storeBucket, weightedRuleArn },
+    tell: async (announcement) => {
+      const told = await Promise.allSettled([topic?.(announcement), bus?.(announcement)]);
+      for (const result of told) {
+        if (result.status === 'rejected') logFailure(announcement, result.reason);
+      }
+    },
+  };
+}
+
+type Tell = (announcement: Announcement) => Promise<void>;
+
+function topicOf(TopicArn: string): Tell {
+  const client = new SNSClient(BRIEF_CONFIG);
+  return async ({ subject, text }) => {
+    await client.send(new PublishCommand({ TopicArn, Subject: subject, Message: text }));
+  };
+}
+
+function busOf(EventBusName: string): Tell {
+  const client = new EventBridgeClient(BRIEF_CONFIG);
+  return async ({ detail }) => {
+    const entry = { EventBusName, Source: EVENT_SOURCE, DetailType: EVENT_DETAIL_TYPE, Detail: JSON.stringify(detail) };
+    const { FailedEntryCount = 0, Entries = [] } = await client.send(new PutEventsCommand({ Entries: [entry] }));
+    if (FailedEntryCount > 0) throw new Error(`${Entries[0]?.ErrorCode}: ${Entries[0]?.ErrorMessage}`);
+  };
+}
+
+/** A line of the function's log: the cutover itself goes on. */
+function logFailure({ detail: { kind, execution } }: Announcement, reason: unknown): void {
+  const line = { level: 'warn', message: 'A notification was not sent', kind, execution, reason: String(reason) };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}

@@ -1,0 +1,38 @@
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { LOCK_SECONDS } from '../../core/lock';
+import { CutoverWiring, parseWiring } from '../../core/wiring';
+import type { LoadBalancerPort } from '../ports';
+import type { LockPort } from '../weighted-rule/ports';
+import { CLIENT_CONFIG } from './client-config';
+import { loadBalancerPort } from './load-balancer';
+import { lockPort } from './lock';
+
+/** What a person's command may do to a deployed cutover. Bundled for the command line, which brings no SDK of its own. */
+export interface OperatorPorts {
+  readonly loadBalancer: LoadBalancerPort;
+  readonly lock: LockPort;
+}
+
+/** @param warn is told of a lock that could not be given back */
+export function operatorPorts(wiring: CutoverWiring, warn: (message: string) => void): OperatorPorts {
+  const lock = lockPort(wiring.storeBucket, { seconds: LOCK_SECONDS.manual, warn });
+  return { loadBalancer: loadBalancerPort(wiring), lock };
+}
+
+const WIRING_OUTPUT = /CutoverWiring[0-9A-F]{0,8}$/;
+
+/**
+ * The cutovers of a stack, by the key of the output that has their wiring.
+ *
+ * @throws Error when there is no such stack, or it may not be read
+ */
+export async function findWirings(stackName: string): Promise<ReadonlyMap<string, CutoverWiring>> {
+  const client = new CloudFormationClient(CLIENT_CONFIG);
+  const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: stackName }));
+  const outputs = Stacks.flatMap(({ Outputs = [] }) => Outputs);
+  return new Map(
+    outputs
+      .filter(({ OutputKey = '' }) => WIRING_OUTPUT.test(OutputKey))
+      .map(({ OutputKey = '', OutputValue }) => [OutputKey, parseWiring(OutputValue)] as const),
+  );
+}

@@ -1,0 +1,45 @@
+import type { Forward } from '../../core/forward';
+import type { RuleProperties } from '../../core/rule-properties';
+import type { LiveRule, RuleChanges, RuleLock } from '../../core/weighted-rule';
+
+/** What the owner of a weighted rule may do to the world. `adapters/` has the one implementation, on AWS. */
+export interface RulePorts {
+  readonly rules: RulesPort;
+  readonly lock: LockPort;
+}
+
+/** A rule and its tags. */
+export interface TaggedRule extends LiveRule {
+  readonly tags: Tags;
+}
+
+export type Tags = Readonly<Record<string, string>>;
+
+export interface RulesPort {
+  /** The rules of a listener but its default one; none when the listener is gone. */
+  onListener(listenerArn: string): Promise<TaggedRule[]>;
+  /** Undefined when it is gone. */
+  find(ruleArn: string): Promise<TaggedRule | undefined>;
+  /** @returns the ARN of the rule */
+  create(properties: RuleProperties, forward: Forward, tags: Tags): Promise<string>;
+  modify(ruleArn: string, changes: RuleChanges, tags: Tags): Promise<void>;
+  /** Succeeds also when it is gone. */
+  delete(ruleArn: string): Promise<void>;
+  healthyTargets(groupArn: string): Promise<number>;
+}
+
+export interface LockPort {
+  /** Who holds it, other than `execution` itself; nobody when the store is gone. */
+  heldByAnother(execution: string): Promise<RuleLock | undefined>;
+  /**
+   * Does the work while it holds the lock, and gives it back whatever happens. Where that fails the work's result counts,
+   * and the lock ends by itself.
+   */
+  holding<T>(execution: string, work: (lease: Lease) => Promise<T>): Promise<T>;
+}
+
+/** The lock while it is held. */
+export interface Lease {
+  /** @throws CutoverError `LockLost` when it has ended, or is another's */
+  check(): Promise<void>;
+}

@@ -1,0 +1,76 @@
+/* eslint-disable awscdk/require-passing-this -- a function that takes a scope, and no construct of its own */
+import { Stack } from 'aws-cdk-lib';
+import {
+  CfnVPCEndpoint,
+  GatewayVpcEndpoint,
+  GatewayVpcEndpointAwsService,
+  IConnectable,
+  IVpc,
+  InterfaceVpcEndpoint,
+  InterfaceVpcEndpointAwsService,
+  SecurityGroup,
+  SubnetSelection,
+} from 'aws-cdk-lib/aws-ec2';
+import { Construct } from 'constructs';
+
+export interface CutoverEndpointsProps {
+  readonly vpc: IVpc;
+  readonly vpcSubnets?: SubnetSelection;
+  /** Who calls through the endpoints. */
+  readonly callers: readonly IConnectable[];
+  readonly hasAlarms: boolean;
+  readonly hasTopic: boolean;
+}
+
+const AWS = InterfaceVpcEndpointAwsService;
+
+/** What the proxies and the steps call in any case, by the name of its endpoint. */
+const ALWAYS = {
+  ElasticLoadBalancing: AWS.ELASTIC_LOAD_BALANCING,
+  Ecs: AWS.ECS,
+  SecretsManager: AWS.SECRETS_MANAGER,
+  EventBridge: AWS.EVENTBRIDGE,
+  Logs: AWS.CLOUDWATCH_LOGS,
+  EcrApi: AWS.ECR,
+  EcrDocker: AWS.ECR_DOCKER,
+} as const;
+
+/**
+ * The endpoints that a network without a NAT gateway needs, open to the steps and the proxies alone. One that this app
+ * has made in the network before is left as it is.
+ */
+export function addEndpoints(scope: Construct, props: CutoverEndpointsProps): void {
+  const { vpc, vpcSubnets: subnets } = props;
+  const wanted: Record<string, InterfaceVpcEndpointAwsService> = {
+    ...ALWAYS,
+    ...(props.hasAlarms && { Monitoring: AWS.CLOUDWATCH_MONITORING }),
+    ...(props.hasTopic && { Sns: AWS.SNS }),
+  };
+  const missing = Object.entries(wanted).filter(([, service]) => !hasEndpoint(vpc, service));
+  const securityGroup = new SecurityGroup(scope, 'SecurityGroup', {
+    vpc,
+    description: 'The endpoints of a cutover',
+    allowAllOutbound: false,
+  });
+  for (const [name, service] of missing) {
+    const endpoint = new InterfaceVpcEndpoint(scope, name, {
+      vpc,
+      service,
+      subnets,
+      securityGroups: [securityGroup],
+      open: false,
+    });
+    for (const caller of props.callers) endpoint.connections.allowDefaultPortFrom(caller, 'The AWS APIs');
+  }
+  const s3 = GatewayVpcEndpointAwsService.S3;
+  if (!hasEndpoint(vpc, s3)) new GatewayVpcEndpoint(scope, 'S3', { vpc, service: s3 });
+}
+
+/** Sees what hangs below the network in the tree: what the network's own methods add. */
+function hasEndpoint(vpc: IVpc, service: { readonly name: string }): boolean {
+  const stack = Stack.of(vpc);
+  const nameOf = (value: unknown) => JSON.stringify(stack.resolve(value));
+  return vpc.node
+    .findAll()
+    .some((child) => child instanceof CfnVPCEndpoint && nameOf(child.serviceName) === nameOf(service.name));
+}

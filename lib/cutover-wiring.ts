@@ -1,0 +1,81 @@
+import { Names, Stack } from 'aws-cdk-lib';
+import { Alarm, IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { IEventBus } from 'aws-cdk-lib/aws-events';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { CutoverWiring } from '../core/wiring';
+import { StepResources } from './cutover-rights';
+import { MigrationLoadBalancer } from './migration-load-balancer';
+import { ADMIN_PORT } from './ports';
+import { ProxyService } from './proxy-service';
+
+/** Of a cutover's props, what its steps act on. */
+export interface WiringParts {
+  readonly loadBalancer: MigrationLoadBalancer;
+  readonly source: ProxyService;
+  readonly target: ProxyService;
+  readonly adminSecret: ISecret;
+  readonly domainName: string;
+  readonly alarms?: readonly IAlarm[];
+  readonly notificationTopic?: ITopic;
+}
+
+/** What the steps act on, as they read it. */
+export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventBus): CutoverWiring {
+  const { loadBalancer, source, target } = props;
+  const { metric, other } = sorted(props.alarms ?? []);
+  return {
+    loadBalancerArn: loadBalancer.loadBalancer.loadBalancerArn,
+    weightedRuleArn: loadBalancer.weightedRule.listenerRuleArn,
+    weightedListenerArn: loadBalancer.listener.listenerArn,
+    smokeListenerArns: {
+      source: loadBalancer.sourceListener.listenerArn,
+      target: loadBalancer.targetListener.listenerArn,
+    },
+    targetGroupArns: {
+      source: loadBalancer.sourceGroup.targetGroup.targetGroupArn,
+      target: loadBalancer.targetGroup.targetGroup.targetGroupArn,
+    },
+    clusterArn: source.cluster.clusterArn,
+    serviceNames: { source: source.service.serviceName, target: target.service.serviceName },
+    adminPort: ADMIN_PORT,
+    adminSecretArn: props.adminSecret.secretArn,
+    storeBucket: loadBalancer.store.bucketName,
+    domainName: props.domainName,
+    ...(loadBalancer.hasSelfSignedCertificate && { isSelfSigned: true }),
+    ...(metric.length > 0 && { metricAlarmNames: metric.map(({ alarmName }) => alarmName) }),
+    ...(other.length > 0 && { otherAlarmNames: other.map(({ alarmName }) => alarmName) }),
+    ...(props.notificationTopic && { notificationTopicArn: props.notificationTopic.topicArn }),
+    eventBusName: eventBus.eventBusName,
+    cutoverName: cutoverName(scope),
+  };
+}
+
+/** What the steps' rights are about. */
+export function resourcesOf(scope: Construct, props: WiringParts, eventBus: IEventBus): StepResources {
+  const { cluster } = props.source;
+  const { metric, other } = sorted(props.alarms ?? []);
+  return {
+    weightedRuleArn: props.loadBalancer.weightedRule.listenerRuleArn,
+    clusterArn: cluster.clusterArn,
+    taskArns: Stack.of(scope).formatArn({ service: 'ecs', resource: 'task', resourceName: `${cluster.clusterName}/*` }),
+    storeArn: props.loadBalancer.store.bucketArn,
+    metricAlarmArns: metric.map(({ alarmArn }) => alarmArn),
+    hasOtherAlarms: other.length > 0,
+    eventBusArn: eventBus.eventBusArn,
+  };
+}
+
+/** Sets the metrics of one cutover apart from those of others in the account. */
+export function cutoverName(scope: Construct): string {
+  return Names.uniqueResourceName(scope, { maxLength: 100, separator: '-' });
+}
+
+/** An imported alarm does not tell what it is: it may be a composite one, which is read with other rights. */
+function sorted(alarms: readonly IAlarm[]): { readonly metric: readonly IAlarm[]; readonly other: readonly IAlarm[] } {
+  return {
+    metric: alarms.filter((alarm) => alarm instanceof Alarm),
+    other: alarms.filter((alarm) => !(alarm instanceof Alarm)),
+  };
+}

@@ -1,0 +1,319 @@
+import { ArnFormat, Duration, Stack, Token } from 'aws-cdk-lib';
+import {
+  Alarm,
+  AlarmProps,
+  ComparisonOperator,
+  IAlarm,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { AddToResourcePolicyResult, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { Cutover } from './cutover';
+import { MigrationLoadBalancer } from './migration-load-balancer';
+import { loadBalancerErrorRate, METRIC_PERIOD, rejectedConnections, sideMetrics } from './migration-metrics';
+import { MigrationSide } from './migration-side';
+import { ProxyService } from './proxy-service';
+import { refuse } from './refusals';
+
+export interface MigrationAlarmsProps {
+  /** The load balancer that is watched. */
+  readonly loadBalancer: MigrationLoadBalancer;
+
+  /** The proxies before the backend that serves today. */
+  readonly source: ProxyService;
+
+  /** The proxies before the backend that will serve. */
+  readonly target: ProxyService;
+
+  /**
+   * Who is told when an alarm is raised, and when it is over.
+   * @default - nobody
+   */
+  readonly topic?: ITopic;
+
+  /**
+   * The share of answers with 5xx, over 0 and up to 1, over which the target and the load balancer are in alarm.
+   * @default 0.05
+   */
+  readonly maximumErrorRate?: number;
+
+  /**
+   * In a minute with fewer requests than this, no share of errors raises an alarm.
+   * @default 20
+   */
+  readonly minimumRequests?: number;
+
+  /**
+   * The time to an answer of the target that one request in a hundred may exceed: over 0 and up to 1 hour.
+   * @default Duration.seconds(3)
+   */
+  readonly maximumLatency?: Duration;
+}
+
+const DEFAULTS = { maximumErrorRate: 0.05, minimumRequests: 20, maximumLatency: Duration.seconds(3) };
+
+type Settings = Omit<AlarmProps, 'evaluationPeriods'> & { readonly minutes: number; readonly ofMinutes?: number };
+
+/**
+ * What a person should be woken for during a migration. Those of the alarms that speak against going on are a veto for
+ * the cutover; the others ask for somebody to look.
+ *
+ * On a load balancer that serves other applications too, its own errors and rejected connections are theirs as well.
+ *
+ * @example
+ * const alarms = new MigrationAlarms(this, 'Alarms', { loadBalancer, source: sourceProxies, target: targetProxies });
+ * const veto = alarms.vetoAlarms;
+ */
+export class MigrationAlarms extends Construct {
+  /** Those that forbid a cutover to go on: for its veto. */
+  public readonly vetoAlarms: IAlarm[] = [];
+
+  /** All of them. */
+  public readonly alarms: IAlarm[] = [];
+
+  private readonly topic?: ITopic;
+
+  constructor(scope: Construct, id: string, props: MigrationAlarmsProps) {
+    super(scope, id);
+    checkProps(props);
+    this.topic = props.topic;
+    this.watchTarget(props);
+    this.watchLoadBalancer(props);
+    for (const proxies of [props.source, props.target]) this.watchProxies(proxies);
+    this.watchForDeadProxies(props);
+  }
+
+  /**
+   * Adds the alarms of a cutover: that one failed, and that the traffic could not be put back. Apart from the
+   * constructor, because the cutover is made with `vetoAlarms`.
+   */
+  public watchCutover(cutover: Cutover): void {
+    const { stateMachine } = cutover;
+    const options = { period: METRIC_PERIOD, statistic: 'Sum' };
+    this.add('CutoverFailed', {
+      alarmDescription:
+        'A cutover was refused, failed or was stopped. Look at the weights in force, then at its evidence.',
+      metric: new MathExpression({
+        expression: 'FILL(failed, 0) + FILL(aborted, 0) + FILL(timedOut, 0)',
+        usingMetrics: {
+          failed: stateMachine.metricFailed(options),
+          aborted: stateMachine.metricAborted(options),
+          timedOut: stateMachine.metricTimedOut(options),
+        },
+        period: METRIC_PERIOD,
+      }),
+      threshold: 1,
+      minutes: 1,
+    });
+    this.watchRecovery(cutover);
+  }
+
+  private watchRecovery(cutover: Cutover): void {
+    const { recoverFunction } = cutover;
+    const options = { period: METRIC_PERIOD, statistic: 'Sum' };
+    this.add('RecoveryFailed', {
+      alarmDescription:
+        'A cutover was stopped, and putting its traffic back failed. It is tried again; set the weights by hand if they are not as they should be.',
+      metric: new MathExpression({
+        expression: 'FILL(errors, 0) + FILL(dropped, 0)',
+        usingMetrics: {
+          errors: recoverFunction.metricErrors(options),
+          dropped: recoverFunction.metric('AsyncEventsDropped', options),
+        },
+        period: METRIC_PERIOD,
+      }),
+      threshold: 1,
+      minutes: 1,
+    });
+    this.add('RecoveryGivenUp', {
+      alarmDescription:
+        'The traffic of a cutover that was stopped could not be put back in hours, and it is not tried any more. Set the weights by hand.',
+      metric: cutover.metricRecoveryGivenUp({ period: METRIC_PERIOD }),
+      threshold: 1,
+      minutes: 1,
+    });
+  }
+
+  private watchTarget(props: MigrationAlarmsProps): void {
+    const target = sideMetrics(props.target);
+    this.addVeto('TargetErrors', {
+      alarmDescription: 'The target answers too many requests with 5xx.',
+      metric: target.errorRate(props.minimumRequests ?? DEFAULTS.minimumRequests),
+      threshold: props.maximumErrorRate ?? DEFAULTS.maximumErrorRate,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      minutes: 2,
+      ofMinutes: 3,
+    });
+    this.addVeto('TargetLatency', {
+      alarmDescription: 'One request in a hundred waits too long for the target.',
+      metric: target.latency('p99'),
+      threshold: (props.maximumLatency ?? DEFAULTS.maximumLatency).toSeconds({ integral: false }),
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      // With a handful of requests the slowest one is the p99.
+      evaluateLowSampleCountPercentile: 'ignore',
+      minutes: 3,
+      ofMinutes: 5,
+    });
+  }
+
+  private watchLoadBalancer(props: MigrationAlarmsProps): void {
+    this.addVeto('LoadBalancerErrors', {
+      alarmDescription:
+        'The load balancer itself answers too many requests with 5xx: no healthy proxy, or none that answers.',
+      metric: loadBalancerErrorRate(props.loadBalancer, props.minimumRequests ?? DEFAULTS.minimumRequests),
+      threshold: props.maximumErrorRate ?? DEFAULTS.maximumErrorRate,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      minutes: 2,
+      ofMinutes: 3,
+    });
+    this.addVeto('RejectedConnections', {
+      alarmDescription: 'The load balancer turned connections away, because it had as many as it can hold.',
+      metric: rejectedConnections(props.loadBalancer),
+      threshold: 1,
+      minutes: 1,
+    });
+  }
+
+  private watchProxies(proxies: ProxyService): void {
+    const { healthy, unhealthy, proxies: registered } = sideMetrics(proxies);
+    const name = proxies.side === MigrationSide.SOURCE ? 'Source' : 'Target';
+    this.addVeto(`No${name}`, {
+      alarmDescription: `The ${proxies.side} has no healthy proxy: traffic must not be sent to it.`,
+      metric: healthy,
+      threshold: 1,
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      // A group without any target has no such metric.
+      treatMissingData: TreatMissingData.BREACHING,
+      minutes: 2,
+    });
+    this.add(`Unhealthy${name}`, {
+      alarmDescription: `A proxy of the ${proxies.side} does not answer its health checks.`,
+      metric: unhealthy,
+      threshold: 1,
+      minutes: 5,
+    });
+    this.add(`${name}AtMaximum`, {
+      alarmDescription: `The ${proxies.side} has as many proxies as it may have: no more can be added under load.`,
+      metric: registered,
+      threshold: proxies.maxTasks,
+      minutes: 15,
+    });
+  }
+
+  private watchForDeadProxies(props: MigrationAlarmsProps): void {
+    this.add('DeadProxies', {
+      alarmDescription:
+        'A proxy ended without having been told to, and its connections with it. Its log group tells which, and why.',
+      metric: new DeadProxies(this, 'Dead', { services: [props.source, props.target] }).metric(),
+      threshold: 1,
+      minutes: 1,
+    });
+  }
+
+  private addVeto(id: string, settings: Settings): void {
+    this.vetoAlarms.push(this.add(id, settings));
+  }
+
+  private add(id: string, { minutes, ofMinutes, ...settings }: Settings): Alarm {
+    const alarm = new Alarm(this, id, {
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+      datapointsToAlarm: minutes,
+      evaluationPeriods: ofMinutes ?? minutes,
+      ...settings,
+    });
+    if (this.topic) {
+      const action = new SnsAction(this.topic);
+      alarm.addAlarmAction(action);
+      alarm.addOkAction(action);
+    }
+    this.alarms.push(alarm);
+    return alarm;
+  }
+}
+
+interface DeadProxiesProps {
+  readonly services: readonly ProxyService[];
+}
+
+/**
+ * Counts the proxies that ended without having been told to, and keeps what ECS says of each in a log. A log and not the
+ * rule's own metrics alone: whoever is woken by the alarm asks first which task it was, and why.
+ *
+ * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
+ */
+class DeadProxies extends Construct {
+  private readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, props: DeadProxiesProps) {
+    super(scope, id);
+    const { services } = props;
+    this.logGroup = new LogGroup(this, 'Log', { retention: RetentionDays.THREE_MONTHS });
+    const rule = new Rule(this, 'Rule', {
+      description: 'Proxies that ended without having been told to',
+      eventPattern: {
+        source: ['aws.ecs'],
+        detailType: ['ECS Task State Change'],
+        detail: {
+          clusterArn: [...new Set(services.map(({ cluster }) => cluster.clusterArn))],
+          group: services.map(({ service }) => `service:${service.serviceName}`),
+          lastStatus: ['STOPPED'],
+          stopCode: ['EssentialContainerExited'],
+        },
+      },
+      targets: [{ bind: () => ({ arn: this.logArn() }) }],
+    });
+    // Without it the rule's first events would be lost.
+    const { policyDependable } = this.allowRule();
+    if (policyDependable) rule.node.addDependency(policyDependable);
+  }
+
+  metric(): Metric {
+    // Not metricIncomingLogEvents, which asks for a metric of another name.
+    return new Metric({
+      namespace: 'AWS/Logs',
+      metricName: 'IncomingLogEvents',
+      dimensionsMap: { LogGroupName: this.logGroup.logGroupName },
+      statistic: 'Sum',
+      period: METRIC_PERIOD,
+    });
+  }
+
+  private allowRule(): AddToResourcePolicyResult {
+    return this.logGroup.addToResourcePolicy(
+      new PolicyStatement({
+        actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        principals: [new ServicePrincipal('events.amazonaws.com')],
+        resources: [this.logGroup.logGroupArn],
+      }),
+    );
+  }
+
+  /** The ARN of the log group as a target of a rule: without the `:*` at its end. */
+  private logArn(): string {
+    const resource = { service: 'logs', resource: 'log-group', resourceName: this.logGroup.logGroupName };
+    return Stack.of(this).formatArn({ ...resource, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+  }
+}
+
+function checkProps({ maximumErrorRate, minimumRequests, maximumLatency }: MigrationAlarmsProps): void {
+  if (maximumErrorRate !== undefined && !Token.isUnresolved(maximumErrorRate) && !isShare(maximumErrorRate)) {
+    refuse('maximumErrorRate', 'a number over 0 and up to 1', maximumErrorRate);
+  }
+  if (minimumRequests !== undefined && !Token.isUnresolved(minimumRequests) && !isCount(minimumRequests)) {
+    refuse('minimumRequests', 'an integer of 1 or more', minimumRequests);
+  }
+  if (maximumLatency && !maximumLatency.isUnresolved() && !isWait(maximumLatency)) {
+    refuse('maximumLatency', 'over 0 and up to 1 hour', maximumLatency.toHumanString());
+  }
+}
+
+const isShare = (value: number) => value > 0 && value <= 1;
+const isWait = (value: Duration) => value.toMilliseconds() > 0 && value.toMilliseconds() <= 3_600_000;
+const isCount = (value: number) => Number.isInteger(value) && value >= 1;

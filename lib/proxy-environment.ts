@@ -1,0 +1,81 @@
+import { Duration, Token, Tokenization } from 'aws-cdk-lib';
+import { Secret } from 'aws-cdk-lib/aws-ecs';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { PROXY_VARIABLES } from '../core/wiring';
+import { DrainProfile, PROPAGATION, SHUTDOWN_TIMEOUT } from './drain-profile';
+import { PROXY_IDLE_TIMEOUT } from './idle-timeouts';
+import { MigrationSide } from './migration-side';
+import { ADMIN_PORT, DATA_PORT } from './ports';
+import { refuse } from './refusals';
+import { ISessionStore } from './session-store';
+
+export interface ProxySettings {
+  readonly side: MigrationSide;
+  readonly upstreamUrl: string;
+  readonly profile: DrainProfile;
+  /** Undefined where it is for the proxy to say. */
+  readonly workers: number | undefined;
+  /** The value of the metrics' dimension `Service`. */
+  readonly serviceName: string;
+  readonly protectsTask: boolean;
+  readonly sessionStore: ISessionStore | undefined;
+  /** What the user adds. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const SESSION_STORE_PASSWORD = 'DRAINSHIFT_SESSION_STORE_PASSWORD';
+
+/** The settings of a proxy as the variables of its environment; `docs/proxy.md` has them all. */
+export function environmentOf(settings: ProxySettings): Record<string, string> {
+  const { profile, workers, sessionStore } = settings;
+  const own: Record<string, string | undefined> = {
+    [PROXY_VARIABLES.side]: settings.side,
+    [PROXY_VARIABLES.listen]: `0.0.0.0:${DATA_PORT}`,
+    [PROXY_VARIABLES.admin]: `0.0.0.0:${ADMIN_PORT}`,
+    [PROXY_VARIABLES.upstream]: settings.upstreamUrl,
+    // The load balancer does not verify the certificates of its targets, so one made at start is as good as any.
+    [PROXY_VARIABLES.tls]: 'self-signed',
+    DRAINSHIFT_WORKERS: workers === undefined ? undefined : Tokenization.stringifyNumber(workers),
+    // The load balancer is to be the one that closes.
+    DRAINSHIFT_CLIENT_IDLE_SECONDS: seconds(PROXY_IDLE_TIMEOUT),
+    DRAINSHIFT_PROPAGATION_SECONDS: seconds(PROPAGATION),
+    DRAINSHIFT_STOP_TIMEOUT_SECONDS: seconds(profile.stopTimeout),
+    DRAINSHIFT_GRACE_PERIOD_SECONDS: profile.gracePeriod && seconds(profile.gracePeriod),
+    DRAINSHIFT_GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS: seconds(SHUTDOWN_TIMEOUT),
+    DRAINSHIFT_EMF: 'true',
+    DRAINSHIFT_SERVICE_NAME: settings.serviceName,
+    DRAINSHIFT_TASK_PROTECTION: String(settings.protectsTask),
+    DRAINSHIFT_SESSION_STORE_URL: sessionStore?.url,
+    DRAINSHIFT_SESSION_STORE_USER: sessionStore?.secret && sessionStore.userName,
+  };
+  checkEnvironment(settings.environment, [...Object.keys(own), PROXY_VARIABLES.adminSecret, SESSION_STORE_PASSWORD]);
+  const given = Object.entries(own).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return { ...settings.environment, ...Object.fromEntries(given) };
+}
+
+export function secretsOf(adminSecret: ISecret, sessionStore: ISessionStore | undefined): Record<string, Secret> {
+  return {
+    [PROXY_VARIABLES.adminSecret]: Secret.fromSecretsManager(adminSecret),
+    ...(sessionStore?.secret && {
+      [SESSION_STORE_PASSWORD]: Secret.fromSecretsManager(sessionStore.secret, 'password'),
+    }),
+  };
+}
+
+function checkEnvironment(environment: Readonly<Record<string, string>>, taken: readonly string[]): void {
+  for (const name of Object.keys(environment)) {
+    // It may be a secret that somebody meant to give.
+    if (taken.includes(name)) refuse(`environment.${name}`, 'left to the construct', 'a value');
+  }
+}
+
+/** One for each whole core: they share nothing but the port. */
+export function workersFor(cpu: number): number | undefined {
+  return Token.isUnresolved(cpu) ? undefined : Math.min(MOST_WORKERS, Math.max(1, Math.floor(cpu / 1024)));
+}
+
+export const MOST_WORKERS = 64;
+
+function seconds(duration: Duration): string {
+  return Tokenization.stringifyNumber(duration.toSeconds());
+}

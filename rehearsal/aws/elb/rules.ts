@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import { Rule } from '../../load-balancer/model';
+import { addRule, removeRule, replaceActions, replaceConditions, setPriorities } from '../../load-balancer/rules';
+import { AwsError } from '../../aws-error';
+import { Need, Operation, WireObject } from '../operation';
+import { Parameters } from '../parameters';
+import { readAction } from './actions';
+import { readConditions } from './conditions';
+import { ElbOptions } from './elb-options';
+import { writeRule } from './shapes';
+import { readTags } from './tags';
+
+const PRIORITIES = { min: 1, max: 50_000 };
+
+/** The actions on rules; each is allowed or denied by the ARN that it changes. */
+export function ruleOperations({ elb }: ElbOptions): ReadonlyMap<string, Operation> {
+  const createRule = (input: Parameters): WireObject => {
+    const { arn: listenerArn } = elb.listener(input.text('ListenerArn'));
+    const rule: Rule = {
+      arn: `${ruleArns(listenerArn)}/${randomBytes(8).toString('hex')}`,
+      listenerArn,
+      priority: priorityOf(input),
+      conditions: readConditions(input),
+      actions: input.objects('Actions').map(readAction),
+    };
+    const tags = readTags(input);
+    addRule(elb, rule);
+    elb.tags.set(rule.arn, tags);
+    return { Rules: [writeRule(rule)] };
+  };
+
+  const modifyRule = (input: Parameters): WireObject => {
+    const rule = elb.rule(input.text('RuleArn'));
+    if (rule.priority === 'default')
+      throw new AwsError('OperationNotPermitted', `Default rule '${rule.arn}' cannot be modified`);
+    if (!input.has('Actions') && !input.has('Conditions')) {
+      throw new AwsError('ValidationError', 'Either actions or conditions must be specified');
+    }
+    const before = rule.conditions;
+    if (input.has('Conditions')) replaceConditions(elb, rule.arn, readConditions(input));
+    try {
+      if (input.has('Actions')) replaceActions(elb, rule.arn, input.objects('Actions').map(readAction));
+    } catch (error) {
+      // Both or neither.
+      rule.conditions = before;
+      throw error;
+    }
+    return { Rules: [writeRule(rule)] };
+  };
+
+  const deleteRule = (input: Parameters): WireObject => {
+    removeRule(elb, input.text('RuleArn'));
+    return {};
+  };
+
+  const setRulePriorities = (input: Parameters): WireObject => {
+    const pairs = input.objects('RulePriorities').map((pair) => [pair.text('RuleArn'), priorityOf(pair)] as const);
+    if (pairs.length === 0) throw input.refuse('RulePriorities', 'a list of at least one', 0);
+    setPriorities(elb, new Map(pairs));
+    return { Rules: pairs.map(([arn]) => writeRule(elb.rule(arn))) };
+  };
+
+  const byRule = {
+    resources: (input: Parameters) => [input.text('RuleArn')],
+    context: (input: Parameters) => tagContext(elb.tags.get(input.text('RuleArn'))),
+  };
+  return new Map<string, Operation>([
+    ['CreateRule', { resources: (input) => [input.text('ListenerArn')], also: taggingNeed, run: createRule }],
+    ['ModifyRule', { ...byRule, run: modifyRule }],
+    ['DeleteRule', { ...byRule, run: deleteRule }],
+    [
+      'SetRulePriorities',
+      {
+        resources: (input) => input.objects('RulePriorities').map((pair) => pair.text('RuleArn')),
+        run: setRulePriorities,
+      },
+    ],
+  ]);
+}
+
+/** Policies may look at the tags of what is changed. */
+function tagContext(tags: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]));
+}
+
+const ruleArns = (listenerArn: string) => listenerArn.replace(':listener/', ':listener-rule/');
+
+function priorityOf(input: Parameters): number {
+  const priority = input.optionalInteger('Priority', PRIORITIES);
+  if (priority === undefined) throw input.refuse('Priority', 'given', undefined);
+  return priority;
+}
+
+/**
+ * Who creates something with tags must be allowed to tag, too.
+ *
+ * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/tagging-resources-during-creation.html
+ */
+function taggingNeed(input: Parameters): Need[] {
+  if (input.objects('Tags').length === 0) return [];
+  const action = 'elasticloadbalancing:AddTags';
+  const context = { 'elasticloadbalancing:CreateAction': 'CreateRule' };
+  return [{ action, resources: [`${ruleArns(input.text('ListenerArn'))}/0000000000000000`], context }];
+}

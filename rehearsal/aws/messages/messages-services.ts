@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import { AwsError } from '../../aws-error';
+import { Operation, Place, WireObject } from '../operation';
+import { Parameters } from '../parameters';
+import { JsonService } from '../protocols/json';
+import { QueryService } from '../protocols/query';
+import { Outbox } from './outbox';
+
+const MAX_SUBJECT = 100;
+const MAX_BYTES = 262_144;
+const MAX_ENTRIES = 10;
+
+/** Amazon SNS: takes what is published, and delivers it to nobody. */
+export function topicsService(outbox: Outbox): QueryService {
+  const publish = (input: Parameters): WireObject => {
+    const topicArn = input.text('TopicArn');
+    const text = input.text('Message');
+    const subject = input.optionalText('Subject');
+    if (!/^arn:[^:]+:sns:[^:]*:\d{12}:[\w-]+(\.fifo)?$/.test(topicArn)) {
+      throw new AwsError('InvalidParameter', `Invalid parameter: TopicArn Reason: got ${topicArn.slice(0, 200)}`);
+    }
+    // ASCII without control characters: a line break in a subject is refused.
+    if (subject !== undefined && (subject.length > MAX_SUBJECT || !/^[\x21-\x7e][\x20-\x7e]*$/.test(subject))) {
+      throw new AwsError('InvalidParameter', 'Invalid parameter: Subject');
+    }
+    if (Buffer.byteLength(text) > MAX_BYTES)
+      throw new AwsError('InvalidParameter', 'Invalid parameter: Message too long');
+    outbox.send({ at: new Date(), topicArn, subject, text });
+    return { MessageId: randomUUID() };
+  };
+  return {
+    prefix: 'sns',
+    version: '2010-03-31',
+    namespace: 'http://sns.amazonaws.com/doc/2010-03-31/',
+    invalidCode: 'InvalidParameter',
+    operations: new Map<string, Operation>([
+      ['Publish', { resources: (input) => [input.text('TopicArn')], run: publish }],
+    ]),
+  };
+}
+
+/** Amazon EventBridge: takes events, and matches no rule with them. */
+export function eventsService(outbox: Outbox, place: Place): JsonService {
+  const busOf = (entry: Parameters) => {
+    const name = entry.optionalText('EventBusName') ?? 'default';
+    return name.startsWith('arn:') ? name : `arn:aws:events:${place.region}:${place.account}:event-bus/${name}`;
+  };
+  const putEvents = (input: Parameters): WireObject => {
+    const entries = input.objects('Entries');
+    if (entries.length === 0 || entries.length > MAX_ENTRIES) {
+      throw input.refuse('Entries', `a list of 1 to ${MAX_ENTRIES}`, entries.length);
+    }
+    const results = entries.map((entry): WireObject => {
+      const detail = parsed(entry.text('Detail'));
+      if (detail === undefined) return { ErrorCode: 'MalformedDetail', ErrorMessage: 'Detail is malformed.' };
+      const { source, detailType } = { source: entry.text('Source'), detailType: entry.text('DetailType') };
+      outbox.send({ at: new Date(), bus: busOf(entry), source, detailType, detail });
+      return { EventId: randomUUID() };
+    });
+    return { FailedEntryCount: results.filter(({ ErrorCode }) => ErrorCode !== undefined).length, Entries: results };
+  };
+  return {
+    prefix: 'events',
+    target: 'AWSEvents',
+    version: '1.1',
+    invalidCode: 'ValidationException',
+    operations: new Map<string, Operation>([
+      ['PutEvents', { resources: (input) => [...new Set(input.objects('Entries').map(busOf))], run: putEvents }],
+    ]),
+  };
+}
+
+/** Undefined for what is no JSON object. */
+function parsed(text: string): object | undefined {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

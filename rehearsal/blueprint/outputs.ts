@@ -1,0 +1,49 @@
+import type { CutoverWiring } from '../../core/wiring';
+import type { AlarmSpec } from '../aws/alarms/alarm-book';
+import type { StackOutput } from '../aws/stacks/stacks-service';
+import { Resources } from './resources';
+
+/** The outputs of a stack, resolved. */
+export function buildOutputs({ stack, resolver }: Resources): StackOutput[] {
+  return Object.entries(stack.template.Outputs ?? {})
+    .filter(([, { Condition }]) => Condition === undefined || resolver.condition(Condition))
+    .map(([key, { Value, Description, Export }]) => ({
+      key,
+      value: resolver.text(Value),
+      ...(Description !== undefined && { description: Description }),
+      ...(Export && { exportName: resolver.text(Export.Name) }),
+    }));
+}
+
+const ALARMS: Readonly<Record<string, AlarmSpec['kind']>> = {
+  'AWS::CloudWatch::Alarm': 'metric',
+  'AWS::CloudWatch::CompositeAlarm': 'composite',
+};
+
+/** The alarms of the template, and those of elsewhere that the cutover watches. */
+export function buildAlarms(resources: Resources, wiring: CutoverWiring): AlarmSpec[] {
+  const own = ownAlarms(resources);
+  const elsewhere = watchedAlarms(wiring).filter((name) => !own.some((alarm) => alarm.name === name));
+  const { region, account } = resources.stack;
+  const arnOf = (name: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${name}`;
+  return [
+    ...own,
+    ...elsewhere.map((name) => ({ name, arn: arnOf(name), kind: 'metric' as const, description: undefined })),
+  ];
+}
+
+/** The names of the alarms whose ALARM stops the cutover. */
+export function watchedAlarms({ metricAlarmNames = [], otherAlarmNames = [] }: CutoverWiring): string[] {
+  return [...metricAlarmNames, ...otherAlarmNames];
+}
+
+function ownAlarms(resources: Resources): AlarmSpec[] {
+  return resources
+    .where((type) => type in ALARMS)
+    .map(({ type, identity, properties }) => ({
+      name: identity.ref,
+      arn: identity.attributes.Arn ?? '',
+      kind: ALARMS[type] ?? 'metric',
+      description: properties.optionalString('AlarmDescription'),
+    }));
+}

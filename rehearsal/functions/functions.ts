@@ -1,0 +1,32 @@
+import type { ProcessHooks } from '../processes';
+import { FunctionSpec, LocalFunction } from './function';
+
+/** The Lambda functions of a world, by ARN. */
+export class Functions {
+  private readonly locals = new Map<string, LocalFunction>();
+
+  constructor(
+    /** What the service adds to a function's own environment. */
+    private readonly environment: (spec: FunctionSpec) => Readonly<Record<string, string>>,
+    private readonly processes: ProcessHooks,
+  ) {}
+
+  /** Adds a function, or changes the one that has its ARN. */
+  put(spec: FunctionSpec): void {
+    const present = this.locals.get(spec.arn);
+    if (present) present.update(spec);
+    else this.locals.set(spec.arn, new LocalFunction(spec, this.environment, this.processes));
+  }
+
+  /** @throws Error when there is none, and what the function throws */
+  async invoke(arn: string, event: unknown): Promise<unknown> {
+    // A task may name a function by its ARN with a version behind it.
+    const found = [...this.locals].find(([known]) => arn === known || arn.startsWith(`${known}:`))?.[1];
+    if (!found) throw new Error(`function '${arn}' must be one of the template's, got none`);
+    return found.invoke(event);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.locals.values()].map((local) => local.stop()));
+  }
+}

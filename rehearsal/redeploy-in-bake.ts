@@ -1,0 +1,47 @@
+import { formatWeights } from '../core/weights';
+import { readAssembly } from './assembly/read';
+import { readBackWeights } from './read-back';
+import { RedeployEvidence, keptWeights } from './report/evidence';
+import type { Screen } from './report/screen';
+import { redeploy } from './stack/redeploy';
+import type { ExecutionDescription } from './state-machine/model';
+import { until } from './waiting';
+import type { World } from './world';
+
+/**
+ * Deploys another assembly of the app in the middle of the first bake, and says whether the weights stayed.
+ *
+ * @returns undefined when the cutover ended before its first bake
+ * @throws Error, the signal's reason
+ */
+export async function redeployInBake(
+  world: World,
+  app: string,
+  { running, screen, signal }: { running: ExecutionDescription; screen: Screen; signal: AbortSignal },
+): Promise<RedeployEvidence | undefined> {
+  const isBaking = () => running.entered.some(({ state }) => state === 'Bake');
+  await until(() => isBaking() || running.status !== 'RUNNING', { signal });
+  if (!isBaking()) return undefined;
+  const shifts = () => running.entered.filter(({ state }) => state === 'Shift').length;
+  const shiftsBefore = shifts();
+  const weightsBefore = await readBackWeights(world);
+  screen.step(`redeploying '${app}'`);
+  const redeployed = await redeploy(world, readAssembly(app));
+  const weightsAfter = await readBackWeights(world);
+  // What the cutover itself has shifted meanwhile says nothing of the redeploy.
+  const weights = shifts() === shiftsBefore && weightsBefore && weightsAfter && { weightsBefore, weightsAfter };
+  const evidence = { app, ...redeployed, ...weights };
+  tell(evidence, screen);
+  return evidence;
+}
+
+function tell(evidence: RedeployEvidence, screen: Screen): void {
+  const { status, reason, applied, passedOver, weightsBefore, weightsAfter } = evidence;
+  screen.step(`redeploy: ${status}${reason === undefined ? '' : `: ${reason}`}`);
+  for (const name of applied) screen.step(`redeploy: changed ${name}`);
+  for (const name of passedOver) screen.step(`redeploy: ${name} changed in the template, and stays as it is here`);
+  if (!weightsBefore || !weightsAfter) return;
+  const after = formatWeights(weightsAfter);
+  if (keptWeights(evidence)) screen.step(`redeploy: the weights stay ${after}`);
+  else screen.step(`redeploy: THE WEIGHTS MOVED, ${formatWeights(weightsBefore)} → ${after}`);
+}

@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto';
+import { IncomingMessage, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** Where one answer may be put, once: what a presigned URL is at AWS. */
+interface Mailbox {
+  readonly url: string;
+  /** The first body that was put there. */
+  readonly answered: Promise<string>;
+  close(): void;
+}
+
+const CLOSE_GRACE_MS = 1_000;
+
+export async function openMailbox(): Promise<Mailbox> {
+  const path = `/${randomUUID()}`;
+  let settle: (body: string) => void = () => undefined;
+  const answered = new Promise<string>((resolve) => (settle = resolve));
+  const server = createServer((request, response) => {
+    if (request.method !== 'PUT' || request.url !== path) return void response.writeHead(403).end();
+    void bodyOf(request).then((body) => {
+      settle(body);
+      response.writeHead(200, { connection: 'close' }).end();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}${path}`,
+    answered,
+    close: () => {
+      server.close();
+      // Whoever has just put an answer still gets its own.
+      setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS).unref();
+    },
+  };
+}
+
+/** As far as it came: what is not whole is no JSON. */
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  } catch {
+    // The client went away.
+  }
+  return Buffer.concat(chunks).toString();
+}

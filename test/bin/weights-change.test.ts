@@ -1,0 +1,183 @@
+import type { Forward } from '../../core/forward';
+import type { LockHolder } from '../../core/lock';
+import type { OperatorPorts } from '../../lambda/adapters/operator';
+import { WeightsChange, changeWeights, readWeights } from '../../bin/weights-change';
+
+const ARNS = { source: 's', target: 't' };
+const stickiness = { enabled: true, seconds: 60 };
+
+/** A rule, its targets and its lock in memory. */
+class MemoryRule {
+  forward: Forward | undefined = forward({ s: 100 });
+  healthy = { source: 1, target: 1 };
+  holder: LockHolder | undefined;
+  calls: string[] = [];
+  onSet: () => void = () => undefined;
+  onCheck: () => void = () => undefined;
+
+  readonly ports: OperatorPorts = {
+    loadBalancer: {
+      groupArns: ARNS,
+      ruleArn: 'rule',
+      rules: async () => [{ arn: 'rule', digest: '', ...(this.forward && { forward: this.forward }) }],
+      setForward: async (next) => {
+        this.calls.push(`set ${next.groups.map(({ arn, weight }) => `${arn}=${weight}`).join(' ')}`);
+        this.forward = next;
+        this.onSet();
+      },
+      healthyTargets: async (side) => this.healthy[side],
+    },
+    lock: {
+      heldByAnother: async (execution) => (this.holder?.execution === execution ? undefined : this.holder),
+      holding: async (execution, work) => {
+        this.calls.push(`lock ${execution}`);
+        try {
+          return await work({ check: async () => this.onCheck() });
+        } finally {
+          this.calls.push('free');
+        }
+      },
+    },
+  };
+}
+
+function forward(groups: Record<string, number>): Forward {
+  return { groups: Object.entries(groups).map(([arn, weight]) => ({ arn, weight })), stickiness };
+}
+
+let rule: MemoryRule;
+let nowMs: number;
+let held: boolean[];
+beforeEach(() => {
+  [rule, nowMs, held] = [new MemoryRule(), 0, []];
+});
+
+const change = (over: Partial<WeightsChange> = {}) =>
+  changeWeights(rule.ports, {
+    weights: { source: 90, target: 10 },
+    execution: 'manual-1',
+    isForced: false,
+    agree: async () => true,
+    onLock: (isHeld) => void held.push(isHeld),
+    signal: new AbortController().signal,
+    now: () => nowMs,
+    pause: async (ms) => void (nowMs += ms),
+    ...over,
+  });
+
+test('weights are set under the lock, with the stickiness in force, and read back', async () => {
+  expect(await change()).toEqual({ before: { source: 100, target: 0 }, outcome: 'changed' });
+  expect(rule.calls).toEqual(['lock manual-1', 'set s=90 t=10', 'free']);
+  expect(rule.forward?.stickiness).toEqual(stickiness);
+});
+
+test('a side of weight 0 leaves the action', async () => {
+  await change({ weights: { source: 0, target: 5 } });
+  expect(rule.calls).toContain('set t=5');
+});
+
+test('weights that are in force already are not written again, also while a cutover runs', async () => {
+  rule.holder = { execution: 'move-1', startedAt: 'then' };
+  expect(await change({ weights: { source: 1, target: 0 } })).toMatchObject({ outcome: 'unchanged' });
+  expect(rule.calls).toEqual([]);
+});
+
+test('whoever says no changes nothing', async () => {
+  const asked: unknown[] = [];
+  const agree: WeightsChange['agree'] = async (before) => {
+    asked.push(before);
+    return false;
+  };
+  expect(await change({ agree })).toMatchObject({ outcome: 'declined' });
+  expect(asked).toEqual([{ source: 100, target: 0 }]);
+  expect(rule.calls).toEqual([]);
+});
+
+test('a held lock refuses, and tells who holds it', async () => {
+  rule.holder = { execution: 'move-1', startedAt: '2026-01-01T00:00:00.000Z' };
+  await expect(change()).rejects.toMatchObject({
+    code: 'LockHeld',
+    message: "the lock must be free, got one held by 'move-1' since 2026-01-01T00:00:00.000Z",
+  });
+  expect(rule.calls).toEqual([]);
+});
+
+test('a lock of a person or a deployment says when it ends by itself', async () => {
+  rule.holder = { execution: 'manual-2', startedAt: 'then', expiresAt: 'later' };
+  await expect(change()).rejects.toThrow(
+    "the lock must be free, got one held by 'manual-2' since then, which ends by itself at later",
+  );
+});
+
+test('a lock that was lost meanwhile changes nothing', async () => {
+  rule.onCheck = () => {
+    throw new Error('lost');
+  };
+  await expect(change()).rejects.toThrow('lost');
+  expect(rule.calls).toEqual(['lock manual-1', 'free']);
+});
+
+test('tells from when to when the lock may be held', async () => {
+  rule.onSet = () => expect(held).toEqual([true]);
+  await change();
+  expect(held).toEqual([true, false]);
+  rule.ports.lock.holding = async () => Promise.reject(new Error('no'));
+  await expect(change({ weights: { source: 1, target: 1 } })).rejects.toThrow('no');
+  expect(held).toEqual([true, false, true, false]);
+});
+
+test('a side without healthy targets gets no weight, unless forced', async () => {
+  rule.healthy.target = 0;
+  await expect(change()).rejects.toMatchObject({ code: 'TargetsUnhealthy' });
+  await expect(change({ weights: { source: 1, target: 0 } })).resolves.toMatchObject({ outcome: 'unchanged' });
+  await expect(change({ isForced: true })).resolves.toMatchObject({ outcome: 'changed' });
+});
+
+test('a rule that changed since the person was asked is left alone, and the lock is given back', async () => {
+  const agree = async () => {
+    rule.forward = forward({ s: 50, t: 50 });
+    return true;
+  };
+  await expect(change({ agree })).rejects.toMatchObject({
+    code: 'RulesChanged',
+    message: 'the rule must be as it was shown, got weights of 50/50',
+  });
+  expect(rule.calls).toEqual(['lock manual-1', 'free']);
+});
+
+test('a rule that does other things is not touched', async () => {
+  rule.forward = forward({ s: 1, other: 1 });
+  await expect(change()).rejects.toMatchObject({ code: 'RuleNotWeighted' });
+  rule.forward = undefined;
+  await expect(readWeights(rule.ports)).rejects.toMatchObject({ code: 'RuleNotWeighted' });
+});
+
+test('weights that do not read back within a minute are an error, and the lock is given back', async () => {
+  rule.onSet = () => (rule.forward = forward({ s: 100 }));
+  await expect(change()).rejects.toMatchObject({ code: 'ShiftNotConfirmed' });
+  expect(nowMs).toBe(60_000);
+  expect(rule.calls.at(-1)).toBe('free');
+});
+
+test('stopped before the change nothing is written; stopped after it, it says so; the lock is given back', async () => {
+  const early = new AbortController();
+  const agree = async () => {
+    early.abort();
+    return true;
+  };
+  await expect(change({ signal: early.signal, agree })).rejects.toMatchObject({
+    code: 'Aborted',
+    message: 'stopped: nothing was changed',
+  });
+  expect(rule.calls).toEqual(['lock manual-1', 'free']);
+
+  const late = new AbortController();
+  rule.onSet = () => {
+    rule.forward = forward({ s: 100 });
+    late.abort();
+  };
+  await expect(change({ signal: late.signal })).rejects.toMatchObject({
+    message: 'stopped: the weights were set, and not read back yet: look at them again',
+  });
+  expect(rule.calls.at(-1)).toBe('free');
+});

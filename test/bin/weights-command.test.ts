@@ -1,0 +1,191 @@
+import { begin } from '../../core/cutover';
+import { parsePlan } from '../../core/plan';
+import type { CutoverWiring } from '../../core/wiring';
+import { storePort } from '../../lambda/adapters/store';
+import { AwsError } from '../../rehearsal/aws-error';
+import type { StackDescription } from '../../rehearsal/aws/stacks/stacks-service';
+import { ARNS, REGION, T0, World, startWorld } from '../rehearsal/aws/world';
+import { Command, run } from '../rehearsal/command';
+import { until } from '../rehearsal/load-balancer/fixture';
+
+const wiring: CutoverWiring = {
+  loadBalancerArn: ARNS.balancer,
+  weightedRuleArn: ARNS.rule,
+  weightedListenerArn: ARNS.listener,
+  smokeListenerArns: { source: ARNS.smokeListener, target: ARNS.smokeListener },
+  targetGroupArns: { source: ARNS.source, target: ARNS.target },
+  clusterArn: ARNS.cluster,
+  serviceNames: { source: 'source', target: 'target' },
+  adminPort: 1,
+  adminSecretArn: ARNS.secret,
+  storeBucket: 'store',
+  domainName: 'shop.example.com',
+};
+
+function stack(name: string, ...keys: readonly string[]): StackDescription {
+  return {
+    id: `arn:aws:cloudformation:${REGION}:123456789012:stack/${name}/1`,
+    name,
+    description: undefined,
+    status: 'CREATE_COMPLETE',
+    statusReason: undefined,
+    createdAt: T0,
+    updatedAt: undefined,
+    outputs: keys.map((key) => ({ key, value: key === 'Url' ? 'https://shop.example.com' : JSON.stringify(wiring) })),
+  };
+}
+
+let world: World;
+/** The one action that is not allowed. */
+let denied: string | undefined;
+beforeEach(async () => {
+  denied = undefined;
+  const stacks = [
+    stack('shop', 'Url', 'MigrationCutoverWiring1A2B3C4D'),
+    stack('two', 'OneCutoverWiring', 'OtherCutoverWiring'),
+    stack('bare', 'Url'),
+  ];
+  const authorize = ({ action }: { action: string }) => {
+    if (action === denied) throw new AwsError('AccessDenied', 'not you', 403);
+  };
+  world = await startWorld({ stacks: () => stacks, authorize });
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: world.url,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: 'OPERATOR',
+    AWS_SECRET_ACCESS_KEY: 'none',
+  });
+});
+afterEach(() => world.stop());
+
+const get = (...flags: string[]) => run(['weights', 'get', '--stack', ...flags]);
+const set = (source: string, target: string, ...flags: string[]) =>
+  run(['weights', 'set', '--source', source, '--target', target, '--stack', ...flags]);
+const weights = () => {
+  const action = world.elbModel.rule(ARNS.rule).actions[0];
+  return action?.type === 'forward' ? action.forward.targetGroups.map(({ weight }) => weight) : [];
+};
+const writes = () => world.calls.filter(({ action }) => action === 'ModifyRule');
+const lock = () => storePort('store').acquire(begin('move-1', '2026-01-01T00:00:00.000Z', parsePlan({})));
+
+test('get prints the weights in force and who holds the lock', async () => {
+  expect(await get('shop')).toEqual({
+    code: 0,
+    output: [
+      'source  100  100.0 % of new clients',
+      'target  0    0.0 % of new clients',
+      'lock    free',
+      `rule    ${ARNS.rule}`,
+      '',
+    ].join('\n'),
+  });
+  await lock();
+  const { code, output } = await get('shop', '--json');
+  expect([code, JSON.parse(output)]).toEqual([
+    0,
+    {
+      stack: 'shop',
+      ruleArn: ARNS.rule,
+      weights: { source: 100, target: 0 },
+      stickinessSeconds: null,
+      lock: { execution: 'move-1', since: '2026-01-01T00:00:00.000Z' },
+    },
+  ]);
+});
+
+test('set sets, reads back, and gives the lock back', async () => {
+  expect(await set('0', '7', 'shop', '--yes')).toEqual({
+    code: 0,
+    output: 'changed from 100/0 to 0/7, and read back\n',
+  });
+  expect(weights()).toEqual([7]);
+  expect(await storePort('store').holder()).toBeUndefined();
+  expect(await set('0', '7', 'shop', '--yes', '--json')).toMatchObject({ code: 0 });
+  expect(writes()).toHaveLength(1);
+});
+
+test('set holds the lock while it writes', async () => {
+  let holder: string | undefined;
+  const rule = world.elbModel.rule.bind(world.elbModel);
+  world.elbModel.rule = (arn) => {
+    const held = world.objects.find('store', 'lock.json');
+    if (held) holder = (JSON.parse(String(held.body)) as { execution: string }).execution;
+    return rule(arn);
+  };
+  await set('1', '0', 'shop', '--yes');
+  await set('0', '1', 'shop', '--yes');
+  expect(holder).toMatch(/^manual-/);
+});
+
+test('set is refused while a cutover holds the lock', async () => {
+  await lock();
+  const { code, output } = await set('0', '1', 'shop', '--yes');
+  expect([code, output]).toEqual([
+    1,
+    "drainshift: the lock must be free, got one held by 'move-1' since 2026-01-01T00:00:00.000Z\n",
+  ]);
+  expect(writes()).toEqual([]);
+});
+
+test('set gives the lock back when it fails', async () => {
+  denied = 'elasticloadbalancing:ModifyRule';
+  const { code, output } = await set('0', '1', 'shop', '--yes');
+  expect([code, output]).toEqual([1, 'drainshift: not you\n']);
+  expect(await storePort('store').holder()).toBeUndefined();
+});
+
+test('whoever stops it twice is told of the lock, and until when it may be held', async () => {
+  world.endpoint.throttle('ModifyRule', 100);
+  const command = new Command(['weights', 'set', '--source', '0', '--target', '1', '--yes', '--stack', 'shop']);
+  await until(() => world.calls.some(({ action }) => action === 'ModifyRule'));
+  command.signal('SIGINT');
+  // Another one: two of a kind that wait are one.
+  command.signal('SIGTERM');
+  const { code, output } = await command.ended;
+  const held = await storePort('store').holder();
+  expect(held?.execution).toMatch(/^manual-/);
+  expect(output).toMatch(
+    new RegExp(
+      `^drainshift: ended at once: the lock may still be held by '${held?.execution}'; it ends by itself at 2`,
+    ),
+  );
+  expect(code).toBe(1);
+});
+
+test.each<[string, () => ReturnType<typeof run>, number, RegExp]>([
+  ['two weights of 0', () => set('0', '0', 'shop', '--yes'), 64, /one at least is over 0/],
+  ['a weight over 999', () => set('1000', '0', 'shop', '--yes'), 64, /must be an integer from 0 to 999, got '1000'/],
+  ['no --yes, and nobody to ask', () => set('1', '1', 'shop'), 64, /'--yes' must be given where nobody can be asked/],
+  ['no stack', () => run(['weights', 'get']), 64, /--stack <name>/],
+  ['no subcommand', () => run(['weights']), 64, /get .*set /s],
+  ['several cutovers', () => get('two'), 64, /one of OneCutoverWiring, OtherCutoverWiring/],
+  [
+    'a stack without a cutover',
+    () => get('bare'),
+    1,
+    /'bare' must have an output that ends in CutoverWiring, got none/,
+  ],
+  ['an unknown cutover', () => get('two', '--cutover', 'No'), 1, /must have an output No, got OneCutoverWiring/],
+  ['an unknown stack', () => get('nowhere'), 1, /nowhere does not exist/],
+])('%s ends with its exit code and says why', async (_, command, code, message) => {
+  const ended = await command();
+  expect(ended.output).toMatch(message);
+  expect(ended.code).toBe(code);
+  expect(writes()).toEqual([]);
+});
+
+test('a region that nobody names is asked for', async () => {
+  delete process.env.AWS_REGION;
+  process.env.AWS_CONFIG_FILE = '/dev/null';
+  const { code, output } = await get('shop');
+  delete process.env.AWS_CONFIG_FILE;
+  expect([code, output]).toEqual([
+    64,
+    "drainshift: '--region' must be given where neither AWS_REGION nor the profile names one, got none\n",
+  ]);
+  expect((await get('shop', '--region', REGION)).code).toBe(0);
+});
+
+test('one of several cutovers is chosen by its output', async () => {
+  expect((await get('two', '--cutover', 'OtherCutoverWiring')).code).toBe(0);
+});

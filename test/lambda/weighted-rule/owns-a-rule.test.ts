@@ -1,0 +1,376 @@
+import { Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { begin } from '../../../core/cutover';
+import { parsePlan } from '../../../core/plan';
+import { AwsError } from '../../../rehearsal/aws-error';
+import { storePort } from '../../../lambda/adapters/store';
+import type { CustomResourceEvent } from '../../../lambda/custom-resource';
+import { handler } from '../../../lambda/weighted-rule/handler';
+import { ARNS, REGION, World, forward, startWorld } from '../../rehearsal/aws/world';
+
+interface Answer {
+  readonly Status: string;
+  readonly Reason: string;
+  readonly PhysicalResourceId: string;
+}
+
+let world: World;
+let cloudFormation: Server;
+let answers: Answer[];
+/** What an action answers once instead of doing its work. */
+let faults: Map<string, AwsError>;
+
+beforeEach(async () => {
+  answers = [];
+  faults = new Map();
+  const authorize = ({ action }: { action: string }) => {
+    const fault = faults.get(action);
+    faults.delete(action);
+    if (fault) throw fault;
+  };
+  world = await startWorld({ authorize });
+  world.elbModel.rules.delete(ARNS.rule);
+  cloudFormation = createServer((request, response) => {
+    let text = '';
+    request.on('data', (chunk) => (text += String(chunk)));
+    request.on('end', () => {
+      answers.push(JSON.parse(text) as Answer);
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => cloudFormation.listen(0, '127.0.0.1', resolve));
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: world.url,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: 'LAMBDA',
+    AWS_SECRET_ACCESS_KEY: 'none',
+  });
+  jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+});
+
+afterEach(async () => {
+  jest.restoreAllMocks();
+  cloudFormation.closeAllConnections();
+  await new Promise((resolve) => cloudFormation.close(resolve));
+  await world.stop();
+});
+
+const properties = {
+  ListenerArn: ARNS.listener,
+  Priority: '10',
+  PathPatterns: ['/*'],
+  SourceGroupArn: ARNS.source,
+  TargetGroupArn: ARNS.target,
+  InitialWeights: { Source: '100', Target: '0' },
+  StickinessSeconds: '3600',
+  StoreBucket: 'store',
+};
+
+let requests = 0;
+
+async function ask(over: Partial<CustomResourceEvent>): Promise<Answer> {
+  const event: CustomResourceEvent = {
+    RequestType: 'Create',
+    ResponseURL: `http://127.0.0.1:${(cloudFormation.address() as AddressInfo).port}/`,
+    StackId: 'arn:aws:cloudformation:eu-central-1:123456789012:stack/shop/1',
+    RequestId: `request-${(requests += 1)}`,
+    LogicalResourceId: 'Rule',
+    ResourceProperties: properties,
+    ...over,
+  };
+  await handler(event, { getRemainingTimeInMillis: () => 120_000 });
+  return answers.at(-1) as Answer;
+}
+
+const create = (over: object = {}, more: Partial<CustomResourceEvent> = {}) =>
+  ask({ ResourceProperties: { ...properties, ...over }, ...more });
+const update = (id: string, over: object, from: object = {}) =>
+  ask({
+    RequestType: 'Update',
+    PhysicalResourceId: id,
+    ResourceProperties: { ...properties, ...over },
+    OldResourceProperties: { ...properties, ...from },
+  });
+const remove = (id: string, over: object = {}) =>
+  ask({ RequestType: 'Delete', PhysicalResourceId: id, ResourceProperties: { ...properties, ...over } });
+
+/** What the listener's rules do, but its default one. */
+const rules = () =>
+  [...world.elbModel.rules.values()]
+    .filter(({ priority, listenerArn }) => priority !== 'default' && listenerArn === ARNS.listener)
+    .map(({ arn, priority, conditions, actions }) => ({ arn, priority, conditions, action: actions[0] }));
+const weights = () => {
+  const action = rules()[0]?.action;
+  const groups = action?.type === 'forward' ? action.forward.targetGroups : [];
+  return groups.map(({ arn, weight }) => `${arn === ARNS.source ? 'source' : 'target'} ${weight}`);
+};
+const stickiness = () => {
+  const action = rules()[0]?.action;
+  return action?.type === 'forward' ? action.forward.stickiness : undefined;
+};
+function shift(...groups: readonly (readonly [string, number])[]): void {
+  for (const { arn } of rules()) world.elbModel.rule(arn).actions = [forward(...groups)];
+}
+const writes = () => world.calls.filter(({ action }) => /Rule|Tags/.test(action) && !action.startsWith('Describe'));
+const lockBy = (execution: string) =>
+  storePort('store').acquire(begin(execution, '2026-01-01T00:00:00.000Z', parsePlan({})));
+const lockHolder = async () => (await storePort('store').holder())?.execution;
+
+test('a rule is created with the initial weights, sticky to a side, and is the resource', async () => {
+  const answer = await create({ HostHeaders: ['shop.example.com'] });
+  expect(answer).toMatchObject({ Status: 'SUCCESS', Reason: expect.stringContaining('100/0') as string });
+  expect(rules().map(({ arn, priority }) => [arn, priority])).toEqual([[answer.PhysicalResourceId, 10]]);
+  expect(weights()).toEqual(['source 100']);
+  expect(stickiness()).toEqual({ enabled: true, durationSeconds: 3600 });
+  expect(rules()[0]?.conditions).toEqual([
+    expect.objectContaining({ field: 'path-pattern', values: ['/*'] }),
+    expect.objectContaining({ field: 'host-header', values: ['shop.example.com'] }),
+  ]);
+});
+
+test('a repeated creation finds the rule of the first', async () => {
+  const { PhysicalResourceId } = await create();
+  shift([ARNS.source, 90], [ARNS.target, 10]);
+  expect(await create()).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId });
+  expect(rules()).toHaveLength(1);
+});
+
+test('a rule of another resource is not taken for its own', async () => {
+  await create();
+  const answer = await create({}, { LogicalResourceId: 'Other' });
+  expect(answer.Status).toBe('FAILED');
+  expect(answer.PhysicalResourceId).toBe('Other-not-created');
+  expect(rules()).toHaveLength(1);
+});
+
+test.each<[string, object, () => unknown, unknown]>([
+  ['the stickiness', { StickinessSeconds: '60' }, () => stickiness()?.durationSeconds, 60],
+  ['the priority', { Priority: '20' }, () => rules()[0]?.priority, 20],
+  ['the paths', { PathPatterns: ['/a', '/b'] }, () => rules()[0]?.conditions[0]?.values, ['/a', '/b']],
+  ['the initial weights', { InitialWeights: { Source: '0', Target: '1' } }, () => writes(), []],
+])('an update of %s leaves the weights as they are at that moment', async (_, change, read, expected) => {
+  const { PhysicalResourceId } = await create();
+  shift([ARNS.source, 70], [ARNS.target, 30]);
+  const action = rules()[0]?.action;
+  if (action?.type === 'forward') Object.assign(action.forward.stickiness, { enabled: true, durationSeconds: 3600 });
+  world.calls.length = 0;
+  expect(await update(PhysicalResourceId, change)).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId });
+  expect(read()).toEqual(expected);
+  expect(weights()).toEqual(['source 70', 'target 30']);
+  expect(await lockHolder()).toBeUndefined();
+});
+
+test('while a cutover holds the lock an update is refused, the way back succeeds, and neither writes', async () => {
+  const { PhysicalResourceId } = await create();
+  shift([ARNS.source, 70], [ARNS.target, 30]);
+  await lockBy('move-1');
+  world.calls.length = 0;
+  const refused = await update(PhysicalResourceId, { StickinessSeconds: '60' });
+  expect(refused).toMatchObject({ Status: 'FAILED', PhysicalResourceId });
+  expect(refused.Reason).toContain("held by 'move-1' since 2026-01-01T00:00:00.000Z");
+  expect(await update(PhysicalResourceId, {}, { StickinessSeconds: '60' })).toMatchObject({ Status: 'SUCCESS' });
+  expect(writes()).toEqual([]);
+  expect(await lockHolder()).toBe('move-1');
+});
+
+test('a cutover cannot begin between the look and the write', async () => {
+  const { PhysicalResourceId } = await create();
+  let holder: string | undefined;
+  const held = world.elbModel.rule.bind(world.elbModel);
+  world.elbModel.rule = (arn) => {
+    const lock = world.objects.find('store', 'lock.json');
+    if (lock) holder ??= (JSON.parse(String(lock.body)) as { execution: string }).execution;
+    return held(arn);
+  };
+  await update(PhysicalResourceId, { StickinessSeconds: '60' });
+  expect(holder).toMatch(/^deploy-request-/);
+  expect(await lockHolder()).toBeUndefined();
+});
+
+test('another listener gets a rule with the weights in force; then the old one is deleted', async () => {
+  const old = await create();
+  shift([ARNS.source, 70], [ARNS.target, 30]);
+  const there = { ListenerArn: ARNS.smokeListener };
+  const next = await update(old.PhysicalResourceId, there);
+  expect(next.Status).toBe('SUCCESS');
+  expect(next.PhysicalResourceId).not.toBe(old.PhysicalResourceId);
+  const action = world.elbModel.rule(next.PhysicalResourceId).actions[0];
+  expect(action?.type === 'forward' && action.forward.targetGroups.map(({ weight }) => weight)).toEqual([70, 30]);
+  expect(await remove(old.PhysicalResourceId)).toMatchObject({ Status: 'SUCCESS' });
+  expect(rules()).toEqual([]);
+  expect(world.elbModel.rules.has(next.PhysicalResourceId)).toBe(true);
+});
+
+test('the way back from another listener finds the old rule', async () => {
+  const old = await create();
+  const there = { ListenerArn: ARNS.smokeListener };
+  const next = await update(old.PhysicalResourceId, there);
+  expect(await update(next.PhysicalResourceId, {}, there)).toMatchObject({
+    Status: 'SUCCESS',
+    PhysicalResourceId: old.PhysicalResourceId,
+  });
+  await remove(next.PhysicalResourceId, there);
+  expect(rules().map(({ arn }) => arn)).toEqual([old.PhysicalResourceId]);
+});
+
+test('a deletion deletes, and again succeeds; also when listener and store are gone', async () => {
+  const { PhysicalResourceId } = await create();
+  expect(await remove(PhysicalResourceId)).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId });
+  expect(rules()).toEqual([]);
+  const gone = { ListenerArn: `${ARNS.listener}0`, StoreBucket: 'no-such-store' };
+  expect(await remove(PhysicalResourceId, gone)).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId });
+  expect(await remove('Rule-not-created', gone)).toMatchObject({ Status: 'SUCCESS' });
+});
+
+test('a deletion with a store that is gone still deletes', async () => {
+  const { PhysicalResourceId } = await create();
+  expect(await remove(PhysicalResourceId, { StoreBucket: 'no-such-store' })).toMatchObject({ Status: 'SUCCESS' });
+  expect(rules()).toEqual([]);
+});
+
+test('a rule whose creation was never answered is deleted by its tags', async () => {
+  await create();
+  expect(await remove('an id that CloudFormation made up')).toMatchObject({ Status: 'SUCCESS' });
+  expect(rules()).toEqual([]);
+});
+
+test('a deletion is refused while a cutover holds the lock', async () => {
+  const { PhysicalResourceId } = await create();
+  await lockBy('move-1');
+  const answer = await remove(PhysicalResourceId);
+  expect(answer).toMatchObject({ Status: 'FAILED', PhysicalResourceId });
+  expect(answer.Reason).toContain("'Rule' must not be deleted while the lock is held, got one held by 'move-1'");
+  expect(rules()).toHaveLength(1);
+});
+
+test('the rule of a listener that was replaced is deleted, although a cutover of the new one has begun', async () => {
+  const old = await create();
+  await update(old.PhysicalResourceId, { ListenerArn: ARNS.smokeListener });
+  const run = begin('move-1', '2026-01-01T00:00:00.000Z', parsePlan({}));
+  const watching = (arn: string) => ({
+    ...run,
+    initial: { stickiness: { enabled: false, seconds: 0 }, others: { [arn]: '' } },
+  });
+  await storePort('store').acquire(watching(ARNS.defaultRule));
+  expect((await remove(old.PhysicalResourceId)).Status).toBe('FAILED');
+  await storePort('store').save(watching(ARNS.smokeRule));
+  expect((await remove(old.PhysicalResourceId)).Status).toBe('SUCCESS');
+  expect(rules()).toEqual([]);
+  expect(await lockHolder()).toBe('move-1');
+});
+
+test('a refused creation leaves nothing, and its deletion succeeds under the lock', async () => {
+  await lockBy('move-1');
+  const refused = await create();
+  expect(refused.Status).toBe('FAILED');
+  expect(await remove(refused.PhysicalResourceId)).toMatchObject({ Status: 'SUCCESS' });
+  expect(rules()).toEqual([]);
+  expect(await lockHolder()).toBe('move-1');
+});
+
+test('an update that failed half-way is finished by the next one, and gives the lock back', async () => {
+  const { PhysicalResourceId } = await create();
+  faults.set('elasticloadbalancing:SetRulePriorities', new AwsError('AccessDenied', 'not you', 403));
+  const change = { Priority: '20', StickinessSeconds: '60' };
+  expect(await update(PhysicalResourceId, change)).toMatchObject({ Status: 'FAILED', PhysicalResourceId });
+  expect(await lockHolder()).toBeUndefined();
+  expect(await update(PhysicalResourceId, {}, change)).toMatchObject({ Status: 'SUCCESS' });
+  expect([rules()[0]?.priority, stickiness()?.durationSeconds]).toEqual([10, 3600]);
+});
+
+test('an update that failed half-way is not taken for done while a cutover holds the lock', async () => {
+  const { PhysicalResourceId } = await create();
+  faults.set('elasticloadbalancing:SetRulePriorities', new AwsError('AccessDenied', 'not you', 403));
+  const change = { Priority: '20', StickinessSeconds: '60' };
+  await update(PhysicalResourceId, change);
+  await lockBy('move-1');
+  const back = await update(PhysicalResourceId, {}, change);
+  expect(back).toMatchObject({ Status: 'FAILED', Reason: expect.stringContaining("'move-1'") as string });
+  await storePort('store').release('move-1');
+  expect(await update(PhysicalResourceId, {}, change)).toMatchObject({ Status: 'SUCCESS' });
+  expect(stickiness()?.durationSeconds).toBe(3600);
+  await lockBy('move-2');
+  expect(await update(PhysicalResourceId, {}, change)).toMatchObject({ Status: 'SUCCESS' });
+});
+
+test('the lock of a deployment that was cut short ends by itself, and is taken over', async () => {
+  const { PhysicalResourceId } = await create();
+  const killed = { ...begin('deploy-old', '2026-01-01T00:00:00.000Z', parsePlan({})) };
+  await storePort('store').acquire(Object.assign(killed, { expiresAt: '2099-01-01T00:00:00.000Z' }));
+  const refused = await update(PhysicalResourceId, { StickinessSeconds: '60' });
+  expect(refused.Reason).toContain(
+    "held by 'deploy-old' since 2026-01-01T00:00:00.000Z, which ends by itself at 2099-01-01T00:00:00.000Z",
+  );
+  await storePort('store').save(Object.assign(killed, { expiresAt: '2026-01-01T00:15:00.000Z' }));
+  expect(await update(PhysicalResourceId, { StickinessSeconds: '60' })).toMatchObject({ Status: 'SUCCESS' });
+  expect(await lockHolder()).toBeUndefined();
+});
+
+test('a listener with traffic gets the rule only when the groups with weight have a healthy target', async () => {
+  const joining = { RequiresTargets: 'true', InitialWeights: { Source: '1', Target: '1' } };
+  const health = (state: string) => {
+    for (const arn of [ARNS.source, ARNS.target]) {
+      for (const target of world.elbModel.targetGroup(arn).targets.values()) Object.assign(target, { state });
+    }
+  };
+  health('unhealthy');
+  const refused = await create(joining);
+  expect(refused).toMatchObject({ Status: 'FAILED', Reason: expect.stringContaining('healthy targets') as string });
+  expect(rules()).toEqual([]);
+  expect((await remove(refused.PhysicalResourceId)).Status).toBe('SUCCESS');
+  health('healthy');
+  expect((await create(joining)).Status).toBe('SUCCESS');
+});
+
+test('before the services are updated, the replacement of a group that serves is refused; the way back is not', async () => {
+  await create();
+  const guarded = { ...properties, RuleName: 'Rule' };
+  const replaced = { ...guarded, SourceGroupArn: `${ARNS.source}0` };
+  const guard = { ResourceType: 'Custom::DrainshiftGroupGuard', LogicalResourceId: 'Groups' };
+  const made = await ask({ ...guard, ResourceProperties: guarded });
+  const updateGuard = (from: object, to: object) =>
+    ask({
+      ...guard,
+      RequestType: 'Update',
+      PhysicalResourceId: made.PhysicalResourceId,
+      ResourceProperties: to,
+      OldResourceProperties: from,
+    });
+  for (const target of world.elbModel.targetGroup(ARNS.source).targets.values())
+    Object.assign(target, { state: 'healthy' });
+  expect(await updateGuard(guarded, replaced)).toMatchObject({
+    Status: 'FAILED',
+    Reason: `'Rule' must have no weight on a group that is replaced, got some on '${ARNS.source}'; give the other side all of the weight first`,
+  });
+  expect(await updateGuard(replaced, guarded)).toMatchObject({ Status: 'SUCCESS' });
+  shift([ARNS.target, 1]);
+  expect(await updateGuard(guarded, replaced)).toMatchObject({ Status: 'SUCCESS' });
+});
+
+test('a deletion is refused first by the guard', async () => {
+  const guard = {
+    ResourceType: 'Custom::DrainshiftGuard',
+    RequestType: 'Delete',
+    PhysicalResourceId: 'Guard',
+  } as const;
+  await lockBy('move-1');
+  expect(await ask(guard)).toMatchObject({ Status: 'FAILED', Reason: expect.stringContaining("'move-1'") as string });
+  await storePort('store').release('move-1');
+  expect((await ask(guard)).Status).toBe('SUCCESS');
+});
+
+test('a throttled call is repeated until it succeeds', async () => {
+  world.endpoint.throttle('CreateRule', 2);
+  expect(await create()).toMatchObject({ Status: 'SUCCESS' });
+});
+
+test('properties that cannot be read are answered as a failure', async () => {
+  expect(await create({ StoreBucket: undefined })).toMatchObject({
+    Status: 'FAILED',
+    Reason: "'StoreBucket' must be a text, got undefined",
+  });
+  expect(await create({ Priority: 'first' })).toMatchObject({
+    Status: 'FAILED',
+    Reason: '\'Priority\' must be an integer from 1 to 50000, got "first"',
+  });
+});

@@ -1,0 +1,41 @@
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
+import {
+  CutoverPlan,
+  DrainProfile,
+  Migration,
+  MigrationCertificate,
+  NetworkFront,
+  ProxyCompute,
+  SessionStore,
+} from '../../lib';
+
+/** A migration with every part that can be asked for. */
+export function createEverything(stack: Stack): Migration {
+  const topic = new Topic(stack, 'Topic', {
+    enforceSSL: true,
+    masterKey: new Key(stack, 'Key', { enableKeyRotation: true }),
+  });
+  const certificate = MigrationCertificate.selfSigned(stack, 'Certificate', { domainName: 'shop.example.com' });
+  const migration = new Migration(stack, 'Migration', {
+    certificate,
+    domainName: 'shop.example.com',
+    source: {
+      upstreamUrl: 'http://old.internal',
+      compute: ProxyCompute.ec2(),
+      drainProfile: DrainProfile.WEBSOCKET_HEAVY,
+    },
+    target: { upstreamUrl: 'http://new.internal', compute: ProxyCompute.fargateSpot(), enableExecuteCommand: true },
+    redirectHttp: true,
+    notificationTopic: topic,
+    vpcEndpoints: true,
+    schedule: { at: ScheduleExpression.at(new Date('2030-01-02T03:04:05Z')) },
+    plan: CutoverPlan.gradual({ approval: { beforeFirstShift: true, timeout: Duration.hours(2) } }),
+  });
+  new NetworkFront(stack, 'Front', { loadBalancer: migration.loadBalancer });
+  const sessions = new SessionStore(stack, 'Sessions', { vpc: migration.vpc, removalPolicy: RemovalPolicy.DESTROY });
+  sessions.connections.allowDefaultPortFrom(migration.source);
+  return migration;
+}

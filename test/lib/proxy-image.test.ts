@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
+import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
+import { ProxyImage } from '../../lib/proxy-image';
+import { newProxies, TASK } from './proxy-fixture';
+import { newStack, resourceLike, resolveText } from './fixture';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drainshift-image-'));
+  writeFileSync(join(folder, 'Dockerfile.proxy'), 'FROM scratch\n');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test('default: built from this package, with its command in the template', () => {
+  const stack = newStack();
+  newProxies(stack);
+  Template.fromStack(stack).hasResourceProperties(TASK, {
+    ContainerDefinitions: [
+      Match.objectLike({ Command: ['node', '--max-semi-space-size=4', 'proxy.js'], WorkingDirectory: '/app' }),
+    ],
+  });
+});
+
+test('custom: built from a Dockerfile, for the processors that it runs on', () => {
+  const stack = newStack();
+  const image = ProxyImage.fromDirectory(folder, { file: 'Dockerfile.proxy', buildArgs: { MODE: 'own' } });
+  newProxies(stack, { image, cpuArchitecture: CpuArchitecture.X86_64 });
+  Template.fromStack(stack).hasResourceProperties(TASK, {
+    ContainerDefinitions: [
+      Match.objectLike({
+        Command: Match.absent(),
+        WorkingDirectory: Match.absent(),
+        User: '65532',
+        ReadonlyRootFilesystem: true,
+      }),
+    ],
+    RuntimePlatform: Match.objectLike({ CpuArchitecture: 'X86_64' }),
+  });
+});
+
+test('imported: from a repository, by its tag and with a command of its own', () => {
+  const stack = newStack();
+  const repository = Repository.fromRepositoryName(stack, 'Repository', 'proxies');
+  const image = ProxyImage.fromEcrRepository(repository, '1.4.2', { command: ['proxy', '--quiet'] });
+  newProxies(stack, { image });
+  const [, task] = resourceLike(Template.fromStack(stack), TASK, /./);
+  const [container] = task.Properties.ContainerDefinitions as { Image: unknown; Command: string[] }[];
+  expect(container?.Command).toEqual(['proxy', '--quiet']);
+  expect(resolveText(container?.Image)).toMatch(/\/proxies:1\.4\.2$/);
+});
+
+test.each(['', 'latest'])("refused: a tag that is moved: '%s'", (tag) => {
+  const repository = Repository.fromRepositoryName(newStack(), 'Repository', 'proxies');
+  expect(() => ProxyImage.fromEcrRepository(repository, tag)).toThrow(
+    `'tagOrDigest' must be a tag that is not moved, got ${tag}`,
+  );
+});

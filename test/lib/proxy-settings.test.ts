@@ -1,0 +1,45 @@
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Template } from 'aws-cdk-lib/assertions';
+import { budgetProblem } from '../../core/budget';
+import { DrainProfile } from '../../lib/drain-profile';
+import { SessionStore } from '../../lib/session-store';
+import { readConfig } from '../../proxy/config';
+import { newStack } from './fixture';
+import { environmentOf, newProxies, templateOf } from './proxy-fixture';
+
+/** What a proxy makes of the environment that the constructs give it, with what AWS fills in. */
+function configOf(environment: Record<string, unknown>) {
+  const filled = { ...(environment as Record<string, string>), DRAINSHIFT_ADMIN_SECRET: 'a'.repeat(64) };
+  const readText = () => '';
+  return readConfig({ flags: {}, environment: filled, file: undefined, readText });
+}
+
+test.each([
+  ['short-lived', DrainProfile.SHORT_LIVED],
+  ['mixed', DrainProfile.MIXED],
+  ['WebSocket-heavy', DrainProfile.WEBSOCKET_HEAVY],
+])('a proxy takes the settings of the constructs, and its shutdown fits: %s', (_name, drainProfile) => {
+  const config = configOf(environmentOf(templateOf({}, { drainProfile })));
+  expect(budgetProblem(config)).toBeUndefined();
+  expect(config).toMatchObject({
+    gracePeriodSeconds: drainProfile.gracePeriod?.toSeconds(),
+    workers: 1,
+    protectsTask: true,
+    metricsService: expect.stringMatching(/Proxies/) as string,
+  });
+});
+
+test('a proxy takes the session store of the constructs', () => {
+  const stack = newStack();
+  newProxies(stack, { sessionStore: new SessionStore(stack, 'Sessions', { vpc: new Vpc(stack, 'StoreVpc') }) });
+  const environment = environmentOf(Template.fromStack(stack));
+  const url = {
+    DRAINSHIFT_SESSION_STORE_URL: 'rediss://cache.internal:6379',
+    DRAINSHIFT_SESSION_STORE_PASSWORD: 'word',
+  };
+  expect(configOf({ ...environment, ...url }).sessionStore).toMatchObject({
+    host: 'cache.internal',
+    user: 'sessions',
+    password: 'word',
+  });
+});

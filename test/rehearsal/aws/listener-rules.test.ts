@@ -1,0 +1,140 @@
+import {
+  AddTagsCommand,
+  CreateRuleCommand,
+  CreateRuleCommandInput,
+  DeleteRuleCommand,
+  DescribeRulesCommand,
+  DescribeTagsCommand,
+  ModifyRuleCommand,
+  RemoveTagsCommand,
+  SetRulePrioritiesCommand,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
+import { AuthorizationRequest } from '../../../rehearsal/aws/endpoint';
+import { PolicyStatement, accessDenied, isAllowed } from '../../../rehearsal/aws/iam';
+import { ARNS, World, createClients, nameOfFailure, startWorld } from './world';
+
+let world: World;
+beforeEach(async () => {
+  world = await startWorld({ authorize });
+});
+afterEach(() => world.stop());
+
+const conditions = [{ Field: 'path-pattern', PathPatternConfig: { Values: ['/shop/*'] } }];
+const rule = (over: Partial<CreateRuleCommandInput> = {}) => ({
+  ListenerArn: ARNS.listener,
+  Priority: 20,
+  Conditions: conditions,
+  Actions: [{ Type: 'forward' as const, TargetGroupArn: ARNS.source }],
+  ...over,
+});
+async function create(over: Partial<CreateRuleCommandInput> = {}): Promise<string> {
+  const { Rules } = await world.elb.send(new CreateRuleCommand(rule(over)));
+  return Rules?.[0]?.RuleArn ?? '';
+}
+async function priorities(): Promise<(string | undefined)[]> {
+  const { Rules } = await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  return Rules?.map(({ Priority }) => Priority) ?? [];
+}
+async function tagsOf(arn: string): Promise<Record<string, string | undefined>> {
+  const { TagDescriptions } = await world.elb.send(new DescribeTagsCommand({ ResourceArns: [arn] }));
+  const tags = TagDescriptions?.[0]?.Tags ?? [];
+  return Object.fromEntries(tags.map(({ Key = '', Value }) => [Key, Value] as const));
+}
+
+/** The role of a function that owns rules with its own tag. */
+const STATEMENTS: readonly PolicyStatement[] = [
+  { Effect: 'Allow', Action: 'elasticloadbalancing:CreateRule', Resource: ARNS.listener },
+  {
+    Effect: 'Allow',
+    Action: 'elasticloadbalancing:DeleteRule',
+    Resource: '*',
+    Condition: { StringEquals: { 'aws:ResourceTag/owner': 'function' } },
+  },
+];
+function authorize({ accessKeyId, action, resources, context }: AuthorizationRequest): void {
+  if (accessKeyId === 'OPERATOR') return;
+  for (const resource of resources) {
+    if (!isAllowed(STATEMENTS, action, resource, context)) throw accessDenied(accessKeyId, action, resource);
+  }
+}
+
+test('a created rule has an ARN below its listener, its tags and its place, until it is deleted', async () => {
+  const arn = await create({ Tags: [{ Key: 'stack', Value: 'shop' }] });
+  expect(arn).toMatch(new RegExp(`^${ARNS.listener.replace(':listener/', ':listener-rule/')}/[0-9a-f]{16}$`));
+  expect(await priorities()).toEqual(['10', '20', 'default']);
+  expect(await tagsOf(arn)).toEqual({ stack: 'shop' });
+  await world.elb.send(new DeleteRuleCommand({ RuleArn: arn }));
+  expect(await priorities()).toEqual(['10', 'default']);
+  expect(await nameOfFailure(tagsOf(arn))).toBe('RuleNotFoundException');
+  expect(await nameOfFailure(world.elb.send(new DeleteRuleCommand({ RuleArn: arn })))).toBe('RuleNotFoundException');
+});
+
+test.each<[string, Partial<CreateRuleCommandInput>, string]>([
+  ['a priority that is taken', { Priority: 10 }, 'PriorityInUseException'],
+  ['a priority over 50000', { Priority: 50_001 }, 'ValidationError'],
+  ['no condition', { Conditions: [] }, 'ValidationError'],
+  [
+    'six values of conditions',
+    { Conditions: [{ Field: 'path-pattern', Values: ['1', '2', '3', '4', '5', '6'] }] },
+    'ValidationError',
+  ],
+  ['two conditions on paths', { Conditions: [...conditions, ...conditions] }, 'ValidationError'],
+  ['no action', { Actions: [] }, 'ValidationError'],
+  ['an unknown listener', { ListenerArn: `${ARNS.listener}0` }, 'ListenerNotFoundException'],
+  ['a tag twice', { Tags: [{ Key: 'a' }, { Key: 'a' }] }, 'DuplicateTagKeysException'],
+])('a rule with %s is refused', async (_, over, name) => {
+  expect(await nameOfFailure(create(over))).toBe(name);
+  expect(await priorities()).toEqual(['10', 'default']);
+});
+
+test('a load balancer has at most 100 rules, default ones not counted', async () => {
+  for (let Priority = 101; Priority < 200; Priority += 1) await create({ Priority });
+  expect(await nameOfFailure(create())).toBe('TooManyRulesException');
+});
+
+test('conditions are replaced whole, together with the actions or not at all', async () => {
+  const hosts = [{ Field: 'host-header', HostHeaderConfig: { Values: ['shop.example.com'] } }];
+  const { Rules } = await world.elb.send(new ModifyRuleCommand({ RuleArn: ARNS.rule, Conditions: hosts }));
+  expect(Rules?.[0]?.Conditions).toMatchObject(hosts);
+  const wrong = { RuleArn: ARNS.rule, Conditions: conditions, Actions: [] };
+  expect(await nameOfFailure(world.elb.send(new ModifyRuleCommand(wrong)))).toBe('ValidationError');
+  expect(world.elbModel.rule(ARNS.rule).conditions).toEqual([{ field: 'host-header', values: ['shop.example.com'] }]);
+});
+
+test('priorities change together: two rules may change places, and none may take that of a third', async () => {
+  const [a, b] = [await create({ Priority: 20 }), await create({ Priority: 30 })];
+  const set = (RulePriorities: { RuleArn: string; Priority: number }[]) =>
+    world.elb.send(new SetRulePrioritiesCommand({ RulePriorities }));
+  await set([
+    { RuleArn: a, Priority: 30 },
+    { RuleArn: b, Priority: 20 },
+  ]);
+  expect([a, b].map((arn) => world.elbModel.rule(arn).priority)).toEqual([30, 20]);
+  const taken = [
+    { RuleArn: a, Priority: 40 },
+    { RuleArn: b, Priority: 10 },
+  ];
+  expect(await nameOfFailure(set(taken))).toBe('PriorityInUseException');
+  expect(await nameOfFailure(set([{ RuleArn: ARNS.defaultRule, Priority: 1 }]))).toBe('OperationNotPermittedException');
+  expect([a, b].map((arn) => world.elbModel.rule(arn).priority)).toEqual([30, 20]);
+});
+
+test('tags are added, replaced by their key, and removed', async () => {
+  const Tags = (value: string) => [{ Key: 'deployed', Value: value }];
+  for (const value of ['1', '2'])
+    await world.elb.send(new AddTagsCommand({ ResourceArns: [ARNS.rule, ARNS.listener], Tags: Tags(value) }));
+  expect([await tagsOf(ARNS.rule), await tagsOf(ARNS.listener)]).toEqual([{ deployed: '2' }, { deployed: '2' }]);
+  await world.elb.send(new RemoveTagsCommand({ ResourceArns: [ARNS.rule], TagKeys: ['deployed'] }));
+  expect(await tagsOf(ARNS.rule)).toEqual({});
+});
+
+test('who creates with tags must be allowed to tag, and a policy may look at the tags of what is deleted', async () => {
+  const { elb, ...others } = createClients(world.url, 'ROLE');
+  const Tags = [{ Key: 'owner', Value: 'function' }];
+  expect(await nameOfFailure(elb.send(new CreateRuleCommand(rule({ Tags }))))).toBe('AccessDenied');
+  await elb.send(new CreateRuleCommand(rule()));
+  const arn = await create({ Priority: 30, Tags });
+  await elb.send(new DeleteRuleCommand({ RuleArn: arn }));
+  expect(await nameOfFailure(elb.send(new DeleteRuleCommand({ RuleArn: ARNS.rule })))).toBe('AccessDenied');
+  Object.values({ elb, ...others }).forEach((client) => client.destroy());
+});

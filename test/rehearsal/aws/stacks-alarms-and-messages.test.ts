@@ -1,0 +1,129 @@
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { CloudWatchClient, DescribeAlarmsCommand, SetAlarmStateCommand } from '@aws-sdk/client-cloudwatch';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { AlarmBook } from '../../../rehearsal/aws/alarms/alarm-book';
+import { Outbox } from '../../../rehearsal/aws/messages/outbox';
+import { StackDescription } from '../../../rehearsal/aws/stacks/stacks-service';
+import { ACCOUNT, REGION, T0, World, nameOfFailure, startWorld } from './world';
+
+const STACK: StackDescription = {
+  id: `arn:aws:cloudformation:${REGION}:${ACCOUNT}:stack/Shop/1`,
+  name: 'Shop',
+  description: 'A shop & its cutover',
+  status: 'CREATE_COMPLETE',
+  statusReason: undefined,
+  createdAt: T0,
+  updatedAt: undefined,
+  outputs: [{ key: 'CutoverWiring', value: '{"a":"<b>"}', exportName: 'shop-wiring' }],
+};
+const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT}:night`;
+
+let world: World;
+let alarms: AlarmBook;
+let outbox: Outbox;
+let clients: ReturnType<typeof createClients>;
+beforeEach(async () => {
+  alarms = new AlarmBook();
+  const arnOf = (name: string) => `arn:aws:cloudwatch:${REGION}:${ACCOUNT}:alarm:${name}`;
+  for (const name of ['errors', 'latency'])
+    alarms.put({ name, arn: arnOf(name), kind: 'metric', description: undefined }, T0);
+  alarms.put({ name: 'all', arn: arnOf('all'), kind: 'composite', description: 'Any' }, T0);
+  outbox = new Outbox();
+  world = await startWorld({ stacks: () => [STACK], alarms, outbox });
+  clients = createClients(world.url);
+});
+afterEach(async () => {
+  Object.values(clients).forEach((client) => client.destroy());
+  await world.stop();
+});
+
+function createClients(endpoint: string) {
+  const config = { endpoint, region: REGION, credentials: { accessKeyId: 'OPERATOR', secretAccessKey: 'none' } };
+  return {
+    stacks: new CloudFormationClient(config),
+    watch: new CloudWatchClient(config),
+    topics: new SNSClient(config),
+    buses: new EventBridgeClient(config),
+  };
+}
+
+test.each([['Shop'], [STACK.id], [undefined]])('the stack %s is described with its outputs', async (StackName) => {
+  const { Stacks } = await clients.stacks.send(new DescribeStacksCommand({ StackName }));
+  expect(Stacks).toMatchObject([
+    {
+      StackId: STACK.id,
+      Description: STACK.description,
+      StackStatus: 'CREATE_COMPLETE',
+      CreationTime: T0,
+      Outputs: [{ OutputKey: 'CutoverWiring', OutputValue: '{"a":"<b>"}', ExportName: 'shop-wiring' }],
+    },
+  ]);
+});
+
+test('a stack that is not there is refused as the service does', async () => {
+  await expect(clients.stacks.send(new DescribeStacksCommand({ StackName: 'Other' }))).rejects.toMatchObject({
+    name: 'ValidationError',
+    message: 'Stack with id Other does not exist',
+  });
+});
+
+const stateOf = async (...AlarmNames: string[]) => {
+  const { MetricAlarms } = await clients.watch.send(new DescribeAlarmsCommand({ AlarmNames }));
+  return MetricAlarms?.map(({ AlarmName, StateValue, StateReason }) => [AlarmName, StateValue, StateReason]);
+};
+
+test('an alarm is OK until somebody sets another state', async () => {
+  expect(await stateOf('errors', 'gone')).toEqual([['errors', 'OK', 'Nothing has happened yet']]);
+  const raise = { AlarmName: 'errors', StateValue: 'ALARM' as const, StateReason: 'a test' };
+  await clients.watch.send(new SetAlarmStateCommand(raise));
+  expect(await stateOf('errors')).toEqual([['errors', 'ALARM', 'a test']]);
+  alarms.put({ name: 'errors', arn: 'arn', kind: 'metric', description: 'as redeployed' });
+  expect(await stateOf('errors')).toEqual([['errors', 'ALARM', 'a test']]);
+  const unknown = clients.watch.send(new SetAlarmStateCommand({ ...raise, AlarmName: 'gone' }));
+  expect(await nameOfFailure(unknown)).toMatch(/^ResourceNotFound/);
+});
+
+test('composite alarms are told of when they are asked for', async () => {
+  const { CompositeAlarms, MetricAlarms } = await clients.watch.send(
+    new DescribeAlarmsCommand({ AlarmTypes: ['CompositeAlarm'], StateValue: 'OK' }),
+  );
+  expect([CompositeAlarms?.map(({ AlarmName }) => AlarmName), MetricAlarms]).toEqual([['all'], []]);
+});
+
+test('pages of alarms follow one another', async () => {
+  const first = await clients.watch.send(new DescribeAlarmsCommand({ AlarmTypes: ['MetricAlarm'], MaxRecords: 2 }));
+  const { NextToken } = first;
+  const second = await clients.watch.send(new DescribeAlarmsCommand({ MaxRecords: 2, NextToken }));
+  const names = [first, second].flatMap(({ MetricAlarms }) => MetricAlarms?.map(({ AlarmName }) => AlarmName));
+  expect(names).toEqual(['errors', 'latency']);
+});
+
+test('older clients ask for alarms in the Query protocol', async () => {
+  const body = new URLSearchParams({
+    Action: 'DescribeAlarms',
+    Version: '2010-08-01',
+    'AlarmNames.member.1': 'latency',
+  });
+  const authorization = `AWS4-HMAC-SHA256 Credential=OPERATOR/20260101/${REGION}/monitoring/aws4_request`;
+  const answer = await fetch(world.url, { method: 'POST', body, headers: { authorization } });
+  expect([answer.status, await answer.text()]).toEqual([
+    200,
+    expect.stringContaining('<AlarmName>latency</AlarmName>') as string,
+  ]);
+});
+
+test('what is published and put on a bus is kept, and what the services refuse is not', async () => {
+  await clients.topics.send(new PublishCommand({ TopicArn: TOPIC, Subject: 'Shifted', Message: 'now 90/10' }));
+  const broken = clients.topics.send(new PublishCommand({ TopicArn: TOPIC, Subject: 'two\nlines', Message: 'x' }));
+  expect(await nameOfFailure(broken)).toMatch(/^InvalidParameter/);
+  const entry = { Source: 'drainshift', DetailType: 'Drainshift Cutover', Detail: '{"kind":"shifted"}' };
+  const { FailedEntryCount, Entries } = await clients.buses.send(
+    new PutEventsCommand({ Entries: [entry, { ...entry, Detail: 'no JSON' }] }),
+  );
+  expect([FailedEntryCount, Entries?.[1]?.ErrorCode]).toEqual([1, 'MalformedDetail']);
+  expect(outbox.messages).toMatchObject([
+    { topicArn: TOPIC, subject: 'Shifted', text: 'now 90/10' },
+    { bus: `arn:aws:events:${REGION}:${ACCOUNT}:event-bus/default`, detail: { kind: 'shifted' } },
+  ]);
+});
