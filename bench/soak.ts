@@ -48,11 +48,14 @@ function memoryLines({ proxies }: SoakResult): string[] {
   );
 }
 
+let exitCode: number;
 try {
-  process.exitCode = await main();
+  exitCode = await main();
 } catch (error) {
   process.stderr.write(
     `${error instanceof WrongUse ? `${error.message}; see --help` : String((error as Error).stack)}\n`,
   );
-  process.exitCode = error instanceof WrongUse ? WRONG_USE : FAILED;
+  exitCode = error instanceof WrongUse ? WRONG_USE : FAILED;
 }
+// A client that was given up may go on connecting for ever. Written out before the end: a pipe may still hold the report.
+process.stdout.write('', () => process.exit(exitCode));

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { App } from 'aws-cdk-lib';
 
 /**
@@ -6,6 +7,9 @@ import type { App } from 'aws-cdk-lib';
  * read all of each at once.
  */
 export const load = createRequire(import.meta.url) as <T>(module: string) => T;
+
+/** What both apps deploy: the bundle of the functions, and the context of the image. */
+export const ASSETS = join(import.meta.dirname, '../../dist/assets');
 
 /** Ends an app, and says what it cost. */
 export function finish(app: App): void {

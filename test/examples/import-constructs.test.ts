@@ -1,40 +1,21 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { STEPS } from '../../core/wiring';
 import type { RehearsalEvidence } from '../../rehearsal/report/evidence';
 import { FREE_PORTS, run } from '../rehearsal/command';
+import { install, pack, remove, ROOT, synthesize, Tarball } from './support/installed';
 
-const ROOT = resolve(__dirname, '../..');
+let tarball: Tarball;
 let folder: string;
 let assembly: string;
 
-/** What a user gets: the packed tarball, unpacked, beside the peers that npm would install. */
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'drainshift-example-'));
-  assembly = join(folder, 'cdk.out');
-  cpSync(join(ROOT, 'examples/import-constructs'), folder, { recursive: true });
-  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const [tarball] = JSON.parse(packed) as { filename: string }[];
-  const installed = join(folder, 'node_modules/drainshift');
-  mkdirSync(installed, { recursive: true });
-  execFileSync('tar', ['-xzf', join(folder, tarball?.filename ?? ''), '-C', installed, '--strip-components=1']);
-  for (const peer of ['aws-cdk-lib', 'constructs']) {
-    symlinkSync(join(ROOT, 'node_modules', peer), join(folder, 'node_modules', peer));
-  }
-  const { context } = JSON.parse(readFileSync(join(folder, 'cdk.json'), 'utf8')) as { context: object };
-  execFileSync(process.execPath, ['app.js'], {
-    cwd: folder,
-    env: { PATH: process.env.PATH ?? '', CDK_OUTDIR: assembly, CDK_CONTEXT_JSON: JSON.stringify(context) },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  tarball = pack();
+  folder = install(tarball, join(ROOT, 'examples/import-constructs'));
+  ({ assembly } = synthesize(folder));
 }, 120_000);
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => remove(folder, dirname(tarball.path)));
 
 interface Template {
   readonly Resources: Record<string, { readonly Type: string; readonly Properties: Record<string, unknown> }>;
@@ -64,7 +45,7 @@ test('the types of the package are where its package.json says', () => {
 
 test('the assembly has every part of a migration', () => {
   expect(count('AWS::ElasticLoadBalancingV2::Listener')).toBe(3);
-  expect(count('AWS::ElasticLoadBalancingV2::ListenerRule')).toBe(1);
+  expect(count('Custom::DrainshiftWeightedRule')).toBe(1);
   expect(count('AWS::ECS::Service')).toBe(2);
   expect(count('AWS::StepFunctions::StateMachine')).toBe(1);
 });
@@ -84,7 +65,7 @@ test('the assembly brings the bundled steps and the image with it', () => {
   const functions = Object.values(template().Resources).filter(({ Type, Properties }) => {
     return Type === 'AWS::Lambda::Function' && String(Properties.Description).startsWith('Cutover: ');
   });
-  expect(functions).toHaveLength(11);
+  expect(functions).toHaveLength(STEPS.length);
   for (const { Properties } of functions) {
     const key = (Properties.Code as { S3Key: string }).S3Key.replace('.zip', '');
     expect(existsSync(join(assembly, assets.files[key]?.source.path ?? 'none', 'index.js'))).toBe(true);
@@ -97,7 +78,7 @@ test('the assembly brings the bundled steps and the image with it', () => {
 
 test('the assembly can be rehearsed: its own stages, its own domain, nothing lost', async () => {
   const json = join(folder, 'evidence.json');
-  const { code, output } = await run(['rehearse', '--app', folder, '--speed', '600', '--json', json, ...FREE_PORTS]);
+  const { code, output } = await run(['rehearse', '--app', assembly, '--speed', '600', '--json', json, ...FREE_PORTS]);
   expect(output).toContain("stack 'TicketShop'");
   expect(code).toBe(0);
   const { stages, finalWeights } = JSON.parse(readFileSync(json, 'utf8')) as RehearsalEvidence;

@@ -1,0 +1,50 @@
+const { App, Stack, Stage, aws_certificatemanager: acm, aws_ec2: ec2 } = require('aws-cdk-lib');
+const { CodePipeline, CodePipelineSource, ManualApprovalStep, ShellStep } = require('aws-cdk-lib/pipelines');
+const { Migration } = require('drainshift');
+
+const REGION = 'eu-west-1';
+
+/** What each environment gets: one stack with one migration. */
+class ShopStage extends Stage {
+  constructor(scope, id, { certificateArn, domainName, ...props }) {
+    super(scope, id, props);
+    const stack = new Stack(this, 'Shop');
+    // With zones that are named, a synthesis need not ask the account for them.
+    const vpc = new ec2.Vpc(stack, 'Network', { availabilityZones: [`${REGION}a`, `${REGION}b`] });
+    vpc.addFlowLog('FlowLog');
+    new Migration(stack, 'Migration', {
+      vpc,
+      domainName,
+      certificate: acm.Certificate.fromCertificateArn(stack, 'Certificate', certificateArn),
+      source: { upstreamUrl: `http://old.${domainName}:8080` },
+      target: { upstreamUrl: `http://new.${domainName}:8080` },
+    });
+  }
+}
+
+const app = new App();
+const stack = new Stack(app, 'Pipeline', { env: { account: '444455556666', region: REGION } });
+
+const pipeline = new CodePipeline(stack, 'Pipeline', {
+  crossAccountKeys: true,
+  enableKeyRotation: true,
+  synth: new ShellStep('Synth', {
+    input: CodePipelineSource.connection('example/shop', 'main', {
+      connectionArn: `arn:aws:codestar-connections:${REGION}:444455556666:connection/11111111-2222-3333-4444-555555555555`,
+    }),
+    // A template whose cutover does not get through its rehearsal is not deployed.
+    commands: ['npm ci', 'npx cdk synth', 'npx drainshift rehearse --app cdk.out/assembly-Staging'],
+  }),
+});
+
+const stage = (name, account) =>
+  new ShopStage(app, name, {
+    env: { account, region: REGION },
+    domainName: `${name.toLowerCase()}.shop.example.com`,
+    certificateArn: `arn:aws:acm:${REGION}:${account}:certificate/99999999-8888-7777-6666-555555555555`,
+  });
+
+pipeline.addStage(stage('Staging', '444455556666'));
+pipeline.addStage(stage('Production', '777788889999'), { pre: [new ManualApprovalStep('Rehearsed')] });
+
+app.synth();

@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { install, pack, remove, ROOT, synthesize, Synthesized, Tarball } from './support/installed';
+
+const EXAMPLES = join(ROOT, 'examples');
+
+/** What each example is about: resources that it must have, and how many. */
+const SUBJECTS: Record<string, Record<string, number>> = {
+  minimal: { 'AWS::EC2::VPC': 1, 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
+  'import-constructs': { 'AWS::EC2::VPC': 1, 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
+  'existing-network': { 'AWS::EC2::VPC': 0, 'AWS::ElasticLoadBalancingV2::LoadBalancer': 0, 'AWS::ECS::Service': 2 },
+  'search-migration': { 'AWS::ECS::Service': 2, 'AWS::StepFunctions::StateMachine': 1 },
+  'websocket-valkey': { 'AWS::ElastiCache::ServerlessCache': 1, 'AWS::ECS::Service': 3 },
+  pipeline: { 'AWS::CodePipeline::Pipeline': 1, 'AWS::StepFunctions::StateMachine': 2 },
+};
+
+interface Template {
+  readonly Resources: Record<string, { readonly Type: string }>;
+}
+
+interface Report {
+  readonly pluginReports: readonly {
+    readonly pluginName: string;
+    readonly violations: readonly { readonly ruleName: string }[];
+  }[];
+}
+
+let tarball: Tarball;
+beforeAll(() => {
+  tarball = pack();
+}, 120_000);
+afterAll(() => remove(dirname(tarball.path)));
+
+function filesIn(assembly: string): string[] {
+  return readdirSync(assembly, { recursive: true, encoding: 'utf8' });
+}
+
+/** A report names no rules that found nothing. */
+function findingsIn(assembly: string): string[] {
+  const { pluginReports } = JSON.parse(readFileSync(join(assembly, 'validation-report.json'), 'utf8')) as Report;
+  return pluginReports.flatMap(({ pluginName, violations }) =>
+    violations.map(({ ruleName }) => `${pluginName}: ${ruleName}`),
+  );
+}
+
+function templatesIn(assembly: string): Template[] {
+  const names = filesIn(assembly).filter((name) => name.endsWith('.template.json'));
+  return names.map((name) => JSON.parse(readFileSync(join(assembly, name), 'utf8')) as Template);
+}
+
+test('the rules are asked: a careless app breaks both kinds', () => {
+  const folder = install(tarball, join(EXAMPLES, 'minimal'));
+  const app = `
+    const { App, Stack, aws_s3: s3 } = require('aws-cdk-lib');
+    const app = new App();
+    const bucket = new s3.CfnBucket(new Stack(app, 'Careless'), 'Bucket');
+    bucket.addPropertyOverride('AccessControl', 'Everybody');
+    app.synth();`;
+  writeFileSync(join(folder, 'app.js'), app);
+  const { status, assembly } = synthesize(folder, { withNag: true });
+  expect([status, findingsIn(assembly)]).toEqual([
+    1,
+    expect.arrayContaining(['AwsSolutions: AwsSolutions-S1', expect.stringMatching(/^CloudFormation Validate: /)]),
+  ]);
+  remove(folder);
+});
+
+test('every example is here', () => {
+  expect(readdirSync(EXAMPLES).sort()).toEqual(Object.keys(SUBJECTS).sort());
+});
+
+describe.each(Object.keys(SUBJECTS))('%s', (example) => {
+  let folder: string;
+  let synthesized: Synthesized;
+
+  beforeAll(() => {
+    folder = install(tarball, join(EXAMPLES, example));
+    synthesized = synthesize(folder, { withNag: true });
+  }, 120_000);
+  afterAll(() => remove(folder));
+
+  test('imports packages alone', () => {
+    const app = readFileSync(join(folder, 'app.js'), 'utf8');
+    for (const [, name = ''] of app.matchAll(/require\('([^']+)'\)/g)) {
+      expect(name).toMatch(/^(aws-cdk-lib(\/[\w-]+)?|constructs|drainshift)$/);
+    }
+  });
+
+  test('synthesizes against the packed package, by the rules of CloudFormation and of AwsSolutions', () => {
+    expect([synthesized.status, findingsIn(synthesized.assembly), synthesized.output]).toEqual([0, [], '']);
+  });
+
+  test('has what it is about', () => {
+    const types = templatesIn(synthesized.assembly).flatMap(({ Resources }) =>
+      Object.values(Resources).map(({ Type }) => Type),
+    );
+    const found = Object.keys(SUBJECTS[example] ?? {}).map((type) => [
+      type,
+      types.filter((each) => each === type).length,
+    ]);
+    expect(Object.fromEntries(found)).toEqual(SUBJECTS[example]);
+  });
+
+  test('synthesizes to the same bytes again', () => {
+    const again = synthesize(folder, { assembly: join(folder, 'again'), withNag: true });
+    expect(filesIn(again.assembly).sort()).toEqual(filesIn(synthesized.assembly).sort());
+    const different = readdirSync(again.assembly, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => !readFileSync(path).equals(readFileSync(path.replace(again.assembly, synthesized.assembly))));
+    expect(different).toEqual([]);
+  }, 120_000);
+});

@@ -1,0 +1,123 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { install, link, pack, remove, ROOT, Tarball } from './support/installed';
+
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+
+let tarball: Tarball;
+let folder: string;
+
+beforeAll(() => {
+  tarball = pack();
+  folder = install(tarball, join(ROOT, 'examples/minimal'));
+}, 120_000);
+
+afterAll(() => remove(folder, dirname(tarball.path)));
+
+const paths = () => tarball.files.map(({ path }) => path);
+
+test('holds what a user needs, and nothing else', () => {
+  const rooms = paths().map((path) => (path.startsWith('dist/') ? path.split('/').slice(0, 2) : [path.split('/')[0]]));
+  expect([...new Set(rooms.map((parts) => parts.join('/')))].sort()).toEqual([
+    'API.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'dist/assets',
+    'dist/bin',
+    'dist/core',
+    'dist/lambda',
+    'dist/lib',
+    'dist/proxy',
+    'dist/rehearsal',
+    'docs',
+    'package.json',
+  ]);
+  const known = /\.(js|d\.ts)$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/Dockerfile$/;
+  expect(paths().filter((path) => path.includes('/') && !known.test(path))).toEqual([]);
+});
+
+test('holds the bundles of the functions and of the command, and the context of the image', () => {
+  expect(
+    paths()
+      .filter((path) => path.startsWith('dist/assets/'))
+      .sort(),
+  ).toEqual([
+    'dist/assets/cli/operator.js',
+    'dist/assets/lambda/index.js',
+    'dist/assets/proxy/Dockerfile',
+    'dist/assets/proxy/proxy.js',
+  ]);
+});
+
+test('is one and a half megabytes to download', () => {
+  const kilobytes = Math.round(tarball.size / 1000);
+  expect(kilobytes).toBeGreaterThan(1200);
+  expect(kilobytes).toBeLessThan(1800);
+});
+
+test('every construct can be imported', () => {
+  const script = `console.log(JSON.stringify(Object.keys(require('drainshift'))))`;
+  const names = JSON.parse(
+    execFileSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' }),
+  ) as string[];
+  const index = readFileSync(join(ROOT, 'lib/index.ts'), 'utf8');
+  expect(names).not.toEqual([]);
+  for (const name of names) expect(index).toContain(name);
+  for (const name of ['Migration', 'Cutover', 'MigrationLoadBalancer', 'ProxyService', 'StickyTargetGroup']) {
+    expect(names).toContain(name);
+  }
+});
+
+function compile(source: string): string {
+  link(folder, 'typescript');
+  link(folder, '@types/node');
+  writeFileSync(join(folder, 'app.ts'), source);
+  const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', 'node', 'app.ts'];
+  const { stdout } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', ...options], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  remove(...['typescript', '@types'].map((name) => join(folder, 'node_modules', name)));
+  return stdout;
+}
+
+/** Mistakes that only the types of the package can find. */
+test('its types are found, and find mistakes', () => {
+  const app = (extra: string) => `
+    import { App, Stack } from 'aws-cdk-lib';
+    import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+    import { CutoverPlan, Migration } from 'drainshift';
+    const stack = new Stack(new App(), 'Shop');
+    const migration = new Migration(stack, 'Migration', {
+      domainName: 'shop.example.com',
+      certificate: Certificate.fromCertificateArn(stack, 'Certificate', 'arn'),
+      source: { upstreamUrl: 'http://old.internal' },
+      target: { upstreamUrl: 'http://new.internal' },
+      plan: CutoverPlan.gradual(),
+      ${extra}
+    });
+    migration.cutover.stateMachine.stateMachineArn;`;
+  expect(compile(app(''))).toBe('');
+  expect(compile(app(`internetFacing: 'yes'`))).toMatch(/TS2322.*'string'.*'boolean/);
+  expect(compile(app(`colour: 'green'`))).toMatch(/TS2353.*'colour'/);
+}, 120_000);
+
+test("the CDK's own command synthesizes it", () => {
+  execFileSync(process.execPath, ['node_modules/aws-cdk/bin/cdk', 'synth', '--quiet'], {
+    cwd: folder,
+    // A synthesis asks nobody anything.
+    env: { PATH: process.env.PATH ?? '', HOME: folder, CDK_DISABLE_CLI_TELEMETRY: 'true' },
+    stdio: 'pipe',
+  });
+  expect(existsSync(join(folder, 'cdk.out/Shop.template.json'))).toBe(true);
+}, 120_000);
+
+test('the command runs with the dependencies that the package declares', () => {
+  const command = join(folder, 'node_modules/drainshift/dist/bin/drainshift.js');
+  expect(execFileSync(process.execPath, [command, '--version'], { cwd: folder, encoding: 'utf8' })).toContain(version);
+  expect(execFileSync(process.execPath, [command, 'rehearse', '--help'], { cwd: folder, encoding: 'utf8' })).toContain(
+    '--app',
+  );
+});

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { RehearsalEvidence } from '../../rehearsal/report/evidence';
+import { FREE_PORTS, run } from '../rehearsal/command';
+import { install, pack, remove, ROOT, synthesize, Tarball } from './support/installed';
+
+let tarball: Tarball;
+beforeAll(() => {
+  tarball = pack();
+}, 120_000);
+afterAll(() => remove(dirname(tarball.path)));
+
+/** @returns the evidence of a rehearsal of this example */
+async function rehearse(example: string, ...ports: string[]): Promise<RehearsalEvidence> {
+  const folder = install(tarball, join(ROOT, 'examples', example));
+  const { assembly } = synthesize(folder);
+  const json = join(folder, 'evidence.json');
+  const { code, output } = await run([
+    ...['rehearse', '--app', assembly, '--speed', '600', '--json', json],
+    ...[...FREE_PORTS, ...ports],
+  ]);
+  expect([code, output]).toEqual([0, expect.stringContaining('nothing lost')]);
+  const evidence = JSON.parse(readFileSync(json, 'utf8')) as RehearsalEvidence;
+  remove(folder);
+  return evidence;
+}
+
+test('a load balancer and a listener that exist already, with smoke requests of its own', async () => {
+  const { finalWeights } = await rehearse('existing-network');
+  expect(finalWeights).toEqual({ source: 0, target: 100 });
+}, 180_000);
+
+test('a service that is no proxy, a session store and a redirect', async () => {
+  const { finalWeights } = await rehearse('websocket-valkey', '--map-port', '80=0');
+  expect(finalWeights).toEqual({ source: 0, target: 100 });
+}, 180_000);

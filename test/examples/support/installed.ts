@@ -1,0 +1,91 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+export const ROOT = resolve(__dirname, '../../..');
+const NAG = join(__dirname, 'with-nag.mjs');
+
+/** What `npm pack` made. */
+export interface Tarball {
+  readonly path: string;
+  /** In bytes, compressed and unpacked. */
+  readonly size: number;
+  readonly unpackedSize: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
+interface Manifest {
+  readonly dependencies: Record<string, string>;
+  readonly peerDependencies: Record<string, string>;
+}
+
+/** @returns the tarball of the package as it is built now, in a folder of its own */
+export function pack(): Tarball {
+  const folder = temporaryFolder();
+  const printed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [packed] = JSON.parse(printed) as (Omit<Tarball, 'path'> & { filename: string })[];
+  if (packed === undefined) throw new Error(`'npm pack' must say what it packed, got ${printed}`);
+  return { ...packed, path: join(folder, packed.filename) };
+}
+
+/**
+ * A fresh app with the package in it, as `npm install` leaves it without a network: the package is unpacked, and what it
+ * declares is linked. What it uses and does not declare is not there.
+ */
+export function install(tarball: Tarball, from?: string): string {
+  const folder = temporaryFolder();
+  // Without what somebody who tried the example has left there.
+  const isSource = (path: string) => !/\/(node_modules|cdk\.out)$/.test(path);
+  if (from !== undefined) cpSync(from, folder, { recursive: true, filter: isSource });
+  const installed = join(folder, 'node_modules/drainshift');
+  mkdirSync(installed, { recursive: true });
+  execFileSync('tar', ['-xzf', tarball.path, '-C', installed, '--strip-components=1']);
+  const { dependencies, peerDependencies } = JSON.parse(
+    readFileSync(join(installed, 'package.json'), 'utf8'),
+  ) as Manifest;
+  for (const name of [...Object.keys({ ...dependencies, ...peerDependencies }), 'aws-cdk']) link(folder, name);
+  return folder;
+}
+
+/** Gives an app one more package of ours, as if it had installed it. */
+export function link(folder: string, name: string): void {
+  const path = join(folder, 'node_modules', name);
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules', name), path);
+}
+
+export function remove(...paths: readonly string[]): void {
+  for (const path of paths) rmSync(path, { recursive: true, force: true });
+}
+
+export interface Synthesized {
+  readonly status: number | null;
+  readonly output: string;
+  /** The folder of the assembly. */
+  readonly assembly: string;
+}
+
+/** Runs an app as the CDK's own command does, with its `cdk.json`; with the rules of cdk-nag if asked. */
+export function synthesize(folder: string, { assembly = join(folder, 'cdk.out'), withNag = false } = {}): Synthesized {
+  const { app, context } = JSON.parse(readFileSync(join(folder, 'cdk.json'), 'utf8')) as {
+    app: string;
+    context: object;
+  };
+  const [, ...args] = app.split(' ');
+  const preload = withNag ? ['--import', NAG] : [];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...preload, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH ?? '', CDK_OUTDIR: assembly, CDK_CONTEXT_JSON: JSON.stringify(context) },
+  });
+  return { status, output: `${stdout}${stderr}`, assembly };
+}
+
+function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'drainshift-installed-'));
+}
