@@ -9,7 +9,8 @@ module.exports = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'commonjs' } },
     ],
   },
-  maxWorkers: 2,
+  // One more than the cores: a test that rehearses mostly waits.
+  maxWorkers: 3,
   // Tests start real processes and wait for conditions; a condition that never comes must name its test, not hang the run.
   testTimeout: 30_000,
 };
