@@ -82,7 +82,9 @@ async function run(work: (signal: AbortSignal) => Promise<number>): Promise<numb
   try {
     return await work(stopped.signal);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const said = error instanceof Error ? error.message : String(error);
+    // An error of a system call has its name alone.
+    const message = /^(connect|getaddrinfo) /.test(said) ? `AWS must be reachable, got ${said}` : said;
     // The SDK's own words leave open where a region comes from.
     const isNowhere = message === 'Region is missing';
     const rule = "'--region' must be given where neither AWS_REGION nor the profile names one, got none";

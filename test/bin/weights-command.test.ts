@@ -186,6 +186,14 @@ test('a region that nobody names is asked for', async () => {
   expect((await get('shop', '--region', REGION)).code).toBe(0);
 });
 
+test('an AWS that is not there is named', async () => {
+  const endpoint = process.env.AWS_ENDPOINT_URL;
+  process.env.AWS_ENDPOINT_URL = 'http://127.0.0.1:1';
+  const { code, output } = await get('shop');
+  process.env.AWS_ENDPOINT_URL = endpoint;
+  expect([code, output]).toEqual([1, 'drainshift: AWS must be reachable, got connect ECONNREFUSED 127.0.0.1:1\n']);
+});
+
 test('one of several cutovers is chosen by its output', async () => {
   expect((await get('two', '--cutover', 'OtherCutoverWiring')).code).toBe(0);
 });

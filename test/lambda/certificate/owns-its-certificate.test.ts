@@ -2,21 +2,13 @@ import { certificatesPort } from '../../../lambda/adapters/certificates';
 import { handler } from '../../../lambda/certificate/handler';
 import { ownCertificate } from '../../../lambda/certificate/own-certificate';
 import type { CustomResourceEvent } from '../../../lambda/custom-resource';
-import { CONTEXT, CertificateWorld, STACK_ID, properties } from './world';
+import { CONTEXT, CertificateWorld, STACK_ID, properties, startWorld, stopWorld } from './world';
 
 let world: CertificateWorld;
 let written: string[];
 
-beforeEach(async () => {
-  world = new CertificateWorld();
-  written = [];
-  await world.start();
-  jest.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
-});
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await world.stop();
-});
+beforeEach(async () => ({ world, written } = await startWorld()));
+afterEach(() => stopWorld(world));
 
 /** @returns the id of the answer, which must be of success */
 async function succeed(event: CustomResourceEvent): Promise<string> {

@@ -1,20 +1,12 @@
 import { handler } from '../../../lambda/certificate/handler';
 import { isDue } from '../../../lambda/certificate/make-certificate';
-import { CONTEXT, CertificateWorld, properties } from './world';
+import { CONTEXT, CertificateWorld, properties, startWorld, stopWorld } from './world';
 
 let world: CertificateWorld;
 let written: string[];
 
-beforeEach(async () => {
-  world = new CertificateWorld();
-  written = [];
-  await world.start();
-  jest.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
-});
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await world.stop();
-});
+beforeEach(async () => ({ world, written } = await startWorld()));
+afterEach(() => stopWorld(world));
 
 async function create(validityDays: string): Promise<string> {
   const event = world.event('Create', { ResourceProperties: properties({ ValidityDays: validityDays }) });

@@ -184,3 +184,17 @@ export function properties(over: Record<string, unknown> = {}): Record<string, u
 }
 
 export const CONTEXT = { getRemainingTimeInMillis: () => 240_000 };
+
+/** A world, and what is written to standard output from now on. */
+export async function startWorld(): Promise<{ world: CertificateWorld; written: string[] }> {
+  const world = new CertificateWorld();
+  const written: string[] = [];
+  await world.start();
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  return { world, written };
+}
+
+export async function stopWorld(world: CertificateWorld): Promise<void> {
+  jest.restoreAllMocks();
+  await world.stop();
+}
