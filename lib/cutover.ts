@@ -1,13 +1,12 @@
-import { Arn, ArnFormat, CfnOutput, Duration, Names, Stack, Token } from 'aws-cdk-lib';
-import { IAlarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
-import { Connections, IConnectable, IVpc, Peer, Port, SecurityGroup, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
-import { EventBus, IEventBus } from 'aws-cdk-lib/aws-events';
+import { CfnOutput, Duration, Names, Stack } from 'aws-cdk-lib';
+import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import { Connections, IConnectable, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { EventBus } from 'aws-cdk-lib/aws-events';
 import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../core/events';
@@ -18,87 +17,12 @@ import { addEndpoints } from './cutover-endpoints';
 import { createStepFunctions, StepFunctions } from './cutover-functions';
 import { CutoverPlan } from './cutover-plan';
 import { CutoverRecovery } from './cutover-recovery';
-import { CutoverSchedule, startOnSchedule } from './cutover-schedule';
+import { startOnSchedule } from './cutover-schedule';
 import { cutoverName, resourcesOf, wiringOf } from './cutover-wiring';
 import { guardDeletion } from './deletion-guard';
-import { MigrationLoadBalancer } from './migration-load-balancer';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT } from './ports';
-import { ProxyService } from './proxy-service';
-import { checkDomainName, refuse } from './refusals';
-
-export interface CutoverProps {
-  /** The network of the steps; they need a way to the AWS APIs, the load balancer and the proxies. */
-  readonly vpc: IVpc;
-
-  /** The load balancer whose weights are moved. */
-  readonly loadBalancer: MigrationLoadBalancer;
-
-  /** The proxies before the backend that serves today. */
-  readonly source: ProxyService;
-
-  /** The proxies before the backend that will serve; in the same cluster. */
-  readonly target: ProxyService;
-
-  /** The key of the proxies' admin API. */
-  readonly adminSecret: ISecret;
-
-  /** The name that clients use: the smoke requests ask for it. */
-  readonly domainName: string;
-
-  /**
-   * What an execution does unless it is started with a plan of its own.
-   * @default CutoverPlan.gradual()
-   */
-  readonly plan?: CutoverPlan;
-
-  /**
-   * The alarms that stop a cutover when they are in ALARM, at most 15, in the region and account of the stack: nothing
-   * starts then, and what has moved goes back. No data is no ALARM.
-   * @default - none
-   */
-  readonly alarms?: IAlarm[];
-
-  /**
-   * Who is told what happens, why, and what to do: a standard topic.
-   * @default - nobody
-   */
-  readonly notificationTopic?: ITopic;
-
-  /**
-   * Where the events with the source `drainshift` and the detail type `Drainshift Cutover` go.
-   * @default - the default bus of the account
-   */
-  readonly eventBus?: IEventBus;
-
-  /**
-   * When a cutover starts by itself.
-   * @default - never
-   */
-  readonly schedule?: CutoverSchedule;
-
-  /**
-   * The subnets of the steps.
-   * @default - the private subnets
-   */
-  readonly vpcSubnets?: SubnetSelection;
-
-  /**
-   * Whether to add the endpoints that the steps and the proxies need in a network without NAT gateways. They cost by the
-   * hour and zone. The network must not have them from elsewhere.
-   * @default false
-   */
-  readonly vpcEndpoints?: boolean;
-
-  /**
-   * How long the logs of the state machine and of the steps are kept.
-   * @default RetentionDays.THREE_MONTHS
-   */
-  readonly logRetention?: RetentionDays;
-}
-
-/** With more the wiring would not fit into a function's environment, which has 4 KB. */
-const MOST_ALARMS = 15;
+import { checkProps, CutoverProps } from './cutover-props';
 
 /**
  * Moves the live traffic from source to target, stage by stage, and goes back on any failure: a state machine, and a
@@ -297,29 +221,5 @@ export class Cutover extends Construct implements IConnectable {
     });
     // Found by the end of its name, which would be a hash otherwise.
     output.overrideLogicalId(`${Names.uniqueResourceName(this, { maxLength: 200 })}CutoverWiring`);
-  }
-}
-
-function checkProps(props: CutoverProps, scope: Construct): void {
-  checkDomainName('domainName', props.domainName);
-  if (props.source.cluster !== props.target.cluster) {
-    refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
-  }
-  if ((props.alarms ?? []).length > MOST_ALARMS) {
-    refuse('alarms', `at most ${MOST_ALARMS} alarms (put more into a composite alarm)`, props.alarms?.length);
-  }
-  for (const alarm of props.alarms ?? []) checkPlaceOf(alarm, scope);
-  if (props.notificationTopic?.fifo) refuse('notificationTopic', 'a standard topic', 'a FIFO topic');
-}
-
-/** The steps ask CloudWatch where they run, and by name: an alarm of elsewhere is missing there, or another one. */
-function checkPlaceOf(alarm: IAlarm, scope: Construct): void {
-  const { alarmArn } = alarm;
-  const place = Token.isUnresolved(alarmArn) ? alarm.env : Arn.split(alarmArn, ArnFormat.COLON_RESOURCE_NAME);
-  for (const what of ['region', 'account'] as const) {
-    const own = Stack.of(scope)[what];
-    const found = place[what];
-    if (found === undefined || Token.isUnresolved(found) || Token.isUnresolved(own) || found === own) continue;
-    refuse('alarms', `alarms of the ${what} ${own}`, `'${alarm.node.path}' of ${found}`);
   }
 }

@@ -1,5 +1,5 @@
 export { AdminSecret } from './admin-secret';
-export { Cutover, CutoverProps } from './cutover';
+export { Cutover } from './cutover';
 export {
   CutoverApproval,
   CutoverBreaker,
@@ -9,28 +9,31 @@ export {
   CutoverStage,
   GradualPlanProps,
 } from './cutover-plan';
+export { CutoverProps } from './cutover-props';
 export { CutoverSchedule } from './cutover-schedule';
 export { CustomDrainProps, DrainProfile } from './drain-profile';
 export { Migration, MigrationProps } from './migration';
 export { MigrationAlarms, MigrationAlarmsProps } from './migration-alarms';
 export { HostedZoneCertificateProps, MigrationCertificate } from './migration-certificate';
 export { MigrationDashboard, MigrationDashboardProps } from './migration-dashboard';
-export { MigrationLoadBalancer, MigrationLoadBalancerProps, SmokeTestProps } from './migration-load-balancer';
+export { MigrationLoadBalancer } from './migration-load-balancer';
+export { MigrationLoadBalancerProps, SmokeTestProps } from './migration-load-balancer-props';
 export { MigrationSide } from './migration-side';
 export { MutualTls, MutualTlsBundleOptions, MutualTlsOptions } from './mutual-tls';
 export { NetworkFront, NetworkFrontProps } from './network-front';
 export { Ec2ComputeProps, FargateSpotProps, ProxyCompute } from './proxy-compute';
 export { ProxyImage, ProxyImageBuildOptions, ProxyImageOptions } from './proxy-image';
 export { ProxyScaling } from './proxy-scaling';
-export { ProxyOptions, ProxyService, ProxyServiceProps } from './proxy-service';
+export { ProxyService } from './proxy-service';
+export { ProxyOptions, ProxyServiceProps } from './proxy-service-props';
 export { SelfSignedCertificate, SelfSignedCertificateProps } from './self-signed-certificate';
+export { SessionStore } from './session-store';
 export {
   ISessionStore,
-  SessionStore,
   SessionStoreAttributes,
   SessionStoreAuthentication,
   SessionStoreProps,
-} from './session-store';
+} from './session-store-props';
 export { ProxyHealthCheck, StickyTargetGroup, StickyTargetGroupProps } from './sticky-target-group';
 export { TrafficWeights } from './traffic-weights';
 export { WeightedRule, WeightedRuleProps } from './weighted-rule';

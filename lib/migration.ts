@@ -12,12 +12,14 @@ import { CutoverPlan } from './cutover-plan';
 import { CutoverSchedule } from './cutover-schedule';
 import { MigrationAlarms } from './migration-alarms';
 import { MigrationDashboard } from './migration-dashboard';
-import { MigrationLoadBalancer, MigrationLoadBalancerProps } from './migration-load-balancer';
+import { MigrationLoadBalancer } from './migration-load-balancer';
+import { MigrationLoadBalancerProps } from './migration-load-balancer-props';
 import { MigrationSide } from './migration-side';
 import { createVpc } from './migration-vpc';
-import { ProxyOptions, ProxyService } from './proxy-service';
+import { ProxyService } from './proxy-service';
+import { ProxyOptions } from './proxy-service-props';
 import { refuse } from './refusals';
-import { ISessionStore } from './session-store';
+import { ISessionStore } from './session-store-props';
 import { StickyTargetGroup } from './sticky-target-group';
 
 export interface MigrationProps extends MigrationLoadBalancerProps {

@@ -7,7 +7,7 @@ import { PROXY_IDLE_TIMEOUT } from './idle-timeouts';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT, DATA_PORT } from './ports';
 import { refuse } from './refusals';
-import { ISessionStore } from './session-store';
+import { ISessionStore } from './session-store-props';
 
 export interface ProxySettings {
   readonly side: MigrationSide;

@@ -1,21 +1,12 @@
 import { Names, Size, Stack, Token } from 'aws-cdk-lib';
 import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
-import {
-  Connections,
-  IConnectable,
-  ISecurityGroup,
-  Peer,
-  Port,
-  SecurityGroup,
-  SubnetSelection,
-} from 'aws-cdk-lib/aws-ec2';
+import { Connections, IConnectable, ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
   AvailabilityZoneRebalancing,
   AwsLogDriverMode,
   BaseService,
   ContainerDefinition,
   ContainerDefinitionOptions,
-  CpuArchitecture,
   ICluster,
   LogDriver,
   LogDrivers,
@@ -29,147 +20,15 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
 import { METRIC_NAMESPACE } from '../core/events';
-import { DrainProfile } from './drain-profile';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT, DATA_PORT } from './ports';
-import { ProxyCompute } from './proxy-compute';
-import { environmentOf, MOST_WORKERS, secretsOf, workersFor } from './proxy-environment';
+import { environmentOf, secretsOf } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
-import { checkTaskCounts, ProxyScaling, scaleProxies } from './proxy-scaling';
-import { checkInteger, checkUpstreamUrl, refuse } from './refusals';
-import { ISessionStore } from './session-store';
+import { scaleProxies } from './proxy-scaling';
+import { refuse } from './refusals';
 import { checkSidecar } from './sidecars';
 import { StickyTargetGroup } from './sticky-target-group';
-
-/** One backend, and what the proxies before it are like. */
-export interface ProxyOptions {
-  /** The backend: `http(s)://host[:port]`, without a path. */
-  readonly upstreamUrl: string;
-
-  /**
-   * How connections end when a proxy is to go; it must fit the deregistration delay of the target group.
-   * @default - that of the target group
-   */
-  readonly drainProfile?: DrainProfile;
-
-  /**
-   * The fewest proxies.
-   * @default 2
-   */
-  readonly minTasks?: number;
-
-  /**
-   * The most proxies: 200 at most.
-   * @default 10
-   */
-  readonly maxTasks?: number;
-
-  /**
-   * When proxies are added and taken away.
-   * @default - by CPU, requests and live connections
-   */
-  readonly scaling?: ProxyScaling;
-
-  /**
-   * What the proxies run on.
-   * @default ProxyCompute.fargate()
-   */
-  readonly compute?: ProxyCompute;
-
-  /**
-   * CPU units of a proxy, 1024 for each core. On Fargate one of its sizes.
-   * @default 1024
-   */
-  readonly cpu?: number;
-
-  /**
-   * Memory of a proxy in MiB.
-   * @default 2048
-   */
-  readonly memoryLimitMiB?: number;
-
-  /**
-   * Processes of a proxy, from 1 to 64; each uses one core.
-   * @default - one for each whole core
-   */
-  readonly workers?: number;
-
-  /**
-   * The processors that the image is built for and runs on.
-   * @default CpuArchitecture.ARM64
-   */
-  readonly cpuArchitecture?: CpuArchitecture;
-
-  /**
-   * Where the image comes from.
-   * @default ProxyImage.fromPackage()
-   */
-  readonly image?: ProxyImage;
-
-  /**
-   * The subnets of the proxies.
-   * @default - the private ones
-   */
-  readonly vpcSubnets?: SubnetSelection;
-
-  /**
-   * Whether a proxy with live WebSockets or streams is spared when ECS scales in or deploys. A deployment then waits until
-   * they have ended or were drained.
-   * @default true
-   */
-  readonly protectLongLivedConnections?: boolean;
-
-  /**
-   * Whether ECS moves proxies when the zones have become uneven.
-   * @default true
-   */
-  readonly availabilityZoneRebalancing?: boolean;
-
-  /**
-   * Whether ECS Exec works. It runs as root, and the image of this package has no shell.
-   * @default false
-   */
-  readonly enableExecuteCommand?: boolean;
-
-  /**
-   * Where the logs go, and the metrics with them.
-   * @default - a new log group
-   */
-  readonly logGroup?: ILogGroup;
-
-  /**
-   * How long a new log group keeps them.
-   * @default RetentionDays.THREE_MONTHS
-   */
-  readonly logRetention?: RetentionDays;
-
-  /**
-   * The store of the applications' sessions, which the health answer then tells of. The proxies are let in and log in by
-   * its password; one that wants signed logins they only reach.
-   * @default - none
-   */
-  readonly sessionStore?: ISessionStore;
-
-  /**
-   * More settings of the proxy, by their environment variables.
-   * @default - none
-   */
-  readonly environment?: { [key: string]: string };
-}
-
-export interface ProxyServiceProps extends ProxyOptions {
-  /** The cluster to run in; its network is the service's. */
-  readonly cluster: ICluster;
-
-  /** Which backend these proxies stand before. */
-  readonly side: MigrationSide;
-
-  /** Where the proxies register; it must hang on a listener. */
-  readonly targetGroup: StickyTargetGroup;
-
-  /** The key of the admin API; its whole string. */
-  readonly adminSecret: ISecret;
-}
+import { checkProps, computeOf, profileOf, ProxyServiceProps, sizeOf, workersOf } from './proxy-service-props';
 
 /** `nonroot` of the image. */
 const USER = '65532';
@@ -418,39 +277,6 @@ export class ProxyService extends Construct implements IConnectable {
       service.loadBalancerTarget({ containerName: 'proxy', containerPort: DATA_PORT }),
     );
     return service;
-  }
-}
-
-function computeOf({ compute }: ProxyServiceProps): ProxyCompute {
-  return compute ?? ProxyCompute.fargate();
-}
-
-function profileOf({ drainProfile, targetGroup }: ProxyServiceProps): DrainProfile {
-  return drainProfile ?? targetGroup.drainProfile;
-}
-
-function sizeOf({
-  cpu = 1024,
-  memoryLimitMiB = 2048,
-  cpuArchitecture = CpuArchitecture.ARM64,
-  side,
-}: ProxyServiceProps) {
-  return { cpu, memoryLimitMiB, cpuArchitecture, side };
-}
-
-function workersOf(props: ProxyServiceProps): number | undefined {
-  return props.workers ?? workersFor(sizeOf(props).cpu);
-}
-
-function checkProps(props: ProxyServiceProps): void {
-  checkUpstreamUrl('upstreamUrl', props.upstreamUrl);
-  checkTaskCounts(props.minTasks ?? 2, props.maxTasks ?? 10);
-  checkInteger('workers', props.workers ?? 1, { min: 1, max: MOST_WORKERS });
-  computeOf(props)._check(sizeOf(props));
-  const { deregistrationDelay } = props.targetGroup.drainProfile;
-  props.drainProfile?._checkDelay('targetGroup.drainProfile.deregistrationDelay', deregistrationDelay);
-  if (props.logGroup && props.logRetention !== undefined) {
-    refuse('logRetention', "absent next to 'logGroup'", props.logRetention);
   }
 }
 

@@ -11,7 +11,7 @@ import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Stack } from 'aws-cdk-lib';
 import { AdminSecret, Cutover, CutoverPlan, MigrationSide, ProxyService } from '../../lib';
-import { CutoverProps } from '../../lib/cutover';
+import { CutoverProps } from '../../lib/cutover-props';
 import { certificateIn, newStack, Resource, resourceLike, resourcesOf, resolveText } from './fixture';
 import { MigrationLoadBalancer, StickyTargetGroup } from '../../lib';
 

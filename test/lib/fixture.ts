@@ -25,10 +25,13 @@ export type Resources = Readonly<Record<string, Resource>>;
 const outdir = mkdtempSync(join(tmpdir(), 'drainshift-lib-'));
 afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
-/** What CloudFormation would refuse fails the test. */
-export function newStack(): Stack {
+/**
+ * @param validated fails the test over what CloudFormation would refuse. `passes-validation.test.ts` asks for it: its rules
+ *   take longer to load than everything else that a test file does.
+ */
+export function newStack({ validated = false } = {}): Stack {
   const context = { '@aws-cdk/core:validateAgainstDefaultRules': true };
-  return new Stack(new App({ context, outdir }), 'Test');
+  return new Stack(new App({ context, outdir, builtinCloudFormationValidation: validated }), 'Test');
 }
 
 export function certificateIn(stack: Stack): ICertificate {

@@ -413,7 +413,7 @@ describe('imported', () => {
 
   test('one that is looked up brings its network', () => {
     const env = { account: '111122223333', region: 'eu-central-1' };
-    const stack = new Stack(new App(), 'Test', { env });
+    const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Test', { env });
     const loadBalancer = ApplicationLoadBalancer.fromLookup(stack, 'Existing', { loadBalancerTags: { app: 'shop' } });
     const made = new MigrationLoadBalancer(stack, 'LoadBalancer', { certificate: certificateIn(stack), loadBalancer });
     expect(made.vpc).toBe(loadBalancer.vpc);

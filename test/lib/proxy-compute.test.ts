@@ -4,7 +4,7 @@ import { InstanceClass, InstanceSize, InstanceType, Vpc } from 'aws-cdk-lib/aws-
 import { Cluster, CpuArchitecture, ICluster } from 'aws-cdk-lib/aws-ecs';
 import { MigrationSide } from '../../lib/migration-side';
 import { Ec2ComputeProps, ProxyCompute } from '../../lib/proxy-compute';
-import { ProxyServiceProps } from '../../lib/proxy-service';
+import { ProxyServiceProps } from '../../lib/proxy-service-props';
 import { newStack, resourceLike } from './fixture';
 import { newProxies, SERVICE, TASK, templateOf } from './proxy-fixture';
 

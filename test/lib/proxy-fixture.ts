@@ -10,7 +10,8 @@ import {
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { MigrationSide } from '../../lib/migration-side';
-import { ProxyService, ProxyServiceProps } from '../../lib/proxy-service';
+import { ProxyService } from '../../lib/proxy-service';
+import { ProxyServiceProps } from '../../lib/proxy-service-props';
 import { StickyTargetGroup, StickyTargetGroupProps } from '../../lib/sticky-target-group';
 import { certificateIn, newStack, resourceLike } from './fixture';
 

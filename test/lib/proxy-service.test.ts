@@ -8,7 +8,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { DrainProfile } from '../../lib/drain-profile';
 import { MigrationSide } from '../../lib/migration-side';
-import { ProxyServiceProps } from '../../lib/proxy-service';
+import { ProxyServiceProps } from '../../lib/proxy-service-props';
 import { SessionStore } from '../../lib/session-store';
 import { newStack, resourceLike, resourcesOf } from './fixture';
 import { Container, containerOf, environmentOf, newProxies, SERVICE, TASK, templateOf } from './proxy-fixture';

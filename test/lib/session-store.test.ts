@@ -4,12 +4,8 @@ import { SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import {
-  SessionStore,
-  SessionStoreAttributes,
-  SessionStoreAuthentication,
-  SessionStoreProps,
-} from '../../lib/session-store';
+import { SessionStore } from '../../lib/session-store';
+import { SessionStoreAttributes, SessionStoreAuthentication, SessionStoreProps } from '../../lib/session-store-props';
 import { newStack, resourceLike, resourcesOf } from './fixture';
 
 const CACHE = 'AWS::ElastiCache::ServerlessCache';
