@@ -99,7 +99,7 @@ function rowRun(
     place,
     instances,
     seconds,
-    warmupSeconds: isQuick ? 1 : 2,
+    warmupSeconds: isQuick ? 1 : 5,
     idleConnections,
     settleSeconds: isQuick ? 1.5 : 5,
     fixedRate: () => (rate ??= halfOfMaximum(place, instances, measured)),

@@ -1,6 +1,5 @@
 import { Annotations, App, Stack } from 'aws-cdk-lib';
-import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
-import { Migration } from '../lib';
+import { Migration, MigrationCertificate } from '../lib';
 
 /** The context `drainshift` of cdk.json. */
 interface Settings {
@@ -45,7 +44,7 @@ const settings = readSettings(app.node.tryGetContext('drainshift'));
 const stack = new Stack(app, 'Drainshift', { description: 'Moves live traffic from a source to a target backend' });
 new Migration(stack, 'Migration', {
   domainName: settings.domainName,
-  certificate: Certificate.fromCertificateArn(stack, 'Certificate', settings.certificateArn),
+  certificate: MigrationCertificate.fromArn(stack, 'Certificate', settings.certificateArn),
   source: { upstreamUrl: settings.sourceUrl },
   target: { upstreamUrl: settings.targetUrl },
   internetFacing: settings.internetFacing,

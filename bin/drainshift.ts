@@ -27,6 +27,7 @@ interface RehearseFlags {
   readonly report?: string;
   readonly keep: boolean;
   readonly speed: number;
+  readonly traffic: number;
   readonly seed?: number;
   readonly mapPort?: ReadonlyMap<number, number>;
 }
@@ -80,6 +81,7 @@ function program(done: (exitCode: number) => void): Command {
     .option('--report <file>', 'write a report with a picture (HTML)')
     .option('--keep', 'leave everything up afterwards, and print the addresses', false)
     .option('--speed <factor>', 'divide bakes, polls and drain deadlines by this', numberFrom(1, 10_000), 60)
+    .option('--traffic <factor>', 'multiply the traffic by this: 0.2 for a small machine', numberFrom(0.1, 10), 1)
     .option('--seed <number>', 'repeat the random draws of another run', wholeNumberFrom(0, 2 ** 32 - 1))
     .option(
       '--map-port <from=to>',

@@ -95,10 +95,23 @@ async function setLocked(ports: OperatorPorts, change: WeightsChange, setting: S
     const now = formatWeights(present.weights);
     throw new CutoverError('RulesChanged', `the rule must be as it was shown, got weights of ${now}`);
   }
+  // Again: a person may take hours to answer.
+  if (!change.isForced) await checkTargets(ports, change.weights);
   await lease.check();
   throwIfStopped(change, 'nothing was changed');
-  await ports.loadBalancer.setForward(intended);
+  await write(ports, intended, lease);
   await confirm(ports, intended, change);
+}
+
+/** A call may have done its work although it has failed, unless the service itself said no. */
+async function write({ loadBalancer }: OperatorPorts, intended: Forward, { untilMs }: Lease): Promise<void> {
+  try {
+    await loadBalancer.setForward(intended, untilMs);
+  } catch (error) {
+    const { $fault, message } = error as { $fault?: string; message: string };
+    if ($fault === 'client') throw error;
+    throw new Error(`${message}; the weights may have been set all the same: look at them`, { cause: error });
+  }
 }
 
 /** A load balancer does not fail over from a group without healthy targets: its share of the requests would be lost. */

@@ -21,6 +21,11 @@ export const ERRORS = {
     retry: false,
     meaning: 'Another cutover of this migration is running, or ended without releasing the lock.',
   },
+  NameUsed: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'A cutover of this name has left its evidence in the store before.',
+  },
   WeightsUnexpected: {
     blame: 'operator',
     retry: false,

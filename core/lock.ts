@@ -10,8 +10,14 @@ export interface LockHolder {
   readonly expiresAt?: string;
 }
 
-/** How long the lock lasts of somebody who was cut short; far longer than any of them works. */
-export const LOCK_SECONDS = { deploy: 900, manual: 300 } as const;
+/**
+ * How long the lock lasts of somebody who was cut short. A deployment's: longer than its function can live, and over
+ * before CloudFormation gives up and asks for the way back. A person's: longer than a change takes.
+ */
+export const LOCK_SECONDS = { deploy: 150, manual: 300 } as const;
+
+/** Before the end of the lock nothing is begun any more that may take this long: one attempt of a call. */
+export const LAST_CALL_SECONDS = 15;
 
 export function isExpired({ expiresAt }: LockHolder, nowMs: number): boolean {
   return expiresAt !== undefined && Date.parse(expiresAt) <= nowMs;

@@ -11,7 +11,10 @@ export interface Stage {
   readonly bakeSeconds: number;
 }
 
-/** A request that both smoke-test listeners must answer with this status before anything moves. */
+/**
+ * A request that both smoke-test listeners must answer with this status before anything moves: a GET, or of a group of gRPC a
+ * call with an empty message, whose good end is 200.
+ */
 export interface SmokeRequest {
   readonly path: string;
   readonly expectedStatus: number;

@@ -26,7 +26,11 @@ export interface LoadBalancerPort {
   readonly ruleArn: string;
   /** Every rule of the three listeners, default actions included. */
   rules(): Promise<RuleReading[]>;
-  setForward(forward: Forward): Promise<void>;
+  /**
+   * @param untilMs milliseconds since the epoch; the call is not repeated after it, whatever became of the first attempt
+   * @throws CutoverError `LockLost` after it
+   */
+  setForward(forward: Forward, untilMs?: number): Promise<void>;
   healthyTargets(side: Side): Promise<number>;
 }
 

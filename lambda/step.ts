@@ -1,5 +1,5 @@
 import { CutoverRun, retreat } from '../core/cutover';
-import { sameForward } from '../core/forward';
+import { Forward, sameForward } from '../core/forward';
 import { vetoOf } from '../core/veto';
 import { WIRING_VARIABLE, parseWiring } from '../core/wiring';
 import { portsFrom } from './adapters/ports';
@@ -41,11 +41,30 @@ export async function holdsLock(run: CutoverRun, { store }: Ports): Promise<bool
 /** A step that goes back when somebody else has changed the weights: whoever did it by hand had a reason. */
 export function undisturbed(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
   return async (run, ports, nowMs) => {
-    const { rules, ruleArn } = ports.loadBalancer;
-    const forward = (await rules()).find(({ arn }) => arn === ruleArn)?.forward;
-    if (run.intended && forward && sameForward(forward, run.intended)) return act(run, ports, nowMs);
+    const { intended } = run;
+    const isAsShifted = (each: Forward) => intended !== undefined && sameForward(each, intended);
+    const forward = await readForward(ports, isAsShifted);
+    if (forward && isAsShifted(forward)) return act(run, ports, nowMs);
     return retreat(run, 'RulesChanged', `the weighted rule must be as shifted, got ${JSON.stringify(forward)}`);
   };
+}
+
+const LOOKS = 3;
+const LOOK_PAUSE_MS = 1_000;
+
+/**
+ * The action of the weighted rule. An API that is eventually consistent may answer once more with what was before: only
+ * what is still there at the third look was changed by somebody.
+ */
+export async function readForward(
+  { loadBalancer, pause }: Ports,
+  isExpected: (forward: Forward) => boolean,
+): Promise<Forward | undefined> {
+  for (let look = 1; ; look += 1) {
+    const forward = (await loadBalancer.rules()).find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
+    if (look === LOOKS || (forward && isExpected(forward))) return forward;
+    await pause(LOOK_PAUSE_MS);
+  }
 }
 
 /** A step that goes back when an alarm says so. */

@@ -16,7 +16,10 @@ export interface CutoverStage {
 
 /** A request that both sides must answer as expected before anything moves. */
 export interface CutoverSmokeRequest {
-  /** The path and query, as in `/health?deep=1`. */
+  /**
+   * The path and query, as in `/health?deep=1`. Of a group of GRPC the method that is called with an empty message, as in
+   * `/grpc.health.v1.Health/Check`; 200 is for a call that ends well.
+   */
   readonly path: string;
 
   /**

@@ -10,7 +10,7 @@ import { CutoverPlan } from './cutover-plan';
 import { CutoverSchedule } from './cutover-schedule';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ProxyService } from './proxy-service';
-import { checkDomainName, refuse } from './refusals';
+import { checkDomainName, checkSides, refuse } from './refusals';
 
 export interface CutoverProps {
   /** The network of the steps; they need a way to the AWS APIs, the load balancer and the proxies. */
@@ -87,6 +87,7 @@ const MOST_ALARMS = 15;
 
 export function checkProps(props: CutoverProps, scope: Construct): void {
   checkDomainName('domainName', props.domainName);
+  checkSides(props);
   if (props.source.cluster !== props.target.cluster) {
     refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
   }

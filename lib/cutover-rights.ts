@@ -4,7 +4,7 @@ import { Step } from '../core/wiring';
 /** What one step may do; everything else is denied. */
 export interface StepRights {
   /** Reads of the load balancer; none of these actions knows resources. */
-  readonly read: readonly ('LoadBalancers' | 'Listeners' | 'Rules' | 'TargetHealth')[];
+  readonly read: readonly ('LoadBalancers' | 'Listeners' | 'Rules' | 'TargetGroups' | 'TargetHealth')[];
   /** Whether it may change the weighted rule. */
   readonly modifyRule: boolean;
   /** Whether it may find the proxies and call their admin API. */
@@ -33,10 +33,10 @@ const RECORD: StepRights['store'] = {
 
 /** The one table of who may do what. */
 export const STEP_RIGHTS: Record<Step, StepRights> = {
-  lock: { ...NONE, notify: true, store: SAVE },
+  lock: { ...NONE, notify: true, store: { ...SAVE, GetObject: [...LOCK, 'evidence/*'] } },
   preflight: {
     ...NONE,
-    read: ['LoadBalancers', 'Listeners', 'Rules', 'TargetHealth'],
+    read: ['LoadBalancers', 'Listeners', 'Rules', 'TargetGroups', 'TargetHealth'],
     callProxies: true,
     readAlarms: true,
     store: SAVE_GUARDED,

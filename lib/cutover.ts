@@ -184,10 +184,12 @@ export class Cutover extends Construct implements IConnectable {
     return securityGroup;
   }
 
-  private allowCalls(props: CutoverProps): void {
-    props.loadBalancer.allowSmokeTestsFrom(this);
-    for (const proxies of [props.source, props.target]) {
-      proxies.connections.allowFrom(this, Port.tcp(ADMIN_PORT), 'The admin API');
+  /** From here, so that the rules are in this stack: those that it calls may be in others, which must not wait for it. */
+  private allowCalls({ loadBalancer, source, target }: CutoverProps): void {
+    this.connections.allowToDefaultPort(loadBalancer.sourceListener, 'Smoke tests of the source');
+    this.connections.allowToDefaultPort(loadBalancer.targetListener, 'Smoke tests of the target');
+    for (const proxies of [source, target]) {
+      this.connections.allowTo(proxies, Port.tcp(ADMIN_PORT), 'The admin API');
     }
   }
 

@@ -97,11 +97,17 @@ export class DrainProfile {
    * @internal
    */
   public _checkDelay(name: string, delay: Duration): void {
-    if (delay.isUnresolved() || this.drain.isUnresolved()) return;
+    const problem = this._delayProblem(delay);
+    if (problem) refuse(name, problem.rule, problem.value);
+  }
+
+  /** @internal */
+  public _delayProblem(delay: Duration): { readonly rule: string; readonly value: string } | undefined {
+    if (delay.isUnresolved() || this.drain.isUnresolved()) return undefined;
     const least = this.drain.plus(OUTSIDE_DRAIN);
-    if (delay.toSeconds() >= least.toSeconds()) return;
+    if (delay.toSeconds() >= least.toSeconds()) return undefined;
     const why = `${LAST_REQUEST.toSeconds()} s for the last requests + drain ${this.drain.toSeconds()} s + a margin of ${BEFORE_CUT.toSeconds()} s`;
-    refuse(name, `at least ${least.toSeconds()} s (${why})`, `${delay.toSeconds()} s`);
+    return { rule: `at least ${least.toSeconds()} s (${why})`, value: `${delay.toSeconds()} s` };
   }
 
   private checkStopTimeout(): void {

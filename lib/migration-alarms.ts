@@ -15,7 +15,7 @@ import { MigrationLoadBalancer } from './migration-load-balancer';
 import { loadBalancerErrorRate, METRIC_PERIOD, rejectedConnections, sideMetrics } from './migration-metrics';
 import { MigrationSide } from './migration-side';
 import { ProxyService } from './proxy-service';
-import { refuse } from './refusals';
+import { checkSides, refuse } from './refusals';
 import { DeadProxies } from './dead-proxies';
 
 export interface MigrationAlarmsProps {
@@ -47,11 +47,23 @@ export interface MigrationAlarmsProps {
   readonly minimumRequests?: number;
 
   /**
-   * The time to an answer of the target that one request in a hundred may exceed: over 0 and up to 1 hour.
+   * The time to an answer of the target that one request in a hundred may exceed: over 0 and up to 1 hour. A minute with
+   * fewer than 100 requests raises no alarm.
    * @default Duration.seconds(3)
    */
   readonly maximumLatency?: Duration;
 }
+
+/**
+ * `FILL` makes a zero of the newest minute while its figures are still on their way: an alarm on it alone would never be
+ * raised.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+ */
+const MINUTES_BEHIND = 5;
+
+/** One in a hundred of fewer is none. CloudWatch's own rule for a p99 keeps the state of the alarm up to a thousand. */
+const LATENCY_REQUESTS = 100;
 
 const DEFAULTS = { maximumErrorRate: 0.05, minimumRequests: 20, maximumLatency: Duration.seconds(3) };
 
@@ -79,6 +91,7 @@ export class MigrationAlarms extends Construct {
   constructor(scope: Construct, id: string, props: MigrationAlarmsProps) {
     super(scope, id);
     checkProps(props);
+    checkSides(props);
     this.topic = props.topic;
     this.watchTarget(props);
     this.watchLoadBalancer(props);
@@ -107,6 +120,7 @@ export class MigrationAlarms extends Construct {
       }),
       threshold: 1,
       minutes: 1,
+      ofMinutes: MINUTES_BEHIND,
     });
     this.watchRecovery(cutover);
   }
@@ -127,12 +141,15 @@ export class MigrationAlarms extends Construct {
       }),
       threshold: 1,
       minutes: 1,
+      ofMinutes: MINUTES_BEHIND,
     });
     this.add('RecoveryGivenUp', {
       alarmDescription:
         'The traffic of a cutover that was stopped could not be put back in hours, and it is not tried any more. Set the weights by hand.',
       metric: cutover.metricRecoveryGivenUp({ period: METRIC_PERIOD }),
       threshold: 1,
+      // A queue that nobody calls tells of its messages for six hours only.
+      treatMissingData: TreatMissingData.IGNORE,
       minutes: 1,
     });
   }
@@ -149,11 +166,9 @@ export class MigrationAlarms extends Construct {
     });
     this.addVeto('TargetLatency', {
       alarmDescription: 'One request in a hundred waits too long for the target.',
-      metric: target.latency('p99'),
+      metric: target.latencyAmong('p99', LATENCY_REQUESTS),
       threshold: (props.maximumLatency ?? DEFAULTS.maximumLatency).toSeconds({ integral: false }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      // With a handful of requests the slowest one is the p99.
-      evaluateLowSampleCountPercentile: 'ignore',
       minutes: 3,
       ofMinutes: 5,
     });
@@ -195,11 +210,14 @@ export class MigrationAlarms extends Construct {
       threshold: 1,
       minutes: 5,
     });
+    // Of a fixed number there are always as many as there may be.
+    if (proxies.minTasks === proxies.maxTasks) return;
     this.add(`${name}AtMaximum`, {
       alarmDescription: `The ${proxies.side} has as many proxies as it may have: no more can be added under load.`,
       metric: registered,
       threshold: proxies.maxTasks,
-      minutes: 15,
+      minutes: 15 - MINUTES_BEHIND,
+      ofMinutes: 15,
     });
   }
 

@@ -29,7 +29,7 @@ import {
 } from './migration-metrics';
 import { MigrationSide } from './migration-side';
 import { ProxyService } from './proxy-service';
-import { refuse } from './refusals';
+import { checkSides, refuse } from './refusals';
 
 export interface MigrationDashboardProps {
   /** The load balancer that shares the traffic. */
@@ -89,6 +89,7 @@ export class MigrationDashboard extends Construct {
   constructor(scope: Construct, id: string, props: MigrationDashboardProps) {
     super(scope, id);
     checkName(props.dashboardName);
+    checkSides(props);
     const source = sideMetrics(props.source, looksOf(MigrationSide.SOURCE));
     const target = sideMetrics(props.target, looksOf(MigrationSide.TARGET));
     this.dashboard = new Dashboard(this, 'Dashboard', {
@@ -145,7 +146,7 @@ function alarmStatus({ alarms }: MigrationAlarms): IWidget {
 /** Where does the traffic go? */
 function traffic(cutover: Cutover, source: SideMetrics, target: SideMetrics): IWidget[] {
   return [
-    graph('Weights, while a cutover runs', weights(cutover)),
+    graph('Weights, as the last cutover set them', weights(cutover)),
     graph('Requests in a minute', [source.requests, target.requests], { stacked: true }),
     graph('Share of the requests that the target got, in percent', [targetShare(source, target)], {
       leftYAxis: { ...NEVER_BELOW_ZERO, max: 100 },

@@ -24,6 +24,8 @@ export interface SideMetrics {
   readonly errorPercent: IMetric;
   /** Seconds from a request to the head of its answer, as `p50`, `p99`, … */
   readonly latency: (statistic: string) => IMetric;
+  /** The same; 0 in a minute with fewer requests than this. */
+  readonly latencyAmong: (statistic: string, minimumRequests: number) => IMetric;
   readonly healthy: Metric;
   readonly unhealthy: Metric;
   /** Registered proxies, whatever their health. */
@@ -42,10 +44,9 @@ export function sideMetrics(proxies: ProxyService, looks: Looks = {}): SideMetri
   const options: MetricOptions = { period: METRIC_PERIOD, ...looks };
   const healthy = metrics.healthyHostCount({ ...options, statistic: 'Minimum' });
   const unhealthy = metrics.unhealthyHostCount({ ...options, statistic: 'Maximum' });
-  const labelled = (label: string) => (looks.label === undefined ? options : { ...options, label });
   return {
     ...answerMetrics(proxies, options),
-    latency: (statistic) => metrics.targetResponseTime({ ...labelled(`${looks.label} ${statistic}`), statistic }),
+    ...latencyMetrics(proxies, options),
     healthy,
     unhealthy,
     proxies: registered(proxies.side, healthy, unhealthy, options),
@@ -77,6 +78,23 @@ function answerMetrics({ side, targetGroup }: ProxyService, options: MetricOptio
   };
 }
 
+function latencyMetrics(
+  { side, targetGroup }: ProxyService,
+  options: MetricOptions,
+): Pick<SideMetrics, 'latency' | 'latencyAmong'> {
+  const { metrics } = targetGroup.targetGroup;
+  const labelled = (label: string) => (options.label === undefined ? options : { ...options, label });
+  const latency = (statistic: string) =>
+    metrics.targetResponseTime({ ...labelled(`${options.label} ${statistic}`), statistic });
+  const [all, time] = [`${side}Requests`, `${side}Latency`];
+  const expression = (minimum: number) => `IF(${all} >= ${text(minimum)}, ${time}, 0)`;
+  return {
+    latency,
+    latencyAmong: (statistic, minimum) =>
+      math(expression(minimum), { [all]: metrics.requestCount(options), [time]: latency(statistic) }, options),
+  };
+}
+
 function registered(side: MigrationSide, healthy: Metric, unhealthy: Metric, options: MetricOptions): IMetric {
   const [well, ill] = [`${side}Healthy`, `${side}Unhealthy`];
   return math(`FILL(${well}, 0) + FILL(${ill}, 0)`, { [well]: healthy, [ill]: unhealthy }, options);
@@ -103,11 +121,12 @@ export function rejectedConnections({ loadBalancer }: MigrationLoadBalancer, loo
   return loadBalancer.metrics.rejectedConnectionCount({ period: METRIC_PERIOD, ...looks });
 }
 
-/** The weight of each side, while a cutover runs. */
+/** The weight of each side as a cutover set it last: a drain or an approval may take hours, and sets none. */
 export function weights(cutover: Cutover): IMetric[] {
-  return [MigrationSide.SOURCE, MigrationSide.TARGET].map((side) =>
-    cutover.metricWeight(side, { period: METRIC_PERIOD, ...looksOf(side) }),
-  );
+  return [MigrationSide.SOURCE, MigrationSide.TARGET].map((side) => {
+    const weight = cutover.metricWeight(side, { period: METRIC_PERIOD });
+    return math(`FILL(${side}Weight, REPEAT)`, { [`${side}Weight`]: weight }, looksOf(side));
+  });
 }
 
 /** Percent of the requests of both sides that came to the target. */

@@ -1,4 +1,4 @@
-import { CfnOutput, Token } from 'aws-cdk-lib';
+import { CfnOutput, Stack, Token } from 'aws-cdk-lib';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnEIP, IVpc, Peer } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, ContainerInsights, ICluster } from 'aws-cdk-lib/aws-ecs';
@@ -14,16 +14,17 @@ import { MigrationAlarms } from './migration-alarms';
 import { MigrationDashboard } from './migration-dashboard';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { MigrationLoadBalancerProps } from './migration-load-balancer-props';
+import { UPSTREAM_IDLE_TIMEOUT } from './idle-timeouts';
 import { MigrationSide } from './migration-side';
 import { createVpc } from './migration-vpc';
 import { ProxyService } from './proxy-service';
 import { ProxyOptions } from './proxy-service-props';
-import { refuse } from './refusals';
+import { checkUpstreamUrl, refuse } from './refusals';
 import { ISessionStore } from './session-store-props';
 import { StickyTargetGroup } from './sticky-target-group';
 
 export interface MigrationProps extends MigrationLoadBalancerProps {
-  /** The name that clients use. */
+  /** The name that clients use. Pointing it at the load balancer is left to you. */
   readonly domainName: string;
 
   /** The backend that serves today, and the proxies before it. */
@@ -123,9 +124,9 @@ export class Migration extends Construct {
   /** The dashboard, where there is monitoring. */
   public readonly dashboard?: MigrationDashboard;
 
-  // eslint-disable-next-line awscdk/no-unused-props -- the load balancer's are handed on as a whole
   constructor(scope: Construct, id: string, props: MigrationProps) {
     super(scope, id);
+    checkProps(props, this);
     this.vpc = this.networkOf(props);
     this.cluster = props.cluster ?? this.createCluster();
     this.loadBalancer = new MigrationLoadBalancer(this, 'LoadBalancer', {
@@ -135,6 +136,7 @@ export class Migration extends Construct {
       targetGroup: props.targetGroup ?? this.createGroup('TargetGroup', props.target),
     });
     const { secret } = new AdminSecret(this, 'AdminSecret');
+    for (const side of ['source', 'target'] as const) this.checkPatience(side, props[side]);
     this.source = this.createProxies(MigrationSide.SOURCE, props, secret);
     this.target = this.createProxies(MigrationSide.TARGET, props, secret);
 
@@ -167,16 +169,13 @@ export class Migration extends Construct {
 
   private networkOf(props: MigrationProps): IVpc {
     const vpc = props.vpc ?? props.loadBalancer?.vpc ?? props.cluster?.vpc;
-    if (!vpc) {
-      if (props.loadBalancer) refuse('vpc', 'given with a load balancer that does not know its own', 'none');
-      if (props.sourceGroup ?? props.targetGroup) refuse('vpc', 'the network of the target groups', 'none');
-      return createVpc(this);
+    if (vpc) {
+      checkNetwork(vpc, props);
+      return vpc;
     }
-    const clusterVpcId = props.cluster?.vpc.vpcId ?? vpc.vpcId;
-    const isKnown = !Token.isUnresolved(clusterVpcId) && !Token.isUnresolved(vpc.vpcId);
-    if (isKnown && clusterVpcId !== vpc.vpcId)
-      refuse('cluster', `in the network ${vpc.vpcId}`, `one in ${clusterVpcId}`);
-    return vpc;
+    if (props.loadBalancer) refuse('vpc', 'given with a load balancer that does not know its own', 'none');
+    if (props.sourceGroup ?? props.targetGroup) refuse('vpc', 'the network of the target groups', 'none');
+    return createVpc(this);
   }
 
   private createCluster(): Cluster {
@@ -187,13 +186,32 @@ export class Migration extends Construct {
     return new StickyTargetGroup(this, id, { vpc: this.vpc, drainProfile });
   }
 
+  /** Where the load balancer gives up first, no breaker and no alarm hears of it. */
+  private checkPatience(
+    side: 'source' | 'target',
+    { upstreamIdleTimeout = UPSTREAM_IDLE_TIMEOUT }: ProxyOptions,
+  ): void {
+    const { idleTimeout } = this.loadBalancer;
+    if (!idleTimeout || idleTimeout.isUnresolved() || upstreamIdleTimeout.isUnresolved()) return;
+    if (upstreamIdleTimeout.toMilliseconds() < idleTimeout.toMilliseconds()) return;
+    const rule = `under the idle timeout of the load balancer (${idleTimeout.toHumanString()})`;
+    refuse(`${side}.upstreamIdleTimeout`, rule, upstreamIdleTimeout.toHumanString());
+  }
+
   private createProxies(side: MigrationSide, props: MigrationProps, adminSecret: ISecret): ProxyService {
     const { sourceGroup, targetGroup } = this.loadBalancer;
-    const options = { sessionStore: props.sessionStore, side, cluster: this.cluster, adminSecret };
+    const own = side === MigrationSide.SOURCE ? props.source : props.target;
+    const options = {
+      ...own,
+      side,
+      cluster: this.cluster,
+      adminSecret,
+      sessionStore: own.sessionStore ?? props.sessionStore,
+    };
     if (side === MigrationSide.SOURCE) {
-      return new ProxyService(this, 'Source', { ...options, ...props.source, targetGroup: sourceGroup });
+      return new ProxyService(this, 'Source', { ...options, targetGroup: sourceGroup });
     }
-    return new ProxyService(this, 'Target', { ...options, ...props.target, targetGroup });
+    return new ProxyService(this, 'Target', { ...options, targetGroup });
   }
 
   /** Knows the gateways of a network that this app makes; those of an imported one come as `smokeTestPeers`. */
@@ -211,5 +229,34 @@ export class Migration extends Construct {
     }
     new CfnOutput(this, 'StateMachineArn', { value: this.cutover.stateMachine.stateMachineArn });
     new CfnOutput(this, 'StoreBucket', { value: this.cutover.store.bucketName });
+  }
+}
+
+function checkProps(props: MigrationProps, scope: Construct): void {
+  for (const side of ['source', 'target'] as const) checkUpstreamUrl(`${side}.upstreamUrl`, props[side].upstreamUrl);
+  const { stackName } = Stack.of(scope);
+  for (const name of ['loadBalancer', 'listener'] as const) {
+    const existing = props[name];
+    if (!existing || Stack.of(existing) === Stack.of(scope)) continue;
+    // The rules between its security group and the migration's would make each stack wait for the other.
+    refuse(
+      name,
+      `imported into the stack '${stackName}' by its attributes`,
+      `that of '${Stack.of(existing).stackName}'`,
+    );
+  }
+}
+
+/** What `fromLookup` says until the account was asked: to refuse it would be never to ask. */
+const NOT_LOOKED_UP = 'vpc-12345';
+
+function checkNetwork(vpc: IVpc, props: MigrationProps): void {
+  if (vpc.privateSubnets.length + vpc.isolatedSubnets.length === 0) {
+    refuse('vpc', 'a network with private subnets, where the proxies and the steps run', 'one without');
+  }
+  for (const name of ['loadBalancer', 'cluster'] as const) {
+    const ids = [vpc.vpcId, props[name]?.vpc?.vpcId ?? vpc.vpcId] as const;
+    if (ids.some((id) => Token.isUnresolved(id) || id === NOT_LOOKED_UP) || ids[0] === ids[1]) continue;
+    refuse(name, `in the network ${ids[0]}`, `one in ${ids[1]}`);
   }
 }

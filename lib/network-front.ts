@@ -242,7 +242,7 @@ function checkAddresses(props: NetworkFrontProps, internetFacing: boolean, subne
 }
 
 const ALLOCATION_ID = /^eipalloc-[0-9a-f]+$/;
-const IPV4 = /^(\d{1,3}\.){3}\d{1,3}$/;
+const IPV4 = /^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)$/;
 
 function checkEach(name: string, values: string[] | undefined, subnets: number, form: RegExp, rule: string): void {
   if (values === undefined || Token.isUnresolved(values)) return;

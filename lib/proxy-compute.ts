@@ -1,5 +1,5 @@
 /* eslint-disable awscdk/require-passing-this -- what it makes is part of the one who asks */
-import { Token, Tokenization } from 'aws-cdk-lib';
+import { Stack, Token, Tokenization } from 'aws-cdk-lib';
 import { InstanceArchitecture, InstanceType, ISecurityGroup, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import {
   AvailabilityZoneRebalancing,
@@ -106,7 +106,13 @@ export abstract class ProxyCompute {
     return new FargateSpot(props);
   }
 
-  /** Instances of an Auto Scaling group, which a capacity provider keeps as large as the proxies need it. */
+  /**
+   * Instances of an Auto Scaling group, which a capacity provider keeps as large as the proxies need it. Instances with
+   * proxies are protected from scale-in; CloudFormation cannot delete such a group, so delete it yourself, by force, when
+   * you delete the stack.
+   *
+   * @see https://github.com/aws/containers-roadmap/issues/631
+   */
   public static ec2(props: Ec2ComputeProps = {}): ProxyCompute {
     return new Ec2(props);
   }
@@ -171,19 +177,35 @@ class FargateSpot extends Fargate {
   }
 }
 
+const OF_A_NEW_GROUP = ['instanceType', 'minInstances', 'maxInstances'] as const;
+/** What a `large` instance has for tasks; some of its 8 GiB are the system's. */
+const ROOM = { cpu: 2048, memoryMiB: 7 * 1024 };
+
+/** ECS would wait for an instance that never comes. */
+function checkRoom(cpu: number, memoryLimitMiB: number): void {
+  const fits = (value: number, most: number) => Token.isUnresolved(value) || value <= most;
+  if (fits(cpu, ROOM.cpu) && fits(memoryLimitMiB, ROOM.memoryMiB)) return;
+  const rule = `given for proxies with more than ${ROOM.cpu} units of CPU or ${ROOM.memoryMiB} MiB`;
+  refuse('instanceType', rule, 'nothing');
+}
+
 class Ec2 extends ProxyCompute {
   constructor(private readonly props: Ec2ComputeProps) {
     super();
-    const { minInstances = 2, maxInstances = 10 } = props;
+    const { capacityProviderName, minInstances = 2, maxInstances = 10 } = props;
+    for (const name of capacityProviderName === undefined ? [] : OF_A_NEW_GROUP) {
+      if (props[name] !== undefined) refuse(name, "absent next to 'capacityProviderName'", props[name]);
+    }
     checkInteger('minInstances', minInstances, { min: 0, max: 1000 });
-    if (Token.isUnresolved(minInstances) || Token.isUnresolved(maxInstances)) return;
-    checkInteger('maxInstances', maxInstances, { min: Math.max(1, minInstances), max: 1000 });
+    const least = Token.isUnresolved(minInstances) ? 1 : Math.max(1, minInstances);
+    checkInteger('maxInstances', maxInstances, { min: least, max: 1000 });
   }
 
   public _check({ cpu, memoryLimitMiB, cpuArchitecture }: ProxySize): void {
     checkInteger('cpu', cpu, { min: 128, max: 196_608 });
     checkInteger('memoryLimitMiB', memoryLimitMiB, { min: 256, max: 1_048_576 });
-    const { instanceType } = this.props;
+    const { instanceType, capacityProviderName } = this.props;
+    if (!instanceType && capacityProviderName === undefined) checkRoom(cpu, memoryLimitMiB);
     if (!instanceType || Token.isUnresolved(instanceType.toString())) return;
     const has =
       instanceType.architecture === InstanceArchitecture.ARM_64 ? CpuArchitecture.ARM64 : CpuArchitecture.X86_64;
@@ -219,7 +241,8 @@ class Ec2 extends ProxyCompute {
 
   private createCapacity(scope: Construct, { cpuArchitecture }: ProxySize, options: ServiceOptions): string {
     const { cluster, vpcSubnets } = options;
-    if (!(cluster instanceof Cluster)) {
+    // A cluster names its capacity, and its stack would have to wait for this one.
+    if (!(cluster instanceof Cluster) || Stack.of(cluster) !== Stack.of(scope)) {
       return refuse('capacityProviderName', 'given with a cluster of another stack', 'nothing');
     }
     const { instanceType, minInstances = 2, maxInstances = 10 } = this.props;

@@ -13,6 +13,7 @@ export interface ProxySettings {
   readonly side: MigrationSide;
   readonly upstreamUrl: string;
   readonly profile: DrainProfile;
+  readonly upstreamIdleTimeout: Duration;
   /** Undefined where it is for the proxy to say. */
   readonly workers: number | undefined;
   /** The value of the metrics' dimension `Service`. */
@@ -38,6 +39,7 @@ export function environmentOf(settings: ProxySettings): Record<string, string> {
     DRAINSHIFT_WORKERS: workers === undefined ? undefined : Tokenization.stringifyNumber(workers),
     // The load balancer is to be the one that closes.
     DRAINSHIFT_CLIENT_IDLE_SECONDS: seconds(PROXY_IDLE_TIMEOUT),
+    DRAINSHIFT_UPSTREAM_IDLE_SECONDS: seconds(settings.upstreamIdleTimeout),
     DRAINSHIFT_PROPAGATION_SECONDS: seconds(PROPAGATION),
     DRAINSHIFT_STOP_TIMEOUT_SECONDS: seconds(profile.stopTimeout),
     DRAINSHIFT_GRACE_PERIOD_SECONDS: profile.gracePeriod && seconds(profile.gracePeriod),

@@ -30,7 +30,7 @@ export interface ProxyScaling {
   /**
    * How long after a change proxies may be taken away: at least the deregistration delay, so that one drain ends before
    * the next begins.
-   * @default - 5 minutes, or the deregistration delay if it is longer
+   * @default - 5 minutes, or the deregistration delay if it is longer; 1 hour where that is known only at deployment
    */
   readonly scaleInCooldown?: Duration;
 
@@ -53,14 +53,16 @@ interface ScaledProxies {
   readonly targetGroup: StickyTargetGroup;
   readonly minTasks: number;
   readonly maxTasks: number;
-  /** 1 where the number of workers is not known. */
-  readonly workers: number;
+  /** Undefined, or a token, where it is known only at deployment. */
+  readonly workers: number | undefined;
   /** The live connections of a proxy, on average. */
   readonly liveConnections: Metric;
 }
 
 export function scaleProxies(service: BaseService, proxies: ScaledProxies, scaling: ProxyScaling): ScalableTaskCount {
-  const { targetGroup, minTasks, maxTasks, workers, liveConnections } = proxies;
+  const { targetGroup, minTasks, maxTasks, liveConnections } = proxies;
+  // A product of a token would be no number that anybody meant.
+  const workers = proxies.workers === undefined || Token.isUnresolved(proxies.workers) ? 1 : proxies.workers;
   const delay = targetGroup.drainProfile.deregistrationDelay;
   checkScaling(scaling, delay);
   const cooldowns = {
@@ -86,10 +88,11 @@ export function scaleProxies(service: BaseService, proxies: ScaledProxies, scali
 }
 
 export function checkTaskCounts(minTasks: number, maxTasks: number): void {
-  if (Token.isUnresolved(minTasks) || Token.isUnresolved(maxTasks)) return;
-  if (!Number.isInteger(minTasks) || minTasks < 1) refuse('minTasks', 'an integer of 1 or more', minTasks);
-  if (!Number.isInteger(maxTasks) || maxTasks < minTasks || maxTasks > MOST_TASKS) {
-    refuse('maxTasks', `an integer from ${minTasks}, as minTasks is, to ${MOST_TASKS}`, maxTasks);
+  checkInteger('minTasks', minTasks, { min: 1, max: MOST_TASKS });
+  if (Token.isUnresolved(maxTasks)) return;
+  checkInteger('maxTasks', maxTasks, { min: 1, max: MOST_TASKS });
+  if (!Token.isUnresolved(minTasks) && maxTasks < minTasks) {
+    refuse('maxTasks', `at least minTasks, which is ${minTasks}`, maxTasks);
   }
 }
 

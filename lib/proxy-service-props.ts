@@ -1,14 +1,16 @@
+import { Duration } from 'aws-cdk-lib';
 import { SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { CpuArchitecture, ICluster } from 'aws-cdk-lib/aws-ecs';
 import { ILogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { DrainProfile } from './drain-profile';
+import { UPSTREAM_IDLE_BOUNDS } from './idle-timeouts';
 import { MigrationSide } from './migration-side';
 import { ProxyCompute } from './proxy-compute';
 import { MOST_WORKERS, workersFor } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
 import { checkTaskCounts, ProxyScaling } from './proxy-scaling';
-import { checkInteger, checkUpstreamUrl, refuse } from './refusals';
+import { checkDuration, checkInteger, checkUpstreamUrl, refuse } from './refusals';
 import { ISessionStore } from './session-store-props';
 import { StickyTargetGroup } from './sticky-target-group';
 
@@ -122,6 +124,14 @@ export interface ProxyOptions {
   readonly sessionStore?: ISessionStore;
 
   /**
+   * How long the backend may be quiet within a request before the proxy gives it up (504, or a reset in the middle of an
+   * answer): from 1 second to 1 hour. WebSockets and event streams may be quiet for as long as the load balancer lets
+   * them. Keep it under the idle timeout of the load balancer, or nobody counts what is given up.
+   * @default Duration.minutes(1)
+   */
+  readonly upstreamIdleTimeout?: Duration;
+
+  /**
    * More settings of the proxy, by their environment variables.
    * @default - none
    */
@@ -156,7 +166,14 @@ export function sizeOf({
   cpuArchitecture = CpuArchitecture.ARM64,
   side,
 }: ProxyServiceProps) {
-  return { cpu, memoryLimitMiB, cpuArchitecture, side };
+  return { cpu, memoryLimitMiB, cpuArchitecture: processorsOf(cpuArchitecture), side };
+}
+
+/** The constant, of which `CpuArchitecture.of` makes an equal that is another object. */
+function processorsOf({ _cpuArchitecture: name }: CpuArchitecture): CpuArchitecture {
+  const { ARM64, X86_64 } = CpuArchitecture;
+  const known = [ARM64, X86_64].find(({ _cpuArchitecture }) => _cpuArchitecture === name);
+  return known ?? refuse('cpuArchitecture', 'ARM64 or X86_64', name);
 }
 
 export function workersOf(props: ProxyServiceProps): number | undefined {
@@ -167,10 +184,19 @@ export function checkProps(props: ProxyServiceProps): void {
   checkUpstreamUrl('upstreamUrl', props.upstreamUrl);
   checkTaskCounts(props.minTasks ?? 2, props.maxTasks ?? 10);
   checkInteger('workers', props.workers ?? 1, { min: 1, max: MOST_WORKERS });
+  if (props.upstreamIdleTimeout) checkDuration('upstreamIdleTimeout', props.upstreamIdleTimeout, UPSTREAM_IDLE_BOUNDS);
   computeOf(props)._check(sizeOf(props));
   const { deregistrationDelay } = props.targetGroup.drainProfile;
   props.drainProfile?._checkDelay('targetGroup.drainProfile.deregistrationDelay', deregistrationDelay);
+  checkSubnets(props);
   if (props.logGroup && props.logRetention !== undefined) {
     refuse('logRetention', "absent next to 'logGroup'", props.logRetention);
+  }
+}
+
+/** The CDK would fall back to public subnets, from which a task without a public address reaches nothing. */
+function checkSubnets({ cluster, vpcSubnets }: ProxyServiceProps): void {
+  if (vpcSubnets === undefined && cluster.vpc.selectSubnets().hasPublic) {
+    refuse('vpcSubnets', 'given in a network without private subnets', 'nothing');
   }
 }

@@ -20,6 +20,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
 import { METRIC_NAMESPACE } from '../core/events';
+import { UPSTREAM_IDLE_TIMEOUT } from './idle-timeouts';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT, DATA_PORT } from './ports';
 import { environmentOf, secretsOf } from './proxy-environment';
@@ -96,7 +97,8 @@ export class ProxyService extends Construct implements IConnectable {
     this.taskDefinition = computeOf(props)._createTaskDefinition(this, sizeOf(props));
     this.addProxy(props);
     if (props.protectLongLivedConnections ?? true) this.allowProtection();
-    props.sessionStore?.connections.allowDefaultPortFrom(this, 'Sessions');
+    // Asked from here, so that the rules are of this stack, and a store of another one need not wait for it.
+    if (props.sessionStore) this.connections.allowToDefaultPort(props.sessionStore, 'Sessions');
     this.service = this.createService(props, securityGroup);
     this.taskCount = scaleProxies(
       this.service,
@@ -104,7 +106,7 @@ export class ProxyService extends Construct implements IConnectable {
         targetGroup: this.targetGroup,
         minTasks: this.minTasks,
         maxTasks: this.maxTasks,
-        workers: workersOf(props) ?? 1,
+        workers: workersOf(props),
         liveConnections: this.metricLiveConnections(),
       },
       props.scaling ?? {},
@@ -118,16 +120,17 @@ export class ProxyService extends Construct implements IConnectable {
   public addContainer(id: string, options: ContainerDefinitionOptions): ContainerDefinition {
     checkSidecar(options);
     return this.taskDefinition.addContainer(id, {
-      essential: false,
-      readonlyRootFilesystem: true,
-      logging: this.logs(id),
       ...options,
+      essential: options.essential ?? false,
+      readonlyRootFilesystem: options.readonlyRootFilesystem ?? true,
+      logging: options.logging ?? this.logs(id),
     });
   }
 
   /** Lets somebody drain, hold and retarget these proxies: read the key of the admin API and, from there, reach it. */
   public grantDrain(grantee: IGrantable, from?: IConnectable): Grant {
-    if (from) this.connections.allowFrom(from, Port.tcp(ADMIN_PORT), 'The admin API');
+    // The rules are of the stack of who asks, as the right to read the key is.
+    from?.connections.allowTo(this, Port.tcp(ADMIN_PORT), 'The admin API');
     return this.adminSecret.grantRead(grantee);
   }
 
@@ -155,7 +158,7 @@ export class ProxyService extends Construct implements IConnectable {
     return this.metric('LiveConnections', { statistic: 'Average', ...options });
   }
 
-  /** The requests that the proxies answered. */
+  /** The requests that the proxies took. */
   public metricRequests(options?: MetricOptions): Metric {
     return this.metric('Requests', { statistic: 'Sum', ...options });
   }
@@ -211,10 +214,13 @@ export class ProxyService extends Construct implements IConnectable {
       description: `The ${this.side} proxies of a migration`,
       allowAllOutbound: false,
     });
-    const upstream = upstreamPort(upstreamUrl);
     securityGroup.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'The image, the secret and the logs');
-    if (upstream === undefined) securityGroup.addEgressRule(Peer.anyIpv4(), Port.allTcp(), 'The backend');
-    else if (upstream !== 443) securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(upstream), 'The backend');
+    const upstream = upstreamPort(upstreamUrl);
+    const isIpv6 = /^https?:\/\/\[/.test(upstreamUrl);
+    if (isIpv6 || upstream !== 443) {
+      const port = upstream === undefined ? Port.allTcp() : Port.tcp(upstream);
+      securityGroup.addEgressRule(isIpv6 ? Peer.anyIpv6() : Peer.anyIpv4(), port, 'The backend');
+    }
     return securityGroup;
   }
 
@@ -231,6 +237,7 @@ export class ProxyService extends Construct implements IConnectable {
         side: props.side,
         upstreamUrl: props.upstreamUrl,
         profile,
+        upstreamIdleTimeout: props.upstreamIdleTimeout ?? UPSTREAM_IDLE_TIMEOUT,
         workers: workersOf(props),
         serviceName: this.serviceName,
         protectsTask: props.protectLongLivedConnections ?? true,
@@ -280,10 +287,10 @@ export class ProxyService extends Construct implements IConnectable {
   }
 }
 
-/** Undefined for a URL that is known only at deployment. */
+/** Undefined where it is known only at deployment; a token may hold a port as well as a name. */
 function upstreamPort(upstreamUrl: string): number | undefined {
+  const written = /:(\d+)$/.exec(upstreamUrl)?.[1];
+  if (written !== undefined) return Number(written);
   if (Token.isUnresolved(upstreamUrl)) return undefined;
-  const url = new URL(upstreamUrl);
-  if (url.port !== '') return Number(url.port);
-  return url.protocol === 'https:' ? 443 : 80;
+  return upstreamUrl.startsWith('https:') ? 443 : 80;
 }

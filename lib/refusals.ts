@@ -1,6 +1,7 @@
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration, Token, Tokenization } from 'aws-cdk-lib';
 import { isWeight, MAX_WEIGHT } from '../core/weights';
 import { TrafficWeights } from './traffic-weights';
+import { MigrationSide } from './migration-side';
 
 /**
  * What AWS, or the CDK, would accept now and fail on later is refused at synth. A value that is known only at
@@ -22,9 +23,11 @@ export function checkWeights(name: string, weights: TrafficWeights): void {
   if (weights.source === 0 && weights.target === 0) refuse(name, 'weights of which one at least is over 0', '0/0');
 }
 
+/** Of whole seconds, as AWS counts. */
 export function checkDuration(name: string, duration: Duration, bounds: { min: Duration; max: Duration }): void {
   if (duration.isUnresolved()) return;
   const ms = duration.toMilliseconds();
+  if (!Number.isInteger(ms / 1000)) refuse(name, 'a whole number of seconds', duration.toHumanString());
   if (ms < bounds.min.toMilliseconds() || ms > bounds.max.toMilliseconds()) {
     refuse(name, `from ${bounds.min.toHumanString()} to ${bounds.max.toHumanString()}`, duration.toHumanString());
   }
@@ -32,10 +35,18 @@ export function checkDuration(name: string, duration: Duration, bounds: { min: D
 
 const HOST = /^https?:\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?$/;
 
+/** What is written around a token is known, and checked. */
 export function checkUpstreamUrl(name: string, url: string): void {
-  if (Token.isUnresolved(url)) return;
-  if (!HOST.test(url) || !URL.canParse(url) || new URL(url).port === '0')
-    refuse(name, 'http(s)://host[:port] without a path', url);
+  const rule = 'http(s)://host[:port] without a path';
+  if (Token.isUnresolved(url)) {
+    const parts = Tokenization.reverseString(url);
+    if (parts.firstToken) return;
+    // A digit may stand for a host as well as for a port.
+    const text = parts.mapTokens({ mapToken: () => '1' }).join({ join: (one, other) => `${one}${other}` }) as string;
+    if (!HOST.test(text)) refuse(name, rule, url);
+  } else if (!HOST.test(url) || !URL.canParse(url) || new URL(url).port === '0') {
+    refuse(name, rule, url);
+  }
 }
 
 export function checkDomainName(name: string, domainName: string): void {
@@ -53,4 +64,17 @@ export function checkInteger(name: string, value: number, bounds: { min: number;
   if (!Number.isInteger(value) || value < bounds.min || value > bounds.max) {
     refuse(name, `an integer from ${bounds.min} to ${bounds.max}`, value);
   }
+}
+
+/** Of proxies that were confused the alarms would watch the wrong side, and a cutover would move it the wrong way. */
+export function checkSides({
+  source,
+  target,
+}: {
+  source: { side: MigrationSide };
+  target: { side: MigrationSide };
+}): void {
+  const { SOURCE, TARGET } = MigrationSide;
+  if (source.side !== SOURCE) refuse('source', 'the proxies of the source', `those of the ${source.side}`);
+  if (target.side !== TARGET) refuse('target', 'the proxies of the target', `those of the ${target.side}`);
 }

@@ -1,4 +1,4 @@
-import { Duration, Token, Tokenization } from 'aws-cdk-lib';
+import { Duration, Token } from 'aws-cdk-lib';
 import { IVpc } from 'aws-cdk-lib/aws-ec2';
 import {
   ApplicationProtocol,
@@ -16,6 +16,7 @@ import { HEALTH_PATH } from '../core/admin';
 import { DrainProfile } from './drain-profile';
 import { DATA_PORT } from './ports';
 import { checkDuration, checkInteger, refuse } from './refusals';
+import { attributeProblems, attributesOf } from './target-group-attributes';
 
 /** How a load balancer finds out whether a proxy is well: it asks for `/.drainshift/health`. */
 export interface ProxyHealthCheck {
@@ -105,7 +106,7 @@ export interface StickyTargetGroupProps {
 
   /**
    * What the load balancer speaks to the proxies. HTTP1 takes all clients. HTTP2 and GRPC are for clients that speak
-   * HTTP/2 alone: others get 464, the smoke requests of a cutover among them, and there are no WebSockets.
+   * HTTP/2 alone: others get 464, and there are no WebSockets. The smoke requests of a cutover speak what the group does.
    * @default ApplicationProtocolVersion.HTTP1
    */
   readonly protocolVersion?: ApplicationProtocolVersion;
@@ -141,6 +142,8 @@ export class StickyTargetGroup extends Construct {
   /** The cookie of the application that clients are sticky by, where it is one. */
   public readonly applicationCookie?: string;
 
+  private isWeighted = false;
+
   constructor(scope: Construct, id: string, props: StickyTargetGroupProps) {
     super(scope, id);
     checkProps(props);
@@ -161,6 +164,9 @@ export class StickyTargetGroup extends Construct {
     for (const [key, value] of attributesOf(props, this.drainProfile)) this.targetGroup.setAttribute(key, value);
     const times = timesOf(props.healthCheck ?? {});
     if (!known(times)) this.setTimes(times);
+    this.node.addValidation({
+      validate: () => attributeProblems(this.targetGroup, this.drainProfile, this.isWeighted),
+    });
   }
 
   /**
@@ -172,6 +178,7 @@ export class StickyTargetGroup extends Construct {
     if (this.applicationCookie !== undefined) {
       refuse(name, "sticky by the load balancer's own cookie in a rule with weights", this.applicationCookie);
     }
+    this.isWeighted = true;
   }
 
   /** Of the resource itself: the CDK would compare times that are known only at deployment. */
@@ -180,21 +187,6 @@ export class StickyTargetGroup extends Construct {
     resource.healthCheckIntervalSeconds = interval.toSeconds();
     resource.healthCheckTimeoutSeconds = timeout.toSeconds();
   }
-}
-
-/** Set here and not by the CDK, which takes no durations that are known only at deployment. */
-function attributesOf(props: StickyTargetGroupProps, profile: DrainProfile): [string, string][] {
-  const seconds = (duration: Duration) => Tokenization.stringifyNumber(duration.toSeconds());
-  const attributes: [string, string][] = [
-    ['deregistration_delay.timeout_seconds', seconds(profile.deregistrationDelay)],
-  ];
-  if (props.slowStart) attributes.push(['slow_start.duration_seconds', seconds(props.slowStart)]);
-  if (props.sticky === false) return [...attributes, ['stickiness.enabled', 'false']];
-  const { applicationCookie: cookie } = props;
-  const type = cookie === undefined ? 'lb_cookie' : 'app_cookie';
-  attributes.push(['stickiness.enabled', 'true'], ['stickiness.type', type]);
-  if (cookie !== undefined) attributes.push(['stickiness.app_cookie.cookie_name', cookie]);
-  return [...attributes, [`stickiness.${type}.duration_seconds`, seconds(props.stickiness ?? Duration.days(1))]];
 }
 
 function healthCheckOf({ healthCheck = {}, protocolVersion }: StickyTargetGroupProps): HealthCheck {
@@ -272,6 +264,9 @@ function checkGroupHealth(health: TargetGroupHealth): void {
   ] as const) {
     const routing = health[`routingMinimumHealthyTarget${unit}`];
     const dns = health[`dnsMinimumHealthyTarget${unit}`];
+    // The CDK would write the number that stands for a token.
+    if (Token.isUnresolved(routing) || Token.isUnresolved(dns))
+      refuse('targetGroupHealth', 'known at synthesis', 'a token');
     if (routing !== undefined)
       checkInteger(`targetGroupHealth.routingMinimumHealthyTarget${unit}`, routing, bounds.routing);
     if (dns !== undefined) checkInteger(`targetGroupHealth.dnsMinimumHealthyTarget${unit}`, dns, bounds.dns);
@@ -281,7 +276,7 @@ function checkGroupHealth(health: TargetGroupHealth): void {
 
 /** A zone must leave DNS before its requests go to unhealthy proxies; where DNS failover is off (0) there is no order. */
 function checkOrder(unit: string, routing: number, dns: number): void {
-  if (Token.isUnresolved(routing) || Token.isUnresolved(dns) || dns === 0 || dns >= routing) return;
+  if (dns === 0 || dns >= routing) return;
   refuse(
     `targetGroupHealth.dnsMinimumHealthyTarget${unit}`,
     `0 or at least routingMinimumHealthyTarget${unit}, which is ${routing}`,

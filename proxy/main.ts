@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { parse as parseYaml } from 'yaml';
 import { CutoverError } from '../core/errors';
 import type { Attended } from './aws/attended';
 import { startAttendants } from './aws/attendants';
 import { CONFIG_VARIABLE, HostPort, ProxyConfig, readConfig } from './config';
 import { Command, readFlags, USAGE } from './flags';
+import { createLog } from './log';
 import { startProxy } from './proxy';
 import { VERSION } from './version';
 import { WorkerGroup, startWorkers } from './workers/group';
@@ -25,7 +26,7 @@ async function main(): Promise<void> {
   if (command.kind === 'wrong') return exit(WRONG_USE, `${command.problem}; see --help`);
   const end = listenForSignals();
   const config = configOf(command);
-  const log = pino({ level: config.logLevel, base: { side: config.side, pid: process.pid } });
+  const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid } });
   process.on('uncaughtException', (error) => crash(log, error));
   process.on('unhandledRejection', (error) => crash(log, error));
   const starting = start(config, log).catch((error: unknown) => exit(FAILED, startProblem(error, config)));

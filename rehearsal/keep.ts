@@ -54,20 +54,21 @@ export async function keepUp(standing: Standing, screen: Screen, stopped: AbortS
 }
 
 /** Where everything is, with lines to copy: each works as it stands, in this order. */
-export function addresses({ world, backends, plan }: Standing): string {
+export function addresses({ world, backends, plan, isHttp2Only }: Standing): string {
   const { wiring, stack, machine, elb } = world.blueprint;
   const { port } = elb.listener(wiring.weightedListenerArn);
   const aws = `aws --endpoint-url ${world.endpoint.url} --region ${stack.region}`;
   const modify = (weights: Weights) =>
     `${aws} elbv2 modify-rule --rule-arn ${wiring.weightedRuleArn} --actions ${word(JSON.stringify(actions(world, weights)))}`;
   const path = backends.own ? '/' : (plan.smoke[0]?.path ?? '/');
+  const hasWebSockets = backends.own && !isHttp2Only;
   const webSocket = `NODE_EXTRA_CA_CERTS=${world.caFile} node -e ${word(webSocketScript(port))}`;
   return `
 The world stays up until Ctrl-C. Listeners: ${listenersOf(world.blueprint)}; AWS endpoint: ${world.endpoint.url}; logs: ${world.logFile}
 
-# a request${backends.own ? ', and a WebSocket' : ''}
+# a request${hasWebSockets ? ', and a WebSocket' : ''}
 curl --cacert ${world.caFile} --resolve ${wiring.domainName}:${port}:127.0.0.1 ${word(`https://${wiring.domainName}:${port}${path}`)}
-${backends.own ? `${webSocket}\n` : ''}
+${hasWebSockets ? `${webSocket}\n` : ''}
 # the AWS CLI, unmodified
 export AWS_ACCESS_KEY_ID=${OPERATOR_KEY_ID} AWS_SECRET_ACCESS_KEY=rehearsal
 ${aws} elbv2 describe-rules --listener-arn ${wiring.weightedListenerArn}

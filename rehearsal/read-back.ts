@@ -12,12 +12,17 @@ interface DescribeRules {
 }
 
 interface ReadAction {
-  readonly ForwardConfig: {
+  /** Absent in another action than a forward. */
+  readonly ForwardConfig?: {
     readonly TargetGroups: { readonly member: readonly { TargetGroupArn: string; Weight?: string }[] };
   };
 }
 
-/** The weights in force as the API tells them to anybody: an own DescribeRules, not a look into our own memory. */
+/**
+ * The weights in force as the API tells them to anybody: an own DescribeRules, not a look into our own memory.
+ *
+ * @returns undefined for a rule that is gone, or forwards to others than the two groups
+ */
 export async function readBackWeights(world: World): Promise<Weights | undefined> {
   const { wiring } = world.blueprint;
   const answer = await fetch(world.endpoint.url, {
@@ -36,9 +41,11 @@ export async function readBackWeights(world: World): Promise<Weights | undefined
     isArray: (_name, path) => String(path).endsWith('TargetGroups.member'),
     parseTagValue: false,
   });
-  const parsed = parser.parse(await answer.text()) as DescribeRules;
-  const groups =
-    parsed.DescribeRulesResponse.DescribeRulesResult.Rules.member.Actions.member.ForwardConfig.TargetGroups.member;
+  const text = await answer.text();
+  // It is gone.
+  if (!answer.ok) return undefined;
+  const { DescribeRulesResult } = (parser.parse(text) as DescribeRules).DescribeRulesResponse;
+  const groups = DescribeRulesResult.Rules.member.Actions.member.ForwardConfig?.TargetGroups.member ?? [];
   const forward = {
     groups: groups.map(({ TargetGroupArn, Weight }) => ({ arn: TargetGroupArn, weight: Number(Weight ?? 1) })),
     stickiness: { enabled: false, seconds: 0 },

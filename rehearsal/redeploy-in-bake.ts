@@ -21,15 +21,21 @@ export async function redeployInBake(
 ): Promise<RedeployEvidence | undefined> {
   const isBaking = () => running.entered.some(({ state }) => state === 'Bake');
   await until(() => isBaking() || running.status !== 'RUNNING', { signal });
-  if (!isBaking()) return undefined;
+  if (!isBaking()) {
+    screen.step('redeploy: not done, because the cutover ended before its first bake');
+    return undefined;
+  }
   const shifts = () => running.entered.filter(({ state }) => state === 'Shift').length;
   const shiftsBefore = shifts();
   const weightsBefore = await readBackWeights(world);
   screen.step(`redeploying '${app}'`);
-  const redeployed = await redeploy(world, readAssembly(app));
+  const redeployed = await redeploy(world, readAssembly(app, '--redeploy'));
   const weightsAfter = await readBackWeights(world);
   // What the cutover itself has shifted meanwhile says nothing of the redeploy.
-  const weights = shifts() === shiftsBefore && weightsBefore && weightsAfter && { weightsBefore, weightsAfter };
+  const weights = shifts() === shiftsBefore && {
+    ...(weightsBefore && { weightsBefore }),
+    ...(weightsAfter && { weightsAfter }),
+  };
   const evidence = { app, ...redeployed, ...weights };
   tell(evidence, screen);
   return evidence;
@@ -40,8 +46,11 @@ function tell(evidence: RedeployEvidence, screen: Screen): void {
   screen.step(`redeploy: ${status}${reason === undefined ? '' : `: ${reason}`}`);
   for (const name of applied) screen.step(`redeploy: changed ${name}`);
   for (const name of passedOver) screen.step(`redeploy: ${name} changed in the template, and stays as it is here`);
-  if (!weightsBefore || !weightsAfter) return;
-  const after = formatWeights(weightsAfter);
+  if (applied.length + passedOver.length === 0 && reason === undefined) {
+    screen.step(`redeploy: nothing changed of what is told here`);
+  }
+  if (!weightsBefore) return;
+  const after = weightsAfter ? formatWeights(weightsAfter) : 'what cannot be read any more';
   if (keptWeights(evidence)) screen.step(`redeploy: the weights stay ${after}`);
   else screen.step(`redeploy: THE WEIGHTS MOVED, ${formatWeights(weightsBefore)} → ${after}`);
 }

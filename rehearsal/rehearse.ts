@@ -15,8 +15,9 @@ import { redeployInBake } from './redeploy-in-bake';
 import { Picture, rehearsalEvidence, withoutEvidence } from './report/evidence';
 import type { Screen } from './report/screen';
 import type { ExecutionDescription } from './state-machine/model';
+import { readNextStack } from './stack/next-stack';
 import type { Standing } from './standing';
-import { DEFAULT_RATES } from './traffic/options';
+import { TrafficRates, http2Rates, timesRates } from './traffic/options';
 import { Traffic, startTraffic } from './traffic/traffic';
 import { UsageError } from './usage-error';
 import { startedUnless, until, waitFor } from './waiting';
@@ -40,6 +41,8 @@ export interface RehearsalOptions {
   readonly approve?: boolean;
   /** Bakes, polls and drain deadlines are divided by it. */
   readonly speed: number;
+  /** Multiplies the rates of requests and the numbers of long-lived clients. */
+  readonly traffic: number;
   readonly seed: number;
   readonly ports: ReadonlyMap<number, number>;
 }
@@ -62,7 +65,7 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
   const plan = rehearsedPlan(blueprint.machine, options.plan, options.speed);
   checkTraffic(plan, options);
   checkFault(blueprint, options);
-  if (options.redeploy !== undefined) readBlueprint(readAssembly(options.redeploy, '--redeploy'), blueprint.stack.name);
+  if (options.redeploy !== undefined) readNextStack(blueprint, readAssembly(options.redeploy, '--redeploy'));
   for (const name of notRun(blueprint.resources)) screen.step(`${name} is not run here`);
   screen.step(`stack '${blueprint.stack.name}': starting the backends`);
   const { fault, seed } = options;
@@ -99,11 +102,22 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
       signal: AbortSignal.any([signal, broken.signal]),
       complaint: () => targetStates(blueprint),
     });
-    return { world, backends, plan, startedMs, broken: broken.signal, stop };
+    const isHttp2Only = takesHttp2Only(blueprint);
+    if (isHttp2Only) screen.step('target groups of HTTP/2: all traffic is HTTP/2, and there are no WebSockets');
+    const rates = timesRates(options.traffic);
+    return {
+      ...{ world, backends, plan, startedMs, broken: broken.signal, stop, isHttp2Only },
+      rates: isHttp2Only ? http2Rates(rates) : rates,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** An HTTP/1.1 client gets 464 from a side whose group is one of HTTP/2. */
+function takesHttp2Only({ elb, wiring }: Blueprint): boolean {
+  return SIDES.some((side) => elb.targetGroup(wiring.targetGroupArns[side]).protocolVersion === 'HTTP2');
 }
 
 /** @throws UsageError for a fault that has nothing to work on */
@@ -169,9 +183,11 @@ export async function cutOver(
     execution = world.states.start(world.blueprint.machine.arn, `rehearsal-${Date.now()}`, JSON.stringify({ plan }));
     screen.step(`cutover '${execution.name}' started`);
     const running = execution;
-    const redeploy = options.redeploy && redeployInBake(world, options.redeploy, { running, screen, signal });
-    await until(() => running.status !== 'RUNNING', { signal });
-    const redeployed = await redeploy;
+    // Either may fail, at any time.
+    const [redeployed] = await Promise.all([
+      options.redeploy === undefined ? undefined : redeployInBake(world, options.redeploy, { running, screen, signal }),
+      until(() => running.status !== 'RUNNING', { signal }),
+    ]);
     await waitFor(AFTERWARDS_MS, signal);
     const finalWeights = await readBackWeights(world);
     screen.step('waiting until every message is answered');
@@ -183,6 +199,7 @@ export async function cutOver(
         app: options.app,
         seed: options.seed,
         speed: options.speed,
+        traffic: options.traffic,
         seconds: (Date.now() - standing.startedMs) / 1000,
         ...(options.fault && { fault: options.fault }),
         ...(redeployed && { redeploy: redeployed }),
@@ -195,12 +212,20 @@ export async function cutOver(
   }
 }
 
-export function trafficOptions({ world, backends, plan }: Standing): Parameters<typeof startTraffic>[0] {
+export function trafficOptions({
+  world,
+  backends,
+  plan,
+  rates,
+  isHttp2Only,
+}: Standing): Parameters<typeof startTraffic>[0] {
   const { wiring, elb } = world.blueprint;
   return {
     origin: `https://${wiring.domainName}`,
     connectTo: { host: '127.0.0.1', port: elb.listener(wiring.weightedListenerArn).port },
     ca: world.certificate.cert,
+    rates,
+    isHttp2Only,
     ...(!backends.own && { paths: plan.smoke }),
   };
 }
@@ -208,29 +233,33 @@ export function trafficOptions({ world, backends, plan }: Standing): Parameters<
 /** Short-lived WebSockets are between two connections now and then. */
 const CONNECTED_SHARE = 0.95;
 
-function isConnected(traffic: Traffic, { backends }: Standing): boolean {
+function isConnected(traffic: Traffic, { backends, rates }: Standing): boolean {
   const seen = traffic.snapshot();
   if (!seen) return false;
   if (!backends.own) return seen.http.sent > 0;
   const { websocket, serverSentEvents } = seen.live;
-  return websocket >= LEAST.webSockets && serverSentEvents >= LEAST.eventStreams && seen.http.ok > 0;
+  const least = leastOf(rates);
+  return websocket >= least.webSockets && serverSentEvents >= least.eventStreams && seen.http.ok > 0;
 }
 
-const LEAST = {
-  webSockets: DEFAULT_RATES.webSockets * CONNECTED_SHARE,
-  eventStreams: DEFAULT_RATES.eventStreams * CONNECTED_SHARE,
-};
+function leastOf({ webSockets, eventStreams }: TrafficRates): { webSockets: number; eventStreams: number } {
+  return {
+    webSockets: Math.floor(webSockets * CONNECTED_SHARE),
+    eventStreams: Math.floor(eventStreams * CONNECTED_SHARE),
+  };
+}
 
-function connections(traffic: Traffic, { backends }: Standing): string {
+function connections(traffic: Traffic, { backends, rates }: Standing): string {
   const { http, live, failures = [] } = traffic.snapshot() ?? {};
   const within = `within ${CONNECTED_WITHIN_MS / 1000} s`;
   const [first] = failures;
   const because = first === undefined ? '' : ` (${first})`;
   if (!backends.own) return `'requests' must be at least 1 ${within}, got ${http?.sent ?? 0}${because}`;
   const got = `${live?.websocket ?? 0}, ${live?.serverSentEvents ?? 0} and ${http?.ok ?? 0}`;
+  const least = leastOf(rates);
   return (
     `live WebSockets, event streams and right answers must be at least ` +
-    `${LEAST.webSockets}, ${LEAST.eventStreams} and 1 ${within}, got ${got}${because}`
+    `${least.webSockets}, ${least.eventStreams} and 1 ${within}, got ${got}${because}`
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Plan } from '../core/plan';
 import type { Backends } from './backends';
+import type { TrafficRates } from './traffic/options';
 import type { World } from './world';
 
 /** A rehearsal that stands: the world, its backends, its traffic. */
@@ -7,6 +8,9 @@ export interface Standing {
   readonly world: World;
   readonly backends: Backends;
   readonly plan: Plan;
+  readonly rates: TrafficRates;
+  /** Its clients can speak HTTP/2 alone. */
+  readonly isHttp2Only: boolean;
   /** When it began to be stood up. */
   readonly startedMs: number;
   /** Fires when something of it is broken for good; its reason says what. */

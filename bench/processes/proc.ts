@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Clock ticks of a second in /proc; 100 on every Linux that Node runs on. */
 const TICKS = 100;
@@ -44,6 +44,40 @@ export function openFiles(pids: readonly number[]): number {
     }
   }
   return open;
+}
+
+/** What these processes have open, by kind and number: TCP connections by their ports and state. For a message. */
+export function describeFiles(pids: readonly number[]): string {
+  const connections = tcpConnections();
+  const kinds = new Map<string, number>();
+  for (const link of pids.flatMap(fileLinks)) {
+    const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
+    const kind = (inode && connections.get(inode)) ?? link.replace(/\[?\d+\]?$/, '');
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
+  return [...kinds].map(([kind, count]) => `${count} × ${kind}`).join(', ');
+}
+
+function fileLinks(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** By inode: the local port, the other's, and the state as the kernel numbers it (01 established, 08 close-wait). */
+function tcpConnections(): Map<string, string> {
+  const lines = read('/proc/net/tcp').split('\n').slice(1);
+  const port = (address = '') => parseInt(address.slice(-4), 16);
+  return new Map(
+    lines.map((line) => {
+      const [, local, remote, state, , , , , , inode = ''] = line.trim().split(/\s+/);
+      return [inode, `TCP :${port(local)} to :${port(remote)} in state ${state}`];
+    }),
+  );
 }
 
 /** Seconds that a core was busy with anything, since the start of the machine. */

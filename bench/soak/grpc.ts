@@ -33,11 +33,11 @@ async function echoOne(world: ClientWorld, client: Client): Promise<void> {
   if (world.chance.share() < 0.2) return failOne(world, client);
   const called = await call(client, METHODS.Echo, [message]);
   const outcome = outcomeOf(called, ({ messages: [echoed] }) => echoed?.equals(message) === true);
-  world.account.settle('gRPC unary call', outcome, ['right'], sentMs, called.error?.message);
+  world.account.settle('gRPC unary call', outcome, ['right', ...world.farewell], sentMs, called.error?.message);
 }
 
 /** The backend's own status and reason must come through. */
-async function failOne({ account, nextId }: ClientWorld, client: Client): Promise<void> {
+async function failOne({ account, farewell, nextId }: ClientWorld, client: Client): Promise<void> {
   const sentMs = performance.now();
   const reason = `no ${nextId()} here: 100 %`;
   const called = await call(client, METHODS.Fail, [Buffer.from(reason)]);
@@ -45,7 +45,7 @@ async function failOne({ account, nextId }: ClientWorld, client: Client): Promis
   account.settle(
     'gRPC unary call that fails',
     isRight ? 'right' : outcomeOf(called, () => false),
-    ['right'],
+    ['right', ...farewell],
     sentMs,
     called.error?.message,
   );
@@ -53,7 +53,7 @@ async function failOne({ account, nextId }: ClientWorld, client: Client): Promis
 
 /** Streams down, up and both ways, up to their end. */
 export async function callStreams(world: ClientWorld): Promise<void> {
-  const { account, chance, nextId } = world;
+  const { account, chance, farewell, nextId } = world;
   const way = chance.of(['down', 'up', 'both ways'] as const);
   const sent = Array.from({ length: chance.between(2, 20) }, () => patternOf(nextId(), chance.of(SIZES)));
   const id = nextId();
@@ -67,7 +67,7 @@ export async function callStreams(world: ClientWorld): Promise<void> {
   await withClient(world.door, async (client) => {
     const called = await call(client, method, messages, way === 'down' ? 0 : chance.between(0, 10));
     const outcome = outcomeOf(called, (got) => areSame(got.messages, expected));
-    account.settle(`gRPC stream ${way}`, outcome, ['right'], sentMs, called.error?.message);
+    account.settle(`gRPC stream ${way}`, outcome, ['right', ...farewell], sentMs, called.error?.message);
   });
 }
 
@@ -89,7 +89,7 @@ export async function giveUpCalls({ account, chance, door, nextId }: ClientWorld
 }
 
 /** Reads a stream without an end until the proxy ends it, as a drain does: with status 14, and no message lost in between. */
-export async function streamUntilSentAway({ account, door, nextId }: ClientWorld): Promise<void> {
+export async function streamUntilSentAway({ account, door, farewell, nextId }: ClientWorld): Promise<void> {
   const id = nextId();
   await withClient(door, async (client) => {
     const sentMs = performance.now();
@@ -97,7 +97,7 @@ export async function streamUntilSentAway({ account, door, nextId }: ClientWorld
     const isWhole = areSame(messages, countOf(id, messages.length)) && messages.length > 0;
     const isSentAway = error?.code === status.UNAVAILABLE && isWhole;
     const outcome = isSentAway ? 'right' : outcomeOf({ messages, error }, () => false);
-    account.settle('gRPC stream sent away', outcome, ['right'], sentMs, error?.message);
+    account.settle('gRPC stream sent away', outcome, ['right', ...farewell], sentMs, error?.message);
   });
 }
 
@@ -141,6 +141,8 @@ async function call(
 function outcomeOf({ messages, error }: Called, isRight: (called: Called) => boolean): Outcome {
   if (error === undefined) return isRight({ messages, error }) ? 'right' : 'wrong';
   if (error.code === status.UNAVAILABLE) {
+    // On a machine that is busy a drained proxy may be gone before a client has connected.
+    if (/^(No connection established|Stream refused by server)/.test(error.details)) return 'unserved';
     return error.metadata.get('retry-after').length > 0 ? 'retryLater' : 'badGateway';
   }
   if (error.code === status.DEADLINE_EXCEEDED) return 'silent';

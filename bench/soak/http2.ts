@@ -16,6 +16,11 @@ class Http2Connection {
   readonly session: ClientHttp2Session;
   /** It is open, or will never be. */
   readonly opened: Promise<void>;
+  /**
+   * How else its requests may end. A GOAWAY overtakes heads that wait for a write to end, and node:http2 refuses on the
+   * other side what comes behind one.
+   */
+  farewell: readonly Outcome[] = [];
   readonly #entered: Entered;
 
   constructor(door: Door) {
@@ -73,6 +78,7 @@ async function leaveEarly({ account, chance }: ClientWorld, connection: Http2Con
   await connection.opened;
   await pause(chance.between(1, 20));
   if (connection.isOver) return;
+  connection.farewell = ['unserved'];
   connection.leave();
   account.count('client says GOAWAY with requests under way');
 }
@@ -87,14 +93,14 @@ async function askOne(world: ClientWorld, connection: Http2Connection): Promise<
   const fault = chance.of(FAULT_NAMES);
   const what = isFault ? `HTTP/2 GET with fault '${fault}'` : 'HTTP/2 GET';
   const stream = connection.open('GET', isFault ? pathOf.fault(fault, id, bytes) : pathOf.get(id, bytes));
-  await settle(world, what, stream, isFault ? FAULTS[fault].allowed : ['right'], isPattern(id, bytes));
+  await settle({ world, what, connection, stream }, isFault ? FAULTS[fault].allowed : ['right'], isPattern(id, bytes));
 }
 
 async function postOne(world: ClientWorld, connection: Http2Connection): Promise<void> {
   const body = patternOf(world.nextId(), world.chance.of(SIZES));
   const stream = connection.open('POST', pathOf.post());
   const isRight = ({ text }: Reply) => text === `${body.length}:${crc32(body)}`;
-  const done = settle(world, 'HTTP/2 POST', stream, ['right'], isRight);
+  const done = settle({ world, what: 'HTTP/2 POST', connection, stream }, ['right'], isRight);
   const step = Math.max(1, Math.ceil(body.length / world.chance.between(1, 5)));
   for (let from = 0; from < body.length && stream.writable; from += step) {
     stream.write(body.subarray(from, from + step));
@@ -122,17 +128,22 @@ export async function cancelStreams(world: ClientWorld): Promise<void> {
   connection.leave();
 }
 
+interface Asked {
+  readonly world: ClientWorld;
+  readonly what: string;
+  readonly connection: Http2Connection;
+  readonly stream: ClientHttp2Stream;
+}
+
 async function settle(
-  { account, farewell }: ClientWorld,
-  what: string,
-  stream: ClientHttp2Stream,
+  { world, what, connection, stream }: Asked,
   allowed: readonly Outcome[],
   isRight: (reply: Reply) => boolean,
 ): Promise<void> {
   const sentMs = performance.now();
   const outcome = outcomeOf(await answerOf(stream), isRight);
   const why = `stream ${stream.id} ended with code ${stream.rstCode}`;
-  account.settle(what, outcome, [...allowed, ...farewell], sentMs, why);
+  world.account.settle(what, outcome, [...allowed, ...world.farewell, ...connection.farewell], sentMs, why);
 }
 
 function answerOf(stream: ClientHttp2Stream): Promise<Answered> {

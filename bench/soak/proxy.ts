@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { imageFlags } from '../peers/drainshift.ts';
 import type { Child } from '../processes/children.ts';
 import { freePort, HOST, listening, pause } from '../processes/ports.ts';
-import { openFiles, residentBytes, treeOf } from '../processes/proc.ts';
+import { describeFiles, openFiles, residentBytes, treeOf } from '../processes/proc.ts';
 import { ROOT } from '../processes/resolve.ts';
 import type { Workplace } from '../processes/workplace.ts';
 import type { Account } from './account.ts';
@@ -14,8 +14,11 @@ import type { Settled } from './verdict.ts';
 const SECRET = 'only-for-the-soak-0123456789';
 /** After the load, until every slot must be free again: longer than the upstream's idle time. */
 const SETTLE_LIMIT_MS = 15_000;
-/** After the last call an HTTP/2 connection to an upstream is kept for `client_idle_seconds`, which is 75. */
-const FILES_LIMIT_MS = 90_000;
+/**
+ * An HTTP/2 connection is idle for 75 s (`client_idle_seconds`) before it is let go, and whoever does not close it then has
+ * up to twice 60 s (`body_idle_seconds`) more.
+ */
+const FILES_LIMIT_MS = 210_000;
 /** Standard streams and the like come and go by a few. */
 const SPARE_FILES = 4;
 /** pino's `error`. */
@@ -102,8 +105,9 @@ export class SoakedProxy {
     const deadline = performance.now() + FILES_LIMIT_MS;
     let files = openFiles(treeOf(this.child.pid));
     for (; files > most && performance.now() < deadline; files = openFiles(treeOf(this.child.pid))) await pause(500);
-    if (files > most)
-      account.breachOfRun(`Open files of ${this.name} must come back to ${this.#filesAtStart}, got ${files}`);
+    if (files <= most) return;
+    const what = describeFiles(treeOf(this.child.pid));
+    account.breachOfRun(`Open files of ${this.name} must come back to ${this.#filesAtStart}, got ${files}: ${what}`);
   }
 
   /** Ends it by SIGTERM, which must take it to its end in order. */

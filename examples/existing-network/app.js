@@ -1,11 +1,13 @@
-const { App, Stack, aws_ec2: ec2, aws_elasticloadbalancingv2: elbv2 } = require('aws-cdk-lib');
+const { App, Stack, aws_ec2: ec2, aws_elasticloadbalancingv2: elbv2, aws_sns: sns } = require('aws-cdk-lib');
 const { CutoverPlan, Migration, MigrationCertificate } = require('drainshift');
 
 const app = new App();
 const stack = new Stack(app, 'Booking');
 
 // What exists: a network, and in it the load balancer with the listener that serves the application today. Your own app
-// may look them up (`Vpc.fromLookup`, `ApplicationLoadBalancer.fromLookup`) once it knows its account and region.
+// may look them up (`Vpc.fromLookup`, `ApplicationLoadBalancer.fromLookup`) once it knows its account and region. Import them
+// into the stack of the migration, also where another stack of your app makes them. This load balancer is internal; of one
+// with public addresses say `internetFacing: true` below.
 const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Network', {
   vpcId: 'vpc-0123456789abcdef0',
   availabilityZones: ['eu-west-1a', 'eu-west-1b'],
@@ -38,6 +40,8 @@ new Migration(stack, 'Migration', {
   source: { upstreamUrl: 'http://booking.internal:8080' },
   target: { upstreamUrl: 'http://booking-next.internal:8080' },
   plan: CutoverPlan.gradual({ smoke: [{ path: '/health' }], approval: { beforeLastStage: true } }),
+  // Who is asked to approve, and told of alarms.
+  notificationTopic: sns.Topic.fromTopicArn(stack, 'Oncall', 'arn:aws:sns:eu-west-1:444455556666:oncall'),
 });
 
 app.synth();

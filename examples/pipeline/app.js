@@ -1,5 +1,6 @@
-const { App, Stack, Stage, aws_certificatemanager: acm, aws_ec2: ec2 } = require('aws-cdk-lib');
-const { CodePipeline, CodePipelineSource, ManualApprovalStep, ShellStep } = require('aws-cdk-lib/pipelines');
+const { App, Stack, Stage } = require('aws-cdk-lib');
+const { aws_certificatemanager: acm, aws_codebuild: codebuild, aws_ec2: ec2 } = require('aws-cdk-lib');
+const { CodeBuildStep, CodePipeline, CodePipelineSource, ManualApprovalStep } = require('aws-cdk-lib/pipelines');
 const { Migration } = require('drainshift');
 
 const REGION = 'eu-west-1';
@@ -28,12 +29,19 @@ const stack = new Stack(app, 'Pipeline', { env: { account: '444455556666', regio
 const pipeline = new CodePipeline(stack, 'Pipeline', {
   crossAccountKeys: true,
   enableKeyRotation: true,
-  synth: new ShellStep('Synth', {
+  synth: new CodeBuildStep('Synth', {
     input: CodePipelineSource.connection('example/shop', 'main', {
       connectionArn: `arn:aws:codestar-connections:${REGION}:444455556666:connection/11111111-2222-3333-4444-555555555555`,
     }),
+    // The image's own Node.js may be older than the rehearsal takes.
+    partialBuildSpec: codebuild.BuildSpec.fromObject({ phases: { install: { 'runtime-versions': { nodejs: 22 } } } }),
     // A template whose cutover does not get through its rehearsal is not deployed.
-    commands: ['npm ci', 'npx cdk synth', 'npx drainshift rehearse --app cdk.out/assembly-Staging'],
+    commands: [
+      'npm ci',
+      'npx cdk synth',
+      'npx drainshift rehearse --app cdk.out/assembly-Staging',
+      'npx drainshift rehearse --app cdk.out/assembly-Production',
+    ],
   }),
 });
 

@@ -1,5 +1,5 @@
 const { App, Duration, Stack, aws_certificatemanager: acm, aws_ec2: ec2 } = require('aws-cdk-lib');
-const { aws_opensearchservice: opensearch } = require('aws-cdk-lib');
+const { aws_opensearchservice: opensearch, aws_sns: sns } = require('aws-cdk-lib');
 const { CutoverPlan, Migration } = require('drainshift');
 
 const app = new App();
@@ -29,15 +29,19 @@ new Migration(stack, 'Migration', {
   // A search is over in seconds: clients may change sides soon after each shift.
   sideStickiness: Duration.minutes(1),
   plan: CutoverPlan.gradual({
-    poll: Duration.seconds(30),
+    poll: Duration.minutes(1),
     stages: [
       { weights: { source: 99, target: 1 }, bake: Duration.minutes(30) },
       { weights: { source: 50, target: 50 }, bake: Duration.hours(1) },
       { weights: { source: 0, target: 100 }, bake: Duration.hours(1) },
     ],
-    smoke: [{ path: '/_cluster/health' }, { path: '/_search?size=0' }],
-    approval: { beforeFirstShift: true, beforeLastStage: true },
+    // Without credentials: that a domain with fine-grained access control asks for them shows that it is there. One that is
+    // open to its network answers 200.
+    smoke: [{ path: '/_cluster/health', expectedStatus: 401 }],
+    approval: { beforeFirstShift: true, beforeLastStage: true, timeout: Duration.hours(12) },
   }),
+  // Who is asked to approve, and told of alarms.
+  notificationTopic: sns.Topic.fromTopicArn(stack, 'Oncall', 'arn:aws:sns:us-east-1:444455556666:oncall'),
 });
 
 app.synth();

@@ -9,15 +9,19 @@ const stack = new Stack(app, 'Chat');
 const vpc = new ec2.Vpc(stack, 'Network', { maxAzs: 2 });
 vpc.addFlowLog('FlowLog');
 
+// The old chat runs in a network that this one is to be connected with, by a peering or a transit gateway.
+const oldNetwork = ec2.Peer.ipv4('10.20.0.0/16');
+
 // Who is logged in, and which rooms they are in: the old chat and the new one read it from here, so that a client which
 // has to reconnect goes on where it was, whichever side it comes to.
 const sessions = new SessionStore(stack, 'Sessions', { vpc });
+sessions.connections.allowDefaultPortFrom(oldNetwork, 'The old chat');
 
-// The new chat. The old one runs elsewhere, and is only named below.
+// The new chat. Its namespace answers for every name below it: the old chat must have another one.
 const cluster = new ecs.Cluster(stack, 'Cluster', {
   vpc,
   containerInsightsV2: ecs.ContainerInsights.ENABLED,
-  defaultCloudMapNamespace: { name: 'chat.internal' },
+  defaultCloudMapNamespace: { name: 'next.internal' },
 });
 const taskDefinition = new ecs.FargateTaskDefinition(stack, 'NewChat', { cpu: 1024, memoryLimitMiB: 2048 });
 taskDefinition.addContainer('chat', {
@@ -33,8 +37,10 @@ taskDefinition.addContainer('chat', {
 const chat = new ecs.FargateService(stack, 'NewChatService', {
   cluster,
   taskDefinition,
+  desiredCount: 2,
   minHealthyPercent: 100,
-  cloudMapOptions: { name: 'new' },
+  circuitBreaker: { rollback: true },
+  cloudMapOptions: { name: 'chat' },
 });
 sessions.connections.allowDefaultPortFrom(chat, 'Sessions');
 
@@ -52,8 +58,8 @@ const migration = new Migration(stack, 'Migration', {
     domainName: 'chat.example.com',
   }),
   sessionStore: sessions,
-  source: { upstreamUrl: `http://old.chat.internal:${PORT}`, drainProfile: DrainProfile.WEBSOCKET_HEAVY },
-  target: { upstreamUrl: `http://new.chat.internal:${PORT}`, drainProfile: DrainProfile.WEBSOCKET_HEAVY },
+  source: { upstreamUrl: `http://chat.old.example.com:${PORT}`, drainProfile: DrainProfile.WEBSOCKET_HEAVY },
+  target: { upstreamUrl: `http://chat.next.internal:${PORT}`, drainProfile: DrainProfile.WEBSOCKET_HEAVY },
   internetFacing: true,
   allowedPeers: [ec2.Peer.anyIpv4()],
   redirectHttp: true,

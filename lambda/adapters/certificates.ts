@@ -29,6 +29,7 @@ export function certificatesPort(signal: AbortSignal): CertificatesPort {
       return answer?.Certificate?.NotAfter;
     },
     find: async (domainName, tags) => {
+      const arns: string[] = [];
       for await (const page of paginateListCertificates({ client }, {}, ends)) {
         for (const { CertificateArn: arn, DomainName, Type } of page.CertificateSummaryList ?? []) {
           if (arn === undefined || DomainName !== domainName || Type !== 'IMPORTED') continue;
@@ -36,10 +37,10 @@ export function certificatesPort(signal: AbortSignal): CertificatesPort {
           if (
             tagList(tags).every(({ Key, Value }) => found?.Tags?.some((tag) => tag.Key === Key && tag.Value === Value))
           )
-            return arn;
+            arns.push(arn);
         }
       }
-      return undefined;
+      return arns;
     },
     delete: async (arn) => {
       try {

@@ -9,6 +9,7 @@ import {
   TargetGroupTuple,
   paginateDescribeRules,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { CutoverError } from '../../core/errors';
 import { Forward, RuleReading } from '../../core/forward';
 import { CutoverWiring } from '../../core/wiring';
 import type { LoadBalancerPort } from '../ports';
@@ -24,8 +25,10 @@ export function loadBalancerPort(wiring: CutoverWiring): LoadBalancerPort {
       const listeners = [wiring.weightedListenerArn, source, target];
       return (await Promise.all(listeners.map((arn) => readRules(client, arn)))).flat();
     },
-    setForward: async (forward) => {
-      await client.send(new ModifyRuleCommand({ RuleArn: wiring.weightedRuleArn, Actions: [actionOf(forward)] }));
+    setForward: async (forward, untilMs) => {
+      const command = new ModifyRuleCommand({ RuleArn: wiring.weightedRuleArn, Actions: [actionOf(forward)] });
+      if (untilMs !== undefined) beginUntil(command, untilMs);
+      await client.send(command);
     },
     healthyTargets: async (side) => {
       const answer = await client.send(
@@ -35,6 +38,22 @@ export function loadBalancerPort(wiring: CutoverWiring): LoadBalancerPort {
         .length;
     },
   };
+}
+
+/**
+ * Looked at before each attempt, by the clock on the wall: a computer that was asleep in the middle of one would repeat it
+ * hours later, over whatever somebody else has done since.
+ */
+function beginUntil({ middlewareStack }: ModifyRuleCommand, untilMs: number): void {
+  middlewareStack.add(
+    (next) => async (args) => {
+      if (Date.now() < untilMs) return next(args);
+      const until = new Date(untilMs).toISOString();
+      throw new CutoverError('LockLost', `the weights must be set until ${until}, while the lock is held, got no end`);
+    },
+    // Behind the retries, which repeat what comes after them.
+    { step: 'finalizeRequest', priority: 'low', name: 'beginUntil' },
+  );
 }
 
 async function readRules(client: ElasticLoadBalancingV2Client, listenerArn: string): Promise<RuleReading[]> {

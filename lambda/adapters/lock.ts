@@ -1,6 +1,6 @@
 import { begin } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
-import { LockHolder, describeHolder, isExpired } from '../../core/lock';
+import { LAST_CALL_SECONDS, LockHolder, describeHolder, isExpired } from '../../core/lock';
 import { parsePlan } from '../../core/plan';
 import type { StorePort } from '../ports';
 import type { LockPort } from '../weighted-rule/ports';
@@ -27,10 +27,11 @@ export function lockPort(bucket: string, options: LockOptions): LockPort {
     holding: async (execution, work) => {
       const nowMs = Date.now();
       const expiresAt = new Date(nowMs + options.seconds * 1000).toISOString();
+      const untilMs = nowMs + (options.seconds - LAST_CALL_SECONDS) * 1000;
       const lock = { ...begin(execution, new Date(nowMs).toISOString(), parsePlan({})), expiresAt };
       const done = await settle(async () => {
         await unlessGone(() => store.acquire(lock));
-        return work({ check: () => check(store, lock) });
+        return work({ untilMs, check: () => check(store, lock, untilMs) });
       });
       // Also what was not acquired: the lock may be there, and the answer lost.
       const released = await settle(() => unlessGone(() => storePort(bucket).release(execution)));
@@ -45,9 +46,9 @@ export function lockPort(bucket: string, options: LockOptions): LockPort {
 }
 
 /** @throws CutoverError `LockLost` */
-async function check(store: StorePort, lock: LockHolder): Promise<void> {
+async function check(store: StorePort, lock: LockHolder, untilMs: number): Promise<void> {
   const read = await unlessGone(async () => ({ holder: await store.holder() }));
-  if (!read || (read.holder?.execution === lock.execution && !isExpired(lock, Date.now()))) return;
+  if (!read || (read.holder?.execution === lock.execution && Date.now() < untilMs)) return;
   const got = read.holder ? `one ${describeHolder(read.holder)}` : 'none';
   throw new CutoverError(
     'LockLost',

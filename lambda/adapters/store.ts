@@ -10,13 +10,16 @@ import { MOST_WORD_BYTES, approvalKey } from '../../core/approval';
 import { CutoverRun } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { Evidence } from '../../core/evidence';
-import { describeHolder, isExpired } from '../../core/lock';
+import { LockHolder, describeHolder, isExpired } from '../../core/lock';
 import type { StorePort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
 
 const LOCK_KEY = 'lock.json';
 const abortKey = (execution: string) => `abort/${execution}.json`;
 const evidenceKey = (execution: string) => `evidence/${execution}.json`;
+
+/** A step that is at work for the second time may write the lock just then. */
+const RELEASE_ATTEMPTS = 3;
 
 /** What S3 answers when the condition of a put does not hold, or when another write is under way. */
 const CONDITION_FAILED = ['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey'];
@@ -30,7 +33,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
   const objects = new Objects(new S3Client(CLIENT_CONFIG), bucket, { abortSignal });
   const locked = async () => {
     const object = await objects.read(LOCK_KEY);
-    return object && { run: JSON.parse(object.text) as CutoverRun, etag: object.etag };
+    return object && { run: lockOf(object), etag: object.etag };
   };
   return {
     holder: async () => (await locked())?.run,
@@ -54,11 +57,14 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
       const now = await objects.read(LOCK_KEY);
       // The answer to a put may be lost: the client sends it again, and meets what it wrote itself.
       if (isOurs && now?.text === JSON.stringify(run)) return;
-      throw lockError('LockLost', `held by '${run.execution}'`, now && (JSON.parse(now.text) as CutoverRun));
+      throw lockError('LockLost', `held by '${run.execution}'`, now && lockOf(now));
     },
     release: async (execution) => {
-      const held = await locked();
-      if (held?.run.execution === execution) await objects.delete(LOCK_KEY, held.etag);
+      for (let attempt = 1; attempt <= RELEASE_ATTEMPTS; attempt += 1) {
+        const held = await locked();
+        if (held?.run.execution !== execution || (await objects.delete(LOCK_KEY, held.etag))) return;
+      }
+      throw new Error(`the lock must be given back by '${execution}', got another write at each attempt`);
     },
     abortRequested: async (execution) => (await objects.read(abortKey(execution))) !== undefined,
     approval: (execution, gate) => objects.readShort(approvalKey(execution, gate), MOST_WORD_BYTES),
@@ -73,6 +79,22 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
   };
 }
 
+/** With its end by the clock of S3: that of whoever wrote it may be wrong, and the lock end at once, or never. */
+function lockOf({ text, writtenAtMs }: StoredText): CutoverRun & LockHolder {
+  const lock = parsedLock(text);
+  if (lock.expiresAt === undefined) return lock;
+  const lastsMs = Date.parse(lock.expiresAt) - Date.parse(lock.startedAt);
+  return { ...lock, expiresAt: new Date(writtenAtMs + lastsMs).toISOString() };
+}
+
+function parsedLock(text: string): CutoverRun & LockHolder {
+  try {
+    return JSON.parse(text) as CutoverRun & LockHolder;
+  } catch {
+    throw new Error(`'${LOCK_KEY}' must be as drainshift wrote it, got ${JSON.stringify(text.slice(0, 40))}`);
+  }
+}
+
 function lockError(code: 'LockHeld' | 'LockLost', rule: string, held: CutoverRun | undefined): CutoverError {
   const got = held ? `one ${describeHolder(held)}` : 'none';
   return new CutoverError(code, `the lock must be ${rule}, got ${got}`);
@@ -80,6 +102,7 @@ function lockError(code: 'LockHeld' | 'LockLost', rule: string, held: CutoverRun
 
 interface StoredText {
   readonly text: string;
+  readonly writtenAtMs: number;
   readonly etag: string | undefined;
 }
 
@@ -87,6 +110,10 @@ interface ShortText {
   /** Undefined when it is longer than asked for. */
   readonly text: string | undefined;
   readonly writtenAtMs: number;
+}
+
+function writtenAtMsOf({ LastModified }: GetObjectCommandOutput): number {
+  return LastModified?.getTime() ?? 0;
 }
 
 /** JSON objects of one bucket. */
@@ -109,14 +136,15 @@ class Objects {
 
   async read(key: string): Promise<StoredText | undefined> {
     const found = await this.get(key);
-    return found && { text: (await found.Body?.transformToString()) ?? '', etag: found.ETag };
+    if (!found) return undefined;
+    return { text: (await found.Body?.transformToString()) ?? '', writtenAtMs: writtenAtMsOf(found), etag: found.ETag };
   }
 
   /** Fetches no more of an object that anybody may have written than it can be. */
   async readShort(key: string, mostBytes: number): Promise<ShortText | undefined> {
     const found = await this.get(key);
     if (!found) return undefined;
-    const writtenAtMs = found.LastModified?.getTime() ?? 0;
+    const writtenAtMs = writtenAtMsOf(found);
     if ((found.ContentLength ?? 0) <= mostBytes) return { text: await found.Body?.transformToString(), writtenAtMs };
     (found.Body as Readable | undefined)?.destroy();
     return { text: undefined, writtenAtMs };

@@ -55,11 +55,15 @@ async function addCertificate(event: CustomResourceEvent, wanted: CertificateReq
 
 async function deleteCertificate(event: CustomResourceEvent, world: World): Promise<ResourceResult> {
   const physicalId = event.PhysicalResourceId ?? event.LogicalResourceId;
-  const arn = await findToDelete(event, world.certificates);
-  if (arn === undefined) return { physicalId, reason: 'There was none' };
+  const arns = await findToDelete(event, world.certificates);
+  for (const arn of arns) await deleteOne(arn, world);
+  return { physicalId, reason: arns.length > 0 ? 'Deleted' : 'There was none' };
+}
+
+async function deleteOne(arn: string, { certificates, pause }: World): Promise<void> {
   for (let attempt = 1; attempt <= DELETE_ATTEMPTS; attempt += 1) {
-    if (await world.certificates.delete(arn)) return { physicalId, reason: 'Deleted' };
-    await world.pause(DELETE_PAUSE_MS);
+    if (await certificates.delete(arn)) return;
+    await pause(DELETE_PAUSE_MS);
   }
   throw new Error(`'${arn}' must be used by nothing to be deleted, got a listener or another service that uses it`);
 }
@@ -67,18 +71,19 @@ async function deleteCertificate(event: CustomResourceEvent, world: World): Prom
 async function findPresent(event: CustomResourceEvent, domainName: string, certificates: CertificatesPort) {
   const id = event.PhysicalResourceId;
   if (isCertificateArn(id)) return (await certificates.end(id)) && id;
-  return certificates.find(domainName, tagsOf(event));
+  return (await certificates.find(domainName, tagsOf(event)))[0];
 }
 
 /**
- * A creation that was cut short has no ARN: then it is found by its tags. One that has is looked at first: a certificate
- * that is gone has no tags, by which its deletion would be allowed.
+ * A creation that was cut short has no ARN: then it is found by its tags. With one that has goes what an import has left
+ * that was repeated because its answer was lost. Of one that is gone nothing else is deleted: another has taken its place.
  */
-async function findToDelete(event: CustomResourceEvent, certificates: CertificatesPort): Promise<string | undefined> {
+async function findToDelete(event: CustomResourceEvent, certificates: CertificatesPort): Promise<string[]> {
   const id = event.PhysicalResourceId;
-  if (isCertificateArn(id)) return (await certificates.end(id)) && id;
+  if (isCertificateArn(id) && !(await certificates.end(id))) return [];
   const { DomainName: domainName } = event.ResourceProperties as { DomainName?: unknown };
-  return typeof domainName === 'string' ? certificates.find(domainName, tagsOf(event)) : undefined;
+  const found = typeof domainName === 'string' ? await certificates.find(domainName, tagsOf(event)) : [];
+  return [...new Set([...(isCertificateArn(id) ? [id] : []), ...found])];
 }
 
 function isCertificateArn(id: string | undefined): id is string {

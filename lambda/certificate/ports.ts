@@ -6,8 +6,8 @@ export interface CertificatesPort {
   replace(arn: string, made: MadeCertificate): Promise<void>;
   /** When it ends; undefined when it is gone. */
   end(arn: string): Promise<Date | undefined>;
-  /** The ARN of the imported certificate of this name that has all of these tags. */
-  find(domainName: string, tags: Tags): Promise<string | undefined>;
+  /** The ARNs of the imported certificates of this name that have all of these tags. */
+  find(domainName: string, tags: Tags): Promise<string[]>;
   /** @returns false while something still uses it; true also when it is gone */
   delete(arn: string): Promise<boolean>;
 }

@@ -34,6 +34,11 @@ async function take(input: LockInput, { store }: Ports, nowMs: number): Promise<
   const { plan: given = input.defaultPlan } = problems.object('input', input.input, ['plan']);
   problems.throwIfAny('PlanInvalid');
   const plan = parsePlan(given);
+  // Step Functions forgets a name after 90 days, the store never: what the old cutover left would count for the new one,
+  // and nobody would put it back when it is stopped.
+  if (await store.hasEvidence(input.execution)) {
+    throw new CutoverError('NameUsed', `'execution' must be a name without evidence, got '${input.execution}'`);
+  }
   const run = begin(input.execution, input.startedAt, plan);
   await store.acquire(run);
   return note(run, nowMs, 'Lock', { ...estimateSeconds(plan) });

@@ -1,4 +1,4 @@
-import { retreat } from '../../core/cutover';
+import { CutoverRun, retreat } from '../../core/cutover';
 import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, recoveryCallOf } from '../../core/recovery';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
@@ -26,12 +26,7 @@ export async function recover(event: StatusChange | QueuedChange, ports: Ports, 
   }
 }
 
-/**
- * What was so far is in the lock. An execution that holds no lock, or has left its evidence, needs nothing.
- *
- * The weights go back at once, and again when no step of that execution can be at work any more: one that was about to
- * call ModifyRule when the execution was stopped still does.
- */
+/** What was so far is in the lock. An execution that holds no lock, or has left its evidence, needs nothing. */
 async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): Promise<Recovered> {
   const { store } = ports;
   const held = await store.holder();
@@ -39,17 +34,32 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
   const stopped = retreat(held, 'Aborted', `the execution '${detail.name}' ended as ${detail.status}`);
   // From here on no step of it passes its guard.
   await store.save(stopped);
-  let back = held.initial ? await rollback(stopped, ports, nowMs) : stopped;
-  if (back.rollback && !held.rollback) {
-    // The next call goes on from here: it does not tell people again, and in the end leaves a task that cannot be told.
-    await store.save({ ...back, verdict: stopped.verdict, rollback: { startedAt: back.rollback.startedAt } });
-  }
-  await ports.pause(STRAGGLER_MS);
-  if (back.initial) back = await rollback(back, ports, ports.now());
+  const back = held.initial ? await restore(stopped, ports, nowMs) : stopped;
+  // An event may come twice, and the other call be done by now.
+  if (await store.hasEvidence(detail.name)) return { recovered: false };
   if (back.verdict === 'wait')
-    throw new Error(`the weights of '${detail.name}' must read back, got a rule that does not yet`);
+    throw new Error(`the weights of '${detail.name}' must read back, and its source serve, got one that does not yet`);
   await record(back, ports, ports.now());
   return { recovered: true };
+}
+
+/**
+ * The weights go back at once, and again when no step of that execution can be at work any more: one that was about to
+ * call ModifyRule when the execution was stopped still does. Once both are over it is on record in the lock, and no later
+ * call sets them again: who changes them from then on does so by hand.
+ */
+async function restore(stopped: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  const { store } = ports;
+  if (stopped.rollback?.restoredAt !== undefined) return rollback(stopped, ports, nowMs);
+  const first = await rollback(stopped, ports, nowMs);
+  const startedAt = first.rollback?.startedAt;
+  const begun: CutoverRun = { ...first, verdict: stopped.verdict, ...(startedAt && { rollback: { startedAt } }) };
+  // The next call goes on from here: it does not tell people again, and in the end leaves a task that cannot be told.
+  if (startedAt !== undefined && !stopped.rollback) await store.save(begun);
+  await ports.pause(STRAGGLER_MS);
+  const again = await rollback(begun, ports, ports.now());
+  if (again.rollback?.restoredAt !== undefined) await store.save({ ...again, verdict: stopped.verdict });
+  return again;
 }
 
 async function giveUp({ detail: { name } }: StatusChange, error: unknown, ports: Ports): Promise<void> {

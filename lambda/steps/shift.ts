@@ -1,9 +1,9 @@
 import { countersOf } from '../../core/counters';
 import { CutoverRun, note, retreat } from '../../core/cutover';
-import { forwardFor, sameForward } from '../../core/forward';
+import { Forward, forwardFor, sameForward } from '../../core/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan';
 import type { Ports } from '../ports';
-import { guarded, handlerOf, vetoed } from '../step';
+import { guarded, handlerOf, readForward, vetoed } from '../step';
 
 /** Sets the weights of the next stage. Doing it twice is doing it once. */
 export async function shift(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
@@ -13,10 +13,11 @@ export async function shift(run: CutoverRun, ports: Ports, nowMs: number): Promi
   if (!stage || !run.initial)
     throw new Error(`'stage' must be one of the plan's ${run.plan.stages.length}, after preflight, got ${index}`);
   const intended = forwardFor(stage.weights, loadBalancer.groupArns, run.initial.stickiness);
-  const present = (await loadBalancer.rules()).find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
   // As the last stage left it, or as this step left it when it is repeated. Before the first stage preflight has looked.
-  const expected = [run.intended, intended].some((each) => each && present && sameForward(present, each));
-  if (run.intended && !expected) {
+  const isExpected = (present: Forward) =>
+    !run.intended || [run.intended, intended].some((each) => sameForward(present, each));
+  const present = await readForward(ports, isExpected);
+  if (!present || !isExpected(present)) {
     return retreat(run, 'RulesChanged', `the weighted rule must be as shifted before, got ${JSON.stringify(present)}`);
   }
   const [source, target] = await Promise.all([proxies.reports('source'), proxies.reports('target')]);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Forward } from '../../core/forward';
 import { RuleProperties, meaningOf, readRuleProperties } from '../../core/rule-properties';
 import {
   DEPLOYED_TAG,
@@ -89,14 +90,27 @@ async function perform(event: CustomResourceEvent, order: RuleOrder, { rules }: 
       await rules.delete(order.ruleArn);
       return { physicalId: physicalIdOf(event), reason };
     case 'create': {
-      const wanted = readRuleProperties(event.ResourceProperties);
-      return { physicalId: await rules.create(wanted, order.forward, tagsOf(event, wanted)), reason };
+      return { physicalId: await create(event, order.forward, rules), reason };
     }
     case 'modify': {
       const wanted = readRuleProperties(event.ResourceProperties);
       await rules.modify(order.ruleArn, order.changes, tagsOf(event, wanted));
       return { physicalId: order.ruleArn, reason };
     }
+  }
+}
+
+/** The answer to a call that has made the rule may be lost: the client repeats it, and meets the priority of its own rule. */
+async function create(event: CustomResourceEvent, forward: Forward, rules: RulesPort): Promise<string> {
+  const wanted = readRuleProperties(event.ResourceProperties);
+  try {
+    return await rules.create(wanted, forward, tagsOf(event, wanted));
+  } catch (error) {
+    const isTaken = error instanceof Error && error.name === 'PriorityInUseException';
+    const there = isTaken ? await rules.onListener(wanted.listenerArn) : [];
+    const own = there.find(({ tags }) => isOf(event, tags));
+    if (own) return own.arn;
+    throw error;
   }
 }
 

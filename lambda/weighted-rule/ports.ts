@@ -40,6 +40,8 @@ export interface LockPort {
 
 /** The lock while it is held. */
 export interface Lease {
-  /** @throws CutoverError `LockLost` when it has ended, or is another's */
+  /** Milliseconds since the epoch by the clock of this process. After it no call that changes something may begin. */
+  readonly untilMs: number;
+  /** @throws CutoverError `LockLost` when it has ended, or ends soon, or is another's */
   check(): Promise<void>;
 }

@@ -131,6 +131,8 @@ export interface Upstream {
   readonly verifyCertificate?: boolean;
   /** PEM of the authorities that it is checked against, in place of Node's own. */
   readonly authorities?: string;
+  /** Every request goes there in HTTP/2, not gRPC alone. None that asks for an upgrade may. Default false. */
+  readonly isHttp2?: boolean;
 }
 
 export interface Answer {

@@ -173,7 +173,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private openUpstream(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
-    const way = request.head.isGrpc ? this.http2Upstreams : this.pools;
+    const way = request.head.isGrpc || upstream.isHttp2 === true ? this.http2Upstreams : this.pools;
     return way.open(upstream, request, events);
   }
 

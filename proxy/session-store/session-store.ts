@@ -41,7 +41,7 @@ export class SessionStore {
     this.pending = '';
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => this.hear(text));
-    socket.on('error', (error) => this.fail(error.message));
+    socket.on('error', (error) => this.fail(reasonOf(error)));
     socket.on('close', () => this.fail('the connection was closed'));
     // Not before its certificate was checked: a password follows.
     socket.once(this.config.isTls ? 'secureConnect' : 'connect', () => this.greet());
@@ -84,14 +84,19 @@ export class SessionStore {
   private problemOf(line: string): string | undefined {
     if (line === '+OK' || line === '+PONG') return undefined;
     if (this.config.password === undefined && line.startsWith('-NOAUTH')) return undefined;
-    return line.startsWith('-') ? line.slice(1) : 'an answer that is none of Redis';
+    return line.startsWith('-') ? withoutQuotes(line.slice(1)) : 'an answer that is none of Redis';
   }
 
   private confirm(): void {
     this.cancel();
     this.cancel = this.clock.after(LOOK_MS, () => this.ask());
-    this.failures = 0;
+    // One that answers once and goes is no better than one that is away: neither the pauses nor the log begin anew.
+    if (this.isConnected) this.settle();
     this.isConnected = true;
+  }
+
+  private settle(): void {
+    this.failures = 0;
     if (this.problem !== undefined) this.log.info('The session store answers again');
     this.problem = undefined;
   }
@@ -121,6 +126,16 @@ function connect({ host, port, isTls }: SessionStoreConfig): Socket {
   if (!isTls) return net.connect({ host, port });
   // An address has no server name (RFC 6066 section 3).
   return tls.connect({ host, port, servername: net.isIP(host) === 0 ? host : undefined });
+}
+
+/** Where every address of a name refused, Node gives an error without a message. */
+function reasonOf(error: NodeJS.ErrnoException): string {
+  return error.message || (error.code ?? error.name);
+}
+
+/** A server that does not know a command quotes it: `ERR unknown command 'AUTH', with args beginning with: '…'`. */
+function withoutQuotes(reply: string): string {
+  return reply.replace(/\s*['"`].*$/s, ' …').slice(0, 200);
 }
 
 /** A command as an array of bulk strings. */

@@ -77,7 +77,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** What stands before an @ may be a password. */
+/** What stands before an @ may be a password, and what stands behind a question mark, too: some clients take it there. */
 function withoutLogin(text: string): string {
-  return text.replace(/^(.*\/\/)?.*@/s, '$1…@');
+  return text.replace(/^(.*\/\/)?.*@/s, '$1…@').replace(/[?#].*$/s, '?…');
 }

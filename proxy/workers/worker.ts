@@ -1,6 +1,7 @@
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import type { AdminTarget } from '../admin/admin-server';
 import { SYSTEM_CLOCK } from '../clock';
+import { createLog } from '../log';
 import { RunningProxy, startProxy } from '../proxy';
 import { FAILED, crash, endAfterLog } from './last-words';
 import { Answers, FromWorker, ListenProblem, Order, PORT_FD, Question, ToWorker, WORKER_VARIABLE } from './messages';
@@ -40,7 +41,7 @@ class Worker {
 
   constructor({ config, standing }: Extract<ToWorker, { type: 'start' }>) {
     const worker = Number(process.env[WORKER_VARIABLE]);
-    const log = pino({ level: config.logLevel, base: { side: config.side, pid: process.pid, worker } });
+    const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid, worker } });
     this.log = log;
     process.on('uncaughtException', (error) => crash(log, error));
     process.on('unhandledRejection', (error) => crash(log, error));

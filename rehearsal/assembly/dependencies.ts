@@ -18,8 +18,14 @@ export function creationOrder({ Resources = {} }: Template): string[] {
   return [...order];
 }
 
-function dependenciesOf({ DependsOn = [], Properties }: Resource): string[] {
-  return [...(typeof DependsOn === 'string' ? [DependsOn] : DependsOn), ...referencesIn(Properties)];
+function dependenciesOf(resource: Resource): string[] {
+  const { DependsOn = [] } = resource;
+  return [...(typeof DependsOn === 'string' ? [DependsOn] : DependsOn), ...referencesOf(resource)];
+}
+
+/** What its properties refer to, parameters and the like among it. */
+export function referencesOf({ Properties }: Resource): string[] {
+  return referencesIn(Properties);
 }
 
 function referencesIn(value: unknown): string[] {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { uuidOf } from '../aws/identifiers';
-import { Identities, Identity } from './resolve';
+import { Identities, Identity, Resolver } from './resolve';
 import { Resource, Stack } from './template';
 
 type Namer = (name: Name) => Identity;
@@ -15,7 +15,7 @@ interface Name {
   readonly properties: Readonly<Record<string, unknown>>;
   /** `arn:aws:SERVICE:region:account` */
   readonly arn: (service: string) => string;
-  /** The `Ref` of another resource, for names that contain each other. */
+  /** What another resource is known by, for names that contain each other; absent is the default one. */
   readonly refOf: (value: unknown) => string;
 }
 
@@ -29,6 +29,7 @@ export function identifier(
   given: Identities = new Map(),
 ): (logicalId: string, resource: Resource) => Identity {
   const known = new Map<string, Identity>(given);
+  const resolver = new Resolver(stack, (...resource) => identify(...resource));
   const identify = (logicalId: string, resource: Resource): Identity => {
     const present = known.get(logicalId);
     if (present) return present;
@@ -40,11 +41,7 @@ export function identifier(
       stack,
       properties: resource.Properties ?? {},
       arn: (service) => `arn:aws:${service}:${stack.region}:${stack.account}`,
-      refOf: (value) => {
-        const other = (value as { Ref?: string } | undefined)?.Ref;
-        const target = other === undefined ? undefined : stack.template.Resources?.[other];
-        return other !== undefined && target ? identify(other, target).ref : String(value);
-      },
+      refOf: (value) => (value === undefined ? 'default' : resolver.text(value)),
     };
     const identity = NAMERS[resource.Type]?.(name) ?? { ref: `${logicalId}-${hash}`, attributes: {} };
     known.set(logicalId, identity);

@@ -61,7 +61,7 @@ export class Resolver {
     if (name === 'AWS::NoValue') return undefined;
     if (name in pseudo) return pseudo[name];
     const parameter = stack.template.Parameters?.[name];
-    if (parameter) return parameter.Default ?? '';
+    if (parameter) return parameterValue(parameter);
     return this.identityOf(name).ref;
   }
 
@@ -90,6 +90,12 @@ export class Resolver {
       throw new UsageError(`the template of '${this.stack.name}' must define what it refers to, got '${logicalId}'`);
     return this.identify(logicalId, resource);
   }
+}
+
+/** A list comes as text with commas. */
+function parameterValue({ Type, Default = '' }: { readonly Type: string; readonly Default?: unknown }): unknown {
+  const isList = Type === 'CommaDelimitedList' || Type.includes('List<');
+  return isList ? String(Default).split(',').map((item) => item.trim()) : Default; // prettier-ignore
 }
 
 const listOf = (argument: unknown): unknown[] => (Array.isArray(argument) ? argument : [argument]);

@@ -45,6 +45,8 @@ export interface Blueprint {
 interface Known {
   readonly identities?: Identities;
   readonly secrets?: Blueprint['secrets'];
+  /** Where the assembly comes from, for messages. */
+  readonly option?: '--app' | '--redeploy';
 }
 
 /**
@@ -53,10 +55,15 @@ interface Known {
  * @throws UsageError when there is none, or more than one and no name
  */
 export function readBlueprint(stacks: readonly Stack[], stackName?: string, known: Known = {}): Blueprint {
+  const { option = '--app' } = known;
   const named = stackName === undefined ? stacks : stacks.filter(({ name }) => name === stackName);
   if (stacks.length === 0)
-    throw new UsageError(`'--app' must hold a stack with a drainshift Migration, got an assembly without stacks`);
-  if (named.length === 0) throw new UsageError(`'--stack' must be one of ${namesOf(stacks)}, got '${stackName ?? ''}'`);
+    throw new UsageError(`'${option}' must hold a stack with a drainshift Migration, got an assembly without stacks`);
+  if (named.length === 0) {
+    if (option === '--app')
+      throw new UsageError(`'--stack' must be one of ${namesOf(stacks)}, got '${stackName ?? ''}'`);
+    throw new UsageError(`'${option}' must hold the stack '${stackName ?? ''}', got ${namesOf(stacks)}`);
+  }
   const found = named.flatMap((stack) => {
     const resources = new Resources(stack, known.identities);
     const functions = buildFunctions(resources);
@@ -67,7 +74,9 @@ export function readBlueprint(stacks: readonly Stack[], stackName?: string, know
   });
   const [cutover, ...more] = found;
   if (!cutover)
-    throw new UsageError(`'--app' must hold a stack with a drainshift Migration, got ${namesOf(named)} without one`);
+    throw new UsageError(
+      `'${option}' must hold a stack with a drainshift Migration, got ${namesOf(named)} without one`,
+    );
   if (more.length > 0)
     throw new UsageError(
       `'--stack' must name one of ${namesOf(found.map(({ resources }) => resources.stack))}, got nothing`,
@@ -89,9 +98,7 @@ interface Found {
 
 function build({ resources, functions, wiring }: Found, known: Known): Blueprint {
   const machines = buildMachines(resources);
-  const machine = machines.find(({ definition }) =>
-    functions.some(({ arn, environment }) => WIRING_VARIABLE in environment && definition.includes(arn)),
-  );
+  const [machine] = machines;
   if (!machine)
     throw new UsageError(
       `'${resources.stack.name}' must have a state machine that calls the cutover's functions, got none`,

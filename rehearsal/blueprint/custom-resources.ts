@@ -1,5 +1,6 @@
 import type { FunctionSpec } from '../functions/function';
 import { UsageError } from '../usage-error';
+import { STATE_MACHINE, buildMachines } from './functions';
 import { Ready, Resources } from './resources';
 
 /** A resource that a Lambda function of the template creates, changes and deletes. */
@@ -14,8 +15,11 @@ export interface CustomResource {
   readonly timeoutSeconds: number;
 }
 
+/** Asked before the services are updated, and makes nothing. */
+export const GROUP_GUARD = 'Custom::DrainshiftGroupGuard';
+
 /** The types that are run. The others make things that a rehearsal has no need of; their attributes are made up. */
-const RUN_TYPES: readonly string[] = ['Custom::DrainshiftWeightedRule'];
+const RUN_TYPES: readonly string[] = ['Custom::DrainshiftWeightedRule', 'Custom::DrainshiftGuard', GROUP_GUARD];
 
 /** What CloudFormation waits unless the resource says otherwise. */
 const DEFAULT_TIMEOUT_SECONDS = 3600;
@@ -58,7 +62,11 @@ export function notRun(resources: Resources): string[] {
   const fronts = resources
     .ofType('AWS::ElasticLoadBalancingV2::LoadBalancer')
     .filter(({ properties }) => properties.string('Type', 'application') === 'network');
-  return [...resources.where((type) => isCustom(type) && !isRun(type)), ...fronts].map(
+  const machines = buildMachines(resources);
+  const others = resources
+    .ofType(STATE_MACHINE)
+    .filter(({ identity }) => !machines.some(({ arn }) => arn === identity.ref));
+  return [...resources.where((type) => isCustom(type) && !isRun(type)), ...fronts, ...others].map(
     ({ logicalId, type }) => `'${logicalId}' (${type})`,
   );
 }

@@ -1,8 +1,10 @@
 import { basename } from 'node:path';
+import { WIRING_VARIABLE } from '../../core/wiring';
 import type { FunctionSpec } from '../functions/function';
 import type { MachineDescription } from '../state-machine/model';
-import { UsageError } from '../usage-error';
 import { Resources } from './resources';
+
+export const STATE_MACHINE = 'AWS::StepFunctions::StateMachine';
 
 /** Every Lambda function whose code is an asset of the assembly and runs on Node. */
 export function buildFunctions(resources: Resources): FunctionSpec[] {
@@ -27,18 +29,21 @@ export function buildFunctions(resources: Resources): FunctionSpec[] {
   });
 }
 
+/** The state machines that call functions of the cutover. Another one may be of a kind that cannot be run here. */
 export function buildMachines(resources: Resources): MachineDescription[] {
-  return resources.ofType('AWS::StepFunctions::StateMachine').map(({ logicalId, identity, properties }) => {
-    const definition = properties.optionalString('DefinitionString');
-    if (definition === undefined)
-      throw new UsageError(`'${logicalId}' must have its definition in the template, got one elsewhere`);
-    return {
-      arn: identity.ref,
-      name: identity.attributes.Name ?? '',
-      definition,
-      roleArn: properties.string('RoleArn'),
-      createdAt: new Date(),
-    };
+  const steps = buildFunctions(resources).filter(({ environment }) => WIRING_VARIABLE in environment);
+  return resources.ofType(STATE_MACHINE).flatMap(({ identity, properties }) => {
+    const definition = properties.has('DefinitionString') ? properties.string('DefinitionString') : '';
+    if (!steps.some(({ arn }) => definition.includes(arn))) return [];
+    return [
+      {
+        arn: identity.ref,
+        name: identity.attributes.Name ?? '',
+        definition,
+        roleArn: properties.string('RoleArn'),
+        createdAt: new Date(),
+      },
+    ];
   });
 }
 
@@ -51,7 +56,7 @@ export interface StatusRule {
 
 export function buildStatusRules(resources: Resources): StatusRule[] {
   return resources.ofType('AWS::Events::Rule').flatMap(({ properties }) => {
-    if (!properties.has('EventPattern')) return [];
+    if (!properties.has('EventPattern') || properties.string('State', 'ENABLED') === 'DISABLED') return [];
     const pattern = properties.object('EventPattern');
     if (!pattern.strings('source').includes('aws.states')) return [];
     const detail = pattern.object('detail');

@@ -70,8 +70,11 @@ function targetGroup(arn: string, name: string, properties: Properties): TargetG
   const type = properties.string('TargetType', 'instance');
   if (type !== 'ip') throw new UsageError(`target group '${name}' must have targets of type 'ip', got '${type}'`);
   const version = properties.string('ProtocolVersion', 'HTTP1');
-  if (version !== 'HTTP1')
-    throw new UsageError(`'ProtocolVersion' of '${name}' must be HTTP1 to be rehearsed, got '${version}'`);
+  if (version !== 'HTTP1' && version !== 'HTTP2') {
+    throw new UsageError(
+      `'ProtocolVersion' of '${name}' must be HTTP1 or HTTP2 to be rehearsed, where nobody speaks gRPC, got '${version}'`,
+    );
+  }
   const attributes = properties.pairs('TargetGroupAttributes');
   checkAttributes(name, attributes);
   return {

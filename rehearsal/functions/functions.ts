@@ -4,6 +4,7 @@ import { FunctionSpec, LocalFunction } from './function';
 /** The Lambda functions of a world, by ARN. */
 export class Functions {
   private readonly locals = new Map<string, LocalFunction>();
+  private isStopped = false;
 
   constructor(
     /** What the service adds to a function's own environment. */
@@ -11,8 +12,9 @@ export class Functions {
     private readonly processes: ProcessHooks,
   ) {}
 
-  /** Adds a function, or changes the one that has its ARN. */
+  /** Adds a function, or changes the one that has its ARN; none once they were stopped, as in a redeploy that is cut. */
   put(spec: FunctionSpec): void {
+    if (this.isStopped) return;
     const present = this.locals.get(spec.arn);
     if (present) present.update(spec);
     else this.locals.set(spec.arn, new LocalFunction(spec, this.environment, this.processes));
@@ -27,6 +29,7 @@ export class Functions {
   }
 
   async stop(): Promise<void> {
+    this.isStopped = true;
     await Promise.all([...this.locals.values()].map((local) => local.stop()));
   }
 }

@@ -1,5 +1,4 @@
-import http from 'node:http';
-import https from 'node:https';
+import { askHealth } from './health-request';
 import { ElbModel, HealthCheck, Target, TargetGroup } from './model';
 
 type Reason = NonNullable<Target['reason']>;
@@ -17,7 +16,7 @@ export class HealthChecks {
     const check = async () => {
       if (!this.model.isInUse(group.arn)) target.state = 'unused';
       else if (target.state === 'unused') target.state = 'initial';
-      const reason = target.state === 'unused' ? undefined : await probe(group.healthCheck, target);
+      const reason = target.state === 'unused' ? undefined : await probe(group, target);
       // It may have begun to drain, or the world may have stopped, while the probe was under way.
       if (!this.timers.has(target) || isLeaving(group, target)) return void this.timers.delete(target);
       if (target.state !== 'unused') {
@@ -63,37 +62,21 @@ function apply(
 }
 
 /** @returns why the check failed; undefined when it passed */
-function probe(check: HealthCheck, target: Target): Promise<Reason | undefined> {
-  const port = check.port === 'traffic-port' ? target.port : Number(check.port);
-  const timedOut = { code: 'Target.Timeout', description: 'Request timed out' };
-  return new Promise((resolve) => {
-    const options = {
-      host: target.id,
-      port,
-      path: check.path,
-      agent: false,
-      // The service does not verify its targets' certificates.
-      rejectUnauthorized: false,
-      signal: AbortSignal.timeout(check.timeoutSeconds * 1000),
-      headers: { host: `${target.id}:${port}`, 'user-agent': 'ELB-HealthChecker/2.0' },
+async function probe({ healthCheck, protocolVersion }: TargetGroup, target: Target): Promise<Reason | undefined> {
+  const { protocol, path, matcher, timeoutSeconds } = healthCheck;
+  const port = healthCheck.port === 'traffic-port' ? target.port : Number(healthCheck.port);
+  const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+  try {
+    const status = await askHealth(protocolVersion, { protocol, host: target.id, port, path, signal });
+    if (matches(matcher, status)) return undefined;
+    return {
+      code: 'Target.ResponseCodeMismatch',
+      description: `Health checks failed with these codes: [${status}]`,
     };
-    const answered = (answer: http.IncomingMessage) => {
-      answer.resume();
-      const status = answer.statusCode ?? 0;
-      if (matches(check.matcher, status)) return resolve(undefined);
-      const description = `Health checks failed with these codes: [${status}]`;
-      return resolve({ code: 'Target.ResponseCodeMismatch', description });
-    };
-    const request = check.protocol === 'HTTPS' ? https.get(options, answered) : http.get(options, answered);
-    request.on('error', (error) => {
-      const description = `Health checks failed: ${error.message}`;
-      resolve(
-        error.name === 'AbortError' || error.name === 'TimeoutError'
-          ? timedOut
-          : { code: 'Target.FailedHealthChecks', description },
-      );
-    });
-  });
+  } catch (error) {
+    if (signal.aborted) return { code: 'Target.Timeout', description: 'Request timed out' };
+    return { code: 'Target.FailedHealthChecks', description: `Health checks failed: ${(error as Error).message}` };
+  }
 }
 
 /** `200`, `200-299`, `200,204`. */

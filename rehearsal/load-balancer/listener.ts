@@ -1,4 +1,5 @@
 import type { Decision, Forward, Outcome, RequestHead } from '../../proxy/data-plane/data-plane';
+import { isGrpcContent } from '../../proxy/data-plane/http2/grpc';
 import { ownAnswer } from './answers';
 import { actionOf, chooseGroup, chooseTarget, matchRule } from './choose';
 import { GROUP_COOKIES, TARGET_COOKIES, stickyCookies } from './cookies';
@@ -49,12 +50,23 @@ function forward(
   const groupArn = chooseGroup(config, request.headers.cookie, world.random);
   const group = groupArn === undefined ? undefined : world.model.targetGroups.get(groupArn);
   if (!group) return refuse(world, 503);
+  if (!takes(group, request)) return refuse(world, 464);
   const turn = turns.get(group.arn) ?? 0;
   turns.set(group.arn, turn + 1);
   const target = chooseTarget(group, request.headers.cookie, turn);
   // No registered target: the service answers 503 and does not try another group.
   if (!target) return refuse(world, 503);
   return { forward: toTarget(world, listener, { config, request, group, target }) };
+}
+
+/**
+ * HTTP/1.1 is not made HTTP/2 of, and gRPC no HTTP/1.1.
+ *
+ * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html#target-group-protocol-version
+ */
+function takes({ protocolVersion }: TargetGroup, request: RequestHead): boolean {
+  const isHttp2 = request.httpVersion === '2';
+  return protocolVersion === 'HTTP2' ? isHttp2 : !isHttp2 || !isGrpcContent(request.field('content-type'));
 }
 
 function toTarget(
@@ -75,6 +87,7 @@ function toTarget(
       host: target.id,
       port: target.port,
       verifyCertificate: false,
+      isHttp2: group.protocolVersion === 'HTTP2',
     },
     // Clients reach the template's port as far as they know; a mapped port is an affair of this machine.
     requestHeaders: requestHeaders(request, listener.templatePort, balancer.attributes),

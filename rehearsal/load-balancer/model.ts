@@ -62,12 +62,14 @@ interface WeightedGroup {
   readonly weight: number;
 }
 
+/** What a group's targets are spoken to in; GRPC is refused when a template is read. */
+export type ProtocolVersion = 'HTTP1' | 'HTTP2';
+
 export interface TargetGroup {
   readonly arn: string;
   readonly name: string;
   readonly protocol: 'HTTP' | 'HTTPS';
-  /** The other versions are refused when a template is read. */
-  readonly protocolVersion: 'HTTP1';
+  readonly protocolVersion: ProtocolVersion;
   readonly port: number;
   readonly vpcId: string;
   readonly targetType: 'ip';

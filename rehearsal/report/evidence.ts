@@ -19,6 +19,8 @@ export interface RehearsalEvidence extends Evidence {
     readonly app: string;
     readonly seed: number;
     readonly speed: number;
+    /** How much traffic, as a multiple of the usual. */
+    readonly traffic: number;
     /** Of the whole run: with its start-up, and until the last answer was checked. */
     readonly seconds: number;
     readonly fault?: string;

@@ -18,10 +18,14 @@ export async function openMailbox(): Promise<Mailbox> {
   const answered = new Promise<string>((resolve) => (settle = resolve));
   const server = createServer((request, response) => {
     if (request.method !== 'PUT' || request.url !== path) return void response.writeHead(403).end();
-    void bodyOf(request).then((body) => {
-      settle(body);
-      response.writeHead(200, { connection: 'close' }).end();
-    });
+    bodyOf(request).then(
+      (body) => {
+        settle(body);
+        response.writeHead(200, { connection: 'close' }).end();
+      },
+      // What is not whole was never put: the client may try again.
+      () => response.destroy(),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -39,13 +43,9 @@ export async function openMailbox(): Promise<Mailbox> {
   };
 }
 
-/** As far as it came: what is not whole is no JSON. */
+/** @throws Error when the client goes away before its end */
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-  } catch {
-    // The client went away.
-  }
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }

@@ -36,63 +36,99 @@ export const ELB_MOVES: Readonly<Record<string, ((move: ElbMove) => Moved) | und
 /** Read when a connection begins, and not again. */
 const FIXED_ATTRIBUTES: readonly string[] = ['idle_timeout.timeout_seconds'];
 
-function moveLoadBalancer({ from, to, live, wanted }: ElbMove): Moved {
-  const present = from && live.loadBalancers.get(from.identity.ref);
-  const next = to && wanted.loadBalancers.get(to.identity.ref);
-  if (!present || !next || present.arn !== next.arn || present.scheme !== next.scheme) return 'passedOver';
-  const changed = [...next.attributes].filter(([key, value]) => present.attributes.get(key) !== value);
-  for (const [key, value] of changed) present.attributes.set(key, value);
-  return changed.some(([key]) => FIXED_ATTRIBUTES.includes(key)) ? 'passedOver' : 'applied';
+/** The properties whose changes are followed; any other one replaces the resource, or does what is not done here. */
+const FOLLOWED: Readonly<Record<string, readonly string[] | undefined>> = {
+  'AWS::ElasticLoadBalancingV2::LoadBalancer': ['LoadBalancerAttributes', 'Tags'],
+  'AWS::ElasticLoadBalancingV2::TargetGroup': [
+    'HealthCheckIntervalSeconds',
+    'HealthCheckPath',
+    'HealthCheckPort',
+    'HealthCheckProtocol',
+    'HealthCheckTimeoutSeconds',
+    'HealthyThresholdCount',
+    'Matcher',
+    'Tags',
+    'TargetGroupAttributes',
+    'UnhealthyThresholdCount',
+  ],
+  'AWS::ElasticLoadBalancingV2::Listener': ['Certificates', 'DefaultActions', 'ListenerAttributes', 'SslPolicy'],
+  'AWS::ElasticLoadBalancingV2::ListenerRule': ['Actions', 'Conditions', 'Priority', 'Tags'],
+};
+
+function isFollowed({ type, from, to }: Move): boolean {
+  const [before, after] = [from?.properties.raw ?? {}, to?.properties.raw ?? {}];
+  const changed = Object.keys({ ...before, ...after }).filter(
+    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
+  return changed.every((key) => FOLLOWED[type]?.includes(key));
 }
 
-function moveTargetGroup({ from, to, live, wanted }: ElbMove): Moved {
+/** What is no longer in the template is at its default again. */
+function takeOver(live: Map<string, string>, before: ReadonlyMap<string, string>, next: ReadonlyMap<string, string>) {
+  for (const key of before.keys()) if (!next.has(key)) live.delete(key);
+  for (const [key, value] of next) live.set(key, value);
+}
+
+function moveLoadBalancer(move: ElbMove): Moved {
+  const { from, to, live, wanted } = move;
+  const present = from && live.loadBalancers.get(from.identity.ref);
+  const next = to && wanted.loadBalancers.get(to.identity.ref);
+  if (!present || !next || !isFollowed(move)) return 'passedOver';
+  const before = from.properties.pairs('LoadBalancerAttributes');
+  if (FIXED_ATTRIBUTES.some((key) => before.get(key) !== next.attributes.get(key))) return 'passedOver';
+  takeOver(present.attributes, before, next.attributes);
+  return 'applied';
+}
+
+function moveTargetGroup(move: ElbMove): Moved {
+  const { from, to, live, wanted } = move;
   const present = from && live.targetGroups.get(from.identity.ref);
   const next = to && wanted.targetGroups.get(to.identity.ref);
-  if (!present || !next) return 'passedOver';
-  const isSame = (['arn', 'protocol', 'port', 'targetType'] as const).every((key) => present[key] === next[key]);
-  if (!isSame) return 'passedOver';
+  if (!present || !next || !isFollowed(move)) return 'passedOver';
   setTargetGroupAttributes(live, present, next.attributes);
+  takeOver(present.attributes, from.properties.pairs('TargetGroupAttributes'), next.attributes);
   present.healthCheck = next.healthCheck;
   return 'applied';
 }
 
-function moveListener({ from, to, live, wanted }: ElbMove): Moved {
+function moveListener(move: ElbMove): Moved {
+  const { from, to, live, wanted } = move;
   const present = from && live.listeners.get(from.identity.ref);
   const next = to && wanted.listeners.get(to.identity.ref);
-  if (!present || !next || present.templatePort !== next.templatePort || present.protocol !== next.protocol) {
-    return 'passedOver';
-  }
+  if (!present || !next || !isFollowed(move)) return 'passedOver';
   const fallback = (model: ElbModel) => model.rulesOf(next.arn).find(({ priority }) => priority === 'default');
   const [own, said] = [fallback(live), fallback(wanted)];
   if (own && said) replaceActions(live, own.arn, said.actions);
   present.certificateArns = next.certificateArns;
   present.sslPolicy = next.sslPolicy;
-  for (const [key, value] of next.attributes) present.attributes.set(key, value);
+  takeOver(present.attributes, from.properties.pairs('ListenerAttributes'), next.attributes);
   return 'applied';
 }
 
-function moveRule({ from, to, live, wanted }: ElbMove): Moved {
+function moveRule(move: ElbMove): Moved {
+  const { from, to, live, wanted } = move;
   const next = to && wanted.rules.get(to.identity.ref);
   if (next && !from) addRule(live, { ...next });
   // It may not have come so far.
   if (from && !to && live.rules.has(from.identity.ref)) removeRule(live, from.identity.ref);
   if (!from || !next) return 'applied';
   const present = live.rule(from.identity.ref);
-  if (present.listenerArn !== next.listenerArn || typeof next.priority !== 'number') return 'passedOver';
+  if (!isFollowed(move) || typeof next.priority !== 'number') return 'passedOver';
   setPriorities(live, new Map([[present.arn, next.priority]]));
   replaceConditions(live, present.arn, next.conditions);
   replaceActions(live, present.arn, next.actions);
   return 'applied';
 }
 
-/** What a blueprint reads of a template, and a redeploy has no way to change in a standing world. */
-const STANDING = /^AWS::(ECS|ApplicationAutoScaling|ElasticLoadBalancingV2)::/;
+/** Nothing that a cutover or its traffic meets. */
+const ASIDE = /^AWS::(CDK::Metadata|CloudWatch::Dashboard|Logs::\w+)$/;
 
 /** What is taken over when the next blueprint is adopted. */
 const ADOPTED = /^AWS::(S3::Bucket|SecretsManager::Secret|Events::Rule|CloudWatch::(Composite)?Alarm)$/;
 
-/** What becomes of all other resources; undefined for what nothing here stands for. */
-export function moveOther({ type }: Move): Moved | undefined {
-  if (STANDING.test(type)) return 'passedOver';
-  return ADOPTED.test(type) ? 'applied' : undefined;
+/** What becomes of all other resources; undefined for what need not be told. */
+export function moveOther({ type, to }: Pick<Move, 'type' | 'to'>): Moved | undefined {
+  if (ASIDE.test(type)) return undefined;
+  // What is adopted is never deleted, but for rules: they are read anew.
+  return ADOPTED.test(type) && (to || type === 'AWS::Events::Rule') ? 'applied' : 'passedOver';
 }

@@ -18,9 +18,10 @@ export class StackRecord {
     this.resources = resources;
   }
 
-  /** @throws Error while another update is under way */
+  /** @throws Error while another update is under way, and after one that could not be rolled back */
   begin(): void {
-    if (this.status.endsWith('_IN_PROGRESS')) {
+    // From a rollback that failed there is no update, but only a rollback that goes on.
+    if (!this.status.endsWith('_COMPLETE')) {
       throw new Error(`stack '${this.resources.stack.name}' must be complete to be redeployed, got ${this.status}`);
     }
     this.status = 'UPDATE_IN_PROGRESS';

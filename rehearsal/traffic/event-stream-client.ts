@@ -1,11 +1,10 @@
-import { ClientRequest, IncomingMessage } from 'node:http';
-import { Agent, request as httpsRequest } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CookieJar } from './cookie-jar';
 import { EventParser, StreamEvent } from './event-parser';
-import { Endpoint } from './options';
 import { Recorder } from './recorder';
 import { reconnectMs, refusedForMs } from './reconnect';
+import type { AskForStream } from './stream-request';
+import type { HttpAnswer } from './transport';
 
 const HEAD_MS = 15_000;
 
@@ -14,7 +13,7 @@ type Ended = { how: 'endedCleanly' } | { how: 'refused'; forMs: number } | { how
 /** One reader of the clock, with the cookies of a browser: ids go up by one, over all streams and both sides. */
 export class EventStreamClient {
   private readonly jar = new CookieJar();
-  private call: ClientRequest | undefined;
+  private call: ReturnType<AskForStream> | undefined;
   private isOpen = false;
   private lastId = 0;
   private lastEventMs: number | undefined;
@@ -22,8 +21,7 @@ export class EventStreamClient {
   private isDone = false;
 
   constructor(
-    private readonly endpoint: Endpoint,
-    private readonly agent: Agent,
+    private readonly ask: AskForStream,
     private readonly name: string,
     private readonly recorder: Recorder,
   ) {}
@@ -32,6 +30,7 @@ export class EventStreamClient {
   async live(): Promise<void> {
     while (!this.isDone) {
       const ended = await this.stream();
+      if (this.isOpen) this.recorder.live.serverSentEvents -= 1;
       this.isOpen = false;
       if (this.isDone) return;
       this.judge(ended);
@@ -47,52 +46,46 @@ export class EventStreamClient {
 
   private stream(): Promise<Ended> {
     return new Promise((resolve) => {
-      const { host, port, ca, serverName, authority } = this.endpoint;
-      const call = httpsRequest({
-        agent: this.agent,
-        host,
-        port,
-        ca,
-        servername: serverName,
-        path: `/clock?client=${encodeURIComponent(this.name)}`,
-        headers: {
-          host: authority,
-          accept: 'text/event-stream',
-          'last-event-id': String(this.lastId),
-          ...this.jar.header(Date.now()),
-        },
-      });
-      this.call = call;
+      const path = `/clock?client=${encodeURIComponent(this.name)}`;
+      const headers = {
+        accept: 'text/event-stream',
+        'last-event-id': String(this.lastId),
+        ...this.jar.header(Date.now()),
+      };
+      const parser = new EventParser();
       const timer = setTimeout(() => call.destroy(new Error(`no answer in ${HEAD_MS} ms`)), HEAD_MS);
-      call.on('close', () => clearTimeout(timer));
-      call.on('error', (error) => resolve({ how: 'dropped', why: error.message }));
-      call.on('response', (response) => {
+      const over = (ended: Ended) => {
         clearTimeout(timer);
-        this.read(response, resolve);
-      });
-      call.end();
+        resolve(ended);
+      };
+      const call = this.ask(
+        { path, headers },
+        {
+          answered: (head) => {
+            clearTimeout(timer);
+            this.begin(head, over);
+          },
+          received: (chunk) => this.isOpen && parser.take(chunk).forEach((event) => this.check(event)),
+          ended: () =>
+            over(parser.endsInside() ? { how: 'dropped', why: 'one inside an event' } : { how: 'endedCleanly' }),
+          failed: ({ message }) => over({ how: 'dropped', why: message }),
+        },
+      );
+      this.call = call;
     });
   }
 
-  private read(response: IncomingMessage, resolve: (ended: Ended) => void): void {
-    this.jar.take(response.headers['set-cookie'], Date.now());
-    const forMs = refusedForMs(response);
-    const isStream = response.statusCode === 200 && response.headers['content-type'] === 'text/event-stream';
-    if (!isStream) {
-      this.call?.destroy();
-      const why = `${response.statusCode} ${response.headers['content-type'] ?? ''}`.trim();
-      return resolve(forMs === undefined ? { how: 'dropped', why } : { how: 'refused', forMs });
+  private begin({ status, headers }: Pick<HttpAnswer, 'status' | 'headers'>, over: (ended: Ended) => void): void {
+    this.jar.take(headers['set-cookie'], Date.now());
+    const forMs = refusedForMs({ status, headers });
+    if (status !== 200 || headers['content-type'] !== 'text/event-stream') {
+      const why = `${status} ${String(headers['content-type'] ?? '')}`.trim();
+      over(forMs === undefined ? { how: 'dropped', why } : { how: 'refused', forMs });
+      return void this.call?.destroy();
     }
     this.isOpen = true;
     this.recorder.serverSentEvents.opened += 1;
     this.recorder.live.serverSentEvents += 1;
-    const parser = new EventParser();
-    response.on('data', (chunk: Buffer) => parser.take(chunk).forEach((event) => this.check(event)));
-    response.on('error', (error) => resolve({ how: 'dropped', why: error.message }));
-    response.on('end', () =>
-      resolve(parser.endsInside() ? { how: 'dropped', why: 'one inside an event' } : { how: 'endedCleanly' }),
-    );
-    response.on('close', () => (this.recorder.live.serverSentEvents -= 1));
   }
 
   private check({ id, data }: StreamEvent): void {

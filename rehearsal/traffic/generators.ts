@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { Agent } from 'node:https';
 import { CookieJar } from './cookie-jar';
 import { EventStreamClient } from './event-stream-client';
 import { Http1Transport } from './http1-transport';
 import { Http2Transport } from './http2-transport';
 import { HttpChecker } from './http-checker';
 import { Act, Shopper, frontPageReader, pageReader, uploader } from './http-users';
-import { DEFAULT_RATES, Endpoint, TrafficOptions, TrafficRates, endpointOf } from './options';
+import { DEFAULT_RATES, Endpoint, TrafficOptions, TrafficRates, endpointOf, http2Rates } from './options';
 import { Pace } from './pace';
 import { Recorder } from './recorder';
+import { askOverHttp1, askOverHttp2 } from './stream-request';
 import { Transport } from './transport';
 import { WebSocketClient } from './websocket-client';
 
@@ -36,7 +36,6 @@ export class Generators {
   private readonly rates: TrafficRates;
   private readonly pace = new Pace();
   private readonly transports: Transport[] = [];
-  private readonly streamAgent = new Agent({ keepAlive: false });
   /** Names the clients of this run apart from those of another one on the same backends. */
   private readonly run = randomUUID().slice(0, 8);
   private readonly webSockets: WebSocketClient[] = [];
@@ -46,12 +45,13 @@ export class Generators {
   /** @throws Error when an option is wrong. */
   constructor(private readonly options: TrafficOptions) {
     this.endpoint = endpointOf(options);
-    this.rates = { ...DEFAULT_RATES, ...options.rates, ...(options.paths ? NO_PAGES_OF_OURS : {}) };
+    const rates = { ...DEFAULT_RATES, ...options.rates, ...(options.paths ? NO_PAGES_OF_OURS : {}) };
+    this.rates = options.isHttp2Only === true ? http2Rates(rates) : rates;
   }
 
   start(): void {
     const { rates } = this;
-    const transport = () => this.http1(true);
+    const transport = () => (this.options.isHttp2Only === true ? this.http2() : this.http1(true));
     const act = (checker: HttpChecker) => this.reader(checker);
     const shopper = (checker: HttpChecker, index: number) => new Shopper(checker, `${this.run}-${index}`).act;
     const keepsCookies = (index: number) => this.options.cookies !== false && index % 2 === 1;
@@ -130,9 +130,10 @@ export class Generators {
   private startEventStreams(): void {
     const { eventStreams: count } = this.rates;
     this.recorder.serverSentEvents.clients = count;
+    const ask = this.options.isHttp2Only === true ? askOverHttp2(this.endpoint) : askOverHttp1(this.endpoint);
     for (let index = 0; index < count; index += 1) {
       const name = `event-stream-${this.run}-${index}`;
-      const client = new EventStreamClient(this.endpoint, this.streamAgent, name, this.recorder);
+      const client = new EventStreamClient(ask, name, this.recorder);
       this.eventStreams.push(client);
       this.arrive(client, index / count);
     }

@@ -19,6 +19,12 @@ export interface TrafficOptions {
    */
   readonly cookies?: boolean;
   /**
+   * Whether the load balancer's groups take HTTP/2 alone: then all clients speak it, and there are no WebSockets and no
+   * connections of one request.
+   * @default false
+   */
+  readonly isHttp2Only?: boolean;
+  /**
    * How long a long-lived client may take at the end to get back and to be served once more.
    * @default 10_000
    */
@@ -52,6 +58,22 @@ export const DEFAULT_RATES: TrafficRates = {
   messagesPerSecondEach: 1,
   eventStreams: 20,
 };
+
+/**
+ * The default rates, times `factor`.
+ *
+ * @param factor at least 0.1, which leaves each kind of client one of its own
+ */
+export function timesRates(factor: number): TrafficRates {
+  const { messagesPerSecondEach, ...rates } = DEFAULT_RATES;
+  const scaled = Object.entries(rates).map(([name, rate]) => [name, Math.round(rate * factor)] as const);
+  return { ...(Object.fromEntries(scaled) as typeof rates), messagesPerSecondEach };
+}
+
+/** What is left of rates where all clients speak HTTP/2. */
+export function http2Rates(rates: TrafficRates): TrafficRates {
+  return { ...rates, newConnection: 0, webSockets: 0 };
+}
 
 /** The traffic's one address, as its transports use it. */
 export interface Endpoint {

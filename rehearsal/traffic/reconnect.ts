@@ -1,4 +1,4 @@
-import { IncomingMessage } from 'node:http';
+import type { HttpAnswer } from './transport';
 
 const LONGEST_REFUSAL_MS = 2_000;
 
@@ -8,8 +8,8 @@ export function reconnectMs(): number {
 }
 
 /** For how long a 503 with Retry-After asks to wait, in ms, with jitter and capped; undefined when the answer is no such refusal. */
-export function refusedForMs({ statusCode, headers }: IncomingMessage): number | undefined {
-  const seconds = Number.parseInt(headers['retry-after'] ?? '', 10);
-  if (statusCode !== 503 || Number.isNaN(seconds)) return undefined;
+export function refusedForMs({ status, headers }: Pick<HttpAnswer, 'status' | 'headers'>): number | undefined {
+  const seconds = Number.parseInt(String(headers['retry-after'] ?? ''), 10);
+  if (status !== 503 || Number.isNaN(seconds)) return undefined;
   return Math.min(seconds * 1000, LONGEST_REFUSAL_MS) + Math.random() * 300;
 }

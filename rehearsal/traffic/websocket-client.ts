@@ -212,7 +212,7 @@ export class WebSocketClient {
 }
 
 function refusal(response: IncomingMessage): Ended {
-  const forMs = refusedForMs(response);
+  const forMs = refusedForMs({ status: response.statusCode ?? 0, headers: response.headers });
   return { code: 1006, error: `handshake answered with ${response.statusCode}`, refusedForMs: forMs };
 }
 

@@ -20,7 +20,8 @@ class MemoryRule {
       groupArns: ARNS,
       ruleArn: 'rule',
       rules: async () => [{ arn: 'rule', digest: '', ...(this.forward && { forward: this.forward }) }],
-      setForward: async (next) => {
+      setForward: async (next, untilMs) => {
+        expect(untilMs).toBe(285_000);
         this.calls.push(`set ${next.groups.map(({ arn, weight }) => `${arn}=${weight}`).join(' ')}`);
         this.forward = next;
         this.onSet();
@@ -32,7 +33,7 @@ class MemoryRule {
       holding: async (execution, work) => {
         this.calls.push(`lock ${execution}`);
         try {
-          return await work({ check: async () => this.onCheck() });
+          return await work({ untilMs: 285_000, check: async () => this.onCheck() });
         } finally {
           this.calls.push('free');
         }
@@ -131,6 +132,27 @@ test('a side without healthy targets gets no weight, unless forced', async () =>
   await expect(change()).rejects.toMatchObject({ code: 'TargetsUnhealthy' });
   await expect(change({ weights: { source: 1, target: 0 } })).resolves.toMatchObject({ outcome: 'unchanged' });
   await expect(change({ isForced: true })).resolves.toMatchObject({ outcome: 'changed' });
+});
+
+test('a side that has lost its healthy targets while the person thought gets no weight either', async () => {
+  const agree = async () => {
+    rule.healthy.target = 0;
+    return true;
+  };
+  await expect(change({ agree })).rejects.toMatchObject({ code: 'TargetsUnhealthy' });
+  expect(rule.calls).toEqual(['lock manual-1', 'free']);
+});
+
+test('a call without an answer says that it may have done its work; one that was refused does not', async () => {
+  rule.onSet = () => {
+    throw new Error('socket hang up');
+  };
+  await expect(change()).rejects.toThrow('socket hang up; the weights may have been set all the same: look at them');
+  rule.forward = forward({ s: 100 });
+  rule.onSet = () => {
+    throw Object.assign(new Error('not you'), { $fault: 'client' });
+  };
+  await expect(change()).rejects.toThrow(/^not you$/);
 });
 
 test('a rule that changed since the person was asked is left alone, and the lock is given back', async () => {

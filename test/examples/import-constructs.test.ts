@@ -78,7 +78,10 @@ test('the assembly brings the bundled steps and the image with it', () => {
 
 test('the assembly can be rehearsed: its own stages, its own domain, nothing lost', async () => {
   const json = join(folder, 'evidence.json');
-  const { code, output } = await run(['rehearse', '--app', assembly, '--speed', '600', '--json', json, ...FREE_PORTS]);
+  const { code, output } = await run([
+    ...['rehearse', '--app', assembly, '--speed', '300', '--traffic', '0.25', '--json', json],
+    ...FREE_PORTS,
+  ]);
   expect(output).toContain("stack 'TicketShop'");
   expect(code).toBe(0);
   const { stages, finalWeights } = JSON.parse(readFileSync(json, 'utf8')) as RehearsalEvidence;

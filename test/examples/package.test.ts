@@ -100,8 +100,9 @@ test('its types are found, and find mistakes', () => {
     });
     migration.cutover.stateMachine.stateMachineArn;`;
   expect(compile(app(''))).toBe('');
-  expect(compile(app(`internetFacing: 'yes'`))).toMatch(/TS2322.*'string'.*'boolean/);
-  expect(compile(app(`colour: 'green'`))).toMatch(/TS2353.*'colour'/);
+  const mistaken = compile(app(`colour: 'green'`) + `new Migration(stack, 'Other', { internetFacing: 'yes' });`);
+  expect(mistaken).toMatch(/TS2353.*'colour'/);
+  expect(mistaken).toMatch(/TS2322.*'string'.*'boolean/);
 }, 120_000);
 
 test("the CDK's own command synthesizes it", () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { RehearsalEvidence } from '../../rehearsal/report/evidence';
-import { FREE_PORTS, run } from '../rehearsal/command';
+import { FREE_PORTS, run, shortPlan } from '../rehearsal/command';
 import { install, pack, remove, ROOT, synthesize, Tarball } from './support/installed';
 
 let tarball: Tarball;
@@ -16,8 +16,8 @@ async function rehearse(example: string, ...ports: string[]): Promise<RehearsalE
   const { assembly } = synthesize(folder);
   const json = join(folder, 'evidence.json');
   const { code, output } = await run([
-    ...['rehearse', '--app', assembly, '--speed', '600', '--json', json],
-    ...[...FREE_PORTS, ...ports],
+    ...['rehearse', '--app', assembly, '--json', json],
+    ...[...shortPlan(folder), ...FREE_PORTS, ...ports],
   ]);
   expect([code, output]).toEqual([0, expect.stringContaining('nothing lost')]);
   const evidence = JSON.parse(readFileSync(json, 'utf8')) as RehearsalEvidence;

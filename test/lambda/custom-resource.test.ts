@@ -111,7 +111,7 @@ test('an answer that is not taken is given again', async () => {
   expect(answers).toHaveLength(3);
 });
 
-test('an answer that cannot be given fails the call, so that it is repeated', async () => {
+test('an answer that cannot be given fails the call, so that it shows', async () => {
   statuses = [500, 500, 500, 500, 500, 500];
   await expect(call(async () => ({ physicalId: 'arn', reason: 'made' }))).rejects.toThrow(
     'the answer to CloudFormation must be taken, got status 500',

@@ -13,10 +13,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** As the CDK's own command runs an app, without account, region or network. */
-function synth(drainshift: unknown): { status: number | null; stderr: string } {
+function synth(drainshift: unknown, { validated = false } = {}): { status: number | null; stderr: string } {
   const env = {
     PATH: process.env.PATH ?? '',
     CDK_OUTDIR: folder,
+    CDK_VALIDATION: String(validated),
     CDK_CONTEXT_JSON: JSON.stringify({ ...contextOfCdkJson(), drainshift }),
   };
   return spawnSync(process.execPath, ['dist/bin/app.js'], { cwd: ROOT, env, encoding: 'utf8' });
@@ -31,7 +32,7 @@ const manifest = () =>
   readFileSync(join(folder, 'manifest.json'), 'utf8') + readFileSync(join(folder, 'validation-report.json'), 'utf8');
 
 test('synthesizes with the settings of cdk.json, and warns while they are the examples', () => {
-  const { status, stderr } = synth(contextOfCdkJson().drainshift);
+  const { status, stderr } = synth(contextOfCdkJson().drainshift, { validated: true });
   expect([status, stderr]).toEqual([0, expect.any(String)]);
   expect(existsSync(join(folder, 'Drainshift.template.json'))).toBe(true);
   expect(manifest()).toContain('Set domainName, certificateArn, sourceUrl, targetUrl in the context');
@@ -45,7 +46,7 @@ test('takes its settings from the context', () => {
     targetUrl: 'http://10.0.0.2:8080',
     internetFacing: true,
   };
-  expect(synth(settings).status).toBe(0);
+  expect(synth(settings, { validated: true }).status).toBe(0);
   const template = readFileSync(join(folder, 'Drainshift.template.json'), 'utf8');
   for (const value of ['www.mine.test', settings.certificateArn, settings.sourceUrl, settings.targetUrl]) {
     expect(template).toContain(value);

@@ -37,10 +37,11 @@ const ALARMS = ['cloudwatch:DescribeAlarms'];
 
 /** Written a second time, from what the steps call. */
 const TABLE: Record<Step, string[]> = {
-  lock: [...KEEP_LOCK, ...NOTIFY, ...LIST],
+  lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
   preflight: [
     'elasticloadbalancing:DescribeLoadBalancers',
     'elasticloadbalancing:DescribeListeners',
+    'elasticloadbalancing:DescribeTargetGroups',
     RULES,
     HEALTH,
     ...ALARMS,

@@ -36,6 +36,7 @@ const NO_RESOURCE_LEVEL = [
   'elasticloadbalancing:DescribeLoadBalancers',
   'elasticloadbalancing:DescribeRules',
   'elasticloadbalancing:DescribeTags',
+  'elasticloadbalancing:DescribeTargetGroups',
   'elasticloadbalancing:DescribeTargetHealth',
   // The state machine's log, and its traces.
   'logs:CreateLogDelivery',

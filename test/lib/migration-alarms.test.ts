@@ -106,13 +106,14 @@ describe('default', () => {
     ]);
   });
 
-  test('one request in a hundred of the target may take longer than three seconds', () => {
-    expect(alarm(template, 'TargetLatency').Properties).toMatchObject({
-      MetricName: 'TargetResponseTime',
-      ExtendedStatistic: 'p99',
-      Threshold: 3,
-      EvaluateLowSampleCountPercentile: 'ignore',
-    });
+  test('one request in a hundred of the target may take longer than three seconds, and it has to get a hundred', () => {
+    const found = alarm(template, 'TargetLatency');
+    expect(found.Properties).toMatchObject({ Threshold: 3, DatapointsToAlarm: 3, EvaluationPeriods: 5 });
+    expect(expressionOf(found)).toBe('IF(targetRequests >= 100, targetLatency, 0)');
+    expect(metricsOf(found)).toEqual([
+      expect.objectContaining({ MetricName: 'RequestCount', Stat: 'Sum' }),
+      expect.objectContaining({ MetricName: 'TargetResponseTime', Stat: 'p99' }),
+    ]);
   });
 
   test.each(['Source', 'Target'])('no word of the %s is as bad as no healthy proxy', (side) => {
@@ -131,6 +132,7 @@ describe('default', () => {
   ])('as many proxies as the %s may have are reported', (side, most) => {
     const found = alarm(template, `${side}AtMaximum`);
     expect(found.Properties).toMatchObject({ Threshold: most, ComparisonOperator: 'GreaterThanOrEqualToThreshold' });
+    expect(found.Properties).toMatchObject({ DatapointsToAlarm: 10, EvaluationPeriods: 15 });
     expect(expressionOf(found)).toBe(`FILL(${side.toLowerCase()}Healthy, 0) + FILL(${side.toLowerCase()}Unhealthy, 0)`);
   });
 
@@ -248,11 +250,22 @@ describe('of a cutover', () => {
 
   test('traffic that nobody tries to put back any more', () => {
     expect(alarm(template, 'RecoveryGivenUp').Properties).toMatchObject({
+      TreatMissingData: 'ignore',
       Namespace: 'AWS/SQS',
       MetricName: 'ApproximateNumberOfMessagesVisible',
       Statistic: 'Maximum',
       Threshold: 1,
     });
+  });
+
+  test('those that fill what is missing look behind the newest minute', () => {
+    const filled = Object.values(resourcesOf(template, ALARM)).filter(({ Properties }) =>
+      JSON.stringify(Properties).includes('FILL('),
+    );
+    expect(filled).toHaveLength(6);
+    for (const { Properties } of filled) {
+      expect(Properties.EvaluationPeriods).toBeGreaterThan(Number(Properties.DatapointsToAlarm));
+    }
   });
 
   test('none of them is a veto, or no cutover could follow on a failed one', () => {
@@ -265,6 +278,20 @@ describe('of a cutover', () => {
     const wiring = JSON.stringify(functions.map(({ Properties }) => Properties.Environment));
     for (const { node } of alarms.vetoAlarms) expect(wiring).toContain(`{"Ref":"Alarms${node.id}`);
   });
+});
+
+test('custom: of a fixed number of proxies nobody is told that there are as many', () => {
+  const stack = newStack();
+  const alarms = new MigrationAlarms(stack, 'Alarms', newParts(stack, { isFixed: true }));
+  expect(idsOf(alarms.alarms).filter((id) => id.endsWith('AtMaximum'))).toEqual([]);
+});
+
+test('refuses sides that were confused', () => {
+  const stack = newStack();
+  const { source, target, ...parts } = newParts(stack);
+  expect(() => new MigrationAlarms(stack, 'Alarms', { ...parts, source: target, target: source })).toThrow(
+    "'source' must be the proxies of the source, got those of the target",
+  );
 });
 
 test('imported: watches a load balancer, a network and a cluster of another stack', () => {

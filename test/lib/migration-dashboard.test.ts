@@ -1,5 +1,9 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { NO_CONNECTIONS } from '../../core/connections';
+import { MetricLine, drainLine, liveLines, trafficLine } from '../../core/embedded-metrics';
+import { CutoverWiring } from '../../core/wiring';
+import { metricsPort } from '../../lambda/adapters/metrics';
 import { MigrationAlarms } from '../../lib/migration-alarms';
 import { MigrationDashboard, MigrationDashboardProps } from '../../lib/migration-dashboard';
 import { newStack, resourceLike } from './fixture';
@@ -54,6 +58,30 @@ function drawn({ properties }: Widget): string[] {
   });
 }
 
+const signature = (name: string, dimensions: readonly string[]) => `${name} of ${[...dimensions].sort().join(', ')}`;
+
+/** Of a row of a widget behind the name of its metric: names and values by turns, and last how it looks. */
+const dimensionNames = (rest: readonly unknown[]) =>
+  rest.slice(0, -1).filter((_, index) => index % 2 === 0) as string[];
+
+/** What the proxies and the steps write. */
+function published(): string[] {
+  const { write } = process.stdout;
+  const lines: MetricLine[] = [
+    ...liveLines('shop', NO_CONNECTIONS, 0),
+    trafficLine('shop', { requests: 0, errors: 0, latencies: [1] }, 0),
+    drainLine('shop', NO_CONNECTIONS, 0),
+  ];
+  process.stdout.write = (text: unknown) => lines.push(JSON.parse(String(text)) as MetricLine) > 0;
+  metricsPort({ cutoverName: 'Cutover' } as CutoverWiring).weights({ source: 1, target: 0 }, 0);
+  process.stdout.write = write;
+  return lines.flatMap(({ _aws }) =>
+    _aws.CloudWatchMetrics.flatMap(({ Dimensions, Metrics }) =>
+      Metrics.flatMap(({ Name }) => Dimensions.map((names) => signature(Name, names))),
+    ),
+  );
+}
+
 describe('default', () => {
   const stack = newStack();
   const parts = newParts(stack);
@@ -88,9 +116,11 @@ describe('default', () => {
     }
   });
 
-  test('shows the weights of both sides', () => {
-    const { properties } = titled(widgets, /^Weights/);
-    expect(properties.metrics?.map((row) => row.slice(0, -1))).toEqual([
+  test('shows the weights of both sides, also while a drain or an approval sets none', () => {
+    const widget = titled(widgets, /^Weights/);
+    expect(drawn(widget)).toEqual(['FILL(sourceWeight, REPEAT)', 'FILL(targetWeight, REPEAT)']);
+    const behind = widget.properties.metrics?.filter((row) => row.length > 1);
+    expect(behind?.map((row) => row.slice(0, -1))).toEqual([
       ['Drainshift', 'Weight', 'Cutover', expect.any(String), 'Side', 'source'],
       ['Drainshift', 'Weight', 'Cutover', expect.any(String), 'Side', 'target'],
     ]);
@@ -141,6 +171,19 @@ describe('default', () => {
     ]);
   });
 
+  test('asks for no metric of ours that nobody writes', () => {
+    const asked = widgets
+      .flatMap(({ properties }) => properties.metrics ?? [])
+      .filter(([name]) => name === 'Drainshift');
+    const names = new Set(asked.map(([, name, ...rest]) => signature(String(name), dimensionNames(rest))));
+    expect([...names].sort()).toEqual([
+      'DrainRemaining of Service',
+      'LiveConnections of Kind, Service',
+      'Weight of Cutover, Side',
+    ]);
+    expect(published()).toEqual(expect.arrayContaining([...names]));
+  });
+
   test('shows three hours, under the name that CloudFormation gives', () => {
     expect(dashboardOf(template).DashboardName).toBeUndefined();
     expect(JSON.stringify(dashboardOf(template).DashboardBody)).toContain('-PT3H');
@@ -185,6 +228,14 @@ test('imported: shows a load balancer and a cluster of another stack', () => {
   const widgets = widgetsOf(show(stack, importedParts(stack)));
   expect(JSON.stringify(titled(widgets, /^Errors of the load balancer/).properties.metrics)).toContain(LOAD_BALANCER);
   expect(titled(widgets, /^CPU/).properties.metrics?.[0]).toEqual(expect.arrayContaining(['ClusterName', 'shop']));
+});
+
+test('refuses sides that were confused', () => {
+  const stack = newStack();
+  const parts = newParts(stack);
+  expect(() => show(stack, parts, { target: parts.source })).toThrow(
+    "'target' must be the proxies of the target, got those of the source",
+  );
 });
 
 test('refuses a name that CloudWatch would refuse', () => {

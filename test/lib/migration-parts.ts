@@ -25,12 +25,14 @@ interface Place {
   readonly cluster: ICluster;
   /** One that exists already. */
   readonly loadBalancerArn?: string;
+  /** The proxies of a side are always as many. */
+  readonly isFixed?: boolean;
 }
 
 /** All made in the stack. */
-export function newParts(stack: Stack): Parts {
+export function newParts(stack: Stack, more: Pick<Place, 'isFixed'> = {}): Parts {
   const vpc = new Vpc(stack, 'Vpc');
-  return partsIn(stack, { vpc, cluster: new Cluster(stack, 'Cluster', { vpc }) });
+  return partsIn(stack, { vpc, cluster: new Cluster(stack, 'Cluster', { vpc }), ...more });
 }
 
 export const LOAD_BALANCER = 'app/shop/0123456789abcdef';
@@ -47,7 +49,7 @@ export function importedParts(stack: Stack): Parts {
   return partsIn(stack, { vpc, cluster, loadBalancerArn });
 }
 
-function partsIn(stack: Stack, { vpc, cluster, loadBalancerArn }: Place): Parts {
+function partsIn(stack: Stack, { vpc, cluster, loadBalancerArn, isFixed }: Place): Parts {
   const sourceGroup = new StickyTargetGroup(stack, 'SourceGroup', { vpc });
   const targetGroup = new StickyTargetGroup(stack, 'TargetGroup', { vpc });
   const loadBalancer = new MigrationLoadBalancer(stack, 'LoadBalancer', {
@@ -62,6 +64,7 @@ function partsIn(stack: Stack, { vpc, cluster, loadBalancerArn }: Place): Parts 
     new ProxyService(stack, id, {
       cluster,
       side,
+      minTasks: isFixed ? maxTasks : undefined,
       maxTasks,
       adminSecret,
       targetGroup: group,

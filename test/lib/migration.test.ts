@@ -1,4 +1,6 @@
-import { Stack } from 'aws-cdk-lib';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Alarm, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { IVpc, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
@@ -6,9 +8,10 @@ import { Cluster } from 'aws-cdk-lib/aws-ecs';
 import { ApplicationListener, ApplicationLoadBalancer } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
 import { CutoverWiring } from '../../core/wiring';
 import { DrainProfile, SessionStore } from '../../lib';
-import { defaultMigration, newMigration, newStack, resolveText, resourceLike, resourcesOf } from './fixture';
+import { defaultMigration, newMigration, newStack, resolveText, resourceLike, Resources, resourcesOf } from './fixture';
 
 function wiringOf(template: Template): CutoverWiring {
   const [, shift] = resourceLike(template, 'AWS::Lambda::Function', /StepsShift[0-9A-F]{8}$/);
@@ -22,6 +25,19 @@ test('default: a network, a load balancer, two services and a cutover', () => {
   template.resourceCountIs('AWS::ElasticLoadBalancingV2::LoadBalancer', 1);
   template.resourceCountIs('AWS::ECS::Service', 2);
   template.resourceCountIs('AWS::StepFunctions::StateMachine', 1);
+});
+
+test('default: creates what docs/constructs.md says, and nothing else', () => {
+  const [, section = ''] = readFileSync(resolve(__dirname, '../../docs/constructs.md'), 'utf8').split(
+    '## What is created',
+  );
+  const told = [...(section.split('\n## ')[0] ?? '').matchAll(/`([\w:]+::\w+)` (\d+)/g)];
+  const created: Record<string, number> = {};
+  for (const { Type } of Object.values((defaultMigration().toJSON() as { Resources: Resources }).Resources))
+    created[Type] = (created[Type] ?? 0) + 1;
+  expect(Object.fromEntries(told.map(([, type, count]) => [type, Number(count)]))).toEqual(created);
+  const total = Object.values(created).reduce((sum, count) => sum + count, 0);
+  expect(section).toContain(`makes ${total} resources`);
 });
 
 test('default: says where it is', () => {
@@ -153,18 +169,43 @@ test('custom: both sides share one session store', () => {
   ]);
 });
 
+test('custom: a store that a side names none of is the shared one', () => {
+  const stack = newStack();
+  const vpc = new Vpc(stack, 'Vpc');
+  const [shared, own] = ['Shared', 'Own'].map((id) => new SessionStore(stack, id, { vpc }));
+  newMigration(stack, {
+    vpc,
+    sessionStore: shared,
+    source: { upstreamUrl: 'http://old.internal', sessionStore: undefined },
+    target: { upstreamUrl: 'http://new.internal', sessionStore: own },
+  });
+  const tasks = Object.entries(resourcesOf(Template.fromStack(stack), 'AWS::ECS::TaskDefinition'));
+  const stores = tasks.map(([id, { Properties }]) => [id, /(Own|Shared)Cache/.exec(JSON.stringify(Properties))?.[1]]);
+  expect(Object.fromEntries(stores)).toEqual({
+    [tasks.find(([id]) => id.startsWith('MigrationSource'))?.[0] ?? 'none']: 'Shared',
+    [tasks.find(([id]) => id.startsWith('MigrationTarget'))?.[0] ?? 'none']: 'Own',
+  });
+});
+
+test.each(['source', 'target'] as const)('custom: says that it is the backend of the %s that is wrong', (side) => {
+  expect(() => newMigration(newStack(), { [side]: { upstreamUrl: 'http://shop.internal/v2' } })).toThrow(
+    `'${side}.upstreamUrl' must be http(s)://host[:port] without a path, got http://shop.internal/v2`,
+  );
+});
+
+test('custom: a proxy must give up before the load balancer does', () => {
+  const source = { upstreamUrl: 'http://old.internal', upstreamIdleTimeout: Duration.minutes(2) };
+  const idleTimeout = Duration.minutes(2);
+  expect(() => newMigration(newStack(), { source, idleTimeout })).toThrow(
+    "'source.upstreamIdleTimeout' must be under the idle timeout of the load balancer (2 minutes), got 2 minutes",
+  );
+  newMigration(newStack(), { source, idleTimeout: Duration.seconds(121) });
+});
+
 test('imported: takes a load balancer with its listener, its network and a cluster', () => {
   const stack = newStack();
   const vpc = importedVpc(stack, 'vpc-0123456789abcdef0');
-  const arn = (what: string) => `arn:aws:elasticloadbalancing:eu-central-1:111122223333:${what}`;
-  const securityGroupId = 'sg-0123456789abcdef0';
-  const loadBalancer = ApplicationLoadBalancer.fromApplicationLoadBalancerAttributes(stack, 'Balancer', {
-    ...{ loadBalancerArn: arn('loadbalancer/app/shop/0123456789abcdef'), securityGroupId, vpc },
-  });
-  const listener = ApplicationListener.fromApplicationListenerAttributes(stack, 'Listener', {
-    listenerArn: arn('listener/app/shop/0123456789abcdef/0123456789abcdef'),
-    securityGroup: SecurityGroup.fromSecurityGroupId(stack, 'Group', securityGroupId),
-  });
+  const { loadBalancer, listener } = importedBalancer(stack, vpc);
   newMigration(stack, { loadBalancer, listener, cluster: new Cluster(stack, 'Mine', { vpc }) });
   const template = Template.fromStack(stack);
   for (const type of ['AWS::EC2::VPC', 'AWS::ElasticLoadBalancingV2::LoadBalancer']) template.resourceCountIs(type, 0);
@@ -180,6 +221,76 @@ test('imported: a cluster of another network is refused', () => {
     "'cluster' must be in the network vpc-fedcba9876543210f, got one in vpc-0123456789abcdef0",
   );
 });
+
+test('imported: a load balancer of another network is refused', () => {
+  const stack = newStack();
+  const { loadBalancer } = importedBalancer(stack, importedVpc(stack, 'vpc-0123456789abcdef0'));
+  const vpc = importedVpc(stack, 'vpc-fedcba9876543210f');
+  expect(() => newMigration(stack, { vpc, loadBalancer })).toThrow(
+    "'loadBalancer' must be in the network vpc-fedcba9876543210f, got one in vpc-0123456789abcdef0",
+  );
+});
+
+test('imported: what is not looked up yet is not refused, or it never would be', () => {
+  const stack = new Stack(newStack(), 'Shop', { env: { account: '111122223333', region: 'eu-central-1' } });
+  const loadBalancer = ApplicationLoadBalancer.fromLookup(stack, 'Balancer', { loadBalancerTags: { app: 'shop' } });
+  const vpc = importedVpc(stack, 'vpc-fedcba9876543210f');
+  expect(newMigration(stack, { vpc, loadBalancer }).vpc).toBe(vpc);
+});
+
+test.each(['loadBalancer', 'listener'] as const)(
+  'imported: a %s of another stack is refused: none could go first',
+  (name) => {
+    const stack = newStack();
+    const elsewhere = new Stack(stack.node.root, 'Network');
+    const vpc = importedVpc(elsewhere, 'vpc-0123456789abcdef0');
+    const props = { ...importedBalancer(stack, vpc), [name]: importedBalancer(elsewhere, vpc)[name] };
+    expect(() => newMigration(stack, props)).toThrow(
+      `'${name}' must be imported into the stack 'Test' by its attributes, got that of 'Network'`,
+    );
+  },
+);
+
+test('imported: a load balancer that another stack of the app makes is taken by its attributes', () => {
+  const stack = newStack();
+  const network = new Stack(stack.node.root, 'Network');
+  const vpc = new Vpc(network, 'Vpc');
+  const theirs = new ApplicationLoadBalancer(network, 'Balancer', { vpc });
+  const [group] = theirs.connections.securityGroups;
+  const loadBalancer = ApplicationLoadBalancer.fromApplicationLoadBalancerAttributes(stack, 'Balancer', {
+    loadBalancerArn: theirs.loadBalancerArn,
+    securityGroupId: group?.securityGroupId ?? 'none',
+    vpc,
+  });
+  newMigration(stack, { loadBalancer });
+  Template.fromStack(stack).resourceCountIs('AWS::ElasticLoadBalancingV2::Listener', 3);
+});
+
+test('imported: a network without private subnets is refused', () => {
+  const stack = newStack();
+  const vpc = Vpc.fromVpcAttributes(stack, 'Public', {
+    vpcId: 'vpc-0123456789abcdef0',
+    availabilityZones: ['a', 'b'],
+    publicSubnetIds: ['subnet-0123456789abcdef1', 'subnet-0123456789abcdef2'],
+  });
+  expect(() => newMigration(stack, { vpc })).toThrow(
+    "'vpc' must be a network with private subnets, where the proxies and the steps run, got one without",
+  );
+});
+
+function importedBalancer(scope: Construct, vpc: IVpc) {
+  const arn = (what: string) => `arn:aws:elasticloadbalancing:eu-central-1:111122223333:${what}`;
+  const securityGroupId = 'sg-0123456789abcdef0';
+  return {
+    loadBalancer: ApplicationLoadBalancer.fromApplicationLoadBalancerAttributes(scope, 'Balancer', {
+      ...{ loadBalancerArn: arn('loadbalancer/app/shop/0123456789abcdef'), securityGroupId, vpc },
+    }),
+    listener: ApplicationListener.fromApplicationListenerAttributes(scope, 'Listener', {
+      listenerArn: arn('listener/app/shop/0123456789abcdef/0123456789abcdef'),
+      securityGroup: SecurityGroup.fromSecurityGroupId(scope, 'Group', securityGroupId),
+    }),
+  };
+}
 
 function importedVpc(stack: Stack, vpcId: string): IVpc {
   return Vpc.fromVpcAttributes(stack, vpcId, {

@@ -163,6 +163,7 @@ describe('refused', () => {
     ],
     [{ privateAddresses: ['10.0.0.4'] }, "'privateAddresses' must be one for each of the 2 subnets, got 1"],
     [{ privateAddresses: ['10.0.0.4', 'ten'] }, "'privateAddresses' must be an IPv4 address, got ten"],
+    [{ privateAddresses: ['10.0.0.4', '10.0.0.256'] }, "'privateAddresses' must be an IPv4 address, got 10.0.0.256"],
     [
       { internetFacing: true, elasticIpAllocationIds: ['192.0.2.1', 'eipalloc-02'] },
       "'elasticIpAllocationIds' must be the id of an allocation (eipalloc-…), got 192.0.2.1",

@@ -125,13 +125,12 @@ test('the guard asks the function of the rules, which may read the lock', () => 
   });
 });
 
-test('proxies in another stack are refused where the listener has traffic already', () => {
+/** Front, proxies and cutover each in a stack of their own. */
+function inStacks(parts: (stack: Stack) => object = () => ({})): Record<'front' | 'back' | 'top', Stack> {
   const app = new App({ builtinCloudFormationValidation: false });
-  const front = new Stack(app, 'FrontStack');
-  const back = new Stack(app, 'Proxies');
-  const parts = withListener(front);
+  const [front, back, top] = ['Front', 'Proxies', 'Top'].map((id) => new Stack(app, id)) as [Stack, Stack, Stack];
   const certificate = certificateIn(front);
-  const loadBalancer = new MigrationLoadBalancer(front, 'LoadBalancer', { certificate, ...parts });
+  const loadBalancer = new MigrationLoadBalancer(front, 'LoadBalancer', { certificate, ...parts(front) });
   const { vpc, sourceGroup, targetGroup } = loadBalancer;
   const { secret: adminSecret } = new AdminSecret(back, 'Secret');
   const options = { cluster: new Cluster(back, 'Cluster', { vpc }), adminSecret, upstreamUrl: 'http://shop.internal' };
@@ -139,7 +138,19 @@ test('proxies in another stack are refused where the listener has traffic alread
   const source = new ProxyService(back, 'Source', { ...options, side: SOURCE, targetGroup: sourceGroup });
   const target = new ProxyService(back, 'Target', { ...options, side: TARGET, targetGroup });
   const domainName = 'shop.example.com';
-  expect(() => new Cutover(back, 'Cutover', { vpc, loadBalancer, source, target, adminSecret, domainName })).toThrow(
+  new Cutover(top, 'Cutover', { vpc, loadBalancer, source, target, adminSecret, domainName });
+  return { front, back, top };
+}
+
+test('load balancer, proxies and cutover may be in stacks of their own', () => {
+  const { top } = inStacks();
+  const opened = Object.values(resourcesOf(Template.fromStack(top), 'AWS::EC2::SecurityGroupIngress'));
+  const ports = opened.map(({ Properties }) => Properties.FromPort);
+  expect(ports.sort()).toEqual([9201, 9202, 9901, 9901]);
+});
+
+test('proxies in another stack are refused where the listener has traffic already', () => {
+  expect(() => inStacks(withListener)).toThrow(
     "'loadBalancer' must be in the stack of its proxies where the listener is an existing one, got proxies in Proxies",
   );
 });

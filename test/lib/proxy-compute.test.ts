@@ -1,4 +1,4 @@
-import { CfnParameter, Stack } from 'aws-cdk-lib';
+import { App, CfnParameter, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { InstanceClass, InstanceSize, InstanceType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, CpuArchitecture, ICluster } from 'aws-cdk-lib/aws-ecs';
@@ -171,7 +171,47 @@ describe('EC2', () => {
     );
   });
 
+  test('refused: a group for a cluster of another stack of the app, which would have to know the group', () => {
+    const app = new App({ builtinCloudFormationValidation: false });
+    const platform = new Stack(app, 'Platform');
+    const cluster = new Cluster(platform, 'Cluster', { vpc: new Vpc(platform, 'Vpc') });
+    expect(() => newProxies(new Stack(app, 'Shop'), { cluster, ...ec2() })).toThrow(
+      "'capacityProviderName' must be given with a cluster of another stack, got nothing",
+    );
+  });
+
+  test('refused: a largest number of instances, whatever the smallest will be', () => {
+    const minInstances = new CfnParameter(newStack(), 'Number', { type: 'Number' }).valueAsNumber;
+    expect(() => ProxyCompute.ec2({ minInstances, maxInstances: 1001 })).toThrow(
+      "'maxInstances' must be an integer from 1 to 1000, got 1001",
+    );
+  });
+
+  test('a proxy that just fits onto an instance of the default is accepted', () => {
+    expect(() => templateOf({ ...ec2(), cpu: 2048, memoryLimitMiB: 7168 })).not.toThrow();
+  });
+
   test.each<[Ec2ComputeProps, Partial<ProxyServiceProps>, string]>([
+    [
+      {},
+      { cpu: 4096 },
+      "'instanceType' must be given for proxies with more than 2048 units of CPU or 7168 MiB, got nothing",
+    ],
+    [
+      {},
+      { memoryLimitMiB: 8192 },
+      "'instanceType' must be given for proxies with more than 2048 units of CPU or 7168 MiB, got nothing",
+    ],
+    [
+      { capacityProviderName: 'shared', instanceType: new InstanceType('m7g.large') },
+      {},
+      "'instanceType' must be absent next to 'capacityProviderName', got m7g.large",
+    ],
+    [
+      { capacityProviderName: 'shared', maxInstances: 4 },
+      {},
+      "'maxInstances' must be absent next to 'capacityProviderName', got 4",
+    ],
     [{ minInstances: -1 }, {}, "'minInstances' must be an integer from 0 to 1000, got -1"],
     [{ minInstances: 3, maxInstances: 2 }, {}, "'maxInstances' must be an integer from 3 to 1000, got 2"],
     [

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
@@ -57,5 +58,26 @@ test.each(['', 'latest'])("refused: a tag that is moved: '%s'", (tag) => {
   const repository = Repository.fromRepositoryName(newStack(), 'Repository', 'proxies');
   expect(() => ProxyImage.fromEcrRepository(repository, tag)).toThrow(
     `'tagOrDigest' must be a tag that is not moved, got ${tag}`,
+  );
+});
+
+test.each([
+  [CpuArchitecture.ARM64, 'linux/arm64'],
+  [CpuArchitecture.X86_64, 'linux/amd64'],
+  // Not the same object as the constant.
+  [CpuArchitecture.of('X86_64'), 'linux/amd64'],
+])('built for the processors that the task asks for: %j', (cpuArchitecture, platform) => {
+  const stack = newStack();
+  newProxies(stack, { cpuArchitecture });
+  const { directory } = (stack.node.root as App).synth();
+  const { dockerImages } = JSON.parse(readFileSync(join(directory, `${stack.artifactId}.assets.json`), 'utf8')) as {
+    dockerImages: Record<string, { source: { platform: string } }>;
+  };
+  expect(Object.values(dockerImages).map(({ source }) => source.platform)).toEqual([platform]);
+});
+
+test('refused: processors that there is no image for', () => {
+  expect(() => newProxies(newStack(), { cpuArchitecture: CpuArchitecture.of('RISCV') })).toThrow(
+    "'cpuArchitecture' must be ARM64 or X86_64, got RISCV",
   );
 });

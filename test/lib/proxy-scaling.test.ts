@@ -108,11 +108,19 @@ test.each<[ProxyScaling, string]>([
 });
 
 test.each([
-  [{ minTasks: 0 }, "'minTasks' must be an integer of 1 or more, got 0"],
-  [{ minTasks: 3, maxTasks: 2 }, "'maxTasks' must be an integer from 3, as minTasks is, to 200, got 2"],
-  [{ maxTasks: 201 }, "'maxTasks' must be an integer from 2, as minTasks is, to 200, got 201"],
+  [{ minTasks: 0 }, "'minTasks' must be an integer from 1 to 200, got 0"],
+  [{ minTasks: 3, maxTasks: 2 }, "'maxTasks' must be at least minTasks, which is 3, got 2"],
+  [{ maxTasks: 201 }, "'maxTasks' must be an integer from 1 to 200, got 201"],
 ])('refused: %j', (props, message) => {
   expect(() => templateOf(props)).toThrow(message);
+});
+
+test.each([
+  [{ minTasks: 0 }, 'maxTasks', "'minTasks' must be an integer from 1 to 200, got 0"],
+  [{ maxTasks: 201 }, 'minTasks', "'maxTasks' must be an integer from 1 to 200, got 201"],
+])('refused: %j, whatever %s will be', (props, later, message) => {
+  const number = new CfnParameter(newStack(), 'Number', { type: 'Number' }).valueAsNumber;
+  expect(() => templateOf({ ...props, [later]: number })).toThrow(message);
 });
 
 test('refused: a target group that no listener leads to', () => {
@@ -135,4 +143,11 @@ test('known only at deployment', () => {
     ScaleInCooldown: ref,
     ScaleOutCooldown: ref,
   });
+});
+
+test('workers that are known only at deployment count as one', () => {
+  const stack = newStack();
+  newProxies(stack, { workers: new CfnParameter(stack, 'Number', { type: 'Number' }).valueAsNumber });
+  const { ALBRequestCountPerTarget: requests, LiveConnections: connections } = policiesOf(Template.fromStack(stack));
+  expect([requests?.TargetValue, connections?.TargetValue]).toEqual([60_000, 5_000]);
 });

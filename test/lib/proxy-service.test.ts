@@ -1,9 +1,9 @@
-import { CfnParameter, Duration } from 'aws-cdk-lib';
+import { App, CfnParameter, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, ContainerImage, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
-import { Role } from 'aws-cdk-lib/aws-iam';
+import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { DrainProfile } from '../../lib/drain-profile';
@@ -47,6 +47,7 @@ describe('default', () => {
       DRAINSHIFT_WORKERS: '1',
       DRAINSHIFT_CLIENT_IDLE_SECONDS: '4060',
       DRAINSHIFT_PROPAGATION_SECONDS: '5',
+      DRAINSHIFT_UPSTREAM_IDLE_SECONDS: '60',
       DRAINSHIFT_STOP_TIMEOUT_SECONDS: '120',
       DRAINSHIFT_GRACE_PERIOD_SECONDS: '100',
       DRAINSHIFT_GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS: '10',
@@ -134,6 +135,7 @@ describe('custom', () => {
       cpuArchitecture: CpuArchitecture.X86_64,
       availabilityZoneRebalancing: false,
       protectLongLivedConnections: false,
+      upstreamIdleTimeout: Duration.minutes(3),
       environment: { DRAINSHIFT_ACCESS_LOG: 'on' },
     });
     template.hasResourceProperties(TASK, {
@@ -145,6 +147,7 @@ describe('custom', () => {
       DRAINSHIFT_SIDE: 'target',
       DRAINSHIFT_WORKERS: '2',
       DRAINSHIFT_TASK_PROTECTION: 'false',
+      DRAINSHIFT_UPSTREAM_IDLE_SECONDS: '180',
       DRAINSHIFT_ACCESS_LOG: 'on',
     });
     expect(Object.keys(resourcesOf(template, POLICY)).filter((id) => id.includes('TaskRole'))).toEqual([]);
@@ -225,6 +228,41 @@ describe('ECS Exec', () => {
   });
 });
 
+describe('the way to the backend', () => {
+  const egressOf = (stack: Stack, upstreamUrl: string) => {
+    newProxies(stack, { upstreamUrl });
+    const [, group] = resourceLike(Template.fromStack(stack), 'AWS::EC2::SecurityGroup', /^Proxies/);
+    const rules = group.Properties.SecurityGroupEgress as Record<string, unknown>[];
+    return rules.map(({ CidrIp, CidrIpv6, FromPort, ToPort }) => [CidrIp ?? CidrIpv6, FromPort, ToPort]);
+  };
+  const https = ['0.0.0.0/0', 443, 443];
+
+  test.each([
+    ['http://old.internal', [https, ['0.0.0.0/0', 80, 80]]],
+    ['https://old.internal', [https]],
+    ['http://[2001:db8::1]:8080', [https, ['::/0', 8080, 8080]]],
+    ['https://[2001:db8::1]', [https, ['::/0', 443, 443]]],
+  ])('%s', (upstreamUrl, rules) => {
+    expect(egressOf(newStack(), upstreamUrl)).toEqual(rules);
+  });
+
+  test('a name that is known only at deployment: by the port that is written, or by all', () => {
+    const [one, other] = [newStack(), newStack()];
+    const name = (stack: Stack) => new CfnParameter(stack, 'Name').valueAsString;
+    expect(egressOf(one, `http://${name(one)}:8080`)).toEqual([https, ['0.0.0.0/0', 8080, 8080]]);
+    expect(egressOf(other, `http://${name(other)}`)).toEqual([https, ['0.0.0.0/0', 0, 65_535]]);
+  });
+});
+
+test('refused: a network in which only public subnets are left, and proxies have no public address', () => {
+  const stack = newStack();
+  const vpc = new Vpc(stack, 'Public', { subnetConfiguration: [{ name: 'all', subnetType: SubnetType.PUBLIC }] });
+  const cluster = new Cluster(stack, 'PublicCluster', { vpc });
+  expect(() => newProxies(stack, { cluster })).toThrow(
+    "'vpcSubnets' must be given in a network without private subnets, got nothing",
+  );
+});
+
 test('lets somebody drain: the key of the admin API, and the way to it', () => {
   const stack = newStack();
   const operators = Role.fromRoleName(stack, 'Operators', 'operators');
@@ -270,8 +308,40 @@ describe('session store', () => {
   });
 });
 
+test('imported: a session store and operators of other stacks of the app', () => {
+  const app = new App({ builtinCloudFormationValidation: false });
+  const [before, stack, after] = ['Data', 'Shop', 'Operations'].map((id) => new Stack(app, id)) as [
+    Stack,
+    Stack,
+    Stack,
+  ];
+  const sessionStore = new SessionStore(before, 'Sessions', { vpc: new Vpc(before, 'StoreVpc') });
+  const proxies = newProxies(stack, { sessionStore });
+  const vpc = new Vpc(after, 'Vpc');
+  const bastion = new SecurityGroup(after, 'Bastion', { vpc, allowAllOutbound: false });
+  proxies.grantDrain(new Role(after, 'Operator', { assumedBy: new AccountRootPrincipal() }), bastion);
+  const opened = (of: Stack) =>
+    Object.values(resourcesOf(Template.fromStack(of), 'AWS::EC2::SecurityGroupIngress')).map(
+      ({ Properties }) => Properties.FromPort,
+    );
+  // Who comes later knows who was there before, and never the other way round: stacks cannot wait for each other.
+  expect([opened(before), opened(stack), opened(after)]).toEqual([[], expect.arrayContaining([6379, 8443]), [9901]]);
+});
+
 describe('containers beside the proxy', () => {
   const image = ContainerImage.fromRegistry('public.ecr.aws/sidecar/agent:1.2');
+
+  test('default: also where an option is there and says nothing', () => {
+    const stack = newStack();
+    const options = { essential: undefined, readonlyRootFilesystem: undefined, logging: undefined };
+    newProxies(stack).addContainer('agent', { image, ...options });
+    const [, task] = resourceLike(Template.fromStack(stack), TASK, /./);
+    expect((task.Properties.ContainerDefinitions as unknown[])[1]).toMatchObject({
+      Essential: false,
+      ReadonlyRootFilesystem: true,
+      LogConfiguration: { LogDriver: 'awslogs' },
+    });
+  });
 
   test('default: not essential, read-only, in the log of the proxies', () => {
     const stack = newStack();
@@ -355,6 +425,7 @@ test('imported: takes a cluster, a secret and a log of another stack', () => {
 test.each<[Partial<ProxyServiceProps>, string]>([
   [{ upstreamUrl: 'old.internal' }, "'upstreamUrl' must be http(s)://host[:port] without a path, got old.internal"],
   [{ workers: 0 }, "'workers' must be an integer from 1 to 64, got 0"],
+  [{ upstreamIdleTimeout: Duration.hours(2) }, "'upstreamIdleTimeout' must be from 1 second to 1 hour, got 2 hours"],
   [{ workers: 65 }, "'workers' must be an integer from 1 to 64, got 65"],
   [
     { drainProfile: DrainProfile.WEBSOCKET_HEAVY },

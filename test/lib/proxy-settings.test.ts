@@ -5,7 +5,10 @@ import { DrainProfile } from '../../lib/drain-profile';
 import { SessionStore } from '../../lib/session-store';
 import { readConfig } from '../../proxy/config';
 import { newStack } from './fixture';
-import { environmentOf, newProxies, templateOf } from './proxy-fixture';
+import { SESSION_STORE_PASSWORD_VARIABLE } from '../../proxy/session-store/settings';
+import { SETTINGS } from '../../proxy/settings';
+import { PROXY_VARIABLES } from '../../core/wiring';
+import { containerOf, environmentOf, newProxies, templateOf } from './proxy-fixture';
 
 /** What a proxy makes of the environment that the constructs give it, with what AWS fills in. */
 function configOf(environment: Record<string, unknown>) {
@@ -42,4 +45,16 @@ test('a proxy takes the session store of the constructs', () => {
     user: 'sessions',
     password: 'word',
   });
+});
+
+test('every setting of the constructs is one that a proxy has', () => {
+  const stack = newStack();
+  newProxies(stack, { sessionStore: new SessionStore(stack, 'Sessions', { vpc: new Vpc(stack, 'StoreVpc') }) });
+  const template = Template.fromStack(stack);
+  const { Secrets } = containerOf(template);
+  const given = [...Object.keys(environmentOf(template)), ...Secrets.map(({ Name }) => Name)];
+  const secrets = [PROXY_VARIABLES.adminSecret, SESSION_STORE_PASSWORD_VARIABLE];
+  const known = new Set<string>([...Object.values(SETTINGS), ...secrets]);
+  expect(given.filter((name) => !known.has(name))).toEqual([]);
+  expect(given).toEqual(expect.arrayContaining(secrets));
 });

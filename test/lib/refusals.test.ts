@@ -2,6 +2,7 @@ import { CfnParameter, Duration } from 'aws-cdk-lib';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster } from 'aws-cdk-lib/aws-ecs';
 import { AdminSecret, Cutover, MigrationProps, MigrationSide, ProxyService, StickyTargetGroup } from '../../lib';
+import { checkUpstreamUrl } from '../../lib/refusals';
 import { newLoadBalancer, newMigration, newStack } from './fixture';
 
 function migrate(props: Partial<MigrationProps>): () => void {
@@ -24,6 +25,8 @@ test.each([
   expect(migrate({ sideStickiness })).toThrow(message);
 });
 
+const checkUpstream = (url: string) => () => checkUpstreamUrl('upstreamUrl', url);
+
 test.each([
   'old.internal',
   'ftp://old.internal',
@@ -31,19 +34,37 @@ test.each([
   'http://old.internal/path',
   'http://user:secret@old.internal',
   'http://old.internal:99999',
+  'http://old.internal:0',
   'http://old.internal?query',
-])('upstream %s', (upstreamUrl) => {
-  expect(migrate({ source: { upstreamUrl } })).toThrow(
-    `'upstreamUrl' must be http(s)://host[:port] without a path, got ${upstreamUrl}`,
-  );
+])('upstream %s', (url) => {
+  expect(checkUpstream(url)).toThrow(`'upstreamUrl' must be http(s)://host[:port] without a path, got ${url}`);
 });
 
 test.each(['http://10.0.0.1:8080', 'https://new.internal', 'http://[2001:db8::1]:80'])(
   'upstream %s is accepted',
-  (upstreamUrl) => {
-    expect(migrate({ source: { upstreamUrl } })).not.toThrow();
-  },
+  (url) => expect(checkUpstream(url)).not.toThrow(),
 );
+
+describe('an upstream of which a part is known only at deployment', () => {
+  const later = new CfnParameter(newStack(), 'Later').valueAsString;
+  test.each([
+    later,
+    `http://${later}`,
+    `https://search.${later}`,
+    `http://${later}:8080`,
+    `http://old.internal:${later}`,
+    `${later}://old.internal`,
+  ])('%# is accepted', (url) => {
+    expect(checkUpstream(url)).not.toThrow();
+  });
+
+  test.each([`http://${later}/`, `http://${later}/path`, `ftp://${later}`, `http://user@${later}`])(
+    '%# is refused for what is known now',
+    (url) => {
+      expect(checkUpstream(url)).toThrow(`'upstreamUrl' must be http(s)://host[:port] without a path, got ${url}`);
+    },
+  );
+});
 
 test.each(['*.example.com', 'https://shop.example.com', ''])("domain name '%s'", (domainName) => {
   expect(migrate({ domainName })).toThrow(`'domainName' must be a host name without a wildcard, got ${domainName}`);

@@ -3,6 +3,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import {
   ApplicationProtocolVersion,
+  ApplicationTargetGroup,
   TargetGroupLoadBalancingAlgorithmType as Algorithm,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { DrainProfile } from '../../lib/drain-profile';
@@ -85,6 +86,14 @@ test('custom: its own times, checks and thresholds', () => {
   });
 });
 
+test('custom: zones stay in DNS, and requests with healthy proxies', () => {
+  const targetGroupHealth = { dnsMinimumHealthyTargetCount: 0, routingMinimumHealthyTargetPercentage: 0 };
+  expect(attributesOf(groupOf({ targetGroupHealth }))).toMatchObject({
+    'target_group_health.dns_failover.minimum_healthy_targets.count': 'off',
+    'target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage': 'off',
+  });
+});
+
 test('custom: a cookie of the application', () => {
   expect(attributesOf(groupOf({ applicationCookie: 'SESSION', stickiness: Duration.hours(1) }))).toMatchObject({
     'stickiness.type': 'app_cookie',
@@ -119,6 +128,7 @@ test('imported: takes a network of another stack', () => {
 
 test.each<[Partial<StickyTargetGroupProps>, string]>([
   [{ stickiness: Duration.days(8) }, "'stickiness' must be from 1 second to 7 days, got 8 days"],
+  [{ stickiness: Duration.millis(1500) }, "'stickiness' must be a whole number of seconds, got 1 second 500 millis"],
   [{ stickiness: Duration.seconds(0) }, "'stickiness' must be from 1 second to 7 days, got 0 seconds"],
   [{ sticky: false, stickiness: Duration.hours(1) }, "'stickiness' must be absent where 'sticky' is false, got 1 hour"],
   [{ sticky: false, applicationCookie: 'SID' }, "'applicationCookie' must be absent where 'sticky' is false, got SID"],
@@ -175,6 +185,13 @@ test.each<[Partial<StickyTargetGroupProps>, string]>([
   expect(() => groupOf(props)).toThrow(message);
 });
 
+test('refused: a health of the group that is known only at deployment, which the CDK cannot write', () => {
+  const number = new CfnParameter(newStack(), 'Number', { type: 'Number' }).valueAsNumber;
+  const message = "'targetGroupHealth' must be known at synthesis, got a token";
+  expect(() => groupOf({ targetGroupHealth: { routingMinimumHealthyTargetCount: number } })).toThrow(message);
+  expect(() => groupOf({ targetGroupHealth: { dnsMinimumHealthyTargetCount: number } })).toThrow(message);
+});
+
 test('the cookie of an application is refused in a rule with weights', () => {
   const stack = newStack();
   const vpc = new Vpc(stack, 'Vpc');
@@ -208,5 +225,54 @@ test('what is known only at deployment passes, and reaches the template', () => 
     'slow_start.duration_seconds': { Ref: 'Number' },
     'stickiness.app_cookie.cookie_name': { Ref: 'Cookie' },
     'stickiness.app_cookie.duration_seconds': { Ref: 'Number' },
+  });
+});
+
+describe('refused at synthesis: attributes that were set past the props', () => {
+  const synth = (change: (group: ApplicationTargetGroup) => void, props: Partial<StickyTargetGroupProps> = {}) => {
+    const stack = newStack();
+    const group = new StickyTargetGroup(stack, 'Group', { vpc: new Vpc(stack, 'Vpc'), ...props });
+    group._checkWeightable('sourceGroup');
+    change(group.targetGroup);
+    return () => Template.fromStack(stack);
+  };
+
+  test.each<[string, string, string]>([
+    [
+      'load_balancing.algorithm.type',
+      'weighted_random',
+      "'load_balancing.algorithm.type' must be another one, or 'sticky' false, got weighted_random",
+    ],
+    [
+      'load_balancing.cross_zone.enabled',
+      'false',
+      "'load_balancing.cross_zone.enabled' must be true, or 'sticky' false, got false",
+    ],
+    [
+      'deregistration_delay.timeout_seconds',
+      '30',
+      "'deregistration_delay.timeout_seconds' must be at least 150 s (15 s for the last requests + drain 120 s + a margin of 15 s), got 30 s",
+    ],
+  ])('%s %s', (name, value, message) => {
+    expect(synth((group) => group.setAttribute(name, value))).toThrow(message);
+  });
+
+  test('the cookie of an application in a rule with weights', () => {
+    expect(synth((group) => group.enableCookieStickiness(Duration.hours(1), 'SESSION'))).toThrow(
+      "'stickiness.type' must be lb_cookie in a rule with weights, got app_cookie",
+    );
+  });
+
+  test('a slow start with another algorithm', () => {
+    const props = { sticky: false, slowStart: Duration.seconds(60) };
+    const change = (group: ApplicationTargetGroup) =>
+      group.setAttribute('load_balancing.algorithm.type', 'least_outstanding_requests');
+    expect(synth(change, props)).toThrow(
+      "'slow_start.duration_seconds' must be absent with least_outstanding_requests, got 60",
+    );
+  });
+
+  test('those that fit are taken', () => {
+    expect(synth((group) => group.setAttribute('deregistration_delay.timeout_seconds', '600'))).not.toThrow();
   });
 });

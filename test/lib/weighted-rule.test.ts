@@ -9,6 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
+import { LOCK_SECONDS } from '../../core/lock';
 import { StickyTargetGroup } from '../../lib';
 import { WeightedRule, WeightedRuleProps } from '../../lib/weighted-rule';
 import { certificateIn, newGroups, newStack, resourceLike, resourcesOf } from './fixture';
@@ -33,6 +34,14 @@ function synth(props: Partial<WeightedRuleProps> = {}): Template {
   new WeightedRule(stack, 'Rule', { ...surroundings(stack), ...props });
   return Template.fromStack(stack);
 }
+
+test('the lock of a killed deployment has ended when CloudFormation asks for the way back', () => {
+  const template = synth();
+  const [, { Properties }] = resourceLike(template, 'AWS::Lambda::Function', /^DrainshiftWeightedRules/);
+  const [, rule] = resourceLike(template, RULE, /./);
+  expect(LOCK_SECONDS.deploy).toBeGreaterThan(Number(Properties.Timeout));
+  expect(LOCK_SECONDS.deploy).toBeLessThan(Number(rule.Properties.ServiceTimeout));
+});
 
 const statementsIn = (template: Template) => {
   const [, policy] = resourceLike(template, 'AWS::IAM::Policy', /^DrainshiftWeightedRules/);

@@ -77,9 +77,12 @@ describe('the session store', () => {
     },
   );
 
-  test.each(['rediss://u:s3cret@a', 'rediss://:s3cret@a:x', 's3cret@a'])('no problem shows a password: %p', (given) => {
-    const [problem] = problemsOf({ file: { upstream, session_store_url: given } });
-    expect(problem).toMatch(/^'session_store_url' must be rediss:/);
-    expect(problem).not.toContain('s3cret');
-  });
+  test.each(['rediss://u:s3cret@a', 'rediss://:s3cret@a:x', 's3cret@a', 'rediss://a?password=s3cret', 'a#s3cret'])(
+    'no problem shows a password: %p',
+    (given) => {
+      const [problem] = problemsOf({ file: { upstream, session_store_url: given } });
+      expect(problem).toMatch(/^'session_store_url' must be rediss:/);
+      expect(problem).not.toContain('s3cret');
+    },
+  );
 });

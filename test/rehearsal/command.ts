@@ -1,5 +1,5 @@
 import { ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Process, descendantsOf, isAlive } from './processes';
@@ -66,6 +66,17 @@ export class Command {
   signal(name: NodeJS.Signals): void {
     this.child.kill(name);
   }
+}
+
+/** A plan for rehearsals that are not about the plan: two stages, each as short as a verdict allows. */
+export function shortPlan(folder: string): string[] {
+  const stages = [
+    { weights: { source: 50, target: 50 }, bakeSeconds: 90 },
+    { weights: { source: 0, target: 100 }, bakeSeconds: 30 },
+  ];
+  const file = join(folder, 'short-plan.json');
+  writeFileSync(file, JSON.stringify({ stages }));
+  return ['--plan', file, '--speed', '60', '--traffic', '0.25'];
 }
 
 export function run(args: readonly string[]): Promise<Ended> {

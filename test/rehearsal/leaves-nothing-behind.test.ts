@@ -27,14 +27,16 @@ afterEach(async () => {
 });
 
 function rehearse(assembly: string, ...args: string[]): Command {
-  const command = new Command(['rehearse', '--app', assembly, ...FREE_PORTS, ...args], { temporary });
+  const command = new Command(['rehearse', '--app', assembly, '--traffic', '0.1', ...FREE_PORTS, ...args], {
+    temporary,
+  });
   commands.push(command);
   return command;
 }
 
 /** A rehearsal in the midst of its cutover, with every kind of process that it has. */
-async function underWay(): Promise<Command> {
-  const command = rehearse(app);
+async function underWay(...args: string[]): Promise<Command> {
+  const command = rehearse(app, ...args);
   await command.says(/cutover '[^']+' started/);
   await until(() => command.running().some((each) => each.includes('functions/host')));
   const kinds = ['reaper.js', 'store-server.js', 'backend/app.js', 'traffic/main.js', 'functions/host.js', 'proxy.js'];
@@ -54,7 +56,7 @@ async function nothingIsLeft(command: Command): Promise<void> {
 }
 
 test('Ctrl-C ends every process and takes the folder away before the command ends', async () => {
-  const command = await underWay();
+  const command = await underWay('--redeploy', app);
   command.signal('SIGINT');
   expect(await command.ended).toMatchObject({
     code: 1,

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { approvalKey } from '../../core/approval';
 import { readAssembly } from '../../rehearsal/assembly/read';
@@ -55,7 +55,7 @@ function heldOptions(redeployed: string): RehearsalOptions {
   ];
   writeFileSync(plan, JSON.stringify({ stages, approval: { beforeLastStage: true, timeoutSeconds: 600_000 } }));
   const ports = new Map([443, 9201, 9202].map((port) => [port, 0]));
-  return { app, plan, redeploy: redeployed, approve: false, speed: 120, seed: 1, ports };
+  return { app, plan, redeploy: redeployed, approve: false, speed: 120, traffic: 0.2, seed: 1, ports };
 }
 
 /** With another certificate, which comes first: the rule refers to its listener. */
@@ -116,6 +116,35 @@ test('another stickiness is refused while the lock is held, and everything is pu
   expect(standing.world.stack.description).toMatchObject({ status: 'UPDATE_ROLLBACK_COMPLETE' });
   expect({ rule: liveRule(), certificates: certificates() }).toEqual(before);
   expect(await readBackWeights(standing.world)).toEqual(HALF);
+}, 60_000);
+
+/** With everything that it guards, and without itself. */
+function withoutGuard(): string {
+  const copy = changedApp(app, 'without-guard', () => undefined);
+  const file = join(copy, 'Drainshift.template.json');
+  const template = JSON.parse(readFileSync(file, 'utf8')) as { Resources: Record<string, { Type: string }> };
+  const kept = Object.entries(template.Resources).filter(([, { Type }]) => Type !== 'Custom::DrainshiftGuard');
+  writeFileSync(file, JSON.stringify({ ...template, Resources: Object.fromEntries(kept) }));
+  return copy;
+}
+
+test('another target group for a side that serves is refused by the guard of the groups', async () => {
+  const before = liveRule();
+  const other = changedApp(app, 'group', (type, properties) => {
+    if (type === 'AWS::ElasticLoadBalancingV2::TargetGroup') properties.Name = 'other';
+  });
+  expect(await redeploy(standing.world, readAssembly(other))).toMatchObject({
+    status: 'UPDATE_ROLLBACK_COMPLETE',
+    reason: expect.stringContaining('must have no weight on a group that is replaced') as string,
+  });
+  expect(liveRule()).toEqual(before);
+}, 60_000);
+
+test('the guard of the deletion does not go while the lock is held', async () => {
+  expect(await redeploy(standing.world, readAssembly(withoutGuard()))).toMatchObject({
+    status: 'UPDATE_COMPLETE',
+    reason: expect.stringContaining('must not be deleted while the lock is held') as string,
+  });
 }, 60_000);
 
 test('the cutover goes on and completes, and nothing is lost', async () => {

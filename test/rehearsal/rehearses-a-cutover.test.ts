@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { RehearsalEvidence } from '../../rehearsal/report/evidence';
-import { Command, FREE_PORTS, proxiesOf, synthesize, temporaryFolder } from './command';
+import { Command, FREE_PORTS, proxiesOf, shortPlan, synthesize, temporaryFolder } from './command';
 import { KeptWorld } from './kept-world';
 
 let folder: string;
@@ -158,7 +158,7 @@ describe('with a fault', () => {
   // At the same time: both mostly wait.
   beforeAll(async () => {
     const faults = ['target-errors', 'alarm'].map((fault) =>
-      rehearse('--fault', fault, '--json', join(folder, `${fault}.json`)),
+      rehearse('--fault', fault, ...shortPlan(folder), '--json', join(folder, `${fault}.json`)),
     );
     codes = (await Promise.all(faults.map(({ ended }) => ended))).map(({ code }) => code);
   }, 180_000);
@@ -207,7 +207,7 @@ test("users' own backends get GETs of the plan's smoke paths, and each side's sh
       '  - { weights: { source: 0, target: 100 }, bakeSeconds: 3 }\n',
   );
   const [source, target] = backends.map(({ url }) => url) as [string, string];
-  const command = rehearse('--source', source, '--target', target, '--plan', plan, '--speed', '1');
+  const command = rehearse('--source', source, '--target', target, '--plan', plan, '--speed', '1', '--traffic', '0.3');
   const { code, output } = await command.ended;
   for (const { server } of backends) server.close();
   expect(output).toContain('nothing lost');

@@ -98,7 +98,10 @@ class ClientSession {
   }
 
   private idle(): void {
-    if (this.open === 0) this.retire();
+    if (this.open > 0) return;
+    // Its client said goodbye: node:http2 ends its own half then, and waits for the client's without a limit.
+    if (!this.isLeaving && (this.session.closed || this.session.destroyed)) this.destroy();
+    else this.retire();
   }
 
   private begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]): void {
@@ -134,7 +137,7 @@ class ClientSession {
     this.open -= 1;
     if (this.context.isDraining) this.retire();
     // The idle time counts from the last stream's end.
-    if (this.open === 0 && !this.session.destroyed) this.watchIdle();
+    if (this.open === 0 && !this.socket.destroyed) this.watchIdle();
   }
 
   /** Not the session's own timeout: node:http2 never clears that of a destroyed session, and it keeps it alive. */

@@ -27,6 +27,8 @@ export class Http2UpstreamHalf implements UpstreamHalf {
   private stream: ClientHttp2Stream | undefined;
   /** What was sent before the connection was there. */
   private waiting: Buffer[] = [];
+  /** Data that node:http2 told of before the head that it came with: the head is told in the next tick. */
+  private readonly early: Buffer[] = [];
   private isFinished = false;
   private isPaused = false;
   private isOver = false;
@@ -155,8 +157,8 @@ export class Http2UpstreamHalf implements UpstreamHalf {
     stream.on('headers', (_fields, _flags, raw: string[] | undefined) => this.inform(_fields, raw));
     stream.on('response', (fields, flags, raw: string[] | undefined) => this.begin(fields, flags, raw));
     stream.on('trailers', (trailers: IncomingHttpHeaders) => (this.answerTrailers = trailerBlock(trailers)));
-    stream.on('data', (bytes: Buffer) => this.receive(bytes));
     stream.on('drain', () => (this.isOver || this.isFinished ? undefined : this.events.upstreamDrained()));
+    stream.on('data', (bytes: Buffer) => this.receive(bytes));
     stream.once('end', () => this.answerEnded(stream));
     stream.once('close', () => this.closed(stream));
   }
@@ -181,6 +183,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
     this.hasAnswer = true;
     this.events.answerBegan(head);
     if (!this.isOver) this.events.answerFlushed();
+    for (const bytes of this.early.splice(0)) this.receive(bytes);
   }
 
   private answerHead(
@@ -207,6 +210,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
 
   private receive(bytes: Buffer): void {
     if (this.isOver) return;
+    if (!this.hasAnswer) return void this.early.push(bytes);
     this.events.answerReceived(bytes);
     if (!this.isOver) this.events.answerFlushed();
   }
@@ -216,6 +220,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
     if (this.isOver || !this.hasAnswer || !this.isWhole) return;
     this.leave();
     this.events.answerEnded(this.answerTrailers);
+    this.events.answerFlushed();
     // RFC 9113 section 8.1: with the whole answer here, the rest of the request has no reader.
     if (!stream.closed && !this.isFinished && this.hasBody) stream.close(NGHTTP2_CANCEL);
   }

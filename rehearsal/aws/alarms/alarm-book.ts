@@ -26,10 +26,6 @@ export class AlarmBook {
     this.alarms.set(spec.name, { ...spec, state, reason, changedAt });
   }
 
-  delete(name: string): void {
-    this.alarms.delete(name);
-  }
-
   /** @returns false when there is no such alarm */
   set(name: string, state: AlarmState, reason: string, now = new Date()): boolean {
     const alarm = this.alarms.get(name);

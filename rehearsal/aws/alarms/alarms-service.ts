@@ -29,15 +29,16 @@ function alarmOperations(book: AlarmBook, place: Place): ReadonlyMap<string, Ope
   const describeAlarms = (input: Parameters): WireObject => {
     const kinds = input.texts('AlarmTypes');
     const asked = kinds.length === 0 ? ['MetricAlarm'] : kinds;
-    const found = book.all.filter((alarm) => isAsked(alarm, input));
+    const kindOf = { metric: 'MetricAlarm', composite: 'CompositeAlarm' } as const;
+    const found = book.all.filter((alarm) => asked.includes(kindOf[alarm.kind]) && isAsked(alarm, input));
     const size = input.optionalInteger('MaxRecords', { min: 1, max: MAX_PAGE }) ?? DEFAULT_PAGE;
     const { items, next } = page(found, { size, token: input.optionalText('NextToken') }, () => {
       return new AwsError('InvalidNextToken', 'The next token is invalid');
     });
     const of = (kind: Alarm['kind']) => items.filter((alarm) => alarm.kind === kind).map(writeAlarm);
     return {
-      MetricAlarms: asked.includes('MetricAlarm') ? of('metric') : [],
-      CompositeAlarms: asked.includes('CompositeAlarm') ? of('composite') : [],
+      MetricAlarms: of('metric'),
+      CompositeAlarms: of('composite'),
       NextToken: next,
     };
   };

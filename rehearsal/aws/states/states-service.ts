@@ -9,6 +9,9 @@ import { historyOf, stateTypes } from './history';
 
 const MAX_PAGE = 1000;
 const DEFAULT_PAGE = 100;
+const STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED', 'PENDING_REDRIVE'];
+/** @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html (name) */
+const NAME = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}\p{Cs}\ufffe\uffff]{1,80}$/u;
 
 /** AWS Step Functions. */
 export function statesService(model: StatesModel): JsonService {
@@ -36,6 +39,9 @@ function machineOperations(model: StatesModel): ReadonlyMap<string, Operation> {
   const listExecutions = (input: Parameters): WireObject => {
     const machine = machineOf(model, input);
     const status = input.optionalText('statusFilter');
+    if (status !== undefined && !STATUSES.includes(status)) {
+      throw input.refuse('statusFilter', `one of ${STATUSES.join(', ')}`, status);
+    }
     const executions = [...model.executions.values()]
       .filter(({ machineArn }) => machineArn === machine.arn)
       .filter((execution) => status === undefined || execution.status === status)
@@ -46,6 +52,8 @@ function machineOperations(model: StatesModel): ReadonlyMap<string, Operation> {
   const startExecution = (input: Parameters): WireObject => {
     const machineArn = input.text('stateMachineArn');
     const name = input.optionalText('name') ?? randomUUID();
+    // It is part of an ARN, and of keys.
+    if (!NAME.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name.slice(0, 100)}'`);
     const execution = model.start(machineArn, name, input.optionalText('input') ?? '{}');
     return { executionArn: execution.arn, startDate: execution.startedAt };
   };

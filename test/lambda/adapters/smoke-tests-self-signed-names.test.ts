@@ -1,7 +1,7 @@
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
-import { get } from '../../../lambda/adapters/smoke';
+import { get } from '../../../lambda/adapters/smoke-request';
 
 const servers: https.Server[] = [];
 afterEach(() => {

@@ -85,6 +85,21 @@ describe('deletion', () => {
     await succeed(world.event('Delete', { PhysicalResourceId: 'Own0123-not-created' }));
   });
 
+  test('takes with it what an import has left whose answer was lost', async () => {
+    const arn = await succeed(world.event('Create'));
+    const twin = world.certificates.get(arn);
+    if (twin) world.put('IMPORTED', twin.certificate, twin.tags);
+    await succeed(world.event('Delete', { PhysicalResourceId: arn }));
+    expect(world.certificates.size).toBe(0);
+  });
+
+  test('of one that is gone leaves the one that has taken its place', async () => {
+    await succeed(world.event('Create'));
+    const gone = `arn:aws:acm:eu-central-1:111122223333:certificate/gone`;
+    await succeed(world.event('Delete', { PhysicalResourceId: gone }));
+    expect(world.certificates.size).toBe(1);
+  });
+
   const waiting = async (pauses: number[]) => {
     const arn = await succeed(world.event('Create'));
     return ownCertificate(world.event('Delete', { PhysicalResourceId: arn }), {

@@ -1,6 +1,7 @@
 import { CutoverRun, begin } from '../../../core/cutover';
 import { parsePlan } from '../../../core/plan';
 import { bake } from '../../../lambda/steps/bake';
+import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';
 import { record } from '../../../lambda/steps/record';
 import { recover } from '../../../lambda/steps/recover';
@@ -159,6 +160,18 @@ test('an input that is not {} or {"plan": …} starts nothing', async () => {
   expect(world.lock).toBeUndefined();
 });
 
+test('a name that has left its evidence starts nothing: what it left would count for the new cutover', async () => {
+  const world = new MemoryWorld();
+  await record(world.ready(), world.ports, world.nowMs);
+  world.lock = undefined;
+  const input = { input: {}, execution: 'night', startedAt: '2026-01-01T00:00:00.000Z', defaultPlan: {} };
+  await expect(lock(input, world.ports, world.nowMs)).rejects.toMatchObject({
+    code: 'NameUsed',
+    message: "'execution' must be a name without evidence, got 'night'",
+  });
+  expect(world.lock).toBeUndefined();
+});
+
 test('a cutover that moved nothing is refused and frees the lock; one that could not be put back keeps it', async () => {
   const world = new MemoryWorld();
   const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
@@ -215,6 +228,28 @@ describe('an execution that was stopped by hand, past every Catch', () => {
     await recover(event('night'), world.ports, world.nowMs);
     expect(world.forward.groups).toEqual(onlySource);
     expect(world.evidence).toHaveLength(1);
+  });
+
+  test('does not complete while it is put back; repeated after it has completed, it does', async () => {
+    const world = new MemoryWorld();
+    const run = await shifted(world);
+    world.lock = { ...run, verdict: 'rollBack' };
+    await expect(complete(run, world.ports, world.nowMs)).rejects.toMatchObject({ code: 'LockLost' });
+    expect(world.evidence).toEqual([]);
+    world.lock = run;
+    await complete(run, world.ports, world.nowMs);
+    expect(world.lock).toBeUndefined();
+    await expect(complete(run, world.ports, world.nowMs)).resolves.toBeDefined();
+  });
+
+  test('is put back and told of once, although its event comes twice', async () => {
+    const world = new MemoryWorld();
+    await shifted(world);
+    const pause = async () => void (await recover(event('night'), world.ports, world.nowMs));
+    const slower = await recover(event('night'), { ...world.ports, pause }, world.nowMs);
+    expect(slower).toEqual({ recovered: false });
+    expect(world.kindsTold).toEqual(['rollingBack', 'rolledBack']);
+    expect(world.evidence).toMatchObject([{ outcome: 'rolled-back', failure: { code: 'Aborted' } }]);
   });
 
   test('needs nothing when it has left its evidence', async () => {

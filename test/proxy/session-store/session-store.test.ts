@@ -1,7 +1,10 @@
-import { selfSigned, stopAll, until } from '../support/world';
+import dns from 'node:dns';
+import net from 'node:net';
+import { portOf, selfSigned, stopAll, until } from '../support/world';
 import { startStore, watch } from './support/store';
 
 afterEach(stopAll);
+afterEach(() => jest.restoreAllMocks());
 
 test('logs in, and asks every few seconds whether the store is there', async () => {
   const server = await startStore();
@@ -64,8 +67,56 @@ test('one that goes away is looked for ever more slowly, and found again', async
   server.answer = () => '+PONG\r\n';
   clock.advance(30);
   await isConnected(true);
+  clock.advance(5);
+  await until(() => lines.length === 2);
   expect(lines.at(-1)).toBe('The session store answers again');
 });
+
+test('one that answers and goes, again and again, is told of once and looked for ever more slowly', async () => {
+  const server = await startStore();
+  const { store, clock, isConnected, lines } = watch({ port: server.port });
+  store.start();
+  for (const seconds of [1, 2, 4, 8, 16, 30, 30]) {
+    await isConnected(true);
+    for (const socket of server.sockets) socket.destroy();
+    await isConnected(false);
+    const heard = server.heard.length;
+    clock.advance(seconds - 0.1);
+    expect(store.isConnected).toBe(false);
+    expect(server.heard).toHaveLength(heard);
+    clock.advance(0.1);
+  }
+  expect(lines).toEqual(['The session store does not answer: the connection was closed']);
+});
+
+test('a server that quotes what it does not understand does not bring the password into the log', async () => {
+  const server = await startStore();
+  server.answer = ([name, ...words]) =>
+    `-ERR unknown command '${name}', with args beginning with: ${words.map((word) => `'${word}'`).join(' ')}\r\n`;
+  const { store, lines } = watch({ port: server.port, user: 'sessions', password: 'hunter2' });
+  store.start();
+  await until(() => lines.length > 0);
+  expect(lines).toEqual(['The session store does not answer: ERR unknown command …']);
+});
+
+test('a name whose every address refuses has a reason, too', async () => {
+  type Found = (error: null, addresses: readonly { address: string; family: number }[]) => void;
+  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+  const lookup = (_name: string, _options: object, found: Found) => process.nextTick(found, null, addresses);
+  jest.spyOn(dns, 'lookup').mockImplementation(lookup as never);
+  const { lines, store } = watch({ host: 'store.internal', port: await freePort() });
+  store.start();
+  await until(() => lines.length > 0);
+  expect(lines).toEqual(['The session store does not answer: ECONNREFUSED']);
+});
+
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = portOf(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 test.each([
   ['closes', 'the connection was closed'],

@@ -15,7 +15,11 @@ function resolverOf(template: Template): Resolver {
 }
 
 const resolver = resolverOf({
-  Parameters: { Size: { Type: 'Number', Default: 3 }, Empty: { Type: 'String' } },
+  Parameters: {
+    Size: { Type: 'Number', Default: 3 },
+    Empty: { Type: 'String' },
+    Ids: { Type: 'List<AWS::EC2::Subnet::Id>', Default: 'a, b' },
+  },
   Mappings: { Regions: { 'eu-central-1': { short: 'fra' } } },
   Conditions: {
     Big: { 'Fn::Equals': [{ Ref: 'Size' }, '3'] },
@@ -27,11 +31,20 @@ const resolver = resolverOf({
     Bucket: { Type: 'AWS::S3::Bucket' },
     Secret: { Type: 'AWS::SecretsManager::Secret' },
     Odd: { Type: 'Custom::Odd' },
+    Front: {
+      Type: 'AWS::ElasticLoadBalancingV2::Listener',
+      Properties: { LoadBalancerArn: { 'Fn::ImportValue': 'arn:aws:elb:r:1:loadbalancer/app/front/1' } },
+    },
+    OnFront: {
+      Type: 'AWS::ElasticLoadBalancingV2::ListenerRule',
+      Properties: { ListenerArn: { 'Fn::GetAtt': ['Front', 'ListenerArn'] } },
+    },
   },
 });
 
 test.each<[string, unknown, unknown]>([
   ['Ref of a parameter', { Ref: 'Size' }, 3],
+  ['Ref of a parameter that is a list', { Ref: 'Ids' }, ['a', 'b']],
   ['Ref of a parameter without a default', { Ref: 'Empty' }, ''],
   ['Ref of a pseudo parameter', { Ref: 'AWS::Region' }, 'eu-central-1'],
   ['Ref of AWS::NoValue', { a: { Ref: 'AWS::NoValue' }, b: 1 }, { b: 1 }],
@@ -66,5 +79,11 @@ test('the same resource has the same identity at every mention', () => {
 test('a reference to nothing is said by its name', () => {
   expect(() => resolver.resolve({ Ref: 'Gone' })).toThrow(
     "the template of 'Shop' must define what it refers to, got 'Gone'",
+  );
+});
+
+test('a name that contains another one is made of it, by whatever intrinsic it is given', () => {
+  expect(resolver.text({ Ref: 'OnFront' })).toMatch(
+    /^arn:aws:elb:r:1:listener-rule\/app\/front\/1\/[0-9a-f]{16}\/[0-9a-f]{16}$/,
   );
 });

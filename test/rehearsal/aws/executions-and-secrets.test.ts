@@ -68,11 +68,18 @@ test('state machines and executions are listed', async () => {
 });
 
 test('what the model refuses and what is unknown are exceptions of their names', async () => {
-  const start = (stateMachineArn: string) =>
-    world.sfn.send(new StartExecutionCommand({ stateMachineArn, name: 'one' }));
+  const start = (stateMachineArn: string, name = 'one') =>
+    world.sfn.send(new StartExecutionCommand({ stateMachineArn, name }));
   await start(ARNS.machine);
   expect(await nameOfFailure(start(ARNS.machine))).toBe('ExecutionAlreadyExists');
   expect(await nameOfFailure(start('arn:other'))).toBe('StateMachineDoesNotExist');
+  for (const name of ['a/b', 'a b', 'a:b', 'x'.repeat(81)]) {
+    expect(await nameOfFailure(start(ARNS.machine, name))).toBe('InvalidName');
+  }
+  await start(ARNS.machine, 'x'.repeat(80));
+  const statusFilter = 'DONE' as 'FAILED';
+  const list = world.sfn.send(new ListExecutionsCommand({ stateMachineArn: ARNS.machine, statusFilter }));
+  expect(await nameOfFailure(list)).toBe('ValidationException');
   const unknown = world.sfn.send(new DescribeExecutionCommand({ executionArn: 'arn:other' }));
   expect(await nameOfFailure(unknown)).toBe('ExecutionDoesNotExist');
 });

@@ -1,6 +1,7 @@
 import { Stack, Template } from '../../../rehearsal/assembly/template';
 import { readBlueprint } from '../../../rehearsal/blueprint/blueprint';
 import { buildCustomResources, notRun } from '../../../rehearsal/blueprint/custom-resources';
+import { buildMachines, buildStatusRules } from '../../../rehearsal/blueprint/functions';
 import { buildElb } from '../../../rehearsal/blueprint/load-balancer';
 import { Resources } from '../../../rehearsal/blueprint/resources';
 import { buildRights } from '../../../rehearsal/blueprint/rights';
@@ -112,10 +113,13 @@ test.each<[string, Record<string, string>, string]>([
   );
 });
 
-test.each(['HTTP2', 'GRPC'])('refuses targets that speak %s', (ProtocolVersion) => {
+test('reads what targets speak, and refuses gRPC, in which there is no traffic here', () => {
   const { Type, Properties } = group();
-  expect(() => build({ ...listener([]), Group0: { Type, Properties: { ...Properties, ProtocolVersion } } })).toThrow(
-    new RegExp(`^'ProtocolVersion' of '\\S+' must be HTTP1 to be rehearsed, got '${ProtocolVersion}'$`),
+  const speaking = (ProtocolVersion: string) =>
+    build({ ...listener([forward([1])]), Group0: { Type, Properties: { ...Properties, ProtocolVersion } } });
+  expect([...speaking('HTTP2').targetGroups.values()][0]?.protocolVersion).toBe('HTTP2');
+  expect(() => speaking('GRPC')).toThrow(
+    /^'ProtocolVersion' of '\S+' must be HTTP1 or HTTP2 to be rehearsed, where nobody speaks gRPC, got 'GRPC'$/,
   );
 });
 
@@ -275,4 +279,27 @@ test('an assembly without a migration is not ours, and a stack that is not there
     "'--app' must hold a stack with a drainshift Migration, got 'Foreign' without one",
   );
   expect(() => readBlueprint(stacks, 'Other')).toThrow("'--stack' must be one of 'Foreign', got 'Other'");
+});
+
+test('a rule on the status of executions is followed unless it is disabled', () => {
+  const EventPattern = { source: ['aws.states'], detail: { status: ['FAILED'], stateMachineArn: ['arn:machine'] } };
+  const of = (State?: string) =>
+    buildStatusRules(
+      new Resources(
+        stackOf({
+          Rule: { Type: 'AWS::Events::Rule', Properties: { EventPattern, State, Targets: [{ Arn: 'arn:function' }] } },
+        }),
+      ),
+    );
+  const followed = [{ machineArns: ['arn:machine'], statuses: ['FAILED'], functionArns: ['arn:function'] }];
+  expect([of(), of('ENABLED'), of('DISABLED')]).toEqual([followed, followed, []]);
+});
+
+test('a state machine that is not of the cutover is named, whatever it is written in', () => {
+  const Type = 'AWS::StepFunctions::StateMachine';
+  const elsewhere = { Type, Properties: { DefinitionS3Location: { Bucket: 'b', Key: 'k' } } };
+  const jsonata = { Type, Properties: { DefinitionString: '{"QueryLanguage":"JSONata"}' } };
+  const resources = new Resources(stackOf({ Elsewhere: elsewhere, Jsonata: jsonata }));
+  expect(buildMachines(resources)).toEqual([]);
+  expect(notRun(resources)).toEqual([`'Elsewhere' (${Type})`, `'Jsonata' (${Type})`]);
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { LocalFunction } from '../../../rehearsal/functions/function';
+import { Functions } from '../../../rehearsal/functions/functions';
 
 let folder: string;
 let local: LocalFunction | undefined;
@@ -89,6 +90,18 @@ test('what was stopped starts no process for a late event', async () => {
   await asked.stop();
   await expect(asked.invoke({})).rejects.toMatchObject({ name: 'Runtime.ExitError' });
   expect(asked.pid).toBeUndefined();
+});
+
+test('a function that comes when all were stopped, as of a redeploy that is cut, starts no process', async () => {
+  writeFileSync(join(folder, 'index.js'), 'exports.handler = async () => process.pid');
+  const functions = new Functions(() => ({}), {
+    started: (pid) => processes.add(pid),
+    ended: (pid) => processes.delete(pid),
+    log: new PassThrough().resume(),
+  });
+  await functions.stop();
+  functions.put(specification());
+  await expect(functions.invoke('arn', {})).rejects.toThrow("function 'arn' must be one of the template's, got none");
 });
 
 test('a handler is told what it is and how long it may take', async () => {

@@ -66,13 +66,17 @@ export class Fixture {
 
   addGroup(
     name: string,
-    over: { attributes?: Record<string, string>; check?: Partial<HealthCheck> } = {},
+    over: {
+      attributes?: Record<string, string>;
+      check?: Partial<HealthCheck>;
+      version?: TargetGroup['protocolVersion'];
+    } = {},
   ): TargetGroup {
     const group: TargetGroup = {
       arn: name,
       name,
       protocol: 'HTTP',
-      protocolVersion: 'HTTP1',
+      protocolVersion: over.version ?? 'HTTP1',
       port: 80,
       vpcId: 'vpc',
       targetType: 'ip',

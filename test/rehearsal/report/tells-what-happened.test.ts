@@ -62,7 +62,7 @@ function evidence(over: Partial<RehearsalEvidence> = {}, seen: TrafficTally = tr
     {
       traffic: seen,
       finalWeights: { source: 0, target: 100 },
-      rehearsal: { app: 'cdk.out', seed: 1, speed: 60, seconds: 44.13 },
+      rehearsal: { app: 'cdk.out', seed: 1, speed: 60, traffic: 1, seconds: 44.13 },
     },
   );
   return { ...base, ...over };

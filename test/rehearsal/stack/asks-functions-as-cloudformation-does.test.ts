@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { CustomResource } from '../../../rehearsal/blueprint/custom-resources';
 import { CustomResources } from '../../../rehearsal/stack/custom-resources';
 
@@ -117,4 +119,20 @@ test('nobody but the function that was asked knows where its answer goes', async
   await expect(curious.create(RESOURCE)).rejects.toThrow('no answer');
   expect(statuses).toEqual([403, 403]);
   await resources.create(RESOURCE);
+});
+
+test('an answer that was cut on its way was never put: the function may try again', async () => {
+  const resources = new CustomResources(STACK_ID, async (_, raw) => {
+    const { ResponseURL, StackId, RequestId, LogicalResourceId } = raw as Event;
+    const { hostname, port, pathname } = new URL(ResponseURL);
+    const cut = connect(Number(port), hostname);
+    cut.write(`PUT ${pathname} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n{"Status"`);
+    // It is being read.
+    await once(cut, 'data');
+    cut.destroy();
+    await once(cut, 'close');
+    const body = JSON.stringify({ ...good, StackId, RequestId, LogicalResourceId });
+    await fetch(ResponseURL, { method: 'PUT', body });
+  });
+  expect(await resources.create(RESOURCE)).toEqual({ ref: 'arn:rule', attributes: {} });
 });

@@ -130,6 +130,10 @@ test('attributes of the load balancer are, too', () => {
 });
 
 test.each<[string, string, Properties]>([
+  ['another name of a load balancer, which is another one', 'Balancer', { Name: 'other' }],
+  ['another name of a target group, which is another one', 'Group0', { Name: 'other' }],
+  ['mutual TLS', 'Listener', { MutualAuthentication: { Mode: 'verify' } }],
+  ['other security groups', 'Balancer', { SecurityGroups: ['sg-2'] }],
   ['another port of a listener', 'Listener', { Port: 444 }],
   ['another port of a target group', 'Group0', { Port: 9000 }],
   ['another scheme', 'Balancer', { Scheme: 'internet-facing' }],

@@ -1,4 +1,5 @@
 import net from 'node:net';
+import tls from 'node:tls';
 import { later } from '../../support/world';
 
 export const DATA = 0;
@@ -50,8 +51,10 @@ export interface FrameClient {
 }
 
 /** A client that speaks bytes, for what no HTTP/2 library would send or tell. */
-export async function frameClient(port: number): Promise<FrameClient> {
-  const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+export async function frameClient(port: number, protocol: 'http' | 'https' = 'http'): Promise<FrameClient> {
+  const where = { port, host: '127.0.0.1', allowHalfOpen: true };
+  const secure = { ALPNProtocols: ['h2'], rejectUnauthorized: false };
+  const socket = protocol === 'https' ? tls.connect({ ...where, ...secure }) : net.connect(where);
   later(() => void socket.destroy());
   let bytes = Buffer.alloc(0);
   const client: FrameClient = {
@@ -76,7 +79,7 @@ export async function frameClient(port: number): Promise<FrameClient> {
       bytes = bytes.subarray(length);
     }
   });
-  await new Promise((resolve) => socket.once('connect', resolve));
+  await new Promise((resolve) => socket.once(protocol === 'https' ? 'secureConnect' : 'connect', resolve));
   client.send(PREFACE, frame(SETTINGS, 0, 0));
   return client;
 }

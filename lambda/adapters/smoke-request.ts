@@ -1,0 +1,65 @@
+import { request } from 'node:https';
+import { PeerCertificate, TLSSocket, checkServerIdentity } from 'node:tls';
+
+export const SMOKE_TIMEOUT_MS = 10_000;
+export const SMOKE_AGENT = 'drainshift-smoke';
+
+export interface SmokeRequest {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  /** SNI, Host, and the name that the certificate must be good for. */
+  readonly name: string;
+  readonly isSelfSigned: boolean;
+}
+
+/** The status of the answer, or why there was none. */
+export type SmokeAnswer = number | string;
+
+/** Asks in HTTP/1.1. */
+export function get(to: SmokeRequest): Promise<SmokeAnswer> {
+  return new Promise((resolve) => {
+    const outgoing = request(
+      {
+        host: to.host,
+        port: to.port,
+        path: to.path,
+        servername: to.name,
+        rejectUnauthorized: !to.isSelfSigned,
+        headers: { host: to.name, 'user-agent': SMOKE_AGENT },
+        agent: false,
+        signal: AbortSignal.timeout(SMOKE_TIMEOUT_MS),
+      },
+      (answer) => {
+        answer.resume();
+        answer.on('error', (error) => resolve(error.message));
+        answer.on('end', () => resolve(answer.statusCode ?? 0));
+      },
+    );
+    outgoing.on('error', (error) => resolve(whyNot(error)));
+    if (to.isSelfSigned) {
+      outgoing.on('socket', (socket: TLSSocket) => {
+        socket.once('secureConnect', () => {
+          const wrong = faultOf(to.name, socket.getPeerCertificate());
+          if (wrong !== undefined) outgoing.destroy(wrong);
+        });
+      });
+    }
+    outgoing.end();
+  });
+}
+
+/** Why there is no answer. */
+export function whyNot({ name, message }: Error): string {
+  const isLate = name === 'AbortError' || name === 'TimeoutError';
+  return isLate ? `no answer within ${SMOKE_TIMEOUT_MS / 1000} s` : message;
+}
+
+/** What a certificate that nobody vouches for must still be: of that name, and in its time. */
+export function faultOf(name: string, certificate: PeerCertificate): Error | undefined {
+  const nowMs = Date.now();
+  if (nowMs < Date.parse(certificate.valid_from) || nowMs > Date.parse(certificate.valid_to)) {
+    return new Error(`the certificate must be valid now, got ${certificate.valid_from} to ${certificate.valid_to}`);
+  }
+  return checkServerIdentity(name, certificate);
+}
