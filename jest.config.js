@@ -9,8 +9,8 @@ module.exports = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'commonjs' } },
     ],
   },
-  // One more than the cores: a test that rehearses mostly waits.
-  maxWorkers: 3,
+  // Twice the cores of the smallest machine: the tests that take longest mostly wait.
+  maxWorkers: 4,
   // Tests start real processes and wait for conditions; a condition that never comes must name its test, not hang the run.
   testTimeout: 30_000,
 };
