@@ -216,9 +216,10 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
   const baking = plan.stages.reduce((sum, stage) => sum + stage.bakeSeconds * LONGEST_BAKE, 0);
   const needed = Math.ceil(baking / looks);
   if (plan.pollSeconds < needed) {
+    const waits = approvals === 0 ? '' : ` beside approvals of up to ${plan.approval.timeoutSeconds} s`;
     problems.add(
       'pollSeconds',
-      `at least ${needed} for bakes of up to ${baking} s, or its history outgrows Step Functions' 25,000 events`,
+      `at least ${needed} for bakes of up to ${baking} s${waits}, or its history outgrows Step Functions' 25,000 events`,
       plan.pollSeconds,
     );
   }

@@ -91,7 +91,9 @@ test('looks for approvals count in the history too, and the waiting in the longe
   ];
   const approval = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 604_800 };
   expect(problemsOf({ stages })).toEqual([]);
-  expect(problemsOf({ stages, approval })).toEqual([expect.stringMatching(/'pollSeconds' must be at least 36 /)]);
+  expect(problemsOf({ stages, approval })).toEqual([
+    expect.stringMatching(/'pollSeconds' must be at least 36 for bakes of up to .* beside approvals of up to 604800 s/),
+  ]);
   expect(problemsOf({ stages, approval, pollSeconds: 36 })).toEqual([]);
   const longest = (plan: unknown) => estimateSeconds(parsePlan(plan)).longest;
   expect(longest({ stages, approval, pollSeconds: 60 }) - longest({ stages, pollSeconds: 60 })).toBe(2 * 604_800);
