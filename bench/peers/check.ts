@@ -5,7 +5,7 @@ import { messageFrame } from '../load/frames.ts';
 import { openWebSocket } from '../load/websocket-client.ts';
 import { HOST } from '../processes/ports.ts';
 import { PATHS } from '../upstream/paths.ts';
-import type { Role } from './instances.ts';
+import type { Role } from './peer.ts';
 
 /** A peer that does less than the others is no peer. @throws Error when it does not pass a request on with the fields that all set */
 export async function checkProxies(name: string, port: number, role: Role): Promise<void> {

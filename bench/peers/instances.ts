@@ -6,10 +6,7 @@ import type { Workplace } from '../processes/workplace.ts';
 import type { Upstreams } from '../upstream/upstream.ts';
 import { makeCertificate } from './certificate.ts';
 import { checkProxies } from './check.ts';
-import type { CertificateFiles, Peer } from './peer.ts';
-
-/** What a row needs of a proxy. */
-export type Role = 'http' | 'tls' | 'websocket';
+import type { CertificateFiles, Peer, Role } from './peer.ts';
 
 export interface Instance {
   readonly peer: Peer;

@@ -1,5 +1,8 @@
 import type { Launch } from '../processes/children.ts';
 
+/** What a row needs of a proxy. */
+export type Role = 'http' | 'tls' | 'websocket';
+
 /** A proxy that is measured, as a process of its own. */
 export interface Peer {
   /** For `--peers`, and in results. */

@@ -1,6 +1,6 @@
 import type { IdleLine, IdleLoad } from '../load/idle.ts';
 import { nextLine, startScript } from '../load/script.ts';
-import type { Role } from '../peers/instances.ts';
+import type { Role } from '../peers/peer.ts';
 import type { Peer } from '../peers/peer.ts';
 import { pause } from '../processes/ports.ts';
 import { residentBytes, treeOf } from '../processes/proc.ts';

@@ -1,8 +1,8 @@
 import { putHttpLoad, runLoadScript, type HttpLoad } from '../load/http-load.ts';
 import type { LoadResult } from '../load/inside.ts';
 import type { EchoLoad } from '../load/websocket.ts';
-import type { Instance, Role } from '../peers/instances.ts';
-import type { Peer } from '../peers/peer.ts';
+import type { Instance } from '../peers/instances.ts';
+import type { Peer, Role } from '../peers/peer.ts';
 import { PATHS } from '../upstream/paths.ts';
 import { Meter } from './meter.ts';
 import type { Row, RowRun, Sample } from './row.ts';
