@@ -21,7 +21,7 @@ import { IDLE_TIMEOUT } from './idle-timeouts';
 import { createLogBucket, logTo } from './load-balancer-logs';
 import { createVpc } from './migration-vpc';
 import { REDIRECT_PORT } from './ports';
-import { refuse } from './refusals';
+import { checkNetworkOf, refuse } from './refusals';
 import { isSelfSigned } from './self-signed-certificate';
 import { StickyTargetGroup } from './sticky-target-group';
 import { ALL_ON_SOURCE, TrafficWeights } from './traffic-weights';
@@ -101,6 +101,7 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
     this.initialWeights = props.initialWeights ?? ALL_ON_SOURCE;
 
     this.vpc = this.networkOf(props);
+    checkNetworkOf('loadBalancer', props.loadBalancer?.vpc, this.vpc);
     this.sourceGroup = props.sourceGroup ?? new StickyTargetGroup(this, 'SourceGroup', { vpc: this.vpc });
     this.targetGroup = props.targetGroup ?? new StickyTargetGroup(this, 'TargetGroup', { vpc: this.vpc });
     this.store = this.createStore();

@@ -1,4 +1,4 @@
-import { CfnOutput, Stack, Token } from 'aws-cdk-lib';
+import { CfnOutput, Stack } from 'aws-cdk-lib';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnEIP, IVpc, Peer } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, ContainerInsights, ICluster } from 'aws-cdk-lib/aws-ecs';
@@ -19,7 +19,7 @@ import { MigrationSide } from './migration-side';
 import { createVpc } from './migration-vpc';
 import { ProxyService } from './proxy-service';
 import { ProxyOptions } from './proxy-service-props';
-import { checkUpstreamUrl, refuse } from './refusals';
+import { checkNetworkOf, checkUpstreamUrl, refuse } from './refusals';
 import { ISessionStore } from './session-store-props';
 import { StickyTargetGroup } from './sticky-target-group';
 
@@ -247,16 +247,9 @@ function checkProps(props: MigrationProps, scope: Construct): void {
   }
 }
 
-/** What `fromLookup` says until the account was asked: to refuse it would be never to ask. */
-const NOT_LOOKED_UP = 'vpc-12345';
-
 function checkNetwork(vpc: IVpc, props: MigrationProps): void {
   if (vpc.privateSubnets.length + vpc.isolatedSubnets.length === 0) {
     refuse('vpc', 'a network with private subnets, where the proxies and the steps run', 'one without');
   }
-  for (const name of ['loadBalancer', 'cluster'] as const) {
-    const ids = [vpc.vpcId, props[name]?.vpc?.vpcId ?? vpc.vpcId] as const;
-    if (ids.some((id) => Token.isUnresolved(id) || id === NOT_LOOKED_UP) || ids[0] === ids[1]) continue;
-    refuse(name, `in the network ${ids[0]}`, `one in ${ids[1]}`);
-  }
+  checkNetworkOf('cluster', props.cluster?.vpc, vpc);
 }

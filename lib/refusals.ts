@@ -1,4 +1,5 @@
 import { Duration, Token, Tokenization } from 'aws-cdk-lib';
+import { IVpc } from 'aws-cdk-lib/aws-ec2';
 import { isWeight, MAX_WEIGHT } from '../core/weights';
 import { TrafficWeights } from './traffic-weights';
 import { MigrationSide } from './migration-side';
@@ -77,4 +78,14 @@ export function checkSides({
   const { SOURCE, TARGET } = MigrationSide;
   if (source.side !== SOURCE) refuse('source', 'the proxies of the source', `those of the ${source.side}`);
   if (target.side !== TARGET) refuse('target', 'the proxies of the target', `those of the ${target.side}`);
+}
+
+/** What `fromLookup` says until the account was asked: to refuse it would be never to ask. */
+const NOT_LOOKED_UP = 'vpc-12345';
+
+/** @param found the network of what is checked, as far as it is known */
+export function checkNetworkOf(name: string, found: IVpc | undefined, { vpcId: expected }: IVpc): void {
+  const id = found?.vpcId ?? expected;
+  if ([id, expected].some((each) => Token.isUnresolved(each) || each === NOT_LOOKED_UP) || id === expected) return;
+  refuse(name, `in the network ${expected}`, `one in ${id}`);
 }

@@ -490,6 +490,25 @@ describe('refused', () => {
     );
   });
 
+  test('an existing load balancer of another network', () => {
+    const stack = newStack();
+    const network = (id: string, vpcId: string) =>
+      Vpc.fromVpcAttributes(stack, id, {
+        vpcId,
+        availabilityZones: ['a'],
+        privateSubnetIds: ['subnet-0123456789abcdef1'],
+      });
+    const loadBalancer = ApplicationLoadBalancer.fromApplicationLoadBalancerAttributes(stack, 'Existing', {
+      loadBalancerArn: `${ELB}:loadbalancer/app/shop/0123456789abcdef`,
+      securityGroupId: 'sg-0123456789abcdef0',
+      vpc: network('Theirs', 'vpc-0123456789abcdef0'),
+    });
+    const props = { certificate: certificateIn(stack), loadBalancer, vpc: network('Ours', 'vpc-fedcba9876543210f') };
+    expect(() => new MigrationLoadBalancer(stack, 'LoadBalancer', props)).toThrow(
+      "'loadBalancer' must be in the network vpc-fedcba9876543210f, got one in vpc-0123456789abcdef0",
+    );
+  });
+
   test('what is known only at deployment passes', () => {
     const stack = newStack();
     const number = new CfnParameter(stack, 'Number', { type: 'Number' }).valueAsNumber;
