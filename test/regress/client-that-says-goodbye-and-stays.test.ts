@@ -1,15 +1,8 @@
-import { GOAWAY, frame, frameClient, headers } from '../proxy/http2/support/frames';
+import { GET, GOAWAY, frame, frameClient, headers } from '../proxy/http2/support/frames';
 import { answerWith, startSessions } from '../proxy/http2/support/sessions';
 import { stopAll, until } from '../proxy/support/world';
 
 afterEach(stopAll);
-
-const GET = [
-  [':method', 'GET'],
-  [':scheme', 'http'],
-  [':path', '/'],
-  [':authority', 'a'],
-] as const;
 
 /** `node:http2` ends its half of such a connection then, and waits for the client's without a limit. */
 test.each(['http', 'https'] as const)(

@@ -1,15 +1,8 @@
 import { stopAll, until } from '../support/world';
-import { PING, RST_STREAM, SETTINGS, frame, frameClient, headers } from './support/frames';
+import { GET, PING, RST_STREAM, SETTINGS, frame, frameClient, headers } from './support/frames';
 import { Told, ask, connect, startSessions } from './support/sessions';
 
 afterEach(stopAll);
-
-const GET = [
-  [':method', 'GET'],
-  [':scheme', 'http'],
-  [':path', '/'],
-  [':authority', 'a'],
-] as const;
 
 const begin = ({ client, head }: Told) => (head.url === '/' ? undefined : client.answer({ status: 200 }));
 

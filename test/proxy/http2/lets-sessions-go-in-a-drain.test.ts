@@ -1,15 +1,9 @@
 import { stopAll, until } from '../support/world';
-import { DATA, GOAWAY, PING, frame, frameClient, headers } from './support/frames';
+import { GET, DATA, GOAWAY, PING, frame, frameClient, headers } from './support/frames';
 import { answerHead, answerWith, ask, connect, startSessions } from './support/sessions';
 
 afterEach(stopAll);
 
-const GET = [
-  [':method', 'GET'],
-  [':scheme', 'http'],
-  [':path', '/'],
-  [':authority', 'a'],
-] as const;
 const ACK = 1;
 
 test('GOAWAY comes in two steps, with a round trip between, and streams go on', async () => {
