@@ -8,6 +8,7 @@ import { SIDES, Side } from '../core/weights';
 import { AwsError } from './aws-error';
 import { AuthorizationRequest, Endpoint, startEndpoint } from './aws/endpoint';
 import { AlarmBook } from './aws/alarms/alarm-book';
+import { EndpointFaults } from './aws/faults';
 import { accessDenied, isAllowed } from './aws/iam';
 import { Outbox } from './aws/messages/outbox';
 import { ObjectStore } from './aws/s3/object-store';
@@ -62,6 +63,8 @@ export class World {
   readonly secrets = new SecretStore();
   readonly objects = new ObjectStore();
   readonly alarms = new AlarmBook();
+  /** What the AWS endpoint does wrong; to set at any time, also before it stands. */
+  readonly faults = new EndpointFaults();
   readonly outbox = new Outbox((message) => this.log.write(`${JSON.stringify(message)}\n`));
   readonly functions: Functions;
   readonly customResources: CustomResources;
@@ -191,6 +194,7 @@ export class World {
       stacks: () => [this.stack.description],
       alarms: this.alarms,
       outbox: this.outbox,
+      faults: this.faults,
       authorize: (request) => this.authorize(request),
       region: blueprint.stack.region,
       account: blueprint.stack.account,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import type { ElbModel } from '../load-balancer/model';
 import type { StatesModel } from '../state-machine/model';
 import type { EcsModel } from '../tasks/model';
@@ -10,11 +11,12 @@ import { alarmsServices } from './alarms/alarms-service';
 import { ecsService } from './ecs/ecs-service';
 import { Targets } from './elb/elb-options';
 import { elbService } from './elb/elb-service';
+import { EndpointFaults, SetFault, errorOf } from './faults';
 import { eventsService, topicsService } from './messages/messages-services';
 import { Outbox } from './messages/outbox';
 import { Need } from './operation';
 import { JsonProtocol } from './protocols/json';
-import { Protocol, WireAnswer, WireRequest } from './protocols/protocol';
+import { Call, Protocol, WireAnswer, WireRequest } from './protocols/protocol';
 import { QueryProtocol } from './protocols/query';
 import { ObjectStore } from './s3/object-store';
 import { S3Protocol } from './s3/s3-protocol';
@@ -23,7 +25,6 @@ import { secretsService } from './secrets/secrets-service';
 import { StackDescription, stacksService } from './stacks/stacks-service';
 import { statesService } from './states/states-service';
 import { stsService } from './sts-service';
-import { Throttles } from './throttles';
 
 export interface EndpointOptions {
   readonly elb: ElbModel;
@@ -47,6 +48,8 @@ export interface EndpointOptions {
   readonly region: string;
   readonly account: string;
   readonly onCall?: (call: ApiCall) => void;
+  /** What goes wrong on purpose. @default - nothing, until it is set on the endpoint */
+  readonly faults?: EndpointFaults;
 }
 
 export interface AuthorizationRequest extends Need {
@@ -67,8 +70,7 @@ export interface ApiCall {
 
 export interface Endpoint {
   readonly url: string;
-  /** The next `times` calls of this action (`ModifyRule`) are answered with the throttling error of its service. */
-  throttle(action: string, times: number): void;
+  readonly faults: EndpointFaults;
   stop(): Promise<void>;
 }
 
@@ -85,24 +87,24 @@ const KEEP_ALIVE_MS = 60_000;
  * @throws Error when the port is taken.
  */
 export async function startEndpoint(options: EndpointOptions): Promise<Endpoint> {
-  const throttles = new Throttles();
+  const { faults = new EndpointFaults() } = options;
   const protocols = createProtocols(options);
   const server = createServer((request, response) => {
-    serve(request, response, { options, throttles, protocols }).catch(() => response.destroy());
+    serve(request, response, { options, faults, protocols }).catch(() => response.destroy());
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   const { host = '127.0.0.1', port = 0 } = options;
   await listen(server, host, port);
   return {
     url: `http://${host}:${(server.address() as AddressInfo).port}`,
-    throttle: (action, times) => throttles.set(action, times),
+    faults,
     stop: () => close(server),
   };
 }
 
 interface World {
   readonly options: EndpointOptions;
-  readonly throttles: Throttles;
+  readonly faults: EndpointFaults;
   readonly protocols: Protocols;
 }
 
@@ -142,30 +144,61 @@ async function serve(incoming: IncomingMessage, response: ServerResponse, world:
   const { body, isTooLong } = await readBody(incoming);
   const { method = '', url = '', headers } = incoming;
   const request = { method, url, headers, body, id: randomUUID(), principal: principalOf(headers.authorization) };
+  const { principal } = request;
   const protocol = protocolOf(world.protocols, request);
   const { service, action } = protocol.identify(request);
-  const { answer, error } = attempt(protocol, request, () => {
+  const fault = world.faults.take({ service, action, principal, path: url.split('?')[0] ?? '' });
+  const work = () => {
     if (isTooLong) throw new AwsError('RequestEntityTooLarge', `The body must be at most ${MAX_BODY_BYTES} bytes`, 413);
-    return decide(protocol, request, action, world);
-  });
+    return decide(protocol, request, fault, world);
+  };
+  if (fault && !fault.afterActing && !(await isStillAnswered(fault, incoming))) return;
+  const { answer, error } = attempt(protocol, request, work);
+  if (fault?.afterActing && !(await isStillAnswered(fault, incoming))) return;
   send(response, request, answer);
   const ms = performance.now() - startedMs;
-  world.options.onCall?.({ service, action, principal: request.principal, status: answer.status, ms, ...error });
+  world.options.onCall?.({ service, action, principal, status: answer.status, ms, ...error });
+}
+
+/** Whether the call gets an answer in the end. One that hangs is over when its client goes away. */
+async function isStillAnswered({ fault }: SetFault, { socket }: IncomingMessage): Promise<boolean> {
+  switch (fault.kind) {
+    case 'hang':
+      return false;
+    case 'reset':
+      socket.resetAndDestroy();
+      return false;
+    case 'delay':
+      await setTimeout(fault.ms, undefined, { ref: false });
+      return !socket.destroyed;
+    case 'status':
+    case 'throttle':
+    case 'pretend':
+      return true;
+  }
 }
 
 /** Who calls, what they may, what they want; in this order. */
-function decide(protocol: Protocol, request: WireRequest, action: string, { options, throttles }: World): WireAnswer {
+function decide(protocol: Protocol, request: WireRequest, fault: SetFault | undefined, world: World): WireAnswer {
   if (request.headers.authorization === undefined) {
     throw new AwsError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
   }
   if (request.principal === '') {
     throw new AwsError('IncompleteSignature', "Authorization header requires 'Credential' parameter.");
   }
-  if (throttles.take(action)) throw new AwsError('Throttling', 'Rate exceeded');
-  const demand = (need: Need) => authorize(options, request.principal, need);
+  const error = fault && errorOf(fault.fault);
+  if (error && !fault.afterActing) throw error;
+  const demand = (need: Need) => authorize(world.options, request.principal, need);
   const call = protocol.open(request);
   call.needs.forEach(demand);
-  return call.run(demand);
+  const answer = fault?.fault.kind === 'pretend' ? pretend(call, request) : call.run(demand);
+  if (error) throw error;
+  return answer;
+}
+
+function pretend(call: Call, request: WireRequest): WireAnswer {
+  if (call.pretend) return call.pretend();
+  throw new Error(`the fault 'pretend' must be for an action that can pretend, got ${request.method} ${request.url}`);
 }
 
 function authorize(options: EndpointOptions, accessKeyId: string, need: Need): void {

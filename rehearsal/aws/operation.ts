@@ -31,6 +31,8 @@ export interface Operation {
    * @throws AwsError
    */
   readonly run: (input: Parameters, principal: string) => WireObject;
+  /** Answers as {@link run} does and changes nothing: for a fault that services have. */
+  readonly pretend?: (input: Parameters, principal: string) => WireObject;
 }
 
 export interface Service {

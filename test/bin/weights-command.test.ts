@@ -135,7 +135,7 @@ test('set gives the lock back when it fails', async () => {
 });
 
 test('whoever stops it twice is told of the lock, and until when it may be held', async () => {
-  world.endpoint.throttle('ModifyRule', 100);
+  world.endpoint.faults.set({ action: 'ModifyRule' }, { kind: 'throttle' }, { times: 100 });
   const command = new Command(['weights', 'set', '--source', '0', '--target', '1', '--yes', '--stack', 'shop']);
   await until(() => world.calls.some(({ action }) => action === 'ModifyRule'));
   command.signal('SIGINT');

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Rule } from '../../load-balancer/model';
+import { ElbModel, Rule } from '../../load-balancer/model';
 import { addRule, removeRule, replaceActions, replaceConditions, setPriorities } from '../../load-balancer/rules';
 import { AwsError } from '../../aws-error';
 import { Need, Operation, WireObject } from '../operation';
@@ -29,25 +29,6 @@ export function ruleOperations({ elb }: ElbOptions): ReadonlyMap<string, Operati
     return { Rules: [writeRule(rule)] };
   };
 
-  const modifyRule = (input: Parameters): WireObject => {
-    const rule = elb.rule(input.text('RuleArn'));
-    if (rule.priority === 'default')
-      throw new AwsError('OperationNotPermitted', `Default rule '${rule.arn}' cannot be modified`);
-    if (!input.has('Actions') && !input.has('Conditions')) {
-      throw new AwsError('ValidationError', 'Either actions or conditions must be specified');
-    }
-    const before = rule.conditions;
-    if (input.has('Conditions')) replaceConditions(elb, rule.arn, readConditions(input));
-    try {
-      if (input.has('Actions')) replaceActions(elb, rule.arn, input.objects('Actions').map(readAction));
-    } catch (error) {
-      // Both or neither.
-      rule.conditions = before;
-      throw error;
-    }
-    return { Rules: [writeRule(rule)] };
-  };
-
   const deleteRule = (input: Parameters): WireObject => {
     removeRule(elb, input.text('RuleArn'));
     return {};
@@ -66,7 +47,10 @@ export function ruleOperations({ elb }: ElbOptions): ReadonlyMap<string, Operati
   };
   return new Map<string, Operation>([
     ['CreateRule', { resources: (input) => [input.text('ListenerArn')], also: taggingNeed, run: createRule }],
-    ['ModifyRule', { ...byRule, run: modifyRule }],
+    [
+      'ModifyRule',
+      { ...byRule, run: (input) => modifyRule(elb, input), pretend: (input) => pretendToModifyRule(elb, input) },
+    ],
     ['DeleteRule', { ...byRule, run: deleteRule }],
     [
       'SetRulePriorities',
@@ -76,6 +60,34 @@ export function ruleOperations({ elb }: ElbOptions): ReadonlyMap<string, Operati
       },
     ],
   ]);
+}
+
+function modifyRule(elb: ElbModel, input: Parameters): WireObject {
+  const rule = elb.rule(input.text('RuleArn'));
+  if (rule.priority === 'default')
+    throw new AwsError('OperationNotPermitted', `Default rule '${rule.arn}' cannot be modified`);
+  if (!input.has('Actions') && !input.has('Conditions')) {
+    throw new AwsError('ValidationError', 'Either actions or conditions must be specified');
+  }
+  const before = rule.conditions;
+  if (input.has('Conditions')) replaceConditions(elb, rule.arn, readConditions(input));
+  try {
+    if (input.has('Actions')) replaceActions(elb, rule.arn, input.objects('Actions').map(readAction));
+  } catch (error) {
+    // Both or neither.
+    rule.conditions = before;
+    throw error;
+  }
+  return { Rules: [writeRule(rule)] };
+}
+
+/** Says what the rule would be; the rule stays as it is. */
+function pretendToModifyRule(elb: ElbModel, input: Parameters): WireObject {
+  const rule = elb.rule(input.text('RuleArn'));
+  const { conditions, actions } = rule;
+  const answer = modifyRule(elb, input);
+  Object.assign(rule, { conditions, actions });
+  return answer;
 }
 
 /** Policies may look at the tags of what is changed. */

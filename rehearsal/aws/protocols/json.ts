@@ -38,9 +38,12 @@ export class JsonProtocol implements Protocol {
       throw new AwsError('UnknownOperationException', `Could not find operation ${action}`);
     }
     const input = new Parameters(parseBody(request.body), service.invalidCode);
+    const { run, pretend } = operation;
+    const write = (result: WireObject) => answer(service.version, 200, result);
     return {
       needs: needsOf(service, action, operation, input),
-      run: () => answer(service.version, 200, operation.run(input, request.principal)),
+      run: () => write(run(input, request.principal)),
+      pretend: pretend && (() => write(pretend(input, request.principal))),
     };
   }
 

@@ -27,6 +27,8 @@ export interface Call {
    * @throws AwsError
    */
   run(demand: (need: Need) => void): WireAnswer;
+  /** Answers as `run` does and changes nothing; absent where that cannot be. */
+  readonly pretend?: (() => WireAnswer) | undefined;
 }
 
 /** One way to write calls, answers and errors on the wire. */

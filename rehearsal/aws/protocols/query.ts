@@ -41,9 +41,12 @@ export class QueryProtocol implements Protocol {
       throw new AwsError('InvalidAction', `Could not find operation ${String(action)} for version ${String(version)}`);
     }
     const input = new Parameters(rest, service.invalidCode);
+    const { run, pretend } = operation;
+    const write = (result: WireObject) => this.answer(service, action, result, request.id);
     return {
       needs: needsOf(service, action, operation, input),
-      run: () => this.answer(service, action, operation.run(input, request.principal), request.id),
+      run: () => write(run(input, request.principal)),
+      pretend: pretend && (() => write(pretend(input, request.principal))),
     };
   }
 

@@ -65,7 +65,7 @@ describe('the load balancer', () => {
   });
 
   test('a throttled call is repeated until it succeeds', async () => {
-    world.endpoint.throttle('ModifyRule', 3);
+    world.endpoint.faults.set({ action: 'ModifyRule' }, { kind: 'throttle' }, { times: 3 });
     await port().setForward(forwardFor({ source: 1, target: 1 }, port().groupArns, { enabled: true, seconds: 60 }));
     expect(world.calls.filter(({ action }) => action === 'ModifyRule').map(({ status }) => status)).toEqual([
       400, 400, 400, 200,

@@ -379,7 +379,7 @@ test('a deletion is refused first by the guard', async () => {
 });
 
 test('a throttled call is repeated until it succeeds', async () => {
-  world.endpoint.throttle('CreateRule', 2);
+  world.endpoint.faults.set({ action: 'CreateRule' }, { kind: 'throttle' }, { times: 2 });
   expect(await create()).toMatchObject({ Status: 'SUCCESS' });
 });
 

@@ -18,7 +18,8 @@ const raw = (path: string, init: RequestInit & { headers?: Record<string, string
 
 test('a throttled action is retried by the SDK until it is through', async () => {
   world.objects.put('store', 'key', Buffer.from('x'));
-  for (const action of ['DescribeRules', 'ListTasks', 'GetObject']) world.endpoint.throttle(action, 2);
+  for (const action of ['DescribeRules', 'ListTasks', 'GetObject'])
+    world.endpoint.faults.set({ action }, { kind: 'throttle' }, { times: 2 });
   await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
   await world.ecs.send(new ListTasksCommand({ cluster: 'web' }));
   await world.s3.send(new GetObjectCommand({ Bucket: 'store', Key: 'key' }));
@@ -36,10 +37,10 @@ test('a throttled action is retried by the SDK until it is through', async () =>
 });
 
 test('throttling for longer than a client retries ends in an exception that it can tell', async () => {
-  world.endpoint.throttle('DescribeRules', 10);
+  world.endpoint.faults.set({ action: 'DescribeRules' }, { kind: 'throttle' }, { times: 10 });
   const call = world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
   await expect(call).rejects.toMatchObject({ name: 'Throttling', $metadata: { httpStatusCode: 400, attempts: 3 } });
-  world.endpoint.throttle('DescribeRules', 0);
+  world.endpoint.faults.clear();
   await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
 });
 
