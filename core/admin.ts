@@ -8,6 +8,8 @@ export interface LedgerReport {
   /** A name drawn at the start of the process: a counter that belongs to another instance starts from zero. */
   readonly instance: string;
   readonly state: 'serving' | 'draining' | 'drained';
+  /** Until every connection that is live now is gone at the latest; 0 where there is no drain. It grows with those that come in a drain. */
+  readonly drainRemainingSeconds: number;
   readonly active: KindCounts;
   readonly ended: Readonly<Record<ConnectionKind, EndingCounts>>;
   /**

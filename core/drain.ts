@@ -24,16 +24,33 @@ export function drainVerdict(
   return nowMs - drain.startedMs >= drain.limitMs ? 'overdue' : 'wait';
 }
 
-/** How long a drain of these connections on one task can take: the longest deadline, the paced closes, the last handshake. */
+/**
+ * How long a drain of the connections that are live at its start can take on one task: the longest deadline, the paced
+ * closes, the last handshake. One that comes later has its own time; see `ownLimitSeconds`.
+ */
 export function drainLimitSeconds(order: DrainOrder, active: KindCounts): number {
   const longest = Math.max(...CONNECTION_KINDS.map((kind) => order.perKindSeconds[kind]));
-  const closing = Math.ceil((total(active) * (1 + order.jitter)) / order.closeRatePerSecond);
-  return longest + closing + CLOSE_HANDSHAKE_SECONDS;
+  return longest + closingSeconds(order, active);
 }
 
-/** The kinds whose own time is over, short-lived first: these are closed now. */
-export function kindsToClose(order: DrainOrder, elapsedSeconds: number): ConnectionKind[] {
-  return CONNECTION_KINDS.filter((kind) => elapsedSeconds >= order.perKindSeconds[kind]);
+/** Seconds from the begin of a connection, or of the drain where that is later, until it is gone at the latest. */
+export function ownLimitSeconds(order: DrainOrder, kind: ConnectionKind, active: KindCounts): number {
+  return order.perKindSeconds[kind] + closingSeconds(order, active);
+}
+
+function closingSeconds(order: DrainOrder, active: KindCounts): number {
+  return Math.ceil((total(active) * (1 + order.jitter)) / order.closeRatePerSecond) + CLOSE_HANDSHAKE_SECONDS;
+}
+
+/**
+ * Which connections of a kind are over their time. A deadline belongs to a connection and never to the drain: it counts
+ * from the drain's start for those that were there, and from their own begin for all others.
+ *
+ * @returns in milliseconds: those that came in until then; undefined while it is too early for any
+ */
+export function overdueSince(order: DrainOrder, kind: ConnectionKind, startedMs: number, nowMs: number) {
+  const beganMs = nowMs - order.perKindSeconds[kind] * 1000;
+  return beganMs >= startedMs ? beganMs : undefined;
 }
 
 /** Milliseconds until the next paced close. `random` is from [0, 1). */

@@ -39,6 +39,7 @@ export function mergeReports(
   return {
     instance,
     state: stateOf(reports),
+    drainRemainingSeconds: Math.max(...reports.map(({ drainRemainingSeconds }) => drainRemainingSeconds)),
     active: activeSum(reports),
     ended: eachKind((kind) => minus(sum.ended[kind], from.ended[kind])),
     requests: minus(sum.requests, from.requests),

@@ -1,15 +1,8 @@
 import type { DrainOrder, LedgerReport } from '../core/admin';
-import { ConnectionKind, total } from '../core/connections';
-import {
-  drainEnd,
-  drainLimitSeconds,
-  drainProgress,
-  drainVerdict,
-  kindsToClose,
-  nextCloseMs,
-  nextProgressMs,
-} from '../core/drain';
+import { CONNECTION_KINDS, ConnectionKind } from '../core/connections';
+import { CLOSE_HANDSHAKE_SECONDS, drainLimitSeconds, nextCloseMs, overdueSince, ownLimitSeconds } from '../core/drain';
 import type { Clock } from './clock';
+import { DrainLines, DrainLog } from './drain-lines';
 import type { Closable, Ledger } from './ledger';
 
 /** How often a drain looks at the ledger. */
@@ -19,38 +12,33 @@ const SHORTEST_LOOK_MS = 5;
 
 export type DrainState = LedgerReport['state'];
 
-export interface DrainLog {
-  info(message: string): void;
-  warn(message: string): void;
-}
-
 /** How a drain ended; `cancelled` also when another one took its place. */
 export type DrainResult = 'drained' | 'overdue' | 'cancelled';
 
 interface Run {
   readonly startedMs: number;
-  limitMs: number;
+  /** When everything is over its time, whenever it came: whoever kills the process does not wait. */
+  readonly lastMs: number;
+  readonly lines: DrainLines;
   order: DrainOrder;
+  /** From the start, until what is live now is gone at the latest. */
+  limitMs: number;
   readonly asked: WeakSet<Closable>;
-  /** Where the walk over the connections to close is. */
-  walk: Walk | undefined;
-  nextProgressMs: number;
-  /** Undefined until the first kind's own time is over. */
-  nextCloseMs: number | undefined;
-  isOverdue: boolean;
+  /** Where the walks over the connections to close are. */
+  readonly walks: Map<ConnectionKind, Generator<Closable, undefined>>;
+  /** Before this a kind of which nothing was to be closed is not looked through again. */
+  readonly nextWalkMs: Map<ConnectionKind, number>;
+  nextCloseMs: number;
   readonly result: Promise<DrainResult>;
   readonly settle: (result: DrainResult) => void;
 }
 
-interface Walk {
-  readonly kinds: string;
-  readonly closables: Generator<Closable>;
-}
-
-/** Lets the live connections of a ledger end, and closes in paced order those that are over their time. */
+/**
+ * Lets the live connections of a ledger end, and closes in paced order those that are over their time. It goes on behind
+ * a zero, until it is cancelled: who comes then has the same time as who was there.
+ */
 export class Drain {
   private run: Run | undefined;
-  private current: DrainState = 'serving';
   private cancelLook: () => void = () => undefined;
 
   constructor(
@@ -62,25 +50,39 @@ export class Drain {
   ) {}
 
   get state(): DrainState {
-    return this.current;
+    if (!this.run) return 'serving';
+    return this.ledger.total === 0 ? 'drained' : 'draining';
+  }
+
+  /** Until every connection that is live now is gone at the latest; 0 where there is no drain. */
+  get remainingSeconds(): number {
+    const { run } = this;
+    if (!run || this.ledger.total === 0) return 0;
+    const ms = run.startedMs + this.limitMs(run) - this.clock.nowMs();
+    return Math.max(0, Math.round(ms)) / 1000;
   }
 
   /** The same call again changes the order and not the start: whoever repeats it because an answer was lost gets no more time. */
   start(order: DrainOrder): Promise<DrainResult> {
-    if (this.run && this.current === 'draining') {
-      this.run.order = order;
-      this.run.limitMs = this.limitMs(order);
-      return this.run.result;
-    }
-    return this.startAfresh(order);
+    const { run } = this;
+    if (!run) return this.startAfresh(order);
+    run.order = order;
+    run.limitMs = this.startLimitMs(order);
+    // What the order before had nothing to close of may be over its time now.
+    run.nextWalkMs.clear();
+    run.walks.clear();
+    return run.result;
   }
 
-  /** Starts over, with the whole time of this order. */
-  startAfresh(order: DrainOrder): Promise<DrainResult> {
+  /**
+   * Starts over, with the whole time of this order.
+   *
+   * @param lastSeconds after which everything is over its time, whenever it came
+   */
+  startAfresh(order: DrainOrder, lastSeconds = Infinity): Promise<DrainResult> {
     this.cancelLook();
     this.run?.settle('cancelled');
-    this.run = this.begin(order);
-    this.current = 'draining';
+    this.run = this.begin(order, lastSeconds);
     this.changed(true);
     const { result } = this.run;
     this.look();
@@ -89,11 +91,10 @@ export class Drain {
 
   /** Back to serving; closes that were asked for already go on. */
   cancel(): void {
-    if (this.current === 'serving') return;
+    if (!this.run) return;
     this.cancelLook();
-    this.run?.settle('cancelled');
+    this.run.settle('cancelled');
     this.run = undefined;
-    this.current = 'serving';
     this.changed(false);
     this.log.info('Drain cancelled, serving');
   }
@@ -103,73 +104,53 @@ export class Drain {
     this.cancelLook();
   }
 
-  private begin(order: DrainOrder): Run {
+  private begin(order: DrainOrder, lastSeconds: number): Run {
     const startedMs = this.clock.nowMs();
     let settle: (result: DrainResult) => void = () => undefined;
     const result = new Promise<DrainResult>((resolve) => (settle = resolve));
     return {
       startedMs,
-      limitMs: this.limitMs(order),
+      lastMs: startedMs + lastSeconds * 1000,
+      lines: new DrainLines(this.log, startedMs),
       order,
+      limitMs: this.startLimitMs(order),
       asked: new WeakSet(),
-      walk: undefined,
-      nextProgressMs: startedMs,
-      nextCloseMs: undefined,
-      isOverdue: false,
+      walks: new Map(),
+      nextWalkMs: new Map(),
+      nextCloseMs: startedMs,
       result,
       settle,
     };
   }
 
-  private limitMs(order: DrainOrder): number {
+  private startLimitMs(order: DrainOrder): number {
     return drainLimitSeconds(order, this.ledger.active) * 1000;
+  }
+
+  /** It grows with those that come in the drain, and shrinks with a new order only: a close under way makes it no shorter. */
+  private limitMs(run: Run): number {
+    const { active } = this.ledger;
+    for (const [kind, enteredMs] of Object.entries(this.ledger.youngestMs()) as [ConnectionKind, number][]) {
+      const limitMs = enteredMs - run.startedMs + ownLimitSeconds(run.order, kind, active) * 1000;
+      if (enteredMs > run.startedMs && limitMs > run.limitMs) run.limitMs = limitMs;
+    }
+    return Math.min(run.limitMs, run.lastMs - run.startedMs + CLOSE_HANDSHAKE_SECONDS * 1000);
   }
 
   private look(): void {
     const { run } = this;
     if (!run) return;
     const nowMs = this.clock.nowMs();
-    const active = this.ledger.active;
-    const verdict = drainVerdict({ active: total(active), startedMs: run.startedMs, limitMs: run.limitMs }, nowMs);
-    if (verdict === 'drained') return this.finish(run);
-    if (verdict === 'overdue') this.reportOverdue(run);
-    else this.reportProgress(run, nowMs);
+    const verdict = run.lines.tell(this.ledger.active, this.limitMs(run), nowMs);
+    if (verdict !== 'wait') run.settle(verdict);
     this.closeDue(run, nowMs);
-    const untilClose = run.nextCloseMs === undefined ? LOOK_MS : run.nextCloseMs - nowMs;
-    this.cancelLook = this.clock.after(Math.min(LOOK_MS, Math.max(SHORTEST_LOOK_MS, untilClose)), () => this.look());
-  }
-
-  private finish(run: Run): void {
-    this.current = 'drained';
-    this.log.info(drainEnd(this.ledger.active));
-    run.settle('drained');
-  }
-
-  /** Said once; closing goes on, because what is left must go. */
-  private reportOverdue(run: Run): void {
-    if (run.isOverdue) return;
-    run.isOverdue = true;
-    this.log.warn(drainEnd(this.ledger.active));
-    run.settle('overdue');
-  }
-
-  private reportProgress(run: Run, nowMs: number): void {
-    if (nowMs < run.nextProgressMs) return;
-    const remainingSeconds = (run.startedMs + run.limitMs - nowMs) / 1000;
-    this.log.info(drainProgress(this.ledger.active, remainingSeconds));
-    run.nextProgressMs = nowMs + nextProgressMs(remainingSeconds);
+    const untilLook = Math.min(LOOK_MS, Math.max(SHORTEST_LOOK_MS, run.nextCloseMs - nowMs));
+    this.cancelLook = this.clock.after(untilLook, () => this.look());
   }
 
   private closeDue(run: Run, nowMs: number): void {
-    const kinds = kindsToClose(run.order, (nowMs - run.startedMs) / 1000);
-    if (kinds.length === 0) {
-      // A new order may have given more time again.
-      run.nextCloseMs = undefined;
-      return;
-    }
-    run.nextCloseMs ??= nowMs;
     while (run.nextCloseMs <= nowMs) {
-      const next = this.nextToClose(run, kinds);
+      const next = this.nextToClose(run, nowMs);
       if (!next) {
         // Nothing saved up: a connection that comes late must not find a burst of closes.
         run.nextCloseMs = nowMs + LOOK_MS;
@@ -181,21 +162,31 @@ export class Drain {
     }
   }
 
-  /** One walk over all connections serves many closes. When it is through, another one looks for those that came since. */
-  private nextToClose(run: Run, kinds: readonly ConnectionKind[]): Closable | undefined {
-    const name = kinds.join();
-    const next = run.walk?.kinds === name ? run.walk.closables.next() : undefined;
-    if (next?.done === false) return next.value;
-    const closables = this.waiting(run, kinds);
-    run.walk = { kinds: name, closables };
-    const first = closables.next();
-    return first.done === true ? undefined : first.value;
+  /** Short-lived kinds first, within a kind the oldest first. */
+  private nextToClose(run: Run, nowMs: number): Closable | undefined {
+    for (const kind of CONNECTION_KINDS) {
+      const next = run.walks.get(kind)?.next().value ?? this.walkAgain(run, kind, nowMs);
+      if (next) return next;
+    }
+    return undefined;
   }
 
-  /** Short-lived kinds first, within a kind the oldest first. */
-  private *waiting(run: Run, kinds: readonly ConnectionKind[]): Generator<Closable> {
-    for (const kind of kinds) {
-      for (const closable of this.ledger.closables([kind])) if (!run.asked.has(closable)) yield closable;
+  /** One walk over all connections serves many closes. When it is through, another one looks for those that are due since. */
+  private walkAgain(run: Run, kind: ConnectionKind, nowMs: number): Closable | undefined {
+    if (nowMs < (run.nextWalkMs.get(kind) ?? 0)) return undefined;
+    const walk = this.due(run, kind, nowMs);
+    const first = walk.next();
+    if (first.done === true) {
+      run.nextWalkMs.set(kind, nowMs + LOOK_MS);
+      return undefined;
     }
+    run.walks.set(kind, walk);
+    return first.value;
+  }
+
+  private *due(run: Run, kind: ConnectionKind, nowMs: number): Generator<Closable, undefined> {
+    const untilMs = nowMs >= run.lastMs ? nowMs : overdueSince(run.order, kind, run.startedMs, nowMs);
+    if (untilMs === undefined) return;
+    for (const closable of this.ledger.closables(kind, untilMs)) if (!run.asked.has(closable)) yield closable;
   }
 }

@@ -60,7 +60,7 @@ export class Ledger {
     this.ring.next = this.ring;
   }
 
-  /** Counts in, as the youngest. `nowMs` of the clock that `oldestMs` is asked with. */
+  /** Counts in, as the youngest. `nowMs` of the clock that `oldestMs` is asked with; it never goes back. */
   enter(entry: LedgerEntry, kind: ConnectionKind, nowMs: number): void {
     const last = this.ring.previous!;
     entry.kind = kind;
@@ -142,12 +142,28 @@ export class Ledger {
     return oldest;
   }
 
-  /** The connections of these kinds, oldest first. Those that end meanwhile are left out. */
-  *closables(kinds: readonly ConnectionKind[]): Generator<Closable> {
-    // Closing one may end it at once, and take it out of the ring in the middle of the walk.
-    for (const entry of [...this.entries()]) {
-      if (entry.next !== undefined && kinds.includes(entry.kind)) yield entry;
+  /** When the youngest live connection of each kind came in; kinds without one are absent. */
+  youngestMs(): Partial<Record<ConnectionKind, number>> {
+    const youngest: Partial<Record<ConnectionKind, number>> = {};
+    let missing = CONNECTION_KINDS.filter((kind) => this.counts[kind] > 0).length;
+    for (let entry = this.ring.previous!; missing > 0 && entry !== this.ring; entry = entry.previous!) {
+      if (youngest[entry.kind] !== undefined) continue;
+      youngest[entry.kind] = entry.enteredMs;
+      missing -= 1;
     }
+    return youngest;
+  }
+
+  /** The connections of a kind, oldest first: those that came in until `enteredMs`. Those that end meanwhile are left out. */
+  *closables(kind: ConnectionKind, enteredMs = Infinity): Generator<Closable> {
+    if (this.counts[kind] === 0) return;
+    const found: LedgerEntry[] = [];
+    for (const entry of this.entries()) {
+      if (entry.enteredMs > enteredMs) break;
+      if (entry.kind === kind) found.push(entry);
+    }
+    // Closing one may end it at once, and take it out of the ring in the middle of the walk.
+    for (const entry of found) if (entry.next !== undefined && entry.kind === kind) yield entry;
   }
 
   private *entries(): Generator<LedgerEntry> {

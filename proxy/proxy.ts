@@ -15,7 +15,8 @@ import type { HostPort, ProxyConfig } from './config';
 import type { Answer, DataPlane, Decision, RequestHead } from './data-plane/data-plane';
 import { createDataPlane } from './data-plane/engine';
 import { isGrpcContent } from './data-plane/http2/grpc';
-import { Drain, DrainLog } from './drain';
+import { Drain } from './drain';
+import type { DrainLog } from './drain-lines';
 import { FailureLog } from './failure-log';
 import { Books, ForwardedRequest } from './forwarded-request';
 import { forwardingFields } from './forwarding';
@@ -25,7 +26,7 @@ import { Ledger } from './ledger';
 import { failureAnswer, retryLater } from './own-answers';
 import { Retarget, upstreamsOf } from './retarget';
 import { SessionStore } from './session-store/session-store';
-import { quiet, shutdownOrder } from './shutdown';
+import { lastSeconds, quiet, shutdownOrder } from './shutdown';
 import { Certificate, certificate } from './tls';
 import { TraceIds } from './trace-ids';
 import { TrafficCount } from './traffic-count';
@@ -172,6 +173,7 @@ class Proxy implements RunningProxy {
     return {
       instance,
       state: drain.state,
+      drainRemainingSeconds: drain.remainingSeconds,
       ...ledgerFigures(ledger, performance.now()),
       requests: books.traffic.requests,
       hold: gate.report(),
@@ -202,7 +204,7 @@ class Proxy implements RunningProxy {
     await new Promise<void>((resolve) => this.clock.after(propagationSeconds * 1000, resolve));
     await this.plane.stopAccepting();
     const deadlineMs = this.clock.nowMs() + 1000 * (gracePeriodSeconds + gracefulShutdownTimeoutSeconds);
-    await this.drain.startAfresh(shutdownOrder(this.config, this.ledger.total));
+    await this.drain.startAfresh(shutdownOrder(this.config, this.ledger.total), lastSeconds(this.config));
     // Closing destroys idle connections, and with them a request that is just on its way.
     const still = { lastRequestMs: () => this.lastRequestMs, active: () => this.ledger.total };
     await quiet(still, deadlineMs, this.clock);

@@ -26,6 +26,14 @@ export async function quiet(still: Stillness, deadlineMs: number, clock: Clock):
   }
 }
 
+/**
+ * From the begin of the shutdown's drain until what came in it has to go, too: the process is killed soon after, and a
+ * request that came within the grace period has until then.
+ */
+export function lastSeconds({ gracePeriodSeconds, gracefulShutdownTimeoutSeconds }: ProxyConfig): number {
+  return gracePeriodSeconds + Math.max(0, gracefulShutdownTimeoutSeconds - CLOSE_HANDSHAKE_SECONDS);
+}
+
 /** Every kind has the grace period; what is left is closed as fast as the shutdown timeout asks, and no slower than configured. */
 export function shutdownOrder(config: ProxyConfig, active: number): DrainOrder {
   const { gracePeriodSeconds: seconds, gracefulShutdownTimeoutSeconds, closeRatePerSecond } = config;

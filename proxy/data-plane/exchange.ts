@@ -46,9 +46,14 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     if ('hold' in decision) return this.park(decision.hold);
     const { forward } = decision;
     this.forward = forward;
-    this.context.options.ledger.enter(this, 'http', this.nowMs);
+    this.context.options.ledger.enter(this, 'http', this.beginMs);
     if (forward.signal) this.cutOnSignal(forward.signal);
     if (!this.isAnswerEnded) this.send(this.firstChoice);
+  }
+
+  /** In a drain its own time counts from here, to the millisecond: the ticker's may be a quarter of a second old. */
+  private get beginMs(): number {
+    return this.context.isDraining ? this.context.ticker.read() : this.nowMs;
   }
 
   private park(hold: (resume: (decision: Decision) => void) => () => void): void {

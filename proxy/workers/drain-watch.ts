@@ -1,36 +1,44 @@
+import type { LedgerReport } from '../../core/admin';
 import { KindCounts, NO_CONNECTIONS, total } from '../../core/connections';
-import { drainEnd, drainProgress, drainVerdict, nextProgressMs } from '../../core/drain';
 import type { Clock } from '../clock';
-import type { DrainLog } from '../drain';
+import { DrainLines, DrainLog } from '../drain-lines';
 
 const LOOK_MS = 100;
+/** With nothing live, whoever comes is told of a little later. */
+const IDLE_LOOK_MS = 1_000;
+
+/** What the watch wants to know of all workers together. */
+export type WatchedReport = Pick<LedgerReport, 'state' | 'active' | 'drainRemainingSeconds'>;
+
+interface Run {
+  readonly startedMs: number;
+  /** From the start; as the workers said last. */
+  limitMs: number;
+  readonly lines: DrainLines;
+}
 
 /** Logs the progress of a drain that several workers run, each for itself: one set of lines, of what all of them have. */
 export class DrainWatch {
-  private run: { readonly startedMs: number; limitMs: number; nextProgressMs: number } | undefined;
+  private run: Run | undefined;
   private last: KindCounts = NO_CONNECTIONS;
-  private isOverdue = false;
   private cancelLook: () => void = () => undefined;
 
   constructor(
     private readonly clock: Clock,
     private readonly log: DrainLog,
-    /** The live connections of all workers, asked for when it is called. */
-    private readonly active: () => Promise<KindCounts>,
+    /** Of all workers, asked for when it is called. */
+    private readonly report: () => Promise<WatchedReport>,
   ) {}
 
-  /** The same drain with another limit goes on from its start. */
-  start(limitSeconds: number): void {
-    const limitMs = limitSeconds * 1000;
-    if (this.run) this.run.limitMs = limitMs;
-    else this.startAfresh(limitSeconds);
+  /** A drain that is watched already goes on from its start. */
+  start(): void {
+    if (!this.run) this.startAfresh();
   }
 
-  startAfresh(limitSeconds: number): void {
+  startAfresh(): void {
     this.stop();
-    const nowMs = this.clock.nowMs();
-    this.run = { startedMs: nowMs, limitMs: limitSeconds * 1000, nextProgressMs: nowMs };
-    this.isOverdue = false;
+    const startedMs = this.clock.nowMs();
+    this.run = { startedMs, limitMs: Infinity, lines: new DrainLines(this.log, startedMs) };
     this.last = NO_CONNECTIONS;
     void this.look();
   }
@@ -50,36 +58,25 @@ export class DrainWatch {
   private async look(): Promise<void> {
     const { run } = this;
     if (!run) return;
-    const active = await this.active().catch(() => undefined);
+    const report = await this.report().catch(() => undefined);
     if (this.run !== run) return;
-    if (active) this.tell(run, active);
-    if (this.run === run) this.cancelLook = this.clock.after(LOOK_MS, () => void this.look());
+    if (report) this.hear(run, report);
+    const untilLook = report?.state === 'drained' ? IDLE_LOOK_MS : LOOK_MS;
+    if (this.run === run) this.cancelLook = this.clock.after(untilLook, () => void this.look());
   }
 
-  private tell(run: NonNullable<DrainWatch['run']>, active: KindCounts): void {
-    const { startedMs, limitMs } = run;
+  private hear(run: Run, { state, active, drainRemainingSeconds }: WatchedReport): void {
+    // The order is on its way to them.
+    if (state === 'serving') return;
+    if (total(active) > 0) run.limitMs = this.clock.nowMs() - run.startedMs + drainRemainingSeconds * 1000;
+    this.tell(run, active);
+  }
+
+  private tell({ startedMs, limitMs, lines }: Run, active: KindCounts): void {
     const nowMs = this.clock.nowMs();
     // What was there a moment before the limit, and is not behind it, was cut.
-    const isLate = nowMs - startedMs >= limitMs && total(this.last) > 0;
-    const seen = isLate && total(active) === 0 ? this.last : active;
+    const isLate = nowMs - startedMs >= limitMs && total(this.last) > 0 && total(active) === 0;
+    lines.tell(isLate ? this.last : active, limitMs, nowMs);
     this.last = active;
-    const verdict = drainVerdict({ active: total(seen), startedMs, limitMs }, nowMs);
-    if (verdict === 'overdue') this.tellOverdue(seen);
-    else if (verdict === 'wait') this.tellProgress(run, active, nowMs);
-    if (total(active) > 0) return;
-    if (!this.isOverdue) this.log.info(drainEnd(active));
-    this.stop();
-  }
-
-  private tellOverdue(active: KindCounts): void {
-    if (!this.isOverdue) this.log.warn(drainEnd(active));
-    this.isOverdue = true;
-  }
-
-  private tellProgress(run: NonNullable<DrainWatch['run']>, active: KindCounts, nowMs: number): void {
-    if (nowMs < run.nextProgressMs) return;
-    const remainingSeconds = (run.limitMs - (nowMs - run.startedMs)) / 1000;
-    this.log.info(drainProgress(active, remainingSeconds));
-    run.nextProgressMs = nowMs + nextProgressMs(remainingSeconds);
   }
 }

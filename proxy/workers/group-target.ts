@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
 import type { DrainOrder, LedgerReport } from '../../core/admin';
-import { KindCounts, NO_CONNECTIONS, total } from '../../core/connections';
-import { drainLimitSeconds } from '../../core/drain';
+import { NO_CONNECTIONS, total } from '../../core/connections';
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/hold';
 import { NO_COUNTERS, activeSum, countersAfterLoss, isSameZero, mergeReports } from '../../core/merge-reports';
 import type { AdminTarget } from '../admin/admin-server';
@@ -49,11 +48,6 @@ export class GroupTarget implements AdminTarget {
     return this.inTurn(async () => mergeReports(this.instance, await this.reports(), this.from));
   }
 
-  /** The live connections of all. */
-  active(): Promise<KindCounts> {
-    return this.inTurn(async () => activeSum(await this.reports()));
-  }
-
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
     const sum = await this.sum();
     return { contentType: sum.contentType, body: await sum.metrics() };
@@ -71,11 +65,10 @@ export class GroupTarget implements AdminTarget {
       // Who does not answer is no reason for the others to wait; the order itself fails then, and says who.
       await members.reports().catch(() => undefined);
       const started = members.started;
-      const active = activeSum(started.flatMap(({ lastReport }) => lastReport ?? []));
       const live = started.map(({ lastReport }) => total(lastReport?.active ?? NO_CONNECTIONS));
       const shares = drainShares(order, live);
       const told = this.tell((member) => ({ kind: 'drain', order: shares[started.indexOf(member)] ?? order }));
-      watch.start(drainLimitSeconds(order, active));
+      watch.start();
       return told;
     });
   }

@@ -79,7 +79,7 @@ class Group implements WorkerGroup {
       welcome: (worker) => ({ type: 'start', config: share, standing: standing.forNewcomer(worker, clock.nowMs()) }),
       ended: (member) => this.target.ended(member),
     });
-    this.watch = new DrainWatch(clock, log, () => this.target.active());
+    this.watch = new DrainWatch(clock, log, () => this.target.report());
     this.target = new GroupTarget({ workers, members: this.members, standing, watch: this.watch, clock, log });
   }
 
@@ -126,14 +126,12 @@ class Group implements WorkerGroup {
   }
 
   async shutDown(): Promise<void> {
-    const { gracePeriodSeconds, gracefulShutdownTimeoutSeconds, propagationSeconds } = this.config;
+    const { gracePeriodSeconds, propagationSeconds } = this.config;
     this.target.isShuttingDown = true;
     this.log.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
     // The workers stop listening by themselves; with this one open a late client would wait for nobody.
     this.port.close();
-    const cancel = this.clock.after(1000 * propagationSeconds, () =>
-      this.watch.startAfresh(gracePeriodSeconds + gracefulShutdownTimeoutSeconds),
-    );
+    const cancel = this.clock.after(1000 * propagationSeconds, () => this.watch.startAfresh());
     const isInOrder = await this.members.shutDown();
     cancel();
     if (isInOrder) this.watch.finish();

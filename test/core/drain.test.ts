@@ -6,9 +6,10 @@ import {
   drainLimitSeconds,
   drainProgress,
   drainVerdict,
-  kindsToClose,
   nextCloseMs,
   nextProgressMs,
+  overdueSince,
+  ownLimitSeconds,
 } from '../../core/drain';
 import { beginDrain, observeDrain } from '../../core/drain-run';
 import { NEVER_HELD, holdReport } from '../../core/hold';
@@ -37,10 +38,14 @@ test('a drain is over at zero, overdue at its limit, and waits in between', () =
   expect(drainVerdict({ ...drain, active: 0 }, 9999)).toBe('drained');
 });
 
-test('kinds are closed from their own time on', () => {
-  expect(kindsToClose(DEFAULT_DRAIN, 29)).toEqual([]);
-  expect(kindsToClose(DEFAULT_DRAIN, 30)).toEqual(['http']);
-  expect(kindsToClose(DEFAULT_DRAIN, 300)).toEqual(['http', 'websocket', 'grpcStream', 'serverSentEvents']);
+test('a kind is closed from its own time on: counted from the start, and from the begin of what came later', () => {
+  const http = (nowMs: number) => overdueSince(DEFAULT_DRAIN, 'http', 1_000, nowMs);
+  expect(http(30_999)).toBeUndefined();
+  // At first those that were there.
+  expect(http(31_000)).toBe(1_000);
+  // Then each as its own 30 s are over.
+  expect(http(31_500)).toBe(1_500);
+  expect(overdueSince(DEFAULT_DRAIN, 'websocket', 1_000, 31_500)).toBeUndefined();
 });
 
 test('closes are paced, and late by no more than the jitter', () => {
@@ -53,11 +58,13 @@ test('the limit holds the longest deadline, the paced closes with their jitter, 
   expect(
     drainLimitSeconds({ ...DEFAULT_DRAIN, closeRatePerSecond: 10, jitter: 0.5 }, { ...NO_CONNECTIONS, websocket: 100 }),
   ).toBe(300 + 15 + 5);
+  expect(ownLimitSeconds(DEFAULT_DRAIN, 'http', { ...NO_CONNECTIONS, http: 1 })).toBe(30 + 1 + 5);
 });
 
 const report = (instance: string, websocket: number, closed: number): LedgerReport => ({
   instance,
   state: 'draining',
+  drainRemainingSeconds: 0,
   active: { ...NO_CONNECTIONS, websocket },
   ended: {
     http: NO_ENDINGS,

@@ -9,6 +9,7 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
   return {
     instance: 'a worker',
     state: 'serving',
+    drainRemainingSeconds: 0,
     active: NO_CONNECTIONS,
     ended: ENDED,
     requests: { total: 0, answered: 0, errors: 0 },
@@ -27,6 +28,7 @@ const requests = (total: number, errors = 0) => ({ total, answered: total, error
 test('counts are sums, the oldest is the oldest of all', () => {
   const merged = mergeReports('group', [
     report({
+      drainRemainingSeconds: 7,
       active: live(1, 2),
       ended: completed(3),
       requests: { total: 5, answered: 4, errors: 1 },
@@ -34,6 +36,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
       bytes: { ...NO_BYTES, http: { received: 10, sent: 20 } },
     }),
     report({
+      drainRemainingSeconds: 9.5,
       active: live(10, 20),
       ended: completed(30),
       requests: { total: 50, answered: 40, errors: 10 },
@@ -44,6 +47,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
   expect(merged).toEqual(
     report({
       instance: 'group',
+      drainRemainingSeconds: 9.5,
       active: live(11, 22),
       ended: completed(33),
       requests: { total: 55, answered: 44, errors: 11 },

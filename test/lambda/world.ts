@@ -192,6 +192,7 @@ export function report(
   return {
     instance,
     state,
+    drainRemainingSeconds: 0,
     active: { ...NO_CONNECTIONS, ...active },
     ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
     requests: { total, answered, errors },

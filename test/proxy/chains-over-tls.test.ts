@@ -64,7 +64,7 @@ test('a WebSocket that the proxy moves on is closed in order through the load ba
     for (; state.sent < 50; state.sent += 1) state.client.send('x'.repeat(1000));
   }
   await until(() => clients.every((state) => state.answered === 50));
-  await Promise.all([...back.ledger.closables(['websocket'])].map((closable) => closable.close()));
+  await Promise.all([...back.ledger.closables('websocket')].map((closable) => closable.close()));
   await until(() => clients.every((state) => state.code !== 0));
   expect(clients.filter((state) => state.code !== 1012)).toEqual([]);
   await until(() => liveIn(front.ledger) === 0 && liveIn(back.ledger) === 0);

@@ -50,6 +50,10 @@ test('with nothing live a drain is over at once', async () => {
   expect(drain.state).toBe('drained');
   expect(switched).toEqual([true]);
   expect(lines).toEqual(['All connections drained gracefully']);
+  // It goes on: somebody may come.
+  clock.advance(10);
+  expect(lines).toHaveLength(1);
+  drain.stop();
   expect(clock.waiting).toBe(0);
 });
 
@@ -107,15 +111,84 @@ test('closes each connection once, however slow it is to leave', () => {
   expect(closed).toEqual(['slow at 20']);
 });
 
-test('connections that come while others are being closed, and kinds whose time comes then, are closed too', () => {
+test('kinds whose time comes while others are being closed are closed, too', () => {
   const { drain, clock, open, closed } = world();
   for (const name of ['h1', 'h2', 'h3']) open('http', name);
   open('websocket', 'w1');
   void drain.start({ ...ORDER, closeRatePerSecond: 1, perKindSeconds: { ...ORDER.perKindSeconds, websocket: 11 } });
-  clock.advance(10.5);
-  open('http', 'late');
-  clock.advance(30);
-  expect(closed).toEqual(['h1 at 10', 'h2 at 11', 'h3 at 12', 'late at 13', 'w1 at 14']);
+  clock.advance(40);
+  expect(closed).toEqual(['h1 at 10', 'h2 at 11', 'h3 at 12', 'w1 at 13']);
+});
+
+test('what comes in a drain has its whole time, whatever is live or closed beside it', () => {
+  const { drain, clock, open, closed } = world();
+  open('http', 'early');
+  open('websocket', 'w1');
+  void drain.start(ORDER);
+  clock.advance(4);
+  open('http', 'at 4');
+  clock.advance(15);
+  const served = open('http', 'at 19, and answered');
+  open('serverSentEvents', 'stream at 19');
+  clock.advance(9.9);
+  served.end('completed');
+  clock.advance(40);
+  expect(closed).toEqual(['early at 10', 'at 4 at 14', 'w1 at 20', 'stream at 19 at 39']);
+});
+
+test('what comes behind a zero has its time and an end, and the drain says of it', () => {
+  const { drain, clock, lines, open, closed } = world();
+  void drain.start(ORDER);
+  expect(drain.state).toBe('drained');
+  clock.advance(50);
+  open('http', 'late', 'forced');
+  expect(drain.state).toBe('draining');
+  expect(drain.remainingSeconds).toBe(10 + 1 + 5);
+  clock.advance(12);
+  expect(closed).toEqual(['late at 60']);
+  expect(drain.state).toBe('drained');
+  expect(drain.remainingSeconds).toBe(0);
+  expect(lines).toEqual([
+    'All connections drained gracefully',
+    'Draining connections: 1 active (1 HTTP, 0 WebSocket, 0 streaming), 15.9s remaining',
+    'Draining connections: 1 active (1 HTTP, 0 WebSocket, 0 streaming), 10.9s remaining',
+    'All connections drained gracefully',
+  ]);
+});
+
+test('the time that remains is that of who came last, and a flow of requests is no timeout', () => {
+  const { drain, clock, lines, open } = world();
+  const socket = open('websocket', 'w1');
+  void drain.start(ORDER);
+  expect(drain.remainingSeconds).toBe(20 + 1 + 5);
+  clock.advance(18);
+  socket.end('completed');
+  let before = open('http', 'first');
+  for (let second = 18; second < 60; second += 1) {
+    clock.advance(1);
+    const next = open('http', `at ${second}`);
+    before.end('completed');
+    before = next;
+  }
+  expect(drain.remainingSeconds).toBe(10 + 1 + 5);
+  expect(lines.filter((line) => !line.startsWith('Draining connections: 1 active'))).toEqual([]);
+  clock.advance(9);
+  before.end('completed');
+  clock.advance(1);
+  expect(lines.at(-1)).toBe('All connections drained gracefully');
+});
+
+test('a drain with an end of its own gives late ones the time until then', () => {
+  const { drain, clock, open, closed } = world();
+  open('http', 'early');
+  void drain.startAfresh(ORDER, 15);
+  clock.advance(4);
+  open('http', 'at 4');
+  clock.advance(5);
+  open('http', 'at 9');
+  expect(drain.remainingSeconds).toBe(15 + 5 - 9);
+  clock.advance(20);
+  expect(closed).toEqual(['early at 10', 'at 4 at 14', 'at 9 at 15']);
 });
 
 test('one that leaves before its turn costs no turn', () => {

@@ -37,7 +37,7 @@ test('a drain ends a stream when the event under way is whole, and frees the ups
   const reader = read(engine.port);
   await until(() => reader.text().endsWith('data: t'));
   expect(engine.ledger.active).toMatchObject({ serverSentEvents: 1, http: 0 });
-  const closing = [...engine.ledger.closables(['serverSentEvents'])][0]?.close();
+  const closing = [...engine.ledger.closables('serverSentEvents')][0]?.close();
   stream?.write('wo\n\nid: 3\ndata: thr');
   await reader.end;
   expect(reader.text()).toMatch(/^id: 1\ndata: one\n\nid: 2\ndata: two\n\nretry: \d{4}\n\n$/);
@@ -59,7 +59,7 @@ test('a stream that is silent between events ends at once', async () => {
   const silent = await startEngine(await startRawBackend(() => undefined), { timeouts: { upstreamIdleMs: 120 } });
   expect(await get({ port: silent.port })).toMatchObject({ status: 504 });
   expect(engine.ledger.active.serverSentEvents).toBe(1);
-  await [...engine.ledger.closables(['serverSentEvents'])][0]?.close();
+  await [...engine.ledger.closables('serverSentEvents')][0]?.close();
   await reader.end;
   expect(reader.text()).toMatch(/^data: 1\r\n\r\nretry: \d{4}\n\n$/);
 });
@@ -72,7 +72,7 @@ test('an event that does not end is waited for in bounds', async () => {
   const engine = await startEngine(backend.port);
   const reader = read(engine.port);
   await until(() => reader.text() !== '');
-  await [...engine.ledger.closables(['serverSentEvents'])][0]?.close();
+  await [...engine.ledger.closables('serverSentEvents')][0]?.close();
   await reader.end;
   expect(engine.ledger.ended.serverSentEvents.closed).toBe(1);
 });
@@ -88,7 +88,7 @@ test('an encoded stream ends behind a chunk', async () => {
   const engine = await startEngine(backend.port);
   const reader = read(engine.port);
   await until(() => reader.text() !== '');
-  await [...engine.ledger.closables(['serverSentEvents'])][0]?.close();
+  await [...engine.ledger.closables('serverSentEvents')][0]?.close();
   await reader.end;
   expect(engine.ledger.ended.serverSentEvents.closed).toBe(1);
   gzip.destroy();
@@ -115,7 +115,7 @@ test('one that states its length is a plain answer: nothing is put into it, and 
   const broken = get({ port: engine.port }, (request) => {
     request.on('response', () => {
       expect(engine.ledger.active).toMatchObject({ http: 1, serverSentEvents: 0 });
-      for (const closable of engine.ledger.closables(['http'])) void closable.close();
+      for (const closable of engine.ledger.closables('http')) void closable.close();
     });
     request.end();
   });

@@ -8,7 +8,7 @@ import { runRepeatingClient } from './websocket/support/repeating-client';
 afterEach(stopAll);
 
 function websockets(ledger: Ledger): Closable[] {
-  return [...ledger.closables(['websocket'])];
+  return [...ledger.closables('websocket')];
 }
 
 test('messages of all sizes go through, in order, compressed or not', async () => {

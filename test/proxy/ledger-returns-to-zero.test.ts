@@ -75,7 +75,7 @@ test('a plain exchange that a drain has to cut is forced, and cannot be taken fo
   const engine = await startEngine(backend.port);
   const broken = get({ port: engine.port });
   await until(() => liveIn(engine.ledger) === 1);
-  for (const closable of engine.ledger.closables(['http'])) void closable.close();
+  for (const closable of engine.ledger.closables('http')) void closable.close();
   await expect(broken).rejects.toThrow();
   expect(engine.ledger.ended.http.forced).toBe(1);
 });

@@ -100,7 +100,7 @@ test('a hold stops the client where it is, and the release lets it go on', async
 });
 
 function closeAll({ ledger }: Engine): Promise<void>[] {
-  return [...ledger.closables(['websocket'])].map((closable) => closable.close());
+  return [...ledger.closables('websocket')].map((closable) => closable.close());
 }
 
 test('asked to leave, the upstream may say its last before the client hears the end', async () => {

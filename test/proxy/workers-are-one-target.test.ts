@@ -50,7 +50,7 @@ function group(otherUpstream: ProxyConfig['otherUpstream'] = UPSTREAM) {
   const config = { side: 'source', upstream: UPSTREAM, otherUpstream, workers: 2 } as ProxyConfig;
   const standing = new StandingOrders(config);
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const watch = new DrainWatch(clock, log, async () => NO_CONNECTIONS);
+  const watch = new DrainWatch(clock, log, async () => REPORT);
   const target = new GroupTarget({ workers: 2, members: members as unknown as Members, standing, watch, clock, log });
   return { clock, started, target, standing };
 }

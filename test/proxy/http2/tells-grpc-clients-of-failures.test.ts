@@ -85,7 +85,7 @@ test('a drain ends a stream between two messages, with a status that makes its c
   for (const word of ['1', '2']) calls[0]!.write(Buffer.from(word));
   await until(() => called.messages.length === 2);
   engine.plane.setDraining(true);
-  for (const one of engine.ledger.closables(['grpcStream'])) await one.close();
+  for (const one of engine.ledger.closables('grpcStream')) await one.close();
   await until(() => called.code !== undefined);
   expect(called).toMatchObject({ messages: ['1', '2'], code: status.UNAVAILABLE });
   await until(() => cancelled && liveIn(engine.ledger) === 0);

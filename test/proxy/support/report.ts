@@ -6,6 +6,7 @@ import { NEVER_HELD, holdReport } from '../../../core/hold';
 export const REPORT: LedgerReport = {
   instance: 'i',
   state: 'serving',
+  drainRemainingSeconds: 0,
   active: NO_CONNECTIONS,
   ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
   requests: { total: 0, answered: 0, errors: 0 },
