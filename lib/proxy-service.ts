@@ -26,6 +26,7 @@ import { ADMIN_PORT, DATA_PORT } from './ports';
 import { environmentOf, secretsOf } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
 import { scaleProxies } from './proxy-scaling';
+import { refuseTwice } from './only-once';
 import { refuse } from './refusals';
 import { checkSidecar } from './sidecars';
 import { StickyTargetGroup } from './sticky-target-group';
@@ -82,6 +83,7 @@ export class ProxyService extends Construct implements IConnectable {
   constructor(scope: Construct, id: string, props: ProxyServiceProps) {
     super(scope, id);
     checkProps(props);
+    refuseTwice(this);
     this.cluster = props.cluster;
     this.side = props.side;
     this.targetGroup = props.targetGroup;

@@ -28,6 +28,8 @@ export class WeightedRuleProvider extends Construct {
   }
 
   private readonly function: Function;
+  /** The stores that it may look into. */
+  private readonly seen = new Set<IBucket>();
 
   constructor(scope: Construct, id: string) {
     super(scope, id);
@@ -65,18 +67,17 @@ export class WeightedRuleProvider extends Construct {
       ['AddTags', 'DeleteRule', 'ModifyRule', 'SetRulePriorities'].map((action) => `elasticloadbalancing:${action}`),
       [`${prefix}:listener-rule/${path}/*`],
     );
-    this.allowLock(store, 's3:DeleteObject', 's3:PutObject');
-    store.encryptionKey?.grantEncryptDecrypt(this.function);
+    this.allowLook(store);
+    this.add(['s3:DeleteObject', 's3:PutObject'], [store.arnForObjects('lock.json')]);
+    store.encryptionKey?.grantEncrypt(this.function);
   }
 
   /** Lets it look who holds the lock of this store. */
   allowLook(store: IBucket): void {
-    this.allowLock(store);
+    if (this.seen.has(store)) return;
+    this.seen.add(store);
     store.encryptionKey?.grantDecrypt(this.function);
-  }
-
-  private allowLock(store: IBucket, ...writes: string[]): void {
-    this.add([...writes, 's3:GetObject'].sort(), [store.arnForObjects('lock.json')]);
+    this.add(['s3:GetObject'], [store.arnForObjects('lock.json')]);
     // Without it a missing lock reads as forbidden instead of missing.
     this.add(['s3:ListBucket'], [store.bucketArn]);
   }

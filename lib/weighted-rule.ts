@@ -1,7 +1,8 @@
 import { CfnElement, CustomResource, Duration, Lazy, Resource, Stack, Token } from 'aws-cdk-lib';
 import { IApplicationListener } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
-import { Construct, Dependable, IConstruct } from 'constructs';
+import { Construct, Dependable, DependencyGroup, IConstruct } from 'constructs';
+import { refuseTwice, WEIGHTED_RULE_TYPE } from './only-once';
 import { checkDuration, checkWeights, refuse } from './refusals';
 import { StickyTargetGroup } from './sticky-target-group';
 import { TrafficWeights } from './traffic-weights';
@@ -81,6 +82,7 @@ export class WeightedRule extends Construct {
   constructor(scope: Construct, id: string, props: WeightedRuleProps) {
     super(scope, id);
     checkProps(props);
+    refuseTwice(this);
     this.store = props.store;
     this.listener = props.listener;
     this.sourceGroup = props.sourceGroup;
@@ -90,7 +92,7 @@ export class WeightedRule extends Construct {
     const provider = WeightedRuleProvider.of(this);
     provider.allow(props.listener, props.store);
     this.resource = new CustomResource(this, 'Resource', {
-      resourceType: 'Custom::DrainshiftWeightedRule',
+      resourceType: WEIGHTED_RULE_TYPE,
       serviceToken: provider.serviceToken,
       serviceTimeout: SERVICE_TIMEOUT,
       properties: {
@@ -152,9 +154,15 @@ export class WeightedRule extends Construct {
 
   /** A service may only start once a listener leads to its target group, and a listener may reach its targets. */
   private attach({ targetGroup }: StickyTargetGroup): void {
-    const { dependencyRoots } = Dependable.of(targetGroup.loadBalancerAttached);
-    // Services that wait for another listener need not wait for the rule, and the rule can wait for them.
-    targetGroup.registerListener(this.listener, dependencyRoots.length > 0 ? this.listener : this.resource);
+    const attached = targetGroup.loadBalancerAttached as DependencyGroup;
+    if (Dependable.of(attached).dependencyRoots.length === 0) {
+      targetGroup.registerListener(this.listener, this.resource);
+      return;
+    }
+    // A group belongs to one load balancer, and that listener has let in the security groups of it: an import of them that
+    // this listener has of its own would make each rule twice, which EC2 rejects. Services that wait for another listener
+    // need not wait for the rule, and the rule can wait for them.
+    attached.add(this.listener);
   }
 
   private joinsLiveTraffic(): boolean {

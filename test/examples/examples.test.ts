@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { AnyResource, twiceIn } from '../lib/twice';
 import { install, pack, remove, ROOT, synthesize, Synthesized, Tarball } from './support/installed';
 
 const EXAMPLES = join(ROOT, 'examples');
@@ -15,7 +16,7 @@ const SUBJECTS: Record<string, Record<string, number>> = {
 };
 
 interface Template {
-  readonly Resources: Record<string, { readonly Type: string }>;
+  readonly Resources: Record<string, AnyResource>;
 }
 
 interface Report {
@@ -99,6 +100,10 @@ describe.each(Object.keys(SUBJECTS))('%s', (example) => {
       types.filter((each) => each === type).length,
     ]);
     expect(Object.fromEntries(found)).toEqual(SUBJECTS[example]);
+  });
+
+  test('has no two rules that mean the same', () => {
+    expect(templatesIn(synthesized.assembly).flatMap(twiceIn)).toEqual([]);
   });
 
   test('synthesizes to the same bytes again', () => {

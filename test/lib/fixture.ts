@@ -36,7 +36,8 @@ export function newStack({ validated = false } = {}): Stack {
 
 export function certificateIn(stack: Stack): ICertificate {
   const arn = 'arn:aws:acm:eu-central-1:111122223333:certificate/11111111-2222-3333-4444-555555555555';
-  return Certificate.fromCertificateArn(stack, 'Certificate', arn);
+  const present = stack.node.tryFindChild('Certificate') as unknown as ICertificate | undefined;
+  return present ?? Certificate.fromCertificateArn(stack, 'Certificate', arn);
 }
 
 /** A migration as a user writes it, with other props over it. */
