@@ -1,7 +1,8 @@
 import { CutoverError } from '../core/errors';
 import { addresses, keepUp } from './keep';
 import { checkWritable, writeOutput } from './output-files';
-import { RehearsalOptions, cutOver, standUp } from './rehearse';
+import { cutOver } from './cut-over';
+import { RehearsalOptions, standUp } from './rehearse';
 import { htmlReport } from './report/html';
 import { Progress } from './report/progress';
 import { summarize } from './report/summary';

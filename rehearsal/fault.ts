@@ -8,6 +8,7 @@ import { seededRandom } from './load-balancer/random';
 export const FAULTS = {
   'target-errors': 'from the first shift on, the target answers 3 of 10 requests with 500',
   alarm: 'once the first stage is shifted, the first alarm that the cutover watches is in ALARM',
+  stop: 'in the first bake, the execution is stopped as in the console, which runs no Catch',
 } as const;
 
 export type Fault = keyof typeof FAULTS;

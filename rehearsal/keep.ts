@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { Weights, formatWeights } from '../core/weights';
 import { Observer } from './observer';
-import { listenersOf, trafficOptions } from './rehearse';
+import { trafficOptions } from './cut-over';
+import { listenersOf } from './rehearse';
 import type { Screen } from './report/screen';
 import type { Standing } from './standing';
 import { startTraffic } from './traffic/traffic';

@@ -1,14 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { NO_CONNECTIONS } from '../core/connections';
-import { weightsOf } from '../core/forward';
-import { Weights } from '../core/weights';
 import { SideLedger, readLedgers } from './ledgers';
-import { groupsOf } from './load-balancer/model';
 import type { Sample } from './report/samples';
 import type { Standing } from './standing';
 import type { ExecutionDescription } from './state-machine/model';
 import type { Traffic } from './traffic/traffic';
-import type { World } from './world';
+import { weightsInForce } from './weight-history';
 
 const EVERY_MS = 500;
 
@@ -51,10 +48,10 @@ export class Observer {
     const seen = this.traffic.snapshot();
     return {
       atMs: Date.now(),
-      state: entered.at(-1)?.state ?? 'not started',
+      state: stateOf(this.execution()),
       stage: Math.min(plan.stages.length, entered.filter(({ state }) => state === 'Shift').length),
       stages: plan.stages.length,
-      weights: weightsInForce(world),
+      weights: weightsInForce(world.blueprint) ?? { source: 0, target: 0 },
       // Only the rehearsal's own backends say in their answers which side they are.
       answers: (backends.own ? seen?.answersBySide : { ...world.answers }) ?? { source: 0, target: 0 },
       wrong: seen ? seen.http.failed + seen.websocket.dropped + seen.serverSentEvents.dropped : 0,
@@ -65,13 +62,9 @@ export class Observer {
   }
 }
 
-function weightsInForce(world: World): Weights {
-  const { wiring, elb } = world.blueprint;
-  const groups = groupsOf(elb.rule(wiring.weightedRuleArn));
-  return (
-    weightsOf({ groups, stickiness: { enabled: false, seconds: 0 } }, wiring.targetGroupArns) ?? {
-      source: 0,
-      target: 0,
-    }
-  );
+/** The state machine's place, or how it ended where it did so past every Catch. */
+function stateOf(execution: ExecutionDescription | undefined): string {
+  if (!execution) return 'not started';
+  const isCut = execution.status === 'ABORTED' || execution.status === 'TIMED_OUT';
+  return isCut ? execution.status : (execution.entered.at(-1)?.state ?? 'not started');
 }

@@ -17,6 +17,7 @@ import { Blueprint, readAgain } from './blueprint/blueprint';
 import type { CustomResource } from './blueprint/custom-resources';
 import type { Rights } from './blueprint/rights';
 import { Certificate, rehearsalCertificate } from './certificate';
+import { AsynchronousCall, AsynchronousCalls } from './functions/asynchronous-calls';
 import type { FunctionSpec } from './functions/function';
 import { Functions } from './functions/functions';
 import { LoadBalancerServer } from './load-balancer/load-balancer';
@@ -31,6 +32,7 @@ import { Addresses } from './tasks/addresses';
 import { UsageError } from './usage-error';
 import { ServiceSpec, TaskRunner } from './tasks/runner';
 import { until } from './waiting';
+import { WeightHistory, weightsInForce } from './weight-history';
 
 interface WorldOptions {
   readonly blueprint: Blueprint;
@@ -44,6 +46,8 @@ interface WorldOptions {
   readonly onFailure: (state: string, error: string, cause: string) => void;
   readonly seed: number;
   readonly onExecution: (execution: ExecutionDescription) => void;
+  /** A function that a rule on the status of executions calls has begun, failed once more, or ended. */
+  readonly onStatusCall: (call: AsynchronousCall) => void;
   /** Something of the world is broken for good: a service whose tasks do not stay up. */
   readonly onBroken: (reason: string) => void;
 }
@@ -74,6 +78,9 @@ export class World {
   readonly balancer: LoadBalancerServer;
   /** HTTP answers so far, by the side that the load balancer chose; what it answered itself is in neither. */
   readonly answers: Record<Side, number> = { source: 0, target: 0 };
+  /** Calls of functions by rules on the status of executions; the subject is the execution's name. */
+  readonly statusCalls: AsynchronousCalls;
+  readonly weights = new WeightHistory();
   endpoint!: Endpoint;
   private readonly log: WriteStream;
   /** What each role may do, by its logical id: during a redeploy already that of the next blueprint. */
@@ -117,6 +124,14 @@ export class World {
       },
       { speed: options.speed, failed: options.onFailure },
     );
+    this.statusCalls = new AsynchronousCalls({
+      invoke: (arn, payload) => this.functions.invoke(arn, payload),
+      speed: options.speed,
+      changed: (call) => {
+        this.log.write(`${JSON.stringify({ asynchronousCall: call })}\n`);
+        options.onStatusCall(call);
+      },
+    });
     this.functions = new Functions((spec) => this.functionEnvironment(spec), processes);
     this.stack = new StackRecord(blueprint.resources);
     this.customResources = new CustomResources(this.stack.id, (arn, event) => this.functions.invoke(arn, event));
@@ -198,7 +213,10 @@ export class World {
       authorize: (request) => this.authorize(request),
       region: blueprint.stack.region,
       account: blueprint.stack.account,
-      onCall: (call) => this.log.write(`${JSON.stringify(call)}\n`),
+      onCall: (call) => {
+        this.log.write(`${JSON.stringify(call)}\n`);
+        this.weights.note(weightsInForce(this.blueprint), this.nameOf(call.principal));
+      },
     });
     const known = [...blueprint.elb.listeners.values()].map(({ templatePort }) => templatePort);
     for (const port of ports.keys()) {
@@ -249,6 +267,7 @@ export class World {
   }
 
   private async tearDown(): Promise<void> {
+    this.statusCalls.stop();
     this.states.stopAll();
     await Promise.all([
       this.functions.stop(),
@@ -303,16 +322,15 @@ export class World {
     for (const rule of this.blueprint.statusRules) {
       if (!rule.statuses.includes(status) || !rule.machineArns.includes(machineArn)) continue;
       const event = { source: 'aws.states', detail: { name, status, stateMachineArn: machineArn } };
-      for (const arn of rule.functionArns) void this.callByRule(arn, event);
+      for (const arn of rule.functionArns) {
+        this.statusCalls.begin(arn, name, event, this.blueprint.retries.get(arn) ?? { lambdaPausesMs: [] });
+      }
     }
   }
 
-  private async callByRule(arn: string, event: { readonly detail: { readonly name: string } }): Promise<void> {
-    try {
-      await this.functions.invoke(arn, event);
-    } catch (error) {
-      this.breakDown(`'${arn}' must put '${event.detail.name}' back, got ${String(error)}`);
-    }
+  /** Of a function by its role, or of a person. */
+  private nameOf(principal: string): string {
+    return this.blueprint.functions.find(({ role }) => role === principal)?.name ?? 'a person';
   }
 }
 

@@ -15,6 +15,7 @@ import { StatusRule, buildFunctions, buildMachines, buildStatusRules } from './f
 import { buildElb } from './load-balancer';
 import { buildAlarms } from './outputs';
 import { Resources } from './resources';
+import { Retries, buildRetries } from './retries';
 import { Rights, buildRights } from './rights';
 import { buildClusters, buildServices } from './services';
 
@@ -31,6 +32,8 @@ export interface Blueprint {
   readonly functions: readonly FunctionSpec[];
   readonly machines: readonly MachineDescription[];
   readonly statusRules: readonly StatusRule[];
+  /** What becomes of an asynchronous call that fails, by the ARN of its function. */
+  readonly retries: ReadonlyMap<string, Retries>;
   /** Values drawn for this run, by ARN. */
   readonly secrets: ReadonlyMap<string, string>;
   readonly buckets: readonly string[];
@@ -128,6 +131,7 @@ function build({ resources, functions, wiring }: Found, known: Known): Blueprint
     functions,
     machines,
     statusRules: buildStatusRules(resources),
+    retries: buildRetries(resources),
     secrets,
     buckets: resources.ofType('AWS::S3::Bucket').map(({ identity }) => identity.ref),
     alarms: buildAlarms(resources, wiring),

@@ -1,8 +1,10 @@
 import { Evidence } from '../../core/evidence';
 import { Weights } from '../../core/weights';
+import type { RecoveryEvidence } from '../recovery';
 import type { Redeployed } from '../stack/redeployed';
 import type { ExecutionDescription } from '../state-machine/model';
 import type { TrafficTally } from '../traffic/tally';
+import type { WeightChange } from '../weight-history';
 import type { Sample } from './samples';
 
 /** The evidence of a rehearsal: the cutover's own, with what the clients saw. */
@@ -24,6 +26,10 @@ export interface RehearsalEvidence extends Evidence {
     /** Of the whole run: with its start-up, and until the last answer was checked. */
     readonly seconds: number;
     readonly fault?: string;
+    /** The weights at the start of the execution, then every change, as the load balancer itself was told. */
+    readonly weights: readonly WeightChange[];
+    /** Absent for an execution that succeeded. */
+    readonly recovery?: RecoveryEvidence;
     readonly redeploy?: RedeployEvidence;
   };
 }
@@ -84,9 +90,15 @@ export function withoutEvidence(execution: ExecutionDescription, plan: Evidence[
       closed: 0,
       forced: 0,
     },
-    failure: { code: 'Unexpected', message: `${execution.error ?? 'no error'}: ${execution.cause ?? 'no cause'}` },
+    failure: { code: 'Unexpected', message: howItEnded(execution) },
     timeline: execution.entered.map(({ state, at }) => ({ at: at.toISOString(), state, detail: {} })),
   };
+}
+
+/** StopExecution may come without an error and without a cause. */
+function howItEnded({ status, error, cause }: ExecutionDescription): string {
+  const why = [error, cause].filter((text) => text !== undefined && text !== '').join(': ');
+  return `the execution ended as ${status} and left no evidence${why === '' ? '' : ` (${why})`}`;
 }
 
 /** What a report is made of. */

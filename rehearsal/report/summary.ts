@@ -1,6 +1,7 @@
 import { CONNECTION_KINDS } from '../../core/connections';
 import { formatWeights } from '../../core/weights';
 import { nothingLost } from '../traffic/tally';
+import type { RecoveryEvidence } from '../recovery';
 import type { RedeployEvidence, RehearsalEvidence } from './evidence';
 
 const gap = ({ longestGapMs }: { longestGapMs: number }) => `${(longestGapMs / 1000).toFixed(1)} s`;
@@ -42,6 +43,8 @@ function facts(evidence: RehearsalEvidence): [string, string][] {
   ];
   const { redeploy } = evidence.rehearsal;
   if (redeploy) lines.push(['redeploy', redeployLine(redeploy)]);
+  const recovery = evidence.rehearsal.recovery && recoveryLine(evidence.rehearsal.recovery);
+  if (recovery !== undefined) lines.push(['recovery', recovery]);
   if (evidence.failure) lines.push(['because', `${evidence.failure.code}: ${evidence.failure.message}`]);
   if (evidence.rollback?.secondsFromFirstBadAnswer !== undefined) {
     lines.push([
@@ -52,11 +55,31 @@ function facts(evidence: RehearsalEvidence): [string, string][] {
   return lines;
 }
 
-function cutover({ stages, finalWeights, plan }: RehearsalEvidence): string {
-  const way = stages.map(({ weights, confirmed }) => `${formatWeights(weights)}${confirmed ? '' : ' (not confirmed)'}`);
-  const last = finalWeights ? formatWeights(finalWeights) : 'unknown';
-  if (stages.length === 0) return `nothing was moved; read back at the end: ${last}`;
-  return `${[formatWeights(plan.initialWeights), ...way].join(' → ')}; read back at the end: ${last}`;
+/** As the load balancer was told, whatever the cutover has on record. */
+function cutover({ stages, finalWeights, rehearsal: { weights } }: RehearsalEvidence): string {
+  const way = weights.map((change) => formatWeights(change.weights)).join(' → ');
+  const unconfirmed = stages.filter(({ confirmed }) => !confirmed).map((stage) => formatWeights(stage.weights));
+  return [
+    weights.length > 1 ? way : 'no weight was changed',
+    ...(unconfirmed.length > 0 ? [`not confirmed: ${unconfirmed.join(', ')}`] : []),
+    `read back at the end: ${finalWeights ? formatWeights(finalWeights) : 'unknown'}`,
+  ].join('; ');
+}
+
+const RECOVERIES: Readonly<Record<RecoveryEvidence['outcome'], string>> = {
+  restored: 'recover put back what was left',
+  nothingToDo: 'recover found nothing to put back',
+  givenUp: 'recover WAS GIVEN UP: look at the weights and the lock',
+  none: 'no rule of the template calls recover: NOBODY PUTS IT BACK',
+};
+
+/** What happened to an execution that ended past every Catch; undefined where there was nothing to do, as usual. */
+function recoveryLine({ outcome, status, calls, seconds, error }: RecoveryEvidence): string | undefined {
+  if (outcome === 'nothingToDo' && error === undefined && status === 'FAILED') return undefined;
+  const howOften =
+    calls === 0 ? '' : `, ${calls} ${calls === 1 ? 'call' : 'calls'}, ${seconds.toFixed(1)} s after its end`;
+  const why = error === undefined ? '' : `; the last error: ${error}`;
+  return `the execution ended as ${status}; ${RECOVERIES[outcome]}${howOften}${why}`;
 }
 
 /** In one line; a rolled back one with its reason. */
@@ -66,7 +89,9 @@ export function redeployLine({ status, reason, applied, weightsBefore, weightsAf
   return `${status}, ${changed}, weights ${formatWeights(weightsBefore)} before and ${formatWeights(weightsAfter)} after`;
 }
 
-function drain({ drain: { source, atStart, completed, moved, closed, forced } }: RehearsalEvidence): string {
+function drain({ drain: { source, atStart, completed, moved, closed, forced }, timeline }: RehearsalEvidence): string {
+  // Zeros of what nobody has measured are none.
+  if (!timeline.some(({ state }) => state === 'Drain')) return 'not begun';
   const began = CONNECTION_KINDS.reduce((sum, kind) => sum + atStart[kind], 0);
   const left = CONNECTION_KINDS.reduce((sum, kind) => sum + source[kind], 0);
   return `source from ${began} live connections to ${left}: ${completed} by themselves, ${moved} moved, ${closed} closed, ${forced} forced`;

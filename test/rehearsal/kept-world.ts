@@ -12,7 +12,6 @@ import {
   ListStateMachinesCommand,
   SFNClient,
   StartExecutionCommand,
-  StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import type { Evidence } from '../../core/evidence';
 import { Command } from './command';
@@ -90,10 +89,6 @@ export class KeptWorld {
     );
     await this.weightsBecome([50, 50]);
     return executionArn;
-  }
-
-  async stopCutover(executionArn: string): Promise<void> {
-    await this.states.send(new StopExecutionCommand({ executionArn }));
   }
 
   async requestAbort(name: string): Promise<void> {

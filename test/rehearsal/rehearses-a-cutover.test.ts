@@ -110,13 +110,6 @@ describe('a cutover of four stages under traffic', () => {
     await (await KeptWorld.of(command, 'AKIAIOSFODNN7EXAMPLE')).setWeights(100, 0);
   });
 
-  test('is put back when its execution is stopped, which runs no Catch', async () => {
-    await world.stopCutover(await world.startCutover('stopped'));
-    await world.weightsBecome([100]);
-    // Comes when no step of it can be at work any more.
-    expect(await world.evidence('stopped')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
-  }, 120_000);
-
   test('goes back by itself when an abort is requested in the store', async () => {
     const executionArn = await world.startCutover('aborted');
     await world.requestAbort('aborted');
@@ -157,7 +150,7 @@ describe('with a fault', () => {
   let codes: (number | null)[];
   // At the same time: both mostly wait.
   beforeAll(async () => {
-    const faults = ['target-errors', 'alarm'].map((fault) =>
+    const faults = ['target-errors', 'alarm', 'stop'].map((fault) =>
       rehearse('--fault', fault, ...shortPlan(folder), '--json', join(folder, `${fault}.json`)),
     );
     codes = (await Promise.all(faults.map(({ ended }) => ended))).map(({ code }) => code);
@@ -188,6 +181,23 @@ describe('with a fault', () => {
     });
     expect(evidence.stages.length).toBeGreaterThan(0);
     expect(evidence.traffic).toMatchObject({ http: { failed: 0 }, websocket: { lost: 0, dropped: 0 } });
+  });
+
+  test('an execution that is stopped, which runs no Catch, is put back before the verdict', () => {
+    const evidence = evidenceOf('stop.json');
+    expect(codes[2]).toBe(2);
+    expect(evidence).toMatchObject({
+      outcome: 'rolled-back',
+      failure: { code: 'Aborted' },
+      finalWeights: { source: 100, target: 0 },
+      traffic: { http: { failed: 0 }, websocket: { lost: 0, dropped: 0 } },
+      rehearsal: { recovery: { outcome: 'restored', status: 'ABORTED' } },
+    });
+    expect(evidence.rehearsal.weights.map(({ weights }) => weights)).toEqual([
+      { source: 100, target: 0 },
+      { source: 50, target: 50 },
+      { source: 100, target: 0 },
+    ]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { parsePlan } from '../../../core/plan';
-import { RehearsalEvidence, rehearsalEvidence } from '../../../rehearsal/report/evidence';
+import { RehearsalEvidence, rehearsalEvidence, withoutEvidence } from '../../../rehearsal/report/evidence';
 import { htmlReport } from '../../../rehearsal/report/html';
 import { Progress } from '../../../rehearsal/report/progress';
 import { Sample } from '../../../rehearsal/report/samples';
@@ -36,6 +36,10 @@ const traffic: TrafficTally = {
   failures: [],
 };
 
+const change = (source: number, target: number) => ({ at: T0, weights: { source, target }, by: 'shift' });
+const T0 = '2026-01-01T00:00:00.000Z';
+const WAY = [change(100, 0), change(0, 100)];
+
 function evidence(over: Partial<RehearsalEvidence> = {}, seen: TrafficTally = traffic): RehearsalEvidence {
   const base = rehearsalEvidence(
     {
@@ -57,12 +61,15 @@ function evidence(over: Partial<RehearsalEvidence> = {}, seen: TrafficTally = tr
         },
       ],
       drain: { source: none, atStart: { ...none, websocket: 194 }, completed: 11, moved: 0, closed: 180, forced: 3 },
-      timeline: [{ at: '2026-01-01T00:00:01.000Z', state: 'Lock', detail: { note: '<script>' } }],
+      timeline: [
+        { at: '2026-01-01T00:00:01.000Z', state: 'Lock', detail: { note: '<script>' } },
+        { at: '2026-01-01T00:00:09.000Z', state: 'Drain', detail: {} },
+      ],
     },
     {
       traffic: seen,
       finalWeights: { source: 0, target: 100 },
-      rehearsal: { app: 'cdk.out', seed: 1, speed: 60, traffic: 1, seconds: 44.13 },
+      rehearsal: { app: 'cdk.out', seed: 1, speed: 60, traffic: 1, seconds: 44.13, weights: WAY },
     },
   );
   return { ...base, ...over };
@@ -92,6 +99,42 @@ test('the summary is what a ticket needs', () => {
       '  drain      source from 194 live connections to 0: 11 by themselves, 0 moved, 180 closed, 3 forced',
     ].join('\n'),
   );
+});
+
+/** What is known of an execution that was stopped by hand, without an error and without a cause. */
+const stopped = () => {
+  const at = new Date(T0);
+  const execution = { arn: 'a', name: 'night', machineArn: 'm', input: '{}', startedAt: at, stoppedAt: at };
+  const entered = [{ state: 'Shift', at }];
+  return withoutEvidence({ ...execution, status: 'ABORTED', error: '', cause: '', entered }, parsePlan({}));
+};
+
+test('a stopped execution is told by what the load balancer was told, and by what recover did', () => {
+  const { rehearsal } = evidence();
+  const recovery = { outcome: 'givenUp', status: 'ABORTED', calls: 121, seconds: 363, error: 'S3 503' } as const;
+  const way = [change(100, 0), change(50, 50)];
+  const lost = { ...stopped(), finalWeights: { source: 50, target: 50 } };
+  const text = summarize(evidence({ ...lost, rehearsal: { ...rehearsal, weights: way, recovery } }));
+  expect(text).toContain('cutover    100/0 → 50/50; read back at the end: 50/50');
+  expect(text).toContain('because    Unexpected: the execution ended as ABORTED and left no evidence');
+  expect(text).toContain('drain      not begun');
+  expect(text).toContain(
+    'recovery   the execution ended as ABORTED; recover WAS GIVEN UP: look at the weights and the lock, 121 calls, ' +
+      '363.0 s after its end; the last error: S3 503',
+  );
+  const restored = { outcome: 'restored', status: 'ABORTED', calls: 1, seconds: 36 } as const;
+  const back = { ...rehearsal, weights: [...way, change(100, 0)], recovery: restored };
+  const told = summarize(evidence({ ...lost, outcome: 'rolled-back', rehearsal: back }));
+  expect(told).toContain('100/0 → 50/50 → 100/0');
+  expect(told).toContain('recover put back what was left, 1 call, 36.0 s after its end');
+});
+
+test('that no weight was changed is said of the weights, not of an evidence without stages', () => {
+  const { rehearsal } = evidence();
+  const refused = evidence({ stages: [], finalWeights: { source: 100, target: 0 } });
+  const still = summarize({ ...refused, rehearsal: { ...rehearsal, weights: [change(100, 0)] } });
+  expect(still).toContain('no weight was changed; read back at the end: 100/0');
+  expect(summarize({ ...refused, rehearsal })).toContain('cutover    100/0 → 0/100; read back at the end: 100/0');
 });
 
 test('a loss is shouted, with the first of what went wrong', () => {

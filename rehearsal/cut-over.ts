@@ -1,0 +1,142 @@
+import type { Evidence } from '../core/evidence';
+import { Plan } from '../core/plan';
+import { Observer } from './observer';
+import { readBackWeights } from './read-back';
+import { recovered } from './recovery';
+import { redeployInBake } from './redeploy-in-bake';
+import type { RehearsalOptions } from './rehearse';
+import { Picture, rehearsalEvidence, withoutEvidence } from './report/evidence';
+import type { Screen } from './report/screen';
+import type { ExecutionDescription } from './state-machine/model';
+import type { Standing } from './standing';
+import { TrafficRates } from './traffic/options';
+import { Traffic, startTraffic } from './traffic/traffic';
+import { until, waitFor } from './waiting';
+import { World } from './world';
+
+const CONNECTED_WITHIN_MS = 20_000;
+/** After the last step clients go on for a moment, so that the new state of things is tried too. */
+const AFTERWARDS_MS = 1_000;
+
+/**
+ * Runs one cutover of a standing world under traffic, and returns what it left.
+ *
+ * @throws Error when the world breaks, the signal's reason
+ */
+export async function cutOver(
+  standing: Standing,
+  options: RehearsalOptions,
+  screen: Screen,
+  stopped: AbortSignal,
+): Promise<Picture> {
+  const { world, plan } = standing;
+  const signal = AbortSignal.any([stopped, standing.broken]);
+  const traffic = await startTraffic(trafficOptions(standing));
+  let execution: ExecutionDescription | undefined;
+  const observer = new Observer(
+    standing,
+    traffic,
+    () => execution,
+    (sample) => screen.progress(sample),
+  );
+  try {
+    await until(() => isConnected(traffic, standing), {
+      withinMs: CONNECTED_WITHIN_MS,
+      signal,
+      complaint: () => connections(traffic, standing),
+    });
+    traffic.mark();
+    execution = world.states.start(world.blueprint.machine.arn, `rehearsal-${Date.now()}`, JSON.stringify({ plan }));
+    screen.step(`cutover '${execution.name}' started`);
+    const running = execution;
+    // Either may fail, at any time.
+    const [redeployed] = await Promise.all([
+      options.redeploy === undefined ? undefined : redeployInBake(world, options.redeploy, { running, screen, signal }),
+      until(() => running.status !== 'RUNNING', { signal }),
+    ]);
+    if (running.status !== 'SUCCEEDED' && running.status !== 'FAILED') {
+      screen.step(`the execution ended as ${running.status}, past every Catch: waiting for recover`);
+    }
+    const recovery = await recovered(world, running, signal);
+    await waitFor(AFTERWARDS_MS, signal);
+    const finalWeights = await readBackWeights(world);
+    screen.step('waiting until every message is answered');
+    await observer.stop();
+    const evidence = rehearsalEvidence(evidenceOf(world, running, plan), {
+      traffic: await traffic.stop(),
+      finalWeights,
+      rehearsal: {
+        app: options.app,
+        seed: options.seed,
+        speed: options.speed,
+        traffic: options.traffic,
+        seconds: (Date.now() - standing.startedMs) / 1000,
+        ...(options.fault && { fault: options.fault }),
+        weights: world.weights.since(running.startedAt.getTime()),
+        ...(recovery && { recovery }),
+        ...(redeployed && { redeploy: redeployed }),
+      },
+    });
+    return { evidence, samples: observer.samples };
+  } catch (error) {
+    await Promise.allSettled([observer.stop(), traffic.stop()]);
+    throw error;
+  }
+}
+
+export function trafficOptions({
+  world,
+  backends,
+  plan,
+  rates,
+  isHttp2Only,
+}: Standing): Parameters<typeof startTraffic>[0] {
+  const { wiring, elb } = world.blueprint;
+  return {
+    origin: `https://${wiring.domainName}`,
+    connectTo: { host: '127.0.0.1', port: elb.listener(wiring.weightedListenerArn).port },
+    ca: world.certificate.cert,
+    rates,
+    isHttp2Only,
+    ...(!backends.own && { paths: plan.smoke }),
+  };
+}
+
+/** Short-lived WebSockets are between two connections now and then. */
+const CONNECTED_SHARE = 0.95;
+
+function isConnected(traffic: Traffic, { backends, rates }: Standing): boolean {
+  const seen = traffic.snapshot();
+  if (!seen) return false;
+  if (!backends.own) return seen.http.sent > 0;
+  const { websocket, serverSentEvents } = seen.live;
+  const least = leastOf(rates);
+  return websocket >= least.webSockets && serverSentEvents >= least.eventStreams && seen.http.ok > 0;
+}
+
+function leastOf({ webSockets, eventStreams }: TrafficRates): { webSockets: number; eventStreams: number } {
+  return {
+    webSockets: Math.floor(webSockets * CONNECTED_SHARE),
+    eventStreams: Math.floor(eventStreams * CONNECTED_SHARE),
+  };
+}
+
+function connections(traffic: Traffic, { backends, rates }: Standing): string {
+  const { http, live, failures = [] } = traffic.snapshot() ?? {};
+  const within = `within ${CONNECTED_WITHIN_MS / 1000} s`;
+  const [first] = failures;
+  const because = first === undefined ? '' : ` (${first})`;
+  if (!backends.own) return `'requests' must be at least 1 ${within}, got ${http?.sent ?? 0}${because}`;
+  const got = `${live?.websocket ?? 0}, ${live?.serverSentEvents ?? 0} and ${http?.ok ?? 0}`;
+  const least = leastOf(rates);
+  return (
+    `live WebSockets, event streams and right answers must be at least ` +
+    `${least.webSockets}, ${least.eventStreams} and 1 ${within}, got ${got}${because}`
+  );
+}
+
+function evidenceOf(world: World, execution: ExecutionDescription, plan: Plan): Evidence {
+  const bucket = world.blueprint.wiring.storeBucket;
+  const object = world.objects.find(bucket, `evidence/${execution.name}.json`);
+  return object ? (JSON.parse(object.body.toString()) as Evidence) : withoutEvidence(execution, plan);
+}
