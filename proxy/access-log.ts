@@ -52,9 +52,9 @@ export class AccessLog {
   }
 
   write(visit: Visit, outcome: Outcome, durationMs: number): void {
-    const { status, kind, ending, failure, bytesReceived, bytesSent } = outcome;
+    const { status, kind, ending, failure, cause, bytesReceived, bytesSent } = outcome;
     const rounded = Math.round(durationMs * 1000) / 1000;
-    const figures = { status, kind, ended: ending, failure, durationMs: rounded, bytesReceived, bytesSent };
+    const figures = { status, kind, ended: ending, failure, ...cause, durationMs: rounded, bytesReceived, bytesSent };
     this.log.info({ ...visit, ...figures }, 'Request');
   }
 

@@ -1,6 +1,6 @@
 import { Burst } from './burst';
 import type { Clock } from './clock';
-import type { Upstream, UpstreamFailure } from './data-plane/data-plane';
+import type { FailureCause, Upstream, UpstreamFailure } from './data-plane/data-plane';
 
 export interface WarningLog {
   warn(figures: object, message: string): void;
@@ -23,8 +23,9 @@ export class FailureLog {
   }
 
   /** @param status what the client got; undefined when it had left */
-  failed(failure: UpstreamFailure, status: number | undefined, { host, port }: Upstream): void {
-    if (this.burst.admit()) this.log.warn({ failure, status, upstream: `${host}:${port}` }, 'Upstream failed');
+  failed(failure: UpstreamFailure, status: number | undefined, { host, port }: Upstream, cause?: FailureCause): void {
+    const upstream = `${host}:${port}`;
+    if (this.burst.admit()) this.log.warn({ failure, ...cause, status, upstream }, 'Upstream failed');
     else this.unsaid[failure] = (this.unsaid[failure] ?? 0) + 1;
   }
 

@@ -48,7 +48,8 @@ export class ForwardedRequest implements Forward {
     const { books } = this;
     const durationMs = books.clock.nowMs() - this.startedMs;
     books.traffic.settled(outcome, this.hasOpened, durationMs);
-    if (outcome.failure !== undefined) books.failures.failed(outcome.failure, outcome.status, this.upstream);
+    const { failure, status, cause } = outcome;
+    if (failure !== undefined) books.failures.failed(failure, status, this.upstream, cause);
     if (books.accessLog !== undefined) this.log(books.accessLog, outcome, durationMs);
   }
 

@@ -125,6 +125,7 @@ class Proxy implements RunningProxy {
         this.books.accessLog?.unread(status, address, why);
       },
       faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
+      noticed: ({ level, message, figures }) => log[level](figures, message),
       timeouts: config.timeouts,
       limits: config.limits,
       ...(tls && { tls }),

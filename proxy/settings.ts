@@ -24,6 +24,7 @@ export const SETTINGS = {
   body_idle_seconds: 'DRAINSHIFT_BODY_IDLE_SECONDS',
   stream_idle_seconds: 'DRAINSHIFT_STREAM_IDLE_SECONDS',
   pool_idle_seconds: 'DRAINSHIFT_POOL_IDLE_SECONDS',
+  upstream_age_seconds: 'DRAINSHIFT_UPSTREAM_AGE_SECONDS',
   request_line_bytes: 'DRAINSHIFT_REQUEST_LINE_BYTES',
   field_bytes: 'DRAINSHIFT_FIELD_BYTES',
   field_lines: 'DRAINSHIFT_FIELD_LINES',
@@ -80,6 +81,7 @@ export const TIMEOUTS = {
   body_idle_seconds: { field: 'bodyIdleMs', ...seconds(60) },
   stream_idle_seconds: { field: 'streamIdleMs', ...seconds(0, 0) },
   pool_idle_seconds: { field: 'poolIdleMs', ...seconds(4) },
+  upstream_age_seconds: { field: 'upstreamAgeMs', ...seconds(60, 0) },
 } as const;
 
 /** Each with the name that it has in the data plane. */

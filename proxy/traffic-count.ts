@@ -1,5 +1,5 @@
 import type { LedgerReport } from '../core/admin';
-import type { Outcome, UpstreamFailure } from './data-plane/data-plane';
+import { Outcome, UPSTREAM_FAILURES, UpstreamFailure } from './data-plane/data-plane';
 import { Durations } from './durations';
 
 /** By its first digit; `none`: the client went away before it had a status. */
@@ -14,14 +14,10 @@ export class TrafficCount {
   private answered = 0;
   private errors = 0;
   private readonly classes = new Float64Array(STATUS_CLASSES.length);
-  private readonly failed: Record<UpstreamFailure, number> = {
-    connectRefused: 0,
-    connectTimeout: 0,
-    reset: 0,
-    malformed: 0,
-    idleTimeout: 0,
-    full: 0,
-  };
+  private readonly failed = Object.fromEntries(UPSTREAM_FAILURES.map((failure) => [failure, 0])) as Record<
+    UpstreamFailure,
+    number
+  >;
 
   take(): void {
     this.taken += 1;

@@ -1,3 +1,4 @@
+import type { AddressBook } from './addresses';
 import type { DataPlaneOptions, Limits, Timeouts, Upstream } from './data-plane';
 import type { EngineHead, FieldBlock, UpstreamEvents, UpstreamHalf } from './halves';
 import type { Ticker } from './ticker';
@@ -14,6 +15,7 @@ export interface PlaneContext {
   readonly tunnelIdle: { readonly openMs: number; readonly halfClosedMs: number };
   readonly isDraining: boolean;
   readonly isHolding: boolean;
+  readonly addresses: AddressBook;
   /** Told of an error of our own. It does not throw. */
   faulted(error: unknown): void;
 }

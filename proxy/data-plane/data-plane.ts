@@ -53,6 +53,30 @@ export interface DataPlaneOptions {
    * @default true
    */
   readonly repeatsStale?: boolean;
+  /**
+   * How names are looked up.
+   * @default - as every program of this machine does, and again within the time to live that the DNS says
+   */
+  readonly lookup?: Lookup;
+  /** Told of what an operator should know, in words and figures. It must not throw. */
+  readonly noticed?: (notice: Notice) => void;
+}
+
+/** What is known of a name. */
+export interface Looked {
+  /** One or more, none twice. */
+  readonly addresses: readonly string[];
+  /** How long the DNS says that it holds; undefined where nobody says, as for a name in /etc/hosts. */
+  readonly ttlMs: number | undefined;
+}
+
+export type Lookup = (host: string) => Promise<Looked>;
+
+/** Something about the plane itself, not about one request. */
+export interface Notice {
+  readonly level: 'info' | 'warn';
+  readonly message: string;
+  readonly figures: Readonly<Record<string, unknown>>;
 }
 
 export interface RefusedRequest {
@@ -82,6 +106,11 @@ export interface Timeouts {
   readonly streamIdleMs: number;
   /** A pooled upstream connection is not used again after this; shorter than Node's server default of 5 s. */
   readonly poolIdleMs: number;
+  /**
+   * A connection to an upstream that is named, not given by its address, serves no further request after this, less up to a
+   * fifth by chance: so traffic follows the name. 0 is never.
+   */
+  readonly upstreamAgeMs: number;
 }
 
 /** What a plane takes, and how much of it. */
@@ -171,10 +200,37 @@ export interface Outcome {
   /** As it counted out. `forced` without a failure: the client went away, or a drain or the signal cut it. */
   readonly ending: Ending;
   readonly failure?: UpstreamFailure;
+  /** Why it failed, as far as it is known; for logs, and never for the client. */
+  readonly cause?: FailureCause;
   /** Body bytes from and to the client; of an upgraded connection everything after the handshake. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
 }
 
-/** `reset` and `malformed` read as 502, `connectTimeout` and `idleTimeout` as 504, `full` as 503, at an ALB. */
-export type UpstreamFailure = 'connectRefused' | 'connectTimeout' | 'reset' | 'malformed' | 'idleTimeout' | 'full';
+/**
+ * How an upstream failed. `connectTimeout` and `idleTimeout` read as 504 at an ALB, `full` as 503, all others as 502.
+ * `full`: no connection was free in time, for want of the configured number or of what this machine has.
+ */
+export const UPSTREAM_FAILURES = [
+  'connectRefused',
+  'connectTimeout',
+  'connectFailed',
+  'nameNotFound',
+  'certificateRejected',
+  'tlsFailed',
+  'reset',
+  'malformed',
+  'idleTimeout',
+  'full',
+] as const;
+export type UpstreamFailure = (typeof UPSTREAM_FAILURES)[number];
+
+/** Why an upstream failed. It may hold addresses and names of the inside: it is for those who run the proxy. */
+export interface FailureCause {
+  /** Of the system, of OpenSSL or of Node.js: `EMFILE`, `SELF_SIGNED_CERT_IN_CHAIN`. */
+  readonly code?: string;
+  /** In words. */
+  readonly why: string;
+  /** The address that was tried, where there was one. */
+  readonly address?: string;
+}

@@ -1,5 +1,6 @@
 import net, { AddressInfo, Server, Socket } from 'node:net';
 import tls, { TLSSocket } from 'node:tls';
+import { AddressBook } from './addresses';
 import type { PlaneContext, TunnelEntry, UpstreamRequest, Upstreams } from './context';
 import type {
   DataPlane,
@@ -32,6 +33,7 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
   bodyIdleMs: 60_000,
   streamIdleMs: 0,
   poolIdleMs: 4_000,
+  upstreamAgeMs: 60_000,
 };
 
 /** A request line of 16 KB and fields of 64 KB, as an Application Load Balancer lets through. */
@@ -61,6 +63,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   readonly timeouts: Timeouts;
   readonly limits: Limits;
   readonly ticker: Ticker;
+  readonly addresses: AddressBook;
   readonly upstreams: Upstreams;
   readonly tunnels = new Set<TunnelEntry>();
   readonly tunnelIdle: PlaneContext['tunnelIdle'];
@@ -82,6 +85,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.tunnelIdle = { openMs: this.timeouts.streamIdleMs, halfClosedMs: this.timeouts.upstreamIdleMs };
     this.ticker = new Ticker(tickMs(this.timeouts), (error) => this.faulted(error));
+    const { lookup, noticed } = options;
+    this.addresses = new AddressBook({ lookup, noticed, ticker: this.ticker, ageMs: this.timeouts.upstreamAgeMs });
     this.pools = new UpstreamPools(this, () => this.isFast);
     this.http2Upstreams = new Http2Upstreams(this);
     this.upstreams = { open: (upstream, request, events) => this.openUpstream(upstream, request, events) };

@@ -1,7 +1,7 @@
 import type { ConnectionKind, Ending } from '../../core/connections';
 import { LedgerEntry } from '../ledger';
 import type { PlaneContext } from './context';
-import type { Answer, Forward, UpstreamFailure } from './data-plane';
+import type { Answer, FailureCause, Forward, UpstreamFailure } from './data-plane';
 import type { EventStream } from './event-stream';
 import type { ClientHalf, EngineHead, UpstreamHalf } from './halves';
 import { GRPC_UNAVAILABLE, GrpcWatch } from './http2/grpc';
@@ -18,6 +18,7 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
   protected upstream: UpstreamHalf | undefined = undefined;
   protected status: number | undefined = undefined;
   protected failure: UpstreamFailure | undefined = undefined;
+  protected cause: FailureCause | undefined = undefined;
   /** The answer has begun: no other can take its place. */
   protected hasBegun = false;
   protected isAnswerEnded = false;
@@ -134,13 +135,13 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
     this.stream?.over();
     this.upstream?.abandon();
     this.upstream = undefined;
-    const { forward, status, kind, failure, bytesReceived, bytesSent } = this;
+    const { forward, status, kind, failure, cause, bytesReceived, bytesSent } = this;
     if (forward === undefined) return;
     this.forget?.();
     this.context.options.ledger.leave(this, ending);
     if (forward.settled === undefined) return;
     try {
-      forward.settled({ status, kind, ending, failure, bytesReceived, bytesSent });
+      forward.settled({ status, kind, ending, failure, cause, bytesReceived, bytesSent });
     } catch (error) {
       this.context.faulted(error);
     }

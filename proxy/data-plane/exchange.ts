@@ -1,5 +1,5 @@
 import type { ConnectionChoice, PlaneContext } from './context';
-import type { Answer, Decision, Upstream, UpstreamFailure } from './data-plane';
+import type { Answer, Decision, FailureCause, Upstream, UpstreamFailure } from './data-plane';
 import { EventStream } from './event-stream';
 import { ExchangeEnd } from './exchange-end';
 import type { AnswerHead, ClientEvents, ClientHalf, EngineHead, FieldBlock, Seen, UpstreamEvents } from './halves';
@@ -197,12 +197,13 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     connection.begin(client, upstream, isOpaque(this.head));
   }
 
-  upstreamFailed(failure: UpstreamFailure, seen: Seen): void {
+  upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {
     if (this.isOver || this.isAnswerEnded) return;
     this.upstream?.abandon();
     this.upstream = undefined;
     if (!this.hasBegun && this.canRepeat(failure, seen)) return this.repeat();
     this.failure = failure;
+    this.cause = cause;
     if (this.hasBegun) return this.force();
     try {
       this.answer(this.context.options.failureAnswer(failure, this.head));

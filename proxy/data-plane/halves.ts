@@ -1,4 +1,4 @@
-import type { Answer, RequestHead, UpstreamFailure } from './data-plane';
+import type { Answer, FailureCause, RequestHead, UpstreamFailure } from './data-plane';
 import type { Wire } from './wire/wire';
 
 /**
@@ -124,6 +124,6 @@ export interface UpstreamEvents {
   /** The pieces of one read are all told. */
   answerFlushed(): void;
   upstreamDrained(): void;
-  upstreamFailed(failure: UpstreamFailure, seen: Seen): void;
+  upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void;
   /** What was received last is still being written to the client. */
 }

@@ -10,6 +10,10 @@ const REASONS: Record<number, string> = {
 /** @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html */
 const FAILURES: Record<UpstreamFailure, number> = {
   connectRefused: 502,
+  connectFailed: 502,
+  nameNotFound: 502,
+  certificateRejected: 502,
+  tlsFailed: 502,
   reset: 502,
   malformed: 502,
   connectTimeout: 504,

@@ -20,6 +20,10 @@ test('without a connection and a place to wait for one, a request is told to com
 
 test.each([
   ['connectRefused', 502],
+  ['connectFailed', 502],
+  ['nameNotFound', 502],
+  ['certificateRejected', 502],
+  ['tlsFailed', 502],
   ['reset', 502],
   ['malformed', 502],
   ['connectTimeout', 504],

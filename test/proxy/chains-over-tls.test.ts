@@ -34,7 +34,7 @@ test('a certificate that is not trusted is a failed upstream, unless it is not t
   const back = await startEngine(backend.port, { tls });
   const upstream = { protocol: 'https' as const, host: '127.0.0.1', port: back.port };
   const checks = await startEngine(back.port, { decide: () => ({ forward: { upstream } }) });
-  expect(await get({ port: checks.port })).toMatchObject({ status: 502, body: 'connectRefused' });
+  expect(await get({ port: checks.port })).toMatchObject({ status: 502, body: 'certificateRejected' });
   const trusts = await startEngine(back.port, {
     decide: () => ({ forward: { upstream: { ...upstream, verifyCertificate: false } } }),
   });

@@ -22,6 +22,7 @@ test('an upstream is enough; the rest has defaults', () => {
       bodyIdleMs: 60_000,
       streamIdleMs: 0,
       poolIdleMs: 4_000,
+      upstreamAgeMs: 60_000,
     },
     limits: {
       requestLineBytes: 16_384,

@@ -52,7 +52,7 @@ test.each([
   async (_, { withAuthority = false, ...given }: { withAuthority?: boolean; serverName?: string }) => {
     const { upstream, cert, seen } = await startSecure();
     const answer = await ask({ ...upstream, ...given, ...(withAuthority && { authorities: cert }) });
-    expect(answer).toMatchObject({ status: 502, body: 'connectRefused' });
+    expect(answer).toMatchObject({ status: 502, body: 'certificateRejected' });
     expect(seen).toEqual([]);
   },
 );

@@ -1,5 +1,6 @@
 import type { PlaneContext, UpstreamRequest } from '../context';
-import type { UpstreamFailure } from '../data-plane';
+import { causeOf } from '../connect-failure';
+import type { FailureCause, UpstreamFailure } from '../data-plane';
 import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../halves';
 import { upgradeLines } from '../upgrade';
 import { NOBODY, Wire, WireUser } from '../wire/wire';
@@ -25,6 +26,10 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   idleSinceMs = 0;
   /** How long the upstream said that it keeps an idle connection. */
   keptMs: number | undefined;
+  /** Where it is connected to; undefined before. */
+  address: string | undefined;
+  /** From then on it serves no further request; of the ticker's clock. */
+  expiresMs = Infinity;
   /** Gives up an attempt to connect. */
   cancelConnecting: (() => void) | undefined;
   private wire: Wire | undefined;
@@ -75,9 +80,9 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   }
 
   /** It is not, and will not be. */
-  connectFailed(failure: UpstreamFailure): void {
+  connectFailed(failure: UpstreamFailure, cause?: FailureCause): void {
     this.cancelConnecting = undefined;
-    this.fail(failure, 'nothing');
+    this.fail(failure, 'nothing', cause);
   }
 
   send(bytes: Buffer): void {
@@ -165,12 +170,12 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     this.guarded(() => this.end());
   }
 
-  closed(): void {
-    this.guarded(() => this.fail('reset', this.seen));
+  closed(error: Error | undefined): void {
+    this.guarded(() => this.fail('reset', this.seen, causeOf(error) ?? this.endCause));
   }
 
   private end(): void {
-    if (!this.answer.close()) return this.fail('reset', this.seen);
+    if (!this.answer.close()) return this.fail('reset', this.seen, this.endCause);
     const { events } = this;
     if (!this.isAnswerOver) events?.answerEnded('');
     this.events = undefined;
@@ -239,11 +244,16 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     events.answerFlushed();
   }
 
-  private fail(failure: UpstreamFailure, seen: Seen): void {
-    const { events } = this;
+  private get endCause(): FailureCause {
+    const when = this.hasReceived ? 'before its response was whole' : 'before its response';
+    return { why: `it closed the connection ${when}` };
+  }
+
+  private fail(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {
+    const { events, address } = this;
     this.events = undefined;
     this.lose();
-    events?.upstreamFailed(failure, seen);
+    events?.upstreamFailed(failure, seen, cause && { ...cause, ...(address !== undefined && { address }) });
   }
 
   private lose(): void {

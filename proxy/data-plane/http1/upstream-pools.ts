@@ -1,8 +1,13 @@
+import type { Addresses } from '../addresses';
+import { ConnectFailure, isShortage } from '../connect-failure';
 import type { ConnectionChoice, PlaneContext, UpstreamRequest, Upstreams } from '../context';
-import type { Upstream } from '../data-plane';
+import type { FailureCause, Upstream } from '../data-plane';
 import type { UpstreamEvents, UpstreamHalf } from '../halves';
-import { connectWire } from '../wire/connect';
+import { connectFirst } from '../wire/connect';
+import { FastWire } from '../wire/fast-wire';
+import { StreamWire } from '../wire/stream-wire';
 import { Http1Upstream, Keeper } from './http1-upstream';
+import { IdleConnections } from './idle-connections';
 
 /** An upstream's keep-alive timeout is rarely this short, so a request without a second try does not meet its close. */
 const YOUNG_MS = 1_000;
@@ -15,7 +20,7 @@ export class UpstreamPools implements Upstreams {
   /** The same, by the objects that stand for them: most callers hand in one and the same. */
   private readonly byObject = new WeakMap<Upstream, UpstreamPool>();
 
-  /** `isFast`: see `connectWire`. */
+  /** `isFast`: whether connections without TLS are used on their handles. */
   constructor(
     private readonly context: PlaneContext,
     private readonly isFast: () => boolean,
@@ -46,35 +51,48 @@ export class UpstreamPools implements Upstreams {
   }
 }
 
-/** The connections to one upstream. */
+/** A request that waits for room. */
+interface Waiting {
+  readonly choice: ConnectionChoice;
+  /** What it lacked when it was tried, where it was. */
+  readonly cause: FailureCause | undefined;
+}
+
+/** The connections to one upstream, at all of its addresses. */
 class UpstreamPool implements Keeper {
   private readonly all = new Set<Http1Upstream>();
-  /** The last one used is the next one: few connections stay busy, and the rest end. */
-  private readonly idle: Http1Upstream[] = [];
+  private readonly idle = new IdleConnections();
   /** Since when a request waits for each connection that is not open yet. */
   private readonly opening = new Map<Http1Upstream, number>();
   /** Those of them for which there is no room yet, the oldest first. */
-  private readonly waiting = new Map<Http1Upstream, ConnectionChoice>();
+  private waiting = new Map<Http1Upstream, Waiting>();
+  private readonly addresses: Addresses;
 
   constructor(
     private readonly context: PlaneContext,
     private readonly upstream: Upstream,
     private readonly isFast: () => boolean,
-  ) {}
+  ) {
+    this.addresses = context.addresses.of(upstream.host);
+    this.addresses.watch(() => this.retireGone());
+  }
 
   open(request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
-    const connection = this.takeIdle(request.choice) ?? this.create(request.choice);
+    const address = this.addresses.next();
+    const connection = this.takeIdle(request.choice, address) ?? this.create(request.choice, address);
     connection.begin(request, events);
     return connection;
   }
 
   release(connection: Http1Upstream): void {
+    const { nowMs } = this.context.ticker;
+    if (nowMs >= connection.expiresMs) return connection.abandon();
     const [next] = this.waiting;
     // One that needs a new connection gets this one's place.
-    if (next?.[1] === 'fresh') return connection.abandon();
+    if (next?.[1].choice === 'fresh') return connection.abandon();
     if (next) return this.handOver(connection, next[0]);
-    if (this.idle.length >= this.context.limits.idleUpstreamConnections) return connection.abandon();
-    connection.idleSinceMs = this.context.ticker.nowMs;
+    if (this.idle.size >= this.context.limits.idleUpstreamConnections) return connection.abandon();
+    connection.idleSinceMs = nowMs;
     this.idle.push(connection);
   }
 
@@ -82,21 +100,20 @@ class UpstreamPool implements Keeper {
     this.all.delete(connection);
     this.opening.delete(connection);
     this.waiting.delete(connection);
-    const index = this.idle.lastIndexOf(connection);
-    if (index >= 0) this.idle.splice(index, 1);
-    const [next] = this.waiting.keys();
-    if (next && this.hasRoom) this.connect(next);
+    this.idle.remove(connection);
+    this.connectNext();
   }
 
   tick(nowMs: number): void {
     for (const [connection, sinceMs] of this.opening) {
       if (nowMs - sinceMs <= this.context.timeouts.connectMs) continue;
-      connection.connectFailed(this.waiting.has(connection) ? 'full' : 'connectTimeout');
+      const waiting = this.waiting.get(connection);
+      connection.connectFailed(waiting ? 'full' : 'connectTimeout', waiting?.cause ?? this.lateCause);
     }
-    // The oldest are at the front.
-    for (const connection of [...this.idle]) {
+    for (const connection of this.idle.all()) {
       if (!this.isFresh(connection, nowMs)) connection.abandon();
     }
+    this.connectNext();
   }
 
   destroy(): void {
@@ -104,19 +121,33 @@ class UpstreamPool implements Keeper {
     for (const connection of [...this.all, ...this.opening.keys()]) connection.abandon();
   }
 
-  private takeIdle(choice: ConnectionChoice): Http1Upstream | undefined {
-    if (choice === 'fresh') return undefined;
-    const { nowMs } = this.context.ticker;
-    const last = this.idle.at(-1);
-    if (last === undefined || !this.isFresh(last, nowMs)) return undefined;
-    if (choice === 'young' && nowMs - last.idleSinceMs > YOUNG_MS) return undefined;
-    return this.idle.pop();
+  private get lateCause(): FailureCause {
+    const seconds = this.context.timeouts.connectMs / 1000;
+    return { why: `no connection within ${seconds} s` };
   }
 
-  private isFresh({ idleSinceMs, keptMs }: Http1Upstream, nowMs: number): boolean {
+  /** Where there is no room for a new connection, one to another address will do. */
+  private takeIdle(choice: ConnectionChoice, address: string | undefined): Http1Upstream | undefined {
+    if (choice === 'fresh' || this.idle.size === 0) return undefined;
+    const { nowMs } = this.context.ticker;
+    const last = this.idle.last(address) ?? (this.hasRoom ? undefined : this.idle.any());
+    if (last === undefined || !this.isFresh(last, nowMs)) return undefined;
+    if (choice === 'young' && nowMs - last.idleSinceMs > YOUNG_MS) return undefined;
+    return this.idle.take(last);
+  }
+
+  private isFresh({ idleSinceMs, keptMs, expiresMs }: Http1Upstream, nowMs: number): boolean {
     const { poolIdleMs } = this.context.timeouts;
     const limitMs = keptMs === undefined ? poolIdleMs : Math.min(poolIdleMs, Math.max(0, keptMs - KEPT_MARGIN_MS));
-    return nowMs - idleSinceMs < limitMs;
+    return nowMs - idleSinceMs < limitMs && nowMs < expiresMs;
+  }
+
+  /** Requests that are under way end where they are. */
+  private retireGone(): void {
+    for (const connection of [...this.all]) {
+      if (connection.address !== undefined && !this.addresses.has(connection.address)) connection.expiresMs = 0;
+    }
+    for (const connection of this.idle.all()) if (connection.expiresMs === 0) connection.abandon();
   }
 
   private get hasRoom(): boolean {
@@ -124,27 +155,69 @@ class UpstreamPool implements Keeper {
   }
 
   /** A connection for one request, which waits on it until it is open. */
-  private create(choice: ConnectionChoice): Http1Upstream {
+  private create(choice: ConnectionChoice, address: string | undefined): Http1Upstream {
     const connection = new Http1Upstream(this.context, this);
     this.opening.set(connection, this.context.ticker.read());
     // An idle connection that this request may not take has to make room for it.
-    if (!this.hasRoom) this.idle[0]?.abandon();
-    if (this.hasRoom) this.connect(connection);
-    else if (this.waiting.size < this.context.limits.waitingRequests) this.waiting.set(connection, choice);
-    else process.nextTick(() => connection.connectFailed('full'));
+    if (!this.hasRoom) this.idle.any()?.abandon();
+    if (this.hasRoom) this.connect(connection, choice, address);
+    else if (!this.wait(connection, { choice, cause: undefined }))
+      process.nextTick(() => connection.connectFailed('full', { why: 'too many requests wait for a connection' }));
     return connection;
   }
 
-  private connect(connection: Http1Upstream): void {
+  private wait(connection: Http1Upstream, waiting: Waiting): boolean {
+    if (this.waiting.size >= this.context.limits.waitingRequests) return false;
+    this.waiting.set(connection, waiting);
+    return true;
+  }
+
+  private connectNext(): void {
+    const [next] = this.waiting;
+    if (next && this.hasRoom) this.connect(next[0], next[1].choice, this.addresses.next());
+  }
+
+  private connect(connection: Http1Upstream, choice: ConnectionChoice, address: string | undefined): void {
     this.waiting.delete(connection);
     this.all.add(connection);
-    connection.cancelConnecting = connectWire(this.upstream, this.isFast(), {
-      opened: (wire) => {
-        this.opening.delete(connection);
-        connection.opened(wire, false);
-      },
-      failed: (failure) => connection.connectFailed(failure),
+    if (address !== undefined) return this.connectTo(connection, choice, address);
+    connection.cancelConnecting = () => undefined;
+    this.addresses.whenKnown((cause) => {
+      if (!this.all.has(connection)) return;
+      const found = this.addresses.next();
+      if (found !== undefined) this.connectTo(connection, choice, found);
+      else connection.connectFailed('nameNotFound', cause);
     });
+  }
+
+  private connectTo(connection: Http1Upstream, choice: ConnectionChoice, address: string): void {
+    const { addresses, context } = this;
+    connection.cancelConnecting = connectFirst(this.upstream, addresses.order(address), 'http/1.1', {
+      opened: (socket, at) => {
+        const isFast = this.isFast() && this.upstream.protocol === 'http';
+        const wire = isFast ? new FastWire(socket) : new StreamWire(socket);
+        this.opening.delete(connection);
+        connection.address = at;
+        // The name may have got other addresses meanwhile.
+        connection.expiresMs = addresses.has(at) ? context.addresses.expiryMs(addresses) : 0;
+        connection.opened(wire, false);
+        this.connectNext();
+      },
+      failed: (failed) => this.connectFailed(connection, choice, failed),
+      avoid: (at) => addresses.avoid(at),
+    });
+  }
+
+  /** What this machine has too little of may be there in a moment: the request waits for that as for its turn. */
+  private connectFailed(connection: Http1Upstream, choice: ConnectionChoice, { failure, cause }: ConnectFailure): void {
+    if (!isShortage(cause)) return connection.connectFailed(failure, cause);
+    connection.cancelConnecting = undefined;
+    this.all.delete(connection);
+    this.idle.any()?.abandon();
+    const others = this.waiting;
+    if (others.size >= this.context.limits.waitingRequests) return connection.connectFailed('full', cause);
+    // It was the first of them.
+    this.waiting = new Map([[connection, { choice, cause }], ...others]);
   }
 
   /** A connection has become free while a request waits for one. */
@@ -153,6 +226,8 @@ class UpstreamPool implements Keeper {
     this.opening.delete(next);
     this.all.delete(free);
     this.all.add(next);
+    next.address = free.address;
+    next.expiresMs = free.expiresMs;
     next.opened(free.giveWire(), true);
   }
 }

@@ -5,7 +5,8 @@ import {
   type IncomingHttpHeaders,
   type IncomingHttpStatusHeader,
 } from 'node:http2';
-import type { UpstreamFailure } from '../data-plane';
+import { causeOf } from '../connect-failure';
+import type { FailureCause, UpstreamFailure } from '../data-plane';
 import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../halves';
 import { Http2Fields, addBlock, blockOf, emptyFields, isEndToEnd, statedLength, trailerBlock } from './fields';
 
@@ -39,6 +40,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
   private readonly hasBody: boolean;
   /** The upstream itself said that the answer is over. */
   private isWhole = false;
+  private error: NodeJS.ErrnoException | undefined;
   /** What came was no HTTP/2. */
   private isGarbled = false;
 
@@ -76,11 +78,11 @@ export class Http2UpstreamHalf implements UpstreamHalf {
   }
 
   /** Nothing more is heard of the upstream; the exchange is told once. */
-  fail(failure: UpstreamFailure, seen: Seen): void {
+  fail(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {
     if (this.isOver) return;
     this.leave();
     this.stream?.close(NGHTTP2_CANCEL);
-    this.events.upstreamFailed(failure, seen);
+    this.events.upstreamFailed(failure, seen, cause);
   }
 
   /** The upstream owes the head of its answer. */
@@ -152,7 +154,10 @@ export class Http2UpstreamHalf implements UpstreamHalf {
 
   private follow(stream: ClientHttp2Stream): void {
     watchEnd(stream, () => (this.isWhole = true));
-    stream.on('error', (error: NodeJS.ErrnoException) => (this.isGarbled ||= error.code === 'ERR_HTTP2_ERROR'));
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      this.isGarbled ||= error.code === 'ERR_HTTP2_ERROR';
+      this.error ??= error;
+    });
     stream.on('wantTrailers', () => this.sendTrailers(stream));
     stream.on('headers', (_fields, _flags, raw: string[] | undefined) => this.inform(_fields, raw));
     stream.on('response', (fields, flags, raw: string[] | undefined) => this.begin(fields, flags, raw));
@@ -227,10 +232,11 @@ export class Http2UpstreamHalf implements UpstreamHalf {
 
   private closed(stream: ClientHttp2Stream): void {
     if (this.isOver) return;
-    if (stream.rstCode === NGHTTP2_REFUSED_STREAM && !this.home?.isBroken) return this.fail('reset', 'nothing');
+    const cause = causeOf(this.error) ?? { why: `the stream was closed with code ${stream.rstCode}` };
+    if (stream.rstCode === NGHTTP2_REFUSED_STREAM && !this.home?.isBroken) return this.fail('reset', 'nothing', cause);
     const seen = this.hasAnswer ? 'maybe' : (this.home?.seen(stream.id, this.bytesBefore) ?? 'nothing');
     const isMalformed = this.isGarbled || stream.rstCode === NGHTTP2_PROTOCOL_ERROR;
-    this.fail(isMalformed ? 'malformed' : 'reset', seen);
+    this.fail(isMalformed ? 'malformed' : 'reset', seen, cause);
   }
 
   private endStream(): void {

@@ -1,11 +1,13 @@
 import http2, { type ClientHttp2Session } from 'node:http2';
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Addresses } from '../addresses';
+import { isShortage } from '../connect-failure';
 import type { PlaneContext, UpstreamRequest, Upstreams } from '../context';
-import type { Upstream, UpstreamFailure } from '../data-plane';
+import type { FailureCause, Upstream, UpstreamFailure } from '../data-plane';
 import type { Seen, UpstreamEvents, UpstreamHalf } from '../halves';
 import type { Ticking } from '../ticker';
-import { tlsOptions } from '../wire/connect';
+import { connectFirst } from '../wire/connect';
 import { Http2UpstreamHalf, StreamHome } from './upstream-half';
 
 /** For all streams of a connection together; the first 64 KiB of RFC 9113 would make them wait for each other. */
@@ -13,15 +15,12 @@ const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 /** RFC 9113 section 6.5.2: what a peer may be expected to take before it says. */
 const STREAMS_AT_FIRST = 100;
 
-/** In HTTP/2 there is no half of a connection: the upstream's end is the end of all its streams. */
-const WHOLE = { allowHalfOpen: false };
-
 /** What the pools need of the engine. */
-export type Http2UpstreamsContext = Pick<PlaneContext, 'limits' | 'timeouts' | 'ticker'>;
+export type Http2UpstreamsContext = Pick<PlaneContext, 'limits' | 'timeouts' | 'ticker' | 'addresses'>;
 
 /** The HTTP/2 connections to upstreams: plain by prior knowledge, or over TLS by ALPN. */
 export class Http2Upstreams implements Upstreams {
-  private readonly pools = new Map<string, Set<UpstreamSession>>();
+  private readonly pools = new Map<string, SessionPool>();
 
   constructor(private readonly context: Http2UpstreamsContext) {}
 
@@ -30,45 +29,71 @@ export class Http2Upstreams implements Upstreams {
     const session = this.sessionFor(upstream);
     const half = new Http2UpstreamHalf(head, fields, events, session);
     if (session) session.take(half);
-    else setImmediate(() => half.fail('full', 'nothing'));
+    else setImmediate(() => half.fail('full', 'nothing', { why: 'too many requests wait for a connection' }));
     return half;
   }
 
   destroy(): void {
-    for (const pool of this.pools.values()) for (const session of pool) session.destroy();
+    for (const { sessions } of this.pools.values()) for (const session of sessions) session.destroy();
   }
 
   private sessionFor(upstream: Upstream): UpstreamSession | undefined {
-    const key = keyOf(upstream);
-    const pool = this.pools.get(key) ?? new Set<UpstreamSession>();
+    const pool = this.poolOf(upstream);
+    const address = pool.addresses.next();
     let least: UpstreamSession | undefined;
     let inUse = 0;
-    for (const session of pool) {
+    for (const session of pool.sessions) {
       // One that is on its way out and has nothing to do takes nobody's place.
       if (!session.isLeaving || session.load > 0) inUse += 1;
       if (session.isLeaving) continue;
-      if (session.hasRoom) return session;
+      if (session.hasRoom && session.address === address) return session;
       if (!least || session.load < least.load) least = session;
     }
     const { upstreamConnections, waitingRequests } = this.context.limits;
-    if (inUse < upstreamConnections) return this.connect(upstream, key, pool);
+    if (inUse < upstreamConnections) return this.connect(upstream, pool, address);
     // node:http2 keeps what is over the peer's limit until there is room.
     return least && least.waiting < waitingRequests ? least : undefined;
   }
 
-  private connect(upstream: Upstream, key: string, pool: Set<UpstreamSession>): UpstreamSession {
-    const session = new UpstreamSession(upstream, this.context, () => {
-      pool.delete(session);
-      if (pool.size === 0) this.pools.delete(key);
+  private poolOf(upstream: Upstream): SessionPool {
+    const key = keyOf(upstream);
+    const known = this.pools.get(key);
+    if (known) return known;
+    const pool = { addresses: this.context.addresses.of(upstream.host), sessions: new Set<UpstreamSession>() };
+    pool.addresses.watch(() => {
+      for (const session of pool.sessions) session.retireIfGone();
     });
-    this.pools.set(key, pool.add(session));
+    this.pools.set(key, pool);
+    return pool;
+  }
+
+  private connect(
+    upstream: Upstream,
+    { addresses, sessions }: SessionPool,
+    address: string | undefined,
+  ): UpstreamSession {
+    const session = new UpstreamSession(upstream, this.context, { addresses, address }, () => sessions.delete(session));
+    sessions.add(session);
     return session;
   }
 }
 
+/** The connections to one upstream, at all of its addresses. */
+interface SessionPool {
+  readonly addresses: Addresses;
+  readonly sessions: Set<UpstreamSession>;
+}
+
 /** One connection to an upstream and the streams on it. */
 class UpstreamSession implements Ticking, StreamHome {
-  private readonly socket: Socket;
+  /** Where it is connected to, or is being connected to; undefined while nobody knows. */
+  address: string | undefined;
+  private readonly addresses: Addresses;
+  private socket: Socket | undefined;
+  private cancelConnecting: () => void = () => undefined;
+  /** What this machine had too little of when it was tried last; it is tried again. */
+  private shortage: FailureCause | undefined;
+  private expiresMs = Infinity;
   private session: ClientHttp2Session | undefined;
   private readonly halves = new Set<Http2UpstreamHalf>();
   private isGone = false;
@@ -87,19 +112,31 @@ class UpstreamSession implements Ticking, StreamHome {
   constructor(
     private readonly upstream: Upstream,
     private readonly context: Http2UpstreamsContext,
+    { addresses, address }: Pick<SessionPool, 'addresses'> & { readonly address: string | undefined },
     private readonly ended: () => void,
   ) {
+    this.addresses = addresses;
+    this.address = address;
     this.idleSinceMs = context.ticker.read();
     this.connectUntilMs = this.idleSinceMs + context.timeouts.connectMs;
-    this.socket = upstream.protocol === 'https' ? this.connectTls() : this.connectPlain();
-    this.socket.on('error', (error: NodeJS.ErrnoException) => this.connectFailed(error));
-    this.socket.once('close', () => this.gone('reset'));
+    if (address === undefined) addresses.whenKnown((cause) => this.connect(cause));
+    else this.connect(undefined);
     context.ticker.add(this);
   }
 
   /** It takes no further request. */
   get isLeaving(): boolean {
-    return this.isGone || this.isGoing || this.session?.closed === true || this.session?.destroyed === true;
+    const isClosing = this.session?.closed === true || this.session?.destroyed === true;
+    return this.isGone || this.isGoing || isClosing || this.hasExpired;
+  }
+
+  private get hasExpired(): boolean {
+    return this.context.ticker.nowMs >= this.expiresMs;
+  }
+
+  /** Calls that are under way end where they are. */
+  retireIfGone(): void {
+    if (this.session && this.address !== undefined && !this.addresses.has(this.address)) this.expiresMs = 0;
   }
 
   get hasRoom(): boolean {
@@ -116,7 +153,7 @@ class UpstreamSession implements Ticking, StreamHome {
   }
 
   get bytesReceived(): number {
-    return this.socket.bytesRead;
+    return this.socket?.bytesRead ?? 0;
   }
 
   take(half: Http2UpstreamHalf): void {
@@ -141,7 +178,7 @@ class UpstreamSession implements Ticking, StreamHome {
 
   tick(nowMs: number): void {
     if (!this.session) {
-      if (nowMs >= this.connectUntilMs) this.gone('connectTimeout');
+      this.awaitConnection(nowMs);
     } else if (this.halves.size === 0) {
       this.pingedMs = undefined;
       this.endIdle(this.session, nowMs - this.idleSinceMs);
@@ -150,11 +187,20 @@ class UpstreamSession implements Ticking, StreamHome {
     }
   }
 
+  /** What this machine has too little of may be there in a moment: the requests wait for that as for their turn. */
+  private awaitConnection(nowMs: number): void {
+    const { shortage } = this;
+    const late = { why: `no connection within ${this.context.timeouts.connectMs / 1000} s` };
+    if (nowMs >= this.connectUntilMs) return this.gone(shortage ? 'full' : 'connectTimeout', shortage ?? late);
+    this.shortage = undefined;
+    if (shortage) this.connect(undefined);
+  }
+
   /** In order where the upstream lets it: one that takes nothing hears of no end. */
   private endIdle(session: ClientHttp2Session, idleMs: number): void {
     const { clientIdleMs, bodyIdleMs } = this.context.timeouts;
     if (idleMs >= clientIdleMs + bodyIdleMs) this.gone('reset');
-    else if (idleMs >= clientIdleMs) session.close();
+    else if (idleMs >= clientIdleMs || this.hasExpired) session.close();
   }
 
   /** Answers may take long. Whether there is anybody to give one, a ping tells. */
@@ -176,27 +222,37 @@ class UpstreamSession implements Ticking, StreamHome {
     return this.session?.remoteSettings?.maxConcurrentStreams ?? STREAMS_AT_FIRST;
   }
 
-  private connectPlain(): Socket {
-    const { host, port } = this.upstream;
-    const socket = connectTcp({ host, port, noDelay: true, ...WHOLE });
-    socket.once('connect', () => this.connected());
-    return socket;
-  }
-
-  private connectTls(): Socket {
-    const socket = connectTls({ ...tlsOptions(this.upstream, ['h2']), ...WHOLE, minVersion: 'TLSv1.2' });
-    socket.once('secureConnect', () => {
-      // gRPC has no other way to be said.
-      if (socket.alpnProtocol === 'h2') this.connected();
-      else this.gone('malformed');
-    });
-    return socket;
-  }
-
-  private connected(): void {
+  private connect(cause: FailureCause | undefined): void {
     if (this.isGone) return;
+    this.address ??= this.addresses.next();
+    // The exchanges may not have their halves yet.
+    if (this.address === undefined) return void setImmediate(() => this.gone('nameNotFound', cause));
+    this.cancelConnecting = connectFirst(this.upstream, this.addresses.order(this.address), 'h2', {
+      opened: (socket, at) => this.opened(socket, at),
+      failed: ({ failure, cause: why }) => {
+        if (isShortage(why)) this.shortage = why;
+        else this.gone(failure, why);
+      },
+      avoid: (at) => this.addresses.avoid(at),
+    });
+  }
+
+  private opened(socket: Socket, at: string): void {
+    this.socket = socket;
+    this.address = at;
+    // The name may have got other addresses meanwhile.
+    this.expiresMs = this.addresses.has(at) ? this.context.addresses.expiryMs(this.addresses) : 0;
+    socket.on('error', () => undefined);
+    socket.once('close', () => this.gone('reset'));
+    // gRPC has no other way to be said.
+    const isHttp2 = this.upstream.protocol === 'http' || (socket as TLSSocket).alpnProtocol === 'h2';
+    if (isHttp2) this.connected(socket);
+    else this.gone('malformed', { why: 'it does not offer HTTP/2 (ALPN)', address: at });
+  }
+
+  private connected(socket: Socket): void {
     const session = http2.connect(`${this.upstream.protocol}://${hostOf(this.upstream)}`, {
-      createConnection: () => this.socket,
+      createConnection: () => socket,
       settings: { enablePush: false },
       strictSingleValueFields: false,
     } as http2.ClientSessionOptions);
@@ -212,23 +268,18 @@ class UpstreamSession implements Ticking, StreamHome {
     for (const half of [...this.halves]) half.startLate(session, this.upstream.protocol);
   }
 
-  private connectFailed(error: NodeJS.ErrnoException): void {
-    if (this.session) return;
-    const isNoHttp2 = /ALPN|APPLICATION_PROTOCOL/i.test(`${error.code} ${error.message}`);
-    this.gone(isNoHttp2 ? 'malformed' : 'connectRefused');
-  }
-
-  private gone(failure: UpstreamFailure): void {
+  private gone(failure: UpstreamFailure, cause?: FailureCause): void {
     if (this.isGone) return;
     this.isGone = true;
     this.context.ticker.remove(this);
     this.ended();
     const halves = [...this.halves];
     this.session?.destroy();
-    this.socket.destroy();
+    this.cancelConnecting();
+    this.socket?.destroy();
     // Streams tell their halves themselves, with what they know.
     if (this.session && failure !== 'idleTimeout') return;
-    for (const half of halves) half.fail(failure, this.session ? 'maybe' : 'nothing');
+    for (const half of halves) half.fail(failure, this.session ? 'maybe' : 'nothing', cause);
   }
 }
 

@@ -244,5 +244,6 @@ export class FastWire implements Wire, HandleOwner {
 }
 
 function errorOf(call: string, status: number): Error {
-  return new Error(`${call} ${getSystemErrorName(status)}`);
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`${call} ${code}`), { code });
 }

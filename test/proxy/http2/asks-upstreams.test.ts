@@ -133,5 +133,5 @@ test('a certificate of somebody else is refused', async () => {
   const heard = open(backend.upstream);
   const trusting = open({ ...backend.upstream, verifyCertificate: false });
   await until(() => heard.isOver && trusting.isOver);
-  expect([heard.failure, trusting.head?.status]).toEqual([['connectRefused', 'nothing'], 200]);
+  expect([heard.failure, trusting.head?.status]).toEqual([['certificateRejected', 'nothing'], 200]);
 });

@@ -17,6 +17,7 @@ export const TIMEOUTS: Timeouts = {
   bodyIdleMs: 60_000,
   streamIdleMs: 0,
   poolIdleMs: 4_000,
+  upstreamAgeMs: 60_000,
 };
 
 export const LIMITS: Limits = {

@@ -2,6 +2,7 @@ import http2, { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:
 import net, { type AddressInfo, type Socket } from 'node:net';
 import type { Limits, Timeouts, Upstream } from '../../../../proxy/data-plane/data-plane';
 import type { AnswerHead, EngineHead, Seen, UpstreamEvents, UpstreamHalf } from '../../../../proxy/data-plane/halves';
+import { AddressBook } from '../../../../proxy/data-plane/addresses';
 import { Http2Upstreams } from '../../../../proxy/data-plane/http2/upstream-session';
 import { Ticker } from '../../../../proxy/data-plane/ticker';
 import { later, portOf } from '../../support/world';
@@ -104,6 +105,7 @@ export function startUpstreams(options: { timeouts?: Partial<Timeouts>; limits?:
   const ticker = new Ticker(10);
   const upstreams = new Http2Upstreams({
     ticker,
+    addresses: new AddressBook({ ticker, ageMs: 0 }),
     timeouts: { ...TIMEOUTS, ...options.timeouts },
     limits: { ...LIMITS, ...options.limits },
   });

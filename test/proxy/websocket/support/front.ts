@@ -2,7 +2,7 @@ import net, { Socket } from 'node:net';
 import type { Ending } from '../../../../core/connections';
 import { Ticker } from '../../../../proxy/data-plane/ticker';
 import { Tunnel, TunnelOptions } from '../../../../proxy/data-plane/websocket/tunnel';
-import { connectWire } from '../../../../proxy/data-plane/wire/connect';
+import { connectFirst } from '../../../../proxy/data-plane/wire/connect';
 import { FastWire } from '../../../../proxy/data-plane/wire/fast-wire';
 import { checkFastWire } from '../../../../proxy/data-plane/wire/fast-wire-check';
 import { StreamWire } from '../../../../proxy/data-plane/wire/stream-wire';
@@ -76,9 +76,11 @@ function join(
 ): void {
   const upstreamAt = { protocol: 'http', host: '127.0.0.1', port: to.upstreamPort } as const;
   const asked = collectHead(client, (question) => {
-    connectWire(upstreamAt, to.isFast, {
+    connectFirst(upstreamAt, ['127.0.0.1'], 'http/1.1', {
       failed: () => client.destroy(),
-      opened: (upstream) => {
+      avoid: () => undefined,
+      opened: (socket) => {
+        const upstream = to.isFast ? new FastWire(socket) : new StreamWire(socket);
         later(() => upstream.destroy());
         const answered = collectHead(upstream, (answer) => {
           client.write(answer);
