@@ -134,8 +134,9 @@ function reasonOf(error: NodeJS.ErrnoException): string {
 }
 
 /** A server that does not know a command quotes it: `ERR unknown command 'AUTH', with args beginning with: '…'`. */
-function withoutQuotes(reply: string): string {
-  return reply.replace(/\s*['"`].*$/s, ' …').slice(0, 200);
+export function withoutQuotes(reply: string): string {
+  const quote = reply.slice(0, 200).search(/['"`]/);
+  return quote < 0 ? reply.slice(0, 200) : `${reply.slice(0, quote).trimEnd()} …`;
 }
 
 /** A command as an array of bulk strings. */

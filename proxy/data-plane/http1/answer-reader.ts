@@ -1,6 +1,7 @@
 import type { Limits } from '../data-plane';
 import type { AnswerHead } from '../halves';
 import { Http1AnswerHead, readAnswerHead } from './answer-head';
+import { BegunHead } from './begun-head';
 import { BodyReader } from './body-reader';
 import type { BodySink } from './chunked';
 import { endOfHead } from './field-lines';
@@ -21,8 +22,7 @@ export class AnswerReader {
   head: Http1AnswerHead | undefined;
   private readonly body: BodyReader;
   private method = '';
-  /** A head that has begun. */
-  private pending = '';
+  private readonly begun = new BegunHead();
   private interimCount = 0;
   /** The last head, as it came and as it was read: the next one is often the same. */
   private lastText = '';
@@ -36,7 +36,7 @@ export class AnswerReader {
   begin(method: string): void {
     this.method = method;
     this.head = undefined;
-    this.pending = '';
+    this.begun.clear();
     this.interimCount = 0;
   }
 
@@ -62,23 +62,27 @@ export class AnswerReader {
   }
 
   private readHead(bytes: Buffer, from: number, to: number, sink: AnswerSink): number {
-    const before = this.pending.length;
-    const usual = Math.min(to, from + USUAL_HEAD_BYTES);
-    let text = this.pending + bytes.toString('latin1', from, usual);
-    let end = this.hasLastHead(text) ? this.lastText.length : endOfHead(text, before);
-    if (end === -1 && usual < to) {
-      text = this.pending + bytes.toString('latin1', from, to);
-      end = endOfHead(text, before);
-    }
-    if (end === -1 && text.length <= this.limits.fieldBytes + MAX_STATUS_LINE_BYTES) {
-      this.pending = text;
-      return to;
-    }
+    if (this.begun.length > 0) return this.readMore(bytes, from, to, sink);
+    const text = bytes.toString('latin1', from, Math.min(to, from + USUAL_HEAD_BYTES));
+    const end = this.hasLastHead(text) ? this.lastText.length : endOfHead(text, 0);
+    if (end === -2) return -1;
+    if (end >= 0) return this.take(text.slice(0, end), sink) ? from + end : -1;
+    this.begun.begin(text);
+    return this.readMore(bytes, from + text.length, to, sink);
+  }
+
+  /** Reads on in a head that has begun. */
+  private readMore(bytes: Buffer, from: number, to: number, sink: AnswerSink): number {
+    const { begun } = this;
+    const before = begun.length;
+    // No more of one read than a head may have: what is behind it may be a body.
+    const most = Math.min(to, from + this.limits.fieldBytes + MAX_STATUS_LINE_BYTES);
+    const end = begun.add(bytes, from, most);
+    if (end === -1 && begun.length <= this.limits.fieldBytes + MAX_STATUS_LINE_BYTES) return to;
     if (end < 0) return -1;
-    this.pending = '';
-    const head = this.headOf(text.slice(0, end));
-    if (head === undefined || !this.take(head, sink)) return -1;
-    return from + end - before;
+    const text = begun.slice(end);
+    begun.clear();
+    return this.take(text, sink) ? from + end - before : -1;
   }
 
   private headOf(text: string): Http1AnswerHead | undefined {
@@ -94,7 +98,9 @@ export class AnswerReader {
     return this.lastText !== '' && text.slice(0, this.lastText.length) === this.lastText;
   }
 
-  private take(head: Http1AnswerHead, sink: AnswerSink): boolean {
+  private take(text: string, sink: AnswerSink): boolean {
+    const head = this.headOf(text);
+    if (head === undefined) return false;
     if (head.status < 200 && head.status !== 101) {
       this.interimCount += 1;
       sink.interim(head);

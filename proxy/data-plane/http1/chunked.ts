@@ -1,5 +1,7 @@
 import type { FieldBlock } from '../halves';
-import { FieldLimits, endOfHead } from './field-lines';
+import { BegunHead } from './begun-head';
+import { ExtensionState, isWholeExtension, nextInExtension } from './chunk-extension';
+import { FieldLimits } from './field-lines';
 import { readTrailers } from './trailers';
 
 /** What is found of a body, in this order. */
@@ -10,13 +12,8 @@ export interface BodySink {
 
 /** Chunk extensions say nothing, and cost: each may have so much, and all of them so much more than the data before them. */
 const MAX_EXTENSION_BYTES = 4_096;
-/** RFC 9112 section 7.1.1. */
-const EXTENSION =
-  /^(?:[ \t]*;[ \t]*[\w!#$%&'*+\-.^`|~]+(?:[ \t]*=[ \t]*(?:[\w!#$%&'*+\-.^`|~]+|"(?:[^"\\]|\\.)*"))?)+$/;
-
 const CR = 13;
 const LF = 10;
-const SEMICOLON = 59;
 
 type State = 'size' | 'extension' | 'sizeLf' | 'data' | 'dataCr' | 'dataLf' | 'trailers' | 'done';
 
@@ -25,10 +22,11 @@ export class ChunkedDecoder {
   private state: State = 'size';
   private size = 0;
   private digits = 0;
-  private extension = '';
+  private extension: ExtensionState = 'before';
+  private extensionLength = 0;
   private extensionBytes = 0;
   private dataBytes = 0;
-  private trailers = '';
+  private trailers: BegunHead | undefined;
 
   constructor(private readonly limits: FieldLimits) {}
 
@@ -91,41 +89,59 @@ export class ChunkedDecoder {
       return Number.isSafeInteger(this.size) && this.digits <= 16;
     }
     if (this.digits === 0) return false;
-    if (byte === CR) this.state = 'sizeLf';
-    else if (byte === SEMICOLON) this.state = 'extension';
-    else return false;
-    return byte === CR || this.stepExtension(byte);
+    if (byte === CR) {
+      this.state = 'sizeLf';
+      return true;
+    }
+    this.state = 'extension';
+    this.extension = 'before';
+    this.extensionLength = 0;
+    return this.stepExtension(byte);
   }
 
   /** Extensions are read over, and go no further. What is none is refused: another reader could take it for a line's end. */
   private stepExtension(byte: number): boolean {
-    this.extensionBytes += 1;
-    if (byte !== CR) {
-      this.extension += String.fromCharCode(byte);
-      if (this.extension.length > MAX_EXTENSION_BYTES) return false;
-      return (
-        this.extensionBytes <= MAX_EXTENSION_BYTES + this.dataBytes && (byte === 9 || (byte >= 32 && byte !== 127))
-      );
+    if (byte === CR) {
+      this.state = 'sizeLf';
+      return isWholeExtension(this.extension);
     }
-    const isOne = EXTENSION.test(this.extension);
-    this.extension = '';
-    this.state = 'sizeLf';
-    return isOne;
+    this.extensionLength += 1;
+    this.extensionBytes += 1;
+    if (this.extensionLength > MAX_EXTENSION_BYTES || this.extensionBytes > MAX_EXTENSION_BYTES + this.dataBytes) {
+      return false;
+    }
+    if (isControl(byte)) return false;
+    const next = nextInExtension(this.extension, byte);
+    if (next !== undefined) this.extension = next;
+    return next !== undefined;
   }
 
   private takeTrailers(bytes: Buffer, at: number, to: number, sink: BodySink): number {
-    const before = this.trailers.length;
-    this.trailers += bytes.toString('latin1', at, to);
-    const end = this.trailers.startsWith('\r\n') ? 2 : endOfHead(this.trailers, before);
-    if (end === -2 || (end === -1 && this.trailers.length > this.limits.fieldBytes)) return -1;
+    if (this.trailers === undefined) {
+      // Nearly always there are none, and all of that in one read.
+      if (bytes[at] === CR && at + 1 < to && bytes[at + 1] === LF) return this.end('', 2, sink);
+      this.trailers = new BegunHead();
+    }
+    const { trailers } = this;
+    const before = trailers.length;
+    if (before === 1 && bytes[at] === LF && trailers.text === '\r') return this.end('', 1, sink);
+    const end = trailers.add(bytes, at, to);
+    if (end === -2 || trailers.length > this.limits.fieldBytes) return -1;
     if (end === -1) return to - at;
-    const trailers = readTrailers(this.trailers.slice(0, end), this.limits);
-    if (trailers === undefined) return -1;
-    this.state = 'done';
-    this.trailers = '';
-    sink.bodyEnded(trailers);
-    return end - before;
+    const lines = readTrailers(trailers.slice(end), this.limits);
+    return lines === undefined ? -1 : this.end(lines, end - before, sink);
   }
+
+  private end(trailers: FieldBlock, taken: number, sink: BodySink): number {
+    this.state = 'done';
+    this.trailers = undefined;
+    sink.bodyEnded(trailers);
+    return taken;
+  }
+}
+
+function isControl(byte: number): boolean {
+  return (byte < 32 && byte !== 9) || byte === 127;
 }
 
 /** -1 for anything else. */

@@ -1,3 +1,5 @@
+import { partWithoutSpace, withoutSpace } from './lines';
+
 /**
  * The scan of a head's bytes. Everything that two readers could read in two ways is refused here, once, for requests and
  * answers alike (RFC 9112 sections 2.2, 5 and 11).
@@ -146,11 +148,7 @@ export class FieldLines {
 
   valueAt(index: number): string {
     const { text } = this;
-    let start = text.indexOf(':', this.startAt(index)) + 1;
-    let end = this.startAt(index + 1) - 2;
-    while (start < end && isSpace(text.charCodeAt(start))) start += 1;
-    while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
-    return text.slice(start, end);
+    return partWithoutSpace(text, text.indexOf(':', this.startAt(index)) + 1, this.startAt(index + 1) - 2);
   }
 
   /** The value of a field by its name; the lines of a repeated one are joined, as RFC 9110 section 5.3 has it. */
@@ -163,6 +161,16 @@ export class FieldLines {
         value = joined(value, this.valueAt(index), name);
     }
     return value;
+  }
+
+  /** All fields by their names, each as `value` has it. Their record has no prototype: a field may be called `constructor`. */
+  record(): Record<string, string> {
+    const record = Object.create(null) as Record<string, string>;
+    for (let index = 0; index < this.lines.length; index += 1) {
+      const name = this.nameAt(index);
+      record[name] = joined(record[name], this.valueAt(index), name);
+    }
+    return record;
   }
 
   /** The same for a known field, by its bit. */
@@ -209,10 +217,6 @@ export class FieldLines {
 
 function joined(before: string | undefined, value: string, name: string): string {
   return before === undefined ? value : `${before}${name === 'cookie' ? ';' : ','} ${value}`;
-}
-
-function isSpace(code: number): boolean {
-  return code === SPACE || code === TAB;
 }
 
 function sameName(text: string, start: number, name: string): boolean {
@@ -285,9 +289,7 @@ export function endOfHead(text: string, from: number): number {
 
 /** The comma-separated tokens of a field, in lower case. */
 export function tokens(value: string | undefined): string[] {
-  if (value === undefined) return [];
-  // Not `trim`: it takes other bytes for white space, too, and another reader does not.
-  return value.split(',').map((token) => token.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase());
+  return value === undefined ? [] : value.split(',').map((token) => withoutSpace(token).toLowerCase());
 }
 
 /** The digits of a Content-Length; undefined for anything else, and for what no number holds exactly. */

@@ -4,6 +4,7 @@ import type { AnswerHead, ClientHalf, FieldBlock } from '../halves';
 import { Exchange } from '../exchange';
 import type { Ticking } from '../ticker';
 import { NOBODY, Wire, WireUser } from '../wire/wire';
+import { Ahead } from './ahead';
 import { AnswerWriter } from './answer-writer';
 import { BodyReader } from './body-reader';
 import type { BodySink } from './chunked';
@@ -34,13 +35,14 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   private exchange: Exchange | undefined;
   private head: Http1Head | undefined;
   /** Read, and its turn has not come: the next requests, or a body that is held. */
-  private ahead: Buffer[] = [];
-  private aheadBytes = 0;
+  private readonly ahead = new Ahead();
   private isUploadPaused = false;
   /** The answer has left whole. */
   private isAnswered = false;
   /** Within `serve`, which goes on by itself when an exchange ends. */
   private isServing = false;
+  /** Within `goOnWithAhead`, likewise. */
+  private isGoingOn = false;
   /** Since when the last answer is out, and what still comes is dropped. */
   private lingersSinceMs: number | undefined;
   /** Since when the connection is in the state that it is in. */
@@ -182,7 +184,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   resumeUpload(): void {
     this.isUploadPaused = false;
     this.wire.resume();
-    if (!this.isServing && this.aheadBytes > 0 && !this.upload.isOver) this.continueUpload(this.takeAhead());
+    if (!this.isServing && !this.upload.isOver) this.goOnWithAhead();
   }
 
   reset(): void {
@@ -193,7 +195,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     this.leave();
     this.wire.user = NOBODY;
     if (this.wire.isPaused) this.wire.resume();
-    return { wire: this.wire, head: this.takeAhead() };
+    return { wire: this.wire, head: this.ahead.takeAll() };
   }
 
   bodyReceived(bytes: Buffer): void {
@@ -207,7 +209,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   // From request to request.
 
   /** Serves what the first `length` bytes hold, request after request, as far as the turn of each has come. */
-  private serve(bytes: Buffer, length: number): void {
+  private serve(bytes: Buffer, length: number, isOwn = false): void {
     this.isServing = true;
     let at = 0;
     while (
@@ -220,7 +222,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
       at = this.serveNext(bytes, at, length);
     }
     this.isServing = false;
-    if (at < length) this.continueUpload(bytes.subarray(at, length));
+    if (at < length) this.continueUpload(bytes.subarray(at, length), isOwn);
     this.exchange?.uploadFlushed();
   }
 
@@ -253,15 +255,15 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     this.exchange.run();
   }
 
-  /** More of the request that is under way, and perhaps what comes after it. */
-  private continueUpload(bytes: Buffer): void {
+  /** More of the request that is under way, and perhaps what comes after it. `isOwn`: it was kept here before. */
+  private continueUpload(bytes: Buffer, isOwn = false): void {
     if (this.lingersSinceMs !== undefined) return this.linger();
-    if (this.upload.isOver || this.isUploadPaused) return this.keepAhead(bytes);
+    if (this.upload.isOver || this.isUploadPaused) return this.keepAhead(bytes, isOwn);
     this.sinceMs = this.context.ticker.nowMs;
     const at = this.upload.read(bytes, 0, bytes.length, this);
     if (at < 0) return this.breakUpload();
     this.exchange?.uploadFlushed();
-    if (at < bytes.length) this.keepAhead(bytes.subarray(at));
+    if (at < bytes.length) this.keepAhead(bytes.subarray(at), isOwn);
     if (this.upload.isOver) this.endExchange();
   }
 
@@ -271,17 +273,27 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     this.exchange?.uploadBroken(new Refusal(400, 'The chunked body is malformed').answer);
   }
 
-  private keepAhead(bytes: Buffer): void {
-    this.ahead.push(Buffer.from(bytes));
-    this.aheadBytes += bytes.length;
-    if (this.aheadBytes > AHEAD_BYTES) this.wire.pause();
+  private keepAhead(bytes: Buffer, isOwn: boolean): void {
+    if (isOwn) this.ahead.putBack(bytes);
+    else this.ahead.add(bytes);
+    if (this.ahead.bytes > AHEAD_BYTES) this.wire.pause();
   }
 
-  private takeAhead(): Buffer {
-    const ahead = this.ahead.length === 1 ? this.ahead[0]! : Buffer.concat(this.ahead);
-    this.ahead = [];
-    this.aheadBytes = 0;
-    return ahead;
+  /** Serves what was kept, piece after piece, until the next one has to wait for its turn again. */
+  private goOnWithAhead(): void {
+    // An end of an exchange in here must not go on by itself: thousands of requests may be there.
+    if (this.isGoingOn) return;
+    this.isGoingOn = true;
+    const isWanted = () => this.exchange === undefined || !(this.upload.isOver || this.isUploadPaused);
+    while (isWanted() && !this.isGone && !this.isRefused) {
+      const piece = this.ahead.take();
+      if (piece === undefined) break;
+      if (this.exchange === undefined) this.serve(piece, piece.length, true);
+      else this.continueUpload(piece, true);
+    }
+    this.isGoingOn = false;
+    if (!this.isGone && !this.isUploadPaused && this.wire.isPaused && this.ahead.bytes <= AHEAD_BYTES)
+      this.wire.resume();
   }
 
   /** When request and answer are both over the next one's turn has come. */
@@ -292,10 +304,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     this.exchange = undefined;
     this.head = undefined;
     this.sinceMs = this.context.ticker.nowMs;
-    if (this.isServing || this.aheadBytes === 0) return;
-    if (this.wire.isPaused) this.wire.resume();
-    const ahead = this.takeAhead();
-    this.serve(ahead, ahead.length);
+    if (!this.isServing && this.ahead.bytes > 0) this.goOnWithAhead();
   }
 
   private refuse(refusal: Refusal): void {

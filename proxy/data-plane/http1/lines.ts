@@ -9,11 +9,15 @@ export function linesOf(name: string, value: string | string[] | undefined): Fie
 
 /** Without the white space around it (RFC 9110 section 5.6.3); `trim` takes other bytes for white space, too. */
 export function withoutSpace(text: string): string {
-  let from = 0;
-  let end = text.length;
-  while (from < end && isSpace(text.charCodeAt(from))) from += 1;
-  while (end > from && isSpace(text.charCodeAt(end - 1))) end -= 1;
-  return text.slice(from, end);
+  return partWithoutSpace(text, 0, text.length);
+}
+
+/** The same of a part of a text. */
+export function partWithoutSpace(text: string, from: number, to: number): string {
+  let [start, end] = [from, to];
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }
 
 function isSpace(code: number): boolean {

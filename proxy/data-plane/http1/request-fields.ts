@@ -16,7 +16,6 @@ import {
 import { Refusal, TOO_LARGE_FIELDS } from './refusal';
 
 const MALFORMED = new Refusal(400, 'A header line must be NAME: VALUE and end with CR LF');
-const TE_TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:,|$)/i;
 /** RFC 3986 section 3.2, without user information. */
 const HOST_FORM = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+;=%]+)(?::(\d{1,5}))?$/;
 const MAX_PORT = 65_535;
@@ -45,7 +44,7 @@ export class RequestFields {
     this.options = connectionOptions(lines);
     this.host = lines.known(HOST);
     this.bodyLength = bodyLength;
-    this.takesTrailers = lines.has(TE) && TE_TRAILERS.test(lines.known(TE)!);
+    this.takesTrailers = lines.has(TE) && tokens(lines.known(TE)).includes('trailers');
     this.hasExpect = lines.has(EXPECT);
     this.upgrade = this.options.upgrade ? readUpgrade(lines.known(UPGRADE), protocols) : undefined;
   }

@@ -94,12 +94,7 @@ export class Http1Head implements EngineHead {
   }
 
   private readRecord(): Record<string, string | string[] | undefined> {
-    const { lines } = this.fields;
-    const record: Record<string, string> = Object.create(null) as Record<string, string>;
-    for (let index = 0; index < lines.count; index += 1) {
-      const name = lines.nameAt(index);
-      if (!(name in record)) record[name] = lines.value(name)!;
-    }
+    const record = this.fields.lines.record();
     if (this.authority !== undefined) record.host = this.authority;
     return record;
   }

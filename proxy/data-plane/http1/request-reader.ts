@@ -1,6 +1,7 @@
 import type { Limits } from '../data-plane';
 import type { Wire } from '../wire/wire';
 import { USUAL_HEAD_BYTES } from './answer-reader';
+import { BegunHead } from './begun-head';
 import { endOfHead } from './field-lines';
 import { BARE_LF, Refusal, TOO_LARGE_FIELDS, TOO_LONG_LINE } from './refusal';
 import { RequestFields, readRequestFields } from './request-fields';
@@ -10,13 +11,14 @@ import { Http1Head, readRequestHead } from './request-head';
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\n';
 /** RFC 9112 section 2.2: empty lines before a request are ignored, some. */
 const MAX_EMPTY_LINES = 8;
+/** Up to here, and longer than the preface, a beginning is read again from its start with what comes next. */
+const SHORT_BYTES = 32;
 
 /** Finds the request heads in what one client sends. */
 export class RequestReader {
   /** Behind the head that was read last. */
   end = 0;
-  /** The beginning of a head. */
-  private begun = '';
+  private readonly begun = new BegunHead();
   private emptyLines = 0;
   private isFirst = true;
   /** The field lines of the last head, and what they say: the next one often has the same. */
@@ -29,25 +31,28 @@ export class RequestReader {
   ) {}
 
   get hasBegun(): boolean {
-    return this.begun !== '';
+    return this.begun.length > 0;
   }
 
   /** What was read of a head that is not whole. */
   get taken(): Buffer {
-    return Buffer.from(this.begun, 'latin1');
+    return Buffer.from(this.begun.text, 'latin1');
   }
 
   /** Reads `bytes` from one place to another; `end` is where it came to. */
   read(bytes: Buffer, from: number, to: number): Http1Head | Refusal | 'incomplete' | 'http2' {
-    const usual = Math.min(to, from + USUAL_HEAD_BYTES);
-    const found = this.readText(bytes.toString('latin1', from, usual), from);
-    if (found !== 'incomplete' || usual === to) return found;
-    return this.read(bytes, usual, to);
+    for (let at = from; ; at += USUAL_HEAD_BYTES) {
+      const usual = Math.min(to, at + USUAL_HEAD_BYTES);
+      const found = this.begun.length < SHORT_BYTES ? this.readText(bytes, at, usual) : this.readMore(bytes, at, usual);
+      if (found !== 'incomplete' || usual === to) return found;
+    }
   }
 
-  private readText(piece: string, from: number): Http1Head | Refusal | 'incomplete' | 'http2' {
+  /** Reads what is a whole head nearly always, and a beginning that says too little to know even what it is. */
+  private readText(bytes: Buffer, from: number, to: number): Http1Head | Refusal | 'incomplete' | 'http2' {
     const before = this.begun.length;
-    const text = this.begun + piece;
+    const piece = bytes.toString('latin1', from, to);
+    const text = before === 0 ? piece : this.begun.text + piece;
     if (this.isFirst && text.startsWith('PRI')) {
       if (text.startsWith(PREFACE)) return 'http2';
       if (PREFACE.startsWith(text)) return this.wait(text);
@@ -56,19 +61,31 @@ export class RequestReader {
     if (this.emptyLines > MAX_EMPTY_LINES) return new Refusal(400, 'Too many empty lines before a request');
     if (start === text.length) return this.wait('');
     const lineEnd = text.indexOf('\r\n', start);
-    const end = this.hasLastFields(text, lineEnd)
-      ? lineEnd + 2 + this.lastText.length
-      : endOfHead(text, Math.max(before, start));
+    const end = this.hasLastFields(text, lineEnd) ? lineEnd + 2 + this.lastText.length : endOfHead(text, start);
     if (end === -2) return BARE_LF;
-    if (end === -1) return this.tooMuch(text, start, lineEnd) ?? this.wait(start === 0 ? text : text.slice(start));
-    this.begun = '';
-    this.emptyLines = 0;
-    this.isFirst = false;
+    if (end === -1) {
+      this.wait(text.slice(start));
+      return this.tooMuch() ?? 'incomplete';
+    }
     this.end = from + end - before;
     return this.readHead(text, start, lineEnd, end);
   }
 
+  /** Reads on in a head that has begun. */
+  private readMore(bytes: Buffer, from: number, to: number): Http1Head | Refusal | 'incomplete' {
+    const { begun } = this;
+    const before = begun.length;
+    const end = begun.add(bytes, from, to);
+    if (end === -2) return BARE_LF;
+    if (end === -1) return this.tooMuch() ?? 'incomplete';
+    this.end = from + end - before;
+    return this.readHead(begun.slice(end), 0, begun.lineEnd, end);
+  }
+
   private readHead(text: string, start: number, lineEnd: number, end: number): Http1Head | Refusal {
+    this.begun.clear();
+    this.emptyLines = 0;
+    this.isFirst = false;
     const fieldsText = text.slice(lineEnd + 2, end);
     if (this.lastFields === undefined || fieldsText !== this.lastText) {
       const fields = readRequestFields(fieldsText, this.limits);
@@ -92,7 +109,7 @@ export class RequestReader {
   }
 
   private wait(text: string): 'incomplete' {
-    this.begun = text;
+    this.begun.begin(text);
     return 'incomplete';
   }
 
@@ -105,8 +122,9 @@ export class RequestReader {
     return start;
   }
 
-  private tooMuch(text: string, start: number, lineEnd: number): Refusal | undefined {
-    if ((lineEnd < 0 ? text.length : lineEnd) - start > this.limits.requestLineBytes) return TOO_LONG_LINE;
-    return lineEnd >= 0 && text.length - lineEnd > this.limits.fieldBytes ? TOO_LARGE_FIELDS : undefined;
+  private tooMuch(): Refusal | undefined {
+    const { length, lineEnd } = this.begun;
+    if ((lineEnd < 0 ? length : lineEnd) > this.limits.requestLineBytes) return TOO_LONG_LINE;
+    return lineEnd >= 0 && length - lineEnd > this.limits.fieldBytes ? TOO_LARGE_FIELDS : undefined;
   }
 }

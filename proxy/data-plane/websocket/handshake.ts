@@ -50,9 +50,9 @@ function hasOfferedProtocol(head: RequestHead, fields: FieldBlock): boolean {
 }
 
 function hasOfferedExtensions(head: RequestHead, fields: FieldBlock): boolean {
-  const offered = listed(head.field('sec-websocket-extensions')).map(extensionName);
+  const offered = new Set(listed(head.field('sec-websocket-extensions')).map(extensionName));
   const chosen = valuesOf(fields, 'sec-websocket-extensions').flatMap(listed).map(extensionName);
-  return chosen.every((name) => offered.includes(name));
+  return chosen.every((name) => offered.has(name));
 }
 
 /** Without its parameters, which are between the two endpoints. */

@@ -1,5 +1,5 @@
 import { liveIn, startRawBackend, stopAll, until } from '../support/world';
-import { chunks, mutated, validAnswer, validRequest } from './support/generator';
+import { chunks, mutated, stretched, validAnswer, validRequest } from './support/generator';
 import { Random } from './support/random';
 import { Stand, expectServes, head, startStand } from './support/refusals';
 import { RawClient, connect } from './support/raw-client';
@@ -15,8 +15,14 @@ const TIMEOUTS = { headMs: 100, bodyIdleMs: 100, clientIdleMs: 100, upstreamIdle
 /** Far more than any round can take by the times above: what is not over by then hangs. */
 const HANGS_AFTER_MS = 15_000;
 
+/** What a round may cost of the processor, with its clients and upstreams: so much, and so much more for each byte. */
+const MOST_CPU = { roundMs: 500, byteUs: 5 };
+
+/** Resolves with the count of bytes that the proxy had to read. */
+type Check = (random: Random) => Promise<number>;
+
 /** Rounds until the time is over, at least one. */
-async function rounds(check: (random: Random) => Promise<void>): Promise<void> {
+async function rounds(check: Check): Promise<void> {
   const endMs = performance.now() + (SECONDS * 1_000) / 2;
   let seed = SEED;
   do {
@@ -25,13 +31,18 @@ async function rounds(check: (random: Random) => Promise<void>): Promise<void> {
   } while (performance.now() < endMs);
 }
 
-async function round(seed: number, check: (random: Random) => Promise<void>): Promise<void> {
+async function round(seed: number, check: Check): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const hanging = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error('the round hangs')), HANGS_AFTER_MS);
   });
   try {
-    await Promise.race([check(new Random(seed)), hanging]);
+    const before = process.cpuUsage();
+    const bytes = await Promise.race([check(new Random(seed)), hanging]);
+    const { user, system } = process.cpuUsage(before);
+    const mostMs = MOST_CPU.roundMs + (bytes * MOST_CPU.byteUs) / 1_000;
+    const cpuMs = (user + system) / 1_000;
+    if (cpuMs > mostMs) throw new Error(`${bytes} bytes cost ${cpuMs} ms of the processor, and may cost ${mostMs}`);
   } catch (error) {
     throw new Error(`DRAINSHIFT_FUZZ_SEED=${seed}: ${(error as Error).message}`, { cause: error });
   } finally {
@@ -41,7 +52,9 @@ async function round(seed: number, check: (random: Random) => Promise<void>): Pr
 
 /** Sends the bytes in pieces and then ends, resets, or waits to be left. */
 async function sendInPieces(random: Random, client: RawClient, bytes: string): Promise<void> {
-  const size = random.pick([1 + random.below(20), 1 + random.below(200), bytes.length]);
+  // Thousands of writes would cost more than what they are to find.
+  const least = Math.ceil(bytes.length / 500);
+  const size = Math.max(least, random.pick([1 + random.below(20), 1 + random.below(200), bytes.length]));
   for (let at = 0; at < bytes.length && !client.hasEnded; at += size) {
     client.send(bytes.slice(at, at + size));
     if (random.once(3)) await new Promise(setImmediate);
@@ -64,6 +77,8 @@ const NOISE: readonly ((random: Random) => string)[] = [
       `${head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}${chunks(random, 'x'.repeat(200))}`,
     ),
   (random) => mutated(random, `${UPGRADE}${random.bytes(20)}`),
+  (random) => stretched(random, validRequest(random)),
+  (random) => stretched(random, UPGRADE),
   (random) => mutated(random, head('POST / HTTP/1.1', 'Host: a', 'Expect: 100-continue', 'Content-Length: 5')),
 ];
 
@@ -75,6 +90,12 @@ const UPGRADE = head(
   'Sec-WebSocket-Version: 13',
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
 );
+
+function answerOf(random: Random): string {
+  if (random.once(5)) return validAnswer(random);
+  if (random.once(6)) return random.bytes(random.below(200));
+  return random.once(8) ? stretched(random, validAnswer(random)) : mutated(random, validAnswer(random));
+}
 
 async function expectWell(stand: Stand): Promise<void> {
   await until(() => liveIn(stand.engine.ledger) === 0);
@@ -97,6 +118,7 @@ test(
       // Throws when an answer could be read in two ways; what the proxy says must be HTTP, whatever it was told.
       if (!sent.includes('HEAD')) client.read();
       await expectWell(stand);
+      return sent.length;
     });
     await expectServes(stand);
   },
@@ -107,11 +129,13 @@ test(
   'bytes of any kind from upstreams',
   async () => {
     let random = new Random(SEED);
+    let answered = 0;
     const honest = await startUpstream();
     const liar = await startRawBackend((socket) => {
       socket.on('data', () => {
-        const lie = random.once(6) ? random.bytes(random.below(200)) : mutated(random, validAnswer(random));
-        socket.write(random.once(5) ? validAnswer(random) : lie, 'latin1');
+        const bytes = answerOf(random);
+        answered += bytes.length;
+        socket.write(bytes, 'latin1');
         const leave = random.below(5);
         if (leave === 0) socket.resetAndDestroy();
         else if (leave < 3) socket.end();
@@ -129,10 +153,13 @@ test(
     );
     await rounds(async (next) => {
       random = next;
+      answered = 0;
       const client = await connect(stand.engine.port);
-      await sendInPieces(random, client, random.once(6) ? UPGRADE : validRequest(random) + validRequest(random));
+      const sent = random.once(6) ? UPGRADE : validRequest(random) + validRequest(random);
+      await sendInPieces(random, client, sent);
       client.read();
       await expectWell(stand);
+      return sent.length + answered;
     });
     await expectServes(stand);
   },

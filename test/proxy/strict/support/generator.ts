@@ -208,6 +208,35 @@ export function mutated(random: Random, bytes: string): string {
   return result;
 }
 
+/** What a careless reader takes again and again from each of its places. */
+const LONG_PARTS = [
+  ' ',
+  '\t',
+  ',',
+  ', a',
+  ';',
+  ';a',
+  '"',
+  '\\',
+  'a',
+  '0',
+  ':',
+  '\r\n',
+  'X: a\r\n',
+  '\x01',
+  '\n',
+] as const;
+
+/** The bytes with a long run of one thing in them, within what a head may have. */
+export function stretched(random: Random, bytes: string): string {
+  const part = random.pick(LONG_PARTS);
+  const run = part.repeat(Math.floor((4_000 + random.below(56_000)) / part.length));
+  const at = random.below(bytes.length + 1);
+  return random.once(2) ? inHead(random, bytes, `${random.pick(STRETCHED)}: a${run}b`) : spliced(bytes, at, 0, run);
+}
+
+const STRETCHED = ['Connection', 'Upgrade', 'Transfer-Encoding', 'TE', 'Keep-Alive', 'Content-Type', 'X-A'] as const;
+
 function spliced(bytes: string, at: number, removed: number, inserted: string): string {
   return bytes.slice(0, at) + inserted + bytes.slice(at + removed);
 }
