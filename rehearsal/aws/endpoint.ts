@@ -15,9 +15,11 @@ import { EndpointFaults, SetFault, errorOf } from './faults';
 import { eventsService, topicsService } from './messages/messages-services';
 import { Outbox } from './messages/outbox';
 import { Need } from './operation';
+import { CborProtocol } from './protocols/cbor';
 import { JsonProtocol } from './protocols/json';
 import { Call, Protocol, WireAnswer, WireRequest } from './protocols/protocol';
 import { QueryProtocol } from './protocols/query';
+import { RestProtocol } from './protocols/rest';
 import { ObjectStore } from './s3/object-store';
 import { S3Protocol } from './s3/s3-protocol';
 import { SecretStore } from './secrets/secret-store';
@@ -108,43 +110,50 @@ interface World {
   readonly protocols: Protocols;
 }
 
-type Protocols = Readonly<Record<'query' | 'json' | 's3', Protocol>>;
+type Protocols = Readonly<Record<'query' | 'json' | 'cbor' | 's3' | 'rest', Protocol>>;
 
 function createProtocols(options: EndpointOptions): Protocols {
   const place = { region: options.region, account: options.account };
   const { outbox = new Outbox() } = options;
   const alarms = alarmsServices(options.alarms ?? new AlarmBook(), place);
+  const query = [
+    elbService({ ...options, place }),
+    stsService(place),
+    stacksService(options.stacks ?? (() => []), place),
+    alarms.query,
+    topicsService(outbox),
+  ];
+  const rpc = [
+    ecsService(options.ecs, place),
+    statesService(options.states),
+    secretsService(options.secrets, place),
+    alarms.rpc,
+    eventsService(outbox, place),
+  ];
+  const known = [...new Set([...query, ...rpc].map(({ prefix }) => prefix)), 's3'].sort();
   return {
-    query: new QueryProtocol([
-      elbService({ ...options, place }),
-      stsService(place),
-      stacksService(options.stacks ?? (() => []), place),
-      alarms.query,
-      topicsService(outbox),
-    ]),
-    json: new JsonProtocol([
-      ecsService(options.ecs, place),
-      statesService(options.states),
-      secretsService(options.secrets, place),
-      alarms.json,
-      eventsService(outbox, place),
-    ]),
+    query: new QueryProtocol(query, known),
+    json: new JsonProtocol(rpc, known),
+    cbor: new CborProtocol(rpc, known),
     s3: new S3Protocol(options.objects, options.region),
+    rest: new RestProtocol(known),
   };
 }
 
-function protocolOf({ query, json, s3 }: Protocols, { method, headers }: WireRequest): Protocol {
-  if (headers['x-amz-target'] !== undefined) return json;
-  const isForm = String(headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
-  return method === 'POST' && isForm ? query : s3;
+/** What nobody signed and nothing else tells is taken for S3: a browser that was given an address. */
+function protocolOf({ query, json, cbor, s3, rest }: Protocols, request: WireRequest): Protocol {
+  if (CborProtocol.isSpokenIn(request)) return cbor;
+  if (request.headers['x-amz-target'] !== undefined) return json;
+  if (QueryProtocol.isSpokenIn(request)) return query;
+  return request.signedFor === 's3' || request.signedFor === '' ? s3 : rest;
 }
 
 async function serve(incoming: IncomingMessage, response: ServerResponse, world: World): Promise<void> {
   const startedMs = performance.now();
   const { body, isTooLong } = await readBody(incoming);
   const { method = '', url = '', headers } = incoming;
-  const request = { method, url, headers, body, id: randomUUID(), principal: principalOf(headers.authorization) };
-  const { principal } = request;
+  const { principal, signedFor } = readSignature(url, headers.authorization);
+  const request = { method, url, headers, body, id: randomUUID(), principal, signedFor };
   const protocol = protocolOf(world.protocols, request);
   const { service, action } = protocol.identify(request);
   const fault = world.faults.take({ service, action, principal, path: url.split('?')[0] ?? '' });
@@ -180,7 +189,7 @@ async function isStillAnswered({ fault }: SetFault, { socket }: IncomingMessage)
 
 /** Who calls, what they may, what they want; in this order. */
 function decide(protocol: Protocol, request: WireRequest, fault: SetFault | undefined, world: World): WireAnswer {
-  if (request.headers.authorization === undefined) {
+  if (request.headers.authorization === undefined && request.principal === '') {
     throw new AwsError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
   }
   if (request.principal === '') {
@@ -222,9 +231,15 @@ function attempt(protocol: Protocol, request: WireRequest, work: () => WireAnswe
   }
 }
 
-/** `Credential=<access key id>/<date>/<region>/<service>/aws4_request`; empty when there is none. */
-function principalOf(authorization: string | undefined): string {
-  return /\bCredential=([^/,\s]+)\//.exec(authorization ?? '')?.[1] ?? '';
+/**
+ * `Credential=<access key id>/<date>/<region>/<service>/aws4_request`, in the header or, signed in advance, in the query;
+ * empty where there is none.
+ */
+function readSignature(url: string, authorization: string | undefined): { principal: string; signedFor: string } {
+  const inQuery = new URLSearchParams(url.split('?')[1] ?? '').get('X-Amz-Credential');
+  const credential = /\bCredential=([^,\s]+)/.exec(authorization ?? '')?.[1] ?? inQuery ?? '';
+  const [, principal = '', signedFor = ''] = /^([^/]+)\/(?:[^/]*\/[^/]*\/([^/]*)\/)?/.exec(credential) ?? [];
+  return { principal, signedFor };
 }
 
 function send(response: ServerResponse, { id, method }: WireRequest, { status, headers, body }: WireAnswer): void {

@@ -12,7 +12,16 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
   proxy: { rooms: ['core'], packages: ['node:', 'pino', 'prom-client', 'selfsigned', 'yaml'] },
   rehearsal: {
     rooms: ['core', 'proxy'],
-    packages: ['node:', 'aws-local-stepfunctions', 'fast-xml-parser', 'picocolors', 'selfsigned', 'ws', 'yaml'],
+    packages: [
+      'node:',
+      '@smithy/core/cbor',
+      'aws-local-stepfunctions',
+      'fast-xml-parser',
+      'picocolors',
+      'selfsigned',
+      'ws',
+      'yaml',
+    ],
   },
   bin: { rooms: ['lib', 'rehearsal', 'core', 'lambda/adapters'], packages: ['node:', 'aws-cdk-lib', 'commander'] },
 };

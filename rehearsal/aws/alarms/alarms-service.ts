@@ -2,18 +2,24 @@ import { AwsError } from '../../aws-error';
 import { Operation, Place, WireObject } from '../operation';
 import { page } from '../paging';
 import { Parameters } from '../parameters';
-import { JsonService } from '../protocols/json';
+import { RpcService } from '../protocols/rpc';
 import { QueryService } from '../protocols/query';
 import { ALARM_STATES, Alarm, AlarmBook, AlarmState } from './alarm-book';
 
 const MAX_PAGE = 100;
 const DEFAULT_PAGE = 50;
 
-/** Amazon CloudWatch: its alarms, in the protocol of today's SDKs and in that of older clients. */
-export function alarmsServices(book: AlarmBook, place: Place): { json: JsonService; query: QueryService } {
+/** Amazon CloudWatch: its alarms, in the protocols of today's SDKs (CBOR, JSON) and in that of older clients. */
+export function alarmsServices(book: AlarmBook, place: Place): { rpc: RpcService; query: QueryService } {
   const shared = { prefix: 'cloudwatch', operations: alarmOperations(book, place) };
   return {
-    json: { ...shared, target: 'GraniteServiceVersion20100801', version: '1.0', invalidCode: 'InvalidParameterValue' },
+    rpc: {
+      ...shared,
+      target: 'GraniteServiceVersion20100801',
+      version: '1.0',
+      invalidCode: 'InvalidParameterValue',
+      queryCodes: new Map([['InvalidParameterValue', 'InvalidParameterValueException']]),
+    },
     query: {
       ...shared,
       version: '2010-08-01',

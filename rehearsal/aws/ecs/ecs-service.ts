@@ -3,14 +3,14 @@ import { AwsError } from '../../aws-error';
 import { Operation, Place, WireObject } from '../operation';
 import { page } from '../paging';
 import { Parameters } from '../parameters';
-import { JsonService } from '../protocols/json';
+import { RpcService } from '../protocols/rpc';
 import { EcsLookup } from './lookup';
 import { nameOf, writeCluster, writeService, writeTask } from './shapes';
 
 const MAX_DESIRED = 10_000;
 
 /** Amazon ECS. */
-export function ecsService(model: EcsModel, place: Place): JsonService {
+export function ecsService(model: EcsModel, place: Place): RpcService {
   return {
     prefix: 'ecs',
     target: 'AmazonEC2ContainerServiceV20141113',

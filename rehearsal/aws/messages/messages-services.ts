@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { AwsError } from '../../aws-error';
 import { Operation, Place, WireObject } from '../operation';
 import { Parameters } from '../parameters';
-import { JsonService } from '../protocols/json';
+import { RpcService } from '../protocols/rpc';
 import { QueryService } from '../protocols/query';
 import { Outbox } from './outbox';
 
@@ -40,7 +40,7 @@ export function topicsService(outbox: Outbox): QueryService {
 }
 
 /** Amazon EventBridge: takes events, and matches no rule with them. */
-export function eventsService(outbox: Outbox, place: Place): JsonService {
+export function eventsService(outbox: Outbox, place: Place): RpcService {
   const busOf = (entry: Parameters) => {
     const name = entry.optionalText('EventBusName') ?? 'default';
     return name.startsWith('arn:') ? name : `arn:aws:events:${place.region}:${place.account}:event-bus/${name}`;

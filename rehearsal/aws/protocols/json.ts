@@ -1,22 +1,7 @@
 import { AwsError } from '../../aws-error';
-import { Service, WireObject, WireValue, needsOf } from '../operation';
-import { Parameters } from '../parameters';
+import { WireObject, WireValue } from '../operation';
 import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
-
-export interface JsonService extends Service {
-  /** What stands before the dot in `X-Amz-Target`. */
-  readonly target: string;
-  readonly version: '1.0' | '1.1';
-}
-
-/** Codes that this protocol spells in its own way. */
-const CODES: Readonly<Record<string, string>> = {
-  AccessDenied: 'AccessDeniedException',
-  Throttling: 'ThrottlingException',
-  MissingAuthenticationToken: 'MissingAuthenticationTokenException',
-  IncompleteSignature: 'IncompleteSignatureException',
-  InternalFailure: 'InternalServerError',
-};
+import { RpcService, RpcTarget, checkedBody, openRpc, rpcError } from './rpc';
 
 /**
  * AWS JSON 1.0 and 1.1: `X-Amz-Target` names the operation, times are seconds since the epoch.
@@ -24,40 +9,35 @@ const CODES: Readonly<Record<string, string>> = {
  * @see https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
  */
 export class JsonProtocol implements Protocol {
-  constructor(private readonly services: readonly JsonService[]) {}
+  /** @param known the services that are here, for the message that another one gets */
+  constructor(
+    private readonly services: readonly RpcService[],
+    private readonly known: readonly string[],
+  ) {}
 
   identify(request: WireRequest): { service: string; action: string } {
-    const { service, action } = this.targetOf(request);
-    return { service: service?.prefix ?? 'unknown', action };
+    const { service, serviceName, action } = this.targetOf(request);
+    return { service: service?.prefix ?? (request.signedFor || serviceName), action };
   }
 
   open(request: WireRequest): Call {
-    const { service, action } = this.targetOf(request);
-    const operation = service?.operations.get(action);
-    if (!service || !operation) {
-      throw new AwsError('UnknownOperationException', `Could not find operation ${action}`);
-    }
-    const input = new Parameters(parseBody(request.body), service.invalidCode);
-    const { run, pretend } = operation;
-    const write = (result: WireObject) => answer(service.version, 200, result);
-    return {
-      needs: needsOf(service, action, operation, input),
-      run: () => write(run(input, request.principal)),
-      pretend: pretend && (() => write(pretend(input, request.principal))),
-    };
+    const target = this.targetOf(request);
+    const write = (result: WireObject) => answer(target, 200, result);
+    return openRpc(target, { known: this.known, request, read: parseBody, write });
   }
 
   fail(error: AwsError, request: WireRequest): WireAnswer {
-    const version = this.targetOf(request).service?.version ?? '1.1';
-    const name = CODES[error.code] ?? error.code;
-    return answer(version, error.status, { __type: name, message: error.message });
+    const target = this.targetOf(request);
+    const { body, headers } = rpcError(error, target.service);
+    return answer(target, error.status, body, headers);
   }
 
-  private targetOf(request: WireRequest): { service: JsonService | undefined; action: string } {
+  private targetOf(request: WireRequest): RpcTarget {
     const target = String(request.headers['x-amz-target'] ?? '');
     const dot = target.indexOf('.');
-    const service = this.services.find((known) => known.target === target.slice(0, dot));
-    return { service, action: target.slice(dot + 1) };
+    const serviceName = target.slice(0, Math.max(0, dot));
+    const service = this.services.find((known) => known.target === serviceName);
+    return { service, serviceName, action: target.slice(dot + 1) };
   }
 }
 
@@ -69,16 +49,18 @@ function parseBody(body: Buffer): Record<string, unknown> {
   } catch {
     throw new AwsError('SerializationException', 'The body must be JSON');
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new AwsError('SerializationException', 'The body must be a JSON object');
-  }
-  return value as Record<string, unknown>;
+  return checkedBody(value, 'JSON');
 }
 
-function answer(version: string, status: number, content: WireObject): WireAnswer {
+function answer(
+  { service }: RpcTarget,
+  status: number,
+  content: WireObject,
+  headers: Record<string, string> = {},
+): WireAnswer {
   return {
     status,
-    headers: { 'content-type': `application/x-amz-json-${version}` },
+    headers: { 'content-type': `application/x-amz-json-${service?.version ?? '1.1'}`, ...headers },
     body: JSON.stringify(withEpochSeconds(content)),
   };
 }

@@ -11,6 +11,8 @@ export interface WireRequest {
   readonly id: string;
   /** The access key id that signed it; empty when nobody did. */
   readonly principal: string;
+  /** The service that it was signed for, by its signing name: `monitoring`, `s3`; empty when nobody signed. */
+  readonly signedFor: string;
 }
 
 export interface WireAnswer {

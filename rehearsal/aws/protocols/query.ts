@@ -3,6 +3,7 @@ import { Service, WireObject, needsOf } from '../operation';
 import { Parameters } from '../parameters';
 import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
 import { parseQueryForm } from './query-form';
+import { unknownService } from './unknown-service';
 import { xmlContent, xmlDocument } from './xml';
 
 export interface QueryService extends Service {
@@ -22,22 +23,34 @@ const CODES: Readonly<Record<string, string>> = {
  * @see https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
  */
 export class QueryProtocol implements Protocol {
-  constructor(private readonly services: readonly QueryService[]) {}
+  /** @param known the services that are here, for the message that another one gets */
+  constructor(
+    private readonly services: readonly QueryService[],
+    private readonly known: readonly string[],
+  ) {}
+
+  /** A form, or the same in the query of a GET, which is how calls are signed in advance. */
+  static isSpokenIn({ method, url, headers, signedFor }: WireRequest): boolean {
+    const isForm = String(headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
+    if (method === 'POST') return isForm;
+    return method === 'GET' && signedFor !== 's3' && /^\/\?(?:.*&)?Action=/.test(url);
+  }
 
   identify(request: WireRequest): { service: string; action: string } {
-    const form = new URLSearchParams(request.body.toString());
+    const form = new URLSearchParams(formOf(request));
     return {
-      service: this.serviceOf(form.get('Version'))?.prefix ?? 'unknown',
+      service: this.serviceOf(form.get('Version'))?.prefix ?? (request.signedFor || 'unknown'),
       action: form.get('Action') ?? 'unknown',
     };
   }
 
   open(request: WireRequest): Call {
-    const form = parseQueryForm(request.body.toString());
+    const form = parseQueryForm(formOf(request));
     const { Action: action, Version: version, ...rest } = form;
     const service = this.serviceOf(version);
-    const operation = typeof action === 'string' ? service?.operations.get(action) : undefined;
-    if (!service || !operation || typeof action !== 'string') {
+    if (!service) throw unknownService(this.known, this.identify(request).service, 'InvalidAction');
+    const operation = typeof action === 'string' ? service.operations.get(action) : undefined;
+    if (!operation || typeof action !== 'string') {
       throw new AwsError('InvalidAction', `Could not find operation ${String(action)} for version ${String(version)}`);
     }
     const input = new Parameters(rest, service.invalidCode);
@@ -51,15 +64,13 @@ export class QueryProtocol implements Protocol {
   }
 
   fail(error: AwsError, request: WireRequest): WireAnswer {
+    const code = CODES[error.code] ?? error.code;
+    if (request.signedFor === 'ec2') return failOfEc2(error, code, request);
     const content = {
-      Error: {
-        Type: error.status >= 500 ? 'Receiver' : 'Sender',
-        Code: CODES[error.code] ?? error.code,
-        Message: error.message,
-      },
+      Error: { Type: error.status >= 500 ? 'Receiver' : 'Sender', Code: code, Message: error.message },
       RequestId: request.id,
     };
-    const version = new URLSearchParams(request.body.toString()).get('Version');
+    const version = new URLSearchParams(formOf(request)).get('Version');
     const namespace = this.serviceOf(version)?.namespace;
     return xmlAnswer(error.status, xmlDocument('ErrorResponse', namespace, xmlContent(content, 'member')));
   }
@@ -72,6 +83,16 @@ export class QueryProtocol implements Protocol {
     const content = { [`${action}Result`]: result, ResponseMetadata: { RequestId: requestId } };
     return xmlAnswer(200, xmlDocument(`${action}Response`, service.namespace, xmlContent(content, 'member')));
   }
+}
+
+function formOf({ method, url, body }: WireRequest): string {
+  return method === 'GET' ? (url.split('?')[1] ?? '') : body.toString();
+}
+
+/** @see https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html its errors have a shape of their own */
+function failOfEc2({ message, status }: AwsError, code: string, { id }: WireRequest): WireAnswer {
+  const content = { Errors: { Error: { Code: code, Message: message } }, RequestID: id };
+  return xmlAnswer(status, xmlDocument('Response', undefined, xmlContent(content)));
 }
 
 function xmlAnswer(status: number, body: string): WireAnswer {

@@ -21,38 +21,74 @@ type Entry = { readonly object: StoredObject } | { readonly prefix: string };
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
  */
 export function listObjects(store: ObjectStore, bucket: string, query: URLSearchParams): WireObject {
-  const asked = readAsked(query);
+  const { shared, keyCount, isTruncated, last } = listPage(store, bucket, query, after(query));
+  return {
+    ...shared,
+    KeyCount: keyCount,
+    ContinuationToken: query.get('continuation-token') ?? undefined,
+    StartAfter: query.get('start-after') ?? undefined,
+    NextContinuationToken: isTruncated && last !== undefined ? tokenOf(last) : undefined,
+  };
+}
+
+/**
+ * The same of the first version, whose pages go on by a key.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
+ */
+export function listObjectsV1(store: ObjectStore, bucket: string, query: URLSearchParams): WireObject {
+  const marker = query.get('marker') ?? '';
+  const { shared, isTruncated, last, encode } = listPage(store, bucket, query, marker);
+  return {
+    ...shared,
+    Marker: encode(marker),
+    NextMarker: isTruncated && last !== undefined ? encode(last) : undefined,
+  };
+}
+
+interface ListPage {
+  readonly shared: WireObject;
+  readonly keyCount: number;
+  readonly isTruncated: boolean;
+  /** Where the next page goes on. */
+  readonly last: string | undefined;
+  readonly encode: (text: string) => string;
+}
+
+function listPage(store: ObjectStore, bucket: string, query: URLSearchParams, start: string): ListPage {
+  const asked = readAsked(query, start);
   const all = entries(store.list(bucket, asked.prefix), asked).filter((entry) => isAfter(markOf(entry), asked.after));
   const some = all.slice(0, asked.maxKeys);
   const isTruncated = some.length < all.length && some.length > 0;
   const last = some.at(-1);
   const encode = (text: string) => (asked.isUrlEncoded ? encodeURIComponent(text).replaceAll('%2F', '/') : text);
-  return {
+  const shared = {
     Name: bucket,
     Prefix: encode(asked.prefix),
     Delimiter: asked.delimiter === '' ? undefined : encode(asked.delimiter),
     MaxKeys: asked.maxKeys,
     EncodingType: asked.isUrlEncoded ? 'url' : undefined,
-    KeyCount: some.length,
     IsTruncated: isTruncated,
-    ContinuationToken: query.get('continuation-token') ?? undefined,
-    StartAfter: query.get('start-after') ?? undefined,
-    NextContinuationToken: isTruncated && last ? tokenOf(markOf(last)) : undefined,
     Contents: some.flatMap((entry) => ('object' in entry ? [writeObject(entry.object, encode)] : [])),
     CommonPrefixes: some.flatMap((entry) => ('prefix' in entry ? [{ Prefix: encode(entry.prefix) }] : [])),
   };
+  return { shared, keyCount: some.length, isTruncated, last: last && markOf(last), encode };
 }
 
-function readAsked(query: URLSearchParams): Asked {
+function after(query: URLSearchParams): string {
+  const token = query.get('continuation-token');
+  return token === null ? (query.get('start-after') ?? '') : markIn(token);
+}
+
+function readAsked(query: URLSearchParams, start: string): Asked {
   const maxKeys = query.get('max-keys') ?? String(MAX_KEYS);
   if (!/^\d{1,9}$/.test(maxKeys))
     throw new AwsError('InvalidArgument', `'max-keys' must be an integer, got ${maxKeys}`);
-  const token = query.get('continuation-token');
   return {
     prefix: query.get('prefix') ?? '',
     delimiter: query.get('delimiter') ?? '',
     maxKeys: Math.min(Number(maxKeys), MAX_KEYS),
-    after: token === null ? (query.get('start-after') ?? '') : markIn(token),
+    after: start,
     isUrlEncoded: query.get('encoding-type') === 'url',
   };
 }
@@ -95,6 +131,8 @@ function writeObject(object: StoredObject, encode: (text: string) => string): Wi
     Key: encode(object.key),
     LastModified: object.modifiedAt,
     ETag: object.etag,
+    ChecksumAlgorithm: object.checksum?.algorithm.toUpperCase(),
+    ChecksumType: object.checksum?.type,
     Size: object.body.length,
     StorageClass: 'STANDARD',
   };

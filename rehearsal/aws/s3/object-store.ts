@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { AwsError } from '../../aws-error';
+import { Checksum } from './checksums';
 
 export interface StoredObject {
   readonly key: string;
@@ -7,8 +8,24 @@ export interface StoredObject {
   /** Quoted, as HTTP writes it. */
   readonly etag: string;
   readonly modifiedAt: Date;
-  /** `content-type`, `x-amz-meta-…`, `x-amz-checksum-…`: what a read gives back. */
+  /** `content-type`, `x-amz-meta-…`: what a read gives back. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly checksum?: Checksum;
+  /** As a header writes them: `a=1&b=2`. */
+  readonly tagging?: string;
+  /** Where each part ends, of one that was uploaded in parts. */
+  readonly partEnds?: readonly number[];
+}
+
+/** What a writer says of an object, beside its key. */
+export interface ObjectContent {
+  readonly body: Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly checksum?: Checksum;
+  readonly tagging?: string;
+  readonly partEnds?: readonly number[];
+  /** @default - the MD5 of the body */
+  readonly etag?: string;
 }
 
 export interface Bucket {
@@ -55,14 +72,14 @@ export class ObjectStore {
   put(
     bucket: string,
     key: string,
-    body: Buffer,
-    { condition = {}, headers = {} }: { condition?: Condition; headers?: Readonly<Record<string, string>> } = {},
+    content: Buffer | ObjectContent,
+    condition: Condition = {},
     now = new Date(),
   ): StoredObject {
     const { objects } = this.bucket(bucket);
     checkWrite(objects.get(key), condition);
-    const etag = `"${createHash('md5').update(body).digest('hex')}"`;
-    const object = { key, body, etag, modifiedAt: now, headers };
+    const { body, headers = {}, etag = etagOf(body), ...more } = Buffer.isBuffer(content) ? { body: content } : content;
+    const object: StoredObject = { key, body, etag, modifiedAt: now, headers, ...more };
     objects.set(key, object);
     return object;
   }
@@ -82,6 +99,11 @@ export class ObjectStore {
   }
 }
 
+/** Quoted. */
+export function etagOf(body: Buffer): string {
+  return `"${createHash('md5').update(body).digest('hex')}"`;
+}
+
 /**
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html If-Match on a missing object is a 404
  */
@@ -96,7 +118,7 @@ export function fits(object: StoredObject, etag: string): boolean {
   return etag === '*' || unquoted(etag) === unquoted(object.etag);
 }
 
-function unquoted(etag: string): string {
+export function unquoted(etag: string): string {
   return etag.replace(/^"(.*)"$/, '$1');
 }
 

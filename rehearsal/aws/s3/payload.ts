@@ -1,20 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { createHash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
 import { AwsError } from '../../aws-error';
+import { Checksum, badDigest, checkedChecksum } from './checksums';
 
 export interface Payload {
   readonly body: Buffer;
-  /** The checksum that came with it, if it is one that S3 gives back: `{'x-amz-checksum-crc32': '…'}`. */
-  readonly checksum: Readonly<Record<string, string>>;
+  /** The checksum that came with it, if one came. */
+  readonly checksum: Checksum | undefined;
 }
 
-const CRC32 = 'x-amz-checksum-crc32';
-
 /**
- * The bytes that a PutObject really carries: plain, or in chunks with trailers, which is how SDKs send a stream.
+ * The bytes that an upload really carries: plain, or in chunks with trailers, which is how SDKs send a stream.
  *
- * @throws AwsError IncompleteBody, BadDigest
+ * @throws AwsError IncompleteBody, BadDigest, NotImplemented
  */
 export function readPayload(headers: IncomingHttpHeaders, sent: Buffer): Payload {
   const isChunked = String(headers['x-amz-content-sha256'] ?? '').startsWith('STREAMING-');
@@ -23,16 +21,7 @@ export function readPayload(headers: IncomingHttpHeaders, sent: Buffer): Payload
   if (isChunked && length !== undefined && Number(length) !== body.length) throw incomplete();
   const md5 = headers['content-md5'];
   if (md5 !== undefined && md5 !== createHash('md5').update(body).digest('base64')) throw badDigest('Content-MD5');
-  const claimed = trailers[CRC32] ?? headers[CRC32];
-  if (typeof claimed !== 'string') return { body, checksum: {} };
-  if (claimed !== crc32Of(body)) throw badDigest('CRC32');
-  return { body, checksum: { [CRC32]: claimed } };
-}
-
-function crc32Of(body: Buffer): string {
-  const digest = Buffer.alloc(4);
-  digest.writeUInt32BE(crc32(body));
-  return digest.toString('base64');
+  return { body, checksum: checkedChecksum({ ...headers, ...trailers }, body) };
 }
 
 /**
@@ -72,8 +61,4 @@ function incomplete(): AwsError {
     'IncompleteBody',
     'The request body terminated unexpectedly, or is not as long as its headers say',
   );
-}
-
-function badDigest(kind: string): AwsError {
-  return new AwsError('BadDigest', `The ${kind} you specified did not match the calculated checksum.`);
 }

@@ -2,13 +2,13 @@ import { AwsError } from '../../aws-error';
 import { Operation, Place, WireObject } from '../operation';
 import { page } from '../paging';
 import { Parameters } from '../parameters';
-import { JsonService } from '../protocols/json';
+import { RpcService } from '../protocols/rpc';
 import { Secret, SecretStore } from './secret-store';
 
 const MAX_PAGE = 100;
 
 /** AWS Secrets Manager, reading only. */
-export function secretsService(secrets: SecretStore, place: Place): JsonService {
+export function secretsService(secrets: SecretStore, place: Place): RpcService {
   const getSecretValue = (input: Parameters): WireObject => {
     const secret = secretOf(secrets, input);
     checkVersion(secret, input);

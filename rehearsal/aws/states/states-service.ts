@@ -4,7 +4,7 @@ import { AwsError } from '../../aws-error';
 import { Operation, WireObject } from '../operation';
 import { page } from '../paging';
 import { Parameters } from '../parameters';
-import { JsonService } from '../protocols/json';
+import { RpcService } from '../protocols/rpc';
 import { historyOf, stateTypes } from './history';
 
 const MAX_PAGE = 1000;
@@ -14,7 +14,7 @@ const STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED', 'PEN
 const NAME = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}\p{Cs}\ufffe\uffff]{1,80}$/u;
 
 /** AWS Step Functions. */
-export function statesService(model: StatesModel): JsonService {
+export function statesService(model: StatesModel): RpcService {
   return {
     prefix: 'states',
     target: 'AWSStepFunctions',

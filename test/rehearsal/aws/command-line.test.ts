@@ -1,5 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -125,6 +126,15 @@ cliTest('says who calls, and fails with the code of the service', async () => {
   });
   await expect(aws('ecs', 'list-tasks', '--cluster', 'other')).rejects.toThrow('(ClusterNotFoundException)');
   await expect(aws('elbv2', 'describe-rules', '--rule-arns', 'arn:other')).rejects.toThrow('(RuleNotFound)');
+});
+
+cliTest('copies a file of several parts there and back', async () => {
+  const [file, back] = [join(home, 'big'), join(home, 'back')];
+  const body = randomBytes(12_000_000);
+  writeFileSync(file, body);
+  await aws('s3', 'cp', '--only-show-errors', file, 's3://store/big');
+  await aws('s3', 'cp', '--only-show-errors', 's3://store/big', back);
+  expect(readFileSync(back).equals(body)).toBe(true);
 });
 
 cliTest('writes, lists and reads objects, secrets and executions', async () => {

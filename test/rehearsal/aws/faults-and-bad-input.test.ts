@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
-const AUTHORIZATION = 'AWS4-HMAC-SHA256 Credential=RAW/20260101/eu-central-1/x/aws4_request, Signature=0';
+const AUTHORIZATION = 'AWS4-HMAC-SHA256 Credential=RAW/20260101/eu-central-1/s3/aws4_request, Signature=0';
 const raw = (path: string, init: RequestInit & { headers?: Record<string, string> }) =>
   fetch(`${world.url}${path}`, { method: 'POST', ...init, headers: { authorization: AUTHORIZATION, ...init.headers } });
 
@@ -70,7 +70,8 @@ test('an action that nobody knows gets the error shape of its protocol', async (
   const list = new ListAttributesCommand({ cluster: 'web', targetType: 'container-instance' });
   expect(await nameOfFailure(world.ecs.send(list))).toBe('UnknownOperationException');
   expect(await nameOfFailure(world.sfn.send(new ListActivitiesCommand({})))).toBe('UnknownOperationException');
-  expect((await raw('/service/Other/operation/Do', {})).status).toBe(405);
+  expect((await raw('/store', {})).status).toBe(501);
+  expect((await raw('/store', { method: 'PATCH' })).status).toBe(405);
 });
 
 const query = (parameters: Record<string, string>) =>
@@ -99,6 +100,17 @@ test('malformed input is an answer, never a crash', async () => {
       headers: { 'x-amz-content-sha256': 'STREAMING-UNSIGNED-PAYLOAD-TRAILER' },
     }),
     raw('/store?list-type=2&max-keys=-1', { method: 'GET' }),
+    raw('/store?delete', { body: '<Delete>', headers: { 'content-md5': 'vMD/zYY8h52HTAZvuZb8Ig==' } }),
+    raw('/store?delete', { body: '<Delete/>' }),
+    raw('/store/key', { method: 'PUT', headers: { 'x-amz-copy-source': 'nowhere' } }),
+    raw('/service/GraniteServiceVersion20100801/operation/DescribeAlarms', {
+      body: Buffer.from([0xbf, 0x61]),
+      headers: { 'smithy-protocol': 'rpc-v2-cbor' },
+    }),
+    raw('/service/GraniteServiceVersion20100801/operation/DescribeAlarms', {
+      body: Buffer.from([0x80]),
+      headers: { 'smithy-protocol': 'rpc-v2-cbor' },
+    }),
     raw('/store?list-type=2&continuation-token=%00', { method: 'GET' }),
   ]);
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 400));
@@ -119,7 +131,8 @@ test('a client that sends garbage or goes away in the middle disturbs nobody', a
 });
 
 test('a body over the limit gets an answer', async () => {
-  expect((await raw('/store/big', { method: 'PUT', body: Buffer.alloc(17 * 1024 * 1024) })).status).toBe(413);
+  const answer = await raw('/store/big', { method: 'PUT', body: Buffer.alloc(17 * 1024 * 1024) });
+  expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('<Code>EntityTooLarge</Code>')]);
 });
 
 test('a fault of a model is an internal error and is reported', async () => {

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
-  GetObjectTaggingCommand,
+  GetObjectAclCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   ListBucketsCommand,
@@ -80,7 +80,7 @@ test('a missing bucket or key and an unknown feature are errors of their names',
     get('missing'),
     world.s3.send(new HeadObjectCommand({ Bucket, Key: 'missing' })),
     world.s3.send(new HeadBucketCommand({ Bucket: 'other' })),
-    world.s3.send(new GetObjectTaggingCommand({ Bucket, Key: 'missing' })),
+    world.s3.send(new GetObjectAclCommand({ Bucket, Key: 'missing' })),
   ];
   const names = ['NoSuchBucket', 'NoSuchKey', 'NotFound', 'NotFound', 'NotImplemented'];
   expect(await Promise.all(calls.map(nameOfFailure))).toEqual(names);
