@@ -23,6 +23,7 @@ export const SETTINGS = {
   upstream_idle_seconds: 'DRAINSHIFT_UPSTREAM_IDLE_SECONDS',
   body_idle_seconds: 'DRAINSHIFT_BODY_IDLE_SECONDS',
   stream_idle_seconds: 'DRAINSHIFT_STREAM_IDLE_SECONDS',
+  upstream_ping_seconds: 'DRAINSHIFT_UPSTREAM_PING_SECONDS',
   pool_idle_seconds: 'DRAINSHIFT_POOL_IDLE_SECONDS',
   upstream_age_seconds: 'DRAINSHIFT_UPSTREAM_AGE_SECONDS',
   request_line_bytes: 'DRAINSHIFT_REQUEST_LINE_BYTES',
@@ -80,6 +81,8 @@ export const TIMEOUTS = {
   upstream_idle_seconds: { field: 'upstreamIdleMs', ...seconds(50) },
   body_idle_seconds: { field: 'bodyIdleMs', ...seconds(60) },
   stream_idle_seconds: { field: 'streamIdleMs', ...seconds(0, 0) },
+  // What a gRPC server must be expected to bear (`MinTime` of grpc-go, and of C-core), and not a moment less.
+  upstream_ping_seconds: { field: 'upstreamPingMs', ...seconds(300, 0) },
   pool_idle_seconds: { field: 'poolIdleMs', ...seconds(4) },
   upstream_age_seconds: { field: 'upstreamAgeMs', ...seconds(60, 0) },
 } as const;

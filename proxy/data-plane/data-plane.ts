@@ -104,6 +104,11 @@ export interface Timeouts {
   readonly bodyIdleMs: number;
   /** An upgraded connection or event stream without a byte either way is cut after this. 0, the default, is never. */
   readonly streamIdleMs: number;
+  /**
+   * An HTTP/2 connection to an upstream that owes responses and has been silent for this long is pinged. 0 is never. gRPC
+   * servers punish clients that ping more often than every 5 minutes.
+   */
+  readonly upstreamPingMs: number;
   /** A pooled upstream connection is not used again after this; shorter than Node's server default of 5 s. */
   readonly poolIdleMs: number;
   /**

@@ -32,6 +32,7 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
   upstreamIdleMs: 60_000,
   bodyIdleMs: 60_000,
   streamIdleMs: 0,
+  upstreamPingMs: 300_000,
   poolIdleMs: 4_000,
   upstreamAgeMs: 60_000,
 };

@@ -40,7 +40,7 @@ export class Ticker {
     clearInterval(this.timer);
   }
 
-  private tick(): void {
+  protected tick(): void {
     const nowMs = this.read();
     for (const member of this.members) {
       try {

@@ -21,6 +21,7 @@ test('an upstream is enough; the rest has defaults', () => {
       upstreamIdleMs: 50_000,
       bodyIdleMs: 60_000,
       streamIdleMs: 0,
+      upstreamPingMs: 300_000,
       poolIdleMs: 4_000,
       upstreamAgeMs: 60_000,
     },
@@ -162,6 +163,13 @@ test('an upstream is given up before the load balancer gives up its client', () 
   expect(read({ file: { upstream } }).timeouts.upstreamIdleMs).toBeLessThan(60_000);
   expect(read({ file: { upstream, upstream_idle_seconds: 100 } }).timeouts.upstreamIdleMs).toBe(100_000);
   expect(problemsOf({ file: { upstream, upstream_idle_seconds: 0 } })).toHaveLength(1);
+});
+
+test('pings to an upstream can be turned off', () => {
+  const file = { upstream: 'http://a', upstream_ping_seconds: 0 };
+  expect(read({ file }).timeouts.upstreamPingMs).toBe(0);
+  const wrong = problemsOf({ file: { ...file, upstream_ping_seconds: -1 } });
+  expect(wrong).toEqual(["'upstream_ping_seconds' must be a number from 0 to 86400, got -1"]);
 });
 
 test('how long an answer may take to begin is said by itself, or left to the data plane', () => {

@@ -15,6 +15,12 @@ const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 /** RFC 9113 section 6.5.2: what a peer may be expected to take before it says. */
 const STREAMS_AT_FIRST = 100;
 
+/** What a gRPC server says in the GOAWAY with which it punishes pings, and the error that comes with it. */
+const TOO_MANY_PINGS = 'too_many_pings';
+const { NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants;
+/** Longer than any response takes. */
+const MAX_PING_MS = 24 * 3600 * 1000;
+
 /** What the pools need of the engine. */
 export type Http2UpstreamsContext = Pick<PlaneContext, 'limits' | 'timeouts' | 'ticker' | 'addresses'>;
 
@@ -46,7 +52,7 @@ export class Http2Upstreams implements Upstreams {
       // One that is on its way out and has nothing to do takes nobody's place.
       if (!session.isLeaving || session.load > 0) inUse += 1;
       if (session.isLeaving) continue;
-      if (session.hasRoom && session.address === address) return session;
+      if (session.hasRoom && session.address === address && !session.isDoubtful) return session;
       if (!least || session.load < least.load) least = session;
     }
     const { upstreamConnections, waitingRequests } = this.context.limits;
@@ -59,7 +65,11 @@ export class Http2Upstreams implements Upstreams {
     const key = keyOf(upstream);
     const known = this.pools.get(key);
     if (known) return known;
-    const pool = { addresses: this.context.addresses.of(upstream.host), sessions: new Set<UpstreamSession>() };
+    const pool: SessionPool = {
+      addresses: this.context.addresses.of(upstream.host),
+      sessions: new Set(),
+      pingMs: this.context.timeouts.upstreamPingMs,
+    };
     pool.addresses.watch(() => {
       for (const session of pool.sessions) session.retireIfGone();
     });
@@ -67,13 +77,9 @@ export class Http2Upstreams implements Upstreams {
     return pool;
   }
 
-  private connect(
-    upstream: Upstream,
-    { addresses, sessions }: SessionPool,
-    address: string | undefined,
-  ): UpstreamSession {
-    const session = new UpstreamSession(upstream, this.context, { addresses, address }, () => sessions.delete(session));
-    sessions.add(session);
+  private connect(upstream: Upstream, pool: SessionPool, address: string | undefined): UpstreamSession {
+    const session = new UpstreamSession(upstream, this.context, pool, address);
+    pool.sessions.add(session);
     return session;
   }
 }
@@ -82,6 +88,8 @@ export class Http2Upstreams implements Upstreams {
 interface SessionPool {
   readonly addresses: Addresses;
   readonly sessions: Set<UpstreamSession>;
+  /** The silence after which a connection that owes responses may be pinged; 0 never. */
+  pingMs: number;
 }
 
 /** One connection to an upstream and the streams on it. */
@@ -108,13 +116,19 @@ class UpstreamSession implements Ticking, StreamHome {
   private silentSinceMs = 0;
   private bytesSeen = -1;
   private pingedMs: number | undefined;
+  /**
+   * It owes responses and has been silent for so long that nobody may be there. Streams on it keep waiting, a new request
+   * goes elsewhere. The upstream's next byte ends the doubt.
+   */
+  isDoubtful = false;
 
   constructor(
     private readonly upstream: Upstream,
     private readonly context: Http2UpstreamsContext,
-    { addresses, address }: Pick<SessionPool, 'addresses'> & { readonly address: string | undefined },
-    private readonly ended: () => void,
+    private readonly pool: SessionPool,
+    address: string | undefined,
   ) {
+    const { addresses } = pool;
     this.addresses = addresses;
     this.address = address;
     this.idleSinceMs = context.ticker.read();
@@ -177,14 +191,10 @@ class UpstreamSession implements Ticking, StreamHome {
   }
 
   tick(nowMs: number): void {
-    if (!this.session) {
-      this.awaitConnection(nowMs);
-    } else if (this.halves.size === 0) {
-      this.pingedMs = undefined;
-      this.endIdle(this.session, nowMs - this.idleSinceMs);
-    } else {
-      this.watchSilence(nowMs);
-    }
+    if (!this.session) return this.awaitConnection(nowMs);
+    this.listen(nowMs);
+    if (this.halves.size === 0) this.endIdle(this.session, nowMs - this.idleSinceMs);
+    else if (this.isOwing) this.watchSilence(nowMs);
   }
 
   /** What this machine has too little of may be there in a moment: the requests wait for that as for their turn. */
@@ -203,19 +213,44 @@ class UpstreamSession implements Ticking, StreamHome {
     else if (idleMs >= clientIdleMs || this.hasExpired) session.close();
   }
 
-  /** Answers may take long. Whether there is anybody to give one, a ping tells. */
-  private watchSilence(nowMs: number): void {
+  /** Whether the upstream has said anything since the last tick. What owes nothing may be silent. */
+  private listen(nowMs: number): void {
     const bytes = this.bytesReceived;
-    if (bytes !== this.bytesSeen || ![...this.halves].some(({ isWaiting }) => isWaiting)) {
-      this.bytesSeen = bytes;
-      this.silentSinceMs = nowMs;
-      this.pingedMs = undefined;
-    } else if (this.pingedMs !== undefined) {
-      if (nowMs - this.pingedMs >= this.context.timeouts.connectMs) this.gone('idleTimeout');
-    } else if (nowMs - this.silentSinceMs >= this.context.timeouts.connectMs) {
+    const hasSpoken = bytes !== this.bytesSeen;
+    if (hasSpoken) this.isDoubtful = false;
+    if (!hasSpoken && this.isOwing) return;
+    this.bytesSeen = bytes;
+    this.silentSinceMs = nowMs;
+    this.pingedMs = undefined;
+  }
+
+  /** The head of a response is due. */
+  private get isOwing(): boolean {
+    for (const half of this.halves) if (half.isWaiting) return true;
+    return false;
+  }
+
+  /**
+   * Responses may take long. TCP's keep-alive finds a host that is gone, and a ping one that hangs. gRPC servers close a
+   * connection, with all its calls, for a third ping within their interval, which is 5 minutes unless somebody changed it:
+   * one ping at the most in a silence of `pingMs`, which the answer to it ends.
+   */
+  private watchSilence(nowMs: number): void {
+    const { connectMs } = this.context.timeouts;
+    const { pingMs } = this.pool;
+    const silentMs = nowMs - this.silentSinceMs;
+    this.isDoubtful ||= silentMs >= 2 * connectMs;
+    if (this.pingedMs !== undefined) {
+      if (nowMs - this.pingedMs >= connectMs) this.gone('idleTimeout');
+    } else if (pingMs > 0 && silentMs >= pingMs) {
       this.pingedMs = nowMs;
       this.session?.ping(() => undefined);
     }
+  }
+
+  /** gRPC's own rule for clients (gRFC A8): twice the time from then on. */
+  private pingedTooOften(): void {
+    this.pool.pingMs = Math.min(2 * this.pool.pingMs, MAX_PING_MS);
   }
 
   private get maxStreams(): number {
@@ -258,8 +293,9 @@ class UpstreamSession implements Ticking, StreamHome {
     } as http2.ClientSessionOptions);
     this.session = session;
     session.on('error', () => undefined);
-    session.on('goaway', (code: number, lastStream: number) => {
+    session.on('goaway', (code: number, lastStream: number, why?: Buffer) => {
       this.isGoing = true;
+      if (code === NGHTTP2_ENHANCE_YOUR_CALM && why?.toString('latin1') === TOO_MANY_PINGS) this.pingedTooOften();
       this.isBroken ||= code !== http2.constants.NGHTTP2_NO_ERROR;
       this.lastStream = Math.min(this.lastStream, lastStream);
     });
@@ -272,7 +308,7 @@ class UpstreamSession implements Ticking, StreamHome {
     if (this.isGone) return;
     this.isGone = true;
     this.context.ticker.remove(this);
-    this.ended();
+    this.pool.sessions.delete(this);
     const halves = [...this.halves];
     this.session?.destroy();
     this.cancelConnecting();

@@ -152,7 +152,7 @@ test('a kept connection that was given up meanwhile', async () => {
 test('an upstream that has gone silent is found out by a ping, a slow one is not', async () => {
   const backend = await startHttp2Backend(() => undefined);
   const relay = await startRelay(backend.upstream.port);
-  const { open } = startUpstreams({ timeouts: { connectMs: 60 }, limits: ONE });
+  const { open } = startUpstreams({ timeouts: { connectMs: 60, upstreamPingMs: 60 }, limits: ONE });
   const heard = open(at(relay.port));
   await until(() => backend.streams.length === 1);
   let pings = 0;

@@ -16,6 +16,7 @@ export const TIMEOUTS: Timeouts = {
   upstreamIdleMs: 50_000,
   bodyIdleMs: 60_000,
   streamIdleMs: 0,
+  upstreamPingMs: 300_000,
   poolIdleMs: 4_000,
   upstreamAgeMs: 60_000,
 };

@@ -101,8 +101,36 @@ export interface Asking {
   open(upstream: Upstream, head?: Partial<EngineHead>, fields?: string): Heard & { half: UpstreamHalf };
 }
 
-export function startUpstreams(options: { timeouts?: Partial<Timeouts>; limits?: Partial<Limits> } = {}): Asking {
-  const ticker = new Ticker(10);
+/** A ticker whose time passes when the test says so. */
+export class ManualTicker extends Ticker {
+  /** A whole number, so that sums are exact. */
+  override nowMs = 1_000;
+
+  constructor() {
+    super(1 << 30);
+  }
+
+  override read(): number {
+    return this.nowMs;
+  }
+
+  /** Lets time pass, a second at a time. */
+  pass(seconds: number): void {
+    for (let second = 0; second < seconds; second += 1) {
+      this.nowMs += 1000;
+      this.tick();
+    }
+  }
+}
+
+interface UpstreamsOptions {
+  readonly timeouts?: Partial<Timeouts>;
+  readonly limits?: Partial<Limits>;
+  readonly ticker?: Ticker;
+}
+
+export function startUpstreams(options: UpstreamsOptions = {}): Asking {
+  const { ticker = new Ticker(10) } = options;
   const upstreams = new Http2Upstreams({
     ticker,
     addresses: new AddressBook({ ticker, ageMs: 0 }),
