@@ -1,4 +1,4 @@
-import { ConnectionKind, EndingCounts, KindCounts } from './connections';
+import { ByKind, CONNECTION_KINDS, EndingCounts, KindCounts, eachKind } from './connections';
 import { HoldReport } from './hold';
 import { Problems } from './problems';
 import { Side } from './weights';
@@ -10,8 +10,10 @@ export interface LedgerReport {
   readonly state: 'serving' | 'draining' | 'drained';
   /** Until every connection that is live now is gone at the latest; 0 where there is no drain. It grows with those that come in a drain. */
   readonly drainRemainingSeconds: number;
+  /** Connections that the drain in force has cut, because they were over their time: some of `ended.….forced`. 0 where there is no drain. */
+  readonly drainForced: number;
   readonly active: KindCounts;
-  readonly ended: Readonly<Record<ConnectionKind, EndingCounts>>;
+  readonly ended: ByKind<EndingCounts>;
   /**
    * Requests on the data port, without health checks. `answered` are those that got their whole answer or whose upstream
    * failed; `errors` are those of them with a status of 500 or more, or whose upstream failed, also in the middle of an
@@ -19,7 +21,7 @@ export interface LedgerReport {
    */
   readonly requests: { readonly total: number; readonly answered: number; readonly errors: number };
   /** Seconds since the oldest live connection of each kind came in; 0 where there is none. */
-  readonly oldestSeconds: Readonly<Record<ConnectionKind, number>>;
+  readonly oldestSeconds: ByKind<number>;
   /** Body bytes by kind, those of live connections too. */
   readonly bytes: KindBytes;
   readonly hold: HoldReport;
@@ -28,18 +30,13 @@ export interface LedgerReport {
 }
 
 /** Body bytes from clients and to clients; of an upgraded connection everything after the handshake. */
-export type KindBytes = Readonly<Record<ConnectionKind, { readonly received: number; readonly sent: number }>>;
+export type KindBytes = ByKind<{ readonly received: number; readonly sent: number }>;
 
-export const NO_BYTES: KindBytes = {
-  http: { received: 0, sent: 0 },
-  websocket: { received: 0, sent: 0 },
-  grpcStream: { received: 0, sent: 0 },
-  serverSentEvents: { received: 0, sent: 0 },
-};
+export const NO_BYTES: KindBytes = eachKind(() => ({ received: 0, sent: 0 }));
 
 /** `POST /drain`. Each kind may finish by itself for its seconds; what is left is then closed at the rate. */
 export interface DrainOrder {
-  readonly perKindSeconds: Readonly<Record<ConnectionKind, number>>;
+  readonly perKindSeconds: ByKind<number>;
   /** Connections that one proxy task closes in a second. */
   readonly closeRatePerSecond: number;
   /** 0–1: by how much of its interval a close may be late, so that clients do not come back in step. */
@@ -69,7 +66,7 @@ export function adminStringToSign(method: string, path: string, timeMs: string, 
 }
 
 export const DEFAULT_DRAIN: DrainOrder = {
-  perKindSeconds: { http: 30, websocket: 300, grpcStream: 300, serverSentEvents: 300 },
+  perKindSeconds: { http: 30, websocket: 300, grpcStream: 300, serverSentEvents: 300, streaming: 300 },
   closeRatePerSecond: 20,
   jitter: 0.2,
 };
@@ -80,18 +77,14 @@ const DAY = 86_400;
 export function readDrainOrder(name: string, value: unknown, problems: Problems): DrainOrder {
   const prefix = name === '' ? '' : `${name}.`;
   const raw = problems.object(name, value, ['perKindSeconds', 'closeRatePerSecond', 'jitter']);
-  const kinds = Object.keys(DEFAULT_DRAIN.perKindSeconds) as ConnectionKind[];
-  const seconds = problems.object(`${prefix}perKindSeconds`, raw.perKindSeconds, kinds);
-  const perKindSeconds = Object.fromEntries(
-    kinds.map((kind) => [
-      kind,
-      problems.integer(`${prefix}perKindSeconds.${kind}`, seconds[kind], {
-        min: 0,
-        max: DAY,
-        default: DEFAULT_DRAIN.perKindSeconds[kind],
-      }),
-    ]),
-  ) as Record<ConnectionKind, number>;
+  const seconds = problems.object(`${prefix}perKindSeconds`, raw.perKindSeconds, CONNECTION_KINDS);
+  const perKindSeconds = eachKind((kind) =>
+    problems.integer(`${prefix}perKindSeconds.${kind}`, seconds[kind], {
+      min: 0,
+      max: DAY,
+      default: DEFAULT_DRAIN.perKindSeconds[kind],
+    }),
+  );
   return {
     perKindSeconds,
     closeRatePerSecond: problems.integer(`${prefix}closeRatePerSecond`, raw.closeRatePerSecond, {

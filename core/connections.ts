@@ -1,7 +1,17 @@
-/** What a live connection is to the person behind it; a unary gRPC call is `http`. */
-export type ConnectionKind = 'http' | 'websocket' | 'grpcStream' | 'serverSentEvents';
+/**
+ * What a live connection is to the person behind it; a unary gRPC call is `http`. `serverSentEvents` is the stream of an
+ * EventSource, which comes back by itself; `streaming` any other answer that streams: nobody can resume it.
+ */
+export type ConnectionKind = 'http' | 'websocket' | 'grpcStream' | 'serverSentEvents' | 'streaming';
 
-export const CONNECTION_KINDS: readonly ConnectionKind[] = ['http', 'websocket', 'grpcStream', 'serverSentEvents'];
+/** In the order in which a drain closes those that are over their time: what costs its client least first. */
+export const CONNECTION_KINDS: readonly ConnectionKind[] = [
+  'http',
+  'websocket',
+  'grpcStream',
+  'serverSentEvents',
+  'streaming',
+];
 
 /**
  * How a connection left the ledger: `completed` by itself, `moved` to another upstream, `closed` by a drain in the
@@ -11,19 +21,20 @@ export type Ending = 'completed' | 'moved' | 'closed' | 'forced';
 
 export const ENDINGS: readonly Ending[] = ['completed', 'moved', 'closed', 'forced'];
 
-export type KindCounts = Readonly<Record<ConnectionKind, number>>;
+export type ByKind<T> = Readonly<Record<ConnectionKind, T>>;
+export type KindCounts = ByKind<number>;
 export type EndingCounts = Readonly<Record<Ending, number>>;
 
-export const NO_CONNECTIONS: KindCounts = { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 };
+export function eachKind<T>(make: (kind: ConnectionKind) => T): Record<ConnectionKind, T> {
+  return Object.fromEntries(CONNECTION_KINDS.map((kind) => [kind, make(kind)])) as Record<ConnectionKind, T>;
+}
+
+export const NO_CONNECTIONS: KindCounts = eachKind(() => 0);
 export const NO_ENDINGS: EndingCounts = { completed: 0, moved: 0, closed: 0, forced: 0 };
+export const NOTHING_ENDED: ByKind<EndingCounts> = eachKind(() => NO_ENDINGS);
 
 export function addKinds(a: KindCounts, b: KindCounts): KindCounts {
-  return {
-    http: a.http + b.http,
-    websocket: a.websocket + b.websocket,
-    grpcStream: a.grpcStream + b.grpcStream,
-    serverSentEvents: a.serverSentEvents + b.serverSentEvents,
-  };
+  return eachKind((kind) => a[kind] + b[kind]);
 }
 
 export function addEndings(a: EndingCounts, b: EndingCounts): EndingCounts {
@@ -36,5 +47,5 @@ export function addEndings(a: EndingCounts, b: EndingCounts): EndingCounts {
 }
 
 export function total(counts: KindCounts): number {
-  return counts.http + counts.websocket + counts.grpcStream + counts.serverSentEvents;
+  return CONNECTION_KINDS.reduce((sum, kind) => sum + counts[kind], 0);
 }

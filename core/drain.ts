@@ -60,8 +60,7 @@ export function nextCloseMs(order: DrainOrder, random: number): number {
 
 /** The line that a draining proxy logs. */
 export function drainProgress(active: KindCounts, remainingSeconds: number): string {
-  const streaming = active.grpcStream + active.serverSentEvents;
-  const parts = `${active.http} HTTP, ${active.websocket} WebSocket, ${streaming} streaming`;
+  const parts = `${active.http} HTTP, ${active.websocket} WebSocket, ${streams(active)} streaming`;
   return `Draining connections: ${total(active)} active (${parts}), ${Math.max(0, remainingSeconds).toFixed(1)}s remaining`;
 }
 
@@ -70,9 +69,14 @@ export function nextProgressMs(remainingSeconds: number): number {
   return remainingSeconds <= LAST_SECONDS ? LAST_PROGRESS_MS : PROGRESS_MS;
 }
 
-/** The line with which a drain ends. */
-export function drainEnd(active: KindCounts): string {
-  if (total(active) === 0) return 'All connections drained gracefully';
-  const streaming = active.grpcStream + active.serverSentEvents;
-  return `Drain timeout reached with ${total(active)} connections still active (${active.websocket} WebSocket, ${streaming} streaming)`;
+/** The line with which a drain ends. `forced`: how many of its connections it has cut. */
+export function drainEnd(active: KindCounts, forced: number): string {
+  if (total(active) === 0) {
+    return forced === 0 ? 'All connections drained gracefully' : `All connections drained, ${forced} of them by force`;
+  }
+  return `Drain timeout reached with ${total(active)} connections still active (${active.websocket} WebSocket, ${streams(active)} streaming)`;
+}
+
+function streams({ grpcStream, serverSentEvents, streaming }: KindCounts): number {
+  return grpcStream + serverSentEvents + streaming;
 }

@@ -1,13 +1,13 @@
 import { KindBytes, LedgerReport, NO_BYTES } from './admin';
 import {
   CONNECTION_KINDS,
-  ConnectionKind,
   EndingCounts,
   KindCounts,
   NO_CONNECTIONS,
-  NO_ENDINGS,
+  NOTHING_ENDED,
   addEndings,
   addKinds,
+  eachKind,
   total,
 } from './connections';
 import { HoldReport } from './hold';
@@ -16,7 +16,7 @@ import { HoldReport } from './hold';
 export type ReportCounters = Pick<LedgerReport, 'ended' | 'requests' | 'bytes'>;
 
 export const NO_COUNTERS: ReportCounters = {
-  ended: eachKind(() => NO_ENDINGS),
+  ended: NOTHING_ENDED,
   requests: { total: 0, answered: 0, errors: 0 },
   bytes: NO_BYTES,
 };
@@ -40,6 +40,7 @@ export function mergeReports(
     instance,
     state: stateOf(reports),
     drainRemainingSeconds: Math.max(...reports.map(({ drainRemainingSeconds }) => drainRemainingSeconds)),
+    drainForced: reports.reduce((sum, { drainForced }) => sum + drainForced, 0),
     active: activeSum(reports),
     ended: eachKind((kind) => minus(sum.ended[kind], from.ended[kind])),
     requests: minus(sum.requests, from.requests),
@@ -119,13 +120,4 @@ function minus<T extends Figures<T>>(a: T, b: T): T {
 function combine<T extends Figures<T>>(a: T, b: T, of: (x: number, y: number) => number): T {
   const names = Object.keys(a) as (keyof T)[];
   return Object.fromEntries(names.map((name) => [name, of(a[name], b[name])])) as T;
-}
-
-function eachKind<T>(make: (kind: ConnectionKind) => T): Record<ConnectionKind, T> {
-  return {
-    http: make('http'),
-    websocket: make('websocket'),
-    grpcStream: make('grpcStream'),
-    serverSentEvents: make('serverSentEvents'),
-  };
 }

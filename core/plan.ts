@@ -1,6 +1,6 @@
 import { Approval, approvalLooks, gatesOf, readApproval } from './approval';
 import { DrainOrder, readDrainOrder } from './admin';
-import { CONNECTION_KINDS, ConnectionKind } from './connections';
+import { CONNECTION_KINDS, eachKind } from './connections';
 import { CLOSE_HANDSHAKE_SECONDS } from './drain';
 import { Problems } from './problems';
 import { Weights } from './weights';
@@ -238,9 +238,7 @@ export function hasten(plan: Plan, speed: number): Plan {
     stages: plan.stages.map((stage) => ({ ...stage, bakeSeconds: shorter(stage.bakeSeconds) })),
     drain: {
       ...plan.drain,
-      perKindSeconds: Object.fromEntries(
-        CONNECTION_KINDS.map((kind) => [kind, shorter(plan.drain.perKindSeconds[kind])]),
-      ) as Record<ConnectionKind, number>,
+      perKindSeconds: eachKind((kind) => shorter(plan.drain.perKindSeconds[kind])),
     },
   };
 }

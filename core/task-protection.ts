@@ -1,4 +1,4 @@
-import { KindCounts } from './connections';
+import { KindCounts, total } from './connections';
 
 /** Whether ECS is to spare this task when it scales in or deploys. */
 export type ProtectionOrder = 'protect' | 'release';
@@ -36,8 +36,8 @@ const LINGER_MS = 30_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = MINUTE_MS;
 
-export function longLived({ websocket, grpcStream, serverSentEvents }: KindCounts): number {
-  return websocket + grpcStream + serverSentEvents;
+export function longLived(active: KindCounts): number {
+  return total(active) - active.http;
 }
 
 /** What is to be asked of ECS after another look, if anything. */

@@ -71,6 +71,12 @@ export interface CutoverDrain {
   readonly streams?: Duration;
 
   /**
+   * How long any other answer that streams may finish by itself: events by POST as of an LLM, NDJSON, downloads. Then it is reset.
+   * @default Duration.minutes(5)
+   */
+  readonly streamingResponses?: Duration;
+
+  /**
    * How many of the remaining connections each proxy closes in a second.
    * @default 20
    */
@@ -212,6 +218,7 @@ function render(props: GradualPlanProps, initialWeights: TrafficWeights, read: R
         websocket: seconds(props.drain.webSockets),
         grpcStream: seconds(props.drain.streams),
         serverSentEvents: seconds(props.drain.streams),
+        streaming: seconds(props.drain.streamingResponses),
       },
       closeRatePerSecond: read(props.drain.closeRatePerSecond),
     },

@@ -23,24 +23,25 @@ export class DrainLines {
    * Says what is to be said now. The end is said once, and again only where connections came after it and were told of.
    *
    * @param limitMs counted from the start: when what is live now must be gone
+   * @param forced of those that are gone, how many the drain has cut
    */
-  tell(active: KindCounts, limitMs: number, nowMs: number): DrainVerdict {
+  tell(active: KindCounts, limitMs: number, forced: number, nowMs: number): DrainVerdict {
     const verdict = drainVerdict({ active: total(active), startedMs: this.startedMs, limitMs }, nowMs);
-    if (verdict === 'drained') this.tellDrained(active);
+    if (verdict === 'drained') this.tellDrained(active, forced);
     else if (verdict === 'overdue') this.tellOverdue(active);
     else this.tellProgress(active, (this.startedMs + limitMs - nowMs) / 1000, nowMs);
     return verdict;
   }
 
-  private tellDrained(active: KindCounts): void {
-    if (!this.isEndTold && !this.isOverdue) this.log.info(drainEnd(active));
+  private tellDrained(active: KindCounts, forced: number): void {
+    if (!this.isEndTold && !this.isOverdue) this.log[forced === 0 ? 'info' : 'warn'](drainEnd(active, forced));
     this.isEndTold = true;
     this.isOverdue = false;
   }
 
   /** Said once; closing goes on, because what is left must go. */
   private tellOverdue(active: KindCounts): void {
-    if (!this.isOverdue) this.log.warn(drainEnd(active));
+    if (!this.isOverdue) this.log.warn(drainEnd(active, 0));
     this.isOverdue = true;
   }
 

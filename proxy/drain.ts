@@ -29,6 +29,8 @@ interface Run {
   /** Before this a kind of which nothing was to be closed is not looked through again. */
   readonly nextWalkMs: Map<ConnectionKind, number>;
   nextCloseMs: number;
+  /** Those that were asked to go and had to be cut. */
+  forced: number;
   readonly result: Promise<DrainResult>;
   readonly settle: (result: DrainResult) => void;
 }
@@ -60,6 +62,11 @@ export class Drain {
     if (!run || this.ledger.total === 0) return 0;
     const ms = run.startedMs + this.limitMs(run) - this.clock.nowMs();
     return Math.max(0, Math.round(ms)) / 1000;
+  }
+
+  /** Connections that it has cut; 0 where there is no drain. */
+  get forced(): number {
+    return this.run?.forced ?? 0;
   }
 
   /** The same call again changes the order and not the start: whoever repeats it because an answer was lost gets no more time. */
@@ -118,6 +125,7 @@ export class Drain {
       walks: new Map(),
       nextWalkMs: new Map(),
       nextCloseMs: startedMs,
+      forced: 0,
       result,
       settle,
     };
@@ -141,7 +149,7 @@ export class Drain {
     const { run } = this;
     if (!run) return;
     const nowMs = this.clock.nowMs();
-    const verdict = run.lines.tell(this.ledger.active, this.limitMs(run), nowMs);
+    const verdict = run.lines.tell(this.ledger.active, this.limitMs(run), run.forced, nowMs);
     if (verdict !== 'wait') run.settle(verdict);
     this.closeDue(run, nowMs);
     const untilLook = Math.min(LOOK_MS, Math.max(SHORTEST_LOOK_MS, run.nextCloseMs - nowMs));
@@ -157,9 +165,14 @@ export class Drain {
         return;
       }
       run.asked.add(next);
-      next.close().catch((error: unknown) => this.log.warn(`A connection was not closed: ${String(error)}`));
+      this.close(run, next);
       run.nextCloseMs += nextCloseMs(run.order, this.clock.random());
     }
+  }
+
+  private close(run: Run, closable: Closable): void {
+    const left = () => void (run.forced += closable.leftAs === 'forced' ? 1 : 0);
+    closable.close().then(left, (error: unknown) => this.log.warn(`A connection was not closed: ${String(error)}`));
   }
 
   /** Short-lived kinds first, within a kind the oldest first. */

@@ -1,7 +1,18 @@
-import { CONNECTION_KINDS, ConnectionKind, Ending, EndingCounts, KindCounts, NO_ENDINGS } from '../core/connections';
+import {
+  CONNECTION_KINDS,
+  ConnectionKind,
+  Ending,
+  EndingCounts,
+  KindCounts,
+  NO_ENDINGS,
+  eachKind,
+  total,
+} from '../core/connections';
 
 /** A live connection that a drain may ask to end. */
 export interface Closable {
+  /** How it left the ledger; undefined while it is in it. */
+  readonly leftAs: Ending | undefined;
   /**
    * Ends the connection in its protocol's own way: Close 1012 at a message boundary, end of stream at an event boundary.
    * Resolves when it has left the ledger, as `closed`, or as `forced` when its peer did not answer in time.
@@ -26,6 +37,8 @@ export abstract class LedgerEntry implements Closable {
   enteredMs = 0;
   bytesReceived = 0;
   bytesSent = 0;
+  /** How it left the ledger; undefined while it is in it. */
+  leftAs: Ending | undefined = undefined;
   /** Neighbours in the ledger's ring; undefined while it is in none. */
   previous: LedgerEntry | undefined = undefined;
   next: LedgerEntry | undefined = undefined;
@@ -105,6 +118,7 @@ export class Ledger {
     entry.next = undefined;
     this.counts[kind] -= 1;
     this.endings[kind][how] += 1;
+    entry.leftAs = how;
     const bytes = this.pastBytes[kind];
     bytes.received += entry.bytesReceived;
     bytes.sent += entry.bytesSent;
@@ -116,8 +130,7 @@ export class Ledger {
 
   /** All live connections. */
   get total(): number {
-    const { http, websocket, grpcStream, serverSentEvents } = this.counts;
-    return http + websocket + grpcStream + serverSentEvents;
+    return total(this.counts);
   }
 
   get ended(): Record<ConnectionKind, EndingCounts> {
@@ -169,8 +182,4 @@ export class Ledger {
   private *entries(): Generator<LedgerEntry> {
     for (let entry = this.ring.next!; entry !== this.ring; entry = entry.next!) yield entry;
   }
-}
-
-function eachKind<T>(make: (kind: ConnectionKind) => T): Record<ConnectionKind, T> {
-  return Object.fromEntries(CONNECTION_KINDS.map((kind) => [kind, make(kind)])) as Record<ConnectionKind, T>;
 }

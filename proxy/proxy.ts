@@ -175,6 +175,7 @@ class Proxy implements RunningProxy {
       instance,
       state: drain.state,
       drainRemainingSeconds: drain.remainingSeconds,
+      drainForced: drain.forced,
       ...ledgerFigures(ledger, performance.now()),
       requests: books.traffic.requests,
       hold: gate.report(),
@@ -282,8 +283,10 @@ function isHealthCheck(head: RequestHead): boolean {
   return method === 'GET' || method === 'HEAD' || (method === 'POST' && isGrpcContent(head.field('content-type')));
 }
 
+/** An EventSource comes back elsewhere. Whoever asks for events by POST asks once, as for any other answer. */
 function asksForStream(head: RequestHead): boolean {
-  return head.isUpgrade || (head.field('accept') ?? '').toLowerCase().includes('text/event-stream');
+  if (head.isUpgrade) return true;
+  return head.method === 'GET' && (head.field('accept') ?? '').toLowerCase().includes('text/event-stream');
 }
 
 function asides(log: Logger): DrainLog {

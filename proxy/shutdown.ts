@@ -1,4 +1,5 @@
 import { DEFAULT_DRAIN, DrainOrder } from '../core/admin';
+import { eachKind } from '../core/connections';
 import { CLOSE_HANDSHAKE_SECONDS } from '../core/drain';
 import type { Clock } from './clock';
 import type { ProxyConfig } from './config';
@@ -41,7 +42,7 @@ export function shutdownOrder(config: ProxyConfig, active: number): DrainOrder {
   const closingSeconds = Math.max(1, gracefulShutdownTimeoutSeconds - CLOSE_HANDSHAKE_SECONDS);
   const needed = Math.ceil((active * (1 + jitter)) / closingSeconds);
   return {
-    perKindSeconds: { http: seconds, websocket: seconds, grpcStream: seconds, serverSentEvents: seconds },
+    perKindSeconds: eachKind(() => seconds),
     closeRatePerSecond: Math.max(closeRatePerSecond, needed),
     jitter,
   };

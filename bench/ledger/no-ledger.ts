@@ -1,6 +1,6 @@
 // Stands in for `proxy/ledger.ts` in one build of the proxy. Its shape is the ledger's; it counts nothing.
 
-const KINDS = ['http', 'websocket', 'grpcStream', 'serverSentEvents'] as const;
+const KINDS = ['http', 'websocket', 'grpcStream', 'serverSentEvents', 'streaming'] as const;
 type Kind = (typeof KINDS)[number];
 
 function eachKind<T>(make: () => T): Record<Kind, T> {
@@ -13,6 +13,7 @@ export abstract class LedgerEntry {
   enteredMs = 0;
   bytesReceived = 0;
   bytesSent = 0;
+  leftAs: string | undefined = undefined;
   previous: LedgerEntry | undefined = undefined;
   next: LedgerEntry | undefined = undefined;
 

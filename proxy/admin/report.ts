@@ -1,5 +1,5 @@
 import type { LedgerReport } from '../../core/admin';
-import type { ConnectionKind } from '../../core/connections';
+import { eachKind } from '../../core/connections';
 import type { Ledger } from '../ledger';
 
 /**
@@ -11,11 +11,11 @@ export function ledgerFigures(
   ledger: Ledger,
   nowMs: number,
 ): Pick<LedgerReport, 'active' | 'ended' | 'oldestSeconds' | 'bytes'> {
-  const ages = Object.entries(ledger.oldestMs(nowMs)).map(([kind, ms]) => [kind, Math.round(ms) / 1000]);
+  const ages = ledger.oldestMs(nowMs);
   return {
     active: ledger.active,
     ended: ledger.ended,
-    oldestSeconds: Object.fromEntries(ages) as Record<ConnectionKind, number>,
+    oldestSeconds: eachKind((kind) => Math.round(ages[kind]) / 1000),
     bytes: ledger.bytes,
   };
 }

@@ -13,6 +13,9 @@ import { UpgradedConnection } from './upgraded-connection';
 /** RFC 9110 section 9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
+/** From the head of an answer until it counts as one that streams: as long as a gRPC call has to show what it is. */
+const STREAMING_AFTER_MS = 1_000;
+
 /**
  * One request of a client and its answer, from the route's decision until both are over. It is its own entry in the
  * ledger, and knows no version of HTTP; see `halves.ts`.
@@ -22,6 +25,10 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   private isAnswerPaused = false;
   /** Written and not read by the client, as of the last tick. */
   private pendingBytes = 0;
+  /** When the head of the upstream's answer was passed on. */
+  private answerBeganMs = Infinity;
+  /** Of the answer nobody may expect a byte for as long as `streamIdleMs`: an event stream. */
+  private mayBeSilent = false;
   private readonly turns: Turns;
 
   constructor(context: PlaneContext, client: ClientHalf, head: EngineHead) {
@@ -143,6 +150,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     this.hasBegun = true;
     this.status = head.status;
     this.moved();
+    this.answerBeganMs = this.nowMs;
     this.client.begin(added === undefined ? head : { ...head, fields: head.fields + blockOf(added) });
     // One with a stated length is a file like any other: it cannot be ended before that.
     if (head.isEventStream && head.bodyLength === -1) this.beginEvents(head);
@@ -234,7 +242,13 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     this.upstream?.pauseAnswer();
   }
 
+  /**
+   * Only an EventSource sends a GET, and comes back by itself when its stream ends between two events. To anybody else (an
+   * LLM's client, MCP) such an end would be that of the whole answer.
+   */
   private beginEvents(head: AnswerHead): void {
+    this.mayBeSilent = true;
+    if (this.head.method !== 'GET') return this.become('streaming');
     this.become('serverSentEvents');
     this.stream = new EventStream(
       {
@@ -254,14 +268,20 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   tick(nowMs: number): void {
     if (this.isOver || this.unpark) return;
     if (this.grpc?.isStream(nowMs)) this.becomeGrpcStream();
+    else if (this.isStreaming(nowMs)) this.context.options.ledger.reclassify(this, 'streaming');
     this.lookForReader();
     const isClients = this.upload.isAwaited || this.client.isBackedUp;
     const isUpstreams = this.upstream !== undefined && !this.upload.isAwaited && !this.isAnswerPaused;
     const isFirstByte = this.upload.isOver && !this.hasBegun && this.upstream?.isBackedUp === false;
-    const turn = { isClients, isUpstreams, isFirstByte, isStream: this.kind !== 'http' };
+    const turn = { isClients, isUpstreams, isFirstByte, isStream: this.mayBeSilent || this.kind === 'grpcStream' };
     const late = this.turns.late(nowMs, turn, this.context.timeouts);
     if (late === 'client') this.giveUpOnClient();
     else if (late === 'upstream') this.upstreamFailed('idleTimeout', 'maybe');
+  }
+
+  /** An answer that is still under way: a long one, or one that comes as it is made. What it is, its bytes do not say. */
+  private isStreaming(nowMs: number): boolean {
+    return this.kind === 'http' && nowMs - this.answerBeganMs >= STREAMING_AFTER_MS;
   }
 
   /** A client that reads slowly is not one that does not read. */

@@ -8,12 +8,13 @@ const LOOK_MS = 100;
 const IDLE_LOOK_MS = 1_000;
 
 /** What the watch wants to know of all workers together. */
-export type WatchedReport = Pick<LedgerReport, 'state' | 'active' | 'drainRemainingSeconds'>;
+export type WatchedReport = Pick<LedgerReport, 'state' | 'active' | 'drainRemainingSeconds' | 'drainForced'>;
 
 interface Run {
   readonly startedMs: number;
   /** From the start; as the workers said last. */
   limitMs: number;
+  forced: number;
   readonly lines: DrainLines;
 }
 
@@ -38,7 +39,7 @@ export class DrainWatch {
   startAfresh(): void {
     this.stop();
     const startedMs = this.clock.nowMs();
-    this.run = { startedMs, limitMs: Infinity, lines: new DrainLines(this.log, startedMs) };
+    this.run = { startedMs, limitMs: Infinity, forced: 0, lines: new DrainLines(this.log, startedMs) };
     this.last = NO_CONNECTIONS;
     void this.look();
   }
@@ -65,18 +66,20 @@ export class DrainWatch {
     if (this.run === run) this.cancelLook = this.clock.after(untilLook, () => void this.look());
   }
 
-  private hear(run: Run, { state, active, drainRemainingSeconds }: WatchedReport): void {
+  private hear(run: Run, { state, active, drainRemainingSeconds, drainForced }: WatchedReport): void {
     // The order is on its way to them.
     if (state === 'serving') return;
     if (total(active) > 0) run.limitMs = this.clock.nowMs() - run.startedMs + drainRemainingSeconds * 1000;
+    // A worker that has ended takes its count with it.
+    run.forced = Math.max(run.forced, drainForced);
     this.tell(run, active);
   }
 
-  private tell({ startedMs, limitMs, lines }: Run, active: KindCounts): void {
+  private tell({ startedMs, limitMs, forced, lines }: Run, active: KindCounts): void {
     const nowMs = this.clock.nowMs();
     // What was there a moment before the limit, and is not behind it, was cut.
     const isLate = nowMs - startedMs >= limitMs && total(this.last) > 0 && total(active) === 0;
-    lines.tell(isLate ? this.last : active, limitMs, nowMs);
+    lines.tell(isLate ? this.last : active, limitMs, forced, nowMs);
     this.last = active;
   }
 }

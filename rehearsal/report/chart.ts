@@ -1,3 +1,4 @@
+import { longLived } from '../../core/task-protection';
 import { SIDES, Side, formatWeights } from '../../core/weights';
 import type { Sample } from './samples';
 
@@ -30,7 +31,7 @@ export function requestsChart(samples: readonly Sample[]): string {
 /** The live WebSockets and event streams of both sides, as their ledgers counted them. */
 export function ledgerChart(samples: readonly Sample[]): string {
   return stackedChart('Live WebSockets and event streams', samples, ({ live }) => {
-    const lasting = (side: Side) => live[side].websocket + live[side].serverSentEvents + live[side].grpcStream;
+    const lasting = (side: Side) => longLived(live[side]);
     return { source: lasting('source'), target: lasting('target') };
   });
 }

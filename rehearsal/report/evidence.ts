@@ -1,3 +1,4 @@
+import { NO_CONNECTIONS } from '../../core/connections';
 import { Evidence } from '../../core/evidence';
 import { Weights } from '../../core/weights';
 import type { RecoveryEvidence } from '../recovery';
@@ -83,8 +84,8 @@ export function withoutEvidence(execution: ExecutionDescription, plan: Evidence[
     plan,
     stages: [],
     drain: {
-      source: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
-      atStart: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
+      source: NO_CONNECTIONS,
+      atStart: NO_CONNECTIONS,
       completed: 0,
       moved: 0,
       closed: 0,

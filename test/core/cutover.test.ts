@@ -32,7 +32,7 @@ test('evidence tells the whole run, and its length', () => {
   const evidence = evidenceOf(noted, 'completed', Date.parse('2026-01-01T00:01:00Z'));
   expect(evidence).toMatchObject({ schema: 'drainshift/evidence/1', outcome: 'completed', durationSeconds: 60 });
   expect(evidence.timeline).toEqual([{ at: '2026-01-01T00:00:30.000Z', state: 'Lock', detail: { a: 1 } }]);
-  expect(evidence.drain.source).toEqual({ http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 });
+  expect(evidence.drain.source).toEqual({ http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 });
 });
 
 test('the codes that are never retried are those of the catalogue that say so', () => {

@@ -1,5 +1,5 @@
 import { DEFAULT_DRAIN, LedgerReport, NO_BYTES } from '../../core/admin';
-import { NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
+import { NO_CONNECTIONS, NO_ENDINGS, NOTHING_ENDED } from '../../core/connections';
 import { begin } from '../../core/cutover';
 import {
   drainEnd,
@@ -15,14 +15,15 @@ import { beginDrain, observeDrain } from '../../core/drain-run';
 import { NEVER_HELD, holdReport } from '../../core/hold';
 import { parsePlan } from '../../core/plan';
 
-const active = { http: 40, websocket: 5, grpcStream: 0, serverSentEvents: 0 };
+const active = { http: 40, websocket: 5, grpcStream: 0, serverSentEvents: 0, streaming: 0 };
 
 test('the progress lines read as the operators know them', () => {
   expect(drainProgress(active, 295)).toBe(
     'Draining connections: 45 active (40 HTTP, 5 WebSocket, 0 streaming), 295.0s remaining',
   );
-  expect(drainEnd(NO_CONNECTIONS)).toBe('All connections drained gracefully');
-  expect(drainEnd({ http: 0, websocket: 0, grpcStream: 1, serverSentEvents: 2 })).toBe(
+  expect(drainEnd(NO_CONNECTIONS, 0)).toBe('All connections drained gracefully');
+  expect(drainEnd(NO_CONNECTIONS, 2)).toBe('All connections drained, 2 of them by force');
+  expect(drainEnd({ http: 0, websocket: 0, grpcStream: 1, serverSentEvents: 1, streaming: 1 }, 1)).toBe(
     'Drain timeout reached with 3 connections still active (0 WebSocket, 3 streaming)',
   );
 });
@@ -65,13 +66,9 @@ const report = (instance: string, websocket: number, closed: number): LedgerRepo
   instance,
   state: 'draining',
   drainRemainingSeconds: 0,
+  drainForced: 0,
   active: { ...NO_CONNECTIONS, websocket },
-  ended: {
-    http: NO_ENDINGS,
-    websocket: { ...NO_ENDINGS, closed },
-    grpcStream: NO_ENDINGS,
-    serverSentEvents: NO_ENDINGS,
-  },
+  ended: { ...NOTHING_ENDED, websocket: { ...NO_ENDINGS, closed } },
   requests: { total: 0, answered: 0, errors: 0 },
   oldestSeconds: NO_CONNECTIONS,
   bytes: NO_BYTES,

@@ -1,7 +1,7 @@
 import { MetricLine, drainLine, liveLines, nextTick, spreadOf, trafficLine } from '../../core/embedded-metrics';
 import { faultsOf, metricsOf } from '../proxy/aws/support/metric-line';
 
-const ACTIVE = { http: 1, websocket: 20, grpcStream: 3, serverSentEvents: 0 };
+const ACTIVE = { http: 1, websocket: 20, grpcStream: 3, serverSentEvents: 0, streaming: 0 };
 const WALL_MS = 1_700_000_000_123;
 
 const sound = (lines: readonly MetricLine[]) => expect(lines.flatMap(faultsOf)).toEqual([]);
@@ -15,6 +15,7 @@ test('live connections: all together, and by kind', () => {
     { Service: 'shop', Kind: 'websocket', LiveConnections: 20 },
     { Service: 'shop', Kind: 'grpcStream', LiveConnections: 3 },
     { Service: 'shop', Kind: 'serverSentEvents', LiveConnections: 0 },
+    { Service: 'shop', Kind: 'streaming', LiveConnections: 0 },
   ]);
   expect(lines[1]!._aws).toEqual({
     Timestamp: WALL_MS,

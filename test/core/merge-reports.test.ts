@@ -1,17 +1,16 @@
 import { LedgerReport, NO_BYTES } from '../../core/admin';
-import { NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
+import { NO_CONNECTIONS, NO_ENDINGS, NOTHING_ENDED } from '../../core/connections';
 import { NEVER_HELD, holdReport } from '../../core/hold';
 import { countersAfterLoss, isSameZero, mergeReports } from '../../core/merge-reports';
-
-const ENDED = { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS };
 
 function report(changes: Partial<LedgerReport> = {}): LedgerReport {
   return {
     instance: 'a worker',
     state: 'serving',
     drainRemainingSeconds: 0,
+    drainForced: 0,
     active: NO_CONNECTIONS,
-    ended: ENDED,
+    ended: NOTHING_ENDED,
     requests: { total: 0, answered: 0, errors: 0 },
     oldestSeconds: NO_CONNECTIONS,
     bytes: NO_BYTES,
@@ -22,7 +21,7 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
 }
 
 const live = (http: number, websocket = 0) => ({ ...NO_CONNECTIONS, http, websocket });
-const completed = (http: number) => ({ ...ENDED, http: { ...NO_ENDINGS, completed: http } });
+const completed = (http: number) => ({ ...NOTHING_ENDED, http: { ...NO_ENDINGS, completed: http } });
 const requests = (total: number, errors = 0) => ({ total, answered: total, errors });
 
 test('counts are sums, the oldest is the oldest of all', () => {

@@ -15,7 +15,13 @@ test('an empty plan is the default one: four stages from 100/0 to the target alo
   const plan = parsePlan({});
   expect(plan.stages).toEqual(DEFAULT_STAGES);
   expect(plan.initialWeights).toEqual({ source: 100, target: 0 });
-  expect(plan.drain.perKindSeconds).toEqual({ http: 30, websocket: 300, grpcStream: 300, serverSentEvents: 300 });
+  expect(plan.drain.perKindSeconds).toEqual({
+    http: 30,
+    websocket: 300,
+    grpcStream: 300,
+    serverSentEvents: 300,
+    streaming: 300,
+  });
 });
 
 test('every broken rule is reported at once, each as name, rule, value', () => {
@@ -119,7 +125,7 @@ test('hastening shortens the waiting and nothing else', () => {
   expect(fast.pollSeconds).toBe(1);
   expect(fast.drain).toEqual({
     ...plan.drain,
-    perKindSeconds: { http: 1, websocket: 3, grpcStream: 3, serverSentEvents: 3 },
+    perKindSeconds: { http: 1, websocket: 3, grpcStream: 3, serverSentEvents: 3, streaming: 3 },
   });
   expect(fast.approval.timeoutSeconds).toBe(36);
   expect(fast.confirmTimeoutSeconds).toBe(90);

@@ -34,7 +34,7 @@ test('plain requests need no protection', () => {
   expect(run([[IDLE, 3600]])).toEqual([]);
 });
 
-test.each(['websocket', 'grpcStream', 'serverSentEvents'] as const)('a %s does, at once', (kind) => {
+test.each(['websocket', 'grpcStream', 'serverSentEvents', 'streaming'] as const)('a %s does, at once', (kind) => {
   const seen = { active: { ...NO_CONNECTIONS, [kind]: 1 }, isServing: true };
   expect(run([[seen, 2]])).toEqual([['protect', 0]]);
 });

@@ -1,7 +1,7 @@
 import { LedgerReport, NO_BYTES } from '../../core/admin';
 import { Announcement } from '../../core/announcement';
 import { ApprovalGate } from '../../core/approval';
-import { KindCounts, NO_CONNECTIONS, NO_ENDINGS } from '../../core/connections';
+import { KindCounts, NO_CONNECTIONS, NOTHING_ENDED } from '../../core/connections';
 import { CutoverRun, begin } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { Evidence } from '../../core/evidence';
@@ -193,8 +193,9 @@ export function report(
     instance,
     state,
     drainRemainingSeconds: 0,
+    drainForced: 0,
     active: { ...NO_CONNECTIONS, ...active },
-    ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
+    ended: NOTHING_ENDED,
     requests: { total, answered, errors },
     oldestSeconds: NO_CONNECTIONS,
     bytes: NO_BYTES,

@@ -34,6 +34,7 @@ test('custom: every prop arrives where the steps read it', () => {
         requests: Duration.seconds(10),
         webSockets: Duration.minutes(2),
         streams: Duration.minutes(1),
+        streamingResponses: Duration.minutes(4),
         closeRatePerSecond: 50,
       },
       approval: { beforeFirstShift: true, timeout: Duration.hours(8) },
@@ -56,7 +57,7 @@ test('custom: every prop arrives where the steps read it', () => {
     confirmTimeoutSeconds: 180,
     breaker: { minimumErrors: 5, maximumErrorRate: 0.01, minimumRequests: 0 },
     drain: {
-      perKindSeconds: { http: 10, websocket: 120, grpcStream: 60, serverSentEvents: 60 },
+      perKindSeconds: { http: 10, websocket: 120, grpcStream: 60, serverSentEvents: 60, streaming: 240 },
       closeRatePerSecond: 50,
       jitter: 0.2,
     },

@@ -146,7 +146,7 @@ describe('default', () => {
 
   test.each(['source', 'target'] as const)('shows the ledger of the %s by kind', (side) => {
     const { properties } = titled(widgets, new RegExp(`^Live connections of the ${side}`));
-    const kinds = ['http', 'websocket', 'grpcStream', 'serverSentEvents'];
+    const kinds = ['http', 'websocket', 'grpcStream', 'serverSentEvents', 'streaming'];
     expect(properties.metrics?.map((row) => row.slice(0, -1))).toEqual(
       kinds.map((kind) => ['Drainshift', 'LiveConnections', 'Kind', kind, 'Service', parts[side].serviceName]),
     );

@@ -89,7 +89,7 @@ test('errors: an answer of 500 and more, also the proxy’s own, and no other', 
 test('errors: a stream that a draining proxy refuses has its line', async () => {
   const { proxy, port } = await world({ accessLog: 'errors' });
   void proxy.target.drain({
-    perKindSeconds: { http: 1, websocket: 1, grpcStream: 1, serverSentEvents: 1 },
+    perKindSeconds: { http: 1, websocket: 1, grpcStream: 1, serverSentEvents: 1, streaming: 1 },
     closeRatePerSecond: 1,
     jitter: 0,
   });

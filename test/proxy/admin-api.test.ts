@@ -74,9 +74,9 @@ test('the report counts what went through, without health checks', async () => {
   const report = await reportOf(admin);
   expect(report).toMatchObject({
     state: 'serving',
-    active: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
+    active: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 },
     requests: { total: 3, errors: 1 },
-    oldestSeconds: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
+    oldestSeconds: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 },
     hold: { state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0 },
     upstream: 'source',
   });

@@ -54,5 +54,5 @@ test.each(['TCP', 'TLS'])('over %s a reader that takes a piece now and then is n
   // With nobody who reads there is nothing to wait for.
   reader.stop();
   await until(() => engine.outcomes.length === 1);
-  expect(engine.outcomes).toMatchObject([{ status: 200, kind: 'http', ending: 'forced' }]);
+  expect(engine.outcomes).toMatchObject([{ status: 200, kind: 'streaming', ending: 'forced' }]);
 });

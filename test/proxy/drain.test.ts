@@ -5,7 +5,7 @@ import { Ledger, LedgerEntry } from '../../proxy/ledger';
 import { FakeClock } from './support/fake-clock';
 
 const ORDER: DrainOrder = {
-  perKindSeconds: { http: 10, websocket: 20, grpcStream: 20, serverSentEvents: 20 },
+  perKindSeconds: { http: 10, websocket: 20, grpcStream: 20, serverSentEvents: 20, streaming: 20 },
   closeRatePerSecond: 2,
   jitter: 0,
 };
@@ -136,7 +136,7 @@ test('what comes in a drain has its whole time, whatever is live or closed besid
   expect(closed).toEqual(['early at 10', 'at 4 at 14', 'w1 at 20', 'stream at 19 at 39']);
 });
 
-test('what comes behind a zero has its time and an end, and the drain says of it', () => {
+test('what comes behind a zero has its time and an end, and the drain says of it', async () => {
   const { drain, clock, lines, open, closed } = world();
   void drain.start(ORDER);
   expect(drain.state).toBe('drained');
@@ -144,15 +144,18 @@ test('what comes behind a zero has its time and an end, and the drain says of it
   open('http', 'late', 'forced');
   expect(drain.state).toBe('draining');
   expect(drain.remainingSeconds).toBe(10 + 1 + 5);
-  clock.advance(12);
+  clock.advance(10);
   expect(closed).toEqual(['late at 60']);
+  await Promise.resolve();
+  clock.advance(2);
+  expect(drain.forced).toBe(1);
   expect(drain.state).toBe('drained');
   expect(drain.remainingSeconds).toBe(0);
   expect(lines).toEqual([
     'All connections drained gracefully',
     'Draining connections: 1 active (1 HTTP, 0 WebSocket, 0 streaming), 15.9s remaining',
     'Draining connections: 1 active (1 HTTP, 0 WebSocket, 0 streaming), 10.9s remaining',
-    'All connections drained gracefully',
+    'WARN All connections drained, 1 of them by force',
   ]);
 });
 

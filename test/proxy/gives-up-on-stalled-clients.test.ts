@@ -124,7 +124,7 @@ test('event streams may be silent, and their readers slow', async () => {
   later(() => void request.destroy());
   request.on('error', () => undefined);
   request.end('{}');
-  await until(() => engine.ledger.active.serverSentEvents === 1);
+  await until(() => engine.ledger.active.streaming === 1);
   await longEnough();
-  expect(engine.ledger.active.serverSentEvents).toBe(1);
+  expect(engine.ledger.active.streaming).toBe(1);
 });

@@ -11,7 +11,7 @@ function watch() {
     const { active, limitMs } = world;
     if (active instanceof Error) throw active;
     const drainRemainingSeconds = Math.max(0, limitMs - clock.nowMs()) / 1000;
-    return { state: total(active) === 0 ? 'drained' : 'draining', active, drainRemainingSeconds };
+    return { state: total(active) === 0 ? 'drained' : 'draining', active, drainRemainingSeconds, drainForced: 0 };
   });
   /** Turns the clock as a look does, and lets its answer come in. */
   const turn = async (seconds: number) => {
@@ -96,7 +96,7 @@ test('an order that is still on its way to the workers is no timeout; what comes
   const clock = new FakeClock();
   const lines: string[] = [];
   const note = (message: string) => void lines.push(message);
-  let report: WatchedReport = { state: 'serving', active: sockets(2), drainRemainingSeconds: 0 };
+  let report: WatchedReport = { state: 'serving', active: sockets(2), drainRemainingSeconds: 0, drainForced: 0 };
   const drain = new DrainWatch(clock, { info: note, warn: note }, async () => report);
   const look = async () => {
     clock.advance(1);
@@ -105,13 +105,13 @@ test('an order that is still on its way to the workers is no timeout; what comes
   drain.start();
   await new Promise(setImmediate);
   expect(lines).toEqual([]);
-  report = { state: 'drained', active: NO_CONNECTIONS, drainRemainingSeconds: 0 };
+  report = { state: 'drained', active: NO_CONNECTIONS, drainRemainingSeconds: 0, drainForced: 0 };
   for (let looks = 0; looks < 10; looks += 1) await look();
   expect(lines).toEqual(['All connections drained gracefully']);
-  report = { state: 'draining', active: sockets(1), drainRemainingSeconds: 20 };
+  report = { state: 'draining', active: sockets(1), drainRemainingSeconds: 20, drainForced: 0 };
   await look();
   expect(lines.at(-1)).toMatch(/^Draining connections: 1 active .* 20\.0s remaining$/);
-  report = { state: 'drained', active: NO_CONNECTIONS, drainRemainingSeconds: 0 };
+  report = { state: 'drained', active: NO_CONNECTIONS, drainRemainingSeconds: 0, drainForced: 0 };
   await look();
   expect(lines.at(-1)).toBe('All connections drained gracefully');
   expect(lines).toHaveLength(3);

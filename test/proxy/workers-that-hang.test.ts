@@ -44,7 +44,7 @@ test('a hold that one does not hear of is none: who asks is told so, and nobody 
 
 test('a drain begins at all others, and at the hung one when it goes on', async () => {
   const { admin, goOn } = await worldWithHungWorker(1);
-  const perKindSeconds = { http: 60, websocket: 60, grpcStream: 60, serverSentEvents: 60 };
+  const perKindSeconds = { http: 60, websocket: 60, grpcStream: 60, serverSentEvents: 60, streaming: 60 };
   const answer = await post(admin, '/drain', { perKindSeconds, closeRatePerSecond: 1, jitter: 0 });
   expect(answer).toEqual([504, [`${REASON}: all others follow the order`]]);
   goOn();

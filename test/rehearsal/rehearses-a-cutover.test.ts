@@ -92,7 +92,7 @@ describe('a cutover of four stages under traffic', () => {
     expect(websocket.opened).toBeGreaterThanOrEqual(200);
     expect(serverSentEvents.opened).toBeGreaterThanOrEqual(20);
     expect(evidence.finalWeights).toEqual({ source: 0, target: 100 });
-    expect(evidence.drain.source).toEqual({ http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 });
+    expect(evidence.drain.source).toEqual({ http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 });
     expect(evidence.drain.closed).toBeGreaterThan(0);
     expect(evidence.drain.forced).toBe(0);
     expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('<polygon');

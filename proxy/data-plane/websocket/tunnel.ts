@@ -1,5 +1,4 @@
 import type { Ending } from '../../../core/connections';
-import type { Closable } from '../../ledger';
 import type { Ticker, Ticking } from '../ticker';
 import type { Wire } from '../wire/wire';
 import { UNFRAMED } from './frame-scanner';
@@ -33,7 +32,7 @@ const UNKNOWN = -1;
  * switched. What it costs while it is idle is its
  * own few fields: no timer, no promise, no function of its own.
  */
-export class Tunnel implements Closable, Closing, RelayOwner, Ticking {
+export class Tunnel implements Closing, RelayOwner, Ticking {
   readonly toUpstream: Relay;
   readonly toClient: Relay;
   isOver = false;

@@ -177,7 +177,7 @@ describe('the proxies', () => {
     const [task] = await port.reports('source');
     expect(task).toMatchObject({ address: '127.0.0.1', report: { state: 'serving', active: { http: 0 } } });
     await port.drain('127.0.0.1', {
-      perKindSeconds: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 },
+      perKindSeconds: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 },
       closeRatePerSecond: 1,
       jitter: 0,
     });

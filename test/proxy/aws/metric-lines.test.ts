@@ -1,5 +1,5 @@
 import type { LedgerReport } from '../../../core/admin';
-import { NO_CONNECTIONS } from '../../../core/connections';
+import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../../core/connections';
 import type { MetricLine } from '../../../core/embedded-metrics';
 import { createMetrics } from '../../../proxy/admin/metrics';
 import { MetricLines } from '../../../proxy/aws/metric-lines';
@@ -62,7 +62,7 @@ test('once a minute: live connections, and what was counted since the last time'
   report(10, 2, { active: { ...NO_CONNECTIONS, websocket: 7 } });
   traffic.settled({ status: 200, ending: 'completed', failure: undefined } as never, false, 40);
   const first = await turn(2);
-  expect(named(first, 'LiveConnections')).toHaveLength(5);
+  expect(named(first, 'LiveConnections')).toHaveLength(1 + CONNECTION_KINDS.length);
   expect(first[0]).toEqual({ Service: 'shop', LiveConnections: 7 });
   expect(named(first, 'Requests')).toEqual([{ Service: 'shop', Requests: 10, Errors: 2, Latency: [37.5] }]);
   report(15, 2);
@@ -77,7 +77,7 @@ test('in a drain: what is left twice a minute, the rest still once', async () =>
   report(0, 0, { state: 'draining', active: { ...NO_CONNECTIONS, http: 3 } });
   const minute = await turn(2);
   expect(named(minute, 'DrainRemaining')).toEqual(Array(2).fill({ Service: 'shop', DrainRemaining: 3 }));
-  expect(named(minute, 'LiveConnections')).toHaveLength(5);
+  expect(named(minute, 'LiveConnections')).toHaveLength(1 + CONNECTION_KINDS.length);
   report(0, 0, { state: 'drained' });
   expect(named(await turn(1), 'DrainRemaining')).toEqual([{ Service: 'shop', DrainRemaining: 0 }]);
 });

@@ -1,5 +1,5 @@
 import { LedgerReport, NO_BYTES } from '../../../core/admin';
-import { NO_CONNECTIONS, NO_ENDINGS } from '../../../core/connections';
+import { NO_CONNECTIONS, NOTHING_ENDED } from '../../../core/connections';
 import { NEVER_HELD, holdReport } from '../../../core/hold';
 
 /** What a proxy says of itself that has done nothing yet. */
@@ -7,8 +7,9 @@ export const REPORT: LedgerReport = {
   instance: 'i',
   state: 'serving',
   drainRemainingSeconds: 0,
+  drainForced: 0,
   active: NO_CONNECTIONS,
-  ended: { http: NO_ENDINGS, websocket: NO_ENDINGS, grpcStream: NO_ENDINGS, serverSentEvents: NO_ENDINGS },
+  ended: NOTHING_ENDED,
   requests: { total: 0, answered: 0, errors: 0 },
   oldestSeconds: NO_CONNECTIONS,
   bytes: NO_BYTES,

@@ -6,7 +6,7 @@ import { Sample } from '../../../rehearsal/report/samples';
 import { summarize } from '../../../rehearsal/report/summary';
 import { TrafficTally } from '../../../rehearsal/traffic/tally';
 
-const none = { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0 };
+const none = { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 };
 const traffic: TrafficTally = {
   http: { clients: 100, sent: 8044, ok: 8044, failed: 0, retried: 0, p50Ms: 8.5, p99Ms: 20 },
   websocket: {
