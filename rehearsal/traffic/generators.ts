@@ -53,7 +53,8 @@ export class Generators {
     const { rates } = this;
     const transport = () => (this.options.isHttp2Only === true ? this.http2() : this.http1(true));
     const act = (checker: HttpChecker) => this.reader(checker);
-    const shopper = (checker: HttpChecker, index: number) => new Shopper(checker, `${this.run}-${index}`).act;
+    const shopper = (checker: HttpChecker, index: number) =>
+      new Shopper(checker, `${this.run}-${index}`, this.pace.ended).act;
     const keepsCookies = (index: number) => this.options.cookies !== false && index % 2 === 1;
     this.users('shop', rates.shop, { transport, act: shopper, keepsCookies: () => true });
     this.users('keep-alive', rates.keepAlive, { transport, act });
@@ -81,11 +82,7 @@ export class Generators {
       const own = transport();
       this.transports.push(own);
       const checker = new HttpChecker(name, own, this.recorder, keepsCookies?.(index) ? new CookieJar() : undefined);
-      const next = act(checker, index);
-      return (dueMs) => {
-        checker.due(dueMs);
-        return next();
-      };
+      return act(checker, index);
     });
   }
 
@@ -111,7 +108,7 @@ export class Generators {
     if (this.options.paths) return read;
     const upload = uploader(checker);
     let turn = 0;
-    return () => (++turn % 5 === 0 ? upload() : read());
+    return (dueMs) => (++turn % 5 === 0 ? upload(dueMs) : read(dueMs));
   }
 
   private startWebSockets(): void {
@@ -123,7 +120,7 @@ export class Generators {
       const client = new WebSocketClient(this.endpoint, `websocket-${this.run}-${index}`, this.recorder, lifetimeMs);
       this.webSockets.push(client);
       this.arrive(client, index / count);
-      return () => Promise.resolve(client.send());
+      return (dueMs) => Promise.resolve(client.send(dueMs));
     });
   }
 

@@ -5,16 +5,24 @@ const GROWTH = 1.05;
 export class Histogram {
   private buckets: number[] = [];
   private count = 0;
+  private longestMs = 0;
 
   add(ms: number): void {
     const bucket = Math.max(0, Math.ceil(Math.log(ms / LOWEST_MS) / Math.log(GROWTH)));
     this.buckets[bucket] = (this.buckets[bucket] ?? 0) + 1;
     this.count += 1;
+    this.longestMs = Math.max(this.longestMs, ms);
   }
 
   clear(): void {
     this.buckets = [];
     this.count = 0;
+    this.longestMs = 0;
+  }
+
+  /** Milliseconds, as measured; 0 when there is no value. */
+  get longest(): number {
+    return Math.round(this.longestMs);
   }
 
   /** Milliseconds that `share` (0–1) of the values do not exceed; 0 when there is none. */

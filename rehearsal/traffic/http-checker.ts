@@ -13,8 +13,6 @@ interface Expectation {
 
 /** Sends one user's requests and judges each answer: there is no request that is not counted as `ok` or `failed`. */
 export class HttpChecker {
-  private dueMs = Infinity;
-
   /** @param jar The cookies of a user who keeps them. */
   constructor(
     private readonly generator: string,
@@ -23,19 +21,16 @@ export class HttpChecker {
     private readonly jar?: CookieJar,
   ) {}
 
-  /** The next request was due then, on the clock of `performance.now()`: its latency counts from there. */
-  due(atMs: number): void {
-    this.dueMs = atMs;
-  }
-
-  /** @returns the answer when it is right, undefined when it is wrong or did not come. */
-  async ask(request: HttpRequest, expected: Expectation): Promise<HttpAnswer | undefined> {
+  /**
+   * @param dueMs when the request was due, on the clock of `performance.now()`: its latency counts from there
+   * @returns the answer when it is right, undefined when it is wrong or did not come
+   */
+  async ask(request: HttpRequest, expected: Expectation, dueMs: number): Promise<HttpAnswer | undefined> {
     const { http, latency } = this.recorder;
     http.sent += 1;
-    const startedMs = Math.min(this.dueMs, performance.now());
     const headers = { ...request.headers, ...this.jar?.header(Date.now()) };
     const result = await this.transport.send({ ...request, headers }).catch((error: Error) => error);
-    latency.add(performance.now() - startedMs);
+    latency.add(performance.now() - dueMs);
     if (!(result instanceof Error)) this.jar?.take(result.headers['set-cookie'], Date.now());
     const problem = result instanceof Error ? result.message : this.judge(result, expected);
     if (problem === undefined && !(result instanceof Error)) {
@@ -46,6 +41,12 @@ export class HttpChecker {
     const wanted = [expected.status, expected.what].filter((part) => part !== undefined).join(' and ');
     this.recorder.note(this.generator, `${request.method} ${request.path}: expected ${wanted}, got ${problem}`);
     return undefined;
+  }
+
+  /** What was due and is not sent any more has waited all the same. */
+  leaveOut(dueMs: number): void {
+    this.recorder.http.unsent += 1;
+    this.recorder.latency.add(performance.now() - dueMs);
   }
 
   private judge(answer: HttpAnswer, { status, isRight }: Expectation): string | undefined {

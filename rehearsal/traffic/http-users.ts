@@ -3,8 +3,8 @@ import type { SmokeRequest } from '../../core/plan';
 import { HttpChecker, jsonOf, sideOf } from './http-checker';
 import { HttpRequest, HttpAnswer } from './transport';
 
-/** What a user does next; each call is one request with its answer. */
-export type Act = () => Promise<void>;
+/** What a user does next; each call is one request with its answer. It is told when it was due (`performance.now()`). */
+export type Act = (dueMs: number) => Promise<void>;
 
 const JSON_BODY = { 'content-type': 'application/json' };
 const MAX_UPLOAD = 64 * 1024;
@@ -14,24 +14,24 @@ const CART_SIZE = 20;
 /** Reads the front page of the default backend. */
 export function frontPageReader(checker: HttpChecker): Act {
   const isRight = (answer: HttpAnswer) => sideOf(answer) !== undefined && jsonOf(answer)?.side === sideOf(answer);
-  return async () => {
-    await checker.ask({ method: 'GET', path: '/' }, { status: 200, what: "the answering side's name", isRight });
+  return async (dueMs) => {
+    await checker.ask({ method: 'GET', path: '/' }, { status: 200, what: "the answering side's name", isRight }, dueMs);
   };
 }
 
 /** Reads the given pages in turn. */
 export function pageReader(checker: HttpChecker, pages: readonly SmokeRequest[]): Act {
   let turn = 0;
-  return async () => {
+  return async (dueMs) => {
     const page = pages[turn++ % pages.length];
-    if (page) await checker.ask({ method: 'GET', path: page.path }, { status: page.expectedStatus });
+    if (page) await checker.ask({ method: 'GET', path: page.path }, { status: page.expectedStatus }, dueMs);
   };
 }
 
 /** Uploads random bodies, each second one without a length. */
 export function uploader(checker: HttpChecker): Act {
   let turn = 0;
-  return async () => {
+  return async (dueMs) => {
     const body = randomBytes(randomInt(MAX_UPLOAD + 1));
     const sha256 = createHash('sha256').update(body).digest('hex');
     await checker.ask(
@@ -41,6 +41,7 @@ export function uploader(checker: HttpChecker): Act {
         what: `${body.length} bytes with their sha256`,
         isRight: (answer) => jsonOf(answer)?.length === body.length && jsonOf(answer)?.sha256 === sha256,
       },
+      dueMs,
     );
   };
 }
@@ -50,24 +51,38 @@ export class Shopper {
   private items: string[] = [];
   private isLoggedIn = false;
   private serial = 0;
+  private dueMs = 0;
+  private last = Promise.resolve();
 
-  /** @param checker With a jar: the session is a cookie. */
+  /**
+   * @param checker With a jar: the session is a cookie.
+   * @param ended Fires when nothing more is begun: what waits for its turn then is counted as unsent.
+   */
   constructor(
     private readonly checker: HttpChecker,
     private readonly name: string,
+    private readonly ended: AbortSignal,
   ) {}
 
-  readonly act: Act = async () => {
+  /** One after the other, because each cart follows from the one before. */
+  readonly act: Act = (dueMs) => {
+    this.last = this.last.then(() => (this.ended.aborted ? this.checker.leaveOut(dueMs) : this.next(dueMs)));
+    return this.last;
+  };
+
+  private async next(dueMs: number): Promise<void> {
+    this.dueMs = dueMs;
     if (!this.isLoggedIn) return this.login();
     if (this.items.length >= CART_SIZE) return this.leave();
     return this.serial % 3 === 0 ? this.look() : this.add();
-  };
+  }
 
   private async login(): Promise<void> {
     const isRight = (login: HttpAnswer) => typeof jsonOf(login)?.session === 'string';
     const answer = await this.checker.ask(
       { method: 'POST', path: '/login' },
       { status: 200, what: 'a session', isRight },
+      this.dueMs,
     );
     this.isLoggedIn = answer !== undefined;
   }
@@ -90,11 +105,9 @@ export class Shopper {
   }
 
   private async expectCart(request: HttpRequest, items: string[]): Promise<void> {
-    const answer = await this.checker.ask(request, {
-      status: 200,
-      what: `all ${items.length} items once`,
-      isRight: (cart) => hasItems(cart, items),
-    });
+    const isRight = (cart: HttpAnswer) => hasItems(cart, items);
+    const expected = { status: 200, what: `all ${items.length} items once`, isRight };
+    const answer = await this.checker.ask(request, expected, this.dueMs);
     // Nobody knows what a wrong cart holds, and one failure is to be counted once.
     if (answer === undefined) return this.startOver();
     this.items = items;

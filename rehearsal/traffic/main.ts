@@ -11,7 +11,7 @@ const generators = new Generators(entryOptions<TrafficOptions>());
 generators.start();
 const timer = setInterval(() => process.send?.({ snapshot: generators.recorder.snapshot() }), SNAPSHOT_MS);
 process.on('message', (message) => {
-  if (message === 'mark') generators.recorder.latency.clear();
+  if (message === 'mark') generators.recorder.mark();
   if (message === 'stop') void stop();
 });
 announceReady(true);

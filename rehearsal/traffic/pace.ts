@@ -1,21 +1,29 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A user that is late catches up on this much; what is older is left out. */
-const CATCH_UP_MS = 1_000;
-
-/** Lets many users act at a common rate until it is stopped. */
+/**
+ * Lets many users act at a common rate until it is stopped, whether or not their earlier acts have ended: what is asked
+ * of a server does not become less because the server has become slow, and nothing that was due is left out.
+ *
+ * @see G. Tene, "How NOT to measure latency" (coordinated omission)
+ */
 export class Pace {
   private readonly stopped = new AbortController();
   private readonly users: Promise<void>[] = [];
+  private readonly begun = new Set<Promise<void>>();
 
   constructor() {
     setMaxListeners(0, this.stopped.signal);
   }
 
+  /** Fires when nothing more is due. */
+  get ended(): AbortSignal {
+    return this.stopped.signal;
+  }
+
   /**
    * Adds users that arrive one after the other over `arrivalMs` and then act `perSecondEach` times a second each. What
-   * became due while one waited for an answer follows at once.
+   * became due while this process itself was held up follows at once.
    *
    * @param user Makes an act, which is told when it was due (`performance.now()`) and must not throw.
    */
@@ -32,13 +40,16 @@ export class Pace {
   async stop(): Promise<void> {
     this.stopped.abort();
     await Promise.all(this.users);
+    await Promise.all(this.begun);
   }
 
   private async live(act: (dueMs: number) => Promise<void>, firstMs: number, intervalMs: number): Promise<void> {
     let dueMs = performance.now() + firstMs;
     while (await pause(dueMs - performance.now(), this.stopped.signal)) {
-      await act(dueMs);
-      dueMs = Math.max(dueMs + intervalMs, performance.now() - CATCH_UP_MS);
+      const begun = act(dueMs);
+      this.begun.add(begun);
+      void begun.finally(() => this.begun.delete(begun));
+      dueMs += intervalMs;
     }
   }
 }

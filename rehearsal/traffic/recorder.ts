@@ -8,7 +8,14 @@ const KEPT_FAILURES = 20;
 
 /** Where every generator writes what it saw. */
 export class Recorder {
-  readonly http: Counters<Omit<HttpTally, 'p50Ms' | 'p99Ms'>> = { clients: 0, sent: 0, ok: 0, failed: 0, retried: 0 };
+  readonly http: Counters<Omit<HttpTally, 'p50Ms' | 'p99Ms' | 'longestStallMs'>> = {
+    clients: 0,
+    sent: 0,
+    ok: 0,
+    failed: 0,
+    retried: 0,
+    unsent: 0,
+  };
   readonly websocket: Counters<WebSocketTally> = {
     clients: 0,
     opened: 0,
@@ -21,6 +28,7 @@ export class Recorder {
     closedCleanly: 0,
     dropped: 0,
     longestGapMs: 0,
+    longestStallMs: 0,
   };
   readonly serverSentEvents: Counters<ServerSentEventsTally> = {
     clients: 0,
@@ -52,9 +60,26 @@ export class Recorder {
     this[kind].longestGapMs = Math.max(this[kind].longestGapMs, ms);
   }
 
+  /** An answer came, or was given up, to a message that was due then (`performance.now()`). */
+  waited(sinceMs: number): void {
+    const ms = Math.round(performance.now() - sinceMs);
+    this.websocket.longestStallMs = Math.max(this.websocket.longestStallMs, ms);
+  }
+
+  /** Forgets the latencies so far, which are those of the arrival; all counts stay. */
+  mark(): void {
+    this.latency.clear();
+    this.websocket.longestStallMs = 0;
+  }
+
   tally(): TrafficTally {
     return {
-      http: { ...this.http, p50Ms: this.latency.quantile(0.5), p99Ms: this.latency.quantile(0.99) },
+      http: {
+        ...this.http,
+        p50Ms: this.latency.quantile(0.5),
+        p99Ms: this.latency.quantile(0.99),
+        longestStallMs: this.latency.longest,
+      },
       websocket: { ...this.websocket },
       serverSentEvents: { ...this.serverSentEvents },
       failures: [...this.failures],

@@ -10,9 +10,13 @@ export interface HttpTally {
   readonly failed: number;
   /** Sent again as a correct client may: never processed, or idempotent on a reused connection that was just closed. */
   readonly retried: number;
-  /** Of the latencies since the last mark, each from when its request was due. */
+  /** Due, and not sent before the traffic ended, because those before them had no answer yet. */
+  readonly unsent: number;
+  /** Of the latencies since the last mark, each from when its request was due; none is left out. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** The longest of them. */
+  readonly longestStallMs: number;
 }
 
 export interface WebSocketTally {
@@ -36,6 +40,8 @@ export interface WebSocketTally {
   readonly dropped: number;
   /** The longest that any client was without a connection, from one's end to the next one's opening. */
   readonly longestGapMs: number;
+  /** The longest from when a message was due until its answer came, since the last mark. */
+  readonly longestStallMs: number;
 }
 
 export interface ServerSentEventsTally {

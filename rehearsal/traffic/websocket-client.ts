@@ -28,6 +28,10 @@ interface Ended {
 export class WebSocketClient {
   private readonly book = new MessageBook();
   private readonly jar = new CookieJar();
+  /** When each message was due that has no answer yet. */
+  private readonly due = new Map<number, number>();
+  /** When those were due that wait for a connection. */
+  private held: number[] = [];
   /** From its handshake to its end. */
   private socket: WebSocket | undefined;
   private isOpen = false;
@@ -57,9 +61,16 @@ export class WebSocketClient {
     }
   }
 
-  /** Sends the next message, if there is a connection to send it on. */
-  send(): void {
-    if (this.socket?.readyState === WebSocket.OPEN && !this.isRetiring && !this.isFinishing) this.sendNext();
+  /**
+   * Sends the next message, or keeps it for the next connection where this one was lost.
+   *
+   * @param dueMs when it was due (`performance.now()`)
+   */
+  send(dueMs: number): void {
+    // Who closes a page sends nothing until the next one is open.
+    if (this.isRetiring || this.isFinishing) return;
+    if (this.socket?.readyState === WebSocket.OPEN) this.sendNext(dueMs);
+    else this.held.push(dueMs);
   }
 
   /**
@@ -72,15 +83,17 @@ export class WebSocketClient {
     this.sendLast();
   }
 
-  private sendNext(): void {
+  private sendNext(dueMs: number): void {
     this.recorder.websocket.sent += 1;
-    this.transmit(this.book.next());
+    const n = this.book.next();
+    this.due.set(n, dueMs);
+    this.transmit(n);
   }
 
   private sendLast(): void {
     if (!this.isFinishing || this.hasSentLast || this.socket?.readyState !== WebSocket.OPEN) return;
     this.hasSentLast = true;
-    this.sendNext();
+    this.sendNext(performance.now());
   }
 
   private isServed(): boolean {
@@ -130,6 +143,7 @@ export class WebSocketClient {
     this.recorder.live.websocket += 1;
     if (this.endedMs !== undefined) this.recorder.gap('websocket', this.endedMs);
     for (const n of this.book.unanswered) this.transmit(n);
+    for (const dueMs of this.held.splice(0)) this.sendNext(dueMs);
     const lifetimeMs = this.lifetimeMs();
     if (lifetimeMs !== Infinity) this.retireAfter(lifetimeMs, socket);
     this.sendLast();
@@ -155,11 +169,18 @@ export class WebSocketClient {
     const answered = this.book.answered;
     const findings = this.book.answer(answer.n, answer.count);
     this.recorder.websocket.received += this.book.answered - answered;
+    this.settle(answer.n);
     for (const { what, ...faults } of findings) {
       for (const [name, amount] of Object.entries(faults)) this.add(name as keyof typeof faults, amount);
       this.recorder.note(this.name, what);
     }
     this.closeWhenAnswered();
+  }
+
+  private settle(n: number): void {
+    const dueMs = this.due.get(n);
+    if (dueMs !== undefined) this.recorder.waited(dueMs);
+    this.due.delete(n);
   }
 
   private add(name: 'lost' | 'duplicated' | 'outOfOrder', amount: number): void {
@@ -199,9 +220,12 @@ export class WebSocketClient {
   private giveUp(afterMs: number): void {
     if (this.isServed()) return;
     this.isGivenUp = true;
+    // What was due and never sent has no answer either.
+    for (const dueMs of this.held.splice(0)) this.sendNext(dueMs);
     const { unanswered } = this.book;
     if (unanswered.length > 0) {
       this.recorder.websocket.lost += unanswered.length;
+      for (const n of unanswered) this.settle(n);
       this.recorder.note(this.name, `expected answers to messages ${unanswered.join(', ')}, got none`);
     }
     if (this.isOpen) return this.socket?.close(1000);

@@ -8,7 +8,17 @@ import { TrafficTally } from '../../../rehearsal/traffic/tally';
 
 const none = { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 };
 const traffic: TrafficTally = {
-  http: { clients: 100, sent: 8044, ok: 8044, failed: 0, retried: 0, p50Ms: 8.5, p99Ms: 20 },
+  http: {
+    clients: 100,
+    sent: 8044,
+    ok: 8044,
+    failed: 0,
+    retried: 0,
+    unsent: 0,
+    p50Ms: 8.5,
+    p99Ms: 20,
+    longestStallMs: 8120,
+  },
   websocket: {
     clients: 200,
     opened: 500,
@@ -21,6 +31,7 @@ const traffic: TrafficTally = {
     closedCleanly: 500,
     dropped: 0,
     longestGapMs: 350,
+    longestStallMs: 410,
   },
   serverSentEvents: {
     clients: 20,

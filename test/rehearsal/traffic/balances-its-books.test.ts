@@ -1,7 +1,7 @@
 import { TrafficTally, nothingLost } from '../../../rehearsal/traffic/tally';
 
 const right: TrafficTally = {
-  http: { clients: 5, sent: 100, ok: 100, failed: 0, retried: 1, p50Ms: 1, p99Ms: 2 },
+  http: { clients: 5, sent: 100, ok: 100, failed: 0, retried: 1, unsent: 0, p50Ms: 1, p99Ms: 2, longestStallMs: 3 },
   websocket: {
     clients: 3,
     opened: 4,
@@ -14,6 +14,7 @@ const right: TrafficTally = {
     closedCleanly: 4,
     dropped: 0,
     longestGapMs: 300,
+    longestStallMs: 40,
   },
   serverSentEvents: {
     clients: 2,

@@ -104,6 +104,7 @@ describe('with a real backend', () => {
     isRefusing = false;
     const tally = await stopped;
 
+    expect(tally.failures).toEqual([]);
     expect(nothingLost(tally)).toBe(true);
     expect(tally.websocket.opened).toBe(4);
   });

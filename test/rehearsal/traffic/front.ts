@@ -72,7 +72,12 @@ export async function startFront(backendUrl: string, faults: Faults = {}): Promi
       connectTo: { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
       ca: cert,
     },
-    drainWebSockets: () => backends.forEach((backend) => backend.close(1001)),
+    drainWebSockets: () =>
+      backends.forEach((backend) => {
+        // One that is still being opened has messages waiting.
+        if (backend.readyState === WebSocket.CONNECTING) backend.once('open', () => backend.close(1001));
+        else backend.close(1001);
+      }),
     sockets,
     backendUrl,
     stop: async () => {

@@ -1,19 +1,43 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { HttpChecker } from '../../../rehearsal/traffic/http-checker';
+import { Shopper } from '../../../rehearsal/traffic/http-users';
 import { Pace } from '../../../rehearsal/traffic/pace';
 import { Recorder } from '../../../rehearsal/traffic/recorder';
+import type { HttpAnswer } from '../../../rehearsal/traffic/transport';
 import { until } from './front';
 
-test('what became due while a user waited for an answer follows, each with the time when it was due', async () => {
+test('what becomes due while an answer is owed is done at its time, not after it', async () => {
   const pace = new Pace();
   const due: number[] = [];
+  let answer = (): void => undefined;
+  const owed = new Promise<void>((resolve) => (answer = resolve));
   pace.add({ count: 1, perSecondEach: 20, arrivalMs: 0 }, () => async (dueMs) => {
-    if (due.push(dueMs) === 1) await delay(400);
+    if (due.push(dueMs) === 1) await owed;
   });
   await until(() => due.length > 8);
-  await pace.stop();
+  const stopped = pace.stop();
+  answer();
+  await stopped;
   const intervals = due.slice(1).map((at, index) => Math.round(at - (due[index] ?? 0)));
   expect(new Set(intervals)).toEqual(new Set([50]));
+});
+
+test('a user whose next request follows from the last answer waits, and what is never sent is counted', async () => {
+  const recorder = new Recorder();
+  let answer = (): void => undefined;
+  const owed = new Promise<HttpAnswer>((resolve) => {
+    answer = () => resolve({ status: 200, headers: {}, body: Buffer.from('{"session":"s"}') });
+  });
+  const pace = new Pace();
+  const transport = { send: () => owed, close: () => undefined };
+  const shopper = new Shopper(new HttpChecker('shop', transport, recorder), 'a', pace.ended);
+  let due = 0;
+  pace.add({ count: 1, perSecondEach: 20, arrivalMs: 0 }, () => (dueMs) => ((due += 1), shopper.act(dueMs)));
+  await until(() => due === 5);
+  const stopped = pace.stop();
+  answer();
+  await stopped;
+  expect(recorder.http).toMatchObject({ sent: 1, ok: 1, unsent: 4 });
+  expect(recorder.latency.longest).toBeGreaterThanOrEqual(190);
 });
 
 test('users arrive one after the other', async () => {
@@ -34,7 +58,6 @@ test('a latency counts from when the request was due', async () => {
   const answer = { status: 200, headers: {}, body: Buffer.alloc(0) };
   const transport = { send: () => Promise.resolve(answer), close: () => undefined };
   const checker = new HttpChecker('a', transport, recorder);
-  checker.due(performance.now() - 700);
-  await checker.ask({ method: 'GET', path: '/' }, { status: 200 });
+  await checker.ask({ method: 'GET', path: '/' }, { status: 200 }, performance.now() - 700);
   expect(recorder.latency.quantile(1)).toBeGreaterThanOrEqual(700);
 });
