@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { HEALTH_PATH, LedgerReport } from '../core/admin';
-import { budgetProblem } from '../core/budget';
 import { KindCounts, NO_CONNECTIONS, addKinds } from '../core/connections';
 import type { Glance } from '../core/task-protection';
 import { AccessLog } from './access-log';
@@ -18,6 +17,7 @@ import { isGrpcContent } from './data-plane/http2/grpc';
 import { Drain } from './drain';
 import type { DrainLog } from './drain-lines';
 import { FailureLog } from './failure-log';
+import { openFileLimit } from './file-limit';
 import { Books, ForwardedRequest } from './forwarded-request';
 import { forwardingFields } from './forwarding';
 import { Health } from './health';
@@ -27,6 +27,7 @@ import { failureAnswer, retryLater } from './own-answers';
 import { Retarget, upstreamsOf } from './retarget';
 import { SessionStore } from './session-store/session-store';
 import { lastSeconds, quiet, shutdownOrder } from './shutdown';
+import { warnAtStart } from './start-warnings';
 import { Certificate, certificate } from './tls';
 import { TraceIds } from './trace-ids';
 import { TrafficCount } from './traffic-count';
@@ -127,7 +128,7 @@ class Proxy implements RunningProxy {
       faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
       noticed: ({ level, message, figures }) => log[level](figures, message),
       timeouts: config.timeouts,
-      limits: config.limits,
+      limits: { openFiles: openFileLimit(), ...config.limits },
       ...(tls && { tls }),
     });
     this.drain = new Drain(this.ledger, clock, story, (isDraining) => this.plane.setDraining(isDraining));
@@ -149,9 +150,7 @@ class Proxy implements RunningProxy {
     this.listening = await this.plane.listen(shared ? { shared } : listen);
     this.port = String(this.listening.port);
     this.sessionStore?.start();
-    // Of several workers the primary process says it once.
-    const problem = shared ? undefined : budgetProblem(this.config);
-    if (problem !== undefined) this.log.warn(`The shutdown would be killed before its end: ${problem}`);
+    if (!shared) warnAtStart(this.config, this.log);
     if (!admin) return;
     try {
       this.adminServer = await startAdminServer(admin.at, admin.secret, this.target);

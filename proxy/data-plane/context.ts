@@ -16,6 +16,8 @@ export interface PlaneContext {
   readonly isDraining: boolean;
   readonly isHolding: boolean;
   readonly addresses: AddressBook;
+  /** Whether one more connection to an upstream fits into the files that the process may have open. */
+  readonly hasFileForUpstream: boolean;
   /** Told of an error of our own. It does not throw. */
   faulted(error: unknown): void;
 }

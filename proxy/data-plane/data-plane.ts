@@ -126,7 +126,7 @@ export interface Limits {
   readonly fieldBytes: number;
   /** Field lines of a head; more are answered with 431. */
   readonly fieldLines: number;
-  /** Client connections; further ones are closed as they come, with a 503 where there is no TLS. */
+  /** Client connections; further ones get a 503 and are closed. */
   readonly clientConnections: number;
   /** Kept-alive connections that wait for a request, for each upstream. */
   readonly idleUpstreamConnections: number;
@@ -134,6 +134,8 @@ export interface Limits {
   readonly upstreamConnections: number;
   /** Requests that wait for a connection to one upstream; further ones fail as `full`. */
   readonly waitingRequests: number;
+  /** Files that the process may have open. Connections that do not fit are not made: see `shareFiles`. */
+  readonly openFiles: number;
   /** HTTP/2 streams of one connection. */
   readonly concurrentStreams: number;
   /** Tokens of `Upgrade`, in lower case, that are switched to besides `websocket`. What follows is passed on unread. */

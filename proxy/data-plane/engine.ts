@@ -1,5 +1,6 @@
 import net, { AddressInfo, Server, Socket } from 'node:net';
 import tls, { TLSSocket } from 'node:tls';
+import { FileShares, shareFiles } from '../../core/file-budget';
 import { AddressBook } from './addresses';
 import type { PlaneContext, TunnelEntry, UpstreamRequest, Upstreams } from './context';
 import type {
@@ -46,6 +47,7 @@ export const DEFAULT_LIMITS: Limits = {
   idleUpstreamConnections: 1_024,
   upstreamConnections: 100_000,
   waitingRequests: 1_000,
+  openFiles: Infinity,
   concurrentStreams: 128,
   upgradeProtocols: [],
 };
@@ -54,6 +56,7 @@ export const DEFAULT_LIMITS: Limits = {
 const TICK_MS = { least: 5, most: 250 };
 const BACKLOG = 4_096;
 const KEEP_ALIVE_MS = 30_000;
+const NO_ROOM = 'Too many connections';
 
 /** A data plane: HTTP/1.1 on sockets, HTTP/2 and gRPC on `node:http2`. */
 export function createDataPlane(options: DataPlaneOptions): DataPlane {
@@ -63,6 +66,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
 class Engine implements DataPlane, PlaneContext, ClientHome {
   readonly timeouts: Timeouts;
   readonly limits: Limits;
+  private readonly files: FileShares;
   readonly ticker: Ticker;
   readonly addresses: AddressBook;
   readonly upstreams: Upstreams;
@@ -83,7 +87,10 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
 
   constructor(readonly options: DataPlaneOptions) {
     this.timeouts = withDefaults(options.timeouts);
-    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.files = shareFiles(limits.openFiles, limits);
+    const { clientConnections, upstreamConnections } = this.files;
+    this.limits = { ...limits, clientConnections, upstreamConnections };
     this.tunnelIdle = { openMs: this.timeouts.streamIdleMs, halfClosedMs: this.timeouts.upstreamIdleMs };
     this.ticker = new Ticker(tickMs(this.timeouts), (error) => this.faulted(error));
     const { lookup, noticed } = options;
@@ -178,6 +185,23 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     }
   }
 
+  get hasFileForUpstream(): boolean {
+    const { connections, turnedAway } = this.files;
+    if (connections === Infinity) return true;
+    const leaving = Math.max(this.overflow.size, turnedAway);
+    return this.clientConnections + this.upstreamConnections + leaving < connections;
+  }
+
+  /** A tunnel has the connection that its pool has given away. */
+  private get upstreamConnections(): number {
+    return this.pools.size + this.http2Upstreams.size + this.tunnels.size;
+  }
+
+  /** A client that is turned away needs a file, too, until it has read why. */
+  private get hasFileForClient(): boolean {
+    return this.clientConnections + this.upstreamConnections + this.overflow.size < this.files.connections;
+  }
+
   private openUpstream(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
     const way = request.head.isGrpc || upstream.isHttp2 === true ? this.http2Upstreams : this.pools;
     return way.open(upstream, request, events);
@@ -187,7 +211,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...SOCKET_OPTIONS });
     server.on('connection', (socket: Socket) => {
       if (this.isClosed) return void socket.destroy();
-      if (!this.hasRoom) return this.overflow.turnAway(socket);
+      if (!this.hasRoom) return this.turnAway(socket);
       if (this.isFast) return this.serve(new FastWire(socket));
       const wire = new StreamWire(socket);
       this.serve(wire);
@@ -207,18 +231,24 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       ...SOCKET_OPTIONS,
     });
     server.on('connection', (socket: Socket) => {
-      // An answer would cost a handshake.
-      if (this.isClosed || !this.hasRoom) return void socket.destroy();
+      if (this.isClosed) return void socket.destroy();
+      if (!this.hasRoom) return this.turnAway(socket);
       this.secured.add(socket);
       socket.once('close', () => this.secured.delete(socket));
     });
     server.on('secureConnection', (socket: TLSSocket) => {
       socket.on('error', () => undefined);
-      if (socket.alpnProtocol === 'h2') this.http2.accept(socket);
+      if (this.overflow.has(socket)) this.overflow.tell(socket);
+      else if (socket.alpnProtocol === 'h2') this.http2.accept(socket);
       else this.serve(new StreamWire(socket));
     });
     server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy());
     return server;
+  }
+
+  private turnAway(socket: Socket): void {
+    if (this.hasFileForClient) this.overflow.turnAway(socket, NO_ROOM, this.options.tls !== undefined);
+    else socket.destroy();
   }
 
   private get hasRoom(): boolean {

@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import { budgetProblem } from '../../core/budget';
 import type { LedgerReport } from '../../core/admin';
 import { activeSum } from '../../core/merge-reports';
 import type { Glance } from '../../core/task-protection';
@@ -7,6 +6,7 @@ import { AdminServer, startAdminServer } from '../admin/admin-server';
 import type { Attended } from '../aws/attended';
 import { Clock, SYSTEM_CLOCK } from '../clock';
 import type { HostPort, ProxyConfig } from '../config';
+import { warnAtStart } from '../start-warnings';
 import { certificate } from '../tls';
 import { BoundPort, bindPort } from './bound-port';
 import { DrainWatch } from './drain-watch';
@@ -86,8 +86,7 @@ class Group implements WorkerGroup {
   async start(): Promise<void> {
     const { admin } = this.config;
     const { members, log } = this;
-    const problem = budgetProblem(this.config);
-    if (problem !== undefined) log.warn(`The shutdown would be killed before its end: ${problem}`);
+    warnAtStart(this.config, log);
     await Promise.race([members.complete, members.failed.then((error) => Promise.reject(error))]);
     if (admin) this.adminServer = await startAdminServer(admin.at, admin.secret, this.target);
   }

@@ -1,4 +1,9 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import http2 from 'node:http2';
+import https from 'node:https';
 import net from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { RefusedRequest } from '../../proxy/data-plane/data-plane';
 import { connect, fieldOf, send } from './strict/support/raw-client';
 import { expectAnswerAndClose, head, startStand } from './strict/support/refusals';
@@ -81,11 +86,34 @@ async function quiet(port: number): Promise<{ received: string; hasEnded: boolea
   return client;
 }
 
-test('over TLS it is closed', async () => {
+test.each([
+  ['HTTP/1.1', askHttps],
+  ['HTTP/2', askHttp2],
+])('over TLS it is told in %s', async (_, ask) => {
   const backend = await startBackend((_, response) => response.end());
   const engine = await startEngine(backend.port, { limits: { clientConnections: 1 }, tls: await selfSigned() });
-  await connect(engine.port);
-  const client = await connect(engine.port);
-  await client.when(({ hasEnded }) => hasEnded);
-  expect(client.received).toBe('');
+  const first = await connect(engine.port);
+  expect(await ask(engine.port)).toEqual([503, '2', 'Too many connections\n']);
+  first.end();
+  await first.when(({ isClosed }) => isClosed);
+  expect(await ask(engine.port)).toEqual([200, undefined, '']);
 });
+
+type Told = [status: number | undefined, retryAfter: string | undefined, body: string];
+
+async function askHttps(port: number): Promise<Told> {
+  const request = https.get({ port, host: '127.0.0.1', agent: false, rejectUnauthorized: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return [response.statusCode, response.headers['retry-after'], await text(response)];
+}
+
+async function askHttp2(port: number): Promise<Told> {
+  const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+  session.on('error', () => undefined);
+  later(() => session.destroy());
+  const stream = session.request({ ':path': '/' });
+  const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader];
+  const body = await text(stream);
+  session.close();
+  return [headers[':status'], headers['retry-after'], body];
+}

@@ -39,6 +39,13 @@ export class UpstreamPools implements Upstreams {
     for (const pool of this.byKey.values()) pool.destroy();
   }
 
+  /** Connections that are open or being opened. */
+  get size(): number {
+    let size = 0;
+    for (const pool of this.byKey.values()) size += pool.size;
+    return size;
+  }
+
   private poolOf(upstream: Upstream): UpstreamPool {
     const { protocol, host, port, serverName, verifyCertificate, authorities } = upstream;
     const key = JSON.stringify([protocol, host, port, serverName, verifyCertificate, authorities]);
@@ -121,6 +128,10 @@ class UpstreamPool implements Keeper {
     for (const connection of [...this.all, ...this.opening.keys()]) connection.abandon();
   }
 
+  get size(): number {
+    return this.all.size;
+  }
+
   private get lateCause(): FailureCause {
     const seconds = this.context.timeouts.connectMs / 1000;
     return { why: `no connection within ${seconds} s` };
@@ -151,7 +162,7 @@ class UpstreamPool implements Keeper {
   }
 
   private get hasRoom(): boolean {
-    return this.all.size < this.context.limits.upstreamConnections;
+    return this.all.size < this.context.limits.upstreamConnections && this.context.hasFileForUpstream;
   }
 
   /** A connection for one request, which waits on it until it is open. */

@@ -22,7 +22,10 @@ const { NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants;
 const MAX_PING_MS = 24 * 3600 * 1000;
 
 /** What the pools need of the engine. */
-export type Http2UpstreamsContext = Pick<PlaneContext, 'limits' | 'timeouts' | 'ticker' | 'addresses'>;
+export type Http2UpstreamsContext = Pick<
+  PlaneContext,
+  'limits' | 'timeouts' | 'ticker' | 'addresses' | 'hasFileForUpstream'
+>;
 
 /** The HTTP/2 connections to upstreams: plain by prior knowledge, or over TLS by ALPN. */
 export class Http2Upstreams implements Upstreams {
@@ -43,6 +46,13 @@ export class Http2Upstreams implements Upstreams {
     for (const { sessions } of this.pools.values()) for (const session of sessions) session.destroy();
   }
 
+  /** Connections that are open or being opened. */
+  get size(): number {
+    let size = 0;
+    for (const { sessions } of this.pools.values()) size += sessions.size;
+    return size;
+  }
+
   private sessionFor(upstream: Upstream): UpstreamSession | undefined {
     const pool = this.poolOf(upstream);
     const address = pool.addresses.next();
@@ -56,7 +66,8 @@ export class Http2Upstreams implements Upstreams {
       if (!least || session.load < least.load) least = session;
     }
     const { upstreamConnections, waitingRequests } = this.context.limits;
-    if (inUse < upstreamConnections) return this.connect(upstream, pool, address);
+    const hasRoom = inUse < upstreamConnections && (this.context.hasFileForUpstream || least === undefined);
+    if (hasRoom) return this.connect(upstream, pool, address);
     // node:http2 keeps what is over the peer's limit until there is room.
     return least && least.waiting < waitingRequests ? least : undefined;
   }

@@ -28,7 +28,8 @@ export interface ProxyProcess {
 export interface ProxyBundle {
   /** Where a proxy runs: the one file is there, and whatever a test puts beside it. */
   readonly folder: string;
-  run(args: readonly string[], environment?: Record<string, string>): ProxyProcess;
+  /** `openFiles`: with this limit of them. */
+  run(args: readonly string[], environment?: Record<string, string>, openFiles?: number): ProxyProcess;
   remove(): void;
 }
 
@@ -45,7 +46,7 @@ export function bundleProxy(): ProxyBundle {
   });
   return {
     folder,
-    run: (args, environment = {}) => run(folder, bundle, args, environment),
+    run: (args, environment = {}, openFiles) => run(folder, bundle, args, environment, openFiles),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
@@ -55,8 +56,13 @@ function run(
   bundle: string,
   args: readonly string[],
   environment: Record<string, string>,
+  openFiles: number | undefined,
 ): ProxyProcess {
-  const child = spawn(process.execPath, [bundle, ...args], {
+  const command = [process.execPath, bundle, ...args];
+  // The shell becomes the proxy: its process is the one that is watched and killed.
+  const limited =
+    openFiles === undefined ? command : ['sh', '-c', `ulimit -n ${openFiles} && exec "$@"`, 'sh', ...command];
+  const child = spawn(limited[0]!, limited.slice(1), {
     cwd: folder,
     env: { DRAINSHIFT_ADMIN_SECRET: SECRET, ...environment },
   });

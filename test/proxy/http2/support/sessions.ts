@@ -29,6 +29,7 @@ export const LIMITS: Limits = {
   idleUpstreamConnections: 100,
   upstreamConnections: 100,
   waitingRequests: 100,
+  openFiles: Infinity,
   concurrentStreams: 128,
   upgradeProtocols: [],
 };

@@ -133,6 +133,7 @@ export function startUpstreams(options: UpstreamsOptions = {}): Asking {
   const { ticker = new Ticker(10) } = options;
   const upstreams = new Http2Upstreams({
     ticker,
+    hasFileForUpstream: true,
     addresses: new AddressBook({ ticker, ageMs: 0 }),
     timeouts: { ...TIMEOUTS, ...options.timeouts },
     limits: { ...LIMITS, ...options.limits },
