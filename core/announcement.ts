@@ -1,7 +1,8 @@
 import { ApprovalGate, approvalKey, deadlineMs } from './approval';
 import { CutoverRun, Failure, failureOf } from './cutover';
 import { estimateSeconds } from './plan';
-import { formatWeights } from './weights';
+import { describeSide } from './side-state';
+import { SIDES, formatWeights } from './weights';
 
 export type AnnouncementKind =
   | 'started'
@@ -9,6 +10,7 @@ export type AnnouncementKind =
   | 'waitingForApproval'
   | 'shifted'
   | 'rollingBack'
+  | 'stuck'
   | 'rolledBack'
   | 'refused'
   | 'failed'
@@ -53,7 +55,8 @@ const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
   notStarted: 'did not start',
   waitingForApproval: 'waits for your approval',
   shifted: 'shifted',
-  rollingBack: 'is going back',
+  rollingBack: 'is rolling back',
+  stuck: 'NEEDS YOU: it cannot roll back',
   rolledBack: 'was rolled back',
   refused: 'was refused, nothing moved',
   failed: 'FAILED: look at the weights now',
@@ -83,9 +86,16 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
     `The weights go back to ${initial(run)}. A message follows when they read back.`,
     `If none comes within ten minutes, look yourself: ${describeRule(places)}`,
   ],
+  stuck: (run, places) => [
+    ...why(run),
+    ...sideLines(run),
+    `It leaves the weights as they are, because the source would serve no better. They go back to ${initial(run)} as soon as the source serves; it waits a few minutes for that, then ends as failed and keeps the lock.`,
+    `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
+    '2. Then, if it has ended: drainshift weights set --stack STACK --source S --target T, after you have deleted the lock.',
+  ],
   rolledBack: (run, places) => [
     ...why(run),
-    `The weights ${initial(run)} are in force again, and the source serves. Nothing is urgent.`,
+    `The weights ${initial(run)} are in force again, and the source answers. Nothing is urgent.`,
     `When you are awake: read the evidence, mend the reason, start under another name. ${readEvidence(run, places)}`,
   ],
   refused: (run, places) => [
@@ -123,9 +133,15 @@ export function announcementOf(kind: AnnouncementKind, run: Announced, places: A
   };
 }
 
+/** What each side is, where a rollback was refused over it. */
+function sideLines({ rollback }: Announced): string[] {
+  return rollback?.sides ? SIDES.map((side) => describeSide(side, rollback.sides![side])) : [];
+}
+
 function failedLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
   return [
     ...why(run),
+    ...sideLines(run),
     `1. Look at the weights in force: ${describeRule(places)}`,
     `2. If they are not what you want, set them by hand; the cutover began with ${initial(run)}.`,
     `3. The lock is kept on purpose, so that nobody starts another cutover before you have looked. Then: aws s3 rm s3://${places.storeBucket}/lock.json`,

@@ -1,5 +1,4 @@
 import { LedgerReport } from './admin';
-import { Side } from './weights';
 
 /** Cumulative request counts by proxy instance. */
 export type Counters = Readonly<Record<string, RequestCounts>>;
@@ -33,19 +32,4 @@ export function since(before: Counters, now: Counters): RequestCounts {
     }
   }
   return sum;
-}
-
-/** The instances that were there before and are not now: their last requests, and how their connections ended, are unknown. */
-export function goneSince(before: Counters, now: Counters): number {
-  return Object.keys(before).filter((instance) => !(instance in now)).length;
-}
-
-export type SideCounters = Readonly<Record<Side, Counters>>;
-
-export function observedSince(before: SideCounters, now: SideCounters) {
-  return {
-    source: since(before.source, now.source),
-    target: since(before.target, now.target),
-    tasksGone: { source: goneSince(before.source, now.source), target: goneSince(before.target, now.target) },
-  };
 }

@@ -1,9 +1,12 @@
 import { ApprovalGate, ApprovalProgress } from './approval';
 import { KindCounts } from './connections';
-import { RequestCounts, SideCounters } from './counters';
 import { ErrorCode } from './errors';
-import { Forward, OtherRules } from './forward';
+import { Forward } from './forward';
+import { OtherRules } from './listener-rules';
 import { Plan } from './plan';
+import { SideState } from './side-state';
+import { SideCounts } from './tally';
+import { Watch } from './watch';
 import { Side, Weights } from './weights';
 
 /**
@@ -21,11 +24,19 @@ export interface CutoverRun {
   readonly intended?: Forward;
   readonly stage?: StageProgress;
   readonly stages: readonly StageRecord[];
+  /** What was seen of both sides since the first shift. */
+  readonly watch?: Watch;
   /** Waited for now. */
   readonly approval?: ApprovalProgress;
   /** The gates that a person has opened. */
   readonly approved?: readonly ApprovalGate[];
   readonly drain?: DrainProgress;
+  /**
+   * Verify has passed: from here on the target is the safe side, and a failure to record, notify or unlock moves no weights.
+   */
+  readonly isVerified?: boolean;
+  /** Rules of others that changed meanwhile and cannot catch requests of ours: noted, and no reason to stop. By ARN. */
+  readonly otherRulesChanged?: readonly string[];
   readonly timeline: readonly TimelineEntry[];
   readonly failure?: Failure;
   readonly rollback?: RollbackRecord;
@@ -38,35 +49,42 @@ export interface CutoverRun {
 }
 
 export type Verdict =
-  'go' | 'wait' | 'approve' | 'approved' | 'confirmed' | 'nextStage' | 'drain' | 'drained' | 'rollBack' | 'restored';
+  | 'go'
+  | 'wait'
+  | 'approve'
+  | 'approved'
+  | 'confirmed'
+  | 'nextStage'
+  | 'drain'
+  | 'drained'
+  | 'verified'
+  | 'rollBack'
+  | 'restored';
 
 export interface InitialReading {
   readonly stickiness: Forward['stickiness'];
   readonly others: OtherRules;
+  /** The digest of our own rule's priority and conditions: when it catches what. */
+  readonly ownDigest: string;
 }
 
 export interface StageProgress {
   readonly index: number;
   readonly shiftedAtMs: number;
   readonly confirmedAtMs?: number;
-  /** The counts at the shift. */
-  readonly baseline: SideCounters;
-  /** Since then, at the last look. */
-  readonly observed?: Observed;
-}
-
-export interface Observed extends Readonly<Record<Side, RequestCounts>> {
-  readonly tasksGone: Readonly<Record<Side, number>>;
 }
 
 export interface StageRecord {
   readonly weights: Weights;
   readonly confirmed: boolean;
-  /** Requests that arrived on each side from the shift to the verdict. */
+  /** Requests that arrived on each side from the shift to the verdict, without the cutover's own. */
   readonly observed: Readonly<Record<Side, number>>;
+  /** Requests that failed. */
   readonly errors: Readonly<Record<Side, number>>;
-  /** Proxy tasks that were there at the shift and not at the verdict: what they held is on no ledger. */
-  readonly tasksGone: Readonly<Record<Side, number>>;
+  /** Connections that died with their proxy task. */
+  readonly lost: Readonly<Record<Side, number>>;
+  /** Proxy tasks that ended without ECS having asked them to. */
+  readonly tasksLost: Readonly<Record<Side, number>>;
   readonly verdict: 'promote' | 'rollBack' | 'inconclusive';
   /** From the shift to its read-back. */
   readonly confirmSeconds?: number;
@@ -76,23 +94,33 @@ export interface StageRecord {
 export interface DrainProgress {
   readonly startedAtMs: number;
   readonly limitMs: number;
-  /** Connections of the source that were live when the drain began, and now. */
+  /** Connections of the source that were live when the drain began, and at the last look. */
   readonly atStart: KindCounts;
   readonly active: KindCounts;
+  /** Tasks of the source that did not answer at the last look: what they hold is unknown, and never zero. */
+  readonly unknownTasks: number;
+  /** The counts of the source when the drain began. */
+  readonly before: SideCounts;
   readonly ended: DrainEndings;
-  /** The endings that had been counted before, by proxy instance. */
-  readonly endedBefore: Readonly<Record<string, DrainEndings>>;
 }
 
 export interface DrainEndings {
   readonly moved: number;
   readonly closed: number;
   readonly forced: number;
+  /** Died with their task. */
+  readonly lost: number;
 }
 
 export interface RollbackRecord {
   readonly startedAt: string;
   readonly restoredAt?: string;
+  /** Whether this rollback has set the weights; they may have been the initial ones all along. */
+  readonly hasSet?: boolean;
+  /** What could not be done, or read, on the way: one line each. */
+  readonly notDone?: readonly string[];
+  /** Set while the source must not be given its weight back: what each side was at the last look. */
+  readonly sides?: Readonly<Record<Side, SideState>>;
 }
 
 export interface Failure {
@@ -116,7 +144,7 @@ export function note(run: CutoverRun, nowMs: number, state: string, detail: Time
   return { ...run, timeline: [...run.timeline, { at, state, detail }] };
 }
 
-/** A decision to go back: not an exception, because the record of the stage must travel on. */
+/** A decision to roll back: not an exception, because the record of the stage must travel on. */
 export function retreat(run: CutoverRun, code: ErrorCode, message: string): CutoverRun {
   return { ...run, verdict: 'rollBack', failure: { code, message } };
 }
@@ -124,7 +152,8 @@ export function retreat(run: CutoverRun, code: ErrorCode, message: string): Cuto
 export type Outcome = 'completed' | 'rolled-back' | 'refused' | 'failed';
 
 /** `refused`: nothing was moved. `failed`: something was, and it could not be put back. */
-export function outcomeOf(run: CutoverRun): Exclude<Outcome, 'completed'> {
+export function outcomeOf(run: CutoverRun): Outcome {
+  if (run.isVerified) return 'completed';
   if (run.rollback?.restoredAt !== undefined) return 'rolled-back';
   // From preflight on a step may have moved something, also one that was cut short before it could say so.
   return run.initial === undefined ? 'refused' : 'failed';

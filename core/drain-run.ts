@@ -1,22 +1,23 @@
-import { LedgerReport } from './admin';
-import { CONNECTION_KINDS, KindCounts, NO_CONNECTIONS, addKinds, total } from './connections';
-import { CutoverRun, DrainEndings, DrainProgress, retreat } from './cutover';
+import { KindCounts, NO_CONNECTIONS, addKinds, total } from './connections';
+import { CutoverRun, DrainProgress, retreat } from './cutover';
 import { drainLimitSeconds, drainVerdict } from './drain';
 import { MOST_DRAIN_LOOKS } from './plan';
+import { NO_COUNTS, TaskReading, differenceOf, unknownTasks } from './tally';
 
 /** What the first look at the source's ledgers makes of the drain. */
-export function beginDrain(run: CutoverRun, reports: readonly LedgerReport[], nowMs: number): DrainProgress {
-  const limits = reports.map(({ active }) => drainLimitSeconds(run.plan.drain, active));
+export function beginDrain(run: CutoverRun, tasks: readonly TaskReading[], nowMs: number): DrainProgress {
+  const limits = tasks.map(({ report }) => drainLimitSeconds(run.plan.drain, report?.active ?? NO_CONNECTIONS));
   // Two polls of margin: one for the order to reach every task, one for the last look.
   const limitSeconds = Math.max(0, ...limits) + 2 * run.plan.pollSeconds;
-  const active = activeOf(reports);
+  const active = activeOf(tasks);
   return {
     startedAtMs: nowMs,
     limitMs: limitSeconds * 1000,
     atStart: active,
     active,
-    ended: { moved: 0, closed: 0, forced: 0 },
-    endedBefore: Object.fromEntries(reports.map((report) => [report.instance, endingsOf(report)])),
+    unknownTasks: unknownTasks(tasks).length,
+    before: run.watch?.tallies.source.counts ?? NO_COUNTS,
+    ended: { moved: 0, closed: 0, forced: 0, lost: 0 },
   };
 }
 
@@ -24,12 +25,20 @@ export function beginDrain(run: CutoverRun, reports: readonly LedgerReport[], no
 export function observeDrain(
   run: CutoverRun,
   drain: DrainProgress,
-  reports: readonly LedgerReport[],
+  tasks: readonly TaskReading[],
   nowMs: number,
 ): CutoverRun {
-  const active = activeOf(reports);
-  const next: CutoverRun = { ...run, drain: { ...drain, active, ended: endedSince(drain, reports) } };
-  const verdict = drainVerdict({ active: total(active), startedMs: drain.startedAtMs, limitMs: drain.limitMs }, nowMs);
+  const active = activeOf(tasks);
+  const unknown = unknownTasks(tasks);
+  const counts = run.watch?.tallies.source.counts ?? NO_COUNTS;
+  const { moved, closed, forced, lost } = differenceOf(counts, drain.before);
+  const next: CutoverRun = {
+    ...run,
+    drain: { ...drain, active, unknownTasks: unknown.length, ended: { moved, closed, forced, lost } },
+  };
+  // A task that did not answer holds at least what nobody knows.
+  const live = total(active) + unknown.length;
+  const verdict = drainVerdict({ active: live, startedMs: drain.startedAtMs, limitMs: drain.limitMs }, nowMs);
   if (verdict === 'drained') return { ...next, verdict: 'drained' };
   if (verdict === 'wait') {
     const pace = Math.ceil(drain.limitMs / 1000 / MOST_DRAIN_LOOKS);
@@ -39,38 +48,20 @@ export function observeDrain(
   return retreat(
     next,
     'DrainOverdue',
-    `the source must be at zero ${seconds} s after the drain began, got ${describe(active)}`,
+    `the source must be at zero ${seconds} s after the drain began, got ${describeLive(active, unknown)}`,
   );
 }
 
-export function activeOf(reports: readonly LedgerReport[]): KindCounts {
-  return reports.reduce((sum, report) => addKinds(sum, report.active), NO_CONNECTIONS);
+/** The connections of the tasks that answered. */
+export function activeOf(tasks: readonly TaskReading[]): KindCounts {
+  return tasks.reduce((sum, { report }) => (report ? addKinds(sum, report.active) : sum), NO_CONNECTIONS);
 }
 
-function endedSince(drain: DrainProgress, reports: readonly LedgerReport[]): DrainEndings {
-  const sum = { moved: 0, closed: 0, forced: 0 };
-  for (const report of reports) {
-    const now = endingsOf(report);
-    const before = drain.endedBefore[report.instance] ?? { moved: 0, closed: 0, forced: 0 };
-    sum.moved += now.moved - before.moved;
-    sum.closed += now.closed - before.closed;
-    sum.forced += now.forced - before.forced;
-  }
-  // A task that is gone takes its counts with it; what was seen once stays true.
-  return {
-    moved: Math.max(sum.moved, drain.ended.moved),
-    closed: Math.max(sum.closed, drain.ended.closed),
-    forced: Math.max(sum.forced, drain.ended.forced),
-  };
-}
-
-function endingsOf({ ended }: LedgerReport): DrainEndings {
-  const sum = (how: keyof DrainEndings) => CONNECTION_KINDS.reduce((count, kind) => count + ended[kind][how], 0);
-  return { moved: sum('moved'), closed: sum('closed'), forced: sum('forced') };
-}
-
-function describe(active: KindCounts): string {
-  return CONNECTION_KINDS.filter((kind) => active[kind] > 0)
-    .map((kind) => `${active[kind]} ${kind}`)
-    .join(', ');
+/** For a message: what is live, and what nobody knows. */
+export function describeLive(active: KindCounts, unknown: readonly TaskReading[]): string {
+  const kinds = Object.entries(active).filter(([, count]) => count > 0);
+  const known = kinds.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'none live';
+  if (unknown.length === 0) return known;
+  const names = unknown.slice(0, 3).map(({ address, problem }) => `${address} (${problem ?? 'no response'})`);
+  return `${known}, and ${unknown.length} tasks that did not answer: ${names.join(', ')}`;
 }

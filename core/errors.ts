@@ -21,6 +21,11 @@ export const ERRORS = {
     retry: false,
     meaning: 'Another cutover of this migration is running, or ended without releasing the lock.',
   },
+  LockDamaged: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'The lock in the store is not as drainshift wrote it: nobody can say who holds it.',
+  },
   NameUsed: {
     blame: 'operator',
     retry: false,
@@ -57,6 +62,11 @@ export const ERRORS = {
     meaning: 'The lock was deleted, or another cutover took it: this one touches nothing any more.',
   },
   NoTasks: { blame: 'operator', retry: false, meaning: 'A side has no running proxy task.' },
+  TooManyTasks: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'The two sides have more proxy tasks than the state of a cutover can hold.',
+  },
   RuleNotWeighted: {
     blame: 'operator',
     retry: false,
@@ -65,7 +75,7 @@ export const ERRORS = {
   RulesChanged: {
     blame: 'operator',
     retry: false,
-    meaning: 'A rule changed while the cutover ran, and not by it: the weights, or a rule that it does not own.',
+    meaning: 'The weights, or a rule that can catch the same requests, changed while the cutover ran, and not by it.',
   },
   ShiftNotConfirmed: {
     blame: 'aws',
@@ -88,6 +98,22 @@ export const ERRORS = {
     retry: false,
     meaning: 'The target saw too few requests to say that it is healthy.',
   },
+  TargetNotProven: {
+    blame: 'operator',
+    retry: false,
+    meaning:
+      'At twice the length of a bake the target still had too many errors, or tasks that ended or did not answer.',
+  },
+  RollbackUnsafe: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'The source does not serve, so it was not given its weight back: the weights stay, and a person decides.',
+  },
+  AwsUnavailable: {
+    blame: 'aws',
+    retry: true,
+    meaning: 'A service of AWS did not respond in time, or failed; the message names the service and the call.',
+  },
   DrainOverdue: {
     blame: 'internal',
     retry: false,
@@ -96,7 +122,7 @@ export const ERRORS = {
   NotDrained: {
     blame: 'internal',
     retry: true,
-    meaning: 'The final check found live connections on the source, or too few healthy targets.',
+    meaning: 'The final check found live connections on the source, or tasks of it that do not answer.',
   },
   ApprovalRejected: { blame: 'operator', retry: false, meaning: 'A person was asked whether to go on, and said no.' },
   ApprovalOverdue: {

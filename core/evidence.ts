@@ -21,10 +21,17 @@ export interface Evidence {
   readonly plan: Plan;
   readonly stages: readonly StageRecord[];
   /** The source's last ledger, and how its connections ended in the drain. */
-  readonly drain: { readonly source: KindCounts; readonly atStart: KindCounts } & DrainEndings & {
+  readonly drain: {
+    readonly source: KindCounts;
+    readonly atStart: KindCounts;
+    /** Tasks of the source that did not answer at the last look: what they held is unknown. */
+    readonly unknownTasks: number;
+  } & DrainEndings & {
       /** Ended by themselves: what was live at the start and is in no other count. */
       readonly completed: number;
     };
+  /** Rules of the load balancer that others changed meanwhile, and that cannot catch requests of ours. By ARN. */
+  readonly otherRulesChanged?: readonly string[];
   readonly failure?: Failure;
   readonly rollback?: RollbackRecord & {
     /** Why it did not succeed, when a step of it threw. */
@@ -46,8 +53,10 @@ export function evidenceOf(run: CutoverRun, outcome: Outcome, nowMs: number): Ev
     drain: {
       source: run.drain?.active ?? NO_CONNECTIONS,
       atStart: run.drain?.atStart ?? NO_CONNECTIONS,
+      unknownTasks: run.drain?.unknownTasks ?? 0,
       ...endingsOf(run),
     },
+    ...(run.otherRulesChanged && { otherRulesChanged: run.otherRulesChanged }),
     ...(failure && { failure }),
     ...rollbackOf(run, outcome),
     timeline: run.timeline,
@@ -63,9 +72,9 @@ function rollbackOf(run: CutoverRun, outcome: Outcome): Pick<Evidence, 'rollback
 }
 
 function endingsOf({ drain }: CutoverRun): DrainEndings & { completed: number } {
-  if (!drain) return { completed: 0, moved: 0, closed: 0, forced: 0 };
-  const { moved, closed, forced } = drain.ended;
-  const completed = total(drain.atStart) - total(drain.active) - moved - closed - forced;
-  // Connections that came during the drain (a request of a sticky client) may have been closed too.
-  return { completed: Math.max(0, completed), moved, closed, forced };
+  if (!drain) return { completed: 0, moved: 0, closed: 0, forced: 0, lost: 0 };
+  const { moved, closed, forced, lost } = drain.ended;
+  const completed = total(drain.atStart) - total(drain.active) - moved - closed - forced - lost;
+  // Connections that arrived during the drain (a request of a sticky client) may have been closed too.
+  return { completed: Math.max(0, completed), moved, closed, forced, lost };
 }

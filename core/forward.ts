@@ -41,24 +41,3 @@ export function sameForward(a: Forward, b: Forward): boolean {
     (!a.stickiness.enabled || a.stickiness.seconds === b.stickiness.seconds);
   return listed(a) === listed(b) && stickiness;
 }
-
-/** One rule of one listener as it was read. `digest` stands for everything that the rule does. */
-export interface RuleReading {
-  readonly arn: string;
-  readonly digest: string;
-  /** Set when the rule's only action is a forward. */
-  readonly forward?: Forward;
-}
-
-/** Digests by rule ARN of every rule that the cutover does not own. */
-export type OtherRules = Readonly<Record<string, string>>;
-
-export function otherRules(readings: readonly RuleReading[], ownRuleArn: string): OtherRules {
-  return Object.fromEntries(readings.filter(({ arn }) => arn !== ownRuleArn).map(({ arn, digest }) => [arn, digest]));
-}
-
-/** The rules that were added, removed or changed since `before`, by ARN. */
-export function changedRules(before: OtherRules, after: OtherRules): string[] {
-  const arns = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...arns].filter((arn) => before[arn] !== after[arn]).sort();
-}

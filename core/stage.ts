@@ -1,61 +1,61 @@
 import { pendingGate } from './approval';
-import { BakeVerdict } from './bake';
-import { CutoverRun, Observed, StageProgress, StageRecord, retreat } from './cutover';
+import { CutoverRun, StageProgress, StageRecord, retreat } from './cutover';
+import { BakeVerdict, breakerTrip, unproven } from './judge';
 import { Stage } from './plan';
+import { differenceOf } from './tally';
+import { Watch, lastSample } from './watch';
 
 /** The run after a look at a bake: what the verdict means for the stage and for the way ahead. */
 export function afterBake(
   run: CutoverRun,
-  {
-    stage,
-    progress,
-    observed,
-    verdict,
-  }: { stage: Stage; progress: StageProgress; observed: Observed; verdict: BakeVerdict },
+  { stage, progress, watch, verdict }: { stage: Stage; progress: StageProgress; watch: Watch; verdict: BakeVerdict },
   nowMs: number,
 ): CutoverRun {
-  if (verdict === 'wait') {
-    return { ...run, stage: { ...progress, observed }, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+  if (verdict === 'wait') return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+  const ended = { ...run, stages: [...run.stages, recordOf(stage, progress, watch, verdict, nowMs)] };
+  if (verdict === 'rollBack') {
+    return retreat(ended, 'BreakerTripped', breakerTrip(watch, run.plan)?.message ?? 'the breaker tripped');
   }
-  const ended = { ...run, stages: [...run.stages, recordOf(stage, progress, observed, verdict, nowMs)] };
-  if (verdict === 'rollBack') return breakerRetreat(ended, observed);
   if (verdict === 'inconclusive') {
-    const least = run.plan.breaker.minimumRequests;
-    const message = `the target must answer at least ${least} requests in a bake, got ${observed.target.answered}`;
-    return retreat(ended, 'TooFewRequests', message);
+    const lack = unproven(watch, run.plan);
+    const blind = 'everything that a promotion needs must be readable, got tasks or services that did not answer';
+    return retreat(ended, lack?.code ?? 'TargetNotProven', lack?.message ?? blind);
   }
   const next = progress.index + 1;
   if (next === run.plan.stages.length) return { ...ended, verdict: 'drain' };
   return { ...ended, verdict: pendingGate(run.plan, run.approved ?? [], next) ? 'approve' : 'nextStage' };
 }
 
-export function breakerRetreat(run: CutoverRun, { target: { errors, answered } }: Observed): CutoverRun {
-  const limit = run.plan.breaker.maximumErrorRate;
-  const message = `the target's error rate must be at most ${limit}, got ${errors} errors in ${answered} answers`;
-  return retreat(run, 'BreakerTripped', message);
-}
-
 /** The record of the stage that was under way when something else ended the cutover. */
 export function interruptedStage(run: CutoverRun, nowMs: number): StageRecord[] {
-  const { stage: progress } = run;
+  const { stage: progress, watch } = run;
   const stage = progress && run.plan.stages[progress.index];
-  if (!progress || !stage || run.stages.length > progress.index) return [];
-  const none = { requests: 0, answered: 0, errors: 0 };
-  return [
-    recordOf(
-      stage,
-      progress,
-      progress.observed ?? { source: none, target: none, tasksGone: { source: 0, target: 0 } },
-      'rollBack',
-      nowMs,
-    ),
-  ];
+  if (!progress || !stage || !watch || run.stages.length > progress.index) return [];
+  return [recordOf(stage, progress, watch, 'rollBack', nowMs)];
+}
+
+/** What both sides did since the shift of a stage, for its record and for people. */
+export function observedOf(watch: Watch): Pick<StageRecord, 'observed' | 'errors' | 'lost' | 'tasksLost'> {
+  const last = lastSample(watch);
+  const first = watch.samples[0] ?? last;
+  const source = differenceOf(last.source, first.source);
+  const target = differenceOf(last.target, first.target);
+  const smoked = (side: 'source' | 'target') => last.smoked[side] - first.smoked[side];
+  return {
+    observed: {
+      source: Math.max(0, source.requests - smoked('source')),
+      target: Math.max(0, target.requests - smoked('target')),
+    },
+    errors: { source: source.errors, target: target.errors },
+    lost: { source: source.lost, target: target.lost },
+    tasksLost: { source: source.tasksLost, target: target.tasksLost },
+  };
 }
 
 function recordOf(
   stage: Stage,
   progress: StageProgress,
-  observed: Observed,
+  watch: Watch,
   verdict: StageRecord['verdict'],
   nowMs: number,
 ): StageRecord {
@@ -63,9 +63,7 @@ function recordOf(
   return {
     weights: stage.weights,
     confirmed: confirmedAtMs !== undefined,
-    observed: { source: observed.source.requests, target: observed.target.requests },
-    errors: { source: observed.source.errors, target: observed.target.errors },
-    tasksGone: observed.tasksGone,
+    ...observedOf(watch),
     verdict,
     ...(confirmedAtMs !== undefined && { confirmSeconds: (confirmedAtMs - shiftedAtMs) / 1000 }),
     seconds: (nowMs - shiftedAtMs) / 1000,

@@ -27,6 +27,8 @@ export interface CutoverWiring {
   /** The CloudWatch alarms whose ALARM stops a cutover: those that are metric alarms for sure, and all others. */
   readonly metricAlarmNames?: readonly string[];
   readonly otherAlarmNames?: readonly string[];
+  /** Those of them that are about the source: they block a start and a rollback, and never cause one. */
+  readonly sourceAlarmNames?: readonly string[];
   /** The SNS topic that people are told through. */
   readonly notificationTopicArn?: string;
   /** The EventBridge bus that other systems are told through. */

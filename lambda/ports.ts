@@ -1,10 +1,14 @@
 import type { Announcement, AnnouncementPlaces } from '../core/announcement';
 import type { ApprovalGate, WrittenWord } from '../core/approval';
-import type { DrainOrder, LedgerReport } from '../core/admin';
+import type { AlarmReading, HeededAlarm } from '../core/alarm-check';
+import type { DrainOrder } from '../core/admin';
 import type { CutoverRun } from '../core/cutover';
 import type { Evidence } from '../core/evidence';
-import type { Forward, GroupArns, RuleReading } from '../core/forward';
-import type { AlarmReading } from '../core/veto';
+import type { Forward, GroupArns } from '../core/forward';
+import type { LockHolder } from '../core/lock';
+import type { RuleReading } from '../core/listener-rules';
+import type { SmokeRequest } from '../core/plan';
+import type { TaskReading } from '../core/tally';
 import type { Side, Weights } from '../core/weights';
 
 /** What a step may do to the world. `adapters/` has the one implementation, on AWS. */
@@ -36,29 +40,31 @@ export interface LoadBalancerPort {
 
 export interface ProxiesPort {
   /**
-   * The ledger of every proxy task of a side, also of those that ECS is stopping: their connections live on for minutes.
-   * None when the side has no task.
+   * Every task of a side that ECS lists, also those that it is stopping (their connections live on for minutes) and those
+   * that have stopped. A task that does not answer in time has no report.
    *
-   * @throws CutoverError `AdminUnreachable` when a task that is to stay does not answer
+   * @throws CutoverError `AwsUnavailable` when ECS does not list them
    */
-  reports(side: Side): Promise<TaskReport[]>;
+  tasks(side: Side): Promise<TaskReading[]>;
   /** The addresses of the tasks that are to stay. */
   addresses(side: Side): Promise<string[]>;
   drain(address: string, order: DrainOrder): Promise<void>;
   undrain(address: string): Promise<void>;
 }
 
-export interface TaskReport {
-  /** The task's IP address. */
-  readonly address: string;
-  /** Whether ECS is stopping it: it ends its connections by itself and is not to be told anything. */
-  readonly isLeaving: boolean;
-  readonly report: LedgerReport;
+export interface SmokePort {
+  /**
+   * Asks a side through its own listener: up to three times, half a second apart, until a response has the expected status.
+   * A side that fails one request of many still serves.
+   */
+  probe(side: Side, request: SmokeRequest): Promise<Probe>;
 }
 
-export interface SmokePort {
-  /** The status that a GET through the side's own listener got, or why there was none. */
-  get(side: Side, path: string): Promise<number | string>;
+export interface Probe {
+  /** The status of the last response, or why there was none. */
+  readonly got: number | string;
+  /** The responses with a status, the expected one among them. */
+  readonly responses: number;
 }
 
 export interface StorePort {
@@ -70,8 +76,12 @@ export interface StorePort {
    * @throws CutoverError `LockLost` when the lock is gone, another's, or being put back by `recover`
    */
   save(run: CutoverRun): Promise<void>;
-  /** The run that holds the lock. */
-  holder(): Promise<CutoverRun | undefined>;
+  /**
+   * The run that holds the lock.
+   *
+   * @throws CutoverError `LockDamaged`
+   */
+  holder(): Promise<HeldLock | undefined>;
   /** Frees the lock if this execution holds it. */
   release(execution: string): Promise<void>;
   abortRequested(execution: string): Promise<boolean>;
@@ -82,9 +92,12 @@ export interface StorePort {
   hasEvidence(execution: string): Promise<boolean>;
 }
 
+/** `hasExpired` by the clock of the store; only a deployment's and a person's lock ever does. */
+export type HeldLock = CutoverRun & LockHolder & { readonly hasExpired: boolean };
+
 export interface AlarmsPort {
-  /** The alarms that a cutover heeds. */
-  readonly names: readonly string[];
+  /** The alarms that a cutover heeds, and which side they speak about. */
+  readonly heeded: readonly HeededAlarm[];
   /** Those of them that exist. */
   read(): Promise<AlarmReading[]>;
 }

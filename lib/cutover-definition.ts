@@ -34,6 +34,7 @@ const LAMBDA_SERVICE_ERRORS = [
 const STEP_ATTEMPTS = 6;
 /** With at the most 30 s between them well over an hour: there is nothing better to do than to go on trying. */
 const ROLLBACK_ATTEMPTS = 200;
+const PATIENT_STEPS: readonly Step[] = ['rollback', 'complete'];
 
 /** A person is asked in two places, and what follows differs. */
 type TaskName = Exclude<Step, 'recover'> | 'approveLastStage';
@@ -52,11 +53,13 @@ type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
 export function cutoverDefinition(scope: Construct, functions: StepFunctions, defaultPlan: object): IChainable {
   const tasks = createTasks(scope, functions, defaultPlan);
   const { lock, preflight, approve, approveLastStage, shift, confirm, bake, drain, verify, rollback, record } = tasks;
-  const failed = new Fail(scope, 'Failed', {
-    error: 'Failed',
+  const failed = new Fail(scope, 'Failed', { error: 'Failed', causePath: '$.cause' });
+  const notRecorded = new Fail(scope, 'NotRecorded', {
+    error: 'NotRecorded',
     cause:
-      'The cutover did not end as it should. Look at the weights in force, then at its evidence: it tells how far it came.',
+      'The cutover ended, and its evidence could not be written. Look at the weights in force, then at the output of the last steps.',
   });
+  const completed = new Succeed(scope, 'Completed');
 
   lock.next(preflight);
   // Until something moves, the safe way is to stop where it stands.
@@ -65,7 +68,7 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
   approve.next(
     choose(scope, 'Approved?', record, [when('approved', preflight), waitAndRepeat(scope, 'WaitForApproval', approve)]),
   );
-  shift.next(choose(scope, 'Shifted?', rollback, [when('go', confirm)]));
+  shift.next(choose(scope, 'Shifted?', rollback, [when('go', confirm), waitAndRepeat(scope, 'WaitToShift', shift)]));
   confirm.next(
     choose(scope, 'Confirmed?', rollback, [when('confirmed', bake), waitAndRepeat(scope, 'WaitToConfirm', confirm)]),
   );
@@ -86,13 +89,18 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
   drain.next(
     choose(scope, 'Drained?', rollback, [when('drained', verify), waitAndRepeat(scope, 'WaitToDrain', drain)]),
   );
-  verify.next(tasks.complete);
-  tasks.complete.next(new Succeed(scope, 'Completed'));
+  verify.next(
+    choose(scope, 'Verified?', rollback, [
+      when('verified', tasks.complete),
+      waitAndRepeat(scope, 'WaitToVerify', verify),
+    ]),
+  );
+  tasks.complete.next(completed);
   rollback.next(
     choose(scope, 'RolledBack?', record, [when('restored', record), waitAndRepeat(scope, 'WaitToRollBack', rollback)]),
   );
-  record.next(outcome(scope, failed));
-  catchAll(scope, tasks, failed);
+  record.next(outcome(scope, { completed, failed, notRecorded }));
+  catchAll(scope, tasks, notRecorded);
   return lock;
 }
 
@@ -112,7 +120,7 @@ function createTasks(scope: Construct, functions: StepFunctions, defaultPlan: ob
       // Its list lacks two of the errors that Lambda names; ours is below.
       retryOnServiceExceptions: false,
     });
-    addRetries(created, step === 'rollback' ? ROLLBACK_ATTEMPTS : STEP_ATTEMPTS);
+    addRetries(created, PATIENT_STEPS.includes(step) ? ROLLBACK_ATTEMPTS : STEP_ATTEMPTS);
     return created;
   };
   return {
@@ -172,25 +180,36 @@ function choose(scope: Construct, name: string, otherwise: IChainable, ways: rea
   return choice.otherwise(otherwise);
 }
 
-function outcome(scope: Construct, failed: Fail): Choice {
-  const is = (value: Outcome) => Condition.stringEquals('$.outcome', value);
-  return new Choice(scope, 'Outcome?')
-    .when(Condition.not(Condition.isPresent('$.outcome')), failed)
-    .when(Condition.not(Condition.isPresent('$.cause')), failed)
-    .when(
-      is('rolled-back'),
-      // The initial weights are in force again.
-      new Fail(scope, 'RolledBack', { error: 'RolledBack', causePath: '$.cause' }),
-    )
-    .when(
-      is('refused'),
-      // Preflight found something: nothing was moved.
-      new Fail(scope, 'Refused', { error: 'Refused', causePath: '$.cause' }),
-    )
-    .otherwise(failed);
+interface Ends {
+  readonly completed: Succeed;
+  readonly failed: Fail;
+  readonly notRecorded: Fail;
 }
 
-function catchAll(scope: Construct, tasks: Tasks, failed: Fail): void {
+function outcome(scope: Construct, { completed, failed, notRecorded }: Ends): Choice {
+  const is = (value: Outcome) => Condition.stringEquals('$.outcome', value);
+  return (
+    new Choice(scope, 'Outcome?')
+      .when(Condition.not(Condition.isPresent('$.outcome')), notRecorded)
+      .when(Condition.not(Condition.isPresent('$.cause')), notRecorded)
+      // Verified, and only its record was late.
+      .when(is('completed'), completed)
+      .when(
+        is('rolled-back'),
+        // The initial weights are in force again.
+        new Fail(scope, 'RolledBack', { error: 'RolledBack', causePath: '$.cause' }),
+      )
+      .when(
+        is('refused'),
+        // Preflight found something: nothing was moved.
+        new Fail(scope, 'Refused', { error: 'Refused', causePath: '$.cause' }),
+      )
+      .when(is('failed'), failed)
+      .otherwise(notRecorded)
+  );
+}
+
+function catchAll(scope: Construct, tasks: Tasks, notRecorded: Fail): void {
   // The lock is held, or the plan is invalid: nothing was moved.
   const notStarted = new Fail(scope, 'NotStarted', { error: 'NotStarted', causePath: '$.error.Cause' });
   const handlers: Record<TaskName, IChainable> = {
@@ -206,7 +225,7 @@ function catchAll(scope: Construct, tasks: Tasks, failed: Fail): void {
     verify: tasks.rollback,
     complete: tasks.record,
     rollback: tasks.record,
-    record: failed,
+    record: notRecorded,
   };
   for (const [name, handler] of Object.entries(handlers)) {
     tasks[name as TaskName].addCatch(handler, { errors: [Errors.ALL], resultPath: '$.error' });

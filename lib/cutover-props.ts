@@ -45,6 +45,13 @@ export interface CutoverProps {
   readonly alarms?: IAlarm[];
 
   /**
+   * Alarms about the source: in ALARM they block a start and, while the target serves, a rollback. They never cause one.
+   * With `alarms` at most 15, in the region and account of the stack.
+   * @default - none
+   */
+  readonly sourceAlarms?: IAlarm[];
+
+  /**
    * Who is told what happens, why, and what to do: a standard topic.
    * @default - nobody
    */
@@ -91,10 +98,11 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   if (props.source.cluster !== props.target.cluster) {
     refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
   }
-  if ((props.alarms ?? []).length > MOST_ALARMS) {
-    refuse('alarms', `at most ${MOST_ALARMS} alarms (put more into a composite alarm)`, props.alarms?.length);
+  const alarms = [...(props.alarms ?? []), ...(props.sourceAlarms ?? [])];
+  if (alarms.length > MOST_ALARMS) {
+    refuse('alarms', `at most ${MOST_ALARMS} alarms (put more into a composite alarm)`, alarms.length);
   }
-  for (const alarm of props.alarms ?? []) checkPlaceOf(alarm, scope);
+  for (const alarm of alarms) checkPlaceOf(alarm, scope);
   if (props.notificationTopic?.fifo) refuse('notificationTopic', 'a standard topic', 'a FIFO topic');
 }
 

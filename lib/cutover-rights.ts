@@ -31,40 +31,24 @@ const RECORD: StepRights['store'] = {
   DeleteObject: LOCK,
 };
 
+const ALL_READS: StepRights['read'] = ['LoadBalancers', 'Listeners', 'Rules', 'TargetGroups', 'TargetHealth'];
+/** What judging both sides takes. */
+const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, readAlarms: true } as const;
+
 /** The one table of who may do what. */
 export const STEP_RIGHTS: Record<Step, StepRights> = {
   lock: { ...NONE, notify: true, store: { ...SAVE, GetObject: [...LOCK, 'evidence/*'] } },
-  preflight: {
-    ...NONE,
-    read: ['LoadBalancers', 'Listeners', 'Rules', 'TargetGroups', 'TargetHealth'],
-    callProxies: true,
-    readAlarms: true,
-    store: SAVE_GUARDED,
-  },
-  approve: {
-    ...NONE,
-    read: ['Rules', 'TargetHealth'],
-    callProxies: true,
-    readAlarms: true,
-    notify: true,
-    store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'] },
-  },
-  shift: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true, readAlarms: true, store: SAVE_GUARDED },
-  confirm: { ...NONE, read: ['Rules'], notify: true, store: GUARD },
-  bake: { ...NONE, read: ['Rules', 'TargetHealth'], callProxies: true, readAlarms: true, store: GUARD },
-  drain: { ...NONE, read: ['Rules'], callProxies: true, readAlarms: true, store: SAVE_GUARDED },
-  verify: { ...NONE, read: ['Rules', 'TargetHealth'], callProxies: true, store: { GetObject: LOOK_FOR_ABORT } },
+  preflight: { ...JUDGE, store: SAVE_GUARDED },
+  approve: { ...JUDGE, notify: true, store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'] } },
+  shift: { ...JUDGE, modifyRule: true, store: SAVE_GUARDED },
+  confirm: { ...JUDGE, notify: true, store: GUARD },
+  bake: { ...JUDGE, store: GUARD },
+  drain: { ...JUDGE, store: SAVE_GUARDED },
+  verify: { ...JUDGE, store: SAVE_GUARDED },
   complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
-  rollback: { ...NONE, read: ['Rules'], modifyRule: true, callProxies: true, notify: true, store: { GetObject: LOCK } },
+  rollback: { ...JUDGE, modifyRule: true, notify: true, store: { GetObject: LOCK } },
   record: { ...NONE, notify: true, store: RECORD },
-  recover: {
-    ...NONE,
-    read: ['Rules'],
-    modifyRule: true,
-    callProxies: true,
-    notify: true,
-    store: { ...RECORD, PutObject: ['lock.json', 'evidence/*'] },
-  },
+  recover: { ...JUDGE, modifyRule: true, notify: true, store: { ...RECORD, PutObject: ['lock.json', 'evidence/*'] } },
 };
 
 /** The ARNs that the rights are about. */

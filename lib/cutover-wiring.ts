@@ -18,13 +18,15 @@ export interface WiringParts {
   readonly adminSecret: ISecret;
   readonly domainName: string;
   readonly alarms?: readonly IAlarm[];
+  readonly sourceAlarms?: readonly IAlarm[];
   readonly notificationTopic?: ITopic;
 }
 
 /** What the steps act on, as they read it. */
 export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventBus): CutoverWiring {
   const { loadBalancer, source, target } = props;
-  const { metric, other } = sorted(props.alarms ?? []);
+  const { sourceAlarms = [] } = props;
+  const { metric, other } = sorted([...(props.alarms ?? []), ...sourceAlarms]);
   return {
     loadBalancerArn: loadBalancer.loadBalancer.loadBalancerArn,
     weightedRuleArn: loadBalancer.weightedRule.listenerRuleArn,
@@ -46,6 +48,7 @@ export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventB
     ...(loadBalancer.hasSelfSignedCertificate && { isSelfSigned: true }),
     ...(metric.length > 0 && { metricAlarmNames: metric.map(({ alarmName }) => alarmName) }),
     ...(other.length > 0 && { otherAlarmNames: other.map(({ alarmName }) => alarmName) }),
+    ...(sourceAlarms.length > 0 && { sourceAlarmNames: sourceAlarms.map(({ alarmName }) => alarmName) }),
     ...(props.notificationTopic && { notificationTopicArn: props.notificationTopic.topicArn }),
     eventBusName: eventBus.eventBusName,
     cutoverName: cutoverName(scope),
@@ -55,7 +58,7 @@ export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventB
 /** What the steps' rights are about. */
 export function resourcesOf(scope: Construct, props: WiringParts, eventBus: IEventBus): StepResources {
   const { cluster } = props.source;
-  const { metric, other } = sorted(props.alarms ?? []);
+  const { metric, other } = sorted([...(props.alarms ?? []), ...(props.sourceAlarms ?? [])]);
   return {
     weightedRuleArn: props.loadBalancer.weightedRule.listenerRuleArn,
     clusterArn: cluster.clusterArn,

@@ -89,9 +89,9 @@ export class Cutover extends Construct implements IConnectable {
     if (props.schedule) startOnSchedule(this, this.stateMachine, props.schedule, props.loadBalancer.initialWeights);
     this.putOutWiring(wiring);
     acknowledge(this, 'cutover');
-    const { loadBalancer, source, target, alarms = [] } = props;
+    const { loadBalancer, source, target, alarms = [], sourceAlarms = [] } = props;
     loadBalancer.weightedRule._createAfter(source.service, target.service);
-    guardDeletion(this, this.store, [loadBalancer.weightedRule, source, target, ...alarms]);
+    guardDeletion(this, this.store, [loadBalancer.weightedRule, source, target, ...alarms, ...sourceAlarms]);
   }
 
   /** Lets somebody begin a cutover. */
@@ -198,7 +198,7 @@ export class Cutover extends Construct implements IConnectable {
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets,
       callers: [this, props.source, props.target],
-      hasAlarms: (props.alarms ?? []).length > 0,
+      hasAlarms: (props.alarms ?? []).length + (props.sourceAlarms ?? []).length > 0,
       hasTopic: props.notificationTopic !== undefined,
     });
   }

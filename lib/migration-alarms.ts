@@ -70,8 +70,8 @@ const DEFAULTS = { maximumErrorRate: 0.05, minimumRequests: 20, maximumLatency: 
 type Settings = Omit<AlarmProps, 'evaluationPeriods'> & { readonly minutes: number; readonly ofMinutes?: number };
 
 /**
- * What a person should be woken for during a migration. Those of the alarms that speak against going on are a veto for
- * the cutover; the others ask for somebody to look.
+ * What a person should be woken for during a migration. The alarms about the target and the load balancer stop a cutover,
+ * those about the source block its start and its rollback; the others ask for somebody to look.
  *
  * On a load balancer that serves other applications too, its own errors and rejected connections are theirs as well.
  *
@@ -80,8 +80,11 @@ type Settings = Omit<AlarmProps, 'evaluationPeriods'> & { readonly minutes: numb
  * const veto = alarms.vetoAlarms;
  */
 export class MigrationAlarms extends Construct {
-  /** Those that forbid a cutover to go on: for its veto. */
+  /** Those about the target and the load balancer, which stop a cutover: for its `alarms`. */
   public readonly vetoAlarms: IAlarm[] = [];
+
+  /** Those about the source, which block a start and a rollback: for its `sourceAlarms`. */
+  public readonly sourceAlarms: IAlarm[] = [];
 
   /** All of them. */
   public readonly alarms: IAlarm[] = [];
@@ -195,7 +198,7 @@ export class MigrationAlarms extends Construct {
   private watchProxies(proxies: ProxyService): void {
     const { healthy, unhealthy, proxies: registered } = sideMetrics(proxies);
     const name = proxies.side === MigrationSide.SOURCE ? 'Source' : 'Target';
-    this.addVeto(`No${name}`, {
+    const none = this.add(`No${name}`, {
       alarmDescription: `The ${proxies.side} has no healthy proxy: traffic must not be sent to it.`,
       metric: healthy,
       threshold: 1,
@@ -204,6 +207,7 @@ export class MigrationAlarms extends Construct {
       treatMissingData: TreatMissingData.BREACHING,
       minutes: 2,
     });
+    (proxies.side === MigrationSide.SOURCE ? this.sourceAlarms : this.vetoAlarms).push(none);
     this.add(`Unhealthy${name}`, {
       alarmDescription: `A proxy of the ${proxies.side} does not answer its health checks.`,
       metric: unhealthy,

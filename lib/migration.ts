@@ -70,6 +70,13 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
   readonly vetoAlarms?: IAlarm[];
 
   /**
+   * Alarms of your own about the source: in ALARM they block a start and a rollback, and never cause one. They count among
+   * the `vetoAlarms`.
+   * @default - none
+   */
+  readonly sourceAlarms?: IAlarm[];
+
+  /**
    * Who is told what a cutover does, and when an alarm is raised: a standard topic.
    * @default - nobody
    */
@@ -150,7 +157,7 @@ export class Migration extends Construct {
       domainName: props.domainName,
       plan: props.plan,
       schedule: props.schedule,
-      alarms: [...(this.alarms?.vetoAlarms ?? []), ...(props.vetoAlarms ?? [])],
+      ...heededAlarms(this.alarms, props),
       notificationTopic: props.notificationTopic,
       eventBus: props.eventBus,
       vpcEndpoints: props.vpcEndpoints,
@@ -252,4 +259,11 @@ function checkNetwork(vpc: IVpc, props: MigrationProps): void {
     refuse('vpc', 'a network with private subnets, where the proxies and the steps run', 'one without');
   }
   checkNetworkOf('cluster', props.cluster?.vpc, vpc);
+}
+
+function heededAlarms(own: MigrationAlarms | undefined, props: MigrationProps) {
+  return {
+    alarms: [...(own?.vetoAlarms ?? []), ...(props.vetoAlarms ?? [])],
+    sourceAlarms: [...(own?.sourceAlarms ?? []), ...(props.sourceAlarms ?? [])],
+  };
 }

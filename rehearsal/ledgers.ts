@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { ADMIN_PATHS, ADMIN_SIGNATURE_HEADER, ADMIN_TIME_HEADER, LedgerReport, adminStringToSign } from '../core/admin';
-import { KindCounts } from '../core/connections';
-import { activeOf } from '../core/drain-run';
+import { KindCounts, NO_CONNECTIONS, addKinds } from '../core/connections';
 import { SIDES, Side } from '../core/weights';
 import type { World } from './world';
 
@@ -22,7 +21,8 @@ export async function readLedgers(world: World): Promise<Record<Side, SideLedger
     const reports = (await Promise.all(tasks.map(({ ip }) => readLedger(ip, wiring.adminPort, secret)))).filter(
       (report) => report !== undefined,
     );
-    return [side, { active: activeOf(reports), draining: reports.some(({ state }) => state !== 'serving') }] as const;
+    const active = reports.reduce((sum, report) => addKinds(sum, report.active), NO_CONNECTIONS);
+    return [side, { active, draining: reports.some(({ state }) => state !== 'serving') }] as const;
   });
   return Object.fromEntries(await Promise.all(ledgers)) as Record<Side, SideLedger>;
 }

@@ -11,33 +11,40 @@ export interface AdminCall {
   readonly path: string;
   readonly body?: unknown;
   readonly secret: string;
+  /** For all attempts together. */
+  readonly timeoutMs: number;
 }
 
 const ATTEMPTS = 3;
-const TIMEOUT_MS = 3_000;
 
 /**
  * Calls the admin API of one proxy task and returns its JSON answer.
  *
- * @throws CutoverError `AdminUnreachable` after three attempts, or at once when the task refuses the call
+ * @throws CutoverError `AdminUnreachable` after three attempts, when its time is over, or at once when the task refuses
+ *   the call
  */
 export async function callAdmin(call: AdminCall): Promise<unknown> {
   const name = `${call.method} http://${call.address}:${call.port}${call.path}`;
+  const signal = AbortSignal.timeout(call.timeoutMs);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { status, body } = await send(call);
+      const { status, body } = await send(call, signal);
       if (status < 300) return JSON.parse(body) as unknown;
       throw new CutoverError('AdminUnreachable', `${name} must answer 2xx, got ${status} ${body.slice(0, 200)}`);
     } catch (error) {
       if (error instanceof CutoverError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
+      if (signal.aborted) {
+        const rule = `must answer within ${call.timeoutMs / 1000} s`;
+        throw new CutoverError('AdminUnreachable', `${name} ${rule}, got no response`);
+      }
       if (attempt === ATTEMPTS) throw new CutoverError('AdminUnreachable', `${name} must answer, got ${reason}`);
       await pause(100 + Math.random() * 200 * attempt);
     }
   }
 }
 
-function send(call: AdminCall): Promise<{ status: number; body: string }> {
+function send(call: AdminCall, signal: AbortSignal): Promise<{ status: number; body: string }> {
   const body = call.body === undefined ? '' : JSON.stringify(call.body);
   const timeMs = String(Date.now());
   const signature = createHmac('sha256', call.secret)
@@ -51,7 +58,7 @@ function send(call: AdminCall): Promise<{ status: number; body: string }> {
         method: call.method,
         path: call.path,
         agent: false,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal,
         headers: {
           [ADMIN_TIME_HEADER]: timeMs,
           [ADMIN_SIGNATURE_HEADER]: signature,

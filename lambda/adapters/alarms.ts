@@ -1,8 +1,9 @@
 import { AlarmType, CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
-import { AlarmReading } from '../../core/veto';
+import { AlarmReading, HeededAlarm } from '../../core/alarm-check';
 import { CutoverWiring } from '../../core/wiring';
 import type { AlarmsPort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
+import { limited } from './limited';
 
 /**
  * The alarms in CloudWatch. Composite alarms are asked for only where there may be one: the API tells of them only to
@@ -10,8 +11,9 @@ import { CLIENT_CONFIG } from './client-config';
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
  */
-export function alarmsPort({ metricAlarmNames = [], otherAlarmNames = [] }: CutoverWiring): AlarmsPort {
-  const client = new CloudWatchClient(CLIENT_CONFIG);
+export function alarmsPort(wiring: CutoverWiring): AlarmsPort {
+  const { metricAlarmNames = [], otherAlarmNames = [], sourceAlarmNames = [] } = wiring;
+  const client = limited('CloudWatch', new CloudWatchClient(CLIENT_CONFIG));
   const read = async (names: readonly string[], types: AlarmType[]): Promise<AlarmReading[]> => {
     // Without names the API would answer with every alarm of the account.
     if (names.length === 0) return [];
@@ -24,7 +26,10 @@ export function alarmsPort({ metricAlarmNames = [], otherAlarmNames = [] }: Cuto
     }));
   };
   return {
-    names: [...metricAlarmNames, ...otherAlarmNames],
+    heeded: [...metricAlarmNames, ...otherAlarmNames].map((name): HeededAlarm => ({
+      name,
+      side: sourceAlarmNames.includes(name) ? 'source' : 'target',
+    })),
     read: async () => {
       const readings = await Promise.all([
         read(metricAlarmNames, ['MetricAlarm']),

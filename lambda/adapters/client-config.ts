@@ -7,5 +7,5 @@
 export const CLIENT_CONFIG = {
   maxAttempts: 8,
   retryMode: 'standard',
-  requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
+  requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
 } as const;

@@ -6,17 +6,20 @@ import {
   ForwardActionConfig,
   ModifyRuleCommand,
   Rule,
+  RuleCondition,
   TargetGroupTuple,
   paginateDescribeRules,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { CutoverError } from '../../core/errors';
-import { Forward, RuleReading } from '../../core/forward';
+import { Forward } from '../../core/forward';
+import { RuleReading } from '../../core/listener-rules';
 import { CutoverWiring } from '../../core/wiring';
 import type { LoadBalancerPort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
+import { limited } from './limited';
 
 export function loadBalancerPort(wiring: CutoverWiring): LoadBalancerPort {
-  const client = new ElasticLoadBalancingV2Client(CLIENT_CONFIG);
+  const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG));
   const { source, target } = wiring.smokeListenerArns;
   return {
     groupArns: wiring.targetGroupArns,
@@ -71,9 +74,34 @@ function readingOf(rule: Rule): RuleReading {
     ...each,
     ...(each.ForwardConfig && { ForwardConfig: ordered(each.ForwardConfig) }),
   }));
-  const meaning = JSON.stringify([rule.Priority, rule.Conditions ?? [], actions]);
-  const digest = createHash('sha256').update(meaning).digest('base64url').slice(0, 16);
-  return { arn: rule.RuleArn ?? '', digest, ...(forward && { forward }) };
+  const match = [rule.Priority, rule.Conditions ?? []];
+  const priority = Number(rule.Priority);
+  return {
+    arn: rule.RuleArn ?? '',
+    ...(Number.isInteger(priority) && { priority }),
+    hosts: patternsOf(rule.Conditions ?? [], 'host-header'),
+    paths: patternsOf(rule.Conditions ?? [], 'path-pattern'),
+    // A rewrite of the host or the path moves traffic, too.
+    digest: digestOf([...match, actions, rule.Transforms ?? []]),
+    matchDigest: digestOf([...match, rule.Transforms ?? []]),
+    ...(forward && { forward }),
+  };
+}
+
+function digestOf(meaning: unknown): string {
+  return createHash('sha256').update(JSON.stringify(meaning)).digest('base64url').slice(0, 16);
+}
+
+/** The patterns of a rule's one condition on hosts or paths; undefined where it has a regular expression. */
+function patternsOf(
+  conditions: readonly RuleCondition[],
+  field: 'host-header' | 'path-pattern',
+): readonly string[] | undefined {
+  const configs = conditions
+    .filter(({ Field }) => Field === field)
+    .map(({ HostHeaderConfig, PathPatternConfig, Values }) => ({ Values, ...(HostHeaderConfig ?? PathPatternConfig) }));
+  if (configs.some(({ RegexValues = [] }) => RegexValues.length > 0)) return undefined;
+  return configs.flatMap(({ Values = [] }) => Values);
 }
 
 /** The groups of an action have no order. */

@@ -1,6 +1,6 @@
 import { begin } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
-import { LAST_CALL_SECONDS, LockHolder, describeHolder, isExpired } from '../../core/lock';
+import { LAST_CALL_SECONDS, LockHolder, describeHolder } from '../../core/lock';
 import { parsePlan } from '../../core/plan';
 import type { StorePort } from '../ports';
 import type { LockPort } from '../weighted-rule/ports';
@@ -21,7 +21,7 @@ export function lockPort(bucket: string, options: LockOptions): LockPort {
   return {
     heldByAnother: async (execution) => {
       const run = await unlessGone(() => store.holder());
-      if (!run || run.execution === execution || isExpired(run, Date.now())) return undefined;
+      if (!run || run.execution === execution || run.hasExpired) return undefined;
       return { ...run, ...(run.initial && { watchedRuleArns: Object.keys(run.initial.others) }) };
     },
     holding: async (execution, work) => {

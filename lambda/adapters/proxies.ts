@@ -3,38 +3,54 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { ADMIN_PATHS, LedgerReport } from '../../core/admin';
 import { Side } from '../../core/weights';
 import { CutoverWiring } from '../../core/wiring';
-import type { ProxiesPort, TaskReport } from '../ports';
+import { TaskReading } from '../../core/tally';
+import type { ProxiesPort } from '../ports';
 import { callAdmin } from './admin-client';
 import { CLIENT_CONFIG } from './client-config';
+import { limited } from './limited';
 
 /** DescribeTasks takes at most 100 tasks. */
 const DESCRIBE_AT_ONCE = 100;
 const SECRET_CACHE_MS = 60_000;
+const SECRET_MS = 3_000;
+/** ECS answers within a second; a rollback does not wait for it. */
+const ECS_MS = 4_000;
+/** A task that has not answered by then is unknown at this look. */
+const ADMIN_MS = 3_000;
+/** Sockets to proxies at a time: a function has 1,024 file descriptors. */
+const CALLS_AT_ONCE = 200;
+/** After it no further task is asked: a step has 30 s. */
+const ASK_MS = 8_000;
+/** The proxy's name among the containers of a task: `lib/proxy-service.ts`. */
+const PROXY_CONTAINER = 'proxy';
 /** The stages of a task's life in which its container runs. */
 const WITH_PROCESS = ['RUNNING', 'DEACTIVATING', 'STOPPING'];
+/** And those before them: nothing to ask yet. */
+const NOT_STARTED = ['PROVISIONING', 'PENDING', 'ACTIVATING'];
 
 /** The proxy tasks of both sides: found through ECS, asked on their admin ports. */
 export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
-  const ecs = new ECSClient(CLIENT_CONFIG);
+  const ecs = limited('ECS', new ECSClient(CLIENT_CONFIG), ECS_MS);
   const secret = cachedSecret(wiring.adminSecretArn);
   const call = async (address: string, method: 'GET' | 'POST', path: string, body?: unknown) =>
-    callAdmin({ address, port: wiring.adminPort, method, path, body, secret: await secret() });
+    callAdmin({ address, port: wiring.adminPort, method, path, body, secret: await secret(), timeoutMs: ADMIN_MS });
+  const read = async (task: Task, untilMs: number): Promise<TaskReading> => {
+    const life = lifeOf(task);
+    if (life === 'stopped') return { id: idOf(task), address: '', life, ...exitCodeOf(task) };
+    const reading = { id: idOf(task), address: addressOf(task), life };
+    if (performance.now() > untilMs) return { ...reading, problem: `not asked within ${ASK_MS / 1000} s` };
+    try {
+      return { ...reading, report: (await call(reading.address, 'GET', ADMIN_PATHS.drainStatus)) as LedgerReport };
+    } catch (error) {
+      return { ...reading, problem: error instanceof Error ? error.message : String(error) };
+    }
+  };
   return {
-    addresses: async (side) => (await liveTasks(ecs, wiring, side)).filter(isStaying).map(addressOf),
-    reports: async (side) => {
-      const tasks = await liveTasks(ecs, wiring, side);
-      const reports = tasks.map(async (task): Promise<TaskReport[]> => {
-        const address = addressOf(task);
-        try {
-          const report = (await call(address, 'GET', ADMIN_PATHS.drainStatus)) as LedgerReport;
-          return [{ address, isLeaving: !isStaying(task), report }];
-        } catch (error) {
-          // One that ECS is stopping may have ended between the two calls.
-          if (!isStaying(task)) return [];
-          throw error;
-        }
-      });
-      return (await Promise.all(reports)).flat();
+    addresses: async (side) => (await listTasks(ecs, wiring, side)).filter(isStaying).map(addressOf),
+    tasks: async (side) => {
+      const tasks = await listTasks(ecs, wiring, side);
+      const untilMs = performance.now() + ASK_MS;
+      return pooled(tasks, CALLS_AT_ONCE, (task) => read(task, untilMs));
     },
     drain: async (address, order) => void (await call(address, 'POST', ADMIN_PATHS.drain, order)),
     undrain: async (address) => void (await call(address, 'POST', ADMIN_PATHS.undrain, {})),
@@ -42,12 +58,12 @@ export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
 }
 
 /**
- * The tasks of a side that have a process. Those that ECS is stopping are among them: they are listed under the desired
- * status STOPPED, and their connections live on through the deregistration delay and the stop timeout.
+ * The tasks of a side that have or had a process. Those that ECS is stopping are among them: they are listed under the
+ * desired status STOPPED, and their connections live on through the deregistration delay and the stop timeout.
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
  */
-async function liveTasks(ecs: ECSClient, wiring: CutoverWiring, side: Side): Promise<Task[]> {
+async function listTasks(ecs: ECSClient, wiring: CutoverWiring, side: Side): Promise<Task[]> {
   const cluster = wiring.clusterArn;
   const serviceName = wiring.serviceNames[side];
   const arns: string[] = [];
@@ -56,16 +72,41 @@ async function liveTasks(ecs: ECSClient, wiring: CutoverWiring, side: Side): Pro
       arns.push(...(page.taskArns ?? []));
     }
   }
-  const live: Task[] = [];
+  const described: Task[] = [];
   for (let at = 0; at < arns.length; at += DESCRIBE_AT_ONCE) {
     const { tasks } = await ecs.send(
       new DescribeTasksCommand({ cluster, tasks: arns.slice(at, at + DESCRIBE_AT_ONCE) }),
     );
-    live.push(
-      ...(tasks ?? []).filter(({ lastStatus }) => lastStatus !== undefined && WITH_PROCESS.includes(lastStatus)),
-    );
+    described.push(...(tasks ?? []).filter(({ lastStatus = '' }) => !NOT_STARTED.includes(lastStatus)));
   }
-  return live;
+  return described;
+}
+
+function lifeOf(task: Task): TaskReading['life'] {
+  if (!WITH_PROCESS.includes(task.lastStatus ?? '')) return 'stopped';
+  return isStaying(task) ? 'running' : 'leaving';
+}
+
+/** Of the proxy: a sidecar's says nothing of connections. */
+function exitCodeOf({ containers = [] }: Task): Pick<TaskReading, 'exitCode'> {
+  const { exitCode } = containers.find(({ name }) => name === PROXY_CONTAINER) ?? containers[0] ?? {};
+  return exitCode === undefined ? {} : { exitCode };
+}
+
+/** The last part of a task's ARN is 32 hexadecimal digits: the end of it tells two tasks of a side apart. */
+function idOf({ taskArn = '' }: Task): string {
+  return taskArn.slice(-12);
+}
+
+/** The results in the order of the items, with so many at work at a time. */
+async function pooled<In, Out>(items: readonly In[], size: number, work: (item: In) => Promise<Out>): Promise<Out[]> {
+  const done: Out[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let at = next++; at < items.length; at = next++) done[at] = await work(items[at] as In);
+  };
+  await Promise.all(Array.from({ length: Math.min(size, items.length) }, worker));
+  return done;
 }
 
 function isStaying({ desiredStatus }: Task): boolean {
@@ -80,14 +121,23 @@ function addressOf(task: Task): string {
   return address;
 }
 
-/** Asked for once a minute, however many tasks are called; a failed look-up is not remembered. */
+/**
+ * Asked for once a minute, however many tasks are called. While Secrets Manager is away the last one is used: a rollback
+ * must not wait for it.
+ */
 function cachedSecret(secretArn: string): () => Promise<string> {
-  const client = new SecretsManagerClient(CLIENT_CONFIG);
+  const client = limited('Secrets Manager', new SecretsManagerClient(CLIENT_CONFIG), SECRET_MS);
   let cached: { value: Promise<string>; atMs: number } | undefined;
+  let last: string | undefined;
   const look = async () => {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretArn }));
-    if (SecretString === undefined) throw new Error(`secret '${secretArn}' must hold a string, got none`);
-    return SecretString;
+    try {
+      const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretArn }));
+      if (SecretString === undefined) throw new Error(`secret '${secretArn}' must hold a string, got none`);
+      return (last = SecretString);
+    } catch (error) {
+      if (last === undefined) throw error;
+      return last;
+    }
   };
   return () => {
     if (cached && Date.now() - cached.atMs < SECRET_CACHE_MS) return cached.value;

@@ -1,7 +1,8 @@
 import { request } from 'node:https';
 import { PeerCertificate, TLSSocket, checkServerIdentity } from 'node:tls';
 
-export const SMOKE_TIMEOUT_MS = 10_000;
+/** A rollback asks both sides first, and takes seconds. */
+export const SMOKE_TIMEOUT_MS = 5_000;
 export const SMOKE_AGENT = 'drainshift-smoke';
 
 export interface SmokeRequest {

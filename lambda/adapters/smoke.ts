@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   DescribeListenersCommand,
   DescribeLoadBalancersCommand,
@@ -6,8 +7,9 @@ import {
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { Side } from '../../core/weights';
 import { CutoverWiring } from '../../core/wiring';
-import type { SmokePort } from '../ports';
+import type { Probe, SmokePort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
+import { limited } from './limited';
 import { callByGrpc, getByHttp2 } from './smoke-http2';
 import { SmokeAnswer, SmokeRequest, get } from './smoke-request';
 
@@ -23,6 +25,9 @@ const WAYS: Readonly<Record<string, (to: SmokeRequest) => Promise<SmokeAnswer>>>
   GRPC: callByGrpc,
 };
 
+const ATTEMPTS = 3;
+const ATTEMPT_PAUSE_MS = 500;
+
 interface SmokePlace {
   readonly host: string;
   readonly port: number;
@@ -35,10 +40,10 @@ interface SmokePlace {
  * and the certificate must be good for it.
  */
 export function smokePort(wiring: CutoverWiring): SmokePort {
-  const client = new ElasticLoadBalancingV2Client(CLIENT_CONFIG);
+  const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG));
   let places: Promise<Record<Side, SmokePlace>> | undefined;
   return {
-    get: async (side, path) => {
+    probe: async (side, { path, expectedStatus }) => {
       places ??= smokePlaces(client, wiring);
       // A failed look-up must not be remembered for the life of the function.
       places.catch(() => (places = undefined));
@@ -46,9 +51,31 @@ export function smokePort(wiring: CutoverWiring): SmokePort {
       const way = WAYS[version];
       if (way === undefined)
         throw new Error(`the ${side}'s group must be one of ${Object.keys(WAYS).join(', ')}, got ${version}`);
-      return way({ ...address, path, name: wiring.domainName, isSelfSigned: wiring.isSelfSigned ?? false });
+      const to = { ...address, path, name: wiring.domainName, isSelfSigned: wiring.isSelfSigned ?? false };
+      return hedged(() => way(to), expectedStatus);
     },
   };
+}
+
+/** The next attempt does not wait for the end of one that hangs. */
+async function hedged(attempt: () => Promise<SmokeAnswer>, expectedStatus: number): Promise<Probe> {
+  const probe = { got: 'no response' as SmokeAnswer, responses: 0 };
+  const running: Promise<boolean>[] = [];
+  const isGood = async () => {
+    probe.got = await attempt();
+    if (typeof probe.got === 'number') probe.responses += 1;
+    if (probe.got !== expectedStatus) throw new Error('another status');
+    return true;
+  };
+  const firstGood = () => Promise.any(running).catch(() => false);
+  for (let begun = 1; begun < ATTEMPTS; begun += 1) {
+    running.push(isGood());
+    const waited = pause(ATTEMPT_PAUSE_MS, false);
+    const good = await Promise.race([firstGood().then((isFirst) => isFirst || waited), waited]);
+    if (good) return { ...probe, got: expectedStatus };
+  }
+  running.push(isGood());
+  return (await firstGood()) ? { ...probe, got: expectedStatus } : probe;
 }
 
 /** Read from the load balancer and not from the template: what counts is what is in force. */

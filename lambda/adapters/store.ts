@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -13,16 +14,24 @@ import { Evidence } from '../../core/evidence';
 import { LockHolder, describeHolder, isExpired } from '../../core/lock';
 import type { StorePort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
+import { limited } from './limited';
 
+/** Of one call with its retries. S3 answers within a second; a look and a rollback do not wait for it. */
+const S3_MS = 3_000;
 const LOCK_KEY = 'lock.json';
 const abortKey = (execution: string) => `abort/${execution}.json`;
 const evidenceKey = (execution: string) => `evidence/${execution}.json`;
 
 /** A step that is at work for the second time may write the lock just then. */
 const RELEASE_ATTEMPTS = 3;
+/** With a pause between them that grows from this, in all about two seconds. */
+const CONFLICT_ATTEMPTS = 6;
+const CONFLICT_PAUSE_MS = 50;
 
-/** What S3 answers when the condition of a put does not hold, or when another write is under way. */
-const CONDITION_FAILED = ['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey'];
+/** The condition of a write does not hold: the object is another one, or (for If-Match) gone. */
+const CONDITION_FAILED = ['PreconditionFailed', 'NoSuchKey'];
+/** Another write was under way: the condition was not looked at, and the same write may succeed now. */
+const CONFLICT = 'ConditionalRequestConflict';
 
 /**
  * The store of a cutover: one S3 bucket, whose conditional put makes the first writer win.
@@ -30,13 +39,16 @@ const CONDITION_FAILED = ['PreconditionFailed', 'ConditionalRequestConflict', 'N
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
 export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort {
-  const objects = new Objects(new S3Client(CLIENT_CONFIG), bucket, { abortSignal });
+  const objects = new Objects(limited('S3', new S3Client(CLIENT_CONFIG), S3_MS), bucket, { abortSignal });
   const locked = async () => {
     const object = await objects.read(LOCK_KEY);
-    return object && { run: lockOf(object), etag: object.etag };
+    return object && { run: lockOf(object), etag: object.etag, nowMs: object.nowMs };
   };
   return {
-    holder: async () => (await locked())?.run,
+    holder: async () => {
+      const held = await locked();
+      return held && { ...held.run, hasExpired: isExpired(held.run, held.nowMs) };
+    },
     acquire: async (run) => {
       // Twice: after a conflict with a lock that was just given back there may be none.
       for (const isLast of [false, true]) {
@@ -44,7 +56,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
         const held = await locked();
         // A repeated step finds its own lock.
         if (held?.run.execution === run.execution) return;
-        const isOver = held !== undefined && isExpired(held.run, Date.now());
+        const isOver = held !== undefined && isExpired(held.run, held.nowMs);
         if (isOver && (await objects.put(LOCK_KEY, run, { IfMatch: held.etag }))) return;
         if ((held && !isOver) || isLast) throw lockError('LockHeld', 'free', held?.run);
       }
@@ -73,8 +85,11 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
       const key = evidenceKey(evidence.execution);
       if (await objects.put(key, evidence, { IfNoneMatch: '*' })) return;
       const present = await objects.read(key);
-      const isFailed = present && (JSON.parse(present.text) as Evidence).outcome === 'failed';
-      if (isFailed) await objects.put(key, evidence, { IfMatch: present.etag });
+      if (!present) throw new Error(`'${key}' must be stored, got a failed condition and no object`);
+      const isFailed = (JSON.parse(present.text) as Evidence).outcome === 'failed';
+      if (isFailed && !(await objects.put(key, evidence, { IfMatch: present.etag }))) {
+        throw new Error(`'${key}' must take the place of the one that was read, got another write`);
+      }
     },
   };
 }
@@ -87,12 +102,36 @@ function lockOf({ text, writtenAtMs }: StoredText): CutoverRun & LockHolder {
   return { ...lock, expiresAt: new Date(writtenAtMs + lastsMs).toISOString() };
 }
 
+/** A lock that cannot be read is held by nobody knows whom: it is never free, and never ours. */
 function parsedLock(text: string): CutoverRun & LockHolder {
+  const lock = parsedObject(text);
+  const { execution, startedAt, expiresAt, plan } = lock;
+  const isTime = (value: unknown) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
+  const isWhole =
+    typeof execution === 'string' &&
+    execution !== '' &&
+    isTime(startedAt) &&
+    (expiresAt === undefined || isTime(expiresAt)) &&
+    typeof plan === 'object' &&
+    plan !== null;
+  if (isWhole) return lock as unknown as CutoverRun & LockHolder;
+  const got = JSON.stringify(text.slice(0, 40));
+  throw new CutoverError('LockDamaged', `'${LOCK_KEY}' in the store must be as drainshift wrote it, got ${got}`);
+}
+
+function parsedObject(text: string): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(text) as CutoverRun & LockHolder;
+    const value = JSON.parse(text) as unknown;
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
-    throw new Error(`'${LOCK_KEY}' must be as drainshift wrote it, got ${JSON.stringify(text.slice(0, 40))}`);
+    return {};
   }
+}
+
+function conflict({ input }: PutObjectCommand | DeleteObjectCommand, cause: unknown): CutoverError {
+  const rule = `S3 must take a conditional write of '${input.Key}' within ${CONFLICT_ATTEMPTS} attempts`;
+  const got = cause instanceof Error ? cause.message : String(cause);
+  return new CutoverError('AwsUnavailable', `${rule}, got ${CONFLICT}: ${got}`);
 }
 
 function lockError(code: 'LockHeld' | 'LockLost', rule: string, held: CutoverRun | undefined): CutoverError {
@@ -103,6 +142,8 @@ function lockError(code: 'LockHeld' | 'LockLost', rule: string, held: CutoverRun
 interface StoredText {
   readonly text: string;
   readonly writtenAtMs: number;
+  /** When it was read, by the clock of S3. */
+  readonly nowMs: number;
   readonly etag: string | undefined;
 }
 
@@ -118,11 +159,25 @@ function writtenAtMsOf({ LastModified }: GetObjectCommandOutput): number {
 
 /** JSON objects of one bucket. */
 class Objects {
+  /** Of the last response: the clock of whoever asks may be minutes off, and a lock must not end by it. */
+  private storeNowMs: number | undefined;
+
   constructor(
     private readonly client: S3Client,
     private readonly bucket: string,
     private readonly options: { readonly abortSignal?: AbortSignal },
-  ) {}
+  ) {
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        const { headers } = result.response as { readonly headers?: Readonly<Record<string, string>> };
+        const dateMs = Date.parse(headers?.date ?? '');
+        if (!Number.isNaN(dateMs)) this.storeNowMs = dateMs;
+        return result;
+      },
+      { step: 'deserialize', name: 'storeClock' },
+    );
+  }
 
   /** @returns false when the condition did not hold */
   async put(key: string, value: unknown, condition: { IfNoneMatch?: string; IfMatch?: string }): Promise<boolean> {
@@ -137,7 +192,9 @@ class Objects {
   async read(key: string): Promise<StoredText | undefined> {
     const found = await this.get(key);
     if (!found) return undefined;
-    return { text: (await found.Body?.transformToString()) ?? '', writtenAtMs: writtenAtMsOf(found), etag: found.ETag };
+    const text = (await found.Body?.transformToString()) ?? '';
+    const writtenAtMs = writtenAtMsOf(found);
+    return { text, writtenAtMs, nowMs: this.storeNowMs ?? Date.now(), etag: found.ETag };
   }
 
   /** Fetches no more of an object that anybody may have written than it can be. */
@@ -159,16 +216,26 @@ class Objects {
     }
   }
 
+  /**
+   * A conflict says nothing of the condition: the write is tried again, and only a failed condition is one.
+   *
+   * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-write-error-response
+   */
   private async holds(command: PutObjectCommand | DeleteObjectCommand): Promise<boolean> {
-    try {
-      // The client's overloads take one command each.
-      await (command instanceof PutObjectCommand
-        ? this.client.send(command, this.options)
-        : this.client.send(command, this.options));
-      return true;
-    } catch (error) {
-      if (error instanceof Error && CONDITION_FAILED.includes(error.name)) return false;
-      throw error;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        // The client's overloads take one command each.
+        await (command instanceof PutObjectCommand
+          ? this.client.send(command, this.options)
+          : this.client.send(command, this.options));
+        return true;
+      } catch (error) {
+        const name = error instanceof Error ? error.name : '';
+        if (CONDITION_FAILED.includes(name)) return false;
+        if (name !== CONFLICT) throw error;
+        if (attempt === CONFLICT_ATTEMPTS) throw conflict(command, error);
+        await pause(CONFLICT_PAUSE_MS * 2 ** attempt * Math.random());
+      }
     }
   }
 }

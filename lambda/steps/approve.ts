@@ -1,18 +1,10 @@
-import {
-  ApprovalProgress,
-  ApprovalWord,
-  answerOf,
-  approvalPollSeconds,
-  approvalVerdict,
-  pendingGate,
-} from '../../core/approval';
-import { breakerTrips } from '../../core/bake';
+import { ApprovalProgress, answerOf, approvalPollSeconds, approvalVerdict, pendingGate } from '../../core/approval';
 import { CutoverRun, note, retreat } from '../../core/cutover';
-import { breakerRetreat } from '../../core/stage';
 import { announce } from '../announce';
-import { observe } from '../observe';
+import { judged } from '../judged';
 import type { Ports } from '../ports';
-import { Act, guarded, handlerOf, undisturbed, vetoed } from '../step';
+import { settle } from '../settle';
+import { Act, guarded, handlerOf } from '../step';
 
 /**
  * One look for the approval of a person; the first look asks for it. What a person wrote that cannot be read counts as
@@ -22,7 +14,10 @@ export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Pro
   const gate = pendingGate(run.plan, run.approved ?? [], run.stage ? run.stage.index + 1 : 0);
   if (!gate) throw new Error("'approve' must come before a gate of the plan, got none");
   const asked: ApprovalProgress = run.approval ?? { gate, askedAtMs: nowMs };
-  const word = await wordOf(run, asked, ports);
+  const found = await settle(() => ports.store.approval(run.execution, asked.gate));
+  // A store that is away may hold an answer: nobody is told that there was none.
+  if ('problem' in found) return waitOn(run, asked, undefined, ports);
+  const word = found.value && answerOf(found.value, asked, run.plan.approval);
   const verdict = approvalVerdict(word, asked, run.plan.approval, nowMs);
   if (verdict === 'wait') return waitOn(run, asked, typeof word === 'string' ? word : undefined, ports);
   const answered: CutoverRun = { ...run, approval: undefined };
@@ -35,15 +30,6 @@ export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Pro
   }
   const by = typeof word === 'object' ? word.by : 'somebody';
   return retreat(noted, 'ApprovalRejected', `'${gate}' must be approved, got a rejection by '${by}'`);
-}
-
-async function wordOf(
-  run: CutoverRun,
-  asked: ApprovalProgress,
-  { store }: Ports,
-): Promise<ApprovalWord | string | undefined> {
-  const found = await store.approval(run.execution, asked.gate);
-  return found && answerOf(found, asked, run.plan.approval);
 }
 
 async function waitOn(
@@ -64,18 +50,13 @@ async function waitOn(
   return waiting;
 }
 
-/** While a person thinks, the target serves: it goes on being watched. */
-const watched: Act<CutoverRun, CutoverRun> = undisturbed(
-  vetoed(async (run, ports, nowMs) => {
-    const look = run.stage && (await observe(run, run.stage, ports));
-    if (look && 'back' in look) return look.back;
-    if (look && breakerTrips(look.observed.target, run.plan.breaker)) return breakerRetreat(run, look.observed);
-    return approve(run, ports, nowMs);
-  }),
-);
+/** While a person thinks, the target serves: both sides go on being judged. */
+const watched: Act<CutoverRun, CutoverRun> = judged((run, ports, nowMs) => approve(run, ports, nowMs), {
+  isConfirmed: true,
+});
 
 /** Before the first shift there is nothing to watch: preflight looks at everything again once the answer is there. */
 export const approveWatched: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) =>
-  (run.stage ? watched : approve)(run, ports, nowMs);
+  (run.stage ? watched : guarded(approve))(run, ports, nowMs);
 
-export const handler = handlerOf(guarded(approveWatched));
+export const handler = handlerOf(approveWatched);

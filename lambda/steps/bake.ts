@@ -1,26 +1,32 @@
-import { bakeVerdict } from '../../core/bake';
 import { CutoverRun, note } from '../../core/cutover';
-import { afterBake } from '../../core/stage';
-import { observe } from '../observe';
+import { bakeVerdict } from '../../core/judge';
+import { afterBake, observedOf } from '../../core/stage';
+import { Look, judged } from '../judged';
 import type { Ports } from '../ports';
-import { guarded, handlerOf, undisturbed, vetoed } from '../step';
+import { handlerOf } from '../step';
 
-/** One look at a bake: counts the requests of both sides since the shift and asks for the verdict. */
-export async function bake(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+/** One look at a bake: asks for the verdict on what both sides did since the shift. */
+async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Look): Promise<CutoverRun> {
   const progress = run.stage;
   const stage = progress && run.plan.stages[progress.index];
   if (!stage || progress.confirmedAtMs === undefined) throw new Error("'bake' must follow a confirmed shift, got none");
-  const look = await observe(run, progress, ports);
-  if ('back' in look) return look.back;
-  const { observed } = look;
   ports.metrics.weights(stage.weights, nowMs);
   const elapsedSeconds = (nowMs - progress.confirmedAtMs) / 1000;
-  const verdict = bakeVerdict(
-    { elapsedSeconds, bakeSeconds: stage.bakeSeconds, target: observed.target },
-    run.plan.breaker,
-  );
-  const after = afterBake(run, { stage, progress, observed, verdict }, nowMs);
-  return verdict === 'wait' ? after : note(after, nowMs, 'Bake', { stage: progress.index + 1, verdict, observed });
+  const { watch } = look;
+  const bake = { elapsedSeconds, bakeSeconds: stage.bakeSeconds, canPromote: canPromote(look) };
+  const verdict = bakeVerdict(bake, watch, run.plan);
+  const after = afterBake(run, { stage, progress, watch, verdict }, nowMs);
+  if (verdict === 'wait') return after;
+  return note(after, nowMs, 'Bake', { stage: progress.index + 1, verdict, ...observedOf(watch) });
 }
 
-export const handler = handlerOf(guarded(undisturbed(vetoed(bake))));
+/** Not on what was not seen: the source's figures alone are no part of the verdict. */
+function canPromote({ blind, tasks }: Look): boolean {
+  const isBlind = blind.some((what) => what !== 'sourceTasks');
+  const staying = tasks.target?.filter(({ life }) => life === 'running') ?? [];
+  return !isBlind && staying.length > 0 && staying.every(({ report }) => report !== undefined);
+}
+
+export const bake = judged(judgeBake, { isConfirmed: true });
+
+export const handler = handlerOf(bake);

@@ -4,15 +4,18 @@ import { evidenceOf } from '../../core/evidence';
 import { announce } from '../announce';
 import type { Ports } from '../ports';
 import { handlerOf, holdsLock } from '../step';
-import { undrainSource } from '../undrain';
+import { undrain } from '../undrain';
 
-/** Leaves the source ready to take traffic again, writes the evidence and frees the lock. */
+/**
+ * Leaves the source ready to take traffic again, writes the evidence and frees the lock. It follows `Verify`: whatever fails
+ * here is tried again, and moves no weights.
+ */
 export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   // Not while it is being put back because it was stopped. A step that is repeated may have freed the lock itself.
   if (!(await holdsLock(run, ports)) && !(await ports.store.hasEvidence(run.execution))) {
     throw new CutoverError('LockLost', `the lock must be held by '${run.execution}' to complete, got another or none`);
   }
-  const notUndrained = await undrainSource(ports);
+  const notUndrained = await undrain('source', ports);
   const done = note(run, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
   await ports.store.putEvidence(evidenceOf(done, 'completed', nowMs));
   await ports.store.release(run.execution);

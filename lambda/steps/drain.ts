@@ -1,27 +1,53 @@
-import { CutoverRun, note } from '../../core/cutover';
+import { CutoverRun, note, retreat } from '../../core/cutover';
 import { beginDrain, observeDrain } from '../../core/drain-run';
+import { TaskReading } from '../../core/tally';
+import { Look, judged } from '../judged';
 import type { Ports } from '../ports';
-import { guarded, handlerOf, undisturbed, vetoed } from '../step';
+import { settle } from '../settle';
+import { handlerOf } from '../step';
 
-/** One look at the drain of the source. The first look begins it; a task that is not draining yet is told to at every look. */
-export async function drain(run: CutoverRun, { proxies, store }: Ports, nowMs: number): Promise<CutoverRun> {
-  const tasks = await proxies.reports('source');
-  const reports = tasks.map(({ report }) => report);
-  const progress = run.drain ?? beginDrain(run, reports, nowMs);
-  if (!run.drain) await store.save({ ...run, drain: progress });
-  const serving = tasks.filter(({ report, isLeaving }) => report.state === 'serving' && !isLeaving);
-  await Promise.all(serving.map(({ address }) => proxies.drain(address, run.plan.drain)));
+/**
+ * One look at the drain of the source, while both sides are judged. The first look begins it; a task that is not draining
+ * yet is told to at every look, and one that cannot be told is told again at the next.
+ */
+async function drainSource(run: CutoverRun, ports: Ports, nowMs: number, { tasks }: Look): Promise<CutoverRun> {
+  const source = tasks.source;
+  if (!source) return waitForTasks(run, nowMs);
+  const progress = run.drain ?? beginDrain(run, source, nowMs);
+  // Known before anything drains, so that a stopped execution is put back in order; a store that is away stops no drain.
+  if (!run.drain) await settle(() => ports.store.save({ ...run, drain: progress }));
+  await tellToDrain(source, run, ports);
 
   const noted = run.drain
     ? run
     : note(run, nowMs, 'Drain', { active: progress.active, limitSeconds: progress.limitMs / 1000 });
-  const after = observeDrain(noted, progress, reports, nowMs);
+  const after = observeDrain(noted, progress, source, nowMs);
   if (after.verdict === 'wait') return after;
   return note(after, nowMs, 'Drain', {
     verdict: after.verdict,
     active: after.drain?.active,
+    unknownTasks: after.drain?.unknownTasks,
     ended: after.drain?.ended,
   });
 }
 
-export const handler = handlerOf(guarded(undisturbed(vetoed(drain))));
+async function tellToDrain(tasks: readonly TaskReading[], { plan }: CutoverRun, { proxies }: Ports): Promise<void> {
+  const serving = tasks.filter(({ report, life }) => report?.state === 'serving' && life === 'running');
+  await Promise.all(serving.map(({ address }) => settle(() => proxies.drain(address, plan.drain))));
+}
+
+/** Nobody knows what the source holds: that is no zero. */
+function waitForTasks(run: CutoverRun, nowMs: number): CutoverRun {
+  const { drain: progress, plan } = run;
+  const sinceMs = progress?.startedAtMs ?? run.watch?.blindSinceMs.sourceTasks ?? nowMs;
+  const limitMs = progress?.limitMs ?? MAX_BLIND_MS;
+  if (nowMs - sinceMs < limitMs) return { ...run, verdict: 'wait', waitSeconds: plan.pollSeconds };
+  const rule = `the tasks of the source must be listed within ${Math.round(limitMs / 1000)} s of the drain`;
+  return retreat(run, 'DrainOverdue', `${rule}, got no response of ECS`);
+}
+
+const MAX_BLIND_MS = 600_000;
+
+export const drain = judged(drainSource, { isConfirmed: true });
+
+export const handler = handlerOf(drain);

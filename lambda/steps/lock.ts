@@ -7,6 +7,9 @@ import { announce } from '../announce';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
 
+/** Step Functions adds this key to the input of an execution that another workflow starts with `associateWithParent`. */
+const STARTED_BY = 'AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID';
+
 /** What the state machine gives to its first step. `input` is the execution's own input: `{}` or `{"plan": …}`, which replaces the synthesized plan. */
 export interface LockInput {
   readonly input: unknown;
@@ -31,7 +34,7 @@ export async function lock(input: LockInput, ports: Ports, nowMs: number): Promi
 async function take(input: LockInput, { store }: Ports, nowMs: number): Promise<CutoverRun> {
   const problems = new Problems();
   // A misspelt or unwrapped plan must not start the synthesized one on live traffic.
-  const { plan: given = input.defaultPlan } = problems.object('input', input.input, ['plan']);
+  const { plan: given = input.defaultPlan } = problems.object('input', input.input, ['plan', STARTED_BY]);
   problems.throwIfAny('PlanInvalid');
   const plan = parsePlan(given);
   // Step Functions forgets a name after 90 days, the store never: what the old cutover left would count for the new one,

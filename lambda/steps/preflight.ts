@@ -1,11 +1,17 @@
+import { checkAlarms } from '../../core/alarm-check';
 import { pendingGate } from '../../core/approval';
 import { CutoverRun, note } from '../../core/cutover';
 import { CutoverError, ErrorCode } from '../../core/errors';
-import { otherRules, weightsOf } from '../../core/forward';
-import { vetoOf } from '../../core/veto';
-import { formatWeights, sameShares, SIDES } from '../../core/weights';
+import { weightsOf } from '../../core/forward';
+import { otherRules } from '../../core/listener-rules';
+import { formatWeights, sameShares, Side, SIDES } from '../../core/weights';
 import type { Ports } from '../ports';
+import { settle } from '../settle';
+import { readSide } from '../sides';
 import { handlerOf } from '../step';
+
+/** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
+const MAX_TASKS = 2_000;
 
 interface Finding {
   readonly code: ErrorCode;
@@ -18,9 +24,10 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   if (await store.abortRequested(run.execution))
     throw new CutoverError('Aborted', `an operator asked '${run.execution}' to stop`);
   const readings = await loadBalancer.rules();
-  const forward = readings.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
+  const own = readings.find(({ arn }) => arn === loadBalancer.ruleArn);
+  const forward = own?.forward;
   const weights = forward && weightsOf(forward, loadBalancer.groupArns);
-  if (!forward || !weights) {
+  if (!own || !forward || !weights) {
     throw new CutoverError(
       'RuleNotWeighted',
       `'${loadBalancer.ruleArn}' must forward to the two target groups and to no other`,
@@ -28,14 +35,7 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   }
   const findings = [
     ...weightFindings(run, weights),
-    ...(
-      await Promise.all([
-        targetFindings(run, ports),
-        smokeFindings(run, ports),
-        adminFindings(ports),
-        alarmFindings(ports),
-      ])
-    ).flat(),
+    ...(await Promise.all([sideFindings(run, ports), taskFindings(ports), alarmFindings(ports)])).flat(),
   ];
   const [first] = findings;
   if (first) throw new CutoverError(first.code, findings.map(({ message }) => message).join('\n'));
@@ -43,7 +43,11 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   // It looks again after the approval, which may take hours: only the last look says that something may move.
   const gate = pendingGate(run.plan, run.approved ?? [], 0);
   if (gate) return note({ ...run, verdict: 'approve' }, nowMs, 'Preflight', { weights });
-  const initial = { stickiness: forward.stickiness, others: otherRules(readings, loadBalancer.ruleArn) };
+  const initial = {
+    stickiness: forward.stickiness,
+    others: otherRules(readings, loadBalancer.ruleArn),
+    ownDigest: own.matchDigest,
+  };
   const ready = note({ ...run, initial, verdict: 'go' }, nowMs, 'Preflight', { weights });
   await store.save(ready);
   return ready;
@@ -58,60 +62,53 @@ function weightFindings(run: CutoverRun, weights: CutoverRun['plan']['initialWei
 }
 
 async function alarmFindings({ alarms }: Ports): Promise<Finding[]> {
-  const veto = vetoOf(alarms.names, await alarms.read());
-  return veto ? [veto] : [];
+  const readings = await alarms.read();
+  return SIDES.flatMap((side) => checkAlarms(alarms.heeded, readings, side) ?? []);
 }
 
-async function targetFindings(run: CutoverRun, { loadBalancer }: Ports): Promise<Finding[]> {
-  const counts = await Promise.all(SIDES.map((side) => loadBalancer.healthyTargets(side)));
-  const least = run.plan.minimumHealthyTargets;
-  return SIDES.flatMap((side, index) => {
-    const healthy = counts[index] ?? 0;
-    if (healthy >= least) return [];
-    return [
-      {
-        code: 'TargetsUnhealthy' as const,
-        message: `the ${side} must have at least ${least} healthy targets, got ${healthy}`,
-      },
-    ];
+async function sideFindings({ plan }: CutoverRun, ports: Ports): Promise<Finding[]> {
+  const states = await Promise.all(
+    SIDES.map(async (side) => (await readSide(side, plan, ports, plan.minimumHealthyTargets)).state),
+  );
+  return states.flatMap((state) => {
+    if (state.serves === true) return [];
+    const code = state.serves === 'unknown' ? 'AwsUnavailable' : state.code;
+    return [{ code, message: state.reason }];
   });
 }
 
-async function smokeFindings(run: CutoverRun, { smoke }: Ports): Promise<Finding[]> {
-  const requests = SIDES.flatMap((side) => run.plan.smoke.map((request) => ({ side, ...request })));
-  const answers = await Promise.all(requests.map(({ side, path }) => smoke.get(side, path)));
-  return requests.flatMap(({ side, path, expectedStatus }, index) => {
-    const answer = answers[index];
-    if (answer === expectedStatus) return [];
-    return [
-      {
-        code: 'SmokeFailed' as const,
-        message: `GET ${path} on the ${side} must answer ${expectedStatus}, got ${answer}`,
-      },
-    ];
-  });
+async function taskFindings({ proxies }: Ports): Promise<Finding[]> {
+  const counted = await Promise.all(SIDES.map(async (side) => ({ side, ...(await findInTasks(side, proxies)) })));
+  const count = counted.reduce((sum, each) => sum + each.count, 0);
+  const tooMany: Finding = {
+    code: 'TooManyTasks',
+    message: `both sides together must have at most ${MAX_TASKS} proxy tasks, got ${count}`,
+  };
+  return [...counted.flatMap(({ findings }) => findings), ...(count > MAX_TASKS ? [tooMany] : [])];
 }
 
-async function adminFindings({ proxies }: Ports): Promise<Finding[]> {
-  const findings = SIDES.map(async (side): Promise<Finding[]> => {
-    try {
-      const staying = (await proxies.reports(side)).filter(({ isLeaving }) => !isLeaving);
-      if (staying.length === 0)
-        return [{ code: 'NoTasks', message: `the ${side} must have at least 1 running proxy task, got 0` }];
-      const draining = staying.filter(({ report }) => report.state !== 'serving').map(({ address }) => address);
-      if (draining.length === 0) return [];
-      return [
-        {
-          code: 'ProxyDraining',
-          message: `every proxy of the ${side} must be serving, got draining ${draining.join(', ')}`,
-        },
-      ];
-    } catch (error) {
-      if (!(error instanceof CutoverError)) throw error;
-      return [{ code: error.code, message: error.message }];
-    }
-  });
-  return (await Promise.all(findings)).flat();
+async function findInTasks(
+  side: Side,
+  proxies: Ports['proxies'],
+): Promise<{ readonly count: number; readonly findings: Finding[] }> {
+  const read = await settle(() => proxies.tasks(side));
+  if ('problem' in read) return { count: 0, findings: [{ code: 'AwsUnavailable', message: read.problem }] };
+  const staying = read.value.filter(({ life }) => life === 'running');
+  const count = staying.length;
+  if (count === 0) {
+    return {
+      count,
+      findings: [{ code: 'NoTasks', message: `the ${side} must have at least 1 running proxy task, got 0` }],
+    };
+  }
+  const silent = staying.filter(({ report }) => !report).map(({ problem }) => problem ?? 'no response');
+  const draining = staying.filter(({ report }) => report && report.state !== 'serving').map(({ address }) => address);
+  const findings: Finding[] = silent.map((message) => ({ code: 'AdminUnreachable', message }));
+  if (draining.length > 0) {
+    const message = `every proxy of the ${side} must be serving, got draining ${draining.join(', ')}`;
+    findings.push({ code: 'ProxyDraining', message });
+  }
+  return { count, findings };
 }
 
 export const handler = handlerOf(preflight);

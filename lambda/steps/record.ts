@@ -11,15 +11,16 @@ export interface Recorded extends CutoverRun {
   readonly cause: string;
 }
 
-const KINDS: Readonly<Record<Exclude<Outcome, 'completed'>, AnnouncementKind>> = {
+const KINDS: Readonly<Record<Outcome, AnnouncementKind>> = {
+  completed: 'completed',
   'rolled-back': 'rolledBack',
   refused: 'refused',
   failed: 'failed',
 };
 
 /**
- * Writes the evidence of a cutover that did not complete, and frees the lock. A cutover that could not be put back
- * keeps the lock: nobody starts another one before a person has looked.
+ * Writes the evidence of a cutover that did not complete by itself, and frees the lock. A cutover that could not be put back
+ * keeps the lock: no other one starts before a person has looked.
  */
 export async function record(run: CutoverRun, ports: Ports, nowMs: number): Promise<Recorded> {
   const { store } = ports;

@@ -1,7 +1,9 @@
-import { CutoverRun, retreat } from '../../core/cutover';
+import { CutoverRun, note, retreat } from '../../core/cutover';
+import { CutoverError } from '../../core/errors';
 import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, recoveryCallOf } from '../../core/recovery';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
+import { undrain } from '../undrain';
 import { record } from './record';
 import { rollback } from './rollback';
 
@@ -14,14 +16,17 @@ interface Recovered {
 
 /**
  * Puts back what an execution left that ended past every Catch: stopped by hand, timed out, or failed by Step Functions
- * itself. It is called again until it succeeds; the last call that fails says so to people, and keeps the lock.
+ * itself. It is called again until it succeeds; the last call that fails tells people, and keeps the lock. So does the first
+ * one that finds that the source must not be given its weight back.
  */
 export async function recover(event: StatusChange | QueuedChange, ports: Ports, nowMs: number): Promise<Recovered> {
   const { change, isLast } = recoveryCallOf(event);
   try {
     return await putBack(change, ports, nowMs);
   } catch (error) {
-    if (isLast) await giveUp(change, error, ports);
+    const isUnsafe = error instanceof CutoverError && error.code === 'RollbackUnsafe';
+    if (isLast || isUnsafe) await giveUp(change, error, ports);
+    if (isUnsafe) return { recovered: false };
     throw error;
   }
 }
@@ -31,6 +36,7 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
   const { store } = ports;
   const held = await store.holder();
   if (held?.execution !== detail.name || (await store.hasEvidence(detail.name))) return { recovered: false };
+  if (held.isVerified) return finish(held, ports, nowMs);
   const stopped = retreat(held, 'Aborted', `the execution '${detail.name}' ended as ${detail.status}`);
   // From here on no step of it passes its guard.
   await store.save(stopped);
@@ -43,28 +49,44 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
   return { recovered: true };
 }
 
+/** All traffic was on a target that was judged to the end: only the record is missing, and no weights move. */
+async function finish(held: CutoverRun, ports: Ports, nowMs: number): Promise<Recovered> {
+  const notUndrained = await undrain('source', ports);
+  await record(notUndrained.length > 0 ? note(held, nowMs, 'Complete', { notUndrained }) : held, ports, nowMs);
+  return { recovered: true };
+}
+
 /**
  * The weights go back at once, and again when no step of that execution can be at work any more: one that was about to
- * call ModifyRule when the execution was stopped still does. Once both are over it is on record in the lock, and no later
+ * call ModifyRule when the execution was stopped still does. Once both are done it is on record in the lock, and no later
  * call sets them again: who changes them from then on does so by hand.
  */
 async function restore(stopped: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { store } = ports;
   if (stopped.rollback?.restoredAt !== undefined) return rollback(stopped, ports, nowMs);
   const first = await rollback(stopped, ports, nowMs);
-  const startedAt = first.rollback?.startedAt;
-  const begun: CutoverRun = { ...first, verdict: stopped.verdict, ...(startedAt && { rollback: { startedAt } }) };
+  const begun: CutoverRun = { ...first, verdict: stopped.verdict, ...withoutEnd(first) };
   // The next call goes on from here: it does not tell people again, and in the end leaves a task that cannot be told.
-  if (startedAt !== undefined && !stopped.rollback) await store.save(begun);
+  if (begun.rollback && !stopped.rollback) await store.save(begun);
   await ports.pause(STRAGGLER_MS);
   const again = await rollback(begun, ports, ports.now());
   if (again.rollback?.restoredAt !== undefined) await store.save({ ...again, verdict: stopped.verdict });
   return again;
 }
 
+function withoutEnd({ rollback: begun }: CutoverRun): Pick<CutoverRun, 'rollback'> {
+  if (!begun) return {};
+  const { startedAt, hasSet, sides } = begun;
+  return { rollback: { startedAt, ...(hasSet && { hasSet }), ...(sides && { sides }) } };
+}
+
 async function giveUp({ detail: { name } }: StatusChange, error: unknown, ports: Ports): Promise<void> {
   const held = await ports.store.holder();
   if (held?.execution !== name || (await ports.store.hasEvidence(name))) return;
+  if (error instanceof CutoverError && error.code === 'RollbackUnsafe') {
+    await record(retreat(held, error.code, error.message), ports, ports.now());
+    return;
+  }
   const message = `the weights of '${name}' must be put back in ${RECOVERY_ATTEMPTS} attempts, got ${String(error)}`;
   await record(retreat(held, 'RollbackNotConfirmed', message), ports, ports.now());
 }

@@ -1,69 +1,160 @@
+import { checkAlarms } from '../../core/alarm-check';
 import { CutoverRun, RollbackRecord, failureOf, note } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { Forward, forwardFor, sameForward } from '../../core/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan';
+import { SideState, describeSide } from '../../core/side-state';
 import { interruptedStage } from '../../core/stage';
 import { announce } from '../announce';
+import { readRules } from '../judged';
 import type { Ports } from '../ports';
+import { settleWithin } from '../settle';
+import { readSide } from '../sides';
 import { handlerOf } from '../step';
-import { undrainSource } from '../undrain';
+import { undrain } from '../undrain';
 
 /** How long a rollback reads back, and tells the source's tasks, before it leaves the rest to the state machine's retries. */
 const CONFIRM_SECONDS = 300;
+/** How long it waits for a source that does not serve, while the target does. Where neither does it waits for either. */
+const UNSAFE_SECONDS = 60;
+/** The lock and the alarms are asked, and not waited for. */
+const ASK_MS = 2_500;
+
+/** What one look of a rollback has read and done. */
+interface Seen {
+  readonly forward: Forward | undefined;
+  readonly source: SideState;
+  /** One line for each thing that could not be done or read. */
+  readonly notDone: readonly string[];
+}
 
 /**
- * Puts the initial weights back and reads them back, while the source's tasks are told to serve again. Repeated until
- * both hold; weights that have read back are not set again, because whoever changes them then does so by hand. Whoever
- * has lost the lock touches nothing: the traffic is another's by now.
+ * Gives the source its weight back, in this order: undrains it, sets the initial weights, reads them back, verifies that the
+ * source answers. Repeated until all of it holds. It needs the load balancer's API alone: what the store, ECS, a secret or a
+ * proxy does not answer in time goes into the evidence, and is tried again.
+ *
+ * It never sends traffic to a source that does not serve: then the weights stay, and after a while it asks a person. Weights
+ * that have read back are not set again, because who changes them then does so by hand. A cutover that has lost the lock
+ * touches nothing: the traffic is another's by now.
+ *
+ * @throws CutoverError `RollbackUnsafe`, `RollbackNotConfirmed`, or `AwsUnavailable` of the load balancer's API
  */
 export async function rollback(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { loadBalancer } = ports;
-  const { initial, plan } = run;
+  const { loadBalancer, store } = ports;
+  const { initial, plan, execution } = run;
   if (!initial) throw new Error("'rollback' must follow a preflight, got none");
-  if ((await ports.store.holder())?.execution !== run.execution) {
-    const message = `the lock must be held by '${run.execution}' to put its weights back, got another or none`;
-    return { ...run, verdict: 'go', failure: { code: 'LockLost', message } };
-  }
+  const holder = await settleWithin(ASK_MS, 'reading the lock', () => store.holder());
+  if ('value' in holder && holder.value?.execution !== execution) return withoutLock(run);
   const intended = forwardFor(plan.initialWeights, loadBalancer.groupArns, initial.stickiness);
-  const begun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
+  const begun: CutoverRun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
   const isRestored = run.rollback?.restoredAt !== undefined;
-  // Always told, and not only when a drain is on record: a step that was killed may have begun one.
-  const [notUndrained] = await Promise.all([undrainSource(ports), isRestored || loadBalancer.setForward(intended)]);
+  const before = await look(run, ports);
+  const seen = { ...before, notDone: [...('problem' in holder ? [holder.problem] : []), ...before.notDone] };
+  if (isRestored) return afterLook(begun, seen, ports, nowMs);
+  const isMoved = !seen.forward || !sameForward(seen.forward, intended);
+  if (isMoved && (await mustStay(run, seen, ports))) return stay(begun, seen, ports, nowMs);
+  if (isMoved) await loadBalancer.setForward(intended);
   // After the weights: they do not wait for a message.
   if (!run.rollback) await announce('rollingBack', begun, ports);
-  const forward = (await loadBalancer.rules()).find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
-  const isBack = !isRestored && forward !== undefined && sameForward(forward, intended);
-  return afterLook(isBack ? restored(begun, nowMs, ports) : begun, { notUndrained, forward }, ports, nowMs);
+  if (!isMoved) return settleWeights(begun, intended, seen, ports, nowMs);
+  const moved = { ...begun, rollback: { ...startOf(begun, nowMs), hasSet: true } };
+  return settleWeights(moved, intended, await verifySource(run, seen, ports, intended), ports, nowMs);
+}
+
+/** Weights that read back are restored once the source answers; those that were never moved are, whatever the source is. */
+function settleWeights(run: CutoverRun, intended: Forward, seen: Seen, ports: Ports, nowMs: number): CutoverRun {
+  const isBack = seen.forward !== undefined && sameForward(seen.forward, intended);
+  const isDone = isBack && (seen.source.serves === true || run.rollback?.hasSet !== true);
+  return afterLook(isDone ? restored(run, nowMs, ports) : run, seen, ports, nowMs);
+}
+
+function withoutLock(run: CutoverRun): CutoverRun {
+  const message = `the lock must be held by '${run.execution}' to put its weights back, got another or none`;
+  return { ...run, verdict: 'go', failure: { code: 'LockLost', message } };
+}
+
+/** Undrains the source, and reads at the same time what it is and where the weights stand. */
+async function look({ plan }: CutoverRun, ports: Ports): Promise<Seen> {
+  const { loadBalancer } = ports;
+  const [notDone, source, rules] = await Promise.all([
+    undrain('source', ports),
+    readSide('source', plan, ports, 1),
+    loadBalancer.rules(),
+  ]);
+  const forward = rules.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
+  return { forward, notDone, source: source.state };
+}
+
+/**
+ * Whether traffic must not go to the source: it does not serve, or an alarm speaks against it while the target serves. An
+ * alarm is minutes old; where the target is down, what the source answers now counts for more.
+ */
+async function mustStay({ plan }: CutoverRun, { source }: Seen, ports: Ports): Promise<boolean> {
+  if (source.serves !== true) return true;
+  const { alarms } = ports;
+  const read = await settleWithin(ASK_MS, 'reading the alarms', () => alarms.read());
+  const isRaised = 'value' in read && checkAlarms(alarms.heeded, read.value, 'source')?.code === 'AlarmRaised';
+  return isRaised && (await readSide('target', plan, ports, 1)).state.serves === true;
+}
+
+async function verifySource({ plan }: CutoverRun, seen: Seen, ports: Ports, intended: Forward): Promise<Seen> {
+  const { loadBalancer } = ports;
+  const [rules, source] = await Promise.all([
+    readRules(ports, (forward) => sameForward(forward, intended)),
+    readSide('source', plan, ports, 1),
+  ]);
+  const forward = rules.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
+  return { ...seen, forward, source: source.state };
+}
+
+/** Leaves the weights where they are, and tells people at once; gives up when waiting for the source does not help. */
+async function stay(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  const { source } = seen;
+  const target = (await readSide('target', run.plan, ports, 1)).state;
+  const record: RollbackRecord = { ...startOf(run, nowMs), sides: { source, target }, ...notDoneOf(seen) };
+  const waiting: CutoverRun = { ...run, rollback: record, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
+  if (!run.rollback?.sides) await announce('stuck', waiting, ports);
+  const seconds = (ports.now() - Date.parse(record.startedAt)) / 1000;
+  const limit = target.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS;
+  if (seconds < limit) return waiting;
+  const sides = `${describeSide('source', source)}; ${describeSide('target', target)}`;
+  throw new CutoverError(
+    'RollbackUnsafe',
+    `the source must serve, and no alarm about it be raised, to be given its weight back, got: ${sides}. The weights stay as they are`,
+  );
 }
 
 function restored(run: CutoverRun, beganMs: number, { metrics, now }: Ports): CutoverRun {
   const nowMs = now();
   metrics.weights(run.plan.initialWeights, nowMs);
-  return { ...run, rollback: { ...startOf(run, beganMs), restoredAt: new Date(nowMs).toISOString() } };
+  const record = startOf(run, beganMs);
+  return { ...run, rollback: { ...record, restoredAt: new Date(nowMs).toISOString() } };
 }
 
-interface Look {
-  readonly forward: Forward | undefined;
-  readonly notUndrained: readonly string[];
-}
-
-function afterLook(run: CutoverRun, { forward, notUndrained }: Look, ports: Ports, nowMs: number): CutoverRun {
-  const { startedAt } = startOf(run, nowMs);
-  const isLate = nowMs - Date.parse(startedAt) >= CONFIRM_SECONDS * 1000;
-  const isRestored = run.rollback?.restoredAt !== undefined;
-  if (isRestored && (notUndrained.length === 0 || isLate)) {
-    const detail = { weights: run.plan.initialWeights, ...(notUndrained.length > 0 && { notUndrained }) };
-    return note({ ...run, verdict: 'restored' }, ports.now(), 'Rollback', detail);
+function afterLook(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): CutoverRun {
+  const record: RollbackRecord = { ...startOf(run, nowMs), ...notDoneOf(seen) };
+  const kept: CutoverRun = { ...run, rollback: record };
+  const isLate = nowMs - Date.parse(record.startedAt) >= CONFIRM_SECONDS * 1000;
+  const isRestored = record.restoredAt !== undefined;
+  if (isRestored && (seen.notDone.length === 0 || isLate)) {
+    const detail = { weights: run.plan.initialWeights, ...notDoneOf(seen) };
+    return note({ ...kept, verdict: 'restored' }, ports.now(), 'Rollback', detail);
   }
-  if (!isLate) return { ...run, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
-  throw new CutoverError(
-    'RollbackNotConfirmed',
-    `the weights must read back as ${JSON.stringify(run.intended)}, got ${JSON.stringify(forward)}`,
-  );
+  if (!isLate) return { ...kept, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
+  const rule = `the weights must read back as ${JSON.stringify(run.intended)}, and the source answer`;
+  const got = `${JSON.stringify(seen.forward)}; ${describeSide('source', seen.source)}`;
+  throw new CutoverError('RollbackNotConfirmed', `${rule}, got ${got}`);
 }
 
+function notDoneOf({ notDone }: Seen): Pick<RollbackRecord, 'notDone'> {
+  return notDone.length > 0 ? { notDone } : {};
+}
+
+/** Without what an earlier look could not do: this one has tried again. */
 function startOf({ rollback: begun }: CutoverRun, nowMs: number): RollbackRecord {
-  return begun ?? { startedAt: new Date(nowMs).toISOString() };
+  if (!begun) return { startedAt: new Date(nowMs).toISOString() };
+  const { startedAt, restoredAt, hasSet } = begun;
+  return { startedAt, ...(restoredAt !== undefined && { restoredAt }), ...(hasSet && { hasSet }) };
 }
 
 function beginRollback(run: CutoverRun, nowMs: number): CutoverRun {

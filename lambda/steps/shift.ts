@@ -1,12 +1,14 @@
-import { countersOf } from '../../core/counters';
 import { CutoverRun, note, retreat } from '../../core/cutover';
 import { Forward, forwardFor, sameForward } from '../../core/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan';
+import { beginStage, beginWatch } from '../../core/watch';
+import { Look, judged, readRules } from '../judged';
 import type { Ports } from '../ports';
-import { guarded, handlerOf, readForward, vetoed } from '../step';
+import { settle } from '../settle';
+import { Act, guarded, handlerOf } from '../step';
 
 /** Sets the weights of the next stage. Doing it twice is doing it once. */
-export async function shift(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { loadBalancer, metrics, proxies, store } = ports;
   const index = run.stage === undefined ? 0 : run.stage.index + 1;
   const stage = run.plan.stages[index];
@@ -16,19 +18,23 @@ export async function shift(run: CutoverRun, ports: Ports, nowMs: number): Promi
   // As the last stage left it, or as this step left it when it is repeated. Before the first stage preflight has looked.
   const isExpected = (present: Forward) =>
     !run.intended || [run.intended, intended].some((each) => sameForward(present, each));
-  const present = await readForward(ports, isExpected);
+  const present = (await readRules(ports, isExpected)).find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
   if (!present || !isExpected(present)) {
     return retreat(run, 'RulesChanged', `the weighted rule must be as shifted before, got ${JSON.stringify(present)}`);
   }
-  const [source, target] = await Promise.all([proxies.reports('source'), proxies.reports('target')]);
-  const baseline = {
-    source: countersOf(source.map(({ report }) => report)),
-    target: countersOf(target.map(({ report }) => report)),
+  const watch = run.watch ? beginStage(run.watch, nowMs) : beginWatch(await readTasks(proxies), nowMs);
+  const progress = { index, shiftedAtMs: nowMs };
+  const shifting: CutoverRun = {
+    ...run,
+    intended,
+    watch,
+    stage: progress,
+    verdict: 'go',
+    waitSeconds: CONFIRM_POLL_SECONDS,
   };
-  const progress = { index, shiftedAtMs: nowMs, baseline };
-  const shifting: CutoverRun = { ...run, intended, stage: progress, verdict: 'go', waitSeconds: CONFIRM_POLL_SECONDS };
-  // Saved first: whoever finds the lock must know that the rule may have changed.
-  await store.save(shifting);
+  // Saved first: who finds the lock must know that the rule may have changed.
+  if (index === 0) await store.save(shifting);
+  else if ('problem' in (await settle(() => store.save(shifting)))) return waitToShift(run);
   await loadBalancer.setForward(intended);
   const shiftedAtMs = ports.now();
   metrics.weights(stage.weights, shiftedAtMs);
@@ -36,4 +42,25 @@ export async function shift(run: CutoverRun, ports: Ports, nowMs: number): Promi
   return note(shifted, shiftedAtMs, 'Shift', { stage: index + 1, weights: stage.weights });
 }
 
-export const handler = handlerOf(guarded(vetoed(shift)));
+function waitToShift(run: CutoverRun): CutoverRun {
+  return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+}
+
+/** The first one follows the preflight. Each further one judges both sides, and waits for what it cannot see. */
+export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
+  const next = judged(
+    (judgedRun, _, atMs, { blind }: Look) =>
+      blind.some((what) => what !== 'sourceTasks')
+        ? Promise.resolve(waitToShift(judgedRun))
+        : setWeights(judgedRun, ports, atMs),
+    { isConfirmed: false },
+  );
+  return (run.stage ? next : guarded(setWeights))(run, ports, nowMs);
+};
+
+async function readTasks(proxies: Ports['proxies']) {
+  const [source, target] = await Promise.all([proxies.tasks('source'), proxies.tasks('target')]);
+  return { source, target };
+}
+
+export const handler = handlerOf(shift);

@@ -1,42 +1,41 @@
 import { total } from '../../core/connections';
 import { CutoverRun, note } from '../../core/cutover';
-import { activeOf } from '../../core/drain-run';
+import { activeOf, describeLive } from '../../core/drain-run';
 import { CutoverError } from '../../core/errors';
-import { changedRules, otherRules, sameForward } from '../../core/forward';
+import { unknownTasks } from '../../core/tally';
+import { Look, judged } from '../judged';
 import type { Ports } from '../ports';
+import { settle } from '../settle';
 import { handlerOf } from '../step';
 
+/** Without the store it goes on judging for so long, and then completes without it. */
+const MAX_STORE_SECONDS = 3_600;
+
 /**
- * The last look: the rule as the last stage set it, the other rules untouched, the target healthy, the source's ledger at
- * zero. What may pass by itself is repeated by the state machine; what may not is thrown at once.
+ * The last look, and the last one that may roll back: both sides judged as in a bake (which smokes them), everything read,
+ * the source's ledgers known to be at zero. What may pass by itself is repeated by the state machine. That it has passed is
+ * written down before anything else is done: from here on the target is the safe side.
  */
-export async function verify(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { loadBalancer, proxies, store } = ports;
-  const { intended, initial } = run;
-  if (!intended || !initial) throw new Error("'verify' must follow a shift, got none");
-  if (await store.abortRequested(run.execution))
-    throw new CutoverError('Aborted', `an operator asked '${run.execution}' to stop`);
-  const [readings, tasks, healthy] = await Promise.all([
-    loadBalancer.rules(),
-    proxies.reports('source'),
-    loadBalancer.healthyTargets('target'),
-  ]);
-  const forward = readings.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
-  const changed = changedRules(initial.others, otherRules(readings, loadBalancer.ruleArn));
-  if (!forward || !sameForward(forward, intended) || changed.length > 0) {
-    throw new CutoverError(
-      'RulesChanged',
-      `every rule must be as shifted, got ${[...changed, JSON.stringify(forward)].join(', ')}`,
-    );
+async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Look): Promise<CutoverRun> {
+  const { tasks, blind } = look;
+  const isWaiting = blind.some((what) => what === 'loadBalancer' || what === 'alarms' || what === 'targetTasks');
+  if (isWaiting || !tasks.source) return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+  const source = activeOf(tasks.source);
+  const unknown = unknownTasks(tasks.source);
+  if (total(source) > 0 || unknown.length > 0) {
+    throw new CutoverError('NotDrained', `the source must be at zero, got ${describeLive(source, unknown)}`);
   }
-  const least = run.plan.minimumHealthyTargets;
-  const source = activeOf(tasks.map(({ report }) => report));
-  const problems: string[] = [];
-  if (healthy < least) problems.push(`the target must have at least ${least} healthy targets, got ${healthy}`);
-  if (total(source) > 0) problems.push(`the source's ledger must be at zero, got ${JSON.stringify(source)}`);
-  if (problems.length > 0) throw new CutoverError('NotDrained', problems.join('\n'));
-  const drain = run.drain && { ...run.drain, active: source };
-  return note({ ...run, ...(drain && { drain }), verdict: 'go' }, nowMs, 'Verify', { source, healthyTargets: healthy });
+  const drain = run.drain && { ...run.drain, active: source, unknownTasks: 0 };
+  const verified = note({ ...run, ...(drain && { drain }), isVerified: true, verdict: 'verified' }, nowMs, 'Verify', {
+    source,
+  });
+  const saved = await settle(() => ports.store.save(verified));
+  if ('value' in saved) return verified;
+  const sinceMs = run.watch?.blindSinceMs.store ?? nowMs;
+  if (nowMs - sinceMs >= MAX_STORE_SECONDS * 1000) return verified;
+  return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
 }
+
+export const verify = judged(verifyBoth, { isConfirmed: true });
 
 export const handler = handlerOf(verify);

@@ -86,7 +86,9 @@ export function withoutEvidence(execution: ExecutionDescription, plan: Evidence[
     drain: {
       source: NO_CONNECTIONS,
       atStart: NO_CONNECTIONS,
+      unknownTasks: 0,
       completed: 0,
+      lost: 0,
       moved: 0,
       closed: 0,
       forced: 0,

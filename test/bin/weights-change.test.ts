@@ -19,7 +19,7 @@ class MemoryRule {
     loadBalancer: {
       groupArns: ARNS,
       ruleArn: 'rule',
-      rules: async () => [{ arn: 'rule', digest: '', ...(this.forward && { forward: this.forward }) }],
+      rules: async () => [{ arn: 'rule', digest: '', matchDigest: '', ...(this.forward && { forward: this.forward }) }],
       setForward: async (next, untilMs) => {
         expect(untilMs).toBe(285_000);
         this.calls.push(`set ${next.groups.map(({ arn, weight }) => `${arn}=${weight}`).join(' ')}`);

@@ -8,7 +8,7 @@ const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
 test('what moved nothing was refused; what moved and was not restored has failed', () => {
   expect(outcomeOf(run)).toBe('refused');
   const intended = { groups: [], stickiness: { enabled: false, seconds: 0 } };
-  const initial = { stickiness: { enabled: true, seconds: 60 }, others: {} };
+  const initial = { stickiness: { enabled: true, seconds: 60 }, others: {}, ownDigest: '' };
   // A shift that was killed has moved something, maybe, and its run knows of nothing.
   expect(outcomeOf({ ...run, initial })).toBe('failed');
   expect(outcomeOf({ ...run, initial, intended, rollback: { startedAt: 'x' } })).toBe('failed');

@@ -1,6 +1,5 @@
-import { DEFAULT_DRAIN, LedgerReport, NO_BYTES } from '../../core/admin';
-import { NO_CONNECTIONS, NO_ENDINGS, NOTHING_ENDED } from '../../core/connections';
-import { begin } from '../../core/cutover';
+import { DEFAULT_DRAIN } from '../../core/admin';
+import { NO_CONNECTIONS } from '../../core/connections';
 import {
   drainEnd,
   drainLimitSeconds,
@@ -11,9 +10,6 @@ import {
   overdueSince,
   ownLimitSeconds,
 } from '../../core/drain';
-import { beginDrain, observeDrain } from '../../core/drain-run';
-import { NEVER_HELD, holdReport } from '../../core/hold';
-import { parsePlan } from '../../core/plan';
 
 const active = { http: 40, websocket: 5, grpcStream: 0, serverSentEvents: 0, streaming: 0 };
 
@@ -60,44 +56,4 @@ test('the limit holds the longest deadline, the paced closes with their jitter, 
     drainLimitSeconds({ ...DEFAULT_DRAIN, closeRatePerSecond: 10, jitter: 0.5 }, { ...NO_CONNECTIONS, websocket: 100 }),
   ).toBe(300 + 15 + 5);
   expect(ownLimitSeconds(DEFAULT_DRAIN, 'http', { ...NO_CONNECTIONS, http: 1 })).toBe(30 + 1 + 5);
-});
-
-const report = (instance: string, websocket: number, closed: number): LedgerReport => ({
-  instance,
-  state: 'draining',
-  drainRemainingSeconds: 0,
-  drainForced: 0,
-  active: { ...NO_CONNECTIONS, websocket },
-  ended: { ...NOTHING_ENDED, websocket: { ...NO_ENDINGS, closed } },
-  requests: { total: 0, answered: 0, errors: 0 },
-  oldestSeconds: NO_CONNECTIONS,
-  bytes: NO_BYTES,
-  hold: holdReport(NEVER_HELD, 0, 0),
-  upstream: 'source',
-});
-
-test('the drain of a side adds up its tasks, and counts only what ended since it began', () => {
-  const run = begin('e', '2026-01-01T00:00:00Z', parsePlan({ pollSeconds: 2 }));
-  const drain = beginDrain(run, [report('a', 3, 10), report('b', 1, 0)], 0);
-  expect(drain.atStart.websocket).toBe(4);
-  const going = observeDrain(run, drain, [report('a', 1, 12), report('b', 0, 1)], 1000);
-  expect(going).toMatchObject({
-    verdict: 'wait',
-    waitSeconds: 2,
-    drain: { ended: { closed: 3 }, active: { websocket: 1 } },
-  });
-  expect(observeDrain(run, drain, [report('a', 0, 13), report('b', 0, 1)], 2000).verdict).toBe('drained');
-  // A task that is gone takes its counts with it; what was seen stays.
-  expect(observeDrain(run, going.drain ?? drain, [report('b', 0, 1)], 3000).drain?.ended.closed).toBe(3);
-});
-
-test('a drain that is overdue goes back, and says what was left', () => {
-  const run = begin('e', '2026-01-01T00:00:00Z', parsePlan({}));
-  const drain = beginDrain(run, [report('a', 2, 0)], 0);
-  const overdue = observeDrain(run, drain, [report('a', 2, 0)], drain.limitMs);
-  expect(overdue.verdict).toBe('rollBack');
-  expect(overdue.failure).toEqual({
-    code: 'DrainOverdue',
-    message: `the source must be at zero ${drain.limitMs / 1000} s after the drain began, got 2 websocket`,
-  });
 });

@@ -1,5 +1,5 @@
 import { sameShares } from '../../core/weights';
-import { changedRules, forwardFor, otherRules, sameForward, weightsOf } from '../../core/forward';
+import { forwardFor, sameForward, weightsOf } from '../../core/forward';
 
 const arns = { source: 'arn:source', target: 'arn:target' };
 const stickiness = { enabled: true, seconds: 3600 };
@@ -53,25 +53,4 @@ test('weights are relative: 1/0 is 100/0, and 100/0 is not 0/100', () => {
   expect(sameShares({ source: 1, target: 0 }, { source: 100, target: 0 })).toBe(true);
   expect(sameShares({ source: 9, target: 1 }, { source: 90, target: 10 })).toBe(true);
   expect(sameShares({ source: 0, target: 100 }, { source: 100, target: 0 })).toBe(false);
-});
-
-test('other rules: added, removed and changed ones are named, our own is not', () => {
-  const before = otherRules(
-    [
-      { arn: 'own', digest: '1' },
-      { arn: 'a', digest: '1' },
-      { arn: 'b', digest: '1' },
-    ],
-    'own',
-  );
-  const after = otherRules(
-    [
-      { arn: 'own', digest: '2' },
-      { arn: 'a', digest: '2' },
-      { arn: 'c', digest: '1' },
-    ],
-    'own',
-  );
-  expect(changedRules(before, after)).toEqual(['a', 'b', 'c']);
-  expect(changedRules(before, before)).toEqual([]);
 });

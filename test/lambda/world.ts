@@ -5,10 +5,12 @@ import { KindCounts, NO_CONNECTIONS, NOTHING_ENDED } from '../../core/connection
 import { CutoverRun, begin } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { Evidence } from '../../core/evidence';
-import { Forward, RuleReading } from '../../core/forward';
+import { Forward } from '../../core/forward';
+import { RuleReading, otherRules } from '../../core/listener-rules';
 import { NEVER_HELD, holdReport } from '../../core/hold';
 import { parsePlan } from '../../core/plan';
-import { AlarmReading } from '../../core/veto';
+import { AlarmReading } from '../../core/alarm-check';
+import { TaskReading } from '../../core/tally';
 import { Side, formatWeights } from '../../core/weights';
 import type { Ports } from '../../lambda/ports';
 
@@ -27,12 +29,19 @@ export class MemoryWorld {
   /** What a read-back gives; `undefined` gives the truth. */
   staleForward: Forward | undefined;
   others: Record<string, string> = { 'rule/source': 'a', 'rule/target': 'b' };
+  /** Where and when those of them count; without any they catch everything. */
+  conditions: Record<string, Partial<RuleReading>> = {};
+  ownDigest = 'own';
   healthy: Record<Side, number> = { source: 2, target: 2 };
   smoke: Record<Side, number | string> = { source: 200, target: 200 };
   tasks: Record<Side, LedgerReport[]> = { source: [report('s1')], target: [report('t1')] };
   /** The tasks whose admin port does not answer. */
   unreachable = new Set<string>();
   leaving = new Set<string>();
+  /** Tasks that ECS lists as stopped, by their exit code. */
+  stopped: Record<Side, Record<string, number | undefined>> = { source: {}, target: {} };
+  /** Services that do not respond. */
+  away = new Set<'store' | 'ecs' | 'loadBalancer' | 'alarms'>();
   lock: CutoverRun | undefined;
   aborts = new Set<string>();
   evidence: Evidence[] = [];
@@ -58,24 +67,20 @@ export class MemoryWorld {
     loadBalancer: {
       groupArns: arns,
       ruleArn: 'rule/weighted',
-      rules: () => Promise.resolve(this.readings()),
-      setForward: (forward) => {
+      rules: async () => this.reach('loadBalancer', () => this.readings()),
+      setForward: async (forward) => {
+        await this.reach('loadBalancer', () => undefined);
         this.calls.push(`set ${forward.groups.map(({ arn, weight }) => `${arn}=${weight}`).join(' ')}`);
         this.forward = forward;
-        return Promise.resolve();
       },
-      healthyTargets: (side) => Promise.resolve(this.healthy[side]),
+      healthyTargets: async (side) => this.reach('loadBalancer', () => this.healthy[side]),
     },
     proxies: {
-      reports: (side) =>
-        Promise.all(
-          this.tasks[side].map(async (each) => {
-            await this.call(each.instance);
-            return { address: each.instance, isLeaving: this.leaving.has(each.instance), report: each };
-          }),
+      tasks: async (side) => this.reach('ecs', () => this.taskReadings(side)),
+      addresses: async (side) =>
+        this.reach('ecs', () =>
+          this.tasks[side].map(({ instance }) => instance).filter((each) => !this.leaving.has(each)),
         ),
-      addresses: (side) =>
-        Promise.resolve(this.tasks[side].map(({ instance }) => instance).filter((each) => !this.leaving.has(each))),
       drain: async (address) => {
         await this.call(address);
         this.calls.push(`drain ${address}`);
@@ -88,8 +93,11 @@ export class MemoryWorld {
       },
     },
     alarms: {
-      names: ['checkout-5xx', 'latency'],
-      read: () => Promise.resolve(this.alarms),
+      heeded: ['checkout-5xx', 'latency', 'no-source'].map((name) => ({
+        name,
+        side: name === 'no-source' ? 'source' : 'target',
+      })),
+      read: async () => this.reach('alarms', () => this.alarms),
     },
     notifier: {
       places: { storeBucket: 'store', weightedRuleArn: 'rule/weighted' },
@@ -99,7 +107,7 @@ export class MemoryWorld {
       },
     },
     metrics: { weights: (weights) => void this.weighed.push(formatWeights(weights)) },
-    smoke: { get: (side) => Promise.resolve(this.smoke[side]) },
+    smoke: { probe: (side) => Promise.resolve({ got: this.smoke[side], responses: 0 }) },
     store: {
       acquire: (run) => {
         if (this.lock && this.lock.execution !== run.execution)
@@ -107,24 +115,22 @@ export class MemoryWorld {
         this.lock = run;
         return Promise.resolve();
       },
-      save: (run) => {
+      save: async (run) => {
+        await this.reach('store', () => undefined);
         const isPutBack = this.lock?.verdict === 'rollBack' && run.verdict !== 'rollBack';
         if (this.lock?.execution !== run.execution || isPutBack) throw new CutoverError('LockLost', 'not ours');
         this.lock = run;
-        return Promise.resolve();
       },
-      holder: () => Promise.resolve(this.lock),
-      release: (execution) => {
+      holder: async () => this.reach('store', () => this.lock && { ...this.lock, hasExpired: false }),
+      release: async (execution) => {
+        await this.reach('store', () => undefined);
         if (this.lock?.execution === execution) this.lock = undefined;
-        return Promise.resolve();
       },
-      abortRequested: (execution) => Promise.resolve(this.aborts.has(execution)),
-      approval: (_, gate) => Promise.resolve(this.words[gate]),
-      putEvidence: (evidence) => {
-        this.evidence.push(evidence);
-        return Promise.resolve();
-      },
-      hasEvidence: (execution) => Promise.resolve(this.evidence.some((each) => each.execution === execution)),
+      abortRequested: async (execution) => this.reach('store', () => this.aborts.has(execution)),
+      approval: async (_, gate) => this.reach('store', () => this.words[gate]),
+      putEvidence: async (evidence) => this.reach('store', () => void this.evidence.push(evidence)),
+      hasEvidence: async (execution) =>
+        this.reach('store', () => this.evidence.some((each) => each.execution === execution)),
     },
   };
 
@@ -136,6 +142,7 @@ export class MemoryWorld {
     this.alarms = [
       { name: 'checkout-5xx', state, reason },
       { name: 'latency', state: 'OK', reason: '' },
+      { name: 'no-source', state: 'OK', reason: '' },
     ];
   }
 
@@ -150,15 +157,48 @@ export class MemoryWorld {
 
   /** A run that has its lock and its preflight. */
   ready(plan: unknown = {}): CutoverRun {
-    const initial = { stickiness, others: { ...this.others } };
+    const initial = { stickiness, others: this.otherDigests(), ownDigest: 'own' };
     const run = { ...begin('night', '2026-01-01T00:00:00.000Z', parsePlan(plan)), initial };
     this.lock = run;
     return run;
   }
 
+  /** As preflight would have read them: these rules can catch everything. */
+  otherDigests(): Record<string, string> {
+    return otherRules(this.readings(), 'rule/weighted');
+  }
+
   private readings(): RuleReading[] {
-    const others = Object.entries(this.others).map(([arn, digest]) => ({ arn, digest }));
-    return [{ arn: 'rule/weighted', digest: 'w', forward: this.staleForward ?? this.forward }, ...others];
+    const others = Object.entries(this.others).map(([arn, digest]) => ({
+      arn,
+      digest,
+      matchDigest: digest,
+      priority: 1,
+      ...this.conditions[arn],
+    }));
+    const own = { arn: 'rule/weighted', digest: 'w', matchDigest: this.ownDigest, priority: 10, paths: ['/*'] };
+    return [{ ...own, hosts: ['shop.example.com'], forward: this.staleForward ?? this.forward }, ...others];
+  }
+
+  private taskReadings(side: Side): TaskReading[] {
+    const live = this.tasks[side].map((each): TaskReading => {
+      const life = this.leaving.has(each.instance) ? 'leaving' : 'running';
+      const reading = { id: each.instance, address: each.instance, life } as const;
+      if (this.unreachable.has(each.instance)) return { ...reading, problem: 'got ECONNREFUSED' };
+      return { ...reading, report: each };
+    });
+    const stopped = Object.entries(this.stopped[side]).map(([id, exitCode]): TaskReading => ({
+      id,
+      address: '',
+      life: 'stopped',
+      ...(exitCode !== undefined && { exitCode }),
+    }));
+    return [...live, ...stopped];
+  }
+
+  private async reach<T>(service: 'store' | 'ecs' | 'loadBalancer' | 'alarms', read: () => T): Promise<T> {
+    if (this.away.has(service)) throw new CutoverError('AwsUnavailable', `${service} must respond, got 503`);
+    return read();
   }
 
   private call(address: string): Promise<void> {

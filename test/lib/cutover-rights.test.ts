@@ -35,31 +35,31 @@ const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
 const NOTIFY = ['events:PutEvents'];
 const ALARMS = ['cloudwatch:DescribeAlarms'];
 
+/** Both sides: their health and smoke requests, the rules, the alarms, what the proxies count. */
+const JUDGE = [
+  'elasticloadbalancing:DescribeLoadBalancers',
+  'elasticloadbalancing:DescribeListeners',
+  'elasticloadbalancing:DescribeTargetGroups',
+  RULES,
+  HEALTH,
+  ...ALARMS,
+  ...CALL_PROXIES,
+];
+
 /** Written a second time, from what the steps call. */
 const TABLE: Record<Step, string[]> = {
   lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
-  preflight: [
-    'elasticloadbalancing:DescribeLoadBalancers',
-    'elasticloadbalancing:DescribeListeners',
-    'elasticloadbalancing:DescribeTargetGroups',
-    RULES,
-    HEALTH,
-    ...ALARMS,
-    ...CALL_PROXIES,
-    ...LOOK_FOR_ABORT,
-    ...KEEP_LOCK,
-    ...LIST,
-  ],
-  approve: [RULES, HEALTH, ...ALARMS, ...CALL_PROXIES, ...GUARD, 's3:GetObject approval/*', ...NOTIFY, ...LIST],
-  shift: [RULES, MODIFY_RULE, ...ALARMS, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  confirm: [RULES, ...GUARD, ...NOTIFY, ...LIST],
-  bake: [RULES, HEALTH, ...ALARMS, ...CALL_PROXIES, ...GUARD, ...LIST],
-  drain: [RULES, ...ALARMS, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  verify: [RULES, HEALTH, ...CALL_PROXIES, ...LOOK_FOR_ABORT, ...LIST],
+  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...NOTIFY, ...LIST],
+  shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  confirm: [...JUDGE, ...GUARD, ...NOTIFY, ...LIST],
+  bake: [...JUDGE, ...GUARD, ...LIST],
+  drain: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  verify: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
-  rollback: [RULES, MODIFY_RULE, ...CALL_PROXIES, 's3:GetObject lock.json', ...NOTIFY, ...LIST],
+  rollback: [...JUDGE, MODIFY_RULE, 's3:GetObject lock.json', ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],
-  recover: [RULES, MODIFY_RULE, ...CALL_PROXIES, ...RECORD, 's3:PutObject lock.json', ...NOTIFY, ...LIST, ...REPEAT],
+  recover: [...JUDGE, MODIFY_RULE, ...RECORD, 's3:PutObject lock.json', ...NOTIFY, ...LIST, ...REPEAT],
 };
 
 function statementsOf(step: Step): Statement[] {

@@ -70,7 +70,7 @@ function wiringIn(template: Template): Record<string, unknown> {
   return JSON.parse(resolveText((output as { Value: unknown }).Value)) as Record<string, unknown>;
 }
 
-const HEEDING = ['Approve', 'Bake', 'Drain', 'Preflight', 'Shift'];
+const HEEDING = ['Approve', 'Bake', 'Confirm', 'Drain', 'Preflight', 'Recover', 'Rollback', 'Shift', 'Verify'];
 const TELLING = ['Approve', 'Complete', 'Confirm', 'Lock', 'Record', 'Recover', 'Rollback'];
 
 describe('default', () => {

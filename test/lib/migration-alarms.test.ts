@@ -53,15 +53,15 @@ describe('default', () => {
     ]);
   });
 
-  test('only what speaks against going on is a veto', () => {
+  test('only what is about the target or the load balancer stops a cutover; what is about the source blocks going back', () => {
     expect(idsOf(alarms.vetoAlarms)).toEqual([
       'TargetErrors',
       'TargetLatency',
       'LoadBalancerErrors',
       'RejectedConnections',
-      'NoSource',
       'NoTarget',
     ]);
+    expect(idsOf(alarms.sourceAlarms)).toEqual(['NoSource']);
   });
 
   test('each tells what it means, and tells nobody', () => {

@@ -61,9 +61,10 @@ test('two stages, with waits in each, complete', async () => {
     Confirm: say('wait', 'confirmed', 'confirmed'),
     Bake: say('wait', 'nextStage', 'drain'),
     Drain: say('wait', 'drained'),
+    Verify: say('wait', 'verified'),
   };
   expect(await walk(answers)).toEqual({
-    steps: 'Lock Preflight Shift Confirm Confirm Bake Bake Shift Confirm Bake Drain Drain Verify Complete',
+    steps: 'Lock Preflight Shift Confirm Confirm Bake Bake Shift Confirm Bake Drain Drain Verify Verify Complete',
     end: 'Completed',
   });
 });
@@ -76,6 +77,7 @@ test('a person is asked before the first shift, which the checks come before and
     Bake: say('approve', 'drain'),
     ApproveLastStage: say('wait', 'approved'),
     Drain: say('drained'),
+    Verify: say('verified'),
   };
   expect(await walk(answers)).toEqual({
     steps:
@@ -146,6 +148,6 @@ test('a refusal by preflight is recorded, and nothing is moved', async () => {
 test('a record without an outcome is a failure', async () => {
   expect(await walk({ Preflight: raise('SmokeFailed'), Record: () => ({}) })).toEqual({
     steps: 'Lock Preflight Record',
-    end: 'Failed',
+    end: 'NotRecorded',
   });
 });

@@ -58,7 +58,7 @@ describe.each(tasks)('%s', (name, task) => {
     });
     expect(task.Retry?.[2]).toMatchObject({
       ErrorEquals: ['States.TaskFailed', 'States.Timeout'],
-      MaxAttempts: name === 'Rollback' ? 200 : 6,
+      MaxAttempts: ['Rollback', 'Complete'].includes(name) ? 200 : 6,
     });
   });
 
@@ -82,7 +82,7 @@ test.each([
   ['Verify', 'Rollback'],
   ['Rollback', 'Record'],
   ['Complete', 'Record'],
-  ['Record', 'Failed'],
+  ['Record', 'NotRecorded'],
 ])('when %s fails, %s follows', (name, next) => {
   expect(state(name).Catch?.map(({ Next }) => Next)).toEqual([next]);
 });
@@ -98,11 +98,13 @@ test.each([
   ['Confirm', 'Confirmed?'],
   ['Bake', 'Baked?'],
   ['Drain', 'Drained?'],
-  ['Verify', 'Complete'],
+  ['Verify', 'Verified?'],
   ['Complete', 'Completed'],
   ['Rollback', 'RolledBack?'],
   ['Record', 'Outcome?'],
   ['WaitToConfirm', 'Confirm'],
+  ['WaitToShift', 'Shift'],
+  ['WaitToVerify', 'Verify'],
   ['WaitToBake', 'Bake'],
   ['WaitToDrain', 'Drain'],
   ['WaitToRollBack', 'Rollback'],
@@ -121,6 +123,7 @@ test.each([
   ['LastStageApproved?', 'wait', 'WaitForLastApproval'],
   ['LastStageApproved?', 'rollBack', 'Rollback'],
   ['Shifted?', 'go', 'Confirm'],
+  ['Shifted?', 'wait', 'WaitToShift'],
   ['Shifted?', 'rollBack', 'Rollback'],
   ['Confirmed?', 'confirmed', 'Bake'],
   ['Confirmed?', 'wait', 'WaitToConfirm'],
@@ -133,12 +136,17 @@ test.each([
   ['Drained?', 'drained', 'Verify'],
   ['Drained?', 'wait', 'WaitToDrain'],
   ['Drained?', 'rollBack', 'Rollback'],
+  ['Verified?', 'verified', 'Complete'],
+  ['Verified?', 'wait', 'WaitToVerify'],
+  ['Verified?', 'rollBack', 'Rollback'],
   ['RolledBack?', 'restored', 'Record'],
   ['RolledBack?', 'wait', 'WaitToRollBack'],
   ['RolledBack?', 'anything else', 'Record'],
   ['Outcome?', 'rolled-back', 'RolledBack'],
   ['Outcome?', 'refused', 'Refused'],
   ['Outcome?', 'failed', 'Failed'],
+  ['Outcome?', 'completed', 'Completed'],
+  ['Outcome?', 'anything else', 'NotRecorded'],
 ])('%s %s leads to %s', (name, verdict, next) => {
   expect(chosen(name, verdict)).toBe(next);
 });
@@ -157,9 +165,11 @@ test.each(ofType('Wait'))('%s waits for as long as the step says', (_, wait) => 
 test('it ends in Completed, or fails under a name of its own', () => {
   expect(ofType('Succeed').map(([name]) => name)).toEqual(['Completed']);
   expect(ofType('Fail').map(([name, { Error: error }]) => [name, error])).toEqual(
-    expect.arrayContaining(['NotStarted', 'Refused', 'RolledBack', 'Failed'].map((name) => [name, name])),
+    expect.arrayContaining(
+      ['NotStarted', 'Refused', 'RolledBack', 'Failed', 'NotRecorded'].map((name) => [name, name]),
+    ),
   );
-  expect(ofType('Fail')).toHaveLength(4);
+  expect(ofType('Fail')).toHaveLength(5);
 });
 
 test('an execution that is stopped from outside is put back', () => {

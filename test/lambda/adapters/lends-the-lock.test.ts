@@ -85,7 +85,7 @@ test('nothing is begun in its last seconds', async () => {
 test('one that somebody has overwritten by hand is not taken for a free one, and says what it is', async () => {
   world.objects.put('store', 'lock.json', Buffer.from('oops'));
   await expect(lock().heldByAnother('manual-1')).rejects.toThrow(
-    `'lock.json' must be as drainshift wrote it, got "oops"`,
+    `'lock.json' in the store must be as drainshift wrote it, got "oops"`,
   );
 });
 
@@ -121,14 +121,18 @@ test('one that cannot be given back is told of, and what was done counts', async
   denied = 's3:DeleteObject';
   expect(await lock().holding('manual-1', async () => 7)).toBe(7);
   expect(warnings).toEqual([
-    expect.stringMatching(/^the lock 'manual-1' in 'store' must be given back, got not you; it ends by itself at 2/),
+    expect.stringMatching(
+      /^the lock 'manual-1' in 'store' must be given back, got S3 must respond to DeleteObject, got 403 AccessDenied: not you; it ends by itself at 2/,
+    ),
   ]);
 });
 
 test('when the work fails too, both are told', async () => {
   denied = 's3:DeleteObject';
   const work = lock().holding('manual-1', async () => Promise.reject(new Error('no weights')));
-  await expect(work).rejects.toThrow(/^no weights; and the lock 'manual-1' in 'store' must be given back, got not you/);
+  await expect(work).rejects.toThrow(
+    /^no weights; and the lock 'manual-1' in 'store' must be given back, got S3 must respond to DeleteObject, got 403 AccessDenied: not you/,
+  );
 });
 
 test('after the signal no call begins, and the lock is still given back', async () => {

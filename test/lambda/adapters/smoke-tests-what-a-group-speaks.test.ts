@@ -133,8 +133,9 @@ describe('which it is', () => {
       isSelfSigned: true,
     };
     const smoke = smokePort(wiring as unknown as CutoverWiring);
-    expect(await smoke.get('source', '/')).toBe(200);
-    expect(await smoke.get('target', '/')).toBe(200);
+    const request = { path: '/', expectedStatus: 200 };
+    expect(await smoke.probe('source', request)).toEqual({ got: 200, responses: 1 });
+    expect(await smoke.probe('target', request)).toEqual({ got: 200, responses: 1 });
     expect(asked).toEqual(['GET 1.1', 'GET 2.0']);
   });
 });

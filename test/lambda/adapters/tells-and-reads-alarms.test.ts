@@ -101,8 +101,12 @@ test('alarms are asked for by name, and composite ones only where there may be o
     '"CompositeAlarm"': { body: '{"CompositeAlarms":[{"AlarmName":"all","StateValue":"ALARM","StateReason":"bad"}]}' },
     DescribeAlarms: { body: '{"MetricAlarms":[{"AlarmName":"5xx","StateValue":"INSUFFICIENT_DATA"}]}' },
   };
-  const port = alarmsPort(wiring({ metricAlarmNames: ['5xx'], otherAlarmNames: ['all'] }));
-  expect(port.names).toEqual(['5xx', 'all']);
+  const names = { metricAlarmNames: ['5xx'], otherAlarmNames: ['all'], sourceAlarmNames: ['all'] };
+  const port = alarmsPort(wiring(names));
+  expect(port.heeded).toEqual([
+    { name: '5xx', side: 'target' },
+    { name: 'all', side: 'source' },
+  ]);
   expect(await port.read()).toEqual([
     { name: '5xx', state: 'INSUFFICIENT_DATA', reason: '' },
     { name: 'all', state: 'ALARM', reason: 'bad' },

@@ -19,7 +19,6 @@ test('everything that is not as it must be is said at once, and nothing moves', 
     [
       'the weights in force must be 100/0, got 50/50',
       'the target must have at least 1 healthy targets, got 0',
-      'GET / on the target must answer 200, got connect ECONNREFUSED',
       'the target must have at least 1 running proxy task, got 0',
     ].join('\n'),
   );
@@ -42,7 +41,7 @@ test('a side that is out of the action counts as weight 0', async () => {
   const world = new MemoryWorld();
   world.forward = { groups: [{ arn: arns.source, weight: 100 }], stickiness };
   const run = await preflight(world.ready(), world.ports, world.nowMs);
-  expect(run.initial).toEqual({ stickiness, others: world.others });
+  expect(run.initial).toEqual({ stickiness, others: world.otherDigests(), ownDigest: 'own' });
   expect(world.lock).toEqual(run);
 });
 

@@ -1,4 +1,4 @@
-import { undisturbed } from '../../../lambda/step';
+import { judged } from '../../../lambda/judged';
 import { confirm } from '../../../lambda/steps/confirm';
 import { shift } from '../../../lambda/steps/shift';
 import { MemoryWorld } from '../world';
@@ -14,7 +14,8 @@ test('one answer of an API that has not caught up sends no cutover back', async 
     world.whilePausing = () => (world.staleForward = undefined);
   };
   stale();
-  const looked = await undisturbed(async (given) => ({ ...given, verdict: 'go' }))(run, world.ports, world.nowMs);
+  const step = judged(async (given) => ({ ...given, verdict: 'go' }), { isConfirmed: true });
+  const looked = await step(run, world.ports, world.nowMs);
   expect(looked.verdict).toBe('go');
   stale();
   expect((await shift(run, world.ports, world.nowMs)).verdict).toBe('go');

@@ -8,7 +8,6 @@ import { recover } from '../../../lambda/steps/recover';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
 import { verify } from '../../../lambda/steps/verify';
-import { guarded, undisturbed } from '../../../lambda/step';
 import { drain } from '../../../lambda/steps/drain';
 import { lock } from '../../../lambda/steps/lock';
 import { MemoryWorld, arns, report, stickiness } from '../world';
@@ -62,10 +61,10 @@ test('an abort is seen by the next step, whatever it is', async () => {
   const world = new MemoryWorld();
   const run = await shifted(world);
   world.aborts.add('night');
-  const aborted = await guarded(confirm)(run, world.ports, world.nowMs);
+  const aborted = await confirm(run, world.ports, world.nowMs);
   expect(aborted).toMatchObject({ verdict: 'rollBack', failure: { code: 'Aborted' } });
   world.aborts.delete('night');
-  expect((await guarded(confirm)(run, world.ports, world.nowMs)).verdict).toBe('confirmed');
+  expect((await confirm(run, world.ports, world.nowMs)).verdict).toBe('confirmed');
 });
 
 test('a rollback waits for its read-back, and says so when it never comes', async () => {
@@ -86,8 +85,7 @@ test('every task of the source serves again: also when the drain that began is o
   const run = await shifted(world);
   world.tasks.source = ['s1', 's2', 's3'].map((name) => report(name));
   world.unreachable.add('s2');
-  // The first look tells some tasks and throws: the run that Catch hands on knows of no drain.
-  await expect(drain(run, world.ports, world.nowMs)).rejects.toMatchObject({ code: 'AdminUnreachable' });
+  await drain(run, world.ports, world.nowMs);
   world.tasks.source = ['s1', 's2', 's3'].map((name) => report(name, { state: 'draining' }));
   const waiting = await rollback(run, world.ports, world.nowMs);
   expect(world.forward.groups).toEqual(onlySource);
@@ -116,7 +114,7 @@ test('weights that a person changed are not fought over: the next look goes back
     stages: [{ weights: { source: 1, target: 1 } }, { weights: { source: 0, target: 1 } }],
   });
   world.forward = { groups: onlySource, stickiness };
-  const looked = await undisturbed(bake)(run, world.ports, world.nowMs);
+  const looked = await bake(run, world.ports, world.nowMs);
   expect(looked).toMatchObject({ verdict: 'rollBack', failure: { code: 'RulesChanged' } });
   const next = await shift({ ...run, stage: run.stage && { ...run.stage } }, world.ports, world.nowMs);
   expect(next).toMatchObject({ verdict: 'rollBack', failure: { code: 'RulesChanged' } });
@@ -138,7 +136,7 @@ test('whoever has lost the lock touches nothing any more', async () => {
   const run = await shifted(world);
   world.lock = { ...run, execution: 'another' };
   const calls = [...world.calls];
-  const lost = await guarded(confirm)(run, world.ports, world.nowMs);
+  const lost = await confirm(run, world.ports, world.nowMs);
   expect(lost).toMatchObject({ verdict: 'rollBack', failure: { code: 'LockLost' } });
   const back = await rollback(lost, world.ports, world.nowMs);
   expect(back.failure?.code).toBe('LockLost');
@@ -193,9 +191,9 @@ test('the last look refuses a source that is not at zero, and weights that are n
   // May pass by itself, so the state machine looks again.
   await expect(verify(run, world.ports, world.nowMs)).rejects.toMatchObject({ code: 'NotDrained' });
   world.forward = { groups: onlySource, stickiness };
-  await expect(verify(run, world.ports, world.nowMs)).rejects.toMatchObject({ code: 'RulesChanged' });
+  expect(await verify(run, world.ports, world.nowMs)).toMatchObject({ failure: { code: 'RulesChanged' } });
   world.aborts.add('night');
-  await expect(verify(run, world.ports, world.nowMs)).rejects.toMatchObject({ code: 'Aborted' });
+  expect(await verify(run, world.ports, world.nowMs)).toMatchObject({ failure: { code: 'Aborted' } });
 });
 
 describe('an execution that was stopped by hand, past every Catch', () => {
@@ -223,7 +221,7 @@ describe('an execution that was stopped by hand, past every Catch', () => {
     world.whilePausing = () => {
       // ModifyRule of the stopped Shift, which was on its way.
       world.forward = run.intended ?? world.forward;
-      expect(() => world.ports.store.save(run)).toThrow(/not ours/);
+      void expect(world.ports.store.save(run)).rejects.toThrow(/not ours/);
     };
     await recover(event('night'), world.ports, world.nowMs);
     expect(world.forward.groups).toEqual(onlySource);

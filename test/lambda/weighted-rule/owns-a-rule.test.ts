@@ -270,7 +270,7 @@ test('the rule of a listener that was replaced is deleted, although a cutover of
   const run = begin('move-1', '2026-01-01T00:00:00.000Z', parsePlan({}));
   const watching = (arn: string) => ({
     ...run,
-    initial: { stickiness: { enabled: false, seconds: 0 }, others: { [arn]: '' } },
+    initial: { stickiness: { enabled: false, seconds: 0 }, others: { [arn]: '' }, ownDigest: '' },
   });
   await storePort('store').acquire(watching(ARNS.defaultRule));
   expect((await remove(old.PhysicalResourceId)).Status).toBe('FAILED');

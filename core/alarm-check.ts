@@ -1,4 +1,5 @@
 import { ErrorCode } from './errors';
+import { Side } from './weights';
 
 /** An alarm as CloudWatch reads it back. */
 export interface AlarmReading {
@@ -8,16 +9,27 @@ export interface AlarmReading {
   readonly reason: string;
 }
 
-export interface Veto {
+/** An alarm that a cutover heeds. `side` is `source` for one that speaks against going back; any other speaks against going on. */
+export interface HeededAlarm {
+  readonly name: string;
+  readonly side: Side;
+}
+
+export interface AlarmFinding {
   readonly code: Extract<ErrorCode, 'AlarmRaised' | 'AlarmMissing'>;
   readonly message: string;
 }
 
 /**
- * Why the alarms forbid to go on; undefined when none does. INSUFFICIENT_DATA forbids nothing: an alarm on errors has no
- * data for as long as there are none. An alarm that is gone does: nobody can say any more what it would have said.
+ * Why the alarms about a side block it; undefined when none does. INSUFFICIENT_DATA blocks nothing: an alarm on errors has
+ * no data for as long as there are none. A deleted alarm blocks: it cannot say any more what it would have said.
  */
-export function vetoOf(names: readonly string[], readings: readonly AlarmReading[]): Veto | undefined {
+export function checkAlarms(
+  heeded: readonly HeededAlarm[],
+  readings: readonly AlarmReading[],
+  side: Side,
+): AlarmFinding | undefined {
+  const names = heeded.filter((alarm) => alarm.side === side).map(({ name }) => name);
   const raised = readings.filter(({ name, state }) => names.includes(name) && state === 'ALARM');
   if (raised.length > 0) {
     const lines = raised.map(

@@ -1,0 +1,32 @@
+import { Plan } from '../core/plan';
+import { SideState, sideState } from '../core/side-state';
+import { Side } from '../core/weights';
+import type { Ports } from './ports';
+import { settle } from './settle';
+
+export interface SeenSide {
+  readonly state: SideState;
+  /** Smoke requests that reached its proxies, as far as is known: they count them among those of clients. */
+  readonly smoked: number;
+}
+
+/** Whether a side serves now: its healthy targets by the load balancer, and the plan's smoke requests through its listener. */
+export async function readSide(
+  side: Side,
+  plan: Pick<Plan, 'smoke'>,
+  { loadBalancer, smoke }: Pick<Ports, 'loadBalancer' | 'smoke'>,
+  minimumHealthyTargets: number,
+): Promise<SeenSide> {
+  const [healthy, ...results] = await Promise.all([
+    settle(() => loadBalancer.healthyTargets(side)),
+    ...plan.smoke.map(async (request) => {
+      const probed = await settle(() => smoke.probe(side, request));
+      return 'value' in probed ? { ...request, ...probed.value } : { ...request, got: probed.problem, responses: 0 };
+    }),
+  ]);
+  const healthyTargets = 'value' in healthy ? healthy.value : undefined;
+  return {
+    state: sideState(side, { healthyTargets, smoke: results }, minimumHealthyTargets),
+    smoked: results.reduce((sum, { responses }) => sum + responses, 0),
+  };
+}

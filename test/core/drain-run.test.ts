@@ -1,0 +1,82 @@
+import { NO_ENDINGS } from '../../core/connections';
+import { CutoverRun, begin } from '../../core/cutover';
+import { beginDrain, observeDrain } from '../../core/drain-run';
+import { evidenceOf } from '../../core/evidence';
+import { parsePlan } from '../../core/plan';
+import { TaskReading } from '../../core/tally';
+import { beginWatch, observe } from '../../core/watch';
+import { report } from '../lambda/world';
+
+const task = (id: string, websocket: number, closed = 0): TaskReading => ({
+  id,
+  address: id,
+  life: 'running',
+  report: {
+    ...report(id, { active: { websocket }, state: 'draining' }),
+    ended: { ...report(id).ended, websocket: { ...NO_ENDINGS, closed } },
+  },
+});
+const silent = (id: string): TaskReading => ({ id, address: id, life: 'leaving', problem: 'ETIMEDOUT' });
+const stopped = (id: string, exitCode?: number): TaskReading => ({
+  id,
+  address: '',
+  life: 'stopped',
+  ...(exitCode !== undefined && { exitCode }),
+});
+
+/** The run after the first look at a drain of these tasks, and a function that looks again. */
+function draining(tasks: TaskReading[], plan: unknown = { pollSeconds: 2 }) {
+  const watch = beginWatch({ source: tasks, target: [] }, 0);
+  const run: CutoverRun = { ...begin('e', '2026-01-01T00:00:00Z', parsePlan(plan)), watch };
+  let now: CutoverRun = { ...run, drain: beginDrain(run, tasks, 0) };
+  return (next: TaskReading[], atMs: number): CutoverRun => {
+    const seen = observe(now.watch ?? watch, { source: next }, { source: 0, target: 0 }, atMs);
+    if (!now.drain) throw new Error('no drain');
+    now = observeDrain({ ...now, watch: seen }, now.drain, next, atMs);
+    return now;
+  };
+}
+
+test('the drain of a side adds up its tasks, and counts only what ended since it began', () => {
+  const look = draining([task('a', 3, 10), task('b', 1)]);
+  const going = look([task('a', 1, 12), task('b', 0, 1)], 1000);
+  expect(going).toMatchObject({
+    verdict: 'wait',
+    waitSeconds: 2,
+    drain: { atStart: { websocket: 4 }, ended: { closed: 3 }, active: { websocket: 1 } },
+  });
+  // A task that is gone takes nothing of what was seen with it.
+  const done = look([stopped('a', 0), task('b', 0, 1)], 2000);
+  expect(done).toMatchObject({ verdict: 'drained', drain: { ended: { closed: 3, lost: 0 } } });
+});
+
+test('a task that does not answer is unknown, never at zero: it drains when ECS says that it has stopped', () => {
+  const look = draining([task('a', 635), task('b', 0)]);
+  expect(look([silent('a'), task('b', 0)], 1000)).toMatchObject({
+    verdict: 'wait',
+    drain: { unknownTasks: 1, active: { websocket: 0 } },
+  });
+  const done = look([stopped('a', 137), task('b', 0)], 2000);
+  expect(done).toMatchObject({ verdict: 'drained', drain: { unknownTasks: 0, ended: { lost: 635 } } });
+  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 0, lost: 635 });
+});
+
+test('a task that ECS does not list any more has ended as well, and took its connections with it', () => {
+  const look = draining([task('a', 44)]);
+  const done = look([], 1000);
+  expect(done).toMatchObject({ verdict: 'drained', drain: { ended: { lost: 44 } } });
+  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 0, forced: 0, lost: 44 });
+});
+
+test('a task that ended in order lost nothing: its last connections ended by themselves', () => {
+  const done = draining([task('a', 4)])([stopped('a', 0)], 1000);
+  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 4, lost: 0 });
+});
+
+test('a drain that is overdue rolls back, and says what was left and who did not answer', () => {
+  const look = draining([task('a', 2), task('b', 1)], {});
+  const overdue = look([task('a', 2), silent('b')], 86_400_000);
+  expect(overdue.verdict).toBe('rollBack');
+  expect(overdue.failure?.code).toBe('DrainOverdue');
+  expect(overdue.failure?.message).toContain('got 2 websocket, and 1 tasks that did not answer: b (ETIMEDOUT)');
+});

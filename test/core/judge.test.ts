@@ -1,0 +1,188 @@
+import { since } from '../../core/counters';
+import { bakeVerdict, breakerTrip, unproven, wilsonLowerBound } from '../../core/judge';
+import { parsePlan } from '../../core/plan';
+import { TaskReading } from '../../core/tally';
+import { Watch, beginWatch, lastSample, observe } from '../../core/watch';
+import { report } from '../lambda/world';
+
+const plan = (over: object = {}) =>
+  parsePlan({ stages: [{ weights: { source: 0, target: 1 }, bakeSeconds: 60 }], ...over });
+const PLAN = plan();
+
+interface Counted {
+  readonly total: number;
+  readonly answered?: number;
+  readonly errors?: number;
+  /** Requests in flight. */
+  readonly http?: number;
+}
+const task = (id: string, { http = 0, ...counts }: Counted): TaskReading => ({
+  id,
+  address: id,
+  life: 'running',
+  report: report(id, { ...counts, active: { http } }),
+});
+const NONE = { source: 0, target: 0 };
+
+/** A watch from the shift on; each look is its second and what the tasks of the target, and of the source, report then. */
+function watched(...looks: [second: number, target: Counted, source?: Counted][]): Watch {
+  const start = beginWatch({ source: [task('s', { total: 0 })], target: [task('t', { total: 0 })] }, 0);
+  return looks.reduce((watch, [second, target, source = { total: 0 }]) => {
+    const readings = { source: [task('s', source)], target: [task('t', target)] };
+    return observe(watch, readings, NONE, second * 1000);
+  }, start);
+}
+const bake = (elapsedSeconds: number, watch: Watch, given = PLAN, canPromote = true) =>
+  bakeVerdict({ elapsedSeconds, bakeSeconds: 60, canPromote }, watch, given);
+const look = (elapsedSeconds: number, total: number, errors = 0) =>
+  bake(elapsedSeconds, watched([elapsedSeconds, { total, errors }]));
+const trips = (total: number, errors: number) => breakerTrip(watched([10, { total, errors }]), PLAN) !== undefined;
+
+test('a promotion needs the whole bake and enough requests', () => {
+  expect(look(59, 1000)).toBe('wait');
+  expect(look(60, 10)).toBe('promote');
+  expect(look(60, 9)).toBe('wait');
+});
+
+test('no traffic is no pass: after twice its length a bake is inconclusive', () => {
+  expect(look(119, 9)).toBe('wait');
+  expect(look(120, 9)).toBe('inconclusive');
+  expect(bake(60, watched([60, { total: 0 }]), plan({ breaker: { minimumRequests: 0 } }))).toBe('promote');
+});
+
+test('the breaker speaks at every look, also before the end of the bake', () => {
+  expect(look(1, 30, 12)).toBe('rollBack');
+  expect(look(60, 30, 12)).toBe('rollBack');
+});
+
+test('the breaker needs enough errors and a rate that is over the limit beyond chance', () => {
+  expect(trips(9, 9)).toBe(false);
+  expect(trips(10, 10)).toBe(true);
+  expect(trips(180, 10)).toBe(false);
+  expect(trips(100_000, 5_200)).toBe(true);
+});
+
+test('more errors than answers, which requests in flight at the shift can make, trip it as well', () => {
+  expect(breakerTrip(watched([10, { total: 12, answered: 10, errors: 12 }]), PLAN)).toBeDefined();
+});
+
+test('the last minutes count by themselves: an hour of good answers hides no dead target', () => {
+  const hour = Array.from({ length: 230 }, (_, i) => [(i + 1) * 15, { total: (i + 1) * 300 }] as [number, Counted]);
+  const dead = (second: number): [number, Counted] => {
+    const failed = Math.round((second - 3450) * 20);
+    return [second, { total: 69_000 + failed, errors: failed }];
+  };
+  expect(breakerTrip(watched(...hour), PLAN)).toBeUndefined();
+  expect(breakerTrip(watched(...hour, dead(3465)), PLAN)?.message).toMatch(
+    /at most 0.05, got 300 errors in \d+ responses/,
+  );
+  const slow = hour.map(([second, { total }]) => [second, { total: total * 20 }] as [number, Counted]);
+  const trickle: [number, Counted] = [3600, { total: 1_380_000 + 60, errors: 60 }];
+  expect(breakerTrip(watched(...slow, trickle), PLAN)?.message).toContain('got 60 errors');
+});
+
+test('errors just before a promotion count, however few they are', () => {
+  const nineOfTen = watched([60, { total: 10, errors: 9 }]);
+  expect(bake(60, nineOfTen)).toBe('wait');
+  expect(unproven(nineOfTen, PLAN)).toMatchObject({ code: 'TargetNotProven' });
+  expect(bake(120, watched([120, { total: 10, errors: 9 }]))).toBe('inconclusive');
+  const late = watched([60, { total: 1000 }], [115, { total: 1000 }], [120, { total: 1008, errors: 8 }]);
+  expect(bake(60, late)).toBe('wait');
+  const clean = watched([60, { total: 1000, errors: 3 }], [120, { total: 1100, errors: 3 }]);
+  expect(bake(60, clean)).toBe('promote');
+});
+
+test('requests that were taken and not answered count against the target', () => {
+  const source: Counted = { total: 5000, answered: 4990, http: 10 };
+  const hung = watched([60, { total: 5000, answered: 10, http: 4990 }, source]);
+  expect(breakerTrip(hung, PLAN)?.message).toContain('4990 of 5000 requests without a response');
+  expect(bake(60, watched([60, { total: 60, answered: 11, http: 49 }, source]))).not.toBe('promote');
+});
+
+test('a target that is as slow as the source, or three times as slow, is not taken for a hung one', () => {
+  // 50 requests a second that take two seconds each: a hundred in flight.
+  const source: Counted = { total: 3000, answered: 2900, http: 100 };
+  const atFirst: Counted = { total: 750, answered: 650, http: 100 };
+  expect(breakerTrip(watched([15, { total: 750, answered: 450, http: 300 }, atFirst]), PLAN)).toBeUndefined();
+  expect(bake(60, watched([60, { total: 3000, answered: 2900, http: 100 }, source]))).toBe('promote');
+  // One client of ten leaves before its response, on both sides.
+  const leaving: Counted = { total: 3000, answered: 2700 };
+  expect(bake(60, watched([60, { total: 3000, answered: 2700 }, leaving]))).toBe('promote');
+});
+
+test('a long poll that is answered after a minute trips nothing on a target that answers as the source does', () => {
+  const source: Counted = { total: 1000, answered: 0, http: 1000 };
+  expect(breakerTrip(watched([15, { total: 500, answered: 0, http: 500 }, source]), PLAN)).toBeUndefined();
+});
+
+test('connections that died with a task are errors, and no promotion comes before the last minute is clean', () => {
+  const before = watched([10, { total: 100, http: 20 }]);
+  const replaced = [{ id: 't', address: '', life: 'stopped' as const, exitCode: 137 }, task('t2', { total: 900 })];
+  const died = observe(before, { source: [task('s', { total: 0 })], target: replaced }, NONE, 20_000);
+  expect(lastSample(died).target).toMatchObject({ requests: 1000, lost: 20, tasksLost: 1 });
+  expect(bake(60, died)).toBe('wait');
+  const later = observe(
+    died,
+    { source: [task('s', { total: 0 })], target: [task('t2', { total: 5000 })] },
+    NONE,
+    100_000,
+  );
+  expect(bake(90, later)).toBe('promote');
+});
+
+test('the errors of a task that is replaced do not vanish with it', () => {
+  const before = watched([10, { total: 30, errors: 8 }]);
+  const target = [
+    { id: 't', address: '', life: 'stopped' as const, exitCode: 0 },
+    task('t2', { total: 10, errors: 4 }),
+  ];
+  const after = observe(before, { source: [], target }, NONE, 20_000);
+  expect(lastSample(after).target).toMatchObject({ requests: 40, errors: 12 });
+  expect(breakerTrip(after, PLAN)).toBeDefined();
+});
+
+test("the cutover's own smoke requests prove nothing", () => {
+  const start = watched();
+  const smoked = observe(
+    start,
+    { source: [task('s', { total: 0 })], target: [task('t', { total: 12 })] },
+    { source: 0, target: 12 },
+    60_000,
+  );
+  expect(bake(60, smoked)).toBe('wait');
+  expect(unproven(smoked, PLAN)?.message).toContain('got 0');
+});
+
+test('nothing is promoted on what was not seen', () => {
+  const good = watched([60, { total: 1000 }]);
+  expect(bake(60, good, PLAN, false)).toBe('wait');
+  expect(bake(120, good, PLAN, false)).toBe('inconclusive');
+});
+
+test('a watch of a week stays small', () => {
+  const looks = Array.from({ length: 5000 }, (_, i) => [(i + 1) * 120, { total: i }] as [number, Counted]);
+  expect(watched(...looks).samples.length).toBeLessThan(150);
+});
+
+test('the state of two thousand tasks leaves room in the 256 KiB of Step Functions', () => {
+  const many = (side: string) =>
+    Array.from({ length: 1000 }, (_, i) => {
+      const counts = { total: 123_456_789, answered: 123_456_780, errors: 12_345, http: 120 };
+      return { ...task(`${side}${i}`.padStart(12, '0'), counts), address: '10.0.0.1' };
+    });
+  const watch = beginWatch({ source: many('s'), target: many('t') }, 0);
+  expect(JSON.stringify(watch).length).toBeLessThan(200 * 1024);
+});
+
+test('the Wilson bound agrees with published values', () => {
+  // 10 of 100: 95 % interval 0.0552–0.1744.
+  expect(wilsonLowerBound(10, 100)).toBeCloseTo(0.0552, 3);
+  expect(wilsonLowerBound(0, 0)).toBe(0);
+  expect(wilsonLowerBound(0, 50)).toBeCloseTo(0, 10);
+});
+
+test('counts are differences by instance: a new instance counts from zero, one that is gone takes nothing away', () => {
+  const before = { a: { requests: 100, answered: 100, errors: 1 }, b: { requests: 50, answered: 50, errors: 0 } };
+  const now = { a: { requests: 130, answered: 130, errors: 3 }, c: { requests: 7, answered: 7, errors: 1 } };
+  expect(since(before, now)).toEqual({ requests: 37, answered: 37, errors: 3 });
+});
