@@ -93,8 +93,8 @@ const NAMERS: Record<string, Namer | undefined> = {
     const ref = `${arn('ecs')}:service/${refOf(properties.Cluster)}/${short}`;
     return { ref, attributes: { Name: short, ServiceArn: ref } };
   },
-  'AWS::ECS::TaskDefinition': ({ arn, logicalId }) => {
-    const ref = `${arn('ecs')}:task-definition/${logicalId}:1`;
+  'AWS::ECS::TaskDefinition': ({ arn, logicalId, refOf, properties: { Family } }) => {
+    const ref = `${arn('ecs')}:task-definition/${Family === undefined ? logicalId : refOf(Family)}:1`;
     return { ref, attributes: { TaskDefinitionArn: ref } };
   },
   'AWS::Lambda::Function': ({ arn, short }) => ({

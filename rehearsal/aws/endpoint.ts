@@ -125,7 +125,7 @@ function createProtocols(options: EndpointOptions): Protocols {
   ];
   const rpc = [
     ecsService(options.ecs, place),
-    statesService(options.states),
+    statesService(options.states, place),
     secretsService(options.secrets, place),
     alarms.rpc,
     eventsService(outbox, place),

@@ -42,6 +42,11 @@ export function buildElb(resources: Resources): ElbModel {
   }
   for (const listener of resources.ofType(`${ELB}::Listener`).filter(isOurs))
     addListener(model, listener.identity.ref, listener.properties);
+  for (const { properties } of resources.ofType(`${ELB}::ListenerCertificate`)) {
+    const listener = model.listeners.get(properties.string('ListenerArn'));
+    // Of a listener of another stack nothing is known here.
+    if (listener) listener.certificateArns = [...listener.certificateArns, ...certificateArns(properties)];
+  }
   for (const { identity, properties } of resources.ofType(`${ELB}::ListenerRule`))
     model.rules.set(identity.ref, ruleOf(identity.ref, properties));
   for (const rule of model.rules.values()) {
@@ -137,10 +142,14 @@ function listenerOf(arn: string, properties: Properties): Listener {
     port,
     templatePort: port,
     protocol: properties.string('Protocol', 'HTTP') === 'HTTPS' ? 'HTTPS' : 'HTTP',
-    certificateArns: properties.list('Certificates').map((certificate) => certificate.string('CertificateArn')),
+    certificateArns: certificateArns(properties),
     sslPolicy: properties.optionalString('SslPolicy'),
     attributes: properties.pairs('ListenerAttributes'),
   };
+}
+
+function certificateArns(properties: Properties): string[] {
+  return properties.list('Certificates').map((certificate) => certificate.string('CertificateArn'));
 }
 
 function ruleOf(arn: string, properties: Properties): Rule {

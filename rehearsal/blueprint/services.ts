@@ -7,6 +7,7 @@ import type { ContainerSpec } from '../tasks/task-process';
 import { UsageError } from '../usage-error';
 import { Properties } from './properties';
 import { Ready, Resources } from './resources';
+import { buildTaskDefinition } from './task-definition';
 
 /** Environment values that are known only here: secrets by ARN. */
 type SecretValue = (arn: string) => string;
@@ -54,6 +55,7 @@ export function buildServices(
       loadBalancers,
       createdAt: new Date(),
       desiredCount: desiredCount(resources, properties, identity.attributes.Name ?? ''),
+      taskDefinition: buildTaskDefinition(definition),
       container: containerOf(resources, definition, loadBalancers[0], secretValue),
     };
   });

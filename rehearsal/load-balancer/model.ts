@@ -20,6 +20,7 @@ export interface Listener {
   port: number;
   readonly templatePort: number;
   readonly protocol: 'HTTP' | 'HTTPS';
+  /** The default one first. */
   certificateArns: readonly string[];
   sslPolicy: string | undefined;
   readonly attributes: Map<string, string>;
@@ -144,21 +145,21 @@ export class ElbModel {
     return [...new Set(arns)];
   }
 
-  /** @throws AwsError as the API does for an ARN that it does not know. */
+  /** @throws AwsError as the API does for an ARN that it does not know, or that is none of this kind. */
   rule(arn: string): Rule {
-    return found(this.rules.get(arn), 'RuleNotFound', `One or more rules not found`);
+    return found(this.rules, arn, 'rule');
   }
 
   listener(arn: string): Listener {
-    return found(this.listeners.get(arn), 'ListenerNotFound', `One or more listeners not found`);
+    return found(this.listeners, arn, 'listener');
   }
 
   targetGroup(arn: string): TargetGroup {
-    return found(this.targetGroups.get(arn), 'TargetGroupNotFound', `One or more target groups not found`);
+    return found(this.targetGroups, arn, 'targetGroup');
   }
 
   loadBalancer(arn: string): LoadBalancer {
-    return found(this.loadBalancers.get(arn), 'LoadBalancerNotFound', `One or more load balancers not found`);
+    return found(this.loadBalancers, arn, 'loadBalancer');
   }
 }
 
@@ -166,7 +167,30 @@ export function groupsOf(rule: Rule): readonly WeightedGroup[] {
   return rule.actions.flatMap((action) => (action.type === 'forward' ? action.forward.targetGroups : []));
 }
 
-function found<T>(value: T | undefined, code: string, message: string): T {
-  if (value === undefined) throw new AwsError(code, message);
-  return value;
+interface Kind {
+  readonly noun: string;
+  readonly code: string;
+  readonly shape: RegExp;
+}
+
+/** @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html#awselasticloadbalancingv2-resources-for-iam-policies */
+const KINDS: Readonly<Record<'rule' | 'listener' | 'targetGroup' | 'loadBalancer', Kind>> = {
+  rule: { noun: 'listener rule', code: 'RuleNotFound', shape: /:listener-rule\/(?:app|net|gwy)(?:\/[^/]+){4}$/ },
+  listener: { noun: 'listener', code: 'ListenerNotFound', shape: /:listener\/(?:app|net|gwy)(?:\/[^/]+){3}$/ },
+  targetGroup: { noun: 'target group', code: 'TargetGroupNotFound', shape: /:targetgroup(?:\/[^/]+){2}$/ },
+  loadBalancer: {
+    noun: 'load balancer',
+    code: 'LoadBalancerNotFound',
+    shape: /:loadbalancer\/(?:app|net|gwy)(?:\/[^/]+){2}$/,
+  },
+};
+const ELB_ARN = /^arn:aws[\w-]*:elasticloadbalancing:[a-z0-9-]+:\d{12}:/;
+
+function found<T>(all: ReadonlyMap<string, T>, arn: string, kind: keyof typeof KINDS): T {
+  const value = all.get(arn);
+  if (value !== undefined) return value;
+  const { noun, code, shape } = KINDS[kind];
+  if (ELB_ARN.test(arn) && shape.test(arn))
+    throw new AwsError(code, `One or more ${noun.replace('listener rule', 'rule')}s not found`);
+  throw new AwsError('ValidationError', `'${arn.slice(0, 200)}' is not a valid ${noun} ARN`);
 }

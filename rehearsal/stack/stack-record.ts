@@ -1,6 +1,15 @@
-import type { StackDescription, StackStatus } from '../aws/stacks/stacks-service';
+import type { StackDescription, StackEvent, StackResource, StackStatus } from '../aws/stacks/stacks-service';
+import { uuidOf } from '../aws/identifiers';
 import { buildOutputs } from '../blueprint/outputs';
 import type { Resources } from '../blueprint/resources';
+
+const STACK = 'AWS::CloudFormation::Stack';
+
+/** A resource, and what it was made of, to see whether it changed. */
+interface Standing {
+  readonly resource: StackResource;
+  readonly made: string;
+}
 
 /** The stack as CloudFormation tells of it. */
 export class StackRecord {
@@ -9,9 +18,12 @@ export class StackRecord {
   private updatedAt: Date | undefined;
   private status: StackStatus = 'CREATE_IN_PROGRESS';
   private statusReason: string | undefined;
+  private standing: ReadonlyMap<string, Standing> = new Map();
+  private readonly events: StackEvent[] = [];
 
   constructor(private resources: Resources) {
     this.id = String(resources.resolver.ref('AWS::StackId'));
+    this.note('User Initiated');
   }
 
   adopt(resources: Resources): void {
@@ -27,11 +39,14 @@ export class StackRecord {
     this.status = 'UPDATE_IN_PROGRESS';
     this.statusReason = undefined;
     this.updatedAt = new Date();
+    this.note('User Initiated');
   }
 
   settle(status: StackStatus, reason?: string): void {
     this.status = status;
     this.statusReason = reason;
+    this.takeStock();
+    this.note(reason);
   }
 
   get description(): StackDescription {
@@ -46,6 +61,41 @@ export class StackRecord {
       updatedAt: this.updatedAt,
       // As at AWS, an output is there once its stack is.
       outputs: this.status === 'CREATE_IN_PROGRESS' ? [] : buildOutputs(this.resources),
+      resources: [...this.standing.values()].map(({ resource }) => resource),
+      events: this.events,
     };
+  }
+
+  /** What is there now; what came, changed or went since is an event. */
+  private takeStock(): void {
+    const before = this.standing;
+    const now = this.resources.logicalIds.flatMap((logicalId) => this.standingOf(logicalId, before.get(logicalId)));
+    this.standing = new Map(now.map((each) => [each.resource.logicalId, each]));
+    const changed = now.filter((each) => before.get(each.resource.logicalId) !== each);
+    for (const { resource } of changed) this.tell(resource, undefined);
+    for (const [logicalId, { resource }] of before) {
+      const gone = { ...resource, status: 'DELETE_COMPLETE', changedAt: new Date() };
+      if (!this.standing.has(logicalId)) this.tell(gone, undefined);
+    }
+  }
+
+  private standingOf(logicalId: string, before: Standing | undefined): Standing[] {
+    const ready = this.resources.find(logicalId);
+    if (!ready) return [];
+    const { type, identity, properties } = ready;
+    const made = JSON.stringify([identity.ref, properties.raw]);
+    if (before?.made === made) return [before];
+    const status = before ? 'UPDATE_COMPLETE' : 'CREATE_COMPLETE';
+    return [{ made, resource: { logicalId, physicalId: identity.ref, type, status, changedAt: new Date() } }];
+  }
+
+  private note(reason: string | undefined): void {
+    const { id, status, resources } = this;
+    const stack = { logicalId: resources.stack.name, physicalId: id, type: STACK, status, changedAt: new Date() };
+    this.tell(stack, reason);
+  }
+
+  private tell(resource: StackResource, reason: string | undefined): void {
+    this.events.push({ ...resource, id: uuidOf(`${this.id}/${this.events.length}`), reason });
   }
 }

@@ -32,5 +32,27 @@ export interface ExecutionDescription {
   error?: string;
   cause?: string;
   /** The state machine's place: every state entered, with its time, in order. */
-  readonly entered: { readonly state: string; readonly at: Date }[];
+  readonly entered: StateVisit[];
+  /** Every call of a task, in order. @default - none */
+  readonly calls?: TaskCall[];
+}
+
+/** One time that a state was entered. Payloads are JSON. */
+export interface StateVisit {
+  readonly state: string;
+  readonly at: Date;
+  readonly input?: string;
+  /** How often its task was called again after a failure. */
+  retries?: number;
+  /** Absent while it lasts, and when the execution ended in it. */
+  exit?: { readonly at: Date; readonly output: string };
+}
+
+/** One call of a task's service, a Lambda function. Payloads are JSON. */
+export interface TaskCall {
+  readonly state: string;
+  readonly at: Date;
+  readonly parameters: string;
+  /** Absent while it lasts. */
+  end?: { readonly at: Date } & ({ readonly output: string } | { readonly error: string; readonly cause: string });
 }

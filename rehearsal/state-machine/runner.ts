@@ -2,6 +2,7 @@ import { StateMachine } from 'aws-local-stepfunctions';
 import { AwsError } from '../aws-error';
 import { UsageError } from '../usage-error';
 import { Limits, checkPayload } from './limits';
+import { recordVisit, recorded } from './record';
 import { ExecutionDescription, ExecutionStatus, MachineDescription, StatesModel } from './model';
 
 /** Calls the function of this ARN. */
@@ -72,6 +73,7 @@ export class StateMachineRunner implements StatesModel {
       startedAt: new Date(),
       status: 'RUNNING',
       entered: [],
+      calls: [],
     };
     const parsed = parseInput(input);
     this.executions.set(arn, execution);
@@ -91,24 +93,28 @@ export class StateMachineRunner implements StatesModel {
 
   /** Never rejects: whatever goes wrong is the end of the execution. */
   private async run(machine: Machine, execution: ExecutionDescription, input: object): Promise<void> {
+    let followed: Promise<void> = Promise.resolve();
     try {
       const run = machine.local.run(input as Parameters<StateMachine['run']>[0], {
         overrides: {
-          taskResourceLocalHandlers: this.handlers(machine.definition) as never,
+          taskResourceLocalHandlers: this.handlers(machine.definition, execution) as never,
           ...(this.options.speed > 1 && { retryIntervalOverrides: this.pauses(machine.definition) }),
         },
         context: contextOf(machine.description, execution) as never,
         noThrowOnAbort: true,
       });
       this.running.set(execution.arn, run);
-      this.follow(run, execution).catch((error: Error) =>
+      followed = this.follow(run, execution).catch((error: Error) =>
         this.abort(execution, 'FAILED', { error: error.name, cause: error.message }),
       );
       const output = await run.result;
+      await followed;
       this.end(execution, 'SUCCEEDED', { output: JSON.stringify(output) });
     } catch (error) {
       const cause = (error as Error).cause as Error | undefined;
       const timedOut = (error as Error).name === 'ExecutionTimeoutError';
+      // The library ends its events where an execution fails, and not where its time is over.
+      if (!timedOut) await followed;
       this.end(execution, timedOut ? 'TIMED_OUT' : 'FAILED', {
         error: cause?.name ?? String(error),
         cause: cause?.message ?? '',
@@ -118,7 +124,10 @@ export class StateMachineRunner implements StatesModel {
     }
   }
 
-  private handlers(definition: Definition): Record<string, (input: unknown) => Promise<unknown>> {
+  private handlers(
+    definition: Definition,
+    execution: ExecutionDescription,
+  ): Record<string, (input: unknown) => Promise<unknown>> {
     const tasks = Object.entries(definition.States).filter(([, { Type }]) => Type === 'Task');
     return Object.fromEntries(
       tasks.map(([name, { Resource }]) => [
@@ -128,13 +137,17 @@ export class StateMachineRunner implements StatesModel {
             throw new Error(`the resource of '${name}' must be ${LAMBDA_INVOKE}, got ${Resource}`);
           // Here and not at the next event: a Lambda function must not be called with what Step Functions would not pass.
           checkPayload(name, 'input', input);
-          const { FunctionName, Payload } = input as { FunctionName: string; Payload: unknown };
-          const output = { Payload: await this.invoke(FunctionName, Payload), StatusCode: 200 };
-          checkPayload(name, 'output', output);
-          return output;
+          return recorded(execution, name, input, () => this.call(name, input));
         },
       ]),
     );
+  }
+
+  private async call(name: string, input: unknown): Promise<object> {
+    const { FunctionName, Payload } = input as { FunctionName: string; Payload: unknown };
+    const output = { Payload: await this.invoke(FunctionName, Payload), StatusCode: 200 };
+    checkPayload(name, 'output', output);
+    return output;
   }
 
   /** Milliseconds before a retry, by state and retrier: without the back-off, which a shortened pause does not need. */
@@ -150,11 +163,9 @@ export class StateMachineRunner implements StatesModel {
   private async follow(run: Running, execution: ExecutionDescription): Promise<void> {
     const limits = new Limits();
     for await (const event of run.eventLogs) {
-      if (event.type === 'StateEntered') {
-        execution.entered.push({ state: event.state.name, at: new Date(event.timestamp) });
-        // The end is told by itself, also when it comes before its last event.
-        if (execution.status === 'RUNNING') this.changed(execution);
-      }
+      recordVisit(execution, event);
+      // The end is told by itself, also when it comes before its last event.
+      if (event.type === 'StateEntered' && execution.status === 'RUNNING') this.changed(execution);
       if (event.type === 'StateFailed') this.options.failed(event.state.name, event.Error, String(event.Cause));
       limits.check(event);
     }

@@ -9,6 +9,8 @@ export interface EcsModel {
   readonly tasks: ReadonlyMap<string, EcsTask>;
   /** UpdateService: starts tasks, or stops the newest ones the way a scale-in does. */
   setDesiredCount(serviceArn: string, count: number): void;
+  /** UpdateService with forceNewDeployment: new tasks of the same definition, then the old ones go the way of a scale-in. */
+  forceNewDeployment(serviceArn: string): void;
   /** StopTask: SIGTERM at once and deregistration beside it, SIGKILL after stopTimeout. */
   stopTask(taskArn: string, reason: string): void;
 }
@@ -27,6 +29,20 @@ export interface EcsService {
   readonly loadBalancers: readonly { targetGroupArn: string; containerName: string; containerPort: number }[];
   readonly createdAt: Date;
   desiredCount: number;
+  /** The number of its newest deployment. @default 0 */
+  deployment?: number;
+  /** @default - nothing is known of it but its ARN */
+  readonly taskDefinition?: TaskDefinition;
+}
+
+/** What DescribeTaskDefinition tells. */
+export interface TaskDefinition {
+  readonly arn: string;
+  readonly family: string;
+  readonly revision: number;
+  /** `containerDefinitions`, `cpu`, `memory`, …: under the API's names. */
+  readonly content: Readonly<Record<string, unknown>>;
+  readonly tags: readonly Readonly<Record<string, string>>[];
 }
 
 export type TaskStatus = 'PROVISIONING' | 'RUNNING' | 'DEACTIVATING' | 'STOPPING' | 'STOPPED';
@@ -38,6 +54,8 @@ export interface EcsTask {
   readonly taskDefinitionArn: string;
   readonly containerName: string;
   readonly image: string;
+  /** The deployment of its service that started it. @default 0 */
+  readonly deployment?: number;
   /** The task's own loopback address, 127.0.x.y. */
   readonly ip: string;
   readonly createdAt: Date;

@@ -5,6 +5,7 @@ import type { Targets } from '../load-balancer/targets';
 import type { ProcessHooks } from '../processes';
 import { Addresses } from './addresses';
 import type { Cluster, EcsModel, EcsService } from './model';
+import { canTakeOver } from './deployment';
 import { ContainerSpec, TaskProcess } from './task-process';
 
 /** A task that ends by itself sooner than this counts as a failed start. */
@@ -14,6 +15,9 @@ const MOST_FAILURES = 4;
 const FAILURE_WINDOW_MS = 60_000;
 /** Before the second try after a failed start, and so much longer before each that follows; the first is at once. */
 const BACK_OFF_MS = 250;
+
+/** How often a deployment looks whether its tasks can take over. */
+const TAKE_OVER_POLL_MS = 100;
 
 export interface ServiceSpec extends EcsService {
   readonly container: ContainerSpec;
@@ -56,6 +60,14 @@ export class TaskRunner implements EcsModel {
     this.reconcile(service);
   }
 
+  forceNewDeployment(serviceArn: string): void {
+    const service = this.services.get(serviceArn);
+    if (!service) throw new AwsError('ServiceNotFoundException', 'Service not found.');
+    service.deployment = (service.deployment ?? 0) + 1;
+    this.reconcile(service);
+    this.retireOldTasks(service);
+  }
+
   stopTask(taskArn: string, reason: string): void {
     const task = this.tasks.get(taskArn);
     if (!task) throw new AwsError('InvalidParameterException', 'The referenced task was not found.');
@@ -75,12 +87,30 @@ export class TaskRunner implements EcsModel {
 
   private reconcile(service: ServiceSpec): void {
     if (this.stopped) return;
-    const live = [...this.tasks.values()].filter(
-      (task) => task.serviceArn === service.arn && task.desiredStatus === 'RUNNING',
-    );
+    const live = this.wanted(service).filter(({ deployment }) => deployment === (service.deployment ?? 0));
     for (let missing = service.desiredCount - live.length; missing > 0; missing -= 1) this.startTask(service);
     const surplus = live.length - service.desiredCount;
     if (surplus > 0) for (const task of live.slice(-surplus)) void this.scaleIn(task);
+  }
+
+  /** Those that are to run. */
+  private wanted({ arn }: ServiceSpec): TaskProcess[] {
+    return [...this.tasks.values()].filter((task) => task.serviceArn === arn && task.desiredStatus === 'RUNNING');
+  }
+
+  /** The tasks of older deployments go once the newest one's can take over. */
+  private retireOldTasks(service: ServiceSpec): void {
+    const old = this.wanted(service).filter(({ deployment }) => deployment !== service.deployment);
+    if (this.stopped || old.length === 0) return;
+    if (canTakeOver(this.options.elb, service, this.tasks.values())) {
+      for (const task of old) void this.scaleIn(task);
+      return;
+    }
+    const retry = setTimeout(() => {
+      this.retries.delete(retry);
+      this.retireOldTasks(service);
+    }, TAKE_OVER_POLL_MS);
+    this.retries.add(retry);
   }
 
   private startTask(service: ServiceSpec): void {
@@ -92,6 +122,7 @@ export class TaskRunner implements EcsModel {
         clusterArn: service.clusterArn,
         taskDefinitionArn: service.taskDefinitionArn,
         ip: this.options.addresses.take(),
+        deployment: service.deployment ?? 0,
       },
       service.container,
       this.options.processes,

@@ -22,6 +22,7 @@ interface TaskIdentity {
   readonly clusterArn: string;
   readonly taskDefinitionArn: string;
   readonly ip: string;
+  readonly deployment: number;
 }
 
 /** One task: the container's command as a local process on an address of its own. */
@@ -75,6 +76,9 @@ export class TaskProcess implements EcsTask {
   }
   get taskDefinitionArn(): string {
     return this.identity.taskDefinitionArn;
+  }
+  get deployment(): number {
+    return this.identity.deployment;
   }
   get ip(): string {
     return this.identity.ip;

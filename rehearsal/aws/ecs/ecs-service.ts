@@ -5,9 +5,11 @@ import { page } from '../paging';
 import { Parameters } from '../parameters';
 import { RpcService } from '../protocols/rpc';
 import { EcsLookup } from './lookup';
-import { nameOf, writeCluster, writeService, writeTask } from './shapes';
+import { nameOf, writeCluster, writeService, writeTask, writeTaskDefinition } from './shapes';
 
 const MAX_DESIRED = 10_000;
+/** What UpdateService takes. */
+const CHANGEABLE: readonly string[] = ['cluster', 'service', 'desiredCount', 'forceNewDeployment'];
 
 /** Amazon ECS. */
 export function ecsService(model: EcsModel, place: Place): RpcService {
@@ -74,10 +76,14 @@ function serviceOperations(model: EcsModel, place: Place): ReadonlyMap<string, O
 
   const updateService = (input: Parameters): WireObject => {
     const service = lookup.service(lookup.cluster(input), input.text('service'));
-    const other = input.names.find((name) => !['cluster', 'service', 'desiredCount'].includes(name));
-    if (other !== undefined) throw input.refuse(other, 'absent: the rehearsal changes desiredCount only', other);
+    const other = input.names.find((name) => !CHANGEABLE.includes(name));
+    if (other !== undefined) {
+      throw input.refuse(other, 'absent: the rehearsal changes desiredCount, and forces new deployments', other);
+    }
+    const isForced = input.optionalBoolean('forceNewDeployment') ?? false;
     const count = input.optionalInteger('desiredCount', { min: 0, max: MAX_DESIRED });
     if (count !== undefined) model.setDesiredCount(service.arn, count);
+    if (isForced) model.forceNewDeployment(service.arn);
     return { service: writeService(model, service) };
   };
 
@@ -147,29 +153,18 @@ function tasksAskedFor(lookup: EcsLookup, cluster: Cluster, input: Parameters): 
     .map((task) => task.arn);
 }
 
-/** As much of a task definition as its services and tasks tell. By ARN, `family:revision` or `family`. */
+/** By ARN, `family:revision` or `family`. */
 function describeTaskDefinition(model: EcsModel, input: Parameters): WireObject {
   const asked = input.text('taskDefinition');
-  const arns = [...model.services.values(), ...model.tasks.values()].map((user) => user.taskDefinitionArn);
-  const arn = arns.find((known) => known === asked || nameOf(known) === asked || nameOf(known).startsWith(`${asked}:`));
+  const users = [...model.services.values(), ...model.tasks.values()];
+  const isAsked = (arn: string) => arn === asked || nameOf(arn) === asked || nameOf(arn).startsWith(`${asked}:`);
+  const arn = users.map(({ taskDefinitionArn }) => taskDefinitionArn).find(isAsked);
   if (arn === undefined) throw new AwsError('ClientException', 'Unable to describe task definition.');
-  const [family, revision] = nameOf(arn).split(':');
-  const task = [...model.tasks.values()].find((known) => known.taskDefinitionArn === arn);
-  return {
-    taskDefinition: {
-      taskDefinitionArn: arn,
-      family,
-      revision: Number(revision ?? 1),
-      status: 'ACTIVE',
-      networkMode: 'awsvpc',
-      compatibilities: ['EC2', 'FARGATE'],
-      requiresCompatibilities: ['FARGATE'],
-      volumes: [],
-      placementConstraints: [],
-      containerDefinitions: task ? [{ name: task.containerName, image: task.image, essential: true }] : [],
-    },
-    tags: [],
-  };
+  const definitions = [...model.services.values()].map(({ taskDefinition }) => taskDefinition);
+  return writeTaskDefinition(
+    arn,
+    definitions.find((definition) => definition?.arn === arn),
+  );
 }
 
 interface Described<T> {

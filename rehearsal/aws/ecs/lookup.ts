@@ -1,5 +1,6 @@
 import { Cluster, EcsModel, EcsService, EcsTask } from '../../tasks/model';
 import { AwsError } from '../../aws-error';
+import { isHere, readArn } from '../arn';
 import { Place } from '../operation';
 import { Parameters } from '../parameters';
 import { nameOf } from './shapes';
@@ -62,8 +63,27 @@ export class EcsLookup {
     return nameOf(this.clusterArn(input));
   }
 
+  /** @throws AwsError InvalidParameterException for an ARN that is of something else, or of somewhere else */
   private arn(kind: string, nameOrArn: string): string {
-    if (nameOrArn.startsWith('arn:')) return nameOrArn;
-    return `arn:aws:ecs:${this.place.region}:${this.place.account}:${kind}/${nameOrArn}`;
+    if (!nameOrArn.startsWith('arn:')) {
+      return `arn:aws:ecs:${this.place.region}:${this.place.account}:${kind}/${nameOrArn}`;
+    }
+    const [type = ''] = kind.split('/');
+    const { clusters, services, tasks } = this.model;
+    const known: ReadonlyMap<string, unknown> | undefined = { cluster: clusters, service: services, task: tasks }[type];
+    if (known?.has(nameOrArn)) return nameOrArn;
+    const arn = readArn(nameOrArn);
+    if (!arn || arn.service !== 'ecs' || !arn.resource.startsWith(`${type}/`)) {
+      throw invalidIdentifier(`Your identifier must be the name or the ARN of a ${type}`, nameOrArn);
+    }
+    if (!isHere(arn, this.place)) {
+      const { region, account } = this.place;
+      throw invalidIdentifier(`Your region is ${region} and your accountId is ${account}`, nameOrArn);
+    }
+    return nameOrArn;
   }
+}
+
+function invalidIdentifier(rule: string, got: string): AwsError {
+  return new AwsError('InvalidParameterException', `Invalid identifier: ${rule}, got '${got.slice(0, 200)}'`);
 }

@@ -1,4 +1,4 @@
-import { Cluster, EcsModel, EcsService, EcsTask } from '../../tasks/model';
+import { Cluster, EcsModel, EcsService, EcsTask, TaskDefinition } from '../../tasks/model';
 import { numberOf, uuidOf } from '../identifiers';
 import { WireObject } from '../operation';
 
@@ -22,26 +22,8 @@ export function writeCluster(model: EcsModel, cluster: Cluster): WireObject {
 
 export function writeService(model: EcsModel, service: EcsService): WireObject {
   const tasks = [...model.tasks.values()].filter((task) => task.serviceArn === service.arn);
-  const shared = {
-    status: 'ACTIVE',
-    taskDefinition: service.taskDefinitionArn,
-    desiredCount: service.desiredCount,
-    runningCount: tasks.filter(isRunning).length,
-    pendingCount: tasks.filter(isPending).length,
-    launchType: service.launchType,
-    createdAt: service.createdAt,
-  };
-  const isSteady = shared.runningCount === shared.desiredCount && shared.pendingCount === 0;
-  const deployment = {
-    ...shared,
-    id: `ecs-svc/${numberOf(service.arn)}`,
-    status: 'PRIMARY',
-    failedTasks: 0,
-    updatedAt: service.createdAt,
-    rolloutState: isSteady ? 'COMPLETED' : 'IN_PROGRESS',
-  };
   return {
-    ...shared,
+    ...writeCounts(service, tasks),
     serviceArn: service.arn,
     serviceName: service.name,
     clusterArn: service.clusterArn,
@@ -49,7 +31,7 @@ export function writeService(model: EcsModel, service: EcsService): WireObject {
     serviceRegistries: [],
     platformVersion: 'LATEST',
     platformFamily: 'Linux',
-    deployments: [deployment],
+    deployments: writeDeployments(service, tasks),
     events: [],
     placementConstraints: [],
     placementStrategy: [],
@@ -58,6 +40,48 @@ export function writeService(model: EcsModel, service: EcsService): WireObject {
     enableECSManagedTags: false,
     enableExecuteCommand: false,
   };
+}
+
+function writeCounts(service: EcsService, tasks: readonly EcsTask[]) {
+  return {
+    status: 'ACTIVE',
+    taskDefinition: service.taskDefinitionArn,
+    desiredCount: service.desiredCount,
+    runningCount: tasks.filter(isRunning).length,
+    pendingCount: tasks.filter(isPending).length,
+    launchType: service.launchType,
+    createdAt: service.createdAt,
+  };
+}
+
+/** The newest one, and each older one as long as it has tasks. */
+function writeDeployments(service: EcsService, tasks: readonly EcsTask[]): WireObject[] {
+  const newest = service.deployment ?? 0;
+  const ofNumber = (number: number) => tasks.filter(({ deployment = 0 }) => deployment === number);
+  const older = new Set(tasks.filter(isLive).map(({ deployment = 0 }) => deployment));
+  older.delete(newest);
+  const numbers = [newest, ...[...older].sort((a, b) => b - a)];
+  return numbers.map((number) => {
+    const isPrimary = number === newest;
+    const counts = writeCounts(service, ofNumber(number));
+    const isSteady = counts.runningCount === counts.desiredCount && counts.pendingCount === 0 && older.size === 0;
+    return {
+      ...counts,
+      // Nothing more is wanted of one that goes.
+      desiredCount: isPrimary
+        ? counts.desiredCount
+        : ofNumber(number).filter((task) => task.desiredStatus === 'RUNNING').length,
+      id: `ecs-svc/${numberOf(`${service.arn} ${number}`)}`,
+      status: isPrimary ? 'PRIMARY' : 'ACTIVE',
+      failedTasks: 0,
+      updatedAt: service.createdAt,
+      rolloutState: isPrimary && !isSteady ? 'IN_PROGRESS' : 'COMPLETED',
+    };
+  });
+}
+
+function isLive({ status }: EcsTask): boolean {
+  return status === 'PROVISIONING' || status === 'RUNNING';
 }
 
 function isRunning(task: EcsTask): boolean {
@@ -94,6 +118,25 @@ export function writeTask(model: EcsModel, task: EcsTask): WireObject {
     tags: [],
     version: 1,
   };
+}
+
+/** What the template says of it; of one that is in no template, that there is one. */
+export function writeTaskDefinition(arn: string, definition: TaskDefinition | undefined): WireObject {
+  const [family, revision = '1'] = nameOf(arn).split(':');
+  const content = {
+    networkMode: 'awsvpc',
+    compatibilities: ['EC2', 'FARGATE'],
+    requiresCompatibilities: ['FARGATE'],
+    volumes: [],
+    placementConstraints: [],
+    containerDefinitions: [],
+    ...(definition?.content as WireObject | undefined),
+    taskDefinitionArn: arn,
+    family,
+    revision: Number(revision),
+    status: 'ACTIVE',
+  };
+  return { taskDefinition: content, tags: (definition?.tags ?? []).map((tag) => ({ ...tag })) };
 }
 
 function writeNetworkInterface(task: EcsTask, id: string): WireObject {

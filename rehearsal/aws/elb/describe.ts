@@ -23,7 +23,8 @@ export function describeOperations(options: ElbOptions): ReadonlyMap<string, Ope
 
 function describeFront({ elb, place }: ElbOptions): ReadonlyMap<string, Operation> {
   const describeLoadBalancers = (input: Parameters): WireObject => {
-    const chosen = choose(input, elb.loadBalancers, 'LoadBalancerArns', 'LoadBalancerNotFound', 'Load balancers');
+    const names = { arns: 'LoadBalancerArns', code: 'LoadBalancerNotFound', noun: 'Load balancers' };
+    const chosen = choose(input, elb.loadBalancers, names, (arn) => elb.loadBalancer(arn));
     return listed(input, 'LoadBalancers', chosen, (balancer) => writeLoadBalancer(balancer, place));
   };
 
@@ -35,6 +36,15 @@ function describeFront({ elb, place }: ElbOptions): ReadonlyMap<string, Operatio
       ? elb.listenersOf(elb.loadBalancer(input.text('LoadBalancerArn')).arn)
       : input.texts('ListenerArns').map((arn) => elb.listener(arn));
     return listed(input, 'Listeners', chosen, (listener) => writeListener(elb, listener));
+  };
+
+  // The first is the default one, which DescribeListeners tells, too.
+  const describeListenerCertificates = (input: Parameters): WireObject => {
+    const { certificateArns } = elb.listener(input.text('ListenerArn'));
+    return listed(input, 'Certificates', certificateArns, (CertificateArn) => ({
+      CertificateArn,
+      IsDefault: CertificateArn === certificateArns[0],
+    }));
   };
 
   const describeRules = (input: Parameters): WireObject => {
@@ -50,6 +60,7 @@ function describeFront({ elb, place }: ElbOptions): ReadonlyMap<string, Operatio
   return new Map<string, Operation>([
     ['DescribeLoadBalancers', { run: describeLoadBalancers }],
     ['DescribeListeners', { run: describeListeners }],
+    ['DescribeListenerCertificates', { run: describeListenerCertificates }],
     ['DescribeRules', { run: describeRules }],
     [
       'DescribeLoadBalancerAttributes',
@@ -61,7 +72,8 @@ function describeFront({ elb, place }: ElbOptions): ReadonlyMap<string, Operatio
 
 function describeGroups({ elb }: ElbOptions): ReadonlyMap<string, Operation> {
   const describeTargetGroups = (input: Parameters): WireObject => {
-    const chosen = choose(input, elb.targetGroups, 'TargetGroupArns', 'TargetGroupNotFound', 'Target groups');
+    const names = { arns: 'TargetGroupArns', code: 'TargetGroupNotFound', noun: 'Target groups' };
+    const chosen = choose(input, elb.targetGroups, names, (arn) => elb.targetGroup(arn));
     const balancer = input.optionalText('LoadBalancerArn');
     const attached = (arn: string) => balancer === undefined || elb.loadBalancersOf(arn).includes(balancer);
     if (balancer !== undefined) elb.loadBalancer(balancer);
@@ -93,31 +105,30 @@ function attributesOf(name: string, read: (arn: string) => WireObject[]): Operat
   return { run: (input) => ({ Attributes: read(input.text(name)) }) };
 }
 
+interface Naming {
+  /** The parameter that takes ARNs. */
+  readonly arns: string;
+  readonly code: string;
+  readonly noun: string;
+}
+
 /** By ARNs or by `Names`, or all; an unknown one fails the call. */
 function choose<T extends { arn: string; name: string }>(
   input: Parameters,
   all: ReadonlyMap<string, T>,
-  arnsName: string,
-  code: string,
-  noun: string,
+  { arns, code, noun }: Naming,
+  byArn: (arn: string) => T,
 ): T[] {
-  if (input.has(arnsName) && input.has('Names')) {
+  if (input.has(arns) && input.has('Names')) {
     throw new AwsError('ValidationError', `${noun} can be chosen by ARN or by name, not by both at once`);
   }
-  const find = (key: string, found: T | undefined): T => {
-    if (found === undefined) throw new AwsError(code, `${noun} '[${key}]' not found`);
+  if (input.has(arns)) return input.texts(arns).map(byArn);
+  if (!input.has('Names')) return [...all.values()];
+  return input.texts('Names').map((name) => {
+    const found = [...all.values()].find((item) => item.name === name);
+    if (found === undefined) throw new AwsError(code, `${noun} '[${name}]' not found`);
     return found;
-  };
-  if (input.has('Names')) {
-    return input.texts('Names').map((name) =>
-      find(
-        name,
-        [...all.values()].find((item) => item.name === name),
-      ),
-    );
-  }
-  if (input.has(arnsName)) return input.texts(arnsName).map((arn) => find(arn, all.get(arn)));
-  return [...all.values()];
+  });
 }
 
 function listed<T>(input: Parameters, member: string, items: readonly T[], write: (item: T) => WireObject): WireObject {

@@ -29,7 +29,8 @@ export function writeLoadBalancer(balancer: LoadBalancer, place: Place): WireObj
 
 export function writeListener(model: ElbModel, listener: Listener): WireObject {
   const fallback = model.rulesOf(listener.arn).find((rule) => rule.priority === 'default');
-  const certificates = listener.certificateArns.map((CertificateArn) => ({ CertificateArn }));
+  // Only the default one; the others are for DescribeListenerCertificates.
+  const certificates = listener.certificateArns.slice(0, 1).map((CertificateArn) => ({ CertificateArn }));
   return {
     ListenerArn: listener.arn,
     LoadBalancerArn: listener.loadBalancerArn,

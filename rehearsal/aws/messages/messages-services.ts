@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AwsError } from '../../aws-error';
+import { isArnOf } from '../arn';
 import { Operation, Place, WireObject } from '../operation';
 import { Parameters } from '../parameters';
 import { RpcService } from '../protocols/rpc';
@@ -45,18 +46,32 @@ export function eventsService(outbox: Outbox, place: Place): RpcService {
     const name = entry.optionalText('EventBusName') ?? 'default';
     return name.startsWith('arn:') ? name : `arn:aws:events:${place.region}:${place.account}:event-bus/${name}`;
   };
+  const put = (entry: Parameters): WireObject => {
+    const missing = REQUIRED.find((name) => (entry.optionalText(name) ?? '') === '');
+    if (missing !== undefined) {
+      return failed('InvalidArgument', `Parameter ${missing} is not valid. Reason: ${missing} is a required argument.`);
+    }
+    const [source, detailType] = [entry.text('Source'), entry.text('DetailType')];
+    // Such sources are AWS's own.
+    if (source.startsWith('aws.')) return failed('NotAuthorizedForSource', 'Not authorized for the source.');
+    const detail = parsed(entry.text('Detail'));
+    if (detail === undefined) return failed('MalformedDetail', 'Detail is malformed.');
+    outbox.send({ at: new Date(), bus: busOf(entry), source, detailType, detail });
+    return { EventId: randomUUID() };
+  };
   const putEvents = (input: Parameters): WireObject => {
     const entries = input.objects('Entries');
     if (entries.length === 0 || entries.length > MAX_ENTRIES) {
       throw input.refuse('Entries', `a list of 1 to ${MAX_ENTRIES}`, entries.length);
     }
-    const results = entries.map((entry): WireObject => {
-      const detail = parsed(entry.text('Detail'));
-      if (detail === undefined) return { ErrorCode: 'MalformedDetail', ErrorMessage: 'Detail is malformed.' };
-      const { source, detailType } = { source: entry.text('Source'), detailType: entry.text('DetailType') };
-      outbox.send({ at: new Date(), bus: busOf(entry), source, detailType, detail });
-      return { EventId: randomUUID() };
-    });
+    if (entries.reduce((bytes, entry) => bytes + sizeOf(entry), 0) > MAX_BYTES) {
+      throw new AwsError('ValidationException', 'Total size of the entries in the request is over the limit.');
+    }
+    const buses = entries.map(busOf);
+    const odd = buses.findIndex((bus) => !isArnOf(bus, 'events', /^event-bus\/[/.\-\w]+$/));
+    if (odd >= 0) throw input.refuse(`Entries[${odd}].EventBusName`, 'the name or the ARN of an event bus', buses[odd]);
+    // Each by itself: what is refused does not hold up the others.
+    const results = entries.map(put);
     return { FailedEntryCount: results.filter(({ ErrorCode }) => ErrorCode !== undefined).length, Entries: results };
   };
   return {
@@ -68,6 +83,18 @@ export function eventsService(outbox: Outbox, place: Place): RpcService {
       ['PutEvents', { resources: (input) => [...new Set(input.objects('Entries').map(busOf))], run: putEvents }],
     ]),
   };
+}
+
+const REQUIRED = ['Source', 'DetailType', 'Detail'] as const;
+
+function failed(ErrorCode: string, ErrorMessage: string): WireObject {
+  return { ErrorCode, ErrorMessage };
+}
+
+/** @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html */
+function sizeOf(entry: Parameters): number {
+  const texts = [...REQUIRED.map((name) => entry.optionalText(name) ?? ''), ...entry.texts('Resources')];
+  return texts.reduce((bytes, text) => bytes + Buffer.byteLength(text), entry.has('Time') ? 14 : 0);
 }
 
 /** Undefined for what is no JSON object. */

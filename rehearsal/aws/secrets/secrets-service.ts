@@ -1,4 +1,5 @@
 import { AwsError } from '../../aws-error';
+import { isArnOf } from '../arn';
 import { Operation, Place, WireObject } from '../operation';
 import { page } from '../paging';
 import { Parameters } from '../parameters';
@@ -51,7 +52,14 @@ export function secretsService(secrets: SecretStore, place: Place): RpcService {
 }
 
 function secretOf(secrets: SecretStore, input: Parameters): Secret {
-  const secret = secrets.find(input.text('SecretId'));
+  const id = input.text('SecretId');
+  const secret = secrets.find(id);
+  if (!secret && !isSecretId(id)) {
+    throw new AwsError(
+      'ValidationException',
+      'Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!',
+    );
+  }
   if (!secret) throw new AwsError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");
   return secret;
 }
@@ -65,6 +73,10 @@ function checkVersion(secret: Secret, input: Parameters): void {
     'ResourceNotFoundException',
     `Secrets Manager can't find the specified secret value for ${stage === 'AWSCURRENT' ? `VersionId: ${id}` : `staging label: ${stage}`}`,
   );
+}
+
+function isSecretId(id: string): boolean {
+  return id.startsWith('arn:') ? isArnOf(id, 'secretsmanager', /^secret:.+$/) : /^[\w/+=.@!-]{1,512}$/.test(id);
 }
 
 function summary(secret: Secret): WireObject {

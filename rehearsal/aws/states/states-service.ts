@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { ExecutionDescription, MachineDescription, StatesModel } from '../../state-machine/model';
 import { AwsError } from '../../aws-error';
-import { Operation, WireObject } from '../operation';
+import { isArnOf } from '../arn';
+import { Operation, Place, WireObject } from '../operation';
 import { page } from '../paging';
 import { Parameters } from '../parameters';
 import { RpcService } from '../protocols/rpc';
@@ -14,13 +15,13 @@ const STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED', 'PEN
 const NAME = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}\p{Cs}\ufffe\uffff]{1,80}$/u;
 
 /** AWS Step Functions. */
-export function statesService(model: StatesModel): RpcService {
+export function statesService(model: StatesModel, place: Place): RpcService {
   return {
     prefix: 'states',
     target: 'AWSStepFunctions',
     version: '1.0',
     invalidCode: 'ValidationException',
-    operations: new Map([...machineOperations(model), ...executionOperations(model)]),
+    operations: new Map([...machineOperations(model), ...executionOperations(model, place)]),
   };
 }
 
@@ -50,7 +51,7 @@ function machineOperations(model: StatesModel): ReadonlyMap<string, Operation> {
   };
 
   const startExecution = (input: Parameters): WireObject => {
-    const machineArn = input.text('stateMachineArn');
+    const { arn: machineArn } = machineOf(model, input);
     const name = input.optionalText('name') ?? randomUUID();
     // It is part of an ARN, and of keys.
     if (!NAME.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name.slice(0, 100)}'`);
@@ -67,7 +68,7 @@ function machineOperations(model: StatesModel): ReadonlyMap<string, Operation> {
   ]);
 }
 
-function executionOperations(model: StatesModel): ReadonlyMap<string, Operation> {
+function executionOperations(model: StatesModel, { region }: Place): ReadonlyMap<string, Operation> {
   const describeExecution = (input: Parameters): WireObject => {
     const execution = executionOf(model, input);
     const { input: started, output, error, cause } = execution;
@@ -90,8 +91,9 @@ function executionOperations(model: StatesModel): ReadonlyMap<string, Operation>
 
   const getExecutionHistory = (input: Parameters): WireObject => {
     const execution = executionOf(model, input);
-    const types = stateTypes(model.stateMachines.get(execution.machineArn)?.definition ?? '');
-    const events = historyOf(execution, types);
+    const { definition = '', roleArn = '' } = model.stateMachines.get(execution.machineArn) ?? {};
+    const hasData = input.optionalBoolean('includeExecutionData') ?? true;
+    const events = historyOf(execution, { types: stateTypes(definition), region, roleArn, hasData });
     if (input.optionalBoolean('reverseOrder') ?? false) events.reverse();
     return paged(input, 'events', events, (event) => event);
   };
@@ -107,15 +109,22 @@ function executionOperations(model: StatesModel): ReadonlyMap<string, Operation>
 function machineOf(model: StatesModel, input: Parameters): MachineDescription {
   const arn = input.text('stateMachineArn');
   const machine = model.stateMachines.get(arn);
-  if (!machine) throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
-  return machine;
+  if (machine) return machine;
+  checkArn(arn, /^stateMachine:[^:]+$/);
+  throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
 }
 
 function executionOf(model: StatesModel, input: Parameters): ExecutionDescription {
   const arn = input.text('executionArn');
   const execution = model.executions.get(arn);
-  if (!execution) throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
-  return execution;
+  if (execution) return execution;
+  checkArn(arn, /^execution:[^:]+:[^:]+$/);
+  throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
+}
+
+/** @throws AwsError InvalidArn for one that nothing here could have */
+function checkArn(arn: string, shape: RegExp): void {
+  if (!isArnOf(arn, 'states', shape)) throw new AwsError('InvalidArn', `Invalid Arn: '${arn.slice(0, 200)}'`);
 }
 
 function summaryOfMachine(machine: MachineDescription): WireObject {

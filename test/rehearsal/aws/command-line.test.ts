@@ -125,7 +125,7 @@ cliTest('says who calls, and fails with the code of the service', async () => {
     Arn: `arn:aws:iam::${ACCOUNT}:user/OPERATOR`,
   });
   await expect(aws('ecs', 'list-tasks', '--cluster', 'other')).rejects.toThrow('(ClusterNotFoundException)');
-  await expect(aws('elbv2', 'describe-rules', '--rule-arns', 'arn:other')).rejects.toThrow('(RuleNotFound)');
+  await expect(aws('elbv2', 'describe-rules', '--rule-arns', 'arn:other')).rejects.toThrow('(ValidationError)');
 });
 
 cliTest('copies a file of several parts there and back', async () => {

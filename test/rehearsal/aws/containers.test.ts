@@ -98,14 +98,50 @@ test('UpdateService scales, also to 0, and refuses what is not rehearsed', async
   );
   expect(service).toMatchObject({ desiredCount: 0, deployments: [{ rolloutState: 'IN_PROGRESS' }] });
   const other = world.ecs.send(
-    new UpdateServiceCommand({ cluster: 'web', service: 'source', forceNewDeployment: true }),
+    new UpdateServiceCommand({ cluster: 'web', service: 'source', taskDefinition: 'proxy:4' }),
   );
   expect(await nameOfFailure(other)).toBe('InvalidParameterException');
 });
 
-test('a task definition tells its containers', async () => {
-  const { taskDefinition } = await world.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: 'proxy' }));
-  expect(taskDefinition).toMatchObject({ family: 'proxy', revision: 3, containerDefinitions: [{ name: 'proxy' }] });
+test('a forced deployment is the primary one, beside the one whose tasks still run', async () => {
+  const force = new UpdateServiceCommand({ cluster: 'web', service: 'source', forceNewDeployment: true });
+  const { service } = await world.ecs.send(force);
+  expect(service?.deployments).toMatchObject([
+    { status: 'PRIMARY', desiredCount: 2, runningCount: 0, rolloutState: 'IN_PROGRESS' },
+    { status: 'ACTIVE', runningCount: 2 },
+  ]);
+  expect(new Set(service?.deployments?.map(({ id }) => id)).size).toBe(2);
+});
+
+test('a task definition tells what its template says, by family, revision or ARN', async () => {
+  for (const taskDefinition of ['proxy', 'proxy:3', ARNS.taskDefinition]) {
+    const told = await world.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
+    expect(told).toMatchObject({
+      taskDefinition: {
+        taskDefinitionArn: ARNS.taskDefinition,
+        family: 'proxy',
+        revision: 3,
+        status: 'ACTIVE',
+        cpu: '512',
+        containerDefinitions: [{ name: 'proxy', environment: [{ name: 'SIDE', value: 'source' }] }],
+      },
+      tags: [{ key: 'team', value: 'web' }],
+    });
+  }
+});
+
+test('an ARN of something else, or of elsewhere, is no identifier here', async () => {
+  const list = (cluster: string) => world.ecs.send(new ListTasksCommand({ cluster }));
+  const service = (name: string) => world.ecs.send(new DescribeServicesCommand({ cluster: 'web', services: [name] }));
+  const elsewhere = ARNS.cluster.replace('eu-central-1', 'eu-west-1');
+  const [source, machine] = [ARNS.sourceService, ARNS.machine];
+  for (const call of [() => list(source), () => list('arn:web'), () => list(elsewhere), () => service(machine)]) {
+    await expect(call()).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+      message: expect.stringMatching(/^Invalid identifier: /) as string,
+    });
+  }
+  expect(await nameOfFailure(list(`${ARNS.cluster}-2`))).toBe('ClusterNotFoundException');
 });
 
 test('an unknown cluster, service or task is an exception of its name', async () => {

@@ -72,7 +72,10 @@ test('what the model refuses and what is unknown are exceptions of their names',
     world.sfn.send(new StartExecutionCommand({ stateMachineArn, name }));
   await start(ARNS.machine);
   expect(await nameOfFailure(start(ARNS.machine))).toBe('ExecutionAlreadyExists');
-  expect(await nameOfFailure(start('arn:other'))).toBe('StateMachineDoesNotExist');
+  expect(await nameOfFailure(start(`${ARNS.machine}-2`))).toBe('StateMachineDoesNotExist');
+  for (const arn of ['arn:other', ARNS.secret, `${ARNS.machine.replace(':stateMachine:', ':execution:')}:one`]) {
+    expect(await nameOfFailure(start(arn))).toBe('InvalidArn');
+  }
   for (const name of ['a/b', 'a b', 'a:b', 'x'.repeat(81)]) {
     expect(await nameOfFailure(start(ARNS.machine, name))).toBe('InvalidName');
   }
@@ -80,8 +83,10 @@ test('what the model refuses and what is unknown are exceptions of their names',
   const statusFilter = 'DONE' as 'FAILED';
   const list = world.sfn.send(new ListExecutionsCommand({ stateMachineArn: ARNS.machine, statusFilter }));
   expect(await nameOfFailure(list)).toBe('ValidationException');
-  const unknown = world.sfn.send(new DescribeExecutionCommand({ executionArn: 'arn:other' }));
-  expect(await nameOfFailure(unknown)).toBe('ExecutionDoesNotExist');
+  const describe = (executionArn: string) => world.sfn.send(new DescribeExecutionCommand({ executionArn }));
+  const known = ARNS.machine.replace(':stateMachine:', ':execution:');
+  expect(await nameOfFailure(describe(`${known}:two`))).toBe('ExecutionDoesNotExist');
+  expect(await nameOfFailure(describe(ARNS.machine))).toBe('InvalidArn');
 });
 
 test('a secret is read by name, by ARN, and by an ARN without its random end', async () => {
@@ -96,8 +101,10 @@ test('a secret is read by name, by ARN, and by an ARN without its random end', a
 });
 
 test('an unknown secret or version is ResourceNotFoundException', async () => {
-  const other = world.sm.send(new GetSecretValueCommand({ SecretId: 'other' }));
-  const previous = world.sm.send(new GetSecretValueCommand({ SecretId: 'admin', VersionStage: 'AWSPREVIOUS' }));
-  expect(await nameOfFailure(other)).toBe('ResourceNotFoundException');
-  expect(await nameOfFailure(previous)).toBe('ResourceNotFoundException');
+  const read = (SecretId: string, VersionStage?: string) =>
+    nameOfFailure(world.sm.send(new GetSecretValueCommand({ SecretId, VersionStage })));
+  expect(await read('other')).toBe('ResourceNotFoundException');
+  expect(await read('admin', 'AWSPREVIOUS')).toBe('ResourceNotFoundException');
+  expect(await read(ARNS.machine)).toBe('ValidationException');
+  expect(await read('a b')).toBe('ValidationException');
 });

@@ -1,4 +1,5 @@
 import {
+  DescribeListenerCertificatesCommand,
   DescribeListenersCommand,
   DescribeLoadBalancerAttributesCommand,
   DescribeLoadBalancersCommand,
@@ -40,9 +41,9 @@ test('load balancers are found by ARN, by name, or all', async () => {
 test('an unknown load balancer, listener, rule or target group is an exception of its name', async () => {
   const calls = [
     world.elb.send(new DescribeLoadBalancersCommand({ Names: ['other'] })),
-    world.elb.send(new DescribeListenersCommand({ ListenerArns: ['arn:other'] })),
-    world.elb.send(new DescribeRulesCommand({ RuleArns: ['arn:other'] })),
-    world.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: 'arn:other' })),
+    world.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.listener.slice(0, -1)] })),
+    world.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule.slice(0, -1)] })),
+    world.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: ARNS.target.slice(0, -1) })),
     world.elb.send(new DescribeListenersCommand({})),
   ];
   expect(await Promise.all(calls.map(nameOfFailure))).toEqual([
@@ -52,6 +53,42 @@ test('an unknown load balancer, listener, rule or target group is an exception o
     'TargetGroupNotFoundException',
     'ValidationError',
   ]);
+});
+
+test('an ARN of something else, or none, is not valid', async () => {
+  const messages = await Promise.all(
+    [
+      world.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.rule] })),
+      world.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.listener] })),
+      world.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: 'source' })),
+      world.elb.send(new DescribeTargetGroupsCommand({ TargetGroupArns: ['arn:aws:elasticloadbalancing:x'] })),
+      world.elb.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [ARNS.target] })),
+      world.elb.send(new DescribeTagsCommand({ ResourceArns: ['arn:aws:s3:::store'] })),
+    ].map((call) => call.then(String, (error: Error) => `${error.name}: ${error.message}`)),
+  );
+  expect(messages).toEqual([
+    `ValidationError: '${ARNS.rule}' is not a valid listener ARN`,
+    `ValidationError: '${ARNS.listener}' is not a valid listener rule ARN`,
+    "ValidationError: 'source' is not a valid target group ARN",
+    "ValidationError: 'arn:aws:elasticloadbalancing:x' is not a valid target group ARN",
+    `ValidationError: '${ARNS.target}' is not a valid load balancer ARN`,
+    "ValidationError: 'arn:aws:s3:::store' is not a valid load balancer ARN",
+  ]);
+});
+
+test('a listener has one default certificate, and others that are told by themselves', async () => {
+  const more = 'arn:aws:acm:eu-central-1:123456789012:certificate/2';
+  const listener = world.elbModel.listener(ARNS.listener);
+  listener.certificateArns = [...listener.certificateArns, more];
+  const [first = ''] = listener.certificateArns;
+  const { Listeners } = await world.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.listener] }));
+  expect(Listeners?.[0]?.Certificates).toEqual([{ CertificateArn: first }]);
+  const ask = new DescribeListenerCertificatesCommand({ ListenerArn: ARNS.listener });
+  expect((await world.elb.send(ask)).Certificates).toEqual([
+    { CertificateArn: first, IsDefault: true },
+    { CertificateArn: more, IsDefault: false },
+  ]);
+  listener.certificateArns = [first];
 });
 
 test('a listener shows the port in use and the action of its default rule', async () => {

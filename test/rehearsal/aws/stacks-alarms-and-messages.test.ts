@@ -1,4 +1,11 @@
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import {
+  CloudFormationClient,
+  DescribeStackEventsCommand,
+  DescribeStackResourceCommand,
+  DescribeStackResourcesCommand,
+  DescribeStacksCommand,
+  ListStackResourcesCommand,
+} from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient, DescribeAlarmsCommand, SetAlarmStateCommand } from '@aws-sdk/client-cloudwatch';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
@@ -16,6 +23,23 @@ const STACK: StackDescription = {
   createdAt: T0,
   updatedAt: undefined,
   outputs: [{ key: 'CutoverWiring', value: '{"a":"<b>"}', exportName: 'shop-wiring' }],
+  resources: Array.from({ length: 102 }, (_, index) => ({
+    logicalId: `R${index}`,
+    physicalId: `r-${index}`,
+    type: 'AWS::S3::Bucket',
+    status: 'CREATE_COMPLETE',
+    changedAt: T0,
+  })),
+  events: [
+    { id: 'one', status: 'CREATE_IN_PROGRESS', reason: 'User Initiated' },
+    { id: 'two', status: 'CREATE_COMPLETE', reason: undefined },
+  ].map((event) => ({
+    ...event,
+    logicalId: 'Shop',
+    physicalId: 'arn',
+    type: 'AWS::CloudFormation::Stack',
+    changedAt: T0,
+  })),
 };
 const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT}:night`;
 
@@ -59,6 +83,41 @@ test.each([['Shop'], [STACK.id], [undefined]])('the stack %s is described with i
       Outputs: [{ OutputKey: 'CutoverWiring', OutputValue: '{"a":"<b>"}', ExportName: 'shop-wiring' }],
     },
   ]);
+});
+
+test('the resources and the events of a stack come in pages, the newest event first', async () => {
+  const { stacks } = clients;
+  const StackName = 'Shop';
+  const list = (NextToken?: string) => stacks.send(new ListStackResourcesCommand({ StackName, NextToken }));
+  const first = await list();
+  const second = await list(first.NextToken);
+  expect([first.StackResourceSummaries?.length, second.StackResourceSummaries?.length]).toEqual([100, 2]);
+  const { StackResources } = await stacks.send(new DescribeStackResourcesCommand({ StackName }));
+  expect(StackResources).toHaveLength(100);
+  const one = {
+    LogicalResourceId: 'R101',
+    PhysicalResourceId: 'r-101',
+    ResourceType: 'AWS::S3::Bucket',
+    ResourceStatus: 'CREATE_COMPLETE',
+  };
+  const ask = { StackName, LogicalResourceId: 'R101' };
+  expect((await stacks.send(new DescribeStackResourcesCommand(ask))).StackResources).toMatchObject([one]);
+  const byPhysicalId = new DescribeStackResourcesCommand({ PhysicalResourceId: 'r-101' });
+  expect((await stacks.send(byPhysicalId)).StackResources?.[0]).toMatchObject({ StackName });
+  const { StackResourceDetail } = await stacks.send(new DescribeStackResourceCommand(ask));
+  expect(StackResourceDetail).toMatchObject({ ...one, StackId: STACK.id, LastUpdatedTimestamp: T0 });
+  const { StackEvents } = await stacks.send(new DescribeStackEventsCommand({ StackName }));
+  expect(StackEvents).toMatchObject([
+    { EventId: 'two', LogicalResourceId: 'Shop', ResourceStatus: 'CREATE_COMPLETE' },
+    { EventId: 'one', ResourceStatusReason: 'User Initiated', Timestamp: T0 },
+  ]);
+  const failures = [
+    stacks.send(new DescribeStackResourcesCommand({})),
+    stacks.send(new DescribeStackResourceCommand({ ...ask, LogicalResourceId: 'Other' })),
+    stacks.send(new DescribeStackEventsCommand({ StackName: 'Other' })),
+    list('x'),
+  ];
+  expect(await Promise.all(failures.map(nameOfFailure))).toEqual(failures.map(() => 'ValidationError'));
 });
 
 test('a stack that is not there is refused as the service does', async () => {
@@ -120,9 +179,24 @@ test('what is published and put on a bus is kept, and what the services refuse i
   expect(await nameOfFailure(broken)).toMatch(/^InvalidParameter/);
   const entry = { Source: 'drainshift', DetailType: 'Drainshift Cutover', Detail: '{"kind":"shifted"}' };
   const { FailedEntryCount, Entries } = await clients.buses.send(
-    new PutEventsCommand({ Entries: [entry, { ...entry, Detail: 'no JSON' }] }),
+    new PutEventsCommand({
+      Entries: [
+        { ...entry, Detail: 'no JSON' },
+        { ...entry, Source: undefined },
+        { Source: 'x', DetailType: 'y' },
+        { ...entry, Source: 'aws.states' },
+        entry,
+      ],
+    }),
   );
-  expect([FailedEntryCount, Entries?.[1]?.ErrorCode]).toEqual([1, 'MalformedDetail']);
+  // Each by itself: the last one is put.
+  expect([FailedEntryCount, Entries?.map(({ ErrorCode, EventId }) => ErrorCode ?? typeof EventId)]).toEqual([
+    4,
+    ['MalformedDetail', 'InvalidArgument', 'InvalidArgument', 'NotAuthorizedForSource', 'string'],
+  ]);
+  const put = (more: object) => clients.buses.send(new PutEventsCommand({ Entries: [{ ...entry, ...more }] }));
+  expect(await nameOfFailure(put({ Detail: `{"a":"${'x'.repeat(262_144)}"}` }))).toBe('ValidationException');
+  expect(await nameOfFailure(put({ EventBusName: TOPIC }))).toBe('ValidationException');
   expect(outbox.messages).toMatchObject([
     { topicArn: TOPIC, subject: 'Shifted', text: 'now 90/10' },
     { bus: `arn:aws:events:${REGION}:${ACCOUNT}:event-bus/default`, detail: { kind: 'shifted' } },

@@ -225,6 +225,10 @@ function createEcs(): EcsModel {
       const service = services.get(arn);
       if (service) service.desiredCount = count;
     },
+    forceNewDeployment: (arn) => {
+      const service = services.get(arn);
+      if (service) service.deployment = (service.deployment ?? 0) + 1;
+    },
     stopTask: (arn, reason) => {
       const task = tasks.get(arn);
       if (task)
@@ -251,6 +255,13 @@ function createService(arn: string, name: string): EcsService {
     loadBalancers,
     createdAt: T0,
     desiredCount: 2,
+    taskDefinition: {
+      arn: taskDefinitionArn,
+      family: 'proxy',
+      revision: 3,
+      content: { cpu: '512', containerDefinitions: [{ name: 'proxy', environment: [{ name: 'SIDE', value: name }] }] },
+      tags: [{ key: 'team', value: 'web' }],
+    },
   };
 }
 

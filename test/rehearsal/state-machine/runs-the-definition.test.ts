@@ -1,3 +1,5 @@
+import type { HistoryEvent } from '@aws-sdk/client-sfn';
+import { historyOf, stateTypes } from '../../../rehearsal/aws/states/history';
 import { FunctionError } from '../../../rehearsal/functions/function';
 import { ExecutionDescription } from '../../../rehearsal/state-machine/model';
 import { StateMachineRunner } from '../../../rehearsal/state-machine/runner';
@@ -101,4 +103,62 @@ test('the pauses before retries are shortened, and every failure is told', async
   runner.start(ARN, 'one', '{}');
   expect((await end).status).toBe('SUCCEEDED');
   expect(failures).toEqual(['A Busy', 'A Busy']);
+});
+
+test('the history has every call of a task, with what went in and came out', async () => {
+  const definition = {
+    StartAt: 'Poll',
+    States: {
+      Poll: task({
+        Retry: [{ ErrorEquals: ['Busy'], IntervalSeconds: 1, MaxAttempts: 2 }],
+        Catch: [{ ErrorEquals: ['States.ALL'], Next: 'Undo' }],
+        End: undefined,
+        Next: 'Again',
+      }),
+      Again: { Type: 'Choice', Choices: [{ Variable: '$.again', BooleanEquals: true, Next: 'Poll' }], Default: 'Undo' },
+      Undo: { Type: 'Pass', Next: 'Gone' },
+      Gone: { Type: 'Fail', Error: 'RolledBack', Cause: 'why' },
+    },
+  };
+  const answers = [
+    () => Promise.reject(new FunctionError('Busy', { errorMessage: 'later' })),
+    () => Promise.resolve({ again: true, of: 1 }),
+    () => Promise.reject(new FunctionError('Broken', { errorMessage: 'for good' })),
+  ];
+  const { runner, end } = runnerOf(definition, () => (answers.shift() ?? (() => Promise.resolve({})))(), {
+    speed: 100,
+    failed: () => undefined,
+  });
+  runner.start(ARN, 'one', '{"x":1}');
+  const execution = await end;
+  const types = stateTypes(JSON.stringify(definition));
+  const options = { types, region: 'us-east-1', roleArn: 'role', hasData: true };
+  const events = historyOf(execution, options) as unknown as HistoryEvent[];
+  expect(events.map(({ type }) => type)).toEqual([
+    'ExecutionStarted',
+    ...['TaskStateEntered', 'TaskScheduled', 'TaskStarted', 'TaskFailed'],
+    ...['TaskScheduled', 'TaskStarted', 'TaskSucceeded', 'TaskStateExited'],
+    ...['ChoiceStateEntered', 'ChoiceStateExited'],
+    ...['TaskStateEntered', 'TaskScheduled', 'TaskStarted', 'TaskFailed', 'TaskStateExited'],
+    ...['PassStateEntered', 'PassStateExited', 'FailStateEntered', 'ExecutionFailed'],
+  ]);
+  expect(events.map(({ id }) => id)).toEqual(events.map((_, index) => index + 1));
+  const find = (type: string) => events.find((event) => event.type === type);
+  expect(find('TaskScheduled')?.taskScheduledEventDetails).toEqual({
+    resourceType: 'lambda',
+    resource: 'invoke',
+    region: 'us-east-1',
+    parameters: '{"FunctionName":"f","Payload":{"x":1}}',
+  });
+  expect(find('TaskFailed')?.taskFailedEventDetails).toMatchObject({ error: 'Busy', resourceType: 'lambda' });
+  expect(find('TaskSucceeded')?.taskSucceededEventDetails).toMatchObject({
+    output: '{"Payload":{"again":true,"of":1},"StatusCode":200}',
+  });
+  expect(find('TaskStateExited')?.stateExitedEventDetails).toMatchObject({
+    name: 'Poll',
+    output: '{"again":true,"of":1}',
+  });
+  expect(find('ChoiceStateEntered')?.stateEnteredEventDetails).toMatchObject({ input: '{"again":true,"of":1}' });
+  const bare = JSON.stringify(historyOf(execution, { ...options, hasData: false }));
+  expect(bare).not.toMatch(/"again|Busy|why/);
 });

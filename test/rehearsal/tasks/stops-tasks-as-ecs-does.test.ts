@@ -108,6 +108,21 @@ test('scale-in deregisters, waits out the delay, then signals', async () => {
   expect(targets()).toEqual([]);
 });
 
+test('a forced deployment starts new tasks, and the old ones go when these are healthy', async () => {
+  runner.addService(service({}, 2));
+  await until(() => live().length === 2);
+  const old = live();
+  runner.forceNewDeployment('service');
+  await until(() => live().length === 4);
+  // They are registered, but no check found them healthy.
+  expect(old.map(({ status }) => status)).toEqual(['RUNNING', 'RUNNING']);
+  const fresh = live().filter((task) => !old.includes(task));
+  for (const target of targets()) if (fresh.some(({ ip }) => ip === target.id)) target.state = 'healthy';
+  await until(() => old.every(({ status }) => status === 'STOPPED'));
+  expect(live()).toEqual(fresh);
+  expect(fresh.map(({ deployment }) => deployment)).toEqual([1, 1]);
+});
+
 test('StopTask signals at once, and the service replaces the task', async () => {
   runner.addService(service());
   await until(() => live().length === 1);
@@ -129,6 +144,8 @@ test('a process that does not heed SIGTERM is killed after stopTimeout', async (
 });
 
 test('a task that dies is taken out of the group and replaced', async () => {
+  // Longer than a busy machine takes to start the next one.
+  elb.targetGroup('group').attributes.set('deregistration_delay.timeout_seconds', '60');
   runner.addService(service());
   await until(() => live().length === 1);
   const [task] = live() as [TaskProcess];

@@ -1,0 +1,40 @@
+import type { Template } from '../../../rehearsal/assembly/template';
+import { Resources } from '../../../rehearsal/blueprint/resources';
+import { StackRecord } from '../../../rehearsal/stack/stack-record';
+
+const resourcesOf = (Resources_: Template['Resources']) =>
+  new Resources({
+    name: 'Shop',
+    region: 'us-east-1',
+    account: '123456789012',
+    template: { Resources: Resources_ },
+    files: new Map(),
+    images: new Map(),
+  });
+const bucket = (BucketName: string) => ({ Type: 'AWS::S3::Bucket', Properties: { BucketName } });
+
+test('a stack tells its resources, and what came, changed and went', () => {
+  const record = new StackRecord(resourcesOf({ A: bucket('a'), B: bucket('b') }));
+  const told = () => record.description.events?.map(({ logicalId, status }) => `${logicalId} ${status}`) ?? [];
+  expect([record.description.resources, told()]).toEqual([[], ['Shop CREATE_IN_PROGRESS']]);
+  record.settle('CREATE_COMPLETE');
+  expect(record.description.resources).toMatchObject([{ logicalId: 'A', type: 'AWS::S3::Bucket' }, { logicalId: 'B' }]);
+  expect(told().slice(1)).toEqual(['A CREATE_COMPLETE', 'B CREATE_COMPLETE', 'Shop CREATE_COMPLETE']);
+  record.begin();
+  record.adopt(resourcesOf({ A: bucket('other'), C: bucket('c') }));
+  record.settle('UPDATE_COMPLETE');
+  expect(told().slice(4)).toEqual([
+    'Shop UPDATE_IN_PROGRESS',
+    'A UPDATE_COMPLETE',
+    'C CREATE_COMPLETE',
+    'B DELETE_COMPLETE',
+    'Shop UPDATE_COMPLETE',
+  ]);
+  record.begin();
+  record.settle('UPDATE_ROLLBACK_COMPLETE', 'it broke');
+  expect(record.description.events?.slice(-2)).toMatchObject([
+    { status: 'UPDATE_IN_PROGRESS' },
+    { status: 'UPDATE_ROLLBACK_COMPLETE', reason: 'it broke' },
+  ]);
+  expect(new Set(record.description.events?.map(({ id }) => id)).size).toBe(told().length);
+});
