@@ -18,6 +18,7 @@ const RATES = {
   webSockets: 0,
   messagesPerSecondEach: 1,
   eventStreams: 0,
+  chats: 0,
 };
 
 /** A log follows the shares for this long after a change. */

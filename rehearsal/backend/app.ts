@@ -3,6 +3,7 @@ import { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
 import { announceReady, entryOptions } from '../entry';
 import type { BackendOptions } from './backend';
+import { chat } from './chat';
 import { Clock } from './clock';
 import { Counter } from './counter';
 import { ShopAnswer, addToCart, echo, login, showCart } from './shop';
@@ -56,6 +57,7 @@ async function answer(
   if (request.method === 'GET' && pathname === '/clock' && client !== null) {
     return clock.stream(request, response, client);
   }
+  if (request.method === 'POST' && pathname === '/chat') return chat(request, response);
   const route = ROUTES[`${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`];
   reply(request, response, route ? await route(request, store) : smokeAnswer(request));
 }

@@ -28,9 +28,9 @@ export function requestsChart(samples: readonly Sample[]): string {
   });
 }
 
-/** The live WebSockets and event streams of both sides, as their ledgers counted them. */
+/** The live WebSockets and streams of both sides, as their ledgers counted them. */
 export function ledgerChart(samples: readonly Sample[]): string {
-  return stackedChart('Live WebSockets and event streams', samples, ({ live }) => {
+  return stackedChart('Live WebSockets and streams', samples, ({ live }) => {
     const lasting = (side: Side) => longLived(live[side]);
     return { source: lasting('source'), target: lasting('target') };
   });

@@ -22,7 +22,7 @@ td.n { font-variant-numeric: tabular-nums; } svg { width: 100%; height: auto; } 
 <pre>${escape(summarize(evidence))}</pre>
 <h2>Requests per second, by side</h2>
 ${requestsChart(picture.samples)}
-<h2>Live WebSockets and event streams, by side</h2>
+<h2>Live WebSockets and streams, by side</h2>
 ${ledgerChart(picture.samples)}
 <h2>Stages</h2>
 <div class="scroll">${table(['weights', 'read back after', 'requests source / target', 'errors source / target', 'verdict'], stageRows(picture))}</div>

@@ -88,7 +88,7 @@ export class Progress implements Screen {
 }
 
 function ledger(live: KindCounts): string {
-  return `http ${live.http} ws ${live.websocket} sse ${live.serverSentEvents}`;
+  return `http ${live.http} ws ${live.websocket} sse ${live.serverSentEvents} streaming ${live.streaming}`;
 }
 
 function plain(line: string): string {

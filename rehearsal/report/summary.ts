@@ -23,7 +23,7 @@ function verdict(evidence: RehearsalEvidence): string {
 }
 
 function facts(evidence: RehearsalEvidence): [string, string][] {
-  const { http, websocket, serverSentEvents } = evidence.traffic;
+  const { http, websocket, serverSentEvents, streaming } = evidence.traffic;
   const lines: [string, string][] = [
     ['cutover', cutover(evidence)],
     [
@@ -38,6 +38,10 @@ function facts(evidence: RehearsalEvidence): [string, string][] {
     [
       'sse',
       `${number(serverSentEvents.opened)} opened, ${number(serverSentEvents.events)} events, ${serverSentEvents.lost} lost, ${serverSentEvents.dropped} dropped, longest gap ${gap(serverSentEvents)}`,
+    ],
+    [
+      'streaming',
+      `${number(streaming.asked)} asked, ${number(streaming.whole)} answered whole, ${streaming.cut} cut, ${streaming.truncated} truncated, ${streaming.wrong} wrong, longest gap ${gap(streaming)}`,
     ],
     ['drain', drain(evidence)],
   ];

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ChatClient } from './chat-client';
 import { CookieJar } from './cookie-jar';
 import { EventStreamClient } from './event-stream-client';
 import { Http1Transport } from './http1-transport';
@@ -8,7 +9,7 @@ import { Act, Shopper, frontPageReader, pageReader, uploader } from './http-user
 import { DEFAULT_RATES, Endpoint, TrafficOptions, TrafficRates, endpointOf, http2Rates } from './options';
 import { Pace } from './pace';
 import { Recorder } from './recorder';
-import { askOverHttp1, askOverHttp2 } from './stream-request';
+import { AskForStream, askOverHttp1, askOverHttp2 } from './stream-request';
 import { Transport } from './transport';
 import { WebSocketClient } from './websocket-client';
 
@@ -20,7 +21,7 @@ const LAST_ANSWERS_MS = 10_000;
 /** Of the WebSocket clients, each fifth closes its connections by itself, as people close a page. */
 const RESTLESS = 5;
 
-const NO_PAGES_OF_OURS: Partial<TrafficRates> = { shop: 0, echo: 0, webSockets: 0, eventStreams: 0 };
+const NO_PAGES_OF_OURS: Partial<TrafficRates> = { shop: 0, echo: 0, webSockets: 0, eventStreams: 0, chats: 0 };
 
 /** How the users of one kind are made. */
 interface User {
@@ -40,6 +41,7 @@ export class Generators {
   private readonly run = randomUUID().slice(0, 8);
   private readonly webSockets: WebSocketClient[] = [];
   private readonly eventStreams: EventStreamClient[] = [];
+  private readonly chats: ChatClient[] = [];
   private readonly lives: Promise<void>[] = [];
 
   /** @throws Error when an option is wrong. */
@@ -63,13 +65,14 @@ export class Generators {
     this.users('echo', rates.echo, { transport, act: uploader });
     this.startWebSockets();
     this.startEventStreams();
+    this.startChats();
   }
 
   /** Begins nothing more, and resolves when every answer that is owed has come or is given up. */
   async stop(): Promise<void> {
     const begun = this.pace.stop();
     const withinMs = this.options.lastAnswersMs ?? LAST_ANSWERS_MS;
-    for (const client of [...this.webSockets, ...this.eventStreams]) client.finish(withinMs);
+    for (const client of [...this.webSockets, ...this.eventStreams, ...this.chats]) client.finish(withinMs);
     await Promise.all([begun, ...this.lives]);
     for (const transport of this.transports) transport.close();
   }
@@ -127,13 +130,28 @@ export class Generators {
   private startEventStreams(): void {
     const { eventStreams: count } = this.rates;
     this.recorder.serverSentEvents.clients = count;
-    const ask = this.options.isHttp2Only === true ? askOverHttp2(this.endpoint) : askOverHttp1(this.endpoint);
+    const ask = this.askForStream();
     for (let index = 0; index < count; index += 1) {
       const name = `event-stream-${this.run}-${index}`;
       const client = new EventStreamClient(ask, name, this.recorder);
       this.eventStreams.push(client);
       this.arrive(client, index / count);
     }
+  }
+
+  private startChats(): void {
+    const { chats: count } = this.rates;
+    this.recorder.streaming.clients = count;
+    const ask = this.askForStream();
+    for (let index = 0; index < count; index += 1) {
+      const client = new ChatClient(ask, `chat-${this.run}-${index}`, this.recorder);
+      this.chats.push(client);
+      this.arrive(client, index / count);
+    }
+  }
+
+  private askForStream(): AskForStream {
+    return this.options.isHttp2Only === true ? askOverHttp2(this.endpoint) : askOverHttp1(this.endpoint);
   }
 
   private arrive(client: { live(): Promise<void> }, share: number): void {

@@ -9,7 +9,7 @@ export interface TrafficOptions {
   readonly ca: string;
   readonly rates?: Partial<TrafficRates>;
   /**
-   * GETs with their expected status, for backends that are not ours: no sessions, no WebSockets, no event streams.
+   * GETs with their expected status, for backends that are not ours: no sessions, no WebSockets, no streams.
    * @default - the default backend's pages
    */
   readonly paths?: readonly SmokeRequest[];
@@ -46,6 +46,8 @@ export interface TrafficRates {
   readonly webSockets: number;
   readonly messagesPerSecondEach: number;
   readonly eventStreams: number;
+  /** Clients that ask one question after the other and get each answer as a stream, as of a language model. */
+  readonly chats: number;
 }
 
 export const DEFAULT_RATES: TrafficRates = {
@@ -57,6 +59,7 @@ export const DEFAULT_RATES: TrafficRates = {
   webSockets: 200,
   messagesPerSecondEach: 1,
   eventStreams: 20,
+  chats: 10,
 };
 
 /**

@@ -1,6 +1,13 @@
 import { Side } from '../../core/weights';
 import { Histogram } from './histogram';
-import { HttpTally, ServerSentEventsTally, TrafficSnapshot, TrafficTally, WebSocketTally } from './tally';
+import {
+  HttpTally,
+  ServerSentEventsTally,
+  StreamingTally,
+  TrafficSnapshot,
+  TrafficTally,
+  WebSocketTally,
+} from './tally';
 
 type Counters<Tally> = { -readonly [Name in keyof Tally]: number };
 
@@ -41,6 +48,17 @@ export class Recorder {
     dropped: 0,
     longestGapMs: 0,
   };
+  readonly streaming: Counters<StreamingTally> = {
+    clients: 0,
+    asked: 0,
+    whole: 0,
+    cut: 0,
+    truncated: 0,
+    wrong: 0,
+    refused: 0,
+    events: 0,
+    longestGapMs: 0,
+  };
   readonly live = { websocket: 0, serverSentEvents: 0 };
   readonly answersBySide: Record<Side, number> = { source: 0, target: 0 };
   readonly latency = new Histogram();
@@ -55,7 +73,7 @@ export class Recorder {
   }
 
   /** A client of this kind was without a connection, or without a sign of life, since then (`performance.now()`). */
-  gap(kind: 'websocket' | 'serverSentEvents', sinceMs: number): void {
+  gap(kind: 'websocket' | 'serverSentEvents' | 'streaming', sinceMs: number): void {
     const ms = Math.round(performance.now() - sinceMs);
     this[kind].longestGapMs = Math.max(this[kind].longestGapMs, ms);
   }
@@ -82,6 +100,7 @@ export class Recorder {
       },
       websocket: { ...this.websocket },
       serverSentEvents: { ...this.serverSentEvents },
+      streaming: { ...this.streaming },
       failures: [...this.failures],
       firstBadAnswerAt: this.firstBadAnswerAt,
     };

@@ -4,7 +4,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Endpoint } from './options';
 import type { HttpAnswer } from './transport';
 
-/** What becomes of a GET whose answer is read as it comes. After `ended` or `failed` nothing is told. */
+/** What becomes of a request whose answer is read as it comes. After `ended` or `failed` nothing is told. */
 export interface StreamEvents {
   answered(head: Pick<HttpAnswer, 'status' | 'headers'>): void;
   received(chunk: Buffer): void;
@@ -13,36 +13,42 @@ export interface StreamEvents {
   failed(error: Error): void;
 }
 
-/** Sends a GET on a connection of its own. */
-export type AskForStream = (
-  request: { readonly path: string; readonly headers: Readonly<Record<string, string>> },
-  told: StreamEvents,
-) => { destroy(error?: Error): void };
+export interface StreamRequest {
+  /** @default GET */
+  readonly method?: 'GET' | 'POST';
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Sends a request on a connection of its own. */
+export type AskForStream = (request: StreamRequest, told: StreamEvents) => { destroy(error?: Error): void };
 
 export function askOverHttp1({ host, port, ca, serverName, authority }: Endpoint): AskForStream {
   const agent = new Agent({ keepAlive: false });
-  return ({ path, headers }, told) => {
-    const options = { agent, host, port, ca, servername: serverName, path, headers: { host: authority, ...headers } };
-    const call = httpsRequest(options, (answer) => {
+  return ({ method, path, headers, body }, told) => {
+    const request = { method: method ?? 'GET', path, headers: { host: authority, ...headers } };
+    const call = httpsRequest({ agent, host, port, ca, servername: serverName, ...request }, (answer) => {
       told.answered({ status: answer.statusCode ?? 0, headers: answer.headers });
       answer.on('data', told.received);
       answer.on('error', told.failed);
       answer.on('end', told.ended);
     });
     call.on('error', told.failed);
-    call.end();
+    call.end(body);
     return call;
   };
 }
 
 export function askOverHttp2({ host, port, ca, serverName, authority }: Endpoint): AskForStream {
-  return ({ path, headers }, told) => {
+  return ({ method, path, headers, body }, told) => {
     const session = connect(`https://${authority}`, {
       createConnection: () => connectTls({ host, port, ca, servername: serverName, ALPNProtocols: ['h2'] }),
     });
     // What goes wrong is told by its stream.
     session.on('error', () => undefined);
-    const stream = session.request({ ':path': path, ':authority': authority, ...headers });
+    const stream = session.request({ ':method': method ?? 'GET', ':path': path, ':authority': authority, ...headers });
+    stream.end(body);
     let hasEnded = false;
     // What came with the head may be told before it.
     let early: Buffer[] | undefined = [];

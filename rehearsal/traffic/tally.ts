@@ -60,11 +60,31 @@ export interface ServerSentEventsTally {
   readonly longestGapMs: number;
 }
 
+/** Questions by POST that are answered by a stream of events, as language models do. */
+export interface StreamingTally {
+  /** Clients that were asked for; each asks one question after the other. */
+  readonly clients: number;
+  readonly asked: number;
+  /** Answers with all of their parts and their own last event. */
+  readonly whole: number;
+  /** Answers whose client was told that they are not whole. */
+  readonly cut: number;
+  /** Answers that ended in order before their own last event: a part that looks like the whole. */
+  readonly truncated: number;
+  /** Another status, or parts that are not those of this answer. */
+  readonly wrong: number;
+  readonly refused: number;
+  readonly events: number;
+  /** The longest between two parts of one answer. */
+  readonly longestGapMs: number;
+}
+
 /** What the traffic saw. */
 export interface TrafficTally {
   readonly http: HttpTally;
   readonly websocket: WebSocketTally;
   readonly serverSentEvents: ServerSentEventsTally;
+  readonly streaming: StreamingTally;
   /** The first 20, one line each: time, generator, what was expected, what came. */
   readonly failures: readonly string[];
   /** ISO 8601; of the first failure of any kind. */
@@ -93,6 +113,9 @@ const CONDITIONS: Readonly<Record<string, (tally: TrafficTally) => boolean>> = {
   everyEventCameOnce: ({ serverSentEvents: { lost, duplicated } }) => lost === 0 && duplicated === 0,
   everyStreamHasEnded: ({ serverSentEvents: { opened, endedCleanly, dropped } }) =>
     dropped === 0 && opened === endedCleanly,
+  questionsWereAsked: ({ streaming }) => streaming.clients === 0 || streaming.whole > 0,
+  everyQuestionIsAnsweredWhole: ({ streaming: { asked, whole, cut, truncated, wrong } }) =>
+    cut === 0 && truncated === 0 && wrong === 0 && asked === whole,
 };
 
 /** Whether every answer was right and every connection ended as it should. Where nothing was asked for, nothing is lost. */

@@ -85,10 +85,12 @@ describe('a cutover of four stages under traffic', () => {
       [10, 90, true, 'promote'],
       [0, 100, true, 'promote'],
     ]);
-    const { http, websocket, serverSentEvents } = evidence.traffic;
+    const { http, websocket, serverSentEvents, streaming } = evidence.traffic;
     expect(http).toMatchObject({ failed: 0, ok: http.sent });
     expect(websocket).toMatchObject({ lost: 0, duplicated: 0, outOfOrder: 0, dropped: 0, received: websocket.sent });
     expect(serverSentEvents).toMatchObject({ lost: 0, duplicated: 0, dropped: 0 });
+    expect(streaming).toMatchObject({ cut: 0, truncated: 0, wrong: 0, whole: streaming.asked });
+    expect(streaming.whole).toBeGreaterThanOrEqual(10);
     expect(websocket.opened).toBeGreaterThanOrEqual(200);
     expect(serverSentEvents.opened).toBeGreaterThanOrEqual(20);
     expect(evidence.finalWeights).toEqual({ source: 0, target: 100 });

@@ -44,6 +44,17 @@ const traffic: TrafficTally = {
     dropped: 0,
     longestGapMs: 1240,
   },
+  streaming: {
+    clients: 10,
+    asked: 180,
+    whole: 180,
+    cut: 0,
+    truncated: 0,
+    wrong: 0,
+    refused: 0,
+    events: 3060,
+    longestGapMs: 60,
+  },
   failures: [],
 };
 
@@ -117,6 +128,7 @@ test('the summary is what a ticket needs', () => {
       '  http       8,044 requests, 0 failed, p50 8.5 ms, p99 20.0 ms',
       '  websocket  500 opened, 7,987 messages, 0 lost, 0 doubled, 0 out of order, 0 dropped, longest gap 0.3 s',
       '  sse        40 opened, 3,306 events, 0 lost, 0 dropped, longest gap 1.2 s',
+      '  streaming  180 asked, 180 answered whole, 0 cut, 0 truncated, 0 wrong, longest gap 0.1 s',
       '  drain      source from 194 live connections to 0: 11 by themselves, 0 moved, 180 closed, 3 forced',
     ].join('\n'),
   );
@@ -210,7 +222,7 @@ test('a log gets a line now and then, a terminal a block that is drawn anew', ()
   const lines = write(false).trimEnd().split('\n');
   expect(lines).toHaveLength(2);
   expect(lines[1]).toMatch(
-    /Bake +stage 1\/4 weights 90\/10 +wrong 0 \| source 1000 req\/s, http 0 ws 5 sse 0 \| target 0 req\/s/,
+    /Bake +stage 1\/4 weights 90\/10 +wrong 0 \| source 1000 req\/s, http 0 ws 5 sse 0 streaming 0 \| target 0 req\/s/,
   );
   // Moves up over the block and clears it, twice.
   expect(write(true).match(/\x1b\[5A\x1b\[0J/g)).toHaveLength(2);

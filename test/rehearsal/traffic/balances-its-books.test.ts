@@ -27,21 +27,34 @@ const right: TrafficTally = {
     dropped: 0,
     longestGapMs: 600,
   },
+  streaming: {
+    clients: 2,
+    asked: 20,
+    whole: 20,
+    cut: 0,
+    truncated: 0,
+    wrong: 0,
+    refused: 1,
+    events: 340,
+    longestGapMs: 60,
+  },
   failures: [],
 };
 const NOTHING = {
   http: { clients: 0, sent: 0, ok: 0 },
   websocket: { clients: 0, opened: 0, sent: 0, received: 0, closedCleanly: 0 },
   serverSentEvents: { clients: 0, opened: 0, events: 0, endedCleanly: 0 },
+  streaming: { clients: 0, asked: 0, whole: 0, events: 0 },
 };
 type Change = {
-  readonly [Kind in 'http' | 'websocket' | 'serverSentEvents']?: Partial<TrafficTally[Kind]>;
+  readonly [Kind in 'http' | 'websocket' | 'serverSentEvents' | 'streaming']?: Partial<TrafficTally[Kind]>;
 } & { readonly failures?: readonly string[] };
 
-const changed = ({ http, websocket, serverSentEvents, failures }: Change): TrafficTally => ({
+const changed = ({ http, websocket, serverSentEvents, streaming, failures }: Change): TrafficTally => ({
   http: { ...right.http, ...http },
   websocket: { ...right.websocket, ...websocket },
   serverSentEvents: { ...right.serverSentEvents, ...serverSentEvents },
+  streaming: { ...right.streaming, ...streaming },
   failures: failures ?? right.failures,
 });
 
@@ -49,7 +62,7 @@ test('nothing is lost when all is well, retries and refusals included', () => {
   expect(nothingLost(right)).toBe(true);
 });
 
-test.each(['http', 'websocket', 'serverSentEvents'] as const)(
+test.each(['http', 'websocket', 'serverSentEvents', 'streaming'] as const)(
   'nothing of %s is lost where none was asked for, and all of it where it was',
   (kind) => {
     expect(nothingLost(changed({ [kind]: NOTHING[kind] }))).toBe(true);
@@ -72,6 +85,10 @@ test.each<Change>([
   { serverSentEvents: { events: 0 } },
   { serverSentEvents: { dropped: 1 } },
   { serverSentEvents: { opened: 4 } },
+  { streaming: { cut: 1 } },
+  { streaming: { truncated: 1 } },
+  { streaming: { wrong: 1 } },
+  { streaming: { asked: 21 } },
   { failures: ['2026-01-01T00:00:00.000Z websocket: something'] },
 ])('something is lost with %j', (change) => {
   expect(nothingLost(changed(change))).toBe(false);

@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([source.stop(), target.stop(), store.stop()]));
 beforeEach(async () => (front = stopLater(await startFront(source.url))));
 
-const NONE = { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 0, eventStreams: 0 };
+const NONE = { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 0, eventStreams: 0, chats: 0 };
 const RATES = { webSockets: 20, messagesPerSecondEach: 5, eventStreams: 3 };
 
 test('finds nothing wrong where nothing is wrong, while connections move from one side to the other', async () => {
@@ -90,7 +90,7 @@ test('does not speak to a load balancer whose certificate is not its own', async
     await startTraffic({
       ...front.options,
       ca: other.options.ca,
-      rates: { webSockets: 2, eventStreams: 0 },
+      rates: { webSockets: 2, eventStreams: 0, chats: 0 },
       lastAnswersMs: 500,
     }),
   );

@@ -9,7 +9,7 @@ import { afterwards } from '../backend/afterwards';
 import { Faults, Front, startFront, until } from './front';
 
 const stopLater = afterwards();
-const RATES = { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 2, eventStreams: 2 };
+const RATES = { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 2, eventStreams: 2, chats: 0 };
 
 test.each([
   { headers: { 'retry-after': '0' }, isRefusal: true },

@@ -6,7 +6,7 @@ import { afterwards } from '../backend/afterwards';
 import { Faults, Front, startFront, until } from './front';
 
 const stopLater = afterwards();
-const NONE = { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 0, eventStreams: 0 };
+const NONE = { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 0, eventStreams: 0, chats: 0 };
 let store: Running;
 let backend: Running;
 let front: Front;

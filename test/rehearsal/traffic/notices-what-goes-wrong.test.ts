@@ -27,6 +27,7 @@ const SILENT: TrafficRates = {
   webSockets: 0,
   messagesPerSecondEach: 20,
   eventStreams: 0,
+  chats: 0,
 };
 
 /** Runs traffic against a faulty front until `seen`, and for a while longer. */
@@ -299,5 +300,48 @@ describe('server-sent events', () => {
     };
     const { serverSentEvents } = await tallyOf({ eventStreams: 1 }, { event }, events(2));
     expect(serverSentEvents.lost).toBe(1);
+  });
+});
+
+describe('answers that stream', () => {
+  const asked = (how: 'cut' | 'truncated' | 'wrong') => (so: TrafficSnapshot) =>
+    so.streaming[how] > 0 && so.streaming.whole > 0;
+  const third = (chunk: Buffer) => /"part":3,/.test(chunk.toString());
+  /** Acts on one answer, once. */
+  const onFirstThird = (act: (response: ServerResponse, chunk: Buffer) => Buffer): Faults['event'] => {
+    let isDone = false;
+    return (chunk, response) => {
+      if (isDone || !third(chunk)) return chunk;
+      isDone = true;
+      return act(response as ServerResponse, chunk);
+    };
+  };
+
+  test('one that is cut is told from one that ends early in order', async () => {
+    const destroy = onFirstThird((response, chunk) => {
+      setImmediate(() => response.destroy());
+      return chunk;
+    });
+    const cut = await tallyOf({ chats: 2 }, { event: destroy }, asked('cut'));
+    expect(cut.streaming).toMatchObject({ cut: 1, truncated: 0, wrong: 0 });
+    expect(cut.failures[0]).toMatch(/expected a whole answer, got 3 of 16 parts, then /);
+
+    // As a proxy did that took every event stream for one that comes back.
+    const end = onFirstThird((response, chunk) => {
+      setImmediate(() => response.end('retry: 1000\n\n'));
+      return chunk;
+    });
+    const truncated = await tallyOf({ chats: 2 }, { event: end }, asked('truncated'));
+    expect(truncated.streaming).toMatchObject({ cut: 0, truncated: 1, wrong: 0 });
+    expect(truncated.failures[0]).toMatch(/expected a whole answer, got 3 of 16 parts and an end in order$/);
+  });
+
+  test('parts that are missing, or of another question, are wrong', async () => {
+    const missing = onFirstThird(() => Buffer.from(': nothing\n\n'));
+    const { streaming } = await tallyOf({ chats: 1 }, { event: missing }, asked('wrong'));
+    expect(streaming).toMatchObject({ cut: 0, truncated: 0, wrong: 1 });
+    const other = onFirstThird((_, chunk) => Buffer.from(chunk.toString().replace('"chat-', '"chat-of-another-')));
+    const { failures } = await tallyOf({ chats: 1 }, { event: other }, asked('wrong'));
+    expect(failures[0]).toMatch(/chat-of-another-.*' behind 2 of 16 parts$/);
   });
 });

@@ -47,13 +47,22 @@ test('shoppers, readers, uploads and event streams lose nothing over a group of 
     origin: 'https://shop.example.com',
     connectTo: { host: '127.0.0.1', port: world.port },
     ca: world.certificate.cert,
-    rates: { shop: 20, keepAlive: 20, newConnection: 20, http2: 20, echo: 20, webSockets: 5, eventStreams: 3 },
+    rates: {
+      shop: 20,
+      keepAlive: 20,
+      newConnection: 20,
+      http2: 20,
+      echo: 20,
+      webSockets: 5,
+      eventStreams: 3,
+      chats: 3,
+    },
     isHttp2Only: true,
   });
   const { recorder } = generators;
   generators.start();
   await until(() => recorder.http.ok > 100 && recorder.live.serverSentEvents === 3);
-  await until(() => recorder.serverSentEvents.events > 10);
+  await until(() => recorder.serverSentEvents.events > 10 && recorder.streaming.whole >= 3);
   await generators.stop();
 
   const tally = recorder.tally();
@@ -61,6 +70,7 @@ test('shoppers, readers, uploads and event streams lose nothing over a group of 
   expect(nothingLost(tally)).toBe(true);
   expect(tally.websocket.clients).toBe(0);
   expect(tally.serverSentEvents).toMatchObject({ opened: 3, endedCleanly: 3 });
+  expect(tally.streaming).toMatchObject({ asked: tally.streaming.whole, cut: 0, truncated: 0, wrong: 0 });
   expect(recorder.live.serverSentEvents).toBe(0);
   expect(proxy.report().active.http).toBe(0);
 });
@@ -70,7 +80,7 @@ test('event streams over HTTP/2 notice one that was cut', async () => {
     origin: 'https://shop.example.com',
     connectTo: { host: '127.0.0.1', port: world.port },
     ca: world.certificate.cert,
-    rates: { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 0, eventStreams: 1 },
+    rates: { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 0, eventStreams: 1, chats: 0 },
     isHttp2Only: true,
   });
   const { recorder } = generators;

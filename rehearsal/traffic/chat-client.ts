@@ -1,0 +1,159 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { AnswerPart, DONE } from '../backend/chat';
+import { CookieJar } from './cookie-jar';
+import { EventParser } from './event-parser';
+import { Recorder } from './recorder';
+import { reconnectMs, refusedForMs } from './reconnect';
+import type { AskForStream } from './stream-request';
+import type { HttpAnswer } from './transport';
+
+/** Between two bytes of an answer, and before the first. */
+const SILENT_MS = 15_000;
+const JSON_BODY = { 'content-type': 'application/json' };
+
+type Ended =
+  | { readonly how: 'whole' }
+  | { readonly how: 'refused'; readonly forMs: number }
+  | { readonly how: 'cut' | 'truncated' | 'wrong'; readonly why: string };
+
+/**
+ * Somebody who talks to a language model: one question after the other, each a POST whose answer is a stream of events with
+ * an end of its own. An answer that is cut cannot be resumed, and is not asked for again. One that ends in order before its
+ * own last event is worse: nothing but that event says that it is not whole.
+ */
+export class ChatClient {
+  private readonly jar = new CookieJar();
+  private call: ReturnType<AskForStream> | undefined;
+  private asked = 0;
+  private isFinishing = false;
+  private leave: () => void = () => undefined;
+  private readonly left = new Promise<void>((resolve) => (this.leave = resolve));
+
+  constructor(
+    private readonly ask: AskForStream,
+    private readonly name: string,
+    private readonly recorder: Recorder,
+  ) {}
+
+  /** Asks one question after the other; resolves when the last one is answered. */
+  async live(): Promise<void> {
+    while (!this.isFinishing) {
+      const ended = await this.question();
+      this.judge(ended);
+      const pauseMs = ended.how === 'refused' ? ended.forMs : reconnectMs();
+      await Promise.race([delay(pauseMs), this.left]);
+    }
+  }
+
+  /** Asks nothing more. An answer that is under way may take so long. */
+  finish(withinMs: number): void {
+    this.isFinishing = true;
+    this.leave();
+    setTimeout(() => this.call?.destroy(new Error(`no end in ${withinMs} ms`)), withinMs).unref();
+  }
+
+  private question(): Promise<Ended> {
+    this.asked += 1;
+    const question = `${this.name}-${this.asked}`;
+    this.recorder.streaming.asked += 1;
+    return new Promise((resolve) => {
+      const answer = new Answer(question, this.recorder);
+      const timer = setTimeout(() => call.destroy(new Error(`nothing in ${SILENT_MS} ms`)), SILENT_MS);
+      const over = (ended: Ended) => {
+        clearTimeout(timer);
+        this.call = undefined;
+        resolve(ended);
+      };
+      const headers = { accept: 'text/event-stream', ...JSON_BODY, ...this.jar.header(Date.now()) };
+      const call = this.ask(
+        { method: 'POST', path: '/chat', headers, body: question },
+        {
+          answered: (head) => {
+            timer.refresh();
+            this.jar.take(head.headers['set-cookie'], Date.now());
+            const refusal = refusalOf(head);
+            if (!refusal) return;
+            over(refusal);
+            call.destroy();
+          },
+          received: (chunk) => {
+            timer.refresh();
+            answer.take(chunk);
+          },
+          ended: () => over(answer.end()),
+          failed: ({ message }) => over({ how: 'cut', why: `${answer.describe()}, then ${message}` }),
+        },
+      );
+      this.call = call;
+    });
+  }
+
+  private judge(ended: Ended): void {
+    const { streaming } = this.recorder;
+    streaming[ended.how] += 1;
+    // Whoever was refused asks again, and that is another question.
+    if (ended.how === 'refused') streaming.asked -= 1;
+    else if (ended.how !== 'whole') this.recorder.note(this.name, `expected a whole answer, got ${ended.why}`);
+  }
+}
+
+function refusalOf({ status, headers }: Pick<HttpAnswer, 'status' | 'headers'>): Ended | undefined {
+  const forMs = refusedForMs({ status, headers });
+  if (forMs !== undefined) return { how: 'refused', forMs };
+  if (status === 200 && headers['content-type'] === 'text/event-stream') return undefined;
+  return { how: 'wrong', why: `${status} ${String(headers['content-type'] ?? '')}`.trim() };
+}
+
+/** One answer, as it comes. */
+class Answer {
+  private readonly parser = new EventParser();
+  private parts = 0;
+  /** As its parts say; unknown before the first. */
+  private whole: number | undefined;
+  private isDone = false;
+  private wrong: string | undefined;
+  private lastMs: number | undefined;
+
+  constructor(
+    private readonly question: string,
+    private readonly recorder: Recorder,
+  ) {}
+
+  take(chunk: Buffer): void {
+    for (const { data } of this.parser.take(chunk)) this.check(data);
+  }
+
+  end(): Ended {
+    if (this.wrong !== undefined) return { how: 'wrong', why: this.wrong };
+    return this.isDone ? { how: 'whole' } : { how: 'truncated', why: `${this.describe()} and an end in order` };
+  }
+
+  describe(): string {
+    return `${this.parts} of ${this.whole ?? 'its'} parts`;
+  }
+
+  private check(data: string): void {
+    if (this.lastMs !== undefined) this.recorder.gap('streaming', this.lastMs);
+    this.lastMs = performance.now();
+    this.recorder.streaming.events += 1;
+    const isEnd = data === DONE && this.parts === this.whole && !this.isDone;
+    if (isEnd) this.isDone = true;
+    else if (this.isDone || !this.isNext(data)) this.wrong ??= `'${data}' behind ${this.describe()}`;
+  }
+
+  private isNext(data: string): boolean {
+    const { part, parts, question } = partOf(data);
+    if (part !== this.parts + 1 || question !== this.question) return false;
+    this.parts = part;
+    this.whole = parts;
+    return true;
+  }
+}
+
+function partOf(data: string): Partial<AnswerPart> {
+  try {
+    return JSON.parse(data) as AnswerPart;
+  } catch {
+    return {};
+  }
+}
