@@ -27,6 +27,19 @@ export interface LedgerReport {
   readonly hold: HoldReport;
   /** Where the next request goes. */
   readonly upstream: Side;
+  readonly fastPath: FastPath;
+}
+
+/**
+ * Whether connections without TLS are used on their native handles. `off`: this Node.js does not handle them as is known.
+ * `untried`: the trial of that came to no result, and is repeated.
+ */
+export const FAST_PATHS = ['on', 'off', 'untried'] as const;
+export type FastPath = (typeof FAST_PATHS)[number];
+
+/** Of several processes the slowest. */
+export function slowestPath(paths: readonly FastPath[]): FastPath {
+  return (['off', 'untried'] as const).find((path) => paths.includes(path)) ?? 'on';
 }
 
 /** Body bytes from clients and to clients; of an upgraded connection everything after the handshake. */

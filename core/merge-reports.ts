@@ -1,4 +1,4 @@
-import { KindBytes, LedgerReport, NO_BYTES } from './admin';
+import { KindBytes, LedgerReport, NO_BYTES, slowestPath } from './admin';
 import {
   CONNECTION_KINDS,
   EndingCounts,
@@ -48,6 +48,7 @@ export function mergeReports(
     bytes: eachKind((kind) => minus(sum.bytes[kind], from.bytes[kind])),
     hold: holdOf(reports),
     upstream: first.upstream,
+    fastPath: slowestPath(reports.map(({ fastPath }) => fastPath)),
   };
 }
 

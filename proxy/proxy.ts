@@ -179,6 +179,7 @@ class Proxy implements RunningProxy {
       requests: books.traffic.requests,
       hold: gate.report(),
       upstream: retarget.side,
+      fastPath: this.plane.fastPath,
     };
   }
 
@@ -227,6 +228,7 @@ class Proxy implements RunningProxy {
       ledger: this.ledger,
       traffic: this.books.traffic,
       held: () => this.gate.report().waiting,
+      fastPath: () => this.plane.fastPath,
       nowMs: () => performance.now(),
     });
   }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { FAST_PATHS, FastPath } from '../../core/admin';
 import { CONNECTION_KINDS, ENDINGS } from '../../core/connections';
 import type { Side } from '../../core/weights';
 import { DURATION_BOUNDS_MS } from '../durations';
@@ -13,6 +14,7 @@ export interface MetricSources {
   readonly traffic: TrafficCount;
   /** Requests that a hold has parked now. */
   readonly held: () => number;
+  readonly fastPath: () => FastPath;
   /** The clock that the ledger's entries came in by. */
   readonly nowMs: () => number;
 }
@@ -26,6 +28,7 @@ export function createMetrics(side: Side, sources: MetricSources): Registry {
   collectDefaultMetrics({ register: registry });
   addConnections(registry, side, sources);
   addRequests(registry, side, sources);
+  addPlane(registry, side, sources);
   return registry;
 }
 
@@ -113,6 +116,18 @@ function addRequests(registry: Registry, side: Side, { traffic, held }: MetricSo
   });
   // prom-client asks a metric for no more than this; its own histogram would cost each request a microsecond.
   registry.registerMetric(durationMetric(side, traffic) as unknown as Histogram);
+}
+
+function addPlane(registry: Registry, side: Side, { fastPath }: MetricSources): void {
+  new Gauge({
+    name: 'drainshift_fast_path',
+    help: 'Processes by whether connections without TLS are used on their native handles: on, off, or not tried yet.',
+    labelNames: ['side', 'state'],
+    registers: [registry],
+    collect() {
+      for (const state of FAST_PATHS) this.set({ side, state }, state === fastPath() ? 1 : 0);
+    },
+  });
 }
 
 interface Value {

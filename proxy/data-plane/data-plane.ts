@@ -1,5 +1,8 @@
 import type { Server } from 'node:net';
+import type { FastPath } from '../../core/admin';
 import type { ConnectionKind, Ending } from '../../core/connections';
+
+export type { FastPath };
 import type { Ledger } from '../ledger';
 
 /**
@@ -25,6 +28,8 @@ export interface DataPlane {
   stopAccepting(): Promise<void>;
   /** Destroys whatever is left and frees every socket. */
   close(): Promise<void>;
+  /** Whether connections without TLS are used on their native handles; `off` and `untried` cost speed, and nothing else. */
+  readonly fastPath: FastPath;
 }
 
 /** A listening server of another process, or the descriptor of one. */

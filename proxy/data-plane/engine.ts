@@ -6,6 +6,7 @@ import type { PlaneContext, TunnelEntry, UpstreamRequest, Upstreams } from './co
 import type {
   DataPlane,
   DataPlaneOptions,
+  FastPath,
   Limits,
   RefusedRequest,
   SharedListener,
@@ -21,7 +22,8 @@ import { Exchange } from './exchange';
 import { Overflow } from './overflow';
 import { Ticker } from './ticker';
 import { FastWire } from './wire/fast-wire';
-import { checkFastWire } from './wire/fast-wire-check';
+import { fastPath } from './wire/fast-wire-check';
+import type { Verdict } from './self-check';
 import { StreamWire } from './wire/stream-wire';
 import type { Wire } from './wire/wire';
 
@@ -57,6 +59,9 @@ const TICK_MS = { least: 5, most: 250 };
 const BACKLOG = 4_096;
 const KEEP_ALIVE_MS = 30_000;
 const NO_ROOM = 'Too many connections';
+const FAST_PATH_OFF =
+  'The fast path is off: this Node.js does not handle sockets as is known, and its streams are used';
+const FAST_PATH_UNTRIED = "The fast path could not be tried, and is tried again; Node.js' streams are used until then";
 
 /** A data plane: HTTP/1.1 on sockets, HTTP/2 and gRPC on `node:http2`. */
 export function createDataPlane(options: DataPlaneOptions): DataPlane {
@@ -82,7 +87,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private readonly overflow: Overflow;
   /** The TCP connections under TLS, from before their handshake on. */
   private readonly secured = new Set<Socket>();
-  private isFast = false;
+  private unwatch: () => void = () => undefined;
   private isClosed = false;
 
   constructor(readonly options: DataPlaneOptions) {
@@ -95,7 +100,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.ticker = new Ticker(tickMs(this.timeouts), (error) => this.faulted(error));
     const { lookup, noticed } = options;
     this.addresses = new AddressBook({ lookup, noticed, ticker: this.ticker, ageMs: this.timeouts.upstreamAgeMs });
-    this.pools = new UpstreamPools(this, () => this.isFast);
+    this.pools = new UpstreamPools(this, () => this.fastPath === 'on');
     this.http2Upstreams = new Http2Upstreams(this);
     this.upstreams = { open: (upstream, request, events) => this.openUpstream(upstream, request, events) };
     this.http2 = new ClientSessions(this);
@@ -107,7 +112,9 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   async listen(
     at: { host: string; port: number } | { shared: SharedListener },
   ): Promise<{ host: string; port: number }> {
-    this.isFast = await checkFastWire();
+    await fastPath.start();
+    if (this.fastPath !== 'on') this.tellFastPath(fastPath.verdict);
+    this.unwatch = fastPath.watch((verdict) => this.tellFastPath(verdict));
     const { server } = this;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -121,6 +128,18 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     });
     const { address, port } = server.address() as AddressInfo;
     return { host: 'shared' in at ? address : at.host, port };
+  }
+
+  get fastPath(): FastPath {
+    const { result } = fastPath.verdict;
+    return result === 'right' ? 'on' : result === 'wrong' ? 'off' : 'untried';
+  }
+
+  private tellFastPath({ result, why }: Verdict): void {
+    const tell = this.options.noticed;
+    if (result === 'right') tell?.({ level: 'info', message: 'The fast path is on', figures: {} });
+    else if (result === 'wrong') tell?.({ level: 'warn', message: FAST_PATH_OFF, figures: { why } });
+    else tell?.({ level: 'warn', message: FAST_PATH_UNTRIED, figures: { why } });
   }
 
   setDraining(draining: boolean): void {
@@ -140,6 +159,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
 
   close(): Promise<void> {
     this.isClosed = true;
+    this.unwatch();
     void this.stopAccepting();
     for (const tunnel of [...this.tunnels]) tunnel.cutTunnel();
     for (const client of [...this.http1]) client.destroy();
@@ -212,7 +232,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     server.on('connection', (socket: Socket) => {
       if (this.isClosed) return void socket.destroy();
       if (!this.hasRoom) return this.turnAway(socket);
-      if (this.isFast) return this.serve(new FastWire(socket));
+      if (this.fastPath === 'on') return this.serve(new FastWire(socket));
       const wire = new StreamWire(socket);
       this.serve(wire);
       wire.resume();

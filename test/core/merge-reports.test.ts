@@ -16,6 +16,7 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
     bytes: NO_BYTES,
     hold: holdReport(NEVER_HELD, 0, 0),
     upstream: 'source',
+    fastPath: 'on',
     ...changes,
   };
 }

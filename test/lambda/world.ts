@@ -241,5 +241,6 @@ export function report(
     bytes: NO_BYTES,
     hold: holdReport(NEVER_HELD, 0, 0),
     upstream: 'source',
+    fastPath: 'on',
   };
 }

@@ -13,7 +13,13 @@ class Connection extends LedgerEntry {
 function world() {
   const ledger = new Ledger();
   const traffic = new TrafficCount();
-  const registry = createMetrics('source', { ledger, traffic, held: () => 3, nowMs: () => 10_000 });
+  const registry = createMetrics('source', {
+    ledger,
+    traffic,
+    held: () => 3,
+    fastPath: () => 'on',
+    nowMs: () => 10_000,
+  });
   return { ledger, traffic, registry };
 }
 

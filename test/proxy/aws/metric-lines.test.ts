@@ -15,7 +15,13 @@ const EPOCH_MS = 28_333_333 * 60_000 - 1_000;
 function world() {
   const clock = new FakeClock();
   const traffic = new TrafficCount();
-  const registry = createMetrics('source', { ledger: new Ledger(), traffic, held: () => 0, nowMs: () => 0 });
+  const registry = createMetrics('source', {
+    ledger: new Ledger(),
+    traffic,
+    held: () => 0,
+    fastPath: () => 'on',
+    nowMs: () => 0,
+  });
   const state: { report: LedgerReport | Error } = { report: REPORT };
   const written: MetricLine[] = [];
   const lines = new MetricLines({

@@ -15,4 +15,5 @@ export const REPORT: LedgerReport = {
   bytes: NO_BYTES,
   hold: holdReport(NEVER_HELD, 0, 0),
   upstream: 'source',
+  fastPath: 'on',
 };

@@ -4,7 +4,7 @@ import { Ticker } from '../../../../proxy/data-plane/ticker';
 import { Tunnel, TunnelOptions } from '../../../../proxy/data-plane/websocket/tunnel';
 import { connectFirst } from '../../../../proxy/data-plane/wire/connect';
 import { FastWire } from '../../../../proxy/data-plane/wire/fast-wire';
-import { checkFastWire } from '../../../../proxy/data-plane/wire/fast-wire-check';
+import { fastPath } from '../../../../proxy/data-plane/wire/fast-wire-check';
 import { StreamWire } from '../../../../proxy/data-plane/wire/stream-wire';
 import { NOBODY, Wire } from '../../../../proxy/data-plane/wire/wire';
 import { later, portOf } from '../../support/world';
@@ -30,7 +30,8 @@ export interface FrontOptions {
 
 /** Joins each client to the upstream with a tunnel, once both have shaken hands; it lets any handshake through. */
 export async function startFront(upstreamPort: number, options: FrontOptions = {}): Promise<Front> {
-  const isFast = options.wires !== 'stream' && (await checkFastWire());
+  await fastPath.start();
+  const isFast = options.wires !== 'stream' && fastPath.verdict.result === 'right';
   if (!isFast && options.wires !== 'stream') throw new Error('the fast wire must work on this Node');
   const ticker = new Ticker(5);
   const front = { port: 0, tunnels: [], endings: [], faults: [], wires: [] } as Front & { port: number };
