@@ -14,6 +14,7 @@ import type { HostPort, ProxyConfig } from './config';
 import type { Answer, DataPlane, Decision, RequestHead } from './data-plane/data-plane';
 import { createDataPlane } from './data-plane/engine';
 import { isGrpcContent } from './data-plane/http2/grpc';
+import { DeviationLog } from './deviation-log';
 import { Drain } from './drain';
 import type { DrainLog } from './drain-lines';
 import { FailureLog } from './failure-log';
@@ -79,6 +80,7 @@ class Proxy implements RunningProxy {
   private readonly instance = randomUUID();
   private readonly ledger = new Ledger();
   private readonly books: Books;
+  private readonly deviations: DeviationLog;
   private readonly traceIds = new TraceIds();
   private readonly plane: DataPlane;
   private readonly drain: Drain;
@@ -109,6 +111,7 @@ class Proxy implements RunningProxy {
       failures: new FailureLog(log, clock),
       accessLog: accessLog === 'off' ? undefined : new AccessLog(log, accessLog === 'errors', clock),
     };
+    this.deviations = new DeviationLog(log, clock);
     this.retarget = new Retarget(side, upstreamsOf(side, config.upstream, config.otherUpstream));
     this.gate = new HoldGate({
       clock,
@@ -125,6 +128,7 @@ class Proxy implements RunningProxy {
         this.books.traffic.refuse(status);
         this.books.accessLog?.unread(status, address, why);
       },
+      deviated: (what, upstream) => this.deviations.deviated(what, upstream),
       faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
       noticed: ({ level, message, figures }) => log[level](figures, message),
       timeouts: config.timeouts,
@@ -220,6 +224,7 @@ class Proxy implements RunningProxy {
     this.sessionStore?.stop();
     await Promise.all([this.plane.close(), this.adminServer?.close()]);
     this.books.failures.stop();
+    this.deviations.stop();
     this.books.accessLog?.stop();
   }
 
@@ -227,6 +232,7 @@ class Proxy implements RunningProxy {
     return createMetrics(this.config.side, {
       ledger: this.ledger,
       traffic: this.books.traffic,
+      deviations: this.deviations,
       held: () => this.gate.report().waiting,
       fastPath: () => this.plane.fastPath,
       nowMs: () => performance.now(),

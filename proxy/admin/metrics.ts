@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import { FAST_PATHS, FastPath } from '../../core/admin';
 import { CONNECTION_KINDS, ENDINGS } from '../../core/connections';
 import type { Side } from '../../core/weights';
+import type { DeviationLog } from '../deviation-log';
 import { DURATION_BOUNDS_MS } from '../durations';
 import type { Ledger } from '../ledger';
 import { STATUS_CLASSES, TrafficCount } from '../traffic-count';
@@ -12,6 +13,7 @@ export const DURATION_METRIC = 'drainshift_request_duration_seconds';
 export interface MetricSources {
   readonly ledger: Ledger;
   readonly traffic: TrafficCount;
+  readonly deviations: Pick<DeviationLog, 'byDeviation'>;
   /** Requests that a hold has parked now. */
   readonly held: () => number;
   readonly fastPath: () => FastPath;
@@ -82,7 +84,7 @@ function addConnections(registry: Registry, side: Side, { ledger, nowMs }: Metri
   });
 }
 
-function addRequests(registry: Registry, side: Side, { traffic, held }: MetricSources): void {
+function addRequests(registry: Registry, side: Side, { traffic, deviations, held }: MetricSources): void {
   const registers = [registry];
   new Counter({
     name: 'drainshift_requests_total',
@@ -103,6 +105,16 @@ function addRequests(registry: Registry, side: Side, { traffic, held }: MetricSo
     collect() {
       this.reset();
       for (const [failure, count] of Object.entries(traffic.failures)) this.inc({ side, failure }, count);
+    },
+  });
+  new Counter({
+    name: 'drainshift_upstream_deviations_total',
+    help: 'Responses of the upstream that deviate from HTTP and were accepted, by how.',
+    labelNames: ['side', 'deviation'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [deviation, count] of Object.entries(deviations.byDeviation)) this.inc({ side, deviation }, count);
     },
   });
   new Gauge({

@@ -4,6 +4,7 @@ import type { ConnectionKind, Ending } from '../../core/connections';
 
 export type { FastPath };
 import type { Ledger } from '../ledger';
+import type { Deviation } from './deviations';
 
 /**
  * The narrow waist of the data plane. The proxy and the rehearsal's load balancer both sit above it and say only where a
@@ -45,6 +46,8 @@ export interface DataPlaneOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Told of a request that was refused for what it is, with this status, before anybody asked the route. */
   readonly refused?: (refusal: RefusedRequest) => void;
+  /** Told of each way in which an upstream's answer is not as it should be, and is passed on all the same. */
+  readonly deviated?: (what: Deviation, upstream: Upstream) => void;
   readonly timeouts?: Partial<Timeouts>;
   readonly limits?: Partial<Limits>;
   /**
@@ -129,7 +132,7 @@ export interface Limits {
   readonly requestLineBytes: number;
   /** Of all field lines of a head; more are answered with 431. */
   readonly fieldBytes: number;
-  /** Field lines of a head; more are answered with 431. */
+  /** Field lines of a request; more are answered with 431. */
   readonly fieldLines: number;
   /** Client connections; further ones get a 503 and are closed. */
   readonly clientConnections: number;

@@ -1,5 +1,6 @@
 import type { ConnectionChoice, PlaneContext } from './context';
 import type { Answer, Decision, FailureCause, Upstream, UpstreamFailure } from './data-plane';
+import type { Deviation } from './deviations';
 import { EventStream } from './event-stream';
 import { ExchangeEnd } from './exchange-end';
 import type { AnswerHead, ClientEvents, ClientHalf, EngineHead, FieldBlock, Seen, UpstreamEvents } from './halves';
@@ -10,6 +11,7 @@ import { Upload } from './upload';
 import { isOpaque, isSwitch, switchingProtocols, upgradeRefusal } from './upgrade';
 import { UpgradedConnection } from './upgraded-connection';
 
+const UNASKED_SWITCH: FailureCause = { why: 'a switch of protocols that nobody had asked for' };
 /** RFC 9110 section 9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
@@ -143,6 +145,14 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     if (!this.hasBegun) this.client.inform(status, fields);
   }
 
+  deviated(what: Deviation): void {
+    try {
+      if (!this.isOver) this.context.options.deviated?.(what, this.forward!.upstream);
+    } catch (error) {
+      this.context.faulted(error);
+    }
+  }
+
   answerBegan(head: AnswerHead): void {
     if (this.isOver || this.hasBegun) return;
     const { forward } = this;
@@ -190,7 +200,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   }
 
   switched(head: AnswerHead): void {
-    if (this.isOver || !isSwitch(head, this.head)) return this.upstreamFailed('malformed', 'maybe');
+    if (this.isOver || !isSwitch(head, this.head)) return this.upstreamFailed('malformed', 'maybe', UNASKED_SWITCH);
     const { forward, context } = this;
     const added = forward!.responseHeaders?.(101);
     const client = this.client.detach();

@@ -1,4 +1,5 @@
 import type { Answer, FailureCause, RequestHead, UpstreamFailure } from './data-plane';
+import type { Deviation } from './deviations';
 import type { Wire } from './wire/wire';
 
 /**
@@ -118,6 +119,8 @@ export interface UpstreamEvents {
   informed(status: number, fields: FieldBlock): void;
   /** A 101; `fields` with `upgrade` and `sec-websocket-accept` still in them, and nothing of `Connection`. */
   switched(head: AnswerHead): void;
+  /** The answer is not as it should be, and could not be read in another way. Once for each. */
+  deviated(what: Deviation): void;
   answerBegan(head: AnswerHead): void;
   answerReceived(bytes: Buffer): void;
   answerEnded(trailers: FieldBlock): void;
@@ -125,5 +128,4 @@ export interface UpstreamEvents {
   answerFlushed(): void;
   upstreamDrained(): void;
   upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void;
-  /** What was received last is still being written to the client. */
 }

@@ -16,8 +16,9 @@ function world() {
   const registry = createMetrics('source', {
     ledger,
     traffic,
-    held: () => 3,
     fastPath: () => 'on',
+    deviations: { byDeviation: { bareLineFeed: 2 } },
+    held: () => 3,
     nowMs: () => 10_000,
   });
   return { ledger, traffic, registry };

@@ -7,6 +7,7 @@ import { Http2UpstreamHalf } from '../../proxy/data-plane/http2/upstream-half';
 function listener(told: string[]): UpstreamEvents {
   return {
     informed: () => undefined,
+    deviated: () => undefined,
     switched: () => undefined,
     answerBegan: ({ status }) => void told.push(`began ${status}`),
     answerReceived: (bytes) => void told.push(`received ${bytes.toString()}`),

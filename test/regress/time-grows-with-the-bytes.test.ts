@@ -32,7 +32,7 @@ const SHORTEST_MS = 0.5;
 const LIMITS = { ...DEFAULT_LIMITS, requestLineBytes: 2 ** 20, fieldBytes: 2 ** 20, fieldLines: 2 ** 20 };
 const WIRE = { peer: { address: '192.0.2.1', port: 1 }, isTls: false } as Wire;
 const SINK = { bodyReceived: () => undefined, bodyEnded: () => undefined };
-const ANSWERS = { ...SINK, interim: () => undefined, headRead: () => undefined, tolerated: () => undefined };
+const ANSWERS = { ...SINK, interim: () => undefined, headRead: () => undefined, deviates: () => undefined };
 
 const spaces = (size: number) => ' '.repeat(size);
 const filled = (part: string, size: number) => part.repeat(Math.floor(size / part.length));
@@ -51,7 +51,7 @@ const answerHead =
   (lines: (size: number) => string): Parser =>
   (size) => {
     const text = `HTTP/1.1 200 OK\r\n${lines(size)}\r\n\r\n`;
-    return () => void readAnswerHead(text, text.length, 'GET', LIMITS);
+    return () => void readAnswerHead(text, 'GET', LIMITS);
   };
 
 /** The same bytes in reads of one. */
@@ -74,9 +74,9 @@ const answerBytes =
   (size) => {
     const bytes = Buffer.from(text(size), 'latin1');
     return () => {
-      const reader = new AnswerReader(LIMITS);
+      const reader = new AnswerReader(LIMITS, ANSWERS);
       reader.begin('GET');
-      byteByByte(bytes, (from, to) => void reader.read(bytes.subarray(from, to), 1, ANSWERS));
+      byteByByte(bytes, (from, to) => void reader.read(bytes.subarray(from, to), 1));
     };
   };
 

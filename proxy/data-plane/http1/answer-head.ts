@@ -1,4 +1,5 @@
 import type { Limits } from '../data-plane';
+import type { Deviation } from '../deviations';
 import type { AnswerHead, BodyLength, FieldBlock } from '../halves';
 import {
   CONTENT_ENCODING,
@@ -11,10 +12,13 @@ import {
   TRANSFER_ENCODING,
   UPGRADE,
   exactLength,
+  isLooseValueCode,
   scanFields,
   tokens,
 } from './field-lines';
-import { connectionOptions } from './connection-options';
+import { ConnectionOptions, connectionOptions } from './connection-options';
+import { withoutSpace } from './lines';
+import { mendAnswerHead } from './mended';
 
 /** An answer's body that ends with its connection. */
 const UNTIL_CLOSE = -1;
@@ -26,26 +30,49 @@ export interface Http1AnswerHead extends AnswerHead {
   readonly keepsAlive: boolean;
   /** Milliseconds for which it keeps the connection, as its `Keep-Alive: timeout` says; undefined where it does not say. */
   readonly keptMs: number | undefined;
+  /** How it was not as it should be. */
+  readonly deviations: readonly Deviation[];
 }
+
+const NONE: readonly Deviation[] = [];
 
 const EVENT_STREAM = /^text\/event-stream\s*(;|$)/i;
 
 /**
- * Reads the head that ends behind `end`.
+ * Reads the head of an answer, with the empty line behind it. One that is not as it should be, and could not be read in
+ * another way, is read all the same: see `deviations`. Its lines are limited by their bytes alone.
  *
- * @returns undefined for what no two readers would read alike
+ * @returns why not, for what two readers could read in two ways
  */
-export function readAnswerHead(text: string, end: number, method: string, limits: Limits): Http1AnswerHead | undefined {
+export function readAnswerHead(
+  text: string,
+  method: string,
+  limits: Pick<Limits, 'fieldBytes'>,
+): Http1AnswerHead | string {
+  const head = readHead(text, method, limits, NONE);
+  if (typeof head !== 'string') return head;
+  const mended = mendAnswerHead(text);
+  return mended === undefined ? head : readHead(mended.text, method, limits, mended.deviations);
+}
+
+function readHead(
+  text: string,
+  method: string,
+  { fieldBytes }: Pick<Limits, 'fieldBytes'>,
+  deviations: readonly Deviation[],
+): Http1AnswerHead | string {
   const lineEnd = text.indexOf('\r\n');
   const status = readStatus(text, lineEnd);
-  if (status < 100) return undefined;
-  const lines = scanFields(text, lineEnd + 2, end, limits);
-  if (typeof lines === 'string') return undefined;
+  if (status < 100) return 'a malformed status line';
+  const isValue = deviations.length === 0 ? undefined : isLooseValueCode;
+  const lines = scanFields(text, lineEnd + 2, text.length, { fieldBytes, fieldLines: Infinity }, isValue);
+  if (typeof lines === 'string') return lines === 'tooLarge' ? 'a head over the limits' : 'a malformed field line';
   const isOld = text.charCodeAt(7) === 48;
   const framing = readFraming(lines, status, method, isOld);
-  if (framing === undefined) return undefined;
+  if (typeof framing === 'string') return framing;
   const options = connectionOptions(lines);
-  if (status === 101 && !options.upgrade) return undefined;
+  if (status === 101 && !options.upgrade) return "a 101 without 'Connection: upgrade'";
+  const all = framing.deviations.length === 0 ? deviations : [...deviations, ...framing.deviations];
   return {
     status,
     reason: text.slice(13, lineEnd),
@@ -55,10 +82,14 @@ export function readAnswerHead(text: string, end: number, method: string, limits
     isChunked: framing.isChunked,
     isEventStream: lines.has(CONTENT_TYPE) && isEventStream(lines.known(CONTENT_TYPE)!),
     isEncoded: lines.has(CONTENT_ENCODING) && lines.known(CONTENT_ENCODING)!.toLowerCase() !== 'identity',
-    keepsAlive:
-      !options.close && (!isOld || options.keepAlive) && !isUntilClose(framing) && !announcesBody(lines, status),
+    keepsAlive: all.length === 0 && keepsAlive(options, isOld, framing) && !announcesBody(lines, status),
     keptMs: lines.has(KEEP_ALIVE) ? keptMs(lines.known(KEEP_ALIVE)!) : undefined,
+    deviations: all,
   };
+}
+
+function keepsAlive({ close, keepAlive }: ConnectionOptions, isOld: boolean, framing: Framing): boolean {
+  return !close && (!isOld || keepAlive) && !isUntilClose(framing);
 }
 
 /** `HTTP/1.x SP 3DIGIT SP reason`, the reason possibly empty and its space possibly absent; -1 for anything else. */
@@ -84,21 +115,71 @@ interface Framing {
   readonly bodyLength: BodyLength;
   readonly statedLength: number | undefined;
   readonly isChunked: boolean;
+  readonly deviations: readonly Deviation[];
 }
 
-/** RFC 9112 section 6.3; undefined for what could be read in two ways. */
-function readFraming(lines: FieldLines, status: number, method: string, isOld: boolean): Framing | undefined {
-  let stated: number | undefined;
-  if (lines.has(CONTENT_LENGTH)) {
-    stated = lines.isRepeated(CONTENT_LENGTH) ? undefined : exactLength(lines.known(CONTENT_LENGTH)!);
-    if (stated === undefined || lines.has(TRANSFER_ENCODING)) return undefined;
-  }
-  const isChunked = lines.has(TRANSFER_ENCODING);
-  if (isChunked && (isOld || tokens(lines.known(TRANSFER_ENCODING)).join() !== 'chunked')) return undefined;
+/** RFC 9112 section 6.3; why not, for what could be read in two ways. */
+function readFraming(lines: FieldLines, status: number, method: string, isOld: boolean): Framing | string {
+  const codings = lines.has(TRANSFER_ENCODING) ? readCodings(lines, isOld) : NO_CODING;
+  if (typeof codings === 'string') return codings;
+  const length = lines.has(CONTENT_LENGTH) && !codings.isChunked ? readLength(lines) : NO_LENGTH;
+  if (typeof length === 'string') return length;
+  const { isChunked } = codings;
+  const { stated } = length;
+  const deviations = join(codings.deviations, length.deviations);
   // RFC 9110 section 8.6: no Content-Length in a 1xx or 204.
-  if (status < 200 || status === 204) return { bodyLength: 0, statedLength: undefined, isChunked: false };
-  if (method === 'HEAD' || status === 304) return { bodyLength: 0, statedLength: stated, isChunked: false };
-  return { bodyLength: stated ?? UNTIL_CLOSE, statedLength: stated, isChunked };
+  if (status < 200 || status === 204) return { bodyLength: 0, statedLength: undefined, isChunked: false, deviations };
+  if (method === 'HEAD' || status === 304) return { bodyLength: 0, statedLength: stated, isChunked: false, deviations };
+  return { bodyLength: stated ?? UNTIL_CLOSE, statedLength: stated, isChunked, deviations };
+}
+
+interface Codings {
+  readonly isChunked: boolean;
+  readonly deviations: readonly Deviation[];
+}
+
+const NO_CODING: Codings = { isChunked: false, deviations: NONE };
+const CHUNKED: Codings = { isChunked: true, deviations: NONE };
+
+/** Chunked wins over a length, whatever that says (RFC 9112 section 6.3, rule 3), and the length goes no further. */
+function readCodings(lines: FieldLines, isOld: boolean): Codings | string {
+  const codings = tokens(lines.known(TRANSFER_ENCODING)).filter((coding) => coding !== '');
+  if (codings.length === 0 || (codings.length === 1 && codings[0] === 'identity')) {
+    return { isChunked: false, deviations: ['noCoding'] };
+  }
+  if (codings.length > 1 || codings[0] !== 'chunked') return 'a transfer coding other than chunked';
+  const hasLength = lines.has(CONTENT_LENGTH);
+  if (!isOld && !hasLength) return CHUNKED;
+  return {
+    isChunked: true,
+    deviations: [
+      ...(isOld ? (['chunkedInHttp10'] as const) : NONE),
+      ...(hasLength ? (['lengthAndChunked'] as const) : NONE),
+    ],
+  };
+}
+
+interface Length {
+  readonly stated: number | undefined;
+  readonly deviations: readonly Deviation[];
+}
+
+const NO_LENGTH: Length = { stated: undefined, deviations: NONE };
+
+function readLength(lines: FieldLines): Length | string {
+  const value = lines.known(CONTENT_LENGTH)!;
+  const stated = exactLength(value);
+  if (stated !== undefined) return { stated, deviations: NONE };
+  // RFC 9110 section 8.6: the same number several times is one.
+  const [first, ...others] = value.split(',').map((each) => exactLength(withoutSpace(each)));
+  if (first === undefined || others.length === 0 || others.some((other) => other !== first)) {
+    return others.length === 0 ? 'a malformed Content-Length' : 'several lengths that differ';
+  }
+  return { stated: first, deviations: ['equalLengths'] };
+}
+
+function join(some: readonly Deviation[], others: readonly Deviation[]): readonly Deviation[] {
+  return others.length === 0 ? some : [...some, ...others];
 }
 
 /** A look at the `e` behind `text/` saves nearly all answers the rest. */

@@ -1,6 +1,11 @@
 const LF = 10;
 const CR = 13;
 const FIRST_BYTES = 1_024;
+/** RFC 9112 section 2.2: empty lines before a message are ignored, some. */
+export const MAX_EMPTY_LINES = 8;
+
+/** How lines end: with CR LF; with that or a bare LF; the same, and empty lines may stand before the first. */
+export type Lines = 'strict' | 'loose' | 'looseHead';
 
 /**
  * The beginning of a head, or of trailers, whose end is still to come. Each byte is copied and looked at a few times and no
@@ -11,6 +16,10 @@ export class BegunHead {
   /** Where its first line ends; -1 while that is still to come. */
   lineEnd = -1;
   private bytes: Buffer | undefined;
+  private hasLine = false;
+  private emptyLines = 0;
+
+  constructor(private readonly lines: Lines = 'strict') {}
 
   get text(): string {
     return this.slice(this.length);
@@ -34,6 +43,8 @@ export class BegunHead {
     this.length = 0;
     this.lineEnd = -1;
     this.bytes = undefined;
+    this.hasLine = false;
+    this.emptyLines = 0;
   }
 
   /** Takes bytes in, up to the end of the head; the end, or why there is none, as `endOfHead` has it for all of them. */
@@ -43,9 +54,10 @@ export class BegunHead {
     for (let at = from; at < to; at += 1) {
       const byte = bytes[at]!;
       if (byte === LF) {
+        const what = this.lines === 'strict' ? lineEnds(second, last) : this.looseLineEnds(second, last);
+        if (what === 'malformed') return -2;
         const end = before + at + 1 - from;
-        if (last !== CR) return -2;
-        if (second === LF) {
+        if (what === 'last') {
           this.keep(bytes, from, at + 1);
           return end;
         }
@@ -56,6 +68,17 @@ export class BegunHead {
     }
     this.keep(bytes, from, to);
     return -1;
+  }
+
+  private looseLineEnds(second: number | undefined, last: number | undefined): 'next' | 'last' | 'malformed' {
+    const isEmpty = last === undefined || last === LF || (last === CR && (second === undefined || second === LF));
+    if (!isEmpty) {
+      this.hasLine = true;
+      return 'next';
+    }
+    if (this.hasLine || this.lines === 'loose') return 'last';
+    this.emptyLines += 1;
+    return this.emptyLines > MAX_EMPTY_LINES ? 'malformed' : 'next';
   }
 
   private byteAt(index: number): number | undefined {
@@ -77,4 +100,10 @@ export class BegunHead {
     this.bytes = grown;
     return grown;
   }
+}
+
+/** What an LF behind these two bytes is. */
+function lineEnds(second: number | undefined, last: number | undefined): 'next' | 'last' | 'malformed' {
+  if (last !== CR) return 'malformed';
+  return second === undefined || second === LF ? 'last' : 'next';
 }

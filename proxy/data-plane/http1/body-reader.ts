@@ -1,3 +1,4 @@
+import type { Deviation } from '../deviations';
 import { BodySink, ChunkedDecoder } from './chunked';
 import type { FieldLimits } from './field-lines';
 
@@ -11,14 +12,23 @@ export class BodyReader {
   private left = 0;
   private decoder: ChunkedDecoder | undefined;
 
-  constructor(private readonly limits: FieldLimits) {}
+  /** `deviates`: see `ChunkedDecoder`. */
+  constructor(
+    private readonly limits: FieldLimits,
+    private readonly deviates?: (what: Deviation) => void,
+  ) {}
+
+  /** Why the bytes that were read last are malformed. */
+  get problem(): string | undefined {
+    return this.decoder?.problem;
+  }
 
   /** `length` in bytes, where `endsBy` it. One of 0 is over at once; nobody is told. */
   begin(endsBy: BodyEnd, length: number): void {
     this.endsBy = endsBy;
     this.left = length;
     this.isOver = endsBy === 'length' && length === 0;
-    this.decoder = endsBy === 'chunked' ? new ChunkedDecoder(this.limits) : undefined;
+    this.decoder = endsBy === 'chunked' ? new ChunkedDecoder(this.limits, this.deviates) : undefined;
   }
 
   /** Follows `bytes` from one place to another. Returns the place behind the body's last byte; -1 when they are malformed. */

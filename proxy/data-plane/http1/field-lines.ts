@@ -78,6 +78,8 @@ const TAB = 9;
 export const isTokenCode = table((code) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code)));
 /** RFC 9110 section 5.5: visible characters, space, tab, and bytes that are not ASCII. */
 const isValueCode = table((code) => code === TAB || (code >= SPACE && code !== 127));
+/** The same, and all control bytes that no reader takes for an end (RFC 9110 section 5.5). */
+export const isLooseValueCode = table((code) => code !== 0 && code !== CR && code !== LF);
 
 function table(holds: (code: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, code) => Number(holds(code)));
@@ -239,9 +241,16 @@ export type Refused = 'malformed' | 'tooLarge';
 /**
  * Scans the field lines that begin at `from` and end with an empty line at `end - 2`.
  *
+ * @param isValue the bytes that a value may have
  * @returns why not, when a line is not to be trusted
  */
-export function scanFields(text: string, from: number, end: number, limits: FieldLimits): FieldLines | Refused {
+export function scanFields(
+  text: string,
+  from: number,
+  end: number,
+  limits: FieldLimits,
+  isValue: Uint8Array = isValueCode,
+): FieldLines | Refused {
   if (end - from > limits.fieldBytes) return 'tooLarge';
   const lines = new FieldLines(text, end - 2);
   let at = from;
@@ -262,7 +271,7 @@ export function scanFields(text: string, from: number, end: number, limits: Fiel
     do {
       at += 1;
       code = text.charCodeAt(at);
-    } while (isValueCode[code] === 1);
+    } while (isValue[code] === 1);
     if (code !== CR || text.charCodeAt(at + 1) !== LF) return 'malformed';
     at += 2;
   }

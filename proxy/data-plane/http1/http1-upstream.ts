@@ -1,6 +1,7 @@
 import type { PlaneContext, UpstreamRequest } from '../context';
 import { causeOf } from '../connect-failure';
 import type { FailureCause, UpstreamFailure } from '../data-plane';
+import type { Deviation } from '../deviations';
 import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../halves';
 import { upgradeLines } from '../upgrade';
 import { NOBODY, Wire, WireUser } from '../wire/wire';
@@ -52,7 +53,7 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     private readonly context: PlaneContext,
     private readonly keeper: Keeper,
   ) {
-    this.answer = new AnswerReader(context.limits);
+    this.answer = new AnswerReader(context.limits, this);
   }
 
   /** Puts a request on it. The connection may still be opening. */
@@ -197,6 +198,10 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     if (status === 100 || status === 103) this.events?.informed(status, fields);
   }
 
+  deviates(what: Deviation): void {
+    this.events?.deviated(what);
+  }
+
   headRead(head: Http1AnswerHead): void {
     this.keptMs = head.keptMs ?? this.keptMs;
     if (head.status === 101) return;
@@ -220,10 +225,10 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
 
   private read(bytes: Buffer, length: number, events: UpstreamEvents): void {
     this.hasReceived = true;
-    const to = this.answer.read(bytes, length, this);
+    const to = this.answer.read(bytes, length);
     // An event may have ended the exchange.
     if (this.events === undefined) return;
-    if (to < 0) return this.fail('malformed', 'maybe');
+    if (to < 0) return this.fail('malformed', 'maybe', { why: this.answer.problem });
     if (!this.answer.isOver) return events.answerFlushed();
     if (this.answer.head!.status === 101) {
       this.detached = Buffer.from(bytes.subarray(to, length));
@@ -236,7 +241,7 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   private endExchange(events: UpstreamEvents, isAtEnd: boolean): void {
     const { wire } = this;
     const isSent = this.isUploadOver && this.out === '' && wire?.isBackedUp === false;
-    const isReusable = isAtEnd && isSent && this.answer.head!.keepsAlive;
+    const isReusable = isAtEnd && isSent && this.answer.keepsAlive;
     this.events = undefined;
     if (wire?.isPaused) wire.resume();
     if (isReusable) this.keeper.release(this);

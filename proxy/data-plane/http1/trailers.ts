@@ -1,5 +1,7 @@
+import type { Deviation } from '../deviations';
 import type { FieldBlock } from '../halves';
-import { FieldLimits, scanFields } from './field-lines';
+import { FieldLimits, isLooseValueCode, scanFields } from './field-lines';
+import { mendTrailers } from './mended';
 
 /** They say where a message ends, where it goes and for whom: a recipient that took them from a trailer could be led astray. */
 const REFUSED = /^(content-length|transfer-encoding|host|connection|upgrade|te|authorization|proxy-authorization)$/;
@@ -32,6 +34,29 @@ export function readTrailers(text: string, limits: FieldLimits): FieldBlock | un
     const name = lines.nameAt(index);
     if (isRefusedTrailer(name)) return undefined;
     if (isTrailer(name)) kept += `${name}: ${lines.valueAt(index)}\r\n`;
+  }
+  return kept;
+}
+
+/**
+ * The same for an upstream's: `deviates` is told of what is not as it should be. What may not be there is left out, as the
+ * body before it is whole without it.
+ */
+export function readLooseTrailers(
+  text: string,
+  { fieldBytes }: FieldLimits,
+  deviates: (what: Deviation) => void,
+): FieldBlock | undefined {
+  const mended = mendTrailers(text);
+  mended.deviations.forEach(deviates);
+  const limits = { fieldBytes, fieldLines: Infinity };
+  const lines = scanFields(mended.text, 0, mended.text.length, limits, isLooseValueCode);
+  if (typeof lines === 'string') return undefined;
+  let kept = '';
+  for (let index = 0; index < lines.count; index += 1) {
+    const name = lines.nameAt(index);
+    if (isRefusedTrailer(name)) deviates('trailers');
+    else if (isTrailer(name)) kept += `${name}: ${lines.valueAt(index)}\r\n`;
   }
   return kept;
 }

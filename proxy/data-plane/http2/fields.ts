@@ -10,9 +10,15 @@ const NOT_PASSED: ReadonlySet<string> = new Set(HOP_BY_HOP);
 
 /** Control bytes but HTAB: a reader of HTTP/1.1 would see a line's end in some of them (RFC 9110 section 5.5). */
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
+const CONTROLS = new RegExp(CONTROL, 'g');
 
 export function hasControlBytes(text: string): boolean {
   return CONTROL.test(text);
+}
+
+/** What an upstream of HTTP/1.1 may have in a value, and what clients of HTTP/2 reset their stream for, as spaces (RFC 9110 section 5.5). */
+function printable(value: string): string {
+  return hasControlBytes(value) ? value.replaceAll(CONTROLS, ' ') : value;
 }
 
 /** Neither framing, which each hop makes anew, nor a field of one connection, nor a pseudo field. */
@@ -33,7 +39,7 @@ export function addBlock(fields: Http2Fields, block: FieldBlock): Http2Fields {
     const colon = block.indexOf(':', at);
     if (colon > at && colon < stop) {
       const name = block.slice(at, colon).toLowerCase();
-      if (isEndToEnd(name)) addField(fields, name, withoutSpace(block.slice(colon + 1, stop)));
+      if (isEndToEnd(name)) addField(fields, name, printable(withoutSpace(block.slice(colon + 1, stop))));
     }
     at = stop + 2;
   }

@@ -18,8 +18,9 @@ function world() {
   const registry = createMetrics('source', {
     ledger: new Ledger(),
     traffic,
-    held: () => 0,
     fastPath: () => 'on',
+    deviations: { byDeviation: {} },
+    held: () => 0,
     nowMs: () => 0,
   });
   const state: { report: LedgerReport | Error } = { report: REPORT };

@@ -63,13 +63,8 @@ const CASES: [name: string, begun: string, rest: string, cut: Cut][] = [
   ['a chunk size over 2^53', `${CHUNKED}3\r\nhel\r\n`, '20000000000001\r\nlo', 'none'],
   ['an empty chunk size', `${CHUNKED}3\r\nhel\r\n`, '\r\nlo\r\n', 'none'],
   ['no CRLF behind a chunk', `${CHUNKED}3\r\nhel`, 'lo\r\n0\r\n\r\n', 'none'],
-  ['a bare LF behind a chunk', `${CHUNKED}3\r\nhel`, '\n0\r\n\r\n', 'none'],
-  ['a bare LF behind a chunk size', `${CHUNKED}3\r\nhel\r\n`, '2\nlo\r\n0\r\n\r\n', 'none'],
-  ['a control byte in a chunk extension', `${CHUNKED}3\r\nhel\r\n`, '2;a=\x01\r\nlo\r\n0\r\n\r\n', 'none'],
   ['a chunk extension without an end', `${CHUNKED}3\r\nhel\r\n`, `2;a=${'b'.repeat(300_000)}`, 'none'],
-  ['a trailer that is no field', `${CHUNKED}3\r\nhel\r\n`, '0\r\nX Y: 1\r\n\r\n', 'none'],
-  ['a NUL in a trailer', `${CHUNKED}3\r\nhel\r\n`, '0\r\nX: \0\r\n\r\n', 'none'],
-  ['trailers without an end', `${CHUNKED}3\r\nhel\r\n`, `0\r\nX: ${'a'.repeat(300_000)}`, 'none'],
+  ['a bare CR in a chunk extension', `${CHUNKED}3\r\nhel\r\n`, '2;a=\rb\r\nlo\r\n0\r\n\r\n', 'none'],
 ];
 
 test.each(CASES)('HTTP/1.1 is reset and never ended as if whole: %s', async (_, begun, rest, cut) => {

@@ -40,12 +40,9 @@ test.each([
   ['no HTTP', 'hello\r\n\r\n'],
   ['another protocol', status('ICY 200 OK')],
   ['small letters', status('http/1.1 200 OK')],
-  ['HTTP/2.0', status('HTTP/2.0 200 OK')],
   ['HTTP/0.9', status('HTTP/0.9 200 OK')],
   ['HTTP/1.10', status('HTTP/1.10 200 OK')],
   ['a space before it', status(' HTTP/1.1 200 OK')],
-  ['two spaces', status('HTTP/1.1  200 OK')],
-  ['a TAB', status('HTTP/1.1\t200 OK')],
   ['no status', status('HTTP/1.1')],
   ['letters', status('HTTP/1.1 abc OK')],
   ['two digits', status('HTTP/1.1 20 OK')],
@@ -55,27 +52,19 @@ test.each([
   ['a sign', status('HTTP/1.1 +20 OK')],
   ['a letter behind the status', status('HTTP/1.1 200x OK')],
   ['a NUL in the reason', status('HTTP/1.1 200 O\0K')],
-  ['a control byte in the reason', status('HTTP/1.1 200 O\x01K')],
   ['a bare CR in the reason', status('HTTP/1.1 200 O\rX: 1')],
 ])('502 for a status line with %s', async (_, lie) => expect502(await startLiar(lie)));
 
 test.each([
-  ['a bare LF behind the status line', 'HTTP/1.1 200 OK\nContent-Length: 5\r\n\r\nhello'],
-  ['a bare LF behind a field', 'HTTP/1.1 200 OK\r\nX: 1\nContent-Length: 5\r\n\r\nhello'],
-  ['bare LFs throughout', 'HTTP/1.1 200 OK\nContent-Length: 5\n\nhello'],
+  ['a fold before any field', answer(' X: a', 'Content-Length: 5')],
+  ['a line end of CR CR LF', 'HTTP/1.1 200 OK\r\r\nContent-Length: 5\r\n\r\nhello'],
+  ['nine empty lines before it', `${'\r\n'.repeat(9)}${answer('Content-Length: 5')}`],
   ['a bare CR in a value', answer('X: a\rb', 'Content-Length: 5')],
-  ['obs-fold', answer('X: a', ' b', 'Content-Length: 5')],
-  ['obs-fold with a TAB', answer('X: a', '\tb', 'Content-Length: 5')],
   ['a NUL in a value', answer('X: a\0b', 'Content-Length: 5')],
-  ['a control byte in a value', answer('X: a\x01b', 'Content-Length: 5')],
-  ['a DEL in a value', answer('X: a\x7fb', 'Content-Length: 5')],
   ['a space in a name', answer('X Y: a', 'Content-Length: 5')],
-  ['a space before the colon', answer('X : a', 'Content-Length: 5')],
-  ['a space before the colon of a framing', answer('Content-Length : 5')],
   ['a control byte in a name', answer('X\x01: a', 'Content-Length: 5')],
   ['an empty name', answer(': a', 'Content-Length: 5')],
   ['a line without a colon', answer('X', 'Content-Length: 5')],
-  ['more lines than a head may have', answer(...Array.from({ length: 200 }, () => 'X: a'), 'Content-Length: 5')],
   ['more bytes than a head may have', answer(`X: ${'a'.repeat(5_000)}`, 'Content-Length: 5')],
   ['a head that never ends', `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(500_000)}`],
   ['a head that never ends, in lines', `HTTP/1.1 200 OK\r\n${'X: a\r\n'.repeat(50_000)}`],
@@ -83,12 +72,9 @@ test.each([
 ])('502 for a head with %s', async (_, lie) => expect502(await startLiar(lie)));
 
 test.each([
-  [
-    'both framings',
-    `${head('HTTP/1.1 200 OK', 'Content-Length: 5', 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\n\r\n`,
-  ],
   ['two lengths', answer('Content-Length: 5', 'Content-Length: 6')],
   ['two lengths in one line', answer('Content-Length: 5, 6')],
+  ['an equal and a malformed length', answer('Content-Length: 5', 'Content-Length: +5')],
   ['a length with a sign', answer('Content-Length: +5')],
   ['a negative length', answer('Content-Length: -5')],
   ['a length in hex', answer('Content-Length: 0x5')],
@@ -102,6 +88,39 @@ test.each([
   ['chunked before gzip', `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked, gzip')}5\r\nhello\r\n0\r\n\r\n`],
   ['chunked twice', `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked, chunked')}5\r\nhello\r\n0\r\n\r\n`],
 ])('502 for an answer with %s', async (_, lie) => expect502(await startLiar(lie)));
+
+const first = (chunk: string) => `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')}${chunk}`;
+
+test.each([
+  ['no size', first('hello')],
+  ['an empty size', first('\r\nhello\r\n0\r\n\r\n')],
+  ['a space before its size', first(' 5\r\nhello\r\n0\r\n\r\n')],
+  ['a size with 0x', first('0x5\r\nhello\r\n0\r\n\r\n')],
+  ['a size over 2^53', first('20000000000001\r\nhello')],
+  ['a size of two words', first('5 5\r\nhello\r\n0\r\n\r\n')],
+  ['a bare CR in its extension', first('5;a\rb\r\nhello\r\n0\r\n\r\n')],
+  ['no line end behind its data', first('5\r\nhello0\r\n\r\n')],
+  ['a second one that is malformed', first('5\r\nhello\r\n5x\r\nhello\r\n0\r\n\r\n')],
+])('502 for a first chunk that comes with its head and has %s', async (_, lie) => expect502(await startLiar(lie)));
+
+test.each([
+  ['hello\r\n\r\n', 'a malformed status line'],
+  [answer('X Y: a', 'Content-Length: 5'), 'a malformed field line'],
+  [answer(`X: ${'a'.repeat(5_000)}`, 'Content-Length: 5'), 'a head over the limits'],
+  [answer('Content-Length: 5', 'Content-Length: 6'), 'several lengths that differ'],
+  [answer('Content-Length: +5'), 'a malformed Content-Length'],
+  [answer('Transfer-Encoding: gzip'), 'a transfer coding other than chunked'],
+  [first('hello'), 'a malformed chunk'],
+  [head('HTTP/1.1 102 Processing').repeat(33), 'too many interim responses'],
+  [head('HTTP/1.1 101 S', 'Upgrade: x'), "a 101 without 'Connection: upgrade'"],
+  [head('HTTP/1.1 101 S', 'Upgrade: x', 'Connection: upgrade'), 'a switch of protocols that nobody had asked for'],
+])('why is told: %#', async (lie, why) => {
+  const stand = await startLiar(lie);
+  const client = await send(stand.engine.port, GET);
+  expect(await client.statuses()).toEqual([502]);
+  expect(stand.engine.outcomes[0]).toMatchObject({ failure: 'malformed', cause: { why } });
+  expect(client.received).not.toContain(why);
+});
 
 const PARTS = [
   '',

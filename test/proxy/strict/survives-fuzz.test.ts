@@ -44,7 +44,7 @@ async function round(seed: number, check: Check): Promise<void> {
     const cpuMs = (user + system) / 1_000;
     if (cpuMs > mostMs) throw new Error(`${bytes} bytes cost ${cpuMs} ms of the processor, and may cost ${mostMs}`);
   } catch (error) {
-    throw new Error(`DRAINSHIFT_FUZZ_SEED=${seed}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`DRAINSHIFT_FUZZ_SEED=${seed}: ${(error as Error).message.slice(0, 2_000)}`, { cause: error });
   } finally {
     clearTimeout(timer);
   }
@@ -157,6 +157,8 @@ test(
       const client = await connect(stand.engine.port);
       const sent = random.once(6) ? UPGRADE : validRequest(random) + validRequest(random);
       await sendInPieces(random, client, sent);
+      // They stay in the values of an upstream; all else has to be strict.
+      client.received = client.received.replace(/[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/g, '?');
       client.read();
       await expectWell(stand);
       return sent.length + answered;

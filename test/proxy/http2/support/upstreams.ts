@@ -56,6 +56,10 @@ export class Heard implements UpstreamEvents {
   drained = 0;
   flushed = 0;
 
+  deviated(): void {
+    return;
+  }
+
   informed(status: number, fields: string): void {
     this.informs.push([status, fields]);
   }
