@@ -89,7 +89,7 @@ export interface CutoverProps {
   readonly logRetention?: RetentionDays;
 }
 
-/** With more the wiring would not fit into a function's environment, which has 4 KB. */
+/** More than a person can look through at night. Their names have to fit into the environment of a function, too. */
 const MOST_ALARMS = 15;
 
 export function checkProps(props: CutoverProps, scope: Construct): void {

@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, Names, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Fn, Names, Stack } from 'aws-cdk-lib';
 import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Connections, IConnectable, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { EventBus } from 'aws-cdk-lib/aws-events';
@@ -10,7 +10,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../core/events';
-import { CutoverWiring } from '../core/wiring';
+import { CutoverWiring, WIRING_VARIABLE } from '../core/wiring';
 import { acknowledge } from './acknowledged-rules';
 import { cutoverDefinition } from './cutover-definition';
 import { addEndpoints } from './cutover-endpoints';
@@ -19,6 +19,7 @@ import { CutoverPlan } from './cutover-plan';
 import { CutoverRecovery } from './cutover-recovery';
 import { startOnSchedule } from './cutover-schedule';
 import { cutoverName, resourcesOf, wiringOf } from './cutover-wiring';
+import { longestBytes, MAX_ENVIRONMENT_BYTES } from './environment-size';
 import { guardDeletion } from './deletion-guard';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT } from './ports';
@@ -80,7 +81,7 @@ export class Cutover extends Construct implements IConnectable {
       logRetention,
     });
     this.recoverFunction = functions.recover;
-    this.logGroup = new LogGroup(this, 'Log', { retention: logRetention });
+    this.logGroup = new LogGroup(this, 'Log', { logGroupName: vendedLogName(this), retention: logRetention });
     this.stateMachine = this.createStateMachine(props, functions);
     this.recovery = new CutoverRecovery(this, 'Recovery', {
       stateMachine: this.stateMachine,
@@ -88,6 +89,7 @@ export class Cutover extends Construct implements IConnectable {
     });
     if (props.schedule) startOnSchedule(this, this.stateMachine, props.schedule, props.loadBalancer.initialWeights);
     this.putOutWiring(wiring);
+    this.node.addValidation({ validate: () => checkEnvironment(this, wiring) });
     acknowledge(this, 'cutover');
     const { loadBalancer, source, target, alarms = [], sourceAlarms = [] } = props;
     loadBalancer.weightedRule._createAfter(source.service, target.service);
@@ -224,4 +226,24 @@ export class Cutover extends Construct implements IConnectable {
     // Found by the end of its name, which would be a hash otherwise.
     output.overrideLogicalId(`${Names.uniqueResourceName(this, { maxLength: 200 })}CutoverWiring`);
   }
+}
+
+/**
+ * A log of this place needs no policy of the account, of which a region has ten. The log outlives its stack, so each stack has
+ * a name of its own.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+ */
+function vendedLogName(scope: Construct): string {
+  const name = Names.uniqueResourceName(scope, { maxLength: 200, separator: '-' });
+  const stack = Fn.select(0, Fn.split('-', Fn.select(2, Fn.split('/', Stack.of(scope).stackId))));
+  return `/aws/vendedlogs/states/${name}-${stack}`;
+}
+
+/** Lambda would refuse the functions in the middle of a deployment. */
+function checkEnvironment(scope: Construct, wiring: CutoverWiring): string[] {
+  const bytes = WIRING_VARIABLE.length + longestBytes(scope, Stack.of(scope).toJsonString(wiring));
+  if (bytes <= MAX_ENVIRONMENT_BYTES) return [];
+  const rule = `so few, with names so short, that the steps' environment has at most ${MAX_ENVIRONMENT_BYTES} bytes`;
+  return [`'alarms' must be ${rule} (put more into a composite alarm), got up to ${bytes}`];
 }

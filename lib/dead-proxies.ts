@@ -1,9 +1,10 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Rule } from 'aws-cdk-lib/aws-events';
-import { AddToResourcePolicyResult, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { acknowledge } from './acknowledged-rules';
 import { METRIC_PERIOD } from './migration-metrics';
 import { ProxyService } from './proxy-service';
 
@@ -12,19 +13,25 @@ interface DeadProxiesProps {
 }
 
 /**
- * Counts the proxies that ended without having been told to, and keeps what ECS says of each in a log. A log and not the
- * rule's own metrics alone: whoever is woken by the alarm asks first which task it was, and why.
+ * Counts the proxies that ended without having been told to, and keeps what ECS says of each for two weeks. A queue and not
+ * the rule's own metrics alone: whoever is woken by the alarm asks first which task it was, and why. And not a log, which
+ * would take one of the ten policies for logs that an account has in a region.
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
  */
 export class DeadProxies extends Construct {
-  private readonly logGroup: LogGroup;
+  private readonly queue: Queue;
 
   constructor(scope: Construct, id: string, props: DeadProxiesProps) {
     super(scope, id);
     const { services } = props;
-    this.logGroup = new LogGroup(this, 'Log', { retention: RetentionDays.THREE_MONTHS });
-    const rule = new Rule(this, 'Rule', {
+    this.queue = new Queue(this, 'Queue', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    acknowledge(this.queue, 'deadProxies');
+    new Rule(this, 'Rule', {
       description: 'Proxies that ended without having been told to',
       eventPattern: {
         source: ['aws.ecs'],
@@ -36,37 +43,11 @@ export class DeadProxies extends Construct {
           stopCode: ['EssentialContainerExited'],
         },
       },
-      targets: [{ bind: () => ({ arn: this.logArn() }) }],
+      targets: [new SqsQueue(this.queue)],
     });
-    // Without it the rule's first events would be lost.
-    const { policyDependable } = this.allowRule();
-    if (policyDependable) rule.node.addDependency(policyDependable);
   }
 
   metric(): Metric {
-    // Not metricIncomingLogEvents, which asks for a metric of another name.
-    return new Metric({
-      namespace: 'AWS/Logs',
-      metricName: 'IncomingLogEvents',
-      dimensionsMap: { LogGroupName: this.logGroup.logGroupName },
-      statistic: 'Sum',
-      period: METRIC_PERIOD,
-    });
-  }
-
-  private allowRule(): AddToResourcePolicyResult {
-    return this.logGroup.addToResourcePolicy(
-      new PolicyStatement({
-        actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-        principals: [new ServicePrincipal('events.amazonaws.com')],
-        resources: [this.logGroup.logGroupArn],
-      }),
-    );
-  }
-
-  /** The ARN of the log group as a target of a rule: without the `:*` at its end. */
-  private logArn(): string {
-    const resource = { service: 'logs', resource: 'log-group', resourceName: this.logGroup.logGroupName };
-    return Stack.of(this).formatArn({ ...resource, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+    return this.queue.metricNumberOfMessagesSent({ statistic: 'Sum', period: METRIC_PERIOD });
   }
 }

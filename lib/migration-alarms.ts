@@ -228,7 +228,7 @@ export class MigrationAlarms extends Construct {
   private watchForDeadProxies(props: MigrationAlarmsProps): void {
     this.add('DeadProxies', {
       alarmDescription:
-        'A proxy ended without having been told to, and its connections with it. Its log group tells which, and why.',
+        'A proxy ended without having been told to, and its connections with it. The queue of its events tells which, and why.',
       metric: new DeadProxies(this, 'Dead', { services: [props.source, props.target] }).metric(),
       threshold: 1,
       minutes: 1,

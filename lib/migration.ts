@@ -64,7 +64,7 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
   readonly monitoring?: boolean;
 
   /**
-   * Alarms of your own that stop a cutover as well: at most 4 beside those of the monitoring, 10 without it.
+   * Alarms of your own that stop a cutover as well: at most 15, those of the monitoring that stop it included.
    * @default - none
    */
   readonly vetoAlarms?: IAlarm[];

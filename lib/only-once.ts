@@ -4,6 +4,7 @@ import { CfnSecurityGroup, CfnSecurityGroupEgress, CfnSecurityGroupIngress } fro
 import { CfnListener, CfnListenerRule } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
+import { propertiesOf } from './rendered';
 
 /**
  * What a resource takes that AWS gives away once: a port of a load balancer, a priority on a listener, a rule of a
@@ -87,19 +88,10 @@ function takenBy(resource: CfnResource): (Taken & { readonly key: string })[] {
   const stack = Stack.of(resource);
   const logicalId = String(stack.resolve(resource.logicalId));
   // Of the rules in a group's own list the CDK leaves one; what is left there is compared with the others.
-  return takes(propertiesOf(resource, logicalId), logicalId).map((taken) => ({
+  return takes(propertiesOf(resource), logicalId).map((taken) => ({
     ...taken,
     key: `${placeOf(stack, taken.what)} ${taken.what}`,
   }));
-}
-
-/** As they will be in the template. */
-function propertiesOf(resource: CfnResource, logicalId: string): Properties {
-  const { _toCloudFormation: render } = resource as unknown as { _toCloudFormation: () => object };
-  const rendered = Stack.of(resource).resolve(render.call(resource)) as {
-    Resources: Record<string, { Properties?: Properties }>;
-  };
-  return rendered.Resources[logicalId]?.Properties ?? {};
 }
 
 /** Logical ids mean something in their own stack alone; ids and ARNs that are known in their account and region. */

@@ -326,7 +326,37 @@ describe('imported', () => {
   });
 });
 
+describe('the log of the state machine', () => {
+  test('is where no policy of the account is needed, under a name of this very stack', () => {
+    const [, { Properties }] = resourceLike(synth(newStack()), 'AWS::Logs::LogGroup', /^CutoverLog/);
+    const name = JSON.stringify(Properties.LogGroupName);
+    expect(name).toContain('/aws/vendedlogs/states/Test-Cutover');
+    expect(name).toContain('"Ref":"AWS::StackId"');
+  });
+});
+
 describe('refused at synth', () => {
+  test.each([
+    [9, true],
+    [6, false],
+  ])('%i alarms with names of 255 characters, beside a long name of what is imported: %s', (length, isRefused) => {
+    const stack = newStack();
+    const named = (index: number) =>
+      new Alarm(stack, `Alarm${index}`, {
+        alarmName: String(index).padEnd(255, 'x'),
+        metric: new Metric({ namespace: 'App', metricName: 'Errors' }),
+        threshold: 1,
+        evaluationPeriods: 1,
+      });
+    newCutover(stack, {
+      alarms: Array.from({ length }, (_, index) => named(index)),
+      eventBus: EventBus.fromEventBusName(stack, 'Bus', 'b'.repeat(256)),
+    });
+    const synthesize = () => Template.fromStack(stack);
+    if (isRefused) expect(synthesize).toThrow(/'alarms' must be so few, .* at most 4096 bytes .*, got up to \d{4}/);
+    else expect(synthesize).not.toThrow();
+  });
+
   test('more alarms than fit into the environment of a function', () => {
     const stack = newStack();
     const alarms = Array.from({ length: 16 }, (_, index) => alarmIn(stack, `Alarm${index}`));

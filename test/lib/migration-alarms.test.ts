@@ -137,7 +137,7 @@ describe('default', () => {
   });
 
   test('what ECS says of a dead proxy is kept, and counted', () => {
-    const [log] = resourceLike(template, 'AWS::Logs::LogGroup', /^AlarmsDead/);
+    const [queue] = resourceLike(template, 'AWS::SQS::Queue', /^AlarmsDead/);
     const service = (id: string) => ({
       'Fn::Join': ['', ['service:', { 'Fn::GetAtt': [Match.stringLikeRegexp(`^${id}Service`), 'Name'] }]],
     });
@@ -152,18 +152,20 @@ describe('default', () => {
           stopCode: ['EssentialContainerExited'],
         },
       },
-      Targets: [{ Arn: { 'Fn::Join': ['', Match.arrayWith([':log-group:', { Ref: log }])] } }],
+      Targets: [Match.objectLike({ Arn: { 'Fn::GetAtt': [queue, 'Arn'] } })],
     });
-    const [policy, { Properties }] = resourceLike(template, 'AWS::Logs::ResourcePolicy', /^AlarmsDead/);
-    const [, [before, arn]] = (Properties.PolicyDocument as { 'Fn::Join': [string, unknown[]] })['Fn::Join'];
-    expect(before).toContain('"Action":["logs:CreateLogStream","logs:PutLogEvents"]');
-    expect(before).toContain('"Principal":{"Service":"events.amazonaws.com"}');
-    expect(arn).toEqual({ 'Fn::GetAtt': [log, 'Arn'] });
-    template.hasResource('AWS::Events::Rule', { DependsOn: [policy] });
+    template.hasResourceProperties('AWS::SQS::QueuePolicy', {
+      Queues: [{ Ref: queue }],
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Allow', Principal: { Service: 'events.amazonaws.com' } }),
+        ]),
+      },
+    });
     expect(alarm(template, 'DeadProxies').Properties).toMatchObject({
-      Namespace: 'AWS/Logs',
-      MetricName: 'IncomingLogEvents',
-      Dimensions: [{ Name: 'LogGroupName', Value: { Ref: log } }],
+      Namespace: 'AWS/SQS',
+      MetricName: 'NumberOfMessagesSent',
+      Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': [queue, 'QueueName'] } }],
       Threshold: 1,
     });
   });
