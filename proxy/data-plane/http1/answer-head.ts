@@ -16,7 +16,7 @@ import {
   scanFields,
   tokens,
 } from './field-lines';
-import { ConnectionOptions, connectionOptions } from './connection-options';
+import { ConnectionOptions, answerOptions } from './connection-options';
 import { withoutSpace } from './lines';
 import { mendAnswerHead } from './mended';
 
@@ -70,7 +70,7 @@ function readHead(
   const isOld = text.charCodeAt(7) === 48;
   const framing = readFraming(lines, status, method, isOld);
   if (typeof framing === 'string') return framing;
-  const options = connectionOptions(lines);
+  const options = answerOptions(lines);
   if (status === 101 && !options.upgrade) return "a 101 without 'Connection: upgrade'";
   const all = framing.deviations.length === 0 ? deviations : [...deviations, ...framing.deviations];
   return {

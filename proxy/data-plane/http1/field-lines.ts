@@ -312,18 +312,3 @@ export function exactLength(value: string): number | undefined {
   }
   return Number.isSafeInteger(length) ? length : undefined;
 }
-
-/**
- * What `Connection` may not name. A client that could strip these on their way would choose what the backend believes
- * about it: its identity, its address, or where a message ends.
- */
-const END_TO_END =
-  /^(host|content-.*|authorization|www-authenticate|cookie|set-cookie|forwarded|via|traceparent|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*)$/;
-
-/** The fields besides the hop-by-hop ones that a `Connection` names and that go no further. */
-export function namedFields(options: readonly string[]): ReadonlySet<string> | undefined {
-  const named = options.filter((name) => name !== '' && !PLAIN_OPTIONS.has(name) && !END_TO_END.test(name));
-  return named.length === 0 ? undefined : new Set(named);
-}
-
-const PLAIN_OPTIONS: ReadonlySet<string> = new Set(['keep-alive', 'close', 'upgrade', 'te']);

@@ -1,6 +1,6 @@
 import type { Limits } from '../data-plane';
 import type { BodyLength, FieldBlock } from '../halves';
-import { ConnectionOptions, connectionOptions } from './connection-options';
+import { ConnectionOptions, requestOptions } from './connection-options';
 import {
   CONTENT_LENGTH,
   EXPECT,
@@ -41,7 +41,7 @@ export class RequestFields {
     bodyLength: BodyLength,
     protocols: Limits['upgradeProtocols'],
   ) {
-    this.options = connectionOptions(lines);
+    this.options = requestOptions(lines);
     this.host = lines.known(HOST);
     this.bodyLength = bodyLength;
     this.takesTrailers = lines.has(TE) && tokens(lines.known(TE)).includes('trailers');
