@@ -5,6 +5,7 @@ import { approve } from './approve';
 import { Backends, areGiven, startBackends } from './backends';
 import { Blueprint, readBlueprint } from './blueprint/blueprint';
 import { notRun } from './blueprint/custom-resources';
+import { withoutEffect } from './blueprint/without-effect';
 import { watchedAlarms } from './blueprint/outputs';
 import type { Fault } from './fault';
 import { rehearsedPlan } from './plan';
@@ -59,6 +60,7 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
   checkFault(blueprint, options);
   if (options.redeploy !== undefined) readNextStack(blueprint, readAssembly(options.redeploy, '--redeploy'));
   for (const name of notRun(blueprint.resources)) screen.step(`${name} is not run here`);
+  for (const attributes of withoutEffect(blueprint.elb)) screen.step(`without effect here: ${attributes}`);
   screen.step(`stack '${blueprint.stack.name}': starting the backends`);
   const { fault, seed } = options;
   const backends = await startedUnless(

@@ -40,6 +40,8 @@ export interface Upstreams {
 
 export interface UpstreamRequest {
   readonly head: EngineHead;
+  /** Path and query. */
+  readonly url: string;
   readonly fields: FieldBlock;
   readonly choice: ConnectionChoice;
 }

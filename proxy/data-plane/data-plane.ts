@@ -62,6 +62,17 @@ export interface DataPlaneOptions {
    */
   readonly repeatsStale?: boolean;
   /**
+   * Whether a client of HTTP/1.1 that waits for `100 Continue` gets it at once. A proxy lets the upstream say so; an
+   * Application Load Balancer does not ask it.
+   * @default false
+   */
+  readonly continuesAtOnce?: boolean;
+  /**
+   * What a request gets that is refused for what it is, before anybody asked the route.
+   * @default - its status and the reason in words
+   */
+  readonly refusalAnswer?: (refusal: RefusedRequest) => Answer;
+  /**
    * How names are looked up.
    * @default - as every program of this machine does, and again within the time to live that the DNS says
    */
@@ -198,6 +209,8 @@ export interface Forward {
   readonly upstream: Upstream;
   /** Set on the request to the upstream, replacing what the client sent; `undefined` removes. Hop-by-hop fields are the engine's. */
   readonly requestHeaders?: Readonly<Record<string, string | string[] | undefined>>;
+  /** Path and query for the upstream. @default - the client's own */
+  readonly url?: string;
   /** Added to the answer, next to the upstream's own fields of that name (`set-cookie`). Called once when the head is there. */
   readonly responseHeaders?: (status: number) => Readonly<Record<string, string | string[]>>;
   /** Cuts the exchange: `reset` before the answer began, a broken stream afterwards, a hard close of an upgraded connection. */

@@ -74,8 +74,11 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
 
   protected refuse(answer: Answer): void {
     const why = (answer.body ?? '').trimEnd();
-    this.context.options.refused?.({ status: answer.status, address: this.head.client.address, why });
-    this.answer(answer);
+    const told = { status: answer.status, address: this.head.client.address, why };
+    const { refused, refusalAnswer } = this.context.options;
+    refused?.(told);
+    const own = refusalAnswer?.(told);
+    this.answer(own ? { ...own, headers: { ...answer.headers, ...own.headers } } : answer);
   }
 
   protected become(kind: ConnectionKind): void {

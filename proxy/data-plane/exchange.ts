@@ -57,7 +57,14 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     this.forward = forward;
     this.context.options.ledger.enter(this, 'http', this.beginMs);
     if (forward.signal) this.cutOnSignal(forward.signal);
+    if (this.context.options.continuesAtOnce && this.upload.awaitsContinue) this.letContinue();
     if (!this.isAnswerEnded) this.send(this.firstChoice);
+  }
+
+  /** Over HTTP/2 nothing is said: such a client goes on by itself. */
+  private letContinue(): void {
+    this.upload.awaitsContinue = false;
+    if (this.head.httpVersion === '1.1') this.client.inform(100, '');
   }
 
   /** In a drain its own time counts from here, to the millisecond: the ticker's may be a quarter of a second old. */
@@ -90,7 +97,11 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     // A request of HTTP/1.0 may have none, the one of HTTP/1.1 that is made of it may not.
     if (head.field('host') === undefined) fields += linesOf('Host', hostOf(upstream));
     this.turns.upstreamMoved(this.nowMs);
-    this.upstream = this.context.upstreams.open(upstream, { head, fields, choice }, this);
+    this.upstream = this.context.upstreams.open(
+      upstream,
+      { head, url: forward!.url ?? head.url, fields, choice },
+      this,
+    );
   }
 
   private get firstChoice(): ConnectionChoice {

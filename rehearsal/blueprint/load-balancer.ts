@@ -6,9 +6,12 @@ import {
   Listener,
   Rule,
   RuleCondition,
+  RuleTransform,
+  TRANSFORM_TYPES,
   TargetGroup,
 } from '../load-balancer/model';
 import { checkActions } from '../load-balancer/rules';
+import { checkTransforms } from '../load-balancer/transforms';
 import { UsageError } from '../usage-error';
 import { Properties } from './properties';
 import { Ready, Resources } from './resources';
@@ -52,6 +55,7 @@ export function buildElb(resources: Resources): ElbModel {
   for (const rule of model.rules.values()) {
     try {
       checkActions(model, rule.actions);
+      checkTransforms(rule);
     } catch (error) {
       throw new UsageError(
         `rule '${rule.arn}' of the template must be one that the load balancer takes, got: ${(error as Error).message}`,
@@ -159,7 +163,22 @@ function ruleOf(arn: string, properties: Properties): Rule {
     priority: properties.number('Priority'),
     conditions: properties.list('Conditions').map((condition) => conditionOf(arn, condition)),
     actions: properties.list('Actions').map(actionOf),
+    ...(properties.has('Transforms') && { transforms: properties.list('Transforms').map(transformOf) }),
   };
+}
+
+function transformOf(transform: Properties): RuleTransform {
+  const type = TRANSFORM_TYPES.find((known) => known === transform.string('Type'));
+  if (!type) {
+    const known = TRANSFORM_TYPES.join(' or ');
+    throw new UsageError(`a rule's transform must be ${known} to be rehearsed, got '${transform.string('Type')}'`);
+  }
+  const config = transform.object(type === 'url-rewrite' ? 'UrlRewriteConfig' : 'HostHeaderRewriteConfig');
+  const rewrites = config.list('Rewrites').map((rewrite) => ({
+    regex: rewrite.string('Regex'),
+    replace: rewrite.string('Replace', ''),
+  }));
+  return { type, rewrites };
 }
 
 function conditionOf(rule: string, condition: Properties): RuleCondition {
@@ -186,8 +205,8 @@ function actionOf(action: Properties): Action {
     };
   }
   if (type === 'redirect') {
-    const config = action.record('RedirectConfig');
-    return { type, redirect: config, statusCode: config.StatusCode === 'HTTP_301' ? 301 : 302 };
+    const { StatusCode, ...redirect } = action.record('RedirectConfig');
+    return { type, redirect, statusCode: StatusCode === 'HTTP_301' ? 301 : 302 };
   }
   if (type !== 'forward')
     throw new UsageError(

@@ -1,11 +1,20 @@
-import type { Answer, UpstreamFailure } from '../../proxy/data-plane/data-plane';
+import type { Answer, RefusedRequest, UpstreamFailure } from '../../proxy/data-plane/data-plane';
+import type { Action } from './model';
 
 const REASONS: Record<number, string> = {
+  301: '301 Moved Permanently',
+  302: '302 Found',
+  400: '400 Bad Request',
+  405: '405 Not Allowed',
+  414: '414 Request-URI Too Large',
   463: '463 ',
+  500: '500 Internal Server Error',
   502: '502 Bad Gateway',
   503: '503 Service Temporarily Unavailable',
   504: '504 Gateway Time-out',
 };
+/** Who answers when no target did. */
+const SERVER = { server: 'awselb/2.0' };
 
 /** @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html */
 const FAILURES: Record<UpstreamFailure, number> = {
@@ -26,9 +35,19 @@ export function ownAnswer(status: number): Answer {
   const title = REASONS[status] ?? String(status);
   return {
     status,
-    headers: { server: 'awselb/2.0', 'content-type': 'text/html' },
+    headers: { ...SERVER, 'content-type': 'text/html' },
     body: `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<center><h1>${title}</h1></center>\r\n</body>\r\n</html>\r\n`,
   };
+}
+
+/** The answer of a rule. */
+export function fixedAnswer({ statusCode, contentType, body }: Extract<Action, { type: 'fixed-response' }>): Answer {
+  return { status: statusCode, headers: { ...SERVER, 'content-type': contentType }, body };
+}
+
+/** To a request that is none for it: fields that are too large are a 400 here. */
+export function refusalAnswer({ status }: RefusedRequest): Answer {
+  return ownAnswer(status === 431 ? 400 : status);
 }
 
 export function answerFor(failure: UpstreamFailure): Answer {

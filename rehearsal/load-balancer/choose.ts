@@ -19,8 +19,13 @@ export function matchRule(rules: readonly Rule[], asked: Asked): Rule | undefine
 const MATCHES: Record<RuleCondition['field'], (pattern: string, asked: Asked) => boolean> = {
   'path-pattern': (pattern, { url }) => matchesPath(pattern, url),
   // A name is not case-sensitive, and its port does not count.
-  'host-header': (pattern, { host }) => matchesText(pattern.toLowerCase(), host.toLowerCase().replace(/:\d+$/, '')),
+  'host-header': (pattern, { host }) => matchesText(pattern.toLowerCase(), hostNameOf(host.toLowerCase())),
 };
+
+/** Without the port; of an IPv6 address its brackets stay. */
+export function hostNameOf(host: string): string {
+  return /^(\[[^\]]*\]|[^:]*)/.exec(host)?.[0] ?? host;
+}
 
 /** `*` is any run of characters, `?` any one; case counts. */
 export function matchesPath(pattern: string, path: string): boolean {

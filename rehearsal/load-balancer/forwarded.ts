@@ -3,6 +3,8 @@ import type { RequestHead } from '../../proxy/data-plane/data-plane';
 
 /** More addresses than this in X-Forwarded-For are answered with 463. */
 export const MAX_FORWARDED_FOR = 30;
+/** A longer trace is written anew. */
+const MAX_TRACE_BYTES = 7 * 1024;
 const DEFAULT_PORTS: readonly number[] = [80, 443];
 
 export function forwardedFor(request: RequestHead): string[] {
@@ -22,7 +24,7 @@ export function requestHeaders(
   return {
     ...(attributes.get('routing.http.drop_invalid_header_fields.enabled') === 'true' && withoutInvalid(request)),
     ...(attributes.get('routing.http.preserve_host_header.enabled') !== 'true' && hostWithPort(request, listenerPort)),
-    ...forwarded(request, listenerPort, attributes.get('routing.http.xff_header_processing.mode') ?? 'append'),
+    ...forwarded(request, listenerPort, attributes),
   };
 }
 
@@ -39,20 +41,44 @@ function hostWithPort({ headers }: RequestHead, listenerPort: number): Record<st
   return { host: `${host}:${listenerPort}` };
 }
 
-function forwarded(request: RequestHead, listenerPort: number, mode: string): Record<string, string | undefined> {
-  const trace = request.headers['x-amzn-trace-id'];
-  const appended = [...forwardedFor(request), request.client.address].join(', ');
+function forwarded(
+  request: RequestHead,
+  listenerPort: number,
+  attributes: Attributes,
+): Record<string, string | undefined> {
+  const mode = attributes.get('routing.http.xff_header_processing.mode') ?? 'append';
+  const hasPort = attributes.get('routing.http.xff_client_port.enabled') === 'true';
+  const appended = [...forwardedFor(request), hasPort ? withPort(request.client) : request.client.address].join(', ');
   return {
     ...(mode === 'append' && { 'x-forwarded-for': appended }),
     ...(mode === 'remove' && { 'x-forwarded-for': undefined }),
     'x-forwarded-proto': request.isTls ? 'https' : 'http',
     'x-forwarded-port': String(listenerPort),
-    'x-amzn-trace-id': typeof trace === 'string' && trace.includes('Root=') ? trace : newTrace(),
+    'x-amzn-trace-id': traceOf(request.field('x-amzn-trace-id')),
+    // It was met already.
+    expect: undefined,
   };
 }
 
-/** `Root=1-` seconds in hexadecimal `-` 96 random bits. */
-function newTrace(): string {
+function withPort({ address, port }: RequestHead['client']): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/**
+ * Whoever sent a trace keeps its `Root` and what else it wrote, and `Self` says this hop; without one it gets a `Root`.
+ *
+ * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html
+ */
+function traceOf(sent = ''): string {
+  const fields = sent.split(';').map((field) => field.trim()).filter((field) => field !== ''); // prettier-ignore
+  const has = (name: string) => fields.some((field) => field.startsWith(`${name}=`));
+  if (fields.length === 0 || sent.length > MAX_TRACE_BYTES) return `Root=${newTraceId()}`;
+  if (!has('Root') && !has('Self')) return [`Root=${newTraceId()}`, ...fields].join(';');
+  return [`Self=${newTraceId()}`, ...fields.filter((field) => !field.startsWith('Self='))].join(';');
+}
+
+/** `1-`, seconds in hexadecimal, `-`, 96 random bits. */
+function newTraceId(): string {
   const seconds = Math.floor(Date.now() / 1000).toString(16);
-  return `Root=1-${seconds}-${randomBytes(12).toString('hex')}`;
+  return `1-${seconds}-${randomBytes(12).toString('hex')}`;
 }

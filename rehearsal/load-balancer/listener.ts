@@ -1,10 +1,14 @@
-import type { Decision, Forward, Outcome, RequestHead } from '../../proxy/data-plane/data-plane';
+import type { Answer, Decision, Forward, Outcome, RequestHead } from '../../proxy/data-plane/data-plane';
 import { isGrpcContent } from '../../proxy/data-plane/http2/grpc';
-import { ownAnswer } from './answers';
-import { actionOf, chooseGroup, chooseTarget, matchRule } from './choose';
+import { fixedAnswer, ownAnswer } from './answers';
+import { actionOf, chooseGroup, chooseTarget, hostNameOf, matchRule } from './choose';
 import { GROUP_COOKIES, TARGET_COOKIES, stickyCookies } from './cookies';
 import { MAX_FORWARDED_FOR, forwardedFor, requestHeaders } from './forwarded';
 import { Action, ElbModel, ForwardConfig, Listener, LoadBalancer, Target, TargetGroup } from './model';
+import { Rewritten, rewrite } from './transforms';
+
+/** Of one field, its name and its value; a line more than once counts as one here. */
+const MAX_FIELD_BYTES = 16 * 1024;
 
 /** What was answered, for the counts that a report draws: by target group, and by the load balancer itself (`undefined`). */
 export type Exchanged = (groupArn: string | undefined, outcome: Pick<Outcome, 'status' | 'kind'>) => void;
@@ -21,20 +25,33 @@ interface ListenerWorld {
 export function listenerRoute(world: ListenerWorld, listener: Listener): (request: RequestHead) => Decision {
   const turns = new Map<string, number>();
   return (request) => {
-    if (forwardedFor(request).length > MAX_FORWARDED_FOR) return refuse(world, 463);
+    const refused = refusedStatus(request);
+    if (refused !== undefined) return refuse(world, refused);
     const asked = { url: request.url, host: request.field('host') ?? '' };
     const rule = matchRule(world.model.rulesOf(listener.arn), asked);
-    const action: Action | undefined = rule && actionOf(rule);
-    if (!action) return refuse(world, 503);
-    if (action.type === 'fixed-response') {
+    if (!rule) return refuse(world, 503);
+    const action = actionOf(rule);
+    if (action.type !== 'forward') {
       world.exchanged(undefined, { status: action.statusCode, kind: 'http' });
-      return {
-        answer: { status: action.statusCode, headers: { 'content-type': action.contentType }, body: action.body },
-      };
+      return { answer: action.type === 'redirect' ? redirect(action, request, listener) : fixedAnswer(action) };
     }
-    if (action.type === 'redirect') return { answer: redirect(action, request, listener) };
-    return forward(world, listener, { config: action.forward, request, turns });
+    const rewritten = rewrite(rule.transforms ?? [], asked);
+    // The service's own answer to a rewrite that fails.
+    if (!rewritten) return refuse(world, 500);
+    return forward(world, listener, { config: action.forward, request, rewritten, turns });
   };
+}
+
+/**
+ * What an Application Load Balancer answers itself, whatever its rules say.
+ *
+ * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
+ */
+function refusedStatus(request: RequestHead): number | undefined {
+  if (request.method === 'TRACE') return 405;
+  const isLong = (name: string) => name.length + (request.field(name)?.length ?? 0) > MAX_FIELD_BYTES;
+  if (Object.keys(request.headers).some(isLong)) return 400;
+  return forwardedFor(request).length > MAX_FORWARDED_FOR ? 463 : undefined;
 }
 
 function refuse(world: ListenerWorld, status: number): Decision {
@@ -42,10 +59,16 @@ function refuse(world: ListenerWorld, status: number): Decision {
   return { answer: ownAnswer(status) };
 }
 
+interface Forwarding {
+  readonly config: ForwardConfig;
+  readonly request: RequestHead;
+  readonly rewritten: Rewritten;
+}
+
 function forward(
   world: ListenerWorld,
   listener: Listener,
-  { config, request, turns }: { config: ForwardConfig; request: RequestHead; turns: Map<string, number> },
+  { config, request, rewritten, turns }: Forwarding & { readonly turns: Map<string, number> },
 ): Decision {
   const groupArn = chooseGroup(config, request.headers.cookie, world.random);
   const group = groupArn === undefined ? undefined : world.model.targetGroups.get(groupArn);
@@ -56,7 +79,7 @@ function forward(
   const target = chooseTarget(group, request.headers.cookie, turn);
   // No registered target: the service answers 503 and does not try another group.
   if (!target) return refuse(world, 503);
-  return { forward: toTarget(world, listener, { config, request, group, target }) };
+  return { forward: toTarget(world, listener, { config, request, rewritten, group, target }) };
 }
 
 /**
@@ -72,12 +95,7 @@ function takes({ protocolVersion }: TargetGroup, request: RequestHead): boolean 
 function toTarget(
   world: ListenerWorld,
   listener: Listener,
-  {
-    config,
-    request,
-    group,
-    target,
-  }: { config: ForwardConfig; request: RequestHead; group: TargetGroup; target: Target },
+  { config, request, rewritten, group, target }: Forwarding & { readonly group: TargetGroup; readonly target: Target },
 ): Forward {
   const balancer: LoadBalancer = world.model.loadBalancer(listener.loadBalancerArn);
   target.outstanding += 1;
@@ -89,8 +107,12 @@ function toTarget(
       verifyCertificate: false,
       isHttp2: group.protocolVersion === 'HTTP2',
     },
+    url: rewritten.url,
     // Clients reach the template's port as far as they know; a mapped port is an affair of this machine.
-    requestHeaders: requestHeaders(request, listener.templatePort, balancer.attributes),
+    requestHeaders: {
+      ...requestHeaders(request, listener.templatePort, balancer.attributes),
+      ...(rewritten.host !== (request.field('host') ?? '') && { host: rewritten.host }),
+    },
     responseHeaders: () => stickiness(config, group, target),
     signal: world.cutOf(target),
     settled: (outcome) => {
@@ -114,12 +136,11 @@ function stickiness(config: ForwardConfig, group: TargetGroup, target: Target): 
 }
 
 /** `#{protocol}`, `#{host}`, `#{port}`, `#{path}` and `#{query}` stand for the request's own. */
-function redirect(action: Extract<Action, { type: 'redirect' }>, request: RequestHead, listener: Listener) {
-  const [path = '/', query = ''] = request.url.split('?');
-  const host = String(request.headers.host ?? '').split(':')[0] ?? '';
+function redirect(action: Extract<Action, { type: 'redirect' }>, request: RequestHead, listener: Listener): Answer {
+  const [, path = '/', query = ''] = /^([^?]*)\??(.*)$/s.exec(request.url) ?? [];
   const own: Record<string, string> = {
     protocol: listener.protocol,
-    host,
+    host: hostNameOf(request.field('host') ?? ''),
     port: String(listener.port),
     path: path.slice(1),
     query,
@@ -134,5 +155,6 @@ function redirect(action: Extract<Action, { type: 'redirect' }>, request: Reques
   } = action.redirect;
   const filledQuery = fill(Query);
   const location = `${fill(Protocol).toLowerCase()}://${fill(Host)}:${fill(Port)}${fill(Path)}${filledQuery === '' ? '' : `?${filledQuery}`}`;
-  return { status: action.statusCode, headers: { location } };
+  const answer = ownAnswer(action.statusCode);
+  return { ...answer, headers: { ...answer.headers, location } };
 }

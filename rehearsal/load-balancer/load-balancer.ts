@@ -1,7 +1,7 @@
 import type { DataPlane, Timeouts } from '../../proxy/data-plane/data-plane';
 import { createDataPlane } from '../../proxy/data-plane/engine';
 import { Ledger } from '../../proxy/ledger';
-import { answerFor } from './answers';
+import { answerFor, refusalAnswer } from './answers';
 import { HealthChecks } from './health';
 import { Exchanged, listenerRoute } from './listener';
 import { ElbModel, LoadBalancer } from './model';
@@ -62,6 +62,9 @@ export class LoadBalancerServer {
         failureAnswer: answerFor,
         // A kept connection that its target has just closed is a 502 here, where a proxy would try again.
         repeatsStale: false,
+        // Its clients go on at once, and its targets hear nothing of it.
+        continuesAtOnce: true,
+        refusalAnswer,
         ...(listener.protocol === 'HTTPS' && { tls: this.options.tls }),
         timeouts: timeoutsOf(model.loadBalancer(listener.loadBalancerArn)),
       });

@@ -33,7 +33,18 @@ export interface Rule {
   priority: number | 'default';
   conditions: readonly RuleCondition[];
   actions: readonly Action[];
+  /** @default - none */
+  transforms?: readonly RuleTransform[];
 }
+
+/** What a rule rewrites of a request that it forwards, after it was chosen by what the client sent. */
+export interface RuleTransform {
+  readonly type: (typeof TRANSFORM_TYPES)[number];
+  /** The first that matches is applied. `$1` in a replacement is what the first parentheses matched. */
+  readonly rewrites: readonly { readonly regex: string; readonly replace: string }[];
+}
+
+export const TRANSFORM_TYPES = ['host-header-rewrite', 'url-rewrite'] as const;
 
 /** Of an ALB's conditions, the rehearsal understands these; `*` and `?` are wildcards in both. */
 export const CONDITION_FIELDS = ['path-pattern', 'host-header'] as const;

@@ -1,6 +1,7 @@
 import { AwsError } from '../aws-error';
 import { MAX_WEIGHT, isWeight } from '../../core/weights';
-import { Action, ElbModel, Rule, RuleCondition } from './model';
+import { Action, ElbModel, Rule, RuleCondition, RuleTransform } from './model';
+import { checkTransforms } from './transforms';
 
 const SEVEN_DAYS = 604_800;
 const MAX_GROUPS = 5;
@@ -25,6 +26,7 @@ export function addRule(model: ElbModel, rule: Rule): void {
   }
   checkConditions(rule.conditions);
   checkActions(model, rule.actions);
+  checkTransforms(rule);
   checkPriority(model, rule.listenerArn, rule);
   model.rules.set(rule.arn, rule);
 }
@@ -43,6 +45,14 @@ export function replaceConditions(model: ElbModel, ruleArn: string, conditions: 
   const rule = model.rule(ruleArn);
   checkConditions(conditions);
   rule.conditions = conditions;
+}
+
+/** @throws AwsError ValidationError */
+export function replaceTransforms(model: ElbModel, ruleArn: string, transforms: readonly RuleTransform[]): void {
+  const rule = model.rule(ruleArn);
+  checkTransforms({ priority: rule.priority, transforms });
+  if (transforms.length > 0) rule.transforms = transforms;
+  else delete rule.transforms;
 }
 
 /**

@@ -25,7 +25,8 @@ test('an answer of HTTP/2 whose body is told before its head is passed on in ord
   const stream = Object.assign(new PassThrough(), { id: 1, rstCode: 0, close: () => undefined });
   const head: Partial<EngineHead> = { method: 'GET', url: '/', bodyLength: 0, field: () => undefined };
   const told: string[] = [];
-  const half = new Http2UpstreamHalf(head as EngineHead, 'host: shop\r\n', listener(told), undefined);
+  const request = { head: head as EngineHead, url: '/', fields: 'host: shop\r\n' };
+  const half = new Http2UpstreamHalf(request, listener(told), undefined);
   half.start({ request: () => stream } as unknown as ClientHttp2Session, 'https');
   stream.emit('data', Buffer.from('wh'));
   stream.emit('data', Buffer.from('ole'));

@@ -313,8 +313,10 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
     this.head = undefined;
     this.isAnswered = false;
     this.answerWriter.reset();
-    this.context.options.refused?.({ status: refusal.status, address: this.wire.peer.address, why: refusal.why });
-    this.answer(refusal.answer);
+    const told = { status: refusal.status, address: this.wire.peer.address, why: refusal.why };
+    const { refused, refusalAnswer } = this.context.options;
+    refused?.(told);
+    this.answer(refusalAnswer ? refusal.as(refusalAnswer(told)) : refusal.answer);
   }
 
   /** Ends the connection in order: a close over unread bytes would be a reset, and take the answer with it. */

@@ -57,7 +57,7 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   }
 
   /** Puts a request on it. The connection may still be opening. */
-  begin({ head, fields }: UpstreamRequest, events: UpstreamEvents): void {
+  begin({ head, url, fields }: UpstreamRequest, events: UpstreamEvents): void {
     this.events = events;
     this.isReused = this.wire !== undefined;
     this.hasSent = false;
@@ -66,7 +66,7 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     this.isUploadOver = head.bodyLength === 0;
     this.isAnswerOver = false;
     this.answer.begin(head.method);
-    this.out = `${head.method} ${head.url} HTTP/1.1\r\n${fields}${connectionLines(head)}\r\n`;
+    this.out = `${head.method} ${url} HTTP/1.1\r\n${fields}${connectionLines(head)}\r\n`;
   }
 
   /** The connection is open; `isReused` when it served another request before. */

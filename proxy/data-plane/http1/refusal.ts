@@ -10,7 +10,12 @@ export class Refusal {
 
   /** The connection ends with it: where the next request would begin is not known. */
   get answer(): Answer {
-    return { status: this.status, headers: { connection: 'close', ...this.fields }, body: `${this.why}\n` };
+    return this.as({ status: this.status, body: `${this.why}\n` });
+  }
+
+  /** In the words of another answer. */
+  as({ status, headers, body }: Answer): Answer {
+    return { status, headers: { connection: 'close', ...this.fields, ...headers }, body };
   }
 }
 

@@ -20,7 +20,7 @@ export interface ClientSessionsContext {
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly isDraining: boolean;
-  readonly options: Pick<DataPlaneOptions, 'refused'>;
+  readonly options: Pick<DataPlaneOptions, 'refused' | 'refusalAnswer'>;
   /** Begins the exchange of a request. It may answer in the call already. */
   begin(client: ClientHalf, head: EngineHead): ClientEvents;
   /** Told of an error of our own; it has cost one stream its answer. */
@@ -129,8 +129,10 @@ class ClientSession {
 
   private refuse(client: Http2Client, answer: Answer): void {
     const why = (answer.body ?? '').trimEnd();
-    this.context.options.refused?.({ status: answer.status, address: this.connection.client.address, why });
-    client.answer(answer);
+    const told = { status: answer.status, address: this.connection.client.address, why };
+    const { refused, refusalAnswer } = this.context.options;
+    refused?.(told);
+    client.answer(refusalAnswer?.(told) ?? answer);
   }
 
   private ended(): void {

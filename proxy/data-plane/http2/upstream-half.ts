@@ -6,6 +6,7 @@ import {
   type IncomingHttpStatusHeader,
 } from 'node:http2';
 import { causeOf } from '../connect-failure';
+import type { UpstreamRequest } from '../context';
 import type { FailureCause, UpstreamFailure } from '../data-plane';
 import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../halves';
 import { Http2Fields, addBlock, blockOf, emptyFields, isEndToEnd, statedLength, trailerBlock } from './fields';
@@ -44,12 +45,15 @@ export class Http2UpstreamHalf implements UpstreamHalf {
   /** What came was no HTTP/2. */
   private isGarbled = false;
 
+  private readonly head: EngineHead;
+
   constructor(
-    private readonly head: EngineHead,
-    private readonly fields: FieldBlock,
+    private readonly request: Omit<UpstreamRequest, 'choice'>,
     private readonly events: UpstreamEvents,
     private readonly home: StreamHome | undefined,
   ) {
+    const { head } = request;
+    this.head = head;
     this.hasBody = head.bodyLength !== 0;
   }
 
@@ -138,13 +142,13 @@ export class Http2UpstreamHalf implements UpstreamHalf {
   }
 
   private requestFields(scheme: string): Http2Fields {
-    const fields = addBlock(emptyFields(), this.fields);
+    const fields = addBlock(emptyFields(), this.request.fields);
     const { host, ...others } = fields;
     const request: Http2Fields = Object.assign(emptyFields(), {
       ':method': this.head.method,
       ':scheme': scheme,
       ':authority': String(host ?? this.head.field('host') ?? ''),
-      ':path': this.head.url,
+      ':path': this.request.url,
     });
     Object.assign(request, others);
     if (this.head.bodyLength > 0) request['content-length'] = String(this.head.bodyLength);

@@ -34,9 +34,9 @@ export class Http2Upstreams implements Upstreams {
   constructor(private readonly context: Http2UpstreamsContext) {}
 
   /** Sends a request on a connection that has room for one more, or on a new one; the Host of its fields is the authority. */
-  open(upstream: Upstream, { head, fields }: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
+  open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
     const session = this.sessionFor(upstream);
-    const half = new Http2UpstreamHalf(head, fields, events, session);
+    const half = new Http2UpstreamHalf(request, events, session);
     if (session) session.take(half);
     else setImmediate(() => half.fail('full', 'nothing', { why: 'too many requests wait for a connection' }));
     return half;

@@ -89,6 +89,20 @@ const LOAD_BALANCER_DEFAULTS: Readonly<Record<string, string>> = {
   'zonal_shift.config.enabled': 'false',
 };
 
+/** Undefined for an attribute that is not known. */
+export function targetGroupDefault(key: string): string | undefined {
+  return TARGET_GROUP_ATTRIBUTES.get(key)?.fallback;
+}
+
+export function loadBalancerDefault(key: string): string | undefined {
+  return Object.hasOwn(LOAD_BALANCER_DEFAULTS, key) ? LOAD_BALANCER_DEFAULTS[key] : undefined;
+}
+
+/** Those of a listener set or hide fields of responses; unset, they do nothing. */
+export function listenerDefault(key: string): string {
+  return key === 'routing.http.response.server.enabled' ? 'true' : '';
+}
+
 /** All attributes, the defaults of those that were never set among them. */
 export function targetGroupAttributes(set: ReadonlyMap<string, string>): WireObject[] {
   const defaults = [...TARGET_GROUP_ATTRIBUTES].map(([key, { fallback }]) => [key, fallback] as const);

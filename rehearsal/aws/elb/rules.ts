@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { ElbModel, Rule } from '../../load-balancer/model';
-import { addRule, removeRule, replaceActions, replaceConditions, setPriorities } from '../../load-balancer/rules';
+import {
+  addRule,
+  removeRule,
+  replaceActions,
+  replaceConditions,
+  replaceTransforms,
+  setPriorities,
+} from '../../load-balancer/rules';
 import { AwsError } from '../../aws-error';
 import { Need, Operation, WireObject } from '../operation';
 import { Parameters } from '../parameters';
@@ -9,6 +16,7 @@ import { readConditions } from './conditions';
 import { ElbOptions } from './elb-options';
 import { writeRule } from './shapes';
 import { readTags } from './tags';
+import { readTransforms } from './transforms';
 
 const PRIORITIES = { min: 1, max: 50_000 };
 
@@ -22,6 +30,7 @@ export function ruleOperations({ elb }: ElbOptions): ReadonlyMap<string, Operati
       priority: priorityOf(input),
       conditions: readConditions(input),
       actions: input.objects('Actions').map(readAction),
+      ...(input.has('Transforms') && { transforms: readTransforms(input) }),
     };
     const tags = readTags(input);
     addRule(elb, rule);
@@ -66,16 +75,19 @@ function modifyRule(elb: ElbModel, input: Parameters): WireObject {
   const rule = elb.rule(input.text('RuleArn'));
   if (rule.priority === 'default')
     throw new AwsError('OperationNotPermitted', `Default rule '${rule.arn}' cannot be modified`);
-  if (!input.has('Actions') && !input.has('Conditions')) {
-    throw new AwsError('ValidationError', 'Either actions or conditions must be specified');
+  const isReset = input.optionalBoolean('ResetTransforms') ?? false;
+  if (isReset && input.has('Transforms')) throw input.refuse('ResetTransforms', 'absent beside Transforms', isReset);
+  if (!isReset && !['Actions', 'Conditions', 'Transforms'].some((name) => input.has(name))) {
+    throw new AwsError('ValidationError', 'Either actions, conditions or transforms must be specified');
   }
-  const before = rule.conditions;
+  const { conditions, transforms } = rule;
   if (input.has('Conditions')) replaceConditions(elb, rule.arn, readConditions(input));
   try {
+    if (isReset || input.has('Transforms')) replaceTransforms(elb, rule.arn, readTransforms(input));
     if (input.has('Actions')) replaceActions(elb, rule.arn, input.objects('Actions').map(readAction));
   } catch (error) {
-    // Both or neither.
-    rule.conditions = before;
+    // All or nothing.
+    Object.assign(rule, { conditions, transforms });
     throw error;
   }
   return { Rules: [writeRule(rule)] };
@@ -84,9 +96,9 @@ function modifyRule(elb: ElbModel, input: Parameters): WireObject {
 /** Says what the rule would be; the rule stays as it is. */
 function pretendToModifyRule(elb: ElbModel, input: Parameters): WireObject {
   const rule = elb.rule(input.text('RuleArn'));
-  const { conditions, actions } = rule;
+  const { conditions, actions, transforms } = rule;
   const answer = modifyRule(elb, input);
-  Object.assign(rule, { conditions, actions });
+  Object.assign(rule, { conditions, actions, transforms });
   return answer;
 }
 

@@ -2,6 +2,7 @@ import { ElbModel, Listener, LoadBalancer, Rule, Target, TargetGroup, TargetStat
 import { Place, WireObject } from '../operation';
 import { writeAction } from './actions';
 import { writeCondition } from './conditions';
+import { writeTransform } from './transforms';
 
 /** The zone that owns the DNS names of Application Load Balancers in us-east-1. */
 const HOSTED_ZONE = 'Z35SXDOTRQ7X7K';
@@ -48,6 +49,7 @@ export function writeRule(rule: Rule): WireObject {
     Priority: String(rule.priority),
     Conditions: rule.conditions.map(writeCondition),
     Actions: rule.actions.map(writeAction),
+    Transforms: rule.transforms?.map(writeTransform),
     IsDefault: rule.priority === 'default',
   };
 }

@@ -138,3 +138,22 @@ test('who creates with tags must be allowed to tag, and a policy may look at the
   expect(await nameOfFailure(elb.send(new DeleteRuleCommand({ RuleArn: ARNS.rule })))).toBe('AccessDenied');
   Object.values({ elb, ...others }).forEach((client) => client.destroy());
 });
+
+test('a rule rewrites what it forwards, until that is reset', async () => {
+  const transform = (Regex: string) => ({
+    Type: 'url-rewrite' as const,
+    UrlRewriteConfig: { Rewrites: [{ Regex, Replace: '/$1' }] },
+  });
+  const arn = await create({ Transforms: [transform('^/old/(.*)')] });
+  const read = async () => {
+    const { Rules } = await world.elb.send(new DescribeRulesCommand({ RuleArns: [arn] }));
+    return Rules?.[0]?.Transforms;
+  };
+  expect(await read()).toEqual([transform('^/old/(.*)')]);
+  const modify = (more: object) => world.elb.send(new ModifyRuleCommand({ RuleArn: arn, ...more }));
+  expect(await nameOfFailure(modify({ Transforms: [transform('(?<=a)')] }))).toBe('ValidationError');
+  await modify({ Actions: [{ Type: 'forward', TargetGroupArn: ARNS.target }] });
+  expect(await read()).toHaveLength(1);
+  await modify({ ResetTransforms: true });
+  expect(await read()).toBeUndefined();
+});

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import net from 'node:net';
+import tls from 'node:tls';
 import { Fixture, forward, until } from './fixture';
 import { matchRule, matchesPath } from '../../../rehearsal/load-balancer/choose';
+import { checkTransforms } from '../../../rehearsal/load-balancer/transforms';
 
 let world: Fixture;
 beforeEach(async () => (world = await new Fixture().start()));
@@ -61,6 +63,155 @@ test('fixed answers and redirects', async () => {
   expect((await world.get('/a/b?c=d')).headers.location).toBe('https://new.example.com:443/a/b?c=d');
 });
 
+test.each([
+  ['/a?b=c?d=e', 'shop.example.com', 'https://shop.example.com:443/a?b=c?d=e'],
+  ['/a?', 'shop.example.com:8443', 'https://shop.example.com:443/a'],
+  ['/a%3Fb', '[2001:db8::1]:8443', 'https://[2001:db8::1]:443/a%3Fb'],
+  ['/', '[2001:db8::1]', 'https://[2001:db8::1]:443/'],
+])('a redirect of %s at Host %s leads to %s', async (path, host, location) => {
+  world.setAction({ type: 'redirect', statusCode: 302, redirect: { Port: '443' } });
+  const answer = await world.get(path, { host });
+  expect([answer.status, answer.headers.location, answer.headers.server]).toEqual([302, location, 'awselb/2.0']);
+});
+
+describe('what the load balancer answers itself', () => {
+  const long = (bytes: number) => 'x'.repeat(bytes);
+
+  test.each<[string, number, string]>([
+    ['TRACE', 405, 'TRACE / HTTP/1.1\r\nHost: shop\r\n\r\n'],
+    ['a field over 16 KB', 400, `GET / HTTP/1.1\r\nHost: shop\r\nX: ${long(17_000)}\r\n\r\n`],
+    ['a request line over 16 KB', 414, `GET /${long(17_000)} HTTP/1.1\r\nHost: shop\r\n\r\n`],
+    [
+      'fields over 64 KB',
+      400,
+      `GET / HTTP/1.1\r\nHost: shop\r\n${[1, 2, 3, 4, 5].map((n) => `X${n}: ${long(15_000)}\r\n`).join('')}\r\n`,
+    ],
+    ['what is no request', 400, 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
+  ])('%s is a %d that says who', async (_, status, request) => {
+    await world.target('source', 'source');
+    await world.healthy('source', 1);
+    const answer = await speak(request);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).toMatch(/^server: awselb\/2\.0\r$/im);
+    expect(answer).toContain(`<h1>${status} `);
+  });
+
+  test('a field of just under 16 KB passes', async () => {
+    await world.target('source', 'source');
+    await world.healthy('source', 1);
+    expect((await world.get('/', { x: long(16_000) })).body).toBe('source');
+  });
+
+  test('fixed answers say who answers, too', async () => {
+    world.setAction({ type: 'fixed-response', statusCode: 404, contentType: 'text/plain', body: '' });
+    expect((await world.get()).headers.server).toBe('awselb/2.0');
+  });
+
+  test('whoever waits for 100 Continue gets it at once, and the target hears nothing of it', async () => {
+    const seen: IncomingHttpHeaders[] = [];
+    await world.target('source', 'source', (request, response) => {
+      if (request.url === '/health') return void response.end();
+      seen.push(request.headers);
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => response.end(body));
+    });
+    await world.healthy('source', 1);
+    const head =
+      'POST / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n';
+    const answer = await speak(head, (text) => text.startsWith('HTTP/1.1 100 Continue\r\n\r\n'), 'body');
+    expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nbody$/);
+    expect(answer.match(/100 Continue/g)).toHaveLength(1);
+    expect(seen[0]).not.toHaveProperty('expect');
+  });
+
+  /** The whole answer to raw bytes; `more` is sent when what came so far is `ready`. */
+  function speak(bytes: string, ready?: (text: string) => boolean, more = ''): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = tls.connect({
+        host: '127.0.0.1',
+        port: world.port,
+        ca: world.certificate.cert,
+        servername: 'shop.example.com',
+        ALPNProtocols: ['http/1.1'],
+      });
+      let text = '';
+      let isWaiting = ready !== undefined;
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1');
+        if (isWaiting && ready?.(text)) {
+          isWaiting = false;
+          socket.write(more);
+        } else if (/<\/html>\r\n$/.test(text)) socket.end();
+      });
+      socket.on('close', () => resolve(text)).on('error', reject);
+      socket.write(bytes);
+    });
+  }
+});
+
+describe('the trace of a request', () => {
+  test.each([
+    [undefined, /^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/],
+    ['Root=1-67891233-a;CalledFrom=app', /^Self=1-[0-9a-f]{8}-[0-9a-f]{24};Root=1-67891233-a;CalledFrom=app$/],
+    ['Self=1-1-2;Root=1-67891233-a', /^Self=1-[0-9a-f]{8}-[0-9a-f]{24};Root=1-67891233-a$/],
+    ['CalledFrom=app', /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};CalledFrom=app$/],
+    [`Root=1-1-2;A=${'x'.repeat(7200)}`, /^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/],
+  ])('%.40s arrives as %s', async (sent, expected) => {
+    const seen: (string | string[] | undefined)[] = [];
+    await world.target('source', 'a', (request, response) => {
+      if (request.url !== '/health') seen.push(request.headers['x-amzn-trace-id']);
+      response.end();
+    });
+    await world.healthy('source', 1);
+    await world.get('/', sent === undefined ? {} : { 'x-amzn-trace-id': sent });
+    expect(seen[0]).toMatch(expected);
+  });
+});
+
+describe('a rule that rewrites', () => {
+  const url = (regex: string, replace: string) => ({ type: 'url-rewrite' as const, rewrites: [{ regex, replace }] });
+  const host = (regex: string, replace: string) => ({
+    type: 'host-header-rewrite' as const,
+    rewrites: [{ regex, replace }],
+  });
+
+  test.each([
+    [[url('^/old/(.*)$', '/new/$1')], '/old/a?b=c', 200, 'shop.example.com /new/a?b=c'],
+    [[url('^/old/', '/new/')], '/other', 200, 'shop.example.com /other'],
+    [[url('a=1', 'a=2')], '/p?a=1&b=1', 200, 'shop.example.com /p?a=2&b=1'],
+    [[host('^(.+)\\.example\\.com$', '$1.internal')], '/', 200, 'shop.internal /'],
+    [[host('^shop', 'x'), url('^/a', '/b')], '/a', 200, 'x.example.com /b'],
+    [[url('^/a', 'b')], '/a', 500, ''],
+    [[host('^.*$', 'a b')], '/a', 500, ''],
+  ])('by %j makes of %s: %d %s', async (transforms, path, status, text) => {
+    await world.target('source', 'a', (request, response) => response.end(`${request.headers.host} ${request.url}`));
+    await world.healthy('source', 1);
+    Object.assign(world.model.rule('rule'), { transforms });
+    const answer = await world.get(path);
+    expect(answer.status).toBe(status);
+    if (status === 200) expect(answer.body).toBe(text);
+  });
+
+  test.each([
+    ['(?=a)b', /Regex '\(\?=a\)b' is not valid/],
+    ['(a)\\1', /is not valid/],
+    ['a++', /is not valid/],
+    ['(', /is not valid/],
+    ['', /and an expression/],
+  ])('by %s is refused', (regex, message) => {
+    expect(() => checkTransforms({ priority: 1, transforms: [url(regex, '')] })).toThrow(message);
+  });
+
+  test('is not the default one, and has one transform of a type', () => {
+    const transforms = [url('a', 'b')];
+    expect(() => checkTransforms({ priority: 'default', transforms })).toThrow('A default rule cannot have transforms');
+    expect(() => checkTransforms({ priority: 1, transforms: [...transforms, ...transforms] })).toThrow(
+      "A rule can have one transform of type 'url-rewrite'",
+    );
+  });
+});
+
 test('the target sees where the request came from', async () => {
   const seen: Record<string, string | string[] | undefined>[] = [];
   await world.target('source', 'a', (request, response) => {
@@ -79,7 +230,9 @@ test('the target sees where the request came from', async () => {
     'x-forwarded-for': '203.0.113.7, 127.0.0.1',
     'x-forwarded-proto': 'https',
     'x-forwarded-port': '443',
-    'x-amzn-trace-id': 'Root=1-67891233-abcdef012345678912345678',
+    'x-amzn-trace-id': expect.stringMatching(
+      /^Self=1-[0-9a-f]{8}-[0-9a-f]{24};Root=1-67891233-abcdef012345678912345678$/,
+    ) as string,
   });
   expect(seen[1]?.['x-forwarded-for']).toBe('127.0.0.1');
   expect(seen[1]?.['x-amzn-trace-id']).toMatch(/^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/);

@@ -148,7 +148,8 @@ export function startUpstreams(options: UpstreamsOptions = {}): Asking {
   });
   const open: Asking['open'] = (upstream, head = {}, fields = 'Host: shop.example\r\n') => {
     const heard = new Heard();
-    const request = { head: requestHead(head), fields, choice: 'kept' as const };
+    const asked = requestHead(head);
+    const request = { head: asked, url: asked.url, fields, choice: 'kept' as const };
     heard.half = upstreams.open(upstream, request, heard);
     return heard as Heard & { half: UpstreamHalf };
   };

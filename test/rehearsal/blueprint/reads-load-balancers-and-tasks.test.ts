@@ -1,5 +1,6 @@
 import { buildElb } from '../../../rehearsal/blueprint/load-balancer';
 import { Resources } from '../../../rehearsal/blueprint/resources';
+import { withoutEffect } from '../../../rehearsal/blueprint/without-effect';
 import { buildTaskDefinition } from '../../../rehearsal/blueprint/task-definition';
 import type { Template } from '../../../rehearsal/assembly/template';
 
@@ -62,6 +63,66 @@ test("a task definition has its template's family and containers, under the name
     tags: [{ key: 'team', value: 'web' }],
   });
 });
+
+test('attributes without effect are named, where they are no defaults', () => {
+  const pairs = (attributes: Record<string, string>) =>
+    Object.entries(attributes).map(([Key, Value]) => ({ Key, Value }));
+  const model = buildElb(
+    resourcesOf({
+      Balancer: {
+        Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer',
+        Properties: {
+          LoadBalancerAttributes: pairs({
+            'idle_timeout.timeout_seconds': '600',
+            'routing.http2.enabled': 'false',
+            'deletion_protection.enabled': 'false',
+            'routing.http.desync_mitigation_mode': 'strictest',
+          }),
+        },
+      },
+      Group: {
+        Type: 'AWS::ElasticLoadBalancingV2::TargetGroup',
+        Properties: {
+          TargetType: 'ip',
+          TargetGroupAttributes: pairs({ 'stickiness.enabled': 'true', 'load_balancing.cross_zone.enabled': 'false' }),
+        },
+      },
+    }),
+  );
+  expect(withoutEffect(model)).toEqual([
+    expect.stringMatching(
+      /^'Shop-.*': routing\.http2\.enabled=false, routing\.http\.desync_mitigation_mode=strictest$/,
+    ),
+    expect.stringMatching(/^'Shop-.*': load_balancing\.cross_zone\.enabled=false$/),
+  ]);
+});
+
+test('the rewrites of a rule come from the template, and one that the service refuses is refused', () => {
+  const template = (Regex: string) => ({
+    Balancer: { Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer' },
+    Listener: {
+      Type: 'AWS::ElasticLoadBalancingV2::Listener',
+      Properties: { LoadBalancerArn: { Ref: 'Balancer' }, Port: 80, DefaultActions: [FIXED] },
+    },
+    Rule: {
+      Type: 'AWS::ElasticLoadBalancingV2::ListenerRule',
+      Properties: {
+        ListenerArn: { Ref: 'Listener' },
+        Priority: 1,
+        Conditions: [{ Field: 'path-pattern', Values: ['/*'] }],
+        Actions: [FIXED],
+        Transforms: [{ Type: 'url-rewrite', UrlRewriteConfig: { Rewrites: [{ Regex, Replace: '/$1' }] } }],
+      },
+    },
+  });
+  const rules = [...buildElb(resourcesOf(template('^/a(.*)'))).rules.values()];
+  expect(rules.find(({ priority }) => priority === 1)?.transforms).toEqual([
+    { type: 'url-rewrite', rewrites: [{ regex: '^/a(.*)', replace: '/$1' }] },
+  ]);
+  expect(() => buildElb(resourcesOf(template('(?=a)')))).toThrow(/Regex '\(\?=a\)' is not valid/);
+});
+
+const FIXED = { Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404' } };
 
 test('further certificates of a listener stand behind its own', () => {
   const certificate = (arn: string) => ({ CertificateArn: arn });
