@@ -3,7 +3,7 @@ import { ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { isEcho } from '../core/signals';
+import { isEcho, signalChild } from '../core/signals';
 import { PROXY_NODE_OPTIONS } from '../lib/assets';
 import { EXIT, OutputGone, rehearseCommand } from '../rehearsal/command';
 import { FAULTS, Fault } from '../rehearsal/fault';
@@ -136,7 +136,8 @@ function proxy(flags: readonly string[]): Promise<number> {
   const bundle = join(__dirname, '..', 'assets', 'proxy', 'proxy.js');
   // In a group of its own: what a terminal sends to all of its group would reach it twice, and the second signal ends it at once.
   const child = spawn(process.execPath, [...PROXY_NODE_OPTIONS, bundle, ...flags], {
-    stdio: 'inherit',
+    // The channel says nothing: it breaks with this process, even by SIGKILL, and the proxy then ends in order.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     detached: true,
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) forward(signal, child);
@@ -155,7 +156,7 @@ function forward(signal: NodeJS.Signals, child: ChildProcess): void {
     const nowMs = performance.now();
     if (isEcho(forwardedMs, nowMs)) return;
     forwardedMs = nowMs;
-    child.kill(signal);
+    signalChild(child, signal);
   });
 }
 

@@ -94,6 +94,8 @@ function listenForSignals(): EndSignals {
   const hear = (signal: NodeJS.Signals) => calls.shift()?.(signal);
   process.on('SIGTERM', hear);
   process.on('SIGINT', hear);
+  // Whoever started it and keeps a channel to it is gone, without a signal: nobody is left to end it.
+  process.on('disconnect', () => hear('SIGTERM'));
   return { inOrder: inOrder!, atOnce: atOnce! };
 }
 

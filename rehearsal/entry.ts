@@ -1,6 +1,7 @@
 import { ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { signalChild } from '../core/signals';
 
 /** A process of the rehearsal's own, and what it said when it was ready. */
 export interface Entry<Ready> {
@@ -53,7 +54,7 @@ export async function startEntry<Ready>(
     child.once('close', (code, signal) => resolve(`${signal ?? `exit code ${code}`} ${reasonIn(complaint)}`.trim()));
   });
   let isLate = false;
-  const timer = setTimeout(() => (isLate = child.kill('SIGKILL')), readyWithinMs);
+  const timer = setTimeout(() => (isLate = signalChild(child, 'SIGKILL')), readyWithinMs);
   const failed = exited.then((how) =>
     Promise.reject(
       new Error(
@@ -77,8 +78,8 @@ function readyOf<Ready>(child: ChildProcess): Promise<Ready> {
 }
 
 async function stopChild(child: ChildProcess, exited: Promise<string>, graceMs: number): Promise<void> {
-  const kill = setTimeout(() => child.kill('SIGKILL'), graceMs);
-  child.kill('SIGTERM');
+  const kill = setTimeout(() => signalChild(child, 'SIGKILL'), graceMs);
+  signalChild(child, 'SIGTERM');
   await exited;
   clearTimeout(kill);
 }

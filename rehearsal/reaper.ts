@@ -4,6 +4,7 @@
  * parent lives.
  */
 import { rmSync } from 'node:fs';
+import { isProcess } from '../core/signals';
 
 export type ReaperOrder = { readonly add: number } | { readonly remove: number };
 
@@ -17,6 +18,7 @@ process.on('message', (order: ReaperOrder) => {
 });
 process.on('disconnect', () => {
   for (const pid of pids) {
+    if (!isProcess(pid)) continue;
     try {
       process.kill(pid, 'SIGKILL');
     } catch {

@@ -103,6 +103,8 @@ function tailOf(log: string): string {
 
 /** nginx's workers outlive a killed master, so the whole tree goes. */
 function killTree(root: number): void {
+  // One that could not be started has none; 0 and less are groups, or every process of the user.
+  if (root <= 0) return;
   for (const pid of treeOf(root)) {
     try {
       process.kill(pid, 'SIGKILL');

@@ -55,9 +55,14 @@ export class MortalUpstream {
 
   async #stopped(chance: Chance): Promise<void> {
     this.#account.count('upstream stopped for a while');
-    this.#child?.process.kill('SIGSTOP');
+    this.#signal('SIGSTOP');
     await pauseUntil(chance.between(200, 3000));
-    this.#child?.process.kill('SIGCONT');
+    this.#signal('SIGCONT');
+  }
+
+  /** A process that could not be started has no id, and its signal would go to our own group. */
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#child?.isRunning()) this.#child.process.kill(signal);
   }
 }
 

@@ -1,5 +1,6 @@
 import { ChildProcess, fork } from 'node:child_process';
 import type { LedgerReport } from '../../core/admin';
+import { signalChild } from '../../core/signals';
 import type { Clock } from '../clock';
 import { AnswerTo, FromWorker, ListenProblem, Question, ToWorker, WORKER_VARIABLE } from './messages';
 import { Questions } from './questions';
@@ -40,7 +41,10 @@ export class Member {
     });
     this.child.on('message', (message: FromWorker) => this.hear(message));
     // It could not be made at all: there will be no other event.
-    this.child.once('error', () => this.end());
+    this.child.once('error', ({ message, code }: NodeJS.ErrnoException) => {
+      this.problem ??= { message, code };
+      this.end();
+    });
     // What it said last may come after its exit.
     let left = 2;
     const leave = () => (left -= 1) === 0 && this.end();
@@ -76,7 +80,7 @@ export class Member {
 
   /** At once, with its connections. */
   kill(): void {
-    this.child.kill('SIGKILL');
+    signalChild(this.child, 'SIGKILL');
   }
 
   private hear(message: FromWorker): void {

@@ -1,5 +1,6 @@
 import { ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { signalChild } from '../../core/signals';
 import { entryPath } from '../entry';
 import type { ProcessHooks } from '../processes';
 import type { Invocation, Result } from './host';
@@ -70,7 +71,10 @@ export class LocalFunction {
       };
       const timeout = setTimeout(late, this.spec.timeoutSeconds * 1000);
       this.pending.set(id, { child, resolve, reject, timeout });
-      child.send({ id, event, functionArn: this.spec.arn } satisfies Invocation, (error) => {
+      const invocation: Invocation = { id, event, functionArn: this.spec.arn };
+      // Without a channel it could not be made, or has ended: that is told beside.
+      if (!child.connected) return;
+      child.send(invocation, (error) => {
         if (error) this.settle(id, ({ reject: fail }) => fail(exitError(error.message)));
       });
     });
@@ -96,11 +100,11 @@ export class LocalFunction {
   /** The next event gets a new process at once: one that is being killed would take it along. */
   private discard(child: ChildProcess): void {
     if (this.child === child) this.child = undefined;
-    child.kill('SIGKILL');
+    signalChild(child, 'SIGKILL');
   }
 
   private endIfIdle(child: ChildProcess): void {
-    if (![...this.pending.values()].some((pending) => pending.child === child)) child.kill('SIGKILL');
+    if (![...this.pending.values()].some((pending) => pending.child === child)) signalChild(child, 'SIGKILL');
   }
 
   private start(): ChildProcess {

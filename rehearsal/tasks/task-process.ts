@@ -2,6 +2,7 @@ import { ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { createConnection } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { signalChild } from '../../core/signals';
 import type { ProcessHooks } from '../processes';
 import type { EcsTask, TaskStatus } from './model';
 
@@ -98,15 +99,15 @@ export class TaskProcess implements EcsTask {
     if (this.status === 'STOPPED') return;
     this.stoppedReason ??= reason;
     this.setStatus('STOPPING');
-    this.child.kill('SIGTERM');
-    const kill = setTimeout(() => this.child.kill('SIGKILL'), this.container.stopTimeoutSeconds * 1000);
+    signalChild(this.child, 'SIGTERM');
+    const kill = setTimeout(() => signalChild(this.child, 'SIGKILL'), this.container.stopTimeoutSeconds * 1000);
     await this.gone;
     clearTimeout(kill);
   }
 
   /** SIGKILL. Resolves when the process is gone. */
   async kill(): Promise<void> {
-    this.child.kill('SIGKILL');
+    signalChild(this.child, 'SIGKILL');
     await this.gone;
   }
 

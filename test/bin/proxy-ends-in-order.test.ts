@@ -2,7 +2,7 @@ import { ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { childrenOf, kill } from '../proxy/support/proxy-process';
+import { childrenOf, isAlive, kill } from '../proxy/support/proxy-process';
 import { get, later, startBackend, stopAll, until } from '../proxy/support/world';
 
 afterEach(stopAll);
@@ -20,12 +20,14 @@ interface Launched {
 async function launch(upstreamPort: number): Promise<Launched> {
   const args = ['--listen', '127.0.0.1:0', '--upstream', `http://127.0.0.1:${upstreamPort}`];
   const child = spawn(process.execPath, [COMMAND, 'proxy', ...args, '--propagation-seconds', '0'], { detached: true });
-  later(() => [...childrenOf(child), child.pid].forEach(kill));
+  let proxies: number[] = [];
+  later(() => [...proxies, ...childrenOf(child), child.pid].forEach(kill));
   let log = '';
   child.stdout.on('data', (bytes: Buffer) => (log += bytes.toString()));
   child.stderr.on('data', (bytes: Buffer) => (log += bytes.toString()));
   const exit = new Promise<number | null>((resolve) => child.once('close', resolve));
   await until(() => /"data":"127.0.0.1:\d+"/.test(log) || child.exitCode !== null);
+  proxies = childrenOf(child);
   return { child, port: Number(/"data":"127.0.0.1:(\d+)"/.exec(log)?.[1]), log: () => log, exit };
 }
 
@@ -65,6 +67,17 @@ test('Ctrl-C again, later, ends it at once', async () => {
   clearInterval(again);
   expect(await exit).toBe(1);
   await got;
+});
+
+test('a command that is killed leaves no proxy behind: it lets its requests end, and ends', async () => {
+  const { child, log, got, answer } = await launchWithRequest();
+  const [proxy] = childrenOf(child) as [number];
+  child.kill('SIGKILL');
+  await until(() => log().includes('Graceful shutdown: grace period'));
+  answer();
+  expect(await got).toMatchObject({ status: 200, body: 'whole' });
+  await until(() => !isAlive(proxy));
+  expect(log()).toContain('Graceful shutdown: grace period ends');
 });
 
 test('its process has the options of the image', async () => {
