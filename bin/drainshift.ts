@@ -7,6 +7,7 @@ import { isEcho, signalChild } from '../core/signals';
 import { PROXY_NODE_OPTIONS } from '../lib/assets';
 import { EXIT, OutputGone, rehearseCommand } from '../rehearsal/command';
 import { FAULTS, Fault } from '../rehearsal/fault';
+import { addAdoptCommand } from './adopt';
 import { addWeightsCommand } from './weights';
 
 const OLDEST_NODE = 22;
@@ -101,6 +102,7 @@ function program(done: (exitCode: number) => void): Command {
     .argument('[options...]', "the proxy's own; see proxy --help")
     .action(async (flags: string[]) => done(await proxy(flags)));
   addWeightsCommand(cli, done);
+  addAdoptCommand(cli, done);
   return cli;
 }
 

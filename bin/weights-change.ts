@@ -36,8 +36,8 @@ export interface ChangeResult {
 }
 
 /** A rule reads back at once where it works at all. */
-const CONFIRM_MS = 60_000;
-const CONFIRM_POLL_MS = 500;
+export const CONFIRM_MS = 60_000;
+export const CONFIRM_POLL_MS = 500;
 
 /** @throws CutoverError `RuleNotWeighted` */
 export async function readWeights(ports: OperatorPorts, execution = ''): Promise<WeightsReading> {
@@ -48,7 +48,9 @@ export async function readWeights(ports: OperatorPorts, execution = ''): Promise
   const weights = forward && weightsOf(forward, groupArns);
   if (!forward || !weights) {
     const got = forward?.groups.map(({ arn, weight }) => `${arn}=${weight}`).join(' ') ?? 'no such forward';
-    throw new CutoverError('RuleNotWeighted', `'${ruleArn}' must forward to the two target groups alone, got ${got}`);
+    const remedy = "requests that go past the proxies are adopted first, with 'drainshift adopt'";
+    const rule = `'${ruleArn}' must forward to the two target groups alone`;
+    throw new CutoverError('RuleNotWeighted', `${rule}, got ${got}; ${remedy}`);
   }
   return { ruleArn, weights, forward, ...(held && { lock: held }) };
 }
@@ -104,7 +106,7 @@ async function setLocked(ports: OperatorPorts, change: WeightsChange, setting: S
 }
 
 /** A call may have done its work although it has failed, unless the service itself said no. */
-async function write({ loadBalancer }: OperatorPorts, intended: Forward, { untilMs }: Lease): Promise<void> {
+export async function write({ loadBalancer }: OperatorPorts, intended: Forward, { untilMs }: Lease): Promise<void> {
   try {
     await loadBalancer.setForward(intended, untilMs);
   } catch (error) {

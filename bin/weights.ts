@@ -8,9 +8,9 @@ import type { CutoverWiring } from '../core/wiring';
 import type * as Operator from '../lambda/adapters/operator';
 import { WeightsReading, changeWeights, readWeights } from './weights-change';
 
-const EXIT = { done: 0, refused: 1, wrongUse: 64 } as const;
+export const EXIT = { done: 0, refused: 1, wrongUse: 64 } as const;
 
-interface GetFlags {
+export interface GetFlags {
   readonly stack: string;
   readonly cutover?: string;
   readonly region?: string;
@@ -26,7 +26,7 @@ interface SetFlags extends GetFlags {
 }
 
 /** What a person asked for cannot be meant. */
-class WrongUse extends Error {}
+export class WrongUse extends Error {}
 
 /** Adds `weights get` and `weights set`. */
 export function addWeightsCommand(cli: Command, done: (exitCode: number) => void): void {
@@ -44,7 +44,7 @@ export function addWeightsCommand(cli: Command, done: (exitCode: number) => void
     .action(async (flags: SetFlags) => done(await run((signal) => set(flags, signal))));
 }
 
-function shared(command: Command, description: string): Command {
+export function shared(command: Command, description: string): Command {
   return command
     .description(description)
     .requiredOption('--stack <name>', 'the stack that the cutover is in')
@@ -64,12 +64,12 @@ function weightFrom(text: string): number {
 /** What somebody who ends it at once has to know. */
 let heldLock: string | undefined;
 
-function warn(message: string): void {
+export function warn(message: string): void {
   process.stderr.write(`drainshift: ${message}\n`);
 }
 
 /** Ends in order when it is asked to stop: what was taken is given back. Asked again, at once. */
-async function run(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
+export async function run(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const stopped = new AbortController();
   const stop = () => {
     if (stopped.signal.aborted) {
@@ -109,13 +109,13 @@ async function set(flags: SetFlags, signal: AbortSignal): Promise<number> {
     throw new WrongUse("'--yes' must be given where nobody can be asked, got none");
   }
   const { ports } = await connect(flags);
-  const execution = `manual-${new Date().toISOString().replaceAll(/[:.]/g, '-')}-${process.pid}`;
+  const execution = manualExecution();
   const result = await changeWeights(ports, {
     weights,
     execution,
     isForced: flags.force,
-    agree: async (before) => flags.yes || agrees(before, weights, flags.stack, signal),
-    onLock: (isHeld) => (heldLock = isHeld ? lockNote(execution) : undefined),
+    agree: async (before) => flags.yes || agrees(questionOf(before, weights, flags.stack), signal),
+    onLock: (isHeld) => noteLock(isHeld, execution),
     signal,
     now: () => Date.now(),
     pause: (ms) => pause(ms),
@@ -123,6 +123,15 @@ async function set(flags: SetFlags, signal: AbortSignal): Promise<number> {
   if (flags.json) process.stdout.write(asJson({ stack: flags.stack, ...result, weights }));
   else process.stdout.write(`${SAYING[result.outcome](result.before, weights)}\n`);
   return result.outcome === 'declined' ? EXIT.refused : EXIT.done;
+}
+
+/** The name under which a person's command holds the lock. */
+export function manualExecution(): string {
+  return `manual-${new Date().toISOString().replaceAll(/[:.]/g, '-')}-${process.pid}`;
+}
+
+export function noteLock(isHeld: boolean, execution: string): void {
+  heldLock = isHeld ? lockNote(execution) : undefined;
 }
 
 /** From before the lock is asked for: its answer may be under way. */
@@ -138,12 +147,15 @@ const SAYING = {
   declined: (before: Weights) => `nothing was changed: the weights are ${formatWeights(before)}`,
 } as const;
 
+function questionOf(before: Weights, weights: Weights, stack: string): string {
+  return `Set the weights of '${stack}' from ${formatWeights(before)} to ${formatWeights(weights)} (source/target)? [y/N] `;
+}
+
 /** On the error stream: what is printed stays clean for a program to read. */
-async function agrees(before: Weights, weights: Weights, stack: string, signal: AbortSignal): Promise<boolean> {
+export async function agrees(question: string, signal: AbortSignal): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   // A terminal in raw mode hands Ctrl-C over as text.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
-  const question = `Set the weights of '${stack}' from ${formatWeights(before)} to ${formatWeights(weights)} (source/target)? [y/N] `;
   try {
     return /^y(es)?$/i.test((await terminal.question(question, { signal })).trim());
   } catch (error) {
@@ -155,12 +167,22 @@ async function agrees(before: Weights, weights: Weights, stack: string, signal: 
   }
 }
 
-async function connect({ stack, cutover, region, profile }: GetFlags): Promise<{ ports: Operator.OperatorPorts }> {
+async function connect(flags: GetFlags): Promise<{ ports: Operator.OperatorPorts }> {
+  const { aws, wiring } = await findCutover(flags);
+  return { ports: aws.operatorPorts(wiring, warn) };
+}
+
+interface FoundCutover {
+  readonly aws: typeof Operator;
+  readonly wiring: CutoverWiring;
+}
+
+export async function findCutover({ stack, cutover, region, profile }: GetFlags): Promise<FoundCutover> {
   // Read by the SDK as it is loaded and used.
   if (region !== undefined) process.env.AWS_REGION = region;
   if (profile !== undefined) process.env.AWS_PROFILE = profile;
   const aws = (await import(join(__dirname, '..', 'assets', 'cli', 'operator.js'))) as typeof Operator;
-  return { ports: aws.operatorPorts(choose(await aws.findWirings(stack), stack, cutover), warn) };
+  return { aws, wiring: choose(await aws.findWirings(stack), stack, cutover) };
 }
 
 function choose(
@@ -185,7 +207,7 @@ function summaryOf({ ruleArn, weights, forward, lock }: WeightsReading) {
   return { ruleArn, weights, stickinessSeconds: enabled ? seconds : null, lock: holder };
 }
 
-function asJson(value: object): string {
+export function asJson(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 

@@ -72,6 +72,11 @@ export const ERRORS = {
     retry: false,
     meaning: 'The weighted rule is gone, or forwards to something other than the two target groups.',
   },
+  NotAdoptable: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'The requests of the weighted rule cannot be shared out between the proxies and the group past them.',
+  },
   RulesChanged: {
     blame: 'operator',
     retry: false,

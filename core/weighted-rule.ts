@@ -1,6 +1,8 @@
 import { Forward, GroupArns, forwardFor, sameForward } from './forward';
 import { LockHolder, describeHolder } from './lock';
+import { sameConditions } from './rule-conditions';
 import { RuleProperties } from './rule-properties';
+import { ListenerRule, WayPast, catchesSame, wayPast } from './way-past';
 import { SIDES, Side, Weights, formatWeights } from './weights';
 
 /** The tags by which a rule is known to be a resource of a stack, whatever became of the answer that told its ARN. */
@@ -13,18 +15,17 @@ export const LOGICAL_ID_TAG = 'drainshift:logical-id';
 export const DEPLOYED_TAG = 'drainshift:deployed';
 export const PENDING = 'pending:';
 
+/**
+ * The group that served the requests of a rule before it was made: the source, without proxies. Absent where no backend did.
+ */
+export const OLD_GROUP_TAG = 'drainshift:old-group';
+
 /** A rule as it is in force. */
-export interface LiveRule {
-  readonly arn: string;
-  readonly priority: number;
-  readonly pathPatterns: readonly string[];
-  readonly hostHeaders: readonly string[];
-  /** Whether it has a condition that no weighted rule has. */
-  readonly hasOtherConditions: boolean;
-  /** Set when its only action is a forward. */
-  readonly forward?: Forward;
+export interface LiveRule extends ListenerRule {
   /** The value of `DEPLOYED_TAG`. */
   readonly deployed?: string;
+  /** The value of `OLD_GROUP_TAG`. */
+  readonly oldGroupArn?: string;
 }
 
 /** The holder of the lock of the cutover. */
@@ -46,6 +47,8 @@ export interface RuleRequest {
   readonly present?: LiveRule;
   /** The rule of this resource on the listener that it leaves. */
   readonly former?: LiveRule;
+  /** The other rules of the wanted listener, its default one too. */
+  readonly others: readonly ListenerRule[];
   /** The healthy targets of the groups in force and of the wanted ones, by ARN. */
   readonly healthyTargets: ReadonlyMap<string, number>;
   readonly lock?: RuleLock;
@@ -53,7 +56,7 @@ export interface RuleRequest {
 
 /** `reason` is for a person. What is absent of `changes` stays. `isLocked`: a cutover of other listeners holds the lock. */
 export type RuleOrder =
-  | { readonly kind: 'create'; readonly forward: Forward; readonly reason: string }
+  | { readonly kind: 'create'; readonly forward: Forward; readonly oldGroupArn?: string; readonly reason: string }
   | { readonly kind: 'modify'; readonly ruleArn: string; readonly changes: RuleChanges; readonly reason: string }
   | { readonly kind: 'delete'; readonly ruleArn: string; readonly isLocked: boolean; readonly reason: string }
   | { readonly kind: 'nothing'; readonly ruleArn?: string; readonly reason: string }
@@ -73,15 +76,58 @@ export function decideRule(request: RuleRequest): RuleOrder {
   return request.present ? decidePresent(request, request.present) : decideAbsent(request);
 }
 
+/** What a deletion would do, and what there is. */
+export interface DeletionRequest {
+  /** The logical id of the resource. */
+  readonly name: string;
+  readonly present?: LiveRule;
+  readonly groupArns?: GroupArns;
+  /** The other rules of its listener. */
+  readonly others: readonly ListenerRule[];
+  /** The healthy targets of the group that the requests would go to. */
+  readonly healthyPast: number;
+  readonly lock?: RuleLock;
+}
+
 /**
  * A rule that is gone is as good as deleted, also while the lock is held: a refused creation ends this way. So is one on a
- * listener that the cutover has nothing to do with: an update has replaced the listener, and cleans up.
+ * listener that the cutover has nothing to do with: an update has replaced the listener, and cleans up. One whose requests
+ * would then go to a side that was left is not deleted.
  */
-export function decideDeletion(name: string, present: LiveRule | undefined, lock: RuleLock | undefined): RuleOrder {
+export function decideDeletion(request: DeletionRequest): RuleOrder {
+  const { name, present, lock } = request;
   if (!present) return { kind: 'nothing', reason: 'the rule is not there' };
   if (lock && isWatched(present.arn, lock)) return refuse(name, 'not be deleted while the lock is held', heldBy(lock));
+  const lost = lostByDeletion(request, present);
+  if (lost !== undefined) return refuse(name, 'not be deleted while its requests would be served otherwise', lost);
   return { kind: 'delete', ruleArn: present.arn, isLocked: lock !== undefined, reason: 'the rule is deleted' };
 }
+
+/** Who would serve the requests of the rule without it, where that is not who serves them now. */
+function lostByDeletion({ others, groupArns, healthyPast }: DeletionRequest, present: LiveRule): string | undefined {
+  const past = wayPast(present, others);
+  // As with a listener of its own: nobody served them before, and they end with the migration.
+  if (past.kind === 'nothing' && present.oldGroupArn === undefined) return undefined;
+  const serving = present.forward?.groups.filter(({ weight }) => weight > 0) ?? [];
+  // Something else than a weighted rule is nobody's side.
+  if (serving.length === 0) return undefined;
+  const isPast = (arn: string) => past.kind === 'group' && past.arn === arn;
+  if (serving.every(({ arn }) => isPast(arn))) return undefined;
+  const would = describePast(past);
+  if (!serving.every(({ arn }) => arn === groupArns?.source || isPast(arn))) {
+    return `${would} instead of '${serving.find(({ arn }) => !isPast(arn))?.arn}'; ${LEAVE_FIRST}`;
+  }
+  if (past.kind === 'group' && healthyPast > 0) return undefined;
+  return `${would}${past.kind === 'group' ? ' without a healthy target' : ''}; ${LEAVE_FIRST}`;
+}
+
+function describePast(past: WayPast): string {
+  if (past.kind === 'group') return `'${past.arn}'`;
+  return past.kind === 'nothing' ? 'no group' : past.why;
+}
+
+const LEAVE_FIRST =
+  "point the listener at the group that is to serve them, let all of them go past the proxies ('drainshift adopt --share 0'), then delete again";
 
 function isWatched(ruleArn: string, { watchedRuleArns = [] }: RuleLock): boolean {
   // Every listener has a default rule: without any the cutover has not looked yet.
@@ -97,7 +143,8 @@ function decideAbsent(request: RuleRequest): RuleOrder {
   const { name, lock } = request;
   if (lock) return refuse(name, 'not be created while the lock is held', heldBy(lock));
   const order = creation(request);
-  const empty = order.kind === 'create' && order.forward.groups.find((group) => isEmptied(group, request));
+  if (order.kind !== 'create' || order.oldGroupArn !== undefined) return order;
+  const empty = order.forward.groups.find((group) => isEmptied(group, request));
   if (!empty) return order;
   return refuse(name, 'lead the traffic of its listener to groups with healthy targets', `none in '${empty.arn}'`);
 }
@@ -107,14 +154,39 @@ function isEmptied({ arn, weight }: Forward['groups'][number], { wanted, healthy
   return wanted.requiresTargets && weight > 0 && (healthyTargets.get(arn) ?? 0) === 0;
 }
 
-function creation({ name, wanted, before, former }: RuleRequest): RuleOrder {
+/**
+ * A listener may serve these requests already. Then the rule is created so that it changes nothing: all of them go on to
+ * the group that they go to now, and a person adopts them step by step.
+ */
+function creation(request: RuleRequest): RuleOrder {
+  const { name, wanted, others, former } = request;
+  const past = wayPast({ ...wanted, hasOtherConditions: false }, others);
+  if (past.kind === 'unclear') return refuseUnclear(name, past.why);
+  // One that leads to a side of the migration by its default action serves nothing past the proxies.
+  if (past.kind === 'nothing' || sideOf(past.arn, wanted.groupArns)) return takeOver(request);
+  const { initialWeights } = wanted;
+  if (initialWeights.target > 0) {
+    const rule = 'have initial weights on the source alone, because its listener serves the requests already';
+    return refuse(name, rule, formatWeights(initialWeights));
+  }
+  const sides = former?.forward?.groups.filter(({ arn, weight }) => weight > 0 && arn !== past.arn) ?? [];
+  if (sides.some(({ arn }) => arn !== request.before?.groupArns.source && arn !== wanted.groupArns.source)) {
+    const rule = 'stay on its listener while it leads to the target, because the new listener serves requests already';
+    return refuse(name, rule, `'${past.arn}' behind it`);
+  }
+  const forward = { groups: [{ arn: past.arn, weight: 100 }], stickiness: stickinessOf(wanted) };
+  const reason = `all of its requests still go to '${past.arn}', as before it: adopt them with 'drainshift adopt'`;
+  return { kind: 'create', forward, oldGroupArn: past.arn, reason };
+}
+
+function takeOver({ name, wanted, before, former }: RuleRequest): RuleOrder {
   if (!former) {
     const forward = forwardFor(wanted.initialWeights, wanted.groupArns, stickinessOf(wanted));
     const weights = formatWeights(wanted.initialWeights);
     const because = before ? 'the rule was gone' : 'the rule is new';
     return { kind: 'create', forward, reason: `${because}: created with the initial weights ${weights}` };
   }
-  const forward = keepWeights(former, wanted, before);
+  const forward = keepWeights(former, { wanted, before }, { kind: 'nothing' });
   if (!forward) return refuseUnreadable(name, former);
   return { kind: 'create', forward, reason: `the listener is another: created with the weights in force` };
 }
@@ -122,8 +194,9 @@ function creation({ name, wanted, before, former }: RuleRequest): RuleOrder {
 function decidePresent(request: RuleRequest, present: LiveRule): RuleOrder {
   const { name, wanted, before, lock } = request;
   const ruleArn = present.arn;
-  const live = request.former ?? present;
-  const forward = keepWeights(live, wanted, before);
+  const live = weighedRule(request, present);
+  const past = wayPast(present, request.others);
+  const forward = keepWeights(live, request, past);
   const changes = changesOf(present, wanted, forward);
   const parts = [...Object.keys(changes), ...(forward ? [] : ['forward'])];
   const isDeployed = present.deployed === request.digest;
@@ -138,20 +211,45 @@ function decidePresent(request: RuleRequest, present: LiveRule): RuleOrder {
   }
   if (lock) return refuse(name, `not change (${parts.join(', ')}) while the lock is held`, heldBy(lock));
   if (!forward) return refuseUnreadable(name, live);
+  const caught = otherRequests(request, present, past);
+  if (caught) return caught;
   const empty = emptyGroup(present, forward, request);
   if (empty)
     return refuse(name, 'lead its live traffic to groups with healthy targets', `none in '${empty}'; ${MOVE_FIRST}`);
   return { kind: 'modify', ruleArn, changes, reason: `changed: ${parts.join(', ')}; the weights stay` };
 }
 
+/** The rule whose weights count: that of the listener which is left, unless it leads past the proxies and has none. */
+function weighedRule({ former }: RuleRequest, present: LiveRule): LiveRule {
+  const isPast = former?.forward?.groups.every(({ arn }) => arn === former.oldGroupArn) ?? false;
+  return former && !isPast ? former : present;
+}
+
 const MOVE_FIRST = "give the other side all of the weight before this side's group is replaced";
+
+/** Requests that another rule serves, or would serve, must not change hands by a deployment. */
+function otherRequests({ name, wanted, others }: RuleRequest, present: LiveRule, past: WayPast): RuleOrder | undefined {
+  const next = { ...wanted, hasOtherConditions: false };
+  if (catchesSame(present, next, others)) return undefined;
+  const after = wayPast(next, others);
+  if (past.kind === 'nothing' && after.kind === 'nothing') return undefined;
+  const [group, ...more] = present.forward?.groups.filter(({ weight }) => weight > 0) ?? [];
+  const isTransparent = (way: WayPast) => way.kind === 'group' && way.arn === group?.arn;
+  if (more.length === 0 && isTransparent(past) && isTransparent(after)) return undefined;
+  const rule = 'catch the same requests as before, because its listener serves the others by rules of its own';
+  return refuse(name, rule, `other conditions or another priority; ${PAST_FIRST}`);
+}
+
+const PAST_FIRST = "let all of its requests go past the proxies first ('drainshift adopt --share 0')";
 
 function changesOf(present: LiveRule, wanted: RuleProperties, forward: Forward | undefined): RuleChanges {
   const { pathPatterns, hostHeaders, priority } = wanted;
   const isForwarding = forward && present.forward && sameForward(present.forward, forward);
   return {
     ...(present.priority !== priority && { priority }),
-    ...(!sameConditions(present, wanted) && { conditions: { pathPatterns, hostHeaders } }),
+    ...(!sameConditions(present, { ...wanted, hasOtherConditions: false }) && {
+      conditions: { pathPatterns, hostHeaders },
+    }),
     ...(forward && !isForwarding && { forward }),
   };
 }
@@ -175,14 +273,21 @@ function unchangedReason(wanted: RuleProperties, before: RuleProperties | undefi
 /**
  * The action of a live rule with the groups and the stickiness that are wanted. Groups are told apart by the new ARNs
  * first: an update that swaps the sides must not swap the traffic. One at weight 0 that is named stays named, because
- * clients with a cookie are served by it.
+ * clients with a cookie are served by it. The group past the proxies stays.
  */
-function keepWeights(live: LiveRule, wanted: RuleProperties, before: RuleProperties | undefined): Forward | undefined {
+function keepWeights(
+  live: LiveRule,
+  { wanted, before }: Pick<RuleRequest, 'wanted' | 'before'>,
+  past: WayPast,
+): Forward | undefined {
+  const isPast = (arn: string) => arn === live.oldGroupArn || (past.kind === 'group' && past.arn === arn);
   for (const arns of [wanted.groupArns, ...(before ? [before.groupArns] : [])]) {
-    const sides = live.forward?.groups.map(({ arn, weight }) => ({ side: sideOf(arn, arns), weight })) ?? [];
-    if (sides.length === 0 || sides.some(({ side }) => side === undefined)) continue;
-    const groups = sides.map(({ side, weight }) => ({ arn: wanted.groupArns[side as Side], weight }));
-    return { groups, stickiness: stickinessOf(wanted) };
+    const groups = (live.forward?.groups ?? []).map(({ arn, weight }) => {
+      const side = sideOf(arn, arns);
+      return side ? { arn: wanted.groupArns[side], weight } : isPast(arn) ? { arn, weight } : undefined;
+    });
+    if (groups.length === 0 || groups.includes(undefined)) continue;
+    return { groups: groups.filter((group) => group !== undefined), stickiness: stickinessOf(wanted) };
   }
   return undefined;
 }
@@ -193,18 +298,6 @@ function sideOf(arn: string, arns: GroupArns): Side | undefined {
 
 function stickinessOf({ stickinessSeconds }: RuleProperties): Forward['stickiness'] {
   return { enabled: true, seconds: stickinessSeconds };
-}
-
-function sameConditions(live: LiveRule, wanted: RuleProperties): boolean {
-  return (
-    !live.hasOtherConditions &&
-    sameValues(live.pathPatterns, wanted.pathPatterns) &&
-    sameValues(live.hostHeaders, wanted.hostHeaders)
-  );
-}
-
-function sameValues(a: readonly string[], b: readonly string[]): boolean {
-  return [...a].sort().join('\n') === [...b].sort().join('\n');
 }
 
 function sameWeights(a: Weights, b: Weights): boolean {
@@ -218,6 +311,11 @@ function refuse(name: string, rule: string, value: string): RuleOrder {
 function refuseUnreadable(name: string, { arn, forward }: LiveRule): RuleOrder {
   const groups = forward?.groups.map((group) => `${group.arn}=${group.weight}`).join(' ') ?? 'another action';
   return refuse(name, 'forward to its two target groups alone, or its weights cannot be kept', `${groups} on ${arn}`);
+}
+
+function refuseUnclear(name: string, why: string): RuleOrder {
+  const remedy = 'choose conditions or a priority that take the requests of one rule, which forwards to one group';
+  return refuse(name, 'know what serves its requests now', `${why}; ${remedy}`);
 }
 
 function heldBy(lock: RuleLock): string {

@@ -33,6 +33,11 @@ export interface CutoverWiring {
   readonly notificationTopicArn?: string;
   /** The EventBridge bus that other systems are told through. */
   readonly eventBusName?: string;
+  /**
+   * The function that proves the proxies before they get requests of a listener that serves them without the proxies, too.
+   * Only on such a listener, and for the command line alone.
+   */
+  readonly proofFunctionName?: string;
   /** Sets this cutover's metrics apart from those of others in the account. */
   readonly cutoverName?: string;
 }

@@ -10,6 +10,7 @@ export { handler as confirm } from './steps/confirm';
 export { handler as drain } from './steps/drain';
 export { handler as lock } from './steps/lock';
 export { handler as preflight } from './steps/preflight';
+export { handler as proof } from './proof/handler';
 export { handler as record } from './steps/record';
 export { handler as recover } from './steps/recover';
 export { handler as rollback } from './steps/rollback';

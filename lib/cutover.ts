@@ -12,6 +12,7 @@ import { Construct } from 'constructs';
 import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../core/events';
 import { CutoverWiring, WIRING_VARIABLE } from '../core/wiring';
 import { acknowledge } from './acknowledged-rules';
+import { AdoptionProof } from './adoption-proof';
 import { cutoverDefinition } from './cutover-definition';
 import { addEndpoints } from './cutover-endpoints';
 import { createStepFunctions, StepFunctions } from './cutover-functions';
@@ -88,12 +89,13 @@ export class Cutover extends Construct implements IConnectable {
       recover: functions.recover,
     });
     if (props.schedule) startOnSchedule(this, this.stateMachine, props.schedule, props.loadBalancer.initialWeights);
-    this.putOutWiring(wiring);
     this.node.addValidation({ validate: () => checkEnvironment(this, wiring) });
-    acknowledge(this, 'cutover');
     const { loadBalancer, source, target, alarms = [], sourceAlarms = [] } = props;
     loadBalancer.weightedRule._createAfter(source.service, target.service);
-    guardDeletion(this, this.store, [loadBalancer.weightedRule, source, target, ...alarms, ...sourceAlarms]);
+    const proofFunctionName = this.proveBeforeAdoption(props, { securityGroup, logRetention });
+    this.putOutWiring({ ...wiring, ...(proofFunctionName !== undefined && { proofFunctionName }) });
+    acknowledge(this, 'cutover');
+    guardDeletion(this, loadBalancer, [loadBalancer.weightedRule, source, target, ...alarms, ...sourceAlarms]);
   }
 
   /** Lets somebody begin a cutover. */
@@ -203,6 +205,16 @@ export class Cutover extends Construct implements IConnectable {
       hasAlarms: (props.alarms ?? []).length + (props.sourceAlarms ?? []).length > 0,
       hasTopic: props.notificationTopic !== undefined,
     });
+  }
+
+  /** A rule on a listener with traffic is made only over proxies that serve. */
+  private proveBeforeAdoption(
+    props: CutoverProps,
+    { securityGroup, logRetention }: { readonly securityGroup: SecurityGroup; readonly logRetention: RetentionDays },
+  ): string | undefined {
+    if (!props.loadBalancer.weightedRule._joinsListener) return undefined;
+    const plan = props.plan ?? CutoverPlan.gradual();
+    return new AdoptionProof(this, 'AdoptionProof', { ...props, plan, securityGroup, logRetention }).functionName;
   }
 
   private createStateMachine(props: CutoverProps, functions: StepFunctions): StateMachine {

@@ -1,16 +1,20 @@
 import { CustomResource, Stack } from 'aws-cdk-lib';
-import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct, IConstruct } from 'constructs';
+import { MigrationLoadBalancer } from './migration-load-balancer';
 import { SERVICE_TIMEOUT, WeightedRuleProvider } from './weighted-rule-provider';
 
 /**
- * Adds a resource that refuses its own deletion while the lock is held. It depends on everything of the cutover, and on the
+ * Adds a resource that refuses its own deletion while the lock is held, and while the rule refuses its. It depends on everything of the cutover, and on the
  * other parts that one needs: so it is deleted before any of them, and a stack that is deleted in the middle of a cutover
  * stops here, with all that moves traffic, and can move it back, in place.
  *
- * @param store the bucket with the lock
+ * @param loadBalancer has the rule, and the bucket with the lock
  */
-export function guardDeletion(cutover: Construct, store: IBucket, others: readonly IConstruct[]): void {
+export function guardDeletion(
+  cutover: Construct,
+  { store, weightedRule }: MigrationLoadBalancer,
+  others: readonly IConstruct[],
+): void {
   const parts = [...cutover.node.children, ...others.filter((part) => Stack.of(part) === Stack.of(cutover))];
   const provider = WeightedRuleProvider.of(cutover);
   provider.allowLook(store);
@@ -18,7 +22,8 @@ export function guardDeletion(cutover: Construct, store: IBucket, others: readon
     resourceType: 'Custom::DrainshiftGuard',
     serviceToken: provider.serviceToken,
     serviceTimeout: SERVICE_TIMEOUT,
-    properties: { StoreBucket: store.bucketName },
+    properties:
+      Stack.of(weightedRule) === Stack.of(cutover) ? weightedRule._guarded : { StoreBucket: store.bucketName },
   });
   guard.node.addDependency(provider, ...parts);
 }

@@ -79,8 +79,9 @@ export interface MigrationLoadBalancerProps {
   readonly loadBalancer?: IApplicationLoadBalancer;
 
   /**
-   * A listener that the existing load balancer has for the traffic: the weighted rule joins its rules. See to it that no
-   * rule before it catches the same requests.
+   * A listener that the load balancer has for the traffic already: the weighted rule joins its rules. See to it that no
+   * rule before it catches the same requests. The rule is created once the proxies are proven, and sends its requests where they
+   * went before; `drainshift adopt` moves them to the proxies.
    * @default - a new one on `trafficPort`
    */
   readonly listener?: IApplicationListener;

@@ -252,7 +252,7 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
   }
 
   private shareByWeight(props: MigrationLoadBalancerProps): WeightedRule {
-    return new WeightedRule(this, 'WeightedRule', {
+    const rule = new WeightedRule(this, 'WeightedRule', {
       listener: this.listener,
       sourceGroup: this.sourceGroup,
       targetGroup: this.targetGroup,
@@ -263,6 +263,8 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
       pathPatterns: props.pathPatterns,
       hostHeaders: props.hostHeaders,
     });
+    if (props.listener) rule._joinListener();
+    return rule;
   }
 
   private letIn(props: MigrationLoadBalancerProps): void {

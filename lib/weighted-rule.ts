@@ -78,6 +78,7 @@ export class WeightedRule extends Construct {
   private readonly store: IBucket;
   private readonly resource: CustomResource;
   private isAfterServices = false;
+  private isJoining = false;
 
   constructor(scope: Construct, id: string, props: WeightedRuleProps) {
     super(scope, id);
@@ -120,7 +121,7 @@ export class WeightedRule extends Construct {
         service.node.addDependency(groupGuard);
         this.resource.node.addDependency(service);
         this.isAfterServices = true;
-      } else if (!Resource.isOwnedResource(this.listener)) {
+      } else if (this.isOnLiveListener) {
         // Stacks that depend on each other in both ways cannot be deployed.
         refuse(
           'loadBalancer',
@@ -129,6 +130,55 @@ export class WeightedRule extends Construct {
         );
       }
     }
+  }
+
+  /**
+   * Says that the listener was there before the migration, in this stack or anywhere, and may serve requests.
+   *
+   * @internal
+   */
+  public _joinListener(): void {
+    this.isJoining = true;
+  }
+
+  /**
+   * Whether the listener may serve requests without the rule.
+   *
+   * @internal
+   */
+  public get _joinsListener(): boolean {
+    return this.isOnLiveListener;
+  }
+
+  /**
+   * Makes the rule only when this resource has been made.
+   *
+   * @internal
+   */
+  public _createAfterProof(proof: IConstruct): void {
+    if (Stack.of(proof) !== Stack.of(this)) {
+      refuse(
+        'loadBalancer',
+        'in the stack of its cutover where the listener is an existing one',
+        `one in ${Stack.of(this).stackName}`,
+      );
+    }
+    this.resource.node.addDependency(proof);
+  }
+
+  /**
+   * For a guard that is asked of the deletion of the rule before the rule is.
+   *
+   * @internal
+   */
+  public get _guarded(): Record<string, string> {
+    return {
+      ListenerArn: this.listener.listenerArn,
+      RuleName: (this.resource.node.defaultChild as CfnElement).logicalId,
+      SourceGroupArn: this.sourceGroup.targetGroup.targetGroupArn,
+      TargetGroupArn: this.targetGroup.targetGroup.targetGroupArn,
+      StoreBucket: this.store.bucketName,
+    };
   }
 
   /** Asked before the services are updated: they would leave a group that serves before the rule does. */
@@ -140,13 +190,7 @@ export class WeightedRule extends Construct {
       resourceType: 'Custom::DrainshiftGroupGuard',
       serviceToken: provider.serviceToken,
       serviceTimeout: SERVICE_TIMEOUT,
-      properties: {
-        ListenerArn: this.listener.listenerArn,
-        RuleName: (this.resource.node.defaultChild as CfnElement).logicalId,
-        SourceGroupArn: this.sourceGroup.targetGroup.targetGroupArn,
-        TargetGroupArn: this.targetGroup.targetGroup.targetGroupArn,
-        StoreBucket: this.store.bucketName,
-      },
+      properties: this._guarded,
     });
     guard.node.addDependency(provider);
     return guard;
@@ -166,7 +210,11 @@ export class WeightedRule extends Construct {
   }
 
   private joinsLiveTraffic(): boolean {
-    return this.isAfterServices && !Resource.isOwnedResource(this.listener);
+    return this.isAfterServices && this.isOnLiveListener;
+  }
+
+  private get isOnLiveListener(): boolean {
+    return this.isJoining || !Resource.isOwnedResource(this.listener);
   }
 }
 

@@ -80,7 +80,8 @@ async function keep(standing: Standing, screen: Progress, out: NodeJS.WriteStrea
 
 /** A cutover that completed and lost something is no success to anybody; nor is a redeploy that moved or broke something. */
 export function exitCode({ evidence }: Picture): number {
-  const { redeploy } = evidence.rehearsal;
+  const { adoption, redeploy } = evidence.rehearsal;
+  if (adoption && !adoption.isLossless) return EXIT.noVerdict;
   if (redeploy && (!keptWeights(redeploy) || redeploy.status === 'UPDATE_ROLLBACK_FAILED')) return EXIT.noVerdict;
   if (evidence.outcome === 'rolled-back') return EXIT.rolledBack;
   return evidence.outcome === 'completed' && nothingLost(evidence.traffic) ? EXIT.completed : EXIT.noVerdict;

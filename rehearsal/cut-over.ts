@@ -1,5 +1,6 @@
 import type { Evidence } from '../core/evidence';
 import { Plan } from '../core/plan';
+import { adoptStepByStep } from './adoption';
 import { Observer } from './observer';
 import { readBackWeights } from './read-back';
 import { recovered } from './recovery';
@@ -31,6 +32,7 @@ export async function cutOver(
 ): Promise<Picture> {
   const { world, plan } = standing;
   const signal = AbortSignal.any([stopped, standing.broken]);
+  const adoption = await adoptStepByStep(standing, trafficOptions(standing), screen, signal);
   const traffic = await startTraffic(trafficOptions(standing));
   let execution: ExecutionDescription | undefined;
   const observer = new Observer(
@@ -66,15 +68,12 @@ export async function cutOver(
       traffic: await traffic.stop(),
       finalWeights,
       rehearsal: {
-        app: options.app,
-        seed: options.seed,
-        speed: options.speed,
-        traffic: options.traffic,
+        ...asAsked(options),
         seconds: (Date.now() - standing.startedMs) / 1000,
-        ...(options.fault && { fault: options.fault }),
         weights: world.weights.since(running.startedAt.getTime()),
         ...(recovery && { recovery }),
         ...(redeployed && { redeploy: redeployed }),
+        ...(adoption && { adoption }),
       },
     });
     return { evidence, samples: observer.samples };
@@ -82,6 +81,10 @@ export async function cutOver(
     await Promise.allSettled([observer.stop(), traffic.stop()]);
     throw error;
   }
+}
+
+function asAsked({ app, seed, speed, traffic, fault }: RehearsalOptions) {
+  return { app, seed, speed, traffic, ...(fault && { fault }) };
 }
 
 export function trafficOptions({

@@ -1,4 +1,5 @@
-import { Plan } from '../core/plan';
+import { Plan, SmokeRequest } from '../core/plan';
+import { PROOF_VARIABLE, ProofOrder } from '../core/proof';
 import { SIDES, Side } from '../core/weights';
 import { readAssembly } from './assembly/read';
 import { approve } from './approve';
@@ -64,7 +65,7 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
   screen.step(`stack '${blueprint.stack.name}': starting the backends`);
   const { fault, seed } = options;
   const backends = await startedUnless(
-    startBackends(options, { fault, smoke: plan.smoke, seed }, signal),
+    startBackends(options, { fault, smoke: smokeOf(plan, blueprint), seed }, signal),
     signal,
     START_GRACE_MS,
   );
@@ -108,6 +109,13 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
     await stop();
     throw error;
   }
+}
+
+/** What the plan asks for, and what a deployment asks for before its rule joins an existing listener. */
+function smokeOf({ smoke }: Plan, { functions }: Blueprint): SmokeRequest[] {
+  const json = functions.map(({ environment }) => environment[PROOF_VARIABLE]).find((value) => value !== undefined);
+  const proven = json === undefined ? [] : (JSON.parse(json) as ProofOrder).smoke;
+  return [...smoke, ...proven.filter(({ path }) => smoke.every((each) => each.path !== path))];
 }
 
 /** An HTTP/1.1 client gets 464 from a side whose group is one of HTTP/2. */

@@ -14,7 +14,7 @@ import { Outbox } from './aws/messages/outbox';
 import { ObjectStore } from './aws/s3/object-store';
 import { SecretStore } from './aws/secrets/secret-store';
 import { Blueprint, readAgain } from './blueprint/blueprint';
-import type { CustomResource } from './blueprint/custom-resources';
+import { CustomResource, PROOF } from './blueprint/custom-resources';
 import type { Rights } from './blueprint/rights';
 import { Certificate, rehearsalCertificate } from './certificate';
 import { AsynchronousCall, AsynchronousCalls } from './functions/asynchronous-calls';
@@ -22,9 +22,9 @@ import type { FunctionSpec } from './functions/function';
 import { Functions } from './functions/functions';
 import { LoadBalancerServer } from './load-balancer/load-balancer';
 import type { Exchanged } from './load-balancer/listener';
-import type { TargetGroup } from './load-balancer/model';
 import { ProcessHooks, Reaper } from './processes';
 import type { ExecutionDescription } from './state-machine/model';
+import { proofAtOnce, standInForBackend } from './stand-in';
 import { CustomResources } from './stack/custom-resources';
 import { StackRecord } from './stack/stack-record';
 import { StateMachineRunner } from './state-machine/runner';
@@ -228,6 +228,7 @@ export class World {
     }
     await this.balancer.start();
     await this.createCustomResources();
+    await standInForBackend(this.blueprint, this.balancer.targets, this.options.upstreams.source);
     this.stack.settle('CREATE_COMPLETE');
     for (const machine of this.blueprint.machines) this.states.add(machine);
     this.startServices();
@@ -242,12 +243,16 @@ export class World {
   }
 
   /** A rule that joins a listener with traffic comes after its services, as in its stack. */
-  private async startServicesFor({ logicalId, properties }: CustomResource): Promise<void> {
-    if (properties.RequiresTargets !== 'true') return;
+  private async startServicesFor({ logicalId, type, properties }: CustomResource): Promise<void> {
+    if (properties.RequiresTargets !== 'true' && type !== PROOF) return;
     this.startServices();
-    const groups = [...this.blueprint.elb.targetGroups.values()];
-    const isHealthy = ({ targets }: TargetGroup) => [...targets.values()].some(({ state }) => state === 'healthy');
-    await until(() => this.isBroken || groups.every(isHealthy), {
+    const { wiring, elb } = this.blueprint;
+    const isHealthy = (side: Side) => {
+      const states = [...elb.targetGroup(wiring.targetGroupArns[side]).targets.values()].map(({ state }) => state);
+      const service = this.blueprint.services.find(({ name }) => name === wiring.serviceNames[side]);
+      return states.filter((state) => state === 'healthy').length >= (service?.desiredCount ?? 1);
+    };
+    await until(() => this.isBroken || SIDES.every(isHealthy), {
       withinMs: HEALTHY_WITHIN_MS,
       signal: NEVER,
       complaint: () => `'${logicalId}' must have healthy targets before it, got none`,
@@ -295,8 +300,9 @@ export class World {
     if (side !== undefined && status !== undefined && kind === 'http') this.answers[side] += 1;
   }
 
-  private functionEnvironment({ role }: FunctionSpec): Record<string, string> {
+  private functionEnvironment({ role, environment }: FunctionSpec): Record<string, string> {
     return {
+      ...proofAtOnce(environment),
       AWS_REGION: this.blueprint.stack.region,
       AWS_ENDPOINT_URL: this.endpoint.url,
       AWS_ACCESS_KEY_ID: role,

@@ -14,7 +14,8 @@ import {
   paginateDescribeRules,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { RuleProperties } from '../../core/rule-properties';
-import { DEPLOYED_TAG, PENDING, RuleChanges } from '../../core/weighted-rule';
+import { DEFAULT_PRIORITY } from '../../core/way-past';
+import { DEPLOYED_TAG, OLD_GROUP_TAG, PENDING, RuleChanges } from '../../core/weighted-rule';
 import type { RulesPort, TaggedRule, Tags } from '../weighted-rule/ports';
 import { CLIENT_CONFIG } from './client-config';
 import { actionOf, onlyForwardOf } from './load-balancer';
@@ -77,7 +78,7 @@ class Calls {
       this.options.abortSignal.throwIfAborted();
       rules.push(...(page.Rules ?? []));
     }
-    return this.withTags(rules.filter(({ IsDefault }) => IsDefault !== true));
+    return this.withTags(rules);
   }
 
   async readRule(ruleArn: string): Promise<TaggedRule[]> {
@@ -116,7 +117,8 @@ class Calls {
   }
 
   private async withTags(rules: readonly Rule[]): Promise<TaggedRule[]> {
-    const arns = rules.map(({ RuleArn }) => RuleArn ?? '');
+    // A default rule takes no tags.
+    const arns = rules.filter(({ IsDefault }) => IsDefault !== true).map(({ RuleArn }) => RuleArn ?? '');
     const tagsByArn = new Map<string, Tags>();
     for (let at = 0; at < arns.length; at += TAGS_AT_ONCE) {
       const command = new DescribeTagsCommand({ ResourceArns: arns.slice(at, at + TAGS_AT_ONCE) });
@@ -130,17 +132,24 @@ class Calls {
 function readingOf(rule: Rule, tags: Tags): TaggedRule {
   const conditions = rule.Conditions ?? [];
   const forward = onlyForwardOf(rule);
-  const deployed = tags[DEPLOYED_TAG];
+  const { [DEPLOYED_TAG]: deployed, [OLD_GROUP_TAG]: oldGroupArn } = tags;
   return {
     arn: rule.RuleArn ?? '',
-    priority: Number(rule.Priority),
+    priority: rule.IsDefault === true ? DEFAULT_PRIORITY : Number(rule.Priority),
     pathPatterns: valuesOf(conditions, 'path-pattern'),
     hostHeaders: valuesOf(conditions, 'host-header'),
     hasOtherConditions: conditions.some(isOther),
     tags,
-    ...(forward && { forward }),
+    ...(forward && isPlain(rule) && { forward }),
+    isFixedResponse: rule.Actions?.length === 1 && rule.Actions[0]?.Type === 'fixed-response',
     ...(deployed !== undefined && { deployed }),
+    ...(oldGroupArn !== undefined && { oldGroupArn }),
   };
+}
+
+/** Transforms rewrite the host or the path: the rule in the place of this one would not. */
+function isPlain({ Transforms = [] }: Rule): boolean {
+  return Transforms.length === 0;
 }
 
 function valuesOf(conditions: readonly RuleCondition[], field: 'path-pattern' | 'host-header'): string[] {

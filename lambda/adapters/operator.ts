@@ -2,10 +2,14 @@ import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-clo
 import { LOCK_SECONDS } from '../../core/lock';
 import { CutoverWiring, parseWiring } from '../../core/wiring';
 import type { LoadBalancerPort } from '../ports';
-import type { LockPort } from '../weighted-rule/ports';
+import type { Unproven } from '../../core/proof';
+import type { Side } from '../../core/weights';
+import type { LockPort, RulesPort } from '../weighted-rule/ports';
 import { CLIENT_CONFIG } from './client-config';
+import { listenerRulesPort } from './listener-rules';
 import { loadBalancerPort } from './load-balancer';
 import { lockPort } from './lock';
+import { askProof } from './proof-function';
 
 /** What a person's command may do to a deployed cutover. Bundled for the command line, which brings no SDK of its own. */
 export interface OperatorPorts {
@@ -17,6 +21,25 @@ export interface OperatorPorts {
 export function operatorPorts(wiring: CutoverWiring, warn: (message: string) => void): OperatorPorts {
   const lock = lockPort(wiring.storeBucket, { seconds: LOCK_SECONDS.manual, warn });
   return { loadBalancer: loadBalancerPort(wiring), lock };
+}
+
+/** What `drainshift adopt` may do beside that. */
+export interface AdoptionPorts extends OperatorPorts {
+  readonly listenerArn: string;
+  readonly rules: RulesPort;
+  /** What speaks against giving a side requests; undefined where the deployment has no such function. */
+  readonly prove?: (side: Side) => Promise<readonly Unproven[]>;
+}
+
+export function adoptionPorts(wiring: CutoverWiring, warn: (message: string) => void): AdoptionPorts {
+  const { proofFunctionName: proof } = wiring;
+  return {
+    ...operatorPorts(wiring, warn),
+    listenerArn: wiring.weightedListenerArn,
+    // A person stops it between two calls.
+    rules: listenerRulesPort(new AbortController().signal),
+    ...(proof !== undefined && { prove: (side: Side) => askProof(proof, side) }),
+  };
 }
 
 const WIRING_OUTPUT = /CutoverWiring[0-9A-F]{0,8}$/;

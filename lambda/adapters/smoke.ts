@@ -28,6 +28,12 @@ const WAYS: Readonly<Record<string, (to: SmokeRequest) => Promise<SmokeAnswer>>>
 const ATTEMPTS = 3;
 const ATTEMPT_PAUSE_MS = 500;
 
+/** What of a cutover's wiring a smoke request needs. */
+type SmokeWiring = Pick<
+  CutoverWiring,
+  'loadBalancerArn' | 'smokeListenerArns' | 'targetGroupArns' | 'domainName' | 'isSelfSigned'
+>;
+
 interface SmokePlace {
   readonly host: string;
   readonly port: number;
@@ -39,7 +45,7 @@ interface SmokePlace {
  * Smoke requests to the load balancer's own address, under the name that clients use: that name is sent as SNI and Host,
  * and the certificate must be good for it.
  */
-export function smokePort(wiring: CutoverWiring): SmokePort {
+export function smokePort(wiring: SmokeWiring): SmokePort {
   const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG));
   let places: Promise<Record<Side, SmokePlace>> | undefined;
   return {
@@ -81,7 +87,7 @@ async function hedged(attempt: () => Promise<SmokeAnswer>, expectedStatus: numbe
 /** Read from the load balancer and not from the template: what counts is what is in force. */
 async function smokePlaces(
   client: ElasticLoadBalancingV2Client,
-  { loadBalancerArn, smokeListenerArns, targetGroupArns }: CutoverWiring,
+  { loadBalancerArn, smokeListenerArns, targetGroupArns }: SmokeWiring,
 ): Promise<Record<Side, SmokePlace>> {
   const [balancers, { Listeners = [] }, { TargetGroups = [] }] = await Promise.all([
     client.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [loadBalancerArn] })),

@@ -12,7 +12,7 @@ export const handler = customResourceHandler((event, signal) => {
   if (typeof bucket !== 'string') throw new Error(`'StoreBucket' must be a text, got ${JSON.stringify(bucket)}`);
   const lock = lockPort(bucket, { seconds: LOCK_SECONDS.deploy, warn, signal });
   const rules = listenerRulesPort(signal);
-  if (event.ResourceType === 'Custom::DrainshiftGuard') return guardDeletion(event, lock);
+  if (event.ResourceType === 'Custom::DrainshiftGuard') return guardDeletion(event, { rules, lock });
   if (event.ResourceType === 'Custom::DrainshiftGroupGuard') return guardGroups(event, rules);
   return ownRule(event, { rules, lock });
 });

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { Forward } from '../../core/forward';
 import { RuleProperties, meaningOf, readRuleProperties } from '../../core/rule-properties';
+import { wayPast } from '../../core/way-past';
 import {
   DEPLOYED_TAG,
+  DeletionRequest,
   LOGICAL_ID_TAG,
   LiveRule,
+  OLD_GROUP_TAG,
   RuleOrder,
   RuleRequest,
   STACK_TAG,
@@ -32,8 +34,30 @@ export async function ownRule(event: CustomResourceEvent, ports: RulePorts): Pro
 async function decide(event: CustomResourceEvent, ports: RulePorts, execution: string): Promise<RuleOrder> {
   if (event.RequestType !== 'Delete') return decideRule(await readRequest(event, ports, execution));
   const present = await findToDelete(event, ports.rules);
-  const lock = present && (await ports.lock.heldByAnother(execution));
-  return decideDeletion(event.LogicalResourceId, present, lock);
+  return decideDeletion(await readDeletion(event, present, ports, execution));
+}
+
+/** What the guard of the deletion asks, too: by then it is not too late. */
+export async function readDeletion(
+  { LogicalResourceId: name, ResourceProperties }: CustomResourceEvent,
+  present: TaggedRule | undefined,
+  { rules, lock }: RulePorts,
+  execution: string,
+): Promise<DeletionRequest> {
+  if (!present) return { name, others: [], healthyPast: 0 };
+  const { SourceGroupArn: source, TargetGroupArn: target } = ResourceProperties as Record<string, unknown>;
+  const listenerArn = present.arn.slice(0, present.arn.lastIndexOf('/')).replace(':listener-rule/', ':listener/');
+  const others = (await rules.onListener(listenerArn)).filter(({ arn }) => arn !== present.arn);
+  const past = wayPast(present, others);
+  const holder = await lock.heldByAnother(execution);
+  return {
+    name,
+    present,
+    others,
+    healthyPast: past.kind === 'group' ? await rules.healthyTargets(past.arn) : 0,
+    ...(typeof source === 'string' && typeof target === 'string' && { groupArns: { source, target } }),
+    ...(holder && { lock: holder }),
+  };
 }
 
 async function readRequest(event: CustomResourceEvent, ports: RulePorts, execution: string): Promise<RuleRequest> {
@@ -53,6 +77,7 @@ async function readRequest(event: CustomResourceEvent, ports: RulePorts, executi
     before,
     present,
     former,
+    others: there.filter(({ arn }) => arn !== present?.arn),
     lock,
     healthyTargets,
   };
@@ -72,7 +97,7 @@ async function readHealth(
 }
 
 /** A creation that was cut short has no ARN: then it is found by its tags. */
-async function findToDelete(event: CustomResourceEvent, rules: RulesPort): Promise<TaggedRule | undefined> {
+export async function findToDelete(event: CustomResourceEvent, rules: RulesPort): Promise<TaggedRule | undefined> {
   if (isRuleArn(event.PhysicalResourceId)) return rules.find(event.PhysicalResourceId);
   const { ListenerArn: listenerArn } = event.ResourceProperties as { ListenerArn?: unknown };
   if (typeof listenerArn !== 'string') return undefined;
@@ -90,7 +115,7 @@ async function perform(event: CustomResourceEvent, order: RuleOrder, { rules }: 
       await rules.delete(order.ruleArn);
       return { physicalId: physicalIdOf(event), reason };
     case 'create': {
-      return { physicalId: await create(event, order.forward, rules), reason };
+      return { physicalId: await create(event, order, rules), reason };
     }
     case 'modify': {
       const wanted = readRuleProperties(event.ResourceProperties);
@@ -100,11 +125,18 @@ async function perform(event: CustomResourceEvent, order: RuleOrder, { rules }: 
   }
 }
 
+type Creation = Extract<RuleOrder, { kind: 'create' }>;
+
 /** The answer to a call that has made the rule may be lost: the client repeats it, and meets the priority of its own rule. */
-async function create(event: CustomResourceEvent, forward: Forward, rules: RulesPort): Promise<string> {
+async function create(
+  event: CustomResourceEvent,
+  { forward, oldGroupArn }: Creation,
+  rules: RulesPort,
+): Promise<string> {
   const wanted = readRuleProperties(event.ResourceProperties);
+  const tags = { ...tagsOf(event, wanted), ...(oldGroupArn !== undefined && { [OLD_GROUP_TAG]: oldGroupArn }) };
   try {
-    return await rules.create(wanted, forward, tagsOf(event, wanted));
+    return await rules.create(wanted, forward, tags);
   } catch (error) {
     const isTaken = error instanceof Error && error.name === 'PriorityInUseException';
     const there = isTaken ? await rules.onListener(wanted.listenerArn) : [];

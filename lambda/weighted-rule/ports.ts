@@ -16,7 +16,7 @@ export interface TaggedRule extends LiveRule {
 export type Tags = Readonly<Record<string, string>>;
 
 export interface RulesPort {
-  /** The rules of a listener but its default one; none when the listener is gone. */
+  /** The rules of a listener, its default one too; none when the listener is gone. */
   onListener(listenerArn: string): Promise<TaggedRule[]>;
   /** Undefined when it is gone. */
   find(ruleArn: string): Promise<TaggedRule | undefined>;

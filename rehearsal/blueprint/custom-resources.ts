@@ -18,8 +18,11 @@ export interface CustomResource {
 /** Asked before the services are updated, and makes nothing. */
 export const GROUP_GUARD = 'Custom::DrainshiftGroupGuard';
 
+/** Waits for the proxies' services before a rule joins a listener with traffic. */
+export const PROOF = 'Custom::DrainshiftProof';
+
 /** The types that are run. The others make things that a rehearsal has no need of; their attributes are made up. */
-const RUN_TYPES: readonly string[] = ['Custom::DrainshiftWeightedRule', 'Custom::DrainshiftGuard', GROUP_GUARD];
+const RUN_TYPES: readonly string[] = ['Custom::DrainshiftWeightedRule', 'Custom::DrainshiftGuard', PROOF, GROUP_GUARD];
 
 /** What CloudFormation waits unless the resource says otherwise. */
 const DEFAULT_TIMEOUT_SECONDS = 3600;

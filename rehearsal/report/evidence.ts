@@ -32,7 +32,19 @@ export interface RehearsalEvidence extends Evidence {
     /** Absent for an execution that succeeded. */
     readonly recovery?: RecoveryEvidence;
     readonly redeploy?: RedeployEvidence;
+    readonly adoption?: AdoptionEvidence;
   };
+}
+
+/** How the requests of an existing listener came to the proxies, before the cutover. */
+export interface AdoptionEvidence {
+  /** Of 100 requests, step by step. */
+  readonly shares: readonly number[];
+  readonly sent: number;
+  readonly failed: number;
+  readonly isLossless: boolean;
+  /** The first five. */
+  readonly failures: readonly string[];
 }
 
 /** A redeploy in the middle of the first bake. */

@@ -2,7 +2,7 @@ import { CONNECTION_KINDS } from '../../core/connections';
 import { formatWeights } from '../../core/weights';
 import { nothingLost } from '../traffic/tally';
 import type { RecoveryEvidence } from '../recovery';
-import type { RedeployEvidence, RehearsalEvidence } from './evidence';
+import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
 
 const gap = ({ longestGapMs }: { longestGapMs: number }) => `${(longestGapMs / 1000).toFixed(1)} s`;
 const number = (value: number) => value.toLocaleString('en-US');
@@ -45,7 +45,8 @@ function facts(evidence: RehearsalEvidence): [string, string][] {
     ],
     ['drain', drain(evidence)],
   ];
-  const { redeploy } = evidence.rehearsal;
+  const { adoption, redeploy } = evidence.rehearsal;
+  if (adoption) lines.push(['adopted', adopted(adoption)]);
   if (redeploy) lines.push(['redeploy', redeployLine(redeploy)]);
   const recovery = evidence.rehearsal.recovery && recoveryLine(evidence.rehearsal.recovery);
   if (recovery !== undefined) lines.push(['recovery', recovery]);
@@ -84,6 +85,12 @@ function recoveryLine({ outcome, status, calls, seconds, error }: RecoveryEviden
     calls === 0 ? '' : `, ${calls} ${calls === 1 ? 'call' : 'calls'}, ${seconds.toFixed(1)} s after its end`;
   const why = error === undefined ? '' : `; the last error: ${error}`;
   return `the execution ended as ${status}; ${RECOVERIES[outcome]}${howOften}${why}`;
+}
+
+function adopted({ shares, sent, failed, isLossless }: AdoptionEvidence): string {
+  const lost = isLossless ? '' : ', BUT SOMETHING WAS LOST';
+  const way = ['0', ...shares].join(' → ');
+  return `${way} of 100 requests through the proxies, before the cutover; ${number(sent)} requests, ${number(failed)} failed${lost}`;
 }
 
 /** In one line; a rolled back one with its reason. */

@@ -1,5 +1,6 @@
 import { RuleProperties } from '../../core/rule-properties';
-import { LiveRule, RuleRequest, decideDeletion, decideRule } from '../../core/weighted-rule';
+import { DEFAULT_PRIORITY } from '../../core/way-past';
+import { DeletionRequest, LiveRule, RuleRequest, decideDeletion, decideRule } from '../../core/weighted-rule';
 
 const wanted: RuleProperties = {
   listenerArn: 'listener',
@@ -22,6 +23,7 @@ function live(groups: Record<string, number>, over: Partial<LiveRule> = {}): Liv
     pathPatterns: ['/*'],
     hostHeaders: [],
     hasOtherConditions: false,
+    isFixedResponse: false,
     forward: {
       groups: Object.entries(groups).map(([arn, weight]) => ({ arn, weight })),
       stickiness: { enabled: true, seconds: 3600 },
@@ -32,7 +34,14 @@ function live(groups: Record<string, number>, over: Partial<LiveRule> = {}): Liv
 }
 
 function decide(over: Partial<RuleRequest>) {
-  return decideRule({ name: 'Rule', wanted, digest: 'digest of wanted', healthyTargets: new Map(), ...over });
+  const given = {
+    name: 'Rule',
+    wanted,
+    digest: 'digest of wanted',
+    healthyTargets: new Map<string, number>(),
+    others: [],
+  };
+  return decideRule({ ...given, ...over });
 }
 
 const groupsOf = (order: ReturnType<typeof decideRule>) => {
@@ -233,10 +242,116 @@ describe('a rule that is there', () => {
   });
 });
 
+describe('on a listener that serves the requests already', () => {
+  const fallback = (groups: Record<string, number> | undefined) =>
+    live(groups ?? {}, {
+      arn: 'default',
+      priority: DEFAULT_PRIORITY,
+      pathPatterns: [],
+      ...(groups === undefined && { forward: undefined }),
+    });
+  const others = [fallback({ old: 1 })];
+  const adopted = (groups: Record<string, number>, over: Partial<LiveRule> = {}) =>
+    live(groups, { oldGroupArn: 'old', deployed: 'digest of wanted', ...over });
+
+  test('a new rule changes nothing: all go on to the group of before, also while no proxy is healthy', () => {
+    const order = decide({ others, wanted: { ...wanted, requiresTargets: true } });
+    expect(order).toMatchObject({ kind: 'create', oldGroupArn: 'old' });
+    expect(groupsOf(order)).toEqual({ old: 100 });
+  });
+
+  test('initial weights on the target are refused, and so is what one rule cannot stand for', () => {
+    const weights = { source: 0, target: 1 };
+    expect(decide({ others, wanted: { ...wanted, initialWeights: weights } })).toMatchObject({
+      reason:
+        "'Rule' must have initial weights on the source alone, because its listener serves the requests already, got 0/1",
+    });
+    expect(decide({ others: [fallback({ a: 1, b: 1 })] })).toMatchObject({
+      reason: expect.stringContaining('the default action, which forwards to 2 groups; choose conditions') as string,
+    });
+    expect(decide({ others: [fallback(undefined)] }).kind).toBe('refuse');
+  });
+
+  test('an update keeps the share of the group past the proxies', () => {
+    const next = { ...wanted, stickinessSeconds: 60 };
+    const order = decide({ others, wanted: next, before: wanted, present: adopted({ s1: 10, old: 90 }) });
+    expect(groupsOf(order)).toEqual({ s1: 10, old: 90 });
+    expect(decide({ others, present: adopted({ s1: 10, old: 90 }) }).kind).toBe('nothing');
+    expect(decide({ others, wanted: next, present: live({ s1: 10, foreign: 90 }) }).kind).toBe('refuse');
+  });
+
+  test('other requests do not change hands by an update, unless all go past before and after', () => {
+    const change = { others, wanted: { ...wanted, pathPatterns: ['/a'] }, before: wanted };
+    expect(decide({ ...change, present: adopted({ s1: 100 }, { deployed: 'x' }) })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('must catch the same requests as before') as string,
+    });
+    expect(decide({ ...change, present: adopted({ old: 100 }, { deployed: 'x' }) }).kind).toBe('modify');
+    const priority = { ...wanted, priority: 7 };
+    expect(decide({ others, wanted: priority, present: adopted({ s1: 1 }, { deployed: 'x' }) }).kind).toBe('modify');
+  });
+
+  test('a rule that joins another listener leads past the proxies there, and is refused once the target serves', () => {
+    const former = live({ s1: 100 }, { arn: 'former' });
+    const order = decide({ others, before: wanted, former });
+    expect(groupsOf(order)).toEqual({ old: 100 });
+    expect(decide({ others, before: wanted, former: live({ t1: 1 }) })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('must stay on its listener while it leads to the target') as string,
+    });
+    // The way back: what it leads to there is no weight of a side.
+    const back = decide({ present: live({ s1: 70, t1: 30 }), former: adopted({ old: 100 }, { arn: 'there' }) });
+    expect(groupsOf(back)).toBeUndefined();
+  });
+
+  test.each<[string, LiveRule, Record<string, number> | undefined, number, 'delete' | 'refuse']>([
+    ['before the first step', adopted({ old: 100 }), { old: 1 }, 0, 'delete'],
+    ['with all on the source', adopted({ s1: 100 }), { old: 1 }, 1, 'delete'],
+    ['in the middle of the adoption', adopted({ s1: 10, old: 90 }), { old: 1 }, 1, 'delete'],
+    ['with all on the source, before a dead group', adopted({ s1: 100 }), { old: 1 }, 0, 'refuse'],
+    ['with all on the source, and nothing behind any more', adopted({ s1: 100 }), undefined, 1, 'refuse'],
+    ['completed', adopted({ t1: 100 }), { old: 1 }, 1, 'refuse'],
+    ['completed, of a rule of before', live({ t1: 100 }), { old: 1 }, 1, 'refuse'],
+    ['between two stages', adopted({ s1: 50, t1: 50 }), { old: 1 }, 1, 'refuse'],
+    ['completed, and another group behind it', adopted({ t1: 100 }), { new: 1 }, 1, 'refuse'],
+    ['left in part', adopted({ t1: 10, new: 90 }), { new: 1 }, 1, 'refuse'],
+    ['left', adopted({ new: 100 }), { new: 1 }, 0, 'delete'],
+    ['left to a group that the listener does not lead to', adopted({ new: 100 }), { old: 1 }, 1, 'refuse'],
+    ['replaced by another action', adopted({}, { forward: undefined }), { old: 1 }, 1, 'delete'],
+  ])('a deletion %s', (_, present, behind, healthyPast, kind) => {
+    const order = remove(present, { others: [fallback(behind)], healthyPast });
+    expect(order.kind).toBe(kind);
+    if (kind === 'refuse') {
+      expect(order.reason).toMatch(
+        /^'Rule' must not be deleted while its requests would be served otherwise, got .*delete again$/,
+      );
+    }
+  });
+
+  test('on a listener of its own a rule is deleted whatever its weights: the migration ends with it', () => {
+    const own = [
+      live({}, { arn: 'd', priority: DEFAULT_PRIORITY, pathPatterns: [], forward: undefined, isFixedResponse: true }),
+    ];
+    expect(remove(live({ t1: 100 }), { others: own }).kind).toBe('delete');
+    expect(remove(adopted({ s1: 100 }), { others: own }).kind).toBe('refuse');
+  });
+});
+
+function remove(present: LiveRule | undefined, over: Partial<DeletionRequest> = {}) {
+  return decideDeletion({
+    name: 'Rule',
+    others: [],
+    healthyPast: 0,
+    groupArns: wanted.groupArns,
+    ...(present && { present }),
+    ...over,
+  });
+}
+
 describe('a deletion', () => {
   test('of what is there is ordered, and refused under the lock', () => {
-    expect(decideDeletion('Rule', live({ s1: 1 }), undefined)).toMatchObject({ kind: 'delete', ruleArn: 'rule' });
-    expect(decideDeletion('Rule', live({ s1: 1 }), lock)).toMatchObject({
+    expect(remove(live({ s1: 1 }))).toMatchObject({ kind: 'delete', ruleArn: 'rule' });
+    expect(remove(live({ s1: 1 }), { lock })).toMatchObject({
       kind: 'refuse',
       reason: expect.stringContaining("held by 'move-1' since 2026") as string,
     });
@@ -244,7 +359,7 @@ describe('a deletion', () => {
 
   test('of a rule on a listener that the cutover does not watch is ordered under the lock', () => {
     const present = live({ s1: 1 }, { arn: 'a:listener-rule/app/shop/1/old/7' });
-    const watching = (...watchedRuleArns: string[]) => decideDeletion('Rule', present, { ...lock, watchedRuleArns });
+    const watching = (...watchedRuleArns: string[]) => remove(present, { lock: { ...lock, watchedRuleArns } });
     expect(watching('a:listener-rule/app/shop/1/new/1', 'a:listener-rule/app/shop/1/smoke/1')).toMatchObject({
       kind: 'delete',
       isLocked: true,
@@ -254,6 +369,6 @@ describe('a deletion', () => {
   });
 
   test('of what is not there has nothing to do, also under the lock', () => {
-    expect(decideDeletion('Rule', undefined, lock).kind).toBe('nothing');
+    expect(remove(undefined, { lock }).kind).toBe('nothing');
   });
 });

@@ -62,6 +62,8 @@ STUBBED = {
     "AWS::ServiceDiscovery::Service",
     # Custom resources of aws-cdk-lib, whose functions need modules that only Lambda has.
     "Custom::VpcRestrictDefaultSG",
+    # Waits for proxies that answer, and moto starts none.
+    "Custom::DrainshiftProof",
 }
 
 

@@ -31,6 +31,7 @@ test('a load balancer that exists already; a service that is no proxy, a session
     rehearse('existing-network'),
     rehearse('websocket-valkey', '--map-port', '80=0'),
   ]);
+  expect(existing.rehearsal.adoption).toMatchObject({ shares: [10, 50, 100], failed: 0, isLossless: true });
   expect(existing.finalWeights).toEqual({ source: 0, target: 100 });
   expect(chat.finalWeights).toEqual({ source: 0, target: 100 });
 }, 180_000);

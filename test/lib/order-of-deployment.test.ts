@@ -2,7 +2,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster } from 'aws-cdk-lib/aws-ecs';
-import { ApplicationListener, ApplicationLoadBalancer } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { ApplicationListener, ApplicationLoadBalancer, ListenerAction } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { AdminSecret, Cutover, MigrationLoadBalancer, MigrationProps, MigrationSide, ProxyService } from '../../lib';
 import { certificateIn, defaultMigration, newMigration, newStack, resourceLike, resourcesOf } from './fixture';
 
@@ -116,6 +116,64 @@ describe.each<[string, () => Template]>([
 test('an existing listener gets the rule over healthy targets alone', () => {
   existing().hasResourceProperties(RULE, { RequiresTargets: true });
   defaultMigration().hasResourceProperties(RULE, { RequiresTargets: Match.absent() });
+});
+
+/** A listener of the very stack, which may have served for years before the migration came into it. */
+function own(): Template {
+  const stack = newStack();
+  const { loadBalancer } = withListener(stack);
+  const listener = new ApplicationListener(stack, 'Own', {
+    loadBalancer: loadBalancer!,
+    port: 443,
+    certificates: [certificateIn(stack)],
+    open: false,
+    defaultAction: ListenerAction.fixedResponse(404),
+  });
+  newMigration(stack, { loadBalancer, listener });
+  return Template.fromStack(stack);
+}
+
+describe.each<[string, () => Template]>([
+  ['imported', existing],
+  ['of the stack itself', own],
+])('a listener that was there before, %s', (_, synth) => {
+  const template = synth();
+  const graph = graphOf(template);
+  const [rule] = resourceLike(template, RULE, /./);
+  const [proof, { Properties: properties }] = resourceLike(template, 'Custom::DrainshiftProof', /./);
+
+  test('gets its rule after the proof, which comes after the proxies and their smoke-test listeners', () => {
+    expect([...before(rule, graph)]).toContain(proof);
+    const needed = [...before(proof, graph)];
+    expect(needed).toEqual(expect.arrayContaining(Object.keys(resourcesOf(template, 'AWS::ECS::Service'))));
+    for (const side of ['Source', 'Target']) {
+      expect(needed).toContainEqual(expect.stringMatching(new RegExp(`LoadBalancer${side}[0-9A-F]{8}$`)) as string);
+    }
+    expect([...graph.keys()].filter((id) => before(id, graph).has(id))).toEqual([]);
+    expect(properties).toMatchObject({ Sides: ['source'], ServiceTimeout: '840' });
+    template.hasResourceProperties(RULE, { RequiresTargets: true });
+  });
+
+  test('is proven with the plan, the minimum counts and the name of the migration', () => {
+    const [, { Properties: proves }] = resourceLike(template, 'AWS::Lambda::Function', /AdoptionProof/);
+    const { DRAINSHIFT_PROOF: order } = (proves.Environment as { Variables: Record<string, unknown> }).Variables;
+    const text = JSON.stringify(order).replaceAll('\\', '');
+    expect(text).toContain('"domainName":"shop.example.com","smoke":[{"path":"/","expectedStatus":200}]');
+    expect(text).toContain('"minTasks":{"source":2,"target":2}');
+    expect(proves).toMatchObject({ Timeout: 720, VpcConfig: expect.anything() as object });
+  });
+});
+
+test('a listener of the migration itself needs no proof', () => {
+  defaultMigration().resourceCountIs('Custom::DrainshiftProof', 0);
+});
+
+test('the guard is asked what the rule would be asked at its deletion', () => {
+  const template = existing();
+  const [rule, { Properties: ofRule }] = resourceLike(template, RULE, /./);
+  const { ListenerArn, SourceGroupArn, TargetGroupArn, StoreBucket } = ofRule;
+  const expected = { RuleName: rule, ListenerArn, SourceGroupArn, TargetGroupArn, StoreBucket };
+  template.hasResourceProperties(GUARD, expected);
 });
 
 test('the guard asks the function of the rules, which may read the lock', () => {

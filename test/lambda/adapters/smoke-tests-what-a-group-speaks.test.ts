@@ -2,7 +2,6 @@ import http2, { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import https from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { generate } from 'selfsigned';
-import type { CutoverWiring } from '../../../core/wiring';
 import { smokePort } from '../../../lambda/adapters/smoke';
 import { callByGrpc, getByHttp2 } from '../../../lambda/adapters/smoke-http2';
 import { ARNS, REGION, World, startWorld } from '../../rehearsal/aws/world';
@@ -132,7 +131,7 @@ describe('which it is', () => {
       domainName: 'shop.example.com',
       isSelfSigned: true,
     };
-    const smoke = smokePort(wiring as unknown as CutoverWiring);
+    const smoke = smokePort(wiring);
     const request = { path: '/', expectedStatus: 200 };
     expect(await smoke.probe('source', request)).toEqual({ got: 200, responses: 1 });
     expect(await smoke.probe('target', request)).toEqual({ got: 200, responses: 1 });

@@ -1,16 +1,19 @@
 import { guardDeletion } from '../../../lambda/weighted-rule/guard-deletion';
 import type { CustomResourceEvent } from '../../../lambda/custom-resource';
-import type { LockPort } from '../../../lambda/weighted-rule/ports';
+import type { LockPort, RulesPort } from '../../../lambda/weighted-rule/ports';
 
 const holder = { execution: 'move-1', startedAt: 'then' };
 
 function ask(RequestType: CustomResourceEvent['RequestType'], isHeld: boolean, PhysicalResourceId?: string) {
-  const event = { RequestType, RequestId: '1', LogicalResourceId: 'Guard', PhysicalResourceId } as CustomResourceEvent;
+  const event = {
+    ...{ RequestType, RequestId: '1', LogicalResourceId: 'Guard', PhysicalResourceId },
+    ResourceProperties: {},
+  } as CustomResourceEvent;
   const lock: LockPort = {
     heldByAnother: async () => (isHeld ? holder : undefined),
     holding: async () => Promise.reject(new Error('it needs no lock')),
   };
-  return guardDeletion(event, lock);
+  return guardDeletion(event, { lock, rules: {} as RulesPort });
 }
 
 test('is created and updated also while a cutover holds the lock, as the same resource', async () => {

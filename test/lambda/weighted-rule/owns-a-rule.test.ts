@@ -1,116 +1,32 @@
-import { Server, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { begin } from '../../../core/cutover';
 import { parsePlan } from '../../../core/plan';
-import { AwsError } from '../../../rehearsal/aws-error';
 import { storePort } from '../../../lambda/adapters/store';
 import type { CustomResourceEvent } from '../../../lambda/custom-resource';
-import { handler } from '../../../lambda/weighted-rule/handler';
-import { ARNS, REGION, World, forward, startWorld } from '../../rehearsal/aws/world';
+import { AwsError } from '../../../rehearsal/aws-error';
+import { ARNS, World } from '../../rehearsal/aws/world';
+import { PROPERTIES, RuleWorld, startRuleWorld } from './rule-world';
 
-interface Answer {
-  readonly Status: string;
-  readonly Reason: string;
-  readonly PhysicalResourceId: string;
-}
-
+let ruleWorld: RuleWorld;
 let world: World;
-let cloudFormation: Server;
-let answers: Answer[];
-/** What an action answers once instead of doing its work. */
-let faults: Map<string, AwsError>;
-
+let faults: RuleWorld['faults'];
 beforeEach(async () => {
-  answers = [];
-  faults = new Map();
-  const authorize = ({ action }: { action: string }) => {
-    const fault = faults.get(action);
-    faults.delete(action);
-    if (fault) throw fault;
-  };
-  world = await startWorld({ authorize });
-  world.elbModel.rules.delete(ARNS.rule);
-  cloudFormation = createServer((request, response) => {
-    let text = '';
-    request.on('data', (chunk) => (text += String(chunk)));
-    request.on('end', () => {
-      answers.push(JSON.parse(text) as Answer);
-      response.end();
-    });
-  });
-  await new Promise<void>((resolve) => cloudFormation.listen(0, '127.0.0.1', resolve));
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.url,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
-  jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+  ruleWorld = await startRuleWorld();
+  ({ aws: world, faults } = ruleWorld);
 });
+afterEach(() => ruleWorld.stop());
 
-afterEach(async () => {
-  jest.restoreAllMocks();
-  cloudFormation.closeAllConnections();
-  await new Promise((resolve) => cloudFormation.close(resolve));
-  await world.stop();
-});
-
-const properties = {
-  ListenerArn: ARNS.listener,
-  Priority: '10',
-  PathPatterns: ['/*'],
-  SourceGroupArn: ARNS.source,
-  TargetGroupArn: ARNS.target,
-  InitialWeights: { Source: '100', Target: '0' },
-  StickinessSeconds: '3600',
-  StoreBucket: 'store',
-};
-
-let requests = 0;
-
-async function ask(over: Partial<CustomResourceEvent>): Promise<Answer> {
-  const event: CustomResourceEvent = {
-    RequestType: 'Create',
-    ResponseURL: `http://127.0.0.1:${(cloudFormation.address() as AddressInfo).port}/`,
-    StackId: 'arn:aws:cloudformation:eu-central-1:123456789012:stack/shop/1',
-    RequestId: `request-${(requests += 1)}`,
-    LogicalResourceId: 'Rule',
-    ResourceProperties: properties,
-    ...over,
-  };
-  await handler(event, { getRemainingTimeInMillis: () => 120_000 });
-  return answers.at(-1) as Answer;
-}
-
-const create = (over: object = {}, more: Partial<CustomResourceEvent> = {}) =>
-  ask({ ResourceProperties: { ...properties, ...over }, ...more });
-const update = (id: string, over: object, from: object = {}) =>
-  ask({
-    RequestType: 'Update',
-    PhysicalResourceId: id,
-    ResourceProperties: { ...properties, ...over },
-    OldResourceProperties: { ...properties, ...from },
-  });
-const remove = (id: string, over: object = {}) =>
-  ask({ RequestType: 'Delete', PhysicalResourceId: id, ResourceProperties: { ...properties, ...over } });
-
-/** What the listener's rules do, but its default one. */
-const rules = () =>
-  [...world.elbModel.rules.values()]
-    .filter(({ priority, listenerArn }) => priority !== 'default' && listenerArn === ARNS.listener)
-    .map(({ arn, priority, conditions, actions }) => ({ arn, priority, conditions, action: actions[0] }));
-const weights = () => {
-  const action = rules()[0]?.action;
-  const groups = action?.type === 'forward' ? action.forward.targetGroups : [];
-  return groups.map(({ arn, weight }) => `${arn === ARNS.source ? 'source' : 'target'} ${weight}`);
-};
+const ask = (over: Partial<CustomResourceEvent>) => ruleWorld.ask(over);
+const create = (over: object = {}, more: Partial<CustomResourceEvent> = {}) => ruleWorld.create(over, more);
+const update = (id: string, over: object, from: object = {}) => ruleWorld.update(id, over, from);
+const remove = (id: string, over: object = {}) => ruleWorld.remove(id, over);
+const rules = () => ruleWorld.rules();
+const weights = () =>
+  ruleWorld.groups().map(({ arn, weight }) => `${arn === ARNS.source ? 'source' : 'target'} ${weight}`);
 const stickiness = () => {
   const action = rules()[0]?.action;
   return action?.type === 'forward' ? action.forward.stickiness : undefined;
 };
-function shift(...groups: readonly (readonly [string, number])[]): void {
-  for (const { arn } of rules()) world.elbModel.rule(arn).actions = [forward(...groups)];
-}
+const shift = (...groups: readonly (readonly [string, number])[]) => ruleWorld.shift(...groups);
 const writes = () => world.calls.filter(({ action }) => /Rule|Tags/.test(action) && !action.startsWith('Describe'));
 const lockBy = (execution: string) =>
   storePort('store').acquire(begin(execution, '2026-01-01T00:00:00.000Z', parsePlan({})));
@@ -343,7 +259,7 @@ test('a listener with traffic gets the rule only when the groups with weight hav
 
 test('before the services are updated, the replacement of a group that serves is refused; the way back is not', async () => {
   await create();
-  const guarded = { ...properties, RuleName: 'Rule' };
+  const guarded = { ...PROPERTIES, RuleName: 'Rule' };
   const replaced = { ...guarded, SourceGroupArn: `${ARNS.source}0` };
   const guard = { ResourceType: 'Custom::DrainshiftGroupGuard', LogicalResourceId: 'Groups' };
   const made = await ask({ ...guard, ResourceProperties: guarded });

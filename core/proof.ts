@@ -1,0 +1,51 @@
+import { ErrorCode } from './errors';
+import { SmokeRequest } from './plan';
+import { Side } from './weights';
+
+/** What has to be so before the proxies of a side get requests of a listener that serves them without the proxies, too. */
+export interface ProofOrder {
+  readonly loadBalancerArn: string;
+  readonly smokeListenerArns: Readonly<Record<Side, string>>;
+  readonly targetGroupArns: Readonly<Record<Side, string>>;
+  /** SNI, Host and certificate name of the smoke requests. */
+  readonly domainName: string;
+  readonly isSelfSigned?: boolean;
+  /** The plan's. */
+  readonly smoke: readonly SmokeRequest[];
+  /** The fewest tasks of each side's service. */
+  readonly minTasks: Readonly<Record<Side, number>>;
+  /** How long a deployment waits for it. */
+  readonly waitSeconds: number;
+}
+
+/**
+ * How long a deployment waits at AWS: services are created with one task, the scaling adds the others within minutes, and each
+ * has to pull its image and pass its health checks.
+ */
+export const PROOF_WAIT_SECONDS = 600;
+
+export const PROOF_VARIABLE = 'DRAINSHIFT_PROOF';
+
+export interface ProofReading {
+  readonly healthyTargets: number;
+  /** In the order of the plan's requests: a status, or why there was none. */
+  readonly responses: readonly (number | string)[];
+}
+
+export interface Unproven {
+  readonly code: Extract<ErrorCode, 'TargetsUnhealthy' | 'SmokeFailed'>;
+  readonly message: string;
+}
+
+/** What speaks against giving a side requests; nothing when it is proven. */
+export function unproven(side: Side, order: ProofOrder, { healthyTargets, responses }: ProofReading): Unproven[] {
+  const least = order.minTasks[side];
+  const found: Unproven[] = order.smoke.flatMap(({ path, expectedStatus }, index) => {
+    const response = responses[index] ?? 'none';
+    const message = `GET ${path} on the ${side} must be answered ${expectedStatus}, got ${response}`;
+    return response === expectedStatus ? [] : [{ code: 'SmokeFailed' as const, message }];
+  });
+  if (healthyTargets >= least) return found;
+  const message = `the ${side} must have its ${least} proxies healthy, got ${healthyTargets}`;
+  return [{ code: 'TargetsUnhealthy', message }, ...found];
+}

@@ -1,0 +1,111 @@
+import { CustomResource, Duration, Stack, Token } from 'aws-cdk-lib';
+import { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { PROOF_VARIABLE, PROOF_WAIT_SECONDS, ProofOrder } from '../core/proof';
+import { SIDES, Side } from '../core/weights';
+import { lambdaAsset } from './assets';
+import { CutoverPlan } from './cutover-plan';
+import { MigrationLoadBalancer } from './migration-load-balancer';
+import { ProxyService } from './proxy-service';
+
+/** What a deployment may wait (`PROOF_WAIT_SECONDS`), and a last look and the answer. */
+const FUNCTION_TIMEOUT = Duration.minutes(12);
+/** Longer than an event may be queued and the function may then run. */
+const SERVICE_TIMEOUT = Duration.minutes(14);
+
+export interface AdoptionProofProps {
+  readonly vpc: IVpc;
+  readonly vpcSubnets?: SubnetSelection;
+  readonly securityGroup: ISecurityGroup;
+  readonly loadBalancer: MigrationLoadBalancer;
+  readonly source: ProxyService;
+  readonly target: ProxyService;
+  readonly domainName: string;
+  readonly plan: CutoverPlan;
+  readonly logRetention: RetentionDays;
+}
+
+/**
+ * What stands before a rule that joins a listener with traffic: it is made only when the proxies run at their minimum count and
+ * answer the plan's smoke requests. The command line asks the same function before each step of the adoption.
+ */
+export class AdoptionProof extends Construct {
+  /** For the command line. */
+  public readonly functionName: string;
+
+  constructor(scope: Construct, id: string, props: AdoptionProofProps) {
+    super(scope, id);
+    const { loadBalancer, source, target } = props;
+    const proof = new Function(this, 'Function', {
+      description: 'Proves the proxies before they get requests of an existing listener',
+      code: Code.fromAsset(lambdaAsset()),
+      handler: 'index.proof',
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: 256,
+      timeout: FUNCTION_TIMEOUT,
+      maxEventAge: Duration.minutes(1),
+      retryAttempts: 0,
+      vpc: props.vpc,
+      vpcSubnets: props.vpcSubnets,
+      securityGroups: [props.securityGroup],
+      environment: { [PROOF_VARIABLE]: Stack.of(this).toJsonString(orderOf(props)) },
+      logGroup: new LogGroup(this, 'Log', { retention: props.logRetention }),
+    });
+    // None of these knows resources.
+    const actions = ['LoadBalancers', 'Listeners', 'TargetGroups', 'TargetHealth'].map(
+      (what) => `elasticloadbalancing:Describe${what}`,
+    );
+    proof.addToRolePolicy(new PolicyStatement({ actions, resources: ['*'] }));
+    this.functionName = proof.functionName;
+    const resource = new CustomResource(this, 'Resource', {
+      resourceType: 'Custom::DrainshiftProof',
+      serviceToken: proof.functionArn,
+      serviceTimeout: SERVICE_TIMEOUT,
+      properties: { ListenerArn: loadBalancer.listener.listenerArn, Sides: sidesWithWeight(loadBalancer) },
+    });
+    // It answers CloudFormation from the network: as long as it may be asked, the ways out of there stay.
+    const { internetConnectivityEstablished } = props.vpc.selectSubnets(props.vpcSubnets);
+    resource.node.addDependency(proof, props.securityGroup, internetConnectivityEstablished);
+    resource.node.addDependency(
+      source.service,
+      target.service,
+      loadBalancer.sourceListener,
+      loadBalancer.targetListener,
+    );
+    loadBalancer.weightedRule._createAfterProof(resource);
+  }
+}
+
+/** The other side is proven by the preflight of a cutover. */
+function sidesWithWeight({ initialWeights }: MigrationLoadBalancer): Side[] {
+  return SIDES.filter((side) => Token.isUnresolved(initialWeights[side]) || initialWeights[side] > 0);
+}
+
+/** A plan with tokens has no defaults yet. */
+interface WrittenSmoke {
+  readonly smoke?: readonly { readonly path: string; readonly expectedStatus?: number }[];
+}
+
+function orderOf({ loadBalancer, source, target, domainName, plan }: AdoptionProofProps): ProofOrder {
+  const { smoke = [{ path: '/' }] } = plan._toJson(loadBalancer.initialWeights) as WrittenSmoke;
+  return {
+    loadBalancerArn: loadBalancer.loadBalancer.loadBalancerArn,
+    smokeListenerArns: {
+      source: loadBalancer.sourceListener.listenerArn,
+      target: loadBalancer.targetListener.listenerArn,
+    },
+    targetGroupArns: {
+      source: loadBalancer.sourceGroup.targetGroup.targetGroupArn,
+      target: loadBalancer.targetGroup.targetGroup.targetGroupArn,
+    },
+    domainName,
+    ...(loadBalancer.hasSelfSignedCertificate && { isSelfSigned: true }),
+    smoke: smoke.map(({ path, expectedStatus = 200 }) => ({ path, expectedStatus })),
+    minTasks: { source: source.minTasks, target: target.minTasks },
+    waitSeconds: PROOF_WAIT_SECONDS,
+  };
+}
