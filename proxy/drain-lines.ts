@@ -49,6 +49,7 @@ export class DrainLines {
     if (nowMs < this.nextProgressMs) return;
     this.log.info(drainProgress(active, remainingSeconds));
     this.isEndTold = false;
+    this.isOverdue = false;
     this.nextProgressMs = nowMs + nextProgressMs(remainingSeconds);
   }
 }

@@ -67,9 +67,12 @@ export class DrainWatch {
   }
 
   private hear(run: Run, { state, active, drainRemainingSeconds, drainForced }: WatchedReport): void {
-    // The order is on its way to them.
-    if (state === 'serving') return;
-    if (total(active) > 0) run.limitMs = this.clock.nowMs() - run.startedMs + drainRemainingSeconds * 1000;
+    const isLive = total(active) > 0;
+    if (isLive && drainRemainingSeconds > 0) {
+      run.limitMs = this.clock.nowMs() - run.startedMs + drainRemainingSeconds * 1000;
+    }
+    // The order is on its way to all of them, or to the one that has the connections.
+    if (state === 'serving' || (isLive && run.limitMs === Infinity)) return;
     // A worker that has ended takes its count with it.
     run.forced = Math.max(run.forced, drainForced);
     this.tell(run, active);

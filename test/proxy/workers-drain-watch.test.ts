@@ -104,6 +104,9 @@ test('an order that is still on its way to the workers is no timeout; what comes
   };
   drain.start();
   await new Promise(setImmediate);
+  // One drains already and has nothing, the other has not heard of it.
+  report = { state: 'draining', active: sockets(2), drainRemainingSeconds: 0, drainForced: 0 };
+  await look();
   expect(lines).toEqual([]);
   report = { state: 'drained', active: NO_CONNECTIONS, drainRemainingSeconds: 0, drainForced: 0 };
   for (let looks = 0; looks < 10; looks += 1) await look();
