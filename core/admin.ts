@@ -5,7 +5,9 @@ import { Side } from './weights';
 
 /** `GET /drain-status`: what one proxy task says of itself. Counts are since its start, times are milliseconds since the epoch. */
 export interface LedgerReport {
-  /** A name drawn at the start of the process: a counter that belongs to another instance starts from zero. */
+  /** A name drawn at the start of the process that has the admin port: another one at the same address was started anew. */
+  readonly identity: string;
+  /** Whose counters these are: those of another instance start from zero. It changes with a new process, and when a worker is lost. */
   readonly instance: string;
   readonly state: 'serving' | 'draining' | 'drained';
   /** Until every connection that is live now is gone at the latest; 0 where there is no drain. It grows with those that come in a drain. */
@@ -57,6 +59,7 @@ export interface DrainOrder {
 }
 
 export const ADMIN_PATHS = {
+  identity: '/identity',
   drainStatus: '/drain-status',
   drain: '/drain',
   undrain: '/undrain',
@@ -68,14 +71,50 @@ export const ADMIN_PATHS = {
 
 export const HEALTH_PATH = '/.drainshift/health';
 
-/** Seconds by which the clocks of a caller and a proxy may differ. */
-export const ADMIN_REPLAY_SECONDS = 60;
-export const ADMIN_TIME_HEADER = 'x-drainshift-time';
-export const ADMIN_SIGNATURE_HEADER = 'x-drainshift-signature';
+/** How old a call may be, and how far ahead of the proxy's clock its time: clocks differ, calls are on their way. */
+export const ADMIN_WINDOW_SECONDS = { behind: 60, ahead: 5 } as const;
 
-/** The text that is signed with HMAC-SHA256 (hex) and the admin secret: nothing of a request may change on its way. */
-export function adminStringToSign(method: string, path: string, timeMs: string, body: string): string {
-  return [method, path, timeMs, body].join('\n');
+export const ADMIN_HEADERS = {
+  /** Milliseconds since the epoch. */
+  time: 'x-drainshift-time',
+  /** Drawn for each call: 16 to 64 letters, digits, `-` or `_`. A task takes each once. */
+  nonce: 'x-drainshift-nonce',
+  /** The address and port of the admin port, as the task itself sees it: `10.0.1.7:9901`, `[::1]:9901`. */
+  address: 'x-drainshift-address',
+  /** What `GET /identity` says. A call that changes something must name it; a look may. */
+  identity: 'x-drainshift-identity',
+  /** Of a request and, when that was in order, of its response. */
+  signature: 'x-drainshift-signature',
+} as const;
+
+/** What is signed of a request. Its texts are those of the headers; `identity` is empty where there is none. */
+export interface AdminRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly time: string;
+  readonly nonce: string;
+  readonly address: string;
+  readonly identity: string;
+  readonly body: string;
+}
+
+/**
+ * The text that is signed with HMAC-SHA256 (hex) and the admin secret. Nothing of a request may change on its way, and it is
+ * meant for one process at one address, once: whoever records it can use it nowhere.
+ */
+export function adminRequestToSign({ method, path, time, nonce, address, identity, body }: AdminRequest): string {
+  return ['drainshift-request', method, path, time, nonce, address, identity, body].join('\n');
+}
+
+/** The same for its response: it answers this request, which nobody has sent before, and no other. */
+export function adminResponseToSign(requestSignature: string, status: number, body: string): string {
+  return ['drainshift-response', requestSignature, status, body].join('\n');
+}
+
+/** An address and port as calls name them. */
+export function adminAddress(host: string, port: number): string {
+  const address = host.replace(/^::ffff:(?=\d+\.)/i, '');
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 export const DEFAULT_DRAIN: DrainOrder = {

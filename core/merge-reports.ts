@@ -25,11 +25,11 @@ export const NO_COUNTERS: ReportCounters = {
  * One report for the workers that share a port. Counts are sums; the oldest is the oldest of all. It says `drained` or
  * `holding` only when every worker says so, and `draining` as soon as one does.
  *
- * @param from what the sums of the counters were when `instance` was drawn; see `countersAfterLoss`
+ * @param from what the sums of the counters were when the instance was drawn; see `countersAfterLoss`
  * @throws RangeError without a report: nobody knows what nobody tells
  */
 export function mergeReports(
-  instance: string,
+  names: Pick<LedgerReport, 'identity' | 'instance'>,
   reports: readonly LedgerReport[],
   from: ReportCounters = NO_COUNTERS,
 ): LedgerReport {
@@ -37,7 +37,7 @@ export function mergeReports(
   if (!first) throw new RangeError('There must be a report of at least one worker, got none');
   const sum = sumCounters(reports);
   return {
-    instance,
+    ...names,
     state: stateOf(reports),
     drainRemainingSeconds: Math.max(...reports.map(({ drainRemainingSeconds }) => drainRemainingSeconds)),
     drainForced: reports.reduce((sum, { drainForced }) => sum + drainForced, 0),

@@ -77,6 +77,7 @@ export async function startProxy(
 class Proxy implements RunningProxy {
   readonly target: AdminTarget;
   readonly metrics: Registry;
+  private readonly identity = randomUUID();
   private readonly instance = randomUUID();
   private readonly ledger = new Ledger();
   private readonly books: Books;
@@ -175,6 +176,7 @@ class Proxy implements RunningProxy {
   report(): LedgerReport {
     const { instance, ledger, drain, books, gate, retarget } = this;
     return {
+      identity: this.identity,
       instance,
       state: drain.state,
       drainRemainingSeconds: drain.remainingSeconds,
@@ -242,6 +244,7 @@ class Proxy implements RunningProxy {
   private createTarget(): AdminTarget {
     const { gate, drain, metrics } = this;
     return {
+      identity: this.identity,
       report: () => this.report(),
       refusal: () => (this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined),
       drain: (order) => void drain.start(order),

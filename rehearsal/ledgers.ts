@@ -1,7 +1,8 @@
-import { createHmac } from 'node:crypto';
-import { ADMIN_PATHS, ADMIN_SIGNATURE_HEADER, ADMIN_TIME_HEADER, LedgerReport, adminStringToSign } from '../core/admin';
+import { randomUUID } from 'node:crypto';
+import { ADMIN_HEADERS, ADMIN_PATHS, LedgerReport, adminAddress, adminRequestToSign } from '../core/admin';
 import { KindCounts, NO_CONNECTIONS, addKinds } from '../core/connections';
 import { SIDES, Side } from '../core/weights';
+import { sign } from '../proxy/admin/signature';
 import type { World } from './world';
 
 export interface SideLedger {
@@ -28,13 +29,17 @@ export async function readLedgers(world: World): Promise<Record<Side, SideLedger
 }
 
 async function readLedger(ip: string, port: number, secret: string): Promise<LedgerReport | undefined> {
-  const timeMs = String(Date.now());
-  const signature = createHmac('sha256', secret)
-    .update(adminStringToSign('GET', ADMIN_PATHS.drainStatus, timeMs, ''))
-    .digest('hex');
+  const path = ADMIN_PATHS.drainStatus;
+  const call = { time: String(Date.now()), nonce: randomUUID(), address: adminAddress(ip, port) };
+  const signature = sign(secret, adminRequestToSign({ method: 'GET', path, ...call, identity: '', body: '' }));
   try {
-    const answer = await fetch(`http://${ip}:${port}${ADMIN_PATHS.drainStatus}`, {
-      headers: { [ADMIN_TIME_HEADER]: timeMs, [ADMIN_SIGNATURE_HEADER]: signature },
+    const answer = await fetch(`http://${ip}:${port}${path}`, {
+      headers: {
+        [ADMIN_HEADERS.time]: call.time,
+        [ADMIN_HEADERS.nonce]: call.nonce,
+        [ADMIN_HEADERS.address]: call.address,
+        [ADMIN_HEADERS.signature]: signature,
+      },
       signal: AbortSignal.timeout(1_000),
     });
     return answer.ok ? ((await answer.json()) as LedgerReport) : undefined;

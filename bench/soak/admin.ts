@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { HOST } from '../processes/ports.ts';
 
 /** What the soak reads of the proxy's report. */
@@ -31,18 +31,30 @@ export class Admin {
   }
 
   async #call(method: string, path: string, body: string, expected: number): Promise<Report> {
-    const time = String(Date.now());
-    const signature = createHmac('sha256', this.#secret).update([method, path, time, body].join('\n')).digest('hex');
+    const identity = method === 'GET' ? '' : (await this.#ask<{ identity: string }>('GET', '/identity')).identity;
+    return this.#ask(method, path, identity, body, expected);
+  }
+
+  async #ask<T>(method: string, path: string, identity = '', body = '', expected = 200): Promise<T> {
+    const [time, nonce, address] = [String(Date.now()), randomUUID(), `${HOST}:${this.#port}`];
+    const signed = ['drainshift-request', method, path, time, nonce, address, identity, body].join('\n');
+    const signature = createHmac('sha256', this.#secret).update(signed).digest('hex');
     const answer = await fetch(`http://${HOST}:${this.#port}${path}`, {
       method,
       ...(body !== '' && { body }),
-      headers: { 'x-drainshift-time': time, 'x-drainshift-signature': signature },
+      headers: {
+        'x-drainshift-time': time,
+        'x-drainshift-nonce': nonce,
+        'x-drainshift-address': address,
+        ...(identity !== '' && { 'x-drainshift-identity': identity }),
+        'x-drainshift-signature': signature,
+      },
       signal: AbortSignal.timeout(10_000),
     });
     const text = await answer.text();
     if (answer.status !== expected)
       throw new Error(`'${method} ${path}' must be answered with ${expected}, got ${answer.status}: ${text.trim()}`);
-    return JSON.parse(text) as Report;
+    return JSON.parse(text) as T;
   }
 }
 

@@ -1,7 +1,14 @@
-import { createHmac } from 'node:crypto';
-import { request } from 'node:http';
+import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import { Agent, IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ADMIN_SIGNATURE_HEADER, ADMIN_TIME_HEADER, adminStringToSign } from '../../core/admin';
+import {
+  ADMIN_HEADERS,
+  ADMIN_PATHS,
+  AdminRequest,
+  adminAddress,
+  adminRequestToSign,
+  adminResponseToSign,
+} from '../../core/admin';
 import { CutoverError } from '../../core/errors';
 
 export interface AdminCall {
@@ -18,19 +25,18 @@ export interface AdminCall {
 const ATTEMPTS = 3;
 
 /**
- * Calls the admin API of one proxy task and returns its JSON answer.
+ * Calls the admin API of one proxy task and returns its JSON answer, which is known to be that task's, to this call. A call
+ * that changes something is meant for the process that is there now: its identity is asked for first.
  *
  * @throws CutoverError `AdminUnreachable` after three attempts, when its time is over, or at once when the task refuses
- *   the call
+ *   the call or its answer is not signed
  */
 export async function callAdmin(call: AdminCall): Promise<unknown> {
-  const name = `${call.method} http://${call.address}:${call.port}${call.path}`;
+  const name = nameOf(call);
   const signal = AbortSignal.timeout(call.timeoutMs);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { status, body } = await send(call, signal);
-      if (status < 300) return JSON.parse(body) as unknown;
-      throw new CutoverError('AdminUnreachable', `${name} must answer 2xx, got ${status} ${body.slice(0, 200)}`);
+      return await attemptCall(call, signal);
     } catch (error) {
       if (error instanceof CutoverError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
@@ -44,36 +50,96 @@ export async function callAdmin(call: AdminCall): Promise<unknown> {
   }
 }
 
-function send(call: AdminCall, signal: AbortSignal): Promise<{ status: number; body: string }> {
+/** On one connection. */
+async function attemptCall(call: AdminCall, signal: AbortSignal): Promise<unknown> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    if (call.method === 'GET') return await ask(call, '', agent, signal);
+    const look: AdminCall = { ...call, method: 'GET', path: ADMIN_PATHS.identity, body: undefined };
+    const { identity } = (await ask(look, '', agent, signal)) as { identity: string };
+    return await ask(call, identity, agent, signal);
+  } finally {
+    agent.destroy();
+  }
+}
+
+async function ask(call: AdminCall, identity: string, agent: Agent, signal: AbortSignal): Promise<unknown> {
   const body = call.body === undefined ? '' : JSON.stringify(call.body);
-  const timeMs = String(Date.now());
-  const signature = createHmac('sha256', call.secret)
-    .update(adminStringToSign(call.method, call.path, timeMs, body))
-    .digest('hex');
+  const { method, path, address, port, secret } = call;
+  const asked: AdminRequest = {
+    method,
+    path,
+    time: String(Date.now()),
+    nonce: randomUUID(),
+    address: adminAddress(address, port),
+    identity,
+    body,
+  };
+  const signature = sign(secret, adminRequestToSign(asked));
+  const answer = await send(call, { asked, signature, agent, signal });
+  const { status } = answer;
+  if (status >= 300) {
+    const got = `${status} ${answer.body.slice(0, 200)}`;
+    throw new CutoverError('AdminUnreachable', `${nameOf(call)} must answer 2xx, got ${got}`);
+  }
+  const expected = sign(secret, adminResponseToSign(signature, status, answer.body));
+  if (!isSame(String(answer.headers[ADMIN_HEADERS.signature]), expected)) {
+    const rule = 'must be answered with the signature of whoever has the secret';
+    throw new CutoverError('AdminUnreachable', `${nameOf(call)} ${rule}, got another one or none`);
+  }
+  return JSON.parse(answer.body) as unknown;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+interface Sending {
+  readonly asked: AdminRequest;
+  readonly signature: string;
+  readonly agent: Agent;
+  readonly signal: AbortSignal;
+}
+
+function send(
+  { address: host, port, method, path }: AdminCall,
+  { asked, signature, agent, signal }: Sending,
+): Promise<Answer> {
+  const headers = {
+    [ADMIN_HEADERS.time]: asked.time,
+    [ADMIN_HEADERS.nonce]: asked.nonce,
+    [ADMIN_HEADERS.address]: asked.address,
+    ...(asked.identity !== '' && { [ADMIN_HEADERS.identity]: asked.identity }),
+    [ADMIN_HEADERS.signature]: signature,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(asked.body),
+  };
   return new Promise((resolve, reject) => {
-    const outgoing = request(
-      {
-        host: call.address,
-        port: call.port,
-        method: call.method,
-        path: call.path,
-        agent: false,
-        signal,
-        headers: {
-          [ADMIN_TIME_HEADER]: timeMs,
-          [ADMIN_SIGNATURE_HEADER]: signature,
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-        },
-      },
-      (answer) => {
-        const chunks: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-        answer.on('error', reject);
-        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
-      },
-    );
+    const outgoing = request({ host, port, method, path, agent, signal, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const body = Buffer.concat(chunks).toString();
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+      });
+    });
     outgoing.on('error', reject);
-    outgoing.end(body);
+    outgoing.end(asked.body);
   });
+}
+
+function nameOf({ method, address, port, path }: AdminCall): string {
+  return `${method} http://${address}:${port}${path}`;
+}
+
+function sign(secret: string, text: string): string {
+  return createHmac('sha256', secret).update(text).digest('hex');
+}
+
+function isSame(given: string, expected: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
+  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,6 +1,14 @@
 import http, { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ADMIN_PATHS, DrainOrder, LedgerReport, readDrainOrder } from '../../core/admin';
+import {
+  ADMIN_HEADERS,
+  ADMIN_PATHS,
+  DrainOrder,
+  LedgerReport,
+  adminAddress,
+  adminResponseToSign,
+  readDrainOrder,
+} from '../../core/admin';
 import {
   HoldOrder,
   ReleaseOrder,
@@ -10,7 +18,8 @@ import {
   readRetargetOrder,
 } from '../../core/hold';
 import { Problems } from '../../core/problems';
-import { SignatureCheck } from './signature';
+import { SignatureCheck, sign } from './signature';
+import { WaitingConnections } from './waiting-connections';
 
 /** A call failed for a reason that its caller may know: the answer says it. The reasons of other errors stay inside. */
 export class CallFailed extends Error {
@@ -27,6 +36,8 @@ export type Told = string | undefined | Promise<string | undefined>;
 
 /** What the admin API can see and do. */
 export interface AdminTarget {
+  /** See `LedgerReport`. */
+  readonly identity: string;
   report(): LedgerReport | Promise<LedgerReport>;
   /** Why nothing may be changed now; undefined when it may. */
   refusal(): string | undefined;
@@ -53,25 +64,33 @@ interface Reply {
 type Handler = (target: AdminTarget, body: string) => Reply | Promise<Reply>;
 
 const MAX_BODY_BYTES = 64 * 1024;
-const CALL_MS = 10_000;
+/**
+ * For a whole call, from the connection or the end of the call before on, and how late its end may be noticed: Node.js looks
+ * each 30 s by itself.
+ */
+const TIMES = { callMs: 10_000, lookMs: 1_000 };
 
 interface Call {
   readonly method: 'GET' | 'POST';
   readonly handle: Handler;
 }
 
-const CALLS: Readonly<Record<string, Call>> = {
-  [ADMIN_PATHS.drainStatus]: { method: 'GET', handle: async (target) => json(200, await target.report()) },
-  [ADMIN_PATHS.drain]: order(readDrainOrder, (target, asked) => target.drain(asked)),
-  [ADMIN_PATHS.undrain]: { method: 'POST', handle: (target) => outcome(target, target.undrain()) },
-  [ADMIN_PATHS.hold]: order(readHoldOrder, (target, asked) => target.hold(asked)),
-  [ADMIN_PATHS.release]: order(readReleaseOrder, (target, asked) => target.release(asked)),
-  [ADMIN_PATHS.retarget]: order(readRetargetOrder, (target, asked) => target.retarget(asked)),
-  [ADMIN_PATHS.metrics]: { method: 'GET', handle: async (target) => ({ status: 200, ...(await target.metrics()) }) },
-};
+const CALLS: ReadonlyMap<string, Call> = new Map(
+  Object.entries<Call>({
+    // It asks no worker: whoever has an order for a task with one that hangs needs its name all the same.
+    [ADMIN_PATHS.identity]: { method: 'GET', handle: ({ identity }) => json(200, { identity }) },
+    [ADMIN_PATHS.drainStatus]: { method: 'GET', handle: async (target) => json(200, await target.report()) },
+    [ADMIN_PATHS.drain]: order(readDrainOrder, (target, asked) => target.drain(asked)),
+    [ADMIN_PATHS.undrain]: { method: 'POST', handle: (target) => outcome(target, target.undrain()) },
+    [ADMIN_PATHS.hold]: order(readHoldOrder, (target, asked) => target.hold(asked)),
+    [ADMIN_PATHS.release]: order(readReleaseOrder, (target, asked) => target.release(asked)),
+    [ADMIN_PATHS.retarget]: order(readRetargetOrder, (target, asked) => target.retarget(asked)),
+    [ADMIN_PATHS.metrics]: { method: 'GET', handle: async (target) => ({ status: 200, ...(await target.metrics()) }) },
+  }),
+);
 
 /**
- * Serves the admin API. Every call is signed; see `core/admin.ts`.
+ * Serves the admin API. Every call is signed, and so is its response; see `core/admin.ts`.
  *
  * @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port.
  */
@@ -79,13 +98,14 @@ export async function startAdminServer(
   at: { host: string; port: number },
   secret: string,
   target: AdminTarget,
+  { callMs, lookMs } = TIMES,
 ): Promise<AdminServer> {
-  const check = new SignatureCheck(secret);
-  const server = http.createServer({ requestTimeout: CALL_MS, headersTimeout: CALL_MS }, (request, response) => {
-    void serve(request, check, target)
-      .catch(failure)
-      .then((reply) => send(request, response, reply));
-  });
+  const options = { requestTimeout: callMs, headersTimeout: callMs, connectionsCheckingInterval: lookMs };
+  const server = http.createServer(options);
+  // A response that nobody reads ends, too.
+  server.setTimeout(callMs);
+  const calls = new Calls(secret, target, new WaitingConnections(server));
+  server.on('request', (request, response) => void calls.serve(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.host, () => resolve());
@@ -96,19 +116,47 @@ export async function startAdminServer(
   };
 }
 
-async function serve(request: IncomingMessage, check: SignatureCheck, target: AdminTarget): Promise<Reply> {
-  const path = request.url ?? '/';
-  const method = request.method ?? 'GET';
-  const call = CALLS[path.replace(/\?.*$/, '')];
-  if (!call) return text(404, 'No such call');
-  if (call.method !== method) return { ...text(405, `Only ${call.method}`), headers: { allow: call.method } };
-  const body = await readBody(request);
-  if (body === undefined) return text(413, `The body must have at most ${MAX_BODY_BYTES} bytes`);
-  const refusal = check.refusal({ method, path, headers: request.headers, body }, Date.now());
-  if (refusal !== undefined) return text(401, refusal);
-  const conflict = method === 'GET' ? undefined : target.refusal();
-  if (conflict !== undefined) return json(409, { problems: [conflict] });
-  return call.handle(target, body);
+class Calls {
+  private readonly check: SignatureCheck;
+
+  constructor(
+    private readonly secret: string,
+    private readonly target: AdminTarget,
+    private readonly connections: WaitingConnections,
+  ) {
+    this.check = new SignatureCheck(secret, target.identity);
+  }
+
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    const reply = await this.reply(request).catch(failure);
+    send(request, response, reply);
+    this.connections.wait(socket);
+  }
+
+  private async reply(request: IncomingMessage): Promise<Reply> {
+    const { url: path = '/', method = 'GET', headers, socket } = request;
+    const call = CALLS.get(path.replace(/\?.*$/, ''));
+    if (!call) return text(404, 'No such call');
+    if (call.method !== method) return { ...text(405, `Only ${call.method}`), headers: { allow: call.method } };
+    const body = await readBody(request);
+    if (body === undefined) return text(413, `The body must have at most ${MAX_BODY_BYTES} bytes`);
+    const at = adminAddress(socket.localAddress ?? '', socket.localPort ?? 0);
+    const checked = this.check.check({ method, path, headers, body, at }, Date.now());
+    if ('refusal' in checked) return text(401, checked.refusal);
+    this.connections.serves(socket);
+    return this.signed(await this.follow(call, body).catch(failure), checked.signature);
+  }
+
+  private async follow(call: Call, body: string): Promise<Reply> {
+    const conflict = call.method === 'GET' ? undefined : this.target.refusal();
+    return conflict === undefined ? call.handle(this.target, body) : json(409, { problems: [conflict] });
+  }
+
+  private signed(reply: Reply, requestSignature: string): Reply {
+    const signature = sign(this.secret, adminResponseToSign(requestSignature, reply.status, reply.body));
+    return { ...reply, headers: { ...reply.headers, [ADMIN_HEADERS.signature]: signature } };
+  }
 }
 
 /** A call whose body is an order in JSON. */

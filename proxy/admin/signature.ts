@@ -1,48 +1,90 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { ADMIN_REPLAY_SECONDS, ADMIN_SIGNATURE_HEADER, ADMIN_TIME_HEADER, adminStringToSign } from '../../core/admin';
+import { ADMIN_HEADERS, ADMIN_WINDOW_SECONDS, AdminRequest, adminRequestToSign } from '../../core/admin';
 
-export interface SignedCall {
+export interface ReceivedCall {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: string;
+  /** Where it was received; see `adminAddress`. */
+  readonly at: string;
 }
 
-/** Checks the signature of admin calls, and remembers those that change something, so that each of them acts once. */
+/** What became of a call: why it is not let in, or the signature that its response answers. */
+export type Checked = { readonly refusal: string } | { readonly signature: string };
+
+const WINDOW_MS = { behind: ADMIN_WINDOW_SECONDS.behind * 1000, ahead: ADMIN_WINDOW_SECONDS.ahead * 1000 };
+/** Older than this a call is not let in for its time. */
+const REMEMBERED_MS = WINDOW_MS.behind + WINDOW_MS.ahead;
+
+/** Checks the signature of admin calls: each is meant for this process at this address, and acts once. */
 export class SignatureCheck {
-  private readonly seen = new Map<string, number>();
+  /** Nonces, and until when they are remembered, in the order in which they came. */
+  private readonly used = new Map<string, number>();
 
-  constructor(private readonly secret: string) {}
+  constructor(
+    private readonly secret: string,
+    private readonly identity: string,
+  ) {}
 
-  /** Why a call is not let in; undefined when it is. */
-  refusal(call: SignedCall, nowMs: number): string | undefined {
-    const time = call.headers[ADMIN_TIME_HEADER];
-    const signature = call.headers[ADMIN_SIGNATURE_HEADER];
-    if (typeof time !== 'string' || !/^\d{1,15}$/.test(time)) {
-      return `'${ADMIN_TIME_HEADER}' must be milliseconds since the epoch`;
-    }
-    if (typeof signature !== 'string') return `'${ADMIN_SIGNATURE_HEADER}' must be set`;
-    if (Math.abs(nowMs - Number(time)) > ADMIN_REPLAY_SECONDS * 1000) {
-      return `'${ADMIN_TIME_HEADER}' must be within ${ADMIN_REPLAY_SECONDS} s of this clock`;
-    }
-    const expected = sign(this.secret, adminStringToSign(call.method, call.path, time, call.body));
-    if (!sameText(signature, expected)) return `'${ADMIN_SIGNATURE_HEADER}' does not match`;
-    if (call.method !== 'GET' && !this.isFirst(signature, Number(time), nowMs)) {
-      return `'${ADMIN_SIGNATURE_HEADER}' was used before`;
-    }
-    return undefined;
+  check(call: ReceivedCall, nowMs: number): Checked {
+    const { headers } = call;
+    const request = requestOf(call);
+    const given = headers[ADMIN_HEADERS.signature];
+    const unreadable = formProblem(request, nowMs);
+    if (unreadable !== undefined) return { refusal: unreadable };
+    if (typeof given !== 'string') return { refusal: `'${ADMIN_HEADERS.signature}' must be set` };
+    const signature = sign(this.secret, adminRequestToSign(request));
+    if (!sameText(given, signature)) return { refusal: `'${ADMIN_HEADERS.signature}' does not match` };
+    const refusal = this.audienceProblem(request, call) ?? this.useProblem(request, nowMs);
+    return refusal === undefined ? { signature } : { refusal };
   }
 
-  private isFirst(signature: string, timeMs: number, nowMs: number): boolean {
-    for (const [old, expiresMs] of this.seen) if (expiresMs < nowMs) this.seen.delete(old);
-    if (this.seen.has(signature)) return false;
-    this.seen.set(signature, timeMs + ADMIN_REPLAY_SECONDS * 1000);
-    return true;
+  /** Its caller has the secret, and may know what would have been right. */
+  private audienceProblem({ method, address, identity }: AdminRequest, { at }: ReceivedCall): string | undefined {
+    if (address !== at) return `'${ADMIN_HEADERS.address}' must be ${at}, got ${address}`;
+    if (identity === '' && method === 'GET') return undefined;
+    if (identity === this.identity) return undefined;
+    return `'${ADMIN_HEADERS.identity}' must be ${this.identity}, got ${identity === '' ? 'none' : identity}`;
+  }
+
+  private useProblem({ nonce }: AdminRequest, nowMs: number): string | undefined {
+    for (const [old, untilMs] of this.used) {
+      if (untilMs >= nowMs) break;
+      this.used.delete(old);
+    }
+    if (this.used.has(nonce)) return `'${ADMIN_HEADERS.nonce}' was used before`;
+    this.used.set(nonce, nowMs + REMEMBERED_MS);
+    return undefined;
   }
 }
 
 export function sign(secret: string, text: string): string {
   return createHmac('sha256', secret).update(text).digest('hex');
+}
+
+function requestOf({ method, path, headers, body }: ReceivedCall): AdminRequest {
+  const text = (name: keyof typeof ADMIN_HEADERS) => {
+    const value = headers[ADMIN_HEADERS[name]];
+    return typeof value === 'string' ? value : '';
+  };
+  const [time, nonce, address, identity] = [text('time'), text('nonce'), text('address'), text('identity')];
+  return { method, path, time, nonce, address, identity, body };
+}
+
+function formProblem({ time, nonce, address }: AdminRequest, nowMs: number): string | undefined {
+  if (!/^\d{1,15}$/.test(time)) return `'${ADMIN_HEADERS.time}' must be milliseconds since the epoch`;
+  const aheadMs = Number(time) - nowMs;
+  if (aheadMs > WINDOW_MS.ahead || aheadMs < -WINDOW_MS.behind) {
+    const { behind, ahead } = ADMIN_WINDOW_SECONDS;
+    const isAhead = aheadMs > 0 ? 'ahead of' : 'behind';
+    const seconds = Math.ceil(Math.abs(aheadMs) / 1000);
+    return `'${ADMIN_HEADERS.time}' must be at most ${behind} s behind and ${ahead} s ahead of this clock, got ${seconds} s ${isAhead} it`;
+  }
+  if (!/^[\w-]{16,64}$/.test(nonce)) {
+    return `'${ADMIN_HEADERS.nonce}' must be 16 to 64 letters, digits, '-' or '_', drawn for each call`;
+  }
+  return address === '' ? `'${ADMIN_HEADERS.address}' must be set` : undefined;
 }
 
 /** In a time that does not tell how much of it was right. */

@@ -34,6 +34,7 @@ export interface GroupTargetOptions {
  */
 export class GroupTarget implements AdminTarget {
   isShuttingDown = false;
+  readonly identity: string = randomUUID();
   private instance: string = randomUUID();
   private from = NO_COUNTERS;
   private turn: Promise<unknown> = Promise.resolve();
@@ -45,7 +46,7 @@ export class GroupTarget implements AdminTarget {
   }
 
   report(): Promise<LedgerReport> {
-    return this.inTurn(async () => mergeReports(this.instance, await this.reports(), this.from));
+    return this.inTurn(async () => mergeReports(this.names, await this.reports(), this.from));
   }
 
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
@@ -112,6 +113,11 @@ export class GroupTarget implements AdminTarget {
       if (refusal === undefined) await this.tellOrEnd({ kind: 'retarget', order });
       return refusal;
     });
+  }
+
+  private get names(): Pick<LedgerReport, 'identity' | 'instance'> {
+    const { identity, instance } = this;
+    return { identity, instance };
   }
 
   /** The counters of a worker end with it: those of the group begin anew, under a new name. */

@@ -13,6 +13,11 @@ export interface MemberEvents {
   ended(member: Member): void;
 }
 
+/** A worker has no admin port: it is not to have the key of it. */
+function withoutAdminSecret(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { ...environment, DRAINSHIFT_ADMIN_SECRET: undefined, DRAINSHIFT_ADMIN_SECRET_FILE: undefined };
+}
+
 /** One worker, as the primary sees it. */
 export class Member {
   /** It was told what to do, and answers; it may not listen yet. */
@@ -34,7 +39,7 @@ export class Member {
   ) {
     this.questions = new Questions(worker, (id, question) => this.send({ type: 'ask', id, question }), clock);
     this.child = fork(process.argv[1] ?? '', [], {
-      env: { ...process.env, [WORKER_VARIABLE]: String(worker) },
+      env: { ...withoutAdminSecret(process.env), [WORKER_VARIABLE]: String(worker) },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', portFd],
       // Keeps what JSON loses: undefined and infinite limits.
       serialization: 'advanced',

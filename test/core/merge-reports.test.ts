@@ -5,6 +5,7 @@ import { countersAfterLoss, isSameZero, mergeReports } from '../../core/merge-re
 
 function report(changes: Partial<LedgerReport> = {}): LedgerReport {
   return {
+    identity: 'one',
     instance: 'a worker',
     state: 'serving',
     drainRemainingSeconds: 0,
@@ -21,12 +22,13 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
   };
 }
 
+const GROUP = { identity: 'one', instance: 'group' };
 const live = (http: number, websocket = 0) => ({ ...NO_CONNECTIONS, http, websocket });
 const completed = (http: number) => ({ ...NOTHING_ENDED, http: { ...NO_ENDINGS, completed: http } });
 const requests = (total: number, errors = 0) => ({ total, answered: total, errors });
 
 test('counts are sums, the oldest is the oldest of all', () => {
-  const merged = mergeReports('group', [
+  const merged = mergeReports(GROUP, [
     report({
       drainRemainingSeconds: 7,
       active: live(1, 2),
@@ -65,19 +67,19 @@ test.each([
   [['drained', 'drained'], 'drained'],
 ] as const)('%j is %s', (states, expected) => {
   const reports = states.map((state) => report({ state }));
-  expect(mergeReports('group', reports).state).toBe(expected);
+  expect(mergeReports(GROUP, reports).state).toBe(expected);
 });
 
 test('it holds only when every worker holds, for as long as the first of them does', () => {
   const holding = (waiting: number, leaseRemainingMs: number) =>
     report({ hold: { state: 'holding', epoch: 4, waiting, leaseRemainingMs } });
-  expect(mergeReports('group', [holding(3, 900), holding(2, 800)]).hold).toEqual({
+  expect(mergeReports(GROUP, [holding(3, 900), holding(2, 800)]).hold).toEqual({
     state: 'holding',
     epoch: 4,
     waiting: 5,
     leaseRemainingMs: 800,
   });
-  expect(mergeReports('group', [holding(3, 900), report()]).hold).toEqual({
+  expect(mergeReports(GROUP, [holding(3, 900), report()]).hold).toEqual({
     state: 'none',
     epoch: 4,
     waiting: 3,
@@ -86,7 +88,7 @@ test('it holds only when every worker holds, for as long as the first of them do
 });
 
 test('without any report there is nothing to say', () => {
-  expect(() => mergeReports('group', [])).toThrow('There must be a report of at least one worker, got none');
+  expect(() => mergeReports(GROUP, [])).toThrow('There must be a report of at least one worker, got none');
 });
 
 test('after a loss the counters begin anew, and what was live at the lost one has ended as forced', () => {
@@ -95,7 +97,7 @@ test('after a loss the counters begin anew, and what was live at the lost one ha
   const from = countersAfterLoss([remaining], lost);
   const later = report({ requests: requests(103, 6), ended: completed(95), active: live(8) });
   const replacement = report({ requests: requests(2), ended: completed(2) });
-  expect(mergeReports('next', [later, replacement], from)).toMatchObject({
+  expect(mergeReports({ ...GROUP, instance: 'next' }, [later, replacement], from)).toMatchObject({
     requests: { total: 5, answered: 5, errors: 1 },
     ended: {
       http: { completed: 7, forced: 4 },

@@ -230,6 +230,7 @@ export function report(
   } = {},
 ): LedgerReport {
   return {
+    identity: 'one',
     instance,
     state,
     drainRemainingSeconds: 0,

@@ -1,8 +1,16 @@
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { adminStringToSign } from '../../core/admin';
-import { sign } from '../../proxy/admin/signature';
-import { AdminCall, SECRET, callAdmin, reportOf, startTestProxy } from './support/proxy-world';
+import { adminAddress, adminResponseToSign } from '../../core/admin';
+import { SignatureCheck, sign } from '../../proxy/admin/signature';
+import {
+  AdminCall,
+  SECRET,
+  adminHeaders,
+  callAdmin,
+  identityOf,
+  reportOf,
+  startTestProxy,
+} from './support/proxy-world';
 import { get, later, startBackend, stopAll, until } from './support/world';
 
 afterEach(stopAll);
@@ -18,51 +26,105 @@ async function world() {
 
 /** Signs one call and makes another. */
 function resigned(port: number, signed: AdminCall, made: Partial<AdminCall>) {
-  const { method = 'GET', path, body = '' } = signed;
-  const time = String(Date.now());
-  const signature = sign(SECRET, adminStringToSign(method, path, time, body));
-  const headers = { 'x-drainshift-time': time, 'x-drainshift-signature': signature };
-  return callAdmin(port, { ...signed, ...made, headers });
+  return callAdmin(port, { ...signed, ...made, identity: '', headers: adminHeaders(port, signed) });
 }
 
+const undrain = { method: 'POST', path: '/undrain' } as const;
+const look = { path: '/drain-status' } as const;
+
 describe('signatures', () => {
-  test('a call that is signed with the secret is let in', async () => {
+  test('a call that is signed with the secret is let in, and its response is signed over it', async () => {
     const { admin } = await world();
-    expect(await callAdmin(admin, { path: '/drain-status' })).toMatchObject({ status: 200 });
+    const headers = adminHeaders(admin, look);
+    const got = await get({ port: admin, path: look.path, headers });
+    expect(got.status).toBe(200);
+    const request = String(headers['x-drainshift-signature']);
+    expect(got.headers['x-drainshift-signature']).toBe(sign(SECRET, adminResponseToSign(request, 200, got.body)));
+    // One that is refused for what it asks, too.
+    const call = { method: 'POST', path: '/drain', body: '{"jitter":2}', identity: await identityOf(admin) };
+    const refused = adminHeaders(admin, call);
+    const answer = await get({ port: admin, path: '/drain', method: 'POST', headers: refused }, call.body);
+    const response = adminResponseToSign(String(refused['x-drainshift-signature']), 400, answer.body);
+    expect(answer.headers['x-drainshift-signature']).toBe(sign(SECRET, response));
   });
 
-  test('another secret, an old time, a changed body and no signature at all are refused, in one line', async () => {
+  test('another secret, an old or early time, a change and no signature at all are refused, in one line', async () => {
     const { admin } = await world();
+    const identity = await identityOf(admin);
+    const time = (timeMs: number) => callAdmin(admin, { ...look, timeMs });
     const refused = [
-      await callAdmin(admin, { path: '/drain-status', secret: `${SECRET}x` }),
-      await callAdmin(admin, { path: '/drain-status', timeMs: Date.now() - 61_000 }),
-      await callAdmin(admin, { path: '/drain-status', timeMs: Date.now() + 61_000 }),
-      await callAdmin(admin, { path: '/drain-status', headers: { 'x-drainshift-time': '1e3' } }),
-      await callAdmin(admin, { path: '/drain-status', headers: { 'x-drainshift-signature': 'abc' } }),
-      await callAdmin(admin, { path: '/drain-status', headers: { 'x-drainshift-time': String(Date.now() + 1_000) } }),
-      await resigned(admin, { method: 'POST', path: '/drain', body: '{"jitter":1}' }, { body: '{"jitter":0}' }),
-      await resigned(admin, { path: '/drain-status' }, { path: '/metrics' }),
+      await callAdmin(admin, { ...look, secret: `${SECRET}x` }),
+      await time(Date.now() - 61_000),
+      await time(Date.now() + 7_000),
+      await callAdmin(admin, { ...look, headers: { 'x-drainshift-time': '1e3' } }),
+      await callAdmin(admin, { ...look, headers: { 'x-drainshift-signature': 'abc' } }),
+      await callAdmin(admin, { ...look, headers: { 'x-drainshift-time': String(Date.now() + 1_000) } }),
+      await callAdmin(admin, { ...look, headers: { 'x-drainshift-nonce': 'another-one-of-16' } }),
+      await callAdmin(admin, { ...look, nonce: 'short' }),
+      await callAdmin(admin, { ...look, address: '' }),
+      await callAdmin(admin, { ...undrain, identity, headers: { 'x-drainshift-identity': 'another' } }),
+      await resigned(
+        admin,
+        { method: 'POST', path: '/drain', body: '{"jitter":1}', identity },
+        { body: '{"jitter":0}' },
+      ),
+      await resigned(admin, look, { path: '/metrics' }),
       await get({ port: admin, path: '/drain-status' }),
       await get({ port: admin, path: '/metrics' }),
     ];
     for (const got of refused) {
       expect(got.status).toBe(401);
       expect(got.body).toMatch(/^'x-drainshift-[a-z]+' [^\n]+\n$/);
+      expect(got.headers).not.toHaveProperty('x-drainshift-signature');
     }
+    expect((await time(Date.now() + 3_000)).status).toBe(200);
+    expect(refused[2]?.body).toMatch(/ at most 60 s behind and 5 s ahead of this clock, got 7 s ahead of it\n$/);
   });
 
-  test('a call that changes something acts once, a look may be repeated', async () => {
+  test('whoever records a call can use it nowhere: not again, not at another task, not at the next process', async () => {
     const { admin } = await world();
-    const timeMs = Date.now();
-    expect(await callAdmin(admin, { method: 'POST', path: '/undrain', timeMs })).toMatchObject({ status: 202 });
-    const again = await callAdmin(admin, { method: 'POST', path: '/undrain', timeMs });
-    expect(again).toMatchObject({ status: 401, body: "'x-drainshift-signature' was used before\n" });
-    expect(await callAdmin(admin, { method: 'POST', path: '/undrain', timeMs: timeMs + 1 })).toMatchObject({
-      status: 202,
-    });
-    expect(await callAdmin(admin, { path: '/drain-status', timeMs })).toMatchObject({ status: 200 });
-    expect(await callAdmin(admin, { path: '/drain-status', timeMs })).toMatchObject({ status: 200 });
+    const other = (await world()).admin;
+    const identity = await identityOf(admin);
+    const call = { ...undrain, identity };
+    const headers = adminHeaders(admin, call);
+    const send = (port: number) => get({ port, ...undrain, headers });
+    expect(await send(admin)).toMatchObject({ status: 202 });
+    expect(await send(admin)).toMatchObject({ status: 401, body: "'x-drainshift-nonce' was used before\n" });
+    const elsewhere = `'x-drainshift-address' must be 127.0.0.1:${other}, got 127.0.0.1:${admin}\n`;
+    expect(await send(other)).toMatchObject({ status: 401, body: elsewhere });
+    // A new process at the same address has forgotten every nonce.
+    const next = `'x-drainshift-identity' must be ${await identityOf(other)}, got ${identity}\n`;
+    expect(await callAdmin(other, call)).toMatchObject({ status: 401, body: next });
+    expect((await callAdmin(other, { ...undrain, identity: '' })).body).toMatch(/got none\n$/);
+    // A look is not repeated either, and may name a process.
+    const looked = adminHeaders(admin, look);
+    expect(await get({ port: admin, path: look.path, headers: looked })).toMatchObject({ status: 200 });
+    expect(await get({ port: admin, path: look.path, headers: looked })).toMatchObject({ status: 401 });
+    expect(await callAdmin(admin, { ...look, identity })).toMatchObject({ status: 200 });
+    expect(await callAdmin(admin, { ...look, identity: 'another' })).toMatchObject({ status: 401 });
   });
+
+  test('a nonce is remembered for as long as its call could come again', () => {
+    const check = new SignatureCheck(SECRET, 'one');
+    const startMs = 1_000_000;
+    const at = '127.0.0.1:9901';
+    const call = (nonce: string, timeMs: number) => {
+      const headers = adminHeaders(9901, { ...look, nonce, timeMs }) as Record<string, string>;
+      return { method: 'GET', path: look.path, headers, body: '', at };
+    };
+    const early = call('n'.repeat(16), startMs + 4_000);
+    expect(check.check(early, startMs)).toHaveProperty('signature');
+    for (let ms = 500; ms <= 65_000; ms += 500) {
+      expect(check.check(early, startMs + ms)).toHaveProperty('refusal');
+      expect(check.check(call(`other-nonce-${ms}-----`, startMs + ms), startMs + ms)).toHaveProperty('signature');
+    }
+  });
+});
+
+test('an address is named as the task itself sees it', () => {
+  expect(adminAddress('10.0.1.7', 9901)).toBe('10.0.1.7:9901');
+  expect(adminAddress('::ffff:10.0.1.7', 9901)).toBe('10.0.1.7:9901');
+  expect(adminAddress('::1', 9901)).toBe('[::1]:9901');
 });
 
 test('the report counts what went through, without health checks', async () => {

@@ -13,6 +13,7 @@ async function world(changes: Partial<AdminTarget> = {}) {
     return undefined;
   };
   const target: AdminTarget = {
+    identity: 'one',
     report: () => REPORT,
     refusal: () => undefined,
     drain: follow('drain'),

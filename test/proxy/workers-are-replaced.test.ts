@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { since, countersOf } from '../../core/counters';
 import { ProxyBundle, bundleProxy, childrenOf, kill, listening, messages } from './support/proxy-process';
-import { callAdmin, reportOf } from './support/proxy-world';
+import { SECRET, callAdmin, reportOf } from './support/proxy-world';
 import { get, later, startBackend, stopAll, until } from './support/world';
 
 let bundle: ProxyBundle;
@@ -53,6 +54,8 @@ test('a worker that is killed takes its own connections with it and no other, an
     expect(new Set(await Promise.all(more.map((client) => client.ask())))).toEqual(new Set(['source']));
     await until(() => more.every((client) => pidOf(client) !== undefined));
   }
+  // A worker has no admin port, and not the key of it.
+  for (const pid of childrenOf(proxy.child)) expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain(SECRET);
   const before = await reportOf(admin);
   expect(before.requests.total).toBe(clients.length);
 
@@ -70,6 +73,8 @@ test('a worker that is killed takes its own connections with it and no other, an
   expect(childrenOf(proxy.child)).toHaveLength(WORKERS);
   const after = await reportOf(admin);
   expect(after.instance).not.toBe(before.instance);
+  // The process that is called is the same, and orders that name it still reach it.
+  expect(after.identity).toBe(before.identity);
   // Never too high: the requests of before are not counted again.
   expect(since(countersOf([before]), countersOf([after])).requests).toBe(others.length + 1);
   expect(messages(proxy)).toContain('A worker ended, another one takes its place');

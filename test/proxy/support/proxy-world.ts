@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import pino from 'pino';
-import { ADMIN_SIGNATURE_HEADER, ADMIN_TIME_HEADER, LedgerReport, adminStringToSign } from '../../../core/admin';
+import { ADMIN_HEADERS, LedgerReport, adminRequestToSign } from '../../../core/admin';
 import { sign } from '../../../proxy/admin/signature';
 import type { ProxyConfig } from '../../../proxy/config';
 import { RunningProxy, startProxy } from '../../../proxy/proxy';
@@ -45,14 +46,36 @@ export interface AdminCall {
   readonly body?: string;
   readonly secret?: string;
   readonly timeMs?: number;
+  readonly nonce?: string;
+  readonly address?: string;
+  /** @default - that of the process that is there; none for a GET */
+  readonly identity?: string;
   readonly headers?: http.OutgoingHttpHeaders;
 }
 
-export function callAdmin(port: number, call: AdminCall): Promise<Got> {
-  const { method = 'GET', path, body = '', secret = SECRET, timeMs = Date.now() } = call;
-  const signature = sign(secret, adminStringToSign(method, path, String(timeMs), body));
-  const headers = { [ADMIN_TIME_HEADER]: String(timeMs), [ADMIN_SIGNATURE_HEADER]: signature, ...call.headers };
-  return get({ port, method, path, headers }, body);
+export async function callAdmin(port: number, call: AdminCall): Promise<Got> {
+  const { method = 'GET', path, body = '' } = call;
+  const identity = call.identity ?? (method === 'GET' ? '' : await identityOf(port));
+  return get({ port, method, path, headers: adminHeaders(port, { ...call, identity }) }, body);
+}
+
+/** The headers of a call, signed. */
+export function adminHeaders(port: number, call: AdminCall): http.OutgoingHttpHeaders {
+  const { method = 'GET', path, body = '', secret = SECRET, timeMs = Date.now(), nonce = randomUUID() } = call;
+  const { address = `127.0.0.1:${port}`, identity = '' } = call;
+  const signed = adminRequestToSign({ method, path, time: String(timeMs), nonce, address, identity, body });
+  return {
+    [ADMIN_HEADERS.time]: String(timeMs),
+    [ADMIN_HEADERS.nonce]: nonce,
+    [ADMIN_HEADERS.address]: address,
+    ...(identity !== '' && { [ADMIN_HEADERS.identity]: identity }),
+    [ADMIN_HEADERS.signature]: sign(secret, signed),
+    ...call.headers,
+  };
+}
+
+export async function identityOf(port: number): Promise<string> {
+  return (JSON.parse((await callAdmin(port, { path: '/identity' })).body) as { identity: string }).identity;
 }
 
 export async function reportOf(port: number): Promise<LedgerReport> {

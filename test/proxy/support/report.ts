@@ -4,6 +4,7 @@ import { NEVER_HELD, holdReport } from '../../../core/hold';
 
 /** What a proxy says of itself that has done nothing yet. */
 export const REPORT: LedgerReport = {
+  identity: 'one',
   instance: 'i',
   state: 'serving',
   drainRemainingSeconds: 0,

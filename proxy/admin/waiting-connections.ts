@@ -1,0 +1,34 @@
+import type { Server, Socket } from 'node:net';
+
+/** Connections that have no call in hand; a cutover has one or two. */
+const MOST_WAITING = 64;
+
+/**
+ * The connections on which no signed call is being served: half-open ones, idle ones, and those of strangers. Where there are
+ * too many the oldest goes, so that nobody who has no secret keeps out somebody who has it.
+ */
+export class WaitingConnections {
+  /** The longest waiting first. */
+  private readonly sockets = new Set<Socket>();
+
+  constructor(server: Server) {
+    server.on('connection', (socket: Socket) => {
+      this.wait(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+    });
+  }
+
+  /** A signed call has come. */
+  serves(socket: Socket): void {
+    this.sockets.delete(socket);
+  }
+
+  /** It is new, or its call is over. */
+  wait(socket: Socket): void {
+    if (socket.destroyed) return;
+    this.sockets.add(socket);
+    if (this.sockets.size <= MOST_WAITING) return;
+    const [oldest] = this.sockets;
+    oldest?.destroy();
+  }
+}
