@@ -1,8 +1,9 @@
 import { isGrpcContent, GrpcMessages } from '../../proxy/data-plane/http2/grpc';
-import { addBlock, blockOf, emptyFields, trailerBlock } from '../../proxy/data-plane/http2/fields';
+import { addBlock, blockOf, emptyFields } from '../../proxy/data-plane/http2/fields';
 import { Ahead } from '../../proxy/data-plane/http1/ahead';
 import { AnswerReader } from '../../proxy/data-plane/http1/answer-reader';
 import { readAnswerHead } from '../../proxy/data-plane/http1/answer-head';
+import { isTrailer } from '../../proxy/data-plane/http1/trailers';
 import { ChunkedDecoder } from '../../proxy/data-plane/http1/chunked';
 import { isHost, readRequestFields } from '../../proxy/data-plane/http1/request-fields';
 import { Http1Head } from '../../proxy/data-plane/http1/request-head';
@@ -194,8 +195,8 @@ const PARSERS: Record<string, Parser> = {
   'fields of one name over HTTP/2': block('x'),
   'cookies over HTTP/2': block('cookie'),
   'trailers over HTTP/2': (size) => {
-    const fields = { x: Array.from({ length: size / 8 }, () => 'abcd') };
-    return () => void trailerBlock(fields);
+    const fields = Array.from({ length: size / 8 }, () => ['x', 'abcd']).flat();
+    return () => void blockOf(fields, isTrailer);
   },
   'what a session store says': (size) => {
     const reply = `ERR${spaces(size)}x`;

@@ -1,8 +1,8 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Answer } from '../data-plane';
 import type { AnswerHead, ClientEvents, ClientHalf, FieldBlock } from '../halves';
 import { isRefusedTrailer, isTrailer } from '../http1/trailers';
-import { Http2Fields, addBlock, emptyFields, trailerBlock } from './fields';
+import { Http2Fields, addBlock, blockOf, emptyFields } from './fields';
 import { grpcAnswer, grpcEnd } from './grpc';
 import type { Http2Head } from './request-head';
 
@@ -43,7 +43,7 @@ export class Http2Client implements ClientHalf {
     const { stream } = this;
     stream.on('drain', () => (this.isOver ? undefined : events.clientDrained()));
     if (this.isUploadOver) return;
-    stream.on('trailers', (trailers: IncomingHttpHeaders) => this.takeTrailers(trailers));
+    stream.on('trailers', (_fields, _flags, raw: string[] | undefined) => this.takeTrailers(raw ?? []));
     stream.on('data', (bytes: Buffer) => this.uploadReceived(bytes));
     stream.once('end', () => this.uploadEnded());
   }
@@ -134,6 +134,14 @@ export class Http2Client implements ClientHalf {
     this.close(NGHTTP2_INTERNAL_ERROR);
   }
 
+  /** What the client sent on this stream is malformed. The exchange hears that its client is gone. */
+  breakOff(code: number): void {
+    this.isUploadOver = true;
+    // Nobody reads the rest, which would keep the stream open.
+    this.stream.resume();
+    this.close(code);
+  }
+
   detach(): undefined {
     return undefined;
   }
@@ -200,9 +208,10 @@ export class Http2Client implements ClientHalf {
     });
   }
 
-  private takeTrailers(trailers: IncomingHttpHeaders): void {
-    const forbidden = Object.keys(trailers).find(isRefusedTrailer);
-    if (forbidden === undefined) this.uploadTrailers = trailerBlock(trailers);
+  /** `raw`: names and values in turn. */
+  private takeTrailers(raw: readonly string[]): void {
+    const forbidden = raw.find((name, index) => index % 2 === 0 && isRefusedTrailer(name));
+    if (forbidden === undefined) this.uploadTrailers = blockOf(raw, isTrailer);
     else if (!this.isOver) {
       this.isUploadOver = true;
       this.events?.uploadBroken({ status: 400, body: `'${forbidden}' may not be a trailer\n` });

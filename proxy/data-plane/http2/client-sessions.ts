@@ -1,10 +1,12 @@
 import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Answer, DataPlaneOptions, Limits, Timeouts } from '../data-plane';
+import type { Answer, DataPlaneOptions, Limits, RefusedRequest, Timeouts } from '../data-plane';
 import type { ClientEvents, ClientHalf, EngineHead } from '../halves';
 import { Http2Client } from './client-half';
 import { sayFarewell } from './farewell';
+import { FrameGuard, type GuardEvents } from './frame-guard';
+import { GuardedSocket } from './guarded-socket';
 import { ClientConnection, Http2Head, connectionOf } from './request-head';
 
 /** For all streams of a connection together; the first 64 KiB of RFC 9113 would make them wait for each other. */
@@ -14,6 +16,8 @@ const SESSION_MEMORY_MB = 32;
 /** A connection may cancel this many streams at once, and so many a second later on (CVE-2023-44487). */
 const RESET_BURST = 1000;
 const RESETS_A_SECOND = 33;
+/** For the last word to a client whose connection cannot be read any more. */
+const LOST_MS = 1_000;
 
 /** What the sessions need of the engine. */
 export interface ClientSessionsContext {
@@ -45,11 +49,8 @@ export class ClientSessions {
     if ((socket as Socket).remoteAddress === undefined) return void socket.destroy();
     // In HTTP/2 there is no half of a connection: a client's end is the end of all its streams.
     socket.allowHalfOpen = false;
-    const session = http2.performServerHandshake(socket, sessionOptions(this.context.limits));
-    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-    const live = new ClientSession(session, socket, this.context);
+    const live = new ClientSession(socket, this.context, () => this.live.delete(live));
     this.live.add(live);
-    session.once('close', () => this.live.delete(live));
   }
 
   /** GOAWAY to all; streams that are under way go on. */
@@ -68,27 +69,53 @@ export class ClientSessions {
 }
 
 /** The connection of one client. */
-class ClientSession {
+class ClientSession implements GuardEvents {
+  private readonly session: ServerHttp2Session;
+  private readonly guard: FrameGuard;
+  private readonly clients = new Map<number, Http2Client>();
   private open = 0;
   private isLeaving = false;
   private idleTimer: NodeJS.Timeout | undefined;
   private readonly connection: ClientConnection;
 
   constructor(
-    private readonly session: ServerHttp2Session,
     private readonly socket: Duplex,
     private readonly context: ClientSessionsContext,
+    ended: () => void,
   ) {
-    this.connection = connectionOf(session);
+    this.connection = connectionOf(socket);
+    this.guard = new FrameGuard('client', this);
+    const session = http2.performServerHandshake(new GuardedSocket(socket, this.guard), sessionOptions(context.limits));
+    this.session = session;
+    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     session.on('error', () => undefined);
     session.on('stream', (stream, headers, _flags, raw) => this.begin(stream, headers, raw));
     this.watchIdle();
-    session.once('close', () => clearTimeout(this.idleTimer));
+    session.once('close', () => {
+      clearTimeout(this.idleTimer);
+      ended();
+    });
+  }
+
+  broken(streamId: number, code: number, why: string): void {
+    const client = this.clients.get(streamId);
+    if (client) client.breakOff(code);
+    this.noteRefused({ status: 400, body: why });
+  }
+
+  reply(frame: Buffer): void {
+    this.socket.write(frame);
+  }
+
+  /** node:http2 says why, if it can. */
+  lost(): void {
+    setTimeout(() => this.destroy(), LOST_MS).unref();
   }
 
   retire(): void {
     if (this.isLeaving || this.session.closed || this.session.destroyed) return;
     this.isLeaving = true;
+    this.guard.pinged();
     sayFarewell(this.session, this.socket, this.context.timeouts.bodyIdleMs);
   }
 
@@ -107,9 +134,12 @@ class ClientSession {
   private begin(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]): void {
     // It may be broken already, and tell of it only later.
     stream.on('error', () => undefined);
-    if (stream.destroyed) return;
+    const { id = 0 } = stream;
+    const fault = this.guard.faultOf(id);
+    if (stream.destroyed) return this.guard.forget(id);
     this.open += 1;
-    stream.once('close', () => this.ended());
+    stream.once('close', () => this.ended(id));
+    if (fault !== undefined) return stream.close(fault);
     try {
       this.serve(stream, headers, raw);
     } catch (error) {
@@ -122,21 +152,27 @@ class ClientSession {
     const { limits, timeouts } = this.context;
     const head = new Http2Head(headers, raw, this.connection, !stream.endAfterHeaders);
     const client = new Http2Client(stream, head, timeouts.bodyIdleMs, () => this.destroy());
+    this.clients.set(stream.id ?? 0, client);
     const refusal = head.refusal(limits);
     if (refusal) this.refuse(client, refusal);
     else client.listen(this.context.begin(client, head));
   }
 
   private refuse(client: Http2Client, answer: Answer): void {
-    const why = (answer.body ?? '').trimEnd();
-    const told = { status: answer.status, address: this.connection.client.address, why };
-    const { refused, refusalAnswer } = this.context.options;
-    refused?.(told);
-    client.answer(refusalAnswer?.(told) ?? answer);
+    const told = this.noteRefused(answer);
+    client.answer(this.context.options.refusalAnswer?.(told) ?? answer);
   }
 
-  private ended(): void {
+  private noteRefused({ status, body = '' }: Answer): RefusedRequest {
+    const told = { status, address: this.connection.client.address, why: body.trimEnd() };
+    this.context.options.refused?.(told);
+    return told;
+  }
+
+  private ended(streamId: number): void {
     this.open -= 1;
+    this.clients.delete(streamId);
+    this.guard.forget(streamId);
     if (this.context.isDraining) this.retire();
     // The idle time counts from the last stream's end.
     if (this.open === 0 && !this.socket.destroyed) this.watchIdle();

@@ -13,14 +13,13 @@ const ROUND_TRIP_MS = 5_000;
  * Lets a client's session go: a warning at once, and the last stream's number when the client must have read it, so that
  * a request which crosses the warning is served.
  *
- * After a GOAWAY of its own node:http2 ignores new streams, and reads nothing once no stream is open: its `goaway` cannot
- * be that warning. Over TCP the frame is written beside it, between two of its writes, which end with whole frames. Over
- * TLS there is no room beside it: the last word is said at once, and the client knows from it what it must send again.
+ * After a GOAWAY of its own node:http2 ignores new streams, and reads nothing once no stream is open: its `goaway`
+ * cannot be that warning. The frame is written to the connection beside it, between two of its writes, which end with whole
+ * frames.
  *
  * @param lingerMs how long a client may take to close a connection that is over for us
  */
 export function sayFarewell(session: ServerHttp2Session, socket: Duplex, lingerMs: number): void {
-  if (session.encrypted) return closeSession(session, socket, lingerMs);
   const close = () => {
     clearTimeout(roundTrip);
     closeSession(session, socket, lingerMs);

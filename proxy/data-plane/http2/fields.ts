@@ -1,6 +1,5 @@
 import { HOP_BY_HOP, exactLength } from '../http1/field-lines';
 import { withoutSpace } from '../http1/lines';
-import { isTrailer } from '../http1/trailers';
 import type { BodyLength, FieldBlock } from '../halves';
 
 /** What node:http2 takes and gives: lower-case names, a list for what stands on several lines. */
@@ -67,12 +66,6 @@ export function blockOf(raw: readonly string[], keeps: (name: string) => boolean
     if (keeps(name) && !hasControlBytes(value)) block += `${name}: ${value}\r\n`;
   }
   return block;
-}
-
-/** Trailers as node:http2 tells them, as a block; those that may not be there are left out. */
-export function trailerBlock(fields: Readonly<Record<string, string | string[] | undefined>>): FieldBlock {
-  const raw = Object.entries(fields).flatMap(([name, value]) => [value ?? []].flat().flatMap((line) => [name, line]));
-  return blockOf(raw, isTrailer);
 }
 
 /** What a `Content-Length` says; undefined where there is none, 'malformed' for anything but one plain number. */

@@ -1,4 +1,6 @@
-import type { IncomingHttpHeaders, ServerHttp2Session } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import type { Answer, Limits } from '../data-plane';
 import type { BodyLength, EngineHead, FieldBlock, ReplacedFields } from '../halves';
 import { linesOf } from '../http1/lines';
@@ -91,7 +93,7 @@ export class Http2Head implements EngineHead {
 
   /**
    * Why this request is not served, if so. What breaks HTTP/2's own rules never comes here: node:http2 resets streams
-   * with bad pseudo fields or fields of one connection, and leaves out fields with bytes that no field may have.
+   * with bad pseudo fields or fields of one connection, and the frame guard those with bytes that no field may have.
    */
   refusal(limits: Limits): Answer | undefined {
     if (this.method === 'CONNECT') return refuse(405, 'CONNECT is not served');
@@ -136,11 +138,11 @@ export class Http2Head implements EngineHead {
 }
 
 /** What a head tells of its connection. */
-export function connectionOf(session: ServerHttp2Session): ClientConnection {
-  const { socket } = session;
+export function connectionOf(socket: Duplex): ClientConnection {
+  const { remoteAddress, remotePort, encrypted } = socket as TLSSocket;
   return {
-    client: { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 },
-    isTls: session.encrypted === true,
+    client: { address: plainAddress(remoteAddress), port: remotePort ?? 0 },
+    isTls: (encrypted as boolean | undefined) === true,
   };
 }
 

@@ -9,7 +9,8 @@ import { causeOf } from '../connect-failure';
 import type { UpstreamRequest } from '../context';
 import type { FailureCause, UpstreamFailure } from '../data-plane';
 import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../halves';
-import { Http2Fields, addBlock, blockOf, emptyFields, isEndToEnd, statedLength, trailerBlock } from './fields';
+import { isTrailer } from '../http1/trailers';
+import { Http2Fields, addBlock, blockOf, emptyFields, isEndToEnd, statedLength } from './fields';
 
 const { NGHTTP2_CANCEL, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
@@ -17,6 +18,8 @@ const { NGHTTP2_CANCEL, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = const
 export interface StreamHome {
   /** The stream is over, or never came to be. */
   left(half: Http2UpstreamHalf): void;
+  /** The stream is closed; nothing more comes of it. */
+  closed(streamId: number): void;
   /** What the upstream saw of a stream that broke before its answer; `streamId` undefined: it has not left. */
   seen(streamId: number | undefined, bytesBefore: number): Seen;
   readonly bytesReceived: number;
@@ -87,6 +90,18 @@ export class Http2UpstreamHalf implements UpstreamHalf {
     this.leave();
     this.stream?.close(NGHTTP2_CANCEL);
     this.events.upstreamFailed(failure, seen, cause);
+  }
+
+  get streamId(): number | undefined {
+    return this.stream?.id;
+  }
+
+  /** What the upstream sent on this stream is malformed. */
+  breakOff(code: number): void {
+    this.stream?.close(code);
+    // Nobody reads the rest, which would keep the stream open.
+    this.stream?.resume();
+    this.fail('malformed', 'maybe');
   }
 
   /** The upstream owes the head of its answer. */
@@ -165,7 +180,9 @@ export class Http2UpstreamHalf implements UpstreamHalf {
     stream.on('wantTrailers', () => this.sendTrailers(stream));
     stream.on('headers', (_fields, _flags, raw: string[] | undefined) => this.inform(_fields, raw));
     stream.on('response', (fields, flags, raw: string[] | undefined) => this.begin(fields, flags, raw));
-    stream.on('trailers', (trailers: IncomingHttpHeaders) => (this.answerTrailers = trailerBlock(trailers)));
+    stream.on('trailers', (_fields, _flags, raw: string[] | undefined) => {
+      this.answerTrailers = blockOf(raw ?? [], isTrailer);
+    });
     stream.on('drain', () => (this.isOver || this.isFinished ? undefined : this.events.upstreamDrained()));
     stream.on('data', (bytes: Buffer) => this.receive(bytes));
     stream.once('end', () => this.answerEnded(stream));
@@ -235,6 +252,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
   }
 
   private closed(stream: ClientHttp2Stream): void {
+    if (stream.id !== undefined) this.home?.closed(stream.id);
     if (this.isOver) return;
     const cause = causeOf(this.error) ?? { why: `the stream was closed with code ${stream.rstCode}` };
     if (stream.rstCode === NGHTTP2_REFUSED_STREAM && !this.home?.isBroken) return this.fail('reset', 'nothing', cause);

@@ -8,6 +8,8 @@ import type { FailureCause, Upstream, UpstreamFailure } from '../data-plane';
 import type { Seen, UpstreamEvents, UpstreamHalf } from '../halves';
 import type { Ticking } from '../ticker';
 import { connectFirst } from '../wire/connect';
+import { FrameGuard, type GuardEvents } from './frame-guard';
+import { GuardedSocket } from './guarded-socket';
 import { Http2UpstreamHalf, StreamHome } from './upstream-half';
 
 /** For all streams of a connection together; the first 64 KiB of RFC 9113 would make them wait for each other. */
@@ -18,6 +20,8 @@ const STREAMS_AT_FIRST = 100;
 /** What a gRPC server says in the GOAWAY with which it punishes pings, and the error that comes with it. */
 const TOO_MANY_PINGS = 'too_many_pings';
 const { NGHTTP2_ENHANCE_YOUR_CALM } = http2.constants;
+/** For the last word to an upstream whose connection cannot be read any more. */
+const LOST_MS = 1_000;
 /** Longer than any response takes. */
 const MAX_PING_MS = 24 * 3600 * 1000;
 
@@ -104,7 +108,8 @@ interface SessionPool {
 }
 
 /** One connection to an upstream and the streams on it. */
-class UpstreamSession implements Ticking, StreamHome {
+class UpstreamSession implements Ticking, StreamHome, GuardEvents {
+  private readonly guard = new FrameGuard('server', this);
   /** Where it is connected to, or is being connected to; undefined while nobody knows. */
   address: string | undefined;
   private readonly addresses: Addresses;
@@ -186,6 +191,23 @@ class UpstreamSession implements Ticking, StreamHome {
     if (this.session) half.start(this.session, this.upstream.protocol);
   }
 
+  broken(streamId: number, code: number): void {
+    for (const half of this.halves) if (half.streamId === streamId) return half.breakOff(code);
+  }
+
+  reply(frame: Buffer): void {
+    this.socket?.write(frame);
+  }
+
+  /** node:http2 says why, if it can. */
+  lost(): void {
+    setTimeout(() => this.gone('malformed'), LOST_MS).unref();
+  }
+
+  closed(streamId: number): void {
+    this.guard.forget(streamId);
+  }
+
   left(half: Http2UpstreamHalf): void {
     this.halves.delete(half);
     if (this.halves.size === 0) this.idleSinceMs = this.context.ticker.nowMs;
@@ -255,6 +277,7 @@ class UpstreamSession implements Ticking, StreamHome {
       if (nowMs - this.pingedMs >= connectMs) this.gone('idleTimeout');
     } else if (pingMs > 0 && silentMs >= pingMs) {
       this.pingedMs = nowMs;
+      this.guard.pinged();
       this.session?.ping(() => undefined);
     }
   }
@@ -298,7 +321,7 @@ class UpstreamSession implements Ticking, StreamHome {
 
   private connected(socket: Socket): void {
     const session = http2.connect(`${this.upstream.protocol}://${hostOf(this.upstream)}`, {
-      createConnection: () => socket,
+      createConnection: () => new GuardedSocket(socket, this.guard),
       settings: { enablePush: false },
       strictSingleValueFields: false,
     } as http2.ClientSessionOptions);

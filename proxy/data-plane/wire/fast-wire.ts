@@ -137,8 +137,23 @@ export class FastWire implements Wire, HandleOwner {
     const handle = this.handle!;
     this.handle = undefined;
     handle.wire = undefined;
+    // The handle has a buffer of ours for good, and it is read before the next one is.
+    const onread = {
+      buffer: shared,
+      callback: (length: number, buffer: Uint8Array) => {
+        socket.push(Buffer.from(buffer.subarray(0, length)));
+        return true;
+      },
+    };
     // The constructor takes more than its documentation says.
-    const options: object = { handle, allowHalfOpen: true, pauseOnCreate: true, readable: true, writable: true };
+    const options: object = {
+      handle,
+      allowHalfOpen: true,
+      pauseOnCreate: true,
+      readable: true,
+      writable: true,
+      onread,
+    };
     const socket = new Socket(options);
     if (bytes.length > 0) socket.unshift(Buffer.from(bytes));
     return socket;

@@ -6,9 +6,9 @@ afterEach(stopAll);
 
 const ACK = 1;
 
-test('GOAWAY comes in two steps, with a round trip between, and streams go on', async () => {
-  const { port, sessions, told } = await startSessions();
-  const client = await frameClient(port);
+test.each(['http', 'https'] as const)('over %s GOAWAY comes in two steps, and streams go on', async (protocol) => {
+  const { port, sessions, told } = await startSessions({ isTls: protocol === 'https' });
+  const client = await frameClient(port, protocol);
   client.send(headers(1, GET, true));
   await until(() => told.length === 1);
   sessions.retireAll();
@@ -45,20 +45,6 @@ test('a client that does not close its connection does not keep it', async () =>
   const { payload } = client.frames.find(({ type }) => type === PING)!;
   client.send(frame(PING, ACK, 0, payload));
   await until(() => sessions.size === 0);
-});
-
-test('over TLS the last word comes at once, and streams go on', async () => {
-  const { port, sessions, told } = await startSessions({ isTls: true });
-  const session = await connect(port, 'https');
-  const lastStreams: number[] = [];
-  session.on('goaway', (_code, lastStream: number) => lastStreams.push(lastStream));
-  const got = ask(session, {});
-  await until(() => told.length === 1);
-  sessions.retireAll();
-  await until(() => lastStreams.length > 0);
-  answerWith(told[0]!, 'late');
-  await until(() => got.code === 0 && sessions.size === 0);
-  expect([got.body, lastStreams[0]]).toEqual(['late', 1]);
 });
 
 test('a session that came during the drain goes with its first answer', async () => {

@@ -92,17 +92,6 @@ test.each<[string, Fields]>([
   expect(await statusOf(fields)).toEqual({ status: 'RST_STREAM:1', told: [] });
 });
 
-test.each<[string, readonly [string, string]]>([
-  ['NUL', ['x', 'a\0b']],
-  ['CR LF', ['x', 'a\r\nevil: 1']],
-  ['DEL', ['x', 'a\x7f']],
-  ['white space around it', ['x', ' b ']],
-  ['a space in its name', ['x y', 'b']],
-])('a field with %s goes no further', async (_, field) => {
-  const { told } = await statusOf(head({}, field, ['kept', '1']));
-  expect(told[0]!.head.block(undefined)).toBe('host: a\r\nkept: 1\r\n');
-});
-
 test('other refusals have their own status', async () => {
   const { port, told } = await startSessions({
     begin,
@@ -142,15 +131,15 @@ test('a body that is not as long as it said is no whole upload', async () => {
   client.send(headers(1, head({ ':method': 'POST' }, ['content-length', '3']), false));
   await until(() => told.length === 1);
   client.send(frame(DATA, END_STREAM, 1, Buffer.from('x')));
-  await until(() => told[0]?.isGone === true);
+  await until(() => told[0]?.isGone === true && client.told(1).length > 0);
   expect(told[0]!.trailers).toBeUndefined();
   expect(client.told(1)).toEqual(['RST_STREAM:1']);
   const longer = await frameClient(port);
   longer.send(headers(1, head({ ':method': 'POST' }, ['content-length', '1']), false));
   await until(() => told.length === 2);
   longer.send(frame(DATA, END_STREAM, 1, Buffer.from('xyz')));
-  await until(() => told[1]?.isGone === true);
-  expect([told[1]!.trailers, told[1]!.upload.length < 3]).toEqual([undefined, true]);
+  await until(() => told[1]?.isGone === true && longer.told(1).length > 0);
+  expect([told[1]!.trailers, told[1]!.upload, longer.told(1)]).toEqual([undefined, '', ['RST_STREAM:1']]);
 });
 
 test('a stream that is broken before it was looked at is not served', async () => {
@@ -158,7 +147,7 @@ test('a stream that is broken before it was looked at is not served', async () =
   const client = await frameClient(port);
   const broken = headers(1, head({ ':method': 'POST' }, ['content-length', '3']), false);
   client.send(broken, frame(DATA, END_STREAM, 1, Buffer.from('x')), headers(3, GET, true));
-  await until(() => told.length === 1);
+  await until(() => told.length === 1 && client.told(1).length > 0);
   expect([told[0]!.head.method, client.told(1)]).toEqual(['GET', ['RST_STREAM:1']]);
 });
 
