@@ -54,6 +54,8 @@ export const DEFAULT_STAGES: readonly Stage[] = [
   { weights: { source: 0, target: 100 }, bakeSeconds: 300 },
 ];
 
+export const DEFAULT_SMOKE: readonly SmokeRequest[] = [{ path: '/', expectedStatus: 200 }];
+
 /** A bake that saw too few requests goes on, at the most to this many times its length. */
 export const LONGEST_BAKE = 2;
 
@@ -140,7 +142,7 @@ function readStages(value: unknown, problems: Problems): readonly Stage[] {
 }
 
 function readSmoke(value: unknown, problems: Problems): readonly SmokeRequest[] {
-  if (value === undefined) return [{ path: '/', expectedStatus: 200 }];
+  if (value === undefined) return DEFAULT_SMOKE;
   if (!Array.isArray(value) || value.length > 50) {
     problems.add('smoke', 'a list of at most 50 requests', value);
     return [];

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Options of Node.js for the proxy, which its Dockerfile says why. */
@@ -19,17 +19,35 @@ export function proxyAsset(): string {
 
 /** @throws Error when the package was not built, rather than a stack that deploys an empty folder. */
 function builtAsset(folder: string, file: string): string {
-  const path = join(packageRoot(__dirname), 'dist', 'assets', folder);
+  const path = join(ownPackage(), 'dist', 'assets', folder);
   if (!existsSync(join(path, file))) {
     throw new Error(`'${join(path, file)}' must be built before synth, got no such file: run 'npm run build' first`);
   }
   return path;
 }
 
+/**
+ * A bundler takes this code away from what lies beside it: the functions and the image would not be found, or those of another
+ * package.
+ */
+function ownPackage(): string {
+  const here = typeof __dirname === 'string' ? __dirname : undefined;
+  const root = here === undefined ? undefined : packageRoot(here);
+  const { name } = root === undefined ? {} : (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Named);
+  if (root !== undefined && name === 'drainshift') return root;
+  const place = here === undefined ? 'it in a bundle of ES modules' : `it in ${here}`;
+  throw new Error(
+    `'drainshift' must stay a package of its own, got ${place}: bundle your app with --external:drainshift`,
+  );
+}
+
+interface Named {
+  readonly name?: string;
+}
+
 /** The sources in `lib/` and the compiled files in `dist/lib/` share one package: the nearest one with a package.json. */
-function packageRoot(folder: string): string {
+function packageRoot(folder: string): string | undefined {
   if (existsSync(join(folder, 'package.json'))) return folder;
   const parent = dirname(folder);
-  if (parent === folder) throw new Error(`'drainshift' must be inside a package, got ${__dirname}`);
-  return packageRoot(parent);
+  return parent === folder ? undefined : packageRoot(parent);
 }

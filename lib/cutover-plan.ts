@@ -1,5 +1,7 @@
-import { Duration, Token } from 'aws-cdk-lib';
-import { parsePlan } from '../core/plan';
+import { Duration } from 'aws-cdk-lib';
+import { DEFAULT_SMOKE, parsePlan } from '../core/plan';
+import { Problems } from '../core/problems';
+import { isLater } from './refusals';
 import { TrafficWeights } from './traffic-weights';
 
 /** One step of a plan: set these weights, then watch. */
@@ -156,6 +158,7 @@ export interface GradualPlanProps {
 }
 
 type ReadNumber = (value: number | undefined) => number | undefined;
+type ReadPath = (path: string) => string;
 
 /**
  * What a cutover does unless its execution is started with a plan of its own.
@@ -172,10 +175,20 @@ type ReadNumber = (value: number | undefined) => number | undefined;
 export class CutoverPlan {
   /** Stages of weights with a bake each. */
   public static gradual(props?: GradualPlanProps): CutoverPlan {
+    checkKeys(props);
     return new CutoverPlan(props ?? {});
   }
 
   private constructor(private readonly props: GradualPlanProps) {}
+
+  /**
+   * The paths of its smoke requests.
+   *
+   * @internal
+   */
+  public get _smokePaths(): string[] {
+    return (this.props.smoke ?? DEFAULT_SMOKE).map(({ path }) => path);
+  }
 
   /**
    * The plan as the state machine takes it.
@@ -187,16 +200,72 @@ export class CutoverPlan {
     let deferred = false;
     // What is known only at deployment is checked then; 1 is legal wherever a plan has a number.
     const known: ReadNumber = (value) => {
-      if (!Token.isUnresolved(value)) return value;
+      if (!isLater(value)) return value;
       deferred = true;
       return 1;
     };
-    const checked = parsePlan(render(this.props, initialWeights, known));
+    const knownPath: ReadPath = (path) => {
+      if (!isLater(path)) return path;
+      deferred = true;
+      return '/';
+    };
+    const checked = parsePlan(render(this.props, initialWeights, known, knownPath));
     return deferred ? render(this.props, initialWeights, (value) => value) : checked;
   }
 }
 
-function render(props: GradualPlanProps, initialWeights: TrafficWeights, read: ReadNumber): object {
+/** Only TypeScript knows props that are not there: what JavaScript misspells would be a default, and nobody would hear of it. */
+function checkKeys(props: GradualPlanProps | undefined): void {
+  const problems = new Problems();
+  const all = problems.object('plan', props, KEYS.plan) as GradualPlanProps;
+  for (const name of ['stages', 'smoke'] as const) {
+    const list: unknown = all[name];
+    if (list !== undefined && !Array.isArray(list)) problems.add(name, 'a list', list);
+    else ((list ?? []) as unknown[]).forEach((item, index) => checkItem(`${name}[${index}]`, item, name, problems));
+  }
+  for (const name of ['breaker', 'drain', 'approval'] as const) problems.object(name, all[name], KEYS[name]);
+  problems.throwIfAny('PlanInvalid');
+}
+
+function checkItem(name: string, item: unknown, kind: 'stages' | 'smoke', problems: Problems): void {
+  const { weights } = problems.object(name, item, KEYS[kind]);
+  if (kind === 'stages') problems.object(`${name}.weights`, weights, KEYS.weights);
+}
+
+const keys = <T>(of: Record<keyof T, true>): readonly string[] => Object.keys(of);
+
+/** All that a plan may have, checked by the compiler against its types. */
+const KEYS = {
+  plan: keys<GradualPlanProps>({
+    stages: true,
+    poll: true,
+    minimumHealthyTargets: true,
+    smoke: true,
+    confirmTimeout: true,
+    breaker: true,
+    drain: true,
+    approval: true,
+  }),
+  stages: keys<CutoverStage>({ weights: true, bake: true }),
+  weights: keys<TrafficWeights>({ source: true, target: true }),
+  smoke: keys<CutoverSmokeRequest>({ path: true, expectedStatus: true }),
+  breaker: keys<CutoverBreaker>({ minimumErrors: true, maximumErrorRate: true, minimumRequests: true }),
+  drain: keys<CutoverDrain>({
+    requests: true,
+    webSockets: true,
+    streams: true,
+    streamingResponses: true,
+    closeRatePerSecond: true,
+  }),
+  approval: keys<CutoverApproval>({ beforeFirstShift: true, beforeLastStage: true, timeout: true }),
+};
+
+function render(
+  props: GradualPlanProps,
+  initialWeights: TrafficWeights,
+  read: ReadNumber,
+  readPath: ReadPath = (path) => path,
+): object {
   const seconds = (duration: Duration | undefined) => read(duration?.toSeconds());
   const weights = (value: TrafficWeights) => ({ source: read(value.source), target: read(value.target) });
   return {
@@ -205,7 +274,10 @@ function render(props: GradualPlanProps, initialWeights: TrafficWeights, read: R
     stages: props.stages?.map((stage) => ({ weights: weights(stage.weights), bakeSeconds: seconds(stage.bake) })),
     pollSeconds: seconds(props.poll),
     minimumHealthyTargets: read(props.minimumHealthyTargets),
-    smoke: props.smoke?.map(({ path, expectedStatus }) => ({ path, expectedStatus: read(expectedStatus) })),
+    smoke: props.smoke?.map(({ path, expectedStatus }) => ({
+      path: readPath(path),
+      expectedStatus: read(expectedStatus),
+    })),
     confirmTimeoutSeconds: seconds(props.confirmTimeout),
     breaker: props.breaker && {
       minimumErrors: read(props.breaker.minimumErrors),

@@ -1,4 +1,4 @@
-import { Arn, ArnFormat, Stack, Token } from 'aws-cdk-lib';
+import { Arn, ArnFormat, Stack } from 'aws-cdk-lib';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { IEventBus } from 'aws-cdk-lib/aws-events';
@@ -10,7 +10,7 @@ import { CutoverPlan } from './cutover-plan';
 import { CutoverSchedule } from './cutover-schedule';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ProxyService } from './proxy-service';
-import { checkDomainName, checkSides, refuse } from './refusals';
+import { checkDomainName, checkSides, refuse, isLater } from './refusals';
 
 export interface CutoverProps {
   /** The network of the steps; they need a way to the AWS APIs, the load balancer and the proxies. */
@@ -95,6 +95,7 @@ const MOST_ALARMS = 15;
 export function checkProps(props: CutoverProps, scope: Construct): void {
   checkDomainName('domainName', props.domainName);
   checkSides(props);
+  checkSmoke(props);
   if (props.source.cluster !== props.target.cluster) {
     refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
   }
@@ -106,14 +107,22 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   if (props.notificationTopic?.fifo) refuse('notificationTopic', 'a standard topic', 'a FIFO topic');
 }
 
+/** The default, a GET of `/`, is no call that a group of GRPC answers: the preflight of each cutover would end it. */
+function checkSmoke({ plan = CutoverPlan.gradual(), loadBalancer }: CutoverProps): void {
+  if (![loadBalancer.sourceGroup, loadBalancer.targetGroup].some(({ _isGrpc }) => _isGrpc)) return;
+  const wrong = plan._smokePaths.find((path) => !isLater(path) && !/^\/[^/?#]+\/[^/?#]+$/.test(path));
+  if (wrong === undefined) return;
+  refuse('plan.smoke', "methods as '/grpc.health.v1.Health/Check' where a target group is of GRPC", `'${wrong}'`);
+}
+
 /** The steps ask CloudWatch where they run, and by name: an alarm of elsewhere is missing there, or another one. */
 function checkPlaceOf(alarm: IAlarm, scope: Construct): void {
   const { alarmArn } = alarm;
-  const place = Token.isUnresolved(alarmArn) ? alarm.env : Arn.split(alarmArn, ArnFormat.COLON_RESOURCE_NAME);
+  const place = isLater(alarmArn) ? alarm.env : Arn.split(alarmArn, ArnFormat.COLON_RESOURCE_NAME);
   for (const what of ['region', 'account'] as const) {
     const own = Stack.of(scope)[what];
     const found = place[what];
-    if (found === undefined || Token.isUnresolved(found) || Token.isUnresolved(own) || found === own) continue;
+    if (found === undefined || isLater(found) || isLater(own) || found === own) continue;
     refuse('alarms', `alarms of the ${what} ${own}`, `'${alarm.node.path}' of ${found}`);
   }
 }

@@ -1,5 +1,4 @@
-import { Token } from 'aws-cdk-lib';
-import { refuse } from './refusals';
+import { refuse, isLater } from './refusals';
 
 interface MemoryRange {
   readonly min: number;
@@ -28,10 +27,10 @@ const MISSING_MIB = 1536;
 
 /** The CDK takes any size, and Fargate refuses the task definition. */
 export function checkFargateSize(cpu: number, memoryLimitMiB: number): void {
-  if (Token.isUnresolved(cpu)) return;
+  if (isLater(cpu)) return;
   const range = SIZES.get(cpu);
   if (!range) return refuse('cpu', `one of ${[...SIZES.keys()].join(', ')} on Fargate`, cpu);
-  if (Token.isUnresolved(memoryLimitMiB)) return;
+  if (isLater(memoryLimitMiB)) return;
   const { min, max, step } = range;
   const isOne = memoryLimitMiB >= min && memoryLimitMiB <= max && memoryLimitMiB % step === 0;
   if (isOne && !(cpu === 256 && memoryLimitMiB === MISSING_MIB)) return;

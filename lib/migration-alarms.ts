@@ -1,4 +1,4 @@
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import {
   Alarm,
   AlarmProps,
@@ -15,7 +15,7 @@ import { MigrationLoadBalancer } from './migration-load-balancer';
 import { loadBalancerErrorRate, METRIC_PERIOD, rejectedConnections, sideMetrics } from './migration-metrics';
 import { MigrationSide } from './migration-side';
 import { ProxyService } from './proxy-service';
-import { checkSides, refuse } from './refusals';
+import { checkSides, refuse, isLater } from './refusals';
 import { DeadProxies } from './dead-proxies';
 
 export interface MigrationAlarmsProps {
@@ -258,10 +258,10 @@ export class MigrationAlarms extends Construct {
 }
 
 function checkProps({ maximumErrorRate, minimumRequests, maximumLatency }: MigrationAlarmsProps): void {
-  if (maximumErrorRate !== undefined && !Token.isUnresolved(maximumErrorRate) && !isShare(maximumErrorRate)) {
+  if (maximumErrorRate !== undefined && !isLater(maximumErrorRate) && !isShare(maximumErrorRate)) {
     refuse('maximumErrorRate', 'a number over 0 and up to 1', maximumErrorRate);
   }
-  if (minimumRequests !== undefined && !Token.isUnresolved(minimumRequests) && !isCount(minimumRequests)) {
+  if (minimumRequests !== undefined && !isLater(minimumRequests) && !isCount(minimumRequests)) {
     refuse('minimumRequests', 'an integer of 1 or more', minimumRequests);
   }
   if (maximumLatency && !maximumLatency.isUnresolved() && !isWait(maximumLatency)) {

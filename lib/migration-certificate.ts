@@ -1,8 +1,8 @@
-import { Arn, ArnFormat, Stack, Token } from 'aws-cdk-lib';
+import { Arn, ArnFormat, Stack } from 'aws-cdk-lib';
 import { Certificate, CertificateValidation, ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { IHostedZone } from 'aws-cdk-lib/aws-route53';
 import { Construct } from 'constructs';
-import { refuse } from './refusals';
+import { refuse, isLater } from './refusals';
 import { SelfSignedCertificate, SelfSignedCertificateProps, checkCertificateName } from './self-signed-certificate';
 
 export interface HostedZoneCertificateProps {
@@ -55,12 +55,12 @@ export class MigrationCertificate {
 }
 
 function checkArn(scope: Construct, arn: string): void {
-  if (Token.isUnresolved(arn)) return;
+  if (isLater(arn)) return;
   if (!/^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/.+/.test(arn)) {
     refuse('certificateArn', 'the ARN of a certificate of AWS Certificate Manager', arn);
   }
   const { region } = Stack.of(scope);
-  if (!Token.isUnresolved(region) && Arn.split(arn, ArnFormat.SLASH_RESOURCE_NAME).region !== region) {
+  if (!isLater(region) && Arn.split(arn, ArnFormat.SLASH_RESOURCE_NAME).region !== region) {
     refuse('certificateArn', `of a certificate in ${region}, as the load balancer is`, arn);
   }
 }
@@ -69,7 +69,7 @@ function checkArn(scope: Construct, arn: string): void {
 function checkInZone(name: string, domainName: string, hostedZone: IHostedZone): void {
   checkCertificateName(name, domainName);
   const zoneName = nameOf(hostedZone);
-  if (zoneName === undefined || Token.isUnresolved(domainName) || Token.isUnresolved(zoneName)) return;
+  if (zoneName === undefined || isLater(domainName) || isLater(zoneName)) return;
   const zone = zoneName.replace(/\.$/, '').toLowerCase();
   const bare = domainName.replace(/^\*\./, '').toLowerCase();
   if (bare !== zone && !bare.endsWith(`.${zone}`)) refuse(name, `a name in the zone '${zone}'`, domainName);

@@ -1,4 +1,4 @@
-import { Duration, Stack, Token } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import {
   AlarmStatusWidget,
   AlarmStatusWidgetSortBy,
@@ -29,7 +29,7 @@ import {
 } from './migration-metrics';
 import { MigrationSide } from './migration-side';
 import { ProxyService } from './proxy-service';
-import { checkSides, refuse } from './refusals';
+import { checkSides, refuse, isLater } from './refusals';
 
 export interface MigrationDashboardProps {
   /** The load balancer that shares the traffic. */
@@ -213,7 +213,7 @@ function graph(title: string, left: IMetric[], props: GraphWidgetProps = {}): IW
 }
 
 function checkName(name: string | undefined): void {
-  if (name === undefined || Token.isUnresolved(name)) return;
+  if (name === undefined || isLater(name)) return;
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(name)) {
     refuse('dashboardName', 'from 1 to 255 letters, digits, hyphens and underscores', name);
   }

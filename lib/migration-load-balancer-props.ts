@@ -1,4 +1,4 @@
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { IPeer, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import {
@@ -11,7 +11,7 @@ import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { IDLE_TIMEOUT_BOUNDS } from './idle-timeouts';
 import { MutualTls } from './mutual-tls';
 import { REDIRECT_PORT, SMOKE_PORTS, TRAFFIC_PORT } from './ports';
-import { checkDuration, checkPort, refuse } from './refusals';
+import { checkDuration, checkPort, refuse, isLater } from './refusals';
 import { StickyTargetGroup } from './sticky-target-group';
 import { TrafficWeights } from './traffic-weights';
 
@@ -230,7 +230,7 @@ export function portsOf(props: MigrationLoadBalancerProps): { traffic: number; s
   const named = { trafficPort: traffic, 'smokeTests.sourcePort': source, 'smokeTests.targetPort': target };
   for (const [name, port] of Object.entries(named)) {
     checkPort(name, port);
-    if (Token.isUnresolved(port)) continue;
+    if (isLater(port)) continue;
     if (taken.has(port)) refuse(name, 'a port that no other listener has', port);
     taken.add(port);
   }
@@ -246,7 +246,7 @@ export function checkProps(props: MigrationLoadBalancerProps): void {
     checkDuration('clientKeepAlive', clientKeepAlive, { min: Duration.minutes(1), max: Duration.days(7) });
   }
   if (logRetention) checkDuration('logRetention', logRetention, { min: Duration.days(1), max: Duration.days(3650) });
-  if (webAclArn !== undefined && !Token.isUnresolved(webAclArn) && !WEB_ACL.test(webAclArn)) {
+  if (webAclArn !== undefined && !isLater(webAclArn) && !WEB_ACL.test(webAclArn)) {
     // One of scope CLOUDFRONT fails at deployment only.
     refuse('webAclArn', 'the ARN of a web ACL of scope REGIONAL', webAclArn);
   }

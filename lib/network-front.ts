@@ -1,4 +1,4 @@
-import { Duration, Token, Tokenization } from 'aws-cdk-lib';
+import { Duration, Tokenization } from 'aws-cdk-lib';
 import {
   CfnEIP,
   Connections,
@@ -25,7 +25,7 @@ import { acknowledge } from './acknowledged-rules';
 import { TCP_IDLE_TIMEOUT, TCP_IDLE_TIMEOUT_BOUNDS } from './idle-timeouts';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { REDIRECT_PORT } from './ports';
-import { refuse } from './refusals';
+import { refuse, isLater } from './refusals';
 
 export interface NetworkFrontProps {
   /** Where the traffic goes on to. */
@@ -131,7 +131,7 @@ export class NetworkFront extends Construct implements IConnectable {
   private doubledPorts(): string[] {
     const ports = this.loadBalancer.node
       .findAll()
-      .flatMap((child) => (child instanceof CfnListener && !Token.isUnresolved(child.port) ? [child.port] : []));
+      .flatMap((child) => (child instanceof CfnListener && !isLater(child.port) ? [child.port] : []));
     const doubled = ports.filter((port, index) => ports.indexOf(port) !== index);
     return doubled.map((port) => `'port' must be one that no other listener of the front has, got ${port}`);
   }
@@ -245,9 +245,9 @@ const ALLOCATION_ID = /^eipalloc-[0-9a-f]+$/;
 const IPV4 = /^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)$/;
 
 function checkEach(name: string, values: string[] | undefined, subnets: number, form: RegExp, rule: string): void {
-  if (values === undefined || Token.isUnresolved(values)) return;
+  if (values === undefined || isLater(values)) return;
   if (values.length !== subnets) refuse(name, `one for each of the ${subnets} subnets`, values.length);
   for (const value of values) {
-    if (!Token.isUnresolved(value) && !form.test(value)) refuse(name, rule, value);
+    if (!isLater(value) && !form.test(value)) refuse(name, rule, value);
   }
 }

@@ -1,5 +1,5 @@
 /* eslint-disable awscdk/require-passing-this -- what it makes is part of the one who asks */
-import { Stack, Token, Tokenization } from 'aws-cdk-lib';
+import { Stack, Tokenization } from 'aws-cdk-lib';
 import { InstanceArchitecture, InstanceType, ISecurityGroup, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import {
   AvailabilityZoneRebalancing,
@@ -22,7 +22,7 @@ import { Construct } from 'constructs';
 import { checkFargateSize } from './fargate-sizes';
 import { MigrationSide } from './migration-side';
 import { createCapacity } from './proxy-instances';
-import { checkInteger, refuse } from './refusals';
+import { checkInteger, refuse, isLater } from './refusals';
 
 export interface FargateSpotProps {
   /**
@@ -183,7 +183,7 @@ const ROOM = { cpu: 2048, memoryMiB: 7 * 1024 };
 
 /** ECS would wait for an instance that never comes. */
 function checkRoom(cpu: number, memoryLimitMiB: number): void {
-  const fits = (value: number, most: number) => Token.isUnresolved(value) || value <= most;
+  const fits = (value: number, most: number) => isLater(value) || value <= most;
   if (fits(cpu, ROOM.cpu) && fits(memoryLimitMiB, ROOM.memoryMiB)) return;
   const rule = `given for proxies with more than ${ROOM.cpu} units of CPU or ${ROOM.memoryMiB} MiB`;
   refuse('instanceType', rule, 'nothing');
@@ -197,7 +197,7 @@ class Ec2 extends ProxyCompute {
       if (props[name] !== undefined) refuse(name, "absent next to 'capacityProviderName'", props[name]);
     }
     checkInteger('minInstances', minInstances, { min: 0, max: 1000 });
-    const least = Token.isUnresolved(minInstances) ? 1 : Math.max(1, minInstances);
+    const least = isLater(minInstances) ? 1 : Math.max(1, minInstances);
     checkInteger('maxInstances', maxInstances, { min: least, max: 1000 });
   }
 
@@ -206,7 +206,7 @@ class Ec2 extends ProxyCompute {
     checkInteger('memoryLimitMiB', memoryLimitMiB, { min: 256, max: 1_048_576 });
     const { instanceType, capacityProviderName } = this.props;
     if (!instanceType && capacityProviderName === undefined) checkRoom(cpu, memoryLimitMiB);
-    if (!instanceType || Token.isUnresolved(instanceType.toString())) return;
+    if (!instanceType || isLater(instanceType.toString())) return;
     const has =
       instanceType.architecture === InstanceArchitecture.ARM_64 ? CpuArchitecture.ARM64 : CpuArchitecture.X86_64;
     if (has !== cpuArchitecture) {

@@ -1,7 +1,7 @@
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { BaseService, ScalableTaskCount } from 'aws-cdk-lib/aws-ecs';
-import { refuse, checkDuration, checkInteger } from './refusals';
+import { refuse, checkDuration, checkInteger, isLater } from './refusals';
 import { StickyTargetGroup } from './sticky-target-group';
 
 /**
@@ -62,7 +62,7 @@ interface ScaledProxies {
 export function scaleProxies(service: BaseService, proxies: ScaledProxies, scaling: ProxyScaling): ScalableTaskCount {
   const { targetGroup, minTasks, maxTasks, liveConnections } = proxies;
   // A product of a token would be no number that anybody meant.
-  const workers = proxies.workers === undefined || Token.isUnresolved(proxies.workers) ? 1 : proxies.workers;
+  const workers = proxies.workers === undefined || isLater(proxies.workers) ? 1 : proxies.workers;
   const delay = targetGroup.drainProfile.deregistrationDelay;
   checkScaling(scaling, delay);
   const cooldowns = {
@@ -89,9 +89,9 @@ export function scaleProxies(service: BaseService, proxies: ScaledProxies, scali
 
 export function checkTaskCounts(minTasks: number, maxTasks: number): void {
   checkInteger('minTasks', minTasks, { min: 1, max: MOST_TASKS });
-  if (Token.isUnresolved(maxTasks)) return;
+  if (isLater(maxTasks)) return;
   checkInteger('maxTasks', maxTasks, { min: 1, max: MOST_TASKS });
-  if (!Token.isUnresolved(minTasks) && maxTasks < minTasks) {
+  if (!isLater(minTasks) && maxTasks < minTasks) {
     refuse('maxTasks', `at least minTasks, which is ${minTasks}`, maxTasks);
   }
 }

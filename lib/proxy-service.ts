@@ -1,4 +1,4 @@
-import { Names, Size, Stack, Token } from 'aws-cdk-lib';
+import { Names, Size, Stack } from 'aws-cdk-lib';
 import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Connections, IConnectable, ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
@@ -20,6 +20,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
 import { METRIC_NAMESPACE } from '../core/events';
+import { parseUpstreamUrl } from '../core/upstream-url';
 import { UPSTREAM_IDLE_TIMEOUT } from './idle-timeouts';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT, DATA_PORT } from './ports';
@@ -218,7 +219,7 @@ export class ProxyService extends Construct implements IConnectable {
     });
     securityGroup.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'The image, the secret and the logs');
     const upstream = upstreamPort(upstreamUrl);
-    const isIpv6 = /^https?:\/\/\[/.test(upstreamUrl);
+    const isIpv6 = /^https?:\/\/\[/i.test(upstreamUrl);
     if (isIpv6 || upstream !== 443) {
       const port = upstream === undefined ? Port.allTcp() : Port.tcp(upstream);
       securityGroup.addEgressRule(isIpv6 ? Peer.anyIpv6() : Peer.anyIpv4(), port, 'The backend');
@@ -291,8 +292,6 @@ export class ProxyService extends Construct implements IConnectable {
 
 /** Undefined where it is known only at deployment; a token may hold a port as well as a name. */
 function upstreamPort(upstreamUrl: string): number | undefined {
-  const written = /:(\d+)$/.exec(upstreamUrl)?.[1];
-  if (written !== undefined) return Number(written);
-  if (Token.isUnresolved(upstreamUrl)) return undefined;
-  return upstreamUrl.startsWith('https:') ? 443 : 80;
+  const written = /:(\d+)\/?$/.exec(upstreamUrl)?.[1];
+  return written === undefined ? parseUpstreamUrl(upstreamUrl)?.port : Number(written);
 }

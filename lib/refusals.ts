@@ -1,12 +1,13 @@
 import { Duration, Token, Tokenization } from 'aws-cdk-lib';
 import { IVpc } from 'aws-cdk-lib/aws-ec2';
+import { parseUpstreamUrl, UPSTREAM_URL_RULE } from '../core/upstream-url';
 import { isWeight, MAX_WEIGHT } from '../core/weights';
 import { TrafficWeights } from './traffic-weights';
 import { MigrationSide } from './migration-side';
 
 /**
- * What AWS, or the CDK, would accept now and fail on later is refused at synth. A value that is known only at
- * deployment (a token) passes.
+ * What AWS, or the CDK, would accept now and fail on later is refused at synth. A value that is known only later passes
+ * (`isLater`).
  *
  * @throws Error of one line: name, rule, value.
  */
@@ -14,10 +15,21 @@ export function refuse(name: string, rule: string, value: unknown): never {
   throw new Error(`'${name}' must be ${rule}, got ${String(value)}`);
 }
 
+/** What a lookup says until the account was asked: `valueFromLookup`, and `fromLookup` of networks, groups, zones and keys. */
+const NOT_LOOKED_UP = /dummy-value-for-|^vpc-12345$|^sg-12345678$|^sg-123456789012$|^dummy\d[a-z]$|^DUMMY$/;
+
+/**
+ * Whether a value is known later only: at deployment (a token), or at the next synthesis (what stands for the result of a
+ * lookup). To refuse the latter would be never to look it up.
+ */
+export function isLater(value: unknown): boolean {
+  return Token.isUnresolved(value) || (typeof value === 'string' && NOT_LOOKED_UP.test(value));
+}
+
 export function checkWeights(name: string, weights: TrafficWeights): void {
   for (const side of ['source', 'target'] as const) {
     const weight = weights[side];
-    if (!Token.isUnresolved(weight) && !isWeight(weight)) {
+    if (!isLater(weight) && !isWeight(weight)) {
       refuse(`${name}.${side}`, `an integer from 0 to ${MAX_WEIGHT}`, weight);
     }
   }
@@ -34,34 +46,33 @@ export function checkDuration(name: string, duration: Duration, bounds: { min: D
   }
 }
 
-const HOST = /^https?:\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?$/;
-
 /** What is written around a token is known, and checked. */
 export function checkUpstreamUrl(name: string, url: string): void {
-  const rule = 'http(s)://host[:port] without a path';
-  if (Token.isUnresolved(url)) {
-    const parts = Tokenization.reverseString(url);
-    if (parts.firstToken) return;
-    // A digit may stand for a host as well as for a port.
-    const text = parts.mapTokens({ mapToken: () => '1' }).join({ join: (one, other) => `${one}${other}` }) as string;
-    if (!HOST.test(text)) refuse(name, rule, url);
-  } else if (!HOST.test(url) || !URL.canParse(url) || new URL(url).port === '0') {
-    refuse(name, rule, url);
+  if (!Token.isUnresolved(url)) {
+    if (!isLater(url) && !parseUpstreamUrl(url)) refuse(name, UPSTREAM_URL_RULE, url);
+    return;
+  }
+  const parts = Tokenization.reverseString(url);
+  if (parts.firstToken) return;
+  const text = parts.mapTokens({ mapToken: () => '\0' }).join({ join: (one, other) => `${one}${other}` }) as string;
+  // Behind a colon a token stands for a port.
+  if (!isLater(text) && !parseUpstreamUrl(text.replace(/:\0/g, ':1').replace(/\0/g, 'a'))) {
+    refuse(name, UPSTREAM_URL_RULE, url);
   }
 }
 
 export function checkDomainName(name: string, domainName: string): void {
-  if (Token.isUnresolved(domainName)) return;
+  if (isLater(domainName)) return;
   if (!/^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(domainName)) refuse(name, 'a host name without a wildcard', domainName);
 }
 
 export function checkPort(name: string, port: number): void {
-  if (Token.isUnresolved(port)) return;
+  if (isLater(port)) return;
   if (!Number.isInteger(port) || port < 1 || port > 65_535) refuse(name, 'a port from 1 to 65535', port);
 }
 
 export function checkInteger(name: string, value: number, bounds: { min: number; max: number }): void {
-  if (Token.isUnresolved(value)) return;
+  if (isLater(value)) return;
   if (!Number.isInteger(value) || value < bounds.min || value > bounds.max) {
     refuse(name, `an integer from ${bounds.min} to ${bounds.max}`, value);
   }
@@ -80,12 +91,9 @@ export function checkSides({
   if (target.side !== TARGET) refuse('target', 'the proxies of the target', `those of the ${target.side}`);
 }
 
-/** What `fromLookup` says until the account was asked: to refuse it would be never to ask. */
-const NOT_LOOKED_UP = 'vpc-12345';
-
 /** @param found the network of what is checked, as far as it is known */
 export function checkNetworkOf(name: string, found: IVpc | undefined, { vpcId: expected }: IVpc): void {
   const id = found?.vpcId ?? expected;
-  if ([id, expected].some((each) => Token.isUnresolved(each) || each === NOT_LOOKED_UP) || id === expected) return;
+  if ([id, expected].some((each) => isLater(each)) || id === expected) return;
   refuse(name, `in the network ${expected}`, `one in ${id}`);
 }

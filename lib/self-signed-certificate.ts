@@ -1,4 +1,4 @@
-import { CustomResource, Duration, Stack, Token } from 'aws-cdk-lib';
+import { CustomResource, Duration, Stack } from 'aws-cdk-lib';
 import { Certificate, ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
@@ -9,7 +9,7 @@ import { Construct } from 'constructs';
 import { LOGICAL_ID_TAG, STACK_TAG } from '../core/weighted-rule';
 import { acknowledge } from './acknowledged-rules';
 import { lambdaAsset } from './assets';
-import { checkDuration, refuse } from './refusals';
+import { checkDuration, refuse, isLater } from './refusals';
 
 export interface SelfSignedCertificateProps {
   /** The name that clients use; its first label may be `*`. */
@@ -152,7 +152,7 @@ function checkProps(props: SelfSignedCertificateProps, validity: Duration): void
   checkDuration('validity', validity, VALIDITY);
   checkCertificateName('domainName', props.domainName);
   // The common name of X.509 (RFC 5280, appendix A.1) has no more.
-  if (!Token.isUnresolved(props.domainName) && props.domainName.length > 64) {
+  if (!isLater(props.domainName) && props.domainName.length > 64) {
     refuse('domainName', 'a name of at most 64 characters', props.domainName);
   }
   for (const name of props.subjectAlternativeNames ?? []) checkCertificateName('subjectAlternativeNames', name);
@@ -161,6 +161,6 @@ function checkProps(props: SelfSignedCertificateProps, validity: Duration): void
 const CERTIFICATE_NAME = /^(\*\.)?[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$/;
 
 export function checkCertificateName(name: string, value: string): void {
-  if (Token.isUnresolved(value)) return;
+  if (isLater(value)) return;
   if (!CERTIFICATE_NAME.test(value)) refuse(name, 'a host name, or one with * as its first label', value);
 }

@@ -1,9 +1,9 @@
-import { Duration, RemovalPolicy, Size, SizeRoundingBehavior, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Size, SizeRoundingBehavior } from 'aws-cdk-lib';
 import { IConnectable, ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { checkDuration, checkInteger, refuse } from './refusals';
+import { checkDuration, checkInteger, refuse, isLater } from './refusals';
 
 /** How a client of a session store proves who it is. */
 export enum SessionStoreAuthentication {
@@ -153,14 +153,14 @@ export function checkProps(props: SessionStoreProps): void {
 }
 
 function checkName(name: string, value: string): void {
-  if (Token.isUnresolved(value)) return;
+  if (isLater(value)) return;
   if (value.length > LONGEST_NAME || !/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(value)) {
     refuse(name, `a letter, then letters, digits and single hyphens, all small and ${LONGEST_NAME} at most`, value);
   }
 }
 
 function checkUserName(value: string): void {
-  if (!Token.isUnresolved(value) && !/^[A-Za-z0-9._-]{1,120}$/.test(value)) {
+  if (!isLater(value) && !/^[A-Za-z0-9._-]{1,120}$/.test(value)) {
     refuse('userName', 'from 1 to 120 letters, digits, dots, hyphens and underscores', value);
   }
 }

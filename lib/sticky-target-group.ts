@@ -1,4 +1,4 @@
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { IVpc } from 'aws-cdk-lib/aws-ec2';
 import {
   ApplicationProtocol,
@@ -15,7 +15,7 @@ import { Construct } from 'constructs';
 import { HEALTH_PATH } from '../core/admin';
 import { DrainProfile } from './drain-profile';
 import { DATA_PORT } from './ports';
-import { checkDuration, checkInteger, refuse } from './refusals';
+import { checkDuration, checkInteger, refuse, isLater } from './refusals';
 import { attributeProblems, attributesOf } from './target-group-attributes';
 
 /** How a load balancer finds out whether a proxy is well: it asks for `/.drainshift/health`. */
@@ -142,6 +142,12 @@ export class StickyTargetGroup extends Construct {
   /** The cookie of the application that clients are sticky by, where it is one. */
   public readonly applicationCookie?: string;
 
+  /**
+   * Whether its proxies are spoken to in gRPC.
+   * @internal
+   */
+  public readonly _isGrpc: boolean;
+
   private isWeighted = false;
 
   constructor(scope: Construct, id: string, props: StickyTargetGroupProps) {
@@ -149,6 +155,7 @@ export class StickyTargetGroup extends Construct {
     checkProps(props);
     this.drainProfile = props.drainProfile ?? DrainProfile.MIXED;
     this.applicationCookie = props.applicationCookie;
+    this._isGrpc = props.protocolVersion === ApplicationProtocolVersion.GRPC;
     this.targetGroup = new ApplicationTargetGroup(this, 'Group', {
       vpc: props.vpc,
       targetType: TargetType.IP,
@@ -222,7 +229,7 @@ function checkStickiness({ sticky, stickiness, applicationCookie: cookie }: Stic
     if (cookie !== undefined) refuse('applicationCookie', "absent where 'sticky' is false", cookie);
   }
   if (stickiness) checkDuration('stickiness', stickiness, { min: Duration.seconds(1), max: Duration.days(7) });
-  if (cookie === undefined || Token.isUnresolved(cookie)) return;
+  if (cookie === undefined || isLater(cookie)) return;
   // RFC 6265, section 4.1.1: a token; and the load balancer's own names begin with AWSALB.
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(cookie) || cookie.startsWith('AWSALB')) {
     refuse('applicationCookie', "the name of a cookie that does not begin with 'AWSALB'", cookie);
@@ -231,7 +238,7 @@ function checkStickiness({ sticky, stickiness, applicationCookie: cookie }: Stic
 
 function checkAlgorithm(props: StickyTargetGroupProps): void {
   const { algorithm = Algorithm.ROUND_ROBIN, anomalyMitigation, slowStart } = props;
-  if (Token.isUnresolved(algorithm)) return;
+  if (isLater(algorithm)) return;
   const isRandom = algorithm === Algorithm.WEIGHTED_RANDOM;
   if (isRandom && props.sticky !== false) refuse('algorithm', "another one, or 'sticky' false", algorithm);
   if (anomalyMitigation === true && !isRandom) {
@@ -265,8 +272,7 @@ function checkGroupHealth(health: TargetGroupHealth): void {
     const routing = health[`routingMinimumHealthyTarget${unit}`];
     const dns = health[`dnsMinimumHealthyTarget${unit}`];
     // The CDK would write the number that stands for a token.
-    if (Token.isUnresolved(routing) || Token.isUnresolved(dns))
-      refuse('targetGroupHealth', 'known at synthesis', 'a token');
+    if (isLater(routing) || isLater(dns)) refuse('targetGroupHealth', 'known at synthesis', 'a token');
     if (routing !== undefined)
       checkInteger(`targetGroupHealth.routingMinimumHealthyTarget${unit}`, routing, bounds.routing);
     if (dns !== undefined) checkInteger(`targetGroupHealth.dnsMinimumHealthyTarget${unit}`, dns, bounds.dns);

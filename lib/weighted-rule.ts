@@ -1,9 +1,9 @@
-import { CfnElement, CustomResource, Duration, Lazy, Resource, Stack, Token } from 'aws-cdk-lib';
+import { CfnElement, CustomResource, Duration, Lazy, Resource, Stack } from 'aws-cdk-lib';
 import { IApplicationListener } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct, Dependable, DependencyGroup, IConstruct } from 'constructs';
 import { refuseTwice, WEIGHTED_RULE_TYPE } from './only-once';
-import { checkDuration, checkWeights, refuse } from './refusals';
+import { checkDuration, checkWeights, refuse, isLater } from './refusals';
 import { StickyTargetGroup } from './sticky-target-group';
 import { TrafficWeights } from './traffic-weights';
 import { SERVICE_TIMEOUT, WeightedRuleProvider } from './weighted-rule-provider';
@@ -239,7 +239,7 @@ function checkProps(props: WeightedRuleProps): void {
   checkWeights('initialWeights', props.initialWeights);
   checkDuration('sideStickiness', props.sideStickiness, { min: Duration.seconds(1), max: Duration.days(7) });
   const { priority = 1000, pathPatterns = ['/*'], hostHeaders } = props;
-  if (!Token.isUnresolved(priority) && (!Number.isInteger(priority) || priority < 1 || priority > 50_000)) {
+  if (!isLater(priority) && (!Number.isInteger(priority) || priority < 1 || priority > 50_000)) {
     refuse('priority', 'an integer from 1 to 50000', priority);
   }
   checkValues('pathPatterns', pathPatterns);
@@ -254,7 +254,7 @@ function checkProps(props: WeightedRuleProps): void {
 function checkValues(name: string, values: readonly string[]): void {
   if (values.length === 0) refuse(name, 'a list of at least one value', '[]');
   for (const value of values) {
-    if (!Token.isUnresolved(value) && (value.length < 1 || value.length > LONGEST_VALUE)) {
+    if (!isLater(value) && (value.length < 1 || value.length > LONGEST_VALUE)) {
       refuse(name, `values of 1 to ${LONGEST_VALUE} characters`, `'${value}'`);
     }
   }

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Problems } from '../core/problems';
+import { isHostName, parseUpstreamUrl, UPSTREAM_URL_RULE } from '../core/upstream-url';
 import type { Upstream } from './data-plane/data-plane';
 import { certificatesOf } from './pem';
 import type { Setting, Values } from './settings';
@@ -10,9 +11,6 @@ type Address = Pick<Upstream, 'host' | 'port'>;
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
-
-/** RFC 1123 section 2.1, and the underscores that private names have. */
-const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i;
 
 /**
  * The two upstreams out of what was given. `listen` is the proxy's own address. `textOf` reads the file that a setting
@@ -52,30 +50,19 @@ function readTrust(values: Values, textOf: (name: Setting) => string | undefined
 
 function hostName(name: Setting, value: unknown, problems: Problems): Pick<Upstream, 'serverName'> {
   if (value === undefined) return {};
-  if (typeof value === 'string' && isIP(value) === 0 && HOST_NAME.test(value)) return { serverName: value };
+  if (typeof value === 'string' && isIP(value) === 0 && isHostName(value)) return { serverName: value };
   problems.add(name, 'a host name', value);
   return {};
 }
 
 function address(name: Setting, value: unknown, listen: Address, problems: Problems): Upstream {
-  const parsed = parseUpstream(value);
+  const parsed = parseUpstreamUrl(value);
   if (parsed && reaches(listen, parsed)) {
     problems.add(name, "another address than 'listen', so that the proxy does not call itself", value);
   }
   if (parsed) return parsed;
-  problems.add(name, 'http(s)://host[:port] without a path', withoutCredentials(value));
+  problems.add(name, UPSTREAM_URL_RULE, withoutCredentials(value));
   return { protocol: 'http', host: 'localhost', port: 80 };
-}
-
-function parseUpstream(value: unknown): Upstream | undefined {
-  if (typeof value !== 'string' || !URL.canParse(value)) return undefined;
-  const url = new URL(value);
-  const isBare =
-    url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === '';
-  if (!isBare || (url.protocol !== 'http:' && url.protocol !== 'https:')) return undefined;
-  const protocol = url.protocol === 'https:' ? 'https' : 'http';
-  const port = url.port === '' ? (protocol === 'https' ? 443 : 80) : Number(url.port);
-  return port === 0 ? undefined : { protocol, host: url.hostname.replace(/^\[|\]$/g, ''), port };
 }
 
 /** A problem goes to logs: a name and password that were put before the host do not. */

@@ -1,4 +1,5 @@
 import type { SmokeRequest } from '../core/plan';
+import { parseUpstreamUrl } from '../core/upstream-url';
 import { SIDES, Side } from '../core/weights';
 import { startBackend } from './backend/backend';
 import { startStore } from './backend/store';
@@ -74,15 +75,12 @@ async function usersOwn(given: GivenBackends, signal: AbortSignal): Promise<Back
 }
 
 function backendUrl(side: Side, value: string | undefined): string {
-  const url = value === undefined ? null : URL.parse(value);
-  const isBackend =
-    url !== null && ['http:', 'https:'].includes(url.protocol) && url.pathname === '/' && url.search === '';
-  if (!isBackend) {
+  if (value === undefined || !parseUpstreamUrl(value)) {
     throw new UsageError(
       `'--${side}' must be http(s)://host[:port], and both sides must be given, got ${value === undefined ? 'nothing' : `'${value}'`}`,
     );
   }
-  return url.origin;
+  return new URL(value).origin;
 }
 
 /** Any answer will do: what status is right is the plan's affair. */

@@ -2,13 +2,14 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { spawnSync } from 'node:child_process';
+import { build } from 'esbuild';
 
 const ROOT = resolve(__dirname, '../..');
 let folder: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'drainshift-assets-'));
-  writeFileSync(join(folder, 'package.json'), '{}');
+  writeFileSync(join(folder, 'package.json'), '{"name":"drainshift"}');
   mkdirSync(join(folder, 'dist'));
   cpSync(join(ROOT, 'dist/lib'), join(folder, 'dist/lib'), { recursive: true });
   cpSync(join(ROOT, 'dist/core'), join(folder, 'dist/core'), { recursive: true });
@@ -32,5 +33,26 @@ test('a package that was not built says so', () => {
   const missing = join(folder, 'dist/assets/proxy/proxy.js');
   expect(call('assets.proxyAsset()').stderr).toContain(
     `Error: '${missing}' must be built before synth, got no such file: run 'npm run build' first`,
+  );
+});
+
+test.each([
+  ['cjs', '', 'commonjs'],
+  ['esm', "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);", 'module'],
+] as const)('an app that bundled the package as %s is told to leave it out', async (format, js, type) => {
+  const app = join(folder, 'app');
+  mkdirSync(app);
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'shop', type }));
+  await build({
+    stdin: { contents: "import { lambdaAsset } from '../dist/lib/assets'; lambdaAsset();", resolveDir: app },
+    outfile: join(app, 'app.js'),
+    bundle: true,
+    platform: 'node',
+    format,
+    banner: { js },
+  });
+  const { stderr } = spawnSync(process.execPath, [join(app, 'app.js')], { encoding: 'utf8' });
+  expect(stderr).toMatch(
+    /'drainshift' must stay a package of its own, got it in .*: bundle your app with --external:drainshift/,
   );
 });

@@ -1,7 +1,9 @@
 import { CfnParameter, Duration } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { parsePlan } from '../../core/plan';
-import { CutoverPlan, GradualPlanProps, MigrationProps } from '../../lib';
+import { ApplicationProtocolVersion } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { CutoverPlan, GradualPlanProps, MigrationProps, StickyTargetGroup } from '../../lib';
 import { defaultMigration, definitionOf, newMigration, newStack } from './fixture';
 
 function defaultPlanOf(template: Template): unknown {
@@ -93,4 +95,48 @@ test('a plan with several broken rules names them all at once', () => {
     "'stages[0].weights.source' must be 0, because a cutover ends on the target, got 50\n" +
       "'pollSeconds' must be an integer from 1 to 3600, got 0",
   );
+});
+
+test.each<[string, object, string]>([
+  ['a plan', { stage: [] }, `'plan.stage' must be one of stages, poll,`],
+  [
+    'a stage',
+    { stages: [{ weights: { source: 0, target: 1 }, bakes: 1 }] },
+    `'stages[0].bakes' must be one of weights, bake`,
+  ],
+  ['weights', { stages: [{ weights: { source: 0, target: 1, both: 1 } }] }, `'stages[0].weights.both' must be one of`],
+  ['a smoke request', { smoke: [{ path: '/', status: 200 }] }, `'smoke[0].status' must be one of path, expectedStatus`],
+  ['a breaker', { breaker: { maxErrors: 1 } }, `'breaker.maxErrors' must be one of minimumErrors,`],
+  ['a drain', { drain: { websockets: 1 } }, `'drain.websockets' must be one of requests, webSockets,`],
+  ['an approval', { approval: { before: true } }, `'approval.before' must be one of beforeFirstShift,`],
+  ['stages that are no list', { stages: {} }, `'stages' must be a list`],
+  ['a plan that is none', [], `'plan' must be an object`],
+])('what JavaScript misspells in %s is rejected', (_, props, message) => {
+  expect(() => CutoverPlan.gradual(props)).toThrow(message);
+});
+
+describe('target groups of GRPC', () => {
+  const migrate = (smoke?: GradualPlanProps['smoke']) => () => {
+    const stack = newStack();
+    const vpc = new Vpc(stack, 'Vpc');
+    const group = (id: string) =>
+      new StickyTargetGroup(stack, id, { vpc, protocolVersion: ApplicationProtocolVersion.GRPC });
+    const plan = smoke && CutoverPlan.gradual({ smoke });
+    newMigration(stack, { vpc, sourceGroup: group('S'), targetGroup: group('T'), plan, monitoring: false });
+  };
+
+  test.each<[string, GradualPlanProps['smoke']]>([
+    ['/', undefined],
+    ['/health', [{ path: '/grpc.health.v1.Health/Check' }, { path: '/health' }]],
+    ['/a/b?c=d', [{ path: '/a/b?c=d' }]],
+  ])('are not asked for %s', (path, smoke) => {
+    expect(migrate(smoke)).toThrow(
+      `'plan.smoke' must be methods as '/grpc.health.v1.Health/Check' where a target group is of GRPC, got '${path}'`,
+    );
+  });
+
+  test.each<[string, GradualPlanProps['smoke']]>([
+    ['a method', [{ path: '/grpc.health.v1.Health/Check' }]],
+    ['nothing', []],
+  ])('are asked for %s', (_, smoke) => expect(migrate(smoke)).not.toThrow());
 });

@@ -30,7 +30,13 @@ const checkUpstream = (url: string) => () => checkUpstreamUrl('upstreamUrl', url
 test.each([
   'old.internal',
   'ftp://old.internal',
-  'http://old.internal/',
+  'http://old.internal//',
+  'http://a..b',
+  'http://-a-',
+  'http://a.-b',
+  'http://old.internal/?',
+  'http:\\\\old.internal',
+  ' http://old.internal',
   'http://old.internal/path',
   'http://user:secret@old.internal',
   'http://old.internal:99999',
@@ -40,10 +46,15 @@ test.each([
   expect(checkUpstream(url)).toThrow(`'upstreamUrl' must be http(s)://host[:port] without a path, got ${url}`);
 });
 
-test.each(['http://10.0.0.1:8080', 'https://new.internal', 'http://[2001:db8::1]:80'])(
-  'upstream %s is accepted',
-  (url) => expect(checkUpstream(url)).not.toThrow(),
-);
+test.each([
+  'http://10.0.0.1:8080',
+  'https://new.internal',
+  'http://[2001:db8::1]:80',
+  'http://old.internal/',
+  'http://old_one.internal:8080/',
+  'HTTPS://Old.Internal',
+  'http://old.internal.:80',
+])('upstream %s is accepted', (url) => expect(checkUpstream(url)).not.toThrow());
 
 describe('an upstream of which a part is known only at deployment', () => {
   const later = new CfnParameter(newStack(), 'Later').valueAsString;
@@ -54,16 +65,21 @@ describe('an upstream of which a part is known only at deployment', () => {
     `http://${later}:8080`,
     `http://old.internal:${later}`,
     `${later}://old.internal`,
+    `http://${later}/`,
+    `https://search.${later}:${later}/`,
   ])('%# is accepted', (url) => {
     expect(checkUpstream(url)).not.toThrow();
   });
 
-  test.each([`http://${later}/`, `http://${later}/path`, `ftp://${later}`, `http://user@${later}`])(
-    '%# is refused for what is known now',
-    (url) => {
-      expect(checkUpstream(url)).toThrow(`'upstreamUrl' must be http(s)://host[:port] without a path, got ${url}`);
-    },
-  );
+  test.each([
+    `http://${later}//`,
+    `http://a..${later}`,
+    `http://${later}/path`,
+    `ftp://${later}`,
+    `http://user@${later}`,
+  ])('%# is refused for what is known now', (url) => {
+    expect(checkUpstream(url)).toThrow(`'upstreamUrl' must be http(s)://host[:port] without a path, got ${url}`);
+  });
 });
 
 test.each(['*.example.com', 'https://shop.example.com', ''])("domain name '%s'", (domainName) => {
