@@ -21,7 +21,7 @@ const NAMED_BY_CLIENTS: ReadonlySet<string> = new Set(['meter', 'c-man', 'c-opt'
 
 /** What an upstream's may not name: it would be an answer with another meaning. All else is its own to say. */
 const NOT_NAMED_BY_UPSTREAMS =
-  /^(close|host|content-.*|authorization|www-authenticate|cookie|set-cookie|forwarded|via|traceparent|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*)$/;
+  /^(close|keep-alive|te|upgrade|host|content-.*|authorization|www-authenticate|cookie|set-cookie|forwarded|via|traceparent|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*)$/;
 
 /** Those of a request. */
 export function requestOptions(lines: FieldLines): ConnectionOptions {
