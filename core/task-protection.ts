@@ -11,6 +11,10 @@ export interface TaskProtection {
   readonly askedAtMs: number;
   /** When a long-lived connection was last seen. */
   readonly neededAtMs: number;
+  /** When it began to be protected in a row. */
+  readonly sinceMs?: number;
+  /** When it had been for as long as it may be, and gave way. */
+  readonly gaveWayAtMs?: number;
   /** The order that failed last, how often in a row, and when. */
   readonly failed?: { readonly order: ProtectionOrder; readonly times: number; readonly atMs: number };
 }
@@ -27,10 +31,20 @@ export const UNPROTECTED: TaskProtection = { state: 'off', askedAtMs: 0, neededA
 /** Short, because a protection that cannot be taken back holds up deployments for this long. */
 export const PROTECTION_MINUTES = 15;
 
+/**
+ * How long a task protects itself in a row, and then does not. No task knows whether a deployment waits for it, and one that was
+ * protected while a client is connected would hold it up forever: CloudFormation gives up after three hours.
+ */
+export const LONGEST_PROTECTION_MINUTES = 60;
+/** Long enough for the scheduler of ECS, which then stops what has waited. */
+export const GIVE_WAY_MINUTES = 5;
+
 const MINUTE_MS = 60_000;
 const PROTECTION_MS = PROTECTION_MINUTES * MINUTE_MS;
 /** Leaves time for some attempts before the protection ends. */
 const RENEW_MS = 10 * MINUTE_MS;
+const LONGEST_MS = LONGEST_PROTECTION_MINUTES * MINUTE_MS;
+const GIVE_WAY_MS = GIVE_WAY_MINUTES * MINUTE_MS;
 /** Clients come and go; the calls to ECS are few. */
 const LINGER_MS = 30_000;
 const FIRST_RETRY_MS = 1_000;
@@ -46,9 +60,11 @@ export function observeProtection(
   seen: Glance,
   nowMs: number,
 ): { readonly next: TaskProtection; readonly order: ProtectionOrder | undefined } {
-  const isNeeded = seen.isServing && longLived(seen.active) > 0;
-  const next = isNeeded ? { ...before, neededAtMs: nowMs } : before;
-  const order = dueOrder(next, seen.isServing, isNeeded, nowMs);
+  const current = giveWayInTime(before, nowMs);
+  const isWay = givesWay(current, nowMs);
+  const isNeeded = seen.isServing && !isWay && longLived(seen.active) > 0;
+  const next = isNeeded ? { ...current, neededAtMs: nowMs, sinceMs: current.sinceMs ?? nowMs } : current;
+  const order = dueOrder(next, seen.isServing && !isWay, isNeeded, nowMs);
   return { next, order: order !== undefined && isTooEarly(next, order, nowMs) ? undefined : order };
 }
 
@@ -59,11 +75,24 @@ export function settleProtection(
   isDone: boolean,
   nowMs: number,
 ): TaskProtection {
-  const { neededAtMs } = before;
+  const { failed, ...rest } = before;
   const askedAtMs = order === 'protect' ? nowMs : before.askedAtMs;
-  if (isDone) return { state: order === 'protect' ? 'on' : 'off', askedAtMs, neededAtMs };
-  const times = before.failed?.order === order ? before.failed.times + 1 : 1;
-  return { state: 'unknown', askedAtMs, neededAtMs, failed: { order, times, atMs: nowMs } };
+  if (isDone && order === 'protect') return { ...rest, state: 'on', askedAtMs };
+  if (isDone) return { ...rest, state: 'off', sinceMs: undefined };
+  const times = failed?.order === order ? failed.times + 1 : 1;
+  return { ...rest, state: 'unknown', askedAtMs, failed: { order, times, atMs: nowMs } };
+}
+
+function giveWayInTime(before: TaskProtection, nowMs: number): TaskProtection {
+  if (before.sinceMs === undefined || nowMs - before.sinceMs < LONGEST_MS) return before;
+  return { ...before, sinceMs: undefined, gaveWayAtMs: nowMs };
+}
+
+/** Until it has been without protection for a while: one that could not be taken back ends by itself first. */
+function givesWay({ state, askedAtMs, gaveWayAtMs }: TaskProtection, nowMs: number): boolean {
+  if (gaveWayAtMs === undefined) return false;
+  const isStillProtected = state !== 'off' && gaveWayAtMs >= askedAtMs && nowMs - askedAtMs < PROTECTION_MS;
+  return isStillProtected || nowMs - gaveWayAtMs < GIVE_WAY_MS;
 }
 
 function dueOrder(

@@ -86,8 +86,8 @@ export interface ProxyOptions {
   readonly vpcSubnets?: SubnetSelection;
 
   /**
-   * Whether a proxy with live WebSockets or streams is spared when ECS scales in or deploys. A deployment then waits until
-   * they have ended or were drained.
+   * Whether a proxy with live WebSockets or streams is spared when ECS scales in or deploys: for an hour in a row at the most.
+   * A deployment waits until they have ended or were drained, up to 75 minutes and the grace period of the drain profile.
    * @default true
    */
   readonly protectLongLivedConnections?: boolean;

@@ -1,7 +1,18 @@
-import { Glance, ProtectionOrder, UNPROTECTED, observeProtection, settleProtection } from '../../core/task-protection';
+import {
+  GIVE_WAY_MINUTES,
+  Glance,
+  LONGEST_PROTECTION_MINUTES,
+  longLived,
+  ProtectionOrder,
+  UNPROTECTED,
+  observeProtection,
+  settleProtection,
+} from '../../core/task-protection';
 import type { Clock } from '../clock';
 
 const LOOK_MS = 1_000;
+const RELEASED = 'The task is protected from scale-in no more';
+const GAVE_WAY = `${RELEASED} for ${GIVE_WAY_MINUTES} min: after ${LONGEST_PROTECTION_MINUTES} min a deployment that waits goes first`;
 
 export interface TaskProtectorOptions {
   readonly glance: () => Glance;
@@ -54,6 +65,12 @@ export class TaskProtector {
     else this.tellChange(order, before.state === 'on');
   }
 
+  /** Connections live, and the proxy serves: it has been protected for as long as it may be. */
+  private isGivingWay(): boolean {
+    const { active, isServing } = this.options.glance();
+    return isServing && longLived(active) > 0;
+  }
+
   /** Once for each: an agent that is gone must not fill the log. */
   private tellProblem(order: ProtectionOrder, problem: string): void {
     const said = `${order}: ${problem}`;
@@ -67,7 +84,7 @@ export class TaskProtector {
     const isRecovered = this.problem !== undefined;
     this.problem = undefined;
     if (order === 'protect' && (!wasOn || isRecovered)) this.options.log.info('The task is protected from scale-in');
-    if (order === 'release') this.options.log.info('The task is protected from scale-in no more');
+    if (order === 'release') this.options.log.info(this.isGivingWay() ? GAVE_WAY : RELEASED);
   }
 }
 

@@ -1,6 +1,8 @@
 import { NO_CONNECTIONS } from '../../core/connections';
 import {
+  GIVE_WAY_MINUTES,
   Glance,
+  LONGEST_PROTECTION_MINUTES,
   PROTECTION_MINUTES,
   ProtectionOrder,
   UNPROTECTED,
@@ -45,6 +47,42 @@ test('it is renewed before it ends', () => {
   for (const [index, [, second]] of orders.entries()) {
     expect(second - (orders[index - 1]?.[1] ?? 0)).toBeLessThan(PROTECTION_MINUTES * MINUTE);
   }
+});
+
+test('it gives way in time, so that no deployment waits for ever, and is asked for again after a while', () => {
+  const hours = 10;
+  const orders = run([[LIVE, hours * 60 * MINUTE]]);
+  let since: number | undefined;
+  let released: number | undefined;
+  let rows = 0;
+  for (const [order, second] of orders) {
+    if (order === 'release') {
+      expect(second - (since ?? second)).toBe(LONGEST_PROTECTION_MINUTES * MINUTE);
+      [since, released, rows] = [undefined, second, rows + 1];
+    } else if (since === undefined) {
+      if (released !== undefined) expect(second - released).toBe(GIVE_WAY_MINUTES * MINUTE);
+      since = second;
+    }
+  }
+  expect(rows).toBe(Math.floor((hours * 60) / (LONGEST_PROTECTION_MINUTES + GIVE_WAY_MINUTES)));
+});
+
+test('a protection that cannot be taken back is left to end by itself before it is asked for again', () => {
+  const isReleased = (second: number) => second < LONGEST_PROTECTION_MINUTES * MINUTE;
+  const orders = run([[LIVE, 100 * MINUTE]], isReleased);
+  const lastProtect = 50 * MINUTE;
+  const next = orders.find(([order, second]) => order === 'protect' && second > lastProtect);
+  expect(orders.filter(([order]) => order === 'release').length).toBeGreaterThan(1);
+  expect(next?.[1]).toBeGreaterThanOrEqual(lastProtect + PROTECTION_MINUTES * MINUTE);
+});
+
+test('a client that comes in the gap is not protected, and one that came and went does not shorten the next time', () => {
+  const orders = run([
+    [LIVE, 59 * MINUTE],
+    [IDLE, MINUTE],
+    [LIVE, 60 * MINUTE],
+  ]);
+  expect(orders.filter(([order]) => order === 'release').map(([, second]) => second)).toEqual([59 * MINUTE + 29]);
 });
 
 test('it goes a while after the last one has gone: clients that come and go cost no calls', () => {
