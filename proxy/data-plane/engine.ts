@@ -102,7 +102,9 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.addresses = new AddressBook({ lookup, noticed, ticker: this.ticker, ageMs: this.timeouts.upstreamAgeMs });
     this.pools = new UpstreamPools(this, () => this.fastPath === 'on');
     this.http2Upstreams = new Http2Upstreams(this);
-    this.upstreams = { open: (upstream, request, events) => this.openUpstream(upstream, request, events) };
+    this.upstreams = {
+      open: (upstream, request, events) => this.openUpstream(upstream, request, events),
+    };
     this.http2 = new ClientSessions(this);
     this.overflow = new Overflow((refusal) => this.refused(refusal));
     this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
@@ -182,6 +184,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
 
   left(client: Http1Client): void {
     this.http1.delete(client);
+    this.pools.ownerLeft(client);
   }
 
   isHttp2(wire: Wire, bytes: Buffer): void {

@@ -150,6 +150,13 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
 
   // What the upstream tells.
 
+  /** What comes through a load balancer or another proxy comes from many clients over one connection. */
+  get owner(): object | undefined {
+    const { head, client } = this;
+    const isForwarded = ['x-forwarded-for', 'forwarded', 'via'].some((name) => head.field(name) !== undefined);
+    return head.httpVersion === '2' || isForwarded ? undefined : client;
+  }
+
   informed(status: number, fields: FieldBlock): void {
     this.moved();
     if (status === 100) this.upload.awaitsContinue = false;

@@ -116,6 +116,8 @@ export type Seen = 'nothing' | 'unlikely' | 'maybe';
 
 /** What an upstream half tells its exchange. */
 export interface UpstreamEvents {
+  /** Stands for the client's connection where all its requests are one client's. */
+  readonly owner?: object | undefined;
   informed(status: number, fields: FieldBlock): void;
   /** A 101; `fields` with `upgrade` and `sec-websocket-accept` still in them, and nothing of `Connection`. */
   switched(head: AnswerHead): void;

@@ -11,11 +11,13 @@ import {
   TRAILER,
   TRANSFER_ENCODING,
   UPGRADE,
+  WWW_AUTHENTICATE,
   exactLength,
   isLooseValueCode,
   scanFields,
   tokens,
 } from './field-lines';
+import { isBoundLogin } from './bound-logins';
 import { ConnectionOptions, answerOptions } from './connection-options';
 import { withoutSpace } from './lines';
 import { mendAnswerHead } from './mended';
@@ -30,6 +32,8 @@ export interface Http1AnswerHead extends AnswerHead {
   readonly keepsAlive: boolean;
   /** Milliseconds for which it keeps the connection, as its `Keep-Alive: timeout` says; undefined where it does not say. */
   readonly keptMs: number | undefined;
+  /** It asks for a login that holds for the whole connection, or answers one. */
+  readonly bindsLogin: boolean;
   /** How it was not as it should be. */
   readonly deviations: readonly Deviation[];
 }
@@ -84,6 +88,7 @@ function readHead(
     isEncoded: lines.has(CONTENT_ENCODING) && lines.known(CONTENT_ENCODING)!.toLowerCase() !== 'identity',
     keepsAlive: all.length === 0 && keepsAlive(options, isOld, framing) && !announcesBody(lines, status),
     keptMs: lines.has(KEEP_ALIVE) ? keptMs(lines.known(KEEP_ALIVE)!) : undefined,
+    bindsLogin: lines.has(WWW_AUTHENTICATE) && isBoundLogin(lines.known(WWW_AUTHENTICATE)),
     deviations: all,
   };
 }

@@ -27,6 +27,11 @@ const NAMES = [
   'x-forwarded-proto',
   'x-forwarded-port',
   'x-amzn-trace-id',
+  'authorization',
+  'www-authenticate',
+  'date',
+  'via',
+  'max-forwards',
 ] as const;
 
 export type KnownName = (typeof NAMES)[number];
@@ -50,6 +55,10 @@ export const TRAILER = bitOf('trailer');
 export const KEEP_ALIVE = bitOf('keep-alive');
 export const CONTENT_TYPE = bitOf('content-type');
 export const CONTENT_ENCODING = bitOf('content-encoding');
+export const WWW_AUTHENTICATE = bitOf('www-authenticate');
+export const DATE = bitOf('date');
+export const VIA = bitOf('via');
+export const MAX_FORWARDS = bitOf('max-forwards');
 
 /** Fields of one connection, never passed on (RFC 9110 section 7.6.1); HTTP/2 forbids them (RFC 9113 section 8.2.2). */
 export const HOP_BY_HOP = [

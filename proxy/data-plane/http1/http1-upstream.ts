@@ -7,6 +7,7 @@ import { upgradeLines } from '../upgrade';
 import { NOBODY, Wire, WireUser } from '../wire/wire';
 import type { Http1AnswerHead } from './answer-head';
 import { AnswerReader, AnswerSink } from './answer-reader';
+import { isBoundLogin } from './bound-logins';
 import { LAST_CHUNK, chunkHead } from './chunked';
 
 /** Who keeps connections between requests. */
@@ -33,6 +34,10 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   expiresMs = Infinity;
   /** Gives up an attempt to connect. */
   cancelConnecting: (() => void) | undefined;
+  /** Somebody has logged in on it, or was asked to: it is never shared. */
+  isBound = false;
+  /** Whose it is then. */
+  owner: object | undefined;
   private wire: Wire | undefined;
   /** Undefined between exchanges. */
   private events: UpstreamEvents | undefined;
@@ -66,6 +71,7 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     this.isUploadOver = head.bodyLength === 0;
     this.isAnswerOver = false;
     this.answer.begin(head.method);
+    if (isBoundLogin(head.field('authorization'))) this.bind(events);
     this.out = `${head.method} ${url} HTTP/1.1\r\n${fields}${connectionLines(head)}\r\n`;
   }
 
@@ -204,6 +210,7 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
 
   headRead(head: Http1AnswerHead): void {
     this.keptMs = head.keptMs ?? this.keptMs;
+    if (head.bindsLogin && this.events !== undefined) this.bind(this.events);
     if (head.status === 101) return;
     this.events?.answerBegan(head);
     if (this.answer.isOver) this.bodyEnded('');
@@ -247,6 +254,11 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     if (isReusable) this.keeper.release(this);
     else this.lose();
     events.answerFlushed();
+  }
+
+  private bind({ owner }: UpstreamEvents): void {
+    this.isBound = true;
+    this.owner = owner;
   }
 
   private get endCause(): FailureCause {

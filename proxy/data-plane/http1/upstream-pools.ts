@@ -46,6 +46,11 @@ export class UpstreamPools implements Upstreams {
     return size;
   }
 
+  /** No more requests come with this owner; see `UpstreamEvents`. */
+  ownerLeft(owner: object): void {
+    for (const pool of this.byKey.values()) pool.ownerLeft(owner);
+  }
+
   private poolOf(upstream: Upstream): UpstreamPool {
     const { protocol, host, port, serverName, verifyCertificate, authorities } = upstream;
     const key = JSON.stringify([protocol, host, port, serverName, verifyCertificate, authorities]);
@@ -74,6 +79,8 @@ class UpstreamPool implements Keeper {
   /** Those of them for which there is no room yet, the oldest first. */
   private waiting = new Map<Http1Upstream, Waiting>();
   private readonly addresses: Addresses;
+  /** Idle ones on which somebody has logged in: nobody else may use them. */
+  private readonly bound = new Map<object, Http1Upstream>();
 
   constructor(
     private readonly context: PlaneContext,
@@ -85,6 +92,11 @@ class UpstreamPool implements Keeper {
   }
 
   open(request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
+    const own = this.bound.size === 0 ? undefined : this.takeBound(events.owner);
+    if (own !== undefined) {
+      own.begin(request, events);
+      return own;
+    }
     const address = this.addresses.next();
     const connection = this.takeIdle(request.choice, address) ?? this.create(request.choice, address);
     connection.begin(request, events);
@@ -92,6 +104,7 @@ class UpstreamPool implements Keeper {
   }
 
   release(connection: Http1Upstream): void {
+    if (connection.isBound) return this.bind(connection);
     const { nowMs } = this.context.ticker;
     if (nowMs >= connection.expiresMs) return connection.abandon();
     const [next] = this.waiting;
@@ -108,7 +121,14 @@ class UpstreamPool implements Keeper {
     this.opening.delete(connection);
     this.waiting.delete(connection);
     this.idle.remove(connection);
+    if (connection.owner !== undefined && this.bound.get(connection.owner) === connection) {
+      this.bound.delete(connection.owner);
+    }
     this.connectNext();
+  }
+
+  ownerLeft(owner: object): void {
+    if (this.bound.size > 0) this.takeBound(owner)?.abandon();
   }
 
   tick(nowMs: number): void {
@@ -130,6 +150,19 @@ class UpstreamPool implements Keeper {
 
   get size(): number {
     return this.all.size;
+  }
+
+  /** For the next request of its owner, and for none where there is no owner. It does not age: that would log its user out. */
+  private bind(connection: Http1Upstream): void {
+    const { owner } = connection;
+    if (owner === undefined || connection.expiresMs === 0 || this.waiting.size > 0) return connection.abandon();
+    this.bound.set(owner, connection);
+  }
+
+  private takeBound(owner: object | undefined): Http1Upstream | undefined {
+    const connection = owner && this.bound.get(owner);
+    if (connection !== undefined) this.bound.delete(owner!);
+    return connection;
   }
 
   private get lateCause(): FailureCause {
@@ -170,7 +203,7 @@ class UpstreamPool implements Keeper {
     const connection = new Http1Upstream(this.context, this);
     this.opening.set(connection, this.context.ticker.read());
     // An idle connection that this request may not take has to make room for it.
-    if (!this.hasRoom) this.idle.any()?.abandon();
+    if (!this.hasRoom) (this.idle.any() ?? this.bound.values().next().value)?.abandon();
     if (this.hasRoom) this.connect(connection, choice, address);
     else if (!this.wait(connection, { choice, cause: undefined }))
       process.nextTick(() => connection.connectFailed('full', { why: 'too many requests wait for a connection' }));
