@@ -49,7 +49,7 @@ export const ERRORS = {
   AdminUnreachable: {
     blame: 'aws',
     retry: true,
-    meaning: "A proxy task's admin port did not answer, or refused the signature.",
+    meaning: "A proxy task's admin port did not answer, refused the signature, or its answer was not signed.",
   },
   ProxyDraining: {
     blame: 'operator',
