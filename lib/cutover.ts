@@ -25,6 +25,7 @@ import { guardDeletion } from './deletion-guard';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT } from './ports';
 import { checkProps, CutoverProps } from './cutover-props';
+import { trustOwnAccountOnly } from './trusted-services';
 
 /**
  * Moves the live traffic from source to target, stage by stage, and goes back on any failure: a state machine, and a
@@ -95,6 +96,7 @@ export class Cutover extends Construct implements IConnectable {
     const proofFunctionName = this.proveBeforeAdoption(props, { securityGroup, logRetention });
     this.putOutWiring({ ...wiring, ...(proofFunctionName !== undefined && { proofFunctionName }) });
     acknowledge(this, 'cutover');
+    trustOwnAccountOnly(this);
     guardDeletion(this, loadBalancer, [loadBalancer.weightedRule, source, target, ...alarms, ...sourceAlarms]);
   }
 

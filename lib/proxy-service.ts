@@ -1,15 +1,18 @@
-import { Names, Size, Stack } from 'aws-cdk-lib';
+import { Names, Size, Stack, Tags } from 'aws-cdk-lib';
 import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Connections, IConnectable, ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
   AvailabilityZoneRebalancing,
   AwsLogDriverMode,
   BaseService,
+  Capability,
   ContainerDefinition,
   ContainerDefinitionOptions,
   ICluster,
+  LinuxParameters,
   LogDriver,
   LogDrivers,
+  PropagatedTagSource,
   ScalableTaskCount,
   TaskDefinition,
   UlimitName,
@@ -32,9 +35,12 @@ import { refuse } from './refusals';
 import { checkSidecar } from './sidecars';
 import { StickyTargetGroup } from './sticky-target-group';
 import { checkProps, computeOf, profileOf, ProxyServiceProps, sizeOf, workersOf } from './proxy-service-props';
+import { trustOwnAccountOnly } from './trusted-services';
 
 /** `nonroot` of the image. */
 const USER = '65532';
+/** On the service and its tasks; the value is the dimension of their metrics. */
+const PROXIES_TAG = 'drainshift:proxies';
 /** A WebSocket needs two. */
 const FILE_DESCRIPTORS = 65_535;
 /** Where the agent of ECS Exec writes, on a file system that is otherwise read-only. */
@@ -90,6 +96,7 @@ export class ProxyService extends Construct implements IConnectable {
     this.targetGroup = props.targetGroup;
     this.adminSecret = props.adminSecret;
     acknowledge(this, 'proxies');
+    trustOwnAccountOnly(this);
     this.serviceName = Names.uniqueResourceName(this, { maxLength: 255, separator: '-' });
     this.minTasks = props.minTasks ?? 2;
     this.maxTasks = props.maxTasks ?? 10;
@@ -137,14 +144,22 @@ export class ProxyService extends Construct implements IConnectable {
     return this.adminSecret.grantRead(grantee);
   }
 
-  /** Lets somebody run commands in the tasks of the cluster whose ECS Exec is on. */
+  /** Lets somebody run commands in the tasks of these proxies, where ECS Exec is on. */
   public grantExecuteCommand(grantee: IGrantable): Grant {
     if (!this.canExecute) refuse('enableExecuteCommand', 'true before somebody is let in', 'false');
-    return Grant.addToPrincipal({
+    // The cluster is asked about as well, and has no tag of these proxies.
+    const onCluster = Grant.addToPrincipal({
+      grantee,
+      actions: ['ecs:ExecuteCommand'],
+      resourceArns: [this.cluster.clusterArn],
+    });
+    const onTasks = Grant.addToPrincipal({
       grantee,
       actions: ['ecs:ExecuteCommand', 'ecs:DescribeTasks'],
-      resourceArns: [this.cluster.clusterArn, this.taskArns],
+      resourceArns: [this.taskArns],
+      conditions: this.ownTasks,
     });
+    return onCluster.combine(onTasks);
   }
 
   /**
@@ -201,6 +216,11 @@ export class ProxyService extends Construct implements IConnectable {
     return Stack.of(this).formatArn({ service: 'ecs', resource: 'task', resourceName });
   }
 
+  /** The tasks of a cluster are told apart by the tag that they take over from their service. */
+  private get ownTasks(): Record<string, Record<string, string>> {
+    return { StringEquals: { [`aws:ResourceTag/${PROXIES_TAG}`]: this.serviceName } };
+  }
+
   private createLogGroup({ logRetention }: ProxyServiceProps): LogGroup {
     return new LogGroup(this, 'Log', { retention: logRetention ?? RetentionDays.THREE_MONTHS });
   }
@@ -249,10 +269,18 @@ export class ProxyService extends Construct implements IConnectable {
       }),
       secrets: secretsOf(props.adminSecret, props.sessionStore),
       stopTimeout: profile.stopTimeout,
+      linuxParameters: this.withoutCapabilities(),
       ulimits: [{ name: UlimitName.NOFILE, softLimit: FILE_DESCRIPTORS, hardLimit: FILE_DESCRIPTORS }],
       logging: this.logs(props.side),
     });
     if (this.canExecute) this.letExecuteCommandWrite(container);
+  }
+
+  /** It is no root, and its ports are over 1024. */
+  private withoutCapabilities(): LinuxParameters {
+    const parameters = new LinuxParameters(this, 'Linux');
+    parameters.dropCapabilities(Capability.ALL);
+    return parameters;
   }
 
   private letExecuteCommandWrite(container: ContainerDefinition): void {
@@ -264,7 +292,11 @@ export class ProxyService extends Construct implements IConnectable {
   }
 
   private allowProtection(): void {
-    const statement = new PolicyStatement({ actions: ['ecs:UpdateTaskProtection'], resources: [this.taskArns] });
+    const statement = new PolicyStatement({
+      actions: ['ecs:UpdateTaskProtection'],
+      resources: [this.taskArns],
+      conditions: this.ownTasks,
+    });
     this.taskDefinition.addToTaskRolePolicy(statement);
   }
 
@@ -280,8 +312,10 @@ export class ProxyService extends Construct implements IConnectable {
       circuitBreaker: { rollback: true },
       availabilityZoneRebalancing: (props.availabilityZoneRebalancing ?? true) ? ENABLED : DISABLED,
       enableExecuteCommand: this.canExecute,
+      propagateTags: PropagatedTagSource.SERVICE,
       // No desiredCount: each deployment would undo what the autoscaling did.
     });
+    Tags.of(service).add(PROXIES_TAG, this.serviceName);
     // Brings the data port's rule for the load balancer, and the wait for the listeners.
     props.targetGroup.targetGroup.addTarget(
       service.loadBalancerTarget({ containerName: 'proxy', containerPort: DATA_PORT }),

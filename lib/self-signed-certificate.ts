@@ -10,6 +10,7 @@ import { LOGICAL_ID_TAG, STACK_TAG } from '../core/weighted-rule';
 import { acknowledge } from './acknowledged-rules';
 import { lambdaAsset } from './assets';
 import { checkDuration, refuse, isLater } from './refusals';
+import { trustOwnAccountOnly } from './trusted-services';
 
 export interface SelfSignedCertificateProps {
   /** The name that clients use; its first label may be `*`. */
@@ -118,6 +119,7 @@ class CertificateProvider extends Construct {
     });
     this.allowCertificates();
     acknowledge(this, 'certificates');
+    trustOwnAccountOnly(this);
   }
 
   /**

@@ -8,6 +8,7 @@ import { Construct } from 'constructs';
 import { STACK_TAG } from '../core/weighted-rule';
 import { acknowledge } from './acknowledged-rules';
 import { lambdaAsset } from './assets';
+import { trustOwnAccountOnly } from './trusted-services';
 
 const FUNCTION_TIMEOUT = Duration.minutes(2);
 /** The least that Lambda takes. */
@@ -52,6 +53,7 @@ export class WeightedRuleProvider extends Construct {
     );
     this.allowCleanUp();
     acknowledge(this, 'weightedRules');
+    trustOwnAccountOnly(this);
   }
 
   get serviceToken(): string {

@@ -23,17 +23,21 @@ export class Health {
 
   constructor(private readonly options: HealthOptions) {}
 
-  answer(): Answer {
+  /** @param isForwarded whether it was asked by a client, through a load balancer: then it says only how it is */
+  answer(isForwarded: boolean): Answer {
     const { side, state, active, sessionStore, isSessionStoreRequired } = this.options;
     const isAway = sessionStore?.isConnected === false && isSessionStoreRequired === true;
-    const body = {
-      status: isAway ? 'unhealthy' : state() === 'serving' ? 'ok' : 'draining',
-      side,
-      connections: active(),
-      memory_usage: process.memoryUsage.rss(),
-      cpu_usage: this.cpuUsage(),
-      ...(sessionStore && { redis_connected: sessionStore.isConnected }),
-    };
+    const status = isAway ? 'unhealthy' : state() === 'serving' ? 'ok' : 'draining';
+    const body = isForwarded
+      ? { status }
+      : {
+          status,
+          side,
+          connections: active(),
+          memory_usage: process.memoryUsage.rss(),
+          cpu_usage: this.cpuUsage(),
+          ...(sessionStore && { redis_connected: sessionStore.isConnected }),
+        };
     const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
     return { status: isAway ? 503 : 200, headers, body: `${JSON.stringify(body)}\n` };
   }

@@ -257,7 +257,7 @@ class Proxy implements RunningProxy {
   }
 
   private route(head: RequestHead): Decision {
-    if (isHealthCheck(head)) return { answer: this.health.answer() };
+    if (isHealthCheck(head)) return { answer: this.health.answer(isForwarded(head)) };
     const nowMs = this.clock.nowMs();
     this.lastRequestMs = nowMs;
     const held = this.gate.isHolding ? this.gate.decision(head) : undefined;
@@ -291,6 +291,13 @@ function isHealthCheck(head: RequestHead): boolean {
   if (!isThePath) return false;
   // A target group of gRPC asks with a call, which is a POST.
   return method === 'GET' || method === 'HEAD' || (method === 'POST' && isGrpcContent(head.field('content-type')));
+}
+
+/** Fields that load balancers and proxies add to the requests of their clients, and not to their own health checks. */
+const ADDED_ON_THE_WAY = ['x-amzn-trace-id', 'x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'via'] as const;
+
+function isForwarded(head: RequestHead): boolean {
+  return ADDED_ON_THE_WAY.some((name) => head.field(name) !== undefined);
 }
 
 /** An EventSource comes back elsewhere. Whoever asks for events by POST asks once, as for any other answer. */

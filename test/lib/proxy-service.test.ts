@@ -84,11 +84,25 @@ describe('default', () => {
     });
   });
 
-  test('may protect the tasks of its cluster from scale-in, and nothing else', () => {
+  test('runs without any capability of Linux', () => {
+    template.hasResourceProperties(TASK, {
+      ContainerDefinitions: [Match.objectLike({ LinuxParameters: { Capabilities: { Drop: ['ALL'] } } })],
+    });
+  });
+
+  test('tags its tasks, by which they are told apart from others of the cluster', () => {
+    const [service] = Object.values(resourcesOf(template, SERVICE));
+    expect(service?.Properties).toMatchObject({ PropagateTags: 'SERVICE', Tags: [{ Key: 'drainshift:proxies' }] });
+  });
+
+  test('may protect its own tasks from scale-in, and nothing else', () => {
     const [, policy] = resourceLike(template, POLICY, /TaskRole/);
     expect((policy.Properties.PolicyDocument as { Statement: unknown[] }).Statement).toEqual([
       {
         Action: 'ecs:UpdateTaskProtection',
+        Condition: {
+          StringEquals: { 'aws:ResourceTag/drainshift:proxies': expect.stringMatching(/Proxies/) as string },
+        },
         Effect: 'Allow',
         Resource: {
           'Fn::Join': ['', expect.arrayContaining([{ Ref: expect.stringMatching(/^Cluster/) as string }, '/*']) as []],
@@ -220,7 +234,13 @@ describe('ECS Exec', () => {
     const operators = Role.fromRoleName(stack, 'Operators', 'operators');
     newProxies(stack, { enableExecuteCommand: true }).grantExecuteCommand(operators);
     const [, policy] = resourceLike(Template.fromStack(stack), POLICY, /^Operators/);
-    expect(JSON.stringify(policy.Properties.PolicyDocument)).toMatch(/ecs:ExecuteCommand.*:task\//);
+    const { Statement } = policy.Properties.PolicyDocument as { Statement: Record<string, unknown>[] };
+    const onTasks = Statement.filter(({ Resource }) => JSON.stringify(Resource).includes(':task/'));
+    expect(onTasks).toHaveLength(1);
+    expect(onTasks[0]).toMatchObject({
+      Action: ['ecs:ExecuteCommand', 'ecs:DescribeTasks'],
+      Condition: { StringEquals: { 'aws:ResourceTag/drainshift:proxies': expect.any(String) as string } },
+    });
     const other = newStack();
     expect(() => newProxies(other).grantExecuteCommand(Role.fromRoleName(other, 'Operators', 'operators'))).toThrow(
       "'enableExecuteCommand' must be true before somebody is let in, got false",

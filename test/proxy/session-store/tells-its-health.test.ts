@@ -36,6 +36,21 @@ test('without a session store the answer has no word of one', async () => {
   expect(Object.keys(body).sort()).toEqual(['connections', 'cpu_usage', 'memory_usage', 'side', 'status']);
 });
 
+test.each([
+  ['x-forwarded-for', '203.0.113.7'],
+  ['x-forwarded-proto', 'https'],
+  ['x-amzn-trace-id', 'Root=1-67891233-abcdef012345678912345678'],
+  ['forwarded', 'for=203.0.113.7'],
+  ['via', '1.1 edge'],
+])('a client that asks through a load balancer hears how it is, and nothing else: %s', async (name, value) => {
+  const { status, body } = await get({
+    port: await start({}),
+    path: '/.drainshift/health',
+    headers: { [name]: value },
+  });
+  expect([status, JSON.parse(body)]).toEqual([200, { status: 'ok' }]);
+});
+
 test.each([[[]], [['--workers', '2']]])('a store that goes away is told, and no reason to be ill: %p', async (args) => {
   const store = await startStore();
   const port = await start({ DRAINSHIFT_SESSION_STORE_URL: `redis://127.0.0.1:${store.port}` }, args);

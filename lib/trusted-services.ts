@@ -1,0 +1,34 @@
+import { Aspects, IAspect, Stack } from 'aws-cdk-lib';
+import { CfnRole } from 'aws-cdk-lib/aws-iam';
+import { IConstruct } from 'constructs';
+
+/**
+ * Services that name the account for which they take a role. EC2 takes roles of instances alone, and names none.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+ */
+const NAMING = /^(ecs-tasks|events|lambda|scheduler|states)\.amazonaws\.com$/;
+
+/** Lets AWS services take the roles of a construct for resources of its own account alone. */
+export function trustOwnAccountOnly(construct: IConstruct): void {
+  Aspects.of(construct).add(new OwnAccountOnly());
+}
+
+interface TrustPolicy {
+  readonly Statement?: readonly { readonly Principal?: { readonly Service?: unknown }; readonly Condition?: unknown }[];
+}
+
+class OwnAccountOnly implements IAspect {
+  public visit(node: IConstruct): void {
+    if (!CfnRole.isCfnResource(node) || node.cfnResourceType !== CfnRole.CFN_RESOURCE_TYPE_NAME) return;
+    const role = node as CfnRole;
+    const stack = Stack.of(role);
+    const { Statement = [] } = stack.resolve(role.assumeRolePolicyDocument) as TrustPolicy;
+    for (const [index, { Principal, Condition }] of Statement.entries()) {
+      if (Condition !== undefined || !NAMING.test(String(Principal?.Service))) continue;
+      role.addPropertyOverride(`AssumeRolePolicyDocument.Statement.${index}.Condition`, {
+        StringEquals: { 'aws:SourceAccount': stack.account },
+      });
+    }
+  }
+}
