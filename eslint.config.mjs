@@ -36,6 +36,19 @@ export default tseslint.config(
     },
   },
   {
+    files: ['{core,lambda,proxy,rehearsal}/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'BinaryExpression[operator="in"][left.type!="Literal"]',
+          message:
+            'A name from outside may be that of a member of Object.prototype: Object.hasOwn, or `own` of core/own.ts.',
+        },
+      ],
+    },
+  },
+  {
     files: ['lib/**/*.ts', 'bin/app.ts'],
     plugins: awscdk.configs.recommended.plugins,
     rules: {

@@ -1,3 +1,4 @@
+import { own } from './own';
 import { LedgerReport } from './admin';
 
 /** Cumulative request counts by proxy instance. */
@@ -28,7 +29,7 @@ export function since(before: Counters, now: Counters): RequestCounts {
   const sum = { requests: 0, answered: 0, errors: 0 };
   for (const [instance, counts] of Object.entries(now)) {
     for (const what of ['requests', 'answered', 'errors'] as const) {
-      sum[what] += counts[what] - (before[instance]?.[what] ?? 0);
+      sum[what] += counts[what] - (own(before, instance)?.[what] ?? 0);
     }
   }
   return sum;

@@ -1,3 +1,4 @@
+import { own } from './own';
 import { Forward } from './forward';
 
 /** One rule of one listener as it was read. */
@@ -45,7 +46,7 @@ export function changedRules(before: OtherRules, after: OtherRules): RuleChanges
 }
 
 function digestIn(rules: OtherRules, arn: string): string | undefined {
-  return Object.hasOwn(rules, arn) ? rules[arn] : undefined;
+  return own(rules, arn);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { own } from './own';
 import { GroupArns } from './forward';
 import { Problems } from './problems';
 import { Weights } from './weights';
@@ -62,7 +63,7 @@ class PropertyReader {
   }
 
   text(name: string): string {
-    const value = this.raw[name];
+    const value = own(this.raw, name);
     if (typeof value === 'string' && value !== '') return value;
     this.problems.add(name, 'a text', value);
     return '';
@@ -70,7 +71,7 @@ class PropertyReader {
 
   /** None when it is absent. */
   texts(name: string): string[] {
-    const value = this.raw[name] ?? [];
+    const value = own(this.raw, name) ?? [];
     if (Array.isArray(value) && value.every((each): each is string => typeof each === 'string')) return value;
     this.problems.add(name, 'a list of texts', value);
     return [];
@@ -78,18 +79,18 @@ class PropertyReader {
 
   /** False when it is absent. */
   isTrue(name: string): boolean {
-    const value = this.raw[name] ?? false;
+    const value = own(this.raw, name) ?? false;
     const isTrue = value === true || value === 'true';
     if (!isTrue && value !== false && value !== 'false') this.problems.add(name, 'true or false', value);
     return isTrue;
   }
 
   integer(name: string, min: number, max: number): number {
-    return this.problems.integer(name, numberOf(this.raw[name]), { min, max });
+    return this.problems.integer(name, numberOf(own(this.raw, name)), { min, max });
   }
 
   weights(name: string): Weights {
-    const { Source, Target } = (this.raw[name] ?? {}) as { Source?: unknown; Target?: unknown };
+    const { Source, Target } = (own(this.raw, name) ?? {}) as { Source?: unknown; Target?: unknown };
     return this.problems.weights(name, { source: numberOf(Source), target: numberOf(Target) });
   }
 

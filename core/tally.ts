@@ -1,3 +1,4 @@
+import { own } from './own';
 import { LedgerReport } from './admin';
 import { total } from './connections';
 
@@ -87,7 +88,7 @@ export function addReadings(before: SideTally, readings: readonly TaskReading[])
   for (const reading of readings) {
     listed.add(reading.id);
     const isKnown = Object.hasOwn(before.tasks, reading.id);
-    const seen = before.tasks[reading.id] ?? null;
+    const seen = own(before.tasks, reading.id) ?? null;
     if (reading.life === 'stopped') {
       if (isKnown) countEnd(added, seen, reading.exitCode);
       continue;

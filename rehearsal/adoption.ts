@@ -84,7 +84,7 @@ function hasHealthyTarget({ blueprint }: World, arn: string): boolean {
 /** @throws Error when the proxies are not proven */
 async function step(world: World, share: number): Promise<void> {
   const { forward, side } = adoptionForward(adoptedRule(world), { share });
-  const proof = world.blueprint.functions.find(({ environment }) => PROOF_VARIABLE in environment);
+  const proof = world.blueprint.functions.find(({ environment }) => Object.hasOwn(environment, PROOF_VARIABLE));
   if (!proof) throw new Error('the stack must have the function that proves the proxies, got none');
   const { unproven } = (await world.functions.invoke(proof.arn, { side })) as { unproven: readonly Unproven[] };
   if (unproven.length > 0) throw new Error(unproven.map(({ message }) => message).join('; '));

@@ -1,3 +1,4 @@
+import { own } from '../core/own';
 import { ApprovalGate, approvalKey } from '../core/approval';
 import type { Screen } from './report/screen';
 import type { ExecutionDescription } from './state-machine/model';
@@ -13,7 +14,7 @@ const GATES: Readonly<Record<string, ApprovalGate | undefined>> = {
 export function approve(execution: ExecutionDescription, world: World, screen: Screen, isAsked: boolean): void {
   const { name, entered, status } = execution;
   const state = entered.at(-1)?.state ?? '';
-  const gate = GATES[state];
+  const gate = own(GATES, state);
   if (gate === undefined || status !== 'RUNNING') return;
   const { storeBucket } = world.blueprint.wiring;
   const key = approvalKey(name, gate);

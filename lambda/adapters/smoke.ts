@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   DescribeListenersCommand,
@@ -54,7 +55,7 @@ export function smokePort(wiring: SmokeWiring): SmokePort {
       // A failed look-up must not be remembered for the life of the function.
       places.catch(() => (places = undefined));
       const { version, ...address } = (await places)[side];
-      const way = WAYS[version];
+      const way = own(WAYS, version);
       if (way === undefined)
         throw new Error(`the ${side}'s group must be one of ${Object.keys(WAYS).join(', ')}, got ${version}`);
       const to = { ...address, path, name: wiring.domainName, isSelfSigned: wiring.isSelfSigned ?? false };

@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { Resource, Template } from './template';
 
 /**
@@ -8,7 +9,7 @@ export function creationOrder({ Resources = {} }: Template): string[] {
   const order = new Set<string>();
   const underWay = new Set<string>();
   const visit = (logicalId: string) => {
-    const resource = Resources[logicalId];
+    const resource = own(Resources, logicalId);
     if (!resource || underWay.has(logicalId)) return;
     underWay.add(logicalId);
     for (const dependency of dependenciesOf(resource)) visit(dependency);
@@ -32,7 +33,7 @@ function referencesIn(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(referencesIn);
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, argument]) => [
-    ...(READ[key]?.(argument) ?? []),
+    ...(own(READ, key)?.(argument) ?? []),
     ...referencesIn(argument),
   ]);
 }

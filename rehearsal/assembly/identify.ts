@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { createHash } from 'node:crypto';
 import { uuidOf } from '../aws/identifiers';
 import { Identities, Identity, Resolver } from './resolve';
@@ -43,7 +44,7 @@ export function identifier(
       arn: (service) => `arn:aws:${service}:${stack.region}:${stack.account}`,
       refOf: (value) => (value === undefined ? 'default' : resolver.text(value)),
     };
-    const identity = NAMERS[resource.Type]?.(name) ?? { ref: `${logicalId}-${hash}`, attributes: {} };
+    const identity = own(NAMERS, resource.Type)?.(name) ?? { ref: `${logicalId}-${hash}`, attributes: {} };
     known.set(logicalId, identity);
     return identity;
   };

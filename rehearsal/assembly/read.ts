@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError } from '../usage-error';
@@ -84,7 +85,7 @@ function readAssets(root: string, artifact: Artifact, manifest: Manifest): Pick<
   const files = new Map<string, string>();
   const images = new Map<string, string>();
   for (const dependency of artifact.dependencies ?? []) {
-    const assets = manifest.artifacts?.[dependency];
+    const assets = own(manifest.artifacts, dependency);
     if (assets?.type !== 'cdk:asset-manifest') continue;
     const asset = readJson<AssetManifest>(join(root, assets.properties?.file ?? ''));
     for (const [hash, { source }] of Object.entries(asset.files ?? {})) {

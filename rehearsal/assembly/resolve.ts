@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { UsageError } from '../usage-error';
 import { Resource, Stack } from './template';
 
@@ -31,7 +32,7 @@ export class Resolver {
     if (typeof value !== 'object' || value === null) return value;
     const entries = Object.entries(value as Record<string, unknown>);
     const [only] = entries;
-    const intrinsic = entries.length === 1 && only ? INTRINSICS[only[0]] : undefined;
+    const intrinsic = entries.length === 1 && only ? own(INTRINSICS, only[0]) : undefined;
     if (intrinsic && only) return intrinsic(only[1], this);
     return Object.fromEntries(
       entries.map(([key, item]) => [key, this.resolve(item)] as const).filter(([, item]) => item !== undefined),
@@ -59,14 +60,14 @@ export class Resolver {
       'AWS::NotificationARNs': [],
     };
     if (name === 'AWS::NoValue') return undefined;
-    if (name in pseudo) return pseudo[name];
-    const parameter = stack.template.Parameters?.[name];
+    if (Object.hasOwn(pseudo, name)) return pseudo[name];
+    const parameter = own(stack.template.Parameters, name);
     if (parameter) return parameterValue(parameter);
     return this.identityOf(name).ref;
   }
 
   attribute(logicalId: string, attribute: string): string {
-    const known = this.identityOf(logicalId).attributes[attribute];
+    const known = own(this.identityOf(logicalId).attributes, attribute);
     // Attributes of things that a rehearsal does not build (a subnet's id) only have to be the same at each mention.
     return known ?? `${logicalId}.${attribute}`;
   }
@@ -74,18 +75,18 @@ export class Resolver {
   condition(name: string): boolean {
     const known = this.conditions.get(name);
     if (known !== undefined) return known;
-    const value = this.resolve(this.stack.template.Conditions?.[name]) === true;
+    const value = this.resolve(own(this.stack.template.Conditions, name)) === true;
     this.conditions.set(name, value);
     return value;
   }
 
   mapping(path: readonly unknown[]): unknown {
     const [map, top, second] = path.map((part) => this.text(part));
-    return this.stack.template.Mappings?.[map ?? '']?.[top ?? '']?.[second ?? ''];
+    return own(own(own(this.stack.template.Mappings, map ?? ''), top ?? ''), second ?? '');
   }
 
   private identityOf(logicalId: string): Identity {
-    const resource = this.stack.template.Resources?.[logicalId];
+    const resource = own(this.stack.template.Resources, logicalId);
     if (!resource)
       throw new UsageError(`the template of '${this.stack.name}' must define what it refers to, got '${logicalId}'`);
     return this.identify(logicalId, resource);
@@ -115,10 +116,10 @@ const INTRINSICS: Record<string, Intrinsic | undefined> = {
   },
   'Fn::Sub': (argument, resolver) => {
     const [template, variables = {}] = listOf(argument);
-    const own = variables as Record<string, unknown>;
+    const given = variables as Record<string, unknown>;
     return String(template).replace(/\$\{(!?)([^}]+)\}/g, (whole, literal: string, name: string) => {
       if (literal === '!') return whole.replace('!', '');
-      if (name in own) return resolver.text(own[name]);
+      if (Object.hasOwn(given, name)) return resolver.text(given[name]);
       return name.includes('.') ? resolver.text({ 'Fn::GetAtt': name }) : resolver.text(resolver.ref(name));
     });
   },

@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { AwsError } from '../aws-error';
 
 /**
@@ -89,7 +90,7 @@ export class Parameters {
   }
 
   private value(name: string): unknown {
-    return Object.hasOwn(this.values, name) ? (this.values[name] ?? undefined) : undefined;
+    return own(this.values, name) ?? undefined;
   }
 
   private malformed(name: string, rule: string, value: unknown): AwsError {

@@ -70,7 +70,7 @@ export function readBlueprint(stacks: readonly Stack[], stackName?: string, know
   const found = named.flatMap((stack) => {
     const resources = new Resources(stack, known.identities);
     const functions = buildFunctions(resources);
-    const wired = functions.find(({ environment }) => WIRING_VARIABLE in environment);
+    const wired = functions.find(({ environment }) => Object.hasOwn(environment, WIRING_VARIABLE));
     return wired
       ? [{ resources, functions, wiring: JSON.parse(wired.environment[WIRING_VARIABLE] ?? '') as CutoverWiring }]
       : [];
@@ -148,7 +148,7 @@ function checkRoles(
 ): void {
   const providers = customResources.map(({ serviceToken }) => serviceToken);
   for (const { arn, name, role, environment } of functions) {
-    const isHeld = WIRING_VARIABLE in environment || providers.includes(arn);
+    const isHeld = Object.hasOwn(environment, WIRING_VARIABLE) || providers.includes(arn);
     if (!isHeld || rights.has(role)) continue;
     throw new UsageError(`the role of function '${name}' must be in the template to be rehearsed, got '${role}'`);
   }

@@ -31,7 +31,7 @@ export function buildFunctions(resources: Resources): FunctionSpec[] {
 
 /** The state machines that call functions of the cutover. Another one may be of a kind that cannot be run here. */
 export function buildMachines(resources: Resources): MachineDescription[] {
-  const steps = buildFunctions(resources).filter(({ environment }) => WIRING_VARIABLE in environment);
+  const steps = buildFunctions(resources).filter(({ environment }) => Object.hasOwn(environment, WIRING_VARIABLE));
   return resources.ofType(STATE_MACHINE).flatMap(({ identity, properties }) => {
     const definition = properties.has('DefinitionString') ? properties.string('DefinitionString') : '';
     if (!steps.some(({ arn }) => definition.includes(arn))) return [];

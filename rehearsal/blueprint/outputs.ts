@@ -39,7 +39,7 @@ export function watchedAlarms({ metricAlarmNames = [], otherAlarmNames = [] }: C
 
 function ownAlarms(resources: Resources): AlarmSpec[] {
   return resources
-    .where((type) => type in ALARMS)
+    .where((type) => Object.hasOwn(ALARMS, type))
     .map(({ type, identity, properties }) => ({
       name: identity.ref,
       arn: identity.attributes.Arn ?? '',

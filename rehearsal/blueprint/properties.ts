@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { UsageError } from '../usage-error';
 
 /** Resolved properties of one resource, read by type: a template is untrusted input. */
@@ -8,36 +9,36 @@ export class Properties {
   ) {}
 
   string(name: string, fallback?: string): string {
-    const value = this.raw[name] ?? fallback;
+    const value = own(this.raw, name) ?? fallback;
     if (typeof value === 'string') return value;
     throw this.wrong(name, 'a string', value);
   }
 
   optionalString(name: string): string | undefined {
-    return this.raw[name] === undefined ? undefined : this.string(name);
+    return own(this.raw, name) === undefined ? undefined : this.string(name);
   }
 
   /** CloudFormation takes numbers as text too. */
   number(name: string, fallback?: number): number {
-    const value = this.raw[name] ?? fallback;
+    const value = own(this.raw, name) ?? fallback;
     const number = typeof value === 'string' && value !== '' ? Number(value) : value;
     if (typeof number === 'number' && Number.isFinite(number)) return number;
     throw this.wrong(name, 'a number', value);
   }
 
   boolean(name: string, fallback: boolean): boolean {
-    const value = this.raw[name] ?? fallback;
+    const value = own(this.raw, name) ?? fallback;
     return value === true || value === 'true';
   }
 
   object(name: string): Properties {
-    const value = this.raw[name] ?? {};
+    const value = own(this.raw, name) ?? {};
     if (typeof value !== 'object' || Array.isArray(value)) throw this.wrong(name, 'an object', value);
     return new Properties(`${this.of}.${name}`, value as Record<string, unknown>);
   }
 
   has(name: string): boolean {
-    return this.raw[name] !== undefined;
+    return own(this.raw, name) !== undefined;
   }
 
   list(name: string): Properties[] {
@@ -60,7 +61,7 @@ export class Properties {
   }
 
   private items(name: string): unknown[] {
-    const value = this.raw[name] ?? [];
+    const value = own(this.raw, name) ?? [];
     if (!Array.isArray(value)) throw this.wrong(name, 'a list', value);
     return value;
   }

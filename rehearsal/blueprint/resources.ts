@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { creationOrder } from '../assembly/dependencies';
 import { identifier } from '../assembly/identify';
 import { Identities, Identity, Resolver } from '../assembly/resolve';
@@ -39,7 +40,7 @@ export class Resources {
 
   /** Undefined also for one whose condition does not hold. */
   find(logicalId: string): Ready | undefined {
-    const resource = this.stack.template.Resources?.[logicalId];
+    const resource = own(this.stack.template.Resources, logicalId);
     if (!resource || (resource.Condition !== undefined && !this.resolver.condition(resource.Condition)))
       return undefined;
     return {

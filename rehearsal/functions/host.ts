@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 /**
  * The execution environment of one Lambda function, in a process of its own: loads the bundle, answers events one after
  * another over IPC, and reports an exception as Lambda does. It ends with its parent.
@@ -25,7 +26,7 @@ type Handler = (event: unknown, context: object) => Promise<unknown>;
 function load(folder: string, handler: string): Handler {
   const [file = '', name = ''] = handler.split('.');
   const module = createRequire(join(folder, 'index.js'))(join(folder, `${file}.js`)) as Record<string, Handler>;
-  const found = module[name];
+  const found = own(module, name);
   if (typeof found !== 'function') throw new Error(`'${handler}' must be a function of ${folder}, got ${typeof found}`);
   return found;
 }

@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import type { Answer, Decision, Forward, Outcome, RequestHead } from '../../proxy/data-plane/data-plane';
 import { isGrpcContent } from '../../proxy/data-plane/http2/grpc';
 import { fixedAnswer, ownAnswer } from './answers';
@@ -138,14 +139,14 @@ function stickiness(config: ForwardConfig, group: TargetGroup, target: Target): 
 /** `#{protocol}`, `#{host}`, `#{port}`, `#{path}` and `#{query}` stand for the request's own. */
 function redirect(action: Extract<Action, { type: 'redirect' }>, request: RequestHead, listener: Listener): Answer {
   const [, path = '/', query = ''] = /^([^?]*)\??(.*)$/s.exec(request.url) ?? [];
-  const own: Record<string, string> = {
+  const parts: Record<string, string> = {
     protocol: listener.protocol,
     host: hostNameOf(request.field('host') ?? ''),
     port: String(listener.port),
     path: path.slice(1),
     query,
   };
-  const fill = (text: string) => text.replace(/#\{(\w+)\}/g, (_, name: string) => own[name] ?? '');
+  const fill = (text: string) => text.replace(/#\{(\w+)\}/g, (_, name: string) => own(parts, name) ?? '');
   const {
     Protocol = '#{protocol}',
     Host = '#{host}',

@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { setTargetGroupAttributes } from '../aws/elb/attributes';
 import type { Ready } from '../blueprint/resources';
 import { ElbModel } from '../load-balancer/model';
@@ -58,9 +59,9 @@ const FOLLOWED: Readonly<Record<string, readonly string[] | undefined>> = {
 function isFollowed({ type, from, to }: Move): boolean {
   const [before, after] = [from?.properties.raw ?? {}, to?.properties.raw ?? {}];
   const changed = Object.keys({ ...before, ...after }).filter(
-    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+    (key) => JSON.stringify(own(before, key)) !== JSON.stringify(own(after, key)),
   );
-  return changed.every((key) => FOLLOWED[type]?.includes(key));
+  return changed.every((key) => own(FOLLOWED, type)?.includes(key));
 }
 
 /** What is no longer in the template is at its default again. */

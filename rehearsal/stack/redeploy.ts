@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { randomBytes } from 'node:crypto';
 import { referencesOf } from '../assembly/dependencies';
 import type { Identity } from '../assembly/resolve';
@@ -92,20 +93,20 @@ class Update {
 
   /** The guard of the groups makes nothing, so it can be asked of groups that are not there. */
   private wanted(logicalId: string): Ready | undefined {
-    const isGuard = this.next.template.Resources?.[logicalId]?.Type === GROUP_GUARD;
+    const isGuard = own(this.next.template.Resources, logicalId)?.Type === GROUP_GUARD;
     const identities = new Map([...this.identities, ...(isGuard ? this.announced : [])]);
     return new Resources(this.next, identities).find(logicalId);
   }
 
   private leansOnAbsent({ logicalId, type }: Move): boolean {
-    const resource = this.next.template.Resources?.[logicalId];
-    const isFollowed = type in ELB_MOVES || (isRun(type) && type !== GROUP_GUARD);
+    const resource = own(this.next.template.Resources, logicalId);
+    const isFollowed = Object.hasOwn(ELB_MOVES, type) || (isRun(type) && type !== GROUP_GUARD);
     return isFollowed && resource !== undefined && referencesOf(resource).some((id) => this.absent.has(id));
   }
 
   private async move(move: Move, resources: Resources): Promise<Moved | undefined> {
     const { type, to } = move;
-    const elbMove = ELB_MOVES[type];
+    const elbMove = own(ELB_MOVES, type);
     if (elbMove) return elbMove({ ...move, live: this.before.elb, wanted: buildElb(resources) });
     if (isRun(type)) return this.moveCustomResource(move);
     if (type.startsWith('AWS::IAM::')) {

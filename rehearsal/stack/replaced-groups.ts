@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 import { createHash } from 'node:crypto';
 import { SIDES } from '../../core/weights';
 import type { Identities, Identity } from '../assembly/resolve';
@@ -30,7 +31,9 @@ export function replacedGroups(before: Blueprint, next: Blueprint): ReplacedGrou
   });
   const changed = next.resources.ofType(TARGET_GROUP).filter(({ logicalId, properties }) => {
     const from = before.resources.find(logicalId);
-    return from !== undefined && REPLACING.some((key) => textOf(from, key) !== JSON.stringify(properties.raw[key]));
+    return (
+      from !== undefined && REPLACING.some((key) => textOf(from, key) !== JSON.stringify(own(properties.raw, key)))
+    );
   });
   return {
     standing: new Map(renamed.map(({ old, now }) => [now.logicalId, old.identity])),
@@ -41,7 +44,7 @@ export function replacedGroups(before: Blueprint, next: Blueprint): ReplacedGrou
   };
 }
 
-const textOf = ({ properties }: Ready, key: string) => JSON.stringify(properties.raw[key]);
+const textOf = ({ properties }: Ready, key: string) => JSON.stringify(own(properties.raw, key));
 
 function successor({ ref, attributes }: Identity): Identity {
   const hash = createHash('sha256').update(ref).digest('hex').slice(0, 16);

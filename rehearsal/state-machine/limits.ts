@@ -1,3 +1,4 @@
+import { own } from '../../core/own';
 /**
  * What Step Functions ends a standard execution for.
  *
@@ -53,7 +54,7 @@ export class Limits {
   check({ type, state }: StateEvent): void {
     if (!state) return;
     if (type === 'StateEntered') {
-      this.events += EVENTS_OF_STATE[state.type] ?? EVENTS_OF_OTHER_STATES;
+      this.events += own(EVENTS_OF_STATE, state.type) ?? EVENTS_OF_OTHER_STATES;
       checkPayload(state.name, 'input', state.input);
     }
     if (type === 'StateRetried') this.events += EVENTS_OF_RETRY;

@@ -6,7 +6,7 @@ import type { BodyLength, EngineHead, FieldBlock, ReplacedFields } from '../halv
 import { linesOf } from '../http1/lines';
 import { isHost } from '../http1/request-fields';
 import { plainAddress } from '../wire/wire';
-import { hasControlBytes, isEndToEnd, statedLength } from './fields';
+import { emptyFields, hasControlBytes, isEndToEnd, statedLength } from './fields';
 import { isGrpcContent } from './grpc';
 
 /** The connection that a request came over. */
@@ -69,14 +69,15 @@ export class Http2Head implements EngineHead {
 
   get headers(): Readonly<Record<string, string | string[] | undefined>> {
     if (this.all) return this.all;
-    this.all = {};
+    // A field may be called `__proto__`.
+    this.all = emptyFields();
     for (const [name, value] of Object.entries(this.received)) if (!name.startsWith(':')) this.all[name] = value;
     this.all.host = this.host;
     return this.all;
   }
 
   block(replaced: ReplacedFields | undefined): FieldBlock {
-    const isKept = (name: string) => isEndToEnd(name) && (replaced === undefined || !(name in replaced));
+    const isKept = (name: string) => isEndToEnd(name) && (replaced === undefined || !Object.hasOwn(replaced, name));
     let block = isKept('host') ? `host: ${this.host}\r\n` : '';
     // RFC 9113 section 8.2.3: what a client cut into crumbs, so that it compresses better, is one line in HTTP/1.1.
     let cookie = '';

@@ -1,3 +1,4 @@
+import { own } from '../../../core/own';
 import { ElbModel, TargetGroup, groupsOf } from '../../load-balancer/model';
 import { AwsError } from '../../aws-error';
 import { WireObject } from '../operation';
@@ -95,7 +96,7 @@ export function targetGroupDefault(key: string): string | undefined {
 }
 
 export function loadBalancerDefault(key: string): string | undefined {
-  return Object.hasOwn(LOAD_BALANCER_DEFAULTS, key) ? LOAD_BALANCER_DEFAULTS[key] : undefined;
+  return own(LOAD_BALANCER_DEFAULTS, key);
 }
 
 /** Those of a listener set or hide fields of responses; unset, they do nothing. */

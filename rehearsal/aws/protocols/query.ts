@@ -1,3 +1,4 @@
+import { own } from '../../../core/own';
 import { AwsError } from '../../aws-error';
 import { Service, WireObject, needsOf } from '../operation';
 import { Parameters } from '../parameters';
@@ -64,7 +65,7 @@ export class QueryProtocol implements Protocol {
   }
 
   fail(error: AwsError, request: WireRequest): WireAnswer {
-    const code = CODES[error.code] ?? error.code;
+    const code = own(CODES, error.code) ?? error.code;
     if (request.signedFor === 'ec2') return failOfEc2(error, code, request);
     const content = {
       Error: { Type: error.status >= 500 ? 'Receiver' : 'Sender', Code: code, Message: error.message },

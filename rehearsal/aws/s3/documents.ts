@@ -1,3 +1,4 @@
+import { own } from '../../../core/own';
 import { XMLParser } from 'fast-xml-parser';
 import { AwsError } from '../../aws-error';
 
@@ -18,7 +19,7 @@ export function readDocument(
   // No client of S3 sends one, and entities can be bombs.
   if (text.includes('<!DOCTYPE')) throw malformed();
   const content = rootOf(text, root);
-  const items = [content[element] ?? []].flat();
+  const items = [own(content, element) ?? []].flat();
   return { items: items.map(textsOf), members: textsOf({ ...content, [element]: undefined }) };
 }
 
@@ -29,7 +30,7 @@ function rootOf(text: string, root: string): Record<string, unknown> {
   } catch {
     throw malformed();
   }
-  const content = Object.hasOwn(document, root) ? document[root] : undefined;
+  const content = own(document, root);
   if (typeof content !== 'object' || content === null) throw malformed();
   return content as Record<string, unknown>;
 }

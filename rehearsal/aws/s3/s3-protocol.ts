@@ -1,3 +1,4 @@
+import { own } from '../../../core/own';
 import { AwsError } from '../../aws-error';
 import { Need } from '../operation';
 import { Call, Protocol, WireAnswer, WireRequest } from '../protocols/protocol';
@@ -49,7 +50,7 @@ export class S3Protocol implements Protocol {
   }
 
   fail(error: AwsError, request: WireRequest): WireAnswer {
-    const { code, status = error.status } = CODES[error.code] ?? { code: error.code };
+    const { code, status = error.status } = own(CODES, error.code) ?? { code: error.code };
     if (request.method === 'HEAD' || status === 304) return empty(status);
     const content = {
       Code: code,
