@@ -2,7 +2,7 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { callAdmin, startTestProxy } from './support/proxy-world';
-import { get, later, startBackend, startEngine, stopAll, until } from './support/world';
+import { get, later, liveIn, startBackend, startEngine, stopAll, until } from './support/world';
 
 afterEach(stopAll);
 
@@ -130,4 +130,13 @@ test('an event stream by POST may be silent for as long as any, a download may n
   expect(engine.outcomes).toMatchObject([{ kind: 'streaming', ending: 'forced', failure: 'idleTimeout' }]);
   backend.open[0]?.end('data: 2\n\n');
   expect(await events).toBe('whole: data: 1\n\ndata: 2\n\n');
+});
+
+test('the end of the proxy is no end of an answer either', async () => {
+  const backend = await startStreams();
+  const engine = await startEngine(backend.port);
+  const ends = [readHttp10(engine.port, '/ndjson'), read(engine.port, 'POST', '/events')];
+  await until(() => liveIn(engine.ledger) === 2 && backend.open.length === 2);
+  await engine.plane.close();
+  for (const end of await Promise.all(ends)) expect(end).toMatch(CUT);
 });

@@ -64,7 +64,9 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   }
 
   destroy(): void {
-    this.wire.destroy();
+    // An answer without a length and without chunks ends with its connection: cut, it must not look like a whole one.
+    if (this.exchange && !this.exchange.isOver) this.wire.reset();
+    else this.wire.destroy();
   }
 
   tick(nowMs: number): void {
