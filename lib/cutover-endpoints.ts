@@ -20,6 +20,10 @@ export interface CutoverEndpointsProps {
   readonly callers: readonly IConnectable[];
   readonly hasAlarms: boolean;
   readonly hasTopic: boolean;
+  /** Whether proxies run on instances, whose agent calls ECS by endpoints of its own. */
+  readonly hasInstances: boolean;
+  /** Whether commands can be run in the tasks. */
+  readonly canExecute: boolean;
 }
 
 const AWS = InterfaceVpcEndpointAwsService;
@@ -45,6 +49,8 @@ export function addEndpoints(scope: Construct, props: CutoverEndpointsProps): vo
     ...ALWAYS,
     ...(props.hasAlarms && { Monitoring: AWS.CLOUDWATCH_MONITORING }),
     ...(props.hasTopic && { Sns: AWS.SNS }),
+    ...(props.hasInstances && { EcsAgent: AWS.ECS_AGENT, EcsTelemetry: AWS.ECS_TELEMETRY }),
+    ...(props.canExecute && { SsmMessages: AWS.SSM_MESSAGES }),
   };
   const missing = Object.entries(wanted).filter(([, service]) => !hasEndpoint(vpc, service));
   const securityGroup = new SecurityGroup(scope, 'SecurityGroup', {

@@ -76,8 +76,9 @@ export interface CutoverProps {
   readonly vpcSubnets?: SubnetSelection;
 
   /**
-   * Whether to add the endpoints that the steps and the proxies need in a network without NAT gateways. They cost by the
-   * hour and zone. The network must not have them from elsewhere.
+   * Whether to add the endpoints that the steps and the proxies need in a network without NAT gateways, with those of the agents
+   * on instances and of ECS Exec where there are any. They cost by the hour and zone. The network must not have them from
+   * elsewhere. Instances of a capacity provider of your own must be let in by you.
    * @default false
    */
   readonly vpcEndpoints?: boolean;

@@ -1,6 +1,7 @@
 import { CfnOutput, Duration, Fn, Names, Stack } from 'aws-cdk-lib';
 import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Connections, IConnectable, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Ec2Service } from 'aws-cdk-lib/aws-ecs';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -203,9 +204,11 @@ export class Cutover extends Construct implements IConnectable {
     addEndpoints(new Construct(this, 'Endpoints'), {
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets,
-      callers: [this, props.source, props.target],
+      callers: [this, ...props.source._callers, ...props.target._callers],
       hasAlarms: (props.alarms ?? []).length + (props.sourceAlarms ?? []).length > 0,
       hasTopic: props.notificationTopic !== undefined,
+      hasInstances: [props.source, props.target].some(({ service }) => service instanceof Ec2Service),
+      canExecute: [props.source, props.target].some(({ _canExecute }) => _canExecute),
     });
   }
 

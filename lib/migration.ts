@@ -1,4 +1,4 @@
-import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnEIP, IVpc, Peer } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, ContainerInsights, ICluster } from 'aws-cdk-lib/aws-ecs';
@@ -170,7 +170,7 @@ export class Migration extends Construct {
         alarms: this.alarms,
       });
     }
-    if (this.loadBalancer.internetFacing) this.allowSmokeTestsThroughNat();
+    if (this.loadBalancer.internetFacing) this.allowSmokeTestsThroughNat(props);
     this.createOutputs(props);
   }
 
@@ -222,11 +222,19 @@ export class Migration extends Construct {
   }
 
   /** Knows the gateways of a network that this app makes; those of an imported one come as `smokeTestPeers`. */
-  private allowSmokeTestsThroughNat(): void {
-    for (const subnet of this.vpc.publicSubnets) {
-      const address = subnet.node.tryFindChild('EIP');
-      if (address instanceof CfnEIP) this.loadBalancer.allowSmokeTestsFrom(Peer.ipv4(`${address.ref}/32`));
-    }
+  private allowSmokeTestsThroughNat({ smokeTestPeers = [], smokeTests = {} }: MigrationProps): void {
+    const { sourcePeers = [], targetPeers = [] } = smokeTests;
+    const addresses = this.vpc.publicSubnets
+      .map((subnet) => subnet.node.tryFindChild('EIP'))
+      .filter((address) => address instanceof CfnEIP);
+    for (const { ref } of addresses) this.loadBalancer.allowSmokeTestsFrom(Peer.ipv4(`${ref}/32`));
+    const letsIn = smokeTestPeers.length > 0 || (sourcePeers.length > 0 && targetPeers.length > 0);
+    if (addresses.length > 0 || letsIn) return;
+    Annotations.of(this).addWarningV2(
+      'drainshift:smokeTestsShutOut',
+      'The load balancer has public addresses, and no NAT gateway of this app: its smoke tests will be refused (SmokeFailed), and ' +
+        "nothing will move. List the addresses that the steps of the cutover come from in 'smokeTestPeers'.",
+    );
   }
 
   private createOutputs(props: MigrationProps): void {

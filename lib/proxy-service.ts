@@ -1,5 +1,6 @@
 import { Names, Size, Stack, Tags } from 'aws-cdk-lib';
 import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import { AutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
 import { Connections, IConnectable, ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
   AvailabilityZoneRebalancing,
@@ -20,7 +21,7 @@ import {
 import { Grant, IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { Construct } from 'constructs';
+import { Construct, IConstruct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
 import { METRIC_NAMESPACE } from '../core/events';
 import { parseUpstreamUrl } from '../core/upstream-url';
@@ -85,7 +86,12 @@ export class ProxyService extends Construct implements IConnectable {
   public readonly connections: Connections;
 
   private readonly adminSecret: ISecret;
-  private readonly canExecute: boolean;
+
+  /**
+   * Whether commands can be run in the tasks.
+   * @internal
+   */
+  public readonly _canExecute: boolean;
 
   constructor(scope: Construct, id: string, props: ProxyServiceProps) {
     super(scope, id);
@@ -100,7 +106,7 @@ export class ProxyService extends Construct implements IConnectable {
     this.serviceName = Names.uniqueResourceName(this, { maxLength: 255, separator: '-' });
     this.minTasks = props.minTasks ?? 2;
     this.maxTasks = props.maxTasks ?? 10;
-    this.canExecute = props.enableExecuteCommand ?? false;
+    this._canExecute = props.enableExecuteCommand ?? false;
     this.logGroup = props.logGroup ?? this.createLogGroup(props);
     const securityGroup = this.createSecurityGroup(props.upstreamUrl);
     this.connections = new Connections({ securityGroups: [securityGroup] });
@@ -146,7 +152,7 @@ export class ProxyService extends Construct implements IConnectable {
 
   /** Lets somebody run commands in the tasks of these proxies, where ECS Exec is on. */
   public grantExecuteCommand(grantee: IGrantable): Grant {
-    if (!this.canExecute) refuse('enableExecuteCommand', 'true before somebody is let in', 'false');
+    if (!this._canExecute) refuse('enableExecuteCommand', 'true before somebody is let in', 'false');
     // The cluster is asked about as well, and has no tag of these proxies.
     const onCluster = Grant.addToPrincipal({
       grantee,
@@ -211,6 +217,15 @@ export class ProxyService extends Construct implements IConnectable {
     return this.service.metricMemoryUtilization(options);
   }
 
+  /**
+   * Who calls AWS APIs for the proxies: they, and the instances that are made for them, which pull images and write logs.
+   * @internal
+   */
+  public get _callers(): IConnectable[] {
+    const isGroup = (child: IConstruct): child is AutoScalingGroup => child instanceof AutoScalingGroup;
+    return [this, ...this.node.findAll().filter(isGroup)];
+  }
+
   private get taskArns(): string {
     const resourceName = `${this.cluster.clusterName}/*`;
     return Stack.of(this).formatArn({ service: 'ecs', resource: 'task', resourceName });
@@ -273,7 +288,7 @@ export class ProxyService extends Construct implements IConnectable {
       ulimits: [{ name: UlimitName.NOFILE, softLimit: FILE_DESCRIPTORS, hardLimit: FILE_DESCRIPTORS }],
       logging: this.logs(props.side),
     });
-    if (this.canExecute) this.letExecuteCommandWrite(container);
+    if (this._canExecute) this.letExecuteCommandWrite(container);
   }
 
   /** It is no root, and its ports are over 1024. */
@@ -311,7 +326,7 @@ export class ProxyService extends Construct implements IConnectable {
       maxHealthyPercent: 200,
       circuitBreaker: { rollback: true },
       availabilityZoneRebalancing: (props.availabilityZoneRebalancing ?? true) ? ENABLED : DISABLED,
-      enableExecuteCommand: this.canExecute,
+      enableExecuteCommand: this._canExecute,
       propagateTags: PropagatedTagSource.SERVICE,
       // No desiredCount: each deployment would undo what the autoscaling did.
     });

@@ -10,9 +10,9 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Stack } from 'aws-cdk-lib';
-import { AdminSecret, Cutover, CutoverPlan, MigrationSide, ProxyService } from '../../lib';
+import { AdminSecret, Cutover, CutoverPlan, MigrationSide, ProxyCompute, ProxyService } from '../../lib';
 import { CutoverProps } from '../../lib/cutover-props';
-import { certificateIn, newStack, Resource, resourceLike, resourcesOf, resolveText } from './fixture';
+import { certificateIn, newMigration, newStack, Resource, resourceLike, resourcesOf, resolveText } from './fixture';
 import { MigrationLoadBalancer, StickyTargetGroup } from '../../lib';
 
 function newCutover(stack: Stack, props: Partial<CutoverProps> = {}): Cutover {
@@ -266,6 +266,28 @@ describe('a network without NAT gateways', () => {
     );
     expect(ingress).toHaveLength(3);
     expect(JSON.stringify(ingress)).not.toContain('CidrIp');
+  });
+
+  test('gets those of the agents on instances and of ECS Exec, and lets the instances in', () => {
+    const stack = newStack();
+    newMigration(stack, {
+      vpc: isolated(stack),
+      vpcEndpoints: true,
+      monitoring: false,
+      source: { upstreamUrl: 'http://old.internal', compute: ProxyCompute.ec2() },
+      target: { upstreamUrl: 'http://new.internal', enableExecuteCommand: true },
+    });
+    const template = Template.fromStack(stack);
+    const names = servicesIn(template);
+    for (const name of ['ecs-agent', 'ecs-telemetry', 'ssmmessages']) {
+      expect(names.filter((service) => service.endsWith(name))).toHaveLength(1);
+    }
+    const [instances] = resourceLike(template, 'AWS::EC2::SecurityGroup', /^MigrationSourceInstances/);
+    const ingress = Object.entries(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
+      id.startsWith('MigrationCutoverEndpoints'),
+    );
+    expect(ingress).toHaveLength(4);
+    expect(JSON.stringify(ingress)).toContain(`"SourceSecurityGroupId":{"Fn::GetAtt":["${instances}","GroupId"]}`);
   });
 
   test('gets those of alarms and topics where there are any', () => {

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Duration, Stack } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Alarm, Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { IVpc, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { IVpc, Peer, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster } from 'aws-cdk-lib/aws-ecs';
 import { ApplicationListener, ApplicationLoadBalancer } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { CutoverWiring } from '../../core/wiring';
-import { DrainProfile, SessionStore } from '../../lib';
+import { DrainProfile, MigrationProps, SessionStore } from '../../lib';
 import { defaultMigration, newMigration, newStack, resolveText, resourceLike, Resources, resourcesOf } from './fixture';
 
 function wiringOf(template: Template): CutoverWiring {
@@ -299,3 +299,35 @@ function importedVpc(stack: Stack, vpcId: string): IVpc {
     privateSubnetIds: ['subnet-0123456789abcdef1', 'subnet-0123456789abcdef2'],
   });
 }
+
+describe('internet-facing: whether the smoke tests are let in', () => {
+  const WARNING = Match.stringLikeRegexp(
+    "List the addresses that the steps of the cutover come from in 'smokeTestPeers'",
+  );
+  const imported = (stack: Stack) =>
+    Vpc.fromVpcAttributes(stack, 'Theirs', {
+      vpcId: 'vpc-0123456789abcdef0',
+      availabilityZones: ['eu-central-1a', 'eu-central-1b'],
+      publicSubnetIds: ['subnet-0123456789abcde0a', 'subnet-0123456789abcde0b'],
+      privateSubnetIds: ['subnet-0123456789abcde0c', 'subnet-0123456789abcde0d'],
+    });
+
+  test.each<[string, (stack: Stack) => Partial<MigrationProps>, number]>([
+    ['an imported network', (stack) => ({ vpc: imported(stack) }), 1],
+    [
+      'peers of one side alone',
+      (stack) => ({ vpc: imported(stack), smokeTests: { sourcePeers: [Peer.ipv4('192.0.2.1/32')] } }),
+      1,
+    ],
+    [
+      'an imported network, and its gateways',
+      (stack) => ({ vpc: imported(stack), smokeTestPeers: [Peer.ipv4('192.0.2.1/32')] }),
+      0,
+    ],
+    ['a network of this app', () => ({}), 0],
+  ])('%s', (_, propsOf, warnings) => {
+    const stack = newStack();
+    newMigration(stack, { internetFacing: true, monitoring: false, ...propsOf(stack) });
+    expect(Annotations.fromStack(stack).findWarning('/Test/Migration', WARNING)).toHaveLength(warnings);
+  });
+});
