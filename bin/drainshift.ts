@@ -18,6 +18,9 @@ const { version } = JSON.parse(readFileSync(join(__dirname, '..', '..', 'package
 interface RehearseFlags {
   readonly app: string;
   readonly stack?: string;
+  readonly migration?: string;
+  readonly domain?: string;
+  readonly parameter?: ReadonlyMap<string, string>;
   readonly plan?: string;
   readonly source?: string;
   readonly target?: string;
@@ -60,6 +63,12 @@ function portMapping(text: string, before: ReadonlyMap<number, number> = new Map
   return new Map([...before, [Number(from), Number(to)]]);
 }
 
+function parameter(text: string, before: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, string> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError(`must be NAME=VALUE, got '${text}'`);
+  return new Map([...before, [name, value]]);
+}
+
 function program(done: (exitCode: number) => void): Command {
   const cli = new Command('drainshift')
     .description('Moves the live traffic of a web application behind an Application Load Balancer, and loses nothing.')
@@ -71,7 +80,14 @@ function program(done: (exitCode: number) => void): Command {
       'run a whole cutover on this machine, from what would be deployed, under traffic that checks every answer',
     )
     .option('--app <dir>', 'a synthesized CDK app', 'cdk.out')
-    .option('--stack <name>', 'the stack to rehearse, when the app has more than one migration')
+    .option('--stack <name>', 'the stack to rehearse, when more than one of the app has a migration')
+    .option('--migration <path>', 'the migration to rehearse, when its stack has more than one')
+    .option('--domain <name>', 'the host name, when the template has none')
+    .option(
+      '--parameter <name=value>',
+      'a value that the templates do not tell: of a parameter, of one in SSM, or imported; repeatable',
+      parameter,
+    )
     .option('--plan <file>', 'a plan (JSON or YAML) instead of the one that was synthesized')
     .option('--source <url>', "your own source backend instead of the rehearsal's")
     .option('--target <url>', "your own target backend instead of the rehearsal's")
@@ -106,7 +122,7 @@ function program(done: (exitCode: number) => void): Command {
   return cli;
 }
 
-async function rehearse({ mapPort, ...flags }: RehearseFlags): Promise<number> {
+async function rehearse({ mapPort, parameter: parameters, ...flags }: RehearseFlags): Promise<number> {
   if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
     process.stderr.write(
       `drainshift: Node.js must be ${OLDEST_NODE} or newer to rehearse, got ${process.versions.node}\n`,
@@ -127,7 +143,7 @@ async function rehearse({ mapPort, ...flags }: RehearseFlags): Promise<number> {
   // A pipe that was closed or a terminal that is gone; without a listener each write would be a crash.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stopped.abort(new OutputGone()));
   return rehearseCommand(
-    { ...flags, seed: flags.seed ?? randomSeed(), ports: mapPort ?? new Map() },
+    { ...flags, seed: flags.seed ?? randomSeed(), ports: mapPort ?? new Map(), parameters },
     process.stdout,
     stopped.signal,
   );

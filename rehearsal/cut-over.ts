@@ -53,7 +53,7 @@ export async function cutOver(
     const running = execution;
     // Either may fail, at any time.
     const [redeployed] = await Promise.all([
-      options.redeploy === undefined ? undefined : redeployInBake(world, options.redeploy, { running, screen, signal }),
+      redeployInBake(world, { ...options, running, screen, signal }),
       until(() => running.status !== 'RUNNING', { signal }),
     ]);
     if (running.status !== 'SUCCEEDED' && running.status !== 'FAILED') {

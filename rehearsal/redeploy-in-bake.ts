@@ -8,17 +8,27 @@ import type { ExecutionDescription } from './state-machine/model';
 import { until } from './waiting';
 import type { World } from './world';
 
+interface RedeployContext {
+  /** The folder of the assembly. @default - nothing is deployed */
+  readonly redeploy?: string;
+  readonly running: ExecutionDescription;
+  readonly screen: Screen;
+  readonly signal: AbortSignal;
+  /** What the assembly does not tell. @default - nothing */
+  readonly parameters?: ReadonlyMap<string, string>;
+}
+
 /**
  * Deploys another assembly of the app in the middle of the first bake, and says whether the weights stayed.
  *
- * @returns undefined when the cutover ended before its first bake
+ * @returns undefined when nothing is to be deployed, and when the cutover ended before its first bake
  * @throws Error, the signal's reason
  */
 export async function redeployInBake(
   world: World,
-  app: string,
-  { running, screen, signal }: { running: ExecutionDescription; screen: Screen; signal: AbortSignal },
+  { redeploy: app, running, screen, signal, parameters }: RedeployContext,
 ): Promise<RedeployEvidence | undefined> {
+  if (app === undefined) return undefined;
   const isBaking = () => running.entered.some(({ state }) => state === 'Bake');
   await until(() => isBaking() || running.status !== 'RUNNING', { signal });
   if (!isBaking()) {
@@ -29,7 +39,7 @@ export async function redeployInBake(
   const shiftsBefore = shifts();
   const weightsBefore = await readBackWeights(world);
   screen.step(`redeploying '${app}'`);
-  const redeployed = await redeploy(world, readAssembly(app, '--redeploy'));
+  const redeployed = await redeploy(world, readAssembly(app, '--redeploy', parameters));
   const weightsAfter = await readBackWeights(world);
   // What the cutover itself has shifted meanwhile says nothing of the redeploy.
   const weights = shifts() === shiftsBefore && {

@@ -24,6 +24,12 @@ export interface RehearsalOptions {
   /** A cloud assembly, or a folder with a `cdk.out` in it. */
   readonly app: string;
   readonly stack?: string;
+  /** Of several in one stack. */
+  readonly migration?: string;
+  /** In place of the domain name of the template. */
+  readonly domain?: string;
+  /** Values that the assembly does not tell, by name. @default - none */
+  readonly parameters?: ReadonlyMap<string, string>;
   /** JSON or YAML. */
   readonly plan?: string;
   readonly source?: string;
@@ -55,11 +61,14 @@ const HEALTHY_WITHIN_MS = 60_000;
  */
 export async function standUp(options: RehearsalOptions, screen: Screen, signal: AbortSignal): Promise<Standing> {
   const startedMs = Date.now();
-  const blueprint = readBlueprint(readAssembly(options.app), options.stack);
+  const { parameters, migration, domain } = options;
+  const blueprint = readBlueprint(readAssembly(options.app, '--app', parameters), options.stack, { migration, domain });
   const plan = rehearsedPlan(blueprint.machine, options.plan, options.speed);
   checkTraffic(plan, options);
   checkFault(blueprint, options);
-  if (options.redeploy !== undefined) readNextStack(blueprint, readAssembly(options.redeploy, '--redeploy'));
+  if (options.redeploy !== undefined) {
+    readNextStack(blueprint, readAssembly(options.redeploy, '--redeploy', parameters));
+  }
   for (const name of notRun(blueprint.resources)) screen.step(`${name} is not run here`);
   for (const attributes of withoutEffect(blueprint.elb)) screen.step(`without effect here: ${attributes}`);
   screen.step(`stack '${blueprint.stack.name}': starting the backends`);

@@ -19,7 +19,7 @@ export function creationOrder({ Resources = {} }: Template): string[] {
   return [...order];
 }
 
-function dependenciesOf(resource: Resource): string[] {
+export function dependenciesOf(resource: Resource): string[] {
   const { DependsOn = [] } = resource;
   return [...(typeof DependsOn === 'string' ? [DependsOn] : DependsOn), ...referencesOf(resource)];
 }
@@ -29,7 +29,7 @@ export function referencesOf({ Properties }: Resource): string[] {
   return referencesIn(Properties);
 }
 
-function referencesIn(value: unknown): string[] {
+export function referencesIn(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(referencesIn);
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, argument]) => [

@@ -2,7 +2,11 @@ import { own } from '../../core/own';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError } from '../usage-error';
-import { Stack, Template } from './template';
+import { connected } from './exports';
+import { Metadata, legacyAssets, pathsOf } from './metadata';
+import { unfold } from './nested';
+import { isOfStore } from './resolve';
+import { Resource, Stack, Template } from './template';
 
 const DEFAULT_REGION = 'us-east-1';
 const DEFAULT_ACCOUNT = '123456789012';
@@ -22,6 +26,9 @@ interface Artifact {
     readonly directoryName?: string;
   };
   readonly dependencies?: readonly string[];
+  readonly metadata?: Metadata;
+  /** Holds the metadata instead. */
+  readonly additionalMetadataFile?: string;
 }
 
 interface AssetManifest {
@@ -30,20 +37,43 @@ interface AssetManifest {
 }
 
 /**
- * The stacks of a cloud assembly: of the folder itself, or of the `cdk.out` inside it. Stages are followed.
+ * The stacks of a cloud assembly: of the folder itself, or of the `cdk.out` inside it. Stages are followed, and nested
+ * stacks unfolded into theirs.
  *
  * @param option that names the folder, for the message
- * @throws UsageError when there is no assembly
+ * @param parameters values of parameters and of imports that the assembly does not tell, by name
+ * @throws UsageError when there is no assembly, and for a parameter that nothing in it has
  * @see https://docs.aws.amazon.com/cdk/v2/guide/deploy.html (cloud assemblies)
  */
-export function readAssembly(folder: string, option = '--app'): Stack[] {
+export function readAssembly(
+  folder: string,
+  option = '--app',
+  parameters: ReadonlyMap<string, string> = new Map(),
+): Stack[] {
   const root = [folder, join(folder, 'cdk.out')].find((candidate) => existsSync(join(candidate, 'manifest.json')));
   if (root === undefined) {
     throw new UsageError(
       `'${option}' must be a folder with a synthesized CDK app, got '${folder}' without a manifest.json; run 'npx cdk synth' first`,
     );
   }
-  return readStacks(resolve(root));
+  const stacks = readStacks(resolve(root));
+  for (const name of parameters.keys()) {
+    const isKnown = stacks.some(({ template }) => hasParameter(template, name) || isImported(template, name));
+    if (!isKnown) throw new UsageError(`'--parameter' must name a parameter or an imported value, got '${name}'`);
+  }
+  return connected(
+    stacks.map((stack) => ({ ...stack, parameters: new Map([...(stack.parameters ?? []), ...parameters]) })),
+  );
+}
+
+/** By its own name, or by its name in SSM. */
+function hasParameter({ Parameters = {} }: Template, name: string): boolean {
+  if (Object.hasOwn(Parameters, name)) return true;
+  return Object.values(Parameters).some((each) => isOfStore(each) && each.Default === name);
+}
+
+function isImported(template: Template, name: string): boolean {
+  return JSON.stringify(template).includes(`{"Fn::ImportValue":${JSON.stringify(name)}}`);
 }
 
 function readStacks(root: string): Stack[] {
@@ -64,12 +94,33 @@ function readStacks(root: string): Stack[] {
 
 function readStack(root: string, id: string, artifact: Artifact, manifest: Manifest): Stack {
   const { templateFile = '', stackName = artifact.displayName ?? id } = artifact.properties ?? {};
+  const { additionalMetadataFile: file } = artifact;
+  const metadata = { ...artifact.metadata, ...(file !== undefined && readJson<Metadata>(join(root, file))) };
+  const assets = readAssets(root, artifact, manifest);
+  const legacy = legacyAssets(metadata, (path) => join(root, path));
+  const files = new Map([...assets.files, ...legacy.files]);
   return {
     name: stackName,
     ...environmentOf(artifact),
-    template: readJson<Template>(join(root, templateFile)),
-    ...readAssets(root, artifact, manifest),
+    template: unfold(readJson<Template>(join(root, templateFile)), (nested) => nestedTemplate(root, nested, files)),
+    files,
+    images: new Map([...assets.images, ...legacy.images]),
+    parameters: legacy.parameters,
+    paths: pathsOf(metadata, artifact.displayName ?? id),
   };
+}
+
+/** Told by the CLI in its metadata, else by the hash in its address. */
+function nestedTemplate(
+  root: string,
+  { Metadata: own, Properties }: Resource,
+  files: ReadonlyMap<string, string>,
+): Template | undefined {
+  const told = own?.['aws:asset:path'];
+  if (typeof told === 'string') return readJson<Template>(join(root, told));
+  const hashes = JSON.stringify(Properties?.TemplateURL ?? '').match(/[0-9a-f]{64}/g) ?? [];
+  const [file] = hashes.flatMap((hash) => files.get(hash) ?? []);
+  return file === undefined ? undefined : readJson<Template>(file);
 }
 
 /** An app that names no account and no region is rehearsed with examples of both. */

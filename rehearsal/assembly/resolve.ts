@@ -24,6 +24,8 @@ export class Resolver {
   constructor(
     readonly stack: Stack,
     private readonly identify: (logicalId: string, resource: Resource) => Identity,
+    /** What cannot be known is asked for; else its name stands for it, where only names have to differ. */
+    private readonly unknown: 'asked' | 'named' = 'named',
   ) {}
 
   /** A copy of `value` with every intrinsic replaced; `AWS::NoValue` takes its key with it. */
@@ -62,7 +64,7 @@ export class Resolver {
     if (name === 'AWS::NoValue') return undefined;
     if (Object.hasOwn(pseudo, name)) return pseudo[name];
     const parameter = own(stack.template.Parameters, name);
-    if (parameter) return parameterValue(parameter);
+    if (parameter) return this.parameter(name, parameter);
     return this.identityOf(name).ref;
   }
 
@@ -85,6 +87,29 @@ export class Resolver {
     return own(own(own(this.stack.template.Mappings, map ?? ''), top ?? ''), second ?? '');
   }
 
+  imported(name: string): string {
+    const { stack } = this;
+    const value = stack.parameters?.get(name) ?? stack.importValue?.(name);
+    if (value === undefined && this.unknown === 'asked') {
+      throw askedFor(name, `which '${stack.name}' imports from outside of the assembly`);
+    }
+    return value ?? name;
+  }
+
+  private parameter(name: string, parameter: Parameter): unknown {
+    const { stack } = this;
+    const ofStore = isOfStore(parameter);
+    const given =
+      stack.parameters?.get(name) ?? (ofStore ? stack.parameters?.get(String(parameter.Default)) : undefined);
+    if (given !== undefined) return parameterValue({ Type: parameter.Type, Default: given });
+    if (this.unknown === 'asked' && (ofStore || parameter.Default === undefined)) {
+      // By its name in the store, which people know.
+      if (ofStore) throw askedFor(String(parameter.Default), `a parameter in SSM that '${stack.name}' reads`);
+      throw askedFor(name, `a parameter of '${stack.name}' without a default`);
+    }
+    return parameterValue(parameter);
+  }
+
   private identityOf(logicalId: string): Identity {
     const resource = own(this.stack.template.Resources, logicalId);
     if (!resource)
@@ -93,8 +118,22 @@ export class Resolver {
   }
 }
 
+function askedFor(name: string, what: string): UsageError {
+  return new UsageError(`'--parameter' must give a value to '${name}', ${what}, got none: --parameter '${name}=VALUE'`);
+}
+
+/** Its default is not the value, but the name of the parameter in SSM that holds it. */
+export function isOfStore({ Type }: Pick<Parameter, 'Type'>): boolean {
+  return Type.startsWith('AWS::SSM::Parameter::Value<');
+}
+
+interface Parameter {
+  readonly Type: string;
+  readonly Default?: unknown;
+}
+
 /** A list comes as text with commas. */
-function parameterValue({ Type, Default = '' }: { readonly Type: string; readonly Default?: unknown }): unknown {
+function parameterValue({ Type, Default = '' }: Parameter): unknown {
   const isList = Type === 'CommaDelimitedList' || Type.includes('List<');
   return isList ? String(Default).split(',').map((item) => item.trim()) : Default; // prettier-ignore
 }
@@ -145,5 +184,5 @@ const INTRINSICS: Record<string, Intrinsic | undefined> = {
   'Fn::FindInMap': (argument, resolver) => resolver.mapping(listOf(argument)),
   'Fn::Base64': (argument, resolver) => Buffer.from(resolver.text(argument)).toString('base64'),
   'Fn::GetAZs': (_, resolver) => ['a', 'b', 'c'].map((zone) => `${resolver.stack.region}${zone}`),
-  'Fn::ImportValue': (argument, resolver) => resolver.text(argument),
+  'Fn::ImportValue': (argument, resolver) => resolver.imported(resolver.text(argument)),
 };

@@ -19,6 +19,7 @@ export interface Resource {
   readonly Type: string;
   readonly Condition?: string;
   readonly DependsOn?: string | readonly string[];
+  readonly Metadata?: Readonly<Record<string, unknown>>;
   readonly Properties?: Readonly<Record<string, unknown>>;
 }
 
@@ -32,4 +33,12 @@ export interface Stack {
   readonly files: ReadonlyMap<string, string>;
   /** Images: the tag in the template → the build context in the assembly. */
   readonly images: ReadonlyMap<string, string>;
+  /** Values of parameters and of imports that are given, by name. @default - none */
+  readonly parameters?: ReadonlyMap<string, string>;
+  /** The path of each resource's construct within the stack, by logical id. @default - not known */
+  readonly paths?: ReadonlyMap<string, string>;
+  /** What a stack of the same assembly exports under a name. @default - nothing is exported */
+  readonly importValue?: (name: string) => string | undefined;
+  /** The one that was chosen of several, by its name. */
+  readonly migration?: string;
 }

@@ -13,6 +13,7 @@ import { CustomResource, buildCustomResources } from './custom-resources';
 import { addExisting } from './existing-load-balancer';
 import { StatusRule, buildFunctions, buildMachines, buildStatusRules } from './functions';
 import { buildElb } from './load-balancer';
+import { withOneMigration } from './migration';
 import { buildAlarms } from './outputs';
 import { Resources } from './resources';
 import { Retries, buildRetries } from './retries';
@@ -42,6 +43,8 @@ export interface Blueprint {
   readonly customResources: readonly CustomResource[];
   /** What each function may do, by the logical id of its role. */
   readonly rights: Rights;
+  /** The one that was given in place of the template's. */
+  readonly domain?: string;
 }
 
 /** What a template does not say, and what must not change from one reading of a stack to the next. */
@@ -50,6 +53,10 @@ interface Known {
   readonly secrets?: Blueprint['secrets'];
   /** Where the assembly comes from, for messages. */
   readonly option?: '--app' | '--redeploy';
+  /** Which one, where a stack has several; see {@link withOneMigration}. */
+  readonly migration?: string;
+  /** In place of the domain name that the template tells. */
+  readonly domain?: string;
 }
 
 /**
@@ -68,12 +75,11 @@ export function readBlueprint(stacks: readonly Stack[], stackName?: string, know
     throw new UsageError(`'${option}' must hold the stack '${stackName ?? ''}', got ${namesOf(stacks)}`);
   }
   const found = named.flatMap((stack) => {
-    const resources = new Resources(stack, known.identities);
-    const functions = buildFunctions(resources);
+    const resources = new Resources(withOneMigration(stack, known.migration), known.identities);
+    const told = buildFunctions(resources);
+    const functions = told.map((spec) => withDomain(spec, known.domain));
     const wired = functions.find(({ environment }) => Object.hasOwn(environment, WIRING_VARIABLE));
-    return wired
-      ? [{ resources, functions, wiring: JSON.parse(wired.environment[WIRING_VARIABLE] ?? '') as CutoverWiring }]
-      : [];
+    return wired ? [{ resources, functions, wiring: wiringIn(wired) }] : [];
   });
   const [cutover, ...more] = found;
   if (!cutover)
@@ -87,10 +93,33 @@ export function readBlueprint(stacks: readonly Stack[], stackName?: string, know
   return build(cutover, known);
 }
 
+function wiringIn({ environment }: FunctionSpec): CutoverWiring {
+  const wiring = JSON.parse(environment[WIRING_VARIABLE] ?? '') as CutoverWiring;
+  if (!isHostName(String(wiring.domainName))) {
+    throw new UsageError(
+      `'--domain' must give the migration's host name where its template has none, got '${wiring.domainName}'`,
+    );
+  }
+  return wiring;
+}
+
+/** Of a lookup that was not made the CDK says `dummy-value-for-…`. */
+function isHostName(text: string): boolean {
+  return /^[a-z0-9-]+(\.[a-z0-9-]+)*$/i.test(text) && !text.startsWith('dummy-value-for');
+}
+
+/** A domain name that is looked up at deployment, or only at the next synthesis, is not in the template. */
+function withDomain(spec: FunctionSpec, domainName: string | undefined): FunctionSpec {
+  const text = spec.environment[WIRING_VARIABLE];
+  if (domainName === undefined || text === undefined) return spec;
+  const wiring = JSON.stringify({ ...(JSON.parse(text) as CutoverWiring), domainName });
+  return { ...spec, environment: { ...spec.environment, [WIRING_VARIABLE]: wiring } };
+}
+
 /** The same stack read again with what is known by now, over the same load balancer. */
 export function readAgain(blueprint: Blueprint, identities: Identities): Blueprint {
-  const { stack, secrets, elb } = blueprint;
-  return { ...readBlueprint([stack], undefined, { identities, secrets }), elb };
+  const { stack, secrets, elb, domain } = blueprint;
+  return { ...readBlueprint([stack], undefined, { identities, secrets, domain }), elb };
 }
 
 interface Found {
@@ -125,7 +154,7 @@ function build({ resources, functions, wiring }: Found, known: Known): Blueprint
     resources,
     wiring,
     machine,
-    elb: addExisting(buildElb(resources), wiring),
+    elb: addExisting(ownElb(resources, wiring), wiring),
     clusters,
     services: buildServices(resources, clusters, wiring, secretValue),
     functions,
@@ -137,7 +166,20 @@ function build({ resources, functions, wiring }: Found, known: Known): Blueprint
     alarms: buildAlarms(resources, wiring),
     customResources,
     rights,
+    domain: known.domain,
   };
+}
+
+/** Of several migrations, the load balancer of the chosen one: the others' would want the same ports. */
+function ownElb(resources: Resources, { loadBalancerArn }: CutoverWiring): ElbModel {
+  const model = buildElb(resources);
+  if (resources.stack.migration === undefined) return model;
+  for (const { arn } of [...model.listeners.values()].filter((each) => each.loadBalancerArn !== loadBalancerArn)) {
+    for (const rule of model.rulesOf(arn)) model.rules.delete(rule.arn);
+    model.listeners.delete(arn);
+  }
+  for (const arn of model.loadBalancers.keys()) if (arn !== loadBalancerArn) model.loadBalancers.delete(arn);
+  return model;
 }
 
 /** The functions of the cutover and of custom resources are held to their rights, so these must be known. */

@@ -4,14 +4,15 @@ import type { StackOutput } from '../aws/stacks/stacks-service';
 import { Resources } from './resources';
 
 /** The outputs of a stack, resolved. */
-export function buildOutputs({ stack, resolver }: Resources): StackOutput[] {
+export function buildOutputs(resources: Resources): StackOutput[] {
+  const { stack, resolver } = resources;
   return Object.entries(stack.template.Outputs ?? {})
     .filter(([, { Condition }]) => Condition === undefined || resolver.condition(Condition))
     .map(([key, { Value, Description, Export }]) => ({
       key,
-      value: resolver.text(Value),
+      value: resources.text(Value),
       ...(Description !== undefined && { description: Description }),
-      ...(Export && { exportName: resolver.text(Export.Name) }),
+      ...(Export && { exportName: resources.text(Export.Name) }),
     }));
 }
 

@@ -16,7 +16,9 @@ export interface Ready {
 /** The resources of one stack with their identities given and their intrinsics resolved. */
 export class Resources {
   private readonly identify: ReturnType<typeof identifier>;
+  /** Asks for what cannot be known. */
   readonly resolver: Resolver;
+  private readonly describer: Resolver;
 
   /** @param identities of the resources that have chosen their own */
   constructor(
@@ -24,7 +26,8 @@ export class Resources {
     readonly identities: Identities = new Map(),
   ) {
     this.identify = identifier(stack, identities);
-    this.resolver = new Resolver(stack, this.identify);
+    this.resolver = new Resolver(stack, this.identify, 'asked');
+    this.describer = new Resolver(stack, this.identify);
   }
 
   ofType(type: string): Ready[] {
@@ -38,17 +41,37 @@ export class Resources {
       .filter((ready) => ready !== undefined);
   }
 
-  /** Undefined also for one whose condition does not hold. */
+  /**
+   * Undefined also for one whose condition does not hold. Its properties are resolved when they are read.
+   *
+   * @throws UsageError for a value that cannot be known and was not given; when properties are read, too
+   */
   find(logicalId: string): Ready | undefined {
+    return this.read(logicalId, this.resolver);
+  }
+
+  /** The same for what is only looked at: a value that cannot be known is its name. */
+  describe(logicalId: string): Ready | undefined {
+    return this.read(logicalId, this.describer);
+  }
+
+  private read(logicalId: string, resolver: Resolver): Ready | undefined {
     const resource = own(this.stack.template.Resources, logicalId);
-    if (!resource || (resource.Condition !== undefined && !this.resolver.condition(resource.Condition)))
-      return undefined;
+    if (!resource || (resource.Condition !== undefined && !resolver.condition(resource.Condition))) return undefined;
+    let properties: Properties | undefined;
     return {
       logicalId,
       type: resource.Type,
       identity: this.identify(logicalId, resource),
-      properties: new Properties(logicalId, this.resolver.properties(resource)),
+      get properties() {
+        return (properties ??= new Properties(logicalId, resolver.properties(resource)));
+      },
     };
+  }
+
+  /** An output as it is told. */
+  text(value: unknown): string {
+    return this.describer.text(value);
   }
 
   /** In the order in which they are created. */

@@ -22,14 +22,22 @@ const STANDING_PARTS = [
  * @throws UsageError for what CloudFormation refuses before it begins, and for what cannot be rehearsed
  */
 export function readNextStack(before: Blueprint, stacks: readonly Stack[]): Blueprint {
-  const { stack, resources, secrets } = before;
-  const next = readBlueprint(stacks, stack.name, { identities: resources.identities, secrets, option: OPTION });
+  const { stack, resources, secrets, domain } = before;
+  const next = readBlueprint(stacks, stack.name, {
+    identities: resources.identities,
+    secrets,
+    option: OPTION,
+    migration: stack.migration,
+    domain,
+  });
   for (const key of ['account', 'region'] as const) {
     if (next.stack[key] !== stack[key]) throw refuse(`the ${key} '${stack[key]}'`, next.stack[key]);
   }
   for (const logicalId of next.resources.logicalIds) {
     // Every reference is resolved, also in what is not rehearsed.
-    const [from, to] = [resources.find(logicalId), next.resources.find(logicalId)];
+    const [from, to] = [resources.describe(logicalId), next.resources.describe(logicalId)];
+    // Properties are resolved when they are read.
+    void to?.properties;
     if (from && to && from.type !== to.type) throw refuse(`the type '${from.type}' of '${logicalId}'`, to.type);
   }
   for (const part of STANDING_PARTS) {

@@ -78,7 +78,7 @@ class Update {
 
   /** Brings one resource to what the template says, if that is something else than before. */
   private async bring(logicalId: string): Promise<void> {
-    const [from, to] = [this.before.resources.find(logicalId), this.wanted(logicalId)];
+    const [from, to] = [this.before.resources.describe(logicalId), this.wanted(logicalId)];
     if (!to || textOf(from) === textOf(to)) return;
     const { type } = to;
     const move = { logicalId, type, from, to };
@@ -95,7 +95,7 @@ class Update {
   private wanted(logicalId: string): Ready | undefined {
     const isGuard = own(this.next.template.Resources, logicalId)?.Type === GROUP_GUARD;
     const identities = new Map([...this.identities, ...(isGuard ? this.announced : [])]);
-    return new Resources(this.next, identities).find(logicalId);
+    return new Resources(this.next, identities).describe(logicalId);
   }
 
   private leansOnAbsent({ logicalId, type }: Move): boolean {
@@ -181,8 +181,8 @@ class Update {
   }
 
   private adopt(stack: Stack): void {
-    const { secrets, elb } = this.before;
-    this.world.adopt({ ...readBlueprint([stack], undefined, { identities: this.identities, secrets }), elb });
+    const { secrets, elb, domain } = this.before;
+    this.world.adopt({ ...readBlueprint([stack], undefined, { identities: this.identities, secrets, domain }), elb });
   }
 
   /**

@@ -80,7 +80,7 @@ export class StackRecord {
   }
 
   private standingOf(logicalId: string, before: Standing | undefined): Standing[] {
-    const ready = this.resources.find(logicalId);
+    const ready = this.resources.describe(logicalId);
     if (!ready) return [];
     const { type, identity, properties } = ready;
     const made = JSON.stringify([identity.ref, properties.raw]);
