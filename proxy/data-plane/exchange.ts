@@ -6,6 +6,7 @@ import { ExchangeEnd } from './exchange-end';
 import type { AnswerHead, ClientEvents, ClientHalf, EngineHead, FieldBlock, Seen, UpstreamEvents } from './halves';
 import { blockOf, linesOf } from './http1/lines';
 import { GrpcWatch } from './http2/grpc';
+import { lastForwardAnswer, maxForwards } from './max-forwards';
 import { Turns } from './turns';
 import { Upload } from './upload';
 import { isOpaque, isSwitch, switchingProtocols, upgradeRefusal } from './upgrade';
@@ -44,6 +45,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     try {
       const refusal = this.head.isUpgrade ? upgradeRefusal(this.head) : undefined;
       if (refusal) this.refuse(refusal);
+      else if (maxForwards(this.head) === 0) this.answer(lastForwardAnswer(this.head));
       else this.decide(this.context.options.route(this.head));
     } catch (error) {
       this.fault(error);
@@ -93,7 +95,8 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   private send(choice: ConnectionChoice): void {
     const { head, forward } = this;
     const { upstream, requestHeaders } = forward!;
-    let fields = head.block(requestHeaders);
+    const left = maxForwards(head);
+    let fields = head.block(left === undefined ? requestHeaders : { ...requestHeaders, 'max-forwards': `${left - 1}` });
     // A request of HTTP/1.0 may have none, the one of HTTP/1.1 that is made of it may not.
     if (head.field('host') === undefined) fields += linesOf('Host', hostOf(upstream));
     this.turns.upstreamMoved(this.nowMs);

@@ -46,6 +46,8 @@ export interface AnswerHead {
   readonly bodyLength: BodyLength;
   /** What `Content-Length` is to say; undefined where it is to be absent. Differs from `bodyLength` for HEAD and 304. */
   readonly statedLength: number | undefined;
+  /** It has no `Date`. */
+  readonly lacksDate?: boolean;
   readonly isEventStream: boolean;
   /** `content-encoding` is set: its bytes say nothing about events. */
   readonly isEncoded: boolean;
@@ -53,7 +55,7 @@ export interface AnswerHead {
 
 /** What an exchange needs of the client that it answers. After `end` or `reset` no call follows. */
 export interface ClientHalf {
-  /** Passes a 100 or 103 on, where the client's protocol can say it. */
+  /** Passes an interim answer on, where the client's protocol can say it. */
   inform(status: number, fields: FieldBlock): void;
   begin(head: AnswerHead): void;
   write(bytes: Buffer): void;

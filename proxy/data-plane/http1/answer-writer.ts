@@ -3,6 +3,7 @@ import type { Answer } from '../data-plane';
 import type { AnswerHead, FieldBlock } from '../halves';
 import type { Wire } from '../wire/wire';
 import { LAST_CHUNK, chunkHead } from './chunked';
+import { dateLine } from './date-line';
 import { TEXT_BYTES } from './http1-upstream';
 import { blockOf } from './lines';
 import type { Http1Head } from './request-head';
@@ -40,6 +41,7 @@ export class AnswerWriter {
     // Without a length and without chunks an answer ends with its connection.
     if (bodyLength === -1 && isOld) this.isLast = true;
     let text = `HTTP/1.1 ${status} ${reason === '' ? (STATUS_CODES[status] ?? '') : reason}\r\n${fields}`;
+    if (answer.lacksDate === true) text += dateLine();
     if (statedLength !== undefined) text += `Content-Length: ${statedLength}\r\n`;
     else if (this.isChunked) text += 'Transfer-Encoding: chunked\r\n';
     this.out += `${text}${this.connectionLine(isOld)}\r\n`;
@@ -68,6 +70,7 @@ export class AnswerWriter {
     else this.decideLast(request, isUploading, isDraining);
     const body = Buffer.from(answer.body ?? '').toString('latin1');
     let fields = blockOf(headers);
+    if (!('date' in headers)) fields += dateLine();
     if (body !== '' && !('content-type' in headers)) fields += 'Content-Type: text/plain; charset=utf-8\r\n';
     if (answer.status !== 204 && answer.status !== 304) fields += `Content-Length: ${body.length}\r\n`;
     const status = `${answer.status} ${STATUS_CODES[answer.status] ?? ''}`;

@@ -137,7 +137,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
   // The half of an exchange.
 
   inform(status: number, fields: FieldBlock): void {
-    if (this.head!.httpVersion === '1.0' || (status === 100 && !this.head!.expectsContinue)) return;
+    if (this.head!.httpVersion === '1.0') return;
     this.answerWriter.inform(status, fields);
   }
 

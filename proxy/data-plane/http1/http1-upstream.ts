@@ -201,7 +201,7 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   }
 
   interim({ status, fields }: AnswerHead): void {
-    if (status === 100 || status === 103) this.events?.informed(status, fields);
+    this.events?.informed(status, fields);
   }
 
   deviates(what: Deviation): void {

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { Limits } from '../data-plane';
 import type { BodyLength, FieldBlock } from '../halves';
 import { ConnectionOptions, requestOptions } from './connection-options';
@@ -16,8 +17,9 @@ import {
 import { Refusal, TOO_LARGE_FIELDS } from './refusal';
 
 const MALFORMED = new Refusal(400, 'A header line must be NAME: VALUE and end with CR LF');
-/** RFC 3986 section 3.2, without user information. */
-const HOST_FORM = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+;=%]+)(?::(\d{1,5}))?$/;
+/** RFC 3986 section 3.2, without user information. The port may be empty. */
+const HOST_FORM = /^(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+)(?::(\d{0,5}))?$/;
+const CONTINUE = '100-continue';
 const MAX_PORT = 65_535;
 
 /**
@@ -31,6 +33,8 @@ export class RequestFields {
   readonly bodyLength: BodyLength;
   readonly takesTrailers: boolean;
   readonly hasExpect: boolean;
+  /** What `Expect` says stands there as it should, or it is absent. */
+  readonly isPlainExpect: boolean;
   /** `websocket`, or the one token of `Upgrade`, as it was sent, where that is switched to. */
   readonly upgrade: string | undefined;
   private keptBits = -1;
@@ -45,7 +49,8 @@ export class RequestFields {
     this.host = lines.known(HOST);
     this.bodyLength = bodyLength;
     this.takesTrailers = lines.has(TE) && tokens(lines.known(TE)).includes('trailers');
-    this.hasExpect = lines.has(EXPECT);
+    this.hasExpect = lines.has(EXPECT) && expectations(lines).length > 0;
+    this.isPlainExpect = !lines.has(EXPECT) || lines.known(EXPECT)!.toLowerCase() === CONTINUE;
     this.upgrade = this.options.upgrade ? readUpgrade(lines.known(UPGRADE), protocols) : undefined;
   }
 
@@ -77,7 +82,17 @@ export function readRequestFields(text: string, limits: Limits): RequestFields |
 
 export function isHost(host: string): boolean {
   const match = HOST_FORM.exec(host);
-  return match !== null && (match[1] === undefined || Number(match[1]) <= MAX_PORT);
+  if (match === null) return false;
+  const [, address, port] = match;
+  return (address === undefined || isIPv6(address)) && (port === undefined || Number(port) <= MAX_PORT);
+}
+
+/** Without a port that its scheme has anyway (RFC 3986 section 6.2.3), in lower case. */
+export function plainHost(host: string, scheme: string): string {
+  const port = scheme.toLowerCase() === 'https' ? ':443' : ':80';
+  const lower = host.toLowerCase();
+  if (lower.endsWith(port)) return lower.slice(0, -port.length);
+  return lower.endsWith(':') ? lower.slice(0, -1) : lower;
 }
 
 function checkHost(lines: FieldLines): Refusal | undefined {
@@ -86,9 +101,14 @@ function checkHost(lines: FieldLines): Refusal | undefined {
   return isHost(lines.known(HOST)!) ? undefined : new Refusal(400, 'The Host field is not valid');
 }
 
+/** An empty one asks for nothing; the same one twice for what it asks for once (RFC 9110 section 10.1.1 has a list). */
 function checkExpect(lines: FieldLines): Refusal | undefined {
-  if (!lines.has(EXPECT) || lines.known(EXPECT)!.toLowerCase() === '100-continue') return undefined;
+  if (!lines.has(EXPECT) || expectations(lines).every((each) => each === CONTINUE)) return undefined;
   return new Refusal(417, 'The only expectation is 100-continue');
+}
+
+function expectations(lines: FieldLines): string[] {
+  return tokens(lines.known(EXPECT)).filter((each) => each !== '');
 }
 
 /** A WebSocket may be one wish of several; for another protocol there is to be no doubt. */

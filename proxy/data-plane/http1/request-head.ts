@@ -4,7 +4,7 @@ import type { Peer, Wire } from '../wire/wire';
 import { EXPECT, HOST, NOT_PASSED, TRAILER, bitOf, isTokenCode } from './field-lines';
 import { linesOf } from './lines';
 import { Refusal, TOO_LONG_LINE } from './refusal';
-import { RequestFields, isHost } from './request-fields';
+import { RequestFields, isHost, plainHost } from './request-fields';
 
 const MALFORMED_LINE = new Refusal(400, 'The request line must be METHOD SP TARGET SP HTTP/1.x');
 const ALLOWED = { allow: 'GET, HEAD, POST, PUT, DELETE, OPTIONS' };
@@ -80,9 +80,13 @@ export class Http1Head implements EngineHead {
     if (!this.fields.isChunked) bits |= TRAILER;
     // RFC 9110 section 10.1.1: an expectation of HTTP/1.0 is ignored.
     if (this.httpVersion === '1.0') bits |= EXPECT;
+    else if (!this.fields.isPlainExpect) {
+      bits |= EXPECT;
+      if (this.fields.hasExpect) added += 'Expect: 100-continue\r\n';
+    }
     if (this.authority !== undefined && replaced?.host === undefined) {
       bits |= HOST;
-      added = `Host: ${this.authority}\r\n`;
+      added += `Host: ${this.authority}\r\n`;
     }
     for (const name in replaced) {
       const bit = bitOf(name);
@@ -126,7 +130,7 @@ export function readRequestHead(
   if (version instanceof Refusal) return version;
   const target = readTarget(method, text.slice(targetStart, at));
   if (target instanceof Refusal) return target;
-  const refusal = check(version, target.authority, fields);
+  const refusal = check(version, target, fields);
   return refusal ?? new Http1Head(method, target.path, version, target.authority, fields, wire);
 }
 
@@ -149,26 +153,28 @@ function readVersion(text: string, from: number, to: number): '1.0' | '1.1' | Re
 interface Target {
   readonly path: string;
   readonly authority: string | undefined;
+  readonly scheme: string;
 }
 
 function readTarget(method: string, target: string): Target | Refusal {
   if (method === 'CONNECT') return new Refusal(405, 'No tunnels here', ALLOWED);
   if (target.charCodeAt(0) === SLASH || (target === '*' && method === 'OPTIONS')) {
-    return { path: target, authority: undefined };
+    return { path: target, authority: undefined, scheme: '' };
   }
-  const absolute = /^https?:\/\/([^/?]*)(.*)$/i.exec(target);
+  const absolute = /^(https?):\/\/([^/?]*)(.*)$/i.exec(target);
   if (!absolute) return new Refusal(400, 'The request target must be a path or an absolute http(s) URL');
-  const [, authority = '', rest = ''] = absolute;
+  const [, scheme = '', authority = '', rest = ''] = absolute;
   if (!isHost(authority)) return new Refusal(400, 'The host of the request target is not valid');
-  if (rest === '' && method === 'OPTIONS') return { path: '*', authority };
-  return { path: rest.startsWith('/') ? rest : `/${rest}`, authority };
+  if (rest === '' && method === 'OPTIONS') return { path: '*', authority, scheme };
+  return { path: rest.startsWith('/') ? rest : `/${rest}`, authority, scheme };
 }
 
 /** What the fields may not say after this request line. */
-function check(version: '1.0' | '1.1', authority: string | undefined, fields: RequestFields): Refusal | undefined {
+function check(version: '1.0' | '1.1', { authority, scheme }: Target, fields: RequestFields): Refusal | undefined {
   const { host } = fields;
   if (version === '1.1' && host === undefined) return new Refusal(400, 'HTTP/1.1 needs a Host field');
   if (version === '1.0' && fields.isChunked) return new Refusal(400, 'Transfer-Encoding needs HTTP/1.1');
-  if (authority === undefined || host === undefined || authority.toLowerCase() === host.toLowerCase()) return undefined;
+  if (authority === undefined || host === undefined || plainHost(authority, scheme) === plainHost(host, scheme))
+    return undefined;
   return new Refusal(400, 'The Host field and the target name different hosts');
 }

@@ -49,10 +49,10 @@ export class Http2Client implements ClientHalf {
   }
 
   inform(status: number, fields: FieldBlock): void {
-    if (this.hasBegun || !this.isOpen || (status !== 100 && status !== 103)) return;
+    if (this.hasBegun || !this.isOpen) return;
     const informed: Http2Fields = emptyFields();
     // A 100 has nothing to say but itself.
-    if (status === 103) addBlock(informed, fields);
+    if (status !== 100) addBlock(informed, fields);
     this.say(() => this.stream.additionalHeaders({ ...informed, ':status': status }));
   }
 

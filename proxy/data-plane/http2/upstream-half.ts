@@ -191,7 +191,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
 
   private inform(fields: IncomingHttpHeaders & IncomingHttpStatusHeader, raw: readonly string[] | undefined): void {
     const status = Number(fields[':status']);
-    if (this.isOver || this.hasAnswer || (status !== 100 && status !== 103)) return;
+    if (this.isOver || this.hasAnswer || !(status >= 100 && status < 200)) return;
     this.events.informed(status, blockOf(raw ?? [], isEndToEnd));
   }
 
@@ -229,6 +229,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
       // A length of 0 may still be followed by trailers: the end is told by the stream.
       bodyLength: isBodiless ? 0 : stated === undefined || stated === 0 ? -1 : stated,
       statedLength: status === 204 ? undefined : stated,
+      lacksDate: fields.date === undefined,
       isEventStream: /^text\/event-stream\s*(;|$)/i.test(type),
       isEncoded: encoding.toLowerCase() !== 'identity',
     };

@@ -82,13 +82,17 @@ test('interim answers, where HTTP/2 can say them', async () => {
   one.client.inform(100, '');
   one.client.inform(102, 'x: y\r\n');
   one.client.inform(103, 'Link: </a>; rel=preload\r\nLink: </b>\r\n');
-  await until(() => got.informed.length === 2);
+  await until(() => got.informed.length === 3);
   got.stream.end('body');
   await until(() => one.upload === 'body');
   answerWith(one, 'ok');
   one.client.inform(103, 'link: late\r\n');
   await until(() => got.code === 0);
-  expect(got.informed).toMatchObject([{ ':status': 100 }, { ':status': 103, link: '</a>; rel=preload, </b>' }]);
+  expect(got.informed).toMatchObject([
+    { ':status': 100 },
+    { ':status': 102, x: 'y' },
+    { ':status': 103, link: '</a>; rel=preload, </b>' },
+  ]);
 });
 
 test('trailers both ways; those that may not be there stay behind', async () => {

@@ -78,18 +78,15 @@ function pairs(raw: readonly string[]): Field[] {
 
 const OF_ONE_HOP =
   /^(connection|keep-alive|proxy-.*|te|transfer-encoding|content-length|upgrade|trailer|http2-settings|x-order)$/;
-const NEVER_NAMED = /^(host|content-.*|authorization|cookie|x-forwarded-.*|via)$/;
 
 /**
  * The fields that are not about the connection; those of one name are one list (RFC 9110 section 5.3). An HTTP/1.0
  * request may come without Host, and goes on with one.
  */
 function endToEnd(fields: readonly Field[], hasHost = true): Record<string, string> {
-  const named = fields.filter(([name]) => name === 'connection').flatMap(([, value]) => value.toLowerCase().split(','));
-  const isNamed = (name: string) => named.some((each) => each.trim() === name) && !NEVER_NAMED.test(name);
   const kept: Record<string, string> = {};
   for (const [name, value] of fields) {
-    if (OF_ONE_HOP.test(name) || isNamed(name) || (name === 'host' && !hasHost)) continue;
+    if (OF_ONE_HOP.test(name) || (name === 'host' && !hasHost)) continue;
     const text = name === 'host' ? value.toLowerCase() : value.trim();
     kept[name] = name in kept ? `${kept[name]}, ${text}` : text;
   }
