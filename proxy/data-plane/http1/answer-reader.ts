@@ -17,7 +17,8 @@ export interface AnswerSink extends BodySink {
 /** A head is rarely longer; of a larger read only this much is looked at first. */
 export const USUAL_HEAD_BYTES = 4_096;
 const MAX_STATUS_LINE_BYTES = 8_192;
-const MAX_INTERIM_ANSWERS = 32;
+/** Of one response; HTTP/2 has the same limit. */
+export const MAX_INTERIM_ANSWERS = 32;
 
 /** For a look at a body that is told to nobody. */
 const NO_SINK: BodySink = { bodyReceived: () => undefined, bodyEnded: () => undefined };

@@ -59,7 +59,8 @@ export class Http2Client implements ClientHalf {
   begin(head: AnswerHead): void {
     const fields = addBlock(emptyFields(), head.fields);
     if (head.statedLength !== undefined) fields['content-length'] = String(head.statedLength);
-    this.respond(head.status, fields, head.bodyLength === 0);
+    // RFC 9110 section 15: a client takes what is no status for a 5xx, and node:http2 cannot say it.
+    this.respond(head.status > 599 ? 500 : head.status, fields, head.bodyLength === 0);
   }
 
   write(bytes: Buffer): void {
@@ -162,7 +163,7 @@ export class Http2Client implements ClientHalf {
     this.finish();
   }
 
-  /** Node refuses what HTTP/2 cannot say (a status of 600): the client is told by a reset, and the exchange by its end. */
+  /** What node:http2 refuses to say the client is told by a reset, and the exchange by its end. */
   private say(speak: () => void): void {
     try {
       speak();

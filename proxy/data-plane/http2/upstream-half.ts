@@ -9,6 +9,7 @@ import { causeOf } from '../connect-failure';
 import type { UpstreamRequest } from '../context';
 import type { FailureCause, UpstreamFailure } from '../data-plane';
 import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../halves';
+import { MAX_INTERIM_ANSWERS } from '../http1/answer-reader';
 import { isTrailer } from '../http1/trailers';
 import { Http2Fields, addBlock, blockOf, emptyFields, isEndToEnd, statedLength } from './fields';
 
@@ -41,6 +42,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
   private answerTrailers: FieldBlock = '';
   private bytesBefore = 0;
   private hasAnswer = false;
+  private interimCount = 0;
   private readonly hasBody: boolean;
   /** The upstream itself said that the answer is over. */
   private isWhole = false;
@@ -178,7 +180,11 @@ export class Http2UpstreamHalf implements UpstreamHalf {
       this.error ??= error;
     });
     stream.on('wantTrailers', () => this.sendTrailers(stream));
-    stream.on('headers', (_fields, _flags, raw: string[] | undefined) => this.inform(_fields, raw));
+    stream.on('headers', (fields, _flags, raw: string[] | undefined) => {
+      this.interimCount += 1;
+      if (this.interimCount > MAX_INTERIM_ANSWERS) this.breakOff(NGHTTP2_PROTOCOL_ERROR);
+      else this.inform(fields, raw);
+    });
     stream.on('response', (fields, flags, raw: string[] | undefined) => this.begin(fields, flags, raw));
     stream.on('trailers', (_fields, _flags, raw: string[] | undefined) => {
       this.answerTrailers = blockOf(raw ?? [], isTrailer);
