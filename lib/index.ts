@@ -13,7 +13,7 @@ export { CutoverProps } from './cutover-props';
 export { CutoverSchedule } from './cutover-schedule';
 export { CustomDrainProps, DrainProfile } from './drain-profile';
 export { Migration, MigrationProps } from './migration';
-export { MigrationAlarms, MigrationAlarmsProps } from './migration-alarms';
+export { AlarmThresholds, MigrationAlarms, MigrationAlarmsProps } from './migration-alarms';
 export { HostedZoneCertificateProps, MigrationCertificate } from './migration-certificate';
 export { MigrationDashboard, MigrationDashboardProps } from './migration-dashboard';
 export { MigrationLoadBalancer } from './migration-load-balancer';

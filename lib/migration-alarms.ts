@@ -18,22 +18,8 @@ import { ProxyService } from './proxy-service';
 import { checkSides, refuse, isLater } from './refusals';
 import { DeadProxies } from './dead-proxies';
 
-export interface MigrationAlarmsProps {
-  /** The load balancer that is watched. */
-  readonly loadBalancer: MigrationLoadBalancer;
-
-  /** The proxies before the backend that serves today. */
-  readonly source: ProxyService;
-
-  /** The proxies before the backend that will serve. */
-  readonly target: ProxyService;
-
-  /**
-   * Who is told when an alarm is raised, and when it is over.
-   * @default - nobody
-   */
-  readonly topic?: ITopic;
-
+/** Over which figures the alarms of the target and of the load balancer are raised. */
+export interface AlarmThresholds {
   /**
    * The share of answers with 5xx, over 0 and up to 1, over which the target and the load balancer are in alarm.
    * @default 0.05
@@ -52,6 +38,23 @@ export interface MigrationAlarmsProps {
    * @default Duration.seconds(3)
    */
   readonly maximumLatency?: Duration;
+}
+
+export interface MigrationAlarmsProps extends AlarmThresholds {
+  /** The load balancer that is watched. */
+  readonly loadBalancer: MigrationLoadBalancer;
+
+  /** The proxies before the backend that serves today. */
+  readonly source: ProxyService;
+
+  /** The proxies before the backend that will serve. */
+  readonly target: ProxyService;
+
+  /**
+   * Who is told when an alarm is raised, and when it is over.
+   * @default - nobody
+   */
+  readonly topic?: ITopic;
 }
 
 /**

@@ -10,7 +10,7 @@ import { AdminSecret } from './admin-secret';
 import { Cutover } from './cutover';
 import { CutoverPlan } from './cutover-plan';
 import { CutoverSchedule } from './cutover-schedule';
-import { MigrationAlarms } from './migration-alarms';
+import { AlarmThresholds, MigrationAlarms } from './migration-alarms';
 import { MigrationDashboard } from './migration-dashboard';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { MigrationLoadBalancerProps } from './migration-load-balancer-props';
@@ -62,6 +62,13 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
    * @default true
    */
   readonly monitoring?: boolean;
+
+  /**
+   * Over which figures the alarms of the monitoring are raised. An application whose requests last long by design, such as
+   * long polls, needs a longer `maximumLatency`: that alarm rolls a cutover back.
+   * @default - 5 % errors of at least 20 requests in a minute, and a p99 of 3 seconds
+   */
+  readonly alarmThresholds?: AlarmThresholds;
 
   /**
    * Alarms of your own that stop a cutover as well: at most 15, those of the monitoring that stop it included.
@@ -149,7 +156,12 @@ export class Migration extends Construct {
 
     const watched = { loadBalancer: this.loadBalancer, source: this.source, target: this.target };
     const isWatched = props.monitoring ?? true;
-    if (isWatched) this.alarms = new MigrationAlarms(this, 'Alarms', { ...watched, topic: props.notificationTopic });
+    if (isWatched)
+      this.alarms = new MigrationAlarms(this, 'Alarms', {
+        ...props.alarmThresholds,
+        ...watched,
+        topic: props.notificationTopic,
+      });
     this.cutover = new Cutover(this, 'Cutover', {
       ...watched,
       vpc: this.vpc,

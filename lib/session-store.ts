@@ -21,7 +21,7 @@ import { ImportedSessionStore } from './imported-session-store';
 /** The reader endpoint of a serverless cache has the same name and this port. */
 const READER_PORT = 6380;
 /** `INFO` counts as dangerous, and is the first that common clients ask for. */
-const ACCESS = 'on ~* +@all -@dangerous +info';
+const ACCESS = 'on ~* &* +@all -@dangerous +info';
 
 /**
  * A serverless Valkey in which both sides keep their sessions, so that no client is logged out when it changes sides.

@@ -2,7 +2,7 @@ import { CfnParameter, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { MigrationAlarms, MigrationAlarmsProps } from '../../lib/migration-alarms';
-import { newStack, Resource, resourceLike, resourcesOf } from './fixture';
+import { newMigration, newStack, Resource, resourceLike, resourcesOf } from './fixture';
 import { importedParts, LOAD_BALANCER, newCutover, newParts } from './migration-parts';
 
 const ALARM = 'AWS::CloudWatch::Alarm';
@@ -317,4 +317,11 @@ test.each<[Partial<MigrationAlarmsProps>, string]>([
   [{ maximumLatency: Duration.seconds(0) }, "'maximumLatency' must be over 0 and up to 1 hour, got 0 seconds"],
 ])('refuses %j', (props, message) => {
   expect(() => newAlarms(newStack(), props)).toThrow(message);
+});
+
+test('a migration hands its thresholds on', () => {
+  const stack = newStack();
+  newMigration(stack, { alarmThresholds: { maximumLatency: Duration.seconds(70) } });
+  const [, latency] = resourceLike(Template.fromStack(stack), ALARM, /TargetLatency/);
+  expect(latency.Properties).toMatchObject({ Threshold: 70 });
 });

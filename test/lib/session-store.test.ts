@@ -57,7 +57,7 @@ describe('default', () => {
     template.hasResourceProperties(USER, {
       Engine: 'valkey',
       UserName: 'sessions',
-      AccessString: 'on ~* +@all -@dangerous +info',
+      AccessString: 'on ~* &* +@all -@dangerous +info',
       Passwords: [{ 'Fn::Join': ['', ['{{resolve:secretsmanager:', { Ref: secret }, ':SecretString:password::}}']] }],
       AuthenticationMode: Match.absent(),
     });
