@@ -169,7 +169,7 @@ test('what HTTP/2 cannot say resets the stream, and the exchange hears of it', a
   const { port, told } = await startSessions();
   const got = ask(await connect(port), {});
   await until(() => told.length === 1);
-  told[0]!.client.begin(answerHead({ status: 777 }));
+  told[0]!.client.begin(answerHead({ status: 101 }));
   told[0]!.client.write(Buffer.from('lost'));
   await until(() => got.code !== undefined && told[0]!.isGone);
   expect(got).toMatchObject({ status: undefined, code: 2 });
