@@ -1,12 +1,13 @@
 import type { KindCounts } from '../core/connections';
 import type { Side } from '../core/weights';
 import type { DrainState } from './drain';
-import type { Answer } from './data-plane/data-plane';
+import type { Answer, DataPlane } from './data-plane/data-plane';
 
 export interface HealthOptions {
   readonly side: Side;
   readonly state: () => DrainState;
   readonly active: () => KindCounts;
+  readonly memory: () => Pick<DataPlane['memory'], 'heldBytes' | 'budgetBytes'>;
   readonly sessionStore?: { readonly isConnected: boolean };
   readonly isSessionStoreRequired?: boolean;
 }
@@ -25,7 +26,7 @@ export class Health {
 
   /** @param isForwarded whether it was asked by a client, through a load balancer: then it says only how it is */
   answer(isForwarded: boolean): Answer {
-    const { side, state, active, sessionStore, isSessionStoreRequired } = this.options;
+    const { side, state, active, memory, sessionStore, isSessionStoreRequired } = this.options;
     const isAway = sessionStore?.isConnected === false && isSessionStoreRequired === true;
     const status = isAway ? 'unhealthy' : state() === 'serving' ? 'ok' : 'draining';
     const body = isForwarded
@@ -35,6 +36,8 @@ export class Health {
           side,
           connections: active(),
           memory_usage: process.memoryUsage.rss(),
+          memory_held: memory().heldBytes,
+          memory_budget: memory().budgetBytes,
           cpu_usage: this.cpuUsage(),
           ...(sessionStore && { redis_connected: sessionStore.isConnected }),
         };

@@ -19,6 +19,7 @@ import { Drain } from './drain';
 import type { DrainLog } from './drain-lines';
 import { FailureLog } from './failure-log';
 import { openFileLimit } from './file-limit';
+import { memoryBudget } from './memory-limit';
 import { Books, ForwardedRequest } from './forwarded-request';
 import { forwardingFields } from './forwarding';
 import { Health } from './health';
@@ -133,7 +134,11 @@ class Proxy implements RunningProxy {
       faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
       noticed: ({ level, message, figures }) => log[level](figures, message),
       timeouts: config.timeouts,
-      limits: { openFiles: openFileLimit(), ...config.limits },
+      limits: {
+        openFiles: openFileLimit(),
+        ...config.limits,
+        memoryBytes: memoryBudget(config.limits.memoryBytes),
+      },
       ...(tls && { tls }),
     });
     this.drain = new Drain(this.ledger, clock, story, (isDraining) => this.plane.setDraining(isDraining));
@@ -144,6 +149,7 @@ class Proxy implements RunningProxy {
       state: () => this.drain.state,
       active: () => addKinds(this.ledger.active, this.others),
       ...(this.sessionStore && { sessionStore: this.sessionStore }),
+      memory: () => this.plane.memory,
       isSessionStoreRequired: sessionStore?.isRequired === true,
     });
     this.metrics = this.createMetrics();
@@ -237,6 +243,7 @@ class Proxy implements RunningProxy {
       deviations: this.deviations,
       held: () => this.gate.report().waiting,
       fastPath: () => this.plane.fastPath,
+      memory: () => this.plane.memory,
       nowMs: () => performance.now(),
     });
   }

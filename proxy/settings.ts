@@ -34,6 +34,10 @@ export const SETTINGS = {
   idle_upstream_connections: 'DRAINSHIFT_IDLE_UPSTREAM_CONNECTIONS',
   waiting_requests: 'DRAINSHIFT_WAITING_REQUESTS',
   concurrent_streams: 'DRAINSHIFT_CONCURRENT_STREAMS',
+  memory_bytes: 'DRAINSHIFT_MEMORY_BYTES',
+  head_bytes_per_second: 'DRAINSHIFT_HEAD_BYTES_PER_SECOND',
+  upload_bytes_per_second: 'DRAINSHIFT_UPLOAD_BYTES_PER_SECOND',
+  read_bytes_per_second: 'DRAINSHIFT_READ_BYTES_PER_SECOND',
   upgrade_protocols: 'DRAINSHIFT_UPGRADE_PROTOCOLS',
   grace_period_seconds: 'DRAINSHIFT_GRACE_PERIOD_SECONDS',
   graceful_shutdown_timeout_seconds: 'DRAINSHIFT_GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS',
@@ -101,4 +105,10 @@ export const LIMITS = {
   idle_upstream_connections: { field: 'idleUpstreamConnections', default: 1_024, min: 0, max: 100_000 },
   waiting_requests: { field: 'waitingRequests', default: 1_024, min: 0, max: 100_000 },
   concurrent_streams: { field: 'concurrentStreams', default: 128, min: 1, max: 10_000 },
+  // 0: half of what there is; see `memoryBudget`.
+  memory_bytes: { field: 'memoryBytes', default: 0, min: 0, max: 2 ** 50 },
+  head_bytes_per_second: { field: 'headBytesPerSecond', default: 100, min: 0, max: 1_000_000 },
+  // What ASP.NET Core's Kestrel asks for (MinRequestBodyDataRate, MinResponseDataRate).
+  upload_bytes_per_second: { field: 'uploadBytesPerSecond', default: 240, min: 0, max: 1_000_000 },
+  read_bytes_per_second: { field: 'readBytesPerSecond', default: 240, min: 0, max: 1_000_000 },
 } as const;

@@ -4,6 +4,7 @@ import { CONNECTION_KINDS, ENDINGS } from '../../core/connections';
 import type { Side } from '../../core/weights';
 import type { DeviationLog } from '../deviation-log';
 import { DURATION_BOUNDS_MS } from '../durations';
+import type { DataPlane } from '../data-plane/data-plane';
 import type { Ledger } from '../ledger';
 import { STATUS_CLASSES, TrafficCount } from '../traffic-count';
 
@@ -17,6 +18,7 @@ export interface MetricSources {
   /** Requests that a hold has parked now. */
   readonly held: () => number;
   readonly fastPath: () => FastPath;
+  readonly memory: () => DataPlane['memory'];
   /** The clock that the ledger's entries came in by. */
   readonly nowMs: () => number;
 }
@@ -130,7 +132,27 @@ function addRequests(registry: Registry, side: Side, { traffic, deviations, held
   registry.registerMetric(durationMetric(side, traffic) as unknown as Histogram);
 }
 
-function addPlane(registry: Registry, side: Side, { fastPath }: MetricSources): void {
+function addPlane(registry: Registry, side: Side, { fastPath, memory }: MetricSources): void {
+  new Gauge({
+    name: 'drainshift_memory_bytes',
+    help: 'What the connections of clients hold, and the budget that they may.',
+    labelNames: ['side', 'of'],
+    registers: [registry],
+    collect() {
+      this.set({ side, of: 'held' }, memory().heldBytes);
+      this.set({ side, of: 'budget' }, memory().budgetBytes);
+    },
+  });
+  new Counter({
+    name: 'drainshift_connections_shed_total',
+    help: 'Connections that were closed because the memory budget was used up.',
+    labelNames: ['side'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc({ side }, memory().shed);
+    },
+  });
   new Gauge({
     name: 'drainshift_fast_path',
     help: 'Processes by whether connections without TLS are used on their native handles: on, off, or not tried yet.',

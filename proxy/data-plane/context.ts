@@ -15,6 +15,8 @@ export interface PlaneContext {
   readonly tunnelIdle: { readonly openMs: number; readonly halfClosedMs: number };
   readonly isDraining: boolean;
   readonly isHolding: boolean;
+  /** Who asks for something new is to come again later. */
+  readonly isMemoryTight: boolean;
   readonly addresses: AddressBook;
   /** Whether one more connection to an upstream fits into the files that the process may have open. */
   readonly hasFileForUpstream: boolean;
@@ -25,6 +27,8 @@ export interface PlaneContext {
 export interface TunnelEntry {
   setHolding(isHolding: boolean): void;
   cutTunnel(): void;
+  readonly heldBytes: number;
+  shed(): void;
 }
 
 /**

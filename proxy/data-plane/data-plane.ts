@@ -31,6 +31,8 @@ export interface DataPlane {
   close(): Promise<void>;
   /** Whether connections without TLS are used on their native handles; `off` and `untried` cost speed, and nothing else. */
   readonly fastPath: FastPath;
+  /** What the connections of clients hold, and may hold, in bytes; and how many were closed for it. */
+  readonly memory: { readonly heldBytes: number; readonly budgetBytes: number; readonly shed: number };
 }
 
 /** A listening server of another process, or the descriptor of one. */
@@ -155,6 +157,14 @@ export interface Limits {
   readonly waitingRequests: number;
   /** Files that the process may have open. Connections that do not fit are not made: see `shareFiles`. */
   readonly openFiles: number;
+  /** What all connections of clients may hold together, by estimate: new ones are rejected before that, and the largest closed. */
+  readonly memoryBytes: number;
+  /** What a client must send of a request's head, once that takes seconds. 0: no minimum. */
+  readonly headBytesPerSecond: number;
+  /** What a client that is waited for must send of a body, on the average of `bodyIdleMs`. 0: no minimum; not on streams. */
+  readonly uploadBytesPerSecond: number;
+  /** What a client must read, likewise, while its answer waits for it. */
+  readonly readBytesPerSecond: number;
   /** HTTP/2 streams of one connection. */
   readonly concurrentStreams: number;
   /** Tokens of `Upgrade`, in lower case, that are switched to besides `websocket`. What follows is passed on unread. */

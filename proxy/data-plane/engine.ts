@@ -19,6 +19,7 @@ import { UpstreamPools } from './http1/upstream-pools';
 import { ClientSessions } from './http2/client-sessions';
 import { Http2Upstreams } from './http2/upstream-session';
 import { Exchange } from './exchange';
+import { CONNECTION_BYTES, Holder, MemoryBudget, TLS_BYTES } from './memory-budget';
 import { Overflow } from './overflow';
 import { Ticker } from './ticker';
 import { FastWire } from './wire/fast-wire';
@@ -50,6 +51,10 @@ export const DEFAULT_LIMITS: Limits = {
   upstreamConnections: 100_000,
   waitingRequests: 1_000,
   openFiles: Infinity,
+  memoryBytes: Infinity,
+  headBytesPerSecond: 0,
+  uploadBytesPerSecond: 0,
+  readBytesPerSecond: 0,
   concurrentStreams: 128,
   upgradeProtocols: [],
 };
@@ -59,6 +64,7 @@ const TICK_MS = { least: 5, most: 250 };
 const BACKLOG = 4_096;
 const KEEP_ALIVE_MS = 30_000;
 const NO_ROOM = 'Too many connections';
+const NO_MEMORY = 'Too little memory';
 const FAST_PATH_OFF =
   'The fast path is off: this Node.js does not handle sockets as is known, and its streams are used';
 const FAST_PATH_UNTRIED = "The fast path could not be tried, and is tried again; Node.js' streams are used until then";
@@ -85,6 +91,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private readonly pools: UpstreamPools;
   private readonly http2Upstreams: Http2Upstreams;
   private readonly overflow: Overflow;
+  readonly memory: MemoryBudget;
   /** The TCP connections under TLS, from before their handshake on. */
   private readonly secured = new Set<Socket>();
   private unwatch: () => void = () => undefined;
@@ -106,6 +113,13 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       open: (upstream, request, events) => this.openUpstream(upstream, request, events),
     };
     this.http2 = new ClientSessions(this);
+    this.memory = new MemoryBudget(
+      limits.memoryBytes,
+      () => this.holders(),
+      () => Math.max(0, this.secured.size - this.served) * TLS_BYTES,
+      noticed,
+    );
+    if (limits.memoryBytes !== Infinity) this.ticker.add(this.memory);
     this.overflow = new Overflow((refusal) => this.refused(refusal));
     this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
     this.server.on('error', () => undefined);
@@ -234,7 +248,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...SOCKET_OPTIONS });
     server.on('connection', (socket: Socket) => {
       if (this.isClosed) return void socket.destroy();
-      if (!this.hasRoom) return this.turnAway(socket);
+      if (!this.hasRoom || this.isMemoryTight) return this.turnAway(socket);
+      this.memory.admit(CONNECTION_BYTES);
       if (this.fastPath === 'on') return this.serve(new FastWire(socket));
       const wire = new StreamWire(socket);
       this.serve(wire);
@@ -255,7 +270,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     });
     server.on('connection', (socket: Socket) => {
       if (this.isClosed) return void socket.destroy();
-      if (!this.hasRoom) return this.turnAway(socket);
+      if (!this.hasRoom || this.isMemoryTight) return this.turnAway(socket);
+      this.memory.admit(TLS_BYTES);
       this.secured.add(socket);
       socket.once('close', () => this.secured.delete(socket));
     });
@@ -270,7 +286,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private turnAway(socket: Socket): void {
-    if (this.hasFileForClient) this.overflow.turnAway(socket, NO_ROOM, this.options.tls !== undefined);
+    if (this.hasFileForClient)
+      this.overflow.turnAway(socket, this.hasRoom ? NO_MEMORY : NO_ROOM, this.options.tls !== undefined);
     else socket.destroy();
   }
 
@@ -279,7 +296,22 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private get clientConnections(): number {
-    return this.options.tls ? this.secured.size : this.http1.size + this.http2.size + this.tunnels.size;
+    return this.options.tls ? this.secured.size : this.served;
+  }
+
+  /** Those whose protocol is known. */
+  private get served(): number {
+    return this.http1.size + this.http2.size + this.tunnels.size;
+  }
+
+  get isMemoryTight(): boolean {
+    return this.memory.state !== 'free';
+  }
+
+  private *holders(): Generator<Holder> {
+    yield* this.http1;
+    yield* this.http2.all;
+    yield* this.tunnels;
   }
 
   private serve(wire: Wire): void {

@@ -7,7 +7,8 @@ import type { AnswerHead, ClientEvents, ClientHalf, EngineHead, FieldBlock, Seen
 import { blockOf, linesOf } from './http1/lines';
 import { GrpcWatch } from './http2/grpc';
 import { lastForwardAnswer, maxForwards } from './max-forwards';
-import { Turns } from './turns';
+import { Pace } from './pace';
+import { Turn, Turns } from './turns';
 import { Upload } from './upload';
 import { isOpaque, isSwitch, switchingProtocols, upgradeRefusal } from './upgrade';
 import { UpgradedConnection } from './upgraded-connection';
@@ -33,6 +34,8 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   /** Of the answer nobody may expect a byte for as long as `streamIdleMs`: an event stream. */
   private mayBeSilent = false;
   private readonly turns: Turns;
+  /** Undefined until its client is waited for at a tick. */
+  private pace: Pace | undefined = undefined;
 
   constructor(context: PlaneContext, client: ClientHalf, head: EngineHead) {
     super(context, client, head);
@@ -300,12 +303,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     if (this.isOver || this.unpark) return;
     if (this.grpc?.isStream(nowMs)) this.becomeGrpcStream();
     else if (this.isStreaming(nowMs)) this.context.options.ledger.reclassify(this, 'streaming');
-    this.lookForReader();
-    const isClients = this.upload.isAwaited || this.client.isBackedUp;
-    const isUpstreams = this.upstream !== undefined && !this.upload.isAwaited && !this.isAnswerPaused;
-    const isFirstByte = this.upload.isOver && !this.hasBegun && this.upstream?.isBackedUp === false;
-    const turn = { isClients, isUpstreams, isFirstByte, isStream: this.mayBeSilent || this.kind === 'grpcStream' };
-    const late = this.turns.late(nowMs, turn, this.context.timeouts);
+    const late = this.findLate(nowMs);
     if (late === 'client') this.giveUpOnClient();
     else if (late === 'upstream') this.upstreamFailed('idleTimeout', 'maybe');
   }
@@ -313,6 +311,27 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   /** An answer that is still under way: a long one, or one that comes as it is made. What it is, its bytes do not say. */
   private isStreaming(nowMs: number): boolean {
     return this.kind === 'http' && nowMs - this.answerBeganMs >= STREAMING_AFTER_MS;
+  }
+
+  private findLate(nowMs: number): 'client' | 'upstream' | undefined {
+    this.lookForReader();
+    const isClients = this.upload.isAwaited || this.client.isBackedUp;
+    const isUpstreams = this.upstream !== undefined && !this.upload.isAwaited && !this.isAnswerPaused;
+    const isFirstByte = this.upload.isOver && !this.hasBegun && this.upstream?.isBackedUp === false;
+    const turn = { isClients, isUpstreams, isFirstByte, isStream: this.mayBeSilent || this.kind === 'grpcStream' };
+    return this.isClientTooSlow(nowMs, turn) ? 'client' : this.turns.late(nowMs, turn, this.context.timeouts);
+  }
+
+  /** Of a stream nobody knows how fast it should go. */
+  private isClientTooSlow(nowMs: number, { isClients, isStream }: Turn): boolean {
+    const { uploadBytesPerSecond, readBytesPerSecond } = this.context.limits;
+    const moved = this.bytesReceived + this.bytesSent - this.pendingBytes;
+    if (this.pace === undefined) {
+      if (isClients && !isStream) this.pace = new Pace(nowMs, moved);
+      return false;
+    }
+    const perSecond = this.client.isBackedUp ? readBytesPerSecond : uploadBytesPerSecond;
+    return this.pace.isTooSlow(nowMs, isClients && !isStream, moved, perSecond, this.context.timeouts.bodyIdleMs);
   }
 
   /** A client that reads slowly is not one that does not read. */

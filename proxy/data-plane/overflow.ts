@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type { RefusedRequest } from './data-plane';
 import { plainAddress } from './wire/wire';
 
-/** At once; further clients are closed without a word, so that refusing costs no more than this. */
+/** At once, so that refusing costs no more than this. For a further client the first of them, which has been told, is cut. */
 const MOST_LEAVING = 256;
 /** A client has this long to shake hands and read its answer. A close over what it has sent would be a reset, and might take the answer with it. */
 const LINGER_MS = 2_000;
@@ -34,13 +34,14 @@ export class Overflow {
   /** `isTls`: its handshake is yet to come, and `tell` is to be called after that. */
   turnAway(socket: Socket, why: string, isTls: boolean): void {
     const peer = peerOf(socket);
-    if (this.leaving.size >= MOST_LEAVING || peer === undefined) return void socket.destroy();
+    if (peer === undefined) return void socket.destroy();
+    this.makeRoom();
     this.leaving.set(peer, { socket, why });
     const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
     socket.on('error', () => undefined);
     socket.once('close', () => {
       clearTimeout(timer);
-      this.leaving.delete(peer);
+      if (this.leaving.get(peer)?.socket === socket) this.leaving.delete(peer);
     });
     if (!isTls) answer(socket, why);
     this.refused({ status: 503, address: plainAddress(socket.remoteAddress), why });
@@ -57,6 +58,13 @@ export class Overflow {
     const { why = '' } = this.leaving.get(peerOf(socket) ?? '') ?? {};
     if (socket.alpnProtocol === 'h2') answerHttp2(socket, why);
     else answer(socket, why);
+  }
+
+  private makeRoom(): void {
+    const [first] = this.leaving;
+    if (first === undefined || this.leaving.size < MOST_LEAVING) return;
+    this.leaving.delete(first[0]);
+    first[1].socket.destroy();
   }
 
   destroy(): void {

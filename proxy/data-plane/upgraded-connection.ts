@@ -2,6 +2,7 @@ import type { Ending } from '../../core/connections';
 import { LedgerEntry } from '../ledger';
 import type { PlaneContext, TunnelEntry } from './context';
 import type { Forward } from './data-plane';
+import { CONNECTION_BYTES, TLS_BYTES } from './memory-budget';
 import type { Ticker } from './ticker';
 import { Tunnel, TunnelEnd, TunnelOptions } from './websocket/tunnel';
 
@@ -43,6 +44,14 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
 
   cutTunnel(): void {
     this.tunnel!.cut();
+  }
+
+  get heldBytes(): number {
+    return CONNECTION_BYTES + (this.context.options.tls ? TLS_BYTES : 0) + (this.tunnel?.heldBytes ?? 0);
+  }
+
+  shed(): void {
+    this.cutTunnel();
   }
 
   override measure(): void {

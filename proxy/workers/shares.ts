@@ -2,6 +2,7 @@ import type { DrainOrder } from '../../core/admin';
 import type { HoldOrder } from '../../core/hold';
 import type { ProxyConfig } from '../config';
 import type { Limits } from '../data-plane/data-plane';
+import { memoryBudget } from '../memory-limit';
 
 /** Those that protect what the workers share: the backend, the host's ports, its memory. */
 const SHARED_LIMITS = [
@@ -25,7 +26,11 @@ export function configShare(config: ProxyConfig): ProxyConfig {
     ...config,
     admin: undefined,
     workers: 1,
-    limits: { ...limits, ...Object.fromEntries(shared) },
+    limits: {
+      ...limits,
+      ...Object.fromEntries(shared),
+      memoryBytes: Math.ceil(memoryBudget(limits.memoryBytes) / workers),
+    },
     closeRatePerSecond: config.closeRatePerSecond / workers,
   };
 }

@@ -17,6 +17,7 @@ function world() {
     ledger,
     traffic,
     fastPath: () => 'on',
+    memory: () => ({ heldBytes: 0, budgetBytes: 1, shed: 0 }),
     deviations: { byDeviation: { bareLineFeed: 2 } },
     held: () => 3,
     nowMs: () => 10_000,

@@ -21,13 +21,13 @@ test('a worker has no admin API, and its part of the limits that all share', () 
   const config = {
     admin: { at: { host: '127.0.0.1', port: 1 }, secret: 'a-secret-of-a-test' },
     workers: 4,
-    limits: { clientConnections: 30_001, upstreamConnections: 2, fieldLines: 200 },
+    limits: { clientConnections: 30_001, upstreamConnections: 2, memoryBytes: 1_000, fieldLines: 200 },
     closeRatePerSecond: 10,
   } as unknown as ProxyConfig;
   const share = configShare(config);
   expect(share).toEqual({
     workers: 1,
-    limits: { clientConnections: 7_501, upstreamConnections: 1, fieldLines: 200 },
+    limits: { clientConnections: 7_501, upstreamConnections: 1, fieldLines: 200, memoryBytes: 250 },
     closeRatePerSecond: 2.5,
   });
   expect(JSON.stringify(share)).not.toContain('a-secret');

@@ -2,6 +2,7 @@ import type { PlaneContext } from '../context';
 import type { Answer } from '../data-plane';
 import type { AnswerHead, ClientHalf, FieldBlock } from '../halves';
 import { Exchange } from '../exchange';
+import { CONNECTION_BYTES, EXCHANGE_BYTES, Holder, TLS_BYTES } from '../memory-budget';
 import type { Ticking } from '../ticker';
 import { NOBODY, Wire, WireUser } from '../wire/wire';
 import { Ahead } from './ahead';
@@ -28,7 +29,7 @@ export interface ClientHome {
 }
 
 /** One HTTP/1.x connection of a client: its requests one after the other, each in an exchange of its own. */
-export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
+export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Holder {
   private readonly requests: RequestReader;
   private readonly upload: BodyReader;
   private readonly answerWriter: AnswerWriter;
@@ -83,12 +84,25 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking {
       // Its answer is still on the way.
       if (waitedMs > timeouts.bodyIdleMs) this.wire.destroy();
     } else if (this.requests.hasBegun) {
-      if (waitedMs > timeouts.headMs) this.refuse(new Refusal(408, 'The request head did not come in time'));
+      if (waitedMs > timeouts.headMs || this.requests.isTooSlow(waitedMs))
+        this.refuse(new Refusal(408, 'The request head did not come in time'));
     } else if (waitedMs > timeouts.clientIdleMs) {
       this.wire.destroy();
     } else if (waitedMs > FORGET_MS) {
       this.requests.forget();
     }
+  }
+
+  get heldBytes(): number {
+    const { wire, requests, ahead, exchange } = this;
+    // A head that has begun is kept as text and, while it is read, once more.
+    const taken = 2 * requests.begunBytes + ahead.bytes + (exchange === undefined ? 0 : EXCHANGE_BYTES);
+    const waiting = wire.hasPending ? wire.pendingBytes : 0;
+    return CONNECTION_BYTES + (wire.isTls ? TLS_BYTES : 0) + taken + waiting;
+  }
+
+  shed(): void {
+    this.wire.reset();
   }
 
   // The wire.

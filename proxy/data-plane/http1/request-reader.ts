@@ -14,6 +14,9 @@ const MAX_EMPTY_LINES = 8;
 /** Up to here, and longer than the preface, a beginning is read again from its start with what comes next. */
 const SHORT_BYTES = 32;
 
+/** For so long a head may come as slowly as it likes. */
+const GRACE_MS = 5_000;
+
 /** Finds the request heads in what one client sends. */
 export class RequestReader {
   /** Behind the head that was read last. */
@@ -29,6 +32,16 @@ export class RequestReader {
     private readonly limits: Limits,
     private readonly wire: Wire,
   ) {}
+
+  /** Whether a head that began so long ago comes more slowly than it must. */
+  isTooSlow(waitedMs: number): boolean {
+    return waitedMs > GRACE_MS && this.begunBytes * 1000 < this.limits.headBytesPerSecond * waitedMs;
+  }
+
+  /** Of a head that is not whole. */
+  get begunBytes(): number {
+    return this.begun.length;
+  }
 
   get hasBegun(): boolean {
     return this.begun.length > 0;

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Answer, DataPlaneOptions, Limits, RefusedRequest, Timeouts } from '../data-plane';
 import type { ClientEvents, ClientHalf, EngineHead } from '../halves';
+import { EXCHANGE_BYTES, Holder, TLS_BYTES } from '../memory-budget';
 import { Http2Client } from './client-half';
 import { sayFarewell } from './farewell';
 import { FrameGuard, type GuardEvents } from './frame-guard';
@@ -13,6 +14,10 @@ import { ClientConnection, Http2Head, connectionOf } from './request-head';
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 /** Megabytes that one session may hold, of fields and of frames that wait. */
 const SESSION_MEMORY_MB = 32;
+/** What a connection and a stream cost before they hold anything; measured. */
+const SESSION_BYTES = 64 * 1024;
+const STREAM_BYTES = 16 * 1024;
+const LATER: Answer = { status: 503, headers: { 'retry-after': '2' }, body: 'Too little memory\n' };
 /** A connection may cancel this many streams at once, and so many a second later on (CVE-2023-44487). */
 const RESET_BURST = 1000;
 const RESETS_A_SECOND = 33;
@@ -24,6 +29,7 @@ export interface ClientSessionsContext {
   readonly limits: Limits;
   readonly timeouts: Timeouts;
   readonly isDraining: boolean;
+  readonly isMemoryTight: boolean;
   readonly options: Pick<DataPlaneOptions, 'refused' | 'refusalAnswer'>;
   /** Begins the exchange of a request. It may answer in the call already. */
   begin(client: ClientHalf, head: EngineHead): ClientEvents;
@@ -58,6 +64,11 @@ export class ClientSessions {
     for (const session of this.live) session.retire();
   }
 
+  /** The connections that are open. */
+  get all(): Iterable<Holder> {
+    return this.live;
+  }
+
   /** Open connections. */
   get size(): number {
     return this.live.size;
@@ -69,11 +80,11 @@ export class ClientSessions {
 }
 
 /** The connection of one client. */
-class ClientSession implements GuardEvents {
+class ClientSession implements GuardEvents, Holder {
   private readonly session: ServerHttp2Session;
   private readonly guard: FrameGuard;
   private readonly clients = new Map<number, Http2Client>();
-  private open = 0;
+  private readonly streams = new Set<ServerHttp2Stream>();
   private isLeaving = false;
   private idleTimer: NodeJS.Timeout | undefined;
   private readonly connection: ClientConnection;
@@ -124,8 +135,21 @@ class ClientSession implements GuardEvents {
     this.socket.destroy();
   }
 
+  get heldBytes(): number {
+    let bytes = SESSION_BYTES + TLS_BYTES;
+    for (const { writableLength, readableLength } of this.streams) {
+      // What waits is kept by the stream, by its session, and by the connection to the upstream.
+      bytes += STREAM_BYTES + EXCHANGE_BYTES + 3 * writableLength + readableLength;
+    }
+    return bytes;
+  }
+
+  shed(): void {
+    this.destroy();
+  }
+
   private idle(): void {
-    if (this.open > 0) return;
+    if (this.streams.size > 0) return;
     // Its client said goodbye: node:http2 ends its own half then, and waits for the client's without a limit.
     if (!this.isLeaving && (this.session.closed || this.session.destroyed)) this.destroy();
     else this.retire();
@@ -137,8 +161,8 @@ class ClientSession implements GuardEvents {
     const { id = 0 } = stream;
     const fault = this.guard.faultOf(id);
     if (stream.destroyed) return this.guard.forget(id);
-    this.open += 1;
-    stream.once('close', () => this.ended(id));
+    this.streams.add(stream);
+    stream.once('close', () => this.ended(stream, id));
     if (fault !== undefined) return stream.close(fault);
     try {
       this.serve(stream, headers, raw);
@@ -153,7 +177,7 @@ class ClientSession implements GuardEvents {
     const head = new Http2Head(headers, raw, this.connection, !stream.endAfterHeaders);
     const client = new Http2Client(stream, head, timeouts.bodyIdleMs, () => this.destroy());
     this.clients.set(stream.id ?? 0, client);
-    const refusal = head.refusal(limits);
+    const refusal = head.refusal(limits) ?? (this.context.isMemoryTight ? LATER : undefined);
     if (refusal) this.refuse(client, refusal);
     else client.listen(this.context.begin(client, head));
   }
@@ -169,13 +193,13 @@ class ClientSession implements GuardEvents {
     return told;
   }
 
-  private ended(streamId: number): void {
-    this.open -= 1;
+  private ended(stream: ServerHttp2Stream, streamId: number): void {
+    this.streams.delete(stream);
     this.clients.delete(streamId);
     this.guard.forget(streamId);
     if (this.context.isDraining) this.retire();
     // The idle time counts from the last stream's end.
-    if (this.open === 0 && !this.socket.destroyed) this.watchIdle();
+    if (this.streams.size === 0 && !this.socket.destroyed) this.watchIdle();
   }
 
   /** Not the session's own timeout: node:http2 never clears that of a destroyed session, and it keeps it alive. */

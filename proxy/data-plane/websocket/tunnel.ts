@@ -75,6 +75,11 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     return this.toClient.passed;
   }
 
+  /** What waits for its ends. */
+  get heldBytes(): number {
+    return this.toUpstream.pendingBytes + this.toClient.pendingBytes;
+  }
+
   close(): Promise<void> {
     this.closing ??= new OrderlyClose(this);
     return this.closing.over;

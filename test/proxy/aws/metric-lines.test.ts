@@ -19,6 +19,7 @@ function world() {
     ledger: new Ledger(),
     traffic,
     fastPath: () => 'on',
+    memory: () => ({ heldBytes: 0, budgetBytes: 1, shed: 0 }),
     deviations: { byDeviation: {} },
     held: () => 0,
     nowMs: () => 0,

@@ -33,7 +33,15 @@ async function untilHealth(port: number, isConnected: boolean): Promise<Awaited<
 test('without a session store the answer has no word of one', async () => {
   const { status, body } = await health(await start({}));
   expect(status).toBe(200);
-  expect(Object.keys(body).sort()).toEqual(['connections', 'cpu_usage', 'memory_usage', 'side', 'status']);
+  expect(Object.keys(body).sort()).toEqual([
+    'connections',
+    'cpu_usage',
+    'memory_budget',
+    'memory_held',
+    'memory_usage',
+    'side',
+    'status',
+  ]);
 });
 
 test.each([

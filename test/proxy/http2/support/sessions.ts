@@ -30,6 +30,10 @@ export const LIMITS: Limits = {
   upstreamConnections: 100,
   waitingRequests: 100,
   openFiles: Infinity,
+  memoryBytes: Infinity,
+  headBytesPerSecond: 0,
+  uploadBytesPerSecond: 0,
+  readBytesPerSecond: 0,
   concurrentStreams: 128,
   upgradeProtocols: [],
 };
@@ -105,6 +109,7 @@ export async function startSessions(options: SessionsOptions = {}): Promise<Sess
   const context = {
     limits: { ...LIMITS, ...options.limits },
     timeouts: { ...TIMEOUTS, ...options.timeouts },
+    isMemoryTight: false,
     isDraining: false,
     options: {},
     begin: (client: unknown, head: unknown) => {
