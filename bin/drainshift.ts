@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { isEcho, signalChild } from '../core/signals';
 import { PROXY_NODE_OPTIONS } from '../lib/assets';
-import { EXIT, OutputGone, rehearseCommand } from '../rehearsal/command';
+import { EXIT_CODES } from '../core/exit-codes';
+import { OutputGone, rehearseCommand } from '../rehearsal/command';
 import { FAULTS, Fault } from '../rehearsal/fault';
 import { addAdoptCommand } from './adopt';
+import { TRUST_OPTION } from '../rehearsal/trust';
+import { shellWord } from '../rehearsal/shell-word';
 import { addWeightsCommand } from './weights';
 
 const OLDEST_NODE = 22;
@@ -27,9 +30,11 @@ interface RehearseFlags {
   readonly fault?: Fault;
   readonly redeploy?: string;
   readonly approve: boolean;
+  readonly allowForeignCommands: boolean;
   readonly json?: string;
   readonly report?: string;
   readonly keep: boolean;
+  readonly waitForClients: boolean;
   readonly speed: number;
   readonly traffic: number;
   readonly seed?: number;
@@ -94,6 +99,8 @@ function program(done: (exitCode: number) => void): Command {
     .addOption(new Option('--fault <name>', 'break something on purpose').choices(Object.keys(FAULTS)))
     .option('--redeploy <dir>', 'deploy this changed assembly of the app in the middle of the first bake')
     .option('--no-approve', 'leave approvals that the plan asks for to you')
+    .option('--wait-for-clients', 'start the cutover once a client of yours has come', false)
+    .option(`${TRUST_OPTION}`, 'run what the assembly names, also what is not of this package', false)
     .option('--json <file>', 'write the evidence')
     .option('--report <file>', 'write a report with a picture (HTML)')
     .option('--keep', 'leave everything up afterwards, and print the addresses', false)
@@ -107,7 +114,9 @@ function program(done: (exitCode: number) => void): Command {
     )
     .addHelpText(
       'after',
-      '\nExit codes: 0 completed and nothing lost, 1 no verdict or something lost, 2 rolled back, 64 wrong use.',
+      `\nExit codes:\n${Object.values(EXIT_CODES)
+        .map(({ code, meaning }) => `${String(code).padStart(4)}  ${meaning}`)
+        .join('\n')}`,
     )
     .action(async (flags: RehearseFlags) => done(await rehearse(flags)));
   cli
@@ -122,19 +131,25 @@ function program(done: (exitCode: number) => void): Command {
   return cli;
 }
 
-async function rehearse({ mapPort, parameter: parameters, ...flags }: RehearseFlags): Promise<number> {
+async function rehearse({
+  mapPort,
+  allowForeignCommands,
+  parameter: parameters,
+  ...flags
+}: RehearseFlags): Promise<number> {
   if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
     process.stderr.write(
       `drainshift: Node.js must be ${OLDEST_NODE} or newer to rehearse, got ${process.versions.node}\n`,
     );
-    return EXIT.noVerdict;
+    return EXIT_CODES.failed.code;
   }
+  const seed = flags.seed ?? randomSeed();
   const stopped = new AbortController();
   let asked = 0;
   const stop = () => {
     asked += 1;
     // Asked again: the processes that were started end with this one.
-    if (asked > 1) process.exit(EXIT.noVerdict);
+    if (asked > 1) process.exit(EXIT_CODES.failed.code);
     stopped.abort();
   };
   process.on('SIGINT', stop);
@@ -143,10 +158,24 @@ async function rehearse({ mapPort, parameter: parameters, ...flags }: RehearseFl
   // A pipe that was closed or a terminal that is gone; without a listener each write would be a crash.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stopped.abort(new OutputGone()));
   return rehearseCommand(
-    { ...flags, seed: flags.seed ?? randomSeed(), ports: mapPort ?? new Map(), parameters },
+    {
+      ...flags,
+      seed,
+      ports: mapPort ?? new Map(),
+      parameters,
+      version,
+      trust: allowForeignCommands ? 'everything' : 'ownBundles',
+      command: commandLine(flags.seed === undefined ? ['--seed', String(seed)] : []),
+    },
     process.stdout,
     stopped.signal,
   );
+}
+
+/** What was typed, and what has to be added to see the same again. */
+function commandLine(more: readonly string[]): string {
+  const words = [...process.argv.slice(2), ...more];
+  return ['drainshift', ...words.map(shellWord)].join(' ');
 }
 
 /** The very bundle that the image holds, as a process of its own. */
@@ -162,9 +191,9 @@ function proxy(flags: readonly string[]): Promise<number> {
   return new Promise((resolve) => {
     child.on('error', (error) => {
       process.stderr.write(`drainshift: the proxy must start, got ${error.message}\n`);
-      resolve(EXIT.noVerdict);
+      resolve(EXIT_CODES.failed.code);
     });
-    child.on('exit', (code) => resolve(code ?? EXIT.noVerdict));
+    child.on('exit', (code) => resolve(code ?? EXIT_CODES.failed.code));
   });
 }
 
@@ -179,13 +208,13 @@ function forward(signal: NodeJS.Signals, child: ChildProcess): void {
 }
 
 async function main(): Promise<void> {
-  let exitCode: number = EXIT.completed;
+  let exitCode: number = EXIT_CODES.done.code;
   try {
     await program((code) => (exitCode = code)).parseAsync();
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Commander has said what is wrong; help and version are no errors.
-    exitCode = error.exitCode === 0 ? EXIT.completed : EXIT.wrongUse;
+    exitCode = error.exitCode === 0 ? EXIT_CODES.done.code : EXIT_CODES.wrongUse.code;
   }
   // Written out before the end: a pipe may still hold the summary.
   process.stdout.write('', () => process.exit(exitCode));

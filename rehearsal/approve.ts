@@ -1,6 +1,7 @@
 import { own } from '../core/own';
 import { ApprovalGate, approvalKey } from '../core/approval';
 import type { Screen } from './report/screen';
+import { shellWord } from './shell-word';
 import type { ExecutionDescription } from './state-machine/model';
 import type { World } from './world';
 
@@ -21,7 +22,7 @@ export function approve(execution: ExecutionDescription, world: World, screen: S
   // It looks again and again.
   if (world.objects.find(storeBucket, key) || entered.filter((each) => each.state === state).length > 1) return;
   if (isAsked) {
-    const put = `aws --endpoint-url ${world.endpoint.url} s3api put-object --bucket ${storeBucket} --key ${key} --body FILE`;
+    const put = `aws --endpoint-url ${world.endpoint.url} s3api put-object --bucket ${shellWord(storeBucket)} --key ${shellWord(key)} --body FILE`;
     return screen.step(`waits for your approval: ${put}, with {"decision":"approve","by":"…"} in FILE`);
   }
   const word = { decision: 'approve', by: 'the rehearsal', at: new Date().toISOString() };

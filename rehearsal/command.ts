@@ -1,4 +1,7 @@
 import { CutoverError } from '../core/errors';
+import { EXIT_CODES } from '../core/exit-codes';
+import { printable } from '../core/printable';
+import pc from 'picocolors';
 import { addresses, keepUp } from './keep';
 import { checkWritable, writeOutput } from './output-files';
 import { cutOver } from './cut-over';
@@ -6,9 +9,10 @@ import { RehearsalOptions, standUp } from './rehearse';
 import { htmlReport } from './report/html';
 import { Progress } from './report/progress';
 import { summarize } from './report/summary';
-import { Picture, keptWeights } from './report/evidence';
+import type { Picture } from './report/evidence';
+import { exitCodeOf } from './report/exit-code';
+import { verdictOf } from './report/verdict';
 import type { Standing } from './standing';
-import { nothingLost } from './traffic/tally';
 import { UsageError } from './usage-error';
 
 interface CommandOptions extends RehearsalOptions {
@@ -23,8 +27,6 @@ interface CommandOptions extends RehearsalOptions {
 export class OutputGone extends Error {
   override readonly name = 'OutputGone';
 }
-
-export const EXIT = { completed: 0, noVerdict: 1, rolledBack: 2, wrongUse: 64 } as const;
 
 /**
  * A whole rehearsal as a person runs it: progress on `out`, the summary at its end, files where they were asked for.
@@ -44,27 +46,27 @@ export async function rehearseCommand(
     try {
       const picture = await cutOver(standing, options, screen, signal);
       screen.clear();
-      out.write(`\n${summarize(picture.evidence)}\n`);
+      out.write(`\n${coloured(picture, out)}\n`);
       await writeFiles(options, picture, out);
       if (options.keep) await keep(standing, screen, out, signal);
-      return exitCode(picture);
+      return exitCodeOf(picture.evidence);
     } finally {
       screen.clear();
       await standing.stop().catch(complain);
     }
   } catch (error) {
-    if (signal.reason instanceof OutputGone) return EXIT.noVerdict;
+    if (signal.reason instanceof OutputGone) return EXIT_CODES.failed.code;
     screen.clear();
     const isWrongUse = error instanceof UsageError || (error instanceof CutoverError && error.code === 'PlanInvalid');
     complain(signal.aborted ? STOPPED : error);
-    return isWrongUse ? EXIT.wrongUse : EXIT.noVerdict;
+    return (isWrongUse ? EXIT_CODES.wrongUse : EXIT_CODES.failed).code;
   }
 }
 
 const STOPPED = new Error('stopped before a verdict; everything that was started has ended');
 
 function complain(error: unknown): void {
-  process.stderr.write(`drainshift: ${(error as Error).message}\n`);
+  process.stderr.write(`drainshift: ${printable((error as Error).message)}\n`);
 }
 
 /** There is a verdict already: what breaks from here on is told, and changes nothing of it. */
@@ -78,13 +80,13 @@ async function keep(standing: Standing, screen: Progress, out: NodeJS.WriteStrea
   }
 }
 
-/** A cutover that completed and lost something is no success to anybody; nor is a redeploy that moved or broke something. */
-export function exitCode({ evidence }: Picture): number {
-  const { adoption, redeploy } = evidence.rehearsal;
-  if (adoption && !adoption.isLossless) return EXIT.noVerdict;
-  if (redeploy && (!keptWeights(redeploy) || redeploy.status === 'UPDATE_ROLLBACK_FAILED')) return EXIT.noVerdict;
-  if (evidence.outcome === 'rolled-back') return EXIT.rolledBack;
-  return evidence.outcome === 'completed' && nothingLost(evidence.traffic) ? EXIT.completed : EXIT.noVerdict;
+/** The first line by what was lost: green is for nothing. */
+function coloured({ evidence }: Picture, out: NodeJS.WriteStream): string {
+  const [headline = '', ...rest] = summarize(evidence).split('\n');
+  if (!out.isTTY) return [headline, ...rest].join('\n');
+  const { lost, notTried } = verdictOf(evidence);
+  const colour = lost.length > 0 ? pc.red : notTried.length > 0 ? pc.yellow : pc.green;
+  return [pc.bold(colour(headline)), ...rest].join('\n');
 }
 
 function outputsOf({ json, report }: CommandOptions): [option: string, file: string][] {

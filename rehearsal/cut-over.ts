@@ -1,6 +1,7 @@
 import type { Evidence } from '../core/evidence';
 import { Plan } from '../core/plan';
 import { adoptStepByStep } from './adoption';
+import { clientsCome, tellClients } from './clients';
 import { Observer } from './observer';
 import { readBackWeights } from './read-back';
 import { recovered } from './recovery';
@@ -15,7 +16,7 @@ import { Traffic, startTraffic } from './traffic/traffic';
 import { until, waitFor } from './waiting';
 import { World } from './world';
 
-const CONNECTED_WITHIN_MS = 20_000;
+const CONNECTED_WITHIN_MS = 60_000;
 /** After the last step clients go on for a moment, so that the new state of things is tried too. */
 const AFTERWARDS_MS = 1_000;
 
@@ -33,6 +34,8 @@ export async function cutOver(
   const { world, plan } = standing;
   const signal = AbortSignal.any([stopped, standing.broken]);
   const adoption = await adoptStepByStep(standing, trafficOptions(standing), screen, signal);
+  tellClients(standing, screen);
+  if (options.waitForClients === true) await clientsCome(world, screen, signal);
   const traffic = await startTraffic(trafficOptions(standing));
   let execution: ExecutionDescription | undefined;
   const observer = new Observer(
@@ -68,7 +71,7 @@ export async function cutOver(
       traffic: await traffic.stop(),
       finalWeights,
       rehearsal: {
-        ...asAsked(options),
+        ...asked(options),
         seconds: (Date.now() - standing.startedMs) / 1000,
         weights: world.weights.since(running.startedAt.getTime()),
         ...(recovery && { recovery }),
@@ -83,8 +86,9 @@ export async function cutOver(
   }
 }
 
-function asAsked({ app, seed, speed, traffic, fault }: RehearsalOptions) {
-  return { app, seed, speed, traffic, ...(fault && { fault }) };
+/** How it was run. */
+function asked({ app, command, version, seed, speed, traffic, fault }: RehearsalOptions) {
+  return { app, command, version, seed, speed, traffic, ...(fault && { fault }) };
 }
 
 export function trafficOptions({

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { Weights, formatWeights } from '../core/weights';
 import { Observer } from './observer';
+import { curlLine } from './clients';
 import { trafficOptions } from './cut-over';
 import { listenersOf } from './rehearse';
 import type { Screen } from './report/screen';
+import { shellWord } from './shell-word';
 import type { Standing } from './standing';
 import { startTraffic } from './traffic/traffic';
 import { OPERATOR_KEY_ID, World } from './world';
@@ -59,33 +61,40 @@ export async function keepUp(standing: Standing, screen: Screen, stopped: AbortS
 export function addresses({ world, backends, plan, isHttp2Only }: Standing): string {
   const { wiring, stack, machine, elb } = world.blueprint;
   const { port } = elb.listener(wiring.weightedListenerArn);
-  const aws = `aws --endpoint-url ${world.endpoint.url} --region ${stack.region}`;
+  const aws = `aws --endpoint-url ${world.endpoint.url} --region ${shellWord(stack.region)}`;
   const modify = (weights: Weights) =>
-    `${aws} elbv2 modify-rule --rule-arn ${wiring.weightedRuleArn} --actions ${word(JSON.stringify(actions(world, weights)))}`;
+    `${aws} elbv2 modify-rule --rule-arn ${shellWord(wiring.weightedRuleArn)} --actions ${shellWord(JSON.stringify(actions(world, weights)))}`;
+  const weights = `AWS_ENDPOINT_URL=${world.endpoint.url} npx drainshift weights`;
+  const where = `--stack ${shellWord(stack.name)} --region ${shellWord(stack.region)}`;
   const path = backends.own ? '/' : (plan.smoke[0]?.path ?? '/');
   const hasWebSockets = backends.own && !isHttp2Only;
-  const webSocket = `NODE_EXTRA_CA_CERTS=${world.caFile} node -e ${word(webSocketScript(port))}`;
+  const webSocket = `NODE_EXTRA_CA_CERTS=${shellWord(world.caFile)} node -e ${shellWord(webSocketScript(port))}`;
   return `
 The world stays up until Ctrl-C. Listeners: ${listenersOf(world.blueprint)}; AWS endpoint: ${world.endpoint.url}; logs: ${world.logFile}
 
 # a request${hasWebSockets ? ', and a WebSocket' : ''}
-curl --cacert ${world.caFile} --resolve ${wiring.domainName}:${port}:127.0.0.1 ${word(`https://${wiring.domainName}:${port}${path}`)}
+${curlLine(world, path)}
 ${hasWebSockets ? `${webSocket}\n` : ''}
 # the AWS CLI, unmodified
 export AWS_ACCESS_KEY_ID=${OPERATOR_KEY_ID} AWS_SECRET_ACCESS_KEY=rehearsal
-${aws} elbv2 describe-rules --listener-arn ${wiring.weightedListenerArn}
-${aws} elbv2 describe-target-health --target-group-arn ${wiring.targetGroupArns.target}
-${aws} ecs list-tasks --cluster ${wiring.clusterArn} --service-name ${wiring.serviceNames.source}
+${aws} elbv2 describe-rules --listener-arn ${shellWord(wiring.weightedListenerArn)}
+${aws} elbv2 describe-target-health --target-group-arn ${shellWord(wiring.targetGroupArns.target)}
+${aws} ecs list-tasks --cluster ${shellWord(wiring.clusterArn)} --service-name ${shellWord(wiring.serviceNames.source)}
 ${modify({ source: 50, target: 50 })}
 
 # the weights as an operator sees and sets them
-AWS_ENDPOINT_URL=${world.endpoint.url} npx drainshift weights get --stack ${stack.name} --region ${stack.region}
+${weights} get ${where}
 
-# another cutover by the same plan, from its initial weights, and how to stop it: it goes back by itself
-${modify(plan.initialWeights)}
-${aws} stepfunctions start-execution --state-machine-arn ${machine.arn} --name again --input ${word(JSON.stringify({ plan }))}
-${aws} s3api put-object --bucket ${wiring.storeBucket} --key abort/again.json
+# another cutover by the same plan, from its initial weights, and how to stop it: it rolls back by itself
+${weights} set ${setFlags(plan.initialWeights)} ${where} --yes
+${aws} stepfunctions start-execution --state-machine-arn ${shellWord(machine.arn)} --name again --input ${shellWord(JSON.stringify({ plan }))}
+${aws} s3api put-object --bucket ${shellWord(wiring.storeBucket)} --key abort/again.json
 `;
+}
+
+/** Takes the other group out of the rule where its weight is 0, so that clients with its cookie leave it, too. */
+function setFlags({ source, target }: Weights): string {
+  return `--source ${source} --target ${target}`;
 }
 
 function actions(world: World, { source, target }: Weights): object[] {
@@ -103,11 +112,6 @@ function actions(world: World, { source, target }: Weights): object[] {
       },
     },
   ];
-}
-
-/** One word of a shell's command line. */
-function word(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** Numbers its messages, one a second, and prints the answers. */

@@ -4,7 +4,7 @@ import { SideLedger, readLedgers } from './ledgers';
 import type { Sample } from './report/samples';
 import type { Standing } from './standing';
 import type { ExecutionDescription } from './state-machine/model';
-import type { TrafficTally } from './traffic/tally';
+import { faultsOf } from './traffic/tally';
 import type { Traffic } from './traffic/traffic';
 import { weightsInForce } from './weight-history';
 
@@ -55,7 +55,7 @@ export class Observer {
       weights: weightsInForce(world.blueprint) ?? { source: 0, target: 0 },
       // Only the rehearsal's own backends say in their answers which side they are.
       answers: (backends.own ? seen?.answersBySide : { ...world.answers }) ?? { source: 0, target: 0 },
-      wrong: seen ? wrongOf(seen) : 0,
+      wrong: seen ? faultsOf(seen) : 0,
       live: { source: ledgers.source.active ?? NO_CONNECTIONS, target: ledgers.target.active ?? NO_CONNECTIONS },
       draining: ledgers.source.draining,
       messages: seen?.websocket.received ?? 0,
@@ -68,9 +68,4 @@ function stateOf(execution: ExecutionDescription | undefined): string {
   if (!execution) return 'not started';
   const isCut = execution.status === 'ABORTED' || execution.status === 'TIMED_OUT';
   return isCut ? execution.status : (execution.entered.at(-1)?.state ?? 'not started');
-}
-
-function wrongOf({ http, websocket, serverSentEvents, streaming }: TrafficTally): number {
-  const { cut, truncated, wrong } = streaming;
-  return http.failed + websocket.dropped + serverSentEvents.dropped + cut + truncated + wrong;
 }

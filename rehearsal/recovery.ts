@@ -1,4 +1,5 @@
 import type { AsynchronousCall } from './functions/asynchronous-calls';
+import { errorMessage } from './functions/error-message';
 import type { Screen } from './report/screen';
 import type { ExecutionDescription } from './state-machine/model';
 import { until } from './waiting';
@@ -39,7 +40,7 @@ export async function recovered(
     status,
     calls: calls().reduce((sum, call) => sum + call.calls, 0),
     seconds: Math.max(0, endedMs - (stoppedAt?.getTime() ?? endedMs)) / 1000,
-    ...(error !== undefined && { error: messageOf(error) }),
+    ...(error !== undefined && { error: errorMessage(error) }),
   };
 }
 
@@ -57,20 +58,12 @@ function isRecovered(result: unknown): boolean {
 export function tellRecovery(call: AsynchronousCall, screen: Screen): void {
   const { subject, state, calls, error, result } = call;
   if (state === 'givenUp') {
-    return screen.step(`recover gave '${subject}' up after ${calls} calls: ${messageOf(error ?? 'no error')}`);
+    return screen.step(`recover gave '${subject}' up after ${calls} calls: ${errorMessage(error ?? 'no error')}`);
   }
   if (state === 'done') {
     if (isRecovered(result)) screen.step(`recover put back what '${subject}' left`);
     return;
   }
-  if (calls > 0) screen.step(`recover failed (call ${calls}), and is called again: ${messageOf(error ?? 'no error')}`);
-}
-
-/** Of the JSON in which Lambda reports an exception. */
-function messageOf(error: string): string {
-  try {
-    return (JSON.parse(error) as { errorMessage?: string }).errorMessage ?? error;
-  } catch {
-    return error;
-  }
+  if (calls > 0)
+    screen.step(`recover failed (call ${calls}), and is called again: ${errorMessage(error ?? 'no error')}`);
 }

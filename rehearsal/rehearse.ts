@@ -8,14 +8,17 @@ import { Blueprint, readBlueprint } from './blueprint/blueprint';
 import { notRun } from './blueprint/custom-resources';
 import { withoutEffect } from './blueprint/without-effect';
 import { watchedAlarms } from './blueprint/outputs';
+import { withEnoughRequests } from './enough-requests';
 import type { Fault } from './fault';
+import { errorMessage } from './functions/error-message';
 import { rehearsedPlan } from './plan';
 import { tellRecovery } from './recovery';
 import type { Screen } from './report/screen';
 import type { ExecutionDescription } from './state-machine/model';
 import { readNextStack } from './stack/next-stack';
 import type { Standing } from './standing';
-import { http2Rates, timesRates } from './traffic/options';
+import { NO_PAGES_OF_OURS, TrafficRates, http2Rates, timesRates } from './traffic/options';
+import { Trust, checkTrust, foreignParts } from './trust';
 import { UsageError } from './usage-error';
 import { startedUnless, until } from './waiting';
 import { World } from './world';
@@ -47,7 +50,18 @@ export interface RehearsalOptions {
   /** Multiplies the rates of requests and the numbers of long-lived clients. */
   readonly traffic: number;
   readonly seed: number;
+  /**
+   * What of the assembly may run on this machine.
+   * @default ownBundles
+   */
+  readonly trust?: Trust;
+  /** To run it again. */
+  readonly command: string;
+  /** Of this package. */
+  readonly version: string;
   readonly ports: ReadonlyMap<number, number>;
+  /** Whether the cutover waits for a client that is not the rehearsal's. */
+  readonly waitForClients?: boolean;
 }
 
 /** For the backends to come up and go again, when the signal comes while they start. */
@@ -63,12 +77,12 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
   const startedMs = Date.now();
   const { parameters, migration, domain } = options;
   const blueprint = readBlueprint(readAssembly(options.app, '--app', parameters), options.stack, { migration, domain });
-  const plan = rehearsedPlan(blueprint.machine, options.plan, options.speed);
+  const isHttp2Only = takesHttp2Only(blueprint);
+  const rates = ratesOf(options, isHttp2Only);
+  const plan = planOf(blueprint, options, rates, screen);
   checkTraffic(plan, options);
   checkFault(blueprint, options);
-  if (options.redeploy !== undefined) {
-    readNextStack(blueprint, readAssembly(options.redeploy, '--redeploy', parameters));
-  }
+  const trust = checkAssemblies(blueprint, options, screen);
   for (const name of notRun(blueprint.resources)) screen.step(`${name} is not run here`);
   for (const attributes of withoutEffect(blueprint.elb)) screen.step(`without effect here: ${attributes}`);
   screen.step(`stack '${blueprint.stack.name}': starting the backends`);
@@ -91,6 +105,7 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
       speed: options.speed,
       onFailure: tellOnce(screen),
       seed: options.seed,
+      trust,
       onStatusCall: (call) => tellRecovery(call, screen),
       onExecution: (execution) => {
         beginFault(options.fault, execution, backends, world);
@@ -107,13 +122,8 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
       signal: AbortSignal.any([signal, broken.signal]),
       complaint: () => targetStates(blueprint),
     });
-    const isHttp2Only = takesHttp2Only(blueprint);
     if (isHttp2Only) screen.step('target groups of HTTP/2: all traffic is HTTP/2, and there are no WebSockets');
-    const rates = timesRates(options.traffic);
-    return {
-      ...{ world, backends, plan, startedMs, broken: broken.signal, stop, isHttp2Only },
-      rates: isHttp2Only ? http2Rates(rates) : rates,
-    };
+    return { world, backends, plan, rates, startedMs, broken: broken.signal, stop, isHttp2Only };
   } catch (error) {
     await stop();
     throw error;
@@ -125,6 +135,38 @@ function smokeOf({ smoke }: Plan, { functions }: Blueprint): SmokeRequest[] {
   const json = functions.map(({ environment }) => environment[PROOF_VARIABLE]).find((value) => value !== undefined);
   const proven = json === undefined ? [] : (JSON.parse(json) as ProofOrder).smoke;
   return [...smoke, ...proven.filter(({ path }) => smoke.every((each) => each.path !== path))];
+}
+
+/**
+ * What of the assemblies may run, of the next one, too; says what is left out.
+ *
+ * @throws UsageError
+ */
+function checkAssemblies(blueprint: Blueprint, options: RehearsalOptions, screen: Screen): Trust {
+  const { trust = 'ownBundles', redeploy, parameters } = options;
+  checkTrust(blueprint, trust);
+  if (redeploy !== undefined) {
+    checkTrust(readNextStack(blueprint, readAssembly(redeploy, '--redeploy', parameters)), trust);
+  }
+  if (trust === 'ownBundles') for (const part of foreignParts(blueprint)) screen.step(part);
+  return trust;
+}
+
+function planOf(blueprint: Blueprint, options: RehearsalOptions, rates: TrafficRates, screen: Screen): Plan {
+  const given = rehearsedPlan(blueprint.machine, options.plan, options.speed);
+  // It has no traffic at all then, which is said with its own reason.
+  if (given.smoke.length === 0 && areGiven(options)) return given;
+  const plan = withEnoughRequests(given, { ...options, rates });
+  const [asked, scaled] = [given.breaker.minimumRequests, plan.breaker.minimumRequests];
+  if (asked !== scaled) {
+    screen.step(`--traffic ${options.traffic}: 'minimumRequests' is ${scaled} here instead of the plan's ${asked}`);
+  }
+  return plan;
+}
+
+function ratesOf(options: RehearsalOptions, isHttp2Only: boolean): TrafficRates {
+  const rates = { ...timesRates(options.traffic), ...(areGiven(options) ? NO_PAGES_OF_OURS : {}) };
+  return isHttp2Only ? http2Rates(rates) : rates;
 }
 
 /** An HTTP/1.1 client gets 464 from a side whose group is one of HTTP/2. */
@@ -158,8 +200,7 @@ function beginFault(
 function tellOnce(screen: Screen): (state: string, error: string, cause: string) => void {
   let last = '';
   return (state, error, cause) => {
-    const [, message = cause] = /"errorMessage":"((?:[^"\\\\]|\\\\.)*)"/.exec(cause) ?? [];
-    const text = `${state} failed: ${error}: ${message}`;
+    const text = `${state} failed: ${error}: ${errorMessage(cause)}`;
     if (text !== last) screen.step(text);
     last = text;
   };

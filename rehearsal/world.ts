@@ -29,6 +29,7 @@ import { CustomResources } from './stack/custom-resources';
 import { StackRecord } from './stack/stack-record';
 import { StateMachineRunner } from './state-machine/runner';
 import { Addresses } from './tasks/addresses';
+import { Trust, checkTrust, trustedFunctions, trustedService } from './trust';
 import { UsageError } from './usage-error';
 import { ServiceSpec, TaskRunner } from './tasks/runner';
 import { until } from './waiting';
@@ -45,6 +46,8 @@ interface WorldOptions {
   /** A state of the cutover failed, for the first time or again. */
   readonly onFailure: (state: string, error: string, cause: string) => void;
   readonly seed: number;
+  /** What of the assembly may run. */
+  readonly trust: Trust;
   readonly onExecution: (execution: ExecutionDescription) => void;
   /** A function that a rule on the status of executions calls has begun, failed once more, or ended. */
   readonly onStatusCall: (call: AsynchronousCall) => void;
@@ -53,6 +56,8 @@ interface WorldOptions {
 }
 
 const HOST = '127.0.0.1';
+/** A log may hold what requests and tasks hold; it outlives its folder, which is closed to others. */
+const OWNER_ONLY = 0o600;
 /** The key id under which a person (or the rehearsal itself) calls the endpoint; it may do everything. */
 export const OPERATOR_KEY_ID = 'OPERATOR';
 /** The lowest port that everybody may bind, unless the machine says otherwise. */
@@ -62,6 +67,7 @@ const HEALTHY_WITHIN_MS = 60_000;
 /** What stops the wait is what breaks. */
 const NEVER = new AbortController().signal;
 
+/* eslint-disable max-lines -- one thing: what stands up together and is taken down together */
 /** Everything that a template describes, standing up on this machine. */
 export class World {
   readonly secrets = new SecretStore();
@@ -82,6 +88,8 @@ export class World {
   readonly statusCalls: AsynchronousCalls;
   readonly weights = new WeightHistory();
   endpoint!: Endpoint;
+  /** Everything that was answered, by whomever. */
+  exchanges = 0;
   private readonly log: WriteStream;
   /** What each role may do, by its logical id: during a redeploy already that of the next blueprint. */
   rights: Rights;
@@ -100,7 +108,7 @@ export class World {
     this.current = blueprint;
     this.rights = blueprint.rights;
     // A log that cannot be written, on a full disk, is no reason to stop.
-    this.log = createWriteStream(this.logFile).on('error', () => undefined);
+    this.log = createWriteStream(this.logFile, { mode: OWNER_ONLY }).on('error', () => undefined);
     const processes: ProcessHooks = { started: reaper.started, ended: reaper.ended, log: this.log };
     this.balancer = new LoadBalancerServer({
       model: blueprint.elb,
@@ -145,6 +153,7 @@ export class World {
 
   /** Makes what a blueprint has more or otherwise than the present one; services and listeners stay as they are. */
   adopt(blueprint: Blueprint): void {
+    checkTrust(blueprint, this.options.trust);
     this.current = blueprint;
     this.rights = blueprint.rights;
     for (const [arn, value] of blueprint.secrets) {
@@ -152,7 +161,7 @@ export class World {
     }
     for (const bucket of blueprint.buckets) this.objects.createBucket(bucket);
     for (const alarm of blueprint.alarms) this.alarms.put(alarm);
-    for (const spec of blueprint.functions) this.functions.put(spec);
+    for (const spec of trustedFunctions(blueprint.functions, this.options.trust)) this.functions.put(spec);
     this.stack.adopt(blueprint.resources);
   }
 
@@ -239,7 +248,8 @@ export class World {
     if (this.hasServices) return;
     this.hasServices = true;
     for (const cluster of this.blueprint.clusters) this.tasks.addCluster(cluster);
-    for (const service of this.blueprint.services) this.tasks.addService(pointAt(service, this.options.upstreams));
+    for (const service of this.blueprint.services)
+      this.tasks.addService(trustedService(pointAt(service, this.options.upstreams), this.options.trust));
   }
 
   /** A rule that joins a listener with traffic comes after its services, as in its stack. */
@@ -295,6 +305,7 @@ export class World {
   }
 
   private count(groupArn: string | undefined, { status, kind }: Parameters<Exchanged>[1]): void {
+    this.exchanges += 1;
     const { targetGroupArns } = this.blueprint.wiring;
     const side = SIDES.find((each) => targetGroupArns[each] === groupArn);
     if (side !== undefined && status !== undefined && kind === 'http') this.answers[side] += 1;
@@ -328,7 +339,7 @@ export class World {
     for (const rule of this.blueprint.statusRules) {
       if (!rule.statuses.includes(status) || !rule.machineArns.includes(machineArn)) continue;
       const event = { source: 'aws.states', detail: { name, status, stateMachineArn: machineArn } };
-      for (const arn of rule.functionArns) {
+      for (const arn of rule.functionArns.filter((each) => this.functions.has(each))) {
         this.statusCalls.begin(arn, name, event, this.blueprint.retries.get(arn) ?? { lambdaPausesMs: [] });
       }
     }

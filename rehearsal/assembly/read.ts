@@ -1,6 +1,6 @@
 import { own } from '../../core/own';
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
 import { UsageError } from '../usage-error';
 import { connected } from './exports';
 import { Metadata, legacyAssets, pathsOf } from './metadata';
@@ -56,7 +56,8 @@ export function readAssembly(
       `'${option}' must be a folder with a synthesized CDK app, got '${folder}' without a manifest.json; run 'npx cdk synth' first`,
     );
   }
-  const stacks = readStacks(resolve(root));
+  const outermost = realpathSync(root);
+  const stacks = readStacks({ root: outermost, outermost });
   for (const name of parameters.keys()) {
     const isKnown = stacks.some(({ template }) => hasParameter(template, name) || isImported(template, name));
     if (!isKnown) throw new UsageError(`'--parameter' must name a parameter or an imported value, got '${name}'`);
@@ -76,7 +77,14 @@ function isImported(template: Template, name: string): boolean {
   return JSON.stringify(template).includes(`{"Fn::ImportValue":${JSON.stringify(name)}}`);
 }
 
-function readStacks(root: string): Stack[] {
+/** An assembly, and the one that it is nested in, whose files it may share. */
+interface Place {
+  readonly root: string;
+  readonly outermost: string;
+}
+
+function readStacks(place: Place): Stack[] {
+  const { root } = place;
   const manifest = readJson<Manifest | null>(join(root, 'manifest.json'));
   if (typeof manifest !== 'object' || manifest === null || Array.isArray(manifest)) {
     throw new UsageError(
@@ -86,23 +94,23 @@ function readStacks(root: string): Stack[] {
   const stacks: Stack[] = [];
   for (const [id, artifact] of Object.entries(manifest.artifacts ?? {})) {
     if (artifact.type === 'cdk:cloud-assembly')
-      stacks.push(...readStacks(join(root, artifact.properties?.directoryName ?? '')));
-    if (artifact.type === 'aws:cloudformation:stack') stacks.push(readStack(root, id, artifact, manifest));
+      stacks.push(...readStacks({ ...place, root: inside(place, artifact.properties?.directoryName ?? '') }));
+    if (artifact.type === 'aws:cloudformation:stack') stacks.push(readStack(place, id, artifact, manifest));
   }
   return stacks;
 }
 
-function readStack(root: string, id: string, artifact: Artifact, manifest: Manifest): Stack {
+function readStack(place: Place, id: string, artifact: Artifact, manifest: Manifest): Stack {
   const { templateFile = '', stackName = artifact.displayName ?? id } = artifact.properties ?? {};
   const { additionalMetadataFile: file } = artifact;
-  const metadata = { ...artifact.metadata, ...(file !== undefined && readJson<Metadata>(join(root, file))) };
-  const assets = readAssets(root, artifact, manifest);
-  const legacy = legacyAssets(metadata, (path) => join(root, path));
+  const metadata = { ...artifact.metadata, ...(file !== undefined && readJson<Metadata>(inside(place, file))) };
+  const assets = readAssets(place, artifact, manifest);
+  const legacy = legacyAssets(metadata, (path) => inside(place, path));
   const files = new Map([...assets.files, ...legacy.files]);
   return {
     name: stackName,
     ...environmentOf(artifact),
-    template: unfold(readJson<Template>(join(root, templateFile)), (nested) => nestedTemplate(root, nested, files)),
+    template: unfold(readJson<Template>(inside(place, templateFile)), (nested) => nestedTemplate(place, nested, files)),
     files,
     images: new Map([...assets.images, ...legacy.images]),
     parameters: legacy.parameters,
@@ -112,12 +120,12 @@ function readStack(root: string, id: string, artifact: Artifact, manifest: Manif
 
 /** Told by the CLI in its metadata, else by the hash in its address. */
 function nestedTemplate(
-  root: string,
+  place: Place,
   { Metadata: own, Properties }: Resource,
   files: ReadonlyMap<string, string>,
 ): Template | undefined {
   const told = own?.['aws:asset:path'];
-  if (typeof told === 'string') return readJson<Template>(join(root, told));
+  if (typeof told === 'string') return readJson<Template>(inside(place, told));
   const hashes = JSON.stringify(Properties?.TemplateURL ?? '').match(/[0-9a-f]{64}/g) ?? [];
   const [file] = hashes.flatMap((hash) => files.get(hash) ?? []);
   return file === undefined ? undefined : readJson<Template>(file);
@@ -132,21 +140,34 @@ function environmentOf({ environment = '' }: Artifact): { account: string; regio
   };
 }
 
-function readAssets(root: string, artifact: Artifact, manifest: Manifest): Pick<Stack, 'files' | 'images'> {
+function readAssets(place: Place, artifact: Artifact, manifest: Manifest): Pick<Stack, 'files' | 'images'> {
   const files = new Map<string, string>();
   const images = new Map<string, string>();
   for (const dependency of artifact.dependencies ?? []) {
     const assets = own(manifest.artifacts, dependency);
     if (assets?.type !== 'cdk:asset-manifest') continue;
-    const asset = readJson<AssetManifest>(join(root, assets.properties?.file ?? ''));
+    const asset = readJson<AssetManifest>(inside(place, assets.properties?.file ?? ''));
     for (const [hash, { source }] of Object.entries(asset.files ?? {})) {
-      if (source.path !== undefined) files.set(hash, join(root, source.path));
+      if (source.path !== undefined) files.set(hash, inside(place, source.path));
     }
     for (const [hash, { source }] of Object.entries(asset.dockerImages ?? {})) {
-      if (source.directory !== undefined) images.set(hash, join(root, source.directory));
+      if (source.directory !== undefined) images.set(hash, inside(place, source.directory));
     }
   }
   return { files, images };
+}
+
+/**
+ * A path of a manifest, links followed: it must stay inside the assembly, which may come from somebody else.
+ *
+ * @throws UsageError
+ */
+function inside({ root, outermost }: Place, path: string): string {
+  // Also one that is absolute, as an app makes it that copies no assets.
+  const full = resolve(root, path);
+  const real = existsSync(full) ? realpathSync(full) : full;
+  if (real === outermost || real.startsWith(`${outermost}${sep}`)) return full;
+  throw new UsageError(`a path of the assembly must stay inside '${outermost}', got '${path}'`);
 }
 
 function readJson<T>(file: string): T {

@@ -149,6 +149,7 @@ function protocolOf({ query, json, cbor, s3, rest }: Protocols, request: WireReq
 }
 
 async function serve(incoming: IncomingMessage, response: ServerResponse, world: World): Promise<void> {
+  if (!isLocal(incoming.headers.host)) return refuseHost(incoming, response);
   const startedMs = performance.now();
   const { body, isTooLong } = await readBody(incoming);
   const { method = '', url = '', headers } = incoming;
@@ -276,4 +277,18 @@ function close(server: Server): Promise<void> {
     server.close(() => resolve());
     server.closeAllConnections();
   });
+}
+
+/** A name that leads to this machine and that nobody else can make lead here; S3 puts the bucket before it. */
+const LOCAL_HOST = /^(127(\.\d{1,3}){3}|\[::1\]|([\w.-]+\.)?localhost)(:\d{1,5})?$/i;
+
+/** A page of a stranger's whose name was made to lead to this machine (DNS rebinding) sends its own name. */
+function isLocal(host: string | undefined): boolean {
+  return host !== undefined && LOCAL_HOST.test(host);
+}
+
+function refuseHost(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response.writeHead(403, { 'content-type': 'text/plain', connection: 'close' });
+  response.end("'Host' must be 127.0.0.1 or localhost\n");
 }

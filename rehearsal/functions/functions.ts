@@ -20,12 +20,20 @@ export class Functions {
     else this.locals.set(spec.arn, new LocalFunction(spec, this.environment, this.processes));
   }
 
+  has(arn: string): boolean {
+    return this.find(arn) !== undefined;
+  }
+
   /** @throws Error when there is none, and what the function throws */
   async invoke(arn: string, event: unknown): Promise<unknown> {
-    // A task may name a function by its ARN with a version behind it.
-    const found = [...this.locals].find(([known]) => arn === known || arn.startsWith(`${known}:`))?.[1];
+    const found = this.find(arn);
     if (!found) throw new Error(`function '${arn}' must be one of the template's, got none`);
     return found.invoke(event);
+  }
+
+  /** A task may name a function by its ARN with a version behind it. */
+  private find(arn: string): LocalFunction | undefined {
+    return [...this.locals].find(([known]) => arn === known || arn.startsWith(`${known}:`))?.[1];
   }
 
   async stop(): Promise<void> {

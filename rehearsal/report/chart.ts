@@ -1,115 +1,172 @@
-import { longLived } from '../../core/task-protection';
 import { SIDES, Side, formatWeights } from '../../core/weights';
 import type { Sample } from './samples';
 
-const WIDTH = 900;
-const HEIGHT = 240;
 const LEFT = 44;
-const RIGHT = 8;
-const BOTTOM = 28;
-const TOP = 34;
-const COLOURS: Record<Side, string> = { source: '#0969da', target: '#2da44e' };
+const RIGHT = 10;
+const TOP = 30;
+const BOTTOM = 22;
+const GAP = 30;
+/** Room for a label on the time axis, and for weights above it. */
+const LABEL = 54;
+const COLOURS = { source: '#0969da', target: '#2da44e', lost: '#cf222e' } as const;
 
-interface Point {
-  readonly seconds: number;
-  readonly source: number;
-  readonly target: number;
+type Band = keyof typeof COLOURS;
+
+interface Panel {
+  readonly title: string;
+  readonly height: number;
+  readonly bands: readonly Band[];
+  readonly hasLegend?: true;
+  /** The highest value that its axis shows at the least. */
+  readonly atLeast: number;
+  readonly values: (samples: readonly Sample[], index: number) => Partial<Record<Band, number>> | undefined;
 }
 
-/** The requests per second of both sides, one on the other, with a line where the weights changed. */
-export function requestsChart(samples: readonly Sample[]): string {
-  // Over two samples: half a second alone is restless.
-  return stackedChart('Requests per second', samples, (sample, index) => {
-    const before = samples[index - 2];
-    if (!before) return undefined;
-    const seconds = (sample.atMs - before.atMs) / 1000;
-    const rate = (side: Side) => Math.max(0, (sample.answers[side] - before.answers[side]) / seconds);
-    return { source: rate('source'), target: rate('target') };
-  });
+/** One below the other, over the same time. */
+const PANELS: readonly Panel[] = [
+  {
+    title: 'Requests per second',
+    height: 150,
+    bands: ['source', 'target'],
+    hasLegend: true,
+    atLeast: 10,
+    values: requestRates,
+  },
+  { title: 'Losses per second', height: 60, bands: ['lost'], atLeast: 1, values: lossRate },
+  { title: 'Live WebSockets and streams', height: 110, bands: ['source', 'target'], atLeast: 10, values: lasting },
+];
+
+interface Drawing {
+  readonly width: number;
+  readonly x: (atMs: number) => number;
+  /** From and to, in ms since the epoch, and what counts as second 0. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly zeroMs: number;
 }
 
-/** The live WebSockets and streams of both sides, as their ledgers counted them. */
-export function ledgerChart(samples: readonly Sample[]): string {
-  return stackedChart('Live WebSockets and streams', samples, ({ live }) => {
-    const lasting = (side: Side) => longLived(live[side]);
-    return { source: lasting('source'), target: lasting('target') };
-  });
-}
-
-type Values = (sample: Sample, index: number) => Omit<Point, 'seconds'> | undefined;
-
-function stackedChart(title: string, samples: readonly Sample[], values: Values): string {
+/**
+ * What happened, as one picture with one time axis, the timeline's: second 0 is the start of the execution.
+ *
+ * @param width in units of the picture; letters are 11 high whatever it is
+ */
+export function chart(samples: readonly Sample[], startedAt: string, width: number): string {
   const [first] = samples;
-  const startMs = first?.atMs ?? 0;
-  const points = samples.flatMap((sample, index) => {
-    const both = values(sample, index);
-    return both ? [{ seconds: (sample.atMs - startMs) / 1000, ...both }] : [];
-  });
-  if (points.length < 2) return '<p>The rehearsal was too short to be drawn.</p>';
-  const seconds = points.at(-1)?.seconds ?? 1;
-  const highest = Math.max(10, ...points.map(({ source, target }) => source + target)) * 1.05;
-  const scale: Scale = {
-    x: (at) => LEFT + ((WIDTH - LEFT - RIGHT) * at) / seconds,
-    y: (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / highest),
+  const last = samples.at(-1);
+  if (!first || !last || samples.length < 4) return '<p>The rehearsal was too short to be drawn.</p>';
+  const drawing: Drawing = {
+    width,
+    fromMs: first.atMs,
+    toMs: last.atMs,
+    zeroMs: Date.parse(startedAt),
+    x: (atMs) => LEFT + ((width - LEFT - RIGHT) * (atMs - first.atMs)) / Math.max(1, last.atMs - first.atMs),
   };
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title} by side over ${seconds.toFixed(0)} seconds">
-<title>${title}</title>
-${area(points, scale, COLOURS.source, ({ source }) => [0, source])}
-${area(points, scale, COLOURS.target, ({ source, target }) => [source, source + target])}
-${axis(scale, seconds, highest / 1.05)}
-${shifts(samples, startMs, scale)}
-${SIDES.map(legend).join('')}
+  let top = TOP;
+  const panels = PANELS.map((panel) => {
+    const drawn = panelOf(panel, samples, { ...drawing, top });
+    top += panel.height + GAP;
+    return drawn;
+  });
+  const bottom = top - GAP;
+  return `<svg viewBox="0 0 ${width} ${bottom + BOTTOM}" role="img" aria-label="Requests, losses and connections over time">
+${panels.join('\n')}
+${timeAxis(drawing, bottom)}
+${shifts(samples, drawing, bottom)}
 </svg>`;
 }
 
-interface Scale {
-  readonly x: (seconds: number) => number;
-  readonly y: (value: number) => number;
+/** Over two samples: half a second alone is restless. */
+function rate(samples: readonly Sample[], index: number, value: (sample: Sample) => number): number | undefined {
+  const [before, now] = [samples[index - 2], samples[index]];
+  if (!before || !now || now.atMs <= before.atMs) return undefined;
+  return (1000 * Math.max(0, value(now) - value(before))) / (now.atMs - before.atMs);
 }
 
-function area(
-  points: readonly Point[],
-  { x, y }: Scale,
-  colour: string,
-  edges: (point: Point) => readonly [number, number],
+function requestRates(samples: readonly Sample[], index: number): Partial<Record<Band, number>> | undefined {
+  const [source, target] = SIDES.map((side) => rate(samples, index, ({ answers }) => answers[side]));
+  return source === undefined || target === undefined ? undefined : { source, target };
+}
+
+function lossRate(samples: readonly Sample[], index: number): Partial<Record<Band, number>> | undefined {
+  const lost = rate(samples, index, ({ wrong }) => wrong);
+  return lost === undefined ? undefined : { lost };
+}
+
+function lasting(samples: readonly Sample[], index: number): Partial<Record<Band, number>> | undefined {
+  const live = samples[index]?.live;
+  if (!live) return undefined;
+  const sum = (side: Side) => Object.entries(live[side]).reduce((all, [kind, n]) => all + (kind === 'http' ? 0 : n), 0);
+  return { source: sum('source'), target: sum('target') };
+}
+
+function panelOf(
+  { title, height, bands, hasLegend, atLeast, values }: Panel,
+  samples: readonly Sample[],
+  { x, width, top }: Drawing & { readonly top: number },
 ): string {
-  const at = (point: Point, edge: 0 | 1) => `${x(point.seconds).toFixed(1)},${y(edges(point)[edge]).toFixed(1)}`;
-  const outline = [...points.map((point) => at(point, 1)), ...[...points].reverse().map((point) => at(point, 0))];
-  return `<polygon points="${outline.join(' ')}" fill="${colour}" fill-opacity=".55"/>`;
-}
-
-function axis({ x, y }: Scale, seconds: number, highest: number): string {
-  const step = [5, 10, 20, 60, 300].find((each) => seconds / each <= 12) ?? 600;
-  const ticks = Array.from({ length: Math.floor(seconds / step) + 1 }, (_, index) => index * step);
-  const times = ticks.map(
-    (at) => `<text x="${x(at).toFixed(1)}" y="${HEIGHT - 8}" text-anchor="middle">${at} s</text>`,
-  );
-  const values = [0, 0.5, 1].map((share) => {
-    const value = Math.round(share * highest);
-    return `<text x="${LEFT - 6}" y="${(y(value) + 4).toFixed(1)}" text-anchor="end">${value}</text>`;
+  const points = samples.flatMap(({ atMs }, index) => {
+    const value = values(samples, index);
+    return value ? [{ atMs, value }] : [];
   });
-  const ground = `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(0)}" y2="${y(0)}" stroke="#8c959f"/>`;
-  return `<g font-size="11" fill="#57606a">${times.join('')}${values.join('')}</g>${ground}`;
+  const sums = points.map(({ value }) => bands.reduce((sum, band) => sum + (value[band] ?? 0), 0));
+  const highest = Math.max(atLeast, ...sums);
+  const y = (value: number) => top + height * (1 - value / highest);
+  const areas = bands.map((band, index) => {
+    const edge = (value: Partial<Record<Band, number>>, upTo: number) =>
+      bands.slice(0, upTo).reduce((sum, each) => sum + (value[each] ?? 0), 0);
+    const at = (atMs: number, value: number) => `${x(atMs).toFixed(1)},${y(value).toFixed(1)}`;
+    const outline = [
+      ...points.map(({ atMs, value }) => at(atMs, edge(value, index + 1))),
+      ...[...points].reverse().map(({ atMs, value }) => at(atMs, edge(value, index))),
+    ];
+    const opacity = band === 'lost' ? 0.9 : 0.55;
+    return `<polygon points="${outline.join(' ')}" fill="${COLOURS[band]}" fill-opacity="${opacity}"/>`;
+  });
+  const ticks = [0, highest].map(
+    (value) =>
+      `<text x="${LEFT - 6}" y="${(y(value) + 4).toFixed(1)}" text-anchor="end">${Number(value.toFixed(value < 10 ? 1 : 0))}</text>`,
+  );
+  const ground = `<line x1="${LEFT}" x2="${width - RIGHT}" y1="${y(0)}" y2="${y(0)}" stroke="#8c959f"/>`;
+  return `<g>${areas.join('')}${ground}<g font-size="11" fill="#57606a">${ticks.join('')}</g>
+<text x="${LEFT}" y="${top - 6}" font-size="12" font-weight="600">${title}</text>
+${hasLegend ? legend(bands, { y: top - 6, right: width - RIGHT }) : ''}</g>`;
 }
 
-function shifts(samples: readonly Sample[], startMs: number, { x }: Scale): string {
+function legend(bands: readonly Band[], { y, right }: { y: number; right: number }): string {
+  const items = bands.map((band, index) => {
+    const x = right - (bands.length - index) * 62;
+    return `<rect x="${x}" y="${y - 9}" width="10" height="10" fill="${COLOURS[band]}" fill-opacity=".55"/><text x="${x + 14}" y="${y}">${band}</text>`;
+  });
+  return `<g font-size="11">${items.join('')}</g>`;
+}
+
+function timeAxis({ x, fromMs, toMs, zeroMs, width }: Drawing, bottom: number): string {
+  const room = Math.max(2, Math.floor((width - LEFT - RIGHT) / LABEL));
+  const seconds = (toMs - fromMs) / 1000;
+  const step = [1, 2, 5, 10, 20, 60, 120, 300].find((each) => seconds / each <= room) ?? 600;
+  const first = Math.ceil((fromMs - zeroMs) / 1000 / step) * step;
+  const ticks: string[] = [];
+  for (let at = first; zeroMs + at * 1000 <= toMs; at += step) {
+    ticks.push(`<text x="${x(zeroMs + at * 1000).toFixed(1)}" y="${bottom + 15}" text-anchor="middle">${at} s</text>`);
+  }
+  return `<g font-size="11" fill="#57606a">${ticks.join('')}</g>`;
+}
+
+/** A line through all panels where the weights changed; a label where there is room for it. */
+function shifts(samples: readonly Sample[], { x }: Drawing, bottom: number): string {
   const lines: string[] = [];
   let before = '';
+  let labelledTo = -Infinity;
   for (const { weights, atMs } of samples) {
     const now = formatWeights(weights);
     if (now === before) continue;
-    const at = x((atMs - startMs) / 1000).toFixed(1);
-    lines.push(
-      `<line x1="${at}" x2="${at}" y1="${TOP - 6}" y2="${HEIGHT - BOTTOM}" stroke="#57606a" stroke-dasharray="3 3"/>`,
-      `<text x="${at}" y="${TOP - 9}" font-size="11" text-anchor="middle">${now}</text>`,
-    );
     before = now;
+    const at = x(atMs);
+    const line = `x1="${at.toFixed(1)}" x2="${at.toFixed(1)}" y1="14" y2="${bottom}"`;
+    lines.push(`<line ${line} stroke="#57606a" stroke-dasharray="3 3"/>`);
+    if (at < labelledTo) continue;
+    labelledTo = at + LABEL * 0.75;
+    lines.push(`<text x="${at.toFixed(1)}" y="10" font-size="11" text-anchor="middle">${now}</text>`);
   }
   return lines.join('');
-}
-
-function legend(side: Side, index: number): string {
-  const x = LEFT + index * 90;
-  const box = `<rect x="${x}" y="2" width="10" height="10" fill="${COLOURS[side]}" fill-opacity=".55"/>`;
-  return `${box}<text x="${x + 14}" y="11" font-size="12">${side}</text>`;
 }

@@ -1,16 +1,21 @@
 import { NO_CONNECTIONS } from '../../core/connections';
+import { failureOf } from '../../core/cutover';
 import { Evidence } from '../../core/evidence';
 import { Weights } from '../../core/weights';
 import type { RecoveryEvidence } from '../recovery';
+import { errorMessage } from '../functions/error-message';
 import type { Redeployed } from '../stack/redeployed';
 import type { ExecutionDescription } from '../state-machine/model';
 import type { TrafficTally } from '../traffic/tally';
 import type { WeightChange } from '../weight-history';
 import type { Sample } from './samples';
+import { Verdict, verdictOf } from './verdict';
 
 /** The evidence of a rehearsal: the cutover's own, with what the clients saw. */
 export interface RehearsalEvidence extends Evidence {
   readonly traffic: TrafficTally;
+  /** In words; computed from `traffic` alone. */
+  readonly verdict: Pick<Verdict, 'lost' | 'notTried'>;
   /** Read from the endpoint after the last step. */
   readonly finalWeights?: Weights;
   readonly rollback?: Evidence['rollback'] & {
@@ -20,6 +25,10 @@ export interface RehearsalEvidence extends Evidence {
   };
   readonly rehearsal: {
     readonly app: string;
+    /** To run it again, seed included. */
+    readonly command: string;
+    /** Of this package. */
+    readonly version: string;
     readonly seed: number;
     readonly speed: number;
     /** How much traffic, as a multiple of the usual. */
@@ -64,9 +73,11 @@ export function rehearsalEvidence(
   seen: { traffic: TrafficTally; finalWeights: Weights | undefined; rehearsal: RehearsalEvidence['rehearsal'] },
 ): RehearsalEvidence {
   const { traffic, finalWeights, rehearsal } = seen;
+  const { lost, notTried } = verdictOf({ ...evidence, traffic });
   return {
     ...evidence,
     traffic,
+    verdict: { lost, notTried },
     ...(finalWeights && { finalWeights }),
     ...(evidence.rollback && { rollback: rollbackSeen(evidence.rollback, traffic.firstBadAnswerAt) }),
     rehearsal,
@@ -89,7 +100,8 @@ export function withoutEvidence(execution: ExecutionDescription, plan: Evidence[
   const stoppedAt = execution.stoppedAt ?? new Date();
   return {
     schema: 'drainshift/evidence/1',
-    outcome: 'failed',
+    // Before its first shift nothing was moved.
+    outcome: execution.entered.some(({ state }) => state === 'Shift') ? 'failed' : 'refused',
     execution: execution.name,
     startedAt: execution.startedAt.toISOString(),
     durationSeconds: (stoppedAt.getTime() - execution.startedAt.getTime()) / 1000,
@@ -105,15 +117,19 @@ export function withoutEvidence(execution: ExecutionDescription, plan: Evidence[
       closed: 0,
       forced: 0,
     },
-    failure: { code: 'Unexpected', message: howItEnded(execution) },
+    failure: failureOf({ error: { Error: nameOf(execution), Cause: howItEnded(execution) } }),
     timeline: execution.entered.map(({ state, at }) => ({ at: at.toISOString(), state, detail: {} })),
   };
 }
 
+/** An empty error is none. */
+function nameOf({ error = '' }: ExecutionDescription): string {
+  return error === '' ? 'Unexpected' : error;
+}
+
 /** StopExecution may come without an error and without a cause. */
-function howItEnded({ status, error, cause }: ExecutionDescription): string {
-  const why = [error, cause].filter((text) => text !== undefined && text !== '').join(': ');
-  return `the execution ended as ${status} and left no evidence${why === '' ? '' : ` (${why})`}`;
+function howItEnded({ status, cause = '' }: ExecutionDescription): string {
+  return `the execution ended as ${status} and left no evidence${cause === '' ? '' : `: ${errorMessage(cause)}`}`;
 }
 
 /** What a report is made of. */

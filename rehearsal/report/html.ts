@@ -1,44 +1,90 @@
 import { CONNECTION_KINDS } from '../../core/connections';
+import { printable } from '../../core/printable';
 import { Side, formatWeights } from '../../core/weights';
-import { ledgerChart, requestsChart } from './chart';
-import type { Picture } from './evidence';
-import { summarize } from './summary';
+import { chart } from './chart';
+import { describe, words } from './describe';
+import type { Picture, RehearsalEvidence } from './evidence';
+import { STYLE } from './style';
+import { factsOf } from './summary';
+import { Verdict, verdictOf } from './verdict';
 
-/** One page that stands alone: the verdict, the picture, the stages, the timeline. No script, nothing fetched. */
-export function htmlReport(picture: Picture): string {
-  const { evidence } = picture;
+const WIDE = 900;
+/** A telephone held upright, less its margins. */
+const NARROW = 358;
+
+/** One page that stands alone: what was lost, the picture, the stages, the timeline. No script, nothing fetched. */
+export function htmlReport({ evidence, samples }: Picture): string {
+  const verdict = verdictOf(evidence);
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>drainshift rehearsal: ${evidence.outcome}</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1f2328; background: #fff; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.outcome { padding: .1rem .6rem; border-radius: 1rem; color: #fff; background: ${evidence.outcome === 'completed' ? '#1a7f37' : '#b35900'}; }
-pre { background: #f6f8fa; padding: 1rem; overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #d8dee4; vertical-align: top; }
-td.n { font-variant-numeric: tabular-nums; } svg { width: 100%; height: auto; } .scroll { overflow-x: auto; }
-</style></head><body>
-<h1>Rehearsal <span class="outcome">${evidence.outcome}</span></h1>
-<pre>${escape(summarize(evidence))}</pre>
-<h2>Requests per second, by side</h2>
-${requestsChart(picture.samples)}
-<h2>Live WebSockets and streams, by side</h2>
-${ledgerChart(picture.samples)}
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>drainshift rehearsal: ${escape(evidence.outcome)}, ${verdict.lost.length === 0 ? 'nothing lost' : 'lost'}</title>
+<style>${STYLE}</style></head><body>
+<h1>Rehearsal of ${escape(evidence.rehearsal.app)}</h1>
+<p class="verdict">${pills(verdict)}</p>
+${list(facts(evidence))}
+${failures(evidence)}
+<h2>What happened</h2>
+<p class="note">Second 0 is the start of the cutover, here and in the timeline. A dashed line is a change of the weights (source/target).</p>
+<div class="wide">${chart(samples, evidence.startedAt, WIDE)}</div>
+<div class="narrow">${chart(samples, evidence.startedAt, NARROW)}</div>
 <h2>Stages</h2>
-<div class="scroll">${table(['weights', 'read back after', 'requests source / target', 'errors source / target', 'verdict'], stageRows(picture))}</div>
+${table(['weights', 'read back after', 'requests source / target', 'errors source / target', 'verdict'], stageRows(evidence))}
 <h2>The source's connections in the drain</h2>
-<div class="scroll">${table(['kind', 'at its start', 'at its end'], drainRows(picture))}</div>
+${table(['kind', 'at its start', 'at its end'], drainRows(evidence))}
 <h2>Timeline</h2>
-<div class="scroll">${table(['at', 'state', 'detail'], timelineRows(picture))}</div>
+${table(['at', 'state', 'detail'], timelineRows(evidence))}
 <h2>Plan</h2>
-<pre>${escape(JSON.stringify(evidence.plan, null, 2))}</pre>
+${list(Object.entries(evidence.plan).map(([name, value]) => [words(name), describe(value)]))}
+<h2>How it was run</h2>
+${list(run(evidence))}
 </body></html>
 `;
 }
 
-function stageRows({ evidence }: Picture): string[][] {
+/** Green is for nothing lost, whatever the outcome; what was never tried is beside it. */
+function pills({ outcome, lost, notTried }: Verdict): string {
+  const pill = (kind: string, text: string) => `<span class="pill ${kind}">${escape(text)}</span>`;
+  return [
+    pill(outcome === 'failed' ? 'bad' : 'plain', outcome),
+    lost.length === 0 ? pill('good', `nothing lost${notTried.length > 0 ? ' of what was tried' : ''}`) : '',
+    ...lost.map((what) => pill('bad', what)),
+    ...notTried.map((what) => pill('unsure', `not tried: ${what}`)),
+  ].join(' ');
+}
+
+function facts(evidence: RehearsalEvidence): [string, string][] {
+  return [['date', date(evidence.startedAt)], ...factsOf(evidence)];
+}
+
+function run({ execution, startedAt, rehearsal }: RehearsalEvidence): [string, string][] {
+  const { command, version, app, fault, seed, speed, traffic } = rehearsal;
+  return [
+    ['command', command],
+    ['version', `drainshift ${version}`],
+    ['app', app],
+    ['execution', execution],
+    ['date', date(startedAt)],
+    ['fault', fault ?? 'none'],
+    ['seed', String(seed)],
+    ['speed', `waits divided by ${speed}`],
+    ['traffic', `times ${traffic}`],
+  ];
+}
+
+/** `2026-01-31 23:59:59 UTC` */
+function date(at: string): string {
+  return `${at.slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+function failures({ traffic }: RehearsalEvidence): string {
+  if (traffic.failures.length === 0) return '';
+  const lines = traffic.failures.map((line) => `<li>${escape(line)}</li>`).join('\n');
+  return `<h2>The first of what went wrong</h2>\n<ul class="failures">${lines}</ul>`;
+}
+
+function stageRows({ stages }: RehearsalEvidence): string[][] {
   const both = (counts: Readonly<Record<Side, number>>) => `${counts.source} / ${counts.target}`;
-  return evidence.stages.map(({ weights, confirmSeconds, observed, errors, verdict }) => [
+  return stages.map(({ weights, confirmSeconds, observed, errors, verdict }) => [
     formatWeights(weights),
     confirmSeconds === undefined ? 'not confirmed' : `${confirmSeconds.toFixed(1)} s`,
     both(observed),
@@ -47,23 +93,35 @@ function stageRows({ evidence }: Picture): string[][] {
   ]);
 }
 
-function drainRows({ evidence: { drain } }: Picture): string[][] {
-  return CONNECTION_KINDS.map((kind) => [kind, String(drain.atStart[kind]), String(drain.source[kind])]);
+function drainRows({ drain, timeline }: RehearsalEvidence): string[][] {
+  if (!timeline.some(({ state }) => state === 'Drain')) return [];
+  return CONNECTION_KINDS.map((kind) => [words(kind), String(drain.atStart[kind]), String(drain.source[kind])]);
 }
 
-function timelineRows({ evidence: { timeline, startedAt } }: Picture): string[][] {
+function timelineRows({ timeline, startedAt }: RehearsalEvidence): string[][] {
   const since = (at: string) => `${((Date.parse(at) - Date.parse(startedAt)) / 1000).toFixed(1)} s`;
-  return timeline.map(({ at, state, detail }) => [since(at), state, JSON.stringify(detail)]);
+  return timeline.map(({ at, state, detail }) => [since(at), state, describe(detail)]);
 }
 
+function list(rows: readonly (readonly [string, string])[]): string {
+  return `<dl>${rows.map(([name, text]) => `<dt>${escape(name)}</dt><dd>${escape(text)}</dd>`).join('\n')}</dl>`;
+}
+
+/** Where there is no room for columns each cell says its heading. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return '<p>None was begun.</p>';
   const headings = head.map((text) => `<th>${escape(text)}</th>`).join('');
-  const body = rows
-    .map((row) => `<tr>${row.map((text) => `<td class="n">${escape(text)}</td>`).join('')}</tr>`)
-    .join('\n');
+  const cell = (text: string, index: number) => `<td data-label="${escape(head[index] ?? '')}">${escape(text)}</td>`;
+  const body = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n');
   return `<table><thead><tr>${headings}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
+/** For text and for attributes in quotation marks. */
 function escape(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  return printable(text)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
 }

@@ -1,5 +1,6 @@
 import pc from 'picocolors';
 import { KindCounts } from '../../core/connections';
+import { printableLine } from '../../core/printable';
 import { SIDES, Side, formatWeights } from '../../core/weights';
 import type { Sample } from './samples';
 import type { Screen } from './screen';
@@ -22,7 +23,7 @@ export class Progress implements Screen {
 
   step(text: string): void {
     this.clear();
-    this.out.write(`${pc.dim(this.clock(Date.now()))} ${text}\n`);
+    this.out.write(`${pc.dim(this.clock(Date.now()))} ${printableLine(text)}\n`);
   }
 
   progress(sample: Sample): void {
@@ -44,7 +45,7 @@ export class Progress implements Screen {
   private line(sample: Sample): string {
     const sides = SIDES.map((side) => `${side} ${this.rate(sample, side)} req/s, ${ledger(sample.live[side])}`);
     const stage = `stage ${sample.stage}/${sample.stages}`;
-    return `${this.clock(sample.atMs)} ${sample.state.padEnd(13)} ${stage} weights ${formatWeights(sample.weights).padEnd(6)} wrong ${sample.wrong} | ${sides.join(' | ')}`;
+    return `${this.clock(sample.atMs)} ${printableLine(sample.state).padEnd(13)} ${stage} weights ${formatWeights(sample.weights).padEnd(6)} wrong ${sample.wrong} | ${sides.join(' | ')}`;
   }
 
   private block(sample: Sample): string[] {
@@ -52,7 +53,7 @@ export class Progress implements Screen {
     const filled = Math.round((BAR * target) / Math.max(1, source + target));
     const bar = `${pc.blue('█'.repeat(BAR - filled))}${pc.green('█'.repeat(filled))}`;
     return [
-      `${this.clock(sample.atMs)} ${pc.bold(sample.state)}  stage ${sample.stage} of ${sample.stages}${sample.draining ? '  source draining' : ''}`,
+      `${this.clock(sample.atMs)} ${pc.bold(printableLine(sample.state))}  stage ${sample.stage} of ${sample.stages}${sample.draining ? '  source draining' : ''}`,
       `  weights  ${bar} ${formatWeights(sample.weights)}`,
       ...SIDES.map((side) => {
         const colour = side === 'source' ? pc.blue : pc.green;

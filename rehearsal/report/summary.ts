@@ -1,39 +1,43 @@
 import { CONNECTION_KINDS } from '../../core/connections';
+import { printableLine } from '../../core/printable';
 import { formatWeights } from '../../core/weights';
-import { nothingLost } from '../traffic/tally';
 import type { RecoveryEvidence } from '../recovery';
 import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
+import { lossLine, verdictOf } from './verdict';
 
-const gap = ({ longestGapMs }: { longestGapMs: number }) => `${(longestGapMs / 1000).toFixed(1)} s`;
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+const gap = ({ longestGapMs }: { longestGapMs: number }) => seconds(longestGapMs);
 const number = (value: number) => value.toLocaleString('en-US');
 
 /** A summary to paste into a ticket: plain text, one fact a line. */
 export function summarize(evidence: RehearsalEvidence): string {
   return [
-    `drainshift rehearsal: ${verdict(evidence)}`,
-    ...facts(evidence).map(([name, text]) => `  ${name.padEnd(10)} ${text}`),
-    ...evidence.traffic.failures.slice(0, 5).map((line) => `  ! ${line}`),
+    `drainshift rehearsal: ${headline(evidence)}`,
+    ...factsOf(evidence).map(([name, text]) => `  ${name.padEnd(10)} ${printableLine(text)}`),
+    ...evidence.traffic.failures.slice(0, 5).map((line) => `  ! ${printableLine(line)}`),
   ].join('\n');
 }
 
-function verdict(evidence: RehearsalEvidence): string {
-  const { outcome, traffic, durationSeconds, rehearsal } = evidence;
-  const lost = outcome === 'completed' ? (nothingLost(traffic) ? ', nothing lost' : ', BUT SOMETHING WAS LOST') : '';
-  return `${outcome} in ${durationSeconds.toFixed(1)} s (${rehearsal.seconds.toFixed(1)} s with start-up)${lost}`;
+function headline(evidence: RehearsalEvidence): string {
+  const { outcome, durationSeconds, rehearsal } = evidence;
+  const lasted = `${durationSeconds.toFixed(1)} s (${rehearsal.seconds.toFixed(1)} s with start-up)`;
+  return `${outcome} in ${lasted}, ${lossLine(verdictOf(evidence))}`;
 }
 
-function facts(evidence: RehearsalEvidence): [string, string][] {
+/** Name and text of what a person wants to know, in their order. */
+export function factsOf(evidence: RehearsalEvidence): [string, string][] {
   const { http, websocket, serverSentEvents, streaming } = evidence.traffic;
   const lines: [string, string][] = [
     ['cutover', cutover(evidence)],
     [
       'http',
-      `${number(http.sent)} requests, ${number(http.failed)} failed, p50 ${http.p50Ms.toFixed(1)} ms, p99 ${http.p99Ms.toFixed(1)} ms`,
+      `${number(http.sent)} requests, ${number(http.failed)} failed, p50 ${http.p50Ms.toFixed(1)} ms, p99 ${http.p99Ms.toFixed(1)} ms, longest stall ${seconds(http.longestStallMs)}` +
+        (http.unsent > 0 ? `; ${number(http.unsent)} were due and never sent` : ''),
     ],
     [
       'websocket',
       `${number(websocket.opened)} opened, ${number(websocket.sent)} messages, ${websocket.lost} lost, ${websocket.duplicated} doubled, ` +
-        `${websocket.outOfOrder} out of order, ${websocket.dropped} dropped, longest gap ${gap(websocket)}`,
+        `${websocket.outOfOrder} out of order, ${websocket.dropped} dropped, longest gap ${gap(websocket)}, longest stall ${seconds(websocket.longestStallMs)}`,
     ],
     [
       'sse',

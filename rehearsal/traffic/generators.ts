@@ -6,22 +6,28 @@ import { Http1Transport } from './http1-transport';
 import { Http2Transport } from './http2-transport';
 import { HttpChecker } from './http-checker';
 import { Act, Shopper, frontPageReader, pageReader, uploader } from './http-users';
-import { DEFAULT_RATES, Endpoint, TrafficOptions, TrafficRates, endpointOf, http2Rates } from './options';
+import {
+  DEFAULT_RATES,
+  Endpoint,
+  NO_PAGES_OF_OURS,
+  REQUESTS_PER_USER,
+  TrafficOptions,
+  TrafficRates,
+  endpointOf,
+  http2Rates,
+} from './options';
 import { Pace } from './pace';
 import { Recorder } from './recorder';
 import { AskForStream, askOverHttp1, askOverHttp2 } from './stream-request';
 import { Transport } from './transport';
+import { inTurn } from './turns';
 import { WebSocketClient } from './websocket-client';
 
-/** A user sends so many requests a second; the rate is reached by the number of users. */
-const REQUESTS_PER_USER = 4;
 /** Clients come over this time, not all at once. */
 const ARRIVAL_MS = 4_000;
 const LAST_ANSWERS_MS = 10_000;
 /** Of the WebSocket clients, each fifth closes its connections by itself, as people close a page. */
 const RESTLESS = 5;
-
-const NO_PAGES_OF_OURS: Partial<TrafficRates> = { shop: 0, echo: 0, webSockets: 0, eventStreams: 0, chats: 0 };
 
 /** How the users of one kind are made. */
 interface User {
@@ -55,8 +61,7 @@ export class Generators {
     const { rates } = this;
     const transport = () => (this.options.isHttp2Only === true ? this.http2() : this.http1(true));
     const act = (checker: HttpChecker) => this.reader(checker);
-    const shopper = (checker: HttpChecker, index: number) =>
-      new Shopper(checker, `${this.run}-${index}`, this.pace.ended).act;
+    const shopper = (checker: HttpChecker, index: number) => new Shopper(checker, `${this.run}-${index}`).act;
     const keepsCookies = (index: number) => this.options.cookies !== false && index % 2 === 1;
     this.users('shop', rates.shop, { transport, act: shopper, keepsCookies: () => true });
     this.users('keep-alive', rates.keepAlive, { transport, act });
@@ -85,7 +90,7 @@ export class Generators {
       const own = transport();
       this.transports.push(own);
       const checker = new HttpChecker(name, own, this.recorder, keepsCookies?.(index) ? new CookieJar() : undefined);
-      return act(checker, index);
+      return inTurn(act(checker, index), own.mostAtOnce, this.pace.ended, (dueMs) => checker.leaveOut(dueMs));
     });
   }
 

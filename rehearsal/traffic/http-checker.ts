@@ -1,10 +1,13 @@
 import { Side } from '../../core/weights';
 import { CookieJar } from './cookie-jar';
 import { Recorder } from './recorder';
+import type { RightAnswers } from './tally';
 import { HttpAnswer, HttpRequest, Transport } from './transport';
 
 interface Expectation {
   readonly status: number;
+  /** What the user uses with it. */
+  readonly use: Exclude<keyof RightAnswers, 'expectedErrors'>;
   /** In words, for the line on a failure: `all 7 items`. */
   readonly what?: string;
   /** Whether an answer of that status is the right one. */
@@ -35,6 +38,7 @@ export class HttpChecker {
     const problem = result instanceof Error ? result.message : this.judge(result, expected);
     if (problem === undefined && !(result instanceof Error)) {
       http.ok += 1;
+      this.recorder.right[expected.status < 400 ? expected.use : 'expectedErrors'] += 1;
       return result;
     }
     http.failed += 1;
@@ -44,9 +48,10 @@ export class HttpChecker {
   }
 
   /** What was due and is not sent any more has waited all the same. */
-  leaveOut(dueMs: number): void {
+  leaveOut(dueMs: number): Promise<void> {
     this.recorder.http.unsent += 1;
     this.recorder.latency.add(performance.now() - dueMs);
+    return Promise.resolve();
   }
 
   private judge(answer: HttpAnswer, { status, isRight }: Expectation): string | undefined {

@@ -15,7 +15,8 @@ const CART_SIZE = 20;
 export function frontPageReader(checker: HttpChecker): Act {
   const isRight = (answer: HttpAnswer) => sideOf(answer) !== undefined && jsonOf(answer)?.side === sideOf(answer);
   return async (dueMs) => {
-    await checker.ask({ method: 'GET', path: '/' }, { status: 200, what: "the answering side's name", isRight }, dueMs);
+    const expected = { status: 200, use: 'reads', what: "the answering side's name", isRight } as const;
+    await checker.ask({ method: 'GET', path: '/' }, expected, dueMs);
   };
 }
 
@@ -24,7 +25,8 @@ export function pageReader(checker: HttpChecker, pages: readonly SmokeRequest[])
   let turn = 0;
   return async (dueMs) => {
     const page = pages[turn++ % pages.length];
-    if (page) await checker.ask({ method: 'GET', path: page.path }, { status: page.expectedStatus }, dueMs);
+    if (!page) return;
+    await checker.ask({ method: 'GET', path: page.path }, { status: page.expectedStatus, use: 'reads' }, dueMs);
   };
 }
 
@@ -38,6 +40,7 @@ export function uploader(checker: HttpChecker): Act {
       { method: 'POST', path: '/echo', body, chunked: turn++ % 2 === 1 },
       {
         status: 200,
+        use: 'uploads',
         what: `${body.length} bytes with their sha256`,
         isRight: (answer) => jsonOf(answer)?.length === body.length && jsonOf(answer)?.sha256 === sha256,
       },
@@ -52,36 +55,26 @@ export class Shopper {
   private isLoggedIn = false;
   private serial = 0;
   private dueMs = 0;
-  private last = Promise.resolve();
 
-  /**
-   * @param checker With a jar: the session is a cookie.
-   * @param ended Fires when nothing more is begun: what waits for its turn then is counted as unsent.
-   */
+  /** @param checker With a jar: the session is a cookie. */
   constructor(
     private readonly checker: HttpChecker,
     private readonly name: string,
-    private readonly ended: AbortSignal,
   ) {}
 
-  /** One after the other, because each cart follows from the one before. */
-  readonly act: Act = (dueMs) => {
-    this.last = this.last.then(() => (this.ended.aborted ? this.checker.leaveOut(dueMs) : this.next(dueMs)));
-    return this.last;
-  };
-
-  private async next(dueMs: number): Promise<void> {
+  /** One at a time: each cart follows from the one before. */
+  readonly act: Act = async (dueMs) => {
     this.dueMs = dueMs;
     if (!this.isLoggedIn) return this.login();
     if (this.items.length >= CART_SIZE) return this.leave();
     return this.serial % 3 === 0 ? this.look() : this.add();
-  }
+  };
 
   private async login(): Promise<void> {
     const isRight = (login: HttpAnswer) => typeof jsonOf(login)?.session === 'string';
     const answer = await this.checker.ask(
       { method: 'POST', path: '/login' },
-      { status: 200, what: 'a session', isRight },
+      { status: 200, use: 'sessions', what: 'a session', isRight },
       this.dueMs,
     );
     this.isLoggedIn = answer !== undefined;
@@ -106,7 +99,7 @@ export class Shopper {
 
   private async expectCart(request: HttpRequest, items: string[]): Promise<void> {
     const isRight = (cart: HttpAnswer) => hasItems(cart, items);
-    const expected = { status: 200, what: `all ${items.length} items once`, isRight };
+    const expected = { status: 200, use: 'sessions', what: `all ${items.length} items once`, isRight } as const;
     const answer = await this.checker.ask(request, expected, this.dueMs);
     // Nobody knows what a wrong cart holds, and one failure is to be counted once.
     if (answer === undefined) return this.startOver();

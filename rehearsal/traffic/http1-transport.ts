@@ -4,15 +4,15 @@ import { Socket } from 'node:net';
 import { Endpoint } from './options';
 import { ANSWER_TIMEOUT_MS, HttpAnswer, HttpRequest, NoAnswer, Transport, pieces } from './transport';
 
-/** As browsers open to one origin. */
-const CONNECTIONS = 6;
+/** Of one user without keep-alive. */
+const MOST_CONNECTIONS = 8;
 
 /**
- * HTTP/1.1 over TLS, on one connection for as long as answers come before the next request, and on up to six. Like a browser it sends a GET once more, on a new connection, when a
- * reused connection was closed before any byte of the answer: the server may have closed it just as idle. A POST is
- * never sent twice.
+ * HTTP/1.1 over TLS on one connection at a time, or without keep-alive on one each. Like a browser it sends a GET once more, on a new connection, when a reused connection was closed before any byte
+ * of the answer: the server may have closed it just as idle. A POST is never sent twice.
  */
 export class Http1Transport implements Transport {
+  readonly mostAtOnce: number;
   private readonly agent: Agent;
 
   constructor(
@@ -20,7 +20,8 @@ export class Http1Transport implements Transport {
     keepAlive: boolean,
     private readonly onRetry: () => void,
   ) {
-    this.agent = new Agent({ keepAlive, maxSockets: keepAlive ? CONNECTIONS : Infinity });
+    this.mostAtOnce = keepAlive ? 1 : MOST_CONNECTIONS;
+    this.agent = new Agent({ keepAlive, maxSockets: keepAlive ? 1 : Infinity });
   }
 
   async send(request: HttpRequest): Promise<HttpAnswer> {

@@ -24,6 +24,7 @@ interface LiveSession {
  * session that had answered before ended without a byte of its answer, as browsers do.
  */
 export class Http2Transport implements Transport {
+  readonly mostAtOnce = 8;
   private live: LiveSession | undefined;
 
   constructor(

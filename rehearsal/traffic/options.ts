@@ -50,6 +50,12 @@ export interface TrafficRates {
   readonly chats: number;
 }
 
+/** A user sends so many requests a second; a rate is reached by the number of users. */
+export const REQUESTS_PER_USER = 4;
+
+/** What is not sent to backends that are not ours. */
+export const NO_PAGES_OF_OURS: Partial<TrafficRates> = { shop: 0, echo: 0, webSockets: 0, eventStreams: 0, chats: 0 };
+
 export const DEFAULT_RATES: TrafficRates = {
   shop: 70,
   keepAlive: 55,

@@ -2,6 +2,7 @@ import { Side } from '../../core/weights';
 import { Histogram } from './histogram';
 import {
   HttpTally,
+  RightAnswers,
   ServerSentEventsTally,
   StreamingTally,
   TrafficSnapshot,
@@ -15,7 +16,7 @@ const KEPT_FAILURES = 20;
 
 /** Where every generator writes what it saw. */
 export class Recorder {
-  readonly http: Counters<Omit<HttpTally, 'p50Ms' | 'p99Ms' | 'longestStallMs'>> = {
+  readonly http: Counters<Omit<HttpTally, 'p50Ms' | 'p99Ms' | 'longestStallMs' | 'right'>> = {
     clients: 0,
     sent: 0,
     ok: 0,
@@ -23,6 +24,7 @@ export class Recorder {
     retried: 0,
     unsent: 0,
   };
+  readonly right: Counters<RightAnswers> = { reads: 0, uploads: 0, sessions: 0, expectedErrors: 0 };
   readonly websocket: Counters<WebSocketTally> = {
     clients: 0,
     opened: 0,
@@ -94,6 +96,7 @@ export class Recorder {
     return {
       http: {
         ...this.http,
+        right: { ...this.right },
         p50Ms: this.latency.quantile(0.5),
         p99Ms: this.latency.quantile(0.99),
         longestStallMs: this.latency.longest,

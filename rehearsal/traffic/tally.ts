@@ -1,11 +1,20 @@
 import { Side } from '../../core/weights';
 
+/** Right answers, by what the client used; `expectedErrors` are right, too, but say little of the application. */
+export interface RightAnswers {
+  readonly reads: number;
+  readonly uploads: number;
+  readonly sessions: number;
+  readonly expectedErrors: number;
+}
+
 export interface HttpTally {
   /** Users that were asked for. */
   readonly clients: number;
   /** Requests begun, each counted once however often it was sent. */
   readonly sent: number;
   readonly ok: number;
+  readonly right: RightAnswers;
   /** Every request that did not get its right answer. */
   readonly failed: number;
   /** Sent again as a correct client may: never processed, or idempotent on a reused connection that was just closed. */
@@ -120,5 +129,19 @@ const CONDITIONS: Readonly<Record<string, (tally: TrafficTally) => boolean>> = {
 
 /** Whether every answer was right and every connection ended as it should. Where nothing was asked for, nothing is lost. */
 export function nothingLost(tally: TrafficTally): boolean {
-  return Object.values(CONDITIONS).every((holds) => holds(tally));
+  return brokenConditions(tally).length === 0;
+}
+
+/** The conditions that do not hold, each by its name. */
+export function brokenConditions(tally: TrafficTally): string[] {
+  return Object.entries(CONDITIONS)
+    .filter(([, holds]) => !holds(tally))
+    .map(([name]) => name);
+}
+
+/** Everything that went wrong, in one number, for a picture over time. */
+export function faultsOf({ http, websocket, serverSentEvents, streaming }: TrafficTally): number {
+  const sockets = websocket.lost + websocket.duplicated + websocket.outOfOrder + websocket.dropped;
+  const events = serverSentEvents.lost + serverSentEvents.duplicated + serverSentEvents.dropped;
+  return http.failed + sockets + events + streaming.cut + streaming.truncated + streaming.wrong;
 }

@@ -16,6 +16,8 @@ export interface HttpAnswer {
 
 /** One client's way to send requests: a kept-alive connection, a connection each, an HTTP/2 session. */
 export interface Transport {
+  /** How many requests a client of it has under way: one on a connection of HTTP/1.1. */
+  readonly mostAtOnce: number;
   /** @throws Error when there is no whole answer. */
   send(request: HttpRequest): Promise<HttpAnswer>;
   close(): void;

@@ -15,7 +15,8 @@ beforeAll(() => {
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const start = (changed: string) => standUp({ app: changed, speed: 60, traffic: 0.2, seed: 1, ports }, screen, never);
+const start = (changed: string) =>
+  standUp({ app: changed, speed: 60, traffic: 0.2, seed: 1, command: 'test', version: '0', ports }, screen, never);
 
 interface Statement {
   readonly Action: string | readonly string[];

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -121,11 +121,13 @@ test('tasks that do not come up end it, and the log that the message names is ke
   for (const asset of readdirSync(broken).filter((name) => existsSync(join(broken, name, 'proxy.js')))) {
     writeFileSync(join(broken, asset, 'proxy.js'), "console.error('no such thing'); process.exit(3);");
   }
-  const command = rehearse(broken);
+  const command = rehearse(broken, '--allow-foreign-commands');
   const { code, output } = await command.ended;
   expect(code).toBe(1);
   const [, log = ''] = /the tasks of '\S+' must stay up, got .*\(status 3\) \(log: (\S+)\)$/m.exec(output) ?? [];
   expect(readFileSync(log, 'utf8')).toContain('no such thing');
+  // Nobody else's to read.
+  expect(statSync(log).mode & 0o777).toBe(0o600);
   expect(readdirSync(temporary).map((name) => join(temporary, name))).toEqual([log]);
   expect(command.running()).toEqual([]);
 });

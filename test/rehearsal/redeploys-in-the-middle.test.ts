@@ -56,7 +56,18 @@ function heldOptions(redeployed: string): RehearsalOptions {
   ];
   writeFileSync(plan, JSON.stringify({ stages, approval: { beforeLastStage: true, timeoutSeconds: 600_000 } }));
   const ports = new Map([443, 9201, 9202].map((port) => [port, 0]));
-  return { app, plan, redeploy: redeployed, approve: false, speed: 120, traffic: 0.2, seed: 1, ports };
+  return {
+    app,
+    plan,
+    redeploy: redeployed,
+    approve: false,
+    speed: 120,
+    traffic: 0.2,
+    seed: 1,
+    command: 'test',
+    version: '0',
+    ports,
+  };
 }
 
 /** With another certificate, which comes first: the rule refers to its listener. */

@@ -127,7 +127,6 @@ describe('a cutover of four stages under traffic', () => {
       'describe-target-health',
       'list-tasks',
       'modify-rule',
-      'modify-rule',
       'start-execution',
       'put-object',
     ]);
@@ -136,7 +135,8 @@ describe('a cutover of four stages under traffic', () => {
     const webSocket = printed.find((line) => line.includes('new WebSocket')) ?? '';
     expect(await firstLines(webSocket, 2)).toEqual(['open', '{"n":1,"count":1}']);
     if (!isInstalled('aws')) return;
-    await shell(printed.filter((line) => /^(export|aws) /.test(line)).join('\n'));
+    const typed = printed.filter((line) => /^(export|aws) |drainshift weights set /.test(line));
+    await shell(typed.join('\n').replace('npx drainshift', 'node dist/bin/drainshift.js'));
     expect(await world.evidence('again')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
   }, 120_000);
 
@@ -160,7 +160,7 @@ describe('with a fault', () => {
 
   test('a target that answers with errors is rolled back, and the evidence says how long it took', () => {
     const evidence = evidenceOf('target-errors.json');
-    expect(codes[0]).toBe(2);
+    expect(codes[0]).toBe(3);
     expect(evidence).toMatchObject({
       outcome: 'rolled-back',
       failure: { code: 'BreakerTripped' },
@@ -222,7 +222,7 @@ test("users' own backends get GETs of the plan's smoke paths, and each side's sh
   const command = rehearse('--source', source, '--target', target, '--plan', plan, '--speed', '1', '--traffic', '0.3');
   const { code, output } = await command.ended;
   for (const { server } of backends) server.close();
-  expect(output).toContain('nothing lost');
+  expect(output).toContain('nothing lost of what was tried; NOT TRIED: uploads, sessions, WebSockets, event streams');
   expect(code).toBe(0);
   expect(output).toMatch(/weights 50\/50 .*source [1-9]\d* req\/s, .*target [1-9]\d* req\/s/);
   expect(output).toMatch(/weights 0\/100 .*source 0 req\/s, .*target [1-9]\d* req\/s/);

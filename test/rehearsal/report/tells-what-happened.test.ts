@@ -7,6 +7,7 @@ import { summarize } from '../../../rehearsal/report/summary';
 import { TrafficTally } from '../../../rehearsal/traffic/tally';
 
 const none = { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 };
+const RIGHT = { reads: 6000, uploads: 1044, sessions: 1000, expectedErrors: 0 };
 const traffic: TrafficTally = {
   http: {
     clients: 100,
@@ -15,6 +16,7 @@ const traffic: TrafficTally = {
     failed: 0,
     retried: 0,
     unsent: 0,
+    right: RIGHT,
     p50Ms: 8.5,
     p99Ms: 20,
     longestStallMs: 8120,
@@ -101,7 +103,16 @@ function evidence(over: Partial<RehearsalEvidence> = {}, seen: TrafficTally = tr
     {
       traffic: seen,
       finalWeights: { source: 0, target: 100 },
-      rehearsal: { app: 'cdk.out', seed: 1, speed: 60, traffic: 1, seconds: 44.13, weights: WAY },
+      rehearsal: {
+        command: 'drainshift rehearse --seed 1',
+        version: '9.9.9',
+        app: 'cdk.out',
+        seed: 1,
+        speed: 60,
+        traffic: 1,
+        seconds: 44.13,
+        weights: WAY,
+      },
     },
   );
   return { ...base, ...over };
@@ -123,10 +134,10 @@ const sample = (atMs: number, source: number, target: number): Sample => ({
 test('the summary is what a ticket needs', () => {
   expect(summarize(evidence())).toBe(
     [
-      'drainshift rehearsal: completed in 37.3 s (44.1 s with start-up), nothing lost',
+      'drainshift rehearsal: completed in 37.3 s (44.1 s with start-up), nothing lost of what was tried; NOT TRIED: gRPC',
       '  cutover    100/0 → 0/100; read back at the end: 0/100',
-      '  http       8,044 requests, 0 failed, p50 8.5 ms, p99 20.0 ms',
-      '  websocket  500 opened, 7,987 messages, 0 lost, 0 doubled, 0 out of order, 0 dropped, longest gap 0.3 s',
+      '  http       8,044 requests, 0 failed, p50 8.5 ms, p99 20.0 ms, longest stall 8.1 s',
+      '  websocket  500 opened, 7,987 messages, 0 lost, 0 doubled, 0 out of order, 0 dropped, longest gap 0.3 s, longest stall 0.4 s',
       '  sse        40 opened, 3,306 events, 0 lost, 0 dropped, longest gap 1.2 s',
       '  streaming  180 asked, 180 answered whole, 0 cut, 0 truncated, 0 wrong, longest gap 0.1 s',
       '  drain      source from 194 live connections to 0: 11 by themselves, 0 moved, 180 closed, 3 forced',
@@ -173,7 +184,7 @@ test('that no weight was changed is said of the weights, not of an evidence with
 test('a loss is shouted, with the first of what went wrong', () => {
   const lost = { ...traffic, http: { ...traffic.http, failed: 1 }, failures: ['12:00 echo: expected 200, got 502'] };
   const text = summarize(evidence({}, lost));
-  expect(text).toContain('BUT SOMETHING WAS LOST');
+  expect(text).toContain(', LOST: 1 of 8,044 requests failed; NOT TRIED:');
   expect(text).toContain('! 12:00 echo: expected 200, got 502');
 });
 
@@ -196,14 +207,89 @@ test('a rollback tells its reason, and the time from the first bad answer to the
   expect(summarize(rolledBack)).toContain('restored 4.5 s after the first bad answer');
 });
 
-test('the report is one page that fetches nothing and lets no text become markup', () => {
-  const page = htmlReport({
-    evidence: evidence(),
-    samples: [0, 500, 1000, 1500, 2000].map((ms) => sample(ms, ms / 10, ms / 100)),
-  });
-  expect(page.match(/<svg/g)).toHaveLength(2);
-  expect(page).not.toMatch(/<script|<link|src=|href=/);
+const samples = [0, 500, 1000, 1500, 2000].map((ms) => sample(Date.parse(T0) + ms, ms / 10, ms / 100));
+const pageOf = (over: Partial<RehearsalEvidence> = {}, seen?: TrafficTally) =>
+  htmlReport({ evidence: evidence(over, seen), samples });
+
+/** Everything that an assembly, a plan or a backend can write into a report. */
+const HOSTILE = `<script>alert(1)</script>" onload='x' \u001b[2J\u009b31m\u202e\u0007`;
+
+test('the page fetches nothing, and no text of a template, a plan or a header becomes markup or moves a terminal', () => {
+  const { rehearsal, stages, plan } = evidence();
+  const hostile: Partial<RehearsalEvidence> = {
+    execution: HOSTILE,
+    failure: { code: 'Unexpected', message: HOSTILE },
+    timeline: [{ at: T0, state: HOSTILE, detail: { [HOSTILE]: HOSTILE } }],
+    plan: { ...plan, smoke: [{ path: HOSTILE, expectedStatus: 200 }] },
+    stages: stages.map((stage) => ({ ...stage, verdict: HOSTILE as 'promote' })),
+    rehearsal: {
+      ...rehearsal,
+      ...{ app: HOSTILE, command: HOSTILE, version: HOSTILE, fault: HOSTILE },
+      weights: WAY.map((each) => ({ ...each, by: HOSTILE })),
+      recovery: { outcome: 'restored', status: HOSTILE, calls: 1, seconds: 1, error: HOSTILE },
+      redeploy: { app: HOSTILE, status: 'UPDATE_COMPLETE', reason: HOSTILE, applied: [HOSTILE], passedOver: [] },
+    },
+  };
+  const seen = { ...traffic, failures: [HOSTILE] };
+  const page = pageOf(hostile, seen);
+  expect(page).not.toMatch(
+    /<script|<link|src=|href=|<[^>]*alert|[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/,
+  );
   expect(page).toContain('&lt;script&gt;');
+  expect(summarize(evidence(hostile, seen))).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+});
+
+test('the page is green only where nothing was lost, whatever the outcome', () => {
+  const failed = { ...traffic, http: { ...traffic.http, ok: 8041, failed: 3 }, failures: ['12:00 echo: got 502'] };
+  expect(pageOf({ outcome: 'rolled-back' })).toMatch(/class="pill good">nothing lost of what was tried</);
+  const lossy = pageOf({ outcome: 'completed' }, failed);
+  expect(lossy).not.toContain('pill good');
+  expect(lossy).toContain('<span class="pill bad">3 of 8,044 requests failed</span>');
+  expect(lossy).toContain('<span class="pill unsure">not tried: gRPC</span>');
+  expect(lossy).toContain('<li>12:00 echo: got 502</li>');
+});
+
+test('the page says what was run, when and how to run it again, and shows no raw JSON', () => {
+  const { rehearsal } = evidence();
+  const detail = { active: { http: 3, websocket: 5 }, weights: { source: 90, target: 10 }, limitSeconds: 300 };
+  const timeline = [{ at: '2026-01-01T00:00:01.500Z', state: 'Drain', detail }];
+  const page = pageOf({ timeline, rehearsal: { ...rehearsal, fault: 'alarm' } });
+  for (const text of [
+    'drainshift rehearse --seed 1',
+    'drainshift 9.9.9',
+    'cdk.out',
+    'alarm',
+    '2026-01-01 00:00:00 UTC',
+  ]) {
+    expect(page).toContain(`<dd>${text}</dd>`);
+  }
+  expect(page).toContain('1.5 s</td>');
+  expect(page).toContain('active: http 3, websocket 5; weights 90/10; limit seconds 300');
+  expect(page.slice(page.indexOf('<body>'))).not.toMatch(/&quot;|\{|\}/);
+});
+
+test('requests, losses and connections share one time axis, with second 0 at the start of the execution', () => {
+  const early = samples.map((each, index) => ({ ...each, atMs: each.atMs - 1000, wrong: index }));
+  const page = htmlReport({ evidence: evidence(), samples: early });
+  // A wide one, and one for a telephone.
+  expect(page.match(/<svg/g)).toHaveLength(2);
+  const [wide = ''] = page.match(/<svg.*?<\/svg>/s) ?? [];
+  expect(wide.match(/<polygon/g)).toHaveLength(5);
+  expect([...wide.matchAll(/middle">(-?\d+) s</g)].map(([, at]) => Number(at))).toEqual([-1, 0, 1]);
+  expect(wide).toContain('Losses per second');
+});
+
+test.each([
+  [{ http: { ...traffic.http, right: { ...RIGHT, uploads: 0, sessions: 0 } } }, ['uploads', 'sessions']],
+  [{ websocket: { ...traffic.websocket, received: 0 } }, ['WebSockets']],
+  [{ serverSentEvents: { ...traffic.serverSentEvents, events: 0 } }, ['event streams']],
+  [
+    { http: { ...traffic.http, right: { reads: 0, uploads: 0, sessions: 0, expectedErrors: 900 } } },
+    ['GET requests (all 900 responses were the errors that the plan expects)', 'uploads', 'sessions'],
+  ],
+])('what was never tried is named in the headline: %#', (seen, names) => {
+  const [headline = ''] = summarize(evidence({}, { ...traffic, ...seen })).split('\n');
+  expect(headline).toContain(`NOT TRIED: ${[...names, 'gRPC'].join(', ')}`);
 });
 
 test('a log gets a line now and then, a terminal a block that is drawn anew', () => {
@@ -226,6 +312,13 @@ test('a log gets a line now and then, a terminal a block that is drawn anew', ()
   );
   // Moves up over the block and clears it, twice.
   expect(write(true).match(/\x1b\[5A\x1b\[0J/g)).toHaveLength(2);
+});
+
+test('what a template or a backend says moves no terminal and forges no line', () => {
+  let text = '';
+  const out = { isTTY: false, write: (chunk: string) => ((text += chunk), true) } as unknown as NodeJS.WriteStream;
+  new Progress(out).step(`task 'a\u001b]0;x\u0007' said\n00:00.1 completed`);
+  expect(text).toMatch(/^\S+ task 'a\\x1b\]0;x\\x07' said\\x0a00:00\.1 completed\n$/);
 });
 
 test('a redeploy in the middle is told with what became of the weights', () => {

@@ -1,7 +1,19 @@
 import { TrafficTally, nothingLost } from '../../../rehearsal/traffic/tally';
 
+const RIGHT = { reads: 60, uploads: 20, sessions: 20, expectedErrors: 0 };
 const right: TrafficTally = {
-  http: { clients: 5, sent: 100, ok: 100, failed: 0, retried: 1, unsent: 0, p50Ms: 1, p99Ms: 2, longestStallMs: 3 },
+  http: {
+    clients: 5,
+    sent: 100,
+    ok: 100,
+    failed: 0,
+    retried: 1,
+    unsent: 0,
+    right: RIGHT,
+    p50Ms: 1,
+    p99Ms: 2,
+    longestStallMs: 3,
+  },
   websocket: {
     clients: 3,
     opened: 4,

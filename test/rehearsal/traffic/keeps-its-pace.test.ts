@@ -3,6 +3,7 @@ import { Shopper } from '../../../rehearsal/traffic/http-users';
 import { Pace } from '../../../rehearsal/traffic/pace';
 import { Recorder } from '../../../rehearsal/traffic/recorder';
 import type { HttpAnswer } from '../../../rehearsal/traffic/transport';
+import { inTurn } from '../../../rehearsal/traffic/turns';
 import { until } from './front';
 
 test('what becomes due while an answer is owed is done at its time, not after it', async () => {
@@ -28,10 +29,11 @@ test('a user whose next request follows from the last answer waits, and what is 
     answer = () => resolve({ status: 200, headers: {}, body: Buffer.from('{"session":"s"}') });
   });
   const pace = new Pace();
-  const transport = { send: () => owed, close: () => undefined };
-  const shopper = new Shopper(new HttpChecker('shop', transport, recorder), 'a', pace.ended);
+  const transport = { send: () => owed, close: () => undefined, mostAtOnce: 1 };
+  const checker = new HttpChecker('shop', transport, recorder);
+  const act = inTurn(new Shopper(checker, 'a').act, 1, pace.ended, (dueMs) => checker.leaveOut(dueMs));
   let due = 0;
-  pace.add({ count: 1, perSecondEach: 20, arrivalMs: 0 }, () => (dueMs) => ((due += 1), shopper.act(dueMs)));
+  pace.add({ count: 1, perSecondEach: 20, arrivalMs: 0 }, () => (dueMs) => ((due += 1), act(dueMs)));
   await until(() => due === 5);
   const stopped = pace.stop();
   answer();
@@ -56,8 +58,8 @@ test('users arrive one after the other', async () => {
 test('a latency counts from when the request was due', async () => {
   const recorder = new Recorder();
   const answer = { status: 200, headers: {}, body: Buffer.alloc(0) };
-  const transport = { send: () => Promise.resolve(answer), close: () => undefined };
+  const transport = { send: () => Promise.resolve(answer), close: () => undefined, mostAtOnce: 1 };
   const checker = new HttpChecker('a', transport, recorder);
-  await checker.ask({ method: 'GET', path: '/' }, { status: 200 }, performance.now() - 700);
+  await checker.ask({ method: 'GET', path: '/' }, { status: 200, use: 'reads' }, performance.now() - 700);
   expect(recorder.latency.quantile(1)).toBeGreaterThanOrEqual(700);
 });

@@ -1,0 +1,19 @@
+export interface ExitCode {
+  readonly code: number;
+  readonly meaning: string;
+}
+
+/** How every command ends, so that a program can tell one end from another. `docs/errors.md` is checked against it. */
+export const EXIT_CODES = {
+  done: { code: 0, meaning: 'Done. Of a rehearsal: completed, and nothing lost.' },
+  failed: {
+    code: 1,
+    meaning: 'Rejected or failed, with the reason. Of a rehearsal: no verdict, or a redeploy that moved the weights.',
+  },
+  rolledBack: { code: 2, meaning: 'A rehearsal rolled back, and nothing was lost.' },
+  rolledBackWithLoss: { code: 3, meaning: 'A rehearsal rolled back, and something was lost.' },
+  completedWithLoss: { code: 4, meaning: 'A rehearsal completed, and something was lost.' },
+  refused: { code: 5, meaning: 'A rehearsed cutover was refused before it changed anything.' },
+  stuck: { code: 6, meaning: 'A rehearsed cutover neither completed nor rolled back: a person has to look.' },
+  wrongUse: { code: 64, meaning: 'A command line, a plan or an app that cannot be meant; nothing was started.' },
+} as const satisfies Record<string, ExitCode>;

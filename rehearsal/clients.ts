@@ -1,0 +1,42 @@
+import type { Screen } from './report/screen';
+import { shellWord } from './shell-word';
+import type { Standing } from './standing';
+import { until } from './waiting';
+import type { World } from './world';
+
+/** How a client of one's own reaches the load balancer, with a line to copy. */
+export function tellClients({ world, backends, plan }: Standing, screen: Screen): void {
+  const { host, port } = address(world);
+  screen.step(
+    `your own clients are welcome, and are not checked: ${host} is 127.0.0.1:${port} here, its authority (CA) is in ${world.caFile}`,
+  );
+  screen.step(curlLine(world, backends.own ? '/' : (plan.smoke[0]?.path ?? '/')));
+}
+
+export function curlLine(world: World, path: string): string {
+  const { host, port } = address(world);
+  const resolve = shellWord(`${host}:${port}:127.0.0.1`);
+  return `curl --cacert ${shellWord(world.caFile)} --resolve ${resolve} ${shellWord(`https://${host}:${port}${path}`)}`;
+}
+
+/**
+ * Waits until somebody else than the rehearsal asks for something, a WebSocket or a stream that stays open included. Call it
+ * before the rehearsal's own traffic.
+ *
+ * @throws the signal's reason
+ */
+export async function clientsCome(world: World, screen: Screen, signal: AbortSignal): Promise<void> {
+  screen.step('waiting for a client of yours (--wait-for-clients); Ctrl-C ends it');
+  await until(() => world.exchanges > 0 || isAsked(world), { signal });
+  screen.step('a client of yours has come');
+}
+
+function isAsked({ blueprint: { elb } }: World): boolean {
+  return [...elb.targetGroups.values()].some(({ targets }) =>
+    [...targets.values()].some(({ outstanding }) => outstanding > 0),
+  );
+}
+
+function address({ blueprint: { wiring, elb } }: World): { host: string; port: number } {
+  return { host: wiring.domainName, port: elb.listener(wiring.weightedListenerArn).port };
+}

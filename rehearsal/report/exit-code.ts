@@ -1,0 +1,22 @@
+import type { Outcome } from '../../core/cutover';
+import { EXIT_CODES, ExitCode } from '../../core/exit-codes';
+import { RehearsalEvidence, keptWeights } from './evidence';
+import { verdictOf } from './verdict';
+
+const CODES: Readonly<Record<Outcome, { readonly whole: ExitCode; readonly lossy: ExitCode }>> = {
+  completed: { whole: EXIT_CODES.done, lossy: EXIT_CODES.completedWithLoss },
+  'rolled-back': { whole: EXIT_CODES.rolledBack, lossy: EXIT_CODES.rolledBackWithLoss },
+  refused: { whole: EXIT_CODES.refused, lossy: EXIT_CODES.refused },
+  failed: { whole: EXIT_CODES.stuck, lossy: EXIT_CODES.stuck },
+};
+
+/** An adoption that lost something, a redeploy that moved the weights, or that could not be rolled back, is no success whatever the cutover did. */
+export function exitCodeOf(evidence: RehearsalEvidence): number {
+  const { adoption, redeploy } = evidence.rehearsal;
+  if (adoption && !adoption.isLossless) return EXIT_CODES.failed.code;
+  if (redeploy && (!keptWeights(redeploy) || redeploy.status === 'UPDATE_ROLLBACK_FAILED'))
+    return EXIT_CODES.failed.code;
+  const { outcome, lost } = verdictOf(evidence);
+  const { whole, lossy } = CODES[outcome];
+  return (lost.length === 0 ? whole : lossy).code;
+}

@@ -1,0 +1,17 @@
+/** Of the page; at 640 pixels tables become cards, and the narrow picture takes the place of the wide one. */
+export const STYLE = `
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 1.5rem auto; padding: 0 1rem; color: #1f2328; background: #fff; overflow-wrap: break-word; }
+h1 { font-size: 1.35rem; line-height: 1.3; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.verdict { display: flex; flex-wrap: wrap; gap: .4rem; }
+.pill { padding: .15rem .7rem; border-radius: 1rem; color: #fff; }
+.good { background: #1a7f37; } .bad { background: #b42318; } .unsure { background: #8a5a00; } .plain { background: #57606a; }
+.note { color: #57606a; font-size: .9rem; } .failures { color: #b42318; padding-left: 1.2rem; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem 1rem; margin: 1rem 0; } dt { color: #57606a; } dd { margin: 0; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #d8dee4; vertical-align: top; }
+td { font-variant-numeric: tabular-nums; } td:first-child { white-space: nowrap; } svg { width: 100%; height: auto; display: block; } .narrow { display: none; }
+@media (max-width: 640px) {
+  .wide { display: none; } .narrow { display: block; } dl { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: .5rem; }
+  thead { display: none; } tr { display: block; padding: .5rem 0; border-bottom: 1px solid #d8dee4; }
+  td { display: flex; gap: .8rem; padding: .1rem 0; border: 0; } td:first-child { white-space: normal; } td::before { content: attr(data-label); color: #57606a; flex: 0 0 7.5rem; } .failures, td, dd { overflow-wrap: anywhere; }
+}
+`;

@@ -1,0 +1,24 @@
+import type { Outcome } from '../../core/cutover';
+import type { TrafficTally } from '../traffic/tally';
+import { untried } from '../traffic/tried';
+import { lossesOf } from './losses';
+
+/** What a rehearsal shows: how the cutover ended, what was lost, and what was never tried. */
+export interface Verdict {
+  readonly outcome: Outcome;
+  /** Empty when nothing was lost. */
+  readonly lost: readonly string[];
+  /** Kinds of traffic that no client of the rehearsal had, or that never got a good response. */
+  readonly notTried: readonly string[];
+}
+
+export function verdictOf({ outcome, traffic }: { outcome: Outcome; traffic: TrafficTally }): Verdict {
+  return { outcome, lost: lossesOf(traffic), notTried: untried(traffic) };
+}
+
+/** `nothing lost of what was tried; NOT TRIED: WebSockets`, `LOST: 3 of 8,044 requests failed`. */
+export function lossLine({ lost, notTried }: Verdict): string {
+  const missing = notTried.length > 0 ? `; NOT TRIED: ${notTried.join(', ')}` : '';
+  if (lost.length > 0) return `LOST: ${lost.join(', ')}${missing}`;
+  return `nothing lost${notTried.length > 0 ? ' of what was tried' : ''}${missing}`;
+}
