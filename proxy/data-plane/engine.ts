@@ -286,9 +286,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private turnAway(socket: Socket): void {
-    if (this.hasFileForClient)
-      this.overflow.turnAway(socket, this.hasRoom ? NO_MEMORY : NO_ROOM, this.options.tls !== undefined);
-    else socket.destroy();
+    if (!this.hasFileForClient && !this.overflow.makeRoom()) return void socket.destroy();
+    this.overflow.turnAway(socket, this.hasRoom ? NO_MEMORY : NO_ROOM, this.options.tls !== undefined);
   }
 
   private get hasRoom(): boolean {

@@ -35,7 +35,7 @@ export class Overflow {
   turnAway(socket: Socket, why: string, isTls: boolean): void {
     const peer = peerOf(socket);
     if (peer === undefined) return void socket.destroy();
-    this.makeRoom();
+    if (this.leaving.size >= MOST_LEAVING) this.makeRoom();
     this.leaving.set(peer, { socket, why });
     const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
     socket.on('error', () => undefined);
@@ -60,11 +60,17 @@ export class Overflow {
     else answer(socket, why);
   }
 
-  private makeRoom(): void {
-    const [first] = this.leaving;
-    if (first === undefined || this.leaving.size < MOST_LEAVING) return;
-    this.leaving.delete(first[0]);
-    first[1].socket.destroy();
+  /**
+   * Cuts one that was told already, first one whose request was read: a close over unread bytes would be a reset.
+   *
+   * @returns whether there was one
+   */
+  makeRoom(): boolean {
+    const all = [...this.leaving];
+    const [peer, { socket }] = all.find(([, one]) => one.socket.bytesRead > 0) ?? all[0] ?? ['', { socket: undefined }];
+    this.leaving.delete(peer);
+    socket?.destroy();
+    return socket !== undefined;
   }
 
   destroy(): void {

@@ -95,6 +95,14 @@ withPython.each(HOSTILE)('%s are kept within the budget, and others are served',
   }
   expect(seen.filter((status) => status !== '200' && status !== '503')).toEqual([]);
   expect(most - before).toBeLessThan(BEYOND * BUDGET);
-  const health = JSON.parse((await get({ port, path: '/.drainshift/health' })).body) as Record<string, number>;
-  expect([health.memory_budget, health.memory_held! <= BUDGET]).toEqual([BUDGET, true]);
+  // With the attack at its end there is room again.
+  for (;;) {
+    const { status, body } = await get({ port, path: '/.drainshift/health' }).catch(() => ({ status: 0, body: '' }));
+    const { memory_held: held = Infinity, memory_budget } = (status === 200 ? JSON.parse(body) : {}) as Record<
+      string,
+      number
+    >;
+    if (status === 200) expect(memory_budget).toBe(BUDGET);
+    if (held < BUDGET) break;
+  }
 });
