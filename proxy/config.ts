@@ -3,6 +3,7 @@ import { Problems } from '../core/problems';
 import { Side, SIDES } from '../core/weights';
 import { PROXY_VARIABLES } from '../core/wiring';
 import type { Limits, Timeouts, Upstream } from './data-plane/data-plane';
+import { FORWARDED_FOR_MODES, ForwardedForMode } from './forwarding';
 import { certificatesOf, privateKeyOf } from './pem';
 import { SessionStoreConfig, readSessionStore } from './session-store/settings';
 import { LIMITS, SETTINGS, Setting, TEXTS, TIMEOUTS, Values } from './settings';
@@ -41,6 +42,10 @@ export interface ProxyConfig {
   readonly stopTimeoutSeconds: number;
   readonly closeRatePerSecond: number;
   readonly accessLog: AccessLogMode;
+  /** What becomes of an `X-Forwarded-For` that came. */
+  readonly forwardedFor?: ForwardedForMode;
+  /** The name that this deployment has in `Via`. Absent: no `Via`. */
+  readonly via?: string;
   /** The name that its CloudWatch metrics have. Absent: no lines for them. */
   readonly metricsService?: string;
   /** Whether its ECS task is protected from scale-in while it has long-lived connections. */
@@ -73,6 +78,8 @@ export interface ConfigSources {
 
 const DAY = 86_400;
 const SECRET_LENGTH = 16;
+/** A pseudonym of RFC 9110 section 7.6.3 that no other reader takes for a host with a port. */
+const VIA_NAME = /^[\w.-]{1,64}$/;
 /** What CloudWatch takes as the value of a dimension. */
 const METRICS_SERVICE = /^(?=.{1,255}$)[ -~]*[!-~][ -~]*$/;
 
@@ -104,6 +111,8 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     ...metrics(values, problems),
     protectsTask: problems.boolean('task_protection', values.task_protection, false),
     ...readSessionStore(values, sources.environment, problems),
+    forwardedFor: oneOf('forwarded_for', values.forwarded_for ?? 'append', FORWARDED_FOR_MODES, problems),
+    ...via(values, problems),
     accessLog: oneOf('access_log', asWord(values.access_log ?? 'errors'), ACCESS_LOG_MODES, problems),
     logLevel: oneOf('log_level', values.log_level ?? 'info', LOG_LEVELS, problems),
   };
@@ -252,6 +261,13 @@ function metrics(values: Values, problems: Problems): Pick<ProxyConfig, 'metrics
   const metricsService = typeof name === 'string' || typeof name === 'number' ? `${name}` : '';
   if (METRICS_SERVICE.test(metricsService)) return { metricsService };
   problems.add('service_name', "from 1 to 255 ASCII characters, not all blank, when 'emf' is on", name);
+  return {};
+}
+
+function via({ via: name }: Values, problems: Problems): Pick<ProxyConfig, 'via'> {
+  if (name === undefined) return {};
+  if (typeof name === 'string' && VIA_NAME.test(name)) return { via: name };
+  problems.add('via', 'a name of letters, digits, dots, - and _, of at most 64', name);
   return {};
 }
 

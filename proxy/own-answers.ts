@@ -33,3 +33,8 @@ export function failureAnswer(failure: UpstreamFailure): Answer {
 export function retryLater(why: string): Answer {
   return { status: 503, headers: { 'retry-after': String(RETRY_AFTER_SECONDS) }, body: `${why}\n` };
 }
+
+/** For a request that was here before (RFC 5842 section 7.2). */
+export function loopDetected(): Answer {
+  return { status: 508, body: 'This request was forwarded here before: the upstream leads back to this proxy\n' };
+}

@@ -21,11 +21,12 @@ import { FailureLog } from './failure-log';
 import { openFileLimit } from './file-limit';
 import { memoryBudget } from './memory-limit';
 import { Books, ForwardedRequest } from './forwarded-request';
-import { forwardingFields } from './forwarding';
+import { Forwarding, forwardingFields } from './forwarding';
 import { Health } from './health';
 import { HoldGate } from './hold';
 import { Ledger } from './ledger';
-import { failureAnswer, retryLater } from './own-answers';
+import { LoopGuard } from './loop-guard';
+import { failureAnswer, loopDetected, retryLater } from './own-answers';
 import { Retarget, upstreamsOf } from './retarget';
 import { SessionStore } from './session-store/session-store';
 import { lastSeconds, quiet, shutdownOrder } from './shutdown';
@@ -83,7 +84,7 @@ class Proxy implements RunningProxy {
   private readonly ledger = new Ledger();
   private readonly books: Books;
   private readonly deviations: DeviationLog;
-  private readonly traceIds = new TraceIds();
+  private forwarding: Forwarding;
   private readonly plane: DataPlane;
   private readonly drain: Drain;
   private readonly health: Health;
@@ -95,7 +96,6 @@ class Proxy implements RunningProxy {
   private isShuttingDown = false;
   private lastRequestMs = 0;
   private listening: HostPort;
-  private port = '';
 
   constructor(
     private readonly config: ProxyConfig,
@@ -114,6 +114,7 @@ class Proxy implements RunningProxy {
       accessLog: accessLog === 'off' ? undefined : new AccessLog(log, accessLog === 'errors', clock),
     };
     this.deviations = new DeviationLog(log, clock);
+    this.forwarding = forwardingOf(config);
     this.retarget = new Retarget(side, upstreamsOf(side, config.upstream, config.otherUpstream));
     this.gate = new HoldGate({
       clock,
@@ -159,7 +160,7 @@ class Proxy implements RunningProxy {
   async listen(shared: SharedPort | undefined): Promise<void> {
     const { admin, listen } = this.config;
     this.listening = await this.plane.listen(shared ? { shared } : listen);
-    this.port = String(this.listening.port);
+    this.forwarding = { ...this.forwarding, port: String(this.listening.port) };
     this.sessionStore?.start();
     if (!shared) warnAtStart(this.config, this.log);
     if (!admin) return;
@@ -275,11 +276,12 @@ class Proxy implements RunningProxy {
 
   /** Decides on a request that is not held, or not any more. */
   private decide(head: RequestHead, nowMs: number): Decision {
-    const { books, retarget, traceIds } = this;
+    const { books, retarget, forwarding } = this;
     if (this.drain.state !== 'serving' && asksForStream(head)) {
       return this.refuse(head, retryLater('Draining: no new streams here'));
     }
-    const fields = forwardingFields(head, this.port, traceIds, nowMs);
+    if (forwarding.loopGuard.isLoop(head)) return this.refuse(head, loopDetected());
+    const fields = forwardingFields(head, forwarding, nowMs);
     return { forward: new ForwardedRequest(books, head, retarget.upstream, fields, nowMs) };
   }
 
@@ -288,6 +290,11 @@ class Proxy implements RunningProxy {
     this.books.accessLog?.refused(head, answer.status);
     return { answer };
   }
+}
+
+/** The port is known when the proxy listens. */
+function forwardingOf({ forwardedFor = 'append', via }: ProxyConfig): Forwarding {
+  return { port: '', traceIds: new TraceIds(), forwardedFor, loopGuard: new LoopGuard(via) };
 }
 
 /** Asked of every request: the second letter of its path says no for nearly all. */

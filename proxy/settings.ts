@@ -44,6 +44,8 @@ export const SETTINGS = {
   propagation_seconds: 'DRAINSHIFT_PROPAGATION_SECONDS',
   stop_timeout_seconds: 'DRAINSHIFT_STOP_TIMEOUT_SECONDS',
   close_rate_per_second: 'DRAINSHIFT_CLOSE_RATE_PER_SECOND',
+  forwarded_for: 'DRAINSHIFT_FORWARDED_FOR',
+  via: 'DRAINSHIFT_VIA',
   access_log: 'DRAINSHIFT_ACCESS_LOG',
   emf: 'DRAINSHIFT_EMF',
   service_name: 'DRAINSHIFT_SERVICE_NAME',
@@ -57,7 +59,7 @@ export const SETTINGS = {
 export type Setting = keyof typeof SETTINGS;
 
 /** Those that are a text even where they look like a number. */
-export const TEXTS: ReadonlySet<Setting> = new Set(['service_name', 'session_store_user']);
+export const TEXTS: ReadonlySet<Setting> = new Set(['via', 'service_name', 'session_store_user']);
 
 /** What was given, from wherever; not checked yet. */
 export type Values = Partial<Record<Setting, unknown>>;

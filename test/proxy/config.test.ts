@@ -46,6 +46,7 @@ test('an upstream is enough; the rest has defaults', () => {
     stopTimeoutSeconds: 120,
     closeRatePerSecond: 20,
     protectsTask: false,
+    forwardedFor: 'append',
     accessLog: 'errors',
     logLevel: 'info',
   });
@@ -286,4 +287,14 @@ test('a file that is no mapping is one problem, an empty file none', () => {
     `'config' must be an object, got ["x"]`,
   ]);
   expect(read({ file: null, flags: { upstream: 'http://a' } }).side).toBe('source');
+});
+
+test('forwarded_for and via', () => {
+  expect(read({ file: { upstream: 'http://a', forwarded_for: 'preserve', via: 'shop-2' } })).toMatchObject({
+    forwardedFor: 'preserve',
+    via: 'shop-2',
+  });
+  expect(() => read({ file: { upstream: 'http://a', forwarded_for: 'never', via: 'a b' } })).toThrow(
+    /'forwarded_for' must be one of append, preserve, got "?never[^]*'via' must be a name of letters/,
+  );
 });

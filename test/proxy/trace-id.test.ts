@@ -1,5 +1,6 @@
 import type { RequestHead } from '../../proxy/data-plane/data-plane';
-import { forwardingFields } from '../../proxy/forwarding';
+import { Forwarding, forwardingFields } from '../../proxy/forwarding';
+import { LoopGuard } from '../../proxy/loop-guard';
 import { TraceIds } from '../../proxy/trace-ids';
 import { Mirrored, mirror } from './support/mirror';
 import { startTestProxy } from './support/proxy-world';
@@ -38,6 +39,13 @@ test('one that is there passes as it is, traceparent too; where there is none th
   expect((await seen({}))['x-amzn-trace-id']).toMatch(FORM);
 });
 
+const FORWARDING: Forwarding = {
+  port: '8443',
+  traceIds: new TraceIds(),
+  forwardedFor: 'append',
+  loopGuard: new LoopGuard('a-name'),
+};
+
 test('what a load balancer said of its client stays, and only its own address is added', () => {
   const fields: Record<string, string> = {
     'x-forwarded-for': '203.0.113.7',
@@ -45,10 +53,13 @@ test('what a load balancer said of its client stays, and only its own address is
     'x-forwarded-port': '443',
     'x-amzn-trace-id': 'Root=1-a-b',
   };
-  expect(forwardingFields(head(fields), '8443', new TraceIds(), 0)).toEqual({
+  expect(forwardingFields(head(fields), FORWARDING, 0)).toEqual({
+    via: '1.1 a-name',
     'x-forwarded-for': '203.0.113.7, 10.0.0.1',
   });
-  expect(forwardingFields(head({}), '8443', new TraceIds(), 0)).toEqual({
+  expect(forwardingFields(head(fields), { ...FORWARDING, forwardedFor: 'preserve' }, 0)).toEqual({ via: '1.1 a-name' });
+  expect(forwardingFields(head({}), FORWARDING, 0)).toEqual({
+    via: '1.1 a-name',
     'x-forwarded-for': '10.0.0.1',
     'x-forwarded-proto': 'http',
     'x-forwarded-port': '8443',

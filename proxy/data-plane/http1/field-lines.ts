@@ -32,6 +32,7 @@ const NAMES = [
   'date',
   'via',
   'max-forwards',
+  'cdn-loop',
 ] as const;
 
 export type KnownName = (typeof NAMES)[number];
