@@ -6,19 +6,19 @@ import { SIDES, Side } from '../core/weights';
 import { AdoptionReading, changeAdoption, readAdopted } from './adopt-change';
 import {
   EXIT,
-  GetFlags,
+  OperatorFlags,
   WrongUse,
   agrees,
   asJson,
   findCutover,
   manualExecution,
   noteLock,
-  run,
-  shared,
+  operatorCommand,
+  runOperator,
   warn,
-} from './weights';
+} from './operator-command';
 
-interface AdoptFlags extends GetFlags {
+interface AdoptFlags extends OperatorFlags {
   readonly share?: number;
   readonly side?: Side;
   readonly past?: string;
@@ -27,7 +27,7 @@ interface AdoptFlags extends GetFlags {
 
 /** Adds `adopt`. */
 export function addAdoptCommand(cli: Command, done: (exitCode: number) => void): void {
-  shared(
+  operatorCommand(
     cli.command('adopt'),
     'let the requests of an existing listener come through the proxies step by step, or go past them again',
   )
@@ -37,7 +37,7 @@ export function addAdoptCommand(cli: Command, done: (exitCode: number) => void):
     )
     .option('--past <arn>', 'the group that takes the others, where it is another one than before the migration')
     .option('--yes', 'do not ask', false)
-    .action(async (flags: AdoptFlags) => done(await run((signal) => adopt(flags, signal))));
+    .action(async (flags: AdoptFlags) => done(await runOperator((signal) => adopt(flags, signal))));
 }
 
 function shareFrom(text: string): number {

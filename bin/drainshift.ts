@@ -8,9 +8,11 @@ import { PROXY_NODE_OPTIONS } from '../lib/assets';
 import { EXIT_CODES } from '../core/exit-codes';
 import { OutputGone, rehearseCommand } from '../rehearsal/command';
 import { FAULTS, Fault } from '../rehearsal/fault';
-import { addAdoptCommand } from './adopt';
-import { TRUST_OPTION } from '../rehearsal/trust';
 import { shellWord } from '../rehearsal/shell-word';
+import { TRUST_OPTION } from '../rehearsal/trust';
+import { addAdoptCommand } from './adopt';
+import { readDecimal } from './numbers';
+import { addUndrainCommand } from './undrain';
 import { addWeightsCommand } from './weights';
 
 const OLDEST_NODE = 22;
@@ -46,16 +48,16 @@ const randomSeed = () => Math.floor(Math.random() * 2 ** 31);
 
 function numberFrom(min: number, max: number) {
   return (text: string) => {
-    const value = Number(text);
-    if (text.trim() !== '' && value >= min && value <= max) return value;
+    const value = readDecimal(text);
+    if (value !== undefined && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`must be a number from ${min} to ${max}, got '${text}'`);
   };
 }
 
 function wholeNumberFrom(min: number, max: number) {
   return (text: string) => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max) return value;
+    const value = readDecimal(text);
+    if (value !== undefined && Number.isInteger(value) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`must be an integer from ${min} to ${max}, got '${text}'`);
   };
 }
@@ -128,6 +130,7 @@ function program(done: (exitCode: number) => void): Command {
     .action(async (flags: string[]) => done(await proxy(flags)));
   addWeightsCommand(cli, done);
   addAdoptCommand(cli, done);
+  addUndrainCommand(cli, done);
   return cli;
 }
 

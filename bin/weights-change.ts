@@ -25,6 +25,8 @@ export interface WeightsChange {
   readonly agree: (before: Weights) => Promise<boolean>;
   /** Told before the lock is asked for, and when it is given back. */
   readonly onLock: (isHeld: boolean) => void;
+  /** Told of what is not as it should be, and does not stop it. */
+  readonly warn: (message: string) => void;
   readonly signal: AbortSignal;
   readonly now: () => number;
   readonly pause: (ms: number) => Promise<void>;
@@ -56,11 +58,11 @@ export async function readWeights(ports: OperatorPorts, execution = ''): Promise
 }
 
 /**
- * Sets the weights as a cutover would: under the lock, over a rule that is what it was when the person was asked, and
+ * Sets the weights as a cutover would: under the lock, over sides that serve and a rule that is what it was when the person was asked, and
  * read back. The lock is given back whatever happens.
  *
- * @throws CutoverError `RuleNotWeighted`, `LockHeld`, `LockLost`, `TargetsUnhealthy`, `RulesChanged`, `ShiftNotConfirmed`,
- *   `Aborted`
+ * @throws CutoverError `RuleNotWeighted`, `LockHeld`, `LockLost`, `TargetsUnhealthy`, `ProxyDraining`, `RulesChanged`,
+ *   `ShiftNotConfirmed`, `Aborted`
  */
 export async function changeWeights(ports: OperatorPorts, change: WeightsChange): Promise<ChangeResult> {
   const { weights, execution } = change;
@@ -99,10 +101,35 @@ async function setLocked(ports: OperatorPorts, change: WeightsChange, setting: S
   }
   // Again: a person may take hours to answer.
   if (!change.isForced) await checkTargets(ports, change.weights);
+  await undrainSides(ports, change, present.weights);
   await lease.check();
   throwIfStopped(change, 'nothing was changed');
   await write(ports, intended, lease);
   await confirm(ports, intended, change);
+}
+
+/**
+ * A side that gets weight must serve: one that is draining would refuse every WebSocket, and one that fails its smoke
+ * requests would fail those of clients.
+ */
+async function undrainSides(ports: OperatorPorts, change: WeightsChange, before: Weights): Promise<void> {
+  for (const side of SIDES.filter((each) => change.weights[each] > before[each])) {
+    const undrained = await ports.undrain(side);
+    if (!undrained) {
+      change.warn(`the ${side} may be draining: this stack has no function to undrain it. Deploy it again`);
+      continue;
+    }
+    const { state, notUndrained } = undrained;
+    const [first] = notUndrained;
+    const problem =
+      first === undefined
+        ? state.serves !== true &&
+          new CutoverError('TargetsUnhealthy', `the ${side} must serve to be given weight: ${state.reason}`)
+        : new CutoverError('ProxyDraining', `every proxy of the ${side} must serve to be given weight, got ${first}`);
+    if (!problem) continue;
+    if (!change.isForced) throw problem;
+    change.warn(`${problem.message}; forced`);
+  }
 }
 
 /** A call may have done its work although it has failed, unless the service itself said no. */

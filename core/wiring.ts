@@ -38,6 +38,8 @@ export interface CutoverWiring {
    * Only on such a listener, and for the command line alone.
    */
   readonly proofFunctionName?: string;
+  /** The function that lets a side serve again; in the output for people, and not in the functions' own environment. */
+  readonly undrainFunctionName?: string;
   /** Sets this cutover's metrics apart from those of others in the account. */
   readonly cutoverName?: string;
 }
@@ -63,9 +65,13 @@ export const STEPS = [
   'rollback',
   'record',
   'recover',
+  'undrain',
 ] as const;
 
 export type Step = (typeof STEPS)[number];
+
+/** The smoke requests of the deployed plan, as JSON, in the environment of `undrain`. */
+export const SMOKE_VARIABLE = 'DRAINSHIFT_SMOKE';
 
 /** The names of a proxy container's environment that the constructs set and the rehearsal re-points. */
 export const PROXY_VARIABLES = {

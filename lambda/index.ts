@@ -15,5 +15,6 @@ export { handler as record } from './steps/record';
 export { handler as recover } from './steps/recover';
 export { handler as rollback } from './steps/rollback';
 export { handler as shift } from './steps/shift';
+export { handler as undrain } from './steps/undrain';
 export { handler as verify } from './steps/verify';
 export { handler as weightedRule } from './weighted-rule/handler';

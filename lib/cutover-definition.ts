@@ -36,8 +36,17 @@ const STEP_ATTEMPTS = 6;
 const ROLLBACK_ATTEMPTS = 200;
 const PATIENT_STEPS: readonly Step[] = ['rollback', 'complete'];
 
+/** `recover` and `undrain` are called from outside. */
+type StateStep = Exclude<Step, 'recover' | 'undrain'>;
+
+/** What an execution may tighten and never loosen: it stands in the definition, which a deployment alone can change. */
+export interface DeployedPlan {
+  readonly defaultPlan: object;
+  readonly changeableParts?: readonly string[];
+}
+
 /** A person is asked in two places, and what follows differs. */
-type TaskName = Exclude<Step, 'recover'> | 'approveLastStage';
+type TaskName = StateStep | 'approveLastStage';
 type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
 
 /**
@@ -50,8 +59,8 @@ type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
  *        Approve                         Bake → ApproveLastStage → Shift
  * ```
  */
-export function cutoverDefinition(scope: Construct, functions: StepFunctions, defaultPlan: object): IChainable {
-  const tasks = createTasks(scope, functions, defaultPlan);
+export function cutoverDefinition(scope: Construct, functions: StepFunctions, plan: DeployedPlan): IChainable {
+  const tasks = createTasks(scope, functions, plan);
   const { lock, preflight, approve, approveLastStage, shift, confirm, bake, drain, verify, rollback, record } = tasks;
   const failed = new Fail(scope, 'Failed', { error: 'Failed', causePath: '$.cause' });
   const notRecorded = new Fail(scope, 'NotRecorded', {
@@ -104,14 +113,14 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
   return lock;
 }
 
-function createTasks(scope: Construct, functions: StepFunctions, defaultPlan: object): Tasks {
+function createTasks(scope: Construct, functions: StepFunctions, plan: DeployedPlan): Tasks {
   const lockInput = TaskInput.fromObject({
     input: JsonPath.objectAt('$'),
     execution: JsonPath.executionName,
     startedAt: JsonPath.executionStartTime,
-    defaultPlan,
+    ...plan,
   });
-  const task = (name: string, step: Exclude<Step, 'recover'>, payload?: TaskInput) => {
+  const task = (name: string, step: StateStep, payload?: TaskInput) => {
     const created = new LambdaInvoke(scope, name, {
       lambdaFunction: functions[step],
       payload,

@@ -5,7 +5,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { CutoverWiring, Step, STEPS, WIRING_VARIABLE } from '../core/wiring';
+import { CutoverWiring, SMOKE_VARIABLE, Step, STEPS, WIRING_VARIABLE } from '../core/wiring';
 import { lambdaAsset } from './assets';
 import { statementsFor, STEP_RIGHTS, StepResources } from './cutover-rights';
 
@@ -18,6 +18,8 @@ export interface CutoverFunctionsProps {
   readonly adminSecret: ISecret;
   readonly notificationTopic?: ITopic;
   readonly logRetention: RetentionDays;
+  /** The deployed plan's, as JSON. */
+  readonly smoke: string;
 }
 
 export type StepFunctions = Readonly<Record<Step, Function>>;
@@ -44,7 +46,7 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets,
       securityGroups: [props.securityGroup],
-      environment: { [WIRING_VARIABLE]: wiring },
+      environment: { [WIRING_VARIABLE]: wiring, ...(step === 'undrain' && { [SMOKE_VARIABLE]: props.smoke }) },
       logGroup,
       tracing: Tracing.ACTIVE,
     });

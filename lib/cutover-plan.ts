@@ -4,6 +4,26 @@ import { Problems } from '../core/problems';
 import { isLater } from './refusals';
 import { TrafficWeights } from './traffic-weights';
 
+/** A part of a plan that the input of an execution may make more careful. */
+export enum CutoverPlanPart {
+  /** The stages: longer bakes, more stages, smaller shares first. */
+  STAGES = 'stages',
+  /** A shorter time between two polls. */
+  POLL = 'pollSeconds',
+  /** More healthy targets. */
+  MINIMUM_HEALTHY_TARGETS = 'minimumHealthyTargets',
+  /** More smoke requests. */
+  SMOKE = 'smoke',
+  /** A shorter time for new weights to read back. */
+  CONFIRM_TIMEOUT = 'confirmTimeoutSeconds',
+  /** Fewer errors, more requests. */
+  BREAKER = 'breaker',
+  /** More time for connections to end, closed more slowly. */
+  DRAIN = 'drain',
+  /** More gates, a shorter wait. */
+  APPROVAL = 'approval',
+}
+
 /** One step of a plan: set these weights, then watch. */
 export interface CutoverStage {
   /** The weights of this stage; those of the last one have 0 on the source. */

@@ -6,7 +6,7 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { CutoverPlan } from './cutover-plan';
+import { CutoverPlan, CutoverPlanPart } from './cutover-plan';
 import { CutoverSchedule } from './cutover-schedule';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ProxyService } from './proxy-service';
@@ -36,6 +36,13 @@ export interface CutoverProps {
    * @default CutoverPlan.gradual()
    */
   readonly plan?: CutoverPlan;
+
+  /**
+   * The parts of `plan` that the input of an execution may change. It may make them more careful, and never less: who may
+   * start a cutover may not take its gates, its judge or its smoke requests away.
+   * @default - all of them
+   */
+  readonly changeablePlanParts?: CutoverPlanPart[];
 
   /**
    * The alarms that stop a cutover when they are in ALARM, at most 15, in the region and account of the stack: nothing

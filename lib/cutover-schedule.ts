@@ -1,10 +1,13 @@
 /* eslint-disable awscdk/require-passing-this -- a function that takes a scope, and no construct of its own */
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Token } from 'aws-cdk-lib';
 import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
 import { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { CutoverPlan } from './cutover-plan';
+import { parsePlan } from '../core/plan';
+import { PLAN_PARTS, PlanPart, checkFloor } from '../core/plan-floor';
+import { Problems } from '../core/problems';
+import { CutoverPlan, CutoverPlanPart } from './cutover-plan';
 import { TrafficWeights } from './traffic-weights';
 
 /** When a cutover starts by itself. */
@@ -22,12 +25,32 @@ export interface CutoverSchedule {
 /** A cutover that starts late starts in somebody's morning: better not at all. */
 const LATEST = Duration.minutes(10);
 
+/** What the plan of a schedule must be at least as careful as. */
+export interface ScheduledFloor {
+  readonly initialWeights: TrafficWeights;
+  readonly plan: CutoverPlan;
+  readonly changeablePlanParts?: readonly CutoverPlanPart[];
+}
+
+/** At synth, and not in the night of the cutover. What is known only at deployment is checked then. */
+function checkPlan(plan: CutoverPlan, { initialWeights, plan: floor, changeablePlanParts }: ScheduledFloor): void {
+  const problems = new Problems();
+  const [given, deployed] = [plan, floor].map((each) => each._toJson(initialWeights));
+  if ([given, deployed].some((each) => Token.isUnresolved(JSON.stringify(each)))) return;
+  const parts: readonly PlanPart[] = changeablePlanParts ?? PLAN_PARTS;
+  checkFloor(parsePlan(given), parsePlan(deployed), parts, problems);
+  if (problems.all.length > 0)
+    throw new Error(problems.all.map((line) => line.replace("'", "'schedule.plan.")).join('\n'));
+}
+
 export function startOnSchedule(
   scope: Construct,
   stateMachine: IStateMachine,
   { at, plan }: CutoverSchedule,
-  initialWeights: TrafficWeights,
+  deployed: ScheduledFloor,
 ): Schedule {
+  const { initialWeights } = deployed;
+  if (plan) checkPlan(plan, deployed);
   return new Schedule(scope, 'Schedule', {
     description: 'Starts a cutover',
     schedule: at,

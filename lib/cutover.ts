@@ -62,6 +62,7 @@ export class Cutover extends Construct implements IConnectable {
   public readonly logGroup: LogGroup;
 
   private readonly recovery: CutoverRecovery;
+  private readonly undrainFunction: IFunction;
 
   constructor(scope: Construct, id: string, props: CutoverProps) {
     super(scope, id);
@@ -76,8 +77,10 @@ export class Cutover extends Construct implements IConnectable {
     const logRetention = props.logRetention ?? RetentionDays.THREE_MONTHS;
     const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, 'DefaultBus', 'default');
     const wiring = wiringOf(this, props, eventBus);
+    const plan = (props.plan ?? CutoverPlan.gradual())._toJson(props.loadBalancer.initialWeights);
     const functions = createStepFunctions(new Construct(this, 'Steps'), {
       ...props,
+      smoke: Stack.of(this).toJsonString((plan as { smoke?: unknown }).smoke ?? [{ path: '/', expectedStatus: 200 }]),
       securityGroup,
       wiring,
       resources: resourcesOf(this, props, eventBus),
@@ -85,17 +88,28 @@ export class Cutover extends Construct implements IConnectable {
     });
     this.recoverFunction = functions.recover;
     this.logGroup = new LogGroup(this, 'Log', { logGroupName: vendedLogName(this), retention: logRetention });
-    this.stateMachine = this.createStateMachine(props, functions);
+    this.stateMachine = this.createStateMachine(props, functions, plan);
     this.recovery = new CutoverRecovery(this, 'Recovery', {
       stateMachine: this.stateMachine,
       recover: functions.recover,
     });
-    if (props.schedule) startOnSchedule(this, this.stateMachine, props.schedule, props.loadBalancer.initialWeights);
+    if (props.schedule) {
+      startOnSchedule(this, this.stateMachine, props.schedule, {
+        initialWeights: props.loadBalancer.initialWeights,
+        plan: props.plan ?? CutoverPlan.gradual(),
+        changeablePlanParts: props.changeablePlanParts,
+      });
+    }
+    this.undrainFunction = functions.undrain;
     this.node.addValidation({ validate: () => checkEnvironment(this, wiring) });
     const { loadBalancer, source, target, alarms = [], sourceAlarms = [] } = props;
     loadBalancer.weightedRule._createAfter(source.service, target.service);
     const proofFunctionName = this.proveBeforeAdoption(props, { securityGroup, logRetention });
-    this.putOutWiring({ ...wiring, ...(proofFunctionName !== undefined && { proofFunctionName }) });
+    this.putOutWiring({
+      ...wiring,
+      undrainFunctionName: functions.undrain.functionName,
+      ...(proofFunctionName !== undefined && { proofFunctionName }),
+    });
     acknowledge(this, 'cutover');
     trustOwnAccountOnly(this);
     guardDeletion(this, loadBalancer, [loadBalancer.weightedRule, source, target, ...alarms, ...sourceAlarms]);
@@ -114,6 +128,11 @@ export class Cutover extends Construct implements IConnectable {
   /** Lets somebody answer where a plan asks for an approval. */
   public grantApprove(grantee: IGrantable): Grant {
     return this.grantWrite(grantee, 'approval/*');
+  }
+
+  /** Lets somebody make the proxies of a side serve again: `drainshift undrain`, and `drainshift weights set`. */
+  public grantUndrain(grantee: IGrantable): Grant {
+    return this.undrainFunction.grantInvoke(grantee);
   }
 
   /** A metric of the state machine, by its name in the namespace `AWS/States`. */
@@ -222,8 +241,9 @@ export class Cutover extends Construct implements IConnectable {
     return new AdoptionProof(this, 'AdoptionProof', { ...props, plan, securityGroup, logRetention }).functionName;
   }
 
-  private createStateMachine(props: CutoverProps, functions: StepFunctions): StateMachine {
-    const plan = (props.plan ?? CutoverPlan.gradual())._toJson(props.loadBalancer.initialWeights);
+  private createStateMachine(props: CutoverProps, functions: StepFunctions, defaultPlan: object): StateMachine {
+    const { changeablePlanParts: changeableParts } = props;
+    const plan = { defaultPlan, ...(changeableParts && { changeableParts }) };
     return new StateMachine(this, 'StateMachine', {
       comment: 'Moves live traffic from source to target',
       stateMachineType: StateMachineType.STANDARD,
@@ -234,10 +254,10 @@ export class Cutover extends Construct implements IConnectable {
     });
   }
 
-  /** For the command line: `drainshift weights` finds in it what to act on. */
+  /** For the command line: `drainshift weights` and `undrain` find in it what to act on. */
   private putOutWiring(wiring: CutoverWiring): void {
     const output = new CfnOutput(this, 'CutoverWiring', {
-      description: 'What drainshift weights acts on',
+      description: 'What drainshift weights and undrain act on',
       value: Stack.of(this).toJsonString(wiring),
     });
     // Found by the end of its name, which would be a hash otherwise.

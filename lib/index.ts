@@ -5,6 +5,7 @@ export {
   CutoverBreaker,
   CutoverDrain,
   CutoverPlan,
+  CutoverPlanPart,
   CutoverSmokeRequest,
   CutoverStage,
   GradualPlanProps,

@@ -8,7 +8,7 @@ import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { AdminSecret } from './admin-secret';
 import { Cutover } from './cutover';
-import { CutoverPlan } from './cutover-plan';
+import { CutoverPlan, CutoverPlanPart } from './cutover-plan';
 import { CutoverSchedule } from './cutover-schedule';
 import { AlarmThresholds, MigrationAlarms } from './migration-alarms';
 import { MigrationDashboard } from './migration-dashboard';
@@ -50,6 +50,12 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
    * @default CutoverPlan.gradual()
    */
   readonly plan?: CutoverPlan;
+
+  /**
+   * The parts of `plan` that the input of an execution may change, and then only make more careful.
+   * @default - all of them
+   */
+  readonly changeablePlanParts?: CutoverPlanPart[];
 
   /**
    * When a cutover starts by itself.
@@ -168,6 +174,7 @@ export class Migration extends Construct {
       adminSecret: secret,
       domainName: props.domainName,
       plan: props.plan,
+      changeablePlanParts: props.changeablePlanParts,
       schedule: props.schedule,
       ...heededAlarms(this.alarms, props),
       notificationTopic: props.notificationTopic,

@@ -87,7 +87,7 @@ ${weights} get ${where}
 
 # another cutover by the same plan, from its initial weights, and how to stop it: it rolls back by itself
 ${weights} set ${setFlags(plan.initialWeights)} ${where} --yes
-${aws} stepfunctions start-execution --state-machine-arn ${shellWord(machine.arn)} --name again --input ${shellWord(JSON.stringify({ plan }))}
+${aws} stepfunctions start-execution --state-machine-arn ${shellWord(machine.arn)} --name again --input '{}'
 ${aws} s3api put-object --bucket ${shellWord(wiring.storeBucket)} --key abort/again.json
 `;
 }

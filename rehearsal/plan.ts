@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { Plan, hasten, parsePlan } from '../core/plan';
+import { PLAN_PARTS, checkFloor } from '../core/plan-floor';
+import { Problems } from '../core/problems';
 import type { MachineDescription } from './state-machine/model';
 import { UsageError } from './usage-error';
 
@@ -18,6 +20,27 @@ interface DefinitionWithPlan {
  */
 export function rehearsedPlan(machine: MachineDescription, file: string | undefined, speed: number): Plan {
   return hasten(parsePlan(file === undefined ? defaultPlan(machine) : readPlan(file)), speed);
+}
+
+/**
+ * The machine with another deployed plan: what a rehearsal runs is the floor of what an execution may ask for, and its
+ * shortened waiting must not fall under it.
+ */
+export function withPlan(machine: MachineDescription, plan: Plan): MachineDescription {
+  const definition = JSON.parse(machine.definition) as DefinitionWithPlan;
+  for (const state of Object.values(definition.States ?? {})) {
+    const payload = state.Parameters?.Payload;
+    if (payload?.defaultPlan !== undefined) Object.assign(payload, { defaultPlan: plan });
+  }
+  return { ...machine, definition: JSON.stringify(definition) };
+}
+
+/** What a deployed cutover would say of a plan that it is started with; undefined when it would take it. */
+export function floorProblems(machine: MachineDescription, file: string | undefined): readonly string[] {
+  if (file === undefined) return [];
+  const problems = new Problems();
+  checkFloor(parsePlan(readPlan(file)), parsePlan(defaultPlan(machine)), PLAN_PARTS, problems);
+  return problems.all;
 }
 
 function defaultPlan(machine: MachineDescription): unknown {

@@ -11,7 +11,7 @@ import { watchedAlarms } from './blueprint/outputs';
 import { withEnoughRequests } from './enough-requests';
 import type { Fault } from './fault';
 import { errorMessage } from './functions/error-message';
-import { rehearsedPlan } from './plan';
+import { floorProblems, rehearsedPlan } from './plan';
 import { tellRecovery } from './recovery';
 import type { Screen } from './report/screen';
 import type { ExecutionDescription } from './state-machine/model';
@@ -83,8 +83,7 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
   checkTraffic(plan, options);
   checkFault(blueprint, options);
   const trust = checkAssemblies(blueprint, options, screen);
-  for (const name of notRun(blueprint.resources)) screen.step(`${name} is not run here`);
-  for (const attributes of withoutEffect(blueprint.elb)) screen.step(`without effect here: ${attributes}`);
+  tellDifferences(blueprint, options, screen);
   screen.step(`stack '${blueprint.stack.name}': starting the backends`);
   const { fault, seed } = options;
   const backends = await startedUnless(
@@ -100,6 +99,7 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
     const broken = new AbortController();
     const world: World = await World.start({
       blueprint,
+      plan,
       upstreams: backends.upstreams,
       ports: options.ports,
       speed: options.speed,
@@ -167,6 +167,15 @@ function planOf(blueprint: Blueprint, options: RehearsalOptions, rates: TrafficR
 function ratesOf(options: RehearsalOptions, isHttp2Only: boolean): TrafficRates {
   const rates = { ...timesRates(options.traffic), ...(areGiven(options) ? NO_PAGES_OF_OURS : {}) };
   return isHttp2Only ? http2Rates(rates) : rates;
+}
+
+/** What is not here as it is at AWS. There a plan of a file would have to be deployed first. */
+function tellDifferences({ machine, resources, elb }: Blueprint, { plan }: RehearsalOptions, screen: Screen): void {
+  for (const name of notRun(resources)) screen.step(`${name} is not run here`);
+  for (const attributes of withoutEffect(elb)) screen.step(`without effect here: ${attributes}`);
+  for (const problem of floorProblems(machine, plan)) {
+    screen.step(`a cutover as it is deployed would refuse this plan: ${problem}`);
+  }
 }
 
 /** An HTTP/1.1 client gets 464 from a side whose group is one of HTTP/2. */

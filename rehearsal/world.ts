@@ -3,9 +3,8 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { PROXY_VARIABLES } from '../core/wiring';
+import type { Plan } from '../core/plan';
 import { SIDES, Side } from '../core/weights';
-import { AwsError } from './aws-error';
 import { AuthorizationRequest, Endpoint, startEndpoint } from './aws/endpoint';
 import { AlarmBook } from './aws/alarms/alarm-book';
 import { EndpointFaults } from './aws/faults';
@@ -15,6 +14,7 @@ import { ObjectStore } from './aws/s3/object-store';
 import { SecretStore } from './aws/secrets/secret-store';
 import { Blueprint, readAgain } from './blueprint/blueprint';
 import { CustomResource, PROOF } from './blueprint/custom-resources';
+import { nameOf } from './blueprint/name-of';
 import type { Rights } from './blueprint/rights';
 import { Certificate, rehearsalCertificate } from './certificate';
 import { AsynchronousCall, AsynchronousCalls } from './functions/asynchronous-calls';
@@ -23,6 +23,7 @@ import { Functions } from './functions/functions';
 import { LoadBalancerServer } from './load-balancer/load-balancer';
 import type { Exchanged } from './load-balancer/listener';
 import { ProcessHooks, Reaper } from './processes';
+import { withPlan } from './plan';
 import type { ExecutionDescription } from './state-machine/model';
 import { proofAtOnce, standInForBackend } from './stand-in';
 import { CustomResources } from './stack/custom-resources';
@@ -31,12 +32,15 @@ import { StateMachineRunner } from './state-machine/runner';
 import { Addresses } from './tasks/addresses';
 import { Trust, checkTrust, trustedFunctions, trustedService } from './trust';
 import { UsageError } from './usage-error';
-import { ServiceSpec, TaskRunner } from './tasks/runner';
+import { pointAt } from './tasks/point-at';
+import { TaskRunner } from './tasks/runner';
 import { until } from './waiting';
 import { WeightHistory, weightsInForce } from './weight-history';
 
 interface WorldOptions {
   readonly blueprint: Blueprint;
+  /** What a cutover does, and what no execution may be less careful than. */
+  readonly plan: Plan;
   /** Where the proxies of each side send their requests, instead of the template's own upstreams. */
   readonly upstreams: Readonly<Record<Side, string>>;
   /** Template port → port of this machine; 0 takes any free one. */
@@ -62,12 +66,10 @@ const OWNER_ONLY = 0o600;
 export const OPERATOR_KEY_ID = 'OPERATOR';
 /** The lowest port that everybody may bind, unless the machine says otherwise. */
 const FIRST_FREE_PORT = 1024;
-const SESSION_STORE = 'DRAINSHIFT_SESSION_STORE_';
 const HEALTHY_WITHIN_MS = 60_000;
 /** What stops the wait is what breaks. */
 const NEVER = new AbortController().signal;
 
-/* eslint-disable max-lines -- one thing: what stands up together and is taken down together */
 /** Everything that a template describes, standing up on this machine. */
 export class World {
   readonly secrets = new SecretStore();
@@ -220,11 +222,12 @@ export class World {
       outbox: this.outbox,
       faults: this.faults,
       authorize: (request) => this.authorize(request),
+      invoke: (arn, event) => this.functions.invoke(arn, event),
       region: blueprint.stack.region,
       account: blueprint.stack.account,
       onCall: (call) => {
         this.log.write(`${JSON.stringify(call)}\n`);
-        this.weights.note(weightsInForce(this.blueprint), this.nameOf(call.principal));
+        this.weights.note(weightsInForce(this.blueprint), nameOf(this.blueprint, call.principal));
       },
     });
     const known = [...blueprint.elb.listeners.values()].map(({ templatePort }) => templatePort);
@@ -239,7 +242,7 @@ export class World {
     await this.createCustomResources();
     await standInForBackend(this.blueprint, this.balancer.targets, this.options.upstreams.source);
     this.stack.settle('CREATE_COMPLETE');
-    for (const machine of this.blueprint.machines) this.states.add(machine);
+    for (const machine of this.blueprint.machines) this.states.add(withPlan(machine, this.options.plan));
     this.startServices();
   }
 
@@ -344,28 +347,9 @@ export class World {
       }
     }
   }
-
-  /** Of a function by its role, or of a person. */
-  private nameOf(principal: string): string {
-    return this.blueprint.functions.find(({ role }) => role === principal)?.name ?? 'a person';
-  }
 }
 
 /** Root binds any port; for others a listener on a low port moves up by 8000: 443 is 8443. */
 function unprivileged(port: number): number {
   return port < FIRST_FREE_PORT && process.getuid?.() !== 0 ? port + 8000 : port;
-}
-
-function pointAt(service: ServiceSpec, upstreams: Readonly<Record<Side, string>>): ServiceSpec {
-  const side = service.container.environment[PROXY_VARIABLES.side];
-  if (side !== 'source' && side !== 'target') {
-    throw new AwsError(
-      'InvalidParameterException',
-      `'${PROXY_VARIABLES.side}' of '${service.name}' must be source or target, got '${side}'`,
-    );
-  }
-  // The store of a user's sessions is not run here.
-  const kept = Object.entries(service.container.environment).filter(([name]) => !name.startsWith(SESSION_STORE));
-  const environment = { ...Object.fromEntries(kept), [PROXY_VARIABLES.upstream]: upstreams[side] };
-  return { ...service, container: { ...service.container, environment } };
 }

@@ -2,6 +2,7 @@ import { Announced } from '../../core/announcement';
 import { CutoverRun, begin, note } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { estimateSeconds, parsePlan } from '../../core/plan';
+import { PLAN_PARTS, PlanPart, checkFloor } from '../../core/plan-floor';
 import { Problems } from '../../core/problems';
 import { announce } from '../announce';
 import type { Ports } from '../ports';
@@ -10,12 +11,18 @@ import { handlerOf } from '../step';
 /** Step Functions adds this key to the input of an execution that another workflow starts with `associateWithParent`. */
 const STARTED_BY = 'AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID';
 
-/** What the state machine gives to its first step. `input` is the execution's own input: `{}` or `{"plan": …}`, which replaces the synthesized plan. */
+/**
+ * What the state machine gives to its first step. `input` is the execution's own input: `{}` or `{"plan": …}`. `defaultPlan` is
+ * the deployed plan, in the definition that a deployment alone can change: it is what runs without a plan in the input, and
+ * what a plan in the input may not be less careful than. `changeableParts` are the parts that the input may change at all.
+ */
 export interface LockInput {
   readonly input: unknown;
   readonly execution: string;
   readonly startedAt: string;
   readonly defaultPlan: unknown;
+  /** @default - all */
+  readonly changeableParts?: readonly PlanPart[];
 }
 
 /** Reads the plan and takes the lock: one cutover of a migration at a time. */
@@ -34,9 +41,12 @@ export async function lock(input: LockInput, ports: Ports, nowMs: number): Promi
 async function take(input: LockInput, { store }: Ports, nowMs: number): Promise<CutoverRun> {
   const problems = new Problems();
   // A misspelt or unwrapped plan must not start the synthesized one on live traffic.
-  const { plan: given = input.defaultPlan } = problems.object('input', input.input, ['plan', STARTED_BY]);
+  const { plan: given } = problems.object('input', input.input, ['plan', STARTED_BY]);
   problems.throwIfAny('PlanInvalid');
-  const plan = parsePlan(given);
+  const floor = parsePlan(input.defaultPlan);
+  const plan = given === undefined ? floor : parsePlan(given);
+  checkFloor(plan, floor, input.changeableParts ?? PLAN_PARTS, problems);
+  problems.throwIfAny('PlanInvalid');
   // Step Functions forgets a name after 90 days, the store never: what the old cutover left would count for the new one,
   // and nobody would put it back when it is stopped.
   if (await store.hasEvidence(input.execution)) {

@@ -12,6 +12,7 @@ import { ecsService } from './ecs/ecs-service';
 import { Targets } from './elb/elb-options';
 import { elbService } from './elb/elb-service';
 import { EndpointFaults, SetFault, errorOf } from './faults';
+import { InvokeFunction, InvokeProtocol } from './functions/invoke-protocol';
 import { eventsService, topicsService } from './messages/messages-services';
 import { Outbox } from './messages/outbox';
 import { Need } from './operation';
@@ -50,6 +51,8 @@ export interface EndpointOptions {
   readonly region: string;
   readonly account: string;
   readonly onCall?: (call: ApiCall) => void;
+  /** What Lambda calls. @default - no functions */
+  readonly invoke?: InvokeFunction;
   /** What goes wrong on purpose. @default - nothing, until it is set on the endpoint */
   readonly faults?: EndpointFaults;
 }
@@ -110,7 +113,7 @@ interface World {
   readonly protocols: Protocols;
 }
 
-type Protocols = Readonly<Record<'query' | 'json' | 'cbor' | 's3' | 'rest', Protocol>>;
+type Protocols = Readonly<Record<'query' | 'json' | 'cbor' | 's3' | 'rest' | 'lambda', Protocol>>;
 
 function createProtocols(options: EndpointOptions): Protocols {
   const place = { region: options.region, account: options.account };
@@ -130,21 +133,24 @@ function createProtocols(options: EndpointOptions): Protocols {
     alarms.rpc,
     eventsService(outbox, place),
   ];
-  const known = [...new Set([...query, ...rpc].map(({ prefix }) => prefix)), 's3'].sort();
+  const known = [...new Set([...query, ...rpc].map(({ prefix }) => prefix)), 's3', 'lambda'].sort();
+  const noFunctions: InvokeFunction = (arn) => Promise.reject(new Error(`no function ${arn}`));
   return {
     query: new QueryProtocol(query, known),
     json: new JsonProtocol(rpc, known),
     cbor: new CborProtocol(rpc, known),
     s3: new S3Protocol(options.objects, options.region),
     rest: new RestProtocol(known),
+    lambda: new InvokeProtocol(options.invoke ?? noFunctions, place, known),
   };
 }
 
 /** What nobody signed and nothing else tells is taken for S3: a browser that was given an address. */
-function protocolOf({ query, json, cbor, s3, rest }: Protocols, request: WireRequest): Protocol {
+function protocolOf({ query, json, cbor, s3, rest, lambda }: Protocols, request: WireRequest): Protocol {
   if (CborProtocol.isSpokenIn(request)) return cbor;
   if (request.headers['x-amz-target'] !== undefined) return json;
   if (QueryProtocol.isSpokenIn(request)) return query;
+  if (request.signedFor === 'lambda') return lambda;
   return request.signedFor === 's3' || request.signedFor === '' ? s3 : rest;
 }
 
@@ -158,12 +164,12 @@ async function serve(incoming: IncomingMessage, response: ServerResponse, world:
   const protocol = protocolOf(world.protocols, request);
   const { service, action } = protocol.identify(request);
   const fault = world.faults.take({ service, action, principal, path: url.split('?')[0] ?? '' });
-  const work = () => {
+  const work = async () => {
     if (isTooLong) throw new AwsError('RequestEntityTooLarge', `The body must be at most ${MAX_BODY_BYTES} bytes`, 413);
     return decide(protocol, request, fault, world);
   };
   if (fault && !fault.afterActing && !(await isStillAnswered(fault, incoming))) return;
-  const { answer, error } = attempt(protocol, request, work);
+  const { answer, error } = await attempt(protocol, request, work);
   if (fault?.afterActing && !(await isStillAnswered(fault, incoming))) return;
   send(response, request, answer);
   const ms = performance.now() - startedMs;
@@ -189,7 +195,12 @@ async function isStillAnswered({ fault }: SetFault, { socket }: IncomingMessage)
 }
 
 /** Who calls, what they may, what they want; in this order. */
-function decide(protocol: Protocol, request: WireRequest, fault: SetFault | undefined, world: World): WireAnswer {
+async function decide(
+  protocol: Protocol,
+  request: WireRequest,
+  fault: SetFault | undefined,
+  world: World,
+): Promise<WireAnswer> {
   if (request.headers.authorization === undefined && request.principal === '') {
     throw new AwsError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
   }
@@ -201,7 +212,7 @@ function decide(protocol: Protocol, request: WireRequest, fault: SetFault | unde
   const demand = (need: Need) => authorize(world.options, request.principal, need);
   const call = protocol.open(request);
   call.needs.forEach(demand);
-  const answer = fault?.fault.kind === 'pretend' ? pretend(call, request) : call.run(demand);
+  const answer = fault?.fault.kind === 'pretend' ? pretend(call, request) : await call.run(demand);
   if (error) throw error;
   return answer;
 }
@@ -222,9 +233,9 @@ function authorize(options: EndpointOptions, accessKeyId: string, need: Need): v
 type Attempt = { readonly answer: WireAnswer; readonly error?: Pick<ApiCall, 'error'> };
 
 /** Whatever goes wrong is an answer in the shape of the protocol; what is not an AwsError is our own fault. */
-function attempt(protocol: Protocol, request: WireRequest, work: () => WireAnswer): Attempt {
+async function attempt(protocol: Protocol, request: WireRequest, work: () => Promise<WireAnswer>): Promise<Attempt> {
   try {
-    return { answer: work() };
+    return { answer: await work() };
   } catch (thrown) {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     const error = thrown instanceof AwsError ? thrown : new AwsError('InternalFailure', message, 500);

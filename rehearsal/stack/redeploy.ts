@@ -10,6 +10,7 @@ import { STATE_MACHINE, buildFunctions, buildMachines } from '../blueprint/funct
 import { buildElb } from '../blueprint/load-balancer';
 import { Ready, Resources } from '../blueprint/resources';
 import { buildRights } from '../blueprint/rights';
+import { withPlan } from '../plan';
 import type { World } from '../world';
 import { CustomResourceFailed } from './custom-resources';
 import { ELB_MOVES, Move, Moved, moveOther } from './moves';
@@ -120,7 +121,7 @@ class Update {
     }
     if (type === STATE_MACHINE) {
       const machine = buildMachines(resources).find(({ arn }) => arn === to?.identity.ref);
-      if (machine) this.world.states.add(machine);
+      if (machine) this.world.states.add(withPlan(machine, this.world.options.plan));
       return machine ? 'applied' : 'passedOver';
     }
     return moveOther(move);

@@ -1,6 +1,7 @@
 import type { Forward } from '../../core/forward';
 import type { LockHolder } from '../../core/lock';
 import type { OperatorPorts } from '../../lambda/adapters/operator';
+import type { Undrained } from '../../lambda/steps/undrain';
 import { WeightsChange, changeWeights, readWeights } from '../../bin/weights-change';
 
 const ARNS = { source: 's', target: 't' };
@@ -12,6 +13,8 @@ class MemoryRule {
   healthy = { source: 1, target: 1 };
   holder: LockHolder | undefined;
   calls: string[] = [];
+  /** What the stack's function returns; undefined where it has none. */
+  undrained: Undrained | undefined = { state: { serves: true }, notUndrained: [] };
   onSet: () => void = () => undefined;
   onCheck: () => void = () => undefined;
 
@@ -27,6 +30,10 @@ class MemoryRule {
         this.onSet();
       },
       healthyTargets: async (side) => this.healthy[side],
+    },
+    undrain: async (side) => {
+      this.calls.push(`undrain ${side}`);
+      return this.undrained;
     },
     lock: {
       heldByAnother: async (execution) => (this.holder?.execution === execution ? undefined : this.holder),
@@ -49,8 +56,9 @@ function forward(groups: Record<string, number>): Forward {
 let rule: MemoryRule;
 let nowMs: number;
 let held: boolean[];
+let warnings: string[];
 beforeEach(() => {
-  [rule, nowMs, held] = [new MemoryRule(), 0, []];
+  [rule, nowMs, held, warnings] = [new MemoryRule(), 0, [], []];
 });
 
 const change = (over: Partial<WeightsChange> = {}) =>
@@ -60,6 +68,7 @@ const change = (over: Partial<WeightsChange> = {}) =>
     isForced: false,
     agree: async () => true,
     onLock: (isHeld) => void held.push(isHeld),
+    warn: (message) => void warnings.push(message),
     signal: new AbortController().signal,
     now: () => nowMs,
     pause: async (ms) => void (nowMs += ms),
@@ -68,7 +77,7 @@ const change = (over: Partial<WeightsChange> = {}) =>
 
 test('weights are set under the lock, with the stickiness in force, and read back', async () => {
   expect(await change()).toEqual({ before: { source: 100, target: 0 }, outcome: 'changed' });
-  expect(rule.calls).toEqual(['lock manual-1', 'set s=90 t=10', 'free']);
+  expect(rule.calls).toEqual(['lock manual-1', 'undrain target', 'set s=90 t=10', 'free']);
   expect(rule.forward?.stickiness).toEqual(stickiness);
 });
 
@@ -115,7 +124,7 @@ test('a lock that was lost meanwhile changes nothing', async () => {
     throw new Error('lost');
   };
   await expect(change()).rejects.toThrow('lost');
-  expect(rule.calls).toEqual(['lock manual-1', 'free']);
+  expect(rule.calls).toEqual(['lock manual-1', 'undrain target', 'free']);
 });
 
 test('tells from when to when the lock may be held', async () => {
@@ -191,7 +200,7 @@ test('stopped before the change nothing is written; stopped after it, it says so
     code: 'Aborted',
     message: 'stopped: nothing was changed',
   });
-  expect(rule.calls).toEqual(['lock manual-1', 'free']);
+  expect(rule.calls).toEqual(['lock manual-1', 'undrain target', 'free']);
 
   const late = new AbortController();
   rule.onSet = () => {
@@ -202,4 +211,48 @@ test('stopped before the change nothing is written; stopped after it, it says so
     message: 'stopped: the weights were set, and not read back yet: look at them again',
   });
   expect(rule.calls.at(-1)).toBe('free');
+});
+
+describe('a side that gets weight', () => {
+  const bad: [string, Undrained, string][] = [
+    [
+      'has a proxy that cannot be undrained',
+      { state: { serves: true }, notUndrained: ['10.0.0.1 must answer'] },
+      'ProxyDraining',
+    ],
+    [
+      'fails its smoke request',
+      {
+        state: { serves: false, code: 'SmokeFailed', reason: 'GET / on the source must return 200, got 503' },
+        notUndrained: [],
+      },
+      'TargetsUnhealthy',
+    ],
+    [
+      'cannot be looked at',
+      { state: { serves: 'unknown', reason: 'no response' }, notUndrained: [] },
+      'TargetsUnhealthy',
+    ],
+  ];
+
+  test.each(bad)('gets none when it %s', async (_, undrained, code) => {
+    rule.forward = forward({ t: 100 });
+    rule.undrained = undrained;
+    await expect(change({ weights: { source: 100, target: 0 } })).rejects.toMatchObject({ code });
+    expect(rule.calls).toEqual(['lock manual-1', 'undrain source', 'free']);
+  });
+
+  test.each(bad)('gets it all the same when it is forced, with a warning: %s', async (_, undrained) => {
+    rule.forward = forward({ t: 100 });
+    rule.undrained = undrained;
+    await change({ weights: { source: 100, target: 0 }, isForced: true });
+    expect(rule.calls).toContain('set s=100');
+    expect(warnings).toEqual([expect.stringContaining('; forced')]);
+  });
+
+  test('may be draining in a stack without the function: a person is warned', async () => {
+    rule.undrained = undefined;
+    await change();
+    expect(warnings).toEqual([expect.stringContaining('the target may be draining')]);
+  });
 });

@@ -2,6 +2,7 @@ import { begin } from '../../core/cutover';
 import { parsePlan } from '../../core/plan';
 import type { CutoverWiring } from '../../core/wiring';
 import { storePort } from '../../lambda/adapters/store';
+import type { Undrained } from '../../lambda/steps/undrain';
 import { AwsError } from '../../rehearsal/aws-error';
 import type { StackDescription } from '../../rehearsal/aws/stacks/stacks-service';
 import { ARNS, REGION, T0, World, startWorld } from '../rehearsal/aws/world';
@@ -20,6 +21,7 @@ const wiring: CutoverWiring = {
   adminSecretArn: ARNS.secret,
   storeBucket: 'store',
   domainName: 'shop.example.com',
+  undrainFunctionName: 'undrain',
 };
 
 function stack(name: string, ...keys: readonly string[]): StackDescription {
@@ -36,6 +38,9 @@ function stack(name: string, ...keys: readonly string[]): StackDescription {
 }
 
 let world: World;
+/** What the stack's function returns, and how it was called. */
+let undrained: Undrained;
+let invoked: [string, unknown][];
 /** The one action that is not allowed. */
 let denied: string | undefined;
 beforeEach(async () => {
@@ -48,7 +53,13 @@ beforeEach(async () => {
   const authorize = ({ action }: { action: string }) => {
     if (action === denied) throw new AwsError('AccessDenied', 'not you', 403);
   };
-  world = await startWorld({ stacks: () => stacks, authorize });
+  undrained = { state: { serves: true }, notUndrained: [] };
+  invoked = [];
+  const invoke = async (arn: string, event: unknown) => {
+    invoked.push([arn, event]);
+    return undrained;
+  };
+  world = await startWorld({ stacks: () => stacks, authorize, invoke });
   Object.assign(process.env, {
     AWS_ENDPOINT_URL: world.url,
     AWS_REGION: REGION,
@@ -130,7 +141,10 @@ test('set is refused while a cutover holds the lock', async () => {
 test('set gives the lock back when it fails', async () => {
   denied = 'elasticloadbalancing:ModifyRule';
   const { code, output } = await set('0', '1', 'shop', '--yes');
-  expect([code, output]).toEqual([1, 'drainshift: not you\n']);
+  expect([code, output]).toEqual([
+    1,
+    'drainshift: Elastic Load Balancing must respond to ModifyRule, got 403 AccessDenied: not you\n',
+  ]);
   expect(await storePort('store').holder()).toBeUndefined();
 });
 
@@ -196,4 +210,55 @@ test('an AWS that is not there is named', async () => {
 
 test('one of several cutovers is chosen by its output', async () => {
   expect((await get('two', '--cutover', 'OtherCutoverWiring')).code).toBe(0);
+});
+
+describe('undrain', () => {
+  const undrain = (...flags: string[]) => run(['undrain', '--stack', ...flags]);
+
+  test('calls the function of the stack, and tells whether the side serves', async () => {
+    expect(await undrain('shop')).toEqual({
+      code: 0,
+      output: 'every proxy of the source was told to serve; the source serves\n',
+    });
+    expect(invoked).toEqual([[`arn:aws:lambda:${REGION}:123456789012:function:undrain`, { side: 'source' }]]);
+    const { output } = await undrain('shop', '--side', 'target', '--json');
+    expect(JSON.parse(output)).toEqual({ stack: 'shop', side: 'target', state: { serves: true }, notUndrained: [] });
+  });
+
+  test('fails with each task that could not be told, and over a side that does not serve', async () => {
+    undrained = { state: { serves: true }, notUndrained: ['10.0.0.7 must answer within 3 s, got no response'] };
+    expect(await undrain('shop')).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('10.0.0.7 must answer') as string,
+    });
+    const reason = 'the source must have at least 1 healthy targets, got 0';
+    undrained = { state: { serves: false, code: 'TargetsUnhealthy', reason }, notUndrained: [] };
+    expect(await undrain('shop')).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('does not serve') as string,
+    });
+  });
+
+  test('a right that is missing, and a side that is none, are one line each', async () => {
+    denied = 'lambda:InvokeFunction';
+    expect(await undrain('shop')).toMatchObject({ code: 1, output: expect.stringContaining('not you') as string });
+    expect((await undrain('shop', '--side', 'both')).code).toBe(64);
+  });
+});
+
+test('a source that cannot be undrained gets no weight', async () => {
+  await set('0', '100', 'shop', '--yes');
+  undrained = { state: { serves: true }, notUndrained: ['10.0.0.7 must answer within 3 s, got no response'] };
+  const refused = await set('100', '0', 'shop', '--yes');
+  expect(refused).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('every proxy of the source must serve') as string,
+  });
+  expect(weights()).toEqual([100]);
+});
+
+test.each(['0x10', '1e2', ' 5', '+5', '5.5', '1000', '-1', ''])('a weight of %j is wrong use', async (weight) => {
+  const { code, output } = await set(weight, '1', 'shop', '--yes');
+  expect(code).toBe(64);
+  expect(output).toContain(`must be an integer from 0 to 999, got '${weight}'`);
 });

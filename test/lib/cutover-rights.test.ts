@@ -36,15 +36,14 @@ const NOTIFY = ['events:PutEvents'];
 const ALARMS = ['cloudwatch:DescribeAlarms'];
 
 /** Both sides: their health and smoke requests, the rules, the alarms, what the proxies count. */
-const JUDGE = [
+const READS = [
   'elasticloadbalancing:DescribeLoadBalancers',
   'elasticloadbalancing:DescribeListeners',
   'elasticloadbalancing:DescribeTargetGroups',
   RULES,
   HEALTH,
-  ...ALARMS,
-  ...CALL_PROXIES,
 ];
+const JUDGE = [...READS, ...ALARMS, ...CALL_PROXIES];
 
 /** Written a second time, from what the steps call. */
 const TABLE: Record<Step, string[]> = {
@@ -59,6 +58,7 @@ const TABLE: Record<Step, string[]> = {
   complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
   rollback: [...JUDGE, MODIFY_RULE, 's3:GetObject lock.json', ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],
+  undrain: [...READS, ...CALL_PROXIES],
   recover: [...JUDGE, MODIFY_RULE, ...RECORD, 's3:PutObject lock.json', ...NOTIFY, ...LIST, ...REPEAT],
 };
 
@@ -112,7 +112,10 @@ describe.each(STEPS)('%s', (step) => {
       TracingConfig: { Mode: 'Active' },
       VpcConfig: { SubnetIds: [expect.anything(), expect.anything()], SecurityGroupIds: [expect.anything()] },
     });
-    expect(Object.keys((Properties.Environment as { Variables: object }).Variables)).toEqual(['DRAINSHIFT_WIRING']);
+    expect(Object.keys((Properties.Environment as { Variables: object }).Variables)).toEqual([
+      'DRAINSHIFT_WIRING',
+      ...(step === 'undrain' ? ['DRAINSHIFT_SMOKE'] : []),
+    ]);
   });
 });
 

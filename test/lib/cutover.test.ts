@@ -186,7 +186,7 @@ describe('custom', () => {
 
   test('a schedule starts an execution with its plan, and not when it is late', () => {
     const stack = newStack();
-    const plan = CutoverPlan.gradual({ poll: Duration.seconds(20) });
+    const plan = CutoverPlan.gradual({ poll: Duration.seconds(10) });
     const at = ScheduleExpression.at(new Date('2027-03-01T02:00:00Z'), TimeZone.EUROPE_BERLIN);
     const template = synth(stack, { schedule: { at, plan } });
     const [, schedule]: [string, Resource] = resourceLike(template, 'AWS::Scheduler::Schedule', /./);
@@ -197,7 +197,16 @@ describe('custom', () => {
       FlexibleTimeWindow: { Mode: 'OFF' },
       Target: { RetryPolicy: { MaximumEventAgeInSeconds: 600 } },
     });
-    expect(JSON.parse(target.Input)).toMatchObject({ plan: { pollSeconds: 20 } });
+    expect(JSON.parse(target.Input)).toMatchObject({ plan: { pollSeconds: 10 } });
+  });
+
+  test('a schedule with a plan that is less careful than the deployed one is refused at synth', () => {
+    const stack = newStack();
+    const plan = CutoverPlan.gradual({ poll: Duration.seconds(20) });
+    const at = ScheduleExpression.at(new Date('2027-03-01T02:00:00Z'), TimeZone.EUROPE_BERLIN);
+    expect(() => synth(stack, { schedule: { at, plan } })).toThrow(
+      "'schedule.plan.pollSeconds' must be at most 15, as deployed, got 20",
+    );
   });
 
   test("a schedule without a plan starts with the cutover's own", () => {

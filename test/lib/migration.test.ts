@@ -70,6 +70,7 @@ test('default: the steps know every part that they act on', () => {
     storeBucket: expect.stringContaining('Store') as string,
     domainName: 'shop.example.com',
     metricAlarmNames: expect.arrayContaining([expect.stringContaining('TargetErrors')]) as string[],
+    sourceAlarmNames: [expect.stringContaining('NoSource')],
     eventBusName: 'default',
     cutoverName: expect.stringContaining('Cutover') as string,
   });

@@ -30,8 +30,10 @@ test('it speaks JSONPath', () => {
   expect(JSON.stringify(definition)).not.toMatch(/QueryLanguage|JSONata|\{%/);
 });
 
-test('it has a task for every step but the recovery, each calling its own function', () => {
-  const names = STEPS.filter((step) => step !== 'recover').map((step) => step.charAt(0).toUpperCase() + step.slice(1));
+test('it has a task for every step but those that are called from outside, each calling its own function', () => {
+  const names = STEPS.filter((step) => step !== 'recover' && step !== 'undrain').map(
+    (step) => step.charAt(0).toUpperCase() + step.slice(1),
+  );
   // A person is asked in two places, by one function.
   expect(tasks.map(([name]) => name).sort()).toEqual([...names, 'ApproveLastStage'].sort());
   for (const [name, task] of tasks) {

@@ -73,12 +73,12 @@ export class KeptWorld {
     });
   }
 
-  /** A cutover that stays at 50/50 until somebody stops it. */
+  /** A cutover that stays at 90/10 until somebody stops it. */
   async startCutover(name: string): Promise<string> {
     const { stateMachines } = await this.states.send(new ListStateMachinesCommand({}));
     const stages = [
-      { weights: { source: 50, target: 50 }, bakeSeconds: 600 },
-      { weights: { source: 0, target: 1 }, bakeSeconds: 1 },
+      { weights: { source: 90, target: 10 }, bakeSeconds: 600 },
+      { weights: { source: 0, target: 1 }, bakeSeconds: 60 },
     ];
     const { executionArn = '' } = await this.states.send(
       new StartExecutionCommand({
@@ -87,7 +87,7 @@ export class KeptWorld {
         input: JSON.stringify({ plan: { stages, pollSeconds: 1 } }),
       }),
     );
-    await this.weightsBecome([50, 50]);
+    await this.weightsBecome([90, 10]);
     return executionArn;
   }
 

@@ -28,7 +28,7 @@ export interface Call {
    * @param demand checks a right that only turns out to be needed on the way.
    * @throws AwsError
    */
-  run(demand: (need: Need) => void): WireAnswer;
+  run(demand: (need: Need) => void): WireAnswer | Promise<WireAnswer>;
   /** Answers as `run` does and changes nothing; absent where that cannot be. */
   readonly pretend?: (() => WireAnswer) | undefined;
 }

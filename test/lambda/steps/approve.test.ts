@@ -19,8 +19,8 @@ const last = { beforeLastStage: true, timeoutSeconds: 600 };
 const approve = (run: CutoverRun, { ports, nowMs }: MemoryWorld) => approveWatched(run, ports, nowMs);
 
 async function locked(world: MemoryWorld, approval: object): Promise<CutoverRun> {
-  const input = { plan: { stages: STAGES, pollSeconds: 5, approval } };
-  const given = { input, execution: 'night', startedAt: '2026-01-01T00:00:00.000Z', defaultPlan: {} };
+  const defaultPlan = { stages: STAGES, pollSeconds: 5, approval };
+  const given = { input: {}, execution: 'night', startedAt: '2026-01-01T00:00:00.000Z', defaultPlan };
   return lock(given, world.ports, world.nowMs);
 }
 

@@ -20,7 +20,7 @@ const input = (plan: unknown = PLAN) => ({
   input: { plan },
   execution: 'night',
   startedAt: '2026-01-01T00:00:00.000Z',
-  defaultPlan: {},
+  defaultPlan: PLAN,
 });
 
 test('a whole cutover, step by step, ends on the target with the source at zero and the lock free', async () => {
@@ -56,17 +56,36 @@ test('a whole cutover, step by step, ends on the target with the source at zero 
   });
 });
 
-test('the plan of the input goes before the synthesized one', async () => {
+test('the plan of the input goes before the deployed one, and may not be less careful', async () => {
   const world = new MemoryWorld();
-  const run = await lock({ ...input(), defaultPlan: { pollSeconds: 60 } }, world.ports, world.nowMs);
+  const defaultPlan = { ...PLAN, pollSeconds: 60 };
+  const run = await lock({ ...input(), defaultPlan }, world.ports, world.nowMs);
   expect(run.plan.pollSeconds).toBe(5);
   const other = new MemoryWorld();
-  const byDefault = await lock(
-    { ...input(undefined), input: {}, defaultPlan: { pollSeconds: 60 } },
-    other.ports,
-    other.nowMs,
-  );
+  const byDefault = await lock({ ...input(undefined), input: {}, defaultPlan }, other.ports, other.nowMs);
   expect(byDefault.plan.pollSeconds).toBe(60);
+  const third = new MemoryWorld();
+  const loosened = lock(input({ ...PLAN, pollSeconds: 6 }), third.ports, third.nowMs);
+  await expect(loosened).rejects.toMatchObject({
+    code: 'PlanInvalid',
+    message: "'pollSeconds' must be at most 5, as deployed, got 6",
+  });
+  expect(third.lock).toBeUndefined();
+});
+
+test('parts that may not be changed are as they were deployed', async () => {
+  const world = new MemoryWorld();
+  const given = { ...input({ ...PLAN, pollSeconds: 4 }), changeableParts: ['stages'] as const };
+  await expect(lock(given, world.ports, world.nowMs)).rejects.toThrow(
+    "'pollSeconds' must be as deployed, because it may not be changed, got 4",
+  );
+});
+
+test('an execution that another workflow starts brings a key of Step Functions with it', async () => {
+  const world = new MemoryWorld();
+  const associated = { AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: 'arn:aws:states:eu-central-1:1:execution:m:e' };
+  const run = await lock({ ...input(), input: associated }, world.ports, world.nowMs);
+  expect(run.plan.pollSeconds).toBe(5);
 });
 
 test('steps may be repeated: a lock that is ours, a shift, a confirm, a drain', async () => {

@@ -65,7 +65,7 @@ test('a service that is not here gets an error in its own protocol, never one of
     raw('/', 'logs', { headers: { 'x-amz-target': 'Logs_20140328.DescribeLogGroups' }, body: '{}' }),
   ]);
   const told = await Promise.all(answers.map(async (answer) => [answer.status, await answer.text()] as const));
-  const message = (name: string) => `the service must be one that the rehearsal has (cloudformation, cloudwatch, ecs, elasticloadbalancing, events, s3, secretsmanager, sns, states, sts), got ${name}`; // prettier-ignore
+  const message = (name: string) => `the service must be one that the rehearsal has (cloudformation, cloudwatch, ecs, elasticloadbalancing, events, lambda, s3, secretsmanager, sns, states, sts), got ${name}`; // prettier-ignore
   expect(told.map(([status]) => status)).toEqual(told.map(() => 404));
   expect(answers.map(({ headers }) => headers.get('x-amzn-errortype'))).toEqual([
     'UnknownOperationException',

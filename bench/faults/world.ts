@@ -1,0 +1,107 @@
+// What a row stands on: the rehearsal's own world from the compiled package, between backends and a client of this folder.
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parsePlan } from '../../dist/core/plan.js';
+import { readAssembly } from '../../dist/rehearsal/assembly/read.js';
+import { readBlueprint } from '../../dist/rehearsal/blueprint/blueprint.js';
+import type { ExecutionDescription } from '../../dist/rehearsal/state-machine/model.js';
+import { World } from '../../dist/rehearsal/world.js';
+import type { ClientOptions, Seen } from './seen.ts';
+
+export type Side = 'source' | 'target';
+
+const PAUSES_DIVIDED_BY = 20;
+const SOCKETS = 6;
+const ANY_PORT = new Map([
+  [443, 0],
+  [9201, 0],
+  [9202, 0],
+]);
+
+/** Everything of one row. Its processes are found here by what they are, and harmed from outside by their ids. */
+export interface RowWorld {
+  readonly world: World;
+  readonly backends: Readonly<Record<Side, ChildProcess>>;
+  readonly client: ChildProcess;
+  /** Called at every state that an execution enters. */
+  onState: (execution: ExecutionDescription) => void;
+  stop(): Promise<void>;
+}
+
+export async function startRow(app: string, plan: object): Promise<RowWorld> {
+  const backends = { source: forkFile('backend.ts', 'source'), target: forkFile('backend.ts', 'target') };
+  const [[source], [target]] = (await Promise.all([
+    once(backends.source, 'message'),
+    once(backends.target, 'message'),
+  ])) as [[number], [number]];
+  const row: { onState: RowWorld['onState'] } = { onState: () => undefined };
+  const world = await World.start({
+    blueprint: readBlueprint(readAssembly(app)),
+    plan: parsePlan(plan),
+    upstreams: { source: `http://127.0.0.1:${source}`, target: `http://127.0.0.1:${target}` },
+    ports: ANY_PORT,
+    speed: PAUSES_DIVIDED_BY,
+    onFailure: () => undefined,
+    seed: 1,
+    onExecution: (execution: ExecutionDescription) => row.onState(execution),
+    onStatusCall: () => undefined,
+    onBroken: () => undefined,
+    trust: 'ownBundles',
+  });
+  const { wiring, elb } = world.blueprint;
+  await healthy(world, 1);
+  const options: ClientOptions = {
+    port: elb.listener(wiring.weightedListenerArn).port,
+    name: wiring.domainName,
+    caFile: world.caFile,
+    sockets: SOCKETS,
+  };
+  const client = forkFile('client.ts', JSON.stringify(options));
+  return Object.assign(row, {
+    world,
+    backends,
+    client,
+    stop: async () => {
+      client.kill('SIGKILL');
+      for (const backend of Object.values(backends)) backend.kill('SIGKILL');
+      await world.stop();
+    },
+  });
+}
+
+/** Waits until each side has so many healthy targets. */
+export async function healthy(world: World, count: number): Promise<void> {
+  const { elb, wiring } = world.blueprint;
+  const states = (side: Side) => [...elb.targetGroup(wiring.targetGroupArns[side]).targets.values()];
+  const isHealthy = (side: Side) => states(side).filter(({ state }) => state === 'healthy').length >= count;
+  while (!isHealthy('source') || !isHealthy('target')) await pause(50);
+}
+
+/** The proxy tasks of a side that are to stay. */
+export function proxies({ world }: RowWorld, side: Side) {
+  const { tasks, blueprint } = world;
+  const isOfSide = (serviceArn: string) => tasks.services.get(serviceArn)?.name === blueprint.wiring.serviceNames[side];
+  return [...tasks.tasks.values()].filter(
+    ({ serviceArn, status, desiredStatus }) =>
+      isOfSide(serviceArn) && status === 'RUNNING' && desiredStatus === 'RUNNING',
+  );
+}
+
+export function serviceArn({ world }: RowWorld, side: Side): string {
+  const { services } = world.tasks;
+  const name = world.blueprint.wiring.serviceNames[side];
+  for (const [arn, service] of services) if (service.name === name) return arn;
+  throw new Error(`'${name}' must be a service, got none`);
+}
+
+export async function clientSeen({ client }: RowWorld, order: 'tell' | 'stop'): Promise<Seen> {
+  const answered = once(client, 'message') as Promise<[Seen]>;
+  client.send(order);
+  return (await answered)[0];
+}
+
+function forkFile(file: string, argument: string): ChildProcess {
+  return fork(fileURLToPath(new URL(file, import.meta.url)), [argument], { execArgv: [], stdio: 'inherit' });
+}

@@ -1,0 +1,136 @@
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { Command } from 'commander';
+import { EXIT_CODES } from '../core/exit-codes';
+import { LOCK_SECONDS } from '../core/lock';
+import type { CutoverWiring } from '../core/wiring';
+import type * as Operator from '../lambda/adapters/operator';
+
+export const EXIT = {
+  done: EXIT_CODES.done.code,
+  refused: EXIT_CODES.failed.code,
+  wrongUse: EXIT_CODES.wrongUse.code,
+} as const;
+
+/** What every command that acts on a deployed cutover takes. */
+export interface OperatorFlags {
+  readonly stack: string;
+  readonly cutover?: string;
+  readonly region?: string;
+  readonly profile?: string;
+  readonly json: boolean;
+}
+
+/** What a person asked for cannot be meant. */
+export class WrongUse extends Error {}
+
+export function operatorCommand(command: Command, description: string): Command {
+  return command
+    .description(description)
+    .requiredOption('--stack <name>', 'the stack that the cutover is in')
+    .option('--cutover <output>', 'the output with its wiring, when the stack has several cutovers')
+    .option('--region <region>', 'instead of the one of your environment or profile')
+    .option('--profile <name>', 'a profile of your AWS configuration')
+    .option('--json', 'print JSON', false)
+    .addHelpText('after', '\nExit codes: 0 done, 1 refused or failed, 64 wrong use.');
+}
+
+/** What a person who ends it at once has to know. */
+let heldLock: string | undefined;
+
+export function warn(message: string): void {
+  process.stderr.write(`drainshift: ${message}\n`);
+}
+
+/** Ends in order when it is asked to stop: what was taken is given back. Asked again, at once. */
+export async function runOperator(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
+  const stopped = new AbortController();
+  const stop = () => {
+    if (stopped.signal.aborted) {
+      if (heldLock !== undefined) warn(`ended at once: ${heldLock}`);
+      process.exit(EXIT.refused);
+    }
+    stopped.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  try {
+    return await work(stopped.signal);
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    // An error of a system call has its name alone.
+    const message = /^(connect|getaddrinfo) /.test(said) ? `AWS must be reachable, got ${said}` : said;
+    // The SDK's own words leave open where a region comes from.
+    const isNowhere = message === 'Region is missing';
+    const rule = "'--region' must be given where neither AWS_REGION nor the profile names one, got none";
+    warn(isNowhere ? rule : message);
+    return isNowhere || error instanceof WrongUse ? EXIT.wrongUse : EXIT.refused;
+  }
+}
+
+/** The name under which a person's command holds the lock. */
+export function manualExecution(): string {
+  return `manual-${new Date().toISOString().replaceAll(/[:.]/g, '-')}-${process.pid}`;
+}
+
+export function noteLock(isHeld: boolean, execution: string): void {
+  heldLock = isHeld ? lockNote(execution) : undefined;
+}
+
+/** From before the lock is asked for: its answer may be under way. */
+function lockNote(execution: string): string {
+  const endsAt = new Date(Date.now() + LOCK_SECONDS.manual * 1000).toISOString();
+  return `the lock may still be held by '${execution}'; it ends by itself at ${endsAt} at the latest. Look at the weights`;
+}
+
+/** On the error stream: what is printed stays clean for a program to read. */
+export async function agrees(question: string, signal: AbortSignal): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // A terminal in raw mode hands Ctrl-C over as text.
+  terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  try {
+    return /^y(es)?$/i.test((await terminal.question(question, { signal })).trim());
+  } catch (error) {
+    // Ctrl-C, or the end of the input: no answer is a no.
+    if (error instanceof Error && error.name === 'AbortError') return false;
+    throw error;
+  } finally {
+    terminal.close();
+  }
+}
+
+export async function connect(flags: OperatorFlags): Promise<{ ports: Operator.OperatorPorts }> {
+  const { aws, wiring } = await findCutover(flags);
+  return { ports: aws.operatorPorts(wiring, warn) };
+}
+
+interface FoundCutover {
+  readonly aws: typeof Operator;
+  readonly wiring: CutoverWiring;
+}
+
+export async function findCutover({ stack, cutover, region, profile }: OperatorFlags): Promise<FoundCutover> {
+  // Read by the SDK as it is loaded and used.
+  if (region !== undefined) process.env.AWS_REGION = region;
+  if (profile !== undefined) process.env.AWS_PROFILE = profile;
+  const aws = (await import(join(__dirname, '..', 'assets', 'cli', 'operator.js'))) as typeof Operator;
+  return { aws, wiring: choose(await aws.findWirings(stack), stack, cutover) };
+}
+
+function choose(
+  wirings: ReadonlyMap<string, CutoverWiring>,
+  stack: string,
+  cutover: string | undefined,
+): CutoverWiring {
+  const names = [...wirings.keys()].join(', ') || 'none';
+  if (cutover === undefined && wirings.size > 1) {
+    throw new WrongUse(`'--cutover' must be given, because '${stack}' has several: one of ${names}, got none`);
+  }
+  const wiring = cutover === undefined ? [...wirings.values()][0] : wirings.get(cutover);
+  if (!wiring)
+    throw new Error(`'${stack}' must have an output ${cutover ?? 'that ends in CutoverWiring'}, got ${names}`);
+  return wiring;
+}
+
+export function asJson(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

@@ -1,0 +1,34 @@
+import { Command, Option } from 'commander';
+import { describeSide } from '../core/side-state';
+import { SIDES, Side } from '../core/weights';
+import { EXIT, OperatorFlags, connect, operatorCommand, runOperator, warn } from './operator-command';
+
+interface UndrainFlags extends OperatorFlags {
+  readonly side: Side;
+}
+
+/** Adds `undrain`. */
+export function addUndrainCommand(cli: Command, done: (exitCode: number) => void): void {
+  operatorCommand(cli.command('undrain'), 'let the proxies of a side serve again, after a drain that was cut short')
+    .addOption(new Option('--side <side>', 'whose proxies').choices([...SIDES]).default('source'))
+    .action(async (flags: UndrainFlags) => done(await runOperator(() => undrain(flags))));
+}
+
+async function undrain({ side, ...flags }: UndrainFlags): Promise<number> {
+  const { ports } = await connect(flags);
+  const undrained = await ports.undrain(side);
+  if (!undrained) {
+    throw new Error(
+      `'${flags.stack}' must have a function to undrain, got a stack of an older version: deploy it again`,
+    );
+  }
+  const { state, notUndrained } = undrained;
+  for (const line of notUndrained) warn(line);
+  const isDone = notUndrained.length === 0;
+  const said = isDone
+    ? `every proxy of the ${side} was told to serve`
+    : `${notUndrained.length} could not be told to serve`;
+  const text = `${said}; ${describeSide(side, state)}\n`;
+  process.stdout.write(flags.json ? `${JSON.stringify({ stack: flags.stack, side, ...undrained }, null, 2)}\n` : text);
+  return isDone && state.serves === true ? EXIT.done : EXIT.refused;
+}

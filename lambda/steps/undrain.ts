@@ -1,0 +1,34 @@
+import { parsePlan } from '../../core/plan';
+import { SideState } from '../../core/side-state';
+import { SIDES, Side } from '../../core/weights';
+import { SMOKE_VARIABLE } from '../../core/wiring';
+import type { Ports } from '../ports';
+import { readSide } from '../sides';
+import { handlerOf } from '../step';
+import { undrain } from '../undrain';
+
+/** What a person's command asks for. */
+export interface UndrainCall {
+  readonly side: Side;
+}
+
+export interface Undrained {
+  /** Whether the side serves now. */
+  readonly state: SideState;
+  /** One line for each task that could not be told to serve again. */
+  readonly notUndrained: readonly string[];
+}
+
+/**
+ * Lets every proxy of a side serve again, and looks whether the side serves: before a person gives it weight. A function of
+ * its own, because the admin port of the proxies is closed to the person's computer.
+ */
+export async function undrainSide({ side }: UndrainCall, ports: Ports): Promise<Undrained> {
+  if (!SIDES.includes(side)) throw new Error(`'side' must be one of ${SIDES.join(', ')}, got ${JSON.stringify(side)}`);
+  const notUndrained = await undrain(side, ports);
+  const { smoke } = parsePlan({ smoke: JSON.parse(process.env[SMOKE_VARIABLE] ?? '[]') as unknown });
+  const { state } = await readSide(side, { smoke }, ports, 1);
+  return { state, notUndrained };
+}
+
+export const handler = handlerOf(undrainSide);

@@ -1,0 +1,65 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { synthesize } from '../rehearsal/command';
+
+const FAULTS = join(__dirname, '../../bench/faults.ts');
+/** One of each kind; `npm run bench:faults` runs them all. */
+const ROWS = [
+  'source-dead-and-abort@last-bake',
+  'target-killed@drain',
+  's3-503-and-target-killed@bake',
+  'source-proxies-killed@drain',
+];
+/** It gives up by itself; this only names the test if it does not. */
+const LIMIT_MS = 600_000;
+
+interface Row {
+  readonly fault: string;
+  readonly phase: string;
+  readonly outcome: string;
+  readonly weights: string;
+  readonly lock: string;
+  readonly requests: number;
+  readonly lostBeyond: number;
+  readonly dropped: number;
+  readonly evidenceLost: number;
+  readonly wrong: readonly string[];
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'drainshift-faults-'));
+let matrix: ChildProcess | undefined;
+afterAll(() => {
+  matrix?.kill('SIGTERM');
+  rmSync(folder, { recursive: true });
+});
+
+async function run(): Promise<{ output: string; rows: Row[] }> {
+  const json = join(folder, 'faults.json');
+  const args = [FAULTS, '--rows', ROWS.join(), '--at-once', '2', '--app', synthesize(folder), '--json', json];
+  matrix = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  matrix.stdout?.on('data', (bytes: Buffer) => (output += bytes.toString()));
+  matrix.stderr?.on('data', (bytes: Buffer) => (output += bytes.toString()));
+  await new Promise((resolve) => matrix?.once('close', resolve));
+  return { output, rows: JSON.parse(readFileSync(json, 'utf8')) as Row[] };
+}
+
+test(
+  'a client that counts for itself sees what the evidence says, in every row',
+  async () => {
+    const { output, rows } = await run();
+    expect(rows.flatMap(({ fault, phase, wrong }) => wrong.map((each) => `${fault}@${phase}: ${each}`))).toEqual([]);
+    expect(rows.map(({ outcome, weights, lock }) => [outcome, weights, lock])).toEqual([
+      ['failed', '0/100', 'kept'],
+      ['rolled-back', '100/0', 'free'],
+      ['rolled-back', '100/0', 'free'],
+      ['completed', '0/100', 'free'],
+    ]);
+    for (const { requests } of rows) expect(requests).toBeGreaterThan(50);
+    expect(rows[3]?.evidenceLost).toBeGreaterThan(0);
+    expect(output).toContain('4 rows ended as they must');
+  },
+  LIMIT_MS,
+);
