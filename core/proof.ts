@@ -10,6 +10,8 @@ export interface ProofOrder {
   /** SNI, Host and certificate name of the smoke requests. */
   readonly domainName: string;
   readonly isSelfSigned?: boolean;
+  /** As in the wiring of the cutover. */
+  readonly trustedAuthoritiesArn?: string;
   /** The plan's. */
   readonly smoke: readonly SmokeRequest[];
   /** The fewest tasks of each side's service. */

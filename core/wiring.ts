@@ -24,6 +24,8 @@ export interface CutoverWiring {
   readonly domainName: string;
   /** The certificate of that name is self-signed: its name and dates count, and nobody vouches for it. */
   readonly isSelfSigned?: boolean;
+  /** A Secrets Manager secret whose string is PEM: who vouches for that certificate instead of the public authorities. */
+  readonly trustedAuthoritiesArn?: string;
   /** The CloudWatch alarms whose ALARM stops a cutover: those that are metric alarms for sure, and all others. */
   readonly metricAlarmNames?: readonly string[];
   readonly otherAlarmNames?: readonly string[];
@@ -80,5 +82,6 @@ export const PROXY_VARIABLES = {
   admin: 'DRAINSHIFT_ADMIN',
   adminSecret: 'DRAINSHIFT_ADMIN_SECRET',
   upstream: 'DRAINSHIFT_UPSTREAM',
+  upstreamAuthorities: 'DRAINSHIFT_UPSTREAM_AUTHORITIES',
   tls: 'DRAINSHIFT_TLS',
 } as const;

@@ -54,6 +54,12 @@ export interface ProxiesPort {
 
 export interface SmokePort {
   /**
+   * Reads who must vouch for the certificate of the smoke requests, where that is not left to the public authorities.
+   *
+   * @throws Error when it cannot be read, or is none
+   */
+  checkTrust(): Promise<void>;
+  /**
    * Asks a side through its own listener: up to three times, half a second apart, until a response has the expected status.
    * A side that fails one request of many still serves.
    */

@@ -48,6 +48,12 @@ const ANSWERS = {
         'It is generated, never leaves the network, and both ends of it would have to change at the same moment. To change it, replace it between two cutovers.',
     },
   },
+  authorities: {
+    rules: {
+      'AwsSolutions-SMG4':
+        'It holds certificates of authorities, which are public. A new file comes with a deployment.',
+    },
+  },
   proxies: {
     rules: {
       'AwsSolutions-ECS2': 'The environment holds addresses and times. The one secret comes from Secrets Manager.',

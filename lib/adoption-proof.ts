@@ -3,6 +3,7 @@ import { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { PROOF_VARIABLE, PROOF_WAIT_SECONDS, ProofOrder } from '../core/proof';
 import { SIDES, Side } from '../core/weights';
@@ -24,6 +25,7 @@ export interface AdoptionProofProps {
   readonly source: ProxyService;
   readonly target: ProxyService;
   readonly domainName: string;
+  readonly trustedAuthorities?: ISecret;
   readonly plan: CutoverPlan;
   readonly logRetention: RetentionDays;
 }
@@ -60,6 +62,7 @@ export class AdoptionProof extends Construct {
       (what) => `elasticloadbalancing:Describe${what}`,
     );
     proof.addToRolePolicy(new PolicyStatement({ actions, resources: ['*'] }));
+    props.trustedAuthorities?.grantRead(proof);
     this.functionName = proof.functionName;
     const resource = new CustomResource(this, 'Resource', {
       resourceType: 'Custom::DrainshiftProof',
@@ -90,7 +93,8 @@ interface WrittenSmoke {
   readonly smoke?: readonly { readonly path: string; readonly expectedStatus?: number }[];
 }
 
-function orderOf({ loadBalancer, source, target, domainName, plan }: AdoptionProofProps): ProofOrder {
+function orderOf(props: AdoptionProofProps): ProofOrder {
+  const { loadBalancer, source, target, domainName, trustedAuthorities, plan } = props;
   const { smoke = [{ path: '/' }] } = plan._toJson(loadBalancer.initialWeights) as WrittenSmoke;
   return {
     loadBalancerArn: loadBalancer.loadBalancer.loadBalancerArn,
@@ -104,6 +108,7 @@ function orderOf({ loadBalancer, source, target, domainName, plan }: AdoptionPro
     },
     domainName,
     ...(loadBalancer.hasSelfSignedCertificate && { isSelfSigned: true }),
+    ...(trustedAuthorities && { trustedAuthoritiesArn: trustedAuthorities.secretArn }),
     smoke: smoke.map(({ path, expectedStatus = 200 }) => ({ path, expectedStatus })),
     minTasks: { source: source.minTasks, target: target.minTasks },
     waitSeconds: PROOF_WAIT_SECONDS,

@@ -16,6 +16,7 @@ export interface CutoverFunctionsProps {
   readonly wiring: CutoverWiring;
   readonly resources: StepResources;
   readonly adminSecret: ISecret;
+  readonly trustedAuthorities?: ISecret;
   readonly notificationTopic?: ITopic;
   readonly logRetention: RetentionDays;
   /** The deployed plan's, as JSON. */
@@ -53,6 +54,7 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
     for (const statement of statementsFor(STEP_RIGHTS[step], props.resources)) created.addToRolePolicy(statement);
     // Grants and not statements: they know the secret's suffix, and the keys of both.
     if (STEP_RIGHTS[step].callProxies) props.adminSecret.grantRead(created);
+    if (STEP_RIGHTS[step].smoke) props.trustedAuthorities?.grantRead(created);
     if (STEP_RIGHTS[step].notify) props.notificationTopic?.grantPublish(created);
     return created;
   };

@@ -32,6 +32,14 @@ export interface CutoverProps {
   readonly domainName: string;
 
   /**
+   * A secret whose whole string is PEM: the certificates of the authorities that sign the listeners' certificate, where they
+   * are your own. They are trusted by the smoke requests and the proof of an adoption instead of the public ones. `TrustedAuthorities`
+   * makes one out of a file.
+   * @default - the public authorities
+   */
+  readonly trustedAuthorities?: ISecret;
+
+  /**
    * What an execution does unless it is started with a plan of its own.
    * @default CutoverPlan.gradual()
    */
@@ -104,6 +112,7 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   checkDomainName('domainName', props.domainName);
   checkSides(props);
   checkSmoke(props);
+  checkTrust(props);
   if (props.source.cluster !== props.target.cluster) {
     refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
   }
@@ -113,6 +122,12 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   }
   for (const alarm of alarms) checkPlaceOf(alarm, scope);
   if (props.notificationTopic?.fifo) refuse('notificationTopic', 'a standard topic', 'a FIFO topic');
+}
+
+/** Nobody vouches for a certificate that the migration signs: its name and dates count. */
+function checkTrust({ trustedAuthorities, loadBalancer }: CutoverProps): void {
+  if (!trustedAuthorities || !loadBalancer.hasSelfSignedCertificate) return;
+  refuse('trustedAuthorities', 'absent with a certificate of MigrationCertificate.selfSigned', 'a secret');
 }
 
 /** The default, a GET of `/`, is no call that a group of GRPC answers: the preflight of each cutover would end it. */

@@ -9,6 +9,8 @@ export interface StepRights {
   readonly modifyRule: boolean;
   /** Whether it may find the proxies and call their admin API. */
   readonly callProxies: boolean;
+  /** Whether it makes smoke requests, and reads whom they trust. */
+  readonly smoke: boolean;
   /** Whether it may read the alarms that the cutover heeds. */
   readonly readAlarms: boolean;
   /** Whether it may tell people and other systems. */
@@ -19,7 +21,10 @@ export interface StepRights {
 
 type StoreKey = 'lock.json' | 'abort/*' | 'approval/*' | 'evidence/*';
 
-const NONE = { read: [], modifyRule: false, callProxies: false, readAlarms: false, notify: false, store: {} } as const;
+const NONE = {
+  ...{ read: [], modifyRule: false, callProxies: false, smoke: false },
+  ...{ readAlarms: false, notify: false, store: {} },
+} as const;
 const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
 const LOCK: StoreKey[] = ['lock.json'];
 const SAVE = { GetObject: LOCK, PutObject: LOCK };
@@ -33,7 +38,7 @@ const RECORD: StepRights['store'] = {
 
 const ALL_READS: StepRights['read'] = ['LoadBalancers', 'Listeners', 'Rules', 'TargetGroups', 'TargetHealth'];
 /** What judging both sides takes. */
-const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, readAlarms: true } as const;
+const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, smoke: true, readAlarms: true } as const;
 
 /** The one table of who may do what. */
 export const STEP_RIGHTS: Record<Step, StepRights> = {

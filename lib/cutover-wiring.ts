@@ -17,6 +17,7 @@ export interface WiringParts {
   readonly target: ProxyService;
   readonly adminSecret: ISecret;
   readonly domainName: string;
+  readonly trustedAuthorities?: ISecret;
   readonly alarms?: readonly IAlarm[];
   readonly sourceAlarms?: readonly IAlarm[];
   readonly notificationTopic?: ITopic;
@@ -46,6 +47,7 @@ export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventB
     storeBucket: loadBalancer.store.bucketName,
     domainName: props.domainName,
     ...(loadBalancer.hasSelfSignedCertificate && { isSelfSigned: true }),
+    ...(props.trustedAuthorities && { trustedAuthoritiesArn: props.trustedAuthorities.secretArn }),
     ...(metric.length > 0 && { metricAlarmNames: metric.map(({ alarmName }) => alarmName) }),
     ...(other.length > 0 && { otherAlarmNames: other.map(({ alarmName }) => alarmName) }),
     ...(sourceAlarms.length > 0 && { sourceAlarmNames: sourceAlarms.map(({ alarmName }) => alarmName) }),

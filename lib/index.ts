@@ -37,4 +37,5 @@ export {
 } from './session-store-props';
 export { ProxyHealthCheck, StickyTargetGroup, StickyTargetGroupProps } from './sticky-target-group';
 export { TrafficWeights } from './traffic-weights';
+export { TrustedAuthorities, TrustedAuthoritiesProps } from './trusted-authorities';
 export { WeightedRule, WeightedRuleProps } from './weighted-rule';

@@ -46,6 +46,14 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
   readonly sessionStore?: ISessionStore;
 
   /**
+   * A secret whose whole string is PEM: the certificates of the authorities that sign the listeners' certificate, where they
+   * are your own. They are trusted by the smoke requests of a cutover instead of the public ones. `TrustedAuthorities`
+   * makes one out of a file.
+   * @default - the public authorities
+   */
+  readonly trustedAuthorities?: ISecret;
+
+  /**
    * What a cutover does unless it is started with a plan of its own.
    * @default CutoverPlan.gradual()
    */
@@ -173,6 +181,7 @@ export class Migration extends Construct {
       vpc: this.vpc,
       adminSecret: secret,
       domainName: props.domainName,
+      trustedAuthorities: props.trustedAuthorities,
       plan: props.plan,
       changeablePlanParts: props.changeablePlanParts,
       schedule: props.schedule,

@@ -20,10 +20,13 @@ export interface ProxySettings {
   readonly serviceName: string;
   readonly protectsTask: boolean;
   readonly sessionStore: ISessionStore | undefined;
+  /** Whether whom it trusts comes as a secret. */
+  readonly hasAuthorities: boolean;
   /** What the user adds. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
+const AUTHORITIES = PROXY_VARIABLES.upstreamAuthorities;
 const SESSION_STORE_PASSWORD = 'DRAINSHIFT_SESSION_STORE_PASSWORD';
 
 /** The settings of a proxy as the variables of its environment; `docs/proxy.md` has them all. */
@@ -50,17 +53,25 @@ export function environmentOf(settings: ProxySettings): Record<string, string> {
     DRAINSHIFT_SESSION_STORE_URL: sessionStore?.url,
     DRAINSHIFT_SESSION_STORE_USER: sessionStore?.secret && sessionStore.userName,
   };
-  checkEnvironment(settings.environment, [...Object.keys(own), PROXY_VARIABLES.adminSecret, SESSION_STORE_PASSWORD]);
+  const secrets = [PROXY_VARIABLES.adminSecret, SESSION_STORE_PASSWORD, AUTHORITIES];
+  // Next to the secret the proxy refuses it.
+  const file = settings.hasAuthorities ? [`${AUTHORITIES}_FILE`] : [];
+  checkEnvironment(settings.environment, [...Object.keys(own), ...secrets, ...file]);
   const given = Object.entries(own).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return { ...settings.environment, ...Object.fromEntries(given) };
 }
 
-export function secretsOf(adminSecret: ISecret, sessionStore: ISessionStore | undefined): Record<string, Secret> {
+export function secretsOf(
+  adminSecret: ISecret,
+  sessionStore: ISessionStore | undefined,
+  trustedAuthorities: ISecret | undefined,
+): Record<string, Secret> {
   return {
     [PROXY_VARIABLES.adminSecret]: Secret.fromSecretsManager(adminSecret),
     ...(sessionStore?.secret && {
       [SESSION_STORE_PASSWORD]: Secret.fromSecretsManager(sessionStore.secret, 'password'),
     }),
+    ...(trustedAuthorities && { [AUTHORITIES]: Secret.fromSecretsManager(trustedAuthorities) }),
   };
 }
 

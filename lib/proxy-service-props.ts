@@ -124,6 +124,13 @@ export interface ProxyOptions {
   readonly sessionStore?: ISessionStore;
 
   /**
+   * A secret whose whole string is PEM: the authorities that the certificate of an `https://` backend is checked against,
+   * instead of the public ones. `TrustedAuthorities` makes one out of a file. Proxies read it when they start.
+   * @default - the public authorities
+   */
+  readonly trustedAuthorities?: ISecret;
+
+  /**
    * How long the backend may be quiet within a request before the proxy gives it up (504, or a reset in the middle of an
    * answer): from 1 second to 1 hour. WebSockets and event streams may be quiet for as long as the load balancer lets
    * them. Keep it under the idle timeout of the load balancer, or nobody counts what is given up.

@@ -12,6 +12,7 @@ export const SETTINGS = {
   other_upstream: 'DRAINSHIFT_OTHER_UPSTREAM',
   other_upstream_server_name: 'DRAINSHIFT_OTHER_UPSTREAM_SERVER_NAME',
   upstream_verify_certificate: 'DRAINSHIFT_UPSTREAM_VERIFY_CERTIFICATE',
+  upstream_authorities: PROXY_VARIABLES.upstreamAuthorities,
   upstream_authorities_file: 'DRAINSHIFT_UPSTREAM_AUTHORITIES_FILE',
   tls: PROXY_VARIABLES.tls,
   tls_certificate_file: 'DRAINSHIFT_TLS_CERTIFICATE_FILE',
@@ -59,7 +60,12 @@ export const SETTINGS = {
 export type Setting = keyof typeof SETTINGS;
 
 /** Those that are a text even where they look like a number. */
-export const TEXTS: ReadonlySet<Setting> = new Set(['via', 'service_name', 'session_store_user']);
+export const TEXTS: ReadonlySet<Setting> = new Set([
+  'via',
+  'service_name',
+  'session_store_user',
+  'upstream_authorities',
+]);
 
 /** What was given, from wherever; not checked yet. */
 export type Values = Partial<Record<Setting, unknown>>;

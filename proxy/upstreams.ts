@@ -40,12 +40,28 @@ function readTrust(values: Values, textOf: (name: Setting) => string | undefined
   const verify = values.upstream_verify_certificate ?? true;
   if (typeof verify !== 'boolean') problems.add('upstream_verify_certificate', 'true or false', verify);
   const verifyCertificate = verify === true;
-  if (values.upstream_authorities_file === undefined) return { verifyCertificate };
-  const authorities = textOf('upstream_authorities_file');
-  if (authorities !== undefined && !certificatesOf(authorities)) {
-    problems.add('upstream_authorities_file', 'a PEM file with certificates', values.upstream_authorities_file);
+  const authorities = readAuthorities(values, textOf, problems);
+  return { verifyCertificate, ...(authorities !== undefined && { authorities }) };
+}
+
+function readAuthorities(
+  values: Values,
+  textOf: (name: Setting) => string | undefined,
+  problems: Problems,
+): string | undefined {
+  const { upstream_authorities: text, upstream_authorities_file: file } = values;
+  if (text === undefined) {
+    const authorities = file === undefined ? undefined : textOf('upstream_authorities_file');
+    if (authorities !== undefined && !certificatesOf(authorities))
+      problems.add('upstream_authorities_file', 'a PEM file with certificates', file);
+    return authorities;
   }
-  return { verifyCertificate, authorities };
+  if (file !== undefined) problems.add('upstream_authorities', "absent next to 'upstream_authorities_file'", 'both');
+  if (typeof text === 'string' && certificatesOf(text)) return text;
+  // It may be a secret of another kind that was given by mistake.
+  const got = typeof text === 'string' ? `${text.length} characters` : typeof text;
+  problems.add('upstream_authorities', 'PEM with certificates', got);
+  return undefined;
 }
 
 function hostName(name: Setting, value: unknown, problems: Problems): Pick<Upstream, 'serverName'> {

@@ -161,6 +161,8 @@ export class World {
     for (const [arn, value] of blueprint.secrets) {
       if (!this.secrets.find(arn)) this.secrets.put({ arn, name: arn.split(':').at(-1) ?? arn }, value);
     }
+    // Whoever signs the real certificate, here it is this one.
+    this.secrets.putAuthorities(blueprint.wiring.trustedAuthoritiesArn, this.certificate.cert);
     for (const bucket of blueprint.buckets) this.objects.createBucket(bucket);
     for (const alarm of blueprint.alarms) this.alarms.put(alarm);
     for (const spec of trustedFunctions(blueprint.functions, this.options.trust)) this.functions.put(spec);

@@ -1,5 +1,4 @@
 import { DescribeTasksCommand, ECSClient, Task, paginateListTasks } from '@aws-sdk/client-ecs';
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { ADMIN_PATHS, LedgerReport } from '../../core/admin';
 import { Side } from '../../core/weights';
 import { CutoverWiring } from '../../core/wiring';
@@ -8,6 +7,7 @@ import type { ProxiesPort } from '../ports';
 import { callAdmin } from './admin-client';
 import { CLIENT_CONFIG } from './client-config';
 import { limited } from './limited';
+import { cachedSecret } from './secret';
 
 /** DescribeTasks takes at most 100 tasks. */
 const DESCRIBE_AT_ONCE = 100;
@@ -31,7 +31,7 @@ const NOT_STARTED = ['PROVISIONING', 'PENDING', 'ACTIVATING'];
 /** The proxy tasks of both sides: found through ECS, asked on their admin ports. */
 export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
   const ecs = limited('ECS', new ECSClient(CLIENT_CONFIG), ECS_MS);
-  const secret = cachedSecret(wiring.adminSecretArn);
+  const secret = cachedSecret(wiring.adminSecretArn, { cacheMs: SECRET_CACHE_MS, limitMs: SECRET_MS });
   const call = async (address: string, method: 'GET' | 'POST', path: string, body?: unknown) =>
     callAdmin({ address, port: wiring.adminPort, method, path, body, secret: await secret(), timeoutMs: ADMIN_MS });
   const read = async (task: Task, untilMs: number): Promise<TaskReading> => {
@@ -119,31 +119,4 @@ function addressOf(task: Task): string {
   const address = details.find(({ name }) => name === 'privateIPv4Address')?.value;
   if (address === undefined) throw new Error(`task '${task.taskArn}' must have a private IPv4 address, got none`);
   return address;
-}
-
-/**
- * Asked for once a minute, however many tasks are called. While Secrets Manager is away the last one is used: a rollback
- * must not wait for it.
- */
-function cachedSecret(secretArn: string): () => Promise<string> {
-  const client = limited('Secrets Manager', new SecretsManagerClient(CLIENT_CONFIG), SECRET_MS);
-  let cached: { value: Promise<string>; atMs: number } | undefined;
-  let last: string | undefined;
-  const look = async () => {
-    try {
-      const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretArn }));
-      if (SecretString === undefined) throw new Error(`secret '${secretArn}' must hold a string, got none`);
-      return (last = SecretString);
-    } catch (error) {
-      if (last === undefined) throw error;
-      return last;
-    }
-  };
-  return () => {
-    if (cached && Date.now() - cached.atMs < SECRET_CACHE_MS) return cached.value;
-    const value = look();
-    cached = { value, atMs: Date.now() };
-    value.catch(() => (cached = undefined));
-    return value;
-  };
 }

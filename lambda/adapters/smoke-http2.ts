@@ -56,13 +56,17 @@ async function ask(to: SmokeRequest, call: Call): Promise<Reply | string> {
 }
 
 /** A connection under a certificate that is good for the name, and agreed to be one of HTTP/2. */
-function secured({ host, port, name, isSelfSigned }: SmokeRequest, signal: AbortSignal): Promise<TLSSocket> {
+function secured(
+  { host, port, name, isSelfSigned, authorities }: SmokeRequest,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connectTls({
       host,
       port,
       servername: name,
       rejectUnauthorized: !isSelfSigned,
+      ca: authorities,
       ALPNProtocols: ['h2'],
     });
     const fail = (error: Error) => {

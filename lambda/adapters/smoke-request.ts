@@ -11,7 +11,10 @@ export interface SmokeRequest {
   readonly path: string;
   /** SNI, Host, and the name that the certificate must be good for. */
   readonly name: string;
+  /** Nobody vouches for the certificate: its name and dates count. */
   readonly isSelfSigned: boolean;
+  /** PEM: who vouches for the certificate instead of the public authorities. */
+  readonly authorities?: string;
 }
 
 /** The status of the answer, or why there was none. */
@@ -27,6 +30,7 @@ export function get(to: SmokeRequest): Promise<SmokeAnswer> {
         path: to.path,
         servername: to.name,
         rejectUnauthorized: !to.isSelfSigned,
+        ca: to.authorities,
         headers: { host: to.name, 'user-agent': SMOKE_AGENT },
         agent: false,
         signal: AbortSignal.timeout(SMOKE_TIMEOUT_MS),

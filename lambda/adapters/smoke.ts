@@ -9,6 +9,8 @@ import {
 import { Side } from '../../core/weights';
 import { CutoverWiring } from '../../core/wiring';
 import type { Probe, SmokePort } from '../ports';
+import { Settled, settle } from '../settle';
+import { authoritiesIn } from './authorities';
 import { CLIENT_CONFIG } from './client-config';
 import { limited } from './limited';
 import { callByGrpc, getByHttp2 } from './smoke-http2';
@@ -32,7 +34,7 @@ const ATTEMPT_PAUSE_MS = 500;
 /** What of a cutover's wiring a smoke request needs. */
 type SmokeWiring = Pick<
   CutoverWiring,
-  'loadBalancerArn' | 'smokeListenerArns' | 'targetGroupArns' | 'domainName' | 'isSelfSigned'
+  'loadBalancerArn' | 'smokeListenerArns' | 'targetGroupArns' | 'domainName' | 'isSelfSigned' | 'trustedAuthoritiesArn'
 >;
 
 interface SmokePlace {
@@ -45,11 +47,17 @@ interface SmokePlace {
 /**
  * Smoke requests to the load balancer's own address, under the name that clients use: that name is sent as SNI and Host,
  * and the certificate must be good for it.
+ *
+ * While the authorities cannot be read, its name and dates alone count: a rollback needs the load balancer's API and nothing
+ * else. The preflight and the proof ask by `checkTrust` first.
  */
 export function smokePort(wiring: SmokeWiring): SmokePort {
   const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG));
+  const { trustedAuthoritiesArn: arn } = wiring;
+  const authorities = arn === undefined ? () => Promise.resolve(undefined) : authoritiesIn(arn);
   let places: Promise<Record<Side, SmokePlace>> | undefined;
   return {
+    checkTrust: async () => void (await authorities()),
     probe: async (side, { path, expectedStatus }) => {
       places ??= smokePlaces(client, wiring);
       // A failed look-up must not be remembered for the life of the function.
@@ -58,10 +66,18 @@ export function smokePort(wiring: SmokeWiring): SmokePort {
       const way = own(WAYS, version);
       if (way === undefined)
         throw new Error(`the ${side}'s group must be one of ${Object.keys(WAYS).join(', ')}, got ${version}`);
-      const to = { ...address, path, name: wiring.domainName, isSelfSigned: wiring.isSelfSigned ?? false };
+      const trust = trustOf(wiring, await settle(authorities));
+      const to = { ...address, path, name: wiring.domainName, ...trust };
       return hedged(() => way(to), expectedStatus);
     },
   };
+}
+
+function trustOf(
+  { isSelfSigned = false }: SmokeWiring,
+  authorities: Settled<string | undefined>,
+): Pick<SmokeRequest, 'isSelfSigned' | 'authorities'> {
+  return 'value' in authorities ? { isSelfSigned, authorities: authorities.value } : { isSelfSigned: true };
 }
 
 /** The next attempt does not wait for the end of one that hangs. */

@@ -1,6 +1,7 @@
 import { ProofOrder, Unproven, unproven } from '../../core/proof';
 import type { Side } from '../../core/weights';
 import type { SmokePort } from '../ports';
+import { settle } from '../settle';
 
 /** What a proof may do to the world. */
 export interface ProofPorts {
@@ -17,11 +18,13 @@ export interface ProofPorts {
  * @returns what speaks against giving the side requests
  */
 export async function prove(side: Side, order: ProofOrder, ports: ProofPorts): Promise<Unproven[]> {
-  const [healthyTargets, responses] = await Promise.all([
+  const [trust, healthyTargets, responses] = await Promise.all([
+    settle(() => ports.smoke.checkTrust()),
     ports.healthyTargets(side),
     Promise.all(order.smoke.map((request) => ports.smoke.probe(side, request))),
   ]);
-  return unproven(side, order, { healthyTargets, responses: responses.map(({ got }) => got) });
+  const found = unproven(side, order, { healthyTargets, responses: responses.map(({ got }) => got) });
+  return 'problem' in trust ? [{ code: 'SmokeFailed', message: trust.problem }, ...found] : found;
 }
 
 const POLL_MS = 10_000;

@@ -35,7 +35,9 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   }
   const findings = [
     ...weightFindings(run, weights),
-    ...(await Promise.all([sideFindings(run, ports), taskFindings(ports), alarmFindings(ports)])).flat(),
+    ...(
+      await Promise.all([trustFindings(ports), sideFindings(run, ports), taskFindings(ports), alarmFindings(ports)])
+    ).flat(),
   ];
   const [first] = findings;
   if (first) throw new CutoverError(first.code, findings.map(({ message }) => message).join('\n'));
@@ -64,6 +66,12 @@ function weightFindings(run: CutoverRun, weights: CutoverRun['plan']['initialWei
 async function alarmFindings({ alarms }: Ports): Promise<Finding[]> {
   const readings = await alarms.read();
   return SIDES.flatMap((side) => checkAlarms(alarms.heeded, readings, side) ?? []);
+}
+
+/** Later polls do without what cannot be read: it must have been there once. */
+async function trustFindings({ smoke }: Ports): Promise<Finding[]> {
+  const trust = await settle(() => smoke.checkTrust());
+  return 'problem' in trust ? [{ code: 'SmokeFailed', message: trust.problem }] : [];
 }
 
 async function sideFindings({ plan }: CutoverRun, ports: Ports): Promise<Finding[]> {

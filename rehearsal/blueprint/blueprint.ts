@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CutoverWiring, WIRING_VARIABLE } from '../../core/wiring';
+import { CutoverWiring, PROXY_VARIABLES, WIRING_VARIABLE } from '../../core/wiring';
 import type { Identities } from '../assembly/resolve';
 import type { Stack } from '../assembly/template';
 import type { AlarmSpec } from '../aws/alarms/alarm-book';
@@ -138,10 +138,15 @@ function build({ resources, functions, wiring }: Found, known: Known): Blueprint
   const secrets = new Map(
     resources
       .ofType('AWS::SecretsManager::Secret')
-      .map(({ identity: { ref } }) => [ref, known.secrets?.get(ref) ?? randomBytes(32).toString('hex')]),
+      .map(({ identity: { ref }, properties }) => [
+        ref,
+        known.secrets?.get(ref) ?? properties.string('SecretString', randomBytes(32).toString('hex')),
+      ]),
   );
-  const secretValue = (arn: string) => {
+  const secretValue = (arn: string, variable: string) => {
     const value = secrets.get(arn) ?? [...secrets].find(([known]) => arn.startsWith(known))?.[1];
+    // The backends of a rehearsal are others. What is no PEM was drawn here.
+    if (variable === PROXY_VARIABLES.upstreamAuthorities) return value?.includes('BEGIN') === true ? value : '';
     if (value === undefined) throw new UsageError(`a container's secret must be in the template, got '${arn}'`);
     return value;
   };

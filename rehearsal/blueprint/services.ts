@@ -9,8 +9,8 @@ import { Properties } from './properties';
 import { Ready, Resources } from './resources';
 import { buildTaskDefinition } from './task-definition';
 
-/** Environment values that are known only here: secrets by ARN. */
-type SecretValue = (arn: string) => string;
+/** Environment values that are known only here: secrets by ARN, for a variable. */
+type SecretValue = (arn: string, variable: string) => string;
 
 export function buildClusters(resources: Resources): Cluster[] {
   return resources
@@ -89,7 +89,10 @@ function containerOf(
     );
   }
   const plain = container.list('Environment').map((pair) => [pair.string('Name'), pair.string('Value')]);
-  const secret = container.list('Secrets').map((pair) => [pair.string('Name'), secretValue(pair.string('ValueFrom'))]);
+  const secret = container.list('Secrets').map((pair) => {
+    const name = pair.string('Name');
+    return [name, secretValue(pair.string('ValueFrom'), name)];
+  });
   return {
     name: container.string('Name'),
     image,

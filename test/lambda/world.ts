@@ -107,7 +107,10 @@ export class MemoryWorld {
       },
     },
     metrics: { weights: (weights) => void this.weighed.push(formatWeights(weights)) },
-    smoke: { probe: (side) => Promise.resolve({ got: this.smoke[side], responses: 0 }) },
+    smoke: {
+      checkTrust: () => Promise.resolve(),
+      probe: (side) => Promise.resolve({ got: this.smoke[side], responses: 0 }),
+    },
     store: {
       acquire: (run) => {
         if (this.lock && this.lock.execution !== run.execution)

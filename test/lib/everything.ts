@@ -1,3 +1,7 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Key } from 'aws-cdk-lib/aws-kms';
@@ -10,7 +14,15 @@ import {
   NetworkFront,
   ProxyCompute,
   SessionStore,
+  TrustedAuthorities,
 } from '../../lib';
+
+/** Those of the public: any will do. */
+function authoritiesFile(): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'drainshift-authorities-')), 'authorities.pem');
+  writeFileSync(file, rootCertificates[0] ?? '');
+  return file;
+}
 
 /** A migration with every part that can be asked for. */
 export function createEverything(stack: Stack): Migration {
@@ -27,7 +39,12 @@ export function createEverything(stack: Stack): Migration {
       compute: ProxyCompute.ec2(),
       drainProfile: DrainProfile.WEBSOCKET_HEAVY,
     },
-    target: { upstreamUrl: 'http://new.internal', compute: ProxyCompute.fargateSpot(), enableExecuteCommand: true },
+    target: {
+      upstreamUrl: 'https://new.internal',
+      trustedAuthorities: new TrustedAuthorities(stack, 'Authorities', { file: authoritiesFile() }).secret,
+      compute: ProxyCompute.fargateSpot(),
+      enableExecuteCommand: true,
+    },
     redirectHttp: true,
     notificationTopic: topic,
     vpcEndpoints: true,

@@ -2,10 +2,13 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
 import { readConfig } from '../../proxy/config';
-import { ProxyBundle, bundleProxy } from './support/proxy-process';
-import { stopAll } from './support/world';
+import { authority, certificateFrom } from './support/authority';
+import { ProxyBundle, bundleProxy, listening } from './support/proxy-process';
+import { get, later, stopAll } from './support/world';
 
 const GARBAGE = '-----BEGIN CERTIFICATE-----\nc2VjcmV0IGdhcmJhZ2U=\n-----END CERTIFICATE-----\n';
 const CIPHER = { type: 'pkcs8', format: 'pem', cipher: 'aes-128-cbc', passphrase: 'abcd' } as const;
@@ -100,4 +103,36 @@ test('the process says all of it at once, without what is in the files, and ends
     `${RULES.certificate}, got "${cert}"`,
     `${RULES.key}, got "${key}"`,
   ]);
+});
+
+describe('authorities as text, as a secret puts them into the environment', () => {
+  const VARIABLE = 'DRAINSHIFT_UPSTREAM_AUTHORITIES';
+
+  test('are trusted by every worker, and without them the backend is not', async () => {
+    const ca = await authority('The Company');
+    const backend = https.createServer(await certificateFrom(ca, 'localhost'), (_, response) => response.end('ours'));
+    await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
+    later(() => {
+      backend.close();
+      backend.closeAllConnections();
+    });
+    const upstream = `https://localhost:${(backend.address() as AddressInfo).port}`;
+    const args = ['--listen', '127.0.0.1:0', '--upstream', upstream, '--workers', '2'];
+    const ask = async (environment: Record<string, string>) => {
+      const { port } = await listening(bundle.run(args, environment));
+      return [await get({ port }), await get({ port }), await get({ port }), await get({ port })];
+    };
+    const [trusting, other] = await Promise.all([ask({ [VARIABLE]: `# ours\n${ca.cert}` }), ask({})]);
+    expect(trusting).toEqual(trusting.map(() => expect.objectContaining({ status: 200, body: 'ours' }) as unknown));
+    expect(other).toEqual(other.map(() => expect.objectContaining({ status: 502 }) as unknown));
+  });
+
+  test('that are none are refused without telling them, and so are two of them', async () => {
+    const args = ['--listen', '127.0.0.1:0', '--upstream', 'https://a.example'];
+    const none = bundle.run(args, { [VARIABLE]: 'hunter2' });
+    const both = bundle.run([...args, '--upstream-authorities-file', 'ca'], { [VARIABLE]: own.cert });
+    expect([await none.exit, await both.exit]).toEqual([64, 64]);
+    expect(none.stderr()).toContain('\'upstream_authorities\' must be PEM with certificates, got "7 characters"\n');
+    expect(both.stderr()).toContain("'upstream_authorities' must be absent next to 'upstream_authorities_file', got");
+  });
 });

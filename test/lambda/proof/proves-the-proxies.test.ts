@@ -20,7 +20,9 @@ class Rising implements ProofPorts {
   healthy: (nowMs: number) => number = () => 2;
   response: (path: string, nowMs: number) => number | string = (path) => (path === '/health' ? 204 : 200);
   readonly asked: string[] = [];
+  untrusted: string | undefined;
   readonly smoke = {
+    checkTrust: () => (this.untrusted === undefined ? Promise.resolve() : Promise.reject(new Error(this.untrusted))),
     probe: async (side: string, { path }: { readonly path: string }) => {
       this.asked.push(`${side} ${path}`);
       return { got: this.response(path, this.nowMs), responses: 1 };
@@ -49,7 +51,13 @@ test('everything that speaks against it is told', async () => {
     { code: 'SmokeFailed', message: 'GET / on the source must be answered 200, got 502' },
     { code: 'SmokeFailed', message: 'GET /health on the source must be answered 204, got no answer within 10 s' },
   ]);
-  expect((await prove('target', order, ports)).map(({ code }) => code)).toEqual(['SmokeFailed', 'SmokeFailed']);
+  ports.untrusted = 'no PEM';
+  expect((await prove('source', order, ports))[0]).toEqual({ code: 'SmokeFailed', message: 'no PEM' });
+  expect((await prove('target', order, ports)).map(({ code }) => code)).toEqual([
+    'SmokeFailed',
+    'SmokeFailed',
+    'SmokeFailed',
+  ]);
 });
 
 test('a deployment waits for the tasks that the scaling adds, and for the backend', async () => {
