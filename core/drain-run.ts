@@ -38,18 +38,29 @@ export function observeDrain(
   };
   // A task that did not answer holds at least what nobody knows.
   const live = total(active) + unknown.length;
-  const verdict = drainVerdict({ active: live, startedMs: drain.startedAtMs, limitMs: drain.limitMs }, nowMs);
+  const limitMs = drain.limitMs + lateMs(drain, tasks, nowMs);
+  const verdict = drainVerdict({ active: live, startedMs: drain.startedAtMs, limitMs }, nowMs);
   if (verdict === 'drained') return { ...next, verdict: 'drained' };
   if (verdict === 'wait') {
     const pace = Math.ceil(drain.limitMs / 1000 / MOST_DRAIN_LOOKS);
     return { ...next, verdict: 'wait', waitSeconds: Math.max(run.plan.pollSeconds, pace) };
   }
-  const seconds = drain.limitMs / 1000;
+  const seconds = Math.round(limitMs / 1000);
   return retreat(
     next,
     'DrainOverdue',
     `the source must be at zero ${seconds} s after the drain began, got ${describeLive(active, unknown)}`,
   );
+}
+
+/**
+ * A request that arrived in the drain has its full time. The proxies report how long that still is; for those that never end
+ * the drain takes twice its time at most.
+ */
+function lateMs({ startedAtMs, limitMs }: DrainProgress, tasks: readonly TaskReading[], nowMs: number): number {
+  const remaining = tasks.map(({ report }) => report?.drainRemainingSeconds ?? 0);
+  const endsMs = nowMs + Math.max(0, ...remaining) * 1000;
+  return Math.min(limitMs, Math.max(0, endsMs - startedAtMs - limitMs));
 }
 
 /** The connections of the tasks that answered. */

@@ -60,6 +60,8 @@ export type SeenTask = readonly [
   active: number,
   pending: number,
   isLeaving: 0 | 1,
+  /** Of the process: another one in the same task has lost what the first one held. */
+  identity: string,
 ];
 
 export interface SideTally {
@@ -68,8 +70,8 @@ export interface SideTally {
   readonly tasks: Readonly<Record<string, SeenTask | null>>;
 }
 
-/** Enough of an instance's name to tell it from the one before it. */
-const INSTANCE_CHARACTERS = 8;
+/** Enough of a random name to tell it from the one before it. */
+const NAME_CHARACTERS = 6;
 
 /** The tally before anything was counted: what the tasks report now is where counting begins. */
 export function beginTally(readings: readonly TaskReading[]): SideTally {
@@ -94,7 +96,10 @@ export function addReadings(before: SideTally, readings: readonly TaskReading[])
       continue;
     }
     tasks[reading.id] = seenFrom(reading) ?? withLife(seen, reading);
-    if (reading.report && (seen || !isKnown)) countSince(added, seen, reading.report);
+    if (!reading.report) continue;
+    // Another process in the same task: it was restarted, and took its connections with it.
+    if (seen && seen[10] !== shortName(reading.report.identity)) countEnd(added, seen, undefined);
+    if (seen || !isKnown) countSince(added, seen, reading.report);
   }
   // ECS lists a stopped task for an hour, and then no more.
   for (const id of Object.keys(before.tasks)) {
@@ -122,7 +127,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 function countSince(added: Mutable<SideCounts>, seen: SeenTask | null, report: LedgerReport): void {
   const now = countsFrom(report);
   // The counters of another instance began at zero.
-  const base = seen && seen[0] === instanceOf(report) ? seen : null;
+  const base = seen && seen[0] === shortName(report.instance) ? seen : null;
   const names = ['requests', 'answered', 'errors', 'moved', 'closed', 'forced'] as const;
   names.forEach((name, index) => (added[name] += now[index]! - Number(base?.[index + 1] ?? 0)));
 }
@@ -140,7 +145,7 @@ function seenFrom({ report, life }: TaskReading): SeenTask | null {
   const isLeaving = life === 'leaving' ? 1 : 0;
   const pending = report.active.http + report.active.streaming;
   return [
-    instanceOf(report),
+    shortName(report.instance),
     requests,
     answered,
     errors,
@@ -150,15 +155,16 @@ function seenFrom({ report, life }: TaskReading): SeenTask | null {
     total(report.active),
     pending,
     isLeaving,
+    shortName(report.identity),
   ];
 }
 
 /** A task that does not answer keeps what it reported last. */
 function withLife(seen: SeenTask | null, { life }: TaskReading): SeenTask | null {
   if (!seen) return null;
-  const [instance, requests, answered, errors, moved, closed, forced, active, pending, wasLeaving] = seen;
+  const [instance, requests, answered, errors, moved, closed, forced, active, pending, wasLeaving, identity] = seen;
   const isLeaving = life === 'leaving' ? 1 : wasLeaving;
-  return [instance, requests, answered, errors, moved, closed, forced, active, pending, isLeaving];
+  return [instance, requests, answered, errors, moved, closed, forced, active, pending, isLeaving, identity];
 }
 
 type Counted = readonly [number, number, number, number, number, number];
@@ -169,8 +175,8 @@ function countsFrom({ requests, ended }: LedgerReport): Counted {
   return [requests.total, requests.answered, requests.errors, sum('moved'), sum('closed'), sum('forced')];
 }
 
-function instanceOf({ instance }: LedgerReport): string {
-  return instance.slice(-INSTANCE_CHARACTERS);
+function shortName(name: string): string {
+  return name.slice(-NAME_CHARACTERS);
 }
 
 function sum(a: SideCounts, b: SideCounts): SideCounts {

@@ -80,3 +80,33 @@ test('a drain that is overdue rolls back, and says what was left and who did not
   expect(overdue.failure?.code).toBe('DrainOverdue');
   expect(overdue.failure?.message).toContain('got 2 websocket, and 1 tasks that did not answer: b (ETIMEDOUT)');
 });
+
+test('a request that arrived in the drain has its full time, up to twice that of the drain', () => {
+  const late = (seconds: number): TaskReading => {
+    const reading = task('a', 1);
+    return { ...reading, report: reading.report && { ...reading.report, drainRemainingSeconds: seconds } };
+  };
+  const look = draining([task('a', 1)]);
+  const limitMs = look([late(1)], 1000).drain?.limitMs ?? 0;
+  expect(look([late(20)], limitMs).verdict).toBe('wait');
+  expect(look([late(20)], limitMs * 2).verdict).toBe('rollBack');
+  expect(look([late(0)], limitMs).verdict).toBe('rollBack');
+});
+
+test('another process in the same task has lost what the first one held; a worker that was replaced has not', () => {
+  const restarted = task('a', 0);
+  const look = draining([task('a', 5), task('b', 1)]);
+  const report = restarted.report && { ...restarted.report, identity: 'another', instance: 'another' };
+  const done = look([{ ...restarted, ...(report && { report }) }, task('b', 1)], 1000);
+  expect(done.drain?.ended.lost).toBe(5);
+  const replaced = task('b', 0);
+  const withWorker = replaced.report && { ...replaced.report, instance: 'new' };
+  const after = look(
+    [
+      { ...restarted, ...(report && { report }) },
+      { ...replaced, ...(withWorker && { report: withWorker }) },
+    ],
+    2000,
+  );
+  expect(after.drain?.ended.lost).toBe(5);
+});
