@@ -2,13 +2,15 @@ import { CustomResource, Duration, Stack, Token } from 'aws-cdk-lib';
 import { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { IKey } from 'aws-cdk-lib/aws-kms';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { PROOF_VARIABLE, PROOF_WAIT_SECONDS, ProofOrder } from '../core/proof';
 import { SIDES, Side } from '../core/weights';
 import { lambdaAsset } from './assets';
 import { CutoverPlan } from './cutover-plan';
+import { createLogGroup, letDecrypt, letRead } from './encryption';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ProxyService } from './proxy-service';
 
@@ -28,6 +30,7 @@ export interface AdoptionProofProps {
   readonly trustedAuthorities?: ISecret;
   readonly plan: CutoverPlan;
   readonly logRetention: RetentionDays;
+  readonly encryptionKey?: IKey;
 }
 
 /**
@@ -40,7 +43,7 @@ export class AdoptionProof extends Construct {
 
   constructor(scope: Construct, id: string, props: AdoptionProofProps) {
     super(scope, id);
-    const { loadBalancer, source, target } = props;
+    const { loadBalancer, source, target, encryptionKey } = props;
     const proof = new Function(this, 'Function', {
       description: 'Proves the proxies before they get requests of an existing listener',
       code: Code.fromAsset(lambdaAsset()),
@@ -55,14 +58,16 @@ export class AdoptionProof extends Construct {
       vpcSubnets: props.vpcSubnets,
       securityGroups: [props.securityGroup],
       environment: { [PROOF_VARIABLE]: Stack.of(this).toJsonString(orderOf(props)) },
-      logGroup: new LogGroup(this, 'Log', { retention: props.logRetention }),
+      environmentEncryption: encryptionKey,
+      logGroup: createLogGroup(this, 'Log', { retention: props.logRetention, encryptionKey }),
     });
+    letDecrypt(proof, encryptionKey);
     // None of these knows resources.
     const actions = ['LoadBalancers', 'Listeners', 'TargetGroups', 'TargetHealth'].map(
       (what) => `elasticloadbalancing:Describe${what}`,
     );
     proof.addToRolePolicy(new PolicyStatement({ actions, resources: ['*'] }));
-    props.trustedAuthorities?.grantRead(proof);
+    if (props.trustedAuthorities) letRead(props.trustedAuthorities, proof);
     this.functionName = proof.functionName;
     const resource = new CustomResource(this, 'Resource', {
       resourceType: 'Custom::DrainshiftProof',

@@ -1,12 +1,15 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { Architecture, Code, Function, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { IKey } from 'aws-cdk-lib/aws-kms';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { CutoverWiring, SMOKE_VARIABLE, Step, STEPS, WIRING_VARIABLE } from '../core/wiring';
 import { lambdaAsset } from './assets';
+import { createLogGroup, letDecrypt, letEncrypt, letRead } from './encryption';
 import { statementsFor, STEP_RIGHTS, StepResources } from './cutover-rights';
 
 export interface CutoverFunctionsProps {
@@ -21,6 +24,8 @@ export interface CutoverFunctionsProps {
   readonly logRetention: RetentionDays;
   /** The deployed plan's, as JSON. */
   readonly smoke: string;
+  readonly store: IBucket;
+  readonly encryptionKey?: IKey;
 }
 
 export type StepFunctions = Readonly<Record<Step, Function>>;
@@ -32,7 +37,8 @@ const RECOVER_TIMEOUT = Duration.seconds(120);
 
 /** One function a step, each with its own rights, all in one log. */
 export function createStepFunctions(scope: Construct, props: CutoverFunctionsProps): StepFunctions {
-  const logGroup = new LogGroup(scope, 'Log', { retention: props.logRetention });
+  const { encryptionKey } = props;
+  const logGroup = createLogGroup(scope, 'Log', { retention: props.logRetention, encryptionKey });
   const wiring = Stack.of(scope).toJsonString(props.wiring);
   const code = Code.fromAsset(lambdaAsset());
   const create = (step: Step): Function => {
@@ -48,13 +54,17 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
       vpcSubnets: props.vpcSubnets,
       securityGroups: [props.securityGroup],
       environment: { [WIRING_VARIABLE]: wiring, ...(step === 'undrain' && { [SMOKE_VARIABLE]: props.smoke }) },
+      environmentEncryption: encryptionKey,
       logGroup,
       tracing: Tracing.ACTIVE,
     });
     for (const statement of statementsFor(STEP_RIGHTS[step], props.resources)) created.addToRolePolicy(statement);
+    letDecrypt(created, encryptionKey);
+    if (STEP_RIGHTS[step].store.GetObject) letDecrypt(created, props.store.encryptionKey);
+    if (STEP_RIGHTS[step].store.PutObject) letEncrypt(created, props.store.encryptionKey);
     // Grants and not statements: they know the secret's suffix, and the keys of both.
-    if (STEP_RIGHTS[step].callProxies) props.adminSecret.grantRead(created);
-    if (STEP_RIGHTS[step].smoke) props.trustedAuthorities?.grantRead(created);
+    if (STEP_RIGHTS[step].callProxies) letRead(props.adminSecret, created);
+    if (STEP_RIGHTS[step].smoke && props.trustedAuthorities) letRead(props.trustedAuthorities, created);
     if (STEP_RIGHTS[step].notify) props.notificationTopic?.grantPublish(created);
     return created;
   };

@@ -2,6 +2,7 @@ import { Arn, ArnFormat, Stack } from 'aws-cdk-lib';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { IEventBus } from 'aws-cdk-lib/aws-events';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -103,6 +104,14 @@ export interface CutoverProps {
    * @default RetentionDays.THREE_MONTHS
    */
   readonly logRetention?: RetentionDays;
+
+  /**
+   * The key of KMS that encrypts the logs, the queues and the environment of the functions. Keep it enabled: without it no step
+   * can start, those that go back included. The state machine has no such key: the events that start a recovery would lose the
+   * input of its execution.
+   * @default - the keys of AWS
+   */
+  readonly encryptionKey?: IKey;
 }
 
 /** More than a person can look through at night. Their names have to fit into the environment of a function, too. */

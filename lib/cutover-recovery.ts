@@ -3,17 +3,20 @@ import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { Function } from 'aws-cdk-lib/aws-lambda';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { RECOVERY_ATTEMPTS, RECOVERY_PAUSE_SECONDS } from '../core/recovery';
+import { createQueue, letEventsUse } from './encryption';
 
 export interface CutoverRecoveryProps {
   readonly stateMachine: IStateMachine;
   /** Puts the traffic back. */
   readonly recover: Function;
+  readonly encryptionKey?: IKey;
 }
 
 /**
@@ -30,11 +33,10 @@ export class CutoverRecovery extends Construct {
 
   constructor(scope: Construct, id: string, props: CutoverRecoveryProps) {
     super(scope, id);
-    const { stateMachine, recover } = props;
-    const closed = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true };
-    this.givenUp = new Queue(this, 'GivenUp', { ...closed, retentionPeriod: Duration.days(14) });
-    const retries = new Queue(this, 'Retries', {
-      ...closed,
+    const { stateMachine, recover, encryptionKey } = props;
+    this.givenUp = createQueue(this, 'GivenUp', { encryptionKey, retentionPeriod: Duration.days(14) });
+    const retries = createQueue(this, 'Retries', {
+      encryptionKey,
       // A message that was not dealt with shows again after this time.
       visibilityTimeout: Duration.seconds(RECOVERY_PAUSE_SECONDS),
       deadLetterQueue: { queue: this.givenUp, maxReceiveCount: RECOVERY_ATTEMPTS },
@@ -42,6 +44,7 @@ export class CutoverRecovery extends Construct {
     // Lambda itself repeats a call twice at the most.
     recover.configureAsyncInvoke({ retryAttempts: 0, onFailure: new SqsDestination(retries) });
     recover.addEventSource(new SqsEventSource(retries, { batchSize: 1 }));
+    letEventsUse(encryptionKey, this);
     new Rule(this, 'Interrupted', {
       description: 'Puts the traffic back when a cutover was stopped from outside',
       eventPattern: {

@@ -21,6 +21,7 @@ import { CutoverPlan } from './cutover-plan';
 import { CutoverRecovery } from './cutover-recovery';
 import { startOnSchedule } from './cutover-schedule';
 import { cutoverName, resourcesOf, wiringOf } from './cutover-wiring';
+import { createLogGroup, letEncrypt } from './encryption';
 import { longestBytes, MAX_ENVIRONMENT_BYTES } from './environment-size';
 import { guardDeletion } from './deletion-guard';
 import { MigrationSide } from './migration-side';
@@ -81,17 +82,23 @@ export class Cutover extends Construct implements IConnectable {
     const functions = createStepFunctions(new Construct(this, 'Steps'), {
       ...props,
       smoke: Stack.of(this).toJsonString((plan as { smoke?: unknown }).smoke ?? [{ path: '/', expectedStatus: 200 }]),
+      store: this.store,
       securityGroup,
       wiring,
       resources: resourcesOf(this, props, eventBus),
       logRetention,
     });
     this.recoverFunction = functions.recover;
-    this.logGroup = new LogGroup(this, 'Log', { logGroupName: vendedLogName(this), retention: logRetention });
+    this.logGroup = createLogGroup(this, 'Log', {
+      logGroupName: vendedLogName(this),
+      retention: logRetention,
+      encryptionKey: props.encryptionKey,
+    });
     this.stateMachine = this.createStateMachine(props, functions, plan);
     this.recovery = new CutoverRecovery(this, 'Recovery', {
       stateMachine: this.stateMachine,
       recover: functions.recover,
+      encryptionKey: props.encryptionKey,
     });
     if (props.schedule) {
       startOnSchedule(this, this.stateMachine, props.schedule, {
@@ -187,6 +194,7 @@ export class Cutover extends Construct implements IConnectable {
   }
 
   private grantWrite(grantee: IGrantable, keys: string): Grant {
+    letEncrypt(grantee, this.store.encryptionKey);
     return Grant.addToPrincipal({
       grantee,
       actions: ['s3:PutObject'],

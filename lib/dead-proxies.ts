@@ -1,15 +1,17 @@
 import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Rule } from 'aws-cdk-lib/aws-events';
-import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { IKey } from 'aws-cdk-lib/aws-kms';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
+import { createQueue, letEventsSend } from './encryption';
 import { METRIC_PERIOD } from './migration-metrics';
 import { ProxyService } from './proxy-service';
 
 interface DeadProxiesProps {
   readonly services: readonly ProxyService[];
+  readonly encryptionKey?: IKey;
 }
 
 /**
@@ -24,14 +26,14 @@ export class DeadProxies extends Construct {
 
   constructor(scope: Construct, id: string, props: DeadProxiesProps) {
     super(scope, id);
-    const { services } = props;
-    this.queue = new Queue(this, 'Queue', {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
+    const { services, encryptionKey } = props;
+    const queue = createQueue(this, 'Queue', {
+      encryptionKey,
       retentionPeriod: Duration.days(14),
     });
-    acknowledge(this.queue, 'deadProxies');
-    new Rule(this, 'Rule', {
+    this.queue = queue;
+    acknowledge(queue, 'deadProxies');
+    const rule = new Rule(this, 'Rule', {
       description: 'Proxies that ended without having been told to',
       eventPattern: {
         source: ['aws.ecs'],
@@ -43,8 +45,9 @@ export class DeadProxies extends Construct {
           stopCode: ['EssentialContainerExited'],
         },
       },
-      targets: [new SqsQueue(this.queue)],
+      targets: [{ bind: () => ({ arn: queue.queueArn }) }],
     });
+    letEventsSend(queue, rule);
   }
 
   metric(): Metric {

@@ -4,6 +4,7 @@ import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { checkDomainName, checkInteger } from './refusals';
+import { letRead } from './encryption';
 import { ISessionStore, SESSION_STORE_PORT, SessionStoreAttributes } from './session-store-props';
 
 export class ImportedSessionStore extends Construct implements ISessionStore {
@@ -29,6 +30,6 @@ export class ImportedSessionStore extends Construct implements ISessionStore {
   }
 
   public grantConnect(grantee: IGrantable): Grant {
-    return this.secret?.grantRead(grantee) ?? Grant.drop(grantee, 'This session store has no password');
+    return (this.secret && letRead(this.secret, grantee)) ?? Grant.drop(grantee, 'This session store has no password');
   }
 }

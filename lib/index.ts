@@ -1,4 +1,4 @@
-export { AdminSecret } from './admin-secret';
+export { AdminSecret, AdminSecretProps } from './admin-secret';
 export { Cutover } from './cutover';
 export {
   CutoverApproval,

@@ -8,6 +8,7 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { Cutover } from './cutover';
@@ -55,6 +56,12 @@ export interface MigrationAlarmsProps extends AlarmThresholds {
    * @default - nobody
    */
   readonly topic?: ITopic;
+
+  /**
+   * The key of KMS that encrypts the queue of what ECS says of proxies that ended. The topic's key is the topic's.
+   * @default - the keys of SQS
+   */
+  readonly encryptionKey?: IKey;
 }
 
 /**
@@ -232,7 +239,10 @@ export class MigrationAlarms extends Construct {
     this.add('DeadProxies', {
       alarmDescription:
         'A proxy ended without having been told to, and its connections with it. The queue of its events tells which, and why.',
-      metric: new DeadProxies(this, 'Dead', { services: [props.source, props.target] }).metric(),
+      metric: new DeadProxies(this, 'Dead', {
+        services: [props.source, props.target],
+        encryptionKey: props.encryptionKey,
+      }).metric(),
       threshold: 1,
       minutes: 1,
     });

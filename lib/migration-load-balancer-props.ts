@@ -7,6 +7,7 @@ import {
   IApplicationLoadBalancer,
   SslPolicy,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { IDLE_TIMEOUT_BOUNDS } from './idle-timeouts';
 import { MutualTls } from './mutual-tls';
@@ -164,6 +165,15 @@ export interface MigrationLoadBalancerProps {
    * @default - all
    */
   readonly hostHeaders?: string[];
+
+  /**
+   * The key of KMS that encrypts the store; of a `Migration` the secret, the logs, the queues and the environment of the
+   * functions, too. Not the logs of the load balancer, which writes to no bucket with such a key. Keep it enabled: without it
+   * no step can start, those that go back included. The policy of an imported key must let the services use it (see "Keys of
+   * your own" in docs/constructs.md).
+   * @default - the keys of AWS
+   */
+  readonly encryptionKey?: IKey;
 
   /**
    * Where the logs of a new load balancer go. An imported bucket must let the load balancer write by its own policy.

@@ -12,6 +12,7 @@ import {
   ListenerAction,
   SslPolicy,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, IBucket } from 'aws-cdk-lib/aws-s3';
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
@@ -104,7 +105,7 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
     checkNetworkOf('loadBalancer', props.loadBalancer?.vpc, this.vpc);
     this.sourceGroup = props.sourceGroup ?? new StickyTargetGroup(this, 'SourceGroup', { vpc: this.vpc });
     this.targetGroup = props.targetGroup ?? new StickyTargetGroup(this, 'TargetGroup', { vpc: this.vpc });
-    this.store = this.createStore();
+    this.store = this.createStore(props.encryptionKey);
     acknowledge(this.store, 'store');
     if (props.loadBalancer) {
       annotateExisting(this, props);
@@ -170,9 +171,12 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
     return createVpc(this);
   }
 
-  private createStore(): Bucket {
+  private createStore(encryptionKey: IKey | undefined): Bucket {
     return new Bucket(this, 'Store', {
-      encryption: BucketEncryption.S3_MANAGED,
+      encryption: encryptionKey ? BucketEncryption.KMS : BucketEncryption.S3_MANAGED,
+      encryptionKey,
+      // One call of the key for many objects.
+      bucketKeyEnabled: encryptionKey ? true : undefined,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,
       versioned: true,

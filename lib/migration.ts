@@ -163,7 +163,7 @@ export class Migration extends Construct {
       sourceGroup: props.sourceGroup ?? this.createGroup('SourceGroup', props.source),
       targetGroup: props.targetGroup ?? this.createGroup('TargetGroup', props.target),
     });
-    const { secret } = new AdminSecret(this, 'AdminSecret');
+    const { secret } = new AdminSecret(this, 'AdminSecret', { encryptionKey: props.encryptionKey });
     for (const side of ['source', 'target'] as const) this.checkPatience(side, props[side]);
     this.source = this.createProxies(MigrationSide.SOURCE, props, secret);
     this.target = this.createProxies(MigrationSide.TARGET, props, secret);
@@ -175,6 +175,7 @@ export class Migration extends Construct {
         ...props.alarmThresholds,
         ...watched,
         topic: props.notificationTopic,
+        encryptionKey: props.encryptionKey,
       });
     this.cutover = new Cutover(this, 'Cutover', {
       ...watched,
@@ -189,6 +190,7 @@ export class Migration extends Construct {
       notificationTopic: props.notificationTopic,
       eventBus: props.eventBus,
       vpcEndpoints: props.vpcEndpoints,
+      encryptionKey: props.encryptionKey,
     });
     this.alarms?.watchCutover(this.cutover);
     if (isWatched) {
@@ -242,6 +244,7 @@ export class Migration extends Construct {
       cluster: this.cluster,
       adminSecret,
       sessionStore: own.sessionStore ?? props.sessionStore,
+      encryptionKey: own.encryptionKey ?? (own.logGroup ? undefined : props.encryptionKey),
     };
     if (side === MigrationSide.SOURCE) {
       return new ProxyService(this, 'Source', { ...options, targetGroup: sourceGroup });

@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { CpuArchitecture, ICluster } from 'aws-cdk-lib/aws-ecs';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ILogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { DrainProfile } from './drain-profile';
@@ -117,6 +118,12 @@ export interface ProxyOptions {
   readonly logRetention?: RetentionDays;
 
   /**
+   * The key of KMS that encrypts a new log group.
+   * @default - that of the migration, or that of CloudWatch Logs
+   */
+  readonly encryptionKey?: IKey;
+
+  /**
    * The store of the applications' sessions, which the health answer then tells of. The proxies are let in and log in by
    * its password; one that wants signed logins they only reach.
    * @default - none
@@ -199,6 +206,7 @@ export function checkProps(props: ProxyServiceProps): void {
   if (props.logGroup && props.logRetention !== undefined) {
     refuse('logRetention', "absent next to 'logGroup'", props.logRetention);
   }
+  if (props.logGroup && props.encryptionKey) refuse('encryptionKey', "absent next to 'logGroup'", 'a key');
 }
 
 /** The CDK would fall back to public subnets, from which a task without a public address reaches nothing. */

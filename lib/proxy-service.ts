@@ -25,6 +25,7 @@ import { Construct, IConstruct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
 import { METRIC_NAMESPACE } from '../core/events';
 import { parseUpstreamUrl } from '../core/upstream-url';
+import { createLogGroup, letDecrypt, letRead } from './encryption';
 import { UPSTREAM_IDLE_TIMEOUT } from './idle-timeouts';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT, DATA_PORT } from './ports';
@@ -147,7 +148,7 @@ export class ProxyService extends Construct implements IConnectable {
   public grantDrain(grantee: IGrantable, from?: IConnectable): Grant {
     // The rules are of the stack of who asks, as the right to read the key is.
     from?.connections.allowTo(this, Port.tcp(ADMIN_PORT), 'The admin API');
-    return this.adminSecret.grantRead(grantee);
+    return letRead(this.adminSecret, grantee);
   }
 
   /** Lets somebody run commands in the tasks of these proxies, where ECS Exec is on. */
@@ -236,8 +237,8 @@ export class ProxyService extends Construct implements IConnectable {
     return { StringEquals: { [`aws:ResourceTag/${PROXIES_TAG}`]: this.serviceName } };
   }
 
-  private createLogGroup({ logRetention }: ProxyServiceProps): LogGroup {
-    return new LogGroup(this, 'Log', { retention: logRetention ?? RetentionDays.THREE_MONTHS });
+  private createLogGroup({ logRetention = RetentionDays.THREE_MONTHS, encryptionKey }: ProxyServiceProps): LogGroup {
+    return createLogGroup(this, 'Log', { retention: logRetention, encryptionKey });
   }
 
   private logs(streamPrefix: string): LogDriver {
@@ -289,6 +290,9 @@ export class ProxyService extends Construct implements IConnectable {
       ulimits: [{ name: UlimitName.NOFILE, softLimit: FILE_DESCRIPTORS, hardLimit: FILE_DESCRIPTORS }],
       logging: this.logs(props.side),
     });
+    for (const secret of [props.adminSecret, props.sessionStore?.secret, props.trustedAuthorities]) {
+      letDecrypt(this.taskDefinition.obtainExecutionRole(), secret?.encryptionKey);
+    }
     if (this._canExecute) this.letExecuteCommandWrite(container);
   }
 

@@ -4,11 +4,13 @@ import { Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { LOGICAL_ID_TAG, STACK_TAG } from '../core/weighted-rule';
 import { acknowledge } from './acknowledged-rules';
 import { lambdaAsset } from './assets';
+import { encryptSharedLog } from './encryption';
 import { checkDuration, refuse, isLater } from './refusals';
 import { trustOwnAccountOnly } from './trusted-services';
 
@@ -28,6 +30,13 @@ export interface SelfSignedCertificateProps {
    * @default Duration.days(365)
    */
   readonly validity?: Duration;
+
+  /**
+   * The key of KMS that encrypts the log of the function that makes it. The certificates of a stack share that log, and with it
+   * the first key that one of them has.
+   * @default - that of CloudWatch Logs
+   */
+  readonly encryptionKey?: IKey;
 }
 
 /** Longer ones are refused by some clients, whoever signed them. */
@@ -60,6 +69,7 @@ export class SelfSignedCertificate extends Construct {
     const validity = props.validity ?? Duration.days(365);
     checkProps(props, validity);
     const provider = CertificateProvider.of(this);
+    encryptSharedLog(provider.logGroup, props.encryptionKey);
     const properties = {
       DomainName: props.domainName,
       SubjectAlternativeNames: props.subjectAlternativeNames ?? [],
@@ -100,9 +110,11 @@ class CertificateProvider extends Construct {
   }
 
   readonly function: Function;
+  readonly logGroup: LogGroup;
 
   constructor(scope: Construct, id: string) {
     super(scope, id);
+    this.logGroup = new LogGroup(this, 'Log', { retention: RetentionDays.THREE_MONTHS });
     this.function = new Function(this, 'Function', {
       description: 'Makes, renews and deletes the self-signed certificates of this stack',
       code: Code.fromAsset(lambdaAsset()),
@@ -115,7 +127,7 @@ class CertificateProvider extends Construct {
       maxEventAge: MAX_EVENT_AGE,
       // What a renewal does not get done, the next day's does.
       retryAttempts: 0,
-      logGroup: new LogGroup(this, 'Log', { retention: RetentionDays.THREE_MONTHS }),
+      logGroup: this.logGroup,
     });
     this.allowCertificates();
     acknowledge(this, 'certificates');

@@ -80,8 +80,8 @@ export interface SessionStoreProps {
   readonly snapshotRetention?: Duration;
 
   /**
-   * The key that encrypts what is stored.
-   * @default - the key of AWS
+   * The key of KMS that encrypts what is stored, and the secret with the password.
+   * @default - the keys of AWS
    */
   readonly encryptionKey?: IKey;
 

@@ -3,9 +3,11 @@ import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Connections, IVpc, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { CfnServerlessCache, CfnUser, CfnUserGroup } from 'aws-cdk-lib/aws-elasticache';
 import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
+import { createSecret, letRead } from './encryption';
 import { refuse } from './refusals';
 import {
   checkProps,
@@ -55,7 +57,7 @@ export class SessionStore extends Construct implements ISessionStore {
     const isIam = props.authentication === SessionStoreAuthentication.IAM;
     const userName = props.userName ?? (isIam ? name : 'sessions');
     const securityGroup = this.createSecurityGroup(props.vpc);
-    const secret = isIam ? undefined : this.createSecret(userName);
+    const secret = isIam ? undefined : this.createSecret(userName, props.encryptionKey);
     acknowledge(this, 'generatedSecret');
     this.user = this.createUser(props, isIam ? userName : name, userName, secret);
     const group = this.createGroup(name);
@@ -76,7 +78,7 @@ export class SessionStore extends Construct implements ISessionStore {
 
   /** Lets somebody log in: read the password, or sign for the user. */
   public grantConnect(grantee: IGrantable): Grant {
-    if (this.secret) return this.secret.grantRead(grantee);
+    if (this.secret) return letRead(this.secret, grantee);
     return Grant.addToPrincipal({
       grantee,
       actions: ['elasticache:Connect'],
@@ -103,9 +105,10 @@ export class SessionStore extends Construct implements ISessionStore {
     });
   }
 
-  private createSecret(userName: string): Secret {
-    return new Secret(this, 'Secret', {
+  private createSecret(userName: string, encryptionKey: IKey | undefined): Secret {
+    return createSecret(this, 'Secret', {
       description: 'The user of a session store, and its password',
+      encryptionKey,
       generateSecretString: {
         secretStringTemplate: JSON.stringify({ username: userName }),
         generateStringKey: 'password',

@@ -1,15 +1,23 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { SecretValue } from 'aws-cdk-lib';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { certificatesOf } from '../core/pem';
 import { acknowledge } from './acknowledged-rules';
+import { createSecret } from './encryption';
 import { refuse } from './refusals';
 
 export interface TrustedAuthoritiesProps {
   /** The path of a PEM file with the certificates of the authorities, without a key; 64 KiB at most. */
   readonly file: string;
+
+  /**
+   * The key of KMS that encrypts the secret.
+   * @default - that of Secrets Manager
+   */
+  readonly encryptionKey?: IKey;
 }
 
 /** What Secrets Manager keeps in one secret. */
@@ -41,7 +49,8 @@ export class TrustedAuthorities extends Construct {
     const { file } = props;
     const pem = readText(file);
     checkPem(file, pem);
-    this.secret = new Secret(this, 'Secret', {
+    this.secret = createSecret(this, 'Secret', {
+      encryptionKey: props.encryptionKey,
       description: 'The certificates of the authorities that a migration trusts',
       // Nothing in it is secret.
       secretStringValue: SecretValue.unsafePlainText(pem),

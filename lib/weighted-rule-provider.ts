@@ -8,6 +8,7 @@ import { Construct } from 'constructs';
 import { STACK_TAG } from '../core/weighted-rule';
 import { acknowledge } from './acknowledged-rules';
 import { lambdaAsset } from './assets';
+import { encryptSharedLog, letDecrypt, letEncrypt } from './encryption';
 import { trustOwnAccountOnly } from './trusted-services';
 
 const FUNCTION_TIMEOUT = Duration.minutes(2);
@@ -29,11 +30,13 @@ export class WeightedRuleProvider extends Construct {
   }
 
   private readonly function: Function;
+  private readonly logGroup: LogGroup;
   /** The stores that it may look into. */
   private readonly seen = new Set<IBucket>();
 
   constructor(scope: Construct, id: string) {
     super(scope, id);
+    this.logGroup = new LogGroup(this, 'Log', { retention: RetentionDays.THREE_MONTHS });
     this.function = new Function(this, 'Function', {
       description: 'Owns the weighted rules of this stack, and leaves their weights alone',
       code: Code.fromAsset(lambdaAsset()),
@@ -44,7 +47,7 @@ export class WeightedRuleProvider extends Construct {
       timeout: FUNCTION_TIMEOUT,
       maxEventAge: MAX_EVENT_AGE,
       retryAttempts: 0,
-      logGroup: new LogGroup(this, 'Log', { retention: RetentionDays.THREE_MONTHS }),
+      logGroup: this.logGroup,
     });
     // None of these knows resources.
     this.add(
@@ -71,14 +74,15 @@ export class WeightedRuleProvider extends Construct {
     );
     this.allowLook(store);
     this.add(['s3:DeleteObject', 's3:PutObject'], [store.arnForObjects('lock.json')]);
-    store.encryptionKey?.grantEncrypt(this.function);
+    letEncrypt(this.function, store.encryptionKey);
   }
 
   /** Lets it look who holds the lock of this store. */
   allowLook(store: IBucket): void {
     if (this.seen.has(store)) return;
     this.seen.add(store);
-    store.encryptionKey?.grantDecrypt(this.function);
+    letDecrypt(this.function, store.encryptionKey);
+    encryptSharedLog(this.logGroup, store.encryptionKey);
     this.add(['s3:GetObject'], [store.arnForObjects('lock.json')]);
     // Without it a missing lock reads as forbidden instead of missing.
     this.add(['s3:ListBucket'], [store.bucketArn]);

@@ -26,14 +26,14 @@ function authoritiesFile(): string {
 
 /** A migration with every part that can be asked for. */
 export function createEverything(stack: Stack): Migration {
-  const topic = new Topic(stack, 'Topic', {
-    enforceSSL: true,
-    masterKey: new Key(stack, 'Key', { enableKeyRotation: true }),
-  });
-  const certificate = MigrationCertificate.selfSigned(stack, 'Certificate', { domainName: 'shop.example.com' });
+  const encryptionKey = new Key(stack, 'Key', { enableKeyRotation: true });
+  const topic = new Topic(stack, 'Topic', { enforceSSL: true, masterKey: encryptionKey });
+  const domainName = 'shop.example.com';
+  const certificate = MigrationCertificate.selfSigned(stack, 'Certificate', { domainName, encryptionKey });
   const migration = new Migration(stack, 'Migration', {
     certificate,
-    domainName: 'shop.example.com',
+    domainName,
+    encryptionKey,
     source: {
       upstreamUrl: 'http://old.internal',
       compute: ProxyCompute.ec2(),
@@ -41,7 +41,8 @@ export function createEverything(stack: Stack): Migration {
     },
     target: {
       upstreamUrl: 'https://new.internal',
-      trustedAuthorities: new TrustedAuthorities(stack, 'Authorities', { file: authoritiesFile() }).secret,
+      trustedAuthorities: new TrustedAuthorities(stack, 'Authorities', { file: authoritiesFile(), encryptionKey })
+        .secret,
       compute: ProxyCompute.fargateSpot(),
       enableExecuteCommand: true,
     },
@@ -52,7 +53,9 @@ export function createEverything(stack: Stack): Migration {
     plan: CutoverPlan.gradual({ approval: { beforeFirstShift: true, timeout: Duration.hours(2) } }),
   });
   new NetworkFront(stack, 'Front', { loadBalancer: migration.loadBalancer });
-  const sessions = new SessionStore(stack, 'Sessions', { vpc: migration.vpc, removalPolicy: RemovalPolicy.DESTROY });
+  const { vpc } = migration;
+  const removalPolicy = RemovalPolicy.DESTROY;
+  const sessions = new SessionStore(stack, 'Sessions', { vpc, removalPolicy, encryptionKey });
   sessions.connections.allowDefaultPortFrom(migration.source);
   return migration;
 }
