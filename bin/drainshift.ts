@@ -13,6 +13,7 @@ import { TRUST_OPTION } from '../rehearsal/trust';
 import { addAdoptCommand } from './adopt';
 import { readDecimal } from './numbers';
 import { addUndrainCommand } from './undrain';
+import { addApproveCommand } from './approve';
 import { addWeightsCommand } from './weights';
 
 const OLDEST_NODE = 22;
@@ -131,6 +132,7 @@ function program(done: (exitCode: number) => void): Command {
   addWeightsCommand(cli, done);
   addAdoptCommand(cli, done);
   addUndrainCommand(cli, done);
+  addApproveCommand(cli, done);
   return cli;
 }
 

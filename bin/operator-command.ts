@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { EXIT_CODES } from '../core/exit-codes';
 import { LOCK_SECONDS } from '../core/lock';
+import { printable } from '../core/one-line';
 import type { CutoverWiring } from '../core/wiring';
 import type * as Operator from '../lambda/adapters/operator';
 
@@ -39,7 +40,8 @@ export function operatorCommand(command: Command, description: string): Command 
 let heldLock: string | undefined;
 
 export function warn(message: string): void {
-  process.stderr.write(`drainshift: ${message}\n`);
+  // What AWS or the store says may hold what somebody else wrote.
+  process.stderr.write(`drainshift: ${printable(message)}\n`);
 }
 
 /** Ends in order when it is asked to stop: what was taken is given back. Asked again, at once. */

@@ -1,4 +1,5 @@
 import { ErrorCode } from './errors';
+import { oneLine } from './one-line';
 import { Side } from './weights';
 
 /** An alarm as CloudWatch reads it back. */
@@ -33,7 +34,7 @@ export function checkAlarms(
   const raised = readings.filter(({ name, state }) => names.includes(name) && state === 'ALARM');
   if (raised.length > 0) {
     const lines = raised.map(
-      ({ name, reason }) => `the alarm '${name}' must not be in ALARM, got ${reason || 'ALARM'}`,
+      ({ name, reason }) => `the alarm '${oneLine(name)}' must not be in ALARM, got ${oneLine(reason) || 'ALARM'}`,
     );
     return { code: 'AlarmRaised', message: lines.join('\n') };
   }
@@ -41,6 +42,6 @@ export function checkAlarms(
   if (missing.length === 0) return undefined;
   return {
     code: 'AlarmMissing',
-    message: missing.map((name) => `the alarm '${name}' must exist, got none`).join('\n'),
+    message: missing.map((name) => `the alarm '${oneLine(name)}' must exist, got none`).join('\n'),
   };
 }

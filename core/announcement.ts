@@ -1,5 +1,6 @@
-import { ApprovalGate, approvalKey, deadlineMs } from './approval';
+import { ApprovalGate, Decision, approvalKey, deadlineMs } from './approval';
 import { CutoverRun, Failure, failureOf } from './cutover';
+import { oneLine, printable } from './one-line';
 import { estimateSeconds } from './plan';
 import { describeSide } from './side-state';
 import { SIDES, formatWeights } from './weights';
@@ -111,9 +112,10 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
 };
 
 /** Pure: how it is sent is the adapter's matter. */
-export function announcementOf(kind: AnnouncementKind, run: Announced, places: AnnouncementPlaces): Announcement {
+export function announcementOf(kind: AnnouncementKind, told: Announced, places: AnnouncementPlaces): Announcement {
+  const run = { ...told, execution: oneLine(told.execution) };
   const headline = `Cutover '${run.execution}' ${HEADLINES[kind]}`;
-  const text = [`${headline}.`, ...TEXTS[kind](run, places)].join('\n\n');
+  const text = printable([`${headline}.`, ...TEXTS[kind](run, places)].join('\n\n'));
   const failure = failureOf(run);
   const stage = run.stage && run.plan?.stages[run.stage.index];
   return {
@@ -169,13 +171,16 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   const isFirst = approval.gate === 'firstShift';
   const next = plan.stages[isFirst ? 0 : plan.stages.length - 1];
   const otherwise = isFirst ? 'nothing is moved' : `it goes back to ${initial(run)}`;
-  const write = (decision: string) =>
-    `  echo '{"decision":"${decision}","by":"YOUR NAME"}' | aws s3 cp - s3://${places.storeBucket}/${approvalKey(run.execution, approval.gate)}`;
+  const key = approvalKey(run.execution, approval.gate);
+  const sign = `drainshift approve --stack STACK --execution ${run.execution} --gate ${approval.gate}`;
+  const write = (decision: Decision) =>
+    `  echo '{"decision":"${decision}","by":"YOUR NAME"}' | aws s3 cp - s3://${places.storeBucket}/${key}`;
+  const approve = `To approve, signed as who you are at AWS:\n  ${sign}`;
   return [
     ...(approval.problem === undefined ? [] : [`What was written does not count: ${approval.problem}`]),
     `Next come the weights ${next ? formatWeights(next.weights) : 'of the plan'}. Without an answer until ${until} ${otherwise}.`,
-    `To approve:\n${write('approve')}`,
-    `To reject, after which ${otherwise}:\n${write('reject')}`,
+    plan.approval.requireIdentity ? approve : `${approve}\nor, with nobody's name in the record:\n${write('approve')}`,
+    `To reject, after which ${otherwise}:\n  ${sign} --reject\nor, where that command is not at hand:\n${write('reject')}`,
   ];
 }
 

@@ -1,23 +1,46 @@
+import { oneLine } from './one-line';
 import { Problems } from './problems';
+import { STATEMENT_SECONDS } from './statement';
 
 /** Where a cutover may wait for a person: before anything moves, and before the stage that ends on the target alone. */
-export type ApprovalGate = 'firstShift' | 'lastStage';
+export const APPROVAL_GATES = ['firstShift', 'lastStage'] as const;
+export type ApprovalGate = (typeof APPROVAL_GATES)[number];
 
 /** Of a plan: whether a person must agree, and how long the cutover waits for it. */
 export interface Approval {
   readonly beforeFirstShift: boolean;
   readonly beforeLastStage: boolean;
   readonly timeoutSeconds: number;
+  /** Whether a yes counts only with a statement that STS confirms. A no always counts. */
+  readonly requireIdentity: boolean;
 }
 
-/** What a person wrote into the store. */
+/** What a person may answer. */
+export type Decision = 'approve' | 'reject';
+
+/** What a person wrote into the store. All of it is their word. */
 export interface ApprovalWord {
-  readonly decision: 'approve' | 'reject';
-  /** A name; nobody checks it. Who may write is a matter of rights. */
-  readonly by: string;
-  /** ISO 8601, as the person gave it. */
+  readonly decision: Decision;
+  /** Who they say they are, in one line. */
+  readonly claims?: string;
+  /** When, as they say, in one line. */
   readonly at?: string;
+  /** What is to prove who they are, as they wrote it. */
+  readonly statement?: unknown;
 }
+
+/** Who answered, as the record tells it. */
+export interface Answerer {
+  /** The ARN of the principal, or `unknown`. */
+  readonly by: string;
+  /** `sts`: STS itself has named who signed this very answer. */
+  readonly byProof: 'sts' | 'none';
+  /** Why the statement that was there proves nothing. */
+  readonly statementProblem?: string;
+}
+
+/** An answer that counts. */
+export type Answer = Omit<ApprovalWord, 'statement'> & Answerer;
 
 /** What stands in the store, and since when. */
 export interface WrittenWord {
@@ -38,15 +61,22 @@ export type ApprovalVerdict = 'wait' | 'approved' | 'rejected' | 'overdue';
 
 /** A wait of many hours is looked at less often, so that it has at the most about this many looks. */
 const MOST_LOOKS = 500;
+/** A statement that was signed just after a look still counts at the next one. */
+const LONGEST_POLL_SECONDS = (STATEMENT_SECONDS * 2) / 3;
 const WEEK = 604_800;
 /** Clocks differ a little, and a step that is repeated asks again. */
 const CLOCK_MARGIN_MS = 60_000;
-/** Anybody with the right to answer writes it, and what they write travels on through every step. */
-export const MOST_WORD_BYTES = 4096;
+/** Anybody with the right to answer writes it. The session token of a statement has some thousand bytes. */
+export const MOST_WORD_BYTES = 16_384;
 const MOST_NAME = 200;
 
 export function readApproval(value: unknown, problems: Problems): Approval {
-  const raw = problems.object('approval', value, ['beforeFirstShift', 'beforeLastStage', 'timeoutSeconds']);
+  const raw = problems.object('approval', value, [
+    'beforeFirstShift',
+    'beforeLastStage',
+    'timeoutSeconds',
+    'requireIdentity',
+  ]);
   return {
     beforeFirstShift: problems.boolean('approval.beforeFirstShift', raw.beforeFirstShift, false),
     beforeLastStage: problems.boolean('approval.beforeLastStage', raw.beforeLastStage, false),
@@ -55,6 +85,7 @@ export function readApproval(value: unknown, problems: Problems): Approval {
       max: WEEK,
       default: 3600,
     }),
+    requireIdentity: problems.boolean('approval.requireIdentity', raw.requireIdentity, true),
   };
 }
 
@@ -78,7 +109,7 @@ export function pendingGate(
 
 /** Between two looks for an approval. */
 export function approvalPollSeconds({ timeoutSeconds }: Approval, pollSeconds: number): number {
-  return Math.max(pollSeconds, Math.ceil(timeoutSeconds / MOST_LOOKS));
+  return Math.min(LONGEST_POLL_SECONDS, Math.max(pollSeconds, Math.ceil(timeoutSeconds / MOST_LOOKS)));
 }
 
 /** How often all gates of a plan are looked at, at the most. */
@@ -90,6 +121,15 @@ export function approvalLooks(approval: Approval, stageCount: number, pollSecond
 /** The object of the store in which a person answers. An execution's name has no slash, so no two answers meet. */
 export function approvalKey(execution: string, gate: ApprovalGate): string {
   return `approval/${execution}/${gate === 'firstShift' ? 'first-shift' : 'last-stage'}.json`;
+}
+
+/** What somebody who answers has to sign: this answer, at this gate, of this execution, in this store, and nothing else. */
+export function statementOf(
+  answer: { readonly decision: Decision; readonly gate: ApprovalGate; readonly execution: string },
+  storeBucket: string,
+): string {
+  // The value of a header is ASCII, and no part may look like two.
+  return [answer.decision, answer.gate, storeBucket, answer.execution].map(encodeURIComponent).join('/');
 }
 
 /**
@@ -123,15 +163,53 @@ function readWord(text: string | undefined): ApprovalWord | string {
     return `the answer must be at most ${MOST_WORD_BYTES} bytes long, got more`;
   }
   const raw = parsed(text);
-  const { decision, by, at } = raw;
+  const { decision, by, at, statement } = raw;
   if (decision !== 'approve' && decision !== 'reject') {
-    return `'decision' must be "approve" or "reject", got ${(JSON.stringify(decision) ?? text).slice(0, 100)}`;
+    return `'decision' must be "approve" or "reject", got ${oneLine(JSON.stringify(decision) ?? text, 100)}`;
   }
   return {
     decision,
-    by: typeof by === 'string' ? by.slice(0, MOST_NAME) : 'somebody',
-    ...(typeof at === 'string' && { at: at.slice(0, MOST_NAME) }),
+    ...(typeof by === 'string' && { claims: oneLine(by, MOST_NAME) }),
+    ...(typeof at === 'string' && { at: oneLine(at, MOST_NAME) }),
+    ...(statement !== undefined && { statement }),
   };
+}
+
+/**
+ * What became of the statement of a word.
+ *
+ * @param proof the ARN that STS named, or in one line why there is none; undefined when the word had no statement
+ * @param account whose principals may answer: anybody at all can sign a call of STS
+ * @returns the answer, or why a yes does not count. A no always does: it is the way back, and whoever says it needs no name
+ */
+export function proven(
+  word: ApprovalWord,
+  proof: { readonly arn: string } | { readonly problem: string } | undefined,
+  { requireIdentity, account }: { readonly requireIdentity: boolean; readonly account: string },
+): Answer | string {
+  const { statement, ...answer } = word;
+  const problem = proof && ('problem' in proof ? proof.problem : strangerProblem(proof.arn, account));
+  if (proof && 'arn' in proof && problem === undefined) return { ...answer, by: proof.arn, byProof: 'sts' };
+  if (word.decision === 'approve') {
+    if (problem !== undefined) return problem;
+    if (requireIdentity && statement === undefined) {
+      return "'statement' must be there, because the plan has 'approval.requireIdentity', got none: use 'drainshift approve'";
+    }
+  }
+  return { ...answer, by: 'unknown', byProof: 'none', ...(problem !== undefined && { statementProblem: problem }) };
+}
+
+function strangerProblem(arn: string, account: string): string | undefined {
+  const theirs = arn.split(':')[4];
+  return theirs === account
+    ? undefined
+    : `the statement must be signed by a principal of account ${account}, got ${arn}`;
+}
+
+/** For a message: who answered, and how it is known. */
+export function describeAnswerer({ by, byProof, claims }: Answer): string {
+  if (byProof === 'sts') return `'${by}'`;
+  return claims === undefined ? 'somebody unknown' : `somebody unknown, who claims to be '${claims}'`;
 }
 
 function parsed(text: string): Record<string, unknown> {
@@ -144,7 +222,7 @@ function parsed(text: string): Record<string, unknown> {
 }
 
 export function approvalVerdict(
-  word: ApprovalWord | string | undefined,
+  word: Pick<ApprovalWord, 'decision'> | string | undefined,
   { askedAtMs }: Pick<ApprovalProgress, 'askedAtMs'>,
   approval: Approval,
   nowMs: number,

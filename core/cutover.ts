@@ -3,6 +3,7 @@ import { KindCounts } from './connections';
 import { ErrorCode } from './errors';
 import { Forward } from './forward';
 import { OtherRules } from './listener-rules';
+import { printable } from './one-line';
 import { Plan } from './plan';
 import { SideState } from './side-state';
 import { SideCounts } from './tally';
@@ -159,11 +160,11 @@ export function outcomeOf(run: CutoverRun): Outcome {
   return run.initial === undefined ? 'refused' : 'failed';
 }
 
-/** Why a run ended badly: its own decision, or what Catch left of an exception. */
+/** Why a run ended badly: its own decision, or what Catch left of an exception; without what a terminal would obey. */
 export function failureOf(run: Pick<CutoverRun, 'failure' | 'error'>): Failure | undefined {
-  if (run.failure) return run.failure;
+  if (run.failure) return { ...run.failure, message: printable(run.failure.message) };
   if (!run.error) return undefined;
-  return { code: run.error.Error as Failure['code'], message: messageOf(run.error.Cause) };
+  return { code: run.error.Error as Failure['code'], message: printable(messageOf(run.error.Cause)) };
 }
 
 /** Lambda reports an exception as JSON in `Cause`; Step Functions' own errors are plain text. */

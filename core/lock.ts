@@ -1,3 +1,5 @@
+import { oneLine } from './one-line';
+
 /** Who holds the lock. */
 export interface LockHolder {
   readonly execution: string;
@@ -23,8 +25,8 @@ export function isExpired({ expiresAt }: LockHolder, nowMs: number): boolean {
   return expiresAt !== undefined && Date.parse(expiresAt) <= nowMs;
 }
 
-/** For a message: `held by 'move-1' since …`. */
+/** For a message, in one line whatever the lock says: `held by 'move-1' since …`. */
 export function describeHolder({ execution, startedAt, expiresAt }: LockHolder): string {
-  const end = expiresAt === undefined ? '' : `, which ends by itself at ${expiresAt}`;
-  return `held by '${execution}' since ${startedAt}${end}`;
+  const end = expiresAt === undefined ? '' : `, which ends by itself at ${oneLine(expiresAt)}`;
+  return `held by '${oneLine(execution)}' since ${oneLine(startedAt)}${end}`;
 }

@@ -91,6 +91,11 @@ function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Proble
     if (!isKept) problems.add('approval', `one that asks at '${gate}', as deployed`, approval);
   }
   if (gates.length === 0) return;
+  // Any gate at all is more than none.
+  const hadGate = gatesOf(floor.approval, floor.stages.length).length > 0;
+  if (hadGate && floor.approval.requireIdentity && !approval.requireIdentity) {
+    problems.add('approval.requireIdentity', 'true, as deployed', false);
+  }
   atMost('approval.timeoutSeconds', (each) => each.approval.timeoutSeconds)({ ...floor, approval }, floor, problems);
 }
 

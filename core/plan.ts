@@ -207,6 +207,12 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
   const confirms = plan.stages.length * Math.ceil(plan.confirmTimeoutSeconds / CONFIRM_POLL_SECONDS);
   const approvals = approvalLooks(plan.approval, plan.stages.length, plan.pollSeconds);
   const looks = Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - approvals - MOST_DRAIN_LOOKS;
+  if (looks <= 0 && looks + approvals > 0) {
+    const gates = gatesOf(plan.approval, plan.stages.length).length;
+    const rule = `short enough for ${gates} ${gates === 1 ? 'gate' : 'gates'}, looked at at least every 10 minutes, in one history`;
+    problems.add('approval.timeoutSeconds', rule, plan.approval.timeoutSeconds);
+    return;
+  }
   if (looks <= 0) {
     problems.add(
       'confirmTimeoutSeconds',

@@ -1,5 +1,9 @@
 import { CutoverError } from './errors';
+import { oneLine } from './one-line';
 import { MAX_WEIGHT, Weights, isWeight } from './weights';
+
+/** A key that nobody knows is a name, too. */
+const MOST_NAME = 200;
 
 /**
  * Reads untrusted values one by one and collects every problem, so that a person mends a file once and not ten times.
@@ -9,7 +13,7 @@ export class Problems {
   private readonly lines: string[] = [];
 
   add(name: string, rule: string, value: unknown): void {
-    this.lines.push(`'${name}' must be ${rule}, got ${show(value)}`);
+    this.lines.push(`'${oneLine(name, MOST_NAME)}' must be ${rule}, got ${show(value)}`);
   }
 
   get all(): readonly string[] {
@@ -68,5 +72,5 @@ export class Problems {
 }
 
 function show(value: unknown): string {
-  return value === undefined ? 'nothing' : (JSON.stringify(value) ?? typeof value);
+  return value === undefined ? 'nothing' : oneLine(JSON.stringify(value) ?? typeof value);
 }

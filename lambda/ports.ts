@@ -9,6 +9,7 @@ import type { LockHolder } from '../core/lock';
 import type { RuleReading } from '../core/listener-rules';
 import type { SmokeRequest } from '../core/plan';
 import type { TaskReading } from '../core/tally';
+import type { Statement } from '../core/statement';
 import type { Side, Weights } from '../core/weights';
 
 /** What a step may do to the world. `adapters/` has the one implementation, on AWS. */
@@ -17,6 +18,7 @@ export interface Ports {
   readonly proxies: ProxiesPort;
   readonly smoke: SmokePort;
   readonly store: StorePort;
+  readonly identity: IdentityPort;
   readonly alarms: AlarmsPort;
   readonly notifier: NotifierPort;
   readonly metrics: MetricsPort;
@@ -96,6 +98,20 @@ export interface StorePort {
   /** Written once: a later word does not replace an earlier one, unless that one was `failed`. */
   putEvidence(evidence: Evidence): Promise<void>;
   hasEvidence(execution: string): Promise<boolean>;
+}
+
+/** STS, as the one who knows who signed a statement. */
+export interface IdentityPort {
+  /** Of the STS of this region: the one that a statement must be signed for, and that is asked. */
+  readonly host: string;
+  readonly region: string;
+  /** Of the cutover. */
+  readonly account: string;
+  /**
+   * @returns the ARN of the principal that signed it
+   * @throws Error when STS does not confirm it; CutoverError `AwsUnavailable` when STS does not respond
+   */
+  signerOf(statement: Statement): Promise<string>;
 }
 
 /** `hasExpired` by the clock of the store; only a deployment's and a person's lock ever does. */

@@ -33,6 +33,8 @@ const ALWAYS = {
   ElasticLoadBalancing: AWS.ELASTIC_LOAD_BALANCING,
   Ecs: AWS.ECS,
   SecretsManager: AWS.SECRETS_MANAGER,
+  // It says who has signed an approval, also one that a plan of an execution's input asks for.
+  Sts: AWS.STS,
   EventBridge: AWS.EVENTBRIDGE,
   Logs: AWS.CLOUDWATCH_LOGS,
   EcrApi: AWS.ECR,

@@ -124,6 +124,13 @@ export interface CutoverApproval {
    * @default Duration.hours(1)
    */
   readonly timeout?: Duration;
+
+  /**
+   * Whether a yes counts only when it is signed (`drainshift approve`), so that the record has the principal that gave it. A no
+   * always counts.
+   * @default true
+   */
+  readonly requireIdentity?: boolean;
 }
 
 /** A plan of stages with a bake each. */
@@ -277,7 +284,12 @@ const KEYS = {
     streamingResponses: true,
     closeRatePerSecond: true,
   }),
-  approval: keys<CutoverApproval>({ beforeFirstShift: true, beforeLastStage: true, timeout: true }),
+  approval: keys<CutoverApproval>({
+    beforeFirstShift: true,
+    beforeLastStage: true,
+    timeout: true,
+    requireIdentity: true,
+  }),
 };
 
 function render(
@@ -318,6 +330,7 @@ function render(
       beforeFirstShift: props.approval.beforeFirstShift,
       beforeLastStage: props.approval.beforeLastStage,
       timeoutSeconds: seconds(props.approval.timeout),
+      requireIdentity: props.approval.requireIdentity,
     },
   };
 }

@@ -10,6 +10,7 @@ import {
   adminResponseToSign,
 } from '../../core/admin';
 import { CutoverError } from '../../core/errors';
+import { oneLine } from '../../core/one-line';
 
 export interface AdminCall {
   readonly address: string;
@@ -39,7 +40,7 @@ export async function callAdmin(call: AdminCall): Promise<unknown> {
       return await attemptCall(call, signal);
     } catch (error) {
       if (error instanceof CutoverError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = oneLine(error instanceof Error ? error.message : String(error));
       if (signal.aborted) {
         const rule = `must answer within ${call.timeoutMs / 1000} s`;
         throw new CutoverError('AdminUnreachable', `${name} ${rule}, got no response`);
@@ -79,7 +80,7 @@ async function ask(call: AdminCall, identity: string, agent: Agent, signal: Abor
   const answer = await send(call, { asked, signature, agent, signal });
   const { status } = answer;
   if (status >= 300) {
-    const got = `${status} ${answer.body.slice(0, 200)}`;
+    const got = oneLine(`${status} ${answer.body}`, 200);
     throw new CutoverError('AdminUnreachable', `${nameOf(call)} must answer 2xx, got ${got}`);
   }
   const expected = sign(secret, adminResponseToSign(signature, status, answer.body));

@@ -1,4 +1,5 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { oneLine } from '../../core/one-line';
 import { CLIENT_CONFIG } from './client-config';
 
 /** Longer than a function of ours takes, with a cold start before it. */
@@ -17,6 +18,6 @@ export async function callFunction(functionName: string, event: object, task: st
   const command = new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(event) });
   const { FunctionError: failure, Payload } = await client.send(command);
   const text = Buffer.from(Payload ?? []).toString();
-  if (failure !== undefined) throw new Error(`'${functionName}' must ${task}, got ${text.slice(0, 1000)}`);
+  if (failure !== undefined) throw new Error(`'${functionName}' must ${task}, got ${oneLine(text)}`);
   return JSON.parse(text) as unknown;
 }

@@ -1,4 +1,5 @@
 import { CutoverError } from '../../core/errors';
+import { oneLine } from '../../core/one-line';
 
 /** How long one call to a service may take, with all its retries: a step has 30 s in all, and makes several of them. */
 export const CALL_MS = 8_000;
@@ -38,11 +39,11 @@ function explain(error: unknown, rule: string, limit: AbortSignal, milliseconds:
   const status = $metadata?.httpStatusCode;
   const isRefused = $fault === 'client' && status !== undefined && status !== 429;
   if (isRefused && error.name !== 'ThrottlingException' && error.name !== 'Throttling') {
-    error.message = `${rule}, got ${status} ${error.name}: ${error.message}`;
+    error.message = oneLine(`${rule}, got ${status} ${error.name}: ${error.message}`);
     return error;
   }
   const got = [status, error.name === 'Error' ? undefined : error.name, error.message].filter(Boolean).join(' ');
-  return new CutoverError('AwsUnavailable', `${rule}, got ${got}`);
+  return new CutoverError('AwsUnavailable', `${rule}, got ${oneLine(got)}`);
 }
 
 function operationOf(command: object): string {

@@ -1,16 +1,21 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { LOCK_SECONDS } from '../../core/lock';
 import { Side } from '../../core/weights';
 import { CutoverWiring, parseWiring } from '../../core/wiring';
-import type { LoadBalancerPort } from '../ports';
+import type { IdentityPort, LoadBalancerPort } from '../ports';
 import type { Unproven } from '../../core/proof';
 import type { UndrainCall, Undrained } from '../steps/undrain';
+import type { Statement } from '../../core/statement';
 import type { LockPort, RulesPort } from '../weighted-rule/ports';
 import { callFunction } from './call-function';
 import { CLIENT_CONFIG } from './client-config';
+import { identityPort } from './identity';
+import { limited } from './limited';
 import { listenerRulesPort } from './listener-rules';
 import { loadBalancerPort } from './load-balancer';
 import { lockPort } from './lock';
+import { signStatement } from './sign-statement';
 
 /** What a person's command may do to a deployed cutover. Bundled for the command line, which brings no SDK of its own. */
 export interface OperatorPorts {
@@ -61,6 +66,29 @@ async function askProof(functionName: string, side: Side): Promise<readonly Unpr
     readonly unproven: readonly Unproven[];
   };
   return proven.unproven;
+}
+
+/** What `drainshift approve` may do. */
+export interface ApprovalPorts {
+  readonly storeBucket: string;
+  /** Signs what is said as whoever calls. */
+  readonly sign: (says: string) => Promise<Statement>;
+  readonly identity: IdentityPort;
+  readonly putAnswer: (key: string, answer: object) => Promise<void>;
+}
+
+export async function approvalPorts(wiring: CutoverWiring): Promise<ApprovalPorts> {
+  const s3 = limited('S3', new S3Client(CLIENT_CONFIG));
+  const { storeBucket: Bucket } = wiring;
+  return {
+    storeBucket: Bucket,
+    sign: signStatement,
+    identity: identityPort(wiring, await s3.config.region()),
+    putAnswer: async (Key, answer) => {
+      const Body = JSON.stringify(answer);
+      await s3.send(new PutObjectCommand({ Bucket, Key, Body, ContentType: 'application/json' }));
+    },
+  };
 }
 
 const WIRING_OUTPUT = /CutoverWiring[0-9A-F]{0,8}$/;

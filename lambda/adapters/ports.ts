@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CutoverWiring } from '../../core/wiring';
 import type { Ports } from '../ports';
 import { alarmsPort } from './alarms';
+import { identityPort } from './identity';
 import { loadBalancerPort } from './load-balancer';
 import { metricsPort } from './metrics';
 import { notifierPort } from './notifier';
@@ -16,6 +17,7 @@ export function portsFrom(wiring: CutoverWiring): Ports {
     proxies: proxiesPort(wiring),
     smoke: smokePort(wiring),
     store: storePort(wiring.storeBucket),
+    identity: identityPort(wiring),
     alarms: alarmsPort(wiring),
     notifier: notifierPort(wiring),
     metrics: metricsPort(wiring),

@@ -6,6 +6,7 @@ import {
   DescribeTargetGroupsCommand,
   ElasticLoadBalancingV2Client,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { oneLine } from '../../core/one-line';
 import { Side } from '../../core/weights';
 import { CutoverWiring } from '../../core/wiring';
 import type { Probe, SmokePort } from '../ports';
@@ -85,7 +86,9 @@ async function hedged(attempt: () => Promise<SmokeAnswer>, expectedStatus: numbe
   const probe = { got: 'no response' as SmokeAnswer, responses: 0 };
   const running: Promise<boolean>[] = [];
   const isGood = async () => {
-    probe.got = await attempt();
+    const got = await attempt();
+    // A peer's own words, as the names in its certificate.
+    probe.got = typeof got === 'string' ? oneLine(got) : got;
     if (typeof probe.got === 'number') probe.responses += 1;
     if (probe.got !== expectedStatus) throw new Error('another status');
     return true;

@@ -12,6 +12,7 @@ import { CutoverRun } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { Evidence } from '../../core/evidence';
 import { LockHolder, describeHolder, isExpired } from '../../core/lock';
+import { oneLine } from '../../core/one-line';
 import type { StorePort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
 import { limited } from './limited';
@@ -115,7 +116,7 @@ function parsedLock(text: string): CutoverRun & LockHolder {
     typeof plan === 'object' &&
     plan !== null;
   if (isWhole) return lock as unknown as CutoverRun & LockHolder;
-  const got = JSON.stringify(text.slice(0, 40));
+  const got = oneLine(JSON.stringify(text.slice(0, 40)));
   throw new CutoverError('LockDamaged', `'${LOCK_KEY}' in the store must be as drainshift wrote it, got ${got}`);
 }
 
@@ -130,7 +131,7 @@ function parsedObject(text: string): Readonly<Record<string, unknown>> {
 
 function conflict({ input }: PutObjectCommand | DeleteObjectCommand, cause: unknown): CutoverError {
   const rule = `S3 must take a conditional write of '${input.Key}' within ${CONFLICT_ATTEMPTS} attempts`;
-  const got = cause instanceof Error ? cause.message : String(cause);
+  const got = oneLine(cause instanceof Error ? cause.message : String(cause));
   return new CutoverError('AwsUnavailable', `${rule}, got ${CONFLICT}: ${got}`);
 }
 

@@ -1,5 +1,17 @@
-import { ApprovalProgress, answerOf, approvalPollSeconds, approvalVerdict, pendingGate } from '../../core/approval';
+import {
+  Answer,
+  ApprovalProgress,
+  WrittenWord,
+  answerOf,
+  approvalPollSeconds,
+  approvalVerdict,
+  describeAnswerer,
+  pendingGate,
+  proven,
+  statementOf,
+} from '../../core/approval';
 import { CutoverRun, note, retreat } from '../../core/cutover';
+import { readStatement } from '../../core/statement';
 import { announce } from '../announce';
 import { judged } from '../judged';
 import type { Ports } from '../ports';
@@ -17,7 +29,7 @@ export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Pro
   const found = await settle(() => ports.store.approval(run.execution, asked.gate));
   // A store that is away may hold an answer: nobody is told that there was none.
   if ('problem' in found) return waitOn(run, asked, undefined, ports);
-  const word = found.value && answerOf(found.value, asked, run.plan.approval);
+  const word = found.value && (await answerFrom(found.value, run, asked, ports, nowMs));
   const verdict = approvalVerdict(word, asked, run.plan.approval, nowMs);
   if (verdict === 'wait') return waitOn(run, asked, typeof word === 'string' ? word : undefined, ports);
   const answered: CutoverRun = { ...run, approval: undefined };
@@ -28,8 +40,28 @@ export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Pro
     const message = `'${gate}' must be approved within ${run.plan.approval.timeoutSeconds} s, got ${got}`;
     return retreat(noted, 'ApprovalOverdue', message);
   }
-  const by = typeof word === 'object' ? word.by : 'somebody';
-  return retreat(noted, 'ApprovalRejected', `'${gate}' must be approved, got a rejection by '${by}'`);
+  const by = typeof word === 'object' ? describeAnswerer(word) : 'somebody unknown';
+  return retreat(noted, 'ApprovalRejected', `'${gate}' must be approved, got a rejection by ${by}`);
+}
+
+/** The answer, with who gave it as STS says; or why it counts for nothing. */
+async function answerFrom(
+  written: WrittenWord,
+  run: CutoverRun,
+  asked: ApprovalProgress,
+  { identity, notifier }: Ports,
+  nowMs: number,
+): Promise<Answer | string> {
+  const { execution, plan } = run;
+  const word = answerOf(written, asked, plan.approval);
+  if (typeof word === 'string') return word;
+  const rules = { ...plan.approval, account: identity.account };
+  if (word.statement === undefined) return proven(word, undefined, rules);
+  const says = statementOf({ decision: word.decision, gate: asked.gate, execution }, notifier.places.storeBucket);
+  const statement = readStatement(word.statement, { says, host: identity.host, region: identity.region }, nowMs);
+  if (typeof statement === 'string') return proven(word, { problem: statement }, rules);
+  const caller = await settle(() => identity.signerOf(statement));
+  return proven(word, 'value' in caller ? { arn: caller.value } : caller, rules);
 }
 
 async function waitOn(

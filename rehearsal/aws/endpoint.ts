@@ -17,6 +17,7 @@ import { eventsService, topicsService } from './messages/messages-services';
 import { Outbox } from './messages/outbox';
 import { Need } from './operation';
 import { CborProtocol } from './protocols/cbor';
+import { checkPresigned } from './presigned';
 import { JsonProtocol } from './protocols/json';
 import { Call, Protocol, WireAnswer, WireRequest } from './protocols/protocol';
 import { QueryProtocol } from './protocols/query';
@@ -209,6 +210,7 @@ async function decide(
   }
   const error = fault && errorOf(fault.fault);
   if (error && !fault.afterActing) throw error;
+  checkPresigned(request);
   const demand = (need: Need) => authorize(world.options, request.principal, need);
   const call = protocol.open(request);
   call.needs.forEach(demand);

@@ -65,17 +65,25 @@ test('the reason is told, and cut where it is a whole answer of a service', () =
 });
 
 test('who is asked gets one command for a yes and one for a no, what comes next, and until when', () => {
-  const { text, detail } = tell('waitingForApproval', {
-    ...run,
-    approval: { gate: 'firstShift', askedAtMs: Date.parse('2026-01-01T00:00:00Z') },
-  });
+  const ask = (requireIdentity: boolean) =>
+    tell('waitingForApproval', {
+      ...run,
+      plan: parsePlan({ approval: { beforeFirstShift: true, requireIdentity } }),
+      approval: { gate: 'firstShift', askedAtMs: Date.parse('2026-01-01T00:00:00Z') },
+    });
+  const { text, detail } = ask(true);
   expect(text).toContain(
     'Next come the weights 90/10. Without an answer until 2026-01-01T01:00:00.000Z nothing is moved',
   );
-  expect(text).toContain(
-    `echo '{"decision":"approve","by":"YOUR NAME"}' | aws s3 cp - s3://store/approval/move-1/first-shift.json`,
-  );
-  expect(text).toContain(`echo '{"decision":"reject","by":"YOUR NAME"}' | aws s3 cp -`);
+  const sign = 'drainshift approve --stack STACK --execution move-1 --gate firstShift';
+  const write = (decision: string) =>
+    `echo '{"decision":"${decision}","by":"YOUR NAME"}' | aws s3 cp - s3://store/approval/move-1/first-shift.json`;
+  expect(text).toContain(`${sign}\n`);
+  expect(text).toContain(`${sign} --reject\n`);
+  expect(text).toContain(write('reject'));
+  // It would count for nothing.
+  expect(text).not.toContain(write('approve'));
+  expect(ask(false).text).toContain(write('approve'));
   expect(detail.gate).toBe('firstShift');
 });
 

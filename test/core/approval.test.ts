@@ -5,11 +5,14 @@ import {
   approvalLooks,
   approvalPollSeconds,
   approvalVerdict,
+  describeAnswerer,
   gatesOf,
   pendingGate,
+  proven,
+  statementOf,
 } from '../../core/approval';
 
-const both = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 3600 };
+const both = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 3600, requireIdentity: true };
 const asked = { gate: 'firstShift', askedAtMs: 0 } as const;
 const read = (text: string | undefined, writtenAtMs = 0) => answerOf({ text, writtenAtMs }, asked, both);
 
@@ -33,18 +36,19 @@ test('a plan that asks for nothing has no gate, and with a single stage both gat
 
 test('a long wait is looked at less often', () => {
   expect(approvalPollSeconds(both, 15)).toBe(15);
-  expect(approvalPollSeconds({ ...both, timeoutSeconds: 604_800 }, 15)).toBe(1210);
-  expect(approvalLooks({ ...both, timeoutSeconds: 604_800 }, 4, 15)).toBe(1002);
+  expect(approvalPollSeconds({ ...both, timeoutSeconds: 36_000 }, 15)).toBe(72);
+  expect(approvalLooks({ ...both, timeoutSeconds: 36_000 }, 4, 15)).toBe(1002);
   expect(approvalLooks(both, 4, 15)).toBe(482);
 });
 
 test('a word is read as it was written', () => {
   expect(read('{"decision":"approve","by":"ann","at":"2026-01-01T00:00:00Z"}')).toEqual({
     decision: 'approve',
-    by: 'ann',
+    claims: 'ann',
     at: '2026-01-01T00:00:00Z',
   });
-  expect(read('{"decision":"reject"}')).toEqual({ decision: 'reject', by: 'somebody' });
+  expect(read('{"decision":"reject"}')).toEqual({ decision: 'reject' });
+  expect(read('{"decision":"reject","statement":{"says":1}}')).toEqual({ decision: 'reject', statement: { says: 1 } });
 });
 
 test.each([
@@ -61,14 +65,91 @@ test('what people write is cut, so that no answer can outgrow the state of a run
   const long = 'x'.repeat(1900);
   expect(read(JSON.stringify({ decision: 'approve', by: long, at: long }))).toEqual({
     decision: 'approve',
-    by: 'x'.repeat(200),
-    at: 'x'.repeat(200),
+    claims: `${'x'.repeat(200)}…`,
+    at: `${'x'.repeat(200)}…`,
   });
   expect(read(JSON.stringify({ decision: [long] }))).toMatch(/^'decision' must be .{1,160}$/);
   const longest = '{"decision":"approve"}'.padEnd(MOST_WORD_BYTES);
   expect(read(longest)).toMatchObject({ decision: 'approve' });
   for (const text of [`${longest} `, undefined])
-    expect(read(text)).toBe('the answer must be at most 4096 bytes long, got more');
+    expect(read(text)).toBe('the answer must be at most 16384 bytes long, got more');
+});
+
+test('an approval is looked at before a statement that was signed after the last look is over', () => {
+  for (const [timeoutSeconds, pollSeconds] of [
+    [604_800, 15],
+    [3600, 3600],
+  ] as const) {
+    const approval = { ...both, timeoutSeconds };
+    expect(approvalPollSeconds(approval, pollSeconds)).toBe(600);
+    expect(approvalLooks(approval, 4, pollSeconds)).toBe(2 * (timeoutSeconds / 600 + 1));
+  }
+});
+
+test.each([
+  ['line breaks', 'ann\r\nApproved by: the board', 'ann Approved by: the board'],
+  ['escapes of terminals', '\u001b[2Jann\u0007\u009b1m', '[2Jann 1m'],
+  ['marks that turn text', '\u202enna\u2066', 'nna'],
+  ['separators of lines and halves of characters', 'a\u2028b\u2029c\ud800d', 'a b c d'],
+])('%s of whoever answers stay out of what others read', (_, by, claims) => {
+  expect(read(JSON.stringify({ decision: 'approve', by, at: by }))).toMatchObject({ claims, at: claims });
+  expect(read(JSON.stringify({ decision: by }))).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+  expect(read(by)).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+});
+
+describe('who answered', () => {
+  const yes = { decision: 'approve', claims: 'bob' } as const;
+  const no = { decision: 'reject', claims: 'bob' } as const;
+  const account = '123456789012';
+  const arn = `arn:aws:sts::${account}:assumed-role/Operators/ann@example.com`;
+  const open = { requireIdentity: false, account };
+  const strict = { requireIdentity: true, account };
+
+  test('is whom STS names, and what they call themselves stays beside it', () => {
+    for (const rules of [open, strict]) {
+      const answer = proven(yes, { arn }, rules);
+      expect(answer).toEqual({ decision: 'approve', claims: 'bob', by: arn, byProof: 'sts' });
+    }
+    expect(describeAnswerer({ ...no, by: arn, byProof: 'sts' })).toBe(`'${arn}'`);
+  });
+
+  test('is nobody of another account: anybody at all can sign a call of STS', () => {
+    const theirs = 'arn:aws:iam::999999999999:user/ann';
+    const rule = `the statement must be signed by a principal of account ${account}, got ${theirs}`;
+    for (const rules of [open, strict]) expect(proven(yes, { arn: theirs }, rules)).toBe(rule);
+  });
+
+  test('is unknown without a statement: a yes counts only where the plan has it so, a no always', () => {
+    expect(proven(yes, undefined, strict)).toMatch(
+      /^'statement' must be there, .* got none: use 'drainshift approve'$/,
+    );
+    expect(proven(yes, undefined, open)).toEqual({ ...yes, by: 'unknown', byProof: 'none' });
+    for (const rules of [open, strict]) {
+      expect(proven(no, undefined, rules)).toEqual({ ...no, by: 'unknown', byProof: 'none' });
+    }
+    const unknown = { by: 'unknown', byProof: 'none' } as const;
+    expect(describeAnswerer({ ...no, ...unknown })).toBe("somebody unknown, who claims to be 'bob'");
+    expect(describeAnswerer({ decision: 'reject', ...unknown })).toBe('somebody unknown');
+  });
+
+  test('a statement that proves nothing makes no yes, whatever the plan; a no is one all the same, and says so', () => {
+    for (const rules of [open, strict]) {
+      expect(proven(yes, { problem: 'why' }, rules)).toBe('why');
+      const unproven = { ...no, by: 'unknown', byProof: 'none', statementProblem: 'why' };
+      expect(proven(no, { problem: 'why' }, rules)).toEqual(unproven);
+    }
+  });
+});
+
+test('what is signed is one answer of one gate of one execution in one store, and no part looks like two', () => {
+  const all = (['approve', 'reject'] as const).flatMap((decision) =>
+    (['firstShift', 'lastStage'] as const).flatMap((gate) =>
+      ['move-1', 'a/b', 'a%2Fb', 'é\n'].map((execution) => statementOf({ decision, gate, execution }, 'store')),
+    ),
+  );
+  expect(new Set(all).size).toBe(all.length);
+  for (const says of all) expect(says).toMatch(/^[\x21-\x7e]+$/);
+  expect(all[0]).toBe('approve/firstShift/store/move-1');
 });
 
 test('a word that is there in time counts, also when it is seen later; without one the time decides', () => {
@@ -78,8 +159,8 @@ test('a word that is there in time counts, also when it is seen later; without o
   expect(at('unreadable', 3599)).toBe('wait');
   expect(at(undefined, 3600)).toBe('overdue');
   expect(at('unreadable', 3600)).toBe('overdue');
-  expect(at({ decision: 'approve', by: 'ann' }, 3601)).toBe('approved');
-  expect(at({ decision: 'reject', by: 'ann' }, 1)).toBe('rejected');
+  expect(at({ decision: 'approve' }, 3601)).toBe('approved');
+  expect(at({ decision: 'reject' }, 1)).toBe('rejected');
 });
 
 test.each([

@@ -53,6 +53,11 @@ test.each<[string, object, string]>([
     "'approval.timeoutSeconds' must be at most 600",
   ],
   [
+    'a yes of nobody',
+    { approval: { ...FLOOR.approval, requireIdentity: false } },
+    "'approval.requireIdentity' must be true, as deployed, got false",
+  ],
+  [
     'no breaker',
     { breaker: { minimumErrors: 1_000_000 } },
     "'breaker.minimumErrors' must be at most 5, as deployed, got 1000000",
@@ -105,4 +110,11 @@ test('a part that may not be changed is as deployed, more careful or not', () =>
 
 test('everything that is wrong is said at once', () => {
   expect(problemsOf({ pollSeconds: 60, smoke: [], minimumHealthyTargets: 1 })).toHaveLength(4);
+});
+
+test('a gate that was not deployed may be opened by anybody: any is more than none', () => {
+  const problems = new Problems();
+  const plan = parsePlan({ approval: { beforeFirstShift: true, requireIdentity: false } });
+  checkFloor(plan, parsePlan({}), PLAN_PARTS, problems);
+  expect(problems.all).toEqual([]);
 });

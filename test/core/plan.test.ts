@@ -95,14 +95,22 @@ test('looks for approvals count in the history too, and the waiting in the longe
     { weights: { source: 1, target: 1 }, bakeSeconds: 10_000 },
     { weights: { source: 0, target: 1 }, bakeSeconds: 600 },
   ];
-  const approval = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 604_800 };
+  const approval = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 432_000 };
   expect(problemsOf({ stages })).toEqual([]);
   expect(problemsOf({ stages, approval })).toEqual([
-    expect.stringMatching(/'pollSeconds' must be at least 36 for bakes of up to .* beside approvals of up to 604800 s/),
+    expect.stringMatching(
+      /'pollSeconds' must be at least 133 for bakes of up to .* beside approvals of up to 432000 s/,
+    ),
   ]);
-  expect(problemsOf({ stages, approval, pollSeconds: 36 })).toEqual([]);
+  expect(problemsOf({ stages, approval, pollSeconds: 133 })).toEqual([]);
+  expect(problemsOf({ stages, approval: { ...approval, timeoutSeconds: 604_800 }, pollSeconds: 3600 })).toEqual([
+    "'approval.timeoutSeconds' must be short enough for 2 gates, looked at at least every 10 minutes, in one history, got 604800",
+  ]);
+  expect(
+    problemsOf({ stages, approval: { beforeFirstShift: true, timeoutSeconds: 604_800 }, pollSeconds: 60 }),
+  ).toEqual([]);
   const longest = (plan: unknown) => estimateSeconds(parsePlan(plan)).longest;
-  expect(longest({ stages, approval, pollSeconds: 60 }) - longest({ stages, pollSeconds: 60 })).toBe(2 * 604_800);
+  expect(longest({ stages, approval, pollSeconds: 133 }) - longest({ stages, pollSeconds: 133 })).toBe(2 * 432_000);
 });
 
 test.each([
@@ -112,6 +120,7 @@ test.each([
     "'approval.timeoutSeconds' must be an integer from 1 to 604800, got 604801",
   ],
   ['a word for a yes', { beforeFirstShift: 'yes' }, '\'approval.beforeFirstShift\' must be true or false, got "yes"'],
+  ['a word for who', { requireIdentity: 'no' }, '\'approval.requireIdentity\' must be true or false, got "no"'],
   ['an unknown gate', { beforeSunrise: true }, /'approval.beforeSunrise' must be one of beforeFirstShift/],
 ])('an approval is refused for %s', (_, approval, problem) => {
   expect(problemsOf({ approval }).join()).toMatch(problem);

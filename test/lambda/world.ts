@@ -10,6 +10,7 @@ import { RuleReading, otherRules } from '../../core/listener-rules';
 import { NEVER_HELD, holdReport } from '../../core/hold';
 import { parsePlan } from '../../core/plan';
 import { AlarmReading } from '../../core/alarm-check';
+import { Statement } from '../../core/statement';
 import { TaskReading } from '../../core/tally';
 import { Side, formatWeights } from '../../core/weights';
 import type { Ports } from '../../lambda/ports';
@@ -48,6 +49,8 @@ export class MemoryWorld {
   alarms: AlarmReading[] = [];
   /** What people wrote, by gate. */
   words: Partial<Record<ApprovalGate, { text: string; writtenAtMs: number }>> = {};
+  /** What STS says of a statement. */
+  signer: (statement: Statement) => string = () => 'arn:aws:iam::123456789012:user/ann';
   told: Announcement[] = [];
   /** The weights that were made a metric. */
   weighed: string[] = [];
@@ -110,6 +113,12 @@ export class MemoryWorld {
     smoke: {
       checkTrust: () => Promise.resolve(),
       probe: (side) => Promise.resolve({ got: this.smoke[side], responses: 0 }),
+    },
+    identity: {
+      host: 'sts.eu-central-1.amazonaws.com',
+      region: 'eu-central-1',
+      account: '123456789012',
+      signerOf: async (statement) => this.signer(statement),
     },
     store: {
       acquire: (run) => {

@@ -39,7 +39,7 @@ test('custom: every prop arrives where the steps read it', () => {
         streamingResponses: Duration.minutes(4),
         closeRatePerSecond: 50,
       },
-      approval: { beforeFirstShift: true, timeout: Duration.hours(8) },
+      approval: { beforeFirstShift: true, timeout: Duration.hours(8), requireIdentity: false },
     },
     { initialWeights: { source: 10, target: 0 } },
   );
@@ -63,7 +63,7 @@ test('custom: every prop arrives where the steps read it', () => {
       closeRatePerSecond: 50,
       jitter: 0.2,
     },
-    approval: { beforeFirstShift: true, beforeLastStage: false, timeoutSeconds: 28_800 },
+    approval: { beforeFirstShift: true, beforeLastStage: false, timeoutSeconds: 28_800, requireIdentity: false },
   });
 });
 

@@ -267,8 +267,18 @@ describe('a network without NAT gateways', () => {
       servicesIn(template)
         .map((name) => name.split('.').slice(-2).join('.').replace('Region.', ''))
         .sort(),
-    ).toHaveLength(8);
-    for (const name of ['elasticloadbalancing', 'ecs', 'secretsmanager', 'events', 'logs', 'ecr.api', 'ecr.dkr', 's3'])
+    ).toHaveLength(9);
+    for (const name of [
+      'elasticloadbalancing',
+      'ecs',
+      'secretsmanager',
+      'sts',
+      'events',
+      'logs',
+      'ecr.api',
+      'ecr.dkr',
+      's3',
+    ])
       expect(servicesIn(template).some((service) => service.endsWith(name))).toBe(true);
     const ingress = Object.entries(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
       id.startsWith('CutoverEndpoints'),

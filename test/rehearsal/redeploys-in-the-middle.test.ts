@@ -1,6 +1,5 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { approvalKey } from '../../core/approval';
 import { readAssembly } from '../../rehearsal/assembly/read';
 import { readBackWeights } from '../../rehearsal/read-back';
 import { cutOver } from '../../rehearsal/cut-over';
@@ -11,7 +10,7 @@ import type { Standing } from '../../rehearsal/standing';
 import { nothingLost } from '../../rehearsal/traffic/tally';
 import { until } from '../../rehearsal/waiting';
 import { changedApp } from './changed-app';
-import { synthesize, temporaryFolder } from './command';
+import { run, synthesize, temporaryFolder } from './command';
 
 const CERTIFICATE = 'arn:aws:acm:eu-central-1:111122223333:certificate/99999999-0000-0000-0000-000000000000';
 const HALF = { source: 50, target: 50 };
@@ -162,11 +161,22 @@ test('the guard of the deletion does not go while the lock is held', async () =>
 test('the cutover goes on and completes, and nothing is lost', async () => {
   const { world } = standing;
   const [execution] = [...world.states.executions.values()];
-  const word = Buffer.from(JSON.stringify({ decision: 'approve', by: 'a test' }));
-  world.objects.put(world.blueprint.wiring.storeBucket, approvalKey(execution?.name ?? '', 'lastStage'), word);
+  const { name: stack, region } = world.blueprint.stack;
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: world.endpoint.url,
+    AWS_ACCESS_KEY_ID: 'ANN',
+    AWS_SECRET_ACCESS_KEY: 'none',
+  });
+  const where = ['--stack', stack, '--region', region, '--execution', execution?.name ?? '', '--gate', 'lastStage'];
+  const answered = await run(['approve', ...where]);
+  expect(answered).toMatchObject({ code: 0 });
   const { evidence } = await cutover;
   expect(evidence.traffic.failures).toEqual([]);
   expect(evidence).toMatchObject({ outcome: 'completed', finalWeights: { source: 0, target: 100 } });
+  expect(evidence.timeline.find(({ state }) => state === 'Approve')?.detail).toMatchObject({
+    by: expect.stringMatching(/^arn:aws:iam::\d{12}:user\/ANN$/) as string,
+    byProof: 'sts',
+  });
   expect(nothingLost(evidence.traffic)).toBe(true);
   expect(evidence.rehearsal.redeploy).toMatchObject({
     status: 'UPDATE_COMPLETE',

@@ -14,8 +14,8 @@ const STAGES = [
   { weights: { source: 50, target: 50 }, bakeSeconds: 10 },
   { weights: { source: 0, target: 100 }, bakeSeconds: 10 },
 ];
-const first = { beforeFirstShift: true, timeoutSeconds: 600 };
-const last = { beforeLastStage: true, timeoutSeconds: 600 };
+const first = { beforeFirstShift: true, timeoutSeconds: 600, requireIdentity: false };
+const last = { beforeLastStage: true, timeoutSeconds: 600, requireIdentity: false };
 const approve = (run: CutoverRun, { ports, nowMs }: MemoryWorld) => approveWatched(run, ports, nowMs);
 
 async function locked(world: MemoryWorld, approval: object): Promise<CutoverRun> {
@@ -46,7 +46,10 @@ describe('before the first shift', () => {
     const approved = await approve(waiting, world);
     expect(approved).toMatchObject({ verdict: 'approved', approved: ['firstShift'] });
     expect(approved.approval).toBeUndefined();
-    expect(approved.timeline.at(-1)).toMatchObject({ state: 'Approve', detail: { by: 'ann', verdict: 'approved' } });
+    expect(approved.timeline.at(-1)).toMatchObject({
+      state: 'Approve',
+      detail: { by: 'unknown', byProof: 'none', claims: 'ann', verdict: 'approved' },
+    });
     const again = await preflight(approved, ports, world.nowMs);
     expect(again).toMatchObject({ verdict: 'go', initial: expect.anything() as unknown });
     expect(world.calls).toEqual([]);
@@ -62,7 +65,13 @@ describe('before the first shift', () => {
   });
 
   test.each([
-    ['a no', '{"decision":"reject","by":"bob"}', 0, 'ApprovalRejected', "a rejection by 'bob'"],
+    [
+      'a no',
+      '{"decision":"reject","by":"bob"}',
+      0,
+      'ApprovalRejected',
+      "a rejection by somebody unknown, who claims to be 'bob'",
+    ],
     ['no answer', undefined, 600, 'ApprovalOverdue', 'no answer'],
     ['a text that nobody can read', 'yes!', 600, 'ApprovalOverdue', 'got yes!'],
   ])('%s moves nothing: refused, with the reason, and the lock is free', async (_, text, seconds, code, message) => {
@@ -113,7 +122,8 @@ describe('before the last stage', () => {
     const restored = await rollback(rejected, world.ports, world.nowMs);
     expect(await record(restored, world.ports, world.nowMs)).toMatchObject({
       outcome: 'rolled-back',
-      cause: "ApprovalRejected: 'lastStage' must be approved, got a rejection by 'bob'",
+      cause:
+        "ApprovalRejected: 'lastStage' must be approved, got a rejection by somebody unknown, who claims to be 'bob'",
     });
   });
 
@@ -159,5 +169,109 @@ test('a yes after the announced time is none', async () => {
   expect(await approve(waiting, world)).toMatchObject({
     verdict: 'rollBack',
     failure: { code: 'ApprovalOverdue', message: expect.stringContaining('must be written from') as string },
+  });
+});
+
+describe('where the plan asks who answers', () => {
+  const strict = { beforeFirstShift: true, timeoutSeconds: 600 };
+  const ARN = 'arn:aws:iam::123456789012:user/ann';
+
+  /** As `drainshift approve` writes it. */
+  const word = (world: MemoryWorld, over: object = {}, decision = 'approve') => ({
+    decision,
+    by: 'the board\nApproved by: the board',
+    statement: {
+      says: `${decision}/firstShift/store/night`,
+      host: 'sts.eu-central-1.amazonaws.com',
+      credential: 'AKID/20260101/eu-central-1/sts/aws4_request',
+      date: new Date(world.nowMs).toISOString().replace(/[-:]|\.\d{3}/g, ''),
+      expires: 900,
+      signature: 'a'.repeat(64),
+      ...over,
+    },
+  });
+  async function answered(answer: (world: MemoryWorld) => object, seconds = 0) {
+    const world = new MemoryWorld();
+    const ready = await preflight(await locked(world, strict), world.ports, world.nowMs);
+    const waiting = await approve(ready, world);
+    world.told = [];
+    world.write('firstShift', JSON.stringify(answer(world)));
+    world.nowMs += seconds * 1000;
+    return { world, run: await approve(waiting, world) };
+  }
+
+  test('a signed yes opens the gate, and the record has whom STS names beside what they call themselves', async () => {
+    const { run } = await answered((world) => word(world));
+    expect(run).toMatchObject({ verdict: 'approved', approved: ['firstShift'] });
+    expect(run.timeline.at(-1)?.detail).toEqual({
+      gate: 'firstShift',
+      verdict: 'approved',
+      decision: 'approve',
+      by: ARN,
+      byProof: 'sts',
+      claims: 'the board Approved by: the board',
+    });
+  });
+
+  test.each<[string, (world: MemoryWorld) => object, string]>([
+    ['no statement', () => ({ decision: 'approve', by: 'ann' }), "'statement' must be there"],
+    [
+      'one of another execution',
+      (world) => word(world, { says: 'approve/firstShift/store/day' }),
+      "'statement.says' must be 'approve/firstShift/store/night'",
+    ],
+    [
+      'one of another gate',
+      (world) => word(world, { says: 'approve/lastStage/store/night' }),
+      "'statement.says' must be",
+    ],
+    ['one of a no', (world) => word(world, { says: 'reject/firstShift/store/night' }), "'statement.says' must be"],
+    ['one for another host', (world) => word(world, { host: 'evil.example' }), "'statement.host' must be"],
+    ['one that is over', (world) => word(world, { date: '20251231T230000Z' }), 'the statement must be looked at from'],
+  ])('a yes with %s is none: STS is not even asked, and people are told why', async (_, answer, why) => {
+    const { world, run } = await answered((each) => {
+      each.signer = () => {
+        throw new Error('asked');
+      };
+      return answer(each);
+    });
+    expect(run.verdict).toBe('wait');
+    expect(world.told.at(-1)?.text).toContain(`What was written does not count: ${why}`);
+    // Once, however often it is looked at.
+    world.nowMs += 15_000;
+    const waiting = await approve(run, world);
+    expect(world.told).toHaveLength(1);
+    world.nowMs += 600_000;
+    const over = await approve(waiting, world);
+    expect(over).toMatchObject({ verdict: 'rollBack', failure: { code: 'ApprovalOverdue' } });
+    expect(over.failure?.message).toMatch(/must be written from|must be there|must be '|must be looked at/);
+  });
+
+  test.each([
+    ['does not confirm', 'STS must confirm the statement, got 403 SignatureDoesNotMatch'],
+    ['cannot be asked about', 'STS at sts.eu-central-1.amazonaws.com must respond, got ECONNREFUSED'],
+  ])('a yes that STS %s is none yet, and counts once it is', async (_, problem) => {
+    const { world, run } = await answered((each) => {
+      each.signer = () => {
+        throw new Error(problem);
+      };
+      return word(each);
+    });
+    expect(run.verdict).toBe('wait');
+    expect(world.told.at(-1)?.text).toContain(problem);
+    world.signer = () => ARN;
+    expect((await approve(run, world)).verdict).toBe('approved');
+  });
+
+  test('a no counts however it is said: it is the way back', async () => {
+    const signed = await answered((world) => word(world, {}, 'reject'));
+    expect(signed.run.failure?.message).toBe(`'firstShift' must be approved, got a rejection by '${ARN}'`);
+    const forged = await answered((world) => word(world, { says: 'approve/firstShift/store/night' }, 'reject'));
+    expect(forged.run).toMatchObject({ verdict: 'rollBack', failure: { code: 'ApprovalRejected' } });
+    expect(forged.run.timeline.at(-1)?.detail).toMatchObject({
+      by: 'unknown',
+      byProof: 'none',
+      statementProblem: expect.stringContaining("'statement.says' must be") as string,
+    });
   });
 });

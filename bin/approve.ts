@@ -1,0 +1,65 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { APPROVAL_GATES, ApprovalGate, approvalKey, statementOf } from '../core/approval';
+import type { ApprovalPorts } from '../lambda/adapters/operator';
+import { EXIT, OperatorFlags, asJson, findCutover, operatorCommand, runOperator, warn } from './operator-command';
+
+interface ApproveFlags extends OperatorFlags {
+  readonly execution: string;
+  readonly gate: ApprovalGate;
+  readonly reject: boolean;
+}
+
+/** Adds `approve`. */
+export function addApproveCommand(cli: Command, done: (exitCode: number) => void): void {
+  operatorCommand(cli.command('approve'), 'answer a cutover that waits for your approval, signed as who you are at AWS')
+    .requiredOption('--execution <name>', 'the name of the execution, as the message has it', executionFrom)
+    .addOption(new Option('--gate <gate>', 'what it waits at').choices(APPROVAL_GATES).makeOptionMandatory())
+    .option('--reject', 'say no', false)
+    .action(async (flags: ApproveFlags) => done(await runOperator(() => approve(flags))));
+}
+
+/** It becomes a part of a key. */
+function executionFrom(text: string): string {
+  if (/^[^\s/\p{C}]{1,80}$/u.test(text)) return text;
+  throw new InvalidArgumentError(`must be 1 to 80 characters without '/' and spaces, got ${JSON.stringify(text)}`);
+}
+
+async function approve(flags: ApproveFlags): Promise<number> {
+  const { execution, gate } = flags;
+  const { aws, wiring } = await findCutover(flags);
+  const ports = await aws.approvalPorts(wiring);
+  const decision = flags.reject ? 'reject' : 'approve';
+  const statement = await ports.sign(statementOf({ decision, gate, execution }, ports.storeBucket));
+  const by = await whoSigned(ports, statement);
+  const key = approvalKey(execution, gate);
+  await ports.putAnswer(key, { decision, at: new Date().toISOString(), statement });
+  if (flags.json) process.stdout.write(asJson({ stack: flags.stack, execution, gate, decision, by: by ?? null, key }));
+  else process.stdout.write(`${sayingOf(flags, by)}\n`);
+  return EXIT.done;
+}
+
+/**
+ * As the cutover will ask, before anything is written: what STS refuses would count for nothing, and be seen minutes later.
+ *
+ * @returns undefined when STS cannot be asked from here; the cutover asks by itself
+ * @throws Error when STS refuses it
+ */
+async function whoSigned(
+  { identity }: ApprovalPorts,
+  statement: Awaited<ReturnType<ApprovalPorts['sign']>>,
+): Promise<string | undefined> {
+  try {
+    return await identity.signerOf(statement);
+  } catch (error) {
+    // Of another bundle, which has a class of its own.
+    const { name, message } = error as Error;
+    if (name !== 'AwsUnavailable') throw error;
+    warn(`${message}; the answer is written all the same, and the cutover asks STS itself`);
+    return undefined;
+  }
+}
+
+function sayingOf({ execution, gate, reject }: ApproveFlags, by: string | undefined): string {
+  const done = reject ? 'rejected' : 'approved';
+  return `${done} '${gate}' of '${execution}' as ${by ?? 'whoever signed it'}: it counts when the cutover looks next, if it asks for it`;
+}

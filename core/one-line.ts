@@ -1,0 +1,24 @@
+/** Controls, escapes of terminals, marks that turn or hide text, halves of characters, and what some readers break lines at. */
+const UNSEEN = '\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}';
+const RUNS = new RegExp(`[${UNSEEN}]+`, 'gu');
+const RUNS_IN_LINES = new RegExp(`[^\\P{Cc}\\n]|[${UNSEEN.replace('\\p{Cc}', '')}]`, 'gu');
+
+/**
+ * Of a text from outside what may stand in a line of a message, a mail or a terminal: a person or a service wrote it, and
+ * must not forge lines of ours.
+ *
+ * @param most characters; what is longer is cut, and ends in `…`
+ */
+export function oneLine(text: string, most = 1000): string {
+  const line = text
+    .slice(0, 4 * most)
+    .replace(RUNS, ' ')
+    .trim();
+  const characters = [...line];
+  return characters.length > most || text.length > 4 * most ? `${characters.slice(0, most).join('')}…` : line;
+}
+
+/** The same for a message of several lines, whose parts are lines already. */
+export function printable(text: string): string {
+  return text.replace(RUNS_IN_LINES, ' ');
+}

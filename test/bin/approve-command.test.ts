@@ -1,0 +1,143 @@
+import { approvalKey } from '../../core/approval';
+import type { CutoverWiring } from '../../core/wiring';
+import { identityPort } from '../../lambda/adapters/identity';
+import { storePort } from '../../lambda/adapters/store';
+import { approve } from '../../lambda/steps/approve';
+import { preflight } from '../../lambda/steps/preflight';
+import { AwsError } from '../../rehearsal/aws-error';
+import { MemoryWorld } from '../lambda/world';
+import { ARNS, REGION, T0, World, startWorld } from '../rehearsal/aws/world';
+import { run } from '../rehearsal/command';
+
+const wiring = { storeBucket: 'store', weightedRuleArn: ARNS.rule } as CutoverWiring;
+
+let world: World;
+let denied: string | undefined;
+beforeEach(async () => {
+  denied = undefined;
+  const stack = {
+    id: `arn:aws:cloudformation:${REGION}:123456789012:stack/shop/1`,
+    name: 'shop',
+    description: undefined,
+    status: 'CREATE_COMPLETE' as const,
+    statusReason: undefined,
+    createdAt: T0,
+    updatedAt: undefined,
+    outputs: [{ key: 'MigrationCutoverWiring', value: JSON.stringify(wiring) }],
+  };
+  const authorize = ({ action }: { action: string }) => {
+    if (action === denied) throw new AwsError('AccessDenied', 'not you', 403);
+  };
+  world = await startWorld({ stacks: () => [stack], authorize });
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: world.url,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: 'ANN',
+    AWS_SECRET_ACCESS_KEY: 'none',
+  });
+});
+afterEach(() => world.stop());
+
+const answer = (execution: string, gate: string, ...flags: string[]) =>
+  run(['approve', '--stack', 'shop', '--execution', execution, '--gate', gate, ...flags]);
+const ARN = 'arn:aws:iam::123456789012:user/ANN';
+
+/** A cutover named `night` that asks before its first shift, over the store and the STS of the endpoint. */
+async function waiting() {
+  const memory = new MemoryWorld();
+  memory.nowMs = Date.now();
+  const { store, ...others } = memory.ports;
+  const ports = {
+    ...others,
+    identity: identityPort(wiring),
+    store: { ...store, approval: storePort('store').approval },
+  };
+  const ready = memory.ready({ approval: { beforeFirstShift: true } });
+  const asking = await approve(
+    await preflight({ ...ready, initial: undefined }, ports, memory.nowMs),
+    ports,
+    memory.nowMs,
+  );
+  expect(asking.verdict).toBe('wait');
+  return { memory, look: () => approve(asking, ports, Date.now()) };
+}
+
+test('a yes is signed, and the cutover records who signed it', async () => {
+  const { look } = await waiting();
+  expect(await answer('night', 'firstShift')).toEqual({
+    code: 0,
+    output: `approved 'firstShift' of 'night' as ${ARN}: it counts when the cutover looks next, if it asks for it\n`,
+  });
+  const approved = await look();
+  expect(approved.verdict).toBe('approved');
+  expect(approved.timeline.at(-1)?.detail).toMatchObject({ by: ARN, byProof: 'sts' });
+});
+
+test('a no is one too', async () => {
+  const { look } = await waiting();
+  const { code, output } = await answer('night', 'firstShift', '--reject', '--json');
+  expect([code, JSON.parse(output)]).toEqual([
+    0,
+    {
+      stack: 'shop',
+      execution: 'night',
+      gate: 'firstShift',
+      decision: 'reject',
+      by: ARN,
+      key: approvalKey('night', 'firstShift'),
+    },
+  ]);
+  expect((await look()).failure?.message).toBe(`'firstShift' must be approved, got a rejection by '${ARN}'`);
+});
+
+test('an answer to another gate or execution, put where this one is looked for, counts for nothing', async () => {
+  const { look, memory } = await waiting();
+  await answer('night', 'lastStage');
+  await answer('day', 'firstShift');
+  for (const from of [approvalKey('night', 'lastStage'), approvalKey('day', 'firstShift')]) {
+    world.objects.put('store', approvalKey('night', 'firstShift'), world.objects.find('store', from)!.body);
+    expect((await look()).verdict).toBe('wait');
+    expect(memory.told.at(-1)?.text).toContain(
+      "'statement.says' must be 'approve/firstShift/store/night', got 'approve/",
+    );
+  }
+});
+
+test('what STS refuses is not written; where it cannot be asked from here the answer is written all the same', async () => {
+  const key = approvalKey('night', 'firstShift');
+  const clear = world.endpoint.faults.set(
+    { action: 'GetCallerIdentity' },
+    { kind: 'status', status: 403, code: 'InvalidClientTokenId' },
+  );
+  expect(await answer('night', 'firstShift')).toEqual({
+    code: 1,
+    output: 'drainshift: STS must confirm the statement, got 403 InvalidClientTokenId\n',
+  });
+  expect(world.objects.find('store', key)).toBeUndefined();
+  clear();
+  world.endpoint.faults.set({ action: 'GetCallerIdentity' }, { kind: 'status', status: 503 });
+  const { code, output } = await answer('night', 'firstShift');
+  expect(code).toBe(0);
+  expect(output).toMatch(
+    /got 503 .*; the answer is written all the same, and the cutover asks STS itself\n.* as whoever/,
+  );
+  expect(world.objects.find('store', key)).toBeDefined();
+});
+
+test('whoever may not answer is told so', async () => {
+  denied = 's3:PutObject';
+  const { code, output } = await answer('night', 'firstShift');
+  expect(code).toBe(1);
+  expect(output).toContain('S3 must respond to PutObject, got 403 AccessDenied');
+});
+
+test.each([
+  [['--execution', 'a/b', '--gate', 'firstShift'], 'without \'/\' and spaces, got "a/b"'],
+  [['--execution', 'a', '--gate', 'first'], 'Allowed choices are firstShift, lastStage'],
+  [['--execution', 'a'], "required option '--gate <gate>' not specified"],
+  [['--gate', 'firstShift'], "required option '--execution <name>' not specified"],
+])('%j is wrong use', async (flags, message) => {
+  const { code, output } = await run(['approve', '--stack', 'shop', ...flags]);
+  expect(code).toBe(64);
+  expect(output).toContain(message);
+});
