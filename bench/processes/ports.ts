@@ -13,9 +13,9 @@ export async function freePort(): Promise<number> {
 }
 
 /** Resolves when something accepts connections there. @throws Error when `child` ends before, or after 15 s. */
-export async function listening(port: number, child: Child): Promise<void> {
+export async function listening(port: number, child: Child, host = HOST): Promise<void> {
   const deadline = performance.now() + 15_000;
-  while (!(await accepts(port))) {
+  while (!(await accepts(port, host))) {
     if (!child.isRunning())
       throw new Error(`${child.name} ended at its start (${await child.ended}): ${child.logTail()}`);
     if (performance.now() > deadline)
@@ -28,9 +28,9 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, HOST);
+    const socket = connect(port, host);
     const end = (is: boolean) => {
       socket.destroy();
       resolve(is);
