@@ -11,6 +11,7 @@ import {
   SecurityGroup,
   SubnetSelection,
 } from 'aws-cdk-lib/aws-ec2';
+import { AnyPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 
 export interface CutoverEndpointsProps {
@@ -41,9 +42,22 @@ const ALWAYS = {
   EcrDocker: AWS.ECR_DOCKER,
 } as const;
 
+/** Those that are known to take a policy; one that does not could not be created with it. The agents' and ECS' are left out. */
+const WITH_POLICY = [
+  'ElasticLoadBalancing',
+  'SecretsManager',
+  'EventBridge',
+  'Logs',
+  'EcrApi',
+  'EcrDocker',
+  'Monitoring',
+  'Sns',
+];
+
 /**
  * The endpoints that a network without a NAT gateway needs, open to the steps and the proxies alone. One that this app
- * has made in the network before is left as it is.
+ * has made in the network before is left as it is, and so is who may use S3: through its endpoint go the image's layers, what
+ * CloudFormation is answered, and the requests of others in this network.
  */
 export function addEndpoints(scope: Construct, props: CutoverEndpointsProps): void {
   const { vpc, vpcSubnets: subnets } = props;
@@ -68,10 +82,25 @@ export function addEndpoints(scope: Construct, props: CutoverEndpointsProps): vo
       securityGroups: [securityGroup],
       open: false,
     });
+    if (WITH_POLICY.includes(name)) endpoint.addToPolicy(ownAccountOnly(scope));
     for (const caller of props.callers) endpoint.connections.allowDefaultPortFrom(caller, 'The AWS APIs');
   }
   const s3 = GatewayVpcEndpointAwsService.S3;
   if (!hasEndpoint(vpc, s3)) new GatewayVpcEndpoint(scope, 'S3', { vpc, service: s3 });
+}
+
+/**
+ * A stranger's credentials carry nothing out of the network.
+ *
+ * @see https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+ */
+function ownAccountOnly(scope: Construct): PolicyStatement {
+  return new PolicyStatement({
+    principals: [new AnyPrincipal()],
+    actions: ['*'],
+    resources: ['*'],
+    conditions: { StringEquals: { 'aws:PrincipalAccount': Stack.of(scope).account } },
+  });
 }
 
 /** Sees what hangs below the network in the tree: what the network's own methods add. */

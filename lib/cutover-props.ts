@@ -1,6 +1,6 @@
 import { Arn, ArnFormat, Stack } from 'aws-cdk-lib';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
-import { IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { IPeer, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { IEventBus } from 'aws-cdk-lib/aws-events';
 import { IKey } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -11,7 +11,7 @@ import { CutoverPlan, CutoverPlanPart } from './cutover-plan';
 import { CutoverSchedule } from './cutover-schedule';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ProxyService } from './proxy-service';
-import { checkDomainName, checkSides, refuse, isLater } from './refusals';
+import { checkApiPeers, checkDomainName, checkSides, refuse, isLater } from './refusals';
 
 export interface CutoverProps {
   /** The network of the steps; they need a way to the AWS APIs, the load balancer and the proxies. */
@@ -100,6 +100,14 @@ export interface CutoverProps {
   readonly vpcEndpoints?: boolean;
 
   /**
+   * Where the steps find the AWS APIs by HTTPS. Where all are behind VPC endpoints: the managed prefix list of S3
+   * (`Peer.prefixList('pl-…')`, from `aws ec2 describe-managed-prefix-lists`), and the security groups of the
+   * endpoints that were there before. Those that `vpcEndpoints` adds let themselves be reached.
+   * @default - anywhere
+   */
+  readonly apiPeers?: IPeer[];
+
+  /**
    * How long the logs of the state machine and of the steps are kept.
    * @default RetentionDays.THREE_MONTHS
    */
@@ -122,6 +130,7 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   checkSides(props);
   checkSmoke(props);
   checkTrust(props);
+  checkApiPeers(props);
   if (props.source.cluster !== props.target.cluster) {
     refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
   }

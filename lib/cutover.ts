@@ -12,6 +12,7 @@ import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cd
 import { Construct } from 'constructs';
 import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../core/events';
 import { CutoverWiring, WIRING_VARIABLE } from '../core/wiring';
+import { allowApis } from './api-peers';
 import { acknowledge } from './acknowledged-rules';
 import { AdoptionProof } from './adoption-proof';
 import { cutoverDefinition } from './cutover-definition';
@@ -208,7 +209,7 @@ export class Cutover extends Construct implements IConnectable {
       description: 'The steps of a cutover',
       allowAllOutbound: false,
     });
-    securityGroup.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'The AWS APIs');
+    allowApis(securityGroup, props.apiPeers, 'The AWS APIs');
     if (props.loadBalancer.internetFacing) {
       // Its name resolves to public addresses, which no rule between security groups covers.
       for (const port of [props.loadBalancer.sourcePort, props.loadBalancer.targetPort]) {

@@ -1,6 +1,6 @@
 import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
-import { CfnEIP, IVpc, Peer } from 'aws-cdk-lib/aws-ec2';
+import { CfnEIP, IPeer, IVpc, Peer } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, ContainerInsights, ICluster } from 'aws-cdk-lib/aws-ecs';
 import { IEventBus } from 'aws-cdk-lib/aws-events';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -110,6 +110,14 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
   readonly eventBus?: IEventBus;
 
   /**
+   * Where the steps and the proxies find the AWS APIs by HTTPS. Where all are behind VPC endpoints: the managed prefix list of S3
+   * (`Peer.prefixList('pl-…')`, from `aws ec2 describe-managed-prefix-lists`), and the security groups of the
+   * endpoints that were there before. Those that `vpcEndpoints` adds let themselves be reached.
+   * @default - anywhere
+   */
+  readonly apiPeers?: IPeer[];
+
+  /**
    * Whether to add the endpoints of AWS services that a network without NAT gateways needs.
    * @default false
    */
@@ -191,6 +199,7 @@ export class Migration extends Construct {
       eventBus: props.eventBus,
       vpcEndpoints: props.vpcEndpoints,
       encryptionKey: props.encryptionKey,
+      apiPeers: props.apiPeers,
     });
     this.alarms?.watchCutover(this.cutover);
     if (isWatched) {
@@ -245,6 +254,7 @@ export class Migration extends Construct {
       adminSecret,
       sessionStore: own.sessionStore ?? props.sessionStore,
       encryptionKey: own.encryptionKey ?? (own.logGroup ? undefined : props.encryptionKey),
+      apiPeers: own.apiPeers ?? props.apiPeers,
     };
     if (side === MigrationSide.SOURCE) {
       return new ProxyService(this, 'Source', { ...options, targetGroup: sourceGroup });

@@ -1,6 +1,6 @@
 /* eslint-disable awscdk/require-passing-this -- what it makes is part of the one who asks */
 import { Stack, Tokenization } from 'aws-cdk-lib';
-import { InstanceArchitecture, InstanceType, ISecurityGroup, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { InstanceArchitecture, InstanceType, IPeer, ISecurityGroup, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import {
   AvailabilityZoneRebalancing,
   BaseService,
@@ -83,6 +83,7 @@ type ServiceOptions = BaseServiceOptions & {
   readonly taskDefinition: TaskDefinition;
   readonly securityGroups: ISecurityGroup[];
   readonly vpcSubnets?: SubnetSelection;
+  readonly apiPeers?: IPeer[];
   readonly availabilityZoneRebalancing: AvailabilityZoneRebalancing;
 };
 
@@ -240,14 +241,14 @@ class Ec2 extends ProxyCompute {
   }
 
   private createCapacity(scope: Construct, { cpuArchitecture }: ProxySize, options: ServiceOptions): string {
-    const { cluster, vpcSubnets } = options;
+    const { cluster, vpcSubnets, apiPeers } = options;
     // A cluster names its capacity, and its stack would have to wait for this one.
     if (!(cluster instanceof Cluster) || Stack.of(cluster) !== Stack.of(scope)) {
       return refuse('capacityProviderName', 'given with a cluster of another stack', 'nothing');
     }
     const { instanceType, minInstances = 2, maxInstances = 10 } = this.props;
     const { vpc } = cluster;
-    const props = { vpc, vpcSubnets, cpuArchitecture, instanceType, minInstances, maxInstances };
+    const props = { vpc, vpcSubnets, apiPeers, cpuArchitecture, instanceType, minInstances, maxInstances };
     const capacity = createCapacity(scope, props);
     cluster.addAsgCapacityProvider(capacity);
     return capacity.capacityProviderName;

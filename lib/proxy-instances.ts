@@ -1,10 +1,9 @@
 import { AutoScalingGroup, BlockDeviceVolume, EbsDeviceVolumeType, HealthChecks } from 'aws-cdk-lib/aws-autoscaling';
 import {
   InstanceType,
+  IPeer,
   IVpc,
   LaunchTemplate,
-  Peer,
-  Port,
   SecurityGroup,
   SubnetSelection,
   UserData,
@@ -12,10 +11,12 @@ import {
 import { AmiHardwareType, AsgCapacityProvider, CpuArchitecture, EcsOptimizedImage } from 'aws-cdk-lib/aws-ecs';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import { allowApis } from './api-peers';
 
 interface ProxyInstancesProps {
   readonly vpc: IVpc;
   readonly vpcSubnets?: SubnetSelection;
+  readonly apiPeers?: IPeer[];
   readonly cpuArchitecture: CpuArchitecture;
   readonly instanceType?: InstanceType;
   readonly minInstances: number;
@@ -42,7 +43,7 @@ class ProxyInstances extends Construct {
     const autoScalingGroup = new AutoScalingGroup(this, 'Group', {
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets,
-      launchTemplate: this.createTemplate(props.vpc, props.cpuArchitecture, props.instanceType),
+      launchTemplate: this.createTemplate(props),
       minCapacity: props.minInstances,
       maxCapacity: props.maxInstances,
       healthChecks: HealthChecks.ec2(),
@@ -55,14 +56,15 @@ class ProxyInstances extends Construct {
     });
   }
 
-  private createTemplate(vpc: IVpc, cpuArchitecture: CpuArchitecture, instanceType?: InstanceType): LaunchTemplate {
+  private createTemplate(props: ProxyInstancesProps): LaunchTemplate {
+    const { vpc, apiPeers, cpuArchitecture, instanceType } = props;
     const isX86 = cpuArchitecture === CpuArchitecture.X86_64;
     const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc,
       description: 'The instances of proxies, which have a security group of their own',
       allowAllOutbound: false,
     });
-    securityGroup.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'ECS, images and logs');
+    allowApis(securityGroup, apiPeers, 'ECS, images and logs');
     const userData = UserData.forLinux();
     // The credentials of the instance are none of the tasks' business.
     userData.addCommands('echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config');

@@ -1,5 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
-import { SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { IPeer, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { CpuArchitecture, ICluster } from 'aws-cdk-lib/aws-ecs';
 import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ILogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -11,7 +11,7 @@ import { ProxyCompute } from './proxy-compute';
 import { MOST_WORKERS, workersFor } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
 import { checkTaskCounts, ProxyScaling } from './proxy-scaling';
-import { checkDuration, checkInteger, checkUpstreamUrl, refuse } from './refusals';
+import { checkApiPeers, checkDuration, checkInteger, checkUpstreamUrl, refuse } from './refusals';
 import { ISessionStore } from './session-store-props';
 import { StickyTargetGroup } from './sticky-target-group';
 
@@ -138,6 +138,14 @@ export interface ProxyOptions {
   readonly trustedAuthorities?: ISecret;
 
   /**
+   * Where the proxies, and instances that are made for them, find the AWS APIs by HTTPS. Where all are behind VPC endpoints: the managed prefix list of S3
+   * (`Peer.prefixList('pl-…')`, from `aws ec2 describe-managed-prefix-lists`), and the security groups of the
+   * endpoints that were there before. Those that `vpcEndpoints` adds let themselves be reached.
+   * @default - anywhere
+   */
+  readonly apiPeers?: IPeer[];
+
+  /**
    * How long the backend may be quiet within a request before the proxy gives it up (504, or a reset in the middle of an
    * answer): from 1 second to 1 hour. WebSockets and event streams may be quiet for as long as the load balancer lets
    * them. Keep it under the idle timeout of the load balancer, or nobody counts what is given up.
@@ -196,6 +204,7 @@ export function workersOf(props: ProxyServiceProps): number | undefined {
 
 export function checkProps(props: ProxyServiceProps): void {
   checkUpstreamUrl('upstreamUrl', props.upstreamUrl);
+  checkApiPeers(props);
   checkTaskCounts(props.minTasks ?? 2, props.maxTasks ?? 10);
   checkInteger('workers', props.workers ?? 1, { min: 1, max: MOST_WORKERS });
   if (props.upstreamIdleTimeout) checkDuration('upstreamIdleTimeout', props.upstreamIdleTimeout, UPSTREAM_IDLE_BOUNDS);

@@ -23,6 +23,7 @@ import { ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, IConstruct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
+import { allowApis, reachesAnywhere } from './api-peers';
 import { METRIC_NAMESPACE } from '../core/events';
 import { parseUpstreamUrl } from '../core/upstream-url';
 import { createLogGroup, letDecrypt, letRead } from './encryption';
@@ -109,7 +110,7 @@ export class ProxyService extends Construct implements IConnectable {
     this.maxTasks = props.maxTasks ?? 10;
     this._canExecute = props.enableExecuteCommand ?? false;
     this.logGroup = props.logGroup ?? this.createLogGroup(props);
-    const securityGroup = this.createSecurityGroup(props.upstreamUrl);
+    const securityGroup = this.createSecurityGroup(props);
     this.connections = new Connections({ securityGroups: [securityGroup] });
     this.taskDefinition = computeOf(props)._createTaskDefinition(this, sizeOf(props));
     this.addProxy(props);
@@ -247,16 +248,16 @@ export class ProxyService extends Construct implements IConnectable {
     return LogDrivers.awsLogs({ logGroup: this.logGroup, streamPrefix, mode, maxBufferSize: Size.mebibytes(25) });
   }
 
-  private createSecurityGroup(upstreamUrl: string): SecurityGroup {
+  private createSecurityGroup({ upstreamUrl, apiPeers }: ProxyServiceProps): SecurityGroup {
     const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc: this.cluster.vpc,
       description: `The ${this.side} proxies of a migration`,
       allowAllOutbound: false,
     });
-    securityGroup.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'The image, the secret and the logs');
+    allowApis(securityGroup, apiPeers, 'The image, the secret and the logs');
     const upstream = upstreamPort(upstreamUrl);
     const isIpv6 = /^https?:\/\/\[/i.test(upstreamUrl);
-    if (isIpv6 || upstream !== 443) {
+    if (isIpv6 || upstream !== 443 || !reachesAnywhere(apiPeers)) {
       const port = upstream === undefined ? Port.allTcp() : Port.tcp(upstream);
       securityGroup.addEgressRule(isIpv6 ? Peer.anyIpv6() : Peer.anyIpv4(), port, 'The backend');
     }
@@ -327,6 +328,7 @@ export class ProxyService extends Construct implements IConnectable {
       taskDefinition: this.taskDefinition,
       securityGroups: [securityGroup],
       vpcSubnets: props.vpcSubnets,
+      apiPeers: props.apiPeers,
       minHealthyPercent: 100,
       maxHealthyPercent: 200,
       circuitBreaker: { rollback: true },

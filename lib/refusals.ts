@@ -1,5 +1,5 @@
 import { Duration, Token, Tokenization } from 'aws-cdk-lib';
-import { IVpc } from 'aws-cdk-lib/aws-ec2';
+import { IPeer, IVpc } from 'aws-cdk-lib/aws-ec2';
 import { parseUpstreamUrl, UPSTREAM_URL_RULE } from '../core/upstream-url';
 import { isWeight, MAX_WEIGHT } from '../core/weights';
 import { TrafficWeights } from './traffic-weights';
@@ -89,6 +89,11 @@ export function checkSides({
   const { SOURCE, TARGET } = MigrationSide;
   if (source.side !== SOURCE) refuse('source', 'the proxies of the source', `those of the ${source.side}`);
   if (target.side !== TARGET) refuse('target', 'the proxies of the target', `those of the ${target.side}`);
+}
+
+/** Everything here calls S3, for which no endpoint has a security group. */
+export function checkApiPeers({ apiPeers }: { readonly apiPeers?: IPeer[] }): void {
+  if (apiPeers?.length === 0) refuse('apiPeers', 'the prefix list of S3 at least (or absent: anywhere)', 'none');
 }
 
 /** @param found the network of what is checked, as far as it is known */

@@ -1,7 +1,7 @@
 import { CfnParameter, Duration, TimeZone } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Alarm, CompositeAlarm, Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { GatewayVpcEndpointAwsService, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { GatewayVpcEndpointAwsService, Peer, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster } from 'aws-cdk-lib/aws-ecs';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -68,6 +68,13 @@ function statements(template: Template, action: string): [string, { Resource: un
 function wiringIn(template: Template): Record<string, unknown> {
   const [, output] = Object.entries(template.findOutputs('*')).find(([name]) => name.endsWith('CutoverWiring')) ?? [];
   return JSON.parse(resolveText((output as { Value: unknown }).Value)) as Record<string, unknown>;
+}
+
+interface Rule {
+  readonly ToPort: number;
+  readonly CidrIp?: string;
+  readonly DestinationPrefixListId?: string;
+  readonly DestinationSecurityGroupId?: unknown;
 }
 
 const HEEDING = ['Approve', 'Bake', 'Confirm', 'Drain', 'Preflight', 'Recover', 'Rollback', 'Shift', 'Verify'];
@@ -321,6 +328,59 @@ describe('a network without NAT gateways', () => {
     expect(names.filter((name) => /monitoring$|sns$/.test(name))).toHaveLength(2);
   });
 
+  test('lets out to the endpoints and S3 alone where the prefix list is given, and to an HTTPS backend', () => {
+    const stack = newStack();
+    newMigration(stack, {
+      vpc: isolated(stack),
+      vpcEndpoints: true,
+      apiPeers: [Peer.prefixList('pl-6ea54007')],
+      monitoring: false,
+      source: { upstreamUrl: 'http://old.internal', compute: ProxyCompute.ec2() },
+      target: { upstreamUrl: 'https://new.internal' },
+    });
+    const template = Template.fromStack(stack);
+    const nameOf = (id: unknown) =>
+      /^Migration(\w*?)SecurityGroup/.exec((id as { 'Fn::GetAtt': string[] })['Fn::GetAtt'][0] ?? '')?.[1];
+    const inline = Object.entries(resourcesOf(template, 'AWS::EC2::SecurityGroup')).flatMap(([id, { Properties }]) =>
+      ((Properties.SecurityGroupEgress ?? []) as Rule[]).map((rule) => ({
+        from: nameOf({ 'Fn::GetAtt': [id] }),
+        ...rule,
+      })),
+    );
+    const separate = Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroupEgress')).map(({ Properties }) => ({
+      from: nameOf(Properties.GroupId),
+      ...(Properties as unknown as Rule),
+    }));
+    const https = [...inline, ...separate]
+      .filter(({ ToPort }) => ToPort === 443)
+      .map((rule) => {
+        const { DestinationSecurityGroupId: id } = rule;
+        const group = id === undefined ? undefined : nameOf(id);
+        return `${rule.from} → ${rule.DestinationPrefixListId ?? rule.CidrIp ?? group}`;
+      });
+    const callers = ['Cutover', 'Source', 'SourceInstances', 'Target'];
+    const expected = callers.flatMap((from) => [`${from} → pl-6ea54007`, `${from} → CutoverEndpoints`]);
+    expect(https.sort()).toEqual([...expected, 'Target → 0.0.0.0/0'].sort());
+  });
+
+  test('lets credentials of the own account alone through the endpoints that take a policy', () => {
+    const stack = newStack();
+    const template = synth(stack, {
+      vpc: isolated(stack),
+      vpcEndpoints: true,
+      alarms: [alarmIn(stack, 'Errors')],
+      notificationTopic: new Topic(stack, 'Ops'),
+    });
+    const own = { StringEquals: { 'aws:PrincipalAccount': { Ref: 'AWS::AccountId' } } };
+    const statement = { Effect: 'Allow', Principal: { AWS: '*' }, Action: '*', Resource: '*', Condition: own };
+    for (const { Properties } of Object.values(resourcesOf(template, 'AWS::EC2::VPCEndpoint'))) {
+      // Those of S3 and ECS: what CloudFormation is answered, and the layers of images, go through the first.
+      const isFree = /\.(s3|ecs)$/.test(resolveText(Properties.ServiceName));
+      const { Statement } = (Properties.PolicyDocument ?? {}) as { Statement?: unknown[] };
+      expect(Statement).toEqual(isFree ? undefined : [statement]);
+    }
+  });
+
   test('keeps the endpoints that it has', () => {
     const stack = newStack();
     const vpc = isolated(stack);
@@ -428,6 +488,13 @@ describe('refused at synth', () => {
     const unknown = Alarm.fromAlarmArn(stack, 'Unknown', new CfnParameter(stack, 'Arn').valueAsString);
     const here = fromArn(env.region, env.account)(stack);
     expect(() => newCutover(stack, { alarms: [here, unknown, alarmIn(stack, 'Own')] })).not.toThrow();
+  });
+
+  test('no way to the AWS APIs at all', () => {
+    const rule = "'apiPeers' must be the prefix list of S3 at least (or absent: anywhere), got none";
+    expect(() => newCutover(newStack(), { apiPeers: [] })).toThrow(rule);
+    const options = { upstreamUrl: 'http://a.internal', apiPeers: [] };
+    expect(() => newMigration(newStack(), { source: options })).toThrow(rule);
   });
 
   test('a FIFO topic, to which nobody can subscribe an address', () => {
