@@ -19,6 +19,7 @@ const OWN_PROPS = [
   'desyncMitigationMode',
   'dropInvalidHeaderFields',
   'idleTimeout',
+  'ipAddressType',
   'logRetention',
   'vpcSubnets',
 ] as const;

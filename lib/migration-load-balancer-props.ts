@@ -5,6 +5,7 @@ import {
   DesyncMitigationMode,
   IApplicationListener,
   IApplicationLoadBalancer,
+  IpAddressType,
   SslPolicy,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { IKey } from 'aws-cdk-lib/aws-kms';
@@ -60,6 +61,13 @@ export interface MigrationLoadBalancerProps {
    * @default - the public ones if it is internet-facing, else the private ones
    */
   readonly vpcSubnets?: SubnetSelection;
+
+  /**
+   * The addresses of a new load balancer: `IPV4` or `DUAL_STACK`, whose subnets need IPv6. Clients of IPv6 are let in by
+   * `allowedPeers`, such as `Peer.anyIpv6()`. The way to the proxies and the backends stays IPv4.
+   * @default IpAddressType.IPV4
+   */
+  readonly ipAddressType?: IpAddressType;
 
   /**
    * The proxies before the backend that serves today.
@@ -262,6 +270,9 @@ export function checkProps(props: MigrationLoadBalancerProps): void {
   }
   if (props.accessLogBucket?.encryptionKey) {
     refuse('accessLogBucket', 'a bucket with keys of S3, as load balancers write to no other', 'one with a key of KMS');
+  }
+  if (props.ipAddressType === IpAddressType.DUAL_STACK_WITHOUT_PUBLIC_IPV4) {
+    refuse('ipAddressType', 'IPV4 or DUAL_STACK, as the steps of a cutover come with IPv4', props.ipAddressType);
   }
   if (props.listener && !props.loadBalancer) refuse('loadBalancer', 'given with a listener', 'none');
   if (props.listener && props.mutualTls)

@@ -195,6 +195,7 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
       vpcSubnets: props.vpcSubnets,
       securityGroup,
       internetFacing: this.internetFacing,
+      ipAddressType: props.ipAddressType,
       deletionProtection: props.deletionProtection ?? false,
       http2Enabled: true,
       // Without it the port is appended to the Host of smoke requests, and an application may answer them otherwise.

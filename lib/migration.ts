@@ -1,8 +1,9 @@
 import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
-import { CfnEIP, IPeer, IVpc, Peer } from 'aws-cdk-lib/aws-ec2';
+import { CfnEIP, IPeer, IVpc, Peer, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, ContainerInsights, ICluster } from 'aws-cdk-lib/aws-ecs';
 import { IEventBus } from 'aws-cdk-lib/aws-events';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
@@ -38,6 +39,19 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
    * @default - a new cluster
    */
   readonly cluster?: ICluster;
+
+  /**
+   * The subnets of the steps, and of the proxies of a side that names none of its own. They need a way to the AWS APIs.
+   * @default - the private ones
+   */
+  readonly privateSubnets?: SubnetSelection;
+
+  /**
+   * How long the logs of the cutover are kept, and those of a side that says nothing of its own. `logRetention` is about the
+   * logs of the load balancer.
+   * @default RetentionDays.THREE_MONTHS
+   */
+  readonly logGroupRetention?: RetentionDays;
 
   /**
    * The store of the applications' sessions, for the proxies of both sides.
@@ -198,6 +212,8 @@ export class Migration extends Construct {
       notificationTopic: props.notificationTopic,
       eventBus: props.eventBus,
       vpcEndpoints: props.vpcEndpoints,
+      vpcSubnets: props.privateSubnets,
+      logRetention: props.logGroupRetention,
       encryptionKey: props.encryptionKey,
       apiPeers: props.apiPeers,
     });
@@ -253,6 +269,8 @@ export class Migration extends Construct {
       cluster: this.cluster,
       adminSecret,
       sessionStore: own.sessionStore ?? props.sessionStore,
+      vpcSubnets: own.vpcSubnets ?? props.privateSubnets,
+      logRetention: own.logRetention ?? (own.logGroup ? undefined : props.logGroupRetention),
       encryptionKey: own.encryptionKey ?? (own.logGroup ? undefined : props.encryptionKey),
       apiPeers: own.apiPeers ?? props.apiPeers,
     };

@@ -27,7 +27,8 @@ export interface ProxyOptions {
   readonly drainProfile?: DrainProfile;
 
   /**
-   * The fewest proxies.
+   * The fewest proxies, with which the service starts. There is no desired count: each deployment would set it again, and undo
+   * what the scaling did.
    * @default 2
    */
   readonly minTasks?: number;

@@ -3,10 +3,11 @@ import { resolve } from 'node:path';
 import { Duration, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { Alarm, Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { IVpc, Peer, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { IVpc, Peer, SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster } from 'aws-cdk-lib/aws-ecs';
-import { ApplicationListener, ApplicationLoadBalancer } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { ApplicationListener, ApplicationLoadBalancer, IpAddressType } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { CutoverWiring } from '../../core/wiring';
@@ -331,4 +332,70 @@ describe('internet-facing: whether the smoke tests are let in', () => {
     newMigration(stack, { internetFacing: true, monitoring: false, ...propsOf(stack) });
     expect(Annotations.fromStack(stack).findWarning('/Test/Migration', WARNING)).toHaveLength(warnings);
   });
+});
+
+test('custom: subnets and the retention of logs reach the steps and the proxies, unless a side has its own', () => {
+  const stack = newStack();
+  const vpc = new Vpc(stack, 'Vpc', {
+    maxAzs: 2,
+    subnetConfiguration: ['Public', 'Apps', 'Data'].map((name) => ({
+      name,
+      subnetType: name === 'Public' ? SubnetType.PUBLIC : SubnetType.PRIVATE_WITH_EGRESS,
+    })),
+  });
+  newMigration(stack, {
+    vpc,
+    privateSubnets: { subnetGroupName: 'Apps' },
+    logGroupRetention: RetentionDays.ONE_WEEK,
+    target: {
+      upstreamUrl: 'http://new.internal',
+      vpcSubnets: { subnetGroupName: 'Data' },
+      logRetention: RetentionDays.ONE_DAY,
+    },
+  });
+  const made = Template.fromStack(stack);
+  const subnets = (value: unknown) => new Set(JSON.stringify(value).match(/Vpc(Apps|Data|Public)Subnet/g));
+  const services = Object.entries(resourcesOf(made, 'AWS::ECS::Service'));
+  const ofServices = services.map(([id, { Properties }]) => [
+    id.includes('Source') ? 'source' : 'target',
+    ...subnets(Properties.NetworkConfiguration),
+  ]);
+  expect(ofServices.sort()).toEqual([
+    ['source', 'VpcAppsSubnet'],
+    ['target', 'VpcDataSubnet'],
+  ]);
+  const steps = Object.values(resourcesOf(made, 'AWS::Lambda::Function')).filter(
+    ({ Properties }) => Properties.VpcConfig,
+  );
+  for (const { Properties } of steps) {
+    expect([...subnets((Properties.VpcConfig as { SubnetIds: unknown }).SubnetIds)]).toEqual(['VpcAppsSubnet']);
+  }
+  const days = (id: RegExp) => resourceLike(made, 'AWS::Logs::LogGroup', id)[1].Properties.RetentionInDays;
+  expect(
+    [/^MigrationSourceLog/, /^MigrationTargetLog/, /^MigrationCutoverLog/, /^MigrationCutoverStepsLog/].map(days),
+  ).toEqual([7, 1, 7, 7]);
+});
+
+test('custom: a load balancer of both kinds of addresses lets in clients of IPv6', () => {
+  const stack = newStack();
+  newMigration(stack, {
+    internetFacing: true,
+    redirectHttp: true,
+    ipAddressType: IpAddressType.DUAL_STACK,
+    allowedPeers: [Peer.anyIpv4(), Peer.anyIpv6()],
+  });
+  const made = Template.fromStack(stack);
+  made.hasResourceProperties('AWS::ElasticLoadBalancingV2::LoadBalancer', { IpAddressType: 'dualstack' });
+  for (const port of [80, 443]) {
+    made.hasResourceProperties('AWS::EC2::SecurityGroup', {
+      SecurityGroupIngress: Match.arrayWith([Match.objectLike({ CidrIpv6: '::/0', FromPort: port, ToPort: port })]),
+    });
+  }
+});
+
+test('refused: public addresses of IPv6 alone, to which no step finds', () => {
+  const ipAddressType = IpAddressType.DUAL_STACK_WITHOUT_PUBLIC_IPV4;
+  expect(() => newMigration(newStack(), { internetFacing: true, ipAddressType })).toThrow(
+    "'ipAddressType' must be IPV4 or DUAL_STACK, as the steps of a cutover come with IPv4, got dualstack-without-public-ipv4",
+  );
 });
