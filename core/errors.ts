@@ -46,6 +46,11 @@ export const ERRORS = {
     retry: false,
     meaning: 'A smoke request through :9201 or :9202 got another status than the plan expects, or no answer.',
   },
+  ForwardingLoop: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'A smoke request got 508: the upstream of a side leads back to its proxies.',
+  },
   AdminUnreachable: {
     blame: 'aws',
     retry: true,

@@ -1,5 +1,5 @@
-import { ErrorCode } from './errors';
 import { SmokeRequest } from './plan';
+import { smokeError, SmokeErrorCode } from './side-state';
 import { Side } from './weights';
 
 /** What has to be so before the proxies of a side get requests of a listener that serves them without the proxies, too. */
@@ -35,7 +35,7 @@ export interface ProofReading {
 }
 
 export interface Unproven {
-  readonly code: Extract<ErrorCode, 'TargetsUnhealthy' | 'SmokeFailed'>;
+  readonly code: 'TargetsUnhealthy' | SmokeErrorCode;
   readonly message: string;
 }
 
@@ -44,8 +44,9 @@ export function unproven(side: Side, order: ProofOrder, { healthyTargets, respon
   const least = order.minTasks[side];
   const found: Unproven[] = order.smoke.flatMap(({ path, expectedStatus }, index) => {
     const response = responses[index] ?? 'none';
-    const message = `GET ${path} on the ${side} must be answered ${expectedStatus}, got ${response}`;
-    return response === expectedStatus ? [] : [{ code: 'SmokeFailed' as const, message }];
+    if (response === expectedStatus) return [];
+    const { code, hint } = smokeError(side, response);
+    return [{ code, message: `GET ${path} on the ${side} must be answered ${expectedStatus}, got ${response}${hint}` }];
   });
   if (healthyTargets >= least) return found;
   const message = `the ${side} must have its ${least} proxies healthy, got ${healthyTargets}`;

@@ -7,6 +7,20 @@ export interface SmokeResult extends SmokeRequest {
   readonly got: number | string;
 }
 
+export type SmokeErrorCode = Extract<ErrorCode, 'SmokeFailed' | 'ForwardingLoop'>;
+
+/** Loop Detected, RFC 5842 section 7.2: what a proxy returns for a request that it has forwarded before. */
+const LOOP_DETECTED = 508;
+
+/** The error that a smoke request with an unexpected response is, and what a message says after that response. */
+export function smokeError(side: Side, got: number | string): { readonly code: SmokeErrorCode; readonly hint: string } {
+  if (got !== LOOP_DETECTED) return { code: 'SmokeFailed', hint: '' };
+  return {
+    code: 'ForwardingLoop',
+    hint: ` (a forwarding loop: the upstream of the ${side} leads back to its proxies)`,
+  };
+}
+
 /** What was seen of a side just now. `healthyTargets` is undefined when the load balancer's API did not say. */
 export interface SideReading {
   readonly healthyTargets: number | undefined;
@@ -18,7 +32,7 @@ export type SideState =
   | { readonly serves: true }
   | {
       readonly serves: false;
-      readonly code: Extract<ErrorCode, 'TargetsUnhealthy' | 'SmokeFailed'>;
+      readonly code: 'TargetsUnhealthy' | SmokeErrorCode;
       readonly reason: string;
     }
   | { readonly serves: 'unknown'; readonly reason: string };
@@ -35,10 +49,13 @@ export function sideState(side: Side, reading: SideReading, minimumHealthyTarget
   }
   const failed = smoke.filter(({ expectedStatus, got }) => got !== expectedStatus);
   if (failed.length > 0) {
+    const errors = failed.map(({ got }) => smokeError(side, got));
     const lines = failed.map(
-      ({ path, expectedStatus, got }) => `GET ${path} on the ${side} must return ${expectedStatus}, got ${got}`,
+      ({ path, expectedStatus, got }, index) =>
+        `GET ${path} on the ${side} must return ${expectedStatus}, got ${got}${errors[index]!.hint}`,
     );
-    return { serves: false, code: 'SmokeFailed', reason: lines.join('\n') };
+    const isLoop = errors.some(({ code }) => code === 'ForwardingLoop');
+    return { serves: false, code: isLoop ? 'ForwardingLoop' : 'SmokeFailed', reason: lines.join('\n') };
   }
   if (healthyTargets !== undefined || smoke.length > 0) return { serves: true };
   return {

@@ -9,6 +9,7 @@ import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { CutoverPlan, CutoverPlanPart } from './cutover-plan';
 import { CutoverSchedule } from './cutover-schedule';
+import { checkForwardingLoops } from './forwarding-loops';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ProxyService } from './proxy-service';
 import { checkApiPeers, checkDomainName, checkSides, refuse, isLater } from './refusals';
@@ -131,6 +132,7 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   checkSmoke(props);
   checkTrust(props);
   checkApiPeers(props);
+  checkForwardingLoops(scope, props);
   if (props.source.cluster !== props.target.cluster) {
     refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
   }

@@ -89,6 +89,12 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
 
   public readonly connections: Connections;
 
+  /**
+   * The hosts under which clients reach it, beside names of their own: its DNS name, and what stands in front of it.
+   * @internal
+   */
+  public readonly _reachedBy: string[] = [];
+
   constructor(scope: Construct, id: string, props: MigrationLoadBalancerProps) {
     super(scope, id);
     checkProps(props);
@@ -115,6 +121,7 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
       this.accessLogBucket = props.accessLogBucket ?? createLogBucket(this, props.logRetention ?? Duration.days(90));
       this.loadBalancer = this.createLoadBalancer(props, this.accessLogBucket);
     }
+    this._reachedBy.push(...dnsNamesOf(this.loadBalancer));
     this.connections = this.loadBalancer.connections;
     if (props.webAclArn !== undefined) this.protect(props.webAclArn);
 
@@ -280,5 +287,14 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
       this.sourceListener.connections.allowDefaultPortFrom(peer, 'Smoke tests of the source');
     for (const peer of targetPeers)
       this.targetListener.connections.allowDefaultPortFrom(peer, 'Smoke tests of the target');
+  }
+}
+
+/** One that was imported without its name throws when it is asked for it. */
+function dnsNamesOf(loadBalancer: IApplicationLoadBalancer): string[] {
+  try {
+    return [loadBalancer.loadBalancerDnsName];
+  } catch {
+    return [];
   }
 }

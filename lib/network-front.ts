@@ -122,6 +122,7 @@ export class NetworkFront extends Construct implements IConnectable {
       deletionProtection: props.deletionProtection ?? false,
     });
     this.connections = new Connections({ securityGroups: [securityGroup] });
+    loadBalancer._reachedBy.push(this.loadBalancer.loadBalancerDnsName, ...this.addresses);
     this.forwardTo(loadBalancer);
     for (const peer of props.allowedPeers ?? []) this.allowTrafficFrom(peer, loadBalancer);
     this.node.addValidation({ validate: () => this.doubledPorts() });

@@ -17,7 +17,7 @@ import { StickyTargetGroup } from './sticky-target-group';
 
 /** One backend, and what the proxies before it are like. */
 export interface ProxyOptions {
-  /** The backend: `http(s)://host[:port]`, without a path. */
+  /** The backend: `http(s)://host[:port]`, without a path. A host that leads back to the load balancer is rejected. */
   readonly upstreamUrl: string;
 
   /**
@@ -201,6 +201,14 @@ function processorsOf({ _cpuArchitecture: name }: CpuArchitecture): CpuArchitect
 
 export function workersOf(props: ProxyServiceProps): number | undefined {
   return props.workers ?? workersFor(sizeOf(props).cpu);
+}
+
+const OTHER_UPSTREAM = 'DRAINSHIFT_OTHER_UPSTREAM';
+
+/** Where the proxies may send requests, by the names of the props. */
+export function upstreamsOf({ upstreamUrl, environment = {} }: ProxyServiceProps): Record<string, string> {
+  const other = environment[OTHER_UPSTREAM];
+  return { upstreamUrl, ...(other !== undefined && { [`environment.${OTHER_UPSTREAM}`]: other }) };
 }
 
 export function checkProps(props: ProxyServiceProps): void {

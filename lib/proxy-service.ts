@@ -37,7 +37,15 @@ import { refuseTwice } from './only-once';
 import { refuse } from './refusals';
 import { checkSidecar } from './sidecars';
 import { StickyTargetGroup } from './sticky-target-group';
-import { checkProps, computeOf, profileOf, ProxyServiceProps, sizeOf, workersOf } from './proxy-service-props';
+import {
+  checkProps,
+  computeOf,
+  profileOf,
+  ProxyServiceProps,
+  sizeOf,
+  upstreamsOf,
+  workersOf,
+} from './proxy-service-props';
 import { trustOwnAccountOnly } from './trusted-services';
 
 /** `nonroot` of the image. */
@@ -95,6 +103,12 @@ export class ProxyService extends Construct implements IConnectable {
    */
   public readonly _canExecute: boolean;
 
+  /**
+   * Where these proxies may send requests, by the names of the props.
+   * @internal
+   */
+  public readonly _upstreams: Readonly<Record<string, string>>;
+
   constructor(scope: Construct, id: string, props: ProxyServiceProps) {
     super(scope, id);
     checkProps(props);
@@ -103,6 +117,7 @@ export class ProxyService extends Construct implements IConnectable {
     this.side = props.side;
     this.targetGroup = props.targetGroup;
     this.adminSecret = props.adminSecret;
+    this._upstreams = upstreamsOf(props);
     acknowledge(this, 'proxies');
     trustOwnAccountOnly(this);
     this.serviceName = Names.uniqueResourceName(this, { maxLength: 255, separator: '-' });

@@ -75,6 +75,12 @@ export class WeightedRule extends Construct {
   public readonly targetGroup: StickyTargetGroup;
   public readonly initialWeights: TrafficWeights;
 
+  /**
+   * The hosts that it is about; empty for all.
+   * @internal
+   */
+  public readonly _hostHeaders: readonly string[];
+
   private readonly store: IBucket;
   private readonly resource: CustomResource;
   private isAfterServices = false;
@@ -89,6 +95,7 @@ export class WeightedRule extends Construct {
     this.sourceGroup = props.sourceGroup;
     this.targetGroup = props.targetGroup;
     this.initialWeights = props.initialWeights;
+    this._hostHeaders = props.hostHeaders ?? [];
 
     const provider = WeightedRuleProvider.of(this);
     provider.allow(props.listener, props.store);

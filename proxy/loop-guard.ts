@@ -11,16 +11,18 @@ const MOST_PASSES = { via: 0, 'cdn-loop': 8 } as const;
  * Recognizes a request that this proxy, or another one of its deployment, has forwarded before: without that, an upstream
  * that leads back here makes thousands of requests of one.
  *
- * With a name it is told in `Via` (RFC 9110 section 7.6.3). Without one it is told in `CDN-Loop` (RFC 8586), under a name of
- * this process: backends look at `Via`, and nginx compresses nothing for a request that has it.
+ * With a name it is told in `Via` (RFC 9110 section 7.6.3). Without one it is told in `CDN-Loop` (RFC 8586), under the
+ * name of the service or, without one, of this process: backends look at `Via`, and nginx compresses nothing for a request
+ * that has it.
  */
 export class LoopGuard {
   readonly field: 'via' | 'cdn-loop';
   private readonly name: string;
 
-  constructor(via: string | undefined) {
+  /** @param service a name that all proxies of a service have in common; a loop then ends sooner */
+  constructor(via: string | undefined, service?: string) {
     this.field = via === undefined ? 'cdn-loop' : 'via';
-    this.name = via ?? `drainshift-${randomBytes(6).toString('hex')}`;
+    this.name = via ?? `drainshift-${isToken(service) ? service : randomBytes(6).toString('hex')}`;
   }
 
   /** It has been here before, too often. */
@@ -45,4 +47,9 @@ export class LoopGuard {
     if (this.field === 'cdn-loop') return member.split(';', 1)[0]!.trim();
     return member.trim().split(/[ \t]+/, 2)[1] ?? '';
   }
+}
+
+/** A pseudonym may be any token; this much of it nobody takes for a list or a parameter. */
+function isToken(text: string | undefined): text is string {
+  return text !== undefined && /^[\w.-]+$/.test(text);
 }

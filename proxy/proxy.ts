@@ -293,8 +293,8 @@ class Proxy implements RunningProxy {
 }
 
 /** The port is known when the proxy listens. */
-function forwardingOf({ forwardedFor = 'append', via }: ProxyConfig): Forwarding {
-  return { port: '', traceIds: new TraceIds(), forwardedFor, loopGuard: new LoopGuard(via) };
+function forwardingOf({ forwardedFor = 'append', via, metricsService }: ProxyConfig): Forwarding {
+  return { port: '', traceIds: new TraceIds(), forwardedFor, loopGuard: new LoopGuard(via, metricsService) };
 }
 
 /** Asked of every request: the second letter of its path says no for nearly all. */

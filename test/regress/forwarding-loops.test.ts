@@ -34,6 +34,27 @@ test.each([
   expect(first.report().requests.total + second.report().requests.total).toBeLessThanOrEqual(most);
 });
 
+test('proxies of one service count a loop together', async () => {
+  const proxies = [];
+  const port = await freePort();
+  let next = port;
+  for (const listen of [undefined, undefined, { host: '127.0.0.1', port }]) {
+    const proxy = await startTestProxy(next, { metricsService: 'Shop-Source', ...(listen && { listen }) });
+    proxies.push(proxy);
+    next = proxy.data.port;
+  }
+  const { status } = await get({ port: next });
+  const requests = proxies.reduce((sum, proxy) => sum + proxy.report().requests.total, 0);
+  expect([status, requests]).toEqual([508, 10]);
+});
+
+test('a name of a service that would not be one member of CDN-Loop is not used', async () => {
+  const { port } = await startBackend(mirror);
+  const proxy = await startTestProxy(port, { metricsService: 'the shop, in full; really' });
+  const seen = JSON.parse((await get({ port: proxy.data.port })).body) as Mirrored;
+  expect(seen.headers['cdn-loop']).toMatch(/^drainshift-[0-9a-f]{12}$/);
+});
+
 test.each([
   ['1.1 a-name', 508],
   ['1.0 other, 2.0 A-Name (a comment)', 508],

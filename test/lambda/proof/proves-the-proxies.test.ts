@@ -58,6 +58,11 @@ test('everything that speaks against it is told', async () => {
     'SmokeFailed',
     'SmokeFailed',
   ]);
+  ports.untrusted = undefined;
+  ports.response = (path) => (path === '/' ? 508 : 204);
+  expect(await prove('target', order, ports)).toEqual([
+    { code: 'ForwardingLoop', message: expect.stringContaining('got 508 (a forwarding loop') as string },
+  ]);
 });
 
 test('a deployment waits for the tasks that the scaling adds, and for the backend', async () => {

@@ -50,3 +50,17 @@ test('a proxy that is draining already would refuse new WebSockets: it is found 
   world.tasks.target = [report('t1', { state: 'drained' })];
   await expect(preflight(world.ready(), world.ports, world.nowMs)).rejects.toMatchObject({ code: 'ProxyDraining' });
 });
+
+test('a proxy that says its upstream leads back to it is a forwarding loop, not just any failed smoke request', async () => {
+  const world = new MemoryWorld();
+  world.smoke = { source: 502, target: 508 };
+  const failed = preflight(world.ready(), world.ports, world.nowMs);
+  await expect(failed).rejects.toThrow(
+    /GET \/ on the target must return 200, got 508 \(a forwarding loop: .*the target leads back/,
+  );
+  world.smoke = { source: 200, target: 508 };
+  await expect(preflight(world.ready(), world.ports, world.nowMs)).rejects.toMatchObject({ code: 'ForwardingLoop' });
+  world.smoke = { source: 508, target: 502 };
+  await expect(preflight(world.ready(), world.ports, world.nowMs)).rejects.toMatchObject({ code: 'ForwardingLoop' });
+  expect(world.calls).toEqual([]);
+});
