@@ -133,7 +133,7 @@ export class Cutover extends Construct implements IConnectable {
     return this.grantWrite(grantee, 'abort/*');
   }
 
-  /** Lets somebody answer where a plan asks for an approval. */
+  /** Lets somebody answer where a plan asks for an approval: with `drainshift approve`, which signs it as who they are. */
   public grantApprove(grantee: IGrantable): Grant {
     return this.grantWrite(grantee, 'approval/*');
   }

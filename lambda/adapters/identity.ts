@@ -1,5 +1,5 @@
 import { partition } from '@aws-sdk/core/client';
-import { XMLParser } from 'fast-xml-parser';
+import { parseXML } from '@aws-sdk/xml-builder';
 import { CutoverError } from '../../core/errors';
 import { oneLine } from '../../core/one-line';
 import { Statement, statementRequest } from '../../core/statement';
@@ -84,8 +84,7 @@ interface StsXml {
 
 function parsed(text: string): StsXml {
   try {
-    // Digits stay text.
-    return new XMLParser({ parseTagValue: false }).parse(text) as StsXml;
+    return parseXML(text) as StsXml;
   } catch {
     return {};
   }
