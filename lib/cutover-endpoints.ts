@@ -52,6 +52,7 @@ const WITH_POLICY = [
   'EcrDocker',
   'Monitoring',
   'Sns',
+  'Sts',
 ];
 
 /**
