@@ -46,6 +46,8 @@ export interface ProxyConfig {
   readonly forwardedFor?: ForwardedForMode;
   /** The name that this deployment has in `Via`. Absent: no `Via`. */
   readonly via?: string;
+  /** Whether each connection must begin with a PROXY header, which names its client. */
+  readonly proxyProtocol?: ProxyProtocolMode;
   /** The name that its CloudWatch metrics have. Absent: no lines for them. */
   readonly metricsService?: string;
   /** Whether its ECS task is protected from scale-in while it has long-lived connections. */
@@ -61,6 +63,9 @@ const MAX_WORKERS = 64;
 const ACCESS_LOG_MODES = ['off', 'errors', 'on'] as const;
 /** `errors`: answers of 500 and more, and failures of the upstream. */
 export type AccessLogMode = (typeof ACCESS_LOG_MODES)[number];
+
+const PROXY_PROTOCOL_MODES = ['off', 'required'] as const;
+export type ProxyProtocolMode = (typeof PROXY_PROTOCOL_MODES)[number];
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -113,6 +118,7 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     ...readSessionStore(values, sources.environment, problems),
     forwardedFor: oneOf('forwarded_for', values.forwarded_for ?? 'append', FORWARDED_FOR_MODES, problems),
     ...via(values, problems),
+    proxyProtocol: oneOf('proxy_protocol', asWord(values.proxy_protocol ?? 'off'), PROXY_PROTOCOL_MODES, problems),
     accessLog: oneOf('access_log', asWord(values.access_log ?? 'errors'), ACCESS_LOG_MODES, problems),
     logLevel: oneOf('log_level', values.log_level ?? 'info', LOG_LEVELS, problems),
   };

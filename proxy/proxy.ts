@@ -127,6 +127,7 @@ class Proxy implements RunningProxy {
       ledger: this.ledger,
       route: (head) => this.route(head),
       failureAnswer,
+      expectsProxyHeader: config.proxyProtocol === 'required',
       refused: ({ status, address, why }) => {
         this.books.traffic.refuse(status);
         this.books.accessLog?.unread(status, address, why);

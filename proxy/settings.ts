@@ -47,6 +47,7 @@ export const SETTINGS = {
   close_rate_per_second: 'DRAINSHIFT_CLOSE_RATE_PER_SECOND',
   forwarded_for: 'DRAINSHIFT_FORWARDED_FOR',
   via: 'DRAINSHIFT_VIA',
+  proxy_protocol: 'DRAINSHIFT_PROXY_PROTOCOL',
   access_log: 'DRAINSHIFT_ACCESS_LOG',
   emf: 'DRAINSHIFT_EMF',
   service_name: 'DRAINSHIFT_SERVICE_NAME',

@@ -46,6 +46,11 @@ export interface DataPlaneOptions {
   readonly failureAnswer: (failure: UpstreamFailure, request: RequestHead) => Answer;
   /** PEM. Absent: plain HTTP/1.1. Present: HTTP/1.1 and HTTP/2 by ALPN. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /**
+   * Whether each connection begins with a PROXY header, which says who its client is. One without is cut.
+   * @default false
+   */
+  readonly expectsProxyHeader?: boolean;
   /** Told of a request that was refused for what it is, with this status, before anybody asked the route. */
   readonly refused?: (refusal: RefusedRequest) => void;
   /** Told of each way in which an upstream's answer is not as it should be, and is passed on all the same. */

@@ -1,3 +1,4 @@
+/* eslint-disable max-lines -- every socket of a plane is opened, counted and closed here */
 import net, { AddressInfo, Server, Socket } from 'node:net';
 import tls, { TLSSocket } from 'node:tls';
 import { FileShares, shareFiles } from '../../core/file-budget';
@@ -21,12 +22,13 @@ import { Http2Upstreams } from './http2/upstream-session';
 import { Exchange } from './exchange';
 import { CONNECTION_BYTES, Holder, MemoryBudget, TLS_BYTES } from './memory-budget';
 import { Overflow } from './overflow';
+import { ProxyHeaderReaders } from './proxy-header-reader';
 import { Ticker } from './ticker';
 import { FastWire } from './wire/fast-wire';
 import { fastPath } from './wire/fast-wire-check';
 import type { Verdict } from './self-check';
 import { StreamWire } from './wire/stream-wire';
-import type { Wire } from './wire/wire';
+import type { Peer, Wire } from './wire/wire';
 
 export const DEFAULT_TIMEOUTS: Timeouts = {
   clientIdleMs: 75_000,
@@ -94,6 +96,9 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   readonly memory: MemoryBudget;
   /** The TCP connections under TLS, from before their handshake on. */
   private readonly secured = new Set<Socket>();
+  private readonly headers: ProxyHeaderReaders | undefined;
+  /** Whom PROXY headers named, by the TCP connection: a TLS socket does not say which one it is on. */
+  private readonly named = new Map<string, Peer>();
   private unwatch: () => void = () => undefined;
   private isClosed = false;
 
@@ -121,6 +126,11 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     );
     if (limits.memoryBytes !== Infinity) this.ticker.add(this.memory);
     this.overflow = new Overflow((refusal) => this.refused(refusal));
+    if (options.expectsProxyHeader) {
+      const { headMs } = this.timeouts;
+      const refused = (refusal: RefusedRequest) => this.refused(refusal);
+      this.headers = new ProxyHeaderReaders({ ticker: this.ticker, headMs, refused });
+    }
     this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
     this.server.on('error', () => undefined);
   }
@@ -180,6 +190,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     for (const tunnel of [...this.tunnels]) tunnel.cutTunnel();
     for (const client of [...this.http1]) client.destroy();
     for (const socket of [...this.secured]) socket.destroy();
+    this.headers?.destroy();
     this.overflow.destroy();
     this.http2.destroy();
     this.pools.destroy();
@@ -202,7 +213,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   isHttp2(wire: Wire, bytes: Buffer): void {
-    this.http2.accept(wire.giveUp(bytes));
+    const { peer } = wire;
+    this.http2.accept(wire.giveUp(bytes), peer);
   }
 
   faulted(error: unknown): void {
@@ -250,10 +262,11 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       if (this.isClosed) return void socket.destroy();
       if (!this.hasRoom || this.isMemoryTight) return this.turnAway(socket);
       this.memory.admit(CONNECTION_BYTES);
-      if (this.fastPath === 'on') return this.serve(new FastWire(socket));
-      const wire = new StreamWire(socket);
-      this.serve(wire);
-      wire.resume();
+      const isFast = this.fastPath === 'on';
+      const wire = isFast ? new FastWire(socket) : new StreamWire(socket);
+      if (this.headers) this.headers.read(wire, (rest) => this.serve(wire, rest));
+      else this.serve(wire);
+      if (!isFast) wire.resume();
     });
     return server;
   }
@@ -278,10 +291,36 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     server.on('secureConnection', (socket: TLSSocket) => {
       socket.on('error', () => undefined);
       if (this.overflow.has(socket)) this.overflow.tell(socket);
-      else if (socket.alpnProtocol === 'h2') this.http2.accept(socket);
-      else this.serve(new StreamWire(socket));
+      else if (socket.alpnProtocol === 'h2') this.http2.accept(socket, this.named.get(nameOf(socket)));
+      else this.serveSecured(socket);
     });
     server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy());
+    return this.headers ? this.createServerBefore(server, this.headers) : server;
+  }
+
+  private serveSecured(socket: TLSSocket): void {
+    const wire = new StreamWire(socket);
+    const named = this.named.get(nameOf(socket));
+    if (named) wire.peer = named;
+    this.serve(wire);
+  }
+
+  /** The PROXY header comes before the handshake. */
+  private createServerBefore(secured: Server, headers: ProxyHeaderReaders): Server {
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...SOCKET_OPTIONS });
+    server.on('connection', (socket: Socket) => {
+      // Nobody can be told before the handshake; the server behind does.
+      if (this.isClosed || !this.hasFileForClient) return void socket.destroy();
+      const wire = new StreamWire(socket);
+      headers.read(wire, (rest) => {
+        const name = nameOf(socket);
+        this.named.set(name, wire.peer);
+        socket.once('close', () => this.named.delete(name));
+        wire.giveUp(rest).allowHalfOpen = false;
+        secured.emit('connection', socket);
+      });
+      wire.resume();
+    });
     return server;
   }
 
@@ -295,7 +334,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private get clientConnections(): number {
-    return this.options.tls ? this.secured.size : this.served;
+    return (this.headers?.size ?? 0) + (this.options.tls ? this.secured.size : this.served);
   }
 
   /** Those whose protocol is known. */
@@ -308,14 +347,23 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private *holders(): Generator<Holder> {
+    if (this.headers) yield* this.headers.all;
     yield* this.http1;
     yield* this.http2.all;
     yield* this.tunnels;
   }
 
-  private serve(wire: Wire): void {
-    this.http1.add(new Http1Client(this, this, wire));
+  /** `first`: what was read of it already. */
+  private serve(wire: Wire, first?: Buffer): void {
+    const client = new Http1Client(this, this, wire);
+    this.http1.add(client);
+    if (first !== undefined && first.length > 0) client.received(first, first.length);
   }
+}
+
+/** Of its TCP connection, by the other end. */
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`;
 }
 
 const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS } as const;

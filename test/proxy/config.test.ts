@@ -47,6 +47,7 @@ test('an upstream is enough; the rest has defaults', () => {
     closeRatePerSecond: 20,
     protectsTask: false,
     forwardedFor: 'append',
+    proxyProtocol: 'off',
     accessLog: 'errors',
     logLevel: 'info',
   });
@@ -287,6 +288,12 @@ test('a file that is no mapping is one problem, an empty file none', () => {
     `'config' must be an object, got ["x"]`,
   ]);
   expect(read({ file: null, flags: { upstream: 'http://a' } }).side).toBe('source');
+});
+
+test('proxy_protocol', () => {
+  const modeOf = (proxy_protocol: unknown) => read({ file: { upstream: 'http://a', proxy_protocol } }).proxyProtocol;
+  expect(['required', 'off', false].map(modeOf)).toEqual(['required', 'off', 'off']);
+  expect(() => modeOf(true)).toThrow(/'proxy_protocol' must be one of off, required, got "?on/);
 });
 
 test('forwarded_for and via', () => {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Answer, DataPlaneOptions, Limits, RefusedRequest, Timeouts } from '../data-plane';
 import type { ClientEvents, ClientHalf, EngineHead } from '../halves';
 import { EXCHANGE_BYTES, Holder, TLS_BYTES } from '../memory-budget';
+import type { Peer } from '../wire/wire';
 import { Http2Client } from './client-half';
 import { sayFarewell } from './farewell';
 import { FrameGuard, type GuardEvents } from './frame-guard';
@@ -47,15 +48,16 @@ export class ClientSessions {
    * Takes over a connection.
    *
    * @param socket that nobody reads any more; bytes that were read of it are given back by `unshift` before
+   * @param client who is at its other end @default - whom the socket is connected to
    */
-  accept(socket: Duplex): void {
+  accept(socket: Duplex, client?: Peer): void {
     socket.on('error', () => undefined);
     if (socket.destroyed) return;
     // Reset before it was asked who it is: no request is to go on in nobody's name.
     if ((socket as Socket).remoteAddress === undefined) return void socket.destroy();
     // In HTTP/2 there is no half of a connection: a client's end is the end of all its streams.
     socket.allowHalfOpen = false;
-    const live = new ClientSession(socket, this.context, () => this.live.delete(live));
+    const live = new ClientSession(socket, client, this.context, () => this.live.delete(live));
     this.live.add(live);
   }
 
@@ -91,10 +93,11 @@ class ClientSession implements GuardEvents, Holder {
 
   constructor(
     private readonly socket: Duplex,
+    client: Peer | undefined,
     private readonly context: ClientSessionsContext,
     ended: () => void,
   ) {
-    this.connection = connectionOf(socket);
+    this.connection = connectionOf(socket, client);
     this.guard = new FrameGuard('client', this);
     const session = http2.performServerHandshake(new GuardedSocket(socket, this.guard), sessionOptions(context.limits));
     this.session = session;

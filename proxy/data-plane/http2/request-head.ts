@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Answer, Limits } from '../data-plane';
 import type { BodyLength, EngineHead, FieldBlock, ReplacedFields } from '../halves';
 import { linesOf } from '../http1/lines';
 import { isHost } from '../http1/request-fields';
-import { plainAddress } from '../wire/wire';
+import { type Peer, peerOf } from '../wire/wire';
 import { emptyFields, hasControlBytes, isEndToEnd, statedLength } from './fields';
 import { isGrpcContent } from './grpc';
 
@@ -139,10 +140,10 @@ export class Http2Head implements EngineHead {
 }
 
 /** What a head tells of its connection. */
-export function connectionOf(socket: Duplex): ClientConnection {
-  const { remoteAddress, remotePort, encrypted } = socket as TLSSocket;
+export function connectionOf(socket: Duplex, client: Peer = peerOf(socket as Socket)): ClientConnection {
+  const { encrypted } = socket as TLSSocket;
   return {
-    client: { address: plainAddress(remoteAddress), port: remotePort ?? 0 },
+    client,
     isTls: (encrypted as boolean | undefined) === true,
   };
 }

@@ -133,6 +133,10 @@ export class FastWire implements Wire, HandleOwner {
     return (this.knownPeer ??= this.readPeer());
   }
 
+  set peer(peer: Peer) {
+    this.knownPeer = peer;
+  }
+
   giveUp(bytes: Buffer): Socket {
     const handle = this.handle!;
     this.handle = undefined;

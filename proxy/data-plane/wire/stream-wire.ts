@@ -82,6 +82,10 @@ export class StreamWire implements Wire {
     return (this.knownPeer ??= peerOf(this.socket));
   }
 
+  set peer(peer: Peer) {
+    this.knownPeer = peer;
+  }
+
   get isTls(): boolean {
     return (this.socket as TLSSocket).encrypted === true;
   }

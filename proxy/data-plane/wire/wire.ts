@@ -32,7 +32,8 @@ export interface Wire {
   /** As `destroy`, with a reset for the peer, so that nobody takes what it got for the whole. */
   reset(): void;
   readonly isDestroyed: boolean;
-  readonly peer: Peer;
+  /** Whom the socket is connected to, unless somebody knows better and has said so. */
+  peer: Peer;
   readonly isTls: boolean;
   /** Gives the socket away, `bytes` before whatever it reads next; the wire is of no use afterwards. */
   giveUp(bytes: Buffer): Socket;

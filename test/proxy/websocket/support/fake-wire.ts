@@ -10,7 +10,7 @@ export class FakeWire implements Wire {
   hasFailed = false;
   hasPending = false;
   pendingBytes = 0;
-  readonly peer = { address: '192.0.2.1', port: 1 };
+  peer = { address: '192.0.2.1', port: 1 };
   readonly isTls = false;
   /** What was written, as one text. */
   written = '';
