@@ -199,10 +199,16 @@ function beginFault(
   const state = entered.at(-1)?.state;
   const isFirst = entered.filter((each) => each.state === state).length === 1;
   if (state === 'Shift') backends.beginFault();
+  if (state === 'Shift' && fault === 'proxy-crash-loop') crashTarget(world);
   const [alarm] = watchedAlarms(world.blueprint.wiring);
   if (fault === 'alarm' && state === 'Confirm' && alarm !== undefined) world.alarms.set(alarm, 'ALARM', 'fault: alarm');
   // As the console does, without a word of why.
   if (fault === 'stop' && state === 'Bake' && isFirst && status === 'RUNNING') world.states.stop(arn, '', '');
+}
+
+function crashTarget({ blueprint, tasks }: World): void {
+  const target = blueprint.services.find(({ name }) => name === blueprint.wiring.serviceNames.target);
+  if (target) tasks.crashLoop(target.arn);
 }
 
 /** What fails again and again in the same way is told once. */

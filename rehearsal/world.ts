@@ -55,7 +55,7 @@ interface WorldOptions {
   readonly onExecution: (execution: ExecutionDescription) => void;
   /** A function that a rule on the status of executions calls has begun, failed once more, or ended. */
   readonly onStatusCall: (call: AsynchronousCall) => void;
-  /** Something of the world is broken for good: a service whose tasks do not stay up. */
+  /** Something of the world is broken for good: a service whose tasks never came up. */
   readonly onBroken: (reason: string) => void;
 }
 

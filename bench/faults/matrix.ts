@@ -117,6 +117,17 @@ export const FAULTS: readonly Fault[] = [
     ends: BACK,
   },
   {
+    name: 'target-proxies-crash-loop',
+    phases: ['confirm', 'bake', 'last-bake'],
+    inject: (row) => {
+      signalProxies(row, 'target', 'SIGKILL');
+      const again = setInterval(() => signalProxies(row, 'target', 'SIGKILL'), 300);
+      return () => clearInterval(again);
+    },
+    harms: true,
+    ends: BACK,
+  },
+  {
     name: 'target-proxy-hung-and-target-killed',
     phases: ['bake'],
     prepare: (row) => twoProxies(row, 'target'),

@@ -55,10 +55,21 @@ export function buildServices(
       loadBalancers,
       createdAt: new Date(),
       desiredCount: desiredCount(resources, properties, identity.attributes.Name ?? ''),
+      ...healthLimits(properties),
       taskDefinition: buildTaskDefinition(definition),
       container: containerOf(resources, definition, loadBalancers[0], secretValue),
     };
   });
+}
+
+/** When a task that fails the load balancer's health check is replaced, and how many may run meanwhile. */
+function healthLimits(service: Properties) {
+  const deployment = service.object('DeploymentConfiguration');
+  return {
+    healthCheckGracePeriodSeconds: service.number('HealthCheckGracePeriodSeconds', 0),
+    minimumHealthyPercent: deployment.number('MinimumHealthyPercent', 100),
+    maximumPercent: deployment.number('MaximumPercent', 200),
+  };
 }
 
 /** Without a count of its own a service starts at its autoscaling's minimum. */

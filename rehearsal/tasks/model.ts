@@ -29,6 +29,12 @@ export interface EcsService {
   readonly loadBalancers: readonly { targetGroupArn: string; containerName: string; containerPort: number }[];
   readonly createdAt: Date;
   desiredCount: number;
+  /** For how long after its start a task is kept, whatever the load balancer finds. @default 0 */
+  readonly healthCheckGracePeriodSeconds?: number;
+  /** @default 100 */
+  readonly minimumHealthyPercent?: number;
+  /** @default 200 */
+  readonly maximumPercent?: number;
   /** The number of its newest deployment. @default 0 */
   deployment?: number;
   /** @default - nothing is known of it but its ARN */

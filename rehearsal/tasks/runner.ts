@@ -5,19 +5,29 @@ import type { Targets } from '../load-balancer/targets';
 import type { ProcessHooks } from '../processes';
 import { Addresses } from './addresses';
 import type { Cluster, EcsModel, EcsService } from './model';
-import { canTakeOver } from './deployment';
+import { canTakeOver, conditionOf, isFoundHealthy, unhealthyGroups } from './deployment';
+import { schedule } from './schedule';
 import { ContainerSpec, TaskProcess } from './task-process';
 
 /** A task that ends by itself sooner than this counts as a failed start. */
 const SHORT_LIFE_MS = 10_000;
-/** After this many failed starts within the window a service is given up: the rehearsal cannot go on. */
+/** After this many failed starts within the window a service is given up that was never healthy: the rehearsal cannot go on. */
 const MOST_FAILURES = 4;
 const FAILURE_WINDOW_MS = 60_000;
-/** Before the second try after a failed start, and so much longer before each that follows; the first is at once. */
+/**
+ * Before the second try after a failed start, and so much longer before each that follows; the first is at once. As the
+ * window moves on, it comes to some five seconds. ECS takes a minute for each start, and up to 27 for those that never ran.
+ *
+ * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
+ */
 const BACK_OFF_MS = 250;
 
-/** How often a deployment looks whether its tasks can take over. */
-const TAKE_OVER_POLL_MS = 100;
+/** How often the services are looked at: what the load balancer found, and which starts are due. */
+const POLL_MS = 100;
+/** In a crash loop a task runs for as long as this. */
+const CRASH_AFTER_MS = 500;
+
+const SCALED_IN = 'Scaling activity initiated by deployment';
 
 export interface ServiceSpec extends EcsService {
   readonly container: ContainerSpec;
@@ -28,7 +38,7 @@ interface TaskRunnerOptions {
   readonly targets: Targets;
   readonly addresses: Addresses;
   readonly processes: ProcessHooks;
-  /** A service whose tasks do not stay up. */
+  /** A service whose tasks did not stay up, from the first on. */
   readonly failed: (service: EcsService, reason: string) => void;
 }
 
@@ -39,7 +49,12 @@ export class TaskRunner implements EcsModel {
   readonly tasks = new Map<string, TaskProcess>();
   /** When starts failed, by service. */
   private readonly failures = new Map<string, readonly number[]>();
-  private readonly retries = new Set<NodeJS.Timeout>();
+  /** When the next start is due, by service. */
+  private readonly notBefore = new Map<string, number>();
+  /** Services of which a task was healthy once. */
+  private readonly proven = new Set<string>();
+  private readonly crashing = new Set<string>();
+  private poll: NodeJS.Timeout | undefined;
   private stopped = false;
 
   constructor(private readonly options: TaskRunnerOptions) {}
@@ -50,6 +65,7 @@ export class TaskRunner implements EcsModel {
 
   addService(service: ServiceSpec): void {
     this.services.set(service.arn, service);
+    this.poll ??= setInterval(() => this.services.forEach((each) => this.reconcile(each)), POLL_MS);
     this.reconcile(service);
   }
 
@@ -65,7 +81,11 @@ export class TaskRunner implements EcsModel {
     if (!service) throw new AwsError('ServiceNotFoundException', 'Service not found.');
     service.deployment = (service.deployment ?? 0) + 1;
     this.reconcile(service);
-    this.retireOldTasks(service);
+  }
+
+  /** A fault: from now on each task of the service is killed soon after its start. */
+  crashLoop(serviceArn: string): void {
+    this.crashing.add(serviceArn);
   }
 
   stopTask(taskArn: string, reason: string): void {
@@ -81,16 +101,44 @@ export class TaskRunner implements EcsModel {
   /** Ends every process at once, without waiting out delays: the world is over. Resolves when they are gone. */
   async stop(): Promise<void> {
     this.stopped = true;
-    for (const retry of this.retries) clearTimeout(retry);
+    clearInterval(this.poll);
     await Promise.all([...this.tasks.values()].map((task) => task.kill()));
   }
 
   private reconcile(service: ServiceSpec): void {
     if (this.stopped) return;
-    const live = this.wanted(service).filter(({ deployment }) => deployment === (service.deployment ?? 0));
-    for (let missing = service.desiredCount - live.length; missing > 0; missing -= 1) this.startTask(service);
-    const surplus = live.length - service.desiredCount;
-    if (surplus > 0) for (const task of live.slice(-surplus)) void this.scaleIn(task);
+    this.crash(service);
+    this.noteProven(service);
+    const nowMs = Date.now();
+    const wanted = this.wanted(service);
+    const newest = wanted.filter(({ deployment }) => deployment === (service.deployment ?? 0));
+    const { start, scaleIn, replaced } = schedule(
+      service,
+      newest.map((task) => [task, conditionOf(this.options.elb, service, task, nowMs)] as const),
+      wanted.length - newest.length,
+    );
+    if (nowMs >= (this.notBefore.get(service.arn) ?? 0)) for (let n = start; n > 0; n -= 1) this.startTask(service);
+    for (const task of scaleIn) void this.retire(task, SCALED_IN);
+    for (const task of replaced) void this.retire(task, this.failedChecks(service, task));
+    this.retireOldTasks(service);
+  }
+
+  /** @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html */
+  private failedChecks(service: ServiceSpec, task: TaskProcess): string {
+    return `Task failed ELB health checks in (target-group ${unhealthyGroups(this.options.elb, service, task)[0]})`;
+  }
+
+  private crash(service: ServiceSpec): void {
+    if (!this.crashing.has(service.arn)) return;
+    for (const task of this.wanted(service)) {
+      if (task.startedAt && Date.now() - task.startedAt.getTime() >= CRASH_AFTER_MS) void task.kill();
+    }
+  }
+
+  private noteProven(service: ServiceSpec): void {
+    if (this.proven.has(service.arn)) return;
+    const isProven = this.wanted(service).some((task) => isFoundHealthy(this.options.elb, service, task));
+    if (isProven) this.proven.add(service.arn);
   }
 
   /** Those that are to run. */
@@ -100,17 +148,9 @@ export class TaskRunner implements EcsModel {
 
   /** The tasks of older deployments go once the newest one's can take over. */
   private retireOldTasks(service: ServiceSpec): void {
-    const old = this.wanted(service).filter(({ deployment }) => deployment !== service.deployment);
-    if (this.stopped || old.length === 0) return;
-    if (canTakeOver(this.options.elb, service, this.tasks.values())) {
-      for (const task of old) void this.scaleIn(task);
-      return;
-    }
-    const retry = setTimeout(() => {
-      this.retries.delete(retry);
-      this.retireOldTasks(service);
-    }, TAKE_OVER_POLL_MS);
-    this.retries.add(retry);
+    const old = this.wanted(service).filter(({ deployment }) => deployment !== (service.deployment ?? 0));
+    if (old.length === 0 || !canTakeOver(this.options.elb, service, this.tasks.values())) return;
+    for (const task of old) void this.retire(task, SCALED_IN);
   }
 
   private startTask(service: ServiceSpec): void {
@@ -135,33 +175,37 @@ export class TaskRunner implements EcsModel {
   }
 
   private taskStopped(service: ServiceSpec, task: TaskProcess): void {
+    if (isFoundHealthy(this.options.elb, service, task)) this.proven.add(service.arn);
     this.deregister(task);
     if (this.stopped) return;
     const lifeMs = task.startedAt ? Date.now() - task.startedAt.getTime() : 0;
-    if (!task.hasFailed || lifeMs >= SHORT_LIFE_MS) return this.reconcile(service);
-    return this.startFailed(service, task.stoppedReason ?? 'unknown', Date.now());
+    if (task.hasFailed && lifeMs < SHORT_LIFE_MS) {
+      this.startFailed(service, task.stoppedReason ?? 'unknown', Date.now());
+    }
+    this.reconcile(service);
   }
 
-  /** A task that does not stay up is replaced, later each time; one that fails again and again ends the rehearsal. */
+  /**
+   * A task that does not stay up is replaced, later each time. Whether a service can be without it is for the cutover to
+   * judge; only one that never came up ends the rehearsal.
+   */
   private startFailed(service: ServiceSpec, reason: string, nowMs: number): void {
     const recent = (this.failures.get(service.arn) ?? []).filter((atMs) => nowMs - atMs < FAILURE_WINDOW_MS);
     this.failures.set(service.arn, [...recent, nowMs]);
-    if (recent.length + 1 >= MOST_FAILURES) return this.options.failed(service, reason);
-    const retry = setTimeout(() => {
-      this.retries.delete(retry);
-      this.reconcile(service);
-    }, BACK_OFF_MS * recent.length);
-    this.retries.add(retry);
+    this.notBefore.set(service.arn, nowMs + BACK_OFF_MS * recent.length);
+    if (this.proven.has(service.arn) || recent.length + 1 < MOST_FAILURES) return;
+    this.notBefore.set(service.arn, Infinity);
+    this.options.failed(service, reason);
   }
 
   /** Deregister, wait out the delay, SIGTERM, SIGKILL after stopTimeout. */
-  private async scaleIn(task: TaskProcess): Promise<void> {
+  private async retire(task: TaskProcess, reason: string): Promise<void> {
     task.desiredStatus = 'STOPPED';
-    task.stoppedReason = 'Scaling activity initiated by deployment';
+    task.stoppedReason = reason;
     task.setStatus('DEACTIVATING');
     this.deregister(task);
     await pause(1000 * this.deregistrationDelay(task), undefined, { ref: false });
-    if (!this.stopped) await task.terminate('Scaling activity');
+    if (!this.stopped) await task.terminate(reason);
   }
 
   private deregistrationDelay(task: TaskProcess): number {

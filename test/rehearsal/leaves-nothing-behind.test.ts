@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statS
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Command, FREE_PORTS, proxiesOf, synthesize, temporaryFolder } from './command';
+import { Command, FREE_PORTS, synthesize, temporaryFolder } from './command';
 
 let folder: string;
 let app: string;
@@ -131,18 +131,6 @@ test('tasks that do not come up end it, and the log that the message names is ke
   expect(readdirSync(temporary).map((name) => join(temporary, name))).toEqual([log]);
   expect(command.running()).toEqual([]);
 });
-
-test('tasks that do not stay up end a cutover that is under way, with the reason', async () => {
-  const command = await underWay();
-  const killing = setInterval(() => {
-    for (const pid of proxiesOf(app)) process.kill(Number(pid), 'SIGKILL');
-  }, 50);
-  const { code, output } = await command.ended;
-  clearInterval(killing);
-  expect(code).toBe(1);
-  expect(output).toMatch(/^drainshift: the tasks of '\S+' must stay up, got .*\(signal SIGKILL\) \(log: \S+\)$/m);
-  expect(command.running()).toEqual([]);
-}, 120_000);
 
 test.each(['--json', '--report'])('%s is tried before anything is started', async (option) => {
   const unwritable = join(folder, 'missing', 'file');

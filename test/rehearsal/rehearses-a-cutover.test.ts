@@ -152,7 +152,7 @@ describe('with a fault', () => {
   let codes: (number | null)[];
   // At the same time: both mostly wait.
   beforeAll(async () => {
-    const faults = ['target-errors', 'alarm', 'stop'].map((fault) =>
+    const faults = ['target-errors', 'alarm', 'stop', 'proxy-crash-loop'].map((fault) =>
       rehearse('--fault', fault, ...shortPlan(folder), '--json', join(folder, `${fault}.json`)),
     );
     codes = (await Promise.all(faults.map(({ ended }) => ended))).map(({ code }) => code);
@@ -200,6 +200,14 @@ describe('with a fault', () => {
       { source: 50, target: 50 },
       { source: 100, target: 0 },
     ]);
+  });
+
+  test('proxies that end soon after each start are for the cutover to judge, which takes the traffic back', () => {
+    const evidence = evidenceOf('proxy-crash-loop.json');
+    expect(codes[3]).toBe(3);
+    expect(evidence).toMatchObject({ outcome: 'rolled-back', finalWeights: { source: 100, target: 0 } });
+    // Which of them shows it first is a matter of time.
+    expect(evidence.failure?.code).toMatch(/^(TargetsUnhealthy|AdminUnreachable|BreakerTripped)$/);
   });
 });
 

@@ -37,6 +37,11 @@ export function writeService(model: EcsModel, service: EcsService): WireObject {
     placementStrategy: [],
     schedulingStrategy: 'REPLICA',
     deploymentController: { type: 'ECS' },
+    deploymentConfiguration: {
+      minimumHealthyPercent: service.minimumHealthyPercent ?? 100,
+      maximumPercent: service.maximumPercent ?? 200,
+    },
+    healthCheckGracePeriodSeconds: service.healthCheckGracePeriodSeconds ?? 0,
     enableECSManagedTags: false,
     enableExecuteCommand: false,
   };

@@ -29,7 +29,13 @@ test('clusters and services are listed and described by name or ARN; what is mis
   );
   expect(services.services).toMatchObject([
     { serviceName: 'source', desiredCount: 2, runningCount: 2, pendingCount: 0, createdAt: T0 },
-    { serviceName: 'target', deployments: [{ status: 'PRIMARY', rolloutState: 'COMPLETED' }] },
+    {
+      serviceName: 'target',
+      deployments: [{ status: 'PRIMARY', rolloutState: 'COMPLETED' }],
+      // What ECS takes where a template says nothing.
+      deploymentConfiguration: { minimumHealthyPercent: 100, maximumPercent: 200 },
+      healthCheckGracePeriodSeconds: 0,
+    },
   ]);
   expect(services.failures).toEqual([{ arn: ARNS.sourceService.replace(/source$/, 'other'), reason: 'MISSING' }]);
 });

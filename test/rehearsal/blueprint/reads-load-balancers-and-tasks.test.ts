@@ -1,17 +1,22 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CutoverWiring } from '../../../core/wiring';
 import { buildElb } from '../../../rehearsal/blueprint/load-balancer';
 import { Resources } from '../../../rehearsal/blueprint/resources';
+import { buildServices } from '../../../rehearsal/blueprint/services';
 import { withoutEffect } from '../../../rehearsal/blueprint/without-effect';
 import { buildTaskDefinition } from '../../../rehearsal/blueprint/task-definition';
 import type { Template } from '../../../rehearsal/assembly/template';
 
-const resourcesOf = (template: Template['Resources']) =>
+const resourcesOf = (template: Template['Resources'], images: ReadonlyMap<string, string> = new Map()) =>
   new Resources({
     name: 'Shop',
     region: 'us-east-1',
     account: '123456789012',
     template: { Resources: template },
     files: new Map(),
-    images: new Map(),
+    images,
   });
 
 test("a task definition has its template's family and containers, under the names of the API", () => {
@@ -61,6 +66,52 @@ test("a task definition has its template's family and containers, under the name
       ],
     },
     tags: [{ key: 'team', value: 'web' }],
+  });
+});
+
+describe('a service', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'drainshift-service-'));
+  writeFileSync(join(folder, 'proxy.js'), '');
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const serviceOf = (properties: Record<string, unknown>) => {
+    const resources = resourcesOf(
+      {
+        Task: {
+          Type: 'AWS::ECS::TaskDefinition',
+          Properties: {
+            Family: 'proxy',
+            ContainerDefinitions: [{ Name: 'proxy', Image: 'proxies:1', Command: ['node', 'proxy.js'] }],
+          },
+        },
+        Service: {
+          Type: 'AWS::ECS::Service',
+          Properties: { Cluster: 'c', TaskDefinition: { Ref: 'Task' }, ...properties },
+        },
+      },
+      new Map([['1', folder]]),
+    );
+    const [source = ''] = resources.ofType('AWS::ECS::Service').map(({ identity }) => identity.attributes.Name);
+    const serviceNames = { source, target: 'other' };
+    const [service] = buildServices(resources, [], { serviceNames } as CutoverWiring, () => '');
+    return service;
+  };
+
+  test('keeps unhealthy tasks for its grace period, and has as many meanwhile as its deployment configuration allows', () => {
+    expect(
+      serviceOf({
+        HealthCheckGracePeriodSeconds: '45',
+        DeploymentConfiguration: { MinimumHealthyPercent: 50, MaximumPercent: 150 },
+      }),
+    ).toMatchObject({ healthCheckGracePeriodSeconds: 45, minimumHealthyPercent: 50, maximumPercent: 150 });
+    expect(serviceOf({})).toMatchObject({
+      healthCheckGracePeriodSeconds: 0,
+      minimumHealthyPercent: 100,
+      maximumPercent: 200,
+    });
+    expect(() => serviceOf({ HealthCheckGracePeriodSeconds: 'soon' })).toThrow(
+      '\'Service.HealthCheckGracePeriodSeconds\' of the template must be a number, got "soon"',
+    );
   });
 });
 

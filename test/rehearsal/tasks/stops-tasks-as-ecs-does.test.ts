@@ -18,6 +18,7 @@ process.on('SIGTERM', () => { if (process.env.STUBBORN !== 'yes') process.exit(0
 
 let folder: string;
 let runner: TaskRunner;
+let registry: Targets;
 let elb: ElbModel;
 let failures: string[];
 let processes: Set<number>;
@@ -33,9 +34,10 @@ beforeEach(() => {
   } as unknown as TargetGroup);
   failures = [];
   processes = new Set();
+  registry = new Targets(elb, () => undefined);
   runner = new TaskRunner({
     elb,
-    targets: new Targets(elb, () => undefined),
+    targets: registry,
     // Another block than a rehearsal that runs beside the tests.
     addresses: new Addresses(process.pid + 125),
     processes: {
@@ -48,11 +50,17 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await runner.stop();
+  registry.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-function service(over: Partial<ServiceSpec['container']> = {}, desiredCount = 1): ServiceSpec {
+function service(
+  over: Partial<ServiceSpec['container']> = {},
+  desiredCount = 1,
+  limits: Pick<ServiceSpec, 'healthCheckGracePeriodSeconds' | 'maximumPercent' | 'minimumHealthyPercent'> = {},
+): ServiceSpec {
   return {
+    ...limits,
     arn: 'service',
     name: 'web',
     clusterArn: 'arn:aws:ecs:us-east-1:1:cluster/c',
@@ -162,7 +170,7 @@ test('a service whose tasks never come up is given up, with the reason', async (
 
 test('one that ends as soon as it serves is tried again later each time, and given up', async () => {
   const path = join(folder, 'crash.js');
-  writeFileSync(path, `${SERVER}\nserver.on('connection', () => setTimeout(() => process.exit(7), 20));`);
+  writeFileSync(path, CRASH);
   runner.addService(service({ command: ['node', path] }));
   await until(() => failures.length === 1);
   expect(failures[0]).toMatch(/^web: Essential container in task exited \(status 7\)/);
@@ -174,6 +182,83 @@ test('one that ends as soon as it serves is tried again later each time, and giv
   expect(pauses).toHaveLength(3);
   expect(pauses[1]).toBeGreaterThanOrEqual(200);
   expect(pauses[2]).toBeGreaterThan(pauses[1] ?? Infinity);
+});
+
+/** The load balancer's opinion of the task. */
+function found(task: TaskProcess | undefined, state: 'healthy' | 'unhealthy'): void {
+  const target = targets().find(({ id }) => id === task?.ip);
+  if (!target) throw new Error(`task ${task?.ip} must be a target, got none`);
+  target.state = state;
+}
+
+const CRASH = `${SERVER}\nserver.on('connection', () => setTimeout(() => process.exit(7), 20));`;
+
+test('one that was healthy once is tried again, later each time, and never given up', async () => {
+  runner.addService(service());
+  await until(() => live().length === 1);
+  const [first] = live() as [TaskProcess];
+  found(first, 'healthy');
+  writeFileSync(join(folder, 'server.js'), CRASH);
+  process.kill(first.pid ?? 0, 'SIGKILL');
+  await until(() => [...runner.tasks.values()].filter(({ status }) => status === 'STOPPED').length === 5);
+  expect(failures).toEqual([]);
+  // A request for another count does not start them sooner, nor does it stop the tries.
+  runner.setDesiredCount('service', 2);
+  expect(live()).toEqual([]);
+  writeFileSync(join(folder, 'server.js'), SERVER);
+  await until(() => live().length === 2);
+}, 20_000);
+
+test('a crash loop begins with the tasks that run, and goes on with each that follows', async () => {
+  runner.addService(service());
+  await until(() => live().length === 1);
+  found(live()[0], 'healthy');
+  runner.crashLoop('service');
+  await until(() => [...runner.tasks.values()].filter(({ status }) => status === 'STOPPED').length === 2);
+  const reasons = [...runner.tasks.values()].flatMap(({ stoppedReason }) => stoppedReason ?? []);
+  expect(new Set(reasons)).toEqual(new Set(['Essential container in task exited (signal SIGKILL)']));
+});
+
+test('one that fails the health check is replaced: first a new one, then it drains, with the reason that ECS gives', async () => {
+  runner.addService(service());
+  await until(() => live().length === 1);
+  const [task] = live() as [TaskProcess];
+  found(task, 'unhealthy');
+  await until(() => live().length === 2);
+  expect(task).toMatchObject({ status: 'RUNNING', desiredStatus: 'RUNNING' });
+  found(live()[1], 'healthy');
+  await until(() => task.status === 'DEACTIVATING');
+  expect(targets().find(({ id }) => id === task.ip)?.state).toBe('draining');
+  await until(() => task.status === 'STOPPED');
+  expect(task).toMatchObject({
+    exitCode: 0,
+    stoppedReason: 'Task failed ELB health checks in (target-group group)',
+  });
+  expect(live()).toHaveLength(1);
+});
+
+test('one that hangs is killed after stopTimeout; without room it goes before its replacement comes', async () => {
+  const limits = { maximumPercent: 100, minimumHealthyPercent: 0 };
+  runner.addService(service({ stopTimeoutSeconds: 0.2 }, 1, limits));
+  await until(() => live().length === 1);
+  const [task] = live() as [TaskProcess];
+  process.kill(task.pid ?? 0, 'SIGSTOP');
+  found(task, 'unhealthy');
+  await until(() => task.status === 'STOPPED');
+  expect(task.exitCode).toBeUndefined();
+  await until(() => live().length === 1);
+  const replacement = live()[0];
+  expect(replacement?.createdAt.getTime()).toBeGreaterThanOrEqual(task.startedAt?.getTime() ?? Infinity);
+});
+
+test('in the grace period after its start a task stays, whatever the load balancer finds', async () => {
+  runner.addService(service({}, 1, { healthCheckGracePeriodSeconds: 1 }));
+  await until(() => live().length === 1);
+  const [task] = live() as [TaskProcess];
+  found(task, 'unhealthy');
+  await until(() => runner.tasks.size === 2);
+  const replacement = [...runner.tasks.values()][1];
+  expect((replacement?.createdAt.getTime() ?? 0) - (task.startedAt?.getTime() ?? 0)).toBeGreaterThanOrEqual(1_000);
 });
 
 test("what runs is told as it starts and as it ends, so that nobody signals an id that is somebody else's by then", async () => {
