@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { describeHolder } from '../core/lock';
 import { describeSide } from '../core/side-state';
 import { SIDES, Side } from '../core/weights';
 import { EXIT, OperatorFlags, connect, operatorCommand, runOperator, warn } from './operator-command';
@@ -16,6 +17,9 @@ export function addUndrainCommand(cli: Command, done: (exitCode: number) => void
 
 async function undrain({ side, ...flags }: UndrainFlags): Promise<number> {
   const { ports } = await connect(flags);
+  const held = await ports.lock.heldByAnother('');
+  // A drain that is under way would only begin again.
+  if (held) throw new Error(`the lock must be free to undrain, got one ${describeHolder(held)}`);
   const undrained = await ports.undrain(side);
   if (!undrained) {
     throw new Error(

@@ -1,7 +1,7 @@
 import { CutoverError } from '../core/errors';
 import { Forward, forwardFor, sameForward, weightsOf } from '../core/forward';
 import { LockHolder, describeHolder } from '../core/lock';
-import { SIDES, Weights, formatWeights } from '../core/weights';
+import { SIDES, Side, Weights, formatWeights } from '../core/weights';
 import type { OperatorPorts } from '../lambda/adapters/operator';
 
 type Lease = Parameters<Parameters<OperatorPorts['lock']['holding']>[1]>[0];
@@ -113,7 +113,8 @@ async function setLocked(ports: OperatorPorts, change: WeightsChange, setting: S
  * requests would fail those of clients.
  */
 async function undrainSides(ports: OperatorPorts, change: WeightsChange, before: Weights): Promise<void> {
-  for (const side of SIDES.filter((each) => change.weights[each] > before[each])) {
+  const share = (weights: Weights, side: Side) => weights[side] / (weights.source + weights.target);
+  for (const side of SIDES.filter((each) => share(change.weights, each) > share(before, each))) {
     const undrained = await ports.undrain(side);
     if (!undrained) {
       change.warn(`the ${side} may be draining: this stack has no function to undrain it. Deploy it again`);

@@ -36,6 +36,10 @@ export interface CutoverRun {
    * Verify has passed: from here on the target is the safe side, and a failure to record, notify or unlock moves no weights.
    */
   readonly isVerified?: boolean;
+  /** Since when the state could not be written down. */
+  readonly unsavedSinceMs?: number;
+  /** Since when `Verify` finds something that may pass by itself. */
+  readonly unverifiedSinceMs?: number;
   /** Rules of others that changed meanwhile and cannot catch requests of ours: noted, and no reason to stop. By ARN. */
   readonly otherRulesChanged?: readonly string[];
   readonly timeline: readonly TimelineEntry[];

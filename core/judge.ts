@@ -34,6 +34,8 @@ const SHORT_WINDOW_POLLS = 2;
 /** A target may be so much slower than the source, cold as it is, before what it has not answered counts against it. */
 const PENDING_TOLERANCE = 3;
 const ABANDONED_TOLERANCE = 2;
+/** Where the source has shown nothing, half of the target's requests may be in flight. */
+const UNKNOWN_TOLERANCE = 0.5;
 
 /**
  * Whether the target's errors end the cutover now: in the last minute, in the last five, or since the shift. It takes at
@@ -49,7 +51,8 @@ export function breakerTrip(watch: Watch, plan: Plan): Trip | undefined {
       return { message: rateMessage(breaker, `${errors} errors in ${answered} responses in ${whole(seconds)} s`) };
     }
   }
-  const missing = unanswered(watch);
+  // Without knowing how long the source's requests take, what has no response may only hold a promotion up.
+  const missing = watch.source ? unanswered(watch) : 0;
   const failed = stage.errors + missing;
   if (missing === 0 || failed < breaker.minimumErrors) return undefined;
   if (wilsonLowerBound(failed, stage.requests) <= breaker.maximumErrorRate) return undefined;
@@ -132,8 +135,9 @@ function between(watch: Watch, first: Sample = lastSample(watch)): WindowCounts 
  */
 function unanswered(watch: Watch): number {
   const { seconds, requests, answered } = stageWindow(watch);
-  const { requestSeconds, abandonedShare } = watch.source;
   if (seconds <= 0) return 0;
+  if (!watch.source) return Math.max(0, Math.round(requests - answered - requests * UNKNOWN_TOLERANCE));
+  const { requestSeconds, abandonedShare } = watch.source;
   const inFlight = (requests / seconds) * requestSeconds;
   const left = requests * abandonedShare;
   // A look is no moment: some requests are taken and answered while the tasks are asked.

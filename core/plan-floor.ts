@@ -90,6 +90,7 @@ function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Proble
     const isKept = gates.includes(gate) || (stages.length === 1 && gates.includes('firstShift'));
     if (!isKept) problems.add('approval', `one that asks at '${gate}', as deployed`, approval);
   }
+  checkShareBeforeLastGate(stages, floor, problems);
   if (gates.length === 0) return;
   // Any gate at all is more than none.
   const hadGate = gatesOf(floor.approval, floor.stages.length).length > 0;
@@ -101,18 +102,37 @@ function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Proble
 
 /**
  * Before the target gets more than a share of the traffic, it must have been watched at that share or less for as long as
- * the deployed plan watches it.
+ * the deployed plan watches it; and between any two shares of the deployed plan for as long as at the upper one.
  */
 function checkStages({ stages }: Plan, floor: Plan, problems: Problems): void {
+  let below = -1;
   for (const stage of floor.stages) {
     const share = shareOf(stage);
-    const needed = watchedSeconds(floor.stages, share);
-    const given = watchedSeconds(stages, share);
-    if (given >= needed) continue;
-    const rule = `stages that watch for ${needed} s at ${formatWeights(stage.weights)} or less, as deployed`;
-    problems.add('stages', rule, given);
-    return;
+    const from = Math.min(below, share);
+    const inBand = stages.filter((each) => shareOf(each) > from && shareOf(each) <= share);
+    const given = Math.min(watchedSeconds(stages, share) - watchedSeconds(floor.stages, share), 0);
+    const bandSeconds = inBand.reduce((sum, { bakeSeconds }) => sum + bakeSeconds, 0);
+    const needed = share > below ? stage.bakeSeconds : 0;
+    if (given < 0 || bandSeconds < needed) {
+      const seconds = watchedSeconds(floor.stages, share);
+      const weights = formatWeights(stage.weights);
+      const rule = `stages that watch for ${seconds} s at ${weights} or less, ${needed} s of them above the stage before, as deployed`;
+      problems.add('stages', rule, stages);
+      return;
+    }
+    below = Math.max(below, share);
   }
+}
+
+/** What a person is asked about at the last gate must not have happened before it. */
+function checkShareBeforeLastGate(stages: readonly Stage[], floor: Plan, problems: Problems): void {
+  if (!gatesOf(floor.approval, floor.stages.length).includes('lastStage')) return;
+  const most = Math.max(0, ...floor.stages.slice(0, -1).map(shareOf));
+  const beyond = stages.slice(0, -1).find((stage) => shareOf(stage) > most);
+  if (!beyond) return;
+  const percent = Math.round(most * 1000) / 10;
+  const rule = `stages of which only the last, after its gate, gives the target more than ${percent} %, as deployed`;
+  problems.add('stages', rule, formatWeights(beyond.weights));
 }
 
 function shareOf({ weights: { source, target } }: Stage): number {

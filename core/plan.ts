@@ -157,7 +157,7 @@ function readSmoke(value: unknown, problems: Problems): readonly SmokeRequest[] 
       path: path ?? '/',
       expectedStatus: problems.integer(`${name}.expectedStatus`, raw.expectedStatus, {
         min: 200,
-        max: 599,
+        max: 499,
         default: 200,
       }),
     };

@@ -25,6 +25,8 @@ export function smokeError(side: Side, got: number | string): { readonly code: S
 export interface SideReading {
   readonly healthyTargets: number | undefined;
   readonly smoke: readonly SmokeResult[];
+  /** Why smoke requests could not be sent at all: that says nothing of the side. */
+  readonly notAsked?: readonly string[];
 }
 
 /** Whether a side serves its requests. Unknown is a value of its own: it is never taken for healthy. */
@@ -35,14 +37,19 @@ export type SideState =
       readonly code: 'TargetsUnhealthy' | SmokeErrorCode;
       readonly reason: string;
     }
-  | { readonly serves: 'unknown'; readonly reason: string };
+  | {
+      readonly serves: 'unknown';
+      /** Whether its targets are known to be healthy, and its smoke requests alone are unknown. */
+      readonly isHealthy: boolean;
+      readonly reason: string;
+    };
 
 /**
  * @param minimumHealthyTargets what the side must have: the plan's for a side that is judged, 1 for one that traffic would
  *   be sent back to
  */
 export function sideState(side: Side, reading: SideReading, minimumHealthyTargets: number): SideState {
-  const { healthyTargets, smoke } = reading;
+  const { healthyTargets, smoke, notAsked = [] } = reading;
   if (healthyTargets !== undefined && healthyTargets < minimumHealthyTargets) {
     const reason = `the ${side} must have at least ${minimumHealthyTargets} healthy targets, got ${healthyTargets}`;
     return { serves: false, code: 'TargetsUnhealthy', reason };
@@ -57,11 +64,17 @@ export function sideState(side: Side, reading: SideReading, minimumHealthyTarget
     const isLoop = errors.some(({ code }) => code === 'ForwardingLoop');
     return { serves: false, code: isLoop ? 'ForwardingLoop' : 'SmokeFailed', reason: lines.join('\n') };
   }
-  if (healthyTargets !== undefined || smoke.length > 0) return { serves: true };
-  return {
-    serves: 'unknown',
-    reason: `the load balancer's API must report the health of the ${side}, got no response`,
-  };
+  const isHealthy = healthyTargets !== undefined;
+  const [notAskedReason] = notAsked;
+  if (notAskedReason !== undefined) return { serves: 'unknown', isHealthy, reason: notAskedReason };
+  if (isHealthy || smoke.length > 0) return { serves: true };
+  const reason = `the load balancer's API must report the health of the ${side}, got no response`;
+  return { serves: 'unknown', isHealthy, reason };
+}
+
+/** Whether traffic may go back to a side: it serves, or is healthy as far as the load balancer's own API can say. */
+export function mayTakeBack(state: SideState): boolean {
+  return state.serves === true || (state.serves === 'unknown' && state.isHealthy);
 }
 
 /** For a message: what a side is, in a few words. */

@@ -16,6 +16,8 @@ export interface TaskReading {
   readonly report?: LedgerReport;
   /** Why there is no report. */
   readonly problem?: string;
+  /** Added by `withUnlisted`. */
+  readonly isUnlisted?: boolean;
 }
 
 /** What one side did since the first shift. Every count only grows. */
@@ -60,6 +62,8 @@ export type SeenTask = readonly [
   active: number,
   pending: number,
   isLeaving: 0 | 1,
+  /** Looks in a row at which ECS did not list it. */
+  unlisted: number,
   /** Of the process: another one in the same task has lost what the first one held. */
   identity: string,
 ];
@@ -79,6 +83,21 @@ export function beginTally(readings: readonly TaskReading[]): SideTally {
   return { counts: NO_COUNTS, tasks: Object.fromEntries(live.map((reading) => [reading.id, seenFrom(reading)])) };
 }
 
+/** A list that is eventually consistent may lack a task once: it is gone when it was missing this often. */
+const MAX_UNLISTED = 3;
+
+/** The readings, and those tasks that were there before and are not listed now: unknown, until they were missing for long. */
+export function withUnlisted({ tasks }: SideTally, readings: readonly TaskReading[]): readonly TaskReading[] {
+  const listed = new Set(readings.map(({ id }) => id));
+  const missing = Object.keys(tasks).filter((id) => !listed.has(id));
+  const unlisted = missing.map((id): TaskReading => {
+    const isGone = (tasks[id]?.[10] ?? MAX_UNLISTED) + 1 >= MAX_UNLISTED;
+    if (isGone) return { id, address: id, life: 'stopped' };
+    return { id, address: id, life: 'running', problem: 'ECS does not list it', isUnlisted: true };
+  });
+  return [...readings, ...unlisted];
+}
+
 /**
  * The tally after another look. A task that is new counts from zero. What a task had counted when it was last seen stays
  * counted when it is gone; the connections that it held then are `lost`, unless it ended in order.
@@ -96,10 +115,7 @@ export function addReadings(before: SideTally, readings: readonly TaskReading[])
       continue;
     }
     tasks[reading.id] = seenFrom(reading) ?? withLife(seen, reading);
-    if (!reading.report) continue;
-    // Another process in the same task: it was restarted, and took its connections with it.
-    if (seen && seen[10] !== shortName(reading.report.identity)) countEnd(added, seen, undefined);
-    if (seen || !isKnown) countSince(added, seen, reading.report);
+    if (reading.report && (seen || !isKnown)) countReport(added, seen, reading.report);
   }
   // ECS lists a stopped task for an hour, and then no more.
   for (const id of Object.keys(before.tasks)) {
@@ -124,6 +140,13 @@ export function differenceOf(now: SideCounts, before: SideCounts): SideCounts {
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
+function countReport(added: Mutable<SideCounts>, seen: SeenTask | null, report: LedgerReport): void {
+  // Another process in the same task: it was restarted, and took its connections with it.
+  if (seen && seen[11] !== shortName(report.identity)) countEnd(added, seen, undefined);
+  else if (seen && seen[0] !== shortName(report.instance)) countLostWorker(added, report);
+  countSince(added, seen, report);
+}
+
 function countSince(added: Mutable<SideCounts>, seen: SeenTask | null, report: LedgerReport): void {
   const now = countsFrom(report);
   // The counters of another instance began at zero.
@@ -133,17 +156,26 @@ function countSince(added: Mutable<SideCounts>, seen: SeenTask | null, report: L
 }
 
 function countEnd(added: Mutable<SideCounts>, seen: SeenTask | null, exitCode: number | undefined): void {
+  // Nobody waits for their responses any more: they are lost, or were answered in the end.
+  added.answered += seen?.[8] ?? 0;
   if (exitCode === 0) return;
   added.lost += seen?.[7] ?? 0;
   const wasLeaving = seen?.[9] === 1;
   if (!wasLeaving) added.tasksLost += 1;
 }
 
+/** A worker of the task died: the report counts from zero again, but for what that worker held, which is `forced`. */
+function countLostWorker(added: Mutable<SideCounts>, { ended }: LedgerReport): void {
+  added.tasksLost += 1;
+  added.lost += Object.values(ended).reduce((count, { forced }) => count + forced, 0);
+}
+
 function seenFrom({ report, life }: TaskReading): SeenTask | null {
   if (!report) return null;
   const [requests, answered, errors, moved, closed, forced] = countsFrom(report);
   const isLeaving = life === 'leaving' ? 1 : 0;
-  const pending = report.active.http + report.active.streaming;
+  // A stream has its response: it counted as answered when it began.
+  const pending = report.active.http;
   return [
     shortName(report.instance),
     requests,
@@ -155,16 +187,19 @@ function seenFrom({ report, life }: TaskReading): SeenTask | null {
     total(report.active),
     pending,
     isLeaving,
+    0,
     shortName(report.identity),
   ];
 }
 
 /** A task that does not answer keeps what it reported last. */
-function withLife(seen: SeenTask | null, { life }: TaskReading): SeenTask | null {
+function withLife(seen: SeenTask | null, { life, isUnlisted }: TaskReading): SeenTask | null {
   if (!seen) return null;
-  const [instance, requests, answered, errors, moved, closed, forced, active, pending, wasLeaving, identity] = seen;
+  const [instance, requests, answered, errors, moved, closed, forced, active, pending, wasLeaving, times, identity] =
+    seen;
   const isLeaving = life === 'leaving' ? 1 : wasLeaving;
-  return [instance, requests, answered, errors, moved, closed, forced, active, pending, isLeaving, identity];
+  const unlisted = isUnlisted === true ? times + 1 : 0;
+  return [instance, requests, answered, errors, moved, closed, forced, active, pending, isLeaving, unlisted, identity];
 }
 
 type Counted = readonly [number, number, number, number, number, number];

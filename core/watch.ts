@@ -6,8 +6,8 @@ export interface Watch {
   readonly tallies: Readonly<Record<Side, SideTally>>;
   /** The counts at earlier looks, oldest first; the older, the fewer. The first one is that of the stage's shift. */
   readonly samples: readonly Sample[];
-  /** How long a request of the source takes, and how many of its clients leave before they have a response. */
-  readonly source: SourceHabits;
+  /** How long a request of the source takes, and how many of its clients leave before they have a response; where it is known. */
+  readonly source?: SourceHabits;
   /** Since when something that a verdict needs could not be read, by what it is. */
   readonly blindSinceMs: Readonly<Partial<Record<Blindness, number>>>;
 }
@@ -28,8 +28,6 @@ export interface SourceHabits {
   readonly abandonedShare: number;
 }
 
-/** Before the source has been watched for long enough to say. */
-const UNKNOWN_HABITS: SourceHabits = { requestSeconds: 1, abandonedShare: 0 };
 /** Fewer requests in a stage say nothing of how long they take. */
 const MIN_HABIT_REQUESTS = 50;
 /** Two samples that are closer than this part of their age say the same. */
@@ -42,7 +40,6 @@ export function beginWatch(readings: TaskReadings, nowMs: number): Watch {
   return {
     tallies,
     samples: [{ ...countsOf(tallies), smoked: { source: 0, target: 0 }, atMs: nowMs }],
-    source: UNKNOWN_HABITS,
     blindSinceMs: {},
   };
 }
@@ -56,13 +53,15 @@ export function beginStage(watch: Watch, nowMs: number): Watch {
  * The watch after another look.
  *
  * @param readings absent of a side whose tasks could not be listed: nothing is added, and nothing taken for gone
- * @param smoked smoke requests that each side has answered since the last look
+ * @param smoked smoke requests that each side may have counted since the last look
+ * @param isSourceServing whether the source has weight: what trickles in afterwards says nothing of how long requests take
  */
 export function observe(
   watch: Watch,
   readings: Partial<TaskReadings>,
   smoked: Readonly<Record<Side, number>>,
   nowMs: number,
+  isSourceServing = true,
 ): Watch {
   const tallies = {
     source: readings.source ? addReadings(watch.tallies.source, readings.source) : watch.tallies.source,
@@ -72,7 +71,8 @@ export function observe(
   const sum = { source: before.source + smoked.source, target: before.target + smoked.target };
   const samples = thin([...watch.samples, { ...countsOf(tallies), smoked: sum, atMs: nowMs }], nowMs);
   const next = { ...watch, tallies, samples };
-  return { ...next, source: habitsOf(next) ?? watch.source };
+  const source = isSourceServing ? habitsOf(next) : watch.source;
+  return source ? { ...next, source } : next;
 }
 
 /** Remembers since when each of these could not be read, and forgets those that can be again. */
@@ -103,18 +103,22 @@ function thin(samples: readonly Sample[], nowMs: number): readonly Sample[] {
   return kept;
 }
 
+/**
+ * What the source showed in this stage, and never less than it showed before: its own requests in flight say how long they
+ * take, as long as it has traffic.
+ */
 function habitsOf(watch: Watch): SourceHabits | undefined {
-  const { samples, tallies } = watch;
+  const { samples, tallies, source: known } = watch;
   const first = samples[0];
   const last = lastSample(watch);
-  if (!first || last.atMs <= first.atMs) return undefined;
+  if (!first || last.atMs <= first.atMs) return known;
   const { requests, answered } = differenceOf(last.source, first.source);
   const ofClients = requests - (last.smoked.source - first.smoked.source);
-  if (ofClients < MIN_HABIT_REQUESTS) return undefined;
+  if (ofClients < MIN_HABIT_REQUESTS) return known;
   const perSecond = ofClients / ((last.atMs - first.atMs) / 1000);
-  const unanswered = requests - answered;
+  const unanswered = Math.min(1, Math.max(0, (requests - answered) / ofClients));
   return {
-    requestSeconds: pendingRequests(tallies.source) / perSecond,
-    abandonedShare: Math.min(1, Math.max(0, unanswered / ofClients)),
+    requestSeconds: Math.max(known?.requestSeconds ?? 0, pendingRequests(tallies.source) / perSecond),
+    abandonedShare: Math.max(known?.abandonedShare ?? 0, unanswered),
   };
 }

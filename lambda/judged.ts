@@ -4,11 +4,11 @@ import { ErrorCode } from '../core/errors';
 import { Forward, sameForward } from '../core/forward';
 import { breakerTrip } from '../core/judge';
 import { RuleReading, changedRules, otherRules } from '../core/listener-rules';
-import { TaskReading } from '../core/tally';
+import { TaskReading, withUnlisted } from '../core/tally';
 import { Blindness, TaskReadings, Watch, noteBlindness, observe } from '../core/watch';
 import { SIDES, Side } from '../core/weights';
 import type { Ports } from './ports';
-import { Settled, settle } from './settle';
+import { Settled, settle, settleWithin } from './settle';
 import { SeenSide, readSide } from './sides';
 import { Act, holdsLock } from './step';
 
@@ -38,6 +38,9 @@ const MAX_BLIND_SECONDS: Readonly<Partial<Record<Blindness, number>>> = {
   alarms: 300,
 };
 const MAX_OTHER_RULES = 50;
+/** A step has 30 s in all. */
+const TASKS_MS = 12_000;
+const BRIEF_MS = 2_000;
 
 /**
  * A step that first judges both sides, as every poll from the first shift to `Complete` does: the lock and the abort, the
@@ -50,13 +53,14 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     if (!before || !initial) throw new Error("a judged step must follow a shift, got a run without 'watch'");
     const seen = await readSurroundings(run, ports, isConfirmed);
     const back = findings(run, ports, seen, isConfirmed)[0];
-    if (back) return retreat(run, back.code, back.message);
-
-    const tasks = await readTasks(ports);
+    // Also before it goes back, and briefly then: the evidence tells what the target did until now.
+    const tasks = await readTasks(before, ports, back ? BRIEF_MS : TASKS_MS);
     const smoked = { source: seen.sides.source.smoked, target: seen.sides.target.smoked };
     const blind = [...blindnessOf(seen), ...blindTasks(tasks)];
-    const watch = noteBlindness(observe(before, tasks, smoked, ports.now()), blind, nowMs);
+    const observed = observe(before, tasks, smoked, ports.now(), hasWeight(run, 'source'));
+    const watch = noteBlindness(observed, blind, nowMs);
     const noted = noteOtherRules({ ...run, watch }, initial, seen.rules, ports, nowMs);
+    if (back) return retreat(noted, back.code, back.message);
     const trip = breakerTrip(watch, run.plan);
     if (trip) return retreat(noted, 'BreakerTripped', trip.message);
     const overdue = blindForTooLong(watch, nowMs);
@@ -133,9 +137,13 @@ const isTrue = (settled: Settled<boolean>) => 'value' in settled && settled.valu
 
 /** A source without weight may be gone: the target serves, and going back is what it forbids. */
 function sideFinding(run: CutoverRun, side: Side, { state }: SeenSide): Finding | undefined {
-  const weights = run.stage && run.plan.stages[run.stage.index]?.weights;
-  const counts = side === 'target' || (weights?.source ?? 0) > 0;
+  const counts = side === 'target' || hasWeight(run, side);
   return counts && state.serves === false ? { code: state.code, message: state.reason } : undefined;
+}
+
+function hasWeight({ stage, plan }: CutoverRun, side: Side): boolean {
+  const weights = stage && plan.stages[stage.index]?.weights;
+  return (weights?.[side] ?? 0) > 0;
 }
 
 function ruleFinding(
@@ -179,10 +187,18 @@ function noteOtherRules(
   return changed.length === known.length ? next : note(next, nowMs, 'OtherRulesChanged', { rules: foreign });
 }
 
-async function readTasks(ports: Ports): Promise<Partial<TaskReadings>> {
-  const read = SIDES.map(async (side) => [side, await settle(() => ports.proxies.tasks(side))] as const);
+/** Of both sides in bounded time, with those that are missing in the list. */
+async function readTasks({ tallies }: Watch, ports: Ports, milliseconds: number): Promise<Partial<TaskReadings>> {
+  const read = SIDES.map(async (side) => {
+    const settled = await settleWithin(milliseconds, `reading the tasks of the ${side}`, () =>
+      ports.proxies.tasks(side),
+    );
+    return [side, settled] as const;
+  });
   const tasks: Partial<Record<Side, readonly TaskReading[]>> = {};
-  for (const [side, settled] of await Promise.all(read)) if ('value' in settled) tasks[side] = settled.value;
+  for (const [side, settled] of await Promise.all(read)) {
+    if ('value' in settled) tasks[side] = withUnlisted(tallies[side], settled.value);
+  }
   return tasks;
 }
 

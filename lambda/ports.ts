@@ -71,8 +71,8 @@ export interface SmokePort {
 export interface Probe {
   /** The status of the last response, or why there was none. */
   readonly got: number | string;
-  /** The responses with a status, the expected one among them. */
-  readonly responses: number;
+  /** The attempts that were begun, and have ended: the proxies of the side may have counted each. */
+  readonly attempts: number;
 }
 
 export interface StorePort {

@@ -19,14 +19,14 @@ export async function readSide(
 ): Promise<SeenSide> {
   const [healthy, ...results] = await Promise.all([
     settle(() => loadBalancer.healthyTargets(side)),
-    ...plan.smoke.map(async (request) => {
-      const probed = await settle(() => smoke.probe(side, request));
-      return 'value' in probed ? { ...request, ...probed.value } : { ...request, got: probed.problem, responses: 0 };
-    }),
+    ...plan.smoke.map(async (request) => ({ request, probed: await settle(() => smoke.probe(side, request)) })),
   ]);
   const healthyTargets = 'value' in healthy ? healthy.value : undefined;
+  const asked = results.flatMap(({ request, probed }) => ('value' in probed ? [{ ...request, ...probed.value }] : []));
+  // Not the side, but what tells where it is, did not answer.
+  const notAsked = results.flatMap(({ probed }) => ('problem' in probed ? [probed.problem] : []));
   return {
-    state: sideState(side, { healthyTargets, smoke: results }, minimumHealthyTargets),
-    smoked: results.reduce((sum, { responses }) => sum + responses, 0),
+    state: sideState(side, { healthyTargets, smoke: asked, notAsked }, minimumHealthyTargets),
+    smoked: asked.reduce((sum, { attempts }) => sum + attempts, 0),
   };
 }

@@ -1,9 +1,10 @@
 import { Side } from '../core/weights';
 import type { Ports } from './ports';
-import { settleWithin } from './settle';
+import { CALLS_AT_ONCE, pooled } from './pooled';
+import { settle, settleWithin } from './settle';
 
 /** Listing the tasks, and telling each: a rollback does not wait for a proxy that hangs. */
-const UNDRAIN_MS = 4_000;
+const UNDRAIN_MS = 5_000;
 
 /**
  * Lets every task of a side serve again, each for itself: one that cannot be reached does not hold up the others.
@@ -14,12 +15,10 @@ export async function undrain(side: Side, { proxies }: Pick<Ports, 'proxies'>): 
   const failed: string[] = [];
   const done = await settleWithin(UNDRAIN_MS, `undraining the ${side}`, async () => {
     const addresses = await proxies.addresses(side);
-    const told = await Promise.allSettled(addresses.map((address) => proxies.undrain(address)));
-    for (const result of told) if (result.status === 'rejected') failed.push(messageOf(result.reason));
+    await pooled(addresses, CALLS_AT_ONCE, async (address) => {
+      const told = await settle(() => proxies.undrain(address));
+      if ('problem' in told) failed.push(told.problem);
+    });
   });
   return 'problem' in done ? [...failed, done.problem] : failed;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

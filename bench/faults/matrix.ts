@@ -64,18 +64,17 @@ function abort({ world }: RowWorld): void {
   }
 }
 
-function addRule({ world }: RowWorld, host: string): void {
-  const { weightedListenerArn, weightedRuleArn, targetGroupArns } = world.blueprint.wiring;
+function addRule({ world }: RowWorld, host: string, priority: number): void {
+  const { weightedListenerArn, targetGroupArns } = world.blueprint.wiring;
   void elb(world.endpoint.url, {
     Action: 'CreateRule',
     ListenerArn: weightedListenerArn,
-    Priority: '1',
+    Priority: String(priority),
     'Conditions.member.1.Field': 'host-header',
     'Conditions.member.1.HostHeaderConfig.Values.member.1': host,
     'Actions.member.1.Type': 'forward',
-    'Actions.member.1.TargetGroupArn': targetGroupArns.target,
+    'Actions.member.1.TargetGroupArn': targetGroupArns.source,
   });
-  void weightedRuleArn;
 }
 
 async function elb(url: string, body: Record<string, string>): Promise<void> {
@@ -246,16 +245,16 @@ export const FAULTS: readonly Fault[] = [
     ends: { outcome: 'rolled-back', weights: '100/0', lock: 'free' },
   },
   {
-    name: 'rule-of-another-host',
+    name: 'rule-of-lower-priority',
     phases: ['bake'],
-    inject: (row) => addRule(row, 'blog.example.com'),
+    inject: (row) => addRule(row, 'blog.example.com', 40_000),
     harms: false,
     ends: DONE,
   },
   {
     name: 'rule-that-catches-our-requests',
     phases: ['bake'],
-    inject: (row) => addRule(row, row.world.blueprint.wiring.domainName),
+    inject: (row) => addRule(row, row.world.blueprint.wiring.domainName, 1),
     harms: false,
     ends: BACK,
   },

@@ -35,12 +35,12 @@ export async function startRow(app: string, plan: object): Promise<RowWorld> {
   const [[source], [target]] = (await Promise.all([
     once(backends.source, 'message'),
     once(backends.target, 'message'),
-  ])) as [[number], [number]];
+  ])) as [[string], [string]];
   const row: { onState: RowWorld['onState'] } = { onState: () => undefined };
   const world = await World.start({
     blueprint: readBlueprint(readAssembly(app)),
     plan: parsePlan(plan),
-    upstreams: { source: `http://127.0.0.1:${source}`, target: `http://127.0.0.1:${target}` },
+    upstreams: { source, target },
     ports: ANY_PORT,
     speed: PAUSES_DIVIDED_BY,
     onFailure: () => undefined,

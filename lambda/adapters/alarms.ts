@@ -5,6 +5,9 @@ import type { AlarmsPort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
 import { limited } from './limited';
 
+/** A look does not wait for CloudWatch. */
+const ALARMS_MS = 2_500;
+
 /**
  * The alarms in CloudWatch. Composite alarms are asked for only where there may be one: the API tells of them only to
  * whoever may read all alarms of the account.
@@ -13,7 +16,7 @@ import { limited } from './limited';
  */
 export function alarmsPort(wiring: CutoverWiring): AlarmsPort {
   const { metricAlarmNames = [], otherAlarmNames = [], sourceAlarmNames = [] } = wiring;
-  const client = limited('CloudWatch', new CloudWatchClient(CLIENT_CONFIG));
+  const client = limited('CloudWatch', new CloudWatchClient(CLIENT_CONFIG), ALARMS_MS);
   const read = async (names: readonly string[], types: AlarmType[]): Promise<AlarmReading[]> => {
     // Without names the API would answer with every alarm of the account.
     if (names.length === 0) return [];

@@ -3,6 +3,7 @@ import { ADMIN_PATHS, LedgerReport } from '../../core/admin';
 import { Side } from '../../core/weights';
 import { CutoverWiring } from '../../core/wiring';
 import { TaskReading } from '../../core/tally';
+import { CALLS_AT_ONCE, pooled } from '../pooled';
 import type { ProxiesPort } from '../ports';
 import { callAdmin } from './admin-client';
 import { CLIENT_CONFIG } from './client-config';
@@ -17,8 +18,6 @@ const SECRET_MS = 3_000;
 const ECS_MS = 4_000;
 /** A task that has not answered by then is unknown at this look. */
 const ADMIN_MS = 3_000;
-/** Sockets to proxies at a time: a function has 1,024 file descriptors. */
-const CALLS_AT_ONCE = 200;
 /** After it no further task is asked: a step has 30 s. */
 const ASK_MS = 8_000;
 /** The proxy's name among the containers of a task: `lib/proxy-service.ts`. */
@@ -37,7 +36,8 @@ export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
   const read = async (task: Task, untilMs: number): Promise<TaskReading> => {
     const life = lifeOf(task);
     if (life === 'stopped') return { id: idOf(task), address: '', life, ...exitCodeOf(task) };
-    const reading = { id: idOf(task), address: addressOf(task), life };
+    const reading = { id: idOf(task), address: findAddress(task) ?? '', life };
+    if (reading.address === '') return { ...reading, problem: `task '${task.taskArn}' has no private IPv4 address` };
     if (performance.now() > untilMs) return { ...reading, problem: `not asked within ${ASK_MS / 1000} s` };
     try {
       return { ...reading, report: (await call(reading.address, 'GET', ADMIN_PATHS.drainStatus)) as LedgerReport };
@@ -46,7 +46,8 @@ export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
     }
   };
   return {
-    addresses: async (side) => (await listTasks(ecs, wiring, side)).filter(isStaying).map(addressOf),
+    addresses: async (side) =>
+      (await listTasks(ecs, wiring, side)).filter(isStaying).flatMap((task) => findAddress(task) ?? []),
     tasks: async (side) => {
       const tasks = await listTasks(ecs, wiring, side);
       const untilMs = performance.now() + ASK_MS;
@@ -66,20 +67,24 @@ export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
 async function listTasks(ecs: ECSClient, wiring: CutoverWiring, side: Side): Promise<Task[]> {
   const cluster = wiring.clusterArn;
   const serviceName = wiring.serviceNames[side];
-  const arns: string[] = [];
-  for (const desiredStatus of ['RUNNING', 'STOPPED'] as const) {
-    for await (const page of paginateListTasks({ client: ecs }, { cluster, serviceName, desiredStatus })) {
-      arns.push(...(page.taskArns ?? []));
-    }
-  }
-  const described: Task[] = [];
-  for (let at = 0; at < arns.length; at += DESCRIBE_AT_ONCE) {
-    const { tasks } = await ecs.send(
-      new DescribeTasksCommand({ cluster, tasks: arns.slice(at, at + DESCRIBE_AT_ONCE) }),
-    );
-    described.push(...(tasks ?? []).filter(({ lastStatus = '' }) => !NOT_STARTED.includes(lastStatus)));
-  }
-  return described;
+  const listed = await Promise.all(
+    (['RUNNING', 'STOPPED'] as const).map(async (desiredStatus) => {
+      const arns: string[] = [];
+      for await (const page of paginateListTasks({ client: ecs }, { cluster, serviceName, desiredStatus })) {
+        arns.push(...(page.taskArns ?? []));
+      }
+      return arns;
+    }),
+  );
+  // A task that is stopped between the two calls is in both.
+  const arns = [...new Set(listed.flat())];
+  const pages = Array.from({ length: Math.ceil(arns.length / DESCRIBE_AT_ONCE) }, (_, page) =>
+    arns.slice(page * DESCRIBE_AT_ONCE, (page + 1) * DESCRIBE_AT_ONCE),
+  );
+  const described = await Promise.all(
+    pages.map(async (tasks) => (await ecs.send(new DescribeTasksCommand({ cluster, tasks }))).tasks ?? []),
+  );
+  return described.flat().filter(({ lastStatus = '' }) => !NOT_STARTED.includes(lastStatus));
 }
 
 function lifeOf(task: Task): TaskReading['life'] {
@@ -98,25 +103,12 @@ function idOf({ taskArn = '' }: Task): string {
   return taskArn.slice(-12);
 }
 
-/** The results in the order of the items, with so many at work at a time. */
-async function pooled<In, Out>(items: readonly In[], size: number, work: (item: In) => Promise<Out>): Promise<Out[]> {
-  const done: Out[] = [];
-  let next = 0;
-  const worker = async () => {
-    for (let at = next++; at < items.length; at = next++) done[at] = await work(items[at] as In);
-  };
-  await Promise.all(Array.from({ length: Math.min(size, items.length) }, worker));
-  return done;
-}
-
 function isStaying({ desiredStatus }: Task): boolean {
   return desiredStatus === 'RUNNING';
 }
 
 /** With `awsvpc` networking a task has one network interface, and its address is among the attachment's details. */
-function addressOf(task: Task): string {
+function findAddress(task: Task): string | undefined {
   const details = task.attachments?.find(({ type }) => type === 'ElasticNetworkInterface')?.details ?? [];
-  const address = details.find(({ name }) => name === 'privateIPv4Address')?.value;
-  if (address === undefined) throw new Error(`task '${task.taskArn}' must have a private IPv4 address, got none`);
-  return address;
+  return details.find(({ name }) => name === 'privateIPv4Address')?.value;
 }

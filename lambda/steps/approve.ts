@@ -5,6 +5,7 @@ import {
   answerOf,
   approvalPollSeconds,
   approvalVerdict,
+  deadlineMs,
   describeAnswerer,
   pendingGate,
   proven,
@@ -28,7 +29,7 @@ export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Pro
   const asked: ApprovalProgress = run.approval ?? { gate, askedAtMs: nowMs };
   const found = await settle(() => ports.store.approval(run.execution, asked.gate));
   // A store that is away may hold an answer: nobody is told that there was none.
-  if ('problem' in found) return waitOn(run, asked, undefined, ports);
+  if ('problem' in found) return waitForStore(run, asked, found.problem, ports, nowMs);
   const word = found.value && (await answerFrom(found.value, run, asked, ports, nowMs));
   const verdict = approvalVerdict(word, asked, run.plan.approval, nowMs);
   if (verdict === 'wait') return waitOn(run, asked, typeof word === 'string' ? word : undefined, ports);
@@ -62,6 +63,21 @@ async function answerFrom(
   if (typeof statement === 'string') return proven(word, { problem: statement }, rules);
   const caller = await settle(() => identity.signerOf(statement));
   return proven(word, 'value' in caller ? { arn: caller.value } : caller, rules);
+}
+
+/** After the time for an answer, and then some, there is no store to read one from. */
+const MAX_UNREAD_MS = 3_600_000;
+
+async function waitForStore(
+  run: CutoverRun,
+  asked: ApprovalProgress,
+  problem: string,
+  ports: Ports,
+  nowMs: number,
+): Promise<CutoverRun> {
+  if (nowMs < deadlineMs(asked.askedAtMs, run.plan.approval) + MAX_UNREAD_MS)
+    return waitOn(run, asked, undefined, ports);
+  return retreat(run, 'ApprovalOverdue', `the answer at '${asked.gate}' must be readable, got ${problem}`);
 }
 
 async function waitOn(

@@ -2,6 +2,7 @@ import { CutoverRun, note, retreat } from '../../core/cutover';
 import { beginDrain, observeDrain } from '../../core/drain-run';
 import { TaskReading } from '../../core/tally';
 import { Look, judged } from '../judged';
+import { CALLS_AT_ONCE, pooled } from '../pooled';
 import type { Ports } from '../ports';
 import { settle } from '../settle';
 import { handlerOf } from '../step';
@@ -33,7 +34,7 @@ async function drainSource(run: CutoverRun, ports: Ports, nowMs: number, { tasks
 
 async function tellToDrain(tasks: readonly TaskReading[], { plan }: CutoverRun, { proxies }: Ports): Promise<void> {
   const serving = tasks.filter(({ report, life }) => report?.state === 'serving' && life === 'running');
-  await Promise.all(serving.map(({ address }) => settle(() => proxies.drain(address, plan.drain))));
+  await pooled(serving, CALLS_AT_ONCE, ({ address }) => settle(() => proxies.drain(address, plan.drain)));
 }
 
 /** Nobody knows what the source holds: that is no zero. */

@@ -3,7 +3,7 @@ import { CutoverRun, RollbackRecord, failureOf, note } from '../../core/cutover'
 import { CutoverError } from '../../core/errors';
 import { Forward, forwardFor, sameForward } from '../../core/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan';
-import { SideState, describeSide } from '../../core/side-state';
+import { SideState, describeSide, mayTakeBack } from '../../core/side-state';
 import { interruptedStage } from '../../core/stage';
 import { announce } from '../announce';
 import { readRules } from '../judged';
@@ -51,7 +51,7 @@ export async function rollback(run: CutoverRun, ports: Ports, nowMs: number): Pr
   const before = await look(run, ports);
   const seen = { ...before, notDone: [...('problem' in holder ? [holder.problem] : []), ...before.notDone] };
   if (isRestored) return afterLook(begun, seen, ports, nowMs);
-  const isMoved = !seen.forward || !sameForward(seen.forward, intended);
+  const isMoved = mustBeSet(run, seen, intended);
   if (isMoved && (await mustStay(run, seen, ports))) return stay(begun, seen, ports, nowMs);
   if (isMoved) await loadBalancer.setForward(intended);
   // After the weights: they do not wait for a message.
@@ -61,10 +61,16 @@ export async function rollback(run: CutoverRun, ports: Ports, nowMs: number): Pr
   return settleWeights(moved, intended, await verifySource(run, seen, ports, intended), ports, nowMs);
 }
 
+/** After a shift the first look sets them whatever it reads: an API that lags behind may still show what was before. */
+function mustBeSet({ stage, rollback: begun }: CutoverRun, { forward }: Seen, intended: Forward): boolean {
+  const mayHaveShifted = stage !== undefined && begun?.hasSet !== true;
+  return mayHaveShifted || !forward || !sameForward(forward, intended);
+}
+
 /** Weights that read back are restored once the source answers; those that were never moved are, whatever the source is. */
 function settleWeights(run: CutoverRun, intended: Forward, seen: Seen, ports: Ports, nowMs: number): CutoverRun {
   const isBack = seen.forward !== undefined && sameForward(seen.forward, intended);
-  const isDone = isBack && (seen.source.serves === true || run.rollback?.hasSet !== true);
+  const isDone = isBack && (mayTakeBack(seen.source) || run.rollback?.hasSet !== true);
   return afterLook(isDone ? restored(run, nowMs, ports) : run, seen, ports, nowMs);
 }
 
@@ -90,7 +96,7 @@ async function look({ plan }: CutoverRun, ports: Ports): Promise<Seen> {
  * alarm is minutes old; where the target is down, what the source answers now counts for more.
  */
 async function mustStay({ plan }: CutoverRun, { source }: Seen, ports: Ports): Promise<boolean> {
-  if (source.serves !== true) return true;
+  if (!mayTakeBack(source)) return true;
   const { alarms } = ports;
   const read = await settleWithin(ASK_MS, 'reading the alarms', () => alarms.read());
   const isRaised = 'value' in read && checkAlarms(alarms.heeded, read.value, 'source')?.code === 'AlarmRaised';

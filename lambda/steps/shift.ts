@@ -29,12 +29,13 @@ async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise
     intended,
     watch,
     stage: progress,
+    unsavedSinceMs: undefined,
     verdict: 'go',
     waitSeconds: CONFIRM_POLL_SECONDS,
   };
   // Saved first: who finds the lock must know that the rule may have changed.
   if (index === 0) await store.save(shifting);
-  else if ('problem' in (await settle(() => store.save(shifting)))) return waitToShift(run);
+  else if ('problem' in (await settle(() => store.save(shifting)))) return waitToShift(run, nowMs);
   await loadBalancer.setForward(intended);
   const shiftedAtMs = ports.now();
   metrics.weights(stage.weights, shiftedAtMs);
@@ -42,8 +43,16 @@ async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise
   return note(shifted, shiftedAtMs, 'Shift', { stage: index + 1, weights: stage.weights });
 }
 
-function waitToShift(run: CutoverRun): CutoverRun {
-  return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
+/** Nothing moves without the lock being written, and nothing waits for that for ever. */
+const MAX_UNSHIFTED_SECONDS = 3_600;
+
+function waitToShift(run: CutoverRun, nowMs: number): CutoverRun {
+  const unsavedSinceMs = run.unsavedSinceMs ?? nowMs;
+  if (nowMs - unsavedSinceMs >= MAX_UNSHIFTED_SECONDS * 1000) {
+    const rule = `everything that a shift needs must be readable within ${MAX_UNSHIFTED_SECONDS} s, and the store writable`;
+    return retreat(run, 'AwsUnavailable', `${rule}, got tasks or services that do not answer`);
+  }
+  return { ...run, unsavedSinceMs, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
 }
 
 /** The first one follows the preflight. Each further one judges both sides, and waits for what it cannot see. */
@@ -51,7 +60,7 @@ export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
   const next = judged(
     (judgedRun, _, atMs, { blind }: Look) =>
       blind.some((what) => what !== 'sourceTasks')
-        ? Promise.resolve(waitToShift(judgedRun))
+        ? Promise.resolve(waitToShift(judgedRun, atMs))
         : setWeights(judgedRun, ports, atMs),
     { isConfirmed: false },
   );

@@ -230,7 +230,7 @@ describe('a side that gets weight', () => {
     ],
     [
       'cannot be looked at',
-      { state: { serves: 'unknown', reason: 'no response' }, notUndrained: [] },
+      { state: { serves: 'unknown', isHealthy: false, reason: 'no response' }, notUndrained: [] },
       'TargetsUnhealthy',
     ],
   ];

@@ -1,7 +1,7 @@
 import { since } from '../../core/counters';
 import { bakeVerdict, breakerTrip, unproven, wilsonLowerBound } from '../../core/judge';
 import { parsePlan } from '../../core/plan';
-import { TaskReading } from '../../core/tally';
+import { TaskReading, withUnlisted } from '../../core/tally';
 import { Watch, beginWatch, lastSample, observe } from '../../core/watch';
 import { report } from '../lambda/world';
 
@@ -185,4 +185,102 @@ test('counts are differences by instance: a new instance counts from zero, one t
   const before = { a: { requests: 100, answered: 100, errors: 1 }, b: { requests: 50, answered: 50, errors: 0 } };
   const now = { a: { requests: 130, answered: 130, errors: 3 }, c: { requests: 7, answered: 7, errors: 1 } };
   expect(since(before, now)).toEqual({ requests: 37, answered: 37, errors: 3 });
+});
+
+describe('a healthy target is not taken for a hung one', () => {
+  /** Requests of a steady rate that take so long, as the counters of a side tell them `second` s after it began. */
+  const steady = (perSecond: number, takes: number, second: number): Counted => ({
+    total: Math.round(perSecond * second),
+    answered: Math.max(0, Math.round(perSecond * (second - takes))),
+    http: Math.round(perSecond * Math.min(second, takes)),
+  });
+
+  test.each([
+    [500, 0.2],
+    [50, 2],
+    [500, 0.5],
+    [3, 30],
+    [33, 30],
+    [150, 25],
+    [100, 60],
+  ])('%d requests a second of %d s each, all at once on the target', (perSecond, takes) => {
+    let watch = beginWatch({ source: [task('s', { total: 0 })], target: [task('t', { total: 0 })] }, 0);
+    for (let second = 1; second <= 120; second += 1) {
+      // What still reaches the source while the weights propagate.
+      const source = { total: Math.min(60, second * 30), answered: Math.min(60, second * 30) };
+      const readings = { source: [task('s', source)], target: [task('t', steady(perSecond, takes, second))] };
+      watch = observe(watch, readings, NONE, second * 1000, false);
+      expect(breakerTrip(watch, PLAN)).toBeUndefined();
+    }
+  });
+
+  test.each([
+    [500, 0.5],
+    [33, 30],
+    [150, 25],
+  ])('%d requests a second of %d s each, half and then all of them', (perSecond, takes) => {
+    const start = { source: [task('s', steady(perSecond, takes, 1000))], target: [task('t', { total: 0 })] };
+    let watch = beginWatch(start, 0);
+    for (let second = 1; second <= 120; second += 1) {
+      const source = steady(perSecond, takes, 1000);
+      const more = Math.round((perSecond / 2) * second);
+      const half = { total: source.total + more, answered: (source.answered ?? 0) + more, http: source.http };
+      const readings = { source: [task('s', half)], target: [task('t', steady(perSecond / 2, takes, second))] };
+      watch = observe(watch, readings, NONE, second * 1000, true);
+      expect(breakerTrip(watch, PLAN)).toBeUndefined();
+    }
+  });
+});
+
+test('streams that are open for long say nothing of requests: a target that answers none is found', () => {
+  const streaming: TaskReading = {
+    id: 's',
+    address: 's',
+    life: 'running',
+    report: report('s', { total: 600, active: { streaming: 500, http: 2 } }),
+  };
+  const start = beginWatch({ source: [task('s', { total: 0 })], target: [task('t', { total: 0 })] }, 0);
+  const early = observe(start, { source: [streaming], target: [task('t', { total: 0 })] }, NONE, 30_000);
+  const hung = observe(
+    early,
+    { source: [streaming], target: [task('t', { total: 120, answered: 0, http: 120 })] },
+    NONE,
+    60_000,
+  );
+  expect(breakerTrip(hung, PLAN)).toBeDefined();
+});
+
+test('a dead task counts once: its requests are lost, and no longer without a response', () => {
+  const two = { source: [], target: [task('a', { total: 0 }), task('b', { total: 0 })] };
+  const start = beginWatch(two, 0);
+  const busy = [task('a', { total: 2550, answered: 2400, http: 150 }), task('b', { total: 2550 })];
+  const before = observe(start, { source: [], target: busy }, NONE, 30_000);
+  const died = [{ id: 'a', address: '', life: 'stopped' as const, exitCode: 137 }, task('b', { total: 2550 })];
+  const after = observe(before, { source: [], target: died }, NONE, 45_000);
+  expect(lastSample(after).target).toMatchObject({ requests: 5100, answered: 5100, lost: 150 });
+  expect(breakerTrip(after, PLAN)).toBeUndefined();
+});
+
+test('a task that one list lacks is unknown; only one that several lack is gone', () => {
+  const start = beginWatch({ source: [], target: [task('t', { total: 9000, errors: 9000 })] }, 0);
+  const read = (watch: Watch, target: readonly TaskReading[], atMs: number) =>
+    observe(watch, { target: withUnlisted(watch.tallies.target, target) }, NONE, atMs);
+  const missing = read(start, [], 1000);
+  expect(withUnlisted(start.tallies.target, [])).toMatchObject([{ id: 't', life: 'running' }]);
+  expect(lastSample(missing).target).toMatchObject({ lost: 0, tasksLost: 0 });
+  const back = read(missing, [task('t', { total: 9001, errors: 9000 })], 2000);
+  expect(lastSample(back).target).toMatchObject({ requests: 1, errors: 0 });
+  const gone = read(read(read(start, [], 1000), [], 2000), [], 3000);
+  expect(lastSample(gone).target).toMatchObject({ tasksLost: 1 });
+});
+
+test('a worker that died is no clean minute', () => {
+  const start = beginWatch({ source: [], target: [task('t', { total: 100 })] }, 0);
+  const again = report('other', { total: 50 });
+  const ended = { ...again.ended, websocket: { ...again.ended.websocket, forced: 300 } };
+  const target: TaskReading[] = [
+    { id: 't', address: 't', life: 'running', report: { ...again, identity: report('t').identity, ended } },
+  ];
+  const after = observe(start, { source: [], target }, NONE, 60_000);
+  expect(lastSample(after).target).toMatchObject({ lost: 300, tasksLost: 1 });
 });

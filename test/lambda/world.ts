@@ -112,7 +112,7 @@ export class MemoryWorld {
     metrics: { weights: (weights) => void this.weighed.push(formatWeights(weights)) },
     smoke: {
       checkTrust: () => Promise.resolve(),
-      probe: (side) => Promise.resolve({ got: this.smoke[side], responses: 0 }),
+      probe: (side) => Promise.resolve({ got: this.smoke[side], attempts: 0 }),
     },
     identity: {
       host: 'sts.eu-central-1.amazonaws.com',

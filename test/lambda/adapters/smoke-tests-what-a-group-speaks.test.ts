@@ -133,8 +133,8 @@ describe('which it is', () => {
     };
     const smoke = smokePort(wiring);
     const request = { path: '/', expectedStatus: 200 };
-    expect(await smoke.probe('source', request)).toEqual({ got: 200, responses: 1 });
-    expect(await smoke.probe('target', request)).toEqual({ got: 200, responses: 1 });
+    expect(await smoke.probe('source', request)).toEqual({ got: 200, attempts: 1 });
+    expect(await smoke.probe('target', request)).toEqual({ got: 200, attempts: 1 });
     expect(asked).toEqual(['GET 1.1', 'GET 2.0']);
   });
 });

@@ -25,7 +25,7 @@ class Rising implements ProofPorts {
     checkTrust: () => (this.untrusted === undefined ? Promise.resolve() : Promise.reject(new Error(this.untrusted))),
     probe: async (side: string, { path }: { readonly path: string }) => {
       this.asked.push(`${side} ${path}`);
-      return { got: this.response(path, this.nowMs), responses: 1 };
+      return { got: this.response(path, this.nowMs), attempts: 1 };
     },
   };
   healthyTargets = async () => this.healthy(this.nowMs);

@@ -188,8 +188,11 @@ test('the last look refuses a source that is not at zero, and weights that are n
   const run = await shifted(world);
   await expect(verify(run, world.ports, world.nowMs)).resolves.toBeDefined();
   world.tasks.source = [report('s1', { active: { http: 1 } })];
-  // May pass by itself, so the state machine looks again.
-  await expect(verify(run, world.ports, world.nowMs)).rejects.toMatchObject({ code: 'NotDrained' });
+  // May pass by itself, so it looks again, and rolls back when it does not.
+  const waiting = await verify(run, world.ports, world.nowMs);
+  expect(waiting.verdict).toBe('wait');
+  const late = await verify(waiting, world.ports, world.nowMs + 300_000);
+  expect(late).toMatchObject({ verdict: 'rollBack', failure: { code: 'NotDrained' } });
   world.forward = { groups: onlySource, stickiness };
   expect(await verify(run, world.ports, world.nowMs)).toMatchObject({ failure: { code: 'RulesChanged' } });
   world.aborts.add('night');
