@@ -142,7 +142,9 @@ cliTest('writes, lists and reads objects, secrets and executions', async () => {
   writeFileSync(file, 'from a file');
   await aws('s3api', 'put-object', '--bucket', 'store', '--key', 'a b', '--body', file);
   expect(world.objects.find('store', 'a b')?.body.toString()).toBe('from a file');
-  expect(await aws('s3api', 'list-objects-v2', '--bucket', 'store')).toMatchObject({ Contents: [{ Key: 'a b' }] });
+  expect(await aws('s3api', 'list-objects-v2', '--bucket', 'store', '--prefix', 'a')).toMatchObject({
+    Contents: [{ Key: 'a b' }],
+  });
   expect(await aws('secretsmanager', 'get-secret-value', '--secret-id', 'admin')).toMatchObject({
     SecretString: 'a key',
   });
