@@ -33,7 +33,7 @@ export interface CutoverRun {
   readonly approved?: readonly ApprovalGate[];
   readonly drain?: DrainProgress;
   /**
-   * Verify has passed: from here on the target is the safe side, and a failure to record, notify or unlock moves no weights.
+   * Verify has passed (`false`: it had, and its cutover rolled back all the same): from here on the target is the safe side, and a failure to record, notify or unlock moves no weights.
    */
   readonly isVerified?: boolean;
   /** Since when the state could not be written down. */

@@ -65,7 +65,9 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
     save: async (run) => {
       const held = await locked();
       const isPutBack = held?.run.verdict === 'rollBack' && run.verdict !== 'rollBack';
-      const isOurs = held?.run.execution === run.execution && !isPutBack;
+      // Verify may have passed between a look of `recover` and its save: what it wrote is not written over unseen.
+      const isUnseen = held?.run.isVerified === true && run.isVerified === undefined;
+      const isOurs = held?.run.execution === run.execution && !isPutBack && !isUnseen;
       if (isOurs && (await objects.put(LOCK_KEY, run, { IfMatch: held.etag }))) return;
       const now = await objects.read(LOCK_KEY);
       // The answer to a put may be lost: the client sends it again, and meets what it wrote itself.

@@ -1,5 +1,6 @@
 import { CutoverRun, note, retreat } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
+import { sameForward } from '../../core/forward';
 import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, recoveryCallOf } from '../../core/recovery';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
@@ -36,8 +37,9 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
   const { store } = ports;
   const held = await store.holder();
   if (held?.execution !== detail.name || (await store.hasEvidence(detail.name))) return { recovered: false };
-  if (held.isVerified) return finish(held, ports, nowMs);
-  const stopped = retreat(held, 'Aborted', `the execution '${detail.name}' ended as ${detail.status}`);
+  if (held.isVerified && (await isOnTarget(held, ports))) return finish(held, ports, nowMs);
+  const begun = held.isVerified ? { ...held, isVerified: false } : held;
+  const stopped = retreat(begun, 'Aborted', `the execution '${detail.name}' ended as ${detail.status}`);
   // From here on no step of it passes its guard.
   await store.save(stopped);
   const back = held.initial ? await restore(stopped, ports, nowMs) : stopped;
@@ -47,6 +49,12 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
     throw new Error(`the weights of '${detail.name}' must read back, and its source serve, got one that does not yet`);
   await record(back, ports, ports.now());
   return { recovered: true };
+}
+
+/** Verify may have been written down, and its answer lost: what it did then was decided without it. */
+async function isOnTarget({ intended }: CutoverRun, { loadBalancer }: Ports): Promise<boolean> {
+  const forward = (await loadBalancer.rules()).find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
+  return forward !== undefined && intended !== undefined && sameForward(forward, intended);
 }
 
 /** All traffic was on a target that was judged to the end: only the record is missing, and no weights move. */

@@ -78,8 +78,8 @@ export class KeptWorld {
     const { stateMachines } = await this.states.send(new ListStateMachinesCommand({}));
     const stages = [
       { weights: { source: 90, target: 10 }, bakeSeconds: 600 },
-      { weights: { source: 50, target: 50 }, bakeSeconds: 600 },
-      { weights: { source: 10, target: 90 }, bakeSeconds: 600 },
+      { weights: { source: 50, target: 50 }, bakeSeconds: 60 },
+      { weights: { source: 10, target: 90 }, bakeSeconds: 60 },
       { weights: { source: 0, target: 1 }, bakeSeconds: 60 },
     ];
     const { executionArn = '' } = await this.states.send(

@@ -355,6 +355,17 @@ describe('6: after Verify the target is the safe side', () => {
     expect(world.kindsTold.at(-1)).toBe('completed');
   });
 
+  test('a Verify whose answer was lost, and that rolled back, is not called completed by the recovery', async () => {
+    const world = new MemoryWorld();
+    const run = await verified(world);
+    const before = { ...run, isVerified: undefined };
+    await rollback(retreat(before, 'SmokeFailed', 'the target is dead'), world.ports, world.nowMs);
+    expect(world.lock).toMatchObject({ isVerified: true });
+    expect(await recover(change, world.ports, world.nowMs)).toEqual({ recovered: true });
+    expect(world.forward.groups).toEqual(ON_SOURCE);
+    expect(world.evidence).toMatchObject([{ outcome: 'rolled-back' }]);
+  });
+
   test('a record that is late is still one of a completed cutover', async () => {
     const world = new MemoryWorld();
     const late = { ...(await verified(world)), error: { Error: 'AwsUnavailable', Cause: 'S3 must respond' } };
