@@ -93,9 +93,6 @@ async function elb(url: string, body: Record<string, string>): Promise<void> {
 /** The source is taken away, and then somebody asks the cutover to go back. */
 function withoutSource(row: RowWorld): void {
   row.world.tasks.setDesiredCount(serviceArn(row, 'source'), 0);
-  const { elb: model, wiring } = row.world.blueprint;
-  const group = model.targetGroup(wiring.targetGroupArns.source);
-  for (const target of group.targets.values()) target.state = 'unused';
   abort(row);
 }
 

@@ -77,7 +77,7 @@ export class KeptWorld {
   async startCutover(name: string): Promise<string> {
     const { stateMachines } = await this.states.send(new ListStateMachinesCommand({}));
     const stages = [
-      { weights: { source: 90, target: 10 }, bakeSeconds: 600 },
+      { weights: { source: 90, target: 10 }, bakeSeconds: 300 },
       { weights: { source: 50, target: 50 }, bakeSeconds: 60 },
       { weights: { source: 10, target: 90 }, bakeSeconds: 60 },
       { weights: { source: 0, target: 1 }, bakeSeconds: 60 },
