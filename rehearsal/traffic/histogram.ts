@@ -8,7 +8,8 @@ export class Histogram {
   private longestMs = 0;
 
   add(ms: number): void {
-    const bucket = Math.max(0, Math.ceil(Math.log(ms / LOWEST_MS) / Math.log(GROWTH)));
+    // A timer may fire a moment early, and a response come before its request was due: a logarithm of that is no number.
+    const bucket = ms <= LOWEST_MS ? 0 : Math.ceil(Math.log(ms / LOWEST_MS) / Math.log(GROWTH));
     this.buckets[bucket] = (this.buckets[bucket] ?? 0) + 1;
     this.count += 1;
     this.longestMs = Math.max(this.longestMs, ms);
