@@ -83,5 +83,6 @@ export const PROXY_VARIABLES = {
   adminSecret: 'DRAINSHIFT_ADMIN_SECRET',
   upstream: 'DRAINSHIFT_UPSTREAM',
   upstreamAuthorities: 'DRAINSHIFT_UPSTREAM_AUTHORITIES',
+  upstreamLocalAddress: 'DRAINSHIFT_UPSTREAM_LOCAL_ADDRESS',
   tls: 'DRAINSHIFT_TLS',
 } as const;

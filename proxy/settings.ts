@@ -14,6 +14,7 @@ export const SETTINGS = {
   upstream_verify_certificate: 'DRAINSHIFT_UPSTREAM_VERIFY_CERTIFICATE',
   upstream_authorities: PROXY_VARIABLES.upstreamAuthorities,
   upstream_authorities_file: 'DRAINSHIFT_UPSTREAM_AUTHORITIES_FILE',
+  upstream_local_address: PROXY_VARIABLES.upstreamLocalAddress,
   tls: PROXY_VARIABLES.tls,
   tls_certificate_file: 'DRAINSHIFT_TLS_CERTIFICATE_FILE',
   tls_key_file: 'DRAINSHIFT_TLS_KEY_FILE',

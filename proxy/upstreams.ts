@@ -28,10 +28,19 @@ export function readUpstreams(
   const otherUrl = hasOther && address('other_upstream', values.other_upstream, listen, problems);
   const otherName = hostName('other_upstream_server_name', values.other_upstream_server_name, problems);
   const trust = readTrust(values, textOf, problems);
+  const both = { ...trust, ...localAddress(values, problems) };
   return {
-    upstream: { ...url, ...trust, ...serverName },
-    ...(otherUrl && { otherUpstream: { ...otherUrl, ...trust, ...otherName } }),
+    upstream: { ...url, ...both, ...serverName },
+    ...(otherUrl && { otherUpstream: { ...otherUrl, ...both, ...otherName } }),
   };
+}
+
+/** Whether this machine has it shows when it connects: a host may get an address later. */
+function localAddress({ upstream_local_address: value }: Values, problems: Problems): Pick<Upstream, 'localAddress'> {
+  if (value === undefined) return {};
+  if (typeof value === 'string' && isIP(value) !== 0) return { localAddress: value };
+  problems.add('upstream_local_address', 'an IP address', value);
+  return {};
 }
 
 type Trust = Pick<Upstream, 'verifyCertificate' | 'authorities'>;

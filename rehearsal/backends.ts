@@ -4,6 +4,7 @@ import { SIDES, Side } from '../core/weights';
 import { startBackend } from './backend/backend';
 import { startStore } from './backend/store';
 import { Fault, FaultyRelay, startFaultyRelay } from './fault';
+import { BACKEND_HOSTS } from './loopback';
 import { UsageError } from './usage-error';
 
 export interface Backends {
@@ -13,6 +14,15 @@ export interface Backends {
   readonly own: boolean;
   beginFault(): void;
   stop(): Promise<void>;
+}
+
+interface BackendsOptions {
+  readonly fault?: Fault;
+  /** What the plan asks for: the rehearsal's own app answers it as expected. */
+  readonly smoke: readonly SmokeRequest[];
+  readonly seed: number;
+  /** Whether each of the rehearsal's own has a loopback address of its own. */
+  readonly hasOwnAddresses?: boolean;
 }
 
 const CONNECT_MS = 5_000;
@@ -27,16 +37,15 @@ export function areGiven({ source, target }: GivenBackends): boolean {
 /**
  * The two backends: the rehearsal's own app, or a user's by URL. What was started is stopped again when a part fails.
  *
- * @param smoke what the plan asks for: the rehearsal's own app answers it as expected
  * @param signal spares the wait for a user's backend that does not answer
  * @throws UsageError for what is no backend URL, Error for one that does not answer
  */
 export async function startBackends(
   given: GivenBackends,
-  { fault, smoke, seed }: { fault?: Fault; smoke: readonly SmokeRequest[]; seed: number },
+  { fault, smoke, seed, hasOwnAddresses = false }: BackendsOptions,
   signal: AbortSignal,
 ): Promise<Backends> {
-  const backends = areGiven(given) ? await usersOwn(given, signal) : await ours(smoke);
+  const backends = areGiven(given) ? await usersOwn(given, signal) : await ours(smoke, hasOwnAddresses);
   if (fault !== 'target-errors') return backends;
   let relay: FaultyRelay;
   try {
@@ -53,9 +62,12 @@ export async function startBackends(
   };
 }
 
-async function ours(smoke: readonly SmokeRequest[]): Promise<Backends> {
+async function ours(smoke: readonly SmokeRequest[], hasOwnAddresses: boolean): Promise<Backends> {
   const store = await startStore();
-  const starts = await Promise.allSettled(SIDES.map((side) => startBackend({ side, storeUrl: store.url, smoke })));
+  const hostOf = (side: Side) => (hasOwnAddresses ? { host: BACKEND_HOSTS[side] } : {});
+  const starts = await Promise.allSettled(
+    SIDES.map((side) => startBackend({ ...hostOf(side), side, storeUrl: store.url, smoke })),
+  );
   const [source, target] = starts.map((start) => (start.status === 'fulfilled' ? start.value : undefined));
   const stop = async () => {
     await Promise.all([source?.stop(), target?.stop()]);

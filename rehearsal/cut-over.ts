@@ -1,6 +1,7 @@
 import type { Evidence } from '../core/evidence';
 import { Plan } from '../core/plan';
 import { adoptStepByStep } from './adoption';
+import { askApplications } from './application-view';
 import { clientsCome, tellClients } from './clients';
 import { Observer } from './observer';
 import { readBackWeights } from './read-back';
@@ -34,6 +35,7 @@ export async function cutOver(
   const { world, plan } = standing;
   const signal = AbortSignal.any([stopped, standing.broken]);
   const adoption = await adoptStepByStep(standing, trafficOptions(standing), screen, signal);
+  const applicationSees = await askApplications(standing, trafficOptions(standing));
   tellClients(standing, screen);
   if (options.waitForClients === true) await clientsCome(world, screen, signal);
   const traffic = await startTraffic(trafficOptions(standing));
@@ -72,8 +74,8 @@ export async function cutOver(
       finalWeights,
       rehearsal: {
         ...asked(options),
-        seconds: (Date.now() - standing.startedMs) / 1000,
-        weights: world.weights.since(running.startedAt.getTime()),
+        ...soFar(standing, running),
+        ...(applicationSees && { applicationSees }),
         ...(recovery && { recovery }),
         ...(redeployed && { redeploy: redeployed }),
         ...(adoption && { adoption }),
@@ -91,6 +93,10 @@ function asked({ app, command, version, seed, speed, traffic, fault }: Rehearsal
   return { app, command, version, seed, speed, traffic, ...(fault && { fault }) };
 }
 
+function soFar({ world, startedMs }: Standing, { startedAt }: ExecutionDescription) {
+  return { seconds: (Date.now() - startedMs) / 1000, weights: world.weights.since(startedAt.getTime()) };
+}
+
 export function trafficOptions({
   world,
   backends,
@@ -105,6 +111,7 @@ export function trafficOptions({
     ca: world.certificate.cert,
     rates,
     isHttp2Only,
+    hasOwnAddresses: world.options.hasLoopbackNetwork,
     ...(!backends.own && { paths: plan.smoke }),
   };
 }

@@ -12,6 +12,7 @@ import { withEnoughRequests } from './enough-requests';
 import type { Fault } from './fault';
 import { errorMessage } from './functions/error-message';
 import { floorProblems, rehearsedPlan } from './plan';
+import { hasLoopbackNetwork } from './loopback';
 import { tellRecovery } from './recovery';
 import type { Screen } from './report/screen';
 import type { ExecutionDescription } from './state-machine/model';
@@ -67,6 +68,8 @@ export interface RehearsalOptions {
 /** For the backends to come up and go again, when the signal comes while they start. */
 const START_GRACE_MS = 5_000;
 const HEALTHY_WITHIN_MS = 60_000;
+const ONE_ADDRESS =
+  'this machine has no loopback addresses but 127.0.0.1: an application cannot tell clients, load balancer and proxies apart by their addresses here';
 
 /**
  * Stands up what the assembly describes.
@@ -86,8 +89,10 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
   tellDifferences(blueprint, options, screen);
   screen.step(`stack '${blueprint.stack.name}': starting the backends`);
   const { fault, seed } = options;
+  const hasOwnAddresses = await hasLoopbackNetwork();
+  if (!hasOwnAddresses) screen.step(ONE_ADDRESS);
   const backends = await startedUnless(
-    startBackends(options, { fault, smoke: smokeOf(plan, blueprint), seed }, signal),
+    startBackends(options, { fault, smoke: smokeOf(plan, blueprint), seed, hasOwnAddresses }, signal),
     signal,
     START_GRACE_MS,
   );
@@ -105,6 +110,7 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
       speed: options.speed,
       onFailure: tellOnce(screen),
       seed: options.seed,
+      hasLoopbackNetwork: hasOwnAddresses,
       trust,
       onStatusCall: (call) => tellRecovery(call, screen),
       onExecution: (execution) => {

@@ -50,6 +50,8 @@ interface WorldOptions {
   /** A state of the cutover failed, for the first time or again. */
   readonly onFailure: (state: string, error: string, cause: string) => void;
   readonly seed: number;
+  /** Whether each hop has a loopback address of its own. */
+  readonly hasLoopbackNetwork: boolean;
   /** What of the assembly may run. */
   readonly trust: Trust;
   readonly onExecution: (execution: ExecutionDescription) => void;
@@ -84,6 +86,8 @@ export class World {
   readonly states: StateMachineRunner;
   readonly tasks: TaskRunner;
   readonly balancer: LoadBalancerServer;
+  /** Where its connections come from, if hops have addresses of their own; clients reach it at 127.0.0.1. */
+  readonly balancerAddress: string;
   /** HTTP answers so far, by the side that the load balancer chose; what it answered itself is in neither. */
   readonly answers: Record<Side, number> = { source: 0, target: 0 };
   /** Calls of functions by rules on the status of executions; the subject is the execution's name. */
@@ -112,9 +116,12 @@ export class World {
     // A log that cannot be written, on a full disk, is no reason to stop.
     this.log = createWriteStream(this.logFile, { mode: OWNER_ONLY }).on('error', () => undefined);
     const processes: ProcessHooks = { started: reaper.started, ended: reaper.ended, log: this.log };
+    const addresses = new Addresses(process.pid);
+    this.balancerAddress = addresses.take();
     this.balancer = new LoadBalancerServer({
       model: blueprint.elb,
       host: HOST,
+      ...(options.hasLoopbackNetwork && { localAddress: this.balancerAddress }),
       tls: certificate,
       seed: options.seed,
       exchanged: (...exchange) => this.count(...exchange),
@@ -122,7 +129,7 @@ export class World {
     this.tasks = new TaskRunner({
       elb: blueprint.elb,
       targets: this.balancer.targets,
-      addresses: new Addresses(process.pid),
+      addresses,
       processes,
       failed: (service, reason) => this.breakDown(`the tasks of '${service.name}' must stay up, got ${reason}`),
     });

@@ -49,6 +49,7 @@ export async function startRow(app: string, plan: object): Promise<RowWorld> {
     onStatusCall: () => undefined,
     onBroken: () => undefined,
     trust: 'ownBundles',
+    hasLoopbackNetwork: true,
   });
   const { wiring, elb } = world.blueprint;
   await healthy(world, 1);

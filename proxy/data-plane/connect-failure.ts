@@ -1,7 +1,18 @@
 import type { FailureCause, UpstreamFailure } from './data-plane';
 
 /** What this machine has too little of. Nothing is wrong with the upstream, and a moment later there may be enough. */
-const SHORTAGES: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
+const SHORTAGES: ReadonlySet<string> = new Set([
+  'EMFILE',
+  'ENFILE',
+  // No port is left: of the machine, and of the address that connections are to come from.
+  'EADDRNOTAVAIL',
+  'EADDRINUSE',
+  'ENOBUFS',
+  'ENOMEM',
+  'EAGAIN',
+]);
+/** The same code of another call: the machine has no such address, and will have none in a moment. */
+const NO_SUCH_ADDRESS = /^bind EADDRNOTAVAIL/;
 
 const REFUSALS: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE']);
 
@@ -21,12 +32,13 @@ export interface ConnectFailure {
 /** What an error of the lookup, the TCP connection or the TLS handshake means. */
 export function connectFailureOf(error: NodeJS.ErrnoException | undefined): ConnectFailure {
   const cause = causeOf(error) ?? { why: 'the connection was closed before it was open' };
-  return { failure: failureOf(cause.code ?? '', cause.why), cause };
+  return { failure: failureOf(cause), cause };
 }
 
-function failureOf(code: string, message: string): UpstreamFailure {
+function failureOf(cause: FailureCause): UpstreamFailure {
+  const { code = '', why: message } = cause;
   if (code === 'ETIMEDOUT') return 'connectTimeout';
-  if (SHORTAGES.has(code)) return 'full';
+  if (isShortage(cause)) return 'full';
   if (NAME.test(code)) return 'nameNotFound';
   if (NO_COMMON_PROTOCOL.test(`${code} ${message}`)) return 'malformed';
   if (CERTIFICATE.test(code)) return 'certificateRejected';
@@ -36,8 +48,8 @@ function failureOf(code: string, message: string): UpstreamFailure {
 }
 
 /** Whether a connection failed for want of something on this machine, so that it is worth trying again soon. */
-export function isShortage({ code }: FailureCause): boolean {
-  return code !== undefined && SHORTAGES.has(code);
+export function isShortage({ code, why }: FailureCause): boolean {
+  return code !== undefined && SHORTAGES.has(code) && !NO_SUCH_ADDRESS.test(why);
 }
 
 /** The code and message of an error; of one that stands for the errors of several addresses the first one's. */

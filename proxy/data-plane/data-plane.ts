@@ -201,6 +201,11 @@ export interface Upstream {
   readonly verifyCertificate?: boolean;
   /** PEM of the authorities that it is checked against, in place of Node's own. */
   readonly authorities?: string;
+  /**
+   * The address of this machine that connections to addresses of its family come from.
+   * @default - the system's choice
+   */
+  readonly localAddress?: string;
   /** Every request goes there in HTTP/2, not gRPC alone. None that asks for an upgrade may. Default false. */
   readonly isHttp2?: boolean;
 }

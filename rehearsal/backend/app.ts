@@ -11,11 +11,12 @@ import { StoreClient } from './store-client';
 
 // Entry: the default backend of one side. Plain HTTP/1.1 with Node's own timeouts, as most apps have them.
 
-const { side, storeUrl, smoke = [] } = entryOptions<BackendOptions>();
+const { side, storeUrl, host = '127.0.0.1', smoke = [] } = entryOptions<BackendOptions>();
 
 type Route = (request: IncomingMessage, store: StoreClient) => Promise<ShopAnswer>;
 const ROUTES: Readonly<Record<string, Route>> = {
   'GET /': () => Promise.resolve({ status: 200, body: { side } }),
+  'GET /hops': (request) => Promise.resolve({ status: 200, body: hopsOf(request) }),
   'POST /login': (_request, store) => login(store),
   'GET /cart': showCart,
   'POST /cart': addToCart,
@@ -40,8 +41,8 @@ async function start(): Promise<void> {
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   process.once('SIGTERM', () => stop(server, counter, clock));
-  server.listen(0, '127.0.0.1', () => {
-    announceReady({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  server.listen(0, host, () => {
+    announceReady({ url: `http://${host}:${(server.address() as AddressInfo).port}` });
   });
 }
 
@@ -60,6 +61,11 @@ async function answer(
   if (request.method === 'POST' && pathname === '/chat') return chat(request, response);
   const route = ROUTES[`${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`];
   reply(request, response, route ? await route(request, store) : smokeAnswer(request));
+}
+
+/** What an application finds its client's address in. */
+function hopsOf({ socket, headers }: IncomingMessage) {
+  return { connectedFrom: socket.remoteAddress, forwardedFor: headers['x-forwarded-for'] };
 }
 
 /** The pages that the plan asks for stand for those of the user's application. */

@@ -6,6 +6,8 @@ export interface BackendOptions {
   readonly side: Side;
   /** Of `startStore`: both sides are given the same. */
   readonly storeUrl: string;
+  /** @default 127.0.0.1 */
+  readonly host?: string;
   /** Pages of a user's own plan, which this app answers as the plan expects. */
   readonly smoke?: readonly SmokeRequest[];
 }

@@ -1,6 +1,7 @@
 import { own } from '../../core/own';
 import type { Answer, Decision, Forward, Outcome, RequestHead } from '../../proxy/data-plane/data-plane';
 import { isGrpcContent } from '../../proxy/data-plane/http2/grpc';
+import { isLoopback } from '../loopback';
 import { fixedAnswer, ownAnswer } from './answers';
 import { actionOf, chooseGroup, chooseTarget, hostNameOf, matchRule } from './choose';
 import { GROUP_COOKIES, TARGET_COOKIES, stickyCookies } from './cookies';
@@ -17,6 +18,8 @@ export type Exchanged = (groupArn: string | undefined, outcome: Pick<Outcome, 's
 interface ListenerWorld {
   readonly model: ElbModel;
   readonly random: () => number;
+  /** Where connections to targets on loopback come from. */
+  readonly localAddress: string | undefined;
   readonly exchanged: Exchanged;
   /** Fires when what is under way with a target must end. */
   readonly cutOf: (target: Target) => AbortSignal;
@@ -106,6 +109,7 @@ function toTarget(
       host: target.id,
       port: target.port,
       verifyCertificate: false,
+      ...(world.localAddress !== undefined && isLoopback(target.id) && { localAddress: world.localAddress }),
       isHttp2: group.protocolVersion === 'HTTP2',
     },
     url: rewritten.url,

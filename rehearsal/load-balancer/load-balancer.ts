@@ -4,13 +4,18 @@ import { Ledger } from '../../proxy/ledger';
 import { answerFor, refusalAnswer } from './answers';
 import { HealthChecks } from './health';
 import { Exchanged, listenerRoute } from './listener';
-import { ElbModel, LoadBalancer } from './model';
+import { ElbModel, LoadBalancer, Target } from './model';
 import { seededRandom } from './random';
 import { Targets } from './targets';
 
 interface LoadBalancerOptions {
   readonly model: ElbModel;
   readonly host: string;
+  /**
+   * Where its connections to targets on loopback come from.
+   * @default - the system's choice
+   */
+  readonly localAddress?: string;
   /** PEM, for every HTTPS listener. */
   readonly tls: { readonly cert: string; readonly key: string };
   readonly seed: number;
@@ -53,12 +58,13 @@ export class LoadBalancerServer {
    * @throws PortTaken
    */
   async start(): Promise<void> {
-    const { model, host, seed, exchanged } = this.options;
+    const { model, host, seed, exchanged, localAddress } = this.options;
     const random = seededRandom(seed);
+    const world = { model, random, exchanged, localAddress, cutOf: (target: Target) => this.targets.cutOf(target) };
     for (const listener of model.listeners.values()) {
       const plane = createDataPlane({
         ledger: new Ledger(),
-        route: listenerRoute({ model, random, exchanged, cutOf: (target) => this.targets.cutOf(target) }, listener),
+        route: listenerRoute(world, listener),
         failureAnswer: answerFor,
         // A kept connection that its target has just closed is a 502 here, where a proxy would try again.
         repeatsStale: false,

@@ -1,7 +1,8 @@
 import { NO_CONNECTIONS } from '../../core/connections';
 import { failureOf } from '../../core/cutover';
 import { Evidence } from '../../core/evidence';
-import { Weights } from '../../core/weights';
+import { Side, Weights } from '../../core/weights';
+import type { ApplicationView } from '../application-view';
 import type { RecoveryEvidence } from '../recovery';
 import { errorMessage } from '../functions/error-message';
 import type { Redeployed } from '../stack/redeployed';
@@ -38,6 +39,8 @@ export interface RehearsalEvidence extends Evidence {
     readonly fault?: string;
     /** The weights at the start of the execution, then every change, as the load balancer itself was told. */
     readonly weights: readonly WeightChange[];
+    /** A request of one client, as the application of each side saw it. Only where it is the demo's. */
+    readonly applicationSees?: Readonly<Record<Side, ApplicationView>>;
     /** Absent for an execution that succeeded. */
     readonly recovery?: RecoveryEvidence;
     readonly redeploy?: RedeployEvidence;

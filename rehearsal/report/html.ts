@@ -4,6 +4,7 @@ import { Side, formatWeights } from '../../core/weights';
 import { chart } from './chart';
 import { describe, words } from './describe';
 import type { Picture, RehearsalEvidence } from './evidence';
+import { hopsRows } from './hops';
 import { STYLE } from './style';
 import { factsOf } from './summary';
 import { Verdict, verdictOf } from './verdict';
@@ -31,7 +32,7 @@ ${failures(evidence)}
 ${table(['weights', 'read back after', 'requests source / target', 'errors source / target', 'verdict'], stageRows(evidence))}
 <h2>The source's connections in the drain</h2>
 ${table(['kind', 'at its start', 'at its end'], drainRows(evidence))}
-<h2>Timeline</h2>
+${applicationSees(evidence)}<h2>Timeline</h2>
 ${table(['at', 'state', 'detail'], timelineRows(evidence))}
 <h2>Plan</h2>
 ${list(Object.entries(evidence.plan).map(([name, value]) => [words(name), describe(value)]))}
@@ -96,6 +97,13 @@ function stageRows({ stages }: RehearsalEvidence): string[][] {
 function drainRows({ drain, timeline }: RehearsalEvidence): string[][] {
   if (!timeline.some(({ state }) => state === 'Drain')) return [];
   return CONNECTION_KINDS.map((kind) => [words(kind), String(drain.atStart[kind]), String(drain.source[kind])]);
+}
+
+/** Of the demo's application alone. */
+function applicationSees({ rehearsal }: RehearsalEvidence): string {
+  if (!rehearsal.applicationSees) return '';
+  const head = ['side', 'address of the connection', 'X-Forwarded-For', 'your application must'];
+  return `<h2>What your application sees</h2>\n${table(head, hopsRows(rehearsal.applicationSees))}\n`;
 }
 
 function timelineRows({ timeline, startedAt }: RehearsalEvidence): string[][] {

@@ -3,6 +3,7 @@ import { printableLine } from '../../core/printable';
 import { formatWeights } from '../../core/weights';
 import type { RecoveryEvidence } from '../recovery';
 import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
+import { hopsLine } from './hops';
 import { lossLine, verdictOf } from './verdict';
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
@@ -49,7 +50,8 @@ export function factsOf(evidence: RehearsalEvidence): [string, string][] {
     ],
     ['drain', drain(evidence)],
   ];
-  const { adoption, redeploy } = evidence.rehearsal;
+  const { adoption, redeploy, applicationSees } = evidence.rehearsal;
+  if (applicationSees) lines.push(['app sees', hopsLine(applicationSees)]);
   if (adoption) lines.push(['adopted', adopted(adoption)]);
   if (redeploy) lines.push(['redeploy', redeployLine(redeploy)]);
   const recovery = evidence.rehearsal.recovery && recoveryLine(evidence.rehearsal.recovery);

@@ -1,10 +1,13 @@
 import { SIDES, Side } from '../../core/weights';
 import { PROXY_VARIABLES } from '../../core/wiring';
 import { AwsError } from '../aws-error';
+import { isLoopback } from '../loopback';
 import type { ServiceSpec } from './runner';
+import type { ContainerSpec } from './task-process';
 
 /** The store of a user's sessions is not run here. */
 const SESSION_STORE = 'DRAINSHIFT_SESSION_STORE_';
+const LOCAL_ADDRESS = PROXY_VARIABLES.upstreamLocalAddress;
 
 /** The service with its proxies before another backend than the template's. */
 export function pointAt(service: ServiceSpec, upstreams: Readonly<Record<Side, string>>): ServiceSpec {
@@ -16,7 +19,14 @@ export function pointAt(service: ServiceSpec, upstreams: Readonly<Record<Side, s
       `'${PROXY_VARIABLES.side}' of '${service.name}' must be source or target, got '${named}'`,
     );
   }
-  const kept = Object.entries(service.container.environment).filter(([name]) => !name.startsWith(SESSION_STORE));
-  const environment = { ...Object.fromEntries(kept), [PROXY_VARIABLES.upstream]: upstreams[side] };
-  return { ...service, container: { ...service.container, environment } };
+  const upstream = upstreams[side];
+  const environment = { ...Object.fromEntries(kept(service.container)), [PROXY_VARIABLES.upstream]: upstream };
+  // Each task connects from the address that it has, as at AWS, where the backend can be reached from there.
+  const addressVariable = isLoopback(new URL(upstream).hostname) ? { addressVariable: LOCAL_ADDRESS } : {};
+  return { ...service, container: { ...service.container, environment, ...addressVariable } };
+}
+
+/** An address of the template is none of this machine. */
+function kept({ environment }: ContainerSpec): [string, string][] {
+  return Object.entries(environment).filter(([name]) => !name.startsWith(SESSION_STORE) && name !== LOCAL_ADDRESS);
 }

@@ -13,6 +13,8 @@ export interface ContainerSpec {
   readonly folder: string;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** The variable that tells it the task's own address. @default - none */
+  readonly addressVariable?: string;
   readonly port: number;
   readonly stopTimeoutSeconds: number;
 }
@@ -49,7 +51,7 @@ export class TaskProcess implements EcsTask {
     const [command = '', ...rest] = container.command;
     this.child = spawn(command === 'node' ? process.execPath : command, rest, {
       cwd: container.folder,
-      env: localEnvironment(container.environment, identity.ip),
+      env: localEnvironment(container, identity.ip),
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -142,10 +144,12 @@ export class TaskProcess implements EcsTask {
 }
 
 /** The container's own environment and no more; where it binds every address it binds the task's alone. */
-function localEnvironment(environment: Readonly<Record<string, string>>, ip: string): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => [name, value.replace(/^0\.0\.0\.0(?=:)/, ip)]),
-  );
+function localEnvironment({ environment, addressVariable }: ContainerSpec, ip: string): Record<string, string> {
+  const local = Object.entries(environment).map(([name, value]): [string, string] => [
+    name,
+    value.replace(/^0\.0\.0\.0(?=:)/, ip),
+  ]);
+  return { ...Object.fromEntries(local), ...(addressVariable !== undefined && { [addressVariable]: ip }) };
 }
 
 function answers(host: string, port: number): Promise<boolean> {

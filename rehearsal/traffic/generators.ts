@@ -13,7 +13,7 @@ import {
   REQUESTS_PER_USER,
   TrafficOptions,
   TrafficRates,
-  endpointOf,
+  endpointsOf,
   http2Rates,
 } from './options';
 import { Pace } from './pace';
@@ -39,7 +39,8 @@ interface User {
 /** All of the traffic, as it runs in its own process. */
 export class Generators {
   readonly recorder = new Recorder();
-  private readonly endpoint: Endpoint;
+  /** Of the next client. */
+  private readonly nextEndpoint: () => Endpoint;
   private readonly rates: TrafficRates;
   private readonly pace = new Pace();
   private readonly transports: Transport[] = [];
@@ -52,7 +53,7 @@ export class Generators {
 
   /** @throws Error when an option is wrong. */
   constructor(private readonly options: TrafficOptions) {
-    this.endpoint = endpointOf(options);
+    this.nextEndpoint = endpointsOf(options);
     const rates = { ...DEFAULT_RATES, ...options.rates, ...(options.paths ? NO_PAGES_OF_OURS : {}) };
     this.rates = options.isHttp2Only === true ? http2Rates(rates) : rates;
   }
@@ -95,11 +96,11 @@ export class Generators {
   }
 
   private http1(keepAlive: boolean): Transport {
-    return new Http1Transport(this.endpoint, keepAlive, this.countRetry);
+    return new Http1Transport(this.nextEndpoint(), keepAlive, this.countRetry);
   }
 
   private http2(): Transport {
-    return new Http2Transport(this.endpoint, this.countRetry);
+    return new Http2Transport(this.nextEndpoint(), this.countRetry);
   }
 
   private readonly countRetry = () => {
@@ -125,7 +126,12 @@ export class Generators {
     this.recorder.websocket.clients = count;
     this.pace.add({ count, perSecondEach: messagesPerSecondEach, arrivalMs: ARRIVAL_MS }, (index) => {
       const lifetimeMs = index % RESTLESS === 0 ? () => 5_000 + Math.random() * 10_000 : () => Infinity;
-      const client = new WebSocketClient(this.endpoint, `websocket-${this.run}-${index}`, this.recorder, lifetimeMs);
+      const client = new WebSocketClient(
+        this.nextEndpoint(),
+        `websocket-${this.run}-${index}`,
+        this.recorder,
+        lifetimeMs,
+      );
       this.webSockets.push(client);
       this.arrive(client, index / count);
       return (dueMs) => Promise.resolve(client.send(dueMs));
@@ -135,10 +141,9 @@ export class Generators {
   private startEventStreams(): void {
     const { eventStreams: count } = this.rates;
     this.recorder.serverSentEvents.clients = count;
-    const ask = this.askForStream();
     for (let index = 0; index < count; index += 1) {
       const name = `event-stream-${this.run}-${index}`;
-      const client = new EventStreamClient(ask, name, this.recorder);
+      const client = new EventStreamClient(this.askForStream(), name, this.recorder);
       this.eventStreams.push(client);
       this.arrive(client, index / count);
     }
@@ -147,16 +152,16 @@ export class Generators {
   private startChats(): void {
     const { chats: count } = this.rates;
     this.recorder.streaming.clients = count;
-    const ask = this.askForStream();
     for (let index = 0; index < count; index += 1) {
-      const client = new ChatClient(ask, `chat-${this.run}-${index}`, this.recorder);
+      const client = new ChatClient(this.askForStream(), `chat-${this.run}-${index}`, this.recorder);
       this.chats.push(client);
       this.arrive(client, index / count);
     }
   }
 
   private askForStream(): AskForStream {
-    return this.options.isHttp2Only === true ? askOverHttp2(this.endpoint) : askOverHttp1(this.endpoint);
+    const endpoint = this.nextEndpoint();
+    return this.options.isHttp2Only === true ? askOverHttp2(endpoint) : askOverHttp1(endpoint);
   }
 
   private arrive(client: { live(): Promise<void> }, share: number): void {

@@ -1,7 +1,7 @@
 import { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { Socket } from 'node:net';
-import { Endpoint } from './options';
+import { Endpoint, connectionTo } from './options';
 import { ANSWER_TIMEOUT_MS, HttpAnswer, HttpRequest, NoAnswer, Transport, pieces } from './transport';
 
 /** Of one user without keep-alive. */
@@ -40,16 +40,12 @@ export class Http1Transport implements Transport {
 
   private attempt(request: HttpRequest): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
-      const { host, port, ca, serverName, authority } = this.endpoint;
       const call = httpsRequest({
         agent: this.agent,
-        host,
-        port,
-        ca,
-        servername: serverName,
+        ...connectionTo(this.endpoint),
         method: request.method,
         path: request.path,
-        headers: { host: authority, ...request.headers, ...framing(request) },
+        headers: { host: this.endpoint.authority, ...request.headers, ...framing(request) },
       });
       const timer = setTimeout(
         () => call.destroy(new Error(`no answer in ${ANSWER_TIMEOUT_MS} ms`)),

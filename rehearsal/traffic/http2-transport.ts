@@ -7,7 +7,7 @@ import {
   constants,
 } from 'node:http2';
 import { connect as tlsConnect } from 'node:tls';
-import { Endpoint } from './options';
+import { Endpoint, connectionTo } from './options';
 import { ANSWER_TIMEOUT_MS, HttpAnswer, HttpRequest, NoAnswer, Transport, pieces } from './transport';
 
 const ATTEMPTS = 3;
@@ -53,9 +53,9 @@ export class Http2Transport implements Transport {
 
   private session(): LiveSession {
     if (this.live !== undefined && !this.live.session.closed && !this.live.session.destroyed) return this.live;
-    const { host, port, ca, serverName, authority } = this.endpoint;
-    const session = connect(`https://${authority}`, {
-      createConnection: () => tlsConnect({ host, port, ca, servername: serverName, ALPNProtocols: ['h2'] }),
+    const to = { ...connectionTo(this.endpoint), ALPNProtocols: ['h2'] };
+    const session = connect(`https://${this.endpoint.authority}`, {
+      createConnection: () => tlsConnect(to),
     });
     const live: LiveSession = { session, answered: false };
     // What goes wrong is told by each stream; a session without streams may go at any time.

@@ -1,4 +1,5 @@
 import type { SmokeRequest } from '../../core/plan';
+import { clientAddress } from '../loopback';
 
 export interface TrafficOptions {
   /** `https://shop.example.com`: the name of which is sent as SNI and Host, and which the certificate must carry. */
@@ -24,6 +25,11 @@ export interface TrafficOptions {
    * @default false
    */
   readonly isHttp2Only?: boolean;
+  /**
+   * Whether each client comes from a loopback address of its own, so that applications can tell clients from hops.
+   * @default false
+   */
+  readonly hasOwnAddresses?: boolean;
   /**
    * How long a long-lived client may take at the end to get back and to be served once more.
    * @default 10_000
@@ -93,6 +99,8 @@ export interface Endpoint {
   readonly serverName: string;
   /** `Host` and `:authority`. */
   readonly authority: string;
+  /** Where connections come from. @default - the system's choice */
+  readonly localAddress?: string;
 }
 
 /** @throws Error when the origin is not an https URL. */
@@ -100,4 +108,17 @@ export function endpointOf({ origin, connectTo, ca }: TrafficOptions): Endpoint 
   const url = URL.parse(origin);
   if (url?.protocol !== 'https:') throw new Error(`'origin' must be an https URL, got ${origin}`);
   return { host: connectTo.host, port: connectTo.port, ca, serverName: url.hostname, authority: url.host };
+}
+
+/** The same for each client, from an address of its own where there are such. */
+export function endpointsOf(options: TrafficOptions): () => Endpoint {
+  const endpoint = endpointOf(options);
+  if (options.hasOwnAddresses !== true) return () => endpoint;
+  let clients = 0;
+  return () => ({ ...endpoint, localAddress: clientAddress(clients++) });
+}
+
+/** What a TLS connection there is opened with. */
+export function connectionTo({ host, port, ca, serverName, localAddress }: Endpoint) {
+  return { host, port, ca, servername: serverName, ...(localAddress !== undefined && { localAddress }) };
 }

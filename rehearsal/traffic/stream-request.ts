@@ -1,7 +1,7 @@
 import { connect } from 'node:http2';
 import { Agent, request as httpsRequest } from 'node:https';
 import { connect as connectTls } from 'node:tls';
-import type { Endpoint } from './options';
+import { Endpoint, connectionTo } from './options';
 import type { HttpAnswer } from './transport';
 
 /** What becomes of a request whose answer is read as it comes. After `ended` or `failed` nothing is told. */
@@ -24,11 +24,11 @@ export interface StreamRequest {
 /** Sends a request on a connection of its own. */
 export type AskForStream = (request: StreamRequest, told: StreamEvents) => { destroy(error?: Error): void };
 
-export function askOverHttp1({ host, port, ca, serverName, authority }: Endpoint): AskForStream {
+export function askOverHttp1(endpoint: Endpoint): AskForStream {
   const agent = new Agent({ keepAlive: false });
   return ({ method, path, headers, body }, told) => {
-    const request = { method: method ?? 'GET', path, headers: { host: authority, ...headers } };
-    const call = httpsRequest({ agent, host, port, ca, servername: serverName, ...request }, (answer) => {
+    const request = { method: method ?? 'GET', path, headers: { host: endpoint.authority, ...headers } };
+    const call = httpsRequest({ agent, ...connectionTo(endpoint), ...request }, (answer) => {
       told.answered({ status: answer.statusCode ?? 0, headers: answer.headers });
       answer.on('data', told.received);
       answer.on('error', told.failed);
@@ -40,10 +40,12 @@ export function askOverHttp1({ host, port, ca, serverName, authority }: Endpoint
   };
 }
 
-export function askOverHttp2({ host, port, ca, serverName, authority }: Endpoint): AskForStream {
+export function askOverHttp2(endpoint: Endpoint): AskForStream {
+  const { authority } = endpoint;
+  const to = { ...connectionTo(endpoint), ALPNProtocols: ['h2'] };
   return ({ method, path, headers, body }, told) => {
     const session = connect(`https://${authority}`, {
-      createConnection: () => connectTls({ host, port, ca, servername: serverName, ALPNProtocols: ['h2'] }),
+      createConnection: () => connectTls(to),
     });
     // What goes wrong is told by its stream.
     session.on('error', () => undefined);

@@ -4,7 +4,7 @@ import { ConnectionOptions } from 'node:tls';
 import { ClientOptions, RawData, WebSocket } from 'ws';
 import { CookieJar } from './cookie-jar';
 import { MessageBook } from './message-book';
-import { Endpoint } from './options';
+import { Endpoint, connectionTo } from './options';
 import { Recorder } from './recorder';
 import { reconnectMs, refusedForMs } from './reconnect';
 
@@ -107,11 +107,10 @@ export class WebSocketClient {
   private connection(): Promise<Ended> {
     this.isRetiring = false;
     return new Promise((resolve) => {
-      const { host, port, ca, serverName, authority } = this.endpoint;
+      const { host, port, authority } = this.endpoint;
       // The types of `ws` leave out what it passes on to TLS, and its newest option.
       const options: ClientOptions & ConnectionOptions & { closeTimeout: number } = {
-        ca,
-        servername: serverName,
+        ...connectionTo(this.endpoint),
         headers: { host: authority, ...this.jar.header(Date.now()) },
         perMessageDeflate: false,
         handshakeTimeout: HANDSHAKE_MS,

@@ -93,6 +93,7 @@ test('all errors are reported at once, each with name, rule and value', () => {
     upstream_verify_certificate: 'yes',
     upstream_server_name: '10.0.0.1',
     upstream_authorities_file: '/none',
+    upstream_local_address: 'eth0',
     other_upstream: 'nowhere',
     other_upstream_server_name: '::1',
     workers: 65,
@@ -118,6 +119,7 @@ test('all errors are reported at once, each with name, rule and value', () => {
     'other_upstream_server_name',
     'upstream_verify_certificate',
     'upstream_authorities_file',
+    'upstream_local_address',
     'tls',
     'head_seconds',
     'stream_idle_seconds',
@@ -222,9 +224,10 @@ describe('the other upstream', () => {
       other_upstream_server_name: 'b.example',
       upstream_verify_certificate: true,
       upstream_authorities_file: '/ca.pem',
+      upstream_local_address: '::1',
     };
     const authorities = pair.cert;
-    const trust = { verifyCertificate: true, authorities };
+    const trust = { verifyCertificate: true, authorities, localAddress: '::1' };
     const config = read({ file, readText: () => authorities });
     expect(config.upstream).toEqual({ protocol: 'https', host: 'a', port: 443, serverName: 'a.example', ...trust });
     expect(config.otherUpstream).toEqual({

@@ -94,6 +94,11 @@ describe('a cutover of four stages under traffic', () => {
     expect(websocket.opened).toBeGreaterThanOrEqual(200);
     expect(serverSentEvents.opened).toBeGreaterThanOrEqual(20);
     expect(evidence.finalWeights).toEqual({ source: 0, target: 100 });
+    // Client and load balancer in the list, and the proxy's connection: each with an address of its own.
+    expect(evidence.rehearsal.applicationSees).toMatchObject({
+      source: { trustedHops: 2 },
+      target: { trustedHops: 2 },
+    });
     expect(evidence.drain.source).toEqual({ http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 });
     expect(evidence.drain.closed).toBeGreaterThan(0);
     expect(evidence.drain.forced).toBe(0);

@@ -52,8 +52,8 @@ export class UpstreamPools implements Upstreams {
   }
 
   private poolOf(upstream: Upstream): UpstreamPool {
-    const { protocol, host, port, serverName, verifyCertificate, authorities } = upstream;
-    const key = JSON.stringify([protocol, host, port, serverName, verifyCertificate, authorities]);
+    const { protocol, host, port, serverName, verifyCertificate, authorities, localAddress } = upstream;
+    const key = JSON.stringify([protocol, host, port, serverName, verifyCertificate, authorities, localAddress]);
     const known = this.byKey.get(key);
     if (known) return known;
     const pool = new UpstreamPool(this.context, upstream, this.isFast);

@@ -359,6 +359,6 @@ function hostOf({ host, port }: Upstream): string {
 
 /** Upstreams that may share a connection have one key. */
 function keyOf(upstream: Upstream): string {
-  const { protocol, host, port, serverName, verifyCertificate = true, authorities } = upstream;
-  return JSON.stringify([protocol, host, port, serverName, verifyCertificate, authorities]);
+  const { protocol, host, port, serverName, verifyCertificate = true, authorities, localAddress } = upstream;
+  return JSON.stringify([protocol, host, port, serverName, verifyCertificate, authorities, localAddress]);
 }

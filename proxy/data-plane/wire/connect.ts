@@ -114,9 +114,15 @@ class Race {
 }
 
 function open(upstream: Upstream, host: string, protocol: Protocol): Socket {
-  const { port } = upstream;
+  const { port, localAddress } = upstream;
   // In HTTP/2 there is no half of a connection: the upstream's end is the end of all its streams.
-  const options = { host, port, ...SOCKET_OPTIONS, allowHalfOpen: protocol === 'http/1.1' };
+  const options = {
+    host,
+    port,
+    ...SOCKET_OPTIONS,
+    allowHalfOpen: protocol === 'http/1.1',
+    ...(localAddress !== undefined && isIP(localAddress) === isIP(host) && { localAddress }),
+  };
   return upstream.protocol === 'https'
     ? connectTls({ ...tlsOptions(upstream, protocol), ...options })
     : connectTcp(options);

@@ -98,7 +98,8 @@ export class Fixture {
     });
   }
 
-  async start(): Promise<this> {
+  /** @param over where its connections to targets come from, what is told of its exchanges */
+  async start(over: Partial<ConstructorParameters<typeof LoadBalancerServer>[0]> = {}): Promise<this> {
     this.certificate = await rehearsalCertificate('shop.example.com');
     this.server = new LoadBalancerServer({
       model: this.model,
@@ -106,6 +107,7 @@ export class Fixture {
       tls: this.certificate,
       seed: 1,
       exchanged: () => undefined,
+      ...over,
     });
     await this.server.start();
     return this;
@@ -140,7 +142,7 @@ export class Fixture {
     );
   }
 
-  get(path = '/', headers: http.OutgoingHttpHeaders = {}): Promise<Answer> {
+  get(path = '/', headers: http.OutgoingHttpHeaders = {}, localAddress?: string): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const options = {
         host: '127.0.0.1',
@@ -148,6 +150,7 @@ export class Fixture {
         path,
         headers: { host: 'shop.example.com', ...headers },
         agent: false,
+        localAddress,
         ca: this.certificate.cert,
         servername: 'shop.example.com',
       } as const;
