@@ -1,4 +1,5 @@
 import { CutoverError } from '../core/errors';
+import { waitingFor, withinStep } from './time-left';
 
 /** What a call gave, or why it gave nothing. */
 export type Settled<T> = { readonly value: T } | { readonly problem: string };
@@ -12,15 +13,19 @@ export async function settle<T>(call: () => Promise<T>): Promise<Settled<T>> {
   }
 }
 
-/** As `settle`, for a call that may hang: nobody waits for it any longer than this, and its result is dropped. */
+/**
+ * As `settle`, for a call that may hang: nobody waits for it any longer than this or than the step lasts, and its result is
+ * dropped.
+ */
 export async function settleWithin<T>(milliseconds: number, what: string, call: () => Promise<T>): Promise<Settled<T>> {
   let timer: NodeJS.Timeout | undefined;
+  const limitMs = Math.round(withinStep(milliseconds));
   const late = new Promise<Settled<T>>((resolve) => {
-    const problem = `${what} must end within ${milliseconds / 1000} s, got no end`;
-    timer = setTimeout(() => resolve({ problem }), milliseconds);
+    const problem = `${what} must end within ${limitMs / 1000} s, got no end`;
+    timer = setTimeout(() => resolve({ problem }), limitMs);
   });
   try {
-    return await Promise.race([settle(call), late]);
+    return await Promise.race([settle(() => waitingFor(what, call)), late]);
   } finally {
     clearTimeout(timer);
   }

@@ -2,16 +2,17 @@ import { CutoverRun, retreat } from '../core/cutover';
 import { WIRING_VARIABLE, parseWiring } from '../core/wiring';
 import { portsFrom } from './adapters/ports';
 import type { Ports } from './ports';
+import { TimeLimit, endInTime } from './time-left';
 
 /** A step: the run before it, what it may touch, the time. It returns the run after it, and may be repeated at any point. */
 export type Act<In, Out> = (input: In, ports: Ports, nowMs: number) => Promise<Out>;
 
-/** Makes a Lambda handler of a step. */
-export function handlerOf<In, Out>(act: Act<In, Out>): (input: In) => Promise<Out> {
+/** Makes a Lambda handler of a step, which ends before the function's time does. */
+export function handlerOf<In, Out>(act: Act<In, Out>): (input: In, context?: TimeLimit) => Promise<Out> {
   let ports: Ports | undefined;
-  return async (input) => {
-    ports ??= portsFrom(parseWiring(process.env[WIRING_VARIABLE]));
-    return act(input, ports, Date.now());
+  return async (input, context) => {
+    const readyPorts = (ports ??= portsFrom(parseWiring(process.env[WIRING_VARIABLE])));
+    return endInTime(context, () => act(input, readyPorts, Date.now()));
   };
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../../core/admin';
 import { CutoverError } from '../../core/errors';
 import { oneLine } from '../../core/one-line';
+import { withinStep } from '../time-left';
 
 export interface AdminCall {
   readonly address: string;
@@ -34,7 +35,8 @@ const ATTEMPTS = 3;
  */
 export async function callAdmin(call: AdminCall): Promise<unknown> {
   const name = nameOf(call);
-  const signal = AbortSignal.timeout(call.timeoutMs);
+  const limitMs = Math.round(withinStep(call.timeoutMs));
+  const signal = AbortSignal.timeout(limitMs);
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await attemptCall(call, signal);
@@ -42,7 +44,7 @@ export async function callAdmin(call: AdminCall): Promise<unknown> {
       if (error instanceof CutoverError) throw error;
       const reason = oneLine(error instanceof Error ? error.message : String(error));
       if (signal.aborted) {
-        const rule = `must answer within ${call.timeoutMs / 1000} s`;
+        const rule = `must answer within ${limitMs / 1000} s`;
         throw new CutoverError('AdminUnreachable', `${name} ${rule}, got no response`);
       }
       if (attempt === ATTEMPTS) throw new CutoverError('AdminUnreachable', `${name} must answer, got ${reason}`);

@@ -1,6 +1,7 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { oneLine } from '../../core/one-line';
 import { CLIENT_CONFIG } from './client-config';
+import { limited } from './limited';
 
 /** Longer than a function of ours takes, with a cold start before it. */
 const INVOKE_MS = 60_000;
@@ -14,7 +15,7 @@ const INVOKE_MS = 60_000;
  */
 export async function callFunction(functionName: string, event: object, task: string): Promise<unknown> {
   const requestHandler = { ...CLIENT_CONFIG.requestHandler, requestTimeout: INVOKE_MS };
-  const client = new LambdaClient({ ...CLIENT_CONFIG, requestHandler });
+  const client = limited('Lambda', new LambdaClient({ ...CLIENT_CONFIG, requestHandler }), INVOKE_MS);
   const command = new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(event) });
   const { FunctionError: failure, Payload } = await client.send(command);
   const text = Buffer.from(Payload ?? []).toString();

@@ -8,10 +8,11 @@ import {
 } from '@aws-sdk/client-acm';
 import type { CertificatesPort, Tags } from '../certificate/ports';
 import { CLIENT_CONFIG } from './client-config';
+import { DEPLOYMENT_MS, limited } from './limited';
 
 /** The certificates of AWS Certificate Manager; calls end with the signal. */
 export function certificatesPort(signal: AbortSignal): CertificatesPort {
-  const client = new ACMClient(CLIENT_CONFIG);
+  const client = limited('ACM', new ACMClient(CLIENT_CONFIG), DEPLOYMENT_MS);
   const ends = { abortSignal: signal };
   return {
     add: async ({ certificate, privateKey }, tags) => {

@@ -5,6 +5,7 @@ import { oneLine } from '../../core/one-line';
 import { Statement, statementRequest } from '../../core/statement';
 import type { CutoverWiring } from '../../core/wiring';
 import type { IdentityPort } from '../ports';
+import { withinStep } from '../time-left';
 
 /** Of one attempt. Nobody waits for it: the next look asks again. */
 const STS_MS = 3_000;
@@ -62,12 +63,13 @@ async function askOnce(sts: URL, statement: Statement): Promise<string> {
 }
 
 async function get(url: URL, headers: Record<string, string>): Promise<{ status: number; text: string }> {
+  const limitMs = Math.round(withinStep(STS_MS));
   try {
-    const response = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(STS_MS) });
+    const response = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(limitMs) });
     return { status: response.status, text: await response.text() };
   } catch (error) {
     const { name, message, cause } = error as Error;
-    const got = name === 'TimeoutError' ? `no response within ${STS_MS / 1000} s` : (causeOf(cause) ?? message);
+    const got = name === 'TimeoutError' ? `no response within ${limitMs / 1000} s` : (causeOf(cause) ?? message);
     throw new CutoverError('AwsUnavailable', `STS at ${url.host} must respond, got ${oneLine(got, 200)}`);
   }
 }

@@ -18,6 +18,7 @@ import { DEFAULT_PRIORITY } from '../../core/way-past';
 import { DEPLOYED_TAG, OLD_GROUP_TAG, PENDING, RuleChanges } from '../../core/weighted-rule';
 import type { RulesPort, TaggedRule, Tags } from '../weighted-rule/ports';
 import { CLIENT_CONFIG } from './client-config';
+import { DEPLOYMENT_MS, limited } from './limited';
 import { actionOf, onlyForwardOf } from './load-balancer';
 
 /** DescribeTags takes at most 20 ARNs. */
@@ -25,7 +26,7 @@ const TAGS_AT_ONCE = 20;
 
 /** The rules of listeners. A call ends with the signal, and none begins after it. */
 export function listenerRulesPort(signal: AbortSignal): RulesPort {
-  const client = new ElasticLoadBalancingV2Client(CLIENT_CONFIG);
+  const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG), DEPLOYMENT_MS);
   const calls = new Calls(client, signal);
   return {
     onListener: async (listenerArn) =>

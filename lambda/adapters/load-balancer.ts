@@ -18,8 +18,11 @@ import type { LoadBalancerPort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
 import { limited } from './limited';
 
+/** Of one call with its retries: slow is not away, and a step makes several of them one after the other. */
+export const LOAD_BALANCER_MS = 6_000;
+
 export function loadBalancerPort(wiring: CutoverWiring): LoadBalancerPort {
-  const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG));
+  const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG), LOAD_BALANCER_MS);
   const { source, target } = wiring.smokeListenerArns;
   return {
     groupArns: wiring.targetGroupArns,

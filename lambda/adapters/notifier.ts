@@ -4,6 +4,7 @@ import { Announcement } from '../../core/announcement';
 import { EVENT_DETAIL_TYPE, EVENT_SOURCE } from '../../core/events';
 import { CutoverWiring } from '../../core/wiring';
 import type { NotifierPort } from '../ports';
+import { limited } from './limited';
 
 /** A network without a way to these services must cost a step seconds, and not its time limit. */
 const BRIEF_CONFIG = {
@@ -11,6 +12,8 @@ const BRIEF_CONFIG = {
   retryMode: 'standard',
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true },
 } as const;
+/** Of both attempts. */
+const TELL_MS = 4_000;
 
 /** Tells people through an SNS topic and other systems through an EventBridge bus, each if there is one. */
 export function notifierPort(wiring: CutoverWiring): NotifierPort {
@@ -31,18 +34,20 @@ export function notifierPort(wiring: CutoverWiring): NotifierPort {
 type Tell = (announcement: Announcement) => Promise<void>;
 
 function topicOf(TopicArn: string): Tell {
-  const client = new SNSClient(BRIEF_CONFIG);
+  const client = limited('SNS', new SNSClient(BRIEF_CONFIG), TELL_MS);
   return async ({ subject, text }) => {
     await client.send(new PublishCommand({ TopicArn, Subject: subject, Message: text }));
   };
 }
 
 function busOf(EventBusName: string): Tell {
-  const client = new EventBridgeClient(BRIEF_CONFIG);
+  const client = limited('EventBridge', new EventBridgeClient(BRIEF_CONFIG), TELL_MS);
   return async ({ detail }) => {
     const entry = { EventBusName, Source: EVENT_SOURCE, DetailType: EVENT_DETAIL_TYPE, Detail: JSON.stringify(detail) };
     const { FailedEntryCount = 0, Entries = [] } = await client.send(new PutEventsCommand({ Entries: [entry] }));
-    if (FailedEntryCount > 0) throw new Error(`${Entries[0]?.ErrorCode}: ${Entries[0]?.ErrorMessage}`);
+    if (FailedEntryCount > 0) {
+      throw new Error(`EventBridge must take an event, got ${Entries[0]?.ErrorCode}: ${Entries[0]?.ErrorMessage}`);
+    }
   };
 }
 

@@ -91,6 +91,8 @@ export async function approvalPorts(wiring: CutoverWiring): Promise<ApprovalPort
   };
 }
 
+/** A person waits for it, who may be far from the region. */
+const LOOK_UP_MS = 30_000;
 const WIRING_OUTPUT = /CutoverWiring[0-9A-F]{0,8}$/;
 
 /**
@@ -99,7 +101,7 @@ const WIRING_OUTPUT = /CutoverWiring[0-9A-F]{0,8}$/;
  * @throws Error when there is no such stack, or it may not be read
  */
 export async function findWirings(stackName: string): Promise<ReadonlyMap<string, CutoverWiring>> {
-  const client = new CloudFormationClient(CLIENT_CONFIG);
+  const client = limited('CloudFormation', new CloudFormationClient(CLIENT_CONFIG), LOOK_UP_MS);
   const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: stackName }));
   const outputs = Stacks.flatMap(({ Outputs = [] }) => Outputs);
   return new Map(

@@ -9,13 +9,16 @@ import {
 import { oneLine } from '../../core/one-line';
 import { Side } from '../../core/weights';
 import { CutoverWiring } from '../../core/wiring';
+import { CutoverError } from '../../core/errors';
 import type { Probe, SmokePort } from '../ports';
 import { Settled, settle } from '../settle';
 import { authoritiesIn } from './authorities';
 import { CLIENT_CONFIG } from './client-config';
+import { timeLeftMs } from '../time-left';
 import { limited } from './limited';
+import { LOAD_BALANCER_MS } from './load-balancer';
 import { callByGrpc, getByHttp2 } from './smoke-http2';
-import { SmokeAnswer, SmokeRequest, get } from './smoke-request';
+import { SMOKE_TIMEOUT_MS, SmokeAnswer, SmokeRequest, get } from './smoke-request';
 
 /**
  * How a group is asked, by its ProtocolVersion: one of HTTP/2 or gRPC has 464 for anything else, and HTTP/1.1 passes the
@@ -31,6 +34,8 @@ const WAYS: Readonly<Record<string, (to: SmokeRequest) => Promise<SmokeAnswer>>>
 
 const ATTEMPTS = 3;
 const ATTEMPT_PAUSE_MS = 500;
+/** The longest that all attempts take together. */
+const PROBE_MS = SMOKE_TIMEOUT_MS + (ATTEMPTS - 1) * ATTEMPT_PAUSE_MS;
 
 /** What of a cutover's wiring a smoke request needs. */
 type SmokeWiring = Pick<
@@ -53,7 +58,7 @@ interface SmokePlace {
  * else. The preflight and the proof ask by `checkTrust` first.
  */
 export function smokePort(wiring: SmokeWiring): SmokePort {
-  const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG));
+  const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG), LOAD_BALANCER_MS);
   const { trustedAuthoritiesArn: arn } = wiring;
   const authorities = arn === undefined ? () => Promise.resolve(undefined) : authoritiesIn(arn);
   let places: Promise<Record<Side, SmokePlace>> | undefined;
@@ -69,6 +74,11 @@ export function smokePort(wiring: SmokeWiring): SmokePort {
         throw new Error(`the ${side}'s group must be one of ${Object.keys(WAYS).join(', ')}, got ${version}`);
       const trust = trustOf(wiring, await settle(authorities));
       const to = { ...address, path, name: wiring.domainName, ...trust };
+      // Cut short by the end of the step it would speak against the side.
+      if (timeLeftMs() < PROBE_MS) {
+        const rule = `a smoke request of the ${side} must begin ${PROBE_MS / 1000} s before the end of its step`;
+        throw new CutoverError('AwsUnavailable', `${rule}, got less time left by Elastic Load Balancing`);
+      }
       return hedged(() => way(to), expectedStatus);
     },
   };
