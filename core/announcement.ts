@@ -64,6 +64,8 @@ const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
   completed: 'completed',
 };
 
+const STRANDED = 'NEEDS YOU: it went back, and the source does not serve';
+
 const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   started: (run, places) => [
     `It has ${stageCount(run)} stages${stagesOf(run)}${estimateOf(run)}. Nothing has moved yet, and there is nothing to do.`,
@@ -90,7 +92,9 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   stuck: (run, places) => [
     ...why(run),
     ...sideLines(run),
-    `It leaves the weights as they are, because the source would serve no better. They go back to ${initial(run)} as soon as the source serves; it waits a few minutes for that, then ends as failed and keeps the lock.`,
+    isStranded(run)
+      ? `The weights ${initial(run)} are in force again, and the source does not serve with them: requests fail now. It waits a few minutes for the source, sets no weights meanwhile, then ends as failed and keeps the lock.`
+      : `It leaves the weights as they are, because the source would serve no better. They go back to ${initial(run)} as soon as the source serves; it waits a few minutes for that, then ends as failed and keeps the lock.`,
     `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
     '2. Then, if it has ended: drainshift weights set --stack STACK --source S --target T, after you have deleted the lock.',
   ],
@@ -114,7 +118,7 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
 /** Pure: how it is sent is the adapter's matter. */
 export function announcementOf(kind: AnnouncementKind, told: Announced, places: AnnouncementPlaces): Announcement {
   const run = { ...told, execution: oneLine(told.execution) };
-  const headline = `Cutover '${run.execution}' ${HEADLINES[kind]}`;
+  const headline = `Cutover '${run.execution}' ${isStranded(run) && kind === 'stuck' ? STRANDED : HEADLINES[kind]}`;
   const text = printable([`${headline}.`, ...TEXTS[kind](run, places)].join('\n\n'));
   const failure = failureOf(run);
   const stage = run.stage && run.plan?.stages[run.stage.index];
@@ -133,6 +137,10 @@ export function announcementOf(kind: AnnouncementKind, told: Announced, places: 
       text,
     },
   };
+}
+
+function isStranded({ rollback }: Announced): boolean {
+  return rollback?.strandedAt !== undefined;
 }
 
 /** What each side is, where a rollback was refused over it. */

@@ -122,9 +122,13 @@ export interface RollbackRecord {
   readonly restoredAt?: string;
   /** Whether this rollback has set the weights; they may have been the initial ones all along. */
   readonly hasSet?: boolean;
+  /** Whether the weights have read back as set: who changes them from then on does so by hand. */
+  readonly hasReadBack?: boolean;
+  /** Since when the source, which has its weight back, does not serve. */
+  readonly strandedAt?: string;
   /** What could not be done, or read, on the way: one line each. */
   readonly notDone?: readonly string[];
-  /** Set while the source must not be given its weight back: what each side was at the last look. */
+  /** Set while the source must not be given its weight back, or has it and does not serve: what each side was at the last look. */
   readonly sides?: Readonly<Record<Side, SideState>>;
 }
 

@@ -117,7 +117,8 @@ export const ERRORS = {
   RollbackUnsafe: {
     blame: 'operator',
     retry: false,
-    meaning: 'The source does not serve, so it was not given its weight back: the weights stay, and a person decides.',
+    meaning:
+      'The source does not serve: it was not given its weight back, or died with it. The weights stay, and a person decides.',
   },
   AwsUnavailable: {
     blame: 'aws',

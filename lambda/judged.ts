@@ -91,21 +91,24 @@ async function readSurroundings(run: CutoverRun, ports: Ports, isConfirmed: bool
   return { lock, abort, alarms, rules, sides: { source, target } };
 }
 
-const READS = 3;
 const READ_PAUSE_MS = 1_000;
+const SETTLED_MS = 2_000;
 
 /**
- * The rules. An API that is eventually consistent may return once more what was before: only what is still there at the
- * third read was changed by somebody.
+ * The rules. An API that is eventually consistent may return once more what was before: only what is still there two seconds
+ * after it was first seen was changed by somebody. Of a slow API that is the second read.
  */
 export async function readRules(
-  { loadBalancer, pause }: Pick<Ports, 'loadBalancer' | 'pause'>,
+  { loadBalancer, pause, now }: Pick<Ports, 'loadBalancer' | 'pause' | 'now'>,
   isExpected: (forward: Forward) => boolean,
 ): Promise<RuleReading[]> {
-  for (let read = 1; ; read += 1) {
+  let firstSeenMs: number | undefined;
+  for (;;) {
     const rules = await loadBalancer.rules();
     const forward = rules.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
-    if (read === READS || (forward && isExpected(forward))) return rules;
+    if (forward && isExpected(forward)) return rules;
+    firstSeenMs ??= now();
+    if (now() - firstSeenMs >= SETTLED_MS) return rules;
     await pause(READ_PAUSE_MS);
   }
 }

@@ -71,21 +71,28 @@ async function finish(held: CutoverRun, ports: Ports, nowMs: number): Promise<Re
  */
 async function restore(stopped: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { store } = ports;
-  if (stopped.rollback?.restoredAt !== undefined) return rollback(stopped, ports, nowMs);
+  if (stopped.rollback?.hasReadBack) return rollback(stopped, ports, nowMs);
   const first = await rollback(stopped, ports, nowMs);
   const begun: CutoverRun = { ...first, verdict: stopped.verdict, ...withoutEnd(first) };
   // The next call goes on from here: it does not tell people again, and in the end leaves a task that cannot be told.
   if (begun.rollback && !stopped.rollback) await store.save(begun);
   await ports.pause(STRAGGLER_MS);
   const again = await rollback(begun, ports, ports.now());
-  if (again.rollback?.restoredAt !== undefined) await store.save({ ...again, verdict: stopped.verdict });
+  if (again.rollback?.hasReadBack) await store.save({ ...again, verdict: stopped.verdict });
   return again;
 }
 
 function withoutEnd({ rollback: begun }: CutoverRun): Pick<CutoverRun, 'rollback'> {
   if (!begun) return {};
-  const { startedAt, hasSet, sides } = begun;
-  return { rollback: { startedAt, ...(hasSet && { hasSet }), ...(sides && { sides }) } };
+  const { startedAt, hasSet, sides, strandedAt } = begun;
+  return {
+    rollback: {
+      startedAt,
+      ...(hasSet && { hasSet }),
+      ...(sides && { sides }),
+      ...(strandedAt !== undefined && { strandedAt }),
+    },
+  };
 }
 
 async function giveUp({ detail: { name } }: StatusChange, error: unknown, ports: Ports): Promise<void> {

@@ -8,17 +8,22 @@ import { interruptedStage } from '../../core/stage';
 import { announce } from '../announce';
 import { readRules } from '../judged';
 import type { Ports } from '../ports';
-import { settleWithin } from '../settle';
+import { settle, settleWithin } from '../settle';
 import { readSide } from '../sides';
 import { handlerOf } from '../step';
+import { timeLeftMs } from '../time-left';
 import { undrain } from '../undrain';
 
 /** How long a rollback reads back, and tells the source's tasks, before it leaves the rest to the state machine's retries. */
 const CONFIRM_SECONDS = 300;
 /** How long it waits for a source that does not serve, while the target does. Where neither does it waits for either. */
 const UNSAFE_SECONDS = 60;
+/** How long it waits for a source that has its weight back and does not serve. */
+const STRANDED_SECONDS = 300;
 /** The lock and the alarms are asked, and not waited for. */
 const ASK_MS = 2_500;
+/** What verifying may take: two reads of the rules. A step that has less left leaves it to the next look. */
+const VERIFY_MS = 14_000;
 
 /** What one look of a rollback has read and done. */
 interface Seen {
@@ -33,9 +38,9 @@ interface Seen {
  * source answers. Repeated until all of it holds. It needs the load balancer's API alone: what the store, ECS, a secret or a
  * proxy does not answer in time goes into the evidence, and is tried again.
  *
- * It never sends traffic to a source that does not serve: then the weights stay, and after a while it asks a person. Weights
- * that have read back are not set again, because who changes them then does so by hand. A cutover that has lost the lock
- * touches nothing: the traffic is another's by now.
+ * It never sends traffic to a source that does not serve: then the weights stay, and it asks a person. So it does at once when
+ * the source dies with its weight back. Weights that have read back are not set again, because who changes them then does so
+ * by hand. A cutover that has lost the lock touches nothing: the traffic is another's by now.
  *
  * @throws CutoverError `RollbackUnsafe`, `RollbackNotConfirmed`, or `AwsUnavailable` of the load balancer's API
  */
@@ -47,10 +52,9 @@ export async function rollback(run: CutoverRun, ports: Ports, nowMs: number): Pr
   if ('value' in holder && holder.value?.execution !== execution) return withoutLock(run);
   const intended = forwardFor(plan.initialWeights, loadBalancer.groupArns, initial.stickiness);
   const begun: CutoverRun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
-  const isRestored = run.rollback?.restoredAt !== undefined;
   const before = await look(run, ports);
   const seen = { ...before, notDone: [...('problem' in holder ? [holder.problem] : []), ...before.notDone] };
-  if (isRestored) return afterLook(begun, seen, ports, nowMs);
+  if (run.rollback?.hasReadBack) return settleWeights(begun, intended, seen, ports, nowMs);
   const isMoved = mustBeSet(run, seen, intended);
   if (isMoved && (await mustStay(run, seen, ports))) return stay(begun, seen, ports, nowMs);
   if (isMoved) await loadBalancer.setForward(intended);
@@ -68,10 +72,20 @@ function mustBeSet({ stage, rollback: begun }: CutoverRun, { forward }: Seen, in
 }
 
 /** Weights that read back are restored once the source answers; those that were never moved are, whatever the source is. */
-function settleWeights(run: CutoverRun, intended: Forward, seen: Seen, ports: Ports, nowMs: number): CutoverRun {
+async function settleWeights(
+  run: CutoverRun,
+  intended: Forward,
+  seen: Seen,
+  ports: Ports,
+  nowMs: number,
+): Promise<CutoverRun> {
   const isBack = seen.forward !== undefined && sameForward(seen.forward, intended);
-  const isDone = isBack && (mayTakeBack(seen.source) || run.rollback?.hasSet !== true);
-  return afterLook(isDone ? restored(run, nowMs, ports) : run, seen, ports, nowMs);
+  const record = run.rollback ?? startOf(run, nowMs);
+  const settled: CutoverRun = isBack ? { ...run, rollback: { ...record, hasReadBack: true } } : run;
+  const { hasSet, hasReadBack, restoredAt } = startOf(settled, nowMs);
+  if (hasSet && hasReadBack && seen.source.serves === false) return stranded(settled, seen, ports, nowMs);
+  const isDone = isBack && restoredAt === undefined && (mayTakeBack(seen.source) || hasSet !== true);
+  return afterLook(isDone ? restored(settled, nowMs, ports) : settled, seen, ports, nowMs);
 }
 
 function withoutLock(run: CutoverRun): CutoverRun {
@@ -103,13 +117,17 @@ async function mustStay({ plan }: CutoverRun, { source }: Seen, ports: Ports): P
   return isRaised && (await readSide('target', plan, ports, 1)).state.serves === true;
 }
 
+/** Within the time of the step: what it does not see, the next look does. That the weights were set is not forgotten over it. */
 async function verifySource({ plan }: CutoverRun, seen: Seen, ports: Ports, intended: Forward): Promise<Seen> {
   const { loadBalancer } = ports;
+  const unseen: Seen = { ...seen, forward: undefined };
+  if (timeLeftMs() < VERIFY_MS) return unseen;
   const [rules, source] = await Promise.all([
-    readRules(ports, (forward) => sameForward(forward, intended)),
+    settle(() => readRules(ports, (forward) => sameForward(forward, intended))),
     readSide('source', plan, ports, 1),
   ]);
-  const forward = rules.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
+  if ('problem' in rules) return { ...unseen, source: source.state, notDone: [...seen.notDone, rules.problem] };
+  const forward = rules.value.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
   return { ...seen, forward, source: source.state };
 }
 
@@ -128,6 +146,21 @@ async function stay(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): P
     'RollbackUnsafe',
     `the source must serve, and no alarm about it be raised, to be given its weight back, got: ${sides}. The weights stay as they are`,
   );
+}
+
+/** The source has its weight back, and died with it: people are told at once, and nothing else is there to be done. */
+async function stranded(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  const { source } = seen;
+  const target = (await readSide('target', run.plan, ports, 1)).state;
+  const begun = { ...startOf(run, nowMs), restoredAt: undefined };
+  const strandedAt = run.rollback?.strandedAt ?? new Date(ports.now()).toISOString();
+  const record: RollbackRecord = { ...begun, strandedAt, sides: { source, target }, ...notDoneOf(seen) };
+  const waiting: CutoverRun = { ...run, rollback: record, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
+  if (!run.rollback?.strandedAt) await announce('stuck', waiting, ports);
+  if (ports.now() - Date.parse(strandedAt) < STRANDED_SECONDS * 1000) return waiting;
+  const sides = `${describeSide('source', source)}; ${describeSide('target', target)}`;
+  const rule = `the source must serve within ${STRANDED_SECONDS} s with its weight back`;
+  throw new CutoverError('RollbackUnsafe', `${rule}, got: ${sides}. The weights stay as they are`);
 }
 
 function restored(run: CutoverRun, beganMs: number, { metrics, now }: Ports): CutoverRun {
@@ -149,6 +182,8 @@ function afterLook(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Cu
   if (!isLate) return { ...kept, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
   const rule = `the weights must read back as ${JSON.stringify(run.intended)}, and the source answer`;
   const got = `${JSON.stringify(seen.forward)}; ${describeSide('source', seen.source)}`;
+  // Somebody has set others since they were read back: nothing sets them again, and waiting does not help.
+  if (record.hasReadBack && seen.forward) throw new CutoverError('RulesChanged', `${rule}, got ${got}`);
   throw new CutoverError('RollbackNotConfirmed', `${rule}, got ${got}`);
 }
 
@@ -159,8 +194,13 @@ function notDoneOf({ notDone }: Seen): Pick<RollbackRecord, 'notDone'> {
 /** Without what an earlier look could not do: this one has tried again. */
 function startOf({ rollback: begun }: CutoverRun, nowMs: number): RollbackRecord {
   if (!begun) return { startedAt: new Date(nowMs).toISOString() };
-  const { startedAt, restoredAt, hasSet } = begun;
-  return { startedAt, ...(restoredAt !== undefined && { restoredAt }), ...(hasSet && { hasSet }) };
+  const { startedAt, restoredAt, hasSet, hasReadBack } = begun;
+  return {
+    startedAt,
+    ...(restoredAt !== undefined && { restoredAt }),
+    ...(hasSet && { hasSet }),
+    ...(hasReadBack && { hasReadBack }),
+  };
 }
 
 function beginRollback(run: CutoverRun, nowMs: number): CutoverRun {

@@ -128,6 +128,71 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
     expect(world.forward.groups).toEqual(ON_SOURCE);
   });
 
+  test.each(deaths)(
+    'a source that gets its weight back and then %s: people are told at once, and it ends for a person',
+    async (_, die) => {
+      const world = new MemoryWorld();
+      const run = retreat(await confirmed(world), 'Aborted', 'an operator asked');
+      const { setForward } = world.ports.loadBalancer;
+      const dying = async (forward: Parameters<typeof setForward>[0]) => {
+        await setForward(forward);
+        die(world);
+      };
+      const ports = { ...world.ports, loadBalancer: { ...world.ports.loadBalancer, setForward: dying } };
+      const waiting = await rollback(run, ports, world.nowMs);
+      expect(waiting).toMatchObject({ verdict: 'wait', rollback: { sides: { source: { serves: false } } } });
+      expect(world.kindsTold).toEqual(['shifted', 'rollingBack', 'stuck']);
+      expect(world.told.at(-1)?.text).toContain('The weights 100/0 are in force again, and the source does not serve');
+      const again = await rollback(waiting, world.ports, (world.nowMs += 299_000));
+      expect(again.verdict).toBe('wait');
+      const given = rollback(again, world.ports, (world.nowMs += 1_000));
+      await expect(given).rejects.toMatchObject({ code: 'RollbackUnsafe' });
+      expect(world.kindsTold).toHaveLength(3);
+      const ended = { ...again, error: { Error: 'RollbackUnsafe', Cause: 'x' } };
+      expect(await record(ended, world.ports, world.nowMs)).toMatchObject({ outcome: 'failed' });
+      expect(world.lock?.execution).toBe('night');
+      expect(world.calls.filter((call) => call.startsWith('set')).at(-1)).toBe('set arn:source=100');
+    },
+  );
+
+  test('so it is told of a source that dies while one of its tasks cannot be told to serve again', async () => {
+    const world = new MemoryWorld();
+    world.tasks.source = [report('s1'), report('s2')];
+    const run = retreat(await confirmed(world), 'Aborted', 'an operator asked');
+    world.unreachable.add('s2');
+    const restored = await rollback(run, world.ports, world.nowMs);
+    expect(restored).toMatchObject({ verdict: 'wait', rollback: { restoredAt: expect.any(String) as string } });
+    world.smoke.source = 503;
+    const stranded = await rollback(restored, world.ports, (world.nowMs += 2_000));
+    expect(world.kindsTold.at(-1)).toBe('stuck');
+    expect(stranded.rollback?.restoredAt).toBeUndefined();
+    // A person moves the traffic: it is not moved back, whatever becomes of the source.
+    world.forward = { ...world.forward, groups: ON_TARGET };
+    world.smoke.source = 200;
+    const moved = await rollback(stranded, world.ports, (world.nowMs += 2_000));
+    expect(moved.verdict).toBe('wait');
+    await expect(rollback(moved, world.ports, (world.nowMs += 300_000))).rejects.toMatchObject({
+      code: 'RulesChanged',
+    });
+    expect(world.forward.groups).toEqual(ON_TARGET);
+    // Where nobody has, it is restored once the source answers.
+    world.forward = { ...world.forward, groups: ON_SOURCE };
+    world.unreachable.clear();
+    expect((await rollback(stranded, world.ports, world.nowMs)).verdict).toBe('restored');
+  });
+
+  test('recover tells once of a source that dies with its weight back, and gives up after five minutes', async () => {
+    const world = new MemoryWorld();
+    await confirmed(world);
+    world.whilePausing = () => (world.healthy.source = 0);
+    await expect(recover(change, world.ports, world.nowMs)).rejects.toThrow('its source serve');
+    await expect(recover(change, world.ports, (world.nowMs += 180_000))).rejects.toThrow('its source serve');
+    expect(world.kindsTold).toEqual(['shifted', 'rollingBack', 'stuck']);
+    expect(await recover(change, world.ports, (world.nowMs += 180_000))).toEqual({ recovered: false });
+    expect(world.kindsTold.at(-1)).toBe('failed');
+    expect(world.lock).toBeDefined();
+  });
+
   test('where neither side serves it waits longer for either', async () => {
     const world = new MemoryWorld();
     const run = retreat(await confirmed(world), 'SmokeFailed', 'the target is dead');
