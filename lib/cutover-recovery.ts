@@ -1,5 +1,4 @@
 import { Duration } from 'aws-cdk-lib';
-import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { Function } from 'aws-cdk-lib/aws-lambda';
@@ -29,7 +28,8 @@ export interface CutoverRecoveryProps {
  * ```
  */
 export class CutoverRecovery extends Construct {
-  private readonly givenUp: Queue;
+  /** The cutovers that could not be put back, for two weeks. */
+  public readonly givenUp: Queue;
 
   constructor(scope: Construct, id: string, props: CutoverRecoveryProps) {
     super(scope, id);
@@ -56,10 +56,5 @@ export class CutoverRecovery extends Construct {
         new LambdaFunction(recover, { retryAttempts: 5, maxEventAge: Duration.minutes(5), deadLetterQueue: retries }),
       ],
     });
-  }
-
-  /** The cutovers that could not be put back, for two weeks. */
-  metricGivenUp(props?: MetricOptions): Metric {
-    return this.givenUp.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', ...props });
   }
 }

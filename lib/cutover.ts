@@ -1,20 +1,19 @@
 import { CfnOutput, Duration, Fn, Names, Stack } from 'aws-cdk-lib';
-import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Connections, IConnectable, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Ec2Service } from 'aws-cdk-lib/aws-ecs';
 import { EventBus } from 'aws-cdk-lib/aws-events';
-import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
+import { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { DefinitionBody, IStateMachine, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../core/events';
 import { CutoverWiring, WIRING_VARIABLE } from '../core/wiring';
 import { allowApis } from './api-peers';
 import { acknowledge } from './acknowledged-rules';
 import { AdoptionProof } from './adoption-proof';
+import { CutoverAttributes, CutoverBase, ICutover, ImportedCutover } from './cutover-base';
 import { cutoverDefinition } from './cutover-definition';
 import { addEndpoints } from './cutover-endpoints';
 import { createStepFunctions, StepFunctions } from './cutover-functions';
@@ -22,10 +21,9 @@ import { CutoverPlan } from './cutover-plan';
 import { CutoverRecovery } from './cutover-recovery';
 import { startOnSchedule } from './cutover-schedule';
 import { cutoverName, resourcesOf, wiringOf } from './cutover-wiring';
-import { createLogGroup, letEncrypt } from './encryption';
+import { createLogGroup } from './encryption';
 import { longestBytes, MAX_ENVIRONMENT_BYTES } from './environment-size';
 import { guardDeletion } from './deletion-guard';
-import { MigrationSide } from './migration-side';
 import { ADMIN_PORT } from './ports';
 import { checkProps, CutoverProps } from './cutover-props';
 import { trustOwnAccountOnly } from './trusted-services';
@@ -48,14 +46,38 @@ import { trustOwnAccountOnly } from './trusted-services';
  * cutover.grantAbort(operators);
  * cutover.grantApprove(operators);
  */
-export class Cutover extends Construct implements IConnectable {
-  public readonly stateMachine: StateMachine;
+export class Cutover extends CutoverBase implements IConnectable {
+  /**
+   * A cutover of another app: to say who may start, abort and approve it, to start it from a schedule or a workflow, and to
+   * watch it.
+   *
+   * @example
+   * const moved = Cutover.fromCutoverAttributes(this, 'Moved', {
+   *   stateMachineArn: 'arn:aws:states:eu-central-1:111122223333:stateMachine:shop',
+   *   store: bucket,
+   * });
+   * moved.grantStart(operators);
+   * moved.grantAbort(operators);
+   */
+  public static fromCutoverAttributes(scope: Construct, id: string, attributes: CutoverAttributes): ICutover {
+    // eslint-disable-next-line awscdk/require-passing-this -- the caller's
+    return new ImportedCutover(scope, id, attributes);
+  }
+
+  public readonly stateMachine: IStateMachine;
+  public readonly cutoverName: string;
 
   /** Holds the lock, abort requests, approvals and the evidence of every cutover: the load balancer's store. */
   public readonly store: IBucket;
 
+  /** Makes the proxies of a side serve again. */
+  public readonly undrainFunction: IFunction;
+
   /** Puts back what a stopped execution left; a call that fails is repeated for six hours. Give its errors an alarm. */
   public readonly recoverFunction: IFunction;
+
+  /** Has a message for each cutover that could not be put back in six hours, for two weeks. */
+  public readonly givenUpQueue: IQueue;
 
   public readonly adminSecret: ISecret;
   public readonly connections: Connections;
@@ -63,14 +85,12 @@ export class Cutover extends Construct implements IConnectable {
   /** The log of the state machine's errors. */
   public readonly logGroup: LogGroup;
 
-  private readonly recovery: CutoverRecovery;
-  private readonly undrainFunction: IFunction;
-
   constructor(scope: Construct, id: string, props: CutoverProps) {
     super(scope, id);
     checkProps(props, this);
     this.adminSecret = props.adminSecret;
     this.store = props.loadBalancer.store;
+    this.cutoverName = cutoverName(this);
     const securityGroup = this.createSecurityGroup(props);
     this.connections = new Connections({ securityGroups: [securityGroup] });
     this.allowCalls(props);
@@ -96,11 +116,12 @@ export class Cutover extends Construct implements IConnectable {
       encryptionKey: props.encryptionKey,
     });
     this.stateMachine = this.createStateMachine(props, functions, plan);
-    this.recovery = new CutoverRecovery(this, 'Recovery', {
+    const recovery = new CutoverRecovery(this, 'Recovery', {
       stateMachine: this.stateMachine,
       recover: functions.recover,
       encryptionKey: props.encryptionKey,
     });
+    this.givenUpQueue = recovery.givenUp;
     if (props.schedule) {
       startOnSchedule(this, this.stateMachine, props.schedule, {
         initialWeights: props.loadBalancer.initialWeights,
@@ -121,86 +142,6 @@ export class Cutover extends Construct implements IConnectable {
     acknowledge(this, 'cutover');
     trustOwnAccountOnly(this);
     guardDeletion(this, loadBalancer, [loadBalancer.weightedRule, source, target, ...alarms, ...sourceAlarms]);
-  }
-
-  /** Lets somebody begin a cutover. */
-  public grantStart(grantee: IGrantable): Grant {
-    return this.stateMachine.grants.startExecution(grantee);
-  }
-
-  /** Lets somebody ask a running cutover to go back. */
-  public grantAbort(grantee: IGrantable): Grant {
-    return this.grantWrite(grantee, 'abort/*');
-  }
-
-  /** Lets somebody answer where a plan asks for an approval: with `drainshift approve`, which signs it as who they are. */
-  public grantApprove(grantee: IGrantable): Grant {
-    return this.grantWrite(grantee, 'approval/*');
-  }
-
-  /** Lets somebody make the proxies of a side serve again: `drainshift undrain`, and `drainshift weights set`. */
-  public grantUndrain(grantee: IGrantable): Grant {
-    return this.undrainFunction.grantInvoke(grantee);
-  }
-
-  /** A metric of the state machine, by its name in the namespace `AWS/States`. */
-  public metric(metricName: string, props?: MetricOptions): Metric {
-    return this.stateMachine.metric(metricName, props);
-  }
-
-  /** Cutovers that were started. */
-  public metricStarted(props?: MetricOptions): Metric {
-    return this.stateMachine.metricStarted(props);
-  }
-
-  /** Cutovers that completed: all traffic on the target. */
-  public metricSucceeded(props?: MetricOptions): Metric {
-    return this.stateMachine.metricSucceeded(props);
-  }
-
-  /** Cutovers that did not complete: not started, refused, rolled back or failed. */
-  public metricFailed(props?: MetricOptions): Metric {
-    return this.stateMachine.metricFailed(props);
-  }
-
-  /** Cutovers that a person stopped in the console. */
-  public metricAborted(props?: MetricOptions): Metric {
-    return this.stateMachine.metricAborted(props);
-  }
-
-  /** Cutovers that were stopped because they took longer than 30 days. */
-  public metricTimedOut(props?: MetricOptions): Metric {
-    return this.stateMachine.metricTimedOut(props);
-  }
-
-  /** How long cutovers took, in milliseconds. */
-  public metricTime(props?: MetricOptions): Metric {
-    return this.stateMachine.metricTime(props);
-  }
-
-  /** Cutovers that were stopped, and that nobody could put back in six hours: over 0 somebody has to look. */
-  public metricRecoveryGivenUp(props?: MetricOptions): Metric {
-    return this.recovery.metricGivenUp(props);
-  }
-
-  /** The weight of a side in force, as the cutover sets it and at every look of a bake; nothing between two cutovers. */
-  public metricWeight(side: MigrationSide, props?: MetricOptions): Metric {
-    return new Metric({
-      namespace: METRIC_NAMESPACE,
-      metricName: WEIGHT_METRIC,
-      dimensionsMap: { Cutover: cutoverName(this), Side: side },
-      statistic: 'Maximum',
-      ...props,
-    });
-  }
-
-  private grantWrite(grantee: IGrantable, keys: string): Grant {
-    letEncrypt(grantee, this.store.encryptionKey);
-    return Grant.addToPrincipal({
-      grantee,
-      actions: ['s3:PutObject'],
-      resourceArns: [this.store.arnForObjects(keys)],
-    });
   }
 
   private createSecurityGroup(props: CutoverProps): SecurityGroup {

@@ -7,10 +7,10 @@ import { Construct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
 import { createQueue, letEventsSend } from './encryption';
 import { METRIC_PERIOD } from './migration-metrics';
-import { ProxyService } from './proxy-service';
+import { IProxyService } from './proxy-service-base';
 
 interface DeadProxiesProps {
-  readonly services: readonly ProxyService[];
+  readonly services: readonly IProxyService[];
   readonly encryptionKey?: IKey;
 }
 
@@ -40,7 +40,7 @@ export class DeadProxies extends Construct {
         detailType: ['ECS Task State Change'],
         detail: {
           clusterArn: [...new Set(services.map(({ cluster }) => cluster.clusterArn))],
-          group: services.map(({ service }) => `service:${service.serviceName}`),
+          group: services.map(({ ecsServiceName }) => `service:${ecsServiceName}`),
           lastStatus: ['STOPPED'],
           stopCode: ['EssentialContainerExited'],
         },

@@ -1,4 +1,4 @@
-import { Token } from 'aws-cdk-lib';
+import { Resource, Token } from 'aws-cdk-lib';
 import { Connections, Peer, Port } from 'aws-cdk-lib/aws-ec2';
 import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -7,7 +7,7 @@ import { checkDomainName, checkInteger } from './refusals';
 import { letRead } from './encryption';
 import { ISessionStore, SESSION_STORE_PORT, SessionStoreAttributes } from './session-store-props';
 
-export class ImportedSessionStore extends Construct implements ISessionStore {
+export class ImportedSessionStore extends Resource implements ISessionStore {
   public readonly endpoint: string;
   public readonly url: string;
   public readonly userName?: string;

@@ -1,5 +1,6 @@
 export { AdminSecret, AdminSecretProps } from './admin-secret';
 export { Cutover } from './cutover';
+export { CutoverAttributes, ICutover } from './cutover-base';
 export {
   CutoverApproval,
   CutoverBreaker,
@@ -18,6 +19,7 @@ export { AlarmThresholds, MigrationAlarms, MigrationAlarmsProps } from './migrat
 export { HostedZoneCertificateProps, MigrationCertificate } from './migration-certificate';
 export { MigrationDashboard, MigrationDashboardProps } from './migration-dashboard';
 export { MigrationLoadBalancer } from './migration-load-balancer';
+export { IMigrationLoadBalancer, MigrationLoadBalancerAttributes } from './migration-load-balancer-base';
 export { MigrationLoadBalancerProps, SmokeTestProps } from './migration-load-balancer-props';
 export { MigrationSide } from './migration-side';
 export { MutualTls, MutualTlsBundleOptions, MutualTlsOptions } from './mutual-tls';
@@ -26,6 +28,7 @@ export { Ec2ComputeProps, FargateSpotProps, ProxyCompute } from './proxy-compute
 export { ProxyImage, ProxyImageBuildOptions, ProxyImageOptions } from './proxy-image';
 export { ProxyScaling } from './proxy-scaling';
 export { ProxyService } from './proxy-service';
+export { IProxyService, ProxyServiceAttributes } from './proxy-service-base';
 export { ProxyOptions, ProxyServiceProps } from './proxy-service-props';
 export { SelfSignedCertificate, SelfSignedCertificateProps } from './self-signed-certificate';
 export { SessionStore } from './session-store';

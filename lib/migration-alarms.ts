@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import {
   Alarm,
   AlarmProps,
@@ -11,11 +11,11 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { Cutover } from './cutover';
-import { MigrationLoadBalancer } from './migration-load-balancer';
+import { ICutover } from './cutover-base';
+import { IMigrationLoadBalancer } from './migration-load-balancer-base';
 import { loadBalancerErrorRate, METRIC_PERIOD, rejectedConnections, sideMetrics } from './migration-metrics';
 import { MigrationSide } from './migration-side';
-import { ProxyService } from './proxy-service';
+import { IProxyService } from './proxy-service-base';
 import { checkSides, refuse, isLater } from './refusals';
 import { DeadProxies } from './dead-proxies';
 
@@ -43,13 +43,13 @@ export interface AlarmThresholds {
 
 export interface MigrationAlarmsProps extends AlarmThresholds {
   /** The load balancer that is watched. */
-  readonly loadBalancer: MigrationLoadBalancer;
+  readonly loadBalancer: IMigrationLoadBalancer;
 
   /** The proxies before the backend that serves today. */
-  readonly source: ProxyService;
+  readonly source: IProxyService;
 
   /** The proxies before the backend that will serve. */
-  readonly target: ProxyService;
+  readonly target: IProxyService;
 
   /**
    * Who is told when an alarm is raised, and when it is over.
@@ -105,6 +105,7 @@ export class MigrationAlarms extends Construct {
     super(scope, id);
     checkProps(props);
     checkSides(props);
+    checkPlace(props, Stack.of(this));
     this.topic = props.topic;
     this.watchTarget(props);
     this.watchLoadBalancer(props);
@@ -116,8 +117,7 @@ export class MigrationAlarms extends Construct {
    * Adds the alarms of a cutover: that one failed, and that the traffic could not be put back. Apart from the
    * constructor, because the cutover is made with `vetoAlarms`.
    */
-  public watchCutover(cutover: Cutover): void {
-    const { stateMachine } = cutover;
+  public watchCutover(cutover: ICutover): void {
     const options = { period: METRIC_PERIOD, statistic: 'Sum' };
     this.add('CutoverFailed', {
       alarmDescription:
@@ -125,9 +125,9 @@ export class MigrationAlarms extends Construct {
       metric: new MathExpression({
         expression: 'FILL(failed, 0) + FILL(aborted, 0) + FILL(timedOut, 0)',
         usingMetrics: {
-          failed: stateMachine.metricFailed(options),
-          aborted: stateMachine.metricAborted(options),
-          timedOut: stateMachine.metricTimedOut(options),
+          failed: cutover.metricFailed(options),
+          aborted: cutover.metricAborted(options),
+          timedOut: cutover.metricTimedOut(options),
         },
         period: METRIC_PERIOD,
       }),
@@ -138,8 +138,7 @@ export class MigrationAlarms extends Construct {
     this.watchRecovery(cutover);
   }
 
-  private watchRecovery(cutover: Cutover): void {
-    const { recoverFunction } = cutover;
+  private watchRecovery(cutover: ICutover): void {
     const options = { period: METRIC_PERIOD, statistic: 'Sum' };
     this.add('RecoveryFailed', {
       alarmDescription:
@@ -147,8 +146,8 @@ export class MigrationAlarms extends Construct {
       metric: new MathExpression({
         expression: 'FILL(errors, 0) + FILL(dropped, 0)',
         usingMetrics: {
-          errors: recoverFunction.metricErrors(options),
-          dropped: recoverFunction.metric('AsyncEventsDropped', options),
+          errors: cutover.metricRecoveryErrors(options),
+          dropped: cutover.metricRecoveryDropped(options),
         },
         period: METRIC_PERIOD,
       }),
@@ -205,7 +204,7 @@ export class MigrationAlarms extends Construct {
     });
   }
 
-  private watchProxies(proxies: ProxyService): void {
+  private watchProxies(proxies: IProxyService): void {
     const { healthy, unhealthy, proxies: registered } = sideMetrics(proxies);
     const name = proxies.side === MigrationSide.SOURCE ? 'Source' : 'Target';
     const none = this.add(`No${name}`, {
@@ -279,6 +278,16 @@ function checkProps({ maximumErrorRate, minimumRequests, maximumLatency }: Migra
   }
   if (maximumLatency && !maximumLatency.isUnresolved() && !isWait(maximumLatency)) {
     refuse('maximumLatency', 'over 0 and up to 1 hour', maximumLatency.toHumanString());
+  }
+}
+
+/** Elsewhere nobody hears what ECS says of proxies that ended, and a cutover finds no alarm. */
+function checkPlace({ loadBalancer, source, target }: MigrationAlarmsProps, stack: Stack): void {
+  for (const [name, { env }] of Object.entries({ loadBalancer, source, target })) {
+    for (const what of ['region', 'account'] as const) {
+      if (isLater(env[what]) || isLater(stack[what]) || env[what] === stack[what]) continue;
+      refuse(name, `of the ${what} of the alarms, which is ${stack[what]}`, env[what]);
+    }
   }
 }
 

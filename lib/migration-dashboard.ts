@@ -1,4 +1,4 @@
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import {
   AlarmStatusWidget,
   AlarmStatusWidgetSortBy,
@@ -14,9 +14,9 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { CONNECTION_KINDS } from '../core/connections';
-import { Cutover } from './cutover';
+import { ICutover } from './cutover-base';
 import { MigrationAlarms } from './migration-alarms';
-import { MigrationLoadBalancer } from './migration-load-balancer';
+import { IMigrationLoadBalancer } from './migration-load-balancer-base';
 import {
   METRIC_PERIOD,
   loadBalancerErrors,
@@ -28,21 +28,21 @@ import {
   weights,
 } from './migration-metrics';
 import { MigrationSide } from './migration-side';
-import { ProxyService } from './proxy-service';
+import { IProxyService } from './proxy-service-base';
 import { checkSides, refuse, isLater } from './refusals';
 
 export interface MigrationDashboardProps {
   /** The load balancer that shares the traffic. */
-  readonly loadBalancer: MigrationLoadBalancer;
+  readonly loadBalancer: IMigrationLoadBalancer;
 
   /** The proxies before the backend that serves today. */
-  readonly source: ProxyService;
+  readonly source: IProxyService;
 
   /** The proxies before the backend that will serve. */
-  readonly target: ProxyService;
+  readonly target: IProxyService;
 
   /** What moves the traffic. */
-  readonly cutover: Cutover;
+  readonly cutover: ICutover;
 
   /**
    * The alarms that the first row shows.
@@ -109,7 +109,7 @@ export class MigrationDashboard extends Construct {
 }
 
 function heading({ cutover }: MigrationDashboardProps): IWidget {
-  const { region } = Stack.of(cutover);
+  const { region } = cutover.env;
   const arn = cutover.stateMachine.stateMachineArn;
   const url = `https://console.aws.amazon.com/states/home?region=${region}#/statemachines/view/${arn}`;
   const markdown = [
@@ -144,7 +144,7 @@ function alarmStatus({ alarms }: MigrationAlarms): IWidget {
 }
 
 /** Where does the traffic go? */
-function traffic(cutover: Cutover, source: SideMetrics, target: SideMetrics): IWidget[] {
+function traffic(cutover: ICutover, source: SideMetrics, target: SideMetrics): IWidget[] {
   return [
     graph('Weights, as the last cutover set them', weights(cutover)),
     graph('Requests in a minute', [source.requests, target.requests], { stacked: true }),
@@ -175,7 +175,7 @@ function connections(source: SideMetrics, target: SideMetrics): IWidget[] {
 }
 
 /** What have the machines left? */
-function capacity(loadBalancer: MigrationLoadBalancer, source: SideMetrics, target: SideMetrics): IWidget[] {
+function capacity(loadBalancer: IMigrationLoadBalancer, source: SideMetrics, target: SideMetrics): IWidget[] {
   return [
     graph('Proxies', [source.proxies, target.proxies]),
     graph('CPU of the proxies, in percent', [source.cpu, target.cpu]),
@@ -187,14 +187,14 @@ function capacity(loadBalancer: MigrationLoadBalancer, source: SideMetrics, targ
 }
 
 /** What did the cutovers come to? */
-function executions({ stateMachine }: Cutover): IWidget[] {
+function executions(cutover: ICutover): IWidget[] {
   const sum = (label: string, color: string) => ({ statistic: 'Sum', label, color, period: METRIC_PERIOD });
   const metrics = [
-    stateMachine.metricStarted(sum('Started', Color.BLUE)),
-    stateMachine.metricSucceeded(sum('Completed', Color.GREEN)),
-    stateMachine.metricFailed(sum('Refused, rolled back or failed', Color.RED)),
-    stateMachine.metricAborted(sum('Stopped by a person', Color.ORANGE)),
-    stateMachine.metricTimedOut(sum('Timed out', Color.BROWN)),
+    cutover.metricStarted(sum('Started', Color.BLUE)),
+    cutover.metricSucceeded(sum('Completed', Color.GREEN)),
+    cutover.metricFailed(sum('Refused, rolled back or failed', Color.RED)),
+    cutover.metricAborted(sum('Stopped by a person', Color.ORANGE)),
+    cutover.metricTimedOut(sum('Timed out', Color.BROWN)),
   ];
   return [
     new SingleValueWidget({

@@ -1,12 +1,10 @@
 import { Duration, RemovalPolicy, Tokenization } from 'aws-cdk-lib';
-import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
-import { Connections, IConnectable, IVpc, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Connections, IVpc, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
   ApplicationListener,
   ApplicationLoadBalancer,
   ApplicationProtocol,
   DesyncMitigationMode,
-  HttpCodeElb,
   IApplicationListener,
   IApplicationLoadBalancer,
   ListenerAction,
@@ -20,6 +18,12 @@ import { acknowledge } from './acknowledged-rules';
 import { annotateExisting } from './existing-load-balancer';
 import { IDLE_TIMEOUT } from './idle-timeouts';
 import { createLogBucket, logTo } from './load-balancer-logs';
+import {
+  IMigrationLoadBalancer,
+  ImportedMigrationLoadBalancer,
+  MigrationLoadBalancerAttributes,
+  MigrationLoadBalancerBase,
+} from './migration-load-balancer-base';
 import { createVpc } from './migration-vpc';
 import { REDIRECT_PORT } from './ports';
 import { checkNetworkOf, refuse } from './refusals';
@@ -44,7 +48,27 @@ import { checkProps, MigrationLoadBalancerProps, portsOf } from './migration-loa
  *   allowedPeers: [ec2.Peer.ipv4('10.0.0.0/8')],
  * });
  */
-export class MigrationLoadBalancer extends Construct implements IConnectable {
+export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
+  /**
+   * The load balancer of a migration of another app: to let clients in, to put a `NetworkFront` before it, and to watch it.
+   *
+   * @example
+   * const theirs = MigrationLoadBalancer.fromMigrationLoadBalancerAttributes(this, 'Theirs', {
+   *   loadBalancerArn: 'arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/app/shop/0123456789abcdef',
+   *   securityGroup: ec2.SecurityGroup.fromSecurityGroupId(this, 'Group', 'sg-0123456789abcdef0'),
+   *   vpc,
+   * });
+   * new NetworkFront(this, 'Front', { loadBalancer: theirs, internetFacing: true });
+   */
+  public static fromMigrationLoadBalancerAttributes(
+    scope: Construct,
+    id: string,
+    attributes: MigrationLoadBalancerAttributes,
+  ): IMigrationLoadBalancer {
+    // eslint-disable-next-line awscdk/require-passing-this -- the caller's
+    return new ImportedMigrationLoadBalancer(scope, id, attributes);
+  }
+
   public readonly vpc: IVpc;
   public readonly loadBalancer: IApplicationLoadBalancer;
 
@@ -133,41 +157,9 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
     this.letIn(props);
   }
 
-  /** Lets a peer connect to the traffic's port, and to `:80` where it redirects. */
-  public allowTrafficFrom(peer: IConnectable): void {
-    this.connections.allowFrom(peer, Port.tcp(this.trafficPort), 'Traffic');
-    if (this.redirectListener) this.connections.allowFrom(peer, Port.tcp(REDIRECT_PORT), 'Redirected to HTTPS');
-  }
-
-  /** Lets a peer connect to both smoke-test ports. */
-  public allowSmokeTestsFrom(peer: IConnectable): void {
-    this.sourceListener.connections.allowDefaultPortFrom(peer, 'Smoke tests of the source');
-    this.targetListener.connections.allowDefaultPortFrom(peer, 'Smoke tests of the target');
-  }
-
-  /** How many requests were answered by either side; their sum over 5 minutes. */
-  public metricRequestCount(props?: MetricOptions): Metric {
-    return this.loadBalancer.metrics.requestCount(props);
-  }
-
-  /** How many answers of a class, such as 5xx, the load balancer made itself; their sum over 5 minutes. */
-  public metricHttpCodeElb(code: HttpCodeElb, props?: MetricOptions): Metric {
-    return this.loadBalancer.metrics.httpCodeElb(code, props);
-  }
-
-  /** How long the proxies took to answer, in seconds; the average over 5 minutes. */
-  public metricTargetResponseTime(props?: MetricOptions): Metric {
-    return this.loadBalancer.metrics.targetResponseTime(props);
-  }
-
-  /** How many connections there are, of clients and to proxies; their sum over 5 minutes. */
-  public metricActiveConnectionCount(props?: MetricOptions): Metric {
-    return this.loadBalancer.metrics.activeConnectionCount(props);
-  }
-
-  /** How many connections were refused because there were too many; their sum over 5 minutes. */
-  public metricRejectedConnectionCount(props?: MetricOptions): Metric {
-    return this.loadBalancer.metrics.rejectedConnectionCount(props);
+  /** Whether `:80` tells clients to come back with HTTPS. */
+  public get redirectsHttp(): boolean {
+    return this.redirectListener !== undefined;
   }
 
   private networkOf(props: MigrationLoadBalancerProps): IVpc {
@@ -283,10 +275,8 @@ export class MigrationLoadBalancer extends Construct implements IConnectable {
     const { sourcePeers = [], targetPeers = [] } = props.smokeTests ?? {};
     for (const peer of props.allowedPeers ?? []) this.allowTrafficFrom(peer);
     for (const peer of props.smokeTestPeers ?? []) this.allowSmokeTestsFrom(peer);
-    for (const peer of sourcePeers)
-      this.sourceListener.connections.allowDefaultPortFrom(peer, 'Smoke tests of the source');
-    for (const peer of targetPeers)
-      this.targetListener.connections.allowDefaultPortFrom(peer, 'Smoke tests of the target');
+    for (const peer of sourcePeers) this._allowSmokeTests('source', peer);
+    for (const peer of targetPeers) this._allowSmokeTests('target', peer);
   }
 }
 

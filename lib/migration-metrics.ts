@@ -2,10 +2,11 @@ import { Duration, Token } from 'aws-cdk-lib';
 import { Color, IMetric, MathExpression, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { HttpCodeElb, HttpCodeTarget } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { ConnectionKind } from '../core/connections';
-import { Cutover } from './cutover';
-import { MigrationLoadBalancer } from './migration-load-balancer';
+import { ICutover } from './cutover-base';
+import { IMigrationLoadBalancer } from './migration-load-balancer-base';
 import { MigrationSide } from './migration-side';
-import { ProxyService } from './proxy-service';
+import { whereItIs } from './metric-place';
+import { IProxyService } from './proxy-service-base';
 
 /** No metric of a load balancer or a service comes more often. */
 export const METRIC_PERIOD = Duration.minutes(1);
@@ -39,11 +40,11 @@ export interface SideMetrics {
 }
 
 /** @param looks how a person meets the side in a graph; an alarm needs none. */
-export function sideMetrics(proxies: ProxyService, looks: Looks = {}): SideMetrics {
-  const { metrics } = proxies.targetGroup.targetGroup;
-  const options: MetricOptions = { period: METRIC_PERIOD, ...looks };
-  const healthy = metrics.healthyHostCount({ ...options, statistic: 'Minimum' });
-  const unhealthy = metrics.unhealthyHostCount({ ...options, statistic: 'Maximum' });
+export function sideMetrics(proxies: IProxyService, looks: Looks = {}): SideMetrics {
+  const { targetMetrics } = proxies;
+  const options = whereItIs(proxies, { period: METRIC_PERIOD, ...looks });
+  const healthy = targetMetrics.healthyHostCount({ ...options, statistic: 'Minimum' });
+  const unhealthy = targetMetrics.unhealthyHostCount({ ...options, statistic: 'Maximum' });
   return {
     ...answerMetrics(proxies, options),
     ...latencyMetrics(proxies, options),
@@ -56,17 +57,17 @@ export function sideMetrics(proxies: ProxyService, looks: Looks = {}): SideMetri
   };
 }
 
-function liveMetric(proxies: ProxyService, kind: ConnectionKind): IMetric {
+function liveMetric(proxies: IProxyService, kind: ConnectionKind): IMetric {
   const dimensionsMap = { Service: proxies.serviceName, Kind: kind };
   return proxies.metricLiveConnections({ dimensionsMap, statistic: 'Sum', period: METRIC_PERIOD, label: kind });
 }
 
 type AnswerMetrics = Pick<SideMetrics, 'requests' | 'errors' | 'errorRate' | 'errorPercent'>;
 
-function answerMetrics({ side, targetGroup }: ProxyService, options: MetricOptions): AnswerMetrics {
-  const { metrics } = targetGroup.targetGroup;
-  const requests = metrics.requestCount(options);
-  const errors = metrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, options);
+function answerMetrics(proxies: IProxyService, options: MetricOptions): AnswerMetrics {
+  const { side, targetMetrics } = proxies;
+  const requests = targetMetrics.requestCount(options);
+  const errors = targetMetrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, options);
   // A graph draws both sides, and no two metrics of a graph may have one name.
   const [all, bad] = [`${side}Requests`, `${side}Errors`];
   const share = (expression: string) => math(expression, { [all]: requests, [bad]: errors }, options);
@@ -78,20 +79,17 @@ function answerMetrics({ side, targetGroup }: ProxyService, options: MetricOptio
   };
 }
 
-function latencyMetrics(
-  { side, targetGroup }: ProxyService,
-  options: MetricOptions,
-): Pick<SideMetrics, 'latency' | 'latencyAmong'> {
-  const { metrics } = targetGroup.targetGroup;
+function latencyMetrics(proxies: IProxyService, options: MetricOptions): Pick<SideMetrics, 'latency' | 'latencyAmong'> {
+  const { side, targetMetrics } = proxies;
   const labelled = (label: string) => (options.label === undefined ? options : { ...options, label });
   const latency = (statistic: string) =>
-    metrics.targetResponseTime({ ...labelled(`${options.label} ${statistic}`), statistic });
+    targetMetrics.targetResponseTime({ ...labelled(`${options.label} ${statistic}`), statistic });
   const [all, time] = [`${side}Requests`, `${side}Latency`];
   const expression = (minimum: number) => `IF(${all} >= ${text(minimum)}, ${time}, 0)`;
   return {
     latency,
     latencyAmong: (statistic, minimum) =>
-      math(expression(minimum), { [all]: metrics.requestCount(options), [time]: latency(statistic) }, options),
+      math(expression(minimum), { [all]: targetMetrics.requestCount(options), [time]: latency(statistic) }, options),
   };
 }
 
@@ -101,9 +99,9 @@ function registered(side: MigrationSide, healthy: Metric, unhealthy: Metric, opt
 }
 
 /** The share of requests that the load balancer itself answered 5xx; 0 in a minute with fewer requests than this. */
-export function loadBalancerErrorRate({ loadBalancer }: MigrationLoadBalancer, minimumRequests: number): IMetric {
-  const requests = loadBalancer.metrics.requestCount({ period: METRIC_PERIOD });
-  const errors = loadBalancer.metrics.httpCodeElb(HttpCodeElb.ELB_5XX_COUNT, { period: METRIC_PERIOD });
+export function loadBalancerErrorRate(loadBalancer: IMigrationLoadBalancer, minimumRequests: number): IMetric {
+  const requests = loadBalancer.metricRequestCount({ period: METRIC_PERIOD });
+  const errors = loadBalancer.metricHttpCodeElb(HttpCodeElb.ELB_5XX_COUNT, { period: METRIC_PERIOD });
   // A request for which it found no target is not in its count of requests.
   const all = '(FILL(requests, 0) + FILL(errors, 0))';
   const expression = `IF(${all} >= ${text(minimumRequests)}, FILL(errors, 0) / ${all}, 0)`;
@@ -111,18 +109,18 @@ export function loadBalancerErrorRate({ loadBalancer }: MigrationLoadBalancer, m
 }
 
 /** Requests in a minute that the load balancer itself answered 5xx. */
-export function loadBalancerErrors({ loadBalancer }: MigrationLoadBalancer): Metric {
+export function loadBalancerErrors(loadBalancer: IMigrationLoadBalancer): Metric {
   const options = { period: METRIC_PERIOD, label: 'Answers with 5xx', color: Color.RED };
-  return loadBalancer.metrics.httpCodeElb(HttpCodeElb.ELB_5XX_COUNT, options);
+  return loadBalancer.metricHttpCodeElb(HttpCodeElb.ELB_5XX_COUNT, options);
 }
 
 /** Connections that the load balancer turned away because it had too many. */
-export function rejectedConnections({ loadBalancer }: MigrationLoadBalancer, looks: Looks = {}): Metric {
-  return loadBalancer.metrics.rejectedConnectionCount({ period: METRIC_PERIOD, ...looks });
+export function rejectedConnections(loadBalancer: IMigrationLoadBalancer, looks: Looks = {}): Metric {
+  return loadBalancer.metricRejectedConnectionCount({ period: METRIC_PERIOD, ...looks });
 }
 
 /** The weight of each side as a cutover set it last: a drain or an approval may take hours, and sets none. */
-export function weights(cutover: Cutover): IMetric[] {
+export function weights(cutover: ICutover): IMetric[] {
   return [MigrationSide.SOURCE, MigrationSide.TARGET].map((side) => {
     const weight = cutover.metricWeight(side, { period: METRIC_PERIOD });
     return math(`FILL(${side}Weight, REPEAT)`, { [`${side}Weight`]: weight }, looksOf(side));

@@ -24,12 +24,13 @@ import { HEALTH_PATH } from '../core/admin';
 import { acknowledge } from './acknowledged-rules';
 import { TCP_IDLE_TIMEOUT, TCP_IDLE_TIMEOUT_BOUNDS } from './idle-timeouts';
 import { MigrationLoadBalancer } from './migration-load-balancer';
+import { IMigrationLoadBalancer } from './migration-load-balancer-base';
 import { REDIRECT_PORT } from './ports';
 import { refuse, isLater } from './refusals';
 
 export interface NetworkFrontProps {
   /** Where the traffic goes on to. */
-  readonly loadBalancer: MigrationLoadBalancer;
+  readonly loadBalancer: IMigrationLoadBalancer;
 
   /**
    * Whether it has public addresses. The load balancer behind may be internal all the same.
@@ -86,7 +87,7 @@ export class NetworkFront extends Construct implements IConnectable {
    * addresses. Let that load balancer's security group in by `allowTrafficFrom`, or its clients if it has none: their
    * addresses stay as they are. With mutual TLS also let it connect to `loadBalancer.healthCheckPort`.
    */
-  public static targetGroupFor(scope: Construct, id: string, loadBalancer: MigrationLoadBalancer): NetworkTargetGroup {
+  public static targetGroupFor(scope: Construct, id: string, loadBalancer: IMigrationLoadBalancer): NetworkTargetGroup {
     return createTargetGroup(scope, id, loadBalancer, loadBalancer.trafficPort);
   }
 
@@ -122,7 +123,9 @@ export class NetworkFront extends Construct implements IConnectable {
       deletionProtection: props.deletionProtection ?? false,
     });
     this.connections = new Connections({ securityGroups: [securityGroup] });
-    loadBalancer._reachedBy.push(this.loadBalancer.loadBalancerDnsName, ...this.addresses);
+    if (loadBalancer instanceof MigrationLoadBalancer) {
+      loadBalancer._reachedBy.push(this.loadBalancer.loadBalancerDnsName, ...this.addresses);
+    }
     this.forwardTo(loadBalancer);
     for (const peer of props.allowedPeers ?? []) this.allowTrafficFrom(peer, loadBalancer);
     this.node.addValidation({ validate: () => this.doubledPorts() });
@@ -147,7 +150,7 @@ export class NetworkFront extends Construct implements IConnectable {
     });
   }
 
-  private forwardTo(loadBalancer: MigrationLoadBalancer): void {
+  private forwardTo(loadBalancer: IMigrationLoadBalancer): void {
     // A quiet WebSocket must live here for as long as behind: an NLB forgets a flow without telling either end.
     const tcpIdleTimeout = longerThan(loadBalancer.idleTimeout);
     this.loadBalancer.addListener('Traffic', {
@@ -156,22 +159,26 @@ export class NetworkFront extends Construct implements IConnectable {
       tcpIdleTimeout,
       defaultTargetGroups: [createTargetGroup(this, 'Targets', loadBalancer, loadBalancer.trafficPort)],
     });
-    if (loadBalancer.redirectListener) {
+    if (loadBalancer.redirectsHttp) {
       this.loadBalancer.addListener('Redirect', {
         port: REDIRECT_PORT,
         protocol: Protocol.TCP,
         defaultTargetGroups: [createTargetGroup(this, 'RedirectTargets', loadBalancer, REDIRECT_PORT)],
       });
     }
-    loadBalancer.allowTrafficFrom(this);
+    // From here, so that the rules are in this stack: the load balancer may be in another one, which must not wait for it.
+    this.connections.allowTo(loadBalancer, Port.tcp(loadBalancer.trafficPort), 'Traffic');
+    if (loadBalancer.redirectsHttp) {
+      this.connections.allowTo(loadBalancer, Port.tcp(REDIRECT_PORT), 'Redirected to HTTPS');
+    }
     if (loadBalancer.healthCheckPort !== loadBalancer.trafficPort) {
-      loadBalancer.connections.allowFrom(this, Port.tcp(loadBalancer.healthCheckPort), 'Health checks');
+      this.connections.allowTo(loadBalancer, Port.tcp(loadBalancer.healthCheckPort), 'Health checks');
     }
   }
 
-  private allowTrafficFrom(peer: IPeer, loadBalancer: MigrationLoadBalancer): void {
+  private allowTrafficFrom(peer: IPeer, loadBalancer: IMigrationLoadBalancer): void {
     this.connections.allowFrom(peer, Port.tcp(loadBalancer.trafficPort), 'Traffic');
-    if (loadBalancer.redirectListener) this.connections.allowFrom(peer, Port.tcp(REDIRECT_PORT), 'Redirected to HTTPS');
+    if (loadBalancer.redirectsHttp) this.connections.allowFrom(peer, Port.tcp(REDIRECT_PORT), 'Redirected to HTTPS');
   }
 }
 
@@ -191,7 +198,7 @@ function privateMappings(subnets: readonly ISubnet[], props: NetworkFrontProps):
 function createTargetGroup(
   parent: Construct,
   id: string,
-  loadBalancer: MigrationLoadBalancer,
+  loadBalancer: IMigrationLoadBalancer,
   port: number,
 ): NetworkTargetGroup {
   // eslint-disable-next-line awscdk/no-variable-construct-id -- the caller's
@@ -211,10 +218,10 @@ function createTargetGroup(
     },
   });
   // An ALB can only be registered on a port on which it listens.
-  group.node.addDependency(
-    loadBalancer.listener,
-    ...(loadBalancer.redirectListener ? [loadBalancer.redirectListener] : []),
-  );
+  if (loadBalancer instanceof MigrationLoadBalancer) {
+    const { listener, redirectListener } = loadBalancer;
+    group.node.addDependency(listener, ...(redirectListener ? [redirectListener] : []));
+  }
   return group;
 }
 

@@ -43,6 +43,8 @@ export interface ProxyScaling {
 
 /** Of 200 tasks a side, the counts stay far under what the state machine can pass on. */
 const MOST_TASKS = 200;
+/** How many there are unless asked otherwise. */
+export const TASK_COUNTS = { minTasks: 2, maxTasks: 10 };
 const REQUESTS_PER_WORKER = 60_000;
 const CONNECTIONS_PER_WORKER = 5_000;
 /** A proxy takes 30,000. */

@@ -10,7 +10,7 @@ import { MigrationSide } from './migration-side';
 import { ProxyCompute } from './proxy-compute';
 import { MOST_WORKERS, workersFor } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
-import { checkTaskCounts, ProxyScaling } from './proxy-scaling';
+import { checkTaskCounts, ProxyScaling, TASK_COUNTS } from './proxy-scaling';
 import { checkApiPeers, checkDuration, checkInteger, checkUpstreamUrl, refuse } from './refusals';
 import { ISessionStore } from './session-store-props';
 import { StickyTargetGroup } from './sticky-target-group';
@@ -214,7 +214,7 @@ export function upstreamsOf({ upstreamUrl, environment = {} }: ProxyServiceProps
 export function checkProps(props: ProxyServiceProps): void {
   checkUpstreamUrl('upstreamUrl', props.upstreamUrl);
   checkApiPeers(props);
-  checkTaskCounts(props.minTasks ?? 2, props.maxTasks ?? 10);
+  checkTaskCounts(props.minTasks ?? TASK_COUNTS.minTasks, props.maxTasks ?? TASK_COUNTS.maxTasks);
   checkInteger('workers', props.workers ?? 1, { min: 1, max: MOST_WORKERS });
   if (props.upstreamIdleTimeout) checkDuration('upstreamIdleTimeout', props.upstreamIdleTimeout, UPSTREAM_IDLE_BOUNDS);
   computeOf(props)._check(sizeOf(props));

@@ -1,5 +1,4 @@
 import { Names, Size, Stack, Tags } from 'aws-cdk-lib';
-import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { AutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
 import { Connections, IConnectable, ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
@@ -18,21 +17,22 @@ import {
   TaskDefinition,
   UlimitName,
 } from 'aws-cdk-lib/aws-ecs';
+import { IApplicationTargetGroupMetrics } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Grant, IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, IConstruct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
 import { allowApis, reachesAnywhere } from './api-peers';
-import { METRIC_NAMESPACE } from '../core/events';
 import { parseUpstreamUrl } from '../core/upstream-url';
-import { createLogGroup, letDecrypt, letRead } from './encryption';
+import { createLogGroup, letDecrypt } from './encryption';
 import { UPSTREAM_IDLE_TIMEOUT } from './idle-timeouts';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT, DATA_PORT } from './ports';
 import { environmentOf, secretsOf } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
-import { scaleProxies } from './proxy-scaling';
+import { ImportedProxyService, IProxyService, ProxyServiceAttributes, ProxyServiceBase } from './proxy-service-base';
+import { scaleProxies, TASK_COUNTS } from './proxy-scaling';
 import { refuseTwice } from './only-once';
 import { refuse } from './refusals';
 import { checkSidecar } from './sidecars';
@@ -71,12 +71,37 @@ const EXECUTE_COMMAND_PATHS = { lib: '/var/lib/amazon', log: '/var/log/amazon' }
  *   scaling: { cpuPercent: 50 },
  * });
  */
-export class ProxyService extends Construct implements IConnectable {
+export class ProxyService extends ProxyServiceBase {
+  /**
+   * Proxies of another app: to watch them, to let them reach a backend, and to say who may drain them.
+   *
+   * @example
+   * const theirs = ProxyService.fromProxyServiceAttributes(this, 'Theirs', {
+   *   side: MigrationSide.SOURCE,
+   *   serviceArn: 'arn:aws:ecs:eu-central-1:111122223333:service/shop/source',
+   *   serviceName: 'Shop-Migration-Source',
+   *   securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(this, 'Group', 'sg-0123456789abcdef0')],
+   * });
+   * const backend = new ec2.SecurityGroup(this, 'Backend', { vpc });
+   * backend.connections.allowFrom(theirs, ec2.Port.tcp(8080));
+   */
+  public static fromProxyServiceAttributes(
+    scope: Construct,
+    id: string,
+    attributes: ProxyServiceAttributes,
+  ): IProxyService {
+    // eslint-disable-next-line awscdk/require-passing-this -- the caller's
+    return new ImportedProxyService(scope, id, attributes);
+  }
+
   public readonly service: BaseService;
   public readonly taskDefinition: TaskDefinition;
   public readonly cluster: ICluster;
   public readonly side: MigrationSide;
   public readonly targetGroup: StickyTargetGroup;
+
+  /** The name of the service in the cluster. */
+  public readonly ecsServiceName: string;
 
   /** The dimension `Service` of the proxies' own metrics. */
   public readonly serviceName: string;
@@ -95,7 +120,10 @@ export class ProxyService extends Construct implements IConnectable {
   /** Allow your backend from here: `backend.connections.allowFrom(proxies, Port.tcp(8080))`. */
   public readonly connections: Connections;
 
-  private readonly adminSecret: ISecret;
+  /** What the load balancer counts of these proxies. */
+  public readonly targetMetrics: IApplicationTargetGroupMetrics;
+
+  protected readonly adminSecret: ISecret;
 
   /**
    * Whether commands can be run in the tasks.
@@ -116,13 +144,14 @@ export class ProxyService extends Construct implements IConnectable {
     this.cluster = props.cluster;
     this.side = props.side;
     this.targetGroup = props.targetGroup;
+    this.targetMetrics = props.targetGroup.targetGroup.metrics;
     this.adminSecret = props.adminSecret;
     this._upstreams = upstreamsOf(props);
     acknowledge(this, 'proxies');
     trustOwnAccountOnly(this);
     this.serviceName = Names.uniqueResourceName(this, { maxLength: 255, separator: '-' });
-    this.minTasks = props.minTasks ?? 2;
-    this.maxTasks = props.maxTasks ?? 10;
+    this.minTasks = props.minTasks ?? TASK_COUNTS.minTasks;
+    this.maxTasks = props.maxTasks ?? TASK_COUNTS.maxTasks;
     this._canExecute = props.enableExecuteCommand ?? false;
     this.logGroup = props.logGroup ?? this.createLogGroup(props);
     const securityGroup = this.createSecurityGroup(props);
@@ -133,6 +162,7 @@ export class ProxyService extends Construct implements IConnectable {
     // Asked from here, so that the rules are of this stack, and a store of another one need not wait for it.
     if (props.sessionStore) this.connections.allowToDefaultPort(props.sessionStore, 'Sessions');
     this.service = this.createService(props, securityGroup);
+    this.ecsServiceName = this.service.serviceName;
     this.taskCount = scaleProxies(
       this.service,
       {
@@ -160,13 +190,6 @@ export class ProxyService extends Construct implements IConnectable {
     });
   }
 
-  /** Lets somebody drain, hold and retarget these proxies: read the key of the admin API and, from there, reach it. */
-  public grantDrain(grantee: IGrantable, from?: IConnectable): Grant {
-    // The rules are of the stack of who asks, as the right to read the key is.
-    from?.connections.allowTo(this, Port.tcp(ADMIN_PORT), 'The admin API');
-    return letRead(this.adminSecret, grantee);
-  }
-
   /** Lets somebody run commands in the tasks of these proxies, where ECS Exec is on. */
   public grantExecuteCommand(grantee: IGrantable): Grant {
     if (!this._canExecute) refuse('enableExecuteCommand', 'true before somebody is let in', 'false');
@@ -183,55 +206,6 @@ export class ProxyService extends Construct implements IConnectable {
       conditions: this.ownTasks,
     });
     return onCluster.combine(onTasks);
-  }
-
-  /**
-   * A metric that the proxies write: `LiveConnections`, `Requests`, `Errors`, `Latency` (milliseconds) or
-   * `DrainRemaining`. Once a minute.
-   */
-  public metric(metricName: string, options?: MetricOptions): Metric {
-    const dimensionsMap = { Service: this.serviceName };
-    return new Metric({ namespace: METRIC_NAMESPACE, metricName, dimensionsMap, ...options }).attachTo(this);
-  }
-
-  /** The live connections of a proxy, on average. */
-  public metricLiveConnections(options?: MetricOptions): Metric {
-    return this.metric('LiveConnections', { statistic: 'Average', ...options });
-  }
-
-  /** The requests that the proxies took. */
-  public metricRequests(options?: MetricOptions): Metric {
-    return this.metric('Requests', { statistic: 'Sum', ...options });
-  }
-
-  /** The requests that were answered 5xx, or not to their end. */
-  public metricErrors(options?: MetricOptions): Metric {
-    return this.metric('Errors', { statistic: 'Sum', ...options });
-  }
-
-  /** Milliseconds from a request to its answer, as the proxies see it. */
-  public metricLatency(options?: MetricOptions): Metric {
-    return this.metric('Latency', { statistic: 'p99', ...options });
-  }
-
-  /** The connections that a drain waits for, on the proxy that has most. */
-  public metricDrainRemaining(options?: MetricOptions): Metric {
-    return this.metric('DrainRemaining', { statistic: 'Maximum', ...options });
-  }
-
-  /** The requests that came to each proxy, on average, as the load balancer sees it. */
-  public metricRequestsPerTarget(options?: MetricOptions): Metric {
-    return this.targetGroup.targetGroup.metrics.requestCountPerTarget(options);
-  }
-
-  /** The share of its CPU that a proxy uses, in percent. */
-  public metricCpuUtilization(options?: MetricOptions): Metric {
-    return this.service.metricCpuUtilization(options);
-  }
-
-  /** The share of its memory that a proxy uses, in percent. */
-  public metricMemoryUtilization(options?: MetricOptions): Metric {
-    return this.service.metricMemoryUtilization(options);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Size, SizeRoundingBehavior } from 'aws-cdk-lib';
+import { Duration, IResource, RemovalPolicy, Size, SizeRoundingBehavior } from 'aws-cdk-lib';
 import { IConnectable, ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { IKey } from 'aws-cdk-lib/aws-kms';
@@ -15,7 +15,7 @@ export enum SessionStoreAuthentication {
 }
 
 /** Where the sessions of both sides live, made here or elsewhere. */
-export interface ISessionStore extends IConnectable {
+export interface ISessionStore extends IResource, IConnectable {
   /** `host:port`. */
   readonly endpoint: string;
 

@@ -1,4 +1,4 @@
-import { Duration, Names, RemovalPolicy, Token } from 'aws-cdk-lib';
+import { Duration, Names, RemovalPolicy, Resource, Token } from 'aws-cdk-lib';
 import { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { Connections, IVpc, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { CfnServerlessCache, CfnUser, CfnUserGroup } from 'aws-cdk-lib/aws-elasticache';
@@ -35,9 +35,21 @@ const ACCESS = 'on ~* &* +@all -@dangerous +info';
  * sessions.connections.allowDefaultPortFrom(sourceProxies, 'Sessions');
  * sessions.grantConnect(operators);
  */
-export class SessionStore extends Construct implements ISessionStore {
-  /** A store that exists already; what is allowed to it by `connections` is let out, and in by its security groups. */
-  public static fromEndpoint(scope: Construct, id: string, attributes: SessionStoreAttributes): ISessionStore {
+export class SessionStore extends Resource implements ISessionStore {
+  /**
+   * A store that exists already; what is allowed to it by `connections` is let out, and in by its security groups.
+   *
+   * @example
+   * const theirs = SessionStore.fromSessionStoreAttributes(this, 'Theirs', {
+   *   host: 'sessions.example.com',
+   *   securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(this, 'Group', 'sg-0123456789abcdef0')],
+   * });
+   */
+  public static fromSessionStoreAttributes(
+    scope: Construct,
+    id: string,
+    attributes: SessionStoreAttributes,
+  ): ISessionStore {
     // eslint-disable-next-line awscdk/require-passing-this -- the caller's
     return new ImportedSessionStore(scope, id, attributes);
   }

@@ -53,10 +53,10 @@ function program(code: string, names: readonly string[]): string {
 
 function examplesIn(file: string): Example[] {
   const text = readFileSync(join(LIB, file), 'utf8');
-  const blocks = [...text.matchAll(/\/\*\*(?:(?!\*\/)[^])*?@example\n([^]*?)\n \*\//g)];
+  const blocks = [...text.matchAll(/\/\*\*(?:(?!\*\/)[^])*?@example\n([^]*?)\n *\*\//g)];
   return blocks.map(([, block = ''], index) => ({
     name: `${file}#${index + 1}`,
-    code: block.replace(/^ \* ?/gm, ''),
+    code: block.replace(/^ *\* ?/gm, ''),
   }));
 }
 
@@ -97,7 +97,8 @@ const examples = readdirSync(LIB).flatMap(examplesIn);
 test('every public construct has an example', () => {
   const names = constructNames();
   const files = readdirSync(LIB).filter((file) => {
-    const [, name = ''] = /export class (\w+) extends Construct/.exec(readFileSync(join(LIB, file), 'utf8')) ?? [];
+    const [, name = ''] =
+      /export class (\w+) extends (?:Construct|Resource|\w+Base)/.exec(readFileSync(join(LIB, file), 'utf8')) ?? [];
     return names.includes(name);
   });
   expect(files).not.toEqual([]);

@@ -40,7 +40,7 @@ const LOOKED_UP: Record<string, (stack: Stack, find: Lookup) => Partial<Migratio
   'hosts and paths': (_, find) => ({ hostHeaders: [find(LONG)], pathPatterns: [find(LONG)] }),
   'a path of the smoke requests': (_, find) => ({ plan: CutoverPlan.gradual({ smoke: [{ path: find('/health') }] }) }),
   'a session store': (stack, find) => ({
-    sessionStore: SessionStore.fromEndpoint(stack, 'Sessions', {
+    sessionStore: SessionStore.fromSessionStoreAttributes(stack, 'Sessions', {
       host: find('/sessions/host'),
       securityGroups: [SecurityGroup.fromLookupByName(stack, 'SessionsGroup', 'sessions', networkOf(stack))],
     }),

@@ -319,7 +319,10 @@ describe('session store', () => {
 
   test('imported: one without a password is reached, and not logged in to', () => {
     const stack = newStack();
-    const sessionStore = SessionStore.fromEndpoint(stack, 'Sessions', { host: 'cache.internal', userName: 'app' });
+    const sessionStore = SessionStore.fromSessionStoreAttributes(stack, 'Sessions', {
+      host: 'cache.internal',
+      userName: 'app',
+    });
     newProxies(stack, { sessionStore });
     const template = Template.fromStack(stack);
     expect(environmentOf(template).DRAINSHIFT_SESSION_STORE_URL).toBe('rediss://cache.internal:6379');

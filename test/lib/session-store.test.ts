@@ -215,7 +215,7 @@ describe('imported', () => {
 
   test('an endpoint makes nothing, and lets out to it who is allowed', () => {
     const stack = newStack();
-    const store = SessionStore.fromEndpoint(stack, 'Sessions', { host: 'sessions.internal' });
+    const store = SessionStore.fromSessionStoreAttributes(stack, 'Sessions', { host: 'sessions.internal' });
     const vpc = Vpc.fromVpcAttributes(stack, 'Imported', ATTRIBUTES);
     const app = new SecurityGroup(stack, 'App', { vpc, allowAllOutbound: false });
     store.connections.allowDefaultPortFrom(app);
@@ -232,7 +232,7 @@ describe('imported', () => {
   test('an endpoint with a password, a port and security groups uses them', () => {
     const stack = newStack();
     const secret = Secret.fromSecretNameV2(stack, 'Secret', 'sessions');
-    const store = SessionStore.fromEndpoint(stack, 'Sessions', {
+    const store = SessionStore.fromSessionStoreAttributes(stack, 'Sessions', {
       host: 'sessions.internal',
       port: 6390,
       userName: 'shop',
@@ -297,7 +297,7 @@ describe('refuses', () => {
     [{ host: 'sessions.internal', port: 65_536 }, "'port' must be an integer from 1 to 65535, got 65536"],
     [{ host: 'sessions.internal', port: 63.79 }, "'port' must be an integer from 1 to 65535, got 63.79"],
   ])('an endpoint %#', (attributes, message) => {
-    expect(() => SessionStore.fromEndpoint(newStack(), 'Sessions', attributes)).toThrow(message);
+    expect(() => SessionStore.fromSessionStoreAttributes(newStack(), 'Sessions', attributes)).toThrow(message);
   });
 
   test('nothing that is known only at deployment', () => {
@@ -305,7 +305,7 @@ describe('refuses', () => {
     const text = new CfnParameter(stack, 'Text').valueAsString;
     const number = new CfnParameter(stack, 'Number', { type: 'Number' }).valueAsNumber;
     newStore(stack, { name: text, userName: text, maximumProcessingUnits: number });
-    const imported = SessionStore.fromEndpoint(stack, 'Imported', { host: text, port: number });
+    const imported = SessionStore.fromSessionStoreAttributes(stack, 'Imported', { host: text, port: number });
     expect(stack.resolve(imported.url)).toEqual({
       'Fn::Join': ['', ['rediss://', { Ref: 'Text' }, ':', { Ref: 'Number' }]],
     });
