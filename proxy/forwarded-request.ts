@@ -11,6 +11,8 @@ export interface Books {
   readonly traffic: TrafficCount;
   readonly failures: FailureLog;
   readonly accessLog: AccessLog | undefined;
+  /** The name in the `Via` of responses. */
+  readonly via: string | undefined;
 }
 
 /**
@@ -32,6 +34,10 @@ export class ForwardedRequest implements Forward {
   ) {
     this.head = books.accessLog === undefined ? undefined : head;
     books.traffic.take();
+  }
+
+  get via(): string | undefined {
+    return this.books.via;
   }
 
   opened(status: number): void {

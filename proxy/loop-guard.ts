@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RequestHead } from './data-plane/data-plane';
+import { viaMember } from './data-plane/via';
 
 /**
  * How often a request may have been here. With a name, never: whoever gives one knows what is in front. Without one some
@@ -37,8 +38,7 @@ export class LoopGuard {
   /** What the field says behind this proxy. */
   value(head: RequestHead): string {
     const before = head.field(this.field);
-    const version = head.httpVersion === '2' ? '2.0' : head.httpVersion;
-    const own = this.field === 'via' ? `${version} ${this.name}` : this.name;
+    const own = this.field === 'via' ? viaMember(head.httpVersion, this.name) : this.name;
     return before === undefined ? own : `${before}, ${own}`;
   }
 

@@ -112,6 +112,7 @@ class Proxy implements RunningProxy {
       traffic: new TrafficCount(),
       failures: new FailureLog(log, clock),
       accessLog: accessLog === 'off' ? undefined : new AccessLog(log, accessLog === 'errors', clock),
+      via: config.via,
     };
     this.deviations = new DeviationLog(log, clock);
     this.forwarding = forwardingOf(config);

@@ -233,6 +233,8 @@ export interface Forward {
   readonly url?: string;
   /** Added to the answer, next to the upstream's own fields of that name (`set-cookie`). Called once when the head is there. */
   readonly responseHeaders?: (status: number) => Readonly<Record<string, string | string[]>>;
+  /** The name in the `Via` of every response that is passed on, interim ones, too (RFC 9110 section 7.6.3). @default - no `Via` */
+  readonly via?: string | undefined;
   /** Cuts the exchange: `reset` before the answer began, a broken stream afterwards, a hard close of an upgraded connection. */
   readonly signal?: AbortSignal;
   /** Called when an upgraded connection or event stream began, long before it is over. For any other answer never. */

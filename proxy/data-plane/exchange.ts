@@ -3,7 +3,16 @@ import type { Answer, Decision, FailureCause, Upstream, UpstreamFailure } from '
 import type { Deviation } from './deviations';
 import { EventStream } from './event-stream';
 import { ExchangeEnd } from './exchange-end';
-import type { AnswerHead, ClientEvents, ClientHalf, EngineHead, FieldBlock, Seen, UpstreamEvents } from './halves';
+import type {
+  AnswerHead,
+  ClientEvents,
+  ClientHalf,
+  EngineHead,
+  FieldBlock,
+  InterimHead,
+  Seen,
+  UpstreamEvents,
+} from './halves';
 import { blockOf, linesOf } from './http1/lines';
 import { GrpcWatch } from './http2/grpc';
 import { lastForwardAnswer, maxForwards } from './max-forwards';
@@ -12,6 +21,7 @@ import { Turn, Turns } from './turns';
 import { Upload } from './upload';
 import { isOpaque, isSwitch, switchingProtocols, upgradeRefusal } from './upgrade';
 import { UpgradedConnection } from './upgraded-connection';
+import { withVia } from './via';
 
 const UNASKED_SWITCH: FailureCause = { why: 'a switch of protocols that nobody had asked for' };
 /** RFC 9110 section 9.2.2. */
@@ -163,10 +173,10 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     return head.httpVersion === '2' || isForwarded ? undefined : client;
   }
 
-  informed(status: number, fields: FieldBlock): void {
+  informed(head: InterimHead): void {
     this.moved();
-    if (status === 100) this.upload.awaitsContinue = false;
-    if (!this.hasBegun) this.client.inform(status, fields);
+    if (head.status === 100) this.upload.awaitsContinue = false;
+    if (!this.hasBegun) this.client.inform(head.status, withVia(head, this.forward!.via));
   }
 
   deviated(what: Deviation): void {
@@ -185,7 +195,8 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     this.status = head.status;
     this.moved();
     this.answerBeganMs = this.nowMs;
-    this.client.begin(added === undefined ? head : { ...head, fields: head.fields + blockOf(added) });
+    const isAsItCame = added === undefined && forward!.via === undefined;
+    this.client.begin(isAsItCame ? head : { ...head, fields: withVia(head, this.forward!.via) + blockOf(added) });
     // One with a stated length is a file like any other: it cannot be ended before that.
     if (head.isEventStream && head.bodyLength === -1) this.beginEvents(head);
     this.grpc?.answerBegan(this.nowMs);
@@ -233,7 +244,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     // From here on the connection is somebody else's, and this object nobody's.
     this.isOver = true;
     this.forget?.();
-    client.wire.write(switchingProtocols(head.fields + blockOf(added)));
+    client.wire.write(switchingProtocols(withVia(head, this.forward!.via) + blockOf(added)));
     const connection = new UpgradedConnection(context, forward!);
     context.options.ledger.replace(this, connection, 'websocket');
     connection.begin(client, upstream, isOpaque(this.head));

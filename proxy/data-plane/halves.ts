@@ -39,6 +39,8 @@ export interface EngineHead extends RequestHead {
 
 export interface AnswerHead {
   readonly status: number;
+  /** In which the upstream sent it. */
+  readonly httpVersion: RequestHead['httpVersion'];
   /** Empty from HTTP/2. */
   readonly reason: string;
   readonly fields: FieldBlock;
@@ -52,6 +54,9 @@ export interface AnswerHead {
   /** `content-encoding` is set: its bytes say nothing about events. */
   readonly isEncoded: boolean;
 }
+
+/** Of an interim answer. */
+export type InterimHead = Pick<AnswerHead, 'status' | 'httpVersion' | 'fields'>;
 
 /** What an exchange needs of the client that it answers. After `end` or `reset` no call follows. */
 export interface ClientHalf {
@@ -120,7 +125,7 @@ export type Seen = 'nothing' | 'unlikely' | 'maybe';
 export interface UpstreamEvents {
   /** Stands for the client's connection where all its requests are one client's. */
   readonly owner?: object | undefined;
-  informed(status: number, fields: FieldBlock): void;
+  informed(head: InterimHead): void;
   /** A 101; `fields` with `upgrade` and `sec-websocket-accept` still in them, and nothing of `Connection`. */
   switched(head: AnswerHead): void;
   /** The answer is not as it should be, and could not be read in another way. Once for each. */

@@ -72,7 +72,8 @@ function readHead(
   const isValue = deviations.length === 0 ? undefined : isLooseValueCode;
   const lines = scanFields(text, lineEnd + 2, text.length, { fieldBytes, fieldLines: Infinity }, isValue);
   if (typeof lines === 'string') return lines === 'tooLarge' ? 'a head over the limits' : 'a malformed field line';
-  const isOld = text.charCodeAt(7) === 48;
+  const httpVersion = versionOf(text);
+  const isOld = httpVersion === '1.0';
   const framing = readFraming(lines, status, method, isOld);
   if (typeof framing === 'string') return framing;
   const options = answerOptions(lines);
@@ -80,6 +81,7 @@ function readHead(
   const all = framing.deviations.length === 0 ? deviations : [...deviations, ...framing.deviations];
   return {
     status,
+    httpVersion,
     reason: text.slice(13, lineEnd),
     fields: fieldsOf(lines, status, options.named, framing),
     bodyLength: framing.bodyLength,
@@ -97,6 +99,10 @@ function readHead(
 
 function keepsAlive({ close, keepAlive }: ConnectionOptions, isOld: boolean, framing: Framing): boolean {
   return !close && (!isOld || keepAlive) && !isUntilClose(framing);
+}
+
+function versionOf(text: string): '1.0' | '1.1' {
+  return text.charCodeAt(7) === 48 ? '1.0' : '1.1';
 }
 
 /** `HTTP/1.x SP 3DIGIT SP reason`, the reason possibly empty and its space possibly absent; -1 for anything else. */

@@ -200,8 +200,8 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     }
   }
 
-  interim({ status, fields }: AnswerHead): void {
-    this.events?.informed(status, fields);
+  interim(head: AnswerHead): void {
+    this.events?.informed(head);
   }
 
   deviates(what: Deviation): void {

@@ -198,7 +198,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
   private inform(fields: IncomingHttpHeaders & IncomingHttpStatusHeader, raw: readonly string[] | undefined): void {
     const status = Number(fields[':status']);
     if (this.isOver || this.hasAnswer || !(status >= 100 && status < 200)) return;
-    this.events.informed(status, blockOf(raw ?? [], isEndToEnd));
+    this.events.informed({ status, httpVersion: '2', fields: blockOf(raw ?? [], isEndToEnd) });
   }
 
   private begin(
@@ -230,6 +230,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
     const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = fields;
     return {
       status,
+      httpVersion: '2',
       reason: '',
       fields: blockOf(raw, isEndToEnd),
       // A length of 0 may still be followed by trailers: the end is told by the stream.

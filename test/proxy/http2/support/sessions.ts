@@ -144,6 +144,7 @@ function peek(socket: net.Socket, sessions: ClientSessions): void {
 export function answerHead(changes: Partial<AnswerHead> = {}): AnswerHead {
   return {
     status: 200,
+    httpVersion: '1.1',
     reason: '',
     fields: '',
     bodyLength: -1,

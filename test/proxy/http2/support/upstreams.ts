@@ -1,7 +1,14 @@
 import http2, { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import type { Limits, Timeouts, Upstream } from '../../../../proxy/data-plane/data-plane';
-import type { AnswerHead, EngineHead, Seen, UpstreamEvents, UpstreamHalf } from '../../../../proxy/data-plane/halves';
+import type {
+  AnswerHead,
+  InterimHead,
+  EngineHead,
+  Seen,
+  UpstreamEvents,
+  UpstreamHalf,
+} from '../../../../proxy/data-plane/halves';
 import { AddressBook } from '../../../../proxy/data-plane/addresses';
 import { Http2Upstreams } from '../../../../proxy/data-plane/http2/upstream-session';
 import { Ticker } from '../../../../proxy/data-plane/ticker';
@@ -60,7 +67,7 @@ export class Heard implements UpstreamEvents {
     return;
   }
 
-  informed(status: number, fields: string): void {
+  informed({ status, fields }: InterimHead): void {
     this.informs.push([status, fields]);
   }
 
