@@ -38,6 +38,10 @@ export interface LoadBalancerPort {
    */
   setForward(forward: Forward, untilMs?: number): Promise<void>;
   healthyTargets(side: Side): Promise<number>;
+  /** Writes at the weighted rule itself that a cutover has passed `Verify`: for when the store cannot be told. */
+  markVerified(mark: string): Promise<void>;
+  /** The mark of the last cutover that had to write one. */
+  verifiedMark(): Promise<string | undefined>;
 }
 
 export interface ProxiesPort {

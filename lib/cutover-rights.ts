@@ -4,9 +4,11 @@ import { Step } from '../core/wiring';
 /** What one step may do; everything else is denied. */
 export interface StepRights {
   /** Reads of the load balancer; none of these actions knows resources. */
-  readonly read: readonly ('LoadBalancers' | 'Listeners' | 'Rules' | 'TargetGroups' | 'TargetHealth')[];
+  readonly read: readonly ('LoadBalancers' | 'Listeners' | 'Rules' | 'TargetGroups' | 'TargetHealth' | 'Tags')[];
   /** Whether it may change the weighted rule. */
   readonly modifyRule: boolean;
+  /** Whether it may write a tag at the weighted rule. */
+  readonly tagRule: boolean;
   /** Whether it may find the proxies and call their admin API. */
   readonly callProxies: boolean;
   /** Whether it makes smoke requests, and reads whom they trust. */
@@ -22,7 +24,7 @@ export interface StepRights {
 type StoreKey = 'lock.json' | 'abort/*' | 'approval/*' | 'evidence/*';
 
 const NONE = {
-  ...{ read: [], modifyRule: false, callProxies: false, smoke: false },
+  ...{ read: [], modifyRule: false, tagRule: false, callProxies: false, smoke: false },
   ...{ readAlarms: false, notify: false, store: {} },
 } as const;
 const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
@@ -49,12 +51,15 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   confirm: { ...JUDGE, notify: true, store: GUARD },
   bake: { ...JUDGE, store: GUARD },
   drain: { ...JUDGE, store: SAVE_GUARDED },
-  verify: { ...JUDGE, store: SAVE_GUARDED },
+  verify: { ...JUDGE, tagRule: true, store: SAVE_GUARDED },
   complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
   rollback: { ...JUDGE, modifyRule: true, notify: true, store: { GetObject: LOCK } },
   record: { ...NONE, notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true },
-  recover: { ...JUDGE, modifyRule: true, notify: true, store: { ...RECORD, PutObject: ['lock.json', 'evidence/*'] } },
+  recover: {
+    ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, notify: true },
+    store: { ...RECORD, PutObject: ['lock.json', 'evidence/*'] },
+  },
 };
 
 /** The ARNs that the rights are about. */
@@ -84,6 +89,7 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
     );
   }
   if (rights.modifyRule) statements.push(allow(['elasticloadbalancing:ModifyRule'], [resources.weightedRuleArn]));
+  if (rights.tagRule) statements.push(allow(['elasticloadbalancing:AddTags'], [resources.weightedRuleArn]));
   if (rights.callProxies) {
     const inCluster = { ArnEquals: { 'ecs:cluster': resources.clusterArn } };
     statements.push(allow(['ecs:ListTasks'], ['*'], inCluster), allow(['ecs:DescribeTasks'], [resources.taskArns]));

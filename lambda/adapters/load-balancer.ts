@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import {
   Action,
+  AddTagsCommand,
+  DescribeTagsCommand,
   DescribeTargetHealthCommand,
   ElasticLoadBalancingV2Client,
   ForwardActionConfig,
@@ -13,6 +15,7 @@ import {
 import { CutoverError } from '../../core/errors';
 import { Forward } from '../../core/forward';
 import { RuleReading } from '../../core/listener-rules';
+import { VERIFIED_TAG } from '../../core/verified-mark';
 import { CutoverWiring } from '../../core/wiring';
 import type { LoadBalancerPort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
@@ -42,6 +45,15 @@ export function loadBalancerPort(wiring: CutoverWiring): LoadBalancerPort {
       );
       return (answer.TargetHealthDescriptions ?? []).filter(({ TargetHealth }) => TargetHealth?.State === 'healthy')
         .length;
+    },
+    markVerified: async (mark) => {
+      const Tags = [{ Key: VERIFIED_TAG, Value: mark }];
+      await client.send(new AddTagsCommand({ ResourceArns: [wiring.weightedRuleArn], Tags }));
+    },
+    verifiedMark: async () => {
+      const command = new DescribeTagsCommand({ ResourceArns: [wiring.weightedRuleArn] });
+      const { TagDescriptions = [] } = await client.send(command);
+      return TagDescriptions.flatMap(({ Tags = [] }) => Tags).find(({ Key }) => Key === VERIFIED_TAG)?.Value;
     },
   };
 }

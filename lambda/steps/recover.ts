@@ -2,6 +2,7 @@ import { CutoverRun, note, retreat } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { sameForward } from '../../core/forward';
 import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, recoveryCallOf } from '../../core/recovery';
+import { verifiedMark } from '../../core/verified-mark';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
 import { undrain } from '../undrain';
@@ -37,7 +38,7 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
   const { store } = ports;
   const held = await store.holder();
   if (held?.execution !== detail.name || (await store.hasEvidence(detail.name))) return { recovered: false };
-  if (held.isVerified && (await isOnTarget(held, ports))) return finish(held, ports, nowMs);
+  if (await isFinished(held, ports)) return finish(held, ports, nowMs);
   const begun = held.isVerified ? { ...held, isVerified: false } : held;
   const stopped = retreat(begun, 'Aborted', `the execution '${detail.name}' ended as ${detail.status}`);
   // From here on no step of it passes its guard.
@@ -51,16 +52,26 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
   return { recovered: true };
 }
 
-/** Verify may have been written down, and its answer lost: what it did then was decided without it. */
-async function isOnTarget({ intended }: CutoverRun, { loadBalancer }: Ports): Promise<boolean> {
+/**
+ * Whether Verify has passed, by the lock or by the mark at the rule that stands for a store that was away, and the traffic is
+ * on the target. Verify may have been written down, and its answer lost: what it did then was decided without it.
+ */
+async function isFinished(held: CutoverRun, { loadBalancer }: Ports): Promise<boolean> {
+  const { intended, stage, plan, verdict } = held;
+  // What a recovery has begun to put back it goes on with.
+  const mayBeMarked =
+    stage?.index === plan.stages.length - 1 && verdict !== 'rollBack' && held.isVerified === undefined;
+  if (!intended || !(held.isVerified || mayBeMarked)) return false;
   const forward = (await loadBalancer.rules()).find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
-  return forward !== undefined && intended !== undefined && sameForward(forward, intended);
+  if (!forward || !sameForward(forward, intended)) return false;
+  return held.isVerified === true || (await loadBalancer.verifiedMark()) === verifiedMark(held);
 }
 
 /** All traffic was on a target that was judged to the end: only the record is missing, and no weights move. */
 async function finish(held: CutoverRun, ports: Ports, nowMs: number): Promise<Recovered> {
   const notUndrained = await undrain('source', ports);
-  await record(notUndrained.length > 0 ? note(held, nowMs, 'Complete', { notUndrained }) : held, ports, nowMs);
+  const done: CutoverRun = { ...held, isVerified: true };
+  await record(notUndrained.length > 0 ? note(done, nowMs, 'Complete', { notUndrained }) : done, ports, nowMs);
   return { recovered: true };
 }
 

@@ -1,7 +1,9 @@
 import { total } from '../../core/connections';
 import { CutoverRun, note, retreat } from '../../core/cutover';
 import { activeOf, describeLive } from '../../core/drain-run';
+import { CutoverError } from '../../core/errors';
 import { unknownTasks } from '../../core/tally';
+import { verifiedMark } from '../../core/verified-mark';
 import { Look, judged } from '../judged';
 import type { Ports } from '../ports';
 import { settle } from '../settle';
@@ -9,14 +11,17 @@ import { handlerOf } from '../step';
 
 /** What may pass by itself has so long: a task that hangs is killed by ECS within its stop timeout. */
 const MAX_UNVERIFIED_SECONDS = 300;
-/** Without the store it goes on judging, at this pace, for a day; then it completes without it. */
+/**
+ * While neither the store nor the rule takes it that Verify has passed, it has not: it goes on judging, at this pace, for as
+ * long as the reserve of the history allows.
+ */
 const UNSAVED_POLL_SECONDS = 60;
-const MAX_UNSAVED_SECONDS = 86_400;
+const MAX_UNSAVED_SECONDS = 10_800;
 
 /**
  * The last look, and the last one that may roll back: both sides judged as in a bake (which smokes them), everything read,
- * the source's ledgers known to be at zero. That it has passed is written down before anything else is done: from here on the
- * target is the safe side.
+ * the source's ledgers known to be at zero. That it has passed is written down before anything else is done, into the lock or,
+ * where the store takes nothing, at the rule: from here on the target is the safe side, for whoever looks.
  */
 async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Look): Promise<CutoverRun> {
   const { tasks, blind } = look;
@@ -31,11 +36,25 @@ async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Lo
   const verified = note({ ...run, ...(drain && { drain }), isVerified: true, verdict: 'verified' }, nowMs, 'Verify', {
     source,
   });
-  if ('value' in (await settle(() => ports.store.save(verified)))) return verified;
+  if (await isWrittenDown(verified, ports)) return verified;
   const unsavedSinceMs = run.unsavedSinceMs ?? nowMs;
-  if (nowMs - unsavedSinceMs >= MAX_UNSAVED_SECONDS * 1000) return verified;
+  if (nowMs - unsavedSinceMs >= MAX_UNSAVED_SECONDS * 1000) {
+    const rule = `that Verify has passed must be written into the store or at the rule within ${MAX_UNSAVED_SECONDS} s`;
+    return retreat(run, 'AwsUnavailable', `${rule}, got neither`);
+  }
   const waitSeconds = Math.max(run.plan.pollSeconds, UNSAVED_POLL_SECONDS);
   return { ...run, unsavedSinceMs, verdict: 'wait', waitSeconds };
+}
+
+async function isWrittenDown(verified: CutoverRun, { store, loadBalancer }: Ports): Promise<boolean> {
+  try {
+    await store.save(verified);
+    return true;
+  } catch (error) {
+    // Another's, or just being put back: the next look says so.
+    if (error instanceof CutoverError && error.code === 'LockLost') return false;
+    return 'value' in (await settle(() => loadBalancer.markVerified(verifiedMark(verified))));
+  }
 }
 
 function waitForZero(run: CutoverRun, message: string, nowMs: number): CutoverRun {

@@ -30,6 +30,8 @@ class MemoryRule {
         this.onSet();
       },
       healthyTargets: async (side) => this.healthy[side],
+      markVerified: () => Promise.reject(new Error('a person marks nothing')),
+      verifiedMark: () => Promise.resolve(undefined),
     },
     undrain: async (side) => {
       this.calls.push(`undrain ${side}`);

@@ -44,6 +44,8 @@ export class MemoryWorld {
   /** Services that do not respond. */
   away = new Set<'store' | 'ecs' | 'loadBalancer' | 'alarms'>();
   lock: CutoverRun | undefined;
+  /** The tag of the rule. */
+  mark: string | undefined;
   aborts = new Set<string>();
   evidence: Evidence[] = [];
   alarms: AlarmReading[] = [];
@@ -77,6 +79,8 @@ export class MemoryWorld {
         this.forward = forward;
       },
       healthyTargets: async (side) => this.reach('loadBalancer', () => this.healthy[side]),
+      markVerified: async (mark) => this.reach('loadBalancer', () => void (this.mark = mark)),
+      verifiedMark: async () => this.reach('loadBalancer', () => this.mark),
     },
     proxies: {
       tasks: async (side) => this.reach('ecs', () => this.taskReadings(side)),

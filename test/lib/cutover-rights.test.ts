@@ -54,12 +54,15 @@ const TABLE: Record<Step, string[]> = {
   confirm: [...JUDGE, ...GUARD, ...NOTIFY, ...LIST],
   bake: [...JUDGE, ...GUARD, ...LIST],
   drain: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  verify: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  verify: [...JUDGE, 'elasticloadbalancing:AddTags', ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
   rollback: [...JUDGE, MODIFY_RULE, 's3:GetObject lock.json', ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
-  recover: [...JUDGE, MODIFY_RULE, ...RECORD, 's3:PutObject lock.json', ...NOTIFY, ...LIST, ...REPEAT],
+  recover: [
+    ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, ...RECORD, 's3:PutObject lock.json'],
+    ...[...NOTIFY, ...LIST, ...REPEAT],
+  ],
 };
 
 function statementsOf(step: Step): Statement[] {

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { AddressInfo, createServer } from 'node:net';
+import { DescribeTagsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import pino from 'pino';
 import { begin } from '../../../core/cutover';
 import { evidenceOf } from '../../../core/evidence';
 import { forwardFor, weightsOf } from '../../../core/forward';
 import { parsePlan } from '../../../core/plan';
+import { VERIFIED_TAG, verifiedMark } from '../../../core/verified-mark';
 import { CutoverWiring } from '../../../core/wiring';
 import { loadBalancerPort } from '../../../lambda/adapters/load-balancer';
 import { proxiesPort } from '../../../lambda/adapters/proxies';
@@ -70,6 +72,17 @@ describe('the load balancer', () => {
     expect(world.calls.filter(({ action }) => action === 'ModifyRule').map(({ status }) => status)).toEqual([
       400, 400, 400, 200,
     ]);
+  });
+
+  test('the mark of a finished cutover reads back, whatever its name, and no other tag of the rule is touched', async () => {
+    const tags = () => world.elb.send(new DescribeTagsCommand({ ResourceArns: [ARNS.rule] }));
+    const before = (await tags()).TagDescriptions?.[0]?.Tags ?? [];
+    expect(await port().verifiedMark()).toBeUndefined();
+    const mark = verifiedMark({ execution: "Ümzug (1)!'@home", startedAt: '2026-01-01T00:00:00.000Z' });
+    expect(mark).toMatch(/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,256}$/u);
+    await port().markVerified(mark);
+    expect(await port().verifiedMark()).toBe(mark);
+    expect((await tags()).TagDescriptions?.[0]?.Tags).toEqual([...before, { Key: VERIFIED_TAG, Value: mark }]);
   });
 
   test('only targets in state healthy are counted', async () => {

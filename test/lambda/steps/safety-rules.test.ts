@@ -1,4 +1,5 @@
 import { CutoverRun, retreat } from '../../../core/cutover';
+import { CutoverError } from '../../../core/errors';
 import { bake } from '../../../lambda/steps/bake';
 import { approveWatched } from '../../../lambda/steps/approve';
 import { complete } from '../../../lambda/steps/complete';
@@ -328,14 +329,39 @@ test('3: smoke requests that could not be sent are no failed ones', async () => 
   expect((await rollback(retreat(run, 'Aborted', 'asked'), ports, world.nowMs)).verdict).toBe('restored');
 });
 
-test('6: a store that reads and does not write holds Verify up, and rolls nothing back', async () => {
+test('6: a store that reads and does not write is done without: that Verify has passed is at the rule', async () => {
   const world = new MemoryWorld();
-  let run = await drain(await confirmed(world), world.ports, world.nowMs);
+  const run = await drain(await confirmed(world), world.ports, world.nowMs);
   const save = () => Promise.reject(new Error('SlowDown'));
   const ports = { ...world.ports, store: { ...world.ports.store, save } };
-  run = await verify(run, ports, world.nowMs);
-  expect(run).toMatchObject({ verdict: 'wait', waitSeconds: 60 });
-  expect(await verify(run, ports, world.nowMs + 86_400_000)).toMatchObject({ verdict: 'verified', isVerified: true });
+  expect(await verify(run, ports, world.nowMs)).toMatchObject({ verdict: 'verified', isVerified: true });
+  expect(world.mark).toBe('night 2026-01-01T00:00:00.000Z');
+});
+
+test('6: while neither the store nor the rule takes it, Verify has not passed; and it does not wait for ever', async () => {
+  const world = new MemoryWorld();
+  const run = await drain(await confirmed(world), world.ports, world.nowMs);
+  const refuse = () => Promise.reject(new Error('SlowDown'));
+  const { store, loadBalancer } = world.ports;
+  const ports = {
+    ...world.ports,
+    store: { ...store, save: refuse },
+    loadBalancer: { ...loadBalancer, markVerified: refuse },
+  };
+  const waiting = await verify(run, ports, world.nowMs);
+  expect(waiting).toMatchObject({ verdict: 'wait', waitSeconds: 60 });
+  expect(waiting.isVerified).toBeUndefined();
+  const late = await verify(waiting, ports, world.nowMs + 10_800_000);
+  expect(late).toMatchObject({ verdict: 'rollBack', failure: { code: 'AwsUnavailable' } });
+});
+
+test('6: a lock that is put back meanwhile is no store that is away: nothing is written at the rule', async () => {
+  const world = new MemoryWorld();
+  const run = await drain(await confirmed(world), world.ports, world.nowMs);
+  const lost = () => Promise.reject(new CutoverError('LockLost', 'put back'));
+  const ports = { ...world.ports, store: { ...world.ports.store, save: lost } };
+  expect((await verify(run, ports, world.nowMs)).verdict).toBe('wait');
+  expect(world.mark).toBeUndefined();
 });
 
 test('a shift does not wait for a store for ever', async () => {
@@ -395,15 +421,68 @@ describe('6: after Verify the target is the safe side', () => {
     expect(world.lock).toMatchObject({ isVerified: true });
   });
 
-  test('Verify waits for the store, and goes on judging meanwhile', async () => {
+  test('while Verify cannot be written down it goes on judging', async () => {
     const world = new MemoryWorld();
     const run = await drain(await confirmed(world), world.ports, world.nowMs);
     world.away.add('store');
-    const waiting = await verify(run, world.ports, world.nowMs);
+    const markVerified = () => Promise.reject(new Error('AccessDenied'));
+    const ports = { ...world.ports, loadBalancer: { ...world.ports.loadBalancer, markVerified } };
+    const waiting = await verify(run, ports, world.nowMs);
     expect(waiting.verdict).toBe('wait');
     expect(waiting.isVerified).toBeUndefined();
     world.smoke.target = 502;
-    expect((await verify(waiting, world.ports, world.nowMs)).verdict).toBe('rollBack');
+    expect((await verify(waiting, ports, world.nowMs)).verdict).toBe('rollBack');
+  });
+
+  describe('a store that is away from before Verify on', () => {
+    async function finished(world: MemoryWorld): Promise<CutoverRun> {
+      const run = await drain(await confirmed(world), world.ports, world.nowMs);
+      world.away.add('store');
+      const done = await verify(run, world.ports, world.nowMs);
+      expect(done).toMatchObject({ verdict: 'verified', isVerified: true });
+      await expect(complete(done, world.ports, world.nowMs)).rejects.toMatchObject({ code: 'AwsUnavailable' });
+      world.away.clear();
+      expect(world.lock?.isVerified).toBeUndefined();
+      return done;
+    }
+
+    test('moves no weights when it is back: the rule says that it is finished', async () => {
+      const world = new MemoryWorld();
+      await finished(world);
+      expect(await recover(change, world.ports, world.nowMs)).toEqual({ recovered: true });
+      expect(world.forward.groups).toEqual(ON_TARGET);
+      expect(world.evidence).toMatchObject([{ outcome: 'completed' }]);
+      expect(world.lock).toBeUndefined();
+    });
+
+    test('nor while the rule cannot be asked: it is asked again', async () => {
+      const world = new MemoryWorld();
+      await finished(world);
+      const verifiedMark = () => Promise.reject(new Error('Throttling'));
+      const ports = { ...world.ports, loadBalancer: { ...world.ports.loadBalancer, verifiedMark } };
+      await expect(recover(change, ports, world.nowMs)).rejects.toThrow('Throttling');
+      expect(world.forward.groups).toEqual(ON_TARGET);
+    });
+
+    test.each<[string, (world: MemoryWorld) => void]>([
+      ['another cutover', (world) => (world.mark = 'night 2025-01-01T00:00:00.000Z')],
+      ['nothing', (world) => (world.mark = undefined)],
+    ])('but a rule that tells of %s is no reason to leave one unfinished', async (_, happen) => {
+      const world = new MemoryWorld();
+      await finished(world);
+      happen(world);
+      expect(await recover(change, world.ports, world.nowMs)).toEqual({ recovered: true });
+      expect(world.forward.groups).toEqual(ON_SOURCE);
+      expect(world.evidence).toMatchObject([{ outcome: 'rolled-back' }]);
+    });
+
+    test('nor one that has gone back since', async () => {
+      const world = new MemoryWorld();
+      await finished(world);
+      world.forward = { ...world.forward, groups: ON_SOURCE };
+      expect(await recover(change, world.ports, world.nowMs)).toEqual({ recovered: true });
+      expect(world.evidence).toMatchObject([{ outcome: 'rolled-back' }]);
+    });
   });
 
   test('a store that fails from Complete on moves no weights: not now, and not when it is back', async () => {
