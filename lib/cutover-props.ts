@@ -109,7 +109,8 @@ export interface CutoverProps {
   readonly apiPeers?: IPeer[];
 
   /**
-   * How long the logs of the state machine and of the steps are kept.
+   * How long the logs of the state machine and of the steps are kept; and of the function that owns the weighted rules of the
+   * stack, by the longest of its cutovers.
    * @default RetentionDays.THREE_MONTHS
    */
   readonly logRetention?: RetentionDays;

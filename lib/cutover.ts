@@ -27,6 +27,7 @@ import { guardDeletion } from './deletion-guard';
 import { ADMIN_PORT } from './ports';
 import { checkProps, CutoverProps } from './cutover-props';
 import { trustOwnAccountOnly } from './trusted-services';
+import { WeightedRuleProvider } from './weighted-rule-provider';
 
 /**
  * Moves the live traffic from source to target, stage by stage, and goes back on any failure: a state machine, and a
@@ -141,6 +142,7 @@ export class Cutover extends CutoverBase implements IConnectable {
     });
     acknowledge(this, 'cutover');
     trustOwnAccountOnly(this);
+    WeightedRuleProvider.of(this).keepLog(logRetention);
     guardDeletion(this, loadBalancer, [loadBalancer.weightedRule, source, target, ...alarms, ...sourceAlarms]);
   }
 

@@ -1,4 +1,4 @@
-import { Annotations, CfnOutput, Stack } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Duration, Stack } from 'aws-cdk-lib';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnEIP, IPeer, IVpc, Peer, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, ContainerInsights, ICluster } from 'aws-cdk-lib/aws-ecs';
@@ -47,11 +47,17 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
   readonly privateSubnets?: SubnetSelection;
 
   /**
-   * How long the logs of the cutover are kept, and those of a side that says nothing of its own. `logRetention` is about the
-   * logs of the load balancer.
+   * How long the logs of the cutover are kept, of the function that owns the rule, and of a side that says nothing of its own.
+   * `logRetention` is about the logs of the load balancer.
    * @default RetentionDays.THREE_MONTHS
    */
   readonly logGroupRetention?: RetentionDays;
+
+  /**
+   * The key of the proxies' admin API; its whole string. For one that is made, rotated or shared elsewhere.
+   * @default - a new one
+   */
+  readonly adminSecret?: ISecret;
 
   /**
    * The store of the applications' sessions, for the proxies of both sides.
@@ -90,6 +96,18 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
    * @default true
    */
   readonly monitoring?: boolean;
+
+  /**
+   * The name of the dashboard: letters, digits, hyphens and underscores.
+   * @default - CloudFormation's own
+   */
+  readonly dashboardName?: string;
+
+  /**
+   * What the dashboard shows when it is opened, back from now.
+   * @default Duration.hours(3)
+   */
+  readonly dashboardInterval?: Duration;
 
   /**
    * Over which figures the alarms of the monitoring are raised. An application whose requests last long by design, such as
@@ -185,7 +203,7 @@ export class Migration extends Construct {
       sourceGroup: props.sourceGroup ?? this.createGroup('SourceGroup', props.source),
       targetGroup: props.targetGroup ?? this.createGroup('TargetGroup', props.target),
     });
-    const { secret } = new AdminSecret(this, 'AdminSecret', { encryptionKey: props.encryptionKey });
+    const secret = props.adminSecret ?? this.createAdminSecret(props);
     for (const side of ['source', 'target'] as const) this.checkPatience(side, props[side]);
     this.source = this.createProxies(MigrationSide.SOURCE, props, secret);
     this.target = this.createProxies(MigrationSide.TARGET, props, secret);
@@ -223,6 +241,8 @@ export class Migration extends Construct {
         ...watched,
         cutover: this.cutover,
         alarms: this.alarms,
+        dashboardName: props.dashboardName,
+        defaultInterval: props.dashboardInterval,
       });
     }
     if (this.loadBalancer.internetFacing) this.allowSmokeTestsThroughNat(props);
@@ -242,6 +262,10 @@ export class Migration extends Construct {
 
   private createCluster(): Cluster {
     return new Cluster(this, 'Cluster', { vpc: this.vpc, containerInsightsV2: ContainerInsights.ENABLED });
+  }
+
+  private createAdminSecret({ encryptionKey }: MigrationProps): ISecret {
+    return new AdminSecret(this, 'AdminSecret', { encryptionKey }).secret;
   }
 
   private createGroup(id: 'SourceGroup' | 'TargetGroup', { drainProfile }: ProxyOptions): StickyTargetGroup {
@@ -306,8 +330,14 @@ export class Migration extends Construct {
   }
 }
 
+/** What is about alarms and a dashboard that are not made. */
+const OF_MONITORING = ['alarmThresholds', 'dashboardName', 'dashboardInterval'] as const;
+
 function checkProps(props: MigrationProps, scope: Construct): void {
   for (const side of ['source', 'target'] as const) checkUpstreamUrl(`${side}.upstreamUrl`, props[side].upstreamUrl);
+  for (const name of props.monitoring === false ? OF_MONITORING : []) {
+    if (props[name] !== undefined) refuse(name, "absent where 'monitoring' is false", 'a value');
+  }
   const { stackName } = Stack.of(scope);
   for (const name of ['loadBalancer', 'listener'] as const) {
     const existing = props[name];

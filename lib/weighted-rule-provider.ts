@@ -2,7 +2,7 @@ import { Duration, Fn, Stack } from 'aws-cdk-lib';
 import { IApplicationListener } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { CfnLogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { STACK_TAG } from '../core/weighted-rule';
@@ -31,6 +31,7 @@ export class WeightedRuleProvider extends Construct {
 
   private readonly function: Function;
   private readonly logGroup: LogGroup;
+  private retentionDays = 0;
   /** The stores that it may look into. */
   private readonly seen = new Set<IBucket>();
 
@@ -57,6 +58,14 @@ export class WeightedRuleProvider extends Construct {
     this.allowCleanUp();
     acknowledge(this, 'weightedRules');
     trustOwnAccountOnly(this);
+  }
+
+  /** Keeps its log for as long as the longest that a cutover of this stack asks for. */
+  keepLog(retention: RetentionDays): void {
+    this.retentionDays = Math.max(this.retentionDays, retention);
+    const resource = this.logGroup.node.defaultChild as CfnLogGroup;
+    // The CDK's number for ever is none of CloudFormation's.
+    resource.retentionInDays = this.retentionDays >= Number(RetentionDays.INFINITE) ? undefined : this.retentionDays;
   }
 
   get serviceToken(): string {

@@ -6,13 +6,40 @@ import { Alarm, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { IVpc, Peer, SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster } from 'aws-cdk-lib/aws-ecs';
 import { ApplicationListener, ApplicationLoadBalancer, IpAddressType } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { EventBus } from 'aws-cdk-lib/aws-events';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { CutoverWiring } from '../../core/wiring';
-import { DrainProfile, MigrationProps, SessionStore } from '../../lib';
-import { defaultMigration, newMigration, newStack, resolveText, resourceLike, Resources, resourcesOf } from './fixture';
+import {
+  CutoverPlan,
+  CutoverPlanPart,
+  CutoverProps,
+  DrainProfile,
+  MigrationAlarmsProps,
+  MigrationDashboardProps,
+  MigrationLoadBalancerProps,
+  MigrationProps,
+  ProxyOptions,
+  ProxyServiceProps,
+  SessionStore,
+} from '../../lib';
+import {
+  defaultMigration,
+  definitionOf,
+  newGroups,
+  newMigration,
+  newStack,
+  resolveText,
+  resourceLike,
+  Resources,
+  resourcesOf,
+} from './fixture';
+
+const SECRET = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret';
 
 function wiringOf(template: Template): CutoverWiring {
   const [, shift] = resourceLike(template, 'AWS::Lambda::Function', /StepsShift[0-9A-F]{8}$/);
@@ -399,3 +426,105 @@ test('refused: public addresses of IPv6 alone, to which no step finds', () => {
     "'ipAddressType' must be IPV4 or DUAL_STACK, as the steps of a cutover come with IPv4, got dualstack-without-public-ipv4",
   );
 });
+
+/**
+ * By which prop of a migration each prop of its parts is reached. The compiler asks for the new ones of the parts; `made` is what
+ * the migration makes itself, and `sourceGroup` and `targetGroup` take a group of one's own.
+ */
+type Reach<Part> = Record<keyof Part, keyof MigrationProps | 'made'>;
+
+const REACH = {
+  loadBalancer: {} satisfies Partial<Reach<Omit<MigrationLoadBalancerProps, keyof MigrationProps>>>,
+  proxies: {
+    ...{ cluster: 'cluster', side: 'made', adminSecret: 'adminSecret', targetGroup: 'sourceGroup' },
+  } satisfies Reach<Omit<ProxyServiceProps, keyof ProxyOptions>>,
+  alarms: {
+    ...{ loadBalancer: 'made', source: 'made', target: 'made' },
+    ...{ topic: 'notificationTopic', encryptionKey: 'encryptionKey' },
+    ...{ maximumErrorRate: 'alarmThresholds', minimumRequests: 'alarmThresholds', maximumLatency: 'alarmThresholds' },
+  } satisfies Reach<MigrationAlarmsProps>,
+  dashboard: {
+    ...{ loadBalancer: 'made', source: 'made', target: 'made', cutover: 'made', alarms: 'made' },
+    ...{ dashboardName: 'dashboardName', defaultInterval: 'dashboardInterval' },
+  } satisfies Reach<MigrationDashboardProps>,
+  cutover: {
+    ...{ loadBalancer: 'made', source: 'made', target: 'made', vpc: 'vpc', vpcSubnets: 'privateSubnets' },
+    ...{ adminSecret: 'adminSecret', domainName: 'domainName', trustedAuthorities: 'trustedAuthorities' },
+    ...{ plan: 'plan', changeablePlanParts: 'changeablePlanParts', schedule: 'schedule' },
+    ...{ alarms: 'vetoAlarms', sourceAlarms: 'sourceAlarms', notificationTopic: 'notificationTopic' },
+    ...{ eventBus: 'eventBus', vpcEndpoints: 'vpcEndpoints', apiPeers: 'apiPeers' },
+    ...{ logRetention: 'logGroupRetention', encryptionKey: 'encryptionKey' },
+  } satisfies Reach<CutoverProps>,
+} as const;
+
+test('the props by which those of its parts are reached are documented', () => {
+  const api = readFileSync(resolve(__dirname, '../../API.md'), 'utf8');
+  const names = Object.values(REACH).flatMap((part) => Object.values<string>(part));
+  const missing = names.filter(
+    (name) => name !== 'made' && !api.includes(`drainshift.MigrationProps.property.${name}"`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('custom: what its parts can be told reaches them', () => {
+  const stack = newStack();
+  const key = Secret.fromSecretCompleteArn(stack, 'Key', `${SECRET}:mine-abcdef`);
+  const { vpc, sourceGroup, targetGroup } = newGroups(stack);
+  const eventBus = EventBus.fromEventBusName(stack, 'Bus', 'ours');
+  const own = { minTasks: 3, maxTasks: 7, logRetention: undefined };
+  newMigration(stack, {
+    ...{ vpc, sourceGroup, targetGroup, eventBus, adminSecret: key, domainName: 'other.example.com' },
+    source: { upstreamUrl: 'http://old.internal', ...own },
+    target: { upstreamUrl: 'http://new.internal', ...own },
+    dashboardName: 'Ours',
+    dashboardInterval: Duration.hours(12),
+    alarmThresholds: { maximumErrorRate: 0.5, minimumRequests: 33, maximumLatency: Duration.seconds(70) },
+    trustedAuthorities: Secret.fromSecretCompleteArn(stack, 'Authorities', `${SECRET}:authorities-abcdef`),
+    changeablePlanParts: [CutoverPlanPart.SMOKE],
+    logGroupRetention: RetentionDays.FIVE_DAYS,
+    ipAddressType: IpAddressType.DUAL_STACK,
+    schedule: { at: ScheduleExpression.at(new Date('2030-01-02T03:04:05Z')) },
+    plan: CutoverPlan.gradual({ smoke: [{ path: '/only-here' }] }),
+    sourceAlarms: [Alarm.fromAlarmName(stack, 'TheirSource', 'their-source')],
+    vetoAlarms: [Alarm.fromAlarmName(stack, 'TheirVeto', 'their-veto')],
+  });
+  const made = Template.fromStack(stack);
+  made.resourceCountIs('AWS::SecretsManager::Secret', 0);
+  expect(wiringOf(made)).toMatchObject({
+    adminSecretArn: `${SECRET}:mine-abcdef`,
+    trustedAuthoritiesArn: `${SECRET}:authorities-abcdef`,
+    domainName: 'other.example.com',
+    otherAlarmNames: ['their-veto', 'their-source'],
+    eventBusName: 'ours',
+  });
+  for (const task of Object.values(resourcesOf(made, 'AWS::ECS::TaskDefinition'))) {
+    expect(JSON.stringify(task.Properties)).toContain(`${SECRET}:mine-abcdef`);
+  }
+  made.allResourcesProperties('AWS::ApplicationAutoScaling::ScalableTarget', { MinCapacity: 3, MaxCapacity: 7 });
+  made.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 5 });
+  made.resourceCountIs('AWS::ElasticLoadBalancingV2::TargetGroup', 2);
+  made.resourceCountIs('AWS::Scheduler::Schedule', 1);
+  made.hasResourceProperties('AWS::CloudWatch::Dashboard', {
+    DashboardName: 'Ours',
+    DashboardBody: { 'Fn::Join': ['', Match.arrayWith([Match.stringLikeRegexp('"start":"-PT12H"')])] },
+  });
+  const alarm = (id: RegExp) => resourceLike(made, 'AWS::CloudWatch::Alarm', id)[1].Properties;
+  expect(alarm(/TargetLatency/).Threshold).toBe(70);
+  for (const errors of [alarm(/TargetErrors/), alarm(/LoadBalancerErrors/)]) {
+    expect(errors.Threshold).toBe(0.5);
+    expect(JSON.stringify(errors)).toContain('>= 33');
+  }
+  const machine = JSON.stringify(definitionOf(made));
+  expect(machine).toContain('/only-here');
+  expect(machine).toContain('"changeableParts":["smoke"]');
+});
+
+test.each(['alarmThresholds', 'dashboardName', 'dashboardInterval'] as const)(
+  "refused: '%s' without the monitoring that it is about",
+  (name) => {
+    const values = { alarmThresholds: {}, dashboardName: 'Ours', dashboardInterval: Duration.hours(1) };
+    expect(() => newMigration(newStack(), { monitoring: false, [name]: values[name] })).toThrow(
+      `'${name}' must be absent where 'monitoring' is false, got a value`,
+    );
+  },
+);
