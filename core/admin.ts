@@ -117,6 +117,12 @@ export function adminAddress(host: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+/**
+ * A rotation changes the key of the admin API under everybody's hands. Proxies and steps know the current key and the one before
+ * it. `look`: a proxy reads them again after so long. `apart`: two rotations are further apart, so that nobody misses one.
+ */
+export const ADMIN_KEY_SECONDS = { look: 300, apart: 900 } as const;
+
 export const DEFAULT_DRAIN: DrainOrder = {
   perKindSeconds: { http: 30, websocket: 300, grpcStream: 300, serverSentEvents: 300, streaming: 300 },
   closeRatePerSecond: 20,

@@ -81,6 +81,7 @@ export const PROXY_VARIABLES = {
   listen: 'DRAINSHIFT_LISTEN',
   admin: 'DRAINSHIFT_ADMIN',
   adminSecret: 'DRAINSHIFT_ADMIN_SECRET',
+  adminSecretArn: 'DRAINSHIFT_ADMIN_SECRET_ARN',
   upstream: 'DRAINSHIFT_UPSTREAM',
   upstreamAuthorities: 'DRAINSHIFT_UPSTREAM_AUTHORITIES',
   upstreamLocalAddress: 'DRAINSHIFT_UPSTREAM_LOCAL_ADDRESS',

@@ -14,6 +14,7 @@ export { handler as proof } from './proof/handler';
 export { handler as record } from './steps/record';
 export { handler as recover } from './steps/recover';
 export { handler as rollback } from './steps/rollback';
+export { handler as rotation } from './rotation/handler';
 export { handler as shift } from './steps/shift';
 export { handler as undrain } from './steps/undrain';
 export { handler as verify } from './steps/verify';

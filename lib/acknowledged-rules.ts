@@ -45,7 +45,7 @@ const ANSWERS = {
   generatedSecret: {
     rules: {
       'AwsSolutions-SMG4':
-        'It is generated, never leaves the network, and both ends of it would have to change at the same moment. To change it, replace it between two cutovers.',
+        'It is generated, and never leaves the network. `addRotation` of it rotates it, while proxies and cutovers go on.',
     },
   },
   authorities: {
@@ -53,6 +53,9 @@ const ANSWERS = {
       'AwsSolutions-SMG4':
         'It holds certificates of authorities, which are public. A new file comes with a deployment.',
     },
+  },
+  rotation: {
+    roles: [NO_RESOURCE_LEVEL, LAMBDA_POLICIES],
   },
   proxies: {
     rules: {

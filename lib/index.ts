@@ -1,4 +1,4 @@
-export { AdminSecret, AdminSecretProps } from './admin-secret';
+export { AdminSecret, AdminSecretProps, AdminSecretRotationOptions } from './admin-secret';
 export { Cutover } from './cutover';
 export { CutoverAttributes, ICutover } from './cutover-base';
 export {

@@ -186,6 +186,9 @@ export class Migration extends Construct {
 
   public readonly cutover: Cutover;
 
+  /** The key of the proxies' admin API; rotate it with its `addRotation`. Absent where one was given. */
+  public readonly adminSecret?: AdminSecret;
+
   /** The alarms, where there is monitoring. */
   public readonly alarms?: MigrationAlarms;
 
@@ -203,7 +206,7 @@ export class Migration extends Construct {
       sourceGroup: props.sourceGroup ?? this.createGroup('SourceGroup', props.source),
       targetGroup: props.targetGroup ?? this.createGroup('TargetGroup', props.target),
     });
-    const secret = props.adminSecret ?? this.createAdminSecret(props);
+    const secret = props.adminSecret ?? (this.adminSecret = this.createAdminSecret(props)).secret;
     for (const side of ['source', 'target'] as const) this.checkPatience(side, props[side]);
     this.source = this.createProxies(MigrationSide.SOURCE, props, secret);
     this.target = this.createProxies(MigrationSide.TARGET, props, secret);
@@ -264,8 +267,8 @@ export class Migration extends Construct {
     return new Cluster(this, 'Cluster', { vpc: this.vpc, containerInsightsV2: ContainerInsights.ENABLED });
   }
 
-  private createAdminSecret({ encryptionKey }: MigrationProps): ISecret {
-    return new AdminSecret(this, 'AdminSecret', { encryptionKey }).secret;
+  private createAdminSecret({ encryptionKey }: MigrationProps): AdminSecret {
+    return new AdminSecret(this, 'AdminSecret', { encryptionKey });
   }
 
   private createGroup(id: 'SourceGroup' | 'TargetGroup', { drainProfile }: ProxyOptions): StickyTargetGroup {

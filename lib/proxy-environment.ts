@@ -19,6 +19,7 @@ export interface ProxySettings {
   /** The value of the metrics' dimension `Service`. */
   readonly serviceName: string;
   readonly protectsTask: boolean;
+  readonly adminSecret: ISecret;
   readonly sessionStore: ISessionStore | undefined;
   /** Whether whom it trusts comes as a secret. */
   readonly hasAuthorities: boolean;
@@ -36,6 +37,8 @@ export function environmentOf(settings: ProxySettings): Record<string, string> {
     [PROXY_VARIABLES.side]: settings.side,
     [PROXY_VARIABLES.listen]: `0.0.0.0:${DATA_PORT}`,
     [PROXY_VARIABLES.admin]: `0.0.0.0:${ADMIN_PORT}`,
+    // ECS gives a task the secret as it is at its start. From here it reads it again.
+    [PROXY_VARIABLES.adminSecretArn]: settings.adminSecret.secretArn,
     [PROXY_VARIABLES.upstream]: settings.upstreamUrl,
     // The load balancer does not verify the certificates of its targets, so one made at start is as good as any.
     [PROXY_VARIABLES.tls]: 'self-signed',

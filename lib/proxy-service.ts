@@ -25,7 +25,7 @@ import { Construct, IConstruct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
 import { allowApis, reachesAnywhere } from './api-peers';
 import { parseUpstreamUrl } from '../core/upstream-url';
-import { createLogGroup, letDecrypt } from './encryption';
+import { createLogGroup, letDecrypt, letRead } from './encryption';
 import { UPSTREAM_IDLE_TIMEOUT } from './idle-timeouts';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT, DATA_PORT } from './ports';
@@ -270,6 +270,7 @@ export class ProxyService extends ProxyServiceBase {
         workers: workersOf(props),
         serviceName: this.serviceName,
         protectsTask: props.protectLongLivedConnections ?? true,
+        adminSecret: props.adminSecret,
         sessionStore: props.sessionStore,
         hasAuthorities: props.trustedAuthorities !== undefined,
         environment: props.environment ?? {},
@@ -283,6 +284,7 @@ export class ProxyService extends ProxyServiceBase {
     for (const secret of [props.adminSecret, props.sessionStore?.secret, props.trustedAuthorities]) {
       letDecrypt(this.taskDefinition.obtainExecutionRole(), secret?.encryptionKey);
     }
+    letRead(props.adminSecret, this.taskDefinition.taskRole);
     if (this._canExecute) this.letExecuteCommandWrite(container);
   }
 

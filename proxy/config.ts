@@ -1,7 +1,7 @@
 import { DrainBudget, longestGraceSeconds } from '../core/budget';
 import { Problems } from '../core/problems';
 import { Side, SIDES } from '../core/weights';
-import { PROXY_VARIABLES } from '../core/wiring';
+import { AdminConfig, readAdminKeys } from './admin/settings';
 import type { Limits, Timeouts, Upstream } from './data-plane/data-plane';
 import { FORWARDED_FOR_MODES, ForwardedForMode } from './forwarding';
 import { certificatesOf, privateKeyOf } from './pem';
@@ -23,7 +23,7 @@ export interface ProxyConfig {
   readonly side: Side;
   readonly listen: HostPort;
   /** Absent: no admin API. */
-  readonly admin?: { readonly at: HostPort; readonly secret: string };
+  readonly admin?: AdminConfig;
   /** Processes that share the data port. */
   readonly workers: number;
   readonly upstream: Upstream;
@@ -82,7 +82,6 @@ export interface ConfigSources {
 }
 
 const DAY = 86_400;
-const SECRET_LENGTH = 16;
 /** A pseudonym of RFC 9110 section 7.6.3 that no other reader takes for a host with a port. */
 const VIA_NAME = /^[\w.-]{1,64}$/;
 /** What CloudWatch takes as the value of a dimension. */
@@ -157,21 +156,9 @@ function admin(
   const at = hostPort('admin', values.admin, problems);
   // Port 0 is a free one for each.
   if (at.port !== 0 && at.port === listen.port) problems.add('admin', "another port than 'listen'", values.admin);
-  const secret = adminSecret(values, sources, problems);
-  if (secret.length < SECRET_LENGTH) {
-    const rule = `at least ${SECRET_LENGTH} characters long when 'admin' is set; give it in ${PROXY_VARIABLES.adminSecret} or 'admin_secret_file'`;
-    problems.add('admin_secret', rule, `${secret.length} characters`);
-  }
-  return { admin: { at, secret } };
-}
-
-/** A file that a flag names comes before the secret of the environment, one that is named elsewhere after it. */
-function adminSecret(values: Values, sources: ConfigSources, problems: Problems): string {
-  const secret = sources.environment[PROXY_VARIABLES.adminSecret];
-  const isFlag = sources.flags.admin_secret_file !== undefined;
-  if (!isFlag && secret !== undefined && secret !== '') return secret;
-  if (values.admin_secret_file === undefined) return '';
-  return textOf('admin_secret_file', values, sources, problems)?.trim() ?? '';
+  const textIn = (name: Setting) => textOf(name, values, sources, problems);
+  const keys = readAdminKeys(values, { ...sources, textOf: textIn }, problems);
+  return { admin: { at, ...keys } };
 }
 
 /** Undefined, and reported, when it cannot be read. */

@@ -8,6 +8,7 @@ import { AccessLog } from './access-log';
 import { AdminServer, AdminTarget, startAdminServer } from './admin/admin-server';
 import { createMetrics } from './admin/metrics';
 import { ledgerFigures } from './admin/report';
+import { adminKeysOf } from './admin/settings';
 import type { Attended } from './aws/attended';
 import { Clock, SYSTEM_CLOCK } from './clock';
 import type { HostPort, ProxyConfig } from './config';
@@ -167,7 +168,7 @@ class Proxy implements RunningProxy {
     if (!shared) warnAtStart(this.config, this.log);
     if (!admin) return;
     try {
-      this.adminServer = await startAdminServer(admin.at, admin.secret, this.target);
+      this.adminServer = await startAdminServer(admin.at, adminKeysOf(admin, this.clock, this.log), this.target);
     } catch (error) {
       await this.close();
       throw error;

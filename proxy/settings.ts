@@ -6,6 +6,7 @@ export const SETTINGS = {
   listen: PROXY_VARIABLES.listen,
   admin: PROXY_VARIABLES.admin,
   admin_secret_file: 'DRAINSHIFT_ADMIN_SECRET_FILE',
+  admin_secret_arn: PROXY_VARIABLES.adminSecretArn,
   workers: 'DRAINSHIFT_WORKERS',
   upstream: PROXY_VARIABLES.upstream,
   upstream_server_name: 'DRAINSHIFT_UPSTREAM_SERVER_NAME',

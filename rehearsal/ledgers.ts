@@ -3,6 +3,7 @@ import { ADMIN_HEADERS, ADMIN_PATHS, LedgerReport, adminAddress, adminRequestToS
 import { KindCounts, NO_CONNECTIONS, addKinds } from '../core/connections';
 import { SIDES, Side } from '../core/weights';
 import { sign } from '../proxy/admin/signature';
+import { PREVIOUS } from './aws/secrets/secret-store';
 import type { World } from './world';
 
 export interface SideLedger {
@@ -13,13 +14,15 @@ export interface SideLedger {
 /** The live connections of both sides, asked of every running proxy task; a task that does not answer is left out. */
 export async function readLedgers(world: World): Promise<Record<Side, SideLedger>> {
   const { wiring } = world.blueprint;
-  const secret = world.secrets.find(wiring.adminSecretArn)?.value ?? '';
+  const secret = world.secrets.find(wiring.adminSecretArn);
+  // A task that has not heard of a rotation yet knows the one before.
+  const keys = [secret?.value, secret?.at(PREVIOUS)?.value].filter((key) => key !== undefined);
   const ledgers = SIDES.map(async (side) => {
     const tasks = [...world.tasks.tasks.values()].filter(
       ({ serviceArn, status }) =>
         world.tasks.services.get(serviceArn)?.name === wiring.serviceNames[side] && status === 'RUNNING',
     );
-    const reports = (await Promise.all(tasks.map(({ ip }) => readLedger(ip, wiring.adminPort, secret)))).filter(
+    const reports = (await Promise.all(tasks.map(({ ip }) => readLedger(ip, wiring.adminPort, keys)))).filter(
       (report) => report !== undefined,
     );
     const active = reports.reduce((sum, report) => addKinds(sum, report.active), NO_CONNECTIONS);
@@ -28,7 +31,15 @@ export async function readLedgers(world: World): Promise<Record<Side, SideLedger
   return Object.fromEntries(await Promise.all(ledgers)) as Record<Side, SideLedger>;
 }
 
-async function readLedger(ip: string, port: number, secret: string): Promise<LedgerReport | undefined> {
+async function readLedger(ip: string, port: number, keys: readonly string[]): Promise<LedgerReport | undefined> {
+  for (const key of keys) {
+    const report = await readWith(key, ip, port);
+    if (report) return report;
+  }
+  return undefined;
+}
+
+async function readWith(secret: string, ip: string, port: number): Promise<LedgerReport | undefined> {
   const path = ADMIN_PATHS.drainStatus;
   const call = { time: String(Date.now()), nonce: randomUUID(), address: adminAddress(ip, port) };
   const signature = sign(secret, adminRequestToSign({ method: 'GET', path, ...call, identity: '', body: '' }));

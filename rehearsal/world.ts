@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { Plan } from '../core/plan';
 import { SIDES, Side } from '../core/weights';
+import { awsEnvironment, inOwnRole } from './aws-environment';
 import { AuthorizationRequest, Endpoint, startEndpoint } from './aws/endpoint';
 import { AlarmBook } from './aws/alarms/alarm-book';
 import { EndpointFaults } from './aws/faults';
@@ -165,9 +166,7 @@ export class World {
     checkTrust(blueprint, this.options.trust);
     this.current = blueprint;
     this.rights = blueprint.rights;
-    for (const [arn, value] of blueprint.secrets) {
-      if (!this.secrets.find(arn)) this.secrets.put({ arn, name: arn.split(':').at(-1) ?? arn }, value);
-    }
+    this.secrets.adopt(blueprint.secrets, blueprint.rotations);
     // Whoever signs the real certificate, here it is this one.
     this.secrets.putAuthorities(blueprint.wiring.trustedAuthoritiesArn, this.certificate.cert);
     for (const bucket of blueprint.buckets) this.objects.createBucket(bucket);
@@ -260,8 +259,10 @@ export class World {
     if (this.hasServices) return;
     this.hasServices = true;
     for (const cluster of this.blueprint.clusters) this.tasks.addCluster(cluster);
-    for (const service of this.blueprint.services)
-      this.tasks.addService(trustedService(pointAt(service, this.options.upstreams), this.options.trust));
+    for (const service of this.blueprint.services) {
+      const trusted = trustedService(pointAt(service, this.options.upstreams), this.options.trust);
+      this.tasks.addService(inOwnRole(trusted, this.account));
+    }
   }
 
   /** A rule that joins a listener with traffic comes after its services, as in its stack. */
@@ -324,14 +325,12 @@ export class World {
   }
 
   private functionEnvironment({ role, environment }: FunctionSpec): Record<string, string> {
-    return {
-      ...proofAtOnce(environment),
-      AWS_REGION: this.blueprint.stack.region,
-      AWS_ENDPOINT_URL: this.endpoint.url,
-      AWS_ACCESS_KEY_ID: role,
-      AWS_SECRET_ACCESS_KEY: 'rehearsal',
-      NODE_EXTRA_CA_CERTS: this.caFile,
-    };
+    const aws = awsEnvironment(this.account, role);
+    return { ...proofAtOnce(environment), ...aws, NODE_EXTRA_CA_CERTS: this.caFile };
+  }
+
+  private get account() {
+    return { region: this.blueprint.stack.region, endpointUrl: this.endpoint.url };
   }
 
   /** A function may do what the policies of its role allow, as at AWS: a missing right shows before a deployment does. */

@@ -19,19 +19,23 @@ export interface AdminCall {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly body?: unknown;
-  readonly secret: string;
+  /** Tried one after the other for as long as the task lets none of them in. */
+  readonly keys: readonly string[];
   /** For all attempts together. */
   readonly timeoutMs: number;
 }
 
 const ATTEMPTS = 3;
 
+/** The task lets in no call that one of the keys signed: it knows others. Nothing was done. */
+export class KeysRefused extends CutoverError {}
+
 /**
  * Calls the admin API of one proxy task and returns its JSON answer, which is known to be that task's, to this call. A call
  * that changes something is meant for the process that is there now: its identity is asked for first.
  *
  * @throws CutoverError `AdminUnreachable` after three attempts, when its time is over, or at once when the task refuses
- *   the call or its answer is not signed
+ *   the call or its answer is not signed with the key of the call; KeysRefused when it lets in none of the keys
  */
 export async function callAdmin(call: AdminCall): Promise<unknown> {
   const name = nameOf(call);
@@ -39,7 +43,7 @@ export async function callAdmin(call: AdminCall): Promise<unknown> {
   const signal = AbortSignal.timeout(limitMs);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await attemptCall(call, signal);
+      return await tryKeys(call, signal);
     } catch (error) {
       if (error instanceof CutoverError) throw error;
       const reason = oneLine(error instanceof Error ? error.message : String(error));
@@ -53,22 +57,43 @@ export async function callAdmin(call: AdminCall): Promise<unknown> {
   }
 }
 
+/** Once with each. */
+async function tryKeys(call: AdminCall, signal: AbortSignal): Promise<unknown> {
+  let refused: KeysRefused | undefined;
+  for (const key of call.keys) {
+    try {
+      return await attemptCall(call, key, signal);
+    } catch (error) {
+      if (!(error instanceof KeysRefused)) throw error;
+      refused ??= error;
+    }
+  }
+  throw refused ?? new KeysRefused('AdminUnreachable', `${nameOf(call)} must be signed with a key, got none`);
+}
+
 /** On one connection. */
-async function attemptCall(call: AdminCall, signal: AbortSignal): Promise<unknown> {
+async function attemptCall(call: AdminCall, key: string, signal: AbortSignal): Promise<unknown> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const by = { key, agent, signal };
   try {
-    if (call.method === 'GET') return await ask(call, '', agent, signal);
+    if (call.method === 'GET') return await ask(call, '', by);
     const look: AdminCall = { ...call, method: 'GET', path: ADMIN_PATHS.identity, body: undefined };
-    const { identity } = (await ask(look, '', agent, signal)) as { identity: string };
-    return await ask(call, identity, agent, signal);
+    const { identity } = (await ask(look, '', by)) as { identity: string };
+    return await ask(call, identity, by);
   } finally {
     agent.destroy();
   }
 }
 
-async function ask(call: AdminCall, identity: string, agent: Agent, signal: AbortSignal): Promise<unknown> {
+interface Means {
+  readonly key: string;
+  readonly agent: Agent;
+  readonly signal: AbortSignal;
+}
+
+async function ask(call: AdminCall, identity: string, { key, agent, signal }: Means): Promise<unknown> {
   const body = call.body === undefined ? '' : JSON.stringify(call.body);
-  const { method, path, address, port, secret } = call;
+  const { method, path, address, port } = call;
   const asked: AdminRequest = {
     method,
     path,
@@ -78,14 +103,15 @@ async function ask(call: AdminCall, identity: string, agent: Agent, signal: Abor
     identity,
     body,
   };
-  const signature = sign(secret, adminRequestToSign(asked));
+  const signature = sign(key, adminRequestToSign(asked));
   const answer = await send(call, { asked, signature, agent, signal });
   const { status } = answer;
   if (status >= 300) {
     const got = oneLine(`${status} ${answer.body}`, 200);
-    throw new CutoverError('AdminUnreachable', `${nameOf(call)} must answer 2xx, got ${got}`);
+    const Problem = status === 401 ? KeysRefused : CutoverError;
+    throw new Problem('AdminUnreachable', `${nameOf(call)} must answer 2xx, got ${got}`);
   }
-  const expected = sign(secret, adminResponseToSign(signature, status, answer.body));
+  const expected = sign(key, adminResponseToSign(signature, status, answer.body));
   if (!isSame(String(answer.headers[ADMIN_HEADERS.signature]), expected)) {
     const rule = 'must be answered with the signature of whoever has the secret';
     throw new CutoverError('AdminUnreachable', `${nameOf(call)} ${rule}, got another one or none`);

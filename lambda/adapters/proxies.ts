@@ -5,14 +5,16 @@ import { CutoverWiring } from '../../core/wiring';
 import { TaskReading } from '../../core/tally';
 import { CALLS_AT_ONCE, pooled } from '../pooled';
 import type { ProxiesPort } from '../ports';
-import { callAdmin } from './admin-client';
+import { KeysRefused, callAdmin } from './admin-client';
 import { CLIENT_CONFIG } from './client-config';
 import { limited } from './limited';
-import { cachedSecret } from './secret';
+import { cachedKeys } from './secret';
 
 /** DescribeTasks takes at most 100 tasks. */
 const DESCRIBE_AT_ONCE = 100;
 const SECRET_CACHE_MS = 60_000;
+/** Where a task knows another key. All tasks of a look share one question. */
+const FRESH_SECRET_MS = 5_000;
 const SECRET_MS = 3_000;
 /** ECS answers within a second; a rollback does not wait for it. */
 const ECS_MS = 4_000;
@@ -30,9 +32,20 @@ const NOT_STARTED = ['PROVISIONING', 'PENDING', 'ACTIVATING'];
 /** The proxy tasks of both sides: found through ECS, asked on their admin ports. */
 export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
   const ecs = limited('ECS', new ECSClient(CLIENT_CONFIG), ECS_MS);
-  const secret = cachedSecret(wiring.adminSecretArn, { cacheMs: SECRET_CACHE_MS, limitMs: SECRET_MS });
-  const call = async (address: string, method: 'GET' | 'POST', path: string, body?: unknown) =>
-    callAdmin({ address, port: wiring.adminPort, method, path, body, secret: await secret(), timeoutMs: ADMIN_MS });
+  const readKeys = cachedKeys(wiring.adminSecretArn, { cacheMs: SECRET_CACHE_MS, limitMs: SECRET_MS });
+  const call = async (address: string, method: 'GET' | 'POST', path: string, body?: unknown) => {
+    const made = { address, port: wiring.adminPort, method, path, body, timeoutMs: ADMIN_MS };
+    const known = await readKeys();
+    try {
+      return await callAdmin({ ...made, keys: known });
+    } catch (error) {
+      if (!(error instanceof KeysRefused)) throw error;
+      // A task that was started since a rotation knows a key that may not have been read here yet.
+      const keys = (await readKeys(FRESH_SECRET_MS)).filter((key) => !known.includes(key));
+      if (keys.length === 0) throw error;
+      return await callAdmin({ ...made, keys });
+    }
+  };
   const read = async (task: Task, untilMs: number): Promise<TaskReading> => {
     const life = lifeOf(task);
     if (life === 'stopped') return { id: idOf(task), address: '', life, ...exitCodeOf(task) };

@@ -18,6 +18,7 @@ import {
   readRetargetOrder,
 } from '../../core/hold';
 import { Problems } from '../../core/problems';
+import { AdminKeys } from './admin-keys';
 import { SignatureCheck, sign } from './signature';
 import { WaitingConnections } from './waiting-connections';
 
@@ -96,7 +97,7 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
  */
 export async function startAdminServer(
   at: { host: string; port: number },
-  secret: string,
+  keys: AdminKeys,
   target: AdminTarget,
   { callMs, lookMs } = TIMES,
 ): Promise<AdminServer> {
@@ -104,15 +105,19 @@ export async function startAdminServer(
   const server = http.createServer(options);
   // A response that nobody reads ends, too.
   server.setTimeout(callMs);
-  const calls = new Calls(secret, target, new WaitingConnections(server));
+  const calls = new Calls(keys, target, new WaitingConnections(server));
   server.on('request', (request, response) => void calls.serve(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.host, () => resolve());
   });
+  keys.start();
   return {
     address: { host: at.host, port: (server.address() as AddressInfo).port },
-    close: () => close(server),
+    close: () => {
+      keys.stop();
+      return close(server);
+    },
   };
 }
 
@@ -120,11 +125,11 @@ class Calls {
   private readonly check: SignatureCheck;
 
   constructor(
-    private readonly secret: string,
+    keys: AdminKeys,
     private readonly target: AdminTarget,
     private readonly connections: WaitingConnections,
   ) {
-    this.check = new SignatureCheck(secret, target.identity);
+    this.check = new SignatureCheck(keys, target.identity);
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -145,18 +150,19 @@ class Calls {
     const checked = this.check.check({ method, path, headers, body, at }, Date.now());
     if ('refusal' in checked) return text(401, checked.refusal);
     this.connections.serves(socket);
-    return this.signed(await this.follow(call, body).catch(failure), checked.signature);
+    return signed(await this.follow(call, body).catch(failure), checked);
   }
 
   private async follow(call: Call, body: string): Promise<Reply> {
     const conflict = call.method === 'GET' ? undefined : this.target.refusal();
     return conflict === undefined ? call.handle(this.target, body) : json(409, { problems: [conflict] });
   }
+}
 
-  private signed(reply: Reply, requestSignature: string): Reply {
-    const signature = sign(this.secret, adminResponseToSign(requestSignature, reply.status, reply.body));
-    return { ...reply, headers: { ...reply.headers, [ADMIN_HEADERS.signature]: signature } };
-  }
+/** With the key of its request: its caller may not know another one. */
+function signed(reply: Reply, by: { readonly signature: string; readonly key: string }): Reply {
+  const signature = sign(by.key, adminResponseToSign(by.signature, reply.status, reply.body));
+  return { ...reply, headers: { ...reply.headers, [ADMIN_HEADERS.signature]: signature } };
 }
 
 /** A call whose body is an order in JSON. */

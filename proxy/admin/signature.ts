@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { ADMIN_HEADERS, ADMIN_WINDOW_SECONDS, AdminRequest, adminRequestToSign } from '../../core/admin';
+import type { AdminKeys } from './admin-keys';
 
 export interface ReceivedCall {
   readonly method: string;
@@ -10,8 +11,8 @@ export interface ReceivedCall {
   readonly at: string;
 }
 
-/** What became of a call: why it is not let in, or the signature that its response answers. */
-export type Checked = { readonly refusal: string } | { readonly signature: string };
+/** What became of a call: why it is not let in, or the signature that its response answers, and the key that made it. */
+export type Checked = { readonly refusal: string } | { readonly signature: string; readonly key: string };
 
 const WINDOW_MS = { behind: ADMIN_WINDOW_SECONDS.behind * 1000, ahead: ADMIN_WINDOW_SECONDS.ahead * 1000 };
 /** Older than this a call is not let in for its time. */
@@ -23,7 +24,7 @@ export class SignatureCheck {
   private readonly used = new Map<string, number>();
 
   constructor(
-    private readonly secret: string,
+    private readonly keys: AdminKeys,
     private readonly identity: string,
   ) {}
 
@@ -34,10 +35,18 @@ export class SignatureCheck {
     const unreadable = formProblem(request, nowMs);
     if (unreadable !== undefined) return { refusal: unreadable };
     if (typeof given !== 'string') return { refusal: `'${ADMIN_HEADERS.signature}' must be set` };
-    const signature = sign(this.secret, adminRequestToSign(request));
-    if (!sameText(given, signature)) return { refusal: `'${ADMIN_HEADERS.signature}' does not match` };
+    const key = this.signerOf(adminRequestToSign(request), given);
+    if (key === undefined) {
+      this.keys.doubt();
+      return { refusal: `'${ADMIN_HEADERS.signature}' does not match` };
+    }
+    // Whichever key it is: what was heard under one is not let in again under the other.
     const refusal = this.audienceProblem(request, call) ?? this.useProblem(request, nowMs);
-    return refusal === undefined ? { signature } : { refusal };
+    return refusal === undefined ? { signature: given, key } : { refusal };
+  }
+
+  private signerOf(text: string, given: string): string | undefined {
+    return this.keys.all.find((key) => sameText(given, sign(key, text)));
   }
 
   /** Its caller has the secret, and may know what would have been right. */

@@ -3,6 +3,7 @@ import type { LedgerReport } from '../../core/admin';
 import { activeSum } from '../../core/merge-reports';
 import type { Glance } from '../../core/task-protection';
 import { AdminServer, startAdminServer } from '../admin/admin-server';
+import { adminKeysOf } from '../admin/settings';
 import type { Attended } from '../aws/attended';
 import { Clock, SYSTEM_CLOCK } from '../clock';
 import type { HostPort, ProxyConfig } from '../config';
@@ -88,7 +89,7 @@ class Group implements WorkerGroup {
     const { members, log } = this;
     warnAtStart(this.config, log);
     await Promise.race([members.complete, members.failed.then((error) => Promise.reject(error))]);
-    if (admin) this.adminServer = await startAdminServer(admin.at, admin.secret, this.target);
+    if (admin) this.adminServer = await startAdminServer(admin.at, adminKeysOf(admin, this.clock, log), this.target);
   }
 
   get data(): HostPort {

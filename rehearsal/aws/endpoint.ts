@@ -116,9 +116,11 @@ interface World {
 
 type Protocols = Readonly<Record<'query' | 'json' | 'cbor' | 's3' | 'rest' | 'lambda', Protocol>>;
 
+const noFunctions: InvokeFunction = (arn) => Promise.reject(new Error(`no function ${arn}`));
+
 function createProtocols(options: EndpointOptions): Protocols {
   const place = { region: options.region, account: options.account };
-  const { outbox = new Outbox() } = options;
+  const { outbox = new Outbox(), invoke = noFunctions } = options;
   const alarms = alarmsServices(options.alarms ?? new AlarmBook(), place);
   const query = [
     elbService({ ...options, place }),
@@ -130,19 +132,18 @@ function createProtocols(options: EndpointOptions): Protocols {
   const rpc = [
     ecsService(options.ecs, place),
     statesService(options.states, place),
-    secretsService(options.secrets, place),
+    secretsService(options.secrets, place, invoke),
     alarms.rpc,
     eventsService(outbox, place),
   ];
   const known = [...new Set([...query, ...rpc].map(({ prefix }) => prefix)), 's3', 'lambda'].sort();
-  const noFunctions: InvokeFunction = (arn) => Promise.reject(new Error(`no function ${arn}`));
   return {
     query: new QueryProtocol(query, known),
     json: new JsonProtocol(rpc, known),
     cbor: new CborProtocol(rpc, known),
     s3: new S3Protocol(options.objects, options.region),
     rest: new RestProtocol(known),
-    lambda: new InvokeProtocol(options.invoke ?? noFunctions, place, known),
+    lambda: new InvokeProtocol(invoke, place, known),
   };
 }
 

@@ -37,6 +37,8 @@ export interface Blueprint {
   readonly retries: ReadonlyMap<string, Retries>;
   /** Values drawn for this run, by ARN. */
   readonly secrets: ReadonlyMap<string, string>;
+  /** The function that rotates a secret, by the secret's ARN. */
+  readonly rotations: ReadonlyMap<string, string>;
   readonly buckets: readonly string[];
   readonly alarms: readonly AlarmSpec[];
   /** In the order of their creation. */
@@ -167,12 +169,22 @@ function build({ resources, functions, wiring }: Found, known: Known): Blueprint
     statusRules: buildStatusRules(resources),
     retries: buildRetries(resources),
     secrets,
+    rotations: buildRotations(resources),
     buckets: resources.ofType('AWS::S3::Bucket').map(({ identity }) => identity.ref),
     alarms: buildAlarms(resources, wiring),
     customResources,
     rights,
     domain: known.domain,
   };
+}
+
+function buildRotations(resources: Resources): Map<string, string> {
+  return new Map(
+    resources
+      .ofType('AWS::SecretsManager::RotationSchedule')
+      .map(({ properties }) => [properties.string('SecretId'), properties.string('RotationLambdaARN', '')] as const)
+      .filter(([, functionArn]) => functionArn !== ''),
+  );
 }
 
 /** Of several migrations, the load balancer of the chosen one: the others' would want the same ports. */

@@ -22,11 +22,15 @@ export function buildFunctions(resources: Resources): FunctionSpec[] {
         handler: properties.string('Handler'),
         timeoutSeconds: properties.number('Timeout', 3),
         environment: properties.object('Environment').record('Variables'),
-        role:
-          resources.ofType('AWS::IAM::Role').find((known) => known.identity.attributes.Arn === role)?.logicalId ?? role,
+        role: roleName(resources, role),
       },
     ];
   });
+}
+
+/** The logical id of a role of the template: its rights are known by it. Another one has its ARN. */
+export function roleName(resources: Resources, arn: string): string {
+  return resources.ofType('AWS::IAM::Role').find(({ identity }) => identity.attributes.Arn === arn)?.logicalId ?? arn;
 }
 
 /** The state machines that call functions of the cutover. Another one may be of a kind that cannot be run here. */

@@ -5,6 +5,7 @@ import type { Cluster, EcsService } from '../tasks/model';
 import type { ServiceSpec } from '../tasks/runner';
 import type { ContainerSpec } from '../tasks/task-process';
 import { UsageError } from '../usage-error';
+import { roleName } from './functions';
 import { Properties } from './properties';
 import { Ready, Resources } from './resources';
 import { buildTaskDefinition } from './task-definition';
@@ -110,6 +111,7 @@ function containerOf(
     folder,
     command,
     environment: Object.fromEntries([...plain, ...secret]) as Record<string, string>,
+    role: roleName(resources, definition.properties.string('TaskRoleArn', '')),
     port: balanced?.containerPort ?? 0,
     stopTimeoutSeconds: container.number('StopTimeout', 30),
   };

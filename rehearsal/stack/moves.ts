@@ -125,7 +125,8 @@ function moveRule(move: ElbMove): Moved {
 const ASIDE = /^AWS::(CDK::Metadata|CloudWatch::Dashboard|Logs::\w+)$/;
 
 /** What is taken over when the next blueprint is adopted. */
-const ADOPTED = /^AWS::(S3::Bucket|SecretsManager::Secret|Events::Rule|CloudWatch::(Composite)?Alarm)$/;
+const ADOPTED =
+  /^AWS::(S3::Bucket|SecretsManager::(Secret|RotationSchedule)|Events::Rule|CloudWatch::(Composite)?Alarm)$/;
 
 /** What becomes of all other resources; undefined for what need not be told. */
 export function moveOther({ type, to }: Pick<Move, 'type' | 'to'>): Moved | undefined {

@@ -15,6 +15,8 @@ export interface ContainerSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** The variable that tells it the task's own address. @default - none */
   readonly addressVariable?: string;
+  /** The role in which it calls AWS. */
+  readonly role: string;
   readonly port: number;
   readonly stopTimeoutSeconds: number;
 }

@@ -72,9 +72,10 @@ test('packages are used in the rooms that they are for', () => {
     const allowed = ROOMS[roomOf(from)]?.packages ?? [];
     return !allowed.some((name) => (name === 'node:' ? to.startsWith(name) : to === name || to.startsWith(`${name}/`)));
   });
-  // The SDK and its signer have one door: the adapters of the steps.
+  // The SDK and its signer have one door in each room that calls AWS.
   const ofAws = /^(@aws-sdk\/.*|@smithy\/signature-v4)$/;
-  expect(wrong.filter(({ from, to }) => !(from.startsWith('lambda/adapters/') && ofAws.test(to)))).toEqual([]);
+  const isDoor = (file: string) => file.startsWith('lambda/adapters/') || file === 'proxy/aws/secret-versions.ts';
+  expect(wrong.filter(({ from, to }) => !(isDoor(from) && ofAws.test(to)))).toEqual([]);
 });
 
 test("nothing but the bin imports a room's entry: the proxy's main stays alone", () => {

@@ -52,6 +52,7 @@ export function createEverything(stack: Stack): Migration {
     schedule: { at: ScheduleExpression.at(new Date('2030-01-02T03:04:05Z')) },
     plan: CutoverPlan.gradual({ approval: { beforeFirstShift: true, timeout: Duration.hours(2) } }),
   });
+  migration.adminSecret?.addRotation();
   new NetworkFront(stack, 'Front', { loadBalancer: migration.loadBalancer });
   const { vpc } = migration;
   const removalPolicy = RemovalPolicy.DESTROY;

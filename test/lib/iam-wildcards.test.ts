@@ -60,6 +60,8 @@ const WHERE_ASKED_FOR = {
     ...['Create', 'Open'].flatMap((what) => [`ssmmessages:${what}ControlChannel`, `ssmmessages:${what}DataChannel`]),
     'logs:DescribeLogStreams',
   ],
+  // What the CDK gives to a function that rotates.
+  rotation: ['secretsmanager:GetRandomPassword'],
   instances: [
     ...['ecs:DiscoverPollEndpoint', 'ecs:Poll if', 'ecs:StartTelemetrySession if'],
     ...['logs:CreateLogStream', 'logs:PutLogEvents'],

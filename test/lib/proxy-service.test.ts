@@ -42,6 +42,7 @@ describe('default', () => {
       DRAINSHIFT_SIDE: 'source',
       DRAINSHIFT_LISTEN: '0.0.0.0:8443',
       DRAINSHIFT_ADMIN: '0.0.0.0:9901',
+      DRAINSHIFT_ADMIN_SECRET_ARN: { Ref: expect.stringMatching(/^Secret/) as string },
       DRAINSHIFT_UPSTREAM: 'http://old.internal:8080',
       DRAINSHIFT_TLS: 'self-signed',
       DRAINSHIFT_WORKERS: '1',
@@ -95,9 +96,14 @@ describe('default', () => {
     expect(service?.Properties).toMatchObject({ PropagateTags: 'SERVICE', Tags: [{ Key: 'drainshift:proxies' }] });
   });
 
-  test('may protect its own tasks from scale-in, and nothing else', () => {
+  test('may read its secret again and protect its own tasks from scale-in, and nothing else', () => {
     const [, policy] = resourceLike(template, POLICY, /TaskRole/);
     expect((policy.Properties.PolicyDocument as { Statement: unknown[] }).Statement).toEqual([
+      {
+        Action: ['secretsmanager:GetSecretValue', 'secretsmanager:DescribeSecret'],
+        Effect: 'Allow',
+        Resource: { Ref: expect.stringMatching(/^Secret/) as string },
+      },
       {
         Action: 'ecs:UpdateTaskProtection',
         Condition: {
@@ -164,7 +170,7 @@ describe('custom', () => {
       DRAINSHIFT_UPSTREAM_IDLE_SECONDS: '180',
       DRAINSHIFT_ACCESS_LOG: 'on',
     });
-    expect(Object.keys(resourcesOf(template, POLICY)).filter((id) => id.includes('TaskRole'))).toEqual([]);
+    expect(JSON.stringify(resourcesOf(template, POLICY))).not.toContain('ecs:UpdateTaskProtection');
   });
 
   test.each([

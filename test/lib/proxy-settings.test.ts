@@ -12,7 +12,11 @@ import { containerOf, environmentOf, newProxies, templateOf } from './proxy-fixt
 
 /** What a proxy makes of the environment that the constructs give it, with what AWS fills in. */
 function configOf(environment: Record<string, unknown>) {
-  const filled = { ...(environment as Record<string, string>), DRAINSHIFT_ADMIN_SECRET: 'a'.repeat(64) };
+  const filled = {
+    ...(environment as Record<string, string>),
+    DRAINSHIFT_ADMIN_SECRET: 'a'.repeat(64),
+    DRAINSHIFT_ADMIN_SECRET_ARN: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:Secret-AbCdEf',
+  };
   const readText = () => '';
   return readConfig({ flags: {}, environment: filled, file: undefined, readText });
 }

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { adminAddress, adminResponseToSign } from '../../core/admin';
+import { AdminKeys } from '../../proxy/admin/admin-keys';
 import { SignatureCheck, sign } from '../../proxy/admin/signature';
 import {
   AdminCall,
@@ -105,7 +106,7 @@ describe('signatures', () => {
   });
 
   test('a nonce is remembered for as long as its call could come again', () => {
-    const check = new SignatureCheck(SECRET, 'one');
+    const check = new SignatureCheck(new AdminKeys([SECRET]), 'one');
     const startMs = 1_000_000;
     const at = '127.0.0.1:9901';
     const call = (nonce: string, timeMs: number) => {

@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { AdminKeys } from '../../proxy/admin/admin-keys';
 import { startAdminServer } from '../../proxy/admin/admin-server';
 import { REPORT } from './support/report';
 import { SECRET, callAdmin } from './support/proxy-world';
@@ -14,7 +15,7 @@ const TARGET = {
 
 async function startAdmin(callMs: number): Promise<number> {
   const at = { host: '127.0.0.1', port: 0 };
-  const server = await startAdminServer(at, SECRET, TARGET, { callMs, lookMs: 20 });
+  const server = await startAdminServer(at, new AdminKeys([SECRET]), TARGET, { callMs, lookMs: 20 });
   later(() => server.close());
   return server.address.port;
 }

@@ -1,3 +1,4 @@
+import { AdminKeys } from '../../proxy/admin/admin-keys';
 import { AdminTarget, startAdminServer } from '../../proxy/admin/admin-server';
 import { SECRET, callAdmin } from './support/proxy-world';
 import { Got, later, stopAll } from './support/world';
@@ -24,7 +25,7 @@ async function world(changes: Partial<AdminTarget> = {}) {
     metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
     ...changes,
   };
-  const server = await startAdminServer({ host: '127.0.0.1', port: 0 }, SECRET, target);
+  const server = await startAdminServer({ host: '127.0.0.1', port: 0 }, new AdminKeys([SECRET]), target);
   later(() => server.close());
   const { port } = server.address;
   const post = (path: string, body: unknown): Promise<Got> =>

@@ -1,3 +1,4 @@
+import { AdminKeys } from '../../proxy/admin/admin-keys';
 import { AdminTarget, CallFailed, startAdminServer } from '../../proxy/admin/admin-server';
 import { SECRET, callAdmin } from './support/proxy-world';
 import { later, stopAll } from './support/world';
@@ -6,7 +7,7 @@ afterEach(stopAll);
 
 async function failingWith(error: Error) {
   const target = { refusal: () => undefined, report: () => Promise.reject(error) } as unknown as AdminTarget;
-  const server = await startAdminServer({ host: '127.0.0.1', port: 0 }, SECRET, target);
+  const server = await startAdminServer({ host: '127.0.0.1', port: 0 }, new AdminKeys([SECRET]), target);
   later(() => server.close());
   return callAdmin(server.address.port, { path: '/drain-status' });
 }

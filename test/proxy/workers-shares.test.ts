@@ -19,7 +19,7 @@ test('the room for held requests is the order’s together', () => {
 
 test('a worker has no admin API, and its part of the limits that all share', () => {
   const config = {
-    admin: { at: { host: '127.0.0.1', port: 1 }, secret: 'a-secret-of-a-test' },
+    admin: { at: { host: '127.0.0.1', port: 1 }, keys: ['a-secret-of-a-test'] },
     workers: 4,
     limits: { clientConnections: 30_001, upstreamConnections: 2, memoryBytes: 1_000, fieldLines: 200 },
     closeRatePerSecond: 10,

@@ -4,27 +4,38 @@ import { Operation, Place, WireObject } from '../operation';
 import { page } from '../paging';
 import { Parameters } from '../parameters';
 import { RpcService } from '../protocols/rpc';
-import { Secret, SecretStore } from './secret-store';
+import type { InvokeFunction } from '../functions/invoke-protocol';
+import { getRandomPassword, putSecretValue, rotateSecret, updateVersionStage } from './change-secrets';
+import { CURRENT, Secret, SecretStore, SecretVersion } from './secret-store';
 
 const MAX_PAGE = 100;
 
-/** AWS Secrets Manager, reading only. */
-export function secretsService(secrets: SecretStore, place: Place): RpcService {
+/** AWS Secrets Manager: reading, and what rotates a secret. */
+export function secretsService(secrets: SecretStore, place: Place, invoke: InvokeFunction): RpcService {
   const getSecretValue = (input: Parameters): WireObject => {
     const secret = secretOf(secrets, input);
-    checkVersion(secret, input);
+    const { id, value, createdAt } = versionOf(secret, input);
     return {
       ARN: secret.arn,
       Name: secret.name,
-      VersionId: secret.versionId,
-      SecretString: secret.value,
-      VersionStages: ['AWSCURRENT'],
-      CreatedDate: secret.createdAt,
+      VersionId: id,
+      SecretString: value,
+      VersionStages: secret.labelsOf(id),
+      CreatedDate: createdAt,
     };
   };
   const describeSecret = (input: Parameters): WireObject => {
     const secret = secretOf(secrets, input);
     return { ...summary(secret), VersionIdsToStages: versions(secret) };
+  };
+  const listVersions = (input: Parameters): WireObject => {
+    const secret = secretOf(secrets, input);
+    const withLabel = [...secret.versions.values()].filter(({ id }) => secret.labelsOf(id).length > 0);
+    const shown = input.optionalBoolean('IncludeDeprecated') === true ? [...secret.versions.values()] : withLabel;
+    const Versions = shown.map(({ id, createdAt }) => {
+      return { VersionId: id, VersionStages: secret.labelsOf(id), CreatedDate: createdAt };
+    });
+    return { ARN: secret.arn, Name: secret.name, Versions };
   };
   const listSecrets = (input: Parameters): WireObject => {
     const size = input.optionalInteger('MaxResults', { min: 1, max: MAX_PAGE }) ?? MAX_PAGE;
@@ -37,6 +48,8 @@ export function secretsService(secrets: SecretStore, place: Place): RpcService {
     };
   };
 
+  const change = (apply: (secret: Secret, input: Parameters) => WireObject) => (input: Parameters) =>
+    apply(secretOf(secrets, input), input);
   const resources = (input: Parameters) => [arnOf(secrets, place, input.text('SecretId'))];
   return {
     prefix: 'secretsmanager',
@@ -45,7 +58,12 @@ export function secretsService(secrets: SecretStore, place: Place): RpcService {
     invalidCode: 'InvalidParameterException',
     operations: new Map<string, Operation>([
       ['GetSecretValue', { resources, run: getSecretValue }],
+      ['PutSecretValue', { resources, run: change(putSecretValue) }],
+      ['UpdateSecretVersionStage', { resources, run: change(updateVersionStage) }],
+      ['RotateSecret', { resources, run: change((secret, input) => rotateSecret(secret, input, invoke)) }],
+      ['GetRandomPassword', { run: getRandomPassword }],
       ['DescribeSecret', { resources, run: describeSecret }],
+      ['ListSecretVersionIds', { resources, run: listVersions }],
       ['ListSecrets', { run: listSecrets }],
     ]),
   };
@@ -64,14 +82,15 @@ function secretOf(secrets: SecretStore, input: Parameters): Secret {
   return secret;
 }
 
-/** There is one version of each secret: the current one. */
-function checkVersion(secret: Secret, input: Parameters): void {
-  const stage = input.optionalText('VersionStage') ?? 'AWSCURRENT';
-  const id = input.optionalText('VersionId') ?? secret.versionId;
-  if (stage === 'AWSCURRENT' && id === secret.versionId) return;
+/** By its id, by a label, or by both. */
+function versionOf(secret: Secret, input: Parameters): SecretVersion {
+  const id = input.optionalText('VersionId');
+  const label = input.optionalText('VersionStage') ?? (id === undefined ? CURRENT : undefined);
+  const found = id === undefined ? secret.at(label ?? CURRENT) : secret.versions.get(id);
+  if (found && (label === undefined || secret.labelsOf(found.id).includes(label))) return found;
   throw new AwsError(
     'ResourceNotFoundException',
-    `Secrets Manager can't find the specified secret value for ${stage === 'AWSCURRENT' ? `VersionId: ${id}` : `staging label: ${stage}`}`,
+    `Secrets Manager can't find the specified secret value for ${id === undefined ? `staging label: ${label}` : `VersionId: ${id}`}`,
   );
 }
 
@@ -79,12 +98,18 @@ function isSecretId(id: string): boolean {
   return id.startsWith('arn:') ? isArnOf(id, 'secretsmanager', /^secret:.+$/) : /^[\w/+=.@!-]{1,512}$/.test(id);
 }
 
-function summary(secret: Secret): WireObject {
-  return { ARN: secret.arn, Name: secret.name, CreatedDate: secret.createdAt, LastChangedDate: secret.createdAt };
+function summary({ arn, name, createdAt, changedAt, rotationFunctionArn }: Secret): WireObject {
+  const rotation = rotationFunctionArn !== undefined && {
+    RotationEnabled: true,
+    RotationLambdaARN: rotationFunctionArn,
+  };
+  return { ARN: arn, Name: name, CreatedDate: createdAt, LastChangedDate: changedAt, ...rotation };
 }
 
+/** Those with a label: the others are on their way out. */
 function versions(secret: Secret): WireObject {
-  return { [secret.versionId]: ['AWSCURRENT'] };
+  const labelled = [...secret.versions.keys()].filter((id) => secret.labelsOf(id).length > 0);
+  return Object.fromEntries(labelled.map((id) => [id, secret.labelsOf(id)]));
 }
 
 /** A name is not in policies; what does not exist gets the ARN that it would have. */

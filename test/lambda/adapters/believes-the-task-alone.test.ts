@@ -1,6 +1,7 @@
 import http from 'node:http';
 import { AddressInfo } from 'node:net';
 import { callAdmin } from '../../../lambda/adapters/admin-client';
+import { AdminKeys } from '../../../proxy/admin/admin-keys';
 import { startAdminServer } from '../../../proxy/admin/admin-server';
 import { REPORT } from '../../proxy/support/report';
 import { adminHeaders } from '../../proxy/support/proxy-world';
@@ -14,7 +15,7 @@ const SECRET = 'an admin secret of tests';
 async function startTask(identity = 'one') {
   const acted: string[] = [];
   const act = (path: string) => () => void acted.push(path);
-  const server = await startAdminServer({ host: '127.0.0.1', port: 0 }, SECRET, {
+  const server = await startAdminServer({ host: '127.0.0.1', port: 0 }, new AdminKeys([SECRET]), {
     identity,
     report: () => ({ ...REPORT, identity }),
     refusal: () => undefined,
@@ -51,7 +52,7 @@ function passTo(port: number): http.RequestListener {
 }
 
 const look = (port: number) =>
-  callAdmin({ address: '127.0.0.1', port, method: 'GET', path: '/drain-status', secret: SECRET, timeoutMs: 5_000 });
+  callAdmin({ address: '127.0.0.1', port, method: 'GET', path: '/drain-status', keys: [SECRET], timeoutMs: 5_000 });
 const undrain = (port: number) =>
   callAdmin({
     address: '127.0.0.1',
@@ -59,7 +60,7 @@ const undrain = (port: number) =>
     method: 'POST',
     path: '/undrain',
     body: {},
-    secret: SECRET,
+    keys: [SECRET],
     timeoutMs: 5_000,
   });
 

@@ -201,7 +201,9 @@ describe('the proxies', () => {
 
   test('a refused signature and a dead port are told of each task, by address', async () => {
     const adminPort = await startTasks();
-    world.secrets.put({ arn: ARNS.secret, name: 'admin' }, 'another secret of tests');
+    // Twice: the one before the current one is let in, too.
+    for (const which of ['another', 'the next'])
+      world.secrets.put({ arn: ARNS.secret, name: 'admin' }, `${which} secret of tests`);
     const [refused] = await proxiesPort(wiring({ adminPort })).tasks('source');
     expect(refused).toMatchObject({
       life: 'running',

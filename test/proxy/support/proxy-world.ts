@@ -20,7 +20,7 @@ export async function startTestProxy(upstreamPort: number, changes: Partial<Prox
   const config: ProxyConfig = {
     side: 'source',
     listen: { host: '127.0.0.1', port: 0 },
-    admin: { at: { host: '127.0.0.1', port: 0 }, secret: SECRET },
+    admin: { at: { host: '127.0.0.1', port: 0 }, keys: [SECRET] },
     upstream: { protocol: 'http', host: '127.0.0.1', port: upstreamPort },
     workers: 1,
     tls: 'off',

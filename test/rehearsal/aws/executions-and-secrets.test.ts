@@ -1,4 +1,14 @@
-import { DescribeSecretCommand, GetSecretValueCommand, ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
+import {
+  DescribeSecretCommand,
+  GetRandomPasswordCommand,
+  GetRandomPasswordCommandInput,
+  GetSecretValueCommand,
+  ListSecretsCommand,
+  ListSecretVersionIdsCommand,
+  PutSecretValueCommand,
+  RotateSecretCommand,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
 import {
   DescribeExecutionCommand,
   DescribeStateMachineCommand,
@@ -107,4 +117,72 @@ test('an unknown secret or version is ResourceNotFoundException', async () => {
   expect(await read('admin', 'AWSPREVIOUS')).toBe('ResourceNotFoundException');
   expect(await read(ARNS.machine)).toBe('ValidationException');
   expect(await read('a b')).toBe('ValidationException');
+});
+
+describe('versions of a secret', () => {
+  const SecretId = 'admin';
+  const put = (SecretString: string, more: { ClientRequestToken?: string; VersionStages?: string[] } = {}) =>
+    world.sm.send(new PutSecretValueCommand({ SecretId, SecretString, ...more }));
+  const value = async (VersionStage?: string, VersionId?: string) =>
+    (await world.sm.send(new GetSecretValueCommand({ SecretId, VersionStage, VersionId }))).SecretString;
+  const token = (letter: string) => letter.repeat(32);
+
+  test('a new value is the current one, and the one before it is the previous one', async () => {
+    await put('second');
+    const { VersionId } = await put('third');
+    expect([await value(), await value('AWSPREVIOUS'), await value(undefined, VersionId)]).toEqual([
+      'third',
+      'second',
+      'third',
+    ]);
+    expect(await nameOfFailure(value('AWSPREVIOUS', VersionId))).toBe('ResourceNotFoundException');
+    const { Versions } = await world.sm.send(new ListSecretVersionIdsCommand({ SecretId }));
+    expect(Versions?.flatMap(({ VersionStages }) => VersionStages ?? []).sort()).toEqual(['AWSCURRENT', 'AWSPREVIOUS']);
+    const all = await world.sm.send(new ListSecretVersionIdsCommand({ SecretId, IncludeDeprecated: true }));
+    expect(all.Versions).toHaveLength(3);
+  });
+
+  test('a token makes a version once, and another value of it is refused', async () => {
+    const pending = { ClientRequestToken: token('a'), VersionStages: ['AWSPENDING'] };
+    await put('second', pending);
+    await put('second', pending);
+    expect([await value(), await value('AWSPENDING')]).toEqual(['a key', 'second']);
+    expect(await nameOfFailure(put('third', pending))).toBe('ResourceExistsException');
+  });
+
+  test('a label is moved from the version that has it, or taken away', async () => {
+    const { VersionId: before } = await world.sm.send(new GetSecretValueCommand({ SecretId }));
+    await put('second', { ClientRequestToken: token('a'), VersionStages: ['AWSPENDING'] });
+    const move = (VersionStage: string, MoveToVersionId?: string, RemoveFromVersionId?: string) =>
+      world.sm.send(
+        new UpdateSecretVersionStageCommand({ SecretId, VersionStage, MoveToVersionId, RemoveFromVersionId }),
+      );
+    expect(await nameOfFailure(move('AWSCURRENT', token('b'), before))).toBe('ResourceNotFoundException');
+    expect(await nameOfFailure(move('AWSCURRENT', token('a')))).toBe('InvalidParameterException');
+    expect(await nameOfFailure(move('AWSCURRENT', token('a'), token('a')))).toBe('InvalidParameterException');
+    await move('AWSCURRENT', token('a'), before);
+    expect([await value(), await value('AWSPREVIOUS')]).toEqual(['second', 'a key']);
+    // And back: what was current is the previous one now.
+    await move('AWSCURRENT', before, token('a'));
+    expect([await value(), await value('AWSPREVIOUS')]).toEqual(['a key', 'second']);
+    await move('AWSPREVIOUS', undefined, token('a'));
+    expect(await nameOfFailure(value('AWSPREVIOUS'))).toBe('ResourceNotFoundException');
+  });
+
+  test('a password has the characters that are asked for', async () => {
+    const draw = async (input: GetRandomPasswordCommandInput) =>
+      (await world.sm.send(new GetRandomPasswordCommand(input))).RandomPassword;
+    expect(await draw({})).toMatch(/^[!-~]{32}$/);
+    expect(await draw({ PasswordLength: 64, ExcludePunctuation: true })).toMatch(/^[A-Za-z0-9]{64}$/);
+    const lowercase = { ExcludePunctuation: true, ExcludeNumbers: true, ExcludeUppercase: true };
+    expect(await draw({ PasswordLength: 20, ExcludeCharacters: 'abcdefghijklm', ...lowercase })).toMatch(/^[n-z]{20}$/);
+  });
+
+  test('a secret without a function is not rotated, and one that is being rotated is not again', async () => {
+    const rotate = () => nameOfFailure(world.sm.send(new RotateSecretCommand({ SecretId })));
+    expect(await rotate()).toBe('InvalidRequestException');
+    world.secrets.find(SecretId)!.rotationFunctionArn = 'function';
+    await put('second', { ClientRequestToken: token('a'), VersionStages: ['AWSPENDING'] });
+    expect(await rotate()).toBe('InvalidRequestException');
+  });
 });

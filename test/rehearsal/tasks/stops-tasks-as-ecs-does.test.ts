@@ -75,6 +75,7 @@ function service(
       folder,
       command: ['node', 'server.js'],
       environment: { LISTEN: '0.0.0.0:18443', SIDE: 'source' },
+      role: 'TaskRole',
       port: 18_443,
       stopTimeoutSeconds: 5,
       ...over,

@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  ResourceNotFoundException,
+  SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
+import type { RotatedSecret } from '../rotation/rotate';
+import { CLIENT_CONFIG } from './client-config';
+import { limited } from './limited';
+
+/** 64 letters, as the first one has. */
+const KEY_BYTES = 48;
+
+/** A secret of Secrets Manager whose versions are keys. */
+export function rotatedSecret(SecretId: string): RotatedSecret {
+  const client = limited('Secrets Manager', new SecretsManagerClient(CLIENT_CONFIG));
+  const hasValue = async (VersionId: string) => {
+    try {
+      await client.send(new GetSecretValueCommand({ SecretId, VersionId }));
+      return true;
+    } catch (error) {
+      // Secrets Manager adds the version of a rotation before there is a value.
+      if (error instanceof ResourceNotFoundException) return false;
+      throw error;
+    }
+  };
+  return {
+    versions: async () => {
+      const [{ VersionIdsToStages: labels = {} }, { CreatedDate }] = await Promise.all([
+        client.send(new DescribeSecretCommand({ SecretId })),
+        client.send(new GetSecretValueCommand({ SecretId })),
+      ]);
+      return { labels, currentSinceMs: CreatedDate?.getTime() ?? 0 };
+    },
+    addPending: async (ClientRequestToken) => {
+      if (await hasValue(ClientRequestToken)) return;
+      const SecretString = randomBytes(KEY_BYTES).toString('base64url');
+      const VersionStages = ['AWSPENDING'];
+      await client.send(new PutSecretValueCommand({ SecretId, ClientRequestToken, SecretString, VersionStages }));
+    },
+    makeCurrent: async (MoveToVersionId, RemoveFromVersionId) => {
+      const move = { SecretId, VersionStage: 'AWSCURRENT', MoveToVersionId, RemoveFromVersionId };
+      await client.send(new UpdateSecretVersionStageCommand(move));
+    },
+    settle: async (RemoveFromVersionId) => {
+      const removal = { SecretId, VersionStage: 'AWSPENDING', RemoveFromVersionId };
+      await client.send(new UpdateSecretVersionStageCommand(removal));
+    },
+  };
+}
