@@ -68,7 +68,7 @@ export default tseslint.config(
   },
   {
     // A cutover owns its load balancer and its proxies: it orders their creation, guards their deletion, looks at their parts.
-    files: ['lib/{cutover-props,cutover-wiring,adoption-proof,forwarding-loops}.ts'],
+    files: ['lib/{cutover-props,cutover-wiring,adoption-proof,forwarding-loops,smoke-route}.ts'],
     rules: { 'awscdk/no-construct-in-interface': 'off' },
   },
   prettier,

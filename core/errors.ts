@@ -44,7 +44,8 @@ export const ERRORS = {
   SmokeFailed: {
     blame: 'upstream',
     retry: false,
-    meaning: 'A smoke request through :9201 or :9202 got another status than the plan expects, or no answer.',
+    meaning:
+      'A smoke request (through :9201 or :9202, or to a target itself) got another status than the plan expects, or no answer.',
   },
   ForwardingLoop: {
     blame: 'operator',

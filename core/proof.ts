@@ -1,5 +1,6 @@
 import { SmokeRequest } from './plan';
 import { smokeError, SmokeErrorCode } from './side-state';
+import { describeResponse, SmokeResponse, SmokeRoute } from './smoke';
 import { Side } from './weights';
 
 /** What has to be so before the proxies of a side get requests of a listener that serves them without the proxies, too. */
@@ -12,6 +13,8 @@ export interface ProofOrder {
   readonly isSelfSigned?: boolean;
   /** As in the wiring of the cutover. */
   readonly trustedAuthoritiesArn?: string;
+  /** As in the wiring of the cutover. */
+  readonly smokeRoute?: SmokeRoute;
   /** The plan's. */
   readonly smoke: readonly SmokeRequest[];
   /** The fewest tasks of each side's service. */
@@ -30,8 +33,8 @@ export const PROOF_VARIABLE = 'DRAINSHIFT_PROOF';
 
 export interface ProofReading {
   readonly healthyTargets: number;
-  /** In the order of the plan's requests: a status, or why there was none. */
-  readonly responses: readonly (number | string)[];
+  /** In the order of the plan's requests. */
+  readonly responses: readonly SmokeResponse[];
 }
 
 export interface Unproven {
@@ -43,10 +46,11 @@ export interface Unproven {
 export function unproven(side: Side, order: ProofOrder, { healthyTargets, responses }: ProofReading): Unproven[] {
   const least = order.minTasks[side];
   const found: Unproven[] = order.smoke.flatMap(({ path, expectedStatus }, index) => {
-    const response = responses[index] ?? 'none';
-    if (response === expectedStatus) return [];
-    const { code, hint } = smokeError(side, response);
-    return [{ code, message: `GET ${path} on the ${side} must be answered ${expectedStatus}, got ${response}${hint}` }];
+    const response = responses[index] ?? { got: 'none' };
+    if (response.got === expectedStatus) return [];
+    const { code, hint } = smokeError(side, response.got);
+    const got = `${describeResponse(response)}${hint}`;
+    return [{ code, message: `GET ${path} on the ${side} must be answered ${expectedStatus}, got ${got}` }];
   });
   if (healthyTargets >= least) return found;
   const message = `the ${side} must have its ${least} proxies healthy, got ${healthyTargets}`;

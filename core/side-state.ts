@@ -1,11 +1,10 @@
 import { ErrorCode } from './errors';
 import { SmokeRequest } from './plan';
+import { SmokeResponse, describeResponse } from './smoke';
 import { Side } from './weights';
 
-/** One smoke request through a side's own listener, and what came of it: a status, or why there was none. */
-export interface SmokeResult extends SmokeRequest {
-  readonly got: number | string;
-}
+/** One smoke request to a side alone, and what came of it. */
+export type SmokeResult = SmokeRequest & SmokeResponse;
 
 export type SmokeErrorCode = Extract<ErrorCode, 'SmokeFailed' | 'ForwardingLoop'>;
 
@@ -58,8 +57,8 @@ export function sideState(side: Side, reading: SideReading, minimumHealthyTarget
   if (failed.length > 0) {
     const errors = failed.map(({ got }) => smokeError(side, got));
     const lines = failed.map(
-      ({ path, expectedStatus, got }, index) =>
-        `GET ${path} on the ${side} must return ${expectedStatus}, got ${got}${errors[index]!.hint}`,
+      ({ path, expectedStatus, ...response }, index) =>
+        `GET ${path} on the ${side} must return ${expectedStatus}, got ${describeResponse(response)}${errors[index]!.hint}`,
     );
     const isLoop = errors.some(({ code }) => code === 'ForwardingLoop');
     return { serves: false, code: isLoop ? 'ForwardingLoop' : 'SmokeFailed', reason: lines.join('\n') };

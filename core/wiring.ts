@@ -1,3 +1,4 @@
+import type { SmokeRoute } from './smoke';
 import { Side } from './weights';
 
 /**
@@ -26,6 +27,8 @@ export interface CutoverWiring {
   readonly isSelfSigned?: boolean;
   /** A Secrets Manager secret whose string is PEM: who vouches for that certificate instead of the public authorities. */
   readonly trustedAuthoritiesArn?: string;
+  /** Which way the smoke requests take. @default 'loadBalancer' */
+  readonly smokeRoute?: SmokeRoute;
   /** The CloudWatch alarms whose ALARM stops a cutover: those that are metric alarms for sure, and all others. */
   readonly metricAlarmNames?: readonly string[];
   readonly otherAlarmNames?: readonly string[];

@@ -8,6 +8,7 @@ import type { Forward, GroupArns } from '../core/forward';
 import type { LockHolder } from '../core/lock';
 import type { RuleReading } from '../core/listener-rules';
 import type { SmokeRequest } from '../core/plan';
+import type { SmokeResponse, SmokeSample } from '../core/smoke';
 import type { TaskReading } from '../core/tally';
 import type { Statement } from '../core/statement';
 import type { Side, Weights } from '../core/weights';
@@ -66,15 +67,16 @@ export interface SmokePort {
    */
   checkTrust(): Promise<void>;
   /**
-   * Asks a side through its own listener: up to three times, half a second apart, until a response has the expected status.
-   * A side that fails one request of many still serves.
+   * Asks a side through its own listener, or each of its healthy targets itself (where the wiring says so): up to three times,
+   * half a second apart, until a response has the expected status. A side that fails one request of many still serves.
+   *
+   * @param sample says which of the targets, where they are asked themselves
    */
-  probe(side: Side, request: SmokeRequest): Promise<Probe>;
+  probe(side: Side, request: SmokeRequest, sample: SmokeSample): Promise<Probe>;
 }
 
-export interface Probe {
-  /** The status of the last response, or why there was none. */
-  readonly got: number | string;
+/** With the last response. */
+export interface Probe extends SmokeResponse {
   /** The attempts that were begun, and have ended: the proxies of the side may have counted each. */
   readonly attempts: number;
 }

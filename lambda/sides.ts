@@ -1,5 +1,6 @@
 import { Plan } from '../core/plan';
 import { SideState, sideState } from '../core/side-state';
+import { Quorum, smokeSample } from '../core/smoke';
 import { Side } from '../core/weights';
 import type { Ports } from './ports';
 import { settle } from './settle';
@@ -10,16 +11,22 @@ export interface SeenSide {
   readonly smoked: number;
 }
 
-/** Whether a side serves now: its healthy targets by the load balancer, and the plan's smoke requests through its listener. */
+/**
+ * Whether a side serves now: its healthy targets by the load balancer, and the plan's smoke requests.
+ *
+ * @param quorum how many of its targets must respond as expected, where they are asked themselves
+ */
 export async function readSide(
   side: Side,
   plan: Pick<Plan, 'smoke'>,
   { loadBalancer, smoke }: Pick<Ports, 'loadBalancer' | 'smoke'>,
   minimumHealthyTargets: number,
+  quorum: Quorum = 'half',
 ): Promise<SeenSide> {
+  const sample = smokeSample(plan.smoke, quorum);
   const [healthy, ...results] = await Promise.all([
     settle(() => loadBalancer.healthyTargets(side)),
-    ...plan.smoke.map(async (request) => ({ request, probed: await settle(() => smoke.probe(side, request)) })),
+    ...plan.smoke.map(async (request) => ({ request, probed: await settle(() => smoke.probe(side, request, sample)) })),
   ]);
   const healthyTargets = 'value' in healthy ? healthy.value : undefined;
   const asked = results.flatMap(({ request, probed }) => ('value' in probed ? [{ ...request, ...probed.value }] : []));

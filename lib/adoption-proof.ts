@@ -10,9 +10,11 @@ import { PROOF_VARIABLE, PROOF_WAIT_SECONDS, ProofOrder } from '../core/proof';
 import { SIDES, Side } from '../core/weights';
 import { lambdaAsset } from './assets';
 import { CutoverPlan } from './cutover-plan';
+import { SMOKE_LISTENER_READS } from './cutover-rights';
 import { createLogGroup, letDecrypt, letRead } from './encryption';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ProxyService } from './proxy-service';
+import { SmokeRoute } from './smoke-route';
 
 /** What a deployment may wait (`PROOF_WAIT_SECONDS`), and a last look and the answer. */
 const FUNCTION_TIMEOUT = Duration.minutes(12);
@@ -28,6 +30,7 @@ export interface AdoptionProofProps {
   readonly target: ProxyService;
   readonly domainName: string;
   readonly trustedAuthorities?: ISecret;
+  readonly smokeRoute?: SmokeRoute;
   readonly plan: CutoverPlan;
   readonly logRetention: RetentionDays;
   readonly encryptionKey?: IKey;
@@ -63,7 +66,8 @@ export class AdoptionProof extends Construct {
     });
     letDecrypt(proof, encryptionKey);
     // None of these knows resources.
-    const actions = ['LoadBalancers', 'Listeners', 'TargetGroups', 'TargetHealth'].map(
+    const forListeners = props.smokeRoute === SmokeRoute.TARGETS ? [] : SMOKE_LISTENER_READS;
+    const actions = [...forListeners, 'TargetGroups', 'TargetHealth'].map(
       (what) => `elasticloadbalancing:Describe${what}`,
     );
     proof.addToRolePolicy(new PolicyStatement({ actions, resources: ['*'] }));
@@ -99,7 +103,7 @@ interface WrittenSmoke {
 }
 
 function orderOf(props: AdoptionProofProps): ProofOrder {
-  const { loadBalancer, source, target, domainName, trustedAuthorities, plan } = props;
+  const { loadBalancer, source, target, domainName, trustedAuthorities, smokeRoute, plan } = props;
   const { smoke = [{ path: '/' }] } = plan._toJson(loadBalancer.initialWeights) as WrittenSmoke;
   return {
     loadBalancerArn: loadBalancer.loadBalancer.loadBalancerArn,
@@ -114,6 +118,7 @@ function orderOf(props: AdoptionProofProps): ProofOrder {
     domainName,
     ...(loadBalancer.hasSelfSignedCertificate && { isSelfSigned: true }),
     ...(trustedAuthorities && { trustedAuthoritiesArn: trustedAuthorities.secretArn }),
+    ...(smokeRoute === SmokeRoute.TARGETS && { smokeRoute }),
     smoke: smoke.map(({ path, expectedStatus = 200 }) => ({ path, expectedStatus })),
     minTasks: { source: source.minTasks, target: target.minTasks },
     waitSeconds: PROOF_WAIT_SECONDS,

@@ -13,6 +13,7 @@ import { checkForwardingLoops } from './forwarding-loops';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ProxyService } from './proxy-service';
 import { checkApiPeers, checkDomainName, checkSides, refuse, isLater } from './refusals';
+import { checkSmokeRoute, SmokeRoute } from './smoke-route';
 
 export interface CutoverProps {
   /** The network of the steps; they need a way to the AWS APIs, the load balancer and the proxies. */
@@ -40,6 +41,14 @@ export interface CutoverProps {
    * @default - the public authorities
    */
   readonly trustedAuthorities?: ISecret;
+
+  /**
+   * Which way the smoke requests take: those of the preflight, of every poll, of a rollback, of `drainshift undrain` and of the
+   * proof of an adoption. `TARGETS` stays inside the network, which an internet-facing load balancer without a known NAT
+   * gateway needs.
+   * @default SmokeRoute.LOAD_BALANCER
+   */
+  readonly smokeRoute?: SmokeRoute;
 
   /**
    * What an execution does unless it is started with a plan of its own.
@@ -132,6 +141,7 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   checkSides(props);
   checkSmoke(props);
   checkTrust(props);
+  checkSmokeRoute(props);
   checkApiPeers(props);
   checkForwardingLoops(scope, props);
   if (props.source.cluster !== props.target.cluster) {

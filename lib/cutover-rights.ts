@@ -39,6 +39,8 @@ const RECORD: StepRights['store'] = {
 };
 
 const ALL_READS: StepRights['read'] = ['LoadBalancers', 'Listeners', 'Rules', 'TargetGroups', 'TargetHealth'];
+/** Of them, what smoke requests through the listeners take alone. */
+export const SMOKE_LISTENER_READS: StepRights['read'] = ['LoadBalancers', 'Listeners'];
 /** What judging both sides takes. */
 const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, smoke: true, readAlarms: true } as const;
 
@@ -74,16 +76,19 @@ export interface StepResources {
   /** Whether there are alarms that may be composite ones. */
   readonly hasOtherAlarms: boolean;
   readonly eventBusArn: string;
+  /** Whether smoke requests go to the targets themselves, past the load balancer's name and listeners. */
+  readonly smokesTargets: boolean;
 }
 
 export function statementsFor(rights: StepRights, resources: StepResources): PolicyStatement[] {
   const allow = (actions: string[], on: string[], conditions?: Record<string, unknown>) =>
     new PolicyStatement({ actions, resources: on, conditions });
   const statements: PolicyStatement[] = [];
-  if (rights.read.length > 0) {
+  const reads = rights.read.filter((what) => !resources.smokesTargets || !SMOKE_LISTENER_READS.includes(what));
+  if (reads.length > 0) {
     statements.push(
       allow(
-        rights.read.map((what) => `elasticloadbalancing:Describe${what}`),
+        reads.map((what) => `elasticloadbalancing:Describe${what}`),
         ['*'],
       ),
     );

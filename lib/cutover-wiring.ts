@@ -9,6 +9,7 @@ import { StepResources } from './cutover-rights';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ADMIN_PORT } from './ports';
 import { ProxyService } from './proxy-service';
+import { SmokeRoute } from './smoke-route';
 
 /** Of a cutover's props, what its steps act on. */
 export interface WiringParts {
@@ -18,6 +19,7 @@ export interface WiringParts {
   readonly adminSecret: ISecret;
   readonly domainName: string;
   readonly trustedAuthorities?: ISecret;
+  readonly smokeRoute?: SmokeRoute;
   readonly alarms?: readonly IAlarm[];
   readonly sourceAlarms?: readonly IAlarm[];
   readonly notificationTopic?: ITopic;
@@ -48,6 +50,7 @@ export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventB
     domainName: props.domainName,
     ...(loadBalancer.hasSelfSignedCertificate && { isSelfSigned: true }),
     ...(props.trustedAuthorities && { trustedAuthoritiesArn: props.trustedAuthorities.secretArn }),
+    ...(props.smokeRoute === SmokeRoute.TARGETS && { smokeRoute: SmokeRoute.TARGETS }),
     ...(metric.length > 0 && { metricAlarmNames: metric.map(({ alarmName }) => alarmName) }),
     ...(other.length > 0 && { otherAlarmNames: other.map(({ alarmName }) => alarmName) }),
     ...(sourceAlarms.length > 0 && { sourceAlarmNames: sourceAlarms.map(({ alarmName }) => alarmName) }),
@@ -69,6 +72,7 @@ export function resourcesOf(scope: Construct, props: WiringParts, eventBus: IEve
     metricAlarmArns: metric.map(({ alarmArn }) => alarmArn),
     hasOtherAlarms: other.length > 0,
     eventBusArn: eventBus.eventBusArn,
+    smokesTargets: props.smokeRoute === SmokeRoute.TARGETS,
   };
 }
 

@@ -1,5 +1,5 @@
 import { CfnOutput, Duration, Fn, Names, Stack } from 'aws-cdk-lib';
-import { Connections, IConnectable, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Connections, IConnectable, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Ec2Service } from 'aws-cdk-lib/aws-ecs';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -26,6 +26,7 @@ import { longestBytes, MAX_ENVIRONMENT_BYTES } from './environment-size';
 import { guardDeletion } from './deletion-guard';
 import { ADMIN_PORT } from './ports';
 import { checkProps, CutoverProps } from './cutover-props';
+import { allowSmokeRequests } from './smoke-route';
 import { trustOwnAccountOnly } from './trusted-services';
 import { WeightedRuleProvider } from './weighted-rule-provider';
 
@@ -95,6 +96,7 @@ export class Cutover extends CutoverBase implements IConnectable {
     const securityGroup = this.createSecurityGroup(props);
     this.connections = new Connections({ securityGroups: [securityGroup] });
     this.allowCalls(props);
+    allowSmokeRequests(this, securityGroup, props);
     if (props.vpcEndpoints) this.addEndpoints(props);
 
     const logRetention = props.logRetention ?? RetentionDays.THREE_MONTHS;
@@ -153,19 +155,11 @@ export class Cutover extends CutoverBase implements IConnectable {
       allowAllOutbound: false,
     });
     allowApis(securityGroup, props.apiPeers, 'The AWS APIs');
-    if (props.loadBalancer.internetFacing) {
-      // Its name resolves to public addresses, which no rule between security groups covers.
-      for (const port of [props.loadBalancer.sourcePort, props.loadBalancer.targetPort]) {
-        securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(port), 'Smoke tests');
-      }
-    }
     return securityGroup;
   }
 
   /** From here, so that the rules are in this stack: those that it calls may be in others, which must not wait for it. */
-  private allowCalls({ loadBalancer, source, target }: CutoverProps): void {
-    this.connections.allowToDefaultPort(loadBalancer.sourceListener, 'Smoke tests of the source');
-    this.connections.allowToDefaultPort(loadBalancer.targetListener, 'Smoke tests of the target');
+  private allowCalls({ source, target }: CutoverProps): void {
     for (const proxies of [source, target]) {
       this.connections.allowTo(proxies, Port.tcp(ADMIN_PORT), 'The admin API');
     }

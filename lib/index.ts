@@ -39,6 +39,7 @@ export {
   SessionStoreProps,
 } from './session-store-props';
 export { ProxyHealthCheck, StickyTargetGroup, StickyTargetGroupProps } from './sticky-target-group';
+export { SmokeRoute } from './smoke-route';
 export { TrafficWeights } from './traffic-weights';
 export { TrustedAuthorities, TrustedAuthoritiesProps } from './trusted-authorities';
 export { WeightedRule, WeightedRuleProps } from './weighted-rule';

@@ -1,5 +1,5 @@
 import { Duration, RemovalPolicy, Tokenization } from 'aws-cdk-lib';
-import { Connections, IVpc, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Connections, IConnectable, IVpc, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
   ApplicationListener,
   ApplicationLoadBalancer,
@@ -14,6 +14,7 @@ import { IKey } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, IBucket } from 'aws-cdk-lib/aws-s3';
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
+import { Side, SIDES } from '../core/weights';
 import { acknowledge } from './acknowledged-rules';
 import { annotateExisting } from './existing-load-balancer';
 import { IDLE_TIMEOUT } from './idle-timeouts';
@@ -119,6 +120,9 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
    */
   public readonly _reachedBy: string[] = [];
 
+  /** The sides whose smoke-test port somebody was let in to. */
+  private readonly openedSides = new Set<Side>();
+
   constructor(scope: Construct, id: string, props: MigrationLoadBalancerProps) {
     super(scope, id);
     checkProps(props);
@@ -160,6 +164,20 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
   /** Whether `:80` tells clients to come back with HTTPS. */
   public get redirectsHttp(): boolean {
     return this.redirectListener !== undefined;
+  }
+
+  /** @internal */
+  public override _allowSmokeTests(side: Side, peer: IConnectable): void {
+    this.openedSides.add(side);
+    super._allowSmokeTests(side, peer);
+  }
+
+  /**
+   * Whether somebody beside the cutover may connect to both smoke-test ports.
+   * @internal
+   */
+  public get _letsSmokeTestsIn(): boolean {
+    return this.openedSides.size === SIDES.length;
   }
 
   private networkOf(props: MigrationLoadBalancerProps): IVpc {

@@ -1,6 +1,6 @@
-import { Annotations, CfnOutput, Duration, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
-import { CfnEIP, IPeer, IVpc, Peer, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { IPeer, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, ContainerInsights, ICluster } from 'aws-cdk-lib/aws-ecs';
 import { IEventBus } from 'aws-cdk-lib/aws-events';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -22,6 +22,7 @@ import { ProxyService } from './proxy-service';
 import { ProxyOptions } from './proxy-service-props';
 import { checkNetworkOf, checkUpstreamUrl, refuse } from './refusals';
 import { ISessionStore } from './session-store-props';
+import { SmokeRoute } from './smoke-route';
 import { StickyTargetGroup } from './sticky-target-group';
 
 export interface MigrationProps extends MigrationLoadBalancerProps {
@@ -72,6 +73,13 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
    * @default - the public authorities
    */
   readonly trustedAuthorities?: ISecret;
+
+  /**
+   * Which way the smoke requests of a cutover take. `TARGETS` stays inside the network, which an internet-facing load balancer
+   * without a known NAT gateway needs.
+   * @default SmokeRoute.LOAD_BALANCER
+   */
+  readonly smokeRoute?: SmokeRoute;
 
   /**
    * What a cutover does unless it is started with a plan of its own.
@@ -161,7 +169,7 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
  * and the cutover between them, watched by a dashboard and alarms.
  *
  * The cutover reaches an internet-facing load balancer through the NAT gateways. Name the addresses of those that were
- * not made in this app as `smokeTestPeers`.
+ * not made in this app as `smokeTestPeers`, or let it ask the proxies themselves (`smokeRoute`).
  *
  * @example
  * new Migration(this, 'Migration', {
@@ -226,6 +234,7 @@ export class Migration extends Construct {
       adminSecret: secret,
       domainName: props.domainName,
       trustedAuthorities: props.trustedAuthorities,
+      smokeRoute: props.smokeRoute,
       plan: props.plan,
       changeablePlanParts: props.changeablePlanParts,
       schedule: props.schedule,
@@ -248,7 +257,6 @@ export class Migration extends Construct {
         defaultInterval: props.dashboardInterval,
       });
     }
-    if (this.loadBalancer.internetFacing) this.allowSmokeTestsThroughNat(props);
     this.createOutputs(props);
   }
 
@@ -305,22 +313,6 @@ export class Migration extends Construct {
       return new ProxyService(this, 'Source', { ...options, targetGroup: sourceGroup });
     }
     return new ProxyService(this, 'Target', { ...options, targetGroup });
-  }
-
-  /** Knows the gateways of a network that this app makes; those of an imported one come as `smokeTestPeers`. */
-  private allowSmokeTestsThroughNat({ smokeTestPeers = [], smokeTests = {} }: MigrationProps): void {
-    const { sourcePeers = [], targetPeers = [] } = smokeTests;
-    const addresses = this.vpc.publicSubnets
-      .map((subnet) => subnet.node.tryFindChild('EIP'))
-      .filter((address) => address instanceof CfnEIP);
-    for (const { ref } of addresses) this.loadBalancer.allowSmokeTestsFrom(Peer.ipv4(`${ref}/32`));
-    const letsIn = smokeTestPeers.length > 0 || (sourcePeers.length > 0 && targetPeers.length > 0);
-    if (addresses.length > 0 || letsIn) return;
-    Annotations.of(this).addWarningV2(
-      'drainshift:smokeTestsShutOut',
-      'The load balancer has public addresses, and no NAT gateway of this app: its smoke tests will be refused (SmokeFailed), and ' +
-        "nothing will move. List the addresses that the steps of the cutover come from in 'smokeTestPeers'.",
-    );
   }
 
   private createOutputs(props: MigrationProps): void {

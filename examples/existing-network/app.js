@@ -1,13 +1,12 @@
 const { App, Stack, aws_ec2: ec2, aws_elasticloadbalancingv2: elbv2, aws_sns: sns } = require('aws-cdk-lib');
-const { CutoverPlan, Migration, MigrationCertificate } = require('drainshift');
+const { CutoverPlan, Migration, MigrationCertificate, SmokeRoute } = require('drainshift');
 
 const app = new App();
 const stack = new Stack(app, 'Booking');
 
 // What exists: a network, and in it the load balancer with the listener that serves the application today. Your own app
 // may look them up (`Vpc.fromLookup`, `ApplicationLoadBalancer.fromLookup`) once it knows its account and region. Import them
-// into the stack of the migration, also where another stack of your app makes them. This load balancer is internal; of one
-// with public addresses say `internetFacing: true` below.
+// into the stack of the migration, also where another stack of your app makes them. This load balancer has public addresses.
 const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Network', {
   vpcId: 'vpc-0123456789abcdef0',
   availabilityZones: ['eu-west-1a', 'eu-west-1b'],
@@ -28,6 +27,9 @@ const listener = elbv2.ApplicationListener.fromApplicationListenerAttributes(sta
 new Migration(stack, 'Migration', {
   loadBalancer,
   listener,
+  internetFacing: true,
+  // Its smoke tests would come through NAT gateways that this app does not know: the cutover asks the proxies themselves.
+  smokeRoute: SmokeRoute.TARGETS,
   domainName: 'booking.example.com',
   certificate: MigrationCertificate.fromArn(
     stack,

@@ -1,6 +1,7 @@
 import { IncomingHttpHeaders, OutgoingHttpHeaders, connect } from 'node:http2';
-import { TLSSocket, connect as connectTls } from 'node:tls';
-import { SMOKE_AGENT, SMOKE_TIMEOUT_MS, SmokeAnswer, SmokeRequest, faultOf, whyNot } from './smoke-request';
+import { Socket, connect as connectPlain } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { SMOKE_AGENT, SMOKE_TIMEOUT_MS, SmokeAnswer, SmokeRequest, faultOf, tlsOf, whyNot } from './smoke-request';
 
 /** A message of no bytes after its five of prefix: every field has its default. */
 const EMPTY_MESSAGE = Buffer.alloc(5);
@@ -12,6 +13,7 @@ const HEALTH_CALL = '/grpc.health.v1.Health/Check';
 const SERVING = Buffer.from([0x08, 0x01]);
 
 const NO_HTTP2 = "the load balancer must speak HTTP/2 ('routing.http2.enabled'), got HTTP/1.1 alone";
+const NO_HTTP2_OF_TARGET = 'the target must speak HTTP/2, got HTTP/1.1 alone';
 
 interface Call {
   readonly fields: OutgoingHttpHeaders;
@@ -49,52 +51,53 @@ export async function callByGrpc(to: SmokeRequest): Promise<SmokeAnswer> {
 async function ask(to: SmokeRequest, call: Call): Promise<Reply | string> {
   const signal = AbortSignal.timeout(SMOKE_TIMEOUT_MS);
   try {
-    return await exchange(await secured(to, signal), to, call, signal);
+    return await exchange(await connected(to, signal), to, call, signal);
   } catch (error) {
     return whyNot(signal.aborted ? (signal.reason as Error) : (error as Error));
   }
 }
 
-/** A connection under a certificate that is good for the name, and agreed to be one of HTTP/2. */
-function secured(
-  { host, port, name, isSelfSigned, authorities }: SmokeRequest,
-  signal: AbortSignal,
-): Promise<TLSSocket> {
+/** Under a certificate that is as it must be, and agreed to be one of HTTP/2; without TLS that is known before (RFC 9113 section 3.3). */
+function connected(to: SmokeRequest, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTls({
-      host,
-      port,
-      servername: name,
-      rejectUnauthorized: !isSelfSigned,
-      ca: authorities,
-      ALPNProtocols: ['h2'],
-    });
+    const { host, port, name, trust } = to;
     const fail = (error: Error) => {
       socket.destroy();
       reject(error);
     };
+    const secured = () => {
+      const tls = connectTls({ host, port, ...tlsOf(to), ALPNProtocols: ['h2'] });
+      tls.once('secureConnect', () => {
+        const wrong = trust === 'selfSigned' ? faultOf(name, tls.getPeerCertificate()) : undefined;
+        if (wrong) fail(wrong);
+        else if (tls.alpnProtocol === 'h2') resolve(tls);
+        else fail(new Error(noHttp2(to)));
+      });
+      return tls;
+    };
+    const socket = trust === 'plain' ? connectPlain(port, host, () => resolve(socket)) : secured();
     signal.addEventListener('abort', () => fail(signal.reason as Error), { once: true });
     // TLS ends with an alert where the two have no protocol in common (RFC 7301 section 3.2).
     socket.on('error', (error: NodeJS.ErrnoException) =>
-      fail(error.code?.endsWith('NO_APPLICATION_PROTOCOL') === true ? new Error(NO_HTTP2) : error),
+      fail(error.code?.endsWith('NO_APPLICATION_PROTOCOL') === true ? new Error(noHttp2(to)) : error),
     );
-    socket.once('secureConnect', () => {
-      const wrong = isSelfSigned ? faultOf(name, socket.getPeerCertificate()) : undefined;
-      if (wrong) fail(wrong);
-      else if (socket.alpnProtocol === 'h2') resolve(socket);
-      else fail(new Error(NO_HTTP2));
-    });
   });
 }
 
-function exchange(socket: TLSSocket, to: SmokeRequest, call: Call, signal: AbortSignal): Promise<Reply> {
+function noHttp2({ trust }: SmokeRequest): string {
+  return trust === 'any' ? NO_HTTP2_OF_TARGET : NO_HTTP2;
+}
+
+function exchange(socket: Socket, to: SmokeRequest, call: Call, signal: AbortSignal): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const session = connect(`https://${to.name}`, { createConnection: () => socket });
+    const scheme = to.trust === 'plain' ? 'http' : 'https';
+    const session = connect(`${scheme}://${to.name}`, { createConnection: () => socket });
     session.on('error', reject);
     const fields: OutgoingHttpHeaders = {
       ':path': to.path,
       ':authority': to.name,
       'user-agent': SMOKE_AGENT,
+      ...to.fields,
       ...call.fields,
     };
     const stream = session.request(fields, { endStream: call.body === undefined, signal });

@@ -1,3 +1,4 @@
+import { IncomingMessage, request as requestPlain } from 'node:http';
 import { request } from 'node:https';
 import { PeerCertificate, TLSSocket, checkServerIdentity } from 'node:tls';
 
@@ -11,10 +12,15 @@ export interface SmokeRequest {
   readonly path: string;
   /** SNI, Host, and the name that the certificate must be good for. */
   readonly name: string;
-  /** Nobody vouches for the certificate: its name and dates count. */
-  readonly isSelfSigned: boolean;
+  /**
+   * What the certificate must be: signed by an authority; `selfSigned`: of that name and in its time; `any`: whatever it is;
+   * `plain`: there is none, and no TLS.
+   */
+  readonly trust: 'signed' | 'selfSigned' | 'any' | 'plain';
   /** PEM: who vouches for the certificate instead of the public authorities. */
   readonly authorities?: string;
+  /** Beside Host and User-Agent: what the load balancer adds, where it is not asked itself. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 /** The status of the answer, or why there was none. */
@@ -23,26 +29,22 @@ export type SmokeAnswer = number | string;
 /** Asks in HTTP/1.1. */
 export function get(to: SmokeRequest): Promise<SmokeAnswer> {
   return new Promise((resolve) => {
-    const outgoing = request(
-      {
-        host: to.host,
-        port: to.port,
-        path: to.path,
-        servername: to.name,
-        rejectUnauthorized: !to.isSelfSigned,
-        ca: to.authorities,
-        headers: { host: to.name, 'user-agent': SMOKE_AGENT },
-        agent: false,
-        signal: AbortSignal.timeout(SMOKE_TIMEOUT_MS),
-      },
-      (answer) => {
-        answer.resume();
-        answer.on('error', (error) => resolve(error.message));
-        answer.on('end', () => resolve(answer.statusCode ?? 0));
-      },
-    );
+    const options = {
+      host: to.host,
+      port: to.port,
+      path: to.path,
+      headers: { host: to.name, 'user-agent': SMOKE_AGENT, ...to.fields },
+      agent: false,
+      signal: AbortSignal.timeout(SMOKE_TIMEOUT_MS),
+    };
+    const read = (answer: IncomingMessage) => {
+      answer.resume();
+      answer.on('error', (error) => resolve(error.message));
+      answer.on('end', () => resolve(answer.statusCode ?? 0));
+    };
+    const outgoing = to.trust === 'plain' ? requestPlain(options, read) : request({ ...options, ...tlsOf(to) }, read);
     outgoing.on('error', (error) => resolve(whyNot(error)));
-    if (to.isSelfSigned) {
+    if (to.trust === 'selfSigned') {
       outgoing.on('socket', (socket: TLSSocket) => {
         socket.once('secureConnect', () => {
           const wrong = faultOf(to.name, socket.getPeerCertificate());
@@ -52,6 +54,15 @@ export function get(to: SmokeRequest): Promise<SmokeAnswer> {
     }
     outgoing.end();
   });
+}
+
+/** How its connection is secured. */
+export function tlsOf({ name, trust, authorities }: SmokeRequest): {
+  readonly servername: string;
+  readonly rejectUnauthorized: boolean;
+  readonly ca: string | undefined;
+} {
+  return { servername: name, rejectUnauthorized: trust === 'signed', ca: authorities };
 }
 
 /** Why there is no answer. */

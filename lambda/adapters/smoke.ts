@@ -1,12 +1,10 @@
-import { own } from '../../core/own';
+import { isIPv6 } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  DescribeListenersCommand,
-  DescribeLoadBalancersCommand,
-  DescribeTargetGroupsCommand,
-  ElasticLoadBalancingV2Client,
-} from '@aws-sdk/client-elastic-load-balancing-v2';
+import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { oneLine } from '../../core/one-line';
+import { own } from '../../core/own';
+import type { SmokeRequest as PlannedRequest } from '../../core/plan';
+import { responseOf } from '../../core/smoke';
 import { Side } from '../../core/weights';
 import { CutoverWiring } from '../../core/wiring';
 import { CutoverError } from '../../core/errors';
@@ -18,6 +16,7 @@ import { timeLeftMs } from '../time-left';
 import { limited } from './limited';
 import { LOAD_BALANCER_MS } from './load-balancer';
 import { callByGrpc, getByHttp2 } from './smoke-http2';
+import { PlacesWiring, SmokePlace, listenersIn, targetsIn } from './smoke-places';
 import { SMOKE_TIMEOUT_MS, SmokeAnswer, SmokeRequest, get } from './smoke-request';
 
 /**
@@ -38,21 +37,13 @@ const ATTEMPT_PAUSE_MS = 500;
 const PROBE_MS = SMOKE_TIMEOUT_MS + (ATTEMPTS - 1) * ATTEMPT_PAUSE_MS;
 
 /** What of a cutover's wiring a smoke request needs. */
-type SmokeWiring = Pick<
-  CutoverWiring,
-  'loadBalancerArn' | 'smokeListenerArns' | 'targetGroupArns' | 'domainName' | 'isSelfSigned' | 'trustedAuthoritiesArn'
->;
-
-interface SmokePlace {
-  readonly host: string;
-  readonly port: number;
-  /** HTTP1, HTTP2 or GRPC. */
-  readonly version: string;
-}
+type SmokeWiring = PlacesWiring &
+  Pick<CutoverWiring, 'domainName' | 'isSelfSigned' | 'trustedAuthoritiesArn' | 'smokeRoute'>;
 
 /**
- * Smoke requests to the load balancer's own address, under the name that clients use: that name is sent as SNI and Host,
- * and the certificate must be good for it.
+ * Smoke requests under the name that clients use. Through the load balancer's own address that name is sent as SNI and Host, and
+ * the certificate must be good for it. To the targets themselves it is sent as the load balancer would: no name and no
+ * authority vouches for a target there.
  *
  * While the authorities cannot be read, its name and dates alone count: a rollback needs the load balancer's API and nothing
  * else. The preflight and the proof ask by `checkTrust` first.
@@ -61,34 +52,54 @@ export function smokePort(wiring: SmokeWiring): SmokePort {
   const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG), LOAD_BALANCER_MS);
   const { trustedAuthoritiesArn: arn } = wiring;
   const authorities = arn === undefined ? () => Promise.resolve(undefined) : authoritiesIn(arn);
-  let places: Promise<Record<Side, SmokePlace>> | undefined;
+  const places = wiring.smokeRoute === 'targets' ? targetsIn(client, wiring) : listenersIn(client, wiring);
+  const probeOne = async (side: Side, place: SmokePlace, { path, expectedStatus }: PlannedRequest): Promise<Probe> => {
+    const { version, ...address } = place;
+    const way = own(WAYS, version);
+    if (way === undefined)
+      throw new Error(`the ${side}'s group must be one of ${Object.keys(WAYS).join(', ')}, got ${version}`);
+    const { trust } = place;
+    const trusted = trust ? { trust } : trustOf(wiring, await settle(authorities));
+    // Cut short by the end of the step it would speak against the side.
+    if (timeLeftMs() < PROBE_MS) {
+      const rule = `a smoke request of the ${side} must begin ${PROBE_MS / 1000} s before the end of its step`;
+      throw new CutoverError('AwsUnavailable', `${rule}, got less time left by Elastic Load Balancing`);
+    }
+    return hedged(() => way({ ...address, ...trusted, path, name: wiring.domainName }), expectedStatus);
+  };
   return {
     checkTrust: async () => void (await authorities()),
-    probe: async (side, { path, expectedStatus }) => {
-      places ??= smokePlaces(client, wiring);
-      // A failed look-up must not be remembered for the life of the function.
-      places.catch(() => (places = undefined));
-      const { version, ...address } = (await places)[side];
-      const way = own(WAYS, version);
-      if (way === undefined)
-        throw new Error(`the ${side}'s group must be one of ${Object.keys(WAYS).join(', ')}, got ${version}`);
-      const trust = trustOf(wiring, await settle(authorities));
-      const to = { ...address, path, name: wiring.domainName, ...trust };
-      // Cut short by the end of the step it would speak against the side.
-      if (timeLeftMs() < PROBE_MS) {
-        const rule = `a smoke request of the ${side} must begin ${PROBE_MS / 1000} s before the end of its step`;
-        throw new CutoverError('AwsUnavailable', `${rule}, got less time left by Elastic Load Balancing`);
-      }
-      return hedged(() => way(to), expectedStatus);
+    probe: async (side, request, { quorum, maxTargets }) => {
+      const all = await places(side);
+      const probes = await Promise.all(
+        some(all, maxTargets).map(async (place) => ({ ...(await probeOne(side, place, request)), place })),
+      );
+      const [only] = probes;
+      const attempts = probes.reduce((sum, probe) => sum + probe.attempts, 0);
+      if (wiring.smokeRoute !== 'targets') return { got: only!.got, attempts };
+      const responses = probes.map(({ place: { host, port }, got }) => ({ target: addressOf(host, port), got }));
+      return { ...responseOf(responses, request.expectedStatus, quorum), attempts };
     },
   };
+}
+
+function addressOf(host: string, port: number): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** At random, so that each has its turn over the polls of a bake. */
+function some<T>(all: readonly T[], most: number): readonly T[] {
+  if (all.length <= most) return all;
+  const drawn = all.map((each) => ({ each, lot: Math.random() })).sort((a, b) => a.lot - b.lot);
+  return drawn.slice(0, most).map(({ each }) => each);
 }
 
 function trustOf(
   { isSelfSigned = false }: SmokeWiring,
   authorities: Settled<string | undefined>,
-): Pick<SmokeRequest, 'isSelfSigned' | 'authorities'> {
-  return 'value' in authorities ? { isSelfSigned, authorities: authorities.value } : { isSelfSigned: true };
+): Pick<SmokeRequest, 'trust' | 'authorities'> {
+  if (isSelfSigned || !('value' in authorities)) return { trust: 'selfSigned' };
+  return { trust: 'signed', authorities: authorities.value };
 }
 
 /**
@@ -114,25 +125,4 @@ async function hedged(attempt: () => Promise<SmokeAnswer>, expectedStatus: numbe
   }
   await Promise.allSettled(running);
   return { got: isFirst ? expectedStatus : probe.got, attempts: running.length };
-}
-
-/** Read from the load balancer and not from the template: what counts is what is in force. */
-async function smokePlaces(
-  client: ElasticLoadBalancingV2Client,
-  { loadBalancerArn, smokeListenerArns, targetGroupArns }: SmokeWiring,
-): Promise<Record<Side, SmokePlace>> {
-  const [balancers, { Listeners = [] }, { TargetGroups = [] }] = await Promise.all([
-    client.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [loadBalancerArn] })),
-    client.send(new DescribeListenersCommand({ ListenerArns: Object.values(smokeListenerArns) })),
-    client.send(new DescribeTargetGroupsCommand({ TargetGroupArns: Object.values(targetGroupArns) })),
-  ]);
-  const host = balancers.LoadBalancers?.[0]?.DNSName;
-  if (host === undefined) throw new Error(`load balancer '${loadBalancerArn}' must have a DNS name, got none`);
-  const place = (side: Side): SmokePlace => {
-    const port = Listeners.find(({ ListenerArn }) => ListenerArn === smokeListenerArns[side])?.Port;
-    if (port === undefined) throw new Error(`listener '${smokeListenerArns[side]}' must have a port, got none`);
-    const group = TargetGroups.find(({ TargetGroupArn }) => TargetGroupArn === targetGroupArns[side]);
-    return { host, port, version: group?.ProtocolVersion ?? 'HTTP1' };
-  };
-  return { source: place('source'), target: place('target') };
 }

@@ -1,4 +1,5 @@
 import { ProofOrder, Unproven, unproven } from '../../core/proof';
+import { smokeSample } from '../../core/smoke';
 import type { Side } from '../../core/weights';
 import type { SmokePort } from '../ports';
 import { settle } from '../settle';
@@ -18,12 +19,13 @@ export interface ProofPorts {
  * @returns what speaks against giving the side requests
  */
 export async function prove(side: Side, order: ProofOrder, ports: ProofPorts): Promise<Unproven[]> {
+  const sample = smokeSample(order.smoke, 'every');
   const [trust, healthyTargets, responses] = await Promise.all([
     settle(() => ports.smoke.checkTrust()),
     ports.healthyTargets(side),
-    Promise.all(order.smoke.map((request) => ports.smoke.probe(side, request))),
+    Promise.all(order.smoke.map((request) => ports.smoke.probe(side, request, sample))),
   ]);
-  const found = unproven(side, order, { healthyTargets, responses: responses.map(({ got }) => got) });
+  const found = unproven(side, order, { healthyTargets, responses });
   return 'problem' in trust ? [{ code: 'SmokeFailed', message: trust.problem }, ...found] : found;
 }
 

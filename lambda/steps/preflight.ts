@@ -76,7 +76,7 @@ async function trustFindings({ smoke }: Ports): Promise<Finding[]> {
 
 async function sideFindings({ plan }: CutoverRun, ports: Ports): Promise<Finding[]> {
   const states = await Promise.all(
-    SIDES.map(async (side) => (await readSide(side, plan, ports, plan.minimumHealthyTargets)).state),
+    SIDES.map(async (side) => (await readSide(side, plan, ports, plan.minimumHealthyTargets, 'every')).state),
   );
   return states.flatMap((state) => {
     if (state.serves === true) return [];

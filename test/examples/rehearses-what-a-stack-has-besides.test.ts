@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { RehearsalEvidence } from '../../rehearsal/report/evidence';
 import { FREE_PORTS, run, shortPlan } from '../rehearsal/command';
@@ -10,8 +10,12 @@ beforeAll(() => {
 }, 120_000);
 afterAll(() => remove(dirname(tarball.path)));
 
-/** @returns the evidence of a rehearsal of this example */
-async function rehearse(example: string, ...ports: string[]): Promise<RehearsalEvidence> {
+interface Rehearsed extends RehearsalEvidence {
+  readonly template: string;
+}
+
+/** @returns the evidence of a rehearsal of this example, and what was rehearsed */
+async function rehearse(example: string, ...ports: string[]): Promise<Rehearsed> {
   const folder = install(tarball, join(ROOT, 'examples', example));
   const { assembly } = synthesize(folder);
   const json = join(folder, 'evidence.json');
@@ -21,11 +25,13 @@ async function rehearse(example: string, ...ports: string[]): Promise<RehearsalE
   ]);
   expect([code, output]).toEqual([0, expect.stringContaining('nothing lost')]);
   const evidence = JSON.parse(readFileSync(json, 'utf8')) as RehearsalEvidence;
+  const [name = ''] = readdirSync(assembly).filter((each) => each.endsWith('.template.json'));
+  const template = readFileSync(join(assembly, name), 'utf8');
   remove(folder);
-  return evidence;
+  return { ...evidence, template };
 }
 
-test('a load balancer that exists already; a service that is no proxy, a session store and a redirect', async () => {
+test('a load balancer that exists already, with smoke requests to the targets; a service that is no proxy, a session store and a redirect', async () => {
   // At the same time: both mostly wait.
   const [existing, chat] = await Promise.all([
     rehearse('existing-network'),
@@ -33,5 +39,8 @@ test('a load balancer that exists already; a service that is no proxy, a session
   ]);
   expect(existing.rehearsal.adoption).toMatchObject({ shares: [10, 50, 100], failed: 0, isLossless: true });
   expect(existing.finalWeights).toEqual({ source: 0, target: 100 });
+  // Its steps and its proof have no right to look listeners up: their smoke requests went to the proxies themselves.
+  expect(existing.template).toContain('smokeRoute');
+  expect(existing.template).not.toContain('elasticloadbalancing:DescribeListeners"');
   expect(chat.finalWeights).toEqual({ source: 0, target: 100 });
 }, 180_000);

@@ -9,6 +9,7 @@ import { Forward } from '../../core/forward';
 import { RuleReading, otherRules } from '../../core/listener-rules';
 import { NEVER_HELD, holdReport } from '../../core/hold';
 import { parsePlan } from '../../core/plan';
+import type { Quorum } from '../../core/smoke';
 import { AlarmReading } from '../../core/alarm-check';
 import { Statement } from '../../core/statement';
 import { TaskReading } from '../../core/tally';
@@ -35,6 +36,8 @@ export class MemoryWorld {
   ownDigest = 'own';
   healthy: Record<Side, number> = { source: 2, target: 2 };
   smoke: Record<Side, number | string> = { source: 200, target: 200 };
+  /** How many targets each smoke request wanted a response of. */
+  quorums: Quorum[] = [];
   tasks: Record<Side, LedgerReport[]> = { source: [report('s1')], target: [report('t1')] };
   /** The tasks whose admin port does not answer. */
   unreachable = new Set<string>();
@@ -116,7 +119,10 @@ export class MemoryWorld {
     metrics: { weights: (weights) => void this.weighed.push(formatWeights(weights)) },
     smoke: {
       checkTrust: () => Promise.resolve(),
-      probe: (side) => Promise.resolve({ got: this.smoke[side], attempts: 0 }),
+      probe: (side, _, { quorum }) => {
+        this.quorums.push(quorum);
+        return Promise.resolve({ got: this.smoke[side], attempts: 0 });
+      },
     },
     identity: {
       host: 'sts.eu-central-1.amazonaws.com',

@@ -26,6 +26,7 @@ import {
   ProxyOptions,
   ProxyServiceProps,
   SessionStore,
+  SmokeRoute,
 } from '../../lib';
 import {
   defaultMigration,
@@ -331,7 +332,7 @@ function importedVpc(stack: Stack, vpcId: string): IVpc {
 
 describe('internet-facing: whether the smoke tests are let in', () => {
   const WARNING = Match.stringLikeRegexp(
-    "List the addresses that the steps of the cutover come from in 'smokeTestPeers'",
+    "Set 'smokeRoute' to SmokeRoute.TARGETS, which stays inside the network, or list .* in 'smokeTestPeers'",
   );
   const imported = (stack: Stack) =>
     Vpc.fromVpcAttributes(stack, 'Theirs', {
@@ -354,10 +355,18 @@ describe('internet-facing: whether the smoke tests are let in', () => {
       0,
     ],
     ['a network of this app', () => ({}), 0],
+    ['requests to the targets themselves', (stack) => ({ vpc: imported(stack), smokeRoute: SmokeRoute.TARGETS }), 0],
   ])('%s', (_, propsOf, warnings) => {
     const stack = newStack();
     newMigration(stack, { internetFacing: true, monitoring: false, ...propsOf(stack) });
-    expect(Annotations.fromStack(stack).findWarning('/Test/Migration', WARNING)).toHaveLength(warnings);
+    expect(Annotations.fromStack(stack).findWarning('/Test/Migration/Cutover', WARNING)).toHaveLength(warnings);
+  });
+
+  test('somebody who is let in later counts', () => {
+    const stack = newStack();
+    const { loadBalancer } = newMigration(stack, { internetFacing: true, monitoring: false, vpc: imported(stack) });
+    loadBalancer.allowSmokeTestsFrom(Peer.ipv4('192.0.2.1/32'));
+    expect(Annotations.fromStack(stack).findWarning('/Test/Migration/Cutover', WARNING)).toHaveLength(0);
   });
 });
 
@@ -450,6 +459,7 @@ const REACH = {
   cutover: {
     ...{ loadBalancer: 'made', source: 'made', target: 'made', vpc: 'vpc', vpcSubnets: 'privateSubnets' },
     ...{ adminSecret: 'adminSecret', domainName: 'domainName', trustedAuthorities: 'trustedAuthorities' },
+    smokeRoute: 'smokeRoute',
     ...{ plan: 'plan', changeablePlanParts: 'changeablePlanParts', schedule: 'schedule' },
     ...{ alarms: 'vetoAlarms', sourceAlarms: 'sourceAlarms', notificationTopic: 'notificationTopic' },
     ...{ eventBus: 'eventBus', vpcEndpoints: 'vpcEndpoints', apiPeers: 'apiPeers' },

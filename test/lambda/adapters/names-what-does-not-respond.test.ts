@@ -56,7 +56,16 @@ const CALLS: [name: string, call: () => Promise<unknown>][] = [
   ['Elastic Load Balancing must respond to ModifyRule', () => loadBalancerPort(WIRING).setForward(FORWARD)],
   [
     'Elastic Load Balancing must respond to Describe',
-    () => smokePort(WIRING).probe('source', { path: '/', expectedStatus: 200 }),
+    () => smokePort(WIRING).probe('source', { path: '/', expectedStatus: 200 }, { quorum: 'every', maxTargets: 1 }),
+  ],
+  [
+    'Elastic Load Balancing must respond to Describe',
+    () =>
+      smokePort({ ...WIRING, smokeRoute: 'targets' }).probe(
+        'source',
+        { path: '/', expectedStatus: 200 },
+        { quorum: 'half', maxTargets: 1 },
+      ),
   ],
   ['Elastic Load Balancing must respond to DescribeRules', () => listenerRulesPort(open()).find('arn:rule')],
   ['ACM must respond to DescribeCertificate', () => certificatesPort(open()).end('arn:certificate')],

@@ -26,7 +26,7 @@ async function serve(name: string, begins = -1, ends = 1): Promise<number> {
 }
 
 const smoke = (port: number, isSelfSigned: boolean) =>
-  get({ host: '127.0.0.1', port, path: '/', name: 'shop.example.com', isSelfSigned });
+  get({ host: '127.0.0.1', port, path: '/', name: 'shop.example.com', trust: isSelfSigned ? 'selfSigned' : 'signed' });
 
 test('a self-signed certificate passes where the migration made it, and nowhere else', async () => {
   const port = await serve('shop.example.com');

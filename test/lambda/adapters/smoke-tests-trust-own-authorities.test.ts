@@ -8,6 +8,7 @@ import { authority, certificateFrom, Pair } from '../../proxy/support/authority'
 const SECRET = { arn: ARNS.secret.replace('admin-a1B2c3', 'authorities-d4E5f6'), name: 'authorities' };
 const NAME = 'shop.internal';
 const REQUEST = { path: '/', expectedStatus: 200 };
+const SAMPLE = { quorum: 'every', maxTargets: 1 } as const;
 
 let world: World;
 let ca: Pair;
@@ -57,11 +58,11 @@ test.each(['HTTP1', 'HTTP2'])(
     Object.assign(world.elbModel.targetGroup(ARNS.source), { protocolVersion: version });
     await listen();
     world.secrets.put(SECRET, ca.cert);
-    expect((await port().probe('source', REQUEST)).got).toMatch(/unable to (verify|get)|self.signed/);
+    expect((await port().probe('source', REQUEST, SAMPLE)).got).toMatch(/unable to (verify|get)|self.signed/);
     const smoke = port(SECRET.arn);
     await smoke.checkTrust();
-    expect(await smoke.probe('source', REQUEST)).toEqual({ got: 200, attempts: 1 });
-    expect(await smoke.probe('target', REQUEST)).toEqual({ got: 200, attempts: 1 });
+    expect(await smoke.probe('source', REQUEST, SAMPLE)).toEqual({ got: 200, attempts: 1 });
+    expect(await smoke.probe('target', REQUEST, SAMPLE)).toEqual({ got: 200, attempts: 1 });
     // Read once for all of them.
     expect(world.calls.filter(({ action }) => action === 'GetSecretValue')).toHaveLength(1);
   },
@@ -70,10 +71,12 @@ test.each(['HTTP1', 'HTTP2'])(
 test('another authority is not trusted, and neither is another name', async () => {
   await listen();
   world.secrets.put(SECRET, (await authority('A Stranger')).cert);
-  expect((await port(SECRET.arn).probe('source', REQUEST)).got).toMatch(/unable to|self.signed/);
+  expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toMatch(/unable to|self.signed/);
   world.secrets.put(SECRET, ca.cert);
   await listen('other.internal');
-  expect((await port(SECRET.arn).probe('source', REQUEST)).got).toMatch(/does not match certificate's altnames/);
+  expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toMatch(
+    /does not match certificate's altnames/,
+  );
 });
 
 test.each([
@@ -94,14 +97,16 @@ test('a secret that is not there is named by Secrets Manager', async () => {
 
 test('while the secret cannot be read the name and the dates count: a rollback needs the load balancer alone', async () => {
   await listen();
-  expect(await port(SECRET.arn).probe('source', REQUEST)).toEqual({ got: 200, attempts: 1 });
+  expect(await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).toEqual({ got: 200, attempts: 1 });
   await listen('other.internal');
-  expect((await port(SECRET.arn).probe('source', REQUEST)).got).toMatch(/does not match certificate's altnames/);
+  expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toMatch(
+    /does not match certificate's altnames/,
+  );
 });
 
 test('a secret with more authorities than one trusts all of them', async () => {
   await listen();
   const other = await generate([{ name: 'commonName', value: 'Other' }], { keyType: 'ec', algorithm: 'sha256' });
   world.secrets.put(SECRET, `The authorities:\n${other.cert}\n${ca.cert}`);
-  expect((await port(SECRET.arn).probe('source', REQUEST)).got).toBe(200);
+  expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toBe(200);
 });

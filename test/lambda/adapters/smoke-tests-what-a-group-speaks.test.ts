@@ -4,6 +4,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { generate } from 'selfsigned';
 import { smokePort } from '../../../lambda/adapters/smoke';
 import { callByGrpc, getByHttp2 } from '../../../lambda/adapters/smoke-http2';
+import { SmokeRequest } from '../../../lambda/adapters/smoke-request';
 import { ARNS, REGION, World, startWorld } from '../../rehearsal/aws/world';
 
 type Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
@@ -32,8 +33,8 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-const to = (port: number, path = '/', isSelfSigned = true) => ({
-  ...{ host: '127.0.0.1', port, path, isSelfSigned },
+const to = (port: number, path = '/', trust: SmokeRequest['trust'] = 'selfSigned') => ({
+  ...{ host: '127.0.0.1', port, path, trust },
   name: 'shop.example.com',
 });
 
@@ -48,7 +49,7 @@ test('a group of HTTP/2 is asked in HTTP/2', async () => {
 });
 
 test('the certificate must be good, for the name, and self-signed only where the migration made it', async () => {
-  expect(await getByHttp2(to(await serve(http2Only), '/', false))).toMatch(/self.signed/);
+  expect(await getByHttp2(to(await serve(http2Only), '/', 'signed'))).toMatch(/self.signed/);
   expect(await getByHttp2(to(await serve(http2Only, 'other.example.com')))).toMatch(/does not match/);
 });
 
@@ -133,8 +134,9 @@ describe('which it is', () => {
     };
     const smoke = smokePort(wiring);
     const request = { path: '/', expectedStatus: 200 };
-    expect(await smoke.probe('source', request)).toEqual({ got: 200, attempts: 1 });
-    expect(await smoke.probe('target', request)).toEqual({ got: 200, attempts: 1 });
+    const sample = { quorum: 'every', maxTargets: 1 } as const;
+    expect(await smoke.probe('source', request, sample)).toEqual({ got: 200, attempts: 1 });
+    expect(await smoke.probe('target', request, sample)).toEqual({ got: 200, attempts: 1 });
     expect(asked).toEqual(['GET 1.1', 'GET 2.0']);
   });
 });

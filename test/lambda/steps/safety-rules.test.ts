@@ -5,6 +5,7 @@ import { approveWatched } from '../../../lambda/steps/approve';
 import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';
 import { drain } from '../../../lambda/steps/drain';
+import { preflight } from '../../../lambda/steps/preflight';
 import { record } from '../../../lambda/steps/record';
 import { recover } from '../../../lambda/steps/recover';
 import { rollback } from '../../../lambda/steps/rollback';
@@ -306,6 +307,20 @@ describe('3: a rollback needs the API of the load balancer and nothing else', ()
     const late = await bake(blind, world.ports, world.nowMs + 60_000);
     expect(late).toMatchObject({ verdict: 'rollBack', failure: { code: 'AdminUnreachable' } });
   });
+});
+
+/** A rollback of a whole side must not hang on one of its targets; a start may. */
+test('2: before anything moves every target must respond, and half of them later and on the way back', async () => {
+  const world = new MemoryWorld();
+  const run = await preflight(world.ready(), world.ports, world.nowMs);
+  expect(new Set(world.quorums.splice(0))).toEqual(new Set(['every']));
+  await bake(
+    await confirm(await shift(run, world.ports, world.nowMs), world.ports, world.nowMs),
+    world.ports,
+    world.nowMs,
+  );
+  await rollback(run, world.ports, world.nowMs);
+  expect(new Set(world.quorums)).toEqual(new Set(['half']));
 });
 
 test('3: after a shift a rollback sets the weights whatever a lagging API still shows', async () => {
