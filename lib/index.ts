@@ -25,7 +25,7 @@ export { MigrationSide } from './migration-side';
 export { MutualTls, MutualTlsBundleOptions, MutualTlsOptions } from './mutual-tls';
 export { NetworkFront, NetworkFrontProps } from './network-front';
 export { Ec2ComputeProps, FargateSpotProps, ProxyCompute } from './proxy-compute';
-export { ProxyImage, ProxyImageBuildOptions, ProxyImageOptions } from './proxy-image';
+export { ProxyImage, ProxyImageBuildOptions, ProxyImageOptions, ProxyImagePackageOptions } from './proxy-image';
 export { ProxyScaling } from './proxy-scaling';
 export { ProxyService } from './proxy-service';
 export { IProxyService, ProxyServiceAttributes } from './proxy-service-base';

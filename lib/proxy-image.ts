@@ -1,8 +1,25 @@
+import { Token } from 'aws-cdk-lib';
 import { IRepository } from 'aws-cdk-lib/aws-ecr';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { ContainerImage, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { PROXY_COMMAND, proxyAsset } from './assets';
 import { refuse } from './refusals';
+
+export interface ProxyImagePackageOptions {
+  /**
+   * Where the image `node` is pulled from when the proxy's image is built: a mirror of Docker Hub's official images, with the path
+   * that they have there. Its copy must have the same digest.
+   * @default docker.io/library
+   */
+  readonly nodeRegistry?: string;
+
+  /**
+   * Where the image `cc-debian12` is pulled from when the proxy's image is built: a mirror of the distroless images, with
+   * the path that they have there. Its copy must have the same digest.
+   * @default gcr.io/distroless
+   */
+  readonly distrolessRegistry?: string;
+}
 
 export interface ProxyImageOptions {
   /**
@@ -47,9 +64,13 @@ interface BoundImage {
  * const image = ProxyImage.fromEcrRepository(repository, '1.4.2');
  */
 export abstract class ProxyImage {
-  /** Built from this package. The rehearsal knows no other one. */
-  public static fromPackage(): ProxyImage {
-    return new PackageImage();
+  /**
+   * Built from this package, on base images whose digests the package names. The rehearsal knows no other one.
+   *
+   * @param options where the base images come from; nothing else is downloaded for the build
+   */
+  public static fromPackage(options: ProxyImagePackageOptions = {}): ProxyImage {
+    return new PackageImage(options);
   }
 
   /**
@@ -80,8 +101,23 @@ export abstract class ProxyImage {
 }
 
 class PackageImage extends ProxyImage {
+  private readonly buildArgs: Record<string, string>;
+
+  constructor({ nodeRegistry, distrolessRegistry }: ProxyImagePackageOptions) {
+    super();
+    this.buildArgs = {
+      ...(nodeRegistry !== undefined && { NODE_REGISTRY: checkRegistry('nodeRegistry', nodeRegistry) }),
+      ...(distrolessRegistry !== undefined && {
+        DISTROLESS_REGISTRY: checkRegistry('distrolessRegistry', distrolessRegistry),
+      }),
+    };
+  }
+
   public _bind(cpuArchitecture: CpuArchitecture): BoundImage {
-    const image = ContainerImage.fromAsset(proxyAsset(), { platform: platformOf(cpuArchitecture) });
+    const image = ContainerImage.fromAsset(proxyAsset(), {
+      platform: platformOf(cpuArchitecture),
+      buildArgs: this.buildArgs,
+    });
     return { image, command: [...PROXY_COMMAND], workingDirectory: '/app' };
   }
 }
@@ -114,6 +150,15 @@ class DirectoryImage extends ProxyImage {
     const image = ContainerImage.fromAsset(this.directory, { ...build, platform: platformOf(cpuArchitecture) });
     return { image, command };
   }
+}
+
+/** A host, a port where it has one, and a path; the build has no use for what is known only at deployment. */
+const REGISTRY = /^[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/;
+
+function checkRegistry(name: string, registry: string): string {
+  if (Token.isUnresolved(registry)) refuse(name, 'known at synthesis', 'a token');
+  if (!REGISTRY.test(registry)) refuse(name, 'HOST[:PORT][/PATH] in lowercase, without a scheme', `'${registry}'`);
+  return registry;
 }
 
 function platformOf(cpuArchitecture: CpuArchitecture): Platform {

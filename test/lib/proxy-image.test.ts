@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App } from 'aws-cdk-lib';
+import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
@@ -16,6 +16,16 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+interface DockerImage {
+  readonly source: { readonly platform: string; readonly dockerBuildArgs?: Record<string, string> };
+}
+
+function dockerImagesOf(stack: Stack): Record<string, DockerImage> {
+  const { directory } = (stack.node.root as App).synth();
+  const assets = readFileSync(join(directory, `${stack.artifactId}.assets.json`), 'utf8');
+  return (JSON.parse(assets) as { dockerImages: Record<string, DockerImage> }).dockerImages;
+}
+
 test('default: built from this package, with its command in the template', () => {
   const stack = newStack();
   newProxies(stack);
@@ -24,6 +34,45 @@ test('default: built from this package, with its command in the template', () =>
       Match.objectLike({ Command: ['node', '--max-semi-space-size=4', 'proxy.js'], WorkingDirectory: '/app' }),
     ],
   });
+});
+
+test('custom: its base images come from mirrors', () => {
+  const stack = newStack();
+  const image = ProxyImage.fromPackage({
+    nodeRegistry: '111122223333.dkr.ecr.eu-central-1.amazonaws.com/docker-hub/library',
+    distrolessRegistry: 'mirror.example.com:5000/distroless',
+  });
+  newProxies(stack, { image });
+  const [{ source } = {}] = Object.values(dockerImagesOf(stack));
+  expect(source?.dockerBuildArgs).toEqual({
+    NODE_REGISTRY: '111122223333.dkr.ecr.eu-central-1.amazonaws.com/docker-hub/library',
+    DISTROLESS_REGISTRY: 'mirror.example.com:5000/distroless',
+  });
+  const dockerfile = readFileSync(join(__dirname, '../../proxy/Dockerfile'), 'utf8');
+  for (const name of Object.keys(source?.dockerBuildArgs ?? {})) {
+    expect(dockerfile).toMatch(new RegExp(`^ARG ${name}=\\S+$`, 'm'));
+    expect(dockerfile).toContain(`\${${name}}/`);
+  }
+});
+
+test.each([
+  ['https://mirror.example.com', "'https://mirror.example.com'"],
+  ['mirror.example.com/', "'mirror.example.com/'"],
+  ['Mirror.example.com', "'Mirror.example.com'"],
+  ['mirror.example.com/node:24', "'mirror.example.com/node:24'"],
+  ['', "''"],
+])("refused: a registry that is none: '%s'", (registry, got) => {
+  for (const name of ['nodeRegistry', 'distrolessRegistry']) {
+    expect(() => ProxyImage.fromPackage({ [name]: registry })).toThrow(
+      `'${name}' must be HOST[:PORT][/PATH] in lowercase, without a scheme, got ${got}`,
+    );
+  }
+});
+
+test('refused: a registry that is known only at deployment', () => {
+  expect(() =>
+    ProxyImage.fromPackage({ nodeRegistry: `${newStack().account}.dkr.ecr.eu-central-1.amazonaws.com` }),
+  ).toThrow("'nodeRegistry' must be known at synthesis, got a token");
 });
 
 test('custom: built from a Dockerfile, for the processors that it runs on', () => {
@@ -69,11 +118,7 @@ test.each([
 ])('built for the processors that the task asks for: %j', (cpuArchitecture, platform) => {
   const stack = newStack();
   newProxies(stack, { cpuArchitecture });
-  const { directory } = (stack.node.root as App).synth();
-  const { dockerImages } = JSON.parse(readFileSync(join(directory, `${stack.artifactId}.assets.json`), 'utf8')) as {
-    dockerImages: Record<string, { source: { platform: string } }>;
-  };
-  expect(Object.values(dockerImages).map(({ source }) => source.platform)).toEqual([platform]);
+  expect(Object.values(dockerImagesOf(stack)).map(({ source }) => source.platform)).toEqual([platform]);
 });
 
 test('refused: processors that there is no image for', () => {
