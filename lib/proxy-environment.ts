@@ -6,7 +6,7 @@ import { DrainProfile, PROPAGATION, SHUTDOWN_TIMEOUT } from './drain-profile';
 import { PROXY_IDLE_TIMEOUT } from './idle-timeouts';
 import { MigrationSide } from './migration-side';
 import { ADMIN_PORT, DATA_PORT } from './ports';
-import { refuse } from './refusals';
+import { isLater, refuse } from './refusals';
 import { ISessionStore } from './session-store-props';
 
 export interface ProxySettings {
@@ -16,6 +16,8 @@ export interface ProxySettings {
   readonly upstreamIdleTimeout: Duration;
   /** Undefined where it is for the proxy to say. */
   readonly workers: number | undefined;
+  /** Of the task. */
+  readonly memoryLimitMiB: number;
   /** The value of the metrics' dimension `Service`. */
   readonly serviceName: string;
   readonly protectsTask: boolean;
@@ -61,7 +63,15 @@ export function environmentOf(settings: ProxySettings): Record<string, string> {
   const file = settings.hasAuthorities ? [`${AUTHORITIES}_FILE`] : [];
   checkEnvironment(settings.environment, [...Object.keys(own), ...secrets, ...file]);
   const given = Object.entries(own).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return { ...settings.environment, ...Object.fromEntries(given) };
+  return { ...memoryBudget(settings.memoryLimitMiB), ...settings.environment, ...Object.fromEntries(given) };
+}
+
+/**
+ * Half of the task's memory, as the proxy would take of its own; but a container sees its machine's where the limit is that of
+ * its task. Other values may be given: a sidecar needs memory, too.
+ */
+function memoryBudget(memoryLimitMiB: number): Record<string, string> {
+  return isLater(memoryLimitMiB) ? {} : { DRAINSHIFT_MEMORY_BYTES: String(memoryLimitMiB * 2 ** 19) };
 }
 
 export function secretsOf(

@@ -11,7 +11,7 @@ import { StickyTargetGroup } from './sticky-target-group';
 export interface ProxyScaling {
   /**
    * The CPU to keep the proxies at, in percent: from 10 to 90.
-   * @default 60
+   * @default - 60, and 50 for a proxy of less than one core, which is paused when it has used its share of a tenth of a second
    */
   readonly cpuPercent?: number;
 
@@ -23,7 +23,7 @@ export interface ProxyScaling {
 
   /**
    * The live connections to keep each proxy at; 0 turns this off.
-   * @default - 5,000 for each worker, 20,000 at most
+   * @default - 5,000 for each worker, 2,500 for each GiB of memory, and 20,000: whichever is the least
    */
   readonly connectionsPerTask?: number;
 
@@ -47,6 +47,8 @@ const MOST_TASKS = 200;
 export const TASK_COUNTS = { minTasks: 2, maxTasks: 10 };
 const REQUESTS_PER_WORKER = 60_000;
 const CONNECTIONS_PER_WORKER = 5_000;
+/** Of the memory that connections may hold, which is half, they then fill a third: one of two proxies can take those of the other. */
+const CONNECTIONS_PER_GIB = 2_500;
 /** A proxy takes 30,000. */
 const CONNECTIONS_PER_TASK = 20_000;
 const DAY = Duration.days(1);
@@ -57,25 +59,26 @@ interface ScaledProxies {
   readonly maxTasks: number;
   /** Undefined, or a token, where it is known only at deployment. */
   readonly workers: number | undefined;
+  readonly size: { readonly cpu: number; readonly memoryLimitMiB: number };
   /** The live connections of a proxy, on average. */
   readonly liveConnections: Metric;
 }
 
 export function scaleProxies(service: BaseService, proxies: ScaledProxies, scaling: ProxyScaling): ScalableTaskCount {
   const { targetGroup, minTasks, maxTasks, liveConnections } = proxies;
-  // A product of a token would be no number that anybody meant.
-  const workers = proxies.workers === undefined || isLater(proxies.workers) ? 1 : proxies.workers;
+  const figures = figuresOf(proxies);
   const delay = targetGroup.drainProfile.deregistrationDelay;
   checkScaling(scaling, delay);
   const cooldowns = {
     scaleInCooldown: scaling.scaleInCooldown ?? atLeast(delay, Duration.minutes(5)),
     scaleOutCooldown: scaling.scaleOutCooldown ?? Duration.minutes(1),
   };
-  const requests = scaling.requestsPerTarget ?? REQUESTS_PER_WORKER * workers;
-  const connections = scaling.connectionsPerTask ?? Math.min(CONNECTIONS_PER_TASK, CONNECTIONS_PER_WORKER * workers);
+  const cpuPercent = scaling.cpuPercent ?? figures.cpuPercent;
+  const requests = scaling.requestsPerTarget ?? figures.requestsPerTarget;
+  const connections = scaling.connectionsPerTask ?? figures.connectionsPerTask;
   checkListener(targetGroup);
   const count = service.autoScaleTaskCount({ minCapacity: minTasks, maxCapacity: maxTasks });
-  count.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: scaling.cpuPercent ?? 60, ...cooldowns });
+  count.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: cpuPercent, ...cooldowns });
   if (requests !== 0) {
     count.scaleOnRequestCount('Requests', {
       requestsPerTarget: requests,
@@ -87,6 +90,21 @@ export function scaleProxies(service: BaseService, proxies: ScaledProxies, scali
     count.scaleToTrackCustomMetric('Connections', { metric: liveConnections, targetValue: connections, ...cooldowns });
   }
   return count;
+}
+
+/** What is kept to where nothing is asked for. */
+function figuresOf({ workers, size }: ScaledProxies) {
+  // A product of a token would be no number that anybody meant.
+  const known = (value: number | undefined, otherwise: number) =>
+    value === undefined || isLater(value) ? otherwise : value;
+  const processes = known(workers, 1);
+  const gibibytes = known(size.memoryLimitMiB, 1024) / 1024;
+  const bounds = [CONNECTIONS_PER_TASK, CONNECTIONS_PER_WORKER * processes, CONNECTIONS_PER_GIB * gibibytes];
+  return {
+    cpuPercent: known(size.cpu, 1024) < 1024 ? 50 : 60,
+    requestsPerTarget: REQUESTS_PER_WORKER * processes,
+    connectionsPerTask: Math.floor(Math.min(...bounds)),
+  };
 }
 
 export function checkTaskCounts(minTasks: number, maxTasks: number): void {

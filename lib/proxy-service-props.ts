@@ -11,7 +11,7 @@ import { ProxyCompute } from './proxy-compute';
 import { MOST_WORKERS, workersFor } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
 import { checkTaskCounts, ProxyScaling, TASK_COUNTS } from './proxy-scaling';
-import { checkApiPeers, checkDuration, checkInteger, checkUpstreamUrl, refuse } from './refusals';
+import { checkApiPeers, checkDuration, checkInteger, checkUpstreamUrl, isLater, refuse } from './refusals';
 import { ISessionStore } from './session-store-props';
 import { StickyTargetGroup } from './sticky-target-group';
 
@@ -53,19 +53,19 @@ export interface ProxyOptions {
 
   /**
    * CPU units of a proxy, 1024 for each core. On Fargate one of its sizes.
-   * @default 1024
+   * @default 512
    */
   readonly cpu?: number;
 
   /**
-   * Memory of a proxy in MiB.
-   * @default 2048
+   * Memory of a proxy in MiB. What its clients' connections hold may be half of it.
+   * @default - 2 MiB for each unit of CPU, which is the least of Fargate; 2048 where those are known only at deployment
    */
   readonly memoryLimitMiB?: number;
 
   /**
-   * Processes of a proxy, from 1 to 64; each uses one core.
-   * @default - one for each whole core
+   * Processes of a proxy, from 1 to 64; each uses one core at most.
+   * @default - one for each whole core, and one where there is less
    */
   readonly workers?: number;
 
@@ -183,9 +183,12 @@ export function profileOf({ drainProfile, targetGroup }: ProxyServiceProps): Dra
   return drainProfile ?? targetGroup.drainProfile;
 }
 
+/** Half a core forwards 20 times what the scaling asks of it; a quarter is paused too often (docs/constructs.md has figures). */
+const DEFAULT_CPU = 512;
+
 export function sizeOf({
-  cpu = 1024,
-  memoryLimitMiB = 2048,
+  cpu = DEFAULT_CPU,
+  memoryLimitMiB = isLater(cpu) ? 2048 : 2 * cpu,
   cpuArchitecture = CpuArchitecture.ARM64,
   side,
 }: ProxyServiceProps) {

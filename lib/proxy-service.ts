@@ -120,9 +120,6 @@ export class ProxyService extends ProxyServiceBase {
   /** Allow your backend from here: `backend.connections.allowFrom(proxies, Port.tcp(8080))`. */
   public readonly connections: Connections;
 
-  /** What the load balancer counts of these proxies. */
-  public readonly targetMetrics: IApplicationTargetGroupMetrics;
-
   protected readonly adminSecret: ISecret;
 
   /**
@@ -144,7 +141,6 @@ export class ProxyService extends ProxyServiceBase {
     this.cluster = props.cluster;
     this.side = props.side;
     this.targetGroup = props.targetGroup;
-    this.targetMetrics = props.targetGroup.targetGroup.metrics;
     this.adminSecret = props.adminSecret;
     this._upstreams = upstreamsOf(props);
     acknowledge(this, 'proxies');
@@ -170,10 +166,16 @@ export class ProxyService extends ProxyServiceBase {
         minTasks: this.minTasks,
         maxTasks: this.maxTasks,
         workers: workersOf(props),
+        size: sizeOf(props),
         liveConnections: this.metricLiveConnections(),
       },
       props.scaling ?? {},
     );
+  }
+
+  /** What the load balancer counts of these proxies. */
+  public get targetMetrics(): IApplicationTargetGroupMetrics {
+    return this.targetGroup.targetGroup.metrics;
   }
 
   /**
@@ -254,7 +256,7 @@ export class ProxyService extends ProxyServiceBase {
   }
 
   private addProxy(props: ProxyServiceProps): void {
-    const { cpuArchitecture } = sizeOf(props);
+    const { cpuArchitecture, memoryLimitMiB } = sizeOf(props);
     const profile = profileOf(props);
     const container = this.taskDefinition.addContainer('proxy', {
       containerName: 'proxy',
@@ -268,6 +270,7 @@ export class ProxyService extends ProxyServiceBase {
         profile,
         upstreamIdleTimeout: props.upstreamIdleTimeout ?? UPSTREAM_IDLE_TIMEOUT,
         workers: workersOf(props),
+        memoryLimitMiB,
         serviceName: this.serviceName,
         protectsTask: props.protectLongLivedConnections ?? true,
         adminSecret: props.adminSecret,

@@ -69,6 +69,23 @@ test('default: creates what docs/constructs.md says, and nothing else', () => {
   expect(section).toContain(`makes ${total} resources`);
 });
 
+test('what it costs adds up, and its proxies are counted as they are made', () => {
+  const text = readFileSync(resolve(__dirname, '../../docs/constructs.md'), 'utf8');
+  const [, table = ''] = /## What it costs\n[^|]*([^]*?)\n\n/.exec(text) ?? [];
+  const lines = table.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  const money = (cell = '') => Number(/^\**\$(\d+\.\d\d)\**$/.exec(cell)?.[1] ?? 0);
+  const together = lines.findIndex(([, name]) => name === '**together**');
+  for (const column of [3, 4]) {
+    const sum = lines.slice(0, together).reduce((total, cells) => total + money(cells[column]), 0);
+    expect(sum).toBeCloseTo(money(lines[together]?.[column]), 2);
+  }
+  const tasks = Object.values(resourcesOf(defaultMigration(), 'AWS::ECS::TaskDefinition'));
+  const hourly = ({ Properties: { Cpu, Memory } }: (typeof tasks)[number]) =>
+    (Number(Cpu) / 1024) * 0.03238 + (Number(Memory) / 1024) * 0.00356;
+  const proxies = tasks.reduce((total, task) => total + 2 * 730 * hourly(task), 0);
+  expect(money(lines.find(([, name]) => name?.includes('proxies on Fargate'))?.[3])).toBeCloseTo(proxies, 2);
+});
+
 test('default: says where it is', () => {
   const outputs = Object.keys(defaultMigration().findOutputs('*'));
   for (const name of ['LoadBalancerDnsName', 'StateMachineArn', 'StoreBucket']) {

@@ -25,13 +25,13 @@ function withImportedCluster(props: Partial<ProxyServiceProps>): Template {
   return Template.fromStack(stack);
 }
 
-test('default: Fargate on demand, on ARM, one core and a worker', () => {
+test('default: Fargate on demand, on ARM, half a core and a worker', () => {
   const template = templateOf();
   template.hasResourceProperties(SERVICE, { LaunchType: 'FARGATE', CapacityProviderStrategy: Match.absent() });
   template.hasResourceProperties(TASK, {
     RequiresCompatibilities: ['FARGATE'],
-    Cpu: '1024',
-    Memory: '2048',
+    Cpu: '512',
+    Memory: '1024',
     RuntimePlatform: { CpuArchitecture: 'ARM64', OperatingSystemFamily: 'LINUX' },
   });
   template.resourceCountIs(ASSOCIATION, 0);
@@ -126,8 +126,8 @@ describe('EC2', () => {
       template.hasResourceProperties(TASK, {
         RequiresCompatibilities: ['EC2'],
         NetworkMode: 'awsvpc',
-        Cpu: '1024',
-        Memory: '2048',
+        Cpu: '512',
+        Memory: '1024',
         RuntimePlatform: Match.absent(),
       });
       template.hasResourceProperties(SERVICE, {

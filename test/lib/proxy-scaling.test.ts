@@ -1,9 +1,11 @@
 import { CfnParameter, Duration } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { memoryState } from '../../core/memory-budget';
 import { DrainProfile } from '../../lib/drain-profile';
 import { ProxyScaling } from '../../lib/proxy-scaling';
 import { StickyTargetGroup } from '../../lib/sticky-target-group';
+import { CONNECTION_BYTES, EXCHANGE_BYTES, TLS_BYTES } from '../../proxy/data-plane/memory-budget';
 import { newStack, resourcesOf } from './fixture';
 import { newProxies, templateOf } from './proxy-fixture';
 
@@ -34,9 +36,9 @@ describe('default', () => {
 
   test('follows CPU, requests and live connections', () => {
     expect(Object.fromEntries(Object.entries(policies).map(([name, { TargetValue }]) => [name, TargetValue]))).toEqual({
-      ECSServiceAverageCPUUtilization: 60,
+      ECSServiceAverageCPUUtilization: 50,
       ALBRequestCountPerTarget: 60_000,
-      LiveConnections: 5_000,
+      LiveConnections: 2_500,
     });
   });
 
@@ -86,6 +88,30 @@ test('custom: a larger proxy is given more', () => {
   );
   expect([requests?.TargetValue, connections?.TargetValue]).toEqual([480_000, 20_000]);
 });
+
+/** Of the memory for connections, which is half of the task's, by the estimate of the proxy: each with a request under way. */
+function shareHeld(connections: number, memoryLimitMiB: number): number {
+  return (connections * (CONNECTION_BYTES + TLS_BYTES + EXCHANGE_BYTES)) / (memoryLimitMiB * 2 ** 19);
+}
+
+test.each([
+  [{}, [50, 60_000, 2_500], '512', '1024'],
+  [{ cpu: 256 }, [50, 60_000, 1_250], '256', '512'],
+  [{ cpu: 1024 }, [60, 60_000, 5_000], '1024', '2048'],
+  [{ cpu: 1024, workers: 4 }, [60, 240_000, 5_000], '1024', '2048'],
+  [{ memoryLimitMiB: 4096 }, [50, 60_000, 5_000], '512', '4096'],
+  [{ cpu: 4096 }, [60, 240_000, 20_000], '4096', '8192'],
+])(
+  'the size of a proxy says what it is kept to, and one of two can take the connections of the other: %j',
+  (size, figures, cpu, memory) => {
+    const template = templateOf(size);
+    const { ECSServiceAverageCPUUtilization, ALBRequestCountPerTarget, LiveConnections } = policiesOf(template);
+    const kept = [ECSServiceAverageCPUUtilization, ALBRequestCountPerTarget, LiveConnections];
+    expect(kept.map((policy) => policy?.TargetValue)).toEqual(figures);
+    template.hasResourceProperties('AWS::ECS::TaskDefinition', { Cpu: cpu, Memory: memory });
+    expect(memoryState(2 * shareHeld(LiveConnections?.TargetValue ?? Infinity, Number(memory)), 1, 0)).toBe('free');
+  },
+);
 
 test('custom: a drain is over before the next proxy is taken away', () => {
   const drainProfile = DrainProfile.custom({ drain: Duration.minutes(20) });
@@ -149,5 +175,5 @@ test('workers that are known only at deployment count as one', () => {
   const stack = newStack();
   newProxies(stack, { workers: new CfnParameter(stack, 'Number', { type: 'Number' }).valueAsNumber });
   const { ALBRequestCountPerTarget: requests, LiveConnections: connections } = policiesOf(Template.fromStack(stack));
-  expect([requests?.TargetValue, connections?.TargetValue]).toEqual([60_000, 5_000]);
+  expect([requests?.TargetValue, connections?.TargetValue]).toEqual([60_000, 2_500]);
 });

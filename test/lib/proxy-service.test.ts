@@ -52,6 +52,7 @@ describe('default', () => {
       DRAINSHIFT_STOP_TIMEOUT_SECONDS: '120',
       DRAINSHIFT_GRACE_PERIOD_SECONDS: '100',
       DRAINSHIFT_GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS: '10',
+      DRAINSHIFT_MEMORY_BYTES: '536870912',
       DRAINSHIFT_EMF: 'true',
       DRAINSHIFT_SERVICE_NAME: expect.stringMatching(/^[A-Za-z0-9-]+$/) as string,
       DRAINSHIFT_TASK_PROTECTION: 'true',
@@ -179,6 +180,16 @@ describe('custom', () => {
     [{ cpu: 4096, memoryLimitMiB: 8192, workers: 3 }, '3'],
   ])('workers: %j', (props, workers) => {
     expect(environmentOf(templateOf(props)).DRAINSHIFT_WORKERS).toBe(workers);
+  });
+
+  test('the memory for connections is half of the task, or what is asked for', () => {
+    const budget = (props: Partial<ProxyServiceProps>) => environmentOf(templateOf(props)).DRAINSHIFT_MEMORY_BYTES;
+    expect(budget({})).toBe(String(512 * 2 ** 20));
+    expect(budget({ cpu: 4096 })).toBe(String(4096 * 2 ** 20));
+    expect(budget({ environment: { DRAINSHIFT_MEMORY_BYTES: '1000000' } })).toBe('1000000');
+    const stack = newStack();
+    newProxies(stack, { memoryLimitMiB: new CfnParameter(stack, 'Memory', { type: 'Number' }).valueAsNumber });
+    expect(environmentOf(Template.fromStack(stack))).not.toHaveProperty('DRAINSHIFT_MEMORY_BYTES');
   });
 
   test('drains as its target group does', () => {
