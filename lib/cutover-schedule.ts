@@ -1,5 +1,6 @@
 /* eslint-disable awscdk/require-passing-this -- a function that takes a scope, and no construct of its own */
 import { Duration, Token } from 'aws-cdk-lib';
+import { IKey } from 'aws-cdk-lib/aws-kms';
 import { Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
 import { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
@@ -25,15 +26,17 @@ export interface CutoverSchedule {
 /** A cutover that starts late starts in somebody's morning: better not at all. */
 const LATEST = Duration.minutes(10);
 
-/** What the plan of a schedule must be at least as careful as. */
-export interface ScheduledFloor {
+/** The cutover that is scheduled: what the plan of a schedule must be at least as careful as, and its key. */
+export interface DeployedCutover {
   readonly initialWeights: TrafficWeights;
   readonly plan: CutoverPlan;
   readonly changeablePlanParts?: readonly CutoverPlanPart[];
+  /** The plan that a schedule keeps is encrypted, too. */
+  readonly encryptionKey?: IKey;
 }
 
 /** At synth, and not in the night of the cutover. What is known only at deployment is checked then. */
-function checkPlan(plan: CutoverPlan, { initialWeights, plan: floor, changeablePlanParts }: ScheduledFloor): void {
+function checkPlan(plan: CutoverPlan, { initialWeights, plan: floor, changeablePlanParts }: DeployedCutover): void {
   const problems = new Problems();
   const [given, deployed] = [plan, floor].map((each) => each._toJson(initialWeights));
   if ([given, deployed].some((each) => Token.isUnresolved(JSON.stringify(each)))) return;
@@ -47,13 +50,14 @@ export function startOnSchedule(
   scope: Construct,
   stateMachine: IStateMachine,
   { at, plan }: CutoverSchedule,
-  deployed: ScheduledFloor,
+  deployed: DeployedCutover,
 ): Schedule {
-  const { initialWeights } = deployed;
+  const { initialWeights, encryptionKey } = deployed;
   if (plan) checkPlan(plan, deployed);
   return new Schedule(scope, 'Schedule', {
     description: 'Starts a cutover',
     schedule: at,
+    key: encryptionKey,
     target: new StepFunctionsStartExecution(stateMachine, {
       // Always given: without an input the service sends text of its own, which the first step refuses.
       input: ScheduleTargetInput.fromObject(plan ? { plan: plan._toJson(initialWeights) } : {}),

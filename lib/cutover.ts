@@ -130,6 +130,7 @@ export class Cutover extends CutoverBase implements IConnectable {
         initialWeights: props.loadBalancer.initialWeights,
         plan: props.plan ?? CutoverPlan.gradual(),
         changeablePlanParts: props.changeablePlanParts,
+        encryptionKey: props.encryptionKey,
       });
     }
     this.undrainFunction = functions.undrain;

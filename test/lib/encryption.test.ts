@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
@@ -28,6 +30,7 @@ const KEY_OF: Record<string, (properties: Record<string, unknown>) => unknown> =
   'AWS::SQS::Queue': ({ KmsMasterKeyId }) => KmsMasterKeyId,
   'AWS::SNS::Topic': ({ KmsMasterKeyId }) => KmsMasterKeyId,
   'AWS::ElastiCache::ServerlessCache': ({ KmsKeyId }) => KmsKeyId,
+  'AWS::Scheduler::Schedule': ({ KmsKeyArn }) => KmsKeyArn,
   'AWS::Lambda::Function': ({ Environment, KmsKeyArn }) => (Environment === undefined ? 'has none' : KmsKeyArn),
   'AWS::S3::Bucket': ({ BucketEncryption }) =>
     (BucketEncryption as Encryption).ServerSideEncryptionConfiguration[0].ServerSideEncryptionByDefault.KMSMasterKeyID,
@@ -39,6 +42,43 @@ interface Encryption {
 
 /** What no key can be given to: a load balancer writes its logs to no bucket with one. What the CDK makes has no secrets. */
 const WITHOUT_KEY = [/^MigrationLoadBalancerAccessLogs/, /^LogRetention/, /^CustomVpcRestrictDefaultSG/];
+
+/** Types that take a key of KMS and have none here, and why. */
+const DECIDED_OTHERWISE: Record<string, string> = {
+  'AWS::StepFunctions::StateMachine': 'its events would come without their input, which a recovery reads',
+  'AWS::Lambda::EventSourceMapping': 'the key is for filters, of which there are none',
+};
+
+/** The types of a template that take a key of KMS, by the names of their properties in the CDK. */
+function typesWithKey(made: Template): string[] {
+  const types = new Set(
+    Object.values((made.toJSON() as { Resources: Record<string, Resource> }).Resources).map(({ Type }) => Type),
+  );
+  const modules = [...new Set([...types].map((type) => `aws-${type.split('::')[1]?.toLowerCase()}`))];
+  return modules
+    .filter((name) => existsSync(join(dirname(require.resolve('aws-cdk-lib/package.json')), name)))
+    .flatMap((name) => Object.values(jest.requireActual<Record<string, unknown>>(`aws-cdk-lib/${name}`)))
+    .filter(
+      (each): each is CfnClass =>
+        typeof each === 'function' && types.has((each as unknown as CfnClass).CFN_RESOURCE_TYPE_NAME),
+    )
+    .filter(({ prototype }) => Object.getOwnPropertyNames(prototype).some((name) => KEY_PROPERTY.test(name)))
+    .map(({ CFN_RESOURCE_TYPE_NAME: type }) => type);
+}
+
+interface CfnClass {
+  readonly CFN_RESOURCE_TYPE_NAME: string;
+  readonly prototype: object;
+}
+
+const KEY_PROPERTY = /^(kms\w*Key(Id|Arn)|\w*[eE]ncryption(Configuration)?)$/;
+
+test('of every type that takes a key it is known where, or why not', () => {
+  const types = typesWithKey(template());
+  expect(types.length).toBeGreaterThan(7);
+  const known = [...Object.keys(KEY_OF), ...Object.keys(DECIDED_OTHERWISE)];
+  expect(types.filter((type) => !known.includes(type))).toEqual([]);
+});
 
 function openIn(made: Template): string[] {
   const [key] = resourceLike(made, 'AWS::KMS::Key', /./);
@@ -149,6 +189,7 @@ test.each(STEPS)('custom: the step %s may use the key as far as it reads and wri
 
 test.each([
   ['the weighted rules', /^DrainshiftWeightedRules/, ['kms:Decrypt', 'kms:GenerateDataKey']],
+  ['the schedule, for its plan', /^SchedulerRole/, ['kms:Decrypt']],
   ['whoever may abort', /^Operators/, ['kms:GenerateDataKey']],
   ['the tasks, for their secret', /^MigrationSourceTask.*ExecutionRole/, ['kms:Decrypt']],
 ])('custom: %s may use the key', (_, id, expected) => {
