@@ -53,6 +53,8 @@ export interface WrittenWord {
 export interface ApprovalProgress {
   readonly gate: ApprovalGate;
   readonly askedAtMs: number;
+  /** How often it was looked at again at once, because something of the target could not be read. */
+  readonly hurriedLooks?: number;
   /** What was wrong with what was written, when it was told to the operators last. */
   readonly problem?: string;
 }
@@ -61,6 +63,8 @@ export type ApprovalVerdict = 'wait' | 'approved' | 'rejected' | 'overdue';
 
 /** A wait of many hours is looked at less often, so that it has at the most about this many looks. */
 const MOST_LOOKS = 500;
+/** A look that could not see the target is followed by a quick one, this often in all: each takes a part of the history. */
+export const MOST_HURRIED_LOOKS = 50;
 /** A statement that was signed just after a look still counts at the next one. */
 const LONGEST_POLL_SECONDS = (STATEMENT_SECONDS * 2) / 3;
 const WEEK = 604_800;
@@ -107,7 +111,7 @@ export function pendingGate(
   return gatesOf(approval, stages.length).includes(gate) ? gate : undefined;
 }
 
-/** Between two looks for an approval. */
+/** Between two looks for an approval, at the slowest. */
 export function approvalPollSeconds({ timeoutSeconds }: Approval, pollSeconds: number): number {
   return Math.min(LONGEST_POLL_SECONDS, Math.max(pollSeconds, Math.ceil(timeoutSeconds / MOST_LOOKS)));
 }

@@ -1,4 +1,12 @@
-import { Approval, approvalLooks, gatesOf, readApproval } from './approval';
+import {
+  Approval,
+  ApprovalGate,
+  MOST_HURRIED_LOOKS,
+  approvalLooks,
+  approvalPollSeconds,
+  gatesOf,
+  readApproval,
+} from './approval';
 import { DrainOrder, readDrainOrder } from './admin';
 import { CONNECTION_KINDS, eachKind } from './connections';
 import { CLOSE_HANDSHAKE_SECONDS } from './drain';
@@ -204,9 +212,8 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
   if (seconds > LONGEST_PLAN_SECONDS) {
     problems.add('stages', `done within ${LONGEST_PLAN_SECONDS} s, bakes at twice their length`, seconds);
   }
-  const confirms = plan.stages.length * Math.ceil(plan.confirmTimeoutSeconds / CONFIRM_POLL_SECONDS);
   const approvals = approvalLooks(plan.approval, plan.stages.length, plan.pollSeconds);
-  const looks = Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - approvals - MOST_DRAIN_LOOKS;
+  const looks = bakeLooksOf(plan);
   if (looks <= 0 && looks + approvals > 0) {
     const gates = gatesOf(plan.approval, plan.stages.length).length;
     const rule = `short enough for ${gates} ${gates === 1 ? 'gate' : 'gates'}, looked at at least every 10 minutes, in one history`;
@@ -221,7 +228,7 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
     );
     return;
   }
-  const baking = plan.stages.reduce((sum, stage) => sum + stage.bakeSeconds * LONGEST_BAKE, 0);
+  const baking = longestBakesOf(plan);
   const needed = Math.ceil(baking / looks);
   if (plan.pollSeconds < needed) {
     const waits = approvals === 0 ? '' : ` beside approvals of up to ${plan.approval.timeoutSeconds} s`;
@@ -231,6 +238,32 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
       plan.pollSeconds,
     );
   }
+}
+
+/** What the history has left for bakes, beside everything else at its slowest pace. */
+function bakeLooksOf(plan: Plan): number {
+  const confirms = plan.stages.length * Math.ceil(plan.confirmTimeoutSeconds / CONFIRM_POLL_SECONDS);
+  const approvals = approvalLooks(plan.approval, plan.stages.length, plan.pollSeconds);
+  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - approvals - MOST_DRAIN_LOOKS;
+}
+
+function longestBakesOf({ stages }: Plan): number {
+  return stages.reduce((sum, stage) => sum + stage.bakeSeconds * LONGEST_BAKE, 0);
+}
+
+/**
+ * Between two looks at a gate. Before the first shift nothing is on the target, and a look is for the answer alone. Before the
+ * last stage the target serves, and a look judges it: as often as `pollSeconds`, or as often as the history allows when the wait
+ * is long. A target that dies then has taken requests for so long, and a look, at the most.
+ */
+export function gatePollSeconds(plan: Plan, gate: ApprovalGate): number {
+  const { approval, stages, pollSeconds } = plan;
+  const slowest = approvalPollSeconds(approval, pollSeconds);
+  if (gate === 'firstShift') return slowest;
+  const bakes = Math.ceil(longestBakesOf(plan) / pollSeconds) + stages.length;
+  const spare = Math.max(0, bakeLooksOf(plan) - bakes - MOST_HURRIED_LOOKS);
+  const looks = Math.ceil(approval.timeoutSeconds / slowest) + spare;
+  return Math.min(slowest, Math.max(pollSeconds, Math.ceil(approval.timeoutSeconds / looks)));
 }
 
 /**

@@ -1,9 +1,9 @@
 import {
   Answer,
   ApprovalProgress,
+  MOST_HURRIED_LOOKS,
   WrittenWord,
   answerOf,
-  approvalPollSeconds,
   approvalVerdict,
   deadlineMs,
   describeAnswerer,
@@ -12,9 +12,10 @@ import {
   statementOf,
 } from '../../core/approval';
 import { CutoverRun, note, retreat } from '../../core/cutover';
+import { gatePollSeconds } from '../../core/plan';
 import { readStatement } from '../../core/statement';
 import { announce } from '../announce';
-import { judged } from '../judged';
+import { Look, judged } from '../judged';
 import type { Ports } from '../ports';
 import { settle } from '../settle';
 import { Act, guarded, handlerOf } from '../step';
@@ -91,7 +92,7 @@ async function waitOn(
     ...run,
     approval,
     verdict: 'wait',
-    waitSeconds: approvalPollSeconds(run.plan.approval, run.plan.pollSeconds),
+    waitSeconds: gatePollSeconds(run.plan, asked.gate),
   };
   const isNews = run.approval === undefined || approval.problem !== asked.problem;
   if (isNews) await announce('waitingForApproval', waiting, ports);
@@ -99,9 +100,20 @@ async function waitOn(
 }
 
 /** While a person thinks, the target serves: both sides go on being judged. */
-const watched: Act<CutoverRun, CutoverRun> = judged((run, ports, nowMs) => approve(run, ports, nowMs), {
-  isConfirmed: true,
-});
+const watched: Act<CutoverRun, CutoverRun> = judged(
+  async (run, ports, nowMs, look) => hurried(await approve(run, ports, nowMs), look),
+  { isConfirmed: true },
+);
+
+/** Where the target was not seen, the next look does not wait as long as a person may. */
+function hurried(run: CutoverRun, { blind }: Look): CutoverRun {
+  const { approval, plan, verdict, waitSeconds } = run;
+  const hurriedLooks = approval?.hurriedLooks ?? 0;
+  const isSeen = blind.every((what) => what === 'store' || what === 'sourceTasks');
+  if (verdict !== 'wait' || !approval || isSeen || hurriedLooks >= MOST_HURRIED_LOOKS) return run;
+  if (waitSeconds <= plan.pollSeconds) return run;
+  return { ...run, approval: { ...approval, hurriedLooks: hurriedLooks + 1 }, waitSeconds: plan.pollSeconds };
+}
 
 /** Before the first shift there is nothing to watch: preflight looks at everything again once the answer is there. */
 export const approveWatched: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) =>

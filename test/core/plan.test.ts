@@ -1,5 +1,5 @@
 import { CutoverError } from '../../core/errors';
-import { DEFAULT_STAGES, estimateSeconds, hasten, parsePlan } from '../../core/plan';
+import { DEFAULT_STAGES, estimateSeconds, hasten, parsePlan, gatePollSeconds } from '../../core/plan';
 
 const problemsOf = (plan: unknown): string[] => {
   try {
@@ -88,6 +88,31 @@ test('confirms count in the history too, and a plan has to end before its state 
   ]);
   const weeks = Array.from({ length: 3 }, () => ({ weights: { source: 0, target: 1 }, bakeSeconds: 604_800 }));
   expect(problemsOf({ stages: weeks, pollSeconds: 3600 }).join()).toContain("'stages' must be done within 2505600 s");
+});
+
+test('a wait before the last stage is looked at as often as the history allows, and all looks fit into it', () => {
+  const pace = (timeoutSeconds: number, more: object = {}) =>
+    gatePollSeconds(parsePlan({ approval: { beforeLastStage: true, timeoutSeconds }, ...more }), 'lastStage');
+  expect([3_600, 18_000, 43_200, 86_400, 604_800].map((seconds) => pace(seconds))).toEqual([15, 15, 35, 69, 478]);
+  expect(pace(3_600, { pollSeconds: 3_600 })).toBe(600);
+  // Before the first shift there is nothing to see on the target.
+  const first = parsePlan({ approval: { beforeFirstShift: true, timeoutSeconds: 86_400 } });
+  expect(gatePollSeconds(first, 'firstShift')).toBe(173);
+  for (const timeoutSeconds of [60, 3_600, 20_000, 86_400, 604_800]) {
+    for (const [bakeSeconds, pollSeconds] of [
+      [1, 1],
+      [300, 15],
+      [3_000, 30],
+      [40_000, 280],
+    ] as const) {
+      const stages = [50, 0].map((source) => ({ weights: { source, target: 50 }, bakeSeconds }));
+      const plan = parsePlan({ stages, pollSeconds, approval: { beforeLastStage: true, timeoutSeconds } });
+      const waits = Math.ceil(timeoutSeconds / gatePollSeconds(plan, 'lastStage'));
+      const bakes = (4 * bakeSeconds) / pollSeconds;
+      // Two confirms of 120 s at 2 s, a drain.
+      expect((waits + 50 + bakes + 120 + 500) * 9).toBeLessThanOrEqual(20_000 + 50 * 9);
+    }
+  }
 });
 
 test('looks for approvals count in the history too, and the waiting in the longest time', () => {

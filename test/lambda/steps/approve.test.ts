@@ -275,3 +275,49 @@ describe('where the plan asks who answers', () => {
     });
   });
 });
+
+describe('a wait of days before the last stage', () => {
+  /** Waits at the gate of a plan whose wait has minutes between two looks. */
+  async function waiting(world: MemoryWorld): Promise<CutoverRun> {
+    const run = await baked(world);
+    const plan = { ...run.plan, approval: { ...run.plan.approval, timeoutSeconds: 604_800 } };
+    return approve({ ...run, plan }, world);
+  }
+
+  test.each<[string, (world: MemoryWorld) => void, string]>([
+    ['whose proxies do not answer', (world) => world.unreachable.add('t1'), 'AdminUnreachable'],
+    ['that the load balancer says nothing of', (world) => world.away.add('loadBalancer'), 'AwsUnavailable'],
+  ])('looks again at once at a target %s, and goes back within a minute and a look', async (_, happen, code) => {
+    const world = new MemoryWorld();
+    let run = await waiting(world);
+    expect(run.waitSeconds).toBeGreaterThan(300);
+    happen(world);
+    world.nowMs += run.waitSeconds * 1000;
+    const sinceMs = world.nowMs;
+    run = await approve(run, world);
+    while (run.verdict === 'wait') {
+      expect(run.waitSeconds).toBe(5);
+      world.nowMs += run.waitSeconds * 1000;
+      run = await approve(run, world);
+    }
+    expect(run).toMatchObject({ verdict: 'rollBack', failure: { code } });
+    expect(world.nowMs - sinceMs).toBeLessThanOrEqual(65_000);
+  });
+
+  test('is in no hurry over the store or the source, and in the end over nothing: the history has an end', async () => {
+    const world = new MemoryWorld();
+    let run = await waiting(world);
+    world.away.add('store');
+    world.unreachable.add('s1');
+    expect((await approve(run, world)).waitSeconds).toBe(run.waitSeconds);
+    world.away.clear();
+    const paces: number[] = [];
+    for (let look = 0; look < 120; look += 1) {
+      if (look % 2 === 0) world.unreachable.add('t1');
+      else world.unreachable.delete('t1');
+      run = await approve(run, world);
+      paces.push(run.waitSeconds);
+    }
+    expect(paces.filter((seconds) => seconds === 5)).toHaveLength(50);
+  });
+});
