@@ -55,8 +55,8 @@ export interface SessionStoreProps {
   readonly userName?: string;
 
   /**
-   * What the user may do, as the engine writes it.
-   * @default - everything but the commands that are dangerous
+   * What the user may do, as the engine writes it. Publish and subscribe need channels beside keys, such as `&*`.
+   * @default - everything but the commands that are dangerous, on all keys and channels
    * @see https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html
    */
   readonly accessString?: string;
