@@ -112,9 +112,12 @@ export interface DrainProgress {
 export interface DrainEndings {
   readonly moved: number;
   readonly closed: number;
+  /** Cut by the drain, because they were over their time. */
   readonly forced: number;
   /** Died with their task. */
   readonly lost: number;
+  /** Ended behind the last look at their task, which ended in order: nobody saw how. */
+  readonly unknown: number;
 }
 
 export interface RollbackRecord {

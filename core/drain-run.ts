@@ -17,7 +17,7 @@ export function beginDrain(run: CutoverRun, tasks: readonly TaskReading[], nowMs
     active,
     unknownTasks: unknownTasks(tasks).length,
     before: run.watch?.tallies.source.counts ?? NO_COUNTS,
-    ended: { moved: 0, closed: 0, forced: 0, lost: 0 },
+    ended: { moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 },
   };
 }
 
@@ -28,14 +28,10 @@ export function observeDrain(
   tasks: readonly TaskReading[],
   nowMs: number,
 ): CutoverRun {
-  const active = activeOf(tasks);
   const unknown = unknownTasks(tasks);
-  const counts = run.watch?.tallies.source.counts ?? NO_COUNTS;
-  const { moved, closed, forced, lost } = differenceOf(counts, drain.before);
-  const next: CutoverRun = {
-    ...run,
-    drain: { ...drain, active, unknownTasks: unknown.length, ended: { moved, closed, forced, lost } },
-  };
+  const seen = drainSeen(run, drain, tasks);
+  const { active } = seen;
+  const next: CutoverRun = { ...run, drain: seen };
   // A task that did not answer holds at least what nobody knows.
   const live = total(active) + unknown.length;
   const limitMs = drain.limitMs + lateMs(drain, tasks, nowMs);
@@ -51,6 +47,20 @@ export function observeDrain(
     'DrainOverdue',
     `the source must be at zero ${seconds} s after the drain began, got ${describeLive(active, unknown)}`,
   );
+}
+
+/** What has become of the source's connections, with another look at its tasks. */
+export function drainSeen({ watch }: CutoverRun, drain: DrainProgress, tasks: readonly TaskReading[]): DrainProgress {
+  const counts = watch?.tallies.source.counts ?? NO_COUNTS;
+  const { moved, closed, forced, lost, unknown } = differenceOf(counts, drain.before);
+  const ended = { moved, closed, forced, lost, unknown };
+  return { ...drain, active: activeOf(tasks), unknownTasks: unknownTasks(tasks).length, ended };
+}
+
+/** The drain of a finished cutover whose end is on no record but a mark: what was still live at the last one ended unseen. */
+export function unseenEnd(drain: DrainProgress): DrainProgress {
+  const unknown = drain.ended.unknown + total(drain.active);
+  return { ...drain, active: NO_CONNECTIONS, unknownTasks: 0, ended: { ...drain.ended, unknown } };
 }
 
 /**

@@ -26,12 +26,14 @@ export interface SideCounts {
   readonly requests: number;
   readonly answered: number;
   readonly errors: number;
-  /** Connections of the side that a drain moved, closed in order, or cut. */
+  /** Connections of the side that a drain moved, closed in order, or cut. A client that vanished is none of them. */
   readonly moved: number;
   readonly closed: number;
   readonly forced: number;
   /** Connections that a task held when it was last seen, and that died with it. */
   readonly lost: number;
+  /** The same of a task that ended in order: by themselves, or closed or cut by its own drain; nobody saw which. */
+  readonly unknown: number;
   /** Tasks that ended without ECS having asked them to. */
   readonly tasksLost: number;
 }
@@ -44,6 +46,7 @@ export const NO_COUNTS: SideCounts = {
   closed: 0,
   forced: 0,
   lost: 0,
+  unknown: 0,
   tasksLost: 0,
 };
 
@@ -100,7 +103,7 @@ export function withUnlisted({ tasks }: SideTally, readings: readonly TaskReadin
 
 /**
  * The tally after another look. A task that is new counts from zero. What a task had counted when it was last seen stays
- * counted when it is gone; the connections that it held then are `lost`, unless it ended in order.
+ * counted when it is gone; the connections that it held then are `lost`, or `unknown` when it ended in order.
  */
 export function addReadings(before: SideTally, readings: readonly TaskReading[]): SideTally {
   const tasks: Record<string, SeenTask | null> = {};
@@ -151,14 +154,21 @@ function countSince(added: Mutable<SideCounts>, seen: SeenTask | null, report: L
   const now = countsFrom(report);
   // The counters of another instance began at zero.
   const base = seen && seen[0] === shortName(report.instance) ? seen : null;
-  const names = ['requests', 'answered', 'errors', 'moved', 'closed', 'forced'] as const;
+  const names = ['requests', 'answered', 'errors', 'moved', 'closed'] as const;
   names.forEach((name, index) => (added[name] += now[index]! - Number(base?.[index + 1] ?? 0)));
+  // Of the drain in force: it does not begin at zero when a worker is lost, and lacks that worker's from then on.
+  const isSameProcess = seen?.[11] === shortName(report.identity);
+  if (!isSameProcess) added.forced += report.drainForced;
+  else if (base) added.forced += Math.max(0, report.drainForced - base[6]);
 }
 
 function countEnd(added: Mutable<SideCounts>, seen: SeenTask | null, exitCode: number | undefined): void {
   // Nobody waits for their responses any more: they are lost, or were answered in the end.
   added.answered += seen?.[8] ?? 0;
-  if (exitCode === 0) return;
+  if (exitCode === 0) {
+    added.unknown += seen?.[7] ?? 0;
+    return;
+  }
   added.lost += seen?.[7] ?? 0;
   const wasLeaving = seen?.[9] === 1;
   if (!wasLeaving) added.tasksLost += 1;
@@ -204,10 +214,10 @@ function withLife(seen: SeenTask | null, { life, isUnlisted }: TaskReading): See
 
 type Counted = readonly [number, number, number, number, number, number];
 
-function countsFrom({ requests, ended }: LedgerReport): Counted {
-  const sum = (how: 'moved' | 'closed' | 'forced') =>
-    Object.values(ended).reduce((count, kind) => count + kind[how], 0);
-  return [requests.total, requests.answered, requests.errors, sum('moved'), sum('closed'), sum('forced')];
+/** Not `ended.….forced`: clients that vanished are among those. */
+function countsFrom({ requests, ended, drainForced }: LedgerReport): Counted {
+  const sum = (how: 'moved' | 'closed') => Object.values(ended).reduce((count, kind) => count + kind[how], 0);
+  return [requests.total, requests.answered, requests.errors, sum('moved'), sum('closed'), drainForced];
 }
 
 function shortName(name: string): string {

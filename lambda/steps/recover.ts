@@ -1,4 +1,5 @@
 import { CutoverRun, note, retreat } from '../../core/cutover';
+import { unseenEnd } from '../../core/drain-run';
 import { CutoverError } from '../../core/errors';
 import { sameForward } from '../../core/forward';
 import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, recoveryCallOf } from '../../core/recovery';
@@ -70,7 +71,8 @@ async function isFinished(held: CutoverRun, { loadBalancer }: Ports): Promise<bo
 /** All traffic was on a target that was judged to the end: only the record is missing, and no weights move. */
 async function finish(held: CutoverRun, ports: Ports, nowMs: number): Promise<Recovered> {
   const notUndrained = await undrain('source', ports);
-  const done: CutoverRun = { ...held, isVerified: true };
+  const drain = held.isVerified || !held.drain ? held.drain : unseenEnd(held.drain);
+  const done: CutoverRun = { ...held, ...(drain && { drain }), isVerified: true };
   await record(notUndrained.length > 0 ? note(done, nowMs, 'Complete', { notUndrained }) : done, ports, nowMs);
   return { recovered: true };
 }

@@ -1,6 +1,6 @@
 import { total } from '../../core/connections';
 import { CutoverRun, note, retreat } from '../../core/cutover';
-import { activeOf, describeLive } from '../../core/drain-run';
+import { activeOf, describeLive, drainSeen } from '../../core/drain-run';
 import { CutoverError } from '../../core/errors';
 import { unknownTasks } from '../../core/tally';
 import { verifiedMark } from '../../core/verified-mark';
@@ -32,7 +32,7 @@ async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Lo
   if (total(source) > 0 || unknown.length > 0) {
     return waitForZero(run, `the source must be at zero, got ${describeLive(source, unknown)}`, nowMs);
   }
-  const drain = run.drain && { ...run.drain, active: source, unknownTasks: 0 };
+  const drain = run.drain && drainSeen(run, run.drain, tasks.source);
   const verified = note({ ...run, ...(drain && { drain }), isVerified: true, verdict: 'verified' }, nowMs, 'Verify', {
     source,
   });

@@ -116,6 +116,7 @@ export function withoutEvidence(execution: ExecutionDescription, plan: Evidence[
       unknownTasks: 0,
       completed: 0,
       lost: 0,
+      unknown: 0,
       moved: 0,
       closed: 0,
       forced: 0,

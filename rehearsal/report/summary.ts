@@ -106,10 +106,12 @@ export function redeployLine({ status, reason, applied, weightsBefore, weightsAf
   return `${status}, ${changed}, weights ${formatWeights(weightsBefore)} before and ${formatWeights(weightsAfter)} after`;
 }
 
-function drain({ drain: { source, atStart, completed, moved, closed, forced }, timeline }: RehearsalEvidence): string {
+function drain({ drain: { source, atStart, ...ended }, timeline }: RehearsalEvidence): string {
   // Zeros of what nobody has measured are none.
   if (!timeline.some(({ state }) => state === 'Drain')) return 'not begun';
   const began = CONNECTION_KINDS.reduce((sum, kind) => sum + atStart[kind], 0);
   const left = CONNECTION_KINDS.reduce((sum, kind) => sum + source[kind], 0);
-  return `source from ${began} live connections to ${left}: ${completed} by themselves, ${moved} moved, ${closed} closed, ${forced} forced`;
+  const { completed, moved, closed, forced, lost, unknown } = ended;
+  const rest = `${lost > 0 ? `, ${lost} lost with their task` : ''}${unknown > 0 ? `, ${unknown} unknown` : ''}`;
+  return `source from ${began} live connections to ${left}: ${completed} by themselves, ${moved} moved, ${closed} closed, ${forced} forced${rest}`;
 }

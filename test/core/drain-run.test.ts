@@ -68,9 +68,43 @@ test('a task that ECS does not list any more has ended as well, and took its con
   expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 0, forced: 0, lost: 44 });
 });
 
-test('a task that ended in order lost nothing: its last connections ended by themselves', () => {
-  const done = draining([task('a', 4)])([stopped('a', 0)], 1000);
-  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 4, lost: 0 });
+test('a task that ended in order lost nothing, and nobody saw how what it held at the last look has ended', () => {
+  const look = draining([task('a', 4), task('b', 3)]);
+  look([task('a', 2, 1), task('b', 3)], 1000);
+  const done = look([stopped('a', 0), task('b', 0)], 2000);
+  expect(done).toMatchObject({ verdict: 'drained' });
+  const ended = { completed: 4, closed: 1, forced: 0, lost: 0, unknown: 2 };
+  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject(ended);
+});
+
+describe('forced is what the drain has cut', () => {
+  /** A task whose drain has cut some, and of whose other clients some vanished. */
+  const cutting = (websocket: number, cut: number, vanished: number, instance = 'a'): TaskReading => {
+    const reading = task('a', websocket);
+    const ended = { ...report('a').ended, websocket: { ...NO_ENDINGS, forced: cut + vanished } };
+    return { ...reading, report: { ...reading.report!, instance, ended, drainForced: cut } };
+  };
+
+  test('a client that vanished has left by itself', () => {
+    const look = draining([cutting(10, 0, 5)]);
+    expect(look([cutting(7, 1, 7)], 1000)).toMatchObject({ drain: { ended: { forced: 1 } } });
+    const done = look([cutting(0, 3, 12)], 2000);
+    expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 7, forced: 3, lost: 0, unknown: 0 });
+  });
+
+  test('what a lost worker held is lost, and what the others have cut is not counted again', () => {
+    const look = draining([cutting(10, 0, 0)]);
+    look([cutting(6, 4, 0)], 1000);
+    // The report of the others under a new instance: of the lost worker's connections 2 were live, and 1 it had cut.
+    const after = cutting(4, 3, 0, 'b');
+    const lost = { ...report('a').ended, websocket: { ...NO_ENDINGS, forced: 2 } };
+    const look2 = look([{ ...after, report: { ...after.report!, ended: lost } }], 2000);
+    expect(look2).toMatchObject({ drain: { ended: { forced: 4, lost: 2 } } });
+    const more = cutting(3, 4, 0, 'b');
+    expect(look([{ ...more, report: { ...more.report!, ended: lost } }], 3000)).toMatchObject({
+      drain: { ended: { forced: 5, lost: 2 } },
+    });
+  });
 });
 
 test('a drain that is overdue rolls back, and says what was left and who did not answer', () => {

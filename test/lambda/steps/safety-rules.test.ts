@@ -470,6 +470,19 @@ describe('6: after Verify the target is the safe side', () => {
       expect(world.lock).toBeUndefined();
     });
 
+    test('and what nobody has on record of its drain is unknown in its evidence', async () => {
+      const world = new MemoryWorld();
+      world.tasks.source = [report('s1', { active: { websocket: 7 } })];
+      const first = await drain(await confirmed(world), world.ports, world.nowMs);
+      world.away.add('store');
+      world.tasks.source = [report('s1', { state: 'drained' })];
+      const done = await drain(first, world.ports, world.nowMs);
+      await verify(done, world.ports, world.nowMs);
+      world.away.clear();
+      await recover(change, world.ports, world.nowMs);
+      expect(world.evidence[0]?.drain).toMatchObject({ completed: 0, unknown: 7, source: { websocket: 0 } });
+    });
+
     test('nor while the rule cannot be asked: it is asked again', async () => {
       const world = new MemoryWorld();
       await finished(world);

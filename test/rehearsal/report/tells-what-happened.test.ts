@@ -94,6 +94,7 @@ function evidence(over: Partial<RehearsalEvidence> = {}, seen: TrafficTally = tr
         closed: 180,
         forced: 3,
         lost: 0,
+        unknown: 0,
       },
       timeline: [
         { at: '2026-01-01T00:00:01.000Z', state: 'Lock', detail: { note: '<script>' } },
