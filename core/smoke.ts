@@ -1,5 +1,8 @@
 import { SmokeRequest } from './plan';
 
+/** How the cutover's smoke requests name themselves in `User-Agent`. */
+export const SMOKE_AGENT = 'drainshift-smoke';
+
 /** Which way the smoke requests of a cutover take: through the load balancer's listeners, or to each target itself. */
 export type SmokeRoute = 'loadBalancer' | 'targets';
 

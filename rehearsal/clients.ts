@@ -7,8 +7,11 @@ import type { World } from './world';
 /** How a client of one's own reaches the load balancer, with a line to copy. */
 export function tellClients({ world, backends, plan }: Standing, screen: Screen): void {
   const { host, port } = address(world);
+  const counted = world.counts.ownClients
+    ? ': what fails for them on the way is counted, what they get is not checked'
+    : '';
   screen.step(
-    `your own clients are welcome, and are not checked: ${host} is 127.0.0.1:${port} here, its authority (CA) is in ${world.caFile}`,
+    `your own clients are welcome${counted}. ${host} is 127.0.0.1:${port} here, its authority (CA) is in ${world.caFile}`,
   );
   screen.step(curlLine(world, backends.own ? '/' : (plan.smoke[0]?.path ?? '/')));
 }
@@ -27,7 +30,8 @@ export function curlLine(world: World, path: string): string {
  */
 export async function clientsCome(world: World, screen: Screen, signal: AbortSignal): Promise<void> {
   screen.step('waiting for a client of yours (--wait-for-clients); Ctrl-C ends it');
-  await until(() => world.exchanges > 0 || isAsked(world), { signal });
+  const isThere = () => world.counts.ownClients?.haveCome ?? (world.counts.exchanges > 0 || isAsked(world));
+  await until(isThere, { signal });
   screen.step('a client of yours has come');
 }
 

@@ -66,12 +66,12 @@ export async function cutOver(
     }
     const recovery = await recovered(world, running, signal);
     await waitFor(AFTERWARDS_MS, signal);
-    const finalWeights = await readBackWeights(world);
     screen.step('waiting until every message is answered');
     await observer.stop();
     const evidence = rehearsalEvidence(evidenceOf(world, running, plan), {
+      finalWeights: await readBackWeights(world),
       traffic: await traffic.stop(),
-      finalWeights,
+      ownClients: world.counts.ownClients?.tally(),
       rehearsal: {
         ...asked(options),
         ...soFar(standing, running),

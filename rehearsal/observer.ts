@@ -54,8 +54,8 @@ export class Observer {
       stages: plan.stages.length,
       weights: weightsInForce(world.blueprint) ?? { source: 0, target: 0 },
       // Only the rehearsal's own backends say in their answers which side they are.
-      answers: (backends.own ? seen?.answersBySide : { ...world.answers }) ?? { source: 0, target: 0 },
-      wrong: seen ? faultsOf(seen) : 0,
+      answers: (backends.own ? seen?.answersBySide : { ...world.counts.answers }) ?? { source: 0, target: 0 },
+      wrong: (seen ? faultsOf(seen) : 0) + (world.counts.ownClients?.lost ?? 0),
       live: { source: ledgers.source.active ?? NO_CONNECTIONS, target: ledgers.target.active ?? NO_CONNECTIONS },
       draining: ledgers.source.draining,
       messages: seen?.websocket.received ?? 0,

@@ -69,7 +69,7 @@ export interface RehearsalOptions {
 const START_GRACE_MS = 5_000;
 const HEALTHY_WITHIN_MS = 60_000;
 const ONE_ADDRESS =
-  'this machine has no loopback addresses but 127.0.0.1: an application cannot tell clients, load balancer and proxies apart by their addresses here';
+  'this machine has no loopback addresses but 127.0.0.1: an application cannot tell clients, load balancer and proxies apart by their addresses here, and your own clients are not counted';
 
 /**
  * Stands up what the assembly describes.

@@ -13,6 +13,7 @@ import { accessDenied, isAllowed } from './aws/iam';
 import { Outbox } from './aws/messages/outbox';
 import { ObjectStore } from './aws/s3/object-store';
 import { SecretStore } from './aws/secrets/secret-store';
+import { BalancerCounts } from './balancer-counts';
 import { Blueprint, readAgain } from './blueprint/blueprint';
 import { CustomResource, PROOF } from './blueprint/custom-resources';
 import { nameOf } from './blueprint/name-of';
@@ -22,7 +23,6 @@ import { AsynchronousCall, AsynchronousCalls } from './functions/asynchronous-ca
 import type { FunctionSpec } from './functions/function';
 import { Functions } from './functions/functions';
 import { LoadBalancerServer } from './load-balancer/load-balancer';
-import type { Exchanged } from './load-balancer/listener';
 import { ProcessHooks, Reaper } from './processes';
 import { withPlan } from './plan';
 import type { ExecutionDescription } from './state-machine/model';
@@ -89,14 +89,11 @@ export class World {
   readonly balancer: LoadBalancerServer;
   /** Where its connections come from, if hops have addresses of their own; clients reach it at 127.0.0.1. */
   readonly balancerAddress: string;
-  /** HTTP answers so far, by the side that the load balancer chose; what it answered itself is in neither. */
-  readonly answers: Record<Side, number> = { source: 0, target: 0 };
+  readonly counts: BalancerCounts;
   /** Calls of functions by rules on the status of executions; the subject is the execution's name. */
   readonly statusCalls: AsynchronousCalls;
   readonly weights = new WeightHistory();
   endpoint!: Endpoint;
-  /** Everything that was answered, by whomever. */
-  exchanges = 0;
   private readonly log: WriteStream;
   /** What each role may do, by its logical id: during a redeploy already that of the next blueprint. */
   rights: Rights;
@@ -117,6 +114,7 @@ export class World {
     // A log that cannot be written, on a full disk, is no reason to stop.
     this.log = createWriteStream(this.logFile, { mode: OWNER_ONLY }).on('error', () => undefined);
     const processes: ProcessHooks = { started: reaper.started, ended: reaper.ended, log: this.log };
+    this.counts = new BalancerCounts((arn) => this.sideOf(arn), options.hasLoopbackNetwork);
     const addresses = new Addresses(process.pid);
     this.balancerAddress = addresses.take();
     this.balancer = new LoadBalancerServer({
@@ -125,7 +123,7 @@ export class World {
       ...(options.hasLoopbackNetwork && { localAddress: this.balancerAddress }),
       tls: certificate,
       seed: options.seed,
-      exchanged: (...exchange) => this.count(...exchange),
+      events: this.counts,
     });
     this.tasks = new TaskRunner({
       elb: blueprint.elb,
@@ -317,11 +315,8 @@ export class World {
     this.options.onBroken(`${reason} (log: ${this.keptLogFile})`);
   }
 
-  private count(groupArn: string | undefined, { status, kind }: Parameters<Exchanged>[1]): void {
-    this.exchanges += 1;
-    const { targetGroupArns } = this.blueprint.wiring;
-    const side = SIDES.find((each) => targetGroupArns[each] === groupArn);
-    if (side !== undefined && status !== undefined && kind === 'http') this.answers[side] += 1;
+  private sideOf(groupArn: string): Side | undefined {
+    return SIDES.find((each) => this.blueprint.wiring.targetGroupArns[each] === groupArn);
   }
 
   private functionEnvironment({ role, environment }: FunctionSpec): Record<string, string> {

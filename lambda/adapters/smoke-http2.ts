@@ -1,7 +1,8 @@
 import { IncomingHttpHeaders, OutgoingHttpHeaders, connect } from 'node:http2';
 import { Socket, connect as connectPlain } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { SMOKE_AGENT, SMOKE_TIMEOUT_MS, SmokeAnswer, SmokeRequest, faultOf, tlsOf, whyNot } from './smoke-request';
+import { SMOKE_AGENT } from '../../core/smoke';
+import { SMOKE_TIMEOUT_MS, SmokeAnswer, SmokeRequest, faultOf, tlsOf, whyNot } from './smoke-request';
 
 /** A message of no bytes after its five of prefix: every field has its default. */
 const EMPTY_MESSAGE = Buffer.alloc(5);

@@ -1,10 +1,10 @@
 import { IncomingMessage, request as requestPlain } from 'node:http';
 import { request } from 'node:https';
 import { PeerCertificate, TLSSocket, checkServerIdentity } from 'node:tls';
+import { SMOKE_AGENT } from '../../core/smoke';
 
 /** A rollback asks both sides first, and takes seconds. */
 export const SMOKE_TIMEOUT_MS = 5_000;
-export const SMOKE_AGENT = 'drainshift-smoke';
 
 export interface SmokeRequest {
   readonly host: string;

@@ -249,6 +249,10 @@ export interface Outcome {
   readonly kind: ConnectionKind;
   /** As it counted out. `forced` without a failure: the client went away, or a drain or the signal cut it. */
   readonly ending: Ending;
+  /** Of an upgraded connection: whose end went first; absent when it was cut here, or closed by a drain. */
+  readonly leftFirst?: 'client' | 'upstream';
+  /** Of a WebSocket: a Close frame has passed, so that nobody takes its end for a loss. */
+  readonly sawClose?: boolean;
   readonly failure?: UpstreamFailure;
   /** Why it failed, as far as it is known; for logs, and never for the client. */
   readonly cause?: FailureCause;

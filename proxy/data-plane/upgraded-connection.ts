@@ -55,7 +55,6 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
   }
 
   override measure(): void {
-    // A tunnel may fail as it is made.
     if (this.tunnel === undefined) return;
     this.bytesReceived = this.tunnel.bytesReceived;
     this.bytesSent = this.tunnel.bytesSent;
@@ -82,8 +81,10 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     forward.signal?.removeEventListener('abort', this);
     context.options.ledger.leave(this, how);
     const { bytesReceived, bytesSent } = this;
+    // A tunnel may fail as it is made.
+    const { leftFirst, sawClose } = this.tunnel ?? {};
     try {
-      forward.settled?.({ status: 101, kind, ending: how, bytesReceived, bytesSent });
+      forward.settled?.({ status: 101, kind, ending: how, leftFirst, sawClose, bytesReceived, bytesSent });
     } catch (error) {
       context.faulted(error);
     }

@@ -1,10 +1,11 @@
 import { own } from '../../core/own';
-import type { Answer, Decision, Forward, Outcome, RequestHead } from '../../proxy/data-plane/data-plane';
+import type { Answer, Decision, Forward, RequestHead } from '../../proxy/data-plane/data-plane';
 import { isGrpcContent } from '../../proxy/data-plane/http2/grpc';
 import { isLoopback } from '../loopback';
 import { fixedAnswer, ownAnswer } from './answers';
 import { actionOf, chooseGroup, chooseTarget, hostNameOf, matchRule } from './choose';
 import { GROUP_COOKIES, TARGET_COOKIES, stickyCookies } from './cookies';
+import { Asked, BalancerEvents, askedOf } from './events';
 import { MAX_FORWARDED_FOR, forwardedFor, requestHeaders } from './forwarded';
 import { Action, ElbModel, ForwardConfig, Listener, LoadBalancer, Target, TargetGroup } from './model';
 import { Rewritten, rewrite } from './transforms';
@@ -12,15 +13,12 @@ import { Rewritten, rewrite } from './transforms';
 /** Of one field, its name and its value; a line more than once counts as one here. */
 const MAX_FIELD_BYTES = 16 * 1024;
 
-/** What was answered, for the counts that a report draws: by target group, and by the load balancer itself (`undefined`). */
-export type Exchanged = (groupArn: string | undefined, outcome: Pick<Outcome, 'status' | 'kind'>) => void;
-
 interface ListenerWorld {
   readonly model: ElbModel;
   readonly random: () => number;
   /** Where connections to targets on loopback come from. */
   readonly localAddress: string | undefined;
-  readonly exchanged: Exchanged;
+  readonly events: BalancerEvents;
   /** Fires when what is under way with a target must end. */
   readonly cutOf: (target: Target) => AbortSignal;
 }
@@ -29,20 +27,22 @@ interface ListenerWorld {
 export function listenerRoute(world: ListenerWorld, listener: Listener): (request: RequestHead) => Decision {
   const turns = new Map<string, number>();
   return (request) => {
+    const asked = askedOf(request);
+    world.events.begun(asked);
     const refused = refusedStatus(request);
-    if (refused !== undefined) return refuse(world, refused);
-    const asked = { url: request.url, host: request.field('host') ?? '' };
-    const rule = matchRule(world.model.rulesOf(listener.arn), asked);
-    if (!rule) return refuse(world, 503);
+    if (refused !== undefined) return refuse(world, asked, refused);
+    const address = { url: request.url, host: request.field('host') ?? '' };
+    const rule = matchRule(world.model.rulesOf(listener.arn), address);
+    if (!rule) return refuse(world, asked, 503);
     const action = actionOf(rule);
     if (action.type !== 'forward') {
-      world.exchanged(undefined, { status: action.statusCode, kind: 'http' });
+      world.events.ended(asked, { by: 'rule', outcome: { status: action.statusCode, kind: 'http' } });
       return { answer: action.type === 'redirect' ? redirect(action, request, listener) : fixedAnswer(action) };
     }
-    const rewritten = rewrite(rule.transforms ?? [], asked);
+    const rewritten = rewrite(rule.transforms ?? [], address);
     // The service's own answer to a rewrite that fails.
-    if (!rewritten) return refuse(world, 500);
-    return forward(world, listener, { config: action.forward, request, rewritten, turns });
+    if (!rewritten) return refuse(world, asked, 500);
+    return forward(world, listener, { config: action.forward, request, asked, rewritten, turns });
   };
 }
 
@@ -58,32 +58,33 @@ function refusedStatus(request: RequestHead): number | undefined {
   return forwardedFor(request).length > MAX_FORWARDED_FOR ? 463 : undefined;
 }
 
-function refuse(world: ListenerWorld, status: number): Decision {
-  world.exchanged(undefined, { status, kind: 'http' });
+function refuse(world: ListenerWorld, asked: Asked, status: number): Decision {
+  world.events.ended(asked, { by: 'loadBalancer', outcome: { status, kind: 'http' } });
   return { answer: ownAnswer(status) };
 }
 
 interface Forwarding {
   readonly config: ForwardConfig;
   readonly request: RequestHead;
+  readonly asked: Asked;
   readonly rewritten: Rewritten;
 }
 
 function forward(
   world: ListenerWorld,
   listener: Listener,
-  { config, request, rewritten, turns }: Forwarding & { readonly turns: Map<string, number> },
+  { config, request, asked, rewritten, turns }: Forwarding & { readonly turns: Map<string, number> },
 ): Decision {
   const groupArn = chooseGroup(config, request.headers.cookie, world.random);
   const group = groupArn === undefined ? undefined : world.model.targetGroups.get(groupArn);
-  if (!group) return refuse(world, 503);
-  if (!takes(group, request)) return refuse(world, 464);
+  if (!group) return refuse(world, asked, 503);
+  if (!takes(group, request)) return refuse(world, asked, 464);
   const turn = turns.get(group.arn) ?? 0;
   turns.set(group.arn, turn + 1);
   const target = chooseTarget(group, request.headers.cookie, turn);
   // No registered target: the service answers 503 and does not try another group.
-  if (!target) return refuse(world, 503);
-  return { forward: toTarget(world, listener, { config, request, rewritten, group, target }) };
+  if (!target) return refuse(world, asked, 503);
+  return { forward: toTarget(world, listener, { config, request, asked, rewritten, group, target }) };
 }
 
 /**
@@ -99,9 +100,17 @@ function takes({ protocolVersion }: TargetGroup, request: RequestHead): boolean 
 function toTarget(
   world: ListenerWorld,
   listener: Listener,
-  { config, request, rewritten, group, target }: Forwarding & { readonly group: TargetGroup; readonly target: Target },
+  {
+    config,
+    request,
+    asked,
+    rewritten,
+    group,
+    target,
+  }: Forwarding & { readonly group: TargetGroup; readonly target: Target },
 ): Forward {
   const balancer: LoadBalancer = world.model.loadBalancer(listener.loadBalancerArn);
+  const cut = world.cutOf(target);
   target.outstanding += 1;
   return {
     upstream: {
@@ -119,10 +128,11 @@ function toTarget(
       ...(rewritten.host !== (request.field('host') ?? '') && { host: rewritten.host }),
     },
     responseHeaders: () => stickiness(config, group, target),
-    signal: world.cutOf(target),
+    signal: cut,
+    opened: (_status, kind) => world.events.opened(asked, kind),
     settled: (outcome) => {
       target.outstanding -= 1;
-      world.exchanged(group.arn, outcome);
+      world.events.ended(asked, { by: 'target', groupArn: group.arn, isCut: cut.aborted, outcome });
     },
   };
 }

@@ -1,9 +1,10 @@
-import type { DataPlane, Timeouts } from '../../proxy/data-plane/data-plane';
+import type { DataPlane, RefusedRequest, Timeouts } from '../../proxy/data-plane/data-plane';
 import { createDataPlane } from '../../proxy/data-plane/engine';
 import { Ledger } from '../../proxy/ledger';
 import { answerFor, refusalAnswer } from './answers';
+import { Asked, BalancerEvents } from './events';
 import { HealthChecks } from './health';
-import { Exchanged, listenerRoute } from './listener';
+import { listenerRoute } from './listener';
 import { ElbModel, LoadBalancer, Target } from './model';
 import { seededRandom } from './random';
 import { Targets } from './targets';
@@ -19,7 +20,7 @@ interface LoadBalancerOptions {
   /** PEM, for every HTTPS listener. */
   readonly tls: { readonly cert: string; readonly key: string };
   readonly seed: number;
-  readonly exchanged: Exchanged;
+  readonly events: BalancerEvents;
 }
 
 /** Shorter than the proxies' and the backends' own, so that a target rarely closes a connection that is about to be used. */
@@ -58,9 +59,9 @@ export class LoadBalancerServer {
    * @throws PortTaken
    */
   async start(): Promise<void> {
-    const { model, host, seed, exchanged, localAddress } = this.options;
+    const { model, host, seed, events, localAddress } = this.options;
     const random = seededRandom(seed);
-    const world = { model, random, exchanged, localAddress, cutOf: (target: Target) => this.targets.cutOf(target) };
+    const world = { model, random, events, localAddress, cutOf: (target: Target) => this.targets.cutOf(target) };
     for (const listener of model.listeners.values()) {
       const plane = createDataPlane({
         ledger: new Ledger(),
@@ -71,6 +72,7 @@ export class LoadBalancerServer {
         // Its clients go on at once, and its targets hear nothing of it.
         continuesAtOnce: true,
         refusalAnswer,
+        refused: (refusal) => this.refused(refusal),
         ...(listener.protocol === 'HTTPS' && { tls: this.options.tls }),
         timeouts: timeoutsOf(model.loadBalancer(listener.loadBalancerArn)),
       });
@@ -82,6 +84,13 @@ export class LoadBalancerServer {
         throw new PortTaken(listener.port, listener.templatePort, host, code);
       }
     }
+  }
+
+  /** What is none, or too much, has no route: nobody knows more of it than where it came from. */
+  private refused({ status, address, why }: RefusedRequest): void {
+    const asked: Asked = { client: address, agent: undefined, what: why, comesBack: false };
+    this.options.events.begun(asked);
+    this.options.events.ended(asked, { by: 'loadBalancer', outcome: { status, kind: 'http' } });
   }
 
   async stop(): Promise<void> {

@@ -3,6 +3,7 @@ import { failureOf } from '../../core/cutover';
 import { Evidence } from '../../core/evidence';
 import { Side, Weights } from '../../core/weights';
 import type { ApplicationView } from '../application-view';
+import type { OwnClientsTally } from '../own-clients';
 import type { RecoveryEvidence } from '../recovery';
 import { errorMessage } from '../functions/error-message';
 import type { Redeployed } from '../stack/redeployed';
@@ -15,7 +16,9 @@ import { Verdict, verdictOf } from './verdict';
 /** The evidence of a rehearsal: the cutover's own, with what the clients saw. */
 export interface RehearsalEvidence extends Evidence {
   readonly traffic: TrafficTally;
-  /** In words; computed from `traffic` alone. */
+  /** What the load balancer saw of clients of yours; absent where they cannot be told from the rehearsal's. */
+  readonly ownClients?: OwnClientsTally;
+  /** In words; computed from `traffic` and `ownClients` alone. */
   readonly verdict: Pick<Verdict, 'lost' | 'notTried'>;
   /** Read from the endpoint after the last step. */
   readonly finalWeights?: Weights;
@@ -73,13 +76,19 @@ export function keptWeights({ weightsBefore, weightsAfter }: RedeployEvidence): 
 
 export function rehearsalEvidence(
   evidence: Evidence,
-  seen: { traffic: TrafficTally; finalWeights: Weights | undefined; rehearsal: RehearsalEvidence['rehearsal'] },
+  seen: {
+    traffic: TrafficTally;
+    ownClients?: OwnClientsTally | undefined;
+    finalWeights: Weights | undefined;
+    rehearsal: RehearsalEvidence['rehearsal'];
+  },
 ): RehearsalEvidence {
-  const { traffic, finalWeights, rehearsal } = seen;
-  const { lost, notTried } = verdictOf({ ...evidence, traffic });
+  const { traffic, ownClients, finalWeights, rehearsal } = seen;
+  const { lost, notTried } = verdictOf({ ...evidence, traffic, ownClients });
   return {
     ...evidence,
     traffic,
+    ...(ownClients && { ownClients }),
     verdict: { lost, notTried },
     ...(finalWeights && { finalWeights }),
     ...(evidence.rollback && { rollback: rollbackSeen(evidence.rollback, traffic.firstBadAnswerAt) }),

@@ -1,3 +1,4 @@
+import type { OwnClientsTally } from '../own-clients';
 import { TrafficTally, brokenConditions } from '../traffic/tally';
 
 const number = (value: number) => value.toLocaleString('en-US');
@@ -23,4 +24,13 @@ export function lossesOf(tally: TrafficTally): string[] {
   if (said.length > 0) return said;
   // No fault was counted, and yet the books do not balance.
   return brokenConditions(tally).map((condition) => `not so: ${condition}`);
+}
+
+/** The same of a user's own clients: a failure of the way is a loss, whoever asked. */
+export function lossesOfYours({ requests, failed, webSockets: { dropped } }: OwnClientsTally): string[] {
+  const lost = [
+    [failed, `${number(failed)} of ${count(requests, 'request', 'requests')} of your own clients failed`],
+    [dropped, `${count(dropped, 'WebSocket', 'WebSockets')} of your own clients dropped`],
+  ] as const;
+  return lost.filter(([amount]) => amount > 0).map(([, words]) => words);
 }

@@ -1,6 +1,7 @@
 import { CONNECTION_KINDS } from '../../core/connections';
 import { printableLine } from '../../core/printable';
 import { formatWeights } from '../../core/weights';
+import type { OwnClientsTally } from '../own-clients';
 import type { RecoveryEvidence } from '../recovery';
 import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
 import { hopsLine } from './hops';
@@ -15,8 +16,13 @@ export function summarize(evidence: RehearsalEvidence): string {
   return [
     `drainshift rehearsal: ${headline(evidence)}`,
     ...factsOf(evidence).map(([name, text]) => `  ${name.padEnd(10)} ${printableLine(text)}`),
-    ...evidence.traffic.failures.slice(0, 5).map((line) => `  ! ${printableLine(line)}`),
+    ...failuresOf(evidence).map((line) => `  ! ${printableLine(line)}`),
   ].join('\n');
+}
+
+/** The first of each. */
+function failuresOf({ traffic, ownClients }: RehearsalEvidence): string[] {
+  return [...traffic.failures.slice(0, 5), ...(ownClients?.failures ?? []).slice(0, 5)];
 }
 
 function headline(evidence: RehearsalEvidence): string {
@@ -50,6 +56,7 @@ export function factsOf(evidence: RehearsalEvidence): [string, string][] {
     ],
     ['drain', drain(evidence)],
   ];
+  if (evidence.ownClients && evidence.ownClients.requests > 0) lines.push(['yours', yours(evidence.ownClients)]);
   const { adoption, redeploy, applicationSees } = evidence.rehearsal;
   if (applicationSees) lines.push(['app sees', hopsLine(applicationSees)]);
   if (adoption) lines.push(['adopted', adopted(adoption)]);
@@ -91,6 +98,20 @@ function recoveryLine({ outcome, status, calls, seconds, error }: RecoveryEviden
     calls === 0 ? '' : `, ${calls} ${calls === 1 ? 'call' : 'calls'}, ${seconds.toFixed(1)} s after its end`;
   const why = error === undefined ? '' : `; the last error: ${error}`;
   return `the execution ended as ${status}; ${RECOVERIES[outcome]}${howOften}${why}`;
+}
+
+function yours({ requests, failed, refused, left, statuses, webSockets }: OwnClientsTally): string {
+  const byStatus = Object.entries(statuses).map(([status, count]) => `${status}: ${number(count)}`);
+  const { opened, live, closed, dropped, timedOut } = webSockets;
+  const leftThere = left + webSockets.left;
+  const parts = [
+    `${number(requests)} requests of your own clients${byStatus.length > 0 ? ` (${byStatus.join(', ')})` : ''}, ${number(failed)} failed`,
+    `${number(opened)} WebSockets, ${number(closed)} closed in order, ${number(dropped)} dropped, ${number(live)} still open`,
+    ...(refused > 0 ? [`${number(refused)} told to come back`] : []),
+    ...(leftThere > 0 ? [`${number(leftThere)} given up by the client`] : []),
+    ...(timedOut > 0 ? [`${number(timedOut)} ended by the load balancer's idle timeout`] : []),
+  ];
+  return parts.join('; ');
 }
 
 function adopted({ shares, sent, failed, isLossless }: AdoptionEvidence): string {

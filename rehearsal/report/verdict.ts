@@ -1,7 +1,8 @@
 import type { Outcome } from '../../core/cutover';
 import type { TrafficTally } from '../traffic/tally';
 import { untried } from '../traffic/tried';
-import { lossesOf } from './losses';
+import type { OwnClientsTally } from '../own-clients';
+import { lossesOf, lossesOfYours } from './losses';
 
 /** What a rehearsal shows: how the cutover ended, what was lost, and what was never tried. */
 export interface Verdict {
@@ -12,8 +13,15 @@ export interface Verdict {
   readonly notTried: readonly string[];
 }
 
-export function verdictOf({ outcome, traffic }: { outcome: Outcome; traffic: TrafficTally }): Verdict {
-  return { outcome, lost: lossesOf(traffic), notTried: untried(traffic) };
+interface Judged {
+  readonly outcome: Outcome;
+  readonly traffic: TrafficTally;
+  readonly ownClients?: OwnClientsTally | undefined;
+}
+
+export function verdictOf({ outcome, traffic, ownClients }: Judged): Verdict {
+  const lost = [...lossesOf(traffic), ...(ownClients ? lossesOfYours(ownClients) : [])];
+  return { outcome, lost, notTried: untried(traffic) };
 }
 
 /** `nothing lost of what was tried; NOT TRIED: WebSockets`, `LOST: 3 of 8,044 requests failed`. */

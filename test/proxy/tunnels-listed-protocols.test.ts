@@ -69,7 +69,15 @@ test.each([false, true])('the end of one half is passed on, and the other may st
   await until(() => client.hasEnded && liveIn(engine.ledger) === 0);
   expect(client.bytes.toString()).toBe('answer');
   expect(engine.outcomes).toEqual([
-    { status: 101, kind: 'websocket', ending: 'completed', bytesReceived: 8, bytesSent: 6 },
+    {
+      status: 101,
+      kind: 'websocket',
+      ending: 'completed',
+      leftFirst: 'client',
+      sawClose: false,
+      bytesReceived: 8,
+      bytesSent: 6,
+    },
   ]);
 });
 
@@ -81,7 +89,7 @@ test.each(['client', 'upstream'] as const)('a reset of the %s is one for the oth
   ends[broken].socket.resetAndDestroy();
   await until(() => other.isGone && liveIn(engine.ledger) === 0);
   expect([other.hasEnded, other.code]).toEqual([false, 'ECONNRESET']);
-  expect(engine.outcomes).toMatchObject([{ kind: 'websocket', ending: 'forced' }]);
+  expect(engine.outcomes).toMatchObject([{ kind: 'websocket', ending: 'forced', leftFirst: broken }]);
 });
 
 test('a hold stops the client where it is, and the release lets it go on', async () => {

@@ -1,10 +1,14 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+
 import { createServer } from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { WebSocket } from 'ws';
 import type { RehearsalEvidence } from '../../rehearsal/report/evidence';
 import { Command, FREE_PORTS, proxiesOf, shortPlan, synthesize, temporaryFolder } from './command';
 import { KeptWorld } from './kept-world';
@@ -40,6 +44,30 @@ async function shell(lines: string): Promise<string> {
   return (await promisify(execFile)('sh', ['-ec', lines], { env })).stdout;
 }
 
+/** A client of somebody else, from the lines that are printed at the start to the end of the cutover. @returns its GETs */
+async function attend(command: Command): Promise<{ requests: number }> {
+  const curl = await command.says(/(curl --cacert \S+ --resolve \S+ \S+)/);
+  const [, caFile = '', port = ''] = /--cacert (\S+) --resolve [^:]+:(\d+):/.exec(curl) ?? [];
+  const name = { ca: readFileSync(caFile), servername: 'shop.example.com' };
+  const webSocket = new WebSocket(`wss://127.0.0.1:${port}/ws/counter?client=somebody`, name);
+  const closed = once(webSocket, 'close');
+  const get = () =>
+    new Promise<void>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port, headers: { host: 'shop.example.com' }, ...name };
+      https.get(options, (answer) => answer.resume().on('end', resolve)).on('error', reject);
+    });
+  let requests = 0;
+  while (!command.output.includes('waiting until every message is answered')) {
+    if (isInstalled('curl')) await shell(`${curl} --silent --show-error`);
+    else await get();
+    requests += 1;
+    // A person's pace: the machine has other things to do.
+    await new Promise((next) => setTimeout(next, 200));
+  }
+  await closed;
+  return { requests };
+}
+
 /** What a line prints first; it is ended then. */
 async function firstLines(line: string, count: number): Promise<string[]> {
   const child = spawn('sh', ['-c', `exec env ${line}`], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -71,6 +99,7 @@ describe('a cutover of four stages under traffic', () => {
       join(folder, 'report.html'),
     );
     commands.pop();
+    const yours = attend(command);
     await command.says(/The world stays up until Ctrl-C/);
     world = await KeptWorld.of(command);
 
@@ -85,6 +114,12 @@ describe('a cutover of four stages under traffic', () => {
       [10, 90, true, 'promote'],
       [0, 100, true, 'promote'],
     ]);
+    // What a client of somebody else saw is what the load balancer says of it.
+    const { requests, failed, webSockets } = evidence.ownClients ?? {};
+    const seen = await yours;
+    expect([requests, failed]).toEqual([seen.requests + 1, 0]);
+    expect(webSockets).toMatchObject({ opened: 1, closed: 1, dropped: 0 });
+    expect(command.output).toContain(` of your own clients (101: 1, 200: ${seen.requests}), 0 failed`);
     const { http, websocket, serverSentEvents, streaming } = evidence.traffic;
     expect(http).toMatchObject({ failed: 0, ok: http.sent });
     expect(websocket).toMatchObject({ lost: 0, duplicated: 0, outOfOrder: 0, dropped: 0, received: websocket.sent });

@@ -40,6 +40,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   private closedWires = 0;
   private isReset = false;
   private isHalfClosed = false;
+  private firstGone: Relay | undefined = undefined;
   private isHolding = false;
   /** Bytes that had been read at the last tick that saw more of them, and when that was. */
   private bytesAtMove = UNKNOWN;
@@ -73,6 +74,17 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   /** Bytes to the client, since the handshake. */
   get bytesSent(): number {
     return this.toClient.passed;
+  }
+
+  /** Whose end went first, by itself. */
+  get leftFirst(): 'client' | 'upstream' | undefined {
+    if (this.firstGone === undefined) return undefined;
+    return this.firstGone === this.toUpstream ? 'client' : 'upstream';
+  }
+
+  /** A Close frame has passed, either way. */
+  get sawClose(): boolean {
+    return this.toUpstream.scanner.sawClose || this.toClient.scanner.sawClose;
   }
 
   /** What waits for its ends. */
@@ -135,6 +147,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   }
 
   ended(relay: Relay): void {
+    this.noteFirst(relay);
     this.isHalfClosed = true;
     this.progressed();
     if (!this.isOver) this.options.ticker.add(this);
@@ -143,6 +156,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   }
 
   closed(relay: Relay, error: Error | undefined): void {
+    this.noteFirst(relay);
     this.closedWires += 1;
     if (error !== undefined) this.isReset = true;
     if (this.closedWires === 2) this.closing?.wiresClosed();
@@ -153,7 +167,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     else this.breakOff(relay.to);
     // Nobody takes its bytes any more; they are read so that its end is seen.
     relay.back.discard();
-    if (this.closedWires === 2 || isAskedToLeave) this.finish(this.isReset && !this.hasClosed ? 'forced' : 'completed');
+    if (this.closedWires === 2 || isAskedToLeave) this.finish(this.isReset && !this.sawClose ? 'forced' : 'completed');
   }
 
   finish(how: Ending): void {
@@ -181,11 +195,11 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
 
   /** Where the end of one half means nothing for the other, that one is not the begin of a farewell. */
   get isClosingByItself(): boolean {
-    return this.hasClosed || (this.isHalfClosed && !this.isOpaque) || this.closedWires > 0;
+    return this.sawClose || (this.isHalfClosed && !this.isOpaque) || this.closedWires > 0;
   }
 
-  private get hasClosed(): boolean {
-    return this.toUpstream.scanner.sawClose || this.toClient.scanner.sawClose;
+  private noteFirst(relay: Relay): void {
+    this.firstGone ??= relay;
   }
 
   private isUpstreamOfClosing(relay: Relay): boolean {

@@ -106,7 +106,7 @@ export class Fixture {
       host: '127.0.0.1',
       tls: this.certificate,
       seed: 1,
-      exchanged: () => undefined,
+      events: { begun: () => undefined, opened: () => undefined, ended: () => undefined },
       ...over,
     });
     await this.server.start();

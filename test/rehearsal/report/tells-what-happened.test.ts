@@ -1,5 +1,6 @@
 import { parsePlan } from '../../../core/plan';
 import { RehearsalEvidence, rehearsalEvidence, withoutEvidence } from '../../../rehearsal/report/evidence';
+import { exitCodeOf } from '../../../rehearsal/report/exit-code';
 import { htmlReport } from '../../../rehearsal/report/html';
 import { Progress } from '../../../rehearsal/report/progress';
 import { Sample } from '../../../rehearsal/report/samples';
@@ -144,6 +145,39 @@ test('the summary is what a ticket needs', () => {
       '  drain      source from 194 live connections to 0: 11 by themselves, 0 moved, 180 closed, 3 forced',
     ].join('\n'),
   );
+});
+
+test("what a user's own clients lost is lost, and said in the headline, the summary and the page", () => {
+  const webSockets = { opened: 3, live: 1, closed: 2, dropped: 0, left: 0, timedOut: 0 };
+  const ownClients = {
+    requests: 1203,
+    failed: 0,
+    refused: 0,
+    left: 0,
+    statuses: { 101: 3, 200: 1200 },
+    webSockets,
+    failures: [],
+  };
+  const whole = summarize(evidence({ ownClients }));
+  expect(whole).toContain(
+    '  yours      1,203 requests of your own clients (101: 3, 200: 1,200), 0 failed; 3 WebSockets, 2 closed in order, 0 dropped, 1 still open',
+  );
+  expect(whole.split('\n')[0]).toContain('nothing lost');
+  expect(summarize(evidence({ ownClients: { ...ownClients, requests: 0 } }))).not.toContain('yours');
+
+  const failures = ['12:00 your own client 127.0.0.1: GET /<b> got 502'];
+  const lossy = evidence({
+    ownClients: { ...ownClients, failed: 1, webSockets: { ...webSockets, dropped: 2 }, failures },
+  });
+  const [headline] = summarize(lossy).split('\n');
+  expect(headline).toContain(
+    'LOST: 1 of 1,203 requests of your own clients failed, 2 WebSockets of your own clients dropped',
+  );
+  expect(summarize(lossy)).toContain(`  ! ${failures[0]}`);
+  const page = htmlReport({ evidence: lossy, samples: [] });
+  expect(page).toContain('<span class="pill bad">1 of 1,203 requests of your own clients failed</span>');
+  expect(page).toContain('GET /&lt;b&gt; got 502');
+  expect([exitCodeOf(evidence({ ownClients })), exitCodeOf(lossy)]).toEqual([0, 4]);
 });
 
 /** What is known of an execution that was stopped by hand, without an error and without a cause. */
