@@ -1,3 +1,4 @@
+import type { HeededAlarms } from './alarm-check';
 import { ApprovalGate, ApprovalProgress } from './approval';
 import { KindCounts } from './connections';
 import { ErrorCode } from './errors';
@@ -19,6 +20,8 @@ export interface CutoverRun {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly plan: Plan;
+  /** As the definition of the state machine says. Without it no alarm can be read, which is never taken for none. */
+  readonly alarms?: HeededAlarms;
   /** How it was before the first shift, read by the preflight that no approval came after: from here on something may move. */
   readonly initial?: InitialReading;
   /** The action that the weighted rule must read back as. */

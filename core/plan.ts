@@ -149,13 +149,16 @@ function readStages(value: unknown, problems: Problems): readonly Stage[] {
   return stages;
 }
 
+/** Of all smoke requests: they travel in the state of an execution. */
+const MAX_PATHS = 16_384;
+
 function readSmoke(value: unknown, problems: Problems): readonly SmokeRequest[] {
   if (value === undefined) return DEFAULT_SMOKE;
   if (!Array.isArray(value) || value.length > 50) {
     problems.add('smoke', 'a list of at most 50 requests', value);
     return [];
   }
-  return value.map((item, index) => {
+  const requests = value.map((item, index) => {
     const name = `smoke[${index}]`;
     const raw = problems.object(name, item, ['path', 'expectedStatus']);
     // Visible ASCII only: what follows the authority in a request line (RFC 9112 section 3.2.1).
@@ -170,6 +173,10 @@ function readSmoke(value: unknown, problems: Problems): readonly SmokeRequest[] 
       }),
     };
   });
+  const characters = requests.reduce((sum, { path }) => sum + path.length, 0);
+  if (characters > MAX_PATHS)
+    problems.add('smoke', `a list whose paths have at most ${MAX_PATHS} characters`, characters);
+  return requests;
 }
 
 function readBreaker(value: unknown, problems: Problems): Breaker {

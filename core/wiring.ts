@@ -3,7 +3,8 @@ import { Side } from './weights';
 
 /**
  * What a deployed cutover acts on. The constructs write it as JSON into `DRAINSHIFT_WIRING` of every Lambda function,
- * the functions read it, and the rehearsal finds a cutover in a foreign template by it.
+ * the functions read it, and the rehearsal finds a cutover in a foreign template by it. What a user may give many of has no
+ * room there, and stands in the definition of the state machine (`HeededAlarms`).
  */
 export interface CutoverWiring {
   readonly loadBalancerArn: string;
@@ -29,11 +30,6 @@ export interface CutoverWiring {
   readonly trustedAuthoritiesArn?: string;
   /** Which way the smoke requests take. @default 'loadBalancer' */
   readonly smokeRoute?: SmokeRoute;
-  /** The CloudWatch alarms whose ALARM stops a cutover: those that are metric alarms for sure, and all others. */
-  readonly metricAlarmNames?: readonly string[];
-  readonly otherAlarmNames?: readonly string[];
-  /** Those of them that are about the source: they block a start and a rollback, and never cause one. */
-  readonly sourceAlarmNames?: readonly string[];
   /** The SNS topic that people are told through. */
   readonly notificationTopicArn?: string;
   /** The EventBridge bus that other systems are told through. */

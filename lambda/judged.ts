@@ -83,7 +83,7 @@ async function readSurroundings(run: CutoverRun, ports: Ports, isConfirmed: bool
   const [lock, abort, alarms, rules, source, target] = await Promise.all([
     settle(() => holdsLock(run, ports)),
     settle(() => ports.store.abortRequested(execution)),
-    settle(() => ports.alarms.read()),
+    settle(() => ports.alarms.read(run.alarms)),
     settle(() => readRules(ports, isExpected)),
     readSide('source', plan, ports, 1),
     readSide('target', plan, ports, plan.minimumHealthyTargets),
@@ -128,7 +128,7 @@ function findings(run: CutoverRun, ports: Ports, seen: Surroundings, isConfirmed
     },
     isTrue(seen.abort) && { code: 'Aborted' as const, message: `an operator asked '${execution}' to stop` },
     sideFinding(run, 'target', seen.sides.target),
-    'value' in seen.alarms && checkAlarms(ports.alarms.heeded, seen.alarms.value, 'target'),
+    'value' in seen.alarms && checkAlarms(run.alarms, seen.alarms.value, 'target'),
     'value' in seen.rules && ruleFinding(run, ports, seen.rules.value, isConfirmed),
     sideFinding(run, 'source', seen.sides.source),
   ].map((finding) => finding || undefined);

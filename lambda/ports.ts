@@ -1,6 +1,6 @@
 import type { Announcement, AnnouncementPlaces } from '../core/announcement';
 import type { ApprovalGate, WrittenWord } from '../core/approval';
-import type { AlarmReading, HeededAlarm } from '../core/alarm-check';
+import type { AlarmReading, HeededAlarms } from '../core/alarm-check';
 import type { DrainOrder } from '../core/admin';
 import type { CutoverRun } from '../core/cutover';
 import type { Evidence } from '../core/evidence';
@@ -124,10 +124,12 @@ export interface IdentityPort {
 export type HeldLock = CutoverRun & LockHolder & { readonly hasExpired: boolean };
 
 export interface AlarmsPort {
-  /** The alarms that a cutover heeds, and which side they speak about. */
-  readonly heeded: readonly HeededAlarm[];
-  /** Those of them that exist. */
-  read(): Promise<AlarmReading[]>;
+  /**
+   * Those of these that exist.
+   *
+   * @throws Error where a run does not know its alarms
+   */
+  read(heeded: HeededAlarms | undefined): Promise<AlarmReading[]>;
 }
 
 export interface NotifierPort {

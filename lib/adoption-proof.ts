@@ -14,6 +14,7 @@ import { SMOKE_LISTENER_READS } from './cutover-rights';
 import { createLogGroup, letDecrypt, letRead } from './encryption';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ProxyService } from './proxy-service';
+import { limitEnvironment } from './service-limits';
 import { SmokeRoute } from './smoke-route';
 
 /** What a deployment may wait (`PROOF_WAIT_SECONDS`), and a last look and the answer. */
@@ -64,6 +65,7 @@ export class AdoptionProof extends Construct {
       environmentEncryption: encryptionKey,
       logGroup: createLogGroup(this, 'Log', { retention: props.logRetention, encryptionKey }),
     });
+    limitEnvironment(proof, "'plan.smoke' and the names of what the cutover acts on");
     letDecrypt(proof, encryptionKey);
     // None of these knows resources.
     const forListeners = props.smokeRoute === SmokeRoute.TARGETS ? [] : SMOKE_LISTENER_READS;

@@ -17,6 +17,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
+import type { HeededAlarms } from '../core/alarm-check';
 import { Outcome, Verdict } from '../core/cutover';
 import { finalErrorCodes } from '../core/errors';
 import { Step } from '../core/wiring';
@@ -39,10 +40,11 @@ const PATIENT_STEPS: readonly Step[] = ['rollback', 'complete'];
 /** `recover` and `undrain` are called from outside. */
 type StateStep = Exclude<Step, 'recover' | 'undrain'>;
 
-/** What an execution may tighten and never loosen: it stands in the definition, which a deployment alone can change. */
-export interface DeployedPlan {
+/** What an execution may tighten and never loosen, and what it heeds: it stands in the definition, which a deployment alone can change. */
+export interface Deployed {
   readonly defaultPlan: object;
   readonly changeableParts?: readonly string[];
+  readonly alarms: HeededAlarms;
 }
 
 /** A person is asked in two places, and what follows differs. */
@@ -59,8 +61,8 @@ type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
  *        Approve                         Bake → ApproveLastStage → Shift
  * ```
  */
-export function cutoverDefinition(scope: Construct, functions: StepFunctions, plan: DeployedPlan): IChainable {
-  const tasks = createTasks(scope, functions, plan);
+export function cutoverDefinition(scope: Construct, functions: StepFunctions, deployed: Deployed): IChainable {
+  const tasks = createTasks(scope, functions, deployed);
   const { lock, preflight, approve, approveLastStage, shift, confirm, bake, drain, verify, rollback, record } = tasks;
   const failed = new Fail(scope, 'Failed', { error: 'Failed', causePath: '$.cause' });
   const notRecorded = new Fail(scope, 'NotRecorded', {
@@ -113,12 +115,12 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, pl
   return lock;
 }
 
-function createTasks(scope: Construct, functions: StepFunctions, plan: DeployedPlan): Tasks {
+function createTasks(scope: Construct, functions: StepFunctions, deployed: Deployed): Tasks {
   const lockInput = TaskInput.fromObject({
     input: JsonPath.objectAt('$'),
     execution: JsonPath.executionName,
     startedAt: JsonPath.executionStartTime,
-    ...plan,
+    ...deployed,
   });
   const task = (name: string, step: StateStep, payload?: TaskInput) => {
     const created = new LambdaInvoke(scope, name, {

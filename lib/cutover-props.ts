@@ -64,7 +64,7 @@ export interface CutoverProps {
   readonly changeablePlanParts?: CutoverPlanPart[];
 
   /**
-   * The alarms that stop a cutover when they are in ALARM, at most 15, in the region and account of the stack: nothing
+   * The alarms that stop a cutover when they are in ALARM, at most 120, in the region and account of the stack: nothing
    * starts then, and what has moved goes back. No data is no ALARM.
    * @default - none
    */
@@ -72,7 +72,7 @@ export interface CutoverProps {
 
   /**
    * Alarms about the source: in ALARM they block a start and, while the target serves, a rollback. They never cause one.
-   * With `alarms` at most 15, in the region and account of the stack.
+   * With `alarms` at most 120, in the region and account of the stack.
    * @default - none
    */
   readonly sourceAlarms?: IAlarm[];
@@ -133,8 +133,8 @@ export interface CutoverProps {
   readonly encryptionKey?: IKey;
 }
 
-/** More than a person can look through at night. Their names have to fit into the environment of a function, too. */
-const MOST_ALARMS = 15;
+/** Each is read at every poll, by name. */
+const MAX_ALARMS = 120;
 
 export function checkProps(props: CutoverProps, scope: Construct): void {
   checkDomainName('domainName', props.domainName);
@@ -148,8 +148,8 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
     refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
   }
   const alarms = [...(props.alarms ?? []), ...(props.sourceAlarms ?? [])];
-  if (alarms.length > MOST_ALARMS) {
-    refuse('alarms', `at most ${MOST_ALARMS} alarms (put more into a composite alarm)`, alarms.length);
+  if (alarms.length > MAX_ALARMS) {
+    refuse('alarms', `at most ${MAX_ALARMS} alarms (put more into a composite alarm)`, alarms.length);
   }
   for (const alarm of alarms) checkPlaceOf(alarm, scope);
   if (props.notificationTopic?.fifo) refuse('notificationTopic', 'a standard topic', 'a FIFO topic');

@@ -73,8 +73,8 @@ export interface StepResources {
   readonly storeArn: string;
   /** Of those that are metric alarms for sure. */
   readonly metricAlarmArns: readonly string[];
-  /** Whether there are alarms that may be composite ones. */
-  readonly hasOtherAlarms: boolean;
+  /** Whether there are alarms that may be composite ones, or more than a policy can name. */
+  readonly readsAnyAlarm: boolean;
   readonly eventBusArn: string;
   /** Whether smoke requests go to the targets themselves, past the load balancer's name and listeners. */
   readonly smokesTargets: boolean;
@@ -99,7 +99,7 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
     const inCluster = { ArnEquals: { 'ecs:cluster': resources.clusterArn } };
     statements.push(allow(['ecs:ListTasks'], ['*'], inCluster), allow(['ecs:DescribeTasks'], [resources.taskArns]));
   }
-  if (rights.readAlarms && resources.hasOtherAlarms) {
+  if (rights.readAlarms && resources.readsAnyAlarm) {
     // CloudWatch tells of a composite alarm only to whoever may read all alarms.
     statements.push(allow(['cloudwatch:DescribeAlarms'], ['*']));
   } else if (rights.readAlarms && resources.metricAlarmArns.length > 0) {

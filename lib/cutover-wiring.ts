@@ -4,6 +4,7 @@ import { IEventBus } from 'aws-cdk-lib/aws-events';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import type { AlarmNames, HeededAlarms } from '../core/alarm-check';
 import { CutoverWiring } from '../core/wiring';
 import { StepResources } from './cutover-rights';
 import { MigrationLoadBalancer } from './migration-load-balancer';
@@ -28,8 +29,6 @@ export interface WiringParts {
 /** What the steps act on, as they read it. */
 export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventBus): CutoverWiring {
   const { loadBalancer, source, target } = props;
-  const { sourceAlarms = [] } = props;
-  const { metric, other } = sorted([...(props.alarms ?? []), ...sourceAlarms]);
   return {
     loadBalancerArn: loadBalancer.loadBalancer.loadBalancerArn,
     weightedRuleArn: loadBalancer.weightedRule.listenerRuleArn,
@@ -51,14 +50,24 @@ export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventB
     ...(loadBalancer.hasSelfSignedCertificate && { isSelfSigned: true }),
     ...(props.trustedAuthorities && { trustedAuthoritiesArn: props.trustedAuthorities.secretArn }),
     ...(props.smokeRoute === SmokeRoute.TARGETS && { smokeRoute: SmokeRoute.TARGETS }),
-    ...(metric.length > 0 && { metricAlarmNames: metric.map(({ alarmName }) => alarmName) }),
-    ...(other.length > 0 && { otherAlarmNames: other.map(({ alarmName }) => alarmName) }),
-    ...(sourceAlarms.length > 0 && { sourceAlarmNames: sourceAlarms.map(({ alarmName }) => alarmName) }),
     ...(props.notificationTopic && { notificationTopicArn: props.notificationTopic.topicArn }),
     eventBusName: eventBus.eventBusName,
     cutoverName: cutoverName(scope),
   };
 }
+
+/** What the state machine tells its executions to heed. */
+export function heededBy({ alarms = [], sourceAlarms = [] }: WiringParts): HeededAlarms {
+  const namesOf = (some: readonly IAlarm[]): AlarmNames => {
+    const { metric, other } = sorted(some);
+    return { metric: metric.map(({ alarmName }) => alarmName), other: other.map(({ alarmName }) => alarmName) };
+  };
+  const source = new Set(sourceAlarms);
+  return { source: namesOf([...source]), target: namesOf(alarms.filter((alarm) => !source.has(alarm))) };
+}
+
+/** More ARNs of the longest names would not fit into a policy beside the other rights. */
+const MAX_NAMED_ALARMS = 15;
 
 /** What the steps' rights are about. */
 export function resourcesOf(scope: Construct, props: WiringParts, eventBus: IEventBus): StepResources {
@@ -70,7 +79,7 @@ export function resourcesOf(scope: Construct, props: WiringParts, eventBus: IEve
     taskArns: Stack.of(scope).formatArn({ service: 'ecs', resource: 'task', resourceName: `${cluster.clusterName}/*` }),
     storeArn: props.loadBalancer.store.bucketArn,
     metricAlarmArns: metric.map(({ alarmArn }) => alarmArn),
-    hasOtherAlarms: other.length > 0,
+    readsAnyAlarm: other.length > 0 || metric.length > MAX_NAMED_ALARMS,
     eventBusArn: eventBus.eventBusArn,
     smokesTargets: props.smokeRoute === SmokeRoute.TARGETS,
   };

@@ -9,7 +9,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, IStateMachine, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { CutoverWiring, WIRING_VARIABLE } from '../core/wiring';
+import { CutoverWiring } from '../core/wiring';
 import { allowApis } from './api-peers';
 import { acknowledge } from './acknowledged-rules';
 import { AdoptionProof } from './adoption-proof';
@@ -20,9 +20,9 @@ import { createStepFunctions, StepFunctions } from './cutover-functions';
 import { CutoverPlan } from './cutover-plan';
 import { CutoverRecovery } from './cutover-recovery';
 import { startOnSchedule } from './cutover-schedule';
-import { cutoverName, resourcesOf, wiringOf } from './cutover-wiring';
+import { cutoverName, heededBy, resourcesOf, wiringOf } from './cutover-wiring';
 import { createLogGroup } from './encryption';
-import { longestBytes, MAX_ENVIRONMENT_BYTES } from './environment-size';
+import { limitDeployed, limitEnvironment } from './service-limits';
 import { guardDeletion } from './deletion-guard';
 import { ADMIN_PORT } from './ports';
 import { checkProps, CutoverProps } from './cutover-props';
@@ -134,7 +134,8 @@ export class Cutover extends CutoverBase implements IConnectable {
       });
     }
     this.undrainFunction = functions.undrain;
-    this.node.addValidation({ validate: () => checkEnvironment(this, wiring) });
+    // It has in its environment what the others have, and the smoke requests beside.
+    limitEnvironment(functions.undrain, "'plan.smoke' and the names of what the cutover acts on");
     const { loadBalancer, source, target, alarms = [], sourceAlarms = [] } = props;
     loadBalancer.weightedRule._createAfter(source.service, target.service);
     const proofFunctionName = this.proveBeforeAdoption(props, { securityGroup, logRetention });
@@ -190,11 +191,14 @@ export class Cutover extends CutoverBase implements IConnectable {
 
   private createStateMachine(props: CutoverProps, functions: StepFunctions, defaultPlan: object): StateMachine {
     const { changeablePlanParts: changeableParts } = props;
-    const plan = { defaultPlan, ...(changeableParts && { changeableParts }) };
+    const deployed = { defaultPlan, ...(changeableParts && { changeableParts }), alarms: heededBy(props) };
+    limitDeployed(this, "'plan' and 'alarms'", deployed);
     return new StateMachine(this, 'StateMachine', {
       comment: 'Moves live traffic from source to target',
       stateMachineType: StateMachineType.STANDARD,
-      definitionBody: DefinitionBody.fromChainable(cutoverDefinition(new Construct(this, 'States'), functions, plan)),
+      definitionBody: DefinitionBody.fromChainable(
+        cutoverDefinition(new Construct(this, 'States'), functions, deployed),
+      ),
       timeout: Duration.days(30),
       tracingEnabled: true,
       logs: { destination: this.logGroup, level: LogLevel.ERROR, includeExecutionData: true },
@@ -222,12 +226,4 @@ function vendedLogName(scope: Construct): string {
   const name = Names.uniqueResourceName(scope, { maxLength: 200, separator: '-' });
   const stack = Fn.select(0, Fn.split('-', Fn.select(2, Fn.split('/', Stack.of(scope).stackId))));
   return `/aws/vendedlogs/states/${name}-${stack}`;
-}
-
-/** Lambda would refuse the functions in the middle of a deployment. */
-function checkEnvironment(scope: Construct, wiring: CutoverWiring): string[] {
-  const bytes = WIRING_VARIABLE.length + longestBytes(scope, Stack.of(scope).toJsonString(wiring));
-  if (bytes <= MAX_ENVIRONMENT_BYTES) return [];
-  const rule = `so few, with names so short, that the steps' environment has at most ${MAX_ENVIRONMENT_BYTES} bytes`;
-  return [`'alarms' must be ${rule} (put more into a composite alarm), got up to ${bytes}`];
 }

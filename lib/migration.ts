@@ -125,7 +125,7 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
   readonly alarmThresholds?: AlarmThresholds;
 
   /**
-   * Alarms of your own that stop a cutover as well: at most 15, those of the monitoring that stop it included.
+   * Alarms of your own that stop a cutover as well: at most 120, those of the monitoring that stop it included.
    * @default - none
    */
   readonly vetoAlarms?: IAlarm[];

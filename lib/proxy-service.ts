@@ -36,6 +36,7 @@ import { scaleProxies, TASK_COUNTS } from './proxy-scaling';
 import { refuseTwice } from './only-once';
 import { refuse } from './refusals';
 import { checkSidecar } from './sidecars';
+import { limitTaskDefinition } from './service-limits';
 import { StickyTargetGroup } from './sticky-target-group';
 import {
   checkProps,
@@ -154,6 +155,7 @@ export class ProxyService extends ProxyServiceBase {
     this.connections = new Connections({ securityGroups: [securityGroup] });
     this.taskDefinition = computeOf(props)._createTaskDefinition(this, sizeOf(props));
     this.addProxy(props);
+    limitTaskDefinition(this.taskDefinition, "'environment', and what was added to the task,");
     if (props.protectLongLivedConnections ?? true) this.allowProtection();
     // Asked from here, so that the rules are of this stack, and a store of another one need not wait for it.
     if (props.sessionStore) this.connections.allowToDefaultPort(props.sessionStore, 'Sessions');

@@ -3,14 +3,9 @@ import { parse } from 'yaml';
 import { Plan, hasten, parsePlan } from '../core/plan';
 import { PLAN_PARTS, checkFloor } from '../core/plan-floor';
 import { Problems } from '../core/problems';
+import { deployedIn } from './blueprint/deployed';
 import type { MachineDescription } from './state-machine/model';
 import { UsageError } from './usage-error';
-
-interface DefinitionWithPlan {
-  readonly States?: Readonly<
-    Record<string, { readonly Parameters?: { readonly Payload?: { readonly defaultPlan?: unknown } } }>
-  >;
-}
 
 /**
  * The plan of a rehearsal: of a file (JSON or YAML), else the one that the state machine was synthesized with; with its
@@ -27,11 +22,8 @@ export function rehearsedPlan(machine: MachineDescription, file: string | undefi
  * shortened waiting must not fall under it.
  */
 export function withPlan(machine: MachineDescription, plan: Plan): MachineDescription {
-  const definition = JSON.parse(machine.definition) as DefinitionWithPlan;
-  for (const state of Object.values(definition.States ?? {})) {
-    const payload = state.Parameters?.Payload;
-    if (payload?.defaultPlan !== undefined) Object.assign(payload, { defaultPlan: plan });
-  }
+  const { definition, deployed } = deployedIn(machine);
+  if (deployed.defaultPlan !== undefined) Object.assign(deployed, { defaultPlan: plan });
   return { ...machine, definition: JSON.stringify(definition) };
 }
 
@@ -44,9 +36,7 @@ export function floorProblems(machine: MachineDescription, file: string | undefi
 }
 
 function defaultPlan(machine: MachineDescription): unknown {
-  const { States = {} } = JSON.parse(machine.definition) as DefinitionWithPlan;
-  return Object.values(States).find((state) => state.Parameters?.Payload?.defaultPlan !== undefined)?.Parameters
-    ?.Payload?.defaultPlan;
+  return deployedIn(machine).deployed.defaultPlan;
 }
 
 function readPlan(file: string): unknown {

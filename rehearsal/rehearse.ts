@@ -190,8 +190,8 @@ function takesHttp2Only({ elb, wiring }: Blueprint): boolean {
 }
 
 /** @throws UsageError for a fault that has nothing to work on */
-function checkFault({ wiring }: Blueprint, { fault }: RehearsalOptions): void {
-  if (fault !== 'alarm' || watchedAlarms(wiring).length > 0) return;
+function checkFault({ machine }: Blueprint, { fault }: RehearsalOptions): void {
+  if (fault !== 'alarm' || watchedAlarms(machine).length > 0) return;
   throw new UsageError(`'--fault alarm' must have an alarm that the cutover watches, got none`);
 }
 
@@ -206,7 +206,7 @@ function beginFault(
   const isFirst = entered.filter((each) => each.state === state).length === 1;
   if (state === 'Shift') backends.beginFault();
   if (state === 'Shift' && fault === 'proxy-crash-loop') crashTarget(world);
-  const [alarm] = watchedAlarms(world.blueprint.wiring);
+  const [alarm] = watchedAlarms(world.blueprint.machine);
   if (fault === 'alarm' && state === 'Confirm' && alarm !== undefined) world.alarms.set(alarm, 'ALARM', 'fault: alarm');
   // As the console does, without a word of why.
   if (fault === 'stop' && state === 'Bake' && isFirst && status === 'RUNNING') world.states.stop(arn, '', '');

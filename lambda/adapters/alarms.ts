@@ -1,12 +1,14 @@
 import { AlarmType, CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
-import { AlarmReading, HeededAlarm } from '../../core/alarm-check';
-import { CutoverWiring } from '../../core/wiring';
+import { AlarmNames, AlarmReading } from '../../core/alarm-check';
+import { SIDES } from '../../core/weights';
 import type { AlarmsPort } from '../ports';
 import { CLIENT_CONFIG } from './client-config';
 import { limited } from './limited';
 
 /** A look does not wait for CloudWatch. */
 const ALARMS_MS = 2_500;
+/** Of one call. */
+const MAX_NAMES = 100;
 
 /**
  * The alarms in CloudWatch. Composite alarms are asked for only where there may be one: the API tells of them only to
@@ -14,13 +16,10 @@ const ALARMS_MS = 2_500;
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
  */
-export function alarmsPort(wiring: CutoverWiring): AlarmsPort {
-  const { metricAlarmNames = [], otherAlarmNames = [], sourceAlarmNames = [] } = wiring;
+export function alarmsPort(): AlarmsPort {
   const client = limited('CloudWatch', new CloudWatchClient(CLIENT_CONFIG), ALARMS_MS);
   const read = async (names: readonly string[], types: AlarmType[]): Promise<AlarmReading[]> => {
-    // Without names the API would answer with every alarm of the account.
-    if (names.length === 0) return [];
-    const command = new DescribeAlarmsCommand({ AlarmNames: [...names], AlarmTypes: types, MaxRecords: 100 });
+    const command = new DescribeAlarmsCommand({ AlarmNames: [...names], AlarmTypes: types, MaxRecords: MAX_NAMES });
     const { MetricAlarms = [], CompositeAlarms = [] } = await client.send(command);
     return [...MetricAlarms, ...CompositeAlarms].map(({ AlarmName, StateValue, StateReason }) => ({
       name: AlarmName ?? '',
@@ -29,16 +28,21 @@ export function alarmsPort(wiring: CutoverWiring): AlarmsPort {
     }));
   };
   return {
-    heeded: [...metricAlarmNames, ...otherAlarmNames].map((name): HeededAlarm => ({
-      name,
-      side: sourceAlarmNames.includes(name) ? 'source' : 'target',
-    })),
-    read: async () => {
+    read: async (heeded) => {
+      // Of a definition that is older than the function: not known is not none.
+      if (!heeded) throw new Error("'alarms' must be in the state of the execution, as the definition says, got none");
+      const named = (kind: keyof AlarmNames) => inParts(SIDES.flatMap((side) => heeded[side][kind]));
       const readings = await Promise.all([
-        read(metricAlarmNames, ['MetricAlarm']),
-        read(otherAlarmNames, ['MetricAlarm', 'CompositeAlarm']),
+        ...named('metric').map((names) => read(names, ['MetricAlarm'])),
+        ...named('other').map((names) => read(names, ['MetricAlarm', 'CompositeAlarm'])),
       ]);
       return readings.flat();
     },
   };
+}
+
+/** As many as one call takes. No call without names: the API would answer with every alarm of the account. */
+function inParts(names: readonly string[]): (readonly string[])[] {
+  const starts = Array.from({ length: Math.ceil(names.length / MAX_NAMES) }, (_, index) => index * MAX_NAMES);
+  return starts.map((start) => names.slice(start, start + MAX_NAMES));
 }

@@ -18,7 +18,7 @@ export function portsFrom(wiring: CutoverWiring): Ports {
     smoke: smokePort(wiring),
     store: storePort(wiring.storeBucket),
     identity: identityPort(wiring),
-    alarms: alarmsPort(wiring),
+    alarms: alarmsPort(),
     notifier: notifierPort(wiring),
     metrics: metricsPort(wiring),
     now: () => Date.now(),

@@ -1,4 +1,5 @@
 import { Announced } from '../../core/announcement';
+import type { HeededAlarms } from '../../core/alarm-check';
 import { CutoverRun, begin, note } from '../../core/cutover';
 import { CutoverError } from '../../core/errors';
 import { estimateSeconds, parsePlan } from '../../core/plan';
@@ -23,6 +24,8 @@ export interface LockInput {
   readonly defaultPlan: unknown;
   /** @default - all */
   readonly changeableParts?: readonly PlanPart[];
+  /** Of the definition, too: who may start a cutover does not say which alarms it heeds. */
+  readonly alarms?: HeededAlarms;
 }
 
 /** Reads the plan and takes the lock: one cutover of a migration at a time. */
@@ -52,7 +55,8 @@ async function take(input: LockInput, { store }: Ports, nowMs: number): Promise<
   if (await store.hasEvidence(input.execution)) {
     throw new CutoverError('NameUsed', `'execution' must be a name without evidence, got '${input.execution}'`);
   }
-  const run = begin(input.execution, input.startedAt, plan);
+  const { execution, startedAt, alarms } = input;
+  const run: CutoverRun = { ...begin(execution, startedAt, plan), ...(alarms && { alarms }) };
   await store.acquire(run);
   return note(run, nowMs, 'Lock', { ...estimateSeconds(plan) });
 }

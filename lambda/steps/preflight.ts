@@ -36,7 +36,12 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   const findings = [
     ...weightFindings(run, weights),
     ...(
-      await Promise.all([trustFindings(ports), sideFindings(run, ports), taskFindings(ports), alarmFindings(ports)])
+      await Promise.all([
+        trustFindings(ports),
+        sideFindings(run, ports),
+        taskFindings(ports),
+        alarmFindings(run, ports),
+      ])
     ).flat(),
   ];
   const [first] = findings;
@@ -63,9 +68,9 @@ function weightFindings(run: CutoverRun, weights: CutoverRun['plan']['initialWei
   ];
 }
 
-async function alarmFindings({ alarms }: Ports): Promise<Finding[]> {
-  const readings = await alarms.read();
-  return SIDES.flatMap((side) => checkAlarms(alarms.heeded, readings, side) ?? []);
+async function alarmFindings(run: CutoverRun, { alarms }: Ports): Promise<Finding[]> {
+  const readings = await alarms.read(run.alarms);
+  return SIDES.flatMap((side) => checkAlarms(run.alarms, readings, side) ?? []);
 }
 
 /** Later polls do without what cannot be read: it must have been there once. */

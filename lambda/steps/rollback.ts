@@ -109,11 +109,10 @@ async function look({ plan }: CutoverRun, ports: Ports): Promise<Seen> {
  * Whether traffic must not go to the source: it does not serve, or an alarm speaks against it while the target serves. An
  * alarm is minutes old; where the target is down, what the source answers now counts for more.
  */
-async function mustStay({ plan }: CutoverRun, { source }: Seen, ports: Ports): Promise<boolean> {
+async function mustStay({ plan, alarms }: CutoverRun, { source }: Seen, ports: Ports): Promise<boolean> {
   if (!mayTakeBack(source)) return true;
-  const { alarms } = ports;
-  const read = await settleWithin(ASK_MS, 'reading the alarms', () => alarms.read());
-  const isRaised = 'value' in read && checkAlarms(alarms.heeded, read.value, 'source')?.code === 'AlarmRaised';
+  const read = await settleWithin(ASK_MS, 'reading the alarms', () => ports.alarms.read(alarms));
+  const isRaised = 'value' in read && checkAlarms(alarms, read.value, 'source')?.code === 'AlarmRaised';
   return isRaised && (await readSide('target', plan, ports, 1)).state.serves === true;
 }
 

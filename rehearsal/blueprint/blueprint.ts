@@ -171,7 +171,7 @@ function build({ resources, functions, wiring }: Found, known: Known): Blueprint
     secrets,
     rotations: buildRotations(resources),
     buckets: resources.ofType('AWS::S3::Bucket').map(({ identity }) => identity.ref),
-    alarms: buildAlarms(resources, wiring),
+    alarms: buildAlarms(resources, machine),
     customResources,
     rights,
     domain: known.domain,

@@ -1,6 +1,7 @@
-import type { CutoverWiring } from '../../core/wiring';
 import type { AlarmSpec } from '../aws/alarms/alarm-book';
 import type { StackOutput } from '../aws/stacks/stacks-service';
+import type { MachineDescription } from '../state-machine/model';
+import { deployedIn } from './deployed';
 import { Resources } from './resources';
 
 /** The outputs of a stack, resolved. */
@@ -22,9 +23,9 @@ const ALARMS: Readonly<Record<string, AlarmSpec['kind']>> = {
 };
 
 /** The alarms of the template, and those of elsewhere that the cutover watches. */
-export function buildAlarms(resources: Resources, wiring: CutoverWiring): AlarmSpec[] {
+export function buildAlarms(resources: Resources, machine: MachineDescription): AlarmSpec[] {
   const own = ownAlarms(resources);
-  const elsewhere = watchedAlarms(wiring).filter((name) => !own.some((alarm) => alarm.name === name));
+  const elsewhere = watchedAlarms(machine).filter((name) => !own.some((alarm) => alarm.name === name));
   const { region, account } = resources.stack;
   const arnOf = (name: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${name}`;
   return [
@@ -33,9 +34,11 @@ export function buildAlarms(resources: Resources, wiring: CutoverWiring): AlarmS
   ];
 }
 
-/** The names of the alarms whose ALARM stops the cutover. */
-export function watchedAlarms({ metricAlarmNames = [], otherAlarmNames = [] }: CutoverWiring): string[] {
-  return [...metricAlarmNames, ...otherAlarmNames];
+/** The names of the alarms that the cutover heeds; those whose ALARM stops it come first. */
+export function watchedAlarms(machine: MachineDescription): string[] {
+  const { alarms } = deployedIn(machine).deployed;
+  if (!alarms) return [];
+  return [alarms.target, alarms.source].flatMap(({ metric, other }) => [...metric, ...other]);
 }
 
 function ownAlarms(resources: Resources): AlarmSpec[] {

@@ -1,11 +1,9 @@
 import { AlarmReading, checkAlarms } from '../../core/alarm-check';
 
+const NONE = { metric: [], other: [] };
+
 const check = (names: readonly string[], readings: readonly AlarmReading[]) =>
-  checkAlarms(
-    names.map((name) => ({ name, side: 'target' })),
-    readings,
-    'target',
-  );
+  checkAlarms({ source: NONE, target: { metric: names, other: [] } }, readings, 'target');
 
 const reading = (name: string, state: AlarmReading['state'], reason = ''): AlarmReading => ({ name, state, reason });
 
@@ -38,8 +36,19 @@ test('an alarm that is not heeded blocks nothing', () => {
 });
 
 test('an alarm about the source says nothing about the target, and the other way round', () => {
-  const heeded = [{ name: 'no-source', side: 'source' } as const];
+  const heeded = { source: { metric: [], other: ['no-source'] }, target: NONE };
   const readings = [reading('no-source', 'ALARM')];
   expect(checkAlarms(heeded, readings, 'target')).toBeUndefined();
   expect(checkAlarms(heeded, readings, 'source')?.code).toBe('AlarmRaised');
+});
+
+test('a message tells of ten alarms, and how many more there are: it travels in the state of the execution', () => {
+  const names = Array.from({ length: 120 }, (_, index) => `alarm-${index}`);
+  const raised = check(
+    names,
+    names.map((name) => reading(name, 'ALARM', 'x'.repeat(1023))),
+  )!.message;
+  expect(raised.length).toBeLessThan(12_000);
+  expect(raised.split('\n').at(-1)).toBe('and 110 more like it');
+  expect(check(names, [])!.message.split('\n')).toHaveLength(11);
 });

@@ -25,7 +25,11 @@ test.each<[string, () => string]>([
   [
     'the reason of an alarm',
     () =>
-      checkAlarms([{ name: 'a', side: 'target' }], [{ name: 'a', state: 'ALARM', reason: HOSTILE }], 'target')!.message,
+      checkAlarms(
+        { source: { metric: [], other: [] }, target: { metric: ['a'], other: [] } },
+        [{ name: 'a', state: 'ALARM', reason: HOSTILE }],
+        'target',
+      )!.message,
   ],
   ['the name in a lock', () => describeHolder({ execution: HOSTILE, startedAt: HOSTILE, expiresAt: HOSTILE })],
   ['a key of a plan', () => messageOf(() => parsePlan({ [HOSTILE]: 1 }))],

@@ -10,7 +10,7 @@ import { RuleReading, otherRules } from '../../core/listener-rules';
 import { NEVER_HELD, holdReport } from '../../core/hold';
 import { parsePlan } from '../../core/plan';
 import type { Quorum } from '../../core/smoke';
-import { AlarmReading } from '../../core/alarm-check';
+import { AlarmReading, HeededAlarms } from '../../core/alarm-check';
 import { Statement } from '../../core/statement';
 import { TaskReading } from '../../core/tally';
 import { Side, formatWeights } from '../../core/weights';
@@ -18,6 +18,12 @@ import type { Ports } from '../../lambda/ports';
 
 export const arns = { source: 'arn:source', target: 'arn:target' };
 export const stickiness = { enabled: true, seconds: 3600 };
+
+/** As the definition of the state machine says. */
+export const ALARMS: HeededAlarms = {
+  source: { metric: ['no-source'], other: [] },
+  target: { metric: ['checkout-5xx'], other: ['latency'] },
+};
 
 /** A whole cutover's surroundings in memory: what the steps read and write, and nothing of how AWS does it. */
 export class MemoryWorld {
@@ -103,11 +109,11 @@ export class MemoryWorld {
       },
     },
     alarms: {
-      heeded: ['checkout-5xx', 'latency', 'no-source'].map((name) => ({
-        name,
-        side: name === 'no-source' ? 'source' : 'target',
-      })),
-      read: async () => this.reach('alarms', () => this.alarms),
+      read: async (heeded) =>
+        this.reach('alarms', () => {
+          if (!heeded) throw new Error('the run must know its alarms');
+          return this.alarms;
+        }),
     },
     notifier: {
       places: { storeBucket: 'store', weightedRuleArn: 'rule/weighted' },
@@ -180,7 +186,7 @@ export class MemoryWorld {
   /** A run that has its lock and its preflight. */
   ready(plan: unknown = {}): CutoverRun {
     const initial = { stickiness, others: this.otherDigests(), ownDigest: 'own' };
-    const run = { ...begin('night', '2026-01-01T00:00:00.000Z', parsePlan(plan)), initial };
+    const run = { ...begin('night', '2026-01-01T00:00:00.000Z', parsePlan(plan)), alarms: ALARMS, initial };
     this.lock = run;
     return run;
   }

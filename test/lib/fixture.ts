@@ -5,6 +5,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Certificate, ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import type { HeededAlarms } from '../../core/alarm-check';
 import {
   Migration,
   MigrationLoadBalancer,
@@ -125,4 +126,9 @@ export function resolveText(value: unknown): string {
   if (intrinsic['Fn::GetAtt']) return `arn:aws:lambda:eu-central-1:111122223333:function:${intrinsic['Fn::GetAtt'][0]}`;
   if (intrinsic.Ref === 'AWS::Partition') return 'aws';
   return intrinsic.Ref ?? '';
+}
+
+/** The alarms that the state machine tells its executions to heed. */
+export function alarmsIn(template: Template): HeededAlarms {
+  return definitionOf(template).States.Lock?.Parameters?.Payload?.alarms as HeededAlarms;
 }

@@ -29,6 +29,7 @@ import {
   SmokeRoute,
 } from '../../lib';
 import {
+  alarmsIn,
   defaultMigration,
   definitionOf,
   newGroups,
@@ -115,8 +116,6 @@ test('default: the steps know every part that they act on', () => {
     adminSecretArn: expect.stringContaining('AdminSecret') as string,
     storeBucket: expect.stringContaining('Store') as string,
     domainName: 'shop.example.com',
-    metricAlarmNames: expect.arrayContaining([expect.stringContaining('TargetErrors')]) as string[],
-    sourceAlarmNames: [expect.stringContaining('NoSource')],
     eventBusName: 'default',
     cutoverName: expect.stringContaining('Cutover') as string,
   });
@@ -166,8 +165,11 @@ test('default: a dashboard, and alarms that stop a cutover', () => {
   const template = defaultMigration();
   template.resourceCountIs('AWS::CloudWatch::Dashboard', 1);
   const alarms = Object.keys(template.findResources('AWS::CloudWatch::Alarm'));
-  expect(alarms.length).toBeGreaterThan(wiringOf(template).metricAlarmNames?.length ?? 0);
-  for (const name of wiringOf(template).metricAlarmNames ?? []) expect(alarms).toContain(name);
+  const { source, target } = alarmsIn(template);
+  expect(source).toEqual({ metric: [expect.stringContaining('NoSource')], other: [] });
+  expect(target.metric).toContainEqual(expect.stringContaining('TargetErrors'));
+  expect(alarms.length).toBeGreaterThan(target.metric.length);
+  for (const name of target.metric) expect(alarms).toContain(name);
 });
 
 test('custom: without monitoring, one alarm of the user stops a cutover', () => {
@@ -177,7 +179,7 @@ test('custom: without monitoring, one alarm of the user stops a cutover', () => 
   newMigration(stack, { monitoring: false, vetoAlarms: [alarm] });
   const template = Template.fromStack(stack);
   template.resourceCountIs('AWS::CloudWatch::Dashboard', 0);
-  expect(wiringOf(template).metricAlarmNames).toEqual([expect.stringMatching(/^LostOrders/)]);
+  expect(alarmsIn(template).target.metric).toEqual([expect.stringMatching(/^LostOrders/)]);
 });
 
 test('custom: a topic hears of the cutover and of the alarms', () => {
@@ -521,9 +523,9 @@ test('custom: what its parts can be told reaches them', () => {
     adminSecretArn: `${SECRET}:mine-abcdef`,
     trustedAuthoritiesArn: `${SECRET}:authorities-abcdef`,
     domainName: 'other.example.com',
-    otherAlarmNames: ['their-veto', 'their-source'],
     eventBusName: 'ours',
   });
+  expect(alarmsIn(made)).toMatchObject({ source: { other: ['their-source'] }, target: { other: ['their-veto'] } });
   for (const task of Object.values(resourcesOf(made, 'AWS::ECS::TaskDefinition'))) {
     expect(JSON.stringify(task.Properties)).toContain(`${SECRET}:mine-abcdef`);
   }

@@ -27,7 +27,6 @@ const WIRING: CutoverWiring = {
   adminSecretArn: 'arn:secret',
   storeBucket: 'store',
   domainName: 'shop.example.com',
-  metricAlarmNames: ['5xx'],
   notificationTopicArn: 'arn:aws:sns:eu-central-1:123456789012:night',
   eventBusName: 'default',
 };
@@ -41,6 +40,8 @@ const STATEMENT = {
 } as unknown as Parameters<ReturnType<typeof identityPort>['signerOf']>[0];
 const FORWARD = { groups: [{ arn: 'arn:gs', weight: 1 }], stickiness: { enabled: false, seconds: 0 } };
 const open = () => new AbortController().signal;
+
+const ALARMS = { source: { metric: [], other: [] }, target: { metric: ['5xx'], other: [] } };
 
 /** Every call of AWS that a step or a person waits for, and what its message must name. */
 const CALLS: [name: string, call: () => Promise<unknown>][] = [
@@ -69,7 +70,7 @@ const CALLS: [name: string, call: () => Promise<unknown>][] = [
   ],
   ['Elastic Load Balancing must respond to DescribeRules', () => listenerRulesPort(open()).find('arn:rule')],
   ['ACM must respond to DescribeCertificate', () => certificatesPort(open()).end('arn:certificate')],
-  ['CloudWatch must respond to DescribeAlarms', () => alarmsPort(WIRING).read()],
+  ['CloudWatch must respond to DescribeAlarms', () => alarmsPort().read(ALARMS)],
   ['ECS must respond to ListTasks', () => proxiesPort(WIRING).tasks('source')],
   ['Secrets Manager must respond to GetSecretValue', () => cachedSecret('arn:secret', { cacheMs: 1, limitMs: 900 })()],
   ['Lambda must respond to Invoke', () => callFunction('undrain', {}, 'undrain the source')],

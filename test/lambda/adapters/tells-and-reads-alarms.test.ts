@@ -51,6 +51,7 @@ afterEach(async () => {
 
 const wiring = (over: Partial<CutoverWiring>): CutoverWiring =>
   ({ storeBucket: 'store', weightedRuleArn: 'arn:rule', ...over }) as CutoverWiring;
+const NONE = { metric: [], other: [] };
 const places = { storeBucket: 'store', weightedRuleArn: 'arn:rule' };
 const announcement = announcementOf('failed', { execution: 'night' }, places);
 const topicAnd = { notificationTopicArn: 'arn:aws:sns:eu-central-1:1:ops', eventBusName: 'default' };
@@ -92,7 +93,7 @@ test('a service that refuses costs nothing but a line of the log, and the other 
 
 test('without a topic and a bus nobody is called', async () => {
   await notifierPort(wiring({})).tell(announcement);
-  await expect(alarmsPort(wiring({})).read()).resolves.toEqual([]);
+  await expect(alarmsPort().read({ source: NONE, target: NONE })).resolves.toEqual([]);
   expect(calls).toEqual([]);
 });
 
@@ -101,13 +102,8 @@ test('alarms are asked for by name, and composite ones only where there may be o
     '"CompositeAlarm"': { body: '{"CompositeAlarms":[{"AlarmName":"all","StateValue":"ALARM","StateReason":"bad"}]}' },
     DescribeAlarms: { body: '{"MetricAlarms":[{"AlarmName":"5xx","StateValue":"INSUFFICIENT_DATA"}]}' },
   };
-  const names = { metricAlarmNames: ['5xx'], otherAlarmNames: ['all'], sourceAlarmNames: ['all'] };
-  const port = alarmsPort(wiring(names));
-  expect(port.heeded).toEqual([
-    { name: '5xx', side: 'target' },
-    { name: 'all', side: 'source' },
-  ]);
-  expect(await port.read()).toEqual([
+  const heeded = { source: { metric: [], other: ['all'] }, target: { metric: ['5xx'], other: [] } };
+  expect(await alarmsPort().read(heeded)).toEqual([
     { name: '5xx', state: 'INSUFFICIENT_DATA', reason: '' },
     { name: 'all', state: 'ALARM', reason: 'bad' },
   ]);
@@ -120,9 +116,24 @@ test('alarms are asked for by name, and composite ones only where there may be o
 });
 
 test('alarms that cannot be read are an error, and never "no alarm"', async () => {
-  await expect(alarmsPort(wiring({ metricAlarmNames: ['5xx'] })).read()).rejects.toMatchObject({
+  await expect(alarmsPort().read({ source: NONE, target: { ...NONE, metric: ['5xx'] } })).rejects.toMatchObject({
     name: 'UnknownOperation',
   });
+});
+
+test('a run that does not know its alarms has not none: it cannot read them', async () => {
+  await expect(alarmsPort().read(undefined)).rejects.toThrow(/'alarms' must be in the state of the execution/);
+  expect(calls).toEqual([]);
+});
+
+test('more alarms than one call takes are asked for in several', async () => {
+  answers = { DescribeAlarms: { body: '{}' } };
+  const names = (side: string) => Array.from({ length: 60 }, (_, index) => `${side}-${index}`);
+  const heeded = { source: { ...NONE, metric: names('source') }, target: { ...NONE, metric: names('target') } };
+  await alarmsPort().read(heeded);
+  const asked = calls.map(({ body }) => (JSON.parse(body) as { AlarmNames: string[] }).AlarmNames);
+  expect(asked.map(({ length }) => length).sort()).toEqual([100, 20]);
+  expect(asked.flat().sort()).toEqual([...names('source'), ...names('target')].sort());
 });
 
 test('each weight is one line of the log that CloudWatch makes a metric of', () => {

@@ -8,7 +8,7 @@ import { recover } from '../../../lambda/steps/recover';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
 import { lock } from '../../../lambda/steps/lock';
-import { MemoryWorld, arns, report } from '../world';
+import { ALARMS, MemoryWorld, arns, report } from '../world';
 
 const STAGES = [
   { weights: { source: 50, target: 50 }, bakeSeconds: 10 },
@@ -20,7 +20,7 @@ const approve = (run: CutoverRun, { ports, nowMs }: MemoryWorld) => approveWatch
 
 async function locked(world: MemoryWorld, approval: object): Promise<CutoverRun> {
   const defaultPlan = { stages: STAGES, pollSeconds: 5, approval };
-  const given = { input: {}, execution: 'night', startedAt: '2026-01-01T00:00:00.000Z', defaultPlan };
+  const given = { input: {}, execution: 'night', alarms: ALARMS, startedAt: '2026-01-01T00:00:00.000Z', defaultPlan };
   return lock(given, world.ports, world.nowMs);
 }
 

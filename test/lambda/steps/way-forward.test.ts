@@ -6,7 +6,7 @@ import { lock } from '../../../lambda/steps/lock';
 import { preflight } from '../../../lambda/steps/preflight';
 import { shift } from '../../../lambda/steps/shift';
 import { verify } from '../../../lambda/steps/verify';
-import { MemoryWorld, arns, report } from '../world';
+import { ALARMS, MemoryWorld, arns, report } from '../world';
 
 const PLAN = {
   stages: [
@@ -19,6 +19,7 @@ const later = (world: MemoryWorld, seconds: number) => (world.nowMs += seconds *
 const input = (plan: unknown = PLAN) => ({
   input: { plan },
   execution: 'night',
+  alarms: ALARMS,
   startedAt: '2026-01-01T00:00:00.000Z',
   defaultPlan: PLAN,
 });

@@ -1,5 +1,7 @@
 import { CfnElement, CfnResource, Stack } from 'aws-cdk-lib';
-import { IConstruct } from 'constructs';
+import { TaskDefinition } from 'aws-cdk-lib/aws-ecs';
+import { Function } from 'aws-cdk-lib/aws-lambda';
+import { Construct, IConstruct } from 'constructs';
 import { propertiesOf } from './rendered';
 
 /**
@@ -7,7 +9,59 @@ import { propertiesOf } from './rendered';
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
  */
-export const MAX_ENVIRONMENT_BYTES = 4096;
+const MAX_ENVIRONMENT_BYTES = 4096;
+
+/**
+ * Bytes of a task definition.
+ *
+ * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
+ */
+const MAX_TASK_DEFINITION_BYTES = 65_536;
+
+/**
+ * Bytes of what the definition of a state machine gives to each execution. It travels in the state, for which Step Functions has
+ * 256 KiB, beside up to 200 KiB of what two thousand proxies report.
+ */
+const MAX_DEPLOYED_BYTES = 32_768;
+
+/**
+ * Lambda would reject the function in the middle of a deployment.
+ *
+ * @param name what of the user's props is in its environment
+ */
+export function limitEnvironment(limited: Function, name: string): void {
+  limit(limited, name, `the environment of '${limited.node.id}'`, MAX_ENVIRONMENT_BYTES, () => {
+    const { Environment } = propertiesOf(limited.node.defaultChild as CfnResource);
+    const { Variables = {} } = (Environment ?? {}) as { Variables?: Record<string, unknown> };
+    return Object.entries(Variables).reduce(
+      (sum, [variable, value]) => sum + Buffer.byteLength(variable) + longestBytes(limited, value),
+      0,
+    );
+  });
+}
+
+/** ECS would reject it. @param name what of the user's props it grows with */
+export function limitTaskDefinition(limited: TaskDefinition, name: string): void {
+  limit(limited, name, 'the task definition', MAX_TASK_DEFINITION_BYTES, () =>
+    longestBytes(limited, Stack.of(limited).toJsonString(propertiesOf(limited.node.defaultChild as CfnResource))),
+  );
+}
+
+/** The executions would fail once the state is too long: with many proxies, in the middle of a cutover. */
+export function limitDeployed(scope: Construct, name: string, deployed: object): void {
+  limit(scope, name, 'what they add to the state of an execution', MAX_DEPLOYED_BYTES, () =>
+    longestBytes(scope, Stack.of(scope).toJsonString(deployed)),
+  );
+}
+
+/** Once all constructs are there: what is counted may still grow. */
+function limit(scope: Construct, name: string, what: string, most: number, count: () => number): void {
+  const validate = () => {
+    const bytes = count();
+    return bytes <= most ? [] : [`${name} must be so short that ${what} has at most ${most} bytes, got up to ${bytes}`];
+  };
+  scope.node.addValidation({ validate });
+}
 
 /** The longest values of references, in bytes, by the type of what they refer to; ARNs in the partition with the longest name. */
 const LONGEST: Readonly<Record<string, number>> = {
