@@ -1,15 +1,15 @@
 import { AccessLog, Visit, visitOf } from './access-log';
 import type { Clock } from './clock';
 import type { Forward, Outcome, RequestHead, Upstream } from './data-plane/data-plane';
-import type { FailureLog } from './failure-log';
 import { ForwardingFields, TRACE_FIELD } from './forwarding';
 import type { TrafficCount } from './traffic-count';
+import type { UpstreamLog } from './upstream-log';
 
 /** Where what happens to requests is written down. */
 export interface Books {
   readonly clock: Clock;
   readonly traffic: TrafficCount;
-  readonly failures: FailureLog;
+  readonly upstreams: UpstreamLog;
   readonly accessLog: AccessLog | undefined;
   /** The name in the `Via` of responses. */
   readonly via: string | undefined;
@@ -55,7 +55,7 @@ export class ForwardedRequest implements Forward {
     const durationMs = books.clock.nowMs() - this.startedMs;
     books.traffic.settled(outcome, this.hasOpened, durationMs);
     const { failure, status, cause } = outcome;
-    if (failure !== undefined) books.failures.failed(failure, status, this.upstream, cause);
+    if (failure !== undefined) books.upstreams.failed(failure, status, this.upstream, cause);
     if (books.accessLog !== undefined) this.log(books.accessLog, outcome, durationMs);
   }
 

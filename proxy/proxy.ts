@@ -15,10 +15,8 @@ import type { HostPort, ProxyConfig } from './config';
 import type { Answer, DataPlane, Decision, RequestHead } from './data-plane/data-plane';
 import { createDataPlane } from './data-plane/engine';
 import { isGrpcContent } from './data-plane/http2/grpc';
-import { DeviationLog } from './deviation-log';
 import { Drain } from './drain';
 import type { DrainLog } from './drain-lines';
-import { FailureLog } from './failure-log';
 import { openFileLimit } from './file-limit';
 import { memoryBudget } from './memory-limit';
 import { Books, ForwardedRequest } from './forwarded-request';
@@ -35,6 +33,7 @@ import { warnAtStart } from './start-warnings';
 import { Certificate, certificate } from './tls';
 import { TraceIds } from './trace-ids';
 import { TrafficCount } from './traffic-count';
+import { UpstreamLog } from './upstream-log';
 
 export interface RunningProxy extends Attended {
   readonly data: HostPort;
@@ -84,7 +83,6 @@ class Proxy implements RunningProxy {
   private readonly instance = randomUUID();
   private readonly ledger = new Ledger();
   private readonly books: Books;
-  private readonly deviations: DeviationLog;
   private forwarding: Forwarding;
   private readonly plane: DataPlane;
   private readonly drain: Drain;
@@ -111,11 +109,10 @@ class Proxy implements RunningProxy {
     this.books = {
       clock,
       traffic: new TrafficCount(),
-      failures: new FailureLog(log, clock),
+      upstreams: new UpstreamLog(log, clock),
       accessLog: accessLog === 'off' ? undefined : new AccessLog(log, accessLog === 'errors', clock),
       via: config.via,
     };
-    this.deviations = new DeviationLog(log, clock);
     this.forwarding = forwardingOf(config);
     this.retarget = new Retarget(side, upstreamsOf(side, config.upstream, config.otherUpstream));
     this.gate = new HoldGate({
@@ -134,7 +131,7 @@ class Proxy implements RunningProxy {
         this.books.traffic.refuse(status);
         this.books.accessLog?.unread(status, address, why);
       },
-      deviated: (what, upstream) => this.deviations.deviated(what, upstream),
+      deviated: (what, upstream) => this.books.upstreams.deviated(what, upstream),
       faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
       noticed: ({ level, message, figures }) => log[level](figures, message),
       timeouts: config.timeouts,
@@ -235,8 +232,7 @@ class Proxy implements RunningProxy {
     this.gate.stop();
     this.sessionStore?.stop();
     await Promise.all([this.plane.close(), this.adminServer?.close()]);
-    this.books.failures.stop();
-    this.deviations.stop();
+    this.books.upstreams.stop();
     this.books.accessLog?.stop();
   }
 
@@ -244,7 +240,7 @@ class Proxy implements RunningProxy {
     return createMetrics(this.config.side, {
       ledger: this.ledger,
       traffic: this.books.traffic,
-      deviations: this.deviations,
+      deviations: this.books.upstreams,
       held: () => this.gate.report().waiting,
       fastPath: () => this.plane.fastPath,
       memory: () => this.plane.memory,

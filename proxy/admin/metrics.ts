@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import { FAST_PATHS, FastPath } from '../../core/admin';
 import { CONNECTION_KINDS, ENDINGS } from '../../core/connections';
 import type { Side } from '../../core/weights';
-import type { DeviationLog } from '../deviation-log';
+import type { UpstreamLog } from '../upstream-log';
 import { DURATION_BOUNDS_MS } from '../durations';
 import type { DataPlane } from '../data-plane/data-plane';
 import type { Ledger } from '../ledger';
@@ -14,7 +14,7 @@ export const DURATION_METRIC = 'drainshift_request_duration_seconds';
 export interface MetricSources {
   readonly ledger: Ledger;
   readonly traffic: TrafficCount;
-  readonly deviations: Pick<DeviationLog, 'byDeviation'>;
+  readonly deviations: Pick<UpstreamLog, 'byDeviation'>;
   /** Requests that a hold has parked now. */
   readonly held: () => number;
   readonly fastPath: () => FastPath;
