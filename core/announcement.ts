@@ -108,7 +108,11 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
     'Nothing was moved: the traffic is where it was. Mend every line above, then start under another name.',
     readEvidence(run, places),
   ],
-  failed: (run, places) => (failureOf(run)?.code === 'LockLost' ? lostLines(run, places) : failedLines(run, places)),
+  failed: (run, places) => {
+    const code = failureOf(run)?.code;
+    if (code === 'LockDamaged') return damagedLines(run, places);
+    return code === 'LockLost' ? lostLines(run, places) : failedLines(run, places);
+  },
   completed: (run, places) => [
     'All traffic is on the target, and the connections of the source are at zero. The source runs on, ready, at weight 0: keep it for as long as you want the way back.',
     readEvidence(run, places),
@@ -169,6 +173,18 @@ function lostLines(run: Announced, places: AnnouncementPlaces): readonly string[
     `3. If nobody holds it, look at the weights in force: ${describeRule(places)}`,
     `   This cutover began with ${initial(run)}. If they are not what you want: drainshift weights set --stack STACK --source S --target T`,
     readEvidence(run, places),
+  ];
+}
+
+/** Whose lock it is nobody knows, so that nothing was put back. */
+function damagedLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
+  const { storeBucket } = places;
+  return [
+    ...why(run),
+    'What the execution has moved cannot be read, and nothing was put back. The recovery tries again every few minutes, for hours.',
+    `1. Look at the weights in force: ${describeRule(places)}`,
+    `2. If the bucket keeps versions, put the last good one of lock.json back, and the recovery goes on by itself: aws s3api list-object-versions --bucket ${storeBucket} --prefix lock.json`,
+    `3. Else, if no other cutover runs: aws s3 rm s3://${storeBucket}/lock.json, then, if the weights are not what you want: drainshift weights set --stack STACK --source S --target T`,
   ];
 }
 

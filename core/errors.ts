@@ -71,7 +71,7 @@ export const ERRORS = {
   TooManyTasks: {
     blame: 'operator',
     retry: false,
-    meaning: 'The two sides have more proxy tasks than the state of a cutover can hold.',
+    meaning: 'The two sides have more proxy tasks than the state of a cutover can hold, at its start or since.',
   },
   RuleNotWeighted: {
     blame: 'operator',

@@ -23,17 +23,20 @@ export interface QueuedChange {
 
 export interface RecoveryCall {
   readonly change: StatusChange;
+  /** None was before it. */
+  readonly isFirst: boolean;
   /** Nothing comes after this one. */
   readonly isLast: boolean;
 }
 
 export function recoveryCallOf(event: StatusChange | QueuedChange): RecoveryCall {
-  if (!('Records' in event)) return { change: event, isLast: false };
+  if (!('Records' in event)) return { change: event, isFirst: true, isLast: false };
   const [record, ...more] = event.Records;
   if (!record || more.length > 0) throw new Error(`'Records' must be one message, got ${event.Records.length}`);
   const body = JSON.parse(record.body) as StatusChange & { requestPayload?: StatusChange };
   return {
     change: body.requestPayload ?? body,
+    isFirst: false,
     isLast: Number(record.attributes.ApproximateReceiveCount) >= RECOVERY_ATTEMPTS,
   };
 }

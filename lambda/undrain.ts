@@ -1,3 +1,4 @@
+import { firstLines } from '../core/state-size';
 import { Side } from '../core/weights';
 import type { Ports } from './ports';
 import { CALLS_AT_ONCE, pooled } from './pooled';
@@ -9,7 +10,7 @@ const UNDRAIN_MS = 5_000;
 /**
  * Lets every task of a side serve again, each for itself: one that cannot be reached does not hold up the others.
  *
- * @returns one line for each task that could not be told
+ * @returns one line for each task that could not be told, or for the first of many
  */
 export async function undrain(side: Side, { proxies }: Pick<Ports, 'proxies'>): Promise<string[]> {
   const failed: string[] = [];
@@ -20,5 +21,5 @@ export async function undrain(side: Side, { proxies }: Pick<Ports, 'proxies'>): 
       if ('problem' in told) failed.push(told.problem);
     });
   });
-  return 'problem' in done ? [...failed, done.problem] : failed;
+  return firstLines('problem' in done ? [done.problem, ...failed] : failed);
 }

@@ -119,7 +119,9 @@ function parsedLock(text: string): CutoverRun & LockHolder {
     plan !== null;
   if (isWhole) return lock as unknown as CutoverRun & LockHolder;
   const got = oneLine(JSON.stringify(text.slice(0, 40)));
-  throw new CutoverError('LockDamaged', `'${LOCK_KEY}' in the store must be as drainshift wrote it, got ${got}`);
+  const rule = `'${LOCK_KEY}' in the store must be as drainshift wrote it`;
+  const remedy = 'look at the weights in force, then put its last good version back, or delete it';
+  throw new CutoverError('LockDamaged', `${rule}, got ${got}: ${remedy}`);
 }
 
 function parsedObject(text: string): Readonly<Record<string, unknown>> {

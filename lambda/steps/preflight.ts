@@ -4,6 +4,7 @@ import { CutoverRun, note } from '../../core/cutover';
 import { CutoverError, ErrorCode } from '../../core/errors';
 import { weightsOf } from '../../core/forward';
 import { otherRules } from '../../core/listener-rules';
+import { firstLines } from '../../core/state-size';
 import { formatWeights, sameShares, Side, SIDES } from '../../core/weights';
 import type { Ports } from '../ports';
 import { settle } from '../settle';
@@ -116,9 +117,9 @@ async function findInTasks(
   }
   const silent = staying.filter(({ report }) => !report).map(({ problem }) => problem ?? 'no response');
   const draining = staying.filter(({ report }) => report && report.state !== 'serving').map(({ address }) => address);
-  const findings: Finding[] = silent.map((message) => ({ code: 'AdminUnreachable', message }));
+  const findings: Finding[] = firstLines(silent).map((message) => ({ code: 'AdminUnreachable', message }));
   if (draining.length > 0) {
-    const message = `every proxy of the ${side} must be serving, got draining ${draining.join(', ')}`;
+    const message = `every proxy of the ${side} must be serving, got draining ${firstLines(draining).join(', ')}`;
     findings.push({ code: 'ProxyDraining', message });
   }
   return { count, findings };

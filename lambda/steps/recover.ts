@@ -1,9 +1,10 @@
 import { CutoverRun, note, retreat } from '../../core/cutover';
 import { unseenEnd } from '../../core/drain-run';
-import { CutoverError } from '../../core/errors';
+import { CutoverError, ErrorCode } from '../../core/errors';
 import { sameForward } from '../../core/forward';
 import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, recoveryCallOf } from '../../core/recovery';
 import { verifiedMark } from '../../core/verified-mark';
+import { announce } from '../announce';
 import type { Ports } from '../ports';
 import { handlerOf } from '../step';
 import { undrain } from '../undrain';
@@ -23,12 +24,14 @@ interface Recovered {
  * one that finds that the source must not be given its weight back.
  */
 export async function recover(event: StatusChange | QueuedChange, ports: Ports, nowMs: number): Promise<Recovered> {
-  const { change, isLast } = recoveryCallOf(event);
+  const { change, isFirst, isLast } = recoveryCallOf(event);
   try {
     return await putBack(change, ports, nowMs);
   } catch (error) {
-    const isUnsafe = error instanceof CutoverError && error.code === 'RollbackUnsafe';
-    if (isLast || isUnsafe) await giveUp(change, error, ports);
+    const isUnsafe = hasCode(error, 'RollbackUnsafe');
+    // Nobody but a person can mend it: they are told at once, and again when it was not mended in time.
+    if (hasCode(error, 'LockDamaged') && (isFirst || isLast)) await tellDamaged(change, error, ports);
+    else if (isLast || isUnsafe) await giveUp(change, error, ports);
     if (isUnsafe) return { recovered: false };
     throw error;
   }
@@ -37,8 +40,10 @@ export async function recover(event: StatusChange | QueuedChange, ports: Ports, 
 /** What was so far is in the lock. An execution that holds no lock, or has left its evidence, needs nothing. */
 async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): Promise<Recovered> {
   const { store } = ports;
+  // First: what has left its evidence needs no lock that can be read.
+  if (await store.hasEvidence(detail.name)) return { recovered: false };
   const held = await store.holder();
-  if (held?.execution !== detail.name || (await store.hasEvidence(detail.name))) return { recovered: false };
+  if (held?.execution !== detail.name) return { recovered: false };
   if (await isFinished(held, ports)) return finish(held, ports, nowMs);
   const begun = held.isVerified ? { ...held, isVerified: false } : held;
   const stopped = retreat(begun, 'Aborted', `the execution '${detail.name}' ended as ${detail.status}`);
@@ -108,10 +113,19 @@ function withoutEnd({ rollback: begun }: CutoverRun): Pick<CutoverRun, 'rollback
   };
 }
 
+function hasCode(error: unknown, code: ErrorCode): error is CutoverError {
+  return error instanceof CutoverError && error.code === code;
+}
+
+/** There is no run to record: whose lock it is, and what it has moved, cannot be read. */
+async function tellDamaged({ detail: { name } }: StatusChange, error: CutoverError, ports: Ports): Promise<void> {
+  await announce('failed', { execution: name, failure: { code: 'LockDamaged', message: error.message } }, ports);
+}
+
 async function giveUp({ detail: { name } }: StatusChange, error: unknown, ports: Ports): Promise<void> {
   const held = await ports.store.holder();
   if (held?.execution !== name || (await ports.store.hasEvidence(name))) return;
-  if (error instanceof CutoverError && error.code === 'RollbackUnsafe') {
+  if (hasCode(error, 'RollbackUnsafe')) {
     await record(retreat(held, error.code, error.message), ports, ports.now());
     return;
   }

@@ -1,6 +1,7 @@
 import { CutoverRun, note, retreat } from '../../core/cutover';
 import { Forward, forwardFor, sameForward } from '../../core/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan';
+import { isTooLarge, tooManyTasks, withoutTasks } from '../../core/state-size';
 import { beginStage, beginWatch } from '../../core/watch';
 import { Look, judged, readRules } from '../judged';
 import type { Ports } from '../ports';
@@ -33,6 +34,7 @@ async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise
     verdict: 'go',
     waitSeconds: CONFIRM_POLL_SECONDS,
   };
+  if (isTooLarge(shifting)) return retreat(withoutTasks(run), 'TooManyTasks', tooManyTasks(shifting));
   // Saved first: who finds the lock must know that the rule may have changed.
   if (index === 0) await store.save(shifting);
   else if ('problem' in (await settle(() => store.save(shifting)))) return waitToShift(run, nowMs);

@@ -1,3 +1,4 @@
+import { CutoverError } from '../../../core/errors';
 import { QueuedChange, RECOVERY_ATTEMPTS, recoveryCallOf } from '../../../core/recovery';
 import { recover } from '../../../lambda/steps/recover';
 import { shift } from '../../../lambda/steps/shift';
@@ -18,9 +19,9 @@ async function stopped(): Promise<MemoryWorld> {
 const attempt = (world: MemoryWorld, event: Parameters<typeof recover>[0]) => recover(event, world.ports, world.nowMs);
 
 test('a change is read as EventBridge gives it, as Lambda keeps it of a failed call, and as EventBridge keeps it', () => {
-  expect(recoveryCallOf(change)).toEqual({ change, isLast: false });
-  expect(recoveryCallOf(queued(1))).toEqual({ change, isLast: false });
-  expect(recoveryCallOf(queued(RECOVERY_ATTEMPTS, change))).toEqual({ change, isLast: true });
+  expect(recoveryCallOf(change)).toEqual({ change, isFirst: true, isLast: false });
+  expect(recoveryCallOf(queued(1))).toEqual({ change, isFirst: false, isLast: false });
+  expect(recoveryCallOf(queued(RECOVERY_ATTEMPTS, change))).toEqual({ change, isFirst: false, isLast: true });
   expect(() => recoveryCallOf({ Records: [] })).toThrow("'Records' must be one message, got 0");
 });
 
@@ -69,4 +70,37 @@ test('the last attempt that fails says so, and keeps the lock until somebody has
   const calls = [...world.calls];
   expect(await attempt(world, queued(RECOVERY_ATTEMPTS + 1))).toEqual({ recovered: false });
   expect(world.calls).toEqual(calls);
+});
+
+describe('a lock that cannot be read', () => {
+  const message = "'lock.json' in the store must be as drainshift wrote it, got x: look at the weights in force";
+  const damaged = (world: MemoryWorld) => {
+    const holder = () => Promise.reject(new CutoverError('LockDamaged', message));
+    return { ...world.ports, store: { ...world.ports.store, holder } };
+  };
+
+  test('is told at once, with what to do, and again at the end; the attempts go on, and one that finds it mended puts back', async () => {
+    const world = await stopped();
+    world.staleForward = undefined;
+    const ports = damaged(world);
+    const calls = [...world.calls];
+    for (const event of [change, queued(1), queued(2), queued(RECOVERY_ATTEMPTS)]) {
+      await expect(recover(event, ports, world.nowMs)).rejects.toMatchObject({ code: 'LockDamaged' });
+    }
+    expect(world.calls).toEqual(calls);
+    expect(world.kindsTold).toEqual(['failed', 'failed']);
+    expect(world.told[0]?.detail.failure?.code).toBe('LockDamaged');
+    const { text } = world.told[0]!;
+    expect(text).toContain(`Why: LockDamaged: ${message}`);
+    expect(text).toContain('list-object-versions --bucket store --prefix lock.json');
+    expect(text).toContain('aws s3 rm s3://store/lock.json');
+    expect(await attempt(world, queued(3))).toEqual({ recovered: true });
+  });
+
+  test('does not matter to an execution that has left its evidence', async () => {
+    const world = await stopped();
+    world.staleForward = undefined;
+    await attempt(world, change);
+    expect(await recover(change, damaged(world), world.nowMs)).toEqual({ recovered: false });
+  });
 });
