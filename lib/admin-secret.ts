@@ -5,6 +5,7 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { RotationSchedule, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
+import { checkNames } from './known-props';
 import { lambdaAsset } from './assets';
 import { createLogGroup, createSecret, letDecrypt, letEncrypt } from './encryption';
 import { checkDuration } from './refusals';
@@ -52,6 +53,7 @@ export class AdminSecret extends Construct {
 
   constructor(scope: Construct, id: string, props?: AdminSecretProps) {
     super(scope, id);
+    checkNames('AdminSecretProps', props);
     this.encryptionKey = props?.encryptionKey;
     this.secret = createSecret(this, 'Secret', {
       description: 'Signs the calls to the admin API of the proxies',
@@ -68,6 +70,7 @@ export class AdminSecret extends Construct {
    * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html
    */
   public addRotation(options: AdminSecretRotationOptions = {}): RotationSchedule {
+    checkNames('AdminSecretRotationOptions', options);
     const { encryptionKey } = this;
     const { automaticallyAfter = Duration.days(30), logRetention = RetentionDays.THREE_MONTHS } = options;
     if (automaticallyAfter.isUnresolved() || automaticallyAfter.toMilliseconds() > 0) {

@@ -8,6 +8,7 @@ import { IStateMachine, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../core/events';
 import { letEncrypt } from './encryption';
+import { checkNames } from './known-props';
 import { MigrationSide } from './migration-side';
 import { whereItIs } from './metric-place';
 import { refuse } from './refusals';
@@ -228,9 +229,9 @@ export class ImportedCutover extends CutoverBase {
   private queue?: IQueue;
   private readonly told: CutoverAttributes;
 
-  // eslint-disable-next-line awscdk/no-unused-props -- the others are looked up by name when they are asked for
   constructor(scope: Construct, id: string, props: CutoverAttributes) {
     super(scope, id, { environmentFromArn: props.stateMachineArn });
+    checkNames('CutoverAttributes', props);
     this.told = props;
     this.stateMachine = StateMachine.fromStateMachineArn(this, 'StateMachine', props.stateMachineArn);
   }

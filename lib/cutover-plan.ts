@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { DEFAULT_SMOKE, parsePlan } from '../core/plan';
-import { Problems } from '../core/problems';
+import { checkNames } from './known-props';
 import { isLater } from './refusals';
 import { TrafficWeights } from './traffic-weights';
 
@@ -202,7 +202,7 @@ type ReadPath = (path: string) => string;
 export class CutoverPlan {
   /** Stages of weights with a bake each. */
   public static gradual(props?: GradualPlanProps): CutoverPlan {
-    checkKeys(props);
+    checkNames('GradualPlanProps', props);
     return new CutoverPlan(props ?? {});
   }
 
@@ -240,57 +240,6 @@ export class CutoverPlan {
     return deferred ? render(this.props, initialWeights, (value) => value) : checked;
   }
 }
-
-/** Only TypeScript knows props that are not there: what JavaScript misspells would be a default, and nobody would hear of it. */
-function checkKeys(props: GradualPlanProps | undefined): void {
-  const problems = new Problems();
-  const all = problems.object('plan', props, KEYS.plan) as GradualPlanProps;
-  for (const name of ['stages', 'smoke'] as const) {
-    const list: unknown = all[name];
-    if (list !== undefined && !Array.isArray(list)) problems.add(name, 'a list', list);
-    else ((list ?? []) as unknown[]).forEach((item, index) => checkItem(`${name}[${index}]`, item, name, problems));
-  }
-  for (const name of ['breaker', 'drain', 'approval'] as const) problems.object(name, all[name], KEYS[name]);
-  problems.throwIfAny('PlanInvalid');
-}
-
-function checkItem(name: string, item: unknown, kind: 'stages' | 'smoke', problems: Problems): void {
-  const { weights } = problems.object(name, item, KEYS[kind]);
-  if (kind === 'stages') problems.object(`${name}.weights`, weights, KEYS.weights);
-}
-
-const keys = <T>(of: Record<keyof T, true>): readonly string[] => Object.keys(of);
-
-/** All that a plan may have, checked by the compiler against its types. */
-const KEYS = {
-  plan: keys<GradualPlanProps>({
-    stages: true,
-    poll: true,
-    minimumHealthyTargets: true,
-    smoke: true,
-    confirmTimeout: true,
-    breaker: true,
-    drain: true,
-    approval: true,
-  }),
-  stages: keys<CutoverStage>({ weights: true, bake: true }),
-  weights: keys<TrafficWeights>({ source: true, target: true }),
-  smoke: keys<CutoverSmokeRequest>({ path: true, expectedStatus: true }),
-  breaker: keys<CutoverBreaker>({ minimumErrors: true, maximumErrorRate: true, minimumRequests: true }),
-  drain: keys<CutoverDrain>({
-    requests: true,
-    webSockets: true,
-    streams: true,
-    streamingResponses: true,
-    closeRatePerSecond: true,
-  }),
-  approval: keys<CutoverApproval>({
-    beforeFirstShift: true,
-    beforeLastStage: true,
-    timeout: true,
-    requireIdentity: true,
-  }),
-};
 
 function render(
   props: GradualPlanProps,

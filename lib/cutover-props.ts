@@ -10,6 +10,7 @@ import { Construct } from 'constructs';
 import { CutoverPlan, CutoverPlanPart } from './cutover-plan';
 import { CutoverSchedule } from './cutover-schedule';
 import { checkForwardingLoops } from './forwarding-loops';
+import { checkNames } from './known-props';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { ProxyService } from './proxy-service';
 import { checkApiPeers, checkDomainName, checkSides, refuse, isLater } from './refusals';
@@ -137,6 +138,7 @@ export interface CutoverProps {
 const MAX_ALARMS = 120;
 
 export function checkProps(props: CutoverProps, scope: Construct): void {
+  checkNames('CutoverProps', props);
   checkDomainName('domainName', props.domainName);
   checkSides(props);
   checkSmoke(props);

@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { checkDuration, refuse } from './refusals';
+import { checkNames } from './known-props';
 
 export interface CustomDrainProps {
   /**
@@ -59,6 +60,7 @@ export class DrainProfile {
 
   /** Times of your own. */
   public static custom(props: CustomDrainProps): DrainProfile {
+    checkNames('CustomDrainProps', props);
     return new DrainProfile(props);
   }
 

@@ -4,6 +4,7 @@ import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { checkDomainName, checkInteger } from './refusals';
+import { checkNames } from './known-props';
 import { letRead } from './encryption';
 import { ISessionStore, SESSION_STORE_PORT, SessionStoreAttributes } from './session-store-props';
 
@@ -16,6 +17,7 @@ export class ImportedSessionStore extends Resource implements ISessionStore {
 
   constructor(scope: Construct, id: string, props: SessionStoreAttributes) {
     super(scope, id);
+    checkNames('SessionStoreAttributes', props);
     const port = props.port ?? SESSION_STORE_PORT;
     checkDomainName('host', props.host);
     checkInteger('port', port, { min: 1, max: 65_535 });

@@ -12,6 +12,7 @@ import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { ICutover } from './cutover-base';
+import { checkNames } from './known-props';
 import { IMigrationLoadBalancer } from './migration-load-balancer-base';
 import { loadBalancerErrorRate, METRIC_PERIOD, rejectedConnections, sideMetrics } from './migration-metrics';
 import { MigrationSide } from './migration-side';
@@ -103,6 +104,7 @@ export class MigrationAlarms extends Construct {
 
   constructor(scope: Construct, id: string, props: MigrationAlarmsProps) {
     super(scope, id);
+    checkNames('MigrationAlarmsProps', props);
     checkProps(props);
     checkSides(props);
     checkPlace(props, Stack.of(this));

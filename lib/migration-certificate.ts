@@ -3,6 +3,7 @@ import { Certificate, CertificateValidation, ICertificate } from 'aws-cdk-lib/aw
 import { IHostedZone } from 'aws-cdk-lib/aws-route53';
 import { Construct } from 'constructs';
 import { refuse, isLater } from './refusals';
+import { checkNames } from './known-props';
 import { SelfSignedCertificate, SelfSignedCertificateProps, checkCertificateName } from './self-signed-certificate';
 
 export interface HostedZoneCertificateProps {
@@ -37,6 +38,7 @@ export class MigrationCertificate {
 
   /** A new one, signed by Amazon, which proves itself by records in the zone and is renewed by AWS. */
   public static fromHostedZone(scope: Construct, id: string, props: HostedZoneCertificateProps): ICertificate {
+    checkNames('HostedZoneCertificateProps', props);
     const { hostedZone, domainName, subjectAlternativeNames } = props;
     checkInZone('domainName', domainName, hostedZone);
     for (const name of subjectAlternativeNames ?? []) checkInZone('subjectAlternativeNames', name, hostedZone);

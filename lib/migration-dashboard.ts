@@ -15,6 +15,7 @@ import {
 import { Construct } from 'constructs';
 import { CONNECTION_KINDS } from '../core/connections';
 import { ICutover } from './cutover-base';
+import { checkNames } from './known-props';
 import { MigrationAlarms } from './migration-alarms';
 import { IMigrationLoadBalancer } from './migration-load-balancer-base';
 import {
@@ -88,6 +89,7 @@ export class MigrationDashboard extends Construct {
 
   constructor(scope: Construct, id: string, props: MigrationDashboardProps) {
     super(scope, id);
+    checkNames('MigrationDashboardProps', props);
     checkName(props.dashboardName);
     checkSides(props);
     const source = sideMetrics(props.source, looksOf(MigrationSide.SOURCE));

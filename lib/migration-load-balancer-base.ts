@@ -4,6 +4,7 @@ import { Connections, IConnectable, ISecurityGroup, IVpc, Port } from 'aws-cdk-l
 import { ApplicationLoadBalancer, HttpCodeElb, IApplicationLoadBalancer } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Construct } from 'constructs';
 import { whereItIs } from './metric-place';
+import { checkNames } from './known-props';
 import { REDIRECT_PORT, SMOKE_PORTS, TRAFFIC_PORT } from './ports';
 import { checkPort, refuse } from './refusals';
 
@@ -179,6 +180,7 @@ export class ImportedMigrationLoadBalancer extends MigrationLoadBalancerBase {
 
   constructor(scope: Construct, id: string, props: MigrationLoadBalancerAttributes) {
     super(scope, id, { environmentFromArn: props.loadBalancerArn });
+    checkNames('MigrationLoadBalancerAttributes', props);
     this.told = props;
     const { loadBalancerArn, securityGroup, vpc } = props;
     this.loadBalancer = ApplicationLoadBalancer.fromApplicationLoadBalancerAttributes(this, 'LoadBalancer', {

@@ -16,6 +16,7 @@ import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 import { Side, SIDES } from '../core/weights';
 import { acknowledge } from './acknowledged-rules';
+import { checkNames } from './known-props';
 import { annotateExisting } from './existing-load-balancer';
 import { IDLE_TIMEOUT } from './idle-timeouts';
 import { createLogBucket, logTo } from './load-balancer-logs';
@@ -125,6 +126,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
 
   constructor(scope: Construct, id: string, props: MigrationLoadBalancerProps) {
     super(scope, id);
+    checkNames('MigrationLoadBalancerProps', props);
     checkProps(props);
     const ports = portsOf(props);
     this.trafficPort = ports.traffic;

@@ -8,6 +8,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { AdminSecret } from './admin-secret';
+import { checkNames, onlyOf } from './known-props';
 import { Cutover } from './cutover';
 import { CutoverPlan, CutoverPlanPart } from './cutover-plan';
 import { CutoverSchedule } from './cutover-schedule';
@@ -205,11 +206,12 @@ export class Migration extends Construct {
 
   constructor(scope: Construct, id: string, props: MigrationProps) {
     super(scope, id);
+    checkNames('MigrationProps', props);
     checkProps(props, this);
     this.vpc = this.networkOf(props);
     this.cluster = props.cluster ?? this.createCluster();
     this.loadBalancer = new MigrationLoadBalancer(this, 'LoadBalancer', {
-      ...props,
+      ...onlyOf('MigrationLoadBalancerProps', props),
       vpc: this.vpc,
       sourceGroup: props.sourceGroup ?? this.createGroup('SourceGroup', props.source),
       targetGroup: props.targetGroup ?? this.createGroup('TargetGroup', props.target),

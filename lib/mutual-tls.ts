@@ -6,6 +6,7 @@ import {
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { checkNames } from './known-props';
 
 export interface MutualTlsOptions {
   /**
@@ -38,11 +39,13 @@ export interface MutualTlsBundleOptions extends MutualTlsOptions {
 export class MutualTls {
   /** Only clients with a certificate that the trust store knows are let in. */
   public static verify(trustStore: ITrustStore, options?: MutualTlsOptions): MutualTls {
+    checkNames('MutualTlsOptions', options);
     return new MutualTls(true, () => verifyWith(trustStore, options));
   }
 
   /** As `verify`, with a new trust store of the PEM bundle of authorities that is under `key` in the bucket. */
   public static verifyBundle(bucket: IBucket, key: string, options?: MutualTlsBundleOptions): MutualTls {
+    checkNames('MutualTlsBundleOptions', options);
     return new MutualTls(true, (parent) => {
       const version = options?.objectVersion;
       return verifyWith(new TrustStore(parent, 'TrustStore', { bucket, key, version }), options);

@@ -22,6 +22,7 @@ import { AlbArnTarget } from 'aws-cdk-lib/aws-elasticloadbalancingv2-targets';
 import { Construct } from 'constructs';
 import { HEALTH_PATH } from '../core/admin';
 import { acknowledge } from './acknowledged-rules';
+import { checkNames } from './known-props';
 import { TCP_IDLE_TIMEOUT, TCP_IDLE_TIMEOUT_BOUNDS } from './idle-timeouts';
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { IMigrationLoadBalancer } from './migration-load-balancer-base';
@@ -100,6 +101,7 @@ export class NetworkFront extends Construct implements IConnectable {
 
   constructor(scope: Construct, id: string, props: NetworkFrontProps) {
     super(scope, id);
+    checkNames('NetworkFrontProps', props);
     acknowledge(this, 'networkFront');
     const { loadBalancer } = props;
     const internetFacing = props.internetFacing ?? false;

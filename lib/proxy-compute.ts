@@ -20,6 +20,7 @@ import {
 } from 'aws-cdk-lib/aws-ecs';
 import { Construct } from 'constructs';
 import { checkFargateSize } from './fargate-sizes';
+import { checkNames } from './known-props';
 import { MigrationSide } from './migration-side';
 import { createCapacity } from './proxy-instances';
 import { checkInteger, refuse, isLater } from './refusals';
@@ -104,6 +105,7 @@ export abstract class ProxyCompute {
    * connections live on it.
    */
   public static fargateSpot(props: FargateSpotProps = {}): ProxyCompute {
+    checkNames('FargateSpotProps', props);
     return new FargateSpot(props);
   }
 
@@ -115,6 +117,7 @@ export abstract class ProxyCompute {
    * @see https://github.com/aws/containers-roadmap/issues/631
    */
   public static ec2(props: Ec2ComputeProps = {}): ProxyCompute {
+    checkNames('Ec2ComputeProps', props);
     return new Ec2(props);
   }
 

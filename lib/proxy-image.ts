@@ -3,6 +3,7 @@ import { IRepository } from 'aws-cdk-lib/aws-ecr';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { ContainerImage, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { PROXY_COMMAND, proxyAsset } from './assets';
+import { checkNames } from './known-props';
 import { refuse } from './refusals';
 
 export interface ProxyImagePackageOptions {
@@ -70,6 +71,7 @@ export abstract class ProxyImage {
    * @param options where the base images come from; nothing else is downloaded for the build
    */
   public static fromPackage(options: ProxyImagePackageOptions = {}): ProxyImage {
+    checkNames('ProxyImagePackageOptions', options);
     return new PackageImage(options);
   }
 
@@ -83,6 +85,7 @@ export abstract class ProxyImage {
     tagOrDigest: string,
     options: ProxyImageOptions = {},
   ): ProxyImage {
+    checkNames('ProxyImageOptions', options);
     if (tagOrDigest === '' || tagOrDigest === 'latest') refuse('tagOrDigest', 'a tag that is not moved', tagOrDigest);
     return new RepositoryImage(repository, tagOrDigest, options);
   }
@@ -93,6 +96,7 @@ export abstract class ProxyImage {
    * @param directory the build context
    */
   public static fromDirectory(directory: string, options: ProxyImageBuildOptions = {}): ProxyImage {
+    checkNames('ProxyImageBuildOptions', options);
     return new DirectoryImage(directory, options);
   }
 

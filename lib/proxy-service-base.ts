@@ -12,6 +12,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { METRIC_NAMESPACE } from '../core/events';
 import { letRead } from './encryption';
+import { checkNames } from './known-props';
 import { MigrationSide } from './migration-side';
 import { whereItIs } from './metric-place';
 import { ADMIN_PORT } from './ports';
@@ -215,9 +216,9 @@ export class ImportedProxyService extends ProxyServiceBase {
   private group?: IApplicationTargetGroup;
   private readonly told: ProxyServiceAttributes;
 
-  // eslint-disable-next-line awscdk/no-unused-props -- the others are looked up by name when they are asked for
   constructor(scope: Construct, id: string, props: ProxyServiceAttributes) {
     super(scope, id, { environmentFromArn: checkedArn(props.serviceArn) });
+    checkNames('ProxyServiceAttributes', props);
     this.told = props;
     this.side = props.side;
     const service = BaseService.fromServiceArnWithCluster(this, 'Service', props.serviceArn);

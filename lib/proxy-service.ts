@@ -23,6 +23,7 @@ import { ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, IConstruct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
+import { checkNames } from './known-props';
 import { allowApis, reachesAnywhere } from './api-peers';
 import { parseUpstreamUrl } from '../core/upstream-url';
 import { createLogGroup, letDecrypt, letRead } from './encryption';
@@ -137,6 +138,7 @@ export class ProxyService extends ProxyServiceBase {
 
   constructor(scope: Construct, id: string, props: ProxyServiceProps) {
     super(scope, id);
+    checkNames('ProxyServiceProps', props);
     checkProps(props);
     refuseTwice(this);
     this.cluster = props.cluster;

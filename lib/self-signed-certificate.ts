@@ -9,6 +9,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { LOGICAL_ID_TAG, STACK_TAG } from '../core/weighted-rule';
 import { acknowledge } from './acknowledged-rules';
+import { checkNames } from './known-props';
 import { lambdaAsset } from './assets';
 import { encryptSharedLog } from './encryption';
 import { checkDuration, refuse, isLater } from './refusals';
@@ -66,6 +67,7 @@ export class SelfSignedCertificate extends Construct {
 
   constructor(scope: Construct, id: string, props: SelfSignedCertificateProps) {
     super(scope, id);
+    checkNames('SelfSignedCertificateProps', props);
     const validity = props.validity ?? Duration.days(365);
     checkProps(props, validity);
     const provider = CertificateProvider.of(this);

@@ -7,6 +7,7 @@ import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledged-rules';
+import { checkNames } from './known-props';
 import { createSecret, letRead } from './encryption';
 import { refuse } from './refusals';
 import {
@@ -64,6 +65,7 @@ export class SessionStore extends Resource implements ISessionStore {
 
   constructor(scope: Construct, id: string, props: SessionStoreProps) {
     super(scope, id);
+    checkNames('SessionStoreProps', props);
     checkProps(props);
     const name = props.name ?? nameOf(this);
     const isIam = props.authentication === SessionStoreAuthentication.IAM;

@@ -14,6 +14,7 @@ import {
 import { Construct } from 'constructs';
 import { HEALTH_PATH } from '../core/admin';
 import { DrainProfile } from './drain-profile';
+import { checkNames } from './known-props';
 import { DATA_PORT } from './ports';
 import { checkDuration, checkInteger, refuse, isLater } from './refusals';
 import { attributeProblems, attributesOf } from './target-group-attributes';
@@ -152,6 +153,7 @@ export class StickyTargetGroup extends Construct {
 
   constructor(scope: Construct, id: string, props: StickyTargetGroupProps) {
     super(scope, id);
+    checkNames('StickyTargetGroupProps', props);
     checkProps(props);
     this.drainProfile = props.drainProfile ?? DrainProfile.MIXED;
     this.applicationCookie = props.applicationCookie;

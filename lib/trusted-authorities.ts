@@ -6,6 +6,7 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { certificatesOf } from '../core/pem';
 import { acknowledge } from './acknowledged-rules';
+import { checkNames } from './known-props';
 import { createSecret } from './encryption';
 import { refuse } from './refusals';
 
@@ -46,6 +47,7 @@ export class TrustedAuthorities extends Construct {
 
   constructor(scope: Construct, id: string, props: TrustedAuthoritiesProps) {
     super(scope, id);
+    checkNames('TrustedAuthoritiesProps', props);
     const { file } = props;
     const pem = readText(file);
     checkPem(file, pem);

@@ -3,6 +3,7 @@ import { IApplicationListener } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct, Dependable, DependencyGroup, IConstruct } from 'constructs';
 import { refuseTwice, WEIGHTED_RULE_TYPE } from './only-once';
+import { checkNames } from './known-props';
 import { checkDuration, checkWeights, refuse, isLater } from './refusals';
 import { StickyTargetGroup } from './sticky-target-group';
 import { TrafficWeights } from './traffic-weights';
@@ -88,6 +89,7 @@ export class WeightedRule extends Construct {
 
   constructor(scope: Construct, id: string, props: WeightedRuleProps) {
     super(scope, id);
+    checkNames('WeightedRuleProps', props);
     checkProps(props);
     refuseTwice(this);
     this.store = props.store;

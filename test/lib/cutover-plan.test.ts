@@ -98,19 +98,19 @@ test('a plan with several broken rules names them all at once', () => {
 });
 
 test.each<[string, object, string]>([
-  ['a plan', { stage: [] }, `'plan.stage' must be one of stages, poll,`],
+  ['a plan', { stage: [] }, `'stage' must be one of approval, breaker,`],
   [
     'a stage',
     { stages: [{ weights: { source: 0, target: 1 }, bakes: 1 }] },
-    `'stages[0].bakes' must be one of weights, bake`,
+    `'stages[0].bakes' must be one of bake, weights`,
   ],
   ['weights', { stages: [{ weights: { source: 0, target: 1, both: 1 } }] }, `'stages[0].weights.both' must be one of`],
-  ['a smoke request', { smoke: [{ path: '/', status: 200 }] }, `'smoke[0].status' must be one of path, expectedStatus`],
-  ['a breaker', { breaker: { maxErrors: 1 } }, `'breaker.maxErrors' must be one of minimumErrors,`],
-  ['a drain', { drain: { websockets: 1 } }, `'drain.websockets' must be one of requests, webSockets,`],
+  ['a smoke request', { smoke: [{ path: '/', status: 200 }] }, `'smoke[0].status' must be one of expectedStatus, path`],
+  ['a breaker', { breaker: { maxErrors: 1 } }, `'breaker.maxErrors' must be one of maximumErrorRate,`],
+  ['a drain', { drain: { websockets: 1 } }, `'drain.websockets' must be one of closeRatePerSecond,`],
   ['an approval', { approval: { before: true } }, `'approval.before' must be one of beforeFirstShift,`],
   ['stages that are no list', { stages: {} }, `'stages' must be a list`],
-  ['a plan that is none', [], `'plan' must be an object`],
+  ['a plan that is none', [], `'props' must be an object, got []`],
 ])('what JavaScript misspells in %s is rejected', (_, props, message) => {
   expect(() => CutoverPlan.gradual(props)).toThrow(message);
 });
