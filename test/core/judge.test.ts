@@ -284,3 +284,55 @@ test('a worker that died is no clean minute', () => {
   const after = observe(start, { source: [], target }, NONE, 60_000);
   expect(lastSample(after).target).toMatchObject({ lost: 300, tasksLost: 1 });
 });
+
+describe('each window counts by itself', () => {
+  /** A look every 15 s, at what was counted since the shift. */
+  const each15 = (seconds: number, counts: (second: number) => Counted): Watch =>
+    watched(
+      ...Array.from({ length: seconds / 15 }, (_, index) => [(index + 1) * 15, counts((index + 1) * 15)] as const).map(
+        ([second, target]): [number, Counted] => [second, target],
+      ),
+    );
+
+  test('the last five minutes: errors in four of them that the last minute and the hour before are clean of', () => {
+    const bad = (second: number) => Math.max(0, Math.min(second, 3540) - 3300);
+    const clean = each15(3600, (second) => ({ total: second * 10 }));
+    expect(breakerTrip(clean, PLAN)).toBeUndefined();
+    const after = each15(3600, (second) => ({ total: second * 10, errors: bad(second) }));
+    expect(breakerTrip(after, PLAN)?.message).toMatch(/got 240 errors in 3\d{3} responses in 3\d\d s$/);
+  });
+
+  test('the stage: errors that are too few in any five minutes', () => {
+    const after = each15(3600, (second) => ({
+      total: Math.floor(second / 60),
+      errors: Math.floor(second / 120),
+    }));
+    expect(breakerTrip(after, PLAN)?.message).toMatch(/got \d+ errors in \d+ responses in \d{3,4} s$/);
+  });
+});
+
+test('where the source tells nothing of how long requests take, those without a response hold a promotion up', () => {
+  const hung = watched([60, { total: 5000, answered: 10 }]);
+  expect(breakerTrip(hung, PLAN)).toBeUndefined();
+  expect(unproven(hung, PLAN)).toMatchObject({ code: 'TargetNotProven' });
+});
+
+test('connections that died with their task trip the breaker by their number', () => {
+  const before = watched([10, { total: 2000, http: 600 }]);
+  const died: TaskReading = { id: 't', address: '', life: 'stopped', exitCode: 137 };
+  const after = observe(before, { source: [], target: [died, task('t2', { total: 10 })] }, NONE, 20_000);
+  expect(breakerTrip(after, PLAN)?.message).toContain('600 errors');
+});
+
+test('what a task had counted stays when nothing lists it any more, and one that ECS was stopping has not ended unasked', () => {
+  const two = { source: [], target: [task('a', { total: 0 }), task('b', { total: 0 })] };
+  const counted = { source: [], target: [task('a', { total: 90, errors: 40, http: 3 }), task('b', { total: 5 })] };
+  const seen = observe(beginWatch(two, 0), counted, NONE, 1000);
+  const gone = observe(seen, { source: [], target: [task('b', { total: 6 })] }, NONE, 2000);
+  expect(lastSample(gone).target).toMatchObject({ requests: 96, errors: 40, lost: 3, tasksLost: 1 });
+  const leaving = { ...task('a', { total: 90, errors: 40, http: 3 }), life: 'leaving' as const };
+  const left = observe(seen, { source: [], target: [leaving, task('b', { total: 6 })] }, NONE, 2000);
+  const killed: TaskReading = { id: 'a', address: '', life: 'stopped', exitCode: 137 };
+  const ended = observe(left, { source: [], target: [killed, task('b', { total: 6 })] }, NONE, 3000);
+  expect(lastSample(ended).target).toMatchObject({ errors: 40, lost: 3, tasksLost: 0 });
+});

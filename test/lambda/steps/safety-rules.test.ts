@@ -120,6 +120,34 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
     },
   );
 
+  /** Nobody says anything of the source: neither the load balancer nor its smoke requests. */
+  const unknownSource = (world: MemoryWorld) => ({
+    ...world.ports,
+    loadBalancer: { ...world.ports.loadBalancer, healthyTargets: () => Promise.reject(new Error('Throttling')) },
+    smoke: { ...world.ports.smoke, probe: () => Promise.reject(new Error('Throttling')) },
+  });
+
+  test('a source of which nothing is known does not get its weight back', async () => {
+    const world = new MemoryWorld();
+    const run = retreat(await confirmed(world), 'Aborted', 'an operator asked');
+    const waiting = await rollback(run, unknownSource(world), world.nowMs);
+    expect(waiting).toMatchObject({ verdict: 'wait', rollback: { sides: { source: { serves: 'unknown' } } } });
+    expect(world.forward.groups).toEqual(ON_TARGET);
+  });
+
+  test('and one that has it is not called restored before it is known to serve', async () => {
+    const world = new MemoryWorld();
+    const run = retreat(await confirmed(world), 'Aborted', 'an operator asked');
+    world.staleForward = world.forward;
+    const set = await rollback(run, world.ports, world.nowMs);
+    expect(world.forward.groups).toEqual(ON_SOURCE);
+    world.staleForward = undefined;
+    const waiting = await rollback(set, unknownSource(world), world.nowMs);
+    expect(waiting.verdict).toBe('wait');
+    expect(waiting.rollback?.restoredAt).toBeUndefined();
+    expect((await rollback(waiting, world.ports, world.nowMs)).verdict).toBe('restored');
+  });
+
   test('it goes back as soon as the source serves again', async () => {
     const world = new MemoryWorld();
     const run = retreat(await confirmed(world), 'Aborted', 'an operator asked');
@@ -260,6 +288,9 @@ describe('3: a rollback needs the API of the load balancer and nothing else', ()
     const back = await rollback(looked, world.ports, world.nowMs);
     expect(world.forward.groups).toEqual(ON_SOURCE);
     expect(back.rollback?.restoredAt).toBeDefined();
+    // Nobody asks the alarms about a source that serves while the target is dead.
+    const notDone = service === 'alarms' ? undefined : [`${service} must respond, got 503`];
+    expect(back.rollback?.notDone).toEqual(notDone);
     world.away.clear();
     expect((await rollback(back, world.ports, world.nowMs)).verdict).toBe('restored');
   });
@@ -282,6 +313,44 @@ describe('3: a rollback needs the API of the load balancer and nothing else', ()
     world.unreachable.add('t2');
     world.tasks.target = [report('t1', { total: 90, errors: 40 }), report('t2')];
     expect(await bake(run, world.ports, world.nowMs)).toMatchObject({ failure: { code: 'BreakerTripped' } });
+  });
+
+  test('one of two that hangs is no blind side, however long; and nothing is promoted without it', async () => {
+    const world = new MemoryWorld();
+    world.tasks.target = [report('t1'), report('t2')];
+    let run = await confirmed(world);
+    world.unreachable.add('t2');
+    world.tasks.target = [report('t1', { total: 500 }), report('t2')];
+    for (const seconds of [5, 10, 1]) {
+      run = await bake(run, world.ports, (world.nowMs += seconds * 1000));
+      expect(run.verdict).toBe('wait');
+      expect(run.watch?.blindSinceMs).toEqual({});
+    }
+    world.unreachable.clear();
+    expect((await bake(run, world.ports, world.nowMs)).verdict).toBe('drain');
+  });
+
+  test('a store that is away for hours sends nothing back', async () => {
+    const world = new MemoryWorld();
+    let run = await confirmed(world, {
+      stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 20_000 }],
+      pollSeconds: 60,
+    });
+    world.away.add('store');
+    for (let hour = 0; hour < 5; hour += 1) {
+      run = await bake(run, world.ports, (world.nowMs += 3_600_000));
+      expect(run.verdict).toBe('wait');
+    }
+  });
+
+  test.each(['alarms', 'ecs', 'store'] as const)('the next stage waits for %s', async (service) => {
+    const world = new MemoryWorld();
+    const run = await confirmed(world, half);
+    world.away.add(service);
+    const save = () => Promise.resolve();
+    const ports = { ...world.ports, store: { ...world.ports.store, save } };
+    expect((await shift(run, ports, world.nowMs)).verdict).toBe('wait');
+    expect(world.forward.groups).toEqual(HALF);
   });
 
   test('a store that is away promotes nothing and stops nothing; the next stage waits for it', async () => {
@@ -415,6 +484,15 @@ describe('4: unknown is never zero', () => {
     expect(done).toMatchObject({ verdict: 'drained', drain: { ended: { lost: 635 } } });
   });
 
+  test('nor is a source that ECS alone does not list verified', async () => {
+    const world = new MemoryWorld();
+    const run = await drain(await confirmed(world), world.ports, world.nowMs);
+    const tasks = (side: 'source' | 'target') =>
+      side === 'source' ? Promise.reject(new Error('503')) : world.ports.proxies.tasks(side);
+    const ports = { ...world.ports, proxies: { ...world.ports.proxies, tasks } };
+    expect((await verify(run, ports, world.nowMs)).verdict).toBe('wait');
+  });
+
   test('ECS that does not list them is no empty side', async () => {
     const world = new MemoryWorld();
     const run = await confirmed(world);
@@ -501,6 +579,14 @@ describe('6: after Verify the target is the safe side', () => {
       happen(world);
       expect(await recover(change, world.ports, world.nowMs)).toEqual({ recovered: true });
       expect(world.forward.groups).toEqual(ON_SOURCE);
+      expect(world.evidence).toMatchObject([{ outcome: 'rolled-back' }]);
+    });
+
+    test('nor where a recovery has begun to put it back', async () => {
+      const world = new MemoryWorld();
+      await finished(world);
+      world.lock = { ...world.lock!, verdict: 'rollBack' };
+      expect(await recover(change, world.ports, world.nowMs)).toEqual({ recovered: true });
       expect(world.evidence).toMatchObject([{ outcome: 'rolled-back' }]);
     });
 
