@@ -78,6 +78,7 @@ test.each<[string, object, string]>([
     "'smoke' must be a list with / → 200",
   ],
   ['fewer targets', { minimumHealthyTargets: 1 }, "'minimumHealthyTargets' must be at least 2, as deployed, got 1"],
+  ['a longer wait for a shift', { confirmTimeoutSeconds: 61 }, "'confirmTimeoutSeconds' must be at most 60"],
   ['a rarer look', { pollSeconds: 16 }, "'pollSeconds' must be at most 15, as deployed, got 16"],
   ['all at once', { stages: [stage(100, 10_000)] }, "'stages' must be stages that watch for 300 s at 90/10 or less"],
   ['a shorter bake', { stages: [stage(10, 299), stage(50, 301), stage(100, 300)] }, 'watch for 300 s at 90/10'],
@@ -88,6 +89,12 @@ test.each<[string, object, string]>([
     { drain: { ...FLOOR.drain, perKindSeconds: { http: 0 } } },
     "'drain.perKindSeconds.http' must be at least 30",
   ],
+  [
+    'a faster drain',
+    { drain: { ...FLOOR.drain, closeRatePerSecond: 11 } },
+    "'drain.closeRatePerSecond' must be at most 10",
+  ],
+  ['a drain in step', { drain: { ...FLOOR.drain, jitter: 0.1 } }, "'drain.jitter' must be at least 0.2"],
   [
     'other initial weights',
     { initialWeights: { source: 0, target: 1 } },
@@ -100,6 +107,7 @@ test.each<[string, object, string]>([
 test.each<[string, object[]]>([
   ['a canary of one in a thousand, and then everything', [stage(0.1, 1200), stage(100, 1)]],
   ['the same canary for as long as all bakes', [stage(0.1, 1200), stage(100, 300)]],
+  ['half of it, and the canary afterwards', [stage(50, 300), stage(10, 300), stage(100, 300)]],
   ['everything before the last gate', [stage(10, 300), stage(50, 300), stage(100, 300), stage(100, 1)]],
   ['nearly everything before the last gate', [stage(10, 300), stage(50, 300), stage(99, 300), stage(100, 300)]],
 ])('%s goes round no gate and no bake', (_, stages) => {

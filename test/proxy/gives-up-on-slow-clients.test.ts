@@ -49,6 +49,25 @@ test('a head that comes too slowly is given up once it takes seconds, before its
   expect(performance.now() - startedMs).toBeGreaterThanOrEqual(5_000);
 });
 
+test('a reader that never stops and never gets on is given up; how fast an upload must be is nothing to it', async () => {
+  const body = Buffer.alloc(50_000_000);
+  const backend = await startBackend((_, response) => void response.end(body));
+  const limits = { readBytesPerSecond: 1_000_000_000, uploadBytesPerSecond: 0 };
+  const engine = await startEngine(backend.port, { timeouts: { bodyIdleMs: 1_000 }, limits });
+  let [received, isGone] = [0, false];
+  const socket = net.connect(engine.port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'));
+  later(() => void socket.destroy());
+  socket.on('data', (bytes) => {
+    received += bytes.length;
+    socket.pause();
+    setTimeout(() => socket.resume(), 5);
+  });
+  socket.on('error', () => undefined);
+  socket.on('close', () => (isGone = true));
+  await until(() => isGone || received >= body.length);
+  expect(received).toBeLessThan(body.length);
+});
+
 describe('the pace of a client', () => {
   const ask = (pace: Pace, nowMs: number, bytes: number, isWaitedFor = true) =>
     pace.isTooSlow(nowMs, isWaitedFor, bytes, 100, 10_000);
