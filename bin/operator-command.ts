@@ -59,12 +59,10 @@ export async function runOperator(work: (signal: AbortSignal) => Promise<number>
     return await work(stopped.signal);
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
-    // An error of a system call has its name alone.
-    const message = /^(connect|getaddrinfo) /.test(said) ? `AWS must be reachable, got ${said}` : said;
     // The SDK's own words leave open where a region comes from.
-    const isNowhere = message === 'Region is missing';
+    const isNowhere = /\bRegion is missing$/.test(said);
     const rule = "'--region' must be given where neither AWS_REGION nor the profile names one, got none";
-    warn(isNowhere ? rule : message);
+    warn(isNowhere ? rule : said);
     return isNowhere || error instanceof WrongUse ? EXIT.wrongUse : EXIT.refused;
   }
 }

@@ -205,7 +205,10 @@ test('an AWS that is not there is named', async () => {
   process.env.AWS_ENDPOINT_URL = 'http://127.0.0.1:1';
   const { code, output } = await get('shop');
   process.env.AWS_ENDPOINT_URL = endpoint;
-  expect([code, output]).toEqual([1, 'drainshift: AWS must be reachable, got connect ECONNREFUSED 127.0.0.1:1\n']);
+  expect([code, output]).toEqual([
+    1,
+    'drainshift: CloudFormation must respond to DescribeStacks, got connect ECONNREFUSED 127.0.0.1:1\n',
+  ]);
 });
 
 test('one of several cutovers is chosen by its output', async () => {

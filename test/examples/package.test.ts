@@ -27,7 +27,6 @@ test('holds what a user needs, and nothing else', () => {
     'dist/assets',
     'dist/bin',
     'dist/core',
-    'dist/lambda',
     'dist/lib',
     'dist/proxy',
     'dist/rehearsal',
