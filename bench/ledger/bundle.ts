@@ -6,7 +6,7 @@ import { ROOT } from '../processes/resolve.ts';
 const REAL = join(ROOT, 'proxy/ledger.ts');
 const STAND_IN = join(ROOT, 'bench/ledger/no-ledger.ts');
 
-/** Builds our proxy as `bundle.mjs` does, with a ledger that counts nothing. @returns the script's path */
+/** Builds our proxy as `scripts/bundle.mjs` does, with a ledger that counts nothing. @returns the script's path */
 export async function bundleWithoutLedger(directory: string): Promise<string> {
   if (!existsSync(REAL)) throw new Error(`'proxy/ledger.ts' must be there to be replaced, got nothing at ${REAL}`);
   const outfile = join(directory, 'proxy.js');

@@ -73,7 +73,7 @@ async function run(host: string, args: readonly string[] = [], text = readFileSy
   const dockerfile = join(folder, 'Dockerfile');
   writeFileSync(dockerfile, text);
   const env = { ...process.env, NODE_REGISTRY: `${host}/library`, DISTROLESS_REGISTRY: `${host}/distroless` };
-  const child = spawn(process.execPath, [join(ROOT, 'images.mjs'), '--dockerfile', dockerfile, ...args], { env });
+  const child = spawn(process.execPath, [join(ROOT, 'scripts/images.mjs'), '--dockerfile', dockerfile, ...args], { env });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()));
   const status = await new Promise<number | null>((done) => child.once('close', done));

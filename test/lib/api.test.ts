@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 
 test('jsii compiles the constructs, and API.md is what it makes of them', () => {
-  const { status, stderr } = spawnSync(process.execPath, ['api.mjs', '--check'], {
+  const { status, stderr } = spawnSync(process.execPath, ['scripts/api.mjs', '--check'], {
     cwd: resolve(__dirname, '../..'),
     encoding: 'utf8',
   });

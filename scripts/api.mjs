@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = dirname(fileURLToPath(import.meta.url));
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const API = join(ROOT, 'API.md');
 const PROP_NAMES = join(ROOT, 'lib/prop-names.ts');
 /** What lib/ imports. No more: jsii-docgen reads every module that it finds. */
@@ -36,27 +36,16 @@ function copyTo(folder) {
 
 /** The part of package.json that jsii knows: it takes every dependency for one of its own modules. */
 function manifest() {
-  const { name, version, description, license, peerDependencies } = JSON.parse(
+  const { name, version, description, license, author, repository, stability, jsii, peerDependencies } = JSON.parse(
     readFileSync(join(ROOT, 'package.json'), 'utf8'),
   );
   return {
-    ...{ name, version, description, license, peerDependencies },
+    ...{ name, version, description, license, author, repository, stability, peerDependencies },
     ...{ main: 'lib/index.js', types: 'lib/index.d.ts' },
     devDependencies: Object.fromEntries(
       Object.entries(peerDependencies).map(([peer, range]) => [peer, range.replace('^', '')]),
     ),
-    // jsii wants both; neither shows in API.md.
-    author: { name },
-    repository: { type: 'git', url: `https://example.invalid/${name}.git` },
-    jsii: {
-      targets: {
-        python: { distName: name, module: name },
-        java: { package: `invalid.example.${name}`, maven: { groupId: 'invalid.example', artifactId: name } },
-        dotnet: { namespace: 'Drainshift', packageId: 'Drainshift' },
-        go: { moduleName: `example.invalid/${name}` },
-      },
-      tsc: { types: ['node'] },
-    },
+    jsii: { ...jsii, tsc: { types: ['node'] } },
   };
 }
 
