@@ -43,7 +43,7 @@ export default tseslint.config(
         {
           selector: 'BinaryExpression[operator="in"][left.type!="Literal"]',
           message:
-            'A name from outside may be that of a member of Object.prototype: Object.hasOwn, or `own` of core/own.ts.',
+            'A name from outside may be that of a member of Object.prototype: Object.hasOwn, or `own` of core/validation/own.ts.',
         },
       ],
     },
@@ -59,7 +59,7 @@ export default tseslint.config(
   },
   {
     // Functions that take a scope, and states whose ids are the names that operators read in the console.
-    files: ['lib/cutover-definition.ts', 'lib/cutover-functions.ts'],
+    files: ['lib/cutover/cutover-definition.ts', 'lib/cutover/cutover-functions.ts'],
     rules: {
       'awscdk/require-passing-this': 'off',
       'awscdk/no-variable-construct-id': 'off',

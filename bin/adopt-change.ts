@@ -1,9 +1,9 @@
-import { AdoptedRule, AdoptionRequest, AdoptionState, adoptionForward, readAdoption } from '../core/adoption';
-import { CutoverError } from '../core/errors';
-import { Forward, sameForward } from '../core/forward';
-import { LockHolder, describeHolder } from '../core/lock';
-import { Side } from '../core/weights';
-import type { AdoptionPorts } from '../lambda/adapters/operator';
+import { AdoptedRule, AdoptionRequest, AdoptionState, adoptionForward, readAdoption } from '../core/traffic/adoption';
+import { CutoverError } from '../core/errors/errors';
+import { Forward, sameForward } from '../core/traffic/forward';
+import { LockHolder, describeHolder } from '../core/traffic/lock';
+import { Side } from '../core/traffic/weights';
+import type { AdoptionPorts } from '../lambda/operator';
 import { CONFIRM_MS, CONFIRM_POLL_MS, WeightsChange, write } from './weights-change';
 
 type Lease = Parameters<Parameters<AdoptionPorts['lock']['holding']>[1]>[0];

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { AdoptionState } from '../core/adoption';
-import { describeHolder } from '../core/lock';
-import { SIDES, Side } from '../core/weights';
+import { AdoptionState } from '../core/traffic/adoption';
+import { describeHolder } from '../core/traffic/lock';
+import { SIDES, Side } from '../core/traffic/weights';
 import { AdoptionReading, changeAdoption, readAdopted } from './adopt-change';
 import {
   EXIT,

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { APPROVAL_GATES, ApprovalGate, approvalKey, statementOf } from '../core/approval';
-import type { ApprovalPorts } from '../lambda/adapters/operator';
+import { APPROVAL_GATES, ApprovalGate, approvalKey, statementOf } from '../core/approval/approval';
+import type { ApprovalPorts } from '../lambda/operator';
 import { EXIT, OperatorFlags, asJson, findCutover, operatorCommand, runOperator, warn } from './operator-command';
 
 interface ApproveFlags extends OperatorFlags {

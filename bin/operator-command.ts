@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
-import { EXIT_CODES } from '../core/exit-codes';
-import { LOCK_SECONDS } from '../core/lock';
-import { printable } from '../core/one-line';
-import type { CutoverWiring } from '../core/wiring';
-import type * as Operator from '../lambda/adapters/operator';
+import { EXIT_CODES } from '../core/errors/exit-codes';
+import { LOCK_SECONDS } from '../core/traffic/lock';
+import { printable } from '../core/text/one-line';
+import type { CutoverWiring } from '../core/cutover/cutover-config';
+import type * as Operator from '../lambda/operator';
 
 export const EXIT = {
   done: EXIT_CODES.done.code,

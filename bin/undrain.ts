@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
-import { describeHolder } from '../core/lock';
-import { describeSide } from '../core/side-state';
-import { SIDES, Side } from '../core/weights';
+import { describeHolder } from '../core/traffic/lock';
+import { describeSide } from '../core/judge/side-state';
+import { SIDES, Side } from '../core/traffic/weights';
 import { EXIT, OperatorFlags, connect, operatorCommand, runOperator, warn } from './operator-command';
 
 interface UndrainFlags extends OperatorFlags {

@@ -1,8 +1,8 @@
-import { CutoverError } from '../core/errors';
-import { Forward, forwardFor, sameForward, weightsOf } from '../core/forward';
-import { LockHolder, describeHolder } from '../core/lock';
-import { SIDES, Side, Weights, formatWeights } from '../core/weights';
-import type { OperatorPorts } from '../lambda/adapters/operator';
+import { CutoverError } from '../core/errors/errors';
+import { Forward, forwardFor, sameForward, weightsOf } from '../core/traffic/forward';
+import { LockHolder, describeHolder } from '../core/traffic/lock';
+import { SIDES, Side, Weights, formatWeights } from '../core/traffic/weights';
+import type { OperatorPorts } from '../lambda/operator';
 
 type Lease = Parameters<Parameters<OperatorPorts['lock']['holding']>[1]>[0];
 

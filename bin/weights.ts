@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { describeHolder } from '../core/lock';
-import { MAX_WEIGHT, Weights, formatWeights, isWeight } from '../core/weights';
+import { describeHolder } from '../core/traffic/lock';
+import { MAX_WEIGHT, Weights, formatWeights, isWeight } from '../core/traffic/weights';
 import { readDecimal } from './numbers';
 import {
   EXIT,

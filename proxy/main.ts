@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { parse as parseYaml } from 'yaml';
-import { CutoverError } from '../core/errors';
-import type { Attended } from './aws/attended';
-import { startAttendants } from './aws/attendants';
-import { CONFIG_VARIABLE, HostPort, ProxyConfig, readConfig } from './config';
-import { Command, readFlags, USAGE } from './flags';
-import { createLog } from './log';
-import { startProxy } from './proxy';
-import { VERSION } from './version';
+import { CutoverError } from '../core/errors/errors';
+import type { Attended } from './aws/snapshot';
+import { startAttendants } from './aws/integrations';
+import { CONFIG_VARIABLE, HostPort, ProxyConfig, readConfig } from './config/config';
+import { Command, readFlags, USAGE } from './config/flags';
+import { createLog } from './process/log';
+import { startProxy } from './control/proxy';
+import { VERSION } from './process/version';
 import { WorkerGroup, startWorkers } from './workers/group';
-import { FAILED, crash, endAfterLog } from './workers/last-words';
+import { FAILED, crash, endAfterLog } from './workers/exit';
 import { isWorker, runWorker } from './workers/worker';
 
 /** BSD's EX_USAGE: the caller has to mend the command or the configuration. */

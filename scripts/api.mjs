@@ -1,4 +1,4 @@
-// `npm run api` writes API.md, the reference of every construct, and lib/prop-names.ts, what their props are called; with `--check` it
+// `npm run api` writes API.md, the reference of every construct, and lib/validation/prop-names.ts, what their props are called; with `--check` it
 // says instead whether both are current.
 // Both compile lib/ with jsii first, as it would be published for Python, Java, .NET and Go: what those languages cannot
 // express is an error here. It happens in a copy, because jsii compiles a package's root and writes beside its sources.
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const API = join(ROOT, 'API.md');
-const PROP_NAMES = join(ROOT, 'lib/prop-names.ts');
+const PROP_NAMES = join(ROOT, 'lib/validation/prop-names.ts');
 /** What lib/ imports. No more: jsii-docgen reads every module that it finds. */
 const LINKED = ['aws-cdk-lib', 'constructs', '@types'];
 
@@ -58,7 +58,7 @@ function run(folder, command, args) {
   process.exit(1);
 }
 
-/** Every struct of the public API with its props, and what they are made of, for `lib/known-props.ts`. */
+/** Every struct of the public API with its props, and what they are made of, for `lib/validation/known-props.ts`. */
 function propNames(folder) {
   const { types } = JSON.parse(readFileSync(join(folder, '.jsii'), 'utf8'));
   const isStruct = (type) => type?.kind === 'interface' && type.datatype === true;

@@ -1,6 +1,6 @@
 // Bundles what is deployed beside the constructs: the Lambda functions, and the context of the proxy image; and what the command
 // line needs of the AWS SDK, which is no dependency of the package.
-// `lib/assets.ts` knows where they are; the rehearsal runs these very files.
+// `lib/shared/assets.ts` knows where they are; the rehearsal runs these very files.
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
@@ -26,7 +26,7 @@ await Promise.all([
   }),
   build({
     ...common,
-    entryPoints: ['lambda/adapters/operator.ts'],
+    entryPoints: ['lambda/operator.ts'],
     outfile: `${ASSETS}/cli/operator.js`,
     target: 'node20',
     minify: true,

@@ -1,6 +1,6 @@
 // Runs one row of the matrix: a cutover of its own world, a fault in one phase, and a client that counts for itself.
 import { setTimeout as pause } from 'node:timers/promises';
-import { readBackWeights } from '../../dist/rehearsal/read-back.js';
+import { readBackWeights } from '../../dist/rehearsal/run/read-back.js';
 import type { Fault, Phase } from './matrix.ts';
 import { PHASES } from './matrix.ts';
 import { isLost, type Seen, type SeenRequest } from './seen.ts';

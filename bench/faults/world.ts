@@ -3,11 +3,11 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parsePlan } from '../../dist/core/plan.js';
-import { readAssembly } from '../../dist/rehearsal/assembly/read.js';
-import { readBlueprint } from '../../dist/rehearsal/blueprint/blueprint.js';
+import { parsePlan } from '../../dist/core/plan/plan.js';
+import { readAssembly } from '../../dist/rehearsal/template/assembly/read.js';
+import { readBlueprint } from '../../dist/rehearsal/template/model/stack-model.js';
 import type { ExecutionDescription } from '../../dist/rehearsal/state-machine/model.js';
-import { World } from '../../dist/rehearsal/world.js';
+import { World } from '../../dist/rehearsal/cloud/local-cloud.js';
 import type { ClientOptions, Seen } from './seen.ts';
 
 export type Side = 'source' | 'target';

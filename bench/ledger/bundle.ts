@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { ROOT } from '../processes/resolve.ts';
 
-const REAL = join(ROOT, 'proxy/ledger.ts');
+const REAL = join(ROOT, 'proxy/data-plane/contract/ledger.ts');
 const STAND_IN = join(ROOT, 'bench/ledger/no-ledger.ts');
 
 /** Builds our proxy as `scripts/bundle.mjs` does, with a ledger that counts nothing. @returns the script's path */
 export async function bundleWithoutLedger(directory: string): Promise<string> {
-  if (!existsSync(REAL)) throw new Error(`'proxy/ledger.ts' must be there to be replaced, got nothing at ${REAL}`);
+  if (!existsSync(REAL))
+    throw new Error(`'proxy/data-plane/contract/ledger.ts' must be there to be replaced, got nothing at ${REAL}`);
   const outfile = join(directory, 'proxy.js');
   let replaced = 0;
   const plugin: Plugin = {
@@ -29,6 +30,9 @@ export async function bundleWithoutLedger(directory: string): Promise<string> {
     logLevel: 'silent',
     plugins: [plugin],
   });
-  if (replaced === 0) throw new Error("'proxy/ledger.ts' must be part of the proxy's bundle, got a bundle without it");
+  if (replaced === 0)
+    throw new Error(
+      "'proxy/data-plane/contract/ledger.ts' must be part of the proxy's bundle, got a bundle without it",
+    );
   return outfile;
 }

@@ -1,4 +1,4 @@
-// Stands in for `proxy/ledger.ts` in one build of the proxy. Its shape is the ledger's; it counts nothing.
+// Stands in for `proxy/data-plane/contract/ledger.ts` in one build of the proxy. Its shape is the ledger's; it counts nothing.
 
 const KINDS = ['http', 'websocket', 'grpcStream', 'serverSentEvents', 'streaming'] as const;
 type Kind = (typeof KINDS)[number];

@@ -1,9 +1,9 @@
 import { AlarmType, CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
-import { AlarmNames, AlarmReading } from '../../core/alarm-check';
-import { SIDES } from '../../core/weights';
-import type { AlarmsPort } from '../ports';
-import { CLIENT_CONFIG } from './client-config';
-import { limited } from './limited';
+import { AlarmNames, AlarmReading } from '../../core/judge/alarm-check';
+import { SIDES } from '../../core/traffic/weights';
+import type { AlarmsPort } from '../contract/ports';
+import { CLIENT_CONFIG } from './client/client-config';
+import { limited } from './client/limited';
 
 /** A look does not wait for CloudWatch. */
 const ALARMS_MS = 2_500;

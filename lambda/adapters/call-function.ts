@@ -1,7 +1,7 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { oneLine } from '../../core/one-line';
-import { CLIENT_CONFIG } from './client-config';
-import { limited } from './limited';
+import { oneLine } from '../../core/text/one-line';
+import { CLIENT_CONFIG } from './client/client-config';
+import { limited } from './client/limited';
 
 /** Longer than a function of ours takes, with a cold start before it. */
 const INVOKE_MS = 60_000;

@@ -6,9 +6,9 @@ import {
   ListTagsForCertificateCommand,
   paginateListCertificates,
 } from '@aws-sdk/client-acm';
-import type { CertificatesPort, Tags } from '../certificate/ports';
-import { CLIENT_CONFIG } from './client-config';
-import { DEPLOYMENT_MS, limited } from './limited';
+import type { CertificatesPort, Tags } from '../contract/certificate-ports';
+import { CLIENT_CONFIG } from './client/client-config';
+import { DEPLOYMENT_MS, limited } from './client/limited';
 
 /** The certificates of AWS Certificate Manager; calls end with the signal. */
 export function certificatesPort(signal: AbortSignal): CertificatesPort {

@@ -1,11 +1,11 @@
 import { partition } from '@aws-sdk/core/client';
 import { parseXML } from '@aws-sdk/xml-builder';
-import { CutoverError } from '../../core/errors';
-import { oneLine } from '../../core/one-line';
-import { Statement, statementRequest } from '../../core/statement';
-import type { CutoverWiring } from '../../core/wiring';
-import type { IdentityPort } from '../ports';
-import { withinStep } from '../time-left';
+import { CutoverError } from '../../core/errors/errors';
+import { oneLine } from '../../core/text/one-line';
+import { Statement, statementRequest } from '../../core/approval/statement';
+import type { CutoverWiring } from '../../core/cutover/cutover-config';
+import type { IdentityPort } from '../contract/ports';
+import { withinStep } from '../contract/time-left';
 
 /** Of one attempt. Nobody waits for it: the next look asks again. */
 const STS_MS = 3_000;

@@ -1,7 +1,7 @@
-import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../../core/events';
-import { SIDES } from '../../core/weights';
-import { CutoverWiring } from '../../core/wiring';
-import type { MetricsPort } from '../ports';
+import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../../core/proxy/events';
+import { SIDES } from '../../core/traffic/weights';
+import { CutoverWiring } from '../../core/cutover/cutover-config';
+import type { MetricsPort } from '../contract/ports';
 
 /**
  * Metrics as lines of the function's log, which CloudWatch makes metrics of: no call, and nothing to wait for.

@@ -1,10 +1,10 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
-import { Announcement } from '../../core/announcement';
-import { EVENT_DETAIL_TYPE, EVENT_SOURCE } from '../../core/events';
-import { CutoverWiring } from '../../core/wiring';
-import type { NotifierPort } from '../ports';
-import { limited } from './limited';
+import { Announcement } from '../../core/cutover/announcement';
+import { EVENT_DETAIL_TYPE, EVENT_SOURCE } from '../../core/proxy/events';
+import { CutoverWiring } from '../../core/cutover/cutover-config';
+import type { NotifierPort } from '../contract/ports';
+import { limited } from './client/limited';
 
 /** A network without a way to these services must cost a step seconds, and not its time limit. */
 const BRIEF_CONFIG = {

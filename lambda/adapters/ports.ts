@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { CutoverWiring } from '../../core/wiring';
-import type { Ports } from '../ports';
+import { CutoverWiring } from '../../core/cutover/cutover-config';
+import type { Ports } from '../contract/ports';
 import { alarmsPort } from './alarms';
 import { identityPort } from './identity';
-import { loadBalancerPort } from './load-balancer';
+import { loadBalancerPort } from './load-balancer/load-balancer';
 import { metricsPort } from './metrics';
 import { notifierPort } from './notifier';
-import { proxiesPort } from './proxies';
-import { smokePort } from './smoke';
-import { storePort } from './store';
+import { proxiesPort } from './proxies/proxies';
+import { smokePort } from './smoke/smoke';
+import { storePort } from './store/store';
 
 /** The ports of a deployed cutover. */
 export function portsFrom(wiring: CutoverWiring): Ports {

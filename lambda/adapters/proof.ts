@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ProofOrder } from '../../core/proof';
-import type { ProofPorts } from '../proof/prove';
-import { listenerRulesPort } from './listener-rules';
-import { smokePort } from './smoke';
+import type { ProofOrder } from '../../core/cutover/proof';
+import type { ProofPorts } from '../contract/proof-ports';
+import { listenerRulesPort } from './load-balancer/listener-rules';
+import { smokePort } from './smoke/smoke';
 
 /** @param order says which listeners and groups */
 export function proofPorts(order: ProofOrder): ProofPorts {

@@ -7,9 +7,9 @@ import {
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import type { RotatedSecret } from '../rotation/rotate';
-import { CLIENT_CONFIG } from './client-config';
-import { limited } from './limited';
+import type { RotatedSecret } from '../contract/rotation-ports';
+import { CLIENT_CONFIG } from './client/client-config';
+import { limited } from './client/limited';
 
 /** 64 letters, as the first one has. */
 const KEY_BYTES = 48;

@@ -1,7 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { STATEMENT_HEADER, STATEMENT_QUERY, STATEMENT_SECONDS, Statement } from '../../core/statement';
-import { CLIENT_CONFIG } from './client-config';
+import { STATEMENT_HEADER, STATEMENT_QUERY, STATEMENT_SECONDS, Statement } from '../../core/approval/statement';
+import { CLIENT_CONFIG } from './client/client-config';
 import { stsUrl } from './identity';
 
 /**

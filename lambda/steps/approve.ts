@@ -10,15 +10,15 @@ import {
   pendingGate,
   proven,
   statementOf,
-} from '../../core/approval';
-import { CutoverRun, note, retreat } from '../../core/cutover';
-import { gatePollSeconds } from '../../core/plan';
-import { readStatement } from '../../core/statement';
-import { announce } from '../announce';
-import { Look, judged } from '../judged';
-import type { Ports } from '../ports';
-import { settle } from '../settle';
-import { Act, guarded, handlerOf } from '../step';
+} from '../../core/approval/approval';
+import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { gatePollSeconds } from '../../core/plan/plan';
+import { readStatement } from '../../core/approval/statement';
+import { announce } from '../step/announce';
+import { Look, judged } from '../step/observe';
+import type { Ports } from '../contract/ports';
+import { settle } from '../contract/settle';
+import { Act, guarded, handlerOf } from '../step/step';
 
 /**
  * One look for the approval of a person; the first look asks for it. What a person wrote that cannot be read counts as

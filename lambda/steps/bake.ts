@@ -1,9 +1,9 @@
-import { CutoverRun, note } from '../../core/cutover';
-import { bakeVerdict } from '../../core/judge';
-import { afterBake, observedOf } from '../../core/stage';
-import { Look, judged } from '../judged';
-import type { Ports } from '../ports';
-import { handlerOf } from '../step';
+import { CutoverRun, note } from '../../core/cutover/run';
+import { bakeVerdict } from '../../core/judge/judge';
+import { afterBake, observedOf } from '../../core/cutover/stage';
+import { Look, judged } from '../step/observe';
+import type { Ports } from '../contract/ports';
+import { handlerOf } from '../step/step';
 
 /** One look at a bake: asks for the verdict on what both sides did since the shift. */
 async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Look): Promise<CutoverRun> {

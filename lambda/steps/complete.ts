@@ -1,10 +1,10 @@
-import { CutoverRun, note } from '../../core/cutover';
-import { CutoverError } from '../../core/errors';
-import { evidenceOf } from '../../core/evidence';
-import { announce } from '../announce';
-import type { Ports } from '../ports';
-import { handlerOf, holdsLock } from '../step';
-import { undrain } from '../undrain';
+import { CutoverRun, note } from '../../core/cutover/run';
+import { CutoverError } from '../../core/errors/errors';
+import { evidenceOf } from '../../core/cutover/evidence';
+import { announce } from '../step/announce';
+import type { Ports } from '../contract/ports';
+import { handlerOf, holdsLock } from '../step/step';
+import { undrain } from '../step/undrain';
 
 /**
  * Leaves the source ready to take traffic again, writes the evidence and frees the lock. It follows `Verify`: whatever fails

@@ -1,10 +1,10 @@
-import { CutoverRun, note, retreat } from '../../core/cutover';
-import { sameForward } from '../../core/forward';
-import { CONFIRM_POLL_SECONDS } from '../../core/plan';
-import { announce } from '../announce';
-import { Look, judged } from '../judged';
-import type { Ports } from '../ports';
-import { handlerOf } from '../step';
+import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { sameForward } from '../../core/traffic/forward';
+import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
+import { announce } from '../step/announce';
+import { Look, judged } from '../step/observe';
+import type { Ports } from '../contract/ports';
+import { handlerOf } from '../step/step';
 
 /** Reads the weighted rule back: as intended, in time. */
 async function readBack(run: CutoverRun, ports: Ports, nowMs: number, { rules }: Look): Promise<CutoverRun> {

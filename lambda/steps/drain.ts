@@ -1,11 +1,11 @@
-import { CutoverRun, note, retreat } from '../../core/cutover';
-import { beginDrain, observeDrain } from '../../core/drain-run';
-import { TaskReading } from '../../core/tally';
-import { Look, judged } from '../judged';
-import { CALLS_AT_ONCE, pooled } from '../pooled';
-import type { Ports } from '../ports';
-import { settle } from '../settle';
-import { handlerOf } from '../step';
+import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { beginDrain, observeDrain } from '../../core/cutover/drain-run';
+import { TaskReading } from '../../core/judge/tally';
+import { Look, judged } from '../step/observe';
+import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
+import type { Ports } from '../contract/ports';
+import { settle } from '../contract/settle';
+import { handlerOf } from '../step/step';
 
 /**
  * One look at the drain of the source, while both sides are judged. The first look begins it; a task that is not draining

@@ -1,13 +1,13 @@
-import { Announced } from '../../core/announcement';
-import type { HeededAlarms } from '../../core/alarm-check';
-import { CutoverRun, begin, note } from '../../core/cutover';
-import { CutoverError } from '../../core/errors';
-import { estimateSeconds, parsePlan } from '../../core/plan';
-import { PLAN_PARTS, PlanPart, checkFloor } from '../../core/plan-floor';
-import { Problems } from '../../core/problems';
-import { announce } from '../announce';
-import type { Ports } from '../ports';
-import { handlerOf } from '../step';
+import { Announced } from '../../core/cutover/announcement';
+import type { HeededAlarms } from '../../core/judge/alarm-check';
+import { CutoverRun, begin, note } from '../../core/cutover/run';
+import { CutoverError } from '../../core/errors/errors';
+import { estimateSeconds, parsePlan } from '../../core/plan/plan';
+import { PLAN_PARTS, PlanPart, checkFloor } from '../../core/plan/plan-floor';
+import { Problems } from '../../core/validation/problems';
+import { announce } from '../step/announce';
+import type { Ports } from '../contract/ports';
+import { handlerOf } from '../step/step';
 
 /** Step Functions adds this key to the input of an execution that another workflow starts with `associateWithParent`. */
 const STARTED_BY = 'AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID';

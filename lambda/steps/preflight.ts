@@ -1,15 +1,15 @@
-import { checkAlarms } from '../../core/alarm-check';
-import { pendingGate } from '../../core/approval';
-import { CutoverRun, note } from '../../core/cutover';
-import { CutoverError, ErrorCode } from '../../core/errors';
-import { weightsOf } from '../../core/forward';
-import { otherRules } from '../../core/listener-rules';
-import { firstLines } from '../../core/state-size';
-import { formatWeights, sameShares, Side, SIDES } from '../../core/weights';
-import type { Ports } from '../ports';
-import { settle } from '../settle';
-import { readSide } from '../sides';
-import { handlerOf } from '../step';
+import { checkAlarms } from '../../core/judge/alarm-check';
+import { pendingGate } from '../../core/approval/approval';
+import { CutoverRun, note } from '../../core/cutover/run';
+import { CutoverError, ErrorCode } from '../../core/errors/errors';
+import { weightsOf } from '../../core/traffic/forward';
+import { otherRules } from '../../core/traffic/listener-rules';
+import { firstLines } from '../../core/cutover/state-size';
+import { formatWeights, sameShares, Side, SIDES } from '../../core/traffic/weights';
+import type { Ports } from '../contract/ports';
+import { settle } from '../contract/settle';
+import { readSide } from '../step/sides';
+import { handlerOf } from '../step/step';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
 const MAX_TASKS = 2_000;

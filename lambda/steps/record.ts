@@ -1,9 +1,9 @@
-import { AnnouncementKind } from '../../core/announcement';
-import { CutoverRun, Outcome, failureOf, note, outcomeOf } from '../../core/cutover';
-import { evidenceOf } from '../../core/evidence';
-import { announce } from '../announce';
-import type { Ports } from '../ports';
-import { handlerOf } from '../step';
+import { AnnouncementKind } from '../../core/cutover/announcement';
+import { CutoverRun, Outcome, failureOf, note, outcomeOf } from '../../core/cutover/run';
+import { evidenceOf } from '../../core/cutover/evidence';
+import { announce } from '../step/announce';
+import type { Ports } from '../contract/ports';
+import { handlerOf } from '../step/step';
 
 /** `cause` is what the state machine shows of the failure. */
 export interface Recorded extends CutoverRun {

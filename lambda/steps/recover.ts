@@ -1,13 +1,13 @@
-import { CutoverRun, note, retreat } from '../../core/cutover';
-import { unseenEnd } from '../../core/drain-run';
-import { CutoverError, ErrorCode } from '../../core/errors';
-import { sameForward } from '../../core/forward';
-import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, recoveryCallOf } from '../../core/recovery';
-import { verifiedMark } from '../../core/verified-mark';
-import { announce } from '../announce';
-import type { Ports } from '../ports';
-import { handlerOf } from '../step';
-import { undrain } from '../undrain';
+import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { unseenEnd } from '../../core/cutover/drain-run';
+import { CutoverError, ErrorCode } from '../../core/errors/errors';
+import { sameForward } from '../../core/traffic/forward';
+import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, recoveryCallOf } from '../../core/cutover/recovery';
+import { verifiedMark } from '../../core/cutover/verified-mark';
+import { announce } from '../step/announce';
+import type { Ports } from '../contract/ports';
+import { handlerOf } from '../step/step';
+import { undrain } from '../step/undrain';
 import { record } from './record';
 import { rollback } from './rollback';
 

@@ -1,18 +1,18 @@
-import { checkAlarms } from '../../core/alarm-check';
-import { CutoverRun, RollbackRecord, failureOf, note } from '../../core/cutover';
-import { CutoverError } from '../../core/errors';
-import { Forward, forwardFor, sameForward } from '../../core/forward';
-import { CONFIRM_POLL_SECONDS } from '../../core/plan';
-import { SideState, describeSide, mayTakeBack } from '../../core/side-state';
-import { interruptedStage } from '../../core/stage';
-import { announce } from '../announce';
-import { readRules } from '../judged';
-import type { Ports } from '../ports';
-import { settle, settleWithin } from '../settle';
-import { readSide } from '../sides';
-import { handlerOf } from '../step';
-import { timeLeftMs } from '../time-left';
-import { undrain } from '../undrain';
+import { checkAlarms } from '../../core/judge/alarm-check';
+import { CutoverRun, RollbackRecord, failureOf, note } from '../../core/cutover/run';
+import { CutoverError } from '../../core/errors/errors';
+import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
+import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
+import { SideState, describeSide, mayTakeBack } from '../../core/judge/side-state';
+import { interruptedStage } from '../../core/cutover/stage';
+import { announce } from '../step/announce';
+import { readRules } from '../step/observe';
+import type { Ports } from '../contract/ports';
+import { settle, settleWithin } from '../contract/settle';
+import { readSide } from '../step/sides';
+import { handlerOf } from '../step/step';
+import { timeLeftMs } from '../contract/time-left';
+import { undrain } from '../step/undrain';
 
 /** How long a rollback reads back, and tells the source's tasks, before it leaves the rest to the state machine's retries. */
 const CONFIRM_SECONDS = 300;

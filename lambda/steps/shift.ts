@@ -1,12 +1,12 @@
-import { CutoverRun, note, retreat } from '../../core/cutover';
-import { Forward, forwardFor, sameForward } from '../../core/forward';
-import { CONFIRM_POLL_SECONDS } from '../../core/plan';
-import { isTooLarge, tooManyTasks, withoutTasks } from '../../core/state-size';
-import { beginStage, beginWatch } from '../../core/watch';
-import { Look, judged, readRules } from '../judged';
-import type { Ports } from '../ports';
-import { settle } from '../settle';
-import { Act, guarded, handlerOf } from '../step';
+import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
+import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
+import { isTooLarge, tooManyTasks, withoutTasks } from '../../core/cutover/state-size';
+import { beginStage, beginWatch } from '../../core/judge/watch';
+import { Look, judged, readRules } from '../step/observe';
+import type { Ports } from '../contract/ports';
+import { settle } from '../contract/settle';
+import { Act, guarded, handlerOf } from '../step/step';
 
 /** Sets the weights of the next stage. Doing it twice is doing it once. */
 async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {

@@ -1,11 +1,11 @@
-import { parsePlan } from '../../core/plan';
-import { SideState } from '../../core/side-state';
-import { SIDES, Side } from '../../core/weights';
-import { SMOKE_VARIABLE } from '../../core/wiring';
-import type { Ports } from '../ports';
-import { readSide } from '../sides';
-import { handlerOf } from '../step';
-import { undrain } from '../undrain';
+import { parsePlan } from '../../core/plan/plan';
+import { SideState } from '../../core/judge/side-state';
+import { SIDES, Side } from '../../core/traffic/weights';
+import { SMOKE_VARIABLE } from '../../core/cutover/cutover-config';
+import type { Ports } from '../contract/ports';
+import { readSide } from '../step/sides';
+import { handlerOf } from '../step/step';
+import { undrain } from '../step/undrain';
 
 /** What a person's command asks for. */
 export interface UndrainCall {

@@ -1,13 +1,13 @@
-import { total } from '../../core/connections';
-import { CutoverRun, note, retreat } from '../../core/cutover';
-import { activeOf, describeLive, drainSeen } from '../../core/drain-run';
-import { CutoverError } from '../../core/errors';
-import { unknownTasks } from '../../core/tally';
-import { verifiedMark } from '../../core/verified-mark';
-import { Look, judged } from '../judged';
-import type { Ports } from '../ports';
-import { settle } from '../settle';
-import { handlerOf } from '../step';
+import { total } from '../../core/proxy/connections';
+import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { activeOf, describeLive, drainSeen } from '../../core/cutover/drain-run';
+import { CutoverError } from '../../core/errors/errors';
+import { unknownTasks } from '../../core/judge/tally';
+import { verifiedMark } from '../../core/cutover/verified-mark';
+import { Look, judged } from '../step/observe';
+import type { Ports } from '../contract/ports';
+import { settle } from '../contract/settle';
+import { handlerOf } from '../step/step';
 
 /** What may pass by itself has so long: a task that hangs is killed by ECS within its stop timeout. */
 const MAX_UNVERIFIED_SECONDS = 300;

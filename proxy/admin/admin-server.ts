@@ -8,7 +8,7 @@ import {
   adminAddress,
   adminResponseToSign,
   readDrainOrder,
-} from '../../core/admin';
+} from '../../core/proxy/admin-api';
 import {
   HoldOrder,
   ReleaseOrder,
@@ -16,9 +16,9 @@ import {
   readHoldOrder,
   readReleaseOrder,
   readRetargetOrder,
-} from '../../core/hold';
-import { Problems } from '../../core/problems';
-import { AdminKeys } from './admin-keys';
+} from '../../core/proxy/hold';
+import { Problems } from '../../core/validation/problems';
+import { AdminKeys } from '../admin-keys/admin-keys';
 import { SignatureCheck, sign } from './signature';
 import { WaitingConnections } from './waiting-connections';
 
@@ -91,7 +91,7 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
 );
 
 /**
- * Serves the admin API. Every call is signed, and so is its response; see `core/admin.ts`.
+ * Serves the admin API. Every call is signed, and so is its response; see `core/proxy/admin-api.ts`.
  *
  * @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port.
  */

@@ -1,12 +1,12 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { FAST_PATHS, FastPath } from '../../core/admin';
-import { CONNECTION_KINDS, ENDINGS } from '../../core/connections';
-import type { Side } from '../../core/weights';
-import type { UpstreamLog } from '../upstream-log';
-import { DURATION_BOUNDS_MS } from '../durations';
-import type { DataPlane } from '../data-plane/data-plane';
-import type { Ledger } from '../ledger';
-import { STATUS_CLASSES, TrafficCount } from '../traffic-count';
+import { FAST_PATHS, FastPath } from '../../core/proxy/admin-api';
+import { CONNECTION_KINDS, ENDINGS } from '../../core/proxy/connections';
+import type { Side } from '../../core/traffic/weights';
+import type { UpstreamLog } from '../telemetry/upstream-log';
+import { DURATION_BOUNDS_MS } from '../telemetry/durations';
+import type { DataPlane } from '../data-plane/contract/data-plane';
+import type { Ledger } from '../data-plane/contract/ledger';
+import { STATUS_CLASSES, TrafficCount } from '../telemetry/traffic-count';
 
 export const DURATION_METRIC = 'drainshift_request_duration_seconds';
 

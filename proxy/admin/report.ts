@@ -1,6 +1,6 @@
-import type { LedgerReport } from '../../core/admin';
-import { eachKind } from '../../core/connections';
-import type { Ledger } from '../ledger';
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import { eachKind } from '../../core/proxy/connections';
+import type { Ledger } from '../data-plane/contract/ledger';
 
 /**
  * What the ledger has for a report.

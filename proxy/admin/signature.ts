@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { ADMIN_HEADERS, ADMIN_WINDOW_SECONDS, AdminRequest, adminRequestToSign } from '../../core/admin';
-import type { AdminKeys } from './admin-keys';
+import { ADMIN_HEADERS, ADMIN_WINDOW_SECONDS, AdminRequest, adminRequestToSign } from '../../core/proxy/admin-api';
+import type { AdminKeys } from '../admin-keys/admin-keys';
 
 export interface ReceivedCall {
   readonly method: string;

@@ -1,4 +1,4 @@
-import { PROTECTION_MINUTES, ProtectionOrder } from '../../core/task-protection';
+import { PROTECTION_MINUTES, ProtectionOrder } from '../../core/proxy/task-protection';
 
 /** The agent itself asks ECS, and answers within a few seconds. */
 const ANSWER_MS = 5_000;

@@ -1,6 +1,6 @@
-import { spreadOf } from '../../core/embedded-metrics';
+import { spreadOf } from '../../core/proxy/embedded-metrics';
 import { DURATION_METRIC } from '../admin/metrics';
-import { DURATION_BOUNDS_MS } from '../durations';
+import { DURATION_BOUNDS_MS } from '../telemetry/durations';
 
 /** How many requests took at most as long as each bound, and last how many there were in all. */
 export type Cumulative = readonly number[];

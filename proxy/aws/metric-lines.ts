@@ -1,8 +1,8 @@
-import type { LedgerReport } from '../../core/admin';
-import { Counters, countersOf, since } from '../../core/counters';
-import { MetricLine, MetricTick, drainLine, liveLines, nextTick, trafficLine } from '../../core/embedded-metrics';
-import type { Clock } from '../clock';
-import type { Attended } from './attended';
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import { Counters, countersOf, since } from '../../core/proxy/counters';
+import { MetricLine, MetricTick, drainLine, liveLines, nextTick, trafficLine } from '../../core/proxy/embedded-metrics';
+import type { Clock } from '../process/clock';
+import type { Attended } from './snapshot';
 import { Cumulative, durationsIn, latenciesSince } from './latencies';
 
 export interface MetricLinesOptions {

@@ -7,8 +7,8 @@ import {
   UNPROTECTED,
   observeProtection,
   settleProtection,
-} from '../../core/task-protection';
-import type { Clock } from '../clock';
+} from '../../core/proxy/task-protection';
+import type { Clock } from '../process/clock';
 
 const LOOK_MS = 1_000;
 const RELEASED = 'The task is protected from scale-in no more';

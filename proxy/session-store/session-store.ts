@@ -1,7 +1,7 @@
 import net, { Socket } from 'node:net';
 import tls from 'node:tls';
-import type { Clock } from '../clock';
-import type { SessionStoreConfig } from './settings';
+import type { Clock } from '../process/clock';
+import type { SessionStoreConfig } from '../config/session-store-settings';
 
 /** Between two looks at a store that answers. */
 const LOOK_MS = 5_000;

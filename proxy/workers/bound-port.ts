@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
-import type { HostPort } from '../config';
+import type { HostPort } from '../config/config';
 
 /** An address that is taken, and at which nobody listens yet. */
 export interface BoundPort {

@@ -1,7 +1,7 @@
-import type { LedgerReport } from '../../core/admin';
-import { KindCounts, NO_CONNECTIONS, total } from '../../core/connections';
-import type { Clock } from '../clock';
-import { DrainLines, DrainLog } from '../drain-lines';
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import { KindCounts, NO_CONNECTIONS, total } from '../../core/proxy/connections';
+import type { Clock } from '../process/clock';
+import { DrainLines, DrainLog } from '../telemetry/drain-lines';
 
 const LOOK_MS = 100;
 /** With nothing live, whoever comes is told of a little later. */

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
-import type { DrainOrder, LedgerReport } from '../../core/admin';
-import { NO_CONNECTIONS, total } from '../../core/connections';
-import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/hold';
-import { NO_COUNTERS, activeSum, countersAfterLoss, isSameZero, mergeReports } from '../../core/merge-reports';
+import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
+import { NO_CONNECTIONS, total } from '../../core/proxy/connections';
+import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
+import { NO_COUNTERS, activeSum, countersAfterLoss, isSameZero, mergeReports } from '../../core/proxy/merge-reports';
 import type { AdminTarget } from '../admin/admin-server';
-import type { Clock } from '../clock';
+import type { Clock } from '../process/clock';
 import type { DrainWatch } from './drain-watch';
 import type { Member } from './member';
 import type { Members } from './members';
 import type { Order } from './messages';
-import { WorkerLate } from './questions';
-import { drainShares, holdShare } from './shares';
-import type { StandingOrders } from './standing-orders';
+import { WorkerLate } from './rpc';
+import { drainShares, holdShare } from './quotas';
+import type { StandingOrders } from './group-state';
 
 /** How long a hold must go on for a release to reach every worker before it ends by itself at one. */
 const RELEASE_MS = 10_000;

@@ -1,20 +1,20 @@
 import type { Logger } from 'pino';
-import type { LedgerReport } from '../../core/admin';
-import { activeSum } from '../../core/merge-reports';
-import type { Glance } from '../../core/task-protection';
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import { activeSum } from '../../core/proxy/merge-reports';
+import type { Glance } from '../../core/proxy/task-protection';
 import { AdminServer, startAdminServer } from '../admin/admin-server';
-import { adminKeysOf } from '../admin/settings';
-import type { Attended } from '../aws/attended';
-import { Clock, SYSTEM_CLOCK } from '../clock';
-import type { HostPort, ProxyConfig } from '../config';
-import { warnAtStart } from '../start-warnings';
-import { certificate } from '../tls';
+import { adminKeysOf } from '../config/admin-settings';
+import type { Attended } from '../aws/snapshot';
+import { Clock, SYSTEM_CLOCK } from '../process/clock';
+import type { HostPort, ProxyConfig } from '../config/config';
+import { warnAtStart } from '../control/start-warnings';
+import { certificate } from '../control/tls';
 import { BoundPort, bindPort } from './bound-port';
 import { DrainWatch } from './drain-watch';
 import { GroupTarget } from './group-target';
 import { Members } from './members';
-import { configShare } from './shares';
-import { StandingOrders } from './standing-orders';
+import { configShare } from './quotas';
+import { StandingOrders } from './group-state';
 
 /** Several workers that are one proxy to everybody else. */
 export interface WorkerGroup extends Attended {

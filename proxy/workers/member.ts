@@ -1,9 +1,9 @@
 import { ChildProcess, fork } from 'node:child_process';
-import type { LedgerReport } from '../../core/admin';
-import { signalChild } from '../../core/signals';
-import type { Clock } from '../clock';
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import { signalChild } from '../../core/errors/signals';
+import type { Clock } from '../process/clock';
 import { AnswerTo, FromWorker, ListenProblem, Question, ToWorker, WORKER_VARIABLE } from './messages';
-import { Questions } from './questions';
+import { Questions } from './rpc';
 
 export interface MemberEvents {
   /** It has loaded, and waits for its `start`. */

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
-import type { LedgerReport } from '../../core/admin';
-import { activeSum } from '../../core/merge-reports';
-import type { Clock } from '../clock';
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import { activeSum } from '../../core/proxy/merge-reports';
+import type { Clock } from '../process/clock';
 import { Member } from './member';
 import type { AnswerTo, ListenProblem, Question, ToWorker } from './messages';
-import { WorkerGone, WorkerLate } from './questions';
+import { WorkerGone, WorkerLate } from './rpc';
 
 /** A worker that listened for less than this did not start. */
 const STEADY_MS = 2_000;

@@ -1,7 +1,7 @@
-import type { DrainOrder, LedgerReport } from '../../core/admin';
-import type { KindCounts } from '../../core/connections';
-import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/hold';
-import type { ProxyConfig } from '../config';
+import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
+import type { KindCounts } from '../../core/proxy/connections';
+import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
+import type { ProxyConfig } from '../config/config';
 
 /** An order that each worker follows by itself. */
 export type Order =

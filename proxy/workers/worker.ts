@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { AdminTarget } from '../admin/admin-server';
-import { SYSTEM_CLOCK } from '../clock';
-import { createLog } from '../log';
-import { RunningProxy, startProxy } from '../proxy';
-import { FAILED, crash, endAfterLog } from './last-words';
+import { SYSTEM_CLOCK } from '../process/clock';
+import { createLog } from '../process/log';
+import { RunningProxy, startProxy } from '../control/proxy';
+import { FAILED, crash, endAfterLog } from './exit';
 import { Answers, FromWorker, ListenProblem, Order, PORT_FD, Question, ToWorker, WORKER_VARIABLE } from './messages';
 
 /** How often a worker tells the primary of itself. */

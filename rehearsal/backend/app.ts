@@ -1,7 +1,7 @@
 import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
-import { announceReady, entryOptions } from '../entry';
+import { announceReady, entryOptions } from '../processes/entry';
 import type { BackendOptions } from './backend';
 import { chat } from './chat';
 import { Clock } from './clock';

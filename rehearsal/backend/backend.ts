@@ -1,6 +1,6 @@
-import type { SmokeRequest } from '../../core/plan';
-import { Side } from '../../core/weights';
-import { startEntry } from '../entry';
+import type { SmokeRequest } from '../../core/plan/plan';
+import { Side } from '../../core/traffic/weights';
+import { startEntry } from '../processes/entry';
 
 export interface BackendOptions {
   readonly side: Side;

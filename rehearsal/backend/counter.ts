@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { RawData, WebSocket, WebSocketServer } from 'ws';
-import { Side } from '../../core/weights';
+import { Side } from '../../core/traffic/weights';
 import { Store } from './store-state';
 
 /**

@@ -1,6 +1,6 @@
 import { AddressInfo, Socket, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
-import { announceReady } from '../entry';
+import { announceReady } from '../processes/entry';
 import { StoreCall, StoreState } from './store-state';
 
 // Entry: the store that both backends share. One call a line as JSON, one answer a line, in the order of the calls.

@@ -1,4 +1,4 @@
-import { startEntry } from '../entry';
+import { startEntry } from '../processes/entry';
 import type { Running } from './backend';
 
 /** The store that both backends share, in a process of its own; gone with all that it held when it is stopped. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Retries } from '../blueprint/retries';
+import type { Retries } from './retries';
 
 /** One asynchronous call of a function, over all its repetitions. */
 export interface AsynchronousCall {

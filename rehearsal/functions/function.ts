@@ -1,8 +1,8 @@
 import { ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { signalChild } from '../../core/signals';
-import { entryPath } from '../entry';
-import type { ProcessHooks } from '../processes';
+import { signalChild } from '../../core/errors/signals';
+import { entryPath } from '../processes/entry';
+import type { ProcessHooks } from '../processes/processes';
 import type { Invocation, Result } from './host';
 
 /** A Lambda function as the template defines it, with its environment resolved. */

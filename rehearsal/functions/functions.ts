@@ -1,4 +1,4 @@
-import type { ProcessHooks } from '../processes';
+import type { ProcessHooks } from '../processes/processes';
 import { FunctionSpec, LocalFunction } from './function';
 
 /** The Lambda functions of a world, by ARN. */

@@ -1,4 +1,4 @@
-import { own } from '../../core/own';
+import { own } from '../../core/validation/own';
 /**
  * The execution environment of one Lambda function, in a process of its own: loads the bundle, answers events one after
  * another over IPC, and reports an exception as Lambda does. It ends with its parent.

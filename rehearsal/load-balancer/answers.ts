@@ -1,4 +1,4 @@
-import type { Answer, RefusedRequest, UpstreamFailure } from '../../proxy/data-plane/data-plane';
+import type { Answer, RefusedRequest, UpstreamFailure } from '../../proxy/data-plane/contract/data-plane';
 import type { Action } from './model';
 
 const REASONS: Record<number, string> = {

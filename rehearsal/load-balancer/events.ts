@@ -1,5 +1,5 @@
-import type { ConnectionKind } from '../../core/connections';
-import type { Outcome, RequestHead } from '../../proxy/data-plane/data-plane';
+import type { ConnectionKind } from '../../core/proxy/connections';
+import type { Outcome, RequestHead } from '../../proxy/data-plane/contract/data-plane';
 
 /** A request, as far as those who count need it. */
 export interface Asked {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { RequestHead } from '../../proxy/data-plane/data-plane';
+import type { RequestHead } from '../../proxy/data-plane/contract/data-plane';
 
 /** More addresses than this in X-Forwarded-For are answered with 463. */
 export const MAX_FORWARDED_FOR = 30;

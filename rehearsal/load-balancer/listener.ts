@@ -1,7 +1,7 @@
-import { own } from '../../core/own';
-import type { Answer, Decision, Forward, RequestHead } from '../../proxy/data-plane/data-plane';
-import { isGrpcContent } from '../../proxy/data-plane/http2/grpc';
-import { isLoopback } from '../loopback';
+import { own } from '../../core/validation/own';
+import type { Answer, Decision, Forward, RequestHead } from '../../proxy/data-plane/contract/data-plane';
+import { isGrpcContent } from '../../proxy/data-plane/streams/grpc';
+import { isLoopback } from '../processes/loopback';
 import { fixedAnswer, ownAnswer } from './answers';
 import { actionOf, chooseGroup, chooseTarget, hostNameOf, matchRule } from './choose';
 import { GROUP_COOKIES, TARGET_COOKIES, stickyCookies } from './cookies';

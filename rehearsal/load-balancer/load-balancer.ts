@@ -1,6 +1,6 @@
-import type { DataPlane, RefusedRequest, Timeouts } from '../../proxy/data-plane/data-plane';
-import { createDataPlane } from '../../proxy/data-plane/engine';
-import { Ledger } from '../../proxy/ledger';
+import type { DataPlane, RefusedRequest, Timeouts } from '../../proxy/data-plane/contract/data-plane';
+import { createDataPlane } from '../../proxy/data-plane/engine/engine';
+import { Ledger } from '../../proxy/data-plane/contract/ledger';
 import { answerFor, refusalAnswer } from './answers';
 import { Asked, BalancerEvents } from './events';
 import { HealthChecks } from './health';

@@ -1,4 +1,4 @@
-import { AwsError } from '../aws-error';
+import { AwsError } from '../errors/aws-error';
 
 /** The load balancer's live state, in the words of the ELBv2 API. Written by `rules.ts`, `targets.ts`, the start-up and a redeploy. */
 export interface LoadBalancer {

@@ -1,5 +1,5 @@
-import { AwsError } from '../aws-error';
-import { MAX_WEIGHT, isWeight } from '../../core/weights';
+import { AwsError } from '../errors/aws-error';
+import { MAX_WEIGHT, isWeight } from '../../core/traffic/weights';
 import { Action, ElbModel, Rule, RuleCondition, RuleTransform } from './model';
 import { checkTransforms } from './transforms';
 

@@ -1,4 +1,4 @@
-import { AwsError } from '../aws-error';
+import { AwsError } from '../errors/aws-error';
 import { ElbModel, Target, TargetAddress, TargetGroup } from './model';
 
 const keyOf = ({ id, port }: TargetAddress) => `${id}:${port}`;

@@ -1,4 +1,4 @@
-import { AwsError } from '../aws-error';
+import { AwsError } from '../errors/aws-error';
 import { Rule, RuleTransform } from './model';
 
 /** What the service's expressions have not got, beside what JavaScript's have not got either. */

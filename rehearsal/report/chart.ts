@@ -1,5 +1,5 @@
-import { SIDES, Side, formatWeights } from '../../core/weights';
-import type { Sample } from './samples';
+import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
+import type { Sample } from '../progress/samples';
 
 const LEFT = 44;
 const RIGHT = 10;

@@ -1,16 +1,16 @@
-import { NO_CONNECTIONS } from '../../core/connections';
-import { failureOf } from '../../core/cutover';
-import { Evidence } from '../../core/evidence';
-import { Side, Weights } from '../../core/weights';
-import type { ApplicationView } from '../application-view';
-import type { OwnClientsTally } from '../own-clients';
-import type { RecoveryEvidence } from '../recovery';
+import { NO_CONNECTIONS } from '../../core/proxy/connections';
+import { failureOf } from '../../core/cutover/run';
+import { Evidence } from '../../core/cutover/evidence';
+import { Side, Weights } from '../../core/traffic/weights';
+import type { ApplicationView } from '../cloud/application-view';
+import type { OwnClientsTally } from '../load-balancer/own-clients';
+import type { RecoveryEvidence } from '../cloud/recovery';
 import { errorMessage } from '../functions/error-message';
-import type { Redeployed } from '../stack/redeployed';
+import type { Redeployed } from '../redeploy/redeployed';
 import type { ExecutionDescription } from '../state-machine/model';
 import type { TrafficTally } from '../traffic/tally';
-import type { WeightChange } from '../weight-history';
-import type { Sample } from './samples';
+import type { WeightChange } from '../cloud/weight-history';
+import type { Sample } from '../progress/samples';
 import { Verdict, verdictOf } from './verdict';
 
 /** The evidence of a rehearsal: the cutover's own, with what the clients saw. */

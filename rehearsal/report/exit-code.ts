@@ -1,5 +1,5 @@
-import type { Outcome } from '../../core/cutover';
-import { EXIT_CODES, ExitCode } from '../../core/exit-codes';
+import type { Outcome } from '../../core/cutover/run';
+import { EXIT_CODES, ExitCode } from '../../core/errors/exit-codes';
 import { RehearsalEvidence, keptWeights } from './evidence';
 import { verdictOf } from './verdict';
 

@@ -1,5 +1,5 @@
-import { SIDES, Side } from '../../core/weights';
-import type { ApplicationView } from '../application-view';
+import { SIDES, Side } from '../../core/traffic/weights';
+import type { ApplicationView } from '../cloud/application-view';
 
 type Views = Readonly<Record<Side, ApplicationView>>;
 

@@ -1,6 +1,6 @@
-import { CONNECTION_KINDS } from '../../core/connections';
-import { printable } from '../../core/printable';
-import { Side, formatWeights } from '../../core/weights';
+import { CONNECTION_KINDS } from '../../core/proxy/connections';
+import { printable } from '../../core/text/printable';
+import { Side, formatWeights } from '../../core/traffic/weights';
 import { chart } from './chart';
 import { describe, words } from './describe';
 import type { Picture, RehearsalEvidence } from './evidence';

@@ -1,4 +1,4 @@
-import type { OwnClientsTally } from '../own-clients';
+import type { OwnClientsTally } from '../load-balancer/own-clients';
 import { TrafficTally, brokenConditions } from '../traffic/tally';
 
 const number = (value: number) => value.toLocaleString('en-US');

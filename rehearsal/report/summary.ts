@@ -1,8 +1,8 @@
-import { CONNECTION_KINDS } from '../../core/connections';
-import { printableLine } from '../../core/printable';
-import { formatWeights } from '../../core/weights';
-import type { OwnClientsTally } from '../own-clients';
-import type { RecoveryEvidence } from '../recovery';
+import { CONNECTION_KINDS } from '../../core/proxy/connections';
+import { printableLine } from '../../core/text/printable';
+import { formatWeights } from '../../core/traffic/weights';
+import type { OwnClientsTally } from '../load-balancer/own-clients';
+import type { RecoveryEvidence } from '../cloud/recovery';
 import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
 import { hopsLine } from './hops';
 import { lossLine, verdictOf } from './verdict';

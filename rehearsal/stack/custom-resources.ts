@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Identity } from '../assembly/resolve';
-import type { CustomResource } from '../blueprint/custom-resources';
+import type { Identity } from '../template/assembly/resolve';
+import type { CustomResource } from '../template/model/custom-resources';
 import { CustomResourceAnswer, readAnswer } from './custom-resource-answer';
 import { openMailbox } from './mailbox';
 

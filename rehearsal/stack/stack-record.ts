@@ -1,7 +1,7 @@
-import type { StackDescription, StackEvent, StackResource, StackStatus } from '../aws/stacks/stacks-service';
+import type { StackDescription, StackEvent, StackResource, StackStatus } from '../aws/services/stacks/stacks-service';
 import { uuidOf } from '../aws/identifiers';
-import { buildOutputs } from '../blueprint/outputs';
-import type { Resources } from '../blueprint/resources';
+import { buildOutputs } from '../template/model/outputs';
+import type { Resources } from '../template/model/resources';
 
 const STACK = 'AWS::CloudFormation::Stack';
 

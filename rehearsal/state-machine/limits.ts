@@ -1,4 +1,4 @@
-import { own } from '../../core/own';
+import { own } from '../../core/validation/own';
 /**
  * What Step Functions ends a standard execution for.
  *

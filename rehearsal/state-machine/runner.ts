@@ -1,6 +1,6 @@
 import { StateMachine } from 'aws-local-stepfunctions';
-import { AwsError } from '../aws-error';
-import { UsageError } from '../usage-error';
+import { AwsError } from '../errors/aws-error';
+import { UsageError } from '../errors/usage-error';
 import { Limits, checkPayload } from './limits';
 import { recordVisit, recorded } from './record';
 import { ExecutionDescription, ExecutionStatus, MachineDescription, StatesModel } from './model';

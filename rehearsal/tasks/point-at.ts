@@ -1,7 +1,7 @@
-import { SIDES, Side } from '../../core/weights';
-import { PROXY_VARIABLES } from '../../core/wiring';
-import { AwsError } from '../aws-error';
-import { isLoopback } from '../loopback';
+import { SIDES, Side } from '../../core/traffic/weights';
+import { PROXY_VARIABLES } from '../../core/cutover/cutover-config';
+import { AwsError } from '../errors/aws-error';
+import { isLoopback } from '../processes/loopback';
 import type { ServiceSpec } from './runner';
 import type { ContainerSpec } from './task-process';
 

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { AwsError } from '../aws-error';
+import { AwsError } from '../errors/aws-error';
 import type { ElbModel } from '../load-balancer/model';
 import type { Targets } from '../load-balancer/targets';
-import type { ProcessHooks } from '../processes';
+import type { ProcessHooks } from '../processes/processes';
 import { Addresses } from './addresses';
 import type { Cluster, EcsModel, EcsService } from './model';
 import { canTakeOver, conditionOf, isFoundHealthy, unhealthyGroups } from './deployment';

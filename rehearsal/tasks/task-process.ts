@@ -2,8 +2,8 @@ import { ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { createConnection } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { signalChild } from '../../core/signals';
-import type { ProcessHooks } from '../processes';
+import { signalChild } from '../../core/errors/signals';
+import type { ProcessHooks } from '../processes/processes';
 import type { EcsTask, TaskStatus } from './model';
 
 /** How a service's container is run: its own command, in the folder that is its image's content. */

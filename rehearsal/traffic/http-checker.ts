@@ -1,4 +1,4 @@
-import { Side } from '../../core/weights';
+import { Side } from '../../core/traffic/weights';
 import { CookieJar } from './cookie-jar';
 import { Recorder } from './recorder';
 import type { RightAnswers } from './tally';

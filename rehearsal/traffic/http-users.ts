@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
-import type { SmokeRequest } from '../../core/plan';
+import type { SmokeRequest } from '../../core/plan/plan';
 import { HttpChecker, jsonOf, sideOf } from './http-checker';
 import { HttpRequest, HttpAnswer } from './transport';
 

@@ -1,4 +1,4 @@
-import { announceReady, entryOptions } from '../entry';
+import { announceReady, entryOptions } from '../processes/entry';
 import { Generators } from './generators';
 import type { TrafficOptions } from './options';
 

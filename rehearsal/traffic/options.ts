@@ -1,5 +1,5 @@
-import type { SmokeRequest } from '../../core/plan';
-import { clientAddress } from '../loopback';
+import type { SmokeRequest } from '../../core/plan/plan';
+import { clientAddress } from '../processes/loopback';
 
 export interface TrafficOptions {
   /** `https://shop.example.com`: the name of which is sent as SNI and Host, and which the certificate must carry. */

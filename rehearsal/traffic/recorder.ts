@@ -1,4 +1,4 @@
-import { Side } from '../../core/weights';
+import { Side } from '../../core/traffic/weights';
 import { Histogram } from './histogram';
 import {
   HttpTally,

@@ -1,4 +1,4 @@
-import { Side } from '../../core/weights';
+import { Side } from '../../core/traffic/weights';
 
 /** Right answers, by what the client used; `expectedErrors` are right, too, but say little of the application. */
 export interface RightAnswers {

@@ -1,4 +1,4 @@
-import { Entry, startEntry } from '../entry';
+import { Entry, startEntry } from '../processes/entry';
 import type { TrafficOptions } from './options';
 import { TrafficSnapshot, TrafficTally } from './tally';
 

@@ -1,11 +1,11 @@
 import { Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Unproven } from '../../core/proof';
-import type { CutoverWiring } from '../../core/wiring';
-import { OLD_GROUP_TAG } from '../../core/weighted-rule';
-import { AdoptionPorts, adoptionPorts } from '../../lambda/adapters/operator';
+import type { Unproven } from '../../core/cutover/proof';
+import type { CutoverWiring } from '../../core/cutover/cutover-config';
+import { OLD_GROUP_TAG } from '../../core/traffic/weighted-rule';
+import { AdoptionPorts, adoptionPorts } from '../../lambda/operator';
 import { AdoptionChange, changeAdoption } from '../../bin/adopt-change';
-import type { StackDescription } from '../../rehearsal/aws/stacks/stacks-service';
+import type { StackDescription } from '../../rehearsal/aws/services/stacks/stacks-service';
 import { ARNS, REGION, T0, World, forward, startWorld } from '../rehearsal/aws/world';
 import { run } from '../rehearsal/command';
 

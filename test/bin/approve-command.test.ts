@@ -1,10 +1,10 @@
-import { approvalKey } from '../../core/approval';
-import type { CutoverWiring } from '../../core/wiring';
+import { approvalKey } from '../../core/approval/approval';
+import type { CutoverWiring } from '../../core/cutover/cutover-config';
 import { identityPort } from '../../lambda/adapters/identity';
-import { storePort } from '../../lambda/adapters/store';
+import { storePort } from '../../lambda/adapters/store/store';
 import { approve } from '../../lambda/steps/approve';
 import { preflight } from '../../lambda/steps/preflight';
-import { AwsError } from '../../rehearsal/aws-error';
+import { AwsError } from '../../rehearsal/errors/aws-error';
 import { MemoryWorld } from '../lambda/world';
 import { ARNS, REGION, T0, World, startWorld } from '../rehearsal/aws/world';
 import { run } from '../rehearsal/command';

@@ -1,6 +1,6 @@
-import type { Forward } from '../../core/forward';
-import type { LockHolder } from '../../core/lock';
-import type { OperatorPorts } from '../../lambda/adapters/operator';
+import type { Forward } from '../../core/traffic/forward';
+import type { LockHolder } from '../../core/traffic/lock';
+import type { OperatorPorts } from '../../lambda/operator';
 import type { Undrained } from '../../lambda/steps/undrain';
 import { WeightsChange, changeWeights, readWeights } from '../../bin/weights-change';
 

@@ -1,10 +1,10 @@
-import { begin } from '../../core/cutover';
-import { parsePlan } from '../../core/plan';
-import type { CutoverWiring } from '../../core/wiring';
-import { storePort } from '../../lambda/adapters/store';
+import { begin } from '../../core/cutover/run';
+import { parsePlan } from '../../core/plan/plan';
+import type { CutoverWiring } from '../../core/cutover/cutover-config';
+import { storePort } from '../../lambda/adapters/store/store';
 import type { Undrained } from '../../lambda/steps/undrain';
-import { AwsError } from '../../rehearsal/aws-error';
-import type { StackDescription } from '../../rehearsal/aws/stacks/stacks-service';
+import { AwsError } from '../../rehearsal/errors/aws-error';
+import type { StackDescription } from '../../rehearsal/aws/services/stacks/stacks-service';
 import { ARNS, REGION, T0, World, startWorld } from '../rehearsal/aws/world';
 import { Command, run } from '../rehearsal/command';
 import { until } from '../rehearsal/load-balancer/fixture';

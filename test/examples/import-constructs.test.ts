@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { STEPS } from '../../core/wiring';
+import { STEPS } from '../../core/cutover/cutover-config';
 import type { RehearsalEvidence } from '../../rehearsal/report/evidence';
 import { FREE_PORTS, run } from '../rehearsal/command';
 import { install, pack, remove, ROOT, synthesize, Tarball } from './support/installed';

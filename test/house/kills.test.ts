@@ -10,7 +10,7 @@ const KILL = /\b(?:child|process|subprocess)\??\.kill\([^)]/;
 /** These look at the id before. `bin/operator-command.ts` signals itself. */
 const GUARDED = [
   'bench/faults/matrix.ts',
-  'rehearsal/reaper.ts',
+  'rehearsal/processes/reaper.ts',
   'bench/processes/children.ts',
   'bench/soak/outages.ts',
   'bench/soak/proxy.ts',
@@ -21,7 +21,8 @@ test('a process that could not be started gets no signal, which would go to the 
     readdirSync(join(ROOT, room), { recursive: true, encoding: 'utf8' }).map((file) => join(room, file)),
   );
   const kills = files.filter(
-    (file) => /\.m?ts$/.test(file) && file !== 'core/signals.ts' && KILL.test(readFileSync(join(ROOT, file), 'utf8')),
+    (file) =>
+      /\.m?ts$/.test(file) && file !== 'core/errors/signals.ts' && KILL.test(readFileSync(join(ROOT, file), 'utf8')),
   );
   expect(kills.sort()).toEqual([...GUARDED, 'bin/operator-command.ts'].sort());
 });

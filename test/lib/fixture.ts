@@ -5,7 +5,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Certificate, ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
-import type { HeededAlarms } from '../../core/alarm-check';
+import type { HeededAlarms } from '../../core/judge/alarm-check';
 import {
   Migration,
   MigrationLoadBalancer,

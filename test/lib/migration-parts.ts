@@ -4,11 +4,11 @@ import { Cluster, ICluster } from 'aws-cdk-lib/aws-ecs';
 import { ApplicationLoadBalancer } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { Cutover } from '../../lib/cutover';
-import { MigrationLoadBalancer } from '../../lib/migration-load-balancer';
-import { MigrationSide } from '../../lib/migration-side';
-import { ProxyService } from '../../lib/proxy-service';
-import { StickyTargetGroup } from '../../lib/sticky-target-group';
+import { Cutover } from '../../lib/cutover/cutover';
+import { MigrationLoadBalancer } from '../../lib/load-balancer/migration-load-balancer';
+import { MigrationSide } from '../../lib/traffic/migration-side';
+import { ProxyService } from '../../lib/proxy/proxy-service';
+import { StickyTargetGroup } from '../../lib/load-balancer/sticky-target-group';
 import { certificateIn } from './fixture';
 
 /** What alarms and dashboards look at. */

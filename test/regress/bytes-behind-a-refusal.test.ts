@@ -1,8 +1,8 @@
-import type { PlaneContext } from '../../proxy/data-plane/context';
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../../proxy/data-plane/engine';
+import type { PlaneContext } from '../../proxy/data-plane/shared/context';
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../../proxy/data-plane/engine/engine';
 import { Http1Client } from '../../proxy/data-plane/http1/http1-client';
-import { Ledger } from '../../proxy/ledger';
-import { FakeWire } from '../proxy/websocket/support/fake-wire';
+import { Ledger } from '../../proxy/data-plane/contract/ledger';
+import { FakeWire } from '../proxy/data-plane/websocket/support/fake-wire';
 
 test('what comes behind a refusal that has not left yet is not served', () => {
   const seen: string[] = [];

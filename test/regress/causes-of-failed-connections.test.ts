@@ -1,7 +1,7 @@
 import http2 from 'node:http2';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { Upstream } from '../../proxy/data-plane/data-plane';
+import type { Upstream } from '../../proxy/data-plane/contract/data-plane';
 import { startTestProxy } from '../proxy/support/proxy-world';
 import { get, later, portOf, selfSigned, startRawBackend, stopAll, until } from '../proxy/support/world';
 

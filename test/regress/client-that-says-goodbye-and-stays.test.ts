@@ -1,5 +1,5 @@
-import { GET, GOAWAY, frame, frameClient, headers } from '../proxy/http2/support/frames';
-import { answerWith, startSessions } from '../proxy/http2/support/sessions';
+import { GET, GOAWAY, frame, frameClient, headers } from '../proxy/data-plane/http2/support/frames';
+import { answerWith, startSessions } from '../proxy/data-plane/http2/support/sessions';
 import { stopAll, until } from '../proxy/support/world';
 
 afterEach(stopAll);

@@ -1,4 +1,4 @@
-import { EventStream } from '../../proxy/data-plane/event-stream';
+import { EventStream } from '../../proxy/data-plane/streams/event-stream';
 
 test('behind the last chunk of a stream that its upstream has ended nothing is written', async () => {
   const calls: string[] = [];

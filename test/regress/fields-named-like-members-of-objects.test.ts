@@ -1,10 +1,10 @@
 import http2 from 'node:http2';
-import { send } from '../proxy/strict/support/raw-client';
-import { startUpstream } from '../proxy/strict/support/raw-upstream';
-import { valuesOf } from '../proxy/strict/support/messages';
+import { send } from '../proxy/data-plane/http1/support/raw-client';
+import { startUpstream } from '../proxy/data-plane/http1/support/raw-upstream';
+import { valuesOf } from '../proxy/data-plane/http1/support/messages';
 import { later, startBackend, startEngine, stopAll, until } from '../proxy/support/world';
-import { startHttp2Backend } from '../proxy/http2/support/upstreams';
-import { ask, connect } from '../proxy/http2/support/sessions';
+import { startHttp2Backend } from '../proxy/data-plane/http2/support/upstreams';
+import { ask, connect } from '../proxy/data-plane/http2/support/sessions';
 
 afterEach(stopAll);
 

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { ProxyConfig } from '../../proxy/config';
+import type { ProxyConfig } from '../../proxy/config/config';
 import { mirror, Mirrored } from '../proxy/support/mirror';
 import { startTestProxy } from '../proxy/support/proxy-world';
 import { get, portOf, startBackend, stopAll } from '../proxy/support/world';

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { Decision } from '../../proxy/data-plane/data-plane';
+import type { Decision } from '../../proxy/data-plane/contract/data-plane';
 import { later, startBackend, startEngine, stopAll, until } from '../proxy/support/world';
 
 afterEach(stopAll);

@@ -9,8 +9,8 @@ import {
   frame,
   frameClient,
   headers,
-} from '../proxy/http2/support/frames';
-import { Heard, startUpstreams } from '../proxy/http2/support/upstreams';
+} from '../proxy/data-plane/http2/support/frames';
+import { Heard, startUpstreams } from '../proxy/data-plane/http2/support/upstreams';
 
 afterEach(stopAll);
 

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type { Socket } from 'node:net';
 import { Engine, get, liveIn, startBackend, startEngine, stopAll, until } from '../proxy/support/world';
-import { ask, connect } from '../proxy/http2/support/sessions';
+import { ask, connect } from '../proxy/data-plane/http2/support/sessions';
 
 /** With NTLM and Negotiate the connection is logged in. A stranger's request over it was answered as that of the user before. */
 

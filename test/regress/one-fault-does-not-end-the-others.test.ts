@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { Forward } from '../../proxy/data-plane/data-plane';
+import type { Forward } from '../../proxy/data-plane/contract/data-plane';
 import { get, later, liveIn, startBackend, startEngine, stopAll, until } from '../proxy/support/world';
 
 afterEach(stopAll);

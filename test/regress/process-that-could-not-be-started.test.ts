@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { isProcess, signalChild } from '../../core/signals';
+import { isProcess, signalChild } from '../../core/errors/signals';
 import { ProxyBundle, bundleProxy } from '../proxy/support/proxy-process';
 import { later, stopAll } from '../proxy/support/world';
 

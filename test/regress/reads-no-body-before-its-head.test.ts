@@ -1,7 +1,7 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { PassThrough } from 'node:stream';
-import type { EngineHead, UpstreamEvents } from '../../proxy/data-plane/halves';
-import { Http2UpstreamHalf } from '../../proxy/data-plane/http2/upstream-half';
+import type { EngineHead, UpstreamEvents } from '../../proxy/data-plane/contract/streams';
+import { Http2UpstreamHalf } from '../../proxy/data-plane/http2/upstream';
 
 /** Keeps what it is told, in order. */
 function listener(told: string[]): UpstreamEvents {

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { WebSocketServer } from 'ws';
 import { callAdmin, reportOf, startTestProxy } from '../proxy/support/proxy-world';
 import { Got, exchangeBytes, get, later, startBackend, stopAll, until } from '../proxy/support/world';
-import { connect } from '../proxy/websocket/support/peers';
+import { connect } from '../proxy/data-plane/websocket/support/peers';
 
 // The time of a kind once counted from the start of the drain: behind it every further request of the kind was cut as it came.
 

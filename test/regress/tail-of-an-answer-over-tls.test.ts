@@ -1,12 +1,12 @@
 import net, { AddressInfo } from 'node:net';
-import type { PlaneContext } from '../../proxy/data-plane/context';
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../../proxy/data-plane/engine';
+import type { PlaneContext } from '../../proxy/data-plane/shared/context';
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../../proxy/data-plane/engine/engine';
 import { Http1Client } from '../../proxy/data-plane/http1/http1-client';
-import { StreamWire } from '../../proxy/data-plane/wire/stream-wire';
-import { NOBODY } from '../../proxy/data-plane/wire/wire';
-import { Ledger } from '../../proxy/ledger';
+import { StreamWire } from '../../proxy/data-plane/transport/stream-transport';
+import { NOBODY } from '../../proxy/data-plane/contract/transport';
+import { Ledger } from '../../proxy/data-plane/contract/ledger';
 import { later, stopAll, until } from '../proxy/support/world';
-import { FakeWire } from '../proxy/websocket/support/fake-wire';
+import { FakeWire } from '../proxy/data-plane/websocket/support/fake-wire';
 
 afterEach(stopAll);
 

@@ -1,19 +1,19 @@
-import { isGrpcContent, GrpcMessages } from '../../proxy/data-plane/http2/grpc';
+import { isGrpcContent, GrpcMessages } from '../../proxy/data-plane/streams/grpc';
 import { addBlock, blockOf, emptyFields } from '../../proxy/data-plane/http2/fields';
-import { Ahead } from '../../proxy/data-plane/http1/ahead';
-import { AnswerReader } from '../../proxy/data-plane/http1/answer-reader';
-import { readAnswerHead } from '../../proxy/data-plane/http1/answer-head';
-import { isTrailer } from '../../proxy/data-plane/http1/trailers';
-import { ChunkedDecoder } from '../../proxy/data-plane/http1/chunked';
-import { isHost, readRequestFields } from '../../proxy/data-plane/http1/request-fields';
-import { Http1Head } from '../../proxy/data-plane/http1/request-head';
-import { RequestReader } from '../../proxy/data-plane/http1/request-reader';
-import { EventScanner } from '../../proxy/data-plane/event-scanner';
-import { DEFAULT_LIMITS } from '../../proxy/data-plane/engine';
+import { Ahead } from '../../proxy/data-plane/http1/message/read-ahead';
+import { AnswerReader } from '../../proxy/data-plane/http1/message/response-reader';
+import { readAnswerHead } from '../../proxy/data-plane/http1/message/response-head';
+import { isTrailer } from '../../proxy/data-plane/fields/trailers';
+import { ChunkedDecoder } from '../../proxy/data-plane/http1/message/chunked';
+import { isHost, readRequestFields } from '../../proxy/data-plane/fields/request-fields';
+import { Http1Head } from '../../proxy/data-plane/http1/message/request-head';
+import { RequestReader } from '../../proxy/data-plane/http1/message/request-reader';
+import { EventScanner } from '../../proxy/data-plane/streams/event-scanner';
+import { DEFAULT_LIMITS } from '../../proxy/data-plane/engine/engine';
 import { FrameScanner } from '../../proxy/data-plane/websocket/frame-scanner';
 import { acceptKey, isAccepted } from '../../proxy/data-plane/websocket/handshake';
-import type { RequestHead } from '../../proxy/data-plane/data-plane';
-import type { Wire } from '../../proxy/data-plane/wire/wire';
+import type { RequestHead } from '../../proxy/data-plane/contract/data-plane';
+import type { Wire } from '../../proxy/data-plane/contract/transport';
 import { withoutQuotes } from '../../proxy/session-store/session-store';
 
 /**

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import http2 from 'node:http2';
 import type { Server, Socket } from 'node:net';
-import type { DataPlaneOptions, Looked, Notice, Timeouts } from '../../proxy/data-plane/data-plane';
+import type { DataPlaneOptions, Looked, Notice, Timeouts } from '../../proxy/data-plane/contract/data-plane';
 import { get, later, portOf, startEngine, stopAll, until } from '../proxy/support/world';
 
 afterEach(stopAll);

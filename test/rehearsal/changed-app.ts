@@ -1,6 +1,6 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Template } from '../../rehearsal/assembly/template';
+import type { Template } from '../../rehearsal/template/assembly/template';
 
 type Edit = (type: string, properties: Record<string, unknown>) => void;
 

@@ -13,7 +13,7 @@ import {
   SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import type { Evidence } from '../../core/evidence';
+import type { Evidence } from '../../core/cutover/evidence';
 import { Command } from './command';
 
 /** A world that `--keep` left up, as a person reaches it: with AWS clients and requests, by what was printed. */

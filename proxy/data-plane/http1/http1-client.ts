@@ -1,17 +1,17 @@
-import type { PlaneContext } from '../context';
-import type { Answer } from '../data-plane';
-import type { AnswerHead, ClientHalf, FieldBlock } from '../halves';
-import { Exchange } from '../exchange';
-import { CONNECTION_BYTES, EXCHANGE_BYTES, Holder, TLS_BYTES } from '../memory-budget';
-import type { Ticking } from '../ticker';
-import { NOBODY, Wire, WireUser } from '../wire/wire';
-import { Ahead } from './ahead';
-import { AnswerWriter } from './answer-writer';
-import { BodyReader } from './body-reader';
-import type { BodySink } from './chunked';
-import { Refusal } from './refusal';
-import type { Http1Head } from './request-head';
-import { RequestReader } from './request-reader';
+import type { PlaneContext } from '../shared/context';
+import type { Answer } from '../contract/data-plane';
+import type { AnswerHead, ClientHalf, FieldBlock } from '../contract/streams';
+import { Exchange } from '../exchange/exchange';
+import { CONNECTION_BYTES, EXCHANGE_BYTES, Holder, TLS_BYTES } from '../shared/memory-budget';
+import type { Ticking } from '../shared/ticker';
+import { NOBODY, Wire, WireUser } from '../contract/transport';
+import { Ahead } from './message/read-ahead';
+import { AnswerWriter } from './response-writer';
+import { BodyReader } from './message/body-reader';
+import type { BodySink } from './message/chunked';
+import { Refusal } from '../fields/http-error';
+import type { Http1Head } from './message/request-head';
+import { RequestReader } from './message/request-reader';
 
 /** A connection that is idle for this long costs no memory for what its next request may have in common with the last. */
 const FORGET_MS = 1_000;

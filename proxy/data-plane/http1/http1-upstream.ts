@@ -1,14 +1,14 @@
-import type { PlaneContext, UpstreamRequest } from '../context';
-import { causeOf } from '../connect-failure';
-import type { FailureCause, UpstreamFailure } from '../data-plane';
-import type { Deviation } from '../deviations';
-import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../halves';
-import { upgradeLines } from '../upgrade';
-import { NOBODY, Wire, WireUser } from '../wire/wire';
-import type { Http1AnswerHead } from './answer-head';
-import { AnswerReader, AnswerSink } from './answer-reader';
-import { isBoundLogin } from './bound-logins';
-import { LAST_CHUNK, chunkHead } from './chunked';
+import type { PlaneContext, UpstreamRequest } from '../shared/context';
+import { causeOf } from '../contract/connect-failure';
+import type { FailureCause, UpstreamFailure } from '../contract/data-plane';
+import type { Deviation } from '../contract/deviations';
+import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../contract/streams';
+import { upgradeLines } from '../exchange/upgrade';
+import { NOBODY, Wire, WireUser } from '../contract/transport';
+import type { Http1AnswerHead } from './message/response-head';
+import { AnswerReader, AnswerSink } from './message/response-reader';
+import { isBoundLogin } from './message/bound-logins';
+import { LAST_CHUNK, chunkHead } from './message/chunked';
 
 /** Who keeps connections between requests. */
 export interface Keeper {

@@ -1,11 +1,11 @@
-import type { Addresses } from '../addresses';
-import { ConnectFailure, isShortage } from '../connect-failure';
-import type { ConnectionChoice, PlaneContext, UpstreamRequest, Upstreams } from '../context';
-import type { FailureCause, Upstream } from '../data-plane';
-import type { UpstreamEvents, UpstreamHalf } from '../halves';
-import { connectFirst } from '../wire/connect';
-import { FastWire } from '../wire/fast-wire';
-import { StreamWire } from '../wire/stream-wire';
+import type { Addresses } from '../shared/addresses';
+import { ConnectFailure, isShortage } from '../contract/connect-failure';
+import type { ConnectionChoice, PlaneContext, UpstreamRequest, Upstreams } from '../shared/context';
+import type { FailureCause, Upstream } from '../contract/data-plane';
+import type { UpstreamEvents, UpstreamHalf } from '../contract/streams';
+import { connectFirst } from '../transport/connect';
+import { FastWire } from '../transport/handle-transport';
+import { StreamWire } from '../transport/stream-transport';
 import { Http1Upstream, Keeper } from './http1-upstream';
 import { IdleConnections } from './idle-connections';
 

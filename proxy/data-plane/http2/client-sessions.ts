@@ -1,12 +1,12 @@
 import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Answer, DataPlaneOptions, Limits, RefusedRequest, Timeouts } from '../data-plane';
-import type { ClientEvents, ClientHalf, EngineHead } from '../halves';
-import { EXCHANGE_BYTES, Holder, TLS_BYTES } from '../memory-budget';
-import type { Peer } from '../wire/wire';
-import { Http2Client } from './client-half';
-import { sayFarewell } from './farewell';
+import type { Answer, DataPlaneOptions, Limits, RefusedRequest, Timeouts } from '../contract/data-plane';
+import type { ClientEvents, ClientHalf, EngineHead } from '../contract/streams';
+import { EXCHANGE_BYTES, Holder, TLS_BYTES } from '../shared/memory-budget';
+import type { Peer } from '../contract/transport';
+import { Http2Client } from './downstream';
+import { sayFarewell } from './goaway';
 import { FrameGuard, type GuardEvents } from './frame-guard';
 import { GuardedSocket } from './guarded-socket';
 import { ClientConnection, Http2Head, connectionOf } from './request-head';

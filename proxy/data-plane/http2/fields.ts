@@ -1,6 +1,6 @@
-import { HOP_BY_HOP, exactLength } from '../http1/field-lines';
-import { withoutSpace } from '../http1/lines';
-import type { BodyLength, FieldBlock } from '../halves';
+import { HOP_BY_HOP, exactLength } from '../fields/field-lines';
+import { withoutSpace } from '../fields/lines';
+import type { BodyLength, FieldBlock } from '../contract/streams';
 
 /** What node:http2 takes and gives: lower-case names, a list for what stands on several lines. */
 export type Http2Fields = Record<string, string | string[]>;

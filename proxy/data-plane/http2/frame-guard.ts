@@ -1,5 +1,5 @@
 import { constants } from 'node:http2';
-import { exactLength } from '../http1/field-lines';
+import { exactLength } from '../fields/field-lines';
 import { HpackDecoder, type HpackField } from './hpack';
 
 const { NGHTTP2_PROTOCOL_ERROR, NGHTTP2_FRAME_SIZE_ERROR } = constants;

@@ -2,13 +2,13 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Answer, Limits } from '../data-plane';
-import type { BodyLength, EngineHead, FieldBlock, ReplacedFields } from '../halves';
-import { linesOf } from '../http1/lines';
-import { isHost } from '../http1/request-fields';
-import { type Peer, peerOf } from '../wire/wire';
+import type { Answer, Limits } from '../contract/data-plane';
+import type { BodyLength, EngineHead, FieldBlock, ReplacedFields } from '../contract/streams';
+import { linesOf } from '../fields/lines';
+import { isHost } from '../fields/request-fields';
+import { type Peer, peerOf } from '../contract/transport';
 import { emptyFields, hasControlBytes, isEndToEnd, statedLength } from './fields';
-import { isGrpcContent } from './grpc';
+import { isGrpcContent } from '../streams/grpc';
 
 /** The connection that a request came over. */
 export interface ClientConnection {

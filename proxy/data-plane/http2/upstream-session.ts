@@ -1,16 +1,16 @@
 import http2, { type ClientHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Addresses } from '../addresses';
-import { isShortage } from '../connect-failure';
-import type { PlaneContext, UpstreamRequest, Upstreams } from '../context';
-import type { FailureCause, Upstream, UpstreamFailure } from '../data-plane';
-import type { Seen, UpstreamEvents, UpstreamHalf } from '../halves';
-import type { Ticking } from '../ticker';
-import { connectFirst } from '../wire/connect';
+import type { Addresses } from '../shared/addresses';
+import { isShortage } from '../contract/connect-failure';
+import type { PlaneContext, UpstreamRequest, Upstreams } from '../shared/context';
+import type { FailureCause, Upstream, UpstreamFailure } from '../contract/data-plane';
+import type { Seen, UpstreamEvents, UpstreamHalf } from '../contract/streams';
+import type { Ticking } from '../shared/ticker';
+import { connectFirst } from '../transport/connect';
 import { FrameGuard, type GuardEvents } from './frame-guard';
 import { GuardedSocket } from './guarded-socket';
-import { Http2UpstreamHalf, StreamHome } from './upstream-half';
+import { Http2UpstreamHalf, StreamHome } from './upstream';
 
 /** For all streams of a connection together; the first 64 KiB of RFC 9113 would make them wait for each other. */
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;

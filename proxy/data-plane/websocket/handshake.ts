@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Answer, RequestHead } from '../data-plane';
-import type { BodyLength, FieldBlock } from '../halves';
-import { withoutSpace } from '../http1/lines';
+import type { Answer, RequestHead } from '../contract/data-plane';
+import type { BodyLength, FieldBlock } from '../contract/streams';
+import { withoutSpace } from '../fields/lines';
 
 /** The opening handshake of RFC 6455 section 4, on top of what `upgrade.ts` asks of every switch. */
 

@@ -1,5 +1,5 @@
-import type { Ending } from '../../../core/connections';
-import { CLOSE_HANDSHAKE_SECONDS } from '../../../core/drain';
+import type { Ending } from '../../../core/proxy/connections';
+import { CLOSE_HANDSHAKE_SECONDS } from '../../../core/proxy/drain';
 import { closeFrame } from './frame-scanner';
 import type { Relay } from './relay';
 

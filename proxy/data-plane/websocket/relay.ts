@@ -1,4 +1,4 @@
-import type { Wire, WireUser } from '../wire/wire';
+import type { Wire, WireUser } from '../contract/transport';
 import { FrameScanner, Scanner, Stop, UNFRAMED } from './frame-scanner';
 
 /** Up to here a text is the cheapest way to write. */

@@ -1,6 +1,6 @@
-import type { Ending } from '../../../core/connections';
-import type { Ticker, Ticking } from '../ticker';
-import type { Wire } from '../wire/wire';
+import type { Ending } from '../../../core/proxy/connections';
+import type { Ticker, Ticking } from '../shared/ticker';
+import type { Wire } from '../contract/transport';
 import { UNFRAMED } from './frame-scanner';
 import { Closing, OrderlyClose } from './orderly-close';
 import { Relay, RelayOwner } from './relay';

@@ -1,5 +1,5 @@
-import { AwsError } from '../../aws-error';
-import { WireObject, WireValue } from '../operation';
+import { AwsError } from '../../errors/aws-error';
+import { WireObject, WireValue } from '../wire/operation';
 import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
 import { RpcService, RpcTarget, checkedBody, openRpc, rpcError } from './rpc';
 

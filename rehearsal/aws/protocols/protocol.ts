@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AwsError } from '../../aws-error';
-import type { Need } from '../operation';
+import type { AwsError } from '../../errors/aws-error';
+import type { Need } from '../wire/operation';
 
 export interface WireRequest {
   readonly method: string;

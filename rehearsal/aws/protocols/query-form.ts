@@ -1,4 +1,4 @@
-import { AwsError } from '../../aws-error';
+import { AwsError } from '../../errors/aws-error';
 
 interface Node {
   text?: string;

@@ -1,7 +1,7 @@
-import { own } from '../../../core/own';
-import { AwsError } from '../../aws-error';
-import { Service, WireObject, needsOf } from '../operation';
-import { Parameters } from '../parameters';
+import { own } from '../../../core/validation/own';
+import { AwsError } from '../../errors/aws-error';
+import { Service, WireObject, needsOf } from '../wire/operation';
+import { Parameters } from '../wire/parameters';
 import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
 import { parseQueryForm } from './query-form';
 import { unknownService } from './unknown-service';

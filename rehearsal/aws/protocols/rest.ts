@@ -1,4 +1,4 @@
-import { AwsError } from '../../aws-error';
+import { AwsError } from '../../errors/aws-error';
 import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
 import { unknownService } from './unknown-service';
 import { xmlContent, xmlDocument } from './xml';

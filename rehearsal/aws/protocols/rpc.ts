@@ -1,6 +1,6 @@
-import { AwsError } from '../../aws-error';
-import { Service, WireObject, needsOf } from '../operation';
-import { Parameters } from '../parameters';
+import { AwsError } from '../../errors/aws-error';
+import { Service, WireObject, needsOf } from '../wire/operation';
+import { Parameters } from '../wire/parameters';
 import { Call, WireAnswer, WireRequest } from './protocol';
 import { unknownService } from './unknown-service';
 

@@ -1,4 +1,4 @@
-import { AwsError } from '../../aws-error';
+import { AwsError } from '../../errors/aws-error';
 
 /** The error for a service that is not here; each protocol writes it in its own shape. */
 export function unknownService(known: readonly string[], asked: string, code: string): AwsError {

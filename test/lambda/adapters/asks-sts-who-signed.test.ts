@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { IncomingMessage, Server, createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
-import { Statement, readStatement, statementRequest } from '../../../core/statement';
+import { Statement, readStatement, statementRequest } from '../../../core/approval/statement';
 import { identityPort, stsUrl } from '../../../lambda/adapters/identity';
 import { signStatement } from '../../../lambda/adapters/sign-statement';
 import { ARNS, REGION, World, startWorld } from '../../rehearsal/aws/world';

@@ -1,19 +1,19 @@
 import { Server, ServerResponse, createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
-import { CutoverWiring } from '../../../core/wiring';
+import { CutoverWiring } from '../../../core/cutover/cutover-config';
 import { alarmsPort } from '../../../lambda/adapters/alarms';
 import { callFunction } from '../../../lambda/adapters/call-function';
 import { certificatesPort } from '../../../lambda/adapters/certificates';
 import { identityPort } from '../../../lambda/adapters/identity';
-import { listenerRulesPort } from '../../../lambda/adapters/listener-rules';
-import { loadBalancerPort } from '../../../lambda/adapters/load-balancer';
+import { listenerRulesPort } from '../../../lambda/adapters/load-balancer/listener-rules';
+import { loadBalancerPort } from '../../../lambda/adapters/load-balancer/load-balancer';
 import { notifierPort } from '../../../lambda/adapters/notifier';
-import { findWirings } from '../../../lambda/adapters/operator';
-import { proxiesPort } from '../../../lambda/adapters/proxies';
-import { cachedSecret } from '../../../lambda/adapters/secret';
-import { smokePort } from '../../../lambda/adapters/smoke';
-import { storePort } from '../../../lambda/adapters/store';
-import { endInTime, withTimeLeft } from '../../../lambda/time-left';
+import { findWirings } from '../../../lambda/operator';
+import { proxiesPort } from '../../../lambda/adapters/proxies/proxies';
+import { cachedSecret } from '../../../lambda/adapters/client/secret';
+import { smokePort } from '../../../lambda/adapters/smoke/smoke';
+import { storePort } from '../../../lambda/adapters/store/store';
+import { endInTime, withTimeLeft } from '../../../lambda/contract/time-left';
 
 const WIRING: CutoverWiring = {
   loadBalancerArn: 'arn:balancer',

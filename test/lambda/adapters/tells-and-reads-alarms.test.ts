@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { IncomingMessage, Server, createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
-import { announcementOf } from '../../../core/announcement';
-import { CutoverWiring } from '../../../core/wiring';
+import { announcementOf } from '../../../core/cutover/announcement';
+import { CutoverWiring } from '../../../core/cutover/cutover-config';
 import { alarmsPort } from '../../../lambda/adapters/alarms';
 import { metricsPort } from '../../../lambda/adapters/metrics';
 import { notifierPort } from '../../../lambda/adapters/notifier';

@@ -1,4 +1,4 @@
-import { CutoverRun } from '../../../core/cutover';
+import { CutoverRun } from '../../../core/cutover/run';
 import { bake } from '../../../lambda/steps/bake';
 import { confirm } from '../../../lambda/steps/confirm';
 import { drain } from '../../../lambda/steps/drain';

@@ -1,4 +1,4 @@
-import { judged } from '../../../lambda/judged';
+import { judged } from '../../../lambda/step/observe';
 import { confirm } from '../../../lambda/steps/confirm';
 import { shift } from '../../../lambda/steps/shift';
 import { MemoryWorld } from '../world';

@@ -1,5 +1,5 @@
-import { CutoverError } from '../../../core/errors';
-import { QueuedChange, RECOVERY_ATTEMPTS, recoveryCallOf } from '../../../core/recovery';
+import { CutoverError } from '../../../core/errors/errors';
+import { QueuedChange, RECOVERY_ATTEMPTS, recoveryCallOf } from '../../../core/cutover/recovery';
 import { recover } from '../../../lambda/steps/recover';
 import { shift } from '../../../lambda/steps/shift';
 import { MemoryWorld, arns, report } from '../world';

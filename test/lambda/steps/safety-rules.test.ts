@@ -1,5 +1,5 @@
-import { CutoverRun, retreat } from '../../../core/cutover';
-import { CutoverError } from '../../../core/errors';
+import { CutoverRun, retreat } from '../../../core/cutover/run';
+import { CutoverError } from '../../../core/errors/errors';
 import { bake } from '../../../lambda/steps/bake';
 import { approveWatched } from '../../../lambda/steps/approve';
 import { complete } from '../../../lambda/steps/complete';
@@ -11,7 +11,7 @@ import { recover } from '../../../lambda/steps/recover';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
 import { verify } from '../../../lambda/steps/verify';
-import { Act } from '../../../lambda/step';
+import { Act } from '../../../lambda/step/step';
 import { MemoryWorld, arns, report } from '../world';
 
 const ON_TARGET = [{ arn: arns.target, weight: 100 }];

@@ -1,5 +1,5 @@
-import { CutoverRun, retreat } from '../../../core/cutover';
-import { Act } from '../../../lambda/step';
+import { CutoverRun, retreat } from '../../../core/cutover/run';
+import { Act } from '../../../lambda/step/step';
 import { approveWatched } from '../../../lambda/steps/approve';
 import { bake } from '../../../lambda/steps/bake';
 import { confirm } from '../../../lambda/steps/confirm';
@@ -7,8 +7,8 @@ import { drain } from '../../../lambda/steps/drain';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
 import { verify } from '../../../lambda/steps/verify';
-import { withTimeLeft } from '../../../lambda/time-left';
-import type { Ports } from '../../../lambda/ports';
+import { withTimeLeft } from '../../../lambda/contract/time-left';
+import type { Ports } from '../../../lambda/contract/ports';
 import { MemoryWorld, arns } from '../world';
 
 /** A step has 30 s, less what its answer takes. */

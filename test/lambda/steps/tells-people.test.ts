@@ -1,4 +1,4 @@
-import { CutoverRun, retreat } from '../../../core/cutover';
+import { CutoverRun, retreat } from '../../../core/cutover/run';
 import { bake } from '../../../lambda/steps/bake';
 import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';

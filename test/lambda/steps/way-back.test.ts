@@ -1,5 +1,5 @@
-import { CutoverRun, begin } from '../../../core/cutover';
-import { parsePlan } from '../../../core/plan';
+import { CutoverRun, begin } from '../../../core/cutover/run';
+import { parsePlan } from '../../../core/plan/plan';
 import { bake } from '../../../lambda/steps/bake';
 import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';

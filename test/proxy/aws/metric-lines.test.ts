@@ -1,10 +1,10 @@
-import type { LedgerReport } from '../../../core/admin';
-import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../../core/connections';
-import type { MetricLine } from '../../../core/embedded-metrics';
+import type { LedgerReport } from '../../../core/proxy/admin-api';
+import { CONNECTION_KINDS, NO_CONNECTIONS } from '../../../core/proxy/connections';
+import type { MetricLine } from '../../../core/proxy/embedded-metrics';
 import { createMetrics } from '../../../proxy/admin/metrics';
 import { MetricLines } from '../../../proxy/aws/metric-lines';
-import { Ledger } from '../../../proxy/ledger';
-import { TrafficCount } from '../../../proxy/traffic-count';
+import { Ledger } from '../../../proxy/data-plane/contract/ledger';
+import { TrafficCount } from '../../../proxy/telemetry/traffic-count';
 import { FakeClock } from '../support/fake-clock';
 import { REPORT } from '../support/report';
 import { faultsOf, metricsOf } from './support/metric-line';

@@ -1,5 +1,5 @@
-import { NO_CONNECTIONS } from '../../../core/connections';
-import type { Glance, ProtectionOrder } from '../../../core/task-protection';
+import { NO_CONNECTIONS } from '../../../core/proxy/connections';
+import type { Glance, ProtectionOrder } from '../../../core/proxy/task-protection';
 import { TaskProtector } from '../../../proxy/aws/task-protector';
 import { FakeClock } from '../support/fake-clock';
 

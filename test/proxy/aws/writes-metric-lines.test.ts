@@ -1,4 +1,4 @@
-import type { MetricLine } from '../../../core/embedded-metrics';
+import type { MetricLine } from '../../../core/proxy/embedded-metrics';
 import { ProxyBundle, ProxyProcess, bundleProxy, listening } from '../support/proxy-process';
 import { get, startBackend, stopAll } from '../support/world';
 import { faultsOf, metricsOf } from './support/metric-line';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../proxy/clock';
+import type { Clock } from '../../../proxy/process/clock';
 
 /** A clock that a test turns. `random` is a constant. */
 export class FakeClock implements Clock {

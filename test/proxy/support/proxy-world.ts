@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import pino from 'pino';
-import { ADMIN_HEADERS, LedgerReport, adminRequestToSign } from '../../../core/admin';
+import { ADMIN_HEADERS, LedgerReport, adminRequestToSign } from '../../../core/proxy/admin-api';
 import { sign } from '../../../proxy/admin/signature';
-import type { ProxyConfig } from '../../../proxy/config';
-import { RunningProxy, startProxy } from '../../../proxy/proxy';
+import type { ProxyConfig } from '../../../proxy/config/config';
+import { RunningProxy, startProxy } from '../../../proxy/control/proxy';
 import { Got, get, later } from './world';
 
 export const SECRET = 'a-secret-of-a-test';

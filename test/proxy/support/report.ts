@@ -1,6 +1,6 @@
-import { LedgerReport, NO_BYTES } from '../../../core/admin';
-import { NO_CONNECTIONS, NOTHING_ENDED } from '../../../core/connections';
-import { NEVER_HELD, holdReport } from '../../../core/hold';
+import { LedgerReport, NO_BYTES } from '../../../core/proxy/admin-api';
+import { NO_CONNECTIONS, NOTHING_ENDED } from '../../../core/proxy/connections';
+import { NEVER_HELD, holdReport } from '../../../core/proxy/hold';
 
 /** What a proxy says of itself that has done nothing yet. */
 export const REPORT: LedgerReport = {

@@ -1,4 +1,4 @@
-import { ConfigSources, ProxyConfig, readConfig } from '../../../proxy/config';
+import { ConfigSources, ProxyConfig, readConfig } from '../../../proxy/config/config';
 
 /** Reads a configuration where no file can be read, unless the test says otherwise. */
 export function read(sources: Partial<ConfigSources>): ProxyConfig {

@@ -1,10 +1,16 @@
 import http from 'node:http';
 import net, { AddressInfo, Socket } from 'node:net';
 import { generate } from 'selfsigned';
-import type { DataPlane, DataPlaneOptions, Decision, Outcome, RequestHead } from '../../../proxy/data-plane/data-plane';
-import { createDataPlane } from '../../../proxy/data-plane/engine';
-import { total } from '../../../core/connections';
-import { Ledger } from '../../../proxy/ledger';
+import type {
+  DataPlane,
+  DataPlaneOptions,
+  Decision,
+  Outcome,
+  RequestHead,
+} from '../../../proxy/data-plane/contract/data-plane';
+import { createDataPlane } from '../../../proxy/data-plane/engine/engine';
+import { total } from '../../../core/proxy/connections';
+import { Ledger } from '../../../proxy/data-plane/contract/ledger';
 
 const open: (() => Promise<void> | void)[] = [];
 

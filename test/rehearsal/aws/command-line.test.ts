@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { AlarmBook } from '../../../rehearsal/aws/alarms/alarm-book';
-import { StackDescription } from '../../../rehearsal/aws/stacks/stacks-service';
+import { AlarmBook } from '../../../rehearsal/aws/services/alarms/alarm-book';
+import { StackDescription } from '../../../rehearsal/aws/services/stacks/stacks-service';
 import { ACCOUNT, ARNS, REGION, T0, World, startWorld, taskArn } from './world';
 
 const CLI = process.env.DRAINSHIFT_AWS_CLI ?? 'aws';

@@ -1,7 +1,7 @@
 import { UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { DescribeRulesCommand, ModifyRuleCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { EndpointFaults } from '../../../rehearsal/aws/faults';
+import { EndpointFaults } from '../../../rehearsal/aws/endpoint/faults';
 import { ARNS, World, createClients, startWorld } from './world';
 
 let world: World;

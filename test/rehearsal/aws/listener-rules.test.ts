@@ -9,8 +9,8 @@ import {
   RemoveTagsCommand,
   SetRulePrioritiesCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { AuthorizationRequest } from '../../../rehearsal/aws/endpoint';
-import { PolicyStatement, accessDenied, isAllowed } from '../../../rehearsal/aws/iam';
+import { AuthorizationRequest } from '../../../rehearsal/aws/endpoint/endpoint';
+import { PolicyStatement, accessDenied, isAllowed } from '../../../rehearsal/aws/iam/iam';
 import { ARNS, World, createClients, nameOfFailure, startWorld } from './world';
 
 let world: World;

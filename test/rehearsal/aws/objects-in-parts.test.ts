@@ -15,7 +15,7 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import { AwsError } from '../../../rehearsal/aws-error';
+import { AwsError } from '../../../rehearsal/errors/aws-error';
 import { REGION, World, nameOfFailure, startWorld } from './world';
 
 let world: World;

@@ -1,4 +1,4 @@
-import { PolicyStatement, isAllowed } from '../../../rehearsal/aws/iam';
+import { PolicyStatement, isAllowed } from '../../../rehearsal/aws/iam/iam';
 
 const RULE = 'arn:aws:elasticloadbalancing:eu-central-1:1:listener-rule/app/front/1/2/3';
 const allow = (more: Partial<PolicyStatement>): PolicyStatement => ({

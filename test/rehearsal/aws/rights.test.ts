@@ -2,8 +2,8 @@ import { ListTasksCommand } from '@aws-sdk/client-ecs';
 import { DescribeRulesCommand, ModifyRuleCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
-import { AuthorizationRequest } from '../../../rehearsal/aws/endpoint';
-import { PolicyStatement, accessDenied, isAllowed } from '../../../rehearsal/aws/iam';
+import { AuthorizationRequest } from '../../../rehearsal/aws/endpoint/endpoint';
+import { PolicyStatement, accessDenied, isAllowed } from '../../../rehearsal/aws/iam/iam';
 import { ARNS, World, createClients, nameOfFailure, startWorld } from './world';
 
 const STATEMENTS: readonly PolicyStatement[] = [

@@ -1,6 +1,6 @@
 import { CloudWatchClient, DescribeAlarmsCommand, SetAlarmStateCommand } from '@aws-sdk/client-cloudwatch';
 import { cbor } from '@smithy/core/cbor';
-import { AlarmBook } from '../../../rehearsal/aws/alarms/alarm-book';
+import { AlarmBook } from '../../../rehearsal/aws/services/alarms/alarm-book';
 import { REGION, T0, World, startWorld } from './world';
 
 let world: World;

@@ -9,9 +9,9 @@ import {
 import { CloudWatchClient, DescribeAlarmsCommand, SetAlarmStateCommand } from '@aws-sdk/client-cloudwatch';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
-import { AlarmBook } from '../../../rehearsal/aws/alarms/alarm-book';
-import { Outbox } from '../../../rehearsal/aws/messages/outbox';
-import { StackDescription } from '../../../rehearsal/aws/stacks/stacks-service';
+import { AlarmBook } from '../../../rehearsal/aws/services/alarms/alarm-book';
+import { Outbox } from '../../../rehearsal/aws/services/messages/outbox';
+import { StackDescription } from '../../../rehearsal/aws/services/stacks/stacks-service';
 import { ACCOUNT, REGION, T0, World, nameOfFailure, startWorld } from './world';
 
 const STACK: StackDescription = {

@@ -4,10 +4,10 @@ import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balan
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SFNClient } from '@aws-sdk/client-sfn';
-import { AwsError } from '../../../rehearsal/aws-error';
-import { ApiCall, Endpoint, EndpointOptions, startEndpoint } from '../../../rehearsal/aws/endpoint';
-import { ObjectStore } from '../../../rehearsal/aws/s3/object-store';
-import { SecretStore } from '../../../rehearsal/aws/secrets/secret-store';
+import { AwsError } from '../../../rehearsal/errors/aws-error';
+import { ApiCall, Endpoint, EndpointOptions, startEndpoint } from '../../../rehearsal/aws/endpoint/endpoint';
+import { ObjectStore } from '../../../rehearsal/aws/services/s3/object-store';
+import { SecretStore } from '../../../rehearsal/aws/services/secrets/secret-store';
 import { ElbModel, TargetGroup } from '../../../rehearsal/load-balancer/model';
 import { ExecutionDescription, StatesModel } from '../../../rehearsal/state-machine/model';
 import { EcsModel, EcsService, EcsTask } from '../../../rehearsal/tasks/model';

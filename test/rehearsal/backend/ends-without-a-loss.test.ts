@@ -7,7 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import { WebSocket } from 'ws';
 import { Running, startBackend } from '../../../rehearsal/backend/backend';
 import { startStore } from '../../../rehearsal/backend/store';
-import { entryPath, startEntry } from '../../../rehearsal/entry';
+import { entryPath, startEntry } from '../../../rehearsal/processes/entry';
 import { afterwards } from './afterwards';
 
 const stopLater = afterwards();

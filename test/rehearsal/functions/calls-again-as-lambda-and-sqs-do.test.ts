@@ -1,6 +1,7 @@
-import { recoveryCallOf, QueuedChange } from '../../../core/recovery';
-import { Resources } from '../../../rehearsal/blueprint/resources';
-import { Retries, buildRetries } from '../../../rehearsal/blueprint/retries';
+import { recoveryCallOf, QueuedChange } from '../../../core/cutover/recovery';
+import { Resources } from '../../../rehearsal/template/model/resources';
+import type { Retries } from '../../../rehearsal/functions/retries';
+import { buildRetries } from '../../../rehearsal/template/model/retries';
 import { AsynchronousCall, AsynchronousCalls } from '../../../rehearsal/functions/asynchronous-calls';
 
 const event = { detail: { name: 'night', status: 'ABORTED' } };

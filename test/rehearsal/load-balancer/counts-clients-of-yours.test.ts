@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { WebSocket, WebSocketServer } from 'ws';
-import { SMOKE_AGENT } from '../../../core/smoke';
-import { clientAddress } from '../../../rehearsal/loopback';
-import { OwnClients } from '../../../rehearsal/own-clients';
+import { SMOKE_AGENT } from '../../../core/plan/smoke';
+import { clientAddress } from '../../../rehearsal/processes/loopback';
+import { OwnClients } from '../../../rehearsal/load-balancer/own-clients';
 import { lossesOfYours } from '../../../rehearsal/report/losses';
 import { Fixture, until } from './fixture';
 

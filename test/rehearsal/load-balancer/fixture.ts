@@ -1,7 +1,7 @@
 import http, { IncomingMessage, RequestListener, Server } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { Certificate, rehearsalCertificate } from '../../../rehearsal/certificate';
+import { Certificate, rehearsalCertificate } from '../../../rehearsal/cloud/certificate';
 import { LoadBalancerServer } from '../../../rehearsal/load-balancer/load-balancer';
 import { Action, ElbModel, HealthCheck, TargetGroup } from '../../../rehearsal/load-balancer/model';
 

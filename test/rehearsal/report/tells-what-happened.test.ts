@@ -1,9 +1,9 @@
-import { parsePlan } from '../../../core/plan';
+import { parsePlan } from '../../../core/plan/plan';
 import { RehearsalEvidence, rehearsalEvidence, withoutEvidence } from '../../../rehearsal/report/evidence';
 import { exitCodeOf } from '../../../rehearsal/report/exit-code';
 import { htmlReport } from '../../../rehearsal/report/html';
-import { Progress } from '../../../rehearsal/report/progress';
-import { Sample } from '../../../rehearsal/report/samples';
+import { Progress } from '../../../rehearsal/progress/progress';
+import { Sample } from '../../../rehearsal/progress/samples';
 import { summarize } from '../../../rehearsal/report/summary';
 import { TrafficTally } from '../../../rehearsal/traffic/tally';
 

@@ -1,5 +1,5 @@
-import type { Template } from '../../../rehearsal/assembly/template';
-import { Resources } from '../../../rehearsal/blueprint/resources';
+import type { Template } from '../../../rehearsal/template/assembly/template';
+import { Resources } from '../../../rehearsal/template/model/resources';
 import { StackRecord } from '../../../rehearsal/stack/stack-record';
 
 const resourcesOf = (Resources_: Template['Resources']) =>

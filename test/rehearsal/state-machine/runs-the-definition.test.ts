@@ -1,5 +1,5 @@
 import type { HistoryEvent } from '@aws-sdk/client-sfn';
-import { historyOf, stateTypes } from '../../../rehearsal/aws/states/history';
+import { historyOf, stateTypes } from '../../../rehearsal/aws/services/states/history';
 import { FunctionError } from '../../../rehearsal/functions/function';
 import { ExecutionDescription } from '../../../rehearsal/state-machine/model';
 import { StateMachineRunner } from '../../../rehearsal/state-machine/runner';

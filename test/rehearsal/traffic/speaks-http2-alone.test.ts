@@ -1,6 +1,6 @@
 import pino from 'pino';
-import { readConfig } from '../../../proxy/config';
-import { RunningProxy, startProxy } from '../../../proxy/proxy';
+import { readConfig } from '../../../proxy/config/config';
+import { RunningProxy, startProxy } from '../../../proxy/control/proxy';
 import { Running, startBackend } from '../../../rehearsal/backend/backend';
 import { startStore } from '../../../rehearsal/backend/store';
 import { Generators } from '../../../rehearsal/traffic/generators';

@@ -1,4 +1,4 @@
-import type { MetricLine } from '../../../../core/embedded-metrics';
+import type { MetricLine } from '../../../../core/proxy/embedded-metrics';
 
 const UNITS = /^(Count|Milliseconds|None)$/;
 

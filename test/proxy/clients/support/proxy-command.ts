@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { LedgerReport } from '../../../../core/admin';
-import { total } from '../../../../core/connections';
+import type { LedgerReport } from '../../../../core/proxy/admin-api';
+import { total } from '../../../../core/proxy/connections';
 import { SECRET, reportOf } from '../../support/proxy-world';
 import { later, until } from '../../support/world';
 

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import tls from 'node:tls';
 import { SessionStore } from '../../../../proxy/session-store/session-store';
-import type { SessionStoreConfig } from '../../../../proxy/session-store/settings';
+import type { SessionStoreConfig } from '../../../../proxy/config/session-store-settings';
 import { FakeClock } from '../../support/fake-clock';
 import { later, portOf, startRawBackend, until } from '../../support/world';
 

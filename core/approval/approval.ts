@@ -1,0 +1,236 @@
+import { oneLine } from '../text/one-line';
+import { Problems } from '../validation/problems';
+import { STATEMENT_SECONDS } from './statement';
+
+/** Where a cutover may wait for a person: before anything moves, and before the stage that ends on the target alone. */
+export const APPROVAL_GATES = ['firstShift', 'lastStage'] as const;
+export type ApprovalGate = (typeof APPROVAL_GATES)[number];
+
+/** Of a plan: whether a person must agree, and how long the cutover waits for it. */
+export interface Approval {
+  readonly beforeFirstShift: boolean;
+  readonly beforeLastStage: boolean;
+  readonly timeoutSeconds: number;
+  /** Whether a yes counts only with a statement that STS confirms. A no always counts. */
+  readonly requireIdentity: boolean;
+}
+
+/** What a person may answer. */
+export type Decision = 'approve' | 'reject';
+
+/** What a person wrote into the store. All of it is their word. */
+export interface ApprovalWord {
+  readonly decision: Decision;
+  /** Who they say they are, in one line. */
+  readonly claims?: string;
+  /** When, as they say, in one line. */
+  readonly at?: string;
+  /** What is to prove who they are, as they wrote it. */
+  readonly statement?: unknown;
+}
+
+/** Who answered, as the record tells it. */
+export interface Answerer {
+  /** The ARN of the principal, or `unknown`. */
+  readonly by: string;
+  /** `sts`: STS itself has named who signed this very answer. */
+  readonly byProof: 'sts' | 'none';
+  /** Why the statement that was there proves nothing. */
+  readonly statementProblem?: string;
+}
+
+/** An answer that counts. */
+export type Answer = Omit<ApprovalWord, 'statement'> & Answerer;
+
+/** What stands in the store, and since when. */
+export interface WrittenWord {
+  /** Undefined when it is longer than `MOST_WORD_BYTES`. */
+  readonly text: string | undefined;
+  readonly writtenAtMs: number;
+}
+
+/** The approval that a cutover waits for. */
+export interface ApprovalProgress {
+  readonly gate: ApprovalGate;
+  readonly askedAtMs: number;
+  /** How often it was looked at again at once, because something of the target could not be read. */
+  readonly hurriedLooks?: number;
+  /** What was wrong with what was written, when it was told to the operators last. */
+  readonly problem?: string;
+}
+
+export type ApprovalVerdict = 'wait' | 'approved' | 'rejected' | 'overdue';
+
+/** A wait of many hours is looked at less often, so that it has at the most about this many looks. */
+const MOST_LOOKS = 500;
+/** A look that could not see the target is followed by a quick one, this often in all: each takes a part of the history. */
+export const MOST_HURRIED_LOOKS = 50;
+/** A statement that was signed just after a look still counts at the next one. */
+const LONGEST_POLL_SECONDS = (STATEMENT_SECONDS * 2) / 3;
+const WEEK = 604_800;
+/** Clocks differ a little, and a step that is repeated asks again. */
+const CLOCK_MARGIN_MS = 60_000;
+/** Anybody with the right to answer writes it. The session token of a statement has some thousand bytes. */
+export const MOST_WORD_BYTES = 16_384;
+const MOST_NAME = 200;
+
+export function readApproval(value: unknown, problems: Problems): Approval {
+  const raw = problems.object('approval', value, [
+    'beforeFirstShift',
+    'beforeLastStage',
+    'timeoutSeconds',
+    'requireIdentity',
+  ]);
+  return {
+    beforeFirstShift: problems.boolean('approval.beforeFirstShift', raw.beforeFirstShift, false),
+    beforeLastStage: problems.boolean('approval.beforeLastStage', raw.beforeLastStage, false),
+    timeoutSeconds: problems.integer('approval.timeoutSeconds', raw.timeoutSeconds, {
+      min: 1,
+      max: WEEK,
+      default: 3600,
+    }),
+    requireIdentity: problems.boolean('approval.requireIdentity', raw.requireIdentity, true),
+  };
+}
+
+/** The gates of a plan with this many stages. With a single stage both gates are the same one. */
+export function gatesOf(approval: Approval, stageCount: number): ApprovalGate[] {
+  const isLastOwn = approval.beforeLastStage && stageCount > 1;
+  const isFirst = approval.beforeFirstShift || (approval.beforeLastStage && !isLastOwn);
+  return [...(isFirst ? (['firstShift'] as const) : []), ...(isLastOwn ? (['lastStage'] as const) : [])];
+}
+
+/** The gate before the stage of this index that nobody has opened yet. */
+export function pendingGate(
+  { approval, stages }: { readonly approval: Approval; readonly stages: readonly unknown[] },
+  approved: readonly ApprovalGate[],
+  stageIndex: number,
+): ApprovalGate | undefined {
+  const gate = stageIndex === 0 ? 'firstShift' : stageIndex === stages.length - 1 ? 'lastStage' : undefined;
+  if (gate === undefined || approved.includes(gate)) return undefined;
+  return gatesOf(approval, stages.length).includes(gate) ? gate : undefined;
+}
+
+/** Between two looks for an approval, at the slowest. */
+export function approvalPollSeconds({ timeoutSeconds }: Approval, pollSeconds: number): number {
+  return Math.min(LONGEST_POLL_SECONDS, Math.max(pollSeconds, Math.ceil(timeoutSeconds / MOST_LOOKS)));
+}
+
+/** How often all gates of a plan are looked at, at the most. */
+export function approvalLooks(approval: Approval, stageCount: number, pollSeconds: number): number {
+  const looks = Math.ceil(approval.timeoutSeconds / approvalPollSeconds(approval, pollSeconds)) + 1;
+  return gatesOf(approval, stageCount).length * looks;
+}
+
+/** The object of the store in which a person answers. An execution's name has no slash, so no two answers meet. */
+export function approvalKey(execution: string, gate: ApprovalGate): string {
+  return `approval/${execution}/${gate === 'firstShift' ? 'first-shift' : 'last-stage'}.json`;
+}
+
+/** What somebody who answers has to sign: this answer, at this gate, of this execution, in this store, and nothing else. */
+export function statementOf(
+  answer: { readonly decision: Decision; readonly gate: ApprovalGate; readonly execution: string },
+  storeBucket: string,
+): string {
+  // The value of a header is ASCII, and no part may look like two.
+  return [answer.decision, answer.gate, storeBucket, answer.execution].map(encodeURIComponent).join('/');
+}
+
+/**
+ * @param asked the gate, and when the execution asked: an older object answers another execution of the same name, or
+ *   nobody's question
+ * @returns the word, or in one line why it is none: what cannot be read is never taken for a yes or a no
+ */
+export function answerOf(
+  { text, writtenAtMs }: WrittenWord,
+  { askedAtMs }: Pick<ApprovalProgress, 'askedAtMs'>,
+  approval: Approval,
+): ApprovalWord | string {
+  const untilMs = deadlineMs(askedAtMs, approval);
+  if (writtenAtMs + CLOCK_MARGIN_MS < askedAtMs || writtenAtMs > untilMs) {
+    return `the answer must be written from ${iso(askedAtMs)} to ${iso(untilMs)}, got one of ${iso(writtenAtMs)}`;
+  }
+  return readWord(text);
+}
+
+/** Until when an answer counts. */
+export function deadlineMs(askedAtMs: number, { timeoutSeconds }: Approval): number {
+  return askedAtMs + timeoutSeconds * 1000;
+}
+
+function iso(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
+
+function readWord(text: string | undefined): ApprovalWord | string {
+  if (text === undefined || text.length > MOST_WORD_BYTES) {
+    return `the answer must be at most ${MOST_WORD_BYTES} bytes long, got more`;
+  }
+  const raw = parsed(text);
+  const { decision, by, at, statement } = raw;
+  if (decision !== 'approve' && decision !== 'reject') {
+    return `'decision' must be "approve" or "reject", got ${oneLine(JSON.stringify(decision) ?? text, 100)}`;
+  }
+  return {
+    decision,
+    ...(typeof by === 'string' && { claims: oneLine(by, MOST_NAME) }),
+    ...(typeof at === 'string' && { at: oneLine(at, MOST_NAME) }),
+    ...(statement !== undefined && { statement }),
+  };
+}
+
+/**
+ * What became of the statement of a word.
+ *
+ * @param proof the ARN that STS named, or in one line why there is none; undefined when the word had no statement
+ * @param account whose principals may answer: anybody at all can sign a call of STS
+ * @returns the answer, or why a yes does not count. A no always does: it is the way back, and whoever says it needs no name
+ */
+export function proven(
+  word: ApprovalWord,
+  proof: { readonly arn: string } | { readonly problem: string } | undefined,
+  { requireIdentity, account }: { readonly requireIdentity: boolean; readonly account: string },
+): Answer | string {
+  const { statement, ...answer } = word;
+  const problem = proof && ('problem' in proof ? proof.problem : strangerProblem(proof.arn, account));
+  if (proof && 'arn' in proof && problem === undefined) return { ...answer, by: proof.arn, byProof: 'sts' };
+  if (word.decision === 'approve') {
+    if (problem !== undefined) return problem;
+    if (requireIdentity && statement === undefined) {
+      return "'statement' must be there, because the plan has 'approval.requireIdentity', got none: use 'drainshift approve'";
+    }
+  }
+  return { ...answer, by: 'unknown', byProof: 'none', ...(problem !== undefined && { statementProblem: problem }) };
+}
+
+function strangerProblem(arn: string, account: string): string | undefined {
+  const theirs = arn.split(':')[4];
+  return theirs === account
+    ? undefined
+    : `the statement must be signed by a principal of account ${account}, got ${arn}`;
+}
+
+/** For a message: who answered, and how it is known. */
+export function describeAnswerer({ by, byProof, claims }: Answer): string {
+  if (byProof === 'sts') return `'${by}'`;
+  return claims === undefined ? 'somebody unknown' : `somebody unknown, who claims to be '${claims}'`;
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+export function approvalVerdict(
+  word: Pick<ApprovalWord, 'decision'> | string | undefined,
+  { askedAtMs }: Pick<ApprovalProgress, 'askedAtMs'>,
+  approval: Approval,
+  nowMs: number,
+): ApprovalVerdict {
+  if (typeof word === 'object') return word.decision === 'approve' ? 'approved' : 'rejected';
+  return nowMs >= deadlineMs(askedAtMs, approval) ? 'overdue' : 'wait';
+}

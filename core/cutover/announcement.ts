@@ -1,0 +1,260 @@
+import { ApprovalGate, Decision, approvalKey, deadlineMs } from '../approval/approval';
+import { CutoverRun, Failure, failureOf } from './run';
+import { oneLine, printable } from '../text/one-line';
+import { estimateSeconds } from '../plan/plan';
+import { describeSide } from '../judge/side-state';
+import { SIDES, formatWeights } from '../traffic/weights';
+
+export type AnnouncementKind =
+  | 'started'
+  | 'notStarted'
+  | 'waitingForApproval'
+  | 'shifted'
+  | 'rollingBack'
+  | 'stuck'
+  | 'rolledBack'
+  | 'refused'
+  | 'failed'
+  | 'completed';
+
+/** The step of a cutover that people and other systems are told of. */
+export interface Announcement {
+  /** At most 100 printable ASCII characters: what SNS takes for a subject. */
+  readonly subject: string;
+  /** What happened, why, and what to do about it; for a person at night. */
+  readonly text: string;
+  readonly detail: AnnouncementDetail;
+}
+
+/** The `detail` of the event `Drainshift Cutover`. */
+export interface AnnouncementDetail {
+  readonly kind: AnnouncementKind;
+  readonly execution: string;
+  readonly storeBucket: string;
+  /** From 1. */
+  readonly stage?: number;
+  readonly stages?: number;
+  readonly weights?: { readonly source: number; readonly target: number };
+  readonly gate?: ApprovalGate;
+  readonly failure?: Failure;
+  readonly text: string;
+}
+
+/** What of a deployed cutover the texts name. */
+export interface AnnouncementPlaces {
+  readonly storeBucket: string;
+  readonly weightedRuleArn: string;
+}
+
+/** A run, or as much of it as there is: one that did not start has no plan. */
+export type Announced = Pick<CutoverRun, 'execution'> & Partial<CutoverRun>;
+
+type Lines = (run: Announced, places: AnnouncementPlaces) => readonly string[];
+
+const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
+  started: 'started',
+  notStarted: 'did not start',
+  waitingForApproval: 'waits for your approval',
+  shifted: 'shifted',
+  rollingBack: 'is rolling back',
+  stuck: 'NEEDS YOU: it cannot roll back',
+  rolledBack: 'was rolled back',
+  refused: 'was refused, nothing moved',
+  failed: 'FAILED: look at the weights now',
+  completed: 'completed',
+};
+
+const STRANDED = 'NEEDS YOU: it went back, and the source does not serve';
+
+const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
+  started: (run, places) => [
+    `It has ${stageCount(run)} stages${stagesOf(run)}${estimateOf(run)}. Nothing has moved yet, and there is nothing to do.`,
+    stopLine(run, places),
+  ],
+  notStarted: (run) => [
+    ...why(run),
+    'Nothing was moved. Mend what it says, then start another execution under another name.',
+    'If the lock is held by an execution that is over: look at the weights, then delete lock.json from the store.',
+  ],
+  waitingForApproval: approvalLines,
+  shifted: (run, places) => {
+    const stage = run.plan?.stages[run.stage?.index ?? 0];
+    return [
+      `Stage ${stageNumber(run)} of ${stageCount(run)}: the weights ${weightsNow(run)} are in force. It now watches for ${time(stage?.bakeSeconds ?? 0)}; there is nothing to do.`,
+      stopLine(run, places),
+    ];
+  },
+  rollingBack: (run, places) => [
+    ...why(run),
+    `The weights go back to ${initial(run)}. A message follows when they read back.`,
+    `If none comes within ten minutes, look yourself: ${describeRule(places)}`,
+  ],
+  stuck: (run, places) => [
+    ...why(run),
+    ...sideLines(run),
+    isStranded(run)
+      ? `The weights ${initial(run)} are in force again, and the source does not serve with them: requests fail now. It waits a few minutes for the source, sets no weights meanwhile, then ends as failed and keeps the lock.`
+      : `It leaves the weights as they are, because the source would serve no better. They go back to ${initial(run)} as soon as the source serves; it waits a few minutes for that, then ends as failed and keeps the lock.`,
+    `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
+    '2. Then, if it has ended: drainshift weights set --stack STACK --source S --target T, after you have deleted the lock.',
+  ],
+  rolledBack: (run, places) => [
+    ...why(run),
+    `The weights ${initial(run)} are in force again, and the source answers. Nothing is urgent.`,
+    `When you are awake: read the evidence, mend the reason, start under another name. ${readEvidence(run, places)}`,
+  ],
+  refused: (run, places) => [
+    ...why(run),
+    'Nothing was moved: the traffic is where it was. Mend every line above, then start under another name.',
+    readEvidence(run, places),
+  ],
+  failed: (run, places) => {
+    const code = failureOf(run)?.code;
+    if (code === 'LockDamaged') return damagedLines(run, places);
+    return code === 'LockLost' ? lostLines(run, places) : failedLines(run, places);
+  },
+  completed: (run, places) => [
+    'All traffic is on the target, and the connections of the source are at zero. The source runs on, ready, at weight 0: keep it for as long as you want the way back.',
+    readEvidence(run, places),
+  ],
+};
+
+/** Pure: how it is sent is the adapter's matter. */
+export function announcementOf(kind: AnnouncementKind, told: Announced, places: AnnouncementPlaces): Announcement {
+  const run = { ...told, execution: oneLine(told.execution) };
+  const headline = `Cutover '${run.execution}' ${isStranded(run) && kind === 'stuck' ? STRANDED : HEADLINES[kind]}`;
+  const text = printable([`${headline}.`, ...TEXTS[kind](run, places)].join('\n\n'));
+  const failure = failureOf(run);
+  const stage = run.stage && run.plan?.stages[run.stage.index];
+  return {
+    subject: headline.replace(/[^\x20-\x7e]/g, '?').slice(0, 99),
+    text,
+    detail: {
+      kind,
+      execution: run.execution,
+      storeBucket: places.storeBucket,
+      ...(run.stage && { stage: run.stage.index + 1 }),
+      ...(run.plan && { stages: run.plan.stages.length }),
+      ...(stage && { weights: stage.weights }),
+      ...(kind === 'waitingForApproval' && run.approval && { gate: run.approval.gate }),
+      ...(failure && { failure: { ...failure, message: short(failure.message) } }),
+      text,
+    },
+  };
+}
+
+function isStranded({ rollback }: Announced): boolean {
+  return rollback?.strandedAt !== undefined;
+}
+
+/** What each side is, where a rollback was refused over it. */
+function sideLines({ rollback }: Announced): string[] {
+  return rollback?.sides ? SIDES.map((side) => describeSide(side, rollback.sides![side])) : [];
+}
+
+function failedLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
+  return [
+    ...why(run),
+    ...sideLines(run),
+    `1. Look at the weights in force: ${describeRule(places)}`,
+    `2. If they are not what you want, set them by hand; the cutover began with ${initial(run)}.`,
+    `3. The lock is kept on purpose, so that nobody starts another cutover before you have looked. Then: aws s3 rm s3://${places.storeBucket}/lock.json`,
+    readEvidence(run, places),
+  ];
+}
+
+/** The lock may be another cutover's, a deployment's or a person's by now: whoever deletes it lets two of them at the weights. */
+function lostLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
+  return [
+    ...why(run),
+    'It touches nothing any more, and puts nothing back.',
+    `1. See who holds the lock now: drainshift weights get --stack STACK, or: aws s3 cp s3://${places.storeBucket}/lock.json -`,
+    '2. While somebody holds it, touch nothing, neither the weights nor the lock: the traffic is theirs.',
+    `3. If nobody holds it, look at the weights in force: ${describeRule(places)}`,
+    `   This cutover began with ${initial(run)}. If they are not what you want: drainshift weights set --stack STACK --source S --target T`,
+    readEvidence(run, places),
+  ];
+}
+
+/** Whose lock it is nobody knows, so that nothing was put back. */
+function damagedLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
+  const { storeBucket } = places;
+  return [
+    ...why(run),
+    'What the execution has moved cannot be read, and nothing was put back. The recovery tries again every few minutes, for hours.',
+    `1. Look at the weights in force: ${describeRule(places)}`,
+    `2. If the bucket keeps versions, put the last good one of lock.json back, and the recovery goes on by itself: aws s3api list-object-versions --bucket ${storeBucket} --prefix lock.json`,
+    `3. Else, if no other cutover runs: aws s3 rm s3://${storeBucket}/lock.json, then, if the weights are not what you want: drainshift weights set --stack STACK --source S --target T`,
+  ];
+}
+
+function approvalLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
+  const { plan, approval } = run;
+  if (!plan || !approval) return [];
+  const until = new Date(deadlineMs(approval.askedAtMs, plan.approval)).toISOString();
+  const isFirst = approval.gate === 'firstShift';
+  const next = plan.stages[isFirst ? 0 : plan.stages.length - 1];
+  const otherwise = isFirst ? 'nothing is moved' : `it goes back to ${initial(run)}`;
+  const key = approvalKey(run.execution, approval.gate);
+  const sign = `drainshift approve --stack STACK --execution ${run.execution} --gate ${approval.gate}`;
+  const write = (decision: Decision) =>
+    `  echo '{"decision":"${decision}","by":"YOUR NAME"}' | aws s3 cp - s3://${places.storeBucket}/${key}`;
+  const approve = `To approve, signed as who you are at AWS:\n  ${sign}`;
+  return [
+    ...(approval.problem === undefined ? [] : [`What was written does not count: ${approval.problem}`]),
+    `Next come the weights ${next ? formatWeights(next.weights) : 'of the plan'}. Without an answer until ${until} ${otherwise}.`,
+    plan.approval.requireIdentity ? approve : `${approve}\nor, with nobody's name in the record:\n${write('approve')}`,
+    `To reject, after which ${otherwise}:\n  ${sign} --reject\nor, where that command is not at hand:\n${write('reject')}`,
+  ];
+}
+
+function why(run: Announced): string[] {
+  const failure = failureOf(run);
+  return failure ? [`Why: ${failure.code}: ${short(failure.message)}`] : [];
+}
+
+/** A message may hold a line for each of many findings, or a whole answer of a service. */
+function short(message: string): string {
+  return message.length > 2000 ? `${message.slice(0, 2000)}…` : message;
+}
+
+function stageCount(run: Announced): number {
+  return run.plan?.stages.length ?? 0;
+}
+
+function stageNumber(run: Announced): number {
+  return (run.stage?.index ?? -1) + 1;
+}
+
+function stagesOf({ plan }: Announced): string {
+  return plan ? ` (${plan.stages.map(({ weights }) => formatWeights(weights)).join(', ')})` : '';
+}
+
+function weightsNow(run: Announced): string {
+  const stage = run.stage && run.plan?.stages[run.stage.index];
+  return stage ? formatWeights(stage.weights) : 'of the plan';
+}
+
+function initial({ plan }: Announced): string {
+  return plan ? formatWeights(plan.initialWeights) : 'of before';
+}
+
+function estimateOf({ plan }: Announced): string {
+  return plan ? ` and takes about ${time(estimateSeconds(plan).typical)} when nothing goes wrong` : '';
+}
+
+function time(seconds: number): string {
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}
+
+function stopLine({ execution }: Announced, { storeBucket }: AnnouncementPlaces): string {
+  return `To stop it and go back: aws s3api put-object --bucket ${storeBucket} --key abort/${execution}.json`;
+}
+
+function readEvidence({ execution }: Announced, { storeBucket }: AnnouncementPlaces): string {
+  return `The evidence: aws s3 cp s3://${storeBucket}/evidence/${execution}.json -`;
+}
+
+function describeRule({ weightedRuleArn }: AnnouncementPlaces): string {
+  return `aws elbv2 describe-rules --rule-arns ${weightedRuleArn} --query 'Rules[].Actions[].ForwardConfig.TargetGroups'`;
+}

@@ -1,0 +1,88 @@
+import type { SmokeRoute } from '../plan/smoke';
+import { Side } from '../traffic/weights';
+
+/**
+ * What a deployed cutover acts on. The constructs write it as JSON into `DRAINSHIFT_WIRING` of every Lambda function,
+ * the functions read it, and the rehearsal finds a cutover in a foreign template by it. What a user may give many of has no
+ * room there, and stands in the definition of the state machine (`HeededAlarms`).
+ */
+export interface CutoverWiring {
+  readonly loadBalancerArn: string;
+  /** The rule on the `:443` listener whose weights the cutover owns. */
+  readonly weightedRuleArn: string;
+  readonly weightedListenerArn: string;
+  /** The listeners that lead to one side alone: `:9201` and `:9202`. */
+  readonly smokeListenerArns: Readonly<Record<Side, string>>;
+  readonly targetGroupArns: Readonly<Record<Side, string>>;
+  readonly clusterArn: string;
+  readonly serviceNames: Readonly<Record<Side, string>>;
+  /** The port of the admin API on every proxy task, plain HTTP with signed requests. */
+  readonly adminPort: number;
+  /** A Secrets Manager secret whose string is the HMAC key of the admin API. */
+  readonly adminSecretArn: string;
+  /** The S3 bucket that holds the lock, abort requests and evidence. */
+  readonly storeBucket: string;
+  /** The name that clients use: SNI, Host and certificate name of the smoke requests. */
+  readonly domainName: string;
+  /** The certificate of that name is self-signed: its name and dates count, and nobody vouches for it. */
+  readonly isSelfSigned?: boolean;
+  /** A Secrets Manager secret whose string is PEM: who vouches for that certificate instead of the public authorities. */
+  readonly trustedAuthoritiesArn?: string;
+  /** Which way the smoke requests take. @default 'loadBalancer' */
+  readonly smokeRoute?: SmokeRoute;
+  /** The SNS topic that people are told through. */
+  readonly notificationTopicArn?: string;
+  /** The EventBridge bus that other systems are told through. */
+  readonly eventBusName?: string;
+  /**
+   * The function that proves the proxies before they get requests of a listener that serves them without the proxies, too.
+   * Only on such a listener, and for the command line alone.
+   */
+  readonly proofFunctionName?: string;
+  /** The function that lets a side serve again; in the output for people, and not in the functions' own environment. */
+  readonly undrainFunctionName?: string;
+  /** Sets this cutover's metrics apart from those of others in the account. */
+  readonly cutoverName?: string;
+}
+
+export const WIRING_VARIABLE = 'DRAINSHIFT_WIRING';
+
+export function parseWiring(json: string | undefined): CutoverWiring {
+  if (json === undefined) throw new Error(`'${WIRING_VARIABLE}' must be set, got nothing`);
+  return JSON.parse(json) as CutoverWiring;
+}
+
+/** The steps of a cutover: one Lambda function each, bundled under its own name. */
+export const STEPS = [
+  'lock',
+  'preflight',
+  'approve',
+  'shift',
+  'confirm',
+  'bake',
+  'drain',
+  'verify',
+  'complete',
+  'rollback',
+  'record',
+  'recover',
+  'undrain',
+] as const;
+
+export type Step = (typeof STEPS)[number];
+
+/** The smoke requests of the deployed plan, as JSON, in the environment of `undrain`. */
+export const SMOKE_VARIABLE = 'DRAINSHIFT_SMOKE';
+
+/** The names of a proxy container's environment that the constructs set and the rehearsal re-points. */
+export const PROXY_VARIABLES = {
+  side: 'DRAINSHIFT_SIDE',
+  listen: 'DRAINSHIFT_LISTEN',
+  admin: 'DRAINSHIFT_ADMIN',
+  adminSecret: 'DRAINSHIFT_ADMIN_SECRET',
+  adminSecretArn: 'DRAINSHIFT_ADMIN_SECRET_ARN',
+  upstream: 'DRAINSHIFT_UPSTREAM',
+  upstreamAuthorities: 'DRAINSHIFT_UPSTREAM_AUTHORITIES',
+  upstreamLocalAddress: 'DRAINSHIFT_UPSTREAM_LOCAL_ADDRESS',
+  tls: 'DRAINSHIFT_TLS',
+} as const;

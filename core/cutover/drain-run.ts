@@ -1,0 +1,88 @@
+import { KindCounts, NO_CONNECTIONS, addKinds, total } from '../proxy/connections';
+import { CutoverRun, DrainProgress, retreat } from './run';
+import { drainLimitSeconds, drainVerdict } from '../proxy/drain';
+import { MOST_DRAIN_LOOKS } from '../plan/plan';
+import { NO_COUNTS, TaskReading, differenceOf, unknownTasks } from '../judge/tally';
+
+/** What the first look at the source's ledgers makes of the drain. */
+export function beginDrain(run: CutoverRun, tasks: readonly TaskReading[], nowMs: number): DrainProgress {
+  const limits = tasks.map(({ report }) => drainLimitSeconds(run.plan.drain, report?.active ?? NO_CONNECTIONS));
+  // Two polls of margin: one for the order to reach every task, one for the last look.
+  const limitSeconds = Math.max(0, ...limits) + 2 * run.plan.pollSeconds;
+  const active = activeOf(tasks);
+  return {
+    startedAtMs: nowMs,
+    limitMs: limitSeconds * 1000,
+    atStart: active,
+    active,
+    unknownTasks: unknownTasks(tasks).length,
+    before: run.watch?.tallies.source.counts ?? NO_COUNTS,
+    ended: { moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 },
+  };
+}
+
+/** The drain after another look, with the verdict for the Choice state. */
+export function observeDrain(
+  run: CutoverRun,
+  drain: DrainProgress,
+  tasks: readonly TaskReading[],
+  nowMs: number,
+): CutoverRun {
+  const unknown = unknownTasks(tasks);
+  const seen = drainSeen(run, drain, tasks);
+  const { active } = seen;
+  const next: CutoverRun = { ...run, drain: seen };
+  // A task that did not answer holds at least what nobody knows.
+  const live = total(active) + unknown.length;
+  const limitMs = drain.limitMs + lateMs(drain, tasks, nowMs);
+  const verdict = drainVerdict({ active: live, startedMs: drain.startedAtMs, limitMs }, nowMs);
+  if (verdict === 'drained') return { ...next, verdict: 'drained' };
+  if (verdict === 'wait') {
+    const pace = Math.ceil(drain.limitMs / 1000 / MOST_DRAIN_LOOKS);
+    return { ...next, verdict: 'wait', waitSeconds: Math.max(run.plan.pollSeconds, pace) };
+  }
+  const seconds = Math.round(limitMs / 1000);
+  return retreat(
+    next,
+    'DrainOverdue',
+    `the source must be at zero ${seconds} s after the drain began, got ${describeLive(active, unknown)}`,
+  );
+}
+
+/** What has become of the source's connections, with another look at its tasks. */
+export function drainSeen({ watch }: CutoverRun, drain: DrainProgress, tasks: readonly TaskReading[]): DrainProgress {
+  const counts = watch?.tallies.source.counts ?? NO_COUNTS;
+  const { moved, closed, forced, lost, unknown } = differenceOf(counts, drain.before);
+  const ended = { moved, closed, forced, lost, unknown };
+  return { ...drain, active: activeOf(tasks), unknownTasks: unknownTasks(tasks).length, ended };
+}
+
+/** The drain of a finished cutover whose end is on no record but a mark: what was still live at the last one ended unseen. */
+export function unseenEnd(drain: DrainProgress): DrainProgress {
+  const unknown = drain.ended.unknown + total(drain.active);
+  return { ...drain, active: NO_CONNECTIONS, unknownTasks: 0, ended: { ...drain.ended, unknown } };
+}
+
+/**
+ * A request that arrived in the drain has its full time. The proxies report how long that still is; for those that never end
+ * the drain takes twice its time at most.
+ */
+function lateMs({ startedAtMs, limitMs }: DrainProgress, tasks: readonly TaskReading[], nowMs: number): number {
+  const remaining = tasks.map(({ report }) => report?.drainRemainingSeconds ?? 0);
+  const endsMs = nowMs + Math.max(0, ...remaining) * 1000;
+  return Math.min(limitMs, Math.max(0, endsMs - startedAtMs - limitMs));
+}
+
+/** The connections of the tasks that answered. */
+export function activeOf(tasks: readonly TaskReading[]): KindCounts {
+  return tasks.reduce((sum, { report }) => (report ? addKinds(sum, report.active) : sum), NO_CONNECTIONS);
+}
+
+/** For a message: what is live, and what nobody knows. */
+export function describeLive(active: KindCounts, unknown: readonly TaskReading[]): string {
+  const kinds = Object.entries(active).filter(([, count]) => count > 0);
+  const known = kinds.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'none live';
+  if (unknown.length === 0) return known;
+  const names = unknown.slice(0, 3).map(({ address, problem }) => `${address} (${problem ?? 'no response'})`);
+  return `${known}, and ${unknown.length} tasks that did not answer: ${names.join(', ')}`;
+}

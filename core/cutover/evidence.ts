@@ -1,0 +1,80 @@
+import { KindCounts, NO_CONNECTIONS, total } from '../proxy/connections';
+import {
+  CutoverRun,
+  DrainEndings,
+  Failure,
+  Outcome,
+  RollbackRecord,
+  StageRecord,
+  TimelineEntry,
+  failureOf,
+} from './run';
+import { Plan } from '../plan/plan';
+
+/** The one file that a cutover leaves. The rehearsal adds `traffic`: what its own clients saw. */
+export interface Evidence {
+  readonly schema: 'drainshift/evidence/1';
+  readonly outcome: Outcome;
+  readonly execution: string;
+  readonly startedAt: string;
+  readonly durationSeconds: number;
+  readonly plan: Plan;
+  readonly stages: readonly StageRecord[];
+  /** The source's last ledger, and how its connections ended in the drain. */
+  readonly drain: {
+    readonly source: KindCounts;
+    readonly atStart: KindCounts;
+    /** Tasks of the source that did not answer at the last look: what they held is unknown. */
+    readonly unknownTasks: number;
+  } & DrainEndings & {
+      /** Ended by themselves: what was live at the start and is in no other count. */
+      readonly completed: number;
+    };
+  /** Rules of the load balancer that others changed meanwhile, and that cannot catch requests of ours. By ARN. */
+  readonly otherRulesChanged?: readonly string[];
+  readonly failure?: Failure;
+  readonly rollback?: RollbackRecord & {
+    /** Why it did not succeed, when a step of it threw. */
+    readonly error?: string;
+  };
+  readonly timeline: readonly TimelineEntry[];
+}
+
+export function evidenceOf(run: CutoverRun, outcome: Outcome, nowMs: number): Evidence {
+  const failure = outcome === 'completed' ? undefined : failureOf(run);
+  return {
+    schema: 'drainshift/evidence/1',
+    outcome,
+    execution: run.execution,
+    startedAt: run.startedAt,
+    durationSeconds: Math.round((nowMs - Date.parse(run.startedAt)) / 100) / 10,
+    plan: run.plan,
+    stages: run.stages,
+    drain: {
+      source: run.drain?.active ?? NO_CONNECTIONS,
+      atStart: run.drain?.atStart ?? NO_CONNECTIONS,
+      unknownTasks: run.drain?.unknownTasks ?? 0,
+      ...endingsOf(run),
+    },
+    ...(run.otherRulesChanged && { otherRulesChanged: run.otherRulesChanged }),
+    ...(failure && { failure }),
+    ...rollbackOf(run, outcome),
+    timeline: run.timeline,
+  };
+}
+
+/** A rollback that threw on its first go has left no record of its own: the exception tells that there was one. */
+function rollbackOf(run: CutoverRun, outcome: Outcome): Pick<Evidence, 'rollback'> {
+  const error = outcome === 'failed' && run.failure && run.error ? `${run.error.Error}: ${run.error.Cause}` : undefined;
+  if (!run.rollback && error === undefined) return {};
+  const record = run.rollback ?? { startedAt: 'unknown' };
+  return { rollback: error === undefined ? record : { ...record, error } };
+}
+
+function endingsOf({ drain }: CutoverRun): DrainEndings & { completed: number } {
+  if (!drain) return { completed: 0, moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 };
+  const { moved, closed, forced, lost, unknown } = drain.ended;
+  const completed = total(drain.atStart) - total(drain.active) - moved - closed - forced - lost - unknown;
+  // Connections that arrived during the drain (a request of a sticky client) may have been closed too.
+  return { completed: Math.max(0, completed), moved, closed, forced, lost, unknown };
+}

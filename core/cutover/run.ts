@@ -1,0 +1,192 @@
+import type { HeededAlarms } from '../judge/alarm-check';
+import { ApprovalGate, ApprovalProgress } from '../approval/approval';
+import { KindCounts } from '../proxy/connections';
+import { ErrorCode } from '../errors/errors';
+import { Forward } from '../traffic/forward';
+import { OtherRules } from '../traffic/listener-rules';
+import { printable } from '../text/one-line';
+import { Plan } from '../plan/plan';
+import { SideState } from '../judge/side-state';
+import { SideCounts } from '../judge/tally';
+import { Watch } from '../judge/watch';
+import { Side, Weights } from '../traffic/weights';
+
+/**
+ * The state of one cutover: what the state machine hands from step to step. It stays far under the 256 KiB that Step
+ * Functions allows, because polls replace their figures instead of adding to them.
+ */
+export interface CutoverRun {
+  readonly execution: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly plan: Plan;
+  /** As the definition of the state machine says. Without it no alarm can be read, which is never taken for none. */
+  readonly alarms?: HeededAlarms;
+  /** How it was before the first shift, read by the preflight that no approval came after: from here on something may move. */
+  readonly initial?: InitialReading;
+  /** The action that the weighted rule must read back as. */
+  readonly intended?: Forward;
+  readonly stage?: StageProgress;
+  readonly stages: readonly StageRecord[];
+  /** What was seen of both sides since the first shift. */
+  readonly watch?: Watch;
+  /** Waited for now. */
+  readonly approval?: ApprovalProgress;
+  /** The gates that a person has opened. */
+  readonly approved?: readonly ApprovalGate[];
+  readonly drain?: DrainProgress;
+  /**
+   * Verify has passed (`false`: it had, and its cutover rolled back all the same): from here on the target is the safe side, and a failure to record, notify or unlock moves no weights.
+   */
+  readonly isVerified?: boolean;
+  /** Since when the state could not be written down. */
+  readonly unsavedSinceMs?: number;
+  /** Since when `Verify` finds something that may pass by itself. */
+  readonly unverifiedSinceMs?: number;
+  /** Rules of others that changed meanwhile and cannot catch requests of ours: noted, and no reason to stop. By ARN. */
+  readonly otherRulesChanged?: readonly string[];
+  readonly timeline: readonly TimelineEntry[];
+  readonly failure?: Failure;
+  readonly rollback?: RollbackRecord;
+  /** What the Choice state after a step reads. */
+  readonly verdict: Verdict;
+  /** How long the Wait state before the next look lasts. */
+  readonly waitSeconds: number;
+  /** Set by Catch when a step threw. */
+  readonly error?: { readonly Error: string; readonly Cause: string };
+}
+
+export type Verdict =
+  | 'go'
+  | 'wait'
+  | 'approve'
+  | 'approved'
+  | 'confirmed'
+  | 'nextStage'
+  | 'drain'
+  | 'drained'
+  | 'verified'
+  | 'rollBack'
+  | 'restored';
+
+export interface InitialReading {
+  readonly stickiness: Forward['stickiness'];
+  readonly others: OtherRules;
+  /** The digest of our own rule's priority and conditions: when it catches what. */
+  readonly ownDigest: string;
+}
+
+export interface StageProgress {
+  readonly index: number;
+  readonly shiftedAtMs: number;
+  readonly confirmedAtMs?: number;
+}
+
+export interface StageRecord {
+  readonly weights: Weights;
+  readonly confirmed: boolean;
+  /** Requests that arrived on each side from the shift to the verdict, without the cutover's own. */
+  readonly observed: Readonly<Record<Side, number>>;
+  /** Requests that failed. */
+  readonly errors: Readonly<Record<Side, number>>;
+  /** Connections that died with their proxy task. */
+  readonly lost: Readonly<Record<Side, number>>;
+  /** Proxy tasks that ended without ECS having asked them to. */
+  readonly tasksLost: Readonly<Record<Side, number>>;
+  readonly verdict: 'promote' | 'rollBack' | 'inconclusive';
+  /** From the shift to its read-back. */
+  readonly confirmSeconds?: number;
+  readonly seconds: number;
+}
+
+export interface DrainProgress {
+  readonly startedAtMs: number;
+  readonly limitMs: number;
+  /** Connections of the source that were live when the drain began, and at the last look. */
+  readonly atStart: KindCounts;
+  readonly active: KindCounts;
+  /** Tasks of the source that did not answer at the last look: what they hold is unknown, and never zero. */
+  readonly unknownTasks: number;
+  /** The counts of the source when the drain began. */
+  readonly before: SideCounts;
+  readonly ended: DrainEndings;
+}
+
+export interface DrainEndings {
+  readonly moved: number;
+  readonly closed: number;
+  /** Cut by the drain, because they were over their time. */
+  readonly forced: number;
+  /** Died with their task. */
+  readonly lost: number;
+  /** Ended behind the last look at their task, which ended in order: nobody saw how. */
+  readonly unknown: number;
+}
+
+export interface RollbackRecord {
+  readonly startedAt: string;
+  readonly restoredAt?: string;
+  /** Whether this rollback has set the weights; they may have been the initial ones all along. */
+  readonly hasSet?: boolean;
+  /** Whether the weights have read back as set: who changes them from then on does so by hand. */
+  readonly hasReadBack?: boolean;
+  /** Since when the source, which has its weight back, does not serve. */
+  readonly strandedAt?: string;
+  /** What could not be done, or read, on the way: one line each. */
+  readonly notDone?: readonly string[];
+  /** Set while the source must not be given its weight back, or has it and does not serve: what each side was at the last look. */
+  readonly sides?: Readonly<Record<Side, SideState>>;
+}
+
+export interface Failure {
+  readonly code: ErrorCode | 'Unexpected';
+  readonly message: string;
+}
+
+export interface TimelineEntry {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly state: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export function begin(execution: string, startedAt: string, plan: Plan): CutoverRun {
+  return { execution, startedAt, plan, stages: [], timeline: [], verdict: 'go', waitSeconds: plan.pollSeconds };
+}
+
+export function note(run: CutoverRun, nowMs: number, state: string, detail: TimelineEntry['detail']): CutoverRun {
+  const at = new Date(nowMs).toISOString();
+  return { ...run, timeline: [...run.timeline, { at, state, detail }] };
+}
+
+/** A decision to roll back: not an exception, because the record of the stage must travel on. */
+export function retreat(run: CutoverRun, code: ErrorCode, message: string): CutoverRun {
+  return { ...run, verdict: 'rollBack', failure: { code, message } };
+}
+
+export type Outcome = 'completed' | 'rolled-back' | 'refused' | 'failed';
+
+/** `refused`: nothing was moved. `failed`: something was, and it could not be put back. */
+export function outcomeOf(run: CutoverRun): Outcome {
+  if (run.isVerified) return 'completed';
+  if (run.rollback?.restoredAt !== undefined) return 'rolled-back';
+  // From preflight on a step may have moved something, also one that was cut short before it could say so.
+  return run.initial === undefined ? 'refused' : 'failed';
+}
+
+/** Why a run ended badly: its own decision, or what Catch left of an exception; without what a terminal would obey. */
+export function failureOf(run: Pick<CutoverRun, 'failure' | 'error'>): Failure | undefined {
+  if (run.failure) return { ...run.failure, message: printable(run.failure.message) };
+  if (!run.error) return undefined;
+  return { code: run.error.Error as Failure['code'], message: printable(messageOf(run.error.Cause)) };
+}
+
+/** Lambda reports an exception as JSON in `Cause`; Step Functions' own errors are plain text. */
+function messageOf(cause: string): string {
+  try {
+    const parsed = JSON.parse(cause) as { errorMessage?: string };
+    return parsed.errorMessage ?? cause;
+  } catch {
+    return cause;
+  }
+}

@@ -1,0 +1,37 @@
+import { CutoverRun } from './run';
+import { SideTally } from '../judge/tally';
+
+/**
+ * What the state of a cutover may take, in bytes of UTF-8. Step Functions and the response of Lambda take 262,144; the
+ * rest is for what a step adds to its input, and for what Step Functions puts around it.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+ */
+export const MOST_STATE_BYTES = 220_000;
+/** Further lines of the same kind tell a person nothing. */
+const MOST_LINES = 20;
+
+export function isTooLarge(run: CutoverRun): boolean {
+  return Buffer.byteLength(JSON.stringify(run)) > MOST_STATE_BYTES;
+}
+
+/** The same run without what it knows of each single task; what was counted stays. For the way back, which needs no more. */
+export function withoutTasks(run: CutoverRun): CutoverRun {
+  if (!run.watch) return run;
+  const { source, target } = run.watch.tallies;
+  const bare = ({ counts }: SideTally): SideTally => ({ counts, tasks: {} });
+  return { ...run, watch: { ...run.watch, tallies: { source: bare(source), target: bare(target) } } };
+}
+
+/** For a message: how many tasks are too many. */
+export function tooManyTasks({ watch }: CutoverRun): string {
+  const count = (tally?: SideTally) => Object.keys(tally?.tasks ?? {}).length;
+  const tasks = count(watch?.tallies.source) + count(watch?.tallies.target);
+  return `the state of a cutover must have at most ${MOST_STATE_BYTES} bytes, got more with ${tasks} proxy tasks`;
+}
+
+/** The first of what may be a line for each of a thousand tasks. */
+export function firstLines(lines: readonly string[]): string[] {
+  if (lines.length <= MOST_LINES) return [...lines];
+  return [...lines.slice(0, MOST_LINES), `and ${lines.length - MOST_LINES} more`];
+}

@@ -1,0 +1,234 @@
+import { own } from '../validation/own';
+import { LedgerReport } from '../proxy/admin-api';
+import { total } from '../proxy/connections';
+
+/** One proxy task, as ECS lists it and as its admin port reports. */
+export interface TaskReading {
+  /** A short part of the task's id, unique within a side. */
+  readonly id: string;
+  /** The task's IP address. */
+  readonly address: string;
+  /** `running`: it is to stay. `leaving`: ECS is stopping it. `stopped`: ECS says that it has no process any more. */
+  readonly life: 'running' | 'leaving' | 'stopped';
+  /** Of a stopped task, where ECS knows it. A proxy that ended in order exits with 0. */
+  readonly exitCode?: number;
+  /** Absent of a stopped task, and of one that did not answer: what that one holds is unknown, and never zero. */
+  readonly report?: LedgerReport;
+  /** Why there is no report. */
+  readonly problem?: string;
+  /** Added by `withUnlisted`. */
+  readonly isUnlisted?: boolean;
+}
+
+/** What one side did since the first shift. Every count only grows. */
+export interface SideCounts {
+  /** Requests taken, answered (or failed), and failed. */
+  readonly requests: number;
+  readonly answered: number;
+  readonly errors: number;
+  /** Connections of the side that a drain moved, closed in order, or cut. A client that vanished is none of them. */
+  readonly moved: number;
+  readonly closed: number;
+  readonly forced: number;
+  /** Connections that a task held when it was last seen, and that died with it. */
+  readonly lost: number;
+  /** The same of a task that ended in order: by themselves, or closed or cut by its own drain; nobody saw which. */
+  readonly unknown: number;
+  /** Tasks that ended without ECS having asked them to. */
+  readonly tasksLost: number;
+}
+
+export const NO_COUNTS: SideCounts = {
+  requests: 0,
+  answered: 0,
+  errors: 0,
+  moved: 0,
+  closed: 0,
+  forced: 0,
+  lost: 0,
+  unknown: 0,
+  tasksLost: 0,
+};
+
+/**
+ * What a task reported last. A tuple, because the state of a cutover holds one for each of up to two thousand tasks, and
+ * Step Functions takes 256 KiB of state.
+ */
+export type SeenTask = readonly [
+  instance: string,
+  requests: number,
+  answered: number,
+  errors: number,
+  moved: number,
+  closed: number,
+  forced: number,
+  active: number,
+  pending: number,
+  isLeaving: 0 | 1,
+  /** Looks in a row at which ECS did not list it. */
+  unlisted: number,
+  /** Of the process: another one in the same task has lost what the first one held. */
+  identity: string,
+];
+
+export interface SideTally {
+  readonly counts: SideCounts;
+  /** By `TaskReading.id`; null for a task that has not answered yet. */
+  readonly tasks: Readonly<Record<string, SeenTask | null>>;
+}
+
+/** Enough of a random name to tell it from the one before it. */
+const NAME_CHARACTERS = 6;
+
+/** The tally before anything was counted: what the tasks report now is where counting begins. */
+export function beginTally(readings: readonly TaskReading[]): SideTally {
+  const live = readings.filter(({ life }) => life !== 'stopped');
+  return { counts: NO_COUNTS, tasks: Object.fromEntries(live.map((reading) => [reading.id, seenFrom(reading)])) };
+}
+
+/** A list that is eventually consistent may lack a task once: it is gone when it was missing this often. */
+const MAX_UNLISTED = 3;
+
+/** The readings, and those tasks that were there before and are not listed now: unknown, until they were missing for long. */
+export function withUnlisted({ tasks }: SideTally, readings: readonly TaskReading[]): readonly TaskReading[] {
+  const listed = new Set(readings.map(({ id }) => id));
+  const missing = Object.keys(tasks).filter((id) => !listed.has(id));
+  const unlisted = missing.map((id): TaskReading => {
+    const isGone = (tasks[id]?.[10] ?? MAX_UNLISTED) + 1 >= MAX_UNLISTED;
+    if (isGone) return { id, address: id, life: 'stopped' };
+    return { id, address: id, life: 'running', problem: 'ECS does not list it', isUnlisted: true };
+  });
+  return [...readings, ...unlisted];
+}
+
+/**
+ * The tally after another look. A task that is new counts from zero. What a task had counted when it was last seen stays
+ * counted when it is gone; the connections that it held then are `lost`, or `unknown` when it ended in order.
+ */
+export function addReadings(before: SideTally, readings: readonly TaskReading[]): SideTally {
+  const tasks: Record<string, SeenTask | null> = {};
+  const added = { ...NO_COUNTS };
+  const listed = new Set<string>();
+  for (const reading of readings) {
+    listed.add(reading.id);
+    const isKnown = Object.hasOwn(before.tasks, reading.id);
+    const seen = own(before.tasks, reading.id) ?? null;
+    if (reading.life === 'stopped') {
+      if (isKnown) countEnd(added, seen, reading.exitCode);
+      continue;
+    }
+    tasks[reading.id] = seenFrom(reading) ?? withLife(seen, reading);
+    if (reading.report && (seen || !isKnown)) countReport(added, seen, reading.report);
+  }
+  // ECS lists a stopped task for an hour, and then no more.
+  for (const id of Object.keys(before.tasks)) {
+    if (!listed.has(id)) countEnd(added, before.tasks[id] ?? null, undefined);
+  }
+  return { counts: sum(before.counts, added), tasks };
+}
+
+/** Requests that have no response yet, at the last look. */
+export function pendingRequests({ tasks }: SideTally): number {
+  return Object.values(tasks).reduce((count, seen) => count + (seen?.[8] ?? 0), 0);
+}
+
+/** The tasks that are to stay and did not answer at this look. */
+export function unknownTasks(readings: readonly TaskReading[]): readonly TaskReading[] {
+  return readings.filter(({ life, report }) => life !== 'stopped' && !report);
+}
+
+export function differenceOf(now: SideCounts, before: SideCounts): SideCounts {
+  return combine(now, before, (a, b) => a - b);
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+function countReport(added: Mutable<SideCounts>, seen: SeenTask | null, report: LedgerReport): void {
+  // Another process in the same task: it was restarted, and took its connections with it.
+  if (seen && seen[11] !== shortName(report.identity)) countEnd(added, seen, undefined);
+  else if (seen && seen[0] !== shortName(report.instance)) countLostWorker(added, report);
+  countSince(added, seen, report);
+}
+
+function countSince(added: Mutable<SideCounts>, seen: SeenTask | null, report: LedgerReport): void {
+  const now = countsFrom(report);
+  // The counters of another instance began at zero.
+  const base = seen && seen[0] === shortName(report.instance) ? seen : null;
+  const names = ['requests', 'answered', 'errors', 'moved', 'closed'] as const;
+  names.forEach((name, index) => (added[name] += now[index]! - Number(base?.[index + 1] ?? 0)));
+  // Of the drain in force: it does not begin at zero when a worker is lost, and lacks that worker's from then on.
+  const isSameProcess = seen?.[11] === shortName(report.identity);
+  if (!isSameProcess) added.forced += report.drainForced;
+  else if (base) added.forced += Math.max(0, report.drainForced - base[6]);
+}
+
+function countEnd(added: Mutable<SideCounts>, seen: SeenTask | null, exitCode: number | undefined): void {
+  // Nobody waits for their responses any more: they are lost, or were answered in the end.
+  added.answered += seen?.[8] ?? 0;
+  if (exitCode === 0) {
+    added.unknown += seen?.[7] ?? 0;
+    return;
+  }
+  added.lost += seen?.[7] ?? 0;
+  const wasLeaving = seen?.[9] === 1;
+  if (!wasLeaving) added.tasksLost += 1;
+}
+
+/** A worker of the task died: the report counts from zero again, but for what that worker held, which is `forced`. */
+function countLostWorker(added: Mutable<SideCounts>, { ended }: LedgerReport): void {
+  added.tasksLost += 1;
+  added.lost += Object.values(ended).reduce((count, { forced }) => count + forced, 0);
+}
+
+function seenFrom({ report, life }: TaskReading): SeenTask | null {
+  if (!report) return null;
+  const [requests, answered, errors, moved, closed, forced] = countsFrom(report);
+  const isLeaving = life === 'leaving' ? 1 : 0;
+  // A stream has its response: it counted as answered when it began.
+  const pending = report.active.http;
+  return [
+    shortName(report.instance),
+    requests,
+    answered,
+    errors,
+    moved,
+    closed,
+    forced,
+    total(report.active),
+    pending,
+    isLeaving,
+    0,
+    shortName(report.identity),
+  ];
+}
+
+/** A task that does not answer keeps what it reported last. */
+function withLife(seen: SeenTask | null, { life, isUnlisted }: TaskReading): SeenTask | null {
+  if (!seen) return null;
+  const [instance, requests, answered, errors, moved, closed, forced, active, pending, wasLeaving, times, identity] =
+    seen;
+  const isLeaving = life === 'leaving' ? 1 : wasLeaving;
+  const unlisted = isUnlisted === true ? times + 1 : 0;
+  return [instance, requests, answered, errors, moved, closed, forced, active, pending, isLeaving, unlisted, identity];
+}
+
+type Counted = readonly [number, number, number, number, number, number];
+
+/** Not `ended.….forced`: clients that vanished are among those. */
+function countsFrom({ requests, ended, drainForced }: LedgerReport): Counted {
+  const sum = (how: 'moved' | 'closed') => Object.values(ended).reduce((count, kind) => count + kind[how], 0);
+  return [requests.total, requests.answered, requests.errors, sum('moved'), sum('closed'), drainForced];
+}
+
+function shortName(name: string): string {
+  return name.slice(-NAME_CHARACTERS);
+}
+
+function sum(a: SideCounts, b: SideCounts): SideCounts {
+  return combine(a, b, (x, y) => x + y);
+}
+
+function combine(a: SideCounts, b: SideCounts, of: (x: number, y: number) => number): SideCounts {
+  const names = Object.keys(NO_COUNTS) as (keyof SideCounts)[];
+  return Object.fromEntries(names.map((name) => [name, of(a[name], b[name])])) as unknown as SideCounts;
+}

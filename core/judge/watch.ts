@@ -1,0 +1,124 @@
+import { SideCounts, SideTally, TaskReading, addReadings, beginTally, differenceOf, pendingRequests } from './tally';
+import { Side } from '../traffic/weights';
+
+/** What the cutover has seen of both sides since its first shift; it travels from step to step. */
+export interface Watch {
+  readonly tallies: Readonly<Record<Side, SideTally>>;
+  /** The counts at earlier looks, oldest first; the older, the fewer. The first one is that of the stage's shift. */
+  readonly samples: readonly Sample[];
+  /** How long a request of the source takes, and how many of its clients leave before they have a response; where it is known. */
+  readonly source?: SourceHabits;
+  /** Since when something that a verdict needs could not be read, by what it is. */
+  readonly blindSinceMs: Readonly<Partial<Record<Blindness, number>>>;
+}
+
+/** What a look could not read. */
+export type Blindness = 'store' | 'loadBalancer' | 'alarms' | 'sourceTasks' | 'targetTasks';
+
+export interface Sample extends Readonly<Record<Side, SideCounts>> {
+  readonly atMs: number;
+  /** The cutover's own smoke requests, which the proxies of a side have counted among the others. */
+  readonly smoked: Readonly<Record<Side, number>>;
+}
+
+export interface SourceHabits {
+  /** Requests in flight for each request a second (Little's law). */
+  readonly requestSeconds: number;
+  /** 0–1. */
+  readonly abandonedShare: number;
+}
+
+/** Fewer requests in a stage say nothing of how long they take. */
+const MIN_HABIT_REQUESTS = 50;
+/** Two samples that are closer than this part of their age say the same. */
+const SAMPLE_SPACING = 0.08;
+
+export type TaskReadings = Readonly<Record<Side, readonly TaskReading[]>>;
+
+export function beginWatch(readings: TaskReadings, nowMs: number): Watch {
+  const tallies = { source: beginTally(readings.source), target: beginTally(readings.target) };
+  return {
+    tallies,
+    samples: [{ ...countsOf(tallies), smoked: { source: 0, target: 0 }, atMs: nowMs }],
+    blindSinceMs: {},
+  };
+}
+
+/** The watch when the next stage is shifted: what was counted since the last look belongs to the new stage. */
+export function beginStage(watch: Watch, nowMs: number): Watch {
+  return { ...watch, samples: [{ ...lastSample(watch), atMs: nowMs }] };
+}
+
+/**
+ * The watch after another look.
+ *
+ * @param readings absent of a side whose tasks could not be listed: nothing is added, and nothing taken for gone
+ * @param smoked smoke requests that each side may have counted since the last look
+ * @param isSourceServing whether the source has weight: what trickles in afterwards says nothing of how long requests take
+ */
+export function observe(
+  watch: Watch,
+  readings: Partial<TaskReadings>,
+  smoked: Readonly<Record<Side, number>>,
+  nowMs: number,
+  isSourceServing = true,
+): Watch {
+  const tallies = {
+    source: readings.source ? addReadings(watch.tallies.source, readings.source) : watch.tallies.source,
+    target: readings.target ? addReadings(watch.tallies.target, readings.target) : watch.tallies.target,
+  };
+  const before = lastSample(watch).smoked;
+  const sum = { source: before.source + smoked.source, target: before.target + smoked.target };
+  const samples = thin([...watch.samples, { ...countsOf(tallies), smoked: sum, atMs: nowMs }], nowMs);
+  const next = { ...watch, tallies, samples };
+  const source = isSourceServing ? habitsOf(next) : watch.source;
+  return source ? { ...next, source } : next;
+}
+
+/** Remembers since when each of these could not be read, and forgets those that can be again. */
+export function noteBlindness(watch: Watch, blind: readonly Blindness[], nowMs: number): Watch {
+  const since = blind.map((what) => [what, watch.blindSinceMs[what] ?? nowMs]);
+  return { ...watch, blindSinceMs: Object.fromEntries(since) as Watch['blindSinceMs'] };
+}
+
+export function lastSample({ samples }: Watch): Sample {
+  const last = samples.at(-1);
+  if (!last) throw new RangeError('a watch must have a sample, got none');
+  return last;
+}
+
+function countsOf(tallies: Watch['tallies']): Readonly<Record<Side, SideCounts>> {
+  return { source: tallies.source.counts, target: tallies.target.counts };
+}
+
+/** Keeps the first and the last, and of the others so many that each window has an edge close to its own. */
+function thin(samples: readonly Sample[], nowMs: number): readonly Sample[] {
+  const kept: Sample[] = [];
+  for (const [index, sample] of samples.entries()) {
+    const last = kept.at(-1);
+    const isEdge = index === 0 || index >= samples.length - 2;
+    const spacingMs = (nowMs - sample.atMs) * SAMPLE_SPACING;
+    if (isEdge || !last || sample.atMs - last.atMs >= spacingMs) kept.push(sample);
+  }
+  return kept;
+}
+
+/**
+ * What the source showed in this stage, and never less than it showed before: its own requests in flight say how long they
+ * take, as long as it has traffic.
+ */
+function habitsOf(watch: Watch): SourceHabits | undefined {
+  const { samples, tallies, source: known } = watch;
+  const first = samples[0];
+  const last = lastSample(watch);
+  if (!first || last.atMs <= first.atMs) return known;
+  const { requests, answered } = differenceOf(last.source, first.source);
+  const ofClients = requests - (last.smoked.source - first.smoked.source);
+  if (ofClients < MIN_HABIT_REQUESTS) return known;
+  const perSecond = ofClients / ((last.atMs - first.atMs) / 1000);
+  const unanswered = Math.min(1, Math.max(0, (requests - answered) / ofClients));
+  return {
+    requestSeconds: Math.max(known?.requestSeconds ?? 0, pendingRequests(tallies.source) / perSecond),
+    abandonedShare: Math.max(known?.abandonedShare ?? 0, unanswered),
+  };
+}

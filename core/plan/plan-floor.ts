@@ -1,0 +1,147 @@
+import { gatesOf } from '../approval/approval';
+import { CONNECTION_KINDS } from '../proxy/connections';
+import { Plan, Stage } from './plan';
+import { Problems } from '../validation/problems';
+import { formatWeights, sameShares } from '../traffic/weights';
+
+/** The parts of a plan that the input of an execution may change, and then only tighten. */
+export const PLAN_PARTS = [
+  'stages',
+  'pollSeconds',
+  'minimumHealthyTargets',
+  'smoke',
+  'confirmTimeoutSeconds',
+  'breaker',
+  'drain',
+  'approval',
+] as const;
+
+export type PlanPart = (typeof PLAN_PARTS)[number];
+
+/**
+ * Adds a problem for everything in which a plan is less careful than the one that was deployed, or changes what must not be
+ * changed: who may start a cutover may not take its gates, its judge or its way down away.
+ *
+ * @param changeable the parts that may differ at all
+ */
+export function checkFloor(plan: Plan, floor: Plan, changeable: readonly PlanPart[], problems: Problems): void {
+  if (!sameShares(plan.initialWeights, floor.initialWeights)) {
+    const deployed = formatWeights(floor.initialWeights);
+    problems.add('initialWeights', `${deployed}, as deployed`, plan.initialWeights);
+  }
+  for (const part of PLAN_PARTS) {
+    if (changeable.includes(part)) CHECKS[part](plan, floor, problems);
+    else if (JSON.stringify(plan[part]) !== JSON.stringify(floor[part])) {
+      problems.add(part, 'as deployed, because it may not be changed', plan[part]);
+    }
+  }
+}
+
+type Check = (plan: Plan, floor: Plan, problems: Problems) => void;
+
+const CHECKS: Readonly<Record<PlanPart, Check>> = {
+  stages: checkStages,
+  pollSeconds: atMost('pollSeconds', ({ pollSeconds }) => pollSeconds),
+  minimumHealthyTargets: atLeast('minimumHealthyTargets', ({ minimumHealthyTargets }) => minimumHealthyTargets),
+  smoke: checkSmoke,
+  confirmTimeoutSeconds: atMost('confirmTimeoutSeconds', ({ confirmTimeoutSeconds }) => confirmTimeoutSeconds),
+  breaker: all(
+    atMost('breaker.minimumErrors', ({ breaker }) => breaker.minimumErrors),
+    atMost('breaker.maximumErrorRate', ({ breaker }) => breaker.maximumErrorRate),
+    atLeast('breaker.minimumRequests', ({ breaker }) => breaker.minimumRequests),
+  ),
+  drain: all(
+    ...CONNECTION_KINDS.map((kind) =>
+      atLeast(`drain.perKindSeconds.${kind}`, ({ drain }) => drain.perKindSeconds[kind]),
+    ),
+    atMost('drain.closeRatePerSecond', ({ drain }) => drain.closeRatePerSecond),
+    atLeast('drain.jitter', ({ drain }) => drain.jitter),
+  ),
+  approval: checkApproval,
+};
+
+function all(...checks: readonly Check[]): Check {
+  return (...given) => checks.forEach((check) => check(...given));
+}
+
+function atLeast(name: string, read: (plan: Plan) => number): Check {
+  return (plan, floor, problems) => {
+    if (read(plan) < read(floor)) problems.add(name, `at least ${read(floor)}, as deployed`, read(plan));
+  };
+}
+
+function atMost(name: string, read: (plan: Plan) => number): Check {
+  return (plan, floor, problems) => {
+    if (read(plan) > read(floor)) problems.add(name, `at most ${read(floor)}, as deployed`, read(plan));
+  };
+}
+
+function checkSmoke({ smoke }: Plan, floor: Plan, problems: Problems): void {
+  for (const { path, expectedStatus } of floor.smoke) {
+    const isThere = smoke.some((each) => each.path === path && each.expectedStatus === expectedStatus);
+    if (!isThere) problems.add('smoke', `a list with ${path} → ${expectedStatus}, as deployed`, smoke);
+  }
+}
+
+function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Problems): void {
+  const gates = gatesOf(approval, stages.length);
+  for (const gate of gatesOf(floor.approval, floor.stages.length)) {
+    // With a single stage both gates are the first one.
+    const isKept = gates.includes(gate) || (stages.length === 1 && gates.includes('firstShift'));
+    if (!isKept) problems.add('approval', `one that asks at '${gate}', as deployed`, approval);
+  }
+  checkShareBeforeLastGate(stages, floor, problems);
+  if (gates.length === 0) return;
+  // Any gate at all is more than none.
+  const hadGate = gatesOf(floor.approval, floor.stages.length).length > 0;
+  if (hadGate && floor.approval.requireIdentity && !approval.requireIdentity) {
+    problems.add('approval.requireIdentity', 'true, as deployed', false);
+  }
+  atMost('approval.timeoutSeconds', (each) => each.approval.timeoutSeconds)({ ...floor, approval }, floor, problems);
+}
+
+/**
+ * Before the target gets more than a share of the traffic, it must have been watched at that share or less for as long as
+ * the deployed plan watches it; and between any two shares of the deployed plan for as long as at the upper one.
+ */
+function checkStages({ stages }: Plan, floor: Plan, problems: Problems): void {
+  let below = -1;
+  for (const stage of floor.stages) {
+    const share = shareOf(stage);
+    const from = Math.min(below, share);
+    const inBand = stages.filter((each) => shareOf(each) > from && shareOf(each) <= share);
+    const given = Math.min(watchedSeconds(stages, share) - watchedSeconds(floor.stages, share), 0);
+    const bandSeconds = inBand.reduce((sum, { bakeSeconds }) => sum + bakeSeconds, 0);
+    const needed = share > below ? stage.bakeSeconds : 0;
+    if (given < 0 || bandSeconds < needed) {
+      const seconds = watchedSeconds(floor.stages, share);
+      const weights = formatWeights(stage.weights);
+      const rule = `stages that watch for ${seconds} s at ${weights} or less, ${needed} s of them above the stage before, as deployed`;
+      problems.add('stages', rule, stages);
+      return;
+    }
+    below = Math.max(below, share);
+  }
+}
+
+/** What a person is asked about at the last gate must not have happened before it. */
+function checkShareBeforeLastGate(stages: readonly Stage[], floor: Plan, problems: Problems): void {
+  if (!gatesOf(floor.approval, floor.stages.length).includes('lastStage')) return;
+  const most = Math.max(0, ...floor.stages.slice(0, -1).map(shareOf));
+  const beyond = stages.slice(0, -1).find((stage) => shareOf(stage) > most);
+  if (!beyond) return;
+  const percent = Math.round(most * 1000) / 10;
+  const rule = `stages of which only the last, after its gate, gives the target more than ${percent} %, as deployed`;
+  problems.add('stages', rule, formatWeights(beyond.weights));
+}
+
+function shareOf({ weights: { source, target } }: Stage): number {
+  return target / (source + target);
+}
+
+/** The bakes before the first stage that gives the target more than this share. */
+function watchedSeconds(stages: readonly Stage[], share: number): number {
+  const beyond = stages.findIndex((stage) => shareOf(stage) > share);
+  const before = beyond < 0 ? stages : stages.slice(0, beyond);
+  return before.reduce((sum, { bakeSeconds }) => sum + bakeSeconds, 0);
+}

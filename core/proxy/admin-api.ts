@@ -1,0 +1,155 @@
+import { ByKind, CONNECTION_KINDS, EndingCounts, KindCounts, eachKind } from './connections';
+import { HoldReport } from './hold';
+import { Problems } from '../validation/problems';
+import { Side } from '../traffic/weights';
+
+/** `GET /drain-status`: what one proxy task says of itself. Counts are since its start, times are milliseconds since the epoch. */
+export interface LedgerReport {
+  /** A name drawn at the start of the process that has the admin port: another one at the same address was started anew. */
+  readonly identity: string;
+  /** Whose counters these are: those of another instance start from zero. It changes with a new process, and when a worker is lost. */
+  readonly instance: string;
+  readonly state: 'serving' | 'draining' | 'drained';
+  /** Until every connection that is live now is gone at the latest; 0 where there is no drain. It grows with those that come in a drain. */
+  readonly drainRemainingSeconds: number;
+  /** Connections that the drain in force has cut, because they were over their time: some of `ended.….forced`. 0 where there is no drain. */
+  readonly drainForced: number;
+  readonly active: KindCounts;
+  readonly ended: ByKind<EndingCounts>;
+  /**
+   * Requests on the data port, without health checks. `answered` are those that got their whole answer or whose upstream
+   * failed; `errors` are those of them with a status of 500 or more, or whose upstream failed, also in the middle of an
+   * answer. A client that goes away by itself is neither.
+   */
+  readonly requests: { readonly total: number; readonly answered: number; readonly errors: number };
+  /** Seconds since the oldest live connection of each kind came in; 0 where there is none. */
+  readonly oldestSeconds: ByKind<number>;
+  /** Body bytes by kind, those of live connections too. */
+  readonly bytes: KindBytes;
+  readonly hold: HoldReport;
+  /** Where the next request goes. */
+  readonly upstream: Side;
+  readonly fastPath: FastPath;
+}
+
+/**
+ * Whether connections without TLS are used on their native handles. `off`: this Node.js does not handle them as is known.
+ * `untried`: the trial of that came to no result, and is repeated.
+ */
+export const FAST_PATHS = ['on', 'off', 'untried'] as const;
+export type FastPath = (typeof FAST_PATHS)[number];
+
+/** Of several processes the slowest. */
+export function slowestPath(paths: readonly FastPath[]): FastPath {
+  return (['off', 'untried'] as const).find((path) => paths.includes(path)) ?? 'on';
+}
+
+/** Body bytes from clients and to clients; of an upgraded connection everything after the handshake. */
+export type KindBytes = ByKind<{ readonly received: number; readonly sent: number }>;
+
+export const NO_BYTES: KindBytes = eachKind(() => ({ received: 0, sent: 0 }));
+
+/** `POST /drain`. Each kind may finish by itself for its seconds; what is left is then closed at the rate. */
+export interface DrainOrder {
+  readonly perKindSeconds: ByKind<number>;
+  /** Connections that one proxy task closes in a second. */
+  readonly closeRatePerSecond: number;
+  /** 0–1: by how much of its interval a close may be late, so that clients do not come back in step. */
+  readonly jitter: number;
+}
+
+export const ADMIN_PATHS = {
+  identity: '/identity',
+  drainStatus: '/drain-status',
+  drain: '/drain',
+  undrain: '/undrain',
+  hold: '/hold',
+  release: '/release',
+  retarget: '/retarget',
+  metrics: '/metrics',
+} as const;
+
+export const HEALTH_PATH = '/.drainshift/health';
+
+/** How old a call may be, and how far ahead of the proxy's clock its time: clocks differ, calls are on their way. */
+export const ADMIN_WINDOW_SECONDS = { behind: 60, ahead: 5 } as const;
+
+export const ADMIN_HEADERS = {
+  /** Milliseconds since the epoch. */
+  time: 'x-drainshift-time',
+  /** Drawn for each call: 16 to 64 letters, digits, `-` or `_`. A task takes each once. */
+  nonce: 'x-drainshift-nonce',
+  /** The address and port of the admin port, as the task itself sees it: `10.0.1.7:9901`, `[::1]:9901`. */
+  address: 'x-drainshift-address',
+  /** What `GET /identity` says. A call that changes something must name it; a look may. */
+  identity: 'x-drainshift-identity',
+  /** Of a request and, when that was in order, of its response. */
+  signature: 'x-drainshift-signature',
+} as const;
+
+/** What is signed of a request. Its texts are those of the headers; `identity` is empty where there is none. */
+export interface AdminRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly time: string;
+  readonly nonce: string;
+  readonly address: string;
+  readonly identity: string;
+  readonly body: string;
+}
+
+/**
+ * The text that is signed with HMAC-SHA256 (hex) and the admin secret. Nothing of a request may change on its way, and it is
+ * meant for one process at one address, once: whoever records it can use it nowhere.
+ */
+export function adminRequestToSign({ method, path, time, nonce, address, identity, body }: AdminRequest): string {
+  return ['drainshift-request', method, path, time, nonce, address, identity, body].join('\n');
+}
+
+/** The same for its response: it answers this request, which nobody has sent before, and no other. */
+export function adminResponseToSign(requestSignature: string, status: number, body: string): string {
+  return ['drainshift-response', requestSignature, status, body].join('\n');
+}
+
+/** An address and port as calls name them. */
+export function adminAddress(host: string, port: number): string {
+  const address = host.replace(/^::ffff:(?=\d+\.)/i, '');
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/**
+ * A rotation changes the key of the admin API under everybody's hands. Proxies and steps know the current key and the one before
+ * it. `look`: a proxy reads them again after so long. `apart`: two rotations are further apart, so that nobody misses one.
+ */
+export const ADMIN_KEY_SECONDS = { look: 300, apart: 900 } as const;
+
+export const DEFAULT_DRAIN: DrainOrder = {
+  perKindSeconds: { http: 30, websocket: 300, grpcStream: 300, serverSentEvents: 300, streaming: 300 },
+  closeRatePerSecond: 20,
+  jitter: 0.2,
+};
+
+const DAY = 86_400;
+
+/** Reads a drain order out of JSON; absent parts take the defaults, problems go to `problems` under `name`. */
+export function readDrainOrder(name: string, value: unknown, problems: Problems): DrainOrder {
+  const prefix = name === '' ? '' : `${name}.`;
+  const raw = problems.object(name, value, ['perKindSeconds', 'closeRatePerSecond', 'jitter']);
+  const seconds = problems.object(`${prefix}perKindSeconds`, raw.perKindSeconds, CONNECTION_KINDS);
+  const perKindSeconds = eachKind((kind) =>
+    problems.integer(`${prefix}perKindSeconds.${kind}`, seconds[kind], {
+      min: 0,
+      max: DAY,
+      default: DEFAULT_DRAIN.perKindSeconds[kind],
+    }),
+  );
+  return {
+    perKindSeconds,
+    closeRatePerSecond: problems.integer(`${prefix}closeRatePerSecond`, raw.closeRatePerSecond, {
+      min: 1,
+      max: 10_000,
+      default: DEFAULT_DRAIN.closeRatePerSecond,
+    }),
+    jitter: problems.number(`${prefix}jitter`, raw.jitter, { min: 0, max: 1, default: DEFAULT_DRAIN.jitter }),
+  };
+}

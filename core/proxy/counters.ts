@@ -1,0 +1,36 @@
+import { own } from '../validation/own';
+import { LedgerReport } from './admin-api';
+
+/** Cumulative request counts by proxy instance. */
+export type Counters = Readonly<Record<string, RequestCounts>>;
+
+export interface RequestCounts {
+  /** Taken. */
+  readonly requests: number;
+  /** Of these, answered or failed: what a verdict rests on. A target that takes requests and answers none proves nothing. */
+  readonly answered: number;
+  readonly errors: number;
+}
+
+export function countersOf(reports: readonly LedgerReport[]): Counters {
+  return Object.fromEntries(
+    reports.map(({ instance, requests: { total: requests, answered, errors } }) => [
+      instance,
+      { requests, answered, errors },
+    ]),
+  );
+}
+
+/**
+ * What was counted since `before`. An instance that is new counts from zero; one that is gone takes its last requests
+ * with it, which makes the figure too low and never too high.
+ */
+export function since(before: Counters, now: Counters): RequestCounts {
+  const sum = { requests: 0, answered: 0, errors: 0 };
+  for (const [instance, counts] of Object.entries(now)) {
+    for (const what of ['requests', 'answered', 'errors'] as const) {
+      sum[what] += counts[what] - (own(before, instance)?.[what] ?? 0);
+    }
+  }
+  return sum;
+}

@@ -1,0 +1,124 @@
+import { KindBytes, LedgerReport, NO_BYTES, slowestPath } from './admin-api';
+import {
+  CONNECTION_KINDS,
+  EndingCounts,
+  KindCounts,
+  NO_CONNECTIONS,
+  NOTHING_ENDED,
+  addEndings,
+  addKinds,
+  eachKind,
+  total,
+} from './connections';
+import { HoldReport } from './hold';
+
+/** The counters of a report: they only grow while its instance is the same. */
+export type ReportCounters = Pick<LedgerReport, 'ended' | 'requests' | 'bytes'>;
+
+export const NO_COUNTERS: ReportCounters = {
+  ended: NOTHING_ENDED,
+  requests: { total: 0, answered: 0, errors: 0 },
+  bytes: NO_BYTES,
+};
+
+/**
+ * One report for the workers that share a port. Counts are sums; the oldest is the oldest of all. It says `drained` or
+ * `holding` only when every worker says so, and `draining` as soon as one does.
+ *
+ * @param from what the sums of the counters were when the instance was drawn; see `countersAfterLoss`
+ * @throws RangeError without a report: nobody knows what nobody tells
+ */
+export function mergeReports(
+  names: Pick<LedgerReport, 'identity' | 'instance'>,
+  reports: readonly LedgerReport[],
+  from: ReportCounters = NO_COUNTERS,
+): LedgerReport {
+  const [first] = reports;
+  if (!first) throw new RangeError('There must be a report of at least one worker, got none');
+  const sum = sumCounters(reports);
+  return {
+    ...names,
+    state: stateOf(reports),
+    drainRemainingSeconds: Math.max(...reports.map(({ drainRemainingSeconds }) => drainRemainingSeconds)),
+    drainForced: reports.reduce((sum, { drainForced }) => sum + drainForced, 0),
+    active: activeSum(reports),
+    ended: eachKind((kind) => minus(sum.ended[kind], from.ended[kind])),
+    requests: minus(sum.requests, from.requests),
+    oldestSeconds: eachKind((kind) => Math.max(...reports.map(({ oldestSeconds }) => oldestSeconds[kind]))),
+    bytes: eachKind((kind) => minus(sum.bytes[kind], from.bytes[kind])),
+    hold: holdOf(reports),
+    upstream: first.upstream,
+    fastPath: slowestPath(reports.map(({ fastPath }) => fastPath)),
+  };
+}
+
+/**
+ * From where the counters of the remaining workers go on under a new instance, when one is lost: from zero, but for its
+ * live connections, which have ended as `forced`. What it counted since its last report is lost with it, so that the
+ * figures may be too low and are never too high.
+ */
+export function countersAfterLoss(remaining: readonly LedgerReport[], lost: LedgerReport | undefined): ReportCounters {
+  const sum = sumCounters(remaining);
+  const cut = lost?.active ?? NO_CONNECTIONS;
+  return { ...sum, ended: eachKind((kind) => ({ ...sum.ended[kind], forced: sum.ended[kind].forced - cut[kind] })) };
+}
+
+/**
+ * Whether a zero is one. Workers are asked one by one: between two answers a connection may end at one and another begin at
+ * a second. When both rounds of answers are zero and nothing ended in between, there was a moment at which all were zero.
+ */
+export function isSameZero(before: readonly LedgerReport[], after: readonly LedgerReport[]): boolean {
+  return total(activeSum(before)) === 0 && total(activeSum(after)) === 0 && endedCount(before) === endedCount(after);
+}
+
+export function activeSum(reports: readonly LedgerReport[]): KindCounts {
+  return reports.reduce((sum, { active }) => addKinds(sum, active), NO_CONNECTIONS);
+}
+
+function stateOf(reports: readonly LedgerReport[]): LedgerReport['state'] {
+  if (reports.every(({ state }) => state === 'drained')) return 'drained';
+  return reports.every(({ state }) => state === 'serving') ? 'serving' : 'draining';
+}
+
+function holdOf(reports: readonly LedgerReport[]): HoldReport {
+  const holds = reports.map(({ hold }) => hold);
+  const isHeld = holds.every(({ state }) => state === 'holding');
+  return {
+    state: isHeld ? 'holding' : 'none',
+    epoch: Math.max(...holds.map(({ epoch }) => epoch)),
+    waiting: holds.reduce((sum, { waiting }) => sum + waiting, 0),
+    leaseRemainingMs: isHeld ? Math.min(...holds.map(({ leaseRemainingMs }) => leaseRemainingMs)) : 0,
+  };
+}
+
+function sumCounters(reports: readonly LedgerReport[]): ReportCounters {
+  return reports.reduce<ReportCounters>(
+    (sum, { ended, requests, bytes }) => ({
+      ended: eachKind((kind) => addEndings(sum.ended[kind], ended[kind])),
+      requests: plus(sum.requests, requests),
+      bytes: eachKind((kind) => plus(sum.bytes[kind], bytes[kind])) satisfies KindBytes,
+    }),
+    NO_COUNTERS,
+  );
+}
+
+function endedCount(reports: readonly LedgerReport[]): number {
+  const { ended } = sumCounters(reports);
+  const of = ({ completed, moved, closed, forced }: EndingCounts) => completed + moved + closed + forced;
+  return CONNECTION_KINDS.reduce((count, kind) => count + of(ended[kind]), 0);
+}
+
+type Figures<T> = { readonly [Name in keyof T]: number };
+
+function plus<T extends Figures<T>>(a: T, b: T): T {
+  return combine(a, b, (x, y) => x + y);
+}
+
+function minus<T extends Figures<T>>(a: T, b: T): T {
+  return combine(a, b, (x, y) => x - y);
+}
+
+function combine<T extends Figures<T>>(a: T, b: T, of: (x: number, y: number) => number): T {
+  const names = Object.keys(a) as (keyof T)[];
+  return Object.fromEntries(names.map((name) => [name, of(a[name], b[name])])) as T;
+}

@@ -1,0 +1,42 @@
+import type { Problems } from '../validation/problems';
+
+/** Which backend a thing belongs to: `source` serves today, `target` will serve. */
+export type Side = 'source' | 'target';
+
+export const SIDES: readonly Side[] = ['source', 'target'];
+
+/**
+ * The relative weights of the two sides, as an ALB forward action takes them: integers 0–999, no rule on their sum.
+ *
+ * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-listeners.html
+ */
+export interface Weights {
+  readonly source: number;
+  readonly target: number;
+}
+
+export const MAX_WEIGHT = 999;
+
+export function isWeight(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_WEIGHT;
+}
+
+/** Weights from outside; what is wrong with them goes to `problems`. */
+export function readWeights(problems: Problems, name: string, value: unknown): Weights {
+  const raw = problems.object(name, value, ['source', 'target']);
+  for (const side of SIDES) {
+    if (!isWeight(raw[side])) problems.add(`${name}.${side}`, `an integer from 0 to ${MAX_WEIGHT}`, raw[side]);
+  }
+  if (raw.source === 0 && raw.target === 0) problems.add(name, 'weights of which one at least is over 0', '0/0');
+  return { source: Number(raw.source), target: Number(raw.target) };
+}
+
+/** Whether two weights share requests out alike: weights are relative, so 1/0 is 100/0. */
+export function sameShares(a: Weights, b: Weights): boolean {
+  return a.source * b.target === b.source * a.target && a.source > 0 === b.source > 0;
+}
+
+/** `90/10`: source first, as people say it. */
+export function formatWeights(weights: Weights): string {
+  return `${weights.source}/${weights.target}`;
+}

@@ -1,0 +1,127 @@
+import { DescribeTasksCommand, ECSClient, Task, paginateListTasks } from '@aws-sdk/client-ecs';
+import { ADMIN_PATHS, LedgerReport } from '../../../core/proxy/admin-api';
+import { Side } from '../../../core/traffic/weights';
+import { CutoverWiring } from '../../../core/cutover/cutover-config';
+import { TaskReading } from '../../../core/judge/tally';
+import { CALLS_AT_ONCE, pooled } from '../../contract/concurrently';
+import type { ProxiesPort } from '../../contract/ports';
+import { KeysRefused, callAdmin } from './admin-client';
+import { CLIENT_CONFIG } from '../client/client-config';
+import { limited } from '../client/limited';
+import { cachedKeys } from '../client/secret';
+
+/** DescribeTasks takes at most 100 tasks. */
+const DESCRIBE_AT_ONCE = 100;
+const SECRET_CACHE_MS = 60_000;
+/** Where a task knows another key. All tasks of a look share one question. */
+const FRESH_SECRET_MS = 5_000;
+const SECRET_MS = 3_000;
+/** ECS answers within a second; a rollback does not wait for it. */
+const ECS_MS = 4_000;
+/** A task that has not answered by then is unknown at this look. */
+const ADMIN_MS = 3_000;
+/** After it no further task is asked: a step has 30 s. */
+const ASK_MS = 8_000;
+/** The proxy's name among the containers of a task: `lib/proxy/proxy-service.ts`. */
+const PROXY_CONTAINER = 'proxy';
+/** The stages of a task's life in which its container runs. */
+const WITH_PROCESS = ['RUNNING', 'DEACTIVATING', 'STOPPING'];
+/** And those before them: nothing to ask yet. */
+const NOT_STARTED = ['PROVISIONING', 'PENDING', 'ACTIVATING'];
+
+/** The proxy tasks of both sides: found through ECS, asked on their admin ports. */
+export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
+  const ecs = limited('ECS', new ECSClient(CLIENT_CONFIG), ECS_MS);
+  const readKeys = cachedKeys(wiring.adminSecretArn, { cacheMs: SECRET_CACHE_MS, limitMs: SECRET_MS });
+  const call = async (address: string, method: 'GET' | 'POST', path: string, body?: unknown) => {
+    const made = { address, port: wiring.adminPort, method, path, body, timeoutMs: ADMIN_MS };
+    const known = await readKeys();
+    try {
+      return await callAdmin({ ...made, keys: known });
+    } catch (error) {
+      if (!(error instanceof KeysRefused)) throw error;
+      // A task that was started since a rotation knows a key that may not have been read here yet.
+      const keys = (await readKeys(FRESH_SECRET_MS)).filter((key) => !known.includes(key));
+      if (keys.length === 0) throw error;
+      return await callAdmin({ ...made, keys });
+    }
+  };
+  const read = async (task: Task, untilMs: number): Promise<TaskReading> => {
+    const life = lifeOf(task);
+    if (life === 'stopped') return { id: idOf(task), address: '', life, ...exitCodeOf(task) };
+    const reading = { id: idOf(task), address: findAddress(task) ?? '', life };
+    if (reading.address === '') return { ...reading, problem: `task '${task.taskArn}' has no private IPv4 address` };
+    if (performance.now() > untilMs) return { ...reading, problem: `not asked within ${ASK_MS / 1000} s` };
+    try {
+      return { ...reading, report: (await call(reading.address, 'GET', ADMIN_PATHS.drainStatus)) as LedgerReport };
+    } catch (error) {
+      return { ...reading, problem: error instanceof Error ? error.message : String(error) };
+    }
+  };
+  return {
+    addresses: async (side) =>
+      (await listTasks(ecs, wiring, side)).filter(isStaying).flatMap((task) => findAddress(task) ?? []),
+    tasks: async (side) => {
+      const tasks = await listTasks(ecs, wiring, side);
+      const untilMs = performance.now() + ASK_MS;
+      return pooled(tasks, CALLS_AT_ONCE, (task) => read(task, untilMs));
+    },
+    drain: async (address, order) => void (await call(address, 'POST', ADMIN_PATHS.drain, order)),
+    undrain: async (address) => void (await call(address, 'POST', ADMIN_PATHS.undrain, {})),
+  };
+}
+
+/**
+ * The tasks of a side that have or had a process. Those that ECS is stopping are among them: they are listed under the
+ * desired status STOPPED, and their connections live on through the deregistration delay and the stop timeout.
+ *
+ * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
+ */
+async function listTasks(ecs: ECSClient, wiring: CutoverWiring, side: Side): Promise<Task[]> {
+  const cluster = wiring.clusterArn;
+  const serviceName = wiring.serviceNames[side];
+  const listed = await Promise.all(
+    (['RUNNING', 'STOPPED'] as const).map(async (desiredStatus) => {
+      const arns: string[] = [];
+      for await (const page of paginateListTasks({ client: ecs }, { cluster, serviceName, desiredStatus })) {
+        arns.push(...(page.taskArns ?? []));
+      }
+      return arns;
+    }),
+  );
+  // A task that is stopped between the two calls is in both.
+  const arns = [...new Set(listed.flat())];
+  const pages = Array.from({ length: Math.ceil(arns.length / DESCRIBE_AT_ONCE) }, (_, page) =>
+    arns.slice(page * DESCRIBE_AT_ONCE, (page + 1) * DESCRIBE_AT_ONCE),
+  );
+  const described = await Promise.all(
+    pages.map(async (tasks) => (await ecs.send(new DescribeTasksCommand({ cluster, tasks }))).tasks ?? []),
+  );
+  return described.flat().filter(({ lastStatus = '' }) => !NOT_STARTED.includes(lastStatus));
+}
+
+function lifeOf(task: Task): TaskReading['life'] {
+  if (!WITH_PROCESS.includes(task.lastStatus ?? '')) return 'stopped';
+  return isStaying(task) ? 'running' : 'leaving';
+}
+
+/** Of the proxy: a sidecar's says nothing of connections. */
+function exitCodeOf({ containers = [] }: Task): Pick<TaskReading, 'exitCode'> {
+  const { exitCode } = containers.find(({ name }) => name === PROXY_CONTAINER) ?? containers[0] ?? {};
+  return exitCode === undefined ? {} : { exitCode };
+}
+
+/** The last part of a task's ARN is 32 hexadecimal digits: the end of it tells two tasks of a side apart. */
+function idOf({ taskArn = '' }: Task): string {
+  return taskArn.slice(-12);
+}
+
+function isStaying({ desiredStatus }: Task): boolean {
+  return desiredStatus === 'RUNNING';
+}
+
+/** With `awsvpc` networking a task has one network interface, and its address is among the attachment's details. */
+function findAddress(task: Task): string | undefined {
+  const details = task.attachments?.find(({ type }) => type === 'ElasticNetworkInterface')?.details ?? [];
+  return details.find(({ name }) => name === 'privateIPv4Address')?.value;
+}

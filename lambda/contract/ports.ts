@@ -1,0 +1,144 @@
+import type { Announcement, AnnouncementPlaces } from '../../core/cutover/announcement';
+import type { ApprovalGate, WrittenWord } from '../../core/approval/approval';
+import type { AlarmReading, HeededAlarms } from '../../core/judge/alarm-check';
+import type { DrainOrder } from '../../core/proxy/admin-api';
+import type { CutoverRun } from '../../core/cutover/run';
+import type { Evidence } from '../../core/cutover/evidence';
+import type { Forward, GroupArns } from '../../core/traffic/forward';
+import type { LockHolder } from '../../core/traffic/lock';
+import type { RuleReading } from '../../core/traffic/listener-rules';
+import type { SmokeRequest } from '../../core/plan/plan';
+import type { SmokeResponse, SmokeSample } from '../../core/plan/smoke';
+import type { TaskReading } from '../../core/judge/tally';
+import type { Statement } from '../../core/approval/statement';
+import type { Side, Weights } from '../../core/traffic/weights';
+
+/** What a step may do to the world. `adapters/` has the one implementation, on AWS. */
+export interface Ports {
+  readonly loadBalancer: LoadBalancerPort;
+  readonly proxies: ProxiesPort;
+  readonly smoke: SmokePort;
+  readonly store: StorePort;
+  readonly identity: IdentityPort;
+  readonly alarms: AlarmsPort;
+  readonly notifier: NotifierPort;
+  readonly metrics: MetricsPort;
+  /** Milliseconds since the epoch, for what a step must date after it waited for an answer. */
+  now(): number;
+  pause(milliseconds: number): Promise<void>;
+}
+
+export interface LoadBalancerPort {
+  readonly groupArns: GroupArns;
+  readonly ruleArn: string;
+  /** Every rule of the three listeners, default actions included. */
+  rules(): Promise<RuleReading[]>;
+  /**
+   * @param untilMs milliseconds since the epoch; the call is not repeated after it, whatever became of the first attempt
+   * @throws CutoverError `LockLost` after it
+   */
+  setForward(forward: Forward, untilMs?: number): Promise<void>;
+  healthyTargets(side: Side): Promise<number>;
+  /** Writes at the weighted rule itself that a cutover has passed `Verify`: for when the store cannot be told. */
+  markVerified(mark: string): Promise<void>;
+  /** The mark of the last cutover that had to write one. */
+  verifiedMark(): Promise<string | undefined>;
+}
+
+export interface ProxiesPort {
+  /**
+   * Every task of a side that ECS lists, also those that it is stopping (their connections live on for minutes) and those
+   * that have stopped. A task that does not answer in time has no report.
+   *
+   * @throws CutoverError `AwsUnavailable` when ECS does not list them
+   */
+  tasks(side: Side): Promise<TaskReading[]>;
+  /** The addresses of the tasks that are to stay. */
+  addresses(side: Side): Promise<string[]>;
+  drain(address: string, order: DrainOrder): Promise<void>;
+  undrain(address: string): Promise<void>;
+}
+
+export interface SmokePort {
+  /**
+   * Reads who must vouch for the certificate of the smoke requests, where that is not left to the public authorities.
+   *
+   * @throws Error when it cannot be read, or is none
+   */
+  checkTrust(): Promise<void>;
+  /**
+   * Asks a side through its own listener, or each of its healthy targets itself (where the wiring says so): up to three times,
+   * half a second apart, until a response has the expected status. A side that fails one request of many still serves.
+   *
+   * @param sample says which of the targets, where they are asked themselves
+   */
+  probe(side: Side, request: SmokeRequest, sample: SmokeSample): Promise<Probe>;
+}
+
+/** With the last response. */
+export interface Probe extends SmokeResponse {
+  /** The attempts that were begun, and have ended: the proxies of the side may have counted each. */
+  readonly attempts: number;
+}
+
+export interface StorePort {
+  /** @throws CutoverError `LockHeld`. Succeeds again for the execution that already holds it. */
+  acquire(run: CutoverRun): Promise<void>;
+  /**
+   * Keeps the state from which a stopped execution can be put back.
+   *
+   * @throws CutoverError `LockLost` when the lock is gone, another's, or being put back by `recover`
+   */
+  save(run: CutoverRun): Promise<void>;
+  /**
+   * The run that holds the lock.
+   *
+   * @throws CutoverError `LockDamaged`
+   */
+  holder(): Promise<HeldLock | undefined>;
+  /** Frees the lock if this execution holds it. */
+  release(execution: string): Promise<void>;
+  abortRequested(execution: string): Promise<boolean>;
+  /** What a person has written at this gate. */
+  approval(execution: string, gate: ApprovalGate): Promise<WrittenWord | undefined>;
+  /** Written once: a later word does not replace an earlier one, unless that one was `failed`. */
+  putEvidence(evidence: Evidence): Promise<void>;
+  hasEvidence(execution: string): Promise<boolean>;
+}
+
+/** STS, as the one who knows who signed a statement. */
+export interface IdentityPort {
+  /** Of the STS of this region: the one that a statement must be signed for, and that is asked. */
+  readonly host: string;
+  readonly region: string;
+  /** Of the cutover. */
+  readonly account: string;
+  /**
+   * @returns the ARN of the principal that signed it
+   * @throws Error when STS does not confirm it; CutoverError `AwsUnavailable` when STS does not respond
+   */
+  signerOf(statement: Statement): Promise<string>;
+}
+
+/** `hasExpired` by the clock of the store; only a deployment's and a person's lock ever does. */
+export type HeldLock = CutoverRun & LockHolder & { readonly hasExpired: boolean };
+
+export interface AlarmsPort {
+  /**
+   * Those of these that exist.
+   *
+   * @throws Error where a run does not know its alarms
+   */
+  read(heeded: HeededAlarms | undefined): Promise<AlarmReading[]>;
+}
+
+export interface NotifierPort {
+  readonly places: AnnouncementPlaces;
+  /** Never rejects, and never takes long: no cutover waits for its messages. */
+  tell(announcement: Announcement): Promise<void>;
+}
+
+export interface MetricsPort {
+  /** The weights in force. */
+  weights(weights: Weights, nowMs: number): void;
+}

@@ -1,0 +1,112 @@
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { LOCK_SECONDS } from '../core/traffic/lock';
+import { Side } from '../core/traffic/weights';
+import { CutoverWiring, parseWiring } from '../core/cutover/cutover-config';
+import type { IdentityPort, LoadBalancerPort } from './contract/ports';
+import type { Unproven } from '../core/cutover/proof';
+import type { UndrainCall, Undrained } from './steps/undrain';
+import type { Statement } from '../core/approval/statement';
+import type { LockPort, RulesPort } from './contract/weighted-rule-ports';
+import { callFunction } from './adapters/call-function';
+import { CLIENT_CONFIG } from './adapters/client/client-config';
+import { identityPort } from './adapters/identity';
+import { limited } from './adapters/client/limited';
+import { listenerRulesPort } from './adapters/load-balancer/listener-rules';
+import { loadBalancerPort } from './adapters/load-balancer/load-balancer';
+import { lockPort } from './adapters/store/lock';
+import { signStatement } from './adapters/sign-statement';
+
+/** What a person's command may do to a deployed cutover. Bundled for the command line, which brings no SDK of its own. */
+export interface OperatorPorts {
+  readonly loadBalancer: LoadBalancerPort;
+  readonly lock: LockPort;
+  /**
+   * Lets the proxies of a side serve again, and looks whether the side serves.
+   *
+   * @returns undefined of a stack that was deployed before it had a function for it
+   * @throws Error when the function fails, or may not be called
+   */
+  undrain(side: Side): Promise<Undrained | undefined>;
+}
+
+/** @param warn is told of a lock that could not be given back */
+export function operatorPorts(wiring: CutoverWiring, warn: (message: string) => void): OperatorPorts {
+  const lock = lockPort(wiring.storeBucket, { seconds: LOCK_SECONDS.manual, warn });
+  return { loadBalancer: loadBalancerPort(wiring), lock, undrain: (side) => callUndrain(wiring, side) };
+}
+
+async function callUndrain({ undrainFunctionName }: CutoverWiring, side: Side): Promise<Undrained | undefined> {
+  if (undrainFunctionName === undefined) return undefined;
+  const call: UndrainCall = { side };
+  return (await callFunction(undrainFunctionName, call, `undrain the ${side}`)) as Undrained;
+}
+
+/** What `drainshift adopt` may do beside that. */
+export interface AdoptionPorts extends OperatorPorts {
+  readonly listenerArn: string;
+  readonly rules: RulesPort;
+  /** What speaks against giving a side requests; undefined where the deployment has no such function. */
+  readonly prove?: (side: Side) => Promise<readonly Unproven[]>;
+}
+
+export function adoptionPorts(wiring: CutoverWiring, warn: (message: string) => void): AdoptionPorts {
+  const { proofFunctionName: proof } = wiring;
+  return {
+    ...operatorPorts(wiring, warn),
+    listenerArn: wiring.weightedListenerArn,
+    // A person stops it between two calls.
+    rules: listenerRulesPort(new AbortController().signal),
+    ...(proof !== undefined && { prove: (side: Side) => askProof(proof, side) }),
+  };
+}
+
+async function askProof(functionName: string, side: Side): Promise<readonly Unproven[]> {
+  const proven = (await callFunction(functionName, { side }, `prove the ${side}`)) as {
+    readonly unproven: readonly Unproven[];
+  };
+  return proven.unproven;
+}
+
+/** What `drainshift approve` may do. */
+export interface ApprovalPorts {
+  readonly storeBucket: string;
+  /** Signs what is said as whoever calls. */
+  readonly sign: (says: string) => Promise<Statement>;
+  readonly identity: IdentityPort;
+  readonly putAnswer: (key: string, answer: object) => Promise<void>;
+}
+
+export async function approvalPorts(wiring: CutoverWiring): Promise<ApprovalPorts> {
+  const s3 = limited('S3', new S3Client(CLIENT_CONFIG));
+  const { storeBucket: Bucket } = wiring;
+  return {
+    storeBucket: Bucket,
+    sign: signStatement,
+    identity: identityPort(wiring, await s3.config.region()),
+    putAnswer: async (Key, answer) => {
+      const Body = JSON.stringify(answer);
+      await s3.send(new PutObjectCommand({ Bucket, Key, Body, ContentType: 'application/json' }));
+    },
+  };
+}
+
+/** A person waits for it, who may be far from the region. */
+const LOOK_UP_MS = 30_000;
+const WIRING_OUTPUT = /CutoverWiring[0-9A-F]{0,8}$/;
+
+/**
+ * The cutovers of a stack, by the key of the output that has their wiring.
+ *
+ * @throws Error when there is no such stack, or it may not be read
+ */
+export async function findWirings(stackName: string): Promise<ReadonlyMap<string, CutoverWiring>> {
+  const client = limited('CloudFormation', new CloudFormationClient(CLIENT_CONFIG), LOOK_UP_MS);
+  const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: stackName }));
+  const outputs = Stacks.flatMap(({ Outputs = [] }) => Outputs);
+  return new Map(
+    outputs
+      .filter(({ OutputKey = '' }) => WIRING_OUTPUT.test(OutputKey))
+      .map(({ OutputKey = '', OutputValue }) => [OutputKey, parseWiring(OutputValue)] as const),
+  );
+}

@@ -1,0 +1,257 @@
+import { checkAlarms } from '../../core/judge/alarm-check';
+import { CutoverRun, InitialReading, note, retreat } from '../../core/cutover/run';
+import { ErrorCode } from '../../core/errors/errors';
+import { Forward, sameForward } from '../../core/traffic/forward';
+import { breakerTrip } from '../../core/judge/judge';
+import { RuleReading, changedRules, otherRules } from '../../core/traffic/listener-rules';
+import { isTooLarge, tooManyTasks, withoutTasks } from '../../core/cutover/state-size';
+import { TaskReading, withUnlisted } from '../../core/judge/tally';
+import { Blindness, TaskReadings, Watch, noteBlindness, observe } from '../../core/judge/watch';
+import { SIDES, Side } from '../../core/traffic/weights';
+import type { Ports } from '../contract/ports';
+import { Settled, settle, settleWithin } from '../contract/settle';
+import { SeenSide, readSide } from './sides';
+import { Act, holdsLock } from './step';
+
+/** What one poll has read of both sides. What could not be read is not there, and is never taken for good. */
+export interface Look {
+  readonly watch: Watch;
+  readonly tasks: Partial<TaskReadings>;
+  readonly rules?: readonly RuleReading[];
+  /** What a verdict needs and could not be read. */
+  readonly blind: readonly Blindness[];
+}
+
+export type JudgedAct = (run: CutoverRun, ports: Ports, nowMs: number, look: Look) => Promise<CutoverRun>;
+
+interface JudgeOptions {
+  /** Whether the weighted rule must already read back as intended: not while a shift is being confirmed. */
+  readonly isConfirmed: boolean;
+}
+
+/**
+ * How long a poll may go on without what it could not read, before the cutover rolls back. The store and the source's
+ * figures say nothing of the target: without them nothing is promoted, and that is all.
+ */
+const MAX_BLIND_SECONDS: Readonly<Partial<Record<Blindness, number>>> = {
+  loadBalancer: 60,
+  targetTasks: 60,
+  alarms: 300,
+};
+const MAX_OTHER_RULES = 50;
+/** A step has 30 s in all. */
+const TASKS_MS = 12_000;
+const BRIEF_MS = 2_000;
+
+/**
+ * A step that first judges both sides, as every poll from the first shift to `Complete` does: the lock and the abort, the
+ * alarms, the rules, the health and the smoke requests of both sides, and what the proxies count. Each is read by itself, in
+ * bounded time: a store that is away, or one proxy that hangs, hides nothing of the rest.
+ */
+export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<CutoverRun, CutoverRun> {
+  return async (run, ports, nowMs) => {
+    const { watch: before, initial } = run;
+    if (!before || !initial) throw new Error("a judged step must follow a shift, got a run without 'watch'");
+    const seen = await readSurroundings(run, ports, isConfirmed);
+    const back = findings(run, ports, seen, isConfirmed)[0];
+    // Also before it goes back, and briefly then: the evidence tells what the target did until now.
+    const tasks = await readTasks(before, ports, back ? BRIEF_MS : TASKS_MS);
+    const smoked = { source: seen.sides.source.smoked, target: seen.sides.target.smoked };
+    const blind = [...blindnessOf(seen), ...blindTasks(tasks)];
+    const observed = observe(before, tasks, smoked, ports.now(), hasWeight(run, 'source'));
+    const watch = noteBlindness(observed, blind, nowMs);
+    const noted = noteOtherRules({ ...run, watch }, initial, seen.rules, ports, nowMs);
+    const bounded = isTooLarge(noted) ? withoutTasks(noted) : noted;
+    if (back) return retreat(bounded, back.code, back.message);
+    const trip = breakerTrip(watch, run.plan);
+    if (trip) return retreat(bounded, 'BreakerTripped', trip.message);
+    if (bounded !== noted) return retreat(bounded, 'TooManyTasks', tooManyTasks(noted));
+    const overdue = blindForTooLong(watch, nowMs);
+    if (overdue) return retreat(noted, overdue.code, overdue.message);
+    return act(noted, ports, nowMs, { watch, tasks, blind, ...('value' in seen.rules && { rules: seen.rules.value }) });
+  };
+}
+
+interface Surroundings {
+  readonly lock: Settled<boolean>;
+  readonly abort: Settled<boolean>;
+  readonly alarms: Settled<Awaited<ReturnType<Ports['alarms']['read']>>>;
+  readonly rules: Settled<readonly RuleReading[]>;
+  readonly sides: Readonly<Record<Side, SeenSide>>;
+}
+
+async function readSurroundings(run: CutoverRun, ports: Ports, isConfirmed: boolean): Promise<Surroundings> {
+  const { plan, execution, intended } = run;
+  const isExpected = (forward: Forward) => !isConfirmed || (intended !== undefined && sameForward(forward, intended));
+  const [lock, abort, alarms, rules, source, target] = await Promise.all([
+    settle(() => holdsLock(run, ports)),
+    settle(() => ports.store.abortRequested(execution)),
+    settle(() => ports.alarms.read(run.alarms)),
+    settle(() => readRules(ports, isExpected)),
+    readSide('source', plan, ports, 1),
+    readSide('target', plan, ports, plan.minimumHealthyTargets),
+  ]);
+  return { lock, abort, alarms, rules, sides: { source, target } };
+}
+
+const READ_PAUSE_MS = 1_000;
+const SETTLED_MS = 2_000;
+
+/**
+ * The rules. An API that is eventually consistent may return once more what was before: only what is still there two seconds
+ * after it was first seen was changed by somebody. Of a slow API that is the second read.
+ */
+export async function readRules(
+  { loadBalancer, pause, now }: Pick<Ports, 'loadBalancer' | 'pause' | 'now'>,
+  isExpected: (forward: Forward) => boolean,
+): Promise<RuleReading[]> {
+  let firstSeenMs: number | undefined;
+  for (;;) {
+    const rules = await loadBalancer.rules();
+    const forward = rules.find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
+    if (forward && isExpected(forward)) return rules;
+    firstSeenMs ??= now();
+    if (now() - firstSeenMs >= SETTLED_MS) return rules;
+    await pause(READ_PAUSE_MS);
+  }
+}
+
+interface Finding {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** Why the cutover has to go back now, the most certain reason first. */
+function findings(run: CutoverRun, ports: Ports, seen: Surroundings, isConfirmed: boolean): Finding[] {
+  const { execution } = run;
+  const found: (Finding | undefined)[] = [
+    isFalse(seen.lock) && {
+      code: 'LockLost' as const,
+      message: `the lock must be held by '${execution}', got another or none`,
+    },
+    isTrue(seen.abort) && { code: 'Aborted' as const, message: `an operator asked '${execution}' to stop` },
+    sideFinding(run, 'target', seen.sides.target),
+    'value' in seen.alarms && checkAlarms(run.alarms, seen.alarms.value, 'target'),
+    'value' in seen.rules && ruleFinding(run, ports, seen.rules.value, isConfirmed),
+    sideFinding(run, 'source', seen.sides.source),
+  ].map((finding) => finding || undefined);
+  return found.filter((finding) => finding !== undefined);
+}
+
+const isFalse = (settled: Settled<boolean>) => 'value' in settled && !settled.value;
+const isTrue = (settled: Settled<boolean>) => 'value' in settled && settled.value;
+
+/** A source without weight may be gone: the target serves, and going back is what it forbids. */
+function sideFinding(run: CutoverRun, side: Side, { state }: SeenSide): Finding | undefined {
+  const counts = side === 'target' || hasWeight(run, side);
+  return counts && state.serves === false ? { code: state.code, message: state.reason } : undefined;
+}
+
+function hasWeight({ stage, plan }: CutoverRun, side: Side): boolean {
+  const weights = stage && plan.stages[stage.index]?.weights;
+  return (weights?.[side] ?? 0) > 0;
+}
+
+function ruleFinding(
+  { intended, initial }: CutoverRun,
+  { loadBalancer }: Ports,
+  rules: readonly RuleReading[],
+  isConfirmed: boolean,
+): Finding | undefined {
+  const own = rules.find(({ arn }) => arn === loadBalancer.ruleArn);
+  const isAsShifted = own?.forward && intended && sameForward(own.forward, intended);
+  if (isConfirmed && !isAsShifted) {
+    const got = JSON.stringify(own?.forward);
+    return { code: 'RulesChanged', message: `the weighted rule must be as shifted, got ${got}` };
+  }
+  if (own && initial && own.matchDigest !== initial.ownDigest) {
+    const message =
+      'the priority and the conditions of the weighted rule must stay as they were at preflight, got others';
+    return { code: 'RulesChanged', message };
+  }
+  const { ours } = changedRules(initial?.others ?? {}, otherRules(rules, loadBalancer.ruleArn));
+  if (ours.length === 0) return undefined;
+  const rule = 'rules that can catch the same requests must stay as they were at preflight';
+  return { code: 'RulesChanged', message: `${rule}, got changes in ${ours.join(', ')}` };
+}
+
+/** Rules of others are their business: it is written down once that they changed. */
+function noteOtherRules(
+  run: CutoverRun,
+  initial: InitialReading,
+  rules: Settled<readonly RuleReading[]>,
+  { loadBalancer }: Ports,
+  nowMs: number,
+): CutoverRun {
+  if (!('value' in rules)) return run;
+  const others = otherRules(rules.value, loadBalancer.ruleArn);
+  const { foreign } = changedRules(initial.others, others);
+  if (foreign.length === 0) return run;
+  const known = run.otherRulesChanged ?? [];
+  const changed = [...new Set([...known, ...foreign])].slice(0, MAX_OTHER_RULES);
+  const next = { ...run, initial: { ...initial, others }, otherRulesChanged: changed };
+  return changed.length === known.length ? next : note(next, nowMs, 'OtherRulesChanged', { rules: foreign });
+}
+
+/** Of both sides in bounded time, with those that are missing in the list. */
+async function readTasks({ tallies }: Watch, ports: Ports, milliseconds: number): Promise<Partial<TaskReadings>> {
+  const read = SIDES.map(async (side) => {
+    const settled = await settleWithin(milliseconds, `reading the tasks of the ${side}`, () =>
+      ports.proxies.tasks(side),
+    );
+    return [side, settled] as const;
+  });
+  const tasks: Partial<Record<Side, readonly TaskReading[]>> = {};
+  for (const [side, settled] of await Promise.all(read)) {
+    if ('value' in settled) tasks[side] = withUnlisted(tallies[side], settled.value);
+  }
+  return tasks;
+}
+
+function blindnessOf({ lock, abort, alarms, rules, sides }: Surroundings): Blindness[] {
+  const isStoreAway = 'problem' in lock || 'problem' in abort;
+  const isLoadBalancerAway = 'problem' in rules || sides.target.state.serves === 'unknown';
+  return [
+    ...(isStoreAway ? (['store'] as const) : []),
+    ...(isLoadBalancerAway ? (['loadBalancer'] as const) : []),
+    ...('problem' in alarms ? (['alarms'] as const) : []),
+  ];
+}
+
+/** A side is blind when none of its tasks that are to stay has answered, or when they could not be listed. */
+function blindTasks(tasks: Partial<TaskReadings>): Blindness[] {
+  const isBlind = (side: Side) => {
+    const staying = tasks[side]?.filter(({ life }) => life === 'running');
+    return !staying || (staying.length > 0 && staying.every(({ report }) => !report));
+  };
+  return [
+    ...(isBlind('source') ? (['sourceTasks'] as const) : []),
+    ...(isBlind('target') ? (['targetTasks'] as const) : []),
+  ];
+}
+
+const BLIND_CODES: Readonly<Record<Blindness, ErrorCode>> = {
+  store: 'AwsUnavailable',
+  loadBalancer: 'AwsUnavailable',
+  alarms: 'AwsUnavailable',
+  sourceTasks: 'AdminUnreachable',
+  targetTasks: 'AdminUnreachable',
+};
+const BLIND_NAMES: Readonly<Record<Blindness, string>> = {
+  store: 'the store',
+  loadBalancer: "the load balancer's API",
+  alarms: 'the alarms',
+  sourceTasks: 'the proxies of the source',
+  targetTasks: 'the proxies of the target',
+};
+
+function blindForTooLong({ blindSinceMs }: Watch, nowMs: number): Finding | undefined {
+  for (const [what, sinceMs] of Object.entries(blindSinceMs) as [Blindness, number][]) {
+    const limit = MAX_BLIND_SECONDS[what];
+    const seconds = Math.round((nowMs - sinceMs) / 1000);
+    if (limit === undefined || seconds < limit) continue;
+    const message = `${BLIND_NAMES[what]} must be readable within ${limit} s, got no response for ${seconds} s`;
+    return { code: BLIND_CODES[what], message };
+  }
+  return undefined;
+}

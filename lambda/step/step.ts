@@ -1,0 +1,35 @@
+import { CutoverRun, retreat } from '../../core/cutover/run';
+import { WIRING_VARIABLE, parseWiring } from '../../core/cutover/cutover-config';
+import { portsFrom } from '../adapters/ports';
+import type { Ports } from '../contract/ports';
+import { TimeLimit, endInTime } from '../contract/time-left';
+
+/** A step: the run before it, what it may touch, the time. It returns the run after it, and may be repeated at any point. */
+export type Act<In, Out> = (input: In, ports: Ports, nowMs: number) => Promise<Out>;
+
+/** Makes a Lambda handler of a step, which ends before the function's time does. */
+export function handlerOf<In, Out>(act: Act<In, Out>): (input: In, context?: TimeLimit) => Promise<Out> {
+  let ports: Ports | undefined;
+  return async (input, context) => {
+    const readyPorts = (ports ??= portsFrom(parseWiring(process.env[WIRING_VARIABLE])));
+    return endInTime(context, () => act(input, readyPorts, Date.now()));
+  };
+}
+
+/** False also while `recover` puts this very execution back. */
+export async function holdsLock(run: CutoverRun, { store }: Pick<Ports, 'store'>): Promise<boolean> {
+  const holder = await store.holder();
+  return holder?.execution === run.execution && (holder.verdict !== 'rollBack' || run.verdict === 'rollBack');
+}
+
+/** A step before anything has moved: first it looks whether the lock is still its own, and whether an operator asked to stop. */
+export function guarded(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
+  return async (run, ports, nowMs) => {
+    const { execution } = run;
+    if (!(await holdsLock(run, ports)))
+      return retreat(run, 'LockLost', `the lock must be held by '${execution}', got another or none`);
+    if (await ports.store.abortRequested(execution))
+      return retreat(run, 'Aborted', `an operator asked '${execution}' to stop`);
+    return act(run, ports, nowMs);
+  };
+}

@@ -1,0 +1,99 @@
+import { Names, Stack } from 'aws-cdk-lib';
+import { Alarm, IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { IEventBus } from 'aws-cdk-lib/aws-events';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import type { AlarmNames, HeededAlarms } from '../../core/judge/alarm-check';
+import { CutoverWiring } from '../../core/cutover/cutover-config';
+import { StepResources } from './cutover-rights';
+import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';
+import { ADMIN_PORT } from '../shared/ports';
+import { ProxyService } from '../proxy/proxy-service';
+import { SmokeRoute } from './smoke-route';
+
+/** Of a cutover's props, what its steps act on. */
+export interface WiringParts {
+  readonly loadBalancer: MigrationLoadBalancer;
+  readonly source: ProxyService;
+  readonly target: ProxyService;
+  readonly adminSecret: ISecret;
+  readonly domainName: string;
+  readonly trustedAuthorities?: ISecret;
+  readonly smokeRoute?: SmokeRoute;
+  readonly alarms?: readonly IAlarm[];
+  readonly sourceAlarms?: readonly IAlarm[];
+  readonly notificationTopic?: ITopic;
+}
+
+/** What the steps act on, as they read it. */
+export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventBus): CutoverWiring {
+  const { loadBalancer, source, target } = props;
+  return {
+    loadBalancerArn: loadBalancer.loadBalancer.loadBalancerArn,
+    weightedRuleArn: loadBalancer.weightedRule.listenerRuleArn,
+    weightedListenerArn: loadBalancer.listener.listenerArn,
+    smokeListenerArns: {
+      source: loadBalancer.sourceListener.listenerArn,
+      target: loadBalancer.targetListener.listenerArn,
+    },
+    targetGroupArns: {
+      source: loadBalancer.sourceGroup.targetGroup.targetGroupArn,
+      target: loadBalancer.targetGroup.targetGroup.targetGroupArn,
+    },
+    clusterArn: source.cluster.clusterArn,
+    serviceNames: { source: source.service.serviceName, target: target.service.serviceName },
+    adminPort: ADMIN_PORT,
+    adminSecretArn: props.adminSecret.secretArn,
+    storeBucket: loadBalancer.store.bucketName,
+    domainName: props.domainName,
+    ...(loadBalancer.hasSelfSignedCertificate && { isSelfSigned: true }),
+    ...(props.trustedAuthorities && { trustedAuthoritiesArn: props.trustedAuthorities.secretArn }),
+    ...(props.smokeRoute === SmokeRoute.TARGETS && { smokeRoute: SmokeRoute.TARGETS }),
+    ...(props.notificationTopic && { notificationTopicArn: props.notificationTopic.topicArn }),
+    eventBusName: eventBus.eventBusName,
+    cutoverName: cutoverName(scope),
+  };
+}
+
+/** What the state machine tells its executions to heed. */
+export function heededBy({ alarms = [], sourceAlarms = [] }: WiringParts): HeededAlarms {
+  const namesOf = (some: readonly IAlarm[]): AlarmNames => {
+    const { metric, other } = sorted(some);
+    return { metric: metric.map(({ alarmName }) => alarmName), other: other.map(({ alarmName }) => alarmName) };
+  };
+  const source = new Set(sourceAlarms);
+  return { source: namesOf([...source]), target: namesOf(alarms.filter((alarm) => !source.has(alarm))) };
+}
+
+/** More ARNs of the longest names would not fit into a policy beside the other rights. */
+const MAX_NAMED_ALARMS = 15;
+
+/** What the steps' rights are about. */
+export function resourcesOf(scope: Construct, props: WiringParts, eventBus: IEventBus): StepResources {
+  const { cluster } = props.source;
+  const { metric, other } = sorted([...(props.alarms ?? []), ...(props.sourceAlarms ?? [])]);
+  return {
+    weightedRuleArn: props.loadBalancer.weightedRule.listenerRuleArn,
+    clusterArn: cluster.clusterArn,
+    taskArns: Stack.of(scope).formatArn({ service: 'ecs', resource: 'task', resourceName: `${cluster.clusterName}/*` }),
+    storeArn: props.loadBalancer.store.bucketArn,
+    metricAlarmArns: metric.map(({ alarmArn }) => alarmArn),
+    readsAnyAlarm: other.length > 0 || metric.length > MAX_NAMED_ALARMS,
+    eventBusArn: eventBus.eventBusArn,
+    smokesTargets: props.smokeRoute === SmokeRoute.TARGETS,
+  };
+}
+
+/** Sets the metrics of one cutover apart from those of others in the account. */
+export function cutoverName(scope: Construct): string {
+  return Names.uniqueResourceName(scope, { maxLength: 100, separator: '-' });
+}
+
+/** An imported alarm does not tell what it is: it may be a composite one, which is read with other rights. */
+function sorted(alarms: readonly IAlarm[]): { readonly metric: readonly IAlarm[]; readonly other: readonly IAlarm[] } {
+  return {
+    metric: alarms.filter((alarm) => alarm instanceof Alarm),
+    other: alarms.filter((alarm) => !(alarm instanceof Alarm)),
+  };
+}

@@ -1,0 +1,244 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  Choice,
+  Condition,
+  Errors,
+  Fail,
+  IChainable,
+  JitterType,
+  JsonPath,
+  State,
+  Succeed,
+  TaskInput,
+  TaskStateBase,
+  Timeout,
+  Wait,
+  WaitTime,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import { Construct } from 'constructs';
+import type { HeededAlarms } from '../../core/judge/alarm-check';
+import { Outcome, Verdict } from '../../core/cutover/run';
+import { finalErrorCodes } from '../../core/errors/errors';
+import { Step } from '../../core/cutover/cutover-config';
+import { StepFunctions, STEP_TIMEOUT } from './cutover-functions';
+
+const LAMBDA_SERVICE_ERRORS = [
+  'Lambda.TooManyRequestsException',
+  'Lambda.ServiceException',
+  'Lambda.AWSLambdaException',
+  'Lambda.SdkClientException',
+  'Lambda.Unknown',
+];
+
+/** With their back-off about a minute: a task that is just being replaced is back by then. */
+const STEP_ATTEMPTS = 6;
+/** With at the most 30 s between them well over an hour: there is nothing better to do than to go on trying. */
+const ROLLBACK_ATTEMPTS = 200;
+const PATIENT_STEPS: readonly Step[] = ['rollback', 'complete'];
+
+/** `recover` and `undrain` are called from outside. */
+type StateStep = Exclude<Step, 'recover' | 'undrain'>;
+
+/** What an execution may tighten and never loosen, and what it heeds: it stands in the definition, which a deployment alone can change. */
+export interface Deployed {
+  readonly defaultPlan: object;
+  readonly changeableParts?: readonly string[];
+  readonly alarms: HeededAlarms;
+}
+
+/** A person is asked in two places, and what follows differs. */
+type TaskName = StateStep | 'approveLastStage';
+type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
+
+/**
+ * The states of a cutover. They only order the steps: every decision is made in a step, and read here from `$.verdict`
+ * or `$.outcome`. Any way out that no step meant leads to the rollback.
+ *
+ * ```
+ * Lock → Preflight → Shift → Confirm → Bake → (next stage: Shift) → Drain → Verify → Complete → Completed
+ *           ⇅          └────────┴────────┴───────────────┴───────┴→ Rollback → Record → RolledBack | Refused | Failed
+ *        Approve                         Bake → ApproveLastStage → Shift
+ * ```
+ */
+export function cutoverDefinition(scope: Construct, functions: StepFunctions, deployed: Deployed): IChainable {
+  const tasks = createTasks(scope, functions, deployed);
+  const { lock, preflight, approve, approveLastStage, shift, confirm, bake, drain, verify, rollback, record } = tasks;
+  const failed = new Fail(scope, 'Failed', { error: 'Failed', causePath: '$.cause' });
+  const notRecorded = new Fail(scope, 'NotRecorded', {
+    error: 'NotRecorded',
+    cause:
+      'The cutover ended, and its evidence could not be written. Look at the weights in force, then at the output of the last steps.',
+  });
+  const completed = new Succeed(scope, 'Completed');
+
+  lock.next(preflight);
+  // Until something moves, the safe way is to stop where it stands.
+  preflight.next(choose(scope, 'Ready?', record, [when('go', shift), when('approve', approve)]));
+  // Preflight again: an answer may take hours.
+  approve.next(
+    choose(scope, 'Approved?', record, [when('approved', preflight), waitAndRepeat(scope, 'WaitForApproval', approve)]),
+  );
+  shift.next(choose(scope, 'Shifted?', rollback, [when('go', confirm), waitAndRepeat(scope, 'WaitToShift', shift)]));
+  confirm.next(
+    choose(scope, 'Confirmed?', rollback, [when('confirmed', bake), waitAndRepeat(scope, 'WaitToConfirm', confirm)]),
+  );
+  bake.next(
+    choose(scope, 'Baked?', rollback, [
+      when('nextStage', shift),
+      when('approve', approveLastStage),
+      when('drain', drain),
+      waitAndRepeat(scope, 'WaitToBake', bake),
+    ]),
+  );
+  approveLastStage.next(
+    choose(scope, 'LastStageApproved?', rollback, [
+      when('approved', shift),
+      waitAndRepeat(scope, 'WaitForLastApproval', approveLastStage),
+    ]),
+  );
+  drain.next(
+    choose(scope, 'Drained?', rollback, [when('drained', verify), waitAndRepeat(scope, 'WaitToDrain', drain)]),
+  );
+  verify.next(
+    choose(scope, 'Verified?', rollback, [
+      when('verified', tasks.complete),
+      waitAndRepeat(scope, 'WaitToVerify', verify),
+    ]),
+  );
+  tasks.complete.next(completed);
+  rollback.next(
+    choose(scope, 'RolledBack?', record, [when('restored', record), waitAndRepeat(scope, 'WaitToRollBack', rollback)]),
+  );
+  record.next(outcome(scope, { completed, failed, notRecorded }));
+  catchAll(scope, tasks, notRecorded);
+  return lock;
+}
+
+function createTasks(scope: Construct, functions: StepFunctions, deployed: Deployed): Tasks {
+  const lockInput = TaskInput.fromObject({
+    input: JsonPath.objectAt('$'),
+    execution: JsonPath.executionName,
+    startedAt: JsonPath.executionStartTime,
+    ...deployed,
+  });
+  const task = (name: string, step: StateStep, payload?: TaskInput) => {
+    const created = new LambdaInvoke(scope, name, {
+      lambdaFunction: functions[step],
+      payload,
+      outputPath: '$.Payload',
+      taskTimeout: Timeout.duration(STEP_TIMEOUT.plus(Duration.seconds(10))),
+      // Its list lacks two of the errors that Lambda names; ours is below.
+      retryOnServiceExceptions: false,
+    });
+    addRetries(created, PATIENT_STEPS.includes(step) ? ROLLBACK_ATTEMPTS : STEP_ATTEMPTS);
+    return created;
+  };
+  return {
+    lock: task('Lock', 'lock', lockInput),
+    preflight: task('Preflight', 'preflight'),
+    approve: task('Approve', 'approve'),
+    approveLastStage: task('ApproveLastStage', 'approve'),
+    shift: task('Shift', 'shift'),
+    confirm: task('Confirm', 'confirm'),
+    bake: task('Bake', 'bake'),
+    drain: task('Drain', 'drain'),
+    verify: task('Verify', 'verify'),
+    complete: task('Complete', 'complete'),
+    rollback: task('Rollback', 'rollback'),
+    record: task('Record', 'record'),
+  };
+}
+
+/** The first retrier that names an error counts, so those on which a retry cannot help come first. */
+function addRetries(task: TaskStateBase, attempts: number): void {
+  task.addRetry({ errors: finalErrorCodes(), maxAttempts: 0 });
+  const backoff = { interval: Duration.seconds(2), backoffRate: 2, jitterStrategy: JitterType.FULL };
+  task.addRetry({ errors: LAMBDA_SERVICE_ERRORS, maxAttempts: 6, ...backoff });
+  task.addRetry({
+    errors: [Errors.TASKS_FAILED, Errors.TIMEOUT],
+    maxAttempts: attempts,
+    maxDelay: Duration.seconds(30),
+    ...backoff,
+  });
+}
+
+interface Way {
+  readonly condition: Condition;
+  readonly next: IChainable;
+}
+
+function when(verdict: Verdict, next: IChainable): Way {
+  return { condition: Condition.stringEquals('$.verdict', verdict), next };
+}
+
+function waitAndRepeat(scope: Construct, name: string, task: State & IChainable): Way {
+  const wait = new Wait(scope, name, { time: WaitTime.secondsPath('$.waitSeconds') });
+  const canWait = Condition.and(Condition.isPresent('$.waitSeconds'), Condition.isNumeric('$.waitSeconds'));
+  return { condition: Condition.and(Condition.stringEquals('$.verdict', 'wait'), canWait), next: wait.next(task) };
+}
+
+/**
+ * A Choice or a Wait on a path that is not there ends the whole execution, past every Catch: so a missing path is asked
+ * for first, and takes the safe way. Asked as "not present" and never as `IsPresent: false`, which not every local
+ * interpreter of ASL understands.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+ */
+function choose(scope: Construct, name: string, otherwise: IChainable, ways: readonly Way[]): Choice {
+  const choice = new Choice(scope, name).when(Condition.not(Condition.isPresent('$.verdict')), otherwise);
+  for (const { condition, next } of ways) choice.when(condition, next);
+  return choice.otherwise(otherwise);
+}
+
+interface Ends {
+  readonly completed: Succeed;
+  readonly failed: Fail;
+  readonly notRecorded: Fail;
+}
+
+function outcome(scope: Construct, { completed, failed, notRecorded }: Ends): Choice {
+  const is = (value: Outcome) => Condition.stringEquals('$.outcome', value);
+  return (
+    new Choice(scope, 'Outcome?')
+      .when(Condition.not(Condition.isPresent('$.outcome')), notRecorded)
+      .when(Condition.not(Condition.isPresent('$.cause')), notRecorded)
+      // Verified, and only its record was late.
+      .when(is('completed'), completed)
+      .when(
+        is('rolled-back'),
+        // The initial weights are in force again.
+        new Fail(scope, 'RolledBack', { error: 'RolledBack', causePath: '$.cause' }),
+      )
+      .when(
+        is('refused'),
+        // Preflight found something: nothing was moved.
+        new Fail(scope, 'Refused', { error: 'Refused', causePath: '$.cause' }),
+      )
+      .when(is('failed'), failed)
+      .otherwise(notRecorded)
+  );
+}
+
+function catchAll(scope: Construct, tasks: Tasks, notRecorded: Fail): void {
+  // The lock is held, or the plan is invalid: nothing was moved.
+  const notStarted = new Fail(scope, 'NotStarted', { error: 'NotStarted', causePath: '$.error.Cause' });
+  const handlers: Record<TaskName, IChainable> = {
+    // The lock is not ours, and there is nothing to undo.
+    lock: notStarted,
+    preflight: tasks.record,
+    approve: tasks.record,
+    approveLastStage: tasks.rollback,
+    shift: tasks.rollback,
+    confirm: tasks.rollback,
+    bake: tasks.rollback,
+    drain: tasks.rollback,
+    verify: tasks.rollback,
+    complete: tasks.record,
+    rollback: tasks.record,
+    record: notRecorded,
+  };
+  for (const [name, handler] of Object.entries(handlers)) {
+    tasks[name as TaskName].addCatch(handler, { errors: [Errors.ALL], resultPath: '$.error' });
+  }
+}

@@ -1,0 +1,77 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { Architecture, Code, Function, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { IKey } from 'aws-cdk-lib/aws-kms';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { IBucket } from 'aws-cdk-lib/aws-s3';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { CutoverWiring, SMOKE_VARIABLE, Step, STEPS, WIRING_VARIABLE } from '../../core/cutover/cutover-config';
+import { lambdaAsset } from '../shared/assets';
+import { createLogGroup, letDecrypt, letEncrypt, letRead } from '../shared/encryption';
+import { statementsFor, STEP_RIGHTS, StepResources } from './cutover-rights';
+
+export interface CutoverFunctionsProps {
+  readonly vpc: IVpc;
+  readonly vpcSubnets?: SubnetSelection;
+  readonly securityGroup: ISecurityGroup;
+  readonly wiring: CutoverWiring;
+  readonly resources: StepResources;
+  readonly adminSecret: ISecret;
+  readonly trustedAuthorities?: ISecret;
+  readonly notificationTopic?: ITopic;
+  readonly logRetention: RetentionDays;
+  /** The deployed plan's, as JSON. */
+  readonly smoke: string;
+  readonly store: IBucket;
+  readonly encryptionKey?: IKey;
+}
+
+export type StepFunctions = Readonly<Record<Step, Function>>;
+
+/** The longest a step may take; its state allows ten seconds more, so that a cold start is not a timeout. */
+export const STEP_TIMEOUT = Duration.seconds(30);
+/** The one that waits until no other step can be at work any more. */
+const RECOVER_TIMEOUT = Duration.seconds(120);
+
+/** One function a step, each with its own rights, all in one log. */
+export function createStepFunctions(scope: Construct, props: CutoverFunctionsProps): StepFunctions {
+  const { encryptionKey } = props;
+  const logGroup = createLogGroup(scope, 'Log', { retention: props.logRetention, encryptionKey });
+  const wiring = Stack.of(scope).toJsonString(props.wiring);
+  const code = Code.fromAsset(lambdaAsset());
+  const create = (step: Step): Function => {
+    const created = new Function(scope, nameOf(step), {
+      description: `Cutover: ${step}`,
+      code,
+      handler: `index.${step}`,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: 256,
+      timeout: step === 'recover' ? RECOVER_TIMEOUT : STEP_TIMEOUT,
+      vpc: props.vpc,
+      vpcSubnets: props.vpcSubnets,
+      securityGroups: [props.securityGroup],
+      environment: { [WIRING_VARIABLE]: wiring, ...(step === 'undrain' && { [SMOKE_VARIABLE]: props.smoke }) },
+      environmentEncryption: encryptionKey,
+      logGroup,
+      tracing: Tracing.ACTIVE,
+    });
+    for (const statement of statementsFor(STEP_RIGHTS[step], props.resources)) created.addToRolePolicy(statement);
+    letDecrypt(created, encryptionKey);
+    if (STEP_RIGHTS[step].store.GetObject) letDecrypt(created, props.store.encryptionKey);
+    if (STEP_RIGHTS[step].store.PutObject) letEncrypt(created, props.store.encryptionKey);
+    // Grants and not statements: they know the secret's suffix, and the keys of both.
+    if (STEP_RIGHTS[step].callProxies) letRead(props.adminSecret, created);
+    if (STEP_RIGHTS[step].smoke && props.trustedAuthorities) letRead(props.trustedAuthorities, created);
+    if (STEP_RIGHTS[step].notify) props.notificationTopic?.grantPublish(created);
+    return created;
+  };
+  return Object.fromEntries(STEPS.map((step) => [step, create(step)])) as Record<Step, Function>;
+}
+
+/** `Lock`, `Preflight`, …: the same names as the states. */
+function nameOf(step: Step): string {
+  return step.charAt(0).toUpperCase() + step.slice(1);
+}

@@ -1,0 +1,120 @@
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Step } from '../../core/cutover/cutover-config';
+
+/** What one step may do; everything else is denied. */
+export interface StepRights {
+  /** Reads of the load balancer; none of these actions knows resources. */
+  readonly read: readonly ('LoadBalancers' | 'Listeners' | 'Rules' | 'TargetGroups' | 'TargetHealth' | 'Tags')[];
+  /** Whether it may change the weighted rule. */
+  readonly modifyRule: boolean;
+  /** Whether it may write a tag at the weighted rule. */
+  readonly tagRule: boolean;
+  /** Whether it may find the proxies and call their admin API. */
+  readonly callProxies: boolean;
+  /** Whether it makes smoke requests, and reads whom they trust. */
+  readonly smoke: boolean;
+  /** Whether it may read the alarms that the cutover heeds. */
+  readonly readAlarms: boolean;
+  /** Whether it may tell people and other systems. */
+  readonly notify: boolean;
+  /** Objects of the store, by action. */
+  readonly store: Partial<Record<'GetObject' | 'PutObject' | 'DeleteObject', readonly StoreKey[]>>;
+}
+
+type StoreKey = 'lock.json' | 'abort/*' | 'approval/*' | 'evidence/*';
+
+const NONE = {
+  ...{ read: [], modifyRule: false, tagRule: false, callProxies: false, smoke: false },
+  ...{ readAlarms: false, notify: false, store: {} },
+} as const;
+const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
+const LOCK: StoreKey[] = ['lock.json'];
+const SAVE = { GetObject: LOCK, PutObject: LOCK };
+const GUARD = { GetObject: [...LOCK, ...LOOK_FOR_ABORT] };
+const SAVE_GUARDED = { ...GUARD, PutObject: LOCK };
+const RECORD: StepRights['store'] = {
+  GetObject: ['lock.json', 'evidence/*'],
+  PutObject: ['evidence/*'],
+  DeleteObject: LOCK,
+};
+
+const ALL_READS: StepRights['read'] = ['LoadBalancers', 'Listeners', 'Rules', 'TargetGroups', 'TargetHealth'];
+/** Of them, what smoke requests through the listeners take alone. */
+export const SMOKE_LISTENER_READS: StepRights['read'] = ['LoadBalancers', 'Listeners'];
+/** What judging both sides takes. */
+const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, smoke: true, readAlarms: true } as const;
+
+/** The one table of who may do what. */
+export const STEP_RIGHTS: Record<Step, StepRights> = {
+  lock: { ...NONE, notify: true, store: { ...SAVE, GetObject: [...LOCK, 'evidence/*'] } },
+  preflight: { ...JUDGE, store: SAVE_GUARDED },
+  approve: { ...JUDGE, notify: true, store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'] } },
+  shift: { ...JUDGE, modifyRule: true, store: SAVE_GUARDED },
+  confirm: { ...JUDGE, notify: true, store: GUARD },
+  bake: { ...JUDGE, store: GUARD },
+  drain: { ...JUDGE, store: SAVE_GUARDED },
+  verify: { ...JUDGE, tagRule: true, store: SAVE_GUARDED },
+  complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
+  rollback: { ...JUDGE, modifyRule: true, notify: true, store: { GetObject: LOCK } },
+  record: { ...NONE, notify: true, store: RECORD },
+  undrain: { ...NONE, read: ALL_READS, callProxies: true },
+  recover: {
+    ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, notify: true },
+    store: { ...RECORD, PutObject: ['lock.json', 'evidence/*'] },
+  },
+};
+
+/** The ARNs that the rights are about. */
+export interface StepResources {
+  readonly weightedRuleArn: string;
+  readonly clusterArn: string;
+  /** The tasks of the cluster, `…:task/name/*`. */
+  readonly taskArns: string;
+  readonly storeArn: string;
+  /** Of those that are metric alarms for sure. */
+  readonly metricAlarmArns: readonly string[];
+  /** Whether there are alarms that may be composite ones, or more than a policy can name. */
+  readonly readsAnyAlarm: boolean;
+  readonly eventBusArn: string;
+  /** Whether smoke requests go to the targets themselves, past the load balancer's name and listeners. */
+  readonly smokesTargets: boolean;
+}
+
+export function statementsFor(rights: StepRights, resources: StepResources): PolicyStatement[] {
+  const allow = (actions: string[], on: string[], conditions?: Record<string, unknown>) =>
+    new PolicyStatement({ actions, resources: on, conditions });
+  const statements: PolicyStatement[] = [];
+  const reads = rights.read.filter((what) => !resources.smokesTargets || !SMOKE_LISTENER_READS.includes(what));
+  if (reads.length > 0) {
+    statements.push(
+      allow(
+        reads.map((what) => `elasticloadbalancing:Describe${what}`),
+        ['*'],
+      ),
+    );
+  }
+  if (rights.modifyRule) statements.push(allow(['elasticloadbalancing:ModifyRule'], [resources.weightedRuleArn]));
+  if (rights.tagRule) statements.push(allow(['elasticloadbalancing:AddTags'], [resources.weightedRuleArn]));
+  if (rights.callProxies) {
+    const inCluster = { ArnEquals: { 'ecs:cluster': resources.clusterArn } };
+    statements.push(allow(['ecs:ListTasks'], ['*'], inCluster), allow(['ecs:DescribeTasks'], [resources.taskArns]));
+  }
+  if (rights.readAlarms && resources.readsAnyAlarm) {
+    // CloudWatch tells of a composite alarm only to whoever may read all alarms.
+    statements.push(allow(['cloudwatch:DescribeAlarms'], ['*']));
+  } else if (rights.readAlarms && resources.metricAlarmArns.length > 0) {
+    statements.push(allow(['cloudwatch:DescribeAlarms'], [...resources.metricAlarmArns]));
+  }
+  if (rights.notify) statements.push(allow(['events:PutEvents'], [resources.eventBusArn]));
+  for (const [action, keys] of Object.entries(rights.store)) {
+    statements.push(
+      allow(
+        [`s3:${action}`],
+        keys.map((key) => `${resources.storeArn}/${key}`),
+      ),
+    );
+  }
+  // Without it a missing object reads as forbidden instead of missing.
+  if (rights.store.GetObject) statements.push(allow(['s3:ListBucket'], [resources.storeArn]));
+  return statements;
+}

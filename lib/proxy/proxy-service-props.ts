@@ -1,0 +1,245 @@
+import { Duration } from 'aws-cdk-lib';
+import { IPeer, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { CpuArchitecture, ICluster } from 'aws-cdk-lib/aws-ecs';
+import { IKey } from 'aws-cdk-lib/aws-kms';
+import { ILogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { DrainProfile } from '../shared/drain-profile';
+import { UPSTREAM_IDLE_BOUNDS } from '../shared/idle-timeouts';
+import { MigrationSide } from '../traffic/migration-side';
+import { ProxyCompute } from './proxy-compute';
+import { MOST_WORKERS, workersFor } from './proxy-environment';
+import { ProxyImage } from './proxy-image';
+import { checkTaskCounts, ProxyScaling, TASK_COUNTS } from './proxy-scaling';
+import {
+  checkApiPeers,
+  checkDuration,
+  checkInteger,
+  checkUpstreamUrl,
+  isLater,
+  refuse,
+} from '../validation/validation';
+import { ISessionStore } from '../session-store/session-store-props';
+import { StickyTargetGroup } from '../load-balancer/sticky-target-group';
+
+/** One backend, and what the proxies before it are like. */
+export interface ProxyOptions {
+  /** The backend: `http(s)://host[:port]`, without a path. A host that leads back to the load balancer is rejected. */
+  readonly upstreamUrl: string;
+
+  /**
+   * How connections end when a proxy is to go; it must fit the deregistration delay of the target group.
+   * @default - that of the target group
+   */
+  readonly drainProfile?: DrainProfile;
+
+  /**
+   * The fewest proxies, with which the service starts. There is no desired count: each deployment would set it again, and undo
+   * what the scaling did.
+   * @default 2
+   */
+  readonly minTasks?: number;
+
+  /**
+   * The most proxies: 200 at most.
+   * @default 10
+   */
+  readonly maxTasks?: number;
+
+  /**
+   * When proxies are added and taken away.
+   * @default - by CPU, requests and live connections
+   */
+  readonly scaling?: ProxyScaling;
+
+  /**
+   * What the proxies run on.
+   * @default ProxyCompute.fargate()
+   */
+  readonly compute?: ProxyCompute;
+
+  /**
+   * CPU units of a proxy, 1024 for each core. On Fargate one of its sizes.
+   * @default 512
+   */
+  readonly cpu?: number;
+
+  /**
+   * Memory of a proxy in MiB. What its clients' connections hold may be half of it.
+   * @default - 2 MiB for each unit of CPU, which is the least of Fargate; 2048 where those are known only at deployment
+   */
+  readonly memoryLimitMiB?: number;
+
+  /**
+   * Processes of a proxy, from 1 to 64; each uses one core at most.
+   * @default - one for each whole core, and one where there is less
+   */
+  readonly workers?: number;
+
+  /**
+   * The processors that the image is built for and runs on.
+   * @default CpuArchitecture.ARM64
+   */
+  readonly cpuArchitecture?: CpuArchitecture;
+
+  /**
+   * Where the image comes from.
+   * @default ProxyImage.fromPackage()
+   */
+  readonly image?: ProxyImage;
+
+  /**
+   * The subnets of the proxies.
+   * @default - the private ones
+   */
+  readonly vpcSubnets?: SubnetSelection;
+
+  /**
+   * Whether a proxy with live WebSockets or streams is spared when ECS scales in or deploys: for an hour in a row at the most.
+   * A deployment waits until they have ended or were drained, up to 75 minutes and the grace period of the drain profile.
+   * @default true
+   */
+  readonly protectLongLivedConnections?: boolean;
+
+  /**
+   * Whether ECS moves proxies when the zones have become uneven.
+   * @default true
+   */
+  readonly availabilityZoneRebalancing?: boolean;
+
+  /**
+   * Whether ECS Exec works. It runs as root, and the image of this package has no shell.
+   * @default false
+   */
+  readonly enableExecuteCommand?: boolean;
+
+  /**
+   * Where the logs go, and the metrics with them.
+   * @default - a new log group
+   */
+  readonly logGroup?: ILogGroup;
+
+  /**
+   * How long a new log group keeps them.
+   * @default RetentionDays.THREE_MONTHS
+   */
+  readonly logRetention?: RetentionDays;
+
+  /**
+   * The key of KMS that encrypts a new log group.
+   * @default - that of the migration, or that of CloudWatch Logs
+   */
+  readonly encryptionKey?: IKey;
+
+  /**
+   * The store of the applications' sessions, which the health answer then tells of. The proxies are let in and log in by
+   * its password; one that wants signed logins they only reach.
+   * @default - none
+   */
+  readonly sessionStore?: ISessionStore;
+
+  /**
+   * A secret whose whole string is PEM: the authorities that the certificate of an `https://` backend is checked against,
+   * instead of the public ones. `TrustedAuthorities` makes one out of a file. Proxies read it when they start.
+   * @default - the public authorities
+   */
+  readonly trustedAuthorities?: ISecret;
+
+  /**
+   * Where the proxies, and instances that are made for them, find the AWS APIs by HTTPS. Where all are behind VPC endpoints: the managed prefix list of S3
+   * (`Peer.prefixList('pl-…')`, from `aws ec2 describe-managed-prefix-lists`), and the security groups of the
+   * endpoints that were there before. Those that `vpcEndpoints` adds let themselves be reached.
+   * @default - anywhere
+   */
+  readonly apiPeers?: IPeer[];
+
+  /**
+   * How long the backend may be quiet within a request before the proxy gives it up (504, or a reset in the middle of an
+   * answer): from 1 second to 1 hour. WebSockets and event streams may be quiet for as long as the load balancer lets
+   * them. Keep it under the idle timeout of the load balancer, or nobody counts what is given up.
+   * @default Duration.minutes(1)
+   */
+  readonly upstreamIdleTimeout?: Duration;
+
+  /**
+   * More settings of the proxy, by their environment variables.
+   * @default - none
+   */
+  readonly environment?: { [key: string]: string };
+}
+
+export interface ProxyServiceProps extends ProxyOptions {
+  /** The cluster to run in; its network is the service's. */
+  readonly cluster: ICluster;
+
+  /** Which backend these proxies stand before. */
+  readonly side: MigrationSide;
+
+  /** Where the proxies register; it must hang on a listener. */
+  readonly targetGroup: StickyTargetGroup;
+
+  /** The key of the admin API; its whole string. */
+  readonly adminSecret: ISecret;
+}
+
+export function computeOf({ compute }: ProxyServiceProps): ProxyCompute {
+  return compute ?? ProxyCompute.fargate();
+}
+
+export function profileOf({ drainProfile, targetGroup }: ProxyServiceProps): DrainProfile {
+  return drainProfile ?? targetGroup.drainProfile;
+}
+
+/** Half a core forwards 20 times what the scaling asks of it; a quarter is paused too often (docs/constructs.md has figures). */
+const DEFAULT_CPU = 512;
+
+export function sizeOf({
+  cpu = DEFAULT_CPU,
+  memoryLimitMiB = isLater(cpu) ? 2048 : 2 * cpu,
+  cpuArchitecture = CpuArchitecture.ARM64,
+  side,
+}: ProxyServiceProps) {
+  return { cpu, memoryLimitMiB, cpuArchitecture: processorsOf(cpuArchitecture), side };
+}
+
+/** The constant, of which `CpuArchitecture.of` makes an equal that is another object. */
+function processorsOf({ _cpuArchitecture: name }: CpuArchitecture): CpuArchitecture {
+  const { ARM64, X86_64 } = CpuArchitecture;
+  const known = [ARM64, X86_64].find(({ _cpuArchitecture }) => _cpuArchitecture === name);
+  return known ?? refuse('cpuArchitecture', 'ARM64 or X86_64', name);
+}
+
+export function workersOf(props: ProxyServiceProps): number | undefined {
+  return props.workers ?? workersFor(sizeOf(props).cpu);
+}
+
+const OTHER_UPSTREAM = 'DRAINSHIFT_OTHER_UPSTREAM';
+
+/** Where the proxies may send requests, by the names of the props. */
+export function upstreamsOf({ upstreamUrl, environment = {} }: ProxyServiceProps): Record<string, string> {
+  const other = environment[OTHER_UPSTREAM];
+  return { upstreamUrl, ...(other !== undefined && { [`environment.${OTHER_UPSTREAM}`]: other }) };
+}
+
+export function checkProps(props: ProxyServiceProps): void {
+  checkUpstreamUrl('upstreamUrl', props.upstreamUrl);
+  checkApiPeers(props);
+  checkTaskCounts(props.minTasks ?? TASK_COUNTS.minTasks, props.maxTasks ?? TASK_COUNTS.maxTasks);
+  checkInteger('workers', props.workers ?? 1, { min: 1, max: MOST_WORKERS });
+  if (props.upstreamIdleTimeout) checkDuration('upstreamIdleTimeout', props.upstreamIdleTimeout, UPSTREAM_IDLE_BOUNDS);
+  computeOf(props)._check(sizeOf(props));
+  const { deregistrationDelay } = props.targetGroup.drainProfile;
+  props.drainProfile?._checkDelay('targetGroup.drainProfile.deregistrationDelay', deregistrationDelay);
+  checkSubnets(props);
+  if (props.logGroup && props.logRetention !== undefined) {
+    refuse('logRetention', "absent next to 'logGroup'", props.logRetention);
+  }
+  if (props.logGroup && props.encryptionKey) refuse('encryptionKey', "absent next to 'logGroup'", 'a key');
+}
+
+/** The CDK would fall back to public subnets, from which a task without a public address reaches nothing. */
+function checkSubnets({ cluster, vpcSubnets }: ProxyServiceProps): void {
+  if (vpcSubnets === undefined && cluster.vpc.selectSubnets().hasPublic) {
+    refuse('vpcSubnets', 'given in a network without private subnets', 'nothing');
+  }
+}

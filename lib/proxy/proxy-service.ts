@@ -1,0 +1,351 @@
+import { Names, Size, Stack, Tags } from 'aws-cdk-lib';
+import { AutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
+import { Connections, IConnectable, ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import {
+  AvailabilityZoneRebalancing,
+  AwsLogDriverMode,
+  BaseService,
+  Capability,
+  ContainerDefinition,
+  ContainerDefinitionOptions,
+  ICluster,
+  LinuxParameters,
+  LogDriver,
+  LogDrivers,
+  PropagatedTagSource,
+  ScalableTaskCount,
+  TaskDefinition,
+  UlimitName,
+} from 'aws-cdk-lib/aws-ecs';
+import { IApplicationTargetGroupMetrics } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { Grant, IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct, IConstruct } from 'constructs';
+import { acknowledge } from '../validation/nag-suppressions';
+import { checkNames } from '../validation/known-props';
+import { allowApis, reachesAnywhere } from '../shared/api-peers';
+import { parseUpstreamUrl } from '../../core/validation/upstream-url';
+import { createLogGroup, letDecrypt, letRead } from '../shared/encryption';
+import { UPSTREAM_IDLE_TIMEOUT } from '../shared/idle-timeouts';
+import { MigrationSide } from '../traffic/migration-side';
+import { ADMIN_PORT, DATA_PORT } from '../shared/ports';
+import { environmentOf, secretsOf } from './proxy-environment';
+import { ProxyImage } from './proxy-image';
+import { ImportedProxyService, IProxyService, ProxyServiceAttributes, ProxyServiceBase } from './proxy-service-base';
+import { scaleProxies, TASK_COUNTS } from './proxy-scaling';
+import { refuseTwice } from '../validation/only-once';
+import { refuse } from '../validation/validation';
+import { checkSidecar } from './sidecars';
+import { limitTaskDefinition } from '../validation/service-limits';
+import { StickyTargetGroup } from '../load-balancer/sticky-target-group';
+import {
+  checkProps,
+  computeOf,
+  profileOf,
+  ProxyServiceProps,
+  sizeOf,
+  upstreamsOf,
+  workersOf,
+} from './proxy-service-props';
+import { trustOwnAccountOnly } from '../shared/trusted-services';
+
+/** `nonroot` of the image. */
+const USER = '65532';
+/** On the service and its tasks; the value is the dimension of their metrics. */
+const PROXIES_TAG = 'drainshift:proxies';
+/** A WebSocket needs two. */
+const FILE_DESCRIPTORS = 65_535;
+/** Where the agent of ECS Exec writes, on a file system that is otherwise read-only. */
+const EXECUTE_COMMAND_PATHS = { lib: '/var/lib/amazon', log: '/var/log/amazon' };
+
+/**
+ * The proxies before one backend: they forward, count every live connection, and drain. The data port is open to the
+ * load balancer alone, and the admin port to nobody until a cutover is given access.
+ *
+ * @example
+ * new ProxyService(this, 'Source', {
+ *   cluster,
+ *   side: MigrationSide.SOURCE,
+ *   upstreamUrl: 'http://shop.internal:8080',
+ *   targetGroup: sourceGroup,
+ *   adminSecret: adminSecret.secret,
+ *   scaling: { cpuPercent: 50 },
+ * });
+ */
+export class ProxyService extends ProxyServiceBase {
+  /**
+   * Proxies of another app: to watch them, to let them reach a backend, and to say who may drain them.
+   *
+   * @example
+   * const theirs = ProxyService.fromProxyServiceAttributes(this, 'Theirs', {
+   *   side: MigrationSide.SOURCE,
+   *   serviceArn: 'arn:aws:ecs:eu-central-1:111122223333:service/shop/source',
+   *   serviceName: 'Shop-Migration-Source',
+   *   securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(this, 'Group', 'sg-0123456789abcdef0')],
+   * });
+   * const backend = new ec2.SecurityGroup(this, 'Backend', { vpc });
+   * backend.connections.allowFrom(theirs, ec2.Port.tcp(8080));
+   */
+  public static fromProxyServiceAttributes(
+    scope: Construct,
+    id: string,
+    attributes: ProxyServiceAttributes,
+  ): IProxyService {
+    // eslint-disable-next-line awscdk/require-passing-this -- the caller's
+    return new ImportedProxyService(scope, id, attributes);
+  }
+
+  public readonly service: BaseService;
+  public readonly taskDefinition: TaskDefinition;
+  public readonly cluster: ICluster;
+  public readonly side: MigrationSide;
+  public readonly targetGroup: StickyTargetGroup;
+
+  /** The name of the service in the cluster. */
+  public readonly ecsServiceName: string;
+
+  /** The dimension `Service` of the proxies' own metrics. */
+  public readonly serviceName: string;
+
+  /** The fewest proxies. */
+  public readonly minTasks: number;
+
+  /** The most proxies. */
+  public readonly maxTasks: number;
+
+  /** For schedules and policies of your own. */
+  public readonly taskCount: ScalableTaskCount;
+
+  public readonly logGroup: ILogGroup;
+
+  /** Allow your backend from here: `backend.connections.allowFrom(proxies, Port.tcp(8080))`. */
+  public readonly connections: Connections;
+
+  protected readonly adminSecret: ISecret;
+
+  /**
+   * Whether commands can be run in the tasks.
+   * @internal
+   */
+  public readonly _canExecute: boolean;
+
+  /**
+   * Where these proxies may send requests, by the names of the props.
+   * @internal
+   */
+  public readonly _upstreams: Readonly<Record<string, string>>;
+
+  constructor(scope: Construct, id: string, props: ProxyServiceProps) {
+    super(scope, id);
+    checkNames('ProxyServiceProps', props);
+    checkProps(props);
+    refuseTwice(this);
+    this.cluster = props.cluster;
+    this.side = props.side;
+    this.targetGroup = props.targetGroup;
+    this.adminSecret = props.adminSecret;
+    this._upstreams = upstreamsOf(props);
+    acknowledge(this, 'proxies');
+    trustOwnAccountOnly(this);
+    this.serviceName = Names.uniqueResourceName(this, { maxLength: 255, separator: '-' });
+    this.minTasks = props.minTasks ?? TASK_COUNTS.minTasks;
+    this.maxTasks = props.maxTasks ?? TASK_COUNTS.maxTasks;
+    this._canExecute = props.enableExecuteCommand ?? false;
+    this.logGroup = props.logGroup ?? this.createLogGroup(props);
+    const securityGroup = this.createSecurityGroup(props);
+    this.connections = new Connections({ securityGroups: [securityGroup] });
+    this.taskDefinition = computeOf(props)._createTaskDefinition(this, sizeOf(props));
+    this.addProxy(props);
+    limitTaskDefinition(this.taskDefinition, "'environment', and what was added to the task,");
+    if (props.protectLongLivedConnections ?? true) this.allowProtection();
+    // Asked from here, so that the rules are of this stack, and a store of another one need not wait for it.
+    if (props.sessionStore) this.connections.allowToDefaultPort(props.sessionStore, 'Sessions');
+    this.service = this.createService(props, securityGroup);
+    this.ecsServiceName = this.service.serviceName;
+    this.taskCount = scaleProxies(
+      this.service,
+      {
+        targetGroup: this.targetGroup,
+        minTasks: this.minTasks,
+        maxTasks: this.maxTasks,
+        workers: workersOf(props),
+        size: sizeOf(props),
+        liveConnections: this.metricLiveConnections(),
+      },
+      props.scaling ?? {},
+    );
+  }
+
+  /** What the load balancer counts of these proxies. */
+  public get targetMetrics(): IApplicationTargetGroupMetrics {
+    return this.targetGroup.targetGroup.metrics;
+  }
+
+  /**
+   * Adds a container beside the proxy, in its task and its log. It is not essential and its root file system is read-only,
+   * unless asked otherwise.
+   */
+  public addContainer(id: string, options: ContainerDefinitionOptions): ContainerDefinition {
+    checkSidecar(options);
+    return this.taskDefinition.addContainer(id, {
+      ...options,
+      essential: options.essential ?? false,
+      readonlyRootFilesystem: options.readonlyRootFilesystem ?? true,
+      logging: options.logging ?? this.logs(id),
+    });
+  }
+
+  /** Lets somebody run commands in the tasks of these proxies, where ECS Exec is on. */
+  public grantExecuteCommand(grantee: IGrantable): Grant {
+    if (!this._canExecute) refuse('enableExecuteCommand', 'true before somebody is let in', 'false');
+    // The cluster is asked about as well, and has no tag of these proxies.
+    const onCluster = Grant.addToPrincipal({
+      grantee,
+      actions: ['ecs:ExecuteCommand'],
+      resourceArns: [this.cluster.clusterArn],
+    });
+    const onTasks = Grant.addToPrincipal({
+      grantee,
+      actions: ['ecs:ExecuteCommand', 'ecs:DescribeTasks'],
+      resourceArns: [this.taskArns],
+      conditions: this.ownTasks,
+    });
+    return onCluster.combine(onTasks);
+  }
+
+  /**
+   * Who calls AWS APIs for the proxies: they, and the instances that are made for them, which pull images and write logs.
+   * @internal
+   */
+  public get _callers(): IConnectable[] {
+    const isGroup = (child: IConstruct): child is AutoScalingGroup => child instanceof AutoScalingGroup;
+    return [this, ...this.node.findAll().filter(isGroup)];
+  }
+
+  private get taskArns(): string {
+    const resourceName = `${this.cluster.clusterName}/*`;
+    return Stack.of(this).formatArn({ service: 'ecs', resource: 'task', resourceName });
+  }
+
+  /** The tasks of a cluster are told apart by the tag that they take over from their service. */
+  private get ownTasks(): Record<string, Record<string, string>> {
+    return { StringEquals: { [`aws:ResourceTag/${PROXIES_TAG}`]: this.serviceName } };
+  }
+
+  private createLogGroup({ logRetention = RetentionDays.THREE_MONTHS, encryptionKey }: ProxyServiceProps): LogGroup {
+    return createLogGroup(this, 'Log', { retention: logRetention, encryptionKey });
+  }
+
+  private logs(streamPrefix: string): LogDriver {
+    // A proxy must not wait for its log.
+    const mode = AwsLogDriverMode.NON_BLOCKING;
+    return LogDrivers.awsLogs({ logGroup: this.logGroup, streamPrefix, mode, maxBufferSize: Size.mebibytes(25) });
+  }
+
+  private createSecurityGroup({ upstreamUrl, apiPeers }: ProxyServiceProps): SecurityGroup {
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+      vpc: this.cluster.vpc,
+      description: `The ${this.side} proxies of a migration`,
+      allowAllOutbound: false,
+    });
+    allowApis(securityGroup, apiPeers, 'The image, the secret and the logs');
+    const upstream = upstreamPort(upstreamUrl);
+    const isIpv6 = /^https?:\/\/\[/i.test(upstreamUrl);
+    if (isIpv6 || upstream !== 443 || !reachesAnywhere(apiPeers)) {
+      const port = upstream === undefined ? Port.allTcp() : Port.tcp(upstream);
+      securityGroup.addEgressRule(isIpv6 ? Peer.anyIpv6() : Peer.anyIpv4(), port, 'The backend');
+    }
+    return securityGroup;
+  }
+
+  private addProxy(props: ProxyServiceProps): void {
+    const { cpuArchitecture, memoryLimitMiB } = sizeOf(props);
+    const profile = profileOf(props);
+    const container = this.taskDefinition.addContainer('proxy', {
+      containerName: 'proxy',
+      ...(props.image ?? ProxyImage.fromPackage())._bind(cpuArchitecture),
+      user: USER,
+      readonlyRootFilesystem: true,
+      portMappings: [{ containerPort: DATA_PORT }, { containerPort: ADMIN_PORT }],
+      environment: environmentOf({
+        side: props.side,
+        upstreamUrl: props.upstreamUrl,
+        profile,
+        upstreamIdleTimeout: props.upstreamIdleTimeout ?? UPSTREAM_IDLE_TIMEOUT,
+        workers: workersOf(props),
+        memoryLimitMiB,
+        serviceName: this.serviceName,
+        protectsTask: props.protectLongLivedConnections ?? true,
+        adminSecret: props.adminSecret,
+        sessionStore: props.sessionStore,
+        hasAuthorities: props.trustedAuthorities !== undefined,
+        environment: props.environment ?? {},
+      }),
+      secrets: secretsOf(props.adminSecret, props.sessionStore, props.trustedAuthorities),
+      stopTimeout: profile.stopTimeout,
+      linuxParameters: this.withoutCapabilities(),
+      ulimits: [{ name: UlimitName.NOFILE, softLimit: FILE_DESCRIPTORS, hardLimit: FILE_DESCRIPTORS }],
+      logging: this.logs(props.side),
+    });
+    for (const secret of [props.adminSecret, props.sessionStore?.secret, props.trustedAuthorities]) {
+      letDecrypt(this.taskDefinition.obtainExecutionRole(), secret?.encryptionKey);
+    }
+    letRead(props.adminSecret, this.taskDefinition.taskRole);
+    if (this._canExecute) this.letExecuteCommandWrite(container);
+  }
+
+  /** It is no root, and its ports are over 1024. */
+  private withoutCapabilities(): LinuxParameters {
+    const parameters = new LinuxParameters(this, 'Linux');
+    parameters.dropCapabilities(Capability.ALL);
+    return parameters;
+  }
+
+  private letExecuteCommandWrite(container: ContainerDefinition): void {
+    for (const [name, containerPath] of Object.entries(EXECUTE_COMMAND_PATHS)) {
+      const volume = `execute-command-${name}`;
+      this.taskDefinition.addVolume({ name: volume });
+      container.addMountPoints({ sourceVolume: volume, containerPath, readOnly: false });
+    }
+  }
+
+  private allowProtection(): void {
+    const statement = new PolicyStatement({
+      actions: ['ecs:UpdateTaskProtection'],
+      resources: [this.taskArns],
+      conditions: this.ownTasks,
+    });
+    this.taskDefinition.addToTaskRolePolicy(statement);
+  }
+
+  private createService(props: ProxyServiceProps, securityGroup: ISecurityGroup): BaseService {
+    const { ENABLED, DISABLED } = AvailabilityZoneRebalancing;
+    const service = computeOf(props)._createService(this, sizeOf(props), {
+      cluster: props.cluster,
+      taskDefinition: this.taskDefinition,
+      securityGroups: [securityGroup],
+      vpcSubnets: props.vpcSubnets,
+      apiPeers: props.apiPeers,
+      minHealthyPercent: 100,
+      maxHealthyPercent: 200,
+      circuitBreaker: { rollback: true },
+      availabilityZoneRebalancing: (props.availabilityZoneRebalancing ?? true) ? ENABLED : DISABLED,
+      enableExecuteCommand: this._canExecute,
+      propagateTags: PropagatedTagSource.SERVICE,
+      // No desiredCount: each deployment would undo what the autoscaling did.
+    });
+    Tags.of(service).add(PROXIES_TAG, this.serviceName);
+    // Brings the data port's rule for the load balancer, and the wait for the listeners.
+    props.targetGroup.targetGroup.addTarget(
+      service.loadBalancerTarget({ containerName: 'proxy', containerPort: DATA_PORT }),
+    );
+    return service;
+  }
+}
+
+/** Undefined where it is known only at deployment; a token may hold a port as well as a name. */
+function upstreamPort(upstreamUrl: string): number | undefined {
+  const written = /:(\d+)\/?$/.exec(upstreamUrl)?.[1];
+  return written === undefined ? parseUpstreamUrl(upstreamUrl)?.port : Number(written);
+}

@@ -1,0 +1,135 @@
+import { Duration } from 'aws-cdk-lib';
+import { checkDuration, refuse } from '../validation/validation';
+import { checkNames } from '../validation/known-props';
+
+export interface CustomDrainProps {
+  /**
+   * How long connections may end by themselves once a proxy is to go: from 0 seconds to 59 minutes 30 seconds.
+   */
+  readonly drain: Duration;
+
+  /**
+   * How long the load balancer leaves connections to a deregistered proxy alone: up to 1 hour.
+   * @default - the drain and 30 seconds more
+   */
+  readonly deregistrationDelay?: Duration;
+
+  /**
+   * When ECS kills a proxy that was told to stop: from 20 seconds to 2 minutes.
+   * @default - the drain and 20 seconds more, at most 2 minutes
+   */
+  readonly stopTimeout?: Duration;
+}
+
+/** For how long a load balancer may go on sending new requests to a target that was deregistered. */
+const LAST_REQUEST = Duration.seconds(15);
+/** Between the end of the drain and that of the deregistration delay, at which connections are cut. */
+const BEFORE_CUT = Duration.seconds(15);
+const OUTSIDE_DRAIN = LAST_REQUEST.plus(BEFORE_CUT);
+const LONGEST_DELAY = Duration.hours(1);
+
+/** After SIGTERM a proxy goes on accepting for as long as load balancers may still send to it. */
+export const PROPAGATION = Duration.seconds(5);
+/** For closing what is left after the grace period. */
+export const SHUTDOWN_TIMEOUT = Duration.seconds(10);
+/** What of the stop timeout is not grace: these two, and 5 seconds to spare. */
+const OUTSIDE_GRACE = PROPAGATION.plus(SHUTDOWN_TIMEOUT).plus(Duration.seconds(5));
+/** No container on Fargate is given more. */
+const LONGEST_STOP = Duration.seconds(120);
+
+/**
+ * How proxies end their connections when they are to go: one decision from which the deregistration delay, the stop timeout
+ * and the grace period follow, so that none cuts short what another allows.
+ *
+ * A proxy that is scaled in is deregistered first, and told to stop once the deregistration delay is over: there is room
+ * for the whole drain. One that is stopped at once (by hand, or by the end of its spot capacity) has its stop timeout alone,
+ * of 2 minutes at most.
+ *
+ * @example
+ * const drainProfile = DrainProfile.custom({ drain: Duration.minutes(20) });
+ */
+export class DrainProfile {
+  /** For requests and short answers: 30 seconds. */
+  public static readonly SHORT_LIVED = DrainProfile.custom({ drain: Duration.seconds(30) });
+
+  /** For requests and some WebSockets or streams: 2 minutes. */
+  public static readonly MIXED = DrainProfile.custom({ drain: Duration.minutes(2) });
+
+  /** For applications that live on WebSockets or streams: 5 minutes. */
+  public static readonly WEBSOCKET_HEAVY = DrainProfile.custom({ drain: Duration.minutes(5) });
+
+  /** Times of your own. */
+  public static custom(props: CustomDrainProps): DrainProfile {
+    checkNames('CustomDrainProps', props);
+    return new DrainProfile(props);
+  }
+
+  /** How long connections may end by themselves. */
+  public readonly drain: Duration;
+
+  /** How long the load balancer leaves connections to a deregistered proxy alone. */
+  public readonly deregistrationDelay: Duration;
+
+  /** When ECS kills a proxy that was told to stop. */
+  public readonly stopTimeout: Duration;
+
+  /**
+   * For how long a proxy that is told to stop lets its connections end: as much of the drain as fits into the stop timeout.
+   * None where one of the two is known only at deployment; the proxy then takes what fits.
+   */
+  public readonly gracePeriod?: Duration;
+
+  private constructor(props: CustomDrainProps) {
+    const { drain } = props;
+    checkDuration('drain', drain, { min: Duration.seconds(0), max: minus(LONGEST_DELAY, OUTSIDE_DRAIN) });
+    this.drain = drain;
+    this.deregistrationDelay = props.deregistrationDelay ?? needed('deregistrationDelay', drain, OUTSIDE_DRAIN);
+    this.stopTimeout = props.stopTimeout ?? shorter(needed('stopTimeout', drain, OUTSIDE_GRACE), LONGEST_STOP);
+    checkDuration('deregistrationDelay', this.deregistrationDelay, { min: Duration.seconds(0), max: LONGEST_DELAY });
+    checkDuration('stopTimeout', this.stopTimeout, { min: OUTSIDE_GRACE, max: LONGEST_STOP });
+    this._checkDelay('deregistrationDelay', this.deregistrationDelay);
+    this.checkStopTimeout();
+    const isKnown = !drain.isUnresolved() && !this.stopTimeout.isUnresolved();
+    this.gracePeriod = isKnown ? shorter(drain, minus(this.stopTimeout, OUTSIDE_GRACE)) : undefined;
+  }
+
+  /**
+   * Refuses a delay at whose end the drain still goes on.
+   *
+   * @internal
+   */
+  public _checkDelay(name: string, delay: Duration): void {
+    const problem = this._delayProblem(delay);
+    if (problem) refuse(name, problem.rule, problem.value);
+  }
+
+  /** @internal */
+  public _delayProblem(delay: Duration): { readonly rule: string; readonly value: string } | undefined {
+    if (delay.isUnresolved() || this.drain.isUnresolved()) return undefined;
+    const least = this.drain.plus(OUTSIDE_DRAIN);
+    if (delay.toSeconds() >= least.toSeconds()) return undefined;
+    const why = `${LAST_REQUEST.toSeconds()} s for the last requests + drain ${this.drain.toSeconds()} s + a margin of ${BEFORE_CUT.toSeconds()} s`;
+    return { rule: `at least ${least.toSeconds()} s (${why})`, value: `${delay.toSeconds()} s` };
+  }
+
+  private checkStopTimeout(): void {
+    if (this.stopTimeout.isUnresolved() || this.drain.isUnresolved()) return;
+    const least = shorter(this.drain.plus(OUTSIDE_GRACE), LONGEST_STOP).toSeconds();
+    if (this.stopTimeout.toSeconds() >= least) return;
+    const why = `drain ${this.drain.toSeconds()} s + ${OUTSIDE_GRACE.toSeconds()} s, or what ECS grants at most`;
+    refuse('stopTimeout', `at least ${least} s (${why})`, `${this.stopTimeout.toSeconds()} s`);
+  }
+}
+
+function needed(name: string, drain: Duration, beside: Duration): Duration {
+  if (drain.isUnresolved()) refuse(name, "given, where 'drain' is known only at deployment", 'nothing');
+  return drain.plus(beside);
+}
+
+function minus(one: Duration, other: Duration): Duration {
+  return Duration.seconds(one.toSeconds() - other.toSeconds());
+}
+
+function shorter(one: Duration, other: Duration): Duration {
+  return one.toSeconds() <= other.toSeconds() ? one : other;
+}

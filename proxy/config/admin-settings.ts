@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { Problems } from '../../core/validation/problems';
+import { PROXY_VARIABLES } from '../../core/cutover/cutover-config';
+import { readSecretVersions } from '../admin-keys/secret-versions';
+import type { Clock } from '../process/clock';
+import type { Values } from './settings';
+import { AdminKeys, MIN_KEY_LENGTH, ReadKeys, keysIn } from '../admin-keys/admin-keys';
+
+export interface AdminConfig {
+  readonly at: { readonly host: string; readonly port: number };
+  /** Those that calls may be signed with, the current one first. */
+  readonly keys: readonly string[];
+  /** Where they are read again. Absent: they stay for the life of the process. */
+  readonly keptIn?: { readonly secretArn: string } | { readonly file: string };
+}
+
+/** What the admin API's keys are read out of. */
+interface AdminSources {
+  readonly flags: { readonly admin_secret_file?: string };
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Undefined, and reported, when it cannot be read. */
+  readonly textOf: (name: 'admin_secret_file') => string | undefined;
+}
+
+const SECRET_ARN = /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:.+$/;
+
+/** The keys and where they are kept; `at` is known before. No problem shows a key. */
+export function readAdminKeys(
+  values: Values,
+  sources: AdminSources,
+  problems: Problems,
+): Pick<AdminConfig, 'keys' | 'keptIn'> {
+  const { keys, file } = keysOf(values, sources);
+  if (keys.length > 2) problems.add('admin_secret_file', 'a file with one key or two', `${keys.length} lines`);
+  const shortest = Math.min(...(keys.length === 0 ? [''] : keys).map(({ length }) => length));
+  if (shortest < MIN_KEY_LENGTH) {
+    const rule = `at least ${MIN_KEY_LENGTH} characters long when 'admin' is set; give it in ${PROXY_VARIABLES.adminSecret} or 'admin_secret_file'`;
+    problems.add('admin_secret', rule, `${shortest} characters`);
+  }
+  const { admin_secret_arn: secretArn } = values;
+  if (secretArn === undefined) return { keys, ...(file !== undefined && { keptIn: { file } }) };
+  const arn = typeof secretArn === 'string' ? secretArn : '';
+  if (!SECRET_ARN.test(arn)) problems.add('admin_secret_arn', 'the ARN of a secret of Secrets Manager', secretArn);
+  if (file !== undefined) problems.add('admin_secret_arn', "absent where the key is of 'admin_secret_file'", secretArn);
+  return { keys, keptIn: { secretArn: arn } };
+}
+
+/** A file that a flag names comes before the secret of the environment, one that is named elsewhere after it. */
+function keysOf(
+  values: Values,
+  { flags, environment, textOf }: AdminSources,
+): { keys: readonly string[]; file?: string } {
+  const secret = environment[PROXY_VARIABLES.adminSecret];
+  if (flags.admin_secret_file === undefined && secret !== undefined && secret !== '') return { keys: [secret] };
+  const { admin_secret_file: file } = values;
+  if (file === undefined) return { keys: [] };
+  const keys = keysIn(textOf('admin_secret_file') ?? '');
+  return typeof file === 'string' ? { keys, file } : { keys };
+}
+
+/** The keys as they live: read again from where they are kept. */
+export function adminKeysOf({ keys, keptIn }: AdminConfig, clock: Clock, log: Logger): AdminKeys {
+  return new AdminKeys(keys, keptIn && { read: readerOf(keptIn), clock, log });
+}
+
+function readerOf(keptIn: NonNullable<AdminConfig['keptIn']>): ReadKeys {
+  if ('secretArn' in keptIn) return (stopped) => readSecretVersions(keptIn.secretArn, stopped);
+  return async (signal) => keysIn(await readFile(keptIn.file, { encoding: 'utf8', signal }));
+}

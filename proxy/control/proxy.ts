@@ -1,0 +1,325 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { HEALTH_PATH, LedgerReport } from '../../core/proxy/admin-api';
+import { KindCounts, NO_CONNECTIONS, addKinds } from '../../core/proxy/connections';
+import type { Glance } from '../../core/proxy/task-protection';
+import { AccessLog } from '../telemetry/access-log';
+import { AdminServer, AdminTarget, startAdminServer } from '../admin/admin-server';
+import { createMetrics } from '../admin/metrics';
+import { ledgerFigures } from '../admin/report';
+import { adminKeysOf } from '../config/admin-settings';
+import type { Attended } from '../aws/snapshot';
+import { Clock, SYSTEM_CLOCK } from '../process/clock';
+import type { HostPort, ProxyConfig } from '../config/config';
+import type { Answer, DataPlane, Decision, RequestHead } from '../data-plane/contract/data-plane';
+import { createDataPlane } from '../data-plane/engine/engine';
+import { isGrpcContent } from '../data-plane/streams/grpc';
+import { Drain } from './drain';
+import type { DrainLog } from '../telemetry/drain-lines';
+import { openFileLimit } from '../process/file-limit';
+import { memoryBudget } from '../process/memory-limit';
+import { Books, ForwardedRequest } from './forwarded-request';
+import { Forwarding, forwardingFields } from '../forwarding/forwarding';
+import { Health } from './health';
+import { HoldGate } from './hold';
+import { Ledger } from '../data-plane/contract/ledger';
+import { LoopGuard } from '../forwarding/loop-guard';
+import { failureAnswer, loopDetected, retryLater } from './error-responses';
+import { Retarget, upstreamsOf } from './retarget';
+import { SessionStore } from '../session-store/session-store';
+import { lastSeconds, quiet, shutdownOrder } from './shutdown';
+import { warnAtStart } from './start-warnings';
+import { Certificate, certificate } from './tls';
+import { TraceIds } from '../forwarding/trace-ids';
+import { TrafficCount } from '../telemetry/traffic-count';
+import { UpstreamLog } from '../telemetry/upstream-log';
+
+export interface RunningProxy extends Attended {
+  readonly data: HostPort;
+  readonly admin: HostPort | undefined;
+  /** What the admin API acts on, whoever serves it. */
+  readonly target: AdminTarget;
+  /** Those of several workers add up; see `AggregatorRegistry` of prom-client. */
+  readonly metrics: Registry;
+  report(): LedgerReport;
+  /** Live connections of the other workers, which the health answer shows with its own. */
+  countOthers(active: KindCounts): void;
+  /** Lets every connection finish in the configured times, then closes. Resolves when nothing is left. */
+  shutDown(): Promise<void>;
+  /** Destroys everything at once. */
+  close(): Promise<void>;
+}
+
+export interface ProxyOptions {
+  readonly clock?: Clock;
+  /** A data port that other processes share: what the primary process says for all of them, this one logs for itself at `debug`. */
+  readonly shared?: SharedPort;
+  /** Called just before the data port is open: the first request finds what is ordered here in force. */
+  readonly before?: (target: AdminTarget) => void;
+}
+
+type SharedPort = Extract<Parameters<DataPlane['listen']>[0], { shared: unknown }>['shared'];
+
+const DOT = HEALTH_PATH.charCodeAt(1);
+
+/** One proxy: ledger, data plane, drain and admin API, wired. @throws Error of `listen`, with `code` `EADDRINUSE` for a busy port. */
+export async function startProxy(
+  config: ProxyConfig,
+  log: Logger,
+  { clock = SYSTEM_CLOCK, shared, before }: ProxyOptions = {},
+): Promise<RunningProxy> {
+  const story = shared === undefined ? log : asides(log);
+  const proxy = new Proxy(config, log, story, clock, await certificate(config.tls));
+  before?.(proxy.target);
+  await proxy.listen(shared);
+  return proxy;
+}
+
+class Proxy implements RunningProxy {
+  readonly target: AdminTarget;
+  readonly metrics: Registry;
+  private readonly identity = randomUUID();
+  private readonly instance = randomUUID();
+  private readonly ledger = new Ledger();
+  private readonly books: Books;
+  private forwarding: Forwarding;
+  private readonly plane: DataPlane;
+  private readonly drain: Drain;
+  private readonly health: Health;
+  private readonly sessionStore: SessionStore | undefined;
+  private readonly retarget: Retarget;
+  private readonly gate: HoldGate;
+  private adminServer: AdminServer | undefined;
+  private others: KindCounts = NO_CONNECTIONS;
+  private isShuttingDown = false;
+  private lastRequestMs = 0;
+  private listening: HostPort;
+
+  constructor(
+    private readonly config: ProxyConfig,
+    private readonly log: Logger,
+    /** The course of a drain and of the shutdown. */
+    private readonly story: DrainLog,
+    private readonly clock: Clock,
+    tls: Certificate | undefined,
+  ) {
+    const { side, accessLog } = config;
+    this.listening = config.listen;
+    this.books = {
+      clock,
+      traffic: new TrafficCount(),
+      upstreams: new UpstreamLog(log, clock),
+      accessLog: accessLog === 'off' ? undefined : new AccessLog(log, accessLog === 'errors', clock),
+      via: config.via,
+    };
+    this.forwarding = forwardingOf(config);
+    this.retarget = new Retarget(side, upstreamsOf(side, config.upstream, config.otherUpstream));
+    this.gate = new HoldGate({
+      clock,
+      log,
+      retarget: this.retarget,
+      decide: (head) => this.decide(head, clock.nowMs()),
+      setHolding: (isHolding) => this.plane.setHolding(isHolding),
+    });
+    this.plane = createDataPlane({
+      ledger: this.ledger,
+      route: (head) => this.route(head),
+      failureAnswer,
+      expectsProxyHeader: config.proxyProtocol === 'required',
+      refused: ({ status, address, why }) => {
+        this.books.traffic.refuse(status);
+        this.books.accessLog?.unread(status, address, why);
+      },
+      deviated: (what, upstream) => this.books.upstreams.deviated(what, upstream),
+      faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
+      noticed: ({ level, message, figures }) => log[level](figures, message),
+      timeouts: config.timeouts,
+      limits: {
+        openFiles: openFileLimit(),
+        ...config.limits,
+        memoryBytes: memoryBudget(config.limits.memoryBytes),
+      },
+      ...(tls && { tls }),
+    });
+    this.drain = new Drain(this.ledger, clock, story, (isDraining) => this.plane.setDraining(isDraining));
+    const { sessionStore } = config;
+    this.sessionStore = sessionStore && new SessionStore(sessionStore, clock, log);
+    this.health = new Health({
+      side,
+      state: () => this.drain.state,
+      active: () => addKinds(this.ledger.active, this.others),
+      ...(this.sessionStore && { sessionStore: this.sessionStore }),
+      memory: () => this.plane.memory,
+      isSessionStoreRequired: sessionStore?.isRequired === true,
+    });
+    this.metrics = this.createMetrics();
+    this.target = this.createTarget();
+  }
+
+  async listen(shared: SharedPort | undefined): Promise<void> {
+    const { admin, listen } = this.config;
+    this.listening = await this.plane.listen(shared ? { shared } : listen);
+    this.forwarding = { ...this.forwarding, port: String(this.listening.port) };
+    this.sessionStore?.start();
+    if (!shared) warnAtStart(this.config, this.log);
+    if (!admin) return;
+    try {
+      this.adminServer = await startAdminServer(admin.at, adminKeysOf(admin, this.clock, this.log), this.target);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  get data(): HostPort {
+    return this.listening;
+  }
+
+  get admin(): HostPort | undefined {
+    return this.adminServer?.address;
+  }
+
+  report(): LedgerReport {
+    const { instance, ledger, drain, books, gate, retarget } = this;
+    return {
+      identity: this.identity,
+      instance,
+      state: drain.state,
+      drainRemainingSeconds: drain.remainingSeconds,
+      drainForced: drain.forced,
+      ...ledgerFigures(ledger, performance.now()),
+      requests: books.traffic.requests,
+      hold: gate.report(),
+      upstream: retarget.side,
+      fastPath: this.plane.fastPath,
+    };
+  }
+
+  countOthers(active: KindCounts): void {
+    this.others = active;
+  }
+
+  glance(): Glance {
+    return { active: this.ledger.active, isServing: this.drain.state === 'serving' && !this.isShuttingDown };
+  }
+
+  samples(): Promise<object[]> {
+    return this.metrics.getMetricsAsJSON();
+  }
+
+  async shutDown(): Promise<void> {
+    const { gracePeriodSeconds, gracefulShutdownTimeoutSeconds, propagationSeconds } = this.config;
+    this.isShuttingDown = true;
+    this.story.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
+    // Whoever still comes is served, WebSockets too: the load balancer does not know yet, and would show a refusal.
+    this.plane.setDraining(true);
+    // Nobody can release it any more: the admin API refuses from here on.
+    this.gate.end();
+    await new Promise<void>((resolve) => this.clock.after(propagationSeconds * 1000, resolve));
+    await this.plane.stopAccepting();
+    const deadlineMs = this.clock.nowMs() + 1000 * (gracePeriodSeconds + gracefulShutdownTimeoutSeconds);
+    await this.drain.startAfresh(shutdownOrder(this.config, this.ledger.total), lastSeconds(this.config));
+    // Closing destroys idle connections, and with them a request that is just on its way.
+    const still = { lastRequestMs: () => this.lastRequestMs, active: () => this.ledger.total };
+    await quiet(still, deadlineMs, this.clock);
+    await this.close();
+    this.story.info('Graceful shutdown: grace period ends');
+  }
+
+  async close(): Promise<void> {
+    this.drain.stop();
+    this.gate.stop();
+    this.sessionStore?.stop();
+    await Promise.all([this.plane.close(), this.adminServer?.close()]);
+    this.books.upstreams.stop();
+    this.books.accessLog?.stop();
+  }
+
+  private createMetrics(): Registry {
+    return createMetrics(this.config.side, {
+      ledger: this.ledger,
+      traffic: this.books.traffic,
+      deviations: this.books.upstreams,
+      held: () => this.gate.report().waiting,
+      fastPath: () => this.plane.fastPath,
+      memory: () => this.plane.memory,
+      nowMs: () => performance.now(),
+    });
+  }
+
+  private createTarget(): AdminTarget {
+    const { gate, drain, metrics } = this;
+    return {
+      identity: this.identity,
+      report: () => this.report(),
+      refusal: () => (this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined),
+      drain: (order) => void drain.start(order),
+      undrain: () => void drain.cancel(),
+      hold: (order) => gate.hold(order),
+      release: (order) => gate.release(order),
+      retarget: (order) => gate.retarget(order),
+      metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
+    };
+  }
+
+  private route(head: RequestHead): Decision {
+    if (isHealthCheck(head)) return { answer: this.health.answer(isForwarded(head)) };
+    const nowMs = this.clock.nowMs();
+    this.lastRequestMs = nowMs;
+    const held = this.gate.isHolding ? this.gate.decision(head) : undefined;
+    if (held === undefined) return this.decide(head, nowMs);
+    if ('answer' in held) this.refuse(head, held.answer);
+    return held;
+  }
+
+  /** Decides on a request that is not held, or not any more. */
+  private decide(head: RequestHead, nowMs: number): Decision {
+    const { books, retarget, forwarding } = this;
+    if (this.drain.state !== 'serving' && asksForStream(head)) {
+      return this.refuse(head, retryLater('Draining: no new streams here'));
+    }
+    if (forwarding.loopGuard.isLoop(head)) return this.refuse(head, loopDetected());
+    const fields = forwardingFields(head, forwarding, nowMs);
+    return { forward: new ForwardedRequest(books, head, retarget.upstream, fields, nowMs) };
+  }
+
+  private refuse(head: RequestHead, answer: Answer): Decision {
+    this.books.traffic.refuse(answer.status);
+    this.books.accessLog?.refused(head, answer.status);
+    return { answer };
+  }
+}
+
+/** The port is known when the proxy listens. */
+function forwardingOf({ forwardedFor = 'append', via, metricsService }: ProxyConfig): Forwarding {
+  return { port: '', traceIds: new TraceIds(), forwardedFor, loopGuard: new LoopGuard(via, metricsService) };
+}
+
+/** Asked of every request: the second letter of its path says no for nearly all. */
+function isHealthCheck(head: RequestHead): boolean {
+  const { method, url, isUpgrade } = head;
+  if (url.charCodeAt(1) !== DOT || !url.startsWith(HEALTH_PATH) || isUpgrade) return false;
+  const isThePath = url.length === HEALTH_PATH.length || url[HEALTH_PATH.length] === '?';
+  if (!isThePath) return false;
+  // A target group of gRPC asks with a call, which is a POST.
+  return method === 'GET' || method === 'HEAD' || (method === 'POST' && isGrpcContent(head.field('content-type')));
+}
+
+/** Fields that load balancers and proxies add to the requests of their clients, and not to their own health checks. */
+const ADDED_ON_THE_WAY = ['x-amzn-trace-id', 'x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'via'] as const;
+
+function isForwarded(head: RequestHead): boolean {
+  return ADDED_ON_THE_WAY.some((name) => head.field(name) !== undefined);
+}
+
+/** An EventSource comes back elsewhere. Whoever asks for events by POST asks once, as for any other answer. */
+function asksForStream(head: RequestHead): boolean {
+  if (head.isUpgrade) return true;
+  return head.method === 'GET' && (head.field('accept') ?? '').toLowerCase().includes('text/event-stream');
+}
+
+function asides(log: Logger): DrainLog {
+  const debug = (message: string) => log.debug(message);
+  return { info: debug, warn: debug };
+}

@@ -1,0 +1,50 @@
+import type { Side } from '../../core/traffic/weights';
+import type { Upstream } from '../data-plane/contract/data-plane';
+
+/** The upstreams of a proxy: its own side's, and the other side's where one is configured. */
+export type Upstreams = Readonly<Partial<Record<Side, Upstream>>>;
+
+/** @param other the setting `other_upstream` */
+export function upstreamsOf(own: Side, upstream: Upstream, other: Upstream | undefined): Upstreams {
+  return own === 'source' ? { source: upstream, target: other } : { source: other, target: upstream };
+}
+
+/** Which side's upstream requests go to; its own, until it is retargeted. */
+export class Retarget {
+  private to: Side;
+  private current: Upstream;
+
+  /** @throws Error when the own side has no upstream */
+  constructor(
+    own: Side,
+    private readonly upstreams: Upstreams,
+  ) {
+    this.to = own;
+    this.current = this.existing(own);
+  }
+
+  get side(): Side {
+    return this.to;
+  }
+
+  /** Where a request that is decided now goes. */
+  get upstream(): Upstream {
+    return this.current;
+  }
+
+  /** Why requests cannot go to a side; undefined when they can. */
+  refusal(to: Side): string | undefined {
+    return this.upstreams[to] ? undefined : `'other_upstream' must be configured to go to '${to}', got nothing`;
+  }
+
+  turn(to: Side): void {
+    this.current = this.existing(to);
+    this.to = to;
+  }
+
+  private existing(side: Side): Upstream {
+    const upstream = this.upstreams[side];
+    if (!upstream) throw new Error(this.refusal(side));
+    return upstream;
+  }
+}

@@ -1,0 +1,49 @@
+import { DEFAULT_DRAIN, DrainOrder } from '../../core/proxy/admin-api';
+import { eachKind } from '../../core/proxy/connections';
+import { CLOSE_HANDSHAKE_SECONDS } from '../../core/proxy/drain';
+import type { Clock } from '../process/clock';
+import type { ProxyConfig } from '../config/config';
+
+/** A request that was sent before its client knew of the end is here in this time. */
+const QUIET_MS = 1_000;
+const LOOK_MS = 50;
+
+/** What a shutdown watches before it closes the connections that are left. */
+export interface Stillness {
+  /** When a request came last, by the clock. */
+  lastRequestMs(): number;
+  /** Live connections, idle ones aside. */
+  active(): number;
+}
+
+/** Resolves when nothing was live and no request came for a short while, at `deadlineMs` at the latest. */
+export async function quiet(still: Stillness, deadlineMs: number, clock: Clock): Promise<void> {
+  const beganMs = clock.nowMs();
+  for (;;) {
+    const nowMs = clock.nowMs();
+    const sinceMs = Math.max(beganMs, still.lastRequestMs());
+    if (nowMs >= deadlineMs || (still.active() === 0 && nowMs - sinceMs >= QUIET_MS)) return;
+    await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
+  }
+}
+
+/**
+ * From the begin of the shutdown's drain until what came in it has to go, too: the process is killed soon after, and a
+ * request that came within the grace period has until then.
+ */
+export function lastSeconds({ gracePeriodSeconds, gracefulShutdownTimeoutSeconds }: ProxyConfig): number {
+  return gracePeriodSeconds + Math.max(0, gracefulShutdownTimeoutSeconds - CLOSE_HANDSHAKE_SECONDS);
+}
+
+/** Every kind has the grace period; what is left is closed as fast as the shutdown timeout asks, and no slower than configured. */
+export function shutdownOrder(config: ProxyConfig, active: number): DrainOrder {
+  const { gracePeriodSeconds: seconds, gracefulShutdownTimeoutSeconds, closeRatePerSecond } = config;
+  const { jitter } = DEFAULT_DRAIN;
+  const closingSeconds = Math.max(1, gracefulShutdownTimeoutSeconds - CLOSE_HANDSHAKE_SECONDS);
+  const needed = Math.ceil((active * (1 + jitter)) / closingSeconds);
+  return {
+    perKindSeconds: eachKind(() => seconds),
+    closeRatePerSecond: Math.max(closeRatePerSecond, needed),
+    jitter,
+  };
+}

@@ -1,0 +1,24 @@
+import { budgetProblem } from '../../core/plan/history-budget';
+import { fileProblem } from '../../core/proxy/file-budget';
+import type { ProxyConfig } from '../config/config';
+import { openFileLimit } from '../process/file-limit';
+import { LIMITS } from '../config/settings';
+
+/** Who asked for no number of connections is told only of so few that any traffic would miss them. */
+const FEW = 1_000;
+
+/** Warns of what is configured and does not fit what there is. Of several workers the primary process says it once. */
+export function warnAtStart(config: ProxyConfig, log: { warn(message: string): void }): void {
+  const shutdown = budgetProblem(config);
+  if (shutdown !== undefined) log.warn(`The shutdown would be killed before its end: ${shutdown}`);
+  const { openFiles = openFileLimit(), clientConnections, upstreamConnections } = config.limits;
+  const share = (limit: number | undefined, usual: number) => {
+    const isAsked = limit !== undefined && limit !== usual;
+    return Math.ceil((isAsked ? limit : Math.min(FEW, usual)) / config.workers);
+  };
+  const files = fileProblem(openFiles, {
+    clientConnections: share(clientConnections, LIMITS.client_connections.default),
+    upstreamConnections: share(upstreamConnections, LIMITS.upstream_connections.default),
+  });
+  if (files !== undefined) log.warn(`Few connections: ${files}`);
+}

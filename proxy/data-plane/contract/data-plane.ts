@@ -1,0 +1,290 @@
+import type { Server } from 'node:net';
+import type { FastPath } from '../../../core/proxy/admin-api';
+import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
+
+export type { FastPath };
+import type { Ledger } from './ledger';
+import type { Deviation } from './deviations';
+
+/**
+ * The narrow waist of the data plane. The proxy and the rehearsal's load balancer both sit above it and say only where a
+ * request goes and what to answer when it cannot; an engine below it owns every socket. HTTP/1.1 is spoken
+ * straight on sockets, HTTP/2 on `node:http2`.
+ */
+export interface DataPlane {
+  /**
+   * Accepts connections at an address of its own, or from a listening server whose handle another process shares.
+   *
+   * @returns the address in use, with the real port where 0 was asked for
+   */
+  listen(at: { host: string; port: number } | { shared: SharedListener }): Promise<{ host: string; port: number }>;
+  /** While draining: `Connection: close` (HTTP/1.1) or GOAWAY (HTTP/2) with each answer; see `refuseUpgrades` of the options. */
+  setDraining(draining: boolean): void;
+  /**
+   * While holding, WebSocket clients are not read beyond the frame that is under way, so that the upstream hears nothing
+   * new. HTTP requests are held by the route; see `Decision`.
+   */
+  setHolding(holding: boolean): void;
+  /** Stops accepting; live connections go on. */
+  stopAccepting(): Promise<void>;
+  /** Destroys whatever is left and frees every socket. */
+  close(): Promise<void>;
+  /** Whether connections without TLS are used on their native handles; `off` and `untried` cost speed, and nothing else. */
+  readonly fastPath: FastPath;
+  /** What the connections of clients hold, and may hold, in bytes; and how many were closed for it. */
+  readonly memory: { readonly heldBytes: number; readonly budgetBytes: number; readonly shed: number };
+}
+
+/** A listening server of another process, or the descriptor of one. */
+export type SharedListener = Server | { readonly fd: number };
+
+export interface DataPlaneOptions {
+  readonly ledger: Ledger;
+  /** Called once per request, with its head only. It must not throw; if it does, the client gets a 500. */
+  readonly route: (request: RequestHead) => Decision;
+  /** What to answer when the upstream failed before its answer began. Later failures reset the client's stream. */
+  readonly failureAnswer: (failure: UpstreamFailure, request: RequestHead) => Answer;
+  /** PEM. Absent: plain HTTP/1.1. Present: HTTP/1.1 and HTTP/2 by ALPN. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /**
+   * Whether each connection begins with a PROXY header, which says who its client is. One without is cut.
+   * @default false
+   */
+  readonly expectsProxyHeader?: boolean;
+  /** Told of a request that was refused for what it is, with this status, before anybody asked the route. */
+  readonly refused?: (refusal: RefusedRequest) => void;
+  /** Told of each way in which an upstream's answer is not as it should be, and is passed on all the same. */
+  readonly deviated?: (what: Deviation, upstream: Upstream) => void;
+  readonly timeouts?: Partial<Timeouts>;
+  readonly limits?: Partial<Limits>;
+  /**
+   * Told of an error of our own, thrown by a function given here, too: it has cost one exchange its answer.
+   * @default - a warning of the process
+   */
+  readonly faulted?: (error: unknown) => void;
+  /**
+   * Whether a request is sent again when a kept-alive upstream connection turned out to be stale. A proxy does; an
+   * Application Load Balancer answers 502.
+   * @default true
+   */
+  readonly repeatsStale?: boolean;
+  /**
+   * Whether a client of HTTP/1.1 that waits for `100 Continue` gets it at once. A proxy lets the upstream say so; an
+   * Application Load Balancer does not ask it.
+   * @default false
+   */
+  readonly continuesAtOnce?: boolean;
+  /**
+   * What a request gets that is refused for what it is, before anybody asked the route.
+   * @default - its status and the reason in words
+   */
+  readonly refusalAnswer?: (refusal: RefusedRequest) => Answer;
+  /**
+   * How names are looked up.
+   * @default - as every program of this machine does, and again within the time to live that the DNS says
+   */
+  readonly lookup?: Lookup;
+  /** Told of what an operator should know, in words and figures. It must not throw. */
+  readonly noticed?: (notice: Notice) => void;
+}
+
+/** What is known of a name. */
+export interface Looked {
+  /** One or more, none twice. */
+  readonly addresses: readonly string[];
+  /** How long the DNS says that it holds; undefined where nobody says, as for a name in /etc/hosts. */
+  readonly ttlMs: number | undefined;
+}
+
+export type Lookup = (host: string) => Promise<Looked>;
+
+/** Something about the plane itself, not about one request. */
+export interface Notice {
+  readonly level: 'info' | 'warn';
+  readonly message: string;
+  readonly figures: Readonly<Record<string, unknown>>;
+}
+
+export interface RefusedRequest {
+  readonly status: number;
+  /** Of the client. */
+  readonly address: string;
+  /** Why, in words. */
+  readonly why: string;
+}
+
+export interface Timeouts {
+  /** An idle kept-alive client connection is closed after this. Longer than the load balancer's, so that it never loses the race. */
+  readonly clientIdleMs: number;
+  /** A request head must be complete after this. */
+  readonly headMs: number;
+  readonly connectMs: number;
+  /**
+   * From a request that was sent whole to its answer; an interim answer starts it anew.
+   * @default - as `upstreamIdleMs`
+   */
+  readonly firstByteMs: number;
+  /** No byte from the upstream for this long, of an answer or for an upload; not for upgraded connections and event streams. */
+  readonly upstreamIdleMs: number;
+  /** A client that is waited for, for more of its upload or to read more of its answer, is given up after this; not on upgraded connections and event streams. */
+  readonly bodyIdleMs: number;
+  /** An upgraded connection or event stream without a byte either way is cut after this. 0, the default, is never. */
+  readonly streamIdleMs: number;
+  /**
+   * An HTTP/2 connection to an upstream that owes responses and has been silent for this long is pinged. 0 is never. gRPC
+   * servers punish clients that ping more often than every 5 minutes.
+   */
+  readonly upstreamPingMs: number;
+  /** A pooled upstream connection is not used again after this; shorter than Node's server default of 5 s. */
+  readonly poolIdleMs: number;
+  /**
+   * A connection to an upstream that is named, not given by its address, serves no further request after this, less up to a
+   * fifth by chance: so traffic follows the name. 0 is never.
+   */
+  readonly upstreamAgeMs: number;
+}
+
+/** What a plane takes, and how much of it. */
+export interface Limits {
+  /** Of a request line; a longer one is answered with 414. */
+  readonly requestLineBytes: number;
+  /** Of all field lines of a head; more are answered with 431. */
+  readonly fieldBytes: number;
+  /** Field lines of a request; more are answered with 431. */
+  readonly fieldLines: number;
+  /** Client connections; further ones get a 503 and are closed. */
+  readonly clientConnections: number;
+  /** Kept-alive connections that wait for a request, for each upstream. */
+  readonly idleUpstreamConnections: number;
+  /** Connections to one upstream; requests beyond wait. */
+  readonly upstreamConnections: number;
+  /** Requests that wait for a connection to one upstream; further ones fail as `full`. */
+  readonly waitingRequests: number;
+  /** Files that the process may have open. Connections that do not fit are not made: see `shareFiles`. */
+  readonly openFiles: number;
+  /** What all connections of clients may hold together, by estimate: new ones are rejected before that, and the largest closed. */
+  readonly memoryBytes: number;
+  /** What a client must send of a request's head, once that takes seconds. 0: no minimum. */
+  readonly headBytesPerSecond: number;
+  /** What a client that is waited for must send of a body, on the average of `bodyIdleMs`. 0: no minimum; not on streams. */
+  readonly uploadBytesPerSecond: number;
+  /** What a client must read, likewise, while its answer waits for it. */
+  readonly readBytesPerSecond: number;
+  /** HTTP/2 streams of one connection. */
+  readonly concurrentStreams: number;
+  /** Tokens of `Upgrade`, in lower case, that are switched to besides `websocket`. What follows is passed on unread. */
+  readonly upgradeProtocols: readonly string[];
+}
+
+export interface RequestHead {
+  /** The value of one field by its lower-case name, lines joined with a comma; cheaper than `headers`. */
+  field(name: string): string | undefined;
+  readonly method: string;
+  /** Origin form: path and query. */
+  readonly url: string;
+  readonly httpVersion: '1.0' | '1.1' | '2';
+  /** Lower-case names; HTTP/2's `:authority` is given as `host`. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly client: { readonly address: string; readonly port: number };
+  readonly isTls: boolean;
+  /** Whether it asks for a WebSocket, or another protocol that is switched to here. */
+  readonly isUpgrade: boolean;
+}
+
+export interface Upstream {
+  readonly protocol: 'http' | 'https';
+  readonly host: string;
+  readonly port: number;
+  /** SNI and the name that the certificate is checked against; `host` unless given. */
+  readonly serverName?: string;
+  /** An ALB does not check the certificates of its targets; a proxy checks its backend's. Default true. */
+  readonly verifyCertificate?: boolean;
+  /** PEM of the authorities that it is checked against, in place of Node's own. */
+  readonly authorities?: string;
+  /**
+   * The address of this machine that connections to addresses of its family come from.
+   * @default - the system's choice
+   */
+  readonly localAddress?: string;
+  /** Every request goes there in HTTP/2, not gRPC alone. None that asks for an upgrade may. Default false. */
+  readonly isHttp2?: boolean;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/**
+ * What becomes of a request. A held one is parked, its head read and its body left in the socket, until `resume` is called
+ * with its decision; the returned function is called instead when its client goes away.
+ */
+export type Decision =
+  | { readonly answer: Answer }
+  | { readonly forward: Forward }
+  | { readonly hold: (resume: (decision: Decision) => void) => () => void };
+
+export interface Forward {
+  readonly upstream: Upstream;
+  /** Set on the request to the upstream, replacing what the client sent; `undefined` removes. Hop-by-hop fields are the engine's. */
+  readonly requestHeaders?: Readonly<Record<string, string | string[] | undefined>>;
+  /** Path and query for the upstream. @default - the client's own */
+  readonly url?: string;
+  /** Added to the answer, next to the upstream's own fields of that name (`set-cookie`). Called once when the head is there. */
+  readonly responseHeaders?: (status: number) => Readonly<Record<string, string | string[]>>;
+  /** The name in the `Via` of every response that is passed on, interim ones, too (RFC 9110 section 7.6.3). @default - no `Via` */
+  readonly via?: string | undefined;
+  /** Cuts the exchange: `reset` before the answer began, a broken stream afterwards, a hard close of an upgraded connection. */
+  readonly signal?: AbortSignal;
+  /** Called when an upgraded connection or event stream began, long before it is over. For any other answer never. */
+  readonly opened?: (status: number, kind: ConnectionKind) => void;
+  /** Called exactly once when the exchange is over, whatever happened. For an upgrade: when the tunnel is over. */
+  readonly settled?: (outcome: Outcome) => void;
+}
+
+export interface Outcome {
+  /** The status that the client got; undefined when it went away before one. */
+  readonly status: number | undefined;
+  readonly kind: ConnectionKind;
+  /** As it counted out. `forced` without a failure: the client went away, or a drain or the signal cut it. */
+  readonly ending: Ending;
+  /** Of an upgraded connection: whose end went first; absent when it was cut here, or closed by a drain. */
+  readonly leftFirst?: 'client' | 'upstream';
+  /** Of a WebSocket: a Close frame has passed, so that nobody takes its end for a loss. */
+  readonly sawClose?: boolean;
+  readonly failure?: UpstreamFailure;
+  /** Why it failed, as far as it is known; for logs, and never for the client. */
+  readonly cause?: FailureCause;
+  /** Body bytes from and to the client; of an upgraded connection everything after the handshake. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+}
+
+/**
+ * How an upstream failed. `connectTimeout` and `idleTimeout` read as 504 at an ALB, `full` as 503, all others as 502.
+ * `full`: no connection was free in time, for want of the configured number or of what this machine has.
+ */
+export const UPSTREAM_FAILURES = [
+  'connectRefused',
+  'connectTimeout',
+  'connectFailed',
+  'nameNotFound',
+  'certificateRejected',
+  'tlsFailed',
+  'reset',
+  'malformed',
+  'idleTimeout',
+  'full',
+] as const;
+export type UpstreamFailure = (typeof UPSTREAM_FAILURES)[number];
+
+/** Why an upstream failed. It may hold addresses and names of the inside: it is for those who run the proxy. */
+export interface FailureCause {
+  /** Of the system, of OpenSSL or of Node.js: `EMFILE`, `SELF_SIGNED_CERT_IN_CHAIN`. */
+  readonly code?: string;
+  /** In words. */
+  readonly why: string;
+  /** The address that was tried, where there was one. */
+  readonly address?: string;
+}

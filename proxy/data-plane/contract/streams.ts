@@ -1,0 +1,140 @@
+import type { Answer, FailureCause, RequestHead, UpstreamFailure } from './data-plane';
+import type { Deviation } from './deviations';
+import type { Wire } from './transport';
+
+/**
+ * The two halves of an exchange. `Exchange` stands between them and knows neither HTTP/1.1 nor HTTP/2:
+ *
+ *     client ⇄ ClientHalf ⇄ Exchange ⇄ UpstreamHalf ⇄ upstream
+ *
+ * Bytes of bodies are borrowed: valid during the call that brings them. All calls are synchronous, and none throws.
+ */
+
+/**
+ * Field lines as HTTP/1.1 writes them: `name: value` CR LF each, '' for none. They are end to end: checked, and without
+ * framing (`content-length`, `transfer-encoding`), hop-by-hop fields and those that `Connection` names.
+ */
+export type FieldBlock = string;
+
+/** Fields that are set in place of those that were received; undefined removes. Lower-case names. */
+export type ReplacedFields = Readonly<Record<string, string | string[] | undefined>>;
+
+/** A body's length in bytes; -1 unknown until it ends, 0 none. */
+export type BodyLength = number;
+
+/** A request head as the engine sees it. */
+export interface EngineHead extends RequestHead {
+  /** The client will not send its body before a 100. */
+  readonly expectsContinue: boolean;
+  readonly bodyLength: BodyLength;
+  /** `te: trailers` was sent. */
+  readonly takesTrailers: boolean;
+  /** gRPC by its content type: it goes to the upstream in HTTP/2. */
+  readonly isGrpc: boolean;
+  /** The protocol that `isUpgrade` is about, as the upstream is asked for it. HTTP/1.1 only. */
+  readonly upgrade?: string | undefined;
+  /** The end-to-end fields, with `replaced` in place. */
+  block(replaced: ReplacedFields | undefined): FieldBlock;
+}
+
+export interface AnswerHead {
+  readonly status: number;
+  /** In which the upstream sent it. */
+  readonly httpVersion: RequestHead['httpVersion'];
+  /** Empty from HTTP/2. */
+  readonly reason: string;
+  readonly fields: FieldBlock;
+  /** 0 also for a HEAD, 204 or 304, which have none whatever their fields say. */
+  readonly bodyLength: BodyLength;
+  /** What `Content-Length` is to say; undefined where it is to be absent. Differs from `bodyLength` for HEAD and 304. */
+  readonly statedLength: number | undefined;
+  /** It has no `Date`. */
+  readonly lacksDate?: boolean;
+  readonly isEventStream: boolean;
+  /** `content-encoding` is set: its bytes say nothing about events. */
+  readonly isEncoded: boolean;
+}
+
+/** Of an interim answer. */
+export type InterimHead = Pick<AnswerHead, 'status' | 'httpVersion' | 'fields'>;
+
+/** What an exchange needs of the client that it answers. After `end` or `reset` no call follows. */
+export interface ClientHalf {
+  /** Passes an interim answer on, where the client's protocol can say it. */
+  inform(status: number, fields: FieldBlock): void;
+  begin(head: AnswerHead): void;
+  write(bytes: Buffer): void;
+  end(trailers: FieldBlock): void;
+  /** What was written leaves now; the pieces of one read of the upstream leave together. */
+  flush(): void;
+  /** An answer by the proxy itself, whole. Nothing has begun. */
+  answer(answer: Answer): void;
+  /** What was written has not all left. `exchange.clientDrained` is called when it has. */
+  readonly isBackedUp: boolean;
+  /** Bytes of it: that they become fewer shows a client that reads, however slowly. */
+  readonly pendingBytes: number;
+  pauseUpload(): void;
+  /** As `pauseUpload`, but for long: where only reading shows that a client leaves, a bounded part is read on and kept. */
+  holdUpload(): void;
+  resumeUpload(): void;
+  /** Breaks the answer so that it cannot be taken for a whole one. */
+  reset(): void;
+  /** The connection's bytes from here on, for a protocol switch; `head` came behind the request. HTTP/1.1 only. */
+  detach(): { wire: Wire; head: Buffer } | undefined;
+  /** Ends a gRPC call with a status, its answer begun or not, between two messages. HTTP/2 only. */
+  endGrpc?(status: number, message: string): void;
+}
+
+/** What an exchange needs of its upstream. After `abandon`, or when the answer and the upload are both over, no call follows. */
+export interface UpstreamHalf {
+  send(bytes: Buffer): void;
+  /** The upload is whole. */
+  finish(trailers: FieldBlock): void;
+  flush(): void;
+  /** The upstream has not taken all that was sent. `exchange.upstreamDrained` is called when it has. */
+  readonly isBackedUp: boolean;
+  pauseAnswer(): void;
+  resumeAnswer(): void;
+  /** Gives the exchange up; the connection is closed (HTTP/1.1) or the stream cancelled (HTTP/2). */
+  abandon(): void;
+  detach(): { wire: Wire; head: Buffer } | undefined;
+}
+
+/** What a client half tells its exchange. */
+export interface ClientEvents {
+  uploadReceived(bytes: Buffer): void;
+  uploadEnded(trailers: FieldBlock): void;
+  /** The pieces of one read are all told. */
+  uploadFlushed(): void;
+  clientDrained(): void;
+  /** The answer, ended before, has left for the client whole. */
+  answerSent(): void;
+  /** The client is gone, or cancelled this request. */
+  clientGone(): void;
+  /** What it sends cannot be trusted or read any more: its request is given up with this answer if none has begun. */
+  uploadBroken(answer: Answer): void;
+}
+
+/**
+ * What a failed upstream had seen of the request: certainly nothing; unlikely anything, because its kept connection was
+ * already given up; or maybe all of it.
+ */
+export type Seen = 'nothing' | 'unlikely' | 'maybe';
+
+/** What an upstream half tells its exchange. */
+export interface UpstreamEvents {
+  /** Stands for the client's connection where all its requests are one client's. */
+  readonly owner?: object | undefined;
+  informed(head: InterimHead): void;
+  /** A 101; `fields` with `upgrade` and `sec-websocket-accept` still in them, and nothing of `Connection`. */
+  switched(head: AnswerHead): void;
+  /** The answer is not as it should be, and could not be read in another way. Once for each. */
+  deviated(what: Deviation): void;
+  answerBegan(head: AnswerHead): void;
+  answerReceived(bytes: Buffer): void;
+  answerEnded(trailers: FieldBlock): void;
+  /** The pieces of one read are all told. */
+  answerFlushed(): void;
+  upstreamDrained(): void;
+  upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void;
+}

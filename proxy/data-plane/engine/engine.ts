@@ -1,0 +1,379 @@
+/* eslint-disable max-lines -- every socket of a plane is opened, counted and closed here */
+import net, { AddressInfo, Server, Socket } from 'node:net';
+import tls, { TLSSocket } from 'node:tls';
+import { FileShares, shareFiles } from '../../../core/proxy/file-budget';
+import { AddressBook } from '../shared/addresses';
+import type { PlaneContext, TunnelEntry, UpstreamRequest, Upstreams } from '../shared/context';
+import type {
+  DataPlane,
+  DataPlaneOptions,
+  FastPath,
+  Limits,
+  RefusedRequest,
+  SharedListener,
+  Timeouts,
+  Upstream,
+} from '../contract/data-plane';
+import type { ClientEvents, ClientHalf, EngineHead, UpstreamEvents, UpstreamHalf } from '../contract/streams';
+import { ClientHome, Http1Client } from '../http1/http1-client';
+import { UpstreamPools } from '../http1/upstream-pools';
+import { ClientSessions } from '../http2/client-sessions';
+import { Http2Upstreams } from '../http2/upstream-session';
+import { Exchange } from '../exchange/exchange';
+import { CONNECTION_BYTES, Holder, MemoryBudget, TLS_BYTES } from '../shared/memory-budget';
+import { Overflow } from './overflow';
+import { ProxyHeaderReaders } from './proxy-header-reader';
+import { Ticker } from '../shared/ticker';
+import { FastWire } from '../transport/handle-transport';
+import { fastPath } from '../transport/handle-transport-check';
+import type { Verdict } from '../shared/self-check';
+import { StreamWire } from '../transport/stream-transport';
+import type { Peer, Wire } from '../contract/transport';
+
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  clientIdleMs: 75_000,
+  headMs: 15_000,
+  connectMs: 10_000,
+  firstByteMs: 60_000,
+  upstreamIdleMs: 60_000,
+  bodyIdleMs: 60_000,
+  streamIdleMs: 0,
+  upstreamPingMs: 300_000,
+  poolIdleMs: 4_000,
+  upstreamAgeMs: 60_000,
+};
+
+/** A request line of 16 KB and fields of 64 KB, as an Application Load Balancer lets through. */
+export const DEFAULT_LIMITS: Limits = {
+  requestLineBytes: 16 * 1024,
+  fieldBytes: 64 * 1024,
+  fieldLines: 200,
+  clientConnections: 100_000,
+  idleUpstreamConnections: 1_024,
+  upstreamConnections: 100_000,
+  waitingRequests: 1_000,
+  openFiles: Infinity,
+  memoryBytes: Infinity,
+  headBytesPerSecond: 0,
+  uploadBytesPerSecond: 0,
+  readBytesPerSecond: 0,
+  concurrentStreams: 128,
+  upgradeProtocols: [],
+};
+
+/** How late a deadline may be noticed: a quarter of the shortest, within these. */
+const TICK_MS = { least: 5, most: 250 };
+const BACKLOG = 4_096;
+const KEEP_ALIVE_MS = 30_000;
+const NO_ROOM = 'Too many connections';
+const NO_MEMORY = 'Too little memory';
+const FAST_PATH_OFF =
+  'The fast path is off: this Node.js does not handle sockets as is known, and its streams are used';
+const FAST_PATH_UNTRIED = "The fast path could not be tried, and is tried again; Node.js' streams are used until then";
+
+/** A data plane: HTTP/1.1 on sockets, HTTP/2 and gRPC on `node:http2`. */
+export function createDataPlane(options: DataPlaneOptions): DataPlane {
+  return new Engine(options);
+}
+
+class Engine implements DataPlane, PlaneContext, ClientHome {
+  readonly timeouts: Timeouts;
+  readonly limits: Limits;
+  private readonly files: FileShares;
+  readonly ticker: Ticker;
+  readonly addresses: AddressBook;
+  readonly upstreams: Upstreams;
+  readonly tunnels = new Set<TunnelEntry>();
+  readonly tunnelIdle: PlaneContext['tunnelIdle'];
+  isDraining = false;
+  isHolding = false;
+  private readonly server: Server;
+  private readonly http1 = new Set<Http1Client>();
+  private readonly http2: ClientSessions;
+  private readonly pools: UpstreamPools;
+  private readonly http2Upstreams: Http2Upstreams;
+  private readonly overflow: Overflow;
+  readonly memory: MemoryBudget;
+  /** The TCP connections under TLS, from before their handshake on. */
+  private readonly secured = new Set<Socket>();
+  private readonly headers: ProxyHeaderReaders | undefined;
+  /** Whom PROXY headers named, by the TCP connection: a TLS socket does not say which one it is on. */
+  private readonly named = new Map<string, Peer>();
+  private unwatch: () => void = () => undefined;
+  private isClosed = false;
+
+  constructor(readonly options: DataPlaneOptions) {
+    this.timeouts = withDefaults(options.timeouts);
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.files = shareFiles(limits.openFiles, limits);
+    const { clientConnections, upstreamConnections } = this.files;
+    this.limits = { ...limits, clientConnections, upstreamConnections };
+    this.tunnelIdle = { openMs: this.timeouts.streamIdleMs, halfClosedMs: this.timeouts.upstreamIdleMs };
+    this.ticker = new Ticker(tickMs(this.timeouts), (error) => this.faulted(error));
+    const { lookup, noticed } = options;
+    this.addresses = new AddressBook({ lookup, noticed, ticker: this.ticker, ageMs: this.timeouts.upstreamAgeMs });
+    this.pools = new UpstreamPools(this, () => this.fastPath === 'on');
+    this.http2Upstreams = new Http2Upstreams(this);
+    this.upstreams = {
+      open: (upstream, request, events) => this.openUpstream(upstream, request, events),
+    };
+    this.http2 = new ClientSessions(this);
+    this.memory = new MemoryBudget(
+      limits.memoryBytes,
+      () => this.holders(),
+      () => Math.max(0, this.secured.size - this.served) * TLS_BYTES,
+      noticed,
+    );
+    if (limits.memoryBytes !== Infinity) this.ticker.add(this.memory);
+    this.overflow = new Overflow((refusal) => this.refused(refusal));
+    if (options.expectsProxyHeader) {
+      const { headMs } = this.timeouts;
+      const refused = (refusal: RefusedRequest) => this.refused(refusal);
+      this.headers = new ProxyHeaderReaders({ ticker: this.ticker, headMs, refused });
+    }
+    this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
+    this.server.on('error', () => undefined);
+  }
+
+  async listen(
+    at: { host: string; port: number } | { shared: SharedListener },
+  ): Promise<{ host: string; port: number }> {
+    await fastPath.start();
+    if (this.fastPath !== 'on') this.tellFastPath(fastPath.verdict);
+    this.unwatch = fastPath.watch((verdict) => this.tellFastPath(verdict));
+    const { server } = this;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      const listening = () => {
+        server.off('error', reject);
+        resolve();
+      };
+      // The backlog of a shared listener is an argument only.
+      if ('shared' in at) server.listen(at.shared, BACKLOG, listening);
+      else server.listen({ port: at.port, host: at.host, backlog: BACKLOG }, listening);
+    });
+    const { address, port } = server.address() as AddressInfo;
+    return { host: 'shared' in at ? address : at.host, port };
+  }
+
+  get fastPath(): FastPath {
+    const { result } = fastPath.verdict;
+    return result === 'right' ? 'on' : result === 'wrong' ? 'off' : 'untried';
+  }
+
+  private tellFastPath({ result, why }: Verdict): void {
+    const tell = this.options.noticed;
+    if (result === 'right') tell?.({ level: 'info', message: 'The fast path is on', figures: {} });
+    else if (result === 'wrong') tell?.({ level: 'warn', message: FAST_PATH_OFF, figures: { why } });
+    else tell?.({ level: 'warn', message: FAST_PATH_UNTRIED, figures: { why } });
+  }
+
+  setDraining(draining: boolean): void {
+    this.isDraining = draining;
+    if (draining) this.http2.retireAll();
+  }
+
+  setHolding(holding: boolean): void {
+    this.isHolding = holding;
+    for (const tunnel of [...this.tunnels]) tunnel.setHolding(holding);
+  }
+
+  stopAccepting(): Promise<void> {
+    if (this.server.listening) this.server.close();
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.isClosed = true;
+    this.unwatch();
+    void this.stopAccepting();
+    for (const tunnel of [...this.tunnels]) tunnel.cutTunnel();
+    for (const client of [...this.http1]) client.destroy();
+    for (const socket of [...this.secured]) socket.destroy();
+    this.headers?.destroy();
+    this.overflow.destroy();
+    this.http2.destroy();
+    this.pools.destroy();
+    this.http2Upstreams.destroy();
+    this.ticker.stop();
+    return Promise.resolve();
+  }
+
+  begin(client: ClientHalf, head: EngineHead): ClientEvents {
+    const exchange = new Exchange(this, client, head);
+    exchange.run();
+    exchange.uploadFlushed();
+    exchange.tickByItself();
+    return exchange;
+  }
+
+  left(client: Http1Client): void {
+    this.http1.delete(client);
+    this.pools.ownerLeft(client);
+  }
+
+  isHttp2(wire: Wire, bytes: Buffer): void {
+    const { peer } = wire;
+    this.http2.accept(wire.giveUp(bytes), peer);
+  }
+
+  faulted(error: unknown): void {
+    try {
+      if (this.options.faulted) this.options.faulted(error);
+      else process.emitWarning(error instanceof Error ? error : String(error));
+    } catch {
+      // It has said all that it can.
+    }
+  }
+
+  private refused(refusal: RefusedRequest): void {
+    try {
+      this.options.refused?.(refusal);
+    } catch (error) {
+      this.faulted(error);
+    }
+  }
+
+  get hasFileForUpstream(): boolean {
+    const { connections, turnedAway } = this.files;
+    if (connections === Infinity) return true;
+    const leaving = Math.max(this.overflow.size, turnedAway);
+    return this.clientConnections + this.upstreamConnections + leaving < connections;
+  }
+
+  /** A tunnel has the connection that its pool has given away. */
+  private get upstreamConnections(): number {
+    return this.pools.size + this.http2Upstreams.size + this.tunnels.size;
+  }
+
+  /** A client that is turned away needs a file, too, until it has read why. */
+  private get hasFileForClient(): boolean {
+    return this.clientConnections + this.upstreamConnections + this.overflow.size < this.files.connections;
+  }
+
+  private openUpstream(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
+    const way = request.head.isGrpc || upstream.isHttp2 === true ? this.http2Upstreams : this.pools;
+    return way.open(upstream, request, events);
+  }
+
+  private createPlainServer(): Server {
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...SOCKET_OPTIONS });
+    server.on('connection', (socket: Socket) => {
+      if (this.isClosed) return void socket.destroy();
+      if (!this.hasRoom || this.isMemoryTight) return this.turnAway(socket);
+      this.memory.admit(CONNECTION_BYTES);
+      const isFast = this.fastPath === 'on';
+      const wire = isFast ? new FastWire(socket) : new StreamWire(socket);
+      if (this.headers) this.headers.read(wire, (rest) => this.serve(wire, rest));
+      else this.serve(wire);
+      if (!isFast) wire.resume();
+    });
+    return server;
+  }
+
+  private createTlsServer({ cert, key }: { cert: string; key: string }): Server {
+    const server = tls.createServer({
+      cert,
+      key,
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['h2', 'http/1.1'],
+      // Half of a connection is of no use before its handshake; `StreamWire` allows it later.
+      handshakeTimeout: this.timeouts.headMs,
+      ...SOCKET_OPTIONS,
+    });
+    server.on('connection', (socket: Socket) => {
+      if (this.isClosed) return void socket.destroy();
+      if (!this.hasRoom || this.isMemoryTight) return this.turnAway(socket);
+      this.memory.admit(TLS_BYTES);
+      this.secured.add(socket);
+      socket.once('close', () => this.secured.delete(socket));
+    });
+    server.on('secureConnection', (socket: TLSSocket) => {
+      socket.on('error', () => undefined);
+      if (this.overflow.has(socket)) this.overflow.tell(socket);
+      else if (socket.alpnProtocol === 'h2') this.http2.accept(socket, this.named.get(nameOf(socket)));
+      else this.serveSecured(socket);
+    });
+    server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy());
+    return this.headers ? this.createServerBefore(server, this.headers) : server;
+  }
+
+  private serveSecured(socket: TLSSocket): void {
+    const wire = new StreamWire(socket);
+    const named = this.named.get(nameOf(socket));
+    if (named) wire.peer = named;
+    this.serve(wire);
+  }
+
+  /** The PROXY header comes before the handshake. */
+  private createServerBefore(secured: Server, headers: ProxyHeaderReaders): Server {
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...SOCKET_OPTIONS });
+    server.on('connection', (socket: Socket) => {
+      // Nobody can be told before the handshake; the server behind does.
+      if (this.isClosed || !this.hasFileForClient) return void socket.destroy();
+      const wire = new StreamWire(socket);
+      headers.read(wire, (rest) => {
+        const name = nameOf(socket);
+        this.named.set(name, wire.peer);
+        socket.once('close', () => this.named.delete(name));
+        wire.giveUp(rest).allowHalfOpen = false;
+        secured.emit('connection', socket);
+      });
+      wire.resume();
+    });
+    return server;
+  }
+
+  private turnAway(socket: Socket): void {
+    if (!this.hasFileForClient && !this.overflow.makeRoom()) return void socket.destroy();
+    this.overflow.turnAway(socket, this.hasRoom ? NO_MEMORY : NO_ROOM, this.options.tls !== undefined);
+  }
+
+  private get hasRoom(): boolean {
+    return this.clientConnections < this.limits.clientConnections;
+  }
+
+  private get clientConnections(): number {
+    return (this.headers?.size ?? 0) + (this.options.tls ? this.secured.size : this.served);
+  }
+
+  /** Those whose protocol is known. */
+  private get served(): number {
+    return this.http1.size + this.http2.size + this.tunnels.size;
+  }
+
+  get isMemoryTight(): boolean {
+    return this.memory.state !== 'free';
+  }
+
+  private *holders(): Generator<Holder> {
+    if (this.headers) yield* this.headers.all;
+    yield* this.http1;
+    yield* this.http2.all;
+    yield* this.tunnels;
+  }
+
+  /** `first`: what was read of it already. */
+  private serve(wire: Wire, first?: Buffer): void {
+    const client = new Http1Client(this, this, wire);
+    this.http1.add(client);
+    if (first !== undefined && first.length > 0) client.received(first, first.length);
+  }
+}
+
+/** Of its TCP connection, by the other end. */
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`;
+}
+
+const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS } as const;
+
+function withDefaults(given: Partial<Timeouts> = {}): Timeouts {
+  const firstByteMs = given.firstByteMs ?? given.upstreamIdleMs ?? DEFAULT_TIMEOUTS.firstByteMs;
+  return { ...DEFAULT_TIMEOUTS, ...given, firstByteMs };
+}
+
+function tickMs(timeouts: Timeouts): number {
+  const shortest = Math.min(...(Object.values(timeouts) as number[]).filter((ms) => ms > 0));
+  return Math.min(TICK_MS.most, Math.max(TICK_MS.least, shortest / 4));
+}

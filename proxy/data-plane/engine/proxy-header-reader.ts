@@ -1,0 +1,110 @@
+import type { RefusedRequest } from '../contract/data-plane';
+import { CONNECTION_BYTES, Holder } from '../shared/memory-budget';
+import { ProxyHeaderFault, readProxyHeader } from './proxy-protocol';
+import type { Ticker, Ticking } from '../shared/ticker';
+import { NOBODY, Wire, WireUser } from '../contract/transport';
+
+export interface HeaderReaderContext {
+  readonly ticker: Ticker;
+  /** A header must be complete after this. */
+  readonly headMs: number;
+  /** Told of a connection that began without a header. */
+  readonly refused: (refusal: RefusedRequest) => void;
+}
+
+/** The connections whose PROXY header is yet to come. */
+export class ProxyHeaderReaders {
+  private readonly waiting = new Set<HeaderReader>();
+
+  constructor(private readonly context: HeaderReaderContext) {}
+
+  /**
+   * Reads the header of a connection; its peer is then the client that the header names.
+   *
+   * @param begin called with what came behind the header, which is borrowed; never if there was none
+   */
+  read(wire: Wire, begin: (rest: Buffer) => void): void {
+    const reader = new HeaderReader(wire, this.context, begin, () => this.waiting.delete(reader));
+    this.waiting.add(reader);
+  }
+
+  get size(): number {
+    return this.waiting.size;
+  }
+
+  get all(): Iterable<Holder> {
+    return this.waiting;
+  }
+
+  destroy(): void {
+    for (const reader of [...this.waiting]) reader.shed();
+  }
+}
+
+class HeaderReader implements WireUser, Ticking, Holder {
+  private taken = Buffer.alloc(0);
+  private readonly sinceMs: number;
+
+  constructor(
+    private readonly wire: Wire,
+    private readonly context: HeaderReaderContext,
+    private readonly begin: (rest: Buffer) => void,
+    private readonly left: () => void,
+  ) {
+    this.sinceMs = context.ticker.nowMs;
+    wire.user = this;
+    context.ticker.add(this);
+  }
+
+  received(bytes: Buffer, length: number): void {
+    const came = Buffer.concat([this.taken, bytes.subarray(0, length)]);
+    const header = readProxyHeader(came);
+    if (header === 'incomplete') {
+      this.taken = came;
+      return;
+    }
+    this.leave();
+    if (header instanceof ProxyHeaderFault) {
+      this.context.refused({ status: 400, address: this.wire.peer.address, why: header.why });
+      // The specification leaves no room for an answer: who did not send a header may not be spoken to.
+      return this.wire.reset();
+    }
+    if (header.client) this.wire.peer = header.client;
+    this.begin(came.subarray(header.length));
+  }
+
+  tick(nowMs: number): void {
+    if (nowMs - this.sinceMs > this.context.headMs) this.wire.destroy();
+  }
+
+  /** A TCP health check, or a client that changed its mind: nothing was asked. */
+  ended(): void {
+    this.wire.destroy();
+  }
+
+  closed(): void {
+    this.leave();
+  }
+
+  drained(): void {
+    // Nothing was written.
+  }
+
+  failed(): void {
+    // Nothing was written.
+  }
+
+  get heldBytes(): number {
+    return CONNECTION_BYTES + this.taken.length;
+  }
+
+  shed(): void {
+    this.wire.reset();
+  }
+
+  private leave(): void {
+    this.wire.user = NOBODY;
+    this.context.ticker.remove(this);
+    this.left();
+  }
+}

@@ -1,0 +1,42 @@
+import type { Timeouts } from '../contract/data-plane';
+
+/** Who is waited for; one, both or nobody. */
+export interface Turn {
+  readonly isClients: boolean;
+  readonly isUpstreams: boolean;
+  /** The upstream has the whole request, and its answer has not begun. */
+  readonly isFirstByte: boolean;
+  /** A stream may be silent for a time of its own, and its client may leave it unread. */
+  readonly isStream: boolean;
+}
+
+/** Since when each side of an exchange has kept the other waiting. */
+export class Turns {
+  constructor(
+    private clientMs: number,
+    private upstreamMs = clientMs,
+  ) {}
+
+  clientMoved(nowMs: number): void {
+    this.clientMs = nowMs;
+  }
+
+  upstreamMoved(nowMs: number): void {
+    this.upstreamMs = nowMs;
+  }
+
+  /** Who is late, by the clock of the calls before. To be asked at every tick: a turn that is somebody else's costs no time. */
+  late(nowMs: number, turn: Turn, timeouts: Timeouts): 'client' | 'upstream' | undefined {
+    if (!turn.isClients || turn.isStream) this.clientMs = nowMs;
+    if (!turn.isUpstreams && !turn.isStream) this.upstreamMs = nowMs;
+    if (nowMs - this.clientMs > timeouts.bodyIdleMs) return 'client';
+    const limitMs = limitOf(turn, timeouts);
+    return limitMs > 0 && nowMs - this.upstreamMs > limitMs ? 'upstream' : undefined;
+  }
+}
+
+/** For the upstream; 0 is none. */
+function limitOf({ isStream, isFirstByte }: Turn, timeouts: Timeouts): number {
+  if (isStream) return timeouts.streamIdleMs;
+  return isFirstByte ? timeouts.firstByteMs : timeouts.upstreamIdleMs;
+}

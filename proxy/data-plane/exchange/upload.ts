@@ -1,0 +1,101 @@
+import type { ClientHalf, EngineHead, FieldBlock, UpstreamHalf } from '../contract/streams';
+
+/** A body longer than this is not kept for a second try. */
+const KEPT_BYTES = 4 * 1024;
+
+/** The body of one request on its way: where it is stopped, and what of it can be sent again. */
+export class Upload {
+  isOver: boolean;
+  /** The client holds its body back until the upstream asks for it. */
+  awaitsContinue: boolean;
+  private isPaused = false;
+  /** All of it so far, while that is little; undefined when it is not. */
+  private kept: Buffer[] | undefined;
+  private keptBytes = 0;
+  private trailers: FieldBlock | undefined;
+
+  constructor(
+    private readonly client: Pick<ClientHalf, 'pauseUpload' | 'holdUpload' | 'resumeUpload'>,
+    { bodyLength, expectsContinue }: Pick<EngineHead, 'bodyLength' | 'expectsContinue'>,
+  ) {
+    this.isOver = bodyLength === 0;
+    this.awaitsContinue = expectsContinue;
+    if (!this.isOver) this.kept = [];
+  }
+
+  receive(bytes: Buffer, upstream: UpstreamHalf): void {
+    this.awaitsContinue = false;
+    this.keep(bytes);
+    upstream.send(bytes);
+    if (upstream.isBackedUp) this.pause();
+  }
+
+  end(trailers: FieldBlock, upstream: UpstreamHalf | undefined): void {
+    this.isOver = true;
+    this.trailers = trailers;
+    upstream?.finish(trailers);
+  }
+
+  pause(): void {
+    if (this.isPaused) return;
+    this.isPaused = true;
+    this.client.pauseUpload();
+  }
+
+  /** Its request waits for a decision. */
+  hold(): void {
+    this.isPaused = true;
+    this.client.holdUpload();
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.client.resumeUpload();
+  }
+
+  /** It is the client's turn to send more of it. */
+  get isAwaited(): boolean {
+    return !this.isOver && !this.isPaused && !this.awaitsContinue;
+  }
+
+  /** Whether all of it will be kept, as far as its head says. */
+  static isSmall({ bodyLength }: EngineHead): boolean {
+    return bodyLength >= 0 && bodyLength <= KEPT_BYTES;
+  }
+
+  get isRepeatable(): boolean {
+    return this.isOver ? this.keptBytes <= KEPT_BYTES : this.kept !== undefined;
+  }
+
+  /** Sends to another upstream connection what the first one had got. */
+  repeat(upstream: UpstreamHalf): void {
+    for (const bytes of this.kept ?? []) upstream.send(bytes);
+    if (this.trailers !== undefined) upstream.finish(this.trailers);
+    upstream.flush();
+  }
+
+  private keep(bytes: Buffer): void {
+    this.keptBytes += bytes.length;
+    if (this.keptBytes > KEPT_BYTES) this.kept = undefined;
+    else this.kept?.push(Buffer.from(bytes));
+  }
+}
+
+/** Of requests without a body: over from the first, and the same for all of them. */
+class NoUpload extends Upload {
+  override end(): void {
+    return;
+  }
+
+  override pause(): void {
+    return;
+  }
+
+  override hold(): void {
+    return;
+  }
+}
+
+const NOBODY = { pauseUpload: () => undefined, holdUpload: () => undefined, resumeUpload: () => undefined };
+export const NO_UPLOAD: Upload = new NoUpload(NOBODY, { bodyLength: 0, expectsContinue: false });

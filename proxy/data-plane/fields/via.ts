@@ -1,0 +1,13 @@
+import type { RequestHead } from '../contract/data-plane';
+import type { FieldBlock, InterimHead } from '../contract/streams';
+import { linesOf } from './lines';
+
+/** The member of a `Via` for a message that was received in this version of HTTP (RFC 9110 section 7.6.3). */
+export function viaMember(received: RequestHead['httpVersion'], name: string): string {
+  return `${received === '2' ? '2.0' : received} ${name}`;
+}
+
+/** The fields of an answer, with a `Via` behind those that came if there is a name for it. */
+export function withVia({ httpVersion, fields }: InterimHead, name: string | undefined): FieldBlock {
+  return name === undefined ? fields : fields + linesOf('Via', viaMember(httpVersion, name));
+}

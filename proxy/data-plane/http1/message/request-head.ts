@@ -1,0 +1,180 @@
+import type { Limits, RequestHead } from '../../contract/data-plane';
+import type { EngineHead, FieldBlock, ReplacedFields } from '../../contract/streams';
+import type { Peer, Wire } from '../../contract/transport';
+import { EXPECT, HOST, NOT_PASSED, TRAILER, bitOf, isTokenCode } from '../../fields/field-lines';
+import { linesOf } from '../../fields/lines';
+import { Refusal, TOO_LONG_LINE } from '../../fields/http-error';
+import { RequestFields, isHost, plainHost } from '../../fields/request-fields';
+
+const MALFORMED_LINE = new Refusal(400, 'The request line must be METHOD SP TARGET SP HTTP/1.x');
+const ALLOWED = { allow: 'GET, HEAD, POST, PUT, DELETE, OPTIONS' };
+
+/** The head of a request over HTTP/1.x, read once and checked. */
+export class Http1Head implements EngineHead {
+  readonly isGrpc = false;
+  private record: RequestHead['headers'] | undefined = undefined;
+
+  constructor(
+    readonly method: string,
+    readonly url: string,
+    readonly httpVersion: '1.0' | '1.1',
+    /** The host of an absolute target, which takes the place of the Host field (RFC 9112 section 3.2.2). */
+    private readonly authority: string | undefined,
+    private readonly fields: RequestFields,
+    private readonly wire: Wire,
+  ) {}
+
+  get bodyLength(): number {
+    return this.fields.bodyLength;
+  }
+
+  get takesTrailers(): boolean {
+    return this.fields.takesTrailers;
+  }
+
+  /** RFC 9110 section 7.8: HTTP/1.0 has none, and what it asks for is ignored. A WebSocket is refused, as it would fail. */
+  get upgrade(): string | undefined {
+    const { upgrade } = this.fields;
+    return this.httpVersion === '1.1' || upgrade === 'websocket' ? upgrade : undefined;
+  }
+
+  get isUpgrade(): boolean {
+    return this.upgrade !== undefined;
+  }
+
+  /**
+   * Whether the client may send another request after this one. A client that asked for another protocol may speak it
+   * already: what it sends after a refusal is no request.
+   */
+  get keepsAlive(): boolean {
+    const { close, keepAlive } = this.fields.options;
+    return !close && (keepAlive || this.httpVersion === '1.1') && !this.isUpgrade;
+  }
+
+  get client(): Peer {
+    return this.wire.peer;
+  }
+
+  get isTls(): boolean {
+    return this.wire.isTls;
+  }
+
+  get expectsContinue(): boolean {
+    return this.fields.hasExpect && this.httpVersion === '1.1';
+  }
+
+  field(name: string): string | undefined {
+    return name === 'host' && this.authority !== undefined ? this.authority : this.fields.lines.value(name);
+  }
+
+  get headers(): RequestHead['headers'] {
+    this.record ??= this.readRecord();
+    return this.record;
+  }
+
+  block(replaced: ReplacedFields | undefined): FieldBlock {
+    let bits = NOT_PASSED;
+    let names: Set<string> | undefined;
+    let added = '';
+    // Trailers are announced where there can be some.
+    if (!this.fields.isChunked) bits |= TRAILER;
+    // RFC 9110 section 10.1.1: an expectation of HTTP/1.0 is ignored.
+    if (this.httpVersion === '1.0') bits |= EXPECT;
+    else if (!this.fields.isPlainExpect) {
+      bits |= EXPECT;
+      if (this.fields.hasExpect) added += 'Expect: 100-continue\r\n';
+    }
+    if (this.authority !== undefined && replaced?.host === undefined) {
+      bits |= HOST;
+      added += `Host: ${this.authority}\r\n`;
+    }
+    for (const name in replaced) {
+      const bit = bitOf(name);
+      if (bit !== 0) bits |= bit;
+      else names = (names ?? new Set()).add(name);
+      added += linesOf(name, replaced[name]);
+    }
+    return this.fields.without(bits, names) + added;
+  }
+
+  private readRecord(): Record<string, string | string[] | undefined> {
+    const record = this.fields.lines.record();
+    if (this.authority !== undefined) record.host = this.authority;
+    return record;
+  }
+}
+
+const SPACE = 32;
+const SLASH = 47;
+const VERSION_BYTES = 8;
+
+/** Reads the request line from `from` to `lineEnd`, where its CR LF is, and checks `fields` against it. */
+export function readRequestHead(
+  text: string,
+  from: number,
+  lineEnd: number,
+  fields: RequestFields,
+  limits: Limits,
+  wire: Wire,
+): Http1Head | Refusal {
+  if (lineEnd - from > limits.requestLineBytes) return TOO_LONG_LINE;
+  let at = from;
+  while (isTokenCode[text.charCodeAt(at)] === 1) at += 1;
+  if (at === from || text.charCodeAt(at) !== SPACE) return MALFORMED_LINE;
+  const method = text.slice(from, at);
+  const targetStart = at + 1;
+  at = targetStart;
+  while (isTargetCode(text.charCodeAt(at))) at += 1;
+  if (at === targetStart || text.charCodeAt(at) !== SPACE) return MALFORMED_LINE;
+  const version = readVersion(text, at + 1, lineEnd);
+  if (version instanceof Refusal) return version;
+  const target = readTarget(method, text.slice(targetStart, at));
+  if (target instanceof Refusal) return target;
+  const refusal = check(version, target, fields);
+  return refusal ?? new Http1Head(method, target.path, version, target.authority, fields, wire);
+}
+
+/** Visible ASCII; a fragment is not for the wire (RFC 9112 section 3.2). */
+function isTargetCode(code: number): boolean {
+  return code > SPACE && code < 127 && code !== 35;
+}
+
+function readVersion(text: string, from: number, to: number): '1.0' | '1.1' | Refusal {
+  if (to - from !== VERSION_BYTES || !text.startsWith('HTTP/', from) || text.charCodeAt(from + 6) !== 46) {
+    return MALFORMED_LINE;
+  }
+  const major = text.charCodeAt(from + 5) - 48;
+  const minor = text.charCodeAt(from + 7) - 48;
+  if (!(major >= 0 && major <= 9 && minor >= 0 && minor <= 9)) return MALFORMED_LINE;
+  if (major !== 1) return new Refusal(505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here');
+  return minor === 0 ? '1.0' : '1.1';
+}
+
+interface Target {
+  readonly path: string;
+  readonly authority: string | undefined;
+  readonly scheme: string;
+}
+
+function readTarget(method: string, target: string): Target | Refusal {
+  if (method === 'CONNECT') return new Refusal(405, 'No tunnels here', ALLOWED);
+  if (target.charCodeAt(0) === SLASH || (target === '*' && method === 'OPTIONS')) {
+    return { path: target, authority: undefined, scheme: '' };
+  }
+  const absolute = /^(https?):\/\/([^/?]*)(.*)$/i.exec(target);
+  if (!absolute) return new Refusal(400, 'The request target must be a path or an absolute http(s) URL');
+  const [, scheme = '', authority = '', rest = ''] = absolute;
+  if (!isHost(authority)) return new Refusal(400, 'The host of the request target is not valid');
+  if (rest === '' && method === 'OPTIONS') return { path: '*', authority, scheme };
+  return { path: rest.startsWith('/') ? rest : `/${rest}`, authority, scheme };
+}
+
+/** What the fields may not say after this request line. */
+function check(version: '1.0' | '1.1', { authority, scheme }: Target, fields: RequestFields): Refusal | undefined {
+  const { host } = fields;
+  if (version === '1.1' && host === undefined) return new Refusal(400, 'HTTP/1.1 needs a Host field');
+  if (version === '1.0' && fields.isChunked) return new Refusal(400, 'Transfer-Encoding needs HTTP/1.1');
+  if (authority === undefined || host === undefined || plainHost(authority, scheme) === plainHost(host, scheme))
+    return undefined;
+  return new Refusal(400, 'The Host field and the target name different hosts');
+}

@@ -1,0 +1,143 @@
+import type { Limits } from '../../contract/data-plane';
+import type { Wire } from '../../contract/transport';
+import { USUAL_HEAD_BYTES } from './response-reader';
+import { BegunHead } from './head-buffer';
+import { endOfHead } from '../../fields/field-lines';
+import { BARE_LF, Refusal, TOO_LARGE_FIELDS, TOO_LONG_LINE } from '../../fields/http-error';
+import { RequestFields, readRequestFields } from '../../fields/request-fields';
+import { Http1Head, readRequestHead } from './request-head';
+
+/** What an HTTP/2 client with prior knowledge says first (RFC 9113 section 3.4). */
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\n';
+/** RFC 9112 section 2.2: empty lines before a request are ignored, some. */
+const MAX_EMPTY_LINES = 8;
+/** Up to here, and longer than the preface, a beginning is read again from its start with what comes next. */
+const SHORT_BYTES = 32;
+
+/** For so long a head may come as slowly as it likes. */
+const GRACE_MS = 5_000;
+
+/** Finds the request heads in what one client sends. */
+export class RequestReader {
+  /** Behind the head that was read last. */
+  end = 0;
+  private readonly begun = new BegunHead();
+  private emptyLines = 0;
+  private isFirst = true;
+  /** The field lines of the last head, and what they say: the next one often has the same. */
+  private lastText = '';
+  private lastFields: RequestFields | undefined;
+
+  constructor(
+    private readonly limits: Limits,
+    private readonly wire: Wire,
+  ) {}
+
+  /** Whether a head that began so long ago comes more slowly than it must. */
+  isTooSlow(waitedMs: number): boolean {
+    return waitedMs > GRACE_MS && this.begunBytes * 1000 < this.limits.headBytesPerSecond * waitedMs;
+  }
+
+  /** Of a head that is not whole. */
+  get begunBytes(): number {
+    return this.begun.length;
+  }
+
+  get hasBegun(): boolean {
+    return this.begun.length > 0;
+  }
+
+  /** What was read of a head that is not whole. */
+  get taken(): Buffer {
+    return Buffer.from(this.begun.text, 'latin1');
+  }
+
+  /** Reads `bytes` from one place to another; `end` is where it came to. */
+  read(bytes: Buffer, from: number, to: number): Http1Head | Refusal | 'incomplete' | 'http2' {
+    for (let at = from; ; at += USUAL_HEAD_BYTES) {
+      const usual = Math.min(to, at + USUAL_HEAD_BYTES);
+      const found = this.begun.length < SHORT_BYTES ? this.readText(bytes, at, usual) : this.readMore(bytes, at, usual);
+      if (found !== 'incomplete' || usual === to) return found;
+    }
+  }
+
+  /** Reads what is a whole head nearly always, and a beginning that says too little to know even what it is. */
+  private readText(bytes: Buffer, from: number, to: number): Http1Head | Refusal | 'incomplete' | 'http2' {
+    const before = this.begun.length;
+    const piece = bytes.toString('latin1', from, to);
+    const text = before === 0 ? piece : this.begun.text + piece;
+    if (this.isFirst && text.startsWith('PRI')) {
+      if (text.startsWith(PREFACE)) return 'http2';
+      if (PREFACE.startsWith(text)) return this.wait(text);
+    }
+    const start = this.skipEmptyLines(text);
+    if (this.emptyLines > MAX_EMPTY_LINES) return new Refusal(400, 'Too many empty lines before a request');
+    if (start === text.length) return this.wait('');
+    const lineEnd = text.indexOf('\r\n', start);
+    const end = this.hasLastFields(text, lineEnd) ? lineEnd + 2 + this.lastText.length : endOfHead(text, start);
+    if (end === -2) return BARE_LF;
+    if (end === -1) {
+      this.wait(text.slice(start));
+      return this.tooMuch() ?? 'incomplete';
+    }
+    this.end = from + end - before;
+    return this.readHead(text, start, lineEnd, end);
+  }
+
+  /** Reads on in a head that has begun. */
+  private readMore(bytes: Buffer, from: number, to: number): Http1Head | Refusal | 'incomplete' {
+    const { begun } = this;
+    const before = begun.length;
+    const end = begun.add(bytes, from, to);
+    if (end === -2) return BARE_LF;
+    if (end === -1) return this.tooMuch() ?? 'incomplete';
+    this.end = from + end - before;
+    return this.readHead(begun.slice(end), 0, begun.lineEnd, end);
+  }
+
+  private readHead(text: string, start: number, lineEnd: number, end: number): Http1Head | Refusal {
+    this.begun.clear();
+    this.emptyLines = 0;
+    this.isFirst = false;
+    const fieldsText = text.slice(lineEnd + 2, end);
+    if (this.lastFields === undefined || fieldsText !== this.lastText) {
+      const fields = readRequestFields(fieldsText, this.limits);
+      // A longer line than is allowed is told first, as it was sent first.
+      if (fields instanceof Refusal) return lineEnd - start > this.limits.requestLineBytes ? TOO_LONG_LINE : fields;
+      this.lastFields = fields;
+      this.lastText = fieldsText;
+    }
+    return readRequestHead(text, start, lineEnd, this.lastFields, this.limits, this.wire);
+  }
+
+  private hasLastFields(text: string, lineEnd: number): boolean {
+    const from = lineEnd + 2;
+    return lineEnd >= 0 && this.lastText !== '' && text.slice(from, from + this.lastText.length) === this.lastText;
+  }
+
+  /** Forgets what only a next request would use. */
+  forget(): void {
+    this.lastText = '';
+    this.lastFields = undefined;
+  }
+
+  private wait(text: string): 'incomplete' {
+    this.begun.begin(text);
+    return 'incomplete';
+  }
+
+  private skipEmptyLines(text: string): number {
+    let start = 0;
+    while (text.startsWith('\r\n', start)) {
+      start += 2;
+      this.emptyLines += 1;
+    }
+    return start;
+  }
+
+  private tooMuch(): Refusal | undefined {
+    const { length, lineEnd } = this.begun;
+    if ((lineEnd < 0 ? length : lineEnd) > this.limits.requestLineBytes) return TOO_LONG_LINE;
+    return lineEnd >= 0 && length - lineEnd > this.limits.fieldBytes ? TOO_LARGE_FIELDS : undefined;
+  }
+}

@@ -1,0 +1,166 @@
+import type { Limits } from '../../contract/data-plane';
+import type { Deviation } from '../../contract/deviations';
+import type { AnswerHead } from '../../contract/streams';
+import { Http1AnswerHead, readAnswerHead } from './response-head';
+import { BegunHead } from './head-buffer';
+import { BodyReader } from './body-reader';
+import { BodySink, ChunkedDecoder } from './chunked';
+import { endOfHead } from '../../fields/field-lines';
+
+export interface AnswerSink extends BodySink {
+  /** Told once for each answer and deviation. */
+  deviates(what: Deviation): void;
+  interim(head: AnswerHead): void;
+  headRead(head: Http1AnswerHead): void;
+}
+
+/** A head is rarely longer; of a larger read only this much is looked at first. */
+export const USUAL_HEAD_BYTES = 4_096;
+const MAX_STATUS_LINE_BYTES = 8_192;
+/** Of one response; HTTP/2 has the same limit. */
+export const MAX_INTERIM_ANSWERS = 32;
+
+/** For a look at a body that is told to nobody. */
+const NO_SINK: BodySink = { bodyReceived: () => undefined, bodyEnded: () => undefined };
+const ALLOW = () => undefined;
+
+/** Follows the answers of one upstream connection. */
+export class AnswerReader {
+  /** The head of the final answer, or of a 101, once it is read. */
+  head: Http1AnswerHead | undefined;
+  /** Why what came is no answer. */
+  problem = 'a head over the limits';
+  private readonly body: BodyReader;
+  private method = '';
+  private readonly begun = new BegunHead('looseHead');
+  /** What the answer has of them so far. */
+  private deviations: Deviation[] = [];
+  private interimCount = 0;
+  /** The last head, as it came and as it was read: the next one is often the same. */
+  private lastText = '';
+  private lastMethod = '';
+  private lastHead: Http1AnswerHead | string = '';
+
+  constructor(
+    private readonly limits: Limits,
+    private readonly sink: AnswerSink,
+  ) {
+    this.body = new BodyReader(limits, (what) => this.deviates(what));
+  }
+
+  begin(method: string): void {
+    this.method = method;
+    this.head = undefined;
+    this.begun.clear();
+    this.interimCount = 0;
+    if (this.deviations.length > 0) this.deviations = [];
+  }
+
+  /** The answer is whole. After a 101 no HTTP follows, and so it is over with its head. */
+  get isOver(): boolean {
+    return this.head !== undefined && (this.body.isOver || this.head.status === 101);
+  }
+
+  /** Of an answer that is over: the connection takes another request. */
+  get keepsAlive(): boolean {
+    return this.head !== undefined && this.head.keepsAlive && this.deviations.length === 0;
+  }
+
+  /** Follows `bytes` up to `end`. Returns the place behind the answer's last byte; -1 when they are malformed. */
+  read(bytes: Buffer, end: number): number {
+    let at = 0;
+    while (this.head === undefined) {
+      at = this.readHead(bytes, at, end);
+      if (at < 0 || at === end) break;
+    }
+    if (at < 0 || this.head === undefined || this.isOver) return at;
+    return at === end && at > 0 ? at : this.readBody(bytes, at, end);
+  }
+
+  /** The connection has ended. Returns whether the answer is whole with that. */
+  close(): boolean {
+    return this.head !== undefined && this.body.close();
+  }
+
+  private readBody(bytes: Buffer, from: number, to: number): number {
+    const at = this.body.read(bytes, from, to, this.sink);
+    if (at < 0) this.problem = this.body.problem ?? this.problem;
+    return at;
+  }
+
+  private readHead(bytes: Buffer, from: number, to: number): number {
+    if (this.begun.length > 0 || isLineEnd(bytes[from]!)) return this.readMore(bytes, from, to);
+    const text = bytes.toString('latin1', from, Math.min(to, from + USUAL_HEAD_BYTES));
+    const end = this.hasLastHead(text) ? this.lastText.length : endOfHead(text, 0);
+    return end < 0 ? this.readMore(bytes, from, to) : this.take(text.slice(0, end), bytes, from + end, to);
+  }
+
+  /** Reads a head that comes in several reads, is longer than usual, or whose lines do not end as they should. */
+  private readMore(bytes: Buffer, from: number, to: number): number {
+    const { begun } = this;
+    const before = begun.length;
+    // No more of one read than a head may have: what is behind it may be a body.
+    const most = Math.min(to, from + this.limits.fieldBytes + MAX_STATUS_LINE_BYTES);
+    const end = begun.add(bytes, from, most);
+    if (end === -1 && begun.length <= this.limits.fieldBytes + MAX_STATUS_LINE_BYTES) return to;
+    if (end < 0) return this.isMalformed('a head over the limits');
+    const text = begun.slice(end);
+    begun.clear();
+    return this.take(text, bytes, from + end - before, to);
+  }
+
+  private headOf(text: string): Http1AnswerHead | string {
+    if (text !== this.lastText || this.method !== this.lastMethod) {
+      this.lastHead = readAnswerHead(text, this.method, this.limits);
+      this.lastText = text;
+      this.lastMethod = this.method;
+    }
+    return this.lastHead;
+  }
+
+  private hasLastHead(text: string): boolean {
+    return this.lastText !== '' && text.slice(0, this.lastText.length) === this.lastText;
+  }
+
+  /** Takes a head, behind which `bytes` go on from `at` to `to`. Returns as `read` does. */
+  private take(text: string, bytes: Buffer, at: number, to: number): number {
+    const head = this.headOf(text);
+    if (typeof head === 'string') return this.isMalformed(head);
+    for (const what of head.deviations) this.deviates(what);
+    if (head.status < 200 && head.status !== 101) {
+      this.interimCount += 1;
+      this.sink.interim(head);
+      return this.interimCount <= MAX_INTERIM_ANSWERS ? at : this.isMalformed('too many interim responses');
+    }
+    // Nothing of the answer has gone on yet: with a first chunk that is none it can still become another one.
+    if (head.isChunked && !this.isChunked(bytes, at, to)) return -1;
+    this.head = head;
+    if (head.isChunked) this.body.begin('chunked', 0);
+    else if (head.bodyLength < 0) this.body.begin('close', 0);
+    else this.body.begin('length', head.bodyLength);
+    this.sink.headRead(head);
+    return at;
+  }
+
+  private isChunked(bytes: Buffer, from: number, to: number): boolean {
+    const decoder = new ChunkedDecoder(this.limits, ALLOW);
+    if (decoder.decode(bytes, from, to, NO_SINK) >= 0) return true;
+    this.problem = decoder.problem;
+    return false;
+  }
+
+  private isMalformed(why: string): -1 {
+    this.problem = why;
+    return -1;
+  }
+
+  private deviates(what: Deviation): void {
+    if (this.deviations.includes(what)) return;
+    this.deviations.push(what);
+    this.sink.deviates(what);
+  }
+}
+
+function isLineEnd(byte: number): boolean {
+  return byte === 13 || byte === 10;
+}

@@ -1,0 +1,100 @@
+import { STATUS_CODES } from 'node:http';
+import type { Answer } from '../contract/data-plane';
+import type { AnswerHead, FieldBlock } from '../contract/streams';
+import type { Wire } from '../contract/transport';
+import { LAST_CHUNK, chunkHead } from './message/chunked';
+import { dateLine } from './message/date-line';
+import { TEXT_BYTES } from './http1-upstream';
+import { blockOf } from '../fields/lines';
+import type { Http1Head } from './message/request-head';
+
+/** Writes the answers of one client connection, each framed anew. */
+export class AnswerWriter {
+  /** The connection ends with the answer that is under way. */
+  isLast = false;
+  isEnded = false;
+  private isChunked = false;
+  private hasContinued = false;
+  /** Written, and not yet given to the wire: what belongs together leaves together. */
+  private out = '';
+
+  constructor(private readonly wire: Wire) {}
+
+  /** For the next answer. */
+  reset(): void {
+    this.isLast = false;
+    this.isEnded = false;
+    this.isChunked = false;
+    this.hasContinued = false;
+  }
+
+  inform(status: number, fields: FieldBlock): void {
+    if (status === 100) this.hasContinued = true;
+    this.wire.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${status === 100 ? '' : fields}\r\n`);
+  }
+
+  begin(answer: AnswerHead, request: Http1Head, isUploading: boolean, isDraining: boolean): void {
+    const { status, reason, fields, bodyLength, statedLength } = answer;
+    const isOld = request.httpVersion === '1.0';
+    this.isChunked = bodyLength === -1 && !isOld;
+    this.decideLast(request, isUploading, isDraining);
+    // Without a length and without chunks an answer ends with its connection.
+    if (bodyLength === -1 && isOld) this.isLast = true;
+    let text = `HTTP/1.1 ${status} ${reason === '' ? (STATUS_CODES[status] ?? '') : reason}\r\n${fields}`;
+    if (answer.lacksDate === true) text += dateLine();
+    if (statedLength !== undefined) text += `Content-Length: ${statedLength}\r\n`;
+    else if (this.isChunked) text += 'Transfer-Encoding: chunked\r\n';
+    this.out += `${text}${this.connectionLine(isOld)}\r\n`;
+  }
+
+  write(bytes: Buffer): void {
+    const before = this.isChunked ? this.out + chunkHead(bytes.length) : this.out;
+    const after = this.isChunked ? '\r\n' : '';
+    if (bytes.length <= TEXT_BYTES) {
+      this.out = before + bytes.toString('latin1', 0, bytes.length) + after;
+      return;
+    }
+    this.wire.writeBytes(bytes, before);
+    this.out = after;
+  }
+
+  end(trailers: FieldBlock): void {
+    if (this.isChunked) this.out += `${LAST_CHUNK}${trailers}\r\n`;
+    this.isEnded = true;
+  }
+
+  /** One by the proxy itself, whole. `request` undefined: it could not be read. */
+  answer(answer: Answer, request: Http1Head | undefined, isUploading: boolean, isDraining: boolean): void {
+    const { connection, ...headers } = { connection: '', ...answer.headers };
+    if (request === undefined || connection.includes('close')) this.isLast = true;
+    else this.decideLast(request, isUploading, isDraining);
+    const body = Buffer.from(answer.body ?? '').toString('latin1');
+    let fields = blockOf(headers);
+    if (!('date' in headers)) fields += dateLine();
+    if (body !== '' && !('content-type' in headers)) fields += 'Content-Type: text/plain; charset=utf-8\r\n';
+    if (answer.status !== 204 && answer.status !== 304) fields += `Content-Length: ${body.length}\r\n`;
+    const status = `${answer.status} ${STATUS_CODES[answer.status] ?? ''}`;
+    this.out += `HTTP/1.1 ${status}\r\n${fields}${this.connectionLine(request?.httpVersion === '1.0', connection)}\r\n`;
+    if (request?.method !== 'HEAD') this.out += body;
+    this.isEnded = true;
+  }
+
+  flush(): void {
+    const { out } = this;
+    if (out === '') return;
+    this.out = '';
+    this.wire.write(out);
+  }
+
+  private decideLast(request: Http1Head, isUploading: boolean, isDraining: boolean): void {
+    if (!request.keepsAlive) this.isLast = true;
+    // A close under a body that is still coming would reset the answer away, unless the client was waiting to send it:
+    // it may send it now or not, so nobody knows what its next byte is.
+    if (isUploading ? request.expectsContinue && !this.hasContinued : isDraining) this.isLast = true;
+  }
+
+  private connectionLine(isOld: boolean, given = ''): string {
+    if (this.isLast) return `Connection: ${given === '' ? 'close' : given}\r\n`;
+    return isOld ? 'Connection: keep-alive\r\n' : '';
+  }
+}

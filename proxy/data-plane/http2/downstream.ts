@@ -1,0 +1,255 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { Answer } from '../contract/data-plane';
+import type { AnswerHead, ClientEvents, ClientHalf, FieldBlock } from '../contract/streams';
+import { isRefusedTrailer, isTrailer } from '../fields/trailers';
+import { Http2Fields, addBlock, blockOf, emptyFields } from './fields';
+import { grpcAnswer, grpcEnd } from '../streams/grpc';
+import type { Http2Head } from './request-head';
+
+const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_CANCEL } = constants;
+
+/** What ends an answer whose end is not yet known when it begins. */
+const NO_TRAILERS: Http2Fields = emptyFields();
+
+/** The client's half of an exchange over one HTTP/2 stream. */
+export class Http2Client implements ClientHalf {
+  private events: ClientEvents | undefined;
+  /** What comes after the last byte. */
+  private trailers = NO_TRAILERS;
+  private hasBegun = false;
+  /** The answer is whole or broken. The exchange still hears that it was sent, or that its client is gone. */
+  private isOver = false;
+  /** The exchange gave up, and hears of nothing more. */
+  private isReset = false;
+  private isUploadOver: boolean;
+  private uploadTrailers: FieldBlock = '';
+  private isClosing = false;
+
+  /** `stream` has a listener of its errors; what ends it early is told by its 'close', too. `stallMs`: how long a client may leave the end of its answer unread. `stuck` is called when its connection takes nothing for so long. */
+  constructor(
+    private readonly stream: ServerHttp2Stream,
+    private readonly head: Http2Head,
+    private readonly stallMs: number,
+    private readonly stuck: () => void,
+  ) {
+    this.isUploadOver = stream.endAfterHeaders;
+    stream.on('wantTrailers', () => this.sendTrailers());
+    stream.once('close', () => this.gone());
+  }
+
+  /** From here on the exchange hears of its client. */
+  listen(events: ClientEvents): void {
+    this.events = events;
+    const { stream } = this;
+    stream.on('drain', () => (this.isOver ? undefined : events.clientDrained()));
+    if (this.isUploadOver) return;
+    stream.on('trailers', (_fields, _flags, raw: string[] | undefined) => this.takeTrailers(raw ?? []));
+    stream.on('data', (bytes: Buffer) => this.uploadReceived(bytes));
+    stream.once('end', () => this.uploadEnded());
+  }
+
+  inform(status: number, fields: FieldBlock): void {
+    if (this.hasBegun || !this.isOpen) return;
+    const informed: Http2Fields = emptyFields();
+    // A 100 has nothing to say but itself.
+    if (status !== 100) addBlock(informed, fields);
+    this.say(() => this.stream.additionalHeaders({ ...informed, ':status': status }));
+  }
+
+  begin(head: AnswerHead): void {
+    const fields = addBlock(emptyFields(), head.fields);
+    if (head.statedLength !== undefined) fields['content-length'] = String(head.statedLength);
+    // RFC 9110 section 15: a client takes what is no status for a 5xx, and node:http2 cannot say it.
+    this.respond(head.status > 599 ? 500 : head.status, fields, head.bodyLength === 0);
+  }
+
+  write(bytes: Buffer): void {
+    if (!this.isOpen) return;
+    // Borrowed, and node:http2 may keep them until the client's window opens.
+    this.stream.write(Buffer.from(bytes));
+  }
+
+  end(trailers: FieldBlock): void {
+    this.isOver = true;
+    if (trailers !== '') this.trailers = addBlock(emptyFields(), trailers);
+    this.finish();
+  }
+
+  /** node:http2 sends what one turn of the event loop wrote together. */
+  flush(): void {
+    return;
+  }
+
+  answer(answer: Answer): void {
+    this.isOver = true;
+    if (this.head.isGrpc) return this.endAsGrpc(grpcAnswer(answer));
+    const body = Buffer.from(answer.body ?? '');
+    const fields = emptyFields();
+    for (const [name, value] of Object.entries(answer.headers ?? {})) fields[name.toLowerCase()] = value;
+    delete fields.connection;
+    if (body.length > 0) fields['content-type'] ??= 'text/plain; charset=utf-8';
+    if (!isBodiless(answer.status)) fields['content-length'] = String(body.length);
+    const hasBody = body.length > 0 && !isBodiless(answer.status) && this.head.method !== 'HEAD';
+    this.respond(answer.status, fields, !hasBody);
+    if (hasBody && this.isOpen) this.stream.write(body);
+    this.finish();
+  }
+
+  /**
+   * Ends a call with a status, which its client can act on, in place of a reset. Between two messages only, if the
+   * answer has begun. The exchange is over for this half, as after `end`.
+   */
+  endGrpc(status: number, message: string): void {
+    this.isOver = true;
+    if (!this.hasBegun) return this.endAsGrpc({ 'content-type': 'application/grpc', ...grpcEnd(status, message) });
+    this.trailers = Object.assign(emptyFields(), grpcEnd(status, message));
+    this.finish();
+  }
+
+  get isBackedUp(): boolean {
+    // Once the answer is whole, any rest of it is the client's to take.
+    return this.isOpen && (this.stream.writableNeedDrain || (this.isOver && this.stream.writableLength > 0));
+  }
+
+  get pendingBytes(): number {
+    return this.stream.writableLength;
+  }
+
+  pauseUpload(): void {
+    // An upload that is over must be read to its end, or the stream never closes.
+    if (!this.isUploadOver && !this.isOver) this.stream.pause();
+  }
+
+  /** A client that leaves says so beside its paused stream. */
+  holdUpload(): void {
+    this.pauseUpload();
+  }
+
+  resumeUpload(): void {
+    if (!this.isUploadOver) this.stream.resume();
+  }
+
+  reset(): void {
+    this.isOver = true;
+    this.isReset = true;
+    this.close(NGHTTP2_INTERNAL_ERROR);
+  }
+
+  /** What the client sent on this stream is malformed. The exchange hears that its client is gone. */
+  breakOff(code: number): void {
+    this.isUploadOver = true;
+    // Nobody reads the rest, which would keep the stream open.
+    this.stream.resume();
+    this.close(code);
+  }
+
+  detach(): undefined {
+    return undefined;
+  }
+
+  private get isOpen(): boolean {
+    return !this.stream.closed && !this.stream.destroyed;
+  }
+
+  private respond(status: number, fields: Http2Fields, endStream: boolean): void {
+    if (!this.isOpen || this.hasBegun) return;
+    this.hasBegun = true;
+    this.say(() => this.stream.respond({ ...fields, ':status': status }, { endStream, waitForTrailers: !endStream }));
+  }
+
+  /** Without a body: the head says it all. */
+  private endAsGrpc(fields: Record<string, string>): void {
+    this.respond(200, Object.assign(emptyFields(), fields), true);
+    this.finish();
+  }
+
+  /** What node:http2 refuses to say the client is told by a reset, and the exchange by its end. */
+  private say(speak: () => void): void {
+    try {
+      speak();
+    } catch {
+      this.close(NGHTTP2_INTERNAL_ERROR);
+    }
+  }
+
+  /** Closes the stream. It is over when the client is told so, and on a connection that takes nothing it never is. */
+  private close(code: number): void {
+    const { stream } = this;
+    stream.close(code);
+    if (this.isClosing || stream.destroyed) return;
+    this.isClosing = true;
+    const timer = setTimeout(this.stuck, this.stallMs).unref();
+    stream.once('close', () => clearTimeout(timer));
+  }
+
+  private finish(): void {
+    const { stream } = this;
+    if (!this.isOpen) return;
+    // The paused rest of an upload would keep the stream open.
+    if (!this.isUploadOver) stream.resume();
+    // Also without a body: where the connection takes nothing, no end of an answer leaves.
+    stream.setTimeout(this.stallMs, () => this.close(NGHTTP2_CANCEL));
+    if (stream.writableEnded) return this.endUpload();
+    stream.end();
+  }
+
+  /** An answer that began with a body ends with a field section of its own, an empty one is an empty frame. */
+  private sendTrailers(): void {
+    if (!this.isOpen) return;
+    this.say(() => this.stream.sendTrailers(onlyTrailers(this.trailers)));
+    this.endUpload();
+  }
+
+  /** RFC 9113 section 8.1: a client whose whole answer is there may stop sending, and is told so without an error. */
+  private endUpload(): void {
+    if (this.isUploadOver) return;
+    // What was written last is to go out first.
+    setImmediate(() => {
+      if (!this.stream.readableEnded && this.isOpen) this.close(NGHTTP2_NO_ERROR);
+    });
+  }
+
+  /** `raw`: names and values in turn. */
+  private takeTrailers(raw: readonly string[]): void {
+    const forbidden = raw.find((name, index) => index % 2 === 0 && isRefusedTrailer(name));
+    if (forbidden === undefined) this.uploadTrailers = blockOf(raw, isTrailer);
+    else if (!this.isOver) {
+      this.isUploadOver = true;
+      this.events?.uploadBroken({ status: 400, body: `'${forbidden}' may not be a trailer\n` });
+    }
+  }
+
+  private uploadReceived(bytes: Buffer): void {
+    if (this.isOver || this.isUploadOver) return;
+    this.events?.uploadReceived(bytes);
+    this.events?.uploadFlushed();
+  }
+
+  private uploadEnded(): void {
+    if (this.isUploadOver) return;
+    this.isUploadOver = true;
+    // A reset is no end of a body, whatever node:http2 makes of it.
+    if (this.isOver || this.stream.rstCode !== NGHTTP2_NO_ERROR || this.stream.aborted) return;
+    this.events?.uploadEnded(this.uploadTrailers);
+    this.events?.uploadFlushed();
+  }
+
+  private gone(): void {
+    const isSent = this.isOver && this.hasBegun && this.stream.writableFinished;
+    this.isUploadOver = true;
+    this.isOver = true;
+    if (this.isReset) return;
+    if (isSent) this.events?.answerSent();
+    else this.events?.clientGone();
+  }
+}
+
+function isBodiless(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
+}
+
+function onlyTrailers(fields: Http2Fields): Http2Fields {
+  const kept = emptyFields();
+  for (const [name, value] of Object.entries(fields)) if (isTrailer(name)) kept[name] = value;
+  return kept;
+}

@@ -1,0 +1,51 @@
+import type { AddressBook } from './addresses';
+import type { DataPlaneOptions, Limits, Timeouts, Upstream } from '../contract/data-plane';
+import type { EngineHead, FieldBlock, UpstreamEvents, UpstreamHalf } from '../contract/streams';
+import type { Ticker } from './ticker';
+
+/** What every exchange of a plane shares. */
+export interface PlaneContext {
+  readonly options: DataPlaneOptions;
+  readonly timeouts: Timeouts;
+  readonly limits: Limits;
+  readonly ticker: Ticker;
+  readonly upstreams: Upstreams;
+  /** The exchanges that have become upgraded connections. */
+  readonly tunnels: Set<TunnelEntry>;
+  readonly tunnelIdle: { readonly openMs: number; readonly halfClosedMs: number };
+  readonly isDraining: boolean;
+  readonly isHolding: boolean;
+  /** Who asks for something new is to come again later. */
+  readonly isMemoryTight: boolean;
+  readonly addresses: AddressBook;
+  /** Whether one more connection to an upstream fits into the files that the process may have open. */
+  readonly hasFileForUpstream: boolean;
+  /** Told of an error of our own. It does not throw. */
+  faulted(error: unknown): void;
+}
+
+export interface TunnelEntry {
+  setHolding(isHolding: boolean): void;
+  cutTunnel(): void;
+  readonly heldBytes: number;
+  shed(): void;
+}
+
+/**
+ * Which connection a request may take: `kept` any kept-alive one, for requests that can be sent again; `young` only one
+ * that was in use a moment ago, for requests that cannot; `fresh` a new one, for upgrades and second tries.
+ */
+export type ConnectionChoice = 'kept' | 'young' | 'fresh';
+
+/** The ways to the upstreams. What comes of a request is told to `events`, later than the call. */
+export interface Upstreams {
+  open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf;
+}
+
+export interface UpstreamRequest {
+  readonly head: EngineHead;
+  /** Path and query. */
+  readonly url: string;
+  readonly fields: FieldBlock;
+  readonly choice: ConnectionChoice;
+}

@@ -1,0 +1,59 @@
+import { isShortage } from '../contract/connect-failure';
+
+/** What a trial of something showed. `untried`: nothing, neither that it works nor that it does not. */
+export interface Verdict {
+  readonly result: 'right' | 'wrong' | 'untried';
+  /** Why it is not right. */
+  readonly why?: string;
+}
+
+/** The network or the machine was in the way: that says nothing of what was to be tried. */
+const IN_THE_WAY: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EACCES', 'EPERM']);
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 300_000;
+
+/**
+ * Tries something of this process at its start. A wrong result is one for ever; a trial that comes to no result, as on a machine
+ * that is too busy, is repeated later and later, and says so meanwhile.
+ */
+export class SelfCheck {
+  verdict: Verdict = { result: 'untried', why: 'it was not tried yet' };
+  private first: Promise<void> | undefined;
+  private pauseMs = FIRST_PAUSE_MS;
+  private readonly watchers = new Set<(verdict: Verdict) => void>();
+
+  /** @param attempt that ends by itself, whatever happens */
+  constructor(
+    private readonly attempt: () => Promise<Verdict>,
+    private readonly after: (ms: number, call: () => void) => void = (ms, call) => void setTimeout(call, ms).unref(),
+  ) {}
+
+  /** Resolves when the first attempt is over, whatever came of it. */
+  start(): Promise<void> {
+    return (this.first ??= this.try());
+  }
+
+  /** `told` is called with each verdict from now on that is another one than before. @returns ends it */
+  watch(told: (verdict: Verdict) => void): () => void {
+    this.watchers.add(told);
+    return () => void this.watchers.delete(told);
+  }
+
+  private async try(): Promise<void> {
+    const before = this.verdict;
+    this.verdict = await this.attempt().catch(verdictOf);
+    const { result, why } = this.verdict;
+    if (result !== before.result || why !== before.why) for (const told of this.watchers) told(this.verdict);
+    if (result !== 'untried') return;
+    this.after(this.pauseMs, () => void this.try());
+    this.pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * this.pauseMs);
+  }
+}
+
+/** What an error of an attempt says. */
+export function verdictOf(error: unknown): Verdict {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const isInTheWay = IN_THE_WAY.has(code) || isShortage({ code, why: message });
+  return { result: isInTheWay ? 'untried' : 'wrong', why: message };
+}

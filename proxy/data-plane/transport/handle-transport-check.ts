@@ -1,0 +1,147 @@
+import net, { AddressInfo, Socket } from 'node:net';
+import { SelfCheck, Verdict, verdictOf } from '../shared/self-check';
+import { FastWire } from './handle-transport';
+import { hasBinding } from './native';
+import { NOBODY } from '../contract/transport';
+
+/**
+ * Whether this Node.js handles sockets as `FastWire` knows: tried once a process, and again while there is no result. Until then,
+ * and where it does otherwise, its streams are used.
+ */
+export const fastPath = new SelfCheck(tryFastWire);
+
+const TEXT = 'text \u00e4\r\n';
+const BYTES = Buffer.from([0, 255, 13, 10]);
+const EXPECTED = Buffer.concat([Buffer.from(TEXT, 'latin1'), BYTES, Buffer.from(TEXT, 'latin1'), BYTES]);
+/** Pieces of these are written in turns until the kernel takes no more. */
+const PIECE = 'x'.repeat(512 * 1024);
+const PIECE_BYTES = Buffer.from(PIECE);
+const MAX_PIECES = 64;
+const CHECK_MS = 2_000;
+
+const RIGHT: Verdict = { result: 'right' };
+const wrong = (why: string): Verdict => ({ result: 'wrong', why });
+
+/**
+ * Tries reads, a pause, writes of text, of bytes, of both and of more than the kernel takes at once, the ends of both sides and
+ * the close, between two sockets of this machine.
+ */
+export async function tryFastWire(limitMs = CHECK_MS): Promise<Verdict> {
+  if (!hasBinding) return wrong('this Node.js has no such handles');
+  const server = net.createServer({ pauseOnConnect: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const sockets: { destroy(): void }[] = [];
+  try {
+    return await withinTime(tryBetween(server, sockets), limitMs);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+}
+
+async function tryBetween(server: net.Server, sockets: { destroy(): void }[]): Promise<Verdict> {
+  const accepting = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  const client = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+  sockets.push(client);
+  const failed = new Promise<never>((_, reject) => client.on('error', reject));
+  failed.catch(() => undefined);
+  await Promise.race([new Promise((resolve) => client.once('connect', resolve)), failed]);
+  const accepted = await accepting;
+  const { remotePort } = accepted;
+  const wire = new FastWire(accepted);
+  sockets.push(wire);
+  if (wire.peer.port !== remotePort) return wrong('a handle does not know its peer');
+  const passed = await Promise.race([passesBytes(wire, client), failed]);
+  return passed.result === 'right' ? Promise.race([ends(wire, client), failed]) : passed;
+}
+
+/** The wire gets the client's text, answers with all that it can write while it is paused, and the client gets that. */
+function passesBytes(wire: FastWire, client: Socket): Promise<Verdict> {
+  return new Promise((resolve) => {
+    const reader = new Reader();
+    const answer = () => {
+      wire.pause();
+      wire.write(TEXT);
+      wire.writeBytes(BYTES);
+      wire.writeBytes(BYTES, TEXT);
+      if (wire.isBackedUp) return resolve(wrong('a few bytes are not taken at once'));
+      while (!wire.isBackedUp && reader.pieces < MAX_PIECES) {
+        if (reader.pieces % 2 === 0) wire.write(PIECE);
+        else wire.writeBytes(PIECE_BYTES);
+        reader.pieces += 1;
+      }
+      client.resume();
+    };
+    let isDrained = false;
+    const look = () => {
+      if (isDrained && reader.length >= EXPECTED.length + reader.pieces * PIECE.length)
+        resolve(reader.isRight ? RIGHT : wrong('other bytes arrive than were written'));
+    };
+    wire.user = {
+      ...NOBODY,
+      received: (bytes, length) => {
+        if (wire.isPaused) resolve(wrong('a paused handle reads'));
+        else if (bytes.toString('latin1', 0, length) !== TEXT) resolve(wrong('other bytes are read than arrive'));
+        else answer();
+      },
+      drained: () => {
+        isDrained = !wire.isBackedUp;
+        look();
+      },
+      closed: (error) => resolve(error ? verdictOf(error) : wrong('a handle closes by itself')),
+    };
+    client.on('data', (bytes: Buffer) => {
+      reader.take(bytes);
+      look();
+    });
+    client.pause();
+    client.write(TEXT, 'latin1');
+  });
+}
+
+/** A paused wire reads on, gets the client's end, ends its own half, and is closed with that. */
+async function ends(wire: FastWire, client: Socket): Promise<Verdict> {
+  let received = '';
+  const clientEnded = new Promise((resolve) => client.once('end', resolve));
+  const closed = new Promise<Verdict>((resolve) => {
+    wire.user = {
+      ...NOBODY,
+      received: (bytes, length) => (received += bytes.toString('latin1', 0, length)),
+      ended: () => wire.end(),
+      closed: (error) => {
+        if (error) resolve(verdictOf(error));
+        else resolve(received === TEXT ? RIGHT : wrong('bytes are lost behind a pause'));
+      },
+    };
+  });
+  client.end(TEXT, 'latin1');
+  wire.resume();
+  await clientEnded;
+  return closed;
+}
+
+/** Compares what comes with what was written. */
+class Reader {
+  length = 0;
+  pieces = 0;
+  isRight = true;
+
+  take(bytes: Buffer): void {
+    const rest = Math.max(0, EXPECTED.length - this.length);
+    const isBegin = bytes.subarray(0, rest).equals(EXPECTED.subarray(this.length, this.length + bytes.length));
+    this.isRight &&= isBegin && bytes.subarray(rest).every((byte) => byte === PIECE.charCodeAt(0));
+    this.length += bytes.length;
+  }
+}
+
+/** A busy machine is no proof of anything. */
+function withinTime(trial: Promise<Verdict>, limitMs: number): Promise<Verdict> {
+  return new Promise((resolve, reject) => {
+    const late: Verdict = { result: 'untried', why: `it came to no result within ${limitMs / 1000} s` };
+    const timer = setTimeout(() => resolve(late), limitMs);
+    trial.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

@@ -1,0 +1,268 @@
+import { writeSync, writevSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import {
+  Handle,
+  HandleOwner,
+  LAST_WRITE_WAS_ASYNC,
+  READ_BYTES_OR_ERROR,
+  Request,
+  ShutdownRequest,
+  WriteRequest,
+  state,
+  takeHandle,
+} from './native';
+import { NOBODY, Peer, Wire, WireUser, plainAddress } from '../contract/transport';
+
+/** As much as one read takes. */
+const READ_BYTES = 256 * 1024;
+/** libuv's number for the end of a stream; all else below zero is an error. */
+const END_OF_STREAM = -4095;
+
+/**
+ * Every read of the process lands here, one after the other: what is received is used, copied or gone, and the memory
+ * stays in the processor's cache.
+ */
+const shared = Buffer.allocUnsafeSlow(READ_BYTES);
+/** For the next write of any wire: nearly all end at once, and leave their request unused. */
+let spareRequest: Request | undefined;
+
+// One for all handles: an idle connection is to cost little.
+
+function onRead(this: Handle): void {
+  this.wire!.onRead(state[READ_BYTES_OR_ERROR]!);
+}
+
+function onClosed(this: Handle): void {
+  this.wire!.onClosed();
+}
+
+function onWritten(this: Request, status: number): void {
+  this.wire!.onWritten(status);
+}
+
+function onShutDown(this: Request): void {
+  this.wire!.onShutDown();
+}
+
+/** A wire straight on a TCP socket's native handle, without a socket or stream of Node's in between. */
+export class FastWire implements Wire, HandleOwner {
+  user: WireUser = NOBODY;
+  isBackedUp = false;
+  hasFailed = false;
+  isPaused = false;
+  readonly isTls = false;
+  /** Undefined once it is closed or given up. */
+  private handle: Handle | undefined;
+  private error: Error | undefined = undefined;
+  private knownPeer: Peer | undefined = undefined;
+  private pendingWrites = 0;
+  private hasReadEnd = false;
+  /** Our end was sent, or is to be when all is written; and it was. */
+  private hasEnded = false;
+  private isShuttingDown = false;
+  private isShutDown = false;
+
+  /** Takes over a socket that is open and was never read. */
+  constructor(socket: Socket) {
+    const handle = takeHandle(socket);
+    this.handle = handle;
+    handle.wire = this;
+    handle.onread = onRead;
+    handle.useUserBuffer(shared);
+    handle.readStart();
+  }
+
+  write(text: string): void {
+    const { handle } = this;
+    if (handle === undefined || this.isWriteOver) return;
+    const request = (spareRequest ??= new WriteRequest());
+    this.written(request, handle.writeLatin1String(request, text), undefined);
+  }
+
+  writeBytes(bytes: Buffer, before = ''): void {
+    const { handle } = this;
+    if (handle === undefined || this.isWriteOver) return;
+    const head = before === '' ? undefined : Buffer.from(before, 'latin1');
+    const length = bytes.length + before.length;
+    const taken = this.isBackedUp ? 0 : this.writeNow(handle.fd, bytes, head);
+    if (taken === length || taken < 0) return;
+    // What the kernel does not take now is read from its place later, and the next read of any wire lands there.
+    const whole = head === undefined ? bytes : Buffer.concat([head, bytes]);
+    const rest = whole === bytes ? Buffer.from(bytes.subarray(taken)) : whole.subarray(taken);
+    const request = (spareRequest ??= new WriteRequest());
+    this.written(request, handle.writeBuffer(request, rest), rest);
+  }
+
+  pause(): void {
+    this.isPaused = true;
+    this.handle?.readStop();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    if (!this.hasReadEnd) this.handle?.readStart();
+  }
+
+  end(): void {
+    if (this.handle === undefined || this.hasEnded) return;
+    this.hasEnded = true;
+    // One that is asked behind writes that wait would keep a later reset from being one.
+    if (this.pendingWrites === 0) this.shutDown(this.handle);
+  }
+
+  destroy(): void {
+    const { handle } = this;
+    this.handle = undefined;
+    handle?.close(onClosed);
+  }
+
+  reset(): void {
+    const { handle } = this;
+    this.handle = undefined;
+    if (handle === undefined) return;
+    // One whose end is just leaving cannot be reset, and trying it would take the close away as well.
+    if (this.isShuttingDown || handle.reset(onClosed) !== 0) handle.close(onClosed);
+  }
+
+  get isDestroyed(): boolean {
+    return this.handle === undefined;
+  }
+
+  get peer(): Peer {
+    return (this.knownPeer ??= this.readPeer());
+  }
+
+  set peer(peer: Peer) {
+    this.knownPeer = peer;
+  }
+
+  giveUp(bytes: Buffer): Socket {
+    const handle = this.handle!;
+    this.handle = undefined;
+    handle.wire = undefined;
+    // The handle has a buffer of ours for good, and it is read before the next one is.
+    const onread = {
+      buffer: shared,
+      callback: (length: number, buffer: Uint8Array) => {
+        socket.push(Buffer.from(buffer.subarray(0, length)));
+        return true;
+      },
+    };
+    // The constructor takes more than its documentation says.
+    const options: object = {
+      handle,
+      allowHalfOpen: true,
+      pauseOnCreate: true,
+      readable: true,
+      writable: true,
+      onread,
+    };
+    const socket = new Socket(options);
+    if (bytes.length > 0) socket.unshift(Buffer.from(bytes));
+    return socket;
+  }
+
+  get hasPending(): boolean {
+    return this.isBackedUp;
+  }
+
+  get pendingBytes(): number {
+    return this.handle?.writeQueueSize ?? 0;
+  }
+
+  // For the functions above.
+
+  onRead(length: number): void {
+    if (length > 0) this.user.received(shared, length);
+    else if (length < 0) this.readOver(length);
+  }
+
+  onClosed(): void {
+    this.user.closed(this.error);
+  }
+
+  onWritten(status: number): void {
+    this.pendingWrites -= 1;
+    if (this.handle === undefined) return;
+    if (status !== 0) this.fail(errorOf('write', status));
+    if (this.pendingWrites > 0) return;
+    this.isBackedUp = false;
+    if (this.hasEnded) this.shutDown(this.handle);
+    if (!this.hasFailed) this.user.drained();
+  }
+
+  onShutDown(): void {
+    this.isShuttingDown = false;
+    this.isShutDown = true;
+    if (this.hasReadEnd) this.destroy();
+  }
+
+  private readOver(status: number): void {
+    this.hasReadEnd = true;
+    if (status !== END_OF_STREAM) {
+      this.error = errorOf('read', status);
+      return this.destroy();
+    }
+    this.user.ended();
+    if (this.isShutDown) this.destroy();
+  }
+
+  /** Gives to the kernel what it takes at once. Returns how much that is; less than 0 when it takes no more, ever. */
+  private writeNow(fd: number, bytes: Buffer, head: Buffer | undefined): number {
+    try {
+      return head === undefined ? writeSync(fd, bytes) : writevSync(fd, [head, bytes]);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
+      this.fail(error as Error);
+      return -1;
+    }
+  }
+
+  /**
+   * A peer that takes no more may have said why before, as an upstream that answers 413 and closes. So the socket is
+   * read on until its error comes, which it does when the rest is read, and not while nobody reads.
+   */
+  private fail(error: Error): void {
+    if (this.hasFailed) return;
+    this.hasFailed = true;
+    this.error ??= error;
+    queueMicrotask(() => this.user.failed());
+  }
+
+  private shutDown(handle: Handle): void {
+    const request = new ShutdownRequest();
+    request.wire = this;
+    request.oncomplete = onShutDown;
+    this.isShuttingDown = true;
+    // Otherwise it was done, or failed, at once.
+    if (handle.shutdown(request) !== 0) this.onShutDown();
+  }
+
+  private get isWriteOver(): boolean {
+    return this.hasFailed || this.hasEnded;
+  }
+
+  private written(request: Request, status: number, bytes: Buffer | undefined): void {
+    if (status !== 0) return this.fail(errorOf('write', status));
+    // The kernel took all of it at once: the request was not used, and serves again.
+    if (state[LAST_WRITE_WAS_ASYNC] === 0) return;
+    this.isBackedUp = true;
+    this.pendingWrites += 1;
+    request.buffer = bytes;
+    request.wire = this;
+    request.oncomplete = onWritten;
+    spareRequest = undefined;
+  }
+
+  private readPeer(): Peer {
+    const out: { address?: string; port?: number } = {};
+    this.handle?.getpeername(out);
+    return { address: plainAddress(out.address), port: out.port ?? 0 };
+  }
+}
+
+function errorOf(call: string, status: number): Error {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`${call} ${code}`), { code });
+}

@@ -1,0 +1,119 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { NOBODY, Peer, Wire, WireUser, peerOf } from '../contract/transport';
+
+/** A wire on a socket as Node documents it: for TLS, and wherever the fast one cannot be used. */
+export class StreamWire implements Wire {
+  user: WireUser = NOBODY;
+  isPaused = false;
+  private pendingWrites = 0;
+  private error: Error | undefined;
+  private knownPeer: Peer | undefined;
+
+  constructor(private readonly socket: Socket) {
+    socket.allowHalfOpen = true;
+    socket.on('error', (error) => (this.error = error));
+    socket.on('data', this.onData);
+    socket.on('end', this.onEnd);
+    socket.on('close', this.onClose);
+  }
+
+  write(text: string): void {
+    if (this.isWritable) this.socket.write(text, 'latin1', this.count());
+  }
+
+  writeBytes(bytes: Buffer, before = ''): void {
+    if (!this.isWritable) return;
+    if (before !== '') {
+      this.socket.cork();
+      this.socket.write(before, 'latin1', this.count());
+      process.nextTick(() => this.socket.uncork());
+    }
+    // They may be borrowed, and a stream keeps what it is given.
+    this.socket.write(Buffer.from(bytes), this.count());
+  }
+
+  /** Node's streams give a socket up whole. */
+  get hasFailed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  get isBackedUp(): boolean {
+    return this.socket.writableNeedDrain;
+  }
+
+  /** What is in the buffers of the stream, or of TLS, is lost with the socket. */
+  get hasPending(): boolean {
+    return this.pendingWrites > 0;
+  }
+
+  get pendingBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.socket.resume();
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  reset(): void {
+    if (this.isTls) this.socket.destroy();
+    else this.socket.resetAndDestroy();
+  }
+
+  get isDestroyed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  get peer(): Peer {
+    return (this.knownPeer ??= peerOf(this.socket));
+  }
+
+  set peer(peer: Peer) {
+    this.knownPeer = peer;
+  }
+
+  get isTls(): boolean {
+    return (this.socket as TLSSocket).encrypted === true;
+  }
+
+  giveUp(bytes: Buffer): Socket {
+    const { socket } = this;
+    socket.pause();
+    socket.off('data', this.onData);
+    socket.off('end', this.onEnd);
+    socket.off('close', this.onClose);
+    if (bytes.length > 0) socket.unshift(Buffer.from(bytes));
+    return socket;
+  }
+
+  private count(): (error?: Error | null) => void {
+    this.pendingWrites += 1;
+    return this.onWritten;
+  }
+
+  private get isWritable(): boolean {
+    return this.socket.writable;
+  }
+
+  private readonly onData = (bytes: Buffer) => this.user.received(bytes, bytes.length);
+  private readonly onWritten = (error?: Error | null) => {
+    this.pendingWrites -= 1;
+    if (this.pendingWrites === 0 && !error) this.user.drained();
+  };
+  private readonly onEnd = () => this.user.ended();
+  private readonly onClose = () => this.user.closed(this.error);
+}

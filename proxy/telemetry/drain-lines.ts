@@ -1,0 +1,55 @@
+import { KindCounts, total } from '../../core/proxy/connections';
+import { DrainVerdict, drainEnd, drainProgress, drainVerdict, nextProgressMs } from '../../core/proxy/drain';
+
+export interface DrainLog {
+  info(message: string): void;
+  warn(message: string): void;
+}
+
+/** What one drain logs of its course, whoever runs it. */
+export class DrainLines {
+  private nextProgressMs: number;
+  private isOverdue = false;
+  private isEndTold = false;
+
+  constructor(
+    private readonly log: DrainLog,
+    private readonly startedMs: number,
+  ) {
+    this.nextProgressMs = startedMs;
+  }
+
+  /**
+   * Says what is to be said now. The end is said once, and again only where connections came after it and were told of.
+   *
+   * @param limitMs counted from the start: when what is live now must be gone
+   * @param forced of those that are gone, how many the drain has cut
+   */
+  tell(active: KindCounts, limitMs: number, forced: number, nowMs: number): DrainVerdict {
+    const verdict = drainVerdict({ active: total(active), startedMs: this.startedMs, limitMs }, nowMs);
+    if (verdict === 'drained') this.tellDrained(active, forced);
+    else if (verdict === 'overdue') this.tellOverdue(active);
+    else this.tellProgress(active, (this.startedMs + limitMs - nowMs) / 1000, nowMs);
+    return verdict;
+  }
+
+  private tellDrained(active: KindCounts, forced: number): void {
+    if (!this.isEndTold && !this.isOverdue) this.log[forced === 0 ? 'info' : 'warn'](drainEnd(active, forced));
+    this.isEndTold = true;
+    this.isOverdue = false;
+  }
+
+  /** Said once; closing goes on, because what is left must go. */
+  private tellOverdue(active: KindCounts): void {
+    if (!this.isOverdue) this.log.warn(drainEnd(active, 0));
+    this.isOverdue = true;
+  }
+
+  private tellProgress(active: KindCounts, remainingSeconds: number, nowMs: number): void {
+    if (nowMs < this.nextProgressMs) return;
+    this.log.info(drainProgress(active, remainingSeconds));
+    this.isEndTold = false;
+    this.isOverdue = false;
+    this.nextProgressMs = nowMs + nextProgressMs(remainingSeconds);
+  }
+}

@@ -1,0 +1,75 @@
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import { Outcome, UPSTREAM_FAILURES, UpstreamFailure } from '../data-plane/contract/data-plane';
+import { Durations } from './durations';
+
+/** By its first digit; `none`: the client went away before it had a status. */
+export const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+export type StatusClass = (typeof STATUS_CLASSES)[number];
+
+/** The requests that a proxy took, and how they were answered; see `LedgerReport`. Counting one allocates nothing. */
+export class TrafficCount {
+  /** Of requests that went to an upstream: until the answer was whole, or the stream began. */
+  readonly durations = new Durations(STATUS_CLASSES.length);
+  private taken = 0;
+  private answered = 0;
+  private errors = 0;
+  private readonly classes = new Float64Array(STATUS_CLASSES.length);
+  private readonly failed = Object.fromEntries(UPSTREAM_FAILURES.map((failure) => [failure, 0])) as Record<
+    UpstreamFailure,
+    number
+  >;
+
+  take(): void {
+    this.taken += 1;
+  }
+
+  /** A WebSocket or an event stream began: that is its answer, however long it lasts. */
+  opened(status: number, durationMs: number): void {
+    this.answered += 1;
+    this.count(status, durationMs);
+  }
+
+  /** @param hasOpened whether `opened` was called for it */
+  settled({ status, ending, failure }: Outcome, hasOpened: boolean, durationMs: number): void {
+    if (failure !== undefined) this.failed[failure] += 1;
+    if (hasOpened) {
+      if (failure !== undefined) this.errors += 1;
+      return;
+    }
+    this.count(status, durationMs);
+    // The client left, or a drain ended it: nobody knows what the upstream would have answered.
+    if (ending !== 'completed' && failure === undefined) return;
+    this.answered += 1;
+    if (failure !== undefined || (status ?? 0) >= 500) this.errors += 1;
+  }
+
+  /** Refused by the proxy for a reason of its own: an answer that says nothing of the upstream. */
+  refuse(status: number): void {
+    this.taken += 1;
+    this.answered += 1;
+    this.classes[classIndex(status)]! += 1;
+  }
+
+  get requests(): LedgerReport['requests'] {
+    return { total: this.taken, answered: this.answered, errors: this.errors };
+  }
+
+  get byClass(): Readonly<Record<StatusClass, number>> {
+    const counts = STATUS_CLASSES.map((name, index) => [name, this.classes[index]!]);
+    return Object.fromEntries(counts) as Record<StatusClass, number>;
+  }
+
+  get failures(): Readonly<Record<UpstreamFailure, number>> {
+    return { ...this.failed };
+  }
+
+  private count(status: number | undefined, durationMs: number): void {
+    const index = classIndex(status);
+    this.classes[index]! += 1;
+    this.durations.add(index, durationMs);
+  }
+}
+
+function classIndex(status: number | undefined): number {
+  return status !== undefined && status >= 100 && status < 600 ? Math.trunc(status / 100) : 0;
+}

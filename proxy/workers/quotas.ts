@@ -1,0 +1,55 @@
+import type { DrainOrder } from '../../core/proxy/admin-api';
+import type { HoldOrder } from '../../core/proxy/hold';
+import type { ProxyConfig } from '../config/config';
+import type { Limits } from '../data-plane/contract/data-plane';
+import { memoryBudget } from '../process/memory-limit';
+
+/** Those that protect what the workers share: the backend, the host's ports, its memory. */
+const SHARED_LIMITS = [
+  'clientConnections',
+  'upstreamConnections',
+  'idleUpstreamConnections',
+  'waitingRequests',
+] as const satisfies readonly (keyof Limits)[];
+
+/**
+ * What one of the workers is started with: no admin API, and its share of what is configured for the whole proxy. A rate
+ * may become a fraction, a limit is rounded up.
+ */
+export function configShare(config: ProxyConfig): ProxyConfig {
+  const { workers, limits } = config;
+  const shared = SHARED_LIMITS.flatMap((name) => {
+    const limit = limits[name];
+    return limit === undefined ? [] : [[name, Math.ceil(limit / workers)] as const];
+  });
+  return {
+    ...config,
+    admin: undefined,
+    workers: 1,
+    limits: {
+      ...limits,
+      ...Object.fromEntries(shared),
+      memoryBytes: Math.ceil(memoryBudget(limits.memoryBytes) / workers),
+    },
+    closeRatePerSecond: config.closeRatePerSecond / workers,
+  };
+}
+
+/**
+ * The order for each of the workers: the rate of closing is shared out by their live connections, so that all are done at
+ * about the same time. One without any still has a part, for those that are on their way.
+ *
+ * @param live connections of each worker
+ */
+export function drainShares(order: DrainOrder, live: readonly number[]): DrainOrder[] {
+  const weights = live.map((count) => 1 + count);
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return weights.map((weight) => ({ ...order, closeRatePerSecond: (order.closeRatePerSecond * weight) / sum }));
+}
+
+/** The room for waiting requests in even parts; the first workers have one more where it does not divide. */
+export function holdShare(order: HoldOrder, worker: number, workers: number): HoldOrder {
+  const part = Math.floor(order.maxWaiting / workers);
+  const rest = order.maxWaiting % workers;
+  return { ...order, maxWaiting: part + (worker <= rest ? 1 : 0) };
+}

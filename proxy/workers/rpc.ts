@@ -1,0 +1,88 @@
+import { CallFailed } from '../admin/admin-server';
+import type { Clock } from '../process/clock';
+import type { AnswerTo, Answers, FromWorker, Question } from './messages';
+
+/** Shorter than what a caller of the admin API waits for. */
+const ANSWER_MS = 2_000;
+/** For a worker that was late, and has not been heard since: what is asked next is not to take as long again. */
+const STILL_LATE_MS = 250;
+
+/** The worker that was asked has ended. */
+export class WorkerGone extends Error {}
+
+/** Workers that were asked live, and do not answer. What they were told they will hear when they go on. */
+export class WorkerLate extends CallFailed {
+  /** @param consequence what that means for what was asked */
+  constructor(
+    readonly workers: readonly number[],
+    consequence = '',
+  ) {
+    const who = `${workers.length > 1 ? 'workers' : 'worker'} ${workers.join(', ')}`;
+    super(`${who} did not answer within ${ANSWER_MS / 1000} s${consequence}`, 504);
+  }
+}
+
+interface Pending {
+  readonly resolve: (value: Answers[keyof Answers]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The questions to one worker that are not answered yet. */
+export class Questions {
+  private readonly pending = new Map<number, Pending>();
+  private lastId = 0;
+  private isLate = false;
+  private isOver = false;
+
+  constructor(
+    private readonly worker: number,
+    private readonly send: (id: number, question: Question) => void,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Rejects with `WorkerGone` when the worker ends before it answers, with `WorkerLate` when it does not in time. */
+  ask<Q extends Question>(question: Q): Promise<AnswerTo<Q>> {
+    const { worker } = this;
+    if (this.isOver) return Promise.reject(new WorkerGone(`Worker ${worker} has ended`));
+    const id = (this.lastId += 1);
+    return new Promise((resolve, reject) => {
+      const cancel = this.clock.after(this.isLate ? STILL_LATE_MS : ANSWER_MS, () => {
+        this.isLate = true;
+        this.fail(id, new WorkerLate([worker]));
+      });
+      this.pending.set(id, {
+        resolve: (value) => {
+          cancel();
+          // The worker answers each kind of question with its kind of answer; see `Answers`.
+          resolve(value as AnswerTo<Q>);
+        },
+        reject: (error) => {
+          cancel();
+          reject(error);
+        },
+      });
+      this.send(id, question);
+    });
+  }
+
+  /** An answer that comes late has nobody who waits for it. */
+  hear(message: Extract<FromWorker, { id: number }>): void {
+    this.isLate = false;
+    if (message.type === 'fault') return this.fail(message.id, new Error(`Worker ${this.worker}: ${message.message}`));
+    const pending = this.pending.get(message.id);
+    this.pending.delete(message.id);
+    pending?.resolve(message.value);
+  }
+
+  /** The worker has ended. */
+  end(): void {
+    this.isOver = true;
+    for (const id of [...this.pending.keys()]) this.fail(id, new WorkerGone(`Worker ${this.worker} has ended`));
+  }
+
+  private fail(id: number, error: Error): void {
+    const pending = this.pending.get(id);
+    this.pending.delete(id);
+    pending?.reject(error);
+  }
+}

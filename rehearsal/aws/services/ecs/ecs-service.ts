@@ -1,0 +1,203 @@
+import { Cluster, EcsModel } from '../../../tasks/model';
+import { AwsError } from '../../../errors/aws-error';
+import { Operation, Place, WireObject } from '../../wire/operation';
+import { page } from '../../wire/paging';
+import { Parameters } from '../../wire/parameters';
+import { RpcService } from '../../protocols/rpc';
+import { EcsLookup } from './lookup';
+import { nameOf, writeCluster, writeService, writeTask, writeTaskDefinition } from './shapes';
+
+const MAX_DESIRED = 10_000;
+/** What UpdateService takes. */
+const CHANGEABLE: readonly string[] = ['cluster', 'service', 'desiredCount', 'forceNewDeployment'];
+
+/** Amazon ECS. */
+export function ecsService(model: EcsModel, place: Place): RpcService {
+  return {
+    prefix: 'ecs',
+    target: 'AmazonEC2ContainerServiceV20141113',
+    version: '1.1',
+    invalidCode: 'InvalidParameterException',
+    operations: new Map([
+      ...clusterOperations(model, place),
+      ...serviceOperations(model, place),
+      ...taskOperations(model, place),
+    ]),
+  };
+}
+
+function clusterOperations(model: EcsModel, place: Place): ReadonlyMap<string, Operation> {
+  const lookup = new EcsLookup(model, place);
+  const asked = (input: Parameters) => (input.has('clusters') ? input.texts('clusters') : ['default']);
+
+  const listClusters = (input: Parameters): WireObject => {
+    const arns = [...model.clusters.values()].map(({ arn }) => arn);
+    return paged(input, 'clusterArns', arns, { fallback: 100, max: 100 });
+  };
+  const describeClusters = (input: Parameters): WireObject =>
+    describe(asked(input), {
+      member: 'clusters',
+      find: (name) => lookup.findCluster(name),
+      write: (cluster) => writeCluster(model, cluster),
+      arnOf: (name) => lookup.clusterArn(new Parameters({ cluster: name }, input.invalidCode)),
+    });
+  const clusterArns = (input: Parameters) =>
+    asked(input).map((name) => lookup.clusterArn(new Parameters({ cluster: name }, input.invalidCode)));
+  return new Map<string, Operation>([
+    ['ListClusters', { run: listClusters }],
+    ['DescribeClusters', { resources: clusterArns, run: describeClusters }],
+  ]);
+}
+
+function serviceOperations(model: EcsModel, place: Place): ReadonlyMap<string, Operation> {
+  const lookup = new EcsLookup(model, place);
+  const context = (input: Parameters) => ({ 'ecs:cluster': lookup.clusterArn(input) });
+
+  const listServices = (input: Parameters): WireObject => {
+    const cluster = lookup.cluster(input);
+    const services = [...model.services.values()].filter(({ clusterArn }) => clusterArn === cluster.arn);
+    return paged(
+      input,
+      'serviceArns',
+      services.map(({ arn }) => arn),
+      { fallback: 10, max: 100 },
+    );
+  };
+
+  const describeServices = (input: Parameters): WireObject => {
+    const cluster = lookup.cluster(input);
+    return describe(some(input, 'services', 10), {
+      member: 'services',
+      find: (name) => lookup.findService(cluster, name),
+      write: (service) => writeService(model, service),
+      arnOf: (name) => lookup.serviceArn(input, name),
+    });
+  };
+
+  const updateService = (input: Parameters): WireObject => {
+    const service = lookup.service(lookup.cluster(input), input.text('service'));
+    const other = input.names.find((name) => !CHANGEABLE.includes(name));
+    if (other !== undefined) {
+      throw input.refuse(other, 'absent: the rehearsal changes desiredCount, and forces new deployments', other);
+    }
+    const isForced = input.optionalBoolean('forceNewDeployment') ?? false;
+    const count = input.optionalInteger('desiredCount', { min: 0, max: MAX_DESIRED });
+    if (count !== undefined) model.setDesiredCount(service.arn, count);
+    if (isForced) model.forceNewDeployment(service.arn);
+    return { service: writeService(model, service) };
+  };
+
+  const servicesOf = (input: Parameters) => input.texts('services').map((name) => lookup.serviceArn(input, name));
+  const serviceOf = (input: Parameters) => [lookup.serviceArn(input, input.text('service'))];
+  return new Map<string, Operation>([
+    ['ListServices', { context, run: listServices }],
+    ['DescribeServices', { resources: servicesOf, context, run: describeServices }],
+    ['UpdateService', { resources: serviceOf, context, run: updateService }],
+  ]);
+}
+
+function taskOperations(model: EcsModel, place: Place): ReadonlyMap<string, Operation> {
+  const lookup = new EcsLookup(model, place);
+  const context = (input: Parameters) => ({ 'ecs:cluster': lookup.clusterArn(input) });
+
+  const listTasks = (input: Parameters): WireObject => {
+    const arns = tasksAskedFor(lookup, lookup.cluster(input), input);
+    return paged(input, 'taskArns', arns, { fallback: 100, max: 100 });
+  };
+
+  const describeTasks = (input: Parameters): WireObject => {
+    const cluster = lookup.cluster(input);
+    return describe(some(input, 'tasks', 100), {
+      member: 'tasks',
+      find: (id) => lookup.findTask(cluster, id),
+      write: (task) => writeTask(model, task),
+      arnOf: (id) => lookup.taskArn(input, id),
+    });
+  };
+
+  const stopTask = (input: Parameters): WireObject => {
+    const task = lookup.findTask(lookup.cluster(input), input.text('task'));
+    if (!task) throw new AwsError(input.invalidCode, 'The referenced task was not found.');
+    model.stopTask(task.arn, input.optionalText('reason') ?? 'Task stopped by user');
+    return { task: writeTask(model, task) };
+  };
+
+  // ListTasks is allowed or denied by the container instances of the cluster, on Fargate too.
+  const instancesOf = (input: Parameters) => [
+    `arn:aws:ecs:${place.region}:${place.account}:container-instance/${nameOf(lookup.clusterArn(input))}/*`,
+  ];
+  const tasksOf = (input: Parameters) => input.texts('tasks').map((id) => lookup.taskArn(input, id));
+  const taskOf = (input: Parameters) => [lookup.taskArn(input, input.text('task'))];
+  return new Map<string, Operation>([
+    ['ListTasks', { resources: instancesOf, context, run: listTasks }],
+    ['DescribeTasks', { resources: tasksOf, context, run: describeTasks }],
+    ['StopTask', { resources: taskOf, context, run: stopTask }],
+    ['DescribeTaskDefinition', { run: (input) => describeTaskDefinition(model, input) }],
+  ]);
+}
+
+/** Stopped tasks are listed only when they are asked for. */
+function tasksAskedFor(lookup: EcsLookup, cluster: Cluster, input: Parameters): string[] {
+  const serviceName = input.optionalText('serviceName');
+  const service = serviceName === undefined ? undefined : lookup.service(cluster, serviceName);
+  const desired = input.optionalText('desiredStatus') ?? 'RUNNING';
+  if (!['RUNNING', 'PENDING', 'STOPPED'].includes(desired)) {
+    throw input.refuse('desiredStatus', 'RUNNING, PENDING or STOPPED', desired);
+  }
+  const family = input.optionalText('family');
+  return lookup
+    .tasksOf(cluster)
+    .filter((task) => task.desiredStatus === desired)
+    .filter((task) => service === undefined || task.serviceArn === service.arn)
+    .filter((task) => family === undefined || nameOf(task.taskDefinitionArn).startsWith(`${family}:`))
+    .map((task) => task.arn);
+}
+
+/** By ARN, `family:revision` or `family`. */
+function describeTaskDefinition(model: EcsModel, input: Parameters): WireObject {
+  const asked = input.text('taskDefinition');
+  const users = [...model.services.values(), ...model.tasks.values()];
+  const isAsked = (arn: string) => arn === asked || nameOf(arn) === asked || nameOf(arn).startsWith(`${asked}:`);
+  const arn = users.map(({ taskDefinitionArn }) => taskDefinitionArn).find(isAsked);
+  if (arn === undefined) throw new AwsError('ClientException', 'Unable to describe task definition.');
+  const definitions = [...model.services.values()].map(({ taskDefinition }) => taskDefinition);
+  return writeTaskDefinition(
+    arn,
+    definitions.find((definition) => definition?.arn === arn),
+  );
+}
+
+interface Described<T> {
+  readonly member: string;
+  readonly find: (name: string) => T | undefined;
+  readonly write: (item: T) => WireObject;
+  readonly arnOf: (name: string) => string;
+}
+
+/** What is unknown is a failure in the answer, not of the call. */
+function describe<T>(names: readonly string[], { member, find, write, arnOf }: Described<T>): WireObject {
+  const results = names.map((name) => ({ name, item: find(name) }));
+  return {
+    [member]: results.flatMap(({ item }) => (item === undefined ? [] : [write(item)])),
+    failures: results.flatMap(({ name, item }) =>
+      item === undefined ? [{ arn: arnOf(name), reason: 'MISSING' }] : [],
+    ),
+  };
+}
+
+function some(input: Parameters, name: string, max: number): string[] {
+  const names = input.texts(name);
+  if (names.length === 0 || names.length > max) {
+    throw input.refuse(name, `a list of 1 to ${max} elements`, names.length);
+  }
+  return names;
+}
+
+function paged(input: Parameters, member: string, arns: string[], size: { fallback: number; max: number }): WireObject {
+  const token = input.optionalText('nextToken');
+  const limit = input.optionalInteger('maxResults', { min: 1, max: size.max }) ?? size.fallback;
+  const { items, next } = page(arns, { size: limit, token }, () =>
+    input.refuse('nextToken', 'the nextToken of an earlier page', token),
+  );
+  return { [member]: items, nextToken: next };
+}

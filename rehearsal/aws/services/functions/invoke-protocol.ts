@@ -1,0 +1,88 @@
+import { AwsError } from '../../../errors/aws-error';
+import { FunctionError } from '../../../functions/function';
+import type { Place } from '../../wire/operation';
+import { Call, Protocol, WireAnswer, WireRequest } from '../../protocols/protocol';
+import { RestProtocol } from '../../protocols/rest';
+
+/** Calls the function of this ARN. @throws FunctionError */
+export type InvokeFunction = (arn: string, event: unknown) => Promise<unknown>;
+
+/** `/2015-03-31/functions/NAME/invocations`, with a name, a partial or a whole ARN. */
+const PATH = /^\/2015-03-31\/functions\/([^/?]+)\/invocations(?:\?.*)?$/;
+
+/**
+ * Of Lambda, the one call that a person's command makes: Invoke.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+ */
+export class InvokeProtocol implements Protocol {
+  private readonly rest: RestProtocol;
+
+  constructor(
+    private readonly invoke: InvokeFunction,
+    private readonly place: Place,
+    known: readonly string[],
+  ) {
+    this.rest = new RestProtocol(known);
+  }
+
+  identify(request: WireRequest): { service: string; action: string } {
+    return isInvoke(request) ? { service: 'lambda', action: 'Invoke' } : this.rest.identify(request);
+  }
+
+  open(request: WireRequest): Call {
+    const [, name] = isInvoke(request) ? (PATH.exec(request.url) ?? []) : [];
+    if (name === undefined) return this.rest.open(request);
+    const arn = this.arnOf(decodeURIComponent(name));
+    return {
+      needs: [{ action: 'lambda:InvokeFunction', resources: [arn], context: {} }],
+      run: () => this.run(arn, request),
+    };
+  }
+
+  fail(error: AwsError, request: WireRequest): WireAnswer {
+    return this.rest.fail(error, request);
+  }
+
+  private async run(arn: string, { headers, body }: WireRequest): Promise<WireAnswer> {
+    const event = eventOf(body);
+    const type = headers['x-amz-invocation-type'] ?? 'RequestResponse';
+    if (type === 'DryRun') return { status: 204, headers: {}, body: '' };
+    if (type === 'Event') {
+      this.invoke(arn, event).catch(() => undefined);
+      return { status: 202, headers: {}, body: '' };
+    }
+    try {
+      return answer(JSON.stringify((await this.invoke(arn, event)) ?? null));
+    } catch (error) {
+      if (error instanceof FunctionError) return answer(error.message, { 'x-amz-function-error': 'Unhandled' });
+      throw new AwsError('ResourceNotFoundException', `Function not found: ${arn}`, 404);
+    }
+  }
+
+  private arnOf(name: string): string {
+    if (name.startsWith('arn:')) return name;
+    const { region, account } = this.place;
+    return `arn:aws:lambda:${region}:${account}:function:${name.split(':').at(-1)}`;
+  }
+}
+
+function isInvoke({ signedFor, method, url }: WireRequest): boolean {
+  return signedFor === 'lambda' && method === 'POST' && PATH.test(url);
+}
+
+function eventOf(body: Buffer): unknown {
+  try {
+    return body.length === 0 ? {} : (JSON.parse(body.toString()) as unknown);
+  } catch {
+    throw new AwsError('InvalidRequestContentException', 'Could not parse request body into json');
+  }
+}
+
+function answer(body: string, more: Readonly<Record<string, string>> = {}): WireAnswer {
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json', 'x-amz-executed-version': '$LATEST', ...more },
+    body,
+  };
+}

@@ -1,0 +1,109 @@
+import type { SmokeRequest } from '../../core/plan/plan';
+import { parseUpstreamUrl } from '../../core/validation/upstream-url';
+import { SIDES, Side } from '../../core/traffic/weights';
+import { startBackend } from './backend';
+import { startStore } from './store';
+import { Fault, FaultyRelay, startFaultyRelay } from './fault';
+import { BACKEND_HOSTS } from '../processes/loopback';
+import { UsageError } from '../errors/usage-error';
+
+export interface Backends {
+  /** What the proxies of each side are pointed at. */
+  readonly upstreams: Readonly<Record<Side, string>>;
+  /** Whether they are the rehearsal's own app, which sessions, WebSockets and event streams can be checked against. */
+  readonly own: boolean;
+  beginFault(): void;
+  stop(): Promise<void>;
+}
+
+interface BackendsOptions {
+  readonly fault?: Fault;
+  /** What the plan asks for: the rehearsal's own app answers it as expected. */
+  readonly smoke: readonly SmokeRequest[];
+  readonly seed: number;
+  /** Whether each of the rehearsal's own has a loopback address of its own. */
+  readonly hasOwnAddresses?: boolean;
+}
+
+const CONNECT_MS = 5_000;
+
+type GivenBackends = Partial<Readonly<Record<Side, string>>>;
+
+/** Whether a user brings backends of their own. */
+export function areGiven({ source, target }: GivenBackends): boolean {
+  return source !== undefined || target !== undefined;
+}
+
+/**
+ * The two backends: the rehearsal's own app, or a user's by URL. What was started is stopped again when a part fails.
+ *
+ * @param signal spares the wait for a user's backend that does not answer
+ * @throws UsageError for what is no backend URL, Error for one that does not answer
+ */
+export async function startBackends(
+  given: GivenBackends,
+  { fault, smoke, seed, hasOwnAddresses = false }: BackendsOptions,
+  signal: AbortSignal,
+): Promise<Backends> {
+  const backends = areGiven(given) ? await usersOwn(given, signal) : await ours(smoke, hasOwnAddresses);
+  if (fault !== 'target-errors') return backends;
+  let relay: FaultyRelay;
+  try {
+    relay = await startFaultyRelay('target', backends.upstreams.target, seed);
+  } catch (error) {
+    await backends.stop();
+    throw error;
+  }
+  return {
+    ...backends,
+    upstreams: { ...backends.upstreams, target: relay.url },
+    beginFault: () => relay.begin(),
+    stop: async () => void (await Promise.all([relay.stop(), backends.stop()])),
+  };
+}
+
+async function ours(smoke: readonly SmokeRequest[], hasOwnAddresses: boolean): Promise<Backends> {
+  const store = await startStore();
+  const hostOf = (side: Side) => (hasOwnAddresses ? { host: BACKEND_HOSTS[side] } : {});
+  const starts = await Promise.allSettled(
+    SIDES.map((side) => startBackend({ ...hostOf(side), side, storeUrl: store.url, smoke })),
+  );
+  const [source, target] = starts.map((start) => (start.status === 'fulfilled' ? start.value : undefined));
+  const stop = async () => {
+    await Promise.all([source?.stop(), target?.stop()]);
+    await store.stop();
+  };
+  if (!source || !target) {
+    await stop();
+    throw starts.find((start) => start.status === 'rejected')?.reason;
+  }
+  return { upstreams: { source: source.url, target: target.url }, own: true, beginFault: () => undefined, stop };
+}
+
+async function usersOwn(given: GivenBackends, signal: AbortSignal): Promise<Backends> {
+  const upstreams = { source: backendUrl('source', given.source), target: backendUrl('target', given.target) };
+  await Promise.all(SIDES.map((side) => mustAnswer(side, upstreams[side], signal)));
+  return { upstreams, own: false, beginFault: () => undefined, stop: () => Promise.resolve() };
+}
+
+function backendUrl(side: Side, value: string | undefined): string {
+  if (value === undefined || !parseUpstreamUrl(value)) {
+    throw new UsageError(
+      `'--${side}' must be http(s)://host[:port], and both sides must be given, got ${value === undefined ? 'nothing' : `'${value}'`}`,
+    );
+  }
+  return new URL(value).origin;
+}
+
+/** Any answer will do: what status is right is the plan's affair. */
+async function mustAnswer(side: Side, url: string, signal: AbortSignal): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
+  try {
+    await (await fetch(url, { signal: limit, redirect: 'manual' })).body?.cancel();
+  } catch (error) {
+    const { cause, message } = error as Error;
+    const reason =
+      (cause as NodeJS.ErrnoException | undefined)?.code ?? (cause as Error | undefined)?.message ?? message;
+    throw new Error(`the backend of '--${side}' must answer, got ${reason} from ${url}`);
+  }
+}

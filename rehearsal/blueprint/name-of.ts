@@ -1,6 +1,0 @@
-import type { Blueprint } from './blueprint';
-
-/** Of a function by its role, or of a person. */
-export function nameOf({ functions }: Blueprint, principal: string): string {
-  return functions.find(({ role }) => role === principal)?.name ?? 'a person';
-}

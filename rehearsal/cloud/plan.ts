@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { Plan, hasten, parsePlan } from '../../core/plan/plan';
+import { PLAN_PARTS, checkFloor } from '../../core/plan/plan-floor';
+import { Problems } from '../../core/validation/problems';
+import { deployedIn } from '../template/model/deployed';
+import type { MachineDescription } from '../state-machine/model';
+import { UsageError } from '../errors/usage-error';
+
+/**
+ * The plan of a rehearsal: of a file (JSON or YAML), else the one that the state machine was synthesized with; with its
+ * waiting divided by `speed`.
+ *
+ * @throws UsageError for a file that cannot be read, CutoverError `PlanInvalid` for a plan that breaks a rule
+ */
+export function rehearsedPlan(machine: MachineDescription, file: string | undefined, speed: number): Plan {
+  return hasten(parsePlan(file === undefined ? defaultPlan(machine) : readPlan(file)), speed);
+}
+
+/**
+ * The machine with another deployed plan: what a rehearsal runs is the floor of what an execution may ask for, and its
+ * shortened waiting must not fall under it.
+ */
+export function withPlan(machine: MachineDescription, plan: Plan): MachineDescription {
+  const { definition, deployed } = deployedIn(machine);
+  if (deployed.defaultPlan !== undefined) Object.assign(deployed, { defaultPlan: plan });
+  return { ...machine, definition: JSON.stringify(definition) };
+}
+
+/** What a deployed cutover would say of a plan that it is started with; undefined when it would take it. */
+export function floorProblems(machine: MachineDescription, file: string | undefined): readonly string[] {
+  if (file === undefined) return [];
+  const problems = new Problems();
+  checkFloor(parsePlan(readPlan(file)), parsePlan(defaultPlan(machine)), PLAN_PARTS, problems);
+  return problems.all;
+}
+
+function defaultPlan(machine: MachineDescription): unknown {
+  return deployedIn(machine).deployed.defaultPlan;
+}
+
+function readPlan(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`'--plan' must be a readable file, got '${file}' (${(error as NodeJS.ErrnoException).code})`);
+  }
+  try {
+    return parse(text) as unknown;
+  } catch (error) {
+    throw new UsageError(`'--plan' must be JSON or YAML, got '${file}': ${(error as Error).message.split('\n')[0]}`);
+  }
+}

@@ -1,0 +1,20 @@
+import type { Plan } from '../../core/plan/plan';
+import type { Backends } from '../backend/backends';
+import type { TrafficRates } from '../traffic/options';
+import type { World } from './local-cloud';
+
+/** A rehearsal that stands: the world, its backends, its traffic. */
+export interface Standing {
+  readonly world: World;
+  readonly backends: Backends;
+  readonly plan: Plan;
+  readonly rates: TrafficRates;
+  /** Its clients can speak HTTP/2 alone. */
+  readonly isHttp2Only: boolean;
+  /** When it began to be stood up. */
+  readonly startedMs: number;
+  /** Fires when something of it is broken for good; its reason says what. */
+  readonly broken: AbortSignal;
+  /** Ends everything that was started, in the order that loses nothing. Asking twice is asking once. */
+  stop(): Promise<void>;
+}

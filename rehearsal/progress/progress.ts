@@ -1,0 +1,97 @@
+import pc from 'picocolors';
+import { KindCounts } from '../../core/proxy/connections';
+import { printableLine } from '../../core/text/printable';
+import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
+import type { Sample } from './samples';
+import type { Screen } from './progress-reporter';
+
+/** Without a terminal a line is written this often: enough to follow, little enough for a log. */
+const LINE_EVERY_MS = 2_000;
+const BAR = 40;
+
+/** Live progress: a block that is drawn anew on a terminal, a line now and then in a log. */
+export class Progress implements Screen {
+  readonly isLive: boolean;
+  private drawn = 0;
+  private lastLineMs = 0;
+  private previous: Sample | undefined;
+  private readonly startedMs = Date.now();
+
+  constructor(private readonly out: NodeJS.WriteStream) {
+    this.isLive = out.isTTY;
+  }
+
+  step(text: string): void {
+    this.clear();
+    this.out.write(`${pc.dim(this.clock(Date.now()))} ${printableLine(text)}\n`);
+  }
+
+  progress(sample: Sample): void {
+    if (this.isLive) this.redraw(this.block(sample));
+    else if (sample.atMs - this.lastLineMs >= LINE_EVERY_MS) {
+      this.lastLineMs = sample.atMs;
+      this.out.write(`${this.line(sample)}\n`);
+      this.previous = sample;
+    }
+    if (this.isLive) this.previous = sample;
+  }
+
+  /** Takes the block away, so that what is written next stands alone. */
+  clear(): void {
+    if (this.drawn > 0) this.out.write(`\x1b[${this.drawn}A\x1b[0J`);
+    this.drawn = 0;
+  }
+
+  private line(sample: Sample): string {
+    const sides = SIDES.map((side) => `${side} ${this.rate(sample, side)} req/s, ${ledger(sample.live[side])}`);
+    const stage = `stage ${sample.stage}/${sample.stages}`;
+    return `${this.clock(sample.atMs)} ${printableLine(sample.state).padEnd(13)} ${stage} weights ${formatWeights(sample.weights).padEnd(6)} wrong ${sample.wrong} | ${sides.join(' | ')}`;
+  }
+
+  private block(sample: Sample): string[] {
+    const { source, target } = sample.weights;
+    const filled = Math.round((BAR * target) / Math.max(1, source + target));
+    const bar = `${pc.blue('█'.repeat(BAR - filled))}${pc.green('█'.repeat(filled))}`;
+    return [
+      `${this.clock(sample.atMs)} ${pc.bold(printableLine(sample.state))}  stage ${sample.stage} of ${sample.stages}${sample.draining ? '  source draining' : ''}`,
+      `  weights  ${bar} ${formatWeights(sample.weights)}`,
+      ...SIDES.map((side) => {
+        const colour = side === 'source' ? pc.blue : pc.green;
+        const answers = sample.answers[side].toLocaleString('en-US').padStart(7);
+        return `  ${colour(side.padEnd(8))} ${answers} answers ${this.rate(sample, side).padStart(4)} req/s   ledger ${ledger(sample.live[side])}`;
+      }),
+      `  wrong    ${sample.wrong === 0 ? pc.green('0') : pc.red(String(sample.wrong))}   WebSocket messages answered ${sample.messages.toLocaleString('en-US')}`,
+    ];
+  }
+
+  private redraw(lines: readonly string[]): void {
+    const width = this.out.columns > 0 ? this.out.columns : Infinity;
+    this.clear();
+    // A line that wraps would count twice; one that is cut loses its colours with its end.
+    const fitting = lines.map((line) => (plain(line).length > width ? plain(line).slice(0, width) : line));
+    this.out.write(`${fitting.join('\n')}\n`);
+    this.drawn = lines.length;
+  }
+
+  private rate(sample: Sample, side: Side): string {
+    const { previous } = this;
+    // The counts begin anew with other traffic.
+    if (!previous || sample.atMs <= previous.atMs || sample.answers[side] < previous.answers[side]) return '0';
+    return Math.round(
+      (1000 * (sample.answers[side] - previous.answers[side])) / (sample.atMs - previous.atMs),
+    ).toString();
+  }
+
+  private clock(atMs: number): string {
+    const seconds = (atMs - this.startedMs) / 1000;
+    return `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${(seconds % 60).toFixed(1).padStart(4, '0')}`;
+  }
+}
+
+function ledger(live: KindCounts): string {
+  return `http ${live.http} ws ${live.websocket} sse ${live.serverSentEvents} streaming ${live.streaming}`;
+}
+
+function plain(line: string): string {
+  return line.replace(/\x1b\[\d+m/g, '');
+}

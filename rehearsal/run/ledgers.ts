@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { ADMIN_HEADERS, ADMIN_PATHS, LedgerReport, adminAddress, adminRequestToSign } from '../../core/proxy/admin-api';
+import { KindCounts, NO_CONNECTIONS, addKinds } from '../../core/proxy/connections';
+import { SIDES, Side } from '../../core/traffic/weights';
+import { sign } from '../../proxy/admin/signature';
+import { PREVIOUS } from '../aws/services/secrets/secret-store';
+import type { World } from '../cloud/local-cloud';
+
+export interface SideLedger {
+  readonly active: KindCounts;
+  readonly draining: boolean;
+}
+
+/** The live connections of both sides, asked of every running proxy task; a task that does not answer is left out. */
+export async function readLedgers(world: World): Promise<Record<Side, SideLedger>> {
+  const { wiring } = world.blueprint;
+  const secret = world.secrets.find(wiring.adminSecretArn);
+  // A task that has not heard of a rotation yet knows the one before.
+  const keys = [secret?.value, secret?.at(PREVIOUS)?.value].filter((key) => key !== undefined);
+  const ledgers = SIDES.map(async (side) => {
+    const tasks = [...world.tasks.tasks.values()].filter(
+      ({ serviceArn, status }) =>
+        world.tasks.services.get(serviceArn)?.name === wiring.serviceNames[side] && status === 'RUNNING',
+    );
+    const reports = (await Promise.all(tasks.map(({ ip }) => readLedger(ip, wiring.adminPort, keys)))).filter(
+      (report) => report !== undefined,
+    );
+    const active = reports.reduce((sum, report) => addKinds(sum, report.active), NO_CONNECTIONS);
+    return [side, { active, draining: reports.some(({ state }) => state !== 'serving') }] as const;
+  });
+  return Object.fromEntries(await Promise.all(ledgers)) as Record<Side, SideLedger>;
+}
+
+async function readLedger(ip: string, port: number, keys: readonly string[]): Promise<LedgerReport | undefined> {
+  for (const key of keys) {
+    const report = await readWith(key, ip, port);
+    if (report) return report;
+  }
+  return undefined;
+}
+
+async function readWith(secret: string, ip: string, port: number): Promise<LedgerReport | undefined> {
+  const path = ADMIN_PATHS.drainStatus;
+  const call = { time: String(Date.now()), nonce: randomUUID(), address: adminAddress(ip, port) };
+  const signature = sign(secret, adminRequestToSign({ method: 'GET', path, ...call, identity: '', body: '' }));
+  try {
+    const answer = await fetch(`http://${ip}:${port}${path}`, {
+      headers: {
+        [ADMIN_HEADERS.time]: call.time,
+        [ADMIN_HEADERS.nonce]: call.nonce,
+        [ADMIN_HEADERS.address]: call.address,
+        [ADMIN_HEADERS.signature]: signature,
+      },
+      signal: AbortSignal.timeout(1_000),
+    });
+    return answer.ok ? ((await answer.json()) as LedgerReport) : undefined;
+  } catch {
+    return undefined;
+  }
+}

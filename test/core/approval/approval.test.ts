@@ -1,0 +1,184 @@
+import {
+  MOST_WORD_BYTES,
+  answerOf,
+  approvalKey,
+  approvalLooks,
+  approvalPollSeconds,
+  approvalVerdict,
+  describeAnswerer,
+  gatesOf,
+  pendingGate,
+  proven,
+  statementOf,
+} from '../../../core/approval/approval';
+
+const both = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 3600, requireIdentity: true };
+const asked = { gate: 'firstShift', askedAtMs: 0 } as const;
+const read = (text: string | undefined, writtenAtMs = 0) => answerOf({ text, writtenAtMs }, asked, both);
+
+test('each gate of a plan is asked for once, before its stage', () => {
+  const plan = { approval: both, stages: [1, 2, 3] };
+  expect([0, 1, 2, 3].map((index) => pendingGate(plan, [], index))).toEqual([
+    'firstShift',
+    undefined,
+    'lastStage',
+    undefined,
+  ]);
+  expect(pendingGate(plan, ['firstShift'], 0)).toBeUndefined();
+  expect(pendingGate(plan, ['firstShift'], 2)).toBe('lastStage');
+});
+
+test('a plan that asks for nothing has no gate, and with a single stage both gates are one', () => {
+  expect(gatesOf({ ...both, beforeFirstShift: false, beforeLastStage: false }, 4)).toEqual([]);
+  expect(gatesOf({ ...both, beforeFirstShift: false }, 1)).toEqual(['firstShift']);
+  expect(gatesOf(both, 1)).toEqual(['firstShift']);
+});
+
+test('a long wait is looked at less often', () => {
+  expect(approvalPollSeconds(both, 15)).toBe(15);
+  expect(approvalPollSeconds({ ...both, timeoutSeconds: 36_000 }, 15)).toBe(72);
+  expect(approvalLooks({ ...both, timeoutSeconds: 36_000 }, 4, 15)).toBe(1002);
+  expect(approvalLooks(both, 4, 15)).toBe(482);
+});
+
+test('a word is read as it was written', () => {
+  expect(read('{"decision":"approve","by":"ann","at":"2026-01-01T00:00:00Z"}')).toEqual({
+    decision: 'approve',
+    claims: 'ann',
+    at: '2026-01-01T00:00:00Z',
+  });
+  expect(read('{"decision":"reject"}')).toEqual({ decision: 'reject' });
+  expect(read('{"decision":"reject","statement":{"says":1}}')).toEqual({ decision: 'reject', statement: { says: 1 } });
+});
+
+test.each([
+  ['no JSON', 'approve', 'got approve'],
+  ['another word', '{"decision":"yes"}', 'got "yes"'],
+  ['nothing', '', 'got '],
+  ['a list', '["approve"]', 'got ["approve"]'],
+  ['null', 'null', 'got null'],
+])('%s is neither a yes nor a no', (_, text, got) => {
+  expect(read(text)).toBe(`'decision' must be "approve" or "reject", ${got}`);
+});
+
+test('what people write is cut, so that no answer can outgrow the state of a run', () => {
+  const long = 'x'.repeat(1900);
+  expect(read(JSON.stringify({ decision: 'approve', by: long, at: long }))).toEqual({
+    decision: 'approve',
+    claims: `${'x'.repeat(200)}…`,
+    at: `${'x'.repeat(200)}…`,
+  });
+  expect(read(JSON.stringify({ decision: [long] }))).toMatch(/^'decision' must be .{1,160}$/);
+  const longest = '{"decision":"approve"}'.padEnd(MOST_WORD_BYTES);
+  expect(read(longest)).toMatchObject({ decision: 'approve' });
+  for (const text of [`${longest} `, undefined])
+    expect(read(text)).toBe('the answer must be at most 16384 bytes long, got more');
+});
+
+test('an approval is looked at before a statement that was signed after the last look is over', () => {
+  for (const [timeoutSeconds, pollSeconds] of [
+    [604_800, 15],
+    [3600, 3600],
+  ] as const) {
+    const approval = { ...both, timeoutSeconds };
+    expect(approvalPollSeconds(approval, pollSeconds)).toBe(600);
+    expect(approvalLooks(approval, 4, pollSeconds)).toBe(2 * (timeoutSeconds / 600 + 1));
+  }
+});
+
+test.each([
+  ['line breaks', 'ann\r\nApproved by: the board', 'ann Approved by: the board'],
+  ['escapes of terminals', '\u001b[2Jann\u0007\u009b1m', '[2Jann 1m'],
+  ['marks that turn text', '\u202enna\u2066', 'nna'],
+  ['separators of lines and halves of characters', 'a\u2028b\u2029c\ud800d', 'a b c d'],
+])('%s of whoever answers stay out of what others read', (_, by, claims) => {
+  expect(read(JSON.stringify({ decision: 'approve', by, at: by }))).toMatchObject({ claims, at: claims });
+  expect(read(JSON.stringify({ decision: by }))).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+  expect(read(by)).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+});
+
+describe('who answered', () => {
+  const yes = { decision: 'approve', claims: 'bob' } as const;
+  const no = { decision: 'reject', claims: 'bob' } as const;
+  const account = '123456789012';
+  const arn = `arn:aws:sts::${account}:assumed-role/Operators/ann@example.com`;
+  const open = { requireIdentity: false, account };
+  const strict = { requireIdentity: true, account };
+
+  test('is whom STS names, and what they call themselves stays beside it', () => {
+    for (const rules of [open, strict]) {
+      const answer = proven(yes, { arn }, rules);
+      expect(answer).toEqual({ decision: 'approve', claims: 'bob', by: arn, byProof: 'sts' });
+    }
+    expect(describeAnswerer({ ...no, by: arn, byProof: 'sts' })).toBe(`'${arn}'`);
+  });
+
+  test('is nobody of another account: anybody at all can sign a call of STS', () => {
+    const theirs = 'arn:aws:iam::999999999999:user/ann';
+    const rule = `the statement must be signed by a principal of account ${account}, got ${theirs}`;
+    for (const rules of [open, strict]) expect(proven(yes, { arn: theirs }, rules)).toBe(rule);
+  });
+
+  test('is unknown without a statement: a yes counts only where the plan has it so, a no always', () => {
+    expect(proven(yes, undefined, strict)).toMatch(
+      /^'statement' must be there, .* got none: use 'drainshift approve'$/,
+    );
+    expect(proven(yes, undefined, open)).toEqual({ ...yes, by: 'unknown', byProof: 'none' });
+    for (const rules of [open, strict]) {
+      expect(proven(no, undefined, rules)).toEqual({ ...no, by: 'unknown', byProof: 'none' });
+    }
+    const unknown = { by: 'unknown', byProof: 'none' } as const;
+    expect(describeAnswerer({ ...no, ...unknown })).toBe("somebody unknown, who claims to be 'bob'");
+    expect(describeAnswerer({ decision: 'reject', ...unknown })).toBe('somebody unknown');
+  });
+
+  test('a statement that proves nothing makes no yes, whatever the plan; a no is one all the same, and says so', () => {
+    for (const rules of [open, strict]) {
+      expect(proven(yes, { problem: 'why' }, rules)).toBe('why');
+      const unproven = { ...no, by: 'unknown', byProof: 'none', statementProblem: 'why' };
+      expect(proven(no, { problem: 'why' }, rules)).toEqual(unproven);
+    }
+  });
+});
+
+test('what is signed is one answer of one gate of one execution in one store, and no part looks like two', () => {
+  const all = (['approve', 'reject'] as const).flatMap((decision) =>
+    (['firstShift', 'lastStage'] as const).flatMap((gate) =>
+      ['move-1', 'a/b', 'a%2Fb', 'é\n'].map((execution) => statementOf({ decision, gate, execution }, 'store')),
+    ),
+  );
+  expect(new Set(all).size).toBe(all.length);
+  for (const says of all) expect(says).toMatch(/^[\x21-\x7e]+$/);
+  expect(all[0]).toBe('approve/firstShift/store/move-1');
+});
+
+test('a word that is there in time counts, also when it is seen later; without one the time decides', () => {
+  const at = (word: Parameters<typeof approvalVerdict>[0], seconds: number) =>
+    approvalVerdict(word, asked, both, seconds * 1000);
+  expect(at(undefined, 3599)).toBe('wait');
+  expect(at('unreadable', 3599)).toBe('wait');
+  expect(at(undefined, 3600)).toBe('overdue');
+  expect(at('unreadable', 3600)).toBe('overdue');
+  expect(at({ decision: 'approve' }, 3601)).toBe('approved');
+  expect(at({ decision: 'reject' }, 1)).toBe('rejected');
+});
+
+test.each([
+  ['in time', 0, true],
+  ['at the last moment', 3_600_000, true],
+  ['too late', 3_600_001, false],
+  ['while a step that is repeated asked before', -60_000, true],
+  ['before anybody asked', -60_001, false],
+])('a word that was written %s counts or not', (_, writtenAtMs, counts) => {
+  const word = read('{"decision":"approve"}', writtenAtMs);
+  if (counts) expect(word).toMatchObject({ decision: 'approve' });
+  else
+    expect(word).toBe(
+      `the answer must be written from 1970-01-01T00:00:00.000Z to 1970-01-01T01:00:00.000Z, got one of ${new Date(writtenAtMs).toISOString()}`,
+    );
+});
+
+test('each gate has an object of its own, so that one answer does not open both', () => {
+  expect(approvalKey('move-1', 'firstShift')).toBe('approval/move-1/first-shift.json');
+  expect(approvalKey('move-1', 'lastStage')).toBe('approval/move-1/last-stage.json');
+});

@@ -1,0 +1,146 @@
+import { NO_ENDINGS } from '../../../core/proxy/connections';
+import { CutoverRun, begin } from '../../../core/cutover/run';
+import { beginDrain, observeDrain } from '../../../core/cutover/drain-run';
+import { evidenceOf } from '../../../core/cutover/evidence';
+import { parsePlan } from '../../../core/plan/plan';
+import { TaskReading } from '../../../core/judge/tally';
+import { beginWatch, observe } from '../../../core/judge/watch';
+import { report } from '../../lambda/world';
+
+const task = (id: string, websocket: number, closed = 0): TaskReading => ({
+  id,
+  address: id,
+  life: 'running',
+  report: {
+    ...report(id, { active: { websocket }, state: 'draining' }),
+    ended: { ...report(id).ended, websocket: { ...NO_ENDINGS, closed } },
+  },
+});
+const silent = (id: string): TaskReading => ({ id, address: id, life: 'leaving', problem: 'ETIMEDOUT' });
+const stopped = (id: string, exitCode?: number): TaskReading => ({
+  id,
+  address: '',
+  life: 'stopped',
+  ...(exitCode !== undefined && { exitCode }),
+});
+
+/** The run after the first look at a drain of these tasks, and a function that looks again. */
+function draining(tasks: TaskReading[], plan: unknown = { pollSeconds: 2 }) {
+  const watch = beginWatch({ source: tasks, target: [] }, 0);
+  const run: CutoverRun = { ...begin('e', '2026-01-01T00:00:00Z', parsePlan(plan)), watch };
+  let now: CutoverRun = { ...run, drain: beginDrain(run, tasks, 0) };
+  return (next: TaskReading[], atMs: number): CutoverRun => {
+    const seen = observe(now.watch ?? watch, { source: next }, { source: 0, target: 0 }, atMs);
+    if (!now.drain) throw new Error('no drain');
+    now = observeDrain({ ...now, watch: seen }, now.drain, next, atMs);
+    return now;
+  };
+}
+
+test('the drain of a side adds up its tasks, and counts only what ended since it began', () => {
+  const look = draining([task('a', 3, 10), task('b', 1)]);
+  const going = look([task('a', 1, 12), task('b', 0, 1)], 1000);
+  expect(going).toMatchObject({
+    verdict: 'wait',
+    waitSeconds: 2,
+    drain: { atStart: { websocket: 4 }, ended: { closed: 3 }, active: { websocket: 1 } },
+  });
+  // A task that is gone takes nothing of what was seen with it.
+  const done = look([stopped('a', 0), task('b', 0, 1)], 2000);
+  expect(done).toMatchObject({ verdict: 'drained', drain: { ended: { closed: 3, lost: 0 } } });
+});
+
+test('a task that does not answer is unknown, never at zero: it drains when ECS says that it has stopped', () => {
+  const look = draining([task('a', 635), task('b', 0)]);
+  expect(look([silent('a'), task('b', 0)], 1000)).toMatchObject({
+    verdict: 'wait',
+    drain: { unknownTasks: 1, active: { websocket: 0 } },
+  });
+  const done = look([stopped('a', 137), task('b', 0)], 2000);
+  expect(done).toMatchObject({ verdict: 'drained', drain: { unknownTasks: 0, ended: { lost: 635 } } });
+  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 0, lost: 635 });
+});
+
+test('a task that ECS does not list any more has ended as well, and took its connections with it', () => {
+  const look = draining([task('a', 44)]);
+  const done = look([], 1000);
+  expect(done).toMatchObject({ verdict: 'drained', drain: { ended: { lost: 44 } } });
+  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 0, forced: 0, lost: 44 });
+});
+
+test('a task that ended in order lost nothing, and nobody saw how what it held at the last look has ended', () => {
+  const look = draining([task('a', 4), task('b', 3)]);
+  look([task('a', 2, 1), task('b', 3)], 1000);
+  const done = look([stopped('a', 0), task('b', 0)], 2000);
+  expect(done).toMatchObject({ verdict: 'drained' });
+  const ended = { completed: 4, closed: 1, forced: 0, lost: 0, unknown: 2 };
+  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject(ended);
+});
+
+describe('forced is what the drain has cut', () => {
+  /** A task whose drain has cut some, and of whose other clients some vanished. */
+  const cutting = (websocket: number, cut: number, vanished: number, instance = 'a'): TaskReading => {
+    const reading = task('a', websocket);
+    const ended = { ...report('a').ended, websocket: { ...NO_ENDINGS, forced: cut + vanished } };
+    return { ...reading, report: { ...reading.report!, instance, ended, drainForced: cut } };
+  };
+
+  test('a client that vanished has left by itself', () => {
+    const look = draining([cutting(10, 0, 5)]);
+    expect(look([cutting(7, 1, 7)], 1000)).toMatchObject({ drain: { ended: { forced: 1 } } });
+    const done = look([cutting(0, 3, 12)], 2000);
+    expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 7, forced: 3, lost: 0, unknown: 0 });
+  });
+
+  test('what a lost worker held is lost, and what the others have cut is not counted again', () => {
+    const look = draining([cutting(10, 0, 0)]);
+    look([cutting(6, 4, 0)], 1000);
+    // The report of the others under a new instance: of the lost worker's connections 2 were live, and 1 it had cut.
+    const after = cutting(4, 3, 0, 'b');
+    const lost = { ...report('a').ended, websocket: { ...NO_ENDINGS, forced: 2 } };
+    const look2 = look([{ ...after, report: { ...after.report!, ended: lost } }], 2000);
+    expect(look2).toMatchObject({ drain: { ended: { forced: 4, lost: 2 } } });
+    const more = cutting(3, 4, 0, 'b');
+    expect(look([{ ...more, report: { ...more.report!, ended: lost } }], 3000)).toMatchObject({
+      drain: { ended: { forced: 5, lost: 2 } },
+    });
+  });
+});
+
+test('a drain that is overdue rolls back, and says what was left and who did not answer', () => {
+  const look = draining([task('a', 2), task('b', 1)], {});
+  const overdue = look([task('a', 2), silent('b')], 86_400_000);
+  expect(overdue.verdict).toBe('rollBack');
+  expect(overdue.failure?.code).toBe('DrainOverdue');
+  expect(overdue.failure?.message).toContain('got 2 websocket, and 1 tasks that did not answer: b (ETIMEDOUT)');
+});
+
+test('a request that arrived in the drain has its full time, up to twice that of the drain', () => {
+  const late = (seconds: number): TaskReading => {
+    const reading = task('a', 1);
+    return { ...reading, report: reading.report && { ...reading.report, drainRemainingSeconds: seconds } };
+  };
+  const look = draining([task('a', 1)]);
+  const limitMs = look([late(1)], 1000).drain?.limitMs ?? 0;
+  expect(look([late(20)], limitMs).verdict).toBe('wait');
+  expect(look([late(20)], limitMs * 2).verdict).toBe('rollBack');
+  expect(look([late(0)], limitMs).verdict).toBe('rollBack');
+});
+
+test('another process in the same task has lost what the first one held; a worker that was replaced has not', () => {
+  const restarted = task('a', 0);
+  const look = draining([task('a', 5), task('b', 1)]);
+  const report = restarted.report && { ...restarted.report, identity: 'another', instance: 'another' };
+  const done = look([{ ...restarted, ...(report && { report }) }, task('b', 1)], 1000);
+  expect(done.drain?.ended.lost).toBe(5);
+  const replaced = task('b', 0);
+  const withWorker = replaced.report && { ...replaced.report, instance: 'new' };
+  const after = look(
+    [
+      { ...restarted, ...(report && { report }) },
+      { ...replaced, ...(withWorker && { report: withWorker }) },
+    ],
+    2000,
+  );
+  expect(after.drain?.ended.lost).toBe(5);
+});

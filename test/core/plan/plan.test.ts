@@ -1,0 +1,172 @@
+import { CutoverError } from '../../../core/errors/errors';
+import { DEFAULT_STAGES, estimateSeconds, hasten, parsePlan, gatePollSeconds } from '../../../core/plan/plan';
+
+const problemsOf = (plan: unknown): string[] => {
+  try {
+    parsePlan(plan);
+  } catch (error) {
+    if (error instanceof CutoverError && error.code === 'PlanInvalid') return error.message.split('\n');
+    throw error;
+  }
+  return [];
+};
+
+test('an empty plan is the default one: four stages from 100/0 to the target alone', () => {
+  const plan = parsePlan({});
+  expect(plan.stages).toEqual(DEFAULT_STAGES);
+  expect(plan.initialWeights).toEqual({ source: 100, target: 0 });
+  expect(plan.drain.perKindSeconds).toEqual({
+    http: 30,
+    websocket: 300,
+    grpcStream: 300,
+    serverSentEvents: 300,
+    streaming: 300,
+  });
+});
+
+test('every broken rule is reported at once, each as name, rule, value', () => {
+  const problems = problemsOf({
+    stages: [{ weights: { source: 1000, target: 0 }, bakeSeconds: 0 }, { weights: { source: 0, target: 0 } }],
+    smoke: [{ path: 'no-slash', expectedStatus: 99 }],
+    pollSeconds: 1.5,
+    breaker: { maximumErrorRate: 2 },
+    drian: {},
+  });
+  expect(problems).toEqual([
+    '\'plan.drian\' must be one of strategy, initialWeights, stages, pollSeconds, minimumHealthyTargets, smoke, confirmTimeoutSeconds, breaker, drain, approval, got "drian"',
+    "'stages[0].weights.source' must be an integer from 0 to 999, got 1000",
+    "'stages[0].bakeSeconds' must be an integer from 1 to 604800, got 0",
+    '\'stages[1].weights\' must be weights of which one at least is over 0, got "0/0"',
+    "'pollSeconds' must be an integer from 1 to 3600, got 1.5",
+    "'smoke[0].path' must be a path that starts with '/' and has no space, got \"no-slash\"",
+    "'smoke[0].expectedStatus' must be an integer from 200 to 499, got 99",
+    "'breaker.maximumErrorRate' must be a number from 0 to 1, got 2",
+  ]);
+});
+
+test('a plan that does not end on the target is no cutover', () => {
+  expect(problemsOf({ stages: [{ weights: { source: 50, target: 50 } }] })).toEqual([
+    "'stages[0].weights.source' must be 0, because a cutover ends on the target, got 50",
+  ]);
+});
+
+test.each([
+  ['no stages', { stages: [] }, /'stages' must be a list of 1 to 50 stages, got \[\]/],
+  [
+    'a strategy that is not there yet',
+    { strategy: 'drainThenShift' },
+    /'strategy' must be 'gradual', got "drainThenShift"/,
+  ],
+  ['a list for a plan', [], /'plan' must be an object, got \[\]/],
+  [
+    'weights that are text',
+    { initialWeights: { source: '100', target: 0 } },
+    /'initialWeights.source' must be an integer/,
+  ],
+  [
+    'a missing weight',
+    { initialWeights: { source: 100 } },
+    /'initialWeights.target' must be an integer from 0 to 999, got nothing/,
+  ],
+])('refuses %s', (_, plan, message) => {
+  expect(problemsOf(plan).join('\n')).toMatch(message);
+});
+
+test('a plan that would outgrow the history of a state machine is refused, with the poll that would fit', () => {
+  const week = { stages: [{ weights: { source: 0, target: 1 }, bakeSeconds: 604_800 }] };
+  const [problem] = problemsOf({ ...week, pollSeconds: 15 });
+  const needed = Number(/at least (\d+) /.exec(problem ?? '')?.[1]);
+  expect(needed).toBeGreaterThan(15);
+  expect(problemsOf({ ...week, pollSeconds: needed })).toEqual([]);
+});
+
+test('confirms count in the history too, and a plan has to end before its state machine does', () => {
+  const stage = { weights: { source: 1, target: 1 }, bakeSeconds: 1 };
+  const stages = [...Array.from({ length: 49 }, () => stage), { weights: { source: 0, target: 1 }, bakeSeconds: 1 }];
+  expect(problemsOf({ stages, confirmTimeoutSeconds: 3600 })).toEqual([
+    "'confirmTimeoutSeconds' must be short enough for 50 stages in one history, got 3600",
+  ]);
+  const weeks = Array.from({ length: 3 }, () => ({ weights: { source: 0, target: 1 }, bakeSeconds: 604_800 }));
+  expect(problemsOf({ stages: weeks, pollSeconds: 3600 }).join()).toContain("'stages' must be done within 2505600 s");
+});
+
+test('a wait before the last stage is looked at as often as the history allows, and all looks fit into it', () => {
+  const pace = (timeoutSeconds: number, more: object = {}) =>
+    gatePollSeconds(parsePlan({ approval: { beforeLastStage: true, timeoutSeconds }, ...more }), 'lastStage');
+  expect([3_600, 18_000, 43_200, 86_400, 604_800].map((seconds) => pace(seconds))).toEqual([15, 15, 35, 69, 478]);
+  expect(pace(3_600, { pollSeconds: 3_600 })).toBe(600);
+  // Before the first shift there is nothing to see on the target.
+  const first = parsePlan({ approval: { beforeFirstShift: true, timeoutSeconds: 86_400 } });
+  expect(gatePollSeconds(first, 'firstShift')).toBe(173);
+  for (const timeoutSeconds of [60, 3_600, 20_000, 86_400, 604_800]) {
+    for (const [bakeSeconds, pollSeconds] of [
+      [1, 1],
+      [300, 15],
+      [3_000, 30],
+      [40_000, 280],
+    ] as const) {
+      const stages = [50, 0].map((source) => ({ weights: { source, target: 50 }, bakeSeconds }));
+      const plan = parsePlan({ stages, pollSeconds, approval: { beforeLastStage: true, timeoutSeconds } });
+      const waits = Math.ceil(timeoutSeconds / gatePollSeconds(plan, 'lastStage'));
+      const bakes = (4 * bakeSeconds) / pollSeconds;
+      // Two confirms of 120 s at 2 s, a drain.
+      expect((waits + 50 + bakes + 120 + 500) * 9).toBeLessThanOrEqual(20_000 + 50 * 9);
+    }
+  }
+});
+
+test('looks for approvals count in the history too, and the waiting in the longest time', () => {
+  const stages = [
+    { weights: { source: 1, target: 1 }, bakeSeconds: 10_000 },
+    { weights: { source: 0, target: 1 }, bakeSeconds: 600 },
+  ];
+  const approval = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 432_000 };
+  expect(problemsOf({ stages })).toEqual([]);
+  expect(problemsOf({ stages, approval })).toEqual([
+    expect.stringMatching(
+      /'pollSeconds' must be at least 133 for bakes of up to .* beside approvals of up to 432000 s/,
+    ),
+  ]);
+  expect(problemsOf({ stages, approval, pollSeconds: 133 })).toEqual([]);
+  expect(problemsOf({ stages, approval: { ...approval, timeoutSeconds: 604_800 }, pollSeconds: 3600 })).toEqual([
+    "'approval.timeoutSeconds' must be short enough for 2 gates, looked at at least every 10 minutes, in one history, got 604800",
+  ]);
+  expect(
+    problemsOf({ stages, approval: { beforeFirstShift: true, timeoutSeconds: 604_800 }, pollSeconds: 60 }),
+  ).toEqual([]);
+  const longest = (plan: unknown) => estimateSeconds(parsePlan(plan)).longest;
+  expect(longest({ stages, approval, pollSeconds: 133 }) - longest({ stages, pollSeconds: 133 })).toBe(2 * 432_000);
+});
+
+test.each([
+  [
+    'timeoutSeconds',
+    { timeoutSeconds: 604_801 },
+    "'approval.timeoutSeconds' must be an integer from 1 to 604800, got 604801",
+  ],
+  ['a word for a yes', { beforeFirstShift: 'yes' }, '\'approval.beforeFirstShift\' must be true or false, got "yes"'],
+  ['a word for who', { requireIdentity: 'no' }, '\'approval.requireIdentity\' must be true or false, got "no"'],
+  ['an unknown gate', { beforeSunrise: true }, /'approval.beforeSunrise' must be one of beforeFirstShift/],
+])('an approval is refused for %s', (_, approval, problem) => {
+  expect(problemsOf({ approval }).join()).toMatch(problem);
+});
+
+test('hastening shortens the waiting and nothing else', () => {
+  const plan = parsePlan({ confirmTimeoutSeconds: 90 });
+  const fast = hasten(plan, 100);
+  expect(fast.stages.map(({ bakeSeconds }) => bakeSeconds)).toEqual([3, 3, 3, 3]);
+  expect(fast.stages.map(({ weights }) => weights)).toEqual(plan.stages.map(({ weights }) => weights));
+  expect(fast.pollSeconds).toBe(1);
+  expect(fast.drain).toEqual({
+    ...plan.drain,
+    perKindSeconds: { http: 1, websocket: 3, grpcStream: 3, serverSentEvents: 3, streaming: 3 },
+  });
+  expect(fast.approval.timeoutSeconds).toBe(36);
+  expect(fast.confirmTimeoutSeconds).toBe(90);
+  expect(fast.breaker).toEqual(plan.breaker);
+});
+
+test('the estimate covers bakes, polls and the longest drain', () => {
+  const plan = parsePlan({ stages: [{ weights: { source: 0, target: 1 }, bakeSeconds: 60 }], pollSeconds: 5 });
+  expect(estimateSeconds(plan)).toEqual({ typical: 60 + 5 + 305, longest: 120 + 120 + 305 });
+});

@@ -1,0 +1,36 @@
+import { sideState } from '../../../core/judge/side-state';
+import { describeResponse, responseOf, smokeSample } from '../../../core/plan/smoke';
+
+const request = { path: '/', expectedStatus: 200 };
+const responses = (...got: (number | string)[]) =>
+  got.map((each, index) => ({ target: `10.0.0.${index}:8443`, got: each }));
+
+test.each<[readonly (number | string)[], 'every' | 'half', number | string]>([
+  [[200, 200], 'every', 200],
+  [[200, 502], 'every', 502],
+  [[200, 502], 'half', 200],
+  [[502, 200, 'no answer'], 'half', 502],
+  [[200], 'half', 200],
+  [[502], 'half', 502],
+  [[], 'half', 'no healthy target'],
+])('of %j %s must respond: %s', (got, quorum, expected) => {
+  expect(responseOf(responses(...got), 200, quorum).got).toBe(expected);
+});
+
+test('a side that fails names the target, and how many are like it', () => {
+  const response = responseOf(responses(200, 508, 508), 200, 'half');
+  expect(describeResponse(response)).toBe('508 (10.0.0.1:8443, 2 of 3 targets)');
+  expect(sideState('source', { healthyTargets: 3, smoke: [{ ...request, ...response }] }, 1)).toMatchObject({
+    code: 'ForwardingLoop',
+    reason: expect.stringContaining('got 508 (10.0.0.1:8443, 2 of 3 targets) (a forwarding loop') as string,
+  });
+});
+
+test('the requests of a plan are as many as the longest plan has, whatever the number of targets', () => {
+  const sample = (requests: number) =>
+    smokeSample(
+      Array.from({ length: requests }, () => request),
+      'every',
+    ).maxTargets;
+  expect([sample(0), sample(1), sample(3), sample(50)]).toEqual([50, 50, 16, 1]);
+});

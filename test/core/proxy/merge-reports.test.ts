@@ -1,0 +1,116 @@
+import { LedgerReport, NO_BYTES } from '../../../core/proxy/admin-api';
+import { NO_CONNECTIONS, NO_ENDINGS, NOTHING_ENDED } from '../../../core/proxy/connections';
+import { NEVER_HELD, holdReport } from '../../../core/proxy/hold';
+import { countersAfterLoss, isSameZero, mergeReports } from '../../../core/proxy/merge-reports';
+
+function report(changes: Partial<LedgerReport> = {}): LedgerReport {
+  return {
+    identity: 'one',
+    instance: 'a worker',
+    state: 'serving',
+    drainRemainingSeconds: 0,
+    drainForced: 0,
+    active: NO_CONNECTIONS,
+    ended: NOTHING_ENDED,
+    requests: { total: 0, answered: 0, errors: 0 },
+    oldestSeconds: NO_CONNECTIONS,
+    bytes: NO_BYTES,
+    hold: holdReport(NEVER_HELD, 0, 0),
+    upstream: 'source',
+    fastPath: 'on',
+    ...changes,
+  };
+}
+
+const GROUP = { identity: 'one', instance: 'group' };
+const live = (http: number, websocket = 0) => ({ ...NO_CONNECTIONS, http, websocket });
+const completed = (http: number) => ({ ...NOTHING_ENDED, http: { ...NO_ENDINGS, completed: http } });
+const requests = (total: number, errors = 0) => ({ total, answered: total, errors });
+
+test('counts are sums, the oldest is the oldest of all', () => {
+  const merged = mergeReports(GROUP, [
+    report({
+      drainRemainingSeconds: 7,
+      active: live(1, 2),
+      ended: completed(3),
+      requests: { total: 5, answered: 4, errors: 1 },
+      oldestSeconds: { ...NO_CONNECTIONS, websocket: 7.5 },
+      bytes: { ...NO_BYTES, http: { received: 10, sent: 20 } },
+    }),
+    report({
+      drainRemainingSeconds: 9.5,
+      active: live(10, 20),
+      ended: completed(30),
+      requests: { total: 50, answered: 40, errors: 10 },
+      oldestSeconds: { ...NO_CONNECTIONS, http: 3, websocket: 2 },
+      bytes: { ...NO_BYTES, http: { received: 100, sent: 200 } },
+    }),
+  ]);
+  expect(merged).toEqual(
+    report({
+      instance: 'group',
+      drainRemainingSeconds: 9.5,
+      active: live(11, 22),
+      ended: completed(33),
+      requests: { total: 55, answered: 44, errors: 11 },
+      oldestSeconds: { ...NO_CONNECTIONS, http: 3, websocket: 7.5 },
+      bytes: { ...NO_BYTES, http: { received: 110, sent: 220 } },
+    }),
+  );
+});
+
+test.each([
+  [['serving', 'serving'], 'serving'],
+  [['serving', 'draining'], 'draining'],
+  [['drained', 'draining'], 'draining'],
+  [['drained', 'serving'], 'draining'],
+  [['drained', 'drained'], 'drained'],
+] as const)('%j is %s', (states, expected) => {
+  const reports = states.map((state) => report({ state }));
+  expect(mergeReports(GROUP, reports).state).toBe(expected);
+});
+
+test('it holds only when every worker holds, for as long as the first of them does', () => {
+  const holding = (waiting: number, leaseRemainingMs: number) =>
+    report({ hold: { state: 'holding', epoch: 4, waiting, leaseRemainingMs } });
+  expect(mergeReports(GROUP, [holding(3, 900), holding(2, 800)]).hold).toEqual({
+    state: 'holding',
+    epoch: 4,
+    waiting: 5,
+    leaseRemainingMs: 800,
+  });
+  expect(mergeReports(GROUP, [holding(3, 900), report()]).hold).toEqual({
+    state: 'none',
+    epoch: 4,
+    waiting: 3,
+    leaseRemainingMs: 0,
+  });
+});
+
+test('without any report there is nothing to say', () => {
+  expect(() => mergeReports(GROUP, [])).toThrow('There must be a report of at least one worker, got none');
+});
+
+test('after a loss the counters begin anew, and what was live at the lost one has ended as forced', () => {
+  const remaining = report({ requests: requests(100, 5), ended: completed(90), active: live(10) });
+  const lost = report({ requests: requests(70), active: live(4, 1) });
+  const from = countersAfterLoss([remaining], lost);
+  const later = report({ requests: requests(103, 6), ended: completed(95), active: live(8) });
+  const replacement = report({ requests: requests(2), ended: completed(2) });
+  expect(mergeReports({ ...GROUP, instance: 'next' }, [later, replacement], from)).toMatchObject({
+    requests: { total: 5, answered: 5, errors: 1 },
+    ended: {
+      http: { completed: 7, forced: 4 },
+      websocket: { completed: 0, forced: 1 },
+    },
+    active: { http: 8 },
+  });
+});
+
+test('a zero counts when nothing ended between two rounds of answers', () => {
+  const zero = report({ ended: completed(5) });
+  expect(isSameZero([zero, zero], [zero, zero])).toBe(true);
+  // A request began at the first after it had answered, and ended before it was asked again.
+  expect(isSameZero([zero, zero], [report({ ended: completed(6) }), zero])).toBe(false);
+  expect(isSameZero([zero, zero], [zero, report({ ended: completed(5), active: live(1) })])).toBe(false);
+});

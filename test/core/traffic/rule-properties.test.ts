@@ -1,0 +1,61 @@
+import { meaningOf, readRuleProperties } from '../../../core/traffic/rule-properties';
+
+const raw = {
+  ServiceToken: 'arn:aws:lambda:eu-central-1:111122223333:function:f',
+  ListenerArn: 'listener',
+  Priority: '1000',
+  PathPatterns: ['/*'],
+  SourceGroupArn: 's',
+  TargetGroupArn: 't',
+  InitialWeights: { Source: '100', Target: '0' },
+  StickinessSeconds: '3600',
+  StoreBucket: 'store',
+};
+
+test('numbers are read as CloudFormation writes them, as text, and as a template has them', () => {
+  const expected = {
+    listenerArn: 'listener',
+    priority: 1000,
+    pathPatterns: ['/*'],
+    hostHeaders: [],
+    groupArns: { source: 's', target: 't' },
+    initialWeights: { source: 100, target: 0 },
+    stickinessSeconds: 3600,
+    requiresTargets: false,
+    storeBucket: 'store',
+  };
+  expect(readRuleProperties(raw)).toEqual(expected);
+  const numbers = { Priority: 1000, StickinessSeconds: 3600, InitialWeights: { Source: 100, Target: 0 } };
+  expect(readRuleProperties({ ...raw, ...numbers })).toEqual(expected);
+  for (const RequiresTargets of ['true', true]) {
+    expect(readRuleProperties({ ...raw, RequiresTargets })).toEqual({ ...expected, requiresTargets: true });
+  }
+});
+
+test('every problem is named with its rule and its value', () => {
+  const wrong = {
+    ...raw,
+    ListenerArn: undefined,
+    Priority: '0',
+    PathPatterns: '/*',
+    InitialWeights: { Source: '1000', Target: '1' },
+  };
+  expect(() => readRuleProperties(wrong)).toThrow(
+    [
+      "'ListenerArn' must be a text, got nothing",
+      "'Priority' must be an integer from 1 to 50000, got 0",
+      '\'PathPatterns\' must be a list of texts, got "/*"',
+      "'InitialWeights.source' must be an integer from 0 to 999, got 1000",
+    ].join('\n'),
+  );
+  expect(() => readRuleProperties(undefined)).toThrow("'ListenerArn' must be a text, got nothing");
+});
+
+test('what a deployment decides does not depend on the initial weights or on order', () => {
+  const meaning = (over: object) => meaningOf(readRuleProperties({ ...raw, ...over }));
+  expect(meaning({ InitialWeights: { Source: 1, Target: 1 }, StoreBucket: 'other' })).toBe(meaning({}));
+  expect(meaning({ PathPatterns: ['/b', '/a'] })).toBe(meaning({ PathPatterns: ['/a', '/b'] }));
+  for (const over of [{ Priority: 1 }, { HostHeaders: ['a'] }, { SourceGroupArn: 'x' }, { StickinessSeconds: 1 }]) {
+    expect(meaning(over)).not.toBe(meaning({}));
+  }
+});

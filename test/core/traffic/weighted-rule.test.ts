@@ -1,0 +1,380 @@
+import { RuleProperties } from '../../../core/traffic/rule-properties';
+import { DEFAULT_PRIORITY } from '../../../core/traffic/bypass-rules';
+import {
+  DeletionRequest,
+  LiveRule,
+  RuleRequest,
+  decideDeletion,
+  decideRule,
+} from '../../../core/traffic/weighted-rule';
+
+const wanted: RuleProperties = {
+  listenerArn: 'listener',
+  priority: 1000,
+  pathPatterns: ['/*'],
+  hostHeaders: [],
+  groupArns: { source: 's1', target: 't1' },
+  initialWeights: { source: 100, target: 0 },
+  stickinessSeconds: 3600,
+  requiresTargets: false,
+  storeBucket: 'store',
+};
+const lock = { execution: 'move-1', startedAt: '2026-01-01T00:00:00.000Z' };
+
+/** A rule as a cutover left it, by group and weight. */
+function live(groups: Record<string, number>, over: Partial<LiveRule> = {}): LiveRule {
+  return {
+    arn: 'rule',
+    priority: 1000,
+    pathPatterns: ['/*'],
+    hostHeaders: [],
+    hasOtherConditions: false,
+    isFixedResponse: false,
+    forward: {
+      groups: Object.entries(groups).map(([arn, weight]) => ({ arn, weight })),
+      stickiness: { enabled: true, seconds: 3600 },
+    },
+    deployed: 'digest of before',
+    ...over,
+  };
+}
+
+function decide(over: Partial<RuleRequest>) {
+  const given = {
+    name: 'Rule',
+    wanted,
+    digest: 'digest of wanted',
+    healthyTargets: new Map<string, number>(),
+    others: [],
+  };
+  return decideRule({ ...given, ...over });
+}
+
+const groupsOf = (order: ReturnType<typeof decideRule>) => {
+  const forward = order.kind === 'create' ? order.forward : order.kind === 'modify' ? order.changes.forward : undefined;
+  return forward && Object.fromEntries(forward.groups.map(({ arn, weight }) => [arn, weight]));
+};
+
+describe('a rule that is not there', () => {
+  test('is created with the initial weights, and names no group of weight 0', () => {
+    const order = decide({});
+    expect(order).toMatchObject({ kind: 'create', reason: expect.stringContaining('100/0') as string });
+    expect(groupsOf(order)).toEqual({ s1: 100 });
+  });
+
+  test('that somebody deleted is created again, and says so', () => {
+    expect(decide({ before: wanted })).toMatchObject({
+      kind: 'create',
+      reason: 'the rule was gone: created with the initial weights 100/0',
+    });
+  });
+
+  test('on a listener with traffic is created only over groups that serve, where they have weight', () => {
+    const joining = { ...wanted, requiresTargets: true };
+    expect(decide({ wanted: joining })).toMatchObject({
+      kind: 'refuse',
+      reason: "'Rule' must lead the traffic of its listener to groups with healthy targets, got none in 's1'",
+    });
+    expect(decide({ wanted: joining, healthyTargets: new Map([['s1', 1]]) }).kind).toBe('create');
+    const both = { ...joining, initialWeights: { source: 1, target: 1 } };
+    expect(decide({ wanted: both, healthyTargets: new Map([['s1', 1]]) }).kind).toBe('refuse');
+  });
+
+  test('of another listener is created with the weights in force', () => {
+    const order = decide({ former: live({ s1: 30, t1: 70 }) });
+    expect(order.kind).toBe('create');
+    expect(groupsOf(order)).toEqual({ s1: 30, t1: 70 });
+  });
+
+  test('of another listener is refused when its weights cannot be known', () => {
+    expect(decide({ former: live({ other: 1 }) })).toMatchObject({ kind: 'refuse' });
+    expect(decide({ former: live({}, { forward: undefined }) })).toMatchObject({ kind: 'refuse' });
+  });
+
+  test('is refused under the lock', () => {
+    expect(decide({ lock })).toEqual({
+      kind: 'refuse',
+      reason:
+        "'Rule' must not be created while the lock is held, got one held by 'move-1' since 2026-01-01T00:00:00.000Z; deploy again when it is free",
+    });
+  });
+});
+
+describe('a rule that is there', () => {
+  const deployed = 'digest of wanted';
+
+  test('and is as it should be stays, whatever its weights, also under the lock', () => {
+    const states: Record<string, number>[] = [{ s1: 100 }, { s1: 90, t1: 10 }, { s1: 1, t1: 0 }, { t1: 100 }];
+    for (const groups of states) {
+      expect(decide({ present: live(groups, { deployed }) }).kind).toBe('nothing');
+      expect(decide({ present: live(groups), lock }).kind).toBe('nothing');
+    }
+  });
+
+  test('keeps its weights when the initial ones change alone, and says why', () => {
+    const before = { ...wanted, initialWeights: { source: 1, target: 1 } };
+    const order = decide({ before, present: live({ t1: 100 }, { deployed }) });
+    expect(order).toEqual({
+      kind: 'nothing',
+      ruleArn: 'rule',
+      reason: 'the initial weights count at creation only: the weights in force stay, and are not 100/0',
+    });
+  });
+
+  test('is noted as deployed when an update was cut short after its changes', () => {
+    expect(decide({ present: live({ s1: 1 }) })).toMatchObject({ kind: 'modify', changes: {} });
+  });
+
+  test.each<[string, Partial<RuleProperties>, object]>([
+    ['priority', { priority: 7 }, { priority: 7 }],
+    ['paths', { pathPatterns: ['/a'] }, { conditions: { pathPatterns: ['/a'], hostHeaders: [] } }],
+    ['hosts', { hostHeaders: ['x.y'] }, { conditions: { pathPatterns: ['/*'], hostHeaders: ['x.y'] } }],
+  ])('changes its %s alone', (_, over, changes) => {
+    const order = decide({ wanted: { ...wanted, ...over }, before: wanted, present: live({ s1: 90, t1: 10 }) });
+    expect(order).toMatchObject({ kind: 'modify', ruleArn: 'rule' });
+    expect(order.kind === 'modify' && order.changes).toEqual(changes);
+  });
+
+  test('loses a condition that no weighted rule has', () => {
+    const order = decide({ present: live({ s1: 1 }, { hasOtherConditions: true }) });
+    expect(order.kind === 'modify' && Object.keys(order.changes)).toEqual(['conditions']);
+  });
+
+  test('the order of values means nothing', () => {
+    const paths = { ...wanted, pathPatterns: ['/b', '/a'] };
+    expect(decide({ wanted: paths, present: live({ s1: 1 }, { pathPatterns: ['/a', '/b'], deployed }) }).kind).toBe(
+      'nothing',
+    );
+  });
+
+  test('takes another stickiness with the weights in force, also with one group', () => {
+    const states: Record<string, number>[] = [{ s1: 90, t1: 10 }, { t1: 100 }];
+    for (const groups of states) {
+      const order = decide({ wanted: { ...wanted, stickinessSeconds: 60 }, before: wanted, present: live(groups) });
+      expect(groupsOf(order)).toEqual(groups);
+      expect(order).toMatchObject({ changes: { forward: { stickiness: { enabled: true, seconds: 60 } } } });
+    }
+  });
+
+  test('takes a new group in the place of the old one of that side', () => {
+    const next = { ...wanted, groupArns: { source: 's2', target: 't1' } };
+    expect(groupsOf(decide({ wanted: next, before: wanted, present: live({ s1: 90, t1: 10 }) }))).toEqual({
+      s2: 90,
+      t1: 10,
+    });
+    expect(groupsOf(decide({ wanted: next, before: wanted, present: live({ s1: 0, t1: 10 }) }))).toEqual({
+      s2: 0,
+      t1: 10,
+    });
+    expect(decide({ wanted: next, before: wanted, present: live({ t1: 10 }, { deployed }) }).kind).toBe('nothing');
+  });
+
+  test('moves no traffic when the template swaps the sides', () => {
+    const next = { ...wanted, groupArns: { source: 't1', target: 's1' } };
+    expect(decide({ wanted: next, before: wanted, present: live({ s1: 90, t1: 10 }, { deployed }) }).kind).toBe(
+      'nothing',
+    );
+  });
+
+  test('is not led from a group that serves to one that does not', () => {
+    const next = { ...wanted, groupArns: { source: 's2', target: 't1' } };
+    const replace = (healthy: Record<string, number>, groups: Record<string, number>) =>
+      decide({ wanted: next, before: wanted, present: live(groups), healthyTargets: new Map(Object.entries(healthy)) });
+    expect(replace({ s1: 2, s2: 0, t1: 2 }, { s1: 90, t1: 10 })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringMatching(/^'Rule' must lead .* healthy targets, got none in 's2'/) as string,
+    });
+    expect(replace({ s1: 2, s2: 1, t1: 2 }, { s1: 90, t1: 10 }).kind).toBe('modify');
+    expect(replace({ s1: 0, s2: 0, t1: 0 }, { s1: 100 }).kind).toBe('modify');
+    expect(replace({ s1: 2, s2: 0, t1: 2 }, { s1: 0, t1: 100 }).kind).toBe('modify');
+  });
+
+  test('is not changed under the lock', () => {
+    const next = { ...wanted, stickinessSeconds: 60, priority: 5 };
+    expect(decide({ wanted: next, before: wanted, present: live({ s1: 90, t1: 10 }), lock })).toEqual({
+      kind: 'refuse',
+      reason:
+        "'Rule' must not change (priority, forward) while the lock is held, got one held by 'move-1' since 2026-01-01T00:00:00.000Z; deploy again when it is free",
+    });
+  });
+
+  test('is not changed when its weights cannot be kept', () => {
+    const present = live({ s1: 1, other: 1 });
+    expect(decide({ wanted: { ...wanted, priority: 5 }, before: wanted, present })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('s1=1 other=1 on rule') as string,
+    });
+    expect(decide({ present: live({}, { forward: undefined }) })).toMatchObject({ kind: 'refuse' });
+  });
+
+  test('the way back from a refused update touches nothing', () => {
+    const refused = { ...wanted, stickinessSeconds: 60 };
+    const states = [live({ s1: 90, t1: 10 }, { deployed }), live({ other: 1 }, { deployed })];
+    for (const present of states) {
+      expect(decide({ before: refused, present, lock }).kind).toBe('nothing');
+    }
+    expect(decide({ before: refused, present: live({ other: 1 }, { deployed }) }).kind).toBe('nothing');
+    const unlike = live({ s1: 90, t1: 10 }, { deployed, priority: 3 });
+    expect(decide({ before: refused, present: unlike, lock }).kind).toBe('nothing');
+    // Nobody moves traffic now: an update that was done by half is undone.
+    expect(decide({ before: refused, present: unlike })).toMatchObject({ kind: 'modify', changes: { priority: 1000 } });
+  });
+
+  test('the way back from a half-done update is refused under the lock, and done without it', () => {
+    const halfDone = live({ s1: 90, t1: 10 }, { deployed: 'pending:digest of other', priority: 3 });
+    expect(decide({ before: wanted, present: halfDone, lock })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining("'Rule' must not change (priority) while the lock is held") as string,
+    });
+    expect(decide({ before: wanted, present: halfDone })).toMatchObject({
+      kind: 'modify',
+      changes: { priority: 1000 },
+    });
+  });
+
+  test('that is half-done on its way to what is wanted is finished', () => {
+    const pending = { deployed: 'pending:digest of wanted' };
+    expect(decide({ present: live({ s1: 1 }, pending) })).toMatchObject({ kind: 'modify', changes: {} });
+    expect(decide({ present: live({ s1: 1 }, { ...pending, priority: 3 }), lock }).kind).toBe('refuse');
+  });
+
+  test('found again on its old listener takes the weights of the one that it left', () => {
+    const order = decide({
+      present: live({ s1: 100 }),
+      former: live({ s1: 20, t1: 80 }, { arn: 'rule of the new listener' }),
+    });
+    expect(order).toMatchObject({ kind: 'modify', ruleArn: 'rule' });
+    expect(groupsOf(order)).toEqual({ s1: 20, t1: 80 });
+  });
+});
+
+describe('on a listener that serves the requests already', () => {
+  const fallback = (groups: Record<string, number> | undefined) =>
+    live(groups ?? {}, {
+      arn: 'default',
+      priority: DEFAULT_PRIORITY,
+      pathPatterns: [],
+      ...(groups === undefined && { forward: undefined }),
+    });
+  const others = [fallback({ old: 1 })];
+  const adopted = (groups: Record<string, number>, over: Partial<LiveRule> = {}) =>
+    live(groups, { oldGroupArn: 'old', deployed: 'digest of wanted', ...over });
+
+  test('a new rule changes nothing: all go on to the group of before, also while no proxy is healthy', () => {
+    const order = decide({ others, wanted: { ...wanted, requiresTargets: true } });
+    expect(order).toMatchObject({ kind: 'create', oldGroupArn: 'old' });
+    expect(groupsOf(order)).toEqual({ old: 100 });
+  });
+
+  test('initial weights on the target are refused, and so is what one rule cannot stand for', () => {
+    const weights = { source: 0, target: 1 };
+    expect(decide({ others, wanted: { ...wanted, initialWeights: weights } })).toMatchObject({
+      reason:
+        "'Rule' must have initial weights on the source alone, because its listener serves the requests already, got 0/1",
+    });
+    expect(decide({ others: [fallback({ a: 1, b: 1 })] })).toMatchObject({
+      reason: expect.stringContaining('the default action, which forwards to 2 groups; choose conditions') as string,
+    });
+    expect(decide({ others: [fallback(undefined)] }).kind).toBe('refuse');
+  });
+
+  test('an update keeps the share of the group past the proxies', () => {
+    const next = { ...wanted, stickinessSeconds: 60 };
+    const order = decide({ others, wanted: next, before: wanted, present: adopted({ s1: 10, old: 90 }) });
+    expect(groupsOf(order)).toEqual({ s1: 10, old: 90 });
+    expect(decide({ others, present: adopted({ s1: 10, old: 90 }) }).kind).toBe('nothing');
+    expect(decide({ others, wanted: next, present: live({ s1: 10, foreign: 90 }) }).kind).toBe('refuse');
+  });
+
+  test('other requests do not change hands by an update, unless all go past before and after', () => {
+    const change = { others, wanted: { ...wanted, pathPatterns: ['/a'] }, before: wanted };
+    expect(decide({ ...change, present: adopted({ s1: 100 }, { deployed: 'x' }) })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('must catch the same requests as before') as string,
+    });
+    expect(decide({ ...change, present: adopted({ old: 100 }, { deployed: 'x' }) }).kind).toBe('modify');
+    const priority = { ...wanted, priority: 7 };
+    expect(decide({ others, wanted: priority, present: adopted({ s1: 1 }, { deployed: 'x' }) }).kind).toBe('modify');
+  });
+
+  test('a rule that joins another listener leads past the proxies there, and is refused once the target serves', () => {
+    const former = live({ s1: 100 }, { arn: 'former' });
+    const order = decide({ others, before: wanted, former });
+    expect(groupsOf(order)).toEqual({ old: 100 });
+    expect(decide({ others, before: wanted, former: live({ t1: 1 }) })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('must stay on its listener while it leads to the target') as string,
+    });
+    // The way back: what it leads to there is no weight of a side.
+    const back = decide({ present: live({ s1: 70, t1: 30 }), former: adopted({ old: 100 }, { arn: 'there' }) });
+    expect(groupsOf(back)).toBeUndefined();
+  });
+
+  test.each<[string, LiveRule, Record<string, number> | undefined, number, 'delete' | 'refuse']>([
+    ['before the first step', adopted({ old: 100 }), { old: 1 }, 0, 'delete'],
+    ['with all on the source', adopted({ s1: 100 }), { old: 1 }, 1, 'delete'],
+    ['in the middle of the adoption', adopted({ s1: 10, old: 90 }), { old: 1 }, 1, 'delete'],
+    ['with all on the source, before a dead group', adopted({ s1: 100 }), { old: 1 }, 0, 'refuse'],
+    ['with all on the source, and nothing behind any more', adopted({ s1: 100 }), undefined, 1, 'refuse'],
+    ['completed', adopted({ t1: 100 }), { old: 1 }, 1, 'refuse'],
+    ['completed, of a rule of before', live({ t1: 100 }), { old: 1 }, 1, 'refuse'],
+    ['between two stages', adopted({ s1: 50, t1: 50 }), { old: 1 }, 1, 'refuse'],
+    ['completed, and another group behind it', adopted({ t1: 100 }), { new: 1 }, 1, 'refuse'],
+    ['left in part', adopted({ t1: 10, new: 90 }), { new: 1 }, 1, 'refuse'],
+    ['left', adopted({ new: 100 }), { new: 1 }, 0, 'delete'],
+    ['left to a group that the listener does not lead to', adopted({ new: 100 }), { old: 1 }, 1, 'refuse'],
+    ['replaced by another action', adopted({}, { forward: undefined }), { old: 1 }, 1, 'delete'],
+  ])('a deletion %s', (_, present, behind, healthyPast, kind) => {
+    const order = remove(present, { others: [fallback(behind)], healthyPast });
+    expect(order.kind).toBe(kind);
+    if (kind === 'refuse') {
+      expect(order.reason).toMatch(
+        /^'Rule' must not be deleted while its requests would be served otherwise, got .*delete again$/,
+      );
+    }
+  });
+
+  test('on a listener of its own a rule is deleted whatever its weights: the migration ends with it', () => {
+    const own = [
+      live({}, { arn: 'd', priority: DEFAULT_PRIORITY, pathPatterns: [], forward: undefined, isFixedResponse: true }),
+    ];
+    expect(remove(live({ t1: 100 }), { others: own }).kind).toBe('delete');
+    expect(remove(adopted({ s1: 100 }), { others: own }).kind).toBe('refuse');
+  });
+});
+
+function remove(present: LiveRule | undefined, over: Partial<DeletionRequest> = {}) {
+  return decideDeletion({
+    name: 'Rule',
+    others: [],
+    healthyPast: 0,
+    groupArns: wanted.groupArns,
+    ...(present && { present }),
+    ...over,
+  });
+}
+
+describe('a deletion', () => {
+  test('of what is there is ordered, and refused under the lock', () => {
+    expect(remove(live({ s1: 1 }))).toMatchObject({ kind: 'delete', ruleArn: 'rule' });
+    expect(remove(live({ s1: 1 }), { lock })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining("held by 'move-1' since 2026") as string,
+    });
+  });
+
+  test('of a rule on a listener that the cutover does not watch is ordered under the lock', () => {
+    const present = live({ s1: 1 }, { arn: 'a:listener-rule/app/shop/1/old/7' });
+    const watching = (...watchedRuleArns: string[]) => remove(present, { lock: { ...lock, watchedRuleArns } });
+    expect(watching('a:listener-rule/app/shop/1/new/1', 'a:listener-rule/app/shop/1/smoke/1')).toMatchObject({
+      kind: 'delete',
+      isLocked: true,
+    });
+    expect(watching('a:listener-rule/app/shop/1/old/1').kind).toBe('refuse');
+    expect(watching().kind).toBe('refuse');
+  });
+
+  test('of what is not there has nothing to do, also under the lock', () => {
+    expect(remove(undefined, { lock }).kind).toBe('nothing');
+  });
+});

@@ -1,0 +1,112 @@
+import http2 from 'node:http2';
+import type { AddressInfo, Server } from 'node:net';
+import { generate } from 'selfsigned';
+import { smokePort } from '../../../../lambda/adapters/smoke/smoke';
+import { ARNS, REGION, World, startWorld } from '../../../rehearsal/aws/world';
+import { authority, certificateFrom, Pair } from '../../../proxy/support/authority';
+
+const SECRET = { arn: ARNS.secret.replace('admin-a1B2c3', 'authorities-d4E5f6'), name: 'authorities' };
+const NAME = 'shop.internal';
+const REQUEST = { path: '/', expectedStatus: 200 };
+const SAMPLE = { quorum: 'every', maxTargets: 1 } as const;
+
+let world: World;
+let ca: Pair;
+const servers: Server[] = [];
+
+beforeAll(async () => {
+  ca = await authority('The Company');
+});
+
+beforeEach(async () => {
+  world = await startWorld();
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: world.url,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: 'LAMBDA',
+    AWS_SECRET_ACCESS_KEY: 'none',
+  });
+  Object.assign(world.elbModel.loadBalancer(ARNS.balancer), { dnsName: '127.0.0.1' });
+});
+afterEach(async () => {
+  for (const server of servers.splice(0)) server.close();
+  await world.stop();
+});
+
+/** A load balancer's smoke listener of both versions of HTTP, whose certificate this authority has signed for the name. */
+async function listen(name = NAME): Promise<void> {
+  const server = http2.createSecureServer({ ...(await certificateFrom(ca, name)), allowHTTP1: true }, (_, response) =>
+    response.end('well'),
+  );
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  world.elbModel.listener(ARNS.smokeListener).port = (server.address() as AddressInfo).port;
+}
+
+const port = (trustedAuthoritiesArn?: string) =>
+  smokePort({
+    loadBalancerArn: ARNS.balancer,
+    smokeListenerArns: { source: ARNS.smokeListener, target: ARNS.smokeListener },
+    targetGroupArns: { source: ARNS.source, target: ARNS.target },
+    domainName: NAME,
+    ...(trustedAuthoritiesArn !== undefined && { trustedAuthoritiesArn }),
+  });
+
+test.each(['HTTP1', 'HTTP2'])(
+  'a certificate of an authority of your own is good where its secret says so: %s',
+  async (version) => {
+    Object.assign(world.elbModel.targetGroup(ARNS.source), { protocolVersion: version });
+    await listen();
+    world.secrets.put(SECRET, ca.cert);
+    expect((await port().probe('source', REQUEST, SAMPLE)).got).toMatch(/unable to (verify|get)|self.signed/);
+    const smoke = port(SECRET.arn);
+    await smoke.checkTrust();
+    expect(await smoke.probe('source', REQUEST, SAMPLE)).toEqual({ got: 200, attempts: 1 });
+    expect(await smoke.probe('target', REQUEST, SAMPLE)).toEqual({ got: 200, attempts: 1 });
+    // Read once for all of them.
+    expect(world.calls.filter(({ action }) => action === 'GetSecretValue')).toHaveLength(1);
+  },
+);
+
+test('another authority is not trusted, and neither is another name', async () => {
+  await listen();
+  world.secrets.put(SECRET, (await authority('A Stranger')).cert);
+  expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toMatch(/unable to|self.signed/);
+  world.secrets.put(SECRET, ca.cert);
+  await listen('other.internal');
+  expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toMatch(
+    /does not match certificate's altnames/,
+  );
+});
+
+test.each([
+  ['no PEM', 'hunter2'],
+  ['a PEM that is cut off', '-----BEGIN CERTIFICATE-----\nMIIB'],
+])('a secret with %s is refused by the preflight and the proof, and its value is not told', async (_, value) => {
+  world.secrets.put(SECRET, value);
+  await expect(port(SECRET.arn).checkTrust()).rejects.toThrow(
+    `secret '${SECRET.arn}' of 'trustedAuthorities' must be PEM with certificates, got ${value.length} characters`,
+  );
+});
+
+test('a secret that is not there is named by Secrets Manager', async () => {
+  await expect(port(SECRET.arn).checkTrust()).rejects.toThrow(
+    /Secrets Manager must respond to GetSecretValue, got 400/,
+  );
+});
+
+test('while the secret cannot be read the name and the dates count: a rollback needs the load balancer alone', async () => {
+  await listen();
+  expect(await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).toEqual({ got: 200, attempts: 1 });
+  await listen('other.internal');
+  expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toMatch(
+    /does not match certificate's altnames/,
+  );
+});
+
+test('a secret with more authorities than one trusts all of them', async () => {
+  await listen();
+  const other = await generate([{ name: 'commonName', value: 'Other' }], { keyType: 'ec', algorithm: 'sha256' });
+  world.secrets.put(SECRET, `The authorities:\n${other.cert}\n${ca.cert}`);
+  expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toBe(200);
+});

@@ -1,0 +1,48 @@
+import { AwsError } from '../../../../rehearsal/errors/aws-error';
+import { CutoverWiring } from '../../../../core/cutover/cutover-config';
+import { loadBalancerPort } from '../../../../lambda/adapters/load-balancer/load-balancer';
+import { ARNS, REGION, World, startWorld } from '../../../rehearsal/aws/world';
+
+let world: World;
+let calls: number;
+/** What happens at the first call, which is then throttled. */
+let atFirst: () => void;
+beforeEach(async () => {
+  [calls, atFirst] = [0, () => undefined];
+  const authorize = () => {
+    calls += 1;
+    if (calls > 1) return;
+    atFirst();
+    throw new AwsError('Throttling', 'Rate exceeded', 400);
+  };
+  world = await startWorld({ authorize });
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: world.url,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: 'LAMBDA',
+    AWS_SECRET_ACCESS_KEY: 'none',
+  });
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await world.stop();
+});
+
+const set = (untilMs: number) => {
+  const smokeListenerArns = { source: ARNS.smokeListener, target: ARNS.smokeListener };
+  const wiring = { weightedRuleArn: ARNS.rule, weightedListenerArn: ARNS.listener, smokeListenerArns } as CutoverWiring;
+  const stickiness = { enabled: false, seconds: 0 };
+  return loadBalancerPort(wiring).setForward({ groups: [{ arn: ARNS.target, weight: 1 }], stickiness }, untilMs);
+};
+
+test('a throttled call is repeated while the lock is held', async () => {
+  await set(Date.now() + 60_000);
+  expect(calls).toBe(2);
+});
+
+test('a process that was asleep in the middle of a call does not repeat it', async () => {
+  const untilMs = Date.now() + 60_000;
+  atFirst = () => void jest.spyOn(Date, 'now').mockReturnValue(untilMs);
+  await expect(set(untilMs)).rejects.toMatchObject({ code: 'LockLost' });
+  expect(calls).toBe(1);
+});

@@ -1,0 +1,144 @@
+import { Step, STEPS } from '../../../core/cutover/cutover-config';
+import { defaultMigration, Resource, resourceLike, resourcesOf } from '../fixture';
+
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string | string[];
+  readonly Resource: unknown;
+  readonly Condition?: unknown;
+}
+
+const CALL_PROXIES = [
+  'ecs:DescribeTasks',
+  'ecs:ListTasks',
+  'secretsmanager:DescribeSecret',
+  'secretsmanager:GetSecretValue',
+];
+const MODIFY_RULE = 'elasticloadbalancing:ModifyRule';
+const RULES = 'elasticloadbalancing:DescribeRules';
+const HEALTH = 'elasticloadbalancing:DescribeTargetHealth';
+const KEEP_LOCK = ['s3:GetObject lock.json', 's3:PutObject lock.json'];
+const RECORD = [
+  's3:DeleteObject lock.json',
+  's3:GetObject evidence/*',
+  's3:GetObject lock.json',
+  's3:PutObject evidence/*',
+];
+const LOOK_FOR_ABORT = ['s3:GetObject abort/*'];
+const GUARD = [...LOOK_FOR_ABORT, 's3:GetObject lock.json'];
+const LIST = ['s3:ListBucket '];
+/** The queue of attempts that failed. */
+const REPEAT = [
+  ...['ChangeMessageVisibility', 'DeleteMessage', 'GetQueueAttributes', 'GetQueueUrl', 'ReceiveMessage', 'SendMessage'],
+].map((action) => `sqs:${action}`);
+const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
+const NOTIFY = ['events:PutEvents'];
+const ALARMS = ['cloudwatch:DescribeAlarms'];
+
+/** Both sides: their health and smoke requests, the rules, the alarms, what the proxies count. */
+const READS = [
+  'elasticloadbalancing:DescribeLoadBalancers',
+  'elasticloadbalancing:DescribeListeners',
+  'elasticloadbalancing:DescribeTargetGroups',
+  RULES,
+  HEALTH,
+];
+const JUDGE = [...READS, ...ALARMS, ...CALL_PROXIES];
+
+/** Written a second time, from what the steps call. */
+const TABLE: Record<Step, string[]> = {
+  lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
+  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...NOTIFY, ...LIST],
+  shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  confirm: [...JUDGE, ...GUARD, ...NOTIFY, ...LIST],
+  bake: [...JUDGE, ...GUARD, ...LIST],
+  drain: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  verify: [...JUDGE, 'elasticloadbalancing:AddTags', ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
+  rollback: [...JUDGE, MODIFY_RULE, 's3:GetObject lock.json', ...NOTIFY, ...LIST],
+  record: [...RECORD, ...NOTIFY, ...LIST],
+  undrain: [...READS, ...CALL_PROXIES],
+  recover: [
+    ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, ...RECORD, 's3:PutObject lock.json'],
+    ...[...NOTIFY, ...LIST, ...REPEAT],
+  ],
+};
+
+function statementsOf(step: Step): Statement[] {
+  const id = `CutoverSteps${step.charAt(0).toUpperCase()}${step.slice(1)}ServiceRoleDefaultPolicy`;
+  const [, policy] = resourceLike(defaultMigration(), 'AWS::IAM::Policy', new RegExp(id));
+  return (policy.Properties.PolicyDocument as { Statement: Statement[] }).Statement;
+}
+
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
+
+/** `action` or, for the store, `action key`. */
+function rightsOf(step: Step): string[] {
+  const rights = statementsOf(step).flatMap(({ Action, Resource }) =>
+    listOf(Action).flatMap((action) =>
+      String(action).startsWith('s3:')
+        ? listOf(Resource).map((on) => `${String(action)} ${keyOf(on)}`)
+        : [String(action)],
+    ),
+  );
+  return [...new Set(rights)].sort();
+}
+
+function keyOf(resource: unknown): string {
+  const join = (resource as { 'Fn::Join'?: [string, unknown[]] })['Fn::Join'];
+  return join ? String(join[1][1]).slice(1) : '';
+}
+
+test('there is a function for every step, and for nothing else', () => {
+  const functions = Object.values(resourcesOf(defaultMigration(), 'AWS::Lambda::Function'));
+  const steps = functions.filter(({ Properties }) => JSON.stringify(Properties).includes('DRAINSHIFT_WIRING'));
+  expect(steps.map(({ Properties }) => Properties.Description).sort()).toEqual(
+    STEPS.map((step) => `Cutover: ${step}`).sort(),
+  );
+});
+
+describe.each(STEPS)('%s', (step) => {
+  test('may do what its row says and no more', () => {
+    expect(rightsOf(step)).toEqual([...TABLE[step], ...TRACE].sort());
+  });
+
+  test('runs on Node 24, inside the network, with the wiring', () => {
+    const id = new RegExp(`CutoverSteps${step.charAt(0).toUpperCase()}${step.slice(1)}[0-9A-F]{8}$`);
+    const [, { Properties }]: [string, Resource] = resourceLike(defaultMigration(), 'AWS::Lambda::Function', id);
+    expect(Properties).toMatchObject({
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      Handler: `index.${step}`,
+      Timeout: step === 'recover' ? 120 : 30,
+      MemorySize: 256,
+      TracingConfig: { Mode: 'Active' },
+      VpcConfig: { SubnetIds: [expect.anything(), expect.anything()], SecurityGroupIds: [expect.anything()] },
+    });
+    expect(Object.keys((Properties.Environment as { Variables: object }).Variables)).toEqual([
+      'DRAINSHIFT_WIRING',
+      ...(step === 'undrain' ? ['DRAINSHIFT_SMOKE'] : []),
+    ]);
+  });
+});
+
+test('the weights are changed on the weighted rule alone', () => {
+  const [rule] = resourceLike(defaultMigration(), 'Custom::DrainshiftWeightedRule', /./);
+  const modifying = STEPS.flatMap(statementsOf).filter(({ Action }) => listOf(Action).includes(MODIFY_RULE));
+  expect(modifying.map(({ Resource }) => Resource)).toEqual([{ Ref: rule }, { Ref: rule }, { Ref: rule }]);
+});
+
+test('`*` stands only where an action knows no resources, and tasks are listed in one cluster', () => {
+  const [cluster] = resourceLike(defaultMigration(), 'AWS::ECS::Cluster', /./);
+  for (const { Action, Resource, Condition } of STEPS.flatMap(statementsOf)) {
+    if (Resource !== '*') continue;
+    const actions = listOf(Action).map(String);
+    if (actions.includes('ecs:ListTasks')) {
+      expect(actions).toEqual(['ecs:ListTasks']);
+      expect(Condition).toEqual({ ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [cluster, 'Arn'] } } });
+    } else {
+      // Traces belong to no resource.
+      for (const action of actions) expect(action).toMatch(/^(elasticloadbalancing:Describe|xray:Put)/);
+    }
+  }
+});

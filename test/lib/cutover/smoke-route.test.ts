@@ -1,0 +1,77 @@
+import { Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { ApplicationListener, ApplicationLoadBalancer } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { SmokeRoute } from '../../../lib';
+import { defaultMigration, newMigration, newStack, Resource, resolveText, resourceLike, resourcesOf } from '../fixture';
+
+const ARN = 'arn:aws:elasticloadbalancing:eu-west-1:444455556666';
+
+/** Behind a listener with traffic and public addresses, so that there is a proof, too. */
+function toTargets(stack: Stack): Template {
+  const vpc = new Vpc(stack, 'Vpc');
+  const securityGroupId = 'sg-0123456789abcdef3';
+  const loadBalancer = ApplicationLoadBalancer.fromApplicationLoadBalancerAttributes(stack, 'LoadBalancer', {
+    loadBalancerArn: `${ARN}:loadbalancer/app/booking/0123456789abcdef`,
+    securityGroupId,
+    vpc,
+  });
+  const listener = ApplicationListener.fromApplicationListenerAttributes(stack, 'Listener', {
+    listenerArn: `${ARN}:listener/app/booking/0123456789abcdef/fedcba9876543210`,
+    securityGroup: SecurityGroup.fromSecurityGroupId(stack, 'Group', securityGroupId),
+  });
+  const smokeRoute = SmokeRoute.TARGETS;
+  newMigration(stack, { vpc, loadBalancer, listener, internetFacing: true, smokeRoute, monitoring: false });
+  return Template.fromStack(stack);
+}
+
+describe('to the targets themselves', () => {
+  const template = toTargets(newStack());
+  const rulesOf = (type: string) => Object.entries(resourcesOf(template, type)).map(([, { Properties }]) => Properties);
+
+  test('the data port of both sides is opened to the steps, and no smoke-test listener, to nobody', () => {
+    const [steps] = resourceLike(template, 'AWS::EC2::SecurityGroup', /^MigrationCutoverSecurityGroup/);
+    const fromSteps = rulesOf('AWS::EC2::SecurityGroupIngress').filter((rule) =>
+      JSON.stringify(rule.SourceSecurityGroupId).includes(steps),
+    );
+    const nameOf = (rule: Resource['Properties']) =>
+      `${/Migration(Source|Target)/.exec(JSON.stringify(rule.GroupId))?.[1]}:${String(rule.FromPort)}`;
+    expect(fromSteps.map(nameOf).sort()).toEqual(['Source:8443', 'Source:9901', 'Target:8443', 'Target:9901']);
+    const text = JSON.stringify(template.toJSON());
+    expect(text).not.toMatch(/"(FromPort|ToPort)":920[12]/);
+    expect(text).not.toMatch(/"SecurityGroupIngress"|"CidrIp":\{/);
+  });
+
+  test('the steps and the proof are told', () => {
+    for (const [step, variable] of [
+      ['StepsRollback', 'DRAINSHIFT_WIRING'],
+      ['StepsUndrain', 'DRAINSHIFT_WIRING'],
+      ['AdoptionProof', 'DRAINSHIFT_PROOF'],
+    ] as const) {
+      const [, { Properties }] = resourceLike(template, 'AWS::Lambda::Function', new RegExp(`Cutover${step}`));
+      const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
+      expect(JSON.parse(resolveText(Variables[variable]))).toMatchObject({ smokeRoute: 'targets' });
+    }
+  });
+
+  test('nobody may look at load balancers and listeners, for which nobody asks any more', () => {
+    const policies = rulesOf('AWS::IAM::Policy').map((properties) => JSON.stringify(properties));
+    expect(policies.some((text) => text.includes('elasticloadbalancing:DescribeTargetHealth'))).toBe(true);
+    expect(policies.filter((text) => /DescribeL(oadBalanc|isten)ers"/.test(text))).toEqual([]);
+  });
+});
+
+test('default: through the listeners', () => {
+  const [, { Properties }] = resourceLike(defaultMigration(), 'AWS::Lambda::Function', /StepsRollback/);
+  const { Variables } = Properties.Environment as { Variables: { DRAINSHIFT_WIRING: unknown } };
+  expect(JSON.parse(resolveText(Variables.DRAINSHIFT_WIRING))).not.toHaveProperty('smokeRoute');
+});
+
+test('refused: authorities for a certificate that nobody looks at', () => {
+  const stack = newStack();
+  const trustedAuthorities = Secret.fromSecretNameV2(stack, 'Imported', 'authorities');
+  expect(() => newMigration(stack, { smokeRoute: SmokeRoute.TARGETS, trustedAuthorities })).toThrow(
+    "'trustedAuthorities' must be absent with SmokeRoute.TARGETS, which looks at no certificate as the load balancer does not, got a secret",
+  );
+});

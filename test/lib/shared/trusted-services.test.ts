@@ -1,0 +1,25 @@
+import { Template } from 'aws-cdk-lib/assertions';
+import { createEverything } from '../everything';
+import { newStack, resourcesOf } from '../fixture';
+
+interface Trust {
+  readonly Statement: readonly { readonly Principal: { readonly Service?: unknown }; readonly Condition?: object }[];
+}
+
+/** Roles of providers that aws-cdk-lib makes in the stack, outside of the constructs here. */
+const NOT_OURS = /^(Custom|LogRetention|AWS679)/;
+
+test('a service takes a role for its own account alone', () => {
+  const stack = newStack();
+  createEverything(stack);
+  const roles = Object.entries(resourcesOf(Template.fromStack(stack), 'AWS::IAM::Role'));
+  const found = roles.filter(([id]) => !NOT_OURS.test(id));
+  const open = found.flatMap(([id, { Properties }]) =>
+    (Properties.AssumeRolePolicyDocument as Trust).Statement.filter(
+      ({ Condition }) => !JSON.stringify(Condition ?? {}).includes('"aws:SourceAccount":{"Ref":"AWS::AccountId"}'),
+    ).map(({ Principal }) => `${id}: ${JSON.stringify(Principal.Service)}`),
+  );
+  expect(found.length).toBeGreaterThan(20);
+  // EC2 names no account.
+  expect(open.filter((each) => !each.endsWith('"ec2.amazonaws.com"'))).toEqual([]);
+});

@@ -1,0 +1,112 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Stack } from 'aws-cdk-lib';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import {
+  AdminSecret,
+  Cutover,
+  DrainProfile,
+  MigrationAlarms,
+  MigrationDashboard,
+  MutualTls,
+  NetworkFront,
+  ProxyCompute,
+  ProxyImage,
+  ProxyService,
+  SessionStore,
+  StickyTargetGroup,
+} from '../../../lib';
+import { STRUCTS } from '../../../lib/validation/prop-names';
+import { newMigration, newStack } from '../fixture';
+
+const LIB = resolve(__dirname, '../../../lib');
+
+test('every struct of the public API is checked, by itself or as a part of another', () => {
+  const sources = readdirSync(LIB).map((file) => readFileSync(join(LIB, file), 'utf8'));
+  const checked = sources.flatMap((text) => [...text.matchAll(/checkNames\('(\w+)'/g)].map(([, name]) => name));
+  const parts = Object.values(STRUCTS).flatMap((props) => Object.values<string>(props));
+  const known = new Set([...checked, ...parts.map((part) => part.replace('[]', ''))]);
+  // What other props are made of: `MigrationAlarmsProps` extends it, and its names are its own.
+  expect(Object.keys(STRUCTS).filter((name) => !known.has(name))).toEqual([]);
+});
+
+type Make = (stack: Stack, props: object) => unknown;
+
+const inMigration: Make = (stack, props) => newMigration(stack, props);
+const side = (more: object) => ({ source: { upstreamUrl: 'http://old.internal', ...more } });
+
+/** As JavaScript hands them in. */
+test.each<[string, Make, object, string]>([
+  ['an alarm that no migration has', inMigration, { alarms: [] }, "'alarms' must be one of "],
+  ['one letter', inMigration, { vetoAlarm: [] }, "'vetoAlarm' must be one of "],
+  ['a prop of a side, beside the sides', inMigration, { minTasks: 5 }, "'minTasks' must be one of "],
+  ['a side', inMigration, side({ minTask: 5 }), "'source.minTask' must be one of "],
+  [
+    'the scaling of a side',
+    inMigration,
+    side({ scaling: { cpu: 40 } }),
+    "'source.scaling.cpu' must be one of connectionsPerTask, ",
+  ],
+  [
+    'a threshold',
+    inMigration,
+    { alarmThresholds: { maxErrorRate: 0.01 } },
+    "'alarmThresholds.maxErrorRate' must be one of ",
+  ],
+  [
+    'weights',
+    inMigration,
+    { initialWeights: { source: 1, taget: 1 } },
+    "'initialWeights.taget' must be one of source, target",
+  ],
+  ['a smoke test', inMigration, { smokeTests: { port: 1 } }, "'smokeTests.port' must be one of sourcePeers, "],
+  ['a schedule', inMigration, { schedule: { when: 1 } }, "'schedule.when' must be one of at, plan"],
+  ['a side that is none', inMigration, { source: 'http://old.internal' }, "'source' must be an object"],
+  ['a name of every object', inMigration, { constructor: 1 }, "'constructor' must be one of "],
+  ['cutover', (stack, props) => new Cutover(stack, 'It', props as never), { alarm: [] }, "'alarm' must be one of "],
+  [
+    'alarms',
+    (stack, props) => new MigrationAlarms(stack, 'It', props as never),
+    { latency: 1 },
+    "'latency' must be one of ",
+  ],
+  [
+    'dashboard',
+    (stack, props) => new MigrationDashboard(stack, 'It', props as never),
+    { name: 'a' },
+    "'name' must be one of ",
+  ],
+  [
+    'proxies',
+    (stack, props) => new ProxyService(stack, 'It', props as never),
+    { subnets: 1 },
+    "'subnets' must be one of ",
+  ],
+  ['a front', (stack, props) => new NetworkFront(stack, 'It', props as never), { peers: 1 }, "'peers' must be one of "],
+  [
+    'a group',
+    (stack, props) => new StickyTargetGroup(stack, 'It', { vpc: new Vpc(stack, 'Vpc'), ...props }),
+    { healthCheck: { path: '/' } },
+    "'healthCheck.path' must be one of healthyThreshold, ",
+  ],
+  [
+    'a session store',
+    (stack, props) => new SessionStore(stack, 'It', props as never),
+    { auth: 1 },
+    "'auth' must be one of ",
+  ],
+  ['a secret', (stack, props) => new AdminSecret(stack, 'It', props), { key: 1 }, "'key' must be one of encryptionKey"],
+  ['a drain profile', (_, props) => DrainProfile.custom(props as never), { grace: 1 }, "'grace' must be one of "],
+  ['Spot', (_, props) => ProxyCompute.fargateSpot(props), { base: 1 }, "'base' must be one of onDemandBase, "],
+  ['instances', (_, props) => ProxyCompute.ec2(props), { max: 1 }, "'max' must be one of capacityProviderName, "],
+  ['an image', (_, props) => ProxyImage.fromDirectory('.', props), { dockerfile: 'a' }, "'dockerfile' must be one of "],
+  ['mutual TLS', (_, props) => MutualTls.verify({} as never, props), { ignore: true }, "'ignore' must be one of "],
+])('what JavaScript misspells is rejected: %s', (_, make, props, message) => {
+  expect(() => make(newStack(), props)).toThrow(message);
+});
+
+test('what connects the constructs may be handed to each of them in one object', () => {
+  const { loadBalancer, source, target, cutover, vpc, cluster } = newMigration(newStack(), { monitoring: false });
+  const parts = { loadBalancer, source, target, cutover, vpc, cluster };
+  expect(() => new MigrationAlarms(source.stack, 'Alarms', parts)).not.toThrow();
+});

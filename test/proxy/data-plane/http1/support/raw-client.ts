@@ -1,0 +1,129 @@
+import net, { type Socket } from 'node:net';
+import { later } from '../../../support/world';
+import { Ending, Message, readMessage, valuesOf } from './messages';
+import { Waiting } from './waiting';
+
+export interface RawAnswer extends Message {
+  readonly status: number;
+}
+
+/** A client that sends whatever bytes it is given, and reads the answers to them strictly. */
+export class RawClient {
+  /** All that came, as latin1. */
+  received = '';
+  /** The other side ended or reset the connection. */
+  hasEnded = false;
+  isClosed = false;
+  wasReset = false;
+  private readonly waiting = new Waiting();
+
+  /** `methods` of the requests, as far as an answer's end depends on them (HEAD, CONNECT). */
+  constructor(
+    readonly socket: Socket,
+    private readonly methods: readonly string[],
+  ) {
+    socket.on('data', (bytes: Buffer) => this.note(() => (this.received += bytes.toString('latin1'))));
+    socket.on('end', () => this.note(() => (this.hasEnded = true)));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      this.note(() => {
+        this.hasEnded = true;
+        this.wasReset = error.code === 'ECONNRESET';
+      }),
+    );
+    socket.on('close', () => this.note(() => (this.hasEnded = this.isClosed = true)));
+    later(() => void socket.destroy());
+  }
+
+  send(text: string): void {
+    if (!this.isClosed) this.socket.write(text, 'latin1');
+  }
+
+  /** Ends the client's half. */
+  end(): void {
+    this.socket.end();
+  }
+
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  when(isMet: (client: RawClient) => boolean): Promise<void> {
+    return this.waiting.when(() => isMet(this));
+  }
+
+  /** The whole answers so far, interim ones too, and what stands behind them. */
+  read(): { answers: RawAnswer[]; rest: string } {
+    const answers: RawAnswer[] = [];
+    let next = 0;
+    for (let isAt = 0; next < this.received.length;) {
+      const read = readMessage(
+        this.received,
+        next,
+        (line) => endingOf(line, this.methods[isAt] ?? 'GET'),
+        this.isWhole,
+      );
+      if (!read) break;
+      const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(read.message.startLine)?.[1] ?? NaN);
+      answers.push({ ...read.message, status });
+      if (status >= 200) isAt += 1;
+      next = read.next;
+    }
+    return { answers, rest: this.received.slice(next) };
+  }
+
+  /** The answers once there are `count` whole final ones, or once no more can come. */
+  async answers(count = 1): Promise<RawAnswer[]> {
+    await this.when(() => this.hasEnded || finals(this.read().answers).length >= count);
+    return finals(this.read().answers);
+  }
+
+  /** The statuses of the answers, as `answers` gives them. */
+  async statuses(count = 1): Promise<number[]> {
+    return (await this.answers(count)).map(({ status }) => status);
+  }
+
+  /** Waits for the other side to close. One that goes on answering does not close; its second answer says so. */
+  async closes(): Promise<boolean> {
+    const before = finals(this.read().answers).length;
+    if (!this.hasEnded) this.send('GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n');
+    await this.when(() => this.hasEnded || finals(this.read().answers).length > before);
+    return this.hasEnded;
+  }
+
+  private get isWhole(): boolean {
+    return this.hasEnded && !this.wasReset;
+  }
+
+  private note(change: () => unknown): void {
+    change();
+    this.waiting.changed();
+  }
+}
+
+export async function connect(port: number, methods: readonly string[] = []): Promise<RawClient> {
+  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+  const client = new RawClient(socket, methods);
+  await new Promise((resolve) => socket.once('connect', resolve));
+  return client;
+}
+
+/** A client that has sent these bytes. */
+export async function send(port: number, text: string, methods: readonly string[] = []): Promise<RawClient> {
+  const client = await connect(port, methods);
+  client.send(text);
+  return client;
+}
+
+export function fieldOf(message: Message | undefined, name: string): string | undefined {
+  const values = message ? valuesOf(message.fields, name) : [];
+  return values.length === 0 ? undefined : values.join(', ');
+}
+
+function finals(answers: readonly RawAnswer[]): RawAnswer[] {
+  return answers.filter(({ status }) => !(status < 200) || status === 101);
+}
+
+function endingOf(statusLine: string, method: string): Ending {
+  const hasNoBody = method === 'HEAD' || / (1\d\d|204|304) /.test(statusLine);
+  return hasNoBody ? 'noBody' : 'byFramingOrClose';
+}

@@ -1,0 +1,72 @@
+import type { DataPlaneOptions } from '../../../../../proxy/data-plane/contract/data-plane';
+import { Engine, liveIn, startEngine, until } from '../../../support/world';
+import { RawAnswer, RawClient, fieldOf, send } from './raw-client';
+import { RawUpstream, startUpstream } from './raw-upstream';
+
+/** Lines of a head and the empty line behind them. */
+export function head(...lines: string[]): string {
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+/** One named case: what is sent, and the status (or one of them) that answers it. */
+export type Refusal = readonly [name: string, bytes: string, status: number | readonly number[]];
+
+/** A row for every name, so that a table of names reads as one. */
+export function each(status: number | readonly number[], cases: Readonly<Record<string, string>>): Refusal[] {
+  return Object.entries(cases).map(([name, bytes]) => [name, bytes, status] as const);
+}
+
+export interface Stand {
+  readonly engine: Engine;
+  readonly upstream: RawUpstream;
+  readonly faults: unknown[];
+}
+
+/** An engine before a recording upstream. */
+export async function startStand(options: Partial<DataPlaneOptions> = {}, upstream?: RawUpstream): Promise<Stand> {
+  const faults: unknown[] = [];
+  const behind = upstream ?? (await startUpstream());
+  const engine = await startEngine(behind.port, { faulted: (error) => faults.push(error), ...options });
+  return { engine, upstream: behind, faults };
+}
+
+/** Refused for its head: the right status, closed, and no byte of it reached the upstream. */
+export async function expectRefused(bytes: string, status: Refusal[2], options: Partial<DataPlaneOptions> = {}) {
+  const stand = await startStand(options);
+  const client = await send(stand.engine.port, bytes);
+  await expectAnswerAndClose(client, status);
+  await expectServes(stand);
+  expect(stand.upstream.targets).toEqual(['/sentinel']);
+  expect(stand.upstream.connections.map(({ received }) => received).join('')).toMatch(/^GET \/sentinel /);
+  expect(stand.engine.heads.map(({ url }) => url)).toEqual(['/sentinel']);
+}
+
+/** Refused in its body: the right status, closed, and the upstream was never told that the request is whole. */
+export async function expectUploadRefused(bytes: string, status: Refusal[2], options: Partial<DataPlaneOptions> = {}) {
+  const stand = await startStand(options);
+  const client = await send(stand.engine.port, bytes);
+  await expectAnswerAndClose(client, status);
+  await stand.upstream.when(({ connections }) => connections.every(({ isClosed }) => isClosed));
+  await expectServes(stand);
+  expect(stand.upstream.targets).toEqual(['/sentinel']);
+}
+
+/** One answer with this status, no byte behind it, and the end of the connection. */
+export async function expectAnswerAndClose(client: RawClient, status: Refusal[2]): Promise<RawAnswer> {
+  const [answer] = await client.answers();
+  expect([status].flat()).toContain(answer?.status ?? `no answer, but ${JSON.stringify(client.received)}`);
+  expect(fieldOf(answer, 'connection')?.toLowerCase()).toBe('close');
+  expect(await client.closes()).toBe(true);
+  const { answers, rest } = client.read();
+  expect(answers).toHaveLength(1);
+  expect(rest).toBe('');
+  return answer!;
+}
+
+/** The plane goes on: it serves the next client, has no fault of its own, and its ledger returns to zero. */
+export async function expectServes({ engine, faults }: Stand): Promise<void> {
+  const client = await send(engine.port, head('GET /sentinel HTTP/1.1', 'Host: sentinel', 'Connection: close'));
+  expect(await client.statuses()).toEqual([200]);
+  await until(() => liveIn(engine.ledger) === 0);
+  expect(faults).toEqual([]);
+}

@@ -1,0 +1,208 @@
+import http2, { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import net from 'node:net';
+import tls from 'node:tls';
+import type { Limits, Timeouts } from '../../../../../proxy/data-plane/contract/data-plane';
+import type { AnswerHead, ClientEvents } from '../../../../../proxy/data-plane/contract/streams';
+import { Http2Client } from '../../../../../proxy/data-plane/http2/downstream';
+import { ClientSessions } from '../../../../../proxy/data-plane/http2/client-sessions';
+import type { Http2Head } from '../../../../../proxy/data-plane/http2/request-head';
+import { later, portOf, selfSigned } from '../../../support/world';
+
+export const TIMEOUTS: Timeouts = {
+  clientIdleMs: 75_000,
+  headMs: 15_000,
+  connectMs: 10_000,
+  firstByteMs: 60_000,
+  upstreamIdleMs: 50_000,
+  bodyIdleMs: 60_000,
+  streamIdleMs: 0,
+  upstreamPingMs: 300_000,
+  poolIdleMs: 4_000,
+  upstreamAgeMs: 60_000,
+};
+
+export const LIMITS: Limits = {
+  requestLineBytes: 16_384,
+  fieldBytes: 65_536,
+  fieldLines: 100,
+  clientConnections: 1_000,
+  idleUpstreamConnections: 100,
+  upstreamConnections: 100,
+  waitingRequests: 100,
+  openFiles: Infinity,
+  memoryBytes: Infinity,
+  headBytesPerSecond: 0,
+  uploadBytesPerSecond: 0,
+  readBytesPerSecond: 0,
+  concurrentStreams: 128,
+  upgradeProtocols: [],
+};
+
+/** What one fake exchange was told. */
+export class Told implements ClientEvents {
+  upload = '';
+  trailers: string | undefined;
+  broken: number | undefined;
+  isGone = false;
+  isSent = false;
+  drained = 0;
+  flushed = 0;
+  /** Called at the end of the upload. */
+  ended: () => void = () => undefined;
+
+  constructor(
+    readonly client: Http2Client,
+    readonly head: Http2Head,
+  ) {}
+
+  uploadReceived(bytes: Buffer): void {
+    this.upload += bytes.toString('latin1');
+  }
+
+  uploadEnded(trailers: string): void {
+    this.trailers = trailers;
+    this.ended();
+  }
+
+  uploadFlushed(): void {
+    this.flushed += 1;
+  }
+
+  clientDrained(): void {
+    this.drained += 1;
+  }
+
+  answerSent(): void {
+    this.isSent = true;
+  }
+
+  clientGone(): void {
+    this.isGone = true;
+  }
+
+  uploadBroken(answer: { status: number }): void {
+    this.broken = answer.status;
+    this.client.answer(answer);
+  }
+}
+
+export interface Sessions {
+  readonly port: number;
+  readonly sessions: ClientSessions;
+  readonly told: Told[];
+  readonly faults: unknown[];
+  setDraining(): void;
+}
+
+export interface SessionsOptions {
+  readonly limits?: Partial<Limits>;
+  readonly timeouts?: Partial<Timeouts>;
+  readonly isTls?: boolean;
+  /** What an exchange does as it begins. */
+  readonly begin?: (told: Told) => void;
+}
+
+/** Sessions behind a listener that peeks the preface, as the engine's does, and hands the socket on. */
+export async function startSessions(options: SessionsOptions = {}): Promise<Sessions> {
+  const told: Told[] = [];
+  const faults: unknown[] = [];
+  const context = {
+    limits: { ...LIMITS, ...options.limits },
+    timeouts: { ...TIMEOUTS, ...options.timeouts },
+    isMemoryTight: false,
+    isDraining: false,
+    options: {},
+    begin: (client: unknown, head: unknown) => {
+      const one = new Told(client as Http2Client, head as Http2Head);
+      told.push(one);
+      options.begin?.(one);
+      return one;
+    },
+    faulted: (error: unknown) => void faults.push(error),
+  };
+  const sessions = new ClientSessions(context);
+  const server = options.isTls
+    ? tls.createServer({ ...(await selfSigned()), ALPNProtocols: ['h2'] }, (socket) => sessions.accept(socket))
+    : net.createServer({ allowHalfOpen: true }, (socket) => peek(socket, sessions));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  later(() => {
+    sessions.destroy();
+    server.close();
+  });
+  return { port: portOf(server), sessions, told, faults, setDraining: () => (context.isDraining = true) };
+}
+
+function peek(socket: net.Socket, sessions: ClientSessions): void {
+  socket.on('error', () => undefined);
+  socket.once('data', (bytes) => {
+    socket.pause();
+    socket.unshift(bytes);
+    sessions.accept(socket);
+  });
+}
+
+export function answerHead(changes: Partial<AnswerHead> = {}): AnswerHead {
+  return {
+    status: 200,
+    httpVersion: '1.1',
+    reason: '',
+    fields: '',
+    bodyLength: -1,
+    statedLength: undefined,
+    isEventStream: false,
+    isEncoded: false,
+    ...changes,
+  };
+}
+
+/** Answers with text, whole. */
+export function answerWith(told: Told, body: string, changes: Partial<AnswerHead> = {}, trailers = ''): void {
+  told.client.begin(answerHead(changes));
+  if (body !== '') told.client.write(Buffer.from(body));
+  told.client.end(trailers);
+}
+
+export async function connect(port: number, scheme: 'http' | 'https' = 'http'): Promise<ClientHttp2Session> {
+  const session = http2.connect(`${scheme}://127.0.0.1:${port}`, { rejectUnauthorized: false });
+  session.on('error', () => undefined);
+  later(() => session.destroy());
+  await new Promise((resolve) => session.once('remoteSettings', resolve));
+  return session;
+}
+
+/** What came of one stream, to be looked at while it runs. */
+export interface Got {
+  readonly stream: ClientHttp2Stream;
+  status: number | undefined;
+  headers: IncomingHttpHeaders;
+  trailers: IncomingHttpHeaders;
+  informed: IncomingHttpHeaders[];
+  body: string;
+  isEnded: boolean;
+  /** Set at the close; 0 without an error. */
+  code: number | undefined;
+}
+
+/** `body` undefined: none; a stream to be written on: 'open'. */
+export function ask(session: ClientHttp2Session, headers: OutgoingHttpHeaders, body?: string): Got {
+  const stream = session.request({ ':path': '/', ...headers }, { endStream: body === undefined });
+  const got: Got = {
+    stream,
+    status: undefined,
+    headers: {},
+    trailers: {},
+    informed: [],
+    body: '',
+    isEnded: false,
+    code: undefined,
+  };
+  stream.on('headers', (fields) => got.informed.push(fields));
+  stream.on('response', (fields) => Object.assign(got, { status: fields[':status'], headers: fields }));
+  stream.on('trailers', (fields: IncomingHttpHeaders) => (got.trailers = fields));
+  stream.on('data', (bytes: Buffer) => (got.body += bytes.toString('latin1')));
+  stream.on('end', () => (got.isEnded = true));
+  stream.on('error', () => undefined);
+  stream.on('close', () => (got.code = stream.rstCode));
+  if (body !== undefined && body !== 'open') stream.end(body);
+  return got;
+}

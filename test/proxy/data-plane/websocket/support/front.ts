@@ -1,0 +1,111 @@
+import net, { Socket } from 'node:net';
+import type { Ending } from '../../../../../core/proxy/connections';
+import { Ticker } from '../../../../../proxy/data-plane/shared/ticker';
+import { Tunnel, TunnelOptions } from '../../../../../proxy/data-plane/websocket/tunnel';
+import { connectFirst } from '../../../../../proxy/data-plane/transport/connect';
+import { FastWire } from '../../../../../proxy/data-plane/transport/handle-transport';
+import { fastPath } from '../../../../../proxy/data-plane/transport/handle-transport-check';
+import { StreamWire } from '../../../../../proxy/data-plane/transport/stream-transport';
+import { NOBODY, Wire } from '../../../../../proxy/data-plane/contract/transport';
+import { later, portOf } from '../../../support/world';
+
+/** Both wires that there are: on Node's streams, and on its handles. */
+export const WIRES = ['stream', 'fast'] as const;
+
+export interface Front {
+  readonly port: number;
+  /** In the order in which they began. */
+  readonly tunnels: Tunnel[];
+  readonly endings: Ending[];
+  readonly faults: unknown[];
+  /** Client and upstream of each tunnel. */
+  readonly wires: { client: Wire; upstream: Wire }[];
+}
+
+export interface FrontOptions {
+  readonly wires?: (typeof WIRES)[number];
+  readonly idle?: Partial<TunnelOptions['idle']>;
+  readonly isHolding?: boolean;
+}
+
+/** Joins each client to the upstream with a tunnel, once both have shaken hands; it lets any handshake through. */
+export async function startFront(upstreamPort: number, options: FrontOptions = {}): Promise<Front> {
+  await fastPath.start();
+  const isFast = options.wires !== 'stream' && fastPath.verdict.result === 'right';
+  if (!isFast && options.wires !== 'stream') throw new Error('the fast wire must work on this Node');
+  const ticker = new Ticker(5);
+  const front = { port: 0, tunnels: [], endings: [], faults: [], wires: [] } as Front & { port: number };
+  const tunnelOptions: TunnelOptions = {
+    idle: { openMs: 0, halfClosedMs: 0, ...options.idle },
+    ticker,
+    isHolding: options.isHolding ?? false,
+    over: (how) => front.endings.push(how),
+    faulted: (error) => front.faults.push(error),
+  };
+  const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
+    const client = wireOf(socket, isFast);
+    later(() => client.destroy());
+    join(client, { upstreamPort, isFast }, (client, upstream) => {
+      front.wires.push({ client: client.wire, upstream: upstream.wire });
+      front.tunnels.push(new Tunnel(client, upstream, tunnelOptions));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  later(() => {
+    ticker.stop();
+    server.close();
+  });
+  return Object.assign(front, { port: portOf(server) });
+}
+
+function wireOf(socket: Socket, isFast: boolean): Wire {
+  if (isFast) return new FastWire(socket);
+  const wire = new StreamWire(socket);
+  wire.resume();
+  return wire;
+}
+
+interface End {
+  readonly wire: Wire;
+  readonly head: Buffer;
+}
+
+function join(
+  client: Wire,
+  to: { upstreamPort: number; isFast: boolean },
+  joined: (client: End, upstream: End) => void,
+): void {
+  const upstreamAt = { protocol: 'http', host: '127.0.0.1', port: to.upstreamPort } as const;
+  const asked = collectHead(client, (question) => {
+    connectFirst(upstreamAt, ['127.0.0.1'], 'http/1.1', {
+      failed: () => client.destroy(),
+      avoid: () => undefined,
+      opened: (socket) => {
+        const upstream = to.isFast ? new FastWire(socket) : new StreamWire(socket);
+        later(() => upstream.destroy());
+        const answered = collectHead(upstream, (answer) => {
+          client.write(answer);
+          joined({ wire: client, head: asked() }, { wire: upstream, head: answered() });
+        });
+        upstream.write(question);
+      },
+    });
+  });
+}
+
+/** Waits for a head. The returned function gives what came behind it. */
+function collectHead(wire: Wire, whole: (head: string) => void): () => Buffer {
+  let bytes = Buffer.alloc(0);
+  let end = -1;
+  wire.user = {
+    ...NOBODY,
+    received: (more, length) => {
+      bytes = Buffer.concat([bytes, more.subarray(0, length)]);
+      if (end >= 0) return;
+      end = bytes.indexOf('\r\n\r\n') + 4;
+      if (end < 4) end = -1;
+      else whole(bytes.toString('latin1', 0, end));
+    },
+  };
+  return () => bytes.subarray(end);
+}

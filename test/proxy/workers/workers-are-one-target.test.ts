@@ -1,0 +1,160 @@
+import type { LedgerReport } from '../../../core/proxy/admin-api';
+import { DEFAULT_DRAIN } from '../../../core/proxy/admin-api';
+import { NO_CONNECTIONS, NO_ENDINGS } from '../../../core/proxy/connections';
+import type { ProxyConfig } from '../../../proxy/config/config';
+import { DrainWatch } from '../../../proxy/workers/drain-watch';
+import { GroupTarget } from '../../../proxy/workers/group-target';
+import type { Members } from '../../../proxy/workers/members';
+import type { Order, Question } from '../../../proxy/workers/messages';
+import { Questions, WorkerGone } from '../../../proxy/workers/rpc';
+import { StandingOrders } from '../../../proxy/workers/group-state';
+import { FakeClock } from '../support/fake-clock';
+import { REPORT } from '../support/report';
+
+/** A worker without a process: it answers what the test says. */
+class FakeMember {
+  readonly heard: Order[] = [];
+  lastReport: LedgerReport | undefined;
+  isKilled = false;
+  answer: (question: Question) => unknown = () => undefined;
+  reports: LedgerReport[] = [REPORT];
+
+  constructor(readonly worker: number) {}
+
+  async ask(question: Question): Promise<unknown> {
+    if (question.kind !== 'report' && question.kind !== 'metrics') this.heard.push(question);
+    return this.answer(question);
+  }
+
+  async report(): Promise<LedgerReport> {
+    this.lastReport = this.reports.length > 1 ? this.reports.shift()! : this.reports[0]!;
+    return this.lastReport;
+  }
+
+  kill(): void {
+    this.isKilled = true;
+  }
+}
+
+const UPSTREAM = { protocol: 'http', host: '127.0.0.1', port: 1 } as const;
+
+function group(otherUpstream: ProxyConfig['otherUpstream'] = UPSTREAM) {
+  const clock = new FakeClock();
+  const started = [new FakeMember(1), new FakeMember(2)];
+  const members = {
+    started,
+    reports: () => Promise.all(started.map((member) => member.report())),
+    askAll: (questionFor: (member: FakeMember) => Question) =>
+      Promise.all(started.map((member) => member.ask(questionFor(member)))),
+  };
+  const config = { side: 'source', upstream: UPSTREAM, otherUpstream, workers: 2 } as ProxyConfig;
+  const standing = new StandingOrders(config);
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const watch = new DrainWatch(clock, log, async () => REPORT);
+  const target = new GroupTarget({ workers: 2, members: members as unknown as Members, standing, watch, clock, log });
+  return { clock, started, target, standing };
+}
+
+const kinds = ({ heard }: FakeMember) => heard.map(({ kind }) => kind);
+
+test('a drain reaches all, with the rate of one', async () => {
+  const { started, target } = group();
+  started[0]!.reports = [{ ...REPORT, active: { ...NO_CONNECTIONS, websocket: 17 } }];
+  expect(await target.drain({ ...DEFAULT_DRAIN, closeRatePerSecond: 19 })).toBeUndefined();
+  expect(started.map(({ heard }) => heard[0])).toMatchObject([
+    { kind: 'drain', order: { closeRatePerSecond: 18 } },
+    { kind: 'drain', order: { closeRatePerSecond: 1 } },
+  ]);
+});
+
+test('a conflict is said without asking anybody', async () => {
+  const { started, target } = group();
+  expect(await target.hold({ epoch: 5, leaseMs: 1000, maxWaiting: 10 })).toBeUndefined();
+  expect(await target.hold({ epoch: 4, leaseMs: 1000, maxWaiting: 10 })).toMatch(/^'epoch' must be at least 5/);
+  expect(await target.release({ epoch: 4, to: 'target' })).toMatch(/^'epoch' must be 5/);
+  expect(started.map(kinds)).toEqual([['hold'], ['hold']]);
+});
+
+test('without another upstream nobody is sent to the other side', async () => {
+  const { started, target } = group(null as unknown as undefined);
+  expect(await target.retarget({ to: 'target' })).toMatch(/^'other_upstream' must be configured/);
+  await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
+  expect(await target.release({ epoch: 1, to: 'target' })).toMatch(/^'other_upstream' must be configured/);
+  expect(await target.release({ epoch: 1, to: 'source' })).toBeUndefined();
+  expect(started.map(kinds)[0]).toEqual(['hold', 'hold', 'release']);
+});
+
+test('a release makes every lease long enough before anybody is let go', async () => {
+  const { started, target, clock } = group();
+  await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
+  clock.advance(0.9);
+  expect(await target.release({ epoch: 1, to: 'target' })).toBeUndefined();
+  for (const { heard } of started) {
+    expect(heard.slice(1)).toMatchObject([
+      { kind: 'hold', order: { epoch: 1, leaseMs: 10_000, maxWaiting: 5 } },
+      { kind: 'release', order: { epoch: 1, to: 'target' } },
+    ]);
+  }
+  // The same again changes nothing.
+  expect(await target.release({ epoch: 1, to: 'target' })).toBeUndefined();
+  expect(started.map(({ heard }) => heard.length)).toEqual([3, 3]);
+});
+
+test('when the lease of one is over nobody is let go to the other side', async () => {
+  const { started, target, standing } = group();
+  await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
+  started[1]!.answer = ({ kind }) => (kind === 'hold' ? 'its lease is over' : undefined);
+  expect(await target.release({ epoch: 1, to: 'target' })).toBe('its lease is over');
+  expect(started[0]!.heard.at(-1)).toEqual({ kind: 'release', order: { epoch: 1, to: 'source' } });
+  expect(started.flatMap(({ heard }) => heard)).not.toContainEqual(
+    expect.objectContaining({ order: { epoch: 1, to: 'target' } }),
+  );
+  expect(standing.forNewcomer(1, 0)).toEqual([{ kind: 'retarget', order: { to: 'source' } }]);
+});
+
+test('a worker that does not follow to the other side is ended, so that it serves nobody from the old one', async () => {
+  const { started, target, standing } = group();
+  started[1]!.answer = () => Promise.reject(new Error('late'));
+  expect(await target.retarget({ to: 'target' })).toBeUndefined();
+  expect(started.map(({ isKilled }) => isKilled)).toEqual([false, true]);
+  expect(standing.forNewcomer(2, 0)).toEqual([{ kind: 'retarget', order: { to: 'target' } }]);
+});
+
+test('a zero is looked at again until nothing happened in between', async () => {
+  const { started, target } = group();
+  const ended = (completed: number) => ({
+    ...REPORT,
+    ended: { ...REPORT.ended, http: { ...NO_ENDINGS, completed } },
+  });
+  // A request went from the second worker's zero to the first one's, unseen, and is live at the third look.
+  started[0]!.reports = [ended(0), ended(1), { ...ended(1), active: { ...NO_CONNECTIONS, http: 1 } }];
+  expect((await target.report()).active.http).toBe(1);
+});
+
+test('who does not answer in time is an error and no zero; who is gone is neither', async () => {
+  const clock = new FakeClock();
+  const questions = new Questions(3, () => undefined, clock);
+  const late = questions.ask({ kind: 'report' });
+  clock.advance(2);
+  await expect(late).rejects.toThrow('worker 3 did not answer within 2 s');
+  const gone = questions.ask({ kind: 'report' });
+  questions.end();
+  await expect(gone).rejects.toThrow(WorkerGone);
+  await expect(questions.ask({ kind: 'report' })).rejects.toThrow(WorkerGone);
+});
+
+test('who was late is not waited for as long again, until it is heard', async () => {
+  const clock = new FakeClock();
+  const questions = new Questions(3, () => undefined, clock);
+  const report = { kind: 'report' } as const;
+  const asked = [questions.ask(report)];
+  clock.advance(2);
+  asked.push(questions.ask(report));
+  clock.advance(0.3);
+  questions.hear({ type: 'answer', id: 1, value: REPORT });
+  asked.push(questions.ask(report));
+  clock.advance(1.9);
+  questions.hear({ type: 'answer', id: 3, value: REPORT });
+  const late = { status: 'rejected', reason: { message: 'worker 3 did not answer within 2 s', status: 504 } };
+  expect(await Promise.allSettled(asked)).toMatchObject([late, late, { status: 'fulfilled', value: REPORT }]);
+});

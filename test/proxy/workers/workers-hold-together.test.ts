@@ -1,0 +1,39 @@
+import { ProxyBundle, bundleProxy, listening } from '../support/proxy-process';
+import { callAdmin, reportOf } from '../support/proxy-world';
+import { get, startBackend, stopAll } from '../support/world';
+
+let bundle: ProxyBundle;
+beforeAll(() => void (bundle = bundleProxy()));
+afterAll(() => bundle.remove());
+afterEach(stopAll);
+
+const REQUESTS = 48;
+
+test('requests are held by all workers, and all are released to one side', async () => {
+  let isUntouched = true;
+  const source = await startBackend((_, response) => {
+    isUntouched = false;
+    response.end('source');
+  });
+  const target = await startBackend((_, response) => response.end('target'));
+  const proxy = bundle.run([
+    ...['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--workers', '3'],
+    ...['--upstream', `http://127.0.0.1:${source.port}`, '--other-upstream', `http://127.0.0.1:${target.port}`],
+  ]);
+  const { port, admin } = await listening(proxy);
+  const post = async (path: string, order: unknown) =>
+    (await callAdmin(admin, { method: 'POST', path, body: JSON.stringify(order) })).status;
+  expect(await post('/hold', { epoch: 1, leaseMs: 60_000, maxWaiting: 3 * REQUESTS })).toBe(202);
+  const asked = Array.from({ length: REQUESTS }, () => get({ port }));
+  for (const one of asked) one.catch(() => undefined);
+  let { hold, active } = await reportOf(admin);
+  while (hold.waiting < REQUESTS) ({ hold, active } = await reportOf(admin));
+  expect(hold).toMatchObject({ state: 'holding', epoch: 1, waiting: REQUESTS });
+  expect(active.http).toBe(0);
+  expect(await post('/release', { epoch: 1, to: 'target' })).toBe(202);
+  const answers = await Promise.all(asked);
+  expect(new Set(answers.map(({ status, body }) => `${status} ${body}`))).toEqual(new Set(['200 target']));
+  expect(isUntouched).toBe(true);
+  expect(await reportOf(admin)).toMatchObject({ hold: { state: 'none', waiting: 0 }, upstream: 'target' });
+  expect(await post('/release', { epoch: 1, to: 'source' })).toBe(409);
+});

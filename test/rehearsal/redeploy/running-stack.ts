@@ -1,0 +1,178 @@
+import type { CutoverWiring } from '../../../core/cutover/cutover-config';
+import type { Stack, Template } from '../../../rehearsal/template/assembly/template';
+import { Blueprint, readBlueprint } from '../../../rehearsal/template/model/stack-model';
+import { CustomResources } from '../../../rehearsal/stack/custom-resources';
+import { redeploy } from '../../../rehearsal/redeploy/redeploy';
+import { Redeployed } from '../../../rehearsal/redeploy/redeployed';
+import { StackRecord } from '../../../rehearsal/stack/stack-record';
+import type { World } from '../../../rehearsal/cloud/local-cloud';
+
+const ELB = 'AWS::ElasticLoadBalancingV2';
+
+export type Resources = NonNullable<Template['Resources']>;
+type Resource = Resources[string];
+
+/** What a function got, without the address for its answer. */
+export interface Event {
+  readonly RequestType: string;
+  readonly LogicalResourceId: string;
+  readonly PhysicalResourceId?: string;
+  readonly ResourceProperties: Readonly<Record<string, unknown>>;
+  readonly OldResourceProperties?: Readonly<Record<string, unknown>>;
+}
+
+type Answer = { readonly Status: string; readonly Reason?: string; readonly PhysicalResourceId?: string };
+
+export const rule = (properties: object = {}, more: Partial<Resource> = {}): Resource => ({
+  Type: 'Custom::DrainshiftWeightedRule',
+  Properties: { ServiceToken: { 'Fn::GetAtt': ['Step', 'Arn'] }, SourceGroup: { Ref: 'SourceGroup' }, ...properties },
+  ...more,
+});
+
+export const group = (properties: object = {}): Resource => ({
+  Type: `${ELB}::TargetGroup`,
+  Properties: { TargetType: 'ip', Port: 8443, Protocol: 'HTTPS', ...properties },
+});
+
+export const listener = (properties: object = {}): Resource => ({
+  Type: `${ELB}::Listener`,
+  Properties: {
+    LoadBalancerArn: { Ref: 'Balancer' },
+    Port: 443,
+    Protocol: 'HTTPS',
+    DefaultActions: [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '503' } }],
+    ...properties,
+  },
+});
+
+const wiring = (groups: Readonly<Record<'source' | 'target', string>>): Partial<CutoverWiring> => ({
+  loadBalancerArn: '${Balancer}',
+  weightedListenerArn: '${Listener}',
+  weightedRuleArn: '${Rule}',
+  targetGroupArns: { source: `\${${groups.source}}`, target: `\${${groups.target}}` },
+  serviceNames: { source: 'source', target: 'target' },
+});
+
+/** The least that is a migration, with a weighted rule. `undefined` takes a resource away. */
+export function migration(
+  over: Readonly<Record<string, Resource | undefined>> = {},
+  groups = { source: 'SourceGroup', target: 'TargetGroup' },
+): Resources {
+  const all: Record<string, Resource | undefined> = {
+    Balancer: { Type: `${ELB}::LoadBalancer`, Properties: { Scheme: 'internal' } },
+    Listener: listener(),
+    SourceGroup: group(),
+    TargetGroup: group(),
+    Role: { Type: 'AWS::IAM::Role' },
+    Step: {
+      Type: 'AWS::Lambda::Function',
+      Properties: {
+        Runtime: 'nodejs24.x',
+        Code: { S3Key: 'abc.zip' },
+        Handler: 'index.lock',
+        Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+      },
+    },
+    Lock: {
+      Type: 'AWS::Lambda::Function',
+      Properties: {
+        Runtime: 'nodejs24.x',
+        Code: { S3Key: 'abc.zip' },
+        Handler: 'index.lock',
+        Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+        Environment: { Variables: { DRAINSHIFT_WIRING: { 'Fn::Sub': JSON.stringify(wiring(groups)) } } },
+      },
+    },
+    Machine: {
+      Type: 'AWS::StepFunctions::StateMachine',
+      Properties: { DefinitionString: { 'Fn::Sub': '{"calls":"${Lock.Arn}"}' }, RoleArn: 'role' },
+    },
+    Rule: rule(),
+    ...over,
+  };
+  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, Resource] => entry[1] !== undefined));
+}
+
+export const stackOf = (template: Template | Resources, over: Partial<Stack> = {}): Stack => ({
+  name: 'Shop',
+  region: 'us-east-1',
+  account: '123456789012',
+  template: 'Resources' in template ? template : { Resources: template as Resources },
+  files: new Map([['abc', '/nowhere']]),
+  images: new Map(),
+  ...over,
+});
+
+/** A standing stack whose functions are this test. */
+export class StandingStack {
+  readonly events: Event[] = [];
+  /** How the function answers: with success, and the id that there is, unless set. */
+  answer: (event: Event) => Partial<Answer> | undefined = () => ({});
+  private blueprint: Blueprint;
+  private readonly record: StackRecord;
+  private readonly world: World;
+
+  constructor(template: Template | Resources) {
+    this.blueprint = readBlueprint([stackOf(template)]);
+    const identities = this.blueprint.customResources.map(
+      ({ logicalId }) => [logicalId, { ref: `${logicalId}-1`, attributes: {} }] as const,
+    );
+    this.blueprint = readBlueprint([this.blueprint.stack], undefined, { identities: new Map(identities) });
+    this.record = new StackRecord(this.blueprint.resources);
+    this.record.settle('CREATE_COMPLETE');
+    this.world = this.standIn();
+  }
+
+  get live() {
+    return this.blueprint.elb;
+  }
+
+  get description() {
+    return this.record.description;
+  }
+
+  ref(logicalId: string): string {
+    return this.blueprint.resources.find(logicalId)?.identity.ref ?? '';
+  }
+
+  /** `Update Rule`, in their order. */
+  get asked(): string[] {
+    return this.events.map(({ RequestType, LogicalResourceId }) => `${RequestType} ${LogicalResourceId}`);
+  }
+
+  deploy(template: Template | Resources, over: Partial<Stack> = {}): Promise<Redeployed> {
+    return redeploy(this.world, [stackOf(template, over)]);
+  }
+
+  /** As much of a world as a redeploy touches. */
+  private standIn(): World {
+    const blueprint = () => this.blueprint;
+    const adopt = (next: Blueprint) => {
+      this.blueprint = next;
+      this.record.adopt(next.resources);
+    };
+    const world = {
+      get blueprint() {
+        return blueprint();
+      },
+      adopt,
+      rights: this.blueprint.rights,
+      stack: this.record,
+      functions: { put: () => undefined },
+      states: { add: () => undefined },
+      customResources: new CustomResources(this.record.id, (_, event) => this.call(event as AskedEvent)),
+    };
+    return world as unknown as World;
+  }
+
+  private async call({ ResponseURL, ...event }: AskedEvent): Promise<void> {
+    this.events.push(event);
+    const said = this.answer(event);
+    if (!said) return;
+    const { StackId, RequestId, LogicalResourceId, PhysicalResourceId = `${LogicalResourceId}-1` } = event;
+    const answer = { Status: 'SUCCESS', PhysicalResourceId, StackId, RequestId, LogicalResourceId, ...said };
+    await fetch(ResponseURL, { method: 'PUT', body: JSON.stringify(answer) });
+  }
+}
+
+type AskedEvent = Event & { readonly ResponseURL: string; readonly StackId: string; readonly RequestId: string };

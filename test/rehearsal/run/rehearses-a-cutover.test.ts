@@ -1,0 +1,278 @@
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+
+import { createServer } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { WebSocket } from 'ws';
+import type { RehearsalEvidence } from '../../../rehearsal/report/evidence';
+import { Command, FREE_PORTS, proxiesOf, shortPlan, synthesize, temporaryFolder } from '../command';
+import { KeptWorld } from '../kept-world';
+
+let folder: string;
+let app: string;
+const commands: Command[] = [];
+
+beforeAll(() => {
+  folder = temporaryFolder();
+  app = synthesize(folder);
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const command of commands.splice(0)) {
+    command.signal('SIGKILL');
+    await command.ended;
+  }
+});
+
+function rehearse(...args: string[]): Command {
+  const command = new Command(['rehearse', '--app', app, ...FREE_PORTS, ...args]);
+  commands.push(command);
+  return command;
+}
+const evidenceOf = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as RehearsalEvidence;
+
+const isInstalled = (tool: string) => spawnSync(tool, ['--version']).status === 0;
+
+/** Standard output of lines that a person types into a shell; rejects at the first that fails. */
+async function shell(lines: string): Promise<string> {
+  const env = { ...process.env, AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true' };
+  return (await promisify(execFile)('sh', ['-ec', lines], { env })).stdout;
+}
+
+/** A client of somebody else, from the lines that are printed at the start to the end of the cutover. @returns its GETs */
+async function attend(command: Command): Promise<{ requests: number }> {
+  const curl = await command.says(/(curl --cacert \S+ --resolve \S+ \S+)/);
+  const [, caFile = '', port = ''] = /--cacert (\S+) --resolve [^:]+:(\d+):/.exec(curl) ?? [];
+  const name = { ca: readFileSync(caFile), servername: 'shop.example.com' };
+  const webSocket = new WebSocket(`wss://127.0.0.1:${port}/ws/counter?client=somebody`, name);
+  const closed = once(webSocket, 'close');
+  const get = () =>
+    new Promise<void>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port, headers: { host: 'shop.example.com' }, ...name };
+      https.get(options, (answer) => answer.resume().on('end', resolve)).on('error', reject);
+    });
+  let requests = 0;
+  while (!command.output.includes('waiting until every message is answered')) {
+    if (isInstalled('curl')) await shell(`${curl} --silent --show-error`);
+    else await get();
+    requests += 1;
+    // A person's pace: the machine has other things to do.
+    await new Promise((next) => setTimeout(next, 200));
+  }
+  await closed;
+  return { requests };
+}
+
+/** What a line prints first; it is ended then. */
+async function firstLines(line: string, count: number): Promise<string[]> {
+  const child = spawn('sh', ['-c', `exec env ${line}`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines: string[] = [];
+  for await (const text of createInterface({ input: child.stdout })) {
+    if (lines.push(text) === count) break;
+  }
+  child.kill();
+  return lines;
+}
+
+describe('a cutover of four stages under traffic', () => {
+  let command: Command;
+  let world: KeptWorld;
+  // Whatever failed: a world that stays up would keep the tests from ending.
+  afterAll(async () => {
+    command.signal('SIGKILL');
+    await command.ended;
+  });
+
+  test('completes, loses nothing, and ends on the target with the source at zero', async () => {
+    command = rehearse(
+      '--speed',
+      '150',
+      '--keep',
+      '--json',
+      join(folder, 'completed.json'),
+      '--report',
+      join(folder, 'report.html'),
+    );
+    commands.pop();
+    const yours = attend(command);
+    await command.says(/The world stays up until Ctrl-C/);
+    world = await KeptWorld.of(command);
+
+    const evidence = evidenceOf('completed.json');
+    expect(evidence.traffic.failures).toEqual([]);
+    expect(evidence.outcome).toBe('completed');
+    expect(
+      evidence.stages.map(({ weights, confirmed, verdict }) => [weights.source, weights.target, confirmed, verdict]),
+    ).toEqual([
+      [90, 10, true, 'promote'],
+      [50, 50, true, 'promote'],
+      [10, 90, true, 'promote'],
+      [0, 100, true, 'promote'],
+    ]);
+    // What a client of somebody else saw is what the load balancer says of it.
+    const { requests, failed, webSockets } = evidence.ownClients ?? {};
+    const seen = await yours;
+    expect([requests, failed]).toEqual([seen.requests + 1, 0]);
+    expect(webSockets).toMatchObject({ opened: 1, closed: 1, dropped: 0 });
+    expect(command.output).toContain(` of your own clients (101: 1, 200: ${seen.requests}), 0 failed`);
+    const { http, websocket, serverSentEvents, streaming } = evidence.traffic;
+    expect(http).toMatchObject({ failed: 0, ok: http.sent });
+    expect(websocket).toMatchObject({ lost: 0, duplicated: 0, outOfOrder: 0, dropped: 0, received: websocket.sent });
+    expect(serverSentEvents).toMatchObject({ lost: 0, duplicated: 0, dropped: 0 });
+    expect(streaming).toMatchObject({ cut: 0, truncated: 0, wrong: 0, whole: streaming.asked });
+    expect(streaming.whole).toBeGreaterThanOrEqual(10);
+    expect(websocket.opened).toBeGreaterThanOrEqual(200);
+    expect(serverSentEvents.opened).toBeGreaterThanOrEqual(20);
+    expect(evidence.finalWeights).toEqual({ source: 0, target: 100 });
+    // Client and load balancer in the list, and the proxy's connection: each with an address of its own.
+    expect(evidence.rehearsal.applicationSees).toMatchObject({
+      source: { trustedHops: 2 },
+      target: { trustedHops: 2 },
+    });
+    expect(evidence.drain.source).toEqual({ http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 });
+    expect(evidence.drain.closed).toBeGreaterThan(0);
+    expect(evidence.drain.forced).toBe(0);
+    expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('<polygon');
+  }, 120_000);
+
+  test('leaves a world in which weights that a person sets hold for the very next requests', async () => {
+    expect(await world.side()).toBe('target');
+    await world.setWeights(1, 1);
+    const sides = await Promise.all(Array.from({ length: 40 }, () => world.side()));
+    expect([...new Set(sides)].sort()).toEqual(['source', 'target']);
+    await world.setWeights(100, 0);
+    expect(await world.side()).toBe('source');
+    await expect(world.setWeights(1000, 0)).rejects.toMatchObject({ name: 'ValidationError' });
+    // Whatever credentials a person's AWS CLI is set up with, they will do.
+    await (await KeptWorld.of(command, 'AKIAIOSFODNN7EXAMPLE')).setWeights(100, 0);
+  });
+
+  test('goes back by itself when an abort is requested in the store', async () => {
+    const executionArn = await world.startCutover('aborted');
+    await world.requestAbort('aborted');
+    expect(await world.endOf(executionArn)).toEqual({ status: 'FAILED', error: 'RolledBack' });
+    expect(await world.weights()).toEqual([100]);
+    expect(await world.evidence('aborted')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
+  });
+
+  test('printed lines that work as they stand, in their order', async () => {
+    const printed = command.output.slice(command.output.indexOf('The world stays up')).split('\n');
+    expect(printed.filter((line) => line.startsWith('aws ')).map((line) => line.split(' ')[6])).toEqual([
+      'describe-rules',
+      'describe-target-health',
+      'list-tasks',
+      'modify-rule',
+      'start-execution',
+      'put-object',
+    ]);
+    const curl = printed.find((line) => line.startsWith('curl ')) ?? '';
+    if (isInstalled('curl')) expect(await shell(`${curl} --silent --show-error`)).not.toBe('');
+    const webSocket = printed.find((line) => line.includes('new WebSocket')) ?? '';
+    expect(await firstLines(webSocket, 2)).toEqual(['open', '{"n":1,"count":1}']);
+    if (!isInstalled('aws')) return;
+    const typed = printed.filter((line) => /^(export|aws) |drainshift weights set /.test(line));
+    await shell(typed.join('\n').replace('npx drainshift', 'node dist/bin/drainshift.js'));
+    expect(await world.evidence('again')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
+  }, 120_000);
+
+  test('ends every process on Ctrl-C, with the exit code of its verdict', async () => {
+    expect(proxiesOf(app)).toHaveLength(4);
+    command.signal('SIGINT');
+    expect(await command.ended).toMatchObject({ code: 0 });
+    expect(proxiesOf(app)).toEqual([]);
+  });
+});
+
+describe('with a fault', () => {
+  let codes: (number | null)[];
+  // At the same time: both mostly wait.
+  beforeAll(async () => {
+    const faults = ['target-errors', 'alarm', 'stop', 'proxy-crash-loop'].map((fault) =>
+      rehearse('--fault', fault, ...shortPlan(folder), '--json', join(folder, `${fault}.json`)),
+    );
+    codes = (await Promise.all(faults.map(({ ended }) => ended))).map(({ code }) => code);
+  }, 180_000);
+
+  test('a target that answers with errors is rolled back, and the evidence says how long it took', () => {
+    const evidence = evidenceOf('target-errors.json');
+    expect(codes[0]).toBe(3);
+    expect(evidence).toMatchObject({
+      outcome: 'rolled-back',
+      failure: { code: 'BreakerTripped' },
+      finalWeights: { source: 100, target: 0 },
+    });
+    expect(evidence.stages.at(-1)?.verdict).toBe('rollBack');
+    expect(evidence.traffic.http.failed).toBeGreaterThanOrEqual(10);
+    expect(evidence.traffic.websocket).toMatchObject({ lost: 0, duplicated: 0, dropped: 0 });
+    expect(evidence.rollback?.secondsFromFirstBadAnswer).toBeGreaterThan(0);
+    expect(proxiesOf(app)).toEqual([]);
+  });
+
+  test('an alarm that is raised after the first shift takes the traffic back, and is named', () => {
+    const evidence = evidenceOf('alarm.json');
+    expect(codes[1]).toBe(2);
+    expect(evidence).toMatchObject({
+      outcome: 'rolled-back',
+      failure: { code: 'AlarmRaised', message: expect.stringContaining('fault: alarm') as string },
+      finalWeights: { source: 100, target: 0 },
+    });
+    expect(evidence.stages.length).toBeGreaterThan(0);
+    expect(evidence.traffic).toMatchObject({ http: { failed: 0 }, websocket: { lost: 0, dropped: 0 } });
+  });
+
+  test('an execution that is stopped, which runs no Catch, is put back before the verdict', () => {
+    const evidence = evidenceOf('stop.json');
+    expect(codes[2]).toBe(2);
+    expect(evidence).toMatchObject({
+      outcome: 'rolled-back',
+      failure: { code: 'Aborted' },
+      finalWeights: { source: 100, target: 0 },
+      traffic: { http: { failed: 0 }, websocket: { lost: 0, dropped: 0 } },
+      rehearsal: { recovery: { outcome: 'restored', status: 'ABORTED' } },
+    });
+    expect(evidence.rehearsal.weights.map(({ weights }) => weights)).toEqual([
+      { source: 100, target: 0 },
+      { source: 50, target: 50 },
+      { source: 100, target: 0 },
+    ]);
+  });
+
+  test('proxies that end soon after each start are for the cutover to judge, which takes the traffic back', () => {
+    const evidence = evidenceOf('proxy-crash-loop.json');
+    expect(codes[3]).toBe(3);
+    expect(evidence).toMatchObject({ outcome: 'rolled-back', finalWeights: { source: 100, target: 0 } });
+    // Which of them shows it first is a matter of time.
+    expect(evidence.failure?.code).toMatch(/^(TargetsUnhealthy|AdminUnreachable|BreakerTripped)$/);
+  });
+});
+
+test("users' own backends get GETs of the plan's smoke paths, and each side's share is seen at the load balancer", async () => {
+  const backends = await Promise.all(
+    [1, 2].map(async () => {
+      const server = createServer((request, response) => response.writeHead(request.url === '/page' ? 204 : 404).end());
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+    }),
+  );
+  const plan = join(folder, 'own.yaml');
+  writeFileSync(
+    plan,
+    'smoke: [{ path: /page, expectedStatus: 204 }]\npollSeconds: 1\nstages:\n' +
+      '  - { weights: { source: 50, target: 50 }, bakeSeconds: 3 }\n' +
+      '  - { weights: { source: 0, target: 100 }, bakeSeconds: 3 }\n',
+  );
+  const [source, target] = backends.map(({ url }) => url) as [string, string];
+  const command = rehearse('--source', source, '--target', target, '--plan', plan, '--speed', '1', '--traffic', '0.3');
+  const { code, output } = await command.ended;
+  for (const { server } of backends) server.close();
+  expect(output).toContain('nothing lost of what was tried; NOT TRIED: uploads, sessions, WebSockets, event streams');
+  expect(code).toBe(0);
+  expect(output).toMatch(/weights 50\/50 .*source [1-9]\d* req\/s, .*target [1-9]\d* req\/s/);
+  // The cutover itself goes on asking the source, which a rollback would need.
+  expect(output).toMatch(/weights 0\/100 .*source \d req\/s, .*target [1-9]\d* req\/s/);
+}, 120_000);
