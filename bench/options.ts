@@ -111,11 +111,11 @@ function parsed(args: readonly string[], options: Record<string, { type: 'string
   }
 }
 
-function positive(name: string, value: string | boolean | undefined, fallback: number, least = 1): number {
+function positive(name: string, value: string | boolean | undefined, fallback: number, min = 1): number {
   if (value === undefined) return fallback;
   const number = Number(value);
-  if (Number.isFinite(number) && number >= least) return number;
-  throw new WrongUse(`'--${name}' must be a number of at least ${least}, got ${String(value)}`);
+  if (Number.isFinite(number) && number >= min) return number;
+  throw new WrongUse(`'--${name}' must be a number of at least ${min}, got ${String(value)}`);
 }
 
 function list(value: string | boolean | undefined): string[] | undefined {

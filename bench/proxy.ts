@@ -33,10 +33,10 @@ function earlier(file: string): Results {
   return JSON.parse(readFileSync(file, 'utf8')) as Results;
 }
 
-function report(results: Results, { json, svg: picture, markdown }: BenchOptions): void {
+function report(results: Results, { json, svg: chart, markdown }: BenchOptions): void {
   process.stdout.write(`${table(results)}\n`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
-  if (picture !== undefined) writeFileSync(picture, svg(results));
+  if (chart !== undefined) writeFileSync(chart, svg(results));
   if (markdown !== undefined) writeMarkdown(markdown, results);
 }
 

@@ -8,7 +8,7 @@ import { PEERS } from './peers/peers.ts';
 import { machine } from './processes/machine.ts';
 import type { Workplace } from './processes/workplace.ts';
 import { ledgerCost } from './report/ledger.ts';
-import { summaryOf, type Results, type RowResult } from './report/results.ts';
+import { summarize, type Results, type RowResult } from './report/results.ts';
 import type { Row, RowRun, Sample } from './rows/row.ts';
 import { ROWS } from './rows/rows.ts';
 import { PATHS } from './upstream/paths.ts';
@@ -43,8 +43,8 @@ export async function runBench(place: Workplace, options: BenchOptions, progress
   });
   const run = rowRun(place, new Instances(place, upstreams), options, measured);
   await measureRounds(measured, run, options, progress);
-  const results = rows.map((row) => resultOf(row, measured));
-  const warnings = warningsOf(place, upstreams.program);
+  const results = rows.map((row) => findResult(row, measured));
+  const warnings = listWarnings(place, upstreams.program);
   const all = { machine: machine(), options, warnings, missing, rows: results };
   if (!measured.some(({ peer }) => peer.isVariant === true)) return all;
   return { ...all, ledger: ledgerCost(results, await runLedgerAlone(place)) };
@@ -110,7 +110,7 @@ function rowRun(
 async function halfOfMaximum(place: Workplace, instances: Instances, measured: readonly Measured[]): Promise<number> {
   const reference = measured.find(({ peer }) => peer.name === 'nginx') ?? measured[0]!;
   const known = measured.find(({ row, peer }) => row.name === 'get' && peer === reference.peer);
-  const summary = known && summaryOf(known.row, known.samples);
+  const summary = known && summarize(known.row, known.samples);
   // Where others took its core, its CPU time tells what it could have done.
   if (summary?.limit === 'others') return Math.round(1e6 / summary.cpuMicros! / 2);
   if (summary !== undefined) return Math.round(summary.value / 2);
@@ -124,18 +124,18 @@ function isIn(row: Row, peer: Peer): boolean {
   return peer.isVariant !== true || row.variants?.includes(peer.name) === true;
 }
 
-function resultOf(row: Row, measured: readonly Measured[]): RowResult {
+function findResult(row: Row, measured: readonly Measured[]): RowResult {
   const { name, title, unit, better } = row;
   const peers = measured
     .filter((entry) => entry.row === row)
     .map(({ peer, samples, failure }) => {
-      const summary = summaryOf(row, samples);
+      const summary = summarize(row, samples);
       return { peer: peer.name, samples, ...(failure !== undefined && { failure }), ...(summary && { summary }) };
     });
   return { name, title, unit, better, peers };
 }
 
-function warningsOf({ placement }: Workplace, upstream: 'nginx' | 'own'): string[] {
+function listWarnings({ placement }: Workplace, upstream: 'nginx' | 'own'): string[] {
   const warnings = [...placement.warnings];
   if (!hasWrk())
     warnings.push(

@@ -5,7 +5,7 @@ import { readSoakOptions, SOAK_USAGE, WrongUse, type SoakOptions } from './optio
 import { ROOT } from './processes/resolve.ts';
 import { withWorkplace } from './processes/workplace.ts';
 import { soak, type SoakResult } from './soak/run.ts';
-import { growthOf, megabytes } from './soak/verdict.ts';
+import { computeGrowth, megabytes } from './soak/verdict.ts';
 
 const WRONG_USE = 64;
 const FAILED = 1;
@@ -42,7 +42,7 @@ function memoryLines({ proxies }: SoakResult): string[] {
     (['kept', 'resident'] as const).flatMap((what) => {
       const values = settled.map((reading) => reading[what]).filter((value) => value !== undefined);
       if (values.length === 0) return [];
-      const { first, last } = growthOf(values);
+      const { first, last } = computeGrowth(values);
       return [`Memory (${what}) of ${name}: ${megabytes(first)} in the first third, ${megabytes(last)} in the last`];
     }),
   );

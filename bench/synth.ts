@@ -50,17 +50,18 @@ function measure(rounds: number): Record<AppName, Synthesis[]> {
 }
 
 function report(measured: Record<AppName, Synthesis[]>): number {
-  const medianOf = (app: AppName, what: 'seconds' | 'cpuSeconds') => median(measured[app].map((each) => each[what]));
+  const computeMedian = (app: AppName, what: 'seconds' | 'cpuSeconds') =>
+    median(measured[app].map((each) => each[what]));
   for (const app of APPS) {
     const all = measured[app].map(({ seconds }) => seconds);
     const spread = `${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`;
-    const cpu = medianOf(app, 'cpuSeconds').toFixed(2);
+    const cpu = computeMedian(app, 'cpuSeconds').toFixed(2);
     process.stdout.write(
-      `${app.padEnd(9)}  median ${medianOf(app, 'seconds').toFixed(2)} s (${spread}), CPU ${cpu} s, ${all.length} rounds\n`,
+      `${app.padEnd(9)}  median ${computeMedian(app, 'seconds').toFixed(2)} s (${spread}), CPU ${cpu} s, ${all.length} rounds\n`,
     );
   }
-  const ratio = medianOf('migration', 'seconds') / medianOf('plain', 'seconds');
-  const cpuRatio = medianOf('migration', 'cpuSeconds') / medianOf('plain', 'cpuSeconds');
+  const ratio = computeMedian('migration', 'seconds') / computeMedian('plain', 'seconds');
+  const cpuRatio = computeMedian('migration', 'cpuSeconds') / computeMedian('plain', 'cpuSeconds');
   process.stdout.write(
     `ratio      ${ratio.toFixed(3)} by the clock, ${cpuRatio.toFixed(3)} by CPU; ${ALLOWED_RATIO} is allowed\n`,
   );

@@ -51,14 +51,14 @@ async function adopt(flags: AdoptFlags, signal: AbortSignal): Promise<number> {
   if (share !== undefined && !flags.yes && !process.stdin.isTTY) {
     throw new WrongUse("'--yes' must be given where nobody can be asked, got none");
   }
-  const { aws, wiring } = await findCutover(flags);
-  const ports = aws.adoptionPorts(wiring, warn);
+  const { aws, config } = await findCutover(flags);
+  const ports = aws.adoptionPorts(config, warn);
   if (share === undefined) return show(flags, await readAdopted(ports));
   const execution = manualExecution();
   const result = await changeAdoption(ports, {
     request: { share, ...(side && { side }), ...(past !== undefined && { pastArn: past }) },
     execution,
-    agree: async (before) => flags.yes || agrees(questionOf(stack, before, share), signal),
+    agree: async (before) => flags.yes || agrees(formatPrompt(stack, before, share), signal),
     onLock: (isHeld) => noteLock(isHeld, execution),
     signal,
     now: () => Date.now(),
@@ -77,7 +77,7 @@ function show({ json, stack }: AdoptFlags, { state, lock, adopted }: AdoptionRea
   return EXIT.done;
 }
 
-function questionOf(stack: string, before: AdoptionState, share: number): string {
+function formatPrompt(stack: string, before: AdoptionState, share: number): string {
   return `Of '${stack}', ${sentence(before)}. Let ${share} of 100 come through the proxies? [y/N] `;
 }
 

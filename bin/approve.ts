@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { APPROVAL_GATES, ApprovalGate, approvalKey, statementOf } from '../core/approval/approval';
+import { APPROVAL_GATES, ApprovalGate, approvalKey, buildStatement } from '../core/approval/approval';
 import type { ApprovalPorts } from '../lambda/operator';
 import { EXIT, OperatorFlags, asJson, findCutover, operatorCommand, runOperator, warn } from './operator-command';
 
@@ -26,15 +26,15 @@ function executionFrom(text: string): string {
 
 async function approve(flags: ApproveFlags): Promise<number> {
   const { execution, gate } = flags;
-  const { aws, wiring } = await findCutover(flags);
-  const ports = await aws.approvalPorts(wiring);
+  const { aws, config } = await findCutover(flags);
+  const ports = await aws.approvalPorts(config);
   const decision = flags.reject ? 'reject' : 'approve';
-  const statement = await ports.sign(statementOf({ decision, gate, execution }, ports.storeBucket));
+  const statement = await ports.sign(buildStatement({ decision, gate, execution }, ports.storeBucket));
   const by = await whoSigned(ports, statement);
   const key = approvalKey(execution, gate);
-  await ports.putAnswer(key, { decision, at: new Date().toISOString(), statement });
+  await ports.putResponse(key, { decision, at: new Date().toISOString(), statement });
   if (flags.json) process.stdout.write(asJson({ stack: flags.stack, execution, gate, decision, by: by ?? null, key }));
-  else process.stdout.write(`${sayingOf(flags, by)}\n`);
+  else process.stdout.write(`${formatSaying(flags, by)}\n`);
   return EXIT.done;
 }
 
@@ -49,7 +49,7 @@ async function whoSigned(
   statement: Awaited<ReturnType<ApprovalPorts['sign']>>,
 ): Promise<string | undefined> {
   try {
-    return await identity.signerOf(statement);
+    return await identity.findSigner(statement);
   } catch (error) {
     // Of another bundle, which has a class of its own.
     const { name, message } = error as Error;
@@ -59,7 +59,7 @@ async function whoSigned(
   }
 }
 
-function sayingOf({ execution, gate, reject }: ApproveFlags, by: string | undefined): string {
+function formatSaying({ execution, gate, reject }: ApproveFlags, by: string | undefined): string {
   const done = reject ? 'rejected' : 'approved';
   return `${done} '${gate}' of '${execution}' as ${by ?? 'whoever signed it'}: it counts when the cutover looks next, if it asks for it`;
 }

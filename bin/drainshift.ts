@@ -16,7 +16,7 @@ import { addUndrainCommand } from './undrain';
 import { addApproveCommand } from './approve';
 import { addWeightsCommand } from './weights';
 
-const OLDEST_NODE = 22;
+const MIN_NODE = 22;
 const { version } = JSON.parse(readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8')) as {
   version: string;
 };
@@ -142,9 +142,9 @@ async function rehearse({
   parameter: parameters,
   ...flags
 }: RehearseFlags): Promise<number> {
-  if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
+  if (Number(process.versions.node.split('.')[0]) < MIN_NODE) {
     process.stderr.write(
-      `drainshift: Node.js must be ${OLDEST_NODE} or newer to rehearse, got ${process.versions.node}\n`,
+      `drainshift: Node.js must be ${MIN_NODE} or newer to rehearse, got ${process.versions.node}\n`,
     );
     return EXIT_CODES.failed.code;
   }

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { EXIT_CODES } from '../core/errors/exit-codes';
 import { LOCK_SECONDS } from '../core/traffic/lock';
 import { printable } from '../core/text/one-line';
-import type { CutoverWiring } from '../core/cutover/cutover-config';
+import type { CutoverConfig } from '../core/cutover/cutover-config';
 import type * as Operator from '../lambda/operator';
 
 export const EXIT = {
@@ -83,12 +83,12 @@ function lockNote(execution: string): string {
 }
 
 /** On the error stream: what is printed stays clean for a program to read. */
-export async function agrees(question: string, signal: AbortSignal): Promise<boolean> {
+export async function agrees(prompt: string, signal: AbortSignal): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   // A terminal in raw mode hands Ctrl-C over as text.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
-    return /^y(es)?$/i.test((await terminal.question(question, { signal })).trim());
+    return /^y(es)?$/i.test((await terminal.question(prompt, { signal })).trim());
   } catch (error) {
     // Ctrl-C, or the end of the input: no answer is a no.
     if (error instanceof Error && error.name === 'AbortError') return false;
@@ -99,13 +99,13 @@ export async function agrees(question: string, signal: AbortSignal): Promise<boo
 }
 
 export async function connect(flags: OperatorFlags): Promise<{ ports: Operator.OperatorPorts }> {
-  const { aws, wiring } = await findCutover(flags);
-  return { ports: aws.operatorPorts(wiring, warn) };
+  const { aws, config } = await findCutover(flags);
+  return { ports: aws.operatorPorts(config, warn) };
 }
 
 interface FoundCutover {
   readonly aws: typeof Operator;
-  readonly wiring: CutoverWiring;
+  readonly config: CutoverConfig;
 }
 
 export async function findCutover({ stack, cutover, region, profile }: OperatorFlags): Promise<FoundCutover> {
@@ -113,22 +113,22 @@ export async function findCutover({ stack, cutover, region, profile }: OperatorF
   if (region !== undefined) process.env.AWS_REGION = region;
   if (profile !== undefined) process.env.AWS_PROFILE = profile;
   const aws = (await import(join(__dirname, '..', 'assets', 'cli', 'operator.js'))) as typeof Operator;
-  return { aws, wiring: choose(await aws.findWirings(stack), stack, cutover) };
+  return { aws, config: choose(await aws.findCutoverConfigs(stack), stack, cutover) };
 }
 
 function choose(
-  wirings: ReadonlyMap<string, CutoverWiring>,
+  configs: ReadonlyMap<string, CutoverConfig>,
   stack: string,
   cutover: string | undefined,
-): CutoverWiring {
-  const names = [...wirings.keys()].join(', ') || 'none';
-  if (cutover === undefined && wirings.size > 1) {
+): CutoverConfig {
+  const names = [...configs.keys()].join(', ') || 'none';
+  if (cutover === undefined && configs.size > 1) {
     throw new WrongUse(`'--cutover' must be given, because '${stack}' has several: one of ${names}, got none`);
   }
-  const wiring = cutover === undefined ? [...wirings.values()][0] : wirings.get(cutover);
-  if (!wiring)
+  const config = cutover === undefined ? [...configs.values()][0] : configs.get(cutover);
+  if (!config)
     throw new Error(`'${stack}' must have an output ${cutover ?? 'that ends in CutoverWiring'}, got ${names}`);
-  return wiring;
+  return config;
 }
 
 export function asJson(value: object): string {

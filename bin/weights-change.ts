@@ -1,5 +1,5 @@
 import { CutoverError } from '../core/errors/errors';
-import { Forward, forwardFor, sameForward, weightsOf } from '../core/traffic/forward';
+import { Forward, forwardFor, sameForward, findWeights } from '../core/traffic/forward';
 import { LockHolder, describeHolder } from '../core/traffic/lock';
 import { SIDES, Side, Weights, formatWeights } from '../core/traffic/weights';
 import type { OperatorPorts } from '../lambda/operator';
@@ -47,7 +47,7 @@ export async function readWeights(ports: OperatorPorts, execution = ''): Promise
   const [readings, held] = await Promise.all([loadBalancer.rules(), lock.heldByAnother(execution)]);
   const { ruleArn, groupArns } = loadBalancer;
   const forward = readings.find(({ arn }) => arn === ruleArn)?.forward;
-  const weights = forward && weightsOf(forward, groupArns);
+  const weights = forward && findWeights(forward, groupArns);
   if (!forward || !weights) {
     const got = forward?.groups.map(({ arn, weight }) => `${arn}=${weight}`).join(' ') ?? 'no such forward';
     const remedy = "requests that go past the proxies are adopted first, with 'drainshift adopt'";

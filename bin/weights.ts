@@ -50,7 +50,7 @@ function weightFrom(text: string): number {
 async function get(flags: OperatorFlags): Promise<number> {
   const { ports } = await connect(flags);
   const reading = await readWeights(ports);
-  process.stdout.write(flags.json ? asJson({ stack: flags.stack, ...summaryOf(reading) }) : asText(reading));
+  process.stdout.write(flags.json ? asJson({ stack: flags.stack, ...summarize(reading) }) : asText(reading));
   return EXIT.done;
 }
 
@@ -68,7 +68,7 @@ async function set(flags: SetFlags, signal: AbortSignal): Promise<number> {
     weights,
     execution,
     isForced: flags.force,
-    agree: async (before) => flags.yes || agrees(questionOf(before, weights, flags.stack), signal),
+    agree: async (before) => flags.yes || agrees(formatPrompt(before, weights, flags.stack), signal),
     onLock: (isHeld) => noteLock(isHeld, execution),
     warn,
     signal,
@@ -87,11 +87,11 @@ const SAYING = {
   declined: (before: Weights) => `nothing was changed: the weights are ${formatWeights(before)}`,
 } as const;
 
-function questionOf(before: Weights, weights: Weights, stack: string): string {
+function formatPrompt(before: Weights, weights: Weights, stack: string): string {
   return `Set the weights of '${stack}' from ${formatWeights(before)} to ${formatWeights(weights)} (source/target)? [y/N] `;
 }
 
-function summaryOf({ ruleArn, weights, forward, lock }: WeightsReading) {
+function summarize({ ruleArn, weights, forward, lock }: WeightsReading) {
   const { enabled, seconds } = forward.stickiness;
   const until = lock?.expiresAt !== undefined && { until: lock.expiresAt };
   const holder = lock ? { execution: lock.execution, since: lock.startedAt, ...until } : null;

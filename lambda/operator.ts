@@ -2,7 +2,7 @@ import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-clo
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { LOCK_SECONDS } from '../core/traffic/lock';
 import { Side } from '../core/traffic/weights';
-import { CutoverWiring, parseWiring } from '../core/cutover/cutover-config';
+import { CutoverConfig, parseCutoverConfig } from '../core/cutover/cutover-config';
 import type { IdentityPort, LoadBalancerPort } from './contract/ports';
 import type { Unproven } from '../core/cutover/proof';
 import type { UndrainCall, Undrained } from './steps/undrain';
@@ -31,12 +31,12 @@ export interface OperatorPorts {
 }
 
 /** @param warn is told of a lock that could not be given back */
-export function operatorPorts(wiring: CutoverWiring, warn: (message: string) => void): OperatorPorts {
-  const lock = lockPort(wiring.storeBucket, { seconds: LOCK_SECONDS.manual, warn });
-  return { loadBalancer: loadBalancerPort(wiring), lock, undrain: (side) => callUndrain(wiring, side) };
+export function operatorPorts(config: CutoverConfig, warn: (message: string) => void): OperatorPorts {
+  const lock = lockPort(config.storeBucket, { seconds: LOCK_SECONDS.manual, warn });
+  return { loadBalancer: loadBalancerPort(config), lock, undrain: (side) => callUndrain(config, side) };
 }
 
-async function callUndrain({ undrainFunctionName }: CutoverWiring, side: Side): Promise<Undrained | undefined> {
+async function callUndrain({ undrainFunctionName }: CutoverConfig, side: Side): Promise<Undrained | undefined> {
   if (undrainFunctionName === undefined) return undefined;
   const call: UndrainCall = { side };
   return (await callFunction(undrainFunctionName, call, `undrain the ${side}`)) as Undrained;
@@ -50,11 +50,11 @@ export interface AdoptionPorts extends OperatorPorts {
   readonly prove?: (side: Side) => Promise<readonly Unproven[]>;
 }
 
-export function adoptionPorts(wiring: CutoverWiring, warn: (message: string) => void): AdoptionPorts {
-  const { proofFunctionName: proof } = wiring;
+export function adoptionPorts(config: CutoverConfig, warn: (message: string) => void): AdoptionPorts {
+  const { proofFunctionName: proof } = config;
   return {
-    ...operatorPorts(wiring, warn),
-    listenerArn: wiring.weightedListenerArn,
+    ...operatorPorts(config, warn),
+    listenerArn: config.weightedListenerArn,
     // A person stops it between two calls.
     rules: listenerRulesPort(new AbortController().signal),
     ...(proof !== undefined && { prove: (side: Side) => askProof(proof, side) }),
@@ -74,18 +74,18 @@ export interface ApprovalPorts {
   /** Signs what is said as whoever calls. */
   readonly sign: (says: string) => Promise<Statement>;
   readonly identity: IdentityPort;
-  readonly putAnswer: (key: string, answer: object) => Promise<void>;
+  readonly putResponse: (key: string, response: object) => Promise<void>;
 }
 
-export async function approvalPorts(wiring: CutoverWiring): Promise<ApprovalPorts> {
+export async function approvalPorts(config: CutoverConfig): Promise<ApprovalPorts> {
   const s3 = limited('S3', new S3Client(CLIENT_CONFIG));
-  const { storeBucket: Bucket } = wiring;
+  const { storeBucket: Bucket } = config;
   return {
     storeBucket: Bucket,
     sign: signStatement,
-    identity: identityPort(wiring, await s3.config.region()),
-    putAnswer: async (Key, answer) => {
-      const Body = JSON.stringify(answer);
+    identity: identityPort(config, await s3.config.region()),
+    putResponse: async (Key, response) => {
+      const Body = JSON.stringify(response);
       await s3.send(new PutObjectCommand({ Bucket, Key, Body, ContentType: 'application/json' }));
     },
   };
@@ -93,20 +93,20 @@ export async function approvalPorts(wiring: CutoverWiring): Promise<ApprovalPort
 
 /** A person waits for it, who may be far from the region. */
 const LOOK_UP_MS = 30_000;
-const WIRING_OUTPUT = /CutoverWiring[0-9A-F]{0,8}$/;
+const CONFIG_OUTPUT = /CutoverWiring[0-9A-F]{0,8}$/;
 
 /**
  * The cutovers of a stack, by the key of the output that has their wiring.
  *
  * @throws Error when there is no such stack, or it may not be read
  */
-export async function findWirings(stackName: string): Promise<ReadonlyMap<string, CutoverWiring>> {
+export async function findCutoverConfigs(stackName: string): Promise<ReadonlyMap<string, CutoverConfig>> {
   const client = limited('CloudFormation', new CloudFormationClient(CLIENT_CONFIG), LOOK_UP_MS);
   const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: stackName }));
   const outputs = Stacks.flatMap(({ Outputs = [] }) => Outputs);
   return new Map(
     outputs
-      .filter(({ OutputKey = '' }) => WIRING_OUTPUT.test(OutputKey))
-      .map(({ OutputKey = '', OutputValue }) => [OutputKey, parseWiring(OutputValue)] as const),
+      .filter(({ OutputKey = '' }) => CONFIG_OUTPUT.test(OutputKey))
+      .map(({ OutputKey = '', OutputValue }) => [OutputKey, parseCutoverConfig(OutputValue)] as const),
   );
 }

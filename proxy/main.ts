@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { parse as parseYaml } from 'yaml';
 import { CutoverError } from '../core/errors/errors';
-import type { Attended } from './aws/snapshot';
-import { startAttendants } from './aws/integrations';
+import type { Integrations } from './aws/snapshot';
+import { startIntegrations } from './aws/integrations';
 import { CONFIG_VARIABLE, HostPort, ProxyConfig, readConfig } from './config/config';
 import { Command, readFlags, USAGE } from './config/flags';
 import { createLog } from './process/log';
@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   if (command.kind === 'version') return void process.stdout.write(`${VERSION}\n`);
   if (command.kind === 'wrong') return exit(WRONG_USE, `${command.problem}; see --help`);
   const end = listenForSignals();
-  const config = configOf(command);
+  const config = resolveConfig(command);
   const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid } });
   process.on('uncaughtException', (error) => crash(log, error));
   process.on('unhandledRejection', (error) => crash(log, error));
@@ -37,28 +37,28 @@ async function main(): Promise<void> {
   const proxy = await starting;
   const { data, admin, workers } = proxy;
   log.info({ data: show(data), ...(admin && { admin: show(admin) }), ...(workers && { workers }) }, 'Listening');
-  const attendants = startAttendants(config, proxy, log, process.env.ECS_AGENT_URI);
+  const integrations = startIntegrations(config, proxy, log, process.env.ECS_AGENT_URI);
   const asked = end.inOrder.then(() => undefined);
   const problem = await (proxy.failed ? Promise.race([asked, proxy.failed]) : asked);
   if (problem) log.fatal(`The proxy ends: ${problem.message}`);
   // Of several workers nobody is left to ask afterwards.
-  void attendants.flush();
+  void integrations.flush();
   const isInOrder = await proxy.shutDown().then(
     () => true,
     (error: unknown) => void log.error({ err: error }, 'The shutdown was not in order'),
   );
-  await attendants.flush();
-  attendants.stop();
+  await integrations.flush();
+  integrations.stop();
   endAfterLog(log, isInOrder && !problem ? 0 : FAILED);
 }
 
-type Running = Attended & Pick<WorkerGroup, 'data' | 'admin' | 'shutDown' | 'close'> & Partial<WorkerGroup>;
+type Running = Integrations & Pick<WorkerGroup, 'data' | 'admin' | 'shutDown' | 'close'> & Partial<WorkerGroup>;
 
 function start(config: ProxyConfig, log: Logger): Promise<Running> {
   return config.workers > 1 ? startWorkers(config, log) : startProxy(config, log);
 }
 
-function configOf(command: Extract<Command, { kind: 'run' }>): ProxyConfig {
+function resolveConfig(command: Extract<Command, { kind: 'run' }>): ProxyConfig {
   const path = command.configFile ?? process.env[CONFIG_VARIABLE];
   const readText = (file: string) => readFileSync(file, 'utf8');
   try {

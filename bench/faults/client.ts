@@ -15,7 +15,7 @@ const WITHOUT_CLOSE = 1006;
 const { port, name, caFile, sockets } = JSON.parse(process.argv[2] ?? '{}') as ClientOptions;
 const ca = readFileSync(caFile);
 const agent = new https.Agent({ keepAlive: true, maxSockets: 64 });
-const seen: Seen = { requests: [], dropped: [], closes: {}, messages: { sent: 0, answered: 0 } };
+const seen: Seen = { requests: [], dropped: [], closes: {}, messages: { sent: 0, responded: 0 } };
 let isOver = false;
 
 /** One request at each tick, whatever became of those before it. */
@@ -48,7 +48,7 @@ function connect(): void {
   }, MESSAGE_EVERY_MS);
   let isOpen = false;
   socket.on('open', () => (isOpen = true));
-  socket.on('message', () => (seen.messages.answered += 1));
+  socket.on('message', () => (seen.messages.responded += 1));
   socket.on('error', () => undefined);
   socket.on('close', (code) => {
     clearInterval(timer);

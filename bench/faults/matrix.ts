@@ -1,5 +1,5 @@
 // The matrix: what is broken, in which phase of a cutover, and how it must end.
-import type { RowWorld, Side } from './world.ts';
+import type { RowSetup, Side } from './world.ts';
 import { healthy, proxies, serviceArn } from './world.ts';
 
 /** Named after what the cutover does then; the state at whose first entry the fault begins. */
@@ -17,9 +17,9 @@ export interface Fault {
   readonly name: string;
   readonly phases: readonly Phase[];
   /** Before the cutover starts. */
-  readonly prepare?: (row: RowWorld) => Promise<void>;
+  readonly prepare?: (row: RowSetup) => Promise<void>;
   /** What happens at the phase. What it returns ends it again, when the cutover has ended or after `seconds`. */
-  readonly inject: (row: RowWorld) => void | (() => void);
+  readonly inject: (row: RowSetup) => void | (() => void);
   readonly seconds?: number;
   /** Whether clients are harmed by the fault itself, until the traffic has left it. */
   readonly harms: boolean;
@@ -43,30 +43,30 @@ const JUDGED: readonly Phase[] = ['confirm', 'bake', 'last-bake', 'drain', 'veri
 const SERVICES = ['s3', 'ecs', 'secretsmanager', 'cloudwatch'] as const;
 const OPERATOR = { spares: ['OPERATOR'] };
 
-const killBackend = (side: Side) => (row: RowWorld) => void row.backends[side].kill('SIGKILL');
-const freezeBackend = (side: Side) => (row: RowWorld) => void row.backends[side].kill('SIGSTOP');
+const killBackend = (side: Side) => (row: RowSetup) => void row.backends[side].kill('SIGKILL');
+const freezeBackend = (side: Side) => (row: RowSetup) => void row.backends[side].kill('SIGSTOP');
 
-function signalProxies(row: RowWorld, side: Side, signal: NodeJS.Signals, count = Infinity): void {
+function signalProxies(row: RowSetup, side: Side, signal: NodeJS.Signals, count = Infinity): void {
   const pids = proxies(row, side).flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   for (const pid of pids.slice(0, count)) process.kill(pid, signal);
 }
 
-async function twoProxies(row: RowWorld, side: Side): Promise<void> {
-  row.world.tasks.setDesiredCount(serviceArn(row, side), 2);
+async function twoProxies(row: RowSetup, side: Side): Promise<void> {
+  row.cloud.tasks.setDesiredCount(serviceArn(row, side), 2);
   while (proxies(row, side).length < 2) await new Promise((next) => setTimeout(next, 50));
-  await healthy(row.world, 1);
+  await healthy(row.cloud, 1);
 }
 
 /** A person's request to stop, as the runbook says it. */
-function abort({ world }: RowWorld): void {
-  for (const { name } of world.states.executions.values()) {
-    world.objects.put(world.blueprint.wiring.storeBucket, `abort/${name}.json`, { body: Buffer.from('{}') });
+function abort({ cloud }: RowSetup): void {
+  for (const { name } of cloud.states.executions.values()) {
+    cloud.objects.put(cloud.model.config.storeBucket, `abort/${name}.json`, { body: Buffer.from('{}') });
   }
 }
 
-function addRule({ world }: RowWorld, host: string, priority: number): void {
-  const { weightedListenerArn, targetGroupArns } = world.blueprint.wiring;
-  void elb(world.endpoint.url, {
+function addRule({ cloud }: RowSetup, host: string, priority: number): void {
+  const { weightedListenerArn, targetGroupArns } = cloud.model.config;
+  void elb(cloud.endpoint.url, {
     Action: 'CreateRule',
     ListenerArn: weightedListenerArn,
     Priority: String(priority),
@@ -91,8 +91,8 @@ async function elb(url: string, body: Record<string, string>): Promise<void> {
 }
 
 /** The source is taken away, and then somebody asks the cutover to go back. */
-function withoutSource(row: RowWorld): void {
-  row.world.tasks.setDesiredCount(serviceArn(row, 'source'), 0);
+function withoutSource(row: RowSetup): void {
+  row.cloud.tasks.setDesiredCount(serviceArn(row, 'source'), 0);
   abort(row);
 }
 
@@ -169,7 +169,7 @@ export const FAULTS: readonly Fault[] = [
       name: `${service}-503-and-target-killed`,
       phases: ['bake', 'drain'],
       inject: (row) => {
-        const clear = row.world.faults.set({ service, ...OPERATOR }, { kind: 'status', status: 503 });
+        const clear = row.cloud.faults.set({ service, ...OPERATOR }, { kind: 'status', status: 503 });
         row.backends.target.kill('SIGKILL');
         return clear;
       },
@@ -181,7 +181,7 @@ export const FAULTS: readonly Fault[] = [
       name: `${service}-hangs-and-target-killed`,
       phases: ['bake'],
       inject: (row) => {
-        const clear = row.world.faults.set({ service, ...OPERATOR }, { kind: 'hang' });
+        const clear = row.cloud.faults.set({ service, ...OPERATOR }, { kind: 'hang' });
         row.backends.target.kill('SIGKILL');
         return clear;
       },
@@ -193,7 +193,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 's3-503',
     phases: ['bake', 'drain', 'verify', 'complete'],
-    inject: (row) => row.world.faults.set({ service: 's3', ...OPERATOR }, { kind: 'status', status: 503 }),
+    inject: (row) => row.cloud.faults.set({ service: 's3', ...OPERATOR }, { kind: 'status', status: 503 }),
     seconds: 8,
     harms: false,
     ends: DONE,
@@ -202,7 +202,7 @@ export const FAULTS: readonly Fault[] = [
     name: 's3-409',
     phases: ['confirm', 'last-bake', 'complete'],
     inject: (row) =>
-      void row.world.faults.set({ service: 's3', action: 'PutObject' }, { kind: 'status', status: 409 }, { times: 3 }),
+      void row.cloud.faults.set({ service: 's3', action: 'PutObject' }, { kind: 'status', status: 409 }, { times: 3 }),
     harms: false,
     ends: DONE,
   },
@@ -212,7 +212,7 @@ export const FAULTS: readonly Fault[] = [
     prepare: (row) => twoProxies(row, 'source'),
     inject: (row) => {
       const [, leaving] = proxies(row, 'source');
-      row.world.tasks.setDesiredCount(serviceArn(row, 'source'), 1);
+      row.cloud.tasks.setDesiredCount(serviceArn(row, 'source'), 1);
       const pid = leaving?.pid;
       if (pid === undefined) throw new Error('a second source proxy must run, got none');
       process.kill(pid, 'SIGSTOP');
@@ -233,9 +233,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'stopped-by-hand',
     phases: ['bake', 'drain'],
-    inject: ({ world }) => {
-      for (const { arn, status } of world.states.executions.values()) {
-        if (status === 'RUNNING') world.states.stop(arn, '', '');
+    inject: ({ cloud }) => {
+      for (const { arn, status } of cloud.states.executions.values()) {
+        if (status === 'RUNNING') cloud.states.stop(arn, '', '');
       }
     },
     harms: false,
@@ -251,7 +251,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'rule-that-catches-our-requests',
     phases: ['bake'],
-    inject: (row) => addRule(row, row.world.blueprint.wiring.domainName, 1),
+    inject: (row) => addRule(row, row.cloud.model.config.domainName, 1),
     harms: false,
     ends: BACK,
   },

@@ -4,7 +4,7 @@ import { readBackWeights } from '../../dist/rehearsal/run/read-back.js';
 import type { Fault, Phase } from './matrix.ts';
 import { PHASES } from './matrix.ts';
 import { isLost, type Seen, type SeenRequest } from './seen.ts';
-import { clientSeen, startRow, type RowWorld } from './world.ts';
+import { clientSeen, startRow, type RowSetup } from './world.ts';
 
 export interface RowResult {
   readonly fault: string;
@@ -40,7 +40,7 @@ const PLAN = {
 const WARM_UP_MS = 1_500;
 const AFTERWARDS_MS = 2_000;
 /** The end of a stuck rollback is five minutes away at most; a row waits no longer for its execution. */
-const LONGEST_MS = 420_000;
+const MAX_MS = 420_000;
 const READ_BACK_EVERY_MS = 100;
 
 export async function runRow(app: string, fault: Fault, phase: Phase): Promise<RowResult> {
@@ -52,22 +52,22 @@ export async function runRow(app: string, fault: Fault, phase: Phase): Promise<R
   }
 }
 
-async function attack(row: RowWorld, fault: Fault, phase: Phase): Promise<RowResult> {
-  const { world } = row;
+async function attack(row: RowSetup, fault: Fault, phase: Phase): Promise<RowResult> {
+  const { cloud } = row;
   await fault.prepare?.(row);
   await pause(WARM_UP_MS);
   const injected = injectAt(row, fault, phase);
-  const execution = world.states.start(world.blueprint.machine.arn, `row-${Date.now()}`, '{}');
+  const execution = cloud.states.start(cloud.model.machine.arn, `row-${Date.now()}`, '{}');
   const restored = watchWeights(row, injected);
   const startedMs = Date.now();
-  while (execution.status === 'RUNNING' && Date.now() - startedMs < LONGEST_MS) await pause(50);
+  while (execution.status === 'RUNNING' && Date.now() - startedMs < MAX_MS) await pause(50);
   injected.end();
-  const isUnderWay = () => world.statusCalls.all.some(({ state }) => state === 'underWay');
-  while (isUnderWay() && Date.now() - startedMs < LONGEST_MS) await pause(50);
+  const isUnderWay = () => cloud.statusCalls.all.some(({ state }) => state === 'underWay');
+  while (isUnderWay() && Date.now() - startedMs < MAX_MS) await pause(50);
   await pause(AFTERWARDS_MS);
   const seen = await clientSeen(row, 'stop');
   const restoredAtMs = restored.stop();
-  const weights = await readBackWeights(world);
+  const weights = await readBackWeights(cloud);
   return judge(fault, phase, {
     ...left(row, execution.name),
     cause: execution.cause ?? '',
@@ -79,13 +79,13 @@ async function attack(row: RowWorld, fault: Fault, phase: Phase): Promise<RowRes
 }
 
 /** What the cutover has left in its store. */
-function left({ world }: RowWorld, name: string): Pick<Found, 'outcome' | 'lock' | 'evidenceLost'> {
-  const { storeBucket } = world.blueprint.wiring;
-  const stored = world.objects.find(storeBucket, `evidence/${name}.json`);
+function left({ cloud }: RowSetup, name: string): Pick<Found, 'outcome' | 'lock' | 'evidenceLost'> {
+  const { storeBucket } = cloud.model.config;
+  const stored = cloud.objects.find(storeBucket, `evidence/${name}.json`);
   const evidence = stored && (JSON.parse(stored.body.toString()) as { outcome: string; drain: { lost: number } });
   return {
     outcome: evidence?.outcome ?? 'none',
-    lock: world.objects.find(storeBucket, 'lock.json') ? 'kept' : 'free',
+    lock: cloud.objects.find(storeBucket, 'lock.json') ? 'kept' : 'free',
     evidenceLost: evidence?.drain.lost ?? 0,
   };
 }
@@ -97,7 +97,7 @@ interface Injected {
 }
 
 /** Begins the fault when the execution comes to the phase. */
-function injectAt(row: RowWorld, fault: Fault, phase: Phase): Injected {
+function injectAt(row: RowSetup, fault: Fault, phase: Phase): Injected {
   const { state, stage } = PHASES[phase];
   let atMs: number | undefined;
   let end: (() => void) | undefined;
@@ -116,11 +116,11 @@ function injectAt(row: RowWorld, fault: Fault, phase: Phase): Injected {
 }
 
 /** When the initial weights read back for the first time after the fault. */
-function watchWeights({ world }: RowWorld, injected: Injected): { stop(): number | undefined } {
+function watchWeights({ cloud }: RowSetup, injected: Injected): { stop(): number | undefined } {
   let restoredAtMs: number | undefined;
   const timer = setInterval(() => {
     if (injected.atMs() === undefined || restoredAtMs !== undefined) return;
-    void readBackWeights(world).then((weights) => {
+    void readBackWeights(cloud).then((weights) => {
       if (weights && weights.source > 0 && weights.target === 0) restoredAtMs ??= Date.now();
     });
   }, READ_BACK_EVERY_MS);

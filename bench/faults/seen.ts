@@ -22,7 +22,7 @@ export interface Seen {
   readonly dropped: number[];
   /** Ends of WebSockets by their code. */
   readonly closes: Record<string, number>;
-  readonly messages: { sent: number; answered: number };
+  readonly messages: { sent: number; responded: number };
 }
 
 export function isLost({ status }: SeenRequest): boolean {

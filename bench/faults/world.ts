@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parsePlan } from '../../dist/core/plan/plan.js';
 import { readAssembly } from '../../dist/rehearsal/template/assembly/read.js';
-import { readBlueprint } from '../../dist/rehearsal/template/model/stack-model.js';
+import { readStackModel } from '../../dist/rehearsal/template/model/stack-model.js';
 import type { ExecutionDescription } from '../../dist/rehearsal/state-machine/model.js';
-import { World } from '../../dist/rehearsal/cloud/local-cloud.js';
+import { LocalCloud } from '../../dist/rehearsal/cloud/local-cloud.js';
 import type { ClientOptions, Seen } from './seen.ts';
 
 export type Side = 'source' | 'target';
@@ -21,8 +21,8 @@ const ANY_PORT = new Map([
 ]);
 
 /** Everything of one row. Its processes are found here by what they are, and harmed from outside by their ids. */
-export interface RowWorld {
-  readonly world: World;
+export interface RowSetup {
+  readonly cloud: LocalCloud;
   readonly backends: Readonly<Record<Side, ChildProcess>>;
   readonly client: ChildProcess;
   /** Called at every state that an execution enters. */
@@ -30,15 +30,15 @@ export interface RowWorld {
   stop(): Promise<void>;
 }
 
-export async function startRow(app: string, plan: object): Promise<RowWorld> {
+export async function startRow(app: string, plan: object): Promise<RowSetup> {
   const backends = { source: forkFile('backend.ts', 'source'), target: forkFile('backend.ts', 'target') };
   const [[source], [target]] = (await Promise.all([
     once(backends.source, 'message'),
     once(backends.target, 'message'),
   ])) as [[string], [string]];
-  const row: { onState: RowWorld['onState'] } = { onState: () => undefined };
-  const world = await World.start({
-    blueprint: readBlueprint(readAssembly(app)),
+  const row: { onState: RowSetup['onState'] } = { onState: () => undefined };
+  const cloud = await LocalCloud.start({
+    model: readStackModel(readAssembly(app)),
     plan: parsePlan(plan),
     upstreams: { source, target },
     ports: ANY_PORT,
@@ -51,56 +51,56 @@ export async function startRow(app: string, plan: object): Promise<RowWorld> {
     trust: 'ownBundles',
     hasLoopbackNetwork: true,
   });
-  const { wiring, elb } = world.blueprint;
-  await healthy(world, 1);
+  const { config, elb } = cloud.model;
+  await healthy(cloud, 1);
   const options: ClientOptions = {
-    port: elb.listener(wiring.weightedListenerArn).port,
-    name: wiring.domainName,
-    caFile: world.caFile,
+    port: elb.listener(config.weightedListenerArn).port,
+    name: config.domainName,
+    caFile: cloud.caFile,
     sockets: SOCKETS,
   };
   const client = forkFile('client.ts', JSON.stringify(options));
   return Object.assign(row, {
-    world,
+    cloud,
     backends,
     client,
     stop: async () => {
       client.kill('SIGKILL');
       for (const backend of Object.values(backends)) backend.kill('SIGKILL');
-      await world.stop();
+      await cloud.stop();
     },
   });
 }
 
 /** Waits until each side has so many healthy targets. */
-export async function healthy(world: World, count: number): Promise<void> {
-  const { elb, wiring } = world.blueprint;
-  const states = (side: Side) => [...elb.targetGroup(wiring.targetGroupArns[side]).targets.values()];
+export async function healthy(cloud: LocalCloud, count: number): Promise<void> {
+  const { elb, config } = cloud.model;
+  const states = (side: Side) => [...elb.targetGroup(config.targetGroupArns[side]).targets.values()];
   const isHealthy = (side: Side) => states(side).filter(({ state }) => state === 'healthy').length >= count;
   while (!isHealthy('source') || !isHealthy('target')) await pause(50);
 }
 
 /** The proxy tasks of a side that are to stay. */
-export function proxies({ world }: RowWorld, side: Side) {
-  const { tasks, blueprint } = world;
-  const isOfSide = (serviceArn: string) => tasks.services.get(serviceArn)?.name === blueprint.wiring.serviceNames[side];
+export function proxies({ cloud }: RowSetup, side: Side) {
+  const { tasks, model } = cloud;
+  const isOfSide = (serviceArn: string) => tasks.services.get(serviceArn)?.name === model.config.serviceNames[side];
   return [...tasks.tasks.values()].filter(
     ({ serviceArn, status, desiredStatus }) =>
       isOfSide(serviceArn) && status === 'RUNNING' && desiredStatus === 'RUNNING',
   );
 }
 
-export function serviceArn({ world }: RowWorld, side: Side): string {
-  const { services } = world.tasks;
-  const name = world.blueprint.wiring.serviceNames[side];
+export function serviceArn({ cloud }: RowSetup, side: Side): string {
+  const { services } = cloud.tasks;
+  const name = cloud.model.config.serviceNames[side];
   for (const [arn, service] of services) if (service.name === name) return arn;
   throw new Error(`'${name}' must be a service, got none`);
 }
 
-export async function clientSeen({ client }: RowWorld, order: 'tell' | 'stop'): Promise<Seen> {
-  const answered = once(client, 'message') as Promise<[Seen]>;
+export async function clientSeen({ client }: RowSetup, order: 'tell' | 'stop'): Promise<Seen> {
+  const responded = once(client, 'message') as Promise<[Seen]>;
   client.send(order);
-  return (await answered)[0];
+  return (await responded)[0];
 }
 
 function forkFile(file: string, argument: string): ChildProcess {

@@ -1,28 +1,28 @@
-export interface AnswerHead {
+export interface ResponseHead {
   readonly status: number;
   /** Lower-case names; of repeated fields the last. */
   readonly fields: ReadonlyMap<string, string>;
 }
 
-export interface AnswerEvents {
-  head?(head: AnswerHead): void;
+export interface ResponseEvents {
+  head?(head: ResponseHead): void;
   data?(bytes: Buffer): void;
   /** The whole answer was there. */
-  end(head: AnswerHead): void;
+  end(head: ResponseHead): void;
 }
 
 const HEAD_END = '\r\n\r\n';
 
 /** Reads the answers of one HTTP/1.1 connection to GET and POST requests. A test's own eyes: it shares no code with a proxy. */
-export class AnswerReader {
-  readonly #events: AnswerEvents;
+export class ResponseReader {
+  readonly #events: ResponseEvents;
   #rest: Buffer = Buffer.alloc(0);
-  #head: AnswerHead | undefined;
+  #head: ResponseHead | undefined;
   /** Bytes of the body, or of the chunk, that are still to come; `Infinity`: until the connection ends. */
   #toCome = 0;
   #isChunked = false;
 
-  constructor(events: AnswerEvents) {
+  constructor(events: ResponseEvents) {
     this.#events = events;
   }
 
@@ -62,7 +62,7 @@ export class AnswerReader {
     return true;
   }
 
-  #begin(head: AnswerHead): void {
+  #begin(head: ResponseHead): void {
     const length = head.fields.get('content-length');
     this.#head = head;
     this.#isChunked = head.fields.get('transfer-encoding') === 'chunked';

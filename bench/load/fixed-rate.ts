@@ -2,7 +2,7 @@
 // be sent, so that a proxy that stops for a while is charged for all that had to wait (no coordinated omission).
 import { connect, type Socket } from 'node:net';
 import { HOST } from '../processes/ports.ts';
-import { AnswerReader } from './answer-reader.ts';
+import { ResponseReader } from './answer-reader.ts';
 import { asked, quantile, say, whenParentEnds } from './inside.ts';
 
 export interface FixedRateLoad {
@@ -38,9 +38,9 @@ class Connection {
   intendedMs = 0;
 
   constructor(isConnected: () => void) {
-    const answers = new AnswerReader({ end: ({ status }) => this.#answered(status) });
+    const responses = new ResponseReader({ end: ({ status }) => this.#answered(status) });
     this.#socket = connect({ host: HOST, port: load.port, noDelay: true }, isConnected);
-    this.#socket.on('data', (bytes) => answers.push(bytes));
+    this.#socket.on('data', (bytes) => responses.push(bytes));
     this.#socket.on('error', () => (errors += 1));
   }
 
@@ -68,13 +68,13 @@ const startMs = performance.now();
 const measuredFromMs = startMs + load.warmupSeconds * 1000;
 const endMs = measuredFromMs + load.seconds * 1000;
 let nextMs = startMs;
-let hasBegun = false;
+let hasStarted = false;
 turn();
 
 function turn(): void {
   const nowMs = performance.now();
-  if (!hasBegun && nowMs >= measuredFromMs) {
-    hasBegun = true;
+  if (!hasStarted && nowMs >= measuredFromMs) {
+    hasStarted = true;
     say({ at: 'begin' });
   }
   for (; nextMs <= nowMs && nextMs < endMs; nextMs += gapMs) waiting.push(nextMs);
@@ -87,13 +87,13 @@ function turn(): void {
 
 function report(): void {
   const nowMs = performance.now();
-  const answered = latencies.length;
+  const responded = latencies.length;
   const unanswered = [...[...busy].map(({ intendedMs }) => intendedMs), ...waiting.slice(waitingFrom)];
   for (const intendedMs of unanswered) if (intendedMs >= measuredFromMs) latencies.push(nowMs - intendedMs);
   const sorted = Float64Array.from(latencies).sort();
   const seconds = Math.max(load.seconds, (nowMs - measuredFromMs) / 1000);
   say({
     at: 'end',
-    result: { requests: answered, errors, seconds, p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) },
+    result: { requests: responded, errors, seconds, p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) },
   });
 }

@@ -37,7 +37,7 @@ export class FrameReader {
   push(bytes: Buffer): void {
     let rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     for (let length = frameLength(rest); length !== undefined && rest.length >= length; length = frameLength(rest)) {
-      this.#take(frameOf(rest.subarray(0, length)));
+      this.#take(parseFrame(rest.subarray(0, length)));
       rest = rest.subarray(length);
     }
     this.#rest = rest;
@@ -55,7 +55,7 @@ function frameLength(bytes: Buffer): number | undefined {
   return short === 126 ? 4 + mask + bytes.readUInt16BE(2) : 2 + mask + short;
 }
 
-function frameOf(bytes: Buffer): Frame {
+function parseFrame(bytes: Buffer): Frame {
   const isMasked = bytes[1]! >= MASKED;
   const start = ((bytes[1]! & 0x7f) === 126 ? 4 : 2) + (isMasked ? MASK_BYTES : 0);
   const payload = bytes.subarray(start);

@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { HOST } from '../processes/ports.ts';
-import { AnswerReader } from './answer-reader.ts';
+import { ResponseReader } from './answer-reader.ts';
 import type { HttpLoad } from './http-load.ts';
 import { asked, say, whenParentEnds } from './inside.ts';
 
@@ -25,14 +25,14 @@ function open(): void {
   const socket: Socket = load.isTls
     ? connectTls({ host: HOST, port: load.port, rejectUnauthorized: false })
     : connect({ host: HOST, port: load.port, noDelay: true });
-  const answers = new AnswerReader({
+  const responses = new ResponseReader({
     end: ({ status }) => {
       requests += 1;
       if (status >= 400) errors += 1;
       if (!load.closes) socket.write(request);
     },
   });
-  socket.on('data', (bytes) => answers.push(bytes));
+  socket.on('data', (bytes) => responses.push(bytes));
   socket.on('error', () => (errors += isOver ? 0 : 1));
   socket.on('close', open);
   socket.on(load.isTls ? 'secureConnect' : 'connect', () => socket.write(request));

@@ -1,7 +1,7 @@
 // Opens connections, each of which asks once, and then keeps them open and still.
 import { connect, type Socket } from 'node:net';
 import { HOST } from '../processes/ports.ts';
-import { AnswerReader } from './answer-reader.ts';
+import { ResponseReader } from './answer-reader.ts';
 import { asked, say, whenParentEnds } from './inside.ts';
 import { openWebSocket } from './websocket-client.ts';
 
@@ -20,7 +20,7 @@ export interface IdleLine {
 
 /** Connections that are being opened at a time: fewer than the upstream connections that a proxy keeps. */
 const AT_ONCE = 64;
-const ANSWER_MS = 5_000;
+const RESPONSE_MS = 5_000;
 
 const load = asked<IdleLoad>();
 let left = load.connections;
@@ -45,14 +45,14 @@ function keepAlive(): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: HOST, port: load.port });
     // A proxy that has no room for more may accept a connection and never answer on it.
-    socket.setTimeout(ANSWER_MS, () => socket.destroy());
-    const answers = new AnswerReader({
+    socket.setTimeout(RESPONSE_MS, () => socket.destroy());
+    const responses = new ResponseReader({
       end: () => {
         socket.setTimeout(0);
         resolve(socket);
       },
     });
-    socket.on('data', (bytes) => answers.push(bytes));
+    socket.on('data', (bytes) => responses.push(bytes));
     socket.once('error', reject).once('close', () => reject(new Error('The connection was closed')));
     socket.write(`GET ${load.path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
   });

@@ -9,7 +9,7 @@ export interface Upgraded {
 }
 
 /** The handshake was answered, and not with 101. */
-export class HandshakeRefused extends Error {
+export class HandshakeRejected extends Error {
   /** Of its answer. */
   readonly head: string;
 
@@ -36,7 +36,7 @@ export function askForWebSocket(socket: Socket, path: string): Promise<Upgraded>
       const text = head.toString('latin1', 0, end + 4);
       if (text.startsWith('HTTP/1.1 101 ')) return resolve({ socket, early: head.subarray(end + 4) });
       socket.destroy();
-      reject(new HandshakeRefused(text));
+      reject(new HandshakeRejected(text));
     };
     const cut = () => reject(new Error("'handshake' must be answered, got the end of the connection"));
     socket.on('data', read).once('error', reject).once('close', cut);

@@ -14,7 +14,7 @@ const missing = () => (existsSync(BUNDLE) ? undefined : 'npm run build');
 export const drainshift: Peer = {
   name: 'drainshift',
   missing,
-  launch: (job) => launchOf(BUNDLE, job),
+  launch: (job) => buildLaunch(BUNDLE, job),
 };
 
 /** The same with a ledger that counts nothing: the difference is what counting costs. */
@@ -22,7 +22,7 @@ export const drainshiftWithoutLedger: Peer = {
   name: 'drainshift-without-ledger',
   missing,
   isVariant: true,
-  launch: async (job) => launchOf(await bundleWithoutLedger(job.directory), job),
+  launch: async (job) => buildLaunch(await bundleWithoutLedger(job.directory), job),
 };
 
 /** What the image's command gives to Node. */
@@ -31,7 +31,7 @@ export function imageFlags(): string[] {
   return (JSON.parse(command) as string[]).filter((word) => word.startsWith('--'));
 }
 
-function launchOf(script: string, { port, upstreamPort, tls }: Job): Launch {
+function buildLaunch(script: string, { port, upstreamPort, tls }: Job): Launch {
   const certificate = tls === undefined ? [] : ['--tls-certificate-file', tls.certificate, '--tls-key-file', tls.key];
   const listen = `127.0.0.1:${port}`;
   const upstream = `http://127.0.0.1:${upstreamPort}`;

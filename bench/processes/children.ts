@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCommand } from './machine.ts';
-import { treeOf } from './proc.ts';
+import { listProcessTree } from './proc.ts';
 
 export interface Launch {
   readonly command: string;
@@ -86,7 +86,7 @@ function track(child: ChildProcess, name: string, logFile: string): Child {
     process: child,
     ended,
     isRunning: () => isRunning,
-    logTail: () => tailOf(readFileSync(logFile, 'utf8')),
+    logTail: () => readTail(readFileSync(logFile, 'utf8')),
     log: () => readFileSync(logFile, 'utf8'),
     kill: async () => {
       if (isRunning) killTree(pid);
@@ -96,7 +96,7 @@ function track(child: ChildProcess, name: string, logFile: string): Child {
 }
 
 /** The line that names the error, where there is one: Node puts a stack below it. */
-function tailOf(log: string): string {
+function readTail(log: string): string {
   const lines = log.split('\n').filter((line) => line !== '' && !/^Debugger |^For help, see/.test(line));
   return lines.findLast((line) => /^\w*Error\b|\[emerg\]|\[ALERT\]/.test(line)) ?? lines.slice(-3).join('\n');
 }
@@ -105,7 +105,7 @@ function tailOf(log: string): string {
 function killTree(root: number): void {
   // One that could not be started has none; 0 and less are groups, or every process of the user.
   if (root <= 0) return;
-  for (const pid of treeOf(root)) {
+  for (const pid of listProcessTree(root)) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
-import { versionOf } from './resolve.ts';
+import { readVersion } from './resolve.ts';
 
 export interface Machine {
   readonly cpu: string;
@@ -29,8 +29,8 @@ export function machine(): Machine {
     nginx: firstMatch('nginx', ['-v'], /nginx\/(\S+)/),
     haproxy: firstMatch('haproxy', ['-v'], /version (\S+)/),
     wrk: firstMatch('wrk', ['-v'], /wrk \S*?(\d[\w.]*)/),
-    'http-proxy': versionOf('http-proxy'),
-    '@fastify/http-proxy': versionOf('@fastify/http-proxy'),
+    'http-proxy': readVersion('http-proxy'),
+    '@fastify/http-proxy': readVersion('@fastify/http-proxy'),
   };
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',

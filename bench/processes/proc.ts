@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 const TICKS = 100;
 
 /** A process and all that it started, as far as they live. */
-export function treeOf(root: number): number[] {
+export function listProcessTree(root: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);

@@ -15,7 +15,7 @@ export function resolvePackage(name: string): string | undefined {
   }
 }
 
-export function versionOf(name: string): string | undefined {
+export function readVersion(name: string): string | undefined {
   const file = resolvePackage(name);
   if (file === undefined) return undefined;
   const inside = join('node_modules', ...name.split('/')) + sep;

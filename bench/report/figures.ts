@@ -16,11 +16,11 @@ const NOISY = 0.05;
 /** Rounds that differ by more than this from each other. */
 const UNSTEADY = 0.25;
 
-export function linesOf(row: RowResult): Line[] {
-  return row.peers.map((entry) => lineOf(row, entry));
+export function listLines(row: RowResult): Line[] {
+  return row.peers.map((entry) => formatLine(row, entry));
 }
 
-function lineOf(row: RowResult, { peer, summary, failure }: PeerResult): Line {
+function formatLine(row: RowResult, { peer, summary, failure }: PeerResult): Line {
   if (summary === undefined) {
     return { peer, value: '–', cpu: '–', busy: '–', toNginx: '–', toHttpProxy: '–', notes: failure ?? 'not measured' };
   }
@@ -31,7 +31,7 @@ function lineOf(row: RowResult, { peer, summary, failure }: PeerResult): Line {
     busy: summary.busy === undefined ? '–' : `${(summary.busy * 100).toFixed(0)} %`,
     toNginx: ratioText(row, peer, 'nginx'),
     toHttpProxy: ratioText(row, peer, 'http-proxy'),
-    notes: notesOf(row, summary, failure),
+    notes: formatNotes(row, summary, failure),
   };
 }
 
@@ -46,7 +46,7 @@ function ratioText(row: RowResult, peer: string, other: string): string {
   return found === undefined ? '–' : `${found.ratio.toFixed(2)}${found.isByCpu ? ' c' : ''}`;
 }
 
-function notesOf(row: RowResult, summary: Summary, failure: string | undefined): string {
+function formatNotes(row: RowResult, summary: Summary, failure: string | undefined): string {
   const { value, lowest, highest, othersBusy = 0 } = summary;
   const spread = (highest - lowest) / value;
   const notes = [

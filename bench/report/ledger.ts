@@ -8,9 +8,9 @@ export function ledgerCost(
   alone: { nanoseconds: number } | { problem: string },
 ): LedgerCost {
   const row = rows.find(({ name }) => name === ROW);
-  const microsOf = (peer: string) => row?.peers.find((entry) => entry.peer === peer)?.summary?.cpuMicros;
-  const withLedgerMicros = microsOf('drainshift');
-  const withoutLedgerMicros = microsOf('drainshift-without-ledger');
+  const computeMicros = (peer: string) => row?.peers.find((entry) => entry.peer === peer)?.summary?.cpuMicros;
+  const withLedgerMicros = computeMicros('drainshift');
+  const withoutLedgerMicros = computeMicros('drainshift-without-ledger');
   const isShareKnown = 'nanoseconds' in alone && withLedgerMicros !== undefined;
   return {
     ...alone,

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { LEGEND, linesOf } from './figures.ts';
+import { LEGEND, listLines } from './figures.ts';
 import { ledgerText } from './ledger.ts';
 import type { Results, RowResult } from './results.ts';
 import { machineText } from './table.ts';
@@ -36,7 +36,7 @@ export function markdown(results: Results): string {
 }
 
 function lines(row: RowResult): string[] {
-  return linesOf(row).map((line, index) => {
+  return listLines(row).map((line, index) => {
     const cells = [line.peer, line.value, line.cpu, line.busy, line.toNginx, line.toHttpProxy, line.notes];
     return `| ${[index === 0 ? row.title : '', ...cells].join(' | ')} |`;
   });

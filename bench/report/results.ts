@@ -56,21 +56,21 @@ export interface LedgerCost {
   readonly withoutLedgerMicros?: number;
 }
 
-export function summaryOf(row: Pick<Row, 'unit'>, samples: readonly Sample[]): Summary | undefined {
+export function summarize(row: Pick<Row, 'unit'>, samples: readonly Sample[]): Summary | undefined {
   if (samples.length === 0) return undefined;
   const values = samples.map(({ value }) => value);
-  const busy = medianOf(samples, 'busy');
-  const othersBusy = medianOf(samples, 'othersBusy');
+  const busy = computeMedian(samples, 'busy');
+  const othersBusy = computeMedian(samples, 'othersBusy');
   return {
     value: median(values),
     lowest: Math.min(...values),
     highest: Math.max(...values),
-    ...defined('cpuMicros', medianOf(samples, 'cpuMicros')),
+    ...defined('cpuMicros', computeMedian(samples, 'cpuMicros')),
     ...defined('busy', busy),
     ...defined('othersBusy', othersBusy),
     errors: samples.reduce((sum, { errors = 0 }) => sum + errors, 0),
     ...defined('note', samples.at(-1)?.note),
-    limit: isThroughput(row) ? limitOf(busy ?? 1, othersBusy ?? 0) : 'proxy',
+    limit: isThroughput(row) ? computeLimit(busy ?? 1, othersBusy ?? 0) : 'proxy',
   };
 }
 
@@ -78,7 +78,7 @@ function isThroughput({ unit }: Pick<Row, 'unit'>): boolean {
   return unit === 'requests/s' || unit === 'messages/s';
 }
 
-function limitOf(busy: number, othersBusy: number): Summary['limit'] {
+function computeLimit(busy: number, othersBusy: number): Summary['limit'] {
   if (busy >= BUSY_ENOUGH) return 'proxy';
   return busy + othersBusy >= BUSY_ENOUGH ? 'others' : 'load';
 }
@@ -107,7 +107,7 @@ export function median(values: readonly number[]): number {
   return Number.isInteger(half) ? (sorted[half - 1]! + sorted[half]!) / 2 : quantile(sorted, 0.5);
 }
 
-function medianOf(samples: readonly Sample[], name: 'cpuMicros' | 'busy' | 'othersBusy'): number | undefined {
+function computeMedian(samples: readonly Sample[], name: 'cpuMicros' | 'busy' | 'othersBusy'): number | undefined {
   const values = samples.map((sample) => sample[name]).filter((value) => value !== undefined);
   return values.length === 0 ? undefined : median(values);
 }

@@ -10,7 +10,7 @@ const BAR_GAP = 3;
 const ROW_GAP = 18;
 const TOP = 78;
 /** Longer bars are cut, and their figure says by how much. */
-const LONGEST = 3;
+const MAX_VALUES = 3;
 
 const REFERENCE = 'nginx';
 const VARIANT = 'drainshift-without-ledger';
@@ -36,13 +36,13 @@ interface Bar {
 
 /** Bars relative to nginx; readable on light and dark pages. */
 export function svg(results: Results): string {
-  const scale = scaleOf(results.rows);
+  const scale = computeScale(results.rows);
   const parts: string[] = [];
   let top = TOP;
   for (const row of results.rows) {
-    const bars = barsOf(row);
+    const bars = listBars(row);
     if (bars.length === 0) continue;
-    parts.push(rowPicture(row, bars, top, scale));
+    parts.push(rowChart(row, bars, top, scale));
     top += bars.length * (BAR + BAR_GAP) + ROW_GAP;
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top + 8}" width="${WIDTH}" height="${top + 8}" role="img" aria-label="drainshift's proxy and its peers, relative to nginx">
@@ -61,25 +61,25 @@ function machineLines(results: Results): string[] {
   return lines.map((line, index) => `<text class="small" x="12" y="${42 + index * 15}">${escaped(line)}</text>`);
 }
 
-function rowPicture(row: RowResult, bars: readonly Bar[], top: number, scale: number): string {
-  const lines = bars.map((bar, index) => barPicture(bar, top + index * (BAR + BAR_GAP), scale));
+function rowChart(row: RowResult, bars: readonly Bar[], top: number, scale: number): string {
+  const lines = bars.map((bar, index) => barChart(bar, top + index * (BAR + BAR_GAP), scale));
   const title = inTwo(row.title).map(
     (line, index) => `<text class="row" x="12" y="${top + 11 + index * 15}">${escaped(line)}</text>`,
   );
   return [...title, ...lines].join('\n');
 }
 
-function barPicture({ peer, ratio, text }: Bar, y: number, scale: number): string {
-  const width = Math.max(1, Math.min(ratio, LONGEST) * scale);
-  const cut = ratio > LONGEST ? '» ' : '';
+function barChart({ peer, ratio, text }: Bar, y: number, scale: number): string {
+  const width = Math.max(1, Math.min(ratio, MAX_VALUES) * scale);
+  const cut = ratio > MAX_VALUES ? '» ' : '';
   const label = `${cut}${ratio.toFixed(2)}  ${peer}, ${text}`;
   return (
-    `<rect class="${classOf(peer)}" x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="2"/>` +
+    `<rect class="${findClass(peer)}" x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="2"/>` +
     `<text class="small" x="${(LEFT + width + 6).toFixed(1)}" y="${y + 11}">${escaped(label)}</text>`
   );
 }
 
-function barsOf(row: RowResult): Bar[] {
+function listBars(row: RowResult): Bar[] {
   return row.peers.flatMap(({ peer, summary }) => {
     const found = ratioTo(row, peer, REFERENCE);
     if (peer === VARIANT || summary === undefined || found === undefined || !Number.isFinite(found.ratio)) return [];
@@ -89,12 +89,12 @@ function barsOf(row: RowResult): Bar[] {
 }
 
 /** Pixels of a ratio of 1. */
-function scaleOf(rows: readonly RowResult[]): number {
-  const longest = Math.max(1, ...rows.flatMap((row) => barsOf(row).map(({ ratio }) => ratio)));
-  return (WIDTH - LEFT - RIGHT) / Math.min(longest, LONGEST);
+function computeScale(rows: readonly RowResult[]): number {
+  const longest = Math.max(1, ...rows.flatMap((row) => listBars(row).map(({ ratio }) => ratio)));
+  return (WIDTH - LEFT - RIGHT) / Math.min(longest, MAX_VALUES);
 }
 
-function classOf(peer: string): string {
+function findClass(peer: string): string {
   return peer.startsWith('@fastify') ? 'fastify' : peer;
 }
 

@@ -1,4 +1,4 @@
-import { LEGEND, linesOf, type Line } from './figures.ts';
+import { LEGEND, listLines, type Line } from './figures.ts';
 import { ledgerText } from './ledger.ts';
 import type { Results } from './results.ts';
 
@@ -14,8 +14,8 @@ const TITLES: Line = {
 
 /** The results for a person at a terminal. */
 export function table(results: Results): string {
-  const rows = results.rows.map((row) => ({ row, lines: linesOf(row) }));
-  const widths = widthsOf([TITLES, ...rows.flatMap(({ lines }) => lines)]);
+  const rows = results.rows.map((row) => ({ row, lines: listLines(row) }));
+  const widths = computeWidths([TITLES, ...rows.flatMap(({ lines }) => lines)]);
   const blocks = rows.map(({ row, lines }) =>
     [row.title, ...lines.map((line) => `  ${aligned(line, widths)}`)].join('\n'),
   );
@@ -37,7 +37,7 @@ export function machineText({ machine }: Results): string {
 type Column = keyof Line;
 const COLUMNS = Object.keys(TITLES) as Column[];
 
-function widthsOf(lines: readonly Line[]): Record<Column, number> {
+function computeWidths(lines: readonly Line[]): Record<Column, number> {
   const width = (column: Column) => Math.max(...lines.map((line) => line[column].length));
   return Object.fromEntries(COLUMNS.map((column) => [column, width(column)])) as Record<Column, number>;
 }

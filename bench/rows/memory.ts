@@ -3,7 +3,7 @@ import { nextLine, startScript } from '../load/script.ts';
 import type { Role } from '../peers/peer.ts';
 import type { Peer } from '../peers/peer.ts';
 import { pause } from '../processes/ports.ts';
-import { residentBytes, treeOf } from '../processes/proc.ts';
+import { residentBytes, listProcessTree } from '../processes/proc.ts';
 import type { Workplace } from '../processes/workplace.ts';
 import { PATHS } from '../upstream/paths.ts';
 import type { Row, RowRun, Sample } from './row.ts';
@@ -32,7 +32,7 @@ function memoryRow(name: string, title: string, role: Exclude<Role, 'tls'>, file
       await holdOpen(place, { port, path, kind, connections: WARMUP_CONNECTIONS }, async () => undefined);
       const resident = async () => {
         await pause(run.settleSeconds * 1000);
-        return residentBytes(treeOf(child.pid));
+        return residentBytes(listProcessTree(child.pid));
       };
       const before = await resident();
       const during = await holdOpen(place, { port, path, kind, connections }, resident);

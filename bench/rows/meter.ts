@@ -1,5 +1,5 @@
 import type { LoadResult, Mark } from '../load/inside.ts';
-import { coreBusySeconds, cpuSeconds, treeOf } from '../processes/proc.ts';
+import { coreBusySeconds, cpuSeconds, listProcessTree } from '../processes/proc.ts';
 import type { Sample } from './row.ts';
 
 /** Reads what a proxy and its core did between the two marks of a load. */
@@ -11,7 +11,7 @@ export class Meter {
 
   /** @param core the proxy's own; undefined where nothing is pinned */
   constructor(pid: number, core: number | undefined) {
-    this.#pids = treeOf(pid);
+    this.#pids = listProcessTree(pid);
     this.#core = core;
   }
 

@@ -40,7 +40,7 @@ function httpRow(name: string, title: string, role: Role, { variants, ...options
       seconds,
     });
     if (run.isFirstRound) await putHttpLoad(run.place, load(run.warmupSeconds), () => undefined);
-    return sampleOf(run, instance, (meter) => putHttpLoad(run.place, load(run.seconds), meter.atMark));
+    return takeSample(run, instance, (meter) => putHttpLoad(run.place, load(run.seconds), meter.atMark));
   };
   return { name, title, unit: 'requests/s', better: 'higher', measure, ...(variants && { variants }) };
 }
@@ -54,12 +54,16 @@ function echoRow(name: string, title: string, payloadBytes: number): Row {
       return runLoadScript(run.place, 'load/websocket.ts', load, meter?.atMark ?? (() => undefined));
     };
     if (run.isFirstRound) await put(run.warmupSeconds);
-    return sampleOf(run, instance, (meter) => put(run.seconds, meter));
+    return takeSample(run, instance, (meter) => put(run.seconds, meter));
   };
   return { name, title, unit: 'messages/s', better: 'higher', measure };
 }
 
-async function sampleOf(run: RowRun, instance: Instance, put: (meter: Meter) => Promise<LoadResult>): Promise<Sample> {
+async function takeSample(
+  run: RowRun,
+  instance: Instance,
+  put: (meter: Meter) => Promise<LoadResult>,
+): Promise<Sample> {
   const meter = new Meter(instance.child.pid, run.place.placement.proxyCore);
   const result = await put(meter);
   if (result.requests === 0) throw new Error(`No request was answered, ${result.errors} failed`);

@@ -9,7 +9,7 @@ interface Excuse {
 
 const KEPT_BREACHES = 20;
 
-interface Books {
+interface Ledgers {
   readonly breaches: string[];
   readonly counts: Map<string, number>;
   breachCount: number;
@@ -18,12 +18,16 @@ interface Books {
 /** Every request with its end: what was not allowed is a breach. */
 export class Account {
   readonly #excuses: Excuse[];
-  readonly #books: Books;
+  readonly #books: Ledgers;
   readonly #where: string;
 
-  constructor(where = '', books: Books = { breaches: [], counts: new Map(), breachCount: 0 }, excuses: Excuse[] = []) {
+  constructor(
+    where = '',
+    ledgers: Ledgers = { breaches: [], counts: new Map(), breachCount: 0 },
+    excuses: Excuse[] = [],
+  ) {
     this.#where = where;
-    this.#books = books;
+    this.#books = ledgers;
     this.#excuses = excuses;
   }
 

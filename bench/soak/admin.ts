@@ -39,7 +39,7 @@ export class Admin {
     const [time, nonce, address] = [String(Date.now()), randomUUID(), `${HOST}:${this.#port}`];
     const signed = ['drainshift-request', method, path, time, nonce, address, identity, body].join('\n');
     const signature = createHmac('sha256', this.#secret).update(signed).digest('hex');
-    const answer = await fetch(`http://${HOST}:${this.#port}${path}`, {
+    const response = await fetch(`http://${HOST}:${this.#port}${path}`, {
       method,
       ...(body !== '' && { body }),
       headers: {
@@ -51,13 +51,13 @@ export class Admin {
       },
       signal: AbortSignal.timeout(10_000),
     });
-    const text = await answer.text();
-    if (answer.status !== expected)
-      throw new Error(`'${method} ${path}' must be answered with ${expected}, got ${answer.status}: ${text.trim()}`);
+    const text = await response.text();
+    if (response.status !== expected)
+      throw new Error(`'${method} ${path}' must be answered with ${expected}, got ${response.status}: ${text.trim()}`);
     return JSON.parse(text) as T;
   }
 }
 
-export function sumOf(active: Report['active']): number {
+export function computeSum(active: Report['active']): number {
   return Object.values(active).reduce((sum, count) => sum + count, 0);
 }

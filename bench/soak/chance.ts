@@ -16,8 +16,8 @@ export class Chance {
   }
 
   /** An integer from `least` to `most`. */
-  between(least: number, most: number): number {
-    return least + Math.floor(this.share() * (most - least + 1));
+  between(min: number, max: number): number {
+    return min + Math.floor(this.share() * (max - min + 1));
   }
 
   of<T>(list: readonly T[]): T {

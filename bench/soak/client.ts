@@ -4,7 +4,7 @@ import type { Door } from './door.ts';
 import type { Outcome } from './faults.ts';
 
 /** What a client of the soak works with. */
-export interface ClientWorld {
+export interface ClientSetup {
   /** The proxy's. */
   readonly door: Door;
   readonly account: Account;
@@ -14,8 +14,8 @@ export interface ClientWorld {
   /** Another number each time. */
   readonly nextId: () => number;
   /** How else a request may end, because its proxy is being ended. */
-  readonly farewell: readonly Outcome[];
+  readonly goaway: readonly Outcome[];
 }
 
 /** One thing that a client does, from its connection to its end. */
-export type Activity = (world: ClientWorld) => Promise<void>;
+export type Activity = (cloud: ClientSetup) => Promise<void>;

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { AnswerReader } from '../load/answer-reader.ts';
+import { ResponseReader } from '../load/answer-reader.ts';
 import { enter, type Door, type Entered } from './door.ts';
 import { SILENCE_MS, type Outcome } from './faults.ts';
 
@@ -14,7 +14,7 @@ export interface Reply {
   readonly hasRetryAfter: boolean;
 }
 
-export type Answered = { readonly reply: Reply } | { readonly outcome: 'unserved' | 'cut' | 'silent' | 'wrong' };
+export type Responded = { readonly reply: Reply } | { readonly outcome: 'unserved' | 'cut' | 'silent' | 'wrong' };
 
 /** Of an answer's text as much is kept as messages need. */
 const TEXT_BYTES = 16 * 1024;
@@ -24,7 +24,7 @@ export class ClientConnection {
   readonly socket: Entered['socket'];
   readonly #entered: Entered;
   readonly #replies: Reply[] = [];
-  #waiting: ((answered: Answered) => void) | undefined;
+  #waiting: ((responded: Responded) => void) | undefined;
   #end: 'unserved' | 'cut' | 'wrong' | undefined;
   #isTold = false;
 
@@ -32,7 +32,7 @@ export class ClientConnection {
     this.#entered = enter(door);
     this.socket = this.#entered.socket;
     const part = { length: 0, sum: 0, text: '' };
-    const answers = new AnswerReader({
+    const responses = new ResponseReader({
       data: (bytes) => {
         part.length += bytes.length;
         part.sum = crc32(bytes, part.sum);
@@ -44,8 +44,8 @@ export class ClientConnection {
         Object.assign(part, { length: 0, sum: 0, text: '' });
       },
     });
-    this.socket.on('data', (bytes) => this.#read(() => answers.push(bytes)));
-    this.socket.on('end', () => void answers.finish());
+    this.socket.on('data', (bytes) => this.#read(() => responses.push(bytes)));
+    this.socket.on('end', () => void responses.finish());
     this.socket.on('close', () => this.#over(this.#isTold ? 'unserved' : 'cut'));
   }
 
@@ -58,15 +58,15 @@ export class ClientConnection {
   }
 
   /** The next answer. */
-  answer(): Promise<Answered> {
+  respond(): Promise<Responded> {
     const reply = this.#replies.shift();
     if (reply !== undefined) return Promise.resolve({ reply });
     if (this.#end !== undefined) return Promise.resolve({ outcome: this.#end });
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#settle({ outcome: 'silent' }), SILENCE_MS);
-      this.#waiting = (answered) => {
+      this.#waiting = (responded) => {
         clearTimeout(timer);
-        resolve(answered);
+        resolve(responded);
       };
     });
   }
@@ -98,18 +98,18 @@ export class ClientConnection {
     this.#settle({ outcome: this.#end });
   }
 
-  #settle(answered: Answered): void {
+  #settle(responded: Responded): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    waiting?.(answered);
+    waiting?.(responded);
   }
 }
 
 /** @param isRight whether a 200 is the answer that was asked for */
-export function outcomeOf(answered: Answered, isRight: (reply: Reply) => boolean): Outcome {
-  if ('outcome' in answered) return answered.outcome;
-  const { status, hasRetryAfter } = answered.reply;
-  if (status === 200) return isRight(answered.reply) ? 'right' : 'wrong';
+export function findOutcome(responded: Responded, isRight: (reply: Reply) => boolean): Outcome {
+  if ('outcome' in responded) return responded.outcome;
+  const { status, hasRetryAfter } = responded.reply;
+  if (status === 200) return isRight(responded.reply) ? 'right' : 'wrong';
   if (status === 503) return hasRetryAfter ? 'retryLater' : 'wrong';
   if (status === 502) return 'badGateway';
   return status === 504 ? 'gatewayTimeout' : 'wrong';

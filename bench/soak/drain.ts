@@ -1,6 +1,6 @@
 import { pause } from '../processes/ports.ts';
 import type { Workplace } from '../processes/workplace.ts';
-import type { ClientWorld } from './client.ts';
+import type { ClientSetup } from './client.ts';
 import { readEventsUntilSentAway } from './exchanges.ts';
 import { streamUntilSentAway } from './grpc.ts';
 import { mixedLoad } from './mix.ts';
@@ -29,7 +29,7 @@ export interface DrainOrder {
 /** Ends a proxy of its own by SIGTERM, under load: whoever has asked is answered, whoever stays is sent away in order. */
 export async function drainUnderLoad(
   place: Workplace,
-  world: Pick<ClientWorld, 'account' | 'chance' | 'nextId'>,
+  cloud: Pick<ClientSetup, 'account' | 'chance' | 'nextId'>,
   { isTls, upstream, workers, clients }: DrainOrder,
 ): Promise<void> {
   const name = `the drained proxy${isTls ? ' with TLS' : ''}`;
@@ -40,10 +40,10 @@ export async function drainUnderLoad(
     'log-level': 'info',
   };
   const proxy = await SoakedProxy.start(place, { name, isTls, workers, settings });
-  const account = world.account.withoutExcuses(name);
+  const account = cloud.account.withoutExcuses(name);
   let endMs = Number.POSITIVE_INFINITY;
   const goesOn = () => performance.now() < endMs && proxy.child.isRunning();
-  const inside: ClientWorld = { ...world, account, door: proxy.door, goesOn, farewell: ['unserved'] };
+  const inside: ClientSetup = { ...cloud, account, door: proxy.door, goesOn, goaway: ['unserved'] };
   const load = [mixedLoad(inside, clients), ...stayers(inside)];
   await pause(BEFORE_MS);
   endMs = performance.now() + AFTER_MS;
@@ -57,11 +57,11 @@ export async function drainUnderLoad(
 }
 
 /** They would never leave by themselves. */
-function stayers(world: ClientWorld): Promise<void>[] {
+function stayers(cloud: ClientSetup): Promise<void>[] {
   return [
-    ...[undefined, undefined, 30, 100, 300].map((asksEveryMs) => staySeated(world, asksEveryMs)),
-    ...[1, 2].map(() => readEventsUntilSentAway(world)),
-    ...[1, 2].map(() => streamUntilSentAway(world)),
+    ...[undefined, undefined, 30, 100, 300].map((asksEveryMs) => staySeated(cloud, asksEveryMs)),
+    ...[1, 2].map(() => readEventsUntilSentAway(cloud)),
+    ...[1, 2].map(() => streamUntilSentAway(cloud)),
   ];
 }
 

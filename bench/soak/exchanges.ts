@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { HOST, pause } from '../processes/ports.ts';
-import type { ClientWorld } from './client.ts';
-import { ClientConnection, outcomeOf, type Reply } from './connection.ts';
-import { FAULT_NAMES, FAULTS, pathOf, patternOf, type Outcome } from './faults.ts';
+import type { ClientSetup } from './client.ts';
+import { ClientConnection, findOutcome, type Reply } from './connection.ts';
+import { FAULT_NAMES, FAULTS, formatPath, buildPattern, type Outcome } from './faults.ts';
 
 export const SIZES = [0, 1, 13, 1000, 16_384, 65_536, 200_000];
 const LARGE = 2 * 1024 * 1024;
@@ -11,11 +11,11 @@ const FAULT_SHARE = 0.15;
 const ENDLESS = 1_000_000;
 
 /** Requests one after the other on a connection; some of them meet a fault of the upstream. */
-export async function getInTurn(world: ClientWorld): Promise<void> {
-  const { chance } = world;
-  const connection = new ClientConnection(world.door);
-  for (let left = chance.between(1, 20); left > 0 && world.goesOn() && !connection.isOver; left -= 1) {
-    const isGoing = await (chance.share() < FAULT_SHARE ? getFault(world, connection) : getOne(world, connection));
+export async function getInTurn(cloud: ClientSetup): Promise<void> {
+  const { chance } = cloud;
+  const connection = new ClientConnection(cloud.door);
+  for (let left = chance.between(1, 20); left > 0 && cloud.goesOn() && !connection.isOver; left -= 1) {
+    const isGoing = await (chance.share() < FAULT_SHARE ? getFault(cloud, connection) : getOne(cloud, connection));
     if (!isGoing) break;
     await pause(chance.between(0, 10));
   }
@@ -23,20 +23,20 @@ export async function getInTurn(world: ClientWorld): Promise<void> {
 }
 
 /** @returns whether the connection can be used again */
-async function getOne(world: ClientWorld, connection: ClientConnection): Promise<boolean> {
-  const [id, bytes] = [world.nextId(), world.chance.of(SIZES)];
-  return ask(world, connection, 'GET', getText(pathOf.get(id, bytes)), ['right'], isPattern(id, bytes));
+async function getOne(cloud: ClientSetup, connection: ClientConnection): Promise<boolean> {
+  const [id, bytes] = [cloud.nextId(), cloud.chance.of(SIZES)];
+  return ask(cloud, connection, 'GET', getText(formatPath.get(id, bytes)), ['right'], isPattern(id, bytes));
 }
 
-async function getFault(world: ClientWorld, connection: ClientConnection): Promise<boolean> {
-  const [id, bytes] = [world.nextId(), world.chance.between(100, 40_000)];
-  const fault = world.chance.of(FAULT_NAMES);
-  const request = getText(pathOf.fault(fault, id, bytes));
-  return ask(world, connection, `GET with fault '${fault}'`, request, FAULTS[fault].allowed, isPattern(id, bytes));
+async function getFault(cloud: ClientSetup, connection: ClientConnection): Promise<boolean> {
+  const [id, bytes] = [cloud.nextId(), cloud.chance.between(100, 40_000)];
+  const fault = cloud.chance.of(FAULT_NAMES);
+  const request = getText(formatPath.fault(fault, id, bytes));
+  return ask(cloud, connection, `GET with fault '${fault}'`, request, FAULTS[fault].allowed, isPattern(id, bytes));
 }
 
 async function ask(
-  { account }: ClientWorld,
+  { account }: ClientSetup,
   connection: ClientConnection,
   what: string,
   request: string | Buffer,
@@ -45,52 +45,52 @@ async function ask(
 ): Promise<boolean> {
   const sentMs = performance.now();
   connection.send(request);
-  const answered = await connection.answer();
-  account.settle(what, outcomeOf(answered, isRight), allowed, sentMs);
-  return 'reply' in answered && !answered.reply.closes;
+  const responded = await connection.respond();
+  account.settle(what, findOutcome(responded, isRight), allowed, sentMs);
+  return 'reply' in responded && !responded.reply.closes;
 }
 
 /** Several requests in one write: every answer must come, in order. */
-export async function getPipelined(world: ClientWorld): Promise<void> {
-  const { account, chance, door, farewell } = world;
-  const asked = Array.from({ length: chance.between(2, 8) }, () => ({ id: world.nextId(), bytes: chance.of(SIZES) }));
+export async function getPipelined(cloud: ClientSetup): Promise<void> {
+  const { account, chance, door, goaway } = cloud;
+  const asked = Array.from({ length: chance.between(2, 8) }, () => ({ id: cloud.nextId(), bytes: chance.of(SIZES) }));
   const connection = new ClientConnection(door);
   const sentMs = performance.now();
-  connection.send(asked.map(({ id, bytes }) => getText(pathOf.get(id, bytes))).join(''));
+  connection.send(asked.map(({ id, bytes }) => getText(formatPath.get(id, bytes))).join(''));
   for (const { id, bytes } of asked) {
-    const outcome = outcomeOf(await connection.answer(), isPattern(id, bytes));
-    account.settle('pipelined GET', outcome, ['right', ...farewell], sentMs);
+    const outcome = findOutcome(await connection.respond(), isPattern(id, bytes));
+    account.settle('pipelined GET', outcome, ['right', ...goaway], sentMs);
   }
   connection.close();
 }
 
 /** A client that asks for the end of the connection, or does not know of anything else. */
-export async function getOnce(world: ClientWorld): Promise<void> {
-  const [id, bytes] = [world.nextId(), world.chance.of(SIZES)];
-  const path = pathOf.get(id, bytes);
-  const isOld = world.chance.share() < 0.5;
+export async function getOnce(cloud: ClientSetup): Promise<void> {
+  const [id, bytes] = [cloud.nextId(), cloud.chance.of(SIZES)];
+  const path = formatPath.get(id, bytes);
+  const isOld = cloud.chance.share() < 0.5;
   const request = isOld ? `GET ${path} HTTP/1.0\r\nHost: ${HOST}\r\n\r\n` : getText(path, 'Connection: close\r\n');
-  const connection = new ClientConnection(world.door);
-  await ask(world, connection, isOld ? 'GET in HTTP/1.0' : 'GET with close', request, ['right'], isPattern(id, bytes));
+  const connection = new ClientConnection(cloud.door);
+  await ask(cloud, connection, isOld ? 'GET in HTTP/1.0' : 'GET with close', request, ['right'], isPattern(id, bytes));
   connection.close();
 }
 
 /** Reads a large answer with pauses, so that it piles up on its way. */
-export async function readSlowly(world: ClientWorld): Promise<void> {
-  const id = world.nextId();
-  const connection = new ClientConnection(world.door);
+export async function readSlowly(cloud: ClientSetup): Promise<void> {
+  const id = cloud.nextId();
+  const connection = new ClientConnection(cloud.door);
   const { socket } = connection;
   let isDone = false;
   const done = ask(
-    world,
+    cloud,
     connection,
     'GET read slowly',
-    getText(pathOf.get(id, LARGE)),
+    getText(formatPath.get(id, LARGE)),
     ['right'],
     isPattern(id, LARGE),
   );
   void done.then(() => (isDone = true));
-  for (let left = world.chance.between(5, 20); left > 0 && !isDone; left -= 1) {
+  for (let left = cloud.chance.between(5, 20); left > 0 && !isDone; left -= 1) {
     socket.pause();
     await pause(100);
     socket.resume();
@@ -101,17 +101,17 @@ export async function readSlowly(world: ClientWorld): Promise<void> {
 }
 
 /** POSTs with a length or in chunks, at once or in drips; the upstream says what arrived. */
-export async function post(world: ClientWorld): Promise<void> {
-  const { chance } = world;
+export async function post(cloud: ClientSetup): Promise<void> {
+  const { chance } = cloud;
   const isChunked = chance.share() < 0.5;
-  const body = patternOf(world.nextId(), chance.of(SIZES));
+  const body = buildPattern(cloud.nextId(), chance.of(SIZES));
   const drips = chance.share() < 0.3 ? chance.between(2, 10) : 1;
-  const connection = new ClientConnection(world.door);
+  const connection = new ClientConnection(cloud.door);
   const framing = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`;
   const what = `POST ${isChunked ? 'in chunks' : 'with a length'}${drips > 1 ? ', slowly' : ''}`;
-  const head = `POST ${pathOf.post()} HTTP/1.1\r\nHost: ${HOST}\r\n${framing}\r\n\r\n`;
+  const head = `POST ${formatPath.post()} HTTP/1.1\r\nHost: ${HOST}\r\n${framing}\r\n\r\n`;
   const isRight = ({ text }: Reply) => text === `${body.length}:${crc32(body)}`;
-  const done = ask(world, connection, what, head, ['right'], isRight);
+  const done = ask(cloud, connection, what, head, ['right'], isRight);
   const step = Math.max(1, Math.ceil(body.length / drips));
   for (let from = 0; from < body.length && !connection.isOver; from += step) {
     const part = body.subarray(from, from + step);
@@ -124,29 +124,29 @@ export async function post(world: ClientWorld): Promise<void> {
 }
 
 /** Server-sent events up to the stream's end: none may be missing. */
-export async function readEvents(world: ClientWorld): Promise<void> {
-  const [id, count] = [world.nextId(), world.chance.between(3, 60)];
-  const connection = new ClientConnection(world.door);
-  const expected = eventsOf(id, count);
-  const request = getText(pathOf.events(count, id), 'Accept: text/event-stream\r\n');
-  await ask(world, connection, 'event stream', request, ['right'], ({ text }) => text === expected);
+export async function readEvents(cloud: ClientSetup): Promise<void> {
+  const [id, count] = [cloud.nextId(), cloud.chance.between(3, 60)];
+  const connection = new ClientConnection(cloud.door);
+  const expected = listEvents(id, count);
+  const request = getText(formatPath.events(count, id), 'Accept: text/event-stream\r\n');
+  await ask(cloud, connection, 'event stream', request, ['right'], ({ text }) => text === expected);
   connection.close();
 }
 
 /** Events without an end, until the proxy ends them, as a drain does: after a whole one, and with a time to come back. */
-export async function readEventsUntilSentAway(world: ClientWorld): Promise<void> {
-  const id = world.nextId();
-  const connection = new ClientConnection(world.door);
-  const request = getText(pathOf.events(ENDLESS, id), 'Accept: text/event-stream\r\n');
+export async function readEventsUntilSentAway(cloud: ClientSetup): Promise<void> {
+  const id = cloud.nextId();
+  const connection = new ClientConnection(cloud.door);
+  const request = getText(formatPath.events(ENDLESS, id), 'Accept: text/event-stream\r\n');
   const isRight = ({ text }: Reply) => {
     const count = text.split('data: ').length - 1;
-    return count > 0 && text.replace(/retry: \d+\n\n$/, '') === eventsOf(id, count);
+    return count > 0 && text.replace(/retry: \d+\n\n$/, '') === listEvents(id, count);
   };
-  await ask(world, connection, 'event stream sent away', request, ['right'], isRight);
+  await ask(cloud, connection, 'event stream sent away', request, ['right'], isRight);
   connection.close();
 }
 
-function eventsOf(id: number, count: number): string {
+function listEvents(id: number, count: number): string {
   return Array.from({ length: count }, (_, index) => `data: ${id} ${index}\n\n`).join('');
 }
 
@@ -155,7 +155,7 @@ export function getText(path: string, fields = ''): string {
 }
 
 export function isPattern(id: number, bytes: number): (reply: Reply) => boolean {
-  return ({ length, sum }) => length === bytes && sum === crc32(patternOf(id, bytes));
+  return ({ length, sum }) => length === bytes && sum === crc32(buildPattern(id, bytes));
 }
 
 function chunk(part: Buffer): Buffer {

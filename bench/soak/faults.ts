@@ -43,7 +43,7 @@ export const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
 export const OUTAGE_ALLOWED: readonly Outcome[] = ['badGateway', 'gatewayTimeout', 'retryLater', 'unserved', 'cut'];
 
 /** The upstream's paths. `id` makes each body another one, so that a swapped answer shows. */
-export const pathOf = {
+export const formatPath = {
   get: (id: number, bytes: number) => `/ok/${bytes}/${id}`,
   fault: (fault: Fault, id: number, bytes: number) => `/${fault}/${bytes}/${id}`,
   post: () => '/post',
@@ -53,6 +53,6 @@ export const pathOf = {
 };
 
 /** The body of `/ok/BYTES/ID`. */
-export function patternOf(id: number | string, bytes: number): Buffer {
+export function buildPattern(id: number | string, bytes: number): Buffer {
   return Buffer.alloc(bytes, `${id};`);
 }

@@ -15,15 +15,15 @@ import { METHODS } from './grpc-methods.ts';
 
 type Unary = ServerUnaryCall<Buffer, Buffer>;
 type Counting = ServerWritableStream<Buffer, Buffer>;
-type Answer = sendUnaryData<Buffer>;
+type Response = sendUnaryData<Buffer>;
 
 /** Serves `METHODS` on the connections that it is given. */
 export function grpcService(): { injectConnection(connection: Socket): void } {
   const server = new Server();
   server.addService(METHODS, {
-    Echo: ({ request }: Unary, answer: Answer) => answer(null, request),
-    Fail: ({ request }: Unary, answer: Answer) =>
-      answer({ code: status.FAILED_PRECONDITION, details: request.toString() }),
+    Echo: ({ request }: Unary, response: Response) => response(null, request),
+    Fail: ({ request }: Unary, response: Response) =>
+      response({ code: status.FAILED_PRECONDITION, details: request.toString() }),
     Hang: () => undefined,
     Count: (call: Counting) => void count(call),
     Collect: collect,
@@ -41,14 +41,14 @@ async function count(call: Counting): Promise<void> {
   call.end();
 }
 
-function collect(call: ServerReadableStream<Buffer, Buffer>, answer: Answer): void {
+function collect(call: ServerReadableStream<Buffer, Buffer>, response: Response): void {
   const seen = { messages: 0, bytes: 0, sum: 0 };
   call.on('data', (message: Buffer) => {
     seen.messages += 1;
     seen.bytes += message.length;
     seen.sum = crc32(message, seen.sum);
   });
-  call.on('end', () => answer(null, Buffer.from(`${seen.messages}:${seen.bytes}:${seen.sum}`)));
+  call.on('end', () => response(null, Buffer.from(`${seen.messages}:${seen.bytes}:${seen.sum}`)));
   call.on('error', () => undefined);
 }
 

@@ -1,9 +1,9 @@
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { crc32 } from 'node:zlib';
 import { HOST, pause } from '../processes/ports.ts';
-import type { ClientWorld } from './client.ts';
+import type { ClientSetup } from './client.ts';
 import type { Door } from './door.ts';
-import { patternOf, SILENCE_MS, type Outcome } from './faults.ts';
+import { buildPattern, SILENCE_MS, type Outcome } from './faults.ts';
 import { METHODS, type Method } from './grpc-methods.ts';
 
 const SIZES = [0, 1, 1000, 16_384, 100_000];
@@ -19,60 +19,64 @@ interface Called {
 }
 
 /** Unary calls, in turn or at once, on one connection. */
-export async function callUnary(world: ClientWorld): Promise<void> {
-  await withClient(world.door, async (client) => {
-    for (let left = world.chance.between(1, 4); left > 0 && world.goesOn(); left -= 1) {
-      await Promise.all(Array.from({ length: world.chance.between(1, 4) }, () => echoOne(world, client)));
+export async function callUnary(cloud: ClientSetup): Promise<void> {
+  await withClient(cloud.door, async (client) => {
+    for (let left = cloud.chance.between(1, 4); left > 0 && cloud.goesOn(); left -= 1) {
+      await Promise.all(Array.from({ length: cloud.chance.between(1, 4) }, () => echoOne(cloud, client)));
     }
   });
 }
 
-async function echoOne(world: ClientWorld, client: Client): Promise<void> {
+async function echoOne(cloud: ClientSetup, client: Client): Promise<void> {
   const sentMs = performance.now();
-  const message = patternOf(world.nextId(), world.chance.of(SIZES));
-  if (world.chance.share() < 0.2) return failOne(world, client);
+  const message = buildPattern(cloud.nextId(), cloud.chance.of(SIZES));
+  if (cloud.chance.share() < 0.2) return failOne(cloud, client);
   const called = await call(client, METHODS.Echo, [message]);
-  const outcome = outcomeOf(called, ({ messages: [echoed] }) => echoed?.equals(message) === true);
-  world.account.settle('gRPC unary call', outcome, ['right', ...world.farewell], sentMs, called.error?.message);
+  const outcome = findOutcome(called, ({ messages: [echoed] }) => echoed?.equals(message) === true);
+  cloud.account.settle('gRPC unary call', outcome, ['right', ...cloud.goaway], sentMs, called.error?.message);
 }
 
 /** The backend's own status and reason must come through. */
-async function failOne({ account, farewell, nextId }: ClientWorld, client: Client): Promise<void> {
+async function failOne({ account, goaway, nextId }: ClientSetup, client: Client): Promise<void> {
   const sentMs = performance.now();
   const reason = `no ${nextId()} here: 100 %`;
   const called = await call(client, METHODS.Fail, [Buffer.from(reason)]);
   const isRight = called.error?.code === status.FAILED_PRECONDITION && called.error.details === reason;
   account.settle(
     'gRPC unary call that fails',
-    isRight ? 'right' : outcomeOf(called, () => false),
-    ['right', ...farewell],
+    isRight ? 'right' : findOutcome(called, () => false),
+    ['right', ...goaway],
     sentMs,
     called.error?.message,
   );
 }
 
 /** Streams down, up and both ways, up to their end. */
-export async function callStreams(world: ClientWorld): Promise<void> {
-  const { account, chance, farewell, nextId } = world;
+export async function callStreams(cloud: ClientSetup): Promise<void> {
+  const { account, chance, goaway, nextId } = cloud;
   const way = chance.of(['down', 'up', 'both ways'] as const);
-  const sent = Array.from({ length: chance.between(2, 20) }, () => patternOf(nextId(), chance.of(SIZES)));
+  const sent = Array.from({ length: chance.between(2, 20) }, () => buildPattern(nextId(), chance.of(SIZES)));
   const id = nextId();
   const calls = {
-    down: [METHODS.Count, [Buffer.from(`${sent.length}:${id}:${chance.between(0, 20)}`)], countOf(id, sent.length)],
-    up: [METHODS.Collect, sent, [sumOf(sent)]],
+    down: [
+      METHODS.Count,
+      [Buffer.from(`${sent.length}:${id}:${chance.between(0, 20)}`)],
+      computeCount(id, sent.length),
+    ],
+    up: [METHODS.Collect, sent, [computeSum(sent)]],
     'both ways': [METHODS.Chat, sent, sent],
   } as const satisfies Record<string, readonly [Method, readonly Buffer[], readonly Buffer[]]>;
   const [method, messages, expected] = calls[way];
   const sentMs = performance.now();
-  await withClient(world.door, async (client) => {
+  await withClient(cloud.door, async (client) => {
     const called = await call(client, method, messages, way === 'down' ? 0 : chance.between(0, 10));
-    const outcome = outcomeOf(called, (got) => areSame(got.messages, expected));
-    account.settle(`gRPC stream ${way}`, outcome, ['right', ...farewell], sentMs, called.error?.message);
+    const outcome = findOutcome(called, (got) => areSame(got.messages, expected));
+    account.settle(`gRPC stream ${way}`, outcome, ['right', ...goaway], sentMs, called.error?.message);
   });
 }
 
 /** Calls that their client gives up: by a deadline, or in the middle of a stream. What is left behind shows in the ledger. */
-export async function giveUpCalls({ account, chance, door, nextId }: ClientWorld): Promise<void> {
+export async function giveUpCalls({ account, chance, door, nextId }: ClientSetup): Promise<void> {
   const isDeadline = chance.share() < 0.5;
   await withClient(door, async (client) => {
     if (isDeadline) {
@@ -89,15 +93,15 @@ export async function giveUpCalls({ account, chance, door, nextId }: ClientWorld
 }
 
 /** Reads a stream without an end until the proxy ends it, as a drain does: with status 14, and no message lost in between. */
-export async function streamUntilSentAway({ account, door, farewell, nextId }: ClientWorld): Promise<void> {
+export async function streamUntilSentAway({ account, door, goaway, nextId }: ClientSetup): Promise<void> {
   const id = nextId();
   await withClient(door, async (client) => {
     const sentMs = performance.now();
     const { messages, error } = await call(client, METHODS.Count, [Buffer.from(`${ENDLESS}:${id}:20`)]);
-    const isWhole = areSame(messages, countOf(id, messages.length)) && messages.length > 0;
+    const isWhole = areSame(messages, computeCount(id, messages.length)) && messages.length > 0;
     const isSentAway = error?.code === status.UNAVAILABLE && isWhole;
-    const outcome = isSentAway ? 'right' : outcomeOf({ messages, error }, () => false);
-    account.settle('gRPC stream sent away', outcome, ['right', ...farewell], sentMs, error?.message);
+    const outcome = isSentAway ? 'right' : findOutcome({ messages, error }, () => false);
+    account.settle('gRPC stream sent away', outcome, ['right', ...goaway], sentMs, error?.message);
   });
 }
 
@@ -138,7 +142,7 @@ async function call(
   return { messages, error };
 }
 
-function outcomeOf({ messages, error }: Called, isRight: (called: Called) => boolean): Outcome {
+function findOutcome({ messages, error }: Called, isRight: (called: Called) => boolean): Outcome {
   if (error === undefined) return isRight({ messages, error }) ? 'right' : 'wrong';
   if (error.code === status.UNAVAILABLE) {
     // On a machine that is busy a drained proxy may be gone before a client has connected.
@@ -149,11 +153,11 @@ function outcomeOf({ messages, error }: Called, isRight: (called: Called) => boo
   return error.code === status.CANCELLED || error.code === status.INTERNAL ? 'cut' : 'wrong';
 }
 
-function countOf(id: number, messages: number): Buffer[] {
+function computeCount(id: number, messages: number): Buffer[] {
   return Array.from({ length: messages }, (_, index) => Buffer.from(`${id} ${index}`));
 }
 
-function sumOf(messages: readonly Buffer[]): Buffer {
+function computeSum(messages: readonly Buffer[]): Buffer {
   const all = Buffer.concat(messages);
   return Buffer.from(`${messages.length}:${all.length}:${crc32(all)}`);
 }

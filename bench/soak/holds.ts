@@ -1,8 +1,8 @@
 import { pause } from '../processes/ports.ts';
-import type { ClientWorld } from './client.ts';
-import { ClientConnection, outcomeOf } from './connection.ts';
+import type { ClientSetup } from './client.ts';
+import { ClientConnection, findOutcome } from './connection.ts';
 import { getText, isPattern } from './exchanges.ts';
-import { pathOf } from './faults.ts';
+import { formatPath } from './faults.ts';
 import { waits } from './outages.ts';
 import type { SoakedProxy } from './proxy.ts';
 
@@ -22,19 +22,19 @@ interface Hold {
 }
 
 /** Holds that are released, to either side, or run out, or have hardly any room, one after the other until `signal`. */
-export async function holdNowAndThen(proxy: SoakedProxy, world: ClientWorld, signal: AbortSignal): Promise<void> {
-  while (await waits(world.chance.between(800, 3000), signal)) {
+export async function holdNowAndThen(proxy: SoakedProxy, cloud: ClientSetup, signal: AbortSignal): Promise<void> {
+  while (await waits(cloud.chance.between(800, 3000), signal)) {
     try {
-      await holdOnce(proxy, world);
+      await holdOnce(proxy, cloud);
     } catch (error) {
       if (!proxy.child.isRunning()) return;
-      world.account.breach((error as Error).message);
+      cloud.account.breach((error as Error).message);
     }
   }
 }
 
-async function holdOnce({ admin }: SoakedProxy, world: ClientWorld): Promise<void> {
-  const { account, chance, nextId } = world;
+async function holdOnce({ admin }: SoakedProxy, cloud: ClientSetup): Promise<void> {
+  const { account, chance, nextId } = cloud;
   const way = chance.of(['released', 'released', 'runs out', 'has hardly any room'] as const);
   const order = {
     epoch: nextId(),
@@ -44,7 +44,7 @@ async function holdOnce({ admin }: SoakedProxy, world: ClientWorld): Promise<voi
   const noMore = way === 'has hardly any room' ? account.excuse(['retryLater', 'unserved'], 0) : () => undefined;
   const hold: Hold = { endsMs: way === 'runs out' ? performance.now() + SHORT_LEASE_MS : Number.POSITIVE_INFINITY };
   await admin.hold(order);
-  const probes = Array.from({ length: PROBES }, () => probe(world, hold));
+  const probes = Array.from({ length: PROBES }, () => probe(cloud, hold));
   if (way !== 'runs out') {
     await pause(chance.between(100, 1500));
     hold.endsMs = performance.now();
@@ -56,17 +56,17 @@ async function holdOnce({ admin }: SoakedProxy, world: ClientWorld): Promise<voi
 }
 
 /** A request that comes in a hold: it may be refused for want of room, but not served before the hold's end. */
-async function probe(world: ClientWorld, hold: Hold): Promise<void> {
-  const { account, door, nextId } = world;
+async function probe(cloud: ClientSetup, hold: Hold): Promise<void> {
+  const { account, door, nextId } = cloud;
   const id = nextId();
   const sentMs = performance.now();
   const connection = new ClientConnection(door);
-  connection.send(getText(pathOf.get(id, PROBE_BYTES)));
-  const answered = await connection.answer();
-  const outcome = outcomeOf(answered, isPattern(id, PROBE_BYTES));
+  connection.send(getText(formatPath.get(id, PROBE_BYTES)));
+  const responded = await connection.respond();
+  const outcome = findOutcome(responded, isPattern(id, PROBE_BYTES));
   account.settle('GET in a hold', outcome, ['right'], sentMs);
   const earlyMs = hold.endsMs - performance.now();
-  if (earlyMs > EARLY_MS && 'reply' in answered && outcome !== 'retryLater')
+  if (earlyMs > EARLY_MS && 'reply' in responded && outcome !== 'retryLater')
     account.breach(`GET in a hold must wait for its end, got an answer (${outcome}) before it`);
   connection.close();
 }

@@ -1,11 +1,11 @@
 import http2, { type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
 import { crc32 } from 'node:zlib';
 import { HOST, pause } from '../processes/ports.ts';
-import type { ClientWorld } from './client.ts';
-import { outcomeOf, type Answered, type Reply } from './connection.ts';
+import type { ClientSetup } from './client.ts';
+import { findOutcome, type Responded, type Reply } from './connection.ts';
 import { enter, type Door, type Entered } from './door.ts';
 import { isPattern, SIZES } from './exchanges.ts';
-import { FAULT_NAMES, FAULTS, pathOf, patternOf, SILENCE_MS, type Outcome } from './faults.ts';
+import { FAULT_NAMES, FAULTS, formatPath, buildPattern, SILENCE_MS, type Outcome } from './faults.ts';
 
 const LARGE = 2 * 1024 * 1024;
 const FAULT_SHARE = 0.15;
@@ -20,7 +20,7 @@ class Http2Connection {
    * How else its requests may end. A GOAWAY overtakes heads that wait for a write to end, and node:http2 refuses on the
    * other side what comes behind one.
    */
-  farewell: readonly Outcome[] = [];
+  goaway: readonly Outcome[] = [];
   readonly #entered: Entered;
 
   constructor(door: Door) {
@@ -60,12 +60,12 @@ class Http2Connection {
 }
 
 /** Requests at once and in turn on one connection; it ends by GOAWAY, maybe while they are under way, or by a reset behind them. */
-export async function askOverHttp2(world: ClientWorld): Promise<void> {
-  const { chance } = world;
-  const connection = new Http2Connection(world.door);
-  for (let left = chance.between(1, 4); left > 0 && world.goesOn() && !connection.isOver; left -= 1) {
-    const asked = Array.from({ length: chance.between(1, 8) }, () => askOne(world, connection));
-    if (chance.share() < 0.2) await leaveEarly(world, connection);
+export async function askOverHttp2(cloud: ClientSetup): Promise<void> {
+  const { chance } = cloud;
+  const connection = new Http2Connection(cloud.door);
+  for (let left = chance.between(1, 4); left > 0 && cloud.goesOn() && !connection.isOver; left -= 1) {
+    const asked = Array.from({ length: chance.between(1, 8) }, () => askOne(cloud, connection));
+    if (chance.share() < 0.2) await leaveEarly(cloud, connection);
     await Promise.all(asked);
   }
   if (chance.share() < 0.3) connection.reset();
@@ -73,51 +73,51 @@ export async function askOverHttp2(world: ClientWorld): Promise<void> {
 }
 
 /** What was asked before the client's GOAWAY must be answered. */
-async function leaveEarly({ account, chance }: ClientWorld, connection: Http2Connection): Promise<void> {
+async function leaveEarly({ account, chance }: ClientSetup, connection: Http2Connection): Promise<void> {
   // What was not sent yet would be given up, and the frames of one turn may leave in any order.
   await connection.opened;
   await pause(chance.between(1, 20));
   if (connection.isOver) return;
-  connection.farewell = ['unserved'];
+  connection.goaway = ['unserved'];
   connection.leave();
   account.count('client says GOAWAY with requests under way');
 }
 
-async function askOne(world: ClientWorld, connection: Http2Connection): Promise<void> {
-  const { chance, nextId } = world;
+async function askOne(cloud: ClientSetup, connection: Http2Connection): Promise<void> {
+  const { chance, nextId } = cloud;
   const kind = chance.share();
-  if (kind < 0.25) return postOne(world, connection);
+  if (kind < 0.25) return postOne(cloud, connection);
   const id = nextId();
   const isFault = kind < 0.25 + FAULT_SHARE;
   const bytes = isFault ? chance.between(100, 40_000) : chance.of(SIZES);
   const fault = chance.of(FAULT_NAMES);
   const what = isFault ? `HTTP/2 GET with fault '${fault}'` : 'HTTP/2 GET';
-  const stream = connection.open('GET', isFault ? pathOf.fault(fault, id, bytes) : pathOf.get(id, bytes));
-  await settle({ world, what, connection, stream }, isFault ? FAULTS[fault].allowed : ['right'], isPattern(id, bytes));
+  const stream = connection.open('GET', isFault ? formatPath.fault(fault, id, bytes) : formatPath.get(id, bytes));
+  await settle({ cloud, what, connection, stream }, isFault ? FAULTS[fault].allowed : ['right'], isPattern(id, bytes));
 }
 
-async function postOne(world: ClientWorld, connection: Http2Connection): Promise<void> {
-  const body = patternOf(world.nextId(), world.chance.of(SIZES));
-  const stream = connection.open('POST', pathOf.post());
+async function postOne(cloud: ClientSetup, connection: Http2Connection): Promise<void> {
+  const body = buildPattern(cloud.nextId(), cloud.chance.of(SIZES));
+  const stream = connection.open('POST', formatPath.post());
   const isRight = ({ text }: Reply) => text === `${body.length}:${crc32(body)}`;
-  const done = settle({ world, what: 'HTTP/2 POST', connection, stream }, ['right'], isRight);
-  const step = Math.max(1, Math.ceil(body.length / world.chance.between(1, 5)));
+  const done = settle({ cloud, what: 'HTTP/2 POST', connection, stream }, ['right'], isRight);
+  const step = Math.max(1, Math.ceil(body.length / cloud.chance.between(1, 5)));
   for (let from = 0; from < body.length && stream.writable; from += step) {
     stream.write(body.subarray(from, from + step));
-    await pause(world.chance.between(0, 10));
+    await pause(cloud.chance.between(0, 10));
   }
   stream.end();
   await done;
 }
 
 /** Some streams of a connection are cancelled in the middle; the others must not feel it. */
-export async function cancelStreams(world: ClientWorld): Promise<void> {
-  const { account, chance, nextId } = world;
-  const connection = new Http2Connection(world.door);
+export async function cancelStreams(cloud: ClientSetup): Promise<void> {
+  const { account, chance, nextId } = cloud;
+  const connection = new Http2Connection(cloud.door);
   const cancelled = Array.from({ length: chance.between(1, 4) }, () =>
-    connection.open('GET', chance.of([pathOf.get(nextId(), LARGE), pathOf.fault('stall', nextId(), 10)])),
+    connection.open('GET', chance.of([formatPath.get(nextId(), LARGE), formatPath.fault('stall', nextId(), 10)])),
   );
-  const others = Array.from({ length: chance.between(1, 4) }, () => askOne(world, connection));
+  const others = Array.from({ length: chance.between(1, 4) }, () => askOne(cloud, connection));
   for (const stream of cancelled) {
     stream.resume();
     await pause(chance.between(0, 30));
@@ -129,24 +129,24 @@ export async function cancelStreams(world: ClientWorld): Promise<void> {
 }
 
 interface Asked {
-  readonly world: ClientWorld;
+  readonly cloud: ClientSetup;
   readonly what: string;
   readonly connection: Http2Connection;
   readonly stream: ClientHttp2Stream;
 }
 
 async function settle(
-  { world, what, connection, stream }: Asked,
+  { cloud, what, connection, stream }: Asked,
   allowed: readonly Outcome[],
   isRight: (reply: Reply) => boolean,
 ): Promise<void> {
   const sentMs = performance.now();
-  const outcome = outcomeOf(await answerOf(stream), isRight);
+  const outcome = findOutcome(await readResponse(stream), isRight);
   const why = `stream ${stream.id} ended with code ${stream.rstCode}`;
-  world.account.settle(what, outcome, [...allowed, ...world.farewell, ...connection.farewell], sentMs, why);
+  cloud.account.settle(what, outcome, [...allowed, ...cloud.goaway, ...connection.goaway], sentMs, why);
 }
 
-function answerOf(stream: ClientHttp2Stream): Promise<Answered> {
+function readResponse(stream: ClientHttp2Stream): Promise<Responded> {
   const reply = { status: 0, length: 0, sum: 0, text: '', closes: false, hasRetryAfter: false };
   stream.on('response', (fields) => {
     reply.status = fields[':status'] ?? 0;
@@ -158,9 +158,9 @@ function answerOf(stream: ClientHttp2Stream): Promise<Answered> {
     if (reply.text.length < TEXT_BYTES) reply.text += bytes.toString('latin1', 0, TEXT_BYTES);
   });
   return new Promise((resolve) => {
-    const settle = (answered: Answered) => {
+    const settle = (responded: Responded) => {
       clearTimeout(timer);
-      resolve(answered);
+      resolve(responded);
     };
     const timer = setTimeout(() => {
       settle({ outcome: 'silent' });

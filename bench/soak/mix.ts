@@ -1,5 +1,5 @@
 import { pause } from '../processes/ports.ts';
-import type { Activity, ClientWorld } from './client.ts';
+import type { Activity, ClientSetup } from './client.ts';
 import { getInTurn, getOnce, getPipelined, post, readEvents, readSlowly } from './exchanges.ts';
 import { callStreams, callUnary, giveUpCalls } from './grpc.ts';
 import { askOverHttp2, cancelStreams } from './http2.ts';
@@ -24,14 +24,14 @@ const ACTIVITIES: readonly Activity[] = [
 ];
 
 /** Clients that do one thing after the other. Resolves when every one of them has finished what it began. */
-export async function mixedLoad(world: ClientWorld, clients: number): Promise<void> {
-  await Promise.all(Array.from({ length: clients }, () => client(world)));
+export async function mixedLoad(cloud: ClientSetup, clients: number): Promise<void> {
+  await Promise.all(Array.from({ length: clients }, () => client(cloud)));
 }
 
-async function client(world: ClientWorld): Promise<void> {
-  while (world.goesOn()) {
-    await world.chance.of(ACTIVITIES)(world);
-    await pause(world.chance.between(0, 20));
+async function client(cloud: ClientSetup): Promise<void> {
+  while (cloud.goesOn()) {
+    await cloud.chance.of(ACTIVITIES)(cloud);
+    await pause(cloud.chance.between(0, 20));
   }
 }
 

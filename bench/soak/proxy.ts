@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { imageFlags } from '../peers/drainshift.ts';
 import type { Child } from '../processes/children.ts';
 import { freePort, HOST, listening, pause } from '../processes/ports.ts';
-import { describeFiles, openFiles, residentBytes, treeOf } from '../processes/proc.ts';
+import { describeFiles, openFiles, residentBytes, listProcessTree } from '../processes/proc.ts';
 import { ROOT } from '../processes/resolve.ts';
 import type { Workplace } from '../processes/workplace.ts';
 import type { Account } from './account.ts';
-import { Admin, sumOf, type Report } from './admin.ts';
+import { Admin, computeSum, type Report } from './admin.ts';
 import type { Door } from './door.ts';
 import { keptBytes } from './heap.ts';
 import type { Settled } from './verdict.ts';
@@ -59,7 +59,7 @@ export class SoakedProxy {
     this.admin = admin;
     this.child = child;
     this.#inspector = inspector;
-    this.#filesAtStart = openFiles(treeOf(child.pid));
+    this.#filesAtStart = openFiles(listProcessTree(child.pid));
   }
 
   static async start(place: Workplace, { name, isTls, workers, settings }: ProxyOrder): Promise<SoakedProxy> {
@@ -86,7 +86,7 @@ export class SoakedProxy {
     do {
       await pause(200);
       report = await this.admin.report();
-      if (sumOf(report.active) + report.hold.waiting === 0) return true;
+      if (computeSum(report.active) + report.hold.waiting === 0) return true;
     } while (performance.now() < deadline);
     const { active, hold } = report;
     account.breachOfRun(`The ledger of ${this.name} must come to zero, got ${JSON.stringify({ active, hold })}`);
@@ -96,17 +96,18 @@ export class SoakedProxy {
   async readMemory(): Promise<Settled> {
     const kept = this.#inspector === undefined ? undefined : await keptBytes(this.#inspector);
     await pause(500);
-    return { resident: residentBytes(treeOf(this.child.pid)), ...(kept !== undefined && { kept }) };
+    return { resident: residentBytes(listProcessTree(this.child.pid)), ...(kept !== undefined && { kept }) };
   }
 
   /** Its files must be closed again, its log without an error. */
   async checkLeftovers(account: Account): Promise<void> {
-    const most = this.#filesAtStart + SPARE_FILES;
+    const max = this.#filesAtStart + SPARE_FILES;
     const deadline = performance.now() + FILES_LIMIT_MS;
-    let files = openFiles(treeOf(this.child.pid));
-    for (; files > most && performance.now() < deadline; files = openFiles(treeOf(this.child.pid))) await pause(500);
-    if (files <= most) return;
-    const what = describeFiles(treeOf(this.child.pid));
+    let files = openFiles(listProcessTree(this.child.pid));
+    for (; files > max && performance.now() < deadline; files = openFiles(listProcessTree(this.child.pid)))
+      await pause(500);
+    if (files <= max) return;
+    const what = describeFiles(listProcessTree(this.child.pid));
     account.breachOfRun(`Open files of ${this.name} must come back to ${this.#filesAtStart}, got ${files}: ${what}`);
   }
 
@@ -117,7 +118,7 @@ export class SoakedProxy {
     const code = await Promise.race([this.child.ended, pause(SETTLE_LIMIT_MS).then(() => 'nothing')]);
     if (code !== 0)
       account.breachOfRun(`The proxy ${this.name} must end with 0 on SIGTERM, got ${code}: ${this.child.logTail()}`);
-    const errors = this.logLines().filter((line) => levelOf(line) >= ERROR_LEVEL);
+    const errors = this.logLines().filter((line) => readLevel(line) >= ERROR_LEVEL);
     if (errors.length > 0)
       account.breachOfRun(`${this.name} must log no error, got ${errors.length}, the first: ${errors[0]}`);
   }
@@ -132,6 +133,6 @@ export class SoakedProxy {
   }
 }
 
-function levelOf(line: string): number {
+function readLevel(line: string): number {
   return Number(/^\{"level":(\d+)/.exec(line)?.[1] ?? 0);
 }

@@ -1,20 +1,20 @@
 import { HOST, pause } from '../processes/ports.ts';
-import type { ClientWorld } from './client.ts';
+import type { ClientSetup } from './client.ts';
 import { ClientConnection } from './connection.ts';
-import { pathOf } from './faults.ts';
+import { formatPath } from './faults.ts';
 
 const LARGE = 2 * 1024 * 1024;
 
 /** Resets the connection at some moment of a request. Nobody waits for an answer; what is left behind shows in the ledger. */
-export async function resetInTheMiddle({ door, account, chance, nextId }: ClientWorld): Promise<void> {
+export async function resetInTheMiddle({ door, account, chance, nextId }: ClientSetup): Promise<void> {
   const moments = {
     'before the request': '',
-    'inside the head': `GET ${pathOf.get(nextId(), 10)} HTTP/1.1\r\nHost: ${HOST}\r\nX-Half`,
-    'inside the body': `POST ${pathOf.post()} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(5000)}`,
-    'inside a chunk': `POST ${pathOf.post()} HTTP/1.1\r\nHost: ${HOST}\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nxxx`,
-    'inside the answer': `GET ${pathOf.get(nextId(), LARGE)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
-    'before a slow answer': `GET ${pathOf.fault('stall', nextId(), 10)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
-    'inside an event stream': `GET ${pathOf.events(50, nextId())} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
+    'inside the head': `GET ${formatPath.get(nextId(), 10)} HTTP/1.1\r\nHost: ${HOST}\r\nX-Half`,
+    'inside the body': `POST ${formatPath.post()} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(5000)}`,
+    'inside a chunk': `POST ${formatPath.post()} HTTP/1.1\r\nHost: ${HOST}\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nxxx`,
+    'inside the answer': `GET ${formatPath.get(nextId(), LARGE)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
+    'before a slow answer': `GET ${formatPath.fault('stall', nextId(), 10)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
+    'inside an event stream': `GET ${formatPath.events(50, nextId())} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
   };
   const moment = chance.of(Object.keys(moments) as (keyof typeof moments)[]);
   const connection = new ClientConnection(door);
@@ -25,12 +25,12 @@ export async function resetInTheMiddle({ door, account, chance, nextId }: Client
 }
 
 /** Falls silent at some moment, and stays connected until the end of the cycle, or until the proxy has had enough. */
-export async function fallSilent({ door, account, chance, goesOn, nextId }: ClientWorld): Promise<void> {
+export async function fallSilent({ door, account, chance, goesOn, nextId }: ClientSetup): Promise<void> {
   const moments = {
     'before the request': '',
-    'inside the head': `GET ${pathOf.get(nextId(), 10)} HTTP/1.1\r\nHo`,
-    'inside the body': `POST ${pathOf.post()} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 1000\r\n\r\nxxx`,
-    'and does not read': `GET ${pathOf.get(nextId(), LARGE)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
+    'inside the head': `GET ${formatPath.get(nextId(), 10)} HTTP/1.1\r\nHo`,
+    'inside the body': `POST ${formatPath.post()} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 1000\r\n\r\nxxx`,
+    'and does not read': `GET ${formatPath.get(nextId(), LARGE)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
   };
   const moment = chance.of(Object.keys(moments) as (keyof typeof moments)[]);
   const connection = new ClientConnection(door);

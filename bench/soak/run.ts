@@ -3,7 +3,7 @@ import type { Workplace } from '../processes/workplace.ts';
 import type { SoakOptions } from '../options.ts';
 import { Account } from './account.ts';
 import { Chance } from './chance.ts';
-import type { ClientWorld } from './client.ts';
+import type { ClientSetup } from './client.ts';
 import { drainUnderLoad } from './drain.ts';
 import { holdNowAndThen } from './holds.ts';
 import { mixedLoad, nextId } from './mix.ts';
@@ -86,7 +86,7 @@ class SoakRun {
     const upstreams = { mortal: new MortalUpstream(place, account), steady: new MortalUpstream(place, account) };
     await Promise.all([upstreams.mortal.start(), upstreams.steady.start()]);
     const settings = {
-      ...{ upstream: urlOf(upstreams.mortal), 'other-upstream': urlOf(upstreams.steady) },
+      ...{ upstream: formatUrl(upstreams.mortal), 'other-upstream': formatUrl(upstreams.steady) },
       ...{ 'propagation-seconds': 0, 'grace-period-seconds': 5 },
     };
     const { workers } = options;
@@ -109,9 +109,9 @@ class SoakRun {
     const goesOn = () => performance.now() < endMs && this.isAlive;
     const loads = this.proxies.map((proxy) => {
       const account = this.account.at(proxy.name);
-      const world = { ...this.#world, account, door: proxy.door, goesOn, farewell: [] };
-      trouble.push(holdNowAndThen(proxy, world, end.signal));
-      return mixedLoad(world, this.#clients(proxy.door.isTls ? TLS_SHARE : 1 - TLS_SHARE));
+      const cloud = { ...this.#setup, account, door: proxy.door, goesOn, goaway: [] };
+      trouble.push(holdNowAndThen(proxy, cloud, end.signal));
+      return mixedLoad(cloud, this.#clients(proxy.door.isTls ? TLS_SHARE : 1 - TLS_SHARE));
     });
     await Promise.all([...loads, this.#drain(cycle % 2 === 1)]);
     end.abort();
@@ -143,13 +143,13 @@ class SoakRun {
     for (const breach of memoryBreaches(proxy.name, proxy.settled)) this.account.breachOfRun(breach);
   }
 
-  get #world(): Pick<ClientWorld, 'account' | 'chance' | 'nextId'> {
+  get #setup(): Pick<ClientSetup, 'account' | 'chance' | 'nextId'> {
     return { account: this.account, chance: this.#chance, nextId };
   }
 
   #drain(isTls: boolean): Promise<void> {
-    const order = { isTls, upstream: urlOf(this.#steady), workers: this.#options.workers };
-    return drainUnderLoad(this.#place, this.#world, { ...order, clients: this.#clients(DRAIN_SHARE) });
+    const order = { isTls, upstream: formatUrl(this.#steady), workers: this.#options.workers };
+    return drainUnderLoad(this.#place, this.#setup, { ...order, clients: this.#clients(DRAIN_SHARE) });
   }
 
   #clients(share: number): number {
@@ -157,6 +157,6 @@ class SoakRun {
   }
 }
 
-function urlOf({ port }: MortalUpstream): string {
+function formatUrl({ port }: MortalUpstream): string {
   return `http://${HOST}:${port}`;
 }

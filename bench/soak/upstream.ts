@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { ACCEPT_MAGIC, FrameReader, messageFrame } from '../load/frames.ts';
 import { asked, say, whenParentEnds } from '../load/inside.ts';
-import { patternOf, type Fault } from './faults.ts';
+import { buildPattern, type Fault } from './faults.ts';
 import { grpcService } from './grpc-service.ts';
 
 const OPCODE_CLOSE = 8;
@@ -64,7 +64,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   if (name === 'post') return takeBody(request, response);
   request.resume();
   if (name === 'events') return sendEvents(response, Number(count), id);
-  const body = patternOf(id, Number(count));
+  const body = buildPattern(id, Number(count));
   if (name === 'ok') return void response.end(body);
   return FAULTY[name as Fault](response, body);
 }

@@ -24,16 +24,16 @@ export function memoryBreaches(name: string, settled: readonly Settled[]): strin
   if (settled.length < FEWEST_READINGS) return [];
   return (['kept', 'resident'] as const).flatMap((what) => {
     const values = settled.map((reading) => reading[what]).filter((value) => value !== undefined);
-    const growth = growthOf(values);
+    const growth = computeGrowth(values);
     const limit = growth.first * ALLOWED[what].share + ALLOWED[what].bytes;
     if (growth.last - growth.first <= limit) return [];
-    const [most, first, last] = [limit, growth.first, growth.last].map(megabytes);
-    return [`Memory (${what}) of ${name} must grow by at most ${most}, went from ${first} to ${last}`];
+    const [max, first, last] = [limit, growth.first, growth.last].map(megabytes);
+    return [`Memory (${what}) of ${name} must grow by at most ${max}, went from ${first} to ${last}`];
   });
 }
 
 /** Medians of the first and of the last third. */
-export function growthOf(values: readonly number[]): { first: number; last: number } {
+export function computeGrowth(values: readonly number[]): { first: number; last: number } {
   const third = Math.max(1, Math.floor(values.length / 3));
   return { first: middle(values.slice(0, third)), last: middle(values.slice(-third)) };
 }

@@ -1,9 +1,9 @@
 import { closeFrame, FrameReader, messageFrame, type Frame } from '../load/frames.ts';
-import { askForWebSocket, HandshakeRefused } from '../load/websocket-client.ts';
+import { askForWebSocket, HandshakeRejected } from '../load/websocket-client.ts';
 import { pause } from '../processes/ports.ts';
-import type { ClientWorld } from './client.ts';
+import type { ClientSetup } from './client.ts';
 import { enter, type Door, type Entered } from './door.ts';
-import { pathOf, patternOf, SILENCE_MS, type Outcome } from './faults.ts';
+import { formatPath, buildPattern, SILENCE_MS, type Outcome } from './faults.ts';
 
 const SIZES = [0, 1, 64, 125, 126, 4096, 60_000];
 const OPCODE_CLOSE = 8;
@@ -15,37 +15,37 @@ const NEVER_RESETS = 1_000_000;
 type Heard = { readonly frame: Frame } | { readonly outcome: 'cut' | 'silent' | 'wrong' };
 
 /** Talks with the echo, then closes in order, resets, or is reset by the upstream. */
-export async function talk(world: ClientWorld): Promise<void> {
-  const { chance } = world;
+export async function talk(cloud: ClientSetup): Promise<void> {
+  const { chance } = cloud;
   const resetsAfter = chance.share() < 0.2 ? chance.between(1, 10) : NEVER_RESETS;
-  const line = await openLine(world, resetsAfter);
+  const line = await openLine(cloud, resetsAfter);
   if (line === undefined) return;
-  for (let index = 0, count = chance.between(1, 60); index < count && world.goesOn(); index += 1) {
+  for (let index = 0, count = chance.between(1, 60); index < count && cloud.goesOn(); index += 1) {
     const isCutDue = index >= resetsAfter;
-    if (!(await echoOne(world, line, isCutDue))) return line.close();
+    if (!(await echoOne(cloud, line, isCutDue))) return line.close();
     await pause(chance.between(0, 40));
   }
   if (chance.share() < 0.3) {
     line.reset();
-    return world.account.count('client resets a WebSocket');
+    return cloud.account.count('client resets a WebSocket');
   }
-  await closeInOrder(world, line);
+  await closeInOrder(cloud, line);
 }
 
-async function openLine({ account, door }: ClientWorld, resetsAfter: number): Promise<Line | undefined> {
+async function openLine({ account, door }: ClientSetup, resetsAfter: number): Promise<Line | undefined> {
   const sentMs = performance.now();
   try {
-    const line = await Line.open(door, pathOf.webSocket(resetsAfter));
+    const line = await Line.open(door, formatPath.webSocket(resetsAfter));
     account.settle('WebSocket handshake', 'right', ['right'], sentMs);
     return line;
   } catch (error) {
-    account.settle('WebSocket handshake', outcomeOfRefusal(error), ['right'], sentMs);
+    account.settle('WebSocket handshake', outcomeOfRejection(error), ['right'], sentMs);
     return undefined;
   }
 }
 
-function outcomeOfRefusal(error: unknown): Outcome {
-  if (!(error instanceof HandshakeRefused)) return 'cut';
+function outcomeOfRejection(error: unknown): Outcome {
+  if (!(error instanceof HandshakeRejected)) return 'cut';
   const status = / (\d{3})/.exec(error.head)?.[1];
   if (status === '503') return /^retry-after:/im.test(error.head) ? 'retryLater' : 'wrong';
   return status === '502' ? 'badGateway' : status === '504' ? 'gatewayTimeout' : 'wrong';
@@ -57,20 +57,20 @@ function outcomeOfRefusal(error: unknown): Outcome {
  *
  * @param asksEveryMs undefined: it only listens
  */
-export async function staySeated(world: ClientWorld, asksEveryMs: number | undefined): Promise<void> {
-  const line = await openLine(world, NEVER_RESETS);
+export async function staySeated(cloud: ClientSetup, asksEveryMs: number | undefined): Promise<void> {
+  const line = await openLine(cloud, NEVER_RESETS);
   if (line === undefined) return;
   const sentMs = performance.now();
   for (;;) {
-    const payload = patternOf(world.nextId(), world.chance.of(SIZES));
+    const payload = buildPattern(cloud.nextId(), cloud.chance.of(SIZES));
     const expected = Buffer.from(payload);
     if (asksEveryMs !== undefined) line.socket.write(messageFrame(payload, true));
     const heard = await line.hear();
     const isClose = 'frame' in heard && heard.frame.opcode === OPCODE_CLOSE;
     const isEcho = (frame: Frame) => asksEveryMs !== undefined && frame.payload.equals(expected);
-    const outcome = outcomeOf(heard, isClose ? isServiceRestart : isEcho);
+    const outcome = findOutcome(heard, isClose ? isServiceRestart : isEcho);
     const what = isClose || outcome !== 'right' ? 'WebSocket sent away' : 'WebSocket message in a drain';
-    world.account.settle(what, outcome, ['right'], sentMs);
+    cloud.account.settle(what, outcome, ['right'], sentMs);
     if (isClose) line.socket.end(closeFrame(SERVICE_RESTART, true));
     if (isClose || outcome !== 'right') return isClose ? undefined : line.close();
     await pause(asksEveryMs ?? 0);
@@ -82,27 +82,27 @@ function isServiceRestart({ payload }: Frame): boolean {
 }
 
 /** @returns whether the connection lives */
-async function echoOne(world: ClientWorld, line: Line, isCutDue: boolean): Promise<boolean> {
-  const payload = patternOf(world.nextId(), world.chance.of(SIZES));
+async function echoOne(cloud: ClientSetup, line: Line, isCutDue: boolean): Promise<boolean> {
+  const payload = buildPattern(cloud.nextId(), cloud.chance.of(SIZES));
   const expected = Buffer.from(payload);
   const sentMs = performance.now();
   line.socket.write(messageFrame(payload, true));
   const heard = await line.hear();
-  const outcome = outcomeOf(heard, ({ payload: echoed }) => echoed.equals(expected));
+  const outcome = findOutcome(heard, ({ payload: echoed }) => echoed.equals(expected));
   const what = isCutDue ? 'WebSocket message to an upstream that resets' : 'WebSocket message';
-  world.account.settle(what, outcome, [isCutDue ? 'cut' : 'right'], sentMs);
+  cloud.account.settle(what, outcome, [isCutDue ? 'cut' : 'right'], sentMs);
   return 'frame' in heard;
 }
 
-async function closeInOrder({ account }: ClientWorld, line: Line): Promise<void> {
+async function closeInOrder({ account }: ClientSetup, line: Line): Promise<void> {
   const sentMs = performance.now();
   line.socket.write(closeFrame(NORMAL_CLOSE, true));
-  const outcome = outcomeOf(await line.hear(), ({ opcode }) => opcode === OPCODE_CLOSE);
+  const outcome = findOutcome(await line.hear(), ({ opcode }) => opcode === OPCODE_CLOSE);
   account.settle('WebSocket close', outcome, ['right'], sentMs);
   line.close();
 }
 
-function outcomeOf(heard: Heard, isRight: (frame: Frame) => boolean): Outcome {
+function findOutcome(heard: Heard, isRight: (frame: Frame) => boolean): Outcome {
   if ('outcome' in heard) return heard.outcome;
   return isRight(heard.frame) ? 'right' : 'wrong';
 }

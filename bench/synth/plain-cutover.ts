@@ -102,7 +102,7 @@ interface StepParts extends Parts {
 
 function createStep(stack: Cdk.Stack, step: string, parts: StepParts): Lambda.Function {
   const { vpc, securityGroup, logGroup, store, cluster, secret, rule, services, groups, listeners } = parts;
-  const wiring = stack.toJsonString({
+  const config = stack.toJsonString({
     rule: rule.ref,
     listeners: listeners.map(({ listenerArn }) => listenerArn),
     groups: groups.map(({ targetGroupArn }) => targetGroupArn),
@@ -112,7 +112,7 @@ function createStep(stack: Cdk.Stack, step: string, parts: StepParts): Lambda.Fu
     secret: secret.secretArn,
   });
   const created = createFunction(stack, step, {
-    ...{ vpc, securityGroups: [securityGroup], logGroup, environment: { WIRING: wiring } },
+    ...{ vpc, securityGroups: [securityGroup], logGroup, environment: { WIRING: config } },
   });
   const allow = (actions: string[], ...resources: string[]) =>
     created.addToRolePolicy(new PolicyStatement({ actions, resources }));

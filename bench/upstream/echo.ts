@@ -18,7 +18,7 @@ function serve(socket: Socket): void {
     if (key === undefined) return void socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n');
     socket.write(
       'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-        `Sec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`,
+        `Sec-WebSocket-Accept: ${computeAccept(key)}\r\n\r\n`,
     );
     echo(socket);
   };
@@ -33,7 +33,7 @@ function echo(socket: Socket): void {
   socket.on('data', (bytes) => frames.push(bytes));
 }
 
-function acceptOf(key: string): string {
+function computeAccept(key: string): string {
   return createHash('sha1')
     .update(key + ACCEPT_MAGIC)
     .digest('base64');

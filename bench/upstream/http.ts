@@ -8,9 +8,9 @@ const bodies = new Map<string, Buffer>([
   [PATHS.post, Buffer.from('taken\n')],
   ...Object.entries(FILES).map(([path, bytes]): [string, Buffer] => [path, Buffer.alloc(bytes, 'b')]),
 ]);
-const answers = new Map([...bodies].map(([path, body]) => [path, answerOf(body)]));
+const responses = new Map([...bodies].map(([path, body]) => [path, readResponse(body)]));
 
-function answerOf(body: Buffer): Buffer {
+function readResponse(body: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`), body]);
 }
 
@@ -18,7 +18,7 @@ function serve(socket: Socket): void {
   let rest = '';
   let isInChunks = false;
   let bodyToCome = 0;
-  let answer: Buffer | undefined;
+  let response: Buffer | undefined;
   const turn = (): boolean => {
     if (isInChunks) {
       // The load's bodies are of x, so this can only be the last chunk.
@@ -31,18 +31,18 @@ function serve(socket: Socket): void {
       rest = rest.slice(taken);
       bodyToCome -= taken;
       if (bodyToCome > 0) return false;
-    } else if (answer === undefined) {
+    } else if (response === undefined) {
       const end = rest.indexOf('\r\n\r\n');
       if (end < 0) return false;
       const head = rest.slice(0, end);
       rest = rest.slice(end + 4);
-      answer = answerTo(head);
+      response = respondTo(head);
       bodyToCome = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
       isInChunks = /^transfer-encoding: *chunked/im.test(head);
       if (bodyToCome > 0 || isInChunks) return rest.length > 0;
     }
-    if (answer !== undefined) socket.write(answer);
-    answer = undefined;
+    if (response !== undefined) socket.write(response);
+    response = undefined;
     return rest.length > 0;
   };
   socket.setNoDelay(true);
@@ -53,12 +53,12 @@ function serve(socket: Socket): void {
   });
 }
 
-function answerTo(head: string): Buffer {
+function respondTo(head: string): Buffer {
   const path = head.split(' ', 2)[1] ?? '';
   if (path !== PATHS.check)
-    return answers.get(path) ?? Buffer.from('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
+    return responses.get(path) ?? Buffer.from('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
   const seen = CHECKED_FIELDS.map((name) => new RegExp(`^${name}: *(.*)$`, 'im').exec(head)?.[1]?.trim() ?? '');
-  return answerOf(Buffer.from(seen.join('|')));
+  return readResponse(Buffer.from(seen.join('|')));
 }
 
 whenParentEnds();

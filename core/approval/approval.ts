@@ -30,7 +30,7 @@ export interface ApprovalWord {
 }
 
 /** Who answered, as the record tells it. */
-export interface Answerer {
+export interface Responder {
   /** The ARN of the principal, or `unknown`. */
   readonly by: string;
   /** `sts`: STS itself has named who signed this very answer. */
@@ -40,7 +40,7 @@ export interface Answerer {
 }
 
 /** An answer that counts. */
-export type Answer = Omit<ApprovalWord, 'statement'> & Answerer;
+export type Response = Omit<ApprovalWord, 'statement'> & Responder;
 
 /** What stands in the store, and since when. */
 export interface WrittenWord {
@@ -62,17 +62,17 @@ export interface ApprovalProgress {
 export type ApprovalVerdict = 'wait' | 'approved' | 'rejected' | 'overdue';
 
 /** A wait of many hours is looked at less often, so that it has at the most about this many looks. */
-const MOST_LOOKS = 500;
+const MAX_LOOKS = 500;
 /** A look that could not see the target is followed by a quick one, this often in all: each takes a part of the history. */
-export const MOST_HURRIED_LOOKS = 50;
+export const MAX_HURRIED_LOOKS = 50;
 /** A statement that was signed just after a look still counts at the next one. */
-const LONGEST_POLL_SECONDS = (STATEMENT_SECONDS * 2) / 3;
+const MAX_POLL_SECONDS = (STATEMENT_SECONDS * 2) / 3;
 const WEEK = 604_800;
 /** Clocks differ a little, and a step that is repeated asks again. */
 const CLOCK_MARGIN_MS = 60_000;
 /** Anybody with the right to answer writes it. The session token of a statement has some thousand bytes. */
-export const MOST_WORD_BYTES = 16_384;
-const MOST_NAME = 200;
+export const MAX_WORD_BYTES = 16_384;
+const MAX_NAME = 200;
 
 export function readApproval(value: unknown, problems: Problems): Approval {
   const raw = problems.object('approval', value, [
@@ -94,7 +94,7 @@ export function readApproval(value: unknown, problems: Problems): Approval {
 }
 
 /** The gates of a plan with this many stages. With a single stage both gates are the same one. */
-export function gatesOf(approval: Approval, stageCount: number): ApprovalGate[] {
+export function listGates(approval: Approval, stageCount: number): ApprovalGate[] {
   const isLastOwn = approval.beforeLastStage && stageCount > 1;
   const isFirst = approval.beforeFirstShift || (approval.beforeLastStage && !isLastOwn);
   return [...(isFirst ? (['firstShift'] as const) : []), ...(isLastOwn ? (['lastStage'] as const) : [])];
@@ -108,18 +108,18 @@ export function pendingGate(
 ): ApprovalGate | undefined {
   const gate = stageIndex === 0 ? 'firstShift' : stageIndex === stages.length - 1 ? 'lastStage' : undefined;
   if (gate === undefined || approved.includes(gate)) return undefined;
-  return gatesOf(approval, stages.length).includes(gate) ? gate : undefined;
+  return listGates(approval, stages.length).includes(gate) ? gate : undefined;
 }
 
 /** Between two looks for an approval, at the slowest. */
 export function approvalPollSeconds({ timeoutSeconds }: Approval, pollSeconds: number): number {
-  return Math.min(LONGEST_POLL_SECONDS, Math.max(pollSeconds, Math.ceil(timeoutSeconds / MOST_LOOKS)));
+  return Math.min(MAX_POLL_SECONDS, Math.max(pollSeconds, Math.ceil(timeoutSeconds / MAX_LOOKS)));
 }
 
 /** How often all gates of a plan are looked at, at the most. */
 export function approvalLooks(approval: Approval, stageCount: number, pollSeconds: number): number {
   const looks = Math.ceil(approval.timeoutSeconds / approvalPollSeconds(approval, pollSeconds)) + 1;
-  return gatesOf(approval, stageCount).length * looks;
+  return listGates(approval, stageCount).length * looks;
 }
 
 /** The object of the store in which a person answers. An execution's name has no slash, so no two answers meet. */
@@ -128,12 +128,12 @@ export function approvalKey(execution: string, gate: ApprovalGate): string {
 }
 
 /** What somebody who answers has to sign: this answer, at this gate, of this execution, in this store, and nothing else. */
-export function statementOf(
-  answer: { readonly decision: Decision; readonly gate: ApprovalGate; readonly execution: string },
+export function buildStatement(
+  response: { readonly decision: Decision; readonly gate: ApprovalGate; readonly execution: string },
   storeBucket: string,
 ): string {
   // The value of a header is ASCII, and no part may look like two.
-  return [answer.decision, answer.gate, storeBucket, answer.execution].map(encodeURIComponent).join('/');
+  return [response.decision, response.gate, storeBucket, response.execution].map(encodeURIComponent).join('/');
 }
 
 /**
@@ -141,7 +141,7 @@ export function statementOf(
  *   nobody's question
  * @returns the word, or in one line why it is none: what cannot be read is never taken for a yes or a no
  */
-export function answerOf(
+export function readResponse(
   { text, writtenAtMs }: WrittenWord,
   { askedAtMs }: Pick<ApprovalProgress, 'askedAtMs'>,
   approval: Approval,
@@ -163,8 +163,8 @@ function iso(timeMs: number): string {
 }
 
 function readWord(text: string | undefined): ApprovalWord | string {
-  if (text === undefined || text.length > MOST_WORD_BYTES) {
-    return `the answer must be at most ${MOST_WORD_BYTES} bytes long, got more`;
+  if (text === undefined || text.length > MAX_WORD_BYTES) {
+    return `the answer must be at most ${MAX_WORD_BYTES} bytes long, got more`;
   }
   const raw = parsed(text);
   const { decision, by, at, statement } = raw;
@@ -173,8 +173,8 @@ function readWord(text: string | undefined): ApprovalWord | string {
   }
   return {
     decision,
-    ...(typeof by === 'string' && { claims: oneLine(by, MOST_NAME) }),
-    ...(typeof at === 'string' && { at: oneLine(at, MOST_NAME) }),
+    ...(typeof by === 'string' && { claims: oneLine(by, MAX_NAME) }),
+    ...(typeof at === 'string' && { at: oneLine(at, MAX_NAME) }),
     ...(statement !== undefined && { statement }),
   };
 }
@@ -190,17 +190,17 @@ export function proven(
   word: ApprovalWord,
   proof: { readonly arn: string } | { readonly problem: string } | undefined,
   { requireIdentity, account }: { readonly requireIdentity: boolean; readonly account: string },
-): Answer | string {
-  const { statement, ...answer } = word;
+): Response | string {
+  const { statement, ...response } = word;
   const problem = proof && ('problem' in proof ? proof.problem : strangerProblem(proof.arn, account));
-  if (proof && 'arn' in proof && problem === undefined) return { ...answer, by: proof.arn, byProof: 'sts' };
+  if (proof && 'arn' in proof && problem === undefined) return { ...response, by: proof.arn, byProof: 'sts' };
   if (word.decision === 'approve') {
     if (problem !== undefined) return problem;
     if (requireIdentity && statement === undefined) {
       return "'statement' must be there, because the plan has 'approval.requireIdentity', got none: use 'drainshift approve'";
     }
   }
-  return { ...answer, by: 'unknown', byProof: 'none', ...(problem !== undefined && { statementProblem: problem }) };
+  return { ...response, by: 'unknown', byProof: 'none', ...(problem !== undefined && { statementProblem: problem }) };
 }
 
 function strangerProblem(arn: string, account: string): string | undefined {
@@ -211,7 +211,7 @@ function strangerProblem(arn: string, account: string): string | undefined {
 }
 
 /** For a message: who answered, and how it is known. */
-export function describeAnswerer({ by, byProof, claims }: Answer): string {
+export function describeResponder({ by, byProof, claims }: Response): string {
   if (byProof === 'sts') return `'${by}'`;
   return claims === undefined ? 'somebody unknown' : `somebody unknown, who claims to be '${claims}'`;
 }

@@ -59,7 +59,7 @@ const RULES: Readonly<Record<keyof Statement, Rule>> = {
   },
   date: {
     rule: () => 'a time as 20260131T235959Z',
-    holds: (value) => isText(value, /^\d{8}T\d{6}Z$/) && !Number.isNaN(timeOf(value)),
+    holds: (value) => isText(value, /^\d{8}T\d{6}Z$/) && !Number.isNaN(parseTime(value)),
   },
   expires: {
     rule: () => `an integer from 1 to ${STATEMENT_SECONDS}`,
@@ -90,7 +90,7 @@ export function readStatement(value: unknown, terms: StatementTerms, nowMs: numb
 }
 
 function timeProblem({ date, expires }: Statement, nowMs: number): string | undefined {
-  const signedAtMs = timeOf(date);
+  const signedAtMs = parseTime(date);
   const untilMs = signedAtMs + expires * 1000;
   const isEarly = nowMs < signedAtMs - CLOCK_MARGIN_MS;
   if (!isEarly && nowMs < untilMs) return undefined;
@@ -106,7 +106,7 @@ function show(name: keyof Statement, { [name]: value }: Record<keyof Statement, 
   return oneLine(typeof value === 'string' ? `'${value}'` : JSON.stringify(value), 200);
 }
 
-function timeOf(date: string): number {
+function parseTime(date: string): number {
   return Date.parse(date.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z'));
 }
 

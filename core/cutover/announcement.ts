@@ -1,5 +1,5 @@
 import { ApprovalGate, Decision, approvalKey, deadlineMs } from '../approval/approval';
-import { CutoverRun, Failure, failureOf } from './run';
+import { CutoverRun, Failure, findFailure } from './run';
 import { oneLine, printable } from '../text/one-line';
 import { estimateSeconds } from '../plan/plan';
 import { describeSide } from '../judge/side-state';
@@ -68,7 +68,7 @@ const STRANDED = 'NEEDS YOU: it went back, and the source does not serve';
 
 const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   started: (run, places) => [
-    `It has ${stageCount(run)} stages${stagesOf(run)}${estimateOf(run)}. Nothing has moved yet, and there is nothing to do.`,
+    `It has ${stageCount(run)} stages${listStages(run)}${computeEstimate(run)}. Nothing has moved yet, and there is nothing to do.`,
     stopLine(run, places),
   ],
   notStarted: (run) => [
@@ -109,7 +109,7 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
     readEvidence(run, places),
   ],
   failed: (run, places) => {
-    const code = failureOf(run)?.code;
+    const code = findFailure(run)?.code;
     if (code === 'LockDamaged') return damagedLines(run, places);
     return code === 'LockLost' ? lostLines(run, places) : failedLines(run, places);
   },
@@ -120,11 +120,15 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
 };
 
 /** Pure: how it is sent is the adapter's matter. */
-export function announcementOf(kind: AnnouncementKind, told: Announced, places: AnnouncementPlaces): Announcement {
-  const run = { ...told, execution: oneLine(told.execution) };
+export function buildAnnouncement(
+  kind: AnnouncementKind,
+  notified: Announced,
+  places: AnnouncementPlaces,
+): Announcement {
+  const run = { ...notified, execution: oneLine(notified.execution) };
   const headline = `Cutover '${run.execution}' ${isStranded(run) && kind === 'stuck' ? STRANDED : HEADLINES[kind]}`;
   const text = printable([`${headline}.`, ...TEXTS[kind](run, places)].join('\n\n'));
-  const failure = failureOf(run);
+  const failure = findFailure(run);
   const stage = run.stage && run.plan?.stages[run.stage.index];
   return {
     subject: headline.replace(/[^\x20-\x7e]/g, '?').slice(0, 99),
@@ -209,7 +213,7 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
 }
 
 function why(run: Announced): string[] {
-  const failure = failureOf(run);
+  const failure = findFailure(run);
   return failure ? [`Why: ${failure.code}: ${short(failure.message)}`] : [];
 }
 
@@ -226,7 +230,7 @@ function stageNumber(run: Announced): number {
   return (run.stage?.index ?? -1) + 1;
 }
 
-function stagesOf({ plan }: Announced): string {
+function listStages({ plan }: Announced): string {
   return plan ? ` (${plan.stages.map(({ weights }) => formatWeights(weights)).join(', ')})` : '';
 }
 
@@ -239,7 +243,7 @@ function initial({ plan }: Announced): string {
   return plan ? formatWeights(plan.initialWeights) : 'of before';
 }
 
-function estimateOf({ plan }: Announced): string {
+function computeEstimate({ plan }: Announced): string {
   return plan ? ` and takes about ${time(estimateSeconds(plan).typical)} when nothing goes wrong` : '';
 }
 

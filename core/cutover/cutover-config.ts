@@ -6,7 +6,7 @@ import { Side } from '../traffic/weights';
  * the functions read it, and the rehearsal finds a cutover in a foreign template by it. What a user may give many of has no
  * room there, and stands in the definition of the state machine (`HeededAlarms`).
  */
-export interface CutoverWiring {
+export interface CutoverConfig {
   readonly loadBalancerArn: string;
   /** The rule on the `:443` listener whose weights the cutover owns. */
   readonly weightedRuleArn: string;
@@ -45,11 +45,11 @@ export interface CutoverWiring {
   readonly cutoverName?: string;
 }
 
-export const WIRING_VARIABLE = 'DRAINSHIFT_WIRING';
+export const CONFIG_VARIABLE = 'DRAINSHIFT_WIRING';
 
-export function parseWiring(json: string | undefined): CutoverWiring {
-  if (json === undefined) throw new Error(`'${WIRING_VARIABLE}' must be set, got nothing`);
-  return JSON.parse(json) as CutoverWiring;
+export function parseCutoverConfig(json: string | undefined): CutoverConfig {
+  if (json === undefined) throw new Error(`'${CONFIG_VARIABLE}' must be set, got nothing`);
+  return JSON.parse(json) as CutoverConfig;
 }
 
 /** The steps of a cutover: one Lambda function each, bundled under its own name. */

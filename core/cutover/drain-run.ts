@@ -1,15 +1,15 @@
 import { KindCounts, NO_CONNECTIONS, addKinds, total } from '../proxy/connections';
-import { CutoverRun, DrainProgress, retreat } from './run';
+import { CutoverRun, DrainProgress, rollBack } from './run';
 import { drainLimitSeconds, drainVerdict } from '../proxy/drain';
-import { MOST_DRAIN_LOOKS } from '../plan/plan';
-import { NO_COUNTS, TaskReading, differenceOf, unknownTasks } from '../judge/tally';
+import { MAX_DRAIN_LOOKS } from '../plan/plan';
+import { NO_COUNTS, TaskReading, computeDifference, unknownTasks } from '../judge/tally';
 
 /** What the first look at the source's ledgers makes of the drain. */
 export function beginDrain(run: CutoverRun, tasks: readonly TaskReading[], nowMs: number): DrainProgress {
   const limits = tasks.map(({ report }) => drainLimitSeconds(run.plan.drain, report?.active ?? NO_CONNECTIONS));
   // Two polls of margin: one for the order to reach every task, one for the last look.
   const limitSeconds = Math.max(0, ...limits) + 2 * run.plan.pollSeconds;
-  const active = activeOf(tasks);
+  const active = sumActive(tasks);
   return {
     startedAtMs: nowMs,
     limitMs: limitSeconds * 1000,
@@ -38,11 +38,11 @@ export function observeDrain(
   const verdict = drainVerdict({ active: live, startedMs: drain.startedAtMs, limitMs }, nowMs);
   if (verdict === 'drained') return { ...next, verdict: 'drained' };
   if (verdict === 'wait') {
-    const pace = Math.ceil(drain.limitMs / 1000 / MOST_DRAIN_LOOKS);
+    const pace = Math.ceil(drain.limitMs / 1000 / MAX_DRAIN_LOOKS);
     return { ...next, verdict: 'wait', waitSeconds: Math.max(run.plan.pollSeconds, pace) };
   }
   const seconds = Math.round(limitMs / 1000);
-  return retreat(
+  return rollBack(
     next,
     'DrainOverdue',
     `the source must be at zero ${seconds} s after the drain began, got ${describeLive(active, unknown)}`,
@@ -52,9 +52,9 @@ export function observeDrain(
 /** What has become of the source's connections, with another look at its tasks. */
 export function drainSeen({ watch }: CutoverRun, drain: DrainProgress, tasks: readonly TaskReading[]): DrainProgress {
   const counts = watch?.tallies.source.counts ?? NO_COUNTS;
-  const { moved, closed, forced, lost, unknown } = differenceOf(counts, drain.before);
+  const { moved, closed, forced, lost, unknown } = computeDifference(counts, drain.before);
   const ended = { moved, closed, forced, lost, unknown };
-  return { ...drain, active: activeOf(tasks), unknownTasks: unknownTasks(tasks).length, ended };
+  return { ...drain, active: sumActive(tasks), unknownTasks: unknownTasks(tasks).length, ended };
 }
 
 /** The drain of a finished cutover whose end is on no record but a mark: what was still live at the last one ended unseen. */
@@ -74,7 +74,7 @@ function lateMs({ startedAtMs, limitMs }: DrainProgress, tasks: readonly TaskRea
 }
 
 /** The connections of the tasks that answered. */
-export function activeOf(tasks: readonly TaskReading[]): KindCounts {
+export function sumActive(tasks: readonly TaskReading[]): KindCounts {
   return tasks.reduce((sum, { report }) => (report ? addKinds(sum, report.active) : sum), NO_CONNECTIONS);
 }
 

@@ -7,7 +7,7 @@ import {
   RollbackRecord,
   StageRecord,
   TimelineEntry,
-  failureOf,
+  findFailure,
 } from './run';
 import { Plan } from '../plan/plan';
 
@@ -40,8 +40,8 @@ export interface Evidence {
   readonly timeline: readonly TimelineEntry[];
 }
 
-export function evidenceOf(run: CutoverRun, outcome: Outcome, nowMs: number): Evidence {
-  const failure = outcome === 'completed' ? undefined : failureOf(run);
+export function buildEvidence(run: CutoverRun, outcome: Outcome, nowMs: number): Evidence {
+  const failure = outcome === 'completed' ? undefined : findFailure(run);
   return {
     schema: 'drainshift/evidence/1',
     outcome,
@@ -54,24 +54,24 @@ export function evidenceOf(run: CutoverRun, outcome: Outcome, nowMs: number): Ev
       source: run.drain?.active ?? NO_CONNECTIONS,
       atStart: run.drain?.atStart ?? NO_CONNECTIONS,
       unknownTasks: run.drain?.unknownTasks ?? 0,
-      ...endingsOf(run),
+      ...listEndings(run),
     },
     ...(run.otherRulesChanged && { otherRulesChanged: run.otherRulesChanged }),
     ...(failure && { failure }),
-    ...rollbackOf(run, outcome),
+    ...summarizeRollback(run, outcome),
     timeline: run.timeline,
   };
 }
 
 /** A rollback that threw on its first go has left no record of its own: the exception tells that there was one. */
-function rollbackOf(run: CutoverRun, outcome: Outcome): Pick<Evidence, 'rollback'> {
+function summarizeRollback(run: CutoverRun, outcome: Outcome): Pick<Evidence, 'rollback'> {
   const error = outcome === 'failed' && run.failure && run.error ? `${run.error.Error}: ${run.error.Cause}` : undefined;
   if (!run.rollback && error === undefined) return {};
   const record = run.rollback ?? { startedAt: 'unknown' };
   return { rollback: error === undefined ? record : { ...record, error } };
 }
 
-function endingsOf({ drain }: CutoverRun): DrainEndings & { completed: number } {
+function listEndings({ drain }: CutoverRun): DrainEndings & { completed: number } {
   if (!drain) return { completed: 0, moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 };
   const { moved, closed, forced, lost, unknown } = drain.ended;
   const completed = total(drain.atStart) - total(drain.active) - moved - closed - forced - lost - unknown;

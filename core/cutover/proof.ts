@@ -44,7 +44,7 @@ export interface Unproven {
 
 /** What speaks against giving a side requests; nothing when it is proven. */
 export function unproven(side: Side, order: ProofOrder, { healthyTargets, responses }: ProofReading): Unproven[] {
-  const least = order.minTasks[side];
+  const min = order.minTasks[side];
   const found: Unproven[] = order.smoke.flatMap(({ path, expectedStatus }, index) => {
     const response = responses[index] ?? { got: 'none' };
     if (response.got === expectedStatus) return [];
@@ -52,7 +52,7 @@ export function unproven(side: Side, order: ProofOrder, { healthyTargets, respon
     const got = `${describeResponse(response)}${hint}`;
     return [{ code, message: `GET ${path} on the ${side} must be answered ${expectedStatus}, got ${got}` }];
   });
-  if (healthyTargets >= least) return found;
-  const message = `the ${side} must have its ${least} proxies healthy, got ${healthyTargets}`;
+  if (healthyTargets >= min) return found;
+  const message = `the ${side} must have its ${min} proxies healthy, got ${healthyTargets}`;
   return [{ code: 'TargetsUnhealthy', message }, ...found];
 }

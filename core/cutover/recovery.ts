@@ -29,7 +29,7 @@ export interface RecoveryCall {
   readonly isLast: boolean;
 }
 
-export function recoveryCallOf(event: StatusChange | QueuedChange): RecoveryCall {
+export function buildRecoveryCall(event: StatusChange | QueuedChange): RecoveryCall {
   if (!('Records' in event)) return { change: event, isFirst: true, isLast: false };
   const [record, ...more] = event.Records;
   if (!record || more.length > 0) throw new Error(`'Records' must be one message, got ${event.Records.length}`);

@@ -1,4 +1,4 @@
-import type { HeededAlarms } from '../judge/alarm-check';
+import type { CheckedAlarms } from '../judge/alarm-check';
 import { ApprovalGate, ApprovalProgress } from '../approval/approval';
 import { KindCounts } from '../proxy/connections';
 import { ErrorCode } from '../errors/errors';
@@ -21,7 +21,7 @@ export interface CutoverRun {
   readonly startedAt: string;
   readonly plan: Plan;
   /** As the definition of the state machine says. Without it no alarm can be read, which is never taken for none. */
-  readonly alarms?: HeededAlarms;
+  readonly alarms?: CheckedAlarms;
   /** How it was before the first shift, read by the preflight that no approval came after: from here on something may move. */
   readonly initial?: InitialReading;
   /** The action that the weighted rule must read back as. */
@@ -160,14 +160,14 @@ export function note(run: CutoverRun, nowMs: number, state: string, detail: Time
 }
 
 /** A decision to roll back: not an exception, because the record of the stage must travel on. */
-export function retreat(run: CutoverRun, code: ErrorCode, message: string): CutoverRun {
+export function rollBack(run: CutoverRun, code: ErrorCode, message: string): CutoverRun {
   return { ...run, verdict: 'rollBack', failure: { code, message } };
 }
 
 export type Outcome = 'completed' | 'rolled-back' | 'refused' | 'failed';
 
 /** `refused`: nothing was moved. `failed`: something was, and it could not be put back. */
-export function outcomeOf(run: CutoverRun): Outcome {
+export function findOutcome(run: CutoverRun): Outcome {
   if (run.isVerified) return 'completed';
   if (run.rollback?.restoredAt !== undefined) return 'rolled-back';
   // From preflight on a step may have moved something, also one that was cut short before it could say so.
@@ -175,14 +175,14 @@ export function outcomeOf(run: CutoverRun): Outcome {
 }
 
 /** Why a run ended badly: its own decision, or what Catch left of an exception; without what a terminal would obey. */
-export function failureOf(run: Pick<CutoverRun, 'failure' | 'error'>): Failure | undefined {
+export function findFailure(run: Pick<CutoverRun, 'failure' | 'error'>): Failure | undefined {
   if (run.failure) return { ...run.failure, message: printable(run.failure.message) };
   if (!run.error) return undefined;
-  return { code: run.error.Error as Failure['code'], message: printable(messageOf(run.error.Cause)) };
+  return { code: run.error.Error as Failure['code'], message: printable(formatMessage(run.error.Cause)) };
 }
 
 /** Lambda reports an exception as JSON in `Cause`; Step Functions' own errors are plain text. */
-function messageOf(cause: string): string {
+function formatMessage(cause: string): string {
   try {
     const parsed = JSON.parse(cause) as { errorMessage?: string };
     return parsed.errorMessage ?? cause;

@@ -1,8 +1,8 @@
 import { pendingGate } from '../approval/approval';
-import { CutoverRun, StageProgress, StageRecord, retreat } from './run';
+import { CutoverRun, StageProgress, StageRecord, rollBack } from './run';
 import { BakeVerdict, breakerTrip, unproven } from '../judge/judge';
 import { Stage } from '../plan/plan';
-import { differenceOf } from '../judge/tally';
+import { computeDifference } from '../judge/tally';
 import { Watch, lastSample } from '../judge/watch';
 
 /** The run after a look at a bake: what the verdict means for the stage and for the way ahead. */
@@ -12,14 +12,14 @@ export function afterBake(
   nowMs: number,
 ): CutoverRun {
   if (verdict === 'wait') return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
-  const ended = { ...run, stages: [...run.stages, recordOf(stage, progress, watch, verdict, nowMs)] };
+  const ended = { ...run, stages: [...run.stages, buildRecord(stage, progress, watch, verdict, nowMs)] };
   if (verdict === 'rollBack') {
-    return retreat(ended, 'BreakerTripped', breakerTrip(watch, run.plan)?.message ?? 'the breaker tripped');
+    return rollBack(ended, 'BreakerTripped', breakerTrip(watch, run.plan)?.message ?? 'the breaker tripped');
   }
   if (verdict === 'inconclusive') {
     const lack = unproven(watch, run.plan);
     const blind = 'everything that a promotion needs must be readable, got tasks or services that did not answer';
-    return retreat(ended, lack?.code ?? 'TargetNotProven', lack?.message ?? blind);
+    return rollBack(ended, lack?.code ?? 'TargetNotProven', lack?.message ?? blind);
   }
   const next = progress.index + 1;
   if (next === run.plan.stages.length) return { ...ended, verdict: 'drain' };
@@ -31,15 +31,15 @@ export function interruptedStage(run: CutoverRun, nowMs: number): StageRecord[] 
   const { stage: progress, watch } = run;
   const stage = progress && run.plan.stages[progress.index];
   if (!progress || !stage || !watch || run.stages.length > progress.index) return [];
-  return [recordOf(stage, progress, watch, 'rollBack', nowMs)];
+  return [buildRecord(stage, progress, watch, 'rollBack', nowMs)];
 }
 
 /** What both sides did since the shift of a stage, for its record and for people. */
-export function observedOf(watch: Watch): Pick<StageRecord, 'observed' | 'errors' | 'lost' | 'tasksLost'> {
+export function summarizeObserved(watch: Watch): Pick<StageRecord, 'observed' | 'errors' | 'lost' | 'tasksLost'> {
   const last = lastSample(watch);
   const first = watch.samples[0] ?? last;
-  const source = differenceOf(last.source, first.source);
-  const target = differenceOf(last.target, first.target);
+  const source = computeDifference(last.source, first.source);
+  const target = computeDifference(last.target, first.target);
   const smoked = (side: 'source' | 'target') => last.smoked[side] - first.smoked[side];
   return {
     observed: {
@@ -52,7 +52,7 @@ export function observedOf(watch: Watch): Pick<StageRecord, 'observed' | 'errors
   };
 }
 
-function recordOf(
+function buildRecord(
   stage: Stage,
   progress: StageProgress,
   watch: Watch,
@@ -63,7 +63,7 @@ function recordOf(
   return {
     weights: stage.weights,
     confirmed: confirmedAtMs !== undefined,
-    ...observedOf(watch),
+    ...summarizeObserved(watch),
     verdict,
     ...(confirmedAtMs !== undefined && { confirmSeconds: (confirmedAtMs - shiftedAtMs) / 1000 }),
     seconds: (nowMs - shiftedAtMs) / 1000,

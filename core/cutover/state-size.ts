@@ -7,12 +7,12 @@ import { SideTally } from '../judge/tally';
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
  */
-export const MOST_STATE_BYTES = 220_000;
+export const MAX_STATE_BYTES = 220_000;
 /** Further lines of the same kind tell a person nothing. */
-const MOST_LINES = 20;
+const MAX_LINES = 20;
 
 export function isTooLarge(run: CutoverRun): boolean {
-  return Buffer.byteLength(JSON.stringify(run)) > MOST_STATE_BYTES;
+  return Buffer.byteLength(JSON.stringify(run)) > MAX_STATE_BYTES;
 }
 
 /** The same run without what it knows of each single task; what was counted stays. For the way back, which needs no more. */
@@ -27,11 +27,11 @@ export function withoutTasks(run: CutoverRun): CutoverRun {
 export function tooManyTasks({ watch }: CutoverRun): string {
   const count = (tally?: SideTally) => Object.keys(tally?.tasks ?? {}).length;
   const tasks = count(watch?.tallies.source) + count(watch?.tallies.target);
-  return `the state of a cutover must have at most ${MOST_STATE_BYTES} bytes, got more with ${tasks} proxy tasks`;
+  return `the state of a cutover must have at most ${MAX_STATE_BYTES} bytes, got more with ${tasks} proxy tasks`;
 }
 
 /** The first of what may be a line for each of a thousand tasks. */
 export function firstLines(lines: readonly string[]): string[] {
-  if (lines.length <= MOST_LINES) return [...lines];
-  return [...lines.slice(0, MOST_LINES), `and ${lines.length - MOST_LINES} more`];
+  if (lines.length <= MAX_LINES) return [...lines];
+  return [...lines.slice(0, MAX_LINES), `and ${lines.length - MAX_LINES} more`];
 }

@@ -21,7 +21,7 @@ export interface AlarmNames {
  * against going on. The constructs write them into the definition of the state machine, and they travel in the state of the
  * execution: a rollback needs nothing else to know them, and the environment of a function has no room for many.
  */
-export type HeededAlarms = Readonly<Record<Side, AlarmNames>>;
+export type CheckedAlarms = Readonly<Record<Side, AlarmNames>>;
 
 export interface AlarmFinding {
   readonly code: Extract<ErrorCode, 'AlarmRaised' | 'AlarmMissing'>;
@@ -36,28 +36,28 @@ const MAX_LINES = 10;
  * no data for as long as there are none. A deleted alarm blocks: it cannot say any more what it would have said.
  */
 export function checkAlarms(
-  heeded: HeededAlarms | undefined,
+  checked: CheckedAlarms | undefined,
   readings: readonly AlarmReading[],
   side: Side,
 ): AlarmFinding | undefined {
-  const names = new Set(heeded && [...heeded[side].metric, ...heeded[side].other]);
+  const names = new Set(checked && [...checked[side].metric, ...checked[side].other]);
   const raised = readings.filter(({ name, state }) => names.has(name) && state === 'ALARM');
   if (raised.length > 0) {
     const lines = raised.map(
       ({ name, reason }) => `the alarm '${oneLine(name)}' must not be in ALARM, got ${oneLine(reason) || 'ALARM'}`,
     );
-    return { code: 'AlarmRaised', message: firstOf(lines) };
+    return { code: 'AlarmRaised', message: findFirst(lines) };
   }
   const read = new Set(readings.map(({ name }) => name));
   const missing = [...names].filter((name) => !read.has(name));
   if (missing.length === 0) return undefined;
   return {
     code: 'AlarmMissing',
-    message: firstOf(missing.map((name) => `the alarm '${oneLine(name)}' must exist, got none`)),
+    message: findFirst(missing.map((name) => `the alarm '${oneLine(name)}' must exist, got none`)),
   };
 }
 
-function firstOf(lines: readonly string[]): string {
+function findFirst(lines: readonly string[]): string {
   const more = lines.length - MAX_LINES;
   return [...lines.slice(0, MAX_LINES), ...(more > 0 ? [`and ${more} more like it`] : [])].join('\n');
 }

@@ -1,6 +1,6 @@
 import { ErrorCode } from '../errors/errors';
-import { Breaker, LONGEST_BAKE, Plan } from '../plan/plan';
-import { SideCounts, differenceOf, pendingRequests } from './tally';
+import { Breaker, MAX_BAKE, Plan } from '../plan/plan';
+import { SideCounts, computeDifference, pendingRequests } from './tally';
 import { Sample, Watch, lastSample } from './watch';
 
 /** What one side did between two looks. */
@@ -8,7 +8,7 @@ export interface WindowCounts {
   readonly seconds: number;
   /** The traffic of clients: without the cutover's own smoke requests. */
   readonly requests: number;
-  readonly answered: number;
+  readonly responded: number;
   /** Failed requests, and connections that died with their task. */
   readonly errors: number;
   readonly tasksLost: number;
@@ -46,9 +46,9 @@ export function breakerTrip(watch: Watch, plan: Plan): Trip | undefined {
   const { breaker } = plan;
   const stage = stageWindow(watch);
   const windows = [shortWindow(watch, plan), window(watch, LONG_WINDOW_SECONDS), stage];
-  for (const { seconds, errors, answered } of windows) {
-    if (errors >= breaker.minimumErrors && wilsonLowerBound(errors, answered) > breaker.maximumErrorRate) {
-      return { message: rateMessage(breaker, `${errors} errors in ${answered} responses in ${whole(seconds)} s`) };
+  for (const { seconds, errors, responded } of windows) {
+    if (errors >= breaker.minimumErrors && wilsonLowerBound(errors, responded) > breaker.maximumErrorRate) {
+      return { message: rateMessage(breaker, `${errors} errors in ${responded} responses in ${whole(seconds)} s`) };
     }
   }
   // Without knowing how long the source's requests take, what has no response may only hold a promotion up.
@@ -71,21 +71,21 @@ export function bakeVerdict(
   if (breakerTrip(watch, plan)) return 'rollBack';
   if (bake.elapsedSeconds < bake.bakeSeconds) return 'wait';
   if (unproven(watch, plan) === undefined && bake.canPromote) return 'promote';
-  return bake.elapsedSeconds < bake.bakeSeconds * LONGEST_BAKE ? 'wait' : 'inconclusive';
+  return bake.elapsedSeconds < bake.bakeSeconds * MAX_BAKE ? 'wait' : 'inconclusive';
 }
 
 /** What a promotion still lacks; undefined when it lacks nothing. */
 export function unproven(watch: Watch, plan: Plan): Lack | undefined {
   const { breaker } = plan;
   const stage = stageWindow(watch);
-  if (stage.answered < breaker.minimumRequests) {
-    const message = `the target must answer at least ${breaker.minimumRequests} requests in a bake, got ${stage.answered}`;
+  if (stage.responded < breaker.minimumRequests) {
+    const message = `the target must answer at least ${breaker.minimumRequests} requests in a bake, got ${stage.responded}`;
     return { code: 'TooFewRequests', message };
   }
   const short = shortWindow(watch, plan);
-  for (const { errors, answered, requests, seconds } of [short, stage]) {
-    if (errors > Math.max(answered, requests) * breaker.maximumErrorRate) {
-      return notProven(rateMessage(breaker, `${errors} errors in ${answered} responses in ${whole(seconds)} s`));
+  for (const { errors, responded, requests, seconds } of [short, stage]) {
+    if (errors > Math.max(responded, requests) * breaker.maximumErrorRate) {
+      return notProven(rateMessage(breaker, `${errors} errors in ${responded} responses in ${whole(seconds)} s`));
     }
   }
   if (stage.errors + unanswered(watch) > stage.requests * breaker.maximumErrorRate) {
@@ -118,12 +118,12 @@ function window(watch: Watch, seconds: number): WindowCounts {
 
 function between(watch: Watch, first: Sample = lastSample(watch)): WindowCounts {
   const last = lastSample(watch);
-  const { requests, answered, errors, lost, tasksLost }: SideCounts = differenceOf(last.target, first.target);
+  const { requests, responded, errors, lost, tasksLost }: SideCounts = computeDifference(last.target, first.target);
   const smoked = last.smoked.target - first.smoked.target;
   return {
     seconds: (last.atMs - first.atMs) / 1000,
     requests: Math.max(0, requests - smoked),
-    answered: Math.max(0, answered - smoked),
+    responded: Math.max(0, responded - smoked),
     errors: errors + lost,
     tasksLost,
   };
@@ -134,20 +134,20 @@ function between(watch: Watch, first: Sample = lastSample(watch)): WindowCounts 
  * the source is.
  */
 function unanswered(watch: Watch): number {
-  const { seconds, requests, answered } = stageWindow(watch);
+  const { seconds, requests, responded } = stageWindow(watch);
   if (seconds <= 0) return 0;
-  if (!watch.source) return Math.max(0, Math.round(requests - answered - requests * UNKNOWN_TOLERANCE));
+  if (!watch.source) return Math.max(0, Math.round(requests - responded - requests * UNKNOWN_TOLERANCE));
   const { requestSeconds, abandonedShare } = watch.source;
   const inFlight = (requests / seconds) * requestSeconds;
   const left = requests * abandonedShare;
   // A look is no moment: some requests are taken and answered while the tasks are asked.
   const slack = 5 + Math.sqrt(Math.max(0, pendingRequests(watch.tallies.target)));
   const expected = PENDING_TOLERANCE * inFlight + ABANDONED_TOLERANCE * left + slack;
-  return Math.max(0, Math.round(requests - answered - expected));
+  return Math.max(0, Math.round(requests - responded - expected));
 }
 
-function unansweredText({ requests, answered, seconds }: WindowCounts): string {
-  return `${requests - answered} of ${requests} requests without a response in ${whole(seconds)} s`;
+function unansweredText({ requests, responded, seconds }: WindowCounts): string {
+  return `${requests - responded} of ${requests} requests without a response in ${whole(seconds)} s`;
 }
 
 function rateMessage({ maximumErrorRate }: Breaker, got: string): string {

@@ -24,7 +24,7 @@ export interface TaskReading {
 export interface SideCounts {
   /** Requests taken, answered (or failed), and failed. */
   readonly requests: number;
-  readonly answered: number;
+  readonly responded: number;
   readonly errors: number;
   /** Connections of the side that a drain moved, closed in order, or cut. A client that vanished is none of them. */
   readonly moved: number;
@@ -40,7 +40,7 @@ export interface SideCounts {
 
 export const NO_COUNTS: SideCounts = {
   requests: 0,
-  answered: 0,
+  responded: 0,
   errors: 0,
   moved: 0,
   closed: 0,
@@ -137,7 +137,7 @@ export function unknownTasks(readings: readonly TaskReading[]): readonly TaskRea
   return readings.filter(({ life, report }) => life !== 'stopped' && !report);
 }
 
-export function differenceOf(now: SideCounts, before: SideCounts): SideCounts {
+export function computeDifference(now: SideCounts, before: SideCounts): SideCounts {
   return combine(now, before, (a, b) => a - b);
 }
 
@@ -154,7 +154,7 @@ function countSince(added: Mutable<SideCounts>, seen: SeenTask | null, report: L
   const now = countsFrom(report);
   // The counters of another instance began at zero.
   const base = seen && seen[0] === shortName(report.instance) ? seen : null;
-  const names = ['requests', 'answered', 'errors', 'moved', 'closed'] as const;
+  const names = ['requests', 'responded', 'errors', 'moved', 'closed'] as const;
   names.forEach((name, index) => (added[name] += now[index]! - Number(base?.[index + 1] ?? 0)));
   // Of the drain in force: it does not begin at zero when a worker is lost, and lacks that worker's from then on.
   const isSameProcess = seen?.[11] === shortName(report.identity);
@@ -164,7 +164,7 @@ function countSince(added: Mutable<SideCounts>, seen: SeenTask | null, report: L
 
 function countEnd(added: Mutable<SideCounts>, seen: SeenTask | null, exitCode: number | undefined): void {
   // Nobody waits for their responses any more: they are lost, or were answered in the end.
-  added.answered += seen?.[8] ?? 0;
+  added.responded += seen?.[8] ?? 0;
   if (exitCode === 0) {
     added.unknown += seen?.[7] ?? 0;
     return;
@@ -182,14 +182,14 @@ function countLostWorker(added: Mutable<SideCounts>, { ended }: LedgerReport): v
 
 function seenFrom({ report, life }: TaskReading): SeenTask | null {
   if (!report) return null;
-  const [requests, answered, errors, moved, closed, forced] = countsFrom(report);
+  const [requests, responded, errors, moved, closed, forced] = countsFrom(report);
   const isLeaving = life === 'leaving' ? 1 : 0;
   // A stream has its response: it counted as answered when it began.
   const pending = report.active.http;
   return [
     shortName(report.instance),
     requests,
-    answered,
+    responded,
     errors,
     moved,
     closed,
@@ -205,11 +205,11 @@ function seenFrom({ report, life }: TaskReading): SeenTask | null {
 /** A task that does not answer keeps what it reported last. */
 function withLife(seen: SeenTask | null, { life, isUnlisted }: TaskReading): SeenTask | null {
   if (!seen) return null;
-  const [instance, requests, answered, errors, moved, closed, forced, active, pending, wasLeaving, times, identity] =
+  const [instance, requests, responded, errors, moved, closed, forced, active, pending, wasLeaving, times, identity] =
     seen;
   const isLeaving = life === 'leaving' ? 1 : wasLeaving;
   const unlisted = isUnlisted === true ? times + 1 : 0;
-  return [instance, requests, answered, errors, moved, closed, forced, active, pending, isLeaving, unlisted, identity];
+  return [instance, requests, responded, errors, moved, closed, forced, active, pending, isLeaving, unlisted, identity];
 }
 
 type Counted = readonly [number, number, number, number, number, number];
@@ -217,7 +217,7 @@ type Counted = readonly [number, number, number, number, number, number];
 /** Not `ended.….forced`: clients that vanished are among those. */
 function countsFrom({ requests, ended, drainForced }: LedgerReport): Counted {
   const sum = (how: 'moved' | 'closed') => Object.values(ended).reduce((count, kind) => count + kind[how], 0);
-  return [requests.total, requests.answered, requests.errors, sum('moved'), sum('closed'), drainForced];
+  return [requests.total, requests.responded, requests.errors, sum('moved'), sum('closed'), drainForced];
 }
 
 function shortName(name: string): string {

@@ -1,4 +1,12 @@
-import { SideCounts, SideTally, TaskReading, addReadings, beginTally, differenceOf, pendingRequests } from './tally';
+import {
+  SideCounts,
+  SideTally,
+  TaskReading,
+  addReadings,
+  beginTally,
+  computeDifference,
+  pendingRequests,
+} from './tally';
 import { Side } from '../traffic/weights';
 
 /** What the cutover has seen of both sides since its first shift; it travels from step to step. */
@@ -39,7 +47,7 @@ export function beginWatch(readings: TaskReadings, nowMs: number): Watch {
   const tallies = { source: beginTally(readings.source), target: beginTally(readings.target) };
   return {
     tallies,
-    samples: [{ ...countsOf(tallies), smoked: { source: 0, target: 0 }, atMs: nowMs }],
+    samples: [{ ...sumCounts(tallies), smoked: { source: 0, target: 0 }, atMs: nowMs }],
     blindSinceMs: {},
   };
 }
@@ -69,9 +77,9 @@ export function observe(
   };
   const before = lastSample(watch).smoked;
   const sum = { source: before.source + smoked.source, target: before.target + smoked.target };
-  const samples = thin([...watch.samples, { ...countsOf(tallies), smoked: sum, atMs: nowMs }], nowMs);
+  const samples = thin([...watch.samples, { ...sumCounts(tallies), smoked: sum, atMs: nowMs }], nowMs);
   const next = { ...watch, tallies, samples };
-  const source = isSourceServing ? habitsOf(next) : watch.source;
+  const source = isSourceServing ? findSourceHabits(next) : watch.source;
   return source ? { ...next, source } : next;
 }
 
@@ -87,7 +95,7 @@ export function lastSample({ samples }: Watch): Sample {
   return last;
 }
 
-function countsOf(tallies: Watch['tallies']): Readonly<Record<Side, SideCounts>> {
+function sumCounts(tallies: Watch['tallies']): Readonly<Record<Side, SideCounts>> {
   return { source: tallies.source.counts, target: tallies.target.counts };
 }
 
@@ -107,16 +115,16 @@ function thin(samples: readonly Sample[], nowMs: number): readonly Sample[] {
  * What the source showed in this stage, and never less than it showed before: its own requests in flight say how long they
  * take, as long as it has traffic.
  */
-function habitsOf(watch: Watch): SourceHabits | undefined {
+function findSourceHabits(watch: Watch): SourceHabits | undefined {
   const { samples, tallies, source: known } = watch;
   const first = samples[0];
   const last = lastSample(watch);
   if (!first || last.atMs <= first.atMs) return known;
-  const { requests, answered } = differenceOf(last.source, first.source);
+  const { requests, responded } = computeDifference(last.source, first.source);
   const ofClients = requests - (last.smoked.source - first.smoked.source);
   if (ofClients < MIN_HABIT_REQUESTS) return known;
   const perSecond = ofClients / ((last.atMs - first.atMs) / 1000);
-  const unanswered = Math.min(1, Math.max(0, (requests - answered) / ofClients));
+  const unanswered = Math.min(1, Math.max(0, (requests - responded) / ofClients));
   return {
     requestSeconds: Math.max(known?.requestSeconds ?? 0, pendingRequests(tallies.source) / perSecond),
     abandonedShare: Math.max(known?.abandonedShare ?? 0, unanswered),

@@ -1,8 +1,8 @@
-import { gatesOf } from '../approval/approval';
+import { listGates } from '../approval/approval';
 import { CONNECTION_KINDS } from '../proxy/connections';
 import { Plan, Stage } from './plan';
 import { Problems } from '../validation/problems';
-import { formatWeights, sameShares } from '../traffic/weights';
+import { formatWeights, sameQuotas } from '../traffic/weights';
 
 /** The parts of a plan that the input of an execution may change, and then only tighten. */
 export const PLAN_PARTS = [
@@ -25,7 +25,7 @@ export type PlanPart = (typeof PLAN_PARTS)[number];
  * @param changeable the parts that may differ at all
  */
 export function checkFloor(plan: Plan, floor: Plan, changeable: readonly PlanPart[], problems: Problems): void {
-  if (!sameShares(plan.initialWeights, floor.initialWeights)) {
+  if (!sameQuotas(plan.initialWeights, floor.initialWeights)) {
     const deployed = formatWeights(floor.initialWeights);
     problems.add('initialWeights', `${deployed}, as deployed`, plan.initialWeights);
   }
@@ -84,8 +84,8 @@ function checkSmoke({ smoke }: Plan, floor: Plan, problems: Problems): void {
 }
 
 function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Problems): void {
-  const gates = gatesOf(approval, stages.length);
-  for (const gate of gatesOf(floor.approval, floor.stages.length)) {
+  const gates = listGates(approval, stages.length);
+  for (const gate of listGates(floor.approval, floor.stages.length)) {
     // With a single stage both gates are the first one.
     const isKept = gates.includes(gate) || (stages.length === 1 && gates.includes('firstShift'));
     if (!isKept) problems.add('approval', `one that asks at '${gate}', as deployed`, approval);
@@ -93,7 +93,7 @@ function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Proble
   checkShareBeforeLastGate(stages, floor, problems);
   if (gates.length === 0) return;
   // Any gate at all is more than none.
-  const hadGate = gatesOf(floor.approval, floor.stages.length).length > 0;
+  const hadGate = listGates(floor.approval, floor.stages.length).length > 0;
   if (hadGate && floor.approval.requireIdentity && !approval.requireIdentity) {
     problems.add('approval.requireIdentity', 'true, as deployed', false);
   }
@@ -107,9 +107,9 @@ function checkApproval({ approval, stages }: Plan, floor: Plan, problems: Proble
 function checkStages({ stages }: Plan, floor: Plan, problems: Problems): void {
   let below = -1;
   for (const stage of floor.stages) {
-    const share = shareOf(stage);
+    const share = computeShare(stage);
     const from = Math.min(below, share);
-    const inBand = stages.filter((each) => shareOf(each) > from && shareOf(each) <= share);
+    const inBand = stages.filter((each) => computeShare(each) > from && computeShare(each) <= share);
     const given = Math.min(watchedSeconds(stages, share) - watchedSeconds(floor.stages, share), 0);
     const bandSeconds = inBand.reduce((sum, { bakeSeconds }) => sum + bakeSeconds, 0);
     const needed = share > below ? stage.bakeSeconds : 0;
@@ -126,22 +126,22 @@ function checkStages({ stages }: Plan, floor: Plan, problems: Problems): void {
 
 /** What a person is asked about at the last gate must not have happened before it. */
 function checkShareBeforeLastGate(stages: readonly Stage[], floor: Plan, problems: Problems): void {
-  if (!gatesOf(floor.approval, floor.stages.length).includes('lastStage')) return;
-  const most = Math.max(0, ...floor.stages.slice(0, -1).map(shareOf));
-  const beyond = stages.slice(0, -1).find((stage) => shareOf(stage) > most);
+  if (!listGates(floor.approval, floor.stages.length).includes('lastStage')) return;
+  const max = Math.max(0, ...floor.stages.slice(0, -1).map(computeShare));
+  const beyond = stages.slice(0, -1).find((stage) => computeShare(stage) > max);
   if (!beyond) return;
-  const percent = Math.round(most * 1000) / 10;
+  const percent = Math.round(max * 1000) / 10;
   const rule = `stages of which only the last, after its gate, gives the target more than ${percent} %, as deployed`;
   problems.add('stages', rule, formatWeights(beyond.weights));
 }
 
-function shareOf({ weights: { source, target } }: Stage): number {
+function computeShare({ weights: { source, target } }: Stage): number {
   return target / (source + target);
 }
 
 /** The bakes before the first stage that gives the target more than this share. */
 function watchedSeconds(stages: readonly Stage[], share: number): number {
-  const beyond = stages.findIndex((stage) => shareOf(stage) > share);
+  const beyond = stages.findIndex((stage) => computeShare(stage) > share);
   const before = beyond < 0 ? stages : stages.slice(0, beyond);
   return before.reduce((sum, { bakeSeconds }) => sum + bakeSeconds, 0);
 }

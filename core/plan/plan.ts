@@ -1,10 +1,10 @@
 import {
   Approval,
   ApprovalGate,
-  MOST_HURRIED_LOOKS,
+  MAX_HURRIED_LOOKS,
   approvalLooks,
   approvalPollSeconds,
-  gatesOf,
+  listGates,
   readApproval,
 } from '../approval/approval';
 import { DrainOrder, readDrainOrder } from '../proxy/admin-api';
@@ -65,7 +65,7 @@ export const DEFAULT_STAGES: readonly Stage[] = [
 export const DEFAULT_SMOKE: readonly SmokeRequest[] = [{ path: '/', expectedStatus: 200 }];
 
 /** A bake that saw too few requests goes on, at the most to this many times its length. */
-export const LONGEST_BAKE = 2;
+export const MAX_BAKE = 2;
 
 /** Step Functions ends a standard execution at 25,000 events; the rest is kept for retries and the rollback. */
 export const EVENT_BUDGET = 20_000;
@@ -75,9 +75,9 @@ const WEEK = 604_800;
 /** Between two looks of a confirm: a read-back is quick where it works at all. */
 export const CONFIRM_POLL_SECONDS = 2;
 /** A drain whose paced closes take long is looked at less often, so that it has at the most about this many looks. */
-export const MOST_DRAIN_LOOKS = 500;
+export const MAX_DRAIN_LOOKS = 500;
 /** The state machine's own limit is a day longer. */
-export const LONGEST_PLAN_SECONDS = 29 * 86_400;
+export const MAX_PLAN_SECONDS = 29 * 86_400;
 
 /**
  * Reads a plan out of JSON; every absent part has a default.
@@ -207,22 +207,22 @@ function readBreaker(value: unknown, problems: Problems): Breaker {
 export function estimateSeconds(plan: Plan): { typical: number; longest: number } {
   const bakes = plan.stages.reduce((sum, stage) => sum + stage.bakeSeconds, 0);
   const drain = Math.max(...CONNECTION_KINDS.map((kind) => plan.drain.perKindSeconds[kind])) + CLOSE_HANDSHAKE_SECONDS;
-  const approvals = gatesOf(plan.approval, plan.stages.length).length * plan.approval.timeoutSeconds;
+  const approvals = listGates(plan.approval, plan.stages.length).length * plan.approval.timeoutSeconds;
   return {
     typical: bakes + plan.stages.length * plan.pollSeconds + drain,
-    longest: bakes * LONGEST_BAKE + plan.stages.length * plan.confirmTimeoutSeconds + approvals + drain,
+    longest: bakes * MAX_BAKE + plan.stages.length * plan.confirmTimeoutSeconds + approvals + drain,
   };
 }
 
 function checkEventBudget(plan: Plan, problems: Problems): void {
   const seconds = estimateSeconds(plan).longest;
-  if (seconds > LONGEST_PLAN_SECONDS) {
-    problems.add('stages', `done within ${LONGEST_PLAN_SECONDS} s, bakes at twice their length`, seconds);
+  if (seconds > MAX_PLAN_SECONDS) {
+    problems.add('stages', `done within ${MAX_PLAN_SECONDS} s, bakes at twice their length`, seconds);
   }
   const approvals = approvalLooks(plan.approval, plan.stages.length, plan.pollSeconds);
-  const looks = bakeLooksOf(plan);
+  const looks = findBakeLooks(plan);
   if (looks <= 0 && looks + approvals > 0) {
-    const gates = gatesOf(plan.approval, plan.stages.length).length;
+    const gates = listGates(plan.approval, plan.stages.length).length;
     const rule = `short enough for ${gates} ${gates === 1 ? 'gate' : 'gates'}, looked at at least every 10 minutes, in one history`;
     problems.add('approval.timeoutSeconds', rule, plan.approval.timeoutSeconds);
     return;
@@ -235,7 +235,7 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
     );
     return;
   }
-  const baking = longestBakesOf(plan);
+  const baking = findLongestBakes(plan);
   const needed = Math.ceil(baking / looks);
   if (plan.pollSeconds < needed) {
     const waits = approvals === 0 ? '' : ` beside approvals of up to ${plan.approval.timeoutSeconds} s`;
@@ -248,14 +248,14 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
 }
 
 /** What the history has left for bakes, beside everything else at its slowest pace. */
-function bakeLooksOf(plan: Plan): number {
+function findBakeLooks(plan: Plan): number {
   const confirms = plan.stages.length * Math.ceil(plan.confirmTimeoutSeconds / CONFIRM_POLL_SECONDS);
   const approvals = approvalLooks(plan.approval, plan.stages.length, plan.pollSeconds);
-  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - approvals - MOST_DRAIN_LOOKS;
+  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - approvals - MAX_DRAIN_LOOKS;
 }
 
-function longestBakesOf({ stages }: Plan): number {
-  return stages.reduce((sum, stage) => sum + stage.bakeSeconds * LONGEST_BAKE, 0);
+function findLongestBakes({ stages }: Plan): number {
+  return stages.reduce((sum, stage) => sum + stage.bakeSeconds * MAX_BAKE, 0);
 }
 
 /**
@@ -267,8 +267,8 @@ export function gatePollSeconds(plan: Plan, gate: ApprovalGate): number {
   const { approval, stages, pollSeconds } = plan;
   const slowest = approvalPollSeconds(approval, pollSeconds);
   if (gate === 'firstShift') return slowest;
-  const bakes = Math.ceil(longestBakesOf(plan) / pollSeconds) + stages.length;
-  const spare = Math.max(0, bakeLooksOf(plan) - bakes - MOST_HURRIED_LOOKS);
+  const bakes = Math.ceil(findLongestBakes(plan) / pollSeconds) + stages.length;
+  const spare = Math.max(0, findBakeLooks(plan) - bakes - MAX_HURRIED_LOOKS);
   const looks = Math.ceil(approval.timeoutSeconds / slowest) + spare;
   return Math.min(slowest, Math.max(pollSeconds, Math.ceil(approval.timeoutSeconds / looks)));
 }
@@ -277,7 +277,7 @@ export function gatePollSeconds(plan: Plan, gate: ApprovalGate): number {
  * The same plan with its bakes, polls, waits for approvals and drain deadlines divided by `speed`, each at least one second. Weights,
  * thresholds and close rates stay: a rehearsal shortens the waiting and nothing else.
  */
-export function hasten(plan: Plan, speed: number): Plan {
+export function scaleDurations(plan: Plan, speed: number): Plan {
   const shorter = (seconds: number) => (seconds === 0 ? 0 : Math.max(1, Math.round(seconds / speed)));
   return {
     ...plan,

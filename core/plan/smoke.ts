@@ -35,7 +35,7 @@ export function smokeSample(smoke: readonly SmokeRequest[], quorum: Quorum): Smo
 }
 
 /** @param responses one of each target that was asked, under its address */
-export function responseOf(
+export function findResponse(
   responses: readonly { readonly target: string; readonly got: number | string }[],
   expectedStatus: number,
   quorum: Quorum,

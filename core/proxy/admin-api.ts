@@ -17,11 +17,11 @@ export interface LedgerReport {
   readonly active: KindCounts;
   readonly ended: ByKind<EndingCounts>;
   /**
-   * Requests on the data port, without health checks. `answered` are those that got their whole answer or whose upstream
+   * Requests on the data port, without health checks. `responded` are those that got their whole answer or whose upstream
    * failed; `errors` are those of them with a status of 500 or more, or whose upstream failed, also in the middle of an
    * answer. A client that goes away by itself is neither.
    */
-  readonly requests: { readonly total: number; readonly answered: number; readonly errors: number };
+  readonly requests: { readonly total: number; readonly responded: number; readonly errors: number };
   /** Seconds since the oldest live connection of each kind came in; 0 where there is none. */
   readonly oldestSeconds: ByKind<number>;
   /** Body bytes by kind, those of live connections too. */

@@ -8,15 +8,15 @@ export interface RequestCounts {
   /** Taken. */
   readonly requests: number;
   /** Of these, answered or failed: what a verdict rests on. A target that takes requests and answers none proves nothing. */
-  readonly answered: number;
+  readonly responded: number;
   readonly errors: number;
 }
 
-export function countersOf(reports: readonly LedgerReport[]): Counters {
+export function sumCounters(reports: readonly LedgerReport[]): Counters {
   return Object.fromEntries(
-    reports.map(({ instance, requests: { total: requests, answered, errors } }) => [
+    reports.map(({ instance, requests: { total: requests, responded, errors } }) => [
       instance,
-      { requests, answered, errors },
+      { requests, responded, errors },
     ]),
   );
 }
@@ -26,9 +26,9 @@ export function countersOf(reports: readonly LedgerReport[]): Counters {
  * with it, which makes the figure too low and never too high.
  */
 export function since(before: Counters, now: Counters): RequestCounts {
-  const sum = { requests: 0, answered: 0, errors: 0 };
+  const sum = { requests: 0, responded: 0, errors: 0 };
   for (const [instance, counts] of Object.entries(now)) {
-    for (const what of ['requests', 'answered', 'errors'] as const) {
+    for (const what of ['requests', 'responded', 'errors'] as const) {
       sum[what] += counts[what] - (own(before, instance)?.[what] ?? 0);
     }
   }

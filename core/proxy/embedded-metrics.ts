@@ -29,7 +29,7 @@ export interface Traffic {
 export type MetricTick = 'full' | 'drain';
 
 /** The most values that one metric may have in a line. */
-const MOST_VALUES = 100;
+const MAX_VALUES = 100;
 const MINUTE_MS = 60_000;
 const TICK_MS = 30_000;
 /** Far from both ends of a minute: a line that comes a little late or early still counts for its own. */
@@ -51,7 +51,7 @@ export function nextTick(wallMs: number): { readonly inMs: number; readonly kind
 
 /** The live connections of one proxy: all together, and by kind. */
 export function liveLines(service: string, active: KindCounts, wallMs: number): MetricLine[] {
-  const line = (values: Values, dimensions: Values = {}) => lineOf(service, wallMs, values, dimensions);
+  const line = (values: Values, dimensions: Values = {}) => formatLine(service, wallMs, values, dimensions);
   return [
     line({ LiveConnections: total(active) }),
     ...CONNECTION_KINDS.map((kind) => line({ LiveConnections: active[kind] }, { Kind: kind })),
@@ -60,12 +60,12 @@ export function liveLines(service: string, active: KindCounts, wallMs: number): 
 
 export function trafficLine(service: string, traffic: Traffic, wallMs: number): MetricLine {
   const { requests: Requests, errors: Errors, latencies: Latency } = traffic;
-  return lineOf(service, wallMs, { Requests, Errors, ...(Latency.length > 0 && { Latency }) });
+  return formatLine(service, wallMs, { Requests, Errors, ...(Latency.length > 0 && { Latency }) });
 }
 
 /** Connections that a drain waits for. */
 export function drainLine(service: string, active: KindCounts, wallMs: number): MetricLine {
-  return lineOf(service, wallMs, { DrainRemaining: total(active) });
+  return formatLine(service, wallMs, { DrainRemaining: total(active) });
 }
 
 /**
@@ -74,9 +74,9 @@ export function drainLine(service: string, active: KindCounts, wallMs: number): 
  * @param bounds the upper bounds of the buckets; one more bucket holds what is over the last, and counts as that
  * @param counts how many are in each bucket
  */
-export function spreadOf(bounds: readonly number[], counts: readonly number[]): number[] {
+export function computeSpread(bounds: readonly number[], counts: readonly number[]): number[] {
   const all = counts.reduce((sum, count) => sum + count, 0);
-  const values = Math.min(MOST_VALUES, all);
+  const values = Math.min(MAX_VALUES, all);
   let index = 0;
   let before = 0;
   return Array.from({ length: values }, (_, position) => {
@@ -91,7 +91,7 @@ export function spreadOf(bounds: readonly number[], counts: readonly number[]): 
 
 type Values = Readonly<Record<string, unknown>>;
 
-function lineOf(Service: string, wallMs: number, values: Values, dimensions: Values = {}): MetricLine {
+function formatLine(Service: string, wallMs: number, values: Values, dimensions: Values = {}): MetricLine {
   const directive: MetricDirective = {
     Namespace: METRIC_NAMESPACE,
     Dimensions: [['Service', ...Object.keys(dimensions)]],

@@ -1,7 +1,7 @@
 /** What a process opens besides connections: its log, its timers, the admin port and its calls, lookups of names. */
 const OWN_FILES = 48;
 /** Of the rest so much is kept for clients that are told to come again; a few hundred at a time are enough. */
-const TURNED_AWAY = { share: 1 / 8, most: 256 };
+const TURNED_AWAY = { share: 1 / 8, max: 256 };
 
 export interface ConnectionLimits {
   readonly clientConnections: number;
@@ -9,7 +9,7 @@ export interface ConnectionLimits {
 }
 
 /** How many connections fit into the files that a process may have open. */
-export interface FileShares extends ConnectionLimits {
+export interface FileQuotas extends ConnectionLimits {
   /** For connections of every kind together. */
   readonly connections: number;
   /** Of these, what is kept for clients that there is no room for. */
@@ -23,10 +23,10 @@ export interface FileShares extends ConnectionLimits {
  * @param openFiles what the process may have open at once (`ulimit -n`); Infinity where there is no limit
  * @param wanted what is configured; it is never exceeded
  */
-export function shareFiles(openFiles: number, wanted: ConnectionLimits): FileShares {
+export function shareFiles(openFiles: number, wanted: ConnectionLimits): FileQuotas {
   if (openFiles === Infinity) return { ...wanted, connections: Infinity, turnedAway: 0 };
   const connections = Math.max(4, openFiles - OWN_FILES);
-  const turnedAway = Math.min(TURNED_AWAY.most, Math.floor(connections * TURNED_AWAY.share));
+  const turnedAway = Math.min(TURNED_AWAY.max, Math.floor(connections * TURNED_AWAY.share));
   const half = Math.max(1, Math.floor((connections - turnedAway) / 2));
   return {
     clientConnections: Math.min(wanted.clientConnections, half),
@@ -43,7 +43,7 @@ export function fileProblem(openFiles: number, wanted: ConnectionLimits): string
     return undefined;
   const asked = Math.max(wanted.clientConnections, wanted.upstreamConnections);
   const fits = Math.min(clientConnections, upstreamConnections);
-  const needed = OWN_FILES + TURNED_AWAY.most + 2 * asked;
+  const needed = OWN_FILES + TURNED_AWAY.max + 2 * asked;
   return (
     `the limit of open files ('ulimit -n') must be at least ${needed} for ${asked} connections on each side, ` +
     `got ${openFiles}: ${fits} are accepted`

@@ -3,7 +3,7 @@ const TIGHT_SHARE = 0.8;
 /** Closing the worst ends here, so that there is room again for those who come. */
 const EASED_SHARE = 0.5;
 /** Who stays between both for longer would keep everybody else out. */
-const LONGEST_TIGHT_MS = 1_000;
+const MAX_TIGHT_MS = 1_000;
 
 /** What connections hold, as a part of what they may. */
 export type MemoryState = 'free' | 'tight' | 'over';
@@ -15,7 +15,7 @@ export type MemoryState = 'free' | 'tight' | 'over';
  */
 export function memoryState(heldBytes: number, budgetBytes: number, tightForMs: number): MemoryState {
   if (heldBytes < budgetBytes * TIGHT_SHARE) return 'free';
-  return heldBytes >= budgetBytes || tightForMs >= LONGEST_TIGHT_MS ? 'over' : 'tight';
+  return heldBytes >= budgetBytes || tightForMs >= MAX_TIGHT_MS ? 'over' : 'tight';
 }
 
 /**
@@ -23,7 +23,7 @@ export function memoryState(heldBytes: number, budgetBytes: number, tightForMs: 
  *
  * @param held bytes of each connection
  */
-export function worstOf<T>(held: readonly (readonly [connection: T, bytes: number])[], budgetBytes: number): T[] {
+export function findWorst<T>(held: readonly (readonly [connection: T, bytes: number])[], budgetBytes: number): T[] {
   let excess = held.reduce((sum, [, bytes]) => sum + bytes, 0) - budgetBytes * EASED_SHARE;
   const worst: T[] = [];
   for (const [connection, bytes] of [...held].sort((a, b) => b[1] - a[1])) {

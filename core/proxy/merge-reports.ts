@@ -17,7 +17,7 @@ export type ReportCounters = Pick<LedgerReport, 'ended' | 'requests' | 'bytes'>;
 
 export const NO_COUNTERS: ReportCounters = {
   ended: NOTHING_ENDED,
-  requests: { total: 0, answered: 0, errors: 0 },
+  requests: { total: 0, responded: 0, errors: 0 },
   bytes: NO_BYTES,
 };
 
@@ -38,7 +38,7 @@ export function mergeReports(
   const sum = sumCounters(reports);
   return {
     ...names,
-    state: stateOf(reports),
+    state: findState(reports),
     drainRemainingSeconds: Math.max(...reports.map(({ drainRemainingSeconds }) => drainRemainingSeconds)),
     drainForced: reports.reduce((sum, { drainForced }) => sum + drainForced, 0),
     active: activeSum(reports),
@@ -46,7 +46,7 @@ export function mergeReports(
     requests: minus(sum.requests, from.requests),
     oldestSeconds: eachKind((kind) => Math.max(...reports.map(({ oldestSeconds }) => oldestSeconds[kind]))),
     bytes: eachKind((kind) => minus(sum.bytes[kind], from.bytes[kind])),
-    hold: holdOf(reports),
+    hold: mergeHold(reports),
     upstream: first.upstream,
     fastPath: slowestPath(reports.map(({ fastPath }) => fastPath)),
   };
@@ -75,12 +75,12 @@ export function activeSum(reports: readonly LedgerReport[]): KindCounts {
   return reports.reduce((sum, { active }) => addKinds(sum, active), NO_CONNECTIONS);
 }
 
-function stateOf(reports: readonly LedgerReport[]): LedgerReport['state'] {
+function findState(reports: readonly LedgerReport[]): LedgerReport['state'] {
   if (reports.every(({ state }) => state === 'drained')) return 'drained';
   return reports.every(({ state }) => state === 'serving') ? 'serving' : 'draining';
 }
 
-function holdOf(reports: readonly LedgerReport[]): HoldReport {
+function mergeHold(reports: readonly LedgerReport[]): HoldReport {
   const holds = reports.map(({ hold }) => hold);
   const isHeld = holds.every(({ state }) => state === 'holding');
   return {

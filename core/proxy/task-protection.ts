@@ -20,7 +20,7 @@ export interface TaskProtection {
 }
 
 /** What a look at the proxy finds. */
-export interface Glance {
+export interface Snapshot {
   readonly active: KindCounts;
   /** It neither drains nor shuts down. */
   readonly isServing: boolean;
@@ -35,7 +35,7 @@ export const PROTECTION_MINUTES = 15;
  * How long a task protects itself in a row, and then does not. No task knows whether a deployment waits for it, and one that was
  * protected while a client is connected would hold it up forever: CloudFormation gives up after three hours.
  */
-export const LONGEST_PROTECTION_MINUTES = 60;
+export const MAX_PROTECTION_MINUTES = 60;
 /** Long enough for the scheduler of ECS, which then stops what has waited. */
 export const GIVE_WAY_MINUTES = 5;
 
@@ -43,12 +43,12 @@ const MINUTE_MS = 60_000;
 const PROTECTION_MS = PROTECTION_MINUTES * MINUTE_MS;
 /** Leaves time for some attempts before the protection ends. */
 const RENEW_MS = 10 * MINUTE_MS;
-const LONGEST_MS = LONGEST_PROTECTION_MINUTES * MINUTE_MS;
+const MAX_MS = MAX_PROTECTION_MINUTES * MINUTE_MS;
 const GIVE_WAY_MS = GIVE_WAY_MINUTES * MINUTE_MS;
 /** Clients come and go; the calls to ECS are few. */
 const LINGER_MS = 30_000;
 const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = MINUTE_MS;
+const MAX_RETRY_MS = MINUTE_MS;
 
 export function longLived(active: KindCounts): number {
   return total(active) - active.http;
@@ -57,7 +57,7 @@ export function longLived(active: KindCounts): number {
 /** What is to be asked of ECS after another look, if anything. */
 export function observeProtection(
   before: TaskProtection,
-  seen: Glance,
+  seen: Snapshot,
   nowMs: number,
 ): { readonly next: TaskProtection; readonly order: ProtectionOrder | undefined } {
   const current = giveWayInTime(before, nowMs);
@@ -84,7 +84,7 @@ export function settleProtection(
 }
 
 function giveWayInTime(before: TaskProtection, nowMs: number): TaskProtection {
-  if (before.sinceMs === undefined || nowMs - before.sinceMs < LONGEST_MS) return before;
+  if (before.sinceMs === undefined || nowMs - before.sinceMs < MAX_MS) return before;
   return { ...before, sinceMs: undefined, gaveWayAtMs: nowMs };
 }
 
@@ -109,5 +109,5 @@ function dueOrder(
 
 function isTooEarly({ failed }: TaskProtection, order: ProtectionOrder, nowMs: number): boolean {
   if (failed?.order !== order) return false;
-  return nowMs - failed.atMs < Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failed.times - 1));
+  return nowMs - failed.atMs < Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (failed.times - 1));
 }

@@ -7,15 +7,15 @@ const RUNS_IN_LINES = new RegExp(`[^\\P{Cc}\\n]|[${UNSEEN.replace('\\p{Cc}', '')
  * Of a text from outside what may stand in a line of a message, a mail or a terminal: a person or a service wrote it, and
  * must not forge lines of ours.
  *
- * @param most characters; what is longer is cut, and ends in `…`
+ * @param max characters; what is longer is cut, and ends in `…`
  */
-export function oneLine(text: string, most = 1000): string {
+export function oneLine(text: string, max = 1000): string {
   const line = text
-    .slice(0, 4 * most)
+    .slice(0, 4 * max)
     .replace(RUNS, ' ')
     .trim();
   const characters = [...line];
-  return characters.length > most || text.length > 4 * most ? `${characters.slice(0, most).join('')}…` : line;
+  return characters.length > max || text.length > 4 * max ? `${characters.slice(0, max).join('')}…` : line;
 }
 
 /** The same for a message of several lines, whose parts are lines already. */

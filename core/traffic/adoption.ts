@@ -32,7 +32,7 @@ export interface AdoptedRule {
 
 /** What of the requests comes through the proxies now. */
 export function readAdoption({ rule, others, groupArns }: AdoptedRule): AdoptionState {
-  const serving = servingOf(rule);
+  const serving = findServing(rule);
   const sum = serving.reduce((total, { weight }) => total + weight, 0);
   const sides = SIDES.filter((side) => serving.some(({ arn }) => arn === groupArns[side]));
   const through = serving.filter(({ arn }) => isSide(arn, groupArns)).reduce((total, { weight }) => total + weight, 0);
@@ -88,7 +88,7 @@ function pastGroup({ rule, others }: AdoptedRule, { share, pastArn }: AdoptionRe
 }
 
 function sideFor({ rule, groupArns }: AdoptedRule, { side }: AdoptionRequest, past: string | undefined): Side {
-  const serving = servingOf(rule);
+  const serving = findServing(rule);
   const [present, other] = SIDES.filter((each) => serving.some(({ arn }) => arn === groupArns[each]));
   if (other) throw notAdoptable('one side must have all of the weight while requests go past the proxies, got both');
   if (present && side && side !== present) {
@@ -104,7 +104,7 @@ function sideFor({ rule, groupArns }: AdoptedRule, { side }: AdoptionRequest, pa
   );
 }
 
-function servingOf({ forward }: LiveRule): Forward['groups'] {
+function findServing({ forward }: LiveRule): Forward['groups'] {
   return forward?.groups.filter(({ weight }) => weight > 0) ?? [];
 }
 

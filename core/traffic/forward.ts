@@ -19,7 +19,7 @@ export function forwardFor(weights: Weights, arns: GroupArns, stickiness: Forwar
 }
 
 /** The weights that a forward action gives to the two sides; undefined when it names any other group, or neither. */
-export function weightsOf(forward: Forward, arns: GroupArns): Weights | undefined {
+export function findWeights(forward: Forward, arns: GroupArns): Weights | undefined {
   const known = forward.groups.every(({ arn }) => arn === arns.source || arn === arns.target);
   if (!known || forward.groups.length === 0) return undefined;
   const weight = (side: Side) => forward.groups.find(({ arn }) => arn === arns[side])?.weight ?? 0;

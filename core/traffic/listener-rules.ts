@@ -56,14 +56,14 @@ function digestIn(rules: OtherRules, arn: string): string | undefined {
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
  */
 export function canCatch(rule: RuleReading, own: RuleReading | undefined): boolean {
-  if (!own || listenerOf(rule.arn) !== listenerOf(own.arn)) return true;
+  if (!own || findListener(rule.arn) !== findListener(own.arn)) return true;
   const isBefore = (rule.priority ?? Infinity) < (own.priority ?? Infinity);
   const lower = (patterns: readonly string[] | undefined) => patterns?.map((pattern) => pattern.toLowerCase());
   return isBefore && overlap(lower(rule.hosts), lower(own.hosts)) && overlap(rule.paths, own.paths);
 }
 
 /** All but the last part of `…:listener-rule/app/name/id/listener-id/rule-id`. */
-function listenerOf(ruleArn: string): string {
+function findListener(ruleArn: string): string {
   return ruleArn.slice(0, ruleArn.lastIndexOf('/'));
 }
 

@@ -52,11 +52,11 @@ function meet(a: readonly string[], b: readonly string[], fold: Fold): boolean {
 
 function contain(outer: readonly string[], inner: readonly string[], fold: Fold): boolean {
   if (outer.length === 0) return true;
-  return inner.length > 0 && inner.every((each) => outer.some((one) => matchesAllOf(fold(one), fold(each))));
+  return inner.length > 0 && inner.every((each) => outer.some((one) => coversPattern(fold(one), fold(each))));
 }
 
 /** Whether `outer` matches every text that `inner` matches: its `*` takes anything, its `?` one character that is there for sure. */
-function matchesAllOf(outer: string, inner: string): boolean {
+function coversPattern(outer: string, inner: string): boolean {
   let reach = Array.from({ length: inner.length + 1 }, (_, j) => j === 0);
   for (const one of outer) {
     const next = [one === '*' && reach[0] === true];

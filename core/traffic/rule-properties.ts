@@ -20,7 +20,7 @@ export interface RuleProperties {
 }
 
 /** Everything that a deployment decides of a rule, as one text in which order says nothing. */
-export function meaningOf({
+export function canonicalizeRule({
   priority,
   pathPatterns,
   hostHeaders,
@@ -86,12 +86,12 @@ class PropertyReader {
   }
 
   integer(name: string, min: number, max: number): number {
-    return this.problems.integer(name, numberOf(own(this.raw, name)), { min, max });
+    return this.problems.integer(name, toNumber(own(this.raw, name)), { min, max });
   }
 
   weights(name: string): Weights {
     const { Source, Target } = (own(this.raw, name) ?? {}) as { Source?: unknown; Target?: unknown };
-    return readWeights(this.problems, name, { source: numberOf(Source), target: numberOf(Target) });
+    return readWeights(this.problems, name, { source: toNumber(Source), target: toNumber(Target) });
   }
 
   throwIfAny(): void {
@@ -99,6 +99,6 @@ class PropertyReader {
   }
 }
 
-function numberOf(value: unknown): unknown {
+function toNumber(value: unknown): unknown {
   return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
 }

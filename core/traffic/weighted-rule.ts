@@ -60,7 +60,7 @@ export type RuleOrder =
   | { readonly kind: 'modify'; readonly ruleArn: string; readonly changes: RuleChanges; readonly reason: string }
   | { readonly kind: 'delete'; readonly ruleArn: string; readonly isLocked: boolean; readonly reason: string }
   | { readonly kind: 'nothing'; readonly ruleArn?: string; readonly reason: string }
-  | { readonly kind: 'refuse'; readonly reason: string };
+  | { readonly kind: 'reject'; readonly reason: string };
 
 export interface RuleChanges {
   readonly priority?: number;
@@ -97,9 +97,9 @@ export interface DeletionRequest {
 export function decideDeletion(request: DeletionRequest): RuleOrder {
   const { name, present, lock } = request;
   if (!present) return { kind: 'nothing', reason: 'the rule is not there' };
-  if (lock && isWatched(present.arn, lock)) return refuse(name, 'not be deleted while the lock is held', heldBy(lock));
+  if (lock && isWatched(present.arn, lock)) return reject(name, 'not be deleted while the lock is held', heldBy(lock));
   const lost = lostByDeletion(request, present);
-  if (lost !== undefined) return refuse(name, 'not be deleted while its requests would be served otherwise', lost);
+  if (lost !== undefined) return reject(name, 'not be deleted while its requests would be served otherwise', lost);
   return { kind: 'delete', ruleArn: present.arn, isLocked: lock !== undefined, reason: 'the rule is deleted' };
 }
 
@@ -131,22 +131,22 @@ const LEAVE_FIRST =
 
 function isWatched(ruleArn: string, { watchedRuleArns = [] }: RuleLock): boolean {
   // Every listener has a default rule: without any the cutover has not looked yet.
-  return watchedRuleArns.length === 0 || watchedRuleArns.some((arn) => listenerOf(arn) === listenerOf(ruleArn));
+  return watchedRuleArns.length === 0 || watchedRuleArns.some((arn) => findListener(arn) === findListener(ruleArn));
 }
 
 /** All but the last part of `…:listener-rule/app/name/id/listener-id/rule-id`. */
-function listenerOf(ruleArn: string): string {
+function findListener(ruleArn: string): string {
   return ruleArn.slice(0, ruleArn.lastIndexOf('/'));
 }
 
 function decideAbsent(request: RuleRequest): RuleOrder {
   const { name, lock } = request;
-  if (lock) return refuse(name, 'not be created while the lock is held', heldBy(lock));
+  if (lock) return reject(name, 'not be created while the lock is held', heldBy(lock));
   const order = creation(request);
   if (order.kind !== 'create' || order.oldGroupArn !== undefined) return order;
   const empty = order.forward.groups.find((group) => isEmptied(group, request));
   if (!empty) return order;
-  return refuse(name, 'lead the traffic of its listener to groups with healthy targets', `none in '${empty.arn}'`);
+  return reject(name, 'lead the traffic of its listener to groups with healthy targets', `none in '${empty.arn}'`);
 }
 
 /** A rule takes the requests that its listener serves otherwise now. */
@@ -161,33 +161,33 @@ function isEmptied({ arn, weight }: Forward['groups'][number], { wanted, healthy
 function creation(request: RuleRequest): RuleOrder {
   const { name, wanted, others, former } = request;
   const past = wayPast({ ...wanted, hasOtherConditions: false }, others);
-  if (past.kind === 'unclear') return refuseUnclear(name, past.why);
+  if (past.kind === 'unclear') return rejectUnclear(name, past.why);
   // One that leads to a side of the migration by its default action serves nothing past the proxies.
-  if (past.kind === 'nothing' || sideOf(past.arn, wanted.groupArns)) return takeOver(request);
+  if (past.kind === 'nothing' || findSide(past.arn, wanted.groupArns)) return takeOver(request);
   const { initialWeights } = wanted;
   if (initialWeights.target > 0) {
     const rule = 'have initial weights on the source alone, because its listener serves the requests already';
-    return refuse(name, rule, formatWeights(initialWeights));
+    return reject(name, rule, formatWeights(initialWeights));
   }
   const sides = former?.forward?.groups.filter(({ arn, weight }) => weight > 0 && arn !== past.arn) ?? [];
   if (sides.some(({ arn }) => arn !== request.before?.groupArns.source && arn !== wanted.groupArns.source)) {
     const rule = 'stay on its listener while it leads to the target, because the new listener serves requests already';
-    return refuse(name, rule, `'${past.arn}' behind it`);
+    return reject(name, rule, `'${past.arn}' behind it`);
   }
-  const forward = { groups: [{ arn: past.arn, weight: 100 }], stickiness: stickinessOf(wanted) };
+  const forward = { groups: [{ arn: past.arn, weight: 100 }], stickiness: findStickiness(wanted) };
   const reason = `all of its requests still go to '${past.arn}', as before it: adopt them with 'drainshift adopt'`;
   return { kind: 'create', forward, oldGroupArn: past.arn, reason };
 }
 
 function takeOver({ name, wanted, before, former }: RuleRequest): RuleOrder {
   if (!former) {
-    const forward = forwardFor(wanted.initialWeights, wanted.groupArns, stickinessOf(wanted));
+    const forward = forwardFor(wanted.initialWeights, wanted.groupArns, findStickiness(wanted));
     const weights = formatWeights(wanted.initialWeights);
     const because = before ? 'the rule was gone' : 'the rule is new';
     return { kind: 'create', forward, reason: `${because}: created with the initial weights ${weights}` };
   }
   const forward = keepWeights(former, { wanted, before }, { kind: 'nothing' });
-  if (!forward) return refuseUnreadable(name, former);
+  if (!forward) return rejectUnreadable(name, former);
   return { kind: 'create', forward, reason: `the listener is another: created with the weights in force` };
 }
 
@@ -197,7 +197,7 @@ function decidePresent(request: RuleRequest, present: LiveRule): RuleOrder {
   const live = weighedRule(request, present);
   const past = wayPast(present, request.others);
   const forward = keepWeights(live, request, past);
-  const changes = changesOf(present, wanted, forward);
+  const changes = listChanges(present, wanted, forward);
   const parts = [...Object.keys(changes), ...(forward ? [] : ['forward'])];
   const isDeployed = present.deployed === request.digest;
   if (parts.length === 0) {
@@ -209,13 +209,13 @@ function decidePresent(request: RuleRequest, present: LiveRule): RuleOrder {
   if (isDeployed && (lock || !forward)) {
     return { kind: 'nothing', ruleArn, reason: 'the rule stays as it is: this is what was deployed last' };
   }
-  if (lock) return refuse(name, `not change (${parts.join(', ')}) while the lock is held`, heldBy(lock));
-  if (!forward) return refuseUnreadable(name, live);
+  if (lock) return reject(name, `not change (${parts.join(', ')}) while the lock is held`, heldBy(lock));
+  if (!forward) return rejectUnreadable(name, live);
   const caught = otherRequests(request, present, past);
   if (caught) return caught;
   const empty = emptyGroup(present, forward, request);
   if (empty)
-    return refuse(name, 'lead its live traffic to groups with healthy targets', `none in '${empty}'; ${MOVE_FIRST}`);
+    return reject(name, 'lead its live traffic to groups with healthy targets', `none in '${empty}'; ${MOVE_FIRST}`);
   return { kind: 'modify', ruleArn, changes, reason: `changed: ${parts.join(', ')}; the weights stay` };
 }
 
@@ -237,12 +237,12 @@ function otherRequests({ name, wanted, others }: RuleRequest, present: LiveRule,
   const isTransparent = (way: WayPast) => way.kind === 'group' && way.arn === group?.arn;
   if (more.length === 0 && isTransparent(past) && isTransparent(after)) return undefined;
   const rule = 'catch the same requests as before, because its listener serves the others by rules of its own';
-  return refuse(name, rule, `other conditions or another priority; ${PAST_FIRST}`);
+  return reject(name, rule, `other conditions or another priority; ${PAST_FIRST}`);
 }
 
 const PAST_FIRST = "let all of its requests go past the proxies first ('drainshift adopt --share 0')";
 
-function changesOf(present: LiveRule, wanted: RuleProperties, forward: Forward | undefined): RuleChanges {
+function listChanges(present: LiveRule, wanted: RuleProperties, forward: Forward | undefined): RuleChanges {
   const { pathPatterns, hostHeaders, priority } = wanted;
   const isForwarding = forward && present.forward && sameForward(present.forward, forward);
   return {
@@ -283,20 +283,20 @@ function keepWeights(
   const isPast = (arn: string) => arn === live.oldGroupArn || (past.kind === 'group' && past.arn === arn);
   for (const arns of [wanted.groupArns, ...(before ? [before.groupArns] : [])]) {
     const groups = (live.forward?.groups ?? []).map(({ arn, weight }) => {
-      const side = sideOf(arn, arns);
+      const side = findSide(arn, arns);
       return side ? { arn: wanted.groupArns[side], weight } : isPast(arn) ? { arn, weight } : undefined;
     });
     if (groups.length === 0 || groups.includes(undefined)) continue;
-    return { groups: groups.filter((group) => group !== undefined), stickiness: stickinessOf(wanted) };
+    return { groups: groups.filter((group) => group !== undefined), stickiness: findStickiness(wanted) };
   }
   return undefined;
 }
 
-function sideOf(arn: string, arns: GroupArns): Side | undefined {
+function findSide(arn: string, arns: GroupArns): Side | undefined {
   return SIDES.find((side) => arns[side] === arn);
 }
 
-function stickinessOf({ stickinessSeconds }: RuleProperties): Forward['stickiness'] {
+function findStickiness({ stickinessSeconds }: RuleProperties): Forward['stickiness'] {
   return { enabled: true, seconds: stickinessSeconds };
 }
 
@@ -304,18 +304,18 @@ function sameWeights(a: Weights, b: Weights): boolean {
   return SIDES.every((side) => a[side] === b[side]);
 }
 
-function refuse(name: string, rule: string, value: string): RuleOrder {
-  return { kind: 'refuse', reason: `'${name}' must ${rule}, got ${value}` };
+function reject(name: string, rule: string, value: string): RuleOrder {
+  return { kind: 'reject', reason: `'${name}' must ${rule}, got ${value}` };
 }
 
-function refuseUnreadable(name: string, { arn, forward }: LiveRule): RuleOrder {
+function rejectUnreadable(name: string, { arn, forward }: LiveRule): RuleOrder {
   const groups = forward?.groups.map((group) => `${group.arn}=${group.weight}`).join(' ') ?? 'another action';
-  return refuse(name, 'forward to its two target groups alone, or its weights cannot be kept', `${groups} on ${arn}`);
+  return reject(name, 'forward to its two target groups alone, or its weights cannot be kept', `${groups} on ${arn}`);
 }
 
-function refuseUnclear(name: string, why: string): RuleOrder {
+function rejectUnclear(name: string, why: string): RuleOrder {
   const remedy = 'choose conditions or a priority that take the requests of one rule, which forwards to one group';
-  return refuse(name, 'know what serves its requests now', `${why}; ${remedy}`);
+  return reject(name, 'know what serves its requests now', `${why}; ${remedy}`);
 }
 
 function heldBy(lock: RuleLock): string {

@@ -32,7 +32,7 @@ export function readWeights(problems: Problems, name: string, value: unknown): W
 }
 
 /** Whether two weights share requests out alike: weights are relative, so 1/0 is 100/0. */
-export function sameShares(a: Weights, b: Weights): boolean {
+export function sameQuotas(a: Weights, b: Weights): boolean {
   return a.source * b.target === b.source * a.target && a.source > 0 === b.source > 0;
 }
 

@@ -6,7 +6,7 @@ const CERTIFICATE_BLOCK = /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[^]*?
  *
  * @param read reads one of them, and throws when it is none
  */
-export function certificatesOf<Certificate>(
+export function parseCertificates<Certificate>(
   pem: string,
   read: (block: string) => Certificate,
 ): readonly Certificate[] | undefined {

@@ -2,7 +2,7 @@ import { CutoverError } from '../errors/errors';
 import { oneLine } from '../text/one-line';
 
 /** A key that nobody knows is a name, too. */
-const MOST_NAME = 200;
+const MAX_NAME = 200;
 
 /**
  * Reads untrusted values one by one and collects every problem, so that a person mends a file once and not ten times.
@@ -12,7 +12,7 @@ export class Problems {
   private readonly lines: string[] = [];
 
   add(name: string, rule: string, value: unknown): void {
-    this.lines.push(`'${oneLine(name, MOST_NAME)}' must be ${rule}, got ${show(value)}`);
+    this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${show(value)}`);
   }
 
   get all(): readonly string[] {

@@ -28,10 +28,10 @@ export function alarmsPort(): AlarmsPort {
     }));
   };
   return {
-    read: async (heeded) => {
+    read: async (checked) => {
       // Of a definition that is older than the function: not known is not none.
-      if (!heeded) throw new Error("'alarms' must be in the state of the execution, as the definition says, got none");
-      const named = (kind: keyof AlarmNames) => inParts(SIDES.flatMap((side) => heeded[side][kind]));
+      if (!checked) throw new Error("'alarms' must be in the state of the execution, as the definition says, got none");
+      const named = (kind: keyof AlarmNames) => inParts(SIDES.flatMap((side) => checked[side][kind]));
       const readings = await Promise.all([
         ...named('metric').map((names) => read(names, ['MetricAlarm'])),
         ...named('other').map((names) => read(names, ['MetricAlarm', 'CompositeAlarm'])),

@@ -26,8 +26,8 @@ export function certificatesPort(signal: AbortSignal): CertificatesPort {
       await client.send(new ImportCertificateCommand({ CertificateArn: arn, ...input }), ends);
     },
     end: async (arn) => {
-      const answer = await unlessGone(client.send(new DescribeCertificateCommand({ CertificateArn: arn }), ends));
-      return answer?.Certificate?.NotAfter;
+      const response = await unlessGone(client.send(new DescribeCertificateCommand({ CertificateArn: arn }), ends));
+      return response?.Certificate?.NotAfter;
     },
     find: async (domainName, tags) => {
       const arns: string[] = [];

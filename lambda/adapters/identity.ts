@@ -3,7 +3,7 @@ import { parseXML } from '@aws-sdk/xml-builder';
 import { CutoverError } from '../../core/errors/errors';
 import { oneLine } from '../../core/text/one-line';
 import { Statement, statementRequest } from '../../core/approval/statement';
-import type { CutoverWiring } from '../../core/cutover/cutover-config';
+import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import type { IdentityPort } from '../contract/ports';
 import { withinStep } from '../contract/time-left';
 
@@ -24,7 +24,7 @@ export function stsUrl(region: string): URL {
  * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
  */
 export function identityPort(
-  { weightedRuleArn }: Pick<CutoverWiring, 'weightedRuleArn'>,
+  { weightedRuleArn }: Pick<CutoverConfig, 'weightedRuleArn'>,
   region = process.env.AWS_REGION ?? '',
 ): IdentityPort {
   const sts = stsUrl(region);
@@ -32,7 +32,7 @@ export function identityPort(
     host: sts.host,
     region,
     account: weightedRuleArn.split(':')[4] ?? '',
-    signerOf: async (statement) => {
+    findSigner: async (statement) => {
       for (let attempt = 1; ; attempt += 1) {
         try {
           return await askOnce(sts, statement);
@@ -57,8 +57,8 @@ async function askOnce(sts: URL, statement: Statement): Promise<string> {
   const { Code } = xml.ErrorResponse?.Error ?? {};
   // Without its message, which has the time of this call: the same problem is told once.
   const got = oneLine([status, Code].filter(Boolean).join(' '), 200);
-  const isRefused = (status === 400 || status === 403) && Code !== undefined && !/Throttl/.test(Code);
-  if (isRefused) throw new Error(`${rule}, got ${got}`);
+  const isRejected = (status === 400 || status === 403) && Code !== undefined && !/Throttl/.test(Code);
+  if (isRejected) throw new Error(`${rule}, got ${got}`);
   throw new CutoverError('AwsUnavailable', `${rule}, got ${got}`);
 }
 
@@ -69,13 +69,13 @@ async function get(url: URL, headers: Record<string, string>): Promise<{ status:
     return { status: response.status, text: await response.text() };
   } catch (error) {
     const { name, message, cause } = error as Error;
-    const got = name === 'TimeoutError' ? `no response within ${limitMs / 1000} s` : (causeOf(cause) ?? message);
+    const got = name === 'TimeoutError' ? `no response within ${limitMs / 1000} s` : (formatCause(cause) ?? message);
     throw new CutoverError('AwsUnavailable', `STS at ${url.host} must respond, got ${oneLine(got, 200)}`);
   }
 }
 
 /** Why a fetch failed is in its cause. */
-function causeOf(cause: unknown): string | undefined {
+function formatCause(cause: unknown): string | undefined {
   return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : undefined;
 }
 

@@ -1,6 +1,6 @@
 import { METRIC_NAMESPACE, WEIGHT_METRIC } from '../../core/proxy/events';
 import { SIDES } from '../../core/traffic/weights';
-import { CutoverWiring } from '../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../core/cutover/cutover-config';
 import type { MetricsPort } from '../contract/ports';
 
 /**
@@ -8,7 +8,7 @@ import type { MetricsPort } from '../contract/ports';
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
-export function metricsPort({ cutoverName }: CutoverWiring): MetricsPort {
+export function metricsPort({ cutoverName }: CutoverConfig): MetricsPort {
   const own = cutoverName === undefined ? [] : [['Cutover', 'Side']];
   return {
     weights: (weights, nowMs) => {

@@ -2,7 +2,7 @@ import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { Announcement } from '../../core/cutover/announcement';
 import { EVENT_DETAIL_TYPE, EVENT_SOURCE } from '../../core/proxy/events';
-import { CutoverWiring } from '../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../core/cutover/cutover-config';
 import type { NotifierPort } from '../contract/ports';
 import { limited } from './client/limited';
 
@@ -16,15 +16,15 @@ const BRIEF_CONFIG = {
 const TELL_MS = 4_000;
 
 /** Tells people through an SNS topic and other systems through an EventBridge bus, each if there is one. */
-export function notifierPort(wiring: CutoverWiring): NotifierPort {
-  const { notificationTopicArn, eventBusName, storeBucket, weightedRuleArn } = wiring;
-  const topic = notificationTopicArn === undefined ? undefined : topicOf(notificationTopicArn);
-  const bus = eventBusName === undefined ? undefined : busOf(eventBusName);
+export function notifierPort(config: CutoverConfig): NotifierPort {
+  const { notificationTopicArn, eventBusName, storeBucket, weightedRuleArn } = config;
+  const topic = notificationTopicArn === undefined ? undefined : findTopic(notificationTopicArn);
+  const bus = eventBusName === undefined ? undefined : findBus(eventBusName);
   return {
     places: { storeBucket, weightedRuleArn },
     tell: async (announcement) => {
-      const told = await Promise.allSettled([topic?.(announcement), bus?.(announcement)]);
-      for (const result of told) {
+      const notified = await Promise.allSettled([topic?.(announcement), bus?.(announcement)]);
+      for (const result of notified) {
         if (result.status === 'rejected') logFailure(announcement, result.reason);
       }
     },
@@ -33,14 +33,14 @@ export function notifierPort(wiring: CutoverWiring): NotifierPort {
 
 type Tell = (announcement: Announcement) => Promise<void>;
 
-function topicOf(TopicArn: string): Tell {
+function findTopic(TopicArn: string): Tell {
   const client = limited('SNS', new SNSClient(BRIEF_CONFIG), TELL_MS);
   return async ({ subject, text }) => {
     await client.send(new PublishCommand({ TopicArn, Subject: subject, Message: text }));
   };
 }
 
-function busOf(EventBusName: string): Tell {
+function findBus(EventBusName: string): Tell {
   const client = limited('EventBridge', new EventBridgeClient(BRIEF_CONFIG), TELL_MS);
   return async ({ detail }) => {
     const entry = { EventBusName, Source: EVENT_SOURCE, DetailType: EVENT_DETAIL_TYPE, Detail: JSON.stringify(detail) };

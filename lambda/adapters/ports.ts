@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { CutoverWiring } from '../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../core/cutover/cutover-config';
 import type { Ports } from '../contract/ports';
 import { alarmsPort } from './alarms';
 import { identityPort } from './identity';
@@ -11,16 +11,16 @@ import { smokePort } from './smoke/smoke';
 import { storePort } from './store/store';
 
 /** The ports of a deployed cutover. */
-export function portsFrom(wiring: CutoverWiring): Ports {
+export function portsFrom(config: CutoverConfig): Ports {
   return {
-    loadBalancer: loadBalancerPort(wiring),
-    proxies: proxiesPort(wiring),
-    smoke: smokePort(wiring),
-    store: storePort(wiring.storeBucket),
-    identity: identityPort(wiring),
+    loadBalancer: loadBalancerPort(config),
+    proxies: proxiesPort(config),
+    smoke: smokePort(config),
+    store: storePort(config.storeBucket),
+    identity: identityPort(config),
     alarms: alarmsPort(),
-    notifier: notifierPort(wiring),
-    metrics: metricsPort(wiring),
+    notifier: notifierPort(config),
+    metrics: metricsPort(config),
     now: () => Date.now(),
     pause: (milliseconds) => pause(milliseconds),
   };

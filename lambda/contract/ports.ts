@@ -1,6 +1,6 @@
 import type { Announcement, AnnouncementPlaces } from '../../core/cutover/announcement';
 import type { ApprovalGate, WrittenWord } from '../../core/approval/approval';
-import type { AlarmReading, HeededAlarms } from '../../core/judge/alarm-check';
+import type { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
 import type { DrainOrder } from '../../core/proxy/admin-api';
 import type { CutoverRun } from '../../core/cutover/run';
 import type { Evidence } from '../../core/cutover/evidence';
@@ -117,7 +117,7 @@ export interface IdentityPort {
    * @returns the ARN of the principal that signed it
    * @throws Error when STS does not confirm it; CutoverError `AwsUnavailable` when STS does not respond
    */
-  signerOf(statement: Statement): Promise<string>;
+  findSigner(statement: Statement): Promise<string>;
 }
 
 /** `hasExpired` by the clock of the store; only a deployment's and a person's lock ever does. */
@@ -129,7 +129,7 @@ export interface AlarmsPort {
    *
    * @throws Error where a run does not know its alarms
    */
-  read(heeded: HeededAlarms | undefined): Promise<AlarmReading[]>;
+  read(checked: CheckedAlarms | undefined): Promise<AlarmReading[]>;
 }
 
 export interface NotifierPort {

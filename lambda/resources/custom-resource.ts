@@ -36,19 +36,19 @@ export interface ResourceResult {
 /** Does what was asked for. Calls that it begins end with the signal. */
 export type ResourceAct = (event: CustomResourceEvent, signal: AbortSignal) => Promise<ResourceResult>;
 
-interface Answer {
+interface Response {
   readonly Status: 'SUCCESS' | 'FAILED';
   readonly Reason: string;
   readonly PhysicalResourceId: string;
 }
 
 /** What is left of the function's time when it gives up: enough to put things in order, and to answer after several tries. */
-const ANSWER_MS = 25_000;
+const RESPONSE_MS = 25_000;
 const SETTLE_MS = 5_000;
 const ATTEMPTS = 5;
 const ATTEMPT_MS = 3_000;
 /** Bytes. An answer may have 4,096 in all: ids take some, and JSON writes some characters as two. */
-const LONGEST_REASON = 1_200;
+const MAX_REASON = 1_200;
 
 /**
  * A handler that always answers, because CloudFormation waits for up to an hour for an answer that does not come: also
@@ -57,14 +57,14 @@ const LONGEST_REASON = 1_200;
  */
 export function customResourceHandler(act: ResourceAct) {
   return async (event: CustomResourceEvent, context: FunctionContext): Promise<void> => {
-    const answer = await actInTime(act, event, context.getRemainingTimeInMillis() - ANSWER_MS);
+    const response = await actInTime(act, event, context.getRemainingTimeInMillis() - RESPONSE_MS);
     const { RequestType: request, LogicalResourceId: name } = event;
-    log({ level: answer.Status === 'SUCCESS' ? 'info' : 'error', request, name, ...answer });
-    await deliver(event, answer);
+    log({ level: response.Status === 'SUCCESS' ? 'info' : 'error', request, name, ...response });
+    await deliver(event, response);
   };
 }
 
-async function actInTime(act: ResourceAct, event: CustomResourceEvent, ms: number): Promise<Answer> {
+async function actInTime(act: ResourceAct, event: CustomResourceEvent, ms: number): Promise<Response> {
   const stop = new AbortController();
   const late = new Error(`'${event.LogicalResourceId}' must be done within ${Math.round(ms / 1000)} s, got no end`);
   const timer = setTimeout(() => stop.abort(late), ms);
@@ -83,7 +83,7 @@ async function actInTime(act: ResourceAct, event: CustomResourceEvent, ms: numbe
   }
 }
 
-async function attempt(act: ResourceAct, event: CustomResourceEvent, signal: AbortSignal): Promise<Answer> {
+async function attempt(act: ResourceAct, event: CustomResourceEvent, signal: AbortSignal): Promise<Response> {
   try {
     const { physicalId, reason } = await act(event, signal);
     return { Status: 'SUCCESS', Reason: reason, PhysicalResourceId: physicalId };
@@ -92,27 +92,27 @@ async function attempt(act: ResourceAct, event: CustomResourceEvent, signal: Abo
   }
 }
 
-function failure(event: CustomResourceEvent, error: unknown): Answer {
+function failure(event: CustomResourceEvent, error: unknown): Response {
   // The same id as before: another one would tell CloudFormation to delete what that id names.
   const physicalId = event.PhysicalResourceId ?? `${event.LogicalResourceId}-not-created`;
-  return { Status: 'FAILED', Reason: messageOf(error), PhysicalResourceId: physicalId };
+  return { Status: 'FAILED', Reason: formatMessage(error), PhysicalResourceId: physicalId };
 }
 
-function messageOf(error: unknown): string {
+function formatMessage(error: unknown): string {
   return error instanceof Error && error.message !== '' ? error.message : String(error);
 }
 
-async function deliver(event: CustomResourceEvent, answer: Answer): Promise<void> {
+async function deliver(event: CustomResourceEvent, response: Response): Promise<void> {
   const { StackId, RequestId, LogicalResourceId } = event;
-  const Reason = Buffer.from(answer.Reason).subarray(0, LONGEST_REASON).toString();
-  const body = JSON.stringify({ ...answer, Reason, StackId, RequestId, LogicalResourceId });
+  const Reason = Buffer.from(response.Reason).subarray(0, MAX_REASON).toString();
+  const body = JSON.stringify({ ...response, Reason, StackId, RequestId, LogicalResourceId });
   for (let attempt = 1; ; attempt += 1) {
     try {
       const status = await put(event.ResponseURL, body);
       if (status < 300) return;
       throw new Error(`status ${status}`);
     } catch (error) {
-      const problem = `the answer to CloudFormation must be taken, got ${codeOf(error)}`;
+      const problem = `the answer to CloudFormation must be taken, got ${findCode(error)}`;
       log({ level: 'warn', name: LogicalResourceId, attempt, message: problem });
       // Without the cause: its message may have the URL in it.
       if (attempt === ATTEMPTS) throw new Error(problem);
@@ -121,7 +121,7 @@ async function deliver(event: CustomResourceEvent, answer: Answer): Promise<void
   }
 }
 
-function codeOf(error: unknown): string {
+function findCode(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string };
   return code ?? (message?.startsWith('status ') ? message : 'no answer');
 }

@@ -1,7 +1,7 @@
-import { Announced, AnnouncementKind, announcementOf } from '../../core/cutover/announcement';
+import { Announced, AnnouncementKind, buildAnnouncement } from '../../core/cutover/announcement';
 import type { Ports } from '../contract/ports';
 
 /** Tells whoever wants to know. A step that is repeated may tell twice, and never fails for it. */
 export async function announce(kind: AnnouncementKind, run: Announced, { notifier }: Ports): Promise<void> {
-  await notifier.tell(announcementOf(kind, run, notifier.places));
+  await notifier.tell(buildAnnouncement(kind, run, notifier.places));
 }

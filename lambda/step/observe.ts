@@ -1,5 +1,5 @@
 import { checkAlarms } from '../../core/judge/alarm-check';
-import { CutoverRun, InitialReading, note, retreat } from '../../core/cutover/run';
+import { CutoverRun, InitialReading, note, rollBack } from '../../core/cutover/run';
 import { ErrorCode } from '../../core/errors/errors';
 import { Forward, sameForward } from '../../core/traffic/forward';
 import { breakerTrip } from '../../core/judge/judge';
@@ -57,17 +57,17 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     // Also before it goes back, and briefly then: the evidence tells what the target did until now.
     const tasks = await readTasks(before, ports, back ? BRIEF_MS : TASKS_MS);
     const smoked = { source: seen.sides.source.smoked, target: seen.sides.target.smoked };
-    const blind = [...blindnessOf(seen), ...blindTasks(tasks)];
+    const blind = [...listBlindness(seen), ...blindTasks(tasks)];
     const observed = observe(before, tasks, smoked, ports.now(), hasWeight(run, 'source'));
     const watch = noteBlindness(observed, blind, nowMs);
     const noted = noteOtherRules({ ...run, watch }, initial, seen.rules, ports, nowMs);
     const bounded = isTooLarge(noted) ? withoutTasks(noted) : noted;
-    if (back) return retreat(bounded, back.code, back.message);
+    if (back) return rollBack(bounded, back.code, back.message);
     const trip = breakerTrip(watch, run.plan);
-    if (trip) return retreat(bounded, 'BreakerTripped', trip.message);
-    if (bounded !== noted) return retreat(bounded, 'TooManyTasks', tooManyTasks(noted));
+    if (trip) return rollBack(bounded, 'BreakerTripped', trip.message);
+    if (bounded !== noted) return rollBack(bounded, 'TooManyTasks', tooManyTasks(noted));
     const overdue = blindForTooLong(watch, nowMs);
-    if (overdue) return retreat(noted, overdue.code, overdue.message);
+    if (overdue) return rollBack(noted, overdue.code, overdue.message);
     return act(noted, ports, nowMs, { watch, tasks, blind, ...('value' in seen.rules && { rules: seen.rules.value }) });
   };
 }
@@ -208,7 +208,7 @@ async function readTasks({ tallies }: Watch, ports: Ports, milliseconds: number)
   return tasks;
 }
 
-function blindnessOf({ lock, abort, alarms, rules, sides }: Surroundings): Blindness[] {
+function listBlindness({ lock, abort, alarms, rules, sides }: Surroundings): Blindness[] {
   const isStoreAway = 'problem' in lock || 'problem' in abort;
   const isLoadBalancerAway = 'problem' in rules || sides.target.state.serves === 'unknown';
   return [

@@ -1,5 +1,5 @@
-import { CutoverRun, retreat } from '../../core/cutover/run';
-import { WIRING_VARIABLE, parseWiring } from '../../core/cutover/cutover-config';
+import { CutoverRun, rollBack } from '../../core/cutover/run';
+import { CONFIG_VARIABLE, parseCutoverConfig } from '../../core/cutover/cutover-config';
 import { portsFrom } from '../adapters/ports';
 import type { Ports } from '../contract/ports';
 import { TimeLimit, endInTime } from '../contract/time-left';
@@ -8,10 +8,10 @@ import { TimeLimit, endInTime } from '../contract/time-left';
 export type Act<In, Out> = (input: In, ports: Ports, nowMs: number) => Promise<Out>;
 
 /** Makes a Lambda handler of a step, which ends before the function's time does. */
-export function handlerOf<In, Out>(act: Act<In, Out>): (input: In, context?: TimeLimit) => Promise<Out> {
+export function createHandler<In, Out>(act: Act<In, Out>): (input: In, context?: TimeLimit) => Promise<Out> {
   let ports: Ports | undefined;
   return async (input, context) => {
-    const readyPorts = (ports ??= portsFrom(parseWiring(process.env[WIRING_VARIABLE])));
+    const readyPorts = (ports ??= portsFrom(parseCutoverConfig(process.env[CONFIG_VARIABLE])));
     return endInTime(context, () => act(input, readyPorts, Date.now()));
   };
 }
@@ -23,13 +23,13 @@ export async function holdsLock(run: CutoverRun, { store }: Pick<Ports, 'store'>
 }
 
 /** A step before anything has moved: first it looks whether the lock is still its own, and whether an operator asked to stop. */
-export function guarded(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
+export function withLock(act: Act<CutoverRun, CutoverRun>): Act<CutoverRun, CutoverRun> {
   return async (run, ports, nowMs) => {
     const { execution } = run;
     if (!(await holdsLock(run, ports)))
-      return retreat(run, 'LockLost', `the lock must be held by '${execution}', got another or none`);
+      return rollBack(run, 'LockLost', `the lock must be held by '${execution}', got another or none`);
     if (await ports.store.abortRequested(execution))
-      return retreat(run, 'Aborted', `an operator asked '${execution}' to stop`);
+      return rollBack(run, 'Aborted', `an operator asked '${execution}' to stop`);
     return act(run, ports, nowMs);
   };
 }

@@ -17,8 +17,8 @@ export async function undrain(side: Side, { proxies }: Pick<Ports, 'proxies'>): 
   const done = await settleWithin(UNDRAIN_MS, `undraining the ${side}`, async () => {
     const addresses = await proxies.addresses(side);
     await pooled(addresses, CALLS_AT_ONCE, async (address) => {
-      const told = await settle(() => proxies.undrain(address));
-      if ('problem' in told) failed.push(told.problem);
+      const notified = await settle(() => proxies.undrain(address));
+      if ('problem' in notified) failed.push(notified.problem);
     });
   });
   return firstLines('problem' in done ? [done.problem, ...failed] : failed);

@@ -1,24 +1,24 @@
 import {
-  Answer,
+  Response,
   ApprovalProgress,
-  MOST_HURRIED_LOOKS,
+  MAX_HURRIED_LOOKS,
   WrittenWord,
-  answerOf,
+  readResponse,
   approvalVerdict,
   deadlineMs,
-  describeAnswerer,
+  describeResponder,
   pendingGate,
   proven,
-  statementOf,
+  buildStatement,
 } from '../../core/approval/approval';
-import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { gatePollSeconds } from '../../core/plan/plan';
 import { readStatement } from '../../core/approval/statement';
 import { announce } from '../step/announce';
 import { Look, judged } from '../step/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { Act, guarded, handlerOf } from '../step/step';
+import { Act, withLock, createHandler } from '../step/step';
 
 /**
  * One look for the approval of a person; the first look asks for it. What a person wrote that cannot be read counts as
@@ -31,38 +31,38 @@ export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Pro
   const found = await settle(() => ports.store.approval(run.execution, asked.gate));
   // A store that is away may hold an answer: nobody is told that there was none.
   if ('problem' in found) return waitForStore(run, asked, found.problem, ports, nowMs);
-  const word = found.value && (await answerFrom(found.value, run, asked, ports, nowMs));
+  const word = found.value && (await responseFrom(found.value, run, asked, ports, nowMs));
   const verdict = approvalVerdict(word, asked, run.plan.approval, nowMs);
   if (verdict === 'wait') return waitOn(run, asked, typeof word === 'string' ? word : undefined, ports);
-  const answered: CutoverRun = { ...run, approval: undefined };
-  const noted = note(answered, nowMs, 'Approve', { gate, verdict, ...(typeof word === 'object' && { ...word }) });
+  const responded: CutoverRun = { ...run, approval: undefined };
+  const noted = note(responded, nowMs, 'Approve', { gate, verdict, ...(typeof word === 'object' && { ...word }) });
   if (verdict === 'approved') return { ...noted, approved: [...(run.approved ?? []), gate], verdict };
   if (verdict === 'overdue') {
     const got = typeof word === 'string' ? word : 'no answer';
     const message = `'${gate}' must be approved within ${run.plan.approval.timeoutSeconds} s, got ${got}`;
-    return retreat(noted, 'ApprovalOverdue', message);
+    return rollBack(noted, 'ApprovalOverdue', message);
   }
-  const by = typeof word === 'object' ? describeAnswerer(word) : 'somebody unknown';
-  return retreat(noted, 'ApprovalRejected', `'${gate}' must be approved, got a rejection by ${by}`);
+  const by = typeof word === 'object' ? describeResponder(word) : 'somebody unknown';
+  return rollBack(noted, 'ApprovalRejected', `'${gate}' must be approved, got a rejection by ${by}`);
 }
 
 /** The answer, with who gave it as STS says; or why it counts for nothing. */
-async function answerFrom(
+async function responseFrom(
   written: WrittenWord,
   run: CutoverRun,
   asked: ApprovalProgress,
   { identity, notifier }: Ports,
   nowMs: number,
-): Promise<Answer | string> {
+): Promise<Response | string> {
   const { execution, plan } = run;
-  const word = answerOf(written, asked, plan.approval);
+  const word = readResponse(written, asked, plan.approval);
   if (typeof word === 'string') return word;
   const rules = { ...plan.approval, account: identity.account };
   if (word.statement === undefined) return proven(word, undefined, rules);
-  const says = statementOf({ decision: word.decision, gate: asked.gate, execution }, notifier.places.storeBucket);
+  const says = buildStatement({ decision: word.decision, gate: asked.gate, execution }, notifier.places.storeBucket);
   const statement = readStatement(word.statement, { says, host: identity.host, region: identity.region }, nowMs);
   if (typeof statement === 'string') return proven(word, { problem: statement }, rules);
-  const caller = await settle(() => identity.signerOf(statement));
+  const caller = await settle(() => identity.findSigner(statement));
   return proven(word, 'value' in caller ? { arn: caller.value } : caller, rules);
 }
 
@@ -78,7 +78,7 @@ async function waitForStore(
 ): Promise<CutoverRun> {
   if (nowMs < deadlineMs(asked.askedAtMs, run.plan.approval) + MAX_UNREAD_MS)
     return waitOn(run, asked, undefined, ports);
-  return retreat(run, 'ApprovalOverdue', `the answer at '${asked.gate}' must be readable, got ${problem}`);
+  return rollBack(run, 'ApprovalOverdue', `the answer at '${asked.gate}' must be readable, got ${problem}`);
 }
 
 async function waitOn(
@@ -110,13 +110,13 @@ function hurried(run: CutoverRun, { blind }: Look): CutoverRun {
   const { approval, plan, verdict, waitSeconds } = run;
   const hurriedLooks = approval?.hurriedLooks ?? 0;
   const isSeen = blind.every((what) => what === 'store' || what === 'sourceTasks');
-  if (verdict !== 'wait' || !approval || isSeen || hurriedLooks >= MOST_HURRIED_LOOKS) return run;
+  if (verdict !== 'wait' || !approval || isSeen || hurriedLooks >= MAX_HURRIED_LOOKS) return run;
   if (waitSeconds <= plan.pollSeconds) return run;
   return { ...run, approval: { ...approval, hurriedLooks: hurriedLooks + 1 }, waitSeconds: plan.pollSeconds };
 }
 
 /** Before the first shift there is nothing to watch: preflight looks at everything again once the answer is there. */
 export const approveWatched: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) =>
-  (run.stage ? watched : guarded(approve))(run, ports, nowMs);
+  (run.stage ? watched : withLock(approve))(run, ports, nowMs);
 
-export const handler = handlerOf(approveWatched);
+export const handler = createHandler(approveWatched);

@@ -1,9 +1,9 @@
 import { CutoverRun, note } from '../../core/cutover/run';
 import { bakeVerdict } from '../../core/judge/judge';
-import { afterBake, observedOf } from '../../core/cutover/stage';
+import { afterBake, summarizeObserved } from '../../core/cutover/stage';
 import { Look, judged } from '../step/observe';
 import type { Ports } from '../contract/ports';
-import { handlerOf } from '../step/step';
+import { createHandler } from '../step/step';
 
 /** One look at a bake: asks for the verdict on what both sides did since the shift. */
 async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Look): Promise<CutoverRun> {
@@ -17,7 +17,7 @@ async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Loo
   const verdict = bakeVerdict(bake, watch, run.plan);
   const after = afterBake(run, { stage, progress, watch, verdict }, nowMs);
   if (verdict === 'wait') return after;
-  return note(after, nowMs, 'Bake', { stage: progress.index + 1, verdict, ...observedOf(watch) });
+  return note(after, nowMs, 'Bake', { stage: progress.index + 1, verdict, ...summarizeObserved(watch) });
 }
 
 /** Not on what was not seen: the source's figures alone are no part of the verdict. */
@@ -29,4 +29,4 @@ function canPromote({ blind, tasks }: Look): boolean {
 
 export const bake = judged(judgeBake, { isConfirmed: true });
 
-export const handler = handlerOf(bake);
+export const handler = createHandler(bake);

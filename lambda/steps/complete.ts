@@ -1,9 +1,9 @@
 import { CutoverRun, note } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
-import { evidenceOf } from '../../core/cutover/evidence';
+import { buildEvidence } from '../../core/cutover/evidence';
 import { announce } from '../step/announce';
 import type { Ports } from '../contract/ports';
-import { handlerOf, holdsLock } from '../step/step';
+import { createHandler, holdsLock } from '../step/step';
 import { undrain } from '../step/undrain';
 
 /**
@@ -17,10 +17,10 @@ export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Pr
   }
   const notUndrained = await undrain('source', ports);
   const done = note(run, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
-  await ports.store.putEvidence(evidenceOf(done, 'completed', nowMs));
+  await ports.store.putEvidence(buildEvidence(done, 'completed', nowMs));
   await ports.store.release(run.execution);
   await announce('completed', done, ports);
   return done;
 }
 
-export const handler = handlerOf(complete);
+export const handler = createHandler(complete);

@@ -1,10 +1,10 @@
-import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { announce } from '../step/announce';
 import { Look, judged } from '../step/observe';
 import type { Ports } from '../contract/ports';
-import { handlerOf } from '../step/step';
+import { createHandler } from '../step/step';
 
 /** Reads the weighted rule back: as intended, in time. */
 async function readBack(run: CutoverRun, ports: Ports, nowMs: number, { rules }: Look): Promise<CutoverRun> {
@@ -24,7 +24,7 @@ async function readBack(run: CutoverRun, ports: Ports, nowMs: number, { rules }:
     return note(confirmed, nowMs, 'Confirm', { stage: stage.index + 1, seconds });
   }
   if (seconds < plan.confirmTimeoutSeconds) return { ...run, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
-  return retreat(
+  return rollBack(
     run,
     'ShiftNotConfirmed',
     `the weights must read back within ${plan.confirmTimeoutSeconds} s, got ${JSON.stringify(forward)}`,
@@ -33,4 +33,4 @@ async function readBack(run: CutoverRun, ports: Ports, nowMs: number, { rules }:
 
 export const confirm = judged(readBack, { isConfirmed: false });
 
-export const handler = handlerOf(confirm);
+export const handler = createHandler(confirm);

@@ -1,11 +1,11 @@
-import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { beginDrain, observeDrain } from '../../core/cutover/drain-run';
 import { TaskReading } from '../../core/judge/tally';
 import { Look, judged } from '../step/observe';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { handlerOf } from '../step/step';
+import { createHandler } from '../step/step';
 
 /**
  * One look at the drain of the source, while both sides are judged. The first look begins it; a task that is not draining
@@ -44,11 +44,11 @@ function waitForTasks(run: CutoverRun, nowMs: number): CutoverRun {
   const limitMs = progress?.limitMs ?? MAX_BLIND_MS;
   if (nowMs - sinceMs < limitMs) return { ...run, verdict: 'wait', waitSeconds: plan.pollSeconds };
   const rule = `the tasks of the source must be listed within ${Math.round(limitMs / 1000)} s of the drain`;
-  return retreat(run, 'DrainOverdue', `${rule}, got no response of ECS`);
+  return rollBack(run, 'DrainOverdue', `${rule}, got no response of ECS`);
 }
 
 const MAX_BLIND_MS = 600_000;
 
 export const drain = judged(drainSource, { isConfirmed: true });
 
-export const handler = handlerOf(drain);
+export const handler = createHandler(drain);

@@ -1,5 +1,5 @@
 import { Announced } from '../../core/cutover/announcement';
-import type { HeededAlarms } from '../../core/judge/alarm-check';
+import type { CheckedAlarms } from '../../core/judge/alarm-check';
 import { CutoverRun, begin, note } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
 import { estimateSeconds, parsePlan } from '../../core/plan/plan';
@@ -7,7 +7,7 @@ import { PLAN_PARTS, PlanPart, checkFloor } from '../../core/plan/plan-floor';
 import { Problems } from '../../core/validation/problems';
 import { announce } from '../step/announce';
 import type { Ports } from '../contract/ports';
-import { handlerOf } from '../step/step';
+import { createHandler } from '../step/step';
 
 /** Step Functions adds this key to the input of an execution that another workflow starts with `associateWithParent`. */
 const STARTED_BY = 'AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID';
@@ -25,7 +25,7 @@ export interface LockInput {
   /** @default - all */
   readonly changeableParts?: readonly PlanPart[];
   /** Of the definition, too: who may start a cutover does not say which alarms it heeds. */
-  readonly alarms?: HeededAlarms;
+  readonly alarms?: CheckedAlarms;
 }
 
 /** Reads the plan and takes the lock: one cutover of a migration at a time. */
@@ -65,4 +65,4 @@ function failedRun({ execution }: LockInput, { code, message }: CutoverError): A
   return { execution, failure: { code, message } };
 }
 
-export const handler = handlerOf(lock);
+export const handler = createHandler(lock);

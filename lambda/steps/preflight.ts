@@ -2,14 +2,14 @@ import { checkAlarms } from '../../core/judge/alarm-check';
 import { pendingGate } from '../../core/approval/approval';
 import { CutoverRun, note } from '../../core/cutover/run';
 import { CutoverError, ErrorCode } from '../../core/errors/errors';
-import { weightsOf } from '../../core/traffic/forward';
+import { findWeights } from '../../core/traffic/forward';
 import { otherRules } from '../../core/traffic/listener-rules';
 import { firstLines } from '../../core/cutover/state-size';
-import { formatWeights, sameShares, Side, SIDES } from '../../core/traffic/weights';
+import { formatWeights, sameQuotas, Side, SIDES } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { readSide } from '../step/sides';
-import { handlerOf } from '../step/step';
+import { createHandler } from '../step/step';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
 const MAX_TASKS = 2_000;
@@ -27,7 +27,7 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
   const readings = await loadBalancer.rules();
   const own = readings.find(({ arn }) => arn === loadBalancer.ruleArn);
   const forward = own?.forward;
-  const weights = forward && weightsOf(forward, loadBalancer.groupArns);
+  const weights = forward && findWeights(forward, loadBalancer.groupArns);
   if (!own || !forward || !weights) {
     throw new CutoverError(
       'RuleNotWeighted',
@@ -62,7 +62,7 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
 }
 
 function weightFindings(run: CutoverRun, weights: CutoverRun['plan']['initialWeights']): Finding[] {
-  if (sameShares(weights, run.plan.initialWeights)) return [];
+  if (sameQuotas(weights, run.plan.initialWeights)) return [];
   const expected = formatWeights(run.plan.initialWeights);
   return [
     { code: 'WeightsUnexpected', message: `the weights in force must be ${expected}, got ${formatWeights(weights)}` },
@@ -125,4 +125,4 @@ async function findInTasks(
   return { count, findings };
 }
 
-export const handler = handlerOf(preflight);
+export const handler = createHandler(preflight);

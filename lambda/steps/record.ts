@@ -1,9 +1,9 @@
 import { AnnouncementKind } from '../../core/cutover/announcement';
-import { CutoverRun, Outcome, failureOf, note, outcomeOf } from '../../core/cutover/run';
-import { evidenceOf } from '../../core/cutover/evidence';
+import { CutoverRun, Outcome, findFailure, note, findOutcome } from '../../core/cutover/run';
+import { buildEvidence } from '../../core/cutover/evidence';
 import { announce } from '../step/announce';
 import type { Ports } from '../contract/ports';
-import { handlerOf } from '../step/step';
+import { createHandler } from '../step/step';
 
 /** `cause` is what the state machine shows of the failure. */
 export interface Recorded extends CutoverRun {
@@ -24,13 +24,13 @@ const KINDS: Readonly<Record<Outcome, AnnouncementKind>> = {
  */
 export async function record(run: CutoverRun, ports: Ports, nowMs: number): Promise<Recorded> {
   const { store } = ports;
-  const outcome = outcomeOf(run);
+  const outcome = findOutcome(run);
   const noted = note(run, nowMs, 'Record', { outcome });
-  await store.putEvidence(evidenceOf(noted, outcome, nowMs));
+  await store.putEvidence(buildEvidence(noted, outcome, nowMs));
   if (outcome !== 'failed') await store.release(run.execution);
   await announce(KINDS[outcome], noted, ports);
-  const failure = failureOf(run);
+  const failure = findFailure(run);
   return { ...noted, outcome, cause: failure ? `${failure.code}: ${failure.message}` : 'no reason is known' };
 }
 
-export const handler = handlerOf(record);
+export const handler = createHandler(record);

@@ -1,12 +1,12 @@
-import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { unseenEnd } from '../../core/cutover/drain-run';
 import { CutoverError, ErrorCode } from '../../core/errors/errors';
 import { sameForward } from '../../core/traffic/forward';
-import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, recoveryCallOf } from '../../core/cutover/recovery';
+import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, buildRecoveryCall } from '../../core/cutover/recovery';
 import { verifiedMark } from '../../core/cutover/verified-mark';
 import { announce } from '../step/announce';
 import type { Ports } from '../contract/ports';
-import { handlerOf } from '../step/step';
+import { createHandler } from '../step/step';
 import { undrain } from '../step/undrain';
 import { record } from './record';
 import { rollback } from './rollback';
@@ -24,7 +24,7 @@ interface Recovered {
  * one that finds that the source must not be given its weight back.
  */
 export async function recover(event: StatusChange | QueuedChange, ports: Ports, nowMs: number): Promise<Recovered> {
-  const { change, isFirst, isLast } = recoveryCallOf(event);
+  const { change, isFirst, isLast } = buildRecoveryCall(event);
   try {
     return await putBack(change, ports, nowMs);
   } catch (error) {
@@ -45,8 +45,8 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
   const held = await store.holder();
   if (held?.execution !== detail.name) return { recovered: false };
   if (await isFinished(held, ports)) return finish(held, ports, nowMs);
-  const begun = held.isVerified ? { ...held, isVerified: false } : held;
-  const stopped = retreat(begun, 'Aborted', `the execution '${detail.name}' ended as ${detail.status}`);
+  const started = held.isVerified ? { ...held, isVerified: false } : held;
+  const stopped = rollBack(started, 'Aborted', `the execution '${detail.name}' ended as ${detail.status}`);
   // From here on no step of it passes its guard.
   await store.save(stopped);
   const back = held.initial ? await restore(stopped, ports, nowMs) : stopped;
@@ -91,18 +91,18 @@ async function restore(stopped: CutoverRun, ports: Ports, nowMs: number): Promis
   const { store } = ports;
   if (stopped.rollback?.hasReadBack) return rollback(stopped, ports, nowMs);
   const first = await rollback(stopped, ports, nowMs);
-  const begun: CutoverRun = { ...first, verdict: stopped.verdict, ...withoutEnd(first) };
+  const started: CutoverRun = { ...first, verdict: stopped.verdict, ...withoutEnd(first) };
   // The next call goes on from here: it does not tell people again, and in the end leaves a task that cannot be told.
-  if (begun.rollback && !stopped.rollback) await store.save(begun);
+  if (started.rollback && !stopped.rollback) await store.save(started);
   await ports.pause(STRAGGLER_MS);
-  const again = await rollback(begun, ports, ports.now());
+  const again = await rollback(started, ports, ports.now());
   if (again.rollback?.hasReadBack) await store.save({ ...again, verdict: stopped.verdict });
   return again;
 }
 
-function withoutEnd({ rollback: begun }: CutoverRun): Pick<CutoverRun, 'rollback'> {
-  if (!begun) return {};
-  const { startedAt, hasSet, sides, strandedAt } = begun;
+function withoutEnd({ rollback: started }: CutoverRun): Pick<CutoverRun, 'rollback'> {
+  if (!started) return {};
+  const { startedAt, hasSet, sides, strandedAt } = started;
   return {
     rollback: {
       startedAt,
@@ -126,11 +126,11 @@ async function giveUp({ detail: { name } }: StatusChange, error: unknown, ports:
   const held = await ports.store.holder();
   if (held?.execution !== name || (await ports.store.hasEvidence(name))) return;
   if (hasCode(error, 'RollbackUnsafe')) {
-    await record(retreat(held, error.code, error.message), ports, ports.now());
+    await record(rollBack(held, error.code, error.message), ports, ports.now());
     return;
   }
   const message = `the weights of '${name}' must be put back in ${RECOVERY_ATTEMPTS} attempts, got ${String(error)}`;
-  await record(retreat(held, 'RollbackNotConfirmed', message), ports, ports.now());
+  await record(rollBack(held, 'RollbackNotConfirmed', message), ports, ports.now());
 }
 
-export const handler = handlerOf(recover);
+export const handler = createHandler(recover);

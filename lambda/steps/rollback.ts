@@ -1,5 +1,5 @@
 import { checkAlarms } from '../../core/judge/alarm-check';
-import { CutoverRun, RollbackRecord, failureOf, note } from '../../core/cutover/run';
+import { CutoverRun, RollbackRecord, findFailure, note } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
 import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
@@ -10,7 +10,7 @@ import { readRules } from '../step/observe';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
 import { readSide } from '../step/sides';
-import { handlerOf } from '../step/step';
+import { createHandler } from '../step/step';
 import { timeLeftMs } from '../contract/time-left';
 import { undrain } from '../step/undrain';
 
@@ -51,23 +51,23 @@ export async function rollback(run: CutoverRun, ports: Ports, nowMs: number): Pr
   const holder = await settleWithin(ASK_MS, 'reading the lock', () => store.holder());
   if ('value' in holder && holder.value?.execution !== execution) return withoutLock(run);
   const intended = forwardFor(plan.initialWeights, loadBalancer.groupArns, initial.stickiness);
-  const begun: CutoverRun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
+  const started: CutoverRun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
   const before = await look(run, ports);
   const seen = { ...before, notDone: [...('problem' in holder ? [holder.problem] : []), ...before.notDone] };
-  if (run.rollback?.hasReadBack) return settleWeights(begun, intended, seen, ports, nowMs);
+  if (run.rollback?.hasReadBack) return settleWeights(started, intended, seen, ports, nowMs);
   const isMoved = mustBeSet(run, seen, intended);
-  if (isMoved && (await mustStay(run, seen, ports))) return stay(begun, seen, ports, nowMs);
+  if (isMoved && (await mustStay(run, seen, ports))) return stay(started, seen, ports, nowMs);
   if (isMoved) await loadBalancer.setForward(intended);
   // After the weights: they do not wait for a message.
-  if (!run.rollback) await announce('rollingBack', begun, ports);
-  if (!isMoved) return settleWeights(begun, intended, seen, ports, nowMs);
-  const moved = { ...begun, rollback: { ...startOf(begun, nowMs), hasSet: true } };
+  if (!run.rollback) await announce('rollingBack', started, ports);
+  if (!isMoved) return settleWeights(started, intended, seen, ports, nowMs);
+  const moved = { ...started, rollback: { ...findStart(started, nowMs), hasSet: true } };
   return settleWeights(moved, intended, await verifySource(run, seen, ports, intended), ports, nowMs);
 }
 
 /** After a shift the first look sets them whatever it reads: an API that lags behind may still show what was before. */
-function mustBeSet({ stage, rollback: begun }: CutoverRun, { forward }: Seen, intended: Forward): boolean {
-  const mayHaveShifted = stage !== undefined && begun?.hasSet !== true;
+function mustBeSet({ stage, rollback: started }: CutoverRun, { forward }: Seen, intended: Forward): boolean {
+  const mayHaveShifted = stage !== undefined && started?.hasSet !== true;
   return mayHaveShifted || !forward || !sameForward(forward, intended);
 }
 
@@ -80,9 +80,9 @@ async function settleWeights(
   nowMs: number,
 ): Promise<CutoverRun> {
   const isBack = seen.forward !== undefined && sameForward(seen.forward, intended);
-  const record = run.rollback ?? startOf(run, nowMs);
+  const record = run.rollback ?? findStart(run, nowMs);
   const settled: CutoverRun = isBack ? { ...run, rollback: { ...record, hasReadBack: true } } : run;
-  const { hasSet, hasReadBack, restoredAt } = startOf(settled, nowMs);
+  const { hasSet, hasReadBack, restoredAt } = findStart(settled, nowMs);
   if (hasSet && hasReadBack && seen.source.serves === false) return stranded(settled, seen, ports, nowMs);
   const isDone = isBack && restoredAt === undefined && (mayTakeBack(seen.source) || hasSet !== true);
   return afterLook(isDone ? restored(settled, nowMs, ports) : settled, seen, ports, nowMs);
@@ -134,7 +134,7 @@ async function verifySource({ plan }: CutoverRun, seen: Seen, ports: Ports, inte
 async function stay(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { source } = seen;
   const target = (await readSide('target', run.plan, ports, 1)).state;
-  const record: RollbackRecord = { ...startOf(run, nowMs), sides: { source, target }, ...notDoneOf(seen) };
+  const record: RollbackRecord = { ...findStart(run, nowMs), sides: { source, target }, ...listNotDone(seen) };
   const waiting: CutoverRun = { ...run, rollback: record, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
   if (!run.rollback?.sides) await announce('stuck', waiting, ports);
   const seconds = (ports.now() - Date.parse(record.startedAt)) / 1000;
@@ -151,9 +151,9 @@ async function stay(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): P
 async function stranded(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { source } = seen;
   const target = (await readSide('target', run.plan, ports, 1)).state;
-  const begun = { ...startOf(run, nowMs), restoredAt: undefined };
+  const started = { ...findStart(run, nowMs), restoredAt: undefined };
   const strandedAt = run.rollback?.strandedAt ?? new Date(ports.now()).toISOString();
-  const record: RollbackRecord = { ...begun, strandedAt, sides: { source, target }, ...notDoneOf(seen) };
+  const record: RollbackRecord = { ...started, strandedAt, sides: { source, target }, ...listNotDone(seen) };
   const waiting: CutoverRun = { ...run, rollback: record, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
   if (!run.rollback?.strandedAt) await announce('stuck', waiting, ports);
   if (ports.now() - Date.parse(strandedAt) < STRANDED_SECONDS * 1000) return waiting;
@@ -165,17 +165,17 @@ async function stranded(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number
 function restored(run: CutoverRun, beganMs: number, { metrics, now }: Ports): CutoverRun {
   const nowMs = now();
   metrics.weights(run.plan.initialWeights, nowMs);
-  const record = startOf(run, beganMs);
+  const record = findStart(run, beganMs);
   return { ...run, rollback: { ...record, restoredAt: new Date(nowMs).toISOString() } };
 }
 
 function afterLook(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): CutoverRun {
-  const record: RollbackRecord = { ...startOf(run, nowMs), ...notDoneOf(seen) };
+  const record: RollbackRecord = { ...findStart(run, nowMs), ...listNotDone(seen) };
   const kept: CutoverRun = { ...run, rollback: record };
   const isLate = nowMs - Date.parse(record.startedAt) >= CONFIRM_SECONDS * 1000;
   const isRestored = record.restoredAt !== undefined;
   if (isRestored && (seen.notDone.length === 0 || isLate)) {
-    const detail = { weights: run.plan.initialWeights, ...notDoneOf(seen) };
+    const detail = { weights: run.plan.initialWeights, ...listNotDone(seen) };
     return note({ ...kept, verdict: 'restored' }, ports.now(), 'Rollback', detail);
   }
   if (!isLate) return { ...kept, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
@@ -186,14 +186,14 @@ function afterLook(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Cu
   throw new CutoverError('RollbackNotConfirmed', `${rule}, got ${got}`);
 }
 
-function notDoneOf({ notDone }: Seen): Pick<RollbackRecord, 'notDone'> {
+function listNotDone({ notDone }: Seen): Pick<RollbackRecord, 'notDone'> {
   return notDone.length > 0 ? { notDone } : {};
 }
 
 /** Without what an earlier look could not do: this one has tried again. */
-function startOf({ rollback: begun }: CutoverRun, nowMs: number): RollbackRecord {
-  if (!begun) return { startedAt: new Date(nowMs).toISOString() };
-  const { startedAt, restoredAt, hasSet, hasReadBack } = begun;
+function findStart({ rollback: started }: CutoverRun, nowMs: number): RollbackRecord {
+  if (!started) return { startedAt: new Date(nowMs).toISOString() };
+  const { startedAt, restoredAt, hasSet, hasReadBack } = started;
   return {
     startedAt,
     ...(restoredAt !== undefined && { restoredAt }),
@@ -205,7 +205,7 @@ function startOf({ rollback: begun }: CutoverRun, nowMs: number): RollbackRecord
 function beginRollback(run: CutoverRun, nowMs: number): CutoverRun {
   const startedAt = new Date(nowMs).toISOString();
   const stages = [...run.stages, ...interruptedStage(run, nowMs)];
-  return note({ ...run, stages, rollback: { startedAt } }, nowMs, 'Rollback', { because: failureOf(run) });
+  return note({ ...run, stages, rollback: { startedAt } }, nowMs, 'Rollback', { because: findFailure(run) });
 }
 
-export const handler = handlerOf(rollback);
+export const handler = createHandler(rollback);

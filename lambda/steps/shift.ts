@@ -1,4 +1,4 @@
-import { CutoverRun, note, retreat } from '../../core/cutover/run';
+import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { isTooLarge, tooManyTasks, withoutTasks } from '../../core/cutover/state-size';
@@ -6,7 +6,7 @@ import { beginStage, beginWatch } from '../../core/judge/watch';
 import { Look, judged, readRules } from '../step/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { Act, guarded, handlerOf } from '../step/step';
+import { Act, withLock, createHandler } from '../step/step';
 
 /** Sets the weights of the next stage. Doing it twice is doing it once. */
 async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
@@ -21,7 +21,7 @@ async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise
     !run.intended || [run.intended, intended].some((each) => sameForward(present, each));
   const present = (await readRules(ports, isExpected)).find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
   if (!present || !isExpected(present)) {
-    return retreat(run, 'RulesChanged', `the weighted rule must be as shifted before, got ${JSON.stringify(present)}`);
+    return rollBack(run, 'RulesChanged', `the weighted rule must be as shifted before, got ${JSON.stringify(present)}`);
   }
   const watch = run.watch ? beginStage(run.watch, nowMs) : beginWatch(await readTasks(proxies), nowMs);
   const progress = { index, shiftedAtMs: nowMs };
@@ -34,7 +34,7 @@ async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise
     verdict: 'go',
     waitSeconds: CONFIRM_POLL_SECONDS,
   };
-  if (isTooLarge(shifting)) return retreat(withoutTasks(run), 'TooManyTasks', tooManyTasks(shifting));
+  if (isTooLarge(shifting)) return rollBack(withoutTasks(run), 'TooManyTasks', tooManyTasks(shifting));
   // Saved first: who finds the lock must know that the rule may have changed.
   if (index === 0) await store.save(shifting);
   else if ('problem' in (await settle(() => store.save(shifting)))) return waitToShift(run, nowMs);
@@ -52,7 +52,7 @@ function waitToShift(run: CutoverRun, nowMs: number): CutoverRun {
   const unsavedSinceMs = run.unsavedSinceMs ?? nowMs;
   if (nowMs - unsavedSinceMs >= MAX_UNSHIFTED_SECONDS * 1000) {
     const rule = `everything that a shift needs must be readable within ${MAX_UNSHIFTED_SECONDS} s, and the store writable`;
-    return retreat(run, 'AwsUnavailable', `${rule}, got tasks or services that do not answer`);
+    return rollBack(run, 'AwsUnavailable', `${rule}, got tasks or services that do not answer`);
   }
   return { ...run, unsavedSinceMs, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
 }
@@ -66,7 +66,7 @@ export const shift: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) => {
         : setWeights(judgedRun, ports, atMs),
     { isConfirmed: false },
   );
-  return (run.stage ? next : guarded(setWeights))(run, ports, nowMs);
+  return (run.stage ? next : withLock(setWeights))(run, ports, nowMs);
 };
 
 async function readTasks(proxies: Ports['proxies']) {
@@ -74,4 +74,4 @@ async function readTasks(proxies: Ports['proxies']) {
   return { source, target };
 }
 
-export const handler = handlerOf(shift);
+export const handler = createHandler(shift);

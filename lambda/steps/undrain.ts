@@ -4,7 +4,7 @@ import { SIDES, Side } from '../../core/traffic/weights';
 import { SMOKE_VARIABLE } from '../../core/cutover/cutover-config';
 import type { Ports } from '../contract/ports';
 import { readSide } from '../step/sides';
-import { handlerOf } from '../step/step';
+import { createHandler } from '../step/step';
 import { undrain } from '../step/undrain';
 
 /** What a person's command asks for. */
@@ -31,4 +31,4 @@ export async function undrainSide({ side }: UndrainCall, ports: Ports): Promise<
   return { state, notUndrained };
 }
 
-export const handler = handlerOf(undrainSide);
+export const handler = createHandler(undrainSide);

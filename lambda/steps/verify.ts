@@ -1,13 +1,13 @@
 import { total } from '../../core/proxy/connections';
-import { CutoverRun, note, retreat } from '../../core/cutover/run';
-import { activeOf, describeLive, drainSeen } from '../../core/cutover/drain-run';
+import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import { sumActive, describeLive, drainSeen } from '../../core/cutover/drain-run';
 import { CutoverError } from '../../core/errors/errors';
 import { unknownTasks } from '../../core/judge/tally';
 import { verifiedMark } from '../../core/cutover/verified-mark';
 import { Look, judged } from '../step/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { handlerOf } from '../step/step';
+import { createHandler } from '../step/step';
 
 /** What may pass by itself has so long: a task that hangs is killed by ECS within its stop timeout. */
 const MAX_UNVERIFIED_SECONDS = 300;
@@ -27,7 +27,7 @@ async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Lo
   const { tasks, blind } = look;
   const isBlind = blind.some((what) => what === 'loadBalancer' || what === 'alarms' || what === 'targetTasks');
   if (isBlind || !tasks.source) return { ...run, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
-  const source = activeOf(tasks.source);
+  const source = sumActive(tasks.source);
   const unknown = unknownTasks(tasks.source);
   if (total(source) > 0 || unknown.length > 0) {
     return waitForZero(run, `the source must be at zero, got ${describeLive(source, unknown)}`, nowMs);
@@ -40,7 +40,7 @@ async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Lo
   const unsavedSinceMs = run.unsavedSinceMs ?? nowMs;
   if (nowMs - unsavedSinceMs >= MAX_UNSAVED_SECONDS * 1000) {
     const rule = `that Verify has passed must be written into the store or at the rule within ${MAX_UNSAVED_SECONDS} s`;
-    return retreat(run, 'AwsUnavailable', `${rule}, got neither`);
+    return rollBack(run, 'AwsUnavailable', `${rule}, got neither`);
   }
   const waitSeconds = Math.max(run.plan.pollSeconds, UNSAVED_POLL_SECONDS);
   return { ...run, unsavedSinceMs, verdict: 'wait', waitSeconds };
@@ -59,10 +59,10 @@ async function isWrittenDown(verified: CutoverRun, { store, loadBalancer }: Port
 
 function waitForZero(run: CutoverRun, message: string, nowMs: number): CutoverRun {
   const unverifiedSinceMs = run.unverifiedSinceMs ?? nowMs;
-  if (nowMs - unverifiedSinceMs >= MAX_UNVERIFIED_SECONDS * 1000) return retreat(run, 'NotDrained', message);
+  if (nowMs - unverifiedSinceMs >= MAX_UNVERIFIED_SECONDS * 1000) return rollBack(run, 'NotDrained', message);
   return { ...run, unverifiedSinceMs, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
 }
 
 export const verify = judged(verifyBoth, { isConfirmed: true });
 
-export const handler = handlerOf(verify);
+export const handler = createHandler(verify);

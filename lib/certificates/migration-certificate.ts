@@ -2,7 +2,7 @@ import { Arn, ArnFormat, Stack } from 'aws-cdk-lib';
 import { Certificate, CertificateValidation, ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { IHostedZone } from 'aws-cdk-lib/aws-route53';
 import { Construct } from 'constructs';
-import { refuse, isLater } from '../validation/validation';
+import { reject, isLater } from '../validation/validation';
 import { checkNames } from '../validation/known-props';
 import { SelfSignedCertificate, SelfSignedCertificateProps, checkCertificateName } from './self-signed-certificate';
 
@@ -59,26 +59,26 @@ export class MigrationCertificate {
 function checkArn(scope: Construct, arn: string): void {
   if (isLater(arn)) return;
   if (!/^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/.+/.test(arn)) {
-    refuse('certificateArn', 'the ARN of a certificate of AWS Certificate Manager', arn);
+    reject('certificateArn', 'the ARN of a certificate of AWS Certificate Manager', arn);
   }
   const { region } = Stack.of(scope);
   if (!isLater(region) && Arn.split(arn, ArnFormat.SLASH_RESOURCE_NAME).region !== region) {
-    refuse('certificateArn', `of a certificate in ${region}, as the load balancer is`, arn);
+    reject('certificateArn', `of a certificate in ${region}, as the load balancer is`, arn);
   }
 }
 
 /** A name outside of the zone can never be proven: the deployment would wait for hours, and fail. */
 function checkInZone(name: string, domainName: string, hostedZone: IHostedZone): void {
   checkCertificateName(name, domainName);
-  const zoneName = nameOf(hostedZone);
+  const zoneName = formatName(hostedZone);
   if (zoneName === undefined || isLater(domainName) || isLater(zoneName)) return;
   const zone = zoneName.replace(/\.$/, '').toLowerCase();
   const bare = domainName.replace(/^\*\./, '').toLowerCase();
-  if (bare !== zone && !bare.endsWith(`.${zone}`)) refuse(name, `a name in the zone '${zone}'`, domainName);
+  if (bare !== zone && !bare.endsWith(`.${zone}`)) reject(name, `a name in the zone '${zone}'`, domainName);
 }
 
 /** Undefined of a zone that is known by its id alone: to ask it throws. */
-function nameOf(hostedZone: IHostedZone): string | undefined {
+function formatName(hostedZone: IHostedZone): string | undefined {
   try {
     return hostedZone.zoneName;
   } catch {

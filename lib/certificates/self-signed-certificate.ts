@@ -12,7 +12,7 @@ import { acknowledge } from '../validation/nag-suppressions';
 import { checkNames } from '../validation/known-props';
 import { lambdaAsset } from '../shared/assets';
 import { encryptSharedLog } from '../shared/encryption';
-import { checkDuration, refuse, isLater } from '../validation/validation';
+import { checkDuration, reject, isLater } from '../validation/validation';
 import { trustOwnAccountOnly } from '../shared/trusted-services';
 
 export interface SelfSignedCertificateProps {
@@ -169,7 +169,7 @@ function checkProps(props: SelfSignedCertificateProps, validity: Duration): void
   checkCertificateName('domainName', props.domainName);
   // The common name of X.509 (RFC 5280, appendix A.1) has no more.
   if (!isLater(props.domainName) && props.domainName.length > 64) {
-    refuse('domainName', 'a name of at most 64 characters', props.domainName);
+    reject('domainName', 'a name of at most 64 characters', props.domainName);
   }
   for (const name of props.subjectAlternativeNames ?? []) checkCertificateName('subjectAlternativeNames', name);
 }
@@ -178,5 +178,5 @@ const CERTIFICATE_NAME = /^(\*\.)?[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$/;
 
 export function checkCertificateName(name: string, value: string): void {
   if (isLater(value)) return;
-  if (!CERTIFICATE_NAME.test(value)) refuse(name, 'a host name, or one with * as its first label', value);
+  if (!CERTIFICATE_NAME.test(value)) reject(name, 'a host name, or one with * as its first label', value);
 }

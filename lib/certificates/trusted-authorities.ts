@@ -4,11 +4,11 @@ import { SecretValue } from 'aws-cdk-lib';
 import { IKey } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { certificatesOf } from '../../core/validation/pem';
+import { parseCertificates } from '../../core/validation/pem';
 import { acknowledge } from '../validation/nag-suppressions';
 import { checkNames } from '../validation/known-props';
 import { createSecret } from '../shared/encryption';
-import { refuse } from '../validation/validation';
+import { reject } from '../validation/validation';
 
 export interface TrustedAuthoritiesProps {
   /** The path of a PEM file with the certificates of the authorities, without a key; 64 KiB at most. */
@@ -65,15 +65,15 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    return refuse('file', 'the path of a readable file', `'${file}'`);
+    return reject('file', 'the path of a readable file', `'${file}'`);
   }
 }
 
 function checkPem(file: string, pem: string): void {
   const bytes = Buffer.byteLength(pem);
-  if (bytes > MAX_BYTES) refuse('file', `a PEM file of at most ${MAX_BYTES} bytes`, `'${file}' with ${bytes}`);
-  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) refuse('file', 'a PEM file without a private key', `'${file}'`);
-  if (!certificatesOf(pem, (block) => new X509Certificate(block))) {
-    refuse('file', 'a PEM file with certificates', `'${file}'`);
+  if (bytes > MAX_BYTES) reject('file', `a PEM file of at most ${MAX_BYTES} bytes`, `'${file}' with ${bytes}`);
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) reject('file', 'a PEM file without a private key', `'${file}'`);
+  if (!parseCertificates(pem, (block) => new X509Certificate(block))) {
+    reject('file', 'a PEM file with certificates', `'${file}'`);
   }
 }

@@ -61,7 +61,7 @@ export class AdoptionProof extends Construct {
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets,
       securityGroups: [props.securityGroup],
-      environment: { [PROOF_VARIABLE]: Stack.of(this).toJsonString(orderOf(props)) },
+      environment: { [PROOF_VARIABLE]: Stack.of(this).toJsonString(buildOrder(props)) },
       environmentEncryption: encryptionKey,
       logGroup: createLogGroup(this, 'Log', { retention: props.logRetention, encryptionKey }),
     });
@@ -104,7 +104,7 @@ interface WrittenSmoke {
   readonly smoke?: readonly { readonly path: string; readonly expectedStatus?: number }[];
 }
 
-function orderOf(props: AdoptionProofProps): ProofOrder {
+function buildOrder(props: AdoptionProofProps): ProofOrder {
   const { loadBalancer, source, target, domainName, trustedAuthorities, smokeRoute, plan } = props;
   const { smoke = [{ path: '/' }] } = plan._toJson(loadBalancer.initialWeights) as WrittenSmoke;
   return {

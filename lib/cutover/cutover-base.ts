@@ -11,7 +11,7 @@ import { letEncrypt } from '../shared/encryption';
 import { checkNames } from '../validation/known-props';
 import { MigrationSide } from '../traffic/migration-side';
 import { whereItIs } from '../shared/metric-place';
-import { refuse } from '../validation/validation';
+import { reject } from '../validation/validation';
 
 /** A cutover, made here or elsewhere: who may act on it, and what it reports. */
 export interface ICutover extends IResource {
@@ -227,12 +227,12 @@ export class ImportedCutover extends CutoverBase {
   public readonly stateMachine: IStateMachine;
   private readonly functions = new Map<string, IFunction>();
   private queue?: IQueue;
-  private readonly told: CutoverAttributes;
+  private readonly notified: CutoverAttributes;
 
   constructor(scope: Construct, id: string, props: CutoverAttributes) {
     super(scope, id, { environmentFromArn: props.stateMachineArn });
     checkNames('CutoverAttributes', props);
-    this.told = props;
+    this.notified = props;
     this.stateMachine = StateMachine.fromStateMachineArn(this, 'StateMachine', props.stateMachineArn);
   }
 
@@ -245,11 +245,11 @@ export class ImportedCutover extends CutoverBase {
   }
 
   public get undrainFunction(): IFunction {
-    return this.functionOf('Undrain', this.given('undrainFunctionArn'));
+    return this.findFunction('Undrain', this.given('undrainFunctionArn'));
   }
 
   public get recoverFunction(): IFunction {
-    return this.functionOf('Recover', this.given('recoverFunctionArn'));
+    return this.findFunction('Recover', this.given('recoverFunctionArn'));
   }
 
   public get givenUpQueue(): IQueue {
@@ -257,10 +257,10 @@ export class ImportedCutover extends CutoverBase {
   }
 
   private given<K extends keyof CutoverAttributes>(name: K): NonNullable<CutoverAttributes[K]> {
-    return this.told[name] ?? refuse(name, `given where '${this.node.path}' is imported`, 'nothing');
+    return this.notified[name] ?? reject(name, `given where '${this.node.path}' is imported`, 'nothing');
   }
 
-  private functionOf(id: string, functionArn: string): IFunction {
+  private findFunction(id: string, functionArn: string): IFunction {
     // Who may call it from another account is said where it was made as well: its policy is not ours to change.
     const attributes = { functionArn, skipPermissions: true };
     const known = this.functions.get(id) ?? Function.fromFunctionAttributes(this, id, attributes);

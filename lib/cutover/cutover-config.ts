@@ -4,8 +4,8 @@ import { IEventBus } from 'aws-cdk-lib/aws-events';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import type { AlarmNames, HeededAlarms } from '../../core/judge/alarm-check';
-import { CutoverWiring } from '../../core/cutover/cutover-config';
+import type { AlarmNames, CheckedAlarms } from '../../core/judge/alarm-check';
+import { CutoverConfig } from '../../core/cutover/cutover-config';
 import { StepResources } from './cutover-rights';
 import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';
 import { ADMIN_PORT } from '../shared/ports';
@@ -13,7 +13,7 @@ import { ProxyService } from '../proxy/proxy-service';
 import { SmokeRoute } from './smoke-route';
 
 /** Of a cutover's props, what its steps act on. */
-export interface WiringParts {
+export interface ConfigParts {
   readonly loadBalancer: MigrationLoadBalancer;
   readonly source: ProxyService;
   readonly target: ProxyService;
@@ -27,7 +27,7 @@ export interface WiringParts {
 }
 
 /** What the steps act on, as they read it. */
-export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventBus): CutoverWiring {
+export function resolveConfig(scope: Construct, props: ConfigParts, eventBus: IEventBus): CutoverConfig {
   const { loadBalancer, source, target } = props;
   return {
     loadBalancerArn: loadBalancer.loadBalancer.loadBalancerArn,
@@ -57,20 +57,20 @@ export function wiringOf(scope: Construct, props: WiringParts, eventBus: IEventB
 }
 
 /** What the state machine tells its executions to heed. */
-export function heededBy({ alarms = [], sourceAlarms = [] }: WiringParts): HeededAlarms {
-  const namesOf = (some: readonly IAlarm[]): AlarmNames => {
+export function checkedBy({ alarms = [], sourceAlarms = [] }: ConfigParts): CheckedAlarms {
+  const listNames = (some: readonly IAlarm[]): AlarmNames => {
     const { metric, other } = sorted(some);
     return { metric: metric.map(({ alarmName }) => alarmName), other: other.map(({ alarmName }) => alarmName) };
   };
   const source = new Set(sourceAlarms);
-  return { source: namesOf([...source]), target: namesOf(alarms.filter((alarm) => !source.has(alarm))) };
+  return { source: listNames([...source]), target: listNames(alarms.filter((alarm) => !source.has(alarm))) };
 }
 
 /** More ARNs of the longest names would not fit into a policy beside the other rights. */
 const MAX_NAMED_ALARMS = 15;
 
 /** What the steps' rights are about. */
-export function resourcesOf(scope: Construct, props: WiringParts, eventBus: IEventBus): StepResources {
+export function listResources(scope: Construct, props: ConfigParts, eventBus: IEventBus): StepResources {
   const { cluster } = props.source;
   const { metric, other } = sorted([...(props.alarms ?? []), ...(props.sourceAlarms ?? [])]);
   return {

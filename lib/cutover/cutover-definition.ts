@@ -17,7 +17,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
-import type { HeededAlarms } from '../../core/judge/alarm-check';
+import type { CheckedAlarms } from '../../core/judge/alarm-check';
 import { Outcome, Verdict } from '../../core/cutover/run';
 import { finalErrorCodes } from '../../core/errors/errors';
 import { Step } from '../../core/cutover/cutover-config';
@@ -44,7 +44,7 @@ type StateStep = Exclude<Step, 'recover' | 'undrain'>;
 export interface Deployed {
   readonly defaultPlan: object;
   readonly changeableParts?: readonly string[];
-  readonly alarms: HeededAlarms;
+  readonly alarms: CheckedAlarms;
 }
 
 /** A person is asked in two places, and what follows differs. */

@@ -107,8 +107,8 @@ function ownAccountOnly(scope: Construct): PolicyStatement {
 /** Sees what hangs below the network in the tree: what the network's own methods add. */
 function hasEndpoint(vpc: IVpc, service: { readonly name: string }): boolean {
   const stack = Stack.of(vpc);
-  const nameOf = (value: unknown) => JSON.stringify(stack.resolve(value));
+  const formatName = (value: unknown) => JSON.stringify(stack.resolve(value));
   return vpc.node
     .findAll()
-    .some((child) => child instanceof CfnVPCEndpoint && nameOf(child.serviceName) === nameOf(service.name));
+    .some((child) => child instanceof CfnVPCEndpoint && formatName(child.serviceName) === formatName(service.name));
 }

@@ -7,7 +7,7 @@ import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { CutoverWiring, SMOKE_VARIABLE, Step, STEPS, WIRING_VARIABLE } from '../../core/cutover/cutover-config';
+import { CutoverConfig, SMOKE_VARIABLE, Step, STEPS, CONFIG_VARIABLE } from '../../core/cutover/cutover-config';
 import { lambdaAsset } from '../shared/assets';
 import { createLogGroup, letDecrypt, letEncrypt, letRead } from '../shared/encryption';
 import { statementsFor, STEP_RIGHTS, StepResources } from './cutover-rights';
@@ -16,7 +16,7 @@ export interface CutoverFunctionsProps {
   readonly vpc: IVpc;
   readonly vpcSubnets?: SubnetSelection;
   readonly securityGroup: ISecurityGroup;
-  readonly wiring: CutoverWiring;
+  readonly config: CutoverConfig;
   readonly resources: StepResources;
   readonly adminSecret: ISecret;
   readonly trustedAuthorities?: ISecret;
@@ -39,10 +39,10 @@ const RECOVER_TIMEOUT = Duration.seconds(120);
 export function createStepFunctions(scope: Construct, props: CutoverFunctionsProps): StepFunctions {
   const { encryptionKey } = props;
   const logGroup = createLogGroup(scope, 'Log', { retention: props.logRetention, encryptionKey });
-  const wiring = Stack.of(scope).toJsonString(props.wiring);
+  const config = Stack.of(scope).toJsonString(props.config);
   const code = Code.fromAsset(lambdaAsset());
   const create = (step: Step): Function => {
-    const created = new Function(scope, nameOf(step), {
+    const created = new Function(scope, formatName(step), {
       description: `Cutover: ${step}`,
       code,
       handler: `index.${step}`,
@@ -53,7 +53,7 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets,
       securityGroups: [props.securityGroup],
-      environment: { [WIRING_VARIABLE]: wiring, ...(step === 'undrain' && { [SMOKE_VARIABLE]: props.smoke }) },
+      environment: { [CONFIG_VARIABLE]: config, ...(step === 'undrain' && { [SMOKE_VARIABLE]: props.smoke }) },
       environmentEncryption: encryptionKey,
       logGroup,
       tracing: Tracing.ACTIVE,
@@ -72,6 +72,6 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
 }
 
 /** `Lock`, `Preflight`, …: the same names as the states. */
-function nameOf(step: Step): string {
+function formatName(step: Step): string {
   return step.charAt(0).toUpperCase() + step.slice(1);
 }

@@ -13,7 +13,7 @@ import { checkForwardingLoops } from './forwarding-loops';
 import { checkNames } from '../validation/known-props';
 import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';
 import { ProxyService } from '../proxy/proxy-service';
-import { checkApiPeers, checkDomainName, checkSides, refuse, isLater } from '../validation/validation';
+import { checkApiPeers, checkDomainName, checkSides, reject, isLater } from '../validation/validation';
 import { checkSmokeRoute, SmokeRoute } from './smoke-route';
 
 export interface CutoverProps {
@@ -147,20 +147,20 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   checkApiPeers(props);
   checkForwardingLoops(scope, props);
   if (props.source.cluster !== props.target.cluster) {
-    refuse('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
+    reject('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
   }
   const alarms = [...(props.alarms ?? []), ...(props.sourceAlarms ?? [])];
   if (alarms.length > MAX_ALARMS) {
-    refuse('alarms', `at most ${MAX_ALARMS} alarms (put more into a composite alarm)`, alarms.length);
+    reject('alarms', `at most ${MAX_ALARMS} alarms (put more into a composite alarm)`, alarms.length);
   }
-  for (const alarm of alarms) checkPlaceOf(alarm, scope);
-  if (props.notificationTopic?.fifo) refuse('notificationTopic', 'a standard topic', 'a FIFO topic');
+  for (const alarm of alarms) checkAlarmPlace(alarm, scope);
+  if (props.notificationTopic?.fifo) reject('notificationTopic', 'a standard topic', 'a FIFO topic');
 }
 
 /** Nobody vouches for a certificate that the migration signs: its name and dates count. */
 function checkTrust({ trustedAuthorities, loadBalancer }: CutoverProps): void {
   if (!trustedAuthorities || !loadBalancer.hasSelfSignedCertificate) return;
-  refuse('trustedAuthorities', 'absent with a certificate of MigrationCertificate.selfSigned', 'a secret');
+  reject('trustedAuthorities', 'absent with a certificate of MigrationCertificate.selfSigned', 'a secret');
 }
 
 /** The default, a GET of `/`, is no call that a group of GRPC answers: the preflight of each cutover would end it. */
@@ -168,17 +168,17 @@ function checkSmoke({ plan = CutoverPlan.gradual(), loadBalancer }: CutoverProps
   if (![loadBalancer.sourceGroup, loadBalancer.targetGroup].some(({ _isGrpc }) => _isGrpc)) return;
   const wrong = plan._smokePaths.find((path) => !isLater(path) && !/^\/[^/?#]+\/[^/?#]+$/.test(path));
   if (wrong === undefined) return;
-  refuse('plan.smoke', "methods as '/grpc.health.v1.Health/Check' where a target group is of GRPC", `'${wrong}'`);
+  reject('plan.smoke', "methods as '/grpc.health.v1.Health/Check' where a target group is of GRPC", `'${wrong}'`);
 }
 
 /** The steps ask CloudWatch where they run, and by name: an alarm of elsewhere is missing there, or another one. */
-function checkPlaceOf(alarm: IAlarm, scope: Construct): void {
+function checkAlarmPlace(alarm: IAlarm, scope: Construct): void {
   const { alarmArn } = alarm;
   const place = isLater(alarmArn) ? alarm.env : Arn.split(alarmArn, ArnFormat.COLON_RESOURCE_NAME);
   for (const what of ['region', 'account'] as const) {
     const own = Stack.of(scope)[what];
     const found = place[what];
     if (found === undefined || isLater(found) || isLater(own) || found === own) continue;
-    refuse('alarms', `alarms of the ${what} ${own}`, `'${alarm.node.path}' of ${found}`);
+    reject('alarms', `alarms of the ${what} ${own}`, `'${alarm.node.path}' of ${found}`);
   }
 }

@@ -31,7 +31,7 @@ const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
 const LOCK: StoreKey[] = ['lock.json'];
 const SAVE = { GetObject: LOCK, PutObject: LOCK };
 const GUARD = { GetObject: [...LOCK, ...LOOK_FOR_ABORT] };
-const SAVE_GUARDED = { ...GUARD, PutObject: LOCK };
+const SAVE_LOCKED = { ...GUARD, PutObject: LOCK };
 const RECORD: StepRights['store'] = {
   GetObject: ['lock.json', 'evidence/*'],
   PutObject: ['evidence/*'],
@@ -47,13 +47,13 @@ const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, smoke: true, readAl
 /** The one table of who may do what. */
 export const STEP_RIGHTS: Record<Step, StepRights> = {
   lock: { ...NONE, notify: true, store: { ...SAVE, GetObject: [...LOCK, 'evidence/*'] } },
-  preflight: { ...JUDGE, store: SAVE_GUARDED },
+  preflight: { ...JUDGE, store: SAVE_LOCKED },
   approve: { ...JUDGE, notify: true, store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'] } },
-  shift: { ...JUDGE, modifyRule: true, store: SAVE_GUARDED },
+  shift: { ...JUDGE, modifyRule: true, store: SAVE_LOCKED },
   confirm: { ...JUDGE, notify: true, store: GUARD },
   bake: { ...JUDGE, store: GUARD },
-  drain: { ...JUDGE, store: SAVE_GUARDED },
-  verify: { ...JUDGE, tagRule: true, store: SAVE_GUARDED },
+  drain: { ...JUDGE, store: SAVE_LOCKED },
+  verify: { ...JUDGE, tagRule: true, store: SAVE_LOCKED },
   complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
   rollback: { ...JUDGE, modifyRule: true, notify: true, store: { GetObject: LOCK } },
   record: { ...NONE, notify: true, store: RECORD },

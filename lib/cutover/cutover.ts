@@ -9,7 +9,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, IStateMachine, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { CutoverWiring } from '../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../core/cutover/cutover-config';
 import { allowApis } from '../shared/api-peers';
 import { acknowledge } from '../validation/nag-suppressions';
 import { AdoptionProof } from './adoption-proof';
@@ -20,7 +20,7 @@ import { createStepFunctions, StepFunctions } from './cutover-functions';
 import { CutoverPlan } from './cutover-plan';
 import { CutoverRecovery } from './cutover-recovery';
 import { startOnSchedule } from './cutover-schedule';
-import { cutoverName, heededBy, resourcesOf, wiringOf } from './cutover-config';
+import { cutoverName, checkedBy, listResources, resolveConfig } from './cutover-config';
 import { createLogGroup } from '../shared/encryption';
 import { limitDeployed, limitEnvironment } from '../validation/service-limits';
 import { guardDeletion } from '../load-balancer/deletion-guard';
@@ -101,15 +101,15 @@ export class Cutover extends CutoverBase implements IConnectable {
 
     const logRetention = props.logRetention ?? RetentionDays.THREE_MONTHS;
     const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, 'DefaultBus', 'default');
-    const wiring = wiringOf(this, props, eventBus);
+    const config = resolveConfig(this, props, eventBus);
     const plan = (props.plan ?? CutoverPlan.gradual())._toJson(props.loadBalancer.initialWeights);
     const functions = createStepFunctions(new Construct(this, 'Steps'), {
       ...props,
       smoke: Stack.of(this).toJsonString((plan as { smoke?: unknown }).smoke ?? [{ path: '/', expectedStatus: 200 }]),
       store: this.store,
       securityGroup,
-      wiring,
-      resources: resourcesOf(this, props, eventBus),
+      config,
+      resources: listResources(this, props, eventBus),
       logRetention,
     });
     this.recoverFunction = functions.recover;
@@ -139,8 +139,8 @@ export class Cutover extends CutoverBase implements IConnectable {
     const { loadBalancer, source, target, alarms = [], sourceAlarms = [] } = props;
     loadBalancer.weightedRule._createAfter(source.service, target.service);
     const proofFunctionName = this.proveBeforeAdoption(props, { securityGroup, logRetention });
-    this.putOutWiring({
-      ...wiring,
+    this.renderCutoverConfig({
+      ...config,
       undrainFunctionName: functions.undrain.functionName,
       ...(proofFunctionName !== undefined && { proofFunctionName }),
     });
@@ -191,7 +191,7 @@ export class Cutover extends CutoverBase implements IConnectable {
 
   private createStateMachine(props: CutoverProps, functions: StepFunctions, defaultPlan: object): StateMachine {
     const { changeablePlanParts: changeableParts } = props;
-    const deployed = { defaultPlan, ...(changeableParts && { changeableParts }), alarms: heededBy(props) };
+    const deployed = { defaultPlan, ...(changeableParts && { changeableParts }), alarms: checkedBy(props) };
     limitDeployed(this, "'plan' and 'alarms'", deployed);
     return new StateMachine(this, 'StateMachine', {
       comment: 'Moves live traffic from source to target',
@@ -206,10 +206,10 @@ export class Cutover extends CutoverBase implements IConnectable {
   }
 
   /** For the command line: `drainshift weights` and `undrain` find in it what to act on. */
-  private putOutWiring(wiring: CutoverWiring): void {
+  private renderCutoverConfig(config: CutoverConfig): void {
     const output = new CfnOutput(this, 'CutoverWiring', {
       description: 'What drainshift weights and undrain act on',
-      value: Stack.of(this).toJsonString(wiring),
+      value: Stack.of(this).toJsonString(config),
     });
     // Found by the end of its name, which would be a hash otherwise.
     output.overrideLogicalId(`${Names.uniqueResourceName(this, { maxLength: 200 })}CutoverWiring`);

@@ -4,7 +4,7 @@ import { patternsMeet } from '../../core/traffic/listener-rules';
 import { parseUpstreamUrl } from '../../core/validation/upstream-url';
 import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';
 import { ProxyService } from '../proxy/proxy-service';
-import { isLater, refuse } from '../validation/validation';
+import { isLater, reject } from '../validation/validation';
 
 /** What leads to the proxies, and to which upstreams they lead. */
 export interface LoopParts {
@@ -52,10 +52,10 @@ function checkUpstream(
   url: string,
   { fronts, patterns }: { readonly fronts: readonly Front[]; readonly patterns: readonly string[] },
 ): void {
-  const host = hostOf(url);
+  const host = findHost(url);
   if (host === undefined) return;
   const front = fronts.find((each) => !isLookedUpLater(each.host) && comparable(each.host) === comparable(host));
-  if (front) refuse(name, `the backend's own address, not ${front.what} (a forwarding loop)`, url);
+  if (front) reject(name, `the backend's own address, not ${front.what} (a forwarding loop)`, url);
   const pattern = patterns.find((each) => !isLater(each) && patternsMeet(each.toLowerCase(), comparable(host)));
   if (pattern === undefined || isLater(host)) return;
   Annotations.of(scope).addWarningV2(
@@ -71,7 +71,7 @@ function isLookedUpLater(text: string): boolean {
 }
 
 /** The host of an upstream's URL, also where it or its port is a token. Undefined where nothing is known of it. */
-function hostOf(url: string): string | undefined {
+function findHost(url: string): string | undefined {
   if (isLookedUpLater(url)) return undefined;
   if (!Token.isUnresolved(url)) return parseUpstreamUrl(url)?.host;
   return url

@@ -5,7 +5,7 @@ import { Construct } from 'constructs';
 import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';
 import { DATA_PORT } from '../shared/ports';
 import { ProxyService } from '../proxy/proxy-service';
-import { refuse } from '../validation/validation';
+import { reject } from '../validation/validation';
 
 /**
  * Which way the smoke requests of a cutover take.
@@ -47,7 +47,7 @@ export interface SmokeParts {
 export function checkSmokeRoute({ smokeRoute, trustedAuthorities }: SmokeParts): void {
   if (smokeRoute !== SmokeRoute.TARGETS || !trustedAuthorities) return;
   const rule = 'absent with SmokeRoute.TARGETS, which looks at no certificate as the load balancer does not';
-  refuse('trustedAuthorities', rule, 'a secret');
+  reject('trustedAuthorities', rule, 'a secret');
 }
 
 /** From here, so that the rules are in this stack: those that are called may be in others, which must not wait for it. */

@@ -23,7 +23,7 @@ export function guardDeletion(
     serviceToken: provider.serviceToken,
     serviceTimeout: SERVICE_TIMEOUT,
     properties:
-      Stack.of(weightedRule) === Stack.of(cutover) ? weightedRule._guarded : { StoreBucket: store.bucketName },
+      Stack.of(weightedRule) === Stack.of(cutover) ? weightedRule._withLock : { StoreBucket: store.bucketName },
   });
   guard.node.addDependency(provider, ...parts);
 }

@@ -6,7 +6,7 @@ import { Construct } from 'constructs';
 import { whereItIs } from '../shared/metric-place';
 import { checkNames } from '../validation/known-props';
 import { REDIRECT_PORT, SMOKE_PORTS, TRAFFIC_PORT } from '../shared/ports';
-import { checkPort, refuse } from '../validation/validation';
+import { checkPort, reject } from '../validation/validation';
 
 /** The load balancer of a migration, made here or elsewhere: who may reach it, what stands in front, what it reports. */
 export interface IMigrationLoadBalancer extends IResource, IConnectable {
@@ -176,12 +176,12 @@ export class ImportedMigrationLoadBalancer extends MigrationLoadBalancerBase {
   public readonly redirectsHttp: boolean;
   public readonly idleTimeout?: Duration;
   public readonly connections: Connections;
-  private readonly told: MigrationLoadBalancerAttributes;
+  private readonly notified: MigrationLoadBalancerAttributes;
 
   constructor(scope: Construct, id: string, props: MigrationLoadBalancerAttributes) {
     super(scope, id, { environmentFromArn: props.loadBalancerArn });
     checkNames('MigrationLoadBalancerAttributes', props);
-    this.told = props;
+    this.notified = props;
     const { loadBalancerArn, securityGroup, vpc } = props;
     this.loadBalancer = ApplicationLoadBalancer.fromApplicationLoadBalancerAttributes(this, 'LoadBalancer', {
       loadBalancerArn,
@@ -201,6 +201,6 @@ export class ImportedMigrationLoadBalancer extends MigrationLoadBalancerBase {
   }
 
   public get vpc(): IVpc {
-    return this.told.vpc ?? refuse('vpc', `given where '${this.node.path}' is imported`, 'nothing');
+    return this.notified.vpc ?? reject('vpc', `given where '${this.node.path}' is imported`, 'nothing');
   }
 }

@@ -13,7 +13,7 @@ import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { IDLE_TIMEOUT_BOUNDS } from '../shared/idle-timeouts';
 import { MutualTls } from './mutual-tls';
 import { REDIRECT_PORT, SMOKE_PORTS, TRAFFIC_PORT } from '../shared/ports';
-import { checkDuration, checkPort, refuse, isLater } from '../validation/validation';
+import { checkDuration, checkPort, reject, isLater } from '../validation/validation';
 import { StickyTargetGroup } from './sticky-target-group';
 import { TrafficWeights } from '../traffic/traffic-weights';
 
@@ -240,7 +240,7 @@ export interface MigrationLoadBalancerProps {
 }
 
 /** The ports of all listeners, each with one of its own. */
-export function portsOf(props: MigrationLoadBalancerProps): { traffic: number; source: number; target: number } {
+export function listPorts(props: MigrationLoadBalancerProps): { traffic: number; source: number; target: number } {
   const traffic = props.trafficPort ?? TRAFFIC_PORT;
   const source = props.smokeTests?.sourcePort ?? SMOKE_PORTS.source;
   const target = props.smokeTests?.targetPort ?? SMOKE_PORTS.target;
@@ -249,7 +249,7 @@ export function portsOf(props: MigrationLoadBalancerProps): { traffic: number; s
   for (const [name, port] of Object.entries(named)) {
     checkPort(name, port);
     if (isLater(port)) continue;
-    if (taken.has(port)) refuse(name, 'a port that no other listener has', port);
+    if (taken.has(port)) reject(name, 'a port that no other listener has', port);
     taken.add(port);
   }
   return { traffic, source, target };
@@ -266,17 +266,17 @@ export function checkProps(props: MigrationLoadBalancerProps): void {
   if (logRetention) checkDuration('logRetention', logRetention, { min: Duration.days(1), max: Duration.days(3650) });
   if (webAclArn !== undefined && !isLater(webAclArn) && !WEB_ACL.test(webAclArn)) {
     // One of scope CLOUDFRONT fails at deployment only.
-    refuse('webAclArn', 'the ARN of a web ACL of scope REGIONAL', webAclArn);
+    reject('webAclArn', 'the ARN of a web ACL of scope REGIONAL', webAclArn);
   }
   if (props.accessLogBucket?.encryptionKey) {
-    refuse('accessLogBucket', 'a bucket with keys of S3, as load balancers write to no other', 'one with a key of KMS');
+    reject('accessLogBucket', 'a bucket with keys of S3, as load balancers write to no other', 'one with a key of KMS');
   }
   if (props.ipAddressType === IpAddressType.DUAL_STACK_WITHOUT_PUBLIC_IPV4) {
-    refuse('ipAddressType', 'IPV4 or DUAL_STACK, as the steps of a cutover come with IPv4', props.ipAddressType);
+    reject('ipAddressType', 'IPV4 or DUAL_STACK, as the steps of a cutover come with IPv4', props.ipAddressType);
   }
-  if (props.listener && !props.loadBalancer) refuse('loadBalancer', 'given with a listener', 'none');
+  if (props.listener && !props.loadBalancer) reject('loadBalancer', 'given with a listener', 'none');
   if (props.listener && props.mutualTls)
-    refuse('mutualTls', 'set on the existing listener itself', 'one for a new listener');
+    reject('mutualTls', 'set on the existing listener itself', 'one for a new listener');
 }
 
 /** In seconds, as the service counts: 4000 of them are no round number of hours. */
@@ -285,6 +285,6 @@ function checkIdleTimeout(idleTimeout: Duration): void {
   const [min, max] = [IDLE_TIMEOUT_BOUNDS.min.toSeconds(), IDLE_TIMEOUT_BOUNDS.max.toSeconds()];
   const seconds = idleTimeout.toMilliseconds() / 1000;
   if (!Number.isInteger(seconds) || seconds < min || seconds > max) {
-    refuse('idleTimeout', `a whole number of seconds from ${min} to ${max}`, seconds);
+    reject('idleTimeout', `a whole number of seconds from ${min} to ${max}`, seconds);
   }
 }

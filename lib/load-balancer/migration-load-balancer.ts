@@ -28,12 +28,12 @@ import {
 } from './migration-load-balancer-base';
 import { createVpc } from '../shared/migration-vpc';
 import { REDIRECT_PORT } from '../shared/ports';
-import { checkNetworkOf, refuse } from '../validation/validation';
+import { checkSameNetwork, reject } from '../validation/validation';
 import { isSelfSigned } from '../certificates/self-signed-certificate';
 import { StickyTargetGroup } from './sticky-target-group';
 import { ALL_ON_SOURCE, TrafficWeights } from '../traffic/traffic-weights';
 import { WeightedRule } from './weighted-rule';
-import { checkProps, MigrationLoadBalancerProps, portsOf } from './migration-load-balancer-props';
+import { checkProps, MigrationLoadBalancerProps, listPorts } from './migration-load-balancer-props';
 
 /**
  * The load balancer of a migration: `:443` shares the traffic between source and target by weight, `:9201` leads to the
@@ -128,7 +128,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
     super(scope, id);
     checkNames('MigrationLoadBalancerProps', props);
     checkProps(props);
-    const ports = portsOf(props);
+    const ports = listPorts(props);
     this.trafficPort = ports.traffic;
     this.sourcePort = ports.source;
     this.targetPort = ports.target;
@@ -137,8 +137,8 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
     this.hasSelfSignedCertificate = isSelfSigned(props.certificate);
     this.initialWeights = props.initialWeights ?? ALL_ON_SOURCE;
 
-    this.vpc = this.networkOf(props);
-    checkNetworkOf('loadBalancer', props.loadBalancer?.vpc, this.vpc);
+    this.vpc = this.findNetwork(props);
+    checkSameNetwork('loadBalancer', props.loadBalancer?.vpc, this.vpc);
     this.sourceGroup = props.sourceGroup ?? new StickyTargetGroup(this, 'SourceGroup', { vpc: this.vpc });
     this.targetGroup = props.targetGroup ?? new StickyTargetGroup(this, 'TargetGroup', { vpc: this.vpc });
     this.store = this.createStore(props.encryptionKey);
@@ -151,7 +151,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
       this.accessLogBucket = props.accessLogBucket ?? createLogBucket(this, props.logRetention ?? Duration.days(90));
       this.loadBalancer = this.createLoadBalancer(props, this.accessLogBucket);
     }
-    this._reachedBy.push(...dnsNamesOf(this.loadBalancer));
+    this._reachedBy.push(...listDnsNames(this.loadBalancer));
     this.connections = this.loadBalancer.connections;
     if (props.webAclArn !== undefined) this.protect(props.webAclArn);
 
@@ -182,11 +182,11 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
     return this.openedSides.size === SIDES.length;
   }
 
-  private networkOf(props: MigrationLoadBalancerProps): IVpc {
+  private findNetwork(props: MigrationLoadBalancerProps): IVpc {
     const vpc = props.vpc ?? props.loadBalancer?.vpc;
     if (vpc) return vpc;
-    if (props.loadBalancer) refuse('vpc', 'given with a load balancer that does not know its own', 'none');
-    if (props.sourceGroup ?? props.targetGroup) refuse('vpc', 'the network of the target groups', 'none');
+    if (props.loadBalancer) reject('vpc', 'given with a load balancer that does not know its own', 'none');
+    if (props.sourceGroup ?? props.targetGroup) reject('vpc', 'the network of the target groups', 'none');
     return createVpc(this);
   }
 
@@ -301,7 +301,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
 }
 
 /** One that was imported without its name throws when it is asked for it. */
-function dnsNamesOf(loadBalancer: IApplicationLoadBalancer): string[] {
+function listDnsNames(loadBalancer: IApplicationLoadBalancer): string[] {
   try {
     return [loadBalancer.loadBalancerDnsName];
   } catch {

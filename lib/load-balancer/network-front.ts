@@ -27,7 +27,7 @@ import { TCP_IDLE_TIMEOUT, TCP_IDLE_TIMEOUT_BOUNDS } from '../shared/idle-timeou
 import { MigrationLoadBalancer } from './migration-load-balancer';
 import { IMigrationLoadBalancer } from './migration-load-balancer-base';
 import { REDIRECT_PORT } from '../shared/ports';
-import { refuse, isLater } from '../validation/validation';
+import { reject, isLater } from '../validation/validation';
 
 export interface NetworkFrontProps {
   /** Where the traffic goes on to. */
@@ -236,10 +236,10 @@ function longerThan(idleTimeout: Duration | undefined): Duration | undefined {
 function checkAddresses(props: NetworkFrontProps, internetFacing: boolean, subnets: number): void {
   const { elasticIpAllocationIds, privateAddresses } = props;
   if (elasticIpAllocationIds && !internetFacing) {
-    refuse('elasticIpAllocationIds', 'left out unless internetFacing is true', `${elasticIpAllocationIds.length}`);
+    reject('elasticIpAllocationIds', 'left out unless internetFacing is true', `${elasticIpAllocationIds.length}`);
   }
   if (privateAddresses && internetFacing) {
-    refuse('privateAddresses', 'left out if internetFacing is true', `${privateAddresses.length}`);
+    reject('privateAddresses', 'left out if internetFacing is true', `${privateAddresses.length}`);
   }
   checkEach(
     'elasticIpAllocationIds',
@@ -256,8 +256,8 @@ const IPV4 = /^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)$/;
 
 function checkEach(name: string, values: string[] | undefined, subnets: number, form: RegExp, rule: string): void {
   if (values === undefined || isLater(values)) return;
-  if (values.length !== subnets) refuse(name, `one for each of the ${subnets} subnets`, values.length);
+  if (values.length !== subnets) reject(name, `one for each of the ${subnets} subnets`, values.length);
   for (const value of values) {
-    if (!isLater(value) && !form.test(value)) refuse(name, rule, value);
+    if (!isLater(value) && !form.test(value)) reject(name, rule, value);
   }
 }

@@ -16,8 +16,8 @@ import { HEALTH_PATH } from '../../core/proxy/admin-api';
 import { DrainProfile } from '../shared/drain-profile';
 import { checkNames } from '../validation/known-props';
 import { DATA_PORT } from '../shared/ports';
-import { checkDuration, checkInteger, refuse, isLater } from '../validation/validation';
-import { attributeProblems, attributesOf } from './target-group-attributes';
+import { checkDuration, checkInteger, reject, isLater } from '../validation/validation';
+import { attributeProblems, listAttributes } from './target-group-attributes';
 
 /** How a load balancer finds out whether a proxy is well: it asks for `/.drainshift/health`. */
 export interface ProxyHealthCheck {
@@ -168,10 +168,10 @@ export class StickyTargetGroup extends Construct {
       loadBalancingAlgorithmType: props.algorithm,
       enableAnomalyMitigation:
         props.anomalyMitigation ?? (props.algorithm === Algorithm.WEIGHTED_RANDOM ? true : undefined),
-      healthCheck: healthCheckOf(props),
+      healthCheck: buildHealthCheck(props),
     });
-    for (const [key, value] of attributesOf(props, this.drainProfile)) this.targetGroup.setAttribute(key, value);
-    const times = timesOf(props.healthCheck ?? {});
+    for (const [key, value] of listAttributes(props, this.drainProfile)) this.targetGroup.setAttribute(key, value);
+    const times = findTimes(props.healthCheck ?? {});
     if (!known(times)) this.setTimes(times);
     this.node.addValidation({
       validate: () => attributeProblems(this.targetGroup, this.drainProfile, this.isWeighted),
@@ -185,7 +185,7 @@ export class StickyTargetGroup extends Construct {
    */
   public _checkWeightable(name: string): void {
     if (this.applicationCookie !== undefined) {
-      refuse(name, "sticky by the load balancer's own cookie in a rule with weights", this.applicationCookie);
+      reject(name, "sticky by the load balancer's own cookie in a rule with weights", this.applicationCookie);
     }
     this.isWeighted = true;
   }
@@ -198,19 +198,19 @@ export class StickyTargetGroup extends Construct {
   }
 }
 
-function healthCheckOf({ healthCheck = {}, protocolVersion }: StickyTargetGroupProps): HealthCheck {
+function buildHealthCheck({ healthCheck = {}, protocolVersion }: StickyTargetGroupProps): HealthCheck {
   const isGrpc = protocolVersion === ApplicationProtocolVersion.GRPC;
   return {
     protocol: Protocol.HTTPS,
     path: HEALTH_PATH,
     ...(isGrpc ? { healthyGrpcCodes: '0' } : { healthyHttpCodes: '200' }),
-    ...known(timesOf(healthCheck)),
+    ...known(findTimes(healthCheck)),
     healthyThresholdCount: healthCheck.healthyThreshold ?? 2,
     unhealthyThresholdCount: healthCheck.unhealthyThreshold ?? 2,
   };
 }
 
-function timesOf({ interval, timeout }: ProxyHealthCheck): { interval: Duration; timeout: Duration } {
+function findTimes({ interval, timeout }: ProxyHealthCheck): { interval: Duration; timeout: Duration } {
   return { interval: interval ?? Duration.seconds(10), timeout: timeout ?? Duration.seconds(5) };
 }
 
@@ -227,14 +227,14 @@ function checkProps(props: StickyTargetGroupProps): void {
 
 function checkStickiness({ sticky, stickiness, applicationCookie: cookie }: StickyTargetGroupProps): void {
   if (sticky === false) {
-    if (stickiness) refuse('stickiness', "absent where 'sticky' is false", stickiness.toHumanString());
-    if (cookie !== undefined) refuse('applicationCookie', "absent where 'sticky' is false", cookie);
+    if (stickiness) reject('stickiness', "absent where 'sticky' is false", stickiness.toHumanString());
+    if (cookie !== undefined) reject('applicationCookie', "absent where 'sticky' is false", cookie);
   }
   if (stickiness) checkDuration('stickiness', stickiness, { min: Duration.seconds(1), max: Duration.days(7) });
   if (cookie === undefined || isLater(cookie)) return;
   // RFC 6265, section 4.1.1: a token; and the load balancer's own names begin with AWSALB.
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(cookie) || cookie.startsWith('AWSALB')) {
-    refuse('applicationCookie', "the name of a cookie that does not begin with 'AWSALB'", cookie);
+    reject('applicationCookie', "the name of a cookie that does not begin with 'AWSALB'", cookie);
   }
 }
 
@@ -242,19 +242,19 @@ function checkAlgorithm(props: StickyTargetGroupProps): void {
   const { algorithm = Algorithm.ROUND_ROBIN, anomalyMitigation, slowStart } = props;
   if (isLater(algorithm)) return;
   const isRandom = algorithm === Algorithm.WEIGHTED_RANDOM;
-  if (isRandom && props.sticky !== false) refuse('algorithm', "another one, or 'sticky' false", algorithm);
+  if (isRandom && props.sticky !== false) reject('algorithm', "another one, or 'sticky' false", algorithm);
   if (anomalyMitigation === true && !isRandom) {
-    refuse('anomalyMitigation', `false with any algorithm but ${Algorithm.WEIGHTED_RANDOM}`, anomalyMitigation);
+    reject('anomalyMitigation', `false with any algorithm but ${Algorithm.WEIGHTED_RANDOM}`, anomalyMitigation);
   }
   if (!slowStart) return;
   checkDuration('slowStart', slowStart, { min: Duration.seconds(30), max: Duration.minutes(15) });
   if (algorithm !== Algorithm.ROUND_ROBIN) {
-    refuse('slowStart', `absent with ${algorithm}`, slowStart.toHumanString());
+    reject('slowStart', `absent with ${algorithm}`, slowStart.toHumanString());
   }
 }
 
 function checkHealthCheck(check: ProxyHealthCheck): void {
-  const { interval, timeout } = timesOf(check);
+  const { interval, timeout } = findTimes(check);
   checkDuration('healthCheck.interval', interval, { min: Duration.seconds(5), max: Duration.minutes(5) });
   checkDuration('healthCheck.timeout', timeout, { min: Duration.seconds(2), max: Duration.minutes(2) });
   for (const name of ['healthyThreshold', 'unhealthyThreshold'] as const) {
@@ -262,7 +262,7 @@ function checkHealthCheck(check: ProxyHealthCheck): void {
   }
   if (!known({ interval, timeout })) return;
   if (timeout.toMilliseconds() >= interval.toMilliseconds()) {
-    refuse('healthCheck.timeout', `under the interval of ${interval.toHumanString()}`, timeout.toHumanString());
+    reject('healthCheck.timeout', `under the interval of ${interval.toHumanString()}`, timeout.toHumanString());
   }
 }
 
@@ -274,7 +274,7 @@ function checkGroupHealth(health: TargetGroupHealth): void {
     const routing = health[`routingMinimumHealthyTarget${unit}`];
     const dns = health[`dnsMinimumHealthyTarget${unit}`];
     // The CDK would write the number that stands for a token.
-    if (isLater(routing) || isLater(dns)) refuse('targetGroupHealth', 'known at synthesis', 'a token');
+    if (isLater(routing) || isLater(dns)) reject('targetGroupHealth', 'known at synthesis', 'a token');
     if (routing !== undefined)
       checkInteger(`targetGroupHealth.routingMinimumHealthyTarget${unit}`, routing, bounds.routing);
     if (dns !== undefined) checkInteger(`targetGroupHealth.dnsMinimumHealthyTarget${unit}`, dns, bounds.dns);
@@ -285,7 +285,7 @@ function checkGroupHealth(health: TargetGroupHealth): void {
 /** A zone must leave DNS before its requests go to unhealthy proxies; where DNS failover is off (0) there is no order. */
 function checkOrder(unit: string, routing: number, dns: number): void {
   if (dns === 0 || dns >= routing) return;
-  refuse(
+  reject(
     `targetGroupHealth.dnsMinimumHealthyTarget${unit}`,
     `0 or at least routingMinimumHealthyTarget${unit}, which is ${routing}`,
     dns,

@@ -20,7 +20,7 @@ const SLOW_START = 'slow_start.duration_seconds';
 const DELAY = 'deregistration_delay.timeout_seconds';
 
 /** Set here and not by the CDK, which takes no durations that are known only at deployment. */
-export function attributesOf(props: Stickiness, profile: DrainProfile): [string, string][] {
+export function listAttributes(props: Stickiness, profile: DrainProfile): [string, string][] {
   const seconds = (duration: Duration) => Tokenization.stringifyNumber(duration.toSeconds());
   const attributes: [string, string][] = [[DELAY, seconds(profile.deregistrationDelay)]];
   if (props.slowStart) attributes.push([SLOW_START, seconds(props.slowStart)]);

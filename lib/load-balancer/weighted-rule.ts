@@ -2,9 +2,9 @@ import { CfnElement, CustomResource, Duration, Lazy, Resource, Stack } from 'aws
 import { IApplicationListener } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct, Dependable, DependencyGroup, IConstruct } from 'constructs';
-import { refuseTwice, WEIGHTED_RULE_TYPE } from '../validation/only-once';
+import { rejectTwice, WEIGHTED_RULE_TYPE } from '../validation/only-once';
 import { checkNames } from '../validation/known-props';
-import { checkDuration, checkWeights, refuse, isLater } from '../validation/validation';
+import { checkDuration, checkWeights, reject, isLater } from '../validation/validation';
 import { StickyTargetGroup } from './sticky-target-group';
 import { TrafficWeights } from '../traffic/traffic-weights';
 import { SERVICE_TIMEOUT, WeightedRuleProvider } from './weighted-rule-provider';
@@ -48,8 +48,8 @@ export interface WeightedRuleProps {
 }
 
 /** A rule takes no more values of conditions than this. */
-const MOST_VALUES = 5;
-const LONGEST_VALUE = 128;
+const MAX_VALUES = 5;
+const MAX_VALUE = 128;
 
 /**
  * A rule that shares the traffic of a listener between source and target, and whose weights belong to whoever operates
@@ -91,7 +91,7 @@ export class WeightedRule extends Construct {
     super(scope, id);
     checkNames('WeightedRuleProps', props);
     checkProps(props);
-    refuseTwice(this);
+    rejectTwice(this);
     this.store = props.store;
     this.listener = props.listener;
     this.sourceGroup = props.sourceGroup;
@@ -106,7 +106,7 @@ export class WeightedRule extends Construct {
       serviceToken: provider.serviceToken,
       serviceTimeout: SERVICE_TIMEOUT,
       properties: {
-        ...propertiesOf(props),
+        ...listProperties(props),
         RequiresTargets: Lazy.any({ produce: () => (this.joinsLiveTraffic() ? true : undefined) }),
       },
     });
@@ -132,7 +132,7 @@ export class WeightedRule extends Construct {
         this.isAfterServices = true;
       } else if (this.isOnLiveListener) {
         // Stacks that depend on each other in both ways cannot be deployed.
-        refuse(
+        reject(
           'loadBalancer',
           'in the stack of its proxies where the listener is an existing one',
           `proxies in ${stackName}`,
@@ -166,7 +166,7 @@ export class WeightedRule extends Construct {
    */
   public _createAfterProof(proof: IConstruct): void {
     if (Stack.of(proof) !== Stack.of(this)) {
-      refuse(
+      reject(
         'loadBalancer',
         'in the stack of its cutover where the listener is an existing one',
         `one in ${Stack.of(this).stackName}`,
@@ -180,7 +180,7 @@ export class WeightedRule extends Construct {
    *
    * @internal
    */
-  public get _guarded(): Record<string, string> {
+  public get _withLock(): Record<string, string> {
     return {
       ListenerArn: this.listener.listenerArn,
       RuleName: (this.resource.node.defaultChild as CfnElement).logicalId,
@@ -199,7 +199,7 @@ export class WeightedRule extends Construct {
       resourceType: 'Custom::DrainshiftGroupGuard',
       serviceToken: provider.serviceToken,
       serviceTimeout: SERVICE_TIMEOUT,
-      properties: this._guarded,
+      properties: this._withLock,
     });
     guard.node.addDependency(provider);
     return guard;
@@ -228,7 +228,7 @@ export class WeightedRule extends Construct {
 }
 
 /** What the function reads; CloudFormation hands every number over as text. */
-function propertiesOf(props: WeightedRuleProps): Record<string, unknown> {
+function listProperties(props: WeightedRuleProps): Record<string, unknown> {
   return {
     ListenerArn: props.listener.listenerArn,
     Priority: props.priority ?? 1000,
@@ -249,22 +249,22 @@ function checkProps(props: WeightedRuleProps): void {
   checkDuration('sideStickiness', props.sideStickiness, { min: Duration.seconds(1), max: Duration.days(7) });
   const { priority = 1000, pathPatterns = ['/*'], hostHeaders } = props;
   if (!isLater(priority) && (!Number.isInteger(priority) || priority < 1 || priority > 50_000)) {
-    refuse('priority', 'an integer from 1 to 50000', priority);
+    reject('priority', 'an integer from 1 to 50000', priority);
   }
   checkValues('pathPatterns', pathPatterns);
   if (hostHeaders) checkValues('hostHeaders', hostHeaders);
   const values = pathPatterns.length + (hostHeaders?.length ?? 0);
-  if (values > MOST_VALUES) refuse('pathPatterns and hostHeaders', `at most ${MOST_VALUES} values together`, values);
+  if (values > MAX_VALUES) reject('pathPatterns and hostHeaders', `at most ${MAX_VALUES} values together`, values);
   if (props.sourceGroup === props.targetGroup) {
-    refuse('targetGroup', 'another one than the sourceGroup', props.targetGroup.node.path);
+    reject('targetGroup', 'another one than the sourceGroup', props.targetGroup.node.path);
   }
 }
 
 function checkValues(name: string, values: readonly string[]): void {
-  if (values.length === 0) refuse(name, 'a list of at least one value', '[]');
+  if (values.length === 0) reject(name, 'a list of at least one value', '[]');
   for (const value of values) {
-    if (!isLater(value) && (value.length < 1 || value.length > LONGEST_VALUE)) {
-      refuse(name, `values of 1 to ${LONGEST_VALUE} characters`, `'${value}'`);
+    if (!isLater(value) && (value.length < 1 || value.length > MAX_VALUE)) {
+      reject(name, `values of 1 to ${MAX_VALUE} characters`, `'${value}'`);
     }
   }
 }

@@ -8,7 +8,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { AdminSecret } from '../proxy/admin-secret';
-import { checkNames, onlyOf } from '../validation/known-props';
+import { checkNames, findOnly } from '../validation/known-props';
 import { Cutover } from '../cutover/cutover';
 import { CutoverPlan, CutoverPlanPart } from '../cutover/cutover-plan';
 import { CutoverSchedule } from '../cutover/cutover-schedule';
@@ -21,7 +21,7 @@ import { MigrationSide } from '../traffic/migration-side';
 import { createVpc } from '../shared/migration-vpc';
 import { ProxyService } from '../proxy/proxy-service';
 import { ProxyOptions } from '../proxy/proxy-service-props';
-import { checkNetworkOf, checkUpstreamUrl, refuse } from '../validation/validation';
+import { checkSameNetwork, checkUpstreamUrl, reject } from '../validation/validation';
 import { ISessionStore } from '../session-store/session-store-props';
 import { SmokeRoute } from '../cutover/smoke-route';
 import { StickyTargetGroup } from '../load-balancer/sticky-target-group';
@@ -129,11 +129,11 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
    * Alarms of your own that stop a cutover as well: at most 120, those of the monitoring that stop it included.
    * @default - none
    */
-  readonly vetoAlarms?: IAlarm[];
+  readonly rollbackAlarms?: IAlarm[];
 
   /**
    * Alarms of your own about the source: in ALARM they block a start and a rollback, and never cause one. They count among
-   * the `vetoAlarms`.
+   * the `rollbackAlarms`.
    * @default - none
    */
   readonly sourceAlarms?: IAlarm[];
@@ -208,16 +208,16 @@ export class Migration extends Construct {
     super(scope, id);
     checkNames('MigrationProps', props);
     checkProps(props, this);
-    this.vpc = this.networkOf(props);
+    this.vpc = this.findNetwork(props);
     this.cluster = props.cluster ?? this.createCluster();
     this.loadBalancer = new MigrationLoadBalancer(this, 'LoadBalancer', {
-      ...onlyOf('MigrationLoadBalancerProps', props),
+      ...findOnly('MigrationLoadBalancerProps', props),
       vpc: this.vpc,
       sourceGroup: props.sourceGroup ?? this.createGroup('SourceGroup', props.source),
       targetGroup: props.targetGroup ?? this.createGroup('TargetGroup', props.target),
     });
     const secret = props.adminSecret ?? (this.adminSecret = this.createAdminSecret(props)).secret;
-    for (const side of ['source', 'target'] as const) this.checkPatience(side, props[side]);
+    for (const side of ['source', 'target'] as const) this.checkIdleTimeout(side, props[side]);
     this.source = this.createProxies(MigrationSide.SOURCE, props, secret);
     this.target = this.createProxies(MigrationSide.TARGET, props, secret);
 
@@ -240,7 +240,7 @@ export class Migration extends Construct {
       plan: props.plan,
       changeablePlanParts: props.changeablePlanParts,
       schedule: props.schedule,
-      ...heededAlarms(this.alarms, props),
+      ...checkedAlarms(this.alarms, props),
       notificationTopic: props.notificationTopic,
       eventBus: props.eventBus,
       vpcEndpoints: props.vpcEndpoints,
@@ -262,14 +262,14 @@ export class Migration extends Construct {
     this.createOutputs(props);
   }
 
-  private networkOf(props: MigrationProps): IVpc {
+  private findNetwork(props: MigrationProps): IVpc {
     const vpc = props.vpc ?? props.loadBalancer?.vpc ?? props.cluster?.vpc;
     if (vpc) {
       checkNetwork(vpc, props);
       return vpc;
     }
-    if (props.loadBalancer) refuse('vpc', 'given with a load balancer that does not know its own', 'none');
-    if (props.sourceGroup ?? props.targetGroup) refuse('vpc', 'the network of the target groups', 'none');
+    if (props.loadBalancer) reject('vpc', 'given with a load balancer that does not know its own', 'none');
+    if (props.sourceGroup ?? props.targetGroup) reject('vpc', 'the network of the target groups', 'none');
     return createVpc(this);
   }
 
@@ -286,7 +286,7 @@ export class Migration extends Construct {
   }
 
   /** Where the load balancer gives up first, no breaker and no alarm hears of it. */
-  private checkPatience(
+  private checkIdleTimeout(
     side: 'source' | 'target',
     { upstreamIdleTimeout = UPSTREAM_IDLE_TIMEOUT }: ProxyOptions,
   ): void {
@@ -294,7 +294,7 @@ export class Migration extends Construct {
     if (!idleTimeout || idleTimeout.isUnresolved() || upstreamIdleTimeout.isUnresolved()) return;
     if (upstreamIdleTimeout.toMilliseconds() < idleTimeout.toMilliseconds()) return;
     const rule = `under the idle timeout of the load balancer (${idleTimeout.toHumanString()})`;
-    refuse(`${side}.upstreamIdleTimeout`, rule, upstreamIdleTimeout.toHumanString());
+    reject(`${side}.upstreamIdleTimeout`, rule, upstreamIdleTimeout.toHumanString());
   }
 
   private createProxies(side: MigrationSide, props: MigrationProps, adminSecret: ISecret): ProxyService {
@@ -333,14 +333,14 @@ const OF_MONITORING = ['alarmThresholds', 'dashboardName', 'dashboardInterval'] 
 function checkProps(props: MigrationProps, scope: Construct): void {
   for (const side of ['source', 'target'] as const) checkUpstreamUrl(`${side}.upstreamUrl`, props[side].upstreamUrl);
   for (const name of props.monitoring === false ? OF_MONITORING : []) {
-    if (props[name] !== undefined) refuse(name, "absent where 'monitoring' is false", 'a value');
+    if (props[name] !== undefined) reject(name, "absent where 'monitoring' is false", 'a value');
   }
   const { stackName } = Stack.of(scope);
   for (const name of ['loadBalancer', 'listener'] as const) {
     const existing = props[name];
     if (!existing || Stack.of(existing) === Stack.of(scope)) continue;
     // The rules between its security group and the migration's would make each stack wait for the other.
-    refuse(
+    reject(
       name,
       `imported into the stack '${stackName}' by its attributes`,
       `that of '${Stack.of(existing).stackName}'`,
@@ -350,14 +350,14 @@ function checkProps(props: MigrationProps, scope: Construct): void {
 
 function checkNetwork(vpc: IVpc, props: MigrationProps): void {
   if (vpc.privateSubnets.length + vpc.isolatedSubnets.length === 0) {
-    refuse('vpc', 'a network with private subnets, where the proxies and the steps run', 'one without');
+    reject('vpc', 'a network with private subnets, where the proxies and the steps run', 'one without');
   }
-  checkNetworkOf('cluster', props.cluster?.vpc, vpc);
+  checkSameNetwork('cluster', props.cluster?.vpc, vpc);
 }
 
-function heededAlarms(own: MigrationAlarms | undefined, props: MigrationProps) {
+function checkedAlarms(own: MigrationAlarms | undefined, props: MigrationProps) {
   return {
-    alarms: [...(own?.vetoAlarms ?? []), ...(props.vetoAlarms ?? [])],
+    alarms: [...(own?.rollbackAlarms ?? []), ...(props.rollbackAlarms ?? [])],
     sourceAlarms: [...(own?.sourceAlarms ?? []), ...(props.sourceAlarms ?? [])],
   };
 }

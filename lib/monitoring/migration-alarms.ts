@@ -17,7 +17,7 @@ import { IMigrationLoadBalancer } from '../load-balancer/migration-load-balancer
 import { loadBalancerErrorRate, METRIC_PERIOD, rejectedConnections, sideMetrics } from './migration-metrics';
 import { MigrationSide } from '../traffic/migration-side';
 import { IProxyService } from '../proxy/proxy-service-base';
-import { checkSides, refuse, isLater } from '../validation/validation';
+import { checkSides, reject, isLater } from '../validation/validation';
 import { DeadProxies } from './task-failures';
 
 /** Over which figures the alarms of the target and of the load balancer are raised. */
@@ -88,11 +88,11 @@ type Settings = Omit<AlarmProps, 'evaluationPeriods'> & { readonly minutes: numb
  *
  * @example
  * const alarms = new MigrationAlarms(this, 'Alarms', { loadBalancer, source: sourceProxies, target: targetProxies });
- * const veto = alarms.vetoAlarms;
+ * const veto = alarms.rollbackAlarms;
  */
 export class MigrationAlarms extends Construct {
   /** Those about the target and the load balancer, which stop a cutover: for its `alarms`. */
-  public readonly vetoAlarms: IAlarm[] = [];
+  public readonly rollbackAlarms: IAlarm[] = [];
 
   /** Those about the source, which block a start and a rollback: for its `sourceAlarms`. */
   public readonly sourceAlarms: IAlarm[] = [];
@@ -117,7 +117,7 @@ export class MigrationAlarms extends Construct {
 
   /**
    * Adds the alarms of a cutover: that one failed, and that the traffic could not be put back. Apart from the
-   * constructor, because the cutover is made with `vetoAlarms`.
+   * constructor, because the cutover is made with `rollbackAlarms`.
    */
   public watchCutover(cutover: ICutover): void {
     const options = { period: METRIC_PERIOD, statistic: 'Sum' };
@@ -170,7 +170,7 @@ export class MigrationAlarms extends Construct {
 
   private watchTarget(props: MigrationAlarmsProps): void {
     const target = sideMetrics(props.target);
-    this.addVeto('TargetErrors', {
+    this.addAlarmCheck('TargetErrors', {
       alarmDescription: 'The target answers too many requests with 5xx.',
       metric: target.errorRate(props.minimumRequests ?? DEFAULTS.minimumRequests),
       threshold: props.maximumErrorRate ?? DEFAULTS.maximumErrorRate,
@@ -178,7 +178,7 @@ export class MigrationAlarms extends Construct {
       minutes: 2,
       ofMinutes: 3,
     });
-    this.addVeto('TargetLatency', {
+    this.addAlarmCheck('TargetLatency', {
       alarmDescription: 'One request in a hundred waits too long for the target.',
       metric: target.latencyAmong('p99', LATENCY_REQUESTS),
       threshold: (props.maximumLatency ?? DEFAULTS.maximumLatency).toSeconds({ integral: false }),
@@ -189,7 +189,7 @@ export class MigrationAlarms extends Construct {
   }
 
   private watchLoadBalancer(props: MigrationAlarmsProps): void {
-    this.addVeto('LoadBalancerErrors', {
+    this.addAlarmCheck('LoadBalancerErrors', {
       alarmDescription:
         'The load balancer itself answers too many requests with 5xx: no healthy proxy, or none that answers.',
       metric: loadBalancerErrorRate(props.loadBalancer, props.minimumRequests ?? DEFAULTS.minimumRequests),
@@ -198,7 +198,7 @@ export class MigrationAlarms extends Construct {
       minutes: 2,
       ofMinutes: 3,
     });
-    this.addVeto('RejectedConnections', {
+    this.addAlarmCheck('RejectedConnections', {
       alarmDescription: 'The load balancer turned connections away, because it had as many as it can hold.',
       metric: rejectedConnections(props.loadBalancer),
       threshold: 1,
@@ -218,7 +218,7 @@ export class MigrationAlarms extends Construct {
       treatMissingData: TreatMissingData.BREACHING,
       minutes: 2,
     });
-    (proxies.side === MigrationSide.SOURCE ? this.sourceAlarms : this.vetoAlarms).push(none);
+    (proxies.side === MigrationSide.SOURCE ? this.sourceAlarms : this.rollbackAlarms).push(none);
     this.add(`Unhealthy${name}`, {
       alarmDescription: `A proxy of the ${proxies.side} does not answer its health checks.`,
       metric: unhealthy,
@@ -249,8 +249,8 @@ export class MigrationAlarms extends Construct {
     });
   }
 
-  private addVeto(id: string, settings: Settings): void {
-    this.vetoAlarms.push(this.add(id, settings));
+  private addAlarmCheck(id: string, settings: Settings): void {
+    this.rollbackAlarms.push(this.add(id, settings));
   }
 
   private add(id: string, { minutes, ofMinutes, ...settings }: Settings): Alarm {
@@ -273,13 +273,13 @@ export class MigrationAlarms extends Construct {
 
 function checkProps({ maximumErrorRate, minimumRequests, maximumLatency }: MigrationAlarmsProps): void {
   if (maximumErrorRate !== undefined && !isLater(maximumErrorRate) && !isShare(maximumErrorRate)) {
-    refuse('maximumErrorRate', 'a number over 0 and up to 1', maximumErrorRate);
+    reject('maximumErrorRate', 'a number over 0 and up to 1', maximumErrorRate);
   }
   if (minimumRequests !== undefined && !isLater(minimumRequests) && !isCount(minimumRequests)) {
-    refuse('minimumRequests', 'an integer of 1 or more', minimumRequests);
+    reject('minimumRequests', 'an integer of 1 or more', minimumRequests);
   }
   if (maximumLatency && !maximumLatency.isUnresolved() && !isWait(maximumLatency)) {
-    refuse('maximumLatency', 'over 0 and up to 1 hour', maximumLatency.toHumanString());
+    reject('maximumLatency', 'over 0 and up to 1 hour', maximumLatency.toHumanString());
   }
 }
 
@@ -288,7 +288,7 @@ function checkPlace({ loadBalancer, source, target }: MigrationAlarmsProps, stac
   for (const [name, { env }] of Object.entries({ loadBalancer, source, target })) {
     for (const what of ['region', 'account'] as const) {
       if (isLater(env[what]) || isLater(stack[what]) || env[what] === stack[what]) continue;
-      refuse(name, `of the ${what} of the alarms, which is ${stack[what]}`, env[what]);
+      reject(name, `of the ${what} of the alarms, which is ${stack[what]}`, env[what]);
     }
   }
 }

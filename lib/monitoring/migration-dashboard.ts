@@ -21,7 +21,7 @@ import { IMigrationLoadBalancer } from '../load-balancer/migration-load-balancer
 import {
   METRIC_PERIOD,
   loadBalancerErrors,
-  looksOf,
+  listLooks,
   rejectedConnections,
   sideMetrics,
   SideMetrics,
@@ -30,7 +30,7 @@ import {
 } from './migration-metrics';
 import { MigrationSide } from '../traffic/migration-side';
 import { IProxyService } from '../proxy/proxy-service-base';
-import { checkSides, refuse, isLater } from '../validation/validation';
+import { checkSides, reject, isLater } from '../validation/validation';
 
 export interface MigrationDashboardProps {
   /** The load balancer that shares the traffic. */
@@ -92,8 +92,8 @@ export class MigrationDashboard extends Construct {
     checkNames('MigrationDashboardProps', props);
     checkName(props.dashboardName);
     checkSides(props);
-    const source = sideMetrics(props.source, looksOf(MigrationSide.SOURCE));
-    const target = sideMetrics(props.target, looksOf(MigrationSide.TARGET));
+    const source = sideMetrics(props.source, listLooks(MigrationSide.SOURCE));
+    const target = sideMetrics(props.target, listLooks(MigrationSide.TARGET));
     this.dashboard = new Dashboard(this, 'Dashboard', {
       dashboardName: props.dashboardName,
       defaultInterval: props.defaultInterval ?? Duration.hours(3),
@@ -101,7 +101,7 @@ export class MigrationDashboard extends Construct {
         [heading(props)],
         safety(props, source, target),
         traffic(props.cutover, source, target),
-        answers(source, target),
+        responds(source, target),
         connections(source, target),
         capacity(props.loadBalancer, source, target),
         executions(props.cutover),
@@ -157,7 +157,7 @@ function traffic(cutover: ICutover, source: SideMetrics, target: SideMetrics): I
 }
 
 /** How does each side answer? */
-function answers(source: SideMetrics, target: SideMetrics): IWidget[] {
+function responds(source: SideMetrics, target: SideMetrics): IWidget[] {
   const latency = (title: string, side: SideMetrics) => graph(title, ['p50', 'p99'].map(side.latency));
   return [
     graph('Answers with 5xx in a minute', [source.errors, target.errors]),
@@ -217,6 +217,6 @@ function graph(title: string, left: IMetric[], props: GraphWidgetProps = {}): IW
 function checkName(name: string | undefined): void {
   if (name === undefined || isLater(name)) return;
   if (!/^[A-Za-z0-9_-]{1,255}$/.test(name)) {
-    refuse('dashboardName', 'from 1 to 255 letters, digits, hyphens and underscores', name);
+    reject('dashboardName', 'from 1 to 255 letters, digits, hyphens and underscores', name);
   }
 }

@@ -46,7 +46,7 @@ export function sideMetrics(proxies: IProxyService, looks: Looks = {}): SideMetr
   const healthy = targetMetrics.healthyHostCount({ ...options, statistic: 'Minimum' });
   const unhealthy = targetMetrics.unhealthyHostCount({ ...options, statistic: 'Maximum' });
   return {
-    ...answerMetrics(proxies, options),
+    ...respondWithMetrics(proxies, options),
     ...latencyMetrics(proxies, options),
     healthy,
     unhealthy,
@@ -62,9 +62,9 @@ function liveMetric(proxies: IProxyService, kind: ConnectionKind): IMetric {
   return proxies.metricLiveConnections({ dimensionsMap, statistic: 'Sum', period: METRIC_PERIOD, label: kind });
 }
 
-type AnswerMetrics = Pick<SideMetrics, 'requests' | 'errors' | 'errorRate' | 'errorPercent'>;
+type ResponseMetrics = Pick<SideMetrics, 'requests' | 'errors' | 'errorRate' | 'errorPercent'>;
 
-function answerMetrics(proxies: IProxyService, options: MetricOptions): AnswerMetrics {
+function respondWithMetrics(proxies: IProxyService, options: MetricOptions): ResponseMetrics {
   const { side, targetMetrics } = proxies;
   const requests = targetMetrics.requestCount(options);
   const errors = targetMetrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, options);
@@ -123,7 +123,7 @@ export function rejectedConnections(loadBalancer: IMigrationLoadBalancer, looks:
 export function weights(cutover: ICutover): IMetric[] {
   return [MigrationSide.SOURCE, MigrationSide.TARGET].map((side) => {
     const weight = cutover.metricWeight(side, { period: METRIC_PERIOD });
-    return math(`FILL(${side}Weight, REPEAT)`, { [`${side}Weight`]: weight }, looksOf(side));
+    return math(`FILL(${side}Weight, REPEAT)`, { [`${side}Weight`]: weight }, listLooks(side));
   });
 }
 
@@ -131,7 +131,7 @@ export function weights(cutover: ICutover): IMetric[] {
 export function targetShare(source: SideMetrics, target: SideMetrics): IMetric {
   const expression = '100 * FILL(target, 0) / (FILL(source, 0) + FILL(target, 0))';
   const metrics = { source: source.requests, target: target.requests };
-  return math(expression, metrics, { ...looksOf(MigrationSide.TARGET), label: 'Target' });
+  return math(expression, metrics, { ...listLooks(MigrationSide.TARGET), label: 'Target' });
 }
 
 function math(expression: string, usingMetrics: Record<string, IMetric>, options: MetricOptions): IMetric {
@@ -145,7 +145,7 @@ function text(value: number): string {
 }
 
 /** The same name and colour for a side wherever a person may meet it. */
-export function looksOf(side: MigrationSide): Required<Looks> {
+export function listLooks(side: MigrationSide): Required<Looks> {
   return side === MigrationSide.SOURCE
     ? { label: 'Source', color: Color.BLUE }
     : { label: 'Target', color: Color.ORANGE };

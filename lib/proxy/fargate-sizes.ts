@@ -1,4 +1,4 @@
-import { refuse, isLater } from '../validation/validation';
+import { reject, isLater } from '../validation/validation';
 
 interface MemoryRange {
   readonly min: number;
@@ -29,15 +29,15 @@ const MISSING_MIB = 1536;
 export function checkFargateSize(cpu: number, memoryLimitMiB: number): void {
   if (isLater(cpu)) return;
   const range = SIZES.get(cpu);
-  if (!range) return refuse('cpu', `one of ${[...SIZES.keys()].join(', ')} on Fargate`, cpu);
+  if (!range) return reject('cpu', `one of ${[...SIZES.keys()].join(', ')} on Fargate`, cpu);
   if (isLater(memoryLimitMiB)) return;
   const { min, max, step } = range;
   const isOne = memoryLimitMiB >= min && memoryLimitMiB <= max && memoryLimitMiB % step === 0;
   if (isOne && !(cpu === 256 && memoryLimitMiB === MISSING_MIB)) return;
-  refuse('memoryLimitMiB', ruleOf(cpu, range), memoryLimitMiB);
+  reject('memoryLimitMiB', findRule(cpu, range), memoryLimitMiB);
 }
 
-function ruleOf(cpu: number, { min, max, step }: MemoryRange): string {
+function findRule(cpu: number, { min, max, step }: MemoryRange): string {
   if (cpu === 256) return '512, 1024 or 2048 with a cpu of 256 on Fargate';
   return `from ${min} to ${max} in steps of ${step} with a cpu of ${cpu} on Fargate`;
 }

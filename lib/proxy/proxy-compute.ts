@@ -23,7 +23,7 @@ import { checkFargateSize } from './fargate-sizes';
 import { checkNames } from '../validation/known-props';
 import { MigrationSide } from '../traffic/migration-side';
 import { createCapacity } from './proxy-instances';
-import { checkInteger, refuse, isLater } from '../validation/validation';
+import { checkInteger, reject, isLater } from '../validation/validation';
 
 export interface FargateSpotProps {
   /**
@@ -166,7 +166,7 @@ class FargateSpot extends Fargate {
   public override _check(size: ProxySize): void {
     super._check(size);
     if (size.side === MigrationSide.SOURCE)
-      refuse('compute', 'without Spot for the source, which serves today', 'fargateSpot');
+      reject('compute', 'without Spot for the source, which serves today', 'fargateSpot');
   }
 
   public override _createService(scope: Construct, size: ProxySize, options: ServiceOptions): BaseService {
@@ -187,10 +187,10 @@ const ROOM = { cpu: 2048, memoryMiB: 7 * 1024 };
 
 /** ECS would wait for an instance that never comes. */
 function checkRoom(cpu: number, memoryLimitMiB: number): void {
-  const fits = (value: number, most: number) => isLater(value) || value <= most;
+  const fits = (value: number, max: number) => isLater(value) || value <= max;
   if (fits(cpu, ROOM.cpu) && fits(memoryLimitMiB, ROOM.memoryMiB)) return;
   const rule = `given for proxies with more than ${ROOM.cpu} units of CPU or ${ROOM.memoryMiB} MiB`;
-  refuse('instanceType', rule, 'nothing');
+  reject('instanceType', rule, 'nothing');
 }
 
 class Ec2 extends ProxyCompute {
@@ -198,11 +198,11 @@ class Ec2 extends ProxyCompute {
     super();
     const { capacityProviderName, minInstances = 2, maxInstances = 10 } = props;
     for (const name of capacityProviderName === undefined ? [] : OF_A_NEW_GROUP) {
-      if (props[name] !== undefined) refuse(name, "absent next to 'capacityProviderName'", props[name]);
+      if (props[name] !== undefined) reject(name, "absent next to 'capacityProviderName'", props[name]);
     }
     checkInteger('minInstances', minInstances, { min: 0, max: 1000 });
-    const least = isLater(minInstances) ? 1 : Math.max(1, minInstances);
-    checkInteger('maxInstances', maxInstances, { min: least, max: 1000 });
+    const min = isLater(minInstances) ? 1 : Math.max(1, minInstances);
+    checkInteger('maxInstances', maxInstances, { min, max: 1000 });
   }
 
   public _check({ cpu, memoryLimitMiB, cpuArchitecture }: ProxySize): void {
@@ -214,7 +214,7 @@ class Ec2 extends ProxyCompute {
     const has =
       instanceType.architecture === InstanceArchitecture.ARM_64 ? CpuArchitecture.ARM64 : CpuArchitecture.X86_64;
     if (has !== cpuArchitecture) {
-      refuse('instanceType', `one with the processors of 'cpuArchitecture'`, instanceType.toString());
+      reject('instanceType', `one with the processors of 'cpuArchitecture'`, instanceType.toString());
     }
   }
 
@@ -247,7 +247,7 @@ class Ec2 extends ProxyCompute {
     const { cluster, vpcSubnets, apiPeers } = options;
     // A cluster names its capacity, and its stack would have to wait for this one.
     if (!(cluster instanceof Cluster) || Stack.of(cluster) !== Stack.of(scope)) {
-      return refuse('capacityProviderName', 'given with a cluster of another stack', 'nothing');
+      return reject('capacityProviderName', 'given with a cluster of another stack', 'nothing');
     }
     const { instanceType, minInstances = 2, maxInstances = 10 } = this.props;
     const { vpc } = cluster;

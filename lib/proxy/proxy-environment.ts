@@ -6,7 +6,7 @@ import { DrainProfile, PROPAGATION, SHUTDOWN_TIMEOUT } from '../shared/drain-pro
 import { PROXY_IDLE_TIMEOUT } from '../shared/idle-timeouts';
 import { MigrationSide } from '../traffic/migration-side';
 import { ADMIN_PORT, DATA_PORT } from '../shared/ports';
-import { isLater, refuse } from '../validation/validation';
+import { isLater, reject } from '../validation/validation';
 import { ISessionStore } from '../session-store/session-store-props';
 
 export interface ProxySettings {
@@ -33,7 +33,7 @@ const AUTHORITIES = PROXY_VARIABLES.upstreamAuthorities;
 const SESSION_STORE_PASSWORD = 'DRAINSHIFT_SESSION_STORE_PASSWORD';
 
 /** The settings of a proxy as the variables of its environment; `docs/proxy.md` has them all. */
-export function environmentOf(settings: ProxySettings): Record<string, string> {
+export function buildEnvironment(settings: ProxySettings): Record<string, string> {
   const { profile, workers, sessionStore } = settings;
   const own: Record<string, string | undefined> = {
     [PROXY_VARIABLES.side]: settings.side,
@@ -74,7 +74,7 @@ function memoryBudget(memoryLimitMiB: number): Record<string, string> {
   return isLater(memoryLimitMiB) ? {} : { DRAINSHIFT_MEMORY_BYTES: String(memoryLimitMiB * 2 ** 19) };
 }
 
-export function secretsOf(
+export function listSecrets(
   adminSecret: ISecret,
   sessionStore: ISessionStore | undefined,
   trustedAuthorities: ISecret | undefined,
@@ -91,16 +91,16 @@ export function secretsOf(
 function checkEnvironment(environment: Readonly<Record<string, string>>, taken: readonly string[]): void {
   for (const name of Object.keys(environment)) {
     // It may be a secret that somebody meant to give.
-    if (taken.includes(name)) refuse(`environment.${name}`, 'left to the construct', 'a value');
+    if (taken.includes(name)) reject(`environment.${name}`, 'left to the construct', 'a value');
   }
 }
 
 /** One for each whole core: they share nothing but the port. */
 export function workersFor(cpu: number): number | undefined {
-  return Token.isUnresolved(cpu) ? undefined : Math.min(MOST_WORKERS, Math.max(1, Math.floor(cpu / 1024)));
+  return Token.isUnresolved(cpu) ? undefined : Math.min(MAX_WORKERS, Math.max(1, Math.floor(cpu / 1024)));
 }
 
-export const MOST_WORKERS = 64;
+export const MAX_WORKERS = 64;
 
 function seconds(duration: Duration): string {
   return Tokenization.stringifyNumber(duration.toSeconds());

@@ -4,7 +4,7 @@ import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { ContainerImage, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { PROXY_COMMAND, proxyAsset } from '../shared/assets';
 import { checkNames } from '../validation/known-props';
-import { refuse } from '../validation/validation';
+import { reject } from '../validation/validation';
 
 export interface ProxyImagePackageOptions {
   /**
@@ -86,7 +86,7 @@ export abstract class ProxyImage {
     options: ProxyImageOptions = {},
   ): ProxyImage {
     checkNames('ProxyImageOptions', options);
-    if (tagOrDigest === '' || tagOrDigest === 'latest') refuse('tagOrDigest', 'a tag that is not moved', tagOrDigest);
+    if (tagOrDigest === '' || tagOrDigest === 'latest') reject('tagOrDigest', 'a tag that is not moved', tagOrDigest);
     return new RepositoryImage(repository, tagOrDigest, options);
   }
 
@@ -119,7 +119,7 @@ class PackageImage extends ProxyImage {
 
   public _bind(cpuArchitecture: CpuArchitecture): BoundImage {
     const image = ContainerImage.fromAsset(proxyAsset(), {
-      platform: platformOf(cpuArchitecture),
+      platform: findPlatform(cpuArchitecture),
       buildArgs: this.buildArgs,
     });
     return { image, command: [...PROXY_COMMAND], workingDirectory: '/app' };
@@ -151,7 +151,7 @@ class DirectoryImage extends ProxyImage {
 
   public _bind(cpuArchitecture: CpuArchitecture): BoundImage {
     const { command, ...build } = this.options;
-    const image = ContainerImage.fromAsset(this.directory, { ...build, platform: platformOf(cpuArchitecture) });
+    const image = ContainerImage.fromAsset(this.directory, { ...build, platform: findPlatform(cpuArchitecture) });
     return { image, command };
   }
 }
@@ -160,11 +160,11 @@ class DirectoryImage extends ProxyImage {
 const REGISTRY = /^[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/;
 
 function checkRegistry(name: string, registry: string): string {
-  if (Token.isUnresolved(registry)) refuse(name, 'known at synthesis', 'a token');
-  if (!REGISTRY.test(registry)) refuse(name, 'HOST[:PORT][/PATH] in lowercase, without a scheme', `'${registry}'`);
+  if (Token.isUnresolved(registry)) reject(name, 'known at synthesis', 'a token');
+  if (!REGISTRY.test(registry)) reject(name, 'HOST[:PORT][/PATH] in lowercase, without a scheme', `'${registry}'`);
   return registry;
 }
 
-function platformOf(cpuArchitecture: CpuArchitecture): Platform {
+function findPlatform(cpuArchitecture: CpuArchitecture): Platform {
   return cpuArchitecture === CpuArchitecture.X86_64 ? Platform.LINUX_AMD64 : Platform.LINUX_ARM64;
 }

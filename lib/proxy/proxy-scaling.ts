@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { BaseService, ScalableTaskCount } from 'aws-cdk-lib/aws-ecs';
-import { refuse, checkDuration, checkInteger, isLater } from '../validation/validation';
+import { reject, checkDuration, checkInteger, isLater } from '../validation/validation';
 import { StickyTargetGroup } from '../load-balancer/sticky-target-group';
 
 /**
@@ -42,7 +42,7 @@ export interface ProxyScaling {
 }
 
 /** Of 200 tasks a side, the counts stay far under what the state machine can pass on. */
-const MOST_TASKS = 200;
+const MAX_TASKS = 200;
 /** How many there are unless asked otherwise. */
 export const TASK_COUNTS = { minTasks: 2, maxTasks: 10 };
 const REQUESTS_PER_WORKER = 60_000;
@@ -66,7 +66,7 @@ interface ScaledProxies {
 
 export function scaleProxies(service: BaseService, proxies: ScaledProxies, scaling: ProxyScaling): ScalableTaskCount {
   const { targetGroup, minTasks, maxTasks, liveConnections } = proxies;
-  const figures = figuresOf(proxies);
+  const figures = findFigures(proxies);
   const delay = targetGroup.drainProfile.deregistrationDelay;
   checkScaling(scaling, delay);
   const cooldowns = {
@@ -93,7 +93,7 @@ export function scaleProxies(service: BaseService, proxies: ScaledProxies, scali
 }
 
 /** What is kept to where nothing is asked for. */
-function figuresOf({ workers, size }: ScaledProxies) {
+function findFigures({ workers, size }: ScaledProxies) {
   // A product of a token would be no number that anybody meant.
   const known = (value: number | undefined, otherwise: number) =>
     value === undefined || isLater(value) ? otherwise : value;
@@ -108,11 +108,11 @@ function figuresOf({ workers, size }: ScaledProxies) {
 }
 
 export function checkTaskCounts(minTasks: number, maxTasks: number): void {
-  checkInteger('minTasks', minTasks, { min: 1, max: MOST_TASKS });
+  checkInteger('minTasks', minTasks, { min: 1, max: MAX_TASKS });
   if (isLater(maxTasks)) return;
-  checkInteger('maxTasks', maxTasks, { min: 1, max: MOST_TASKS });
+  checkInteger('maxTasks', maxTasks, { min: 1, max: MAX_TASKS });
   if (!isLater(minTasks) && maxTasks < minTasks) {
-    refuse('maxTasks', `at least minTasks, which is ${minTasks}`, maxTasks);
+    reject('maxTasks', `at least minTasks, which is ${minTasks}`, maxTasks);
   }
 }
 
@@ -132,7 +132,7 @@ function checkListener({ targetGroup, node }: StickyTargetGroup): void {
   try {
     void targetGroup.firstLoadBalancerFullName;
   } catch {
-    refuse('targetGroup', 'on a listener before its proxies are made', node.path);
+    reject('targetGroup', 'on a listener before its proxies are made', node.path);
   }
 }
 

@@ -17,7 +17,7 @@ import { MigrationSide } from '../traffic/migration-side';
 import { whereItIs } from '../shared/metric-place';
 import { ADMIN_PORT } from '../shared/ports';
 import { checkTaskCounts, TASK_COUNTS } from './proxy-scaling';
-import { isLater, refuse } from '../validation/validation';
+import { isLater, reject } from '../validation/validation';
 
 /** The proxies before one backend, made here or elsewhere: who may reach and drain them, and what they report. */
 export interface IProxyService extends IResource, IConnectable {
@@ -214,12 +214,12 @@ export class ImportedProxyService extends ProxyServiceBase {
   public readonly maxTasks: number;
   public readonly connections: Connections;
   private group?: IApplicationTargetGroup;
-  private readonly told: ProxyServiceAttributes;
+  private readonly notified: ProxyServiceAttributes;
 
   constructor(scope: Construct, id: string, props: ProxyServiceAttributes) {
     super(scope, id, { environmentFromArn: checkedArn(props.serviceArn) });
     checkNames('ProxyServiceAttributes', props);
-    this.told = props;
+    this.notified = props;
     this.side = props.side;
     const service = BaseService.fromServiceArnWithCluster(this, 'Service', props.serviceArn);
     this.cluster = service.cluster;
@@ -244,7 +244,7 @@ export class ImportedProxyService extends ProxyServiceBase {
   }
 
   private given<K extends keyof ProxyServiceAttributes>(name: K): NonNullable<ProxyServiceAttributes[K]> {
-    return this.told[name] ?? refuse(name, `given where '${this.node.path}' is imported`, 'nothing');
+    return this.notified[name] ?? reject(name, `given where '${this.node.path}' is imported`, 'nothing');
   }
 }
 
@@ -252,5 +252,5 @@ function checkedArn(serviceArn: string): string {
   const isOne = isLater(serviceArn) || /^arn:[\w-]+:ecs:[\w-]+:\d{12}:service\/[^/]+\/[^/]+$/.test(serviceArn);
   return isOne
     ? serviceArn
-    : refuse('serviceArn', 'the ARN of a service of ECS, with the name of its cluster', serviceArn);
+    : reject('serviceArn', 'the ARN of a service of ECS, with the name of its cluster', serviceArn);
 }

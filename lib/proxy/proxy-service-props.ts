@@ -8,7 +8,7 @@ import { DrainProfile } from '../shared/drain-profile';
 import { UPSTREAM_IDLE_BOUNDS } from '../shared/idle-timeouts';
 import { MigrationSide } from '../traffic/migration-side';
 import { ProxyCompute } from './proxy-compute';
-import { MOST_WORKERS, workersFor } from './proxy-environment';
+import { MAX_WORKERS, workersFor } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
 import { checkTaskCounts, ProxyScaling, TASK_COUNTS } from './proxy-scaling';
 import {
@@ -17,7 +17,7 @@ import {
   checkInteger,
   checkUpstreamUrl,
   isLater,
-  refuse,
+  reject,
 } from '../validation/validation';
 import { ISessionStore } from '../session-store/session-store-props';
 import { StickyTargetGroup } from '../load-balancer/sticky-target-group';
@@ -182,41 +182,41 @@ export interface ProxyServiceProps extends ProxyOptions {
   readonly adminSecret: ISecret;
 }
 
-export function computeOf({ compute }: ProxyServiceProps): ProxyCompute {
+export function findCompute({ compute }: ProxyServiceProps): ProxyCompute {
   return compute ?? ProxyCompute.fargate();
 }
 
-export function profileOf({ drainProfile, targetGroup }: ProxyServiceProps): DrainProfile {
+export function findProfile({ drainProfile, targetGroup }: ProxyServiceProps): DrainProfile {
   return drainProfile ?? targetGroup.drainProfile;
 }
 
 /** Half a core forwards 20 times what the scaling asks of it; a quarter is paused too often (docs/constructs.md has figures). */
 const DEFAULT_CPU = 512;
 
-export function sizeOf({
+export function computeSize({
   cpu = DEFAULT_CPU,
   memoryLimitMiB = isLater(cpu) ? 2048 : 2 * cpu,
   cpuArchitecture = CpuArchitecture.ARM64,
   side,
 }: ProxyServiceProps) {
-  return { cpu, memoryLimitMiB, cpuArchitecture: processorsOf(cpuArchitecture), side };
+  return { cpu, memoryLimitMiB, cpuArchitecture: findProcessors(cpuArchitecture), side };
 }
 
 /** The constant, of which `CpuArchitecture.of` makes an equal that is another object. */
-function processorsOf({ _cpuArchitecture: name }: CpuArchitecture): CpuArchitecture {
+function findProcessors({ _cpuArchitecture: name }: CpuArchitecture): CpuArchitecture {
   const { ARM64, X86_64 } = CpuArchitecture;
   const known = [ARM64, X86_64].find(({ _cpuArchitecture }) => _cpuArchitecture === name);
-  return known ?? refuse('cpuArchitecture', 'ARM64 or X86_64', name);
+  return known ?? reject('cpuArchitecture', 'ARM64 or X86_64', name);
 }
 
-export function workersOf(props: ProxyServiceProps): number | undefined {
-  return props.workers ?? workersFor(sizeOf(props).cpu);
+export function findWorkers(props: ProxyServiceProps): number | undefined {
+  return props.workers ?? workersFor(computeSize(props).cpu);
 }
 
 const OTHER_UPSTREAM = 'DRAINSHIFT_OTHER_UPSTREAM';
 
 /** Where the proxies may send requests, by the names of the props. */
-export function upstreamsOf({ upstreamUrl, environment = {} }: ProxyServiceProps): Record<string, string> {
+export function listUpstreams({ upstreamUrl, environment = {} }: ProxyServiceProps): Record<string, string> {
   const other = environment[OTHER_UPSTREAM];
   return { upstreamUrl, ...(other !== undefined && { [`environment.${OTHER_UPSTREAM}`]: other }) };
 }
@@ -225,21 +225,21 @@ export function checkProps(props: ProxyServiceProps): void {
   checkUpstreamUrl('upstreamUrl', props.upstreamUrl);
   checkApiPeers(props);
   checkTaskCounts(props.minTasks ?? TASK_COUNTS.minTasks, props.maxTasks ?? TASK_COUNTS.maxTasks);
-  checkInteger('workers', props.workers ?? 1, { min: 1, max: MOST_WORKERS });
+  checkInteger('workers', props.workers ?? 1, { min: 1, max: MAX_WORKERS });
   if (props.upstreamIdleTimeout) checkDuration('upstreamIdleTimeout', props.upstreamIdleTimeout, UPSTREAM_IDLE_BOUNDS);
-  computeOf(props)._check(sizeOf(props));
+  findCompute(props)._check(computeSize(props));
   const { deregistrationDelay } = props.targetGroup.drainProfile;
   props.drainProfile?._checkDelay('targetGroup.drainProfile.deregistrationDelay', deregistrationDelay);
   checkSubnets(props);
   if (props.logGroup && props.logRetention !== undefined) {
-    refuse('logRetention', "absent next to 'logGroup'", props.logRetention);
+    reject('logRetention', "absent next to 'logGroup'", props.logRetention);
   }
-  if (props.logGroup && props.encryptionKey) refuse('encryptionKey', "absent next to 'logGroup'", 'a key');
+  if (props.logGroup && props.encryptionKey) reject('encryptionKey', "absent next to 'logGroup'", 'a key');
 }
 
 /** The CDK would fall back to public subnets, from which a task without a public address reaches nothing. */
 function checkSubnets({ cluster, vpcSubnets }: ProxyServiceProps): void {
   if (vpcSubnets === undefined && cluster.vpc.selectSubnets().hasPublic) {
-    refuse('vpcSubnets', 'given in a network without private subnets', 'nothing');
+    reject('vpcSubnets', 'given in a network without private subnets', 'nothing');
   }
 }

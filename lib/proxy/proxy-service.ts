@@ -30,23 +30,23 @@ import { createLogGroup, letDecrypt, letRead } from '../shared/encryption';
 import { UPSTREAM_IDLE_TIMEOUT } from '../shared/idle-timeouts';
 import { MigrationSide } from '../traffic/migration-side';
 import { ADMIN_PORT, DATA_PORT } from '../shared/ports';
-import { environmentOf, secretsOf } from './proxy-environment';
+import { buildEnvironment, listSecrets } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
 import { ImportedProxyService, IProxyService, ProxyServiceAttributes, ProxyServiceBase } from './proxy-service-base';
 import { scaleProxies, TASK_COUNTS } from './proxy-scaling';
-import { refuseTwice } from '../validation/only-once';
-import { refuse } from '../validation/validation';
+import { rejectTwice } from '../validation/only-once';
+import { reject } from '../validation/validation';
 import { checkSidecar } from './sidecars';
 import { limitTaskDefinition } from '../validation/service-limits';
 import { StickyTargetGroup } from '../load-balancer/sticky-target-group';
 import {
   checkProps,
-  computeOf,
-  profileOf,
+  findCompute,
+  findProfile,
   ProxyServiceProps,
-  sizeOf,
-  upstreamsOf,
-  workersOf,
+  computeSize,
+  listUpstreams,
+  findWorkers,
 } from './proxy-service-props';
 import { trustOwnAccountOnly } from '../shared/trusted-services';
 
@@ -140,12 +140,12 @@ export class ProxyService extends ProxyServiceBase {
     super(scope, id);
     checkNames('ProxyServiceProps', props);
     checkProps(props);
-    refuseTwice(this);
+    rejectTwice(this);
     this.cluster = props.cluster;
     this.side = props.side;
     this.targetGroup = props.targetGroup;
     this.adminSecret = props.adminSecret;
-    this._upstreams = upstreamsOf(props);
+    this._upstreams = listUpstreams(props);
     acknowledge(this, 'proxies');
     trustOwnAccountOnly(this);
     this.serviceName = Names.uniqueResourceName(this, { maxLength: 255, separator: '-' });
@@ -155,7 +155,7 @@ export class ProxyService extends ProxyServiceBase {
     this.logGroup = props.logGroup ?? this.createLogGroup(props);
     const securityGroup = this.createSecurityGroup(props);
     this.connections = new Connections({ securityGroups: [securityGroup] });
-    this.taskDefinition = computeOf(props)._createTaskDefinition(this, sizeOf(props));
+    this.taskDefinition = findCompute(props)._createTaskDefinition(this, computeSize(props));
     this.addProxy(props);
     limitTaskDefinition(this.taskDefinition, "'environment', and what was added to the task,");
     if (props.protectLongLivedConnections ?? true) this.allowProtection();
@@ -169,8 +169,8 @@ export class ProxyService extends ProxyServiceBase {
         targetGroup: this.targetGroup,
         minTasks: this.minTasks,
         maxTasks: this.maxTasks,
-        workers: workersOf(props),
-        size: sizeOf(props),
+        workers: findWorkers(props),
+        size: computeSize(props),
         liveConnections: this.metricLiveConnections(),
       },
       props.scaling ?? {},
@@ -198,7 +198,7 @@ export class ProxyService extends ProxyServiceBase {
 
   /** Lets somebody run commands in the tasks of these proxies, where ECS Exec is on. */
   public grantExecuteCommand(grantee: IGrantable): Grant {
-    if (!this._canExecute) refuse('enableExecuteCommand', 'true before somebody is let in', 'false');
+    if (!this._canExecute) reject('enableExecuteCommand', 'true before somebody is let in', 'false');
     // The cluster is asked about as well, and has no tag of these proxies.
     const onCluster = Grant.addToPrincipal({
       grantee,
@@ -260,20 +260,20 @@ export class ProxyService extends ProxyServiceBase {
   }
 
   private addProxy(props: ProxyServiceProps): void {
-    const { cpuArchitecture, memoryLimitMiB } = sizeOf(props);
-    const profile = profileOf(props);
+    const { cpuArchitecture, memoryLimitMiB } = computeSize(props);
+    const profile = findProfile(props);
     const container = this.taskDefinition.addContainer('proxy', {
       containerName: 'proxy',
       ...(props.image ?? ProxyImage.fromPackage())._bind(cpuArchitecture),
       user: USER,
       readonlyRootFilesystem: true,
       portMappings: [{ containerPort: DATA_PORT }, { containerPort: ADMIN_PORT }],
-      environment: environmentOf({
+      environment: buildEnvironment({
         side: props.side,
         upstreamUrl: props.upstreamUrl,
         profile,
         upstreamIdleTimeout: props.upstreamIdleTimeout ?? UPSTREAM_IDLE_TIMEOUT,
-        workers: workersOf(props),
+        workers: findWorkers(props),
         memoryLimitMiB,
         serviceName: this.serviceName,
         protectsTask: props.protectLongLivedConnections ?? true,
@@ -282,7 +282,7 @@ export class ProxyService extends ProxyServiceBase {
         hasAuthorities: props.trustedAuthorities !== undefined,
         environment: props.environment ?? {},
       }),
-      secrets: secretsOf(props.adminSecret, props.sessionStore, props.trustedAuthorities),
+      secrets: listSecrets(props.adminSecret, props.sessionStore, props.trustedAuthorities),
       stopTimeout: profile.stopTimeout,
       linuxParameters: this.withoutCapabilities(),
       ulimits: [{ name: UlimitName.NOFILE, softLimit: FILE_DESCRIPTORS, hardLimit: FILE_DESCRIPTORS }],
@@ -321,7 +321,7 @@ export class ProxyService extends ProxyServiceBase {
 
   private createService(props: ProxyServiceProps, securityGroup: ISecurityGroup): BaseService {
     const { ENABLED, DISABLED } = AvailabilityZoneRebalancing;
-    const service = computeOf(props)._createService(this, sizeOf(props), {
+    const service = findCompute(props)._createService(this, computeSize(props), {
       cluster: props.cluster,
       taskDefinition: this.taskDefinition,
       securityGroups: [securityGroup],

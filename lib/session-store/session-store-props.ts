@@ -3,7 +3,7 @@ import { IConnectable, ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib
 import { Grant, IGrantable } from 'aws-cdk-lib/aws-iam';
 import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { checkDuration, checkInteger, refuse, isLater } from '../validation/validation';
+import { checkDuration, checkInteger, reject, isLater } from '../validation/validation';
 
 /** How a client of a session store proves who it is. */
 export enum SessionStoreAuthentication {
@@ -130,11 +130,11 @@ export interface SessionStoreAttributes {
 
 export const SESSION_STORE_PORT = 6379;
 
-const MOST_STORAGE_GIB = 5000;
+const MAX_STORAGE_GIB = 5000;
 
 const PROCESSING_UNITS = { min: 1000, max: 15_000_000 };
 
-export const LONGEST_NAME = 40;
+export const MAX_NAME = 40;
 
 export function checkProps(props: SessionStoreProps): void {
   if (props.name !== undefined) checkName('name', props.name);
@@ -154,26 +154,26 @@ export function checkProps(props: SessionStoreProps): void {
 
 function checkName(name: string, value: string): void {
   if (isLater(value)) return;
-  if (value.length > LONGEST_NAME || !/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(value)) {
-    refuse(name, `a letter, then letters, digits and single hyphens, all small and ${LONGEST_NAME} at most`, value);
+  if (value.length > MAX_NAME || !/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(value)) {
+    reject(name, `a letter, then letters, digits and single hyphens, all small and ${MAX_NAME} at most`, value);
   }
 }
 
 function checkUserName(value: string): void {
   if (!isLater(value) && !/^[A-Za-z0-9._-]{1,120}$/.test(value)) {
-    refuse('userName', 'from 1 to 120 letters, digits, dots, hyphens and underscores', value);
+    reject('userName', 'from 1 to 120 letters, digits, dots, hyphens and underscores', value);
   }
 }
 
 function checkStorage(storage: Size): void {
   if (storage.isUnresolved()) return;
   const gibibytes = storage.toGibibytes({ rounding: SizeRoundingBehavior.NONE });
-  if (!Number.isInteger(gibibytes) || gibibytes < 1 || gibibytes > MOST_STORAGE_GIB) {
-    refuse('maximumStorage', `whole GiB from 1 to ${MOST_STORAGE_GIB}`, `${gibibytes} GiB`);
+  if (!Number.isInteger(gibibytes) || gibibytes < 1 || gibibytes > MAX_STORAGE_GIB) {
+    reject('maximumStorage', `whole GiB from 1 to ${MAX_STORAGE_GIB}`, `${gibibytes} GiB`);
   }
 }
 
 function checkWholeDays(name: string, duration: Duration): void {
   if (duration.isUnresolved()) return;
-  if (!Number.isInteger(duration.toDays({ integral: false }))) refuse(name, 'whole days', duration.toHumanString());
+  if (!Number.isInteger(duration.toDays({ integral: false }))) reject(name, 'whole days', duration.toHumanString());
 }

@@ -9,11 +9,11 @@ import { Construct } from 'constructs';
 import { acknowledge } from '../validation/nag-suppressions';
 import { checkNames } from '../validation/known-props';
 import { createSecret, letRead } from '../shared/encryption';
-import { refuse } from '../validation/validation';
+import { reject } from '../validation/validation';
 import {
   checkProps,
   ISessionStore,
-  LONGEST_NAME,
+  MAX_NAME,
   SESSION_STORE_PORT,
   SessionStoreAttributes,
   SessionStoreAuthentication,
@@ -67,7 +67,7 @@ export class SessionStore extends Resource implements ISessionStore {
     super(scope, id);
     checkNames('SessionStoreProps', props);
     checkProps(props);
-    const name = props.name ?? nameOf(this);
+    const name = props.name ?? formatName(this);
     const isIam = props.authentication === SessionStoreAuthentication.IAM;
     const userName = props.userName ?? (isIam ? name : 'sessions');
     const securityGroup = this.createSecurityGroup(props.vpc);
@@ -158,26 +158,26 @@ export class SessionStore extends Resource implements ISessionStore {
       majorEngineVersion: '8',
       serverlessCacheName: name,
       description: 'The sessions of a migration',
-      subnetIds: subnetsOf(props),
+      subnetIds: listSubnets(props),
       securityGroupIds: [securityGroup.securityGroupId],
       userGroupId: group.ref,
       kmsKeyId: props.encryptionKey?.keyArn,
       snapshotRetentionLimit: (props.snapshotRetention ?? Duration.days(1)).toDays(),
-      cacheUsageLimits: limitsOf(props),
+      cacheUsageLimits: listLimits(props),
     });
   }
 }
 
-function subnetsOf({ vpc, vpcSubnets }: SessionStoreProps): string[] {
+function listSubnets({ vpc, vpcSubnets }: SessionStoreProps): string[] {
   const { subnetIds, availabilityZones } = vpc.selectSubnets({ onePerAz: true, ...vpcSubnets });
   const isKnown = !Token.isUnresolved(subnetIds) && !Token.isUnresolved(availabilityZones);
   if (isKnown && new Set(availabilityZones).size < 2) {
-    refuse('vpcSubnets', 'in 2 availability zones at least', availabilityZones.join(', '));
+    reject('vpcSubnets', 'in 2 availability zones at least', availabilityZones.join(', '));
   }
   return subnetIds;
 }
 
-function limitsOf(props: SessionStoreProps): CfnServerlessCache.CacheUsageLimitsProperty | undefined {
+function listLimits(props: SessionStoreProps): CfnServerlessCache.CacheUsageLimitsProperty | undefined {
   const { maximumStorage, maximumProcessingUnits } = props;
   if (maximumStorage === undefined && maximumProcessingUnits === undefined) return undefined;
   return {
@@ -187,8 +187,8 @@ function limitsOf(props: SessionStoreProps): CfnServerlessCache.CacheUsageLimits
 }
 
 /** Small letters, because that is how the names are stored. */
-function nameOf(scope: Construct): string {
-  const unique = Names.uniqueResourceName(scope, { maxLength: LONGEST_NAME, separator: '-' });
+function formatName(scope: Construct): string {
+  const unique = Names.uniqueResourceName(scope, { maxLength: MAX_NAME, separator: '-' });
   return unique
     .toLowerCase()
     .replace(/-+/g, '-')

@@ -1,5 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
-import { checkDuration, refuse } from '../validation/validation';
+import { checkDuration, reject } from '../validation/validation';
 import { checkNames } from '../validation/known-props';
 
 export interface CustomDrainProps {
@@ -26,7 +26,7 @@ const LAST_REQUEST = Duration.seconds(15);
 /** Between the end of the drain and that of the deregistration delay, at which connections are cut. */
 const BEFORE_CUT = Duration.seconds(15);
 const OUTSIDE_DRAIN = LAST_REQUEST.plus(BEFORE_CUT);
-const LONGEST_DELAY = Duration.hours(1);
+const MAX_DELAY = Duration.hours(1);
 
 /** After SIGTERM a proxy goes on accepting for as long as load balancers may still send to it. */
 export const PROPAGATION = Duration.seconds(5);
@@ -35,7 +35,7 @@ export const SHUTDOWN_TIMEOUT = Duration.seconds(10);
 /** What of the stop timeout is not grace: these two, and 5 seconds to spare. */
 const OUTSIDE_GRACE = PROPAGATION.plus(SHUTDOWN_TIMEOUT).plus(Duration.seconds(5));
 /** No container on Fargate is given more. */
-const LONGEST_STOP = Duration.seconds(120);
+const MAX_STOP = Duration.seconds(120);
 
 /**
  * How proxies end their connections when they are to go: one decision from which the deregistration delay, the stop timeout
@@ -81,12 +81,12 @@ export class DrainProfile {
 
   private constructor(props: CustomDrainProps) {
     const { drain } = props;
-    checkDuration('drain', drain, { min: Duration.seconds(0), max: minus(LONGEST_DELAY, OUTSIDE_DRAIN) });
+    checkDuration('drain', drain, { min: Duration.seconds(0), max: minus(MAX_DELAY, OUTSIDE_DRAIN) });
     this.drain = drain;
     this.deregistrationDelay = props.deregistrationDelay ?? needed('deregistrationDelay', drain, OUTSIDE_DRAIN);
-    this.stopTimeout = props.stopTimeout ?? shorter(needed('stopTimeout', drain, OUTSIDE_GRACE), LONGEST_STOP);
-    checkDuration('deregistrationDelay', this.deregistrationDelay, { min: Duration.seconds(0), max: LONGEST_DELAY });
-    checkDuration('stopTimeout', this.stopTimeout, { min: OUTSIDE_GRACE, max: LONGEST_STOP });
+    this.stopTimeout = props.stopTimeout ?? shorter(needed('stopTimeout', drain, OUTSIDE_GRACE), MAX_STOP);
+    checkDuration('deregistrationDelay', this.deregistrationDelay, { min: Duration.seconds(0), max: MAX_DELAY });
+    checkDuration('stopTimeout', this.stopTimeout, { min: OUTSIDE_GRACE, max: MAX_STOP });
     this._checkDelay('deregistrationDelay', this.deregistrationDelay);
     this.checkStopTimeout();
     const isKnown = !drain.isUnresolved() && !this.stopTimeout.isUnresolved();
@@ -100,29 +100,29 @@ export class DrainProfile {
    */
   public _checkDelay(name: string, delay: Duration): void {
     const problem = this._delayProblem(delay);
-    if (problem) refuse(name, problem.rule, problem.value);
+    if (problem) reject(name, problem.rule, problem.value);
   }
 
   /** @internal */
   public _delayProblem(delay: Duration): { readonly rule: string; readonly value: string } | undefined {
     if (delay.isUnresolved() || this.drain.isUnresolved()) return undefined;
-    const least = this.drain.plus(OUTSIDE_DRAIN);
-    if (delay.toSeconds() >= least.toSeconds()) return undefined;
+    const min = this.drain.plus(OUTSIDE_DRAIN);
+    if (delay.toSeconds() >= min.toSeconds()) return undefined;
     const why = `${LAST_REQUEST.toSeconds()} s for the last requests + drain ${this.drain.toSeconds()} s + a margin of ${BEFORE_CUT.toSeconds()} s`;
-    return { rule: `at least ${least.toSeconds()} s (${why})`, value: `${delay.toSeconds()} s` };
+    return { rule: `at least ${min.toSeconds()} s (${why})`, value: `${delay.toSeconds()} s` };
   }
 
   private checkStopTimeout(): void {
     if (this.stopTimeout.isUnresolved() || this.drain.isUnresolved()) return;
-    const least = shorter(this.drain.plus(OUTSIDE_GRACE), LONGEST_STOP).toSeconds();
-    if (this.stopTimeout.toSeconds() >= least) return;
+    const min = shorter(this.drain.plus(OUTSIDE_GRACE), MAX_STOP).toSeconds();
+    if (this.stopTimeout.toSeconds() >= min) return;
     const why = `drain ${this.drain.toSeconds()} s + ${OUTSIDE_GRACE.toSeconds()} s, or what ECS grants at most`;
-    refuse('stopTimeout', `at least ${least} s (${why})`, `${this.stopTimeout.toSeconds()} s`);
+    reject('stopTimeout', `at least ${min} s (${why})`, `${this.stopTimeout.toSeconds()} s`);
   }
 }
 
 function needed(name: string, drain: Duration, beside: Duration): Duration {
-  if (drain.isUnresolved()) refuse(name, "given, where 'drain' is known only at deployment", 'nothing');
+  if (drain.isUnresolved()) reject(name, "given, where 'drain' is known only at deployment", 'nothing');
   return drain.plus(beside);
 }
 

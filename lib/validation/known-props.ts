@@ -4,7 +4,7 @@ import { STRUCTS } from './prop-names';
 type Struct = keyof typeof STRUCTS;
 type Props = Readonly<Record<string, string>>;
 
-const propsOf = (struct: string): Props => STRUCTS[struct as Struct];
+const findProps = (struct: string): Props => STRUCTS[struct as Struct];
 
 /**
  * Rejects props that there are not, in all that a user hands in and in what that is made of. Only TypeScript knows them: what
@@ -28,18 +28,18 @@ export function checkNames(struct: Struct, props: object | undefined): void {
 const SHARED = ['vpc', 'cluster', 'loadBalancer', 'source', 'target', 'adminSecret', 'cutover'];
 
 function withoutShared(struct: Struct, props: object): object {
-  const isMeant = (name: string) => !SHARED.includes(name) || Object.hasOwn(propsOf(struct), name);
+  const isMeant = (name: string) => !SHARED.includes(name) || Object.hasOwn(findProps(struct), name);
   return Object.fromEntries(Object.entries(props).filter(([name]) => isMeant(name)));
 }
 
 /** Of the props of one construct those that another one has as well. */
-export function onlyOf<T extends object>(struct: Struct, props: T): T {
-  const known = Object.entries(props).filter(([name]) => Object.hasOwn(propsOf(struct), name));
+export function findOnly<T extends object>(struct: Struct, props: T): T {
+  const known = Object.entries(props).filter(([name]) => Object.hasOwn(findProps(struct), name));
   return Object.fromEntries(known) as T;
 }
 
 function checkStruct(name: string, value: unknown, struct: string, problems: Problems): void {
-  const props = propsOf(struct);
+  const props = findProps(struct);
   const given = problems.object(name, value, Object.keys(props));
   for (const [key, part] of Object.entries(props)) {
     if (part === '' || given[key] === undefined) continue;

@@ -3,7 +3,7 @@ import { CfnPolicy, CfnRole } from 'aws-cdk-lib/aws-iam';
 import { IConstruct } from 'constructs';
 
 /** Findings of the rules AwsSolutions of cdk-nag, and why they are as they should be. */
-interface Answers {
+interface Responses {
   /** By rule. */
   readonly rules?: Readonly<Record<string, string>>;
   /** Statements of roles: by what is allowed on more than one resource, or by the policy of AWS that is used. */
@@ -26,7 +26,7 @@ const TASKS = {
 };
 
 /** The one table of what the constructs here answer to AwsSolutions. */
-const ANSWERS = {
+const REASONS = {
   network: {
     rules: {
       'AwsSolutions-VPC7':
@@ -121,32 +121,32 @@ const ANSWERS = {
       },
     ],
   },
-} satisfies Record<string, Answers>;
+} satisfies Record<string, Responses>;
 
 /** Tells cdk-nag, where somebody uses it, why what it finds in this construct is meant so. Others do not notice. */
-export function acknowledge(construct: IConstruct, subject: keyof typeof ANSWERS): void {
-  const { rules, roles }: Answers = ANSWERS[subject];
+export function acknowledge(construct: IConstruct, subject: keyof typeof REASONS): void {
+  const { rules, roles }: Responses = REASONS[subject];
   for (const [id, reason] of Object.entries(rules ?? {})) Validations.of(construct).acknowledge({ id, reason });
   if (roles) Aspects.of(construct).add(new AcknowledgedRoles(roles));
 }
 
 /** cdk-nag names each statement by its text, which is complete only at synthesis. */
 class AcknowledgedRoles implements IAspect {
-  constructor(private readonly answers: NonNullable<Answers['roles']>) {}
+  constructor(private readonly responses: NonNullable<Responses['roles']>) {}
 
   visit(node: IConstruct): void {
     if (node instanceof CfnPolicy) {
-      this.answer(node, 'AwsSolutions-IAM5', wildcardsOf(Stack.of(node).resolve(node.policyDocument) as Document));
+      this.respond(node, 'AwsSolutions-IAM5', listWildcards(Stack.of(node).resolve(node.policyDocument) as Document));
     } else if (node instanceof CfnRole) {
       const policies = (Stack.of(node).resolve(node.managedPolicyArns) ?? []) as unknown[];
       const findings = policies.map((policy) => `Policy::${flatten(policy)}`);
-      this.answer(node, 'AwsSolutions-IAM4', findings);
+      this.respond(node, 'AwsSolutions-IAM4', findings);
     }
   }
 
-  private answer(node: IConstruct, rule: string, findings: readonly string[]): void {
+  private respond(node: IConstruct, rule: string, findings: readonly string[]): void {
     for (const found of findings) {
-      const reason = this.answers.find(({ finding }) => finding.test(found))?.reason;
+      const reason = this.responses.find(({ finding }) => finding.test(found))?.reason;
       if (reason !== undefined) Validations.of(node).acknowledge({ id: `${rule}[${found}]`, reason });
     }
   }
@@ -156,7 +156,7 @@ interface Document {
   readonly Statement: readonly { readonly Action?: string | string[]; readonly Resource?: unknown }[];
 }
 
-function wildcardsOf({ Statement }: Document): string[] {
+function listWildcards({ Statement }: Document): string[] {
   const actions = Statement.flatMap(({ Action }) => Action ?? []).map((action) => `Action::${action}`);
   const resources = Statement.flatMap(({ Resource }) => Resource ?? []).map((arn) => `Resource::${flatten(arn)}`);
   return [...new Set([...actions, ...resources])].filter((text) => text.includes('*'));

@@ -4,7 +4,7 @@ import { CfnSecurityGroup, CfnSecurityGroupEgress, CfnSecurityGroupIngress } fro
 import { CfnListener, CfnListenerRule } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
-import { propertiesOf } from './rendered';
+import { listProperties } from './rendered';
 
 /**
  * What a resource takes that AWS gives away once: a port of a load balancer, a priority on a listener, a rule of a
@@ -47,8 +47,8 @@ const TAKERS: Readonly<Record<string, (properties: Properties, logicalId: string
   [CfnSecurityGroup.CFN_RESOURCE_TYPE_NAME]: ({ SecurityGroupIngress, SecurityGroupEgress }, logicalId) => {
     const GroupId = { 'Fn::GetAtt': [logicalId, 'GroupId'] };
     return [
-      ...listOf(SecurityGroupIngress).map((rule) => securityGroupRule('ingress', { ...rule, GroupId })),
-      ...listOf(SecurityGroupEgress).map((rule) => securityGroupRule('egress', { ...rule, GroupId })),
+      ...findList(SecurityGroupIngress).map((rule) => securityGroupRule('ingress', { ...rule, GroupId })),
+      ...findList(SecurityGroupEgress).map((rule) => securityGroupRule('egress', { ...rule, GroupId })),
     ];
   },
 };
@@ -57,7 +57,7 @@ const TAKERS: Readonly<Record<string, (properties: Properties, logicalId: string
  * Refuses at synth, in the whole app or stage, what AWS would refuse at deployment because it is there already. Two stacks
  * that are deployed from different apps cannot be seen here.
  */
-export function refuseTwice(scope: Construct): void {
+export function rejectTwice(scope: Construct): void {
   const stage = Stage.of(scope);
   if (!stage || watched.has(stage)) return;
   watched.add(stage);
@@ -74,7 +74,9 @@ function problemsIn(stage: Stage): string[] {
     for (const { key, what, remedy } of takenBy(resource)) {
       const holder = first.get(key);
       if (holder)
-        problems.push(`'${pathOf(resource)}' must be another than '${pathOf(holder)}', got ${what} in both: ${remedy}`);
+        problems.push(
+          `'${formatPath(resource)}' must be another than '${formatPath(holder)}', got ${what} in both: ${remedy}`,
+        );
       else first.set(key, resource);
     }
   }
@@ -88,24 +90,24 @@ function takenBy(resource: CfnResource): (Taken & { readonly key: string })[] {
   const stack = Stack.of(resource);
   const logicalId = String(stack.resolve(resource.logicalId));
   // Of the rules in a group's own list the CDK leaves one; what is left there is compared with the others.
-  return takes(propertiesOf(resource), logicalId).map((taken) => ({
+  return takes(listProperties(resource), logicalId).map((taken) => ({
     ...taken,
-    key: `${placeOf(stack, taken.what)} ${taken.what}`,
+    key: `${findPlace(stack, taken.what)} ${taken.what}`,
   }));
 }
 
 /** Logical ids mean something in their own stack alone; ids and ARNs that are known in their account and region. */
-function placeOf(stack: Stack, what: string): string {
+function findPlace(stack: Stack, what: string): string {
   return /"(Ref|Fn::GetAtt)":/.test(what) ? stack.node.path : `${stack.account}/${stack.region}`;
 }
 
 /** Equal for rules that EC2 takes for the same one, whatever their descriptions are. */
 function securityGroupRule(direction: string, rule: Properties): Taken {
-  const protocol = protocolOf(rule.IpProtocol);
+  const protocol = findProtocol(rule.IpProtocol);
   // Without ports: EC2 does not look at them.
   const [from, to] = [show(rule.FromPort), show(rule.ToPort)];
   const ports = protocol === '-1' ? '' : from === to ? ` ${from}` : ` ${from}-${to}`;
-  const peer = PEERS.filter((name) => rule[name] !== undefined).map((name) => show(rangeOf(rule[name])));
+  const peer = PEERS.filter((name) => rule[name] !== undefined).map((name) => show(findRange(rule[name])));
   return {
     what: `${direction} of ${protocol}${ports} in ${show(rule.GroupId)} for ${peer.join(' ')}`,
     remedy: GROUP_REMEDY,
@@ -123,13 +125,13 @@ const PEERS = [
 
 const PROTOCOLS: Readonly<Record<string, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmpv6' };
 
-function protocolOf(value: unknown): string {
+function findProtocol(value: unknown): string {
   const name = String(value).toLowerCase();
   return PROTOCOLS[name] ?? name;
 }
 
 /** EC2 clears the bits behind the prefix (10.0.0.5/8 is 10.0.0.0/8), and knows one spelling of IPv6. */
-function rangeOf(value: unknown): unknown {
+function findRange(value: unknown): unknown {
   const [address = '', bits] = String(value).split('/');
   if (isIPv6(address)) return `${new URL(`http://[${address}]`).hostname}/${bits ?? ''}`;
   if (!isIPv4(address)) return value;
@@ -140,11 +142,11 @@ function rangeOf(value: unknown): unknown {
   return `${bytes.join('.')}/${bits ?? 32}`;
 }
 
-function listOf(value: unknown): Properties[] {
+function findList(value: unknown): Properties[] {
   return Array.isArray(value) ? (value as Properties[]) : [];
 }
 
-function pathOf(resource: CfnResource): string {
+function formatPath(resource: CfnResource): string {
   return resource.node.path.replace(/\/Resource(\/Default)?$/, '');
 }
 

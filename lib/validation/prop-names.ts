@@ -217,7 +217,7 @@ export const STRUCTS = {
     targetGroup: '',
     trafficPort: '',
     trustedAuthorities: '',
-    vetoAlarms: '',
+    rollbackAlarms: '',
     vpc: '',
     vpcEndpoints: '',
     vpcSubnets: '',

@@ -11,7 +11,7 @@ import { MigrationSide } from '../traffic/migration-side';
  *
  * @throws Error of one line: name, rule, value.
  */
-export function refuse(name: string, rule: string, value: unknown): never {
+export function reject(name: string, rule: string, value: unknown): never {
   throw new Error(`'${name}' must be ${rule}, got ${String(value)}`);
 }
 
@@ -30,26 +30,26 @@ export function checkWeights(name: string, weights: TrafficWeights): void {
   for (const side of ['source', 'target'] as const) {
     const weight = weights[side];
     if (!isLater(weight) && !isWeight(weight)) {
-      refuse(`${name}.${side}`, `an integer from 0 to ${MAX_WEIGHT}`, weight);
+      reject(`${name}.${side}`, `an integer from 0 to ${MAX_WEIGHT}`, weight);
     }
   }
-  if (weights.source === 0 && weights.target === 0) refuse(name, 'weights of which one at least is over 0', '0/0');
+  if (weights.source === 0 && weights.target === 0) reject(name, 'weights of which one at least is over 0', '0/0');
 }
 
 /** Of whole seconds, as AWS counts. */
 export function checkDuration(name: string, duration: Duration, bounds: { min: Duration; max: Duration }): void {
   if (duration.isUnresolved()) return;
   const ms = duration.toMilliseconds();
-  if (!Number.isInteger(ms / 1000)) refuse(name, 'a whole number of seconds', duration.toHumanString());
+  if (!Number.isInteger(ms / 1000)) reject(name, 'a whole number of seconds', duration.toHumanString());
   if (ms < bounds.min.toMilliseconds() || ms > bounds.max.toMilliseconds()) {
-    refuse(name, `from ${bounds.min.toHumanString()} to ${bounds.max.toHumanString()}`, duration.toHumanString());
+    reject(name, `from ${bounds.min.toHumanString()} to ${bounds.max.toHumanString()}`, duration.toHumanString());
   }
 }
 
 /** What is written around a token is known, and checked. */
 export function checkUpstreamUrl(name: string, url: string): void {
   if (!Token.isUnresolved(url)) {
-    if (!isLater(url) && !parseUpstreamUrl(url)) refuse(name, UPSTREAM_URL_RULE, url);
+    if (!isLater(url) && !parseUpstreamUrl(url)) reject(name, UPSTREAM_URL_RULE, url);
     return;
   }
   const parts = Tokenization.reverseString(url);
@@ -57,24 +57,24 @@ export function checkUpstreamUrl(name: string, url: string): void {
   const text = parts.mapTokens({ mapToken: () => '\0' }).join({ join: (one, other) => `${one}${other}` }) as string;
   // Behind a colon a token stands for a port.
   if (!isLater(text) && !parseUpstreamUrl(text.replace(/:\0/g, ':1').replace(/\0/g, 'a'))) {
-    refuse(name, UPSTREAM_URL_RULE, url);
+    reject(name, UPSTREAM_URL_RULE, url);
   }
 }
 
 export function checkDomainName(name: string, domainName: string): void {
   if (isLater(domainName)) return;
-  if (!/^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(domainName)) refuse(name, 'a host name without a wildcard', domainName);
+  if (!/^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(domainName)) reject(name, 'a host name without a wildcard', domainName);
 }
 
 export function checkPort(name: string, port: number): void {
   if (isLater(port)) return;
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) refuse(name, 'a port from 1 to 65535', port);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) reject(name, 'a port from 1 to 65535', port);
 }
 
 export function checkInteger(name: string, value: number, bounds: { min: number; max: number }): void {
   if (isLater(value)) return;
   if (!Number.isInteger(value) || value < bounds.min || value > bounds.max) {
-    refuse(name, `an integer from ${bounds.min} to ${bounds.max}`, value);
+    reject(name, `an integer from ${bounds.min} to ${bounds.max}`, value);
   }
 }
 
@@ -87,18 +87,18 @@ export function checkSides({
   target: { side: MigrationSide };
 }): void {
   const { SOURCE, TARGET } = MigrationSide;
-  if (source.side !== SOURCE) refuse('source', 'the proxies of the source', `those of the ${source.side}`);
-  if (target.side !== TARGET) refuse('target', 'the proxies of the target', `those of the ${target.side}`);
+  if (source.side !== SOURCE) reject('source', 'the proxies of the source', `those of the ${source.side}`);
+  if (target.side !== TARGET) reject('target', 'the proxies of the target', `those of the ${target.side}`);
 }
 
 /** Everything here calls S3, for which no endpoint has a security group. */
 export function checkApiPeers({ apiPeers }: { readonly apiPeers?: IPeer[] }): void {
-  if (apiPeers?.length === 0) refuse('apiPeers', 'the prefix list of S3 at least (or absent: anywhere)', 'none');
+  if (apiPeers?.length === 0) reject('apiPeers', 'the prefix list of S3 at least (or absent: anywhere)', 'none');
 }
 
 /** @param found the network of what is checked, as far as it is known */
-export function checkNetworkOf(name: string, found: IVpc | undefined, { vpcId: expected }: IVpc): void {
+export function checkSameNetwork(name: string, found: IVpc | undefined, { vpcId: expected }: IVpc): void {
   const id = found?.vpcId ?? expected;
   if ([id, expected].some((each) => isLater(each)) || id === expected) return;
-  refuse(name, `in the network ${expected}`, `one in ${id}`);
+  reject(name, `in the network ${expected}`, `one in ${id}`);
 }

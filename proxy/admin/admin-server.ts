@@ -33,7 +33,7 @@ export class CallFailed extends Error {
 }
 
 /** Why an order cannot be followed; undefined when it was. Several workers have to be asked, one answers at once. */
-export type Told = string | undefined | Promise<string | undefined>;
+export type Notified = string | undefined | Promise<string | undefined>;
 
 /** What the admin API can see and do. */
 export interface AdminTarget {
@@ -41,12 +41,12 @@ export interface AdminTarget {
   readonly identity: string;
   report(): LedgerReport | Promise<LedgerReport>;
   /** Why nothing may be changed now; undefined when it may. */
-  refusal(): string | undefined;
-  drain(order: DrainOrder): Told;
-  undrain(): Told;
-  hold(order: HoldOrder): Told;
-  release(order: ReleaseOrder): Told;
-  retarget(order: RetargetOrder): Told;
+  rejection(): string | undefined;
+  drain(order: DrainOrder): Notified;
+  undrain(): Notified;
+  hold(order: HoldOrder): Notified;
+  release(order: ReleaseOrder): Notified;
+  retarget(order: RetargetOrder): Notified;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
@@ -148,13 +148,13 @@ class Calls {
     if (body === undefined) return text(413, `The body must have at most ${MAX_BODY_BYTES} bytes`);
     const at = adminAddress(socket.localAddress ?? '', socket.localPort ?? 0);
     const checked = this.check.check({ method, path, headers, body, at }, Date.now());
-    if ('refusal' in checked) return text(401, checked.refusal);
+    if ('rejection' in checked) return text(401, checked.rejection);
     this.connections.serves(socket);
     return signed(await this.follow(call, body).catch(failure), checked);
   }
 
   private async follow(call: Call, body: string): Promise<Reply> {
-    const conflict = call.method === 'GET' ? undefined : this.target.refusal();
+    const conflict = call.method === 'GET' ? undefined : this.target.rejection();
     return conflict === undefined ? call.handle(this.target, body) : json(409, { problems: [conflict] });
   }
 }
@@ -168,7 +168,7 @@ function signed(reply: Reply, by: { readonly signature: string; readonly key: st
 /** A call whose body is an order in JSON. */
 function order<T>(
   read: (name: string, value: unknown, problems: Problems) => T,
-  follow: (target: AdminTarget, asked: T) => Told,
+  follow: (target: AdminTarget, asked: T) => Notified,
 ): Call {
   const handle: Handler = (target, body) => {
     const parsed = parse(body);
@@ -193,8 +193,8 @@ function parse(body: string): { readonly value: unknown } | { readonly problem: 
   return isObject ? { value } : { problem: `'body' must be an object, got ${JSON.stringify(value)}` };
 }
 
-async function outcome(target: AdminTarget, told: Told): Promise<Reply> {
-  const conflict = await told;
+async function outcome(target: AdminTarget, notified: Notified): Promise<Reply> {
+  const conflict = await notified;
   if (conflict !== undefined) return json(409, { problems: [conflict] });
   return json(202, await target.report());
 }

@@ -12,7 +12,7 @@ export interface ReceivedCall {
 }
 
 /** What became of a call: why it is not let in, or the signature that its response answers, and the key that made it. */
-export type Checked = { readonly refusal: string } | { readonly signature: string; readonly key: string };
+export type Checked = { readonly rejection: string } | { readonly signature: string; readonly key: string };
 
 const WINDOW_MS = { behind: ADMIN_WINDOW_SECONDS.behind * 1000, ahead: ADMIN_WINDOW_SECONDS.ahead * 1000 };
 /** Older than this a call is not let in for its time. */
@@ -30,22 +30,22 @@ export class SignatureCheck {
 
   check(call: ReceivedCall, nowMs: number): Checked {
     const { headers } = call;
-    const request = requestOf(call);
+    const request = findRequest(call);
     const given = headers[ADMIN_HEADERS.signature];
     const unreadable = formProblem(request, nowMs);
-    if (unreadable !== undefined) return { refusal: unreadable };
-    if (typeof given !== 'string') return { refusal: `'${ADMIN_HEADERS.signature}' must be set` };
-    const key = this.signerOf(adminRequestToSign(request), given);
+    if (unreadable !== undefined) return { rejection: unreadable };
+    if (typeof given !== 'string') return { rejection: `'${ADMIN_HEADERS.signature}' must be set` };
+    const key = this.findSigner(adminRequestToSign(request), given);
     if (key === undefined) {
       this.keys.doubt();
-      return { refusal: `'${ADMIN_HEADERS.signature}' does not match` };
+      return { rejection: `'${ADMIN_HEADERS.signature}' does not match` };
     }
     // Whichever key it is: what was heard under one is not let in again under the other.
-    const refusal = this.audienceProblem(request, call) ?? this.useProblem(request, nowMs);
-    return refusal === undefined ? { signature: given, key } : { refusal };
+    const rejection = this.audienceProblem(request, call) ?? this.useProblem(request, nowMs);
+    return rejection === undefined ? { signature: given, key } : { rejection };
   }
 
-  private signerOf(text: string, given: string): string | undefined {
+  private findSigner(text: string, given: string): string | undefined {
     return this.keys.all.find((key) => sameText(given, sign(key, text)));
   }
 
@@ -72,7 +72,7 @@ export function sign(secret: string, text: string): string {
   return createHmac('sha256', secret).update(text).digest('hex');
 }
 
-function requestOf({ method, path, headers, body }: ReceivedCall): AdminRequest {
+function findRequest({ method, path, headers, body }: ReceivedCall): AdminRequest {
   const text = (name: keyof typeof ADMIN_HEADERS) => {
     const value = headers[ADMIN_HEADERS[name]];
     return typeof value === 'string' ? value : '';

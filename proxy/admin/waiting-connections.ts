@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net';
 
 /** Connections that have no call in hand; a cutover has one or two. */
-const MOST_WAITING = 64;
+const MAX_WAITING = 64;
 
 /**
  * The connections on which no signed call is being served: half-open ones, idle ones, and those of strangers. Where there are
@@ -27,7 +27,7 @@ export class WaitingConnections {
   wait(socket: Socket): void {
     if (socket.destroyed) return;
     this.sockets.add(socket);
-    if (this.sockets.size <= MOST_WAITING) return;
+    if (this.sockets.size <= MAX_WAITING) return;
     const [oldest] = this.sockets;
     oldest?.destroy();
   }

@@ -1,9 +1,9 @@
 import { PROTECTION_MINUTES, ProtectionOrder } from '../../core/proxy/task-protection';
 
 /** The agent itself asks ECS, and answers within a few seconds. */
-const ANSWER_MS = 5_000;
+const RESPONSE_MS = 5_000;
 
-interface AgentAnswer {
+interface AgentResponse {
   readonly protection?: { readonly ProtectionEnabled?: boolean };
   readonly failure?: { readonly Reason?: string; readonly Detail?: string | null };
   readonly error?: { readonly Code?: string; readonly Message?: string };
@@ -24,24 +24,24 @@ export async function orderProtection(agentUri: string, order: ProtectionOrder, 
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(asked),
     redirect: 'error',
-    signal: AbortSignal.any([AbortSignal.timeout(ANSWER_MS), stopped]),
+    signal: AbortSignal.any([AbortSignal.timeout(RESPONSE_MS), stopped]),
   });
   const text = await response.text();
   // A refusal of ECS comes with status 200.
-  const answer = parse(text);
-  if (response.ok && answer.protection?.ProtectionEnabled === isAsked) return;
-  throw new Error(reasonOf(answer) ?? `status ${response.status}`);
+  const state = parse(text);
+  if (response.ok && state.protection?.ProtectionEnabled === isAsked) return;
+  throw new Error(formatReason(state) ?? `status ${response.status}`);
 }
 
-function parse(text: string): AgentAnswer {
+function parse(text: string): AgentResponse {
   try {
-    return (JSON.parse(text) ?? {}) as AgentAnswer;
+    return (JSON.parse(text) ?? {}) as AgentResponse;
   } catch {
     return {};
   }
 }
 
-function reasonOf({ failure, error }: AgentAnswer): string | undefined {
+function formatReason({ failure, error }: AgentResponse): string | undefined {
   const parts = failure ? [failure.Reason, failure.Detail] : [error?.Code, error?.Message];
   const said = parts.filter((part) => typeof part === 'string' && part !== '');
   return said.length > 0 ? said.join(': ') : undefined;

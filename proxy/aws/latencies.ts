@@ -1,4 +1,4 @@
-import { spreadOf } from '../../core/proxy/embedded-metrics';
+import { computeSpread } from '../../core/proxy/embedded-metrics';
 import { DURATION_METRIC } from '../admin/metrics';
 import { DURATION_BOUNDS_MS } from '../telemetry/durations';
 
@@ -30,5 +30,5 @@ export function latenciesSince(before: Cumulative, now: Cumulative): number[] {
   // Of a worker that died the counts are missing: too few, and never too many.
   const grown = now.map((count, index) => Math.max(0, count - (before[index] ?? 0)));
   const counts = grown.map((count, index) => Math.max(0, count - (grown[index - 1] ?? 0)));
-  return spreadOf(DURATION_BOUNDS_MS, counts);
+  return computeSpread(DURATION_BOUNDS_MS, counts);
 }

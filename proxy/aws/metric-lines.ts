@@ -1,14 +1,14 @@
 import type { LedgerReport } from '../../core/proxy/admin-api';
-import { Counters, countersOf, since } from '../../core/proxy/counters';
+import { Counters, sumCounters, since } from '../../core/proxy/counters';
 import { MetricLine, MetricTick, drainLine, liveLines, nextTick, trafficLine } from '../../core/proxy/embedded-metrics';
 import type { Clock } from '../process/clock';
-import type { Attended } from './snapshot';
+import type { Integrations } from './snapshot';
 import { Cumulative, durationsIn, latenciesSince } from './latencies';
 
 export interface MetricLinesOptions {
   /** The value of the dimension `Service`. */
   readonly service: string;
-  readonly attended: Attended;
+  readonly integrations: Integrations;
   readonly clock: Clock;
   /** Milliseconds since the epoch. */
   readonly wallMs: () => number;
@@ -39,13 +39,13 @@ export class MetricLines {
 
   /** Writes what was counted since the last lines; no live connections, which a sum over the minute would have twice. */
   flush(): Promise<void> {
-    return this.inTurn(async () => this.writeTraffic(await this.options.attended.report()));
+    return this.inTurn(async () => this.writeTraffic(await this.options.integrations.report()));
   }
 
   private tick(kind: MetricTick): void {
     void this.inTurn(async () => {
-      const { service, attended, wallMs, write } = this.options;
-      const report = await attended.report();
+      const { service, integrations, wallMs, write } = this.options;
+      const report = await integrations.report();
       const { state, active } = report;
       if (kind === 'full') {
         for (const line of liveLines(service, active, wallMs())) write(line);
@@ -56,9 +56,9 @@ export class MetricLines {
   }
 
   private async writeTraffic(report: LedgerReport): Promise<void> {
-    const { service, attended, wallMs, write } = this.options;
-    const now = countersOf([report]);
-    const durations = durationsIn(await attended.samples());
+    const { service, integrations, wallMs, write } = this.options;
+    const now = sumCounters([report]);
+    const durations = durationsIn(await integrations.samples());
     const { requests, errors } = since(this.before, now);
     const latencies = latenciesSince(this.durations, durations);
     this.before = now;

@@ -1,7 +1,7 @@
 import {
   GIVE_WAY_MINUTES,
-  Glance,
-  LONGEST_PROTECTION_MINUTES,
+  Snapshot,
+  MAX_PROTECTION_MINUTES,
   longLived,
   ProtectionOrder,
   UNPROTECTED,
@@ -12,10 +12,10 @@ import type { Clock } from '../process/clock';
 
 const LOOK_MS = 1_000;
 const RELEASED = 'The task is protected from scale-in no more';
-const GAVE_WAY = `${RELEASED} for ${GIVE_WAY_MINUTES} min: after ${LONGEST_PROTECTION_MINUTES} min a deployment that waits goes first`;
+const GAVE_WAY = `${RELEASED} for ${GIVE_WAY_MINUTES} min: after ${MAX_PROTECTION_MINUTES} min a deployment that waits goes first`;
 
 export interface TaskProtectorOptions {
-  readonly glance: () => Glance;
+  readonly snapshot: () => Snapshot;
   /** Rejects with the reason when it is not followed. */
   readonly order: (order: ProtectionOrder, stopped: AbortSignal) => Promise<void>;
   readonly clock: Clock;
@@ -45,8 +45,8 @@ export class TaskProtector {
 
   private look(): void {
     if (this.isAsking) return;
-    const { glance, clock } = this.options;
-    const { next, order } = observeProtection(this.protection, glance(), clock.nowMs());
+    const { snapshot, clock } = this.options;
+    const { next, order } = observeProtection(this.protection, snapshot(), clock.nowMs());
     this.protection = next;
     if (order !== undefined) void this.ask(order);
   }
@@ -55,7 +55,7 @@ export class TaskProtector {
     this.isAsking = true;
     const problem = await this.options.order(order, this.stopping.signal).then(
       () => undefined,
-      (error: unknown) => reasonOf(error),
+      (error: unknown) => formatReason(error),
     );
     this.isAsking = false;
     if (this.stopping.signal.aborted) return;
@@ -67,7 +67,7 @@ export class TaskProtector {
 
   /** Connections live, and the proxy serves: it has been protected for as long as it may be. */
   private isGivingWay(): boolean {
-    const { active, isServing } = this.options.glance();
+    const { active, isServing } = this.options.snapshot();
     return isServing && longLived(active) > 0;
   }
 
@@ -89,7 +89,7 @@ export class TaskProtector {
 }
 
 /** `fetch` hides in the cause why it failed. */
-function reasonOf(error: unknown): string {
+function formatReason(error: unknown): string {
   const { cause } = error as Error;
   const reason = cause instanceof Error && cause.message !== '' ? cause : error;
   return reason instanceof Error ? reason.message : String(reason);

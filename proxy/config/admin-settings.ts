@@ -20,7 +20,7 @@ interface AdminSources {
   readonly flags: { readonly admin_secret_file?: string };
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Undefined, and reported, when it cannot be read. */
-  readonly textOf: (name: 'admin_secret_file') => string | undefined;
+  readonly readText: (name: 'admin_secret_file') => string | undefined;
 }
 
 const SECRET_ARN = /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:.+$/;
@@ -31,12 +31,12 @@ export function readAdminKeys(
   sources: AdminSources,
   problems: Problems,
 ): Pick<AdminConfig, 'keys' | 'keptIn'> {
-  const { keys, file } = keysOf(values, sources);
+  const { keys, file } = findKeys(values, sources);
   if (keys.length > 2) problems.add('admin_secret_file', 'a file with one key or two', `${keys.length} lines`);
-  const shortest = Math.min(...(keys.length === 0 ? [''] : keys).map(({ length }) => length));
-  if (shortest < MIN_KEY_LENGTH) {
+  const min = Math.min(...(keys.length === 0 ? [''] : keys).map(({ length }) => length));
+  if (min < MIN_KEY_LENGTH) {
     const rule = `at least ${MIN_KEY_LENGTH} characters long when 'admin' is set; give it in ${PROXY_VARIABLES.adminSecret} or 'admin_secret_file'`;
-    problems.add('admin_secret', rule, `${shortest} characters`);
+    problems.add('admin_secret', rule, `${min} characters`);
   }
   const { admin_secret_arn: secretArn } = values;
   if (secretArn === undefined) return { keys, ...(file !== undefined && { keptIn: { file } }) };
@@ -47,24 +47,24 @@ export function readAdminKeys(
 }
 
 /** A file that a flag names comes before the secret of the environment, one that is named elsewhere after it. */
-function keysOf(
+function findKeys(
   values: Values,
-  { flags, environment, textOf }: AdminSources,
+  { flags, environment, readText }: AdminSources,
 ): { keys: readonly string[]; file?: string } {
   const secret = environment[PROXY_VARIABLES.adminSecret];
   if (flags.admin_secret_file === undefined && secret !== undefined && secret !== '') return { keys: [secret] };
   const { admin_secret_file: file } = values;
   if (file === undefined) return { keys: [] };
-  const keys = keysIn(textOf('admin_secret_file') ?? '');
+  const keys = keysIn(readText('admin_secret_file') ?? '');
   return typeof file === 'string' ? { keys, file } : { keys };
 }
 
 /** The keys as they live: read again from where they are kept. */
-export function adminKeysOf({ keys, keptIn }: AdminConfig, clock: Clock, log: Logger): AdminKeys {
-  return new AdminKeys(keys, keptIn && { read: readerOf(keptIn), clock, log });
+export function findAdminKeys({ keys, keptIn }: AdminConfig, clock: Clock, log: Logger): AdminKeys {
+  return new AdminKeys(keys, keptIn && { read: findReader(keptIn), clock, log });
 }
 
-function readerOf(keptIn: NonNullable<AdminConfig['keptIn']>): ReadKeys {
+function findReader(keptIn: NonNullable<AdminConfig['keptIn']>): ReadKeys {
   if ('secretArn' in keptIn) return (stopped) => readSecretVersions(keptIn.secretArn, stopped);
   return async (signal) => keysIn(await readFile(keptIn.file, { encoding: 'utf8', signal }));
 }

@@ -4,7 +4,7 @@ import { Side, SIDES } from '../../core/traffic/weights';
 import { AdminConfig, readAdminKeys } from './admin-settings';
 import type { Limits, Timeouts, Upstream } from '../data-plane/contract/data-plane';
 import { FORWARDED_FOR_MODES, ForwardedForMode } from '../forwarding/forwarding';
-import { certificatesOf, privateKeyOf } from './pem';
+import { parseCertificates, parsePrivateKey } from './pem';
 import { SessionStoreConfig, readSessionStore } from './session-store-settings';
 import { LIMITS, SETTINGS, Setting, TEXTS, TIMEOUTS, Values } from './settings';
 import { readUpgradeProtocols } from './upgrade-protocols';
@@ -95,14 +95,14 @@ const METRICS_SERVICE = /^(?=.{1,255}$)[ -~]*[!-~][ -~]*$/;
 export function readConfig(sources: ConfigSources): ProxyConfig {
   const problems = new Problems();
   const values = collect(sources, problems);
-  const side = oneOf('side', values.side ?? 'source', SIDES, problems);
+  const side = requireOneOf('side', values.side ?? 'source', SIDES, problems);
   const listen = hostPort('listen', values.listen ?? '0.0.0.0:8443', problems);
   const config: ProxyConfig = {
     side,
     listen,
     ...admin(listen, values, sources, problems),
     workers: problems.integer('workers', values.workers, { min: 1, max: MAX_WORKERS, default: 1 }),
-    ...readUpstreams(values, listen, (name) => textOf(name, values, sources, problems), problems),
+    ...readUpstreams(values, listen, (name) => readText(name, values, sources, problems), problems),
     tls: tls(values, sources, problems),
     timeouts: timeouts(values, problems),
     limits: { ...limits(values, problems), upgradeProtocols: readUpgradeProtocols(values, problems) },
@@ -115,11 +115,16 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     ...metrics(values, problems),
     protectsTask: problems.boolean('task_protection', values.task_protection, false),
     ...readSessionStore(values, sources.environment, problems),
-    forwardedFor: oneOf('forwarded_for', values.forwarded_for ?? 'append', FORWARDED_FOR_MODES, problems),
+    forwardedFor: requireOneOf('forwarded_for', values.forwarded_for ?? 'append', FORWARDED_FOR_MODES, problems),
     ...via(values, problems),
-    proxyProtocol: oneOf('proxy_protocol', asWord(values.proxy_protocol ?? 'off'), PROXY_PROTOCOL_MODES, problems),
-    accessLog: oneOf('access_log', asWord(values.access_log ?? 'errors'), ACCESS_LOG_MODES, problems),
-    logLevel: oneOf('log_level', values.log_level ?? 'info', LOG_LEVELS, problems),
+    proxyProtocol: requireOneOf(
+      'proxy_protocol',
+      asWord(values.proxy_protocol ?? 'off'),
+      PROXY_PROTOCOL_MODES,
+      problems,
+    ),
+    accessLog: requireOneOf('access_log', asWord(values.access_log ?? 'errors'), ACCESS_LOG_MODES, problems),
+    logLevel: requireOneOf('log_level', values.log_level ?? 'info', LOG_LEVELS, problems),
   };
   problems.throwIfAny('ConfigInvalid');
   return config;
@@ -156,13 +161,13 @@ function admin(
   const at = hostPort('admin', values.admin, problems);
   // Port 0 is a free one for each.
   if (at.port !== 0 && at.port === listen.port) problems.add('admin', "another port than 'listen'", values.admin);
-  const textIn = (name: Setting) => textOf(name, values, sources, problems);
-  const keys = readAdminKeys(values, { ...sources, textOf: textIn }, problems);
+  const textIn = (name: Setting) => readText(name, values, sources, problems);
+  const keys = readAdminKeys(values, { ...sources, readText: textIn }, problems);
   return { admin: { at, ...keys } };
 }
 
 /** Undefined, and reported, when it cannot be read. */
-function textOf(name: Setting, values: Values, sources: ConfigSources, problems: Problems): string | undefined {
+function readText(name: Setting, values: Values, sources: ConfigSources, problems: Problems): string | undefined {
   const path = values[name];
   try {
     if (typeof path === 'string') return sources.readText(path);
@@ -177,12 +182,12 @@ function tls(values: Values, sources: ConfigSources, problems: Problems): TlsCon
   const certificateFile = values.tls_certificate_file;
   const keyFile = values.tls_key_file;
   if (certificateFile === undefined && keyFile === undefined) {
-    return oneOf('tls', asWord(values.tls ?? 'off'), ['off', 'self-signed'] as const, problems);
+    return requireOneOf('tls', asWord(values.tls ?? 'off'), ['off', 'self-signed'] as const, problems);
   }
   if (values.tls !== undefined)
     problems.add('tls', "absent next to 'tls_certificate_file' and 'tls_key_file'", values.tls);
-  const cert = textOf('tls_certificate_file', values, sources, problems);
-  const key = textOf('tls_key_file', values, sources, problems);
+  const cert = readText('tls_certificate_file', values, sources, problems);
+  const key = readText('tls_key_file', values, sources, problems);
   checkPair(cert, key, values, problems);
   return { cert: cert ?? '', key: key ?? '' };
 }
@@ -190,8 +195,8 @@ function tls(values: Values, sources: ConfigSources, problems: Problems): TlsCon
 /** What cannot be read was said before. Problems show the paths and never what is in the files. */
 function checkPair(cert: string | undefined, key: string | undefined, values: Values, problems: Problems): void {
   const { tls_certificate_file: certificateFile, tls_key_file: keyFile } = values;
-  const certificates = cert === undefined ? undefined : certificatesOf(cert);
-  const privateKey = key === undefined ? undefined : privateKeyOf(key);
+  const certificates = cert === undefined ? undefined : parseCertificates(cert);
+  const privateKey = key === undefined ? undefined : parsePrivateKey(key);
   if (cert !== undefined && !certificates)
     problems.add('tls_certificate_file', 'a PEM file with certificates', certificateFile);
   if (key !== undefined && !privateKey)
@@ -269,7 +274,7 @@ function asWord(value: unknown): unknown {
   return typeof value === 'boolean' ? (value ? 'on' : 'off') : value;
 }
 
-function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[], problems: Problems): T {
+function requireOneOf<T extends string>(name: string, value: unknown, allowed: readonly T[], problems: Problems): T {
   if (allowed.includes(value as T)) return value as T;
   problems.add(name, `one of ${allowed.join(', ')}`, value);
   return allowed[0]!;

@@ -31,7 +31,7 @@ const NAMES = Object.keys(SETTINGS) as Setting[];
 
 /** What the command line asks for. Every setting is a flag: `grace_period_seconds` is `--grace-period-seconds`. */
 export function readFlags(args: readonly string[]): Command {
-  const settings = Object.fromEntries(NAMES.map((name) => [flagOf(name), { type: 'string' as const }]));
+  const settings = Object.fromEntries(NAMES.map((name) => [formatFlag(name), { type: 'string' as const }]));
   try {
     const { values } = parseArgs({
       args: withNegativeNumbers(args),
@@ -42,7 +42,7 @@ export function readFlags(args: readonly string[]): Command {
     const given = values as Record<string, string | undefined>;
     const flags: Partial<Record<Setting, string>> = {};
     for (const name of NAMES) {
-      const value = given[flagOf(name)];
+      const value = given[formatFlag(name)];
       if (value !== undefined) flags[name] = value;
     }
     return { kind: 'run', flags, configFile: given.config };
@@ -62,6 +62,6 @@ function withNegativeNumbers(args: readonly string[]): string[] {
   return joined;
 }
 
-function flagOf(name: Setting): string {
+function formatFlag(name: Setting): string {
   return name.replaceAll('_', '-');
 }

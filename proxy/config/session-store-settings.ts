@@ -47,7 +47,7 @@ function userName(value: unknown, problems: Problems): string {
 }
 
 function address(value: unknown, problems: Problems): Address {
-  const found = typeof value === 'string' && URL.canParse(value) ? partsOf(new URL(value)) : undefined;
+  const found = typeof value === 'string' && URL.canParse(value) ? splitParts(new URL(value)) : undefined;
   if (found) return found;
   const rule = `rediss://[USER@]HOST[:PORT], or redis:// without TLS; a password belongs in ${SESSION_STORE_PASSWORD_VARIABLE}`;
   problems.add('session_store_url', rule, typeof value === 'string' ? withoutLogin(value) : value);
@@ -55,7 +55,7 @@ function address(value: unknown, problems: Problems): Address {
 }
 
 /** Undefined for the URL of something else. */
-function partsOf(url: URL): Address | undefined {
+function splitParts(url: URL): Address | undefined {
   const { protocol, hostname, port, password, pathname, search, hash } = url;
   const isBare = password === '' && (pathname === '' || pathname === '/') && search === '' && hash === '';
   const user = decoded(url.username);

@@ -82,9 +82,9 @@ interface Bounded {
 
 const DAY = 86_400;
 /** Shorter ones are of use to a test alone. */
-const SHORTEST = 0.01;
+const MIN_VALUES = 0.01;
 
-const seconds = (fallback: number, min = SHORTEST): Bounded => ({ default: fallback, min, max: DAY });
+const seconds = (fallback: number, min = MIN_VALUES): Bounded => ({ default: fallback, min, max: DAY });
 
 /** In seconds, each with the name that it has in the data plane, and the one whose value it has unless it is given. */
 export const TIMEOUTS = {

@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import type { Problems } from '../../core/validation/problems';
 import { isHostName, parseUpstreamUrl, UPSTREAM_URL_RULE } from '../../core/validation/upstream-url';
 import type { Upstream } from '../data-plane/contract/data-plane';
-import { certificatesOf } from './pem';
+import { parseCertificates } from './pem';
 import type { Setting, Values } from './settings';
 
 type Address = Pick<Upstream, 'host' | 'port'>;
@@ -19,7 +19,7 @@ LOOPBACK.addAddress('::1', 'ipv6');
 export function readUpstreams(
   values: Values,
   listen: Address,
-  textOf: (name: Setting) => string | undefined,
+  readText: (name: Setting) => string | undefined,
   problems: Problems,
 ): { readonly upstream: Upstream; readonly otherUpstream?: Upstream } {
   const url = address('upstream', values.upstream, listen, problems);
@@ -27,7 +27,7 @@ export function readUpstreams(
   const hasOther = values.other_upstream !== undefined;
   const otherUrl = hasOther && address('other_upstream', values.other_upstream, listen, problems);
   const otherName = hostName('other_upstream_server_name', values.other_upstream_server_name, problems);
-  const trust = readTrust(values, textOf, problems);
+  const trust = readTrust(values, readText, problems);
   const both = { ...trust, ...localAddress(values, problems) };
   return {
     upstream: { ...url, ...both, ...serverName },
@@ -45,28 +45,28 @@ function localAddress({ upstream_local_address: value }: Values, problems: Probl
 
 type Trust = Pick<Upstream, 'verifyCertificate' | 'authorities'>;
 
-function readTrust(values: Values, textOf: (name: Setting) => string | undefined, problems: Problems): Trust {
+function readTrust(values: Values, readText: (name: Setting) => string | undefined, problems: Problems): Trust {
   const verify = values.upstream_verify_certificate ?? true;
   if (typeof verify !== 'boolean') problems.add('upstream_verify_certificate', 'true or false', verify);
   const verifyCertificate = verify === true;
-  const authorities = readAuthorities(values, textOf, problems);
+  const authorities = readAuthorities(values, readText, problems);
   return { verifyCertificate, ...(authorities !== undefined && { authorities }) };
 }
 
 function readAuthorities(
   values: Values,
-  textOf: (name: Setting) => string | undefined,
+  readText: (name: Setting) => string | undefined,
   problems: Problems,
 ): string | undefined {
   const { upstream_authorities: text, upstream_authorities_file: file } = values;
   if (text === undefined) {
-    const authorities = file === undefined ? undefined : textOf('upstream_authorities_file');
-    if (authorities !== undefined && !certificatesOf(authorities))
+    const authorities = file === undefined ? undefined : readText('upstream_authorities_file');
+    if (authorities !== undefined && !parseCertificates(authorities))
       problems.add('upstream_authorities_file', 'a PEM file with certificates', file);
     return authorities;
   }
   if (file !== undefined) problems.add('upstream_authorities', "absent next to 'upstream_authorities_file'", 'both');
-  if (typeof text === 'string' && certificatesOf(text)) return text;
+  if (typeof text === 'string' && parseCertificates(text)) return text;
   // It may be a secret of another kind that was given by mistake.
   const got = typeof text === 'string' ? `${text.length} characters` : typeof text;
   problems.add('upstream_authorities', 'PEM with certificates', got);

@@ -14,7 +14,7 @@ import type { Closable, Ledger } from '../data-plane/contract/ledger';
 /** How often a drain looks at the ledger. */
 const LOOK_MS = 100;
 /** Closes that are due together, at rates that no timer can follow, happen in one look this far apart. */
-const SHORTEST_LOOK_MS = 5;
+const MIN_LOOK_MS = 5;
 
 export type DrainState = LedgerReport['state'];
 
@@ -158,7 +158,7 @@ export class Drain {
     const verdict = run.lines.tell(this.ledger.active, this.limitMs(run), run.forced, nowMs);
     if (verdict !== 'wait') run.settle(verdict);
     this.closeDue(run, nowMs);
-    const untilLook = Math.min(LOOK_MS, Math.max(SHORTEST_LOOK_MS, run.nextCloseMs - nowMs));
+    const untilLook = Math.min(LOOK_MS, Math.max(MIN_LOOK_MS, run.nextCloseMs - nowMs));
     this.cancelLook = this.clock.after(untilLook, () => this.look());
   }
 

@@ -1,4 +1,4 @@
-import type { Answer, UpstreamFailure } from '../data-plane/contract/data-plane';
+import type { Response, UpstreamFailure } from '../data-plane/contract/data-plane';
 
 /** Seconds after which a client that is refused may ask again; the load balancer has then moved on. */
 const RETRY_AFTER_SECONDS = 2;
@@ -24,17 +24,17 @@ const FAILURES: Readonly<Record<Exclude<UpstreamFailure, 'full'>, Shown>> = {
 };
 
 /** For a request whose upstream failed before it answered. */
-export function failureAnswer(failure: UpstreamFailure): Answer {
+export function failureResponse(failure: UpstreamFailure): Response {
   if (failure === 'full') return retryLater('Too many requests wait for the upstream');
   const { status, as } = FAILURES[failure];
   return { status, body: `The upstream failed: ${as}\n` };
 }
 
-export function retryLater(why: string): Answer {
+export function retryLater(why: string): Response {
   return { status: 503, headers: { 'retry-after': String(RETRY_AFTER_SECONDS) }, body: `${why}\n` };
 }
 
 /** For a request that was here before (RFC 5842 section 7.2). */
-export function loopDetected(): Answer {
+export function loopDetected(): Response {
   return { status: 508, body: 'This request was forwarded here before: the upstream leads back to this proxy\n' };
 }

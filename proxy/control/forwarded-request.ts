@@ -1,4 +1,4 @@
-import { AccessLog, Visit, visitOf } from '../telemetry/access-log';
+import { AccessLog, Visit, startVisit } from '../telemetry/access-log';
 import type { Clock } from '../process/clock';
 import type { Forward, Outcome, RequestHead, Upstream } from '../data-plane/contract/data-plane';
 import { ForwardingFields, TRACE_FIELD } from '../forwarding/forwarding';
@@ -6,7 +6,7 @@ import type { TrafficCount } from '../telemetry/traffic-count';
 import type { UpstreamLog } from '../telemetry/upstream-log';
 
 /** Where what happens to requests is written down. */
-export interface Books {
+export interface Ledgers {
   readonly clock: Clock;
   readonly traffic: TrafficCount;
   readonly upstreams: UpstreamLog;
@@ -26,37 +26,37 @@ export class ForwardedRequest implements Forward {
   private visit: Visit | undefined = undefined;
 
   constructor(
-    private readonly books: Books,
+    private readonly ledgers: Ledgers,
     head: RequestHead,
     readonly upstream: Upstream,
     public requestHeaders: ForwardingFields | undefined,
     private readonly startedMs: number,
   ) {
-    this.head = books.accessLog === undefined ? undefined : head;
-    books.traffic.take();
+    this.head = ledgers.accessLog === undefined ? undefined : head;
+    ledgers.traffic.take();
   }
 
   get via(): string | undefined {
-    return this.books.via;
+    return this.ledgers.via;
   }
 
   opened(status: number): void {
-    const { books } = this;
+    const { ledgers } = this;
     this.hasOpened = true;
-    books.traffic.opened(status, books.clock.nowMs() - this.startedMs);
+    ledgers.traffic.opened(status, ledgers.clock.nowMs() - this.startedMs);
     // A WebSocket may live for days: of its head no more is kept than its line needs, if it can have one.
-    if (this.head !== undefined && books.accessLog!.mayAdmit(status)) this.visit = this.seen(this.head);
+    if (this.head !== undefined && ledgers.accessLog!.mayAdmit(status)) this.visit = this.seen(this.head);
     this.head = undefined;
     this.requestHeaders = undefined;
   }
 
   settled(outcome: Outcome): void {
-    const { books } = this;
-    const durationMs = books.clock.nowMs() - this.startedMs;
-    books.traffic.settled(outcome, this.hasOpened, durationMs);
+    const { ledgers } = this;
+    const durationMs = ledgers.clock.nowMs() - this.startedMs;
+    ledgers.traffic.settled(outcome, this.hasOpened, durationMs);
     const { failure, status, cause } = outcome;
-    if (failure !== undefined) books.upstreams.failed(failure, status, this.upstream, cause);
-    if (books.accessLog !== undefined) this.log(books.accessLog, outcome, durationMs);
+    if (failure !== undefined) ledgers.upstreams.failed(failure, status, this.upstream, cause);
+    if (ledgers.accessLog !== undefined) this.log(ledgers.accessLog, outcome, durationMs);
   }
 
   private log(accessLog: AccessLog, outcome: Outcome, durationMs: number): void {
@@ -66,6 +66,6 @@ export class ForwardedRequest implements Forward {
   }
 
   private seen(head: RequestHead): Visit {
-    return visitOf(head, this.requestHeaders?.[TRACE_FIELD]);
+    return startVisit(head, this.requestHeaders?.[TRACE_FIELD]);
   }
 }

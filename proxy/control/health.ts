@@ -1,7 +1,7 @@
 import type { KindCounts } from '../../core/proxy/connections';
 import type { Side } from '../../core/traffic/weights';
 import type { DrainState } from './drain';
-import type { Answer, DataPlane } from '../data-plane/contract/data-plane';
+import type { Response, DataPlane } from '../data-plane/contract/data-plane';
 
 export interface HealthOptions {
   readonly side: Side;
@@ -25,7 +25,7 @@ export class Health {
   constructor(private readonly options: HealthOptions) {}
 
   /** @param isForwarded whether it was asked by a client, through a load balancer: then it says only how it is */
-  answer(isForwarded: boolean): Answer {
+  respond(isForwarded: boolean): Response {
     const { side, state, active, memory, sessionStore, isSessionStoreRequired } = this.options;
     const isAway = sessionStore?.isConnected === false && isSessionStoreRequired === true;
     const status = isAway ? 'unhealthy' : state() === 'serving' ? 'ok' : 'draining';

@@ -14,7 +14,7 @@ import {
 } from '../../core/proxy/hold';
 import type { Side } from '../../core/traffic/weights';
 import type { Clock } from '../process/clock';
-import type { Answer, Decision, RequestHead } from '../data-plane/contract/data-plane';
+import type { Response, Decision, RequestHead } from '../data-plane/contract/data-plane';
 import type { Retarget } from './retarget';
 
 /** Seconds after which a client that found no room may ask again. */
@@ -38,7 +38,7 @@ export interface HoldGateOptions {
 
 /** What was held since the start. */
 export interface HoldFigures {
-  readonly letGo: number;
+  readonly released: number;
   /** Their clients went away. */
   readonly left: number;
   /** Answered with 503, because `maxWaiting` were parked. */
@@ -57,7 +57,7 @@ interface Parked {
 export class HoldGate {
   private current: Hold = NEVER_HELD;
   private readonly waiting = new Set<Parked>();
-  private readonly counts = { letGo: 0, left: 0, refused: 0, heldMs: 0 };
+  private readonly counts = { released: 0, left: 0, refused: 0, heldMs: 0 };
   /** `counts` when the hold in force began. */
   private before: HoldFigures = { ...this.counts };
   private cancelLease: () => void = () => undefined;
@@ -84,7 +84,7 @@ export class HoldGate {
     if (this.current.state === 'none') return undefined;
     if (!isFull(this.current, this.waiting.size)) return { hold: (resume) => this.park(head, resume) };
     this.counts.refused += 1;
-    return { answer: FULL };
+    return { response: FULL };
   }
 
   /** @returns why the order cannot be followed, as for `release` and `retarget` */
@@ -109,23 +109,23 @@ export class HoldGate {
     const result = release(this.current, order, clock.nowMs());
     if ('conflict' in result) return result.conflict;
     if (result.next === this.current) return undefined;
-    const refusal = retarget.refusal(order.to);
-    if (refusal !== undefined) return refusal;
+    const rejection = retarget.rejection(order.to);
+    if (rejection !== undefined) return rejection;
     this.turn(order.to);
-    this.letGo(result.next, 'Hold released');
+    this.released(result.next, 'Hold released');
     return undefined;
   }
 
   /** What is parked stays so. */
   retarget({ to }: RetargetOrder): string | undefined {
-    const refusal = this.options.retarget.refusal(to);
-    if (refusal === undefined) this.turn(to);
-    return refusal;
+    const rejection = this.options.retarget.rejection(to);
+    if (rejection === undefined) this.turn(to);
+    return rejection;
   }
 
   /** Ends a hold that nobody will release any more, because the proxy shuts down. */
   end(): void {
-    if (this.isHolding) this.letGo(ended(this.current, undefined), 'Hold ended by the shutdown');
+    if (this.isHolding) this.released(ended(this.current, undefined), 'Hold ended by the shutdown');
   }
 
   /** Looks at the lease no more; the process is about to end, and with it the connections of what is parked. */
@@ -159,7 +159,7 @@ export class HoldGate {
 
   /** Nobody released the hold in time: requests go to the side in force. The place to ask a store of decisions, when there is one. */
   private leaseOver(next: Hold): void {
-    this.letGo(next, 'Hold ended: its lease is over');
+    this.released(next, 'Hold ended: its lease is over');
   }
 
   private park(head: RequestHead, resume: Parked['resume']): () => void {
@@ -176,7 +176,7 @@ export class HoldGate {
     };
   }
 
-  private letGo(next: Hold, message: string): void {
+  private released(next: Hold, message: string): void {
     this.cancelLease();
     this.current = next;
     for (const parked of [...this.waiting]) this.resume(parked);
@@ -190,7 +190,7 @@ export class HoldGate {
   /** Once at most: whoever is resumed, or whose client left, waits no more. One that is resumed may end others of its connection. */
   private resume(parked: Parked): void {
     if (!this.waiting.delete(parked)) return;
-    this.counts.letGo += 1;
+    this.counts.released += 1;
     this.counts.heldMs += this.options.clock.nowMs() - parked.sinceMs;
     try {
       parked.resume(this.decide(parked.head));
@@ -204,14 +204,14 @@ export class HoldGate {
       return this.options.decide(head);
     } catch (err) {
       this.options.log.error({ err }, 'A held request could not be decided');
-      return { answer: { status: 500, body: 'Internal error\n' } };
+      return { response: { status: 500, body: 'Internal error\n' } };
     }
   }
 
   private sinceBefore() {
     const { before, counts } = this;
     return {
-      letGo: counts.letGo - before.letGo,
+      released: counts.released - before.released,
       left: counts.left - before.left,
       refused: counts.refused - before.refused,
       heldMs: Math.round(counts.heldMs - before.heldMs),
@@ -219,7 +219,7 @@ export class HoldGate {
   }
 }
 
-const FULL: Answer = {
+const FULL: Response = {
   status: 503,
   headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
   body: 'Holding: no room for more requests\n',

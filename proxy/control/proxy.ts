@@ -3,30 +3,30 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { HEALTH_PATH, LedgerReport } from '../../core/proxy/admin-api';
 import { KindCounts, NO_CONNECTIONS, addKinds } from '../../core/proxy/connections';
-import type { Glance } from '../../core/proxy/task-protection';
+import type { Snapshot } from '../../core/proxy/task-protection';
 import { AccessLog } from '../telemetry/access-log';
 import { AdminServer, AdminTarget, startAdminServer } from '../admin/admin-server';
 import { createMetrics } from '../admin/metrics';
 import { ledgerFigures } from '../admin/report';
-import { adminKeysOf } from '../config/admin-settings';
-import type { Attended } from '../aws/snapshot';
+import { findAdminKeys } from '../config/admin-settings';
+import type { Integrations } from '../aws/snapshot';
 import { Clock, SYSTEM_CLOCK } from '../process/clock';
 import type { HostPort, ProxyConfig } from '../config/config';
-import type { Answer, DataPlane, Decision, RequestHead } from '../data-plane/contract/data-plane';
+import type { Response, DataPlane, Decision, RequestHead } from '../data-plane/contract/data-plane';
 import { createDataPlane } from '../data-plane/engine/engine';
 import { isGrpcContent } from '../data-plane/streams/grpc';
 import { Drain } from './drain';
 import type { DrainLog } from '../telemetry/drain-lines';
 import { openFileLimit } from '../process/file-limit';
 import { memoryBudget } from '../process/memory-limit';
-import { Books, ForwardedRequest } from './forwarded-request';
+import { Ledgers, ForwardedRequest } from './forwarded-request';
 import { Forwarding, forwardingFields } from '../forwarding/forwarding';
 import { Health } from './health';
 import { HoldGate } from './hold';
 import { Ledger } from '../data-plane/contract/ledger';
 import { LoopGuard } from '../forwarding/loop-guard';
-import { failureAnswer, loopDetected, retryLater } from './error-responses';
-import { Retarget, upstreamsOf } from './retarget';
+import { failureResponse, loopDetected, retryLater } from './error-responses';
+import { Retarget, listUpstreams } from './retarget';
 import { SessionStore } from '../session-store/session-store';
 import { lastSeconds, quiet, shutdownOrder } from './shutdown';
 import { warnAtStart } from './start-warnings';
@@ -35,7 +35,7 @@ import { TraceIds } from '../forwarding/trace-ids';
 import { TrafficCount } from '../telemetry/traffic-count';
 import { UpstreamLog } from '../telemetry/upstream-log';
 
-export interface RunningProxy extends Attended {
+export interface RunningProxy extends Integrations {
   readonly data: HostPort;
   readonly admin: HostPort | undefined;
   /** What the admin API acts on, whoever serves it. */
@@ -69,8 +69,8 @@ export async function startProxy(
   log: Logger,
   { clock = SYSTEM_CLOCK, shared, before }: ProxyOptions = {},
 ): Promise<RunningProxy> {
-  const story = shared === undefined ? log : asides(log);
-  const proxy = new Proxy(config, log, story, clock, await certificate(config.tls));
+  const lifecycleLog = shared === undefined ? log : integrations(log);
+  const proxy = new Proxy(config, log, lifecycleLog, clock, await certificate(config.tls));
   before?.(proxy.target);
   await proxy.listen(shared);
   return proxy;
@@ -82,7 +82,7 @@ class Proxy implements RunningProxy {
   private readonly identity = randomUUID();
   private readonly instance = randomUUID();
   private readonly ledger = new Ledger();
-  private readonly books: Books;
+  private readonly ledgers: Ledgers;
   private forwarding: Forwarding;
   private readonly plane: DataPlane;
   private readonly drain: Drain;
@@ -100,21 +100,21 @@ class Proxy implements RunningProxy {
     private readonly config: ProxyConfig,
     private readonly log: Logger,
     /** The course of a drain and of the shutdown. */
-    private readonly story: DrainLog,
+    private readonly lifecycleLog: DrainLog,
     private readonly clock: Clock,
     tls: Certificate | undefined,
   ) {
     const { side, accessLog } = config;
     this.listening = config.listen;
-    this.books = {
+    this.ledgers = {
       clock,
       traffic: new TrafficCount(),
       upstreams: new UpstreamLog(log, clock),
       accessLog: accessLog === 'off' ? undefined : new AccessLog(log, accessLog === 'errors', clock),
       via: config.via,
     };
-    this.forwarding = forwardingOf(config);
-    this.retarget = new Retarget(side, upstreamsOf(side, config.upstream, config.otherUpstream));
+    this.forwarding = buildForwarding(config);
+    this.retarget = new Retarget(side, listUpstreams(side, config.upstream, config.otherUpstream));
     this.gate = new HoldGate({
       clock,
       log,
@@ -125,13 +125,13 @@ class Proxy implements RunningProxy {
     this.plane = createDataPlane({
       ledger: this.ledger,
       route: (head) => this.route(head),
-      failureAnswer,
+      failureResponse,
       expectsProxyHeader: config.proxyProtocol === 'required',
       refused: ({ status, address, why }) => {
-        this.books.traffic.refuse(status);
-        this.books.accessLog?.unread(status, address, why);
+        this.ledgers.traffic.reject(status);
+        this.ledgers.accessLog?.unread(status, address, why);
       },
-      deviated: (what, upstream) => this.books.upstreams.deviated(what, upstream),
+      deviated: (what, upstream) => this.ledgers.upstreams.deviated(what, upstream),
       faulted: (error) => log.error({ err: error }, 'Unexpected error, one exchange was given up'),
       noticed: ({ level, message, figures }) => log[level](figures, message),
       timeouts: config.timeouts,
@@ -142,7 +142,7 @@ class Proxy implements RunningProxy {
       },
       ...(tls && { tls }),
     });
-    this.drain = new Drain(this.ledger, clock, story, (isDraining) => this.plane.setDraining(isDraining));
+    this.drain = new Drain(this.ledger, clock, lifecycleLog, (isDraining) => this.plane.setDraining(isDraining));
     const { sessionStore } = config;
     this.sessionStore = sessionStore && new SessionStore(sessionStore, clock, log);
     this.health = new Health({
@@ -165,7 +165,7 @@ class Proxy implements RunningProxy {
     if (!shared) warnAtStart(this.config, this.log);
     if (!admin) return;
     try {
-      this.adminServer = await startAdminServer(admin.at, adminKeysOf(admin, this.clock, this.log), this.target);
+      this.adminServer = await startAdminServer(admin.at, findAdminKeys(admin, this.clock, this.log), this.target);
     } catch (error) {
       await this.close();
       throw error;
@@ -181,7 +181,7 @@ class Proxy implements RunningProxy {
   }
 
   report(): LedgerReport {
-    const { instance, ledger, drain, books, gate, retarget } = this;
+    const { instance, ledger, drain, ledgers, gate, retarget } = this;
     return {
       identity: this.identity,
       instance,
@@ -189,7 +189,7 @@ class Proxy implements RunningProxy {
       drainRemainingSeconds: drain.remainingSeconds,
       drainForced: drain.forced,
       ...ledgerFigures(ledger, performance.now()),
-      requests: books.traffic.requests,
+      requests: ledgers.traffic.requests,
       hold: gate.report(),
       upstream: retarget.side,
       fastPath: this.plane.fastPath,
@@ -200,7 +200,7 @@ class Proxy implements RunningProxy {
     this.others = active;
   }
 
-  glance(): Glance {
+  snapshot(): Snapshot {
     return { active: this.ledger.active, isServing: this.drain.state === 'serving' && !this.isShuttingDown };
   }
 
@@ -211,7 +211,7 @@ class Proxy implements RunningProxy {
   async shutDown(): Promise<void> {
     const { gracePeriodSeconds, gracefulShutdownTimeoutSeconds, propagationSeconds } = this.config;
     this.isShuttingDown = true;
-    this.story.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
+    this.lifecycleLog.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
     // Whoever still comes is served, WebSockets too: the load balancer does not know yet, and would show a refusal.
     this.plane.setDraining(true);
     // Nobody can release it any more: the admin API refuses from here on.
@@ -224,7 +224,7 @@ class Proxy implements RunningProxy {
     const still = { lastRequestMs: () => this.lastRequestMs, active: () => this.ledger.total };
     await quiet(still, deadlineMs, this.clock);
     await this.close();
-    this.story.info('Graceful shutdown: grace period ends');
+    this.lifecycleLog.info('Graceful shutdown: grace period ends');
   }
 
   async close(): Promise<void> {
@@ -232,15 +232,15 @@ class Proxy implements RunningProxy {
     this.gate.stop();
     this.sessionStore?.stop();
     await Promise.all([this.plane.close(), this.adminServer?.close()]);
-    this.books.upstreams.stop();
-    this.books.accessLog?.stop();
+    this.ledgers.upstreams.stop();
+    this.ledgers.accessLog?.stop();
   }
 
   private createMetrics(): Registry {
     return createMetrics(this.config.side, {
       ledger: this.ledger,
-      traffic: this.books.traffic,
-      deviations: this.books.upstreams,
+      traffic: this.ledgers.traffic,
+      deviations: this.ledgers.upstreams,
       held: () => this.gate.report().waiting,
       fastPath: () => this.plane.fastPath,
       memory: () => this.plane.memory,
@@ -253,7 +253,7 @@ class Proxy implements RunningProxy {
     return {
       identity: this.identity,
       report: () => this.report(),
-      refusal: () => (this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined),
+      rejection: () => (this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined),
       drain: (order) => void drain.start(order),
       undrain: () => void drain.cancel(),
       hold: (order) => gate.hold(order),
@@ -264,35 +264,35 @@ class Proxy implements RunningProxy {
   }
 
   private route(head: RequestHead): Decision {
-    if (isHealthCheck(head)) return { answer: this.health.answer(isForwarded(head)) };
+    if (isHealthCheck(head)) return { response: this.health.respond(isForwarded(head)) };
     const nowMs = this.clock.nowMs();
     this.lastRequestMs = nowMs;
     const held = this.gate.isHolding ? this.gate.decision(head) : undefined;
     if (held === undefined) return this.decide(head, nowMs);
-    if ('answer' in held) this.refuse(head, held.answer);
+    if ('response' in held) this.reject(head, held.response);
     return held;
   }
 
   /** Decides on a request that is not held, or not any more. */
   private decide(head: RequestHead, nowMs: number): Decision {
-    const { books, retarget, forwarding } = this;
+    const { ledgers, retarget, forwarding } = this;
     if (this.drain.state !== 'serving' && asksForStream(head)) {
-      return this.refuse(head, retryLater('Draining: no new streams here'));
+      return this.reject(head, retryLater('Draining: no new streams here'));
     }
-    if (forwarding.loopGuard.isLoop(head)) return this.refuse(head, loopDetected());
+    if (forwarding.loopGuard.isLoop(head)) return this.reject(head, loopDetected());
     const fields = forwardingFields(head, forwarding, nowMs);
-    return { forward: new ForwardedRequest(books, head, retarget.upstream, fields, nowMs) };
+    return { forward: new ForwardedRequest(ledgers, head, retarget.upstream, fields, nowMs) };
   }
 
-  private refuse(head: RequestHead, answer: Answer): Decision {
-    this.books.traffic.refuse(answer.status);
-    this.books.accessLog?.refused(head, answer.status);
-    return { answer };
+  private reject(head: RequestHead, response: Response): Decision {
+    this.ledgers.traffic.reject(response.status);
+    this.ledgers.accessLog?.refused(head, response.status);
+    return { response };
   }
 }
 
 /** The port is known when the proxy listens. */
-function forwardingOf({ forwardedFor = 'append', via, metricsService }: ProxyConfig): Forwarding {
+function buildForwarding({ forwardedFor = 'append', via, metricsService }: ProxyConfig): Forwarding {
   return { port: '', traceIds: new TraceIds(), forwardedFor, loopGuard: new LoopGuard(via, metricsService) };
 }
 
@@ -319,7 +319,7 @@ function asksForStream(head: RequestHead): boolean {
   return head.method === 'GET' && (head.field('accept') ?? '').toLowerCase().includes('text/event-stream');
 }
 
-function asides(log: Logger): DrainLog {
+function integrations(log: Logger): DrainLog {
   const debug = (message: string) => log.debug(message);
   return { info: debug, warn: debug };
 }

@@ -5,7 +5,7 @@ import type { Upstream } from '../data-plane/contract/data-plane';
 export type Upstreams = Readonly<Partial<Record<Side, Upstream>>>;
 
 /** @param other the setting `other_upstream` */
-export function upstreamsOf(own: Side, upstream: Upstream, other: Upstream | undefined): Upstreams {
+export function listUpstreams(own: Side, upstream: Upstream, other: Upstream | undefined): Upstreams {
   return own === 'source' ? { source: upstream, target: other } : { source: other, target: upstream };
 }
 
@@ -33,7 +33,7 @@ export class Retarget {
   }
 
   /** Why requests cannot go to a side; undefined when they can. */
-  refusal(to: Side): string | undefined {
+  rejection(to: Side): string | undefined {
     return this.upstreams[to] ? undefined : `'other_upstream' must be configured to go to '${to}', got nothing`;
   }
 
@@ -44,7 +44,7 @@ export class Retarget {
 
   private existing(side: Side): Upstream {
     const upstream = this.upstreams[side];
-    if (!upstream) throw new Error(this.refusal(side));
+    if (!upstream) throw new Error(this.rejection(side));
     return upstream;
   }
 }

@@ -6,7 +6,7 @@ import { viaMember } from '../data-plane/fields/via';
  * How often a request may have been here. With a name, never: whoever gives one knows what is in front. Without one some
  * passes are let through, as a backend may ask its own public name and hand on the fields that it got.
  */
-const MOST_PASSES = { via: 0, 'cdn-loop': 8 } as const;
+const MAX_PASSES = { via: 0, 'cdn-loop': 8 } as const;
 
 /**
  * Recognizes a request that this proxy, or another one of its deployment, has forwarded before: without that, an upstream
@@ -32,7 +32,7 @@ export class LoopGuard {
     if (before === undefined) return false;
     const own = this.name.toLowerCase();
     const passes = before.split(',').filter((member) => this.nameIn(member).toLowerCase() === own).length;
-    return passes > MOST_PASSES[this.field];
+    return passes > MAX_PASSES[this.field];
   }
 
   /** What the field says behind this proxy. */

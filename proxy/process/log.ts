@@ -1,11 +1,11 @@
 import pino, { type Logger, type LoggerOptions } from 'pino';
 
 /** What may wait for whoever reads the log. Lines beyond are dropped: the memory is for connections. */
-const MOST_WAITING_BYTES = 8 * 1024 * 1024;
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /** A log on standard output, written beside the traffic: no request waits for its reader. */
 export function createLog(options: Pick<LoggerOptions, 'level' | 'base'>): Logger {
-  const stream = pino.destination({ dest: process.stdout.fd, sync: false, maxLength: MOST_WAITING_BYTES });
+  const stream = pino.destination({ dest: process.stdout.fd, sync: false, maxLength: MAX_WAITING_BYTES });
   const log = pino(options, stream);
   let dropped = 0;
   stream.on('drop', () => (dropped += 1));

@@ -5,11 +5,11 @@ import type { SessionStoreConfig } from '../config/session-store-settings';
 
 /** Between two looks at a store that answers. */
 const LOOK_MS = 5_000;
-const ANSWER_MS = 2_000;
+const RESPONSE_MS = 2_000;
 const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 30_000;
+const MAX_RETRY_MS = 30_000;
 /** An answer to what is asked here is shorter. */
-const MOST_BYTES = 4_096;
+const MAX_BYTES = 4_096;
 
 export interface SessionStoreLog {
   info(message: string): void;
@@ -41,7 +41,7 @@ export class SessionStore {
     this.pending = '';
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => this.hear(text));
-    socket.on('error', (error) => this.fail(reasonOf(error)));
+    socket.on('error', (error) => this.fail(formatReason(error)));
     socket.on('close', () => this.fail('the connection was closed'));
     // Not before its certificate was checked: a password follows.
     socket.once(this.config.isTls ? 'secureConnect' : 'connect', () => this.greet());
@@ -66,22 +66,22 @@ export class SessionStore {
 
   private limitWait(): void {
     this.cancel();
-    this.cancel = this.clock.after(ANSWER_MS, () => this.fail(`no answer within ${ANSWER_MS / 1000} s`));
+    this.cancel = this.clock.after(RESPONSE_MS, () => this.fail(`no answer within ${RESPONSE_MS / 1000} s`));
   }
 
   private hear(text: string): void {
     const lines = (this.pending + text).split('\r\n');
     this.pending = lines.pop() ?? '';
     for (const line of lines) {
-      const problem = this.problemOf(line);
+      const problem = this.findProblem(line);
       if (problem !== undefined) return this.fail(problem);
       if (line !== '+OK') this.confirm();
     }
-    if (this.pending.length > MOST_BYTES) this.fail('an answer that is too long');
+    if (this.pending.length > MAX_BYTES) this.fail('an answer that is too long');
   }
 
   /** Without a password a store that asks for one is there all the same: the applications have their own way to log in. */
-  private problemOf(line: string): string | undefined {
+  private findProblem(line: string): string | undefined {
     if (line === '+OK' || line === '+PONG') return undefined;
     if (this.config.password === undefined && line.startsWith('-NOAUTH')) return undefined;
     return line.startsWith('-') ? withoutQuotes(line.slice(1)) : 'an answer that is none of Redis';
@@ -109,7 +109,7 @@ export class SessionStore {
     if (this.problem !== problem) this.log.warn(`The session store does not answer: ${problem}`);
     this.problem = problem;
     this.failures += 1;
-    const pauseMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.failures - 1));
+    const pauseMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.failures - 1));
     this.cancel = this.clock.after(pauseMs, () => this.start());
   }
 
@@ -129,7 +129,7 @@ function connect({ host, port, isTls }: SessionStoreConfig): Socket {
 }
 
 /** Where every address of a name refused, Node gives an error without a message. */
-function reasonOf(error: NodeJS.ErrnoException): string {
+function formatReason(error: NodeJS.ErrnoException): string {
   return error.message || (error.code ?? error.name);
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { Burst } from './log-throttle';
+import { LogThrottle } from './log-throttle';
 import type { Clock } from '../process/clock';
 import type { Outcome, RequestHead } from '../data-plane/contract/data-plane';
 import { TRACE_FIELD } from '../forwarding/forwarding';
@@ -25,7 +25,7 @@ export interface Visit {
 /** One JSON line a request, when it is over; of its fields only those that are named in `Visit`. */
 export class AccessLog {
   private readonly log: Logger;
-  private readonly burst: Burst;
+  private readonly logThrottle: LogThrottle;
 
   /** `isErrorsOnly`: answers of 500 and more and failed upstreams, and these no faster than 100 a second. */
   constructor(
@@ -35,7 +35,7 @@ export class AccessLog {
   ) {
     // Whoever asks for this log wants it whatever the level of the other one.
     this.log = log.child({}, { level: 'info' });
-    this.burst = new Burst(ERRORS_PER_SECOND, clock, (leftOut) =>
+    this.logThrottle = new LogThrottle(ERRORS_PER_SECOND, clock, (leftOut) =>
       this.log.info({ leftOut }, `${leftOut} more failed requests within a second`),
     );
   }
@@ -43,7 +43,7 @@ export class AccessLog {
   /** Whether a request with this outcome has a line; one that is left out is counted as such. */
   admits({ status, failure }: Pick<Outcome, 'status' | 'failure'>): boolean {
     if (!this.isErrorsOnly) return true;
-    return (failure !== undefined || (status ?? 0) >= 500) && this.burst.admit();
+    return (failure !== undefined || (status ?? 0) >= 500) && this.logThrottle.admit();
   }
 
   /** Whether a stream that began with this status may have a line when it is over. Behind a switch nothing fails any more. */
@@ -61,7 +61,7 @@ export class AccessLog {
   /** A request that the proxy refused for a reason of its own. */
   refused(head: RequestHead, status: number): void {
     const outcome = { status, kind: 'http', ending: 'completed', bytesReceived: 0, bytesSent: 0 } as const;
-    if (this.admits(outcome)) this.write(visitOf(head, undefined), outcome, 0);
+    if (this.admits(outcome)) this.write(startVisit(head, undefined), outcome, 0);
   }
 
   /** A request that was refused before it could be read whole. */
@@ -70,12 +70,12 @@ export class AccessLog {
   }
 
   stop(): void {
-    this.burst.end();
+    this.logThrottle.end();
   }
 }
 
 /** @param traceId where the client sent none */
-export function visitOf(head: RequestHead, traceId: string | undefined): Visit {
+export function startVisit(head: RequestHead, traceId: string | undefined): Visit {
   const query = head.url.indexOf('?');
   return {
     method: own(head.method),

@@ -10,7 +10,7 @@ export interface DrainLog {
 export class DrainLines {
   private nextProgressMs: number;
   private isOverdue = false;
-  private isEndTold = false;
+  private isEndNotified = false;
 
   constructor(
     private readonly log: DrainLog,
@@ -34,8 +34,8 @@ export class DrainLines {
   }
 
   private tellDrained(active: KindCounts, forced: number): void {
-    if (!this.isEndTold && !this.isOverdue) this.log[forced === 0 ? 'info' : 'warn'](drainEnd(active, forced));
-    this.isEndTold = true;
+    if (!this.isEndNotified && !this.isOverdue) this.log[forced === 0 ? 'info' : 'warn'](drainEnd(active, forced));
+    this.isEndNotified = true;
     this.isOverdue = false;
   }
 
@@ -48,7 +48,7 @@ export class DrainLines {
   private tellProgress(active: KindCounts, remainingSeconds: number, nowMs: number): void {
     if (nowMs < this.nextProgressMs) return;
     this.log.info(drainProgress(active, remainingSeconds));
-    this.isEndTold = false;
+    this.isEndNotified = false;
     this.isOverdue = false;
     this.nextProgressMs = nowMs + nextProgressMs(remainingSeconds);
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../process/clock';
 const WINDOW_MS = 1_000;
 
 /** Lets so many lines a second into a log, and says afterwards how many it did not: an outage must not drown itself. */
-export class Burst {
+export class LogThrottle {
   private admitted = 0;
   private leftOut = 0;
   private cancel: (() => void) | undefined;

@@ -11,7 +11,7 @@ export class TrafficCount {
   /** Of requests that went to an upstream: until the answer was whole, or the stream began. */
   readonly durations = new Durations(STATUS_CLASSES.length);
   private taken = 0;
-  private answered = 0;
+  private responded = 0;
   private errors = 0;
   private readonly classes = new Float64Array(STATUS_CLASSES.length);
   private readonly failed = Object.fromEntries(UPSTREAM_FAILURES.map((failure) => [failure, 0])) as Record<
@@ -25,7 +25,7 @@ export class TrafficCount {
 
   /** A WebSocket or an event stream began: that is its answer, however long it lasts. */
   opened(status: number, durationMs: number): void {
-    this.answered += 1;
+    this.responded += 1;
     this.count(status, durationMs);
   }
 
@@ -39,19 +39,19 @@ export class TrafficCount {
     this.count(status, durationMs);
     // The client left, or a drain ended it: nobody knows what the upstream would have answered.
     if (ending !== 'completed' && failure === undefined) return;
-    this.answered += 1;
+    this.responded += 1;
     if (failure !== undefined || (status ?? 0) >= 500) this.errors += 1;
   }
 
   /** Refused by the proxy for a reason of its own: an answer that says nothing of the upstream. */
-  refuse(status: number): void {
+  reject(status: number): void {
     this.taken += 1;
-    this.answered += 1;
+    this.responded += 1;
     this.classes[classIndex(status)]! += 1;
   }
 
   get requests(): LedgerReport['requests'] {
-    return { total: this.taken, answered: this.answered, errors: this.errors };
+    return { total: this.taken, responded: this.responded, errors: this.errors };
   }
 
   get byClass(): Readonly<Record<StatusClass, number>> {

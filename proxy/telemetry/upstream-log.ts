@@ -1,4 +1,4 @@
-import { Burst } from './log-throttle';
+import { LogThrottle } from './log-throttle';
 import type { Clock } from '../process/clock';
 import type { FailureCause, Upstream, UpstreamFailure } from '../data-plane/contract/data-plane';
 import { DEVIATIONS, Deviation } from '../data-plane/contract/deviations';
@@ -12,7 +12,7 @@ type Counts<Kind extends string> = Partial<Record<Kind, number>>;
 /** Warnings of one sort: of the first of a second at once, of the others by their number of each kind. */
 class Warnings<Kind extends string> {
   private unsaid: Counts<Kind> = {};
-  private readonly burst: Burst;
+  private readonly logThrottle: LogThrottle;
 
   constructor(
     private readonly log: WarningLog,
@@ -20,7 +20,7 @@ class Warnings<Kind extends string> {
     private readonly message: string,
     more: (count: number, unsaid: Counts<Kind>) => readonly [figures: object, message: string],
   ) {
-    this.burst = new Burst(1, clock, (count) => {
+    this.logThrottle = new LogThrottle(1, clock, (count) => {
       const { unsaid } = this;
       this.unsaid = {};
       log.warn(...more(count, unsaid));
@@ -28,12 +28,12 @@ class Warnings<Kind extends string> {
   }
 
   warn(kind: Kind, figures: object): void {
-    if (this.burst.admit()) this.log.warn(figures, this.message);
+    if (this.logThrottle.admit()) this.log.warn(figures, this.message);
     else this.unsaid[kind] = (this.unsaid[kind] ?? 0) + 1;
   }
 
   end(): void {
-    this.burst.end();
+    this.logThrottle.end();
   }
 }
 
@@ -57,12 +57,12 @@ export class UpstreamLog {
 
   /** @param status what the client got; undefined when it had left */
   failed(failure: UpstreamFailure, status: number | undefined, upstream: Upstream, cause?: FailureCause): void {
-    this.failures.warn(failure, { failure, ...cause, status, upstream: nameOf(upstream) });
+    this.failures.warn(failure, { failure, ...cause, status, upstream: formatName(upstream) });
   }
 
   deviated(deviation: Deviation, upstream: Upstream): void {
     this.counts[deviation] = (this.counts[deviation] ?? 0) + 1;
-    this.deviations.warn(deviation, { deviation, why: DEVIATIONS[deviation], upstream: nameOf(upstream) });
+    this.deviations.warn(deviation, { deviation, why: DEVIATIONS[deviation], upstream: formatName(upstream) });
   }
 
   /** Since the start. */
@@ -77,6 +77,6 @@ export class UpstreamLog {
   }
 }
 
-function nameOf({ host, port }: Upstream): string {
+function formatName({ host, port }: Upstream): string {
   return `${host}:${port}`;
 }

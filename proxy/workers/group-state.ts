@@ -2,7 +2,7 @@ import type { DrainOrder } from '../../core/proxy/admin-api';
 import { Hold, HoldOrder, NEVER_HELD, ReleaseOrder, afterLease, ended, hold, release } from '../../core/proxy/hold';
 import type { Side } from '../../core/traffic/weights';
 import type { ProxyConfig } from '../config/config';
-import { Retarget, upstreamsOf } from '../control/retarget';
+import { Retarget, listUpstreams } from '../control/retarget';
 import type { Order } from './messages';
 import { holdShare } from './quotas';
 
@@ -10,14 +10,14 @@ import { holdShare } from './quotas';
  * What the group was ordered and still holds, in the primary: it says no where a single proxy would, so that all workers
  * follow an order or none, and it tells a worker that comes later what the others know.
  */
-export class StandingOrders {
+export class GroupState {
   private readonly upstreams: Retarget;
   private readonly workers: number;
   private held: Hold = NEVER_HELD;
   private drainOrder: DrainOrder | undefined;
 
   constructor({ side, upstream, otherUpstream, workers }: ProxyConfig) {
-    this.upstreams = new Retarget(side, upstreamsOf(side, upstream, otherUpstream));
+    this.upstreams = new Retarget(side, listUpstreams(side, upstream, otherUpstream));
     this.workers = workers;
   }
 
@@ -50,7 +50,7 @@ export class StandingOrders {
   mayRelease(order: ReleaseOrder, nowMs: number): { readonly conflict: string } | 'done' | 'may' {
     const result = release(this.held, order, nowMs);
     if ('conflict' in result) return result;
-    const conflict = this.upstreams.refusal(order.to);
+    const conflict = this.upstreams.rejection(order.to);
     if (result.next === this.held) return 'done';
     return conflict === undefined ? 'may' : { conflict };
   }
@@ -66,17 +66,17 @@ export class StandingOrders {
   }
 
   retarget(to: Side): string | undefined {
-    const refusal = this.upstreams.refusal(to);
-    if (refusal === undefined) this.upstreams.turn(to);
-    return refusal;
+    const rejection = this.upstreams.rejection(to);
+    if (rejection === undefined) this.upstreams.turn(to);
+    return rejection;
   }
 
   /** An order that gives the hold in force at least this long, and no less than it has. */
-  renewal(leastMs: number, nowMs: number): HoldOrder | undefined {
+  renewal(minMs: number, nowMs: number): HoldOrder | undefined {
     const { held } = this;
     if (held.state === 'none') return undefined;
     const { epoch, maxWaiting, untilMs } = held;
-    return { epoch, maxWaiting, leaseMs: Math.max(1, leastMs, Math.ceil(untilMs - nowMs)) };
+    return { epoch, maxWaiting, leaseMs: Math.max(1, minMs, Math.ceil(untilMs - nowMs)) };
   }
 
   /** For a worker that starts now, in the order in which it has to follow. */

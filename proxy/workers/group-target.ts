@@ -11,18 +11,18 @@ import type { Member } from './member';
 import type { Members } from './members';
 import type { Order } from './messages';
 import { WorkerLate } from './rpc';
-import { drainShares, holdShare } from './quotas';
-import type { StandingOrders } from './group-state';
+import { drainQuotas, holdShare } from './quotas';
+import type { GroupState } from './group-state';
 
 /** How long a hold must go on for a release to reach every worker before it ends by itself at one. */
 const RELEASE_MS = 10_000;
 /** So often a zero is looked at again; see `isSameZero`. */
-const MOST_LOOKS = 5;
+const MAX_LOOKS = 5;
 
 export interface GroupTargetOptions {
   readonly workers: number;
   readonly members: Members;
-  readonly standing: StandingOrders;
+  readonly running: GroupState;
   readonly watch: DrainWatch;
   readonly clock: Clock;
   readonly log: { error(figures: object, message: string): void; info(message: string): void };
@@ -41,7 +41,7 @@ export class GroupTarget implements AdminTarget {
 
   constructor(private readonly options: GroupTargetOptions) {}
 
-  refusal(): string | undefined {
+  rejection(): string | undefined {
     return this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined;
   }
 
@@ -60,23 +60,23 @@ export class GroupTarget implements AdminTarget {
   }
 
   drain(order: DrainOrder): Promise<string | undefined> {
-    const { members, standing, watch } = this.options;
+    const { members, running, watch } = this.options;
     return this.inTurn(async () => {
-      standing.drain(order);
+      running.drain(order);
       // Who does not answer is no reason for the others to wait; the order itself fails then, and says who.
       await members.reports().catch(() => undefined);
       const started = members.started;
       const live = started.map(({ lastReport }) => total(lastReport?.active ?? NO_CONNECTIONS));
-      const shares = drainShares(order, live);
-      const told = this.tell((member) => ({ kind: 'drain', order: shares[started.indexOf(member)] ?? order }));
+      const quotas = drainQuotas(order, live);
+      const notified = this.tell((member) => ({ kind: 'drain', order: quotas[started.indexOf(member)] ?? order }));
       watch.start();
-      return told;
+      return notified;
     });
   }
 
   undrain(): Promise<string | undefined> {
     return this.inTurn(() => {
-      this.options.standing.undrain();
+      this.options.running.undrain();
       this.options.watch.stop();
       this.options.log.info('Drain cancelled, serving');
       return this.tell(() => ({ kind: 'undrain' }));
@@ -84,8 +84,8 @@ export class GroupTarget implements AdminTarget {
   }
 
   hold(order: HoldOrder): Promise<string | undefined> {
-    const { standing, clock } = this.options;
-    return this.inTurn(async () => standing.hold(order, clock.nowMs()) ?? (await this.holdEverywhere(order)));
+    const { running, clock } = this.options;
+    return this.inTurn(async () => running.hold(order, clock.nowMs()) ?? (await this.holdEverywhere(order)));
   }
 
   /**
@@ -93,15 +93,15 @@ export class GroupTarget implements AdminTarget {
    * only when all hold are all released. A worker that then does not answer is ended.
    */
   release(order: ReleaseOrder): Promise<string | undefined> {
-    const { standing, clock } = this.options;
+    const { running, clock } = this.options;
     return this.inTurn(async () => {
-      const may = standing.mayRelease(order, clock.nowMs());
+      const may = running.mayRelease(order, clock.nowMs());
       if (may === 'done') return undefined;
       if (may !== 'may') return may.conflict;
-      const renewal = standing.renewal(RELEASE_MS, clock.nowMs());
+      const renewal = running.renewal(RELEASE_MS, clock.nowMs());
       const problem = renewal && (await this.holdEverywhere(renewal));
       if (problem !== undefined) return problem;
-      standing.release(order.to);
+      running.release(order.to);
       await this.tellOrEnd({ kind: 'release', order });
       return undefined;
     });
@@ -109,9 +109,9 @@ export class GroupTarget implements AdminTarget {
 
   retarget(order: RetargetOrder): Promise<string | undefined> {
     return this.inTurn(async () => {
-      const refusal = this.options.standing.retarget(order.to);
-      if (refusal === undefined) await this.tellOrEnd({ kind: 'retarget', order });
-      return refusal;
+      const rejection = this.options.running.retarget(order.to);
+      if (rejection === undefined) await this.tellOrEnd({ kind: 'retarget', order });
+      return rejection;
     });
   }
 
@@ -131,14 +131,14 @@ export class GroupTarget implements AdminTarget {
   private async sum(): Promise<Registry> {
     const asked = this.options.members.askAll(() => ({ kind: 'metrics' }));
     asked.catch((error: unknown) => this.logFailure(error));
-    const told = (await asked) as MetricObject[][];
-    return AggregatorRegistry.aggregate(told);
+    const notified = (await asked) as MetricObject[][];
+    return AggregatorRegistry.aggregate(notified);
   }
 
   private async reports(): Promise<LedgerReport[]> {
     const { members } = this.options;
     let reports = await members.reports();
-    for (let look = 1; look < MOST_LOOKS && total(activeSum(reports)) === 0; look += 1) {
+    for (let look = 1; look < MAX_LOOKS && total(activeSum(reports)) === 0; look += 1) {
       const before = reports;
       reports = await members.reports();
       if (isSameZero(before, reports)) break;
@@ -148,15 +148,15 @@ export class GroupTarget implements AdminTarget {
 
   /** A hold that not all keep is none: it ends everywhere, as at the end of its lease. */
   private async holdEverywhere(order: HoldOrder): Promise<string | undefined> {
-    const { members, standing, workers } = this.options;
+    const { members, running, workers } = this.options;
     const asked = members.askAll(({ worker }) => ({ kind: 'hold', order: holdShare(order, worker, workers) }));
     const problem = await asked.then(firstProblem).catch((error: unknown) => ({ error }));
     if (problem === undefined) return undefined;
-    standing.endHold();
-    const end = { epoch: order.epoch, to: standing.side };
+    running.endHold();
+    const end = { epoch: order.epoch, to: running.side };
     await members.askAll(() => ({ kind: 'release', order: end })).catch(() => undefined);
     if (typeof problem === 'string') return problem;
-    throw lateWith(problem.error, `nobody holds, and requests go to ${standing.side}`);
+    throw lateWith(problem.error, `nobody holds, and requests go to ${running.side}`);
   }
 
   /** @returns why one of them could not follow */
@@ -192,8 +192,8 @@ export class GroupTarget implements AdminTarget {
   }
 }
 
-function firstProblem(told: readonly (string | undefined)[]): string | undefined {
-  return told.find((problem) => problem !== undefined);
+function firstProblem(notified: readonly (string | undefined)[]): string | undefined {
+  return notified.find((problem) => problem !== undefined);
 }
 
 /** Who asks at night has to know what became of the order, too. */

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { activeSum } from '../../core/proxy/merge-reports';
-import type { Glance } from '../../core/proxy/task-protection';
+import type { Snapshot } from '../../core/proxy/task-protection';
 import { AdminServer, startAdminServer } from '../admin/admin-server';
-import { adminKeysOf } from '../config/admin-settings';
-import type { Attended } from '../aws/snapshot';
+import { findAdminKeys } from '../config/admin-settings';
+import type { Integrations } from '../aws/snapshot';
 import { Clock, SYSTEM_CLOCK } from '../process/clock';
 import type { HostPort, ProxyConfig } from '../config/config';
 import { warnAtStart } from '../control/start-warnings';
@@ -14,10 +14,10 @@ import { DrainWatch } from './drain-watch';
 import { GroupTarget } from './group-target';
 import { Members } from './members';
 import { configShare } from './quotas';
-import { StandingOrders } from './group-state';
+import { GroupState } from './group-state';
 
 /** Several workers that are one proxy to everybody else. */
-export interface WorkerGroup extends Attended {
+export interface WorkerGroup extends Integrations {
   readonly data: HostPort;
   readonly admin: HostPort | undefined;
   readonly workers: number;
@@ -70,18 +70,18 @@ class Group implements WorkerGroup {
     private readonly clock: Clock,
   ) {
     const { workers } = config;
-    const standing = new StandingOrders(config);
+    const running = new GroupState(config);
     const share = configShare(config);
     this.members = new Members({
       workers,
       portFd: port.fd,
       clock,
       log,
-      welcome: (worker) => ({ type: 'start', config: share, standing: standing.forNewcomer(worker, clock.nowMs()) }),
+      init: (worker) => ({ type: 'start', config: share, running: running.forNewcomer(worker, clock.nowMs()) }),
       ended: (member) => this.target.ended(member),
     });
     this.watch = new DrainWatch(clock, log, () => this.target.report());
-    this.target = new GroupTarget({ workers, members: this.members, standing, watch: this.watch, clock, log });
+    this.target = new GroupTarget({ workers, members: this.members, running, watch: this.watch, clock, log });
   }
 
   async start(): Promise<void> {
@@ -89,7 +89,7 @@ class Group implements WorkerGroup {
     const { members, log } = this;
     warnAtStart(this.config, log);
     await Promise.race([members.complete, members.failed.then((error) => Promise.reject(error))]);
-    if (admin) this.adminServer = await startAdminServer(admin.at, adminKeysOf(admin, this.clock, log), this.target);
+    if (admin) this.adminServer = await startAdminServer(admin.at, findAdminKeys(admin, this.clock, log), this.target);
   }
 
   get data(): HostPort {
@@ -108,7 +108,7 @@ class Group implements WorkerGroup {
     return this.members.failed;
   }
 
-  glance(): Glance {
+  snapshot(): Snapshot {
     const reports = this.members.started.flatMap(({ lastReport }) => lastReport ?? []);
     const isServing = !this.target.isShuttingDown && reports.every(({ state }) => state === 'serving');
     return { active: activeSum(reports), isServing };

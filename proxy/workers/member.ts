@@ -2,8 +2,8 @@ import { ChildProcess, fork } from 'node:child_process';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { signalChild } from '../../core/errors/signals';
 import type { Clock } from '../process/clock';
-import { AnswerTo, FromWorker, ListenProblem, Question, ToWorker, WORKER_VARIABLE } from './messages';
-import { Questions } from './rpc';
+import { ResponseTo, FromWorker, ListenProblem, RpcRequest, ToWorker, WORKER_VARIABLE } from './messages';
+import { Rpc } from './rpc';
 
 export interface MemberEvents {
   /** It has loaded, and waits for its `start`. */
@@ -27,7 +27,7 @@ export class Member {
   lastReport: LedgerReport | undefined;
   /** Why it could not start, when it could say so. */
   problem: ListenProblem | undefined;
-  private readonly questions: Questions;
+  private readonly rpc: Rpc;
   private readonly child: ChildProcess;
   private isOver = false;
 
@@ -37,7 +37,7 @@ export class Member {
     private readonly clock: Clock,
     private readonly events: MemberEvents,
   ) {
-    this.questions = new Questions(worker, (id, question) => this.send({ type: 'ask', id, question }), clock);
+    this.rpc = new Rpc(worker, (id, prompt) => this.send({ type: 'ask', id, prompt }), clock);
     this.child = fork(process.argv[1] ?? '', [], {
       env: { ...withoutAdminSecret(process.env), [WORKER_VARIABLE]: String(worker) },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', portFd],
@@ -67,8 +67,8 @@ export class Member {
   }
 
   /** See `Questions.ask`. */
-  ask<Q extends Question>(question: Q): Promise<AnswerTo<Q>> {
-    return this.questions.ask(question);
+  ask<Q extends RpcRequest>(prompt: Q): Promise<ResponseTo<Q>> {
+    return this.rpc.ask(prompt);
   }
 
   async report(): Promise<LedgerReport> {
@@ -98,19 +98,19 @@ export class Member {
       case 'failed':
         this.problem = message.problem;
         return;
-      case 'told':
+      case 'notified':
         this.lastReport = message.report;
         return;
-      case 'answer':
+      case 'response':
       case 'fault':
-        return this.questions.hear(message);
+        return this.rpc.hear(message);
     }
   }
 
   private end(): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.questions.end();
+    this.rpc.end();
     this.events.ended(this);
   }
 }

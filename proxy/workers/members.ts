@@ -3,13 +3,13 @@ import type { LedgerReport } from '../../core/proxy/admin-api';
 import { activeSum } from '../../core/proxy/merge-reports';
 import type { Clock } from '../process/clock';
 import { Member } from './member';
-import type { AnswerTo, ListenProblem, Question, ToWorker } from './messages';
+import type { ResponseTo, ListenProblem, RpcRequest, ToWorker } from './messages';
 import { WorkerGone, WorkerLate } from './rpc';
 
 /** A worker that listened for less than this did not start. */
 const STEADY_MS = 2_000;
 /** So often in a row one may fail to start before nobody tries again. */
-const MOST_FAILED_STARTS = 5;
+const MAX_FAILED_STARTS = 5;
 /** Before the third attempt; doubled with each further one. */
 const FIRST_PAUSE_MS = 100;
 const TELL_OTHERS_MS = 1_000;
@@ -20,7 +20,7 @@ export interface MembersOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** What a worker is told first, asked for when it is ready. */
-  readonly welcome: (worker: number) => ToWorker;
+  readonly init: (worker: number) => ToWorker;
   /** A worker ended; its last report is its last word. */
   readonly ended: (member: Member) => void;
 }
@@ -44,7 +44,7 @@ export class Members {
   constructor(private readonly options: MembersOptions) {
     this.complete = new Promise((resolve) => (this.tellComplete = resolve));
     this.failed = new Promise((resolve) => (this.tellFailed = resolve));
-    for (let worker = 1; worker <= options.workers; worker += 1) this.hire(worker);
+    for (let worker = 1; worker <= options.workers; worker += 1) this.spawnWorker(worker);
     this.tellOthers();
   }
 
@@ -58,13 +58,13 @@ export class Members {
    *
    * @throws WorkerLate with all that do not answer in time
    */
-  askAll<Q extends Question>(questionFor: (member: Member) => Q): Promise<AnswerTo<Q>[]> {
-    return answers(this.started.map((member) => member.ask(questionFor(member))));
+  askAll<Q extends RpcRequest>(requestFor: (member: Member) => Q): Promise<ResponseTo<Q>[]> {
+    return responds(this.started.map((member) => member.ask(requestFor(member))));
   }
 
   /** As `askAll`; afterwards each has it as its last report, too. */
   reports(): Promise<LedgerReport[]> {
-    return answers(this.started.map((member) => member.report()));
+    return responds(this.started.map((member) => member.report()));
   }
 
   /** Resolves when all have ended: whether all of them did in order. */
@@ -90,11 +90,11 @@ export class Members {
     return empty.then(() => this.cancelOthers());
   }
 
-  private hire(worker: number): void {
+  private spawnWorker(worker: number): void {
     if (this.isEnding) return;
-    const { portFd, clock, welcome } = this.options;
+    const { portFd, clock, init } = this.options;
     const member = new Member(worker, portFd, clock, {
-      ready: () => member.send(welcome(worker)),
+      ready: () => member.send(init(worker)),
       listening: () => this.listening(member),
       ended: () => this.ended(member),
     });
@@ -125,12 +125,12 @@ export class Members {
     const { worker, ending, problem } = member;
     const failures = this.countFailedStart(member);
     // What keeps the first ones from listening is the configuration: another attempt would end in the same way.
-    if (problem && !this.isComplete) return this.tellFailed(errorOf(problem));
-    if (failures >= MOST_FAILED_STARTS) return this.tellFailed(new Error(hopeless(member, failures)));
+    if (problem && !this.isComplete) return this.tellFailed(buildError(problem));
+    if (failures >= MAX_FAILED_STARTS) return this.tellFailed(new Error(hopeless(member, failures)));
     const { log, clock } = this.options;
     log.error({ worker, pid: member.pid, ...ending, problem }, 'A worker ended, another one takes its place');
-    if (failures <= 1) this.hire(worker);
-    else clock.after(FIRST_PAUSE_MS * 2 ** (failures - 2), () => this.hire(worker));
+    if (failures <= 1) this.spawnWorker(worker);
+    else clock.after(FIRST_PAUSE_MS * 2 ** (failures - 2), () => this.spawnWorker(worker));
   }
 
   private countFailedStart({ worker, listeningSinceMs }: Member): number {
@@ -149,16 +149,16 @@ export class Members {
   }
 }
 
-async function answers<T>(asked: readonly Promise<T>[]): Promise<T[]> {
+async function responds<T>(asked: readonly Promise<T>[]): Promise<T[]> {
   const late: number[] = [];
-  const told = (await Promise.allSettled(asked)).flatMap((result) => {
+  const notified = (await Promise.allSettled(asked)).flatMap((result) => {
     if (result.status === 'fulfilled') return [result.value];
     if (result.reason instanceof WorkerLate) late.push(...result.reason.workers);
     else if (!(result.reason instanceof WorkerGone)) throw result.reason;
     return [];
   });
   if (late.length > 0) throw new WorkerLate(late);
-  return told;
+  return notified;
 }
 
 function hopeless({ worker, ending, problem }: Member, failures: number): string {
@@ -166,6 +166,6 @@ function hopeless({ worker, ending, problem }: Member, failures: number): string
   return `worker ${worker} must start, got ${failures} failures in a row, the last one ${last}`;
 }
 
-function errorOf({ message, ...more }: ListenProblem): Error {
+function buildError({ message, ...more }: ListenProblem): Error {
   return Object.assign(new Error(message), more);
 }

@@ -11,10 +11,10 @@ export type Order =
   | { readonly kind: 'release'; readonly order: ReleaseOrder }
   | { readonly kind: 'retarget'; readonly order: RetargetOrder };
 
-export type Question = { readonly kind: 'report' } | { readonly kind: 'metrics' } | Order;
+export type RpcRequest = { readonly kind: 'report' } | { readonly kind: 'metrics' } | Order;
 
 /** What a worker answers: to an order why it cannot be followed, undefined when it was. */
-export interface Answers {
+export interface Responses {
   readonly report: LedgerReport;
   readonly metrics: object[];
   readonly drain: string | undefined;
@@ -24,13 +24,13 @@ export interface Answers {
   readonly retarget: string | undefined;
 }
 
-export type AnswerTo<Q extends Question> = Answers[Q['kind']];
+export type ResponseTo<Q extends RpcRequest> = Responses[Q['kind']];
 
 /** From the primary to a worker. */
 export type ToWorker =
   /** The answer to `ready`. `standing` is what the group was ordered before: it is followed before the port is opened. */
-  | { readonly type: 'start'; readonly config: ProxyConfig; readonly standing: readonly Order[] }
-  | { readonly type: 'ask'; readonly id: number; readonly question: Question }
+  | { readonly type: 'start'; readonly config: ProxyConfig; readonly running: readonly Order[] }
+  | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
   /** Live connections of all other workers, about a second old. */
   | { readonly type: 'others'; readonly active: KindCounts }
   | { readonly type: 'shutDown' };
@@ -42,10 +42,10 @@ export type FromWorker =
   | { readonly type: 'listening' }
   /** It did not start, and ends. */
   | { readonly type: 'failed'; readonly problem: ListenProblem }
-  | { readonly type: 'answer'; readonly id: number; readonly value: Answers[keyof Answers] }
+  | { readonly type: 'response'; readonly id: number; readonly value: Responses[keyof Responses] }
   | { readonly type: 'fault'; readonly id: number; readonly message: string }
   /** Sent every second without being asked. */
-  | { readonly type: 'told'; readonly report: LedgerReport };
+  | { readonly type: 'notified'; readonly report: LedgerReport };
 
 /** What is left of an error on its way to another process. */
 export interface ListenProblem {

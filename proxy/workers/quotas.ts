@@ -41,7 +41,7 @@ export function configShare(config: ProxyConfig): ProxyConfig {
  *
  * @param live connections of each worker
  */
-export function drainShares(order: DrainOrder, live: readonly number[]): DrainOrder[] {
+export function drainQuotas(order: DrainOrder, live: readonly number[]): DrainOrder[] {
   const weights = live.map((count) => 1 + count);
   const sum = weights.reduce((a, b) => a + b, 0);
   return weights.map((weight) => ({ ...order, closeRatePerSecond: (order.closeRatePerSecond * weight) / sum }));

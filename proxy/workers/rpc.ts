@@ -1,9 +1,9 @@
 import { CallFailed } from '../admin/admin-server';
 import type { Clock } from '../process/clock';
-import type { AnswerTo, Answers, FromWorker, Question } from './messages';
+import type { ResponseTo, Responses, FromWorker, RpcRequest } from './messages';
 
 /** Shorter than what a caller of the admin API waits for. */
-const ANSWER_MS = 2_000;
+const RESPONSE_MS = 2_000;
 /** For a worker that was late, and has not been heard since: what is asked next is not to take as long again. */
 const STILL_LATE_MS = 250;
 
@@ -18,17 +18,17 @@ export class WorkerLate extends CallFailed {
     consequence = '',
   ) {
     const who = `${workers.length > 1 ? 'workers' : 'worker'} ${workers.join(', ')}`;
-    super(`${who} did not answer within ${ANSWER_MS / 1000} s${consequence}`, 504);
+    super(`${who} did not answer within ${RESPONSE_MS / 1000} s${consequence}`, 504);
   }
 }
 
 interface Pending {
-  readonly resolve: (value: Answers[keyof Answers]) => void;
+  readonly resolve: (value: Responses[keyof Responses]) => void;
   readonly reject: (error: Error) => void;
 }
 
 /** The questions to one worker that are not answered yet. */
-export class Questions {
+export class Rpc {
   private readonly pending = new Map<number, Pending>();
   private lastId = 0;
   private isLate = false;
@@ -36,17 +36,17 @@ export class Questions {
 
   constructor(
     private readonly worker: number,
-    private readonly send: (id: number, question: Question) => void,
+    private readonly send: (id: number, prompt: RpcRequest) => void,
     private readonly clock: Clock,
   ) {}
 
   /** Rejects with `WorkerGone` when the worker ends before it answers, with `WorkerLate` when it does not in time. */
-  ask<Q extends Question>(question: Q): Promise<AnswerTo<Q>> {
+  ask<Q extends RpcRequest>(prompt: Q): Promise<ResponseTo<Q>> {
     const { worker } = this;
     if (this.isOver) return Promise.reject(new WorkerGone(`Worker ${worker} has ended`));
     const id = (this.lastId += 1);
     return new Promise((resolve, reject) => {
-      const cancel = this.clock.after(this.isLate ? STILL_LATE_MS : ANSWER_MS, () => {
+      const cancel = this.clock.after(this.isLate ? STILL_LATE_MS : RESPONSE_MS, () => {
         this.isLate = true;
         this.fail(id, new WorkerLate([worker]));
       });
@@ -54,14 +54,14 @@ export class Questions {
         resolve: (value) => {
           cancel();
           // The worker answers each kind of question with its kind of answer; see `Answers`.
-          resolve(value as AnswerTo<Q>);
+          resolve(value as ResponseTo<Q>);
         },
         reject: (error) => {
           cancel();
           reject(error);
         },
       });
-      this.send(id, question);
+      this.send(id, prompt);
     });
   }
 

@@ -4,7 +4,16 @@ import { SYSTEM_CLOCK } from '../process/clock';
 import { createLog } from '../process/log';
 import { RunningProxy, startProxy } from '../control/proxy';
 import { FAILED, crash, endAfterLog } from './exit';
-import { Answers, FromWorker, ListenProblem, Order, PORT_FD, Question, ToWorker, WORKER_VARIABLE } from './messages';
+import {
+  Responses,
+  FromWorker,
+  ListenProblem,
+  Order,
+  PORT_FD,
+  RpcRequest,
+  ToWorker,
+  WORKER_VARIABLE,
+} from './messages';
 
 /** How often a worker tells the primary of itself. */
 const TELL_MS = 1_000;
@@ -39,7 +48,7 @@ class Worker {
   private readonly proxy: Promise<RunningProxy>;
   private isEnding = false;
 
-  constructor({ config, standing }: Extract<ToWorker, { type: 'start' }>) {
+  constructor({ config, running }: Extract<ToWorker, { type: 'start' }>) {
     const worker = Number(process.env[WORKER_VARIABLE]);
     const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid, worker } });
     this.log = log;
@@ -49,7 +58,7 @@ class Worker {
     this.target = new Promise((found) => (resolve = found));
     // Before the port is open: a request that this worker takes must be held, and must go, as everywhere in the group.
     const before = (target: AdminTarget) => {
-      for (const order of standing) void follow(target, order);
+      for (const order of running) void follow(target, order);
       resolve(target);
     };
     this.proxy = startProxy(config, log, { shared: { fd: PORT_FD }, before });
@@ -59,9 +68,9 @@ class Worker {
   hear(message: Exclude<ToWorker, { type: 'start' }>): void {
     if (message.type === 'shutDown') return void this.shutDown();
     if (message.type === 'others') return void this.proxy.then((proxy) => proxy.countOthers(message.active));
-    const { id, question } = message;
-    this.answer(question).then(
-      (value) => tell({ type: 'answer', id, value }),
+    const { id, prompt } = message;
+    this.respond(prompt).then(
+      (value) => tell({ type: 'response', id, value }),
       (error: unknown) => tell({ type: 'fault', id, message: String(error) }),
     );
   }
@@ -76,16 +85,16 @@ class Worker {
   private listening(proxy: RunningProxy): void {
     void tell({ type: 'listening' });
     const again = () => {
-      void tell({ type: 'told', report: proxy.report() });
+      void tell({ type: 'notified', report: proxy.report() });
       SYSTEM_CLOCK.after(TELL_MS, again);
     };
     again();
   }
 
-  private async answer(question: Question): Promise<Answers[keyof Answers]> {
-    if (question.kind === 'metrics') return (await this.proxy).metrics.getMetricsAsJSON();
+  private async respond(prompt: RpcRequest): Promise<Responses[keyof Responses]> {
+    if (prompt.kind === 'metrics') return (await this.proxy).metrics.getMetricsAsJSON();
     const target = await this.target;
-    return question.kind === 'report' ? target.report() : follow(target, question);
+    return prompt.kind === 'report' ? target.report() : follow(target, prompt);
   }
 
   private async shutDown(): Promise<void> {
@@ -93,7 +102,7 @@ class Worker {
     this.isEnding = true;
     const proxy = await this.proxy;
     await proxy.shutDown();
-    await tell({ type: 'told', report: proxy.report() });
+    await tell({ type: 'notified', report: proxy.report() });
     endAfterLog(this.log, 0);
   }
 }

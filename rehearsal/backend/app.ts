@@ -6,17 +6,17 @@ import type { BackendOptions } from './backend';
 import { chat } from './chat';
 import { Clock } from './clock';
 import { Counter } from './counter';
-import { ShopAnswer, addToCart, echo, login, showCart } from './shop';
+import { ShopResponse, addToCart, echo, login, showCart } from './shop';
 import { StoreClient } from './store-client';
 
 // Entry: the default backend of one side. Plain HTTP/1.1 with Node's own timeouts, as most apps have them.
 
 const { side, storeUrl, host = '127.0.0.1', smoke = [] } = entryOptions<BackendOptions>();
 
-type Route = (request: IncomingMessage, store: StoreClient) => Promise<ShopAnswer>;
+type Route = (request: IncomingMessage, store: StoreClient) => Promise<ShopResponse>;
 const ROUTES: Readonly<Record<string, Route>> = {
   'GET /': () => Promise.resolve({ status: 200, body: { side } }),
-  'GET /hops': (request) => Promise.resolve({ status: 200, body: hopsOf(request) }),
+  'GET /hops': (request) => Promise.resolve({ status: 200, body: findHops(request) }),
   'POST /login': (_request, store) => login(store),
   'GET /cart': showCart,
   'POST /cart': addToCart,
@@ -31,11 +31,11 @@ async function start(): Promise<void> {
   const clock = new Clock(store);
   const server = createServer((request, response) => {
     response.shouldKeepAlive &&= server.listening;
-    answer(request, response, store, clock).catch((error: unknown) => fail(request, response, error));
+    respond(request, response, store, clock).catch((error: unknown) => fail(request, response, error));
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
-    const { pathname, searchParams } = urlOf(request);
+    const { pathname, searchParams } = formatUrl(request);
     const client = searchParams.get('client');
     if (pathname === '/ws/counter' && client !== null) return counter.upgrade(request, socket, head, client);
     socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
@@ -46,36 +46,36 @@ async function start(): Promise<void> {
   });
 }
 
-async function answer(
+async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   store: StoreClient,
   clock: Clock,
 ): Promise<void> {
   response.setHeader('x-backend', side);
-  const { pathname, searchParams } = urlOf(request);
+  const { pathname, searchParams } = formatUrl(request);
   const client = searchParams.get('client');
   if (request.method === 'GET' && pathname === '/clock' && client !== null) {
     return clock.stream(request, response, client);
   }
   if (request.method === 'POST' && pathname === '/chat') return chat(request, response);
   const route = ROUTES[`${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`];
-  reply(request, response, route ? await route(request, store) : smokeAnswer(request));
+  reply(request, response, route ? await route(request, store) : smokeResponse(request));
 }
 
 /** What an application finds its client's address in. */
-function hopsOf({ socket, headers }: IncomingMessage) {
+function findHops({ socket, headers }: IncomingMessage) {
   return { connectedFrom: socket.remoteAddress, forwardedFor: headers['x-forwarded-for'] };
 }
 
 /** The pages that the plan asks for stand for those of the user's application. */
-function smokeAnswer({ method, url }: IncomingMessage): ShopAnswer {
+function smokeResponse({ method, url }: IncomingMessage): ShopResponse {
   const asked = method === 'GET' ? smoke.find(({ path }) => path === url) : undefined;
   if (asked) return { status: asked.expectedStatus, body: { side } };
   return { status: 404, body: { error: 'no such page' } };
 }
 
-function reply(request: IncomingMessage, response: ServerResponse, { status, headers, body }: ShopAnswer): void {
+function reply(request: IncomingMessage, response: ServerResponse, { status, headers, body }: ShopResponse): void {
   const json = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': 'application/json',
@@ -91,7 +91,7 @@ function fail(request: IncomingMessage, response: ServerResponse, error: unknown
   reply(request, response, { status: 500, body: { error: error instanceof Error ? error.message : String(error) } });
 }
 
-function urlOf(request: IncomingMessage): URL {
+function formatUrl(request: IncomingMessage): URL {
   return URL.parse(`http://backend${request.url}`) ?? new URL('http://backend/malformed');
 }
 

@@ -64,9 +64,9 @@ export async function startBackends(
 
 async function ours(smoke: readonly SmokeRequest[], hasOwnAddresses: boolean): Promise<Backends> {
   const store = await startStore();
-  const hostOf = (side: Side) => (hasOwnAddresses ? { host: BACKEND_HOSTS[side] } : {});
+  const findHost = (side: Side) => (hasOwnAddresses ? { host: BACKEND_HOSTS[side] } : {});
   const starts = await Promise.allSettled(
-    SIDES.map((side) => startBackend({ ...hostOf(side), side, storeUrl: store.url, smoke })),
+    SIDES.map((side) => startBackend({ ...findHost(side), side, storeUrl: store.url, smoke })),
   );
   const [source, target] = starts.map((start) => (start.status === 'fulfilled' ? start.value : undefined));
   const stop = async () => {
@@ -82,7 +82,7 @@ async function ours(smoke: readonly SmokeRequest[], hasOwnAddresses: boolean): P
 
 async function usersOwn(given: GivenBackends, signal: AbortSignal): Promise<Backends> {
   const upstreams = { source: backendUrl('source', given.source), target: backendUrl('target', given.target) };
-  await Promise.all(SIDES.map((side) => mustAnswer(side, upstreams[side], signal)));
+  await Promise.all(SIDES.map((side) => mustRespond(side, upstreams[side], signal)));
   return { upstreams, own: false, beginFault: () => undefined, stop: () => Promise.resolve() };
 }
 
@@ -96,7 +96,7 @@ function backendUrl(side: Side, value: string | undefined): string {
 }
 
 /** Any answer will do: what status is right is the plan's affair. */
-async function mustAnswer(side: Side, url: string, signal: AbortSignal): Promise<void> {
+async function mustRespond(side: Side, url: string, signal: AbortSignal): Promise<void> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
   try {
     await (await fetch(url, { signal: limit, redirect: 'manual' })).body?.cancel();

@@ -9,20 +9,20 @@ const PART_MS = 50;
 export const DONE = '[DONE]';
 
 /** One part of an answer. */
-export interface AnswerPart {
+export interface ResponsePart {
   /** From 1. */
   readonly part: number;
   readonly parts: number;
   /** The question that it answers. */
-  readonly question: string;
+  readonly prompt: string;
 }
 
 /** `POST /chat`: answers the body in parts, as the events of a stream, as the APIs of language models do. */
 export async function chat(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const question = await text(request);
+  const prompt = await text(request);
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   for (let part = 1; part <= PARTS && !response.destroyed; part += 1) {
-    response.write(`data: ${JSON.stringify({ part, parts: PARTS, question } satisfies AnswerPart)}\n\n`);
+    response.write(`data: ${JSON.stringify({ part, parts: PARTS, prompt } satisfies ResponsePart)}\n\n`);
     await delay(PART_MS);
   }
   response.end(`data: ${DONE}\n\n`);

@@ -8,12 +8,12 @@ import { Store } from './store-state';
  * `ws` echoes a peer's Close at once, even when answers to earlier messages are still being worked on; they would be lost.
  * Here a Close waits for them, whichever end asked for it.
  */
-class AnsweringWebSocket extends WebSocket {
+class RespondingWebSocket extends WebSocket {
   private working = 0;
   private closeWhenIdle: (() => void) | undefined;
 
   /** Works on one message and sends the answer. Messages that come once a close is decided are left for the next connection. */
-  async answer(work: () => Promise<string>): Promise<void> {
+  async respond(work: () => Promise<string>): Promise<void> {
     if (this.closeWhenIdle !== undefined || this.readyState !== WebSocket.OPEN) return;
     this.working += 1;
     try {
@@ -40,7 +40,7 @@ export class Counter {
     noServer: true,
     perMessageDeflate: false,
     maxPayload: 4096,
-    WebSocket: AnsweringWebSocket,
+    WebSocket: RespondingWebSocket,
   });
 
   constructor(
@@ -54,7 +54,7 @@ export class Counter {
     this.server.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on('error', () => webSocket.terminate());
       webSocket.on('message', (data) => {
-        webSocket.answer(() => this.count(client, data)).catch(() => webSocket.close(1011, 'cannot count'));
+        webSocket.respond(() => this.count(client, data)).catch(() => webSocket.close(1011, 'cannot count'));
       });
     });
   }

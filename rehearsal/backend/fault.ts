@@ -25,27 +25,27 @@ export interface FaultyRelay {
 
 export async function startFaultyRelay(side: Side, backendUrl: string, seed: number): Promise<FaultyRelay> {
   const random = seededRandom(seed);
-  const upstream = upstreamOf(backendUrl);
+  const upstream = findUpstream(backendUrl);
   let failing = false;
   const plane = createDataPlane({
     ledger: new Ledger(),
     route: ({ isUpgrade }) => {
       if (!failing || isUpgrade || random() >= ERROR_SHARE) return { forward: { upstream } };
       return {
-        answer: {
+        response: {
           status: 500,
           headers: { 'content-type': 'text/plain', 'x-backend': side },
           body: 'fault: target-errors\n',
         },
       };
     },
-    failureAnswer: () => ({ status: 502 }),
+    failureResponse: () => ({ status: 502 }),
   });
   const { host, port } = await plane.listen({ host: '127.0.0.1', port: 0 });
   return { url: `http://${host}:${port}`, begin: () => (failing = true), stop: () => plane.close() };
 }
 
-function upstreamOf(url: string): Upstream {
+function findUpstream(url: string): Upstream {
   const { protocol, hostname, port } = new URL(url);
   const secure = protocol === 'https:';
   return {

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { IncomingMessage } from 'node:http';
 import { Store } from './store-state';
 
-export interface ShopAnswer {
+export interface ShopResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: unknown;
@@ -11,10 +11,10 @@ export interface ShopAnswer {
 const SESSION_COOKIE = 'shop_session';
 
 const MAX_BODY = 64 * 1024;
-const NO_SESSION: ShopAnswer = { status: 401, body: { error: 'no session' } };
+const NO_SESSION: ShopResponse = { status: 401, body: { error: 'no session' } };
 
 /** `POST /login`: a session that both sides know. */
-export async function login(store: Store): Promise<ShopAnswer> {
+export async function login(store: Store): Promise<ShopResponse> {
   const session = randomUUID();
   await store.setOnce(`session:${session}`, 'open');
   return {
@@ -25,37 +25,37 @@ export async function login(store: Store): Promise<ShopAnswer> {
 }
 
 /** `GET /cart`: everything that was added, in order. */
-export async function showCart(request: IncomingMessage, store: Store): Promise<ShopAnswer> {
-  const session = await sessionOf(request, store);
+export async function showCart(request: IncomingMessage, store: Store): Promise<ShopResponse> {
+  const session = await findSession(request, store);
   if (session === undefined) return NO_SESSION;
   return { status: 200, body: { items: await store.list(`cart:${session}`) } };
 }
 
 /** `POST /cart` `{"item":"…"}`: adds it once more each time it is asked, and answers the whole cart. */
-export async function addToCart(request: IncomingMessage, store: Store): Promise<ShopAnswer> {
+export async function addToCart(request: IncomingMessage, store: Store): Promise<ShopResponse> {
   const body = await readBody(request);
-  const session = await sessionOf(request, store);
+  const session = await findSession(request, store);
   if (session === undefined) return NO_SESSION;
-  const item = body === undefined ? undefined : itemOf(body);
+  const item = body === undefined ? undefined : readItem(body);
   if (item === undefined) return { status: 400, body: { error: "'item' must be a string" } };
   return { status: 200, body: { items: await store.append(`cart:${session}`, item) } };
 }
 
 /** `POST /echo`: length and sha256 of a body of up to 64 KiB. */
-export async function echo(request: IncomingMessage): Promise<ShopAnswer> {
+export async function echo(request: IncomingMessage): Promise<ShopResponse> {
   const body = await readBody(request);
   if (body === undefined) return { status: 413, body: { error: `body must be at most ${MAX_BODY} bytes` } };
   return { status: 200, body: { length: body.length, sha256: createHash('sha256').update(body).digest('hex') } };
 }
 
-async function sessionOf(request: IncomingMessage, store: Store): Promise<string | undefined> {
+async function findSession(request: IncomingMessage, store: Store): Promise<string | undefined> {
   const match = new RegExp(`(?:^|; *)${SESSION_COOKIE}=([^;]+)`).exec(request.headers.cookie ?? '');
   const session = match?.[1];
   if (session === undefined) return undefined;
   return (await store.get(`session:${session}`)) === null ? undefined : session;
 }
 
-function itemOf(body: Buffer): string | undefined {
+function readItem(body: Buffer): string | undefined {
   try {
     const { item } = JSON.parse(body.toString('utf8')) as { item?: unknown };
     return typeof item === 'string' ? item : undefined;

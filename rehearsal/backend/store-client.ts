@@ -2,7 +2,7 @@ import { Socket, connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Store, StoreCall } from './store-state';
 
-type Waiter = { resolve(answer: unknown): void; reject(error: Error): void };
+type Waiter = { resolve(response: unknown): void; reject(error: Error): void };
 
 /** A backend's connection to the store. Calls are pipelined: the answers come back in the order of the calls. */
 export class StoreClient implements Store {

@@ -9,10 +9,10 @@ import { RehearsalOptions, standUp } from '../run/rehearse';
 import { htmlReport } from '../report/html';
 import { Progress } from '../progress/progress';
 import { summarize } from '../report/summary';
-import type { Picture } from '../report/evidence';
-import { exitCodeOf } from '../report/exit-code';
-import { verdictOf } from '../report/verdict';
-import type { Standing } from '../cloud/running-rehearsal';
+import type { Report } from '../report/evidence';
+import { chooseExitCode } from '../report/exit-code';
+import { reachVerdict } from '../report/verdict';
+import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { UsageError } from '../errors/usage-error';
 
 interface CommandOptions extends RehearsalOptions {
@@ -39,57 +39,62 @@ export async function rehearseCommand(
   out: NodeJS.WriteStream,
   signal: AbortSignal,
 ): Promise<number> {
-  const screen = new Progress(out);
+  const reporter = new Progress(out);
   try {
-    for (const [option, file] of outputsOf(options)) await checkWritable(option, file);
-    const standing = await standUp(options, screen, signal);
+    for (const [option, file] of listOutputs(options)) await checkWritable(option, file);
+    const running = await standUp(options, reporter, signal);
     try {
-      const picture = await cutOver(standing, options, screen, signal);
-      screen.clear();
-      out.write(`\n${coloured(picture, out)}\n`);
-      await writeFiles(options, picture, out);
-      if (options.keep) await keep(standing, screen, out, signal);
-      return exitCodeOf(picture.evidence);
+      const report = await cutOver(running, options, reporter, signal);
+      reporter.clear();
+      out.write(`\n${coloured(report, out)}\n`);
+      await writeFiles(options, report, out);
+      if (options.keep) await keep(running, reporter, out, signal);
+      return chooseExitCode(report.evidence);
     } finally {
-      screen.clear();
-      await standing.stop().catch(complain);
+      reporter.clear();
+      await running.stop().catch(printError);
     }
   } catch (error) {
     if (signal.reason instanceof OutputGone) return EXIT_CODES.failed.code;
-    screen.clear();
+    reporter.clear();
     const isWrongUse = error instanceof UsageError || (error instanceof CutoverError && error.code === 'PlanInvalid');
-    complain(signal.aborted ? STOPPED : error);
+    printError(signal.aborted ? STOPPED : error);
     return (isWrongUse ? EXIT_CODES.wrongUse : EXIT_CODES.failed).code;
   }
 }
 
 const STOPPED = new Error('stopped before a verdict; everything that was started has ended');
 
-function complain(error: unknown): void {
+function printError(error: unknown): void {
   process.stderr.write(`drainshift: ${printable((error as Error).message)}\n`);
 }
 
 /** There is a verdict already: what breaks from here on is told, and changes nothing of it. */
-async function keep(standing: Standing, screen: Progress, out: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
-  out.write(addresses(standing));
+async function keep(
+  running: RunningRehearsal,
+  reporter: Progress,
+  out: NodeJS.WriteStream,
+  signal: AbortSignal,
+): Promise<void> {
+  out.write(addresses(running));
   try {
-    await keepUp(standing, screen, signal);
+    await keepUp(running, reporter, signal);
   } catch (error) {
-    screen.clear();
-    complain(error);
+    reporter.clear();
+    printError(error);
   }
 }
 
 /** The first line by what was lost: green is for nothing. */
-function coloured({ evidence }: Picture, out: NodeJS.WriteStream): string {
+function coloured({ evidence }: Report, out: NodeJS.WriteStream): string {
   const [headline = '', ...rest] = summarize(evidence).split('\n');
   if (!out.isTTY) return [headline, ...rest].join('\n');
-  const { lost, notTried } = verdictOf(evidence);
+  const { lost, notTried } = reachVerdict(evidence);
   const colour = lost.length > 0 ? pc.red : notTried.length > 0 ? pc.yellow : pc.green;
   return [pc.bold(colour(headline)), ...rest].join('\n');
 }
 
-function outputsOf({ json, report }: CommandOptions): [option: string, file: string][] {
+function listOutputs({ json, report }: CommandOptions): [option: string, file: string][] {
   const outputs: [string, string | undefined][] = [
     ['--json', json],
     ['--report', report],
@@ -98,14 +103,14 @@ function outputsOf({ json, report }: CommandOptions): [option: string, file: str
 }
 
 /** The verdict stands, whether or not it could be written. */
-async function writeFiles(options: CommandOptions, picture: Picture, out: NodeJS.WriteStream): Promise<void> {
-  for (const [option, file] of outputsOf(options)) {
-    const text = option === '--json' ? `${JSON.stringify(picture.evidence, null, 2)}\n` : htmlReport(picture);
+async function writeFiles(options: CommandOptions, report: Report, out: NodeJS.WriteStream): Promise<void> {
+  for (const [option, file] of listOutputs(options)) {
+    const text = option === '--json' ? `${JSON.stringify(report.evidence, null, 2)}\n` : htmlReport(report);
     try {
       await writeOutput(option, file, text);
       out.write(`  ${option === '--json' ? 'evidence  ' : 'report    '} ${file}\n`);
     } catch (error) {
-      complain(error);
+      printError(error);
     }
   }
 }

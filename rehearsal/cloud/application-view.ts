@@ -1,10 +1,10 @@
 import { SIDES, Side } from '../../core/traffic/weights';
 import { clientAddress } from '../processes/loopback';
-import type { Standing } from './running-rehearsal';
+import type { RunningRehearsal } from './running-rehearsal';
 import { Http1Transport } from '../traffic/http1-transport';
 import { Http2Transport } from '../traffic/http2-transport';
-import { jsonOf } from '../traffic/http-checker';
-import { Endpoint, endpointOf, TrafficOptions } from '../traffic/options';
+import { parseJson } from '../traffic/http-checker';
+import { Endpoint, findEndpoint, TrafficOptions } from '../traffic/options';
 
 /** What a request looks like to the application, behind the load balancer and the proxies of its side. */
 export interface ApplicationView {
@@ -36,24 +36,24 @@ export const VIEW_PATH = '/hops';
  * @returns undefined for a user's own backends, where all hops have one address, and where one does not say
  */
 export async function askApplications(
-  { world, backends, isHttp2Only }: Standing,
+  { cloud, backends, isHttp2Only }: RunningRehearsal,
   traffic: TrafficOptions,
 ): Promise<Readonly<Record<Side, ApplicationView>> | undefined> {
-  if (!backends.own || !world.options.hasLoopbackNetwork) return undefined;
+  if (!backends.own || !cloud.options.hasLoopbackNetwork) return undefined;
   const client = clientAddress(0);
-  const { wiring, elb } = world.blueprint;
+  const { config, elb } = cloud.model;
   const views: Partial<Record<Side, ApplicationView>> = {};
   for (const side of SIDES) {
-    const { port } = elb.listener(wiring.smokeListenerArns[side]);
-    const received = await ask({ ...endpointOf(traffic), port, localAddress: client }, isHttp2Only);
+    const { port } = elb.listener(config.smokeListenerArns[side]);
+    const received = await ask({ ...findEndpoint(traffic), port, localAddress: client }, isHttp2Only);
     if (!received) return undefined;
-    const names = { [client]: 'client', [world.balancerAddress]: 'load balancer', [received.connectedFrom]: 'proxy' };
-    views[side] = viewOf(received, client, names);
+    const names = { [client]: 'client', [cloud.balancerAddress]: 'load balancer', [received.connectedFrom]: 'proxy' };
+    views[side] = findView(received, client, names);
   }
   return views as Record<Side, ApplicationView>;
 }
 
-export function viewOf(
+export function findView(
   { connectedFrom, forwardedFor }: Received,
   client: string,
   names: Readonly<Record<string, string>>,
@@ -67,8 +67,8 @@ async function ask(endpoint: Endpoint, isHttp2: boolean): Promise<Received | und
   const nobody = () => undefined;
   const transport = isHttp2 ? new Http2Transport(endpoint, nobody) : new Http1Transport(endpoint, false, nobody);
   try {
-    const answer = await transport.send({ method: 'GET', path: VIEW_PATH });
-    return answer.status === 200 ? (jsonOf(answer) as Received | undefined) : undefined;
+    const response = await transport.send({ method: 'GET', path: VIEW_PATH });
+    return response.status === 200 ? (parseJson(response) as Received | undefined) : undefined;
   } catch {
     return undefined;
   } finally {

@@ -7,16 +7,16 @@ import type { Plan } from '../../core/plan/plan';
 import { SIDES, Side } from '../../core/traffic/weights';
 import { awsEnvironment, inOwnRole } from '../tasks/aws-environment';
 import { AuthorizationRequest, Endpoint, startEndpoint } from '../aws/endpoint/endpoint';
-import { AlarmBook } from '../aws/services/alarms/alarm-book';
+import { AlarmStates } from '../aws/services/alarms/alarm-states';
 import { EndpointFaults } from '../aws/endpoint/faults';
 import { accessDenied, isAllowed } from '../aws/iam/iam';
 import { Outbox } from '../aws/services/messages/outbox';
 import { ObjectStore } from '../aws/services/s3/object-store';
 import { SecretStore } from '../aws/services/secrets/secret-store';
 import { BalancerCounts } from '../load-balancer/balancer-counts';
-import { Blueprint, readAgain } from '../template/model/stack-model';
+import { StackModel, readAgain } from '../template/model/stack-model';
 import { CustomResource, PROOF } from '../template/model/custom-resources';
-import { nameOf } from '../template/model/name-of';
+import { formatName } from '../template/model/name-of';
 import type { Rights } from '../template/model/rights';
 import { Certificate, rehearsalCertificate } from './certificate';
 import { AsynchronousCall, AsynchronousCalls } from '../functions/asynchronous-calls';
@@ -38,8 +38,8 @@ import { TaskRunner } from '../tasks/runner';
 import { until } from '../processes/waiting';
 import { WeightHistory, weightsInForce } from './weight-history';
 
-interface WorldOptions {
-  readonly blueprint: Blueprint;
+interface LocalCloudOptions {
+  readonly model: StackModel;
   /** What a cutover does, and what no execution may be less careful than. */
   readonly plan: Plan;
   /** Where the proxies of each side send their requests, instead of the template's own upstreams. */
@@ -74,10 +74,10 @@ const HEALTHY_WITHIN_MS = 60_000;
 const NEVER = new AbortController().signal;
 
 /** Everything that a template describes, standing up on this machine. */
-export class World {
+export class LocalCloud {
   readonly secrets = new SecretStore();
   readonly objects = new ObjectStore();
-  readonly alarms = new AlarmBook();
+  readonly alarms = new AlarmStates();
   /** What the AWS endpoint does wrong; to set at any time, also before it stands. */
   readonly faults = new EndpointFaults();
   readonly outbox = new Outbox((message) => this.log.write(`${JSON.stringify(message)}\n`));
@@ -97,28 +97,28 @@ export class World {
   private readonly log: WriteStream;
   /** What each role may do, by its logical id: during a redeploy already that of the next blueprint. */
   rights: Rights;
-  private current: Blueprint;
+  private current: StackModel;
   private isBroken = false;
   private hasServices = false;
   private stopping: Promise<void> | undefined;
 
   private constructor(
-    readonly options: WorldOptions,
+    readonly options: LocalCloudOptions,
     readonly folder: string,
     readonly certificate: Certificate,
     private readonly reaper: Reaper,
   ) {
-    const { blueprint } = options;
-    this.current = blueprint;
-    this.rights = blueprint.rights;
+    const { model } = options;
+    this.current = model;
+    this.rights = model.rights;
     // A log that cannot be written, on a full disk, is no reason to stop.
     this.log = createWriteStream(this.logFile, { mode: OWNER_ONLY }).on('error', () => undefined);
     const processes: ProcessHooks = { started: reaper.started, ended: reaper.ended, log: this.log };
-    this.counts = new BalancerCounts((arn) => this.sideOf(arn), options.hasLoopbackNetwork);
+    this.counts = new BalancerCounts((arn) => this.findSide(arn), options.hasLoopbackNetwork);
     const addresses = new Addresses(process.pid);
     this.balancerAddress = addresses.take();
     this.balancer = new LoadBalancerServer({
-      model: blueprint.elb,
+      model: model.elb,
       host: HOST,
       ...(options.hasLoopbackNetwork && { localAddress: this.balancerAddress }),
       tls: certificate,
@@ -126,7 +126,7 @@ export class World {
       events: this.counts,
     });
     this.tasks = new TaskRunner({
-      elb: blueprint.elb,
+      elb: model.elb,
       targets: this.balancer.targets,
       addresses,
       processes,
@@ -149,28 +149,28 @@ export class World {
       },
     });
     this.functions = new Functions((spec) => this.functionEnvironment(spec), processes);
-    this.stack = new StackRecord(blueprint.resources);
+    this.stack = new StackRecord(model.resources);
     this.customResources = new CustomResources(this.stack.id, (arn, event) => this.functions.invoke(arn, event));
-    this.adopt(blueprint);
+    this.adopt(model);
   }
 
   /** What stands, as its template says it; weights and targets are in its live load balancer. */
-  get blueprint(): Blueprint {
+  get model(): StackModel {
     return this.current;
   }
 
   /** Makes what a blueprint has more or otherwise than the present one; services and listeners stay as they are. */
-  adopt(blueprint: Blueprint): void {
-    checkTrust(blueprint, this.options.trust);
-    this.current = blueprint;
-    this.rights = blueprint.rights;
-    this.secrets.adopt(blueprint.secrets, blueprint.rotations);
+  adopt(model: StackModel): void {
+    checkTrust(model, this.options.trust);
+    this.current = model;
+    this.rights = model.rights;
+    this.secrets.adopt(model.secrets, model.rotations);
     // Whoever signs the real certificate, here it is this one.
-    this.secrets.putAuthorities(blueprint.wiring.trustedAuthoritiesArn, this.certificate.cert);
-    for (const bucket of blueprint.buckets) this.objects.createBucket(bucket);
-    for (const alarm of blueprint.alarms) this.alarms.put(alarm);
-    for (const spec of trustedFunctions(blueprint.functions, this.options.trust)) this.functions.put(spec);
-    this.stack.adopt(blueprint.resources);
+    this.secrets.putAuthorities(model.config.trustedAuthoritiesArn, this.certificate.cert);
+    for (const bucket of model.buckets) this.objects.createBucket(bucket);
+    for (const alarm of model.alarms) this.alarms.put(alarm);
+    for (const spec of trustedFunctions(model.functions, this.options.trust)) this.functions.put(spec);
+    this.stack.adopt(model.resources);
   }
 
   /**
@@ -178,18 +178,18 @@ export class World {
    *
    * @throws UsageError, PortTaken, Error
    */
-  static async start(options: WorldOptions): Promise<World> {
+  static async start(options: LocalCloudOptions): Promise<LocalCloud> {
     const folder = await mkdtemp(join(tmpdir(), 'drainshift-'));
     const reaper = new Reaper(folder);
-    let world: World | undefined;
+    let cloud: LocalCloud | undefined;
     try {
-      const certificate = await rehearsalCertificate(options.blueprint.wiring.domainName);
+      const certificate = await rehearsalCertificate(options.model.config.domainName);
       await writeFile(join(folder, 'ca.pem'), certificate.cert);
-      world = new World(options, folder, certificate, reaper);
-      await world.standUp();
-      return world;
+      cloud = new LocalCloud(options, folder, certificate, reaper);
+      await cloud.standUp();
+      return cloud;
     } catch (error) {
-      await (world?.stop() ?? reaper.dismiss());
+      await (cloud?.stop() ?? reaper.dismiss());
       throw error;
     }
   }
@@ -215,9 +215,9 @@ export class World {
   }
 
   private async standUp(): Promise<void> {
-    const { blueprint, ports } = this.options;
+    const { model, ports } = this.options;
     this.endpoint = await startEndpoint({
-      elb: blueprint.elb,
+      elb: model.elb,
       ecs: this.tasks,
       states: this.states,
       secrets: this.secrets,
@@ -229,26 +229,26 @@ export class World {
       faults: this.faults,
       authorize: (request) => this.authorize(request),
       invoke: (arn, event) => this.functions.invoke(arn, event),
-      region: blueprint.stack.region,
-      account: blueprint.stack.account,
+      region: model.stack.region,
+      account: model.stack.account,
       onCall: (call) => {
         this.log.write(`${JSON.stringify(call)}\n`);
-        this.weights.note(weightsInForce(this.blueprint), nameOf(this.blueprint, call.principal));
+        this.weights.note(weightsInForce(this.model), formatName(this.model, call.principal));
       },
     });
-    const known = [...blueprint.elb.listeners.values()].map(({ templatePort }) => templatePort);
+    const known = [...model.elb.listeners.values()].map(({ templatePort }) => templatePort);
     for (const port of ports.keys()) {
       if (!known.includes(port))
         throw new UsageError(`'--map-port' must name a listener's port (${known.join(', ')}), got ${port}`);
     }
-    for (const listener of blueprint.elb.listeners.values()) {
+    for (const listener of model.elb.listeners.values()) {
       listener.port = ports.get(listener.templatePort) ?? unprivileged(listener.templatePort);
     }
     await this.balancer.start();
     await this.createCustomResources();
-    await standInForBackend(this.blueprint, this.balancer.targets, this.options.upstreams.source);
+    await standInForBackend(this.model, this.balancer.targets, this.options.upstreams.source);
     this.stack.settle('CREATE_COMPLETE');
-    for (const machine of this.blueprint.machines) this.states.add(withPlan(machine, this.options.plan));
+    for (const machine of this.model.machines) this.states.add(withPlan(machine, this.options.plan));
     this.startServices();
   }
 
@@ -256,8 +256,8 @@ export class World {
   private startServices(): void {
     if (this.hasServices) return;
     this.hasServices = true;
-    for (const cluster of this.blueprint.clusters) this.tasks.addCluster(cluster);
-    for (const service of this.blueprint.services) {
+    for (const cluster of this.model.clusters) this.tasks.addCluster(cluster);
+    for (const service of this.model.services) {
       const trusted = trustedService(pointAt(service, this.options.upstreams), this.options.trust);
       this.tasks.addService(inOwnRole(trusted, this.account));
     }
@@ -267,28 +267,28 @@ export class World {
   private async startServicesFor({ logicalId, type, properties }: CustomResource): Promise<void> {
     if (properties.RequiresTargets !== 'true' && type !== PROOF) return;
     this.startServices();
-    const { wiring, elb } = this.blueprint;
+    const { config, elb } = this.model;
     const isHealthy = (side: Side) => {
-      const states = [...elb.targetGroup(wiring.targetGroupArns[side]).targets.values()].map(({ state }) => state);
-      const service = this.blueprint.services.find(({ name }) => name === wiring.serviceNames[side]);
+      const states = [...elb.targetGroup(config.targetGroupArns[side]).targets.values()].map(({ state }) => state);
+      const service = this.model.services.find(({ name }) => name === config.serviceNames[side]);
       return states.filter((state) => state === 'healthy').length >= (service?.desiredCount ?? 1);
     };
     await until(() => this.isBroken || SIDES.every(isHealthy), {
       withinMs: HEALTHY_WITHIN_MS,
       signal: NEVER,
-      complaint: () => `'${logicalId}' must have healthy targets before it, got none`,
+      problem: () => `'${logicalId}' must have healthy targets before it, got none`,
     });
   }
 
   /** Each gives itself its name and its attributes, with which the rest of the template is read again. */
   private async createCustomResources(): Promise<void> {
-    for (const { logicalId } of this.blueprint.customResources) {
-      const { customResources, resources } = this.blueprint;
+    for (const { logicalId } of this.model.customResources) {
+      const { customResources, resources } = this.model;
       const resource = customResources.find((each) => each.logicalId === logicalId);
       if (!resource) continue;
       await this.startServicesFor(resource);
       const identity = await this.customResources.create(resource);
-      this.adopt(readAgain(this.blueprint, new Map([...resources.identities, [logicalId, identity]])));
+      this.adopt(readAgain(this.model, new Map([...resources.identities, [logicalId, identity]])));
     }
   }
 
@@ -315,8 +315,8 @@ export class World {
     this.options.onBroken(`${reason} (log: ${this.keptLogFile})`);
   }
 
-  private sideOf(groupArn: string): Side | undefined {
-    return SIDES.find((each) => this.blueprint.wiring.targetGroupArns[each] === groupArn);
+  private findSide(groupArn: string): Side | undefined {
+    return SIDES.find((each) => this.model.config.targetGroupArns[each] === groupArn);
   }
 
   private functionEnvironment({ role, environment }: FunctionSpec): Record<string, string> {
@@ -325,7 +325,7 @@ export class World {
   }
 
   private get account() {
-    return { region: this.blueprint.stack.region, endpointUrl: this.endpoint.url };
+    return { region: this.model.stack.region, endpointUrl: this.endpoint.url };
   }
 
   /** A function may do what the policies of its role allow, as at AWS: a missing right shows before a deployment does. */
@@ -342,11 +342,11 @@ export class World {
   /** EventBridge: a rule on the status of executions calls its functions. */
   private applyStatusRules({ machineArn, name, status }: ExecutionDescription): void {
     if (this.stopping) return;
-    for (const rule of this.blueprint.statusRules) {
+    for (const rule of this.model.statusRules) {
       if (!rule.statuses.includes(status) || !rule.machineArns.includes(machineArn)) continue;
       const event = { source: 'aws.states', detail: { name, status, stateMachineArn: machineArn } };
       for (const arn of rule.functionArns.filter((each) => this.functions.has(each))) {
-        this.statusCalls.begin(arn, name, event, this.blueprint.retries.get(arn) ?? { lambdaPausesMs: [] });
+        this.statusCalls.begin(arn, name, event, this.model.retries.get(arn) ?? { lambdaPausesMs: [] });
       }
     }
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { Plan, hasten, parsePlan } from '../../core/plan/plan';
+import { Plan, scaleDurations, parsePlan } from '../../core/plan/plan';
 import { PLAN_PARTS, checkFloor } from '../../core/plan/plan-floor';
 import { Problems } from '../../core/validation/problems';
 import { deployedIn } from '../template/model/deployed';
@@ -14,7 +14,7 @@ import { UsageError } from '../errors/usage-error';
  * @throws UsageError for a file that cannot be read, CutoverError `PlanInvalid` for a plan that breaks a rule
  */
 export function rehearsedPlan(machine: MachineDescription, file: string | undefined, speed: number): Plan {
-  return hasten(parsePlan(file === undefined ? defaultPlan(machine) : readPlan(file)), speed);
+  return scaleDurations(parsePlan(file === undefined ? defaultPlan(machine) : readPlan(file)), speed);
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { AsynchronousCall } from '../functions/asynchronous-calls';
 import { errorMessage } from '../functions/error-message';
-import type { Screen } from '../progress/progress-reporter';
+import type { ProgressReporter } from '../progress/progress-reporter';
 import type { ExecutionDescription } from '../state-machine/model';
 import { until } from '../processes/waiting';
-import type { World } from './local-cloud';
+import type { LocalCloud } from './local-cloud';
 
 /** What `recover` did about an execution that ended past every Catch. */
 export interface RecoveryEvidence {
@@ -25,18 +25,18 @@ export interface RecoveryEvidence {
  * @throws the signal's reason
  */
 export async function recovered(
-  world: World,
+  cloud: LocalCloud,
   execution: ExecutionDescription,
   signal: AbortSignal,
 ): Promise<RecoveryEvidence | undefined> {
   const { name, status, stoppedAt } = execution;
   if (status === 'SUCCEEDED') return undefined;
-  const calls = () => world.statusCalls.all.filter(({ subject }) => subject === name);
+  const calls = () => cloud.statusCalls.all.filter(({ subject }) => subject === name);
   await until(() => calls().every(({ state }) => state !== 'underWay'), { signal });
   const endedMs = Math.max(...calls().map(({ endedAt }) => endedAt?.getTime() ?? 0));
   const error = calls().findLast((call) => call.error !== undefined)?.error;
   return {
-    outcome: outcomeOf(calls()),
+    outcome: findOutcome(calls()),
     status,
     calls: calls().reduce((sum, call) => sum + call.calls, 0),
     seconds: Math.max(0, endedMs - (stoppedAt?.getTime() ?? endedMs)) / 1000,
@@ -44,7 +44,7 @@ export async function recovered(
   };
 }
 
-function outcomeOf(calls: readonly AsynchronousCall[]): RecoveryEvidence['outcome'] {
+function findOutcome(calls: readonly AsynchronousCall[]): RecoveryEvidence['outcome'] {
   if (calls.length === 0) return 'none';
   if (calls.some(({ state }) => state === 'givenUp')) return 'givenUp';
   return calls.some(({ result }) => isRecovered(result)) ? 'restored' : 'nothingToDo';
@@ -55,15 +55,15 @@ function isRecovered(result: unknown): boolean {
 }
 
 /** Told of every change of a call; the usual end of a cutover, with nothing to do, needs no line. */
-export function tellRecovery(call: AsynchronousCall, screen: Screen): void {
+export function tellRecovery(call: AsynchronousCall, reporter: ProgressReporter): void {
   const { subject, state, calls, error, result } = call;
   if (state === 'givenUp') {
-    return screen.step(`recover gave '${subject}' up after ${calls} calls: ${errorMessage(error ?? 'no error')}`);
+    return reporter.step(`recover gave '${subject}' up after ${calls} calls: ${errorMessage(error ?? 'no error')}`);
   }
   if (state === 'done') {
-    if (isRecovered(result)) screen.step(`recover put back what '${subject}' left`);
+    if (isRecovered(result)) reporter.step(`recover put back what '${subject}' left`);
     return;
   }
   if (calls > 0)
-    screen.step(`recover failed (call ${calls}), and is called again: ${errorMessage(error ?? 'no error')}`);
+    reporter.step(`recover failed (call ${calls}), and is called again: ${errorMessage(error ?? 'no error')}`);
 }

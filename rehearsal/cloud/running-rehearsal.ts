@@ -1,11 +1,11 @@
 import type { Plan } from '../../core/plan/plan';
 import type { Backends } from '../backend/backends';
 import type { TrafficRates } from '../traffic/options';
-import type { World } from './local-cloud';
+import type { LocalCloud } from './local-cloud';
 
 /** A rehearsal that stands: the world, its backends, its traffic. */
-export interface Standing {
-  readonly world: World;
+export interface RunningRehearsal {
+  readonly cloud: LocalCloud;
   readonly backends: Backends;
   readonly plan: Plan;
   readonly rates: TrafficRates;

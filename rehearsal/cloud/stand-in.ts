@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { PROOF_VARIABLE, ProofOrder } from '../../core/cutover/proof';
-import type { CutoverWiring } from '../../core/cutover/cutover-config';
-import { ElbModel, TargetGroup, groupsOf } from '../load-balancer/model';
+import type { CutoverConfig } from '../../core/cutover/cutover-config';
+import { ElbModel, TargetGroup, listGroups } from '../load-balancer/model';
 import type { Targets } from '../load-balancer/targets';
 
 /**
@@ -9,12 +9,12 @@ import type { Targets } from '../load-balancer/targets';
  * such a group it does nothing.
  */
 export async function standInForBackend(
-  { elb, wiring }: { readonly elb: ElbModel; readonly wiring: CutoverWiring },
+  { elb, config }: { readonly elb: ElbModel; readonly config: CutoverConfig },
   targets: Targets,
   sourceUrl: string,
 ): Promise<void> {
-  const sides = Object.values(wiring.targetGroupArns);
-  const old = groupsOf(elb.rule(wiring.weightedRuleArn)).find(({ arn }) => !sides.includes(arn));
+  const sides = Object.values(config.targetGroupArns);
+  const old = listGroups(elb.rule(config.weightedRuleArn)).find(({ arn }) => !sides.includes(arn));
   if (!old) return;
   const { hostname, port, protocol: scheme } = new URL(sourceUrl);
   const protocol = scheme === 'https:' ? 'HTTPS' : 'HTTP';

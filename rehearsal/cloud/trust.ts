@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { WIRING_VARIABLE } from '../../core/cutover/cutover-config';
-import type { Blueprint } from '../template/model/stack-model';
+import { CONFIG_VARIABLE } from '../../core/cutover/cutover-config';
+import type { StackModel } from '../template/model/stack-model';
 import type { FunctionSpec } from '../functions/function';
 import type { ServiceSpec } from '../tasks/runner';
 import type { ContainerSpec } from '../tasks/task-process';
@@ -30,13 +30,13 @@ function assets(): string {
 /** Whether a folder holds a bundle of this very package, byte for byte, and nothing beside it. */
 export function isOwnBundle(name: 'lambda' | 'proxy', folder: string): boolean {
   const own = join(assets(), name);
-  const [expected, found] = [filesOf(own), filesOf(folder)];
+  const [expected, found] = [listFiles(own), listFiles(folder)];
   if (expected.length === 0 || JSON.stringify(expected) !== JSON.stringify(found)) return false;
   return expected.every((file) => readFileSync(join(own, file)).equals(readFileSync(join(folder, file))));
 }
 
 /** With what is below: a folder is told from a file by its slash, and a link is none of either. */
-function filesOf(folder: string): string[] {
+function listFiles(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true })
     .map((entry) => (entry.isFile() ? entry.name : `${entry.name}/`))
@@ -44,7 +44,7 @@ function filesOf(folder: string): string[] {
 }
 
 /** @throws UsageError for what a cutover would run and what is not the package's own */
-export function checkTrust({ services, functions, customResources }: Blueprint, trust: Trust): void {
+export function checkTrust({ services, functions, customResources }: StackModel, trust: Trust): void {
   if (trust === 'everything') return;
   for (const { name, container } of services) {
     const problem = containerProblem(container);
@@ -52,7 +52,7 @@ export function checkTrust({ services, functions, customResources }: Blueprint, 
   }
   const providers = customResources.map(({ serviceToken }) => serviceToken);
   for (const { arn, name, folder, environment } of functions) {
-    const isRun = Object.hasOwn(environment, WIRING_VARIABLE) || providers.includes(arn);
+    const isRun = Object.hasOwn(environment, CONFIG_VARIABLE) || providers.includes(arn);
     if (isRun && !isOwnBundle('lambda', folder)) throw foreign(`function '${name}'`, `another bundle in '${folder}'`);
   }
 }
@@ -77,7 +77,7 @@ function ownEnvironment(environment: Readonly<Record<string, string>>): Record<s
 }
 
 /** What of a stack is left out here because it is not the package's own, a line for each. */
-export function foreignParts({ services, functions, statusRules }: Blueprint): string[] {
+export function foreignParts({ services, functions, statusRules }: StackModel): string[] {
   const called = statusRules.flatMap(({ functionArns }) => functionArns);
   return [
     ...functions
@@ -85,7 +85,7 @@ export function foreignParts({ services, functions, statusRules }: Blueprint): s
       .map(({ name }) => `function '${name}' is not this package's, and is not run here`),
     ...services.flatMap(({ name, container }) => foreignVariables(name, container.environment)),
     ...functions
-      .filter(({ environment }) => Object.hasOwn(environment, WIRING_VARIABLE))
+      .filter(({ environment }) => Object.hasOwn(environment, CONFIG_VARIABLE))
       .flatMap(({ name, environment }) => foreignVariables(name, environment)),
   ];
 }

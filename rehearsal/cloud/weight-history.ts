@@ -1,7 +1,7 @@
-import { weightsOf } from '../../core/traffic/forward';
+import { findWeights } from '../../core/traffic/forward';
 import { Weights, formatWeights } from '../../core/traffic/weights';
-import type { Blueprint } from '../template/model/stack-model';
-import { groupsOf } from '../load-balancer/model';
+import type { StackModel } from '../template/model/stack-model';
+import { listGroups } from '../load-balancer/model';
 
 /** The weights were set to these, by whom: a function of the template, or a person. */
 export interface WeightChange {
@@ -30,8 +30,8 @@ export class WeightHistory {
 }
 
 /** @returns undefined for a rule that is gone, or forwards to others than the two groups */
-export function weightsInForce({ wiring, elb }: Blueprint): Weights | undefined {
-  const rule = elb.rules.get(wiring.weightedRuleArn);
+export function weightsInForce({ config, elb }: StackModel): Weights | undefined {
+  const rule = elb.rules.get(config.weightedRuleArn);
   if (rule?.actions[0]?.type !== 'forward') return undefined;
-  return weightsOf({ groups: groupsOf(rule), stickiness: { enabled: false, seconds: 0 } }, wiring.targetGroupArns);
+  return findWeights({ groups: listGroups(rule), stickiness: { enabled: false, seconds: 0 } }, config.targetGroupArns);
 }

@@ -27,7 +27,7 @@ interface Options {
 }
 
 /** However fast: a repetition without any pause would only heat the machine. */
-const SHORTEST_PAUSE_MS = 50;
+const MIN_PAUSE_MS = 50;
 
 /**
  * Calls functions as Lambda does when nobody waits for the answer: what fails is repeated by Lambda, then handed over by
@@ -64,7 +64,7 @@ export class AsynchronousCalls {
       failure = await this.attempt(call, event);
     }
     for (let received = 1; failure !== undefined && queue && received <= queue.maxReceives; received += 1) {
-      const message = messageOf(event, failure, { call, queueArn: queue.arn, received });
+      const message = formatMessage(event, failure, { call, queueArn: queue.arn, received });
       const startedMs = Date.now();
       failure = await this.attempt(call, message);
       // The message is hidden from when it was handed over.
@@ -95,13 +95,13 @@ export class AsynchronousCalls {
   }
 
   private async pause(ms: number, passedMs = 0): Promise<void> {
-    const leftMs = Math.max(SHORTEST_PAUSE_MS, ms / this.options.speed - passedMs);
+    const leftMs = Math.max(MIN_PAUSE_MS, ms / this.options.speed - passedMs);
     await pause(leftMs, undefined, { signal: this.stopped.signal });
   }
 }
 
 /** A batch of one, with Lambda's record of the failed call as its body. */
-function messageOf(
+function formatMessage(
   event: unknown,
   failure: Error,
   { call, queueArn, received }: { call: AsynchronousCall; queueArn: string; received: number },

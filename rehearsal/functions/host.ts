@@ -37,11 +37,11 @@ const handler = load(folder, name);
 process.on('disconnect', () => process.exit(0));
 let last = Promise.resolve();
 process.on('message', (invocation: Invocation) => {
-  last = last.then(() => answer(invocation));
+  last = last.then(() => respond(invocation));
 });
 
 /** @see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
-function contextOf({ functionArn }: Invocation): object {
+function findContext({ functionArn }: Invocation): object {
   const { AWS_LAMBDA_FUNCTION_NAME: functionName = '', AWS_LAMBDA_FUNCTION_TIMEOUT: seconds = '3' } = process.env;
   const endsMs = performance.now() + Number(seconds) * 1000;
   return {
@@ -57,10 +57,10 @@ function contextOf({ functionArn }: Invocation): object {
 }
 
 /** Never rejects: what a handler throws is its answer. */
-async function answer(invocation: Invocation): Promise<void> {
+async function respond(invocation: Invocation): Promise<void> {
   const { id, event } = invocation;
   try {
-    process.send?.({ id, value: await handler(event, contextOf(invocation)) } satisfies Result);
+    process.send?.({ id, value: await handler(event, findContext(invocation)) } satisfies Result);
   } catch (error) {
     const { name: errorType, message, stack } = error instanceof Error ? error : new Error(String(error));
     const trace = (stack ?? '').split('\n').slice(0, 10);

@@ -5,21 +5,21 @@ import { OwnClients } from './own-clients';
 /** What a rehearsal counts at its load balancer. */
 export class BalancerCounts implements BalancerEvents {
   /** HTTP answers so far, by the side that the load balancer chose; what it answered itself is in neither. */
-  readonly answers: Record<Side, number> = { source: 0, target: 0 };
+  readonly responses: Record<Side, number> = { source: 0, target: 0 };
   /** Everything that was answered, by whomever. */
   exchanges = 0;
   /** Undefined where clients cannot be told apart by their addresses. */
   readonly ownClients: OwnClients | undefined;
 
   constructor(
-    private readonly sideOf: (groupArn: string) => Side | undefined,
+    private readonly findSide: (groupArn: string) => Side | undefined,
     hasLoopbackNetwork: boolean,
   ) {
     this.ownClients = hasLoopbackNetwork ? new OwnClients() : undefined;
   }
 
-  begun(asked: Asked): void {
-    this.ownClients?.begun(asked);
+  started(asked: Asked): void {
+    this.ownClients?.started(asked);
   }
 
   opened(asked: Asked, kind: string): void {
@@ -29,8 +29,8 @@ export class BalancerCounts implements BalancerEvents {
   ended(asked: Asked, exchanged: Exchanged): void {
     const { groupArn, outcome } = exchanged;
     this.exchanges += 1;
-    const side = groupArn === undefined ? undefined : this.sideOf(groupArn);
-    if (side !== undefined && outcome.status !== undefined && outcome.kind === 'http') this.answers[side] += 1;
+    const side = groupArn === undefined ? undefined : this.findSide(groupArn);
+    if (side !== undefined && outcome.status !== undefined && outcome.kind === 'http') this.responses[side] += 1;
     this.ownClients?.ended(asked, exchanged);
   }
 }

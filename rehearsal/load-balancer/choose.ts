@@ -19,11 +19,11 @@ export function matchRule(rules: readonly Rule[], asked: Asked): Rule | undefine
 const MATCHES: Record<RuleCondition['field'], (pattern: string, asked: Asked) => boolean> = {
   'path-pattern': (pattern, { url }) => matchesPath(pattern, url),
   // A name is not case-sensitive, and its port does not count.
-  'host-header': (pattern, { host }) => matchesText(pattern.toLowerCase(), hostNameOf(host.toLowerCase())),
+  'host-header': (pattern, { host }) => matchesText(pattern.toLowerCase(), formatHostName(host.toLowerCase())),
 };
 
 /** Without the port; of an IPv6 address its brackets stay. */
-export function hostNameOf(host: string): string {
+export function formatHostName(host: string): string {
   return /^(\[[^\]]*\]|[^:]*)/.exec(host)?.[0] ?? host;
 }
 
@@ -41,7 +41,7 @@ function matchesText(pattern: string, text: string): boolean {
 }
 
 /** The action of a rule; every rule has exactly one here. */
-export function actionOf(rule: Rule): Action {
+export function findAction(rule: Rule): Action {
   const [action] = rule.actions;
   if (!action) throw new Error(`rule '${rule.arn}' must have an action, got none`);
   return action;
@@ -82,7 +82,7 @@ export function chooseTarget(group: TargetGroup, cookies: CookieHeader, turn: nu
   }
   if (group.attributes.get('load_balancing.algorithm.type') === 'least_outstanding_requests') {
     return usable.reduce<Target | undefined>(
-      (least, next) => (!least || next.outstanding < least.outstanding ? next : least),
+      (min, next) => (!min || next.outstanding < min.outstanding ? next : min),
       undefined,
     );
   }

@@ -24,7 +24,7 @@ export interface Exchanged {
 
 /** What the load balancer tells of each request: once that it began and once that it ended. */
 export interface BalancerEvents {
-  begun(asked: Asked): void;
+  started(asked: Asked): void;
   /** An upgraded connection or a stream is open, long before its end. */
   opened(asked: Asked, kind: ConnectionKind): void;
   ended(asked: Asked, exchanged: Exchanged): void;
@@ -33,7 +33,7 @@ export interface BalancerEvents {
 /** A URL may be as long as a client likes. */
 const MAX_WHAT = 100;
 
-export function askedOf(request: RequestHead): Asked {
+export function findAsked(request: RequestHead): Asked {
   const acceptsEvents = (request.field('accept') ?? '').toLowerCase().includes('text/event-stream');
   return {
     client: request.client.address,

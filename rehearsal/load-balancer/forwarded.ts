@@ -54,7 +54,7 @@ function forwarded(
     ...(mode === 'remove' && { 'x-forwarded-for': undefined }),
     'x-forwarded-proto': request.isTls ? 'https' : 'http',
     'x-forwarded-port': String(listenerPort),
-    'x-amzn-trace-id': traceOf(request.field('x-amzn-trace-id')),
+    'x-amzn-trace-id': findTrace(request.field('x-amzn-trace-id')),
     // It was met already.
     expect: undefined,
   };
@@ -69,7 +69,7 @@ function withPort({ address, port }: RequestHead['client']): string {
  *
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html
  */
-function traceOf(sent = ''): string {
+function findTrace(sent = ''): string {
   const fields = sent.split(';').map((field) => field.trim()).filter((field) => field !== ''); // prettier-ignore
   const has = (name: string) => fields.some((field) => field.startsWith(`${name}=`));
   if (fields.length === 0 || sent.length > MAX_TRACE_BYTES) return `Root=${newTraceId()}`;

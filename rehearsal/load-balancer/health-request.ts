@@ -33,11 +33,11 @@ function overHttp1({ protocol, host, port, path, signal }: HealthRequest): Promi
       rejectUnauthorized: false,
       headers: { host: `${host}:${port}`, 'user-agent': USER_AGENT },
     };
-    const answered = (answer: http.IncomingMessage) => {
-      answer.resume();
-      resolve(answer.statusCode ?? 0);
+    const responded = (response: http.IncomingMessage) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
     };
-    const request = protocol === 'HTTPS' ? https.get(options, answered) : http.get(options, answered);
+    const request = protocol === 'HTTPS' ? https.get(options, responded) : http.get(options, responded);
     request.on('error', reject);
   });
 }

@@ -1,11 +1,11 @@
 import { own } from '../../core/validation/own';
-import type { Answer, Decision, Forward, RequestHead } from '../../proxy/data-plane/contract/data-plane';
+import type { Response, Decision, Forward, RequestHead } from '../../proxy/data-plane/contract/data-plane';
 import { isGrpcContent } from '../../proxy/data-plane/streams/grpc';
 import { isLoopback } from '../processes/loopback';
-import { fixedAnswer, ownAnswer } from './answers';
-import { actionOf, chooseGroup, chooseTarget, hostNameOf, matchRule } from './choose';
+import { fixedResponse, ownResponse } from './fixed-responses';
+import { findAction, chooseGroup, chooseTarget, formatHostName, matchRule } from './choose';
 import { GROUP_COOKIES, TARGET_COOKIES, stickyCookies } from './cookies';
-import { Asked, BalancerEvents, askedOf } from './events';
+import { Asked, BalancerEvents, findAsked } from './events';
 import { MAX_FORWARDED_FOR, forwardedFor, requestHeaders } from './forwarded';
 import { Action, ElbModel, ForwardConfig, Listener, LoadBalancer, Target, TargetGroup } from './model';
 import { Rewritten, rewrite } from './transforms';
@@ -13,36 +13,36 @@ import { Rewritten, rewrite } from './transforms';
 /** Of one field, its name and its value; a line more than once counts as one here. */
 const MAX_FIELD_BYTES = 16 * 1024;
 
-interface ListenerWorld {
+interface ListenerSetup {
   readonly model: ElbModel;
   readonly random: () => number;
   /** Where connections to targets on loopback come from. */
   readonly localAddress: string | undefined;
   readonly events: BalancerEvents;
   /** Fires when what is under way with a target must end. */
-  readonly cutOf: (target: Target) => AbortSignal;
+  readonly findCut: (target: Target) => AbortSignal;
 }
 
 /** The route of one listener: rules, weights and stickiness, as an Application Load Balancer applies them to each request. */
-export function listenerRoute(world: ListenerWorld, listener: Listener): (request: RequestHead) => Decision {
-  const turns = new Map<string, number>();
+export function listenerRoute(cloud: ListenerSetup, listener: Listener): (request: RequestHead) => Decision {
+  const stallDetector = new Map<string, number>();
   return (request) => {
-    const asked = askedOf(request);
-    world.events.begun(asked);
-    const refused = refusedStatus(request);
-    if (refused !== undefined) return refuse(world, asked, refused);
+    const asked = findAsked(request);
+    cloud.events.started(asked);
+    const refused = rejectedStatus(request);
+    if (refused !== undefined) return reject(cloud, asked, refused);
     const address = { url: request.url, host: request.field('host') ?? '' };
-    const rule = matchRule(world.model.rulesOf(listener.arn), address);
-    if (!rule) return refuse(world, asked, 503);
-    const action = actionOf(rule);
+    const rule = matchRule(cloud.model.listRules(listener.arn), address);
+    if (!rule) return reject(cloud, asked, 503);
+    const action = findAction(rule);
     if (action.type !== 'forward') {
-      world.events.ended(asked, { by: 'rule', outcome: { status: action.statusCode, kind: 'http' } });
-      return { answer: action.type === 'redirect' ? redirect(action, request, listener) : fixedAnswer(action) };
+      cloud.events.ended(asked, { by: 'rule', outcome: { status: action.statusCode, kind: 'http' } });
+      return { response: action.type === 'redirect' ? redirect(action, request, listener) : fixedResponse(action) };
     }
     const rewritten = rewrite(rule.transforms ?? [], address);
     // The service's own answer to a rewrite that fails.
-    if (!rewritten) return refuse(world, asked, 500);
-    return forward(world, listener, { config: action.forward, request, asked, rewritten, turns });
+    if (!rewritten) return reject(cloud, asked, 500);
+    return forward(cloud, listener, { config: action.forward, request, asked, rewritten, stallDetector });
   };
 }
 
@@ -51,16 +51,16 @@ export function listenerRoute(world: ListenerWorld, listener: Listener): (reques
  *
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
  */
-function refusedStatus(request: RequestHead): number | undefined {
+function rejectedStatus(request: RequestHead): number | undefined {
   if (request.method === 'TRACE') return 405;
   const isLong = (name: string) => name.length + (request.field(name)?.length ?? 0) > MAX_FIELD_BYTES;
   if (Object.keys(request.headers).some(isLong)) return 400;
   return forwardedFor(request).length > MAX_FORWARDED_FOR ? 463 : undefined;
 }
 
-function refuse(world: ListenerWorld, asked: Asked, status: number): Decision {
-  world.events.ended(asked, { by: 'loadBalancer', outcome: { status, kind: 'http' } });
-  return { answer: ownAnswer(status) };
+function reject(cloud: ListenerSetup, asked: Asked, status: number): Decision {
+  cloud.events.ended(asked, { by: 'loadBalancer', outcome: { status, kind: 'http' } });
+  return { response: ownResponse(status) };
 }
 
 interface Forwarding {
@@ -71,20 +71,20 @@ interface Forwarding {
 }
 
 function forward(
-  world: ListenerWorld,
+  cloud: ListenerSetup,
   listener: Listener,
-  { config, request, asked, rewritten, turns }: Forwarding & { readonly turns: Map<string, number> },
+  { config, request, asked, rewritten, stallDetector }: Forwarding & { readonly stallDetector: Map<string, number> },
 ): Decision {
-  const groupArn = chooseGroup(config, request.headers.cookie, world.random);
-  const group = groupArn === undefined ? undefined : world.model.targetGroups.get(groupArn);
-  if (!group) return refuse(world, asked, 503);
-  if (!takes(group, request)) return refuse(world, asked, 464);
-  const turn = turns.get(group.arn) ?? 0;
-  turns.set(group.arn, turn + 1);
+  const groupArn = chooseGroup(config, request.headers.cookie, cloud.random);
+  const group = groupArn === undefined ? undefined : cloud.model.targetGroups.get(groupArn);
+  if (!group) return reject(cloud, asked, 503);
+  if (!takes(group, request)) return reject(cloud, asked, 464);
+  const turn = stallDetector.get(group.arn) ?? 0;
+  stallDetector.set(group.arn, turn + 1);
   const target = chooseTarget(group, request.headers.cookie, turn);
   // No registered target: the service answers 503 and does not try another group.
-  if (!target) return refuse(world, asked, 503);
-  return { forward: toTarget(world, listener, { config, request, asked, rewritten, group, target }) };
+  if (!target) return reject(cloud, asked, 503);
+  return { forward: toTarget(cloud, listener, { config, request, asked, rewritten, group, target }) };
 }
 
 /**
@@ -98,7 +98,7 @@ function takes({ protocolVersion }: TargetGroup, request: RequestHead): boolean 
 }
 
 function toTarget(
-  world: ListenerWorld,
+  cloud: ListenerSetup,
   listener: Listener,
   {
     config,
@@ -109,8 +109,8 @@ function toTarget(
     target,
   }: Forwarding & { readonly group: TargetGroup; readonly target: Target },
 ): Forward {
-  const balancer: LoadBalancer = world.model.loadBalancer(listener.loadBalancerArn);
-  const cut = world.cutOf(target);
+  const balancer: LoadBalancer = cloud.model.loadBalancer(listener.loadBalancerArn);
+  const cut = cloud.findCut(target);
   target.outstanding += 1;
   return {
     upstream: {
@@ -118,7 +118,7 @@ function toTarget(
       host: target.id,
       port: target.port,
       verifyCertificate: false,
-      ...(world.localAddress !== undefined && isLoopback(target.id) && { localAddress: world.localAddress }),
+      ...(cloud.localAddress !== undefined && isLoopback(target.id) && { localAddress: cloud.localAddress }),
       isHttp2: group.protocolVersion === 'HTTP2',
     },
     url: rewritten.url,
@@ -129,10 +129,10 @@ function toTarget(
     },
     responseHeaders: () => stickiness(config, group, target),
     signal: cut,
-    opened: (_status, kind) => world.events.opened(asked, kind),
+    opened: (_status, kind) => cloud.events.opened(asked, kind),
     settled: (outcome) => {
       target.outstanding -= 1;
-      world.events.ended(asked, { by: 'target', groupArn: group.arn, isCut: cut.aborted, outcome });
+      cloud.events.ended(asked, { by: 'target', groupArn: group.arn, isCut: cut.aborted, outcome });
     },
   };
 }
@@ -151,11 +151,11 @@ function stickiness(config: ForwardConfig, group: TargetGroup, target: Target): 
 }
 
 /** `#{protocol}`, `#{host}`, `#{port}`, `#{path}` and `#{query}` stand for the request's own. */
-function redirect(action: Extract<Action, { type: 'redirect' }>, request: RequestHead, listener: Listener): Answer {
+function redirect(action: Extract<Action, { type: 'redirect' }>, request: RequestHead, listener: Listener): Response {
   const [, path = '/', query = ''] = /^([^?]*)\??(.*)$/s.exec(request.url) ?? [];
   const parts: Record<string, string> = {
     protocol: listener.protocol,
-    host: hostNameOf(request.field('host') ?? ''),
+    host: formatHostName(request.field('host') ?? ''),
     port: String(listener.port),
     path: path.slice(1),
     query,
@@ -170,6 +170,6 @@ function redirect(action: Extract<Action, { type: 'redirect' }>, request: Reques
   } = action.redirect;
   const filledQuery = fill(Query);
   const location = `${fill(Protocol).toLowerCase()}://${fill(Host)}:${fill(Port)}${fill(Path)}${filledQuery === '' ? '' : `?${filledQuery}`}`;
-  const answer = ownAnswer(action.statusCode);
-  return { ...answer, headers: { ...answer.headers, location } };
+  const response = ownResponse(action.statusCode);
+  return { ...response, headers: { ...response.headers, location } };
 }

@@ -1,7 +1,7 @@
-import type { DataPlane, RefusedRequest, Timeouts } from '../../proxy/data-plane/contract/data-plane';
+import type { DataPlane, RejectedRequest, Timeouts } from '../../proxy/data-plane/contract/data-plane';
 import { createDataPlane } from '../../proxy/data-plane/engine/engine';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
-import { answerFor, refusalAnswer } from './answers';
+import { responseFor, rejectionResponse } from './fixed-responses';
 import { Asked, BalancerEvents } from './events';
 import { HealthChecks } from './health';
 import { listenerRoute } from './listener';
@@ -61,20 +61,20 @@ export class LoadBalancerServer {
   async start(): Promise<void> {
     const { model, host, seed, events, localAddress } = this.options;
     const random = seededRandom(seed);
-    const world = { model, random, events, localAddress, cutOf: (target: Target) => this.targets.cutOf(target) };
+    const cloud = { model, random, events, localAddress, findCut: (target: Target) => this.targets.findCut(target) };
     for (const listener of model.listeners.values()) {
       const plane = createDataPlane({
         ledger: new Ledger(),
-        route: listenerRoute(world, listener),
-        failureAnswer: answerFor,
+        route: listenerRoute(cloud, listener),
+        failureResponse: responseFor,
         // A kept connection that its target has just closed is a 502 here, where a proxy would try again.
         repeatsStale: false,
         // Its clients go on at once, and its targets hear nothing of it.
         continuesAtOnce: true,
-        refusalAnswer,
-        refused: (refusal) => this.refused(refusal),
+        rejectionResponse,
+        refused: (rejection) => this.refused(rejection),
         ...(listener.protocol === 'HTTPS' && { tls: this.options.tls }),
-        timeouts: timeoutsOf(model.loadBalancer(listener.loadBalancerArn)),
+        timeouts: listTimeouts(model.loadBalancer(listener.loadBalancerArn)),
       });
       this.planes.push(plane);
       try {
@@ -87,9 +87,9 @@ export class LoadBalancerServer {
   }
 
   /** What is none, or too much, has no route: nobody knows more of it than where it came from. */
-  private refused({ status, address, why }: RefusedRequest): void {
+  private refused({ status, address, why }: RejectedRequest): void {
     const asked: Asked = { client: address, agent: undefined, what: why, comesBack: false };
-    this.options.events.begun(asked);
+    this.options.events.started(asked);
     this.options.events.ended(asked, { by: 'loadBalancer', outcome: { status, kind: 'http' } });
   }
 
@@ -101,7 +101,7 @@ export class LoadBalancerServer {
 }
 
 /** The idle timeout is for every connection: a WebSocket and an event stream end by it like any other. */
-function timeoutsOf({ attributes }: LoadBalancer): Partial<Timeouts> {
+function listTimeouts({ attributes }: LoadBalancer): Partial<Timeouts> {
   const idleMs = 1000 * Number(attributes.get('idle_timeout.timeout_seconds') ?? 60);
   return { upstreamIdleMs: idleMs, streamIdleMs: idleMs, poolIdleMs: POOL_IDLE_MS };
 }

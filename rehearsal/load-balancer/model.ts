@@ -132,12 +132,12 @@ export class ElbModel {
   /** Tags by ARN. */
   readonly tags = new Map<string, Record<string, string>>();
 
-  listenersOf(loadBalancerArn: string): Listener[] {
+  listListeners(loadBalancerArn: string): Listener[] {
     return [...this.listeners.values()].filter((listener) => listener.loadBalancerArn === loadBalancerArn);
   }
 
   /** In the order of evaluation: by priority, the default last. */
-  rulesOf(listenerArn: string): Rule[] {
+  listRules(listenerArn: string): Rule[] {
     const order = (rule: Rule) => (rule.priority === 'default' ? Infinity : rule.priority);
     return [...this.rules.values()]
       .filter((rule) => rule.listenerArn === listenerArn)
@@ -146,12 +146,12 @@ export class ElbModel {
 
   /** A group is in use when a rule names it; one that no rule names has targets in state `unused`. */
   isInUse(targetGroupArn: string): boolean {
-    return [...this.rules.values()].some((rule) => groupsOf(rule).some((group) => group.arn === targetGroupArn));
+    return [...this.rules.values()].some((rule) => listGroups(rule).some((group) => group.arn === targetGroupArn));
   }
 
-  loadBalancersOf(targetGroupArn: string): string[] {
+  listLoadBalancers(targetGroupArn: string): string[] {
     const arns = [...this.rules.values()]
-      .filter((rule) => groupsOf(rule).some((group) => group.arn === targetGroupArn))
+      .filter((rule) => listGroups(rule).some((group) => group.arn === targetGroupArn))
       .map((rule) => this.listeners.get(rule.listenerArn)?.loadBalancerArn ?? '');
     return [...new Set(arns)];
   }
@@ -174,7 +174,7 @@ export class ElbModel {
   }
 }
 
-export function groupsOf(rule: Rule): readonly WeightedGroup[] {
+export function listGroups(rule: Rule): readonly WeightedGroup[] {
   return rule.actions.flatMap((action) => (action.type === 'forward' ? action.forward.targetGroups : []));
 }
 

@@ -69,7 +69,7 @@ export class OwnClients implements BalancerEvents {
     return { ...http, statuses: { ...statuses }, webSockets: { ...webSockets }, failures: [...failures] };
   }
 
-  begun(asked: Asked): void {
+  started(asked: Asked): void {
     if (isOwn(asked)) this.http.requests += 1;
   }
 

@@ -66,7 +66,7 @@ export function setPriorities(model: ElbModel, priorities: ReadonlyMap<string, n
     if (rule.priority === 'default') {
       throw new AwsError('OperationNotPermitted', `The priority of default rule '${rule.arn}' cannot be set`);
     }
-    const staying = model.rulesOf(rule.listenerArn).filter(({ arn }) => !priorities.has(arn));
+    const staying = model.listRules(rule.listenerArn).filter(({ arn }) => !priorities.has(arn));
     const twice = moved.filter((other) => other.rule.listenerArn === rule.listenerArn && other.priority === priority);
     if (twice.length > 1 || staying.some((other) => other.priority === priority)) throw priorityInUse(priority);
   }
@@ -74,7 +74,7 @@ export function setPriorities(model: ElbModel, priorities: ReadonlyMap<string, n
 }
 
 function checkPriority(model: ElbModel, listenerArn: string, { arn, priority }: Pick<Rule, 'arn' | 'priority'>): void {
-  const isTaken = model.rulesOf(listenerArn).some((other) => other.arn !== arn && other.priority === priority);
+  const isTaken = model.listRules(listenerArn).some((other) => other.arn !== arn && other.priority === priority);
   if (isTaken) throw priorityInUse(priority);
 }
 

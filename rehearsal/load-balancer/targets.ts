@@ -1,7 +1,7 @@
 import { AwsError } from '../errors/aws-error';
 import { ElbModel, Target, TargetAddress, TargetGroup } from './model';
 
-const keyOf = ({ id, port }: TargetAddress) => `${id}:${port}`;
+const formatKey = ({ id, port }: TargetAddress) => `${id}:${port}`;
 
 /** Registration of targets, and their slow way out: `draining` until the deregistration delay is over. */
 export class Targets {
@@ -19,9 +19,9 @@ export class Targets {
   register(groupArn: string, addresses: readonly TargetAddress[]): void {
     const group = this.model.targetGroup(groupArn);
     for (const address of addresses) {
-      const present = group.targets.get(keyOf(address));
+      const present = group.targets.get(formatKey(address));
       if (present?.state === 'draining') {
-        throw new AwsError('InvalidTarget', `Target '${keyOf(address)}' is draining and cannot be registered yet`);
+        throw new AwsError('InvalidTarget', `Target '${formatKey(address)}' is draining and cannot be registered yet`);
       }
       if (present) continue;
       const state = this.model.isInUse(groupArn) ? 'initial' : 'unused';
@@ -29,7 +29,7 @@ export class Targets {
       if (state === 'initial') {
         target.reason = { code: 'Elb.RegistrationInProgress', description: 'Target registration is in progress' };
       }
-      group.targets.set(keyOf(address), target);
+      group.targets.set(formatKey(address), target);
       this.registered(group, target);
     }
   }
@@ -37,7 +37,7 @@ export class Targets {
   deregister(groupArn: string, addresses: readonly TargetAddress[]): void {
     const group = this.model.targetGroup(groupArn);
     for (const address of addresses) {
-      const target = group.targets.get(keyOf(address));
+      const target = group.targets.get(formatKey(address));
       if (!target || target.state === 'draining') continue;
       target.state = 'draining';
       target.reason = { code: 'Target.DeregistrationInProgress', description: 'Target deregistration is in progress' };
@@ -52,7 +52,7 @@ export class Targets {
   }
 
   /** Fires when the target is gone: what is still under way with it is cut then. */
-  cutOf(target: Target): AbortSignal {
+  findCut(target: Target): AbortSignal {
     const cut = this.cuts.get(target) ?? new AbortController();
     this.cuts.set(target, cut);
     return cut.signal;
@@ -66,7 +66,7 @@ export class Targets {
 
   private remove(group: TargetGroup, target: Target): void {
     this.delays.delete(target);
-    group.targets.delete(keyOf(target));
+    group.targets.delete(formatKey(target));
     this.cuts.get(target)?.abort();
   }
 }

@@ -15,7 +15,7 @@ export interface Entry<Ready> {
 
 const READY_WITHIN_MS = 20_000;
 const STOP_GRACE_MS = 5_000;
-const MAX_COMPLAINT = 16_384;
+const MAX_ERROR = 16_384;
 
 /**
  * The compiled file of an entry, whether this file runs compiled or as TypeScript in a test.
@@ -47,13 +47,11 @@ export async function startEntry<Ready>(
     execArgv: [],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  let complaint = '';
-  child.stderr
-    ?.setEncoding('utf8')
-    .on('data', (text: string) => (complaint = (complaint + text).slice(-MAX_COMPLAINT)));
+  let problem = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (problem = (problem + text).slice(-MAX_ERROR)));
   const exited = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, signal) => resolve(`${signal ?? `exit code ${code}`} ${reasonIn(complaint)}`.trim()));
+    child.once('close', (code, signal) => resolve(`${signal ?? `exit code ${code}`} ${reasonIn(problem)}`.trim()));
   });
   let isLate = false;
   const timer = setTimeout(() => (isLate = signalChild(child, 'SIGKILL')), readyWithinMs);
@@ -64,11 +62,11 @@ export async function startEntry<Ready>(
       ),
     ),
   );
-  const ready = await Promise.race([readyOf<Ready>(child), failed]).finally(() => clearTimeout(timer));
+  const ready = await Promise.race([findReady<Ready>(child), failed]).finally(() => clearTimeout(timer));
   return { ready, process: child, exited, stop: (graceMs) => stopChild(child, exited, graceMs ?? STOP_GRACE_MS) };
 }
 
-function readyOf<Ready>(child: ChildProcess): Promise<Ready> {
+function findReady<Ready>(child: ChildProcess): Promise<Ready> {
   return new Promise((resolve) => {
     const listen = (message: unknown) => {
       if (typeof message !== 'object' || message === null || !('ready' in message)) return;
@@ -87,9 +85,9 @@ async function stopChild(child: ChildProcess, exited: Promise<string>, graceMs: 
 }
 
 /** The one line of a standard error that says why: the message of an uncaught error, or else the last line. */
-function reasonIn(complaint: string): string {
-  const messages = [...complaint.matchAll(/^\w*Error(?: \[\w+\])?: (.+)$/gm)];
-  return messages.at(-1)?.[1] ?? complaint.trimEnd().split('\n').at(-1) ?? '';
+function reasonIn(problem: string): string {
+  const messages = [...problem.matchAll(/^\w*Error(?: \[\w+\])?: (.+)$/gm)];
+  return messages.at(-1)?.[1] ?? problem.trimEnd().split('\n').at(-1) ?? '';
 }
 
 /** Inside an entry: the options that it was started with. */

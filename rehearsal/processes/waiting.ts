@@ -8,13 +8,12 @@ import { setTimeout as pause } from 'node:timers/promises';
  */
 export async function until(
   condition: () => boolean,
-  { withinMs = Infinity, signal, complaint }: { withinMs?: number; signal: AbortSignal; complaint?: () => string },
+  { withinMs = Infinity, signal, problem }: { withinMs?: number; signal: AbortSignal; problem?: () => string },
 ): Promise<void> {
   const startedMs = Date.now();
   while (!condition()) {
     signal.throwIfAborted();
-    if (Date.now() - startedMs > withinMs)
-      throw new Error(complaint?.() ?? 'the condition must hold in time, got none');
+    if (Date.now() - startedMs > withinMs) throw new Error(problem?.() ?? 'the condition must hold in time, got none');
     await pause(50);
   }
 }

@@ -3,14 +3,14 @@ import { KindCounts } from '../../core/proxy/connections';
 import { printableLine } from '../../core/text/printable';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
 import type { Sample } from './samples';
-import type { Screen } from './progress-reporter';
+import type { ProgressReporter } from './progress-reporter';
 
 /** Without a terminal a line is written this often: enough to follow, little enough for a log. */
 const LINE_EVERY_MS = 2_000;
 const BAR = 40;
 
 /** Live progress: a block that is drawn anew on a terminal, a line now and then in a log. */
-export class Progress implements Screen {
+export class Progress implements ProgressReporter {
   readonly isLive: boolean;
   private drawn = 0;
   private lastLineMs = 0;
@@ -57,8 +57,8 @@ export class Progress implements Screen {
       `  weights  ${bar} ${formatWeights(sample.weights)}`,
       ...SIDES.map((side) => {
         const colour = side === 'source' ? pc.blue : pc.green;
-        const answers = sample.answers[side].toLocaleString('en-US').padStart(7);
-        return `  ${colour(side.padEnd(8))} ${answers} answers ${this.rate(sample, side).padStart(4)} req/s   ledger ${ledger(sample.live[side])}`;
+        const responses = sample.responses[side].toLocaleString('en-US').padStart(7);
+        return `  ${colour(side.padEnd(8))} ${responses} answers ${this.rate(sample, side).padStart(4)} req/s   ledger ${ledger(sample.live[side])}`;
       }),
       `  wrong    ${sample.wrong === 0 ? pc.green('0') : pc.red(String(sample.wrong))}   WebSocket messages answered ${sample.messages.toLocaleString('en-US')}`,
     ];
@@ -76,9 +76,9 @@ export class Progress implements Screen {
   private rate(sample: Sample, side: Side): string {
     const { previous } = this;
     // The counts begin anew with other traffic.
-    if (!previous || sample.atMs <= previous.atMs || sample.answers[side] < previous.answers[side]) return '0';
+    if (!previous || sample.atMs <= previous.atMs || sample.responses[side] < previous.responses[side]) return '0';
     return Math.round(
-      (1000 * (sample.answers[side] - previous.answers[side])) / (sample.atMs - previous.atMs),
+      (1000 * (sample.responses[side] - previous.responses[side])) / (sample.atMs - previous.atMs),
     ).toString();
   }
 

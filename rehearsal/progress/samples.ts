@@ -10,7 +10,7 @@ export interface Sample {
   readonly stages: number;
   readonly weights: Weights;
   /** HTTP answers since the start, by the side that made them. */
-  readonly answers: Readonly<Record<Side, number>>;
+  readonly responses: Readonly<Record<Side, number>>;
   readonly wrong: number;
   readonly live: Readonly<Record<Side, KindCounts>>;
   readonly draining: boolean;

@@ -97,7 +97,7 @@ function moveListener(move: ElbMove): Moved {
   const present = from && live.listeners.get(from.identity.ref);
   const next = to && wanted.listeners.get(to.identity.ref);
   if (!present || !next || !isFollowed(move)) return 'passedOver';
-  const fallback = (model: ElbModel) => model.rulesOf(next.arn).find(({ priority }) => priority === 'default');
+  const fallback = (model: ElbModel) => model.listRules(next.arn).find(({ priority }) => priority === 'default');
   const [own, said] = [fallback(live), fallback(wanted)];
   if (own && said) replaceActions(live, own.arn, said.actions);
   present.certificateArns = next.certificateArns;
@@ -122,7 +122,7 @@ function moveRule(move: ElbMove): Moved {
 }
 
 /** Nothing that a cutover or its traffic meets. */
-const ASIDE = /^AWS::(CDK::Metadata|CloudWatch::Dashboard|Logs::\w+)$/;
+const UNMOVED = /^AWS::(CDK::Metadata|CloudWatch::Dashboard|Logs::\w+)$/;
 
 /** What is taken over when the next blueprint is adopted. */
 const ADOPTED =
@@ -130,7 +130,7 @@ const ADOPTED =
 
 /** What becomes of all other resources; undefined for what need not be told. */
 export function moveOther({ type, to }: Pick<Move, 'type' | 'to'>): Moved | undefined {
-  if (ASIDE.test(type)) return undefined;
+  if (UNMOVED.test(type)) return undefined;
   // What is adopted is never deleted, but for rules: they are read anew.
   return ADOPTED.test(type) && (to || type === 'AWS::Events::Rule') ? 'applied' : 'passedOver';
 }

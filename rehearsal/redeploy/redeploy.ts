@@ -1,17 +1,17 @@
 import { own } from '../../core/validation/own';
 import { randomBytes } from 'node:crypto';
-import { referencesOf } from '../template/assembly/dependencies';
+import { listReferences } from '../template/assembly/dependencies';
 import type { Identity } from '../template/assembly/resolve';
 import type { Stack } from '../template/assembly/template';
 import type { StackStatus } from '../aws/services/stacks/stacks-service';
-import { Blueprint, readBlueprint } from '../template/model/stack-model';
+import { StackModel, readStackModel } from '../template/model/stack-model';
 import { GROUP_GUARD, customResource, isRun } from '../template/model/custom-resources';
 import { STATE_MACHINE, buildFunctions, buildMachines } from '../template/model/functions';
 import { buildElb } from '../template/model/load-balancer';
 import { Ready, Resources } from '../template/model/resources';
 import { buildRights } from '../template/model/rights';
 import { withPlan } from '../cloud/plan';
-import type { World } from '../cloud/local-cloud';
+import type { LocalCloud } from '../cloud/local-cloud';
 import { CustomResourceFailed } from '../stack/custom-resources';
 import { ELB_MOVES, Move, Moved, moveOther } from './moves';
 import { readNextStack } from './next-stack';
@@ -25,18 +25,18 @@ import { replacedGroups } from './replaced-groups';
  * @throws UsageError for an assembly that cannot be rehearsed, Error while another redeploy is under way; nothing is
  *   touched then
  */
-export async function redeploy(world: World, stacks: readonly Stack[]): Promise<Redeployed> {
-  const update = new Update(world, readNextStack(world.blueprint, stacks));
-  world.stack.begin();
+export async function redeploy(cloud: LocalCloud, stacks: readonly Stack[]): Promise<Redeployed> {
+  const update = new Update(cloud, readNextStack(cloud.model, stacks));
+  cloud.stack.begin();
   const redeployed = await update.run();
-  world.stack.settle(redeployed.status, redeployed.reason);
+  cloud.stack.settle(redeployed.status, redeployed.reason);
   return redeployed;
 }
 
-const nameOf = ({ logicalId, type }: Pick<Move, 'logicalId' | 'type'>) => `'${logicalId}' (${type})`;
+const formatName = ({ logicalId, type }: Pick<Move, 'logicalId' | 'type'>) => `'${logicalId}' (${type})`;
 
 class Update {
-  private readonly before: Blueprint;
+  private readonly before: StackModel;
   private readonly next: Stack;
   private readonly identities: Map<string, Identity>;
   /** What the next resources are told of target groups that would be others, without being so here. */
@@ -51,18 +51,18 @@ class Update {
   private leftovers: { readonly ready: Ready; readonly physicalId: string }[] = [];
 
   constructor(
-    private readonly world: World,
-    next: Blueprint,
+    private readonly cloud: LocalCloud,
+    next: StackModel,
   ) {
-    this.before = world.blueprint;
+    this.before = cloud.model;
     this.next = next.stack;
-    const { standing, announced } = replacedGroups(this.before, next);
-    this.identities = new Map([...this.before.resources.identities, ...standing]);
+    const { running, announced } = replacedGroups(this.before, next);
+    this.identities = new Map([...this.before.resources.identities, ...running]);
     this.announced = announced;
   }
 
   async run(): Promise<Redeployed> {
-    const next = this.resourcesOf(this.next);
+    const next = this.listResources(this.next);
     try {
       for (const logicalId of next.logicalIds) await this.bring(logicalId);
       this.adopt(this.next);
@@ -72,7 +72,7 @@ class Update {
     const gone = this.before.resources.logicalIds.reverse().filter((logicalId) => !next.find(logicalId));
     const problems = await this.cleanUp(
       gone.map((logicalId) => this.before.resources.find(logicalId)),
-      (ready, moved) => this[moved].push(nameOf(ready)),
+      (ready, moved) => this[moved].push(formatName(ready)),
     );
     return this.end('UPDATE_COMPLETE', problems);
   }
@@ -80,16 +80,16 @@ class Update {
   /** Brings one resource to what the template says, if that is something else than before. */
   private async bring(logicalId: string): Promise<void> {
     const [from, to] = [this.before.resources.describe(logicalId), this.wanted(logicalId)];
-    if (!to || textOf(from) === textOf(to)) return;
+    if (!to || readText(from) === readText(to)) return;
     const { type } = to;
     const move = { logicalId, type, from, to };
     this.moves.push(move);
-    const moved = this.leansOnAbsent(move) ? 'passedOver' : await this.move(move, this.resourcesOf(this.next));
+    const moved = this.leansOnAbsent(move) ? 'passedOver' : await this.move(move, this.listResources(this.next));
     if (moved === 'passedOver') {
       this.moves.pop();
       if (!from) this.absent.add(logicalId);
     }
-    if (moved) this[moved].push(nameOf(move));
+    if (moved) this[moved].push(formatName(move));
   }
 
   /** The guard of the groups makes nothing, so it can be asked of groups that are not there. */
@@ -102,7 +102,7 @@ class Update {
   private leansOnAbsent({ logicalId, type }: Move): boolean {
     const resource = own(this.next.template.Resources, logicalId);
     const isFollowed = Object.hasOwn(ELB_MOVES, type) || (isRun(type) && type !== GROUP_GUARD);
-    return isFollowed && resource !== undefined && referencesOf(resource).some((id) => this.absent.has(id));
+    return isFollowed && resource !== undefined && listReferences(resource).some((id) => this.absent.has(id));
   }
 
   private async move(move: Move, resources: Resources): Promise<Moved | undefined> {
@@ -111,17 +111,17 @@ class Update {
     if (elbMove) return elbMove({ ...move, live: this.before.elb, wanted: buildElb(resources) });
     if (isRun(type)) return this.moveCustomResource(move);
     if (type.startsWith('AWS::IAM::')) {
-      if (to) this.world.rights = buildRights(resources);
+      if (to) this.cloud.rights = buildRights(resources);
       return 'applied';
     }
     if (type === 'AWS::Lambda::Function') {
       const spec = buildFunctions(resources).find(({ arn }) => arn === to?.identity.attributes.Arn);
-      if (spec) this.world.functions.put(spec);
+      if (spec) this.cloud.functions.put(spec);
       return spec ? 'applied' : 'passedOver';
     }
     if (type === STATE_MACHINE) {
       const machine = buildMachines(resources).find(({ arn }) => arn === to?.identity.ref);
-      if (machine) this.world.states.add(withPlan(machine, this.world.options.plan));
+      if (machine) this.cloud.states.add(withPlan(machine, this.cloud.options.plan));
       return machine ? 'applied' : 'passedOver';
     }
     return moveOther(move);
@@ -131,13 +131,13 @@ class Update {
     const present = this.identities.get(logicalId);
     if (!to) {
       try {
-        if (from && present) await this.world.customResources.delete(customResource(from), present.ref);
+        if (from && present) await this.cloud.customResources.delete(customResource(from), present.ref);
       } finally {
         this.identities.delete(logicalId);
       }
       return 'applied';
     }
-    const { customResources } = this.world;
+    const { customResources } = this.cloud;
     const resource = customResource(to);
     const identity = await this.sent(logicalId, () =>
       from && present
@@ -169,7 +169,7 @@ class Update {
     const moves = this.moves.reverse();
     for (const move of moves.filter(({ from }) => from)) {
       try {
-        await this.move({ ...move, from: move.to, to: move.from }, this.resourcesOf(this.before.stack));
+        await this.move({ ...move, from: move.to, to: move.from }, this.listResources(this.before.stack));
       } catch (error) {
         problems.push((error as Error).message);
       }
@@ -183,7 +183,7 @@ class Update {
 
   private adopt(stack: Stack): void {
     const { secrets, elb, domain } = this.before;
-    this.world.adopt({ ...readBlueprint([stack], undefined, { identities: this.identities, secrets, domain }), elb });
+    this.cloud.adopt({ ...readStackModel([stack], undefined, { identities: this.identities, secrets, domain }), elb });
   }
 
   /**
@@ -201,7 +201,7 @@ class Update {
       await work().catch((error: Error) => problems.push(error.message));
     };
     for (const { ready, physicalId } of this.leftovers) {
-      await attempt(() => this.world.customResources.delete(customResource(ready), physicalId));
+      await attempt(() => this.cloud.customResources.delete(customResource(ready), physicalId));
     }
     for (const from of gone) {
       if (!from) continue;
@@ -219,12 +219,12 @@ class Update {
     return { status, ...(reasons.length > 0 && { reason: reasons.join('; ') }), applied, passedOver };
   }
 
-  private resourcesOf(stack: Stack): Resources {
+  private listResources(stack: Stack): Resources {
     return new Resources(stack, this.identities);
   }
 }
 
 /** Absent and without properties are two things. */
-function textOf(ready: Ready | undefined): string | undefined {
+function readText(ready: Ready | undefined): string | undefined {
   return ready && JSON.stringify(ready.properties.raw);
 }

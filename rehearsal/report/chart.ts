@@ -63,7 +63,7 @@ export function chart(samples: readonly Sample[], startedAt: string, width: numb
   };
   let top = TOP;
   const panels = PANELS.map((panel) => {
-    const drawn = panelOf(panel, samples, { ...drawing, top });
+    const drawn = findPanel(panel, samples, { ...drawing, top });
     top += panel.height + GAP;
     return drawn;
   });
@@ -83,7 +83,7 @@ function rate(samples: readonly Sample[], index: number, value: (sample: Sample)
 }
 
 function requestRates(samples: readonly Sample[], index: number): Partial<Record<Band, number>> | undefined {
-  const [source, target] = SIDES.map((side) => rate(samples, index, ({ answers }) => answers[side]));
+  const [source, target] = SIDES.map((side) => rate(samples, index, ({ responses }) => responses[side]));
   return source === undefined || target === undefined ? undefined : { source, target };
 }
 
@@ -99,7 +99,7 @@ function lasting(samples: readonly Sample[], index: number): Partial<Record<Band
   return { source: sum('source'), target: sum('target') };
 }
 
-function panelOf(
+function findPanel(
   { title, height, bands, hasLegend, atLeast, values }: Panel,
   samples: readonly Sample[],
   { x, width, top }: Drawing & { readonly top: number },

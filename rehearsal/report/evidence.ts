@@ -1,5 +1,5 @@
 import { NO_CONNECTIONS } from '../../core/proxy/connections';
-import { failureOf } from '../../core/cutover/run';
+import { findFailure } from '../../core/cutover/run';
 import { Evidence } from '../../core/cutover/evidence';
 import { Side, Weights } from '../../core/traffic/weights';
 import type { ApplicationView } from '../cloud/application-view';
@@ -11,7 +11,7 @@ import type { ExecutionDescription } from '../state-machine/model';
 import type { TrafficTally } from '../traffic/tally';
 import type { WeightChange } from '../cloud/weight-history';
 import type { Sample } from '../progress/samples';
-import { Verdict, verdictOf } from './verdict';
+import { Verdict, reachVerdict } from './verdict';
 
 /** The evidence of a rehearsal: the cutover's own, with what the clients saw. */
 export interface RehearsalEvidence extends Evidence {
@@ -24,8 +24,8 @@ export interface RehearsalEvidence extends Evidence {
   readonly finalWeights?: Weights;
   readonly rollback?: Evidence['rollback'] & {
     /** The first wrong answer that a client got. */
-    readonly firstBadAnswerAt?: string;
-    readonly secondsFromFirstBadAnswer?: number;
+    readonly firstBadResponseAt?: string;
+    readonly secondsFromFirstBadResponse?: number;
   };
   readonly rehearsal: {
     readonly app: string;
@@ -54,7 +54,7 @@ export interface RehearsalEvidence extends Evidence {
 /** How the requests of an existing listener came to the proxies, before the cutover. */
 export interface AdoptionEvidence {
   /** Of 100 requests, step by step. */
-  readonly shares: readonly number[];
+  readonly percentages: readonly number[];
   readonly sent: number;
   readonly failed: number;
   readonly isLossless: boolean;
@@ -84,27 +84,27 @@ export function rehearsalEvidence(
   },
 ): RehearsalEvidence {
   const { traffic, ownClients, finalWeights, rehearsal } = seen;
-  const { lost, notTried } = verdictOf({ ...evidence, traffic, ownClients });
+  const { lost, notTried } = reachVerdict({ ...evidence, traffic, ownClients });
   return {
     ...evidence,
     traffic,
     ...(ownClients && { ownClients }),
     verdict: { lost, notTried },
     ...(finalWeights && { finalWeights }),
-    ...(evidence.rollback && { rollback: rollbackSeen(evidence.rollback, traffic.firstBadAnswerAt) }),
+    ...(evidence.rollback && { rollback: rollbackSeen(evidence.rollback, traffic.firstBadResponseAt) }),
     rehearsal,
   };
 }
 
 function rollbackSeen(
   rollback: NonNullable<Evidence['rollback']>,
-  firstBadAnswerAt: string | undefined,
+  firstBadResponseAt: string | undefined,
 ): RehearsalEvidence['rollback'] {
   const { restoredAt } = rollback;
-  if (firstBadAnswerAt === undefined || restoredAt === undefined) return rollback;
-  const seconds = (Date.parse(restoredAt) - Date.parse(firstBadAnswerAt)) / 1000;
+  if (firstBadResponseAt === undefined || restoredAt === undefined) return rollback;
+  const seconds = (Date.parse(restoredAt) - Date.parse(firstBadResponseAt)) / 1000;
   // An answer that never came is dated by its timeout, which may be after the rollback: that is no time to restore.
-  return { ...rollback, firstBadAnswerAt, ...(seconds >= 0 && { secondsFromFirstBadAnswer: seconds }) };
+  return { ...rollback, firstBadResponseAt, ...(seconds >= 0 && { secondsFromFirstBadResponse: seconds }) };
 }
 
 /** What is known when the cutover itself left no evidence: it never got its lock, or its last step died. */
@@ -130,13 +130,13 @@ export function withoutEvidence(execution: ExecutionDescription, plan: Evidence[
       closed: 0,
       forced: 0,
     },
-    failure: failureOf({ error: { Error: nameOf(execution), Cause: howItEnded(execution) } }),
+    failure: findFailure({ error: { Error: formatName(execution), Cause: howItEnded(execution) } }),
     timeline: execution.entered.map(({ state, at }) => ({ at: at.toISOString(), state, detail: {} })),
   };
 }
 
 /** An empty error is none. */
-function nameOf({ error = '' }: ExecutionDescription): string {
+function formatName({ error = '' }: ExecutionDescription): string {
   return error === '' ? 'Unexpected' : error;
 }
 
@@ -146,7 +146,7 @@ function howItEnded({ status, cause = '' }: ExecutionDescription): string {
 }
 
 /** What a report is made of. */
-export interface Picture {
+export interface Report {
   readonly evidence: RehearsalEvidence;
   readonly samples: readonly Sample[];
 }

@@ -1,7 +1,7 @@
 import type { Outcome } from '../../core/cutover/run';
 import { EXIT_CODES, ExitCode } from '../../core/errors/exit-codes';
 import { RehearsalEvidence, keptWeights } from './evidence';
-import { verdictOf } from './verdict';
+import { reachVerdict } from './verdict';
 
 const CODES: Readonly<Record<Outcome, { readonly whole: ExitCode; readonly lossy: ExitCode }>> = {
   completed: { whole: EXIT_CODES.done, lossy: EXIT_CODES.completedWithLoss },
@@ -11,12 +11,12 @@ const CODES: Readonly<Record<Outcome, { readonly whole: ExitCode; readonly lossy
 };
 
 /** An adoption that lost something, a redeploy that moved the weights, or that could not be rolled back, is no success whatever the cutover did. */
-export function exitCodeOf(evidence: RehearsalEvidence): number {
+export function chooseExitCode(evidence: RehearsalEvidence): number {
   const { adoption, redeploy } = evidence.rehearsal;
   if (adoption && !adoption.isLossless) return EXIT_CODES.failed.code;
   if (redeploy && (!keptWeights(redeploy) || redeploy.status === 'UPDATE_ROLLBACK_FAILED'))
     return EXIT_CODES.failed.code;
-  const { outcome, lost } = verdictOf(evidence);
+  const { outcome, lost } = reachVerdict(evidence);
   const { whole, lossy } = CODES[outcome];
   return (lost.length === 0 ? whole : lossy).code;
 }

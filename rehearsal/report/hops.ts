@@ -14,16 +14,16 @@ export function hopsRows(views: Views): string[][] {
   return SIDES.map((side) => {
     const { connectedFrom, forwardedFor, names, trustedHops } = views[side];
     const named = (address: string) => `${address} (${names[address] ?? 'somebody else'})`;
-    const list = listOf(forwardedFor).map(named).join(', ');
+    const list = findList(forwardedFor).map(named).join(', ');
     return [side, named(connectedFrom), list === '' ? 'none' : list, hopsToTrust(trustedHops)];
   });
 }
 
 function sentence({ connectedFrom, forwardedFor, names, trustedHops }: ApplicationView): string {
-  const nameOf = (address: string) => names[address] ?? address;
-  const list = listOf(forwardedFor).map(nameOf).join(', ');
+  const formatName = (address: string) => names[address] ?? address;
+  const list = findList(forwardedFor).map(formatName).join(', ');
   const field = list === '' ? 'no X-Forwarded-For' : `X-Forwarded-For: ${list}`;
-  return `${field}, over a connection of the ${nameOf(connectedFrom)}: ${hopsToTrust(trustedHops)}`;
+  return `${field}, over a connection of the ${formatName(connectedFrom)}: ${hopsToTrust(trustedHops)}`;
 }
 
 function hopsToTrust(hops: number | undefined): string {
@@ -31,6 +31,6 @@ function hopsToTrust(hops: number | undefined): string {
   return `trust ${hops} ${hops === 1 ? 'hop' : 'hops'} to find the client`;
 }
 
-function listOf(forwardedFor = ''): string[] {
+function findList(forwardedFor = ''): string[] {
   return forwardedFor.split(',').map((address) => address.trim()).filter((address) => address !== ''); // prettier-ignore
 }

@@ -3,19 +3,19 @@ import { printable } from '../../core/text/printable';
 import { Side, formatWeights } from '../../core/traffic/weights';
 import { chart } from './chart';
 import { describe, words } from './describe';
-import type { Picture, RehearsalEvidence } from './evidence';
+import type { Report, RehearsalEvidence } from './evidence';
 import { hopsRows } from './hops';
 import { STYLE } from './style';
-import { factsOf } from './summary';
-import { Verdict, verdictOf } from './verdict';
+import { listFacts } from './summary';
+import { Verdict, reachVerdict } from './verdict';
 
 const WIDE = 900;
 /** A telephone held upright, less its margins. */
 const NARROW = 358;
 
 /** One page that stands alone: what was lost, the picture, the stages, the timeline. No script, nothing fetched. */
-export function htmlReport({ evidence, samples }: Picture): string {
-  const verdict = verdictOf(evidence);
+export function htmlReport({ evidence, samples }: Report): string {
+  const verdict = reachVerdict(evidence);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>drainshift rehearsal: ${escape(evidence.outcome)}, ${verdict.lost.length === 0 ? 'nothing lost' : 'lost'}</title>
@@ -54,7 +54,7 @@ function pills({ outcome, lost, notTried }: Verdict): string {
 }
 
 function facts(evidence: RehearsalEvidence): [string, string][] {
-  return [['date', date(evidence.startedAt)], ...factsOf(evidence)];
+  return [['date', date(evidence.startedAt)], ...listFacts(evidence)];
 }
 
 function run({ execution, startedAt, rehearsal }: RehearsalEvidence): [string, string][] {

@@ -5,7 +5,7 @@ const number = (value: number) => value.toLocaleString('en-US');
 const count = (amount: number, one: string, many: string) => `${number(amount)} ${amount === 1 ? one : many}`;
 
 /** What the clients lost, in words, worst first; empty when nothing was. */
-export function lossesOf(tally: TrafficTally): string[] {
+export function findLosses(tally: TrafficTally): string[] {
   const { http, websocket, serverSentEvents, streaming } = tally;
   const lost = [
     [http.failed, `${number(http.failed)} of ${count(http.sent, 'request', 'requests')} failed`],

@@ -5,7 +5,7 @@ import type { OwnClientsTally } from '../load-balancer/own-clients';
 import type { RecoveryEvidence } from '../cloud/recovery';
 import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
 import { hopsLine } from './hops';
-import { lossLine, verdictOf } from './verdict';
+import { lossLine, reachVerdict } from './verdict';
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 const gap = ({ longestGapMs }: { longestGapMs: number }) => seconds(longestGapMs);
@@ -15,24 +15,24 @@ const number = (value: number) => value.toLocaleString('en-US');
 export function summarize(evidence: RehearsalEvidence): string {
   return [
     `drainshift rehearsal: ${headline(evidence)}`,
-    ...factsOf(evidence).map(([name, text]) => `  ${name.padEnd(10)} ${printableLine(text)}`),
-    ...failuresOf(evidence).map((line) => `  ! ${printableLine(line)}`),
+    ...listFacts(evidence).map(([name, text]) => `  ${name.padEnd(10)} ${printableLine(text)}`),
+    ...findFailures(evidence).map((line) => `  ! ${printableLine(line)}`),
   ].join('\n');
 }
 
 /** The first of each. */
-function failuresOf({ traffic, ownClients }: RehearsalEvidence): string[] {
+function findFailures({ traffic, ownClients }: RehearsalEvidence): string[] {
   return [...traffic.failures.slice(0, 5), ...(ownClients?.failures ?? []).slice(0, 5)];
 }
 
 function headline(evidence: RehearsalEvidence): string {
   const { outcome, durationSeconds, rehearsal } = evidence;
   const lasted = `${durationSeconds.toFixed(1)} s (${rehearsal.seconds.toFixed(1)} s with start-up)`;
-  return `${outcome} in ${lasted}, ${lossLine(verdictOf(evidence))}`;
+  return `${outcome} in ${lasted}, ${lossLine(reachVerdict(evidence))}`;
 }
 
 /** Name and text of what a person wants to know, in their order. */
-export function factsOf(evidence: RehearsalEvidence): [string, string][] {
+export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   const { http, websocket, serverSentEvents, streaming } = evidence.traffic;
   const lines: [string, string][] = [
     ['cutover', cutover(evidence)],
@@ -64,10 +64,10 @@ export function factsOf(evidence: RehearsalEvidence): [string, string][] {
   const recovery = evidence.rehearsal.recovery && recoveryLine(evidence.rehearsal.recovery);
   if (recovery !== undefined) lines.push(['recovery', recovery]);
   if (evidence.failure) lines.push(['because', `${evidence.failure.code}: ${evidence.failure.message}`]);
-  if (evidence.rollback?.secondsFromFirstBadAnswer !== undefined) {
+  if (evidence.rollback?.secondsFromFirstBadResponse !== undefined) {
     lines.push([
       'rollback',
-      `initial weights restored ${evidence.rollback.secondsFromFirstBadAnswer.toFixed(1)} s after the first bad answer`,
+      `initial weights restored ${evidence.rollback.secondsFromFirstBadResponse.toFixed(1)} s after the first bad answer`,
     ]);
   }
   return lines;
@@ -114,9 +114,9 @@ function yours({ requests, failed, refused, left, statuses, webSockets }: OwnCli
   return parts.join('; ');
 }
 
-function adopted({ shares, sent, failed, isLossless }: AdoptionEvidence): string {
+function adopted({ percentages, sent, failed, isLossless }: AdoptionEvidence): string {
   const lost = isLossless ? '' : ', BUT SOMETHING WAS LOST';
-  const way = ['0', ...shares].join(' → ');
+  const way = ['0', ...percentages].join(' → ');
   return `${way} of 100 requests through the proxies, before the cutover; ${number(sent)} requests, ${number(failed)} failed${lost}`;
 }
 

@@ -2,7 +2,7 @@ import type { Outcome } from '../../core/cutover/run';
 import type { TrafficTally } from '../traffic/tally';
 import { untried } from '../traffic/tried';
 import type { OwnClientsTally } from '../load-balancer/own-clients';
-import { lossesOf, lossesOfYours } from './losses';
+import { findLosses, lossesOfYours } from './losses';
 
 /** What a rehearsal shows: how the cutover ended, what was lost, and what was never tried. */
 export interface Verdict {
@@ -19,8 +19,8 @@ interface Judged {
   readonly ownClients?: OwnClientsTally | undefined;
 }
 
-export function verdictOf({ outcome, traffic, ownClients }: Judged): Verdict {
-  const lost = [...lossesOf(traffic), ...(ownClients ? lossesOfYours(ownClients) : [])];
+export function reachVerdict({ outcome, traffic, ownClients }: Judged): Verdict {
+  const lost = [...findLosses(traffic), ...(ownClients ? lossesOfYours(ownClients) : [])];
   return { outcome, lost, notTried: untried(traffic) };
 }
 

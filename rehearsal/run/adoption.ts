@@ -3,18 +3,18 @@ import type { Forward } from '../../core/traffic/forward';
 import { PROOF_VARIABLE, Unproven } from '../../core/cutover/proof';
 import { DEFAULT_PRIORITY } from '../../core/traffic/bypass-rules';
 import { LiveRule, OLD_GROUP_TAG } from '../../core/traffic/weighted-rule';
-import { Rule, groupsOf } from '../load-balancer/model';
+import { Rule, listGroups } from '../load-balancer/model';
 import type { AdoptionEvidence } from '../report/evidence';
-import type { Screen } from '../progress/progress-reporter';
-import type { Standing } from '../cloud/running-rehearsal';
+import type { ProgressReporter } from '../progress/progress-reporter';
+import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { http2Rates } from '../traffic/options';
 import { startTraffic } from '../traffic/traffic';
 import { nothingLost } from '../traffic/tally';
 import { until, waitFor } from '../processes/waiting';
-import { OPERATOR_KEY_ID, World } from '../cloud/local-cloud';
+import { OPERATOR_KEY_ID, LocalCloud } from '../cloud/local-cloud';
 
 /** As the runbook says it, faster. */
-const SHARES = [10, 50, 100];
+const PORTIONS = [10, 50, 100];
 const STEP_MS = 1_000;
 const HEALTHY_WITHIN_MS = 60_000;
 /** Requests alone: long-lived connections stay where they were begun, and are begun afterwards. */
@@ -31,13 +31,13 @@ const RATES = {
 };
 
 /** Whether the requests of the listener go past the proxies still. */
-function isPast(world: World): boolean {
-  const { wiring, elb } = world.blueprint;
-  return groupsOf(elb.rule(wiring.weightedRuleArn)).some(({ arn }) => !isSide(world, arn));
+function isPast(cloud: LocalCloud): boolean {
+  const { config, elb } = cloud.model;
+  return listGroups(elb.rule(config.weightedRuleArn)).some(({ arn }) => !isSide(cloud, arn));
 }
 
-function isSide({ blueprint }: World, arn: string): boolean {
-  return Object.values(blueprint.wiring.targetGroupArns).includes(arn);
+function isSide({ model }: LocalCloud, arn: string): boolean {
+  return Object.values(model.config.targetGroupArns).includes(arn);
 }
 
 /**
@@ -47,25 +47,25 @@ function isSide({ blueprint }: World, arn: string): boolean {
  * @throws Error for a step that would be refused, the signal's reason
  */
 export async function adoptStepByStep(
-  { world }: Standing,
+  { cloud }: RunningRehearsal,
   options: Parameters<typeof startTraffic>[0],
-  screen: Screen,
+  reporter: ProgressReporter,
   signal: AbortSignal,
 ): Promise<AdoptionEvidence | undefined> {
-  if (!isPast(world)) return undefined;
-  const old = groupsOf(world.blueprint.elb.rule(world.blueprint.wiring.weightedRuleArn))[0]?.arn ?? '';
-  await until(() => hasHealthyTarget(world, old), {
+  if (!isPast(cloud)) return undefined;
+  const old = listGroups(cloud.model.elb.rule(cloud.model.config.weightedRuleArn))[0]?.arn ?? '';
+  await until(() => hasHealthyTarget(cloud, old), {
     withinMs: HEALTHY_WITHIN_MS,
     signal,
-    complaint: () => `'${old}' must have a healthy target before its requests are adopted, got none`,
+    problem: () => `'${old}' must have a healthy target before its requests are adopted, got none`,
   });
-  screen.step('the listener serves already: the rule was created without a change, and its requests are adopted now');
+  reporter.step('the listener serves already: the rule was created without a change, and its requests are adopted now');
   const traffic = await startTraffic({ ...options, rates: options.isHttp2Only === true ? http2Rates(RATES) : RATES });
   try {
     await waitFor(STEP_MS, signal);
-    for (const share of SHARES) {
-      await step(world, share);
-      screen.step(`adopted: ${share} of 100 requests come through the proxies`);
+    for (const share of PORTIONS) {
+      await step(cloud, share);
+      reporter.step(`adopted: ${share} of 100 requests come through the proxies`);
       await waitFor(STEP_MS, signal);
     }
   } catch (error) {
@@ -74,40 +74,41 @@ export async function adoptStepByStep(
   }
   const tally = await traffic.stop();
   const { sent, failed } = tally.http;
-  return { shares: SHARES, sent, failed, isLossless: nothingLost(tally), failures: tally.failures.slice(0, 5) };
+  return { percentages: PORTIONS, sent, failed, isLossless: nothingLost(tally), failures: tally.failures.slice(0, 5) };
 }
 
-function hasHealthyTarget({ blueprint }: World, arn: string): boolean {
-  return [...blueprint.elb.targetGroup(arn).targets.values()].some(({ state }) => state === 'healthy');
+function hasHealthyTarget({ model }: LocalCloud, arn: string): boolean {
+  return [...model.elb.targetGroup(arn).targets.values()].some(({ state }) => state === 'healthy');
 }
 
 /** @throws Error when the proxies are not proven */
-async function step(world: World, share: number): Promise<void> {
-  const { forward, side } = adoptionForward(adoptedRule(world), { share });
-  const proof = world.blueprint.functions.find(({ environment }) => Object.hasOwn(environment, PROOF_VARIABLE));
+async function step(cloud: LocalCloud, share: number): Promise<void> {
+  const { forward, side } = adoptionForward(adoptedRule(cloud), { share });
+  const proof = cloud.model.functions.find(({ environment }) => Object.hasOwn(environment, PROOF_VARIABLE));
   if (!proof) throw new Error('the stack must have the function that proves the proxies, got none');
-  const { unproven } = (await world.functions.invoke(proof.arn, { side })) as { unproven: readonly Unproven[] };
+  const { unproven } = (await cloud.functions.invoke(proof.arn, { side })) as { unproven: readonly Unproven[] };
   if (unproven.length > 0) throw new Error(unproven.map(({ message }) => message).join('; '));
-  await modifyRule(world, forward);
+  await modifyRule(cloud, forward);
 }
 
-function adoptedRule({ blueprint }: World): AdoptedRule {
-  const { elb, wiring } = blueprint;
-  const live = elb.rulesOf(wiring.weightedListenerArn).map((rule) => liveRule(rule, elb.tags.get(rule.arn)));
-  const own = live.find(({ arn }) => arn === wiring.weightedRuleArn);
-  if (!own) throw new Error(`'${wiring.weightedRuleArn}' must be on its listener, got none`);
-  return { rule: own, others: live.filter((rule) => rule !== own), groupArns: wiring.targetGroupArns };
+function adoptedRule({ model }: LocalCloud): AdoptedRule {
+  const { elb, config } = model;
+  const live = elb.listRules(config.weightedListenerArn).map((rule) => liveRule(rule, elb.tags.get(rule.arn)));
+  const own = live.find(({ arn }) => arn === config.weightedRuleArn);
+  if (!own) throw new Error(`'${config.weightedRuleArn}' must be on its listener, got none`);
+  return { rule: own, others: live.filter((rule) => rule !== own), groupArns: config.targetGroupArns };
 }
 
 function liveRule({ arn, priority, conditions, actions }: Rule, tags: Record<string, string> = {}): LiveRule {
-  const valuesOf = (field: string) => conditions.filter((each) => each.field === field).flatMap(({ values }) => values);
+  const listValues = (field: string) =>
+    conditions.filter((each) => each.field === field).flatMap(({ values }) => values);
   const [action] = actions;
   const old = tags[OLD_GROUP_TAG];
   return {
     arn,
     priority: priority === 'default' ? DEFAULT_PRIORITY : priority,
-    pathPatterns: valuesOf('path-pattern'),
-    hostHeaders: valuesOf('host-header'),
+    pathPatterns: listValues('path-pattern'),
+    hostHeaders: listValues('host-header'),
     hasOtherConditions: false,
     isFixedResponse: action?.type === 'fixed-response',
     ...(action?.type === 'forward' && { forward: forwardFrom(action.forward) }),
@@ -123,14 +124,14 @@ function forwardFrom({
 }
 
 /** As anybody would set it: by a call of the API. */
-async function modifyRule(world: World, { groups, stickiness }: Forward): Promise<void> {
-  const { wiring, stack } = world.blueprint;
-  const config = 'Actions.member.1.ForwardConfig';
+async function modifyRule(cloud: LocalCloud, { groups, stickiness }: Forward): Promise<void> {
+  const { config, stack } = cloud.model;
+  const action = 'Actions.member.1.ForwardConfig';
   const named = groups.flatMap(({ arn, weight }, index) => [
-    [`${config}.TargetGroups.member.${index + 1}.TargetGroupArn`, arn],
-    [`${config}.TargetGroups.member.${index + 1}.Weight`, String(weight)],
+    [`${action}.TargetGroups.member.${index + 1}.TargetGroupArn`, arn],
+    [`${action}.TargetGroups.member.${index + 1}.Weight`, String(weight)],
   ]);
-  const response = await fetch(world.endpoint.url, {
+  const response = await fetch(cloud.endpoint.url, {
     method: 'POST',
     headers: {
       'content-type': 'application/x-www-form-urlencoded',
@@ -139,11 +140,11 @@ async function modifyRule(world: World, { groups, stickiness }: Forward): Promis
     body: new URLSearchParams([
       ['Action', 'ModifyRule'],
       ['Version', '2015-12-01'],
-      ['RuleArn', wiring.weightedRuleArn],
+      ['RuleArn', config.weightedRuleArn],
       ['Actions.member.1.Type', 'forward'],
       ...(named as [string, string][]),
-      [`${config}.TargetGroupStickinessConfig.Enabled`, String(stickiness.enabled)],
-      [`${config}.TargetGroupStickinessConfig.DurationSeconds`, String(stickiness.seconds)],
+      [`${action}.TargetGroupStickinessConfig.Enabled`, String(stickiness.enabled)],
+      [`${action}.TargetGroupStickinessConfig.DurationSeconds`, String(stickiness.seconds)],
     ]),
   });
   if (!response.ok) throw new Error(`the rule must be modified, got ${await response.text()}`);

@@ -1,10 +1,10 @@
 import { own } from '../../core/validation/own';
-import { ApprovalGate, approvalKey, statementOf } from '../../core/approval/approval';
+import { ApprovalGate, approvalKey, buildStatement } from '../../core/approval/approval';
 import { STATEMENT_SECONDS, Statement } from '../../core/approval/statement';
-import type { Screen } from '../progress/progress-reporter';
+import type { ProgressReporter } from '../progress/progress-reporter';
 import { shellWord } from '../report/shell-word';
 import type { ExecutionDescription } from '../state-machine/model';
-import type { World } from '../cloud/local-cloud';
+import type { LocalCloud } from '../cloud/local-cloud';
 
 /** The states in which a cutover asks a person. */
 const GATES: Readonly<Record<string, ApprovalGate | undefined>> = {
@@ -13,39 +13,44 @@ const GATES: Readonly<Record<string, ApprovalGate | undefined>> = {
 };
 
 /** Told of every state that is entered: answers for the person who is asked at AWS, or says how a person here does. */
-export function approve(execution: ExecutionDescription, world: World, screen: Screen, isAsked: boolean): void {
+export function approve(
+  execution: ExecutionDescription,
+  cloud: LocalCloud,
+  reporter: ProgressReporter,
+  isAsked: boolean,
+): void {
   const { name, entered, status } = execution;
   const state = entered.at(-1)?.state ?? '';
   const gate = own(GATES, state);
   if (gate === undefined || status !== 'RUNNING') return;
-  const { storeBucket } = world.blueprint.wiring;
+  const { storeBucket } = cloud.model.config;
   const key = approvalKey(name, gate);
   // It looks again and again.
-  if (world.objects.find(storeBucket, key) || entered.filter((each) => each.state === state).length > 1) return;
+  if (cloud.objects.find(storeBucket, key) || entered.filter((each) => each.state === state).length > 1) return;
   if (isAsked) {
-    const { name: stack, region } = world.blueprint.stack;
+    const { name: stack, region } = cloud.model.stack;
     const command = `npx drainshift approve --stack ${shellWord(stack)} --region ${region} --execution ${shellWord(name)} --gate ${gate}`;
-    return screen.step(`waits for your approval: AWS_ENDPOINT_URL=${world.endpoint.url} ${command}`);
+    return reporter.step(`waits for your approval: AWS_ENDPOINT_URL=${cloud.endpoint.url} ${command}`);
   }
   const nowMs = Date.now();
-  const says = statementOf({ decision: 'approve', gate, execution: name }, storeBucket);
+  const says = buildStatement({ decision: 'approve', gate, execution: name }, storeBucket);
   const word = {
     decision: 'approve',
     by: 'the rehearsal',
     at: new Date(nowMs).toISOString(),
-    statement: madeUp(says, world, nowMs),
+    statement: madeUp(says, cloud, nowMs),
   };
-  world.objects.put(storeBucket, key, Buffer.from(JSON.stringify(word)));
-  return screen.step(`a person is asked to approve '${key}' here: the rehearsal does`);
+  cloud.objects.put(storeBucket, key, Buffer.from(JSON.stringify(word)));
+  return reporter.step(`a person is asked to approve '${key}' here: the rehearsal does`);
 }
 
 /** The endpoint checks no signatures; all the rest of it is as a person's. */
-function madeUp(says: string, { endpoint, blueprint }: World, nowMs: number): Statement {
+function madeUp(says: string, { endpoint, model }: LocalCloud, nowMs: number): Statement {
   const date = new Date(nowMs).toISOString().replace(/[-:]|\.\d{3}/g, '');
   return {
     says,
     host: new URL(endpoint.url).host,
-    credential: `REHEARSAL/${date.slice(0, 8)}/${blueprint.stack.region}/sts/aws4_request`,
+    credential: `REHEARSAL/${date.slice(0, 8)}/${model.stack.region}/sts/aws4_request`,
     date,
     expires: STATEMENT_SECONDS,
     signature: '0'.repeat(64),

@@ -1,25 +1,25 @@
-import type { Screen } from '../progress/progress-reporter';
+import type { ProgressReporter } from '../progress/progress-reporter';
 import { shellWord } from '../report/shell-word';
-import type { Standing } from '../cloud/running-rehearsal';
+import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { until } from '../processes/waiting';
-import type { World } from '../cloud/local-cloud';
+import type { LocalCloud } from '../cloud/local-cloud';
 
 /** How a client of one's own reaches the load balancer, with a line to copy. */
-export function tellClients({ world, backends, plan }: Standing, screen: Screen): void {
-  const { host, port } = address(world);
-  const counted = world.counts.ownClients
+export function tellClients({ cloud, backends, plan }: RunningRehearsal, reporter: ProgressReporter): void {
+  const { host, port } = address(cloud);
+  const counted = cloud.counts.ownClients
     ? ': what fails for them on the way is counted, what they get is not checked'
     : '';
-  screen.step(
-    `your own clients are welcome${counted}. ${host} is 127.0.0.1:${port} here, its authority (CA) is in ${world.caFile}`,
+  reporter.step(
+    `your own clients are welcome${counted}. ${host} is 127.0.0.1:${port} here, its authority (CA) is in ${cloud.caFile}`,
   );
-  screen.step(curlLine(world, backends.own ? '/' : (plan.smoke[0]?.path ?? '/')));
+  reporter.step(curlLine(cloud, backends.own ? '/' : (plan.smoke[0]?.path ?? '/')));
 }
 
-export function curlLine(world: World, path: string): string {
-  const { host, port } = address(world);
+export function curlLine(cloud: LocalCloud, path: string): string {
+  const { host, port } = address(cloud);
   const resolve = shellWord(`${host}:${port}:127.0.0.1`);
-  return `curl --cacert ${shellWord(world.caFile)} --resolve ${resolve} ${shellWord(`https://${host}:${port}${path}`)}`;
+  return `curl --cacert ${shellWord(cloud.caFile)} --resolve ${resolve} ${shellWord(`https://${host}:${port}${path}`)}`;
 }
 
 /**
@@ -28,19 +28,19 @@ export function curlLine(world: World, path: string): string {
  *
  * @throws the signal's reason
  */
-export async function clientsCome(world: World, screen: Screen, signal: AbortSignal): Promise<void> {
-  screen.step('waiting for a client of yours (--wait-for-clients); Ctrl-C ends it');
-  const isThere = () => world.counts.ownClients?.haveCome ?? (world.counts.exchanges > 0 || isAsked(world));
+export async function clientsCome(cloud: LocalCloud, reporter: ProgressReporter, signal: AbortSignal): Promise<void> {
+  reporter.step('waiting for a client of yours (--wait-for-clients); Ctrl-C ends it');
+  const isThere = () => cloud.counts.ownClients?.haveCome ?? (cloud.counts.exchanges > 0 || isAsked(cloud));
   await until(isThere, { signal });
-  screen.step('a client of yours has come');
+  reporter.step('a client of yours has come');
 }
 
-function isAsked({ blueprint: { elb } }: World): boolean {
+function isAsked({ model: { elb } }: LocalCloud): boolean {
   return [...elb.targetGroups.values()].some(({ targets }) =>
     [...targets.values()].some(({ outstanding }) => outstanding > 0),
   );
 }
 
-function address({ blueprint: { wiring, elb } }: World): { host: string; port: number } {
-  return { host: wiring.domainName, port: elb.listener(wiring.weightedListenerArn).port };
+function address({ model: { config, elb } }: LocalCloud): { host: string; port: number } {
+  return { host: config.domainName, port: elb.listener(config.weightedListenerArn).port };
 }

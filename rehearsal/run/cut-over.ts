@@ -8,14 +8,14 @@ import { readBackWeights } from './read-back';
 import { recovered } from '../cloud/recovery';
 import { redeployInBake } from './redeploy-in-bake';
 import type { RehearsalOptions } from './rehearse';
-import { Picture, rehearsalEvidence, withoutEvidence } from '../report/evidence';
-import type { Screen } from '../progress/progress-reporter';
+import { Report, rehearsalEvidence, withoutEvidence } from '../report/evidence';
+import type { ProgressReporter } from '../progress/progress-reporter';
 import type { ExecutionDescription } from '../state-machine/model';
-import type { Standing } from '../cloud/running-rehearsal';
+import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { TrafficRates } from '../traffic/options';
 import { Traffic, startTraffic } from '../traffic/traffic';
 import { until, waitFor } from '../processes/waiting';
-import { World } from '../cloud/local-cloud';
+import { LocalCloud } from '../cloud/local-cloud';
 
 const CONNECTED_WITHIN_MS = 60_000;
 /** After the last step clients go on for a moment, so that the new state of things is tried too. */
@@ -27,54 +27,54 @@ const AFTERWARDS_MS = 1_000;
  * @throws Error when the world breaks, the signal's reason
  */
 export async function cutOver(
-  standing: Standing,
+  running: RunningRehearsal,
   options: RehearsalOptions,
-  screen: Screen,
+  reporter: ProgressReporter,
   stopped: AbortSignal,
-): Promise<Picture> {
-  const { world, plan } = standing;
-  const signal = AbortSignal.any([stopped, standing.broken]);
-  const adoption = await adoptStepByStep(standing, trafficOptions(standing), screen, signal);
-  const applicationSees = await askApplications(standing, trafficOptions(standing));
-  tellClients(standing, screen);
-  if (options.waitForClients === true) await clientsCome(world, screen, signal);
-  const traffic = await startTraffic(trafficOptions(standing));
+): Promise<Report> {
+  const { cloud, plan } = running;
+  const signal = AbortSignal.any([stopped, running.broken]);
+  const adoption = await adoptStepByStep(running, trafficOptions(running), reporter, signal);
+  const applicationSees = await askApplications(running, trafficOptions(running));
+  tellClients(running, reporter);
+  if (options.waitForClients === true) await clientsCome(cloud, reporter, signal);
+  const traffic = await startTraffic(trafficOptions(running));
   let execution: ExecutionDescription | undefined;
   const observer = new Observer(
-    standing,
+    running,
     traffic,
     () => execution,
-    (sample) => screen.progress(sample),
+    (sample) => reporter.progress(sample),
   );
   try {
-    await until(() => isConnected(traffic, standing), {
+    await until(() => isConnected(traffic, running), {
       withinMs: CONNECTED_WITHIN_MS,
       signal,
-      complaint: () => connections(traffic, standing),
+      problem: () => connections(traffic, running),
     });
     traffic.mark();
-    execution = world.states.start(world.blueprint.machine.arn, `rehearsal-${Date.now()}`, '{}');
-    screen.step(`cutover '${execution.name}' started`);
-    const running = execution;
+    execution = cloud.states.start(cloud.model.machine.arn, `rehearsal-${Date.now()}`, '{}');
+    reporter.step(`cutover '${execution.name}' started`);
+    const started = execution;
     // Either may fail, at any time.
     const [redeployed] = await Promise.all([
-      redeployInBake(world, { ...options, running, screen, signal }),
-      until(() => running.status !== 'RUNNING', { signal }),
+      redeployInBake(cloud, { ...options, running: started, reporter, signal }),
+      until(() => started.status !== 'RUNNING', { signal }),
     ]);
-    if (running.status !== 'SUCCEEDED' && running.status !== 'FAILED') {
-      screen.step(`the execution ended as ${running.status}, past every Catch: waiting for recover`);
+    if (started.status !== 'SUCCEEDED' && started.status !== 'FAILED') {
+      reporter.step(`the execution ended as ${started.status}, past every Catch: waiting for recover`);
     }
-    const recovery = await recovered(world, running, signal);
+    const recovery = await recovered(cloud, started, signal);
     await waitFor(AFTERWARDS_MS, signal);
-    screen.step('waiting until every message is answered');
+    reporter.step('waiting until every message is answered');
     await observer.stop();
-    const evidence = rehearsalEvidence(evidenceOf(world, running, plan), {
-      finalWeights: await readBackWeights(world),
+    const evidence = rehearsalEvidence(buildEvidence(cloud, started, plan), {
+      finalWeights: await readBackWeights(cloud),
       traffic: await traffic.stop(),
-      ownClients: world.counts.ownClients?.tally(),
+      ownClients: cloud.counts.ownClients?.tally(),
       rehearsal: {
         ...asked(options),
-        ...soFar(standing, running),
+        ...soFar(running, started),
         ...(applicationSees && { applicationSees }),
         ...(recovery && { recovery }),
         ...(redeployed && { redeploy: redeployed }),
@@ -93,25 +93,25 @@ function asked({ app, command, version, seed, speed, traffic, fault }: Rehearsal
   return { app, command, version, seed, speed, traffic, ...(fault && { fault }) };
 }
 
-function soFar({ world, startedMs }: Standing, { startedAt }: ExecutionDescription) {
-  return { seconds: (Date.now() - startedMs) / 1000, weights: world.weights.since(startedAt.getTime()) };
+function soFar({ cloud, startedMs }: RunningRehearsal, { startedAt }: ExecutionDescription) {
+  return { seconds: (Date.now() - startedMs) / 1000, weights: cloud.weights.since(startedAt.getTime()) };
 }
 
 export function trafficOptions({
-  world,
+  cloud,
   backends,
   plan,
   rates,
   isHttp2Only,
-}: Standing): Parameters<typeof startTraffic>[0] {
-  const { wiring, elb } = world.blueprint;
+}: RunningRehearsal): Parameters<typeof startTraffic>[0] {
+  const { config, elb } = cloud.model;
   return {
-    origin: `https://${wiring.domainName}`,
-    connectTo: { host: '127.0.0.1', port: elb.listener(wiring.weightedListenerArn).port },
-    ca: world.certificate.cert,
+    origin: `https://${config.domainName}`,
+    connectTo: { host: '127.0.0.1', port: elb.listener(config.weightedListenerArn).port },
+    ca: cloud.certificate.cert,
     rates,
     isHttp2Only,
-    hasOwnAddresses: world.options.hasLoopbackNetwork,
+    hasOwnAddresses: cloud.options.hasLoopbackNetwork,
     ...(!backends.own && { paths: plan.smoke }),
   };
 }
@@ -119,38 +119,38 @@ export function trafficOptions({
 /** Short-lived WebSockets are between two connections now and then. */
 const CONNECTED_SHARE = 0.95;
 
-function isConnected(traffic: Traffic, { backends, rates }: Standing): boolean {
+function isConnected(traffic: Traffic, { backends, rates }: RunningRehearsal): boolean {
   const seen = traffic.snapshot();
   if (!seen) return false;
   if (!backends.own) return seen.http.sent > 0;
   const { websocket, serverSentEvents } = seen.live;
-  const least = leastOf(rates);
-  return websocket >= least.webSockets && serverSentEvents >= least.eventStreams && seen.http.ok > 0;
+  const min = findMin(rates);
+  return websocket >= min.webSockets && serverSentEvents >= min.eventStreams && seen.http.ok > 0;
 }
 
-function leastOf({ webSockets, eventStreams }: TrafficRates): { webSockets: number; eventStreams: number } {
+function findMin({ webSockets, eventStreams }: TrafficRates): { webSockets: number; eventStreams: number } {
   return {
     webSockets: Math.floor(webSockets * CONNECTED_SHARE),
     eventStreams: Math.floor(eventStreams * CONNECTED_SHARE),
   };
 }
 
-function connections(traffic: Traffic, { backends, rates }: Standing): string {
+function connections(traffic: Traffic, { backends, rates }: RunningRehearsal): string {
   const { http, live, failures = [] } = traffic.snapshot() ?? {};
   const within = `within ${CONNECTED_WITHIN_MS / 1000} s`;
   const [first] = failures;
   const because = first === undefined ? '' : ` (${first})`;
   if (!backends.own) return `'requests' must be at least 1 ${within}, got ${http?.sent ?? 0}${because}`;
   const got = `${live?.websocket ?? 0}, ${live?.serverSentEvents ?? 0} and ${http?.ok ?? 0}`;
-  const least = leastOf(rates);
+  const min = findMin(rates);
   return (
     `live WebSockets, event streams and right answers must be at least ` +
-    `${least.webSockets}, ${least.eventStreams} and 1 ${within}, got ${got}${because}`
+    `${min.webSockets}, ${min.eventStreams} and 1 ${within}, got ${got}${because}`
   );
 }
 
-function evidenceOf(world: World, execution: ExecutionDescription, plan: Plan): Evidence {
-  const bucket = world.blueprint.wiring.storeBucket;
-  const object = world.objects.find(bucket, `evidence/${execution.name}.json`);
+function buildEvidence(cloud: LocalCloud, execution: ExecutionDescription, plan: Plan): Evidence {
+  const bucket = cloud.model.config.storeBucket;
+  const object = cloud.objects.find(bucket, `evidence/${execution.name}.json`);
   return object ? (JSON.parse(object.body.toString()) as Evidence) : withoutEvidence(execution, plan);
 }

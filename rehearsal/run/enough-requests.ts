@@ -1,10 +1,10 @@
-import { LONGEST_BAKE, Plan, Stage } from '../../core/plan/plan';
+import { MAX_BAKE, Plan, Stage } from '../../core/plan/plan';
 import { formatWeights } from '../../core/traffic/weights';
 import { REQUESTS_PER_USER, TrafficRates } from '../traffic/options';
 import { UsageError } from '../errors/usage-error';
 
 /** A stage that sees too few requests rolls a cutover back: by chance it may, this often. */
-const MOST_BY_CHANCE = 0.001;
+const MAX_BY_CHANCE = 0.001;
 
 interface Asked {
   /** As they will be used: multiplied already. */
@@ -31,7 +31,7 @@ export function withEnoughRequests(plan: Plan, asked: Asked): Plan {
   throw new UsageError(
     `'--traffic' and '--speed' must bring the target of stage ${index + 1} (${formatWeights(stage.weights)}) about ` +
       `${Math.ceil(needed)} requests, to be sure of ${scaled} (minimumRequests), got about ${expected.toFixed(1)} in ` +
-      `${stage.bakeSeconds * LONGEST_BAKE} s; take --speed ${Math.max(1, Math.floor(asked.speed * factor))} or ` +
+      `${stage.bakeSeconds * MAX_BAKE} s; take --speed ${Math.max(1, Math.floor(asked.speed * factor))} or ` +
       `--traffic ${(Math.ceil((asked.traffic / factor) * 10) / 10).toFixed(1)}`,
   );
 }
@@ -46,10 +46,10 @@ function tightest(
   return stages
     .map((stage, index) => {
       const { source, target } = stage.weights;
-      const expected = (perSecond * stage.bakeSeconds * LONGEST_BAKE * target) / Math.max(1, source + target);
+      const expected = (perSecond * stage.bakeSeconds * MAX_BAKE * target) / Math.max(1, source + target);
       return { stage, index, expected };
     })
-    .find(({ stage, expected }) => stage.weights.target > 0 && poissonBelow(minimum, expected) > MOST_BY_CHANCE);
+    .find(({ stage, expected }) => stage.weights.target > 0 && poissonBelow(minimum, expected) > MAX_BY_CHANCE);
 }
 
 /** Requests per second without a cookie: those with one stay on the side that they came from. */
@@ -75,6 +75,6 @@ export function poissonBelow(count: number, expected: number): number {
 /** How many must come on average, so that at least `count` do nearly always. */
 function enoughFor(count: number): number {
   let expected = count;
-  while (poissonBelow(count, expected) > MOST_BY_CHANCE) expected += 0.5;
+  while (poissonBelow(count, expected) > MAX_BY_CHANCE) expected += 0.5;
   return expected;
 }

@@ -4,7 +4,7 @@ import { KindCounts, NO_CONNECTIONS, addKinds } from '../../core/proxy/connectio
 import { SIDES, Side } from '../../core/traffic/weights';
 import { sign } from '../../proxy/admin/signature';
 import { PREVIOUS } from '../aws/services/secrets/secret-store';
-import type { World } from '../cloud/local-cloud';
+import type { LocalCloud } from '../cloud/local-cloud';
 
 export interface SideLedger {
   readonly active: KindCounts;
@@ -12,17 +12,17 @@ export interface SideLedger {
 }
 
 /** The live connections of both sides, asked of every running proxy task; a task that does not answer is left out. */
-export async function readLedgers(world: World): Promise<Record<Side, SideLedger>> {
-  const { wiring } = world.blueprint;
-  const secret = world.secrets.find(wiring.adminSecretArn);
+export async function readLedgers(cloud: LocalCloud): Promise<Record<Side, SideLedger>> {
+  const { config } = cloud.model;
+  const secret = cloud.secrets.find(config.adminSecretArn);
   // A task that has not heard of a rotation yet knows the one before.
   const keys = [secret?.value, secret?.at(PREVIOUS)?.value].filter((key) => key !== undefined);
   const ledgers = SIDES.map(async (side) => {
-    const tasks = [...world.tasks.tasks.values()].filter(
+    const tasks = [...cloud.tasks.tasks.values()].filter(
       ({ serviceArn, status }) =>
-        world.tasks.services.get(serviceArn)?.name === wiring.serviceNames[side] && status === 'RUNNING',
+        cloud.tasks.services.get(serviceArn)?.name === config.serviceNames[side] && status === 'RUNNING',
     );
-    const reports = (await Promise.all(tasks.map(({ ip }) => readLedger(ip, wiring.adminPort, keys)))).filter(
+    const reports = (await Promise.all(tasks.map(({ ip }) => readLedger(ip, config.adminPort, keys)))).filter(
       (report) => report !== undefined,
     );
     const active = reports.reduce((sum, report) => addKinds(sum, report.active), NO_CONNECTIONS);
@@ -44,7 +44,7 @@ async function readWith(secret: string, ip: string, port: number): Promise<Ledge
   const call = { time: String(Date.now()), nonce: randomUUID(), address: adminAddress(ip, port) };
   const signature = sign(secret, adminRequestToSign({ method: 'GET', path, ...call, identity: '', body: '' }));
   try {
-    const answer = await fetch(`http://${ip}:${port}${path}`, {
+    const response = await fetch(`http://${ip}:${port}${path}`, {
       headers: {
         [ADMIN_HEADERS.time]: call.time,
         [ADMIN_HEADERS.nonce]: call.nonce,
@@ -53,7 +53,7 @@ async function readWith(secret: string, ip: string, port: number): Promise<Ledge
       },
       signal: AbortSignal.timeout(1_000),
     });
-    return answer.ok ? ((await answer.json()) as LedgerReport) : undefined;
+    return response.ok ? ((await response.json()) as LedgerReport) : undefined;
   } catch {
     return undefined;
   }

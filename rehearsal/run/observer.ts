@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { NO_CONNECTIONS } from '../../core/proxy/connections';
 import { SideLedger, readLedgers } from './ledgers';
 import type { Sample } from '../progress/samples';
-import type { Standing } from '../cloud/running-rehearsal';
+import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import type { ExecutionDescription } from '../state-machine/model';
-import { faultsOf } from '../traffic/tally';
+import { listFaults } from '../traffic/tally';
 import type { Traffic } from '../traffic/traffic';
 import { weightsInForce } from '../cloud/weight-history';
 
@@ -17,7 +17,7 @@ export class Observer {
   private readonly done: Promise<void>;
 
   constructor(
-    private readonly standing: Standing,
+    private readonly running: RunningRehearsal,
     private readonly traffic: Traffic,
     private readonly execution: () => ExecutionDescription | undefined,
     private readonly seen: (sample: Sample) => void,
@@ -33,7 +33,7 @@ export class Observer {
   private async watch(): Promise<void> {
     while (this.watching) {
       try {
-        const sample = this.sample(await readLedgers(this.standing.world));
+        const sample = this.sample(await readLedgers(this.running.cloud));
         this.samples.push(sample);
         this.seen(sample);
       } catch {
@@ -44,18 +44,18 @@ export class Observer {
   }
 
   private sample(ledgers: Record<'source' | 'target', SideLedger>): Sample {
-    const { world, plan, backends } = this.standing;
+    const { cloud, plan, backends } = this.running;
     const entered = this.execution()?.entered ?? [];
     const seen = this.traffic.snapshot();
     return {
       atMs: Date.now(),
-      state: stateOf(this.execution()),
+      state: findState(this.execution()),
       stage: Math.min(plan.stages.length, entered.filter(({ state }) => state === 'Shift').length),
       stages: plan.stages.length,
-      weights: weightsInForce(world.blueprint) ?? { source: 0, target: 0 },
+      weights: weightsInForce(cloud.model) ?? { source: 0, target: 0 },
       // Only the rehearsal's own backends say in their answers which side they are.
-      answers: (backends.own ? seen?.answersBySide : { ...world.counts.answers }) ?? { source: 0, target: 0 },
-      wrong: (seen ? faultsOf(seen) : 0) + (world.counts.ownClients?.lost ?? 0),
+      responses: (backends.own ? seen?.responsesBySide : { ...cloud.counts.responses }) ?? { source: 0, target: 0 },
+      wrong: (seen ? listFaults(seen) : 0) + (cloud.counts.ownClients?.lost ?? 0),
       live: { source: ledgers.source.active ?? NO_CONNECTIONS, target: ledgers.target.active ?? NO_CONNECTIONS },
       draining: ledgers.source.draining,
       messages: seen?.websocket.received ?? 0,
@@ -64,7 +64,7 @@ export class Observer {
 }
 
 /** The state machine's place, or how it ended where it did so past every Catch. */
-function stateOf(execution: ExecutionDescription | undefined): string {
+function findState(execution: ExecutionDescription | undefined): string {
   if (!execution) return 'not started';
   const isCut = execution.status === 'ABORTED' || execution.status === 'TIMED_OUT';
   return isCut ? execution.status : (execution.entered.at(-1)?.state ?? 'not started');

@@ -1,7 +1,7 @@
 import { XMLParser } from 'fast-xml-parser';
-import { weightsOf } from '../../core/traffic/forward';
+import { findWeights } from '../../core/traffic/forward';
 import { Weights } from '../../core/traffic/weights';
-import { OPERATOR_KEY_ID, World } from '../cloud/local-cloud';
+import { OPERATOR_KEY_ID, LocalCloud } from '../cloud/local-cloud';
 
 interface DescribeRules {
   readonly DescribeRulesResponse: {
@@ -23,32 +23,32 @@ interface ReadAction {
  *
  * @returns undefined for a rule that is gone, or forwards to others than the two groups
  */
-export async function readBackWeights(world: World): Promise<Weights | undefined> {
-  const { wiring } = world.blueprint;
-  const answer = await fetch(world.endpoint.url, {
+export async function readBackWeights(cloud: LocalCloud): Promise<Weights | undefined> {
+  const { config } = cloud.model;
+  const response = await fetch(cloud.endpoint.url, {
     method: 'POST',
     headers: {
       'content-type': 'application/x-www-form-urlencoded',
-      authorization: `AWS4-HMAC-SHA256 Credential=${OPERATOR_KEY_ID}/20260101/${world.blueprint.stack.region}/elasticloadbalancing/aws4_request`,
+      authorization: `AWS4-HMAC-SHA256 Credential=${OPERATOR_KEY_ID}/20260101/${cloud.model.stack.region}/elasticloadbalancing/aws4_request`,
     },
     body: new URLSearchParams({
       Action: 'DescribeRules',
       Version: '2015-12-01',
-      'RuleArns.member.1': wiring.weightedRuleArn,
+      'RuleArns.member.1': config.weightedRuleArn,
     }),
   });
   const parser = new XMLParser({
     isArray: (_name, path) => String(path).endsWith('TargetGroups.member'),
     parseTagValue: false,
   });
-  const text = await answer.text();
+  const text = await response.text();
   // It is gone.
-  if (!answer.ok) return undefined;
+  if (!response.ok) return undefined;
   const { DescribeRulesResult } = (parser.parse(text) as DescribeRules).DescribeRulesResponse;
   const groups = DescribeRulesResult.Rules.member.Actions.member.ForwardConfig?.TargetGroups.member ?? [];
   const forward = {
     groups: groups.map(({ TargetGroupArn, Weight }) => ({ arn: TargetGroupArn, weight: Number(Weight ?? 1) })),
     stickiness: { enabled: false, seconds: 0 },
   };
-  return weightsOf(forward, wiring.targetGroupArns);
+  return findWeights(forward, config.targetGroupArns);
 }

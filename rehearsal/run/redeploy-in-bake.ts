@@ -2,17 +2,17 @@ import { formatWeights } from '../../core/traffic/weights';
 import { readAssembly } from '../template/assembly/read';
 import { readBackWeights } from './read-back';
 import { RedeployEvidence, keptWeights } from '../report/evidence';
-import type { Screen } from '../progress/progress-reporter';
+import type { ProgressReporter } from '../progress/progress-reporter';
 import { redeploy } from '../redeploy/redeploy';
 import type { ExecutionDescription } from '../state-machine/model';
 import { until } from '../processes/waiting';
-import type { World } from '../cloud/local-cloud';
+import type { LocalCloud } from '../cloud/local-cloud';
 
 interface RedeployContext {
   /** The folder of the assembly. @default - nothing is deployed */
   readonly redeploy?: string;
   readonly running: ExecutionDescription;
-  readonly screen: Screen;
+  readonly reporter: ProgressReporter;
   readonly signal: AbortSignal;
   /** What the assembly does not tell. @default - nothing */
   readonly parameters?: ReadonlyMap<string, string>;
@@ -25,42 +25,42 @@ interface RedeployContext {
  * @throws Error, the signal's reason
  */
 export async function redeployInBake(
-  world: World,
-  { redeploy: app, running, screen, signal, parameters }: RedeployContext,
+  cloud: LocalCloud,
+  { redeploy: app, running, reporter, signal, parameters }: RedeployContext,
 ): Promise<RedeployEvidence | undefined> {
   if (app === undefined) return undefined;
   const isBaking = () => running.entered.some(({ state }) => state === 'Bake');
   await until(() => isBaking() || running.status !== 'RUNNING', { signal });
   if (!isBaking()) {
-    screen.step('redeploy: not done, because the cutover ended before its first bake');
+    reporter.step('redeploy: not done, because the cutover ended before its first bake');
     return undefined;
   }
   const shifts = () => running.entered.filter(({ state }) => state === 'Shift').length;
   const shiftsBefore = shifts();
-  const weightsBefore = await readBackWeights(world);
-  screen.step(`redeploying '${app}'`);
-  const redeployed = await redeploy(world, readAssembly(app, '--redeploy', parameters));
-  const weightsAfter = await readBackWeights(world);
+  const weightsBefore = await readBackWeights(cloud);
+  reporter.step(`redeploying '${app}'`);
+  const redeployed = await redeploy(cloud, readAssembly(app, '--redeploy', parameters));
+  const weightsAfter = await readBackWeights(cloud);
   // What the cutover itself has shifted meanwhile says nothing of the redeploy.
   const weights = shifts() === shiftsBefore && {
     ...(weightsBefore && { weightsBefore }),
     ...(weightsAfter && { weightsAfter }),
   };
   const evidence = { app, ...redeployed, ...weights };
-  tell(evidence, screen);
+  tell(evidence, reporter);
   return evidence;
 }
 
-function tell(evidence: RedeployEvidence, screen: Screen): void {
+function tell(evidence: RedeployEvidence, reporter: ProgressReporter): void {
   const { status, reason, applied, passedOver, weightsBefore, weightsAfter } = evidence;
-  screen.step(`redeploy: ${status}${reason === undefined ? '' : `: ${reason}`}`);
-  for (const name of applied) screen.step(`redeploy: changed ${name}`);
-  for (const name of passedOver) screen.step(`redeploy: ${name} changed in the template, and stays as it is here`);
+  reporter.step(`redeploy: ${status}${reason === undefined ? '' : `: ${reason}`}`);
+  for (const name of applied) reporter.step(`redeploy: changed ${name}`);
+  for (const name of passedOver) reporter.step(`redeploy: ${name} changed in the template, and stays as it is here`);
   if (applied.length + passedOver.length === 0 && reason === undefined) {
-    screen.step(`redeploy: nothing changed of what is told here`);
+    reporter.step(`redeploy: nothing changed of what is told here`);
   }
   if (!weightsBefore) return;
   const after = weightsAfter ? formatWeights(weightsAfter) : 'what cannot be read any more';
-  if (keptWeights(evidence)) screen.step(`redeploy: the weights stay ${after}`);
-  else screen.step(`redeploy: THE WEIGHTS MOVED, ${formatWeights(weightsBefore)} → ${after}`);
+  if (keptWeights(evidence)) reporter.step(`redeploy: the weights stay ${after}`);
+  else reporter.step(`redeploy: THE WEIGHTS MOVED, ${formatWeights(weightsBefore)} → ${after}`);
 }

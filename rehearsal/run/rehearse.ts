@@ -4,7 +4,7 @@ import { SIDES, Side } from '../../core/traffic/weights';
 import { readAssembly } from '../template/assembly/read';
 import { approve } from './approve';
 import { Backends, areGiven, startBackends } from '../backend/backends';
-import { Blueprint, readBlueprint } from '../template/model/stack-model';
+import { StackModel, readStackModel } from '../template/model/stack-model';
 import { notRun } from '../template/model/custom-resources';
 import { withoutEffect } from '../template/model/without-effect';
 import { watchedAlarms } from '../template/model/outputs';
@@ -14,15 +14,15 @@ import { errorMessage } from '../functions/error-message';
 import { floorProblems, rehearsedPlan } from '../cloud/plan';
 import { hasLoopbackNetwork } from '../processes/loopback';
 import { tellRecovery } from '../cloud/recovery';
-import type { Screen } from '../progress/progress-reporter';
+import type { ProgressReporter } from '../progress/progress-reporter';
 import type { ExecutionDescription } from '../state-machine/model';
 import { readNextStack } from '../redeploy/next-stack';
-import type { Standing } from '../cloud/running-rehearsal';
+import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { NO_PAGES_OF_OURS, TrafficRates, http2Rates, timesRates } from '../traffic/options';
 import { Trust, checkTrust, foreignParts } from '../cloud/trust';
 import { UsageError } from '../errors/usage-error';
 import { startedUnless, until } from '../processes/waiting';
-import { World } from '../cloud/local-cloud';
+import { LocalCloud } from '../cloud/local-cloud';
 
 export interface RehearsalOptions {
   /** A cloud assembly, or a folder with a `cdk.out` in it. */
@@ -76,23 +76,27 @@ const ONE_ADDRESS =
  *
  * @throws UsageError, CutoverError `PlanInvalid`, PortTaken, Error, the signal's reason; nothing is left running then
  */
-export async function standUp(options: RehearsalOptions, screen: Screen, signal: AbortSignal): Promise<Standing> {
+export async function standUp(
+  options: RehearsalOptions,
+  reporter: ProgressReporter,
+  signal: AbortSignal,
+): Promise<RunningRehearsal> {
   const startedMs = Date.now();
   const { parameters, migration, domain } = options;
-  const blueprint = readBlueprint(readAssembly(options.app, '--app', parameters), options.stack, { migration, domain });
-  const isHttp2Only = takesHttp2Only(blueprint);
-  const rates = ratesOf(options, isHttp2Only);
-  const plan = planOf(blueprint, options, rates, screen);
+  const model = readStackModel(readAssembly(options.app, '--app', parameters), options.stack, { migration, domain });
+  const isHttp2Only = takesHttp2Only(model);
+  const rates = computeRates(options, isHttp2Only);
+  const plan = findPlan(model, options, rates, reporter);
   checkTraffic(plan, options);
-  checkFault(blueprint, options);
-  const trust = checkAssemblies(blueprint, options, screen);
-  tellDifferences(blueprint, options, screen);
-  screen.step(`stack '${blueprint.stack.name}': starting the backends`);
+  checkFault(model, options);
+  const trust = checkAssemblies(model, options, reporter);
+  tellDifferences(model, options, reporter);
+  reporter.step(`stack '${model.stack.name}': starting the backends`);
   const { fault, seed } = options;
   const hasOwnAddresses = await hasLoopbackNetwork();
-  if (!hasOwnAddresses) screen.step(ONE_ADDRESS);
+  if (!hasOwnAddresses) reporter.step(ONE_ADDRESS);
   const backends = await startedUnless(
-    startBackends(options, { fault, smoke: smokeOf(plan, blueprint), seed, hasOwnAddresses }, signal),
+    startBackends(options, { fault, smoke: buildSmoke(plan, model), seed, hasOwnAddresses }, signal),
     signal,
     START_GRACE_MS,
   );
@@ -102,34 +106,34 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
   };
   try {
     const broken = new AbortController();
-    const world: World = await World.start({
-      blueprint,
+    const cloud: LocalCloud = await LocalCloud.start({
+      model,
       plan,
       upstreams: backends.upstreams,
       ports: options.ports,
       speed: options.speed,
-      onFailure: tellOnce(screen),
+      onFailure: tellOnce(reporter),
       seed: options.seed,
       hasLoopbackNetwork: hasOwnAddresses,
       trust,
-      onStatusCall: (call) => tellRecovery(call, screen),
+      onStatusCall: (call) => tellRecovery(call, reporter),
       onExecution: (execution) => {
-        beginFault(options.fault, execution, backends, world);
-        approve(execution, world, screen, options.approve === false);
+        beginFault(options.fault, execution, backends, cloud);
+        approve(execution, cloud, reporter, options.approve === false);
       },
       onBroken: (reason) => broken.abort(new Error(reason)),
     });
-    stops.push(() => world.stop());
-    screen.step(
-      `load balancer on ${listenersOf(blueprint)}; AWS endpoint on ${world.endpoint.url}; waiting for healthy targets`,
+    stops.push(() => cloud.stop());
+    reporter.step(
+      `load balancer on ${listListeners(model)}; AWS endpoint on ${cloud.endpoint.url}; waiting for healthy targets`,
     );
-    await until(() => SIDES.every((side) => isHealthy(blueprint, side)), {
+    await until(() => SIDES.every((side) => isHealthy(model, side)), {
       withinMs: HEALTHY_WITHIN_MS,
       signal: AbortSignal.any([signal, broken.signal]),
-      complaint: () => targetStates(blueprint),
+      problem: () => targetStates(model),
     });
-    if (isHttp2Only) screen.step('target groups of HTTP/2: all traffic is HTTP/2, and there are no WebSockets');
-    return { world, backends, plan, rates, startedMs, broken: broken.signal, stop, isHttp2Only };
+    if (isHttp2Only) reporter.step('target groups of HTTP/2: all traffic is HTTP/2, and there are no WebSockets');
+    return { cloud, backends, plan, rates, startedMs, broken: broken.signal, stop, isHttp2Only };
   } catch (error) {
     await stop();
     throw error;
@@ -137,7 +141,7 @@ export async function standUp(options: RehearsalOptions, screen: Screen, signal:
 }
 
 /** What the plan asks for, and what a deployment asks for before its rule joins an existing listener. */
-function smokeOf({ smoke }: Plan, { functions }: Blueprint): SmokeRequest[] {
+function buildSmoke({ smoke }: Plan, { functions }: StackModel): SmokeRequest[] {
   const json = functions.map(({ environment }) => environment[PROOF_VARIABLE]).find((value) => value !== undefined);
   const proven = json === undefined ? [] : (JSON.parse(json) as ProofOrder).smoke;
   return [...smoke, ...proven.filter(({ path }) => smoke.every((each) => each.path !== path))];
@@ -148,49 +152,53 @@ function smokeOf({ smoke }: Plan, { functions }: Blueprint): SmokeRequest[] {
  *
  * @throws UsageError
  */
-function checkAssemblies(blueprint: Blueprint, options: RehearsalOptions, screen: Screen): Trust {
+function checkAssemblies(model: StackModel, options: RehearsalOptions, reporter: ProgressReporter): Trust {
   const { trust = 'ownBundles', redeploy, parameters } = options;
-  checkTrust(blueprint, trust);
+  checkTrust(model, trust);
   if (redeploy !== undefined) {
-    checkTrust(readNextStack(blueprint, readAssembly(redeploy, '--redeploy', parameters)), trust);
+    checkTrust(readNextStack(model, readAssembly(redeploy, '--redeploy', parameters)), trust);
   }
-  if (trust === 'ownBundles') for (const part of foreignParts(blueprint)) screen.step(part);
+  if (trust === 'ownBundles') for (const part of foreignParts(model)) reporter.step(part);
   return trust;
 }
 
-function planOf(blueprint: Blueprint, options: RehearsalOptions, rates: TrafficRates, screen: Screen): Plan {
-  const given = rehearsedPlan(blueprint.machine, options.plan, options.speed);
+function findPlan(model: StackModel, options: RehearsalOptions, rates: TrafficRates, reporter: ProgressReporter): Plan {
+  const given = rehearsedPlan(model.machine, options.plan, options.speed);
   // It has no traffic at all then, which is said with its own reason.
   if (given.smoke.length === 0 && areGiven(options)) return given;
   const plan = withEnoughRequests(given, { ...options, rates });
   const [asked, scaled] = [given.breaker.minimumRequests, plan.breaker.minimumRequests];
   if (asked !== scaled) {
-    screen.step(`--traffic ${options.traffic}: 'minimumRequests' is ${scaled} here instead of the plan's ${asked}`);
+    reporter.step(`--traffic ${options.traffic}: 'minimumRequests' is ${scaled} here instead of the plan's ${asked}`);
   }
   return plan;
 }
 
-function ratesOf(options: RehearsalOptions, isHttp2Only: boolean): TrafficRates {
+function computeRates(options: RehearsalOptions, isHttp2Only: boolean): TrafficRates {
   const rates = { ...timesRates(options.traffic), ...(areGiven(options) ? NO_PAGES_OF_OURS : {}) };
   return isHttp2Only ? http2Rates(rates) : rates;
 }
 
 /** What is not here as it is at AWS. There a plan of a file would have to be deployed first. */
-function tellDifferences({ machine, resources, elb }: Blueprint, { plan }: RehearsalOptions, screen: Screen): void {
-  for (const name of notRun(resources)) screen.step(`${name} is not run here`);
-  for (const attributes of withoutEffect(elb)) screen.step(`without effect here: ${attributes}`);
+function tellDifferences(
+  { machine, resources, elb }: StackModel,
+  { plan }: RehearsalOptions,
+  reporter: ProgressReporter,
+): void {
+  for (const name of notRun(resources)) reporter.step(`${name} is not run here`);
+  for (const attributes of withoutEffect(elb)) reporter.step(`without effect here: ${attributes}`);
   for (const problem of floorProblems(machine, plan)) {
-    screen.step(`a cutover as it is deployed would refuse this plan: ${problem}`);
+    reporter.step(`a cutover as it is deployed would refuse this plan: ${problem}`);
   }
 }
 
 /** An HTTP/1.1 client gets 464 from a side whose group is one of HTTP/2. */
-function takesHttp2Only({ elb, wiring }: Blueprint): boolean {
-  return SIDES.some((side) => elb.targetGroup(wiring.targetGroupArns[side]).protocolVersion === 'HTTP2');
+function takesHttp2Only({ elb, config }: StackModel): boolean {
+  return SIDES.some((side) => elb.targetGroup(config.targetGroupArns[side]).protocolVersion === 'HTTP2');
 }
 
 /** @throws UsageError for a fault that has nothing to work on */
-function checkFault({ machine }: Blueprint, { fault }: RehearsalOptions): void {
+function checkFault({ machine }: StackModel, { fault }: RehearsalOptions): void {
   if (fault !== 'alarm' || watchedAlarms(machine).length > 0) return;
   throw new UsageError(`'--fault alarm' must have an alarm that the cutover watches, got none`);
 }
@@ -200,29 +208,29 @@ function beginFault(
   fault: Fault | undefined,
   { arn, entered, status }: ExecutionDescription,
   backends: Backends,
-  world: World,
+  cloud: LocalCloud,
 ): void {
   const state = entered.at(-1)?.state;
   const isFirst = entered.filter((each) => each.state === state).length === 1;
   if (state === 'Shift') backends.beginFault();
-  if (state === 'Shift' && fault === 'proxy-crash-loop') crashTarget(world);
-  const [alarm] = watchedAlarms(world.blueprint.machine);
-  if (fault === 'alarm' && state === 'Confirm' && alarm !== undefined) world.alarms.set(alarm, 'ALARM', 'fault: alarm');
+  if (state === 'Shift' && fault === 'proxy-crash-loop') crashTarget(cloud);
+  const [alarm] = watchedAlarms(cloud.model.machine);
+  if (fault === 'alarm' && state === 'Confirm' && alarm !== undefined) cloud.alarms.set(alarm, 'ALARM', 'fault: alarm');
   // As the console does, without a word of why.
-  if (fault === 'stop' && state === 'Bake' && isFirst && status === 'RUNNING') world.states.stop(arn, '', '');
+  if (fault === 'stop' && state === 'Bake' && isFirst && status === 'RUNNING') cloud.states.stop(arn, '', '');
 }
 
-function crashTarget({ blueprint, tasks }: World): void {
-  const target = blueprint.services.find(({ name }) => name === blueprint.wiring.serviceNames.target);
+function crashTarget({ model, tasks }: LocalCloud): void {
+  const target = model.services.find(({ name }) => name === model.config.serviceNames.target);
   if (target) tasks.crashLoop(target.arn);
 }
 
 /** What fails again and again in the same way is told once. */
-function tellOnce(screen: Screen): (state: string, error: string, cause: string) => void {
+function tellOnce(reporter: ProgressReporter): (state: string, error: string, cause: string) => void {
   let last = '';
   return (state, error, cause) => {
     const text = `${state} failed: ${error}: ${errorMessage(cause)}`;
-    if (text !== last) screen.step(text);
+    if (text !== last) reporter.step(text);
     last = text;
   };
 }
@@ -235,15 +243,15 @@ function checkTraffic({ smoke }: Plan, options: RehearsalOptions): void {
   );
 }
 
-function isHealthy(blueprint: Blueprint, side: Side): boolean {
-  const service = blueprint.services.find(({ name }) => name === blueprint.wiring.serviceNames[side]);
-  const targets = [...blueprint.elb.targetGroup(blueprint.wiring.targetGroupArns[side]).targets.values()];
+function isHealthy(model: StackModel, side: Side): boolean {
+  const service = model.services.find(({ name }) => name === model.config.serviceNames[side]);
+  const targets = [...model.elb.targetGroup(model.config.targetGroupArns[side]).targets.values()];
   return targets.filter(({ state }) => state === 'healthy').length >= (service?.desiredCount ?? 1);
 }
 
-function targetStates(blueprint: Blueprint): string {
+function targetStates(model: StackModel): string {
   const states = SIDES.map((side) => {
-    const targets = [...blueprint.elb.targetGroup(blueprint.wiring.targetGroupArns[side]).targets.values()];
+    const targets = [...model.elb.targetGroup(model.config.targetGroupArns[side]).targets.values()];
     const listed = targets.map(
       ({ id, port, state, reason }) => `${id}:${port} ${state}${reason ? ` (${reason.description})` : ''}`,
     );
@@ -252,8 +260,8 @@ function targetStates(blueprint: Blueprint): string {
   return `every target must be healthy within ${HEALTHY_WITHIN_MS / 1000} s, got ${states.join('; ')}`;
 }
 
-export function listenersOf(blueprint: Blueprint): string {
-  return [...blueprint.elb.listeners.values()]
+export function listListeners(model: StackModel): string {
+  return [...model.elb.listeners.values()]
     .map(({ port, templatePort }) => (port === templatePort ? `:${port}` : `:${port} (for :${templatePort})`))
     .join(', ');
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Identity } from '../template/assembly/resolve';
 import type { CustomResource } from '../template/model/custom-resources';
-import { CustomResourceAnswer, readAnswer } from './custom-resource-answer';
+import { CustomResourceResponse, readResponse } from './custom-resource-response';
 import { openMailbox } from './mailbox';
 
 type RequestType = 'Create' | 'Update' | 'Delete';
@@ -37,13 +37,13 @@ export class CustomResources {
 
   /** @throws CustomResourceFailed */
   async create(resource: CustomResource): Promise<Identity> {
-    return identityOf(await this.ask(resource, 'Create', {}));
+    return findIdentity(await this.ask(resource, 'Create', {}));
   }
 
   /** @throws CustomResourceFailed */
   async update(resource: CustomResource, old: CustomResource, physicalId: string): Promise<Identity> {
     const details = { PhysicalResourceId: physicalId, OldResourceProperties: old.properties };
-    return identityOf(await this.ask(resource, 'Update', details));
+    return findIdentity(await this.ask(resource, 'Update', details));
   }
 
   /** @throws CustomResourceFailed */
@@ -51,21 +51,21 @@ export class CustomResources {
     await this.ask(resource, 'Delete', { PhysicalResourceId: physicalId });
   }
 
-  private async ask(resource: CustomResource, request: RequestType, details: object): Promise<CustomResourceAnswer> {
+  private async ask(resource: CustomResource, request: RequestType, details: object): Promise<CustomResourceResponse> {
     const asked = { StackId: this.stackId, RequestId: randomUUID(), LogicalResourceId: resource.logicalId };
     const failed = (why: string, physicalId?: string) => new CustomResourceFailed(resource, request, why, physicalId);
-    let answer: CustomResourceAnswer;
+    let response: CustomResourceResponse;
     try {
-      answer = readAnswer(await this.answerOf(resource, { ...asked, RequestType: request, ...details }), asked);
+      response = readResponse(await this.readResponse(resource, { ...asked, RequestType: request, ...details }), asked);
     } catch (error) {
       throw failed((error as Error).message);
     }
-    if (!answer.isSuccess) throw failed(`FAILED: ${answer.reason}`, answer.physicalId);
-    return answer;
+    if (!response.isSuccess) throw failed(`FAILED: ${response.reason}`, response.physicalId);
+    return response;
   }
 
   /** @throws Error when there is none */
-  private async answerOf(resource: CustomResource, request: object): Promise<string> {
+  private async readResponse(resource: CustomResource, request: object): Promise<string> {
     const mailbox = await openMailbox();
     const event = {
       ...request,
@@ -85,7 +85,7 @@ export class CustomResources {
       (error: Error) => Promise.reject(new Error(`no answer from a function that failed: ${error.message}`)),
     );
     try {
-      return await Promise.race([mailbox.answered, ended, late]);
+      return await Promise.race([mailbox.responded, ended, late]);
     } finally {
       clearTimeout(timer);
       ended.catch(() => undefined);
@@ -94,6 +94,6 @@ export class CustomResources {
   }
 }
 
-function identityOf({ physicalId, attributes }: CustomResourceAnswer): Identity {
+function findIdentity({ physicalId, attributes }: CustomResourceResponse): Identity {
   return { ref: physicalId, attributes };
 }

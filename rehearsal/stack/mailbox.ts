@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 interface Mailbox {
   readonly url: string;
   /** The first body that was put there. */
-  readonly answered: Promise<string>;
+  readonly responded: Promise<string>;
   close(): void;
 }
 
@@ -15,10 +15,10 @@ const CLOSE_GRACE_MS = 1_000;
 export async function openMailbox(): Promise<Mailbox> {
   const path = `/${randomUUID()}`;
   let settle: (body: string) => void = () => undefined;
-  const answered = new Promise<string>((resolve) => (settle = resolve));
+  const responded = new Promise<string>((resolve) => (settle = resolve));
   const server = createServer((request, response) => {
     if (request.method !== 'PUT' || request.url !== path) return void response.writeHead(403).end();
-    bodyOf(request).then(
+    findBody(request).then(
       (body) => {
         settle(body);
         response.writeHead(200, { connection: 'close' }).end();
@@ -34,7 +34,7 @@ export async function openMailbox(): Promise<Mailbox> {
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}${path}`,
-    answered,
+    responded,
     close: () => {
       server.close();
       // Whoever has just put an answer still gets its own.
@@ -44,7 +44,7 @@ export async function openMailbox(): Promise<Mailbox> {
 }
 
 /** @throws Error when the client goes away before its end */
-async function bodyOf(request: IncomingMessage): Promise<string> {
+async function findBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks).toString();

@@ -1,12 +1,12 @@
 import type { StackDescription, StackEvent, StackResource, StackStatus } from '../aws/services/stacks/stacks-service';
-import { uuidOf } from '../aws/identifiers';
+import { buildUuid } from '../aws/identifiers';
 import { buildOutputs } from '../template/model/outputs';
 import type { Resources } from '../template/model/resources';
 
 const STACK = 'AWS::CloudFormation::Stack';
 
 /** A resource, and what it was made of, to see whether it changed. */
-interface Standing {
+interface RunningRehearsal {
   readonly resource: StackResource;
   readonly made: string;
 }
@@ -18,7 +18,7 @@ export class StackRecord {
   private updatedAt: Date | undefined;
   private status: StackStatus = 'CREATE_IN_PROGRESS';
   private statusReason: string | undefined;
-  private standing: ReadonlyMap<string, Standing> = new Map();
+  private running: ReadonlyMap<string, RunningRehearsal> = new Map();
   private readonly events: StackEvent[] = [];
 
   constructor(private resources: Resources) {
@@ -61,25 +61,27 @@ export class StackRecord {
       updatedAt: this.updatedAt,
       // As at AWS, an output is there once its stack is.
       outputs: this.status === 'CREATE_IN_PROGRESS' ? [] : buildOutputs(this.resources),
-      resources: [...this.standing.values()].map(({ resource }) => resource),
+      resources: [...this.running.values()].map(({ resource }) => resource),
       events: this.events,
     };
   }
 
   /** What is there now; what came, changed or went since is an event. */
   private takeStock(): void {
-    const before = this.standing;
-    const now = this.resources.logicalIds.flatMap((logicalId) => this.standingOf(logicalId, before.get(logicalId)));
-    this.standing = new Map(now.map((each) => [each.resource.logicalId, each]));
+    const before = this.running;
+    const now = this.resources.logicalIds.flatMap((logicalId) =>
+      this.describeRunning(logicalId, before.get(logicalId)),
+    );
+    this.running = new Map(now.map((each) => [each.resource.logicalId, each]));
     const changed = now.filter((each) => before.get(each.resource.logicalId) !== each);
     for (const { resource } of changed) this.tell(resource, undefined);
     for (const [logicalId, { resource }] of before) {
       const gone = { ...resource, status: 'DELETE_COMPLETE', changedAt: new Date() };
-      if (!this.standing.has(logicalId)) this.tell(gone, undefined);
+      if (!this.running.has(logicalId)) this.tell(gone, undefined);
     }
   }
 
-  private standingOf(logicalId: string, before: Standing | undefined): Standing[] {
+  private describeRunning(logicalId: string, before: RunningRehearsal | undefined): RunningRehearsal[] {
     const ready = this.resources.describe(logicalId);
     if (!ready) return [];
     const { type, identity, properties } = ready;
@@ -96,6 +98,6 @@ export class StackRecord {
   }
 
   private tell(resource: StackResource, reason: string | undefined): void {
-    this.events.push({ ...resource, id: uuidOf(`${this.id}/${this.events.length}`), reason });
+    this.events.push({ ...resource, id: buildUuid(`${this.id}/${this.events.length}`), reason });
   }
 }

@@ -25,9 +25,9 @@ interface Machine {
 
 const LAMBDA_INVOKE = 'arn:aws:states:::lambda:invoke';
 /** The longest that a timer of Node can wait, about 24 days; a longer limit of a state machine is never reached here. */
-const LONGEST_TIMER_SECONDS = 2_147_483;
+const MAX_TIMER_SECONDS = 2_147_483;
 /** However fast: a retry without any pause would only heat the machine. */
-const SHORTEST_PAUSE_MS = 50;
+const MIN_PAUSE_MS = 50;
 
 /** Runs state machines from their own definitions; only the Lambda tasks lead to local processes. */
 export class StateMachineRunner implements StatesModel {
@@ -53,7 +53,7 @@ export class StateMachineRunner implements StatesModel {
 
   /** @throws UsageError for a definition that Step Functions would not take */
   add(description: MachineDescription): void {
-    const definition = definitionOf(description);
+    const definition = findDefinition(description);
     this.machines.set(description.arn, { description, definition, local: validated(description, definition) });
   }
 
@@ -100,7 +100,7 @@ export class StateMachineRunner implements StatesModel {
           taskResourceLocalHandlers: this.handlers(machine.definition, execution) as never,
           ...(this.options.speed > 1 && { retryIntervalOverrides: this.pauses(machine.definition) }),
         },
-        context: contextOf(machine.description, execution) as never,
+        context: findContext(machine.description, execution) as never,
         noThrowOnAbort: true,
       });
       this.running.set(execution.arn, run);
@@ -153,7 +153,7 @@ export class StateMachineRunner implements StatesModel {
   /** Milliseconds before a retry, by state and retrier: without the back-off, which a shortened pause does not need. */
   private pauses(definition: Definition): Record<string, number[]> {
     const retried = Object.entries(definition.States).filter(([, { Retry }]) => Retry !== undefined);
-    const pause = (seconds = 1) => Math.max(SHORTEST_PAUSE_MS, (seconds * 1000) / this.options.speed);
+    const pause = (seconds = 1) => Math.max(MIN_PAUSE_MS, (seconds * 1000) / this.options.speed);
     return Object.fromEntries(
       retried.map(([name, { Retry = [] }]) => [name, Retry.map(({ IntervalSeconds }) => pause(IntervalSeconds))]),
     );
@@ -194,10 +194,10 @@ export class StateMachineRunner implements StatesModel {
   }
 }
 
-function definitionOf({ name, definition }: MachineDescription): Definition {
+function findDefinition({ name, definition }: MachineDescription): Definition {
   try {
     const parsed = JSON.parse(definition) as Definition;
-    if ((parsed.TimeoutSeconds ?? 0) > LONGEST_TIMER_SECONDS) delete parsed.TimeoutSeconds;
+    if ((parsed.TimeoutSeconds ?? 0) > MAX_TIMER_SECONDS) delete parsed.TimeoutSeconds;
     return parsed;
   } catch (error) {
     throw new UsageError(`the definition of state machine '${name}' must be JSON, got ${(error as Error).message}`);
@@ -217,7 +217,7 @@ function validated({ name }: MachineDescription, definition: Definition): StateM
 }
 
 /** @see https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html */
-function contextOf(machine: MachineDescription, execution: ExecutionDescription): object {
+function findContext(machine: MachineDescription, execution: ExecutionDescription): object {
   return {
     Execution: { Id: execution.arn, Name: execution.name, RoleArn: machine.roleArn },
     StateMachine: { Id: machine.arn, Name: machine.name },

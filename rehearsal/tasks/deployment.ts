@@ -19,7 +19,7 @@ export function canTakeOver(elb: ElbModel, service: EcsService, tasks: Iterable<
 }
 
 /** Within the grace period after its start a task is not unhealthy. */
-export function conditionOf(elb: ElbModel, service: EcsService, task: EcsTask, nowMs: number): Condition {
+export function findCondition(elb: ElbModel, service: EcsService, task: EcsTask, nowMs: number): Condition {
   if (task.status !== 'RUNNING') return 'pending';
   const graceMs = 1000 * (service.healthCheckGracePeriodSeconds ?? 0);
   const isOnTrial = nowMs - (task.startedAt?.getTime() ?? nowMs) < graceMs;

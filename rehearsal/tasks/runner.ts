@@ -5,14 +5,14 @@ import type { Targets } from '../load-balancer/targets';
 import type { ProcessHooks } from '../processes/processes';
 import { Addresses } from './addresses';
 import type { Cluster, EcsModel, EcsService } from './model';
-import { canTakeOver, conditionOf, isFoundHealthy, unhealthyGroups } from './deployment';
+import { canTakeOver, findCondition, isFoundHealthy, unhealthyGroups } from './deployment';
 import { schedule } from './schedule';
 import { ContainerSpec, TaskProcess } from './task-process';
 
 /** A task that ends by itself sooner than this counts as a failed start. */
 const SHORT_LIFE_MS = 10_000;
 /** After this many failed starts within the window a service is given up that was never healthy: the rehearsal cannot go on. */
-const MOST_FAILURES = 4;
+const MAX_FAILURES = 4;
 const FAILURE_WINDOW_MS = 60_000;
 /**
  * Before the second try after a failed start, and so much longer before each that follows; the first is at once. As the
@@ -114,7 +114,7 @@ export class TaskRunner implements EcsModel {
     const newest = wanted.filter(({ deployment }) => deployment === (service.deployment ?? 0));
     const { start, scaleIn, replaced } = schedule(
       service,
-      newest.map((task) => [task, conditionOf(this.options.elb, service, task, nowMs)] as const),
+      newest.map((task) => [task, findCondition(this.options.elb, service, task, nowMs)] as const),
       wanted.length - newest.length,
     );
     if (nowMs >= (this.notBefore.get(service.arn) ?? 0)) for (let n = start; n > 0; n -= 1) this.startTask(service);
@@ -193,7 +193,7 @@ export class TaskRunner implements EcsModel {
     const recent = (this.failures.get(service.arn) ?? []).filter((atMs) => nowMs - atMs < FAILURE_WINDOW_MS);
     this.failures.set(service.arn, [...recent, nowMs]);
     this.notBefore.set(service.arn, nowMs + BACK_OFF_MS * recent.length);
-    if (this.proven.has(service.arn) || recent.length + 1 < MOST_FAILURES) return;
+    if (this.proven.has(service.arn) || recent.length + 1 < MAX_FAILURES) return;
     this.notBefore.set(service.arn, Infinity);
     this.options.failed(service, reason);
   }

@@ -124,7 +124,7 @@ export class TaskProcess implements EcsTask {
   /** A container is running once its port answers: what pulling and starting an image is at AWS. */
   private async becomeRunning(): Promise<void> {
     while (this.status === 'PROVISIONING') {
-      if (await answers(this.ip, this.container.port)) {
+      if (await responds(this.ip, this.container.port)) {
         this.startedAt = new Date();
         this.setStatus('RUNNING');
         return;
@@ -154,7 +154,7 @@ function localEnvironment({ environment, addressVariable }: ContainerSpec, ip: s
   return { ...Object.fromEntries(local), ...(addressVariable !== undefined && { [addressVariable]: ip }) };
 }
 
-function answers(host: string, port: number): Promise<boolean> {
+function responds(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection({ host, port });
     const done = (is: boolean) => {

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { AnswerPart, DONE } from '../backend/chat';
+import { ResponsePart, DONE } from '../backend/chat';
 import { CookieJar } from './cookie-jar';
 import { EventParser } from './event-parser';
 import { Recorder } from './recorder';
-import { reconnectMs, refusedForMs } from './reconnect';
+import { reconnectMs, rejectedForMs } from './reconnect';
 import type { AskForStream } from './stream-request';
-import type { HttpAnswer } from './transport';
+import type { HttpResponse } from './transport';
 
 /** Between two bytes of an answer, and before the first. */
 const SILENT_MS = 15_000;
@@ -38,7 +38,7 @@ export class ChatClient {
   /** Asks one question after the other; resolves when the last one is answered. */
   async live(): Promise<void> {
     while (!this.isFinishing) {
-      const ended = await this.question();
+      const ended = await this.prompt();
       this.judge(ended);
       const pauseMs = ended.how === 'refused' ? ended.forMs : reconnectMs();
       await Promise.race([delay(pauseMs), this.left]);
@@ -52,12 +52,12 @@ export class ChatClient {
     setTimeout(() => this.call?.destroy(new Error(`no end in ${withinMs} ms`)), withinMs).unref();
   }
 
-  private question(): Promise<Ended> {
+  private prompt(): Promise<Ended> {
     this.asked += 1;
-    const question = `${this.name}-${this.asked}`;
+    const prompt = `${this.name}-${this.asked}`;
     this.recorder.streaming.asked += 1;
     return new Promise((resolve) => {
-      const answer = new Answer(question, this.recorder);
+      const response = new Response(prompt, this.recorder);
       const timer = setTimeout(() => call.destroy(new Error(`nothing in ${SILENT_MS} ms`)), SILENT_MS);
       const over = (ended: Ended) => {
         clearTimeout(timer);
@@ -66,22 +66,22 @@ export class ChatClient {
       };
       const headers = { accept: 'text/event-stream', ...JSON_BODY, ...this.jar.header(Date.now()) };
       const call = this.ask(
-        { method: 'POST', path: '/chat', headers, body: question },
+        { method: 'POST', path: '/chat', headers, body: prompt },
         {
-          answered: (head) => {
+          responded: (head) => {
             timer.refresh();
             this.jar.take(head.headers['set-cookie'], Date.now());
-            const refusal = refusalOf(head);
-            if (!refusal) return;
-            over(refusal);
+            const rejection = findRejection(head);
+            if (!rejection) return;
+            over(rejection);
             call.destroy();
           },
           received: (chunk) => {
             timer.refresh();
-            answer.take(chunk);
+            response.take(chunk);
           },
-          ended: () => over(answer.end()),
-          failed: ({ message }) => over({ how: 'cut', why: `${answer.describe()}, then ${message}` }),
+          ended: () => over(response.end()),
+          failed: ({ message }) => over({ how: 'cut', why: `${response.describe()}, then ${message}` }),
         },
       );
       this.call = call;
@@ -97,15 +97,15 @@ export class ChatClient {
   }
 }
 
-function refusalOf({ status, headers }: Pick<HttpAnswer, 'status' | 'headers'>): Ended | undefined {
-  const forMs = refusedForMs({ status, headers });
+function findRejection({ status, headers }: Pick<HttpResponse, 'status' | 'headers'>): Ended | undefined {
+  const forMs = rejectedForMs({ status, headers });
   if (forMs !== undefined) return { how: 'refused', forMs };
   if (status === 200 && headers['content-type'] === 'text/event-stream') return undefined;
   return { how: 'wrong', why: `${status} ${String(headers['content-type'] ?? '')}`.trim() };
 }
 
 /** One answer, as it comes. */
-class Answer {
+class Response {
   private readonly parser = new EventParser();
   private parts = 0;
   /** As its parts say; unknown before the first. */
@@ -115,7 +115,7 @@ class Answer {
   private lastMs: number | undefined;
 
   constructor(
-    private readonly question: string,
+    private readonly prompt: string,
     private readonly recorder: Recorder,
   ) {}
 
@@ -142,17 +142,17 @@ class Answer {
   }
 
   private isNext(data: string): boolean {
-    const { part, parts, question } = partOf(data);
-    if (part !== this.parts + 1 || question !== this.question) return false;
+    const { part, parts, prompt } = findPart(data);
+    if (part !== this.parts + 1 || prompt !== this.prompt) return false;
     this.parts = part;
     this.whole = parts;
     return true;
   }
 }
 
-function partOf(data: string): Partial<AnswerPart> {
+function findPart(data: string): Partial<ResponsePart> {
   try {
-    return JSON.parse(data) as AnswerPart;
+    return JSON.parse(data) as ResponsePart;
   } catch {
     return {};
   }

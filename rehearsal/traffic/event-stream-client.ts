@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CookieJar } from './cookie-jar';
 import { EventParser, StreamEvent } from './event-parser';
 import { Recorder } from './recorder';
-import { reconnectMs, refusedForMs } from './reconnect';
+import { reconnectMs, rejectedForMs } from './reconnect';
 import type { AskForStream } from './stream-request';
-import type { HttpAnswer } from './transport';
+import type { HttpResponse } from './transport';
 
 const HEAD_MS = 15_000;
 
@@ -61,7 +61,7 @@ export class EventStreamClient {
       const call = this.ask(
         { path, headers },
         {
-          answered: (head) => {
+          responded: (head) => {
             clearTimeout(timer);
             this.begin(head, over);
           },
@@ -75,9 +75,9 @@ export class EventStreamClient {
     });
   }
 
-  private begin({ status, headers }: Pick<HttpAnswer, 'status' | 'headers'>, over: (ended: Ended) => void): void {
+  private begin({ status, headers }: Pick<HttpResponse, 'status' | 'headers'>, over: (ended: Ended) => void): void {
     this.jar.take(headers['set-cookie'], Date.now());
-    const forMs = refusedForMs({ status, headers });
+    const forMs = rejectedForMs({ status, headers });
     if (status !== 200 || headers['content-type'] !== 'text/event-stream') {
       const why = `${status} ${String(headers['content-type'] ?? '')}`.trim();
       over(forMs === undefined ? { how: 'dropped', why } : { how: 'refused', forMs });

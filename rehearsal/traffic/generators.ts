@@ -13,19 +13,19 @@ import {
   REQUESTS_PER_USER,
   TrafficOptions,
   TrafficRates,
-  endpointsOf,
+  findEndpoints,
   http2Rates,
 } from './options';
 import { Pace } from './pace';
 import { Recorder } from './recorder';
 import { AskForStream, askOverHttp1, askOverHttp2 } from './stream-request';
 import { Transport } from './transport';
-import { inTurn } from './turns';
+import { inTurn } from './schedule';
 import { WebSocketClient } from './websocket-client';
 
 /** Clients come over this time, not all at once. */
 const ARRIVAL_MS = 4_000;
-const LAST_ANSWERS_MS = 10_000;
+const LAST_RESPONSES_MS = 10_000;
 /** Of the WebSocket clients, each fifth closes its connections by itself, as people close a page. */
 const RESTLESS = 5;
 
@@ -53,7 +53,7 @@ export class Generators {
 
   /** @throws Error when an option is wrong. */
   constructor(private readonly options: TrafficOptions) {
-    this.nextEndpoint = endpointsOf(options);
+    this.nextEndpoint = findEndpoints(options);
     const rates = { ...DEFAULT_RATES, ...options.rates, ...(options.paths ? NO_PAGES_OF_OURS : {}) };
     this.rates = options.isHttp2Only === true ? http2Rates(rates) : rates;
   }
@@ -76,10 +76,10 @@ export class Generators {
 
   /** Begins nothing more, and resolves when every answer that is owed has come or is given up. */
   async stop(): Promise<void> {
-    const begun = this.pace.stop();
-    const withinMs = this.options.lastAnswersMs ?? LAST_ANSWERS_MS;
+    const started = this.pace.stop();
+    const withinMs = this.options.lastResponsesMs ?? LAST_RESPONSES_MS;
     for (const client of [...this.webSockets, ...this.eventStreams, ...this.chats]) client.finish(withinMs);
-    await Promise.all([begun, ...this.lives]);
+    await Promise.all([started, ...this.lives]);
     for (const transport of this.transports) transport.close();
   }
 

@@ -1,17 +1,17 @@
 import { Side } from '../../core/traffic/weights';
 import { CookieJar } from './cookie-jar';
 import { Recorder } from './recorder';
-import type { RightAnswers } from './tally';
-import { HttpAnswer, HttpRequest, Transport } from './transport';
+import type { RightResponses } from './tally';
+import { HttpResponse, HttpRequest, Transport } from './transport';
 
 interface Expectation {
   readonly status: number;
   /** What the user uses with it. */
-  readonly use: Exclude<keyof RightAnswers, 'expectedErrors'>;
+  readonly use: Exclude<keyof RightResponses, 'expectedErrors'>;
   /** In words, for the line on a failure: `all 7 items`. */
   readonly what?: string;
   /** Whether an answer of that status is the right one. */
-  readonly isRight?: (answer: HttpAnswer) => boolean;
+  readonly isRight?: (response: HttpResponse) => boolean;
 }
 
 /** Sends one user's requests and judges each answer: there is no request that is not counted as `ok` or `failed`. */
@@ -28,7 +28,7 @@ export class HttpChecker {
    * @param dueMs when the request was due, on the clock of `performance.now()`: its latency counts from there
    * @returns the answer when it is right, undefined when it is wrong or did not come
    */
-  async ask(request: HttpRequest, expected: Expectation, dueMs: number): Promise<HttpAnswer | undefined> {
+  async ask(request: HttpRequest, expected: Expectation, dueMs: number): Promise<HttpResponse | undefined> {
     const { http, latency } = this.recorder;
     http.sent += 1;
     const headers = { ...request.headers, ...this.jar?.header(Date.now()) };
@@ -54,24 +54,24 @@ export class HttpChecker {
     return Promise.resolve();
   }
 
-  private judge(answer: HttpAnswer, { status, isRight }: Expectation): string | undefined {
-    const side = sideOf(answer);
-    if (side !== undefined) this.recorder.answersBySide[side] += 1;
+  private judge(response: HttpResponse, { status, isRight }: Expectation): string | undefined {
+    const side = findSide(response);
+    if (side !== undefined) this.recorder.responsesBySide[side] += 1;
     const from = side === undefined ? '' : ` from ${side}`;
-    if (answer.status !== status) return `${answer.status}${from}`;
-    return isRight === undefined || isRight(answer) ? undefined : `${status} with another body${from}`;
+    if (response.status !== status) return `${response.status}${from}`;
+    return isRight === undefined || isRight(response) ? undefined : `${status} with another body${from}`;
   }
 }
 
-export function sideOf({ headers }: { headers: HttpAnswer['headers'] }): Side | undefined {
+export function findSide({ headers }: { headers: HttpResponse['headers'] }): Side | undefined {
   const side = headers['x-backend'];
   return side === 'source' || side === 'target' ? side : undefined;
 }
 
 /** The body as JSON, or undefined when it is none. */
-export function jsonOf(answer: HttpAnswer): Record<string, unknown> | undefined {
+export function parseJson(response: HttpResponse): Record<string, unknown> | undefined {
   try {
-    return JSON.parse(answer.body.toString('utf8')) as Record<string, unknown>;
+    return JSON.parse(response.body.toString('utf8')) as Record<string, unknown>;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import type { SmokeRequest } from '../../core/plan/plan';
-import { HttpChecker, jsonOf, sideOf } from './http-checker';
-import { HttpRequest, HttpAnswer } from './transport';
+import { HttpChecker, parseJson, findSide } from './http-checker';
+import { HttpRequest, HttpResponse } from './transport';
 
 /** What a user does next; each call is one request with its answer. It is told when it was due (`performance.now()`). */
 export type Act = (dueMs: number) => Promise<void>;
@@ -13,7 +13,8 @@ const CART_SIZE = 20;
 
 /** Reads the front page of the default backend. */
 export function frontPageReader(checker: HttpChecker): Act {
-  const isRight = (answer: HttpAnswer) => sideOf(answer) !== undefined && jsonOf(answer)?.side === sideOf(answer);
+  const isRight = (response: HttpResponse) =>
+    findSide(response) !== undefined && parseJson(response)?.side === findSide(response);
   return async (dueMs) => {
     const expected = { status: 200, use: 'reads', what: "the answering side's name", isRight } as const;
     await checker.ask({ method: 'GET', path: '/' }, expected, dueMs);
@@ -42,7 +43,7 @@ export function uploader(checker: HttpChecker): Act {
         status: 200,
         use: 'uploads',
         what: `${body.length} bytes with their sha256`,
-        isRight: (answer) => jsonOf(answer)?.length === body.length && jsonOf(answer)?.sha256 === sha256,
+        isRight: (response) => parseJson(response)?.length === body.length && parseJson(response)?.sha256 === sha256,
       },
       dueMs,
     );
@@ -71,13 +72,13 @@ export class Shopper {
   };
 
   private async login(): Promise<void> {
-    const isRight = (login: HttpAnswer) => typeof jsonOf(login)?.session === 'string';
-    const answer = await this.checker.ask(
+    const isRight = (login: HttpResponse) => typeof parseJson(login)?.session === 'string';
+    const response = await this.checker.ask(
       { method: 'POST', path: '/login' },
       { status: 200, use: 'sessions', what: 'a session', isRight },
       this.dueMs,
     );
-    this.isLoggedIn = answer !== undefined;
+    this.isLoggedIn = response !== undefined;
   }
 
   private async look(): Promise<void> {
@@ -98,11 +99,11 @@ export class Shopper {
   }
 
   private async expectCart(request: HttpRequest, items: string[]): Promise<void> {
-    const isRight = (cart: HttpAnswer) => hasItems(cart, items);
+    const isRight = (cart: HttpResponse) => hasItems(cart, items);
     const expected = { status: 200, use: 'sessions', what: `all ${items.length} items once`, isRight } as const;
-    const answer = await this.checker.ask(request, expected, this.dueMs);
+    const response = await this.checker.ask(request, expected, this.dueMs);
     // Nobody knows what a wrong cart holds, and one failure is to be counted once.
-    if (answer === undefined) return this.startOver();
+    if (response === undefined) return this.startOver();
     this.items = items;
   }
 
@@ -112,6 +113,6 @@ export class Shopper {
   }
 }
 
-function hasItems(cart: HttpAnswer, items: readonly string[]): boolean {
-  return JSON.stringify(jsonOf(cart)?.items) === JSON.stringify(items);
+function hasItems(cart: HttpResponse, items: readonly string[]): boolean {
+  return JSON.stringify(parseJson(cart)?.items) === JSON.stringify(items);
 }

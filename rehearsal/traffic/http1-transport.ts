@@ -2,10 +2,10 @@ import { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { Socket } from 'node:net';
 import { Endpoint, connectionTo } from './options';
-import { ANSWER_TIMEOUT_MS, HttpAnswer, HttpRequest, NoAnswer, Transport, pieces } from './transport';
+import { RESPONSE_TIMEOUT_MS, HttpResponse, HttpRequest, NoResponse, Transport, pieces } from './transport';
 
 /** Of one user without keep-alive. */
-const MOST_CONNECTIONS = 8;
+const MAX_CONNECTIONS = 8;
 
 /**
  * HTTP/1.1 over TLS on one connection at a time, or without keep-alive on one each. Like a browser it sends a GET once more, on a new connection, when a reused connection was closed before any byte
@@ -20,15 +20,15 @@ export class Http1Transport implements Transport {
     keepAlive: boolean,
     private readonly onRetry: () => void,
   ) {
-    this.mostAtOnce = keepAlive ? 1 : MOST_CONNECTIONS;
+    this.mostAtOnce = keepAlive ? 1 : MAX_CONNECTIONS;
     this.agent = new Agent({ keepAlive, maxSockets: keepAlive ? 1 : Infinity });
   }
 
-  async send(request: HttpRequest): Promise<HttpAnswer> {
+  async send(request: HttpRequest): Promise<HttpResponse> {
     try {
       return await this.attempt(request);
     } catch (error) {
-      if (!(error instanceof NoAnswer && error.maySendAgain)) throw error;
+      if (!(error instanceof NoResponse && error.maySendAgain)) throw error;
       this.onRetry();
       return this.attempt(request);
     }
@@ -38,7 +38,7 @@ export class Http1Transport implements Transport {
     this.agent.destroy();
   }
 
-  private attempt(request: HttpRequest): Promise<HttpAnswer> {
+  private attempt(request: HttpRequest): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
       const call = httpsRequest({
         agent: this.agent,
@@ -48,14 +48,14 @@ export class Http1Transport implements Transport {
         headers: { host: this.endpoint.authority, ...request.headers, ...framing(request) },
       });
       const timer = setTimeout(
-        () => call.destroy(new Error(`no answer in ${ANSWER_TIMEOUT_MS} ms`)),
-        ANSWER_TIMEOUT_MS,
+        () => call.destroy(new Error(`no answer in ${RESPONSE_TIMEOUT_MS} ms`)),
+        RESPONSE_TIMEOUT_MS,
       );
       const watch = watchBytes(call);
       call.on('close', () => clearTimeout(timer));
       call.on('error', (error: NodeJS.ErrnoException) => {
         const isStale = call.reusedSocket && !watch.anyByte && isClosed(error);
-        reject(new NoAnswer(error.message, isStale && request.method === 'GET'));
+        reject(new NoResponse(error.message, isStale && request.method === 'GET'));
       });
       call.on('response', (response) => collect(response, resolve, reject));
       send(call, request);
@@ -90,12 +90,12 @@ function watchBytes(call: ClientRequest): { anyByte: boolean } {
 
 function collect(
   response: IncomingMessage,
-  resolve: (answer: HttpAnswer) => void,
+  resolve: (response: HttpResponse) => void,
   reject: (error: Error) => void,
 ): void {
   const chunks: Buffer[] = [];
   response.on('data', (chunk: Buffer) => chunks.push(chunk));
-  response.on('error', (error) => reject(new NoAnswer(`half an answer: ${error.message}`, false)));
+  response.on('error', (error) => reject(new NoResponse(`half an answer: ${error.message}`, false)));
   response.on('end', () =>
     resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
   );

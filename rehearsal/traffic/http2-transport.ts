@@ -8,13 +8,13 @@ import {
 } from 'node:http2';
 import { connect as tlsConnect } from 'node:tls';
 import { Endpoint, connectionTo } from './options';
-import { ANSWER_TIMEOUT_MS, HttpAnswer, HttpRequest, NoAnswer, Transport, pieces } from './transport';
+import { RESPONSE_TIMEOUT_MS, HttpResponse, HttpRequest, NoResponse, Transport, pieces } from './transport';
 
 const ATTEMPTS = 3;
 
 interface LiveSession {
   readonly session: ClientHttp2Session;
-  answered: boolean;
+  responded: boolean;
   goAway?: { readonly code: number; readonly lastStreamId: number };
 }
 
@@ -32,15 +32,15 @@ export class Http2Transport implements Transport {
     private readonly onRetry: () => void,
   ) {}
 
-  async send(request: HttpRequest): Promise<HttpAnswer> {
+  async send(request: HttpRequest): Promise<HttpResponse> {
     for (let attempt = 1; ; attempt += 1) {
       const live = this.session();
       try {
-        const answer = await exchange(live, request, this.endpoint.authority);
-        live.answered = true;
-        return answer;
+        const response = await exchange(live, request, this.endpoint.authority);
+        live.responded = true;
+        return response;
       } catch (error) {
-        if (!(error instanceof NoAnswer && error.maySendAgain) || attempt === ATTEMPTS) throw error;
+        if (!(error instanceof NoResponse && error.maySendAgain) || attempt === ATTEMPTS) throw error;
         this.onRetry();
         this.retire(live);
       }
@@ -57,7 +57,7 @@ export class Http2Transport implements Transport {
     const session = connect(`https://${this.endpoint.authority}`, {
       createConnection: () => tlsConnect(to),
     });
-    const live: LiveSession = { session, answered: false };
+    const live: LiveSession = { session, responded: false };
     // What goes wrong is told by each stream; a session without streams may go at any time.
     session.on('error', () => undefined);
     session.on('goaway', (code: number, lastStreamId: number) => {
@@ -74,7 +74,7 @@ export class Http2Transport implements Transport {
   }
 }
 
-function exchange(live: LiveSession, request: HttpRequest, authority: string): Promise<HttpAnswer> {
+function exchange(live: LiveSession, request: HttpRequest, authority: string): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const stream = open(live, request, authority);
     const chunks: Buffer[] = [];
@@ -82,9 +82,9 @@ function exchange(live: LiveSession, request: HttpRequest, authority: string): P
     let problem: string | undefined;
     let ended = false;
     const timer = setTimeout(() => {
-      problem = `no answer in ${ANSWER_TIMEOUT_MS} ms`;
+      problem = `no answer in ${RESPONSE_TIMEOUT_MS} ms`;
       stream.close(constants.NGHTTP2_CANCEL);
-    }, ANSWER_TIMEOUT_MS);
+    }, RESPONSE_TIMEOUT_MS);
     stream.on('response', (headers) => (head = headers));
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('end', () => (ended = true));
@@ -95,7 +95,7 @@ function exchange(live: LiveSession, request: HttpRequest, authority: string): P
       if (isWhole) return resolve({ status: head?.[':status'] ?? 0, headers: head ?? {}, body: Buffer.concat(chunks) });
       const what = problem ?? `stream closed with code ${stream.rstCode}`;
       const isAgain = !head && (wasNeverProcessed(live, stream) || isStale(live, request));
-      reject(new NoAnswer(head ? `half an answer: ${what}` : what, isAgain));
+      reject(new NoResponse(head ? `half an answer: ${what}` : what, isAgain));
     });
   });
 }
@@ -128,5 +128,5 @@ function wasNeverProcessed({ goAway }: LiveSession, { id, rstCode }: ClientHttp2
 
 /** On the session that follows nothing is answered yet, which is why it goes out only once more. */
 function isStale(live: LiveSession, { method }: HttpRequest): boolean {
-  return live.answered && method === 'GET' && live.session.destroyed;
+  return live.responded && method === 'GET' && live.session.destroyed;
 }

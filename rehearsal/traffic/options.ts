@@ -34,7 +34,7 @@ export interface TrafficOptions {
    * How long a long-lived client may take at the end to get back and to be served once more.
    * @default 10_000
    */
-  readonly lastAnswersMs?: number;
+  readonly lastResponsesMs?: number;
 }
 
 /** HTTP requests per second by generator, and numbers of long-lived clients. */
@@ -104,15 +104,15 @@ export interface Endpoint {
 }
 
 /** @throws Error when the origin is not an https URL. */
-export function endpointOf({ origin, connectTo, ca }: TrafficOptions): Endpoint {
+export function findEndpoint({ origin, connectTo, ca }: TrafficOptions): Endpoint {
   const url = URL.parse(origin);
   if (url?.protocol !== 'https:') throw new Error(`'origin' must be an https URL, got ${origin}`);
   return { host: connectTo.host, port: connectTo.port, ca, serverName: url.hostname, authority: url.host };
 }
 
 /** The same for each client, from an address of its own where there are such. */
-export function endpointsOf(options: TrafficOptions): () => Endpoint {
-  const endpoint = endpointOf(options);
+export function findEndpoints(options: TrafficOptions): () => Endpoint {
+  const endpoint = findEndpoint(options);
   if (options.hasOwnAddresses !== true) return () => endpoint;
   let clients = 0;
   return () => ({ ...endpoint, localAddress: clientAddress(clients++) });

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export class Pace {
   private readonly stopped = new AbortController();
   private readonly users: Promise<void>[] = [];
-  private readonly begun = new Set<Promise<void>>();
+  private readonly started = new Set<Promise<void>>();
 
   constructor() {
     setMaxListeners(0, this.stopped.signal);
@@ -40,15 +40,15 @@ export class Pace {
   async stop(): Promise<void> {
     this.stopped.abort();
     await Promise.all(this.users);
-    await Promise.all(this.begun);
+    await Promise.all(this.started);
   }
 
   private async live(act: (dueMs: number) => Promise<void>, firstMs: number, intervalMs: number): Promise<void> {
     let dueMs = performance.now() + firstMs;
     while (await pause(dueMs - performance.now(), this.stopped.signal)) {
-      const begun = act(dueMs);
-      this.begun.add(begun);
-      void begun.finally(() => this.begun.delete(begun));
+      const started = act(dueMs);
+      this.started.add(started);
+      void started.finally(() => this.started.delete(started));
       dueMs += intervalMs;
     }
   }

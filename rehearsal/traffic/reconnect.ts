@@ -1,6 +1,6 @@
-import type { HttpAnswer } from './transport';
+import type { HttpResponse } from './transport';
 
-const LONGEST_REFUSAL_MS = 2_000;
+const MAX_REJECTION_MS = 2_000;
 
 /** A few 100 ms, never the same for two clients. */
 export function reconnectMs(): number {
@@ -8,8 +8,8 @@ export function reconnectMs(): number {
 }
 
 /** For how long a 503 with Retry-After asks to wait, in ms, with jitter and capped; undefined when the answer is no such refusal. */
-export function refusedForMs({ status, headers }: Pick<HttpAnswer, 'status' | 'headers'>): number | undefined {
+export function rejectedForMs({ status, headers }: Pick<HttpResponse, 'status' | 'headers'>): number | undefined {
   const seconds = Number.parseInt(String(headers['retry-after'] ?? ''), 10);
   if (status !== 503 || Number.isNaN(seconds)) return undefined;
-  return Math.min(seconds * 1000, LONGEST_REFUSAL_MS) + Math.random() * 300;
+  return Math.min(seconds * 1000, MAX_REJECTION_MS) + Math.random() * 300;
 }

@@ -2,7 +2,7 @@ import { Side } from '../../core/traffic/weights';
 import { Histogram } from './histogram';
 import {
   HttpTally,
-  RightAnswers,
+  RightResponses,
   ServerSentEventsTally,
   StreamingTally,
   TrafficSnapshot,
@@ -24,7 +24,7 @@ export class Recorder {
     retried: 0,
     unsent: 0,
   };
-  readonly right: Counters<RightAnswers> = { reads: 0, uploads: 0, sessions: 0, expectedErrors: 0 };
+  readonly right: Counters<RightResponses> = { reads: 0, uploads: 0, sessions: 0, expectedErrors: 0 };
   readonly websocket: Counters<WebSocketTally> = {
     clients: 0,
     opened: 0,
@@ -62,15 +62,15 @@ export class Recorder {
     longestGapMs: 0,
   };
   readonly live = { websocket: 0, serverSentEvents: 0 };
-  readonly answersBySide: Record<Side, number> = { source: 0, target: 0 };
+  readonly responsesBySide: Record<Side, number> = { source: 0, target: 0 };
   readonly latency = new Histogram();
   private readonly failures: string[] = [];
-  private firstBadAnswerAt: string | undefined;
+  private firstBadResponseAt: string | undefined;
 
   /** Keeps a line on something that went wrong; counting it is the caller's. */
   note(generator: string, what: string): void {
     const at = new Date().toISOString();
-    this.firstBadAnswerAt ??= at;
+    this.firstBadResponseAt ??= at;
     if (this.failures.length < KEPT_FAILURES) this.failures.push(`${at} ${generator}: ${what}`);
   }
 
@@ -105,7 +105,7 @@ export class Recorder {
       serverSentEvents: { ...this.serverSentEvents },
       streaming: { ...this.streaming },
       failures: [...this.failures],
-      firstBadAnswerAt: this.firstBadAnswerAt,
+      firstBadResponseAt: this.firstBadResponseAt,
     };
   }
 
@@ -113,7 +113,7 @@ export class Recorder {
     return {
       ...this.tally(),
       at: new Date().toISOString(),
-      answersBySide: { ...this.answersBySide },
+      responsesBySide: { ...this.responsesBySide },
       live: { ...this.live },
     };
   }

@@ -1,7 +1,7 @@
 import { Side } from '../../core/traffic/weights';
 
 /** Right answers, by what the client used; `expectedErrors` are right, too, but say little of the application. */
-export interface RightAnswers {
+export interface RightResponses {
   readonly reads: number;
   readonly uploads: number;
   readonly sessions: number;
@@ -14,7 +14,7 @@ export interface HttpTally {
   /** Requests begun, each counted once however often it was sent. */
   readonly sent: number;
   readonly ok: number;
-  readonly right: RightAnswers;
+  readonly right: RightResponses;
   /** Every request that did not get its right answer. */
   readonly failed: number;
   /** Sent again as a correct client may: never processed, or idempotent on a reused connection that was just closed. */
@@ -97,7 +97,7 @@ export interface TrafficTally {
   /** The first 20, one line each: time, generator, what was expected, what came. */
   readonly failures: readonly string[];
   /** ISO 8601; of the first failure of any kind. */
-  readonly firstBadAnswerAt?: string;
+  readonly firstBadResponseAt?: string;
 }
 
 /** The tally so far, each 250 ms. Counters never go back but for `websocket.lost`, when a message turns out to be late. */
@@ -105,7 +105,7 @@ export interface TrafficSnapshot extends TrafficTally {
   /** ISO 8601. */
   readonly at: string;
   /** HTTP answers by the side that made them, since the start. */
-  readonly answersBySide: Readonly<Record<Side, number>>;
+  readonly responsesBySide: Readonly<Record<Side, number>>;
   readonly live: { readonly websocket: number; readonly serverSentEvents: number };
 }
 
@@ -115,15 +115,15 @@ const CONDITIONS: Readonly<Record<string, (tally: TrafficTally) => boolean>> = {
   requestsWereSent: ({ http }) => http.clients === 0 || http.sent > 0,
   everyRequestIsRight: ({ http }) => http.failed === 0 && http.sent === http.ok,
   webSocketsWereOpened: ({ websocket }) => websocket.clients === 0 || websocket.opened > 0,
-  everyMessageIsAnsweredOnce: ({ websocket: { sent, received, lost, duplicated, outOfOrder } }) =>
+  everyMessageIsRespondedToOnce: ({ websocket: { sent, received, lost, duplicated, outOfOrder } }) =>
     lost === 0 && duplicated === 0 && outOfOrder === 0 && sent === received,
   everyWebSocketIsClosed: ({ websocket }) => websocket.dropped === 0 && websocket.opened === websocket.closedCleanly,
   streamsWereOpened: ({ serverSentEvents }) => serverSentEvents.clients === 0 || serverSentEvents.events > 0,
   everyEventCameOnce: ({ serverSentEvents: { lost, duplicated } }) => lost === 0 && duplicated === 0,
   everyStreamHasEnded: ({ serverSentEvents: { opened, endedCleanly, dropped } }) =>
     dropped === 0 && opened === endedCleanly,
-  questionsWereAsked: ({ streaming }) => streaming.clients === 0 || streaming.whole > 0,
-  everyQuestionIsAnsweredWhole: ({ streaming: { asked, whole, cut, truncated, wrong } }) =>
+  streamingRequestsWereSent: ({ streaming }) => streaming.clients === 0 || streaming.whole > 0,
+  everyStreamingResponseIsWhole: ({ streaming: { asked, whole, cut, truncated, wrong } }) =>
     cut === 0 && truncated === 0 && wrong === 0 && asked === whole,
 };
 
@@ -140,7 +140,7 @@ export function brokenConditions(tally: TrafficTally): string[] {
 }
 
 /** Everything that went wrong, in one number, for a picture over time. */
-export function faultsOf({ http, websocket, serverSentEvents, streaming }: TrafficTally): number {
+export function listFaults({ http, websocket, serverSentEvents, streaming }: TrafficTally): number {
   const sockets = websocket.lost + websocket.duplicated + websocket.outOfOrder + websocket.dropped;
   const events = serverSentEvents.lost + serverSentEvents.duplicated + serverSentEvents.dropped;
   return http.failed + sockets + events + streaming.cut + streaming.truncated + streaming.wrong;

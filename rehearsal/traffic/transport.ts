@@ -7,7 +7,7 @@ export interface HttpRequest {
   readonly chunked?: boolean;
 }
 
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -19,15 +19,15 @@ export interface Transport {
   /** How many requests a client of it has under way: one on a connection of HTTP/1.1. */
   readonly mostAtOnce: number;
   /** @throws Error when there is no whole answer. */
-  send(request: HttpRequest): Promise<HttpAnswer>;
+  send(request: HttpRequest): Promise<HttpResponse>;
   close(): void;
 }
 
 /** Longer than any pause that a cutover may make on purpose. */
-export const ANSWER_TIMEOUT_MS = 15_000;
+export const RESPONSE_TIMEOUT_MS = 15_000;
 
 /** A request without an answer, and whether a correct client may send it again. */
-export class NoAnswer extends Error {
+export class NoResponse extends Error {
   constructor(
     message: string,
     readonly maySendAgain: boolean,

@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ConnectionOptions } from 'node:tls';
 import { ClientOptions, RawData, WebSocket } from 'ws';
 import { CookieJar } from './cookie-jar';
-import { MessageBook } from './message-book';
+import { MessageLedger } from './message-ledger';
 import { Endpoint, connectionTo } from './options';
 import { Recorder } from './recorder';
-import { reconnectMs, refusedForMs } from './reconnect';
+import { reconnectMs, rejectedForMs } from './reconnect';
 
 /** Normal, going away, service restart; 1005 is a Close frame without a code (RFC 6455, 7.4.1; 1012 is IANA's). */
 const CLEAN_CODES: readonly number[] = [1000, 1001, 1005, 1012];
@@ -18,7 +18,7 @@ interface Ended {
   readonly code: number;
   readonly error?: string;
   /** Refused with 503 and Retry-After: wait for this long. */
-  readonly refusedForMs?: number;
+  readonly rejectedForMs?: number;
 }
 
 /**
@@ -26,7 +26,7 @@ interface Ended {
  * as it takes; what was not answered on one is sent again on the next.
  */
 export class WebSocketClient {
-  private readonly book = new MessageBook();
+  private readonly ledger = new MessageLedger();
   private readonly jar = new CookieJar();
   /** When each message was due that has no answer yet. */
   private readonly due = new Map<number, number>();
@@ -57,7 +57,7 @@ export class WebSocketClient {
     while (!this.isDone()) {
       const ended = await this.connection();
       this.judge(ended);
-      if (!this.isDone()) await delay(ended.refusedForMs ?? reconnectMs());
+      if (!this.isDone()) await delay(ended.rejectedForMs ?? reconnectMs());
     }
   }
 
@@ -85,7 +85,7 @@ export class WebSocketClient {
 
   private sendNext(dueMs: number): void {
     this.recorder.websocket.sent += 1;
-    const n = this.book.next();
+    const n = this.ledger.next();
     this.due.set(n, dueMs);
     this.transmit(n);
   }
@@ -97,7 +97,7 @@ export class WebSocketClient {
   }
 
   private isServed(): boolean {
-    return this.hasSentLast && this.book.allAnswered;
+    return this.hasSentLast && this.ledger.allResponded;
   }
 
   private isDone(): boolean {
@@ -125,7 +125,7 @@ export class WebSocketClient {
       socket.on('message', (data) => this.received(data));
       socket.on('unexpected-response', (request, response) => {
         this.takeCookies(response);
-        resolve(refusal(response));
+        resolve(rejection(response));
         request.destroy();
       });
       socket.on('close', (code) => resolve({ code, error }));
@@ -141,7 +141,7 @@ export class WebSocketClient {
     this.recorder.websocket.opened += 1;
     this.recorder.live.websocket += 1;
     if (this.endedMs !== undefined) this.recorder.gap('websocket', this.endedMs);
-    for (const n of this.book.unanswered) this.transmit(n);
+    for (const n of this.ledger.unanswered) this.transmit(n);
     for (const dueMs of this.held.splice(0)) this.sendNext(dueMs);
     const lifetimeMs = this.lifetimeMs();
     if (lifetimeMs !== Infinity) this.retireAfter(lifetimeMs, socket);
@@ -151,7 +151,7 @@ export class WebSocketClient {
   private retireAfter(lifetimeMs: number, socket: WebSocket): void {
     const timer = setTimeout(() => {
       this.isRetiring = true;
-      this.closeWhenAnswered();
+      this.closeWhenResponded();
     }, lifetimeMs);
     socket.once('close', () => clearTimeout(timer));
   }
@@ -163,17 +163,17 @@ export class WebSocketClient {
 
   private received(data: RawData): void {
     const text = (data as Buffer).toString('utf8');
-    const answer = readAnswer(text);
-    if (answer === undefined) return this.recorder.note(this.name, `expected {"n","count"}, got ${text}`);
-    const answered = this.book.answered;
-    const findings = this.book.answer(answer.n, answer.count);
-    this.recorder.websocket.received += this.book.answered - answered;
-    this.settle(answer.n);
+    const response = readResponse(text);
+    if (response === undefined) return this.recorder.note(this.name, `expected {"n","count"}, got ${text}`);
+    const responded = this.ledger.responded;
+    const findings = this.ledger.respond(response.n, response.count);
+    this.recorder.websocket.received += this.ledger.responded - responded;
+    this.settle(response.n);
     for (const { what, ...faults } of findings) {
       for (const [name, amount] of Object.entries(faults)) this.add(name as keyof typeof faults, amount);
       this.recorder.note(this.name, what);
     }
-    this.closeWhenAnswered();
+    this.closeWhenResponded();
   }
 
   private settle(n: number): void {
@@ -186,11 +186,11 @@ export class WebSocketClient {
     this.recorder.websocket[name] += amount;
   }
 
-  private closeWhenAnswered(): void {
-    if ((this.isRetiring && this.book.allAnswered) || this.isServed()) this.socket?.close(1000);
+  private closeWhenResponded(): void {
+    if ((this.isRetiring && this.ledger.allResponded) || this.isServed()) this.socket?.close(1000);
   }
 
-  private judge({ code, error, refusedForMs: forMs }: Ended): void {
+  private judge({ code, error, rejectedForMs: forMs }: Ended): void {
     const { websocket } = this.recorder;
     const wasOpen = this.leave();
     if (forMs !== undefined) websocket.refused += 1;
@@ -221,7 +221,7 @@ export class WebSocketClient {
     this.isGivenUp = true;
     // What was due and never sent has no answer either.
     for (const dueMs of this.held.splice(0)) this.sendNext(dueMs);
-    const { unanswered } = this.book;
+    const { unanswered } = this.ledger;
     if (unanswered.length > 0) {
       this.recorder.websocket.lost += unanswered.length;
       for (const n of unanswered) this.settle(n);
@@ -234,12 +234,12 @@ export class WebSocketClient {
   }
 }
 
-function refusal(response: IncomingMessage): Ended {
-  const forMs = refusedForMs({ status: response.statusCode ?? 0, headers: response.headers });
-  return { code: 1006, error: `handshake answered with ${response.statusCode}`, refusedForMs: forMs };
+function rejection(response: IncomingMessage): Ended {
+  const forMs = rejectedForMs({ status: response.statusCode ?? 0, headers: response.headers });
+  return { code: 1006, error: `handshake answered with ${response.statusCode}`, rejectedForMs: forMs };
 }
 
-function readAnswer(text: string): { n: number; count: number } | undefined {
+function readResponse(text: string): { n: number; count: number } | undefined {
   try {
     const { n, count } = JSON.parse(text) as Record<string, unknown>;
     return typeof n === 'number' && typeof count === 'number' ? { n, count } : undefined;

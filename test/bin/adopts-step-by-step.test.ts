@@ -1,16 +1,16 @@
 import { Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Unproven } from '../../core/cutover/proof';
-import type { CutoverWiring } from '../../core/cutover/cutover-config';
+import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import { OLD_GROUP_TAG } from '../../core/traffic/weighted-rule';
 import { AdoptionPorts, adoptionPorts } from '../../lambda/operator';
 import { AdoptionChange, changeAdoption } from '../../bin/adopt-change';
 import type { StackDescription } from '../../rehearsal/aws/services/stacks/stacks-service';
-import { ARNS, REGION, T0, World, forward, startWorld } from '../rehearsal/aws/world';
+import { ARNS, REGION, T0, LocalCloud, forward, startLocalCloud } from '../rehearsal/aws/world';
 import { run } from '../rehearsal/command';
 
 const OLD = ARNS.source.replace('targetgroup/source', 'targetgroup/old');
-const wiring: CutoverWiring = {
+const config: CutoverConfig = {
   loadBalancerArn: ARNS.balancer,
   weightedRuleArn: ARNS.rule,
   weightedListenerArn: ARNS.listener,
@@ -25,7 +25,7 @@ const wiring: CutoverWiring = {
   proofFunctionName: 'proof',
 };
 
-let world: World;
+let cloud: LocalCloud;
 /** Lambda: answers what speaks against the side that it is asked about. */
 let lambda: Server;
 let asked: string[];
@@ -43,22 +43,22 @@ beforeEach(async () => {
   });
   await new Promise<void>((resolve) => lambda.listen(0, '127.0.0.1', resolve));
   const shared = { description: undefined, status: 'CREATE_COMPLETE', statusReason: undefined, createdAt: T0 } as const;
-  const stack = (name: string, wired: CutoverWiring): StackDescription => ({
+  const stack = (name: string, wired: CutoverConfig): StackDescription => ({
     ...shared,
     id: `arn:aws:cloudformation:${REGION}:123456789012:stack/${name}/1`,
     name,
     updatedAt: undefined,
     outputs: [{ key: 'MigrationCutoverWiring1A2B3C4D', value: JSON.stringify(wired) }],
   });
-  const stacks = [stack('shop', wiring), stack('older', { ...wiring, proofFunctionName: undefined })];
-  world = await startWorld({ stacks: () => stacks });
-  const group = world.elbModel.targetGroup(ARNS.source);
-  world.elbModel.targetGroups.set(OLD, { ...group, arn: OLD, name: 'old', targets: new Map(group.targets) });
-  world.elbModel.rule(ARNS.defaultRule).actions = [forward([OLD, 1])];
-  world.elbModel.rule(ARNS.rule).actions = [forward([OLD, 100])];
-  world.elbModel.tags.set(ARNS.rule, { [OLD_GROUP_TAG]: OLD });
+  const stacks = [stack('shop', config), stack('older', { ...config, proofFunctionName: undefined })];
+  cloud = await startLocalCloud({ stacks: () => stacks });
+  const group = cloud.elbModel.targetGroup(ARNS.source);
+  cloud.elbModel.targetGroups.set(OLD, { ...group, arn: OLD, name: 'old', targets: new Map(group.targets) });
+  cloud.elbModel.rule(ARNS.defaultRule).actions = [forward([OLD, 1])];
+  cloud.elbModel.rule(ARNS.rule).actions = [forward([OLD, 100])];
+  cloud.elbModel.tags.set(ARNS.rule, { [OLD_GROUP_TAG]: OLD });
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.url,
+    AWS_ENDPOINT_URL: cloud.url,
     AWS_ENDPOINT_URL_LAMBDA: `http://127.0.0.1:${(lambda.address() as AddressInfo).port}`,
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'OPERATOR',
@@ -69,18 +69,18 @@ afterEach(async () => {
   delete process.env.AWS_ENDPOINT_URL_LAMBDA;
   lambda.closeAllConnections();
   await new Promise((resolve) => lambda.close(resolve));
-  await world.stop();
+  await cloud.stop();
 });
 
 const groups = () => {
-  const action = world.elbModel.rule(ARNS.rule).actions[0];
+  const action = cloud.elbModel.rule(ARNS.rule).actions[0];
   return action?.type === 'forward' ? action.forward.targetGroups.map(({ arn, weight }) => [arn, weight]) : [];
 };
 const adopt = (...flags: string[]) => run(['adopt', '--stack', ...flags]);
 
 function change(share: number, over: Partial<AdoptionChange> = {}, ports: Partial<AdoptionPorts> = {}) {
   return changeAdoption(
-    { ...adoptionPorts(wiring, () => undefined), ...ports },
+    { ...adoptionPorts(config, () => undefined), ...ports },
     {
       request: { share },
       execution: 'manual-1',
@@ -144,14 +144,14 @@ test('proxies that fail after the person was asked get nothing either', async ()
 });
 
 test('a group past the proxies without a healthy target gets nothing back', async () => {
-  world.elbModel.rule(ARNS.rule).actions = [forward([ARNS.source, 100])];
-  for (const target of world.elbModel.targetGroup(OLD).targets.values()) target.state = 'unhealthy';
+  cloud.elbModel.rule(ARNS.rule).actions = [forward([ARNS.source, 100])];
+  for (const target of cloud.elbModel.targetGroup(OLD).targets.values()) target.state = 'unhealthy';
   await expect(change(50)).rejects.toMatchObject({ code: 'TargetsUnhealthy' });
 });
 
 test('whoever changes the rule while the person is asked is not overridden', async () => {
   const agree = async () => {
-    world.elbModel.rule(ARNS.rule).actions = [forward([ARNS.source, 50], [OLD, 50])];
+    cloud.elbModel.rule(ARNS.rule).actions = [forward([ARNS.source, 50], [OLD, 50])];
     return true;
   };
   await expect(change(10, { agree })).rejects.toMatchObject({ code: 'RulesChanged' });

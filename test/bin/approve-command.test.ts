@@ -1,17 +1,17 @@
 import { approvalKey } from '../../core/approval/approval';
-import type { CutoverWiring } from '../../core/cutover/cutover-config';
+import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import { identityPort } from '../../lambda/adapters/identity';
 import { storePort } from '../../lambda/adapters/store/store';
 import { approve } from '../../lambda/steps/approve';
 import { preflight } from '../../lambda/steps/preflight';
 import { AwsError } from '../../rehearsal/errors/aws-error';
-import { MemoryWorld } from '../lambda/world';
-import { ARNS, REGION, T0, World, startWorld } from '../rehearsal/aws/world';
+import { MemoryCloud } from '../lambda/world';
+import { ARNS, REGION, T0, LocalCloud, startLocalCloud } from '../rehearsal/aws/world';
 import { run } from '../rehearsal/command';
 
-const wiring = { storeBucket: 'store', weightedRuleArn: ARNS.rule } as CutoverWiring;
+const config = { storeBucket: 'store', weightedRuleArn: ARNS.rule } as CutoverConfig;
 
-let world: World;
+let cloud: LocalCloud;
 let denied: string | undefined;
 beforeEach(async () => {
   denied = undefined;
@@ -23,33 +23,33 @@ beforeEach(async () => {
     statusReason: undefined,
     createdAt: T0,
     updatedAt: undefined,
-    outputs: [{ key: 'MigrationCutoverWiring', value: JSON.stringify(wiring) }],
+    outputs: [{ key: 'MigrationCutoverWiring', value: JSON.stringify(config) }],
   };
   const authorize = ({ action }: { action: string }) => {
     if (action === denied) throw new AwsError('AccessDenied', 'not you', 403);
   };
-  world = await startWorld({ stacks: () => [stack], authorize });
+  cloud = await startLocalCloud({ stacks: () => [stack], authorize });
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.url,
+    AWS_ENDPOINT_URL: cloud.url,
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'ANN',
     AWS_SECRET_ACCESS_KEY: 'none',
   });
 });
-afterEach(() => world.stop());
+afterEach(() => cloud.stop());
 
-const answer = (execution: string, gate: string, ...flags: string[]) =>
+const respond = (execution: string, gate: string, ...flags: string[]) =>
   run(['approve', '--stack', 'shop', '--execution', execution, '--gate', gate, ...flags]);
 const ARN = 'arn:aws:iam::123456789012:user/ANN';
 
 /** A cutover named `night` that asks before its first shift, over the store and the STS of the endpoint. */
 async function waiting() {
-  const memory = new MemoryWorld();
+  const memory = new MemoryCloud();
   memory.nowMs = Date.now();
   const { store, ...others } = memory.ports;
   const ports = {
     ...others,
-    identity: identityPort(wiring),
+    identity: identityPort(config),
     store: { ...store, approval: storePort('store').approval },
   };
   const ready = memory.ready({ approval: { beforeFirstShift: true } });
@@ -64,7 +64,7 @@ async function waiting() {
 
 test('a yes is signed, and the cutover records who signed it', async () => {
   const { look } = await waiting();
-  expect(await answer('night', 'firstShift')).toEqual({
+  expect(await respond('night', 'firstShift')).toEqual({
     code: 0,
     output: `approved 'firstShift' of 'night' as ${ARN}: it counts when the cutover looks next, if it asks for it\n`,
   });
@@ -75,7 +75,7 @@ test('a yes is signed, and the cutover records who signed it', async () => {
 
 test('a no is one too', async () => {
   const { look } = await waiting();
-  const { code, output } = await answer('night', 'firstShift', '--reject', '--json');
+  const { code, output } = await respond('night', 'firstShift', '--reject', '--json');
   expect([code, JSON.parse(output)]).toEqual([
     0,
     {
@@ -92,12 +92,12 @@ test('a no is one too', async () => {
 
 test('an answer to another gate or execution, put where this one is looked for, counts for nothing', async () => {
   const { look, memory } = await waiting();
-  await answer('night', 'lastStage');
-  await answer('day', 'firstShift');
+  await respond('night', 'lastStage');
+  await respond('day', 'firstShift');
   for (const from of [approvalKey('night', 'lastStage'), approvalKey('day', 'firstShift')]) {
-    world.objects.put('store', approvalKey('night', 'firstShift'), world.objects.find('store', from)!.body);
+    cloud.objects.put('store', approvalKey('night', 'firstShift'), cloud.objects.find('store', from)!.body);
     expect((await look()).verdict).toBe('wait');
-    expect(memory.told.at(-1)?.text).toContain(
+    expect(memory.notified.at(-1)?.text).toContain(
       "'statement.says' must be 'approve/firstShift/store/night', got 'approve/",
     );
   }
@@ -105,28 +105,28 @@ test('an answer to another gate or execution, put where this one is looked for, 
 
 test('what STS refuses is not written; where it cannot be asked from here the answer is written all the same', async () => {
   const key = approvalKey('night', 'firstShift');
-  const clear = world.endpoint.faults.set(
+  const clear = cloud.endpoint.faults.set(
     { action: 'GetCallerIdentity' },
     { kind: 'status', status: 403, code: 'InvalidClientTokenId' },
   );
-  expect(await answer('night', 'firstShift')).toEqual({
+  expect(await respond('night', 'firstShift')).toEqual({
     code: 1,
     output: 'drainshift: STS must confirm the statement, got 403 InvalidClientTokenId\n',
   });
-  expect(world.objects.find('store', key)).toBeUndefined();
+  expect(cloud.objects.find('store', key)).toBeUndefined();
   clear();
-  world.endpoint.faults.set({ action: 'GetCallerIdentity' }, { kind: 'status', status: 503 });
-  const { code, output } = await answer('night', 'firstShift');
+  cloud.endpoint.faults.set({ action: 'GetCallerIdentity' }, { kind: 'status', status: 503 });
+  const { code, output } = await respond('night', 'firstShift');
   expect(code).toBe(0);
   expect(output).toMatch(
     /got 503 .*; the answer is written all the same, and the cutover asks STS itself\n.* as whoever/,
   );
-  expect(world.objects.find('store', key)).toBeDefined();
+  expect(cloud.objects.find('store', key)).toBeDefined();
 });
 
 test('whoever may not answer is told so', async () => {
   denied = 's3:PutObject';
-  const { code, output } = await answer('night', 'firstShift');
+  const { code, output } = await respond('night', 'firstShift');
   expect(code).toBe(1);
   expect(output).toContain('S3 must respond to PutObject, got 403 AccessDenied');
 });

@@ -2,7 +2,7 @@ import { ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { childrenOf, isAlive, kill } from '../proxy/support/proxy-process';
+import { findChildren, isAlive, kill } from '../proxy/support/proxy-process';
 import { get, later, startBackend, stopAll, until } from '../proxy/support/world';
 
 afterEach(stopAll);
@@ -21,18 +21,18 @@ async function launch(upstreamPort: number): Promise<Launched> {
   const args = ['--listen', '127.0.0.1:0', '--upstream', `http://127.0.0.1:${upstreamPort}`];
   const child = spawn(process.execPath, [COMMAND, 'proxy', ...args, '--propagation-seconds', '0'], { detached: true });
   let proxies: number[] = [];
-  later(() => [...proxies, ...childrenOf(child), child.pid].forEach(kill));
+  later(() => [...proxies, ...findChildren(child), child.pid].forEach(kill));
   let log = '';
   child.stdout.on('data', (bytes: Buffer) => (log += bytes.toString()));
   child.stderr.on('data', (bytes: Buffer) => (log += bytes.toString()));
   const exit = new Promise<number | null>((resolve) => child.once('close', resolve));
   await until(() => /"data":"127.0.0.1:\d+"/.test(log) || child.exitCode !== null);
-  proxies = childrenOf(child);
+  proxies = findChildren(child);
   return { child, port: Number(/"data":"127.0.0.1:(\d+)"/.exec(log)?.[1]), log: () => log, exit };
 }
 
 /** The fields of `stat` behind the name in brackets: state, parent, group. */
-function groupOf(pid: number): number {
+function findGroup(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')[2]);
 }
 
@@ -42,16 +42,16 @@ async function launchWithRequest() {
   const launched = await launch(backend.port);
   const got = get({ port: launched.port }).catch((error: Error) => error.message);
   await until(() => pending.length === 1);
-  return { ...launched, got, answer: () => pending[0]!.end('whole') };
+  return { ...launched, got, response: () => pending[0]!.end('whole') };
 }
 
 test('Ctrl-C, which a terminal sends to the whole group, lets the proxy drain', async () => {
-  const { child, log, exit, got, answer } = await launchWithRequest();
+  const { child, log, exit, got, response } = await launchWithRequest();
   // A second signal could also come too late to be seen below; with the proxy out of the group there is none.
-  expect(groupOf(childrenOf(child)[0]!)).not.toBe(child.pid);
+  expect(findGroup(findChildren(child)[0]!)).not.toBe(child.pid);
   process.kill(-child.pid!, 'SIGINT');
   await until(() => log().includes('Graceful shutdown: grace period') || child.exitCode !== null);
-  answer();
+  response();
   expect(await got).toMatchObject({ status: 200, body: 'whole' });
   expect(await exit).toBe(0);
   expect(log()).not.toContain('Second signal');
@@ -70,11 +70,11 @@ test('Ctrl-C again, later, ends it at once', async () => {
 });
 
 test('a command that is killed leaves no proxy behind: it lets its requests end, and ends', async () => {
-  const { child, log, got, answer } = await launchWithRequest();
-  const [proxy] = childrenOf(child) as [number];
+  const { child, log, got, response } = await launchWithRequest();
+  const [proxy] = findChildren(child) as [number];
   child.kill('SIGKILL');
   await until(() => log().includes('Graceful shutdown: grace period'));
-  answer();
+  response();
   expect(await got).toMatchObject({ status: 200, body: 'whole' });
   await until(() => !isAlive(proxy));
   expect(log()).toContain('Graceful shutdown: grace period ends');
@@ -82,6 +82,6 @@ test('a command that is killed leaves no proxy behind: it lets its requests end,
 
 test('its process has the options of the image', async () => {
   const { child } = await launch(1);
-  const [proxy] = childrenOf(child);
+  const [proxy] = findChildren(child);
   expect(readFileSync(`/proc/${proxy}/cmdline`, 'utf8').split('\0')).toContain('--max-semi-space-size=4');
 });

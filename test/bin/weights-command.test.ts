@@ -1,15 +1,15 @@
 import { begin } from '../../core/cutover/run';
 import { parsePlan } from '../../core/plan/plan';
-import type { CutoverWiring } from '../../core/cutover/cutover-config';
+import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import { storePort } from '../../lambda/adapters/store/store';
 import type { Undrained } from '../../lambda/steps/undrain';
 import { AwsError } from '../../rehearsal/errors/aws-error';
 import type { StackDescription } from '../../rehearsal/aws/services/stacks/stacks-service';
-import { ARNS, REGION, T0, World, startWorld } from '../rehearsal/aws/world';
+import { ARNS, REGION, T0, LocalCloud, startLocalCloud } from '../rehearsal/aws/world';
 import { Command, run } from '../rehearsal/command';
 import { until } from '../rehearsal/load-balancer/fixture';
 
-const wiring: CutoverWiring = {
+const config: CutoverConfig = {
   loadBalancerArn: ARNS.balancer,
   weightedRuleArn: ARNS.rule,
   weightedListenerArn: ARNS.listener,
@@ -33,11 +33,11 @@ function stack(name: string, ...keys: readonly string[]): StackDescription {
     statusReason: undefined,
     createdAt: T0,
     updatedAt: undefined,
-    outputs: keys.map((key) => ({ key, value: key === 'Url' ? 'https://shop.example.com' : JSON.stringify(wiring) })),
+    outputs: keys.map((key) => ({ key, value: key === 'Url' ? 'https://shop.example.com' : JSON.stringify(config) })),
   };
 }
 
-let world: World;
+let cloud: LocalCloud;
 /** What the stack's function returns, and how it was called. */
 let undrained: Undrained;
 let invoked: [string, unknown][];
@@ -59,24 +59,24 @@ beforeEach(async () => {
     invoked.push([arn, event]);
     return undrained;
   };
-  world = await startWorld({ stacks: () => stacks, authorize, invoke });
+  cloud = await startLocalCloud({ stacks: () => stacks, authorize, invoke });
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.url,
+    AWS_ENDPOINT_URL: cloud.url,
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'OPERATOR',
     AWS_SECRET_ACCESS_KEY: 'none',
   });
 });
-afterEach(() => world.stop());
+afterEach(() => cloud.stop());
 
 const get = (...flags: string[]) => run(['weights', 'get', '--stack', ...flags]);
 const set = (source: string, target: string, ...flags: string[]) =>
   run(['weights', 'set', '--source', source, '--target', target, '--stack', ...flags]);
 const weights = () => {
-  const action = world.elbModel.rule(ARNS.rule).actions[0];
+  const action = cloud.elbModel.rule(ARNS.rule).actions[0];
   return action?.type === 'forward' ? action.forward.targetGroups.map(({ weight }) => weight) : [];
 };
-const writes = () => world.calls.filter(({ action }) => action === 'ModifyRule');
+const writes = () => cloud.calls.filter(({ action }) => action === 'ModifyRule');
 const lock = () => storePort('store').acquire(begin('move-1', '2026-01-01T00:00:00.000Z', parsePlan({})));
 
 test('get prints the weights in force and who holds the lock', async () => {
@@ -117,9 +117,9 @@ test('set sets, reads back, and gives the lock back', async () => {
 
 test('set holds the lock while it writes', async () => {
   let holder: string | undefined;
-  const rule = world.elbModel.rule.bind(world.elbModel);
-  world.elbModel.rule = (arn) => {
-    const held = world.objects.find('store', 'lock.json');
+  const rule = cloud.elbModel.rule.bind(cloud.elbModel);
+  cloud.elbModel.rule = (arn) => {
+    const held = cloud.objects.find('store', 'lock.json');
     if (held) holder = (JSON.parse(String(held.body)) as { execution: string }).execution;
     return rule(arn);
   };
@@ -149,9 +149,9 @@ test('set gives the lock back when it fails', async () => {
 });
 
 test('whoever stops it twice is told of the lock, and until when it may be held', async () => {
-  world.endpoint.faults.set({ action: 'ModifyRule' }, { kind: 'throttle' }, { times: 100 });
+  cloud.endpoint.faults.set({ action: 'ModifyRule' }, { kind: 'throttle' }, { times: 100 });
   const command = new Command(['weights', 'set', '--source', '0', '--target', '1', '--yes', '--stack', 'shop']);
-  await until(() => world.calls.some(({ action }) => action === 'ModifyRule'));
+  await until(() => cloud.calls.some(({ action }) => action === 'ModifyRule'));
   command.signal('SIGINT');
   // Another one: two of a kind that wait are one.
   command.signal('SIGTERM');

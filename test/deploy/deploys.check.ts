@@ -58,7 +58,7 @@ function templatesIn(assembly: string): string[] {
 }
 
 /** The account that a stack names; most leave it open. */
-function accountOf(template: string): string {
+function findAccount(template: string): string {
   const { artifacts } = JSON.parse(readFileSync(join(dirname(template), 'manifest.json'), 'utf8')) as {
     artifacts: Record<string, { type: string; environment?: string; properties?: { templateFile?: string } }>;
   };
@@ -96,11 +96,11 @@ describe.each(readdirSync(EXAMPLES))('%s', (example) => {
   test('every stack is created, its custom resources by the functions of the package', () => {
     expect(templates).not.toEqual([]);
     for (const template of templates) {
-      const { status, stderr, stdout } = deploy(template, accountOf(template));
+      const { status, stderr, stdout } = deploy(template, findAccount(template));
       expect([template, status, stderr]).toEqual([template, 0, '']);
-      const { answered } = JSON.parse(stdout) as { answered: string[] };
+      const { responded } = JSON.parse(stdout) as { responded: string[] };
       const text = readFileSync(template, 'utf8');
-      const rules = answered.filter((answer) => answer.startsWith('Custom::DrainshiftWeightedRule: '));
+      const rules = responded.filter((response) => response.startsWith('Custom::DrainshiftWeightedRule: '));
       expect(rules).toHaveLength(text.includes('"Custom::DrainshiftWeightedRule"') ? 1 : 0);
     }
   }, 600_000);

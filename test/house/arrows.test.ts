@@ -33,13 +33,13 @@ interface Arrow {
   readonly isPackage: boolean;
 }
 
-function filesOf(room: string): string[] {
+function listFiles(room: string): string[] {
   return readdirSync(join(ROOT, room), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => join(room, file));
 }
 
-function arrowsOf(file: string): Arrow[] {
+function findArrows(file: string): Arrow[] {
   const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, file), 'utf8'));
   return importedFiles.map(({ fileName }) => {
     if (!fileName.startsWith('.')) return { from: file, to: fileName, isPackage: true };
@@ -48,20 +48,20 @@ function arrowsOf(file: string): Arrow[] {
   });
 }
 
-const files = Object.keys(ROOMS).flatMap(filesOf);
-const arrows = files.flatMap(arrowsOf);
-const roomOf = (file: string) => file.split('/')[0] ?? '';
+const files = Object.keys(ROOMS).flatMap(listFiles);
+const arrows = files.flatMap(findArrows);
+const findRoom = (file: string) => file.split('/')[0] ?? '';
 
 test('the rooms are not empty, and every import leads to a file', () => {
-  for (const room of Object.keys(ROOMS)) expect(files.filter((file) => roomOf(file) === room)).not.toEqual([]);
+  for (const room of Object.keys(ROOMS)) expect(files.filter((file) => findRoom(file) === room)).not.toEqual([]);
   const missing = arrows.filter(({ to, isPackage }) => !isPackage && !files.includes(to));
   expect(missing).toEqual([]);
 });
 
 test('arrows between rooms point one way only', () => {
   const wrong = arrows.filter(({ from, to, isPackage }) => {
-    if (isPackage || roomOf(to) === roomOf(from)) return false;
-    return !ROOMS[roomOf(from)]?.rooms.some((room) => to === room || to.startsWith(`${room}/`));
+    if (isPackage || findRoom(to) === findRoom(from)) return false;
+    return !ROOMS[findRoom(from)]?.rooms.some((room) => to === room || to.startsWith(`${room}/`));
   });
   expect(wrong).toEqual([]);
 });
@@ -69,7 +69,7 @@ test('arrows between rooms point one way only', () => {
 test('packages are used in the rooms that they are for', () => {
   const wrong = arrows.filter(({ from, to, isPackage }) => {
     if (!isPackage) return false;
-    const allowed = ROOMS[roomOf(from)]?.packages ?? [];
+    const allowed = ROOMS[findRoom(from)]?.packages ?? [];
     return !allowed.some((name) => (name === 'node:' ? to.startsWith(name) : to === name || to.startsWith(`${name}/`)));
   });
   // The SDK and its signer have one door in each room that calls AWS.
@@ -80,7 +80,7 @@ test('packages are used in the rooms that they are for', () => {
 });
 
 test("nothing but the bin imports a room's entry: the proxy's main stays alone", () => {
-  const isFromOutside = (from: string, to: string) => to.startsWith('bin/') && roomOf(from) !== 'bin';
+  const isFromOutside = (from: string, to: string) => to.startsWith('bin/') && findRoom(from) !== 'bin';
   expect(arrows.filter(({ from, to }) => to === 'proxy/main.ts' || isFromOutside(from, to))).toEqual([]);
 });
 
@@ -88,7 +88,7 @@ test('the core has no clock, no randomness, no environment and no I/O', () => {
   const forbidden =
     /\b(Date\.now|new Date\(\)|Math\.random|process\.|performance\.|setTimeout|setInterval|fetch\(|console\.|require\()/;
   const found = files.filter(
-    (file) => roomOf(file) === 'core' && forbidden.test(readFileSync(join(ROOT, file), 'utf8')),
+    (file) => findRoom(file) === 'core' && forbidden.test(readFileSync(join(ROOT, file), 'utf8')),
   );
   expect(found).toEqual([]);
 });
@@ -109,15 +109,15 @@ function reach(next: ReadonlyMap<string, ReadonlySet<string>>): Map<string, Set<
 }
 
 /** The arrows that lie on a cycle, between files or between their folders. */
-function findCycles(nodeOf: (file: string) => string): string[] {
+function findCycles(findNode: (file: string) => string): string[] {
   const next = new Map<string, Set<string>>();
   for (const { from, to, isPackage } of arrows) {
-    if (isPackage || nodeOf(from) === nodeOf(to)) continue;
-    next.set(nodeOf(from), (next.get(nodeOf(from)) ?? new Set()).add(nodeOf(to)));
+    if (isPackage || findNode(from) === findNode(to)) continue;
+    next.set(findNode(from), (next.get(findNode(from)) ?? new Set()).add(findNode(to)));
   }
   const reachable = reach(next);
   return arrows.flatMap(({ from, to, isPackage }) => {
-    const isCycle = !isPackage && nodeOf(from) !== nodeOf(to) && reachable.get(nodeOf(to))?.has(nodeOf(from));
+    const isCycle = !isPackage && findNode(from) !== findNode(to) && reachable.get(findNode(to))?.has(findNode(from));
     return isCycle ? [`${from} → ${to}`] : [];
   });
 }

@@ -20,14 +20,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const digestOf = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`;
+const computeDigest = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 function index(...platforms: string[]): string {
   const manifests = platforms.map((platform, at) => {
     const [os, architecture] = platform.split('/');
     return {
       mediaType: 'application/vnd.oci.image.manifest.v1+json',
-      digest: digestOf(`${at}`),
+      digest: computeDigest(`${at}`),
       platform: { os, architecture },
     };
   });
@@ -38,7 +38,7 @@ const WHOLE = index('linux/amd64', 'linux/arm64', 'linux/s390x');
 const NODE = '/v2/library/node/manifests/24-bookworm-slim';
 const DISTROLESS = '/v2/distroless/cc-debian12/manifests/nonroot';
 
-interface Answer {
+interface Response {
   readonly body: string;
   readonly type?: string;
   readonly digest?: string;
@@ -46,7 +46,7 @@ interface Answer {
 }
 
 /** A registry as the OCI describes it, which wants a token; and what it was asked for. */
-async function startRegistry(manifests: Record<string, Answer>, { withToken = true } = {}) {
+async function startRegistry(manifests: Record<string, Response>, { withToken = true } = {}) {
   const asked: string[] = [];
   const serve = (request: IncomingMessage, response: ServerResponse) => {
     const { url = '', headers } = request;
@@ -60,7 +60,7 @@ async function startRegistry(manifests: Record<string, Answer>, { withToken = tr
     }
     const found = manifests[url];
     if (!found) return void response.writeHead(404).end();
-    const { body, type = OCI, digest = digestOf(body), status = 200 } = found;
+    const { body, type = OCI, digest = computeDigest(body), status = 200 } = found;
     response.writeHead(status, { 'content-type': type, 'docker-content-digest': digest }).end(body);
   };
   const started = http.createServer(serve).listen(0, '127.0.0.1');
@@ -73,7 +73,9 @@ async function run(host: string, args: readonly string[] = [], text = readFileSy
   const dockerfile = join(folder, 'Dockerfile');
   writeFileSync(dockerfile, text);
   const env = { ...process.env, NODE_REGISTRY: `${host}/library`, DISTROLESS_REGISTRY: `${host}/distroless` };
-  const child = spawn(process.execPath, [join(ROOT, 'scripts/images.mjs'), '--dockerfile', dockerfile, ...args], { env });
+  const child = spawn(process.execPath, [join(ROOT, 'scripts/images.mjs'), '--dockerfile', dockerfile, ...args], {
+    env,
+  });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()));
   const status = await new Promise<number | null>((done) => child.once('close', done));
@@ -99,9 +101,9 @@ test('the digests of the tags are written into the Dockerfile, and nothing else 
   const { host, asked } = await startRegistry({ [NODE]: { body: WHOLE }, [DISTROLESS]: { body: other } });
   const before = readFileSync(OWN, 'utf8');
   const { status, said, after } = await run(host);
-  expect([status, said]).toEqual([0, expect.stringContaining(digestOf(WHOLE)) as string]);
+  expect([status, said]).toEqual([0, expect.stringContaining(computeDigest(WHOLE)) as string]);
   const pinned = [...after.matchAll(/@(sha256:\w+)/g)].map(([, digest]) => digest);
-  expect(pinned).toEqual([digestOf(WHOLE), digestOf(WHOLE), digestOf(other)]);
+  expect(pinned).toEqual([computeDigest(WHOLE), computeDigest(WHOLE), computeDigest(other)]);
   const withoutDigests = (text: string) => text.replace(/@sha256:\w+/g, '');
   expect(withoutDigests(after)).toBe(withoutDigests(before));
   // One that is there twice is asked for once, each time for a token first.
@@ -120,11 +122,11 @@ test('a check changes nothing, and fails where a digest is an old one', async ()
   const { status, said, after } = await run(host, ['--check']);
   expect([status, said]).toEqual([1, expect.stringMatching(/run 'npm run images:renew'\n$/) as string]);
   expect(after).toBe(before);
-  const current = before.replace(/@sha256:\w+/g, `@${digestOf(WHOLE)}`);
+  const current = before.replace(/@sha256:\w+/g, `@${computeDigest(WHOLE)}`);
   expect((await run(host, ['--check'], current)).status).toBe(0);
 });
 
-test.each<[string, Answer | undefined, RegExp]>([
+test.each<[string, Response | undefined, RegExp]>([
   ['is not there', undefined, /must be readable, got 404 of 127\.0\.0\.1:/],
   ['is for one architecture alone', { body: index('linux/amd64') }, /and linux\/arm64, got none for linux\/arm64/],
   [
@@ -134,12 +136,12 @@ test.each<[string, Answer | undefined, RegExp]>([
   ],
   [
     'is not what its digest says',
-    { body: WHOLE, digest: digestOf('another') },
+    { body: WHOLE, digest: computeDigest('another') },
     /must have the digest that its registry tells/,
   ],
   ['cannot be read', { body: '', status: 503 }, /must be readable, got 503/],
-])('nothing is written where an image %s', async (_, answer, message) => {
-  const { host } = await startRegistry({ [NODE]: { body: WHOLE }, ...(answer && { [DISTROLESS]: answer }) });
+])('nothing is written where an image %s', async (_, response, message) => {
+  const { host } = await startRegistry({ [NODE]: { body: WHOLE }, ...(response && { [DISTROLESS]: response }) });
   const before = readFileSync(OWN, 'utf8');
   const { status, said, after } = await run(host);
   expect([status, said]).toEqual([1, expect.stringMatching(message) as string]);

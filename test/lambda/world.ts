@@ -10,7 +10,7 @@ import { RuleReading, otherRules } from '../../core/traffic/listener-rules';
 import { NEVER_HELD, holdReport } from '../../core/proxy/hold';
 import { parsePlan } from '../../core/plan/plan';
 import type { Quorum } from '../../core/plan/smoke';
-import { AlarmReading, HeededAlarms } from '../../core/judge/alarm-check';
+import { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
 import { Statement } from '../../core/approval/statement';
 import { TaskReading } from '../../core/judge/tally';
 import { Side, formatWeights } from '../../core/traffic/weights';
@@ -20,13 +20,13 @@ export const arns = { source: 'arn:source', target: 'arn:target' };
 export const stickiness = { enabled: true, seconds: 3600 };
 
 /** As the definition of the state machine says. */
-export const ALARMS: HeededAlarms = {
+export const ALARMS: CheckedAlarms = {
   source: { metric: ['no-source'], other: [] },
   target: { metric: ['checkout-5xx'], other: ['latency'] },
 };
 
 /** A whole cutover's surroundings in memory: what the steps read and write, and nothing of how AWS does it. */
-export class MemoryWorld {
+export class MemoryCloud {
   forward: Forward = {
     groups: [
       { arn: arns.source, weight: 100 },
@@ -62,7 +62,7 @@ export class MemoryWorld {
   words: Partial<Record<ApprovalGate, { text: string; writtenAtMs: number }>> = {};
   /** What STS says of a statement. */
   signer: (statement: Statement) => string = () => 'arn:aws:iam::123456789012:user/ann';
-  told: Announcement[] = [];
+  notified: Announcement[] = [];
   /** The weights that were made a metric. */
   weighed: string[] = [];
   calls: string[] = [];
@@ -109,16 +109,16 @@ export class MemoryWorld {
       },
     },
     alarms: {
-      read: async (heeded) =>
+      read: async (checked) =>
         this.reach('alarms', () => {
-          if (!heeded) throw new Error('the run must know its alarms');
+          if (!checked) throw new Error('the run must know its alarms');
           return this.alarms;
         }),
     },
     notifier: {
       places: { storeBucket: 'store', weightedRuleArn: 'rule/weighted' },
       tell: (announcement) => {
-        this.told.push(announcement);
+        this.notified.push(announcement);
         return Promise.resolve();
       },
     },
@@ -134,7 +134,7 @@ export class MemoryWorld {
       host: 'sts.eu-central-1.amazonaws.com',
       region: 'eu-central-1',
       account: '123456789012',
-      signerOf: async (statement) => this.signer(statement),
+      findSigner: async (statement) => this.signer(statement),
     },
     store: {
       acquire: (run) => {
@@ -179,8 +179,8 @@ export class MemoryWorld {
     this.words[gate] = { text, writtenAtMs: this.nowMs };
   }
 
-  get kindsTold(): string[] {
-    return this.told.map(({ detail }) => detail.kind);
+  get kindsNotified(): string[] {
+    return this.notified.map(({ detail }) => detail.kind);
   }
 
   /** A run that has its lock and its preflight. */
@@ -245,13 +245,13 @@ export function report(
   instance: string,
   {
     total = 0,
-    answered = total,
+    responded = total,
     errors = 0,
     active = {},
     state = 'serving',
   }: {
     total?: number;
-    answered?: number;
+    responded?: number;
     errors?: number;
     active?: Partial<KindCounts>;
     state?: LedgerReport['state'];
@@ -265,7 +265,7 @@ export function report(
     drainForced: 0,
     active: { ...NO_CONNECTIONS, ...active },
     ended: NOTHING_ENDED,
-    requests: { total, answered, errors },
+    requests: { total, responded, errors },
     oldestSeconds: NO_CONNECTIONS,
     bytes: NO_BYTES,
     hold: holdReport(NEVER_HELD, 0, 0),

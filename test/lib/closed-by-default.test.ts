@@ -1,6 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { Peer } from 'aws-cdk-lib/aws-ec2';
-import { defaultMigration, newMigration, newStack, resourcesOf } from './fixture';
+import { defaultMigration, newMigration, newStack, listResources } from './fixture';
 
 interface Ingress {
   readonly CidrIp?: unknown;
@@ -10,21 +10,22 @@ interface Ingress {
   readonly GroupId?: { readonly 'Fn::GetAtt': [string, string] };
 }
 
-function ingressOf(template: Template): Ingress[] {
-  const inline = Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroup')).flatMap(
+function findIngress(template: Template): Ingress[] {
+  const inline = Object.values(listResources(template, 'AWS::EC2::SecurityGroup')).flatMap(
     ({ Properties }) => (Properties.SecurityGroupIngress ?? []) as Ingress[],
   );
-  const separate = Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')).map(
+  const separate = Object.values(listResources(template, 'AWS::EC2::SecurityGroupIngress')).map(
     ({ Properties }) => Properties as unknown as Ingress,
   );
   return [...inline, ...separate];
 }
 
-const nameOf = (group: Ingress['GroupId']) => /^Migration(.*?)SecurityGroup/.exec(group?.['Fn::GetAtt'][0] ?? '')?.[1];
+const formatName = (group: Ingress['GroupId']) =>
+  /^Migration(.*?)SecurityGroup/.exec(group?.['Fn::GetAtt'][0] ?? '')?.[1];
 
 test('nobody gets in but our own parts to each other', () => {
-  const rules = ingressOf(defaultMigration()).map(
-    (rule) => `${nameOf(rule.SourceSecurityGroupId)} → ${nameOf(rule.GroupId)}:${rule.FromPort}`,
+  const rules = findIngress(defaultMigration()).map(
+    (rule) => `${formatName(rule.SourceSecurityGroupId)} → ${formatName(rule.GroupId)}:${rule.FromPort}`,
   );
   expect(rules.sort()).toEqual([
     'Cutover → LoadBalancer:9201',
@@ -37,13 +38,13 @@ test('nobody gets in but our own parts to each other', () => {
 });
 
 test('no address at all is let in', () => {
-  expect(ingressOf(defaultMigration()).filter(({ CidrIp, CidrIpv6 }) => CidrIp ?? CidrIpv6)).toEqual([]);
+  expect(findIngress(defaultMigration()).filter(({ CidrIp, CidrIpv6 }) => CidrIp ?? CidrIpv6)).toEqual([]);
 });
 
 test('an internet-facing load balancer lets in whom it is asked to, and the smoke tests through the NAT gateways', () => {
   const stack = newStack();
   newMigration(stack, { internetFacing: true, allowedPeers: [Peer.ipv4('192.0.2.0/24')] });
-  const cidrs = ingressOf(Template.fromStack(stack)).filter(({ CidrIp }) => CidrIp !== undefined);
+  const cidrs = findIngress(Template.fromStack(stack)).filter(({ CidrIp }) => CidrIp !== undefined);
   const nat = (port: number) =>
     expect.objectContaining({
       FromPort: port,
@@ -60,7 +61,7 @@ test('an internet-facing load balancer lets in whom it is asked to, and the smok
 });
 
 test('every egress names its ports', () => {
-  const groups = Object.values(resourcesOf(defaultMigration(), 'AWS::EC2::SecurityGroup'));
+  const groups = Object.values(listResources(defaultMigration(), 'AWS::EC2::SecurityGroup'));
   const egress = groups.flatMap(({ Properties }) => (Properties.SecurityGroupEgress ?? []) as { IpProtocol: string }[]);
   expect(egress.map(({ IpProtocol }) => IpProtocol)).not.toContain('-1');
 });

@@ -5,7 +5,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Certificate, ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
-import type { HeededAlarms } from '../../core/judge/alarm-check';
+import type { CheckedAlarms } from '../../core/judge/alarm-check';
 import {
   Migration,
   MigrationLoadBalancer,
@@ -81,19 +81,19 @@ export function newLoadBalancer(stack: Stack, props: Partial<MigrationLoadBalanc
   });
 }
 
-export function resourcesOf(template: Template, type: string): Resources {
+export function listResources(template: Template, type: string): Resources {
   return template.findResources(type) as Resources;
 }
 
 /** The only resource of its type whose logical id matches. */
 export function resourceLike(template: Template, type: string, id: RegExp): [string, Resource] {
-  const found = Object.entries(resourcesOf(template, type)).filter(([name]) => id.test(name));
+  const found = Object.entries(listResources(template, type)).filter(([name]) => id.test(name));
   expect(found.map(([name]) => name)).toHaveLength(1);
   return found[0] as [string, Resource];
 }
 
 /** The document of a state machine, its ARNs replaced by ones that look real. */
-export function definitionOf(template: Template): StateMachineDefinition {
+export function findDefinition(template: Template): StateMachineDefinition {
   const [, machine] = resourceLike(template, 'AWS::StepFunctions::StateMachine', /./);
   return JSON.parse(resolveText(machine.Properties.DefinitionString)) as StateMachineDefinition;
 }
@@ -129,6 +129,6 @@ export function resolveText(value: unknown): string {
 }
 
 /** The alarms that the state machine tells its executions to heed. */
-export function alarmsIn(template: Template): HeededAlarms {
-  return definitionOf(template).States.Lock?.Parameters?.Payload?.alarms as HeededAlarms;
+export function alarmsIn(template: Template): CheckedAlarms {
+  return findDefinition(template).States.Lock?.Parameters?.Payload?.alarms as CheckedAlarms;
 }

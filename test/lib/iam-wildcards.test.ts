@@ -1,6 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { createEverything } from './everything';
-import { defaultMigration, newStack, resourcesOf } from './fixture';
+import { defaultMigration, newStack, listResources } from './fixture';
 
 interface Statement {
   readonly Effect: string;
@@ -14,7 +14,7 @@ const list = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value)
 /** All that roles may do on `*`, with `if` where a condition narrows it. */
 function allowedOnAll(template: Template): string[] {
   const documents = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy', 'AWS::IAM::Role'].flatMap((type) =>
-    Object.values(resourcesOf(template, type)).flatMap(({ Properties }) => [
+    Object.values(listResources(template, type)).flatMap(({ Properties }) => [
       ...list(Properties.PolicyDocument ?? []),
       ...list(Properties.Policies ?? []).map((policy) => (policy as { PolicyDocument: unknown }).PolicyDocument),
     ]),

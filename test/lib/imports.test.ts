@@ -23,7 +23,7 @@ import {
   NetworkFront,
   ProxyService,
 } from '../../lib';
-import { definitionOf, newMigration, newStack, resolveText, resourceLike, resourcesOf } from './fixture';
+import { findDefinition, newMigration, newStack, resolveText, resourceLike, listResources } from './fixture';
 import { twiceIn } from './twice';
 
 const OWNER = '111122223333';
@@ -94,7 +94,7 @@ function stackIn(account: string, id = 'Foreign'): Stack {
 }
 
 function statementsIn(template: Template) {
-  return Object.values(resourcesOf(template, 'AWS::IAM::Policy')).flatMap(
+  return Object.values(listResources(template, 'AWS::IAM::Policy')).flatMap(
     ({ Properties }) =>
       (Properties.PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] }).Statement,
   );
@@ -129,7 +129,7 @@ describe.each([
 
   test('somebody may start, abort, approve, undrain and drain, and no more', () => {
     const role = stack.resolve(operators.roleName) as unknown;
-    const policies = Object.values(resourcesOf(template, 'AWS::IAM::Policy')).filter(
+    const policies = Object.values(listResources(template, 'AWS::IAM::Policy')).filter(
       ({ Properties }) => JSON.stringify(Properties.Roles) === JSON.stringify([role]),
     );
     const granted = policies.flatMap(
@@ -139,8 +139,8 @@ describe.each([
     expect(granted.map(({ Action, Resource }) => [Action, Resource])).toEqual([
       ['states:StartExecution', STATE_MACHINE],
       ['kms:GenerateDataKey', `arn:aws:kms:${REGION}:${OWNER}:key/0123`],
-      ['s3:PutObject', arnOf('the-store/abort/*')],
-      ['s3:PutObject', arnOf('the-store/approval/*')],
+      ['s3:PutObject', buildArn('the-store/abort/*')],
+      ['s3:PutObject', buildArn('the-store/approval/*')],
       [
         'lambda:InvokeFunction',
         [`arn:aws:lambda:${REGION}:${OWNER}:function:undrain`, `arn:aws:lambda:${REGION}:${OWNER}:function:undrain:*`],
@@ -153,7 +153,7 @@ describe.each([
   });
 
   test('the rules between security groups are of this stack', () => {
-    const rules = Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')).map(
+    const rules = Object.values(listResources(template, 'AWS::EC2::SecurityGroupIngress')).map(
       ({ Properties }) => `${String(Properties.FromPort)} of ${JSON.stringify(Properties.GroupId)}`,
     );
     expect(rules.filter((rule) => rule.includes('sg-')).sort()).toEqual([
@@ -182,7 +182,7 @@ describe.each([
     template.hasResourceProperties('AWS::Scheduler::Schedule', {
       Target: Match.objectLike({ Arn: STATE_MACHINE, Input: '{}' }),
     });
-    const [state] = Object.values(definitionOf(template).States);
+    const [state] = Object.values(findDefinition(template).States);
     expect(state?.Parameters).toEqual({
       Input: { 'AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$': '$$.Execution.Id' },
       StateMachineArn: STATE_MACHINE,
@@ -212,7 +212,7 @@ describe.each([
   test('no two rules mean the same', () => expect(twiceIn(template.toJSON() as never)).toEqual([]));
 });
 
-const arnOf = (name: string) => ({ 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:s3:::${name}`]] });
+const buildArn = (name: string) => ({ 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:s3:::${name}`]] });
 
 describe('alarms', () => {
   test('watch an imported migration of their account, by the figures of its own', () => {
@@ -221,7 +221,7 @@ describe('alarms', () => {
     const alarms = new MigrationAlarms(stack, 'Alarms', parts);
     alarms.watchCutover(parts.cutover);
     const template = Template.fromStack(stack);
-    const text = JSON.stringify(resourcesOf(template, 'AWS::CloudWatch::Alarm'));
+    const text = JSON.stringify(listResources(template, 'AWS::CloudWatch::Alarm'));
     for (const value of [
       'targetgroup/target/0123456789abcdef',
       'app/shop/0123456789abcdef',
@@ -329,7 +329,7 @@ describe('of one app', () => {
   test('somebody of another account is let in by the policies of the store, its key and the function, too', () => {
     const template = Template.fromStack(owner);
     const [, store] =
-      Object.entries(resourcesOf(template, 'AWS::S3::BucketPolicy')).find(([id]) => id.includes('Store')) ?? [];
+      Object.entries(listResources(template, 'AWS::S3::BucketPolicy')).find(([id]) => id.includes('Store')) ?? [];
     const { Statement } = store?.Properties.PolicyDocument as { Statement: { Action: unknown; Principal: unknown }[] };
     const principal = { AWS: `arn:aws:iam::${OTHER}:role/operators` };
     const allowed = Statement.filter(({ Action }) => Action === 's3:PutObject');

@@ -42,9 +42,9 @@ const LOOKED_UP: Record<string, (stack: Stack, find: Lookup) => Partial<Migratio
   'a session store': (stack, find) => ({
     sessionStore: SessionStore.fromSessionStoreAttributes(stack, 'Sessions', {
       host: find('/sessions/host'),
-      securityGroups: [SecurityGroup.fromLookupByName(stack, 'SessionsGroup', 'sessions', networkOf(stack))],
+      securityGroups: [SecurityGroup.fromLookupByName(stack, 'SessionsGroup', 'sessions', findNetwork(stack))],
     }),
-    vpc: networkOf(stack),
+    vpc: findNetwork(stack),
   }),
   'a network, by an id that is looked up': (stack, find) => ({
     vpc: Vpc.fromLookup(stack, 'Network', { vpcId: find('/vpc/id') }),
@@ -52,7 +52,7 @@ const LOOKED_UP: Record<string, (stack: Stack, find: Lookup) => Partial<Migratio
   'a load balancer and its listener': (stack, find) => {
     const securityGroupId = find('/group');
     return {
-      vpc: networkOf(stack),
+      vpc: findNetwork(stack),
       loadBalancer: ApplicationLoadBalancer.fromApplicationLoadBalancerAttributes(stack, 'LoadBalancer', {
         // Of its ARN the CDK itself asks that it is one.
         loadBalancerArn: `arn:aws:elasticloadbalancing:${ENV.region}:${ENV.account}:loadbalancer/app/shop/0123456789abcdef`,
@@ -66,16 +66,16 @@ const LOOKED_UP: Record<string, (stack: Stack, find: Lookup) => Partial<Migratio
   },
 };
 
-function networkOf(stack: Stack) {
+function findNetwork(stack: Stack) {
   const present = stack.node.tryFindChild('Network') as ReturnType<typeof Vpc.fromLookup> | undefined;
   return present ?? Vpc.fromLookup(stack, 'Network', { isDefault: true });
 }
 
 /** The first synthesis of an app that looks something up: the account has not been asked yet, and will be if it ends well. */
-test.each(Object.entries(LOOKED_UP))('%s may be looked up', (_, propsOf) => {
+test.each(Object.entries(LOOKED_UP))('%s may be looked up', (_, findProps) => {
   const app = new App({ builtinCloudFormationValidation: false });
   const stack = new Stack(app, 'Test', { env: ENV });
-  const props = propsOf(stack, (name) => StringParameter.valueFromLookup(stack, name));
+  const props = findProps(stack, (name) => StringParameter.valueFromLookup(stack, name));
   const migration = new Migration(stack, 'Migration', {
     domainName: 'shop.example.com',
     source: { upstreamUrl: 'http://old.internal' },

@@ -4,7 +4,7 @@ import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster } from 'aws-cdk-lib/aws-ecs';
 import { ApplicationListener, ApplicationLoadBalancer, ListenerAction } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { AdminSecret, Cutover, MigrationLoadBalancer, MigrationProps, MigrationSide, ProxyService } from '../../lib';
-import { certificateIn, defaultMigration, newMigration, newStack, resourceLike, resourcesOf } from './fixture';
+import { certificateIn, defaultMigration, newMigration, newStack, resourceLike, listResources } from './fixture';
 
 const RULE = 'Custom::DrainshiftWeightedRule';
 const GUARD = 'Custom::DrainshiftGuard';
@@ -13,7 +13,7 @@ const ELB = 'arn:aws:elasticloadbalancing:eu-central-1:111122223333';
 type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** What each resource of a template waits for, by logical id. */
-function graphOf(template: Template): Graph {
+function findGraph(template: Template): Graph {
   const { Resources } = template.toJSON() as {
     Resources: Record<string, { Properties?: unknown; DependsOn?: string[] }>;
   };
@@ -69,10 +69,10 @@ describe.each<[string, () => Template]>([
   ['imported listener', existing],
 ])('%s', (_, synth) => {
   const template = synth();
-  const graph = graphOf(template);
+  const graph = findGraph(template);
   const [rule] = resourceLike(template, RULE, /./);
   const [guard] = resourceLike(template, GUARD, /./);
-  const services = Object.keys(resourcesOf(template, 'AWS::ECS::Service'));
+  const services = Object.keys(listResources(template, 'AWS::ECS::Service'));
 
   test('nothing waits for itself', () => {
     expect([...graph.keys()].filter((id) => before(id, graph).has(id))).toEqual([]);
@@ -89,14 +89,14 @@ describe.each<[string, () => Template]>([
   test('whether their groups may be replaced is asked before the services are updated', () => {
     const [groups, { Properties: properties }] = resourceLike(template, 'Custom::DrainshiftGroupGuard', /./);
     for (const service of services) expect([...before(service, graph)]).toContain(groups);
-    const { Properties: ofRule } = resourcesOf(template, RULE)[rule]!;
+    const { Properties: ofRule } = listResources(template, RULE)[rule]!;
     const { ListenerArn, SourceGroupArn, TargetGroupArn, StoreBucket } = ofRule;
     expect(properties).toMatchObject({ RuleName: rule, ListenerArn, SourceGroupArn, TargetGroupArn, StoreBucket });
   });
 
   test('the services wait for listeners that lead to their groups', () => {
     for (const service of services) {
-      const { DependsOn } = resourcesOf(template, 'AWS::ECS::Service')[service]!;
+      const { DependsOn } = listResources(template, 'AWS::ECS::Service')[service]!;
       expect(DependsOn).toContainEqual(expect.stringMatching(/LoadBalancer(Source|Target)[0-9A-F]{8}$/) as string);
     }
   });
@@ -106,7 +106,7 @@ describe.each<[string, () => Template]>([
     const needed = ['AWS::StepFunctions::StateMachine', 'AWS::Lambda::Function', 'AWS::ECS::Service', RULE]
       .concat(['AWS::ElasticLoadBalancingV2::Listener', 'AWS::ElasticLoadBalancingV2::TargetGroup'])
       .concat(['AWS::CloudWatch::Alarm', 'AWS::IAM::Policy', 'AWS::Events::Rule']);
-    const kept = needed.flatMap((type) => Object.keys(resourcesOf(template, type))).filter((id) => !after.has(id));
+    const kept = needed.flatMap((type) => Object.keys(listResources(template, type))).filter((id) => !after.has(id));
     // What only tells people.
     expect(kept.filter((id) => !/Alarms|Dashboard/.test(id))).toEqual([]);
     expect([...graph.keys()].filter((id) => before(id, graph).has(guard))).toEqual([]);
@@ -138,14 +138,14 @@ describe.each<[string, () => Template]>([
   ['of the stack itself', own],
 ])('a listener that was there before, %s', (_, synth) => {
   const template = synth();
-  const graph = graphOf(template);
+  const graph = findGraph(template);
   const [rule] = resourceLike(template, RULE, /./);
   const [proof, { Properties: properties }] = resourceLike(template, 'Custom::DrainshiftProof', /./);
 
   test('gets its rule after the proof, which comes after the proxies and their smoke-test listeners', () => {
     expect([...before(rule, graph)]).toContain(proof);
     const needed = [...before(proof, graph)];
-    expect(needed).toEqual(expect.arrayContaining(Object.keys(resourcesOf(template, 'AWS::ECS::Service'))));
+    expect(needed).toEqual(expect.arrayContaining(Object.keys(listResources(template, 'AWS::ECS::Service'))));
     for (const side of ['Source', 'Target']) {
       expect(needed).toContainEqual(expect.stringMatching(new RegExp(`LoadBalancer${side}[0-9A-F]{8}$`)) as string);
     }
@@ -202,7 +202,7 @@ function inStacks(parts: (stack: Stack) => object = () => ({})): Record<'front' 
 
 test('load balancer, proxies and cutover may be in stacks of their own', () => {
   const { top } = inStacks();
-  const opened = Object.values(resourcesOf(Template.fromStack(top), 'AWS::EC2::SecurityGroupIngress'));
+  const opened = Object.values(listResources(Template.fromStack(top), 'AWS::EC2::SecurityGroupIngress'));
   const ports = opened.map(({ Properties }) => Properties.FromPort);
   expect(ports.sort()).toEqual([9201, 9202, 9901, 9901]);
 });

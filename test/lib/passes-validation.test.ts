@@ -10,7 +10,7 @@ import { importedParts, newCutover, newParts, Parts } from './migration-parts';
 /** The parts with everything that looks at them. */
 function watch(stack: Stack, parts: Parts): void {
   const alarms = new MigrationAlarms(stack, 'Alarms', parts);
-  const cutover = newCutover(stack, parts, alarms.vetoAlarms);
+  const cutover = newCutover(stack, parts, alarms.rollbackAlarms);
   new MigrationDashboard(stack, 'Dashboard', { ...parts, cutover, alarms });
 }
 

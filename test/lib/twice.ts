@@ -4,8 +4,8 @@
  */
 export function twiceIn({ Resources }: { readonly Resources: Record<string, AnyResource> }): string[] {
   const resources = Object.entries(Resources);
-  const meanings = resources.flatMap(([id, resource]) => meaningsOf(id, resource));
-  const statements = resources.flatMap(([id, resource]) => statementsOf(id, resource)).filter((one) => !isOfKey(one));
+  const meanings = resources.flatMap(([id, resource]) => findMeanings(id, resource));
+  const statements = resources.flatMap(([id, resource]) => listStatements(id, resource)).filter((one) => !isOfKey(one));
   return [
     ...meanings.filter((meaning, index) => meanings.indexOf(meaning) !== index),
     ...statements
@@ -30,9 +30,9 @@ export interface AnyResource {
 
 type Values = Record<string, unknown>;
 
-function meaningsOf(id: string, { Type, Properties = {} }: AnyResource): string[] {
+function findMeanings(id: string, { Type, Properties = {} }: AnyResource): string[] {
   const inGroup = (direction: string) => (rule: Values) =>
-    securityGroupRule(direction, { ...rule, GroupId: groupOf(id) });
+    securityGroupRule(direction, { ...rule, GroupId: findGroup(id) });
   switch (Type) {
     case 'AWS::EC2::SecurityGroupIngress':
       return [securityGroupRule('ingress', Properties)];
@@ -56,7 +56,7 @@ function meaningsOf(id: string, { Type, Properties = {} }: AnyResource): string[
 }
 
 /** The statements of IAM in a resource, each as the set of what it means. */
-function statementsOf(id: string, { Type, Properties = {} }: AnyResource): ReadonlySet<string>[] {
+function listStatements(id: string, { Type, Properties = {} }: AnyResource): ReadonlySet<string>[] {
   switch (Type) {
     case 'AWS::IAM::Policy':
     case 'AWS::IAM::ManagedPolicy':
@@ -106,7 +106,7 @@ function securityGroupRule(direction: string, rule: Values): string {
   return `${direction} ${text({ ...rule, Description: undefined })}`;
 }
 
-const groupOf = (id: string) => ({ 'Fn::GetAtt': [id, 'GroupId'] });
+const findGroup = (id: string) => ({ 'Fn::GetAtt': [id, 'GroupId'] });
 
 function list(value: unknown): Values[] {
   return (Array.isArray(value) ? value : value === undefined ? [] : [value]) as Values[];

@@ -3,7 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { Upstream } from '../../proxy/data-plane/contract/data-plane';
 import { startTestProxy } from '../proxy/support/proxy-world';
-import { get, later, portOf, selfSigned, startRawBackend, stopAll, until } from '../proxy/support/world';
+import { get, later, findPort, selfSigned, startRawBackend, stopAll, until } from '../proxy/support/world';
 
 afterEach(stopAll);
 
@@ -14,14 +14,14 @@ async function startTls(options: tls.TlsOptions = {}): Promise<number> {
   server.on('tlsClientError', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   later(() => void server.close());
-  return portOf(server);
+  return findPort(server);
 }
 
 /** A port at which nobody listens. */
 async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const port = portOf(server);
+  const port = findPort(server);
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
@@ -92,8 +92,8 @@ const CASES: [string, () => Promise<Upstream>, { failure: string; code?: unknown
 ];
 
 describe.each(['HTTP/1.1', 'HTTP/2'])('over %s', (protocol) => {
-  test.each(CASES)('%s is named in both logs, and not to the client', async (_, upstreamOf, expected) => {
-    const upstream = { ...(await upstreamOf()), isHttp2: protocol === 'HTTP/2' };
+  test.each(CASES)('%s is named in both logs, and not to the client', async (_, findUpstream, expected) => {
+    const upstream = { ...(await findUpstream()), isHttp2: protocol === 'HTTP/2' };
     const proxy = await startTestProxy(0, { upstream, accessLog: 'errors' });
     const { status, body } = await get({ port: proxy.data.port });
     expect([status, body]).toEqual([502, 'The upstream failed: it could not be connected to\n']);
@@ -142,7 +142,7 @@ test('an HTTP/2 upstream that ends a stream is told with the reason', async () =
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   later(() => void server.close());
-  const upstream = { protocol: 'http', host: '127.0.0.1', port: portOf(server), isHttp2: true } as const;
+  const upstream = { protocol: 'http', host: '127.0.0.1', port: findPort(server), isHttp2: true } as const;
   const proxy = await startTestProxy(0, { upstream });
   await get({ port: proxy.data.port, method: 'POST' }, 'x');
   const line = proxy.lines.find(({ msg }) => msg === 'Upstream failed');

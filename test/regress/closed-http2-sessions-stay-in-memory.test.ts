@@ -1,6 +1,6 @@
 import http2, { ServerHttp2Session } from 'node:http2';
 import v8 from 'node:v8';
-import { later, portOf, startBackend, startEngine, stopAll, until } from '../proxy/support/world';
+import { later, findPort, startBackend, startEngine, stopAll, until } from '../proxy/support/world';
 
 afterEach(stopAll);
 
@@ -11,7 +11,7 @@ async function sessionClass(): Promise<NewableFunction> {
   const server = http2.createServer();
   const made = new Promise<ServerHttp2Session>((resolve) => server.once('session', resolve));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const client = http2.connect(`http://127.0.0.1:${portOf(server)}`);
+  const client = http2.connect(`http://127.0.0.1:${findPort(server)}`);
   later(() => {
     client.destroy();
     server.close();

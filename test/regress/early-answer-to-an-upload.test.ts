@@ -101,8 +101,8 @@ test('HTTP/2: so it does behind trailers, and behind an answer of our own', asyn
   ]);
   for (const status of [503, 204]) {
     const tls = await selfSigned();
-    const refusing = await startEngine(backend.port, { tls, decide: () => ({ answer: { status } }) });
-    const refused = await framesOfUpload(refusing.port);
+    const rejecting = await startEngine(backend.port, { tls, decide: () => ({ response: { status } }) });
+    const refused = await framesOfUpload(rejecting.port);
     expect(refused.at(-1)?.payload).toEqual(Buffer.alloc(4));
     expect(refused.findIndex(({ flags }) => (flags & END_STREAM) !== 0)).toBe(refused.length - 2);
   }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { callAdmin, reportOf } from '../proxy/support/proxy-world';
+import { callAdmin, findReport } from '../proxy/support/proxy-world';
 import { ProxyBundle, ProxyProcess, bundleProxy, listening } from '../proxy/support/proxy-process';
 import { get, startBackend, stopAll, until } from '../proxy/support/world';
 
@@ -36,7 +36,7 @@ test('a process that is too busy for the trial serves without the fast path, say
     { level: 40, msg: expect.stringContaining('is tried again') as string, why: 'it came to no result within 2 s' },
   ]);
   await until(() => proxy.lines.some(({ msg }) => msg === 'The fast path is on'));
-  expect(await reportOf(admin)).toMatchObject({ fastPath: 'on' });
+  expect(await findReport(admin)).toMatchObject({ fastPath: 'on' });
   expect((await callAdmin(admin, { path: '/metrics' })).body).toContain(
     'drainshift_fast_path{side="source",state="on"} 1',
   );
@@ -54,7 +54,7 @@ test('only a wrong result is one, for as long as the process lives', async () =>
     };`);
   expect(await get({ port })).toMatchObject({ status: 200, body: 'ok' });
   expect(fastPathLines(proxy)).toMatchObject([{ level: 40, msg: expect.stringContaining('is off') as string }]);
-  expect(await reportOf(admin)).toMatchObject({ fastPath: 'off' });
+  expect(await findReport(admin)).toMatchObject({ fastPath: 'off' });
   expect((await callAdmin(admin, { path: '/metrics' })).body).toContain(
     'drainshift_fast_path{side="source",state="off"} 1',
   );

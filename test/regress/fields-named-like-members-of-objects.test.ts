@@ -1,7 +1,7 @@
 import http2 from 'node:http2';
 import { send } from '../proxy/data-plane/http1/support/raw-client';
 import { startUpstream } from '../proxy/data-plane/http1/support/raw-upstream';
-import { valuesOf } from '../proxy/data-plane/http1/support/messages';
+import { listValues } from '../proxy/data-plane/http1/support/messages';
 import { later, startBackend, startEngine, stopAll, until } from '../proxy/support/world';
 import { startHttp2Backend } from '../proxy/data-plane/http2/support/upstreams';
 import { ask, connect } from '../proxy/data-plane/http2/support/sessions';
@@ -32,16 +32,16 @@ test('over HTTP/1.1 they pass, in heads and trailers, both ways', async () => {
     engine.port,
     `POST / HTTP/1.1\r\nHost: a\r\n${lines}TE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${lines}\r\n`,
   );
-  const [answer] = await client.answers();
+  const [response] = await client.responds();
   const [request] = upstream.requests;
   for (const name of NAMES) {
     const lower = name.toLowerCase();
-    expect([name, valuesOf(request!.fields, lower), valuesOf(answer!.fields, lower)]).toEqual([
+    expect([name, listValues(request!.fields, lower), listValues(response!.fields, lower)]).toEqual([
       name,
       [`its ${name}`],
       [`its ${name}`],
     ]);
-    expect(valuesOf(request!.trailers, lower)).toEqual([`its ${name}`]);
+    expect(listValues(request!.trailers, lower)).toEqual([`its ${name}`]);
     expect(engine.heads[0]!.headers[lower]).toBe(`its ${name}`);
     expect(engine.heads[0]!.field(lower)).toBe(`its ${name}`);
   }

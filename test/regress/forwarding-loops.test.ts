@@ -2,7 +2,7 @@ import net from 'node:net';
 import type { ProxyConfig } from '../../proxy/config/config';
 import { mirror, Mirrored } from '../proxy/support/mirror';
 import { startTestProxy } from '../proxy/support/proxy-world';
-import { get, portOf, startBackend, stopAll } from '../proxy/support/world';
+import { get, findPort, startBackend, stopAll } from '../proxy/support/world';
 
 /** An upstream that leads back to the proxy made 6,000 requests of one. */
 
@@ -11,7 +11,7 @@ afterEach(stopAll);
 async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const port = portOf(server);
+  const port = findPort(server);
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
@@ -27,11 +27,11 @@ async function startLoop(changes: Partial<ProxyConfig>) {
 test.each([
   ['with one name', { via: 'a-deployment' }, 2],
   ['without a name', {}, 20],
-])('a loop ends with 508: %s', async (_, changes, most) => {
+])('a loop ends with 508: %s', async (_, changes, max) => {
   const { first, second } = await startLoop(changes);
   const { status, body } = await get({ port: first.data.port });
   expect([status, body]).toEqual([508, expect.stringContaining('leads back')]);
-  expect(first.report().requests.total + second.report().requests.total).toBeLessThanOrEqual(most);
+  expect(first.report().requests.total + second.report().requests.total).toBeLessThanOrEqual(max);
 });
 
 test('proxies of one service count a loop together', async () => {

@@ -82,11 +82,13 @@ async function expectReset(stand: Stand, faulty: (stream: number) => Buffer[], c
   const { client, served, live } = stand;
   client.send(headers(1, head('POST'), false), frame(DATA, 0, 1, Buffer.from('be')));
   client.send(...faulty(3));
-  await until(() => client.told(3).length > 0 || client.isClosed);
+  await until(() => client.notified(3).length > 0 || client.isClosed);
   client.send(frame(DATA, END_STREAM, 1, Buffer.from('fore')), headers(5, head('GET'), true));
-  await until(() => (client.told(1).includes('DATA END') && client.told(5).includes('DATA END')) || client.isClosed);
-  expect(client.told(3)).toEqual([`RST_STREAM:${code}`]);
-  expect(client.told(0).filter((told) => told.startsWith('GOAWAY'))).toEqual([]);
+  await until(
+    () => (client.notified(1).includes('DATA END') && client.notified(5).includes('DATA END')) || client.isClosed,
+  );
+  expect(client.notified(3)).toEqual([`RST_STREAM:${code}`]);
+  expect(client.notified(0).filter((notified) => notified.startsWith('GOAWAY'))).toEqual([]);
   await until(() => live() === 0);
   expect([...served].sort()).toEqual(['GET ', 'POST before']);
 }
@@ -117,8 +119,8 @@ describe('of a client, in its head', () => {
       frame(1, 5, 1, Buffer.concat([usual, kept])),
       frame(1, 5, 3, Buffer.concat([usual, Buffer.from('be', 'hex')])),
     );
-    await until(() => client.told(3).length > 0);
-    expect([client.told(1), client.told(3), served]).toEqual([['RST_STREAM:1'], ['RST_STREAM:1'], []]);
+    await until(() => client.notified(3).length > 0);
+    expect([client.notified(1), client.notified(3), served]).toEqual([['RST_STREAM:1'], ['RST_STREAM:1'], []]);
   });
 });
 
@@ -186,7 +188,7 @@ test('padding is no part of a body', async () => {
   const { client, served } = await startStand();
   client.send(headers(1, head('POST', ['content-length', '3']), false));
   client.send(frame(DATA, END_STREAM | PADDED, 1, Buffer.from('\x04xyz\0\0\0\0')));
-  await until(() => client.told(1).includes('DATA END'));
+  await until(() => client.notified(1).includes('DATA END'));
   expect(served).toEqual(['POST xyz']);
 });
 
@@ -201,8 +203,8 @@ test.each<[string, number, (stream: number) => Buffer]>([
 test('an answer to a ping that nobody sent is nothing', async () => {
   const { client } = await startStand();
   client.send(frame(PING, ACK, 0, Buffer.alloc(8)), headers(1, head('GET'), true));
-  await until(() => client.told(1).includes('DATA END'));
-  expect(client.told(0).filter((told) => told.startsWith('GOAWAY'))).toEqual([]);
+  await until(() => client.notified(1).includes('DATA END'));
+  expect(client.notified(0).filter((notified) => notified.startsWith('GOAWAY'))).toEqual([]);
 });
 
 test('what a broken stream sent is given back to the window of its connection', async () => {
@@ -210,7 +212,7 @@ test('what a broken stream sent is given back to the window of its connection', 
   const over = Buffer.alloc(16_000);
   client.send(headers(1, head('POST', ['content-length', '1']), false));
   for (let time = 0; time < 60; time += 1) client.send(frame(DATA, 0, 1, over));
-  await until(() => client.told(1).length > 0);
+  await until(() => client.notified(1).length > 0);
   const given = () =>
     client.frames
       .filter(({ type, stream }) => type === WINDOW_UPDATE && stream === 0)
@@ -220,7 +222,7 @@ test('what a broken stream sent is given back to the window of its connection', 
 
 /** An upstream that answers each request with these frames, and the one to `/good` well. */
 async function ask(
-  answer: (stream: number) => Buffer[],
+  response: (stream: number) => Buffer[],
   isHead = false,
 ): Promise<{ bad: Heard; good: Heard; more: Heard }> {
   const sockets: Socket[] = [];
@@ -235,7 +237,7 @@ async function ask(
   await until(() => sockets.length === 1);
   await new Promise((resolve) => sockets[0]!.once('data', resolve));
   const ok = (stream: number, isEnd: boolean) => headers(stream, [[':status', '200']], isEnd);
-  sockets[0]!.write(Buffer.concat([ok(1, false), ...answer(3)]));
+  sockets[0]!.write(Buffer.concat([ok(1, false), ...response(3)]));
   await until(() => bad.isOver || good.isOver);
   sockets[0]!.write(frame(DATA, END_STREAM, 1, Buffer.from('ok')));
   const more = open(upstream);

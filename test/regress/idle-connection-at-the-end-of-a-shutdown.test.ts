@@ -20,7 +20,7 @@ test('a request that is on its way when nothing is live is still answered', asyn
   await until(() => text.endsWith('ok'));
   expect(text.toLowerCase()).toContain('connection: close');
   await ended;
-  expect(proxy.report().requests).toEqual({ total: 2, answered: 2, errors: 0 });
+  expect(proxy.report().requests).toEqual({ total: 2, responded: 2, errors: 0 });
 });
 
 test('without the time to wait, it does not', async () => {

@@ -8,7 +8,7 @@ const fault = (): never => {
   throw new Error('fault');
 };
 
-async function world(forward: (port: number) => Partial<Forward>) {
+async function cloud(forward: (port: number) => Partial<Forward>) {
   const backend = await startBackend((request, response) => {
     if (request.url === '/events') response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.end('data: ok\n\n');
@@ -21,34 +21,34 @@ async function world(forward: (port: number) => Partial<Forward>) {
       const upstream = { protocol: 'http' as const, host: '127.0.0.1', port: head.url === '/dead' ? 1 : backend.port };
       return { forward: { upstream, ...forward(backend.port) } };
     },
-    failureAnswer: fault,
+    failureResponse: fault,
   });
   return { engine, faults };
 }
 
 test('a route that throws costs its client a 500, and is told', async () => {
-  const { engine, faults } = await world(() => ({}));
+  const { engine, faults } = await cloud(() => ({}));
   expect(await get({ port: engine.port, path: '/route' })).toMatchObject({ status: 500 });
   expect(faults).toEqual([new Error('fault')]);
   expect(await get({ port: engine.port })).toMatchObject({ status: 200 });
 });
 
 test('so does a failure answer that throws', async () => {
-  const { engine, faults } = await world(() => ({}));
+  const { engine, faults } = await cloud(() => ({}));
   expect(await get({ port: engine.port, path: '/dead' })).toMatchObject({ status: 500 });
   await until(() => liveIn(engine.ledger) === 0);
   expect(faults).toHaveLength(1);
 });
 
 test('whoever throws when an exchange is over does not hold it up', async () => {
-  const { engine, faults } = await world(() => ({ settled: fault }));
+  const { engine, faults } = await cloud(() => ({ settled: fault }));
   expect(await get({ port: engine.port })).toMatchObject({ status: 200 });
   await until(() => faults.length === 1);
   expect(liveIn(engine.ledger)).toBe(0);
 });
 
 test('whoever throws when a stream begins cuts this stream alone', async () => {
-  const { engine, faults } = await world(() => ({ opened: fault }));
+  const { engine, faults } = await cloud(() => ({ opened: fault }));
   await expect(get({ port: engine.port, path: '/events' })).rejects.toThrow();
   await until(() => liveIn(engine.ledger) === 0);
   expect(faults).toHaveLength(1);
@@ -56,7 +56,7 @@ test('whoever throws when a stream begins cuts this stream alone', async () => {
 });
 
 test('a refused handshake whose route throws is answered, too', async () => {
-  const { engine, faults } = await world(() => ({}));
+  const { engine, faults } = await cloud(() => ({}));
   const socket = net.connect(engine.port, '127.0.0.1', () =>
     socket.write(
       'GET /route HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
@@ -64,7 +64,7 @@ test('a refused handshake whose route throws is answered, too', async () => {
     ),
   );
   later(() => void socket.destroy());
-  const answer = await new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(bytes.toString())));
-  expect(answer).toMatch(/^HTTP\/1\.1 500 /);
+  const response = await new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(bytes.toString())));
+  expect(response).toMatch(/^HTTP\/1\.1 500 /);
   expect(faults).toHaveLength(1);
 });

@@ -1,20 +1,20 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { PassThrough } from 'node:stream';
 import type { EngineHead, UpstreamEvents } from '../../proxy/data-plane/contract/streams';
-import { Http2UpstreamHalf } from '../../proxy/data-plane/http2/upstream';
+import { Http2UpstreamStream } from '../../proxy/data-plane/http2/upstream';
 
 /** Keeps what it is told, in order. */
-function listener(told: string[]): UpstreamEvents {
+function listener(notified: string[]): UpstreamEvents {
   return {
     informed: () => undefined,
     deviated: () => undefined,
     switched: () => undefined,
-    answerBegan: ({ status }) => void told.push(`began ${status}`),
-    answerReceived: (bytes) => void told.push(`received ${bytes.toString()}`),
-    answerEnded: () => void told.push('ended'),
-    answerFlushed: () => undefined,
+    responseStarted: ({ status }) => void notified.push(`began ${status}`),
+    responseReceived: (bytes) => void notified.push(`received ${bytes.toString()}`),
+    responseEnded: () => void notified.push('ended'),
+    responseFlushed: () => undefined,
     upstreamDrained: () => undefined,
-    upstreamFailed: (failure) => void told.push(failure),
+    upstreamFailed: (failure) => void notified.push(failure),
   };
 }
 
@@ -24,9 +24,9 @@ function listener(told: string[]): UpstreamEvents {
 test('an answer of HTTP/2 whose body is told before its head is passed on in order', async () => {
   const stream = Object.assign(new PassThrough(), { id: 1, rstCode: 0, close: () => undefined });
   const head: Partial<EngineHead> = { method: 'GET', url: '/', bodyLength: 0, field: () => undefined };
-  const told: string[] = [];
+  const notified: string[] = [];
   const request = { head: head as EngineHead, url: '/', fields: 'host: shop\r\n' };
-  const half = new Http2UpstreamHalf(request, listener(told), undefined);
+  const half = new Http2UpstreamStream(request, listener(notified), undefined);
   half.start({ request: () => stream } as unknown as ClientHttp2Session, 'https');
   stream.emit('data', Buffer.from('wh'));
   stream.emit('data', Buffer.from('ole'));
@@ -34,5 +34,5 @@ test('an answer of HTTP/2 whose body is told before its head is passed on in ord
   const ended = new Promise((resolve) => stream.once('end', resolve));
   stream.push(null);
   await ended;
-  expect(told).toEqual(['began 200', 'received wh', 'received ole', 'ended']);
+  expect(notified).toEqual(['began 200', 'received wh', 'received ole', 'ended']);
 });

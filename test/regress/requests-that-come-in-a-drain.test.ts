@@ -2,7 +2,7 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { WebSocketServer } from 'ws';
-import { callAdmin, reportOf, startTestProxy } from '../proxy/support/proxy-world';
+import { callAdmin, findReport, startTestProxy } from '../proxy/support/proxy-world';
 import { Got, exchangeBytes, get, later, startBackend, stopAll, until } from '../proxy/support/world';
 import { connect } from '../proxy/data-plane/websocket/support/peers';
 
@@ -83,7 +83,7 @@ test('a drain that was at zero gives who comes its time, and no more', async () 
   expect(proxy.report().state).toBe('drained');
   const cut = cutAfter(port);
   await until(() => proxy.report().active.http === 1);
-  const report = await reportOf(proxy.admin?.port ?? 0);
+  const report = await findReport(proxy.admin?.port ?? 0);
   expect(report).toMatchObject({ state: 'draining', active: { http: 1 } });
   expect(report.drainRemainingSeconds).toBeGreaterThan(5);
   expect(await cut).toBeGreaterThanOrEqual(999);

@@ -20,7 +20,7 @@ test('a client that takes its answer is not late with the rest of its upload', a
   let text = '';
   const request = http.request({ host: '127.0.0.1', port: engine.port, method: 'POST', agent: false });
   later(() => void request.destroy());
-  const answered = new Promise<void>((resolve, reject) => {
+  const responded = new Promise<void>((resolve, reject) => {
     request.on('error', reject);
     request.on('response', (response) => {
       response.on('error', reject);
@@ -32,7 +32,7 @@ test('a client that takes its answer is not late with the rest of its upload', a
     });
   });
   request.write('first');
-  await answered;
+  await responded;
   expect(text).toBe('piece'.repeat(pieces));
   await until(() => liveIn(engine.ledger) === 0);
 });

@@ -2,11 +2,11 @@ import net, { AddressInfo } from 'node:net';
 import type { PlaneContext } from '../../proxy/data-plane/shared/context';
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../../proxy/data-plane/engine/engine';
 import { Http1Client } from '../../proxy/data-plane/http1/http1-client';
-import { StreamWire } from '../../proxy/data-plane/transport/stream-transport';
+import { StreamTransport } from '../../proxy/data-plane/transport/stream-transport';
 import { NOBODY } from '../../proxy/data-plane/contract/transport';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
 import { later, stopAll, until } from '../proxy/support/world';
-import { FakeWire } from '../proxy/data-plane/websocket/support/fake-wire';
+import { FakeTransport } from '../proxy/data-plane/websocket/support/fake-wire';
 
 afterEach(stopAll);
 
@@ -20,34 +20,34 @@ test('a wire over a stream has something pending until the kernel has all of it'
     server.close();
   });
   await new Promise((resolve) => socket.once('connect', resolve));
-  const wire = new StreamWire(socket);
+  const transport = new StreamTransport(socket);
   let drains = 0;
-  wire.user = { ...NOBODY, drained: () => (drains += 1) };
-  wire.write('x');
-  expect([wire.hasPending, wire.isBackedUp]).toEqual([true, false]);
+  transport.user = { ...NOBODY, drained: () => (drains += 1) };
+  transport.write('x');
+  expect([transport.hasPending, transport.isBackedUp]).toEqual([true, false]);
   await until(() => drains === 1);
-  expect(wire.hasPending).toBe(false);
-  while (!wire.isBackedUp) wire.write('x'.repeat(1_000_000));
-  expect(wire.pendingBytes).toBeGreaterThan(0);
-  expect(wire.hasPending).toBe(true);
+  expect(transport.hasPending).toBe(false);
+  while (!transport.isBackedUp) transport.write('x'.repeat(1_000_000));
+  expect(transport.pendingBytes).toBeGreaterThan(0);
+  expect(transport.hasPending).toBe(true);
 });
 
 test('an answer is not over, nor its connection ended, while a part of it is pending', () => {
-  const wire = new FakeWire();
+  const transport = new FakeTransport();
   let ended = 0;
-  wire.end = () => (ended += 1);
+  transport.end = () => (ended += 1);
   const context = {
-    options: { ledger: new Ledger(), route: () => ({ answer: { status: 200, body: 'answer' } }) },
+    options: { ledger: new Ledger(), route: () => ({ response: { status: 200, body: 'answer' } }) },
     timeouts: DEFAULT_TIMEOUTS,
     limits: DEFAULT_LIMITS,
     ticker: { nowMs: 0, add: () => undefined, remove: () => undefined },
   } as unknown as PlaneContext;
-  new Http1Client(context, { left: () => undefined, isHttp2: () => undefined }, wire);
-  wire.hasPending = true;
-  wire.receive(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'));
-  expect(wire.written).toContain('answer');
+  new Http1Client(context, { left: () => undefined, isHttp2: () => undefined }, transport);
+  transport.hasPending = true;
+  transport.receive(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'));
+  expect(transport.written).toContain('answer');
   expect(ended).toBe(0);
-  wire.hasPending = false;
-  wire.drain();
+  transport.hasPending = false;
+  transport.drain();
   expect(ended).toBe(1);
 });

@@ -1,8 +1,8 @@
 import { isGrpcContent, GrpcMessages } from '../../proxy/data-plane/streams/grpc';
-import { addBlock, blockOf, emptyFields } from '../../proxy/data-plane/http2/fields';
+import { addBlock, buildFieldBlock, emptyFields } from '../../proxy/data-plane/http2/fields';
 import { Ahead } from '../../proxy/data-plane/http1/message/read-ahead';
-import { AnswerReader } from '../../proxy/data-plane/http1/message/response-reader';
-import { readAnswerHead } from '../../proxy/data-plane/http1/message/response-head';
+import { ResponseReader } from '../../proxy/data-plane/http1/message/response-reader';
+import { readResponseHead } from '../../proxy/data-plane/http1/message/response-head';
 import { isTrailer } from '../../proxy/data-plane/fields/trailers';
 import { ChunkedDecoder } from '../../proxy/data-plane/http1/message/chunked';
 import { isHost, readRequestFields } from '../../proxy/data-plane/fields/request-fields';
@@ -13,7 +13,7 @@ import { DEFAULT_LIMITS } from '../../proxy/data-plane/engine/engine';
 import { FrameScanner } from '../../proxy/data-plane/websocket/frame-scanner';
 import { acceptKey, isAccepted } from '../../proxy/data-plane/websocket/handshake';
 import type { RequestHead } from '../../proxy/data-plane/contract/data-plane';
-import type { Wire } from '../../proxy/data-plane/contract/transport';
+import type { Transport } from '../../proxy/data-plane/contract/transport';
 import { withoutQuotes } from '../../proxy/session-store/session-store';
 
 /**
@@ -24,16 +24,16 @@ import { withoutQuotes } from '../../proxy/session-store/session-store';
 const KIB = 1024;
 const SIZES = [4 * KIB, 16 * KIB, 64 * KIB] as const;
 /** Sixteen times the bytes are sixteen times the work; what is quadratic takes 256 times as long. */
-const MOST_GROWTH = 64;
+const MAX_GROWTH = 64;
 /** A busy machine lengthens some rounds, never all of them: there are this many at least, and more within a time. */
 const ROUNDS = 3;
 const MORE_WITHIN_MS = 5_000;
-const SHORTEST_MS = 0.5;
+const MIN_MS = 0.5;
 
 const LIMITS = { ...DEFAULT_LIMITS, requestLineBytes: 2 ** 20, fieldBytes: 2 ** 20, fieldLines: 2 ** 20 };
-const WIRE = { peer: { address: '192.0.2.1', port: 1 }, isTls: false } as Wire;
+const WIRE = { peer: { address: '192.0.2.1', port: 1 }, isTls: false } as Transport;
 const SINK = { bodyReceived: () => undefined, bodyEnded: () => undefined };
-const ANSWERS = { ...SINK, interim: () => undefined, headRead: () => undefined, deviates: () => undefined };
+const REASONS = { ...SINK, interim: () => undefined, headRead: () => undefined, deviates: () => undefined };
 
 const spaces = (size: number) => ' '.repeat(size);
 const filled = (part: string, size: number) => part.repeat(Math.floor(size / part.length));
@@ -48,11 +48,11 @@ const requestFields =
     return () => void readRequestFields(text, LIMITS);
   };
 
-const answerHead =
+const responseHead =
   (lines: (size: number) => string): Parser =>
   (size) => {
     const text = `HTTP/1.1 200 OK\r\n${lines(size)}\r\n\r\n`;
-    return () => void readAnswerHead(text, 'GET', LIMITS);
+    return () => void readResponseHead(text, 'GET', LIMITS);
   };
 
 /** The same bytes in reads of one. */
@@ -70,12 +70,12 @@ const requestBytes =
     };
   };
 
-const answerBytes =
+const responseBytes =
   (text: (size: number) => string): Parser =>
   (size) => {
     const bytes = Buffer.from(text(size), 'latin1');
     return () => {
-      const reader = new AnswerReader(LIMITS, ANSWERS);
+      const reader = new ResponseReader(LIMITS, REASONS);
       reader.begin('GET');
       byteByByte(bytes, (from, to) => void reader.read(bytes.subarray(from, to), 1));
     };
@@ -140,7 +140,7 @@ const block =
     return () =>
       void addBlock(
         emptyFields(),
-        blockOf(raw, () => true),
+        buildFieldBlock(raw, () => true),
       );
   };
 
@@ -157,18 +157,22 @@ const PARSERS: Record<string, Parser> = {
   'a Host of dots': (size) => () => void isHost(`${filled('.', size)}!`),
   'an address of colons as Host': (size) => () => void isHost(`[${filled(':', size)}`),
   'all fields of a head': record,
-  'an answer with spaces within Connection': answerHead((size) => `Connection: close, a${spaces(size)}b`),
-  'an answer with spaces within Transfer-Encoding': answerHead((size) => `Transfer-Encoding: chunked${spaces(size)}b`),
-  'an answer with spaces within Content-Type': answerHead((size) => `Content-Type: text/event-stream${spaces(size)}b`),
-  'an answer with spaces within Keep-Alive': answerHead((size) => `Keep-Alive: timeout${filled(', timeout', size)}`),
-  'an answer of folded lines': answerHead((size) => `X: a${filled('\r\n a', size)}`),
-  'an answer with a space before a colon': answerHead((size) => `X${spaces(size)}: a`),
-  'an answer of bare LFs': answerHead((size) => filled('X: a\n', size).slice(0, -1)),
+  'an answer with spaces within Connection': responseHead((size) => `Connection: close, a${spaces(size)}b`),
+  'an answer with spaces within Transfer-Encoding': responseHead(
+    (size) => `Transfer-Encoding: chunked${spaces(size)}b`,
+  ),
+  'an answer with spaces within Content-Type': responseHead(
+    (size) => `Content-Type: text/event-stream${spaces(size)}b`,
+  ),
+  'an answer with spaces within Keep-Alive': responseHead((size) => `Keep-Alive: timeout${filled(', timeout', size)}`),
+  'an answer of folded lines': responseHead((size) => `X: a${filled('\r\n a', size)}`),
+  'an answer with a space before a colon': responseHead((size) => `X${spaces(size)}: a`),
+  'an answer of bare LFs': responseHead((size) => filled('X: a\n', size).slice(0, -1)),
   'a request, byte by byte': requestBytes((size) => `GET / HTTP/1.1\r\nHost: a\r\nX: ${filled('x', size)}`),
   'a request in lines, byte by byte': requestBytes((size) => `GET / HTTP/1.1\r\n${filled('X: a\r\n', size)}`),
   'a request line, byte by byte': requestBytes((size) => `GET /${filled('x', size)}`),
-  'an answer, byte by byte': answerBytes((size) => `HTTP/1.1 200 OK\r\nX: ${filled('x', size)}`),
-  'an answer in lines, byte by byte': answerBytes((size) => `HTTP/1.1 200 OK\r\n${filled('X: a\r\n', size)}`),
+  'an answer, byte by byte': responseBytes((size) => `HTTP/1.1 200 OK\r\nX: ${filled('x', size)}`),
+  'an answer in lines, byte by byte': responseBytes((size) => `HTTP/1.1 200 OK\r\n${filled('X: a\r\n', size)}`),
   'spaces in a chunk’s extension': chunks((size) => filled(`1;a${spaces(250)}=b\r\nx\r\n`, size), size0()),
   'a quoted extension': chunks((size) => filled(`1;a="${'\\"'.repeat(120)}"\r\nx\r\n`, size), size0()),
   'chunks of one byte': chunks((size) => filled('1\r\nx\r\n', size), size0()),
@@ -196,7 +200,7 @@ const PARSERS: Record<string, Parser> = {
   'cookies over HTTP/2': block('cookie'),
   'trailers over HTTP/2': (size) => {
     const fields = Array.from({ length: size / 8 }, () => ['x', 'abcd']).flat();
-    return () => void blockOf(fields, isTrailer);
+    return () => void buildFieldBlock(fields, isTrailer);
   },
   'what a session store says': (size) => {
     const reply = `ERR${spaces(size)}x`;
@@ -209,27 +213,27 @@ function size0(): number {
   return Number.MAX_SAFE_INTEGER;
 }
 
-function timeOf(run: () => void, times: number): number {
+function parseTime(run: () => void, times: number): number {
   const startMs = performance.now();
   for (let time = 0; time < times; time += 1) run();
   return performance.now() - startMs;
 }
 
 /** By how much the time grows, by all sizes and by the two large ones; as soon as it is little enough, or as it is after many rounds. */
-function growthOf(parser: Parser): number {
+function computeGrowth(parser: Parser): number {
   const runs = SIZES.map((size) => parser(size));
   let times = 1;
-  while (timeOf(runs[0]!, times) < SHORTEST_MS) times *= 2;
+  while (parseTime(runs[0]!, times) < MIN_MS) times *= 2;
   const best = runs.map(() => Infinity);
   let growth = Infinity;
   const endMs = performance.now() + MORE_WITHIN_MS;
-  for (let round = 0; !(growth < MOST_GROWTH) && (round < ROUNDS || performance.now() < endMs); round += 1) {
-    runs.forEach((run, index) => (best[index] = Math.min(best[index]!, timeOf(run, times))));
+  for (let round = 0; !(growth < MAX_GROWTH) && (round < ROUNDS || performance.now() < endMs); round += 1) {
+    runs.forEach((run, index) => (best[index] = Math.min(best[index]!, parseTime(run, times))));
     growth = Math.max(best[2]! / best[0]!, (4 * best[2]!) / best[1]!);
   }
   return growth;
 }
 
 test.each(Object.entries(PARSERS))('sixteen times the bytes take sixteen times as long: %s', (_, parser) => {
-  expect(growthOf(parser)).toBeLessThan(MOST_GROWTH);
+  expect(computeGrowth(parser)).toBeLessThan(MAX_GROWTH);
 });

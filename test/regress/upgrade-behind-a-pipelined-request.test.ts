@@ -38,7 +38,7 @@ test('behind an answer that is whole and not yet written, an upgrade waits for i
   new WebSocketServer({ server: backend.server });
   later(() => backend.server.closeAllConnections());
   const engine = await startEngine(backend.port, {
-    decide: (head) => (head.url === '/own' ? { answer: { status: 200, body: 'own' } } : undefined),
+    decide: (head) => (head.url === '/own' ? { response: { status: 200, body: 'own' } } : undefined),
   });
   const client = send(engine.port, `GET /own HTTP/1.1\r\nHost: a\r\n\r\n${UPGRADE}`);
   await until(() => client.text().includes('101 Switching Protocols'));

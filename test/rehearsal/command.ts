@@ -2,7 +2,7 @@ import { ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Process, descendantsOf, isAlive } from './processes';
+import { Process, findDescendants, isAlive } from './processes';
 
 export const ROOT = resolve(__dirname, '../..');
 const CLI = join(ROOT, 'dist/bin/drainshift.js');
@@ -49,7 +49,7 @@ export class Command {
   }
 
   private look(): void {
-    for (const each of descendantsOf(this.child.pid ?? 0)) this.seen.set(`${each.pid} ${each.started}`, each);
+    for (const each of findDescendants(this.child.pid ?? 0)) this.seen.set(`${each.pid} ${each.started}`, each);
   }
 
   /** Waits until the output holds this, and gives its first group. */
@@ -105,7 +105,7 @@ export function synthesize(folder: string): string {
 }
 
 /** The proxies of a rehearsal: the processes whose working folder is in the assembly. */
-export function proxiesOf(assembly: string): string[] {
+export function findProxies(assembly: string): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {

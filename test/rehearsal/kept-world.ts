@@ -17,7 +17,7 @@ import type { Evidence } from '../../core/cutover/evidence';
 import { Command } from './command';
 
 /** A world that `--keep` left up, as a person reaches it: with AWS clients and requests, by what was printed. */
-export class KeptWorld {
+export class KeptRehearsal {
   private constructor(
     private readonly elb: ElasticLoadBalancingV2Client,
     private readonly states: SFNClient,
@@ -26,13 +26,13 @@ export class KeptWorld {
   ) {}
 
   /** @param key the access key; the one that was printed unless given */
-  static async of(command: Command, key?: string): Promise<KeptWorld> {
+  static async of(command: Command, key?: string): Promise<KeptRehearsal> {
     const config = {
       endpoint: await command.says(/--endpoint-url (\S+)/),
       region: await command.says(/--region (\S+)/),
       credentials: { accessKeyId: key ?? (await command.says(/AWS_ACCESS_KEY_ID=(\S+)/)), secretAccessKey: 'any' },
     };
-    return new KeptWorld(new ElasticLoadBalancingV2Client(config), new SFNClient(config), new S3Client(config), {
+    return new KeptRehearsal(new ElasticLoadBalancingV2Client(config), new SFNClient(config), new S3Client(config), {
       ruleArn: await command.says(/--rule-arn (\S+)/),
       actions: JSON.parse(await command.says(/--actions '([^']+)'/)) as Action[],
       bucket: await command.says(/--bucket (\S+)/),
@@ -65,9 +65,9 @@ export class KeptWorld {
     const headers = { host: 'shop.example.com' };
     return new Promise((resolve, reject) => {
       https
-        .get({ host: '127.0.0.1', port, ca, servername: 'shop.example.com', headers, agent: false }, (answer) => {
-          answer.resume();
-          answer.on('end', () => resolve(answer.headers['x-backend'] as string | undefined));
+        .get({ host: '127.0.0.1', port, ca, servername: 'shop.example.com', headers, agent: false }, (response) => {
+          response.resume();
+          response.on('end', () => resolve(response.headers['x-backend'] as string | undefined));
         })
         .on('error', reject);
     });
@@ -98,7 +98,7 @@ export class KeptWorld {
   }
 
   /** How an execution ended, once it has. */
-  async endOf(executionArn: string): Promise<{ status?: string; error?: string }> {
+  async computeEnd(executionArn: string): Promise<{ status?: string; error?: string }> {
     for (;;) {
       const { status, error } = await this.states.send(new DescribeExecutionCommand({ executionArn }));
       if (status !== 'RUNNING') return { status, error };

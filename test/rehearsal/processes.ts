@@ -12,10 +12,10 @@ export interface Process {
 function allProcesses(): Process[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => processOf(Number(name)) ?? []);
+    .flatMap((name) => findProcess(Number(name)) ?? []);
 }
 
-function processOf(pid: number): Process | undefined {
+function findProcess(pid: number): Process | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // After the name, which may hold anything: state, parent, and as the 20th its start.
@@ -29,7 +29,7 @@ function processOf(pid: number): Process | undefined {
 }
 
 /** The processes that this one has started, and those that they have started. */
-export function descendantsOf(pid: number): Process[] {
+export function findDescendants(pid: number): Process[] {
   const all = allProcesses();
   const below = (parent: number): Process[] =>
     all.filter((each) => each.parent === parent).flatMap((child) => [child, ...below(child.pid)]);
@@ -37,5 +37,5 @@ export function descendantsOf(pid: number): Process[] {
 }
 
 export function isAlive({ pid, started }: Process): boolean {
-  return processOf(pid)?.started === started;
+  return findProcess(pid)?.started === started;
 }

@@ -53,11 +53,11 @@ function suite(name: string, fuzz: (bout: Bout) => Promise<string>): Suite {
       const agents = [DIRECT, ...started.keys()].map((agent) => {
         return { agent, url: `ws://${started.get(agent)?.host ?? HOST}:${port}` };
       });
-      const file = await fuzz({ place, wstest: tool.path, directory, port, agents, cases: casesOf(options) });
+      const file = await fuzz({ place, wstest: tool.path, directory, port, agents, cases: listCases(options) });
       for (const { stop } of started.values()) await stop();
       if (!existsSync(file)) return missingFor(name, peers, 'it wrote no report');
       const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
-      return peers.map((peer) => figureOf(name, peer, report));
+      return peers.map((peer) => buildFigure(name, peer, report));
     },
   };
 }
@@ -87,7 +87,7 @@ function wstestLaunch(python: string, ...args: string[]): Launch {
   return { command: python, args: ['-c', WSTEST, ...args] };
 }
 
-function casesOf({ isQuick }: SuiteOptions): object {
+function listCases({ isQuick }: SuiteOptions): object {
   return { cases: ['*'], 'exclude-cases': isQuick ? SLOW_CASES : [], 'exclude-agent-cases': {} };
 }
 
@@ -115,7 +115,7 @@ async function fuzzClients({ place, wstest, directory, port, agents, cases }: Bo
   return join(directory, 'index.json');
 }
 
-function figureOf(name: string, { name: peer, missing }: Peer, report: Report): Figure {
+function buildFigure(name: string, { name: peer, missing }: Peer, report: Report): Figure {
   const absent = missing();
   if (absent !== undefined) return { suite: name, peer, missing: absent, failures: [] };
   const direct = report[DIRECT];
@@ -123,11 +123,11 @@ function figureOf(name: string, { name: peer, missing }: Peer, report: Report): 
   if (!direct || !through) return { suite: name, peer, missing: 'it is not in the report', failures: [] };
   const cases = Object.keys(direct);
   const failures = cases
-    .filter((id) => textOf(through[id]) !== textOf(direct[id]))
-    .map((id) => `${id}: ${textOf(through[id])}, and ${textOf(direct[id])} without it`);
+    .filter((id) => readText(through[id]) !== readText(direct[id]))
+    .map((id) => `${id}: ${readText(through[id])}, and ${readText(direct[id])} without it`);
   return { suite: name, peer, passed: cases.length - failures.length, of: cases.length, failures };
 }
 
-function textOf(result: CaseResult | undefined): string {
+function readText(result: CaseResult | undefined): string {
   return result ? `${result.behavior}/${result.behaviorClose}/${result.remoteCloseCode}` : 'no result';
 }

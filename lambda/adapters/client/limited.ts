@@ -28,10 +28,10 @@ export function limited<Client extends object>(service: string, client: Client, 
   const sender = client as unknown as Sender;
   const send = sender.send.bind(sender);
   sender.send = async (command, options) => {
-    const call = new Call(`${service} must respond to ${operationOf(command)}`, milliseconds);
+    const call = new Call(`${service} must respond to ${findOperation(command)}`, milliseconds);
     const signals = [call.signal, ...(options?.abortSignal ? [options.abortSignal] : [])];
     const output = await call.explained(() => send(command, { ...options, abortSignal: AbortSignal.any(signals) }));
-    const body = bodyOf(output);
+    const body = findBody(output);
     if (body) {
       const read = body.transformToString.bind(body);
       body.transformToString = (encoding) => call.explained(() => read(encoding));
@@ -85,8 +85,8 @@ class Call {
     const failure = error as ServiceFailure;
     const { $fault, $metadata, name, message } = failure;
     const status = $metadata?.httpStatusCode;
-    const isRefused = $fault === 'client' && status !== undefined && status !== 429;
-    if (isRefused && name !== 'ThrottlingException' && name !== 'Throttling') {
+    const isRejected = $fault === 'client' && status !== undefined && status !== 429;
+    if (isRejected && name !== 'ThrottlingException' && name !== 'Throttling') {
       failure.message = oneLine(`${rule}, got ${status} ${name}: ${message}`);
       return failure;
     }
@@ -95,11 +95,11 @@ class Call {
   }
 }
 
-function bodyOf(output: unknown): StreamedBody | undefined {
+function findBody(output: unknown): StreamedBody | undefined {
   const { Body: body } = (output ?? {}) as { readonly Body?: Partial<StreamedBody> };
   return typeof body?.transformToString === 'function' ? (body as StreamedBody) : undefined;
 }
 
-function operationOf(command: object): string {
+function findOperation(command: object): string {
   return command.constructor.name.replace(/Command$/, '');
 }

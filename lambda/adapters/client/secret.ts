@@ -21,7 +21,7 @@ type Cached<T> = (maxAgeMs?: number) => Promise<T>;
  * not wait for it.
  */
 export function cachedSecret(secretArn: string, { cacheMs, limitMs }: CacheOptions): Cached<string> {
-  const read = readerOf(secretArn, limitMs);
+  const read = findReader(secretArn, limitMs);
   return cached(() => read('AWSCURRENT'), cacheMs);
 }
 
@@ -30,7 +30,7 @@ export function cachedSecret(secretArn: string, { cacheMs, limitMs }: CacheOptio
  * told yet of a rotation knows the latter alone.
  */
 export function cachedKeys(secretArn: string, { cacheMs, limitMs }: CacheOptions): Cached<readonly string[]> {
-  const read = readerOf(secretArn, limitMs);
+  const read = findReader(secretArn, limitMs);
   let previous: string | undefined;
   const readPrevious = async () => {
     try {
@@ -47,7 +47,7 @@ export function cachedKeys(secretArn: string, { cacheMs, limitMs }: CacheOptions
   return cached(look, cacheMs);
 }
 
-function readerOf(secretArn: string, limitMs: number): (stage: string) => Promise<string> {
+function findReader(secretArn: string, limitMs: number): (stage: string) => Promise<string> {
   const client = limited('Secrets Manager', new SecretsManagerClient(CLIENT_CONFIG), limitMs);
   return async (VersionStage) => {
     const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretArn, VersionStage }));

@@ -19,7 +19,7 @@ import { DEPLOYED_TAG, OLD_GROUP_TAG, PENDING, RuleChanges } from '../../../core
 import type { RulesPort, TaggedRule, Tags } from '../../contract/weighted-rule-ports';
 import { CLIENT_CONFIG } from '../client/client-config';
 import { DEPLOYMENT_MS, limited } from '../client/limited';
-import { actionOf, onlyForwardOf } from './load-balancer';
+import { findAction, findOnlyForward } from './load-balancer';
 
 /** DescribeTags takes at most 20 ARNs. */
 const TAGS_AT_ONCE = 20;
@@ -36,9 +36,9 @@ export function listenerRulesPort(signal: AbortSignal): RulesPort {
       const command = new CreateRuleCommand({
         ListenerArn: listenerArn,
         Priority: priority,
-        Conditions: conditionsOf(conditions),
-        Actions: [actionOf(forward)],
-        Tags: tagListOf(tags),
+        Conditions: listConditions(conditions),
+        Actions: [findAction(forward)],
+        Tags: listTagList(tags),
       });
       const { Rules } = await client.send(command, { abortSignal: signal });
       const arn = Rules?.[0]?.RuleArn;
@@ -93,8 +93,8 @@ class Calls {
     if (isChange) await this.tag(ruleArn, { ...tags, [DEPLOYED_TAG]: `${PENDING}${tags[DEPLOYED_TAG]}` });
     if (conditions !== undefined || forward !== undefined) {
       const change = {
-        ...(conditions && { Conditions: conditionsOf(conditions) }),
-        ...(forward && { Actions: [actionOf(forward)] }),
+        ...(conditions && { Conditions: listConditions(conditions) }),
+        ...(forward && { Actions: [findAction(forward)] }),
       };
       await this.client.send(new ModifyRuleCommand({ RuleArn: ruleArn, ...change }), this.options);
     }
@@ -106,14 +106,14 @@ class Calls {
   }
 
   private async tag(ruleArn: string, tags: Tags): Promise<void> {
-    await this.client.send(new AddTagsCommand({ ResourceArns: [ruleArn], Tags: tagListOf(tags) }), this.options);
+    await this.client.send(new AddTagsCommand({ ResourceArns: [ruleArn], Tags: listTagList(tags) }), this.options);
   }
 
   async healthyTargets(groupArn: string): Promise<number> {
     const read = async () =>
       this.client.send(new DescribeTargetHealthCommand({ TargetGroupArn: groupArn }), this.options);
-    const answer = await unlessGone('TargetGroupNotFoundException', read);
-    return (answer?.TargetHealthDescriptions ?? []).filter(({ TargetHealth }) => TargetHealth?.State === 'healthy')
+    const response = await unlessGone('TargetGroupNotFoundException', read);
+    return (response?.TargetHealthDescriptions ?? []).filter(({ TargetHealth }) => TargetHealth?.State === 'healthy')
       .length;
   }
 
@@ -126,19 +126,19 @@ class Calls {
       const { TagDescriptions = [] } = await this.client.send(command, this.options);
       for (const { ResourceArn = '', Tags = [] } of TagDescriptions) tagsByArn.set(ResourceArn, tagsFrom(Tags));
     }
-    return rules.map((rule) => readingOf(rule, tagsByArn.get(rule.RuleArn ?? '') ?? {}));
+    return rules.map((rule) => readRule(rule, tagsByArn.get(rule.RuleArn ?? '') ?? {}));
   }
 }
 
-function readingOf(rule: Rule, tags: Tags): TaggedRule {
+function readRule(rule: Rule, tags: Tags): TaggedRule {
   const conditions = rule.Conditions ?? [];
-  const forward = onlyForwardOf(rule);
+  const forward = findOnlyForward(rule);
   const { [DEPLOYED_TAG]: deployed, [OLD_GROUP_TAG]: oldGroupArn } = tags;
   return {
     arn: rule.RuleArn ?? '',
     priority: rule.IsDefault === true ? DEFAULT_PRIORITY : Number(rule.Priority),
-    pathPatterns: valuesOf(conditions, 'path-pattern'),
-    hostHeaders: valuesOf(conditions, 'host-header'),
+    pathPatterns: listValues(conditions, 'path-pattern'),
+    hostHeaders: listValues(conditions, 'host-header'),
     hasOtherConditions: conditions.some(isOther),
     tags,
     ...(forward && isPlain(rule) && { forward }),
@@ -153,7 +153,7 @@ function isPlain({ Transforms = [] }: Rule): boolean {
   return Transforms.length === 0;
 }
 
-function valuesOf(conditions: readonly RuleCondition[], field: 'path-pattern' | 'host-header'): string[] {
+function listValues(conditions: readonly RuleCondition[], field: 'path-pattern' | 'host-header'): string[] {
   return conditions
     .filter(({ Field }) => Field === field)
     .flatMap(({ PathPatternConfig, HostHeaderConfig, Values }) => {
@@ -167,7 +167,7 @@ function isOther({ Field, PathPatternConfig, HostHeaderConfig }: RuleCondition):
   return (Field !== 'path-pattern' && Field !== 'host-header') || regexes.length > 0;
 }
 
-function conditionsOf({
+function listConditions({
   pathPatterns,
   hostHeaders,
 }: Pick<RuleProperties, 'pathPatterns' | 'hostHeaders'>): RuleCondition[] {
@@ -180,6 +180,6 @@ function tagsFrom(tags: readonly Tag[]): Tags {
   return Object.fromEntries(tags.map(({ Key = '', Value = '' }) => [Key, Value]));
 }
 
-function tagListOf(tags: Tags): Tag[] {
+function listTagList(tags: Tags): Tag[] {
   return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
 }

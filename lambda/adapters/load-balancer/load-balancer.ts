@@ -16,7 +16,7 @@ import { CutoverError } from '../../../core/errors/errors';
 import { Forward } from '../../../core/traffic/forward';
 import { RuleReading } from '../../../core/traffic/listener-rules';
 import { VERIFIED_TAG } from '../../../core/cutover/verified-mark';
-import { CutoverWiring } from '../../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import type { LoadBalancerPort } from '../../contract/ports';
 import { CLIENT_CONFIG } from '../client/client-config';
 import { limited } from '../client/limited';
@@ -24,34 +24,34 @@ import { limited } from '../client/limited';
 /** Of one call with its retries: slow is not away, and a step makes several of them one after the other. */
 export const LOAD_BALANCER_MS = 6_000;
 
-export function loadBalancerPort(wiring: CutoverWiring): LoadBalancerPort {
+export function loadBalancerPort(config: CutoverConfig): LoadBalancerPort {
   const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG), LOAD_BALANCER_MS);
-  const { source, target } = wiring.smokeListenerArns;
+  const { source, target } = config.smokeListenerArns;
   return {
-    groupArns: wiring.targetGroupArns,
-    ruleArn: wiring.weightedRuleArn,
+    groupArns: config.targetGroupArns,
+    ruleArn: config.weightedRuleArn,
     rules: async () => {
-      const listeners = [wiring.weightedListenerArn, source, target];
+      const listeners = [config.weightedListenerArn, source, target];
       return (await Promise.all(listeners.map((arn) => readRules(client, arn)))).flat();
     },
     setForward: async (forward, untilMs) => {
-      const command = new ModifyRuleCommand({ RuleArn: wiring.weightedRuleArn, Actions: [actionOf(forward)] });
+      const command = new ModifyRuleCommand({ RuleArn: config.weightedRuleArn, Actions: [findAction(forward)] });
       if (untilMs !== undefined) beginUntil(command, untilMs);
       await client.send(command);
     },
     healthyTargets: async (side) => {
-      const answer = await client.send(
-        new DescribeTargetHealthCommand({ TargetGroupArn: wiring.targetGroupArns[side] }),
+      const response = await client.send(
+        new DescribeTargetHealthCommand({ TargetGroupArn: config.targetGroupArns[side] }),
       );
-      return (answer.TargetHealthDescriptions ?? []).filter(({ TargetHealth }) => TargetHealth?.State === 'healthy')
+      return (response.TargetHealthDescriptions ?? []).filter(({ TargetHealth }) => TargetHealth?.State === 'healthy')
         .length;
     },
     markVerified: async (mark) => {
       const Tags = [{ Key: VERIFIED_TAG, Value: mark }];
-      await client.send(new AddTagsCommand({ ResourceArns: [wiring.weightedRuleArn], Tags }));
+      await client.send(new AddTagsCommand({ ResourceArns: [config.weightedRuleArn], Tags }));
     },
     verifiedMark: async () => {
-      const command = new DescribeTagsCommand({ ResourceArns: [wiring.weightedRuleArn] });
+      const command = new DescribeTagsCommand({ ResourceArns: [config.weightedRuleArn] });
       const { TagDescriptions = [] } = await client.send(command);
       return TagDescriptions.flatMap(({ Tags = [] }) => Tags).find(({ Key }) => Key === VERIFIED_TAG)?.Value;
     },
@@ -77,13 +77,13 @@ function beginUntil({ middlewareStack }: ModifyRuleCommand, untilMs: number): vo
 async function readRules(client: ElasticLoadBalancingV2Client, listenerArn: string): Promise<RuleReading[]> {
   const readings: RuleReading[] = [];
   for await (const page of paginateDescribeRules({ client }, { ListenerArn: listenerArn })) {
-    readings.push(...(page.Rules ?? []).map(readingOf));
+    readings.push(...(page.Rules ?? []).map(readRule));
   }
   return readings;
 }
 
-function readingOf(rule: Rule): RuleReading {
-  const forward = onlyForwardOf(rule);
+function readRule(rule: Rule): RuleReading {
+  const forward = findOnlyForward(rule);
   // What a rule does and when: an added condition moves traffic as surely as another action.
   const actions = (rule.Actions ?? []).map((each) => ({
     ...each,
@@ -94,21 +94,21 @@ function readingOf(rule: Rule): RuleReading {
   return {
     arn: rule.RuleArn ?? '',
     ...(Number.isInteger(priority) && { priority }),
-    hosts: patternsOf(rule.Conditions ?? [], 'host-header'),
-    paths: patternsOf(rule.Conditions ?? [], 'path-pattern'),
+    hosts: listPatterns(rule.Conditions ?? [], 'host-header'),
+    paths: listPatterns(rule.Conditions ?? [], 'path-pattern'),
     // A rewrite of the host or the path moves traffic, too.
-    digest: digestOf([...match, actions, rule.Transforms ?? []]),
-    matchDigest: digestOf([...match, rule.Transforms ?? []]),
+    digest: computeDigest([...match, actions, rule.Transforms ?? []]),
+    matchDigest: computeDigest([...match, rule.Transforms ?? []]),
     ...(forward && { forward }),
   };
 }
 
-function digestOf(meaning: unknown): string {
+function computeDigest(meaning: unknown): string {
   return createHash('sha256').update(JSON.stringify(meaning)).digest('base64url').slice(0, 16);
 }
 
 /** The patterns of a rule's one condition on hosts or paths; undefined where it has a regular expression. */
-function patternsOf(
+function listPatterns(
   conditions: readonly RuleCondition[],
   field: 'host-header' | 'path-pattern',
 ): readonly string[] | undefined {
@@ -127,12 +127,12 @@ function ordered(config: ForwardActionConfig): ForwardActionConfig {
 }
 
 /** Undefined when a rule does anything else, or more. */
-export function onlyForwardOf(rule: Rule): Forward | undefined {
+export function findOnlyForward(rule: Rule): Forward | undefined {
   const [action, ...more] = rule.Actions ?? [];
-  return action?.Type === 'forward' && more.length === 0 ? forwardOf(action) : undefined;
+  return action?.Type === 'forward' && more.length === 0 ? findForward(action) : undefined;
 }
 
-function forwardOf(action: Action): Forward {
+function findForward(action: Action): Forward {
   const config = action.ForwardConfig;
   const groups = config?.TargetGroups ?? [{ TargetGroupArn: action.TargetGroupArn }];
   return {
@@ -145,7 +145,7 @@ function forwardOf(action: Action): Forward {
   };
 }
 
-export function actionOf(forward: Forward): Action {
+export function findAction(forward: Forward): Action {
   const { enabled, seconds } = forward.stickiness;
   return {
     Type: 'forward',

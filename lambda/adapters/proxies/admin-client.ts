@@ -28,7 +28,7 @@ export interface AdminCall {
 const ATTEMPTS = 3;
 
 /** The task lets in no call that one of the keys signed: it knows others. Nothing was done. */
-export class KeysRefused extends CutoverError {}
+export class KeysRejected extends CutoverError {}
 
 /**
  * Calls the admin API of one proxy task and returns its JSON answer, which is known to be that task's, to this call. A call
@@ -38,7 +38,7 @@ export class KeysRefused extends CutoverError {}
  *   the call or its answer is not signed with the key of the call; KeysRefused when it lets in none of the keys
  */
 export async function callAdmin(call: AdminCall): Promise<unknown> {
-  const name = nameOf(call);
+  const name = formatName(call);
   const limitMs = Math.round(withinStep(call.timeoutMs));
   const signal = AbortSignal.timeout(limitMs);
   for (let attempt = 1; ; attempt += 1) {
@@ -59,16 +59,16 @@ export async function callAdmin(call: AdminCall): Promise<unknown> {
 
 /** Once with each. */
 async function tryKeys(call: AdminCall, signal: AbortSignal): Promise<unknown> {
-  let refused: KeysRefused | undefined;
+  let refused: KeysRejected | undefined;
   for (const key of call.keys) {
     try {
       return await attemptCall(call, key, signal);
     } catch (error) {
-      if (!(error instanceof KeysRefused)) throw error;
+      if (!(error instanceof KeysRejected)) throw error;
       refused ??= error;
     }
   }
-  throw refused ?? new KeysRefused('AdminUnreachable', `${nameOf(call)} must be signed with a key, got none`);
+  throw refused ?? new KeysRejected('AdminUnreachable', `${formatName(call)} must be signed with a key, got none`);
 }
 
 /** On one connection. */
@@ -104,22 +104,22 @@ async function ask(call: AdminCall, identity: string, { key, agent, signal }: Me
     body,
   };
   const signature = sign(key, adminRequestToSign(asked));
-  const answer = await send(call, { asked, signature, agent, signal });
-  const { status } = answer;
+  const response = await send(call, { asked, signature, agent, signal });
+  const { status } = response;
   if (status >= 300) {
-    const got = oneLine(`${status} ${answer.body}`, 200);
-    const Problem = status === 401 ? KeysRefused : CutoverError;
-    throw new Problem('AdminUnreachable', `${nameOf(call)} must answer 2xx, got ${got}`);
+    const got = oneLine(`${status} ${response.body}`, 200);
+    const Problem = status === 401 ? KeysRejected : CutoverError;
+    throw new Problem('AdminUnreachable', `${formatName(call)} must answer 2xx, got ${got}`);
   }
-  const expected = sign(key, adminResponseToSign(signature, status, answer.body));
-  if (!isSame(String(answer.headers[ADMIN_HEADERS.signature]), expected)) {
+  const expected = sign(key, adminResponseToSign(signature, status, response.body));
+  if (!isSame(String(response.headers[ADMIN_HEADERS.signature]), expected)) {
     const rule = 'must be answered with the signature of whoever has the secret';
-    throw new CutoverError('AdminUnreachable', `${nameOf(call)} ${rule}, got another one or none`);
+    throw new CutoverError('AdminUnreachable', `${formatName(call)} ${rule}, got another one or none`);
   }
-  return JSON.parse(answer.body) as unknown;
+  return JSON.parse(response.body) as unknown;
 }
 
-interface Answer {
+interface Response {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -135,7 +135,7 @@ interface Sending {
 function send(
   { address: host, port, method, path }: AdminCall,
   { asked, signature, agent, signal }: Sending,
-): Promise<Answer> {
+): Promise<Response> {
   const headers = {
     [ADMIN_HEADERS.time]: asked.time,
     [ADMIN_HEADERS.nonce]: asked.nonce,
@@ -160,7 +160,7 @@ function send(
   });
 }
 
-function nameOf({ method, address, port, path }: AdminCall): string {
+function formatName({ method, address, port, path }: AdminCall): string {
   return `${method} http://${address}:${port}${path}`;
 }
 

@@ -1,11 +1,11 @@
 import { DescribeTasksCommand, ECSClient, Task, paginateListTasks } from '@aws-sdk/client-ecs';
 import { ADMIN_PATHS, LedgerReport } from '../../../core/proxy/admin-api';
 import { Side } from '../../../core/traffic/weights';
-import { CutoverWiring } from '../../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { TaskReading } from '../../../core/judge/tally';
 import { CALLS_AT_ONCE, pooled } from '../../contract/concurrently';
 import type { ProxiesPort } from '../../contract/ports';
-import { KeysRefused, callAdmin } from './admin-client';
+import { KeysRejected, callAdmin } from './admin-client';
 import { CLIENT_CONFIG } from '../client/client-config';
 import { limited } from '../client/limited';
 import { cachedKeys } from '../client/secret';
@@ -30,16 +30,16 @@ const WITH_PROCESS = ['RUNNING', 'DEACTIVATING', 'STOPPING'];
 const NOT_STARTED = ['PROVISIONING', 'PENDING', 'ACTIVATING'];
 
 /** The proxy tasks of both sides: found through ECS, asked on their admin ports. */
-export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
+export function proxiesPort(config: CutoverConfig): ProxiesPort {
   const ecs = limited('ECS', new ECSClient(CLIENT_CONFIG), ECS_MS);
-  const readKeys = cachedKeys(wiring.adminSecretArn, { cacheMs: SECRET_CACHE_MS, limitMs: SECRET_MS });
+  const readKeys = cachedKeys(config.adminSecretArn, { cacheMs: SECRET_CACHE_MS, limitMs: SECRET_MS });
   const call = async (address: string, method: 'GET' | 'POST', path: string, body?: unknown) => {
-    const made = { address, port: wiring.adminPort, method, path, body, timeoutMs: ADMIN_MS };
+    const made = { address, port: config.adminPort, method, path, body, timeoutMs: ADMIN_MS };
     const known = await readKeys();
     try {
       return await callAdmin({ ...made, keys: known });
     } catch (error) {
-      if (!(error instanceof KeysRefused)) throw error;
+      if (!(error instanceof KeysRejected)) throw error;
       // A task that was started since a rotation knows a key that may not have been read here yet.
       const keys = (await readKeys(FRESH_SECRET_MS)).filter((key) => !known.includes(key));
       if (keys.length === 0) throw error;
@@ -47,9 +47,9 @@ export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
     }
   };
   const read = async (task: Task, untilMs: number): Promise<TaskReading> => {
-    const life = lifeOf(task);
-    if (life === 'stopped') return { id: idOf(task), address: '', life, ...exitCodeOf(task) };
-    const reading = { id: idOf(task), address: findAddress(task) ?? '', life };
+    const life = readLife(task);
+    if (life === 'stopped') return { id: findId(task), address: '', life, ...chooseExitCode(task) };
+    const reading = { id: findId(task), address: findAddress(task) ?? '', life };
     if (reading.address === '') return { ...reading, problem: `task '${task.taskArn}' has no private IPv4 address` };
     if (performance.now() > untilMs) return { ...reading, problem: `not asked within ${ASK_MS / 1000} s` };
     try {
@@ -60,9 +60,9 @@ export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
   };
   return {
     addresses: async (side) =>
-      (await listTasks(ecs, wiring, side)).filter(isStaying).flatMap((task) => findAddress(task) ?? []),
+      (await listTasks(ecs, config, side)).filter(isStaying).flatMap((task) => findAddress(task) ?? []),
     tasks: async (side) => {
-      const tasks = await listTasks(ecs, wiring, side);
+      const tasks = await listTasks(ecs, config, side);
       const untilMs = performance.now() + ASK_MS;
       return pooled(tasks, CALLS_AT_ONCE, (task) => read(task, untilMs));
     },
@@ -77,9 +77,9 @@ export function proxiesPort(wiring: CutoverWiring): ProxiesPort {
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
  */
-async function listTasks(ecs: ECSClient, wiring: CutoverWiring, side: Side): Promise<Task[]> {
-  const cluster = wiring.clusterArn;
-  const serviceName = wiring.serviceNames[side];
+async function listTasks(ecs: ECSClient, config: CutoverConfig, side: Side): Promise<Task[]> {
+  const cluster = config.clusterArn;
+  const serviceName = config.serviceNames[side];
   const listed = await Promise.all(
     (['RUNNING', 'STOPPED'] as const).map(async (desiredStatus) => {
       const arns: string[] = [];
@@ -100,19 +100,19 @@ async function listTasks(ecs: ECSClient, wiring: CutoverWiring, side: Side): Pro
   return described.flat().filter(({ lastStatus = '' }) => !NOT_STARTED.includes(lastStatus));
 }
 
-function lifeOf(task: Task): TaskReading['life'] {
+function readLife(task: Task): TaskReading['life'] {
   if (!WITH_PROCESS.includes(task.lastStatus ?? '')) return 'stopped';
   return isStaying(task) ? 'running' : 'leaving';
 }
 
 /** Of the proxy: a sidecar's says nothing of connections. */
-function exitCodeOf({ containers = [] }: Task): Pick<TaskReading, 'exitCode'> {
+function chooseExitCode({ containers = [] }: Task): Pick<TaskReading, 'exitCode'> {
   const { exitCode } = containers.find(({ name }) => name === PROXY_CONTAINER) ?? containers[0] ?? {};
   return exitCode === undefined ? {} : { exitCode };
 }
 
 /** The last part of a task's ARN is 32 hexadecimal digits: the end of it tells two tasks of a side apart. */
-function idOf({ taskArn = '' }: Task): string {
+function findId({ taskArn = '' }: Task): string {
   return taskArn.slice(-12);
 }
 

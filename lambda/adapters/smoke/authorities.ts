@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { certificatesOf } from '../../../core/validation/pem';
+import { parseCertificates } from '../../../core/validation/pem';
 import { cachedSecret } from '../client/secret';
 
 /** An authority changes once in years: it is as good as read once. */
@@ -16,7 +16,7 @@ export function authoritiesIn(secretArn: string): () => Promise<string> {
   const read = cachedSecret(secretArn, { cacheMs: CACHE_MS, limitMs: LIMIT_MS });
   return async () => {
     const pem = await read();
-    if (certificatesOf(pem, (block) => new X509Certificate(block))) return pem;
+    if (parseCertificates(pem, (block) => new X509Certificate(block))) return pem;
     const rule = `secret '${secretArn}' of 'trustedAuthorities' must be PEM with certificates`;
     throw new Error(`${rule}, got ${pem.length} characters`);
   };

@@ -2,7 +2,7 @@ import { IncomingHttpHeaders, OutgoingHttpHeaders, connect } from 'node:http2';
 import { Socket, connect as connectPlain } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { SMOKE_AGENT } from '../../../core/plan/smoke';
-import { SMOKE_TIMEOUT_MS, SmokeAnswer, SmokeRequest, faultOf, tlsOf, whyNot } from './smoke-request';
+import { SMOKE_TIMEOUT_MS, SmokeResponse, SmokeRequest, findFault, findTls, whyNot } from './smoke-request';
 
 /** A message of no bytes after its five of prefix: every field has its default. */
 const EMPTY_MESSAGE = Buffer.alloc(5);
@@ -29,7 +29,7 @@ interface Reply {
 }
 
 /** Asks in HTTP/2: the status of the answer, or why there was none. */
-export async function getByHttp2(to: SmokeRequest): Promise<SmokeAnswer> {
+export async function getByHttp2(to: SmokeRequest): Promise<SmokeResponse> {
   const reply = await ask(to, { fields: { ':method': 'GET' } });
   return typeof reply === 'string' ? reply : reply.status;
 }
@@ -38,7 +38,7 @@ export async function getByHttp2(to: SmokeRequest): Promise<SmokeAnswer> {
  * Calls the method of this path with an empty message. 200 is for a call that ends well, and for one of the health service
  * only where the service is SERVING; a call that fails has the status 200 in HTTP, too.
  */
-export async function callByGrpc(to: SmokeRequest): Promise<SmokeAnswer> {
+export async function callByGrpc(to: SmokeRequest): Promise<SmokeResponse> {
   const fields = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
   const reply = await ask(to, { fields, body: EMPTY_MESSAGE });
   if (typeof reply === 'string') return reply;
@@ -67,9 +67,9 @@ function connected(to: SmokeRequest, signal: AbortSignal): Promise<Socket> {
       reject(error);
     };
     const secured = () => {
-      const tls = connectTls({ host, port, ...tlsOf(to), ALPNProtocols: ['h2'] });
+      const tls = connectTls({ host, port, ...findTls(to), ALPNProtocols: ['h2'] });
       tls.once('secureConnect', () => {
-        const wrong = trust === 'selfSigned' ? faultOf(name, tls.getPeerCertificate()) : undefined;
+        const wrong = trust === 'selfSigned' ? findFault(name, tls.getPeerCertificate()) : undefined;
         if (wrong) fail(wrong);
         else if (tls.alpnProtocol === 'h2') resolve(tls);
         else fail(new Error(noHttp2(to)));

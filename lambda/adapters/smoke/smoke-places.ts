@@ -9,7 +9,7 @@ import {
   TargetGroup,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { SIDES, Side } from '../../../core/traffic/weights';
-import { CutoverWiring } from '../../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import type { SmokeRequest } from './smoke-request';
 
 /** Where a smoke request goes, and what is spoken there. */
@@ -20,19 +20,19 @@ export interface SmokePlace extends Pick<SmokeRequest, 'host' | 'port' | 'fields
   readonly trust?: 'any' | 'plain';
 }
 
-export type PlacesWiring = Pick<CutoverWiring, 'loadBalancerArn' | 'smokeListenerArns' | 'targetGroupArns'>;
+export type PlacesConfig = Pick<CutoverConfig, 'loadBalancerArn' | 'smokeListenerArns' | 'targetGroupArns'>;
 
 /** All places of a side; more than one where its targets are asked themselves. */
 export type FindPlaces = (side: Side) => Promise<readonly SmokePlace[]>;
 
 /** The listener of each side. Read from the load balancer and not from the template: what counts is what is in force. */
-export function listenersIn(client: ElasticLoadBalancingV2Client, wiring: PlacesWiring): FindPlaces {
-  const { loadBalancerArn, smokeListenerArns, targetGroupArns } = wiring;
+export function listenersIn(client: ElasticLoadBalancingV2Client, config: PlacesConfig): FindPlaces {
+  const { loadBalancerArn, smokeListenerArns, targetGroupArns } = config;
   const places = remembered(Number.POSITIVE_INFINITY, async (): Promise<Record<Side, SmokePlace>> => {
     const [balancers, { Listeners = [] }, groups] = await Promise.all([
       client.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [loadBalancerArn] })),
       client.send(new DescribeListenersCommand({ ListenerArns: Object.values(smokeListenerArns) })),
-      readGroups(client, wiring),
+      readGroups(client, config),
     ]);
     const host = balancers.LoadBalancers?.[0]?.DNSName;
     if (host === undefined) throw new Error(`load balancer '${loadBalancerArn}' must have a DNS name, got none`);
@@ -63,23 +63,23 @@ const TARGETS_MS = 1_000;
  *
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html#target-group-routing-configuration
  */
-export function targetsIn(client: ElasticLoadBalancingV2Client, wiring: PlacesWiring): FindPlaces {
-  const groups = remembered(Number.POSITIVE_INFINITY, () => readGroups(client, wiring));
+export function targetsIn(client: ElasticLoadBalancingV2Client, config: PlacesConfig): FindPlaces {
+  const groups = remembered(Number.POSITIVE_INFINITY, () => readGroups(client, config));
   const find = async (side: Side): Promise<SmokePlace[]> => {
-    const arn = wiring.targetGroupArns[side];
+    const arn = config.targetGroupArns[side];
     const command = new DescribeTargetHealthCommand({ TargetGroupArn: arn });
     const [health, group] = await Promise.all([client.send(command), groups().then((all) => all.get(arn))]);
     if (!group) throw new Error(`target group '${arn}' must be there, got none`);
     const healthy = (health.TargetHealthDescriptions ?? []).filter(
       ({ TargetHealth: { State } = {} }) => State === 'healthy',
     );
-    return healthy.map(({ Target }) => placeOf(Target, group));
+    return healthy.map(({ Target }) => findPlace(Target, group));
   };
   const [source, target] = SIDES.map((side) => remembered(TARGETS_MS, () => find(side)));
   return (side) => (side === 'source' ? source : target)!();
 }
 
-function placeOf({ Id: host = '', Port: port = 0 }: TargetDescription = { Id: '' }, group: TargetGroup): SmokePlace {
+function findPlace({ Id: host = '', Port: port = 0 }: TargetDescription = { Id: '' }, group: TargetGroup): SmokePlace {
   if (isIP(host) === 0) {
     throw new Error(`the targets of '${group.TargetGroupArn}' must be addresses to be asked themselves, got '${host}'`);
   }
@@ -89,7 +89,7 @@ function placeOf({ Id: host = '', Port: port = 0 }: TargetDescription = { Id: ''
 
 async function readGroups(
   client: ElasticLoadBalancingV2Client,
-  { targetGroupArns }: PlacesWiring,
+  { targetGroupArns }: PlacesConfig,
 ): Promise<ReadonlyMap<string, TargetGroup>> {
   const command = new DescribeTargetGroupsCommand({ TargetGroupArns: Object.values(targetGroupArns) });
   const { TargetGroups = [] } = await client.send(command);

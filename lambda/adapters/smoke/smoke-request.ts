@@ -24,10 +24,10 @@ export interface SmokeRequest {
 }
 
 /** The status of the answer, or why there was none. */
-export type SmokeAnswer = number | string;
+export type SmokeResponse = number | string;
 
 /** Asks in HTTP/1.1. */
-export function get(to: SmokeRequest): Promise<SmokeAnswer> {
+export function get(to: SmokeRequest): Promise<SmokeResponse> {
   return new Promise((resolve) => {
     const options = {
       host: to.host,
@@ -37,17 +37,17 @@ export function get(to: SmokeRequest): Promise<SmokeAnswer> {
       agent: false,
       signal: AbortSignal.timeout(SMOKE_TIMEOUT_MS),
     };
-    const read = (answer: IncomingMessage) => {
-      answer.resume();
-      answer.on('error', (error) => resolve(error.message));
-      answer.on('end', () => resolve(answer.statusCode ?? 0));
+    const read = (response: IncomingMessage) => {
+      response.resume();
+      response.on('error', (error) => resolve(error.message));
+      response.on('end', () => resolve(response.statusCode ?? 0));
     };
-    const outgoing = to.trust === 'plain' ? requestPlain(options, read) : request({ ...options, ...tlsOf(to) }, read);
+    const outgoing = to.trust === 'plain' ? requestPlain(options, read) : request({ ...options, ...findTls(to) }, read);
     outgoing.on('error', (error) => resolve(whyNot(error)));
     if (to.trust === 'selfSigned') {
       outgoing.on('socket', (socket: TLSSocket) => {
         socket.once('secureConnect', () => {
-          const wrong = faultOf(to.name, socket.getPeerCertificate());
+          const wrong = findFault(to.name, socket.getPeerCertificate());
           if (wrong !== undefined) outgoing.destroy(wrong);
         });
       });
@@ -57,7 +57,7 @@ export function get(to: SmokeRequest): Promise<SmokeAnswer> {
 }
 
 /** How its connection is secured. */
-export function tlsOf({ name, trust, authorities }: SmokeRequest): {
+export function findTls({ name, trust, authorities }: SmokeRequest): {
   readonly servername: string;
   readonly rejectUnauthorized: boolean;
   readonly ca: string | undefined;
@@ -72,7 +72,7 @@ export function whyNot({ name, message }: Error): string {
 }
 
 /** What a certificate that nobody vouches for must still be: of that name, and in its time. */
-export function faultOf(name: string, certificate: PeerCertificate): Error | undefined {
+export function findFault(name: string, certificate: PeerCertificate): Error | undefined {
   const nowMs = Date.now();
   if (nowMs < Date.parse(certificate.valid_from) || nowMs > Date.parse(certificate.valid_to)) {
     return new Error(`the certificate must be valid now, got ${certificate.valid_from} to ${certificate.valid_to}`);

@@ -4,9 +4,9 @@ import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balan
 import { oneLine } from '../../../core/text/one-line';
 import { own } from '../../../core/validation/own';
 import type { SmokeRequest as PlannedRequest } from '../../../core/plan/plan';
-import { responseOf } from '../../../core/plan/smoke';
+import { findResponse } from '../../../core/plan/smoke';
 import { Side } from '../../../core/traffic/weights';
-import { CutoverWiring } from '../../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { CutoverError } from '../../../core/errors/errors';
 import type { Probe, SmokePort } from '../../contract/ports';
 import { Settled, settle } from '../../contract/settle';
@@ -16,8 +16,8 @@ import { timeLeftMs } from '../../contract/time-left';
 import { limited } from '../client/limited';
 import { LOAD_BALANCER_MS } from '../load-balancer/load-balancer';
 import { callByGrpc, getByHttp2 } from './smoke-http2';
-import { PlacesWiring, SmokePlace, listenersIn, targetsIn } from './smoke-places';
-import { SMOKE_TIMEOUT_MS, SmokeAnswer, SmokeRequest, get } from './smoke-request';
+import { PlacesConfig, SmokePlace, listenersIn, targetsIn } from './smoke-places';
+import { SMOKE_TIMEOUT_MS, SmokeResponse, SmokeRequest, get } from './smoke-request';
 
 /**
  * How a group is asked, by its ProtocolVersion: one of HTTP/2 or gRPC has 464 for anything else, and HTTP/1.1 passes the
@@ -25,7 +25,7 @@ import { SMOKE_TIMEOUT_MS, SmokeAnswer, SmokeRequest, get } from './smoke-reques
  *
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html#target-group-protocol-version
  */
-const WAYS: Readonly<Record<string, (to: SmokeRequest) => Promise<SmokeAnswer>>> = {
+const WAYS: Readonly<Record<string, (to: SmokeRequest) => Promise<SmokeResponse>>> = {
   HTTP1: get,
   HTTP2: getByHttp2,
   GRPC: callByGrpc,
@@ -37,8 +37,8 @@ const ATTEMPT_PAUSE_MS = 500;
 const PROBE_MS = SMOKE_TIMEOUT_MS + (ATTEMPTS - 1) * ATTEMPT_PAUSE_MS;
 
 /** What of a cutover's wiring a smoke request needs. */
-type SmokeWiring = PlacesWiring &
-  Pick<CutoverWiring, 'domainName' | 'isSelfSigned' | 'trustedAuthoritiesArn' | 'smokeRoute'>;
+type SmokeConfig = PlacesConfig &
+  Pick<CutoverConfig, 'domainName' | 'isSelfSigned' | 'trustedAuthoritiesArn' | 'smokeRoute'>;
 
 /**
  * Smoke requests under the name that clients use. Through the load balancer's own address that name is sent as SNI and Host, and
@@ -48,24 +48,24 @@ type SmokeWiring = PlacesWiring &
  * While the authorities cannot be read, its name and dates alone count: a rollback needs the load balancer's API and nothing
  * else. The preflight and the proof ask by `checkTrust` first.
  */
-export function smokePort(wiring: SmokeWiring): SmokePort {
+export function smokePort(config: SmokeConfig): SmokePort {
   const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG), LOAD_BALANCER_MS);
-  const { trustedAuthoritiesArn: arn } = wiring;
+  const { trustedAuthoritiesArn: arn } = config;
   const authorities = arn === undefined ? () => Promise.resolve(undefined) : authoritiesIn(arn);
-  const places = wiring.smokeRoute === 'targets' ? targetsIn(client, wiring) : listenersIn(client, wiring);
+  const places = config.smokeRoute === 'targets' ? targetsIn(client, config) : listenersIn(client, config);
   const probeOne = async (side: Side, place: SmokePlace, { path, expectedStatus }: PlannedRequest): Promise<Probe> => {
     const { version, ...address } = place;
     const way = own(WAYS, version);
     if (way === undefined)
       throw new Error(`the ${side}'s group must be one of ${Object.keys(WAYS).join(', ')}, got ${version}`);
     const { trust } = place;
-    const trusted = trust ? { trust } : trustOf(wiring, await settle(authorities));
+    const trusted = trust ? { trust } : readTrust(config, await settle(authorities));
     // Cut short by the end of the step it would speak against the side.
     if (timeLeftMs() < PROBE_MS) {
       const rule = `a smoke request of the ${side} must begin ${PROBE_MS / 1000} s before the end of its step`;
       throw new CutoverError('AwsUnavailable', `${rule}, got less time left by Elastic Load Balancing`);
     }
-    return hedged(() => way({ ...address, ...trusted, path, name: wiring.domainName }), expectedStatus);
+    return hedged(() => way({ ...address, ...trusted, path, name: config.domainName }), expectedStatus);
   };
   return {
     checkTrust: async () => void (await authorities()),
@@ -76,26 +76,26 @@ export function smokePort(wiring: SmokeWiring): SmokePort {
       );
       const [only] = probes;
       const attempts = probes.reduce((sum, probe) => sum + probe.attempts, 0);
-      if (wiring.smokeRoute !== 'targets') return { got: only!.got, attempts };
-      const responses = probes.map(({ place: { host, port }, got }) => ({ target: addressOf(host, port), got }));
-      return { ...responseOf(responses, request.expectedStatus, quorum), attempts };
+      if (config.smokeRoute !== 'targets') return { got: only!.got, attempts };
+      const responses = probes.map(({ place: { host, port }, got }) => ({ target: findAddress(host, port), got }));
+      return { ...findResponse(responses, request.expectedStatus, quorum), attempts };
     },
   };
 }
 
-function addressOf(host: string, port: number): string {
+function findAddress(host: string, port: number): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** At random, so that each has its turn over the polls of a bake. */
-function some<T>(all: readonly T[], most: number): readonly T[] {
-  if (all.length <= most) return all;
+function some<T>(all: readonly T[], max: number): readonly T[] {
+  if (all.length <= max) return all;
   const drawn = all.map((each) => ({ each, lot: Math.random() })).sort((a, b) => a.lot - b.lot);
-  return drawn.slice(0, most).map(({ each }) => each);
+  return drawn.slice(0, max).map(({ each }) => each);
 }
 
-function trustOf(
-  { isSelfSigned = false }: SmokeWiring,
+function readTrust(
+  { isSelfSigned = false }: SmokeConfig,
   authorities: Settled<string | undefined>,
 ): Pick<SmokeRequest, 'trust' | 'authorities'> {
   if (isSelfSigned || !('value' in authorities)) return { trust: 'selfSigned' };
@@ -106,8 +106,8 @@ function trustOf(
  * The next attempt does not wait for the end of one that hangs. Every one that was begun has ended before the result is told:
  * the proxies count them all, and one that is still under way would be a live connection of the side.
  */
-async function hedged(attempt: () => Promise<SmokeAnswer>, expectedStatus: number): Promise<Probe> {
-  const probe = { got: 'no response' as SmokeAnswer };
+async function hedged(attempt: () => Promise<SmokeResponse>, expectedStatus: number): Promise<Probe> {
+  const probe = { got: 'no response' as SmokeResponse };
   const running: Promise<boolean>[] = [];
   const isGood = async () => {
     const got = await attempt();

@@ -37,8 +37,8 @@ export function lockPort(bucket: string, options: LockOptions): LockPort {
       const released = await settle(() => unlessGone(() => storePort(bucket).release(execution)));
       const kept =
         'error' in released &&
-        `the lock '${execution}' in '${bucket}' must be given back, got ${messageOf(released.error)}; it ends by itself at ${expiresAt}`;
-      if ('error' in done) throw kept ? new Error(`${messageOf(done.error)}; and ${kept}`) : done.error;
+        `the lock '${execution}' in '${bucket}' must be given back, got ${formatMessage(released.error)}; it ends by itself at ${expiresAt}`;
+      if ('error' in done) throw kept ? new Error(`${formatMessage(done.error)}; and ${kept}`) : done.error;
       if (kept) options.warn(kept);
       return done.value;
     },
@@ -76,6 +76,6 @@ async function unlessGone<T>(call: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-function messageOf(error: unknown): string {
+function formatMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -7,7 +7,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { MOST_WORD_BYTES, approvalKey } from '../../../core/approval/approval';
+import { MAX_WORD_BYTES, approvalKey } from '../../../core/approval/approval';
 import { CutoverRun } from '../../../core/cutover/run';
 import { CutoverError } from '../../../core/errors/errors';
 import { Evidence } from '../../../core/cutover/evidence';
@@ -43,7 +43,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
   const objects = new Objects(limited('S3', new S3Client(CLIENT_CONFIG), S3_MS), bucket, { abortSignal });
   const locked = async () => {
     const object = await objects.read(LOCK_KEY);
-    return object && { run: lockOf(object), etag: object.etag, nowMs: object.nowMs };
+    return object && { run: findLock(object), etag: object.etag, nowMs: object.nowMs };
   };
   return {
     holder: async () => {
@@ -72,7 +72,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
       const now = await objects.read(LOCK_KEY);
       // The answer to a put may be lost: the client sends it again, and meets what it wrote itself.
       if (isOurs && now?.text === JSON.stringify(run)) return;
-      throw lockError('LockLost', `held by '${run.execution}'`, now && lockOf(now));
+      throw lockError('LockLost', `held by '${run.execution}'`, now && findLock(now));
     },
     release: async (execution) => {
       for (let attempt = 1; attempt <= RELEASE_ATTEMPTS; attempt += 1) {
@@ -82,7 +82,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
       throw new Error(`the lock must be given back by '${execution}', got another write at each attempt`);
     },
     abortRequested: async (execution) => (await objects.read(abortKey(execution))) !== undefined,
-    approval: (execution, gate) => objects.readShort(approvalKey(execution, gate), MOST_WORD_BYTES),
+    approval: (execution, gate) => objects.readShort(approvalKey(execution, gate), MAX_WORD_BYTES),
     hasEvidence: async (execution) => (await objects.read(evidenceKey(execution))) !== undefined,
     putEvidence: async (evidence) => {
       const key = evidenceKey(evidence.execution);
@@ -98,7 +98,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
 }
 
 /** With its end by the clock of S3: that of whoever wrote it may be wrong, and the lock end at once, or never. */
-function lockOf({ text, writtenAtMs }: StoredText): CutoverRun & LockHolder {
+function findLock({ text, writtenAtMs }: StoredText): CutoverRun & LockHolder {
   const lock = parsedLock(text);
   if (lock.expiresAt === undefined) return lock;
   const lastsMs = Date.parse(lock.expiresAt) - Date.parse(lock.startedAt);
@@ -158,7 +158,7 @@ interface ShortText {
   readonly writtenAtMs: number;
 }
 
-function writtenAtMsOf({ LastModified }: GetObjectCommandOutput): number {
+function findWrittenAtMs({ LastModified }: GetObjectCommandOutput): number {
   return LastModified?.getTime() ?? 0;
 }
 
@@ -198,16 +198,16 @@ class Objects {
     const found = await this.get(key);
     if (!found) return undefined;
     const text = (await found.Body?.transformToString()) ?? '';
-    const writtenAtMs = writtenAtMsOf(found);
+    const writtenAtMs = findWrittenAtMs(found);
     return { text, writtenAtMs, nowMs: this.storeNowMs ?? Date.now(), etag: found.ETag };
   }
 
   /** Fetches no more of an object that anybody may have written than it can be. */
-  async readShort(key: string, mostBytes: number): Promise<ShortText | undefined> {
+  async readShort(key: string, maxBytes: number): Promise<ShortText | undefined> {
     const found = await this.get(key);
     if (!found) return undefined;
-    const writtenAtMs = writtenAtMsOf(found);
-    if ((found.ContentLength ?? 0) <= mostBytes) return { text: await found.Body?.transformToString(), writtenAtMs };
+    const writtenAtMs = findWrittenAtMs(found);
+    if ((found.ContentLength ?? 0) <= maxBytes) return { text: await found.Body?.transformToString(), writtenAtMs };
     (found.Body as Readable | undefined)?.destroy();
     return { text: undefined, writtenAtMs };
   }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { certificatesPort } from '../../adapters/certificates';
 import { CustomResourceEvent, FunctionContext, customResourceHandler } from '../custom-resource';
-import { World, ownCertificate, renewCertificate } from './own-certificate';
+import { LocalCloud, ownCertificate, renewCertificate } from './own-certificate';
 import { readCertificateRequest } from './request';
 
 /** From the schedule: the properties are those of the resource. */
@@ -10,19 +10,19 @@ export interface RenewalEvent {
   readonly ResourceProperties: unknown;
 }
 
-const worldWith = (signal: AbortSignal): World => ({
+const portsWith = (signal: AbortSignal): LocalCloud => ({
   certificates: certificatesPort(signal),
   now: () => Date.now(),
   pause: (milliseconds) => pause(milliseconds, undefined, { signal }),
 });
 
-const handleResource = customResourceHandler((event, signal) => ownCertificate(event, worldWith(signal)));
+const handleResource = customResourceHandler((event, signal) => ownCertificate(event, portsWith(signal)));
 
 /** Owns self-signed certificates: called by CloudFormation, and by a schedule to renew them. */
 export async function handler(event: CustomResourceEvent | RenewalEvent, context: FunctionContext): Promise<void> {
   if ('RequestType' in event) return handleResource(event, context);
   const { CertificateArn: certificateArn, ResourceProperties: properties } = event;
-  const world = worldWith(AbortSignal.timeout(context.getRemainingTimeInMillis()));
-  const reason = await renewCertificate({ certificateArn, request: readCertificateRequest(properties) }, world);
+  const cloud = portsWith(AbortSignal.timeout(context.getRemainingTimeInMillis()));
+  const reason = await renewCertificate({ certificateArn, request: readCertificateRequest(properties) }, cloud);
   process.stdout.write(`${JSON.stringify({ level: 'info', request: 'Renew', certificateArn, reason })}\n`);
 }

@@ -8,7 +8,7 @@ import { CertificateRequest, isSameRequest, readCertificateRequest } from './req
 const DELETE_ATTEMPTS = 24;
 const DELETE_PAUSE_MS = 5_000;
 
-export interface World {
+export interface LocalCloud {
   readonly certificates: CertificatesPort;
   readonly now: () => number;
   readonly pause: (milliseconds: number) => Promise<void>;
@@ -20,15 +20,15 @@ export interface World {
  *
  * @throws Error with what cannot be done, and why
  */
-export async function ownCertificate(event: CustomResourceEvent, world: World): Promise<ResourceResult> {
-  if (event.RequestType === 'Delete') return deleteCertificate(event, world);
+export async function ownCertificate(event: CustomResourceEvent, cloud: LocalCloud): Promise<ResourceResult> {
+  if (event.RequestType === 'Delete') return deleteCertificate(event, cloud);
   const wanted = readCertificateRequest(event.ResourceProperties);
-  const present = await findPresent(event, wanted.domainName, world.certificates);
-  if (present === undefined) return addCertificate(event, wanted, world);
+  const present = await findPresent(event, wanted.domainName, cloud.certificates);
+  if (present === undefined) return addCertificate(event, wanted, cloud);
   const before = event.OldResourceProperties ? readCertificateRequest(event.OldResourceProperties) : wanted;
   if (isSameRequest(before, wanted)) return { physicalId: present, reason: 'The certificate is as wanted' };
   // ACM lets a certificate that is imported again have other names, but no other kind of key.
-  await world.certificates.replace(present, await makeCertificate(wanted, world.now()));
+  await cloud.certificates.replace(present, await makeCertificate(wanted, cloud.now()));
   return { physicalId: present, reason: `Made anew for ${wanted.names.join(', ')}` };
 }
 
@@ -39,28 +39,28 @@ export interface Renewal {
 }
 
 /** @returns what was done, for a person */
-export async function renewCertificate({ certificateArn, request }: Renewal, world: World): Promise<string> {
-  const end = await world.certificates.end(certificateArn);
+export async function renewCertificate({ certificateArn, request }: Renewal, cloud: LocalCloud): Promise<string> {
+  const end = await cloud.certificates.end(certificateArn);
   if (end === undefined) return 'Left alone: it is gone';
-  if (!isDue(end.getTime(), world.now(), request.validityDays)) return `Left alone: it ends on ${end.toISOString()}`;
-  await world.certificates.replace(certificateArn, await makeCertificate(request, world.now()));
+  if (!isDue(end.getTime(), cloud.now(), request.validityDays)) return `Left alone: it ends on ${end.toISOString()}`;
+  await cloud.certificates.replace(certificateArn, await makeCertificate(request, cloud.now()));
   return `Renewed for ${request.validityDays} days: it would have ended on ${end.toISOString()}`;
 }
 
-async function addCertificate(event: CustomResourceEvent, wanted: CertificateRequest, world: World) {
-  const made = await makeCertificate(wanted, world.now());
-  const physicalId = await world.certificates.add(made, tagsOf(event));
+async function addCertificate(event: CustomResourceEvent, wanted: CertificateRequest, cloud: LocalCloud) {
+  const made = await makeCertificate(wanted, cloud.now());
+  const physicalId = await cloud.certificates.add(made, listTags(event));
   return { physicalId, reason: `Made for ${wanted.names.join(', ')}` };
 }
 
-async function deleteCertificate(event: CustomResourceEvent, world: World): Promise<ResourceResult> {
+async function deleteCertificate(event: CustomResourceEvent, cloud: LocalCloud): Promise<ResourceResult> {
   const physicalId = event.PhysicalResourceId ?? event.LogicalResourceId;
-  const arns = await findToDelete(event, world.certificates);
-  for (const arn of arns) await deleteOne(arn, world);
+  const arns = await findToDelete(event, cloud.certificates);
+  for (const arn of arns) await deleteOne(arn, cloud);
   return { physicalId, reason: arns.length > 0 ? 'Deleted' : 'There was none' };
 }
 
-async function deleteOne(arn: string, { certificates, pause }: World): Promise<void> {
+async function deleteOne(arn: string, { certificates, pause }: LocalCloud): Promise<void> {
   for (let attempt = 1; attempt <= DELETE_ATTEMPTS; attempt += 1) {
     if (await certificates.delete(arn)) return;
     await pause(DELETE_PAUSE_MS);
@@ -71,7 +71,7 @@ async function deleteOne(arn: string, { certificates, pause }: World): Promise<v
 async function findPresent(event: CustomResourceEvent, domainName: string, certificates: CertificatesPort) {
   const id = event.PhysicalResourceId;
   if (isCertificateArn(id)) return (await certificates.end(id)) && id;
-  return (await certificates.find(domainName, tagsOf(event)))[0];
+  return (await certificates.find(domainName, listTags(event)))[0];
 }
 
 /**
@@ -82,7 +82,7 @@ async function findToDelete(event: CustomResourceEvent, certificates: Certificat
   const id = event.PhysicalResourceId;
   if (isCertificateArn(id) && !(await certificates.end(id))) return [];
   const { DomainName: domainName } = event.ResourceProperties as { DomainName?: unknown };
-  const found = typeof domainName === 'string' ? await certificates.find(domainName, tagsOf(event)) : [];
+  const found = typeof domainName === 'string' ? await certificates.find(domainName, listTags(event)) : [];
   return [...new Set([...(isCertificateArn(id) ? [id] : []), ...found])];
 }
 
@@ -90,6 +90,6 @@ function isCertificateArn(id: string | undefined): id is string {
   return id?.includes(':certificate/') ?? false;
 }
 
-function tagsOf({ StackId, LogicalResourceId }: CustomResourceEvent): Tags {
+function listTags({ StackId, LogicalResourceId }: CustomResourceEvent): Tags {
   return { [STACK_TAG]: StackId, [LOGICAL_ID_TAG]: LogicalResourceId };
 }

@@ -12,13 +12,13 @@ export interface CertificateRequest {
  */
 export function readCertificateRequest(properties: unknown): CertificateRequest {
   const { DomainName, SubjectAlternativeNames = [], ValidityDays } = (properties ?? {}) as Record<string, unknown>;
-  if (!isName(DomainName)) return refuse('DomainName', 'a text', DomainName);
+  if (!isName(DomainName)) return reject('DomainName', 'a text', DomainName);
   if (!Array.isArray(SubjectAlternativeNames) || !SubjectAlternativeNames.every(isName)) {
-    return refuse('SubjectAlternativeNames', 'a list of texts', SubjectAlternativeNames);
+    return reject('SubjectAlternativeNames', 'a list of texts', SubjectAlternativeNames);
   }
   const validityDays = Number(ValidityDays);
   if (!Number.isInteger(validityDays) || validityDays < 1)
-    return refuse('ValidityDays', 'an integer over 0', ValidityDays);
+    return reject('ValidityDays', 'an integer over 0', ValidityDays);
   return { domainName: DomainName, names: [...new Set([DomainName, ...SubjectAlternativeNames])], validityDays };
 }
 
@@ -30,6 +30,6 @@ function isName(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-function refuse(name: string, rule: string, value: unknown): never {
+function reject(name: string, rule: string, value: unknown): never {
   throw new Error(`'${name}' must be ${rule}, got ${JSON.stringify(value)}`);
 }

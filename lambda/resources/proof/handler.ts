@@ -6,7 +6,7 @@ import type { ProofPorts } from '../../contract/proof-ports';
 import { prove, waitForProof } from './prove';
 
 /** What `drainshift adopt` asks. */
-interface ProofQuestion {
+interface ProofRequest {
   readonly side: Side;
 }
 
@@ -14,7 +14,7 @@ interface ProofQuestion {
  * In the network of the cutover, because the smoke requests are. CloudFormation waits for it before the rule is created; a
  * person's command asks it once before each step.
  */
-export async function handler(event: CustomResourceEvent | ProofQuestion, context: FunctionContext): Promise<unknown> {
+export async function handler(event: CustomResourceEvent | ProofRequest, context: FunctionContext): Promise<unknown> {
   if ('ResponseURL' in event) return forDeployment(event, context);
   const { side } = event;
   if (!SIDES.includes(side)) throw new Error(`'side' must be source or target, got ${JSON.stringify(side)}`);
@@ -26,7 +26,7 @@ const forDeployment = customResourceHandler(async (event, signal): Promise<Resou
   if (!joins(event)) return { physicalId, reason: `it has nothing to prove at this ${request}` };
   const { Sides } = event.ResourceProperties as { Sides?: unknown };
   const sides = SIDES.filter((side) => Array.isArray(Sides) && Sides.includes(side));
-  await waitForProof(sides, orderOf(), portsOf(), signal);
+  await waitForProof(sides, buildOrder(), listPorts(), signal);
   const proxies = `the proxies of ${sides.join(' and ')}`;
   return { physicalId, reason: `${proxies} run at their minimum count, and answered the smoke requests` };
 });
@@ -34,21 +34,21 @@ const forDeployment = customResourceHandler(async (event, signal): Promise<Resou
 /** A rule joins a listener when both are new to each other. */
 function joins({ RequestType: request, ResourceProperties, OldResourceProperties }: CustomResourceEvent): boolean {
   if (request !== 'Update') return request === 'Create';
-  const listenerOf = (properties: unknown) => (properties as { ListenerArn?: unknown } | undefined)?.ListenerArn;
-  return listenerOf(ResourceProperties) !== listenerOf(OldResourceProperties);
+  const findListener = (properties: unknown) => (properties as { ListenerArn?: unknown } | undefined)?.ListenerArn;
+  return findListener(ResourceProperties) !== findListener(OldResourceProperties);
 }
 
 async function proveNow(side: Side): Promise<readonly Unproven[]> {
-  return prove(side, orderOf(), portsOf());
+  return prove(side, buildOrder(), listPorts());
 }
 
 let ports: ProofPorts | undefined;
 
-function portsOf(): ProofPorts {
-  return (ports ??= proofPorts(orderOf()));
+function listPorts(): ProofPorts {
+  return (ports ??= proofPorts(buildOrder()));
 }
 
-function orderOf(): ProofOrder {
+function buildOrder(): ProofOrder {
   const json = process.env[PROOF_VARIABLE];
   if (json === undefined) throw new Error(`'${PROOF_VARIABLE}' must be set, got nothing`);
   return JSON.parse(json) as ProofOrder;

@@ -25,6 +25,6 @@ export async function guardDeletion(event: CustomResourceEvent, ports: RulePorts
   if (typeof ruleName !== 'string') return { physicalId, reason: 'nobody holds the lock' };
   const ofRule = { ...event, LogicalResourceId: ruleName, PhysicalResourceId: ruleName };
   const order = decideDeletion(await readDeletion(ofRule, await findToDelete(ofRule, ports.rules), ports, execution));
-  if (order.kind === 'refuse') throw new Error(order.reason);
+  if (order.kind === 'reject') throw new Error(order.reason);
   return { physicalId, reason: 'nobody holds the lock, and no requests would be served otherwise' };
 }

@@ -5,7 +5,7 @@ import type { CustomResourceEvent, ResourceResult } from '../custom-resource';
 import type { RulesPort } from '../../contract/weighted-rule-ports';
 
 /** What the template says of `Custom::DrainshiftGroupGuard`. */
-interface GuardedGroups {
+interface CheckedGroups {
   readonly ListenerArn: string;
   /** The logical id of the weighted rule. */
   readonly RuleName: string;
@@ -21,7 +21,7 @@ interface GuardedGroups {
 export async function guardGroups(event: CustomResourceEvent, rules: RulesPort): Promise<ResourceResult> {
   const { LogicalResourceId: name, PhysicalResourceId: physicalId = name, OldResourceProperties: old } = event;
   if (event.RequestType !== 'Update' || !old) return { physicalId, reason: 'it has to do at updates only' };
-  const [before, wanted] = [old as GuardedGroups, event.ResourceProperties as GuardedGroups];
+  const [before, wanted] = [old as CheckedGroups, event.ResourceProperties as CheckedGroups];
   const isOurs = (tags: Readonly<Record<string, string>>) =>
     tags[STACK_TAG] === event.StackId && tags[LOGICAL_ID_TAG] === before.RuleName;
   const live = (await rules.onListener(before.ListenerArn)).find(({ tags }) => isOurs(tags))?.forward;
@@ -29,12 +29,12 @@ export async function guardGroups(event: CustomResourceEvent, rules: RulesPort):
   const healthyTargets = new Map(
     await Promise.all(arns.map(async (arn) => [arn, await rules.healthyTargets(arn)] as const)),
   );
-  const serving = servingGroupToGo({ before: groupsOf(before), wanted: groupsOf(wanted), live, healthyTargets });
+  const serving = servingGroupToGo({ before: listGroups(before), wanted: listGroups(wanted), live, healthyTargets });
   if (serving === undefined) return { physicalId, reason: 'no group that serves is replaced' };
   const rule = `'${before.RuleName}' must have no weight on a group that is replaced`;
   throw new Error(`${rule}, got some on '${serving}'; give the other side all of the weight first`);
 }
 
-function groupsOf({ SourceGroupArn, TargetGroupArn }: GuardedGroups): GroupArns {
+function listGroups({ SourceGroupArn, TargetGroupArn }: CheckedGroups): GroupArns {
   return { source: SourceGroupArn, target: TargetGroupArn };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { RuleProperties, meaningOf, readRuleProperties } from '../../../core/traffic/rule-properties';
+import { RuleProperties, canonicalizeRule, readRuleProperties } from '../../../core/traffic/rule-properties';
 import { wayPast } from '../../../core/traffic/bypass-rules';
 import {
   DEPLOYED_TAG,
@@ -25,7 +25,7 @@ import type { RulePorts, RulesPort, TaggedRule, Tags } from '../../contract/weig
 export async function ownRule(event: CustomResourceEvent, ports: RulePorts): Promise<ResourceResult> {
   const execution = `deploy-${event.RequestId}`;
   const decided = await decide(event, ports, execution);
-  const needsLock = decided.kind !== 'nothing' && decided.kind !== 'refuse';
+  const needsLock = decided.kind !== 'nothing' && decided.kind !== 'reject';
   if (!needsLock || (decided.kind === 'delete' && decided.isLocked)) return perform(event, decided, ports);
   // A cutover that begins now has to wait: decided again, because one may have begun and ended since.
   return ports.lock.holding(execution, async () => perform(event, await decide(event, ports, execution), ports));
@@ -66,14 +66,14 @@ async function readRequest(event: CustomResourceEvent, ports: RulePorts, executi
   const before = event.OldResourceProperties ? readRuleProperties(event.OldResourceProperties) : undefined;
   const there = await rules.onListener(wanted.listenerArn);
   const physicalId = event.PhysicalResourceId;
-  const present = there.find(({ arn }) => arn === physicalId) ?? there.find(({ tags }) => isOf(event, tags));
+  const present = there.find(({ arn }) => arn === physicalId) ?? there.find(({ tags }) => isOwn(event, tags));
   const former = isRuleArn(physicalId) && physicalId !== present?.arn ? await rules.find(physicalId) : undefined;
   const lock = await ports.lock.heldByAnother(execution);
   const healthyTargets = await readHealth(rules, wanted, present);
   return {
     name: event.LogicalResourceId,
     wanted,
-    digest: digestOf(wanted),
+    digest: computeDigest(wanted),
     before,
     present,
     former,
@@ -101,25 +101,25 @@ export async function findToDelete(event: CustomResourceEvent, rules: RulesPort)
   if (isRuleArn(event.PhysicalResourceId)) return rules.find(event.PhysicalResourceId);
   const { ListenerArn: listenerArn } = event.ResourceProperties as { ListenerArn?: unknown };
   if (typeof listenerArn !== 'string') return undefined;
-  return (await rules.onListener(listenerArn)).find(({ tags }) => isOf(event, tags));
+  return (await rules.onListener(listenerArn)).find(({ tags }) => isOwn(event, tags));
 }
 
 async function perform(event: CustomResourceEvent, order: RuleOrder, { rules }: RulePorts): Promise<ResourceResult> {
   const { reason } = order;
   switch (order.kind) {
-    case 'refuse':
+    case 'reject':
       throw new Error(reason);
     case 'nothing':
-      return { physicalId: order.ruleArn ?? physicalIdOf(event), reason };
+      return { physicalId: order.ruleArn ?? buildPhysicalId(event), reason };
     case 'delete':
       await rules.delete(order.ruleArn);
-      return { physicalId: physicalIdOf(event), reason };
+      return { physicalId: buildPhysicalId(event), reason };
     case 'create': {
       return { physicalId: await create(event, order, rules), reason };
     }
     case 'modify': {
       const wanted = readRuleProperties(event.ResourceProperties);
-      await rules.modify(order.ruleArn, order.changes, tagsOf(event, wanted));
+      await rules.modify(order.ruleArn, order.changes, listTags(event, wanted));
       return { physicalId: order.ruleArn, reason };
     }
   }
@@ -134,19 +134,19 @@ async function create(
   rules: RulesPort,
 ): Promise<string> {
   const wanted = readRuleProperties(event.ResourceProperties);
-  const tags = { ...tagsOf(event, wanted), ...(oldGroupArn !== undefined && { [OLD_GROUP_TAG]: oldGroupArn }) };
+  const tags = { ...listTags(event, wanted), ...(oldGroupArn !== undefined && { [OLD_GROUP_TAG]: oldGroupArn }) };
   try {
     return await rules.create(wanted, forward, tags);
   } catch (error) {
     const isTaken = error instanceof Error && error.name === 'PriorityInUseException';
     const there = isTaken ? await rules.onListener(wanted.listenerArn) : [];
-    const own = there.find(({ tags }) => isOf(event, tags));
+    const own = there.find(({ tags }) => isOwn(event, tags));
     if (own) return own.arn;
     throw error;
   }
 }
 
-function physicalIdOf({ PhysicalResourceId, LogicalResourceId }: CustomResourceEvent): string {
+function buildPhysicalId({ PhysicalResourceId, LogicalResourceId }: CustomResourceEvent): string {
   return PhysicalResourceId ?? LogicalResourceId;
 }
 
@@ -154,14 +154,14 @@ function isRuleArn(id: string | undefined): id is string {
   return id?.includes(':listener-rule/') ?? false;
 }
 
-function isOf({ StackId, LogicalResourceId }: CustomResourceEvent, tags: Tags): boolean {
+function isOwn({ StackId, LogicalResourceId }: CustomResourceEvent, tags: Tags): boolean {
   return tags[STACK_TAG] === StackId && tags[LOGICAL_ID_TAG] === LogicalResourceId;
 }
 
-function tagsOf({ StackId, LogicalResourceId }: CustomResourceEvent, wanted: RuleProperties): Tags {
-  return { [STACK_TAG]: StackId, [LOGICAL_ID_TAG]: LogicalResourceId, [DEPLOYED_TAG]: digestOf(wanted) };
+function listTags({ StackId, LogicalResourceId }: CustomResourceEvent, wanted: RuleProperties): Tags {
+  return { [STACK_TAG]: StackId, [LOGICAL_ID_TAG]: LogicalResourceId, [DEPLOYED_TAG]: computeDigest(wanted) };
 }
 
-function digestOf(wanted: RuleProperties): string {
-  return createHash('sha256').update(meaningOf(wanted)).digest('base64url').slice(0, 22);
+function computeDigest(wanted: RuleProperties): string {
+  return createHash('sha256').update(canonicalizeRule(wanted)).digest('base64url').slice(0, 22);
 }

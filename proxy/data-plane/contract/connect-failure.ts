@@ -14,7 +14,7 @@ const SHORTAGES: ReadonlySet<string> = new Set([
 /** The same code of another call: the machine has no such address, and will have none in a moment. */
 const NO_SUCH_ADDRESS = /^bind EADDRNOTAVAIL/;
 
-const REFUSALS: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE']);
+const CONNECT_FAILURES: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE']);
 
 /** OpenSSL's verdicts on a certificate, and Node's own on the name in it. @see https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 const CERTIFICATE =
@@ -30,12 +30,12 @@ export interface ConnectFailure {
 }
 
 /** What an error of the lookup, the TCP connection or the TLS handshake means. */
-export function connectFailureOf(error: NodeJS.ErrnoException | undefined): ConnectFailure {
-  const cause = causeOf(error) ?? { why: 'the connection was closed before it was open' };
-  return { failure: failureOf(cause), cause };
+export function classifyConnectFailure(error: NodeJS.ErrnoException | undefined): ConnectFailure {
+  const cause = formatCause(error) ?? { why: 'the connection was closed before it was open' };
+  return { failure: findFailure(cause), cause };
 }
 
-function failureOf(cause: FailureCause): UpstreamFailure {
+function findFailure(cause: FailureCause): UpstreamFailure {
   const { code = '', why: message } = cause;
   if (code === 'ETIMEDOUT') return 'connectTimeout';
   if (isShortage(cause)) return 'full';
@@ -43,7 +43,7 @@ function failureOf(cause: FailureCause): UpstreamFailure {
   if (NO_COMMON_PROTOCOL.test(`${code} ${message}`)) return 'malformed';
   if (CERTIFICATE.test(code)) return 'certificateRejected';
   if (TLS.test(code) || /before secure TLS connection/.test(message)) return 'tlsFailed';
-  if (code === '' || REFUSALS.has(code)) return 'connectRefused';
+  if (code === '' || CONNECT_FAILURES.has(code)) return 'connectRefused';
   return 'connectFailed';
 }
 
@@ -53,7 +53,9 @@ export function isShortage({ code, why }: FailureCause): boolean {
 }
 
 /** The code and message of an error; of one that stands for the errors of several addresses the first one's. */
-export function causeOf(error: (NodeJS.ErrnoException & { errors?: unknown }) | undefined): FailureCause | undefined {
+export function formatCause(
+  error: (NodeJS.ErrnoException & { errors?: unknown }) | undefined,
+): FailureCause | undefined {
   if (error === undefined) return undefined;
   const [first] = Array.isArray(error.errors) ? (error.errors as NodeJS.ErrnoException[]) : [];
   const { code, message } = first ?? error;

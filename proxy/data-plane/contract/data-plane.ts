@@ -43,7 +43,7 @@ export interface DataPlaneOptions {
   /** Called once per request, with its head only. It must not throw; if it does, the client gets a 500. */
   readonly route: (request: RequestHead) => Decision;
   /** What to answer when the upstream failed before its answer began. Later failures reset the client's stream. */
-  readonly failureAnswer: (failure: UpstreamFailure, request: RequestHead) => Answer;
+  readonly failureResponse: (failure: UpstreamFailure, request: RequestHead) => Response;
   /** PEM. Absent: plain HTTP/1.1. Present: HTTP/1.1 and HTTP/2 by ALPN. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /**
@@ -52,7 +52,7 @@ export interface DataPlaneOptions {
    */
   readonly expectsProxyHeader?: boolean;
   /** Told of a request that was refused for what it is, with this status, before anybody asked the route. */
-  readonly refused?: (refusal: RefusedRequest) => void;
+  readonly refused?: (rejection: RejectedRequest) => void;
   /** Told of each way in which an upstream's answer is not as it should be, and is passed on all the same. */
   readonly deviated?: (what: Deviation, upstream: Upstream) => void;
   readonly timeouts?: Partial<Timeouts>;
@@ -78,7 +78,7 @@ export interface DataPlaneOptions {
    * What a request gets that is refused for what it is, before anybody asked the route.
    * @default - its status and the reason in words
    */
-  readonly refusalAnswer?: (refusal: RefusedRequest) => Answer;
+  readonly rejectionResponse?: (rejection: RejectedRequest) => Response;
   /**
    * How names are looked up.
    * @default - as every program of this machine does, and again within the time to live that the DNS says
@@ -105,7 +105,7 @@ export interface Notice {
   readonly figures: Readonly<Record<string, unknown>>;
 }
 
-export interface RefusedRequest {
+export interface RejectedRequest {
   readonly status: number;
   /** Of the client. */
   readonly address: string;
@@ -210,7 +210,7 @@ export interface Upstream {
   readonly isHttp2?: boolean;
 }
 
-export interface Answer {
+export interface Response {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -221,7 +221,7 @@ export interface Answer {
  * with its decision; the returned function is called instead when its client goes away.
  */
 export type Decision =
-  | { readonly answer: Answer }
+  | { readonly response: Response }
   | { readonly forward: Forward }
   | { readonly hold: (resume: (decision: Decision) => void) => () => void };
 

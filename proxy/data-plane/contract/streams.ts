@@ -1,6 +1,6 @@
-import type { Answer, FailureCause, RequestHead, UpstreamFailure } from './data-plane';
+import type { Response, FailureCause, RequestHead, UpstreamFailure } from './data-plane';
 import type { Deviation } from './deviations';
-import type { Wire } from './transport';
+import type { Transport } from './transport';
 
 /**
  * The two halves of an exchange. `Exchange` stands between them and knows neither HTTP/1.1 nor HTTP/2:
@@ -37,7 +37,7 @@ export interface EngineHead extends RequestHead {
   block(replaced: ReplacedFields | undefined): FieldBlock;
 }
 
-export interface AnswerHead {
+export interface ResponseHead {
   readonly status: number;
   /** In which the upstream sent it. */
   readonly httpVersion: RequestHead['httpVersion'];
@@ -56,19 +56,19 @@ export interface AnswerHead {
 }
 
 /** Of an interim answer. */
-export type InterimHead = Pick<AnswerHead, 'status' | 'httpVersion' | 'fields'>;
+export type InterimHead = Pick<ResponseHead, 'status' | 'httpVersion' | 'fields'>;
 
 /** What an exchange needs of the client that it answers. After `end` or `reset` no call follows. */
-export interface ClientHalf {
+export interface DownstreamStream {
   /** Passes an interim answer on, where the client's protocol can say it. */
   inform(status: number, fields: FieldBlock): void;
-  begin(head: AnswerHead): void;
+  begin(head: ResponseHead): void;
   write(bytes: Buffer): void;
   end(trailers: FieldBlock): void;
   /** What was written leaves now; the pieces of one read of the upstream leave together. */
   flush(): void;
   /** An answer by the proxy itself, whole. Nothing has begun. */
-  answer(answer: Answer): void;
+  respond(response: Response): void;
   /** What was written has not all left. `exchange.clientDrained` is called when it has. */
   readonly isBackedUp: boolean;
   /** Bytes of it: that they become fewer shows a client that reads, however slowly. */
@@ -80,24 +80,24 @@ export interface ClientHalf {
   /** Breaks the answer so that it cannot be taken for a whole one. */
   reset(): void;
   /** The connection's bytes from here on, for a protocol switch; `head` came behind the request. HTTP/1.1 only. */
-  detach(): { wire: Wire; head: Buffer } | undefined;
+  detach(): { transport: Transport; head: Buffer } | undefined;
   /** Ends a gRPC call with a status, its answer begun or not, between two messages. HTTP/2 only. */
   endGrpc?(status: number, message: string): void;
 }
 
 /** What an exchange needs of its upstream. After `abandon`, or when the answer and the upload are both over, no call follows. */
-export interface UpstreamHalf {
+export interface UpstreamStream {
   send(bytes: Buffer): void;
   /** The upload is whole. */
   finish(trailers: FieldBlock): void;
   flush(): void;
   /** The upstream has not taken all that was sent. `exchange.upstreamDrained` is called when it has. */
   readonly isBackedUp: boolean;
-  pauseAnswer(): void;
-  resumeAnswer(): void;
+  pauseResponse(): void;
+  resumeResponse(): void;
   /** Gives the exchange up; the connection is closed (HTTP/1.1) or the stream cancelled (HTTP/2). */
   abandon(): void;
-  detach(): { wire: Wire; head: Buffer } | undefined;
+  detach(): { transport: Transport; head: Buffer } | undefined;
 }
 
 /** What a client half tells its exchange. */
@@ -108,11 +108,11 @@ export interface ClientEvents {
   uploadFlushed(): void;
   clientDrained(): void;
   /** The answer, ended before, has left for the client whole. */
-  answerSent(): void;
+  responseSent(): void;
   /** The client is gone, or cancelled this request. */
   clientGone(): void;
   /** What it sends cannot be trusted or read any more: its request is given up with this answer if none has begun. */
-  uploadBroken(answer: Answer): void;
+  uploadBroken(response: Response): void;
 }
 
 /**
@@ -127,14 +127,14 @@ export interface UpstreamEvents {
   readonly owner?: object | undefined;
   informed(head: InterimHead): void;
   /** A 101; `fields` with `upgrade` and `sec-websocket-accept` still in them, and nothing of `Connection`. */
-  switched(head: AnswerHead): void;
+  switched(head: ResponseHead): void;
   /** The answer is not as it should be, and could not be read in another way. Once for each. */
   deviated(what: Deviation): void;
-  answerBegan(head: AnswerHead): void;
-  answerReceived(bytes: Buffer): void;
-  answerEnded(trailers: FieldBlock): void;
+  responseStarted(head: ResponseHead): void;
+  responseReceived(bytes: Buffer): void;
+  responseEnded(trailers: FieldBlock): void;
   /** The pieces of one read are all told. */
-  answerFlushed(): void;
+  responseFlushed(): void;
   upstreamDrained(): void;
   upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void;
 }

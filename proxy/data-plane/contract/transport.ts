@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
  * The bytes of one TCP or TLS connection, after it is open. Errors and ends come to the user as calls; nothing throws.
  * Bytes that come in are borrowed: they are valid during the call of `received` only.
  */
-export interface Wire {
+export interface Transport {
   /** Whoever receives from now on. */
-  user: WireUser;
+  user: TransportUser;
   /** Writes latin1 text: the cheapest way for heads and small bodies. */
   write(text: string): void;
   /**
@@ -45,7 +45,7 @@ export interface Peer {
   readonly port: number;
 }
 
-export interface WireUser {
+export interface TransportUser {
   /** The first `length` of `bytes` came in. */
   received(bytes: Buffer, length: number): void;
   /** All that was written has left, after `isBackedUp` had been true. */
@@ -59,7 +59,7 @@ export interface WireUser {
 }
 
 /** For a wire that nobody uses: what comes is dropped. */
-export const NOBODY: WireUser = {
+export const NOBODY: TransportUser = {
   received: () => undefined,
   drained: () => undefined,
   failed: () => undefined,
@@ -67,7 +67,7 @@ export const NOBODY: WireUser = {
   closed: () => undefined,
 };
 
-export function peerOf({ remoteAddress, remotePort }: Socket): Peer {
+export function describePeer({ remoteAddress, remotePort }: Socket): Peer {
   return { address: plainAddress(remoteAddress), port: remotePort ?? 0 };
 }
 

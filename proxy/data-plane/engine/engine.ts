@@ -1,20 +1,20 @@
 /* eslint-disable max-lines -- every socket of a plane is opened, counted and closed here */
 import net, { AddressInfo, Server, Socket } from 'node:net';
 import tls, { TLSSocket } from 'node:tls';
-import { FileShares, shareFiles } from '../../../core/proxy/file-budget';
-import { AddressBook } from '../shared/addresses';
+import { FileQuotas, shareFiles } from '../../../core/proxy/file-budget';
+import { AddressList } from '../shared/addresses';
 import type { PlaneContext, TunnelEntry, UpstreamRequest, Upstreams } from '../shared/context';
 import type {
   DataPlane,
   DataPlaneOptions,
   FastPath,
   Limits,
-  RefusedRequest,
+  RejectedRequest,
   SharedListener,
   Timeouts,
   Upstream,
 } from '../contract/data-plane';
-import type { ClientEvents, ClientHalf, EngineHead, UpstreamEvents, UpstreamHalf } from '../contract/streams';
+import type { ClientEvents, DownstreamStream, EngineHead, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { ClientHome, Http1Client } from '../http1/http1-client';
 import { UpstreamPools } from '../http1/upstream-pools';
 import { ClientSessions } from '../http2/client-sessions';
@@ -24,11 +24,11 @@ import { CONNECTION_BYTES, Holder, MemoryBudget, TLS_BYTES } from '../shared/mem
 import { Overflow } from './overflow';
 import { ProxyHeaderReaders } from './proxy-header-reader';
 import { Ticker } from '../shared/ticker';
-import { FastWire } from '../transport/handle-transport';
+import { HandleTransport } from '../transport/handle-transport';
 import { fastPath } from '../transport/handle-transport-check';
 import type { Verdict } from '../shared/self-check';
-import { StreamWire } from '../transport/stream-transport';
-import type { Peer, Wire } from '../contract/transport';
+import { StreamTransport } from '../transport/stream-transport';
+import type { Peer, Transport } from '../contract/transport';
 
 export const DEFAULT_TIMEOUTS: Timeouts = {
   clientIdleMs: 75_000,
@@ -62,7 +62,7 @@ export const DEFAULT_LIMITS: Limits = {
 };
 
 /** How late a deadline may be noticed: a quarter of the shortest, within these. */
-const TICK_MS = { least: 5, most: 250 };
+const TICK_MS = { min: 5, max: 250 };
 const BACKLOG = 4_096;
 const KEEP_ALIVE_MS = 30_000;
 const NO_ROOM = 'Too many connections';
@@ -79,9 +79,9 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
 class Engine implements DataPlane, PlaneContext, ClientHome {
   readonly timeouts: Timeouts;
   readonly limits: Limits;
-  private readonly files: FileShares;
+  private readonly files: FileQuotas;
   readonly ticker: Ticker;
-  readonly addresses: AddressBook;
+  readonly addresses: AddressList;
   readonly upstreams: Upstreams;
   readonly tunnels = new Set<TunnelEntry>();
   readonly tunnelIdle: PlaneContext['tunnelIdle'];
@@ -111,7 +111,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.tunnelIdle = { openMs: this.timeouts.streamIdleMs, halfClosedMs: this.timeouts.upstreamIdleMs };
     this.ticker = new Ticker(tickMs(this.timeouts), (error) => this.faulted(error));
     const { lookup, noticed } = options;
-    this.addresses = new AddressBook({ lookup, noticed, ticker: this.ticker, ageMs: this.timeouts.upstreamAgeMs });
+    this.addresses = new AddressList({ lookup, noticed, ticker: this.ticker, ageMs: this.timeouts.upstreamAgeMs });
     this.pools = new UpstreamPools(this, () => this.fastPath === 'on');
     this.http2Upstreams = new Http2Upstreams(this);
     this.upstreams = {
@@ -125,10 +125,10 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       noticed,
     );
     if (limits.memoryBytes !== Infinity) this.ticker.add(this.memory);
-    this.overflow = new Overflow((refusal) => this.refused(refusal));
+    this.overflow = new Overflow((rejection) => this.refused(rejection));
     if (options.expectsProxyHeader) {
       const { headMs } = this.timeouts;
-      const refused = (refusal: RefusedRequest) => this.refused(refusal);
+      const refused = (rejection: RejectedRequest) => this.refused(rejection);
       this.headers = new ProxyHeaderReaders({ ticker: this.ticker, headMs, refused });
     }
     this.server = options.tls ? this.createTlsServer(options.tls) : this.createPlainServer();
@@ -199,7 +199,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     return Promise.resolve();
   }
 
-  begin(client: ClientHalf, head: EngineHead): ClientEvents {
+  begin(client: DownstreamStream, head: EngineHead): ClientEvents {
     const exchange = new Exchange(this, client, head);
     exchange.run();
     exchange.uploadFlushed();
@@ -212,9 +212,9 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.pools.ownerLeft(client);
   }
 
-  isHttp2(wire: Wire, bytes: Buffer): void {
-    const { peer } = wire;
-    this.http2.accept(wire.giveUp(bytes), peer);
+  isHttp2(transport: Transport, bytes: Buffer): void {
+    const { peer } = transport;
+    this.http2.accept(transport.giveUp(bytes), peer);
   }
 
   faulted(error: unknown): void {
@@ -226,9 +226,9 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     }
   }
 
-  private refused(refusal: RefusedRequest): void {
+  private refused(rejection: RejectedRequest): void {
     try {
-      this.options.refused?.(refusal);
+      this.options.refused?.(rejection);
     } catch (error) {
       this.faulted(error);
     }
@@ -251,7 +251,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     return this.clientConnections + this.upstreamConnections + this.overflow.size < this.files.connections;
   }
 
-  private openUpstream(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
+  private openUpstream(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamStream {
     const way = request.head.isGrpc || upstream.isHttp2 === true ? this.http2Upstreams : this.pools;
     return way.open(upstream, request, events);
   }
@@ -263,10 +263,10 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       if (!this.hasRoom || this.isMemoryTight) return this.turnAway(socket);
       this.memory.admit(CONNECTION_BYTES);
       const isFast = this.fastPath === 'on';
-      const wire = isFast ? new FastWire(socket) : new StreamWire(socket);
-      if (this.headers) this.headers.read(wire, (rest) => this.serve(wire, rest));
-      else this.serve(wire);
-      if (!isFast) wire.resume();
+      const transport = isFast ? new HandleTransport(socket) : new StreamTransport(socket);
+      if (this.headers) this.headers.read(transport, (rest) => this.serve(transport, rest));
+      else this.serve(transport);
+      if (!isFast) transport.resume();
     });
     return server;
   }
@@ -291,7 +291,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     server.on('secureConnection', (socket: TLSSocket) => {
       socket.on('error', () => undefined);
       if (this.overflow.has(socket)) this.overflow.tell(socket);
-      else if (socket.alpnProtocol === 'h2') this.http2.accept(socket, this.named.get(nameOf(socket)));
+      else if (socket.alpnProtocol === 'h2') this.http2.accept(socket, this.named.get(formatName(socket)));
       else this.serveSecured(socket);
     });
     server.on('tlsClientError', (_: Error, socket: TLSSocket) => socket.destroy());
@@ -299,10 +299,10 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   private serveSecured(socket: TLSSocket): void {
-    const wire = new StreamWire(socket);
-    const named = this.named.get(nameOf(socket));
-    if (named) wire.peer = named;
-    this.serve(wire);
+    const transport = new StreamTransport(socket);
+    const named = this.named.get(formatName(socket));
+    if (named) transport.peer = named;
+    this.serve(transport);
   }
 
   /** The PROXY header comes before the handshake. */
@@ -311,15 +311,15 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     server.on('connection', (socket: Socket) => {
       // Nobody can be told before the handshake; the server behind does.
       if (this.isClosed || !this.hasFileForClient) return void socket.destroy();
-      const wire = new StreamWire(socket);
-      headers.read(wire, (rest) => {
-        const name = nameOf(socket);
-        this.named.set(name, wire.peer);
+      const transport = new StreamTransport(socket);
+      headers.read(transport, (rest) => {
+        const name = formatName(socket);
+        this.named.set(name, transport.peer);
         socket.once('close', () => this.named.delete(name));
-        wire.giveUp(rest).allowHalfOpen = false;
+        transport.giveUp(rest).allowHalfOpen = false;
         secured.emit('connection', socket);
       });
-      wire.resume();
+      transport.resume();
     });
     return server;
   }
@@ -354,15 +354,15 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   }
 
   /** `first`: what was read of it already. */
-  private serve(wire: Wire, first?: Buffer): void {
-    const client = new Http1Client(this, this, wire);
+  private serve(transport: Transport, first?: Buffer): void {
+    const client = new Http1Client(this, this, transport);
     this.http1.add(client);
     if (first !== undefined && first.length > 0) client.received(first, first.length);
   }
 }
 
 /** Of its TCP connection, by the other end. */
-function nameOf({ remoteAddress, remotePort }: Socket): string {
+function formatName({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress}:${remotePort}`;
 }
 
@@ -374,6 +374,6 @@ function withDefaults(given: Partial<Timeouts> = {}): Timeouts {
 }
 
 function tickMs(timeouts: Timeouts): number {
-  const shortest = Math.min(...(Object.values(timeouts) as number[]).filter((ms) => ms > 0));
-  return Math.min(TICK_MS.most, Math.max(TICK_MS.least, shortest / 4));
+  const min = Math.min(...(Object.values(timeouts) as number[]).filter((ms) => ms > 0));
+  return Math.min(TICK_MS.max, Math.max(TICK_MS.min, min / 4));
 }

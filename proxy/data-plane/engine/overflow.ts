@@ -1,15 +1,15 @@
 import http2 from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { RefusedRequest } from '../contract/data-plane';
+import type { RejectedRequest } from '../contract/data-plane';
 import { plainAddress } from '../contract/transport';
 
 /** At once, so that refusing costs no more than this. For a further client the first of them, which has been told, is cut. */
-const MOST_LEAVING = 256;
+const MAX_LEAVING = 256;
 /** A client has this long to shake hands and read its answer. A close over what it has sent would be a reset, and might take the answer with it. */
 const LINGER_MS = 2_000;
 const RETRY_AFTER = { 'retry-after': '2' };
-const ANSWER = (why: string) =>
+const RESPONSE = (why: string) =>
   [
     'HTTP/1.1 503 Service Unavailable',
     'Retry-After: 2',
@@ -25,7 +25,7 @@ export class Overflow {
   /** By the client's address and port: a TLS socket does not say which TCP connection it is on. */
   private readonly leaving = new Map<string, { readonly socket: Socket; readonly why: string }>();
 
-  constructor(private readonly refused: (refusal: RefusedRequest) => void) {}
+  constructor(private readonly refused: (rejection: RejectedRequest) => void) {}
 
   get size(): number {
     return this.leaving.size;
@@ -33,9 +33,9 @@ export class Overflow {
 
   /** `isTls`: its handshake is yet to come, and `tell` is to be called after that. */
   turnAway(socket: Socket, why: string, isTls: boolean): void {
-    const peer = peerOf(socket);
+    const peer = describePeer(socket);
     if (peer === undefined) return void socket.destroy();
-    if (this.leaving.size >= MOST_LEAVING) this.makeRoom();
+    if (this.leaving.size >= MAX_LEAVING) this.makeRoom();
     this.leaving.set(peer, { socket, why });
     const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
     socket.on('error', () => undefined);
@@ -43,21 +43,21 @@ export class Overflow {
       clearTimeout(timer);
       if (this.leaving.get(peer)?.socket === socket) this.leaving.delete(peer);
     });
-    if (!isTls) answer(socket, why);
+    if (!isTls) respond(socket, why);
     this.refused({ status: 503, address: plainAddress(socket.remoteAddress), why });
   }
 
   /** Whether its TCP connection was turned away. */
   has(socket: Socket): boolean {
-    const peer = peerOf(socket);
+    const peer = describePeer(socket);
     return peer !== undefined && this.leaving.has(peer);
   }
 
   /** Tells a client of TLS, now that its handshake is over. */
   tell(socket: TLSSocket): void {
-    const { why = '' } = this.leaving.get(peerOf(socket) ?? '') ?? {};
-    if (socket.alpnProtocol === 'h2') answerHttp2(socket, why);
-    else answer(socket, why);
+    const { why = '' } = this.leaving.get(describePeer(socket) ?? '') ?? {};
+    if (socket.alpnProtocol === 'h2') respondInHttp2(socket, why);
+    else respond(socket, why);
   }
 
   /**
@@ -78,14 +78,14 @@ export class Overflow {
   }
 }
 
-function answer(socket: Socket, why: string): void {
+function respond(socket: Socket, why: string): void {
   // What it sends is read, and forgotten.
   socket.resume();
-  socket.end(ANSWER(why));
+  socket.end(RESPONSE(why));
 }
 
 /** The first streams of it are answered; the GOAWAY behind them says that no other was looked at. */
-function answerHttp2(socket: TLSSocket, why: string): void {
+function respondInHttp2(socket: TLSSocket, why: string): void {
   const session = http2.performServerHandshake(socket);
   session.on('error', () => undefined);
   session.on('stream', (stream) => {
@@ -96,6 +96,6 @@ function answerHttp2(socket: TLSSocket, why: string): void {
   });
 }
 
-function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {
+function describePeer({ remoteAddress, remotePort }: Socket): string | undefined {
   return remoteAddress === undefined ? undefined : `${remoteAddress}:${remotePort}`;
 }

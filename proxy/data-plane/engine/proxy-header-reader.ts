@@ -1,15 +1,15 @@
-import type { RefusedRequest } from '../contract/data-plane';
+import type { RejectedRequest } from '../contract/data-plane';
 import { CONNECTION_BYTES, Holder } from '../shared/memory-budget';
 import { ProxyHeaderFault, readProxyHeader } from './proxy-protocol';
 import type { Ticker, Ticking } from '../shared/ticker';
-import { NOBODY, Wire, WireUser } from '../contract/transport';
+import { NOBODY, Transport, TransportUser } from '../contract/transport';
 
 export interface HeaderReaderContext {
   readonly ticker: Ticker;
   /** A header must be complete after this. */
   readonly headMs: number;
   /** Told of a connection that began without a header. */
-  readonly refused: (refusal: RefusedRequest) => void;
+  readonly refused: (rejection: RejectedRequest) => void;
 }
 
 /** The connections whose PROXY header is yet to come. */
@@ -23,8 +23,8 @@ export class ProxyHeaderReaders {
    *
    * @param begin called with what came behind the header, which is borrowed; never if there was none
    */
-  read(wire: Wire, begin: (rest: Buffer) => void): void {
-    const reader = new HeaderReader(wire, this.context, begin, () => this.waiting.delete(reader));
+  read(transport: Transport, begin: (rest: Buffer) => void): void {
+    const reader = new HeaderReader(transport, this.context, begin, () => this.waiting.delete(reader));
     this.waiting.add(reader);
   }
 
@@ -41,18 +41,18 @@ export class ProxyHeaderReaders {
   }
 }
 
-class HeaderReader implements WireUser, Ticking, Holder {
+class HeaderReader implements TransportUser, Ticking, Holder {
   private taken = Buffer.alloc(0);
   private readonly sinceMs: number;
 
   constructor(
-    private readonly wire: Wire,
+    private readonly transport: Transport,
     private readonly context: HeaderReaderContext,
     private readonly begin: (rest: Buffer) => void,
     private readonly left: () => void,
   ) {
     this.sinceMs = context.ticker.nowMs;
-    wire.user = this;
+    transport.user = this;
     context.ticker.add(this);
   }
 
@@ -65,21 +65,21 @@ class HeaderReader implements WireUser, Ticking, Holder {
     }
     this.leave();
     if (header instanceof ProxyHeaderFault) {
-      this.context.refused({ status: 400, address: this.wire.peer.address, why: header.why });
+      this.context.refused({ status: 400, address: this.transport.peer.address, why: header.why });
       // The specification leaves no room for an answer: who did not send a header may not be spoken to.
-      return this.wire.reset();
+      return this.transport.reset();
     }
-    if (header.client) this.wire.peer = header.client;
+    if (header.client) this.transport.peer = header.client;
     this.begin(came.subarray(header.length));
   }
 
   tick(nowMs: number): void {
-    if (nowMs - this.sinceMs > this.context.headMs) this.wire.destroy();
+    if (nowMs - this.sinceMs > this.context.headMs) this.transport.destroy();
   }
 
   /** A TCP health check, or a client that changed its mind: nothing was asked. */
   ended(): void {
-    this.wire.destroy();
+    this.transport.destroy();
   }
 
   closed(): void {
@@ -99,11 +99,11 @@ class HeaderReader implements WireUser, Ticking, Holder {
   }
 
   shed(): void {
-    this.wire.reset();
+    this.transport.reset();
   }
 
   private leave(): void {
-    this.wire.user = NOBODY;
+    this.transport.user = NOBODY;
     this.context.ticker.remove(this);
     this.left();
   }

@@ -90,7 +90,7 @@ function readBinary(bytes: Buffer): ProxyHeader | ProxyHeaderFault | 'incomplete
   if (!areExtensions(bytes.subarray(extensionsAt, length))) {
     return new ProxyHeaderFault('The extensions of the PROXY header do not fill it');
   }
-  return { length, client: clientOf(bytes, family) };
+  return { length, client: parseClient(bytes, family) };
 }
 
 /** Type, length of two bytes, value; one after the other to the very end. */
@@ -100,7 +100,7 @@ function areExtensions(bytes: Buffer): boolean {
   return at === bytes.length;
 }
 
-function clientOf(bytes: Buffer, family: number): Peer | undefined {
+function parseClient(bytes: Buffer, family: number): Peer | undefined {
   if (family === TCP_OVER_IPV4) return { address: bytes.subarray(16, 20).join('.'), port: bytes.readUInt16BE(24) };
   // From a Unix socket, or from where nobody says.
   if (family !== TCP_OVER_IPV6) return undefined;

@@ -1,9 +1,9 @@
 import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
 import { LedgerEntry } from '../contract/ledger';
 import type { PlaneContext } from '../shared/context';
-import type { Answer, FailureCause, Forward, UpstreamFailure } from '../contract/data-plane';
+import type { Response, FailureCause, Forward, UpstreamFailure } from '../contract/data-plane';
 import type { EventStream } from '../streams/event-stream';
-import type { ClientHalf, EngineHead, UpstreamHalf } from '../contract/streams';
+import type { DownstreamStream, EngineHead, UpstreamStream } from '../contract/streams';
 import { GRPC_UNAVAILABLE, GrpcWatch } from '../streams/grpc';
 import type { Ticking } from '../shared/ticker';
 import { NO_UPLOAD, Upload } from './upload';
@@ -15,13 +15,13 @@ import { NO_UPLOAD, Upload } from './upload';
 export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
   isOver = false;
   protected forward: Forward | undefined = undefined;
-  protected upstream: UpstreamHalf | undefined = undefined;
+  protected upstream: UpstreamStream | undefined = undefined;
   protected status: number | undefined = undefined;
   protected failure: UpstreamFailure | undefined = undefined;
   protected cause: FailureCause | undefined = undefined;
   /** The answer has begun: no other can take its place. */
-  protected hasBegun = false;
-  protected isAnswerEnded = false;
+  protected hasStarted = false;
+  protected isResponseEnded = false;
   protected readonly upload: Upload;
   protected stream: EventStream | undefined = undefined;
   protected grpc: GrpcWatch | undefined = undefined;
@@ -35,7 +35,7 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
 
   constructor(
     protected readonly context: PlaneContext,
-    protected readonly client: ClientHalf,
+    protected readonly client: DownstreamStream,
     protected readonly head: EngineHead,
   ) {
     super();
@@ -48,7 +48,7 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
   close(): Promise<void> {
     if (this.stream) return this.stream.close();
     const { client, grpc } = this;
-    if (grpc && client.endGrpc && (grpc.isAtBoundary || !this.hasBegun)) {
+    if (grpc && client.endGrpc && (grpc.isAtBoundary || !this.hasStarted)) {
       this.endInOrder(() => client.endGrpc!(GRPC_UNAVAILABLE, 'The server is being replaced'));
       return Promise.resolve();
     }
@@ -60,11 +60,11 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
   fault(error: unknown): void {
     this.context.faulted(error);
     if (this.isOver) return;
-    if (this.hasBegun) this.force();
-    else this.answer({ status: 500, body: 'Internal error\n' });
+    if (this.hasStarted) this.force();
+    else this.respond({ status: 500, body: 'Internal error\n' });
   }
 
-  answerSent(): void {
+  responseSent(): void {
     this.finish(this.ending);
   }
 
@@ -72,13 +72,13 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
     this.finish('forced');
   }
 
-  protected refuse(answer: Answer): void {
-    const why = (answer.body ?? '').trimEnd();
-    const told = { status: answer.status, address: this.head.client.address, why };
-    const { refused, refusalAnswer } = this.context.options;
-    refused?.(told);
-    const own = refusalAnswer?.(told);
-    this.answer(own ? { ...own, headers: { ...answer.headers, ...own.headers } } : answer);
+  protected reject(response: Response): void {
+    const why = (response.body ?? '').trimEnd();
+    const notified = { status: response.status, address: this.head.client.address, why };
+    const { refused, rejectionResponse } = this.context.options;
+    refused?.(notified);
+    const own = rejectionResponse?.(notified);
+    this.respond(own ? { ...own, headers: { ...response.headers, ...own.headers } } : response);
   }
 
   protected become(kind: ConnectionKind): void {
@@ -88,10 +88,10 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
 
   /** A drain ends the answer, in the words of its protocol. */
   protected endInOrder(end: () => void): void {
-    if (this.isOver || this.isAnswerEnded) return;
-    this.isAnswerEnded = true;
+    if (this.isOver || this.isResponseEnded) return;
+    this.isResponseEnded = true;
     this.ending = 'closed';
-    this.hasBegun = true;
+    this.hasStarted = true;
     // As any other call that got no answer of its upstream.
     this.status ??= 503;
     this.upstream?.abandon();
@@ -102,15 +102,15 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
   }
 
   /** Answers by the proxy itself. Nothing of the upstream's answer has gone out. */
-  protected answer(answer: Answer): void {
-    if (this.isOver || this.hasBegun) return;
-    this.hasBegun = true;
-    this.isAnswerEnded = true;
-    this.status = answer.status;
+  protected respond(response: Response): void {
+    if (this.isOver || this.hasStarted) return;
+    this.hasStarted = true;
+    this.isResponseEnded = true;
+    this.status = response.status;
     this.upstream?.abandon();
     this.upstream = undefined;
     this.upload.resume();
-    this.client.answer(answer);
+    this.client.respond(response);
   }
 
   /** For a client whose connection does not tick it. */

@@ -1,25 +1,25 @@
 import type { ConnectionChoice, PlaneContext } from '../shared/context';
-import type { Answer, Decision, FailureCause, Upstream, UpstreamFailure } from '../contract/data-plane';
+import type { Response, Decision, FailureCause, Upstream, UpstreamFailure } from '../contract/data-plane';
 import type { Deviation } from '../contract/deviations';
 import { EventStream } from '../streams/event-stream';
 import { ExchangeEnd } from './exchange-end';
 import type {
-  AnswerHead,
+  ResponseHead,
   ClientEvents,
-  ClientHalf,
+  DownstreamStream,
   EngineHead,
   FieldBlock,
   InterimHead,
   Seen,
   UpstreamEvents,
 } from '../contract/streams';
-import { blockOf, linesOf } from '../fields/lines';
+import { buildFieldBlock, listLines } from '../fields/lines';
 import { GrpcWatch } from '../streams/grpc';
-import { lastForwardAnswer, maxForwards } from './max-forwards';
+import { lastForwardResponse, maxForwards } from './max-forwards';
 import { Pace } from './pace';
-import { Turn, Turns } from './stall-detector';
+import { Turn, StallDetector } from './stall-detector';
 import { Upload } from './upload';
-import { isOpaque, isSwitch, switchingProtocols, upgradeRefusal } from './upgrade';
+import { isOpaque, isSwitch, switchingProtocols, upgradeRejection } from './upgrade';
 import { UpgradedConnection } from './upgraded-connection';
 import { withVia } from '../fields/via';
 
@@ -36,29 +36,29 @@ const STREAMING_AFTER_MS = 1_000;
  */
 export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvents {
   private hasRepeated = false;
-  private isAnswerPaused = false;
+  private isResponsePaused = false;
   /** Written and not read by the client, as of the last tick. */
   private pendingBytes = 0;
   /** When the head of the upstream's answer was passed on. */
-  private answerBeganMs = Infinity;
+  private responseStartedMs = Infinity;
   /** Of the answer nobody may expect a byte for as long as `streamIdleMs`: an event stream. */
   private mayBeSilent = false;
-  private readonly turns: Turns;
+  private readonly stallDetector: StallDetector;
   /** Undefined until its client is waited for at a tick. */
   private pace: Pace | undefined = undefined;
 
-  constructor(context: PlaneContext, client: ClientHalf, head: EngineHead) {
+  constructor(context: PlaneContext, client: DownstreamStream, head: EngineHead) {
     super(context, client, head);
-    this.turns = new Turns(context.ticker.nowMs);
+    this.stallDetector = new StallDetector(context.ticker.nowMs);
     if (head.isGrpc) this.grpc = new GrpcWatch();
   }
 
   /** Asks the route, and does what it says. */
   run(): void {
     try {
-      const refusal = this.head.isUpgrade ? upgradeRefusal(this.head) : undefined;
-      if (refusal) this.refuse(refusal);
-      else if (maxForwards(this.head) === 0) this.answer(lastForwardAnswer(this.head));
+      const rejection = this.head.isUpgrade ? upgradeRejection(this.head) : undefined;
+      if (rejection) this.reject(rejection);
+      else if (maxForwards(this.head) === 0) this.respond(lastForwardResponse(this.head));
       else this.decide(this.context.options.route(this.head));
     } catch (error) {
       this.fault(error);
@@ -66,14 +66,14 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   }
 
   private decide(decision: Decision): void {
-    if ('answer' in decision) return this.answer(decision.answer);
+    if ('response' in decision) return this.respond(decision.response);
     if ('hold' in decision) return this.park(decision.hold);
     const { forward } = decision;
     this.forward = forward;
     this.context.options.ledger.enter(this, 'http', this.beginMs);
     if (forward.signal) this.cutOnSignal(forward.signal);
     if (this.context.options.continuesAtOnce && this.upload.awaitsContinue) this.letContinue();
-    if (!this.isAnswerEnded) this.send(this.firstChoice);
+    if (!this.isResponseEnded) this.send(this.firstChoice);
   }
 
   /** Over HTTP/2 nothing is said: such a client goes on by itself. */
@@ -111,8 +111,8 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     const left = maxForwards(head);
     let fields = head.block(left === undefined ? requestHeaders : { ...requestHeaders, 'max-forwards': `${left - 1}` });
     // A request of HTTP/1.0 may have none, the one of HTTP/1.1 that is made of it may not.
-    if (head.field('host') === undefined) fields += linesOf('Host', hostOf(upstream));
-    this.turns.upstreamMoved(this.nowMs);
+    if (head.field('host') === undefined) fields += listLines('Host', findHost(upstream));
+    this.stallDetector.upstreamMoved(this.nowMs);
     this.upstream = this.context.upstreams.open(
       upstream,
       { head, url: forward!.url ?? head.url, fields, choice },
@@ -135,14 +135,14 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
 
   uploadReceived(bytes: Buffer): void {
     this.bytesReceived += bytes.length;
-    this.turns.clientMoved(this.nowMs);
+    this.stallDetector.clientMoved(this.nowMs);
     if (this.isOver || this.upstream === undefined) return;
     if (this.grpc?.upload(bytes)) this.becomeGrpcStream();
     this.upload.receive(bytes, this.upstream);
   }
 
   uploadEnded(trailers: FieldBlock): void {
-    this.turns.upstreamMoved(this.nowMs);
+    this.stallDetector.upstreamMoved(this.nowMs);
     this.grpc?.uploadEnded();
     this.upload.end(trailers, this.upstream);
   }
@@ -153,15 +153,15 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
 
   clientDrained(): void {
     this.moved();
-    if (!this.isAnswerPaused) return;
-    this.isAnswerPaused = false;
-    this.upstream?.resumeAnswer();
+    if (!this.isResponsePaused) return;
+    this.isResponsePaused = false;
+    this.upstream?.resumeResponse();
   }
 
-  uploadBroken(answer: Answer): void {
-    if (this.hasBegun) return this.force();
+  uploadBroken(response: Response): void {
+    if (this.hasStarted) return this.force();
     this.upload.isOver = true;
-    this.answer(answer);
+    this.respond(response);
   }
 
   // What the upstream tells.
@@ -176,7 +176,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   informed(head: InterimHead): void {
     this.moved();
     if (head.status === 100) this.upload.awaitsContinue = false;
-    if (!this.hasBegun) this.client.inform(head.status, withVia(head, this.forward!.via));
+    if (!this.hasStarted) this.client.inform(head.status, withVia(head, this.forward!.via));
   }
 
   deviated(what: Deviation): void {
@@ -187,33 +187,35 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     }
   }
 
-  answerBegan(head: AnswerHead): void {
-    if (this.isOver || this.hasBegun) return;
+  responseStarted(head: ResponseHead): void {
+    if (this.isOver || this.hasStarted) return;
     const { forward } = this;
     const added = forward!.responseHeaders?.(head.status);
-    this.hasBegun = true;
+    this.hasStarted = true;
     this.status = head.status;
     this.moved();
-    this.answerBeganMs = this.nowMs;
+    this.responseStartedMs = this.nowMs;
     const isAsItCame = added === undefined && forward!.via === undefined;
-    this.client.begin(isAsItCame ? head : { ...head, fields: withVia(head, this.forward!.via) + blockOf(added) });
+    this.client.begin(
+      isAsItCame ? head : { ...head, fields: withVia(head, this.forward!.via) + buildFieldBlock(added) },
+    );
     // One with a stated length is a file like any other: it cannot be ended before that.
     if (head.isEventStream && head.bodyLength === -1) this.beginEvents(head);
-    this.grpc?.answerBegan(this.nowMs);
+    this.grpc?.responseStarted(this.nowMs);
   }
 
-  answerReceived(bytes: Buffer): void {
+  responseReceived(bytes: Buffer): void {
     // A client that takes its answer is not late with the rest of its upload.
     this.moved();
     if (this.isOver) return;
     if (this.stream) return this.stream.take(bytes);
-    if (this.grpc?.answer(bytes)) this.becomeGrpcStream();
+    if (this.grpc?.respond(bytes)) this.becomeGrpcStream();
     this.pass(bytes);
   }
 
-  answerEnded(trailers: FieldBlock): void {
-    if (this.isOver || this.isAnswerEnded) return;
-    this.isAnswerEnded = true;
+  responseEnded(trailers: FieldBlock): void {
+    if (this.isOver || this.isResponseEnded) return;
+    this.isResponseEnded = true;
     this.stream?.ended();
     const { upstream } = this;
     this.upstream = undefined;
@@ -225,7 +227,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     this.client.flush();
   }
 
-  answerFlushed(): void {
+  responseFlushed(): void {
     if (!this.isOver) this.client.flush();
   }
 
@@ -234,7 +236,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     this.upload.resume();
   }
 
-  switched(head: AnswerHead): void {
+  switched(head: ResponseHead): void {
     if (this.isOver || !isSwitch(head, this.head)) return this.upstreamFailed('malformed', 'maybe', UNASKED_SWITCH);
     const { forward, context } = this;
     const added = forward!.responseHeaders?.(101);
@@ -244,22 +246,22 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     // From here on the connection is somebody else's, and this object nobody's.
     this.isOver = true;
     this.forget?.();
-    client.wire.write(switchingProtocols(withVia(head, this.forward!.via) + blockOf(added)));
+    client.transport.write(switchingProtocols(withVia(head, this.forward!.via) + buildFieldBlock(added)));
     const connection = new UpgradedConnection(context, forward!);
     context.options.ledger.replace(this, connection, 'websocket');
     connection.begin(client, upstream, isOpaque(this.head));
   }
 
   upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {
-    if (this.isOver || this.isAnswerEnded) return;
+    if (this.isOver || this.isResponseEnded) return;
     this.upstream?.abandon();
     this.upstream = undefined;
-    if (!this.hasBegun && this.canRepeat(failure, seen)) return this.repeat();
+    if (!this.hasStarted && this.canRepeat(failure, seen)) return this.repeat();
     this.failure = failure;
     this.cause = cause;
-    if (this.hasBegun) return this.force();
+    if (this.hasStarted) return this.force();
     try {
-      this.answer(this.context.options.failureAnswer(failure, this.head));
+      this.respond(this.context.options.failureResponse(failure, this.head));
     } catch (error) {
       this.fault(error);
     }
@@ -281,17 +283,17 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   private pass(bytes: Buffer): void {
     this.bytesSent += bytes.length;
     this.client.write(bytes);
-    if (!this.client.isBackedUp || this.isAnswerPaused) return;
-    this.isAnswerPaused = true;
-    this.turns.clientMoved(this.nowMs);
-    this.upstream?.pauseAnswer();
+    if (!this.client.isBackedUp || this.isResponsePaused) return;
+    this.isResponsePaused = true;
+    this.stallDetector.clientMoved(this.nowMs);
+    this.upstream?.pauseResponse();
   }
 
   /**
    * Only an EventSource sends a GET, and comes back by itself when its stream ends between two events. To anybody else (an
    * LLM's client, MCP) such an end would be that of the whole answer.
    */
-  private beginEvents(head: AnswerHead): void {
+  private beginEvents(head: ResponseHead): void {
     this.mayBeSilent = true;
     if (this.head.method !== 'GET') return this.become('streaming');
     this.become('serverSentEvents');
@@ -321,16 +323,16 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
 
   /** An answer that is still under way: a long one, or one that comes as it is made. What it is, its bytes do not say. */
   private isStreaming(nowMs: number): boolean {
-    return this.kind === 'http' && nowMs - this.answerBeganMs >= STREAMING_AFTER_MS;
+    return this.kind === 'http' && nowMs - this.responseStartedMs >= STREAMING_AFTER_MS;
   }
 
   private findLate(nowMs: number): 'client' | 'upstream' | undefined {
     this.lookForReader();
     const isClients = this.upload.isAwaited || this.client.isBackedUp;
-    const isUpstreams = this.upstream !== undefined && !this.upload.isAwaited && !this.isAnswerPaused;
-    const isFirstByte = this.upload.isOver && !this.hasBegun && this.upstream?.isBackedUp === false;
+    const isUpstreams = this.upstream !== undefined && !this.upload.isAwaited && !this.isResponsePaused;
+    const isFirstByte = this.upload.isOver && !this.hasStarted && this.upstream?.isBackedUp === false;
     const turn = { isClients, isUpstreams, isFirstByte, isStream: this.mayBeSilent || this.kind === 'grpcStream' };
-    return this.isClientTooSlow(nowMs, turn) ? 'client' : this.turns.late(nowMs, turn, this.context.timeouts);
+    return this.isClientTooSlow(nowMs, turn) ? 'client' : this.stallDetector.late(nowMs, turn, this.context.timeouts);
   }
 
   /** Of a stream nobody knows how fast it should go. */
@@ -348,14 +350,14 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   /** A client that reads slowly is not one that does not read. */
   private lookForReader(): void {
     const pending = this.client.isBackedUp ? this.client.pendingBytes : 0;
-    if (pending < this.pendingBytes) this.turns.clientMoved(this.nowMs);
+    if (pending < this.pendingBytes) this.stallDetector.clientMoved(this.nowMs);
     this.pendingBytes = pending;
   }
 
   private giveUpOnClient(): void {
-    if (this.hasBegun) return this.force();
+    if (this.hasStarted) return this.force();
     this.upload.isOver = true;
-    this.answer({ status: 408, headers: { connection: 'close' }, body: 'The body did not come in time\n' });
+    this.respond({ status: 408, headers: { connection: 'close' }, body: 'The body did not come in time\n' });
   }
 
   private cutOnSignal(signal: AbortSignal): void {
@@ -366,11 +368,11 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   }
 
   private moved(): void {
-    this.turns.clientMoved(this.nowMs);
-    this.turns.upstreamMoved(this.nowMs);
+    this.stallDetector.clientMoved(this.nowMs);
+    this.stallDetector.upstreamMoved(this.nowMs);
   }
 }
 
-function hostOf({ host, port }: Upstream): string {
+function findHost({ host, port }: Upstream): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

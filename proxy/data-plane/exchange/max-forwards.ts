@@ -1,4 +1,4 @@
-import type { Answer, RequestHead } from '../contract/data-plane';
+import type { Response, RequestHead } from '../contract/data-plane';
 
 /** What a client may still ask for when its request ends here. */
 const ALLOWED = 'GET, HEAD, POST, PUT, DELETE, OPTIONS';
@@ -13,6 +13,6 @@ export function maxForwards(head: RequestHead): number | undefined {
 }
 
 /** For a request that may not be passed on. What TRACE asks for would hand back credentials, so it is not served. */
-export function lastForwardAnswer({ method }: RequestHead): Answer {
+export function lastForwardResponse({ method }: RequestHead): Response {
   return { status: method === 'OPTIONS' ? 200 : 405, headers: { allow: ALLOWED } };
 }

@@ -11,7 +11,7 @@ export interface Turn {
 }
 
 /** Since when each side of an exchange has kept the other waiting. */
-export class Turns {
+export class StallDetector {
   constructor(
     private clientMs: number,
     private upstreamMs = clientMs,
@@ -30,13 +30,13 @@ export class Turns {
     if (!turn.isClients || turn.isStream) this.clientMs = nowMs;
     if (!turn.isUpstreams && !turn.isStream) this.upstreamMs = nowMs;
     if (nowMs - this.clientMs > timeouts.bodyIdleMs) return 'client';
-    const limitMs = limitOf(turn, timeouts);
+    const limitMs = computeLimit(turn, timeouts);
     return limitMs > 0 && nowMs - this.upstreamMs > limitMs ? 'upstream' : undefined;
   }
 }
 
 /** For the upstream; 0 is none. */
-function limitOf({ isStream, isFirstByte }: Turn, timeouts: Timeouts): number {
+function computeLimit({ isStream, isFirstByte }: Turn, timeouts: Timeouts): number {
   if (isStream) return timeouts.streamIdleMs;
   return isFirstByte ? timeouts.firstByteMs : timeouts.upstreamIdleMs;
 }

@@ -1,6 +1,6 @@
-import type { Answer } from '../contract/data-plane';
-import type { AnswerHead, EngineHead, FieldBlock } from '../contract/streams';
-import { handshakeRefusal, isAccepted, isSwitchTo, refuse } from '../websocket/handshake';
+import type { Response } from '../contract/data-plane';
+import type { ResponseHead, EngineHead, FieldBlock } from '../contract/streams';
+import { handshakeRejection, isAccepted, isSwitchTo, reject } from '../websocket/handshake';
 
 /**
  * The switch to another protocol (RFC 9110 section 7.8), as a proxy between two endpoints has to see it: it must be sure
@@ -15,14 +15,14 @@ export function upgradeLines(protocol: string): FieldBlock {
 }
 
 /** Why a request for another protocol is not passed on. */
-export function upgradeRefusal(head: EngineHead): Answer | undefined {
-  if (head.upgrade === WEBSOCKET) return handshakeRefusal(head, head.bodyLength);
+export function upgradeRejection(head: EngineHead): Response | undefined {
+  if (head.upgrade === WEBSOCKET) return handshakeRejection(head, head.bodyLength);
   // Where it ends and the other protocol begins would be up to three readers.
-  return head.bodyLength === 0 ? undefined : refuse(`A request for '${head.upgrade}' must have no body`);
+  return head.bodyLength === 0 ? undefined : reject(`A request for '${head.upgrade}' must have no body`);
 }
 
 /** Whether a 101 with these fields is the switch that was asked for. */
-export function isSwitch({ fields }: AnswerHead, head: EngineHead): boolean {
+export function isSwitch({ fields }: ResponseHead, head: EngineHead): boolean {
   if (head.upgrade === undefined) return false;
   return head.upgrade === WEBSOCKET ? isAccepted(head, fields) : isSwitchTo(head.upgrade, fields);
 }

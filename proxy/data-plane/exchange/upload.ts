@@ -1,4 +1,4 @@
-import type { ClientHalf, EngineHead, FieldBlock, UpstreamHalf } from '../contract/streams';
+import type { DownstreamStream, EngineHead, FieldBlock, UpstreamStream } from '../contract/streams';
 
 /** A body longer than this is not kept for a second try. */
 const KEPT_BYTES = 4 * 1024;
@@ -15,7 +15,7 @@ export class Upload {
   private trailers: FieldBlock | undefined;
 
   constructor(
-    private readonly client: Pick<ClientHalf, 'pauseUpload' | 'holdUpload' | 'resumeUpload'>,
+    private readonly client: Pick<DownstreamStream, 'pauseUpload' | 'holdUpload' | 'resumeUpload'>,
     { bodyLength, expectsContinue }: Pick<EngineHead, 'bodyLength' | 'expectsContinue'>,
   ) {
     this.isOver = bodyLength === 0;
@@ -23,14 +23,14 @@ export class Upload {
     if (!this.isOver) this.kept = [];
   }
 
-  receive(bytes: Buffer, upstream: UpstreamHalf): void {
+  receive(bytes: Buffer, upstream: UpstreamStream): void {
     this.awaitsContinue = false;
     this.keep(bytes);
     upstream.send(bytes);
     if (upstream.isBackedUp) this.pause();
   }
 
-  end(trailers: FieldBlock, upstream: UpstreamHalf | undefined): void {
+  end(trailers: FieldBlock, upstream: UpstreamStream | undefined): void {
     this.isOver = true;
     this.trailers = trailers;
     upstream?.finish(trailers);
@@ -69,7 +69,7 @@ export class Upload {
   }
 
   /** Sends to another upstream connection what the first one had got. */
-  repeat(upstream: UpstreamHalf): void {
+  repeat(upstream: UpstreamStream): void {
     for (const bytes of this.kept ?? []) upstream.send(bytes);
     if (this.trailers !== undefined) upstream.finish(this.trailers);
     upstream.flush();

@@ -29,7 +29,7 @@ export function requestOptions(lines: FieldLines): ConnectionOptions {
 }
 
 /** Those of an answer. */
-export function answerOptions(lines: FieldLines): ConnectionOptions {
+export function respondToOptions(lines: FieldLines): ConnectionOptions {
   return readOptions(lines, (name) => name !== '' && !NOT_NAMED_BY_UPSTREAMS.test(name));
 }
 

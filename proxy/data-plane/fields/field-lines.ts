@@ -38,28 +38,28 @@ const NAMES = [
 export type KnownName = (typeof NAMES)[number];
 
 /** The bit of a known field; 0 for any other. */
-export function bitOf(name: string): number {
+export function fieldBit(name: string): number {
   return BITS.get(name) ?? 0;
 }
 
 const BITS: ReadonlyMap<string, number> = new Map(NAMES.map((name, index) => [name, 1 << index]));
 
 /** The bits of the fields that say something of the connection or the framing. */
-export const CONNECTION = bitOf('connection');
-export const CONTENT_LENGTH = bitOf('content-length');
-export const TRANSFER_ENCODING = bitOf('transfer-encoding');
-export const HOST = bitOf('host');
-export const EXPECT = bitOf('expect');
-export const TE = bitOf('te');
-export const UPGRADE = bitOf('upgrade');
-export const TRAILER = bitOf('trailer');
-export const KEEP_ALIVE = bitOf('keep-alive');
-export const CONTENT_TYPE = bitOf('content-type');
-export const CONTENT_ENCODING = bitOf('content-encoding');
-export const WWW_AUTHENTICATE = bitOf('www-authenticate');
-export const DATE = bitOf('date');
-export const VIA = bitOf('via');
-export const MAX_FORWARDS = bitOf('max-forwards');
+export const CONNECTION = fieldBit('connection');
+export const CONTENT_LENGTH = fieldBit('content-length');
+export const TRANSFER_ENCODING = fieldBit('transfer-encoding');
+export const HOST = fieldBit('host');
+export const EXPECT = fieldBit('expect');
+export const TE = fieldBit('te');
+export const UPGRADE = fieldBit('upgrade');
+export const TRAILER = fieldBit('trailer');
+export const KEEP_ALIVE = fieldBit('keep-alive');
+export const CONTENT_TYPE = fieldBit('content-type');
+export const CONTENT_ENCODING = fieldBit('content-encoding');
+export const WWW_AUTHENTICATE = fieldBit('www-authenticate');
+export const DATE = fieldBit('date');
+export const VIA = fieldBit('via');
+export const MAX_FORWARDS = fieldBit('max-forwards');
 
 /** Fields of one connection, never passed on (RFC 9110 section 7.6.1); HTTP/2 forbids them (RFC 9113 section 8.2.2). */
 export const HOP_BY_HOP = [
@@ -76,7 +76,7 @@ export const HOP_BY_HOP = [
 ] as const;
 
 /** Their bits, and that of the length: framing is made anew for each connection. */
-export const NOT_PASSED = HOP_BY_HOP.reduce((bits, name) => bits | bitOf(name), CONTENT_LENGTH);
+export const NOT_PASSED = HOP_BY_HOP.reduce((bits, name) => bits | fieldBit(name), CONTENT_LENGTH);
 
 const CR = 13;
 const LF = 10;
@@ -165,7 +165,7 @@ export class FieldLines {
 
   /** The value of a field by its name; the lines of a repeated one are joined, as RFC 9110 section 5.3 has it. */
   value(name: string): string | undefined {
-    const bit = bitOf(name);
+    const bit = fieldBit(name);
     if (bit !== 0) return this.known(bit);
     let value: string | undefined;
     for (let index = 0; index < this.lines.length; index += 1) {
@@ -246,7 +246,7 @@ export interface FieldLimits {
 }
 
 /** Why a head is refused. */
-export type Refused = 'malformed' | 'tooLarge';
+export type Rejected = 'malformed' | 'tooLarge';
 
 /**
  * Scans the field lines that begin at `from` and end with an empty line at `end - 2`.
@@ -260,7 +260,7 @@ export function scanFields(
   end: number,
   limits: FieldLimits,
   isValue: Uint8Array = isValueCode,
-): FieldLines | Refused {
+): FieldLines | Rejected {
   if (end - from > limits.fieldBytes) return 'tooLarge';
   const lines = new FieldLines(text, end - 2);
   let at = from;

@@ -1,7 +1,7 @@
-import type { Answer } from '../contract/data-plane';
+import type { Response } from '../contract/data-plane';
 
 /** A head that is not served, and why. */
-export class Refusal {
+export class Rejection {
   constructor(
     readonly status: number,
     readonly why: string,
@@ -9,16 +9,16 @@ export class Refusal {
   ) {}
 
   /** The connection ends with it: where the next request would begin is not known. */
-  get answer(): Answer {
+  get response(): Response {
     return this.as({ status: this.status, body: `${this.why}\n` });
   }
 
   /** In the words of another answer. */
-  as({ status, headers, body }: Answer): Answer {
+  as({ status, headers, body }: Response): Response {
     return { status, headers: { connection: 'close', ...this.fields, ...headers }, body };
   }
 }
 
-export const TOO_LONG_LINE = new Refusal(414, 'The request line is too long');
-export const TOO_LARGE_FIELDS = new Refusal(431, 'The header fields are too large');
-export const BARE_LF = new Refusal(400, 'A line must end with CR LF');
+export const TOO_LONG_LINE = new Rejection(414, 'The request line is too long');
+export const TOO_LARGE_FIELDS = new Rejection(431, 'The header fields are too large');
+export const BARE_LF = new Rejection(400, 'A line must end with CR LF');

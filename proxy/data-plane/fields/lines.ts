@@ -1,7 +1,7 @@
 import type { FieldBlock, ReplacedFields } from '../contract/streams';
 
 /** The lines of one field in a block; none for undefined. */
-export function linesOf(name: string, value: string | string[] | undefined): FieldBlock {
+export function listLines(name: string, value: string | string[] | undefined): FieldBlock {
   if (value === undefined) return '';
   if (typeof value === 'string') return `${name}: ${value}\r\n`;
   return value.map((item) => `${name}: ${item}\r\n`).join('');
@@ -25,8 +25,8 @@ function isSpace(code: number): boolean {
 }
 
 /** The lines of several fields. */
-export function blockOf(fields: ReplacedFields | undefined): FieldBlock {
+export function buildFieldBlock(fields: ReplacedFields | undefined): FieldBlock {
   let block = '';
-  for (const name in fields) block += linesOf(name, fields[name]);
+  for (const name in fields) block += listLines(name, fields[name]);
   return block;
 }

@@ -2,7 +2,7 @@ import type { Deviation } from '../contract/deviations';
 import { withoutSpace } from './lines';
 
 /** A text as RFC 9112 has it, and how the one that came was not. */
-export interface Mended {
+export interface Repaired {
   readonly text: string;
   readonly deviations: readonly Deviation[];
 }
@@ -17,20 +17,20 @@ const VERSION_BYTES = 8;
  *
  * @returns undefined when nothing is wrong with it that can be mended
  */
-export function mendAnswerHead(text: string): Mended | undefined {
+export function repairResponseHead(text: string): Repaired | undefined {
   const found = new Set<Deviation>();
   const lines = splitLines(text, found);
   const first = lines.findIndex((line) => line !== '');
   if (first > 0) found.add('emptyLinesBefore');
-  const fields = mendFields(lines.slice(first + 1, -2), found);
-  const mended = [mendStatusLine(lines[first] ?? '', found), ...fields, '', ''].join('\r\n');
-  return found.size === 0 ? undefined : { text: mended, deviations: [...found] };
+  const fields = repairFields(lines.slice(first + 1, -2), found);
+  const repaired = [repairStatusLine(lines[first] ?? '', found), ...fields, '', ''].join('\r\n');
+  return found.size === 0 ? undefined : { text: repaired, deviations: [...found] };
 }
 
 /** The same for the lines of trailers with their empty line. */
-export function mendTrailers(text: string): Mended {
+export function repairTrailers(text: string): Repaired {
   const found = new Set<Deviation>();
-  const fields = mendFields(splitLines(text, found).slice(0, -2), found);
+  const fields = repairFields(splitLines(text, found).slice(0, -2), found);
   return { text: [...fields, '', ''].join('\r\n'), deviations: [...found] };
 }
 
@@ -45,7 +45,7 @@ function splitLines(text: string, found: Set<Deviation>): string[] {
 }
 
 /** RFC 9112 sections 5.1 and 5.2: a fold becomes a space, and a space before the colon goes. */
-function mendFields(lines: readonly string[], found: Set<Deviation>): string[] {
+function repairFields(lines: readonly string[], found: Set<Deviation>): string[] {
   const fields: string[] = [];
   for (const line of lines) {
     if (CONTROL.test(line)) found.add('controlBytes');
@@ -53,12 +53,12 @@ function mendFields(lines: readonly string[], found: Set<Deviation>): string[] {
     if (isFold) {
       found.add('foldedLine');
       fields[fields.length - 1] += ` ${withoutSpace(line)}`;
-    } else fields.push(mendColon(line, found));
+    } else fields.push(repairColon(line, found));
   }
   return fields;
 }
 
-function mendColon(line: string, found: Set<Deviation>): string {
+function repairColon(line: string, found: Set<Deviation>): string {
   const colon = line.indexOf(':');
   if (colon < 1 || !isSpace(line.charCodeAt(colon - 1))) return line;
   found.add('spaceBeforeColon');
@@ -66,7 +66,7 @@ function mendColon(line: string, found: Set<Deviation>): string {
 }
 
 /** `HTTP/2.0` on a connection of HTTP/1.1 is what programs say that repeat what the client had said. */
-function mendStatusLine(line: string, found: Set<Deviation>): string {
+function repairStatusLine(line: string, found: Set<Deviation>): string {
   const version = line.startsWith('HTTP/2.0') ? 'HTTP/1.1' : line.slice(0, VERSION_BYTES);
   const rest = withoutSpace(line.slice(VERSION_BYTES));
   const isApart = isSpace(line.charCodeAt(VERSION_BYTES));
@@ -74,9 +74,9 @@ function mendStatusLine(line: string, found: Set<Deviation>): string {
   if (!isApart || !(Number.isNaN(behind) || isSpace(behind))) return line;
   const reason = withoutSpace(rest.slice(STATUS_DIGITS));
   if (CONTROL.test(reason)) found.add('controlBytes');
-  const mended = `${version} ${rest.slice(0, STATUS_DIGITS)} ${CONTROL.test(reason) ? '' : reason}`;
-  if (withoutSpace(mended) !== withoutSpace(line) && !CONTROL.test(reason)) found.add('statusLine');
-  return mended;
+  const repaired = `${version} ${rest.slice(0, STATUS_DIGITS)} ${CONTROL.test(reason) ? '' : reason}`;
+  if (withoutSpace(repaired) !== withoutSpace(line) && !CONTROL.test(reason)) found.add('statusLine');
+  return repaired;
 }
 
 function isSpace(code: number): boolean {

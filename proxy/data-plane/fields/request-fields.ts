@@ -14,9 +14,9 @@ import {
   scanFields,
   tokens,
 } from './field-lines';
-import { Refusal, TOO_LARGE_FIELDS } from './http-error';
+import { Rejection, TOO_LARGE_FIELDS } from './http-error';
 
-const MALFORMED = new Refusal(400, 'A header line must be NAME: VALUE and end with CR LF');
+const MALFORMED = new Rejection(400, 'A header line must be NAME: VALUE and end with CR LF');
 /** RFC 3986 section 3.2, without user information. The port may be empty. */
 const HOST_FORM = /^(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+)(?::(\d{0,5}))?$/;
 const CONTINUE = '100-continue';
@@ -70,14 +70,14 @@ export class RequestFields {
 }
 
 /** Reads field lines with the empty line that ends them. */
-export function readRequestFields(text: string, limits: Limits): RequestFields | Refusal {
+export function readRequestFields(text: string, limits: Limits): RequestFields | Rejection {
   const lines = scanFields(text, 0, text.length, limits);
   if (lines === 'malformed') return MALFORMED;
   if (lines === 'tooLarge') return TOO_LARGE_FIELDS;
-  const refusal = checkHost(lines) ?? checkExpect(lines);
-  if (refusal) return refusal;
+  const rejection = checkHost(lines) ?? checkExpect(lines);
+  if (rejection) return rejection;
   const length = readBodyLength(lines);
-  return length instanceof Refusal ? length : new RequestFields(lines, length, limits.upgradeProtocols);
+  return length instanceof Rejection ? length : new RequestFields(lines, length, limits.upgradeProtocols);
 }
 
 export function isHost(host: string): boolean {
@@ -95,16 +95,16 @@ export function plainHost(host: string, scheme: string): string {
   return lower.endsWith(':') ? lower.slice(0, -1) : lower;
 }
 
-function checkHost(lines: FieldLines): Refusal | undefined {
+function checkHost(lines: FieldLines): Rejection | undefined {
   if (!lines.has(HOST)) return undefined;
-  if (lines.isRepeated(HOST)) return new Refusal(400, 'More than one Host field');
-  return isHost(lines.known(HOST)!) ? undefined : new Refusal(400, 'The Host field is not valid');
+  if (lines.isRepeated(HOST)) return new Rejection(400, 'More than one Host field');
+  return isHost(lines.known(HOST)!) ? undefined : new Rejection(400, 'The Host field is not valid');
 }
 
 /** An empty one asks for nothing; the same one twice for what it asks for once (RFC 9110 section 10.1.1 has a list). */
-function checkExpect(lines: FieldLines): Refusal | undefined {
+function checkExpect(lines: FieldLines): Rejection | undefined {
   if (!lines.has(EXPECT) || expectations(lines).every((each) => each === CONTINUE)) return undefined;
-  return new Refusal(417, 'The only expectation is 100-continue');
+  return new Rejection(417, 'The only expectation is 100-continue');
 }
 
 function expectations(lines: FieldLines): string[] {
@@ -119,15 +119,15 @@ function readUpgrade(value: string | undefined, protocols: Limits['upgradeProtoc
 }
 
 /** How the body ends (RFC 9112 section 6.3); anything that could be read in two ways is refused. */
-function readBodyLength(lines: FieldLines): BodyLength | Refusal {
+function readBodyLength(lines: FieldLines): BodyLength | Rejection {
   if (lines.has(TRANSFER_ENCODING)) {
-    if (lines.has(CONTENT_LENGTH)) return new Refusal(400, 'Both Transfer-Encoding and Content-Length');
+    if (lines.has(CONTENT_LENGTH)) return new Rejection(400, 'Both Transfer-Encoding and Content-Length');
     const codings = tokens(lines.known(TRANSFER_ENCODING));
     const isFinal = codings.indexOf('chunked') === codings.length - 1;
-    if (!isFinal) return new Refusal(400, 'The last transfer coding must be chunked');
-    return codings.length === 1 ? -1 : new Refusal(501, 'The only transfer coding is chunked');
+    if (!isFinal) return new Rejection(400, 'The last transfer coding must be chunked');
+    return codings.length === 1 ? -1 : new Rejection(501, 'The only transfer coding is chunked');
   }
   if (!lines.has(CONTENT_LENGTH)) return 0;
-  if (lines.isRepeated(CONTENT_LENGTH)) return new Refusal(400, 'More than one Content-Length field');
-  return exactLength(lines.known(CONTENT_LENGTH)!) ?? new Refusal(400, 'Content-Length must be a number of bytes');
+  if (lines.isRepeated(CONTENT_LENGTH)) return new Rejection(400, 'More than one Content-Length field');
+  return exactLength(lines.known(CONTENT_LENGTH)!) ?? new Rejection(400, 'Content-Length must be a number of bytes');
 }

@@ -1,7 +1,7 @@
 import type { Deviation } from '../contract/deviations';
 import type { FieldBlock } from '../contract/streams';
 import { FieldLimits, isLooseValueCode, scanFields } from './field-lines';
-import { mendTrailers } from './repaired';
+import { repairTrailers } from './repaired';
 
 /** They say where a message ends, where it goes and for whom: a recipient that took them from a trailer could be led astray. */
 const REFUSED = /^(content-length|transfer-encoding|host|connection|upgrade|te|authorization|proxy-authorization)$/;
@@ -11,7 +11,7 @@ const DROPPED =
   /^(content-(encoding|type|range)|trailer|forwarded|via|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*|cookie|set-cookie|cache-control|expect|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate|keep-alive|proxy-.*|http2-settings|:.*)$/;
 
 /** Whether a request with this trailer is refused. */
-export function isRefusedTrailer(name: string): boolean {
+export function isRejectedTrailer(name: string): boolean {
   return REFUSED.test(name);
 }
 
@@ -32,7 +32,7 @@ export function readTrailers(text: string, limits: FieldLimits): FieldBlock | un
   let kept = '';
   for (let index = 0; index < lines.count; index += 1) {
     const name = lines.nameAt(index);
-    if (isRefusedTrailer(name)) return undefined;
+    if (isRejectedTrailer(name)) return undefined;
     if (isTrailer(name)) kept += `${name}: ${lines.valueAt(index)}\r\n`;
   }
   return kept;
@@ -47,15 +47,15 @@ export function readLooseTrailers(
   { fieldBytes }: FieldLimits,
   deviates: (what: Deviation) => void,
 ): FieldBlock | undefined {
-  const mended = mendTrailers(text);
-  mended.deviations.forEach(deviates);
+  const repaired = repairTrailers(text);
+  repaired.deviations.forEach(deviates);
   const limits = { fieldBytes, fieldLines: Infinity };
-  const lines = scanFields(mended.text, 0, mended.text.length, limits, isLooseValueCode);
+  const lines = scanFields(repaired.text, 0, repaired.text.length, limits, isLooseValueCode);
   if (typeof lines === 'string') return undefined;
   let kept = '';
   for (let index = 0; index < lines.count; index += 1) {
     const name = lines.nameAt(index);
-    if (isRefusedTrailer(name)) deviates('trailers');
+    if (isRejectedTrailer(name)) deviates('trailers');
     else if (isTrailer(name)) kept += `${name}: ${lines.valueAt(index)}\r\n`;
   }
   return kept;

@@ -1,6 +1,6 @@
 import type { RequestHead } from '../contract/data-plane';
 import type { FieldBlock, InterimHead } from '../contract/streams';
-import { linesOf } from './lines';
+import { listLines } from './lines';
 
 /** The member of a `Via` for a message that was received in this version of HTTP (RFC 9110 section 7.6.3). */
 export function viaMember(received: RequestHead['httpVersion'], name: string): string {
@@ -9,5 +9,5 @@ export function viaMember(received: RequestHead['httpVersion'], name: string): s
 
 /** The fields of an answer, with a `Via` behind those that came if there is a name for it. */
 export function withVia({ httpVersion, fields }: InterimHead, name: string | undefined): FieldBlock {
-  return name === undefined ? fields : fields + linesOf('Via', viaMember(httpVersion, name));
+  return name === undefined ? fields : fields + listLines('Via', viaMember(httpVersion, name));
 }

@@ -1,15 +1,15 @@
 import type { PlaneContext } from '../shared/context';
-import type { Answer } from '../contract/data-plane';
-import type { AnswerHead, ClientHalf, FieldBlock } from '../contract/streams';
+import type { Response } from '../contract/data-plane';
+import type { ResponseHead, DownstreamStream, FieldBlock } from '../contract/streams';
 import { Exchange } from '../exchange/exchange';
 import { CONNECTION_BYTES, EXCHANGE_BYTES, Holder, TLS_BYTES } from '../shared/memory-budget';
 import type { Ticking } from '../shared/ticker';
-import { NOBODY, Wire, WireUser } from '../contract/transport';
+import { NOBODY, Transport, TransportUser } from '../contract/transport';
 import { Ahead } from './message/read-ahead';
-import { AnswerWriter } from './response-writer';
+import { ResponseWriter } from './response-writer';
 import { BodyReader } from './message/body-reader';
 import type { BodySink } from './message/chunked';
-import { Refusal } from '../fields/http-error';
+import { Rejection } from '../fields/http-error';
 import type { Http1Head } from './message/request-head';
 import { RequestReader } from './message/request-reader';
 
@@ -18,28 +18,28 @@ const FORGET_MS = 1_000;
 /** What a client may send ahead of its answers. */
 const AHEAD_BYTES = 64 * 1024;
 /** For how long a client may go on to send after its last answer, and how long be silent, before the connection is cut. */
-const LINGER_MS = { most: 30_000, silent: 2_000 };
+const LINGER_MS = { max: 30_000, silent: 2_000 };
 
 /** Whom a connection belongs to. */
 export interface ClientHome {
   /** It is gone, or somebody else's. Called once. */
   left(client: Http1Client): void;
   /** It speaks HTTP/2, with these bytes first. */
-  isHttp2(wire: Wire, bytes: Buffer): void;
+  isHttp2(transport: Transport, bytes: Buffer): void;
 }
 
 /** One HTTP/1.x connection of a client: its requests one after the other, each in an exchange of its own. */
-export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Holder {
+export class Http1Client implements DownstreamStream, TransportUser, BodySink, Ticking, Holder {
   private readonly requests: RequestReader;
   private readonly upload: BodyReader;
-  private readonly answerWriter: AnswerWriter;
+  private readonly responseWriter: ResponseWriter;
   private exchange: Exchange | undefined;
   private head: Http1Head | undefined;
   /** Read, and its turn has not come: the next requests, or a body that is held. */
   private readonly ahead = new Ahead();
   private isUploadPaused = false;
   /** The answer has left whole. */
-  private isAnswered = false;
+  private hasResponded = false;
   /** Within `serve`, which goes on by itself when an exchange ends. */
   private isServing = false;
   /** Within `goOnWithAhead`, likewise. */
@@ -48,61 +48,61 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
   private lingersSinceMs: number | undefined;
   /** Since when the connection is in the state that it is in. */
   private sinceMs: number;
-  private isRefused = false;
+  private isRejected = false;
   private isGone = false;
 
   constructor(
     private readonly context: PlaneContext,
     private readonly home: ClientHome,
-    private readonly wire: Wire,
+    private readonly transport: Transport,
   ) {
-    this.requests = new RequestReader(context.limits, wire);
+    this.requests = new RequestReader(context.limits, transport);
     this.upload = new BodyReader(context.limits);
-    this.answerWriter = new AnswerWriter(wire);
+    this.responseWriter = new ResponseWriter(transport);
     this.sinceMs = context.ticker.nowMs;
-    wire.user = this;
+    transport.user = this;
     context.ticker.add(this);
   }
 
   destroy(): void {
     // An answer without a length and without chunks ends with its connection: cut, it must not look like a whole one.
-    if (this.exchange && !this.exchange.isOver) this.wire.reset();
-    else this.wire.destroy();
+    if (this.exchange && !this.exchange.isOver) this.transport.reset();
+    else this.transport.destroy();
   }
 
   tick(nowMs: number): void {
     const { timeouts } = this.context;
     const waitedMs = nowMs - this.sinceMs;
     if (this.lingersSinceMs !== undefined) {
-      if (waitedMs > LINGER_MS.silent || nowMs - this.lingersSinceMs > LINGER_MS.most) this.wire.destroy();
+      if (waitedMs > LINGER_MS.silent || nowMs - this.lingersSinceMs > LINGER_MS.max) this.transport.destroy();
     } else if (this.exchange && !this.exchange.isOver) {
       this.exchange.tick(nowMs);
     } else if (this.exchange) {
       // The rest of a body that nobody wants any more.
-      if (waitedMs > timeouts.bodyIdleMs) this.wire.destroy();
-    } else if (this.isRefused) {
+      if (waitedMs > timeouts.bodyIdleMs) this.transport.destroy();
+    } else if (this.isRejected) {
       // Its answer is still on the way.
-      if (waitedMs > timeouts.bodyIdleMs) this.wire.destroy();
-    } else if (this.requests.hasBegun) {
+      if (waitedMs > timeouts.bodyIdleMs) this.transport.destroy();
+    } else if (this.requests.hasStarted) {
       if (waitedMs > timeouts.headMs || this.requests.isTooSlow(waitedMs))
-        this.refuse(new Refusal(408, 'The request head did not come in time'));
+        this.reject(new Rejection(408, 'The request head did not come in time'));
     } else if (waitedMs > timeouts.clientIdleMs) {
-      this.wire.destroy();
+      this.transport.destroy();
     } else if (waitedMs > FORGET_MS) {
       this.requests.forget();
     }
   }
 
   get heldBytes(): number {
-    const { wire, requests, ahead, exchange } = this;
+    const { transport, requests, ahead, exchange } = this;
     // A head that has begun is kept as text and, while it is read, once more.
-    const taken = 2 * requests.begunBytes + ahead.bytes + (exchange === undefined ? 0 : EXCHANGE_BYTES);
-    const waiting = wire.hasPending ? wire.pendingBytes : 0;
-    return CONNECTION_BYTES + (wire.isTls ? TLS_BYTES : 0) + taken + waiting;
+    const taken = 2 * requests.startedBytes + ahead.bytes + (exchange === undefined ? 0 : EXCHANGE_BYTES);
+    const waiting = transport.hasPending ? transport.pendingBytes : 0;
+    return CONNECTION_BYTES + (transport.isTls ? TLS_BYTES : 0) + taken + waiting;
   }
 
   shed(): void {
-    this.wire.reset();
+    this.transport.reset();
   }
 
   // The wire.
@@ -111,7 +111,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
     try {
       if (this.lingersSinceMs !== undefined) this.linger();
       // Behind a refusal no byte is known to be a request.
-      else if (this.isRefused) return;
+      else if (this.isRejected) return;
       else if (this.exchange === undefined) this.serve(bytes, length);
       else this.continueUpload(bytes.subarray(0, length));
     } catch (error) {
@@ -130,13 +130,13 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
 
   failed(): void {
     this.gone();
-    this.wire.destroy();
+    this.transport.destroy();
   }
 
   ended(): void {
     // A client that closes its half has left, as far as a proxy can tell, unless its answer is already on the way.
-    if (this.answerWriter.isEnded && !this.isAnswered) {
-      this.answerWriter.isLast = true;
+    if (this.responseWriter.isEnded && !this.hasResponded) {
+      this.responseWriter.isLast = true;
       return;
     }
     this.failed();
@@ -152,45 +152,46 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
 
   inform(status: number, fields: FieldBlock): void {
     if (this.head!.httpVersion === '1.0') return;
-    this.answerWriter.inform(status, fields);
+    this.responseWriter.inform(status, fields);
   }
 
-  begin(answer: AnswerHead): void {
-    this.answerWriter.begin(answer, this.head!, !this.upload.isOver, this.context.isDraining);
+  begin(response: ResponseHead): void {
+    this.responseWriter.begin(response, this.head!, !this.upload.isOver, this.context.isDraining);
   }
 
   write(bytes: Buffer): void {
-    this.answerWriter.write(bytes);
+    this.responseWriter.write(bytes);
   }
 
   end(trailers: FieldBlock): void {
-    this.answerWriter.end(trailers);
+    this.responseWriter.end(trailers);
   }
 
   flush(): void {
-    this.answerWriter.flush();
-    if (!this.answerWriter.isEnded || this.isAnswered || this.wire.hasPending || this.wire.hasFailed) return;
-    this.isAnswered = true;
-    this.exchange?.answerSent();
+    this.responseWriter.flush();
+    if (!this.responseWriter.isEnded || this.hasResponded || this.transport.hasPending || this.transport.hasFailed)
+      return;
+    this.hasResponded = true;
+    this.exchange?.responseSent();
     this.endExchange();
   }
 
-  answer(answer: Answer): void {
-    this.answerWriter.answer(answer, this.head, !this.upload.isOver, this.context.isDraining);
+  respond(response: Response): void {
+    this.responseWriter.respond(response, this.head, !this.upload.isOver, this.context.isDraining);
     this.flush();
   }
 
   get isBackedUp(): boolean {
-    return this.wire.isBackedUp;
+    return this.transport.isBackedUp;
   }
 
   get pendingBytes(): number {
-    return this.wire.pendingBytes;
+    return this.transport.pendingBytes;
   }
 
   pauseUpload(): void {
     this.isUploadPaused = true;
-    this.wire.pause();
+    this.transport.pause();
   }
 
   holdUpload(): void {
@@ -199,19 +200,19 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
 
   resumeUpload(): void {
     this.isUploadPaused = false;
-    this.wire.resume();
+    this.transport.resume();
     if (!this.isServing && !this.upload.isOver) this.goOnWithAhead();
   }
 
   reset(): void {
-    this.wire.reset();
+    this.transport.reset();
   }
 
-  detach(): { wire: Wire; head: Buffer } {
+  detach(): { transport: Transport; head: Buffer } {
     this.leave();
-    this.wire.user = NOBODY;
-    if (this.wire.isPaused) this.wire.resume();
-    return { wire: this.wire, head: this.ahead.takeAll() };
+    this.transport.user = NOBODY;
+    if (this.transport.isPaused) this.transport.resume();
+    return { transport: this.transport, head: this.ahead.takeAll() };
   }
 
   bodyReceived(bytes: Buffer): void {
@@ -233,7 +234,7 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
       this.exchange === undefined &&
       this.lingersSinceMs === undefined &&
       !this.isGone &&
-      !this.isRefused
+      !this.isRejected
     ) {
       at = this.serveNext(bytes, at, length);
     }
@@ -243,16 +244,16 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
   }
 
   private serveNext(bytes: Buffer, from: number, to: number): number {
-    if (!this.requests.hasBegun) this.sinceMs = this.context.ticker.nowMs;
+    if (!this.requests.hasStarted) this.sinceMs = this.context.ticker.nowMs;
     const found = this.requests.read(bytes, from, to);
     if (found === 'incomplete') return to;
     if (found === 'http2') {
       this.leave();
-      this.home.isHttp2(this.wire, Buffer.concat([this.requests.taken, bytes.subarray(from, to)]));
+      this.home.isHttp2(this.transport, Buffer.concat([this.requests.taken, bytes.subarray(from, to)]));
       return to;
     }
-    if (found instanceof Refusal) {
-      this.refuse(found);
+    if (found instanceof Rejection) {
+      this.reject(found);
       return to;
     }
     this.begins(found);
@@ -261,10 +262,10 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
 
   private begins(head: Http1Head): void {
     // Reset before it was asked who it is: its request must not go on in nobody's name, and nobody would read the answer.
-    if (this.wire.peer.address === '') return this.wire.destroy();
+    if (this.transport.peer.address === '') return this.transport.destroy();
     this.head = head;
-    this.isAnswered = false;
-    this.answerWriter.reset();
+    this.hasResponded = false;
+    this.responseWriter.reset();
     if (head.bodyLength === -1) this.upload.begin('chunked', 0);
     else this.upload.begin('length', head.bodyLength);
     this.exchange = new Exchange(this.context, this, head);
@@ -285,14 +286,14 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
 
   private breakUpload(): void {
     this.upload.begin('length', 0);
-    this.answerWriter.isLast = true;
-    this.exchange?.uploadBroken(new Refusal(400, 'The chunked body is malformed').answer);
+    this.responseWriter.isLast = true;
+    this.exchange?.uploadBroken(new Rejection(400, 'The chunked body is malformed').response);
   }
 
   private keepAhead(bytes: Buffer, isOwn: boolean): void {
     if (isOwn) this.ahead.putBack(bytes);
     else this.ahead.add(bytes);
-    if (this.ahead.bytes > AHEAD_BYTES) this.wire.pause();
+    if (this.ahead.bytes > AHEAD_BYTES) this.transport.pause();
   }
 
   /** Serves what was kept, piece after piece, until the next one has to wait for its turn again. */
@@ -301,21 +302,21 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
     if (this.isGoingOn) return;
     this.isGoingOn = true;
     const isWanted = () => this.exchange === undefined || !(this.upload.isOver || this.isUploadPaused);
-    while (isWanted() && !this.isGone && !this.isRefused) {
+    while (isWanted() && !this.isGone && !this.isRejected) {
       const piece = this.ahead.take();
       if (piece === undefined) break;
       if (this.exchange === undefined) this.serve(piece, piece.length, true);
       else this.continueUpload(piece, true);
     }
     this.isGoingOn = false;
-    if (!this.isGone && !this.isUploadPaused && this.wire.isPaused && this.ahead.bytes <= AHEAD_BYTES)
-      this.wire.resume();
+    if (!this.isGone && !this.isUploadPaused && this.transport.isPaused && this.ahead.bytes <= AHEAD_BYTES)
+      this.transport.resume();
   }
 
   /** When request and answer are both over the next one's turn has come. */
   private endExchange(): void {
-    if (!this.isAnswered || this.lingersSinceMs !== undefined || this.isGone) return;
-    if (this.answerWriter.isLast) return this.close();
+    if (!this.hasResponded || this.lingersSinceMs !== undefined || this.isGone) return;
+    if (this.responseWriter.isLast) return this.close();
     if (!this.upload.isOver) return;
     this.exchange = undefined;
     this.head = undefined;
@@ -323,16 +324,16 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
     if (!this.isServing && this.ahead.bytes > 0) this.goOnWithAhead();
   }
 
-  private refuse(refusal: Refusal): void {
-    this.isRefused = true;
+  private reject(rejection: Rejection): void {
+    this.isRejected = true;
     this.sinceMs = this.context.ticker.nowMs;
     this.head = undefined;
-    this.isAnswered = false;
-    this.answerWriter.reset();
-    const told = { status: refusal.status, address: this.wire.peer.address, why: refusal.why };
-    const { refused, refusalAnswer } = this.context.options;
-    refused?.(told);
-    this.answer(refusalAnswer ? refusal.as(refusalAnswer(told)) : refusal.answer);
+    this.hasResponded = false;
+    this.responseWriter.reset();
+    const notified = { status: rejection.status, address: this.transport.peer.address, why: rejection.why };
+    const { refused, rejectionResponse } = this.context.options;
+    refused?.(notified);
+    this.respond(rejectionResponse ? rejection.as(rejectionResponse(notified)) : rejection.response);
   }
 
   /** Ends the connection in order: a close over unread bytes would be a reset, and take the answer with it. */
@@ -340,8 +341,8 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
     this.exchange = undefined;
     this.sinceMs = this.context.ticker.nowMs;
     this.lingersSinceMs = this.sinceMs;
-    this.wire.end();
-    if (this.wire.isPaused) this.wire.resume();
+    this.transport.end();
+    if (this.transport.isPaused) this.transport.resume();
   }
 
   private linger(): void {
@@ -366,6 +367,6 @@ export class Http1Client implements ClientHalf, WireUser, BodySink, Ticking, Hol
   private fault(error: unknown): void {
     if (this.exchange && !this.exchange.isOver) return this.exchange.fault(error);
     this.context.faulted(error);
-    this.wire.destroy();
+    this.transport.destroy();
   }
 }

@@ -1,12 +1,12 @@
 import type { PlaneContext, UpstreamRequest } from '../shared/context';
-import { causeOf } from '../contract/connect-failure';
+import { formatCause } from '../contract/connect-failure';
 import type { FailureCause, UpstreamFailure } from '../contract/data-plane';
 import type { Deviation } from '../contract/deviations';
-import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../contract/streams';
+import type { ResponseHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { upgradeLines } from '../exchange/upgrade';
-import { NOBODY, Wire, WireUser } from '../contract/transport';
-import type { Http1AnswerHead } from './message/response-head';
-import { AnswerReader, AnswerSink } from './message/response-reader';
+import { NOBODY, Transport, TransportUser } from '../contract/transport';
+import type { Http1ResponseHead } from './message/response-head';
+import { ResponseReader, ResponseSink } from './message/response-reader';
 import { isBoundLogin } from './message/bound-logins';
 import { LAST_CHUNK, chunkHead } from './message/chunked';
 
@@ -23,7 +23,7 @@ export const TEXT_BYTES = 8_192;
 const NO_BYTES = Buffer.alloc(0);
 
 /** One connection to an upstream, and the request that is on it. */
-export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
+export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSink {
   /** When it became idle; of the ticker's clock. */
   idleSinceMs = 0;
   /** How long the upstream said that it keeps an idle connection. */
@@ -38,7 +38,7 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   isBound = false;
   /** Whose it is then. */
   owner: object | undefined;
-  private wire: Wire | undefined;
+  private transport: Transport | undefined;
   /** Undefined between exchanges. */
   private events: UpstreamEvents | undefined;
   private isReused = false;
@@ -48,8 +48,8 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   private hasReceived = false;
   private isChunkedUpload = false;
   private isUploadOver = true;
-  private readonly answer: AnswerReader;
-  private isAnswerOver = false;
+  private readonly response: ResponseReader;
+  private isResponseComplete = false;
   /** What came behind a 101. */
   private detached = NO_BYTES;
   private isLost = false;
@@ -58,32 +58,32 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     private readonly context: PlaneContext,
     private readonly keeper: Keeper,
   ) {
-    this.answer = new AnswerReader(context.limits, this);
+    this.response = new ResponseReader(context.limits, this);
   }
 
   /** Puts a request on it. The connection may still be opening. */
   begin({ head, url, fields }: UpstreamRequest, events: UpstreamEvents): void {
     this.events = events;
-    this.isReused = this.wire !== undefined;
+    this.isReused = this.transport !== undefined;
     this.hasSent = false;
     this.hasReceived = false;
     this.isChunkedUpload = head.bodyLength === -1;
     this.isUploadOver = head.bodyLength === 0;
-    this.isAnswerOver = false;
-    this.answer.begin(head.method);
+    this.isResponseComplete = false;
+    this.response.begin(head.method);
     if (isBoundLogin(head.field('authorization'))) this.bind(events);
     this.out = `${head.method} ${url} HTTP/1.1\r\n${fields}${connectionLines(head)}\r\n`;
   }
 
   /** The connection is open; `isReused` when it served another request before. */
-  opened(wire: Wire, isReused: boolean): void {
+  opened(transport: Transport, isReused: boolean): void {
     this.cancelConnecting = undefined;
     this.isReused = isReused;
-    this.wire = wire;
-    wire.user = this;
+    this.transport = transport;
+    transport.user = this;
     if (this.events === undefined) return this.lose();
     this.flush();
-    if (!wire.isBackedUp) this.events?.upstreamDrained();
+    if (!transport.isBackedUp) this.events?.upstreamDrained();
   }
 
   /** It is not, and will not be. */
@@ -96,13 +96,13 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     if (this.isUploadOver || this.isLost) return;
     const before = this.isChunkedUpload ? this.out + chunkHead(bytes.length) : this.out;
     const after = this.isChunkedUpload ? '\r\n' : '';
-    if (bytes.length <= TEXT_BYTES || this.wire === undefined) {
+    if (bytes.length <= TEXT_BYTES || this.transport === undefined) {
       this.out = before + bytes.toString('latin1', 0, bytes.length) + after;
       return;
     }
     this.out = after;
-    this.wire.writeBytes(bytes, before);
-    if (!this.wire.hasFailed) this.hasSent = true;
+    this.transport.writeBytes(bytes, before);
+    if (!this.transport.hasFailed) this.hasSent = true;
   }
 
   finish(trailers: FieldBlock): void {
@@ -112,24 +112,24 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   }
 
   flush(): void {
-    const { out, wire } = this;
-    if (out === '' || wire === undefined) return;
+    const { out, transport } = this;
+    if (out === '' || transport === undefined) return;
     this.out = '';
-    wire.write(out);
+    transport.write(out);
     // What a dead connection refused at once has gone nowhere.
-    if (!wire.hasFailed) this.hasSent = true;
+    if (!transport.hasFailed) this.hasSent = true;
   }
 
   get isBackedUp(): boolean {
-    return this.wire === undefined || this.wire.isBackedUp;
+    return this.transport === undefined || this.transport.isBackedUp;
   }
 
-  pauseAnswer(): void {
-    this.wire?.pause();
+  pauseResponse(): void {
+    this.transport?.pause();
   }
 
-  resumeAnswer(): void {
-    this.wire?.resume();
+  resumeResponse(): void {
+    this.transport?.resume();
   }
 
   abandon(): void {
@@ -137,14 +137,14 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     this.lose();
   }
 
-  detach(): { wire: Wire; head: Buffer } | undefined {
-    const { wire } = this;
-    if (wire === undefined || this.isLost) return undefined;
+  detach(): { transport: Transport; head: Buffer } | undefined {
+    const { transport } = this;
+    if (transport === undefined || this.isLost) return undefined;
     this.events = undefined;
     this.isLost = true;
-    wire.user = NOBODY;
+    transport.user = NOBODY;
     this.keeper.lost(this);
-    return { wire, head: this.detached };
+    return { transport, head: this.detached };
   }
 
   received(bytes: Buffer, length: number): void {
@@ -159,39 +159,39 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
   }
 
   /** Leaves an open connection to another one. */
-  giveWire(): Wire {
+  giveTransport(): Transport {
     this.isLost = true;
-    return this.wire!;
+    return this.transport!;
   }
 
   drained(): void {
-    this.guarded(() => this.events?.upstreamDrained());
+    this.withLock(() => this.events?.upstreamDrained());
   }
 
   /** It may have answered before it took no more; what the client still sends goes nowhere. */
   failed(): void {
-    this.guarded(() => this.events?.upstreamDrained());
+    this.withLock(() => this.events?.upstreamDrained());
   }
 
   ended(): void {
-    this.guarded(() => this.end());
+    this.withLock(() => this.end());
   }
 
   closed(error: Error | undefined): void {
-    this.guarded(() => this.fail('reset', this.seen, causeOf(error) ?? this.endCause));
+    this.withLock(() => this.fail('reset', this.seen, formatCause(error) ?? this.endCause));
   }
 
   private end(): void {
-    if (!this.answer.close()) return this.fail('reset', this.seen, this.endCause);
+    if (!this.response.close()) return this.fail('reset', this.seen, this.endCause);
     const { events } = this;
-    if (!this.isAnswerOver) events?.answerEnded('');
+    if (!this.isResponseComplete) events?.responseEnded('');
     this.events = undefined;
-    events?.answerFlushed();
+    events?.responseFlushed();
     this.lose();
   }
 
   /** What goes wrong here costs this connection, and nobody else anything. */
-  private guarded(act: () => void): void {
+  private withLock(act: () => void): void {
     try {
       act();
     } catch (error) {
@@ -200,7 +200,7 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     }
   }
 
-  interim(head: AnswerHead): void {
+  interim(head: ResponseHead): void {
     this.events?.informed(head);
   }
 
@@ -208,21 +208,21 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     this.events?.deviated(what);
   }
 
-  headRead(head: Http1AnswerHead): void {
+  headRead(head: Http1ResponseHead): void {
     this.keptMs = head.keptMs ?? this.keptMs;
     if (head.bindsLogin && this.events !== undefined) this.bind(this.events);
     if (head.status === 101) return;
-    this.events?.answerBegan(head);
-    if (this.answer.isOver) this.bodyEnded('');
+    this.events?.responseStarted(head);
+    if (this.response.isOver) this.bodyEnded('');
   }
 
   bodyReceived(bytes: Buffer): void {
-    this.events?.answerReceived(bytes);
+    this.events?.responseReceived(bytes);
   }
 
   bodyEnded(trailers: FieldBlock): void {
-    this.isAnswerOver = true;
-    this.events?.answerEnded(trailers);
+    this.isResponseComplete = true;
+    this.events?.responseEnded(trailers);
   }
 
   private get seen(): Seen {
@@ -232,28 +232,28 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
 
   private read(bytes: Buffer, length: number, events: UpstreamEvents): void {
     this.hasReceived = true;
-    const to = this.answer.read(bytes, length);
+    const to = this.response.read(bytes, length);
     // An event may have ended the exchange.
     if (this.events === undefined) return;
-    if (to < 0) return this.fail('malformed', 'maybe', { why: this.answer.problem });
-    if (!this.answer.isOver) return events.answerFlushed();
-    if (this.answer.head!.status === 101) {
+    if (to < 0) return this.fail('malformed', 'maybe', { why: this.response.problem });
+    if (!this.response.isOver) return events.responseFlushed();
+    if (this.response.head!.status === 101) {
       this.detached = Buffer.from(bytes.subarray(to, length));
-      return events.switched(this.answer.head!);
+      return events.switched(this.response.head!);
     }
     this.endExchange(events, to === length);
   }
 
   /** The answer is whole. The connection is free before the client hears of it, since it may ask again at once. */
   private endExchange(events: UpstreamEvents, isAtEnd: boolean): void {
-    const { wire } = this;
-    const isSent = this.isUploadOver && this.out === '' && wire?.isBackedUp === false;
-    const isReusable = isAtEnd && isSent && this.answer.keepsAlive;
+    const { transport } = this;
+    const isSent = this.isUploadOver && this.out === '' && transport?.isBackedUp === false;
+    const isReusable = isAtEnd && isSent && this.response.keepsAlive;
     this.events = undefined;
-    if (wire?.isPaused) wire.resume();
+    if (transport?.isPaused) transport.resume();
     if (isReusable) this.keeper.release(this);
     else this.lose();
-    events.answerFlushed();
+    events.responseFlushed();
   }
 
   private bind({ owner }: UpstreamEvents): void {
@@ -278,7 +278,7 @@ export class Http1Upstream implements UpstreamHalf, WireUser, AnswerSink {
     this.isLost = true;
     this.out = '';
     this.cancelConnecting?.();
-    this.wire?.destroy();
+    this.transport?.destroy();
     this.keeper.lost(this);
   }
 }

@@ -1,15 +1,15 @@
 import { STATUS_CODES } from 'node:http';
-import type { Answer } from '../contract/data-plane';
-import type { AnswerHead, FieldBlock } from '../contract/streams';
-import type { Wire } from '../contract/transport';
+import type { Response } from '../contract/data-plane';
+import type { ResponseHead, FieldBlock } from '../contract/streams';
+import type { Transport } from '../contract/transport';
 import { LAST_CHUNK, chunkHead } from './message/chunked';
 import { dateLine } from './message/date-line';
 import { TEXT_BYTES } from './http1-upstream';
-import { blockOf } from '../fields/lines';
+import { buildFieldBlock } from '../fields/lines';
 import type { Http1Head } from './message/request-head';
 
 /** Writes the answers of one client connection, each framed anew. */
-export class AnswerWriter {
+export class ResponseWriter {
   /** The connection ends with the answer that is under way. */
   isLast = false;
   isEnded = false;
@@ -18,7 +18,7 @@ export class AnswerWriter {
   /** Written, and not yet given to the wire: what belongs together leaves together. */
   private out = '';
 
-  constructor(private readonly wire: Wire) {}
+  constructor(private readonly transport: Transport) {}
 
   /** For the next answer. */
   reset(): void {
@@ -30,18 +30,18 @@ export class AnswerWriter {
 
   inform(status: number, fields: FieldBlock): void {
     if (status === 100) this.hasContinued = true;
-    this.wire.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${status === 100 ? '' : fields}\r\n`);
+    this.transport.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${status === 100 ? '' : fields}\r\n`);
   }
 
-  begin(answer: AnswerHead, request: Http1Head, isUploading: boolean, isDraining: boolean): void {
-    const { status, reason, fields, bodyLength, statedLength } = answer;
+  begin(response: ResponseHead, request: Http1Head, isUploading: boolean, isDraining: boolean): void {
+    const { status, reason, fields, bodyLength, statedLength } = response;
     const isOld = request.httpVersion === '1.0';
     this.isChunked = bodyLength === -1 && !isOld;
     this.decideLast(request, isUploading, isDraining);
     // Without a length and without chunks an answer ends with its connection.
     if (bodyLength === -1 && isOld) this.isLast = true;
     let text = `HTTP/1.1 ${status} ${reason === '' ? (STATUS_CODES[status] ?? '') : reason}\r\n${fields}`;
-    if (answer.lacksDate === true) text += dateLine();
+    if (response.lacksDate === true) text += dateLine();
     if (statedLength !== undefined) text += `Content-Length: ${statedLength}\r\n`;
     else if (this.isChunked) text += 'Transfer-Encoding: chunked\r\n';
     this.out += `${text}${this.connectionLine(isOld)}\r\n`;
@@ -54,7 +54,7 @@ export class AnswerWriter {
       this.out = before + bytes.toString('latin1', 0, bytes.length) + after;
       return;
     }
-    this.wire.writeBytes(bytes, before);
+    this.transport.writeBytes(bytes, before);
     this.out = after;
   }
 
@@ -64,16 +64,16 @@ export class AnswerWriter {
   }
 
   /** One by the proxy itself, whole. `request` undefined: it could not be read. */
-  answer(answer: Answer, request: Http1Head | undefined, isUploading: boolean, isDraining: boolean): void {
-    const { connection, ...headers } = { connection: '', ...answer.headers };
+  respond(response: Response, request: Http1Head | undefined, isUploading: boolean, isDraining: boolean): void {
+    const { connection, ...headers } = { connection: '', ...response.headers };
     if (request === undefined || connection.includes('close')) this.isLast = true;
     else this.decideLast(request, isUploading, isDraining);
-    const body = Buffer.from(answer.body ?? '').toString('latin1');
-    let fields = blockOf(headers);
+    const body = Buffer.from(response.body ?? '').toString('latin1');
+    let fields = buildFieldBlock(headers);
     if (!('date' in headers)) fields += dateLine();
     if (body !== '' && !('content-type' in headers)) fields += 'Content-Type: text/plain; charset=utf-8\r\n';
-    if (answer.status !== 204 && answer.status !== 304) fields += `Content-Length: ${body.length}\r\n`;
-    const status = `${answer.status} ${STATUS_CODES[answer.status] ?? ''}`;
+    if (response.status !== 204 && response.status !== 304) fields += `Content-Length: ${body.length}\r\n`;
+    const status = `${response.status} ${STATUS_CODES[response.status] ?? ''}`;
     this.out += `HTTP/1.1 ${status}\r\n${fields}${this.connectionLine(request?.httpVersion === '1.0', connection)}\r\n`;
     if (request?.method !== 'HEAD') this.out += body;
     this.isEnded = true;
@@ -83,7 +83,7 @@ export class AnswerWriter {
     const { out } = this;
     if (out === '') return;
     this.out = '';
-    this.wire.write(out);
+    this.transport.write(out);
   }
 
   private decideLast(request: Http1Head, isUploading: boolean, isDraining: boolean): void {

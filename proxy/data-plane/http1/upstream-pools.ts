@@ -2,10 +2,10 @@ import type { Addresses } from '../shared/addresses';
 import { ConnectFailure, isShortage } from '../contract/connect-failure';
 import type { ConnectionChoice, PlaneContext, UpstreamRequest, Upstreams } from '../shared/context';
 import type { FailureCause, Upstream } from '../contract/data-plane';
-import type { UpstreamEvents, UpstreamHalf } from '../contract/streams';
+import type { UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { connectFirst } from '../transport/connect';
-import { FastWire } from '../transport/handle-transport';
-import { StreamWire } from '../transport/stream-transport';
+import { HandleTransport } from '../transport/handle-transport';
+import { StreamTransport } from '../transport/stream-transport';
 import { Http1Upstream, Keeper } from './http1-upstream';
 import { IdleConnections } from './idle-connections';
 
@@ -26,10 +26,10 @@ export class UpstreamPools implements Upstreams {
     private readonly isFast: () => boolean,
   ) {}
 
-  open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
+  open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamStream {
     let pool = this.byObject.get(upstream);
     if (pool === undefined) {
-      pool = this.poolOf(upstream);
+      pool = this.findPool(upstream);
       this.byObject.set(upstream, pool);
     }
     return pool.open(request, events);
@@ -51,7 +51,7 @@ export class UpstreamPools implements Upstreams {
     for (const pool of this.byKey.values()) pool.ownerLeft(owner);
   }
 
-  private poolOf(upstream: Upstream): UpstreamPool {
+  private findPool(upstream: Upstream): UpstreamPool {
     const { protocol, host, port, serverName, verifyCertificate, authorities, localAddress } = upstream;
     const key = JSON.stringify([protocol, host, port, serverName, verifyCertificate, authorities, localAddress]);
     const known = this.byKey.get(key);
@@ -91,7 +91,7 @@ class UpstreamPool implements Keeper {
     this.addresses.watch(() => this.retireGone());
   }
 
-  open(request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
+  open(request: UpstreamRequest, events: UpstreamEvents): UpstreamStream {
     const own = this.bound.size === 0 ? undefined : this.takeBound(events.owner);
     if (own !== undefined) {
       own.begin(request, events);
@@ -239,12 +239,12 @@ class UpstreamPool implements Keeper {
     connection.cancelConnecting = connectFirst(this.upstream, addresses.order(address), 'http/1.1', {
       opened: (socket, at) => {
         const isFast = this.isFast() && this.upstream.protocol === 'http';
-        const wire = isFast ? new FastWire(socket) : new StreamWire(socket);
+        const transport = isFast ? new HandleTransport(socket) : new StreamTransport(socket);
         this.opening.delete(connection);
         connection.address = at;
         // The name may have got other addresses meanwhile.
         connection.expiresMs = addresses.has(at) ? context.addresses.expiryMs(addresses) : 0;
-        connection.opened(wire, false);
+        connection.opened(transport, false);
         this.connectNext();
       },
       failed: (failed) => this.connectFailed(connection, choice, failed),
@@ -272,6 +272,6 @@ class UpstreamPool implements Keeper {
     this.all.add(next);
     next.address = free.address;
     next.expiresMs = free.expiresMs;
-    next.opened(free.giveWire(), true);
+    next.opened(free.giveTransport(), true);
   }
 }

@@ -1,15 +1,15 @@
 import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Answer, DataPlaneOptions, Limits, RefusedRequest, Timeouts } from '../contract/data-plane';
-import type { ClientEvents, ClientHalf, EngineHead } from '../contract/streams';
+import type { Response, DataPlaneOptions, Limits, RejectedRequest, Timeouts } from '../contract/data-plane';
+import type { ClientEvents, DownstreamStream, EngineHead } from '../contract/streams';
 import { EXCHANGE_BYTES, Holder, TLS_BYTES } from '../shared/memory-budget';
 import type { Peer } from '../contract/transport';
 import { Http2Client } from './downstream';
-import { sayFarewell } from './goaway';
+import { sendGoaway } from './goaway';
 import { FrameGuard, type GuardEvents } from './frame-guard';
-import { GuardedSocket } from './guarded-socket';
-import { ClientConnection, Http2Head, connectionOf } from './request-head';
+import { CheckedSocket } from './checked-socket';
+import { ClientConnection, Http2Head, describeConnection } from './request-head';
 
 /** For all streams of a connection together; the first 64 KiB of RFC 9113 would make them wait for each other. */
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
@@ -18,7 +18,7 @@ const SESSION_MEMORY_MB = 32;
 /** What a connection and a stream cost before they hold anything; measured. */
 const SESSION_BYTES = 64 * 1024;
 const STREAM_BYTES = 16 * 1024;
-const LATER: Answer = { status: 503, headers: { 'retry-after': '2' }, body: 'Too little memory\n' };
+const LATER: Response = { status: 503, headers: { 'retry-after': '2' }, body: 'Too little memory\n' };
 /** A connection may cancel this many streams at once, and so many a second later on (CVE-2023-44487). */
 const RESET_BURST = 1000;
 const RESETS_A_SECOND = 33;
@@ -31,9 +31,9 @@ export interface ClientSessionsContext {
   readonly timeouts: Timeouts;
   readonly isDraining: boolean;
   readonly isMemoryTight: boolean;
-  readonly options: Pick<DataPlaneOptions, 'refused' | 'refusalAnswer'>;
+  readonly options: Pick<DataPlaneOptions, 'refused' | 'rejectionResponse'>;
   /** Begins the exchange of a request. It may answer in the call already. */
-  begin(client: ClientHalf, head: EngineHead): ClientEvents;
+  begin(client: DownstreamStream, head: EngineHead): ClientEvents;
   /** Told of an error of our own; it has cost one stream its answer. */
   faulted(error: unknown): void;
 }
@@ -97,9 +97,9 @@ class ClientSession implements GuardEvents, Holder {
     private readonly context: ClientSessionsContext,
     ended: () => void,
   ) {
-    this.connection = connectionOf(socket, client);
+    this.connection = describeConnection(socket, client);
     this.guard = new FrameGuard('client', this);
-    const session = http2.performServerHandshake(new GuardedSocket(socket, this.guard), sessionOptions(context.limits));
+    const session = http2.performServerHandshake(new CheckedSocket(socket, this.guard), sessionOptions(context.limits));
     this.session = session;
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     session.on('error', () => undefined);
@@ -114,7 +114,7 @@ class ClientSession implements GuardEvents, Holder {
   broken(streamId: number, code: number, why: string): void {
     const client = this.clients.get(streamId);
     if (client) client.breakOff(code);
-    this.noteRefused({ status: 400, body: why });
+    this.noteRejected({ status: 400, body: why });
   }
 
   reply(frame: Buffer): void {
@@ -130,7 +130,7 @@ class ClientSession implements GuardEvents, Holder {
     if (this.isLeaving || this.session.closed || this.session.destroyed) return;
     this.isLeaving = true;
     this.guard.pinged();
-    sayFarewell(this.session, this.socket, this.context.timeouts.bodyIdleMs);
+    sendGoaway(this.session, this.socket, this.context.timeouts.bodyIdleMs);
   }
 
   destroy(): void {
@@ -162,7 +162,7 @@ class ClientSession implements GuardEvents, Holder {
     // It may be broken already, and tell of it only later.
     stream.on('error', () => undefined);
     const { id = 0 } = stream;
-    const fault = this.guard.faultOf(id);
+    const fault = this.guard.findFault(id);
     if (stream.destroyed) return this.guard.forget(id);
     this.streams.add(stream);
     stream.once('close', () => this.ended(stream, id));
@@ -180,20 +180,20 @@ class ClientSession implements GuardEvents, Holder {
     const head = new Http2Head(headers, raw, this.connection, !stream.endAfterHeaders);
     const client = new Http2Client(stream, head, timeouts.bodyIdleMs, () => this.destroy());
     this.clients.set(stream.id ?? 0, client);
-    const refusal = head.refusal(limits) ?? (this.context.isMemoryTight ? LATER : undefined);
-    if (refusal) this.refuse(client, refusal);
+    const rejection = head.rejection(limits) ?? (this.context.isMemoryTight ? LATER : undefined);
+    if (rejection) this.reject(client, rejection);
     else client.listen(this.context.begin(client, head));
   }
 
-  private refuse(client: Http2Client, answer: Answer): void {
-    const told = this.noteRefused(answer);
-    client.answer(this.context.options.refusalAnswer?.(told) ?? answer);
+  private reject(client: Http2Client, response: Response): void {
+    const notified = this.noteRejected(response);
+    client.respond(this.context.options.rejectionResponse?.(notified) ?? response);
   }
 
-  private noteRefused({ status, body = '' }: Answer): RefusedRequest {
-    const told = { status, address: this.connection.client.address, why: body.trimEnd() };
-    this.context.options.refused?.(told);
-    return told;
+  private noteRejected({ status, body = '' }: Response): RejectedRequest {
+    const notified = { status, address: this.connection.client.address, why: body.trimEnd() };
+    this.context.options.refused?.(notified);
+    return notified;
   }
 
   private ended(stream: ServerHttp2Stream, streamId: number): void {

@@ -1,9 +1,9 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import type { Answer } from '../contract/data-plane';
-import type { AnswerHead, ClientEvents, ClientHalf, FieldBlock } from '../contract/streams';
-import { isRefusedTrailer, isTrailer } from '../fields/trailers';
-import { Http2Fields, addBlock, blockOf, emptyFields } from './fields';
-import { grpcAnswer, grpcEnd } from '../streams/grpc';
+import type { Response } from '../contract/data-plane';
+import type { ResponseHead, ClientEvents, DownstreamStream, FieldBlock } from '../contract/streams';
+import { isRejectedTrailer, isTrailer } from '../fields/trailers';
+import { Http2Fields, addBlock, buildFieldBlock, emptyFields } from './fields';
+import { grpcResponse, grpcEnd } from '../streams/grpc';
 import type { Http2Head } from './request-head';
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_CANCEL } = constants;
@@ -12,11 +12,11 @@ const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_CANCEL } = constants;
 const NO_TRAILERS: Http2Fields = emptyFields();
 
 /** The client's half of an exchange over one HTTP/2 stream. */
-export class Http2Client implements ClientHalf {
+export class Http2Client implements DownstreamStream {
   private events: ClientEvents | undefined;
   /** What comes after the last byte. */
   private trailers = NO_TRAILERS;
-  private hasBegun = false;
+  private hasStarted = false;
   /** The answer is whole or broken. The exchange still hears that it was sent, or that its client is gone. */
   private isOver = false;
   /** The exchange gave up, and hears of nothing more. */
@@ -49,18 +49,18 @@ export class Http2Client implements ClientHalf {
   }
 
   inform(status: number, fields: FieldBlock): void {
-    if (this.hasBegun || !this.isOpen) return;
+    if (this.hasStarted || !this.isOpen) return;
     const informed: Http2Fields = emptyFields();
     // A 100 has nothing to say but itself.
     if (status !== 100) addBlock(informed, fields);
     this.say(() => this.stream.additionalHeaders({ ...informed, ':status': status }));
   }
 
-  begin(head: AnswerHead): void {
+  begin(head: ResponseHead): void {
     const fields = addBlock(emptyFields(), head.fields);
     if (head.statedLength !== undefined) fields['content-length'] = String(head.statedLength);
     // RFC 9110 section 15: a client takes what is no status for a 5xx, and node:http2 cannot say it.
-    this.respond(head.status > 599 ? 500 : head.status, fields, head.bodyLength === 0);
+    this.sendHead(head.status > 599 ? 500 : head.status, fields, head.bodyLength === 0);
   }
 
   write(bytes: Buffer): void {
@@ -80,17 +80,17 @@ export class Http2Client implements ClientHalf {
     return;
   }
 
-  answer(answer: Answer): void {
+  respond(response: Response): void {
     this.isOver = true;
-    if (this.head.isGrpc) return this.endAsGrpc(grpcAnswer(answer));
-    const body = Buffer.from(answer.body ?? '');
+    if (this.head.isGrpc) return this.endAsGrpc(grpcResponse(response));
+    const body = Buffer.from(response.body ?? '');
     const fields = emptyFields();
-    for (const [name, value] of Object.entries(answer.headers ?? {})) fields[name.toLowerCase()] = value;
+    for (const [name, value] of Object.entries(response.headers ?? {})) fields[name.toLowerCase()] = value;
     delete fields.connection;
     if (body.length > 0) fields['content-type'] ??= 'text/plain; charset=utf-8';
-    if (!isBodiless(answer.status)) fields['content-length'] = String(body.length);
-    const hasBody = body.length > 0 && !isBodiless(answer.status) && this.head.method !== 'HEAD';
-    this.respond(answer.status, fields, !hasBody);
+    if (!isBodiless(response.status)) fields['content-length'] = String(body.length);
+    const hasBody = body.length > 0 && !isBodiless(response.status) && this.head.method !== 'HEAD';
+    this.sendHead(response.status, fields, !hasBody);
     if (hasBody && this.isOpen) this.stream.write(body);
     this.finish();
   }
@@ -101,7 +101,7 @@ export class Http2Client implements ClientHalf {
    */
   endGrpc(status: number, message: string): void {
     this.isOver = true;
-    if (!this.hasBegun) return this.endAsGrpc({ 'content-type': 'application/grpc', ...grpcEnd(status, message) });
+    if (!this.hasStarted) return this.endAsGrpc({ 'content-type': 'application/grpc', ...grpcEnd(status, message) });
     this.trailers = Object.assign(emptyFields(), grpcEnd(status, message));
     this.finish();
   }
@@ -151,15 +151,15 @@ export class Http2Client implements ClientHalf {
     return !this.stream.closed && !this.stream.destroyed;
   }
 
-  private respond(status: number, fields: Http2Fields, endStream: boolean): void {
-    if (!this.isOpen || this.hasBegun) return;
-    this.hasBegun = true;
+  private sendHead(status: number, fields: Http2Fields, endStream: boolean): void {
+    if (!this.isOpen || this.hasStarted) return;
+    this.hasStarted = true;
     this.say(() => this.stream.respond({ ...fields, ':status': status }, { endStream, waitForTrailers: !endStream }));
   }
 
   /** Without a body: the head says it all. */
   private endAsGrpc(fields: Record<string, string>): void {
-    this.respond(200, Object.assign(emptyFields(), fields), true);
+    this.sendHead(200, Object.assign(emptyFields(), fields), true);
     this.finish();
   }
 
@@ -211,8 +211,8 @@ export class Http2Client implements ClientHalf {
 
   /** `raw`: names and values in turn. */
   private takeTrailers(raw: readonly string[]): void {
-    const forbidden = raw.find((name, index) => index % 2 === 0 && isRefusedTrailer(name));
-    if (forbidden === undefined) this.uploadTrailers = blockOf(raw, isTrailer);
+    const forbidden = raw.find((name, index) => index % 2 === 0 && isRejectedTrailer(name));
+    if (forbidden === undefined) this.uploadTrailers = buildFieldBlock(raw, isTrailer);
     else if (!this.isOver) {
       this.isUploadOver = true;
       this.events?.uploadBroken({ status: 400, body: `'${forbidden}' may not be a trailer\n` });
@@ -235,11 +235,11 @@ export class Http2Client implements ClientHalf {
   }
 
   private gone(): void {
-    const isSent = this.isOver && this.hasBegun && this.stream.writableFinished;
+    const isSent = this.isOver && this.hasStarted && this.stream.writableFinished;
     this.isUploadOver = true;
     this.isOver = true;
     if (this.isReset) return;
-    if (isSent) this.events?.answerSent();
+    if (isSent) this.events?.responseSent();
     else this.events?.clientGone();
   }
 }

@@ -58,7 +58,7 @@ function addField(fields: Http2Fields, name: string, value: string): void {
  *
  * @param raw names and values in turn, in the order of the wire
  */
-export function blockOf(raw: readonly string[], keeps: (name: string) => boolean): FieldBlock {
+export function buildFieldBlock(raw: readonly string[], keeps: (name: string) => boolean): FieldBlock {
   let block = '';
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index]!;

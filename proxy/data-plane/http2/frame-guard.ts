@@ -93,7 +93,7 @@ export class FrameGuard {
   }
 
   /** The error that a stream is to end with instead of being served. Asked in the order in which streams begin. */
-  faultOf(streamId: number): number | undefined {
+  findFault(streamId: number): number | undefined {
     this.lastServed = streamId;
     return this.streams.get(streamId)?.fault;
   }

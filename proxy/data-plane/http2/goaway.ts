@@ -19,7 +19,7 @@ const ROUND_TRIP_MS = 5_000;
  *
  * @param lingerMs how long a client may take to close a connection that is over for us
  */
-export function sayFarewell(session: ServerHttp2Session, socket: Duplex, lingerMs: number): void {
+export function sendGoaway(session: ServerHttp2Session, socket: Duplex, lingerMs: number): void {
   const close = () => {
     clearTimeout(roundTrip);
     closeSession(session, socket, lingerMs);

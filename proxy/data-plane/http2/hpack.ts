@@ -72,7 +72,7 @@ export class HpackDecoder {
 
   private keep(field: HpackField): void {
     this.table.unshift(field);
-    this.tableBytes += bytesOf(field);
+    this.tableBytes += computeBytes(field);
     this.evict();
   }
 
@@ -84,15 +84,15 @@ export class HpackDecoder {
   }
 
   private evict(): void {
-    while (this.tableBytes > this.maxBytes) this.tableBytes -= bytesOf(this.table.pop()!);
+    while (this.tableBytes > this.maxBytes) this.tableBytes -= computeBytes(this.table.pop()!);
   }
 
   /** RFC 7541 section 5.1; one that is broken off or too large is larger than any index, size or length. */
   private integer(prefixBits: number): number {
-    const most = 2 ** prefixBits - 1;
-    let value = this.block[this.at]! & most;
+    const max = 2 ** prefixBits - 1;
+    let value = this.block[this.at]! & max;
     this.at += 1;
-    if (value < most) return value;
+    if (value < max) return value;
     for (let shift = 0; shift <= 21; shift += 7) {
       const byte = this.block[this.at];
       if (byte === undefined) return MAX_INTEGER;
@@ -115,7 +115,7 @@ export class HpackDecoder {
   }
 }
 
-function bytesOf({ name, value }: HpackField): number {
+function computeBytes({ name, value }: HpackField): number {
   return name.length + value.length + ENTRY_BYTES;
 }
 

@@ -2,11 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Answer, Limits } from '../contract/data-plane';
+import type { Response, Limits } from '../contract/data-plane';
 import type { BodyLength, EngineHead, FieldBlock, ReplacedFields } from '../contract/streams';
-import { linesOf } from '../fields/lines';
+import { listLines } from '../fields/lines';
 import { isHost } from '../fields/request-fields';
-import { type Peer, peerOf } from '../contract/transport';
+import { type Peer, describePeer } from '../contract/transport';
 import { emptyFields, hasControlBytes, isEndToEnd, statedLength } from './fields';
 import { isGrpcContent } from '../streams/grpc';
 
@@ -89,7 +89,7 @@ export class Http2Head implements EngineHead {
       else block += `${name}: ${this.raw[index + 1]}\r\n`;
     }
     if (cookie !== '') block += `cookie: ${cookie}\r\n`;
-    for (const name in replaced) block += linesOf(name, replaced[name]);
+    for (const name in replaced) block += listLines(name, replaced[name]);
     return block;
   }
 
@@ -97,34 +97,34 @@ export class Http2Head implements EngineHead {
    * Why this request is not served, if so. What breaks HTTP/2's own rules never comes here: node:http2 resets streams
    * with bad pseudo fields or fields of one connection, and the frame guard those with bytes that no field may have.
    */
-  refusal(limits: Limits): Answer | undefined {
-    if (this.method === 'CONNECT') return refuse(405, 'CONNECT is not served');
-    if (this.method.length + this.url.length > limits.requestLineBytes) return refuse(414, 'The target is too long');
-    if (this.isOver(limits)) return refuse(431, 'Too many fields, or too long ones');
+  rejection(limits: Limits): Response | undefined {
+    if (this.method === 'CONNECT') return reject(405, 'CONNECT is not served');
+    if (this.method.length + this.url.length > limits.requestLineBytes) return reject(414, 'The target is too long');
+    if (this.isOver(limits)) return reject(431, 'Too many fields, or too long ones');
     return this.wrongTarget() ?? this.wrongFields();
   }
 
-  private wrongTarget(): Answer | undefined {
+  private wrongTarget(): Response | undefined {
     const isPath = this.url.startsWith('/') || (this.url === '*' && this.method === 'OPTIONS');
-    if (!isPath || !TARGET.test(this.url)) return refuse(400, 'The request target must be a path');
+    if (!isPath || !TARGET.test(this.url)) return reject(400, 'The request target must be a path');
     const host = this.host;
-    if (host === undefined || !isHost(host)) return refuse(400, 'The request must name one host');
+    if (host === undefined || !isHost(host)) return reject(400, 'The request must name one host');
     const named = this.received.host;
     if (named !== undefined && named.toLowerCase() !== host.toLowerCase()) {
-      return refuse(400, 'The Host field and the authority name different hosts');
+      return reject(400, 'The Host field and the authority name different hosts');
     }
     return undefined;
   }
 
-  private wrongFields(): Answer | undefined {
+  private wrongFields(): Response | undefined {
     const { expect } = this.received;
     if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
-      return refuse(417, 'The only expectation that is met is 100-continue');
+      return reject(417, 'The only expectation that is met is 100-continue');
     }
     if (statedLength(this.received['content-length']) === 'malformed') {
-      return refuse(400, 'Content-Length must be one number');
+      return reject(400, 'Content-Length must be one number');
     }
-    return this.raw.some(hasControlBytes) ? refuse(400, 'Control bytes in a field') : undefined;
+    return this.raw.some(hasControlBytes) ? reject(400, 'Control bytes in a field') : undefined;
   }
 
   private isOver({ fieldBytes, fieldLines }: Limits): boolean {
@@ -140,7 +140,7 @@ export class Http2Head implements EngineHead {
 }
 
 /** What a head tells of its connection. */
-export function connectionOf(socket: Duplex, client: Peer = peerOf(socket as Socket)): ClientConnection {
+export function describeConnection(socket: Duplex, client: Peer = describePeer(socket as Socket)): ClientConnection {
   const { encrypted } = socket as TLSSocket;
   return {
     client,
@@ -148,6 +148,6 @@ export function connectionOf(socket: Duplex, client: Peer = peerOf(socket as Soc
   };
 }
 
-function refuse(status: number, why: string): Answer {
+function reject(status: number, why: string): Response {
   return { status, body: `${why}\n` };
 }

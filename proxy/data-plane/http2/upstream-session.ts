@@ -5,12 +5,12 @@ import type { Addresses } from '../shared/addresses';
 import { isShortage } from '../contract/connect-failure';
 import type { PlaneContext, UpstreamRequest, Upstreams } from '../shared/context';
 import type { FailureCause, Upstream, UpstreamFailure } from '../contract/data-plane';
-import type { Seen, UpstreamEvents, UpstreamHalf } from '../contract/streams';
+import type { Seen, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import type { Ticking } from '../shared/ticker';
 import { connectFirst } from '../transport/connect';
 import { FrameGuard, type GuardEvents } from './frame-guard';
-import { GuardedSocket } from './guarded-socket';
-import { Http2UpstreamHalf, StreamHome } from './upstream';
+import { CheckedSocket } from './checked-socket';
+import { Http2UpstreamStream, StreamHome } from './upstream';
 
 /** For all streams of a connection together; the first 64 KiB of RFC 9113 would make them wait for each other. */
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
@@ -38,9 +38,9 @@ export class Http2Upstreams implements Upstreams {
   constructor(private readonly context: Http2UpstreamsContext) {}
 
   /** Sends a request on a connection that has room for one more, or on a new one; the Host of its fields is the authority. */
-  open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf {
+  open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamStream {
     const session = this.sessionFor(upstream);
-    const half = new Http2UpstreamHalf(request, events, session);
+    const half = new Http2UpstreamStream(request, events, session);
     if (session) session.take(half);
     else setImmediate(() => half.fail('full', 'nothing', { why: 'too many requests wait for a connection' }));
     return half;
@@ -58,26 +58,26 @@ export class Http2Upstreams implements Upstreams {
   }
 
   private sessionFor(upstream: Upstream): UpstreamSession | undefined {
-    const pool = this.poolOf(upstream);
+    const pool = this.findPool(upstream);
     const address = pool.addresses.next();
-    let least: UpstreamSession | undefined;
+    let min: UpstreamSession | undefined;
     let inUse = 0;
     for (const session of pool.sessions) {
       // One that is on its way out and has nothing to do takes nobody's place.
       if (!session.isLeaving || session.load > 0) inUse += 1;
       if (session.isLeaving) continue;
       if (session.hasRoom && session.address === address && !session.isDoubtful) return session;
-      if (!least || session.load < least.load) least = session;
+      if (!min || session.load < min.load) min = session;
     }
     const { upstreamConnections, waitingRequests } = this.context.limits;
-    const hasRoom = inUse < upstreamConnections && (this.context.hasFileForUpstream || least === undefined);
+    const hasRoom = inUse < upstreamConnections && (this.context.hasFileForUpstream || min === undefined);
     if (hasRoom) return this.connect(upstream, pool, address);
     // node:http2 keeps what is over the peer's limit until there is room.
-    return least && least.waiting < waitingRequests ? least : undefined;
+    return min && min.waiting < waitingRequests ? min : undefined;
   }
 
-  private poolOf(upstream: Upstream): SessionPool {
-    const key = keyOf(upstream);
+  private findPool(upstream: Upstream): SessionPool {
+    const key = formatKey(upstream);
     const known = this.pools.get(key);
     if (known) return known;
     const pool: SessionPool = {
@@ -119,7 +119,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   private shortage: FailureCause | undefined;
   private expiresMs = Infinity;
   private session: ClientHttp2Session | undefined;
-  private readonly halves = new Set<Http2UpstreamHalf>();
+  private readonly streams = new Set<Http2UpstreamStream>();
   private isGone = false;
   private isGoing = false;
   /** It ended with an error, which Node gives as the reason of each stream's end, too. */
@@ -174,7 +174,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   }
 
   get load(): number {
-    return this.halves.size;
+    return this.streams.size;
   }
 
   /** Requests over the peer's limit. */
@@ -186,13 +186,13 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
     return this.socket?.bytesRead ?? 0;
   }
 
-  take(half: Http2UpstreamHalf): void {
-    this.halves.add(half);
+  take(half: Http2UpstreamStream): void {
+    this.streams.add(half);
     if (this.session) half.start(this.session, this.upstream.protocol);
   }
 
   broken(streamId: number, code: number): void {
-    for (const half of this.halves) if (half.streamId === streamId) return half.breakOff(code);
+    for (const half of this.streams) if (half.streamId === streamId) return half.breakOff(code);
   }
 
   reply(frame: Buffer): void {
@@ -208,9 +208,9 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
     this.guard.forget(streamId);
   }
 
-  left(half: Http2UpstreamHalf): void {
-    this.halves.delete(half);
-    if (this.halves.size === 0) this.idleSinceMs = this.context.ticker.nowMs;
+  left(half: Http2UpstreamStream): void {
+    this.streams.delete(half);
+    if (this.streams.size === 0) this.idleSinceMs = this.context.ticker.nowMs;
   }
 
   seen(streamId: number | undefined, bytesBefore: number): Seen {
@@ -226,7 +226,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   tick(nowMs: number): void {
     if (!this.session) return this.awaitConnection(nowMs);
     this.listen(nowMs);
-    if (this.halves.size === 0) this.endIdle(this.session, nowMs - this.idleSinceMs);
+    if (this.streams.size === 0) this.endIdle(this.session, nowMs - this.idleSinceMs);
     else if (this.isOwing) this.watchSilence(nowMs);
   }
 
@@ -259,7 +259,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
 
   /** The head of a response is due. */
   private get isOwing(): boolean {
-    for (const half of this.halves) if (half.isWaiting) return true;
+    for (const half of this.streams) if (half.isWaiting) return true;
     return false;
   }
 
@@ -320,8 +320,8 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   }
 
   private connected(socket: Socket): void {
-    const session = http2.connect(`${this.upstream.protocol}://${hostOf(this.upstream)}`, {
-      createConnection: () => new GuardedSocket(socket, this.guard),
+    const session = http2.connect(`${this.upstream.protocol}://${findHost(this.upstream)}`, {
+      createConnection: () => new CheckedSocket(socket, this.guard),
       settings: { enablePush: false },
       strictSingleValueFields: false,
     } as http2.ClientSessionOptions);
@@ -335,7 +335,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
     });
     session.once('close', () => this.gone('reset'));
     session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
-    for (const half of [...this.halves]) half.startLate(session, this.upstream.protocol);
+    for (const half of [...this.streams]) half.startLate(session, this.upstream.protocol);
   }
 
   private gone(failure: UpstreamFailure, cause?: FailureCause): void {
@@ -343,22 +343,22 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
     this.isGone = true;
     this.context.ticker.remove(this);
     this.pool.sessions.delete(this);
-    const halves = [...this.halves];
+    const streams = [...this.streams];
     this.session?.destroy();
     this.cancelConnecting();
     this.socket?.destroy();
     // Streams tell their halves themselves, with what they know.
     if (this.session && failure !== 'idleTimeout') return;
-    for (const half of halves) half.fail(failure, this.session ? 'maybe' : 'nothing', cause);
+    for (const half of streams) half.fail(failure, this.session ? 'maybe' : 'nothing', cause);
   }
 }
 
-function hostOf({ host, port }: Upstream): string {
+function findHost({ host, port }: Upstream): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Upstreams that may share a connection have one key. */
-function keyOf(upstream: Upstream): string {
+function formatKey(upstream: Upstream): string {
   const { protocol, host, port, serverName, verifyCertificate = true, authorities, localAddress } = upstream;
   return JSON.stringify([protocol, host, port, serverName, verifyCertificate, authorities, localAddress]);
 }

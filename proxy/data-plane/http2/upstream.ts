@@ -5,20 +5,20 @@ import {
   type IncomingHttpHeaders,
   type IncomingHttpStatusHeader,
 } from 'node:http2';
-import { causeOf } from '../contract/connect-failure';
+import { formatCause } from '../contract/connect-failure';
 import type { UpstreamRequest } from '../shared/context';
 import type { FailureCause, UpstreamFailure } from '../contract/data-plane';
-import type { AnswerHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamHalf } from '../contract/streams';
-import { MAX_INTERIM_ANSWERS } from '../http1/message/response-reader';
+import type { ResponseHead, EngineHead, FieldBlock, Seen, UpstreamEvents, UpstreamStream } from '../contract/streams';
+import { MAX_INTERIM_RESPONSES } from '../http1/message/response-reader';
 import { isTrailer } from '../fields/trailers';
-import { Http2Fields, addBlock, blockOf, emptyFields, isEndToEnd, statedLength } from './fields';
+import { Http2Fields, addBlock, buildFieldBlock, emptyFields, isEndToEnd, statedLength } from './fields';
 
 const { NGHTTP2_CANCEL, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
 /** What a half asks of the session that its stream is on. */
 export interface StreamHome {
   /** The stream is over, or never came to be. */
-  left(half: Http2UpstreamHalf): void;
+  left(half: Http2UpstreamStream): void;
   /** The stream is closed; nothing more comes of it. */
   closed(streamId: number): void;
   /** What the upstream saw of a stream that broke before its answer; `streamId` undefined: it has not left. */
@@ -29,7 +29,7 @@ export interface StreamHome {
 }
 
 /** The upstream's half of an exchange over one HTTP/2 stream. */
-export class Http2UpstreamHalf implements UpstreamHalf {
+export class Http2UpstreamStream implements UpstreamStream {
   private stream: ClientHttp2Stream | undefined;
   /** What was sent before the connection was there. */
   private waiting: Buffer[] = [];
@@ -39,9 +39,9 @@ export class Http2UpstreamHalf implements UpstreamHalf {
   private isPaused = false;
   private isOver = false;
   private trailers: FieldBlock = '';
-  private answerTrailers: FieldBlock = '';
+  private responseTrailers: FieldBlock = '';
   private bytesBefore = 0;
-  private hasAnswer = false;
+  private hasResponse = false;
   private interimCount = 0;
   private readonly hasBody: boolean;
   /** The upstream itself said that the answer is over. */
@@ -108,7 +108,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
 
   /** The upstream owes the head of its answer. */
   get isWaiting(): boolean {
-    return !this.hasAnswer && !this.isOver;
+    return !this.hasResponse && !this.isOver;
   }
 
   send(bytes: Buffer): void {
@@ -136,12 +136,12 @@ export class Http2UpstreamHalf implements UpstreamHalf {
     return this.stream?.writableNeedDrain ?? true;
   }
 
-  pauseAnswer(): void {
+  pauseResponse(): void {
     this.isPaused = true;
     if (!this.isOver) this.stream?.pause();
   }
 
-  resumeAnswer(): void {
+  resumeResponse(): void {
     this.isPaused = false;
     this.stream?.resume();
   }
@@ -182,23 +182,23 @@ export class Http2UpstreamHalf implements UpstreamHalf {
     stream.on('wantTrailers', () => this.sendTrailers(stream));
     stream.on('headers', (fields, _flags, raw: string[] | undefined) => {
       this.interimCount += 1;
-      if (this.interimCount > MAX_INTERIM_ANSWERS) this.breakOff(NGHTTP2_PROTOCOL_ERROR);
+      if (this.interimCount > MAX_INTERIM_RESPONSES) this.breakOff(NGHTTP2_PROTOCOL_ERROR);
       else this.inform(fields, raw);
     });
     stream.on('response', (fields, flags, raw: string[] | undefined) => this.begin(fields, flags, raw));
     stream.on('trailers', (_fields, _flags, raw: string[] | undefined) => {
-      this.answerTrailers = blockOf(raw ?? [], isTrailer);
+      this.responseTrailers = buildFieldBlock(raw ?? [], isTrailer);
     });
     stream.on('drain', () => (this.isOver || this.isFinished ? undefined : this.events.upstreamDrained()));
     stream.on('data', (bytes: Buffer) => this.receive(bytes));
-    stream.once('end', () => this.answerEnded(stream));
+    stream.once('end', () => this.responseEnded(stream));
     stream.once('close', () => this.closed(stream));
   }
 
   private inform(fields: IncomingHttpHeaders & IncomingHttpStatusHeader, raw: readonly string[] | undefined): void {
     const status = Number(fields[':status']);
-    if (this.isOver || this.hasAnswer || !(status >= 100 && status < 200)) return;
-    this.events.informed({ status, httpVersion: '2', fields: blockOf(raw ?? [], isEndToEnd) });
+    if (this.isOver || this.hasResponse || !(status >= 100 && status < 200)) return;
+    this.events.informed({ status, httpVersion: '2', fields: buildFieldBlock(raw ?? [], isEndToEnd) });
   }
 
   private begin(
@@ -206,23 +206,23 @@ export class Http2UpstreamHalf implements UpstreamHalf {
     flags: number,
     raw: readonly string[] | undefined,
   ): void {
-    if (this.isOver || this.hasAnswer) return;
-    const head = this.answerHead(fields, raw ?? [], (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
+    if (this.isOver || this.hasResponse) return;
+    const head = this.responseHead(fields, raw ?? [], (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
     if (!head) {
       this.stream?.close(NGHTTP2_PROTOCOL_ERROR);
       return this.fail('malformed', 'maybe');
     }
-    this.hasAnswer = true;
-    this.events.answerBegan(head);
-    if (!this.isOver) this.events.answerFlushed();
+    this.hasResponse = true;
+    this.events.responseStarted(head);
+    if (!this.isOver) this.events.responseFlushed();
     for (const bytes of this.early.splice(0)) this.receive(bytes);
   }
 
-  private answerHead(
+  private responseHead(
     fields: IncomingHttpHeaders & IncomingHttpStatusHeader,
     raw: readonly string[],
     isEnd: boolean,
-  ): AnswerHead | undefined {
+  ): ResponseHead | undefined {
     const status = Number(fields[':status']);
     const stated = statedLength(fields['content-length']);
     if (!(status >= 200 && status <= 999) || stated === 'malformed') return undefined;
@@ -232,7 +232,7 @@ export class Http2UpstreamHalf implements UpstreamHalf {
       status,
       httpVersion: '2',
       reason: '',
-      fields: blockOf(raw, isEndToEnd),
+      fields: buildFieldBlock(raw, isEndToEnd),
       // A length of 0 may still be followed by trailers: the end is told by the stream.
       bodyLength: isBodiless ? 0 : stated === undefined || stated === 0 ? -1 : stated,
       statedLength: status === 204 ? undefined : stated,
@@ -244,17 +244,17 @@ export class Http2UpstreamHalf implements UpstreamHalf {
 
   private receive(bytes: Buffer): void {
     if (this.isOver) return;
-    if (!this.hasAnswer) return void this.early.push(bytes);
-    this.events.answerReceived(bytes);
-    if (!this.isOver) this.events.answerFlushed();
+    if (!this.hasResponse) return void this.early.push(bytes);
+    this.events.responseReceived(bytes);
+    if (!this.isOver) this.events.responseFlushed();
   }
 
-  private answerEnded(stream: ClientHttp2Stream): void {
+  private responseEnded(stream: ClientHttp2Stream): void {
     // A reset is no end of an answer, whatever node:http2 makes of it; its 'close' tells.
-    if (this.isOver || !this.hasAnswer || !this.isWhole) return;
+    if (this.isOver || !this.hasResponse || !this.isWhole) return;
     this.leave();
-    this.events.answerEnded(this.answerTrailers);
-    this.events.answerFlushed();
+    this.events.responseEnded(this.responseTrailers);
+    this.events.responseFlushed();
     // RFC 9113 section 8.1: with the whole answer here, the rest of the request has no reader.
     if (!stream.closed && !this.isFinished && this.hasBody) stream.close(NGHTTP2_CANCEL);
   }
@@ -262,9 +262,9 @@ export class Http2UpstreamHalf implements UpstreamHalf {
   private closed(stream: ClientHttp2Stream): void {
     if (stream.id !== undefined) this.home?.closed(stream.id);
     if (this.isOver) return;
-    const cause = causeOf(this.error) ?? { why: `the stream was closed with code ${stream.rstCode}` };
+    const cause = formatCause(this.error) ?? { why: `the stream was closed with code ${stream.rstCode}` };
     if (stream.rstCode === NGHTTP2_REFUSED_STREAM && !this.home?.isBroken) return this.fail('reset', 'nothing', cause);
-    const seen = this.hasAnswer ? 'maybe' : (this.home?.seen(stream.id, this.bytesBefore) ?? 'nothing');
+    const seen = this.hasResponse ? 'maybe' : (this.home?.seen(stream.id, this.bytesBefore) ?? 'nothing');
     const isMalformed = this.isGarbled || stream.rstCode === NGHTTP2_PROTOCOL_ERROR;
     this.fail(isMalformed ? 'malformed' : 'reset', seen, cause);
   }

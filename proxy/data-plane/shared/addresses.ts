@@ -1,11 +1,11 @@
 import { Resolver, lookup as lookupOfSystem } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { causeOf } from '../contract/connect-failure';
+import { formatCause } from '../contract/connect-failure';
 import type { FailureCause, Looked, Lookup, Notice } from '../contract/data-plane';
 import type { Ticker, Ticking } from './ticker';
 
 /** A name is looked up again when its time to live is over, within these. */
-const HELD_MS = { least: 1_000, most: 30_000 };
+const HELD_MS = { min: 1_000, max: 30_000 };
 /** Where nobody says how long it holds, and after a lookup that failed. */
 const USUAL_MS = 5_000;
 const AFTER_FAILURE_MS = 1_000;
@@ -14,12 +14,12 @@ const AVOIDED_MS = 10_000;
 /** Connections that were opened together do not end together. */
 const AGE_JITTER = 0.2;
 /** What a server of names may take to say how long a name holds. */
-const TTL_ANSWER_MS = 2_000;
+const TTL_RESPONSE_MS = 2_000;
 
 /** How long addresses hold, or how soon to ask again where there are none. */
 export function heldMs(looked: Looked | undefined): number {
   if (looked === undefined) return AFTER_FAILURE_MS;
-  return Math.min(HELD_MS.most, Math.max(HELD_MS.least, looked.ttlMs ?? USUAL_MS));
+  return Math.min(HELD_MS.max, Math.max(HELD_MS.min, looked.ttlMs ?? USUAL_MS));
 }
 
 /** What is told of a name. */
@@ -29,17 +29,17 @@ interface AddressesOptions {
   readonly noticed: ((notice: Notice) => void) | undefined;
 }
 
-export interface AddressBookOptions
+export interface AddressListOptions
   extends Partial<Omit<AddressesOptions, 'ticker'>>, Pick<AddressesOptions, 'ticker'> {
   /** How long a connection to a name serves requests; 0 is without a limit. */
   readonly ageMs: number;
 }
 
 /** The addresses of every upstream. */
-export class AddressBook {
+export class AddressList {
   private readonly byHost = new Map<string, Addresses>();
 
-  constructor(private readonly options: AddressBookOptions) {}
+  constructor(private readonly options: AddressListOptions) {}
 
   of(host: string): Addresses {
     const known = this.byHost.get(host);
@@ -134,7 +134,7 @@ export class Addresses implements Ticking {
     try {
       this.take(await this.options.lookup(this.host));
     } catch (error) {
-      this.fail(causeOf(error as Error)!);
+      this.fail(formatCause(error as Error)!);
     }
     this.isLooking = false;
   }
@@ -145,7 +145,7 @@ export class Addresses implements Ticking {
     this.hasFailed = false;
     this.dueMs = this.options.ticker.read() + heldMs(looked);
     for (const address of this.avoidedUntilMs.keys()) if (!this.has(address)) this.avoidedUntilMs.delete(address);
-    this.answer(undefined);
+    this.respond(undefined);
     const isSame = before.length === this.known.length && before.every((address) => this.has(address));
     if (before.length === 0 || isSame) return;
     const figures = { name: this.host, addresses: this.known };
@@ -162,10 +162,10 @@ export class Addresses implements Ticking {
       this.options.noticed?.({ level: 'warn', message: 'The lookup of the upstream failed', figures });
     }
     this.hasFailed = true;
-    this.answer(cause);
+    this.respond(cause);
   }
 
-  private answer(cause: FailureCause | undefined): void {
+  private respond(cause: FailureCause | undefined): void {
     for (const call of this.waiting.splice(0)) call(cause);
   }
 }
@@ -177,20 +177,20 @@ export class Addresses implements Ticking {
  */
 export async function lookupName(
   host: string,
-  resolver = new Resolver({ timeout: TTL_ANSWER_MS, tries: 1 }),
+  resolver = new Resolver({ timeout: TTL_RESPONSE_MS, tries: 1 }),
 ): Promise<Looked> {
-  const [found, ttls] = await Promise.all([lookupOfSystem(host, { all: true }), ttlsOf(host, resolver)]);
+  const [found, ttls] = await Promise.all([lookupOfSystem(host, { all: true }), listTtls(host, resolver)]);
   const addresses = [...new Set(found.map(({ address }) => address))];
   const known = addresses.flatMap((address) => ttls.get(address) ?? []);
   return { addresses, ttlMs: known.length === 0 ? undefined : 1000 * Math.min(...known) };
 }
 
 /** Seconds by address; empty where the DNS does not know the name. */
-async function ttlsOf(host: string, resolver: Resolver): Promise<Map<string, number>> {
+async function listTtls(host: string, resolver: Resolver): Promise<Map<string, number>> {
   const asked = await Promise.allSettled([
     resolver.resolve4(host, { ttl: true }),
     resolver.resolve6(host, { ttl: true }),
   ]);
-  const records = asked.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+  const records = asked.flatMap((response) => (response.status === 'fulfilled' ? response.value : []));
   return new Map(records.map(({ address, ttl }) => [address, ttl]));
 }

@@ -1,6 +1,6 @@
-import type { AddressBook } from './addresses';
+import type { AddressList } from './addresses';
 import type { DataPlaneOptions, Limits, Timeouts, Upstream } from '../contract/data-plane';
-import type { EngineHead, FieldBlock, UpstreamEvents, UpstreamHalf } from '../contract/streams';
+import type { EngineHead, FieldBlock, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import type { Ticker } from './ticker';
 
 /** What every exchange of a plane shares. */
@@ -17,7 +17,7 @@ export interface PlaneContext {
   readonly isHolding: boolean;
   /** Who asks for something new is to come again later. */
   readonly isMemoryTight: boolean;
-  readonly addresses: AddressBook;
+  readonly addresses: AddressList;
   /** Whether one more connection to an upstream fits into the files that the process may have open. */
   readonly hasFileForUpstream: boolean;
   /** Told of an error of our own. It does not throw. */
@@ -39,7 +39,7 @@ export type ConnectionChoice = 'kept' | 'young' | 'fresh';
 
 /** The ways to the upstreams. What comes of a request is told to `events`, later than the call. */
 export interface Upstreams {
-  open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamHalf;
+  open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamStream;
 }
 
 export interface UpstreamRequest {

@@ -1,4 +1,4 @@
-import { MemoryState, memoryState, worstOf } from '../../../core/proxy/memory-budget';
+import { MemoryState, memoryState, findWorst } from '../../../core/proxy/memory-budget';
 import type { Notice } from '../contract/data-plane';
 import type { Ticking } from './ticker';
 
@@ -53,7 +53,7 @@ export class MemoryBudget implements Ticking {
     this.state = memoryState(this.heldBytes, this.budgetBytes, nowMs - (this.freeMs ?? nowMs));
     if (this.state === 'free') this.freeMs = nowMs;
     this.freeMs ??= nowMs;
-    if (this.state === 'over') this.close(worstOf(held, this.budgetBytes));
+    if (this.state === 'over') this.close(findWorst(held, this.budgetBytes));
     this.tell(before, nowMs);
   }
 

@@ -11,7 +11,7 @@ export interface Verdict {
 const IN_THE_WAY: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EACCES', 'EPERM']);
 
 const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 300_000;
+const MAX_PAUSE_MS = 300_000;
 
 /**
  * Tries something of this process at its start. A wrong result is one for ever; a trial that comes to no result, as on a machine
@@ -35,24 +35,24 @@ export class SelfCheck {
   }
 
   /** `told` is called with each verdict from now on that is another one than before. @returns ends it */
-  watch(told: (verdict: Verdict) => void): () => void {
-    this.watchers.add(told);
-    return () => void this.watchers.delete(told);
+  watch(notified: (verdict: Verdict) => void): () => void {
+    this.watchers.add(notified);
+    return () => void this.watchers.delete(notified);
   }
 
   private async try(): Promise<void> {
     const before = this.verdict;
-    this.verdict = await this.attempt().catch(verdictOf);
+    this.verdict = await this.attempt().catch(reachVerdict);
     const { result, why } = this.verdict;
-    if (result !== before.result || why !== before.why) for (const told of this.watchers) told(this.verdict);
+    if (result !== before.result || why !== before.why) for (const notified of this.watchers) notified(this.verdict);
     if (result !== 'untried') return;
     this.after(this.pauseMs, () => void this.try());
-    this.pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * this.pauseMs);
+    this.pauseMs = Math.min(MAX_PAUSE_MS, 2 * this.pauseMs);
   }
 }
 
 /** What an error of an attempt says. */
-export function verdictOf(error: unknown): Verdict {
+export function reachVerdict(error: unknown): Verdict {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const isInTheWay = IN_THE_WAY.has(code) || isShortage({ code, why: message });
   return { result: isInTheWay ? 'untried' : 'wrong', why: message };

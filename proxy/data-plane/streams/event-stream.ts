@@ -4,7 +4,7 @@ import { EventScanner } from './event-scanner';
 /** How long an event may still take to end before its stream is ended inside of it. */
 const BOUNDARY_MS = 2_000;
 /** Clients that a drain sends away come back over this time, and not all at once. */
-const RETRY_MS = { least: 1_000, most: 5_000 };
+const RETRY_MS = { min: 1_000, max: 5_000 };
 
 /** What an exchange does for its event stream. */
 export interface StreamSink {
@@ -77,7 +77,7 @@ export class EventStream {
 
   /** @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation */
   private retry(): Buffer {
-    const ms = RETRY_MS.least + Math.floor(this.random() * (RETRY_MS.most - RETRY_MS.least));
+    const ms = RETRY_MS.min + Math.floor(this.random() * (RETRY_MS.max - RETRY_MS.min));
     return Buffer.from(`retry: ${ms}\n\n`);
   }
 }

@@ -1,4 +1,4 @@
-import type { Answer } from '../contract/data-plane';
+import type { Response } from '../contract/data-plane';
 
 /** Of a call that has its answer's head, and neither a second message nor an end for this long. */
 const STREAM_AFTER_MS = 1_000;
@@ -32,7 +32,7 @@ export function isGrpcContent(contentType: string | undefined): boolean {
 }
 
 /** @see https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md */
-function grpcStatusOf(httpStatus: number): number {
+function findGrpcStatus(httpStatus: number): number {
   return GRPC_STATUS[httpStatus] ?? GRPC_UNKNOWN;
 }
 
@@ -42,14 +42,14 @@ export function grpcEnd(status: number, message: string): Record<string, string>
 }
 
 /** The whole of an answer by the proxy, for a client that reads the status of a call and not that of HTTP. */
-export function grpcAnswer({ status, headers, body = '' }: Answer): Record<string, string> {
+export function grpcResponse({ status, headers, body = '' }: Response): Record<string, string> {
   const fields: Record<string, string> = { 'content-type': 'application/grpc' };
   for (const [name, value] of Object.entries(headers ?? {})) {
     const key = name.toLowerCase();
     if (!key.startsWith('content-') && key !== 'connection') fields[key] = value;
   }
   if (status === 200) return { ...fields, 'grpc-status': '0' };
-  return { ...fields, ...grpcEnd(grpcStatusOf(status), body.trim() || `HTTP status ${status}`) };
+  return { ...fields, ...grpcEnd(findGrpcStatus(status), body.trim() || `HTTP status ${status}`) };
 }
 
 /** Printable ASCII but `%` stands for itself. */
@@ -66,7 +66,7 @@ function percentEncoded(message: string): string {
 /** Counts the messages of one direction of a call across chunks, without a look at what they say. */
 export class GrpcMessages {
   /** Messages whose prefix has begun. */
-  begun = 0;
+  started = 0;
   /** Messages that are there as a whole. */
   complete = 0;
   private prefixBytes = 0;
@@ -76,7 +76,7 @@ export class GrpcMessages {
 
   /** Between two messages, or before the first. */
   get isAtBoundary(): boolean {
-    return this.begun === this.complete;
+    return this.started === this.complete;
   }
 
   scan(bytes: Buffer): void {
@@ -95,7 +95,7 @@ export class GrpcMessages {
 
   private takePrefix(byte: number): void {
     if (this.prefixBytes === 0) {
-      this.begun += 1;
+      this.started += 1;
       this.length = 0;
     } else {
       this.length = this.length * 256 + byte;
@@ -126,7 +126,7 @@ export class GrpcWatch {
   private isUploadOver = false;
   private isStreaming = false;
   private messageSentMs: number | undefined;
-  private answerBeganMs: number | undefined;
+  private responseStartedMs: number | undefined;
 
   /** Bytes of the request. Returns whether it is a stream now; so do the next two. */
   upload(bytes: Buffer): boolean {
@@ -139,24 +139,24 @@ export class GrpcWatch {
   }
 
   /** Bytes of the answer. */
-  answer(bytes: Buffer): boolean {
+  respond(bytes: Buffer): boolean {
     this.received.scan(bytes);
     return this.decide();
   }
 
   /** The head of the answer is there. */
-  answerBegan(nowMs: number): void {
-    this.answerBeganMs ??= nowMs;
+  responseStarted(nowMs: number): void {
+    this.responseStartedMs ??= nowMs;
   }
 
   /** To be asked from time to time while the call is open; the first look after an event starts its second. */
   isStream(nowMs: number): boolean {
     if (this.isStreaming) return true;
     if (this.sent.complete > 0) this.messageSentMs ??= nowMs;
-    if (this.received.begun > 0) this.answerBeganMs ??= nowMs;
+    if (this.received.started > 0) this.responseStartedMs ??= nowMs;
     const hasSent = !this.isUploadOver && isPast(this.messageSentMs, nowMs);
-    const isAnswered = this.received.isAtBoundary && isPast(this.answerBeganMs, nowMs);
-    this.isStreaming = hasSent || isAnswered;
+    const hasResponded = this.received.isAtBoundary && isPast(this.responseStartedMs, nowMs);
+    this.isStreaming = hasSent || hasResponded;
     return this.isStreaming;
   }
 
@@ -166,8 +166,8 @@ export class GrpcWatch {
   }
 
   private decide(): boolean {
-    const isAnsweredEarly = this.received.complete > 0 && !this.isUploadOver;
-    this.isStreaming ||= this.sent.begun > 1 || this.received.begun > 1 || isAnsweredEarly;
+    const isRespondedEarly = this.received.complete > 0 && !this.isUploadOver;
+    this.isStreaming ||= this.sent.started > 1 || this.received.started > 1 || isRespondedEarly;
     return this.isStreaming;
   }
 }

@@ -1,6 +1,6 @@
 import { isIP, connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { ConnectFailure, connectFailureOf } from '../contract/connect-failure';
+import { ConnectFailure, classifyConnectFailure } from '../contract/connect-failure';
 import type { Upstream } from '../contract/data-plane';
 
 export interface Connecting {
@@ -101,7 +101,7 @@ class Race {
   }
 
   private lost(address: string, error: Error | undefined): void {
-    const { failure, cause } = connectFailureOf(error);
+    const { failure, cause } = classifyConnectFailure(error);
     // A want of this machine says nothing of the address, and the next one would find the same.
     if (failure !== 'full') {
       this.connecting.avoid(address);

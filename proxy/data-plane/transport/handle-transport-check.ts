@@ -1,6 +1,6 @@
 import net, { AddressInfo, Socket } from 'node:net';
-import { SelfCheck, Verdict, verdictOf } from '../shared/self-check';
-import { FastWire } from './handle-transport';
+import { SelfCheck, Verdict, reachVerdict } from '../shared/self-check';
+import { HandleTransport } from './handle-transport';
 import { hasBinding } from './native';
 import { NOBODY } from '../contract/transport';
 
@@ -8,7 +8,7 @@ import { NOBODY } from '../contract/transport';
  * Whether this Node.js handles sockets as `FastWire` knows: tried once a process, and again while there is no result. Until then,
  * and where it does otherwise, its streams are used.
  */
-export const fastPath = new SelfCheck(tryFastWire);
+export const fastPath = new SelfCheck(tryHandleTransport);
 
 const TEXT = 'text \u00e4\r\n';
 const BYTES = Buffer.from([0, 255, 13, 10]);
@@ -26,7 +26,7 @@ const wrong = (why: string): Verdict => ({ result: 'wrong', why });
  * Tries reads, a pause, writes of text, of bytes, of both and of more than the kernel takes at once, the ends of both sides and
  * the close, between two sockets of this machine.
  */
-export async function tryFastWire(limitMs = CHECK_MS): Promise<Verdict> {
+export async function tryHandleTransport(limitMs = CHECK_MS): Promise<Verdict> {
   if (!hasBinding) return wrong('this Node.js has no such handles');
   const server = net.createServer({ pauseOnConnect: true });
   await new Promise<void>((resolve, reject) => {
@@ -51,26 +51,26 @@ async function tryBetween(server: net.Server, sockets: { destroy(): void }[]): P
   await Promise.race([new Promise((resolve) => client.once('connect', resolve)), failed]);
   const accepted = await accepting;
   const { remotePort } = accepted;
-  const wire = new FastWire(accepted);
-  sockets.push(wire);
-  if (wire.peer.port !== remotePort) return wrong('a handle does not know its peer');
-  const passed = await Promise.race([passesBytes(wire, client), failed]);
-  return passed.result === 'right' ? Promise.race([ends(wire, client), failed]) : passed;
+  const transport = new HandleTransport(accepted);
+  sockets.push(transport);
+  if (transport.peer.port !== remotePort) return wrong('a handle does not know its peer');
+  const passed = await Promise.race([passesBytes(transport, client), failed]);
+  return passed.result === 'right' ? Promise.race([ends(transport, client), failed]) : passed;
 }
 
 /** The wire gets the client's text, answers with all that it can write while it is paused, and the client gets that. */
-function passesBytes(wire: FastWire, client: Socket): Promise<Verdict> {
+function passesBytes(transport: HandleTransport, client: Socket): Promise<Verdict> {
   return new Promise((resolve) => {
     const reader = new Reader();
-    const answer = () => {
-      wire.pause();
-      wire.write(TEXT);
-      wire.writeBytes(BYTES);
-      wire.writeBytes(BYTES, TEXT);
-      if (wire.isBackedUp) return resolve(wrong('a few bytes are not taken at once'));
-      while (!wire.isBackedUp && reader.pieces < MAX_PIECES) {
-        if (reader.pieces % 2 === 0) wire.write(PIECE);
-        else wire.writeBytes(PIECE_BYTES);
+    const respond = () => {
+      transport.pause();
+      transport.write(TEXT);
+      transport.writeBytes(BYTES);
+      transport.writeBytes(BYTES, TEXT);
+      if (transport.isBackedUp) return resolve(wrong('a few bytes are not taken at once'));
+      while (!transport.isBackedUp && reader.pieces < MAX_PIECES) {
+        if (reader.pieces % 2 === 0) transport.write(PIECE);
+        else transport.writeBytes(PIECE_BYTES);
         reader.pieces += 1;
       }
       client.resume();
@@ -80,18 +80,18 @@ function passesBytes(wire: FastWire, client: Socket): Promise<Verdict> {
       if (isDrained && reader.length >= EXPECTED.length + reader.pieces * PIECE.length)
         resolve(reader.isRight ? RIGHT : wrong('other bytes arrive than were written'));
     };
-    wire.user = {
+    transport.user = {
       ...NOBODY,
       received: (bytes, length) => {
-        if (wire.isPaused) resolve(wrong('a paused handle reads'));
+        if (transport.isPaused) resolve(wrong('a paused handle reads'));
         else if (bytes.toString('latin1', 0, length) !== TEXT) resolve(wrong('other bytes are read than arrive'));
-        else answer();
+        else respond();
       },
       drained: () => {
-        isDrained = !wire.isBackedUp;
+        isDrained = !transport.isBackedUp;
         look();
       },
-      closed: (error) => resolve(error ? verdictOf(error) : wrong('a handle closes by itself')),
+      closed: (error) => resolve(error ? reachVerdict(error) : wrong('a handle closes by itself')),
     };
     client.on('data', (bytes: Buffer) => {
       reader.take(bytes);
@@ -103,22 +103,22 @@ function passesBytes(wire: FastWire, client: Socket): Promise<Verdict> {
 }
 
 /** A paused wire reads on, gets the client's end, ends its own half, and is closed with that. */
-async function ends(wire: FastWire, client: Socket): Promise<Verdict> {
+async function ends(transport: HandleTransport, client: Socket): Promise<Verdict> {
   let received = '';
   const clientEnded = new Promise((resolve) => client.once('end', resolve));
   const closed = new Promise<Verdict>((resolve) => {
-    wire.user = {
+    transport.user = {
       ...NOBODY,
       received: (bytes, length) => (received += bytes.toString('latin1', 0, length)),
-      ended: () => wire.end(),
+      ended: () => transport.end(),
       closed: (error) => {
-        if (error) resolve(verdictOf(error));
+        if (error) resolve(reachVerdict(error));
         else resolve(received === TEXT ? RIGHT : wrong('bytes are lost behind a pause'));
       },
     };
   });
   client.end(TEXT, 'latin1');
-  wire.resume();
+  transport.resume();
   await clientEnded;
   return closed;
 }

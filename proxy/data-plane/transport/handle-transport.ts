@@ -12,7 +12,7 @@ import {
   state,
   takeHandle,
 } from './native';
-import { NOBODY, Peer, Wire, WireUser, plainAddress } from '../contract/transport';
+import { NOBODY, Peer, Transport, TransportUser, plainAddress } from '../contract/transport';
 
 /** As much as one read takes. */
 const READ_BYTES = 256 * 1024;
@@ -30,24 +30,24 @@ let spareRequest: Request | undefined;
 // One for all handles: an idle connection is to cost little.
 
 function onRead(this: Handle): void {
-  this.wire!.onRead(state[READ_BYTES_OR_ERROR]!);
+  this.transport!.onRead(state[READ_BYTES_OR_ERROR]!);
 }
 
 function onClosed(this: Handle): void {
-  this.wire!.onClosed();
+  this.transport!.onClosed();
 }
 
 function onWritten(this: Request, status: number): void {
-  this.wire!.onWritten(status);
+  this.transport!.onWritten(status);
 }
 
 function onShutDown(this: Request): void {
-  this.wire!.onShutDown();
+  this.transport!.onShutDown();
 }
 
 /** A wire straight on a TCP socket's native handle, without a socket or stream of Node's in between. */
-export class FastWire implements Wire, HandleOwner {
-  user: WireUser = NOBODY;
+export class HandleTransport implements Transport, HandleOwner {
+  user: TransportUser = NOBODY;
   isBackedUp = false;
   hasFailed = false;
   isPaused = false;
@@ -67,7 +67,7 @@ export class FastWire implements Wire, HandleOwner {
   constructor(socket: Socket) {
     const handle = takeHandle(socket);
     this.handle = handle;
-    handle.wire = this;
+    handle.transport = this;
     handle.onread = onRead;
     handle.useUserBuffer(shared);
     handle.readStart();
@@ -140,7 +140,7 @@ export class FastWire implements Wire, HandleOwner {
   giveUp(bytes: Buffer): Socket {
     const handle = this.handle!;
     this.handle = undefined;
-    handle.wire = undefined;
+    handle.transport = undefined;
     // The handle has a buffer of ours for good, and it is read before the next one is.
     const onread = {
       buffer: shared,
@@ -185,7 +185,7 @@ export class FastWire implements Wire, HandleOwner {
   onWritten(status: number): void {
     this.pendingWrites -= 1;
     if (this.handle === undefined) return;
-    if (status !== 0) this.fail(errorOf('write', status));
+    if (status !== 0) this.fail(buildError('write', status));
     if (this.pendingWrites > 0) return;
     this.isBackedUp = false;
     if (this.hasEnded) this.shutDown(this.handle);
@@ -201,7 +201,7 @@ export class FastWire implements Wire, HandleOwner {
   private readOver(status: number): void {
     this.hasReadEnd = true;
     if (status !== END_OF_STREAM) {
-      this.error = errorOf('read', status);
+      this.error = buildError('read', status);
       return this.destroy();
     }
     this.user.ended();
@@ -232,7 +232,7 @@ export class FastWire implements Wire, HandleOwner {
 
   private shutDown(handle: Handle): void {
     const request = new ShutdownRequest();
-    request.wire = this;
+    request.transport = this;
     request.oncomplete = onShutDown;
     this.isShuttingDown = true;
     // Otherwise it was done, or failed, at once.
@@ -244,13 +244,13 @@ export class FastWire implements Wire, HandleOwner {
   }
 
   private written(request: Request, status: number, bytes: Buffer | undefined): void {
-    if (status !== 0) return this.fail(errorOf('write', status));
+    if (status !== 0) return this.fail(buildError('write', status));
     // The kernel took all of it at once: the request was not used, and serves again.
     if (state[LAST_WRITE_WAS_ASYNC] === 0) return;
     this.isBackedUp = true;
     this.pendingWrites += 1;
     request.buffer = bytes;
-    request.wire = this;
+    request.transport = this;
     request.oncomplete = onWritten;
     spareRequest = undefined;
   }
@@ -262,7 +262,7 @@ export class FastWire implements Wire, HandleOwner {
   }
 }
 
-function errorOf(call: string, status: number): Error {
+function buildError(call: string, status: number): Error {
   const code = getSystemErrorName(status);
   return Object.assign(new Error(`${call} ${code}`), { code });
 }

@@ -20,7 +20,7 @@ export interface Handle {
   /** Bytes that the kernel has not taken. */
   readonly writeQueueSize: number;
   /** Ours: whom it belongs to. */
-  wire: HandleOwner | undefined;
+  transport: HandleOwner | undefined;
 }
 
 export interface HandleOwner {
@@ -35,7 +35,7 @@ export interface Request {
   oncomplete: ((this: Request, status: number) => void) | undefined;
   /** Keeps what is being written alive. */
   buffer: unknown;
-  wire: HandleOwner | undefined;
+  transport: HandleOwner | undefined;
 }
 
 interface StreamBinding {

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { NOBODY, Peer, Wire, WireUser, peerOf } from '../contract/transport';
+import { NOBODY, Peer, Transport, TransportUser, describePeer } from '../contract/transport';
 
 /** A wire on a socket as Node documents it: for TLS, and wherever the fast one cannot be used. */
-export class StreamWire implements Wire {
-  user: WireUser = NOBODY;
+export class StreamTransport implements Transport {
+  user: TransportUser = NOBODY;
   isPaused = false;
   private pendingWrites = 0;
   private error: Error | undefined;
@@ -79,7 +79,7 @@ export class StreamWire implements Wire {
   }
 
   get peer(): Peer {
-    return (this.knownPeer ??= peerOf(this.socket));
+    return (this.knownPeer ??= describePeer(this.socket));
   }
 
   set peer(peer: Peer) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Answer, RequestHead } from '../contract/data-plane';
+import type { Response, RequestHead } from '../contract/data-plane';
 import type { BodyLength, FieldBlock } from '../contract/streams';
 import { withoutSpace } from '../fields/lines';
 
@@ -11,12 +11,12 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
 
 /** Why a request for a WebSocket is not passed on (RFC 6455 section 4.2.1). */
-export function handshakeRefusal(head: RequestHead, bodyLength: BodyLength): Answer | undefined {
-  if (head.method !== 'GET') return refuse('A WebSocket must be asked for with GET');
-  if (head.httpVersion !== '1.1') return refuse(`A WebSocket needs HTTP/1.1, got HTTP/${head.httpVersion}`);
-  if (bodyLength !== 0) return refuse('A WebSocket handshake must have no body');
+export function handshakeRejection(head: RequestHead, bodyLength: BodyLength): Response | undefined {
+  if (head.method !== 'GET') return reject('A WebSocket must be asked for with GET');
+  if (head.httpVersion !== '1.1') return reject(`A WebSocket needs HTTP/1.1, got HTTP/${head.httpVersion}`);
+  if (bodyLength !== 0) return reject('A WebSocket handshake must have no body');
   if (head.field('sec-websocket-version') !== '13') return wrongVersion();
-  if (!KEY.test(head.field('sec-websocket-key') ?? '')) return refuse("'Sec-WebSocket-Key' must be 16 bytes in base64");
+  if (!KEY.test(head.field('sec-websocket-key') ?? '')) return reject("'Sec-WebSocket-Key' must be 16 bytes in base64");
   return undefined;
 }
 
@@ -32,26 +32,26 @@ export function acceptKey(key: string): string {
  * that was asked for, and nothing was chosen that the client had not offered.
  */
 export function isAccepted(head: RequestHead, fields: FieldBlock): boolean {
-  const accepts = valuesOf(fields, 'sec-websocket-accept');
+  const accepts = listValues(fields, 'sec-websocket-accept');
   if (accepts.length !== 1 || accepts[0] !== acceptKey(head.field('sec-websocket-key') ?? '')) return false;
   return isSwitchTo('websocket', fields) && hasOfferedProtocol(head, fields) && hasOfferedExtensions(head, fields);
 }
 
 /** Whether a 101 with these fields names this protocol, and it alone. */
 export function isSwitchTo(protocol: string, fields: FieldBlock): boolean {
-  const upgrades = valuesOf(fields, 'upgrade');
+  const upgrades = listValues(fields, 'upgrade');
   return upgrades.length === 1 && upgrades[0]!.toLowerCase() === protocol.toLowerCase();
 }
 
 function hasOfferedProtocol(head: RequestHead, fields: FieldBlock): boolean {
-  const chosen = valuesOf(fields, 'sec-websocket-protocol');
+  const chosen = listValues(fields, 'sec-websocket-protocol');
   if (chosen.length === 0) return true;
   return chosen.length === 1 && listed(head.field('sec-websocket-protocol')).includes(chosen[0]!);
 }
 
 function hasOfferedExtensions(head: RequestHead, fields: FieldBlock): boolean {
   const offered = new Set(listed(head.field('sec-websocket-extensions')).map(extensionName));
-  const chosen = valuesOf(fields, 'sec-websocket-extensions').flatMap(listed).map(extensionName);
+  const chosen = listValues(fields, 'sec-websocket-extensions').flatMap(listed).map(extensionName);
   return chosen.every((name) => offered.has(name));
 }
 
@@ -67,7 +67,7 @@ function listed(value: string | undefined): string[] {
 }
 
 /** The values of a block's lines of one name, in order. */
-function valuesOf(fields: FieldBlock, name: string): string[] {
+function listValues(fields: FieldBlock, name: string): string[] {
   return fields.split('\r\n').flatMap((line) => {
     const colon = line.indexOf(':');
     return colon > 0 && line.slice(0, colon).toLowerCase() === name ? [withoutSpace(line.slice(colon + 1))] : [];
@@ -75,12 +75,12 @@ function valuesOf(fields: FieldBlock, name: string): string[] {
 }
 
 /** RFC 6455 section 4.4; RFC 9110 section 15.5.22 wants `Upgrade` in a 426, and `Connection` names it. */
-function wrongVersion(): Answer {
+function wrongVersion(): Response {
   const headers = { connection: 'close, upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
   return { status: 426, headers, body: "'Sec-WebSocket-Version' must be 13\n" };
 }
 
 /** The connection ends with it: its client may speak another protocol already. */
-export function refuse(why: string): Answer {
+export function reject(why: string): Response {
   return { status: 400, headers: { connection: 'close' }, body: `${why}\n` };
 }

@@ -1,4 +1,4 @@
-import type { Wire, WireUser } from '../contract/transport';
+import type { Transport, TransportUser } from '../contract/transport';
 import { FrameScanner, Scanner, Stop, UNFRAMED } from './frame-scanner';
 
 /** Up to here a text is the cheapest way to write. */
@@ -34,7 +34,7 @@ class Halt {
  * One direction of a tunnel: bytes go on as they come, and can be stopped between two frames or messages. It is
  * the user of the wire that it reads.
  */
-export class Relay implements WireUser {
+export class Relay implements TransportUser {
   readonly scanner: Scanner;
   /** The way back. Set once, by the tunnel, before anything else is asked of it. */
   back!: Relay;
@@ -48,14 +48,14 @@ export class Relay implements WireUser {
   /** `isOpaque`: what is passed on has no boundaries that are known here. */
   constructor(
     private readonly owner: RelayOwner,
-    readonly from: Wire,
+    readonly from: Transport,
     isOpaque: boolean,
   ) {
     this.scanner = isOpaque ? UNFRAMED : new FrameScanner();
     from.user = this;
   }
 
-  get to(): Wire {
+  get to(): Transport {
     return this.back.from;
   }
 

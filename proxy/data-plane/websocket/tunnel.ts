@@ -1,12 +1,12 @@
 import type { Ending } from '../../../core/proxy/connections';
 import type { Ticker, Ticking } from '../shared/ticker';
-import type { Wire } from '../contract/transport';
+import type { Transport } from '../contract/transport';
 import { UNFRAMED } from './frame-scanner';
 import { Closing, OrderlyClose } from './orderly-close';
 import { Relay, RelayOwner } from './relay';
 
 export interface TunnelEnd {
-  readonly wire: Wire;
+  readonly transport: Transport;
   /** What this end had sent before the tunnel was there. */
   readonly head: Buffer;
 }
@@ -52,8 +52,8 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     private readonly options: TunnelOptions,
     isOpaque = false,
   ) {
-    this.toUpstream = new Relay(this, client.wire, isOpaque);
-    this.toClient = new Relay(this, upstream.wire, isOpaque);
+    this.toUpstream = new Relay(this, client.transport, isOpaque);
+    this.toClient = new Relay(this, upstream.transport, isOpaque);
     this.toUpstream.back = this.toClient;
     this.toClient.back = this.toUpstream;
     if (options.idle.openMs > 0) options.ticker.add(this);
@@ -212,8 +212,8 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   }
 
   /** Where there are no frames nothing tells a broken stream from a whole one but its end: it must not look like one. */
-  private breakOff(wire: Wire): void {
-    if (this.isOpaque) wire.reset();
-    else wire.destroy();
+  private breakOff(transport: Transport): void {
+    if (this.isOpaque) transport.reset();
+    else transport.destroy();
   }
 }

@@ -6,12 +6,12 @@ import type { ElbModel } from '../../load-balancer/model';
 import type { StatesModel } from '../../state-machine/model';
 import type { EcsModel } from '../../tasks/model';
 import { AwsError } from '../../errors/aws-error';
-import { AlarmBook } from '../services/alarms/alarm-book';
+import { AlarmStates } from '../services/alarms/alarm-states';
 import { alarmsServices } from '../services/alarms/alarms-service';
 import { ecsService } from '../services/ecs/ecs-service';
 import { Targets } from '../services/elb/elb-options';
 import { elbService } from '../services/elb/elb-service';
-import { EndpointFaults, SetFault, errorOf } from './faults';
+import { EndpointFaults, SetFault, buildError } from './faults';
 import { InvokeFunction, InvokeProtocol } from '../services/functions/invoke-protocol';
 import { eventsService, topicsService } from '../services/messages/messages-services';
 import { Outbox } from '../services/messages/outbox';
@@ -19,7 +19,7 @@ import { Need } from '../wire/operation';
 import { CborProtocol } from '../protocols/cbor';
 import { checkPresigned } from './presigned';
 import { JsonProtocol } from '../protocols/json';
-import { Call, Protocol, WireAnswer, WireRequest } from '../protocols/protocol';
+import { Call, Protocol, HttpReply, AwsRequest } from '../protocols/protocol';
 import { QueryProtocol } from '../protocols/query';
 import { RestProtocol } from '../protocols/rest';
 import { ObjectStore } from '../services/s3/object-store';
@@ -40,7 +40,7 @@ export interface EndpointOptions {
   /** @default - none */
   readonly stacks?: () => readonly StackDescription[];
   /** @default - none */
-  readonly alarms?: AlarmBook;
+  readonly alarms?: AlarmStates;
   /** Keeps what is published and put on buses. */
   readonly outbox?: Outbox;
   /** Throws an AwsError for what the principal may not do; without it everybody may do everything. */
@@ -108,7 +108,7 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
   };
 }
 
-interface World {
+interface LocalCloud {
   readonly options: EndpointOptions;
   readonly faults: EndpointFaults;
   readonly protocols: Protocols;
@@ -121,7 +121,7 @@ const noFunctions: InvokeFunction = (arn) => Promise.reject(new Error(`no functi
 function createProtocols(options: EndpointOptions): Protocols {
   const place = { region: options.region, account: options.account };
   const { outbox = new Outbox(), invoke = noFunctions } = options;
-  const alarms = alarmsServices(options.alarms ?? new AlarmBook(), place);
+  const alarms = alarmsServices(options.alarms ?? new AlarmStates(), place);
   const query = [
     elbService({ ...options, place }),
     stsService(place),
@@ -148,7 +148,7 @@ function createProtocols(options: EndpointOptions): Protocols {
 }
 
 /** What nobody signed and nothing else tells is taken for S3: a browser that was given an address. */
-function protocolOf({ query, json, cbor, s3, rest, lambda }: Protocols, request: WireRequest): Protocol {
+function findProtocol({ query, json, cbor, s3, rest, lambda }: Protocols, request: AwsRequest): Protocol {
   if (CborProtocol.isSpokenIn(request)) return cbor;
   if (request.headers['x-amz-target'] !== undefined) return json;
   if (QueryProtocol.isSpokenIn(request)) return query;
@@ -156,30 +156,30 @@ function protocolOf({ query, json, cbor, s3, rest, lambda }: Protocols, request:
   return request.signedFor === 's3' || request.signedFor === '' ? s3 : rest;
 }
 
-async function serve(incoming: IncomingMessage, response: ServerResponse, world: World): Promise<void> {
-  if (!isLocal(incoming.headers.host)) return refuseHost(incoming, response);
+async function serve(incoming: IncomingMessage, outgoing: ServerResponse, cloud: LocalCloud): Promise<void> {
+  if (!isLocal(incoming.headers.host)) return rejectHost(incoming, outgoing);
   const startedMs = performance.now();
   const { body, isTooLong } = await readBody(incoming);
   const { method = '', url = '', headers } = incoming;
   const { principal, signedFor } = readSignature(url, headers.authorization);
   const request = { method, url, headers, body, id: randomUUID(), principal, signedFor };
-  const protocol = protocolOf(world.protocols, request);
+  const protocol = findProtocol(cloud.protocols, request);
   const { service, action } = protocol.identify(request);
-  const fault = world.faults.take({ service, action, principal, path: url.split('?')[0] ?? '' });
+  const fault = cloud.faults.take({ service, action, principal, path: url.split('?')[0] ?? '' });
   const work = async () => {
     if (isTooLong) throw new AwsError('RequestEntityTooLarge', `The body must be at most ${MAX_BODY_BYTES} bytes`, 413);
-    return decide(protocol, request, fault, world);
+    return decide(protocol, request, fault, cloud);
   };
-  if (fault && !fault.afterActing && !(await isStillAnswered(fault, incoming))) return;
-  const { answer, error } = await attempt(protocol, request, work);
-  if (fault?.afterActing && !(await isStillAnswered(fault, incoming))) return;
-  send(response, request, answer);
+  if (fault && !fault.afterActing && !(await isStillResponded(fault, incoming))) return;
+  const { response, error } = await attempt(protocol, request, work);
+  if (fault?.afterActing && !(await isStillResponded(fault, incoming))) return;
+  send(outgoing, request, response);
   const ms = performance.now() - startedMs;
-  world.options.onCall?.({ service, action, principal, status: answer.status, ms, ...error });
+  cloud.options.onCall?.({ service, action, principal, status: response.status, ms, ...error });
 }
 
 /** Whether the call gets an answer in the end. One that hangs is over when its client goes away. */
-async function isStillAnswered({ fault }: SetFault, { socket }: IncomingMessage): Promise<boolean> {
+async function isStillResponded({ fault }: SetFault, { socket }: IncomingMessage): Promise<boolean> {
   switch (fault.kind) {
     case 'hang':
       return false;
@@ -199,28 +199,28 @@ async function isStillAnswered({ fault }: SetFault, { socket }: IncomingMessage)
 /** Who calls, what they may, what they want; in this order. */
 async function decide(
   protocol: Protocol,
-  request: WireRequest,
+  request: AwsRequest,
   fault: SetFault | undefined,
-  world: World,
-): Promise<WireAnswer> {
+  cloud: LocalCloud,
+): Promise<HttpReply> {
   if (request.headers.authorization === undefined && request.principal === '') {
     throw new AwsError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
   }
   if (request.principal === '') {
     throw new AwsError('IncompleteSignature', "Authorization header requires 'Credential' parameter.");
   }
-  const error = fault && errorOf(fault.fault);
+  const error = fault && buildError(fault.fault);
   if (error && !fault.afterActing) throw error;
   checkPresigned(request);
-  const demand = (need: Need) => authorize(world.options, request.principal, need);
+  const demand = (need: Need) => authorize(cloud.options, request.principal, need);
   const call = protocol.open(request);
   call.needs.forEach(demand);
-  const answer = fault?.fault.kind === 'pretend' ? pretend(call, request) : await call.run(demand);
+  const response = fault?.fault.kind === 'pretend' ? pretend(call, request) : await call.run(demand);
   if (error) throw error;
-  return answer;
+  return response;
 }
 
-function pretend(call: Call, request: WireRequest): WireAnswer {
+function pretend(call: Call, request: AwsRequest): HttpReply {
   if (call.pretend) return call.pretend();
   throw new Error(`the fault 'pretend' must be for an action that can pretend, got ${request.method} ${request.url}`);
 }
@@ -233,16 +233,16 @@ function authorize(options: EndpointOptions, accessKeyId: string, need: Need): v
   }
 }
 
-type Attempt = { readonly answer: WireAnswer; readonly error?: Pick<ApiCall, 'error'> };
+type Attempt = { readonly response: HttpReply; readonly error?: Pick<ApiCall, 'error'> };
 
 /** Whatever goes wrong is an answer in the shape of the protocol; what is not an AwsError is our own fault. */
-async function attempt(protocol: Protocol, request: WireRequest, work: () => Promise<WireAnswer>): Promise<Attempt> {
+async function attempt(protocol: Protocol, request: AwsRequest, work: () => Promise<HttpReply>): Promise<Attempt> {
   try {
-    return { answer: await work() };
+    return { response: await work() };
   } catch (thrown) {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     const error = thrown instanceof AwsError ? thrown : new AwsError('InternalFailure', message, 500);
-    return { answer: protocol.fail(error, request), error: { error: { code: error.code, message: error.message } } };
+    return { response: protocol.fail(error, request), error: { error: { code: error.code, message: error.message } } };
   }
 }
 
@@ -257,7 +257,7 @@ function readSignature(url: string, authorization: string | undefined): { princi
   return { principal, signedFor };
 }
 
-function send(response: ServerResponse, { id, method }: WireRequest, { status, headers, body }: WireAnswer): void {
+function send(response: ServerResponse, { id, method }: AwsRequest, { status, headers, body }: HttpReply): void {
   const hasNoBody = status === 204 || status === 304;
   const length = hasNoBody ? {} : { 'content-length': Buffer.byteLength(body) };
   response.writeHead(status, { ...length, ...headers, 'x-amzn-requestid': id, 'x-amz-request-id': id });
@@ -301,7 +301,7 @@ function isLocal(host: string | undefined): boolean {
   return host !== undefined && LOCAL_HOST.test(host);
 }
 
-function refuseHost(request: IncomingMessage, response: ServerResponse): void {
+function rejectHost(request: IncomingMessage, response: ServerResponse): void {
   request.resume();
   response.writeHead(403, { 'content-type': 'text/plain', connection: 'close' });
   response.end("'Host' must be 127.0.0.1 or localhost\n");

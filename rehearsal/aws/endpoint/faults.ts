@@ -121,7 +121,7 @@ const CODES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** What a `status` or `throttle` fault answers; undefined for one that answers in another way. */
-export function errorOf(fault: EndpointFault): AwsError | undefined {
+export function buildError(fault: EndpointFault): AwsError | undefined {
   if (fault.kind === 'throttle') return new AwsError('Throttling', 'Rate exceeded');
   if (fault.kind !== 'status') return undefined;
   const { status, code = CODES.get(status) ?? 'InternalFailure', message = 'A fault of the rehearsal' } = fault;

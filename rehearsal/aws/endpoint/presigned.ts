@@ -1,8 +1,8 @@
 import { AwsError } from '../../errors/aws-error';
-import type { WireRequest } from '../protocols/protocol';
+import type { AwsRequest } from '../protocols/protocol';
 
 /** STS allows a clock so much. */
-const LONGEST_SECONDS = 900;
+const MAX_SECONDS = 900;
 
 /**
  * What of a call of STS that was signed in advance can be checked without a secret: every signed header is there, and its time
@@ -11,7 +11,7 @@ const LONGEST_SECONDS = 900;
  * @throws AwsError
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-export function checkPresigned({ url, headers, signedFor }: WireRequest, nowMs = Date.now()): void {
+export function checkPresigned({ url, headers, signedFor }: AwsRequest, nowMs = Date.now()): void {
   const query = new URLSearchParams(url.split('?')[1] ?? '');
   if (signedFor !== 'sts' || !query.has('X-Amz-Credential')) return;
   const signed = query.get('X-Amz-SignedHeaders')?.split(';') ?? [];
@@ -21,7 +21,7 @@ export function checkPresigned({ url, headers, signedFor }: WireRequest, nowMs =
     throw new AwsError('SignatureDoesNotMatch', message, 403);
   }
   const date = (query.get('X-Amz-Date') ?? '').replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z');
-  const seconds = Math.min(LONGEST_SECONDS, Number(query.get('X-Amz-Expires') ?? LONGEST_SECONDS));
+  const seconds = Math.min(MAX_SECONDS, Number(query.get('X-Amz-Expires') ?? MAX_SECONDS));
   if (!(nowMs < Date.parse(date) + seconds * 1000)) {
     throw new AwsError('SignatureDoesNotMatch', `Signature expired: ${query.get('X-Amz-Date')}`, 403);
   }

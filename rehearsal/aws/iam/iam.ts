@@ -55,8 +55,8 @@ function covers(
   excluded: OneOrMany | undefined,
   matches: (pattern: string) => boolean,
 ): boolean {
-  if (included !== undefined) return listOf(included).some(matches);
-  return excluded !== undefined && !listOf(excluded).some(matches);
+  if (included !== undefined) return findList(included).some(matches);
+  return excluded !== undefined && !findList(excluded).some(matches);
 }
 
 /** All operators and all keys must hold; of the values of one key, any. */
@@ -68,7 +68,7 @@ function conditionsHold({ Effect, Condition }: PolicyStatement, context: Conditi
     return Object.entries(keys).every(([key, values]) => {
       const actual = contextValue(context, key);
       if (actual === undefined) return isOptional || operator.isNegated;
-      return operator.holds(actual, listOf(values));
+      return operator.holds(actual, findList(values));
     });
   });
 }
@@ -133,6 +133,6 @@ function glob(pattern: string, text: string): boolean {
   return new RegExp(`^${source}$`, 's').test(text);
 }
 
-function listOf(values: OneOrMany): string[] {
+function findList(values: OneOrMany): string[] {
   return (Array.isArray(values) ? (values as readonly (string | boolean)[]) : [values as string | boolean]).map(String);
 }

@@ -1,7 +1,7 @@
 import { cbor, dateToTag } from '@smithy/core/cbor';
 import { AwsError } from '../../errors/aws-error';
-import { WireObject, WireValue } from '../wire/operation';
-import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
+import { AwsObject, AwsValue } from '../wire/operation';
+import { Call, Protocol, HttpReply, AwsRequest } from './protocol';
 import { RpcService, RpcTarget, checkedBody, openRpc, rpcError } from './rpc';
 
 const PROTOCOL = 'rpc-v2-cbor';
@@ -19,26 +19,26 @@ export class CborProtocol implements Protocol {
     private readonly known: readonly string[],
   ) {}
 
-  static isSpokenIn({ headers }: WireRequest): boolean {
+  static isSpokenIn({ headers }: AwsRequest): boolean {
     return headers['smithy-protocol'] === PROTOCOL;
   }
 
-  identify(request: WireRequest): { service: string; action: string } {
-    const { service, serviceName, action } = this.targetOf(request);
+  identify(request: AwsRequest): { service: string; action: string } {
+    const { service, serviceName, action } = this.findTarget(request);
     return { service: service?.prefix ?? (request.signedFor || serviceName), action };
   }
 
-  open(request: WireRequest): Call {
-    const target = this.targetOf(request);
-    return openRpc(target, { known: this.known, request, read: parseBody, write: (result) => answer(200, result) });
+  open(request: AwsRequest): Call {
+    const target = this.findTarget(request);
+    return openRpc(target, { known: this.known, request, read: parseBody, write: (result) => respond(200, result) });
   }
 
-  fail(error: AwsError, request: WireRequest): WireAnswer {
-    const { body, headers } = rpcError(error, this.targetOf(request).service);
-    return answer(error.status, body, headers);
+  fail(error: AwsError, request: AwsRequest): HttpReply {
+    const { body, headers } = rpcError(error, this.findTarget(request).service);
+    return respond(error.status, body, headers);
   }
 
-  private targetOf({ url, signedFor }: WireRequest): RpcTarget {
+  private findTarget({ url, signedFor }: AwsRequest): RpcTarget {
     const [, serviceName = signedFor, action = 'unknown'] = PATH.exec(url.split('?')[0] ?? '') ?? [];
     return { service: this.services.find(({ target }) => target === serviceName), serviceName, action };
   }
@@ -55,7 +55,7 @@ function parseBody(body: Buffer): Record<string, unknown> {
   return checkedBody(value, 'CBOR');
 }
 
-function answer(status: number, content: WireObject, headers: Record<string, string> = {}): WireAnswer {
+function respond(status: number, content: AwsObject, headers: Record<string, string> = {}): HttpReply {
   return {
     status,
     headers: { 'content-type': 'application/cbor', 'smithy-protocol': PROTOCOL, ...headers },
@@ -65,9 +65,9 @@ function answer(status: number, content: WireObject, headers: Record<string, str
 }
 
 /** A time is tag 1, seconds since the epoch. An absent member is left out. */
-function withTags(value: WireValue): unknown {
+function withTags(value: AwsValue): unknown {
   if (value instanceof Date) return dateToTag(value);
-  if (Array.isArray(value)) return value.map((item: WireValue) => withTags(item));
+  if (Array.isArray(value)) return value.map((item: AwsValue) => withTags(item));
   if (typeof value !== 'object') return value;
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   return Object.fromEntries(members.map(([name, member]) => [name, withTags(member)]));

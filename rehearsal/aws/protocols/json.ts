@@ -1,6 +1,6 @@
 import { AwsError } from '../../errors/aws-error';
-import { WireObject, WireValue } from '../wire/operation';
-import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
+import { AwsObject, AwsValue } from '../wire/operation';
+import { Call, Protocol, HttpReply, AwsRequest } from './protocol';
 import { RpcService, RpcTarget, checkedBody, openRpc, rpcError } from './rpc';
 
 /**
@@ -15,24 +15,24 @@ export class JsonProtocol implements Protocol {
     private readonly known: readonly string[],
   ) {}
 
-  identify(request: WireRequest): { service: string; action: string } {
-    const { service, serviceName, action } = this.targetOf(request);
+  identify(request: AwsRequest): { service: string; action: string } {
+    const { service, serviceName, action } = this.findTarget(request);
     return { service: service?.prefix ?? (request.signedFor || serviceName), action };
   }
 
-  open(request: WireRequest): Call {
-    const target = this.targetOf(request);
-    const write = (result: WireObject) => answer(target, 200, result);
+  open(request: AwsRequest): Call {
+    const target = this.findTarget(request);
+    const write = (result: AwsObject) => respond(target, 200, result);
     return openRpc(target, { known: this.known, request, read: parseBody, write });
   }
 
-  fail(error: AwsError, request: WireRequest): WireAnswer {
-    const target = this.targetOf(request);
+  fail(error: AwsError, request: AwsRequest): HttpReply {
+    const target = this.findTarget(request);
     const { body, headers } = rpcError(error, target.service);
-    return answer(target, error.status, body, headers);
+    return respond(target, error.status, body, headers);
   }
 
-  private targetOf(request: WireRequest): RpcTarget {
+  private findTarget(request: AwsRequest): RpcTarget {
     const target = String(request.headers['x-amz-target'] ?? '');
     const dot = target.indexOf('.');
     const serviceName = target.slice(0, Math.max(0, dot));
@@ -52,12 +52,12 @@ function parseBody(body: Buffer): Record<string, unknown> {
   return checkedBody(value, 'JSON');
 }
 
-function answer(
+function respond(
   { service }: RpcTarget,
   status: number,
-  content: WireObject,
+  content: AwsObject,
   headers: Record<string, string> = {},
-): WireAnswer {
+): HttpReply {
   return {
     status,
     headers: { 'content-type': `application/x-amz-json-${service?.version ?? '1.1'}`, ...headers },
@@ -66,9 +66,9 @@ function answer(
 }
 
 /** `Date.toJSON` would write ISO 8601 before a replacer sees the date. */
-function withEpochSeconds(value: WireValue): unknown {
+function withEpochSeconds(value: AwsValue): unknown {
   if (value instanceof Date) return value.getTime() / 1000;
-  if (Array.isArray(value)) return value.map((item: WireValue) => withEpochSeconds(item));
+  if (Array.isArray(value)) return value.map((item: AwsValue) => withEpochSeconds(item));
   if (typeof value !== 'object') return value;
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withEpochSeconds(member)]));
 }

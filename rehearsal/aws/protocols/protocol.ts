@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { AwsError } from '../../errors/aws-error';
 import type { Need } from '../wire/operation';
 
-export interface WireRequest {
+export interface AwsRequest {
   readonly method: string;
   /** As it was sent: escaped path and query. */
   readonly url: string;
@@ -15,7 +15,7 @@ export interface WireRequest {
   readonly signedFor: string;
 }
 
-export interface WireAnswer {
+export interface HttpReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Buffer;
@@ -28,16 +28,16 @@ export interface Call {
    * @param demand checks a right that only turns out to be needed on the way.
    * @throws AwsError
    */
-  run(demand: (need: Need) => void): WireAnswer | Promise<WireAnswer>;
+  run(demand: (need: Need) => void): HttpReply | Promise<HttpReply>;
   /** Answers as `run` does and changes nothing; absent where that cannot be. */
-  readonly pretend?: (() => WireAnswer) | undefined;
+  readonly pretend?: (() => HttpReply) | undefined;
 }
 
 /** One way to write calls, answers and errors on the wire. */
 export interface Protocol {
   /** Names the call without judging it. */
-  identify(request: WireRequest): { readonly service: string; readonly action: string };
+  identify(request: AwsRequest): { readonly service: string; readonly action: string };
   /** @throws AwsError for an action that nobody knows, and for parameters that cannot be read. */
-  open(request: WireRequest): Call;
-  fail(error: AwsError, request: WireRequest): WireAnswer;
+  open(request: AwsRequest): Call;
+  fail(error: AwsError, request: AwsRequest): HttpReply;
 }

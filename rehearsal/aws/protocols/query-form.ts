@@ -38,11 +38,11 @@ function valueOf(node: Node, name: string): unknown {
     throw new AwsError('MalformedInput', `'${name}' must be either a value or a structure`);
   }
   const list = node.children.get('member');
-  return list && node.children.size === 1 ? listOf(list, name) : structure(node);
+  return list && node.children.size === 1 ? findList(list, name) : structure(node);
 }
 
 /** In the order of their numbers; gaps close, as they do at AWS. */
-function listOf(node: Node, name: string): unknown[] {
+function findList(node: Node, name: string): unknown[] {
   const entries = [...node.children].map(([index, child]) => {
     if (!/^[1-9]\d{0,8}$/.test(index)) {
       throw new AwsError('MalformedInput', `'${name}.member' must be numbered from 1, got ${index}`);

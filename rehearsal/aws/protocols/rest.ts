@@ -1,5 +1,5 @@
 import { AwsError } from '../../errors/aws-error';
-import { Call, Protocol, WireAnswer, WireRequest } from './protocol';
+import { Call, Protocol, HttpReply, AwsRequest } from './protocol';
 import { unknownService } from './unknown-service';
 import { xmlContent, xmlDocument } from './xml';
 
@@ -23,28 +23,28 @@ export class RestProtocol implements Protocol {
   /** @param known the services that are here, for the message */
   constructor(private readonly known: readonly string[]) {}
 
-  identify({ signedFor, method }: WireRequest): { service: string; action: string } {
+  identify({ signedFor, method }: AwsRequest): { service: string; action: string } {
     return { service: signedFor === '' ? 'unknown' : signedFor, action: method };
   }
 
-  open(request: WireRequest): Call {
+  open(request: AwsRequest): Call {
     const { service } = this.identify(request);
     throw unknownService(this.known, service, 'UnknownOperationException');
   }
 
-  fail(error: AwsError, request: WireRequest): WireAnswer {
+  fail(error: AwsError, request: AwsRequest): HttpReply {
     const isXml = XML_SERVICES.includes(request.signedFor);
     return isXml ? failInXml(error, request) : failInJson(error);
   }
 }
 
-function failInJson({ code, message, status }: AwsError): WireAnswer {
+function failInJson({ code, message, status }: AwsError): HttpReply {
   const type = CODES.get(code) ?? code;
   const headers = { 'content-type': 'application/json', 'x-amzn-errortype': type };
   return { status, headers, body: JSON.stringify({ __type: type, message }) };
 }
 
-function failInXml({ code, message, status }: AwsError, { id }: WireRequest): WireAnswer {
+function failInXml({ code, message, status }: AwsError, { id }: AwsRequest): HttpReply {
   const content = {
     Error: { Type: status >= 500 ? 'Receiver' : 'Sender', Code: code, Message: message },
     RequestId: id,

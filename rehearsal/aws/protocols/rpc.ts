@@ -1,7 +1,7 @@
 import { AwsError } from '../../errors/aws-error';
-import { Service, WireObject, needsOf } from '../wire/operation';
+import { Service, AwsObject, listNeeds } from '../wire/operation';
 import { Parameters } from '../wire/parameters';
-import { Call, WireAnswer, WireRequest } from './protocol';
+import { Call, HttpReply, AwsRequest } from './protocol';
 import { unknownService } from './unknown-service';
 
 /** A service that is called by the names of its operations, in JSON or CBOR. */
@@ -44,7 +44,7 @@ export function openRpc({ service, serviceName, action }: RpcTarget, { known, re
   const input = new Parameters(read(request.body), service.invalidCode);
   const { run, pretend } = operation;
   return {
-    needs: needsOf(service, action, operation, input),
+    needs: listNeeds(service, action, operation, input),
     run: () => write(run(input, request.principal)),
     pretend: pretend && (() => write(pretend(input, request.principal))),
   };
@@ -52,9 +52,9 @@ export function openRpc({ service, serviceName, action }: RpcTarget, { known, re
 
 export interface RpcCodec {
   readonly known: readonly string[];
-  readonly request: WireRequest;
+  readonly request: AwsRequest;
   readonly read: (body: Buffer) => Record<string, unknown>;
-  readonly write: (result: WireObject) => WireAnswer;
+  readonly write: (result: AwsObject) => HttpReply;
 }
 
 /** The members of an error's body, and the header that tells its old code. */

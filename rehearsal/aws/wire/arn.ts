@@ -20,7 +20,7 @@ export function readArn(text: string): Arn | undefined {
 }
 
 /** Whether a text is an ARN of this service, of a resource of this shape, of any place. */
-export function isArnOf(text: string, service: string, shape: RegExp): boolean {
+export function isArnFor(text: string, service: string, shape: RegExp): boolean {
   const arn = readArn(text);
   return arn?.service === service && arn.region !== '' && arn.account !== '' && shape.test(arn.resource);
 }

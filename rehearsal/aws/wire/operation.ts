@@ -1,10 +1,10 @@
 import type { Parameters } from './parameters';
 
 /** A value as a protocol may write it: absent members are left out, a date is written in the protocol's own way. */
-export type WireValue = string | number | boolean | Date | undefined | readonly WireValue[] | WireObject;
+export type AwsValue = string | number | boolean | Date | undefined | readonly AwsValue[] | AwsObject;
 
-export interface WireObject {
-  readonly [member: string]: WireValue;
+export interface AwsObject {
+  readonly [member: string]: AwsValue;
 }
 
 /** A right that the principal must have, in the words of its policies. */
@@ -30,9 +30,9 @@ export interface Operation {
    * @param principal the access key id of the caller.
    * @throws AwsError
    */
-  readonly run: (input: Parameters, principal: string) => WireObject;
+  readonly run: (input: Parameters, principal: string) => AwsObject;
   /** Answers as {@link run} does and changes nothing: for a fault that services have. */
-  readonly pretend?: (input: Parameters, principal: string) => WireObject;
+  readonly pretend?: (input: Parameters, principal: string) => AwsObject;
 }
 
 export interface Service {
@@ -49,7 +49,7 @@ export interface Place {
   readonly account: string;
 }
 
-export function needsOf(service: Service, action: string, operation: Operation, input: Parameters): Need[] {
+export function listNeeds(service: Service, action: string, operation: Operation, input: Parameters): Need[] {
   if (operation.isFree) return [];
   const own = {
     action: `${service.prefix}:${action}`,

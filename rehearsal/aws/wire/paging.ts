@@ -14,17 +14,17 @@ export function page<T>(
   at: { size: number; token: string | undefined },
   invalidToken: () => Error,
 ): Page<T> {
-  const start = at.token === undefined ? 0 : offsetOf(at.token);
+  const start = at.token === undefined ? 0 : computeOffset(at.token);
   if (start === undefined || start > items.length) throw invalidToken();
   const end = start + at.size;
-  return { items: items.slice(start, end), next: end < items.length ? tokenOf(end) : undefined };
+  return { items: items.slice(start, end), next: end < items.length ? buildToken(end) : undefined };
 }
 
-function tokenOf(offset: number): string {
+function buildToken(offset: number): string {
   return Buffer.from(`offset:${offset}`).toString('base64url');
 }
 
-function offsetOf(token: string): number | undefined {
+function computeOffset(token: string): number | undefined {
   const match = /^offset:(\d{1,9})$/.exec(Buffer.from(token, 'base64url').toString());
   return match ? Number(match[1]) : undefined;
 }

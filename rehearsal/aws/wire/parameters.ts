@@ -24,7 +24,7 @@ export class Parameters {
 
   text(name: string): string {
     const value = this.optionalText(name);
-    if (value === undefined || value === '') throw this.refuse(name, 'given', value);
+    if (value === undefined || value === '') throw this.reject(name, 'given', value);
     return value;
   }
 
@@ -40,7 +40,7 @@ export class Parameters {
     const number = typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
     if (typeof number !== 'number' || !Number.isInteger(number)) throw this.malformed(name, 'an integer', value);
     if (number < bounds.min || number > bounds.max) {
-      throw this.refuse(name, `an integer from ${bounds.min} to ${bounds.max}`, number);
+      throw this.reject(name, `an integer from ${bounds.min} to ${bounds.max}`, number);
     }
     return number;
   }
@@ -70,7 +70,7 @@ export class Parameters {
   }
 
   /** `'DesiredCount' must be …, got …` under the code of the service. */
-  refuse(name: string, rule: string, value: unknown): AwsError {
+  reject(name: string, rule: string, value: unknown): AwsError {
     return new AwsError(this.invalidCode, this.sentence(name, rule, value));
   }
 

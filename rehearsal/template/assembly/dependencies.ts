@@ -12,20 +12,20 @@ export function creationOrder({ Resources = {} }: Template): string[] {
     const resource = own(Resources, logicalId);
     if (!resource || underWay.has(logicalId)) return;
     underWay.add(logicalId);
-    for (const dependency of dependenciesOf(resource)) visit(dependency);
+    for (const dependency of listDependencies(resource)) visit(dependency);
     order.add(logicalId);
   };
   Object.keys(Resources).forEach(visit);
   return [...order];
 }
 
-export function dependenciesOf(resource: Resource): string[] {
+export function listDependencies(resource: Resource): string[] {
   const { DependsOn = [] } = resource;
-  return [...(typeof DependsOn === 'string' ? [DependsOn] : DependsOn), ...referencesOf(resource)];
+  return [...(typeof DependsOn === 'string' ? [DependsOn] : DependsOn), ...listReferences(resource)];
 }
 
 /** What its properties refer to, parameters and the like among it. */
-export function referencesOf({ Properties }: Resource): string[] {
+export function listReferences({ Properties }: Resource): string[] {
   return referencesIn(Properties);
 }
 

@@ -4,7 +4,7 @@ import { Stack } from './template';
 
 /** The stacks of an assembly, each knowing what the others export. */
 export function connected(stacks: readonly Stack[]): Stack[] {
-  const exportsOf = stacks.map((stack) => {
+  const listExports = stacks.map((stack) => {
     let known: ReadonlyMap<string, string> | undefined;
     // Resolved when something is imported: an export may import itself.
     return () => (known ??= readExports(connectedStacks.find(({ name }) => name === stack.name) ?? stack));
@@ -12,7 +12,7 @@ export function connected(stacks: readonly Stack[]): Stack[] {
   const connectedStacks: Stack[] = stacks.map((stack, index) => ({
     ...stack,
     importValue: (name) => {
-      const others = exportsOf.filter((_, other) => other !== index && isSamePlace(stack, stacks[other]));
+      const others = listExports.filter((_, other) => other !== index && isSamePlace(stack, stacks[other]));
       return others.map((exported) => exported().get(name)).find((value) => value !== undefined);
     },
   }));

@@ -1,6 +1,6 @@
 import { own } from '../../../core/validation/own';
 import { createHash } from 'node:crypto';
-import { uuidOf } from '../../aws/identifiers';
+import { buildUuid } from '../../aws/identifiers';
 import { Identities, Identity, Resolver } from './resolve';
 import { Resource, Stack } from './template';
 
@@ -17,7 +17,7 @@ interface Name {
   /** `arn:aws:SERVICE:region:account` */
   readonly arn: (service: string) => string;
   /** What another resource is known by, for names that contain each other; absent is the default one. */
-  readonly refOf: (value: unknown) => string;
+  readonly resolveRef: (value: unknown) => string;
 }
 
 /**
@@ -42,7 +42,7 @@ export function identifier(
       stack,
       properties: resource.Properties ?? {},
       arn: (service) => `arn:aws:${service}:${stack.region}:${stack.account}`,
-      refOf: (value) => (value === undefined ? 'default' : resolver.text(value)),
+      resolveRef: (value) => (value === undefined ? 'default' : resolver.text(value)),
     };
     const identity = own(NAMERS, resource.Type)?.(name) ?? { ref: `${logicalId}-${hash}`, attributes: {} };
     known.set(logicalId, identity);
@@ -58,7 +58,7 @@ const alarmNamer: Namer = ({ arn, stack, logicalId, hash, properties }) => {
 };
 
 const certificateNamer: Namer = ({ arn, stack, logicalId }) => {
-  const ref = `${arn('acm')}:certificate/${uuidOf(`${stack.name}/${logicalId}`)}`;
+  const ref = `${arn('acm')}:certificate/${buildUuid(`${stack.name}/${logicalId}`)}`;
   return { ref, attributes: { CertificateArn: ref } };
 };
 
@@ -81,21 +81,21 @@ const NAMERS: Record<string, Namer | undefined> = {
     const ref = `${arn('elasticloadbalancing')}:${full}`;
     return { ref, attributes: { TargetGroupArn: ref, TargetGroupFullName: full, TargetGroupName: short } };
   },
-  'AWS::ElasticLoadBalancingV2::Listener': ({ refOf, properties, hash }) => {
-    const ref = `${refOf(properties.LoadBalancerArn).replace(':loadbalancer/', ':listener/')}/${hash}`;
+  'AWS::ElasticLoadBalancingV2::Listener': ({ resolveRef, properties, hash }) => {
+    const ref = `${resolveRef(properties.LoadBalancerArn).replace(':loadbalancer/', ':listener/')}/${hash}`;
     return { ref, attributes: { ListenerArn: ref } };
   },
-  'AWS::ElasticLoadBalancingV2::ListenerRule': ({ refOf, properties, hash }) => {
-    const ref = `${refOf(properties.ListenerArn).replace(':listener/', ':listener-rule/')}/${hash}`;
+  'AWS::ElasticLoadBalancingV2::ListenerRule': ({ resolveRef, properties, hash }) => {
+    const ref = `${resolveRef(properties.ListenerArn).replace(':listener/', ':listener-rule/')}/${hash}`;
     return { ref, attributes: { RuleArn: ref } };
   },
   'AWS::ECS::Cluster': ({ arn, short }) => ({ ref: short, attributes: { Arn: `${arn('ecs')}:cluster/${short}` } }),
-  'AWS::ECS::Service': ({ arn, short, refOf, properties }) => {
-    const ref = `${arn('ecs')}:service/${refOf(properties.Cluster)}/${short}`;
+  'AWS::ECS::Service': ({ arn, short, resolveRef, properties }) => {
+    const ref = `${arn('ecs')}:service/${resolveRef(properties.Cluster)}/${short}`;
     return { ref, attributes: { Name: short, ServiceArn: ref } };
   },
-  'AWS::ECS::TaskDefinition': ({ arn, logicalId, refOf, properties: { Family } }) => {
-    const ref = `${arn('ecs')}:task-definition/${Family === undefined ? logicalId : refOf(Family)}:1`;
+  'AWS::ECS::TaskDefinition': ({ arn, logicalId, resolveRef, properties: { Family } }) => {
+    const ref = `${arn('ecs')}:task-definition/${Family === undefined ? logicalId : resolveRef(Family)}:1`;
     return { ref, attributes: { TaskDefinitionArn: ref } };
   },
   'AWS::Lambda::Function': ({ arn, short }) => ({

@@ -9,7 +9,7 @@ interface MetadataEntry {
 const NESTED = /^(.*\/([^/]+))\.NestedStack\/\2\.NestedStackResource$/;
 
 /** The path of each resource's construct within its stack, by its logical id, which in a nested stack has the stack's in front. */
-export function pathsOf(metadata: Metadata, stackPath: string): Map<string, string> {
+export function listPaths(metadata: Metadata, stackPath: string): Map<string, string> {
   const ids = Object.entries(metadata).flatMap(([path, entries]) => {
     const id = entries.find(({ type }) => type === 'aws:cdk:logicalId')?.data;
     return typeof id === 'string' ? [{ path, id }] : [];
@@ -19,10 +19,12 @@ export function pathsOf(metadata: Metadata, stackPath: string): Map<string, stri
     return found === undefined ? [] : [{ within: `${found}/`, id }];
   });
   nested.sort((a, b) => a.within.length - b.within.length);
-  const prefixOf = (path: string) => nested.filter(({ within }) => path.startsWith(within)).map(({ id }) => id).join(''); // prettier-ignore
+  const findPrefix = (path: string) => nested.filter(({ within }) => path.startsWith(within)).map(({ id }) => id).join(''); // prettier-ignore
   const start = `/${stackPath}/`;
   return new Map(
-    ids.map(({ path, id }) => [prefixOf(path) + id, path.startsWith(start) ? path.slice(start.length) : path] as const),
+    ids.map(
+      ({ path, id }) => [findPrefix(path) + id, path.startsWith(start) ? path.slice(start.length) : path] as const,
+    ),
   );
 }
 
@@ -57,11 +59,11 @@ export function legacyAssets(metadata: Metadata, inRoot: (path: string) => strin
     images: new Map(
       assets.filter(isImage).map(({ imageTag, sourceHash, path }) => [imageTag ?? sourceHash, inRoot(path)]),
     ),
-    parameters: new Map(files.flatMap(parametersOf)),
+    parameters: new Map(files.flatMap(listParameters)),
   };
 }
 
-function parametersOf(asset: LegacyAsset): [string, string][] {
+function listParameters(asset: LegacyAsset): [string, string][] {
   const { s3BucketParameter, s3KeyParameter, artifactHashParameter, sourceHash, packaging } = asset;
   // A prefix and a name, as the templates take it apart.
   const key = `assets/||${sourceHash}${packaging === 'zip' ? '.zip' : ''}`;

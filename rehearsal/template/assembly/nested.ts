@@ -9,10 +9,10 @@ type NestedTemplate = (resource: Resource) => Template | undefined;
  * A template with its nested stacks unfolded into it, theirs too: one template that makes the same. Logical ids of a nested
  * stack get the one of its resource in front; its parameters become what they are given, its outputs what they say.
  */
-export function unfold(template: Template, nestedOf: NestedTemplate): Template {
+export function unfold(template: Template, findNested: NestedTemplate): Template {
   return Object.entries(template.Resources ?? {}).reduce((whole, [id, resource]) => {
-    const nested = resource.Type === NESTED ? nestedOf(resource) : undefined;
-    return nested ? inserted(whole, { id, resource, nested: unfold(nested, nestedOf) }) : whole;
+    const nested = resource.Type === NESTED ? findNested(resource) : undefined;
+    return nested ? inserted(whole, { id, resource, nested: unfold(nested, findNested) }) : whole;
   }, template);
 }
 
@@ -24,7 +24,7 @@ interface Nested {
 
 function inserted(whole: Template, { id, resource, nested }: Nested): Template {
   const given = (resource.Properties?.Parameters ?? {}) as Record<string, unknown>;
-  const names = namesOf(id, nested, given);
+  const names = listNames(id, nested, given);
   const inner = (value: unknown) => rewritten(value, names);
   const outputs = Object.entries(nested.Outputs ?? {}).map(([name, output]) => [
     `Outputs.${name}`,
@@ -42,7 +42,7 @@ function inserted(whole: Template, { id, resource, nested }: Nested): Template {
     name,
     {
       ...each,
-      ...dependsOn(listOf(each.DependsOn).flatMap((on) => (on === id ? members : [on]))),
+      ...dependsOn(findList(each.DependsOn).flatMap((on) => (on === id ? members : [on]))),
       Properties: outer(each.Properties) as Resource['Properties'],
     },
   ]);
@@ -65,7 +65,7 @@ function placed(
 ): Partial<Resource> {
   const own = Condition === undefined ? stack.Condition : (names.conditions.get(Condition) ?? Condition);
   return {
-    ...dependsOn([...listOf(DependsOn).map((name) => id + name), ...listOf(stack.DependsOn)]),
+    ...dependsOn([...findList(DependsOn).map((name) => id + name), ...findList(stack.DependsOn)]),
     ...(own !== undefined && { Condition: own }),
     Properties: inner(Properties) as Resource['Properties'],
   };
@@ -75,7 +75,7 @@ function dependsOn(ids: readonly string[]): Partial<Resource> {
   return ids.length > 0 ? { DependsOn: ids } : {};
 }
 
-function listOf(value: Resource['DependsOn']): readonly string[] {
+function findList(value: Resource['DependsOn']): readonly string[] {
   return value === undefined ? [] : [value].flat();
 }
 
@@ -98,7 +98,7 @@ const NO_NAMES: Names = {
   mappings: new Map(),
 };
 
-function namesOf(id: string, nested: Template, given: Readonly<Record<string, unknown>>): Names {
+function listNames(id: string, nested: Template, given: Readonly<Record<string, unknown>>): Names {
   const own = (members: object = {}) => new Map(Object.keys(members).map((name) => [name, id + name]));
   const ids = own(nested.Resources);
   const parameters = Object.keys(nested.Parameters ?? {}).map(
@@ -135,7 +135,7 @@ const REWRITES: ReadonlyMap<string, Rewrite> = new Map<string, Rewrite>(
     Condition: (name, { conditions }) => ({ Condition: conditions.get(String(name)) ?? name }),
     'Fn::GetAtt': (argument, names) => {
       const [id = '', ...rest] = Array.isArray(argument) ? argument.map(String) : String(argument).split('.');
-      return attributeOf(id, rest.join('.'), names);
+      return findAttribute(id, rest.join('.'), names);
     },
     'Fn::If': (argument, names) => {
       const [condition, ...branches] = argument as unknown[];
@@ -163,7 +163,7 @@ const REWRITES: ReadonlyMap<string, Rewrite> = new Map<string, Rewrite>(
   }),
 );
 
-function attributeOf(id: string, attribute: string, { ids, attributes }: Names): unknown {
+function findAttribute(id: string, attribute: string, { ids, attributes }: Names): unknown {
   const values = attributes.get(id);
   return values?.has(attribute) ? values.get(attribute) : { 'Fn::GetAtt': [ids.get(id) ?? id, attribute] };
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { UsageError } from '../../errors/usage-error';
 import { connected } from './exports';
-import { Metadata, legacyAssets, pathsOf } from './metadata';
+import { Metadata, legacyAssets, listPaths } from './metadata';
 import { unfold } from './nested';
 import { isOfStore } from './resolve';
 import { Resource, Stack, Template } from './template';
@@ -109,12 +109,12 @@ function readStack(place: Place, id: string, artifact: Artifact, manifest: Manif
   const files = new Map([...assets.files, ...legacy.files]);
   return {
     name: stackName,
-    ...environmentOf(artifact),
+    ...buildEnvironment(artifact),
     template: unfold(readJson<Template>(inside(place, templateFile)), (nested) => nestedTemplate(place, nested, files)),
     files,
     images: new Map([...assets.images, ...legacy.images]),
     parameters: legacy.parameters,
-    paths: pathsOf(metadata, artifact.displayName ?? id),
+    paths: listPaths(metadata, artifact.displayName ?? id),
   };
 }
 
@@ -124,15 +124,15 @@ function nestedTemplate(
   { Metadata: own, Properties }: Resource,
   files: ReadonlyMap<string, string>,
 ): Template | undefined {
-  const told = own?.['aws:asset:path'];
-  if (typeof told === 'string') return readJson<Template>(inside(place, told));
+  const notified = own?.['aws:asset:path'];
+  if (typeof notified === 'string') return readJson<Template>(inside(place, notified));
   const hashes = JSON.stringify(Properties?.TemplateURL ?? '').match(/[0-9a-f]{64}/g) ?? [];
   const [file] = hashes.flatMap((hash) => files.get(hash) ?? []);
   return file === undefined ? undefined : readJson<Template>(file);
 }
 
 /** An app that names no account and no region is rehearsed with examples of both. */
-function environmentOf({ environment = '' }: Artifact): { account: string; region: string } {
+function buildEnvironment({ environment = '' }: Artifact): { account: string; region: string } {
   const [, account = 'unknown-account', region = 'unknown-region'] = /^aws:\/\/([^/]+)\/(.+)$/.exec(environment) ?? [];
   return {
     account: account === 'unknown-account' ? DEFAULT_ACCOUNT : account,

@@ -65,11 +65,11 @@ export class Resolver {
     if (Object.hasOwn(pseudo, name)) return pseudo[name];
     const parameter = own(stack.template.Parameters, name);
     if (parameter) return this.parameter(name, parameter);
-    return this.identityOf(name).ref;
+    return this.findIdentity(name).ref;
   }
 
   attribute(logicalId: string, attribute: string): string {
-    const known = own(this.identityOf(logicalId).attributes, attribute);
+    const known = own(this.findIdentity(logicalId).attributes, attribute);
     // Attributes of things that a rehearsal does not build (a subnet's id) only have to be the same at each mention.
     return known ?? `${logicalId}.${attribute}`;
   }
@@ -110,7 +110,7 @@ export class Resolver {
     return parameterValue(parameter);
   }
 
-  private identityOf(logicalId: string): Identity {
+  private findIdentity(logicalId: string): Identity {
     const resource = own(this.stack.template.Resources, logicalId);
     if (!resource)
       throw new UsageError(`the template of '${this.stack.name}' must define what it refers to, got '${logicalId}'`);
@@ -138,7 +138,7 @@ function parameterValue({ Type, Default = '' }: Parameter): unknown {
   return isList ? String(Default).split(',').map((item) => item.trim()) : Default; // prettier-ignore
 }
 
-const listOf = (argument: unknown): unknown[] => (Array.isArray(argument) ? argument : [argument]);
+const findList = (argument: unknown): unknown[] => (Array.isArray(argument) ? argument : [argument]);
 
 const INTRINSICS: Record<string, Intrinsic | undefined> = {
   Ref: (name, resolver) => resolver.ref(String(name)),
@@ -148,13 +148,13 @@ const INTRINSICS: Record<string, Intrinsic | undefined> = {
     return resolver.attribute(logicalId, attribute.join('.'));
   },
   'Fn::Join': (argument, resolver) => {
-    const [separator, items] = listOf(argument);
-    return listOf(resolver.resolve(items))
+    const [separator, items] = findList(argument);
+    return findList(resolver.resolve(items))
       .map((item) => resolver.text(item))
       .join(String(separator));
   },
   'Fn::Sub': (argument, resolver) => {
-    const [template, variables = {}] = listOf(argument);
+    const [template, variables = {}] = findList(argument);
     const given = variables as Record<string, unknown>;
     return String(template).replace(/\$\{(!?)([^}]+)\}/g, (whole, literal: string, name: string) => {
       if (literal === '!') return whole.replace('!', '');
@@ -163,25 +163,25 @@ const INTRINSICS: Record<string, Intrinsic | undefined> = {
     });
   },
   'Fn::Select': (argument, resolver) => {
-    const [index, items] = listOf(argument);
-    return listOf(resolver.resolve(items))[Number(resolver.resolve(index))];
+    const [index, items] = findList(argument);
+    return findList(resolver.resolve(items))[Number(resolver.resolve(index))];
   },
   'Fn::Split': (argument, resolver) => {
-    const [separator, text] = listOf(argument);
+    const [separator, text] = findList(argument);
     return resolver.text(text).split(String(separator));
   },
   'Fn::If': (argument, resolver) => {
-    const [condition, yes, no] = listOf(argument);
+    const [condition, yes, no] = findList(argument);
     return resolver.resolve(resolver.condition(String(condition)) ? yes : no);
   },
   'Fn::Equals': (argument, resolver) => {
-    const [a, b] = listOf(argument);
+    const [a, b] = findList(argument);
     return resolver.text(a) === resolver.text(b);
   },
-  'Fn::Not': (argument, resolver) => resolver.resolve(listOf(argument)[0]) !== true,
-  'Fn::And': (argument, resolver) => listOf(argument).every((item) => resolver.resolve(item) === true),
-  'Fn::Or': (argument, resolver) => listOf(argument).some((item) => resolver.resolve(item) === true),
-  'Fn::FindInMap': (argument, resolver) => resolver.mapping(listOf(argument)),
+  'Fn::Not': (argument, resolver) => resolver.resolve(findList(argument)[0]) !== true,
+  'Fn::And': (argument, resolver) => findList(argument).every((item) => resolver.resolve(item) === true),
+  'Fn::Or': (argument, resolver) => findList(argument).some((item) => resolver.resolve(item) === true),
+  'Fn::FindInMap': (argument, resolver) => resolver.mapping(findList(argument)),
   'Fn::Base64': (argument, resolver) => Buffer.from(resolver.text(argument)).toString('base64'),
   'Fn::GetAZs': (_, resolver) => ['a', 'b', 'c'].map((zone) => `${resolver.stack.region}${zone}`),
   'Fn::ImportValue': (argument, resolver) => resolver.imported(resolver.text(argument)),

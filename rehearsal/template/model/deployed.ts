@@ -1,10 +1,10 @@
-import type { HeededAlarms } from '../../../core/judge/alarm-check';
+import type { CheckedAlarms } from '../../../core/judge/alarm-check';
 import type { MachineDescription } from '../../state-machine/model';
 
 /** What the definition of a cutover's state machine gives to its first step. */
 export interface Deployed {
   readonly defaultPlan?: unknown;
-  readonly alarms?: HeededAlarms;
+  readonly alarms?: CheckedAlarms;
 }
 
 /** @returns the definition, and what is in it: to be read, or changed before it is written again */

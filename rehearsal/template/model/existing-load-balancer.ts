@@ -1,4 +1,4 @@
-import type { CutoverWiring } from '../../../core/cutover/cutover-config';
+import type { CutoverConfig } from '../../../core/cutover/cutover-config';
 import type { ElbModel, TargetGroup } from '../../load-balancer/model';
 
 const TRAFFIC_PORT = 443;
@@ -7,8 +7,8 @@ const TRAFFIC_PORT = 443;
  * A load balancer that exists already is not in the template: one like it stands in. Of the listener that the traffic comes to
  * only this is known, that the weighted rule joins it; all of its requests go to one group here, behind which the source is.
  */
-export function addExisting(model: ElbModel, wiring: CutoverWiring): ElbModel {
-  const { loadBalancerArn, weightedListenerArn } = wiring;
+export function addExisting(model: ElbModel, config: CutoverConfig): ElbModel {
+  const { loadBalancerArn, weightedListenerArn } = config;
   if (!model.loadBalancers.has(loadBalancerArn)) addLoadBalancer(model, loadBalancerArn);
   if (!model.listeners.has(weightedListenerArn)) addListener(model, weightedListenerArn, loadBalancerArn);
   return model;

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { WIRING_VARIABLE } from '../../../core/cutover/cutover-config';
+import { CONFIG_VARIABLE } from '../../../core/cutover/cutover-config';
 import type { FunctionSpec } from '../../functions/function';
 import type { MachineDescription } from '../../state-machine/model';
 import { Resources } from './resources';
@@ -35,7 +35,7 @@ export function roleName(resources: Resources, arn: string): string {
 
 /** The state machines that call functions of the cutover. Another one may be of a kind that cannot be run here. */
 export function buildMachines(resources: Resources): MachineDescription[] {
-  const steps = buildFunctions(resources).filter(({ environment }) => Object.hasOwn(environment, WIRING_VARIABLE));
+  const steps = buildFunctions(resources).filter(({ environment }) => Object.hasOwn(environment, CONFIG_VARIABLE));
   return resources.ofType(STATE_MACHINE).flatMap(({ identity, properties }) => {
     const definition = properties.has('DefinitionString') ? properties.string('DefinitionString') : '';
     if (!steps.some(({ arn }) => definition.includes(arn))) return [];

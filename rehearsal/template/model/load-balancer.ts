@@ -51,7 +51,7 @@ export function buildElb(resources: Resources): ElbModel {
     if (listener) listener.certificateArns = [...listener.certificateArns, ...certificateArns(properties)];
   }
   for (const { identity, properties } of resources.ofType(`${ELB}::ListenerRule`))
-    model.rules.set(identity.ref, ruleOf(identity.ref, properties));
+    model.rules.set(identity.ref, findRule(identity.ref, properties));
   for (const rule of model.rules.values()) {
     try {
       checkActions(model, rule.actions);
@@ -131,14 +131,14 @@ function healthCheck(properties: Properties, protocol: 'HTTP' | 'HTTPS'): Health
 }
 
 function addListener(model: ElbModel, arn: string, properties: Properties): void {
-  const listener = listenerOf(arn, properties);
+  const listener = findListener(arn, properties);
   model.listeners.set(arn, listener);
   const rule = `${arn.replace(':listener/', ':listener-rule/')}/${arn.slice(-16)}`;
-  const actions = properties.list('DefaultActions').map(actionOf);
+  const actions = properties.list('DefaultActions').map(findAction);
   model.rules.set(rule, { arn: rule, listenerArn: arn, priority: 'default', conditions: [], actions });
 }
 
-function listenerOf(arn: string, properties: Properties): Listener {
+function findListener(arn: string, properties: Properties): Listener {
   const port = properties.number('Port');
   return {
     arn,
@@ -156,18 +156,18 @@ function certificateArns(properties: Properties): string[] {
   return properties.list('Certificates').map((certificate) => certificate.string('CertificateArn'));
 }
 
-function ruleOf(arn: string, properties: Properties): Rule {
+function findRule(arn: string, properties: Properties): Rule {
   return {
     arn,
     listenerArn: properties.string('ListenerArn'),
     priority: properties.number('Priority'),
-    conditions: properties.list('Conditions').map((condition) => conditionOf(arn, condition)),
-    actions: properties.list('Actions').map(actionOf),
-    ...(properties.has('Transforms') && { transforms: properties.list('Transforms').map(transformOf) }),
+    conditions: properties.list('Conditions').map((condition) => findCondition(arn, condition)),
+    actions: properties.list('Actions').map(findAction),
+    ...(properties.has('Transforms') && { transforms: properties.list('Transforms').map(findTransform) }),
   };
 }
 
-function transformOf(transform: Properties): RuleTransform {
+function findTransform(transform: Properties): RuleTransform {
   const type = TRANSFORM_TYPES.find((known) => known === transform.string('Type'));
   if (!type) {
     const known = TRANSFORM_TYPES.join(' or ');
@@ -181,7 +181,7 @@ function transformOf(transform: Properties): RuleTransform {
   return { type, rewrites };
 }
 
-function conditionOf(rule: string, condition: Properties): RuleCondition {
+function findCondition(rule: string, condition: Properties): RuleCondition {
   const field = CONDITION_FIELDS.find((known) => known === condition.string('Field'));
   // Passing over a condition would send traffic where the real rule does not.
   if (field === undefined) {
@@ -193,7 +193,7 @@ function conditionOf(rule: string, condition: Properties): RuleCondition {
   return { field, values: [...condition.object(config).strings('Values'), ...condition.strings('Values')] };
 }
 
-function actionOf(action: Properties): Action {
+function findAction(action: Properties): Action {
   const type = action.string('Type');
   if (type === 'fixed-response') {
     const config = action.object('FixedResponseConfig');

@@ -1,5 +1,5 @@
-import { WIRING_VARIABLE } from '../../../core/cutover/cutover-config';
-import { dependenciesOf, referencesIn } from '../assembly/dependencies';
+import { CONFIG_VARIABLE } from '../../../core/cutover/cutover-config';
+import { listDependencies, referencesIn } from '../assembly/dependencies';
 import type { Resource, Stack, Template } from '../assembly/template';
 import { UsageError } from '../../errors/usage-error';
 
@@ -38,25 +38,25 @@ function migrationScopes({ template, paths }: Stack): Map<string, string> {
   const functions = Object.entries(template.Resources ?? {}).filter(([, resource]) => isStep(resource));
   const known = functions.map(([logicalId]) => paths?.get(logicalId));
   if (known.some((path) => path === undefined)) {
-    const wirings = new Set(functions.map(([, resource]) => JSON.stringify(wiringOf(resource))));
-    return new Map([...wirings].map((_, index) => [index === 0 ? UNKNOWN : `${UNKNOWN}${index}`, '']));
+    const configs = new Set(functions.map(([, resource]) => JSON.stringify(resolveConfig(resource))));
+    return new Map([...configs].map((_, index) => [index === 0 ? UNKNOWN : `${UNKNOWN}${index}`, '']));
   }
-  return new Map(known.map((path) => scopeOf(path ?? '')));
+  return new Map(known.map((path) => findScope(path ?? '')));
 }
 
-function scopeOf(path: string): [name: string, scope: string] {
+function findScope(path: string): [name: string, scope: string] {
   const segments = path.split('/').slice(0, -DEPTH);
   if (segments.length > 1 && segments.at(-1) === 'Cutover') segments.pop();
   return [segments.join('/'), segments.join('/')];
 }
 
-function wiringOf({ Properties }: Resource): unknown {
+function resolveConfig({ Properties }: Resource): unknown {
   const environment = Properties?.Environment as { Variables?: Record<string, unknown> } | undefined;
-  return environment?.Variables?.[WIRING_VARIABLE];
+  return environment?.Variables?.[CONFIG_VARIABLE];
 }
 
 function isStep(resource: Resource): boolean {
-  return resource.Type === 'AWS::Lambda::Function' && wiringOf(resource) !== undefined;
+  return resource.Type === 'AWS::Lambda::Function' && resolveConfig(resource) !== undefined;
 }
 
 function pruned({ template, paths }: Stack, others: readonly string[]): Template {
@@ -67,7 +67,7 @@ function pruned({ template, paths }: Stack, others: readonly string[]): Template
     const resource = Object.hasOwn(resources, logicalId) ? resources[logicalId] : undefined;
     if (!resource || kept.has(logicalId)) return;
     kept.add(logicalId);
-    dependenciesOf(resource).forEach(keep);
+    listDependencies(resource).forEach(keep);
   };
   Object.keys(resources)
     .filter((logicalId) => !isOfOther(logicalId))

@@ -1,4 +1,4 @@
-import type { AlarmSpec } from '../../aws/services/alarms/alarm-book';
+import type { AlarmSpec } from '../../aws/services/alarms/alarm-states';
 import type { StackOutput } from '../../aws/services/stacks/stacks-service';
 import type { MachineDescription } from '../../state-machine/model';
 import { deployedIn } from './deployed';
@@ -27,10 +27,10 @@ export function buildAlarms(resources: Resources, machine: MachineDescription): 
   const own = ownAlarms(resources);
   const elsewhere = watchedAlarms(machine).filter((name) => !own.some((alarm) => alarm.name === name));
   const { region, account } = resources.stack;
-  const arnOf = (name: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${name}`;
+  const buildArn = (name: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${name}`;
   return [
     ...own,
-    ...elsewhere.map((name) => ({ name, arn: arnOf(name), kind: 'metric' as const, description: undefined })),
+    ...elsewhere.map((name) => ({ name, arn: buildArn(name), kind: 'metric' as const, description: undefined })),
   ];
 }
 

@@ -8,30 +8,30 @@ const DEFAULT_VISIBILITY_SECONDS = 30;
 /** By the ARN of the function, for those that an asynchronous call may reach. */
 export function buildRetries(resources: Resources): ReadonlyMap<string, Retries> {
   const functions = resources.ofType('AWS::Lambda::Function').map(({ identity }) => identity);
-  const queues = new Map(resources.ofType('AWS::SQS::Queue').map((queue) => [arnOf(resources, queue), queue]));
+  const queues = new Map(resources.ofType('AWS::SQS::Queue').map((queue) => [buildArn(resources, queue), queue]));
   const mappings = resources.ofType('AWS::Lambda::EventSourceMapping');
   const configs = resources.ofType('AWS::Lambda::EventInvokeConfig');
   return new Map(
     functions.map(({ ref, attributes: { Arn: arn = '' } }) => {
-      const isOf = ({ properties }: Ready) => [ref, arn].includes(properties.string('FunctionName', ''));
-      const config = configs.find(isOf)?.properties;
+      const isOwn = ({ properties }: Ready) => [ref, arn].includes(properties.string('FunctionName', ''));
+      const config = configs.find(isOwn)?.properties;
       const destination = config?.object('DestinationConfig').object('OnFailure').optionalString('Destination');
       const source = mappings.find(
-        (each) => isOf(each) && each.properties.string('EventSourceArn', '') === destination,
+        (each) => isOwn(each) && each.properties.string('EventSourceArn', '') === destination,
       );
       const queue = source && destination !== undefined ? queues.get(destination) : undefined;
       return [
         arn,
         {
           lambdaPausesMs: LAMBDA_PAUSES_MS.slice(0, config?.number('MaximumRetryAttempts', 2) ?? 2),
-          ...(queue && destination !== undefined && { queue: queueOf(destination, queue) }),
+          ...(queue && destination !== undefined && { queue: findQueue(destination, queue) }),
         },
       ] as const;
     }),
   );
 }
 
-function queueOf(arn: string, { properties }: Ready): NonNullable<Retries['queue']> {
+function findQueue(arn: string, { properties }: Ready): NonNullable<Retries['queue']> {
   const redrive = properties.object('RedrivePolicy');
   return {
     arn,
@@ -41,6 +41,6 @@ function queueOf(arn: string, { properties }: Ready): NonNullable<Retries['queue
 }
 
 /** As `Fn::GetAtt` gives it to whoever refers to the queue. */
-function arnOf({ resolver }: Resources, { logicalId }: Ready): string {
+function buildArn({ resolver }: Resources, { logicalId }: Ready): string {
   return resolver.attribute(logicalId, 'Arn');
 }

@@ -21,17 +21,17 @@ export function buildRights(resources: Resources): Rights {
       const arns = properties.strings('ManagedPolicyArns');
       const attached = [
         ...properties.list('Policies'),
-        ...attachable.filter((policy) => policy.properties.strings('Roles').includes(identity.ref)).map(propertiesOf),
-        ...managed.filter((policy) => arns.includes(policy.identity.ref)).map(propertiesOf),
+        ...attachable.filter((policy) => policy.properties.strings('Roles').includes(identity.ref)).map(listProperties),
+        ...managed.filter((policy) => arns.includes(policy.identity.ref)).map(listProperties),
       ];
-      return [logicalId, attached.flatMap(({ raw }) => statementsOf(raw.PolicyDocument))];
+      return [logicalId, attached.flatMap(({ raw }) => listStatements(raw.PolicyDocument))];
     }),
   );
 }
 
-const propertiesOf = ({ properties }: Ready) => properties;
+const listProperties = ({ properties }: Ready) => properties;
 
-function statementsOf(document: unknown): readonly PolicyStatement[] {
+function listStatements(document: unknown): readonly PolicyStatement[] {
   const { Statement = [] } = (document as Document | undefined) ?? {};
   return 'Effect' in Statement ? [Statement] : Statement;
 }

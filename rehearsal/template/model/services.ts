@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CutoverWiring } from '../../../core/cutover/cutover-config';
+import type { CutoverConfig } from '../../../core/cutover/cutover-config';
 import type { Cluster, EcsService } from '../../tasks/model';
 import type { ServiceSpec } from '../../tasks/runner';
 import type { ContainerSpec } from '../../tasks/task-process';
@@ -23,7 +23,7 @@ export function buildClusters(resources: Resources): Cluster[] {
 export function buildServices(
   resources: Resources,
   clusters: readonly Cluster[],
-  { serviceNames }: CutoverWiring,
+  { serviceNames }: CutoverConfig,
   secretValue: SecretValue,
 ): ServiceSpec[] {
   const definitions = new Map(
@@ -58,7 +58,7 @@ export function buildServices(
       desiredCount: desiredCount(resources, properties, identity.attributes.Name ?? ''),
       ...healthLimits(properties),
       taskDefinition: buildTaskDefinition(definition),
-      container: containerOf(resources, definition, loadBalancers[0], secretValue),
+      container: findContainer(resources, definition, loadBalancers[0], secretValue),
     };
   });
 }
@@ -83,7 +83,7 @@ function desiredCount(resources: Resources, service: Properties, name: string): 
 }
 
 /** The container that the load balancer leads to; what runs beside it is not run here. */
-function containerOf(
+function findContainer(
   resources: Resources,
   definition: Ready,
   balanced: EcsService['loadBalancers'][number] | undefined,

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { CutoverWiring, PROXY_VARIABLES, WIRING_VARIABLE } from '../../../core/cutover/cutover-config';
+import { CutoverConfig, PROXY_VARIABLES, CONFIG_VARIABLE } from '../../../core/cutover/cutover-config';
 import type { Identities } from '../assembly/resolve';
 import type { Stack } from '../assembly/template';
-import type { AlarmSpec } from '../../aws/services/alarms/alarm-book';
+import type { AlarmSpec } from '../../aws/services/alarms/alarm-states';
 import type { FunctionSpec } from '../../functions/function';
 import type { ElbModel } from '../../load-balancer/model';
 import type { MachineDescription } from '../../state-machine/model';
@@ -22,11 +22,11 @@ import { Rights, buildRights } from './rights';
 import { buildClusters, buildServices } from './services';
 
 /** Everything of one stack that a rehearsal stands up, read from its template. */
-export interface Blueprint {
+export interface StackModel {
   readonly stack: Stack;
   readonly resources: Resources;
   /** Until its custom resources have been created, with made-up names in place of theirs. */
-  readonly wiring: CutoverWiring;
+  readonly config: CutoverConfig;
   readonly machine: MachineDescription;
   readonly elb: ElbModel;
   readonly clusters: readonly Cluster[];
@@ -53,7 +53,7 @@ export interface Blueprint {
 /** What a template does not say, and what must not change from one reading of a stack to the next. */
 interface Known {
   readonly identities?: Identities;
-  readonly secrets?: Blueprint['secrets'];
+  readonly secrets?: StackModel['secrets'];
   /** Where the assembly comes from, for messages. */
   readonly option?: '--app' | '--redeploy';
   /** Which one, where a stack has several; see {@link withOneMigration}. */
@@ -67,43 +67,43 @@ interface Known {
  *
  * @throws UsageError when there is none, or more than one and no name
  */
-export function readBlueprint(stacks: readonly Stack[], stackName?: string, known: Known = {}): Blueprint {
+export function readStackModel(stacks: readonly Stack[], stackName?: string, known: Known = {}): StackModel {
   const { option = '--app' } = known;
   const named = stackName === undefined ? stacks : stacks.filter(({ name }) => name === stackName);
   if (stacks.length === 0)
     throw new UsageError(`'${option}' must hold a stack with a drainshift Migration, got an assembly without stacks`);
   if (named.length === 0) {
     if (option === '--app')
-      throw new UsageError(`'--stack' must be one of ${namesOf(stacks)}, got '${stackName ?? ''}'`);
-    throw new UsageError(`'${option}' must hold the stack '${stackName ?? ''}', got ${namesOf(stacks)}`);
+      throw new UsageError(`'--stack' must be one of ${listNames(stacks)}, got '${stackName ?? ''}'`);
+    throw new UsageError(`'${option}' must hold the stack '${stackName ?? ''}', got ${listNames(stacks)}`);
   }
   const found = named.flatMap((stack) => {
     const resources = new Resources(withOneMigration(stack, known.migration), known.identities);
-    const told = buildFunctions(resources);
-    const functions = told.map((spec) => withDomain(spec, known.domain));
-    const wired = functions.find(({ environment }) => Object.hasOwn(environment, WIRING_VARIABLE));
-    return wired ? [{ resources, functions, wiring: wiringIn(wired) }] : [];
+    const notified = buildFunctions(resources);
+    const functions = notified.map((spec) => withDomain(spec, known.domain));
+    const wired = functions.find(({ environment }) => Object.hasOwn(environment, CONFIG_VARIABLE));
+    return wired ? [{ resources, functions, config: configIn(wired) }] : [];
   });
   const [cutover, ...more] = found;
   if (!cutover)
     throw new UsageError(
-      `'${option}' must hold a stack with a drainshift Migration, got ${namesOf(named)} without one`,
+      `'${option}' must hold a stack with a drainshift Migration, got ${listNames(named)} without one`,
     );
   if (more.length > 0)
     throw new UsageError(
-      `'--stack' must name one of ${namesOf(found.map(({ resources }) => resources.stack))}, got nothing`,
+      `'--stack' must name one of ${listNames(found.map(({ resources }) => resources.stack))}, got nothing`,
     );
   return build(cutover, known);
 }
 
-function wiringIn({ environment }: FunctionSpec): CutoverWiring {
-  const wiring = JSON.parse(environment[WIRING_VARIABLE] ?? '') as CutoverWiring;
-  if (!isHostName(String(wiring.domainName))) {
+function configIn({ environment }: FunctionSpec): CutoverConfig {
+  const config = JSON.parse(environment[CONFIG_VARIABLE] ?? '') as CutoverConfig;
+  if (!isHostName(String(config.domainName))) {
     throw new UsageError(
-      `'--domain' must give the migration's host name where its template has none, got '${wiring.domainName}'`,
+      `'--domain' must give the migration's host name where its template has none, got '${config.domainName}'`,
     );
   }
-  return wiring;
+  return config;
 }
 
 /** Of a lookup that was not made the CDK says `dummy-value-for-…`. */
@@ -113,25 +113,25 @@ function isHostName(text: string): boolean {
 
 /** A domain name that is looked up at deployment, or only at the next synthesis, is not in the template. */
 function withDomain(spec: FunctionSpec, domainName: string | undefined): FunctionSpec {
-  const text = spec.environment[WIRING_VARIABLE];
+  const text = spec.environment[CONFIG_VARIABLE];
   if (domainName === undefined || text === undefined) return spec;
-  const wiring = JSON.stringify({ ...(JSON.parse(text) as CutoverWiring), domainName });
-  return { ...spec, environment: { ...spec.environment, [WIRING_VARIABLE]: wiring } };
+  const config = JSON.stringify({ ...(JSON.parse(text) as CutoverConfig), domainName });
+  return { ...spec, environment: { ...spec.environment, [CONFIG_VARIABLE]: config } };
 }
 
 /** The same stack read again with what is known by now, over the same load balancer. */
-export function readAgain(blueprint: Blueprint, identities: Identities): Blueprint {
-  const { stack, secrets, elb, domain } = blueprint;
-  return { ...readBlueprint([stack], undefined, { identities, secrets, domain }), elb };
+export function readAgain(model: StackModel, identities: Identities): StackModel {
+  const { stack, secrets, elb, domain } = model;
+  return { ...readStackModel([stack], undefined, { identities, secrets, domain }), elb };
 }
 
 interface Found {
   readonly resources: Resources;
   readonly functions: readonly FunctionSpec[];
-  readonly wiring: CutoverWiring;
+  readonly config: CutoverConfig;
 }
 
-function build({ resources, functions, wiring }: Found, known: Known): Blueprint {
+function build({ resources, functions, config }: Found, known: Known): StackModel {
   const machines = buildMachines(resources);
   const [machine] = machines;
   if (!machine)
@@ -160,11 +160,11 @@ function build({ resources, functions, wiring }: Found, known: Known): Blueprint
   return {
     stack: resources.stack,
     resources,
-    wiring,
+    config,
     machine,
-    elb: addExisting(ownElb(resources, wiring), wiring),
+    elb: addExisting(ownElb(resources, config), config),
     clusters,
-    services: buildServices(resources, clusters, wiring, secretValue),
+    services: buildServices(resources, clusters, config, secretValue),
     functions,
     machines,
     statusRules: buildStatusRules(resources),
@@ -189,11 +189,11 @@ function buildRotations(resources: Resources): Map<string, string> {
 }
 
 /** Of several migrations, the load balancer of the chosen one: the others' would want the same ports. */
-function ownElb(resources: Resources, { loadBalancerArn }: CutoverWiring): ElbModel {
+function ownElb(resources: Resources, { loadBalancerArn }: CutoverConfig): ElbModel {
   const model = buildElb(resources);
   if (resources.stack.migration === undefined) return model;
   for (const { arn } of [...model.listeners.values()].filter((each) => each.loadBalancerArn !== loadBalancerArn)) {
-    for (const rule of model.rulesOf(arn)) model.rules.delete(rule.arn);
+    for (const rule of model.listRules(arn)) model.rules.delete(rule.arn);
     model.listeners.delete(arn);
   }
   for (const arn of model.loadBalancers.keys()) if (arn !== loadBalancerArn) model.loadBalancers.delete(arn);
@@ -208,12 +208,12 @@ function checkRoles(
 ): void {
   const providers = customResources.map(({ serviceToken }) => serviceToken);
   for (const { arn, name, role, environment } of functions) {
-    const isHeld = Object.hasOwn(environment, WIRING_VARIABLE) || providers.includes(arn);
+    const isHeld = Object.hasOwn(environment, CONFIG_VARIABLE) || providers.includes(arn);
     if (!isHeld || rights.has(role)) continue;
     throw new UsageError(`the role of function '${name}' must be in the template to be rehearsed, got '${role}'`);
   }
 }
 
-function namesOf(stacks: readonly Stack[]): string {
+function listNames(stacks: readonly Stack[]): string {
   return stacks.length === 0 ? 'no stack' : stacks.map(({ name }) => `'${name}'`).join(', ');
 }

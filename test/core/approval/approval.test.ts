@@ -1,20 +1,20 @@
 import {
-  MOST_WORD_BYTES,
-  answerOf,
+  MAX_WORD_BYTES,
+  readResponse,
   approvalKey,
   approvalLooks,
   approvalPollSeconds,
   approvalVerdict,
-  describeAnswerer,
-  gatesOf,
+  describeResponder,
+  listGates,
   pendingGate,
   proven,
-  statementOf,
+  buildStatement,
 } from '../../../core/approval/approval';
 
 const both = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 3600, requireIdentity: true };
 const asked = { gate: 'firstShift', askedAtMs: 0 } as const;
-const read = (text: string | undefined, writtenAtMs = 0) => answerOf({ text, writtenAtMs }, asked, both);
+const read = (text: string | undefined, writtenAtMs = 0) => readResponse({ text, writtenAtMs }, asked, both);
 
 test('each gate of a plan is asked for once, before its stage', () => {
   const plan = { approval: both, stages: [1, 2, 3] };
@@ -29,9 +29,9 @@ test('each gate of a plan is asked for once, before its stage', () => {
 });
 
 test('a plan that asks for nothing has no gate, and with a single stage both gates are one', () => {
-  expect(gatesOf({ ...both, beforeFirstShift: false, beforeLastStage: false }, 4)).toEqual([]);
-  expect(gatesOf({ ...both, beforeFirstShift: false }, 1)).toEqual(['firstShift']);
-  expect(gatesOf(both, 1)).toEqual(['firstShift']);
+  expect(listGates({ ...both, beforeFirstShift: false, beforeLastStage: false }, 4)).toEqual([]);
+  expect(listGates({ ...both, beforeFirstShift: false }, 1)).toEqual(['firstShift']);
+  expect(listGates(both, 1)).toEqual(['firstShift']);
 });
 
 test('a long wait is looked at less often', () => {
@@ -69,7 +69,7 @@ test('what people write is cut, so that no answer can outgrow the state of a run
     at: `${'x'.repeat(200)}…`,
   });
   expect(read(JSON.stringify({ decision: [long] }))).toMatch(/^'decision' must be .{1,160}$/);
-  const longest = '{"decision":"approve"}'.padEnd(MOST_WORD_BYTES);
+  const longest = '{"decision":"approve"}'.padEnd(MAX_WORD_BYTES);
   expect(read(longest)).toMatchObject({ decision: 'approve' });
   for (const text of [`${longest} `, undefined])
     expect(read(text)).toBe('the answer must be at most 16384 bytes long, got more');
@@ -107,10 +107,10 @@ describe('who answered', () => {
 
   test('is whom STS names, and what they call themselves stays beside it', () => {
     for (const rules of [open, strict]) {
-      const answer = proven(yes, { arn }, rules);
-      expect(answer).toEqual({ decision: 'approve', claims: 'bob', by: arn, byProof: 'sts' });
+      const response = proven(yes, { arn }, rules);
+      expect(response).toEqual({ decision: 'approve', claims: 'bob', by: arn, byProof: 'sts' });
     }
-    expect(describeAnswerer({ ...no, by: arn, byProof: 'sts' })).toBe(`'${arn}'`);
+    expect(describeResponder({ ...no, by: arn, byProof: 'sts' })).toBe(`'${arn}'`);
   });
 
   test('is nobody of another account: anybody at all can sign a call of STS', () => {
@@ -128,8 +128,8 @@ describe('who answered', () => {
       expect(proven(no, undefined, rules)).toEqual({ ...no, by: 'unknown', byProof: 'none' });
     }
     const unknown = { by: 'unknown', byProof: 'none' } as const;
-    expect(describeAnswerer({ ...no, ...unknown })).toBe("somebody unknown, who claims to be 'bob'");
-    expect(describeAnswerer({ decision: 'reject', ...unknown })).toBe('somebody unknown');
+    expect(describeResponder({ ...no, ...unknown })).toBe("somebody unknown, who claims to be 'bob'");
+    expect(describeResponder({ decision: 'reject', ...unknown })).toBe('somebody unknown');
   });
 
   test('a statement that proves nothing makes no yes, whatever the plan; a no is one all the same, and says so', () => {
@@ -144,7 +144,7 @@ describe('who answered', () => {
 test('what is signed is one answer of one gate of one execution in one store, and no part looks like two', () => {
   const all = (['approve', 'reject'] as const).flatMap((decision) =>
     (['firstShift', 'lastStage'] as const).flatMap((gate) =>
-      ['move-1', 'a/b', 'a%2Fb', 'é\n'].map((execution) => statementOf({ decision, gate, execution }, 'store')),
+      ['move-1', 'a/b', 'a%2Fb', 'é\n'].map((execution) => buildStatement({ decision, gate, execution }, 'store')),
     ),
   );
   expect(new Set(all).size).toBe(all.length);

@@ -1,10 +1,10 @@
-import { AnnouncementKind, Announced, announcementOf } from '../../../core/cutover/announcement';
-import { begin, retreat } from '../../../core/cutover/run';
+import { AnnouncementKind, Announced, buildAnnouncement } from '../../../core/cutover/announcement';
+import { begin, rollBack } from '../../../core/cutover/run';
 import { parsePlan } from '../../../core/plan/plan';
 
 const places = { storeBucket: 'store', weightedRuleArn: 'arn:rule' };
 const run = begin('move-1', '2026-01-01T00:00:00.000Z', parsePlan({ approval: { beforeFirstShift: true } }));
-const tell = (kind: AnnouncementKind, about: Announced = run) => announcementOf(kind, about, places);
+const tell = (kind: AnnouncementKind, about: Announced = run) => buildAnnouncement(kind, about, places);
 
 const KINDS: readonly AnnouncementKind[] = [
   'started',
@@ -46,7 +46,7 @@ test.each<[AnnouncementKind, RegExp]>([
 });
 
 test('whoever lost the lock is told who may have it now, and never to remove it', () => {
-  const lost = retreat(run, 'LockLost', "the lock must be held by 'move-1', got another or none");
+  const lost = rollBack(run, 'LockLost', "the lock must be held by 'move-1', got another or none");
   const { text } = tell('failed', lost);
   expect(text).toContain('1. See who holds the lock now: drainshift weights get');
   expect(text).toContain('2. While somebody holds it, touch nothing, neither the weights nor the lock');
@@ -58,10 +58,10 @@ test('whoever lost the lock is told who may have it now, and never to remove it'
 });
 
 test('the reason is told, and cut where it is a whole answer of a service', () => {
-  const { text, detail } = tell('rolledBack', retreat(run, 'AlarmRaised', "the alarm 'a' must not be in ALARM"));
+  const { text, detail } = tell('rolledBack', rollBack(run, 'AlarmRaised', "the alarm 'a' must not be in ALARM"));
   expect(text).toContain("Why: AlarmRaised: the alarm 'a' must not be in ALARM");
   expect(detail.failure).toEqual({ code: 'AlarmRaised', message: "the alarm 'a' must not be in ALARM" });
-  expect(tell('failed', retreat(run, 'Aborted', 'y'.repeat(9000))).text.length).toBeLessThan(4000);
+  expect(tell('failed', rollBack(run, 'Aborted', 'y'.repeat(9000))).text.length).toBeLessThan(4000);
 });
 
 test('who is asked gets one command for a yes and one for a no, what comes next, and until when', () => {

@@ -1,7 +1,7 @@
 import { NO_ENDINGS } from '../../../core/proxy/connections';
 import { CutoverRun, begin } from '../../../core/cutover/run';
 import { beginDrain, observeDrain } from '../../../core/cutover/drain-run';
-import { evidenceOf } from '../../../core/cutover/evidence';
+import { buildEvidence } from '../../../core/cutover/evidence';
 import { parsePlan } from '../../../core/plan/plan';
 import { TaskReading } from '../../../core/judge/tally';
 import { beginWatch, observe } from '../../../core/judge/watch';
@@ -58,14 +58,14 @@ test('a task that does not answer is unknown, never at zero: it drains when ECS 
   });
   const done = look([stopped('a', 137), task('b', 0)], 2000);
   expect(done).toMatchObject({ verdict: 'drained', drain: { unknownTasks: 0, ended: { lost: 635 } } });
-  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 0, lost: 635 });
+  expect(buildEvidence(done, 'completed', 3000).drain).toMatchObject({ completed: 0, lost: 635 });
 });
 
 test('a task that ECS does not list any more has ended as well, and took its connections with it', () => {
   const look = draining([task('a', 44)]);
   const done = look([], 1000);
   expect(done).toMatchObject({ verdict: 'drained', drain: { ended: { lost: 44 } } });
-  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 0, forced: 0, lost: 44 });
+  expect(buildEvidence(done, 'completed', 3000).drain).toMatchObject({ completed: 0, forced: 0, lost: 44 });
 });
 
 test('a task that ended in order lost nothing, and nobody saw how what it held at the last look has ended', () => {
@@ -74,7 +74,7 @@ test('a task that ended in order lost nothing, and nobody saw how what it held a
   const done = look([stopped('a', 0), task('b', 0)], 2000);
   expect(done).toMatchObject({ verdict: 'drained' });
   const ended = { completed: 4, closed: 1, forced: 0, lost: 0, unknown: 2 };
-  expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject(ended);
+  expect(buildEvidence(done, 'completed', 3000).drain).toMatchObject(ended);
 });
 
 describe('forced is what the drain has cut', () => {
@@ -89,7 +89,12 @@ describe('forced is what the drain has cut', () => {
     const look = draining([cutting(10, 0, 5)]);
     expect(look([cutting(7, 1, 7)], 1000)).toMatchObject({ drain: { ended: { forced: 1 } } });
     const done = look([cutting(0, 3, 12)], 2000);
-    expect(evidenceOf(done, 'completed', 3000).drain).toMatchObject({ completed: 7, forced: 3, lost: 0, unknown: 0 });
+    expect(buildEvidence(done, 'completed', 3000).drain).toMatchObject({
+      completed: 7,
+      forced: 3,
+      lost: 0,
+      unknown: 0,
+    });
   });
 
   test('what a lost worker held is lost, and what the others have cut is not counted again', () => {

@@ -1,35 +1,35 @@
-import { begin, failureOf, note, outcomeOf, retreat } from '../../../core/cutover/run';
+import { begin, findFailure, note, findOutcome, rollBack } from '../../../core/cutover/run';
 import { ERRORS, finalErrorCodes } from '../../../core/errors/errors';
-import { evidenceOf } from '../../../core/cutover/evidence';
+import { buildEvidence } from '../../../core/cutover/evidence';
 import { parsePlan } from '../../../core/plan/plan';
 
 const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
 
 test('what moved nothing was refused; what moved and was not restored has failed', () => {
-  expect(outcomeOf(run)).toBe('refused');
+  expect(findOutcome(run)).toBe('refused');
   const intended = { groups: [], stickiness: { enabled: false, seconds: 0 } };
   const initial = { stickiness: { enabled: true, seconds: 60 }, others: {}, ownDigest: '' };
   // A shift that was killed has moved something, maybe, and its run knows of nothing.
-  expect(outcomeOf({ ...run, initial })).toBe('failed');
-  expect(outcomeOf({ ...run, initial, intended, rollback: { startedAt: 'x' } })).toBe('failed');
-  expect(outcomeOf({ ...run, initial, intended, rollback: { startedAt: 'x', restoredAt: 'y' } })).toBe('rolled-back');
+  expect(findOutcome({ ...run, initial })).toBe('failed');
+  expect(findOutcome({ ...run, initial, intended, rollback: { startedAt: 'x' } })).toBe('failed');
+  expect(findOutcome({ ...run, initial, intended, rollback: { startedAt: 'x', restoredAt: 'y' } })).toBe('rolled-back');
 });
 
 test("a failure is the run's own decision, or what Catch left of an exception", () => {
-  expect(failureOf(run)).toBeUndefined();
+  expect(findFailure(run)).toBeUndefined();
   const cause = JSON.stringify({ errorType: 'SmokeFailed', errorMessage: 'GET / got 500' });
   const caught = { ...run, error: { Error: 'SmokeFailed', Cause: cause } };
-  expect(failureOf(caught)).toEqual({ code: 'SmokeFailed', message: 'GET / got 500' });
-  expect(failureOf({ ...run, error: { Error: 'States.Timeout', Cause: 'plain' } })).toEqual({
+  expect(findFailure(caught)).toEqual({ code: 'SmokeFailed', message: 'GET / got 500' });
+  expect(findFailure({ ...run, error: { Error: 'States.Timeout', Cause: 'plain' } })).toEqual({
     code: 'States.Timeout',
     message: 'plain',
   });
-  expect(failureOf(retreat(caught, 'Aborted', 'stop'))).toEqual({ code: 'Aborted', message: 'stop' });
+  expect(findFailure(rollBack(caught, 'Aborted', 'stop'))).toEqual({ code: 'Aborted', message: 'stop' });
 });
 
 test('evidence tells the whole run, and its length', () => {
   const noted = note(run, Date.parse('2026-01-01T00:00:30Z'), 'Lock', { a: 1 });
-  const evidence = evidenceOf(noted, 'completed', Date.parse('2026-01-01T00:01:00Z'));
+  const evidence = buildEvidence(noted, 'completed', Date.parse('2026-01-01T00:01:00Z'));
   expect(evidence).toMatchObject({ schema: 'drainshift/evidence/1', outcome: 'completed', durationSeconds: 60 });
   expect(evidence.timeline).toEqual([{ at: '2026-01-01T00:00:30.000Z', state: 'Lock', detail: { a: 1 } }]);
   expect(evidence.drain.source).toEqual({ http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 });

@@ -36,10 +36,10 @@ test('an alarm that is not heeded blocks nothing', () => {
 });
 
 test('an alarm about the source says nothing about the target, and the other way round', () => {
-  const heeded = { source: { metric: [], other: ['no-source'] }, target: NONE };
+  const checked = { source: { metric: [], other: ['no-source'] }, target: NONE };
   const readings = [reading('no-source', 'ALARM')];
-  expect(checkAlarms(heeded, readings, 'target')).toBeUndefined();
-  expect(checkAlarms(heeded, readings, 'source')?.code).toBe('AlarmRaised');
+  expect(checkAlarms(checked, readings, 'target')).toBeUndefined();
+  expect(checkAlarms(checked, readings, 'source')?.code).toBe('AlarmRaised');
 });
 
 test('a message tells of ten alarms, and how many more there are: it travels in the state of the execution', () => {

@@ -11,7 +11,7 @@ const PLAN = plan();
 
 interface Counted {
   readonly total: number;
-  readonly answered?: number;
+  readonly responded?: number;
   readonly errors?: number;
   /** Requests in flight. */
   readonly http?: number;
@@ -63,7 +63,7 @@ test('the breaker needs enough errors and a rate that is over the limit beyond c
 });
 
 test('more errors than answers, which requests in flight at the shift can make, trip it as well', () => {
-  expect(breakerTrip(watched([10, { total: 12, answered: 10, errors: 12 }]), PLAN)).toBeDefined();
+  expect(breakerTrip(watched([10, { total: 12, responded: 10, errors: 12 }]), PLAN)).toBeDefined();
 });
 
 test('the last minutes count by themselves: an hour of good answers hides no dead target', () => {
@@ -93,26 +93,26 @@ test('errors just before a promotion count, however few they are', () => {
 });
 
 test('requests that were taken and not answered count against the target', () => {
-  const source: Counted = { total: 5000, answered: 4990, http: 10 };
-  const hung = watched([60, { total: 5000, answered: 10, http: 4990 }, source]);
+  const source: Counted = { total: 5000, responded: 4990, http: 10 };
+  const hung = watched([60, { total: 5000, responded: 10, http: 4990 }, source]);
   expect(breakerTrip(hung, PLAN)?.message).toContain('4990 of 5000 requests without a response');
-  expect(bake(60, watched([60, { total: 60, answered: 11, http: 49 }, source]))).not.toBe('promote');
+  expect(bake(60, watched([60, { total: 60, responded: 11, http: 49 }, source]))).not.toBe('promote');
 });
 
 test('a target that is as slow as the source, or three times as slow, is not taken for a hung one', () => {
   // 50 requests a second that take two seconds each: a hundred in flight.
-  const source: Counted = { total: 3000, answered: 2900, http: 100 };
-  const atFirst: Counted = { total: 750, answered: 650, http: 100 };
-  expect(breakerTrip(watched([15, { total: 750, answered: 450, http: 300 }, atFirst]), PLAN)).toBeUndefined();
-  expect(bake(60, watched([60, { total: 3000, answered: 2900, http: 100 }, source]))).toBe('promote');
+  const source: Counted = { total: 3000, responded: 2900, http: 100 };
+  const atFirst: Counted = { total: 750, responded: 650, http: 100 };
+  expect(breakerTrip(watched([15, { total: 750, responded: 450, http: 300 }, atFirst]), PLAN)).toBeUndefined();
+  expect(bake(60, watched([60, { total: 3000, responded: 2900, http: 100 }, source]))).toBe('promote');
   // One client of ten leaves before its response, on both sides.
-  const leaving: Counted = { total: 3000, answered: 2700 };
-  expect(bake(60, watched([60, { total: 3000, answered: 2700 }, leaving]))).toBe('promote');
+  const leaving: Counted = { total: 3000, responded: 2700 };
+  expect(bake(60, watched([60, { total: 3000, responded: 2700 }, leaving]))).toBe('promote');
 });
 
 test('a long poll that is answered after a minute trips nothing on a target that answers as the source does', () => {
-  const source: Counted = { total: 1000, answered: 0, http: 1000 };
-  expect(breakerTrip(watched([15, { total: 500, answered: 0, http: 500 }, source]), PLAN)).toBeUndefined();
+  const source: Counted = { total: 1000, responded: 0, http: 1000 };
+  expect(breakerTrip(watched([15, { total: 500, responded: 0, http: 500 }, source]), PLAN)).toBeUndefined();
 });
 
 test('connections that died with a task are errors, and no promotion comes before the last minute is clean', () => {
@@ -167,7 +167,7 @@ test('a watch of a week stays small', () => {
 test('the state of two thousand tasks leaves room in the 256 KiB of Step Functions', () => {
   const many = (side: string) =>
     Array.from({ length: 1000 }, (_, i) => {
-      const counts = { total: 123_456_789, answered: 123_456_780, errors: 12_345, http: 120 };
+      const counts = { total: 123_456_789, responded: 123_456_780, errors: 12_345, http: 120 };
       return { ...task(`${side}${i}`.padStart(12, '0'), counts), address: '10.0.0.1' };
     });
   const watch = beginWatch({ source: many('s'), target: many('t') }, 0);
@@ -182,16 +182,16 @@ test('the Wilson bound agrees with published values', () => {
 });
 
 test('counts are differences by instance: a new instance counts from zero, one that is gone takes nothing away', () => {
-  const before = { a: { requests: 100, answered: 100, errors: 1 }, b: { requests: 50, answered: 50, errors: 0 } };
-  const now = { a: { requests: 130, answered: 130, errors: 3 }, c: { requests: 7, answered: 7, errors: 1 } };
-  expect(since(before, now)).toEqual({ requests: 37, answered: 37, errors: 3 });
+  const before = { a: { requests: 100, responded: 100, errors: 1 }, b: { requests: 50, responded: 50, errors: 0 } };
+  const now = { a: { requests: 130, responded: 130, errors: 3 }, c: { requests: 7, responded: 7, errors: 1 } };
+  expect(since(before, now)).toEqual({ requests: 37, responded: 37, errors: 3 });
 });
 
 describe('a healthy target is not taken for a hung one', () => {
   /** Requests of a steady rate that take so long, as the counters of a side tell them `second` s after it began. */
   const steady = (perSecond: number, takes: number, second: number): Counted => ({
     total: Math.round(perSecond * second),
-    answered: Math.max(0, Math.round(perSecond * (second - takes))),
+    responded: Math.max(0, Math.round(perSecond * (second - takes))),
     http: Math.round(perSecond * Math.min(second, takes)),
   });
 
@@ -207,7 +207,7 @@ describe('a healthy target is not taken for a hung one', () => {
     let watch = beginWatch({ source: [task('s', { total: 0 })], target: [task('t', { total: 0 })] }, 0);
     for (let second = 1; second <= 120; second += 1) {
       // What still reaches the source while the weights propagate.
-      const source = { total: Math.min(60, second * 30), answered: Math.min(60, second * 30) };
+      const source = { total: Math.min(60, second * 30), responded: Math.min(60, second * 30) };
       const readings = { source: [task('s', source)], target: [task('t', steady(perSecond, takes, second))] };
       watch = observe(watch, readings, NONE, second * 1000, false);
       expect(breakerTrip(watch, PLAN)).toBeUndefined();
@@ -224,7 +224,7 @@ describe('a healthy target is not taken for a hung one', () => {
     for (let second = 1; second <= 120; second += 1) {
       const source = steady(perSecond, takes, 1000);
       const more = Math.round((perSecond / 2) * second);
-      const half = { total: source.total + more, answered: (source.answered ?? 0) + more, http: source.http };
+      const half = { total: source.total + more, responded: (source.responded ?? 0) + more, http: source.http };
       const readings = { source: [task('s', half)], target: [task('t', steady(perSecond / 2, takes, second))] };
       watch = observe(watch, readings, NONE, second * 1000, true);
       expect(breakerTrip(watch, PLAN)).toBeUndefined();
@@ -243,7 +243,7 @@ test('streams that are open for long say nothing of requests: a target that answ
   const early = observe(start, { source: [streaming], target: [task('t', { total: 0 })] }, NONE, 30_000);
   const hung = observe(
     early,
-    { source: [streaming], target: [task('t', { total: 120, answered: 0, http: 120 })] },
+    { source: [streaming], target: [task('t', { total: 120, responded: 0, http: 120 })] },
     NONE,
     60_000,
   );
@@ -253,11 +253,11 @@ test('streams that are open for long say nothing of requests: a target that answ
 test('a dead task counts once: its requests are lost, and no longer without a response', () => {
   const two = { source: [], target: [task('a', { total: 0 }), task('b', { total: 0 })] };
   const start = beginWatch(two, 0);
-  const busy = [task('a', { total: 2550, answered: 2400, http: 150 }), task('b', { total: 2550 })];
+  const busy = [task('a', { total: 2550, responded: 2400, http: 150 }), task('b', { total: 2550 })];
   const before = observe(start, { source: [], target: busy }, NONE, 30_000);
   const died = [{ id: 'a', address: '', life: 'stopped' as const, exitCode: 137 }, task('b', { total: 2550 })];
   const after = observe(before, { source: [], target: died }, NONE, 45_000);
-  expect(lastSample(after).target).toMatchObject({ requests: 5100, answered: 5100, lost: 150 });
+  expect(lastSample(after).target).toMatchObject({ requests: 5100, responded: 5100, lost: 150 });
   expect(breakerTrip(after, PLAN)).toBeUndefined();
 });
 
@@ -312,7 +312,7 @@ describe('each window counts by itself', () => {
 });
 
 test('where the source tells nothing of how long requests take, those without a response hold a promotion up', () => {
-  const hung = watched([60, { total: 5000, answered: 10 }]);
+  const hung = watched([60, { total: 5000, responded: 10 }]);
   expect(breakerTrip(hung, PLAN)).toBeUndefined();
   expect(unproven(hung, PLAN)).toMatchObject({ code: 'TargetNotProven' });
 });

@@ -20,7 +20,7 @@ const FLOOR = {
   approval: { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 600 },
 };
 
-function problemsOf(over: object, changeable: readonly PlanPart[] = PLAN_PARTS): readonly string[] {
+function listProblems(over: object, changeable: readonly PlanPart[] = PLAN_PARTS): readonly string[] {
   const problems = new Problems();
   checkFloor(parsePlan({ ...FLOOR, ...over }), parsePlan(FLOOR), changeable, problems);
   return problems.all;
@@ -40,7 +40,7 @@ test.each<[string, object]>([
   ['more time to drain', { drain: { ...FLOOR.drain, perKindSeconds: { http: 60 }, closeRatePerSecond: 1 } }],
   ['a shorter wait for an answer', { approval: { ...FLOOR.approval, timeoutSeconds: 60 } }],
 ])('%s is taken', (_, over) => {
-  expect(problemsOf(over)).toEqual([]);
+  expect(listProblems(over)).toEqual([]);
 });
 
 test.each<[string, object, string]>([
@@ -101,7 +101,7 @@ test.each<[string, object, string]>([
     '\'initialWeights\' must be 100/0, as deployed, got {"source":0,"target":1}',
   ],
 ])('%s is less careful than what was deployed', (_, over, message) => {
-  expect(problemsOf(over).join('\n')).toContain(message);
+  expect(listProblems(over).join('\n')).toContain(message);
 });
 
 test.each<[string, object[]]>([
@@ -115,17 +115,17 @@ test.each<[string, object[]]>([
     const { weights, bakeSeconds } = each as { weights: { source: number; target: number }; bakeSeconds: number };
     return { weights: weights.target < 1 ? { source: 999, target: 1 } : weights, bakeSeconds };
   });
-  expect(problemsOf({ stages: whole }).join()).toContain("'stages' must be");
+  expect(listProblems({ stages: whole }).join()).toContain("'stages' must be");
 });
 
 test('a part that may not be changed is as deployed, more careful or not', () => {
-  expect(problemsOf({ pollSeconds: 5 }, ['stages'])).toEqual([
+  expect(listProblems({ pollSeconds: 5 }, ['stages'])).toEqual([
     "'pollSeconds' must be as deployed, because it may not be changed, got 5",
   ]);
 });
 
 test('everything that is wrong is said at once', () => {
-  expect(problemsOf({ pollSeconds: 60, smoke: [], minimumHealthyTargets: 1 })).toHaveLength(4);
+  expect(listProblems({ pollSeconds: 60, smoke: [], minimumHealthyTargets: 1 })).toHaveLength(4);
 });
 
 test('a gate that was not deployed may be opened by anybody: any is more than none', () => {

@@ -1,7 +1,7 @@
 import { CutoverError } from '../../../core/errors/errors';
-import { DEFAULT_STAGES, estimateSeconds, hasten, parsePlan, gatePollSeconds } from '../../../core/plan/plan';
+import { DEFAULT_STAGES, estimateSeconds, scaleDurations, parsePlan, gatePollSeconds } from '../../../core/plan/plan';
 
-const problemsOf = (plan: unknown): string[] => {
+const listProblems = (plan: unknown): string[] => {
   try {
     parsePlan(plan);
   } catch (error) {
@@ -25,7 +25,7 @@ test('an empty plan is the default one: four stages from 100/0 to the target alo
 });
 
 test('every broken rule is reported at once, each as name, rule, value', () => {
-  const problems = problemsOf({
+  const problems = listProblems({
     stages: [{ weights: { source: 1000, target: 0 }, bakeSeconds: 0 }, { weights: { source: 0, target: 0 } }],
     smoke: [{ path: 'no-slash', expectedStatus: 99 }],
     pollSeconds: 1.5,
@@ -45,7 +45,7 @@ test('every broken rule is reported at once, each as name, rule, value', () => {
 });
 
 test('a plan that does not end on the target is no cutover', () => {
-  expect(problemsOf({ stages: [{ weights: { source: 50, target: 50 } }] })).toEqual([
+  expect(listProblems({ stages: [{ weights: { source: 50, target: 50 } }] })).toEqual([
     "'stages[0].weights.source' must be 0, because a cutover ends on the target, got 50",
   ]);
 });
@@ -69,25 +69,25 @@ test.each([
     /'initialWeights.target' must be an integer from 0 to 999, got nothing/,
   ],
 ])('refuses %s', (_, plan, message) => {
-  expect(problemsOf(plan).join('\n')).toMatch(message);
+  expect(listProblems(plan).join('\n')).toMatch(message);
 });
 
 test('a plan that would outgrow the history of a state machine is refused, with the poll that would fit', () => {
   const week = { stages: [{ weights: { source: 0, target: 1 }, bakeSeconds: 604_800 }] };
-  const [problem] = problemsOf({ ...week, pollSeconds: 15 });
+  const [problem] = listProblems({ ...week, pollSeconds: 15 });
   const needed = Number(/at least (\d+) /.exec(problem ?? '')?.[1]);
   expect(needed).toBeGreaterThan(15);
-  expect(problemsOf({ ...week, pollSeconds: needed })).toEqual([]);
+  expect(listProblems({ ...week, pollSeconds: needed })).toEqual([]);
 });
 
 test('confirms count in the history too, and a plan has to end before its state machine does', () => {
   const stage = { weights: { source: 1, target: 1 }, bakeSeconds: 1 };
   const stages = [...Array.from({ length: 49 }, () => stage), { weights: { source: 0, target: 1 }, bakeSeconds: 1 }];
-  expect(problemsOf({ stages, confirmTimeoutSeconds: 3600 })).toEqual([
+  expect(listProblems({ stages, confirmTimeoutSeconds: 3600 })).toEqual([
     "'confirmTimeoutSeconds' must be short enough for 50 stages in one history, got 3600",
   ]);
   const weeks = Array.from({ length: 3 }, () => ({ weights: { source: 0, target: 1 }, bakeSeconds: 604_800 }));
-  expect(problemsOf({ stages: weeks, pollSeconds: 3600 }).join()).toContain("'stages' must be done within 2505600 s");
+  expect(listProblems({ stages: weeks, pollSeconds: 3600 }).join()).toContain("'stages' must be done within 2505600 s");
 });
 
 test('a wait before the last stage is looked at as often as the history allows, and all looks fit into it', () => {
@@ -121,18 +121,18 @@ test('looks for approvals count in the history too, and the waiting in the longe
     { weights: { source: 0, target: 1 }, bakeSeconds: 600 },
   ];
   const approval = { beforeFirstShift: true, beforeLastStage: true, timeoutSeconds: 432_000 };
-  expect(problemsOf({ stages })).toEqual([]);
-  expect(problemsOf({ stages, approval })).toEqual([
+  expect(listProblems({ stages })).toEqual([]);
+  expect(listProblems({ stages, approval })).toEqual([
     expect.stringMatching(
       /'pollSeconds' must be at least 133 for bakes of up to .* beside approvals of up to 432000 s/,
     ),
   ]);
-  expect(problemsOf({ stages, approval, pollSeconds: 133 })).toEqual([]);
-  expect(problemsOf({ stages, approval: { ...approval, timeoutSeconds: 604_800 }, pollSeconds: 3600 })).toEqual([
+  expect(listProblems({ stages, approval, pollSeconds: 133 })).toEqual([]);
+  expect(listProblems({ stages, approval: { ...approval, timeoutSeconds: 604_800 }, pollSeconds: 3600 })).toEqual([
     "'approval.timeoutSeconds' must be short enough for 2 gates, looked at at least every 10 minutes, in one history, got 604800",
   ]);
   expect(
-    problemsOf({ stages, approval: { beforeFirstShift: true, timeoutSeconds: 604_800 }, pollSeconds: 60 }),
+    listProblems({ stages, approval: { beforeFirstShift: true, timeoutSeconds: 604_800 }, pollSeconds: 60 }),
   ).toEqual([]);
   const longest = (plan: unknown) => estimateSeconds(parsePlan(plan)).longest;
   expect(longest({ stages, approval, pollSeconds: 133 }) - longest({ stages, pollSeconds: 133 })).toBe(2 * 432_000);
@@ -148,12 +148,12 @@ test.each([
   ['a word for who', { requireIdentity: 'no' }, '\'approval.requireIdentity\' must be true or false, got "no"'],
   ['an unknown gate', { beforeSunrise: true }, /'approval.beforeSunrise' must be one of beforeFirstShift/],
 ])('an approval is refused for %s', (_, approval, problem) => {
-  expect(problemsOf({ approval }).join()).toMatch(problem);
+  expect(listProblems({ approval }).join()).toMatch(problem);
 });
 
 test('hastening shortens the waiting and nothing else', () => {
   const plan = parsePlan({ confirmTimeoutSeconds: 90 });
-  const fast = hasten(plan, 100);
+  const fast = scaleDurations(plan, 100);
   expect(fast.stages.map(({ bakeSeconds }) => bakeSeconds)).toEqual([3, 3, 3, 3]);
   expect(fast.stages.map(({ weights }) => weights)).toEqual(plan.stages.map(({ weights }) => weights));
   expect(fast.pollSeconds).toBe(1);

@@ -1,5 +1,5 @@
 import { sideState } from '../../../core/judge/side-state';
-import { describeResponse, responseOf, smokeSample } from '../../../core/plan/smoke';
+import { describeResponse, findResponse, smokeSample } from '../../../core/plan/smoke';
 
 const request = { path: '/', expectedStatus: 200 };
 const responses = (...got: (number | string)[]) =>
@@ -14,11 +14,11 @@ test.each<[readonly (number | string)[], 'every' | 'half', number | string]>([
   [[502], 'half', 502],
   [[], 'half', 'no healthy target'],
 ])('of %j %s must respond: %s', (got, quorum, expected) => {
-  expect(responseOf(responses(...got), 200, quorum).got).toBe(expected);
+  expect(findResponse(responses(...got), 200, quorum).got).toBe(expected);
 });
 
 test('a side that fails names the target, and how many are like it', () => {
-  const response = responseOf(responses(200, 508, 508), 200, 'half');
+  const response = findResponse(responses(200, 508, 508), 200, 'half');
   expect(describeResponse(response)).toBe('508 (10.0.0.1:8443, 2 of 3 targets)');
   expect(sideState('source', { healthyTargets: 3, smoke: [{ ...request, ...response }] }, 1)).toMatchObject({
     code: 'ForwardingLoop',

@@ -3,20 +3,20 @@ import {
   drainLine,
   liveLines,
   nextTick,
-  spreadOf,
+  computeSpread,
   trafficLine,
 } from '../../../core/proxy/embedded-metrics';
-import { faultsOf, metricsOf } from '../../proxy/aws/support/metric-line';
+import { listFaults, findMetrics } from '../../proxy/aws/support/metric-line';
 
 const ACTIVE = { http: 1, websocket: 20, grpcStream: 3, serverSentEvents: 0, streaming: 0 };
 const WALL_MS = 1_700_000_000_123;
 
-const sound = (lines: readonly MetricLine[]) => expect(lines.flatMap(faultsOf)).toEqual([]);
+const sound = (lines: readonly MetricLine[]) => expect(lines.flatMap(listFaults)).toEqual([]);
 
 test('live connections: all together, and by kind', () => {
   const lines = liveLines('shop', ACTIVE, WALL_MS);
   sound(lines);
-  expect(lines.map(metricsOf)).toEqual([
+  expect(lines.map(findMetrics)).toEqual([
     { Service: 'shop', LiveConnections: 24 },
     { Service: 'shop', Kind: 'http', LiveConnections: 1 },
     { Service: 'shop', Kind: 'websocket', LiveConnections: 20 },
@@ -39,17 +39,17 @@ test('live connections: all together, and by kind', () => {
 test('traffic: latencies are milliseconds, and absent where nothing was answered', () => {
   const line = trafficLine('shop', { requests: 3, errors: 1, latencies: [1, 2] }, WALL_MS);
   sound([line]);
-  expect(metricsOf(line)).toEqual({ Service: 'shop', Requests: 3, Errors: 1, Latency: [1, 2] });
+  expect(findMetrics(line)).toEqual({ Service: 'shop', Requests: 3, Errors: 1, Latency: [1, 2] });
   expect(line._aws.CloudWatchMetrics[0]!.Metrics).toContainEqual({ Name: 'Latency', Unit: 'Milliseconds' });
   const idle = trafficLine('shop', { requests: 0, errors: 0, latencies: [] }, WALL_MS);
   sound([idle]);
-  expect(metricsOf(idle)).toEqual({ Service: 'shop', Requests: 0, Errors: 0 });
+  expect(findMetrics(idle)).toEqual({ Service: 'shop', Requests: 0, Errors: 0 });
 });
 
 test('a drain: what is left', () => {
   const line = drainLine('shop', ACTIVE, WALL_MS);
   sound([line]);
-  expect(metricsOf(line)).toEqual({ Service: 'shop', DrainRemaining: 24 });
+  expect(findMetrics(line)).toEqual({ Service: 'shop', DrainRemaining: 24 });
 });
 
 describe('ticks', () => {
@@ -75,16 +75,16 @@ describe('ticks', () => {
 
 describe('a histogram as values', () => {
   test('few: one value each, within its bucket', () => {
-    expect(spreadOf([10, 20], [1, 2, 0])).toEqual([5, 12.5, 17.5]);
-    expect(spreadOf([10, 20], [0, 0, 0])).toEqual([]);
+    expect(computeSpread([10, 20], [1, 2, 0])).toEqual([5, 12.5, 17.5]);
+    expect(computeSpread([10, 20], [0, 0, 0])).toEqual([]);
   });
 
   test('what is over the last bound counts as that', () => {
-    expect(spreadOf([10, 20], [0, 0, 2])).toEqual([20, 20]);
+    expect(computeSpread([10, 20], [0, 0, 2])).toEqual([20, 20]);
   });
 
   test('many: a hundred that have the percentiles', () => {
-    const values = spreadOf([1, 10, 100], [900_000, 90_000, 9_990, 10]);
+    const values = computeSpread([1, 10, 100], [900_000, 90_000, 9_990, 10]);
     expect(values).toHaveLength(100);
     expect(values[49]).toBeLessThan(1);
     expect(values[89]).toBeLessThan(1);

@@ -7,8 +7,8 @@ test.each([
   [20_000, { clientConnections: 9_848, upstreamConnections: 9_848, connections: 19_952, turnedAway: 256 }],
   [256, { clientConnections: 91, upstreamConnections: 91, connections: 208, turnedAway: 26 }],
   [Infinity, { ...DEFAULTS, connections: Infinity, turnedAway: 0 }],
-])('of %d files each side has what fits', (openFiles, shares) => {
-  expect(shareFiles(openFiles, DEFAULTS)).toEqual(shares);
+])('of %d files each side has what fits', (openFiles, quotas) => {
+  expect(shareFiles(openFiles, DEFAULTS)).toEqual(quotas);
 });
 
 test('both sides and those who are turned away fit together, whatever the limit', () => {

@@ -107,7 +107,11 @@ test('the report says how long the lease still is, and keeps the epoch', () => {
 });
 
 describe('orders', () => {
-  function problemsOf(read: (name: string, value: unknown, problems: Problems) => unknown, value: unknown, name = '') {
+  function listProblems(
+    read: (name: string, value: unknown, problems: Problems) => unknown,
+    value: unknown,
+    name = '',
+  ) {
     const problems = new Problems();
     read(name, value, problems);
     return problems.all;
@@ -122,18 +126,18 @@ describe('orders', () => {
   });
 
   test('all problems are told at once: nothing has a default', () => {
-    expect(problemsOf(readHoldOrder, {})).toEqual([
+    expect(listProblems(readHoldOrder, {})).toEqual([
       "'epoch' must be an integer from 1 to 9007199254740991, got nothing",
       "'leaseMs' must be an integer from 1 to 600000, got nothing",
       "'maxWaiting' must be an integer from 0 to 100000, got nothing",
     ]);
-    expect(problemsOf(readHoldOrder, { epoch: 0, leaseMs: 600_001, maxWaiting: -1, wait: 1 })).toHaveLength(4);
-    expect(problemsOf(readReleaseOrder, { epoch: 1.5, to: 'elsewhere' })).toEqual([
+    expect(listProblems(readHoldOrder, { epoch: 0, leaseMs: 600_001, maxWaiting: -1, wait: 1 })).toHaveLength(4);
+    expect(listProblems(readReleaseOrder, { epoch: 1.5, to: 'elsewhere' })).toEqual([
       "'epoch' must be an integer from 1 to 9007199254740991, got 1.5",
       '\'to\' must be one of source, target, got "elsewhere"',
     ]);
-    expect(problemsOf(readRetargetOrder, {})).toEqual(["'to' must be one of source, target, got nothing"]);
-    expect(problemsOf(readRetargetOrder, {}, 'order')).toEqual([
+    expect(listProblems(readRetargetOrder, {})).toEqual(["'to' must be one of source, target, got nothing"]);
+    expect(listProblems(readRetargetOrder, {}, 'order')).toEqual([
       "'order.to' must be one of source, target, got nothing",
     ]);
   });

@@ -1,4 +1,4 @@
-import { memoryState, worstOf } from '../../../core/proxy/memory-budget';
+import { memoryState, findWorst } from '../../../core/proxy/memory-budget';
 
 test.each([
   [79, 0, 'free'],
@@ -19,7 +19,7 @@ test('the worst are the largest, of equals the oldest, until half of the budget 
     ['small', 1],
     ['larger', 45],
   ] as const;
-  expect(worstOf(held, 100)).toEqual(['larger', 'large']);
-  expect(worstOf(held, 40)).toEqual(['larger', 'large', 'old']);
-  expect(worstOf([['only', 49]], 100)).toEqual([]);
+  expect(findWorst(held, 100)).toEqual(['larger', 'large']);
+  expect(findWorst(held, 40)).toEqual(['larger', 'large', 'old']);
+  expect(findWorst([['only', 49]], 100)).toEqual([]);
 });

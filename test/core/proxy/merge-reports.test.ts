@@ -12,7 +12,7 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
     drainForced: 0,
     active: NO_CONNECTIONS,
     ended: NOTHING_ENDED,
-    requests: { total: 0, answered: 0, errors: 0 },
+    requests: { total: 0, responded: 0, errors: 0 },
     oldestSeconds: NO_CONNECTIONS,
     bytes: NO_BYTES,
     hold: holdReport(NEVER_HELD, 0, 0),
@@ -25,7 +25,7 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
 const GROUP = { identity: 'one', instance: 'group' };
 const live = (http: number, websocket = 0) => ({ ...NO_CONNECTIONS, http, websocket });
 const completed = (http: number) => ({ ...NOTHING_ENDED, http: { ...NO_ENDINGS, completed: http } });
-const requests = (total: number, errors = 0) => ({ total, answered: total, errors });
+const requests = (total: number, errors = 0) => ({ total, responded: total, errors });
 
 test('counts are sums, the oldest is the oldest of all', () => {
   const merged = mergeReports(GROUP, [
@@ -33,7 +33,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
       drainRemainingSeconds: 7,
       active: live(1, 2),
       ended: completed(3),
-      requests: { total: 5, answered: 4, errors: 1 },
+      requests: { total: 5, responded: 4, errors: 1 },
       oldestSeconds: { ...NO_CONNECTIONS, websocket: 7.5 },
       bytes: { ...NO_BYTES, http: { received: 10, sent: 20 } },
     }),
@@ -41,7 +41,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
       drainRemainingSeconds: 9.5,
       active: live(10, 20),
       ended: completed(30),
-      requests: { total: 50, answered: 40, errors: 10 },
+      requests: { total: 50, responded: 40, errors: 10 },
       oldestSeconds: { ...NO_CONNECTIONS, http: 3, websocket: 2 },
       bytes: { ...NO_BYTES, http: { received: 100, sent: 200 } },
     }),
@@ -52,7 +52,7 @@ test('counts are sums, the oldest is the oldest of all', () => {
       drainRemainingSeconds: 9.5,
       active: live(11, 22),
       ended: completed(33),
-      requests: { total: 55, answered: 44, errors: 11 },
+      requests: { total: 55, responded: 44, errors: 11 },
       oldestSeconds: { ...NO_CONNECTIONS, http: 3, websocket: 7.5 },
       bytes: { ...NO_BYTES, http: { received: 110, sent: 220 } },
     }),
@@ -98,7 +98,7 @@ test('after a loss the counters begin anew, and what was live at the lost one ha
   const later = report({ requests: requests(103, 6), ended: completed(95), active: live(8) });
   const replacement = report({ requests: requests(2), ended: completed(2) });
   expect(mergeReports({ ...GROUP, instance: 'next' }, [later, replacement], from)).toMatchObject({
-    requests: { total: 5, answered: 5, errors: 1 },
+    requests: { total: 5, responded: 5, errors: 1 },
     ended: {
       http: { completed: 7, forced: 4 },
       websocket: { completed: 0, forced: 1 },

@@ -1,8 +1,8 @@
 import { NO_CONNECTIONS } from '../../../core/proxy/connections';
 import {
   GIVE_WAY_MINUTES,
-  Glance,
-  LONGEST_PROTECTION_MINUTES,
+  Snapshot,
+  MAX_PROTECTION_MINUTES,
   PROTECTION_MINUTES,
   ProtectionOrder,
   UNPROTECTED,
@@ -11,12 +11,12 @@ import {
 } from '../../../core/proxy/task-protection';
 
 const MINUTE = 60;
-const IDLE: Glance = { active: { ...NO_CONNECTIONS, http: 5 }, isServing: true };
-const LIVE: Glance = { active: { ...NO_CONNECTIONS, websocket: 1 }, isServing: true };
-const DRAINING: Glance = { ...LIVE, isServing: false };
+const IDLE: Snapshot = { active: { ...NO_CONNECTIONS, http: 5 }, isServing: true };
+const LIVE: Snapshot = { active: { ...NO_CONNECTIONS, websocket: 1 }, isServing: true };
+const DRAINING: Snapshot = { ...LIVE, isServing: false };
 
 /** Looks every second of a time; `answers` says whether an order at that second is followed. */
-function run(phases: readonly (readonly [Glance, number])[], answers: (second: number) => boolean = () => true) {
+function run(phases: readonly (readonly [Snapshot, number])[], responses: (second: number) => boolean = () => true) {
   let protection = UNPROTECTED;
   let second = 0;
   const orders: [ProtectionOrder, number][] = [];
@@ -26,7 +26,7 @@ function run(phases: readonly (readonly [Glance, number])[], answers: (second: n
       protection = next;
       if (order === undefined) continue;
       orders.push([order, second]);
-      protection = settleProtection(protection, order, answers(second), second * 1000);
+      protection = settleProtection(protection, order, responses(second), second * 1000);
     }
   }
   return orders;
@@ -57,18 +57,18 @@ test('it gives way in time, so that no deployment waits for ever, and is asked f
   let rows = 0;
   for (const [order, second] of orders) {
     if (order === 'release') {
-      expect(second - (since ?? second)).toBe(LONGEST_PROTECTION_MINUTES * MINUTE);
+      expect(second - (since ?? second)).toBe(MAX_PROTECTION_MINUTES * MINUTE);
       [since, released, rows] = [undefined, second, rows + 1];
     } else if (since === undefined) {
       if (released !== undefined) expect(second - released).toBe(GIVE_WAY_MINUTES * MINUTE);
       since = second;
     }
   }
-  expect(rows).toBe(Math.floor((hours * 60) / (LONGEST_PROTECTION_MINUTES + GIVE_WAY_MINUTES)));
+  expect(rows).toBe(Math.floor((hours * 60) / (MAX_PROTECTION_MINUTES + GIVE_WAY_MINUTES)));
 });
 
 test('a protection that cannot be taken back is left to end by itself before it is asked for again', () => {
-  const isReleased = (second: number) => second < LONGEST_PROTECTION_MINUTES * MINUTE;
+  const isReleased = (second: number) => second < MAX_PROTECTION_MINUTES * MINUTE;
   const orders = run([[LIVE, 100 * MINUTE]], isReleased);
   const lastProtect = 50 * MINUTE;
   const next = orders.find(([order, second]) => order === 'protect' && second > lastProtect);

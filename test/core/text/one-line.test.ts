@@ -1,6 +1,6 @@
 import { checkAlarms } from '../../../core/judge/alarm-check';
-import { announcementOf } from '../../../core/cutover/announcement';
-import { begin, failureOf, retreat } from '../../../core/cutover/run';
+import { buildAnnouncement } from '../../../core/cutover/announcement';
+import { begin, findFailure, rollBack } from '../../../core/cutover/run';
 import { describeHolder } from '../../../core/traffic/lock';
 import { oneLine, printable } from '../../../core/text/one-line';
 import { parsePlan } from '../../../core/plan/plan';
@@ -32,14 +32,14 @@ test.each<[string, () => string]>([
       )!.message,
   ],
   ['the name in a lock', () => describeHolder({ execution: HOSTILE, startedAt: HOSTILE, expiresAt: HOSTILE })],
-  ['a key of a plan', () => messageOf(() => parsePlan({ [HOSTILE]: 1 }))],
-  ['a value of a plan', () => messageOf(() => parsePlan({ strategy: HOSTILE }))],
+  ['a key of a plan', () => formatMessage(() => parsePlan({ [HOSTILE]: 1 }))],
+  ['a value of a plan', () => formatMessage(() => parsePlan({ strategy: HOSTILE }))],
 ])('%s is no second line of a message', (_, message) => {
   expect(message()).toContain('Line of ours');
   expect(message()).not.toMatch(UNSEEN);
 });
 
-function messageOf(work: () => unknown): string {
+function formatMessage(work: () => unknown): string {
   try {
     work();
   } catch (error) {
@@ -51,16 +51,16 @@ function messageOf(work: () => unknown): string {
 test('whatever a failure holds, mails, events, causes and evidence have none of it', () => {
   const run = begin('move-1', '2026-01-01T00:00:00.000Z', parsePlan({}));
   const thrown = { ...run, error: { Error: 'Error', Cause: JSON.stringify({ errorMessage: HOSTILE }) } };
-  for (const failed of [retreat(run, 'SmokeFailed', HOSTILE), thrown]) {
-    expect(failureOf(failed)?.message).not.toMatch(UNSEEN_IN_LINES);
-    const { text, detail } = announcementOf('failed', failed, { storeBucket: 'store', weightedRuleArn: 'arn:rule' });
+  for (const failed of [rollBack(run, 'SmokeFailed', HOSTILE), thrown]) {
+    expect(findFailure(failed)?.message).not.toMatch(UNSEEN_IN_LINES);
+    const { text, detail } = buildAnnouncement('failed', failed, { storeBucket: 'store', weightedRuleArn: 'arn:rule' });
     expect(text).not.toMatch(UNSEEN_IN_LINES);
     expect(detail.failure?.message).not.toMatch(UNSEEN_IN_LINES);
   }
 });
 
 test('a name of an execution forges no line of a mail', () => {
-  const { text, detail } = announcementOf(
+  const { text, detail } = buildAnnouncement(
     'notStarted',
     { execution: HOSTILE },
     { storeBucket: 's', weightedRuleArn: 'r' },

@@ -1,5 +1,5 @@
-import { sameShares } from '../../../core/traffic/weights';
-import { forwardFor, sameForward, weightsOf } from '../../../core/traffic/forward';
+import { sameQuotas } from '../../../core/traffic/weights';
+import { forwardFor, sameForward, findWeights } from '../../../core/traffic/forward';
 
 const arns = { source: 'arn:source', target: 'arn:target' };
 const stickiness = { enabled: true, seconds: 3600 };
@@ -12,9 +12,9 @@ test('a side at weight 0 is not in the action, so that no cookie leads to it', (
 
 test('weights read back from an action: an absent side is at 0, a foreign group is no answer', () => {
   const forward = (groups: { arn: string; weight: number }[]) => ({ groups, stickiness });
-  expect(weightsOf(forward([{ arn: 'arn:target', weight: 7 }]), arns)).toEqual({ source: 0, target: 7 });
+  expect(findWeights(forward([{ arn: 'arn:target', weight: 7 }]), arns)).toEqual({ source: 0, target: 7 });
   expect(
-    weightsOf(
+    findWeights(
       forward([
         { arn: 'arn:source', weight: 100 },
         { arn: 'arn:target', weight: 0 },
@@ -23,7 +23,7 @@ test('weights read back from an action: an absent side is at 0, a foreign group 
     ),
   ).toEqual({ source: 100, target: 0 });
   expect(
-    weightsOf(
+    findWeights(
       forward([
         { arn: 'arn:source', weight: 1 },
         { arn: 'arn:other', weight: 1 },
@@ -31,7 +31,7 @@ test('weights read back from an action: an absent side is at 0, a foreign group 
       arns,
     ),
   ).toBeUndefined();
-  expect(weightsOf(forward([]), arns)).toBeUndefined();
+  expect(findWeights(forward([]), arns)).toBeUndefined();
 });
 
 test('two actions are the same whatever the order of their groups, and differ by weight or stickiness', () => {
@@ -50,7 +50,7 @@ test('the weight of a single group means nothing: a service may leave it out', (
 });
 
 test('weights are relative: 1/0 is 100/0, and 100/0 is not 0/100', () => {
-  expect(sameShares({ source: 1, target: 0 }, { source: 100, target: 0 })).toBe(true);
-  expect(sameShares({ source: 9, target: 1 }, { source: 90, target: 10 })).toBe(true);
-  expect(sameShares({ source: 0, target: 100 }, { source: 100, target: 0 })).toBe(false);
+  expect(sameQuotas({ source: 1, target: 0 }, { source: 100, target: 0 })).toBe(true);
+  expect(sameQuotas({ source: 9, target: 1 }, { source: 90, target: 10 })).toBe(true);
+  expect(sameQuotas({ source: 0, target: 100 }, { source: 100, target: 0 })).toBe(false);
 });

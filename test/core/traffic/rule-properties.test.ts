@@ -1,4 +1,4 @@
-import { meaningOf, readRuleProperties } from '../../../core/traffic/rule-properties';
+import { canonicalizeRule, readRuleProperties } from '../../../core/traffic/rule-properties';
 
 const raw = {
   ServiceToken: 'arn:aws:lambda:eu-central-1:111122223333:function:f',
@@ -52,7 +52,7 @@ test('every problem is named with its rule and its value', () => {
 });
 
 test('what a deployment decides does not depend on the initial weights or on order', () => {
-  const meaning = (over: object) => meaningOf(readRuleProperties({ ...raw, ...over }));
+  const meaning = (over: object) => canonicalizeRule(readRuleProperties({ ...raw, ...over }));
   expect(meaning({ InitialWeights: { Source: 1, Target: 1 }, StoreBucket: 'other' })).toBe(meaning({}));
   expect(meaning({ PathPatterns: ['/b', '/a'] })).toBe(meaning({ PathPatterns: ['/a', '/b'] }));
   for (const over of [{ Priority: 1 }, { HostHeaders: ['a'] }, { SourceGroupArn: 'x' }, { StickinessSeconds: 1 }]) {

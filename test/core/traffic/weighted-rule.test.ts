@@ -50,7 +50,7 @@ function decide(over: Partial<RuleRequest>) {
   return decideRule({ ...given, ...over });
 }
 
-const groupsOf = (order: ReturnType<typeof decideRule>) => {
+const listGroups = (order: ReturnType<typeof decideRule>) => {
   const forward = order.kind === 'create' ? order.forward : order.kind === 'modify' ? order.changes.forward : undefined;
   return forward && Object.fromEntries(forward.groups.map(({ arn, weight }) => [arn, weight]));
 };
@@ -59,7 +59,7 @@ describe('a rule that is not there', () => {
   test('is created with the initial weights, and names no group of weight 0', () => {
     const order = decide({});
     expect(order).toMatchObject({ kind: 'create', reason: expect.stringContaining('100/0') as string });
-    expect(groupsOf(order)).toEqual({ s1: 100 });
+    expect(listGroups(order)).toEqual({ s1: 100 });
   });
 
   test('that somebody deleted is created again, and says so', () => {
@@ -72,28 +72,28 @@ describe('a rule that is not there', () => {
   test('on a listener with traffic is created only over groups that serve, where they have weight', () => {
     const joining = { ...wanted, requiresTargets: true };
     expect(decide({ wanted: joining })).toMatchObject({
-      kind: 'refuse',
+      kind: 'reject',
       reason: "'Rule' must lead the traffic of its listener to groups with healthy targets, got none in 's1'",
     });
     expect(decide({ wanted: joining, healthyTargets: new Map([['s1', 1]]) }).kind).toBe('create');
     const both = { ...joining, initialWeights: { source: 1, target: 1 } };
-    expect(decide({ wanted: both, healthyTargets: new Map([['s1', 1]]) }).kind).toBe('refuse');
+    expect(decide({ wanted: both, healthyTargets: new Map([['s1', 1]]) }).kind).toBe('reject');
   });
 
   test('of another listener is created with the weights in force', () => {
     const order = decide({ former: live({ s1: 30, t1: 70 }) });
     expect(order.kind).toBe('create');
-    expect(groupsOf(order)).toEqual({ s1: 30, t1: 70 });
+    expect(listGroups(order)).toEqual({ s1: 30, t1: 70 });
   });
 
   test('of another listener is refused when its weights cannot be known', () => {
-    expect(decide({ former: live({ other: 1 }) })).toMatchObject({ kind: 'refuse' });
-    expect(decide({ former: live({}, { forward: undefined }) })).toMatchObject({ kind: 'refuse' });
+    expect(decide({ former: live({ other: 1 }) })).toMatchObject({ kind: 'reject' });
+    expect(decide({ former: live({}, { forward: undefined }) })).toMatchObject({ kind: 'reject' });
   });
 
   test('is refused under the lock', () => {
     expect(decide({ lock })).toEqual({
-      kind: 'refuse',
+      kind: 'reject',
       reason:
         "'Rule' must not be created while the lock is held, got one held by 'move-1' since 2026-01-01T00:00:00.000Z; deploy again when it is free",
     });
@@ -151,18 +151,18 @@ describe('a rule that is there', () => {
     const states: Record<string, number>[] = [{ s1: 90, t1: 10 }, { t1: 100 }];
     for (const groups of states) {
       const order = decide({ wanted: { ...wanted, stickinessSeconds: 60 }, before: wanted, present: live(groups) });
-      expect(groupsOf(order)).toEqual(groups);
+      expect(listGroups(order)).toEqual(groups);
       expect(order).toMatchObject({ changes: { forward: { stickiness: { enabled: true, seconds: 60 } } } });
     }
   });
 
   test('takes a new group in the place of the old one of that side', () => {
     const next = { ...wanted, groupArns: { source: 's2', target: 't1' } };
-    expect(groupsOf(decide({ wanted: next, before: wanted, present: live({ s1: 90, t1: 10 }) }))).toEqual({
+    expect(listGroups(decide({ wanted: next, before: wanted, present: live({ s1: 90, t1: 10 }) }))).toEqual({
       s2: 90,
       t1: 10,
     });
-    expect(groupsOf(decide({ wanted: next, before: wanted, present: live({ s1: 0, t1: 10 }) }))).toEqual({
+    expect(listGroups(decide({ wanted: next, before: wanted, present: live({ s1: 0, t1: 10 }) }))).toEqual({
       s2: 0,
       t1: 10,
     });
@@ -181,7 +181,7 @@ describe('a rule that is there', () => {
     const replace = (healthy: Record<string, number>, groups: Record<string, number>) =>
       decide({ wanted: next, before: wanted, present: live(groups), healthyTargets: new Map(Object.entries(healthy)) });
     expect(replace({ s1: 2, s2: 0, t1: 2 }, { s1: 90, t1: 10 })).toMatchObject({
-      kind: 'refuse',
+      kind: 'reject',
       reason: expect.stringMatching(/^'Rule' must lead .* healthy targets, got none in 's2'/) as string,
     });
     expect(replace({ s1: 2, s2: 1, t1: 2 }, { s1: 90, t1: 10 }).kind).toBe('modify');
@@ -192,7 +192,7 @@ describe('a rule that is there', () => {
   test('is not changed under the lock', () => {
     const next = { ...wanted, stickinessSeconds: 60, priority: 5 };
     expect(decide({ wanted: next, before: wanted, present: live({ s1: 90, t1: 10 }), lock })).toEqual({
-      kind: 'refuse',
+      kind: 'reject',
       reason:
         "'Rule' must not change (priority, forward) while the lock is held, got one held by 'move-1' since 2026-01-01T00:00:00.000Z; deploy again when it is free",
     });
@@ -201,10 +201,10 @@ describe('a rule that is there', () => {
   test('is not changed when its weights cannot be kept', () => {
     const present = live({ s1: 1, other: 1 });
     expect(decide({ wanted: { ...wanted, priority: 5 }, before: wanted, present })).toMatchObject({
-      kind: 'refuse',
+      kind: 'reject',
       reason: expect.stringContaining('s1=1 other=1 on rule') as string,
     });
-    expect(decide({ present: live({}, { forward: undefined }) })).toMatchObject({ kind: 'refuse' });
+    expect(decide({ present: live({}, { forward: undefined }) })).toMatchObject({ kind: 'reject' });
   });
 
   test('the way back from a refused update touches nothing', () => {
@@ -223,7 +223,7 @@ describe('a rule that is there', () => {
   test('the way back from a half-done update is refused under the lock, and done without it', () => {
     const halfDone = live({ s1: 90, t1: 10 }, { deployed: 'pending:digest of other', priority: 3 });
     expect(decide({ before: wanted, present: halfDone, lock })).toMatchObject({
-      kind: 'refuse',
+      kind: 'reject',
       reason: expect.stringContaining("'Rule' must not change (priority) while the lock is held") as string,
     });
     expect(decide({ before: wanted, present: halfDone })).toMatchObject({
@@ -235,7 +235,7 @@ describe('a rule that is there', () => {
   test('that is half-done on its way to what is wanted is finished', () => {
     const pending = { deployed: 'pending:digest of wanted' };
     expect(decide({ present: live({ s1: 1 }, pending) })).toMatchObject({ kind: 'modify', changes: {} });
-    expect(decide({ present: live({ s1: 1 }, { ...pending, priority: 3 }), lock }).kind).toBe('refuse');
+    expect(decide({ present: live({ s1: 1 }, { ...pending, priority: 3 }), lock }).kind).toBe('reject');
   });
 
   test('found again on its old listener takes the weights of the one that it left', () => {
@@ -244,7 +244,7 @@ describe('a rule that is there', () => {
       former: live({ s1: 20, t1: 80 }, { arn: 'rule of the new listener' }),
     });
     expect(order).toMatchObject({ kind: 'modify', ruleArn: 'rule' });
-    expect(groupsOf(order)).toEqual({ s1: 20, t1: 80 });
+    expect(listGroups(order)).toEqual({ s1: 20, t1: 80 });
   });
 });
 
@@ -263,7 +263,7 @@ describe('on a listener that serves the requests already', () => {
   test('a new rule changes nothing: all go on to the group of before, also while no proxy is healthy', () => {
     const order = decide({ others, wanted: { ...wanted, requiresTargets: true } });
     expect(order).toMatchObject({ kind: 'create', oldGroupArn: 'old' });
-    expect(groupsOf(order)).toEqual({ old: 100 });
+    expect(listGroups(order)).toEqual({ old: 100 });
   });
 
   test('initial weights on the target are refused, and so is what one rule cannot stand for', () => {
@@ -275,21 +275,21 @@ describe('on a listener that serves the requests already', () => {
     expect(decide({ others: [fallback({ a: 1, b: 1 })] })).toMatchObject({
       reason: expect.stringContaining('the default action, which forwards to 2 groups; choose conditions') as string,
     });
-    expect(decide({ others: [fallback(undefined)] }).kind).toBe('refuse');
+    expect(decide({ others: [fallback(undefined)] }).kind).toBe('reject');
   });
 
   test('an update keeps the share of the group past the proxies', () => {
     const next = { ...wanted, stickinessSeconds: 60 };
     const order = decide({ others, wanted: next, before: wanted, present: adopted({ s1: 10, old: 90 }) });
-    expect(groupsOf(order)).toEqual({ s1: 10, old: 90 });
+    expect(listGroups(order)).toEqual({ s1: 10, old: 90 });
     expect(decide({ others, present: adopted({ s1: 10, old: 90 }) }).kind).toBe('nothing');
-    expect(decide({ others, wanted: next, present: live({ s1: 10, foreign: 90 }) }).kind).toBe('refuse');
+    expect(decide({ others, wanted: next, present: live({ s1: 10, foreign: 90 }) }).kind).toBe('reject');
   });
 
   test('other requests do not change hands by an update, unless all go past before and after', () => {
     const change = { others, wanted: { ...wanted, pathPatterns: ['/a'] }, before: wanted };
     expect(decide({ ...change, present: adopted({ s1: 100 }, { deployed: 'x' }) })).toMatchObject({
-      kind: 'refuse',
+      kind: 'reject',
       reason: expect.stringContaining('must catch the same requests as before') as string,
     });
     expect(decide({ ...change, present: adopted({ old: 100 }, { deployed: 'x' }) }).kind).toBe('modify');
@@ -300,34 +300,34 @@ describe('on a listener that serves the requests already', () => {
   test('a rule that joins another listener leads past the proxies there, and is refused once the target serves', () => {
     const former = live({ s1: 100 }, { arn: 'former' });
     const order = decide({ others, before: wanted, former });
-    expect(groupsOf(order)).toEqual({ old: 100 });
+    expect(listGroups(order)).toEqual({ old: 100 });
     expect(decide({ others, before: wanted, former: live({ t1: 1 }) })).toMatchObject({
-      kind: 'refuse',
+      kind: 'reject',
       reason: expect.stringContaining('must stay on its listener while it leads to the target') as string,
     });
     // The way back: what it leads to there is no weight of a side.
     const back = decide({ present: live({ s1: 70, t1: 30 }), former: adopted({ old: 100 }, { arn: 'there' }) });
-    expect(groupsOf(back)).toBeUndefined();
+    expect(listGroups(back)).toBeUndefined();
   });
 
-  test.each<[string, LiveRule, Record<string, number> | undefined, number, 'delete' | 'refuse']>([
+  test.each<[string, LiveRule, Record<string, number> | undefined, number, 'delete' | 'reject']>([
     ['before the first step', adopted({ old: 100 }), { old: 1 }, 0, 'delete'],
     ['with all on the source', adopted({ s1: 100 }), { old: 1 }, 1, 'delete'],
     ['in the middle of the adoption', adopted({ s1: 10, old: 90 }), { old: 1 }, 1, 'delete'],
-    ['with all on the source, before a dead group', adopted({ s1: 100 }), { old: 1 }, 0, 'refuse'],
-    ['with all on the source, and nothing behind any more', adopted({ s1: 100 }), undefined, 1, 'refuse'],
-    ['completed', adopted({ t1: 100 }), { old: 1 }, 1, 'refuse'],
-    ['completed, of a rule of before', live({ t1: 100 }), { old: 1 }, 1, 'refuse'],
-    ['between two stages', adopted({ s1: 50, t1: 50 }), { old: 1 }, 1, 'refuse'],
-    ['completed, and another group behind it', adopted({ t1: 100 }), { new: 1 }, 1, 'refuse'],
-    ['left in part', adopted({ t1: 10, new: 90 }), { new: 1 }, 1, 'refuse'],
+    ['with all on the source, before a dead group', adopted({ s1: 100 }), { old: 1 }, 0, 'reject'],
+    ['with all on the source, and nothing behind any more', adopted({ s1: 100 }), undefined, 1, 'reject'],
+    ['completed', adopted({ t1: 100 }), { old: 1 }, 1, 'reject'],
+    ['completed, of a rule of before', live({ t1: 100 }), { old: 1 }, 1, 'reject'],
+    ['between two stages', adopted({ s1: 50, t1: 50 }), { old: 1 }, 1, 'reject'],
+    ['completed, and another group behind it', adopted({ t1: 100 }), { new: 1 }, 1, 'reject'],
+    ['left in part', adopted({ t1: 10, new: 90 }), { new: 1 }, 1, 'reject'],
     ['left', adopted({ new: 100 }), { new: 1 }, 0, 'delete'],
-    ['left to a group that the listener does not lead to', adopted({ new: 100 }), { old: 1 }, 1, 'refuse'],
+    ['left to a group that the listener does not lead to', adopted({ new: 100 }), { old: 1 }, 1, 'reject'],
     ['replaced by another action', adopted({}, { forward: undefined }), { old: 1 }, 1, 'delete'],
   ])('a deletion %s', (_, present, behind, healthyPast, kind) => {
     const order = remove(present, { others: [fallback(behind)], healthyPast });
     expect(order.kind).toBe(kind);
-    if (kind === 'refuse') {
+    if (kind === 'reject') {
       expect(order.reason).toMatch(
         /^'Rule' must not be deleted while its requests would be served otherwise, got .*delete again$/,
       );
@@ -339,7 +339,7 @@ describe('on a listener that serves the requests already', () => {
       live({}, { arn: 'd', priority: DEFAULT_PRIORITY, pathPatterns: [], forward: undefined, isFixedResponse: true }),
     ];
     expect(remove(live({ t1: 100 }), { others: own }).kind).toBe('delete');
-    expect(remove(adopted({ s1: 100 }), { others: own }).kind).toBe('refuse');
+    expect(remove(adopted({ s1: 100 }), { others: own }).kind).toBe('reject');
   });
 });
 
@@ -358,7 +358,7 @@ describe('a deletion', () => {
   test('of what is there is ordered, and refused under the lock', () => {
     expect(remove(live({ s1: 1 }))).toMatchObject({ kind: 'delete', ruleArn: 'rule' });
     expect(remove(live({ s1: 1 }), { lock })).toMatchObject({
-      kind: 'refuse',
+      kind: 'reject',
       reason: expect.stringContaining("held by 'move-1' since 2026") as string,
     });
   });
@@ -370,8 +370,8 @@ describe('a deletion', () => {
       kind: 'delete',
       isLocked: true,
     });
-    expect(watching('a:listener-rule/app/shop/1/old/1').kind).toBe('refuse');
-    expect(watching().kind).toBe('refuse');
+    expect(watching('a:listener-rule/app/shop/1/old/1').kind).toBe('reject');
+    expect(watching().kind).toBe('reject');
   });
 
   test('of what is not there has nothing to do, also under the lock', () => {

@@ -81,7 +81,7 @@ interface SynthesisOptions {
 /** Runs an app as the CDK's own command does, with its `cdk.json`, and without that command, which takes seconds to start. */
 export function synthesize(folder: string, options: SynthesisOptions = {}): Synthesized {
   const { assembly = join(folder, 'cdk.out'), withNag = false, validated = false } = options;
-  const { app, context } = settingsOf(folder);
+  const { app, context } = findSettings(folder);
   const [, ...args] = app.split(' ');
   const preload = withNag ? ['--import', NAG] : [];
   return run([...preload, ...args], folder, assembly, {
@@ -97,7 +97,7 @@ export function synthesize(folder: string, options: SynthesisOptions = {}): Synt
  */
 export function synthesizeByCommand(folder: string, options: SynthesisOptions = {}): Synthesized {
   const { assembly = join(folder, 'cdk.out'), withNag = false, validated = false } = options;
-  const app = withNag ? ['--app', settingsOf(folder).app.replace('node ', `node --import ${NAG} `)] : [];
+  const app = withNag ? ['--app', findSettings(folder).app.replace('node ', `node --import ${NAG} `)] : [];
   const cdk = join(folder, 'node_modules/aws-cdk/bin/cdk');
   const args = [cdk, 'synth', '--quiet', '--no-lookups', '--output', assembly, ...app];
   return run(args, folder, assembly, {
@@ -109,7 +109,7 @@ export function synthesizeByCommand(folder: string, options: SynthesisOptions = 
   });
 }
 
-function settingsOf(folder: string): { readonly app: string; readonly context: object } {
+function findSettings(folder: string): { readonly app: string; readonly context: object } {
   return JSON.parse(readFileSync(join(folder, 'cdk.json'), 'utf8')) as { app: string; context: object };
 }
 

@@ -4,7 +4,7 @@ import { AddressInfo } from 'node:net';
 import { Statement, readStatement, statementRequest } from '../../../core/approval/statement';
 import { identityPort, stsUrl } from '../../../lambda/adapters/identity';
 import { signStatement } from '../../../lambda/adapters/sign-statement';
-import { ARNS, REGION, World, startWorld } from '../../rehearsal/aws/world';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
 
 const SAYS = 'approve/firstShift/store/move-1';
 const [KEY, SECRET] = ['AKIDEXAMPLE', 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'];
@@ -27,7 +27,7 @@ async function startSts(): Promise<{ calls: IncomingMessage[] }> {
   const server = createServer((request, response) => {
     calls.push(request);
     const isGood =
-      signatureOf(request) === new URL(request.url ?? '', 'http://sts').searchParams.get('X-Amz-Signature');
+      findSignature(request) === new URL(request.url ?? '', 'http://sts').searchParams.get('X-Amz-Signature');
     const error =
       '<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>no</Message></Error></ErrorResponse>';
     const result = `<GetCallerIdentityResult><Arn>${ARN}</Arn><Account>123456789012</Account></GetCallerIdentityResult>`;
@@ -45,7 +45,7 @@ async function listen(server: Server): Promise<string> {
 }
 
 /** @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
-function signatureOf({ method, url = '', headers }: IncomingMessage): string {
+function findSignature({ method, url = '', headers }: IncomingMessage): string {
   const pairs = url
     .slice(2)
     .split('&')
@@ -73,7 +73,7 @@ test.each([
   expect(statement.token).toBe(token);
   const terms = { says: SAYS, host: port().host, region: REGION };
   expect(readStatement(JSON.parse(JSON.stringify(statement)), terms, Date.now())).toEqual(statement);
-  expect(await port().signerOf(statement)).toBe(ARN);
+  expect(await port().findSigner(statement)).toBe(ARN);
   expect(port().account).toBe('123456789012');
   expect(calls).toHaveLength(1);
   expect(new URL(calls[0]!.url!, 'http://sts').searchParams.get('X-Amz-SignedHeaders')).toBe(
@@ -93,7 +93,7 @@ test.each<[string, Partial<Statement>]>([
 ])('a statement is good for nothing but what was signed: with another %s STS refuses it', async (_, over) => {
   const { calls } = await startSts();
   const forged = { ...(await signStatement(SAYS)), ...over };
-  await expect(port().signerOf(forged)).rejects.toThrow(
+  await expect(port().findSigner(forged)).rejects.toThrow(
     'STS must confirm the statement, got 403 SignatureDoesNotMatch',
   );
   // No second attempt: it would be refused again.
@@ -109,49 +109,49 @@ test("it goes to the region's own STS, of its partition, whatever anybody wrote"
 });
 
 test('nothing is followed elsewhere, and what is no ARN is none', async () => {
-  let answer: [number, Record<string, string>, string] = [302, { location: 'http://127.0.0.1:1/' }, ''];
-  const server = createServer((_, response) => response.writeHead(answer[0], answer[1]).end(answer[2]));
+  let response: [number, Record<string, string>, string] = [302, { location: 'http://127.0.0.1:1/' }, ''];
+  const server = createServer((_, outgoing) => outgoing.writeHead(response[0], response[1]).end(response[2]));
   process.env.AWS_ENDPOINT_URL = await listen(server);
   const statement = await signStatement(SAYS);
-  await expect(port().signerOf(statement)).rejects.toMatchObject({ code: 'AwsUnavailable' });
+  await expect(port().findSigner(statement)).rejects.toMatchObject({ code: 'AwsUnavailable' });
   for (const body of [
     '',
     '<',
     '<html>hello</html>',
     '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>ann\nbob</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>',
   ]) {
-    answer = [200, {}, body];
-    await expect(port().signerOf(statement)).rejects.toMatchObject({ code: 'AwsUnavailable' });
+    response = [200, {}, body];
+    await expect(port().findSigner(statement)).rejects.toMatchObject({ code: 'AwsUnavailable' });
   }
 });
 
 describe("the rehearsal's STS", () => {
-  let world: World;
+  let cloud: LocalCloud;
   beforeEach(async () => {
-    world = await startWorld();
-    stops.push(() => world.stop());
-    process.env.AWS_ENDPOINT_URL = world.url;
+    cloud = await startLocalCloud();
+    stops.push(() => cloud.stop());
+    process.env.AWS_ENDPOINT_URL = cloud.url;
   });
 
   test('names the access key id, and repeats a call that the service failed', async () => {
     const statement = await signStatement(SAYS);
-    world.endpoint.faults.set({ action: 'GetCallerIdentity' }, { kind: 'status', status: 503 }, { times: 1 });
-    expect(await port().signerOf(statement)).toBe(`arn:aws:iam::123456789012:user/${KEY}`);
-    world.endpoint.faults.set({ action: 'GetCallerIdentity' }, { kind: 'reset' });
-    await expect(port().signerOf(statement)).rejects.toMatchObject({
+    cloud.endpoint.faults.set({ action: 'GetCallerIdentity' }, { kind: 'status', status: 503 }, { times: 1 });
+    expect(await port().findSigner(statement)).toBe(`arn:aws:iam::123456789012:user/${KEY}`);
+    cloud.endpoint.faults.set({ action: 'GetCallerIdentity' }, { kind: 'reset' });
+    await expect(port().findSigner(statement)).rejects.toMatchObject({
       code: 'AwsUnavailable',
       message: expect.stringMatching(/^STS at 127.0.0.1:\d+ must respond, got /) as string,
     });
-    world.endpoint.faults.clear();
-    world.endpoint.faults.set({ action: 'GetCallerIdentity' }, { kind: 'throttle' });
-    await expect(port().signerOf(statement)).rejects.toMatchObject({ code: 'AwsUnavailable' });
+    cloud.endpoint.faults.clear();
+    cloud.endpoint.faults.set({ action: 'GetCallerIdentity' }, { kind: 'throttle' });
+    await expect(port().findSigner(statement)).rejects.toMatchObject({ code: 'AwsUnavailable' });
   });
 
   test('refuses one whose header is not there or not signed, and one that is over', async () => {
     const statement = await signStatement(SAYS);
     const { path, headers } = statementRequest(statement);
     const ask = async (to: string, sent: Record<string, string>) => {
-      const response = await fetch(new URL(to, world.url), { headers: sent });
+      const response = await fetch(new URL(to, cloud.url), { headers: sent });
       return [response.status, /<Code>(.*?)</.exec(await response.text())?.[1]];
     };
     expect((await ask(path, headers))[0]).toBe(200);

@@ -1,6 +1,6 @@
 import { Server, ServerResponse, createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
-import { CutoverWiring } from '../../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { alarmsPort } from '../../../lambda/adapters/alarms';
 import { callFunction } from '../../../lambda/adapters/call-function';
 import { certificatesPort } from '../../../lambda/adapters/certificates';
@@ -8,14 +8,14 @@ import { identityPort } from '../../../lambda/adapters/identity';
 import { listenerRulesPort } from '../../../lambda/adapters/load-balancer/listener-rules';
 import { loadBalancerPort } from '../../../lambda/adapters/load-balancer/load-balancer';
 import { notifierPort } from '../../../lambda/adapters/notifier';
-import { findWirings } from '../../../lambda/operator';
+import { findCutoverConfigs } from '../../../lambda/operator';
 import { proxiesPort } from '../../../lambda/adapters/proxies/proxies';
 import { cachedSecret } from '../../../lambda/adapters/client/secret';
 import { smokePort } from '../../../lambda/adapters/smoke/smoke';
 import { storePort } from '../../../lambda/adapters/store/store';
 import { endInTime, withTimeLeft } from '../../../lambda/contract/time-left';
 
-const WIRING: CutoverWiring = {
+const WIRING: CutoverConfig = {
   loadBalancerArn: 'arn:balancer',
   weightedRuleArn: 'arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/a/b/c/d',
   weightedListenerArn: 'arn:listener',
@@ -37,7 +37,7 @@ const STATEMENT = {
   date: 'd',
   expires: 900,
   signature: 's',
-} as unknown as Parameters<ReturnType<typeof identityPort>['signerOf']>[0];
+} as unknown as Parameters<ReturnType<typeof identityPort>['findSigner']>[0];
 const FORWARD = { groups: [{ arn: 'arn:gs', weight: 1 }], stickiness: { enabled: false, seconds: 0 } };
 const open = () => new AbortController().signal;
 
@@ -74,17 +74,17 @@ const CALLS: [name: string, call: () => Promise<unknown>][] = [
   ['ECS must respond to ListTasks', () => proxiesPort(WIRING).tasks('source')],
   ['Secrets Manager must respond to GetSecretValue', () => cachedSecret('arn:secret', { cacheMs: 1, limitMs: 900 })()],
   ['Lambda must respond to Invoke', () => callFunction('undrain', {}, 'undrain the source')],
-  ['CloudFormation must respond to DescribeStacks', () => findWirings('shop')],
-  ['STS ', () => identityPort(WIRING).signerOf(STATEMENT)],
+  ['CloudFormation must respond to DescribeStacks', () => findCutoverConfigs('shop')],
+  ['STS ', () => identityPort(WIRING).findSigner(STATEMENT)],
 ];
 
 let server: Server | undefined;
-const answers: ServerResponse[] = [];
+const responses: ServerResponse[] = [];
 
-async function serve(answer: (response: ServerResponse) => void): Promise<void> {
+async function serve(respond: (response: ServerResponse) => void): Promise<void> {
   server = createServer((_, response) => {
-    answers.push(response);
-    answer(response);
+    responses.push(response);
+    respond(response);
   }).listen(0, '127.0.0.1');
   await new Promise((resolve) => server?.once('listening', resolve));
   Object.assign(process.env, {
@@ -111,9 +111,9 @@ const STALLS: [string, (response: ServerResponse) => void][] = [
   ['is busy for ever', (response) => response.writeHead(503).end()],
 ];
 
-test.each(STALLS)('a service that %s is named with the call, in the time of the step', async (_, answer) => {
-  await serve(answer);
-  const told = await Promise.all(
+test.each(STALLS)('a service that %s is named with the call, in the time of the step', async (_, response) => {
+  await serve(response);
+  const notified = await Promise.all(
     CALLS.map(async ([name, call]) => {
       const error = await inStep(300, call).then(
         () => 'no error',
@@ -122,7 +122,7 @@ test.each(STALLS)('a service that %s is named with the call, in the time of the 
       return [name, error] as const;
     }),
   );
-  const unnamed = told.filter(([name, error]) => !error.startsWith(`AwsUnavailable: ${name}`));
+  const unnamed = notified.filter(([name, error]) => !error.startsWith(`AwsUnavailable: ${name}`));
   expect(unnamed).toEqual([]);
 });
 
@@ -152,10 +152,10 @@ test('a step that does not end ends before its function does, and says what it w
   let later: Promise<unknown> | undefined;
   const step = endInTime({ getRemainingTimeInMillis: () => 2_100 }, async () => {
     await Promise.allSettled([loadBalancerPort(WIRING).rules(), new Promise((resolve) => setTimeout(resolve, 200))]);
-    const asked = answers.length;
+    const asked = responses.length;
     later = loadBalancerPort(WIRING)
       .setForward(FORWARD)
-      .catch((error: Error) => [error.message, answers.length - asked]);
+      .catch((error: Error) => [error.message, responses.length - asked]);
   });
   await expect(step).rejects.toMatchObject({
     name: 'AwsUnavailable',

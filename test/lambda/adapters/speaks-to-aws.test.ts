@@ -3,27 +3,27 @@ import { AddressInfo, createServer } from 'node:net';
 import { DescribeTagsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import pino from 'pino';
 import { begin } from '../../../core/cutover/run';
-import { evidenceOf } from '../../../core/cutover/evidence';
-import { forwardFor, weightsOf } from '../../../core/traffic/forward';
+import { buildEvidence } from '../../../core/cutover/evidence';
+import { forwardFor, findWeights } from '../../../core/traffic/forward';
 import { parsePlan } from '../../../core/plan/plan';
 import { VERIFIED_TAG, verifiedMark } from '../../../core/cutover/verified-mark';
-import { CutoverWiring } from '../../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { loadBalancerPort } from '../../../lambda/adapters/load-balancer/load-balancer';
 import { proxiesPort } from '../../../lambda/adapters/proxies/proxies';
 import { storePort } from '../../../lambda/adapters/store/store';
 import { readConfig } from '../../../proxy/config/config';
 import { RunningProxy, startProxy } from '../../../proxy/control/proxy';
 import { EcsTask } from '../../../rehearsal/tasks/model';
-import { ARNS, REGION, World, startWorld } from '../../rehearsal/aws/world';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
 
-let world: World;
+let cloud: LocalCloud;
 let proxies: RunningProxy[] = [];
 const SECRET = 'an admin secret of tests';
 
 beforeEach(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.url,
+    AWS_ENDPOINT_URL: cloud.url,
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'LAMBDA',
     AWS_SECRET_ACCESS_KEY: 'none',
@@ -32,10 +32,10 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(proxies.map((proxy) => proxy.close()));
   proxies = [];
-  await world.stop();
+  await cloud.stop();
 });
 
-const wiring = (over: Partial<CutoverWiring> = {}): CutoverWiring => ({
+const config = (over: Partial<CutoverConfig> = {}): CutoverConfig => ({
   loadBalancerArn: ARNS.balancer,
   weightedRuleArn: ARNS.rule,
   weightedListenerArn: ARNS.listener,
@@ -51,7 +51,7 @@ const wiring = (over: Partial<CutoverWiring> = {}): CutoverWiring => ({
 });
 
 describe('the load balancer', () => {
-  const port = () => loadBalancerPort(wiring());
+  const port = () => loadBalancerPort(config());
 
   test('what is set reads back the same, and the other rules stay as they were', async () => {
     const before = await port().rules();
@@ -61,21 +61,21 @@ describe('the load balancer', () => {
     const after = await port().rules();
     const own = after.find(({ arn }) => arn === ARNS.rule);
     expect(own?.forward).toEqual(intended);
-    expect(weightsOf(intended, port().groupArns)).toEqual({ source: 0, target: 100 });
+    expect(findWeights(intended, port().groupArns)).toEqual({ source: 0, target: 100 });
     const others = (readings: typeof after) => readings.filter(({ arn }) => arn !== ARNS.rule);
     expect(others(after)).toEqual(others(before));
   });
 
   test('a throttled call is repeated until it succeeds', async () => {
-    world.endpoint.faults.set({ action: 'ModifyRule' }, { kind: 'throttle' }, { times: 3 });
+    cloud.endpoint.faults.set({ action: 'ModifyRule' }, { kind: 'throttle' }, { times: 3 });
     await port().setForward(forwardFor({ source: 1, target: 1 }, port().groupArns, { enabled: true, seconds: 60 }));
-    expect(world.calls.filter(({ action }) => action === 'ModifyRule').map(({ status }) => status)).toEqual([
+    expect(cloud.calls.filter(({ action }) => action === 'ModifyRule').map(({ status }) => status)).toEqual([
       400, 400, 400, 200,
     ]);
   });
 
   test('the mark of a finished cutover reads back, whatever its name, and no other tag of the rule is touched', async () => {
-    const tags = () => world.elb.send(new DescribeTagsCommand({ ResourceArns: [ARNS.rule] }));
+    const tags = () => cloud.elb.send(new DescribeTagsCommand({ ResourceArns: [ARNS.rule] }));
     const before = (await tags()).TagDescriptions?.[0]?.Tags ?? [];
     expect(await port().verifiedMark()).toBeUndefined();
     const mark = verifiedMark({ execution: "Ümzug (1)!'@home", startedAt: '2026-01-01T00:00:00.000Z' });
@@ -126,9 +126,9 @@ describe('the store', () => {
   test('evidence is written once, and replaced only when it said failed', async () => {
     const store = storePort('store');
     const said = (outcome: 'completed' | 'failed' | 'rolled-back') =>
-      store.putEvidence(evidenceOf(run('a'), outcome, 0));
+      store.putEvidence(buildEvidence(run('a'), outcome, 0));
     const outcome = () =>
-      (JSON.parse(String(world.objects.find('store', 'evidence/a.json')?.body)) as { outcome: string }).outcome;
+      (JSON.parse(String(cloud.objects.find('store', 'evidence/a.json')?.body)) as { outcome: string }).outcome;
     expect(await store.hasEvidence('a')).toBe(false);
     await said('failed');
     await said('rolled-back');
@@ -140,7 +140,7 @@ describe('the store', () => {
 
   test('an answer to a gate is read, but not one that is longer than an answer can be', async () => {
     const store = storePort('store');
-    const write = (text: string) => world.objects.put('store', 'approval/night/first-shift.json', Buffer.from(text));
+    const write = (text: string) => cloud.objects.put('store', 'approval/night/first-shift.json', Buffer.from(text));
     expect(await store.approval('night', 'firstShift')).toBeUndefined();
     for (const text of ['', 'x'.repeat(4096)]) {
       write(text);
@@ -156,7 +156,7 @@ describe('the store', () => {
   test('an abort is asked for by an object under the name of the execution', async () => {
     const store = storePort('store');
     expect(await store.abortRequested('a')).toBe(false);
-    world.objects.put('store', 'abort/a.json', Buffer.from(''));
+    cloud.objects.put('store', 'abort/a.json', Buffer.from(''));
     expect(await store.abortRequested('a')).toBe(true);
     expect(await store.abortRequested('b')).toBe(false);
   });
@@ -179,14 +179,14 @@ describe('the proxies', () => {
     });
     const proxy = await startProxy(config, pino({ level: 'silent' }));
     proxies.push(proxy);
-    world.secrets.put({ arn: ARNS.secret, name: 'admin' }, SECRET);
-    for (const task of world.ecsModel.tasks.values())
+    cloud.secrets.put({ arn: ARNS.secret, name: 'admin' }, SECRET);
+    for (const task of cloud.ecsModel.tasks.values())
       Object.assign(task, { ip: '127.0.0.1' } satisfies Partial<EcsTask>);
     return proxy.admin?.port ?? 0;
   }
 
   test('every running task of a side is asked with the secret, and told to drain and to serve again', async () => {
-    const port = proxiesPort(wiring({ adminPort: await startTasks() }));
+    const port = proxiesPort(config({ adminPort: await startTasks() }));
     const [task] = await port.tasks('source');
     expect(task).toMatchObject({ address: '127.0.0.1', report: { state: 'serving', active: { http: 0 } } });
     await port.drain('127.0.0.1', {
@@ -203,8 +203,8 @@ describe('the proxies', () => {
     const adminPort = await startTasks();
     // Twice: the one before the current one is let in, too.
     for (const which of ['another', 'the next'])
-      world.secrets.put({ arn: ARNS.secret, name: 'admin' }, `${which} secret of tests`);
-    const [refused] = await proxiesPort(wiring({ adminPort })).tasks('source');
+      cloud.secrets.put({ arn: ARNS.secret, name: 'admin' }, `${which} secret of tests`);
+    const [refused] = await proxiesPort(config({ adminPort })).tasks('source');
     expect(refused).toMatchObject({
       life: 'running',
       problem: expect.stringContaining(
@@ -215,7 +215,7 @@ describe('the proxies', () => {
     await new Promise((resolve) => dead.once('listening', resolve));
     const { port } = dead.address() as AddressInfo;
     await new Promise((resolve) => dead.close(resolve));
-    const [silent] = await proxiesPort(wiring({ adminPort: port })).tasks('source');
+    const [silent] = await proxiesPort(config({ adminPort: port })).tasks('source');
     expect(silent).toMatchObject({
       life: 'running',
       problem: expect.stringContaining('ECONNREFUSED') as string,

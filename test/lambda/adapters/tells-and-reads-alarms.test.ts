@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { IncomingMessage, Server, createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
-import { announcementOf } from '../../../core/cutover/announcement';
-import { CutoverWiring } from '../../../core/cutover/cutover-config';
+import { buildAnnouncement } from '../../../core/cutover/announcement';
+import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { alarmsPort } from '../../../lambda/adapters/alarms';
 import { metricsPort } from '../../../lambda/adapters/metrics';
 import { notifierPort } from '../../../lambda/adapters/notifier';
@@ -13,24 +13,24 @@ interface Call {
 }
 
 /** What the services answer, by what the call's target or body has in it. */
-let answers: Record<string, { status?: number; type?: string; body: string }> = {};
+let responses: Record<string, { status?: number; type?: string; body: string }> = {};
 let calls: Call[] = [];
 let server: Server;
 let printed: string[] = [];
 
-async function answer(request: IncomingMessage): Promise<{ status?: number; type?: string; body: string }> {
+async function respond(request: IncomingMessage): Promise<{ status?: number; type?: string; body: string }> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const call = { target: String(request.headers['x-amz-target'] ?? ''), body: Buffer.concat(chunks).toString() };
   calls.push(call);
-  const found = Object.entries(answers).find(([part]) => `${call.target} ${call.body}`.includes(part));
+  const found = Object.entries(responses).find(([part]) => `${call.target} ${call.body}`.includes(part));
   return found?.[1] ?? { status: 400, body: '{"__type":"UnknownOperation"}' };
 }
 
 beforeEach(async () => {
-  [answers, calls, printed] = [{}, [], []];
+  [responses, calls, printed] = [{}, [], []];
   server = createServer((request, response) => {
-    void answer(request).then(({ status = 200, type = 'application/x-amz-json-1.1', body }) =>
+    void respond(request).then(({ status = 200, type = 'application/x-amz-json-1.1', body }) =>
       response.writeHead(status, { 'content-type': type }).end(body),
     );
   }).listen(0, '127.0.0.1');
@@ -49,21 +49,21 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-const wiring = (over: Partial<CutoverWiring>): CutoverWiring =>
-  ({ storeBucket: 'store', weightedRuleArn: 'arn:rule', ...over }) as CutoverWiring;
+const config = (over: Partial<CutoverConfig>): CutoverConfig =>
+  ({ storeBucket: 'store', weightedRuleArn: 'arn:rule', ...over }) as CutoverConfig;
 const NONE = { metric: [], other: [] };
 const places = { storeBucket: 'store', weightedRuleArn: 'arn:rule' };
-const announcement = announcementOf('failed', { execution: 'night' }, places);
+const announcement = buildAnnouncement('failed', { execution: 'night' }, places);
 const topicAnd = { notificationTopicArn: 'arn:aws:sns:eu-central-1:1:ops', eventBusName: 'default' };
 const PUBLISHED =
   '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>';
 
 test('people are told through the topic, other systems through the bus', async () => {
-  answers = {
+  responses = {
     'Action=Publish': { type: 'text/xml', body: PUBLISHED },
     PutEvents: { body: '{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}' },
   };
-  await notifierPort(wiring(topicAnd)).tell(announcement);
+  await notifierPort(config(topicAnd)).tell(announcement);
   const form = new URLSearchParams(calls.find(({ body }) => body.includes('Action=Publish'))?.body);
   expect(Object.fromEntries(form)).toMatchObject({
     TopicArn: topicAnd.notificationTopicArn,
@@ -83,8 +83,8 @@ test('people are told through the topic, other systems through the bus', async (
 });
 
 test('a service that refuses costs nothing but a line of the log, and the other is told all the same', async () => {
-  answers = { PutEvents: { body: '{"FailedEntryCount":1,"Entries":[{"ErrorCode":"Denied","ErrorMessage":"no"}]}' } };
-  await expect(notifierPort(wiring(topicAnd)).tell(announcement)).resolves.toBeUndefined();
+  responses = { PutEvents: { body: '{"FailedEntryCount":1,"Entries":[{"ErrorCode":"Denied","ErrorMessage":"no"}]}' } };
+  await expect(notifierPort(config(topicAnd)).tell(announcement)).resolves.toBeUndefined();
   expect(calls.some(({ target }) => target.endsWith('PutEvents'))).toBe(true);
   const lines = printed.map((line) => JSON.parse(line) as { message: string; reason: string });
   expect(lines.map(({ message }) => message)).toEqual(Array(2).fill('A notification was not sent'));
@@ -92,18 +92,18 @@ test('a service that refuses costs nothing but a line of the log, and the other 
 });
 
 test('without a topic and a bus nobody is called', async () => {
-  await notifierPort(wiring({})).tell(announcement);
+  await notifierPort(config({})).tell(announcement);
   await expect(alarmsPort().read({ source: NONE, target: NONE })).resolves.toEqual([]);
   expect(calls).toEqual([]);
 });
 
 test('alarms are asked for by name, and composite ones only where there may be one', async () => {
-  answers = {
+  responses = {
     '"CompositeAlarm"': { body: '{"CompositeAlarms":[{"AlarmName":"all","StateValue":"ALARM","StateReason":"bad"}]}' },
     DescribeAlarms: { body: '{"MetricAlarms":[{"AlarmName":"5xx","StateValue":"INSUFFICIENT_DATA"}]}' },
   };
-  const heeded = { source: { metric: [], other: ['all'] }, target: { metric: ['5xx'], other: [] } };
-  expect(await alarmsPort().read(heeded)).toEqual([
+  const checked = { source: { metric: [], other: ['all'] }, target: { metric: ['5xx'], other: [] } };
+  expect(await alarmsPort().read(checked)).toEqual([
     { name: '5xx', state: 'INSUFFICIENT_DATA', reason: '' },
     { name: 'all', state: 'ALARM', reason: 'bad' },
   ]);
@@ -127,17 +127,17 @@ test('a run that does not know its alarms has not none: it cannot read them', as
 });
 
 test('more alarms than one call takes are asked for in several', async () => {
-  answers = { DescribeAlarms: { body: '{}' } };
+  responses = { DescribeAlarms: { body: '{}' } };
   const names = (side: string) => Array.from({ length: 60 }, (_, index) => `${side}-${index}`);
-  const heeded = { source: { ...NONE, metric: names('source') }, target: { ...NONE, metric: names('target') } };
-  await alarmsPort().read(heeded);
+  const checked = { source: { ...NONE, metric: names('source') }, target: { ...NONE, metric: names('target') } };
+  await alarmsPort().read(checked);
   const asked = calls.map(({ body }) => (JSON.parse(body) as { AlarmNames: string[] }).AlarmNames);
   expect(asked.map(({ length }) => length).sort()).toEqual([100, 20]);
   expect(asked.flat().sort()).toEqual([...names('source'), ...names('target')].sort());
 });
 
 test('each weight is one line of the log that CloudWatch makes a metric of', () => {
-  metricsPort(wiring({ cutoverName: 'shop' })).weights({ source: 0, target: 100 }, 1_000);
+  metricsPort(config({ cutoverName: 'shop' })).weights({ source: 0, target: 100 }, 1_000);
   const lines = printed.map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(lines).toMatchObject([
     { Cutover: 'shop', Side: 'source', Weight: 0 },

@@ -2,25 +2,25 @@ import { IncomingHttpHeaders, Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CustomResourceEvent, ResourceAct, customResourceHandler } from '../../../lambda/resources/custom-resource';
 
-interface Answer {
+interface Response {
   readonly method: string | undefined;
   readonly headers: IncomingHttpHeaders;
   readonly body: Record<string, unknown>;
 }
 
 let server: Server;
-let answers: Answer[];
+let responses: Response[];
 /** What the next answers are met with; then with 200. */
 let statuses: number[];
 let printed: string;
 
 beforeEach(async () => {
-  [answers, statuses, printed] = [[], [], ''];
+  [responses, statuses, printed] = [[], [], ''];
   server = createServer((request, response) => {
     let text = '';
     request.on('data', (chunk) => (text += String(chunk)));
     request.on('end', () => {
-      answers.push({ method: request.method, headers: request.headers, body: JSON.parse(text) as Answer['body'] });
+      responses.push({ method: request.method, headers: request.headers, body: JSON.parse(text) as Response['body'] });
       response.writeHead(statuses.shift() ?? 200).end();
     });
   });
@@ -57,8 +57,8 @@ const call = (act: ResourceAct, over: Partial<CustomResourceEvent> = {}, context
 
 test('what was done is answered to the URL of the request, with an empty type', async () => {
   await call(async () => ({ physicalId: 'arn', reason: 'made' }));
-  expect(answers).toHaveLength(1);
-  expect(answers[0]).toMatchObject({
+  expect(responses).toHaveLength(1);
+  expect(responses[0]).toMatchObject({
     method: 'PUT',
     body: {
       Status: 'SUCCESS',
@@ -69,7 +69,7 @@ test('what was done is answered to the URL of the request, with an empty type', 
       LogicalResourceId: 'Rule',
     },
   });
-  expect(answers[0]?.headers['content-type']).toBe('');
+  expect(responses[0]?.headers['content-type']).toBe('');
 });
 
 test.each([
@@ -83,7 +83,7 @@ test.each([
 ])('%s is answered as a failure, under the id that was there before', async (_, act) => {
   await call(act);
   await call(act, { RequestType: 'Update', PhysicalResourceId: 'arn' });
-  expect(answers.map(({ body }) => body)).toMatchObject([
+  expect(responses.map(({ body }) => body)).toMatchObject([
     { Status: 'FAILED', Reason: 'not allowed', PhysicalResourceId: 'Rule-not-created' },
     { Status: 'FAILED', Reason: 'not allowed', PhysicalResourceId: 'arn' },
   ]);
@@ -100,7 +100,7 @@ test('what is not done in time is stopped, and answered as a failure', async () 
     });
   await call(act, {}, { getRemainingTimeInMillis: () => 25_010 });
   expect(isStopped).toBe(true);
-  expect(answers.map(({ body }) => body)).toMatchObject([
+  expect(responses.map(({ body }) => body)).toMatchObject([
     { Status: 'FAILED', Reason: "'Rule' must be done within 0 s, got no end" },
   ]);
 });
@@ -108,7 +108,7 @@ test('what is not done in time is stopped, and answered as a failure', async () 
 test('an answer that is not taken is given again', async () => {
   statuses = [503, 500];
   await call(async () => ({ physicalId: 'arn', reason: 'made' }));
-  expect(answers).toHaveLength(3);
+  expect(responses).toHaveLength(3);
 });
 
 test('an answer that cannot be given fails the call, so that it shows', async () => {
@@ -116,7 +116,7 @@ test('an answer that cannot be given fails the call, so that it shows', async ()
   await expect(call(async () => ({ physicalId: 'arn', reason: 'made' }))).rejects.toThrow(
     'the answer to CloudFormation must be taken, got status 500',
   );
-  expect(answers).toHaveLength(5);
+  expect(responses).toHaveLength(5);
 });
 
 test('the URL is never printed, also when nobody listens there', async () => {
@@ -130,5 +130,5 @@ test('the URL is never printed, also when nobody listens there', async () => {
 
 test('an answer stays within the size that CloudFormation takes', async () => {
   await call(async () => Promise.reject(new Error('x'.repeat(100_000))));
-  expect(JSON.stringify(answers[0]?.body).length).toBeLessThan(4096);
+  expect(JSON.stringify(responses[0]?.body).length).toBeLessThan(4096);
 });

@@ -1,22 +1,22 @@
 import { judged } from '../../../lambda/step/observe';
 import { confirm } from '../../../lambda/steps/confirm';
 import { shift } from '../../../lambda/steps/shift';
-import { MemoryWorld } from '../world';
+import { MemoryCloud } from '../world';
 
 const PLAN = { stages: [{ weights: { source: 1, target: 1 } }, { weights: { source: 0, target: 1 } }] };
 
 test('one answer of an API that has not caught up sends no cutover back', async () => {
-  const world = new MemoryWorld();
-  const before = world.forward;
-  const run = await confirm(await shift(world.ready(PLAN), world.ports, world.nowMs), world.ports, world.nowMs);
+  const cloud = new MemoryCloud();
+  const before = cloud.forward;
+  const run = await confirm(await shift(cloud.ready(PLAN), cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
   const stale = () => {
-    world.staleForward = before;
-    world.whilePausing = () => (world.staleForward = undefined);
+    cloud.staleForward = before;
+    cloud.whilePausing = () => (cloud.staleForward = undefined);
   };
   stale();
   const step = judged(async (given) => ({ ...given, verdict: 'go' }), { isConfirmed: true });
-  const looked = await step(run, world.ports, world.nowMs);
+  const looked = await step(run, cloud.ports, cloud.nowMs);
   expect(looked.verdict).toBe('go');
   stale();
-  expect((await shift(run, world.ports, world.nowMs)).verdict).toBe('go');
+  expect((await shift(run, cloud.ports, cloud.nowMs)).verdict).toBe('go');
 });

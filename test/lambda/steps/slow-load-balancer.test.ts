@@ -1,4 +1,4 @@
-import { CutoverRun, retreat } from '../../../core/cutover/run';
+import { CutoverRun, rollBack } from '../../../core/cutover/run';
 import { Act } from '../../../lambda/step/step';
 import { approveWatched } from '../../../lambda/steps/approve';
 import { bake } from '../../../lambda/steps/bake';
@@ -9,7 +9,7 @@ import { shift } from '../../../lambda/steps/shift';
 import { verify } from '../../../lambda/steps/verify';
 import { withTimeLeft } from '../../../lambda/contract/time-left';
 import type { Ports } from '../../../lambda/contract/ports';
-import { MemoryWorld, arns } from '../world';
+import { MemoryCloud, arns } from '../world';
 
 /** A step has 30 s, less what its answer takes. */
 const STEP_MS = 28_000;
@@ -23,18 +23,18 @@ const half = {
 };
 
 /** Calls that begin together take as long as the longest. */
-function slowly(world: MemoryWorld, milliseconds: { readonly call: number; readonly smoke: number }): Ports {
+function slowly(cloud: MemoryCloud, milliseconds: { readonly call: number; readonly smoke: number }): Ports {
   const slow =
     <Args extends unknown[], T>(wait: number, call: (...args: Args) => Promise<T>) =>
     async (...args: Args): Promise<T> => {
-      const endsMs = world.nowMs + wait;
+      const endsMs = cloud.nowMs + wait;
       const result = await call(...args);
-      world.nowMs = Math.max(world.nowMs, endsMs);
+      cloud.nowMs = Math.max(cloud.nowMs, endsMs);
       return result;
     };
-  const { loadBalancer, smoke } = world.ports;
+  const { loadBalancer, smoke } = cloud.ports;
   return {
-    ...world.ports,
+    ...cloud.ports,
     loadBalancer: {
       ...loadBalancer,
       rules: slow(milliseconds.call, loadBalancer.rules),
@@ -45,10 +45,10 @@ function slowly(world: MemoryWorld, milliseconds: { readonly call: number; reado
   };
 }
 
-async function timed(world: MemoryWorld, step: () => Promise<CutoverRun>): Promise<[CutoverRun, number]> {
-  const beganMs = world.nowMs;
-  const run = await withTimeLeft(() => STEP_MS - (world.nowMs - beganMs), step);
-  return [run, world.nowMs - beganMs];
+async function timed(cloud: MemoryCloud, step: () => Promise<CutoverRun>): Promise<[CutoverRun, number]> {
+  const beganMs = cloud.nowMs;
+  const run = await withTimeLeft(() => STEP_MS - (cloud.nowMs - beganMs), step);
+  return [run, cloud.nowMs - beganMs];
 }
 
 test.each<[string, { call: number; smoke: number }, boolean]>([
@@ -57,32 +57,32 @@ test.each<[string, { call: number; smoke: number }, boolean]>([
   ['takes 4 s a call, and a smoke request 3 s', { call: 4_000, smoke: 3_000 }, true],
   ['takes as long as a call may', { call: 6_000, smoke: 5_900 }, true],
 ])('a rollback whose load balancer %s ends in time at every look, and ends restored', async (_, slowness, lags) => {
-  const world = new MemoryWorld();
-  const shifted = await shift(world.ready(), world.ports, world.nowMs);
-  const ports = slowly(world, slowness);
-  if (lags) world.staleForward = world.forward;
-  let run = retreat(shifted, 'Aborted', 'an operator asked');
+  const cloud = new MemoryCloud();
+  const shifted = await shift(cloud.ready(), cloud.ports, cloud.nowMs);
+  const ports = slowly(cloud, slowness);
+  if (lags) cloud.staleForward = cloud.forward;
+  let run = rollBack(shifted, 'Aborted', 'an operator asked');
   for (let look = 1; look === 1 || run.verdict === 'wait'; look += 1) {
-    const [next, ms] = await timed(world, () => rollback(run, ports, world.nowMs));
+    const [next, ms] = await timed(cloud, () => rollback(run, ports, cloud.nowMs));
     expect(ms).toBeLessThan(STEP_MS);
     // The weights are set at the first look, and what it did not see is seen later.
-    expect(world.forward.groups).toEqual(ON_SOURCE);
-    world.staleForward = undefined;
+    expect(cloud.forward.groups).toEqual(ON_SOURCE);
+    cloud.staleForward = undefined;
     run = next;
   }
   expect(run.verdict).toBe('restored');
-  expect(world.calls.filter((call) => call.startsWith('set'))).toHaveLength(2);
+  expect(cloud.calls.filter((call) => call.startsWith('set'))).toHaveLength(2);
 });
 
 test('so does one whose source is not given its weight back', async () => {
-  const world = new MemoryWorld();
-  const run = retreat(await shift(world.ready(), world.ports, world.nowMs), 'Aborted', 'an operator asked');
-  world.smoke = { source: 'no answer within 5 s', target: 'no answer within 5 s' };
-  const [waiting, ms] = await timed(world, () =>
-    rollback(run, slowly(world, { call: 4_000, smoke: 5_900 }), world.nowMs),
+  const cloud = new MemoryCloud();
+  const run = rollBack(await shift(cloud.ready(), cloud.ports, cloud.nowMs), 'Aborted', 'an operator asked');
+  cloud.smoke = { source: 'no answer within 5 s', target: 'no answer within 5 s' };
+  const [waiting, ms] = await timed(cloud, () =>
+    rollback(run, slowly(cloud, { call: 4_000, smoke: 5_900 }), cloud.nowMs),
   );
   expect(waiting.verdict).toBe('wait');
-  expect(world.kindsTold).toEqual(['stuck']);
+  expect(cloud.kindsNotified).toEqual(['stuck']);
   expect(ms).toBeLessThan(STEP_MS);
 });
 
@@ -96,9 +96,9 @@ const STEPS: [string, Act<CutoverRun, CutoverRun>][] = [
 ];
 
 test.each(STEPS)('%s ends in time when the load balancer takes 4 s a call and lags behind', async (_, step) => {
-  const world = new MemoryWorld();
-  const run = await confirm(await shift(world.ready(half), world.ports, world.nowMs), world.ports, world.nowMs);
-  world.staleForward = { groups: ON_SOURCE, stickiness: run.initial!.stickiness };
-  const [, ms] = await timed(world, () => step(run, slowly(world, { call: 4_000, smoke: 5_900 }), world.nowMs));
+  const cloud = new MemoryCloud();
+  const run = await confirm(await shift(cloud.ready(half), cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
+  cloud.staleForward = { groups: ON_SOURCE, stickiness: run.initial!.stickiness };
+  const [, ms] = await timed(cloud, () => step(run, slowly(cloud, { call: 4_000, smoke: 5_900 }), cloud.nowMs));
   expect(ms).toBeLessThan(STEP_MS);
 });

@@ -11,7 +11,7 @@ import { record } from '../../../lambda/steps/record';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
 import { verify } from '../../../lambda/steps/verify';
-import { MemoryWorld, arns, report } from '../world';
+import { MemoryCloud, arns, report } from '../world';
 
 /** Step Functions' limit of a state, and Lambda's of a response to it. */
 const LIMIT_BYTES = 262_144;
@@ -28,26 +28,26 @@ function busyTasks(side: Side, count: number, counted = 123_456_789) {
   });
 }
 
-function fill(world: MemoryWorld, perSide: number, counted?: number): void {
-  for (const side of ['source', 'target'] as const) world.tasks[side] = busyTasks(side, perSide, counted);
+function fill(cloud: MemoryCloud, perSide: number, counted?: number): void {
+  for (const side of ['source', 'target'] as const) cloud.tasks[side] = busyTasks(side, perSide, counted);
 }
 
 test('the state of a cutover with 1,000 busy tasks a side, scaled out after preflight, fits in every step', async () => {
-  const world = new MemoryWorld();
-  fill(world, 2);
+  const cloud = new MemoryCloud();
+  fill(cloud, 2);
   const stages = Array.from({ length: 10 }, (_, index) => ({
     weights: { source: 9 - index, target: 1 + index },
     bakeSeconds: 60,
   }));
-  let run = await preflight(world.ready({ stages, breaker: { minimumRequests: 0 } }), world.ports, world.nowMs);
+  let run = await preflight(cloud.ready({ stages, breaker: { minimumRequests: 0 } }), cloud.ports, cloud.nowMs);
   const step = async (act: Act<CutoverRun, CutoverRun>): Promise<CutoverRun> => {
-    run = await act(run, world.ports, (world.nowMs += 60_000));
+    run = await act(run, cloud.ports, (cloud.nowMs += 60_000));
     expect(run.failure).toBeUndefined();
     expect(bytes(run)).toBeLessThan(LIMIT_BYTES);
     return run;
   };
   await step(shift);
-  fill(world, 1_000);
+  fill(cloud, 1_000);
   for (let stage = 1; stage < stages.length; stage += 1) {
     await step(confirm);
     await step(bake);
@@ -58,12 +58,12 @@ test('the state of a cutover with 1,000 busy tasks a side, scaled out after pref
   await step(confirm);
   await step(bake);
   await step(drain);
-  world.tasks.source = world.tasks.source.map((each) => ({ ...each, active: report('x').active }));
+  cloud.tasks.source = cloud.tasks.source.map((each) => ({ ...each, active: report('x').active }));
   await step(drain);
   await step(verify);
   expect(run.verdict).toBe('verified');
   // None of them can be told to serve again: that is no line for each.
-  world.tasks.source.forEach(({ instance }) => world.unreachable.add(instance));
+  cloud.tasks.source.forEach(({ instance }) => cloud.unreachable.add(instance));
   await step(complete);
 });
 
@@ -82,30 +82,30 @@ const half = {
 };
 
 test.each(STEPS)('%s of a cutover that outgrows it goes back, in a state that fits', async (_, act) => {
-  const world = new MemoryWorld();
-  let run = await confirm(await shift(world.ready(half), world.ports, world.nowMs), world.ports, world.nowMs);
-  fill(world, 4_000);
-  run = await act(run, world.ports, (world.nowMs += 10_000));
+  const cloud = new MemoryCloud();
+  let run = await confirm(await shift(cloud.ready(half), cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
+  fill(cloud, 4_000);
+  run = await act(run, cloud.ports, (cloud.nowMs += 10_000));
   expect(run).toMatchObject({ verdict: 'rollBack', failure: { code: 'TooManyTasks' } });
   expect(run.failure?.message).toMatch(/at most 220000 bytes, got more with 8002 proxy tasks$/);
-  world.tasks.source.forEach(({ instance }) => world.unreachable.add(instance));
-  run = await rollback(run, world.ports, world.nowMs);
+  cloud.tasks.source.forEach(({ instance }) => cloud.unreachable.add(instance));
+  run = await rollback(run, cloud.ports, cloud.nowMs);
   expect(bytes(run)).toBeLessThan(LIMIT_BYTES / 4);
   expect(run.rollback?.notDone).toHaveLength(21);
-  expect(world.forward.groups).toEqual([{ arn: arns.source, weight: 100 }]);
-  run = await rollback(run, world.ports, (world.nowMs += 300_000));
-  expect((await record(run, world.ports, world.nowMs)).outcome).toBe('rolled-back');
+  expect(cloud.forward.groups).toEqual([{ arn: arns.source, weight: 100 }]);
+  run = await rollback(run, cloud.ports, (cloud.nowMs += 300_000));
+  expect((await record(run, cloud.ports, cloud.nowMs)).outcome).toBe('rolled-back');
 });
 
 test('so does one that goes back for another reason, and one that was scaled out before its first shift moves nothing', async () => {
-  const world = new MemoryWorld();
-  const run = await confirm(await shift(world.ready(half), world.ports, world.nowMs), world.ports, world.nowMs);
-  fill(world, 4_000);
-  world.smoke.target = 502;
-  const looked = await bake(run, world.ports, world.nowMs);
+  const cloud = new MemoryCloud();
+  const run = await confirm(await shift(cloud.ready(half), cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
+  fill(cloud, 4_000);
+  cloud.smoke.target = 502;
+  const looked = await bake(run, cloud.ports, cloud.nowMs);
   expect(looked.failure?.code).toBe('SmokeFailed');
   expect(bytes(looked)).toBeLessThan(LIMIT_BYTES / 4);
-  const early = new MemoryWorld();
+  const early = new MemoryCloud();
   const ready = early.ready(half);
   fill(early, 4_000);
   const shifted = await shift(ready, early.ports, early.nowMs);

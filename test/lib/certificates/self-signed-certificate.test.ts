@@ -1,7 +1,7 @@
 import { CfnParameter, Duration } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { SelfSignedCertificate, SelfSignedCertificateProps } from '../../../lib/certificates/self-signed-certificate';
-import { newStack, resourceLike, resourcesOf } from '../fixture';
+import { newStack, resourceLike, listResources } from '../fixture';
 
 const TYPE = 'Custom::DrainshiftCertificate';
 
@@ -95,7 +95,7 @@ test('custom: takes names and a validity, and several share a function', () => {
   new SelfSignedCertificate(stack, 'B', { domainName: 'b.internal' });
   const template = Template.fromStack(stack);
   template.hasResourceProperties(TYPE, { SubjectAlternativeNames: ['shop.internal'], ValidityDays: 30 });
-  expect(Object.keys(resourcesOf(template, 'AWS::Lambda::Function'))).toHaveLength(1);
+  expect(Object.keys(listResources(template, 'AWS::Lambda::Function'))).toHaveLength(1);
 });
 
 test('imported: a name that is known only at deployment passes', () => {

@@ -7,8 +7,8 @@ import { ApplicationListener, ApplicationLoadBalancer, ListenerAction } from 'aw
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { MigrationCertificate, TrustedAuthorities } from '../../../lib';
 import { authority, Pair } from '../../proxy/support/authority';
-import { certificateIn, newMigration, newStack, resolveText, resourceLike, resourcesOf } from '../fixture';
-import { containerOf, templateOf } from '../proxy/proxy-fixture';
+import { certificateIn, newMigration, newStack, resolveText, resourceLike, listResources } from '../fixture';
+import { findContainer, findTemplate } from '../proxy/proxy-fixture';
 
 const SECRET = 'AWS::SecretsManager::Secret';
 const SMOKING = ['Approve', 'Bake', 'Confirm', 'Drain', 'Preflight', 'Recover', 'Rollback', 'Shift', 'Verify'];
@@ -48,7 +48,7 @@ test('steps that smoke-test, the proof and the proxies of the side read the secr
   const [secret, { Properties: properties }] = resourceLike(template, SECRET, /^Authorities/);
   expect(properties.SecretString).toBe(`# ours\n${pair.cert}`);
 
-  const readers = Object.entries(resourcesOf(template, 'AWS::IAM::Policy'))
+  const readers = Object.entries(listResources(template, 'AWS::IAM::Policy'))
     .filter(([, { Properties }]) => JSON.stringify(Properties.PolicyDocument).includes(`"${secret}"`))
     .map(([id]) => /CutoverSteps([A-Z][a-z]+)Service|(AdoptionProof)|(Target)TaskDefinitionExecutionRole/.exec(id))
     .map((match) => match?.slice(1).find((name) => name !== undefined));
@@ -67,7 +67,7 @@ test('steps that smoke-test, the proof and the proxies of the side read the secr
 test('a secret that is there already will do', () => {
   const stack = newStack();
   const trustedAuthorities = Secret.fromSecretNameV2(stack, 'Imported', 'company/authorities');
-  const { Secrets } = containerOf(templateOf({ upstreamUrl: 'https://new.internal', trustedAuthorities }));
+  const { Secrets } = findContainer(findTemplate({ upstreamUrl: 'https://new.internal', trustedAuthorities }));
   expect(Secrets.map(({ Name }) => Name)).toEqual(['DRAINSHIFT_ADMIN_SECRET', ENVIRONMENT]);
   expect(JSON.stringify(Secrets)).toContain(':secret:company/authorities');
 });
@@ -98,7 +98,7 @@ test('refused: authorities for a certificate that nobody vouches for', () => {
 test('refused: the variables of the secret beside it', () => {
   const trustedAuthorities = Secret.fromSecretNameV2(newStack(), 'Imported', 'authorities');
   for (const name of [ENVIRONMENT, `${ENVIRONMENT}_FILE`]) {
-    expect(() => templateOf({ trustedAuthorities, environment: { [name]: 'a' } })).toThrow(
+    expect(() => findTemplate({ trustedAuthorities, environment: { [name]: 'a' } })).toThrow(
       `'environment.${name}' must be left to the construct, got a value`,
     );
   }

@@ -4,20 +4,20 @@ import { parsePlan } from '../../../core/plan/plan';
 import { ApplicationProtocolVersion } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { CutoverPlan, GradualPlanProps, MigrationProps, StickyTargetGroup } from '../../../lib';
-import { defaultMigration, definitionOf, newMigration, newStack } from '../fixture';
+import { defaultMigration, findDefinition, newMigration, newStack } from '../fixture';
 
-function defaultPlanOf(template: Template): unknown {
-  return definitionOf(template).States.Lock?.Parameters?.Payload?.defaultPlan;
+function findDefaultPlan(template: Template): unknown {
+  return findDefinition(template).States.Lock?.Parameters?.Payload?.defaultPlan;
 }
 
 function synthPlan(props: GradualPlanProps, migration: Partial<MigrationProps> = {}): unknown {
   const stack = newStack();
   newMigration(stack, { plan: CutoverPlan.gradual(props), ...migration });
-  return defaultPlanOf(Template.fromStack(stack));
+  return findDefaultPlan(Template.fromStack(stack));
 }
 
 test('default: the state machine carries the whole plan', () => {
-  expect(defaultPlanOf(defaultMigration())).toEqual(parsePlan({}));
+  expect(findDefaultPlan(defaultMigration())).toEqual(parsePlan({}));
 });
 
 test('custom: every prop arrives where the steps read it', () => {

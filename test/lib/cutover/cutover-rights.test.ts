@@ -1,5 +1,5 @@
 import { Step, STEPS } from '../../../core/cutover/cutover-config';
-import { defaultMigration, Resource, resourceLike, resourcesOf } from '../fixture';
+import { defaultMigration, Resource, resourceLike, listResources } from '../fixture';
 
 interface Statement {
   readonly Effect: string;
@@ -65,33 +65,33 @@ const TABLE: Record<Step, string[]> = {
   ],
 };
 
-function statementsOf(step: Step): Statement[] {
+function listStatements(step: Step): Statement[] {
   const id = `CutoverSteps${step.charAt(0).toUpperCase()}${step.slice(1)}ServiceRoleDefaultPolicy`;
   const [, policy] = resourceLike(defaultMigration(), 'AWS::IAM::Policy', new RegExp(id));
   return (policy.Properties.PolicyDocument as { Statement: Statement[] }).Statement;
 }
 
-const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
+const findList = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
 
 /** `action` or, for the store, `action key`. */
-function rightsOf(step: Step): string[] {
-  const rights = statementsOf(step).flatMap(({ Action, Resource }) =>
-    listOf(Action).flatMap((action) =>
+function findRights(step: Step): string[] {
+  const rights = listStatements(step).flatMap(({ Action, Resource }) =>
+    findList(Action).flatMap((action) =>
       String(action).startsWith('s3:')
-        ? listOf(Resource).map((on) => `${String(action)} ${keyOf(on)}`)
+        ? findList(Resource).map((on) => `${String(action)} ${formatKey(on)}`)
         : [String(action)],
     ),
   );
   return [...new Set(rights)].sort();
 }
 
-function keyOf(resource: unknown): string {
+function formatKey(resource: unknown): string {
   const join = (resource as { 'Fn::Join'?: [string, unknown[]] })['Fn::Join'];
   return join ? String(join[1][1]).slice(1) : '';
 }
 
 test('there is a function for every step, and for nothing else', () => {
-  const functions = Object.values(resourcesOf(defaultMigration(), 'AWS::Lambda::Function'));
+  const functions = Object.values(listResources(defaultMigration(), 'AWS::Lambda::Function'));
   const steps = functions.filter(({ Properties }) => JSON.stringify(Properties).includes('DRAINSHIFT_WIRING'));
   expect(steps.map(({ Properties }) => Properties.Description).sort()).toEqual(
     STEPS.map((step) => `Cutover: ${step}`).sort(),
@@ -100,7 +100,7 @@ test('there is a function for every step, and for nothing else', () => {
 
 describe.each(STEPS)('%s', (step) => {
   test('may do what its row says and no more', () => {
-    expect(rightsOf(step)).toEqual([...TABLE[step], ...TRACE].sort());
+    expect(findRights(step)).toEqual([...TABLE[step], ...TRACE].sort());
   });
 
   test('runs on Node 24, inside the network, with the wiring', () => {
@@ -124,15 +124,15 @@ describe.each(STEPS)('%s', (step) => {
 
 test('the weights are changed on the weighted rule alone', () => {
   const [rule] = resourceLike(defaultMigration(), 'Custom::DrainshiftWeightedRule', /./);
-  const modifying = STEPS.flatMap(statementsOf).filter(({ Action }) => listOf(Action).includes(MODIFY_RULE));
+  const modifying = STEPS.flatMap(listStatements).filter(({ Action }) => findList(Action).includes(MODIFY_RULE));
   expect(modifying.map(({ Resource }) => Resource)).toEqual([{ Ref: rule }, { Ref: rule }, { Ref: rule }]);
 });
 
 test('`*` stands only where an action knows no resources, and tasks are listed in one cluster', () => {
   const [cluster] = resourceLike(defaultMigration(), 'AWS::ECS::Cluster', /./);
-  for (const { Action, Resource, Condition } of STEPS.flatMap(statementsOf)) {
+  for (const { Action, Resource, Condition } of STEPS.flatMap(listStatements)) {
     if (Resource !== '*') continue;
-    const actions = listOf(Action).map(String);
+    const actions = findList(Action).map(String);
     if (actions.includes('ecs:ListTasks')) {
       expect(actions).toEqual(['ecs:ListTasks']);
       expect(Condition).toEqual({ ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [cluster, 'Arn'] } } });

@@ -19,7 +19,7 @@ import {
   newStack,
   Resource,
   resourceLike,
-  resourcesOf,
+  listResources,
   resolveText,
 } from '../fixture';
 import { MigrationLoadBalancer, StickyTargetGroup } from '../../../lib';
@@ -63,7 +63,7 @@ const alarmIn = (stack: Stack, id: string) =>
 
 /** The statements of all steps with this action, by the step's name. */
 function statements(template: Template, action: string): [string, { Resource: unknown }][] {
-  return Object.entries(resourcesOf(template, 'AWS::IAM::Policy')).flatMap(([id, { Properties }]) => {
+  return Object.entries(listResources(template, 'AWS::IAM::Policy')).flatMap(([id, { Properties }]) => {
     const { Statement } = Properties.PolicyDocument as {
       Statement: { Action: string | string[]; Resource: unknown }[];
     };
@@ -74,7 +74,7 @@ function statements(template: Template, action: string): [string, { Resource: un
   });
 }
 
-function wiringIn(template: Template): Record<string, unknown> {
+function configIn(template: Template): Record<string, unknown> {
   const [, output] = Object.entries(template.findOutputs('*')).find(([name]) => name.endsWith('CutoverWiring')) ?? [];
   return JSON.parse(resolveText((output as { Value: unknown }).Value)) as Record<string, unknown>;
 }
@@ -96,7 +96,7 @@ describe('default', () => {
 
   test('the state machine and its functions are traced, and their logs end after three months', () => {
     template.hasResourceProperties('AWS::StepFunctions::StateMachine', { TracingConfiguration: { Enabled: true } });
-    const logs = Object.entries(resourcesOf(template, 'AWS::Logs::LogGroup')).filter(([id]) =>
+    const logs = Object.entries(listResources(template, 'AWS::Logs::LogGroup')).filter(([id]) =>
       id.startsWith('Cutover'),
     );
     expect(logs.map(([, { Properties }]) => Properties.RetentionInDays)).toEqual([90, 90]);
@@ -113,7 +113,7 @@ describe('default', () => {
   });
 
   test('the wiring is put out under a name that ends as the command line looks for it', () => {
-    expect(wiringIn(template)).toMatchObject({
+    expect(configIn(template)).toMatchObject({
       adminPort: 9901,
       domainName: 'shop.example.com',
       eventBusName: 'default',
@@ -124,10 +124,10 @@ describe('default', () => {
   });
 
   test("the load balancer's store is the cutover's", () => {
-    expect(resourcesOf(template, 'AWS::S3::Bucket')).toHaveProperty(
+    expect(listResources(template, 'AWS::S3::Bucket')).toHaveProperty(
       (stack.resolve(cutover.store.bucketName) as { Ref: string }).Ref,
     );
-    const ids = Object.keys(resourcesOf(template, 'AWS::S3::Bucket'));
+    const ids = Object.keys(listResources(template, 'AWS::S3::Bucket'));
     expect(ids.filter((id) => id.startsWith('Cutover'))).toEqual([]);
   });
 
@@ -136,7 +136,7 @@ describe('default', () => {
     expect([namespace, metricName, dimensions]).toEqual([
       'Drainshift',
       'Weight',
-      { Cutover: wiringIn(template).cutoverName, Side: 'target' },
+      { Cutover: configIn(template).cutoverName, Side: 'target' },
     ]);
     const metrics = [
       cutover.metricStarted(),
@@ -243,7 +243,7 @@ describe('custom', () => {
     granted('Stopper', (role) => cutover.grantAbort(role));
     granted('Approver', (role) => cutover.grantApprove(role));
     const template = Template.fromStack(stack);
-    const policyOf = (id: string) =>
+    const findPolicy = (id: string) =>
       (
         resourceLike(template, 'AWS::IAM::Policy', new RegExp(`^${id}DefaultPolicy`))[1].Properties.PolicyDocument as {
           Statement: unknown[];
@@ -252,14 +252,14 @@ describe('custom', () => {
     const objects = (keys: string) => ({
       'Fn::Join': ['', [stack.resolve(cutover.store.bucketArn), `/${keys}`]],
     });
-    expect(policyOf('Starter')).toMatchObject([{ Action: 'states:StartExecution' }]);
-    expect(policyOf('Stopper')).toMatchObject([{ Action: 's3:PutObject', Resource: objects('abort/*') }]);
-    expect(policyOf('Approver')).toMatchObject([{ Action: 's3:PutObject', Resource: objects('approval/*') }]);
+    expect(findPolicy('Starter')).toMatchObject([{ Action: 'states:StartExecution' }]);
+    expect(findPolicy('Stopper')).toMatchObject([{ Action: 's3:PutObject', Resource: objects('abort/*') }]);
+    expect(findPolicy('Approver')).toMatchObject([{ Action: 's3:PutObject', Resource: objects('approval/*') }]);
   });
 
   test('logs are kept for as long as asked', () => {
     const template = synth(newStack(), { logRetention: RetentionDays.ONE_WEEK });
-    const logs = Object.entries(resourcesOf(template, 'AWS::Logs::LogGroup')).filter(([id]) =>
+    const logs = Object.entries(listResources(template, 'AWS::Logs::LogGroup')).filter(([id]) =>
       id.startsWith('Cutover'),
     );
     expect(logs.map(([, { Properties }]) => Properties.RetentionInDays)).toEqual([7, 7]);
@@ -273,7 +273,7 @@ describe('a network without NAT gateways', () => {
       subnetConfiguration: [{ name: 'app', subnetType: SubnetType.PRIVATE_ISOLATED }],
     });
   const servicesIn = (template: Template) =>
-    Object.values(resourcesOf(template, 'AWS::EC2::VPCEndpoint')).map(({ Properties }) =>
+    Object.values(listResources(template, 'AWS::EC2::VPCEndpoint')).map(({ Properties }) =>
       resolveText(Properties.ServiceName).replace(/^(com\.amazonaws\.)?(AWS::Region\.)?/, ''),
     );
 
@@ -297,7 +297,7 @@ describe('a network without NAT gateways', () => {
       's3',
     ])
       expect(servicesIn(template).some((service) => service.endsWith(name))).toBe(true);
-    const ingress = Object.entries(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
+    const ingress = Object.entries(listResources(template, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
       id.startsWith('CutoverEndpoints'),
     );
     expect(ingress).toHaveLength(3);
@@ -319,7 +319,7 @@ describe('a network without NAT gateways', () => {
       expect(names.filter((service) => service.endsWith(name))).toHaveLength(1);
     }
     const [instances] = resourceLike(template, 'AWS::EC2::SecurityGroup', /^MigrationSourceInstances/);
-    const ingress = Object.entries(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
+    const ingress = Object.entries(listResources(template, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
       id.startsWith('MigrationCutoverEndpoints'),
     );
     expect(ingress).toHaveLength(4);
@@ -349,23 +349,23 @@ describe('a network without NAT gateways', () => {
       target: { upstreamUrl: 'https://new.internal' },
     });
     const template = Template.fromStack(stack);
-    const nameOf = (id: unknown) =>
+    const formatName = (id: unknown) =>
       /^Migration(\w*?)SecurityGroup/.exec((id as { 'Fn::GetAtt': string[] })['Fn::GetAtt'][0] ?? '')?.[1];
-    const inline = Object.entries(resourcesOf(template, 'AWS::EC2::SecurityGroup')).flatMap(([id, { Properties }]) =>
+    const inline = Object.entries(listResources(template, 'AWS::EC2::SecurityGroup')).flatMap(([id, { Properties }]) =>
       ((Properties.SecurityGroupEgress ?? []) as Rule[]).map((rule) => ({
-        from: nameOf({ 'Fn::GetAtt': [id] }),
+        from: formatName({ 'Fn::GetAtt': [id] }),
         ...rule,
       })),
     );
-    const separate = Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroupEgress')).map(({ Properties }) => ({
-      from: nameOf(Properties.GroupId),
+    const separate = Object.values(listResources(template, 'AWS::EC2::SecurityGroupEgress')).map(({ Properties }) => ({
+      from: formatName(Properties.GroupId),
       ...(Properties as unknown as Rule),
     }));
     const https = [...inline, ...separate]
       .filter(({ ToPort }) => ToPort === 443)
       .map((rule) => {
         const { DestinationSecurityGroupId: id } = rule;
-        const group = id === undefined ? undefined : nameOf(id);
+        const group = id === undefined ? undefined : formatName(id);
         return `${rule.from} → ${rule.DestinationPrefixListId ?? rule.CidrIp ?? group}`;
       });
     const callers = ['Cutover', 'Source', 'SourceInstances', 'Target'];
@@ -383,7 +383,7 @@ describe('a network without NAT gateways', () => {
     });
     const own = { StringEquals: { 'aws:PrincipalAccount': { Ref: 'AWS::AccountId' } } };
     const statement = { Effect: 'Allow', Principal: { AWS: '*' }, Action: '*', Resource: '*', Condition: own };
-    for (const { Properties } of Object.values(resourcesOf(template, 'AWS::EC2::VPCEndpoint'))) {
+    for (const { Properties } of Object.values(listResources(template, 'AWS::EC2::VPCEndpoint'))) {
       // Those of S3 and ECS: what CloudFormation is answered, and the layers of images, go through the first.
       const isFree = /\.(s3|ecs)$/.test(resolveText(Properties.ServiceName));
       const { Statement } = (Properties.PolicyDocument ?? {}) as { Statement?: unknown[] };
@@ -409,7 +409,7 @@ describe('imported', () => {
       notificationTopic: Topic.fromTopicArn(stack, 'Topic', arn('sns', 'ops')),
       eventBus: EventBus.fromEventBusArn(stack, 'Bus', arn('events', 'event-bus/ours')),
     });
-    expect(wiringIn(template)).toMatchObject({
+    expect(configIn(template)).toMatchObject({
       notificationTopicArn: arn('sns', 'ops'),
       eventBusName: 'ours',
     });

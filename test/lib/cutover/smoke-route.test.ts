@@ -4,7 +4,15 @@ import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { ApplicationListener, ApplicationLoadBalancer } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { SmokeRoute } from '../../../lib';
-import { defaultMigration, newMigration, newStack, Resource, resolveText, resourceLike, resourcesOf } from '../fixture';
+import {
+  defaultMigration,
+  newMigration,
+  newStack,
+  Resource,
+  resolveText,
+  resourceLike,
+  listResources,
+} from '../fixture';
 
 const ARN = 'arn:aws:elasticloadbalancing:eu-west-1:444455556666';
 
@@ -28,16 +36,17 @@ function toTargets(stack: Stack): Template {
 
 describe('to the targets themselves', () => {
   const template = toTargets(newStack());
-  const rulesOf = (type: string) => Object.entries(resourcesOf(template, type)).map(([, { Properties }]) => Properties);
+  const listRules = (type: string) =>
+    Object.entries(listResources(template, type)).map(([, { Properties }]) => Properties);
 
   test('the data port of both sides is opened to the steps, and no smoke-test listener, to nobody', () => {
     const [steps] = resourceLike(template, 'AWS::EC2::SecurityGroup', /^MigrationCutoverSecurityGroup/);
-    const fromSteps = rulesOf('AWS::EC2::SecurityGroupIngress').filter((rule) =>
+    const fromSteps = listRules('AWS::EC2::SecurityGroupIngress').filter((rule) =>
       JSON.stringify(rule.SourceSecurityGroupId).includes(steps),
     );
-    const nameOf = (rule: Resource['Properties']) =>
+    const formatName = (rule: Resource['Properties']) =>
       `${/Migration(Source|Target)/.exec(JSON.stringify(rule.GroupId))?.[1]}:${String(rule.FromPort)}`;
-    expect(fromSteps.map(nameOf).sort()).toEqual(['Source:8443', 'Source:9901', 'Target:8443', 'Target:9901']);
+    expect(fromSteps.map(formatName).sort()).toEqual(['Source:8443', 'Source:9901', 'Target:8443', 'Target:9901']);
     const text = JSON.stringify(template.toJSON());
     expect(text).not.toMatch(/"(FromPort|ToPort)":920[12]/);
     expect(text).not.toMatch(/"SecurityGroupIngress"|"CidrIp":\{/);
@@ -56,7 +65,7 @@ describe('to the targets themselves', () => {
   });
 
   test('nobody may look at load balancers and listeners, for which nobody asks any more', () => {
-    const policies = rulesOf('AWS::IAM::Policy').map((properties) => JSON.stringify(properties));
+    const policies = listRules('AWS::IAM::Policy').map((properties) => JSON.stringify(properties));
     expect(policies.some((text) => text.includes('elasticloadbalancing:DescribeTargetHealth'))).toBe(true);
     expect(policies.filter((text) => /DescribeL(oadBalanc|isten)ers"/.test(text))).toEqual([]);
   });

@@ -1,14 +1,14 @@
 import { StateMachine } from 'aws-local-stepfunctions';
 import { CutoverError } from '../../../core/errors/errors';
-import { defaultMigration, definitionOf } from '../fixture';
+import { defaultMigration, findDefinition } from '../fixture';
 
 type Run = Record<string, string | number | null>;
-type Answers = Readonly<Record<string, (run: Run, visit: number) => Run>>;
+type Responses = Readonly<Record<string, (run: Run, visit: number) => Run>>;
 
-const definition = definitionOf(defaultMigration());
+const definition = findDefinition(defaultMigration());
 
 /** Runs the synthesized definition with steps that answer as told, and `go` otherwise. */
-async function walk(answers: Answers): Promise<{ steps: string; end: string }> {
+async function walk(responses: Responses): Promise<{ steps: string; end: string }> {
   // Longer than a timer of Node can be.
   const untimed = { ...definition, TimeoutSeconds: undefined };
   const steps: string[] = [];
@@ -17,8 +17,8 @@ async function walk(answers: Answers): Promise<{ steps: string; end: string }> {
   const handler = (name: string) => (input: unknown) => {
     const visit = steps.filter((step) => step === name).length;
     steps.push(name);
-    const answer = answers[name] ?? ((run: Run) => ({ ...run, verdict: 'go', waitSeconds: 1 }));
-    return Promise.resolve().then(() => ({ Payload: answer((input as { Payload: Run }).Payload, visit) }));
+    const response = responses[name] ?? ((run: Run) => ({ ...run, verdict: 'go', waitSeconds: 1 }));
+    return Promise.resolve().then(() => ({ Payload: response((input as { Payload: Run }).Payload, visit) }));
   };
   const machine = new StateMachine(untimed as ConstructorParameters<typeof StateMachine>[0]);
   const execution = machine.run(
@@ -31,12 +31,12 @@ async function walk(answers: Answers): Promise<{ steps: string; end: string }> {
       },
     },
   );
-  const end = await execution.result.then(() => 'Completed', endOf);
+  const end = await execution.result.then(() => 'Completed', computeEnd);
   return { steps: steps.join(' '), end };
 }
 
 /** The Fail state's own error. */
-function endOf(error: unknown): string {
+function computeEnd(error: unknown): string {
   const { name, message } = (error as Error).cause as Error;
   return definition.States[name]?.Type === 'Fail' ? name : `${name}: ${message}`;
 }
@@ -51,26 +51,26 @@ function raise(code: ConstructorParameters<typeof CutoverError>[0]): () => never
   };
 }
 
-const ROLLED_BACK: Answers = {
+const ROLLED_BACK: Responses = {
   Rollback: say('wait', 'restored'),
   Record: (run) => ({ ...run, outcome: 'rolled-back', cause: 'as told' }),
 };
 
 test('two stages, with waits in each, complete', async () => {
-  const answers = {
+  const responses = {
     Confirm: say('wait', 'confirmed', 'confirmed'),
     Bake: say('wait', 'nextStage', 'drain'),
     Drain: say('wait', 'drained'),
     Verify: say('wait', 'verified'),
   };
-  expect(await walk(answers)).toEqual({
+  expect(await walk(responses)).toEqual({
     steps: 'Lock Preflight Shift Confirm Confirm Bake Bake Shift Confirm Bake Drain Drain Verify Verify Complete',
     end: 'Completed',
   });
 });
 
 test('a person is asked before the first shift, which the checks come before and after, and before the last stage', async () => {
-  const answers = {
+  const responses = {
     Preflight: say('approve', 'go'),
     Approve: say('wait', 'approved'),
     Confirm: say('confirmed', 'confirmed'),
@@ -79,7 +79,7 @@ test('a person is asked before the first shift, which the checks come before and
     Drain: say('drained'),
     Verify: say('verified'),
   };
-  expect(await walk(answers)).toEqual({
+  expect(await walk(responses)).toEqual({
     steps:
       'Lock Preflight Approve Approve Preflight Shift Confirm Bake ApproveLastStage ApproveLastStage Shift Confirm Bake Drain Verify Complete',
     end: 'Completed',
@@ -114,8 +114,8 @@ test('a judgement against the target goes back', async () => {
 });
 
 test('a step that throws what no retry can mend goes back at once', async () => {
-  const answers = { ...ROLLED_BACK, Confirm: say('confirmed'), Bake: say('drain'), Drain: raise('DrainOverdue') };
-  expect(await walk(answers)).toEqual({
+  const responses = { ...ROLLED_BACK, Confirm: say('confirmed'), Bake: say('drain'), Drain: raise('DrainOverdue') };
+  expect(await walk(responses)).toEqual({
     steps: 'Lock Preflight Shift Confirm Bake Drain Rollback Rollback Record',
     end: 'RolledBack',
   });
@@ -126,8 +126,8 @@ test.each<[string, Run]>([
   ['an unknown verdict', { verdict: 'perhaps', waitSeconds: 1 }],
   ['a wait without a time', { verdict: 'wait' }],
   ['a wait until some day', { verdict: 'wait', waitSeconds: 'soon' }],
-])('%s goes back instead of ending where it stands', async (_, answer) => {
-  expect(await walk({ ...ROLLED_BACK, Confirm: () => answer })).toEqual({
+])('%s goes back instead of ending where it stands', async (_, response) => {
+  expect(await walk({ ...ROLLED_BACK, Confirm: () => response })).toEqual({
     steps: 'Lock Preflight Shift Confirm Rollback Rollback Record',
     end: 'RolledBack',
   });

@@ -1,9 +1,9 @@
 import aslValidator from 'asl-validator';
 import { finalErrorCodes } from '../../../core/errors/errors';
 import { STEPS } from '../../../core/cutover/cutover-config';
-import { defaultMigration, definitionOf, resourceLike, State } from '../fixture';
+import { defaultMigration, findDefinition, resourceLike, State } from '../fixture';
 
-const definition = definitionOf(defaultMigration());
+const definition = findDefinition(defaultMigration());
 const states = Object.entries(definition.States);
 const ofType = (type: string): [string, State][] => states.filter(([, state]) => state.Type === type);
 const tasks = ofType('Task');

@@ -14,7 +14,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import { MigrationLoadBalancer, MigrationLoadBalancerProps, StickyTargetGroup } from '../../../lib';
 import { MutualTls } from '../../../lib/load-balancer/mutual-tls';
-import { certificateIn, defaultMigration, newLoadBalancer, newStack, resourceLike, resourcesOf } from '../fixture';
+import { certificateIn, defaultMigration, newLoadBalancer, newStack, resourceLike, listResources } from '../fixture';
 
 const LISTENER = 'AWS::ElasticLoadBalancingV2::Listener';
 const RULE = 'Custom::DrainshiftWeightedRule';
@@ -29,7 +29,7 @@ function synth(props?: Partial<MigrationLoadBalancerProps>): Template {
   return Template.fromStack(stack);
 }
 
-function attributesOf(template: Template): Record<string, unknown> {
+function listAttributes(template: Template): Record<string, unknown> {
   const [, { Properties }] = resourceLike(template, BALANCER, /./);
   const pairs = Properties.LoadBalancerAttributes as { Key: string; Value: unknown }[];
   return Object.fromEntries(pairs.map(({ Key, Value }) => [Key, Value]));
@@ -47,7 +47,7 @@ describe('default', () => {
 
   test('is internal and strict', () => {
     template.hasResourceProperties(BALANCER, { Scheme: 'internal' });
-    expect(attributesOf(template)).toEqual({
+    expect(listAttributes(template)).toEqual({
       'deletion_protection.enabled': 'false',
       'routing.http2.enabled': 'true',
       'routing.http.preserve_host_header.enabled': 'true',
@@ -147,14 +147,14 @@ describe('default', () => {
   });
 
   test('the proxies of a migration keep an idle connection for longer than it does', () => {
-    const proxies = Object.values(resourcesOf(defaultMigration(), 'AWS::ECS::TaskDefinition'));
+    const proxies = Object.values(listResources(defaultMigration(), 'AWS::ECS::TaskDefinition'));
     const seconds = proxies.map(({ Properties }) => {
       const [container] = Properties.ContainerDefinitions as { Environment: { Name: string; Value: string }[] }[];
       return Number(container?.Environment.find(({ Name }) => Name === 'DRAINSHIFT_CLIENT_IDLE_SECONDS')?.Value ?? 75);
     });
     expect(seconds).toHaveLength(2);
     expect(Math.min(...seconds)).toBeGreaterThan(
-      Number(attributesOf(defaultMigration())['idle_timeout.timeout_seconds']),
+      Number(listAttributes(defaultMigration())['idle_timeout.timeout_seconds']),
     );
   });
 });
@@ -227,12 +227,12 @@ describe('custom', () => {
   });
 
   test('takes a security policy for all listeners', () => {
-    const policies = Object.values(resourcesOf(synth({ sslPolicy: SslPolicy.TLS13_13 }), LISTENER));
+    const policies = Object.values(listResources(synth({ sslPolicy: SslPolicy.TLS13_13 }), LISTENER));
     expect(policies.map(({ Properties }) => Properties.SslPolicy)).toEqual(Array(3).fill(SslPolicy.TLS13_13));
   });
 
   test('takes attributes', () => {
-    const attributes = attributesOf(
+    const attributes = listAttributes(
       synth({
         deletionProtection: true,
         idleTimeout: Duration.seconds(4000),
@@ -339,7 +339,7 @@ describe('imported', () => {
     // The store alone.
     template.resourceCountIs('AWS::S3::Bucket', 1);
     template.hasResourceProperties(BALANCER, { Subnets: ['subnet-0123456789abcdef1', 'subnet-0123456789abcdef2'] });
-    expect(attributesOf(template)).toMatchObject({
+    expect(listAttributes(template)).toMatchObject({
       'access_logs.s3.bucket': 'the-logs',
       'connection_logs.s3.bucket': 'the-logs',
     });

@@ -5,7 +5,7 @@ import { NetworkLoadBalancer, NetworkTargetGroup, TrustStore } from 'aws-cdk-lib
 import { MutualTls } from '../../../lib/load-balancer/mutual-tls';
 import { NetworkFront, NetworkFrontProps } from '../../../lib/load-balancer/network-front';
 import { MigrationLoadBalancerProps } from '../../../lib';
-import { newLoadBalancer, newStack, resourceLike, resourcesOf } from '../fixture';
+import { newLoadBalancer, newStack, resourceLike, listResources } from '../fixture';
 
 const BALANCER = 'AWS::ElasticLoadBalancingV2::LoadBalancer';
 const LISTENER = 'AWS::ElasticLoadBalancingV2::Listener';
@@ -18,12 +18,12 @@ function synth(props: Partial<NetworkFrontProps> = {}, behind: Partial<Migration
 }
 
 /** `from → to:port` of the security groups. */
-function waysOf(template: Template): string[] {
-  const nameOf = (group: unknown) =>
+function findWays(template: Template): string[] {
+  const formatName = (group: unknown) =>
     (group as { 'Fn::GetAtt': [string] })['Fn::GetAtt'][0].replace(/SecurityGroup.*/, '');
-  return Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')).map(
+  return Object.values(listResources(template, 'AWS::EC2::SecurityGroupIngress')).map(
     ({ Properties: { SourceSecurityGroupId: from, GroupId: to, FromPort: port } }) =>
-      `${nameOf(from)} → ${nameOf(to)}:${String(port)}`,
+      `${formatName(from)} → ${formatName(to)}:${String(port)}`,
   );
 }
 
@@ -59,7 +59,7 @@ describe('default', () => {
   });
 
   test('is let in by the load balancer', () => {
-    expect(waysOf(template)).toEqual(['Front → LoadBalancer:443']);
+    expect(findWays(template)).toEqual(['Front → LoadBalancer:443']);
   });
 
   test('keeps a quiet connection for longer than the load balancer', () => {
@@ -86,7 +86,7 @@ describe('custom', () => {
       expect.objectContaining({ CidrIp: '192.0.2.0/24', FromPort: 443, ToPort: 443 }),
       expect.objectContaining({ CidrIp: '192.0.2.0/24', FromPort: 80, ToPort: 80 }),
     ]);
-    expect(waysOf(template)).toEqual(['Front → LoadBalancer:443', 'Front → LoadBalancer:80']);
+    expect(findWays(template)).toEqual(['Front → LoadBalancer:443', 'Front → LoadBalancer:80']);
     template.hasResourceProperties(LISTENER, { Port: 80, Protocol: 'TCP' });
   });
 
@@ -97,7 +97,7 @@ describe('custom', () => {
     expect(front.Properties.SubnetMappings).toMatchObject(
       elasticIpAllocationIds.map((AllocationId) => ({ AllocationId })),
     );
-    expect(Object.keys(resourcesOf(template, 'AWS::EC2::EIP')).filter((id) => id.startsWith('Front'))).toEqual([]);
+    expect(Object.keys(listResources(template, 'AWS::EC2::EIP')).filter((id) => id.startsWith('Front'))).toEqual([]);
   });
 
   test('internal: takes private addresses, and knows them', () => {
@@ -118,7 +118,7 @@ describe('custom', () => {
     });
     const template = Template.fromStack(stack);
     template.hasResourceProperties(GROUP, { TargetType: 'alb', HealthCheckPort: '9201' });
-    expect(waysOf(template)).toEqual(['Front → LoadBalancer:443', 'Front → LoadBalancer:9201']);
+    expect(findWays(template)).toEqual(['Front → LoadBalancer:443', 'Front → LoadBalancer:9201']);
   });
 
   test.each([

@@ -12,20 +12,20 @@ import { newStack, resourceLike } from '../fixture';
 
 const GROUP = 'AWS::ElasticLoadBalancingV2::TargetGroup';
 
-function groupOf(props: Partial<StickyTargetGroupProps> = {}): Template {
+function findGroup(props: Partial<StickyTargetGroupProps> = {}): Template {
   const stack = newStack();
   new StickyTargetGroup(stack, 'Group', { vpc: new Vpc(stack, 'Vpc'), ...props });
   return Template.fromStack(stack);
 }
 
-function attributesOf(template: Template): Record<string, unknown> {
+function listAttributes(template: Template): Record<string, unknown> {
   const [, group] = resourceLike(template, GROUP, /./);
   const pairs = group.Properties.TargetGroupAttributes as { Key: string; Value: unknown }[];
   return Object.fromEntries(pairs.map(({ Key, Value }) => [Key, Value]));
 }
 
 describe('default', () => {
-  const template = groupOf();
+  const template = findGroup();
 
   test('ip targets over HTTPS, checked over HTTPS', () => {
     template.hasResourceProperties(GROUP, {
@@ -44,7 +44,7 @@ describe('default', () => {
   });
 
   test('sticky for a day by the cookie of the load balancer, and drained for two minutes', () => {
-    expect(attributesOf(template)).toEqual({
+    expect(listAttributes(template)).toEqual({
       'deregistration_delay.timeout_seconds': '150',
       'stickiness.enabled': 'true',
       'stickiness.type': 'lb_cookie',
@@ -54,7 +54,7 @@ describe('default', () => {
 });
 
 test('custom: its own times, checks and thresholds', () => {
-  const template = groupOf({
+  const template = findGroup({
     stickiness: Duration.hours(8),
     drainProfile: DrainProfile.SHORT_LIVED,
     slowStart: Duration.seconds(30),
@@ -76,7 +76,7 @@ test('custom: its own times, checks and thresholds', () => {
     HealthyThresholdCount: 3,
     UnhealthyThresholdCount: 4,
   });
-  expect(attributesOf(template)).toMatchObject({
+  expect(listAttributes(template)).toMatchObject({
     'deregistration_delay.timeout_seconds': '60',
     'slow_start.duration_seconds': '30',
     'stickiness.lb_cookie.duration_seconds': '28800',
@@ -88,14 +88,14 @@ test('custom: its own times, checks and thresholds', () => {
 
 test('custom: zones stay in DNS, and requests with healthy proxies', () => {
   const targetGroupHealth = { dnsMinimumHealthyTargetCount: 0, routingMinimumHealthyTargetPercentage: 0 };
-  expect(attributesOf(groupOf({ targetGroupHealth }))).toMatchObject({
+  expect(listAttributes(findGroup({ targetGroupHealth }))).toMatchObject({
     'target_group_health.dns_failover.minimum_healthy_targets.count': 'off',
     'target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage': 'off',
   });
 });
 
 test('custom: a cookie of the application', () => {
-  expect(attributesOf(groupOf({ applicationCookie: 'SESSION', stickiness: Duration.hours(1) }))).toMatchObject({
+  expect(listAttributes(findGroup({ applicationCookie: 'SESSION', stickiness: Duration.hours(1) }))).toMatchObject({
     'stickiness.type': 'app_cookie',
     'stickiness.app_cookie.cookie_name': 'SESSION',
     'stickiness.app_cookie.duration_seconds': '3600',
@@ -103,7 +103,7 @@ test('custom: a cookie of the application', () => {
 });
 
 test('custom: random with anomaly mitigation, where clients are not sticky', () => {
-  const attributes = attributesOf(groupOf({ sticky: false, algorithm: Algorithm.WEIGHTED_RANDOM }));
+  const attributes = listAttributes(findGroup({ sticky: false, algorithm: Algorithm.WEIGHTED_RANDOM }));
   expect(attributes).toMatchObject({
     'stickiness.enabled': 'false',
     'load_balancing.algorithm.type': 'weighted_random',
@@ -116,7 +116,7 @@ test.each([
   [ApplicationProtocolVersion.HTTP2, { HttpCode: '200' }],
   [ApplicationProtocolVersion.GRPC, { GrpcCode: '0' }],
 ])('custom: speaks %s to the proxies', (protocolVersion, Matcher) => {
-  groupOf({ protocolVersion }).hasResourceProperties(GROUP, { ProtocolVersion: protocolVersion, Matcher });
+  findGroup({ protocolVersion }).hasResourceProperties(GROUP, { ProtocolVersion: protocolVersion, Matcher });
 });
 
 test('imported: takes a network of another stack', () => {
@@ -182,14 +182,14 @@ test.each<[Partial<StickyTargetGroupProps>, string]>([
     "'targetGroupHealth.dnsMinimumHealthyTargetCount' must be 0 or at least routingMinimumHealthyTargetCount, which is 3, got 2",
   ],
 ])('refused %#', (props, message) => {
-  expect(() => groupOf(props)).toThrow(message);
+  expect(() => findGroup(props)).toThrow(message);
 });
 
 test('refused: a health of the group that is known only at deployment, which the CDK cannot write', () => {
   const number = new CfnParameter(newStack(), 'Number', { type: 'Number' }).valueAsNumber;
   const message = "'targetGroupHealth' must be known at synthesis, got a token";
-  expect(() => groupOf({ targetGroupHealth: { routingMinimumHealthyTargetCount: number } })).toThrow(message);
-  expect(() => groupOf({ targetGroupHealth: { dnsMinimumHealthyTargetCount: number } })).toThrow(message);
+  expect(() => findGroup({ targetGroupHealth: { routingMinimumHealthyTargetCount: number } })).toThrow(message);
+  expect(() => findGroup({ targetGroupHealth: { dnsMinimumHealthyTargetCount: number } })).toThrow(message);
 });
 
 test('the cookie of an application is refused in a rule with weights', () => {
@@ -220,7 +220,7 @@ test('what is known only at deployment passes, and reaches the template', () => 
     HealthCheckTimeoutSeconds: { Ref: 'Number' },
     HealthyThresholdCount: { Ref: 'Number' },
   });
-  expect(attributesOf(template)).toMatchObject({
+  expect(listAttributes(template)).toMatchObject({
     'deregistration_delay.timeout_seconds': { Ref: 'Number' },
     'slow_start.duration_seconds': { Ref: 'Number' },
     'stickiness.app_cookie.cookie_name': { Ref: 'Cookie' },

@@ -12,7 +12,7 @@ import { Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import { LOCK_SECONDS } from '../../../core/traffic/lock';
 import { StickyTargetGroup } from '../../../lib';
 import { WeightedRule, WeightedRuleProps } from '../../../lib/load-balancer/weighted-rule';
-import { certificateIn, newGroups, newStack, resourceLike, resourcesOf } from '../fixture';
+import { certificateIn, newGroups, newStack, resourceLike, listResources } from '../fixture';
 
 const RULE = 'Custom::DrainshiftWeightedRule';
 
@@ -212,7 +212,7 @@ test('custom: the rules of a stack share one function', () => {
   new WeightedRule(stack, 'Rest', { ...props, priority: 2000 });
   const template = Template.fromStack(stack);
   template.resourceCountIs('AWS::Lambda::Function', 1);
-  expect(Object.keys(resourcesOf(template, RULE))).toHaveLength(2);
+  expect(Object.keys(listResources(template, RULE))).toHaveLength(2);
 });
 
 test('imported: takes a listener and a store of another stack, and knows their ARNs', () => {

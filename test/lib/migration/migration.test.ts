@@ -13,7 +13,7 @@ import { ScheduleExpression } from 'aws-cdk-lib/aws-scheduler';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { CutoverWiring } from '../../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import {
   CutoverPlan,
   CutoverPlanPart,
@@ -31,22 +31,22 @@ import {
 import {
   alarmsIn,
   defaultMigration,
-  definitionOf,
+  findDefinition,
   newGroups,
   newMigration,
   newStack,
   resolveText,
   resourceLike,
   Resources,
-  resourcesOf,
+  listResources,
 } from '../fixture';
 
 const SECRET = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret';
 
-function wiringOf(template: Template): CutoverWiring {
+function resolveConfig(template: Template): CutoverConfig {
   const [, shift] = resourceLike(template, 'AWS::Lambda::Function', /StepsShift[0-9A-F]{8}$/);
   const { Variables } = shift.Properties.Environment as { Variables: { DRAINSHIFT_WIRING: unknown } };
-  return JSON.parse(resolveText(Variables.DRAINSHIFT_WIRING)) as CutoverWiring;
+  return JSON.parse(resolveText(Variables.DRAINSHIFT_WIRING)) as CutoverConfig;
 }
 
 test('default: a network, a load balancer, two services and a cutover', () => {
@@ -61,11 +61,11 @@ test('default: creates what docs/constructs.md says, and nothing else', () => {
   const [, section = ''] = readFileSync(resolve(__dirname, '../../../docs/constructs.md'), 'utf8').split(
     '## What is created',
   );
-  const told = [...(section.split('\n## ')[0] ?? '').matchAll(/`([\w:]+::\w+)` (\d+)/g)];
+  const notified = [...(section.split('\n## ')[0] ?? '').matchAll(/`([\w:]+::\w+)` (\d+)/g)];
   const created: Record<string, number> = {};
   for (const { Type } of Object.values((defaultMigration().toJSON() as { Resources: Resources }).Resources))
     created[Type] = (created[Type] ?? 0) + 1;
-  expect(Object.fromEntries(told.map(([, type, count]) => [type, Number(count)]))).toEqual(created);
+  expect(Object.fromEntries(notified.map(([, type, count]) => [type, Number(count)]))).toEqual(created);
   const total = Object.values(created).reduce((sum, count) => sum + count, 0);
   expect(section).toContain(`makes ${total} resources`);
 });
@@ -80,7 +80,7 @@ test('what it costs adds up, and its proxies are counted as they are made', () =
     const sum = lines.slice(0, together).reduce((total, cells) => total + money(cells[column]), 0);
     expect(sum).toBeCloseTo(money(lines[together]?.[column]), 2);
   }
-  const tasks = Object.values(resourcesOf(defaultMigration(), 'AWS::ECS::TaskDefinition'));
+  const tasks = Object.values(listResources(defaultMigration(), 'AWS::ECS::TaskDefinition'));
   const hourly = ({ Properties: { Cpu, Memory } }: (typeof tasks)[number]) =>
     (Number(Cpu) / 1024) * 0.03238 + (Number(Memory) / 1024) * 0.00356;
   const proxies = tasks.reduce((total, task) => total + 2 * 730 * hourly(task), 0);
@@ -95,7 +95,7 @@ test('default: says where it is', () => {
 });
 
 test('default: the steps know every part that they act on', () => {
-  expect(wiringOf(defaultMigration())).toEqual({
+  expect(resolveConfig(defaultMigration())).toEqual({
     loadBalancerArn: expect.stringMatching(/^MigrationLoadBalancer[0-9A-F]{8}$/) as string,
     weightedRuleArn: expect.stringContaining('WeightedRule') as string,
     weightedListenerArn: expect.stringContaining('LoadBalancerTraffic') as string,
@@ -176,7 +176,7 @@ test('custom: without monitoring, one alarm of the user stops a cutover', () => 
   const stack = newStack();
   const metric = new Metric({ namespace: 'Shop', metricName: 'LostOrders' });
   const alarm = new Alarm(stack, 'LostOrders', { metric, threshold: 1, evaluationPeriods: 1 });
-  newMigration(stack, { monitoring: false, vetoAlarms: [alarm] });
+  newMigration(stack, { monitoring: false, rollbackAlarms: [alarm] });
   const template = Template.fromStack(stack);
   template.resourceCountIs('AWS::CloudWatch::Dashboard', 0);
   expect(alarmsIn(template).target.metric).toEqual([expect.stringMatching(/^LostOrders/)]);
@@ -186,7 +186,7 @@ test('custom: a topic hears of the cutover and of the alarms', () => {
   const stack = newStack();
   newMigration(stack, { notificationTopic: new Topic(stack, 'Topic') });
   const template = Template.fromStack(stack);
-  expect(wiringOf(template).notificationTopicArn).toMatch(/^Topic/);
+  expect(resolveConfig(template).notificationTopicArn).toMatch(/^Topic/);
   template.allResourcesProperties('AWS::CloudWatch::Alarm', {
     AlarmActions: [{ Ref: Match.stringLikeRegexp('^Topic') }],
   });
@@ -211,7 +211,7 @@ test('custom: both sides share one session store', () => {
   const stack = newStack();
   const vpc = new Vpc(stack, 'Vpc');
   newMigration(stack, { vpc, sessionStore: new SessionStore(stack, 'Sessions', { vpc }) });
-  const tasks = Object.values(resourcesOf(Template.fromStack(stack), 'AWS::ECS::TaskDefinition'));
+  const tasks = Object.values(listResources(Template.fromStack(stack), 'AWS::ECS::TaskDefinition'));
   expect(tasks.map(({ Properties }) => JSON.stringify(Properties).includes('DRAINSHIFT_SESSION_STORE_URL'))).toEqual([
     true,
     true,
@@ -228,7 +228,7 @@ test('custom: a store that a side names none of is the shared one', () => {
     source: { upstreamUrl: 'http://old.internal', sessionStore: undefined },
     target: { upstreamUrl: 'http://new.internal', sessionStore: own },
   });
-  const tasks = Object.entries(resourcesOf(Template.fromStack(stack), 'AWS::ECS::TaskDefinition'));
+  const tasks = Object.entries(listResources(Template.fromStack(stack), 'AWS::ECS::TaskDefinition'));
   const stores = tasks.map(([id, { Properties }]) => [id, /(Own|Shared)Cache/.exec(JSON.stringify(Properties))?.[1]]);
   expect(Object.fromEntries(stores)).toEqual({
     [tasks.find(([id]) => id.startsWith('MigrationSource'))?.[0] ?? 'none']: 'Shared',
@@ -375,9 +375,9 @@ describe('internet-facing: whether the smoke tests are let in', () => {
     ],
     ['a network of this app', () => ({}), 0],
     ['requests to the targets themselves', (stack) => ({ vpc: imported(stack), smokeRoute: SmokeRoute.TARGETS }), 0],
-  ])('%s', (_, propsOf, warnings) => {
+  ])('%s', (_, findProps, warnings) => {
     const stack = newStack();
-    newMigration(stack, { internetFacing: true, monitoring: false, ...propsOf(stack) });
+    newMigration(stack, { internetFacing: true, monitoring: false, ...findProps(stack) });
     expect(Annotations.fromStack(stack).findWarning('/Test/Migration/Cutover', WARNING)).toHaveLength(warnings);
   });
 
@@ -410,7 +410,7 @@ test('custom: subnets and the retention of logs reach the steps and the proxies,
   });
   const made = Template.fromStack(stack);
   const subnets = (value: unknown) => new Set(JSON.stringify(value).match(/Vpc(Apps|Data|Public)Subnet/g));
-  const services = Object.entries(resourcesOf(made, 'AWS::ECS::Service'));
+  const services = Object.entries(listResources(made, 'AWS::ECS::Service'));
   const ofServices = services.map(([id, { Properties }]) => [
     id.includes('Source') ? 'source' : 'target',
     ...subnets(Properties.NetworkConfiguration),
@@ -419,7 +419,7 @@ test('custom: subnets and the retention of logs reach the steps and the proxies,
     ['source', 'VpcAppsSubnet'],
     ['target', 'VpcDataSubnet'],
   ]);
-  const steps = Object.values(resourcesOf(made, 'AWS::Lambda::Function')).filter(
+  const steps = Object.values(listResources(made, 'AWS::Lambda::Function')).filter(
     ({ Properties }) => Properties.VpcConfig,
   );
   for (const { Properties } of steps) {
@@ -480,7 +480,7 @@ const REACH = {
     ...{ adminSecret: 'adminSecret', domainName: 'domainName', trustedAuthorities: 'trustedAuthorities' },
     smokeRoute: 'smokeRoute',
     ...{ plan: 'plan', changeablePlanParts: 'changeablePlanParts', schedule: 'schedule' },
-    ...{ alarms: 'vetoAlarms', sourceAlarms: 'sourceAlarms', notificationTopic: 'notificationTopic' },
+    ...{ alarms: 'rollbackAlarms', sourceAlarms: 'sourceAlarms', notificationTopic: 'notificationTopic' },
     ...{ eventBus: 'eventBus', vpcEndpoints: 'vpcEndpoints', apiPeers: 'apiPeers' },
     ...{ logRetention: 'logGroupRetention', encryptionKey: 'encryptionKey' },
   } satisfies Reach<CutoverProps>,
@@ -515,18 +515,18 @@ test('custom: what its parts can be told reaches them', () => {
     schedule: { at: ScheduleExpression.at(new Date('2030-01-02T03:04:05Z')) },
     plan: CutoverPlan.gradual({ smoke: [{ path: '/only-here' }] }),
     sourceAlarms: [Alarm.fromAlarmName(stack, 'TheirSource', 'their-source')],
-    vetoAlarms: [Alarm.fromAlarmName(stack, 'TheirVeto', 'their-veto')],
+    rollbackAlarms: [Alarm.fromAlarmName(stack, 'TheirVeto', 'their-veto')],
   });
   const made = Template.fromStack(stack);
   made.resourceCountIs('AWS::SecretsManager::Secret', 0);
-  expect(wiringOf(made)).toMatchObject({
+  expect(resolveConfig(made)).toMatchObject({
     adminSecretArn: `${SECRET}:mine-abcdef`,
     trustedAuthoritiesArn: `${SECRET}:authorities-abcdef`,
     domainName: 'other.example.com',
     eventBusName: 'ours',
   });
   expect(alarmsIn(made)).toMatchObject({ source: { other: ['their-source'] }, target: { other: ['their-veto'] } });
-  for (const task of Object.values(resourcesOf(made, 'AWS::ECS::TaskDefinition'))) {
+  for (const task of Object.values(listResources(made, 'AWS::ECS::TaskDefinition'))) {
     expect(JSON.stringify(task.Properties)).toContain(`${SECRET}:mine-abcdef`);
   }
   made.allResourcesProperties('AWS::ApplicationAutoScaling::ScalableTarget', { MinCapacity: 3, MaxCapacity: 7 });
@@ -543,7 +543,7 @@ test('custom: what its parts can be told reaches them', () => {
     expect(errors.Threshold).toBe(0.5);
     expect(JSON.stringify(errors)).toContain('>= 33');
   }
-  const machine = JSON.stringify(definitionOf(made));
+  const machine = JSON.stringify(findDefinition(made));
   expect(machine).toContain('/only-here');
   expect(machine).toContain('"changeableParts":["smoke"]');
 });

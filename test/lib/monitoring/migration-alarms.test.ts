@@ -2,7 +2,7 @@ import { CfnParameter, Duration, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { MigrationAlarms, MigrationAlarmsProps } from '../../../lib/monitoring/migration-alarms';
-import { alarmsIn, newMigration, newStack, Resource, resourceLike, resourcesOf } from '../fixture';
+import { alarmsIn, newMigration, newStack, Resource, resourceLike, listResources } from '../fixture';
 import { importedParts, LOAD_BALANCER, newCutover, newParts } from '../migration-parts';
 
 const ALARM = 'AWS::CloudWatch::Alarm';
@@ -19,15 +19,15 @@ function synth(props?: Partial<MigrationAlarmsProps>): Template {
 
 const alarm = (template: Template, id: string): Resource =>
   resourceLike(template, ALARM, new RegExp(`^Alarms${id}[0-9A-F]{8}$`))[1];
-const idsOf = (alarms: readonly { readonly node: { readonly id: string } }[]) => alarms.map(({ node }) => node.id);
+const findIds = (alarms: readonly { readonly node: { readonly id: string } }[]) => alarms.map(({ node }) => node.id);
 
 /** Of the metrics behind an expression, what a person would look for in CloudWatch. */
-function metricsOf({ Properties }: Resource) {
+function findMetrics({ Properties }: Resource) {
   const metrics = Properties.Metrics as { readonly MetricStat?: { readonly Metric: object; readonly Stat: string } }[];
   return metrics.flatMap(({ MetricStat }) => (MetricStat ? [{ ...MetricStat.Metric, Stat: MetricStat.Stat }] : []));
 }
 
-function expressionOf({ Properties }: Resource): unknown {
+function findExpression({ Properties }: Resource): unknown {
   const metrics = Properties.Metrics as { readonly Expression?: unknown }[];
   return metrics.find(({ Expression }) => Expression !== undefined)?.Expression;
 }
@@ -38,7 +38,7 @@ describe('default', () => {
   const template = Template.fromStack(stack);
 
   test('watches the target, the load balancer and the proxies of both sides', () => {
-    expect(idsOf(alarms.alarms).sort()).toEqual([
+    expect(findIds(alarms.alarms).sort()).toEqual([
       'DeadProxies',
       'LoadBalancerErrors',
       'NoSource',
@@ -54,18 +54,18 @@ describe('default', () => {
   });
 
   test('only what is about the target or the load balancer stops a cutover; what is about the source blocks going back', () => {
-    expect(idsOf(alarms.vetoAlarms)).toEqual([
+    expect(findIds(alarms.rollbackAlarms)).toEqual([
       'TargetErrors',
       'TargetLatency',
       'LoadBalancerErrors',
       'RejectedConnections',
       'NoTarget',
     ]);
-    expect(idsOf(alarms.sourceAlarms)).toEqual(['NoSource']);
+    expect(findIds(alarms.sourceAlarms)).toEqual(['NoSource']);
   });
 
   test('each tells what it means, and tells nobody', () => {
-    for (const { Properties } of Object.values(resourcesOf(template, ALARM))) {
+    for (const { Properties } of Object.values(listResources(template, ALARM))) {
       expect(Properties.AlarmDescription).toMatch(/\.$/);
       expect(Properties.AlarmActions).toBeUndefined();
       expect(Properties.OKActions).toBeUndefined();
@@ -81,12 +81,12 @@ describe('default', () => {
       EvaluationPeriods: 3,
       TreatMissingData: 'notBreaching',
     });
-    expect(expressionOf(found)).toBe('IF(targetRequests >= 20, FILL(targetErrors, 0) / targetRequests, 0)');
+    expect(findExpression(found)).toBe('IF(targetRequests >= 20, FILL(targetErrors, 0) / targetRequests, 0)');
     const dimension = {
       Name: 'TargetGroup',
       Value: { 'Fn::GetAtt': [expect.stringMatching(/^TargetGroup/), 'TargetGroupFullName'] },
     };
-    expect(metricsOf(found)).toEqual(
+    expect(findMetrics(found)).toEqual(
       ['RequestCount', 'HTTPCode_Target_5XX_Count'].map((MetricName) => ({
         Namespace: 'AWS/ApplicationELB',
         MetricName,
@@ -99,8 +99,8 @@ describe('default', () => {
   test('requests that found no target count as requests of the load balancer', () => {
     const found = alarm(template, 'LoadBalancerErrors');
     const all = '(FILL(requests, 0) + FILL(errors, 0))';
-    expect(expressionOf(found)).toBe(`IF(${all} >= 20, FILL(errors, 0) / ${all}, 0)`);
-    expect(metricsOf(found)).toEqual([
+    expect(findExpression(found)).toBe(`IF(${all} >= 20, FILL(errors, 0) / ${all}, 0)`);
+    expect(findMetrics(found)).toEqual([
       expect.objectContaining({ MetricName: 'RequestCount' }),
       expect.objectContaining({ MetricName: 'HTTPCode_ELB_5XX_Count' }),
     ]);
@@ -109,8 +109,8 @@ describe('default', () => {
   test('one request in a hundred of the target may take longer than three seconds, and it has to get a hundred', () => {
     const found = alarm(template, 'TargetLatency');
     expect(found.Properties).toMatchObject({ Threshold: 3, DatapointsToAlarm: 3, EvaluationPeriods: 5 });
-    expect(expressionOf(found)).toBe('IF(targetRequests >= 100, targetLatency, 0)');
-    expect(metricsOf(found)).toEqual([
+    expect(findExpression(found)).toBe('IF(targetRequests >= 100, targetLatency, 0)');
+    expect(findMetrics(found)).toEqual([
       expect.objectContaining({ MetricName: 'RequestCount', Stat: 'Sum' }),
       expect.objectContaining({ MetricName: 'TargetResponseTime', Stat: 'p99' }),
     ]);
@@ -129,11 +129,13 @@ describe('default', () => {
   test.each([
     ['Source', 6],
     ['Target', 8],
-  ])('as many proxies as the %s may have are reported', (side, most) => {
+  ])('as many proxies as the %s may have are reported', (side, max) => {
     const found = alarm(template, `${side}AtMaximum`);
-    expect(found.Properties).toMatchObject({ Threshold: most, ComparisonOperator: 'GreaterThanOrEqualToThreshold' });
+    expect(found.Properties).toMatchObject({ Threshold: max, ComparisonOperator: 'GreaterThanOrEqualToThreshold' });
     expect(found.Properties).toMatchObject({ DatapointsToAlarm: 10, EvaluationPeriods: 15 });
-    expect(expressionOf(found)).toBe(`FILL(${side.toLowerCase()}Healthy, 0) + FILL(${side.toLowerCase()}Unhealthy, 0)`);
+    expect(findExpression(found)).toBe(
+      `FILL(${side.toLowerCase()}Healthy, 0) + FILL(${side.toLowerCase()}Unhealthy, 0)`,
+    );
   });
 
   test('what ECS says of a dead proxy is kept, and counted', () => {
@@ -180,7 +182,7 @@ describe('custom', () => {
     });
     expect(alarm(template, 'TargetErrors').Properties).toMatchObject({ Threshold: 0.01 });
     expect(alarm(template, 'LoadBalancerErrors').Properties).toMatchObject({ Threshold: 0.01 });
-    expect(expressionOf(alarm(template, 'TargetErrors'))).toContain('targetRequests >= 100');
+    expect(findExpression(alarm(template, 'TargetErrors'))).toContain('targetRequests >= 100');
     expect(alarm(template, 'TargetLatency').Properties).toMatchObject({ Threshold: 1.5 });
   });
 
@@ -190,7 +192,7 @@ describe('custom', () => {
     newAlarms(stack, { maximumErrorRate: number, minimumRequests: number });
     const found = alarm(Template.fromStack(stack), 'TargetErrors');
     expect(found.Properties.Threshold).toEqual({ Ref: 'Number' });
-    expect(expressionOf(found)).toEqual({
+    expect(findExpression(found)).toEqual({
       'Fn::Join': ['', ['IF(targetRequests >= ', { Ref: 'Number' }, ', FILL(targetErrors, 0) / targetRequests, 0)']],
     });
   });
@@ -202,7 +204,7 @@ describe('custom', () => {
     alarms.watchCutover(newCutover(stack, parts));
     const template = Template.fromStack(stack);
     const [topic] = resourceLike(template, 'AWS::SNS::Topic', /./);
-    const all = Object.entries(resourcesOf(template, ALARM)).filter(([id]) => id.startsWith('Alarms'));
+    const all = Object.entries(listResources(template, ALARM)).filter(([id]) => id.startsWith('Alarms'));
     expect(all).toHaveLength(14);
     for (const [, { Properties }] of all) {
       expect(Properties.AlarmActions).toEqual([{ Ref: topic }]);
@@ -215,18 +217,18 @@ describe('of a cutover', () => {
   const stack = newStack();
   const parts = newParts(stack);
   const alarms = new MigrationAlarms(stack, 'Alarms', parts);
-  const cutover = newCutover(stack, parts, alarms.vetoAlarms);
+  const cutover = newCutover(stack, parts, alarms.rollbackAlarms);
   alarms.watchCutover(cutover);
   const template = Template.fromStack(stack);
 
   test('a cutover that was refused, failed or stopped', () => {
     const found = alarm(template, 'CutoverFailed');
-    expect(expressionOf(found)).toBe('FILL(failed, 0) + FILL(aborted, 0) + FILL(timedOut, 0)');
+    expect(findExpression(found)).toBe('FILL(failed, 0) + FILL(aborted, 0) + FILL(timedOut, 0)');
     const machine = {
       Name: 'StateMachineArn',
       Value: { Ref: expect.stringMatching(/^CutoverStateMachine/) as string },
     };
-    expect(metricsOf(found)).toEqual(
+    expect(findMetrics(found)).toEqual(
       ['ExecutionsFailed', 'ExecutionsAborted', 'ExecutionsTimedOut'].map(
         (MetricName) => expect.objectContaining({ MetricName, Dimensions: [machine], Stat: 'Sum' }) as object,
       ),
@@ -236,7 +238,7 @@ describe('of a cutover', () => {
   test('traffic that could not be put back, by an error or because it was never tried', () => {
     const found = alarm(template, 'RecoveryFailed');
     const recover = { Name: 'FunctionName', Value: { Ref: expect.stringMatching(/^CutoverStepsRecover/) as string } };
-    expect(metricsOf(found)).toEqual(
+    expect(findMetrics(found)).toEqual(
       ['Errors', 'AsyncEventsDropped'].map(
         (MetricName) =>
           expect.objectContaining({
@@ -261,7 +263,7 @@ describe('of a cutover', () => {
   });
 
   test('those that fill what is missing look behind the newest minute', () => {
-    const filled = Object.values(resourcesOf(template, ALARM)).filter(({ Properties }) =>
+    const filled = Object.values(listResources(template, ALARM)).filter(({ Properties }) =>
       JSON.stringify(Properties).includes('FILL('),
     );
     expect(filled).toHaveLength(6);
@@ -271,14 +273,14 @@ describe('of a cutover', () => {
   });
 
   test('none of them is a veto, or no cutover could follow on a failed one', () => {
-    expect(idsOf(alarms.alarms).slice(-3)).toEqual(['CutoverFailed', 'RecoveryFailed', 'RecoveryGivenUp']);
-    expect(idsOf(alarms.vetoAlarms)).not.toEqual(expect.arrayContaining(['CutoverFailed']));
+    expect(findIds(alarms.alarms).slice(-3)).toEqual(['CutoverFailed', 'RecoveryFailed', 'RecoveryGivenUp']);
+    expect(findIds(alarms.rollbackAlarms)).not.toEqual(expect.arrayContaining(['CutoverFailed']));
   });
 
   test('its steps know the veto by name', () => {
     const { metric } = alarmsIn(template).target;
     expect(metric.map((name) => name.replace(/^Alarms(.*)[0-9A-F]{8}$/, '$1'))).toEqual(
-      alarms.vetoAlarms.map(({ node }) => node.id),
+      alarms.rollbackAlarms.map(({ node }) => node.id),
     );
   });
 });
@@ -286,7 +288,7 @@ describe('of a cutover', () => {
 test('custom: of a fixed number of proxies nobody is told that there are as many', () => {
   const stack = newStack();
   const alarms = new MigrationAlarms(stack, 'Alarms', newParts(stack, { isFixed: true }));
-  expect(idsOf(alarms.alarms).filter((id) => id.endsWith('AtMaximum'))).toEqual([]);
+  expect(findIds(alarms.alarms).filter((id) => id.endsWith('AtMaximum'))).toEqual([]);
 });
 
 test('refuses sides that were confused', () => {
@@ -304,7 +306,7 @@ test('imported: watches a load balancer, a network and a cluster of another stac
   expect(alarm(template, 'RejectedConnections').Properties.Dimensions).toEqual([
     { Name: 'LoadBalancer', Value: LOAD_BALANCER },
   ]);
-  expect(metricsOf(alarm(template, 'LoadBalancerErrors'))).toEqual([
+  expect(findMetrics(alarm(template, 'LoadBalancerErrors'))).toEqual([
     expect.objectContaining({ Dimensions: [{ Name: 'LoadBalancer', Value: LOAD_BALANCER }] }),
     expect.objectContaining({ Dimensions: [{ Name: 'LoadBalancer', Value: LOAD_BALANCER }] }),
   ]);

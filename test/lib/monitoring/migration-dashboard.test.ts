@@ -2,7 +2,7 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { NO_CONNECTIONS } from '../../../core/proxy/connections';
 import { MetricLine, drainLine, liveLines, trafficLine } from '../../../core/proxy/embedded-metrics';
-import { CutoverWiring } from '../../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { metricsPort } from '../../../lambda/adapters/metrics';
 import { MigrationAlarms } from '../../../lib/monitoring/migration-alarms';
 import { MigrationDashboard, MigrationDashboardProps } from '../../../lib/monitoring/migration-dashboard';
@@ -29,16 +29,16 @@ function show(stack: Stack, parts: Parts, props: Partial<MigrationDashboardProps
   return Template.fromStack(stack);
 }
 
-const dashboardOf = (template: Template) => resourceLike(template, 'AWS::CloudWatch::Dashboard', /./)[1].Properties;
+const findDashboard = (template: Template) => resourceLike(template, 'AWS::CloudWatch::Dashboard', /./)[1].Properties;
 
 /** The body with every reference as `<LogicalId>` or `<LogicalId.Attribute>`. */
-function widgetsOf(template: Template): Widget[] {
-  const body = dashboardOf(template).DashboardBody as { 'Fn::Join': [string, unknown[]] };
-  const text = body['Fn::Join'][1].map((part) => (typeof part === 'string' ? part : nameOf(part))).join('');
+function findWidgets(template: Template): Widget[] {
+  const body = findDashboard(template).DashboardBody as { 'Fn::Join': [string, unknown[]] };
+  const text = body['Fn::Join'][1].map((part) => (typeof part === 'string' ? part : formatName(part))).join('');
   return (JSON.parse(text) as { widgets: Widget[] }).widgets;
 }
 
-function nameOf(reference: unknown): string {
+function formatName(reference: unknown): string {
   const { Ref, 'Fn::GetAtt': attribute } = reference as { Ref?: string; 'Fn::GetAtt'?: [string, string] };
   return `<${Ref ?? attribute?.join('.') ?? JSON.stringify(reference).replace(/"/g, "'")}>`;
 }
@@ -73,7 +73,7 @@ function published(): string[] {
     drainLine('shop', NO_CONNECTIONS, 0),
   ];
   process.stdout.write = (text: unknown) => lines.push(JSON.parse(String(text)) as MetricLine) > 0;
-  metricsPort({ cutoverName: 'Cutover' } as CutoverWiring).weights({ source: 1, target: 0 }, 0);
+  metricsPort({ cutoverName: 'Cutover' } as CutoverConfig).weights({ source: 1, target: 0 }, 0);
   process.stdout.write = write;
   return lines.flatMap(({ _aws }) =>
     _aws.CloudWatchMetrics.flatMap(({ Dimensions, Metrics }) =>
@@ -86,7 +86,7 @@ describe('default', () => {
   const stack = newStack();
   const parts = newParts(stack);
   const template = show(stack, parts);
-  const widgets = widgetsOf(template);
+  const widgets = findWidgets(template);
 
   test('says on top how to go back', () => {
     const [first] = widgets;
@@ -185,8 +185,8 @@ describe('default', () => {
   });
 
   test('shows three hours, under the name that CloudFormation gives', () => {
-    expect(dashboardOf(template).DashboardName).toBeUndefined();
-    expect(JSON.stringify(dashboardOf(template).DashboardBody)).toContain('-PT3H');
+    expect(findDashboard(template).DashboardName).toBeUndefined();
+    expect(JSON.stringify(findDashboard(template).DashboardBody)).toContain('-PT3H');
   });
 
   test('a side has one name and one colour', () => {
@@ -205,27 +205,27 @@ test('custom: takes alarms, which come first, a name and an interval', () => {
   const parts = newParts(stack);
   const alarms = new MigrationAlarms(stack, 'Alarms', parts);
   const template = show(stack, parts, { alarms, dashboardName: 'shop-migration', defaultInterval: Duration.days(1) });
-  const [, first] = widgetsOf(template);
+  const [, first] = findWidgets(template);
   expect(first).toMatchObject({ type: 'alarm', x: 0, y: 2, width: 12, properties: { title: 'Is it safe to go on?' } });
   expect(first?.properties.alarms).toHaveLength(alarms.alarms.length);
-  expect(dashboardOf(template).DashboardName).toBe('shop-migration');
-  expect(JSON.stringify(dashboardOf(template).DashboardBody)).toContain('-P1D');
+  expect(findDashboard(template).DashboardName).toBe('shop-migration');
+  expect(JSON.stringify(findDashboard(template).DashboardBody)).toContain('-P1D');
 });
 
 test('custom: shows the alarms of a cutover that is watched later', () => {
   const stack = newStack();
   const parts = newParts(stack);
   const alarms = new MigrationAlarms(stack, 'Alarms', parts);
-  const cutover = newCutover(stack, parts, alarms.vetoAlarms);
+  const cutover = newCutover(stack, parts, alarms.rollbackAlarms);
   new MigrationDashboard(stack, 'Dashboard', { ...parts, cutover, alarms });
   alarms.watchCutover(cutover);
-  const [, first] = widgetsOf(Template.fromStack(stack));
+  const [, first] = findWidgets(Template.fromStack(stack));
   expect(first?.properties.alarms).toEqual(expect.arrayContaining([expect.stringMatching(/^<AlarmsRecoveryFailed/)]));
 });
 
 test('imported: shows a load balancer and a cluster of another stack', () => {
   const stack = newStack();
-  const widgets = widgetsOf(show(stack, importedParts(stack)));
+  const widgets = findWidgets(show(stack, importedParts(stack)));
   expect(JSON.stringify(titled(widgets, /^Errors of the load balancer/).properties.metrics)).toContain(LOAD_BALANCER);
   expect(titled(widgets, /^CPU/).properties.metrics?.[0]).toEqual(expect.arrayContaining(['ClusterName', 'shop']));
 });

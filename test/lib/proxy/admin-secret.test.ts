@@ -2,14 +2,14 @@ import { Duration } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { AdminSecret } from '../../../lib';
-import { defaultMigration, newStack, resourceLike, resourcesOf } from '../fixture';
+import { defaultMigration, newStack, resourceLike, listResources } from '../fixture';
 
 interface Policy {
   readonly Statement: readonly { readonly Action: string | string[]; readonly Resource: unknown }[];
 }
 
 /** What a role may do with a secret, and with nothing else. */
-function secretActionsOf(template: Template, role: RegExp): string[] {
+function findSecretActions(template: Template, role: RegExp): string[] {
   const [, { Properties }] = resourceLike(template, 'AWS::IAM::Policy', role);
   const statements = (Properties.PolicyDocument as Policy).Statement;
   return statements.flatMap(({ Action }) => Action).filter((action) => action.startsWith('secretsmanager:'));
@@ -24,7 +24,10 @@ test('default: it is not rotated, and each task may read it again', () => {
     const [container] = Properties.ContainerDefinitions as { Environment: unknown[] }[];
     expect(container?.Environment).toContainEqual({ Name: 'DRAINSHIFT_ADMIN_SECRET_ARN', Value: { Ref: secret } });
     const role = new RegExp(`^Migration${side}.*TaskRole`);
-    expect(secretActionsOf(template, role)).toEqual(['secretsmanager:GetSecretValue', 'secretsmanager:DescribeSecret']);
+    expect(findSecretActions(template, role)).toEqual([
+      'secretsmanager:GetSecretValue',
+      'secretsmanager:DescribeSecret',
+    ]);
   }
 });
 
@@ -46,7 +49,7 @@ test('custom: Secrets Manager alone rotates it, and its function may touch no ot
     RotateImmediatelyOnUpdate: false,
   });
   template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 });
-  const permissions = Object.values(resourcesOf(template, 'AWS::Lambda::Permission'));
+  const permissions = Object.values(listResources(template, 'AWS::Lambda::Permission'));
   expect(permissions.map(({ Properties }) => Properties.Principal)).toEqual(['secretsmanager.amazonaws.com']);
   const [, policy] = resourceLike(template, 'AWS::IAM::Policy', /^AdminRotation/);
   const onAll = (policy.Properties.PolicyDocument as Policy).Statement.filter(({ Resource }) => Resource === '*');

@@ -6,7 +6,7 @@ import { MigrationSide } from '../../../lib/traffic/migration-side';
 import { Ec2ComputeProps, ProxyCompute } from '../../../lib/proxy/proxy-compute';
 import { ProxyServiceProps } from '../../../lib/proxy/proxy-service-props';
 import { newStack, resourceLike } from '../fixture';
-import { newProxies, SERVICE, TASK, templateOf } from './proxy-fixture';
+import { newProxies, SERVICE, TASK, findTemplate } from './proxy-fixture';
 
 const ASSOCIATION = 'AWS::ECS::ClusterCapacityProviderAssociations';
 
@@ -26,7 +26,7 @@ function withImportedCluster(props: Partial<ProxyServiceProps>): Template {
 }
 
 test('default: Fargate on demand, on ARM, half a core and a worker', () => {
-  const template = templateOf();
+  const template = findTemplate();
   template.hasResourceProperties(SERVICE, { LaunchType: 'FARGATE', CapacityProviderStrategy: Match.absent() });
   template.hasResourceProperties(TASK, {
     RequiresCompatibilities: ['FARGATE'],
@@ -41,7 +41,7 @@ describe('Fargate Spot', () => {
   const target = { side: MigrationSide.TARGET };
 
   test('default: one proxy on demand, most of the others on Spot, once the cluster has both', () => {
-    const template = templateOf({ ...target, compute: ProxyCompute.fargateSpot() });
+    const template = findTemplate({ ...target, compute: ProxyCompute.fargateSpot() });
     template.hasResourceProperties(SERVICE, {
       LaunchType: Match.absent(),
       CapacityProviderStrategy: [
@@ -56,7 +56,7 @@ describe('Fargate Spot', () => {
 
   test('custom: its own shares', () => {
     const compute = ProxyCompute.fargateSpot({ onDemandBase: 2, onDemandWeight: 2, spotWeight: 5 });
-    templateOf({ ...target, compute }).hasResourceProperties(SERVICE, {
+    findTemplate({ ...target, compute }).hasResourceProperties(SERVICE, {
       CapacityProviderStrategy: [
         { CapacityProvider: 'FARGATE', Base: 2, Weight: 2 },
         { CapacityProvider: 'FARGATE_SPOT', Weight: 5 },
@@ -69,7 +69,7 @@ describe('Fargate Spot', () => {
   });
 
   test('refused for the source, and with shares that there are not', () => {
-    expect(() => templateOf({ compute: ProxyCompute.fargateSpot() })).toThrow(
+    expect(() => findTemplate({ compute: ProxyCompute.fargateSpot() })).toThrow(
       "'compute' must be without Spot for the source, which serves today, got fargateSpot",
     );
     expect(() => ProxyCompute.fargateSpot({ onDemandBase: -1 })).toThrow(
@@ -88,7 +88,7 @@ describe('EC2', () => {
   const ec2 = (props?: Ec2ComputeProps) => ({ compute: ProxyCompute.ec2(props) });
 
   describe('default', () => {
-    const template = templateOf(ec2());
+    const template = findTemplate(ec2());
 
     test('an Auto Scaling group of its own, which the cluster scales, and which drains its instances', () => {
       template.hasResourceProperties('AWS::AutoScaling::AutoScalingGroup', {
@@ -145,7 +145,7 @@ describe('EC2', () => {
 
   test('custom: instances of another kind and number', () => {
     const instanceType = InstanceType.of(InstanceClass.C7I, InstanceSize.XLARGE);
-    const template = templateOf({
+    const template = findTemplate({
       ...ec2({ instanceType, minInstances: 0, maxInstances: 4 }),
       cpuArchitecture: CpuArchitecture.X86_64,
       cpu: 3072,
@@ -188,7 +188,7 @@ describe('EC2', () => {
   });
 
   test('a proxy that just fits onto an instance of the default is accepted', () => {
-    expect(() => templateOf({ ...ec2(), cpu: 2048, memoryLimitMiB: 7168 })).not.toThrow();
+    expect(() => findTemplate({ ...ec2(), cpu: 2048, memoryLimitMiB: 7168 })).not.toThrow();
   });
 
   test.each<[Ec2ComputeProps, Partial<ProxyServiceProps>, string]>([
@@ -221,7 +221,7 @@ describe('EC2', () => {
     ],
     [{}, { cpu: 64 }, "'cpu' must be an integer from 128 to 196608, got 64"],
   ])('refused %#', (compute, props, message) => {
-    expect(() => templateOf({ ...ec2(compute), ...props })).toThrow(message);
+    expect(() => findTemplate({ ...ec2(compute), ...props })).toThrow(message);
   });
 });
 
@@ -235,7 +235,7 @@ test.each([
     "'memoryLimitMiB' must be from 16384 to 61440 in steps of 4096 with a cpu of 8192 on Fargate, got 17408",
   ],
 ])('refused: %i units with %i MiB', (cpu, memoryLimitMiB, message) => {
-  expect(() => templateOf({ cpu, memoryLimitMiB })).toThrow(message);
+  expect(() => findTemplate({ cpu, memoryLimitMiB })).toThrow(message);
 });
 
 test.each([
@@ -244,7 +244,7 @@ test.each([
   [4096, 30720],
   [16384, 122880],
 ])('%i units with %i MiB are accepted', (cpu, memoryLimitMiB) => {
-  expect(() => templateOf({ cpu, memoryLimitMiB })).not.toThrow();
+  expect(() => findTemplate({ cpu, memoryLimitMiB })).not.toThrow();
 });
 
 test.each([ProxyCompute.fargate(), ProxyCompute.ec2()])('a size that is known only at deployment passes', (compute) => {

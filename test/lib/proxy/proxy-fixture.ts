@@ -47,7 +47,7 @@ function listenFor(stack: Stack, vpc: Vpc, group: StickyTargetGroup): Applicatio
   });
 }
 
-export function templateOf(
+export function findTemplate(
   props: Partial<ProxyServiceProps> = {},
   group: Partial<StickyTargetGroupProps> = {},
 ): Template {
@@ -64,12 +64,12 @@ export interface Container {
 }
 
 /** The proxy's container. */
-export function containerOf(template: Template): Container {
+export function findContainer(template: Template): Container {
   const [, task] = resourceLike(template, TASK, /./);
   return (task.Properties.ContainerDefinitions as Container[])[0]!;
 }
 
 /** The environment of the proxy by its names. */
-export function environmentOf(template: Template): Record<string, unknown> {
-  return Object.fromEntries(containerOf(template).Environment.map(({ Name, Value }) => [Name, Value]));
+export function buildEnvironment(template: Template): Record<string, unknown> {
+  return Object.fromEntries(findContainer(template).Environment.map(({ Name, Value }) => [Name, Value]));
 }

@@ -20,7 +20,7 @@ interface DockerImage {
   readonly source: { readonly platform: string; readonly dockerBuildArgs?: Record<string, string> };
 }
 
-function dockerImagesOf(stack: Stack): Record<string, DockerImage> {
+function findDockerImages(stack: Stack): Record<string, DockerImage> {
   const { directory } = (stack.node.root as App).synth();
   const assets = readFileSync(join(directory, `${stack.artifactId}.assets.json`), 'utf8');
   return (JSON.parse(assets) as { dockerImages: Record<string, DockerImage> }).dockerImages;
@@ -43,7 +43,7 @@ test('custom: its base images come from mirrors', () => {
     distrolessRegistry: 'mirror.example.com:5000/distroless',
   });
   newProxies(stack, { image });
-  const [{ source } = {}] = Object.values(dockerImagesOf(stack));
+  const [{ source } = {}] = Object.values(findDockerImages(stack));
   expect(source?.dockerBuildArgs).toEqual({
     NODE_REGISTRY: '111122223333.dkr.ecr.eu-central-1.amazonaws.com/docker-hub/library',
     DISTROLESS_REGISTRY: 'mirror.example.com:5000/distroless',
@@ -118,7 +118,7 @@ test.each([
 ])('built for the processors that the task asks for: %j', (cpuArchitecture, platform) => {
   const stack = newStack();
   newProxies(stack, { cpuArchitecture });
-  expect(Object.values(dockerImagesOf(stack)).map(({ source }) => source.platform)).toEqual([platform]);
+  expect(Object.values(findDockerImages(stack)).map(({ source }) => source.platform)).toEqual([platform]);
 });
 
 test('refused: processors that there is no image for', () => {

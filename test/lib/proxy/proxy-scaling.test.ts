@@ -6,8 +6,8 @@ import { DrainProfile } from '../../../lib/shared/drain-profile';
 import { ProxyScaling } from '../../../lib/proxy/proxy-scaling';
 import { StickyTargetGroup } from '../../../lib/load-balancer/sticky-target-group';
 import { CONNECTION_BYTES, EXCHANGE_BYTES, TLS_BYTES } from '../../../proxy/data-plane/shared/memory-budget';
-import { newStack, resourcesOf } from '../fixture';
-import { newProxies, templateOf } from './proxy-fixture';
+import { newStack, listResources } from '../fixture';
+import { newProxies, findTemplate } from './proxy-fixture';
 
 const POLICY = 'AWS::ApplicationAutoScaling::ScalingPolicy';
 
@@ -20,19 +20,19 @@ interface Tracking {
 }
 
 /** The policies by what they track. */
-function policiesOf(template: Template): Record<string, Tracking> {
-  const all = Object.values(resourcesOf(template, POLICY)).map(
+function findPolicies(template: Template): Record<string, Tracking> {
+  const all = Object.values(listResources(template, POLICY)).map(
     ({ Properties }) => Properties.TargetTrackingScalingPolicyConfiguration as Tracking,
   );
-  const nameOf = (policy: Tracking) =>
+  const formatName = (policy: Tracking) =>
     policy.PredefinedMetricSpecification?.PredefinedMetricType ??
     (policy.CustomizedMetricSpecification?.MetricName as string);
-  return Object.fromEntries(all.map((policy) => [nameOf(policy), policy]));
+  return Object.fromEntries(all.map((policy) => [formatName(policy), policy]));
 }
 
 describe('default', () => {
-  const template = templateOf();
-  const policies = policiesOf(template);
+  const template = findTemplate();
+  const policies = findPolicies(template);
 
   test('follows CPU, requests and live connections', () => {
     expect(Object.fromEntries(Object.entries(policies).map(([name, { TargetValue }]) => [name, TargetValue]))).toEqual({
@@ -64,7 +64,7 @@ describe('default', () => {
 });
 
 test('custom: its own figures, and only those that are asked for', () => {
-  const template = templateOf({
+  const template = findTemplate({
     minTasks: 1,
     maxTasks: 3,
     scaling: {
@@ -75,7 +75,7 @@ test('custom: its own figures, and only those that are asked for', () => {
       scaleOutCooldown: Duration.seconds(30),
     },
   });
-  expect(policiesOf(template)).toEqual({
+  expect(findPolicies(template)).toEqual({
     ECSServiceAverageCPUUtilization: expect.objectContaining({ TargetValue: 40, ScaleInCooldown: 1200 }) as Tracking,
     LiveConnections: expect.objectContaining({ TargetValue: 900, ScaleOutCooldown: 30 }) as Tracking,
   });
@@ -83,8 +83,8 @@ test('custom: its own figures, and only those that are asked for', () => {
 });
 
 test('custom: a larger proxy is given more', () => {
-  const { ALBRequestCountPerTarget: requests, LiveConnections: connections } = policiesOf(
-    templateOf({ cpu: 8192, memoryLimitMiB: 16384 }),
+  const { ALBRequestCountPerTarget: requests, LiveConnections: connections } = findPolicies(
+    findTemplate({ cpu: 8192, memoryLimitMiB: 16384 }),
   );
   expect([requests?.TargetValue, connections?.TargetValue]).toEqual([480_000, 20_000]);
 });
@@ -104,8 +104,8 @@ test.each([
 ])(
   'the size of a proxy says what it is kept to, and one of two can take the connections of the other: %j',
   (size, figures, cpu, memory) => {
-    const template = templateOf(size);
-    const { ECSServiceAverageCPUUtilization, ALBRequestCountPerTarget, LiveConnections } = policiesOf(template);
+    const template = findTemplate(size);
+    const { ECSServiceAverageCPUUtilization, ALBRequestCountPerTarget, LiveConnections } = findPolicies(template);
     const kept = [ECSServiceAverageCPUUtilization, ALBRequestCountPerTarget, LiveConnections];
     expect(kept.map((policy) => policy?.TargetValue)).toEqual(figures);
     template.hasResourceProperties('AWS::ECS::TaskDefinition', { Cpu: cpu, Memory: memory });
@@ -115,7 +115,9 @@ test.each([
 
 test('custom: a drain is over before the next proxy is taken away', () => {
   const drainProfile = DrainProfile.custom({ drain: Duration.minutes(20) });
-  const cooldowns = Object.values(policiesOf(templateOf({}, { drainProfile }))).map((policy) => policy.ScaleInCooldown);
+  const cooldowns = Object.values(findPolicies(findTemplate({}, { drainProfile }))).map(
+    (policy) => policy.ScaleInCooldown,
+  );
   expect(cooldowns).toEqual([1230, 1230, 1230]);
 });
 
@@ -130,7 +132,7 @@ test.each<[ProxyScaling, string]>([
   ],
   [{ scaleOutCooldown: Duration.days(2) }, "'scaling.scaleOutCooldown' must be from 0 seconds to 1 day, got 2 days"],
 ])('refused %#', (scaling, message) => {
-  expect(() => templateOf({ scaling }, LONG)).toThrow(message);
+  expect(() => findTemplate({ scaling }, LONG)).toThrow(message);
 });
 
 test.each([
@@ -138,7 +140,7 @@ test.each([
   [{ minTasks: 3, maxTasks: 2 }, "'maxTasks' must be at least minTasks, which is 3, got 2"],
   [{ maxTasks: 201 }, "'maxTasks' must be an integer from 1 to 200, got 201"],
 ])('refused: %j', (props, message) => {
-  expect(() => templateOf(props)).toThrow(message);
+  expect(() => findTemplate(props)).toThrow(message);
 });
 
 test.each([
@@ -146,7 +148,7 @@ test.each([
   [{ maxTasks: 201 }, 'minTasks', "'maxTasks' must be an integer from 1 to 200, got 201"],
 ])('refused: %j, whatever %s will be', (props, later, message) => {
   const number = new CfnParameter(newStack(), 'Number', { type: 'Number' }).valueAsNumber;
-  expect(() => templateOf({ ...props, [later]: number })).toThrow(message);
+  expect(() => findTemplate({ ...props, [later]: number })).toThrow(message);
 });
 
 test('refused: a target group that no listener leads to', () => {
@@ -164,7 +166,7 @@ test('known only at deployment', () => {
   const scaling = { requestsPerTarget: number, scaleInCooldown: later, scaleOutCooldown: later };
   newProxies(stack, { minTasks: number, maxTasks: number, scaling });
   const ref = { Ref: 'Number' };
-  expect(policiesOf(Template.fromStack(stack)).ALBRequestCountPerTarget).toMatchObject({
+  expect(findPolicies(Template.fromStack(stack)).ALBRequestCountPerTarget).toMatchObject({
     TargetValue: ref,
     ScaleInCooldown: ref,
     ScaleOutCooldown: ref,
@@ -174,6 +176,6 @@ test('known only at deployment', () => {
 test('workers that are known only at deployment count as one', () => {
   const stack = newStack();
   newProxies(stack, { workers: new CfnParameter(stack, 'Number', { type: 'Number' }).valueAsNumber });
-  const { ALBRequestCountPerTarget: requests, LiveConnections: connections } = policiesOf(Template.fromStack(stack));
+  const { ALBRequestCountPerTarget: requests, LiveConnections: connections } = findPolicies(Template.fromStack(stack));
   expect([requests?.TargetValue, connections?.TargetValue]).toEqual([60_000, 2_500]);
 });

@@ -10,13 +10,13 @@ import { DrainProfile } from '../../../lib/shared/drain-profile';
 import { MigrationSide } from '../../../lib/traffic/migration-side';
 import { ProxyServiceProps } from '../../../lib/proxy/proxy-service-props';
 import { SessionStore } from '../../../lib/session-store/session-store';
-import { newStack, resourceLike, resourcesOf } from '../fixture';
-import { Container, containerOf, environmentOf, newProxies, SERVICE, TASK, templateOf } from './proxy-fixture';
+import { newStack, resourceLike, listResources } from '../fixture';
+import { Container, findContainer, buildEnvironment, newProxies, SERVICE, TASK, findTemplate } from './proxy-fixture';
 
 const POLICY = 'AWS::IAM::Policy';
 
 describe('default', () => {
-  const template = templateOf();
+  const template = findTemplate();
 
   test('runs the image without a shell, a root user or a writable disk', () => {
     template.hasResourceProperties(TASK, {
@@ -38,7 +38,7 @@ describe('default', () => {
   });
 
   test('tells the proxy its side, its addresses, its upstream, its worker and what it writes to AWS', () => {
-    expect(environmentOf(template)).toEqual({
+    expect(buildEnvironment(template)).toEqual({
       DRAINSHIFT_SIDE: 'source',
       DRAINSHIFT_LISTEN: '0.0.0.0:8443',
       DRAINSHIFT_ADMIN: '0.0.0.0:9901',
@@ -60,17 +60,17 @@ describe('default', () => {
   });
 
   test('gives the admin secret as a secret, and never as text', () => {
-    expect(Object.keys(environmentOf(template))).not.toContain('DRAINSHIFT_ADMIN_SECRET');
-    expect(containerOf(template).Secrets).toEqual([
+    expect(Object.keys(buildEnvironment(template))).not.toContain('DRAINSHIFT_ADMIN_SECRET');
+    expect(findContainer(template).Secrets).toEqual([
       { Name: 'DRAINSHIFT_ADMIN_SECRET', ValueFrom: { Ref: expect.stringMatching(/^Secret/) as string } },
     ]);
   });
 
   test('ends its grace period before ECS kills it', () => {
-    const environment = environmentOf(template);
+    const environment = buildEnvironment(template);
     const seconds = (name: string) => Number(environment[`DRAINSHIFT_${name}_SECONDS`]);
     const needed = seconds('PROPAGATION') + seconds('GRACE_PERIOD') + seconds('GRACEFUL_SHUTDOWN_TIMEOUT');
-    expect(needed).toBeLessThan(containerOf(template).StopTimeout);
+    expect(needed).toBeLessThan(findContainer(template).StopTimeout);
   });
 
   test('rolls a failed deployment back, evens out the zones, lets nobody execute and has no public address', () => {
@@ -93,7 +93,7 @@ describe('default', () => {
   });
 
   test('tags its tasks, by which they are told apart from others of the cluster', () => {
-    const [service] = Object.values(resourcesOf(template, SERVICE));
+    const [service] = Object.values(listResources(template, SERVICE));
     expect(service?.Properties).toMatchObject({ PropagateTags: 'SERVICE', Tags: [{ Key: 'drainshift:proxies' }] });
   });
 
@@ -148,7 +148,7 @@ describe('default', () => {
 
 describe('custom', () => {
   test('takes sizes, processors, subnets and settings of the proxy', () => {
-    const template = templateOf({
+    const template = findTemplate({
       side: MigrationSide.TARGET,
       upstreamUrl: 'https://new.internal',
       cpu: 2048,
@@ -164,14 +164,14 @@ describe('custom', () => {
       RuntimePlatform: Match.objectLike({ CpuArchitecture: 'X86_64' }),
     });
     template.hasResourceProperties(SERVICE, { AvailabilityZoneRebalancing: 'DISABLED' });
-    expect(environmentOf(template)).toMatchObject({
+    expect(buildEnvironment(template)).toMatchObject({
       DRAINSHIFT_SIDE: 'target',
       DRAINSHIFT_WORKERS: '2',
       DRAINSHIFT_TASK_PROTECTION: 'false',
       DRAINSHIFT_UPSTREAM_IDLE_SECONDS: '180',
       DRAINSHIFT_ACCESS_LOG: 'on',
     });
-    expect(JSON.stringify(resourcesOf(template, POLICY))).not.toContain('ecs:UpdateTaskProtection');
+    expect(JSON.stringify(listResources(template, POLICY))).not.toContain('ecs:UpdateTaskProtection');
   });
 
   test.each([
@@ -179,34 +179,34 @@ describe('custom', () => {
     [{ cpu: 16384, memoryLimitMiB: 32768 }, '16'],
     [{ cpu: 4096, memoryLimitMiB: 8192, workers: 3 }, '3'],
   ])('workers: %j', (props, workers) => {
-    expect(environmentOf(templateOf(props)).DRAINSHIFT_WORKERS).toBe(workers);
+    expect(buildEnvironment(findTemplate(props)).DRAINSHIFT_WORKERS).toBe(workers);
   });
 
   test('the memory for connections is half of the task, or what is asked for', () => {
-    const budget = (props: Partial<ProxyServiceProps>) => environmentOf(templateOf(props)).DRAINSHIFT_MEMORY_BYTES;
+    const budget = (props: Partial<ProxyServiceProps>) => buildEnvironment(findTemplate(props)).DRAINSHIFT_MEMORY_BYTES;
     expect(budget({})).toBe(String(512 * 2 ** 20));
     expect(budget({ cpu: 4096 })).toBe(String(4096 * 2 ** 20));
     expect(budget({ environment: { DRAINSHIFT_MEMORY_BYTES: '1000000' } })).toBe('1000000');
     const stack = newStack();
     newProxies(stack, { memoryLimitMiB: new CfnParameter(stack, 'Memory', { type: 'Number' }).valueAsNumber });
-    expect(environmentOf(Template.fromStack(stack))).not.toHaveProperty('DRAINSHIFT_MEMORY_BYTES');
+    expect(buildEnvironment(Template.fromStack(stack))).not.toHaveProperty('DRAINSHIFT_MEMORY_BYTES');
   });
 
   test('drains as its target group does', () => {
-    const template = templateOf({}, { drainProfile: DrainProfile.SHORT_LIVED });
-    expect(containerOf(template).StopTimeout).toBe(50);
-    expect(environmentOf(template)).toMatchObject({
+    const template = findTemplate({}, { drainProfile: DrainProfile.SHORT_LIVED });
+    expect(findContainer(template).StopTimeout).toBe(50);
+    expect(buildEnvironment(template)).toMatchObject({
       DRAINSHIFT_STOP_TIMEOUT_SECONDS: '50',
       DRAINSHIFT_GRACE_PERIOD_SECONDS: '30',
     });
   });
 
   test('drains by a profile of its own that fits the target group', () => {
-    const template = templateOf(
+    const template = findTemplate(
       { drainProfile: DrainProfile.SHORT_LIVED },
       { drainProfile: DrainProfile.WEBSOCKET_HEAVY },
     );
-    expect(containerOf(template).StopTimeout).toBe(50);
+    expect(findContainer(template).StopTimeout).toBe(50);
     template.hasResourceProperties('AWS::ElasticLoadBalancingV2::TargetGroup', {
       TargetGroupAttributes: Match.arrayWith([{ Key: 'deregistration_delay.timeout_seconds', Value: '330' }]),
     });
@@ -222,7 +222,7 @@ describe('custom', () => {
   });
 
   test('keeps its log as long as asked', () => {
-    templateOf({ logRetention: RetentionDays.ONE_YEAR }).hasResourceProperties('AWS::Logs::LogGroup', {
+    findTemplate({ logRetention: RetentionDays.ONE_YEAR }).hasResourceProperties('AWS::Logs::LogGroup', {
       RetentionInDays: 365,
     });
   });
@@ -230,7 +230,7 @@ describe('custom', () => {
 
 describe('ECS Exec', () => {
   test('has somewhere to write, on a file system that is read-only all the same', () => {
-    const template = templateOf({ enableExecuteCommand: true });
+    const template = findTemplate({ enableExecuteCommand: true });
     template.hasResourceProperties(SERVICE, { EnableExecuteCommand: true });
     template.hasResourceProperties(TASK, {
       Volumes: [{ Name: 'execute-command-lib' }, { Name: 'execute-command-log' }],
@@ -266,7 +266,7 @@ describe('ECS Exec', () => {
 });
 
 describe('the way to the backend', () => {
-  const egressOf = (stack: Stack, upstreamUrl: string) => {
+  const findEgress = (stack: Stack, upstreamUrl: string) => {
     newProxies(stack, { upstreamUrl });
     const [, group] = resourceLike(Template.fromStack(stack), 'AWS::EC2::SecurityGroup', /^Proxies/);
     const rules = group.Properties.SecurityGroupEgress as Record<string, unknown>[];
@@ -280,14 +280,14 @@ describe('the way to the backend', () => {
     ['http://[2001:db8::1]:8080', [https, ['::/0', 8080, 8080]]],
     ['https://[2001:db8::1]', [https, ['::/0', 443, 443]]],
   ])('%s', (upstreamUrl, rules) => {
-    expect(egressOf(newStack(), upstreamUrl)).toEqual(rules);
+    expect(findEgress(newStack(), upstreamUrl)).toEqual(rules);
   });
 
   test('a name that is known only at deployment: by the port that is written, or by all', () => {
     const [one, other] = [newStack(), newStack()];
     const name = (stack: Stack) => new CfnParameter(stack, 'Name').valueAsString;
-    expect(egressOf(one, `http://${name(one)}:8080`)).toEqual([https, ['0.0.0.0/0', 8080, 8080]]);
-    expect(egressOf(other, `http://${name(other)}`)).toEqual([https, ['0.0.0.0/0', 0, 65_535]]);
+    expect(findEgress(one, `http://${name(one)}:8080`)).toEqual([https, ['0.0.0.0/0', 8080, 8080]]);
+    expect(findEgress(other, `http://${name(other)}`)).toEqual([https, ['0.0.0.0/0', 0, 65_535]]);
   });
 });
 
@@ -320,11 +320,11 @@ describe('session store', () => {
     const vpc = new Vpc(stack, 'StoreVpc');
     newProxies(stack, { sessionStore: new SessionStore(stack, 'Sessions', { vpc }) });
     const template = Template.fromStack(stack);
-    expect(environmentOf(template)).toMatchObject({
+    expect(buildEnvironment(template)).toMatchObject({
       DRAINSHIFT_SESSION_STORE_URL: { 'Fn::Join': ['', expect.arrayContaining(['rediss://']) as []] },
       DRAINSHIFT_SESSION_STORE_USER: 'sessions',
     });
-    expect(containerOf(template).Secrets).toContainEqual({
+    expect(findContainer(template).Secrets).toContainEqual({
       Name: 'DRAINSHIFT_SESSION_STORE_PASSWORD',
       ValueFrom: { 'Fn::Join': ['', [{ Ref: expect.stringMatching(/^SessionsSecret/) as string }, ':password::']] },
     });
@@ -342,9 +342,9 @@ describe('session store', () => {
     });
     newProxies(stack, { sessionStore });
     const template = Template.fromStack(stack);
-    expect(environmentOf(template).DRAINSHIFT_SESSION_STORE_URL).toBe('rediss://cache.internal:6379');
-    expect(environmentOf(template)).not.toHaveProperty('DRAINSHIFT_SESSION_STORE_USER');
-    expect(containerOf(template).Secrets.map(({ Name }) => Name)).toEqual(['DRAINSHIFT_ADMIN_SECRET']);
+    expect(buildEnvironment(template).DRAINSHIFT_SESSION_STORE_URL).toBe('rediss://cache.internal:6379');
+    expect(buildEnvironment(template)).not.toHaveProperty('DRAINSHIFT_SESSION_STORE_USER');
+    expect(findContainer(template).Secrets.map(({ Name }) => Name)).toEqual(['DRAINSHIFT_ADMIN_SECRET']);
   });
 });
 
@@ -361,7 +361,7 @@ test('imported: a session store and operators of other stacks of the app', () =>
   const bastion = new SecurityGroup(after, 'Bastion', { vpc, allowAllOutbound: false });
   proxies.grantDrain(new Role(after, 'Operator', { assumedBy: new AccountRootPrincipal() }), bastion);
   const opened = (of: Stack) =>
-    Object.values(resourcesOf(Template.fromStack(of), 'AWS::EC2::SecurityGroupIngress')).map(
+    Object.values(listResources(Template.fromStack(of), 'AWS::EC2::SecurityGroupIngress')).map(
       ({ Properties }) => Properties.FromPort,
     );
   // Who comes later knows who was there before, and never the other way round: stacks cannot wait for each other.
@@ -433,7 +433,7 @@ test('its metrics are those that the proxies write, and those of the load balanc
     'AWS/ECS MemoryUtilization Average',
   ]);
   expect(proxies.metricRequests().dimensions).toEqual({ Service: proxies.serviceName });
-  expect(environmentOf(Template.fromStack(stack)).DRAINSHIFT_SERVICE_NAME).toBe(proxies.serviceName);
+  expect(buildEnvironment(Template.fromStack(stack)).DRAINSHIFT_SERVICE_NAME).toBe(proxies.serviceName);
 });
 
 test('imported: takes a cluster, a secret and a log of another stack', () => {
@@ -456,10 +456,10 @@ test('imported: takes a cluster, a secret and a log of another stack', () => {
   const template = Template.fromStack(stack);
   template.hasResourceProperties(SERVICE, { Cluster: 'shared' });
   template.resourceCountIs('AWS::Logs::LogGroup', 0);
-  expect(containerOf(template).Secrets).toEqual([
+  expect(findContainer(template).Secrets).toEqual([
     { Name: 'DRAINSHIFT_ADMIN_SECRET', ValueFrom: expect.stringMatching(/secret:admin-AbCdEf/) as string },
   ]);
-  expect(JSON.stringify(containerOf(template))).toContain('"awslogs-group":"/shared"');
+  expect(JSON.stringify(findContainer(template))).toContain('"awslogs-group":"/shared"');
 });
 
 test.each<[Partial<ProxyServiceProps>, string]>([
@@ -480,7 +480,7 @@ test.each<[Partial<ProxyServiceProps>, string]>([
     "'environment.DRAINSHIFT_ADMIN_SECRET' must be left to the construct, got a value",
   ],
 ])('refused %#', (props, message) => {
-  expect(() => templateOf(props)).toThrow(message);
+  expect(() => findTemplate(props)).toThrow(message);
 });
 
 test('refused: a retention for a log that is not made here', () => {
@@ -498,10 +498,10 @@ test('what is known only at deployment passes, and reaches the template', () => 
   const drainProfile = DrainProfile.custom({ drain: later, deregistrationDelay: later, stopTimeout: later });
   newProxies(stack, { workers: number, drainProfile }, { drainProfile });
   const template = Template.fromStack(stack);
-  expect(environmentOf(template)).toMatchObject({
+  expect(buildEnvironment(template)).toMatchObject({
     DRAINSHIFT_WORKERS: { Ref: 'Number' },
     DRAINSHIFT_STOP_TIMEOUT_SECONDS: { Ref: 'Number' },
   });
-  expect(environmentOf(template)).not.toHaveProperty('DRAINSHIFT_GRACE_PERIOD_SECONDS');
-  expect(containerOf(template).StopTimeout).toEqual({ Ref: 'Number' });
+  expect(buildEnvironment(template)).not.toHaveProperty('DRAINSHIFT_GRACE_PERIOD_SECONDS');
+  expect(findContainer(template).StopTimeout).toEqual({ Ref: 'Number' });
 });

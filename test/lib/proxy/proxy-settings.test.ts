@@ -8,10 +8,10 @@ import { newStack } from '../fixture';
 import { SESSION_STORE_PASSWORD_VARIABLE } from '../../../proxy/config/session-store-settings';
 import { SETTINGS } from '../../../proxy/config/settings';
 import { PROXY_VARIABLES } from '../../../core/cutover/cutover-config';
-import { containerOf, environmentOf, newProxies, templateOf } from './proxy-fixture';
+import { findContainer, buildEnvironment, newProxies, findTemplate } from './proxy-fixture';
 
 /** What a proxy makes of the environment that the constructs give it, with what AWS fills in. */
-function configOf(environment: Record<string, unknown>) {
+function resolveConfig(environment: Record<string, unknown>) {
   const filled = {
     ...(environment as Record<string, string>),
     DRAINSHIFT_ADMIN_SECRET: 'a'.repeat(64),
@@ -26,7 +26,7 @@ test.each([
   ['mixed', DrainProfile.MIXED],
   ['WebSocket-heavy', DrainProfile.WEBSOCKET_HEAVY],
 ])('a proxy takes the settings of the constructs, and its shutdown fits: %s', (_name, drainProfile) => {
-  const config = configOf(environmentOf(templateOf({}, { drainProfile })));
+  const config = resolveConfig(buildEnvironment(findTemplate({}, { drainProfile })));
   expect(budgetProblem(config)).toBeUndefined();
   expect(config).toMatchObject({
     gracePeriodSeconds: drainProfile.gracePeriod?.toSeconds(),
@@ -39,12 +39,12 @@ test.each([
 test('a proxy takes the session store of the constructs', () => {
   const stack = newStack();
   newProxies(stack, { sessionStore: new SessionStore(stack, 'Sessions', { vpc: new Vpc(stack, 'StoreVpc') }) });
-  const environment = environmentOf(Template.fromStack(stack));
+  const environment = buildEnvironment(Template.fromStack(stack));
   const url = {
     DRAINSHIFT_SESSION_STORE_URL: 'rediss://cache.internal:6379',
     DRAINSHIFT_SESSION_STORE_PASSWORD: 'word',
   };
-  expect(configOf({ ...environment, ...url }).sessionStore).toMatchObject({
+  expect(resolveConfig({ ...environment, ...url }).sessionStore).toMatchObject({
     host: 'cache.internal',
     user: 'sessions',
     password: 'word',
@@ -55,8 +55,8 @@ test('every setting of the constructs is one that a proxy has', () => {
   const stack = newStack();
   newProxies(stack, { sessionStore: new SessionStore(stack, 'Sessions', { vpc: new Vpc(stack, 'StoreVpc') }) });
   const template = Template.fromStack(stack);
-  const { Secrets } = containerOf(template);
-  const given = [...Object.keys(environmentOf(template)), ...Secrets.map(({ Name }) => Name)];
+  const { Secrets } = findContainer(template);
+  const given = [...Object.keys(buildEnvironment(template)), ...Secrets.map(({ Name }) => Name)];
   const secrets = [PROXY_VARIABLES.adminSecret, SESSION_STORE_PASSWORD_VARIABLE];
   const known = new Set<string>([...Object.values(SETTINGS), ...secrets]);
   expect(given.filter((name) => !known.has(name))).toEqual([]);

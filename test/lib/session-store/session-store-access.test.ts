@@ -95,10 +95,10 @@ withServer.each([
 });
 
 /** `undefined` for what is allowed. */
-async function refusalOf(...command: string[]): Promise<string | undefined> {
+async function findRejection(...command: string[]): Promise<string | undefined> {
   const { ask } = await login('root');
-  const answer = await ask('ACL', 'DRYRUN', 'sessions', ...command);
-  return /^\+?OK$/.test(answer) ? undefined : answer;
+  const response = await ask('ACL', 'DRYRUN', 'sessions', ...command);
+  return /^\+?OK$/.test(response) ? undefined : response;
 }
 
 const ALLOWED = [
@@ -137,11 +137,12 @@ withServer(
     // SETINFO is younger than some servers.
     const unknown = /unknown subcommand|[Uu]nknown command|not found/;
     for (const command of ALLOWED) {
-      const refusal = await refusalOf(...command.split(' '));
-      if (refusal === undefined || !unknown.test(refusal)) expect([command, refusal]).toEqual([command, undefined]);
+      const rejection = await findRejection(...command.split(' '));
+      if (rejection === undefined || !unknown.test(rejection))
+        expect([command, rejection]).toEqual([command, undefined]);
     }
     for (const command of REFUSED) {
-      expect([command, await refusalOf(...command.split(' '))]).toEqual([
+      expect([command, await findRejection(...command.split(' '))]).toEqual([
         command,
         expect.stringMatching(/no permissions/),
       ]);

@@ -10,7 +10,7 @@ import {
   SessionStoreAuthentication,
   SessionStoreProps,
 } from '../../../lib/session-store/session-store-props';
-import { newStack, resourceLike, resourcesOf } from '../fixture';
+import { newStack, resourceLike, listResources } from '../fixture';
 
 const CACHE = 'AWS::ElastiCache::ServerlessCache';
 const USER = 'AWS::ElastiCache::User';
@@ -76,7 +76,7 @@ describe('default', () => {
     const [, { Properties }] = resourceLike(template, SECURITY_GROUP, /^Sessions/);
     expect(Properties.SecurityGroupIngress).toBeUndefined();
     expect(Properties.SecurityGroupEgress).toEqual([expect.objectContaining({ CidrIp: '255.255.255.255/32' })]);
-    expect(Object.keys(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress'))).toEqual([]);
+    expect(Object.keys(listResources(template, 'AWS::EC2::SecurityGroupIngress'))).toEqual([]);
   });
 
   test('is reached with TLS', () => {
@@ -323,7 +323,7 @@ test('two stores of a stack have two names, and the same names in each synthesis
     const vpc = new Vpc(stack, 'Vpc');
     new SessionStore(stack, 'Blue', { vpc });
     new SessionStore(stack, 'AVeryLongNameThatIsLongerThanAllThatANameMayHold', { vpc });
-    const caches = Object.values(resourcesOf(Template.fromStack(stack), CACHE));
+    const caches = Object.values(listResources(Template.fromStack(stack), CACHE));
     return caches.map(({ Properties }) => Properties.ServerlessCacheName as string);
   };
   const [first, second] = [names(), names()];

@@ -10,7 +10,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { STEPS } from '../../../core/cutover/cutover-config';
 import { STEP_RIGHTS } from '../../../lib/cutover/cutover-rights';
 import { createEverything } from '../everything';
-import { newMigration, newStack, Resource, resourceLike, resourcesOf } from '../fixture';
+import { newMigration, newStack, Resource, resourceLike, listResources } from '../fixture';
 import { newProxies } from '../proxy/proxy-fixture';
 
 let everything: Template | undefined;
@@ -83,17 +83,17 @@ test('of every type that takes a key it is known where, or why not', () => {
 function openIn(made: Template): string[] {
   const [key] = resourceLike(made, 'AWS::KMS::Key', /./);
   const expected = JSON.stringify({ 'Fn::GetAtt': [key, 'Arn'] });
-  return Object.entries(KEY_OF).flatMap(([type, keyOf]) =>
-    Object.entries(resourcesOf(made, type))
+  return Object.entries(KEY_OF).flatMap(([type, formatKey]) =>
+    Object.entries(listResources(made, type))
       .filter(([id]) => !WITHOUT_KEY.some((pattern) => pattern.test(id)))
-      .filter(([, { Properties }]) => ![expected, '"has none"'].includes(JSON.stringify(keyOf(Properties)) ?? ''))
+      .filter(([, { Properties }]) => ![expected, '"has none"'].includes(JSON.stringify(formatKey(Properties)) ?? ''))
       .map(([id]) => `${type} ${id}`),
   );
 }
 
 test('custom: whatever takes a key has it', () => {
   expect(openIn(template())).toEqual([]);
-  for (const type of Object.keys(KEY_OF)) expect(Object.keys(resourcesOf(template(), type))).not.toEqual([]);
+  for (const type of Object.keys(KEY_OF)) expect(Object.keys(listResources(template(), type))).not.toEqual([]);
 });
 
 test('custom: so has what proves the proxies before a rule joins a listener', () => {
@@ -114,7 +114,7 @@ test('custom: so has what proves the proxies before a rule joins a listener', ()
   });
   const made = Template.fromStack(stack);
   expect(openIn(made)).toEqual([]);
-  expect(Object.keys(resourcesOf(made, 'AWS::Lambda::Function'))).toContainEqual(
+  expect(Object.keys(listResources(made, 'AWS::Lambda::Function'))).toContainEqual(
     expect.stringMatching(/AdoptionProof/),
   );
 });
@@ -134,12 +134,12 @@ interface Statement {
   readonly Resource?: unknown;
 }
 
-const statementsOf = ({ Properties }: Resource, name: 'KeyPolicy' | 'PolicyDocument') =>
+const listStatements = ({ Properties }: Resource, name: 'KeyPolicy' | 'PolicyDocument') =>
   (Properties[name] as { Statement: Statement[] }).Statement;
 
 test('custom: the key lets in the logs and the events of this account, and each once', () => {
   const [, key] = resourceLike(template(), 'AWS::KMS::Key', /./);
-  const services = statementsOf(key, 'KeyPolicy').filter(({ Principal }) => Principal?.Service !== undefined);
+  const services = listStatements(key, 'KeyPolicy').filter(({ Principal }) => Principal?.Service !== undefined);
   const logGroups = [
     '',
     [
@@ -170,11 +170,11 @@ test('custom: the key lets in the logs and the events of this account, and each 
 });
 
 /** Actions on the key, of the role's policies whose name matches. */
-function keyActionsOf(made: Template, id: RegExp): Set<string> {
-  const policies = Object.entries(resourcesOf(made, 'AWS::IAM::Policy')).filter(([name]) => id.test(name));
+function findKeyActions(made: Template, id: RegExp): Set<string> {
+  const policies = Object.entries(listResources(made, 'AWS::IAM::Policy')).filter(([name]) => id.test(name));
   expect(policies).not.toEqual([]);
   const actions = policies.flatMap(([, policy]) =>
-    statementsOf(policy, 'PolicyDocument').flatMap(({ Action }) => Action),
+    listStatements(policy, 'PolicyDocument').flatMap(({ Action }) => Action),
   );
   return new Set(actions.filter((action) => action.startsWith('kms:')));
 }
@@ -182,7 +182,7 @@ function keyActionsOf(made: Template, id: RegExp): Set<string> {
 test.each(STEPS)('custom: the step %s may use the key as far as it reads and writes', (step) => {
   const { store } = STEP_RIGHTS[step];
   const name = step.charAt(0).toUpperCase() + step.slice(1);
-  const actions = keyActionsOf(template(), new RegExp(`^MigrationCutoverSteps${name}ServiceRole`));
+  const actions = findKeyActions(template(), new RegExp(`^MigrationCutoverSteps${name}ServiceRole`));
   expect(actions).toContain('kms:Decrypt');
   if (store.PutObject) expect(actions).toContain('kms:GenerateDataKey');
 });
@@ -193,7 +193,7 @@ test.each([
   ['whoever may abort', /^Operators/, ['kms:GenerateDataKey']],
   ['the tasks, for their secret', /^MigrationSourceTask.*ExecutionRole/, ['kms:Decrypt']],
 ])('custom: %s may use the key', (_, id, expected) => {
-  expect([...keyActionsOf(template(), id)].sort()).toEqual(expected);
+  expect([...findKeyActions(template(), id)].sort()).toEqual(expected);
 });
 
 test('imported: a key of another stack or account, whose policy is not ours', () => {
@@ -206,7 +206,7 @@ test('imported: a key of another stack or account, whose policy is not ours', ()
   newMigration(stack, { encryptionKey: key });
   const made = Template.fromStack(stack);
   for (const id of [/^MigrationSourceTask.*ExecutionRole/, /^MigrationCutoverStepsComplete/, /^DrainshiftWeighted/]) {
-    expect(keyActionsOf(made, id)).toContain('kms:Decrypt');
+    expect(findKeyActions(made, id)).toContain('kms:Decrypt');
   }
 });
 

@@ -1,6 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions';
 import { createEverything } from '../everything';
-import { newStack, resourcesOf } from '../fixture';
+import { newStack, listResources } from '../fixture';
 
 interface Trust {
   readonly Statement: readonly { readonly Principal: { readonly Service?: unknown }; readonly Condition?: object }[];
@@ -12,7 +12,7 @@ const NOT_OURS = /^(Custom|LogRetention|AWS679)/;
 test('a service takes a role for its own account alone', () => {
   const stack = newStack();
   createEverything(stack);
-  const roles = Object.entries(resourcesOf(Template.fromStack(stack), 'AWS::IAM::Role'));
+  const roles = Object.entries(listResources(Template.fromStack(stack), 'AWS::IAM::Role'));
   const found = roles.filter(([id]) => !NOT_OURS.test(id));
   const open = found.flatMap(([id, { Properties }]) =>
     (Properties.AssumeRolePolicyDocument as Trust).Statement.filter(

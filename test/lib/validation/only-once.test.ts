@@ -240,7 +240,7 @@ test('a web ACL for one load balancer twice is refused', () => {
 });
 
 describe('rules of security groups that EC2 takes for the same', () => {
-  const rulesOf = (write: (group: SecurityGroup, again: ISecurityGroup) => void) => () => {
+  const listRules = (write: (group: SecurityGroup, again: ISecurityGroup) => void) => () => {
     const stack = newStack();
     newMigration(stack, { vpc: networkIn(stack), monitoring: false });
     const vpc = stack.node.findChild('Network') as unknown as IVpc;
@@ -273,7 +273,7 @@ describe('rules of security groups that EC2 takes for the same', () => {
       },
     ],
   ])('%s', (_, write) => {
-    expect(rulesOf(write)).toThrow(/must be another than .*got ingress of tcp 8080/);
+    expect(listRules(write)).toThrow(/must be another than .*got ingress of tcp 8080/);
   });
 
   test.each<[string, (group: SecurityGroup, again: ISecurityGroup) => void]>([
@@ -300,6 +300,6 @@ describe('rules of security groups that EC2 takes for the same', () => {
       },
     ],
   ])('are none: %s', (_, write) => {
-    expect(rulesOf(write)).not.toThrow();
+    expect(listRules(write)).not.toThrow();
   });
 });

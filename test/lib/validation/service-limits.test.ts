@@ -4,9 +4,9 @@ import { Alarm, IAlarm, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { CutoverPlan, MigrationProps } from '../../../lib';
-import { alarmsIn, newMigration, newStack, resolveText, Resource, resourcesOf } from '../fixture';
+import { alarmsIn, newMigration, newStack, resolveText, Resource, listResources } from '../fixture';
 
-const alarmsOf = (stack: Stack, side: string, count: number, length: number): IAlarm[] =>
+const findAlarms = (stack: Stack, side: string, count: number, length: number): IAlarm[] =>
   Array.from({ length: count }, (_, index) => {
     const metric = new Metric({ namespace: 'App', metricName: 'Errors' });
     const alarmName = `${side}-${index}-`.padEnd(length, 'x');
@@ -19,15 +19,15 @@ function synth(props: (stack: Stack) => Partial<MigrationProps>): Template {
   return Template.fromStack(stack);
 }
 
-const bytesOf = ({ Properties }: Resource) => {
+const computeBytes = ({ Properties }: Resource) => {
   const { Variables = {} } = (Properties.Environment ?? {}) as { Variables?: Record<string, unknown> };
   return Object.entries(Variables).reduce((sum, [name, value]) => sum + name.length + resolveText(value).length, 0);
 };
 
 describe('the largest sensible migration: sixty alarms a side, with names of 100 characters', () => {
   const template = synth((stack) => ({
-    vetoAlarms: alarmsOf(stack, 'target', 60, 100),
-    sourceAlarms: alarmsOf(stack, 'source', 60, 100),
+    rollbackAlarms: findAlarms(stack, 'target', 60, 100),
+    sourceAlarms: findAlarms(stack, 'source', 60, 100),
     notificationTopic: new Topic(stack, 'Ops', { topicName: 't'.repeat(200) }),
     eventBus: EventBus.fromEventBusName(stack, 'Bus', 'b'.repeat(200)),
   }));
@@ -35,16 +35,16 @@ describe('the largest sensible migration: sixty alarms a side, with names of 100
   test('its alarms are in the definition, and none in the environment of a function', () => {
     const { source, target } = alarmsIn(template);
     expect([source.metric.length, target.metric.length]).toEqual([60, 60]);
-    const functions = Object.values(resourcesOf(template, 'AWS::Lambda::Function'));
+    const functions = Object.values(listResources(template, 'AWS::Lambda::Function'));
     expect(JSON.stringify(functions.map(({ Properties }) => Properties.Environment))).not.toMatch(
       /Alarm|source-1|target1/,
     );
-    expect(Math.max(...functions.map(bytesOf))).toBeLessThan(3000);
+    expect(Math.max(...functions.map(computeBytes))).toBeLessThan(3000);
   });
 
   test('its policies are within what IAM takes', () => {
     const policies = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy'].flatMap((type) =>
-      Object.values(resourcesOf(template, type)).map(({ Properties }) => JSON.stringify(Properties.PolicyDocument)),
+      Object.values(listResources(template, type)).map(({ Properties }) => JSON.stringify(Properties.PolicyDocument)),
     );
     expect(Math.max(...policies.map(({ length }) => length))).toBeLessThan(6_000);
   });
@@ -53,7 +53,7 @@ describe('the largest sensible migration: sixty alarms a side, with names of 100
 test.each<[string, (stack: Stack) => Partial<MigrationProps>, RegExp | undefined]>([
   [
     'alarms with the longest names that fit',
-    (stack) => ({ vetoAlarms: alarmsOf(stack, 'target', 120, 255) }),
+    (stack) => ({ rollbackAlarms: findAlarms(stack, 'target', 120, 255) }),
     undefined,
   ],
   [

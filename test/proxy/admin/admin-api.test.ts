@@ -8,15 +8,15 @@ import {
   SECRET,
   adminHeaders,
   callAdmin,
-  identityOf,
-  reportOf,
+  findIdentity,
+  findReport,
   startTestProxy,
 } from '../support/proxy-world';
 import { get, later, startBackend, stopAll, until } from '../support/world';
 
 afterEach(stopAll);
 
-async function world() {
+async function cloud() {
   const backend = await startBackend((request, response) => {
     response.statusCode = Number(/^\/status\/(\d+)/.exec(request.url ?? '')?.[1] ?? 200);
     response.end('ok');
@@ -35,23 +35,23 @@ const look = { path: '/drain-status' } as const;
 
 describe('signatures', () => {
   test('a call that is signed with the secret is let in, and its response is signed over it', async () => {
-    const { admin } = await world();
+    const { admin } = await cloud();
     const headers = adminHeaders(admin, look);
     const got = await get({ port: admin, path: look.path, headers });
     expect(got.status).toBe(200);
     const request = String(headers['x-drainshift-signature']);
     expect(got.headers['x-drainshift-signature']).toBe(sign(SECRET, adminResponseToSign(request, 200, got.body)));
     // One that is refused for what it asks, too.
-    const call = { method: 'POST', path: '/drain', body: '{"jitter":2}', identity: await identityOf(admin) };
+    const call = { method: 'POST', path: '/drain', body: '{"jitter":2}', identity: await findIdentity(admin) };
     const refused = adminHeaders(admin, call);
-    const answer = await get({ port: admin, path: '/drain', method: 'POST', headers: refused }, call.body);
-    const response = adminResponseToSign(String(refused['x-drainshift-signature']), 400, answer.body);
-    expect(answer.headers['x-drainshift-signature']).toBe(sign(SECRET, response));
+    const response = await get({ port: admin, path: '/drain', method: 'POST', headers: refused }, call.body);
+    const signed = adminResponseToSign(String(refused['x-drainshift-signature']), 400, response.body);
+    expect(response.headers['x-drainshift-signature']).toBe(sign(SECRET, signed));
   });
 
   test('another secret, an old or early time, a change and no signature at all are refused, in one line', async () => {
-    const { admin } = await world();
-    const identity = await identityOf(admin);
+    const { admin } = await cloud();
+    const identity = await findIdentity(admin);
     const time = (timeMs: number) => callAdmin(admin, { ...look, timeMs });
     const refused = [
       await callAdmin(admin, { ...look, secret: `${SECRET}x` }),
@@ -83,9 +83,9 @@ describe('signatures', () => {
   });
 
   test('whoever records a call can use it nowhere: not again, not at another task, not at the next process', async () => {
-    const { admin } = await world();
-    const other = (await world()).admin;
-    const identity = await identityOf(admin);
+    const { admin } = await cloud();
+    const other = (await cloud()).admin;
+    const identity = await findIdentity(admin);
     const call = { ...undrain, identity };
     const headers = adminHeaders(admin, call);
     const send = (port: number) => get({ port, ...undrain, headers });
@@ -94,7 +94,7 @@ describe('signatures', () => {
     const elsewhere = `'x-drainshift-address' must be 127.0.0.1:${other}, got 127.0.0.1:${admin}\n`;
     expect(await send(other)).toMatchObject({ status: 401, body: elsewhere });
     // A new process at the same address has forgotten every nonce.
-    const next = `'x-drainshift-identity' must be ${await identityOf(other)}, got ${identity}\n`;
+    const next = `'x-drainshift-identity' must be ${await findIdentity(other)}, got ${identity}\n`;
     expect(await callAdmin(other, call)).toMatchObject({ status: 401, body: next });
     expect((await callAdmin(other, { ...undrain, identity: '' })).body).toMatch(/got none\n$/);
     // A look is not repeated either, and may name a process.
@@ -116,7 +116,7 @@ describe('signatures', () => {
     const early = call('n'.repeat(16), startMs + 4_000);
     expect(check.check(early, startMs)).toHaveProperty('signature');
     for (let ms = 500; ms <= 65_000; ms += 500) {
-      expect(check.check(early, startMs + ms)).toHaveProperty('refusal');
+      expect(check.check(early, startMs + ms)).toHaveProperty('rejection');
       expect(check.check(call(`other-nonce-${ms}-----`, startMs + ms), startMs + ms)).toHaveProperty('signature');
     }
   });
@@ -129,12 +129,12 @@ test('an address is named as the task itself sees it', () => {
 });
 
 test('the report counts what went through, without health checks', async () => {
-  const { data, admin } = await world();
+  const { data, admin } = await cloud();
   await get({ port: data });
   await get({ port: data, path: '/status/404' });
   await get({ port: data, path: '/status/500' });
   await get({ port: data, path: '/.drainshift/health' });
-  const report = await reportOf(admin);
+  const report = await findReport(admin);
   expect(report).toMatchObject({
     state: 'serving',
     active: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 },
@@ -145,11 +145,11 @@ test('the report counts what went through, without health checks', async () => {
   });
   expect(report.bytes.websocket).toEqual({ received: 0, sent: 0 });
   expect(report.ended.http).toEqual({ completed: 3, moved: 0, closed: 0, forced: 0 });
-  expect((await reportOf(admin)).instance).toBe(report.instance);
+  expect((await findReport(admin)).instance).toBe(report.instance);
 });
 
 test('a wrong order is refused with all its problems', async () => {
-  const { admin, proxy } = await world();
+  const { admin, proxy } = await cloud();
   const body = JSON.stringify({ perKindSeconds: { http: -1 }, closeRatePerSecond: 0, speed: 1 });
   const got = await callAdmin(admin, { method: 'POST', path: '/drain', body });
   expect(got.status).toBe(400);
@@ -165,7 +165,7 @@ test('a wrong order is refused with all its problems', async () => {
 });
 
 test('what is no call, no method of it, or too long is refused', async () => {
-  const { admin } = await world();
+  const { admin } = await cloud();
   expect(await callAdmin(admin, { path: '/' })).toMatchObject({ status: 404 });
   expect(await callAdmin(admin, { path: '/drain' })).toMatchObject({ status: 405, headers: { allow: 'POST' } });
   const body = ' '.repeat(64 * 1024 + 1);
@@ -173,7 +173,7 @@ test('what is no call, no method of it, or too long is refused', async () => {
 });
 
 test('metrics show the ledger', async () => {
-  const { data, admin } = await world();
+  const { data, admin } = await cloud();
   await get({ port: data });
   const { body, headers } = await callAdmin(admin, { path: '/metrics' });
   expect(headers['content-type']).toContain('text/plain');

@@ -10,7 +10,7 @@ afterEach(stopAll);
 
 const done = () => undefined;
 const TARGET = {
-  ...{ identity: 'one', report: () => REPORT, refusal: done, drain: done, undrain: done, hold: done, release: done },
+  ...{ identity: 'one', report: () => REPORT, rejection: done, drain: done, undrain: done, hold: done, release: done },
   ...{ retarget: done, metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
 };
 
@@ -40,10 +40,10 @@ const HEAD = 'GET /drain-status HTTP/1.1\r\nHost: a\r\n';
 test('half a call ends in its time, whatever it lacks', async () => {
   // Node.js by itself would look for them after 30 s.
   const port = await startAdmin(200);
-  const halves = [open(port, ''), open(port, HEAD), open(port, `${HEAD}Content-Length: 5\r\n\r\nab`)];
+  const streams = [open(port, ''), open(port, HEAD), open(port, `${HEAD}Content-Length: 5\r\n\r\nab`)];
   // That something comes again and again is no more time.
-  halves.push(open(port, `${HEAD}X: `, 'x'), open(port, `${HEAD}Content-Length: 50000\r\n\r\n`, 'x'));
-  await until(() => halves.every(({ isClosed }) => isClosed));
+  streams.push(open(port, `${HEAD}X: `, 'x'), open(port, `${HEAD}Content-Length: 50000\r\n\r\n`, 'x'));
+  await until(() => streams.every(({ isClosed }) => isClosed));
 });
 
 test('a crowd of them takes nobody’s place: the longest waiting are let go', async () => {

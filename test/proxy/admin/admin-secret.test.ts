@@ -1,5 +1,5 @@
 import type { ConfigSources } from '../../../proxy/config/config';
-import { problemsOf, read } from '../support/settings';
+import { listProblems, read } from '../support/settings';
 
 const SECRET = '0123456789abcdef';
 
@@ -16,19 +16,19 @@ describe('the admin secret', () => {
   test('in a file that a flag names comes before that of the environment, which comes before any other file', () => {
     const environment = { DRAINSHIFT_ADMIN_SECRET: SECRET };
     const readText = () => 'the secret of the file';
-    const secretOf = (sources: Partial<ConfigSources>) => read({ readText, ...sources }).admin?.keys.join();
-    expect(secretOf({ flags: { ...flags, admin_secret_file: '/run/secret' }, environment })).toBe(readText());
-    expect(secretOf({ flags, file: { admin_secret_file: '/run/secret' }, environment })).toBe(SECRET);
+    const findSecret = (sources: Partial<ConfigSources>) => read({ readText, ...sources }).admin?.keys.join();
+    expect(findSecret({ flags: { ...flags, admin_secret_file: '/run/secret' }, environment })).toBe(readText());
+    expect(findSecret({ flags, file: { admin_secret_file: '/run/secret' }, environment })).toBe(SECRET);
     const both = { ...environment, DRAINSHIFT_ADMIN_SECRET_FILE: '/run/secret' };
-    expect(secretOf({ flags, environment: both })).toBe(SECRET);
+    expect(findSecret({ flags, environment: both })).toBe(SECRET);
   });
 
   test('is needed, must be long, and is never shown', () => {
-    expect(problemsOf({ flags })).toHaveLength(1);
-    const problems = problemsOf({ flags, environment: { DRAINSHIFT_ADMIN_SECRET: 'short-secret' } });
+    expect(listProblems({ flags })).toHaveLength(1);
+    const problems = listProblems({ flags, environment: { DRAINSHIFT_ADMIN_SECRET: 'short-secret' } });
     expect(problems).toHaveLength(1);
     expect(problems.join()).not.toContain('short-secret');
-    const inFile = problemsOf({ flags, file: { admin_secret: 'in-the-file-secret' } });
+    const inFile = listProblems({ flags, file: { admin_secret: 'in-the-file-secret' } });
     expect(inFile.join()).toContain("'config.admin_secret' must be one of");
     expect(inFile.join()).not.toContain('in-the-file-secret');
   });
@@ -38,13 +38,13 @@ describe('the admin secret', () => {
     const arn = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/admin-AbCdEf';
     const file = { admin_secret_arn: arn };
     expect(read({ flags, environment, file }).admin).toMatchObject({ keys: [SECRET], keptIn: { secretArn: arn } });
-    expect(problemsOf({ flags, environment, file: { admin_secret_arn: 'shop/admin' } })).toEqual([
+    expect(listProblems({ flags, environment, file: { admin_secret_arn: 'shop/admin' } })).toEqual([
       '\'admin_secret_arn\' must be the ARN of a secret of Secrets Manager, got "shop/admin"',
     ]);
     // It is what is given at the start that the first calls are signed with.
-    expect(problemsOf({ flags, file })).toHaveLength(1);
+    expect(listProblems({ flags, file })).toHaveLength(1);
     const beside = { flags: { ...flags, admin_secret_file: '/run/secret' }, file, readText: () => SECRET };
-    expect(problemsOf(beside)[0]).toMatch(
+    expect(listProblems(beside)[0]).toMatch(
       /^'admin_secret_arn' must be absent where the key is of 'admin_secret_file', /,
     );
   });
@@ -56,16 +56,16 @@ describe('the admin secret', () => {
       keys: [first, second],
       keptIn: { file: '/run/secret' },
     });
-    expect(problemsOf(given(`${first}\nshort`))[0]).toMatch(
+    expect(listProblems(given(`${first}\nshort`))[0]).toMatch(
       /^'admin_secret' must be at least 16 characters .*, got "5 /,
     );
-    expect(problemsOf(given(`${first}\n${second}\n${SECRET}`))).toEqual([
+    expect(listProblems(given(`${first}\n${second}\n${SECRET}`))).toEqual([
       '\'admin_secret_file\' must be a file with one key or two, got "3 lines"',
     ]);
   });
 
   test('a file that cannot be read is one of the problems', () => {
-    expect(problemsOf({ flags, file: { admin_secret_file: '/none' } })[0]).toBe(
+    expect(listProblems({ flags, file: { admin_secret_file: '/none' } })[0]).toBe(
       '\'admin_secret_file\' must be the path of a readable file, got "/none"',
     );
   });

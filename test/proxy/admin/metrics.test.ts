@@ -10,7 +10,7 @@ class Connection extends LedgerEntry {
   }
 }
 
-function world() {
+function cloud() {
   const ledger = new Ledger();
   const traffic = new TrafficCount();
   const registry = createMetrics('source', {
@@ -25,7 +25,7 @@ function world() {
   return { ledger, traffic, registry };
 }
 
-const answered = (status: number): Outcome => ({
+const responded = (status: number): Outcome => ({
   status,
   kind: 'http',
   ending: 'completed',
@@ -34,13 +34,13 @@ const answered = (status: number): Outcome => ({
 });
 
 /** The values of one metric, by what is between its braces. */
-async function valuesOf(registry: Pick<Registry, 'metrics'>, name: string): Promise<Record<string, number>> {
+async function listValues(registry: Pick<Registry, 'metrics'>, name: string): Promise<Record<string, number>> {
   const lines = (await registry.metrics()).split('\n').map((line) => /^(\w+)\{(.*)\} (\S+)$/.exec(line));
   return Object.fromEntries(lines.flatMap((line) => (line?.[1] === name ? [[line[2]!, Number(line[3])]] : [])));
 }
 
 test('the ledger’s figures: live, oldest, bytes', async () => {
-  const { ledger, registry } = world();
+  const { ledger, registry } = cloud();
   const [old, young, gone] = [new Connection(), new Connection(), new Connection()];
   ledger.enter(old, 'websocket', 4_000);
   ledger.enter(young, 'websocket', 9_500);
@@ -49,62 +49,64 @@ test('the ledger’s figures: live, oldest, bytes', async () => {
   gone.bytesSent = 7;
   ledger.leave(gone, 'closed');
   const kind = 'side="source",kind="websocket"';
-  expect((await valuesOf(registry, 'drainshift_connections_active'))[kind]).toBe(2);
-  expect((await valuesOf(registry, 'drainshift_connections_oldest_seconds'))[kind]).toBe(6);
-  expect((await valuesOf(registry, 'drainshift_connections_ended_total'))[`${kind},how="closed"`]).toBe(1);
-  const bytes = await valuesOf(registry, 'drainshift_bytes_total');
+  expect((await listValues(registry, 'drainshift_connections_active'))[kind]).toBe(2);
+  expect((await listValues(registry, 'drainshift_connections_oldest_seconds'))[kind]).toBe(6);
+  expect((await listValues(registry, 'drainshift_connections_ended_total'))[`${kind},how="closed"`]).toBe(1);
+  const bytes = await listValues(registry, 'drainshift_bytes_total');
   expect(bytes[`${kind},direction="received"`]).toBe(5);
   expect(bytes[`${kind},direction="sent"`]).toBe(7);
 });
 
 test('requests by class, held ones, and failures of the upstream', async () => {
-  const { traffic, registry } = world();
+  const { traffic, registry } = cloud();
   for (const status of [200, 204, 404, 502]) {
     traffic.take();
-    traffic.settled({ ...answered(status), ...(status === 502 && { failure: 'reset' }) }, false, 1);
+    traffic.settled({ ...responded(status), ...(status === 502 && { failure: 'reset' }) }, false, 1);
   }
-  traffic.refuse(503);
-  const requests = await valuesOf(registry, 'drainshift_requests_total');
+  traffic.reject(503);
+  const requests = await listValues(registry, 'drainshift_requests_total');
   expect(requests).toMatchObject({
     'side="source",class="2xx"': 2,
     'side="source",class="4xx"': 1,
     'side="source",class="5xx"': 2,
     'side="source",class="none"': 0,
   });
-  const failures = await valuesOf(registry, 'drainshift_upstream_failures_total');
+  const failures = await listValues(registry, 'drainshift_upstream_failures_total');
   expect(failures).toMatchObject({ 'side="source",failure="reset"': 1, 'side="source",failure="full"': 0 });
-  expect(await valuesOf(registry, 'drainshift_held_requests')).toEqual({ 'side="source"': 3 });
+  expect(await listValues(registry, 'drainshift_held_requests')).toEqual({ 'side="source"': 3 });
 });
 
 test('durations are a histogram by class of status, in seconds', async () => {
-  const { traffic, registry } = world();
-  for (const ms of [0.5, 0.6, 40, 90_000]) traffic.settled(answered(200), false, ms);
-  traffic.settled(answered(500), false, 2);
+  const { traffic, registry } = cloud();
+  for (const ms of [0.5, 0.6, 40, 90_000]) traffic.settled(responded(200), false, ms);
+  traffic.settled(responded(500), false, 2);
   const name = 'drainshift_request_duration_seconds';
-  const buckets = await valuesOf(registry, `${name}_bucket`);
+  const buckets = await listValues(registry, `${name}_bucket`);
   const upTo = (le: string, status = '2xx') => buckets[`le="${le}",side="source",class="${status}"`];
   expect(['0.0005', '0.001', '0.025', '0.05', '60', '+Inf'].map((le) => upTo(le))).toEqual([1, 2, 2, 3, 3, 4]);
   expect([upTo('0.001', '5xx'), upTo('0.0025', '5xx')]).toEqual([0, 1]);
-  expect((await valuesOf(registry, `${name}_count`))['side="source",class="2xx"']).toBe(4);
-  expect((await valuesOf(registry, `${name}_sum`))['side="source",class="2xx"']).toBeCloseTo(90.0411);
+  expect((await listValues(registry, `${name}_count`))['side="source",class="2xx"']).toBe(4);
+  expect((await listValues(registry, `${name}_sum`))['side="source",class="2xx"']).toBeCloseTo(90.0411);
   expect(await registry.metrics()).toContain(`# TYPE ${name} histogram`);
 });
 
 test('a stream has its duration when it begins, however long it lasts', async () => {
-  const { traffic, registry } = world();
+  const { traffic, registry } = cloud();
   traffic.opened(101, 3);
-  traffic.settled({ ...answered(101), kind: 'websocket' }, true, 3_600_000);
-  expect((await valuesOf(registry, 'drainshift_request_duration_seconds_sum'))['side="source",class="1xx"']).toBe(
+  traffic.settled({ ...responded(101), kind: 'websocket' }, true, 3_600_000);
+  expect((await listValues(registry, 'drainshift_request_duration_seconds_sum'))['side="source",class="1xx"']).toBe(
     0.003,
   );
-  expect((await valuesOf(registry, 'drainshift_request_duration_seconds_count'))['side="source",class="1xx"']).toBe(1);
+  expect((await listValues(registry, 'drainshift_request_duration_seconds_count'))['side="source",class="1xx"']).toBe(
+    1,
+  );
 });
 
 test('those of several workers add up, and the oldest is the oldest of all', async () => {
-  const workers = [world(), world()];
+  const workers = [cloud(), cloud()];
   workers.forEach(({ ledger, traffic }, index) => {
     ledger.enter(new Connection(), 'http', 2_000 + 3_000 * index);
-    traffic.settled(answered(200), false, 2);
+    traffic.settled(responded(200), false, 2);
   });
   // As they come out of another process.
   const sent = await Promise.all(
@@ -112,10 +114,10 @@ test('those of several workers add up, and the oldest is the oldest of all', asy
   );
   const all = AggregatorRegistry.aggregate(sent.map((json) => JSON.parse(json) as object[]));
   const kind = 'side="source",kind="http"';
-  expect((await valuesOf(all, 'drainshift_connections_active'))[kind]).toBe(2);
-  expect((await valuesOf(all, 'drainshift_connections_oldest_seconds'))[kind]).toBe(8);
-  expect(await valuesOf(all, 'drainshift_held_requests')).toEqual({ 'side="source"': 6 });
-  const buckets = await valuesOf(all, 'drainshift_request_duration_seconds_bucket');
+  expect((await listValues(all, 'drainshift_connections_active'))[kind]).toBe(2);
+  expect((await listValues(all, 'drainshift_connections_oldest_seconds'))[kind]).toBe(8);
+  expect(await listValues(all, 'drainshift_held_requests')).toEqual({ 'side="source"': 6 });
+  const buckets = await listValues(all, 'drainshift_request_duration_seconds_bucket');
   expect(buckets['le="0.0025",side="source",class="2xx"']).toBe(2);
   expect(buckets['le="0.001",side="source",class="2xx"']).toBe(0);
 });

@@ -5,7 +5,7 @@ import { ADMIN_HEADERS, adminResponseToSign } from '../../../core/proxy/admin-ap
 import { AdminKeys } from '../../../proxy/admin-keys/admin-keys';
 import { SignatureCheck, sign } from '../../../proxy/admin/signature';
 import { readSecretVersions } from '../../../proxy/admin-keys/secret-versions';
-import { ARNS, World, startWorld } from '../../rehearsal/aws/world';
+import { ARNS, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
 import { FakeClock } from '../support/fake-clock';
 import { ProxyBundle, bundleProxy, listening } from '../support/proxy-process';
 import { AdminCall, SECRET as OLD, adminHeaders, callAdmin } from '../support/proxy-world';
@@ -65,32 +65,32 @@ describe('a process with two keys', () => {
 
 describe('a task of ECS, which was given the secret at its start', () => {
   async function startTask(changes: Record<string, string> = {}) {
-    const world = await startWorld();
-    later(() => world.stop());
-    world.secrets.put({ arn: ARNS.secret, name: 'admin' }, OLD);
+    const cloud = await startLocalCloud();
+    later(() => cloud.stop());
+    cloud.secrets.put({ arn: ARNS.secret, name: 'admin' }, OLD);
     const proxy = bundle.run(ARGS, {
       DRAINSHIFT_ADMIN_SECRET_ARN: ARNS.secret,
-      AWS_ENDPOINT_URL: world.url,
+      AWS_ENDPOINT_URL: cloud.url,
       AWS_ACCESS_KEY_ID: 'TaskRole',
       AWS_SECRET_ACCESS_KEY: 'none',
       ...changes,
     });
-    return { world, proxy, admin: (await listening(proxy)).admin };
+    return { cloud, proxy, admin: (await listening(proxy)).admin };
   }
 
-  const rotate = (world: World, SecretString: string) =>
-    world.sm.send(new PutSecretValueCommand({ SecretId: ARNS.secret, SecretString }));
+  const rotate = (cloud: LocalCloud, SecretString: string) =>
+    cloud.sm.send(new PutSecretValueCommand({ SecretId: ARNS.secret, SecretString }));
 
   test('knows it alone, then hears of a rotation, and knows both: nothing is restarted', async () => {
-    const { world, admin, proxy } = await startTask();
+    const { cloud, admin, proxy } = await startTask();
     expect(await isTaken(admin, OLD)).toBe(true);
-    await rotate(world, NEW);
+    await rotate(cloud, NEW);
     // The first call under a key that it does not know is what makes it look.
     expect(await isTaken(admin, NEW)).toBe(false);
     await untilTaken(admin, NEW);
     expect(await isTaken(admin, OLD)).toBe(true);
     expect(await isTaken(admin, STRANGER)).toBe(false);
-    const reads = world.calls.filter(({ action }) => action === 'GetSecretValue');
+    const reads = cloud.calls.filter(({ action }) => action === 'GetSecretValue');
     expect(reads.map(({ principal }) => principal)).toEqual(['TaskRole', 'TaskRole']);
     expect(proxy.child.exitCode).toBeNull();
   });
@@ -151,7 +151,7 @@ describe('the keys of a process', () => {
       const headers = adminHeaders(9901, { ...look, secret: STRANGER }) as Record<string, string>;
       return check.check({ method: 'GET', path: look.path, headers, body: '', at: '127.0.0.1:9901' }, Date.now());
     };
-    for (let count = 0; count < 100; count += 1) expect(call()).toHaveProperty('refusal');
+    for (let count = 0; count < 100; count += 1) expect(call()).toHaveProperty('rejection');
     await pass(9_999);
     call();
     expect(kept.reads).toBe(1);
@@ -186,16 +186,16 @@ describe('the keys of a process', () => {
 });
 
 test('a revoked key is not read any more', async () => {
-  const world = await startWorld();
-  later(() => world.stop());
-  const { VersionId: first } = await world.sm.send(new PutSecretValueCommand({ SecretId: 'admin', SecretString: OLD }));
-  await world.sm.send(new PutSecretValueCommand({ SecretId: 'admin', SecretString: NEW }));
+  const cloud = await startLocalCloud();
+  later(() => cloud.stop());
+  const { VersionId: first } = await cloud.sm.send(new PutSecretValueCommand({ SecretId: 'admin', SecretString: OLD }));
+  await cloud.sm.send(new PutSecretValueCommand({ SecretId: 'admin', SecretString: NEW }));
   const before = { ...process.env };
-  Object.assign(process.env, { AWS_ENDPOINT_URL: world.url, AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'b' });
+  Object.assign(process.env, { AWS_ENDPOINT_URL: cloud.url, AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'b' });
   later(() => void (process.env = before));
   const read = () => readSecretVersions(ARNS.secret, new AbortController().signal);
   expect(await read()).toEqual([NEW, OLD]);
   const revoke = { SecretId: 'admin', VersionStage: 'AWSPREVIOUS', RemoveFromVersionId: first };
-  await world.sm.send(new UpdateSecretVersionStageCommand(revoke));
+  await cloud.sm.send(new UpdateSecretVersionStageCommand(revoke));
   expect(await read()).toEqual([NEW]);
 });

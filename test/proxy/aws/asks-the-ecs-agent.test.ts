@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { orderProtection } from '../../../proxy/aws/ecs-agent';
-import { portOf, stopAll } from '../support/world';
-import { answering, startAgent } from './support/ecs-agent';
+import { findPort, stopAll } from '../support/world';
+import { responding, startAgent } from './support/ecs-agent';
 
 afterEach(stopAll);
 
@@ -24,19 +24,19 @@ test.each([
   [200, { failure: 3, error: 'x' }, 'status 200'],
 ])('%p %j is no protection', async (status, body, reason) => {
   const agent = await startAgent();
-  agent.answer = answering(status, body);
+  agent.response = responding(status, body);
   await expect(orderProtection(agent.uri, 'protect', NEVER)).rejects.toThrow(reason);
 });
 
 test('an agent that is not there, and one that does not answer until nobody waits', async () => {
   const server = net.createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  const port = portOf(server);
+  const port = findPort(server);
   await new Promise((resolve) => server.close(resolve));
   await expect(orderProtection(`http://127.0.0.1:${port}`, 'protect', NEVER)).rejects.toThrow('fetch failed');
 
   const agent = await startAgent();
   const stopping = new AbortController();
-  agent.answer = () => stopping.abort();
+  agent.response = () => stopping.abort();
   await expect(orderProtection(agent.uri, 'protect', stopping.signal)).rejects.toThrow('aborted');
 });

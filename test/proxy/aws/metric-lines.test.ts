@@ -7,12 +7,12 @@ import { Ledger } from '../../../proxy/data-plane/contract/ledger';
 import { TrafficCount } from '../../../proxy/telemetry/traffic-count';
 import { FakeClock } from '../support/fake-clock';
 import { REPORT } from '../support/report';
-import { faultsOf, metricsOf } from './support/metric-line';
+import { listFaults, findMetrics } from './support/metric-line';
 
 /** On the wall it is a full minute when the clock is at zero. */
 const EPOCH_MS = 28_333_333 * 60_000 - 1_000;
 
-function world() {
+function cloud() {
   const clock = new FakeClock();
   const traffic = new TrafficCount();
   const registry = createMetrics('source', {
@@ -28,8 +28,8 @@ function world() {
   const written: MetricLine[] = [];
   const lines = new MetricLines({
     service: 'shop',
-    attended: {
-      glance: () => ({ active: NO_CONNECTIONS, isServing: true }),
+    integrations: {
+      snapshot: () => ({ active: NO_CONNECTIONS, isServing: true }),
       report: async () => {
         if (state.report instanceof Error) throw state.report;
         return state.report;
@@ -53,11 +53,11 @@ function world() {
   };
   const taken = () => {
     const now = written.splice(0);
-    expect(now.flatMap(faultsOf)).toEqual([]);
-    return now.map(metricsOf);
+    expect(now.flatMap(listFaults)).toEqual([]);
+    return now.map(findMetrics);
   };
   const report = (requests: number, errors: number, more: Partial<LedgerReport> = {}) => {
-    state.report = { ...REPORT, requests: { total: requests, answered: requests, errors }, ...more };
+    state.report = { ...REPORT, requests: { total: requests, responded: requests, errors }, ...more };
   };
   return { clock, traffic, state, lines, turn, taken, settled, report };
 }
@@ -65,7 +65,7 @@ function world() {
 const named = (lines: readonly Record<string, unknown>[], name: string) => lines.filter((line) => name in line);
 
 test('once a minute: live connections, and what was counted since the last time', async () => {
-  const { lines, report, turn, traffic } = world();
+  const { lines, report, turn, traffic } = cloud();
   lines.start();
   report(10, 2, { active: { ...NO_CONNECTIONS, websocket: 7 } });
   traffic.settled({ status: 200, ending: 'completed', failure: undefined } as never, false, 40);
@@ -80,7 +80,7 @@ test('once a minute: live connections, and what was counted since the last time'
 });
 
 test('in a drain: what is left twice a minute, the rest still once', async () => {
-  const { lines, report, turn } = world();
+  const { lines, report, turn } = cloud();
   lines.start();
   report(0, 0, { state: 'draining', active: { ...NO_CONNECTIONS, http: 3 } });
   const minute = await turn(2);
@@ -91,7 +91,7 @@ test('in a drain: what is left twice a minute, the rest still once', async () =>
 });
 
 test('the counters of another instance count from zero', async () => {
-  const { lines, report, turn } = world();
+  const { lines, report, turn } = cloud();
   lines.start();
   report(100, 10);
   await turn(2);
@@ -100,7 +100,7 @@ test('the counters of another instance count from zero', async () => {
 });
 
 test('workers that do not answer: nothing is written, and nothing is lost', async () => {
-  const { lines, report, turn, state } = world();
+  const { lines, report, turn, state } = cloud();
   lines.start();
   report(10, 0);
   await turn(2);
@@ -111,7 +111,7 @@ test('workers that do not answer: nothing is written, and nothing is lost', asyn
 });
 
 test('at the end what was not written yet is, without the live connections; then nothing more', async () => {
-  const { lines, report, turn, taken, clock } = world();
+  const { lines, report, turn, taken, clock } = cloud();
   lines.start();
   report(10, 0);
   await turn(2);

@@ -2,7 +2,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { ProxyBundle, bundleProxy, listening, messages } from '../support/proxy-process';
 import { callAdmin } from '../support/proxy-world';
 import { get, later, startBackend, stopAll, until } from '../support/world';
-import { TestAgent, answering, startAgent } from './support/ecs-agent';
+import { TestAgent, responding, startAgent } from './support/ecs-agent';
 
 let bundle: ProxyBundle;
 beforeAll(() => void (bundle = bundleProxy()));
@@ -44,7 +44,7 @@ test.each([[[]], [['--workers', '2']]])('a WebSocket protects the task, a drain 
 
 test('an agent that refuses is asked again, and nothing else suffers', async () => {
   const agent = await startAgent();
-  agent.answer = answering(500, 'broken');
+  agent.response = responding(500, 'broken');
   const { port, proxy } = await start(agent);
   const socket = await open(port);
   await until(() => agent.asked.length >= 2);
@@ -53,13 +53,13 @@ test('an agent that refuses is asked again, and nothing else suffers', async () 
   expect(messages(proxy).filter((msg) => msg.includes('is not protected from scale-in'))).toEqual([
     'The task is not protected from scale-in, tried again: status 500',
   ]);
-  agent.answer = undefined;
+  agent.response = undefined;
   await until(() => messages(proxy).includes('The task is protected from scale-in'));
 });
 
 test('an agent that never answers does not keep a shutdown from its end', async () => {
   const agent = await startAgent();
-  agent.answer = () => undefined;
+  agent.response = () => undefined;
   const { port, proxy } = await start(agent);
   const socket = await open(port);
   await until(() => agent.asked.length === 1);

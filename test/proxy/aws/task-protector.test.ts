@@ -1,20 +1,20 @@
 import { NO_CONNECTIONS } from '../../../core/proxy/connections';
-import type { Glance, ProtectionOrder } from '../../../core/proxy/task-protection';
+import type { Snapshot, ProtectionOrder } from '../../../core/proxy/task-protection';
 import { TaskProtector } from '../../../proxy/aws/task-protector';
 import { FakeClock } from '../support/fake-clock';
 
-function world() {
+function cloud() {
   const clock = new FakeClock();
   const lines: string[] = [];
   const orders: ProtectionOrder[] = [];
   const state = { websocket: 1, isServing: true, problem: undefined as Error | undefined, isSlow: false };
   const note = (line: string) => void lines.push(line);
-  const glance = (): Glance => ({
+  const snapshot = (): Snapshot => ({
     active: { ...NO_CONNECTIONS, websocket: state.websocket },
     isServing: state.isServing,
   });
   const protector = new TaskProtector({
-    glance,
+    snapshot,
     order: async (order) => {
       orders.push(order);
       if (state.isSlow) await new Promise(() => undefined);
@@ -34,7 +34,7 @@ function world() {
 }
 
 test('says when the protection begins and when it is over, and nothing of what goes on', async () => {
-  const { protector, state, turn, lines, orders } = world();
+  const { protector, state, turn, lines, orders } = cloud();
   protector.start();
   await turn(1500);
   state.isServing = false;
@@ -44,7 +44,7 @@ test('says when the protection begins and when it is over, and nothing of what g
 });
 
 test('a failure is said once, a different one again, and when it is over', async () => {
-  const { protector, state, turn, lines, orders } = world();
+  const { protector, state, turn, lines, orders } = cloud();
   state.problem = new Error('status 500');
   protector.start();
   await turn(600);
@@ -61,7 +61,7 @@ test('a failure is said once, a different one again, and when it is over', async
 });
 
 test('while one call is not answered there is no other one', async () => {
-  const { protector, state, turn, orders } = world();
+  const { protector, state, turn, orders } = cloud();
   state.isSlow = true;
   protector.start();
   await turn(100);
@@ -69,7 +69,7 @@ test('while one call is not answered there is no other one', async () => {
 });
 
 test('stopped, it looks no more', async () => {
-  const { protector, turn, clock, lines } = world();
+  const { protector, turn, clock, lines } = cloud();
   protector.start();
   protector.stop();
   await turn(5);

@@ -1,7 +1,7 @@
 import type { MetricLine } from '../../../core/proxy/embedded-metrics';
 import { ProxyBundle, ProxyProcess, bundleProxy, listening } from '../support/proxy-process';
 import { get, startBackend, stopAll } from '../support/world';
-import { faultsOf, metricsOf } from './support/metric-line';
+import { listFaults, findMetrics } from './support/metric-line';
 
 let bundle: ProxyBundle;
 beforeAll(() => void (bundle = bundleProxy()));
@@ -20,10 +20,10 @@ async function start(args: readonly string[], environment: Record<string, string
   return { proxy, ...(await listening(proxy)) };
 }
 
-const linesOf = ({ lines }: ProxyProcess) => lines.filter((line) => '_aws' in line) as unknown as MetricLine[];
+const listLines = ({ lines }: ProxyProcess) => lines.filter((line) => '_aws' in line) as unknown as MetricLine[];
 
 function sum(lines: readonly MetricLine[], name: string): number {
-  return lines.reduce((total, line) => total + (name in metricsOf(line) ? Number(line[name]) : 0), 0);
+  return lines.reduce((total, line) => total + (name in findMetrics(line) ? Number(line[name]) : 0), 0);
 }
 
 test.each([[[]], [['--workers', '2']]])('what was counted before the end is written: %p', async (args) => {
@@ -31,8 +31,8 @@ test.each([[[]], [['--workers', '2']]])('what was counted before the end is writ
   for (let request = 0; request < 20; request += 1) await get({ port, path: request % 5 === 0 ? '/bad' : '/' });
   proxy.child.kill('SIGTERM');
   expect(await proxy.exit).toBe(0);
-  const lines = linesOf(proxy);
-  expect(lines.flatMap(faultsOf)).toEqual([]);
+  const lines = listLines(proxy);
+  expect(lines.flatMap(listFaults)).toEqual([]);
   expect(sum(lines, 'Requests')).toBe(20);
   expect(sum(lines, 'Errors')).toBe(4);
   expect(lines.flatMap(({ Latency }) => (Latency ?? []) as number[])).toHaveLength(20);
@@ -48,7 +48,7 @@ test('they come whatever the level of the log is', async () => {
   await get({ port });
   proxy.child.kill('SIGTERM');
   await proxy.exit;
-  expect(sum(linesOf(proxy), 'Requests')).toBe(1);
+  expect(sum(listLines(proxy), 'Requests')).toBe(1);
   expect(proxy.lines.every((line) => '_aws' in line)).toBe(true);
 });
 
@@ -57,7 +57,7 @@ test('without being asked for there are none', async () => {
   await get({ port });
   proxy.child.kill('SIGTERM');
   expect(await proxy.exit).toBe(0);
-  expect(linesOf(proxy)).toEqual([]);
+  expect(listLines(proxy)).toEqual([]);
 });
 
 /** It does not say its port: it is given one that was free a moment ago. */

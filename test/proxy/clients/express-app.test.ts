@@ -1,5 +1,5 @@
 import http, { ClientRequest } from 'node:http';
-import { digestOf, pieces, sha256, streamOf } from './support/bytes';
+import { computeDigest, pieces, sha256, findStream } from './support/bytes';
 import { ExpressApp, PAGE, startExpressApp } from './support/express-app';
 import { ProxyCommand, problemsOnceAllIsOver, startProxyCommand } from './support/proxy-command';
 import { callAdmin } from '../support/proxy-world';
@@ -17,11 +17,11 @@ beforeAll(async () => {
 afterAll(stopAll);
 
 const MIB = 2 ** 20;
-const statusOf = ({ status }: { readonly status: number }) => status;
+const findStatus = ({ status }: { readonly status: number }) => status;
 /** Of one connection, or of the moment. */
 const CHANGING = ['connection', 'keep-alive', 'date'];
 
-async function answerOf(url: string, init: RequestInit): Promise<unknown> {
+async function readResponse(url: string, init: RequestInit): Promise<unknown> {
   const response = await fetch(url, { redirect: 'manual', ...init });
   const fields = [...response.headers].filter(([name]) => !CHANGING.includes(name));
   return { status: response.status, reason: response.statusText, fields, body: await response.text() };
@@ -55,8 +55,8 @@ describe('fetch gets what the app alone would have answered', () => {
     ['/echo', { method: 'POST', body: 'x' }],
     ['/echo', { method: 'POST', body: '' }],
   ])('%s %j', async (path, init) => {
-    const alone = await answerOf(`http://127.0.0.1:${app.port}${path}`, init);
-    expect(await answerOf(base + path, init)).toEqual(alone);
+    const alone = await readResponse(`http://127.0.0.1:${app.port}${path}`, init);
+    expect(await readResponse(base + path, init)).toEqual(alone);
   });
 });
 
@@ -84,7 +84,7 @@ test('the app knows its client and the name that it was asked by', async () => {
 test.each(['', '&sized'])('a download of 24 MiB is whole%s', async (sized) => {
   const length = 24 * MIB;
   const response = await fetch(`${base}/download?length=${length}${sized}`);
-  const digest = await digestOf(response.body!);
+  const digest = await computeDigest(response.body!);
   expect(digest).toEqual({ bytes: length, sha256: response.headers.get('x-sha256') });
 });
 
@@ -92,7 +92,7 @@ test.each([true, false])('an upload of 24 MiB is whole, chunked: %s', async (isC
   const length = 24 * MIB;
   const headers = isChunked ? {} : { 'content-length': length };
   const options = { port: proxy.port, method: 'PUT', path: '/upload', headers };
-  const got = await get(options, (request: ClientRequest) => void streamOf(length).pipe(request));
+  const got = await get(options, (request: ClientRequest) => void findStream(length).pipe(request));
   expect(JSON.parse(got.body)).toEqual({ bytes: length, sha256: sha256(pieces(length)) });
 });
 
@@ -185,14 +185,18 @@ test('an agent of node:http keeps its connection through answers of all sorts', 
 test('a drain and its end cost a client with kept connections no request', async () => {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
   const visit = (id: number) => get({ port: proxy.port, agent, path: `/json?id=${id}` });
-  const statusesOf = async () => (await Promise.all(Array.from({ length: 40 }, (_, id) => visit(id)))).map(statusOf);
+  const findStatuses = async () =>
+    (await Promise.all(Array.from({ length: 40 }, (_, id) => visit(id)))).map(findStatus);
   const all = Array.from({ length: 40 }, () => 200);
-  expect(await statusesOf()).toEqual(all);
+  expect(await findStatuses()).toEqual(all);
   for (const path of ['/drain', '/undrain']) {
-    const [statuses, told] = await Promise.all([statusesOf(), callAdmin(proxy.adminPort, { method: 'POST', path })]);
-    expect(told.status).toBe(202);
+    const [statuses, notified] = await Promise.all([
+      findStatuses(),
+      callAdmin(proxy.adminPort, { method: 'POST', path }),
+    ]);
+    expect(notified.status).toBe(202);
     expect(statuses).toEqual(all);
-    expect(await statusesOf()).toEqual(all);
+    expect(await findStatuses()).toEqual(all);
   }
   expect((await visit(0)).headers.connection).not.toBe('close');
   agent.destroy();

@@ -1,6 +1,6 @@
 import http, { ClientRequest } from 'node:http';
 import net from 'node:net';
-import { digestOf, pieces, sha256, streamOf } from './support/bytes';
+import { computeDigest, pieces, sha256, findStream } from './support/bytes';
 import { BODY_LIMIT, FastifyApp, startFastifyApp } from './support/fastify-app';
 import { ProxyCommand, problemsOnceAllIsOver, startProxyCommand } from './support/proxy-command';
 import { get, later, stopAll, until } from '../support/world';
@@ -22,7 +22,7 @@ const RAW_TYPE = { 'content-type': 'application/octet-stream' };
 /** Of one connection, or of the moment. */
 const CHANGING = ['connection', 'keep-alive', 'date'];
 
-async function answerOf(port: number, path: string, init: RequestInit): Promise<unknown> {
+async function readResponse(port: number, path: string, init: RequestInit): Promise<unknown> {
   const headers = { host: 'shop.example', ...(init.headers as Record<string, string>) };
   const got = await get({ port, path, method: init.method, headers }, init.body as string | undefined);
   const fields = Object.entries(got.headers).filter(([name]) => !CHANGING.includes(name));
@@ -45,7 +45,7 @@ describe('a client of node:http gets what the app alone would have answered', ()
     ['/%E0%A4%A', {}],
     ['/summed?length=100000', { headers: { te: 'trailers' } }],
   ])('%s %j', async (path, init) => {
-    expect(await answerOf(proxy.port, path, init)).toEqual(await answerOf(app.port, path, init));
+    expect(await readResponse(proxy.port, path, init)).toEqual(await readResponse(app.port, path, init));
   });
 });
 
@@ -77,7 +77,7 @@ test('fetch streams 16 MiB up and down', async () => {
   const up = await fetch(`${base}/upload`, { method: 'PUT', headers: RAW_TYPE, body, duplex: 'half' });
   expect(await up.json()).toEqual({ ...sum, trailers: {} });
   const down = await fetch(`${base}/download?length=${length}`);
-  expect(await digestOf(down.body!)).toEqual(sum);
+  expect(await computeDigest(down.body!)).toEqual(sum);
 });
 
 function askFirst(headers: http.OutgoingHttpHeaders): ClientRequest {
@@ -98,7 +98,7 @@ test('Expect: 100-continue: the body follows when the app agrees', async () => {
   const length = MIB;
   const request = askFirst({ 'content-length': length });
   await new Promise((resolve) => request.once('continue', resolve));
-  streamOf(length).pipe(request);
+  findStream(length).pipe(request);
   const response = await new Promise<http.IncomingMessage>((resolve) => request.once('response', resolve));
   const body = Buffer.concat((await response.toArray()) as Buffer[]).toString();
   expect(JSON.parse(body)).toMatchObject({ bytes: length, sha256: sha256(pieces(length)) });
@@ -139,7 +139,7 @@ test('so it is every time when the client sends on, and the client reads it', as
   const statuses: number[] = [];
   for (let round = 0; round < 20; round += 1) {
     const got = await get({ port: proxy.port, method: 'POST', path: '/json', headers }, (request) => {
-      streamOf(length).pipe(request);
+      findStream(length).pipe(request);
     });
     statuses.push(got.status);
   }
@@ -149,12 +149,12 @@ test('so it is every time when the client sends on, and the client reads it', as
 test('requests that are sent without waiting are answered in their order', async () => {
   const socket = net.connect(proxy.port, '127.0.0.1');
   later(() => void socket.destroy());
-  let answers = '';
-  socket.on('data', (bytes) => (answers += bytes.toString()));
+  let responses = '';
+  socket.on('data', (bytes) => (responses += bytes.toString()));
   const ids = Array.from({ length: 20 }, (_, index) => `id${index}`);
   socket.write(ids.map((id) => `GET /json?id=${id} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
-  await until(() => answers.split('HTTP/1.1 200').length === ids.length + 1 && answers.endsWith('}'));
-  expect([...answers.matchAll(/"id":"(\w+)"/g)].map((match) => match[1])).toEqual(ids);
+  await until(() => responses.split('HTTP/1.1 200').length === ids.length + 1 && responses.endsWith('}'));
+  expect([...responses.matchAll(/"id":"(\w+)"/g)].map((match) => match[1])).toEqual(ids);
 });
 
 test('nothing of all this is left, and none of it was an error', async () => {

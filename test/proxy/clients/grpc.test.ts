@@ -21,11 +21,11 @@ import { certificateFiles } from './support/certificate-files';
 import { GrpcApp, ORDERS, startGrpcApp } from './support/grpc-app';
 import { untilStill } from './support/until-still';
 import { ProxyCommand, problemsOnceAllIsOver, startProxyCommand, untilReported } from './support/proxy-command';
-import { callAdmin, reportOf } from '../support/proxy-world';
+import { callAdmin, findReport } from '../support/proxy-world';
 import { later, stopAll, until } from '../support/world';
 
-type Answered = (error: ServiceError | null, message?: Buffer) => void;
-type Unary = (message: Buffer, metadata: Metadata, options: CallOptions, answered: Answered) => ClientUnaryCall;
+type Responded = (error: ServiceError | null, message?: Buffer) => void;
+type Unary = (message: Buffer, metadata: Metadata, options: CallOptions, responded: Responded) => ClientUnaryCall;
 type Orders = Client & {
   readonly echo: Unary;
   readonly fails: Unary;
@@ -33,7 +33,7 @@ type Orders = Client & {
   readonly absent: Unary;
   readonly count: (message: Buffer) => ClientReadableStream<Buffer>;
   readonly ticks: (message: Buffer) => ClientReadableStream<Buffer>;
-  readonly collect: (answered: Answered) => ClientWritableStream<Buffer>;
+  readonly collect: (responded: Responded) => ClientWritableStream<Buffer>;
   readonly chat: () => ClientDuplexStream<Buffer, Buffer>;
 };
 
@@ -48,7 +48,7 @@ let app: GrpcApp;
 let proxy: ProxyCommand;
 let orders: Orders;
 
-function clientOf(port: number, options: ClientOptions = {}): Orders {
+function parseClient(port: number, options: ClientOptions = {}): Orders {
   const client = new OrdersClient(`127.0.0.1:${port}`, credentials.createInsecure(), options) as unknown as Orders;
   later(() => client.close());
   return client;
@@ -57,7 +57,7 @@ function clientOf(port: number, options: ClientOptions = {}): Orders {
 beforeAll(async () => {
   app = await startGrpcApp();
   proxy = await startProxyCommand(app.port);
-  orders = clientOf(proxy.port);
+  orders = parseClient(proxy.port);
   await promisify(orders.waitForReady).call(orders, Date.now() + 20_000);
 });
 afterAll(stopAll);
@@ -125,7 +125,7 @@ describe('unary', () => {
   test('compressed messages pass', async () => {
     const options = { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip };
     const message = Buffer.alloc(100_000, 'again and ');
-    const reply = await ask('echo', message, new Metadata(), clientOf(proxy.port, options));
+    const reply = await ask('echo', message, new Metadata(), parseClient(proxy.port, options));
     expect(reply.message.equals(message)).toBe(true);
   });
 
@@ -158,12 +158,12 @@ describe('streams', () => {
   });
 
   test('of the client: all of them are counted, then one answer', async () => {
-    const answer = new Promise<string>((resolve, reject) => {
+    const response = new Promise<string>((resolve, reject) => {
       const call = orders.collect((error, message) => (error === null ? resolve(String(message)) : reject(error)));
       for (let index = 0; index < 500; index += 1) call.write(Buffer.alloc(1000));
       call.end();
     });
-    expect(await answer).toBe('500 messages of 500000 bytes');
+    expect(await response).toBe('500 messages of 500000 bytes');
   });
 
   test('both ways: each message is answered before the next is sent', async () => {
@@ -202,7 +202,7 @@ test('a deadline reaches the server, and ends the call at both ends', async () =
 });
 
 test('unary calls are counted as http, streams as grpcStream', async () => {
-  const before = await reportOf(proxy.adminPort);
+  const before = await findReport(proxy.adminPort);
   await ask('echo', Buffer.from('unary'));
   const call = orders.chat().resume();
   const ended = new Promise((resolve) => call.once('status', resolve));
@@ -222,8 +222,8 @@ test('unary calls are counted as http, streams as grpcStream', async () => {
 test('a drain and its end cost no call', async () => {
   const calls = () => Promise.all(Array.from({ length: 40 }, () => ask('echo', Buffer.from('whole'))));
   for (const path of ['/drain', '/undrain']) {
-    const [replies, told] = await Promise.all([calls(), callAdmin(proxy.adminPort, { method: 'POST', path })]);
-    expect(told.status).toBe(202);
+    const [replies, notified] = await Promise.all([calls(), callAdmin(proxy.adminPort, { method: 'POST', path })]);
+    expect(notified.status).toBe(202);
     for (const { message } of [...replies, ...(await calls())]) expect(message.toString()).toBe('whole');
   }
 });

@@ -6,7 +6,7 @@ import { later, startBackend, stopAll, until } from '../support/world';
 
 afterEach(stopAll);
 
-interface World {
+interface LocalCloud {
   readonly server: Server;
   readonly backendPort: number;
   readonly proxy: ProxyCommand;
@@ -14,14 +14,14 @@ interface World {
   readonly got: string[];
 }
 
-async function startWorld(): Promise<World> {
+async function startLocalCloud(): Promise<LocalCloud> {
   const backend = await startBackend(() => undefined);
   const server = new Server(backend.server, { connectionStateRecovery: {} });
   later(() => server.close());
   const got: string[] = [];
   server.on('connection', (socket) => {
     socket.on('say', (word: string) => got.push(word));
-    socket.on('ask', (answer: (word: string) => void) => answer('answered'));
+    socket.on('ask', (response: (word: string) => void) => response('answered'));
   });
   return { server, backendPort: backend.port, proxy: await startProxyCommand(backend.port, { flags: GRACELESS }), got };
 }
@@ -47,7 +47,7 @@ async function connect(port: number): Promise<Client> {
 }
 
 test('clients of a drained proxy come back when it is undrained, and miss nothing', async () => {
-  const { server, proxy, got } = await startWorld();
+  const { server, proxy, got } = await startLocalCloud();
   const clients = await Promise.all([connect(proxy.port), connect(proxy.port), connect(proxy.port)]);
   // Whoever has got no event yet has no place in the stream to go on from.
   server.emit('news', 'before');
@@ -74,7 +74,7 @@ test('clients of a drained proxy come back when it is undrained, and miss nothin
 });
 
 test('clients of a proxy that ends come back to the next one, and miss nothing', async () => {
-  const { server, backendPort, proxy, got } = await startWorld();
+  const { server, backendPort, proxy, got } = await startLocalCloud();
   const clients = await Promise.all([connect(proxy.port), connect(proxy.port), connect(proxy.port)]);
   server.emit('news', 'before');
   await until(() => clients.every(({ heard }) => heard.length === 1));

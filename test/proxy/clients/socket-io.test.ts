@@ -12,7 +12,7 @@ beforeAll(async () => {
   server = new Server(backend.server, { maxHttpBufferSize: 4 * MIB });
   later(() => server.close());
   server.on('connection', (socket) => {
-    socket.on('echo', (...sent: unknown[]) => (sent.pop() as (...answer: unknown[]) => void)(...sent));
+    socket.on('echo', (...sent: unknown[]) => (sent.pop() as (...response: unknown[]) => void)(...sent));
     socket.on('join', async (room: string, joined: () => void) => {
       await socket.join(room);
       joined();
@@ -35,7 +35,7 @@ async function connect(transports?: Transport): Promise<Socket> {
   return socket;
 }
 
-const transportOf = (socket: Socket) => socket.io.engine.transport.name;
+const findTransport = (socket: Socket) => socket.io.engine.transport.name;
 
 describe.each<[string, Transport | undefined, string]>([
   ['polling alone', ['polling'], 'polling'],
@@ -44,15 +44,15 @@ describe.each<[string, Transport | undefined, string]>([
 ])('%s', (_, transports, settled) => {
   const settledClient = async () => {
     const socket = await connect(transports);
-    await until(() => transportOf(socket) === settled);
+    await until(() => findTransport(socket) === settled);
     return socket;
   };
 
   test('acknowledged events bring their answers in order', async () => {
     const socket = await settledClient();
-    const answers = Array.from({ length: 100 }, (__, index) => socket.emitWithAck('echo', `ö${index}`, { index }));
+    const responses = Array.from({ length: 100 }, (__, index) => socket.emitWithAck('echo', `ö${index}`, { index }));
     // Of several values an acknowledgement's promise gives the first.
-    expect(await Promise.all(answers)).toEqual(answers.map((__, index) => `ö${index}`));
+    expect(await Promise.all(responses)).toEqual(responses.map((__, index) => `ö${index}`));
     socket.disconnect();
   });
 

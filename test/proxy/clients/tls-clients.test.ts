@@ -4,7 +4,7 @@ import http2, { ClientHttp2Session, OutgoingHttpHeaders } from 'node:http2';
 import https from 'node:https';
 import tls from 'node:tls';
 import { WebSocket, WebSocketServer } from 'ws';
-import { Digest, pieces, sha256, streamOf } from './support/bytes';
+import { Digest, pieces, sha256, findStream } from './support/bytes';
 import { certificateFiles } from './support/certificate-files';
 import { ExpressApp, PAGE, startExpressApp } from './support/express-app';
 import { ProxyCommand, problemsOnceAllIsOver, startProxyCommand } from './support/proxy-command';
@@ -46,9 +46,9 @@ const askHttp1: Ask = async (method, path, body) => {
   const request = https.request({ ...UNCHECKED, port: selfSigned.port, agent, method, path });
   const sent = send(request, body);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
-  const answer = Buffer.concat((await response.toArray()) as Buffer[]);
+  const received = Buffer.concat((await response.toArray()) as Buffer[]);
   await sent;
-  return { status: response.statusCode, headers: response.headers, body: answer };
+  return { status: response.statusCode, headers: response.headers, body: received };
 };
 
 let session: ClientHttp2Session | undefined;
@@ -61,9 +61,9 @@ const askHttp2: Ask = async (method, path, body) => {
   const [{ ':status': status, ...fields }] = (await once(stream, 'response')) as [
     http2.IncomingHttpHeaders & { ':status': number },
   ];
-  const answer = Buffer.concat((await stream.toArray()) as Buffer[]);
+  const response = Buffer.concat((await stream.toArray()) as Buffer[]);
   await sent;
-  return { status, headers: fields, body: answer };
+  return { status, headers: fields, body: response };
 };
 
 afterAll(() => {
@@ -101,7 +101,7 @@ describe.each<[string, Ask]>([
     const down = await ask('GET', `/download?length=${length}`);
     expect({ bytes: down.body.length, sha256: sha256([down.body]) }).toEqual(expected);
     expect(down.headers['x-sha256']).toBe(expected.sha256);
-    const up = await ask('PUT', '/upload', streamOf(length));
+    const up = await ask('PUT', '/upload', findStream(length));
     expect(JSON.parse(up.body.toString())).toEqual(expected);
   });
 

@@ -58,7 +58,7 @@ function inbox(end: WsClient): Message[] {
   return messages;
 }
 
-async function closeOf(end: WsClient): Promise<[number, string]> {
+async function findClose(end: WsClient): Promise<[number, string]> {
   const [code, reason] = (await once(end, 'close')) as [number, Buffer];
   return [code, reason.toString()];
 }
@@ -174,7 +174,7 @@ describe.each(WAYS)('%s', (_, way) => {
     [4999, 'r'.repeat(123)],
   ])('close code %d and its reason pass', async (code, reason) => {
     const [closing, other] = way(await pair());
-    const codes = Promise.all([closeOf(other), closeOf(closing)]);
+    const codes = Promise.all([findClose(other), findClose(closing)]);
     closing.close(code, reason);
     expect(await codes).toEqual([
       [code, reason],
@@ -185,14 +185,14 @@ describe.each(WAYS)('%s', (_, way) => {
 
   test('a close without a code has none at the other end', async () => {
     const [closing, other] = way(await pair());
-    const code = closeOf(other);
+    const code = findClose(other);
     closing.close();
     expect(await code).toEqual([1005, '']);
   });
 
   test('an end that vanishes is no orderly close', async () => {
     const [vanishing, other] = way(await pair());
-    const code = closeOf(other);
+    const code = findClose(other);
     vanishing.terminate();
     expect((await code)[0]).toBe(1006);
   });
@@ -214,7 +214,7 @@ test("Node's own WebSocket works as in a browser", async () => {
   expect(socket.protocol).toBe('chat.v2');
   expect(heard[0]).toBe('grüße');
   expect(Buffer.from(heard[1] as ArrayBuffer).equals(bytes)).toBe(true);
-  const code = closeOf(peer);
+  const code = findClose(peer);
   socket.close(4001, 'bye');
   expect(await code).toEqual([4001, 'bye']);
 });

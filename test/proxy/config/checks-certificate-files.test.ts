@@ -43,7 +43,7 @@ function read(texts: Readonly<Record<string, string>>) {
   return readConfig({ flags: {}, environment: {}, file, readText: (name) => texts[name] ?? '' });
 }
 
-function problemsOf(texts: Readonly<Record<string, string>>): string[] {
+function listProblems(texts: Readonly<Record<string, string>>): string[] {
   try {
     read(texts);
     return [];
@@ -64,25 +64,25 @@ test('a pair is taken, with a chain behind it and with what else stands in the f
 test('a certificate file that is none is refused, wherever in the chain', () => {
   const problem = [`${RULES.certificate}, got "cert"`];
   for (const cert of ['', 'no PEM', own.private, GARBAGE, `${own.cert}\n${GARBAGE}`, own.cert.slice(0, -60)]) {
-    expect(problemsOf({ cert, key: own.private })).toEqual(problem);
+    expect(listProblems({ cert, key: own.private })).toEqual(problem);
   }
 });
 
 test('a key file that is none, empty or locked is refused', () => {
   const locked = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey.export(CIPHER) as string;
   for (const key of ['', 'no PEM', own.cert, locked, own.private.slice(0, -60)]) {
-    expect(problemsOf({ cert: own.cert, key })).toEqual([`${RULES.key}, got "key"`]);
+    expect(listProblems({ cert: own.cert, key })).toEqual([`${RULES.key}, got "key"`]);
   }
 });
 
 test('a key of another certificate is refused', () => {
-  expect(problemsOf({ cert: own.cert, key: other.private })).toEqual([`${RULES.pair}, got "key"`]);
-  expect(problemsOf({ cert: `${other.cert}\n${own.cert}`, key: own.private })).toEqual([`${RULES.pair}, got "key"`]);
+  expect(listProblems({ cert: own.cert, key: other.private })).toEqual([`${RULES.pair}, got "key"`]);
+  expect(listProblems({ cert: `${other.cert}\n${own.cert}`, key: own.private })).toEqual([`${RULES.pair}, got "key"`]);
 });
 
 test('authorities are read one by one, and garbage among them is refused', () => {
   for (const ca of ['', GARBAGE, `${own.cert}\n${GARBAGE}`, '-----BEGIN CERTIFICATE-----\n']) {
-    expect(problemsOf({ ca })).toEqual([`${RULES.authorities}, got "ca"`]);
+    expect(listProblems({ ca })).toEqual([`${RULES.authorities}, got "ca"`]);
   }
 });
 

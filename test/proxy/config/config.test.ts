@@ -1,6 +1,6 @@
 import { generate } from 'selfsigned';
 import { readFlags } from '../../../proxy/config/flags';
-import { problemsOf, read } from '../support/settings';
+import { listProblems, read } from '../support/settings';
 
 let pair: { readonly cert: string; readonly private: string };
 beforeAll(async () => {
@@ -105,7 +105,7 @@ test('all errors are reported at once, each with name, rule and value', () => {
     access_log: 'all',
     lissten: 'x',
   };
-  const problems = problemsOf({ file, environment: { DRAINSHIFT_ADMIN: 'x' } });
+  const problems = listProblems({ file, environment: { DRAINSHIFT_ADMIN: 'x' } });
   expect(problems.map((line) => /^'([a-z_.]+)' must be .+, got .+$/.exec(line)?.[1])).toEqual([
     'config.lissten',
     'side',
@@ -137,13 +137,13 @@ test('all errors are reported at once, each with name, rule and value', () => {
 test.each(['http://a/path', 'http://a?x=1', 'http://user@a', 'http://', 'a:80', '', 'http://a:99999', 'http://a:0'])(
   'an upstream like %p is refused',
   (upstream) => {
-    expect(problemsOf({ file: { upstream } })).toHaveLength(1);
+    expect(listProblems({ file: { upstream } })).toHaveLength(1);
   },
 );
 
 test('an upstream that is refused does not show who may use it', () => {
   for (const upstream of ['http://user:s3cret@a', 'user:s3cret@a', 'http://user:s3/cr@et@a']) {
-    const [problem] = problemsOf({ file: { upstream } });
+    const [problem] = listProblems({ file: { upstream } });
     expect(problem).toMatch(/^'upstream' must be .+, got "(http:\/\/)?\*\*\*@a"$/);
   }
 });
@@ -153,7 +153,7 @@ test.each(['a b', 'a\r\nb', 'a\0', ' a', '', '.', 'a..b', '-a', 'ä.example', 'a
   (name) => {
     for (const setting of ['upstream_server_name', 'other_upstream_server_name']) {
       const file = { upstream: 'https://a', [setting]: name };
-      expect(problemsOf({ file })).toEqual([`'${setting}' must be a host name, got ${JSON.stringify(name)}`]);
+      expect(listProblems({ file })).toEqual([`'${setting}' must be a host name, got ${JSON.stringify(name)}`]);
     }
   },
 );
@@ -170,30 +170,30 @@ test('an upstream is given up before the load balancer gives up its client', () 
   const upstream = 'http://a';
   expect(read({ file: { upstream } }).timeouts.upstreamIdleMs).toBeLessThan(60_000);
   expect(read({ file: { upstream, upstream_idle_seconds: 100 } }).timeouts.upstreamIdleMs).toBe(100_000);
-  expect(problemsOf({ file: { upstream, upstream_idle_seconds: 0 } })).toHaveLength(1);
+  expect(listProblems({ file: { upstream, upstream_idle_seconds: 0 } })).toHaveLength(1);
 });
 
 test('pings to an upstream can be turned off', () => {
   const file = { upstream: 'http://a', upstream_ping_seconds: 0 };
   expect(read({ file }).timeouts.upstreamPingMs).toBe(0);
-  const wrong = problemsOf({ file: { ...file, upstream_ping_seconds: -1 } });
+  const wrong = listProblems({ file: { ...file, upstream_ping_seconds: -1 } });
   expect(wrong).toEqual(["'upstream_ping_seconds' must be a number from 0 to 86400, got -1"]);
 });
 
 test('how long an answer may take to begin is said by itself, or left to the data plane', () => {
-  const timeoutsOf = (file: object) => read({ file: { upstream: 'http://a', ...file } }).timeouts;
-  expect(timeoutsOf({ first_byte_seconds: 2 })).toMatchObject({ firstByteMs: 2_000, upstreamIdleMs: 50_000 });
-  expect(timeoutsOf({ upstream_idle_seconds: 7 })).not.toHaveProperty('firstByteMs');
+  const listTimeouts = (file: object) => read({ file: { upstream: 'http://a', ...file } }).timeouts;
+  expect(listTimeouts({ first_byte_seconds: 2 })).toMatchObject({ firstByteMs: 2_000, upstreamIdleMs: 50_000 });
+  expect(listTimeouts({ upstream_idle_seconds: 7 })).not.toHaveProperty('firstByteMs');
   const file = { upstream: 'http://a', first_byte_seconds: 0 };
-  expect(problemsOf({ file })).toEqual(["'first_byte_seconds' must be a number from 0.01 to 86400, got 0"]);
+  expect(listProblems({ file })).toEqual(["'first_byte_seconds' must be a number from 0.01 to 86400, got 0"]);
 });
 
 test('a grace period that nobody asked for fits into the time until the kill', () => {
-  const graceOf = (file: object) => read({ file: { upstream: 'http://a', ...file } }).gracePeriodSeconds;
-  expect(graceOf({ stop_timeout_seconds: 30 })).toBe(10);
-  expect(graceOf({ stop_timeout_seconds: 3600 })).toBe(120);
-  expect(graceOf({ stop_timeout_seconds: 5 })).toBe(0);
-  expect(graceOf({ stop_timeout_seconds: 30, grace_period_seconds: 'websocket-heavy' })).toBe(300);
+  const findGrace = (file: object) => read({ file: { upstream: 'http://a', ...file } }).gracePeriodSeconds;
+  expect(findGrace({ stop_timeout_seconds: 30 })).toBe(10);
+  expect(findGrace({ stop_timeout_seconds: 3600 })).toBe(120);
+  expect(findGrace({ stop_timeout_seconds: 5 })).toBe(0);
+  expect(findGrace({ stop_timeout_seconds: 30, grace_period_seconds: 'websocket-heavy' })).toBe(300);
 });
 
 test('times may have fractions, from wherever they come', () => {
@@ -237,14 +237,14 @@ describe('the other upstream', () => {
       serverName: 'b.example',
       ...trust,
     });
-    expect(problemsOf({ file: { upstream: 'http://a', other_upstream: 'http://u:s3cret@b' } })[0]).not.toContain(
+    expect(listProblems({ file: { upstream: 'http://a', other_upstream: 'http://u:s3cret@b' } })[0]).not.toContain(
       's3cret',
     );
   });
 
   test('authorities that are no certificates are refused', () => {
     const file = { upstream: 'https://a', upstream_authorities_file: '/key.pem' };
-    expect(problemsOf({ file, readText: () => 'no PEM' })).toEqual([
+    expect(listProblems({ file, readText: () => 'no PEM' })).toEqual([
       '\'upstream_authorities_file\' must be a PEM file with certificates, got "/key.pem"',
     ]);
   });
@@ -262,7 +262,7 @@ describe('the command line', () => {
   test('a negative number reaches its setting, which says what is wrong with it', () => {
     const command = readFlags(['--upstream', 'http://a', '--grace-period-seconds', '-3']);
     if (command.kind !== 'run') throw new Error('refused');
-    expect(problemsOf({ flags: command.flags })).toEqual([
+    expect(listProblems({ flags: command.flags })).toEqual([
       "'grace_period_seconds' must be a number from 0 to 86400, or one of short-lived, mixed, websocket-heavy, got -3",
     ]);
   });
@@ -281,22 +281,22 @@ test('a certificate and its key come together', () => {
   const file = { upstream: 'http://a', tls_certificate_file: '/cert', tls_key_file: '/key' };
   const readText = (path: string) => (path === '/cert' ? pair.cert : pair.private);
   expect(read({ file, readText }).tls).toEqual({ cert: pair.cert, key: pair.private });
-  expect(problemsOf({ file: { upstream: 'http://a', tls_key_file: '/key' }, readText })).toEqual([
+  expect(listProblems({ file: { upstream: 'http://a', tls_key_file: '/key' }, readText })).toEqual([
     "'tls_certificate_file' must be the path of a readable file, got nothing",
   ]);
 });
 
 test('a file that is no mapping is one problem, an empty file none', () => {
-  expect(problemsOf({ file: ['x'], flags: { upstream: 'http://a' } })).toEqual([
+  expect(listProblems({ file: ['x'], flags: { upstream: 'http://a' } })).toEqual([
     `'config' must be an object, got ["x"]`,
   ]);
   expect(read({ file: null, flags: { upstream: 'http://a' } }).side).toBe('source');
 });
 
 test('proxy_protocol', () => {
-  const modeOf = (proxy_protocol: unknown) => read({ file: { upstream: 'http://a', proxy_protocol } }).proxyProtocol;
-  expect(['required', 'off', false].map(modeOf)).toEqual(['required', 'off', 'off']);
-  expect(() => modeOf(true)).toThrow(/'proxy_protocol' must be one of off, required, got "?on/);
+  const findMode = (proxy_protocol: unknown) => read({ file: { upstream: 'http://a', proxy_protocol } }).proxyProtocol;
+  expect(['required', 'off', false].map(findMode)).toEqual(['required', 'off', 'off']);
+  expect(() => findMode(true)).toThrow(/'proxy_protocol' must be one of off, required, got "?on/);
 });
 
 test('forwarded_for and via', () => {

@@ -1,4 +1,4 @@
-import { problemsOf, read } from '../support/settings';
+import { listProblems, read } from '../support/settings';
 
 const upstream = 'http://a';
 
@@ -40,7 +40,7 @@ test.each([
   true,
   7,
 ])('protocols like %j are refused, by name, rule and value', (given) => {
-  expect(problemsOf({ file: { upstream, upgrade_protocols: given } })).toEqual([
+  expect(listProblems({ file: { upstream, upgrade_protocols: given } })).toEqual([
     `'upgrade_protocols' must be tokens of Upgrade, and none of h2c, HTTP and TLS, got ${JSON.stringify(given)}`,
   ]);
 });

@@ -51,8 +51,8 @@ test.each([
   '%s is not trusted',
   async (_, { withAuthority = false, ...given }: { withAuthority?: boolean; serverName?: string }) => {
     const { upstream, cert, seen } = await startSecure();
-    const answer = await ask({ ...upstream, ...given, ...(withAuthority && { authorities: cert }) });
-    expect(answer).toMatchObject({ status: 502, body: 'certificateRejected' });
+    const response = await ask({ ...upstream, ...given, ...(withAuthority && { authorities: cert }) });
+    expect(response).toMatchObject({ status: 502, body: 'certificateRejected' });
     expect(seen).toEqual([]);
   },
 );

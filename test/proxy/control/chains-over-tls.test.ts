@@ -53,8 +53,8 @@ test('a WebSocket that the proxy moves on is closed in order through the load ba
   const clients = await Promise.all(
     Array.from({ length: 20 }, async () => {
       const client = new WebSocket(`wss://127.0.0.1:${front.port}/`, { rejectUnauthorized: false });
-      const state = { sent: 0, answered: 0, code: 0, client };
-      client.on('message', () => (state.answered += 1));
+      const state = { sent: 0, responded: 0, code: 0, client };
+      client.on('message', () => (state.responded += 1));
       client.on('close', (code) => (state.code = code));
       await new Promise((resolve) => client.once('open', resolve));
       return state;
@@ -63,7 +63,7 @@ test('a WebSocket that the proxy moves on is closed in order through the load ba
   for (const state of clients) {
     for (; state.sent < 50; state.sent += 1) state.client.send('x'.repeat(1000));
   }
-  await until(() => clients.every((state) => state.answered === 50));
+  await until(() => clients.every((state) => state.responded === 50));
   await Promise.all([...back.ledger.closables('websocket')].map((closable) => closable.close()));
   await until(() => clients.every((state) => state.code !== 0));
   expect(clients.filter((state) => state.code !== 1012)).toEqual([]);

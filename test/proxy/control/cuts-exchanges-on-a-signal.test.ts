@@ -3,7 +3,7 @@ import { get, later, liveIn, startBackend, startEngine, stopAll, until } from '.
 
 afterEach(stopAll);
 
-async function world() {
+async function cloud() {
   const backend = await startBackend((request, response) => {
     if (request.url === '/half') response.writeHead(200, { 'content-length': '8' }).write('half');
     if (request.url === '/whole') response.end('whole');
@@ -25,12 +25,12 @@ async function world() {
 }
 
 test('before the answer began it is a reset', async () => {
-  const { backend, engine, cut, outcomes, gone } = await world();
-  const answer = get({ port: engine.port, path: '/silent' });
+  const { backend, engine, cut, outcomes, gone } = await cloud();
+  const response = get({ port: engine.port, path: '/silent' });
   const upload = get({ port: engine.port, path: '/silent', method: 'POST' }, 'x');
   await until(() => backend.sockets.size === 2);
   cut.abort();
-  expect(await answer).toMatchObject({ status: 502, body: 'reset' });
+  expect(await response).toMatchObject({ status: 502, body: 'reset' });
   expect(await upload).toMatchObject({ status: 502, body: 'reset' });
   await gone();
   const outcome = { status: 502, kind: 'http', ending: 'completed', failure: 'reset' };
@@ -38,7 +38,7 @@ test('before the answer began it is a reset', async () => {
 });
 
 test('inside the answer its stream breaks', async () => {
-  const { engine, cut, outcomes, gone } = await world();
+  const { engine, cut, outcomes, gone } = await cloud();
   const broken = get({ port: engine.port, path: '/half' }, (request) => {
     request.on('response', () => cut.abort());
     request.end();
@@ -49,7 +49,7 @@ test('inside the answer its stream breaks', async () => {
 });
 
 test('an upgraded connection is closed hard', async () => {
-  const { engine, cut, outcomes, gone } = await world();
+  const { engine, cut, outcomes, gone } = await cloud();
   const socket = new WebSocket(`ws://127.0.0.1:${engine.port}/`);
   later(() => socket.terminate());
   socket.on('error', () => undefined);
@@ -62,7 +62,7 @@ test('an upgraded connection is closed hard', async () => {
 });
 
 test('a signal that was given before sends nothing, and one that comes after changes nothing', async () => {
-  const { backend, engine, cut } = await world();
+  const { backend, engine, cut } = await cloud();
   expect(await get({ port: engine.port, path: '/whole' })).toMatchObject({ status: 200, body: 'whole' });
   let requests = 0;
   backend.server.on('request', () => (requests += 1));

@@ -20,7 +20,7 @@ class Connection extends LedgerEntry {
   }
 }
 
-function world() {
+function cloud() {
   const clock = new FakeClock();
   const ledger = new Ledger();
   const lines: string[] = [];
@@ -45,7 +45,7 @@ function world() {
 }
 
 test('with nothing live a drain is over at once', async () => {
-  const { drain, lines, switched, clock } = world();
+  const { drain, lines, switched, clock } = cloud();
   expect(await drain.start(ORDER)).toBe('drained');
   expect(drain.state).toBe('drained');
   expect(switched).toEqual([true]);
@@ -58,7 +58,7 @@ test('with nothing live a drain is over at once', async () => {
 });
 
 test('says how it goes every 5 s, and in the last 10 s every second', async () => {
-  const { drain, lines, clock, open } = world();
+  const { drain, lines, clock, open } = cloud();
   const guard = open('websocket', 'a', 'stays');
   const result = drain.start(ORDER);
   clock.advance(30);
@@ -81,7 +81,7 @@ test('says how it goes every 5 s, and in the last 10 s every second', async () =
 });
 
 test('ends as soon as the last connection ends by itself', async () => {
-  const { drain, clock, open, closed } = world();
+  const { drain, clock, open, closed } = cloud();
   const guard = open('http', 'a');
   const result = drain.start(ORDER);
   clock.advance(3);
@@ -93,7 +93,7 @@ test('ends as soon as the last connection ends by itself', async () => {
 });
 
 test('closes each kind after its own time, oldest first, at the rate', () => {
-  const { drain, clock, open, closed } = world();
+  const { drain, clock, open, closed } = cloud();
   for (const name of ['w1', 'w2', 'w3']) open('websocket', name);
   open('http', 'h1', 'forced');
   open('http', 'h2', 'forced');
@@ -104,7 +104,7 @@ test('closes each kind after its own time, oldest first, at the rate', () => {
 });
 
 test('closes each connection once, however slow it is to leave', () => {
-  const { drain, clock, open, closed } = world();
+  const { drain, clock, open, closed } = cloud();
   open('websocket', 'slow', 'stays');
   void drain.start(ORDER);
   clock.advance(60);
@@ -112,7 +112,7 @@ test('closes each connection once, however slow it is to leave', () => {
 });
 
 test('kinds whose time comes while others are being closed are closed, too', () => {
-  const { drain, clock, open, closed } = world();
+  const { drain, clock, open, closed } = cloud();
   for (const name of ['h1', 'h2', 'h3']) open('http', name);
   open('websocket', 'w1');
   void drain.start({ ...ORDER, closeRatePerSecond: 1, perKindSeconds: { ...ORDER.perKindSeconds, websocket: 11 } });
@@ -121,7 +121,7 @@ test('kinds whose time comes while others are being closed are closed, too', () 
 });
 
 test('what comes in a drain has its whole time, whatever is live or closed beside it', () => {
-  const { drain, clock, open, closed } = world();
+  const { drain, clock, open, closed } = cloud();
   open('http', 'early');
   open('websocket', 'w1');
   void drain.start(ORDER);
@@ -137,7 +137,7 @@ test('what comes in a drain has its whole time, whatever is live or closed besid
 });
 
 test('what comes behind a zero has its time and an end, and the drain says of it', async () => {
-  const { drain, clock, lines, open, closed } = world();
+  const { drain, clock, lines, open, closed } = cloud();
   void drain.start(ORDER);
   expect(drain.state).toBe('drained');
   clock.advance(50);
@@ -160,7 +160,7 @@ test('what comes behind a zero has its time and an end, and the drain says of it
 });
 
 test('the time that remains is that of who came last, and a flow of requests is no timeout', () => {
-  const { drain, clock, lines, open } = world();
+  const { drain, clock, lines, open } = cloud();
   const socket = open('websocket', 'w1');
   void drain.start(ORDER);
   expect(drain.remainingSeconds).toBe(20 + 1 + 5);
@@ -182,7 +182,7 @@ test('the time that remains is that of who came last, and a flow of requests is 
 });
 
 test('a drain with an end of its own gives late ones the time until then', () => {
-  const { drain, clock, open, closed } = world();
+  const { drain, clock, open, closed } = cloud();
   open('http', 'early');
   void drain.startAfresh(ORDER, 15);
   clock.advance(4);
@@ -195,7 +195,7 @@ test('a drain with an end of its own gives late ones the time until then', () =>
 });
 
 test('one that leaves before its turn costs no turn', () => {
-  const { drain, clock, open, closed } = world();
+  const { drain, clock, open, closed } = cloud();
   for (const name of ['a', 'b']) open('http', name);
   const leaves = open('http', 'c');
   open('http', 'd');
@@ -207,7 +207,7 @@ test('one that leaves before its turn costs no turn', () => {
 });
 
 test('jitter makes a close late and never early', () => {
-  const { ledger, clock, open, closed } = world();
+  const { ledger, clock, open, closed } = cloud();
   Object.assign(clock, { random: () => 0.5 });
   const drain = new Drain(ledger, clock, { info: () => undefined, warn: () => undefined }, () => undefined);
   for (const name of ['a', 'b', 'c']) open('http', name);
@@ -217,7 +217,7 @@ test('jitter makes a close late and never early', () => {
 });
 
 test('rates that no timer can follow are kept on average', () => {
-  const { drain, clock, open, closed, ledger } = world();
+  const { drain, clock, open, closed, ledger } = cloud();
   for (let n = 0; n < 5_000; n += 1) open('http', String(n));
   void drain.start({ ...ORDER, perKindSeconds: { ...ORDER.perKindSeconds, http: 0 }, closeRatePerSecond: 10_000 });
   clock.advance(0.25);
@@ -228,7 +228,7 @@ test('rates that no timer can follow are kept on average', () => {
 });
 
 test('a cancelled drain closes nobody and serves again', async () => {
-  const { drain, clock, open, closed, switched } = world();
+  const { drain, clock, open, closed, switched } = cloud();
   open('websocket', 'a');
   const result = drain.start(ORDER);
   clock.advance(15);
@@ -244,7 +244,7 @@ test('a cancelled drain closes nobody and serves again', async () => {
 });
 
 test('a repeated order does not start the time over', () => {
-  const { drain, clock, open, closed } = world();
+  const { drain, clock, open, closed } = cloud();
   open('http', 'a');
   void drain.start(ORDER);
   clock.advance(9);
@@ -254,7 +254,7 @@ test('a repeated order does not start the time over', () => {
 });
 
 test('a new order is reckoned from the start, and may give time again to what was being closed', async () => {
-  const { drain, lines, clock, open, closed } = world();
+  const { drain, lines, clock, open, closed } = cloud();
   open('http', 'a', 'stays');
   open('http', 'b', 'stays');
   const result = drain.start({ ...ORDER, closeRatePerSecond: 1 });
@@ -271,7 +271,7 @@ test('a new order is reckoned from the start, and may give time again to what wa
 });
 
 test('a connection that cannot be closed does not stop the others from being', async () => {
-  const { drain, clock, enter, open, closed, lines } = world();
+  const { drain, clock, enter, open, closed, lines } = cloud();
   enter('http', () => Promise.reject(new Error('no')));
   open('http', 'b');
   void drain.start(ORDER);
@@ -282,7 +282,7 @@ test('a connection that cannot be closed does not stop the others from being', a
 });
 
 test('starting afresh gives the whole time, and ends the wait for the drain before', async () => {
-  const { drain, clock, open, closed } = world();
+  const { drain, clock, open, closed } = cloud();
   open('http', 'a');
   const first = drain.start(ORDER);
   clock.advance(9);

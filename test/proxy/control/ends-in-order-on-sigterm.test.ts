@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { version } from '../../../package.json';
 import { ProxyBundle, bundleProxy, listening, messages } from '../support/proxy-process';
 import { SECRET } from '../support/proxy-world';
-import { get, later, portOf, startBackend, stopAll, until } from '../support/world';
+import { get, later, findPort, startBackend, stopAll, until } from '../support/world';
 
 // The image holds one file; it runs here with nothing beside it, too.
 let bundle: ProxyBundle;
@@ -98,7 +98,7 @@ test('a busy port is one line on stderr and exit code 1, for each port', async (
   const busy = net.createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => busy.once('listening', resolve));
   later(() => void busy.close());
-  const port = portOf(busy);
+  const port = findPort(busy);
   const data = bundle.run(['--listen', `127.0.0.1:${port}`, '--upstream', 'http://127.0.0.1:1']);
   expect(await data.exit).toBe(1);
   expect(data.stderr()).toBe(`'listen' must be a free port, got 127.0.0.1:${port}, which is in use\n`);

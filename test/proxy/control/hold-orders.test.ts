@@ -7,7 +7,7 @@ import { REPORT } from '../support/report';
 afterEach(stopAll);
 
 /** The admin API in front of a target that writes its orders down. */
-async function world(changes: Partial<AdminTarget> = {}) {
+async function cloud(changes: Partial<AdminTarget> = {}) {
   const orders: unknown[] = [];
   const follow = (call: string) => (order?: unknown) => {
     orders.push([call, order]);
@@ -16,7 +16,7 @@ async function world(changes: Partial<AdminTarget> = {}) {
   const target: AdminTarget = {
     identity: 'one',
     report: () => REPORT,
-    refusal: () => undefined,
+    rejection: () => undefined,
     drain: follow('drain'),
     undrain: follow('undrain'),
     hold: follow('hold'),
@@ -36,7 +36,7 @@ async function world(changes: Partial<AdminTarget> = {}) {
 const HOLD = { epoch: 3, leaseMs: 5_000, maxWaiting: 100 };
 
 test('hold, release and retarget reach the target, and are answered with the report', async () => {
-  const { post, orders } = await world();
+  const { post, orders } = await cloud();
   for (const [path, order] of [
     ['/hold', HOLD],
     ['/release', { epoch: 3, to: 'target' }],
@@ -54,7 +54,7 @@ test('hold, release and retarget reach the target, and are answered with the rep
 });
 
 test('a wrong order is refused with all its problems, and reaches nobody', async () => {
-  const { post, orders } = await world();
+  const { post, orders } = await cloud();
   const got = await post('/hold', { epoch: 0, leaseMs: 'long', until: 1 });
   expect(got.status).toBe(400);
   expect(JSON.parse(got.body)).toEqual({
@@ -71,16 +71,16 @@ test('a wrong order is refused with all its problems, and reaches nobody', async
 });
 
 test('a body that is no object is refused in one line', async () => {
-  const { post, orders } = await world();
-  const problemsOf = (got: Got) => [got.status, (JSON.parse(got.body) as { problems: string[] }).problems];
-  expect(problemsOf(await post('/hold', '{'))).toEqual([400, ["'body' must be JSON"]]);
-  expect(problemsOf(await post('/hold', 'null'))).toEqual([400, ["'body' must be an object, got null"]]);
-  expect(problemsOf(await post('/drain', '[1]'))).toEqual([400, ["'body' must be an object, got [1]"]]);
+  const { post, orders } = await cloud();
+  const listProblems = (got: Got) => [got.status, (JSON.parse(got.body) as { problems: string[] }).problems];
+  expect(listProblems(await post('/hold', '{'))).toEqual([400, ["'body' must be JSON"]]);
+  expect(listProblems(await post('/hold', 'null'))).toEqual([400, ["'body' must be an object, got null"]]);
+  expect(listProblems(await post('/drain', '[1]'))).toEqual([400, ["'body' must be an object, got [1]"]]);
   expect(orders).toEqual([]);
 });
 
 test('an order that cannot be followed is a conflict, told at once or later', async () => {
-  const { post } = await world({
+  const { post } = await cloud({
     hold: () => "'epoch' must be at least 5, the highest seen, got 3",
     release: () => Promise.resolve("'epoch' must be 5, that of the hold in force, got 3"),
   });
@@ -93,7 +93,7 @@ test('an order that cannot be followed is a conflict, told at once or later', as
 });
 
 test('a target that may not be changed follows nothing', async () => {
-  const { post, orders, port } = await world({ refusal: () => 'The proxy shuts down' });
+  const { post, orders, port } = await cloud({ rejection: () => 'The proxy shuts down' });
   for (const path of ['/hold', '/release', '/retarget']) {
     expect(await post(path, HOLD)).toMatchObject({ status: 409, body: '{"problems":["The proxy shuts down"]}\n' });
   }
@@ -102,7 +102,7 @@ test('a target that may not be changed follows nothing', async () => {
 });
 
 test('the calls are signed, and only posted', async () => {
-  const { port, orders } = await world();
+  const { port, orders } = await cloud();
   const body = JSON.stringify(HOLD);
   expect(await callAdmin(port, { method: 'POST', path: '/hold', body, secret: `${SECRET}x` })).toMatchObject({
     status: 401,
@@ -112,7 +112,7 @@ test('the calls are signed, and only posted', async () => {
 });
 
 test('a target that answers later is waited for, and one that fails is told of', async () => {
-  const { port, post } = await world({
+  const { port, post } = await cloud({
     report: async () => {
       await new Promise((resolve) => setImmediate(resolve));
       return { ...REPORT, instance: 'of all workers' };

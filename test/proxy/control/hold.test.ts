@@ -1,13 +1,13 @@
 import { HoldGate } from '../../../proxy/control/hold';
 import type { Decision, RequestHead } from '../../../proxy/data-plane/contract/data-plane';
-import { Retarget, upstreamsOf } from '../../../proxy/control/retarget';
+import { Retarget, listUpstreams } from '../../../proxy/control/retarget';
 import { FakeClock } from '../support/fake-clock';
 
 const order = { epoch: 1, leaseMs: 10_000, maxWaiting: 10 };
 const upstream = (port: number) => ({ protocol: 'http' as const, host: '127.0.0.1', port });
 
 /** A gate alone, with an engine that parks when it is told to, and writes down where each request went. */
-class World {
+class LocalCloud {
   readonly clock = new FakeClock();
   readonly retarget: Retarget;
   readonly went: string[] = [];
@@ -17,7 +17,7 @@ class World {
   faultyDecision: string | undefined;
 
   constructor(hasOther = true) {
-    this.retarget = new Retarget('source', upstreamsOf('source', upstream(1), hasOther ? upstream(2) : undefined));
+    this.retarget = new Retarget('source', listUpstreams('source', upstream(1), hasOther ? upstream(2) : undefined));
     const write = (level: string) => (figures: object, message: string) =>
       void this.logged.push({ level, figures, message });
     this.gate = new HoldGate({
@@ -49,214 +49,214 @@ class World {
 }
 
 function goal(decision: Decision): string {
-  if ('answer' in decision) return String(decision.answer.status);
+  if ('response' in decision) return String(decision.response.status);
   return 'forward' in decision ? `to ${decision.forward.upstream.port}` : 'held';
 }
 
 test('without a hold nothing is said, and nothing held', () => {
-  const { gate } = new World();
+  const { gate } = new LocalCloud();
   expect(gate.decision({ url: '/a' } as RequestHead)).toBeUndefined();
   expect(gate.report()).toEqual({ state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0 });
 });
 
 test('requests are parked, and let go in their order to the side that is named', () => {
-  const world = new World();
-  expect(world.gate.hold(order)).toBeUndefined();
-  for (const url of ['/a', '/b', '/c']) world.send(url);
-  expect(world.went).toEqual([]);
-  expect(world.gate.report()).toEqual({ state: 'holding', epoch: 1, waiting: 3, leaseRemainingMs: 10_000 });
-  world.clock.advance(2);
-  expect(world.gate.release({ epoch: 1, to: 'target' })).toBeUndefined();
-  expect(world.went).toEqual(['/a to 2', '/b to 2', '/c to 2']);
-  expect(world.gate.report()).toEqual({ state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0 });
-  expect(world.gate.figures).toMatchObject({ letGo: 3, left: 0, heldMs: 6_000 });
-  expect(world.clock.waiting).toBe(0);
-  world.send('/d');
-  expect(world.went.at(-1)).toBe('/d to 2');
+  const cloud = new LocalCloud();
+  expect(cloud.gate.hold(order)).toBeUndefined();
+  for (const url of ['/a', '/b', '/c']) cloud.send(url);
+  expect(cloud.went).toEqual([]);
+  expect(cloud.gate.report()).toEqual({ state: 'holding', epoch: 1, waiting: 3, leaseRemainingMs: 10_000 });
+  cloud.clock.advance(2);
+  expect(cloud.gate.release({ epoch: 1, to: 'target' })).toBeUndefined();
+  expect(cloud.went).toEqual(['/a to 2', '/b to 2', '/c to 2']);
+  expect(cloud.gate.report()).toEqual({ state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0 });
+  expect(cloud.gate.figures).toMatchObject({ released: 3, left: 0, heldMs: 6_000 });
+  expect(cloud.clock.waiting).toBe(0);
+  cloud.send('/d');
+  expect(cloud.went.at(-1)).toBe('/d to 2');
 });
 
 test('the data plane is told once when a hold begins, and once when it is over', () => {
-  const world = new World();
-  world.gate.hold(order);
-  world.gate.hold(order);
-  world.gate.hold({ ...order, epoch: 2 });
-  expect(world.holding).toEqual([true]);
-  world.gate.release({ epoch: 2, to: 'source' });
-  world.gate.release({ epoch: 2, to: 'source' });
-  expect(world.holding).toEqual([true, false]);
+  const cloud = new LocalCloud();
+  cloud.gate.hold(order);
+  cloud.gate.hold(order);
+  cloud.gate.hold({ ...order, epoch: 2 });
+  expect(cloud.holding).toEqual([true]);
+  cloud.gate.release({ epoch: 2, to: 'source' });
+  cloud.gate.release({ epoch: 2, to: 'source' });
+  expect(cloud.holding).toEqual([true, false]);
 });
 
 test('whoever finds no room is told to come back', () => {
-  const world = new World();
-  world.gate.hold({ ...order, maxWaiting: 1 });
-  world.send('/a');
-  const decision = world.gate.decision({ url: '/b' } as RequestHead);
-  expect(decision).toMatchObject({ answer: { status: 503, headers: { 'retry-after': '2' } } });
-  expect(world.gate.figures.refused).toBe(1);
+  const cloud = new LocalCloud();
+  cloud.gate.hold({ ...order, maxWaiting: 1 });
+  cloud.send('/a');
+  const decision = cloud.gate.decision({ url: '/b' } as RequestHead);
+  expect(decision).toMatchObject({ response: { status: 503, headers: { 'retry-after': '2' } } });
+  expect(cloud.gate.figures.refused).toBe(1);
 });
 
 test('a client that leaves makes room, and is not let go', () => {
-  const world = new World();
-  world.gate.hold({ ...order, maxWaiting: 1 });
-  const leave = world.send('/a');
+  const cloud = new LocalCloud();
+  cloud.gate.hold({ ...order, maxWaiting: 1 });
+  const leave = cloud.send('/a');
   leave?.();
   leave?.();
-  world.send('/b');
-  expect(world.gate.report().waiting).toBe(1);
-  world.gate.release({ epoch: 1, to: 'source' });
+  cloud.send('/b');
+  expect(cloud.gate.report().waiting).toBe(1);
+  cloud.gate.release({ epoch: 1, to: 'source' });
   leave?.();
-  expect(world.went).toEqual(['/b to 1']);
-  expect(world.gate.figures).toMatchObject({ letGo: 1, left: 1 });
+  expect(cloud.went).toEqual(['/b to 1']);
+  expect(cloud.gate.figures).toMatchObject({ released: 1, left: 1 });
 });
 
 test('a client that another one takes along while they are let go is not let go', () => {
-  const world = new World();
-  world.gate.hold(order);
+  const cloud = new LocalCloud();
+  cloud.gate.hold(order);
   const leave: ((() => void) | undefined)[] = [];
-  world.send('/a', () => leave[0]?.());
-  leave.push(world.send('/b'));
-  world.send('/c');
-  world.gate.release({ epoch: 1, to: 'source' });
-  expect(world.went).toEqual(['/a to 1', '/c to 1']);
+  cloud.send('/a', () => leave[0]?.());
+  leave.push(cloud.send('/b'));
+  cloud.send('/c');
+  cloud.gate.release({ epoch: 1, to: 'source' });
+  expect(cloud.went).toEqual(['/a to 1', '/c to 1']);
 });
 
 test('an error while one is let go does not strand the others', () => {
-  const world = new World();
-  world.gate.hold(order);
-  world.faultyDecision = '/b';
-  world.send('/a', () => {
+  const cloud = new LocalCloud();
+  cloud.gate.hold(order);
+  cloud.faultyDecision = '/b';
+  cloud.send('/a', () => {
     throw new Error('no resume');
   });
-  world.send('/b');
-  world.send('/c');
-  world.gate.release({ epoch: 1, to: 'target' });
-  expect(world.went).toEqual(['/a to 2', '/b 500', '/c to 2']);
-  expect(world.logged.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([
+  cloud.send('/b');
+  cloud.send('/c');
+  cloud.gate.release({ epoch: 1, to: 'target' });
+  expect(cloud.went).toEqual(['/a to 2', '/b 500', '/c to 2']);
+  expect(cloud.logged.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([
     'A held request could not be let go',
     'A held request could not be decided',
   ]);
-  expect(world.holding).toEqual([true, false]);
+  expect(cloud.holding).toEqual([true, false]);
 });
 
 test('a request that was decided before the hold ended, and parked after, is let go', () => {
-  const world = new World();
-  world.gate.hold(order);
-  const decision = world.gate.decision({ url: '/late' } as RequestHead);
-  world.gate.release({ epoch: 1, to: 'target' });
+  const cloud = new LocalCloud();
+  cloud.gate.hold(order);
+  const decision = cloud.gate.decision({ url: '/late' } as RequestHead);
+  cloud.gate.release({ epoch: 1, to: 'target' });
   const resumed: Decision[] = [];
   if (decision && 'hold' in decision) decision.hold((next) => resumed.push(next));
   expect(resumed).toEqual([]);
-  world.clock.advance(0);
+  cloud.clock.advance(0);
   expect(resumed).toEqual([{ forward: { upstream: upstream(2) } }]);
-  expect(world.gate.report().waiting).toBe(0);
+  expect(cloud.gate.report().waiting).toBe(0);
 });
 
 describe('the lease', () => {
   test('is over: what is parked goes where requests go', () => {
-    const world = new World();
-    world.gate.hold(order);
-    world.send('/a');
-    world.clock.advance(9.999);
-    expect(world.went).toEqual([]);
-    world.clock.advance(0.001);
-    expect(world.went).toEqual(['/a to 1']);
-    expect(world.holding).toEqual([true, false]);
-    expect(world.logged.at(-1)).toMatchObject({ level: 'warn', message: 'Hold ended: its lease is over' });
-    expect(world.gate.release({ epoch: 1, to: 'target' })).toContain('whose hold ended by itself');
-    expect(world.retarget.side).toBe('source');
+    const cloud = new LocalCloud();
+    cloud.gate.hold(order);
+    cloud.send('/a');
+    cloud.clock.advance(9.999);
+    expect(cloud.went).toEqual([]);
+    cloud.clock.advance(0.001);
+    expect(cloud.went).toEqual(['/a to 1']);
+    expect(cloud.holding).toEqual([true, false]);
+    expect(cloud.logged.at(-1)).toMatchObject({ level: 'warn', message: 'Hold ended: its lease is over' });
+    expect(cloud.gate.release({ epoch: 1, to: 'target' })).toContain('whose hold ended by itself');
+    expect(cloud.retarget.side).toBe('source');
   });
 
   test('is renewed by the same order', () => {
-    const world = new World();
-    world.gate.hold(order);
-    world.send('/a');
-    world.clock.advance(9);
-    expect(world.gate.hold(order)).toBeUndefined();
-    world.clock.advance(9.9);
-    expect(world.gate.report()).toEqual({ state: 'holding', epoch: 1, waiting: 1, leaseRemainingMs: 100 });
-    world.clock.advance(0.1);
-    expect(world.went).toEqual(['/a to 1']);
+    const cloud = new LocalCloud();
+    cloud.gate.hold(order);
+    cloud.send('/a');
+    cloud.clock.advance(9);
+    expect(cloud.gate.hold(order)).toBeUndefined();
+    cloud.clock.advance(9.9);
+    expect(cloud.gate.report()).toEqual({ state: 'holding', epoch: 1, waiting: 1, leaseRemainingMs: 100 });
+    cloud.clock.advance(0.1);
+    expect(cloud.went).toEqual(['/a to 1']);
   });
 
   test('of a new hold is not ended by the timer of an old one', () => {
-    const world = new World();
-    world.gate.hold(order);
-    world.gate.release({ epoch: 1, to: 'source' });
-    world.clock.advance(5);
-    world.gate.hold({ ...order, epoch: 2 });
-    world.clock.advance(9);
-    expect(world.gate.isHolding).toBe(true);
+    const cloud = new LocalCloud();
+    cloud.gate.hold(order);
+    cloud.gate.release({ epoch: 1, to: 'source' });
+    cloud.clock.advance(5);
+    cloud.gate.hold({ ...order, epoch: 2 });
+    cloud.clock.advance(9);
+    expect(cloud.gate.isHolding).toBe(true);
   });
 
   test('goes to the side that a hold was retargeted to', () => {
-    const world = new World();
-    world.gate.hold(order);
-    world.send('/a');
-    expect(world.gate.retarget({ to: 'target' })).toBeUndefined();
-    expect(world.went).toEqual([]);
-    world.clock.advance(10);
-    expect(world.went).toEqual(['/a to 2']);
+    const cloud = new LocalCloud();
+    cloud.gate.hold(order);
+    cloud.send('/a');
+    expect(cloud.gate.retarget({ to: 'target' })).toBeUndefined();
+    expect(cloud.went).toEqual([]);
+    cloud.clock.advance(10);
+    expect(cloud.went).toEqual(['/a to 2']);
   });
 });
 
 test('a conflict leaves the hold as it is', () => {
-  const world = new World();
-  world.gate.hold({ ...order, epoch: 3 });
-  world.send('/a');
-  expect(world.gate.hold({ ...order, epoch: 2 })).toBe("'epoch' must be at least 3, the highest seen, got 2");
-  expect(world.gate.release({ epoch: 4, to: 'target' })).toContain('must be 3');
-  expect(world.gate.report()).toMatchObject({ state: 'holding', epoch: 3, waiting: 1 });
-  expect(world.retarget.side).toBe('source');
-  expect(world.went).toEqual([]);
+  const cloud = new LocalCloud();
+  cloud.gate.hold({ ...order, epoch: 3 });
+  cloud.send('/a');
+  expect(cloud.gate.hold({ ...order, epoch: 2 })).toBe("'epoch' must be at least 3, the highest seen, got 2");
+  expect(cloud.gate.release({ epoch: 4, to: 'target' })).toContain('must be 3');
+  expect(cloud.gate.report()).toMatchObject({ state: 'holding', epoch: 3, waiting: 1 });
+  expect(cloud.retarget.side).toBe('source');
+  expect(cloud.went).toEqual([]);
 });
 
 test('without another upstream requests can go to the own side only', () => {
-  const world = new World(false);
+  const cloud = new LocalCloud(false);
   const problem = "'other_upstream' must be configured to go to 'target', got nothing";
-  expect(world.gate.retarget({ to: 'target' })).toBe(problem);
-  expect(world.gate.retarget({ to: 'source' })).toBeUndefined();
-  world.gate.hold(order);
-  world.send('/a');
-  expect(world.gate.release({ epoch: 1, to: 'target' })).toBe(problem);
-  expect(world.gate.report()).toMatchObject({ state: 'holding', waiting: 1 });
-  expect(world.gate.release({ epoch: 1, to: 'source' })).toBeUndefined();
-  expect(world.went).toEqual(['/a to 1']);
+  expect(cloud.gate.retarget({ to: 'target' })).toBe(problem);
+  expect(cloud.gate.retarget({ to: 'source' })).toBeUndefined();
+  cloud.gate.hold(order);
+  cloud.send('/a');
+  expect(cloud.gate.release({ epoch: 1, to: 'target' })).toBe(problem);
+  expect(cloud.gate.report()).toMatchObject({ state: 'holding', waiting: 1 });
+  expect(cloud.gate.release({ epoch: 1, to: 'source' })).toBeUndefined();
+  expect(cloud.went).toEqual(['/a to 1']);
 });
 
 test('a repeated release does not undo a retarget that came after it', () => {
-  const world = new World();
-  world.gate.hold(order);
-  world.gate.release({ epoch: 1, to: 'target' });
-  world.gate.retarget({ to: 'source' });
-  expect(world.gate.release({ epoch: 1, to: 'target' })).toBeUndefined();
-  expect(world.retarget.side).toBe('source');
+  const cloud = new LocalCloud();
+  cloud.gate.hold(order);
+  cloud.gate.release({ epoch: 1, to: 'target' });
+  cloud.gate.retarget({ to: 'source' });
+  expect(cloud.gate.release({ epoch: 1, to: 'target' })).toBeUndefined();
+  expect(cloud.retarget.side).toBe('source');
 });
 
 test('a shutdown lets go what is parked', () => {
-  const world = new World();
-  world.gate.hold(order);
-  world.send('/a');
-  world.gate.end();
-  world.gate.end();
-  expect(world.went).toEqual(['/a to 1']);
-  expect(world.holding).toEqual([true, false]);
-  expect(world.logged.at(-1)).toMatchObject({ message: 'Hold ended by the shutdown' });
-  expect(world.clock.waiting).toBe(0);
+  const cloud = new LocalCloud();
+  cloud.gate.hold(order);
+  cloud.send('/a');
+  cloud.gate.end();
+  cloud.gate.end();
+  expect(cloud.went).toEqual(['/a to 1']);
+  expect(cloud.holding).toEqual([true, false]);
+  expect(cloud.logged.at(-1)).toMatchObject({ message: 'Hold ended by the shutdown' });
+  expect(cloud.clock.waiting).toBe(0);
 });
 
 test('what is logged at the end counts this hold alone', () => {
-  const world = new World();
-  world.gate.hold(order);
-  world.send('/a');
-  world.gate.release({ epoch: 1, to: 'source' });
-  world.gate.hold({ ...order, epoch: 2 });
-  world.send('/b');
-  world.send('/c')?.();
-  world.clock.advance(1);
-  world.gate.release({ epoch: 2, to: 'target' });
-  expect(world.logged.at(-1)).toEqual({
+  const cloud = new LocalCloud();
+  cloud.gate.hold(order);
+  cloud.send('/a');
+  cloud.gate.release({ epoch: 1, to: 'source' });
+  cloud.gate.hold({ ...order, epoch: 2 });
+  cloud.send('/b');
+  cloud.send('/c')?.();
+  cloud.clock.advance(1);
+  cloud.gate.release({ epoch: 2, to: 'target' });
+  expect(cloud.logged.at(-1)).toEqual({
     level: 'info',
     message: 'Hold released',
-    figures: { epoch: 2, to: 'target', letGo: 1, left: 1, refused: 0, heldMs: 1_000 },
+    figures: { epoch: 2, to: 'target', released: 1, left: 1, refused: 0, heldMs: 1_000 },
   });
 });

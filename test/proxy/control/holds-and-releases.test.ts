@@ -27,15 +27,15 @@ async function startSide(side: Side): Promise<Backend> {
     let bytes = 0;
     request.on('data', (chunk: Buffer) => (bytes += chunk.length));
     request.on('end', () => {
-      const answer = () => response.end(request.method === 'POST' ? `${side} ${bytes}` : `${side} ${request.url}\n`);
-      if (request.url === '/slow') slow.push(answer);
-      else answer();
+      const respond = () => response.end(request.method === 'POST' ? `${side} ${bytes}` : `${side} ${request.url}\n`);
+      if (request.url === '/slow') slow.push(respond);
+      else respond();
     });
   });
-  return { port, server, seen, finishSlow: () => slow.splice(0).forEach((answer) => answer()) };
+  return { port, server, seen, finishSlow: () => slow.splice(0).forEach((response) => response()) };
 }
 
-interface World {
+interface LocalCloud {
   readonly source: Backend;
   readonly target: Backend;
   readonly proxy: TestProxy;
@@ -48,7 +48,7 @@ interface World {
   settle(): Promise<void>;
 }
 
-async function world(changes: Partial<ProxyConfig> = {}): Promise<World> {
+async function cloud(changes: Partial<ProxyConfig> = {}): Promise<LocalCloud> {
   const [source, target] = [await startSide('source'), await startSide('target')];
   const otherUpstream = { protocol: 'http' as const, host: '127.0.0.1', port: target.port };
   const proxy = await startTestProxy(source.port, { otherUpstream, ...changes });
@@ -89,13 +89,13 @@ class RawClient {
   }
 
   /** The bodies of the answers, as they came. */
-  get answers(): string[] {
+  get responses(): string[] {
     return this.text.match(/(source|target) \/\S+/g) ?? [];
   }
 }
 
 test('requests park while those under way end, and are all answered by the side that they are released to', async () => {
-  const { source, target, proxy, data, hold, order, waiting } = await world();
+  const { source, target, proxy, data, hold, order, waiting } = await cloud();
   const slow = get({ port: data, path: '/slow' });
   await until(() => source.seen.length === 1);
   await hold();
@@ -119,13 +119,13 @@ test('requests park while those under way end, and are all answered by the side 
   expect(proxy.report()).toMatchObject({
     hold: { state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0 },
     upstream: 'target',
-    requests: { total: 41, answered: 41, errors: 0 },
+    requests: { total: 41, responded: 41, errors: 0 },
   });
   expect((await get({ port: data, path: '/after' })).body).toBe('target /after\n');
 });
 
 test('pipelined requests are answered in their order', async () => {
-  const { source, target, data, hold, order, settle, proxy } = await world();
+  const { source, target, data, hold, order, settle, proxy } = await cloud();
   const client = new RawClient(data);
   await hold();
   client.get('/1', '/2', '/3', '/4');
@@ -133,13 +133,13 @@ test('pipelined requests are answered in their order', async () => {
   await settle();
   expect([source.seen, target.seen, client.text]).toEqual([[], [], '']);
   await order('/release', { epoch: 1, to: 'target' });
-  await until(() => client.answers.length === 4);
-  expect(client.answers).toEqual(['target /1', 'target /2', 'target /3', 'target /4']);
+  await until(() => client.responses.length === 4);
+  expect(client.responses).toEqual(['target /1', 'target /2', 'target /3', 'target /4']);
   expect(target.seen).toEqual(['/1', '/2', '/3', '/4']);
 });
 
 test('a request behind one that is under way parks, and its connection keeps its order', async () => {
-  const { source, target, data, hold, order, settle } = await world();
+  const { source, target, data, hold, order, settle } = await cloud();
   const client = new RawClient(data);
   client.get('/slow');
   await until(() => source.seen.length === 1);
@@ -147,16 +147,16 @@ test('a request behind one that is under way parks, and its connection keeps its
   client.get('/behind');
   await settle();
   source.finishSlow();
-  await until(() => client.answers.length === 1);
+  await until(() => client.responses.length === 1);
   await settle();
   expect([source.seen, target.seen]).toEqual([['/slow'], []]);
   await order('/release', { epoch: 1, to: 'target' });
-  await until(() => client.answers.length === 2);
-  expect(client.answers).toEqual(['source /slow', 'target /behind']);
+  await until(() => client.responses.length === 2);
+  expect(client.responses).toEqual(['source /slow', 'target /behind']);
 });
 
 test('who finds no room is refused with a time to come back, and those who wait are answered', async () => {
-  const { data, hold, order, waiting, source } = await world();
+  const { data, hold, order, waiting, source } = await cloud();
   await hold({ maxWaiting: 2 });
   const parked = [get({ port: data, path: '/a' }), get({ port: data, path: '/b' })];
   await waiting(2);
@@ -168,7 +168,7 @@ test('who finds no room is refused with a time to come back, and those who wait 
 });
 
 test('when the lease is over, what is parked goes to the side in force', async () => {
-  const { data, hold, source, proxy } = await world();
+  const { data, hold, source, proxy } = await cloud();
   await hold({ leaseMs: 100 });
   expect((await get({ port: data, path: '/a' })).body).toBe('source /a\n');
   expect(proxy.report().hold).toEqual({ state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0 });
@@ -176,7 +176,7 @@ test('when the lease is over, what is parked goes to the side in force', async (
 });
 
 test('a client that leaves while it is parked is forgotten', async () => {
-  const { source, target, data, hold, order, waiting } = await world();
+  const { source, target, data, hold, order, waiting } = await cloud();
   await hold();
   const leaving = new RawClient(data);
   leaving.get('/leaves');
@@ -191,7 +191,7 @@ test('a client that leaves while it is parked is forgotten', async () => {
 });
 
 test("the body of a parked request stays in its client's socket, and comes whole in the end", async () => {
-  const { target, data, hold, order, waiting, settle } = await world();
+  const { target, data, hold, order, waiting, settle } = await cloud();
   await hold();
   const client = new RawClient(data);
   const length = 64 * 1024 * 1024;
@@ -207,14 +207,14 @@ test("the body of a parked request stays in its client's socket, and comes whole
 });
 
 test('health checks are answered while requests are held', async () => {
-  const { data, hold, proxy } = await world();
+  const { data, hold, proxy } = await cloud();
   await hold({ maxWaiting: 0 });
   expect(await get({ port: data, path: '/.drainshift/health' })).toMatchObject({ status: 200 });
   expect(proxy.report().hold).toMatchObject({ state: 'holding', waiting: 0 });
 });
 
 test('a shutdown ends a hold, and everything is answered', async () => {
-  const { data, hold, waiting, proxy } = await world();
+  const { data, hold, waiting, proxy } = await cloud();
   await hold();
   const parked = [get({ port: data, path: '/a' }), get({ port: data, path: '/b' })];
   await waiting(2);
@@ -225,7 +225,7 @@ test('a shutdown ends a hold, and everything is answered', async () => {
 
 describe('over HTTP/2', () => {
   test('streams park one by one, and one that is cancelled is forgotten', async () => {
-    const { data, hold, order, waiting, target } = await world({ tls: 'self-signed' });
+    const { data, hold, order, waiting, target } = await cloud({ tls: 'self-signed' });
     await hold();
     const session = http2.connect(`https://127.0.0.1:${data}`, { rejectUnauthorized: false });
     later(() => session.destroy());
@@ -271,7 +271,7 @@ describe('a WebSocket', () => {
   }
 
   test('is not heard while requests are held, and loses nothing', async () => {
-    const { source, data, hold, order, settle } = await world();
+    const { source, data, hold, order, settle } = await cloud();
     const heard = echo(source, 'source');
     const { socket, got } = connect(data);
     await new Promise((resolve) => socket.once('open', resolve));
@@ -288,7 +288,7 @@ describe('a WebSocket', () => {
   });
 
   test('that opens meanwhile is opened by the side that it is released to', async () => {
-    const { source, target, data, hold, order, waiting } = await world();
+    const { source, target, data, hold, order, waiting } = await cloud();
     echo(source, 'source');
     echo(target, 'target');
     await hold();
@@ -305,20 +305,20 @@ describe('a WebSocket', () => {
 
 describe('retarget', () => {
   test('sends the next request of every connection to the other upstream, and back', async () => {
-    const { data, order, proxy } = await world();
+    const { data, order, proxy } = await cloud();
     const client = new RawClient(data);
     for (const [at, to] of (['source', 'target', 'source'] as const).entries()) {
       await order('/retarget', { to });
       client.get(`/${at}`);
-      await until(() => client.answers.length === at + 1);
+      await until(() => client.responses.length === at + 1);
       expect(proxy.report().upstream).toBe(to);
     }
-    expect(client.answers).toEqual(['source /0', 'target /1', 'source /2']);
+    expect(client.responses).toEqual(['source /0', 'target /1', 'source /2']);
     expect(client.isClosed).toBe(false);
   });
 
   test('leaves a request that is under way where it is', async () => {
-    const { source, data, order } = await world();
+    const { source, data, order } = await cloud();
     const slow = get({ port: data, path: '/slow' });
     await until(() => source.seen.length === 1);
     await order('/retarget', { to: 'target' });
@@ -328,7 +328,7 @@ describe('retarget', () => {
   });
 
   test('is refused where no other upstream is configured', async () => {
-    const { proxy } = await world({ otherUpstream: undefined });
+    const { proxy } = await cloud({ otherUpstream: undefined });
     const refused: Got[] = [];
     const call = async (path: string, body: object) =>
       refused.push(await callAdmin(proxy.admin?.port ?? 0, { method: 'POST', path, body: JSON.stringify(body) }));

@@ -3,7 +3,7 @@ import { readConfig } from '../../../proxy/config/config';
 
 afterEach(() => jest.restoreAllMocks());
 
-function problemsOf(file: Readonly<Record<string, string>>): string[] {
+function listProblems(file: Readonly<Record<string, string>>): string[] {
   const readText = () => '';
   try {
     readConfig({ flags: {}, environment: { DRAINSHIFT_ADMIN_SECRET: '0123456789abcdef' }, file, readText });
@@ -28,8 +28,8 @@ test.each([
   ['0.0.0.0:443', 'https://localhost'],
 ])('a proxy at %s has no upstream %s', (listen, upstream) => {
   const rule = "must be another address than 'listen', so that the proxy does not call itself";
-  expect(problemsOf({ listen, upstream })).toEqual([`'upstream' ${rule}, got "${upstream}"`]);
-  expect(problemsOf({ listen, upstream: 'http://10.0.0.9', other_upstream: upstream })).toEqual([
+  expect(listProblems({ listen, upstream })).toEqual([`'upstream' ${rule}, got "${upstream}"`]);
+  expect(listProblems({ listen, upstream: 'http://10.0.0.9', other_upstream: upstream })).toEqual([
     `'other_upstream' ${rule}, got "${upstream}"`,
   ]);
 });
@@ -43,7 +43,7 @@ test.each([
   ['10.0.0.1:9000', 'http://localhost:9000'],
   ['127.0.0.1:0', 'http://127.0.0.1:80'],
 ])('a proxy at %s may have the upstream %s', (listen, upstream) => {
-  expect(problemsOf({ listen, upstream })).toEqual([]);
+  expect(listProblems({ listen, upstream })).toEqual([]);
 });
 
 const IPV4 = { address: '10.0.0.7', family: 'IPv4' };
@@ -59,19 +59,19 @@ test.each([
   ['10.0.0.7:9000', 'http://10.0.0.7:9000', true],
 ])('on a machine with two addresses a proxy at %s calls itself at %s: %s', (listen, upstream, isItself) => {
   jest.spyOn(os, 'networkInterfaces').mockReturnValue({ eth0: [IPV4, IPV6] as os.NetworkInterfaceInfo[] });
-  expect(problemsOf({ listen, upstream })).toHaveLength(isItself ? 1 : 0);
+  expect(listProblems({ listen, upstream })).toHaveLength(isItself ? 1 : 0);
 });
 
 test('an upstream that is no address is one problem', () => {
-  expect(problemsOf({ listen: '0.0.0.0:80', upstream: 'nowhere' })).toHaveLength(1);
+  expect(listProblems({ listen: '0.0.0.0:80', upstream: 'nowhere' })).toHaveLength(1);
 });
 
 test('the admin port is another one than the data port', () => {
   const upstream = 'http://10.0.0.9';
-  expect(problemsOf({ upstream, listen: '127.0.0.1:9000', admin: '0.0.0.0:9000' })).toEqual([
+  expect(listProblems({ upstream, listen: '127.0.0.1:9000', admin: '0.0.0.0:9000' })).toEqual([
     `'admin' must be another port than 'listen', got "0.0.0.0:9000"`,
   ]);
-  expect(problemsOf({ upstream, admin: '127.0.0.1:8443' })).toHaveLength(1);
-  expect(problemsOf({ upstream, listen: '127.0.0.1:0', admin: '127.0.0.1:0' })).toEqual([]);
-  expect(problemsOf({ upstream, listen: 'nowhere', admin: 'nowhere' })).toHaveLength(2);
+  expect(listProblems({ upstream, admin: '127.0.0.1:8443' })).toHaveLength(1);
+  expect(listProblems({ upstream, listen: '127.0.0.1:0', admin: '127.0.0.1:0' })).toEqual([]);
+  expect(listProblems({ upstream, listen: 'nowhere', admin: 'nowhere' })).toHaveLength(2);
 });

@@ -31,8 +31,8 @@ test('a reader that stands still holds up no request, and gets what fits when it
   await Promise.all(Array.from({ length: AT_ONCE }, ask));
   proxy.child.stdout!.resume();
   await until(() => messages(proxy).some((message) => message.startsWith('Lines of the log were dropped')));
-  const told = proxy.lines.find(({ msg }) => msg.startsWith('Lines of')) as unknown as { readonly lines: number };
-  expect(told.lines + proxy.lines.filter(({ path }) => path === PATH).length).toBe(REQUESTS);
+  const notified = proxy.lines.find(({ msg }) => msg.startsWith('Lines of')) as unknown as { readonly lines: number };
+  expect(notified.lines + proxy.lines.filter(({ path }) => path === PATH).length).toBe(REQUESTS);
   proxy.child.kill('SIGTERM');
   expect(await proxy.exit).toBe(0);
 });

@@ -1,6 +1,6 @@
 import dns from 'node:dns';
 import net from 'node:net';
-import { portOf, selfSigned, stopAll, until } from '../support/world';
+import { findPort, selfSigned, stopAll, until } from '../support/world';
 import { startStore, watch } from './support/store';
 
 afterEach(stopAll);
@@ -33,12 +33,12 @@ test('the default user has no name; without a password there is no login', async
 
 test('a store that wants a login nobody gave is there all the same; one that refuses the login is not', async () => {
   const server = await startStore();
-  server.answer = () => '-NOAUTH Authentication required.\r\n';
+  server.respond = () => '-NOAUTH Authentication required.\r\n';
   const bare = watch({ port: server.port });
   bare.store.start();
   await bare.isConnected(true);
 
-  server.answer = ([name]) => (name === 'AUTH' ? '-WRONGPASS invalid\r\n' : '-NOAUTH Authentication required.\r\n');
+  server.respond = ([name]) => (name === 'AUTH' ? '-WRONGPASS invalid\r\n' : '-NOAUTH Authentication required.\r\n');
   const wrong = watch({ port: server.port, password: 'wrong' });
   wrong.store.start();
   await until(() => wrong.lines.length > 0);
@@ -51,7 +51,7 @@ test('one that goes away is looked for ever more slowly, and found again', async
   const { store, clock, isConnected, lines } = watch({ port: server.port });
   store.start();
   await isConnected(true);
-  server.answer = () => '-LOADING the dataset\r\n';
+  server.respond = () => '-LOADING the dataset\r\n';
   clock.advance(5);
   await isConnected(false);
   let heard = server.heard.length;
@@ -64,7 +64,7 @@ test('one that goes away is looked for ever more slowly, and found again', async
     heard += 1;
   }
   expect(lines).toEqual(['The session store does not answer: LOADING the dataset']);
-  server.answer = () => '+PONG\r\n';
+  server.respond = () => '+PONG\r\n';
   clock.advance(30);
   await isConnected(true);
   clock.advance(5);
@@ -91,7 +91,7 @@ test('one that answers and goes, again and again, is told of once and looked for
 
 test('a server that quotes what it does not understand does not bring the password into the log', async () => {
   const server = await startStore();
-  server.answer = ([name, ...words]) =>
+  server.respond = ([name, ...words]) =>
     `-ERR unknown command '${name}', with args beginning with: ${words.map((word) => `'${word}'`).join(' ')}\r\n`;
   const { store, lines } = watch({ port: server.port, user: 'sessions', password: 'hunter2' });
   store.start();
@@ -113,7 +113,7 @@ test('a name whose every address refuses has a reason, too', async () => {
 async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const port = portOf(server);
+  const port = findPort(server);
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
@@ -124,7 +124,7 @@ test.each([
   ['floods', 'an answer that is too long'],
 ])('one that %s is away', async (how, reason) => {
   const server = await startStore();
-  server.answer = () => {
+  server.respond = () => {
     if (how === 'closes') for (const socket of server.sockets) socket.destroy();
     if (how === 'speaks another language') return 'HTTP/1.1 400 Bad Request\r\n';
     return how === 'floods' ? '+'.repeat(10_000) : undefined;
@@ -142,7 +142,7 @@ test('one that does not answer in time is away', async () => {
   const { store, clock, isConnected, lines } = watch({ port: server.port });
   store.start();
   await isConnected(true);
-  server.answer = () => undefined;
+  server.respond = () => undefined;
   clock.advance(5);
   await until(() => server.heard.length === 2);
   clock.advance(2);

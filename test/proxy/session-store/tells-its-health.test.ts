@@ -25,8 +25,8 @@ async function health(port: number): Promise<{ readonly status: number; readonly
 
 async function untilHealth(port: number, isConnected: boolean): Promise<Awaited<ReturnType<typeof health>>> {
   for (;;) {
-    const answer = await health(port);
-    if (answer.body.redis_connected === isConnected) return answer;
+    const response = await health(port);
+    if (response.body.redis_connected === isConnected) return response;
   }
 }
 
@@ -63,7 +63,7 @@ test.each([[[]], [['--workers', '2']]])('a store that goes away is told, and no 
   const store = await startStore();
   const port = await start({ DRAINSHIFT_SESSION_STORE_URL: `redis://127.0.0.1:${store.port}` }, args);
   await untilHealth(port, true);
-  store.answer = () => '-ERR gone\r\n';
+  store.respond = () => '-ERR gone\r\n';
   for (const socket of store.sockets) socket.destroy();
   expect(await untilHealth(port, false)).toMatchObject({ status: 200, body: { status: 'ok' } });
 });
@@ -76,7 +76,7 @@ test('where it is required the check fails while it is away', async () => {
   };
   const port = await start(environment);
   expect(await untilHealth(port, true)).toMatchObject({ status: 200, body: { status: 'ok' } });
-  store.answer = () => '-ERR gone\r\n';
+  store.respond = () => '-ERR gone\r\n';
   for (const socket of store.sockets) socket.destroy();
   expect(await untilHealth(port, false)).toMatchObject({ status: 503, body: { status: 'unhealthy' } });
   expect((await get({ port, path: '/' })).status).toBe(200);

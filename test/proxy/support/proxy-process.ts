@@ -78,13 +78,13 @@ function run(
   const exit = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
   // Workers outlive a primary that is killed, as long as they have connections.
   later(() => {
-    for (const pid of [...childrenOf(child), child.pid]) kill(pid);
+    for (const pid of [...findChildren(child), child.pid]) kill(pid);
   });
   return { child, lines, stderr: () => stderr, exit };
 }
 
 /** The pids of the processes that it started and that live. */
-export function childrenOf({ pid }: ChildProcess): number[] {
+export function findChildren({ pid }: ChildProcess): number[] {
   try {
     const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
     return text === '' ? [] : text.split(' ').map(Number);

@@ -55,7 +55,7 @@ export interface AdminCall {
 
 export async function callAdmin(port: number, call: AdminCall): Promise<Got> {
   const { method = 'GET', path, body = '' } = call;
-  const identity = call.identity ?? (method === 'GET' ? '' : await identityOf(port));
+  const identity = call.identity ?? (method === 'GET' ? '' : await findIdentity(port));
   return get({ port, method, path, headers: adminHeaders(port, { ...call, identity }) }, body);
 }
 
@@ -74,10 +74,10 @@ export function adminHeaders(port: number, call: AdminCall): http.OutgoingHttpHe
   };
 }
 
-export async function identityOf(port: number): Promise<string> {
+export async function findIdentity(port: number): Promise<string> {
   return (JSON.parse((await callAdmin(port, { path: '/identity' })).body) as { identity: string }).identity;
 }
 
-export async function reportOf(port: number): Promise<LedgerReport> {
+export async function findReport(port: number): Promise<LedgerReport> {
   return JSON.parse((await callAdmin(port, { path: '/drain-status' })).body) as LedgerReport;
 }

@@ -11,7 +11,7 @@ export const REPORT: LedgerReport = {
   drainForced: 0,
   active: NO_CONNECTIONS,
   ended: NOTHING_ENDED,
-  requests: { total: 0, answered: 0, errors: 0 },
+  requests: { total: 0, responded: 0, errors: 0 },
   oldestSeconds: NO_CONNECTIONS,
   bytes: NO_BYTES,
   hold: holdReport(NEVER_HELD, 0, 0),

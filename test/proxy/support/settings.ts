@@ -9,7 +9,7 @@ export function read(sources: Partial<ConfigSources>): ProxyConfig {
 }
 
 /** Its problems, a line each. */
-export function problemsOf(sources: Partial<ConfigSources>): string[] {
+export function listProblems(sources: Partial<ConfigSources>): string[] {
   try {
     read(sources);
   } catch (error) {

@@ -34,7 +34,7 @@ export async function startBackend(
 ): Promise<{ port: number; server: http.Server; sockets: Set<Socket> }> {
   const server = http.createServer(options, handler);
   const sockets = await listen(server);
-  return { port: portOf(server), server, sockets };
+  return { port: findPort(server), server, sockets };
 }
 
 /** A server that speaks bytes, for answers that no HTTP library would send. */
@@ -44,7 +44,7 @@ export async function startRawBackend(onSocket: (socket: Socket) => void): Promi
     onSocket(socket);
   });
   await listen(server);
-  return portOf(server);
+  return findPort(server);
 }
 
 async function listen(server: net.Server): Promise<Set<Socket>> {
@@ -62,7 +62,7 @@ async function listen(server: net.Server): Promise<Set<Socket>> {
   return sockets;
 }
 
-export function portOf(server: net.Server): number {
+export function findPort(server: net.Server): number {
   return (server.address() as AddressInfo).port;
 }
 
@@ -89,7 +89,7 @@ export async function startEngine(
       const upstream = { protocol: 'http' as const, host: '127.0.0.1', port: upstreamPort };
       return options.decide?.(head) ?? { forward: { upstream, settled: (outcome) => outcomes.push(outcome) } };
     },
-    failureAnswer: (failure) => ({ status: failure.endsWith('Timeout') ? 504 : 502, body: failure }),
+    failureResponse: (failure) => ({ status: failure.endsWith('Timeout') ? 504 : 502, body: failure }),
     ...options,
   });
   const { port } = await plane.listen({ host: '127.0.0.1', port: 0 });
@@ -142,11 +142,11 @@ export function get(
 export function exchangeBytes(port: number, bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = net.connect(port, '127.0.0.1', () => socket.write(bytes));
-    let answer = '';
-    socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
-    socket.on('end', () => resolve(answer));
+    let response = '';
+    socket.on('data', (chunk) => (response += chunk.toString('latin1')));
+    socket.on('end', () => resolve(response));
     socket.on('error', reject);
-    socket.on('close', () => resolve(answer));
+    socket.on('close', () => resolve(response));
     later(() => void socket.destroy());
   });
 }

@@ -1,6 +1,6 @@
 import { WebSocket, WebSocketServer } from 'ws';
 import pino from 'pino';
-import { AccessLog, visitOf } from '../../../proxy/telemetry/access-log';
+import { AccessLog, startVisit } from '../../../proxy/telemetry/access-log';
 import type { ProxyConfig } from '../../../proxy/config/config';
 import type { Outcome, RequestHead } from '../../../proxy/data-plane/contract/data-plane';
 import { FakeClock } from '../support/fake-clock';
@@ -17,7 +17,7 @@ interface Line {
 
 const requestsIn = (proxy: TestProxy) => (proxy.lines as readonly Line[]).filter(({ msg }) => msg === 'Request');
 
-async function world(changes: Partial<ProxyConfig>) {
+async function cloud(changes: Partial<ProxyConfig>) {
   const backend = await startBackend((request, response) => {
     const status = Number(/^\/status\/(\d+)/.exec(request.url ?? '')?.[1] ?? 200);
     response.writeHead(status, { 'set-cookie': 'sid=cookie-secret' }).end('ok');
@@ -30,7 +30,7 @@ async function world(changes: Partial<ProxyConfig>) {
 }
 
 test('one line a request, with what an operator asks for', async () => {
-  const { proxy, port } = await world({ accessLog: 'on' });
+  const { proxy, port } = await cloud({ accessLog: 'on' });
   const headers = { 'x-forwarded-for': '203.0.113.7' };
   await get({ port, method: 'POST', path: '/cart?token=query-secret', headers }, 'three');
   await until(() => requestsIn(proxy).length === 1);
@@ -53,7 +53,7 @@ test('one line a request, with what an operator asks for', async () => {
 });
 
 test('nothing that lets anybody in', async () => {
-  const { proxy, port } = await world({ accessLog: 'on', logLevel: 'trace' });
+  const { proxy, port } = await cloud({ accessLog: 'on', logLevel: 'trace' });
   const headers = {
     authorization: 'Bearer authorization-secret',
     'proxy-authorization': 'Basic proxy-secret',
@@ -69,16 +69,16 @@ test('it has a level of its own: warnings only is about the other log', async ()
   const lines: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
   const access = new AccessLog(log, false, new FakeClock());
-  access.write(visitOf(head(), undefined), outcome(), 1.23456);
+  access.write(startVisit(head(), undefined), outcome(), 1.23456);
   expect(JSON.parse(lines[0]!)).toMatchObject({ msg: 'Request', durationMs: 1.235, bytesReceived: 7, bytesSent: 9 });
 });
 
 test('errors: an answer of 500 and more, also the proxy’s own, and no other', async () => {
-  const { proxy, port } = await world({ accessLog: 'errors' });
+  const { proxy, port } = await cloud({ accessLog: 'errors' });
   await get({ port });
   await get({ port, path: '/status/404' });
   await get({ port, path: '/status/500' });
-  await until(() => proxy.report().requests.answered === 3);
+  await until(() => proxy.report().requests.responded === 3);
   expect(requestsIn(proxy)).toMatchObject([{ path: '/status/500', status: 500 }]);
   const broken = await startTestProxy(await startRawBackend((socket) => socket.destroy()), { accessLog: 'errors' });
   expect((await get({ port: broken.data.port, path: '/lost' })).status).toBe(502);
@@ -87,7 +87,7 @@ test('errors: an answer of 500 and more, also the proxy’s own, and no other', 
 });
 
 test('errors: a stream that a draining proxy refuses has its line', async () => {
-  const { proxy, port } = await world({ accessLog: 'errors' });
+  const { proxy, port } = await cloud({ accessLog: 'errors' });
   void proxy.target.drain({
     perKindSeconds: { http: 1, websocket: 1, grpcStream: 1, serverSentEvents: 1, streaming: 1 },
     closeRatePerSecond: 1,
@@ -98,14 +98,14 @@ test('errors: a stream that a draining proxy refuses has its line', async () => 
 });
 
 test('off: not a line', async () => {
-  const { proxy, port } = await world({ accessLog: 'off' });
+  const { proxy, port } = await cloud({ accessLog: 'off' });
   await get({ port, path: '/status/500' });
-  await until(() => proxy.report().requests.answered === 1);
+  await until(() => proxy.report().requests.responded === 1);
   expect(requestsIn(proxy)).toEqual([]);
 });
 
 test('a WebSocket has its line when it is over', async () => {
-  const { proxy, port } = await world({ accessLog: 'on' });
+  const { proxy, port } = await cloud({ accessLog: 'on' });
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws?token=query-secret`);
   const echoed = new Promise((resolve) => socket.once('message', resolve));
   socket.once('open', () => socket.send('hello'));
@@ -127,13 +127,13 @@ test('a WebSocket has its line when it is over', async () => {
 });
 
 test('a trace id that is there is the one in the line', () => {
-  expect(visitOf(head({ 'x-amzn-trace-id': 'Root=1-a-b' }), undefined).traceId).toBe('Root=1-a-b');
-  expect(visitOf(head(), 'Root=1-made').traceId).toBe('Root=1-made');
+  expect(startVisit(head({ 'x-amzn-trace-id': 'Root=1-a-b' }), undefined).traceId).toBe('Root=1-a-b');
+  expect(startVisit(head(), 'Root=1-made').traceId).toBe('Root=1-made');
 });
 
 test('a long path or method, or a long reason, makes no long line', () => {
   const long = 'x'.repeat(5_000);
-  const visit = visitOf({ ...head(), method: long, url: `/${long}` }, undefined);
+  const visit = startVisit({ ...head(), method: long, url: `/${long}` }, undefined);
   expect([visit.method.length, visit.path.length]).toEqual([1_024, 1_024]);
   const lines: string[] = [];
   const access = new AccessLog(pino({}, { write: (line: string) => lines.push(line) }), false, new FakeClock());

@@ -6,15 +6,15 @@ import { later, stopAll } from '../support/world';
 afterEach(stopAll);
 
 async function failingWith(error: Error) {
-  const target = { refusal: () => undefined, report: () => Promise.reject(error) } as unknown as AdminTarget;
+  const target = { rejection: () => undefined, report: () => Promise.reject(error) } as unknown as AdminTarget;
   const server = await startAdminServer({ host: '127.0.0.1', port: 0 }, new AdminKeys([SECRET]), target);
   later(() => server.close());
   return callAdmin(server.address.port, { path: '/drain-status' });
 }
 
 test('a reason that is for the operator is in the answer', async () => {
-  const answer = await failingWith(new CallFailed('worker 2 did not answer within 2 s'));
-  expect(answer).toMatchObject({ status: 500, body: '{"problems":["worker 2 did not answer within 2 s"]}\n' });
+  const response = await failingWith(new CallFailed('worker 2 did not answer within 2 s'));
+  expect(response).toMatchObject({ status: 500, body: '{"problems":["worker 2 did not answer within 2 s"]}\n' });
 });
 
 test('no other reason is', async () => {

@@ -7,7 +7,7 @@ afterEach(stopAll);
 
 const UPSTREAM = { protocol: 'http', host: 'app', port: 8080 } as const;
 
-function world() {
+function cloud() {
   const lines: [object, string][] = [];
   const clock = new FakeClock();
   const upstreams = new UpstreamLog({ warn: (figures, message) => lines.push([figures, message]) }, clock);
@@ -15,7 +15,7 @@ function world() {
 }
 
 test('the first failure is said at once, those behind it by their number', () => {
-  const { lines, clock, upstreams } = world();
+  const { lines, clock, upstreams } = cloud();
   upstreams.failed('connectRefused', 502, UPSTREAM);
   expect(lines).toEqual([[{ failure: 'connectRefused', status: 502, upstream: 'app:8080' }, 'Upstream failed']]);
   for (let n = 0; n < 20; n += 1) upstreams.failed('connectRefused', 502, UPSTREAM);
@@ -31,7 +31,7 @@ test('the first failure is said at once, those behind it by their number', () =>
 });
 
 test('a failure that comes alone makes one line, and no timer stays', () => {
-  const { lines, clock, upstreams } = world();
+  const { lines, clock, upstreams } = cloud();
   upstreams.failed('reset', undefined, UPSTREAM);
   clock.advance(1);
   upstreams.failed('reset', undefined, UPSTREAM);
@@ -41,7 +41,7 @@ test('a failure that comes alone makes one line, and no timer stays', () => {
 });
 
 test('what is not said yet is said at the end', () => {
-  const { lines, clock, upstreams } = world();
+  const { lines, clock, upstreams } = cloud();
   for (let n = 0; n < 3; n += 1) upstreams.failed('full', 503, UPSTREAM);
   upstreams.stop();
   expect(lines.at(-1)).toEqual([{ failures: { full: 2 } }, 'Upstream failed 2 more times within a second']);
@@ -49,7 +49,7 @@ test('what is not said yet is said at the end', () => {
 });
 
 test('deviations are said likewise, and neither sort takes the turn of the other', () => {
-  const { lines, clock, upstreams } = world();
+  const { lines, clock, upstreams } = cloud();
   upstreams.failed('reset', 502, UPSTREAM);
   for (let n = 0; n < 3; n += 1) upstreams.deviated('bareLineFeed', UPSTREAM);
   upstreams.failed('reset', 502, UPSTREAM);

@@ -5,9 +5,9 @@ import type { ProxyConfig } from '../../../proxy/config/config';
 import { DrainWatch } from '../../../proxy/workers/drain-watch';
 import { GroupTarget } from '../../../proxy/workers/group-target';
 import type { Members } from '../../../proxy/workers/members';
-import type { Order, Question } from '../../../proxy/workers/messages';
-import { Questions, WorkerGone } from '../../../proxy/workers/rpc';
-import { StandingOrders } from '../../../proxy/workers/group-state';
+import type { Order, RpcRequest } from '../../../proxy/workers/messages';
+import { Rpc, WorkerGone } from '../../../proxy/workers/rpc';
+import { GroupState } from '../../../proxy/workers/group-state';
 import { FakeClock } from '../support/fake-clock';
 import { REPORT } from '../support/report';
 
@@ -16,14 +16,14 @@ class FakeMember {
   readonly heard: Order[] = [];
   lastReport: LedgerReport | undefined;
   isKilled = false;
-  answer: (question: Question) => unknown = () => undefined;
+  response: (prompt: RpcRequest) => unknown = () => undefined;
   reports: LedgerReport[] = [REPORT];
 
   constructor(readonly worker: number) {}
 
-  async ask(question: Question): Promise<unknown> {
-    if (question.kind !== 'report' && question.kind !== 'metrics') this.heard.push(question);
-    return this.answer(question);
+  async ask(prompt: RpcRequest): Promise<unknown> {
+    if (prompt.kind !== 'report' && prompt.kind !== 'metrics') this.heard.push(prompt);
+    return this.response(prompt);
   }
 
   async report(): Promise<LedgerReport> {
@@ -44,15 +44,15 @@ function group(otherUpstream: ProxyConfig['otherUpstream'] = UPSTREAM) {
   const members = {
     started,
     reports: () => Promise.all(started.map((member) => member.report())),
-    askAll: (questionFor: (member: FakeMember) => Question) =>
-      Promise.all(started.map((member) => member.ask(questionFor(member)))),
+    askAll: (requestFor: (member: FakeMember) => RpcRequest) =>
+      Promise.all(started.map((member) => member.ask(requestFor(member)))),
   };
   const config = { side: 'source', upstream: UPSTREAM, otherUpstream, workers: 2 } as ProxyConfig;
-  const standing = new StandingOrders(config);
+  const running = new GroupState(config);
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const watch = new DrainWatch(clock, log, async () => REPORT);
-  const target = new GroupTarget({ workers: 2, members: members as unknown as Members, standing, watch, clock, log });
-  return { clock, started, target, standing };
+  const target = new GroupTarget({ workers: 2, members: members as unknown as Members, running, watch, clock, log });
+  return { clock, started, target, running };
 }
 
 const kinds = ({ heard }: FakeMember) => heard.map(({ kind }) => kind);
@@ -101,23 +101,23 @@ test('a release makes every lease long enough before anybody is let go', async (
 });
 
 test('when the lease of one is over nobody is let go to the other side', async () => {
-  const { started, target, standing } = group();
+  const { started, target, running } = group();
   await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
-  started[1]!.answer = ({ kind }) => (kind === 'hold' ? 'its lease is over' : undefined);
+  started[1]!.response = ({ kind }) => (kind === 'hold' ? 'its lease is over' : undefined);
   expect(await target.release({ epoch: 1, to: 'target' })).toBe('its lease is over');
   expect(started[0]!.heard.at(-1)).toEqual({ kind: 'release', order: { epoch: 1, to: 'source' } });
   expect(started.flatMap(({ heard }) => heard)).not.toContainEqual(
     expect.objectContaining({ order: { epoch: 1, to: 'target' } }),
   );
-  expect(standing.forNewcomer(1, 0)).toEqual([{ kind: 'retarget', order: { to: 'source' } }]);
+  expect(running.forNewcomer(1, 0)).toEqual([{ kind: 'retarget', order: { to: 'source' } }]);
 });
 
 test('a worker that does not follow to the other side is ended, so that it serves nobody from the old one', async () => {
-  const { started, target, standing } = group();
-  started[1]!.answer = () => Promise.reject(new Error('late'));
+  const { started, target, running } = group();
+  started[1]!.response = () => Promise.reject(new Error('late'));
   expect(await target.retarget({ to: 'target' })).toBeUndefined();
   expect(started.map(({ isKilled }) => isKilled)).toEqual([false, true]);
-  expect(standing.forNewcomer(2, 0)).toEqual([{ kind: 'retarget', order: { to: 'target' } }]);
+  expect(running.forNewcomer(2, 0)).toEqual([{ kind: 'retarget', order: { to: 'target' } }]);
 });
 
 test('a zero is looked at again until nothing happened in between', async () => {
@@ -133,28 +133,28 @@ test('a zero is looked at again until nothing happened in between', async () => 
 
 test('who does not answer in time is an error and no zero; who is gone is neither', async () => {
   const clock = new FakeClock();
-  const questions = new Questions(3, () => undefined, clock);
-  const late = questions.ask({ kind: 'report' });
+  const rpc = new Rpc(3, () => undefined, clock);
+  const late = rpc.ask({ kind: 'report' });
   clock.advance(2);
   await expect(late).rejects.toThrow('worker 3 did not answer within 2 s');
-  const gone = questions.ask({ kind: 'report' });
-  questions.end();
+  const gone = rpc.ask({ kind: 'report' });
+  rpc.end();
   await expect(gone).rejects.toThrow(WorkerGone);
-  await expect(questions.ask({ kind: 'report' })).rejects.toThrow(WorkerGone);
+  await expect(rpc.ask({ kind: 'report' })).rejects.toThrow(WorkerGone);
 });
 
 test('who was late is not waited for as long again, until it is heard', async () => {
   const clock = new FakeClock();
-  const questions = new Questions(3, () => undefined, clock);
+  const rpc = new Rpc(3, () => undefined, clock);
   const report = { kind: 'report' } as const;
-  const asked = [questions.ask(report)];
+  const asked = [rpc.ask(report)];
   clock.advance(2);
-  asked.push(questions.ask(report));
+  asked.push(rpc.ask(report));
   clock.advance(0.3);
-  questions.hear({ type: 'answer', id: 1, value: REPORT });
-  asked.push(questions.ask(report));
+  rpc.hear({ type: 'response', id: 1, value: REPORT });
+  asked.push(rpc.ask(report));
   clock.advance(1.9);
-  questions.hear({ type: 'answer', id: 3, value: REPORT });
+  rpc.hear({ type: 'response', id: 3, value: REPORT });
   const late = { status: 'rejected', reason: { message: 'worker 3 did not answer within 2 s', status: 504 } };
   expect(await Promise.allSettled(asked)).toMatchObject([late, late, { status: 'fulfilled', value: REPORT }]);
 });

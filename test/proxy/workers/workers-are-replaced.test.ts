@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import { since, countersOf } from '../../../core/proxy/counters';
-import { ProxyBundle, bundleProxy, childrenOf, kill, listening, messages } from '../support/proxy-process';
-import { SECRET, callAdmin, reportOf } from '../support/proxy-world';
+import { since, sumCounters } from '../../../core/proxy/counters';
+import { ProxyBundle, bundleProxy, findChildren, kill, listening, messages } from '../support/proxy-process';
+import { SECRET, callAdmin, findReport } from '../support/proxy-world';
 import { get, later, startBackend, stopAll, until } from '../support/world';
 
 let bundle: ProxyBundle;
@@ -46,22 +46,23 @@ class Client {
 test('a worker that is killed takes its own connections with it and no other, and another one takes its place', async () => {
   const { proxy, port, admin } = await startWorkers();
   const clients: Client[] = [];
-  const pidOf = (client: Client) => proxy.lines.find(({ path }) => path === client.path)?.pid;
-  const pids = () => new Set(clients.map(pidOf));
+  const findPid = (client: Client) => proxy.lines.find(({ path }) => path === client.path)?.pid;
+  const pids = () => new Set(clients.map(findPid));
   while (pids().size < WORKERS) {
     const more = Array.from({ length: 8 }, (_, i) => new Client(port, `/client-${clients.length + i}`));
     clients.push(...more);
     expect(new Set(await Promise.all(more.map((client) => client.ask())))).toEqual(new Set(['source']));
-    await until(() => more.every((client) => pidOf(client) !== undefined));
+    await until(() => more.every((client) => findPid(client) !== undefined));
   }
   // A worker has no admin port, and not the key of it.
-  for (const pid of childrenOf(proxy.child)) expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain(SECRET);
-  const before = await reportOf(admin);
+  for (const pid of findChildren(proxy.child))
+    expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain(SECRET);
+  const before = await findReport(admin);
   expect(before.requests.total).toBe(clients.length);
 
-  const victim = pidOf(clients[0]!)!;
-  const victims = clients.filter((client) => pidOf(client) === victim);
-  const others = clients.filter((client) => pidOf(client) !== victim);
+  const victim = findPid(clients[0]!)!;
+  const victims = clients.filter((client) => findPid(client) === victim);
+  const others = clients.filter((client) => findPid(client) !== victim);
   kill(victim);
   await until(() => victims.every(({ isCut }) => isCut));
   // Whoever comes now is served, while a worker is missing.
@@ -70,13 +71,13 @@ test('a worker that is killed takes its own connections with it and no other, an
   expect(others.some(({ isCut }) => isCut)).toBe(false);
 
   await until(() => messages(proxy).some((msg) => msg.startsWith('A worker listens in the place')));
-  expect(childrenOf(proxy.child)).toHaveLength(WORKERS);
-  const after = await reportOf(admin);
+  expect(findChildren(proxy.child)).toHaveLength(WORKERS);
+  const after = await findReport(admin);
   expect(after.instance).not.toBe(before.instance);
   // The process that is called is the same, and orders that name it still reach it.
   expect(after.identity).toBe(before.identity);
   // Never too high: the requests of before are not counted again.
-  expect(since(countersOf([before]), countersOf([after])).requests).toBe(others.length + 1);
+  expect(since(sumCounters([before]), sumCounters([after])).requests).toBe(others.length + 1);
   expect(messages(proxy)).toContain('A worker ended, another one takes its place');
 });
 
@@ -89,17 +90,17 @@ test('a worker that comes later follows what the others were ordered before', as
   const replacements = () => messages(proxy).filter((msg) => msg.startsWith('A worker listens in the place'));
   const replaceAll = async () => {
     const count = replacements().length;
-    for (const pid of childrenOf(proxy.child)) kill(pid);
+    for (const pid of findChildren(proxy.child)) kill(pid);
     await until(() => replacements().length === count + WORKERS);
   };
   await post('/hold', { epoch: 7, leaseMs: 60_000, maxWaiting: 100 });
   await replaceAll();
-  expect((await reportOf(admin)).hold).toMatchObject({ state: 'holding', epoch: 7 });
+  expect((await findReport(admin)).hold).toMatchObject({ state: 'holding', epoch: 7 });
   await post('/release', { epoch: 7, to: 'target' });
   await replaceAll();
-  expect(await reportOf(admin)).toMatchObject({ hold: { state: 'none' }, upstream: 'target' });
+  expect(await findReport(admin)).toMatchObject({ hold: { state: 'none' }, upstream: 'target' });
   expect((await get({ port })).body).toBe('target');
   await post('/drain', { perKindSeconds: {} });
   await replaceAll();
-  expect((await reportOf(admin)).state).not.toBe('serving');
+  expect((await findReport(admin)).state).not.toBe('serving');
 });

@@ -1,7 +1,7 @@
 import { WebSocket, WebSocketServer } from 'ws';
 import { total } from '../../../core/proxy/connections';
 import { ProxyBundle, bundleProxy, listening, messages } from '../support/proxy-process';
-import { callAdmin, reportOf } from '../support/proxy-world';
+import { callAdmin, findReport } from '../support/proxy-world';
 import { startBackend, stopAll, until } from '../support/world';
 
 let bundle: ProxyBundle;
@@ -34,12 +34,12 @@ const post = (admin: number, path: string, order?: unknown) =>
 
 test('a drain reaches the connections of all workers, and zero is the zero of all', async () => {
   const { proxy, admin, sockets } = await startWorkers();
-  expect((await reportOf(admin)).active.websocket).toBe(SOCKETS);
+  expect((await findReport(admin)).active.websocket).toBe(SOCKETS);
   const order = { perKindSeconds: { websocket: 0 }, closeRatePerSecond: 1000, jitter: 0 };
   expect((await post(admin, '/drain', order)).status).toBe(202);
   expect(new Set(await Promise.all(sockets.map(({ code }) => code)))).toEqual(new Set([1012]));
-  let report = await reportOf(admin);
-  while (report.state !== 'drained') report = await reportOf(admin);
+  let report = await findReport(admin);
+  while (report.state !== 'drained') report = await findReport(admin);
   expect(total(report.active)).toBe(0);
   expect(report.ended.websocket).toEqual({ completed: 0, moved: 0, closed: SOCKETS, forced: 0 });
   await until(() => messages(proxy).includes('All connections drained gracefully'));
@@ -57,11 +57,11 @@ test('the progress is that of all workers; after undrain all take WebSockets aga
   const progress = () => messages(proxy).filter((msg) => msg.startsWith('Draining connections'));
   await until(() => progress().length > 0);
   expect(progress()[0]).toMatch(`Draining connections: ${SOCKETS} active (0 HTTP, ${SOCKETS} WebSocket, 0 streaming)`);
-  expect((await reportOf(admin)).state).toBe('draining');
+  expect((await findReport(admin)).state).toBe('draining');
   const refused = await Promise.allSettled(Array.from({ length: 12 }, () => open(port)));
   expect(new Set(refused.map(({ status }) => status))).toEqual(new Set(['rejected']));
   expect((await post(admin, '/undrain')).status).toBe(202);
-  expect((await reportOf(admin)).state).toBe('serving');
+  expect((await findReport(admin)).state).toBe('serving');
   await Promise.all(Array.from({ length: 12 }, () => open(port)));
-  expect((await reportOf(admin)).active.websocket).toBe(SOCKETS + 12);
+  expect((await findReport(admin)).active.websocket).toBe(SOCKETS + 12);
 });

@@ -5,10 +5,10 @@ import { FakeClock } from '../support/fake-clock';
 function watch() {
   const clock = new FakeClock();
   const lines: string[] = [];
-  const world: { active: KindCounts | Error; limitMs: number } = { active: NO_CONNECTIONS, limitMs: 0 };
+  const cloud: { active: KindCounts | Error; limitMs: number } = { active: NO_CONNECTIONS, limitMs: 0 };
   const note = (message: string) => void lines.push(message);
   const drain = new DrainWatch(clock, { info: note, warn: note }, async () => {
-    const { active, limitMs } = world;
+    const { active, limitMs } = cloud;
     if (active instanceof Error) throw active;
     const drainRemainingSeconds = Math.max(0, limitMs - clock.nowMs()) / 1000;
     return { state: total(active) === 0 ? 'drained' : 'draining', active, drainRemainingSeconds, drainForced: 0 };
@@ -22,21 +22,21 @@ function watch() {
     }
   };
   /** Of a drain that was begun now. */
-  const limit = (seconds: number) => void (world.limitMs = clock.nowMs() + seconds * 1000);
-  return { clock, lines, world, drain, turn, limit };
+  const limit = (seconds: number) => void (cloud.limitMs = clock.nowMs() + seconds * 1000);
+  return { clock, lines, cloud, drain, turn, limit };
 }
 
 const sockets = (websocket: number): KindCounts => ({ ...NO_CONNECTIONS, websocket });
 
 test('a line every 5 s, each second in the last 10, and one at the end', async () => {
-  const { lines, world, drain, turn, limit } = watch();
-  world.active = sockets(3);
+  const { lines, cloud, drain, turn, limit } = watch();
+  cloud.active = sockets(3);
   limit(20);
   drain.start();
   await turn(14.5);
-  world.active = sockets(1);
+  cloud.active = sockets(1);
   await turn(1);
-  world.active = NO_CONNECTIONS;
+  cloud.active = NO_CONNECTIONS;
   await turn(1);
   const at = (count: number, seconds: string) =>
     `Draining connections: ${count} active (0 HTTP, ${count} WebSocket, 0 streaming), ${seconds}s remaining`;
@@ -50,8 +50,8 @@ test('a line every 5 s, each second in the last 10, and one at the end', async (
 });
 
 test('a drain that takes too long says what is left, once', async () => {
-  const { lines, world, drain, turn, limit } = watch();
-  world.active = sockets(2);
+  const { lines, cloud, drain, turn, limit } = watch();
+  cloud.active = sockets(2);
   limit(1);
   drain.start();
   await turn(3);
@@ -61,21 +61,21 @@ test('a drain that takes too long says what is left, once', async () => {
 });
 
 test('what was there just before the limit and is gone behind it was cut, and not drained', async () => {
-  const { lines, world, drain, turn, limit } = watch();
-  world.active = sockets(2);
+  const { lines, cloud, drain, turn, limit } = watch();
+  cloud.active = sockets(2);
   limit(1);
   drain.start();
   await turn(0.9);
-  world.active = new Error('The worker has ended');
+  cloud.active = new Error('The worker has ended');
   await turn(0.2);
-  world.active = NO_CONNECTIONS;
+  cloud.active = NO_CONNECTIONS;
   await turn(0.2);
   expect(lines.at(-1)).toBe('Drain timeout reached with 2 connections still active (2 WebSocket, 0 streaming)');
 });
 
 test('the same drain again keeps its start; a stopped one says no more', async () => {
-  const { clock, lines, world, drain, turn, limit } = watch();
-  world.active = sockets(1);
+  const { clock, lines, cloud, drain, turn, limit } = watch();
+  cloud.active = sockets(1);
   limit(1);
   drain.start();
   await turn(0.5);
@@ -86,7 +86,7 @@ test('the same drain again keeps its start; a stopped one says no more', async (
   await turn(0.6);
   expect(lines.at(-1)).toMatch(/^Drain timeout/);
   drain.stop();
-  world.active = NO_CONNECTIONS;
+  cloud.active = NO_CONNECTIONS;
   await turn(1);
   expect(lines.at(-1)).toMatch(/^Drain timeout/);
   expect(clock.waiting).toBe(0);

@@ -3,7 +3,7 @@ import {
   ProxyBundle,
   ProxyProcess,
   bundleProxy,
-  childrenOf,
+  findChildren,
   isAlive,
   listening,
   messages,
@@ -36,18 +36,18 @@ async function echoes(socket: WebSocket): Promise<boolean> {
   return (await echoed) === 'alive';
 }
 
-const isRefused = (port: number) =>
+const isRejected = (port: number) =>
   get({ port }).then(
     () => false,
     () => true,
   );
 
-async function untilRefused(port: number): Promise<void> {
-  while (!(await isRefused(port)));
+async function untilRejected(port: number): Promise<void> {
+  while (!(await isRejected(port)));
 }
 
 function toAll(proxy: ProxyProcess, signal: NodeJS.Signals): void {
-  for (const pid of [proxy.child.pid!, ...childrenOf(proxy.child)]) process.kill(pid, signal);
+  for (const pid of [proxy.child.pid!, ...findChildren(proxy.child)]) process.kill(pid, signal);
 }
 
 test('SIGTERM to every process of the group: a WebSocket finishes by itself, then exit 0', async () => {
@@ -56,7 +56,7 @@ test('SIGTERM to every process of the group: a WebSocket finishes by itself, the
   await until(() => messages(proxy).some((msg) => msg.startsWith('Graceful shutdown: grace period')));
   expect(await get({ port })).toMatchObject({ status: 200, headers: { connection: 'close' } });
   await until(() => messages(proxy).some((msg) => msg.includes('1 active (0 HTTP, 1 WebSocket')));
-  await untilRefused(port);
+  await untilRejected(port);
   expect(await echoes(socket)).toBe(true);
   socket.close(1000);
   expect(await code).toBe(1000);
@@ -77,7 +77,7 @@ test('what is left after the grace period is closed with 1012', async () => {
 
 test('a second signal ends all at once, with exit code 1', async () => {
   const { proxy, code } = await startWorkers();
-  const workers = childrenOf(proxy.child);
+  const workers = findChildren(proxy.child);
   proxy.child.kill('SIGTERM');
   await until(() => messages(proxy).some((msg) => msg.startsWith('Graceful shutdown')));
   proxy.child.kill('SIGINT');
@@ -88,9 +88,9 @@ test('a second signal ends all at once, with exit code 1', async () => {
 
 test('when the primary is killed the workers drain by themselves, and end', async () => {
   const { proxy, port, socket, code } = await startWorkers();
-  const workers = childrenOf(proxy.child);
+  const workers = findChildren(proxy.child);
   proxy.child.kill('SIGKILL');
-  await untilRefused(port);
+  await untilRejected(port);
   expect(await echoes(socket)).toBe(true);
   socket.close(1000);
   expect(await code).toBe(1000);
@@ -102,7 +102,7 @@ test('a worker that is killed in the middle of a shutdown is an exit code of 1',
   const { proxy } = await startWorkers();
   proxy.child.kill('SIGTERM');
   await until(() => messages(proxy).some((msg) => msg.startsWith('Graceful shutdown')));
-  for (const pid of childrenOf(proxy.child)) process.kill(pid, 'SIGKILL');
+  for (const pid of findChildren(proxy.child)) process.kill(pid, 'SIGKILL');
   expect(await proxy.exit).toBe(1);
   expect(messages(proxy)).toContain('A worker ended before its connections did');
   expect(messages(proxy)).not.toContain('All connections drained gracefully');

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { ProxyBundle, bundleProxy, childrenOf, kill, listening, messages } from '../support/proxy-process';
-import { later, portOf, stopAll, until } from '../support/world';
+import { ProxyBundle, bundleProxy, findChildren, kill, listening, messages } from '../support/proxy-process';
+import { later, findPort, stopAll, until } from '../support/world';
 
 let bundle: ProxyBundle;
 beforeAll(() => void (bundle = bundleProxy()));
@@ -16,7 +16,7 @@ async function busyPort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   later(() => void server.close());
-  return portOf(server);
+  return findPort(server);
 }
 
 /** A module that a worker loads before anything else, and that ends it. */
@@ -62,7 +62,7 @@ test('when a worker cannot be replaced the proxy ends in order, with exit code 1
   });
   await listening(proxy);
   writeFileSync(flag, '');
-  kill(childrenOf(proxy.child)[0]);
+  kill(findChildren(proxy.child)[0]);
   await until(() => messages(proxy).some((msg) => /^The proxy ends: worker [12] must start, got 5 failures/.test(msg)));
   expect(await proxy.exit).toBe(1);
   expect(messages(proxy).at(-1)).toBe('Graceful shutdown: grace period ends');

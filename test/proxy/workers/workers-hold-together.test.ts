@@ -1,5 +1,5 @@
 import { ProxyBundle, bundleProxy, listening } from '../support/proxy-process';
-import { callAdmin, reportOf } from '../support/proxy-world';
+import { callAdmin, findReport } from '../support/proxy-world';
 import { get, startBackend, stopAll } from '../support/world';
 
 let bundle: ProxyBundle;
@@ -26,14 +26,14 @@ test('requests are held by all workers, and all are released to one side', async
   expect(await post('/hold', { epoch: 1, leaseMs: 60_000, maxWaiting: 3 * REQUESTS })).toBe(202);
   const asked = Array.from({ length: REQUESTS }, () => get({ port }));
   for (const one of asked) one.catch(() => undefined);
-  let { hold, active } = await reportOf(admin);
-  while (hold.waiting < REQUESTS) ({ hold, active } = await reportOf(admin));
+  let { hold, active } = await findReport(admin);
+  while (hold.waiting < REQUESTS) ({ hold, active } = await findReport(admin));
   expect(hold).toMatchObject({ state: 'holding', epoch: 1, waiting: REQUESTS });
   expect(active.http).toBe(0);
   expect(await post('/release', { epoch: 1, to: 'target' })).toBe(202);
-  const answers = await Promise.all(asked);
-  expect(new Set(answers.map(({ status, body }) => `${status} ${body}`))).toEqual(new Set(['200 target']));
+  const responses = await Promise.all(asked);
+  expect(new Set(responses.map(({ status, body }) => `${status} ${body}`))).toEqual(new Set(['200 target']));
   expect(isUntouched).toBe(true);
-  expect(await reportOf(admin)).toMatchObject({ hold: { state: 'none', waiting: 0 }, upstream: 'target' });
+  expect(await findReport(admin)).toMatchObject({ hold: { state: 'none', waiting: 0 }, upstream: 'target' });
   expect(await post('/release', { epoch: 1, to: 'source' })).toBe(409);
 });

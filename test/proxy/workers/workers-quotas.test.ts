@@ -1,12 +1,12 @@
 import { DEFAULT_DRAIN } from '../../../core/proxy/admin-api';
 import type { ProxyConfig } from '../../../proxy/config/config';
-import { configShare, drainShares, holdShare } from '../../../proxy/workers/quotas';
+import { configShare, drainQuotas, holdShare } from '../../../proxy/workers/quotas';
 
 test('the rate of closing is shared out by live connections, and is the order’s together', () => {
   const order = { ...DEFAULT_DRAIN, closeRatePerSecond: 20 };
-  const rates = drainShares(order, [97, 0, 0]).map(({ closeRatePerSecond }) => closeRatePerSecond);
+  const rates = drainQuotas(order, [97, 0, 0]).map(({ closeRatePerSecond }) => closeRatePerSecond);
   expect(rates).toEqual([19.6, 0.2, 0.2]);
-  expect(drainShares({ ...order, closeRatePerSecond: 1 }, [0, 0]).map((share) => share.closeRatePerSecond)).toEqual([
+  expect(drainQuotas({ ...order, closeRatePerSecond: 1 }, [0, 0]).map((share) => share.closeRatePerSecond)).toEqual([
     0.5, 0.5,
   ]);
 });

@@ -1,6 +1,6 @@
 import http from 'node:http';
-import { ProxyBundle, bundleProxy, childrenOf, listening } from '../support/proxy-process';
-import { callAdmin, reportOf } from '../support/proxy-world';
+import { ProxyBundle, bundleProxy, findChildren, listening } from '../support/proxy-process';
+import { callAdmin, findReport } from '../support/proxy-world';
 import { Got, get, later, startBackend, stopAll, until } from '../support/world';
 
 let bundle: ProxyBundle;
@@ -20,7 +20,7 @@ async function startWorkers() {
 
 test('all workers serve at one port, and the admin API and the metrics speak for all of them', async () => {
   const { proxy, port, admin } = await startWorkers();
-  expect(childrenOf(proxy.child)).toHaveLength(WORKERS);
+  expect(findChildren(proxy.child)).toHaveLength(WORKERS);
   const served = () => new Set(proxy.lines.flatMap(({ path, worker }) => (path === '/' ? [worker] : [])));
   let asked = 0;
   while (served().size < WORKERS) {
@@ -29,8 +29,8 @@ test('all workers serve at one port, and the admin API and the metrics speak for
     asked += got.length;
   }
   expect(served()).toEqual(new Set([1, 2, 3]));
-  const { requests, ended, active, state } = await reportOf(admin);
-  expect(requests).toEqual({ total: asked, answered: asked, errors: 0 });
+  const { requests, ended, active, state } = await findReport(admin);
+  expect(requests).toEqual({ total: asked, responded: asked, errors: 0 });
   expect(ended.http.completed).toBe(asked);
   expect(active.http).toBe(0);
   expect(state).toBe('serving');

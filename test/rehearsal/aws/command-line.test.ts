@@ -4,25 +4,25 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { AlarmBook } from '../../../rehearsal/aws/services/alarms/alarm-book';
+import { AlarmStates } from '../../../rehearsal/aws/services/alarms/alarm-states';
 import { StackDescription } from '../../../rehearsal/aws/services/stacks/stacks-service';
-import { ACCOUNT, ARNS, REGION, T0, World, startWorld, taskArn } from './world';
+import { ACCOUNT, ARNS, REGION, T0, LocalCloud, startLocalCloud, taskArn } from './world';
 
 const CLI = process.env.DRAINSHIFT_AWS_CLI ?? 'aws';
 const isInstalled = spawnSync(CLI, ['--version']).status === 0;
 if (!isInstalled) process.stderr.write(`skipped: test/rehearsal/aws/command-line, '${CLI}' is not installed\n`);
 
-let world: World;
+let cloud: LocalCloud;
 let home: string;
 beforeAll(async () => {
-  const alarms = new AlarmBook();
+  const alarms = new AlarmStates();
   alarms.put({ name: 'errors', arn: 'arn:errors', kind: 'metric', description: undefined }, T0);
-  world = await startWorld({ alarms, stacks: () => [STACK] });
+  cloud = await startLocalCloud({ alarms, stacks: () => [STACK] });
   home = mkdtempSync(join(tmpdir(), 'drainshift-aws-cli-'));
 });
 afterAll(async () => {
   rmSync(home, { recursive: true });
-  await world.stop();
+  await cloud.stop();
 });
 
 const STACK: StackDescription = {
@@ -47,7 +47,7 @@ async function aws(...args: string[]): Promise<unknown> {
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_PAGER: '',
   };
-  const { stdout } = await promisify(execFile)(CLI, ['--endpoint-url', world.url, '--output', 'json', ...args], {
+  const { stdout } = await promisify(execFile)(CLI, ['--endpoint-url', cloud.url, '--output', 'json', ...args], {
     env,
   });
   return stdout.trim() === '' ? undefined : (JSON.parse(stdout) as unknown);
@@ -141,7 +141,7 @@ cliTest('writes, lists and reads objects, secrets and executions', async () => {
   const file = join(home, 'body.txt');
   writeFileSync(file, 'from a file');
   await aws('s3api', 'put-object', '--bucket', 'store', '--key', 'a b', '--body', file);
-  expect(world.objects.find('store', 'a b')?.body.toString()).toBe('from a file');
+  expect(cloud.objects.find('store', 'a b')?.body.toString()).toBe('from a file');
   expect(await aws('s3api', 'list-objects-v2', '--bucket', 'store', '--prefix', 'a')).toMatchObject({
     Contents: [{ Key: 'a b' }],
   });

@@ -9,22 +9,22 @@ import {
   StopTaskCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
-import { ARNS, T0, World, nameOfFailure, startWorld, taskArn } from './world';
+import { ARNS, T0, LocalCloud, nameOfFailure, startLocalCloud, taskArn } from './world';
 
-let world: World;
+let cloud: LocalCloud;
 beforeEach(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
 });
-afterEach(() => world.stop());
+afterEach(() => cloud.stop());
 
 test('clusters and services are listed and described by name or ARN; what is missing is a failure in the answer', async () => {
-  expect((await world.ecs.send(new ListClustersCommand({}))).clusterArns).toEqual([ARNS.cluster]);
-  const clusters = await world.ecs.send(new DescribeClustersCommand({ clusters: ['web', 'other'] }));
+  expect((await cloud.ecs.send(new ListClustersCommand({}))).clusterArns).toEqual([ARNS.cluster]);
+  const clusters = await cloud.ecs.send(new DescribeClustersCommand({ clusters: ['web', 'other'] }));
   expect(clusters.clusters).toMatchObject([{ clusterName: 'web', runningTasksCount: 4, activeServicesCount: 2 }]);
   expect(clusters.failures).toMatchObject([{ reason: 'MISSING' }]);
-  const { serviceArns } = await world.ecs.send(new ListServicesCommand({ cluster: ARNS.cluster }));
+  const { serviceArns } = await cloud.ecs.send(new ListServicesCommand({ cluster: ARNS.cluster }));
   expect(serviceArns).toEqual([ARNS.sourceService, ARNS.targetService]);
-  const services = await world.ecs.send(
+  const services = await cloud.ecs.send(
     new DescribeServicesCommand({ cluster: 'web', services: ['source', ARNS.targetService, 'other'] }),
   );
   expect(services.services).toMatchObject([
@@ -41,9 +41,9 @@ test('clusters and services are listed and described by name or ARN; what is mis
 });
 
 test('the tasks of a service lead to their addresses', async () => {
-  const { taskArns } = await world.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'target' }));
+  const { taskArns } = await cloud.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'target' }));
   expect(taskArns).toEqual([taskArn(3), taskArn(4)]);
-  const { tasks, failures } = await world.ecs.send(
+  const { tasks, failures } = await cloud.ecs.send(
     new DescribeTasksCommand({ cluster: 'web', tasks: [...(taskArns ?? []), 'gone'] }),
   );
   expect(tasks?.map((task) => task.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address)).toEqual([
@@ -61,8 +61,8 @@ test('the tasks of a service lead to their addresses', async () => {
 });
 
 test('tasks come in pages', async () => {
-  const first = await world.ecs.send(new ListTasksCommand({ cluster: 'web', maxResults: 3 }));
-  const rest = await world.ecs.send(
+  const first = await cloud.ecs.send(new ListTasksCommand({ cluster: 'web', maxResults: 3 }));
+  const rest = await cloud.ecs.send(
     new ListTasksCommand({ cluster: 'web', maxResults: 3, nextToken: first.nextToken }),
   );
   expect([...(first.taskArns ?? []), ...(rest.taskArns ?? [])]).toEqual([1, 2, 3, 4].map(taskArn));
@@ -71,13 +71,13 @@ test('tasks come in pages', async () => {
 
 test('a stopped task leaves the list and shows why it stopped', async () => {
   const id = taskArn(1).slice(-32);
-  await world.ecs.send(new StopTaskCommand({ cluster: 'web', task: id, reason: 'fault' }));
-  expect((await world.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'source' }))).taskArns).toEqual([
+  await cloud.ecs.send(new StopTaskCommand({ cluster: 'web', task: id, reason: 'fault' }));
+  expect((await cloud.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'source' }))).taskArns).toEqual([
     taskArn(2),
   ]);
-  const stopped = await world.ecs.send(new ListTasksCommand({ cluster: 'web', desiredStatus: 'STOPPED' }));
+  const stopped = await cloud.ecs.send(new ListTasksCommand({ cluster: 'web', desiredStatus: 'STOPPED' }));
   expect(stopped.taskArns).toEqual([taskArn(1)]);
-  const { tasks } = await world.ecs.send(new DescribeTasksCommand({ cluster: 'web', tasks: [id] }));
+  const { tasks } = await cloud.ecs.send(new DescribeTasksCommand({ cluster: 'web', tasks: [id] }));
   expect(tasks).toMatchObject([{ lastStatus: 'STOPPED', stoppedReason: 'fault', containers: [{ exitCode: 143 }] }]);
 });
 
@@ -86,24 +86,24 @@ test('a task on its way out is listed as one that is to stop, and still has its 
     ['DEACTIVATING', 1],
     ['STOPPING', 2],
   ] as const) {
-    Object.assign(world.ecsModel.tasks.get(taskArn(index)) ?? {}, { status, desiredStatus: 'STOPPED' });
+    Object.assign(cloud.ecsModel.tasks.get(taskArn(index)) ?? {}, { status, desiredStatus: 'STOPPED' });
   }
   const list = (desiredStatus: 'RUNNING' | 'STOPPED') =>
-    world.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'source', desiredStatus }));
+    cloud.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'source', desiredStatus }));
   expect((await list('RUNNING')).taskArns).toEqual([]);
   const { taskArns } = await list('STOPPED');
   expect(taskArns).toEqual([taskArn(1), taskArn(2)]);
-  const { tasks } = await world.ecs.send(new DescribeTasksCommand({ cluster: 'web', tasks: taskArns }));
+  const { tasks } = await cloud.ecs.send(new DescribeTasksCommand({ cluster: 'web', tasks: taskArns }));
   expect(tasks).toMatchObject([{ lastStatus: 'DEACTIVATING' }, { lastStatus: 'STOPPING' }]);
   expect(tasks?.[0]?.attachments?.[0]?.details).toContainEqual({ name: 'privateIPv4Address', value: '127.0.1.1' });
 });
 
 test('UpdateService scales, also to 0, and refuses what is not rehearsed', async () => {
-  const { service } = await world.ecs.send(
+  const { service } = await cloud.ecs.send(
     new UpdateServiceCommand({ cluster: 'web', service: 'source', desiredCount: 0 }),
   );
   expect(service).toMatchObject({ desiredCount: 0, deployments: [{ rolloutState: 'IN_PROGRESS' }] });
-  const other = world.ecs.send(
+  const other = cloud.ecs.send(
     new UpdateServiceCommand({ cluster: 'web', service: 'source', taskDefinition: 'proxy:4' }),
   );
   expect(await nameOfFailure(other)).toBe('InvalidParameterException');
@@ -111,7 +111,7 @@ test('UpdateService scales, also to 0, and refuses what is not rehearsed', async
 
 test('a forced deployment is the primary one, beside the one whose tasks still run', async () => {
   const force = new UpdateServiceCommand({ cluster: 'web', service: 'source', forceNewDeployment: true });
-  const { service } = await world.ecs.send(force);
+  const { service } = await cloud.ecs.send(force);
   expect(service?.deployments).toMatchObject([
     { status: 'PRIMARY', desiredCount: 2, runningCount: 0, rolloutState: 'IN_PROGRESS' },
     { status: 'ACTIVE', runningCount: 2 },
@@ -121,8 +121,8 @@ test('a forced deployment is the primary one, beside the one whose tasks still r
 
 test('a task definition tells what its template says, by family, revision or ARN', async () => {
   for (const taskDefinition of ['proxy', 'proxy:3', ARNS.taskDefinition]) {
-    const told = await world.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
-    expect(told).toMatchObject({
+    const notified = await cloud.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
+    expect(notified).toMatchObject({
       taskDefinition: {
         taskDefinitionArn: ARNS.taskDefinition,
         family: 'proxy',
@@ -137,8 +137,8 @@ test('a task definition tells what its template says, by family, revision or ARN
 });
 
 test('an ARN of something else, or of elsewhere, is no identifier here', async () => {
-  const list = (cluster: string) => world.ecs.send(new ListTasksCommand({ cluster }));
-  const service = (name: string) => world.ecs.send(new DescribeServicesCommand({ cluster: 'web', services: [name] }));
+  const list = (cluster: string) => cloud.ecs.send(new ListTasksCommand({ cluster }));
+  const service = (name: string) => cloud.ecs.send(new DescribeServicesCommand({ cluster: 'web', services: [name] }));
   const elsewhere = ARNS.cluster.replace('eu-central-1', 'eu-west-1');
   const [source, machine] = [ARNS.sourceService, ARNS.machine];
   for (const call of [() => list(source), () => list('arn:web'), () => list(elsewhere), () => service(machine)]) {
@@ -152,11 +152,11 @@ test('an ARN of something else, or of elsewhere, is no identifier here', async (
 
 test('an unknown cluster, service or task is an exception of its name', async () => {
   const calls = [
-    world.ecs.send(new ListTasksCommand({})),
-    world.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'other' })),
-    world.ecs.send(new StopTaskCommand({ cluster: 'web', task: 'other' })),
-    world.ecs.send(new DescribeTasksCommand({ cluster: 'web', tasks: [] })),
-    world.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: 'other' })),
+    cloud.ecs.send(new ListTasksCommand({})),
+    cloud.ecs.send(new ListTasksCommand({ cluster: 'web', serviceName: 'other' })),
+    cloud.ecs.send(new StopTaskCommand({ cluster: 'web', task: 'other' })),
+    cloud.ecs.send(new DescribeTasksCommand({ cluster: 'web', tasks: [] })),
+    cloud.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: 'other' })),
   ];
   expect(await Promise.all(calls.map(nameOfFailure))).toEqual([
     'ClusterNotFoundException',

@@ -18,27 +18,27 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { ARNS, T0, World, nameOfFailure, startWorld } from './world';
+import { ARNS, T0, LocalCloud, nameOfFailure, startLocalCloud } from './world';
 
-let world: World;
+let cloud: LocalCloud;
 beforeEach(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
 });
-afterEach(() => world.stop());
+afterEach(() => cloud.stop());
 
 test('an execution starts, is described, and stops as aborted', async () => {
-  const started = await world.sfn.send(
+  const started = await cloud.sfn.send(
     new StartExecutionCommand({ stateMachineArn: ARNS.machine, name: 'one', input: '{"plan":1}' }),
   );
   expect(started.startDate).toEqual(T0);
   const { executionArn } = started;
-  expect(await world.sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({
+  expect(await cloud.sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({
     status: 'RUNNING',
     input: '{"plan":1}',
     stateMachineArn: ARNS.machine,
   });
-  await world.sfn.send(new StopExecutionCommand({ executionArn, error: 'Aborted', cause: 'by hand' }));
-  expect(await world.sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({
+  await cloud.sfn.send(new StopExecutionCommand({ executionArn, error: 'Aborted', cause: 'by hand' }));
+  expect(await cloud.sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({
     status: 'ABORTED',
     error: 'Aborted',
     cause: 'by hand',
@@ -47,18 +47,18 @@ test('an execution starts, is described, and stops as aborted', async () => {
 });
 
 test('the history names every state entered by its type, and the end', async () => {
-  const { executionArn } = await world.sfn.send(
+  const { executionArn } = await cloud.sfn.send(
     new StartExecutionCommand({ stateMachineArn: ARNS.machine, name: 'one' }),
   );
-  await world.sfn.send(new StopExecutionCommand({ executionArn }));
-  const { events } = await world.sfn.send(new GetExecutionHistoryCommand({ executionArn }));
+  await cloud.sfn.send(new StopExecutionCommand({ executionArn }));
+  const { events } = await cloud.sfn.send(new GetExecutionHistoryCommand({ executionArn }));
   expect(events?.map(({ id, type, stateEnteredEventDetails }) => [id, type, stateEnteredEventDetails?.name])).toEqual([
     [1, 'ExecutionStarted', undefined],
     [2, 'TaskStateEntered', 'Shift'],
     [3, 'ChoiceStateEntered', 'Decide'],
     [4, 'ExecutionAborted', undefined],
   ]);
-  const last = await world.sfn.send(
+  const last = await cloud.sfn.send(
     new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: 1 }),
   );
   expect(last.events?.[0]?.type).toBe('ExecutionAborted');
@@ -66,20 +66,20 @@ test('the history names every state entered by its type, and the end', async () 
 });
 
 test('state machines and executions are listed', async () => {
-  await world.sfn.send(new StartExecutionCommand({ stateMachineArn: ARNS.machine, name: 'one' }));
+  await cloud.sfn.send(new StartExecutionCommand({ stateMachineArn: ARNS.machine, name: 'one' }));
   const list = (statusFilter?: 'RUNNING' | 'FAILED') =>
-    world.sfn.send(new ListExecutionsCommand({ stateMachineArn: ARNS.machine, statusFilter }));
+    cloud.sfn.send(new ListExecutionsCommand({ stateMachineArn: ARNS.machine, statusFilter }));
   expect((await list('RUNNING')).executions?.map(({ name }) => name)).toEqual(['one']);
   expect((await list('FAILED')).executions).toEqual([]);
-  const { stateMachines } = await world.sfn.send(new ListStateMachinesCommand({}));
+  const { stateMachines } = await cloud.sfn.send(new ListStateMachinesCommand({}));
   expect(stateMachines).toMatchObject([{ name: 'cutover', type: 'STANDARD', creationDate: T0 }]);
-  const machine = await world.sfn.send(new DescribeStateMachineCommand({ stateMachineArn: ARNS.machine }));
+  const machine = await cloud.sfn.send(new DescribeStateMachineCommand({ stateMachineArn: ARNS.machine }));
   expect(JSON.parse(machine.definition ?? '')).toMatchObject({ StartAt: 'Shift' });
 });
 
 test('what the model refuses and what is unknown are exceptions of their names', async () => {
   const start = (stateMachineArn: string, name = 'one') =>
-    world.sfn.send(new StartExecutionCommand({ stateMachineArn, name }));
+    cloud.sfn.send(new StartExecutionCommand({ stateMachineArn, name }));
   await start(ARNS.machine);
   expect(await nameOfFailure(start(ARNS.machine))).toBe('ExecutionAlreadyExists');
   expect(await nameOfFailure(start(`${ARNS.machine}-2`))).toBe('StateMachineDoesNotExist');
@@ -91,9 +91,9 @@ test('what the model refuses and what is unknown are exceptions of their names',
   }
   await start(ARNS.machine, 'x'.repeat(80));
   const statusFilter = 'DONE' as 'FAILED';
-  const list = world.sfn.send(new ListExecutionsCommand({ stateMachineArn: ARNS.machine, statusFilter }));
+  const list = cloud.sfn.send(new ListExecutionsCommand({ stateMachineArn: ARNS.machine, statusFilter }));
   expect(await nameOfFailure(list)).toBe('ValidationException');
-  const describe = (executionArn: string) => world.sfn.send(new DescribeExecutionCommand({ executionArn }));
+  const describe = (executionArn: string) => cloud.sfn.send(new DescribeExecutionCommand({ executionArn }));
   const known = ARNS.machine.replace(':stateMachine:', ':execution:');
   expect(await nameOfFailure(describe(`${known}:two`))).toBe('ExecutionDoesNotExist');
   expect(await nameOfFailure(describe(ARNS.machine))).toBe('InvalidArn');
@@ -101,18 +101,18 @@ test('what the model refuses and what is unknown are exceptions of their names',
 
 test('a secret is read by name, by ARN, and by an ARN without its random end', async () => {
   for (const SecretId of ['admin', ARNS.secret, ARNS.secret.slice(0, -7)]) {
-    expect((await world.sm.send(new GetSecretValueCommand({ SecretId }))).SecretString).toBe('a key');
+    expect((await cloud.sm.send(new GetSecretValueCommand({ SecretId }))).SecretString).toBe('a key');
   }
-  const { VersionIdsToStages } = await world.sm.send(new DescribeSecretCommand({ SecretId: 'admin' }));
+  const { VersionIdsToStages } = await cloud.sm.send(new DescribeSecretCommand({ SecretId: 'admin' }));
   expect(Object.values(VersionIdsToStages ?? {})).toEqual([['AWSCURRENT']]);
-  expect((await world.sm.send(new ListSecretsCommand({}))).SecretList).toMatchObject([
+  expect((await cloud.sm.send(new ListSecretsCommand({}))).SecretList).toMatchObject([
     { Name: 'admin', CreatedDate: T0 },
   ]);
 });
 
 test('an unknown secret or version is ResourceNotFoundException', async () => {
   const read = (SecretId: string, VersionStage?: string) =>
-    nameOfFailure(world.sm.send(new GetSecretValueCommand({ SecretId, VersionStage })));
+    nameOfFailure(cloud.sm.send(new GetSecretValueCommand({ SecretId, VersionStage })));
   expect(await read('other')).toBe('ResourceNotFoundException');
   expect(await read('admin', 'AWSPREVIOUS')).toBe('ResourceNotFoundException');
   expect(await read(ARNS.machine)).toBe('ValidationException');
@@ -122,9 +122,9 @@ test('an unknown secret or version is ResourceNotFoundException', async () => {
 describe('versions of a secret', () => {
   const SecretId = 'admin';
   const put = (SecretString: string, more: { ClientRequestToken?: string; VersionStages?: string[] } = {}) =>
-    world.sm.send(new PutSecretValueCommand({ SecretId, SecretString, ...more }));
+    cloud.sm.send(new PutSecretValueCommand({ SecretId, SecretString, ...more }));
   const value = async (VersionStage?: string, VersionId?: string) =>
-    (await world.sm.send(new GetSecretValueCommand({ SecretId, VersionStage, VersionId }))).SecretString;
+    (await cloud.sm.send(new GetSecretValueCommand({ SecretId, VersionStage, VersionId }))).SecretString;
   const token = (letter: string) => letter.repeat(32);
 
   test('a new value is the current one, and the one before it is the previous one', async () => {
@@ -136,9 +136,9 @@ describe('versions of a secret', () => {
       'third',
     ]);
     expect(await nameOfFailure(value('AWSPREVIOUS', VersionId))).toBe('ResourceNotFoundException');
-    const { Versions } = await world.sm.send(new ListSecretVersionIdsCommand({ SecretId }));
+    const { Versions } = await cloud.sm.send(new ListSecretVersionIdsCommand({ SecretId }));
     expect(Versions?.flatMap(({ VersionStages }) => VersionStages ?? []).sort()).toEqual(['AWSCURRENT', 'AWSPREVIOUS']);
-    const all = await world.sm.send(new ListSecretVersionIdsCommand({ SecretId, IncludeDeprecated: true }));
+    const all = await cloud.sm.send(new ListSecretVersionIdsCommand({ SecretId, IncludeDeprecated: true }));
     expect(all.Versions).toHaveLength(3);
   });
 
@@ -151,10 +151,10 @@ describe('versions of a secret', () => {
   });
 
   test('a label is moved from the version that has it, or taken away', async () => {
-    const { VersionId: before } = await world.sm.send(new GetSecretValueCommand({ SecretId }));
+    const { VersionId: before } = await cloud.sm.send(new GetSecretValueCommand({ SecretId }));
     await put('second', { ClientRequestToken: token('a'), VersionStages: ['AWSPENDING'] });
     const move = (VersionStage: string, MoveToVersionId?: string, RemoveFromVersionId?: string) =>
-      world.sm.send(
+      cloud.sm.send(
         new UpdateSecretVersionStageCommand({ SecretId, VersionStage, MoveToVersionId, RemoveFromVersionId }),
       );
     expect(await nameOfFailure(move('AWSCURRENT', token('b'), before))).toBe('ResourceNotFoundException');
@@ -171,7 +171,7 @@ describe('versions of a secret', () => {
 
   test('a password has the characters that are asked for', async () => {
     const draw = async (input: GetRandomPasswordCommandInput) =>
-      (await world.sm.send(new GetRandomPasswordCommand(input))).RandomPassword;
+      (await cloud.sm.send(new GetRandomPasswordCommand(input))).RandomPassword;
     expect(await draw({})).toMatch(/^[!-~]{32}$/);
     expect(await draw({ PasswordLength: 64, ExcludePunctuation: true })).toMatch(/^[A-Za-z0-9]{64}$/);
     const lowercase = { ExcludePunctuation: true, ExcludeNumbers: true, ExcludeUppercase: true };
@@ -179,9 +179,9 @@ describe('versions of a secret', () => {
   });
 
   test('a secret without a function is not rotated, and one that is being rotated is not again', async () => {
-    const rotate = () => nameOfFailure(world.sm.send(new RotateSecretCommand({ SecretId })));
+    const rotate = () => nameOfFailure(cloud.sm.send(new RotateSecretCommand({ SecretId })));
     expect(await rotate()).toBe('InvalidRequestException');
-    world.secrets.find(SecretId)!.rotationFunctionArn = 'function';
+    cloud.secrets.find(SecretId)!.rotationFunctionArn = 'function';
     await put('second', { ClientRequestToken: token('a'), VersionStages: ['AWSPENDING'] });
     expect(await rotate()).toBe('InvalidRequestException');
   });

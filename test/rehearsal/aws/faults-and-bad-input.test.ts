@@ -4,26 +4,26 @@ import { ListAttributesCommand, ListTasksCommand } from '@aws-sdk/client-ecs';
 import { SetSecurityGroupsCommand, DescribeRulesCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { ListActivitiesCommand } from '@aws-sdk/client-sfn';
-import { ARNS, World, nameOfFailure, startWorld } from './world';
+import { ARNS, LocalCloud, nameOfFailure, startLocalCloud } from './world';
 
-let world: World;
+let cloud: LocalCloud;
 beforeEach(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
 });
-afterEach(() => world.stop());
+afterEach(() => cloud.stop());
 
 const AUTHORIZATION = 'AWS4-HMAC-SHA256 Credential=RAW/20260101/eu-central-1/s3/aws4_request, Signature=0';
 const raw = (path: string, init: RequestInit & { headers?: Record<string, string> }) =>
-  fetch(`${world.url}${path}`, { method: 'POST', ...init, headers: { authorization: AUTHORIZATION, ...init.headers } });
+  fetch(`${cloud.url}${path}`, { method: 'POST', ...init, headers: { authorization: AUTHORIZATION, ...init.headers } });
 
 test('a throttled action is retried by the SDK until it is through', async () => {
-  world.objects.put('store', 'key', Buffer.from('x'));
+  cloud.objects.put('store', 'key', Buffer.from('x'));
   for (const action of ['DescribeRules', 'ListTasks', 'GetObject'])
-    world.endpoint.faults.set({ action }, { kind: 'throttle' }, { times: 2 });
-  await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
-  await world.ecs.send(new ListTasksCommand({ cluster: 'web' }));
-  await world.s3.send(new GetObjectCommand({ Bucket: 'store', Key: 'key' }));
-  expect(world.calls.map(({ action, status, error }) => [action, status, error?.code])).toEqual([
+    cloud.endpoint.faults.set({ action }, { kind: 'throttle' }, { times: 2 });
+  await cloud.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  await cloud.ecs.send(new ListTasksCommand({ cluster: 'web' }));
+  await cloud.s3.send(new GetObjectCommand({ Bucket: 'store', Key: 'key' }));
+  expect(cloud.calls.map(({ action, status, error }) => [action, status, error?.code])).toEqual([
     ['DescribeRules', 400, 'Throttling'],
     ['DescribeRules', 400, 'Throttling'],
     ['DescribeRules', 200, undefined],
@@ -37,17 +37,17 @@ test('a throttled action is retried by the SDK until it is through', async () =>
 });
 
 test('throttling for longer than a client retries ends in an exception that it can tell', async () => {
-  world.endpoint.faults.set({ action: 'DescribeRules' }, { kind: 'throttle' }, { times: 10 });
-  const call = world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  cloud.endpoint.faults.set({ action: 'DescribeRules' }, { kind: 'throttle' }, { times: 10 });
+  const call = cloud.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
   await expect(call).rejects.toMatchObject({ name: 'Throttling', $metadata: { httpStatusCode: 400, attempts: 3 } });
-  world.endpoint.faults.clear();
-  await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  cloud.endpoint.faults.clear();
+  await cloud.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
 });
 
 test('every call is reported with service, action, principal and status', async () => {
-  await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
-  await nameOfFailure(world.ecs.send(new ListTasksCommand({ cluster: 'other' })));
-  expect(world.calls).toEqual([
+  await cloud.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  await nameOfFailure(cloud.ecs.send(new ListTasksCommand({ cluster: 'other' })));
+  expect(cloud.calls).toEqual([
     {
       service: 'elasticloadbalancing',
       action: 'DescribeRules',
@@ -66,10 +66,10 @@ test('every call is reported with service, action, principal and status', async 
 
 test('an action that nobody knows gets the error shape of its protocol', async () => {
   const set = { LoadBalancerArn: ARNS.balancer, SecurityGroups: ['sg-1'] };
-  expect(await nameOfFailure(world.elb.send(new SetSecurityGroupsCommand(set)))).toBe('InvalidAction');
+  expect(await nameOfFailure(cloud.elb.send(new SetSecurityGroupsCommand(set)))).toBe('InvalidAction');
   const list = new ListAttributesCommand({ cluster: 'web', targetType: 'container-instance' });
-  expect(await nameOfFailure(world.ecs.send(list))).toBe('UnknownOperationException');
-  expect(await nameOfFailure(world.sfn.send(new ListActivitiesCommand({})))).toBe('UnknownOperationException');
+  expect(await nameOfFailure(cloud.ecs.send(list))).toBe('UnknownOperationException');
+  expect(await nameOfFailure(cloud.sfn.send(new ListActivitiesCommand({})))).toBe('UnknownOperationException');
   expect((await raw('/store', {})).status).toBe(501);
   expect((await raw('/store', { method: 'PATCH' })).status).toBe(405);
 });
@@ -80,7 +80,7 @@ const json = (body: string) =>
   raw('/', { body, headers: { 'x-amz-target': 'AmazonEC2ContainerServiceV20141113.ListTasks' } });
 
 test('malformed input is an answer, never a crash', async () => {
-  const answers = await Promise.all([
+  const responses = await Promise.all([
     query({ Action: 'DescribeRules', 'RuleArns.member.x': 'a' }),
     query({ Action: 'DescribeRules', 'RuleArns.member.1.A': 'a' }),
     query({ Action: 'DescribeRules', RuleArns: 'a', 'RuleArns.member.1': 'b' }),
@@ -113,12 +113,12 @@ test('malformed input is an answer, never a crash', async () => {
     }),
     raw('/store?list-type=2&continuation-token=%00', { method: 'GET' }),
   ]);
-  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 400));
-  expect(world.calls.filter(({ error }) => error?.code === 'InternalFailure')).toEqual([]);
+  expect(responses.map(({ status }) => status)).toEqual(responses.map(() => 400));
+  expect(cloud.calls.filter(({ error }) => error?.code === 'InternalFailure')).toEqual([]);
 });
 
 test('a client that sends garbage or goes away in the middle disturbs nobody', async () => {
-  const { hostname, port } = new URL(world.url);
+  const { hostname, port } = new URL(cloud.url);
   const garbage = connect(Number(port), hostname).resume();
   garbage.end('this is not HTTP\r\n\r\n');
   await once(garbage, 'close');
@@ -127,26 +127,29 @@ test('a client that sends garbage or goes away in the middle disturbs nobody', a
   await once(half, 'connect');
   half.destroy();
   await once(half, 'close');
-  await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  await cloud.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
 });
 
 test('a body over the limit gets an answer', async () => {
-  const answer = await raw('/store/big', { method: 'PUT', body: Buffer.alloc(17 * 1024 * 1024) });
-  expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('<Code>EntityTooLarge</Code>')]);
+  const response = await raw('/store/big', { method: 'PUT', body: Buffer.alloc(17 * 1024 * 1024) });
+  expect([response.status, await response.text()]).toEqual([
+    400,
+    expect.stringContaining('<Code>EntityTooLarge</Code>'),
+  ]);
 });
 
 test('a fault of a model is an internal error and is reported', async () => {
-  const stop = world.ecsModel.stopTask;
-  Object.assign(world.ecsModel, { stopTask: () => { throw new Error('boom'); } }); // prettier-ignore
+  const stop = cloud.ecsModel.stopTask;
+  Object.assign(cloud.ecsModel, { stopTask: () => { throw new Error('boom'); } }); // prettier-ignore
   const headers = { 'x-amz-target': 'AmazonEC2ContainerServiceV20141113.StopTask' };
-  const [task] = world.ecsModel.tasks.keys();
-  const answer = await raw('/', { headers, body: JSON.stringify({ cluster: 'web', task }) });
-  Object.assign(world.ecsModel, { stopTask: stop });
-  expect([answer.status, await answer.json()]).toEqual([500, { __type: 'InternalServerError', message: 'boom' }]);
-  expect(world.calls.at(-1)?.error).toEqual({ code: 'InternalFailure', message: 'boom' });
+  const [task] = cloud.ecsModel.tasks.keys();
+  const response = await raw('/', { headers, body: JSON.stringify({ cluster: 'web', task }) });
+  Object.assign(cloud.ecsModel, { stopTask: stop });
+  expect([response.status, await response.json()]).toEqual([500, { __type: 'InternalServerError', message: 'boom' }]);
+  expect(cloud.calls.at(-1)?.error).toEqual({ code: 'InternalFailure', message: 'boom' });
 });
 
 test('a taken port is told in one line', async () => {
-  const port = Number(new URL(world.url).port);
-  await expect(startWorld({ port })).rejects.toThrow(`'port' must be free on 127.0.0.1, got ${port}`);
+  const port = Number(new URL(cloud.url).port);
+  await expect(startLocalCloud({ port })).rejects.toThrow(`'port' must be free on 127.0.0.1, got ${port}`);
 });

@@ -2,23 +2,23 @@ import { UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { DescribeRulesCommand, ModifyRuleCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { EndpointFaults } from '../../../rehearsal/aws/endpoint/faults';
-import { ARNS, World, createClients, startWorld } from './world';
+import { ARNS, LocalCloud, createClients, startLocalCloud } from './world';
 
-let world: World;
+let cloud: LocalCloud;
 let faults: EndpointFaults;
 beforeEach(async () => {
-  world = await startWorld();
-  faults = world.endpoint.faults;
+  cloud = await startLocalCloud();
+  faults = cloud.endpoint.faults;
 });
-afterEach(() => world.stop());
+afterEach(() => cloud.stop());
 
-const put = (Key: string) => world.s3.send(new PutObjectCommand({ Bucket: 'store', Key, Body: 'x', IfNoneMatch: '*' }));
+const put = (Key: string) => cloud.s3.send(new PutObjectCommand({ Bucket: 'store', Key, Body: 'x', IfNoneMatch: '*' }));
 const forwardTo = (arn: string) => [{ Type: 'forward' as const, TargetGroupArn: arn }];
-const modify = () => world.elb.send(new ModifyRuleCommand({ RuleArn: ARNS.rule, Actions: forwardTo(ARNS.target) }));
+const modify = () => cloud.elb.send(new ModifyRuleCommand({ RuleArn: ARNS.rule, Actions: forwardTo(ARNS.target) }));
 const scale = (abortSignal?: AbortSignal) =>
-  world.ecs.send(new UpdateServiceCommand({ cluster: 'web', service: 'source', desiredCount: 5 }), { abortSignal });
-const desiredCount = () => world.ecsModel.services.get(ARNS.sourceService)?.desiredCount;
-const isStored = (key: string) => world.objects.find('store', key) !== undefined;
+  cloud.ecs.send(new UpdateServiceCommand({ cluster: 'web', service: 'source', desiredCount: 5 }), { abortSignal });
+const desiredCount = () => cloud.ecsModel.services.get(ARNS.sourceService)?.desiredCount;
+const isStored = (key: string) => cloud.objects.find('store', key) !== undefined;
 
 test('a status is answered in the words of the service, for so many calls', async () => {
   faults.set({ service: 's3', action: 'PutObject' }, { kind: 'status', status: 409 }, { times: 1 });
@@ -47,7 +47,7 @@ test('a call may act before its answer is lost', async () => {
 test('a call that hangs ends with its client, and others are served', async () => {
   const clear = faults.set({ action: 'UpdateService' }, { kind: 'hang' });
   await expect(scale(AbortSignal.timeout(50))).rejects.toMatchObject({ name: 'AbortError' });
-  await world.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule] }));
+  await cloud.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule] }));
   expect(desiredCount()).toBe(2);
   clear();
   await scale();
@@ -56,14 +56,14 @@ test('a call that hangs ends with its client, and others are served', async () =
 test('a late call is answered as any other', async () => {
   faults.set({ action: 'UpdateService' }, { kind: 'delay', ms: 20 });
   await scale();
-  expect([desiredCount(), world.calls.at(-1)?.status]).toEqual([5, 200]);
-  expect(world.calls.at(-1)?.ms).toBeGreaterThanOrEqual(19);
+  expect([desiredCount(), cloud.calls.at(-1)?.status]).toEqual([5, 200]);
+  expect(cloud.calls.at(-1)?.ms).toBeGreaterThanOrEqual(19);
 });
 
 test('a rule that only pretends to be changed says so in its answer alone', async () => {
   faults.set({ action: 'ModifyRule' }, { kind: 'pretend' });
   expect((await modify()).Rules).toMatchObject([{ Actions: forwardTo(ARNS.target) }]);
-  const { Rules } = await world.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule] }));
+  const { Rules } = await cloud.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule] }));
   expect(Rules?.[0]?.Actions?.[0]?.ForwardConfig?.TargetGroups).toMatchObject([{ Weight: 100 }, { Weight: 0 }]);
   faults.clear();
   await modify();
@@ -76,11 +76,11 @@ test('an action that cannot pretend says so', async () => {
 });
 
 test('whom a fault spares sees through it; the last fault counts', async () => {
-  world.objects.put('store', 'seen', Buffer.from('x'));
+  cloud.objects.put('store', 'seen', Buffer.from('x'));
   faults.set({ service: 's3', spares: ['OPERATOR'] }, { kind: 'status', status: 403 });
-  const { s3 } = createClients(world.url, 'ROLE');
+  const { s3 } = createClients(cloud.url, 'ROLE');
   const get = new GetObjectCommand({ Bucket: 'store', Key: 'seen' });
-  await world.s3.send(get);
+  await cloud.s3.send(get);
   await expect(s3.send(get)).rejects.toMatchObject({ name: 'AccessDenied' });
   faults.set({ service: 's3' }, { kind: 'status', status: 400, code: 'Odd', message: 'as asked' });
   await expect(s3.send(get)).rejects.toMatchObject({ name: 'Odd', message: 'as asked' });

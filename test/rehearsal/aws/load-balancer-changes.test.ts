@@ -9,13 +9,13 @@ import {
   ModifyTargetGroupAttributesCommand,
   RegisterTargetsCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { ARNS, World, nameOfFailure, startWorld } from './world';
+import { ARNS, LocalCloud, nameOfFailure, startLocalCloud } from './world';
 
-let world: World;
+let cloud: LocalCloud;
 beforeEach(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
 });
-afterEach(() => world.stop());
+afterEach(() => cloud.stop());
 
 const weighted = (source: number | undefined, target: number, stickySeconds?: number): Action => ({
   Type: 'forward',
@@ -29,10 +29,10 @@ const weighted = (source: number | undefined, target: number, stickySeconds?: nu
 });
 
 const modify = (...actions: Action[]) =>
-  world.elb.send(new ModifyRuleCommand({ RuleArn: ARNS.rule, Actions: actions }));
+  cloud.elb.send(new ModifyRuleCommand({ RuleArn: ARNS.rule, Actions: actions }));
 
 async function actionNow(): Promise<Action | undefined> {
-  const { Rules } = await world.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule] }));
+  const { Rules } = await cloud.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule] }));
   return Rules?.[0]?.Actions?.[0];
 }
 
@@ -62,8 +62,8 @@ test('the short form names one group, and both forms are returned', async () => 
 test('a refused change leaves the rule as it was', async () => {
   const before = await actionNow();
   const unknownGroup = { Type: 'forward', TargetGroupArn: `${ARNS.target}0` } as const;
-  const refusals = [modify(weighted(1000, 0)), modify(weighted(0, 0)), modify(unknownGroup), modify()];
-  expect(await Promise.all(refusals.map(nameOfFailure))).toEqual([
+  const rejections = [modify(weighted(1000, 0)), modify(weighted(0, 0)), modify(unknownGroup), modify()];
+  expect(await Promise.all(rejections.map(nameOfFailure))).toEqual([
     'ValidationError',
     'ValidationError',
     'TargetGroupNotFoundException',
@@ -74,30 +74,30 @@ test('a refused change leaves the rule as it was', async () => {
 
 test('the default rule is changed through its listener only', async () => {
   const change = { RuleArn: ARNS.defaultRule, Actions: [weighted(1, 1)] };
-  expect(await nameOfFailure(world.elb.send(new ModifyRuleCommand(change)))).toBe('OperationNotPermittedException');
+  expect(await nameOfFailure(cloud.elb.send(new ModifyRuleCommand(change)))).toBe('OperationNotPermittedException');
   const redirect: Action = {
     Type: 'redirect',
     RedirectConfig: { Protocol: 'HTTPS', Port: '443', StatusCode: 'HTTP_301' },
   };
-  await world.elb.send(new ModifyListenerCommand({ ListenerArn: ARNS.listener, DefaultActions: [redirect] }));
-  const { Listeners } = await world.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.listener] }));
+  await cloud.elb.send(new ModifyListenerCommand({ ListenerArn: ARNS.listener, DefaultActions: [redirect] }));
+  const { Listeners } = await cloud.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.listener] }));
   expect(Listeners?.[0]?.DefaultActions).toEqual([redirect]);
-  expect(world.elbModel.rule(ARNS.defaultRule).actions).toEqual([
+  expect(cloud.elbModel.rule(ARNS.defaultRule).actions).toEqual([
     { type: 'redirect', redirect: { Protocol: 'HTTPS', Port: '443' }, statusCode: 301 },
   ]);
 });
 
 test('what the rehearsal cannot change is refused, not swallowed', async () => {
-  const port = world.elb.send(new ModifyListenerCommand({ ListenerArn: ARNS.listener, Port: 1 }));
+  const port = cloud.elb.send(new ModifyListenerCommand({ ListenerArn: ARNS.listener, Port: 1 }));
   const Conditions = [{ Field: 'source-ip', SourceIpConfig: { Values: ['10.0.0.0/8'] } }];
-  const conditions = world.elb.send(new ModifyRuleCommand({ RuleArn: ARNS.rule, Conditions }));
+  const conditions = cloud.elb.send(new ModifyRuleCommand({ RuleArn: ARNS.rule, Conditions }));
   expect(await nameOfFailure(port)).toBe('OperationNotPermittedException');
   expect(await nameOfFailure(conditions)).toBe('OperationNotPermittedException');
 });
 
 const setAttributes = (attributes: Record<string, string>) => {
   const Attributes = Object.entries(attributes).map(([Key, Value]) => ({ Key, Value }));
-  return world.elb.send(new ModifyTargetGroupAttributesCommand({ TargetGroupArn: ARNS.source, Attributes }));
+  return cloud.elb.send(new ModifyTargetGroupAttributesCommand({ TargetGroupArn: ARNS.source, Attributes }));
 };
 
 test('attributes of a target group are set together or not at all', async () => {
@@ -110,7 +110,7 @@ test('attributes of a target group are set together or not at all', async () => 
     setAttributes({ 'deregistration_delay.timeout_seconds': '7', 'stickiness.colour': 'red' }),
   );
   expect(await failure).toBe('ValidationError');
-  expect(world.elbModel.targetGroup(ARNS.source).attributes.get('deregistration_delay.timeout_seconds')).toBe('0');
+  expect(cloud.elbModel.targetGroup(ARNS.source).attributes.get('deregistration_delay.timeout_seconds')).toBe('0');
 });
 
 test('a group in a weighted rule cannot become sticky before the rule is', async () => {
@@ -119,14 +119,14 @@ test('a group in a weighted rule cannot become sticky before the rule is', async
   );
   await modify(weighted(1, 1, 60));
   await setAttributes({ 'stickiness.enabled': 'true' });
-  expect(world.elbModel.targetGroup(ARNS.source).attributes.get('stickiness.enabled')).toBe('true');
+  expect(cloud.elbModel.targetGroup(ARNS.source).attributes.get('stickiness.enabled')).toBe('true');
 });
 
 test('targets are registered on the port of the group unless they name one, and deregistered', async () => {
   const Targets = [{ Id: '127.0.1.7' }, { Id: '127.0.1.8', Port: 9 }];
-  await world.elb.send(new RegisterTargetsCommand({ TargetGroupArn: ARNS.source, Targets }));
-  await world.elb.send(new DeregisterTargetsCommand({ TargetGroupArn: ARNS.source, Targets: [{ Id: '127.0.1.7' }] }));
-  const health = await world.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: ARNS.source, Targets }));
+  await cloud.elb.send(new RegisterTargetsCommand({ TargetGroupArn: ARNS.source, Targets }));
+  await cloud.elb.send(new DeregisterTargetsCommand({ TargetGroupArn: ARNS.source, Targets: [{ Id: '127.0.1.7' }] }));
+  const health = await cloud.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: ARNS.source, Targets }));
   expect(
     health.TargetHealthDescriptions?.map(({ Target, TargetHealth }) => [Target?.Port, TargetHealth?.Reason]),
   ).toEqual([
@@ -134,5 +134,5 @@ test('targets are registered on the port of the group unless they name one, and 
     [9, 'Elb.RegistrationInProgress'],
   ]);
   const wrong = { TargetGroupArn: ARNS.source, Targets: [{ Id: 'i-0123456789' }] };
-  expect(await nameOfFailure(world.elb.send(new RegisterTargetsCommand(wrong)))).toBe('ValidationError');
+  expect(await nameOfFailure(cloud.elb.send(new RegisterTargetsCommand(wrong)))).toBe('ValidationError');
 });

@@ -9,18 +9,18 @@ import {
   DescribeTargetGroupsCommand,
   DescribeTargetHealthCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { ARNS, T0, World, nameOfFailure, startWorld } from './world';
+import { ARNS, T0, LocalCloud, nameOfFailure, startLocalCloud } from './world';
 
-let world: World;
+let cloud: LocalCloud;
 beforeAll(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
 });
-afterAll(() => world.stop());
+afterAll(() => cloud.stop());
 
 test('load balancers are found by ARN, by name, or all', async () => {
-  const all = await world.elb.send(new DescribeLoadBalancersCommand({}));
-  const byName = await world.elb.send(new DescribeLoadBalancersCommand({ Names: ['front'] }));
-  const byArn = await world.elb.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [ARNS.balancer] }));
+  const all = await cloud.elb.send(new DescribeLoadBalancersCommand({}));
+  const byName = await cloud.elb.send(new DescribeLoadBalancersCommand({ Names: ['front'] }));
+  const byArn = await cloud.elb.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [ARNS.balancer] }));
   expect([byName.LoadBalancers, byArn.LoadBalancers]).toEqual([all.LoadBalancers, all.LoadBalancers]);
   expect(all.LoadBalancers).toMatchObject([
     {
@@ -40,11 +40,11 @@ test('load balancers are found by ARN, by name, or all', async () => {
 
 test('an unknown load balancer, listener, rule or target group is an exception of its name', async () => {
   const calls = [
-    world.elb.send(new DescribeLoadBalancersCommand({ Names: ['other'] })),
-    world.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.listener.slice(0, -1)] })),
-    world.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule.slice(0, -1)] })),
-    world.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: ARNS.target.slice(0, -1) })),
-    world.elb.send(new DescribeListenersCommand({})),
+    cloud.elb.send(new DescribeLoadBalancersCommand({ Names: ['other'] })),
+    cloud.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.listener.slice(0, -1)] })),
+    cloud.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule.slice(0, -1)] })),
+    cloud.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: ARNS.target.slice(0, -1) })),
+    cloud.elb.send(new DescribeListenersCommand({})),
   ];
   expect(await Promise.all(calls.map(nameOfFailure))).toEqual([
     'LoadBalancerNotFoundException',
@@ -58,12 +58,12 @@ test('an unknown load balancer, listener, rule or target group is an exception o
 test('an ARN of something else, or none, is not valid', async () => {
   const messages = await Promise.all(
     [
-      world.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.rule] })),
-      world.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.listener] })),
-      world.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: 'source' })),
-      world.elb.send(new DescribeTargetGroupsCommand({ TargetGroupArns: ['arn:aws:elasticloadbalancing:x'] })),
-      world.elb.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [ARNS.target] })),
-      world.elb.send(new DescribeTagsCommand({ ResourceArns: ['arn:aws:s3:::store'] })),
+      cloud.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.rule] })),
+      cloud.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.listener] })),
+      cloud.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: 'source' })),
+      cloud.elb.send(new DescribeTargetGroupsCommand({ TargetGroupArns: ['arn:aws:elasticloadbalancing:x'] })),
+      cloud.elb.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [ARNS.target] })),
+      cloud.elb.send(new DescribeTagsCommand({ ResourceArns: ['arn:aws:s3:::store'] })),
     ].map((call) => call.then(String, (error: Error) => `${error.name}: ${error.message}`)),
   );
   expect(messages).toEqual([
@@ -78,13 +78,13 @@ test('an ARN of something else, or none, is not valid', async () => {
 
 test('a listener has one default certificate, and others that are told by themselves', async () => {
   const more = 'arn:aws:acm:eu-central-1:123456789012:certificate/2';
-  const listener = world.elbModel.listener(ARNS.listener);
+  const listener = cloud.elbModel.listener(ARNS.listener);
   listener.certificateArns = [...listener.certificateArns, more];
   const [first = ''] = listener.certificateArns;
-  const { Listeners } = await world.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.listener] }));
+  const { Listeners } = await cloud.elb.send(new DescribeListenersCommand({ ListenerArns: [ARNS.listener] }));
   expect(Listeners?.[0]?.Certificates).toEqual([{ CertificateArn: first }]);
   const ask = new DescribeListenerCertificatesCommand({ ListenerArn: ARNS.listener });
-  expect((await world.elb.send(ask)).Certificates).toEqual([
+  expect((await cloud.elb.send(ask)).Certificates).toEqual([
     { CertificateArn: first, IsDefault: true },
     { CertificateArn: more, IsDefault: false },
   ]);
@@ -92,7 +92,7 @@ test('a listener has one default certificate, and others that are told by themse
 });
 
 test('a listener shows the port in use and the action of its default rule', async () => {
-  const { Listeners } = await world.elb.send(new DescribeListenersCommand({ LoadBalancerArn: ARNS.balancer }));
+  const { Listeners } = await cloud.elb.send(new DescribeListenersCommand({ LoadBalancerArn: ARNS.balancer }));
   expect(Listeners).toMatchObject([
     {
       ListenerArn: ARNS.listener,
@@ -108,7 +108,7 @@ test('a listener shows the port in use and the action of its default rule', asyn
 });
 
 test('rules come in the order of evaluation, the default one last and without conditions', async () => {
-  const { Rules } = await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  const { Rules } = await cloud.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
   expect(Rules).toEqual([
     {
       RuleArn: ARNS.rule,
@@ -133,7 +133,7 @@ test('rules come in the order of evaluation, the default one last and without co
 });
 
 test('target groups can be asked for by their load balancer', async () => {
-  const { TargetGroups } = await world.elb.send(new DescribeTargetGroupsCommand({ LoadBalancerArn: ARNS.balancer }));
+  const { TargetGroups } = await cloud.elb.send(new DescribeTargetGroupsCommand({ LoadBalancerArn: ARNS.balancer }));
   expect(TargetGroups?.map((group) => group.TargetGroupName)).toEqual(['source', 'target']);
   expect(TargetGroups?.[0]).toMatchObject({
     Port: 8443,
@@ -146,18 +146,18 @@ test('target groups can be asked for by their load balancer', async () => {
 });
 
 test('a page is as long as asked, and its marker leads to the next', async () => {
-  const first = await world.elb.send(new DescribeTargetGroupsCommand({ PageSize: 1 }));
-  const second = await world.elb.send(new DescribeTargetGroupsCommand({ PageSize: 1, Marker: first.NextMarker }));
+  const first = await cloud.elb.send(new DescribeTargetGroupsCommand({ PageSize: 1 }));
+  const second = await cloud.elb.send(new DescribeTargetGroupsCommand({ PageSize: 1, Marker: first.NextMarker }));
   expect(first.TargetGroups?.map((group) => group.TargetGroupName)).toEqual(['source']);
   expect(second.TargetGroups?.map((group) => group.TargetGroupName)).toEqual(['target']);
   expect(second.NextMarker).toBeUndefined();
-  expect(await nameOfFailure(world.elb.send(new DescribeTargetGroupsCommand({ Marker: 'nonsense' })))).toBe(
+  expect(await nameOfFailure(cloud.elb.send(new DescribeTargetGroupsCommand({ Marker: 'nonsense' })))).toBe(
     'ValidationError',
   );
 });
 
 test('target health gives state and reason, and says what is not registered', async () => {
-  const all = await world.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: ARNS.source }));
+  const all = await cloud.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: ARNS.source }));
   expect(all.TargetHealthDescriptions).toEqual([
     { Target: { Id: '127.0.1.1', Port: 8443 }, HealthCheckPort: '8443', TargetHealth: { State: 'healthy' } },
     {
@@ -167,7 +167,7 @@ test('target health gives state and reason, and says what is not registered', as
     },
   ]);
   const asked = { TargetGroupArn: ARNS.source, Targets: [{ Id: '127.0.9.9', Port: 1 }] };
-  const one = await world.elb.send(new DescribeTargetHealthCommand(asked));
+  const one = await cloud.elb.send(new DescribeTargetHealthCommand(asked));
   expect(one.TargetHealthDescriptions?.[0]?.TargetHealth).toMatchObject({
     State: 'unused',
     Reason: 'Target.NotRegistered',
@@ -175,16 +175,16 @@ test('target health gives state and reason, and says what is not registered', as
 });
 
 test('attributes are those that were set and the defaults of the others', async () => {
-  const balancer = await world.elb.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerArn: ARNS.balancer }));
+  const balancer = await cloud.elb.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerArn: ARNS.balancer }));
   expect(balancer.Attributes).toContainEqual({ Key: 'idle_timeout.timeout_seconds', Value: '120' });
   expect(balancer.Attributes).toContainEqual({ Key: 'client_keep_alive.seconds', Value: '3600' });
-  const group = await world.elb.send(new DescribeTargetGroupAttributesCommand({ TargetGroupArn: ARNS.source }));
+  const group = await cloud.elb.send(new DescribeTargetGroupAttributesCommand({ TargetGroupArn: ARNS.source }));
   expect(group.Attributes).toContainEqual({ Key: 'deregistration_delay.timeout_seconds', Value: '60' });
   expect(group.Attributes).toContainEqual({ Key: 'stickiness.enabled', Value: 'false' });
 });
 
 test('tags survive what XML has to escape', async () => {
-  const { TagDescriptions } = await world.elb.send(
+  const { TagDescriptions } = await cloud.elb.send(
     new DescribeTagsCommand({ ResourceArns: [ARNS.balancer, ARNS.rule] }),
   );
   expect(TagDescriptions).toEqual([

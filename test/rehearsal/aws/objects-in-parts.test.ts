@@ -16,13 +16,13 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { AwsError } from '../../../rehearsal/errors/aws-error';
-import { REGION, World, nameOfFailure, startWorld } from './world';
+import { REGION, LocalCloud, nameOfFailure, startLocalCloud } from './world';
 
-let world: World;
+let cloud: LocalCloud;
 beforeEach(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
 });
-afterEach(() => world.stop());
+afterEach(() => cloud.stop());
 
 const Bucket = 'store';
 const MIB = 1024 * 1024;
@@ -30,9 +30,9 @@ const MIB = 1024 * 1024;
 const FIRST = Buffer.alloc(5 * MIB, 'a');
 const REST = Buffer.from('the rest');
 const put = (Key: string, Body: string, more = {}) =>
-  world.s3.send(new PutObjectCommand({ Bucket, Key, Body, ...more }));
-const get = (Key: string, more = {}) => world.s3.send(new GetObjectCommand({ Bucket, Key, ...more }));
-const textOf = async (Key: string, more = {}) => (await get(Key, more)).Body?.transformToString();
+  cloud.s3.send(new PutObjectCommand({ Bucket, Key, Body, ...more }));
+const get = (Key: string, more = {}) => cloud.s3.send(new GetObjectCommand({ Bucket, Key, ...more }));
+const readText = async (Key: string, more = {}) => (await get(Key, more)).Body?.transformToString();
 
 describe('a range', () => {
   beforeEach(() => put('digits', '0123456789'));
@@ -47,7 +47,7 @@ describe('a range', () => {
     const read = await get('digits', { Range });
     expect([await read.Body?.transformToString(), read.ContentRange]).toEqual([text, ContentRange]);
     expect([read.$metadata.httpStatusCode, read.ContentLength]).toEqual([206, text.length]);
-    const head = await world.s3.send(new HeadObjectCommand({ Bucket, Key: 'digits', Range }));
+    const head = await cloud.s3.send(new HeadObjectCommand({ Bucket, Key: 'digits', Range }));
     expect([head.ContentLength, head.ContentRange]).toEqual([text.length, ContentRange]);
   });
 
@@ -60,7 +60,7 @@ describe('a range', () => {
   );
 
   test('behind the end is an error, also of an empty object', async () => {
-    world.objects.put(Bucket, 'empty', Buffer.alloc(0));
+    cloud.objects.put(Bucket, 'empty', Buffer.alloc(0));
     for (const [Key, Range] of [
       ['digits', 'bytes=10-'],
       ['digits', 'bytes=-0'],
@@ -75,7 +75,7 @@ describe('a range', () => {
 
   test('of another version of the object is not mixed with it', async () => {
     const { ETag } = await get('digits');
-    expect(await textOf('digits', { Range: 'bytes=2-4', IfMatch: ETag })).toBe('234');
+    expect(await readText('digits', { Range: 'bytes=2-4', IfMatch: ETag })).toBe('234');
     await put('digits', 'abcdefghij');
     expect(await nameOfFailure(get('digits', { Range: 'bytes=2-4', IfMatch: ETag }))).toBe('PreconditionFailed');
   });
@@ -86,10 +86,10 @@ test('conditions of a read by time', async () => {
   const [before, after] = [new Date(0), new Date(Date.now() + 60_000)];
   expect(await nameOfFailure(get('page', { IfUnmodifiedSince: before }))).toBe('PreconditionFailed');
   await expect(get('page', { IfModifiedSince: after })).rejects.toMatchObject({ $metadata: { httpStatusCode: 304 } });
-  expect(await textOf('page', { IfModifiedSince: before, IfUnmodifiedSince: after })).toBe('text');
+  expect(await readText('page', { IfModifiedSince: before, IfUnmodifiedSince: after })).toBe('text');
   // An ETag counts before a time.
   const { ETag } = await get('page');
-  expect(await textOf('page', { IfMatch: ETag, IfUnmodifiedSince: before })).toBe('text');
+  expect(await readText('page', { IfMatch: ETag, IfUnmodifiedSince: before })).toBe('text');
 });
 
 test.each(['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const)('%s is checked and given back', async (name) => {
@@ -104,24 +104,24 @@ test.each(['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const)('%s is ch
 });
 
 async function upload(Key: string, bodies: readonly Buffer[], more = {}) {
-  const { UploadId } = await world.s3.send(new CreateMultipartUploadCommand({ Bucket, Key, ...more }));
+  const { UploadId } = await cloud.s3.send(new CreateMultipartUploadCommand({ Bucket, Key, ...more }));
   const Parts = [];
   for (const [index, Body] of bodies.entries()) {
     const part = { Bucket, Key, UploadId, PartNumber: index + 1, Body };
-    const { ETag, ...sums } = await world.s3.send(new UploadPartCommand({ ...part, ...more }));
+    const { ETag, ...sums } = await cloud.s3.send(new UploadPartCommand({ ...part, ...more }));
     Parts.push({ PartNumber: index + 1, ETag, ChecksumCRC32: sums.ChecksumCRC32, ChecksumSHA256: sums.ChecksumSHA256 });
   }
   return { Bucket, Key, UploadId, MultipartUpload: { Parts } };
 }
 
 const complete = (of: Awaited<ReturnType<typeof upload>>, more = {}) =>
-  world.s3.send(new CompleteMultipartUploadCommand({ ...of, ...more }));
+  cloud.s3.send(new CompleteMultipartUploadCommand({ ...of, ...more }));
 
 test('an upload in parts becomes one object', async () => {
   const of = await upload('big', [FIRST, REST], { ContentType: 'text/plain', ChecksumAlgorithm: 'SHA256' });
-  const { Uploads } = await world.s3.send(new ListMultipartUploadsCommand({ Bucket }));
+  const { Uploads } = await cloud.s3.send(new ListMultipartUploadsCommand({ Bucket }));
   expect(Uploads).toMatchObject([{ Key: 'big', UploadId: of.UploadId }]);
-  const { Parts } = await world.s3.send(new ListPartsCommand(of));
+  const { Parts } = await cloud.s3.send(new ListPartsCommand(of));
   expect(Parts?.map(({ PartNumber, Size }) => [PartNumber, Size])).toEqual([
     [1, FIRST.length],
     [2, REST.length],
@@ -133,7 +133,7 @@ test('an upload in parts becomes one object', async () => {
     expect.stringMatching(/-2$/),
     'COMPOSITE',
   ]);
-  expect(world.objects.find(Bucket, 'big')?.body.equals(Buffer.concat([FIRST, REST]))).toBe(true);
+  expect(cloud.objects.find(Bucket, 'big')?.body.equals(Buffer.concat([FIRST, REST]))).toBe(true);
   const part = await get('big', { PartNumber: 2 });
   expect([await part.Body?.transformToString(), part.PartsCount, part.ContentType]).toEqual([
     'the rest',
@@ -167,21 +167,21 @@ test('parts that do not fit together are errors of their names', async () => {
   expect(await completing([{ ...one, PartNumber: 7 }])).toBe('InvalidPart');
   expect(await completing([])).toBe('MalformedXML');
   await complete(of, { MultipartUpload: { Parts: [two] } });
-  expect(await textOf('odd')).toBe('the rest');
+  expect(await readText('odd')).toBe('the rest');
   const dropped = await upload('dropped', [REST]);
   const part = new UploadPartCommand({ ...dropped, PartNumber: 10_001, Body: REST });
-  expect(await nameOfFailure(world.s3.send(part))).toBe('InvalidArgument');
-  await world.s3.send(new AbortMultipartUploadCommand(dropped));
-  expect(await nameOfFailure(world.s3.send(new AbortMultipartUploadCommand(dropped)))).toBe('NoSuchUpload');
+  expect(await nameOfFailure(cloud.s3.send(part))).toBe('InvalidArgument');
+  await cloud.s3.send(new AbortMultipartUploadCommand(dropped));
+  expect(await nameOfFailure(cloud.s3.send(new AbortMultipartUploadCommand(dropped)))).toBe('NoSuchUpload');
 });
 
 test('a copy is made of an object or of a part of it', async () => {
   const { ETag } = await put('from here', 'hello world', { Metadata: { owner: 'me' }, Tagging: 'a=1&b=x y' });
   const copy = (more = {}) =>
-    world.s3.send(new CopyObjectCommand({ Bucket, Key: 'to', CopySource: `${Bucket}/from%20here`, ...more }));
+    cloud.s3.send(new CopyObjectCommand({ Bucket, Key: 'to', CopySource: `${Bucket}/from%20here`, ...more }));
   expect((await copy()).CopyObjectResult).toMatchObject({ ETag });
   expect((await get('to')).Metadata).toEqual({ owner: 'me' });
-  const { TagSet } = await world.s3.send(new GetObjectTaggingCommand({ Bucket, Key: 'to' }));
+  const { TagSet } = await cloud.s3.send(new GetObjectTaggingCommand({ Bucket, Key: 'to' }));
   expect(TagSet).toEqual([
     { Key: 'a', Value: '1' },
     { Key: 'b', Value: 'x y' },
@@ -192,25 +192,25 @@ test('a copy is made of an object or of a part of it', async () => {
   expect(await nameOfFailure(copy({ CopySource: `${Bucket}/none` }))).toBe('NoSuchKey');
   expect(await nameOfFailure(copy({ CopySourceIfMatch: '"other"' }))).toBe('PreconditionFailed');
   expect(await nameOfFailure(copy({ CopySourceIfNoneMatch: ETag }))).toBe('PreconditionFailed');
-  const { UploadId } = await world.s3.send(new CreateMultipartUploadCommand({ Bucket, Key: 'joined' }));
+  const { UploadId } = await cloud.s3.send(new CreateMultipartUploadCommand({ Bucket, Key: 'joined' }));
   const from = { Bucket, Key: 'joined', UploadId, PartNumber: 1, CopySource: `${Bucket}/from%20here` };
-  const part = await world.s3.send(new UploadPartCopyCommand({ ...from, CopySourceRange: 'bytes=6-10' }));
+  const part = await cloud.s3.send(new UploadPartCopyCommand({ ...from, CopySourceRange: 'bytes=6-10' }));
   const Parts = [{ PartNumber: 1, ETag: part.CopyPartResult?.ETag }];
   await complete({ ...from, MultipartUpload: { Parts } } as never);
-  expect(await textOf('joined')).toBe('world');
+  expect(await readText('joined')).toBe('world');
 });
 
 test('a bulk delete answers key by key, also for its rights', async () => {
-  await world.stop();
+  await cloud.stop();
   const authorize = ({ action, resources }: { action: string; resources: readonly string[] }) => {
     const isDenied = action === 's3:DeleteObject' && resources[0]?.endsWith('/kept');
     if (isDenied) throw new AwsError('AccessDenied', 'not this one');
   };
-  world = await startWorld({ authorize });
+  cloud = await startLocalCloud({ authorize });
   for (const key of ['a', 'b & <c>', 'kept', 'changed']) await put(key, key);
   const Objects = ['a', 'b & <c>', 'kept', 'none'].map((Key) => ({ Key }));
   const remove = (Quiet: boolean, keys: { Key: string; ETag?: string }[]) =>
-    world.s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects: keys, Quiet } }));
+    cloud.s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects: keys, Quiet } }));
   const { Deleted, Errors } = await remove(false, [...Objects, { Key: 'changed', ETag: '"old"' }]);
   expect(Deleted?.map(({ Key }) => Key)).toEqual(['a', 'b & <c>', 'none']);
   expect(Errors?.map(({ Key, Code }) => [Key, Code])).toEqual([
@@ -218,24 +218,28 @@ test('a bulk delete answers key by key, also for its rights', async () => {
     ['changed', 'PreconditionFailed'],
   ]);
   expect((await remove(true, [{ Key: 'changed' }])).Deleted).toBeUndefined();
-  expect(world.objects.list(Bucket).map(({ key }) => key)).toEqual(['kept']);
+  expect(cloud.objects.list(Bucket).map(({ key }) => key)).toEqual(['kept']);
 });
 
 test('the first version of a listing has pages by key', async () => {
   for (const key of ['a', 'b', 'c/1']) await put(key, key);
-  const list = (more: object) => world.s3.send(new ListObjectsCommand({ Bucket, ...more }));
+  const list = (more: object) => cloud.s3.send(new ListObjectsCommand({ Bucket, ...more }));
   const first = await list({ MaxKeys: 2, Delimiter: '/' });
   expect([first.Contents?.length, first.IsTruncated, first.NextMarker]).toEqual([2, true, 'b']);
   expect((await list({ Marker: 'b', Delimiter: '/' })).CommonPrefixes).toEqual([{ Prefix: 'c/' }]);
-  const { LocationConstraint } = await world.s3.send(new GetBucketLocationCommand({ Bucket }));
+  const { LocationConstraint } = await cloud.s3.send(new GetBucketLocationCommand({ Bucket }));
   expect(LocationConstraint).toBe(REGION);
 });
 
 test('an address that was signed in advance needs no header', async () => {
   await put('page', 'text');
   const credential = encodeURIComponent(`OPERATOR/20260101/${REGION}/s3/aws4_request`);
-  const url = `${world.url}/${Bucket}/page?X-Amz-Credential=${credential}&X-Amz-Signature=0&response-content-type=text/x`;
-  const answer = await fetch(url);
-  expect([answer.status, answer.headers.get('content-type'), await answer.text()]).toEqual([200, 'text/x', 'text']);
-  expect(world.calls.at(-1)).toMatchObject({ service: 's3', principal: 'OPERATOR' });
+  const url = `${cloud.url}/${Bucket}/page?X-Amz-Credential=${credential}&X-Amz-Signature=0&response-content-type=text/x`;
+  const response = await fetch(url);
+  expect([response.status, response.headers.get('content-type'), await response.text()]).toEqual([
+    200,
+    'text/x',
+    'text',
+  ]);
+  expect(cloud.calls.at(-1)).toMatchObject({ service: 's3', principal: 'OPERATOR' });
 });

@@ -9,41 +9,41 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
-import { World, nameOfFailure, startWorld } from './world';
+import { LocalCloud, nameOfFailure, startLocalCloud } from './world';
 
-let world: World;
+let cloud: LocalCloud;
 beforeEach(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
 });
-afterEach(() => world.stop());
+afterEach(() => cloud.stop());
 
 const Bucket = 'store';
 const put = (Key: string, Body: string, more = {}) =>
-  world.s3.send(new PutObjectCommand({ Bucket, Key, Body, ...more }));
+  cloud.s3.send(new PutObjectCommand({ Bucket, Key, Body, ...more }));
 const get = async (Key: string) => {
-  const { Body } = await world.s3.send(new GetObjectCommand({ Bucket, Key }));
+  const { Body } = await cloud.s3.send(new GetObjectCommand({ Bucket, Key }));
   return Body?.transformToString();
 };
 
 test('an object reads back with its type, metadata and checksum, whatever its key', async () => {
   const key = 'a b/ü+c&d=%41?.json';
   const { ETag } = await put(key, '{"a":1}', { ContentType: 'application/json', Metadata: { owner: 'me' } });
-  const read = await world.s3.send(new GetObjectCommand({ Bucket, Key: key }));
+  const read = await cloud.s3.send(new GetObjectCommand({ Bucket, Key: key }));
   expect(await read.Body?.transformToString()).toBe('{"a":1}');
   expect(read).toMatchObject({ ETag, ContentType: 'application/json', Metadata: { owner: 'me' } });
-  const head = await world.s3.send(new HeadObjectCommand({ Bucket, Key: key }));
+  const head = await cloud.s3.send(new HeadObjectCommand({ Bucket, Key: key }));
   expect(head).toMatchObject({ ETag, ContentLength: 7 });
 });
 
 test('a stream arrives without its chunk framing', async () => {
   const Body = Readable.from([Buffer.from('hello '), Buffer.from('world\r\n0\r\n')]);
-  await world.s3.send(new PutObjectCommand({ Bucket, Key: 'streamed', Body, ContentLength: 16 }));
+  await cloud.s3.send(new PutObjectCommand({ Bucket, Key: 'streamed', Body, ContentLength: 16 }));
   expect(await get('streamed')).toBe('hello world\r\n0\r\n');
 });
 
 test('a body that does not fit its checksum is refused', async () => {
   expect(await nameOfFailure(put('bad', 'body', { ChecksumCRC32: 'AAAAAA==' }))).toBe('BadDigest');
-  expect(world.objects.find(Bucket, 'bad')).toBeUndefined();
+  expect(cloud.objects.find(Bucket, 'bad')).toBeUndefined();
 });
 
 test('of two that want to be first, exactly one is', async () => {
@@ -61,7 +61,7 @@ test('a write that expects another state of the object does nothing', async () =
   expect(await nameOfFailure(put('state', 'three', { IfMatch: first.ETag }))).toBe('PreconditionFailed');
   expect(await nameOfFailure(put('absent', 'x', { IfMatch: first.ETag }))).toBe('NoSuchKey');
   expect(await get('state')).toBe('two');
-  const remove = (IfMatch?: string) => world.s3.send(new DeleteObjectCommand({ Bucket, Key: 'state', IfMatch }));
+  const remove = (IfMatch?: string) => cloud.s3.send(new DeleteObjectCommand({ Bucket, Key: 'state', IfMatch }));
   expect(await nameOfFailure(remove(first.ETag))).toBe('PreconditionFailed');
   await remove(second.ETag);
   await remove();
@@ -70,17 +70,17 @@ test('a write that expects another state of the object does nothing', async () =
 
 test('a conditional read answers 304 for what the client has', async () => {
   const { ETag } = await put('page', 'text');
-  const read = world.s3.send(new GetObjectCommand({ Bucket, Key: 'page', IfNoneMatch: ETag }));
+  const read = cloud.s3.send(new GetObjectCommand({ Bucket, Key: 'page', IfNoneMatch: ETag }));
   await expect(read).rejects.toMatchObject({ $metadata: { httpStatusCode: 304 } });
 });
 
 test('a missing bucket or key and an unknown feature are errors of their names', async () => {
   const calls = [
-    world.s3.send(new GetObjectCommand({ Bucket: 'other', Key: 'a' })),
+    cloud.s3.send(new GetObjectCommand({ Bucket: 'other', Key: 'a' })),
     get('missing'),
-    world.s3.send(new HeadObjectCommand({ Bucket, Key: 'missing' })),
-    world.s3.send(new HeadBucketCommand({ Bucket: 'other' })),
-    world.s3.send(new GetObjectAclCommand({ Bucket, Key: 'missing' })),
+    cloud.s3.send(new HeadObjectCommand({ Bucket, Key: 'missing' })),
+    cloud.s3.send(new HeadBucketCommand({ Bucket: 'other' })),
+    cloud.s3.send(new GetObjectAclCommand({ Bucket, Key: 'missing' })),
   ];
   const names = ['NoSuchBucket', 'NoSuchKey', 'NotFound', 'NotFound', 'NotImplemented'];
   expect(await Promise.all(calls.map(nameOfFailure))).toEqual(names);
@@ -88,11 +88,11 @@ test('a missing bucket or key and an unknown feature are errors of their names',
 
 test('a listing has prefixes, common prefixes and pages', async () => {
   for (const key of ['a/1', 'a/2', 'b', 'c/1']) await put(key, key);
-  const top = await world.s3.send(new ListObjectsV2Command({ Bucket, Delimiter: '/' }));
+  const top = await cloud.s3.send(new ListObjectsV2Command({ Bucket, Delimiter: '/' }));
   expect(top.Contents?.map(({ Key }) => Key)).toEqual(['b']);
   expect(top.CommonPrefixes).toEqual([{ Prefix: 'a/' }, { Prefix: 'c/' }]);
-  const first = await world.s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: 3 }));
-  const rest = await world.s3.send(
+  const first = await cloud.s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: 3 }));
+  const rest = await cloud.s3.send(
     new ListObjectsV2Command({ Bucket, ContinuationToken: first.NextContinuationToken }),
   );
   expect([first.IsTruncated, rest.IsTruncated]).toEqual([true, false]);
@@ -102,7 +102,7 @@ test('a listing has prefixes, common prefixes and pages', async () => {
     'b',
     'c/1',
   ]);
-  const none = await world.s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'z' }));
+  const none = await cloud.s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'z' }));
   expect(none.KeyCount).toBe(0);
-  expect((await world.s3.send(new ListBucketsCommand({}))).Buckets).toMatchObject([{ Name: Bucket }]);
+  expect((await cloud.s3.send(new ListBucketsCommand({}))).Buckets).toMatchObject([{ Name: Bucket }]);
 });

@@ -4,7 +4,7 @@ import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sd
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { AuthorizationRequest } from '../../../rehearsal/aws/endpoint/endpoint';
 import { PolicyStatement, accessDenied, isAllowed } from '../../../rehearsal/aws/iam/iam';
-import { ARNS, World, createClients, nameOfFailure, startWorld } from './world';
+import { ARNS, LocalCloud, createClients, nameOfFailure, startLocalCloud } from './world';
 
 const STATEMENTS: readonly PolicyStatement[] = [
   { Effect: 'Allow', Action: 'elasticloadbalancing:ModifyRule', Resource: ARNS.smokeRule },
@@ -24,15 +24,15 @@ function authorize({ accessKeyId, action, resources, context }: AuthorizationReq
   }
 }
 
-let world: World;
+let cloud: LocalCloud;
 let role: ReturnType<typeof createClients>;
 beforeAll(async () => {
-  world = await startWorld({ authorize });
-  role = createClients(world.url, 'ROLE');
+  cloud = await startLocalCloud({ authorize });
+  role = createClients(cloud.url, 'ROLE');
 });
 afterAll(async () => {
   Object.values(role).forEach((client) => client.destroy());
-  await world.stop();
+  await cloud.stop();
 });
 
 const toSource = [{ Type: 'forward', TargetGroupArn: ARNS.source }] as const;
@@ -42,12 +42,12 @@ test('the access key names the principal, and each protocol denies in its own sh
   const denied = await role.elb.send(new ModifyRuleCommand(rule)).catch((error: unknown) => error);
   expect(denied).toMatchObject({ name: 'AccessDenied', $metadata: { httpStatusCode: 403 } });
   expect((denied as Error).message).toContain(`elasticloadbalancing:ModifyRule on resource: ${ARNS.rule}`);
-  expect(world.elbModel.rule(ARNS.rule).actions).not.toEqual(toSource);
+  expect(cloud.elbModel.rule(ARNS.rule).actions).not.toEqual(toSource);
   const secret = role.sm.send(new GetSecretValueCommand({ SecretId: 'admin' }));
   await expect(secret).rejects.toMatchObject({ name: 'AccessDeniedException', $metadata: { httpStatusCode: 403 } });
   const object = role.s3.send(new DeleteObjectCommand({ Bucket: 'store', Key: 'a' }));
   await expect(object).rejects.toMatchObject({ name: 'AccessDenied', $metadata: { httpStatusCode: 403 } });
-  await world.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
+  await cloud.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
 });
 
 test('a right holds under the conditions that the service fills in', async () => {
@@ -58,10 +58,10 @@ test('a right holds under the conditions that the service fills in', async () =>
 test('who may not list a bucket is denied a missing object instead of told', async () => {
   await role.s3.send(new PutObjectCommand({ Bucket: 'store', Key: 'there', Body: 'x' }));
   await role.s3.send(new GetObjectCommand({ Bucket: 'store', Key: 'there' }));
-  const missing = (clients: typeof role | World) =>
+  const missing = (clients: typeof role | LocalCloud) =>
     clients.s3.send(new GetObjectCommand({ Bucket: 'store', Key: 'gone' }));
   expect(await nameOfFailure(missing(role))).toBe('AccessDenied');
-  expect(await nameOfFailure(missing(world))).toBe('NoSuchKey');
+  expect(await nameOfFailure(missing(cloud))).toBe('NoSuchKey');
 });
 
 test('an unsigned call is refused by every protocol', async () => {
@@ -69,17 +69,17 @@ test('an unsigned call is refused by every protocol', async () => {
     method: 'POST',
     body: new URLSearchParams({ Action: 'DescribeLoadBalancers', Version: '2015-12-01' }),
   };
-  const query = await fetch(world.url, form);
+  const query = await fetch(cloud.url, form);
   expect([query.status, await query.text()]).toEqual([
     403,
     expect.stringContaining('<Code>MissingAuthenticationToken</Code>'),
   ]);
   const headers = { 'x-amz-target': 'AmazonEC2ContainerServiceV20141113.ListTasks' };
-  const json = await fetch(world.url, { method: 'POST', headers, body: '{}' });
+  const json = await fetch(cloud.url, { method: 'POST', headers, body: '{}' });
   expect([json.status, await json.json()]).toEqual([
     403,
     expect.objectContaining({ __type: 'MissingAuthenticationTokenException' }),
   ]);
-  const s3 = await fetch(`${world.url}/store/there`);
+  const s3 = await fetch(`${cloud.url}/store/there`);
   expect([s3.status, await s3.text()]).toEqual([403, expect.stringContaining('<Code>AccessDenied</Code>')]);
 });

@@ -1,45 +1,45 @@
 import { CloudWatchClient, DescribeAlarmsCommand, SetAlarmStateCommand } from '@aws-sdk/client-cloudwatch';
 import { cbor } from '@smithy/core/cbor';
-import { AlarmBook } from '../../../rehearsal/aws/services/alarms/alarm-book';
-import { REGION, T0, World, startWorld } from './world';
+import { AlarmStates } from '../../../rehearsal/aws/services/alarms/alarm-states';
+import { REGION, T0, LocalCloud, startLocalCloud } from './world';
 
-let world: World;
+let cloud: LocalCloud;
 beforeAll(async () => {
-  const alarms = new AlarmBook();
+  const alarms = new AlarmStates();
   alarms.put({ name: 'errors', arn: 'arn:errors', kind: 'metric', description: undefined }, T0);
-  world = await startWorld({ alarms });
+  cloud = await startLocalCloud({ alarms });
 });
-afterAll(() => world.stop());
+afterAll(() => cloud.stop());
 
 /** As a client signs that was made for this service. */
 const raw = (path: string, signedFor: string, init: RequestInit & { headers?: Record<string, string> } = {}) => {
   const credential = `OPERATOR/20260101/${REGION}/${signedFor}/aws4_request`;
   const authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=host, Signature=0`;
-  return fetch(`${world.url}${path}`, { method: 'POST', ...init, headers: { authorization, ...init.headers } });
+  return fetch(`${cloud.url}${path}`, { method: 'POST', ...init, headers: { authorization, ...init.headers } });
 };
 const CBOR = { 'smithy-protocol': 'rpc-v2-cbor', 'content-type': 'application/cbor', accept: 'application/cbor' };
 const GRANITE = '/service/GraniteServiceVersion20100801/operation';
 const inCbor = async (path: string, input: unknown, signedFor = 'monitoring') => {
-  const answer = await raw(path, signedFor, { headers: CBOR, body: Buffer.from(cbor.serialize(input)) });
-  expect(answer.headers.get('smithy-protocol')).toBe('rpc-v2-cbor');
-  return { answer, content: cbor.deserialize(Buffer.from(await answer.arrayBuffer())) as Record<string, unknown> };
+  const response = await raw(path, signedFor, { headers: CBOR, body: Buffer.from(cbor.serialize(input)) });
+  expect(response.headers.get('smithy-protocol')).toBe('rpc-v2-cbor');
+  return { response, content: cbor.deserialize(Buffer.from(await response.arrayBuffer())) as Record<string, unknown> };
 };
 
 test('CBOR carries texts, lists and times', async () => {
-  const { answer, content } = await inCbor(`${GRANITE}/DescribeAlarms`, { AlarmNames: ['errors'] });
-  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/cbor']);
+  const { response, content } = await inCbor(`${GRANITE}/DescribeAlarms`, { AlarmNames: ['errors'] });
+  expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/cbor']);
   expect(content).toMatchObject({
     MetricAlarms: [{ AlarmName: 'errors', StateUpdatedTimestamp: { tag: 1, value: T0.getTime() / 1000 } }],
     CompositeAlarms: [],
   });
   expect(Object.keys(content)).not.toContain('NextToken');
-  expect(world.calls.at(-1)).toMatchObject({ service: 'cloudwatch', action: 'DescribeAlarms', status: 200 });
+  expect(cloud.calls.at(-1)).toMatchObject({ service: 'cloudwatch', action: 'DescribeAlarms', status: 200 });
 });
 
 test('an error in CBOR has its name of today, and its old one in a header', async () => {
   const set = { AlarmName: 'none', StateValue: 'ALARM', StateReason: 'x' };
-  const { answer, content } = await inCbor(`${GRANITE}/SetAlarmState`, set);
-  expect([answer.status, answer.headers.get('x-amzn-query-error')]).toEqual([404, 'ResourceNotFound;Sender']);
+  const { response, content } = await inCbor(`${GRANITE}/SetAlarmState`, set);
+  expect([response.status, response.headers.get('x-amzn-query-error')]).toEqual([404, 'ResourceNotFound;Sender']);
   expect(content).toEqual({ __type: 'ResourceNotFound', message: 'There is no alarm with name none' });
   const { content: invalid } = await inCbor(`${GRANITE}/SetAlarmState`, { ...set, StateValue: 'X' });
   expect(invalid.__type).toBe('InvalidParameterValueException');
@@ -47,7 +47,7 @@ test('an error in CBOR has its name of today, and its old one in a header', asyn
 
 test("the SDK's own client describes and sets alarms", async () => {
   const credentials = { accessKeyId: 'OPERATOR', secretAccessKey: 'none' };
-  const client = new CloudWatchClient({ endpoint: world.url, region: REGION, credentials });
+  const client = new CloudWatchClient({ endpoint: cloud.url, region: REGION, credentials });
   await client.send(new SetAlarmStateCommand({ AlarmName: 'errors', StateValue: 'ALARM', StateReason: 'x' }));
   const { MetricAlarms } = await client.send(new DescribeAlarmsCommand({}));
   expect(MetricAlarms).toMatchObject([{ StateValue: 'ALARM', StateUpdatedTimestamp: expect.any(Date) as Date }]);
@@ -56,7 +56,7 @@ test("the SDK's own client describes and sets alarms", async () => {
 
 test('a service that is not here gets an error in its own protocol, never one of S3', async () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
-  const answers = await Promise.all([
+  const responses = await Promise.all([
     raw('/2015-03-31/functions', 'lambda', { method: 'GET' }),
     raw('/2017-07-24/things', 'xray', { body: '{}' }),
     raw('/2013-04-01/hostedzone', 'route53', { method: 'GET' }),
@@ -64,25 +64,27 @@ test('a service that is not here gets an error in its own protocol, never one of
     raw('/', 'iam', { headers: form, body: 'Action=ListRoles&Version=2010-05-08' }),
     raw('/', 'logs', { headers: { 'x-amz-target': 'Logs_20140328.DescribeLogGroups' }, body: '{}' }),
   ]);
-  const told = await Promise.all(answers.map(async (answer) => [answer.status, await answer.text()] as const));
+  const notified = await Promise.all(
+    responses.map(async (response) => [response.status, await response.text()] as const),
+  );
   const message = (name: string) => `the service must be one that the rehearsal has (cloudformation, cloudwatch, ecs, elasticloadbalancing, events, lambda, s3, secretsmanager, sns, states, sts), got ${name}`; // prettier-ignore
-  expect(told.map(([status]) => status)).toEqual(told.map(() => 404));
-  expect(answers.map(({ headers }) => headers.get('x-amzn-errortype'))).toEqual([
+  expect(notified.map(([status]) => status)).toEqual(notified.map(() => 404));
+  expect(responses.map(({ headers }) => headers.get('x-amzn-errortype'))).toEqual([
     'UnknownOperationException',
     'UnknownOperationException',
     ...[null, null, null, null],
   ]);
-  expect(JSON.parse(told[0]?.[1] ?? '')).toMatchObject({ message: message('lambda') });
-  expect(JSON.parse(told[1]?.[1] ?? '')).toMatchObject({ message: message('xray') });
-  expect(told[2]?.[1]).toMatch(/<ErrorResponse><Error><Type>Sender<\/Type><Code>UnknownOperationException</);
-  expect(told[3]?.[1]).toMatch(/<Response><Errors><Error><Code>InvalidAction</);
-  expect(told[4]?.[1]).toMatch(/<ErrorResponse><Error><Type>Sender<\/Type><Code>InvalidAction</);
-  expect(JSON.parse(told[5]?.[1] ?? '')).toEqual({ __type: 'UnknownOperationException', message: message('logs') });
+  expect(JSON.parse(notified[0]?.[1] ?? '')).toMatchObject({ message: message('lambda') });
+  expect(JSON.parse(notified[1]?.[1] ?? '')).toMatchObject({ message: message('xray') });
+  expect(notified[2]?.[1]).toMatch(/<ErrorResponse><Error><Type>Sender<\/Type><Code>UnknownOperationException</);
+  expect(notified[3]?.[1]).toMatch(/<Response><Errors><Error><Code>InvalidAction</);
+  expect(notified[4]?.[1]).toMatch(/<ErrorResponse><Error><Type>Sender<\/Type><Code>InvalidAction</);
+  expect(JSON.parse(notified[5]?.[1] ?? '')).toEqual({ __type: 'UnknownOperationException', message: message('logs') });
   const { content } = await inCbor('/service/Other/operation/GetResources', {}, 'tagging');
   expect(content).toEqual({ __type: 'UnknownOperationException', message: message('tagging') });
   const services = ['lambda', 'xray', 'route53', 'ec2', 'iam', 'logs', 'tagging'];
   expect(
-    world.calls
+    cloud.calls
       .slice(-7)
       .map(({ service }) => service)
       .sort(),
@@ -93,6 +95,6 @@ test('a Query call that was signed in advance is a GET', async () => {
   const credential = encodeURIComponent(`OPERATOR/20260101/${REGION}/sts/aws4_request`);
   const date = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
   const signature = `X-Amz-Credential=${credential}&X-Amz-Date=${date}&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature=any`;
-  const url = `${world.url}/?Action=GetCallerIdentity&Version=2011-06-15&${signature}`;
+  const url = `${cloud.url}/?Action=GetCallerIdentity&Version=2011-06-15&${signature}`;
   expect(await (await fetch(url)).text()).toContain('<UserId>OPERATOR</UserId>');
 });

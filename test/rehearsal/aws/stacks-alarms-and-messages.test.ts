@@ -9,10 +9,10 @@ import {
 import { CloudWatchClient, DescribeAlarmsCommand, SetAlarmStateCommand } from '@aws-sdk/client-cloudwatch';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
-import { AlarmBook } from '../../../rehearsal/aws/services/alarms/alarm-book';
+import { AlarmStates } from '../../../rehearsal/aws/services/alarms/alarm-states';
 import { Outbox } from '../../../rehearsal/aws/services/messages/outbox';
 import { StackDescription } from '../../../rehearsal/aws/services/stacks/stacks-service';
-import { ACCOUNT, REGION, T0, World, nameOfFailure, startWorld } from './world';
+import { ACCOUNT, REGION, T0, LocalCloud, nameOfFailure, startLocalCloud } from './world';
 
 const STACK: StackDescription = {
   id: `arn:aws:cloudformation:${REGION}:${ACCOUNT}:stack/Shop/1`,
@@ -43,23 +43,23 @@ const STACK: StackDescription = {
 };
 const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT}:night`;
 
-let world: World;
-let alarms: AlarmBook;
+let cloud: LocalCloud;
+let alarms: AlarmStates;
 let outbox: Outbox;
 let clients: ReturnType<typeof createClients>;
 beforeEach(async () => {
-  alarms = new AlarmBook();
-  const arnOf = (name: string) => `arn:aws:cloudwatch:${REGION}:${ACCOUNT}:alarm:${name}`;
+  alarms = new AlarmStates();
+  const buildArn = (name: string) => `arn:aws:cloudwatch:${REGION}:${ACCOUNT}:alarm:${name}`;
   for (const name of ['errors', 'latency'])
-    alarms.put({ name, arn: arnOf(name), kind: 'metric', description: undefined }, T0);
-  alarms.put({ name: 'all', arn: arnOf('all'), kind: 'composite', description: 'Any' }, T0);
+    alarms.put({ name, arn: buildArn(name), kind: 'metric', description: undefined }, T0);
+  alarms.put({ name: 'all', arn: buildArn('all'), kind: 'composite', description: 'Any' }, T0);
   outbox = new Outbox();
-  world = await startWorld({ stacks: () => [STACK], alarms, outbox });
-  clients = createClients(world.url);
+  cloud = await startLocalCloud({ stacks: () => [STACK], alarms, outbox });
+  clients = createClients(cloud.url);
 });
 afterEach(async () => {
   Object.values(clients).forEach((client) => client.destroy());
-  await world.stop();
+  await cloud.stop();
 });
 
 function createClients(endpoint: string) {
@@ -127,18 +127,18 @@ test('a stack that is not there is refused as the service does', async () => {
   });
 });
 
-const stateOf = async (...AlarmNames: string[]) => {
+const findState = async (...AlarmNames: string[]) => {
   const { MetricAlarms } = await clients.watch.send(new DescribeAlarmsCommand({ AlarmNames }));
   return MetricAlarms?.map(({ AlarmName, StateValue, StateReason }) => [AlarmName, StateValue, StateReason]);
 };
 
 test('an alarm is OK until somebody sets another state', async () => {
-  expect(await stateOf('errors', 'gone')).toEqual([['errors', 'OK', 'Nothing has happened yet']]);
+  expect(await findState('errors', 'gone')).toEqual([['errors', 'OK', 'Nothing has happened yet']]);
   const raise = { AlarmName: 'errors', StateValue: 'ALARM' as const, StateReason: 'a test' };
   await clients.watch.send(new SetAlarmStateCommand(raise));
-  expect(await stateOf('errors')).toEqual([['errors', 'ALARM', 'a test']]);
+  expect(await findState('errors')).toEqual([['errors', 'ALARM', 'a test']]);
   alarms.put({ name: 'errors', arn: 'arn', kind: 'metric', description: 'as redeployed' });
-  expect(await stateOf('errors')).toEqual([['errors', 'ALARM', 'a test']]);
+  expect(await findState('errors')).toEqual([['errors', 'ALARM', 'a test']]);
   const unknown = clients.watch.send(new SetAlarmStateCommand({ ...raise, AlarmName: 'gone' }));
   expect(await nameOfFailure(unknown)).toMatch(/^ResourceNotFound/);
 });
@@ -166,8 +166,8 @@ test('older clients ask for alarms in the Query protocol', async () => {
     'AlarmNames.member.1': 'latency',
   });
   const authorization = `AWS4-HMAC-SHA256 Credential=OPERATOR/20260101/${REGION}/monitoring/aws4_request`;
-  const answer = await fetch(world.url, { method: 'POST', body, headers: { authorization } });
-  expect([answer.status, await answer.text()]).toEqual([
+  const response = await fetch(cloud.url, { method: 'POST', body, headers: { authorization } });
+  expect([response.status, await response.text()]).toEqual([
     200,
     expect.stringContaining('<AlarmName>latency</AlarmName>') as string,
   ]);

@@ -38,7 +38,7 @@ export const ARNS = {
 
 export const T0 = new Date('2026-01-01T00:00:00.250Z');
 
-export interface World {
+export interface LocalCloud {
   readonly url: string;
   readonly endpoint: Endpoint;
   readonly elbModel: ElbModel;
@@ -56,7 +56,7 @@ export interface World {
 }
 
 /** Starts an endpoint over fresh models, and unmodified SDK clients of it. */
-export async function startWorld(overrides: Partial<EndpointOptions> = {}): Promise<World> {
+export async function startLocalCloud(overrides: Partial<EndpointOptions> = {}): Promise<LocalCloud> {
   const [elbModel, ecsModel, statesModel] = [createElb(), createEcs(), createStates()];
   const [objects, secrets, calls] = [new ObjectStore(), new SecretStore(), [] as ApiCall[]];
   objects.createBucket('store', T0);
@@ -171,9 +171,9 @@ function addRules(model: ElbModel): void {
     conditions: [{ field: 'path-pattern', values: ['/*'] }],
     actions: [forward([source, 100], [target, 0])],
   });
-  const refusal = { type: 'fixed-response', statusCode: 503, contentType: 'text/plain', body: '' } as const;
+  const rejection = { type: 'fixed-response', statusCode: 503, contentType: 'text/plain', body: '' } as const;
   const fallback = { priority: 'default', conditions: [] } as const;
-  model.rules.set(defaultRule, { ...fallback, arn: defaultRule, listenerArn: listener, actions: [refusal] });
+  model.rules.set(defaultRule, { ...fallback, arn: defaultRule, listenerArn: listener, actions: [rejection] });
   model.rules.set(smokeRule, {
     ...fallback,
     arn: smokeRule,

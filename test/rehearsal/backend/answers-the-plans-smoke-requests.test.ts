@@ -18,12 +18,12 @@ afterAll(async () => {
   await store.stop();
 });
 
-const statusOf = async (path: string, method = 'GET') => (await fetch(backend.url + path, { method })).status;
+const findStatus = async (path: string, method = 'GET') => (await fetch(backend.url + path, { method })).status;
 
 test("pages of the user's plan are answered as it expects", async () => {
-  expect([await statusOf('/health?deep=1'), await statusOf('/admin')]).toEqual([200, 403]);
+  expect([await findStatus('/health?deep=1'), await findStatus('/admin')]).toEqual([200, 403]);
 });
 
 test('other pages are still unknown', async () => {
-  expect([await statusOf('/health'), await statusOf('/admin', 'POST')]).toEqual([404, 404]);
+  expect([await findStatus('/health'), await findStatus('/admin', 'POST')]).toEqual([404, 404]);
 });

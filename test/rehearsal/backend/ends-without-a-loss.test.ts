@@ -15,41 +15,41 @@ let store: Running;
 beforeAll(async () => (store = await startStore()));
 afterAll(() => store.stop());
 
-async function connect(backend: Running, client: string): Promise<{ socket: WebSocket; answers: number[] }> {
+async function connect(backend: Running, client: string): Promise<{ socket: WebSocket; responses: number[] }> {
   const socket = new WebSocket(`${backend.url.replace('http', 'ws')}/ws/counter?client=${client}`);
-  const answers: number[] = [];
-  socket.on('message', (data: Buffer) => answers.push((JSON.parse(data.toString()) as { n: number }).n));
+  const responses: number[] = [];
+  socket.on('message', (data: Buffer) => responses.push((JSON.parse(data.toString()) as { n: number }).n));
   await once(socket, 'open');
-  return { socket, answers };
+  return { socket, responses };
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 test("answers everything that came before a peer's Close, and then echoes it", async () => {
   const backend = stopLater(await startBackend({ side: 'source', storeUrl: store.url }));
-  const { socket, answers } = await connect(backend, 'closing');
+  const { socket, responses } = await connect(backend, 'closing');
   for (const n of numbers(100)) socket.send(JSON.stringify({ n }));
   socket.close(1001);
   const [code] = (await once(socket, 'close')) as [number];
-  expect([code, answers]).toEqual([1001, numbers(100)]);
+  expect([code, responses]).toEqual([1001, numbers(100)]);
 });
 
 test('stops by closing every connection in its own way, with every count that it made told', async () => {
   const backend = stopLater(await startBackend({ side: 'source', storeUrl: store.url }));
-  const { socket, answers } = await connect(backend, 'stopping');
+  const { socket, responses } = await connect(backend, 'stopping');
   const clock = await fetch(`${backend.url}/clock?client=stopping`);
   for (const n of numbers(100)) socket.send(JSON.stringify({ n }));
   const closed = once(socket, 'close') as Promise<[number]>;
   const [, text, [code]] = await Promise.all([backend.stop(), clock.text(), closed]);
   expect(text.endsWith('\n\n')).toBe(true);
   expect(code).toBe(1001);
-  expect(answers).toEqual(numbers(answers.length));
+  expect(responses).toEqual(numbers(responses.length));
 
   const next = stopLater(await startBackend({ side: 'target', storeUrl: store.url }));
   const again = await connect(next, 'stopping');
-  again.socket.send(JSON.stringify({ n: answers.length + 1 }));
+  again.socket.send(JSON.stringify({ n: responses.length + 1 }));
   const [data] = (await once(again.socket, 'message')) as [Buffer];
-  expect(JSON.parse(String(data))).toEqual({ n: answers.length + 1, count: answers.length + 1 });
+  expect(JSON.parse(String(data))).toEqual({ n: responses.length + 1, count: responses.length + 1 });
   again.socket.close();
 });
 
@@ -61,9 +61,9 @@ test('answers an upload that is under way when it is told to stop', async () => 
   upload.write('one');
   const stopped = backend.stop();
   upload.end('two');
-  const [answer] = (await once(upload, 'response')) as [{ statusCode: number; resume(): void }];
-  answer.resume();
-  expect(answer.statusCode).toBe(200);
+  const [response] = (await once(upload, 'response')) as [{ statusCode: number; resume(): void }];
+  response.resume();
+  expect(response.statusCode).toBe(200);
   await stopped;
 });
 

@@ -19,8 +19,8 @@ const add = (backend: Running, cookie: string, item: string) =>
   fetch(`${backend.url}/cart`, { method: 'POST', headers: { cookie }, body: JSON.stringify({ item }) });
 
 async function logIn(backend: Running): Promise<string> {
-  const answer = await fetch(`${backend.url}/login`, { method: 'POST' });
-  return answer.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const response = await fetch(`${backend.url}/login`, { method: 'POST' });
+  return response.headers.getSetCookie()[0]?.split(';')[0] ?? '';
 }
 
 test('every answer names its side', async () => {
@@ -33,16 +33,16 @@ test('every answer names its side', async () => {
       ['/cart', 401],
       ['/nowhere', 404],
     ] as const) {
-      const answer = await fetch(backend.url + path);
-      expect([answer.status, answer.headers.get('x-backend')]).toEqual([status, side]);
+      const response = await fetch(backend.url + path);
+      expect([response.status, response.headers.get('x-backend')]).toEqual([status, side]);
     }
   }
 });
 
 test('a cart that was begun on one side goes on on the other, every item once and in order', async () => {
   const cookie = await logIn(source);
-  const answers = await Promise.all([add(source, cookie, 'a'), add(target, cookie, 'b'), add(source, cookie, 'c')]);
-  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  const responses = await Promise.all([add(source, cookie, 'a'), add(target, cookie, 'b'), add(source, cookie, 'c')]);
+  expect(responses.map(({ status }) => status)).toEqual([200, 200, 200]);
   await add(target, cookie, 'a');
   const cart = (await (await fetch(`${source.url}/cart`, { headers: { cookie } })).json()) as { items: string[] };
   expect(cart.items.toSorted()).toEqual(['a', 'a', 'b', 'c']);
@@ -68,14 +68,14 @@ test('an upload comes back as length and sha256, with and without a length, up t
 test("a client's messages are counted over both sides", async () => {
   const counts = async (backend: Running, numbers: number[]): Promise<unknown[]> => {
     const socket = new WebSocket(`${backend.url.replace('http', 'ws')}/ws/counter?client=both`);
-    const answers: unknown[] = [];
+    const responses: unknown[] = [];
     socket.on('message', (data: Buffer) => {
-      if (answers.push(JSON.parse(data.toString())) === numbers.length) socket.close(1000);
+      if (responses.push(JSON.parse(data.toString())) === numbers.length) socket.close(1000);
     });
     await once(socket, 'open');
     for (const n of numbers) socket.send(JSON.stringify({ n }));
     await once(socket, 'close');
-    return answers;
+    return responses;
   };
   expect(await counts(source, [1, 2])).toEqual([
     { n: 1, count: 1 },
@@ -91,9 +91,9 @@ test('a clock goes on on the other side after the last event that the client saw
   const read = async (backend: Running, lastId: number): Promise<number[]> => {
     const controller = new AbortController();
     const headers = { 'last-event-id': String(lastId) };
-    const answer = await fetch(`${backend.url}/clock?client=both`, { headers, signal: controller.signal });
+    const response = await fetch(`${backend.url}/clock?client=both`, { headers, signal: controller.signal });
     let text = '';
-    for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       text += chunk;
       if (text.split('\n\n').length > 4) break;
     }

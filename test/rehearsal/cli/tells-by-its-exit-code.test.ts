@@ -3,17 +3,20 @@ import { join } from 'node:path';
 import { EXIT_CODES } from '../../../core/errors/exit-codes';
 import type { Outcome } from '../../../core/cutover/run';
 import type { RedeployEvidence, RehearsalEvidence } from '../../../rehearsal/report/evidence';
-import { exitCodeOf } from '../../../rehearsal/report/exit-code';
+import { chooseExitCode } from '../../../rehearsal/report/exit-code';
 import { Recorder } from '../../../rehearsal/traffic/recorder';
 
 const HALF = { source: 50, target: 50 };
 const redeployed: RedeployEvidence = { app: 'next', status: 'UPDATE_COMPLETE', applied: [], passedOver: [] };
 
-const codeOf = (outcome: Outcome, { failed = 0, redeploy }: { failed?: number; redeploy?: RedeployEvidence } = {}) => {
+const findCode = (
+  outcome: Outcome,
+  { failed = 0, redeploy }: { failed?: number; redeploy?: RedeployEvidence } = {},
+) => {
   const recorder = new Recorder();
   recorder.http.failed = failed;
   const evidence = { outcome, traffic: recorder.tally(), rehearsal: { redeploy } };
-  return exitCodeOf(evidence as unknown as RehearsalEvidence);
+  return chooseExitCode(evidence as unknown as RehearsalEvidence);
 };
 
 test.each<[string, Partial<RedeployEvidence>, number]>([
@@ -24,7 +27,7 @@ test.each<[string, Partial<RedeployEvidence>, number]>([
   ['left none to read', { weightsBefore: HALF }, 1],
   ['could not be rolled back', { status: 'UPDATE_ROLLBACK_FAILED' }, 1],
 ])('a redeploy that %s', (_, redeploy, code) =>
-  expect(codeOf('rolled-back', { redeploy: { ...redeployed, ...redeploy } })).toBe(code),
+  expect(findCode('rolled-back', { redeploy: { ...redeployed, ...redeploy } })).toBe(code),
 );
 
 test.each<[Outcome, number, number]>([
@@ -33,7 +36,7 @@ test.each<[Outcome, number, number]>([
   ['refused', 5, 5],
   ['failed', 6, 6],
 ])('%s: another code where something was lost', (outcome, whole, lossy) => {
-  expect([codeOf(outcome), codeOf(outcome, { failed: 1 })]).toEqual([whole, lossy]);
+  expect([findCode(outcome), findCode(outcome, { failed: 1 })]).toEqual([whole, lossy]);
 });
 
 test('the docs have every exit code, with its meaning', () => {

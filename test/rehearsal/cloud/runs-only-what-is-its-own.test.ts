@@ -4,10 +4,10 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { readAssembly } from '../../../rehearsal/template/assembly/read';
 import type { Template } from '../../../rehearsal/template/assembly/template';
-import { readBlueprint } from '../../../rehearsal/template/model/stack-model';
+import { readStackModel } from '../../../rehearsal/template/model/stack-model';
 import { checkTrust, foreignParts, trustedFunctions, trustedService } from '../../../rehearsal/cloud/trust';
 import { synthesize, temporaryFolder } from '../command';
-import { startWorld } from '../aws/world';
+import { startLocalCloud } from '../aws/world';
 
 let folder: string;
 let app: string;
@@ -30,7 +30,7 @@ function changed(change: (assembly: string, resources: Resources) => void): stri
   return copy;
 }
 
-const read = (assembly: string) => readBlueprint(readAssembly(assembly));
+const read = (assembly: string) => readStackModel(readAssembly(assembly));
 const assetWith = (assembly: string, file: string) =>
   join(assembly, readdirSync(assembly).find((name) => existsSync(join(assembly, name, file))) ?? '');
 
@@ -38,7 +38,7 @@ interface Container {
   Command: string[];
   Environment: { Name: string; Value: string }[];
 }
-const containersOf = (resources: Resources) =>
+const findContainers = (resources: Resources) =>
   Object.values(resources)
     .filter(({ Type }) => Type === 'AWS::ECS::TaskDefinition')
     .flatMap(({ Properties }) => Properties.ContainerDefinitions as Container[]);
@@ -51,12 +51,13 @@ test("the package's own assembly is trusted", () => {
 test.each<[string, (assembly: string, resources: Resources) => void, RegExp]>([
   [
     'another command',
-    (_, resources) => containersOf(resources).forEach((each) => (each.Command = ['sh', '-c', 'evil'])),
+    (_, resources) => findContainers(resources).forEach((each) => (each.Command = ['sh', '-c', 'evil'])),
     /the proxy of '.+' must be the one of this very package.*got the command 'sh -c evil'.*--allow-foreign-commands/,
   ],
   [
     'an option that loads a file',
-    (_, resources) => containersOf(resources).forEach(({ Command }) => Command.splice(1, 0, '--require=/tmp/evil.js')),
+    (_, resources) =>
+      findContainers(resources).forEach(({ Command }) => Command.splice(1, 0, '--require=/tmp/evil.js')),
     /got the command 'node --require=\/tmp\/evil.js/,
   ],
   [
@@ -75,9 +76,9 @@ test.each<[string, (assembly: string, resources: Resources) => void, RegExp]>([
     /function '.+' must be .*got another bundle in/,
   ],
 ])('%s is refused, unless the assembly is trusted', (_, change, reason) => {
-  const blueprint = read(changed(change));
-  expect(() => checkTrust(blueprint, 'ownBundles')).toThrow(reason);
-  expect(() => checkTrust(blueprint, 'everything')).not.toThrow();
+  const model = read(changed(change));
+  expect(() => checkTrust(model, 'ownBundles')).toThrow(reason);
+  expect(() => checkTrust(model, 'everything')).not.toThrow();
 });
 
 test('variables through which code could be loaded are left out, and named', () => {
@@ -87,10 +88,10 @@ test('variables through which code could be loaded are left out, and named', () 
     AWS_CONFIG_FILE: 'evil',
     PATH: '/evil',
   };
-  const blueprint = read(
+  const model = read(
     changed((_, resources) => {
       const pairs = Object.entries(hostile).map(([Name, Value]) => ({ Name, Value }));
-      containersOf(resources).forEach(({ Environment }) => Environment.push(...pairs));
+      findContainers(resources).forEach(({ Environment }) => Environment.push(...pairs));
       for (const { Type, Properties } of Object.values(resources)) {
         if (Type === 'AWS::Lambda::Function')
           Object.assign((Properties.Environment as { Variables: object })?.Variables ?? {}, hostile);
@@ -98,15 +99,15 @@ test('variables through which code could be loaded are left out, and named', () 
     }),
   );
   const given = [
-    ...trustedFunctions(blueprint.functions, 'ownBundles').map(({ environment }) => environment),
-    ...blueprint.services.map((service) => trustedService(service, 'ownBundles').container.environment),
+    ...trustedFunctions(model.functions, 'ownBundles').map(({ environment }) => environment),
+    ...model.services.map((service) => trustedService(service, 'ownBundles').container.environment),
   ];
   expect(given.length).toBeGreaterThan(10);
   for (const environment of given)
     for (const name of Object.keys(hostile)) expect(environment).not.toHaveProperty(name);
   expect(given.some((environment) => 'DRAINSHIFT_WIRING' in environment)).toBe(true);
-  expect(foreignParts(blueprint)).toContainEqual(expect.stringMatching(/'LD_PRELOAD' of '.+' is not this package's/));
-  expect(trustedService(blueprint.services[0]!, 'everything').container.environment).toHaveProperty('LD_PRELOAD');
+  expect(foreignParts(model)).toContainEqual(expect.stringMatching(/'LD_PRELOAD' of '.+' is not this package's/));
+  expect(trustedService(model.services[0]!, 'everything').container.environment).toHaveProperty('LD_PRELOAD');
 });
 
 test('a function of somebody else is not among those that run', () => {
@@ -178,18 +179,18 @@ test.each<[string, number]>([
   ['127.0.0.1.evil.example.com', 403],
   ['localhost.evil.example.com', 403],
 ])("the AWS endpoint answers to the Host '%s' with %i", async (host, expected) => {
-  const world = await startWorld();
-  const url = new URL(world.endpoint.url);
+  const cloud = await startLocalCloud();
+  const url = new URL(cloud.endpoint.url);
   const status = await new Promise((resolve, reject) => {
     const headers = {
       host: `${host}:${url.port}`,
       'content-type': 'application/x-www-form-urlencoded',
       authorization: 'AWS4-HMAC-SHA256 Credential=ME/20260101/us-east-1/sts/aws4_request',
     };
-    request(url, { method: 'POST', headers }, (answer) => resolve(answer.resume().statusCode))
+    request(url, { method: 'POST', headers }, (response) => resolve(response.resume().statusCode))
       .on('error', reject)
       .end('Action=GetCallerIdentity&Version=2011-06-15');
   });
-  await world.stop();
+  await cloud.stop();
   expect(status).toBe(expected);
 });

@@ -1,4 +1,4 @@
-import { recoveryCallOf, QueuedChange } from '../../../core/cutover/recovery';
+import { buildRecoveryCall, QueuedChange } from '../../../core/cutover/recovery';
 import { Resources } from '../../../rehearsal/template/model/resources';
 import type { Retries } from '../../../rehearsal/functions/retries';
 import { buildRetries } from '../../../rehearsal/template/model/retries';
@@ -8,7 +8,7 @@ const event = { detail: { name: 'night', status: 'ABORTED' } };
 const queue = { arn: 'arn:aws:sqs:eu-central-1:1:retries', visibilityMs: 180_000, maxReceives: 5 };
 
 /** Runs a call to its end, with pauses a hundred thousand times shorter. */
-async function callOf(results: readonly ('fails' | 'works')[], retries: Retries) {
+async function findCall(results: readonly ('fails' | 'works')[], retries: Retries) {
   const payloads: unknown[] = [];
   const states: string[] = [];
   const call = await new Promise<AsynchronousCall>((resolve) => {
@@ -30,27 +30,33 @@ async function callOf(results: readonly ('fails' | 'works')[], retries: Retries)
 }
 
 test('what succeeds is called once, with the event itself', async () => {
-  const { call, payloads } = await callOf(['works'], { lambdaPausesMs: [], queue });
+  const { call, payloads } = await findCall(['works'], { lambdaPausesMs: [], queue });
   expect(payloads).toEqual([event]);
   expect(call).toMatchObject({ state: 'done', calls: 1, result: { recovered: true } });
 });
 
 test('what fails is handed over by the queue until it succeeds, each time counted', async () => {
-  const { call, payloads, states } = await callOf(['fails', 'fails', 'fails', 'works'], { lambdaPausesMs: [], queue });
+  const { call, payloads, states } = await findCall(['fails', 'fails', 'fails', 'works'], {
+    lambdaPausesMs: [],
+    queue,
+  });
   expect(call).toMatchObject({ state: 'done', calls: 4, error: 'S3 is away' });
   expect(states).toEqual(['underWay 0', 'underWay 1', 'underWay 2', 'underWay 3', 'done 4']);
   const bodies = payloads.slice(1) as QueuedChange[];
-  expect(bodies.map((each) => recoveryCallOf(each).change)).toEqual([event, event, event]);
+  expect(bodies.map((each) => buildRecoveryCall(each).change)).toEqual([event, event, event]);
   expect(bodies.map(({ Records: [record] }) => record?.attributes.ApproximateReceiveCount)).toEqual(['1', '2', '3']);
 });
 
 test('it is given up after as many messages as the queue allows', async () => {
-  const { call } = await callOf([], { lambdaPausesMs: [], queue });
+  const { call } = await findCall([], { lambdaPausesMs: [], queue });
   expect(call).toMatchObject({ state: 'givenUp', calls: 1 + queue.maxReceives });
 });
 
 test('without a queue Lambda itself repeats it twice, and drops it', async () => {
-  expect((await callOf([], { lambdaPausesMs: [60_000, 120_000] })).call).toMatchObject({ state: 'givenUp', calls: 3 });
+  expect((await findCall([], { lambdaPausesMs: [60_000, 120_000] })).call).toMatchObject({
+    state: 'givenUp',
+    calls: 3,
+  });
 });
 
 test('nothing is called any more once it was stopped', async () => {

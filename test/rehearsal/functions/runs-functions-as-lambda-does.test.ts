@@ -28,7 +28,7 @@ const specification = () => ({
   role: 'Role',
 });
 
-function functionOf(code: string, { timeoutSeconds = 20, handler = 'index.handler' } = {}): LocalFunction {
+function findFunction(code: string, { timeoutSeconds = 20, handler = 'index.handler' } = {}): LocalFunction {
   writeFileSync(join(folder, 'index.js'), code);
   const spec = { ...specification(), handler, timeoutSeconds };
   local = new LocalFunction(spec, () => ({ AWS_REGION: 'eu-central-1' }), {
@@ -40,22 +40,22 @@ function functionOf(code: string, { timeoutSeconds = 20, handler = 'index.handle
 }
 
 test('an event goes in and the value comes back, in a process of its own with its own environment', async () => {
-  const asked = functionOf(
+  const asked = findFunction(
     'exports.handler = async (event) => ({ event, pid: process.pid, own: process.env.OWN, region: process.env.AWS_REGION, home: process.env.HOME })',
   );
-  const answer = (await asked.invoke({ a: 1 })) as Record<string, unknown>;
-  expect(answer).toMatchObject({ event: { a: 1 }, own: 'template', region: 'eu-central-1' });
-  expect(answer.home).toBeUndefined();
-  expect(answer.pid).not.toBe(process.pid);
+  const response = (await asked.invoke({ a: 1 })) as Record<string, unknown>;
+  expect(response).toMatchObject({ event: { a: 1 }, own: 'template', region: 'eu-central-1' });
+  expect(response.home).toBeUndefined();
+  expect(response.pid).not.toBe(process.pid);
 });
 
 test('a warm function keeps its process', async () => {
-  const asked = functionOf('let count = 0; exports.handler = async () => ++count');
+  const asked = findFunction('let count = 0; exports.handler = async () => ++count');
   expect([await asked.invoke({}), await asked.invoke({})]).toEqual([1, 2]);
 });
 
 test("an exception is reported by its name and with Lambda's JSON", async () => {
-  const failed = functionOf(
+  const failed = findFunction(
     "exports.handler = async () => { const e = new Error('no'); e.name = 'LockHeld'; throw e; }",
   ).invoke({});
   await expect(failed).rejects.toMatchObject({ name: 'LockHeld' });
@@ -63,7 +63,7 @@ test("an exception is reported by its name and with Lambda's JSON", async () => 
 });
 
 test('a process that dies is an error for the event, and the next event gets a new process', async () => {
-  const asked = functionOf(
+  const asked = findFunction(
     'exports.handler = async (event) => (event.die ? process.kill(process.pid, "SIGKILL") && new Promise(() => {}) : "alive")',
   );
   await expect(asked.invoke({ die: true })).rejects.toMatchObject({ name: 'Runtime.ExitError' });
@@ -71,7 +71,7 @@ test('a process that dies is an error for the event, and the next event gets a n
 });
 
 test('a late function is ended, and the next event does not meet its end', async () => {
-  const asked = functionOf('exports.handler = (event) => (event.late ? new Promise(() => {}) : process.pid)', {
+  const asked = findFunction('exports.handler = (event) => (event.late ? new Promise(() => {}) : process.pid)', {
     timeoutSeconds: 1,
   });
   const first = await asked.invoke({});
@@ -85,7 +85,7 @@ test('a late function is ended, and the next event does not meet its end', async
 });
 
 test('what was stopped starts no process for a late event', async () => {
-  const asked = functionOf('exports.handler = async () => 1');
+  const asked = findFunction('exports.handler = async () => 1');
   await asked.invoke({});
   await asked.stop();
   await expect(asked.invoke({})).rejects.toMatchObject({ name: 'Runtime.ExitError' });
@@ -105,7 +105,7 @@ test('a function that comes when all were stopped, as of a redeploy that is cut,
 });
 
 test('a handler is told what it is and how long it may take', async () => {
-  const asked = functionOf(
+  const asked = findFunction(
     `exports.handler = async (_, context) => ({
       name: context.functionName, arn: context.invokedFunctionArn, left: context.getRemainingTimeInMillis(),
     })`,
@@ -118,7 +118,7 @@ test('a handler is told what it is and how long it may take', async () => {
 });
 
 test('after an update the next event gets the new environment, and what is under way ends in the old one', async () => {
-  const asked = functionOf(`
+  const asked = findFunction(`
     exports.handler = async ({ until }) => {
       while (until !== undefined && !require('node:fs').existsSync(until)) await new Promise((next) => setTimeout(next, 5));
       return process.env.OWN;
@@ -138,14 +138,14 @@ test('after an update the next event gets the new environment, and what is under
 });
 
 test('an update without a change keeps the process warm', async () => {
-  const asked = functionOf('let count = 0; exports.handler = async () => ++count');
+  const asked = findFunction('let count = 0; exports.handler = async () => ++count');
   await asked.invoke({});
   asked.update(specification());
   expect(await asked.invoke({})).toBe(2);
 });
 
 test('events are answered one after another', async () => {
-  const asked = functionOf(`
+  const asked = findFunction(`
     let running = 0;
     exports.handler = async () => {
       running += 1;
@@ -159,7 +159,7 @@ test('events are answered one after another', async () => {
 });
 
 test('a handler that is not there is an error and not a hang', async () => {
-  await expect(functionOf('exports.other = 1', { handler: 'index.handler' }).invoke({})).rejects.toMatchObject({
+  await expect(findFunction('exports.other = 1', { handler: 'index.handler' }).invoke({})).rejects.toMatchObject({
     name: 'Runtime.ExitError',
   });
 });

@@ -15,48 +15,48 @@ import { Fixture, until } from './fixture';
 
 // Whoever asks the rehearsal's load balancer and is not the rehearsal is counted, and a failure of the way there is a loss.
 
-let world: Fixture;
+let cloud: Fixture;
 let own: OwnClients;
 const targets: { close(): void }[] = [];
 
 beforeEach(async () => {
   own = new OwnClients();
-  world = await new Fixture().start({ events: own });
+  cloud = await new Fixture().start({ events: own });
 });
 afterEach(async () => {
   for (const target of targets.splice(0)) target.close();
-  await world.stop();
+  await cloud.stop();
 });
 
 async function rawTarget(onSocket: (socket: Socket) => void): Promise<void> {
   const server = net.createServer((socket) => {
     socket.on('error', () => undefined);
     socket.on('data', (bytes) => {
-      if (bytes.toString().startsWith('GET /health ')) socket.write(answer('200 OK'));
+      if (bytes.toString().startsWith('GET /health ')) socket.write(respond('200 OK'));
       else onSocket(socket);
     });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   targets.push(server);
-  world.server.targets.register('source', [{ id: '127.0.0.1', port: (server.address() as AddressInfo).port }]);
+  cloud.server.targets.register('source', [{ id: '127.0.0.1', port: (server.address() as AddressInfo).port }]);
 }
 
 const sends = (bytes: string) => (socket: Socket) => void socket.write(bytes);
-const answer = (status: string, fields = '') => `HTTP/1.1 ${status}\r\n${fields}Content-Length: 0\r\n\r\n`;
+const respond = (status: string, fields = '') => `HTTP/1.1 ${status}\r\n${fields}Content-Length: 0\r\n\r\n`;
 
 test.each<[string, (socket: Socket) => void, number, object]>([
-  ['a response', sends(answer('200 OK')), 0, { 200: 1 }],
-  ['an error of the application', sends(answer('500 No')), 0, { 500: 1 }],
-  ['a page that is not there', sends(answer('404 No')), 0, { 404: 1 }],
-  ['a backend that is away, as a proxy says it', sends(answer('502 Bad Gateway')), 1, { 502: 1 }],
-  ['a backend that is late, as a proxy says it', sends(answer('504 Late')), 1, { 504: 1 }],
-  ['a loop, as a proxy says it', sends(answer('508 Loop')), 1, { 508: 1 }],
-  ['a proxy that is full', sends(answer('503 Full', 'Retry-After: 2\r\n')), 1, { 503: 1 }],
+  ['a response', sends(respond('200 OK')), 0, { 200: 1 }],
+  ['an error of the application', sends(respond('500 No')), 0, { 500: 1 }],
+  ['a page that is not there', sends(respond('404 No')), 0, { 404: 1 }],
+  ['a backend that is away, as a proxy says it', sends(respond('502 Bad Gateway')), 1, { 502: 1 }],
+  ['a backend that is late, as a proxy says it', sends(respond('504 Late')), 1, { 504: 1 }],
+  ['a loop, as a proxy says it', sends(respond('508 Loop')), 1, { 508: 1 }],
+  ['a proxy that is full', sends(respond('503 Full', 'Retry-After: 2\r\n')), 1, { 503: 1 }],
   ['a target that resets', (socket) => socket.resetAndDestroy(), 1, { 502: 1 }],
 ])('%s', async (_, behaves, failed, statuses) => {
   await rawTarget(behaves);
-  await world.get('/cart');
+  await cloud.get('/cart');
   await until(() => Object.keys(own.tally().statuses).length > 0);
   expect(own.tally()).toMatchObject({ requests: 1, failed, refused: 0, left: 0, statuses });
   expect(lossesOfYours(own.tally())).toEqual(failed > 0 ? ['1 of 1 request of your own clients failed'] : []);
@@ -65,13 +65,13 @@ test.each<[string, (socket: Socket) => void, number, object]>([
 });
 
 test('no target, half a response, a client that leaves, a client that is told to come back', async () => {
-  expect((await world.get()).status).toBe(503);
+  expect((await cloud.get()).status).toBe(503);
   expect(own.tally()).toMatchObject({ requests: 1, failed: 1, statuses: { 503: 1 } });
 
   const sockets: Socket[] = [];
   await rawTarget((socket) => {
     if (sockets.push(socket) === 1) return void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf');
-    if (sockets.length === 3) socket.write(answer('503 Draining', 'Retry-After: 2\r\n'));
+    if (sockets.length === 3) socket.write(respond('503 Draining', 'Retry-After: 2\r\n'));
   });
   open('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   await until(() => sockets.length === 1);
@@ -83,21 +83,21 @@ test('no target, half a response, a client that leaves, a client that is told to
   leaving.destroy();
   await until(() => own.tally().left === 1);
 
-  expect((await world.get('/events', { accept: 'text/event-stream' })).status).toBe(503);
+  expect((await cloud.get('/events', { accept: 'text/event-stream' })).status).toBe(503);
   expect(own.tally()).toMatchObject({ requests: 4, failed: 2, left: 1, refused: 1, statuses: { 200: 1, 503: 2 } });
 });
 
 function open(request: string): tls.TLSSocket {
-  const socket = tls.connect({ host: '127.0.0.1', port: world.port, rejectUnauthorized: false });
+  const socket = tls.connect({ host: '127.0.0.1', port: cloud.port, rejectUnauthorized: false });
   socket.on('error', () => undefined);
   socket.write(request);
   return socket;
 }
 
 test("the rehearsal's own traffic and the cutover's smoke requests are nobody's", async () => {
-  await rawTarget(sends(answer('502 Bad Gateway')));
-  await world.get('/', {}, clientAddress(3));
-  await world.get('/', { 'user-agent': SMOKE_AGENT });
+  await rawTarget(sends(respond('502 Bad Gateway')));
+  await cloud.get('/', {}, clientAddress(3));
+  await cloud.get('/', { 'user-agent': SMOKE_AGENT });
   expect(own.haveCome).toBe(false);
   expect(own.tally()).toMatchObject({ requests: 0, failed: 0, statuses: {} });
 });
@@ -125,11 +125,11 @@ describe('WebSockets', () => {
     targets.push({
       close: () => (http.close(), http.closeAllConnections(), sockets.splice(0).forEach((s) => s.destroy())),
     });
-    world.server.targets.register('source', [{ id: '127.0.0.1', port: (http.address() as AddressInfo).port }]);
+    cloud.server.targets.register('source', [{ id: '127.0.0.1', port: (http.address() as AddressInfo).port }]);
   });
 
   async function connect(): Promise<WebSocket> {
-    const client = new WebSocket(`wss://127.0.0.1:${world.port}/`, { rejectUnauthorized: false });
+    const client = new WebSocket(`wss://127.0.0.1:${cloud.port}/`, { rejectUnauthorized: false });
     client.on('error', () => undefined);
     await once(client, 'open');
     return client;
@@ -166,8 +166,8 @@ describe('WebSockets', () => {
   test('a client in Python that speaks bytes and is cut by the end of its target is a loss', async () => {
     if (spawnSync('python3', ['--version']).status !== 0) return;
     const folder = mkdtempSync(join(tmpdir(), 'drainshift-test-'));
-    writeFileSync(join(folder, 'ca.pem'), world.certificate.cert);
-    const python = spawn('python3', ['-c', PYTHON, String(world.port), join(folder, 'ca.pem')]);
+    writeFileSync(join(folder, 'ca.pem'), cloud.certificate.cert);
+    const python = spawn('python3', ['-c', PYTHON, String(cloud.port), join(folder, 'ca.pem')]);
     python.stdout.setEncoding('utf8');
     await once(python.stdout, 'data');
     sockets[0]?.resetAndDestroy();

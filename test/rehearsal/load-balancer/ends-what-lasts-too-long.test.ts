@@ -4,34 +4,34 @@ import net, { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Fixture, until } from './fixture';
 
-let world: Fixture;
+let cloud: Fixture;
 const afterwards: (() => void)[] = [];
 afterEach(async () => {
   for (const each of afterwards.splice(0)) each();
-  await world.stop();
+  await cloud.stop();
 });
 
 /** A target that answers `/health`, echoes on WebSockets, holds `/held`, and begins a stream of events at `/events`. */
 async function lastingTarget(): Promise<{ id: string; port: number }> {
-  const address = await world.target('source', 'lasting', (request, response) => {
+  const address = await cloud.target('source', 'lasting', (request, response) => {
     if (request.url === '/health') response.end();
     if (request.url === '/events')
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
   });
-  const sockets = new WebSocketServer({ server: world.servers.at(-1) as http.Server });
+  const sockets = new WebSocketServer({ server: cloud.servers.at(-1) as http.Server });
   afterwards.push(() => sockets.clients.forEach((socket) => socket.terminate()));
   sockets.on('connection', (socket) => {
     socket.on('error', () => undefined);
     socket.on('message', (data) => socket.send(data));
   });
-  await world.healthy('source', 1);
+  await cloud.healthy('source', 1);
   return address;
 }
 
-const tls = () => ({ ca: world.certificate.cert, servername: 'shop.example.com' });
+const tls = () => ({ ca: cloud.certificate.cert, servername: 'shop.example.com' });
 
 async function openWebSocket(): Promise<WebSocket> {
-  const socket = new WebSocket(`wss://127.0.0.1:${world.port}/`, tls());
+  const socket = new WebSocket(`wss://127.0.0.1:${cloud.port}/`, tls());
   socket.on('error', () => undefined);
   await new Promise((resolve) => socket.once('open', resolve));
   return socket;
@@ -47,40 +47,40 @@ interface Stream {
 /** A stream of events, once its first one is here. */
 function openEvents(): Promise<Stream> {
   return new Promise((resolve) => {
-    https.get({ host: '127.0.0.1', port: world.port, path: '/events', agent: false, ...tls() }, (answer) => {
-      answer.on('error', () => undefined);
+    https.get({ host: '127.0.0.1', port: cloud.port, path: '/events', agent: false, ...tls() }, (response) => {
+      response.on('error', () => undefined);
       const ended = new Promise<'complete' | 'cut'>((end) => {
-        answer.once('close', () => end(answer.complete ? 'complete' : 'cut'));
+        response.once('close', () => end(response.complete ? 'complete' : 'cut'));
       });
-      answer.once('data', () => resolve({ ended }));
+      response.once('data', () => resolve({ ended }));
     });
   });
 }
 
 test('what is in flight at the end of the deregistration delay is cut: 502, a hard close, a broken stream', async () => {
-  world = await new Fixture().start();
-  const group = world.model.targetGroup('source');
+  cloud = await new Fixture().start();
+  const group = cloud.model.targetGroup('source');
   group.attributes.set('deregistration_delay.timeout_seconds', '0.5');
   const address = await lastingTarget();
   const [socket, stream] = await Promise.all([openWebSocket(), openEvents()]);
-  const held = world.get('/held');
+  const held = cloud.get('/held');
   await until(() => [...group.targets.values()][0]?.outstanding === 3);
-  world.server.targets.deregister('source', [address]);
+  cloud.server.targets.deregister('source', [address]);
   // The delay is for them to end by themselves: until then they live.
   socket.send('still here');
   await new Promise((resolve) => socket.once('message', resolve));
   expect(group.targets.size).toBe(1);
-  const [answer, code, how] = await Promise.all([held, closed(socket), stream.ended]);
-  expect(answer.status).toBe(502);
+  const [response, code, how] = await Promise.all([held, closed(socket), stream.ended]);
+  expect(response.status).toBe(502);
   expect(code).toBe(1006);
   expect(how).toBe('cut');
   expect(group.targets.size).toBe(0);
 });
 
 test('the idle timeout ends a WebSocket and a stream of events that are silent, and none that is not', async () => {
-  world = new Fixture();
-  world.model.loadBalancer('lb').attributes.set('idle_timeout.timeout_seconds', '0.4');
-  await world.start();
+  cloud = new Fixture();
+  cloud.model.loadBalancer('lb').attributes.set('idle_timeout.timeout_seconds', '0.4');
+  await cloud.start();
   await lastingTarget();
   const [silent, busy, stream] = await Promise.all([openWebSocket(), openWebSocket(), openEvents()]);
   const talk = setInterval(() => busy.send('x'), 50);
@@ -91,7 +91,7 @@ test('the idle timeout ends a WebSocket and a stream of events that are silent, 
 });
 
 test('a kept connection that the target has closed is a 502: nothing is sent a second time', async () => {
-  world = await new Fixture().start();
+  cloud = await new Fixture().start();
   let requests = 0;
   const target = net.createServer((socket) => {
     let seen = 0;
@@ -108,9 +108,9 @@ test('a kept connection that the target has closed is a 502: nothing is sent a s
   });
   await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
   afterwards.push(() => target.close());
-  world.server.targets.register('source', [{ id: '127.0.0.1', port: (target.address() as AddressInfo).port }]);
-  await world.healthy('source', 1);
-  expect((await world.get()).status).toBe(200);
-  expect((await world.get()).status).toBe(502);
+  cloud.server.targets.register('source', [{ id: '127.0.0.1', port: (target.address() as AddressInfo).port }]);
+  await cloud.healthy('source', 1);
+  expect((await cloud.get()).status).toBe(200);
+  expect((await cloud.get()).status).toBe(502);
   expect(requests).toBe(2);
 });

@@ -5,7 +5,7 @@ import { Certificate, rehearsalCertificate } from '../../../rehearsal/cloud/cert
 import { LoadBalancerServer } from '../../../rehearsal/load-balancer/load-balancer';
 import { Action, ElbModel, HealthCheck, TargetGroup } from '../../../rehearsal/load-balancer/model';
 
-export interface Answer {
+export interface Response {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: string;
@@ -106,7 +106,7 @@ export class Fixture {
       host: '127.0.0.1',
       tls: this.certificate,
       seed: 1,
-      events: { begun: () => undefined, opened: () => undefined, ended: () => undefined },
+      events: { started: () => undefined, opened: () => undefined, ended: () => undefined },
       ...over,
     });
     await this.server.start();
@@ -122,10 +122,10 @@ export class Fixture {
   }
 
   /** A target that answers with its name, on `/health` with 200. */
-  async target(group: string, name: string, answer?: RequestListener): Promise<{ id: string; port: number }> {
+  async target(group: string, name: string, respond?: RequestListener): Promise<{ id: string; port: number }> {
     const server = http.createServer((request, response) => {
-      if (request.url === '/health' && answer === undefined) return void response.end('ok');
-      if (answer) return answer(request, response);
+      if (request.url === '/health' && respond === undefined) return void response.end('ok');
+      if (respond) return respond(request, response);
       return void response.end(name);
     });
     this.servers.push(server);
@@ -142,7 +142,7 @@ export class Fixture {
     );
   }
 
-  get(path = '/', headers: http.OutgoingHttpHeaders = {}, localAddress?: string): Promise<Answer> {
+  get(path = '/', headers: http.OutgoingHttpHeaders = {}, localAddress?: string): Promise<Response> {
     return new Promise((resolve, reject) => {
       const options = {
         host: '127.0.0.1',
@@ -155,13 +155,13 @@ export class Fixture {
         servername: 'shop.example.com',
       } as const;
       https
-        .get(options, (answer: IncomingMessage) => {
+        .get(options, (response: IncomingMessage) => {
           const chunks: Buffer[] = [];
-          answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-          answer.on('end', () =>
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('end', () =>
             resolve({
-              status: answer.statusCode ?? 0,
-              headers: answer.headers,
+              status: response.statusCode ?? 0,
+              headers: response.headers,
               body: Buffer.concat(chunks).toString(),
             }),
           );
@@ -186,7 +186,7 @@ export async function until(condition: () => boolean): Promise<void> {
 }
 
 /** `name=value` of the cookies that an answer sets. */
-export function cookiesOf(answer: Answer): Record<string, string> {
-  const pairs = (answer.headers['set-cookie'] ?? []).map((cookie) => (cookie.split(';')[0] ?? '').split('='));
+export function findCookies(response: Response): Record<string, string> {
+  const pairs = (response.headers['set-cookie'] ?? []).map((cookie) => (cookie.split(';')[0] ?? '').split('='));
   return Object.fromEntries(pairs.map(([name = '', value = '']) => [name, value]));
 }

@@ -5,17 +5,17 @@ import { Fixture, forward, until } from './fixture';
 import { matchRule, matchesPath } from '../../../rehearsal/load-balancer/choose';
 import { checkTransforms } from '../../../rehearsal/load-balancer/transforms';
 
-let world: Fixture;
-beforeEach(async () => (world = await new Fixture().start()));
-afterEach(() => world.stop());
+let cloud: Fixture;
+beforeEach(async () => (cloud = await new Fixture().start()));
+afterEach(() => cloud.stop());
 
-async function rawTarget(answer: (socket: net.Socket) => void): Promise<() => void> {
+async function rawTarget(response: (socket: net.Socket) => void): Promise<() => void> {
   const server = net.createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.once('data', () => answer(socket));
+    socket.once('data', () => response(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  world.server.targets.register('source', [{ id: '127.0.0.1', port: (server.address() as net.AddressInfo).port }]);
+  cloud.server.targets.register('source', [{ id: '127.0.0.1', port: (server.address() as net.AddressInfo).port }]);
   return () => server.close();
 }
 
@@ -23,9 +23,9 @@ test.each([
   ['reset', (socket: net.Socket) => socket.resetAndDestroy()],
   ['answered with nonsense', (socket: net.Socket) => socket.end('nonsense\r\n\r\n')],
   ['closed without an answer', (socket: net.Socket) => socket.end()],
-])('502 when the target %s', async (_, answer) => {
-  const close = await rawTarget(answer);
-  const got = await world.get();
+])('502 when the target %s', async (_, response) => {
+  const close = await rawTarget(response);
+  const got = await cloud.get();
   expect(got.status).toBe(502);
   expect(got.headers.server).toBe('awselb/2.0');
   expect(got.body).toContain('<h1>502 Bad Gateway</h1>');
@@ -35,32 +35,32 @@ test.each([
 test('502 when nobody listens on the target', async () => {
   const close = await rawTarget(() => undefined);
   close();
-  expect((await world.get()).status).toBe(502);
+  expect((await cloud.get()).status).toBe(502);
 });
 
 test('504 when the target does not answer within the idle timeout', async () => {
-  await world.stop();
-  world = new Fixture();
-  world.model.loadBalancer('lb').attributes.set('idle_timeout.timeout_seconds', '0.2');
-  await world.start();
+  await cloud.stop();
+  cloud = new Fixture();
+  cloud.model.loadBalancer('lb').attributes.set('idle_timeout.timeout_seconds', '0.2');
+  await cloud.start();
   const sockets: net.Socket[] = [];
   const close = await rawTarget((socket) => void sockets.push(socket));
-  expect((await world.get()).status).toBe(504);
+  expect((await cloud.get()).status).toBe(504);
   for (const socket of sockets) socket.destroy();
   close();
 });
 
 test('503 when the group is empty, 463 for too many addresses', async () => {
-  expect((await world.get()).status).toBe(503);
+  expect((await cloud.get()).status).toBe(503);
   const addresses = Array.from({ length: 31 }, (_, index) => `10.0.0.${index}`).join(', ');
-  expect((await world.get('/', { 'x-forwarded-for': addresses })).status).toBe(463);
+  expect((await cloud.get('/', { 'x-forwarded-for': addresses })).status).toBe(463);
 });
 
 test('fixed answers and redirects', async () => {
-  world.setAction({ type: 'fixed-response', statusCode: 503, contentType: 'text/plain', body: 'closed' });
-  expect(await world.get()).toMatchObject({ status: 503, body: 'closed' });
-  world.setAction({ type: 'redirect', statusCode: 301, redirect: { Host: 'new.example.com', Port: '443' } });
-  expect((await world.get('/a/b?c=d')).headers.location).toBe('https://new.example.com:443/a/b?c=d');
+  cloud.setAction({ type: 'fixed-response', statusCode: 503, contentType: 'text/plain', body: 'closed' });
+  expect(await cloud.get()).toMatchObject({ status: 503, body: 'closed' });
+  cloud.setAction({ type: 'redirect', statusCode: 301, redirect: { Host: 'new.example.com', Port: '443' } });
+  expect((await cloud.get('/a/b?c=d')).headers.location).toBe('https://new.example.com:443/a/b?c=d');
 });
 
 test.each([
@@ -69,9 +69,9 @@ test.each([
   ['/a%3Fb', '[2001:db8::1]:8443', 'https://[2001:db8::1]:443/a%3Fb'],
   ['/', '[2001:db8::1]', 'https://[2001:db8::1]:443/'],
 ])('a redirect of %s at Host %s leads to %s', async (path, host, location) => {
-  world.setAction({ type: 'redirect', statusCode: 302, redirect: { Port: '443' } });
-  const answer = await world.get(path, { host });
-  expect([answer.status, answer.headers.location, answer.headers.server]).toEqual([302, location, 'awselb/2.0']);
+  cloud.setAction({ type: 'redirect', statusCode: 302, redirect: { Port: '443' } });
+  const response = await cloud.get(path, { host });
+  expect([response.status, response.headers.location, response.headers.server]).toEqual([302, location, 'awselb/2.0']);
 });
 
 describe('what the load balancer answers itself', () => {
@@ -88,40 +88,40 @@ describe('what the load balancer answers itself', () => {
     ],
     ['what is no request', 400, 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
   ])('%s is a %d that says who', async (_, status, request) => {
-    await world.target('source', 'source');
-    await world.healthy('source', 1);
-    const answer = await speak(request);
-    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
-    expect(answer).toMatch(/^server: awselb\/2\.0\r$/im);
-    expect(answer).toContain(`<h1>${status} `);
+    await cloud.target('source', 'source');
+    await cloud.healthy('source', 1);
+    const response = await speak(request);
+    expect(response).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(response).toMatch(/^server: awselb\/2\.0\r$/im);
+    expect(response).toContain(`<h1>${status} `);
   });
 
   test('a field of just under 16 KB passes', async () => {
-    await world.target('source', 'source');
-    await world.healthy('source', 1);
-    expect((await world.get('/', { x: long(16_000) })).body).toBe('source');
+    await cloud.target('source', 'source');
+    await cloud.healthy('source', 1);
+    expect((await cloud.get('/', { x: long(16_000) })).body).toBe('source');
   });
 
   test('fixed answers say who answers, too', async () => {
-    world.setAction({ type: 'fixed-response', statusCode: 404, contentType: 'text/plain', body: '' });
-    expect((await world.get()).headers.server).toBe('awselb/2.0');
+    cloud.setAction({ type: 'fixed-response', statusCode: 404, contentType: 'text/plain', body: '' });
+    expect((await cloud.get()).headers.server).toBe('awselb/2.0');
   });
 
   test('whoever waits for 100 Continue gets it at once, and the target hears nothing of it', async () => {
     const seen: IncomingHttpHeaders[] = [];
-    await world.target('source', 'source', (request, response) => {
+    await cloud.target('source', 'source', (request, response) => {
       if (request.url === '/health') return void response.end();
       seen.push(request.headers);
       let body = '';
       request.on('data', (chunk: Buffer) => (body += chunk.toString()));
       request.on('end', () => response.end(body));
     });
-    await world.healthy('source', 1);
+    await cloud.healthy('source', 1);
     const head =
       'POST / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n';
-    const answer = await speak(head, (text) => text.startsWith('HTTP/1.1 100 Continue\r\n\r\n'), 'body');
-    expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nbody$/);
-    expect(answer.match(/100 Continue/g)).toHaveLength(1);
+    const response = await speak(head, (text) => text.startsWith('HTTP/1.1 100 Continue\r\n\r\n'), 'body');
+    expect(response).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nbody$/);
+    expect(response.match(/100 Continue/g)).toHaveLength(1);
     expect(seen[0]).not.toHaveProperty('expect');
   });
 
@@ -130,8 +130,8 @@ describe('what the load balancer answers itself', () => {
     return new Promise((resolve, reject) => {
       const socket = tls.connect({
         host: '127.0.0.1',
-        port: world.port,
-        ca: world.certificate.cert,
+        port: cloud.port,
+        ca: cloud.certificate.cert,
         servername: 'shop.example.com',
         ALPNProtocols: ['http/1.1'],
       });
@@ -159,12 +159,12 @@ describe('the trace of a request', () => {
     [`Root=1-1-2;A=${'x'.repeat(7200)}`, /^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/],
   ])('%.40s arrives as %s', async (sent, expected) => {
     const seen: (string | string[] | undefined)[] = [];
-    await world.target('source', 'a', (request, response) => {
+    await cloud.target('source', 'a', (request, response) => {
       if (request.url !== '/health') seen.push(request.headers['x-amzn-trace-id']);
       response.end();
     });
-    await world.healthy('source', 1);
-    await world.get('/', sent === undefined ? {} : { 'x-amzn-trace-id': sent });
+    await cloud.healthy('source', 1);
+    await cloud.get('/', sent === undefined ? {} : { 'x-amzn-trace-id': sent });
     expect(seen[0]).toMatch(expected);
   });
 });
@@ -185,12 +185,12 @@ describe('a rule that rewrites', () => {
     [[url('^/a', 'b')], '/a', 500, ''],
     [[host('^.*$', 'a b')], '/a', 500, ''],
   ])('by %j makes of %s: %d %s', async (transforms, path, status, text) => {
-    await world.target('source', 'a', (request, response) => response.end(`${request.headers.host} ${request.url}`));
-    await world.healthy('source', 1);
-    Object.assign(world.model.rule('rule'), { transforms });
-    const answer = await world.get(path);
-    expect(answer.status).toBe(status);
-    if (status === 200) expect(answer.body).toBe(text);
+    await cloud.target('source', 'a', (request, response) => response.end(`${request.headers.host} ${request.url}`));
+    await cloud.healthy('source', 1);
+    Object.assign(cloud.model.rule('rule'), { transforms });
+    const response = await cloud.get(path);
+    expect(response.status).toBe(status);
+    if (status === 200) expect(response.body).toBe(text);
   });
 
   test.each([
@@ -214,16 +214,16 @@ describe('a rule that rewrites', () => {
 
 test('the target sees where the request came from', async () => {
   const seen: Record<string, string | string[] | undefined>[] = [];
-  await world.target('source', 'a', (request, response) => {
+  await cloud.target('source', 'a', (request, response) => {
     if (request.url !== '/health') seen.push(request.headers);
     response.end();
   });
-  await world.healthy('source', 1);
-  await world.get('/', {
+  await cloud.healthy('source', 1);
+  await cloud.get('/', {
     'x-forwarded-for': '203.0.113.7',
     'x-amzn-trace-id': 'Root=1-67891233-abcdef012345678912345678',
   });
-  await world.get('/');
+  await cloud.get('/');
   await until(() => seen.length === 2);
   expect(seen[0]).toMatchObject({
     host: 'shop.example.com',
@@ -244,20 +244,20 @@ describe('the fields that a target sees', () => {
     setup: { templatePort?: number; attributes?: Record<string, string> },
     headers: Record<string, string> = {},
   ): Promise<IncomingHttpHeaders> {
-    await world.stop();
-    world = new Fixture();
+    await cloud.stop();
+    cloud = new Fixture();
     for (const [key, value] of Object.entries(setup.attributes ?? {})) {
-      world.model.loadBalancer('lb').attributes.set(key, value);
+      cloud.model.loadBalancer('lb').attributes.set(key, value);
     }
-    Object.assign(world.model.listener('listener'), { templatePort: setup.templatePort ?? 443 });
-    await world.start();
+    Object.assign(cloud.model.listener('listener'), { templatePort: setup.templatePort ?? 443 });
+    await cloud.start();
     let seen: IncomingHttpHeaders = {};
-    await world.target('source', 'a', (request, response) => {
+    await cloud.target('source', 'a', (request, response) => {
       if (request.url !== '/health') seen = request.headers;
       response.end();
     });
-    await world.healthy('source', 1);
-    await world.get('/', headers);
+    await cloud.healthy('source', 1);
+    await cloud.get('/', headers);
     return seen;
   }
 
@@ -287,10 +287,10 @@ describe('the fields that a target sees', () => {
 });
 
 test('rules are tried by priority and path, the default last', async () => {
-  await world.target('source', 'source');
-  await world.target('target', 'target');
-  await Promise.all([world.healthy('source', 1), until(() => world.model.targetGroup('target').targets.size === 1)]);
-  world.model.rules.set('rule', {
+  await cloud.target('source', 'source');
+  await cloud.target('target', 'target');
+  await Promise.all([cloud.healthy('source', 1), until(() => cloud.model.targetGroup('target').targets.size === 1)]);
+  cloud.model.rules.set('rule', {
     arn: 'rule',
     listenerArn: 'listener',
     priority: 'default',
@@ -298,15 +298,15 @@ test('rules are tried by priority and path, the default last', async () => {
     actions: [forward([['source', 1]])],
   });
   const conditions = [{ field: 'path-pattern' as const, values: ['/new/*'] }];
-  world.model.rules.set('first', {
+  cloud.model.rules.set('first', {
     arn: 'first',
     listenerArn: 'listener',
     priority: 5,
     conditions,
     actions: [forward([['target', 1]])],
   });
-  expect((await world.get('/new/page?x=1')).body).toBe('target');
-  expect((await world.get('/old')).body).toBe('source');
+  expect((await cloud.get('/new/page?x=1')).body).toBe('target');
+  expect((await cloud.get('/old')).body).toBe('source');
 });
 
 test.each([
@@ -332,11 +332,11 @@ test.each([
 });
 
 test('a rule on a host is for the requests with that Host', async () => {
-  world.addGroup('source');
-  await world.target('source', 'source');
-  await world.healthy('source', 1);
-  world.setAction(forward([['source', 1]]));
-  world.model.rule('rule').conditions = [{ field: 'host-header', values: ['shop.example.com'] }];
-  const asked = await Promise.all(['shop.example.com', 'other.example.com'].map((host) => world.get('/', { host })));
+  cloud.addGroup('source');
+  await cloud.target('source', 'source');
+  await cloud.healthy('source', 1);
+  cloud.setAction(forward([['source', 1]]));
+  cloud.model.rule('rule').conditions = [{ field: 'host-header', values: ['shop.example.com'] }];
+  const asked = await Promise.all(['shop.example.com', 'other.example.com'].map((host) => cloud.get('/', { host })));
   expect(asked.map(({ status }) => status)).toEqual([200, 503]);
 });

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import type { ForwardedForMode } from '../../../proxy/forwarding/forwarding';
-import { viewOf } from '../../../rehearsal/cloud/application-view';
+import { findView } from '../../../rehearsal/cloud/application-view';
 import { clientAddress } from '../../../rehearsal/processes/loopback';
 import { hopsLine, hopsRows } from '../../../rehearsal/report/hops';
 import { startTestProxy } from '../../proxy/support/proxy-world';
@@ -40,13 +40,13 @@ async function startChain(forwardedFor: ForwardedForMode) {
     forwardedFor,
     upstream: { protocol: 'http', host: '127.0.0.1', port, localAddress: PROXY },
   });
-  const world = await new Fixture().start({ localAddress: BALANCER });
-  later(() => world.stop());
-  world.server.targets.register('source', [{ id: '127.0.0.1', port: proxy.data.port }]);
-  await world.healthy('source', 1);
+  const cloud = await new Fixture().start({ localAddress: BALANCER });
+  later(() => cloud.stop());
+  cloud.server.targets.register('source', [{ id: '127.0.0.1', port: proxy.data.port }]);
+  await cloud.healthy('source', 1);
   return async (trust: number | string[]): Promise<Seen> => {
     app.set('trust proxy', trust);
-    return JSON.parse((await world.get('/', {}, CLIENT)).body) as Seen;
+    return JSON.parse((await cloud.get('/', {}, CLIENT)).body) as Seen;
   };
 }
 
@@ -67,15 +67,15 @@ test.each(['append', 'preserve'] as const)(
   '%s: the report names the hops to trust as Express counts them',
   async (mode) => {
     const ask = await startChain(mode);
-    const { trustedHops } = viewOf(await ask(0), CLIENT, NAMES);
+    const { trustedHops } = findView(await ask(0), CLIENT, NAMES);
     expect((await ask(trustedHops ?? 0)).ip).toBe(CLIENT);
   },
 );
 
 test('the report says whose address is which, once where both sides see the same', () => {
-  const append = viewOf({ connectedFrom: PROXY, forwardedFor: `${CLIENT}, ${BALANCER}` }, CLIENT, NAMES);
-  const preserve = viewOf({ connectedFrom: PROXY, forwardedFor: CLIENT }, CLIENT, NAMES);
-  const removed = viewOf({ connectedFrom: PROXY }, CLIENT, NAMES);
+  const append = findView({ connectedFrom: PROXY, forwardedFor: `${CLIENT}, ${BALANCER}` }, CLIENT, NAMES);
+  const preserve = findView({ connectedFrom: PROXY, forwardedFor: CLIENT }, CLIENT, NAMES);
+  const removed = findView({ connectedFrom: PROXY }, CLIENT, NAMES);
   const behind =
     'X-Forwarded-For: client, load balancer, over a connection of the proxy: trust 2 hops to find the client';
   expect(hopsLine({ source: append, target: append })).toBe(behind);

@@ -1,7 +1,7 @@
 import http2, { Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { Http2Transport } from '../../../rehearsal/traffic/http2-transport';
-import type { HttpAnswer, HttpRequest } from '../../../rehearsal/traffic/transport';
+import type { HttpResponse, HttpRequest } from '../../../rehearsal/traffic/transport';
 import { Fixture, forward, until } from './fixture';
 
 interface Seen {
@@ -10,7 +10,7 @@ interface Seen {
   readonly body: string;
 }
 
-let world: Fixture;
+let cloud: Fixture;
 let seen: Seen[];
 let healthChecks: string[];
 const servers: Http2Server[] = [];
@@ -18,14 +18,14 @@ const transports: Http2Transport[] = [];
 
 beforeEach(async () => {
   [seen, healthChecks] = [[], []];
-  world = new Fixture();
-  world.addGroup('source', { version: 'HTTP2' });
-  world.setAction(forward([['source', 100]], 60));
-  await world.start();
+  cloud = new Fixture();
+  cloud.addGroup('source', { version: 'HTTP2' });
+  cloud.setAction(forward([['source', 100]], 60));
+  await cloud.start();
 });
 afterEach(async () => {
   for (const transport of transports.splice(0)) transport.close();
-  await world.stop();
+  await cloud.stop();
   for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
 });
 
@@ -46,13 +46,13 @@ async function http2Target(health = 200): Promise<void> {
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  world.server.targets.register('source', [{ id: '127.0.0.1', port: (server.address() as AddressInfo).port }]);
+  cloud.server.targets.register('source', [{ id: '127.0.0.1', port: (server.address() as AddressInfo).port }]);
 }
 
-function send(request: HttpRequest): Promise<HttpAnswer> {
+function send(request: HttpRequest): Promise<HttpResponse> {
   const [serverName, authority] = ['shop.example.com', 'shop.example.com'];
   const transport = new Http2Transport(
-    { host: '127.0.0.1', port: world.port, ca: world.certificate.cert, serverName, authority },
+    { host: '127.0.0.1', port: cloud.port, ca: cloud.certificate.cert, serverName, authority },
     () => undefined,
   );
   transports.push(transport);
@@ -61,10 +61,10 @@ function send(request: HttpRequest): Promise<HttpAnswer> {
 
 test('requests reach a group of HTTP/2 in HTTP/2, with their bodies and cookies', async () => {
   await http2Target();
-  await world.healthy('source', 1);
-  const answer = await send({ method: 'POST', path: '/', body: Buffer.alloc(100_000, 'x'), chunked: true });
-  expect([answer.status, answer.body.toString()]).toEqual([200, 'got 100000']);
-  expect(String(answer.headers['set-cookie'])).toContain('AWSALBTG=');
+  await cloud.healthy('source', 1);
+  const response = await send({ method: 'POST', path: '/', body: Buffer.alloc(100_000, 'x'), chunked: true });
+  expect([response.status, response.body.toString()]).toEqual([200, 'got 100000']);
+  expect(String(response.headers['set-cookie'])).toContain('AWSALBTG=');
   await send({ method: 'GET', path: '/' });
   const host = 'shop.example.com';
   expect(seen).toEqual([
@@ -75,17 +75,17 @@ test('requests reach a group of HTTP/2 in HTTP/2, with their bodies and cookies'
 
 test('464 for clients of HTTP/1.1, and their requests reach nobody', async () => {
   await http2Target();
-  await world.healthy('source', 1);
-  const answer = await world.get('/');
-  expect([answer.status, answer.headers.server]).toEqual([464, 'awselb/2.0']);
+  await cloud.healthy('source', 1);
+  const response = await cloud.get('/');
+  expect([response.status, response.headers.server]).toEqual([464, 'awselb/2.0']);
   expect(seen).toEqual([]);
 });
 
 test('no gRPC where the group is one of HTTP/1.1', async () => {
-  world.addGroup('target');
-  world.setAction(forward([['target', 1]]));
-  await world.target('target', 'target');
-  await world.healthy('target', 1);
+  cloud.addGroup('target');
+  cloud.setAction(forward([['target', 1]]));
+  await cloud.target('target', 'target');
+  await cloud.healthy('target', 1);
   const call = { method: 'POST', path: '/', headers: { 'content-type': 'application/grpc' } } as const;
   // To a call the answer is put in the words of gRPC.
   expect((await send({ ...call, body: Buffer.alloc(5) })).headers).toMatchObject({ 'grpc-status': '2' });
@@ -95,22 +95,22 @@ test('no gRPC where the group is one of HTTP/1.1', async () => {
 test('health is asked in HTTP/2: a target without it is unhealthy, and so is one that says so', async () => {
   await http2Target();
   await http2Target(503);
-  await world.target('source', 'of HTTP/1.1');
-  const states = () => [...world.model.targetGroup('source').targets.values()].map(({ state }) => state);
+  await cloud.target('source', 'of HTTP/1.1');
+  const states = () => [...cloud.model.targetGroup('source').targets.values()].map(({ state }) => state);
   await until(() => states().join() === 'healthy,unhealthy,unhealthy');
   expect(new Set(healthChecks)).toEqual(new Set(['2.0 ELB-HealthChecker/2.0']));
-  const [, refusing, without] = [...world.model.targetGroup('source').targets.values()];
-  expect(refusing?.reason?.code).toBe('Target.ResponseCodeMismatch');
+  const [, rejecting, without] = [...cloud.model.targetGroup('source').targets.values()];
+  expect(rejecting?.reason?.code).toBe('Target.ResponseCodeMismatch');
   expect(without?.reason?.code).toBe('Target.FailedHealthChecks');
 });
 
 test('a target that accepts and says nothing is late', async () => {
-  world.addGroup('source', { version: 'HTTP2', check: { timeoutSeconds: 0.1 } });
+  cloud.addGroup('source', { version: 'HTTP2', check: { timeoutSeconds: 0.1 } });
   const server = http2.createServer(() => undefined);
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  world.server.targets.register('source', [{ id: '127.0.0.1', port: (server.address() as AddressInfo).port }]);
-  const target = () => [...world.model.targetGroup('source').targets.values()][0];
+  cloud.server.targets.register('source', [{ id: '127.0.0.1', port: (server.address() as AddressInfo).port }]);
+  const target = () => [...cloud.model.targetGroup('source').targets.values()][0];
   await until(() => target()?.state === 'unhealthy');
   expect(target()?.reason?.code).toBe('Target.Timeout');
 });

@@ -1,16 +1,16 @@
-import { StandingStack, group, listener, migration, rule, stackOf } from './running-stack';
+import { RunningStack, group, listener, migration, rule, findStack } from './running-stack';
 
 const FAILED = { Status: 'FAILED', Reason: 'held' };
 const second = (properties: object = {}) => migration({ Second: rule(properties) });
 
 test('the same template again changes nothing, asks nobody and says so', async () => {
-  const stack = new StandingStack(migration());
+  const stack = new RunningStack(migration());
   expect(await stack.deploy(migration())).toEqual({ status: 'UPDATE_COMPLETE', applied: [], passedOver: [] });
   expect(stack.events).toEqual([]);
 });
 
 test('what is gone from the template is deleted at the end, and made again when it is there again', async () => {
-  const stack = new StandingStack(second());
+  const stack = new RunningStack(second());
   expect(await stack.deploy(migration({ Rule: rule({ Priority: 2 }) }))).toMatchObject({
     status: 'UPDATE_COMPLETE',
     applied: ["'Rule' (Custom::DrainshiftWeightedRule)", "'Second' (Custom::DrainshiftWeightedRule)"],
@@ -25,34 +25,34 @@ test('one whose condition does not hold any more is gone, too', async () => {
     Conditions: { Big: { 'Fn::Equals': [{ Ref: 'Size' }, 'big'] } },
     Resources: migration({ Second: rule({}, { Condition: 'Big' }), Rule: rule({ Size: { Ref: 'Size' } }) }),
   });
-  const stack = new StandingStack(conditional('big'));
+  const stack = new RunningStack(conditional('big'));
   expect(await stack.deploy(conditional('small'))).toMatchObject({ status: 'UPDATE_COMPLETE' });
   expect(stack.asked).toEqual(['Update Rule', 'Delete Second']);
 });
 
 test('a failure deletes what was new at the end; the next attempt makes it', async () => {
-  const stack = new StandingStack(migration());
-  stack.answer = ({ LogicalResourceId }) => (LogicalResourceId === 'Third' ? FAILED : {});
+  const stack = new RunningStack(migration());
+  stack.response = ({ LogicalResourceId }) => (LogicalResourceId === 'Third' ? FAILED : {});
   const next = migration({ Second: rule(), Third: rule(), Rule: rule({ Priority: 2 }) });
   expect(await stack.deploy(next)).toMatchObject({ status: 'UPDATE_ROLLBACK_COMPLETE', applied: [] });
   expect(stack.asked.slice(-3)).toEqual(['Update Rule', 'Delete Third', 'Delete Second']);
-  stack.answer = () => ({});
+  stack.response = () => ({});
   stack.events.length = 0;
   expect(await stack.deploy(next)).toMatchObject({ status: 'UPDATE_COMPLETE' });
   expect(stack.asked.sort()).toEqual(['Create Second', 'Create Third', 'Update Rule']);
 });
 
 test('what never answered to its creation is deleted by a made-up id: it may be there', async () => {
-  const stack = new StandingStack(migration());
-  stack.answer = ({ RequestType }) => (RequestType === 'Create' ? undefined : {});
+  const stack = new RunningStack(migration());
+  stack.response = ({ RequestType }) => (RequestType === 'Create' ? undefined : {});
   expect(await stack.deploy(second())).toMatchObject({ status: 'UPDATE_ROLLBACK_COMPLETE' });
   expect(stack.asked).toEqual(['Create Second', 'Delete Second']);
   expect(stack.events[1]?.PhysicalResourceId).toMatch(/^Shop-Second-[0-9A-F]{12}$/);
 });
 
 test('what failed to be updated gets an update with old and new swapped', async () => {
-  const stack = new StandingStack(migration());
-  stack.answer = ({ ResourceProperties }) => (ResourceProperties.Priority === '2' ? FAILED : {});
+  const stack = new RunningStack(migration());
+  stack.response = ({ ResourceProperties }) => (ResourceProperties.Priority === '2' ? FAILED : {});
   const deployed = await stack.deploy(migration({ Rule: rule({ Priority: 2 }) }));
   expect(deployed).toMatchObject({
     status: 'UPDATE_ROLLBACK_COMPLETE',
@@ -64,8 +64,8 @@ test('what failed to be updated gets an update with old and new swapped', async 
 });
 
 test('another physical id is another thing: the former one is deleted once nothing goes back any more', async () => {
-  const stack = new StandingStack(second());
-  stack.answer = ({ LogicalResourceId }) => ({ PhysicalResourceId: `${LogicalResourceId}-2` });
+  const stack = new RunningStack(second());
+  stack.response = ({ LogicalResourceId }) => ({ PhysicalResourceId: `${LogicalResourceId}-2` });
   const next = migration({ Rule: rule({ Priority: 2 }), Second: rule({ Of: { Ref: 'Rule' } }) });
   await stack.deploy(next);
   expect(stack.asked).toEqual(['Update Rule', 'Update Second', 'Delete Rule', 'Delete Second']);
@@ -74,8 +74,8 @@ test('another physical id is another thing: the former one is deleted once nothi
 });
 
 test('a deletion that fails is said, and the update stands', async () => {
-  const stack = new StandingStack(second());
-  stack.answer = () => FAILED;
+  const stack = new RunningStack(second());
+  stack.response = () => FAILED;
   expect(await stack.deploy(migration())).toMatchObject({
     status: 'UPDATE_COMPLETE',
     reason: "'Second' (Custom::DrainshiftWeightedRule) must be deleted, got FAILED: held",
@@ -83,23 +83,23 @@ test('a deletion that fails is said, and the update stands', async () => {
 });
 
 test('a rollback that fails ends every further update', async () => {
-  const stack = new StandingStack(migration());
-  stack.answer = () => FAILED;
+  const stack = new RunningStack(migration());
+  stack.response = () => FAILED;
   const next = migration({ Rule: rule({ Priority: 2 }) });
   expect(await stack.deploy(next)).toMatchObject({ status: 'UPDATE_ROLLBACK_FAILED' });
   await expect(stack.deploy(next)).rejects.toThrow('must be complete to be redeployed, got UPDATE_ROLLBACK_FAILED');
 });
 
 test('one redeploy at a time', async () => {
-  const stack = new StandingStack(migration());
+  const stack = new RunningStack(migration());
   const first = stack.deploy(migration({ Rule: rule({ Priority: 2 }) }));
   await expect(stack.deploy(migration())).rejects.toThrow('must be complete to be redeployed, got UPDATE_IN_PROGRESS');
   expect(await first).toMatchObject({ status: 'UPDATE_COMPLETE' });
 });
 
 test('attributes that a failed update has set are gone again', async () => {
-  const stack = new StandingStack(migration());
-  stack.answer = ({ ResourceProperties }) => (ResourceProperties.Priority === '2' ? FAILED : {});
+  const stack = new RunningStack(migration());
+  stack.response = ({ ResourceProperties }) => (ResourceProperties.Priority === '2' ? FAILED : {});
   const attributes = [{ Key: 'deregistration_delay.timeout_seconds', Value: '60' }];
   const changed = { SourceGroup: group({ TargetGroupAttributes: attributes }), Rule: rule({ Priority: 2 }) };
   expect(await stack.deploy(migration(changed))).toMatchObject({ status: 'UPDATE_ROLLBACK_COMPLETE' });
@@ -118,7 +118,7 @@ const plainRule = (Actions: unknown, ListenerArn = 'Listener') => ({
 });
 
 test('what refers to something new that is not followed is said with it, and fails nothing', async () => {
-  const stack = new StandingStack(migration());
+  const stack = new RunningStack(migration());
   const next = migration({
     Group: group(),
     OnGroup: plainRule(forward('Group')),
@@ -143,7 +143,7 @@ test.each([
   ['a custom resource that is not run', { Type: 'Custom::Other', Properties: { A: 1 } }],
   ['an alarm that goes', undefined],
 ])('%s is said to stay as it is', async (_, Thing) => {
-  const stack = new StandingStack(
+  const stack = new RunningStack(
     migration({ Thing: Thing ? { Type: Thing.Type } : { Type: 'AWS::CloudWatch::Alarm' } }),
   );
   expect(await stack.deploy(migration({ Thing }))).toMatchObject({
@@ -171,15 +171,15 @@ describe('a group of a side that would be another one', () => {
   ];
 
   test.each(next)('%s: the guard is asked, and what it refuses is rolled back', async (_, changed) => {
-    const stack = new StandingStack(migration({ Guard: guard }));
+    const stack = new RunningStack(migration({ Guard: guard }));
     const present = stack.ref('SourceGroup');
-    stack.answer = ({ ResourceProperties }) => (ResourceProperties.SourceGroupArn === present ? {} : FAILED);
+    stack.response = ({ ResourceProperties }) => (ResourceProperties.SourceGroupArn === present ? {} : FAILED);
     expect(await stack.deploy(changed)).toMatchObject({ status: 'UPDATE_ROLLBACK_COMPLETE' });
     expect(stack.asked).toEqual(['Update Guard', 'Update Guard']);
   });
 
   test.each(next)('%s: when it may go, the standing one goes on in its place, and that is said', async (_, changed) => {
-    const stack = new StandingStack(migration({ Guard: guard }));
+    const stack = new RunningStack(migration({ Guard: guard }));
     const present = stack.ref('SourceGroup');
     const { status, passedOver } = await stack.deploy(changed);
     expect([status, passedOver.join()]).toEqual(['UPDATE_COMPLETE', expect.stringContaining('TargetGroup')]);
@@ -225,8 +225,8 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   await expect(attempt()).rejects.toThrow(message);
 });
 
-async function deploy(...next: Parameters<typeof stackOf>): Promise<void> {
-  const stack = new StandingStack(migration());
+async function deploy(...next: Parameters<typeof findStack>): Promise<void> {
+  const stack = new RunningStack(migration());
   try {
     await stack.deploy(...next);
   } finally {

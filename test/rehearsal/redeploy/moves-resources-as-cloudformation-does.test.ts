@@ -49,7 +49,7 @@ function template(over: Record<string, Properties> = {}, without: readonly strin
   );
 }
 
-const resourcesOf = (Resources_: Template['Resources']) =>
+const listResources = (Resources_: Template['Resources']) =>
   new Resources({
     name: 'Shop',
     region: 'us-east-1',
@@ -61,51 +61,51 @@ const resourcesOf = (Resources_: Template['Resources']) =>
 
 /** Brings one resource of a standing load balancer from the plain template to a changed one. */
 function move(live: ElbModel, name: string, next: Template['Resources'], before = template()): Moved | undefined {
-  const [from, to] = [resourcesOf(before), resourcesOf(next)].map((resources) => resources.find(name));
+  const [from, to] = [listResources(before), listResources(next)].map((resources) => resources.find(name));
   const type = (to ?? from)?.type ?? '';
-  return ELB_MOVES[type]?.({ logicalId: name, type, from, to, live, wanted: buildElb(resourcesOf(next)) });
+  return ELB_MOVES[type]?.({ logicalId: name, type, from, to, live, wanted: buildElb(listResources(next)) });
 }
 
-const standing = (of = template()) => buildElb(resourcesOf(of));
+const running = (of = template()) => buildElb(listResources(of));
 const only = <T>(things: ReadonlyMap<string, T>): T => [...things.values()][0] as T;
-const ruleOf = (live: ElbModel) => [...live.rules.values()].find(({ priority }) => priority !== 'default');
-const weightsOf = (live: ElbModel) =>
-  ruleOf(live)?.actions.flatMap((action) =>
+const findRule = (live: ElbModel) => [...live.rules.values()].find(({ priority }) => priority !== 'default');
+const findWeights = (live: ElbModel) =>
+  findRule(live)?.actions.flatMap((action) =>
     action.type === 'forward' ? action.forward.targetGroups.map(({ weight }) => weight) : [],
   );
 
 function shift(live: ElbModel, ...weights: number[]): void {
   const targetGroups = [...live.targetGroups.keys()].map((arn, index) => ({ arn, weight: weights[index] ?? 0 }));
   const stickiness = { enabled: false, durationSeconds: 0 };
-  replaceActions(live, ruleOf(live)?.arn ?? '', [{ type: 'forward', forward: { targetGroups, stickiness } }]);
+  replaceActions(live, findRule(live)?.arn ?? '', [{ type: 'forward', forward: { targetGroups, stickiness } }]);
 }
 
 test("a plain rule that changed in anything is written whole: with the template's weights, whatever was shifted", () => {
-  const live = standing();
+  const live = running();
   shift(live, 10, 90);
   expect(move(live, 'Rule', template({ Rule: { Priority: 20 } }))).toBe('applied');
-  expect([ruleOf(live)?.priority, weightsOf(live)]).toEqual([20, [100, 0]]);
+  expect([findRule(live)?.priority, findWeights(live)]).toEqual([20, [100, 0]]);
 });
 
 test('a change of its listener leaves a rule as it was shifted', () => {
-  const live = standing();
+  const live = running();
   shift(live, 10, 90);
   const next = template({ Listener: { Certificates: [{ CertificateArn: 'arn:second' }], SslPolicy: 'TLS13' } });
   expect(move(live, 'Listener', next)).toBe('applied');
   expect(only(live.listeners)).toMatchObject({ certificateArns: ['arn:second'], sslPolicy: 'TLS13' });
-  expect(weightsOf(live)).toEqual([10, 90]);
+  expect(findWeights(live)).toEqual([10, 90]);
 });
 
 test('rules come and go', () => {
-  const live = standing();
+  const live = running();
   expect(move(live, 'Rule', template({}, ['Rule']))).toBe('applied');
-  expect(ruleOf(live)).toBeUndefined();
+  expect(findRule(live)).toBeUndefined();
   expect(move(live, 'Rule', template(), template({}, ['Rule']))).toBe('applied');
-  expect(weightsOf(live)).toEqual([100, 0]);
+  expect(findWeights(live)).toEqual([100, 0]);
 });
 
 test('what the service refuses is thrown, and nothing of it is done', () => {
-  const live = standing();
+  const live = running();
   const sticky = { TargetGroupAttributes: [{ Key: 'stickiness.enabled', Value: 'true' }] };
   // The next template has no such rule any more, but the standing one is there until the end.
   const wanted = template({ Group0: sticky }, ['Rule']);
@@ -114,7 +114,7 @@ test('what the service refuses is thrown, and nothing of it is done', () => {
 });
 
 test('attributes and health checks of a target group are changed in place', () => {
-  const live = standing();
+  const live = running();
   const TargetGroupAttributes = [{ Key: 'deregistration_delay.timeout_seconds', Value: '60' }];
   expect(move(live, 'Group0', template({ Group0: { TargetGroupAttributes, HealthCheckPath: '/ok' } }))).toBe('applied');
   const group = only(live.targetGroups);
@@ -123,7 +123,7 @@ test('attributes and health checks of a target group are changed in place', () =
 });
 
 test('attributes of the load balancer are, too', () => {
-  const live = standing();
+  const live = running();
   const LoadBalancerAttributes = [{ Key: 'routing.http.preserve_host_header.enabled', Value: 'true' }];
   expect(move(live, 'Balancer', template({ Balancer: { LoadBalancerAttributes } }))).toBe('applied');
   expect(only(live.loadBalancers).attributes.get('routing.http.preserve_host_header.enabled')).toBe('true');
@@ -143,5 +143,5 @@ test.each<[string, string, Properties]>([
     { LoadBalancerAttributes: [{ Key: 'idle_timeout.timeout_seconds', Value: '9' }] },
   ],
 ])('%s is told to stay as it is', (_, name, over) => {
-  expect(move(standing(), name, template({ [name]: over }))).toBe('passedOver');
+  expect(move(running(), name, template({ [name]: over }))).toBe('passedOver');
 });

@@ -4,9 +4,9 @@ import { readAssembly } from '../../../rehearsal/template/assembly/read';
 import { readBackWeights } from '../../../rehearsal/run/read-back';
 import { cutOver } from '../../../rehearsal/run/cut-over';
 import { RehearsalOptions, standUp } from '../../../rehearsal/run/rehearse';
-import type { Picture } from '../../../rehearsal/report/evidence';
+import type { Report } from '../../../rehearsal/report/evidence';
 import { redeploy } from '../../../rehearsal/redeploy/redeploy';
-import type { Standing } from '../../../rehearsal/cloud/running-rehearsal';
+import type { RunningRehearsal } from '../../../rehearsal/cloud/running-rehearsal';
 import { nothingLost } from '../../../rehearsal/traffic/tally';
 import { until } from '../../../rehearsal/processes/waiting';
 import { changedApp } from '../changed-app';
@@ -18,10 +18,10 @@ const never = new AbortController().signal;
 
 let folder: string;
 let app: string;
-let standing: Standing;
-let cutover: Promise<Picture>;
+let running: RunningRehearsal;
+let cutover: Promise<Report>;
 const steps: string[] = [];
-const screen = { isLive: false, step: (text: string) => void steps.push(text), progress: () => undefined };
+const reporter = { isLive: false, step: (text: string) => void steps.push(text), progress: () => undefined };
 
 beforeAll(async () => {
   folder = temporaryFolder();
@@ -31,8 +31,8 @@ beforeAll(async () => {
       if (type === 'AWS::ElasticLoadBalancingV2::Listener') properties.Certificates = [{ CertificateArn: CERTIFICATE }];
     }),
   );
-  standing = await standUp(options, screen, never);
-  cutover = cutOver(standing, options, screen, never);
+  running = await standUp(options, reporter, never);
+  cutover = cutOver(running, options, reporter, never);
   // A failure is seen where it is waited for.
   const failed = cutover.then(() => undefined).catch((error: Error) => error);
   await Promise.race([
@@ -41,7 +41,7 @@ beforeAll(async () => {
   ]);
 }, 180_000);
 afterAll(async () => {
-  await standing?.stop();
+  await running?.stop();
   await cutover?.catch(() => undefined);
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);
@@ -78,21 +78,21 @@ const changedStickiness = () =>
 
 /** Those of the listeners with TLS. */
 function certificates(): (string | undefined)[] {
-  const listeners = [...standing.world.blueprint.elb.listeners.values()];
+  const listeners = [...running.cloud.model.elb.listeners.values()];
   return listeners.filter(({ protocol }) => protocol === 'HTTPS').map(({ certificateArns }) => certificateArns[0]);
 }
 
 function liveRule() {
-  const { elb, wiring } = standing.world.blueprint;
-  const [action] = elb.rule(wiring.weightedRuleArn).actions;
+  const { elb, config } = running.cloud.model;
+  const [action] = elb.rule(config.weightedRuleArn).actions;
   if (action?.type !== 'forward') throw new Error('the weighted rule must forward');
   return action.forward;
 }
 
 test('the rule was created by its own function, and everything refers to it by the ARN that it has there', () => {
-  const { elb, wiring } = standing.world.blueprint;
-  expect(elb.rule(wiring.weightedRuleArn)).toMatchObject({ priority: 1000, listenerArn: wiring.weightedListenerArn });
-  expect(elb.tags.get(wiring.weightedRuleArn)).toMatchObject({ 'drainshift:stack-id': standing.world.stack.id });
+  const { elb, config } = running.cloud.model;
+  expect(elb.rule(config.weightedRuleArn)).toMatchObject({ priority: 1000, listenerArn: config.weightedListenerArn });
+  expect(elb.tags.get(config.weightedRuleArn)).toMatchObject({ 'drainshift:stack-id': running.cloud.stack.id });
 });
 
 test('another certificate in the first bake: the listeners have it, and the weights stay', () => {
@@ -109,24 +109,24 @@ test('an unrelated change, of the functions themselves, touches neither the rule
       Object.assign((properties.Environment as { Variables: object } | undefined)?.Variables ?? {}, { NEW: '1' });
     if (type === 'AWS::Logs::LogGroup') properties.RetentionInDays = 1;
   });
-  const redeployed = await redeploy(standing.world, readAssembly(other));
+  const redeployed = await redeploy(running.cloud, readAssembly(other));
   expect(redeployed).toMatchObject({ status: 'UPDATE_COMPLETE', passedOver: [] });
   expect(redeployed.applied.join()).toContain('(AWS::Lambda::Function)');
   expect(redeployed.applied.join()).not.toContain('Custom::');
   expect(liveRule()).toEqual(before);
-  expect(await readBackWeights(standing.world)).toEqual(HALF);
+  expect(await readBackWeights(running.cloud)).toEqual(HALF);
 }, 60_000);
 
 test('another stickiness is refused while the lock is held, and everything is put back', async () => {
   const before = { rule: liveRule(), certificates: certificates() };
-  const redeployed = await redeploy(standing.world, readAssembly(changedStickiness()));
-  const [execution] = [...standing.world.states.executions.values()];
+  const redeployed = await redeploy(running.cloud, readAssembly(changedStickiness()));
+  const [execution] = [...running.cloud.states.executions.values()];
   expect(redeployed.status).toBe('UPDATE_ROLLBACK_COMPLETE');
   expect(redeployed.reason).toContain(`held by '${execution?.name}'`);
   expect(redeployed.applied).toEqual([]);
-  expect(standing.world.stack.description).toMatchObject({ status: 'UPDATE_ROLLBACK_COMPLETE' });
+  expect(running.cloud.stack.description).toMatchObject({ status: 'UPDATE_ROLLBACK_COMPLETE' });
   expect({ rule: liveRule(), certificates: certificates() }).toEqual(before);
-  expect(await readBackWeights(standing.world)).toEqual(HALF);
+  expect(await readBackWeights(running.cloud)).toEqual(HALF);
 }, 60_000);
 
 /** With everything that it guards, and without itself. */
@@ -144,7 +144,7 @@ test('another target group for a side that serves is refused by the guard of the
   const other = changedApp(app, 'group', (type, properties) => {
     if (type === 'AWS::ElasticLoadBalancingV2::TargetGroup') properties.Name = 'other';
   });
-  expect(await redeploy(standing.world, readAssembly(other))).toMatchObject({
+  expect(await redeploy(running.cloud, readAssembly(other))).toMatchObject({
     status: 'UPDATE_ROLLBACK_COMPLETE',
     reason: expect.stringContaining('must have no weight on a group that is replaced') as string,
   });
@@ -152,24 +152,24 @@ test('another target group for a side that serves is refused by the guard of the
 }, 60_000);
 
 test('the guard of the deletion does not go while the lock is held', async () => {
-  expect(await redeploy(standing.world, readAssembly(withoutGuard()))).toMatchObject({
+  expect(await redeploy(running.cloud, readAssembly(withoutGuard()))).toMatchObject({
     status: 'UPDATE_COMPLETE',
     reason: expect.stringContaining('must not be deleted while the lock is held') as string,
   });
 }, 60_000);
 
 test('the cutover goes on and completes, and nothing is lost', async () => {
-  const { world } = standing;
-  const [execution] = [...world.states.executions.values()];
-  const { name: stack, region } = world.blueprint.stack;
+  const { cloud } = running;
+  const [execution] = [...cloud.states.executions.values()];
+  const { name: stack, region } = cloud.model.stack;
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.endpoint.url,
+    AWS_ENDPOINT_URL: cloud.endpoint.url,
     AWS_ACCESS_KEY_ID: 'ANN',
     AWS_SECRET_ACCESS_KEY: 'none',
   });
   const where = ['--stack', stack, '--region', region, '--execution', execution?.name ?? '', '--gate', 'lastStage'];
-  const answered = await run(['approve', ...where]);
-  expect(answered).toMatchObject({ code: 0 });
+  const responded = await run(['approve', ...where]);
+  expect(responded).toMatchObject({ code: 0 });
   const { evidence } = await cutover;
   expect(evidence.traffic.failures).toEqual([]);
   expect(evidence).toMatchObject({ outcome: 'completed', finalWeights: { source: 0, target: 100 } });
@@ -186,10 +186,10 @@ test('the cutover goes on and completes, and nothing is lost', async () => {
 }, 120_000);
 
 test('afterwards the other stickiness is taken, with the weights that the cutover has left', async () => {
-  expect(await redeploy(standing.world, readAssembly(join(folder, 'stickiness')))).toMatchObject({
+  expect(await redeploy(running.cloud, readAssembly(join(folder, 'stickiness')))).toMatchObject({
     status: 'UPDATE_COMPLETE',
   });
   expect(liveRule().stickiness).toEqual({ enabled: true, durationSeconds: 7200 });
   expect(new Set(certificates())).toEqual(new Set(['arn:third']));
-  expect(await readBackWeights(standing.world)).toEqual({ source: 0, target: 100 });
+  expect(await readBackWeights(running.cloud)).toEqual({ source: 0, target: 100 });
 }, 60_000);

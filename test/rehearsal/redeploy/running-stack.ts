@@ -1,11 +1,11 @@
-import type { CutoverWiring } from '../../../core/cutover/cutover-config';
+import type { CutoverConfig } from '../../../core/cutover/cutover-config';
 import type { Stack, Template } from '../../../rehearsal/template/assembly/template';
-import { Blueprint, readBlueprint } from '../../../rehearsal/template/model/stack-model';
+import { StackModel, readStackModel } from '../../../rehearsal/template/model/stack-model';
 import { CustomResources } from '../../../rehearsal/stack/custom-resources';
 import { redeploy } from '../../../rehearsal/redeploy/redeploy';
 import { Redeployed } from '../../../rehearsal/redeploy/redeployed';
 import { StackRecord } from '../../../rehearsal/stack/stack-record';
-import type { World } from '../../../rehearsal/cloud/local-cloud';
+import type { LocalCloud } from '../../../rehearsal/cloud/local-cloud';
 
 const ELB = 'AWS::ElasticLoadBalancingV2';
 
@@ -21,7 +21,7 @@ export interface Event {
   readonly OldResourceProperties?: Readonly<Record<string, unknown>>;
 }
 
-type Answer = { readonly Status: string; readonly Reason?: string; readonly PhysicalResourceId?: string };
+type Response = { readonly Status: string; readonly Reason?: string; readonly PhysicalResourceId?: string };
 
 export const rule = (properties: object = {}, more: Partial<Resource> = {}): Resource => ({
   Type: 'Custom::DrainshiftWeightedRule',
@@ -45,7 +45,7 @@ export const listener = (properties: object = {}): Resource => ({
   },
 });
 
-const wiring = (groups: Readonly<Record<'source' | 'target', string>>): Partial<CutoverWiring> => ({
+const config = (groups: Readonly<Record<'source' | 'target', string>>): Partial<CutoverConfig> => ({
   loadBalancerArn: '${Balancer}',
   weightedListenerArn: '${Listener}',
   weightedRuleArn: '${Rule}',
@@ -80,7 +80,7 @@ export function migration(
         Code: { S3Key: 'abc.zip' },
         Handler: 'index.lock',
         Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
-        Environment: { Variables: { DRAINSHIFT_WIRING: { 'Fn::Sub': JSON.stringify(wiring(groups)) } } },
+        Environment: { Variables: { DRAINSHIFT_WIRING: { 'Fn::Sub': JSON.stringify(config(groups)) } } },
       },
     },
     Machine: {
@@ -93,7 +93,7 @@ export function migration(
   return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, Resource] => entry[1] !== undefined));
 }
 
-export const stackOf = (template: Template | Resources, over: Partial<Stack> = {}): Stack => ({
+export const findStack = (template: Template | Resources, over: Partial<Stack> = {}): Stack => ({
   name: 'Shop',
   region: 'us-east-1',
   account: '123456789012',
@@ -104,27 +104,27 @@ export const stackOf = (template: Template | Resources, over: Partial<Stack> = {
 });
 
 /** A standing stack whose functions are this test. */
-export class StandingStack {
+export class RunningStack {
   readonly events: Event[] = [];
   /** How the function answers: with success, and the id that there is, unless set. */
-  answer: (event: Event) => Partial<Answer> | undefined = () => ({});
-  private blueprint: Blueprint;
+  response: (event: Event) => Partial<Response> | undefined = () => ({});
+  private model: StackModel;
   private readonly record: StackRecord;
-  private readonly world: World;
+  private readonly cloud: LocalCloud;
 
   constructor(template: Template | Resources) {
-    this.blueprint = readBlueprint([stackOf(template)]);
-    const identities = this.blueprint.customResources.map(
+    this.model = readStackModel([findStack(template)]);
+    const identities = this.model.customResources.map(
       ({ logicalId }) => [logicalId, { ref: `${logicalId}-1`, attributes: {} }] as const,
     );
-    this.blueprint = readBlueprint([this.blueprint.stack], undefined, { identities: new Map(identities) });
-    this.record = new StackRecord(this.blueprint.resources);
+    this.model = readStackModel([this.model.stack], undefined, { identities: new Map(identities) });
+    this.record = new StackRecord(this.model.resources);
     this.record.settle('CREATE_COMPLETE');
-    this.world = this.standIn();
+    this.cloud = this.standIn();
   }
 
   get live() {
-    return this.blueprint.elb;
+    return this.model.elb;
   }
 
   get description() {
@@ -132,7 +132,7 @@ export class StandingStack {
   }
 
   ref(logicalId: string): string {
-    return this.blueprint.resources.find(logicalId)?.identity.ref ?? '';
+    return this.model.resources.find(logicalId)?.identity.ref ?? '';
   }
 
   /** `Update Rule`, in their order. */
@@ -141,37 +141,37 @@ export class StandingStack {
   }
 
   deploy(template: Template | Resources, over: Partial<Stack> = {}): Promise<Redeployed> {
-    return redeploy(this.world, [stackOf(template, over)]);
+    return redeploy(this.cloud, [findStack(template, over)]);
   }
 
   /** As much of a world as a redeploy touches. */
-  private standIn(): World {
-    const blueprint = () => this.blueprint;
-    const adopt = (next: Blueprint) => {
-      this.blueprint = next;
+  private standIn(): LocalCloud {
+    const model = () => this.model;
+    const adopt = (next: StackModel) => {
+      this.model = next;
       this.record.adopt(next.resources);
     };
-    const world = {
-      get blueprint() {
-        return blueprint();
+    const cloud = {
+      get model() {
+        return model();
       },
       adopt,
-      rights: this.blueprint.rights,
+      rights: this.model.rights,
       stack: this.record,
       functions: { put: () => undefined },
       states: { add: () => undefined },
       customResources: new CustomResources(this.record.id, (_, event) => this.call(event as AskedEvent)),
     };
-    return world as unknown as World;
+    return cloud as unknown as LocalCloud;
   }
 
   private async call({ ResponseURL, ...event }: AskedEvent): Promise<void> {
     this.events.push(event);
-    const said = this.answer(event);
+    const said = this.response(event);
     if (!said) return;
     const { StackId, RequestId, LogicalResourceId, PhysicalResourceId = `${LogicalResourceId}-1` } = event;
-    const answer = { Status: 'SUCCESS', PhysicalResourceId, StackId, RequestId, LogicalResourceId, ...said };
-    await fetch(ResponseURL, { method: 'PUT', body: JSON.stringify(answer) });
+    const response = { Status: 'SUCCESS', PhysicalResourceId, StackId, RequestId, LogicalResourceId, ...said };
+    await fetch(ResponseURL, { method: 'PUT', body: JSON.stringify(response) });
   }
 }
 

@@ -1,6 +1,6 @@
 import { parsePlan } from '../../../core/plan/plan';
 import { RehearsalEvidence, rehearsalEvidence, withoutEvidence } from '../../../rehearsal/report/evidence';
-import { exitCodeOf } from '../../../rehearsal/report/exit-code';
+import { chooseExitCode } from '../../../rehearsal/report/exit-code';
 import { htmlReport } from '../../../rehearsal/report/html';
 import { Progress } from '../../../rehearsal/progress/progress';
 import { Sample } from '../../../rehearsal/progress/samples';
@@ -126,7 +126,7 @@ const sample = (atMs: number, source: number, target: number): Sample => ({
   stage: 1,
   stages: 4,
   weights: { source: 90, target: 10 },
-  answers: { source, target },
+  responses: { source, target },
   wrong: 0,
   live: { source: { ...none, websocket: 5 }, target: none },
   draining: false,
@@ -177,7 +177,7 @@ test("what a user's own clients lost is lost, and said in the headline, the summ
   const page = htmlReport({ evidence: lossy, samples: [] });
   expect(page).toContain('<span class="pill bad">1 of 1,203 requests of your own clients failed</span>');
   expect(page).toContain('GET /&lt;b&gt; got 502');
-  expect([exitCodeOf(evidence({ ownClients })), exitCodeOf(lossy)]).toEqual([0, 4]);
+  expect([chooseExitCode(evidence({ ownClients })), chooseExitCode(lossy)]).toEqual([0, 4]);
 });
 
 /** What is known of an execution that was stopped by hand, without an error and without a cause. */
@@ -203,9 +203,9 @@ test('a stopped execution is told by what the load balancer was told, and by wha
   );
   const restored = { outcome: 'restored', status: 'ABORTED', calls: 1, seconds: 36 } as const;
   const back = { ...rehearsal, weights: [...way, change(100, 0)], recovery: restored };
-  const told = summarize(evidence({ ...lost, outcome: 'rolled-back', rehearsal: back }));
-  expect(told).toContain('100/0 → 50/50 → 100/0');
-  expect(told).toContain('recover put back what was left, 1 call, 36.0 s after its end');
+  const notified = summarize(evidence({ ...lost, outcome: 'rolled-back', rehearsal: back }));
+  expect(notified).toContain('100/0 → 50/50 → 100/0');
+  expect(notified).toContain('recover put back what was left, 1 call, 36.0 s after its end');
 });
 
 test('that no weight was changed is said of the weights, not of an evidence without stages', () => {
@@ -228,22 +228,22 @@ test('a rollback tells its reason, and the time from the first bad answer to the
   const rolledBack = rehearsalEvidence(
     { ...evidence(), outcome: 'rolled-back', rollback, failure: { code: 'BreakerTripped', message: 'too many' } },
     {
-      traffic: { ...traffic, firstBadAnswerAt: '2026-01-01T00:00:08.000Z' },
+      traffic: { ...traffic, firstBadResponseAt: '2026-01-01T00:00:08.000Z' },
       finalWeights: { source: 100, target: 0 },
       rehearsal: evidence().rehearsal,
     },
   );
   expect(rolledBack.rollback).toEqual({
     ...rollback,
-    firstBadAnswerAt: '2026-01-01T00:00:08.000Z',
-    secondsFromFirstBadAnswer: 4.5,
+    firstBadResponseAt: '2026-01-01T00:00:08.000Z',
+    secondsFromFirstBadResponse: 4.5,
   });
   expect(summarize(rolledBack)).toContain('because    BreakerTripped: too many');
   expect(summarize(rolledBack)).toContain('restored 4.5 s after the first bad answer');
 });
 
 const samples = [0, 500, 1000, 1500, 2000].map((ms) => sample(Date.parse(T0) + ms, ms / 10, ms / 100));
-const pageOf = (over: Partial<RehearsalEvidence> = {}, seen?: TrafficTally) =>
+const findPage = (over: Partial<RehearsalEvidence> = {}, seen?: TrafficTally) =>
   htmlReport({ evidence: evidence(over, seen), samples });
 
 /** Everything that an assembly, a plan or a backend can write into a report. */
@@ -266,7 +266,7 @@ test('the page fetches nothing, and no text of a template, a plan or a header be
     },
   };
   const seen = { ...traffic, failures: [HOSTILE] };
-  const page = pageOf(hostile, seen);
+  const page = findPage(hostile, seen);
   expect(page).not.toMatch(
     /<script|<link|src=|href=|<[^>]*alert|[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/,
   );
@@ -276,8 +276,8 @@ test('the page fetches nothing, and no text of a template, a plan or a header be
 
 test('the page is green only where nothing was lost, whatever the outcome', () => {
   const failed = { ...traffic, http: { ...traffic.http, ok: 8041, failed: 3 }, failures: ['12:00 echo: got 502'] };
-  expect(pageOf({ outcome: 'rolled-back' })).toMatch(/class="pill good">nothing lost of what was tried</);
-  const lossy = pageOf({ outcome: 'completed' }, failed);
+  expect(findPage({ outcome: 'rolled-back' })).toMatch(/class="pill good">nothing lost of what was tried</);
+  const lossy = findPage({ outcome: 'completed' }, failed);
   expect(lossy).not.toContain('pill good');
   expect(lossy).toContain('<span class="pill bad">3 of 8,044 requests failed</span>');
   expect(lossy).toContain('<span class="pill unsure">not tried: gRPC</span>');
@@ -288,7 +288,7 @@ test('the page says what was run, when and how to run it again, and shows no raw
   const { rehearsal } = evidence();
   const detail = { active: { http: 3, websocket: 5 }, weights: { source: 90, target: 10 }, limitSeconds: 300 };
   const timeline = [{ at: '2026-01-01T00:00:01.500Z', state: 'Drain', detail }];
-  const page = pageOf({ timeline, rehearsal: { ...rehearsal, fault: 'alarm' } });
+  const page = findPage({ timeline, rehearsal: { ...rehearsal, fault: 'alarm' } });
   for (const text of [
     'drainshift rehearse --seed 1',
     'drainshift 9.9.9',

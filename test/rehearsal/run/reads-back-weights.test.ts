@@ -1,26 +1,26 @@
 import { readBackWeights } from '../../../rehearsal/run/read-back';
 import { keptWeights } from '../../../rehearsal/report/evidence';
-import type { World as RehearsedWorld } from '../../../rehearsal/cloud/local-cloud';
-import { ARNS, World, startWorld } from '../aws/world';
+import type { LocalCloud as RehearsedWorld } from '../../../rehearsal/cloud/local-cloud';
+import { ARNS, LocalCloud, startLocalCloud } from '../aws/world';
 
-let world: World;
+let cloud: LocalCloud;
 beforeAll(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
 });
-afterAll(() => world.stop());
+afterAll(() => cloud.stop());
 
 /** As much of a world as is read. */
 function rehearsed(weightedRuleArn: string): RehearsedWorld {
-  const wiring = { weightedRuleArn, targetGroupArns: { source: ARNS.source, target: ARNS.target } };
-  const blueprint = { wiring, stack: { region: 'eu-central-1' } };
-  return { blueprint, endpoint: world.endpoint } as unknown as RehearsedWorld;
+  const config = { weightedRuleArn, targetGroupArns: { source: ARNS.source, target: ARNS.target } };
+  const model = { config, stack: { region: 'eu-central-1' } };
+  return { model, endpoint: cloud.endpoint } as unknown as RehearsedWorld;
 }
 
 test('the weights are those of the rule; a rule that is gone, or does something else, has none', async () => {
   expect(await readBackWeights(rehearsed(ARNS.rule))).toEqual({ source: 100, target: 0 });
   expect(await readBackWeights(rehearsed(`${ARNS.rule}-gone`))).toBeUndefined();
   const fixed = { type: 'fixed-response', statusCode: 503, contentType: 'text/plain', body: '' } as const;
-  world.elbModel.rule(ARNS.rule).actions = [fixed];
+  cloud.elbModel.rule(ARNS.rule).actions = [fixed];
   expect(await readBackWeights(rehearsed(ARNS.rule))).toBeUndefined();
 });
 

@@ -10,8 +10,8 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { WebSocket } from 'ws';
 import type { RehearsalEvidence } from '../../../rehearsal/report/evidence';
-import { Command, FREE_PORTS, proxiesOf, shortPlan, synthesize, temporaryFolder } from '../command';
-import { KeptWorld } from '../kept-world';
+import { Command, FREE_PORTS, findProxies, shortPlan, synthesize, temporaryFolder } from '../command';
+import { KeptRehearsal } from '../kept-world';
 
 let folder: string;
 let app: string;
@@ -34,7 +34,7 @@ function rehearse(...args: string[]): Command {
   commands.push(command);
   return command;
 }
-const evidenceOf = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as RehearsalEvidence;
+const buildEvidence = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as RehearsalEvidence;
 
 const isInstalled = (tool: string) => spawnSync(tool, ['--version']).status === 0;
 
@@ -54,7 +54,7 @@ async function attend(command: Command): Promise<{ requests: number }> {
   const get = () =>
     new Promise<void>((resolve, reject) => {
       const options = { host: '127.0.0.1', port, headers: { host: 'shop.example.com' }, ...name };
-      https.get(options, (answer) => answer.resume().on('end', resolve)).on('error', reject);
+      https.get(options, (response) => response.resume().on('end', resolve)).on('error', reject);
     });
   let requests = 0;
   while (!command.output.includes('waiting until every message is answered')) {
@@ -81,7 +81,7 @@ async function firstLines(line: string, count: number): Promise<string[]> {
 
 describe('a cutover of four stages under traffic', () => {
   let command: Command;
-  let world: KeptWorld;
+  let cloud: KeptRehearsal;
   // Whatever failed: a world that stays up would keep the tests from ending.
   afterAll(async () => {
     command.signal('SIGKILL');
@@ -101,9 +101,9 @@ describe('a cutover of four stages under traffic', () => {
     commands.pop();
     const yours = attend(command);
     await command.says(/The world stays up until Ctrl-C/);
-    world = await KeptWorld.of(command);
+    cloud = await KeptRehearsal.of(command);
 
-    const evidence = evidenceOf('completed.json');
+    const evidence = buildEvidence('completed.json');
     expect(evidence.traffic.failures).toEqual([]);
     expect(evidence.outcome).toBe('completed');
     expect(
@@ -141,23 +141,23 @@ describe('a cutover of four stages under traffic', () => {
   }, 120_000);
 
   test('leaves a world in which weights that a person sets hold for the very next requests', async () => {
-    expect(await world.side()).toBe('target');
-    await world.setWeights(1, 1);
-    const sides = await Promise.all(Array.from({ length: 40 }, () => world.side()));
+    expect(await cloud.side()).toBe('target');
+    await cloud.setWeights(1, 1);
+    const sides = await Promise.all(Array.from({ length: 40 }, () => cloud.side()));
     expect([...new Set(sides)].sort()).toEqual(['source', 'target']);
-    await world.setWeights(100, 0);
-    expect(await world.side()).toBe('source');
-    await expect(world.setWeights(1000, 0)).rejects.toMatchObject({ name: 'ValidationError' });
+    await cloud.setWeights(100, 0);
+    expect(await cloud.side()).toBe('source');
+    await expect(cloud.setWeights(1000, 0)).rejects.toMatchObject({ name: 'ValidationError' });
     // Whatever credentials a person's AWS CLI is set up with, they will do.
-    await (await KeptWorld.of(command, 'AKIAIOSFODNN7EXAMPLE')).setWeights(100, 0);
+    await (await KeptRehearsal.of(command, 'AKIAIOSFODNN7EXAMPLE')).setWeights(100, 0);
   });
 
   test('goes back by itself when an abort is requested in the store', async () => {
-    const executionArn = await world.startCutover('aborted');
-    await world.requestAbort('aborted');
-    expect(await world.endOf(executionArn)).toEqual({ status: 'FAILED', error: 'RolledBack' });
-    expect(await world.weights()).toEqual([100]);
-    expect(await world.evidence('aborted')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
+    const executionArn = await cloud.startCutover('aborted');
+    await cloud.requestAbort('aborted');
+    expect(await cloud.computeEnd(executionArn)).toEqual({ status: 'FAILED', error: 'RolledBack' });
+    expect(await cloud.weights()).toEqual([100]);
+    expect(await cloud.evidence('aborted')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
   });
 
   test('printed lines that work as they stand, in their order', async () => {
@@ -177,14 +177,14 @@ describe('a cutover of four stages under traffic', () => {
     if (!isInstalled('aws')) return;
     const typed = printed.filter((line) => /^(export|aws) |drainshift weights set /.test(line));
     await shell(typed.join('\n').replace('npx drainshift', 'node dist/bin/drainshift.js'));
-    expect(await world.evidence('again')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
+    expect(await cloud.evidence('again')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
   }, 120_000);
 
   test('ends every process on Ctrl-C, with the exit code of its verdict', async () => {
-    expect(proxiesOf(app)).toHaveLength(4);
+    expect(findProxies(app)).toHaveLength(4);
     command.signal('SIGINT');
     expect(await command.ended).toMatchObject({ code: 0 });
-    expect(proxiesOf(app)).toEqual([]);
+    expect(findProxies(app)).toEqual([]);
   });
 });
 
@@ -199,7 +199,7 @@ describe('with a fault', () => {
   }, 180_000);
 
   test('a target that answers with errors is rolled back, and the evidence says how long it took', () => {
-    const evidence = evidenceOf('target-errors.json');
+    const evidence = buildEvidence('target-errors.json');
     expect(codes[0]).toBe(3);
     expect(evidence).toMatchObject({
       outcome: 'rolled-back',
@@ -209,12 +209,12 @@ describe('with a fault', () => {
     expect(evidence.stages.at(-1)?.verdict).toBe('rollBack');
     expect(evidence.traffic.http.failed).toBeGreaterThanOrEqual(10);
     expect(evidence.traffic.websocket).toMatchObject({ lost: 0, duplicated: 0, dropped: 0 });
-    expect(evidence.rollback?.secondsFromFirstBadAnswer).toBeGreaterThan(0);
-    expect(proxiesOf(app)).toEqual([]);
+    expect(evidence.rollback?.secondsFromFirstBadResponse).toBeGreaterThan(0);
+    expect(findProxies(app)).toEqual([]);
   });
 
   test('an alarm that is raised after the first shift takes the traffic back, and is named', () => {
-    const evidence = evidenceOf('alarm.json');
+    const evidence = buildEvidence('alarm.json');
     expect(codes[1]).toBe(2);
     expect(evidence).toMatchObject({
       outcome: 'rolled-back',
@@ -226,7 +226,7 @@ describe('with a fault', () => {
   });
 
   test('an execution that is stopped, which runs no Catch, is put back before the verdict', () => {
-    const evidence = evidenceOf('stop.json');
+    const evidence = buildEvidence('stop.json');
     expect(codes[2]).toBe(2);
     expect(evidence).toMatchObject({
       outcome: 'rolled-back',
@@ -243,7 +243,7 @@ describe('with a fault', () => {
   });
 
   test('proxies that end soon after each start are for the cutover to judge, which takes the traffic back', () => {
-    const evidence = evidenceOf('proxy-crash-loop.json');
+    const evidence = buildEvidence('proxy-crash-loop.json');
     expect(codes[3]).toBe(3);
     expect(evidence).toMatchObject({ outcome: 'rolled-back', finalWeights: { source: 100, target: 0 } });
     // Which of them shows it first is a matter of time.

@@ -3,14 +3,14 @@ import { poissonBelow, freshRequests, withEnoughRequests } from '../../../rehear
 import { NO_PAGES_OF_OURS, timesRates } from '../../../rehearsal/traffic/options';
 
 /** The default plan as `--speed 60` makes it, with the traffic of `--traffic`. */
-const hastened = (bakeSeconds: number) =>
+const scaled = (bakeSeconds: number) =>
   parsePlan({
     stages: [
       { weights: { source: 90, target: 10 }, bakeSeconds },
       { weights: { source: 0, target: 100 }, bakeSeconds },
     ],
   });
-const minimum = (traffic: number, speed = 60, plan = hastened(Math.max(1, Math.round(300 / speed)))) =>
+const minimum = (traffic: number, speed = 60, plan = scaled(Math.max(1, Math.round(300 / speed)))) =>
   withEnoughRequests(plan, { rates: timesRates(traffic), traffic, speed }).breaker.minimumRequests;
 
 test('with the usual traffic a plan stays as it is', () => {

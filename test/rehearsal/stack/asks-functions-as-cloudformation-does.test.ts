@@ -13,10 +13,10 @@ const RESOURCE: CustomResource = {
 const STACK_ID = 'arn:aws:cloudformation:eu-central-1:123456789012:stack/Shop/1';
 
 type Event = Readonly<Record<string, unknown>> & { readonly ResponseURL: string };
-type Answer = Readonly<Record<string, unknown>>;
+type Response = Readonly<Record<string, unknown>>;
 
 /** What the function got, and what it answers with beside what an answer has to repeat. */
-function stack(answer: (event: Event) => Answer | string) {
+function stack(response: (event: Event) => Response | string) {
   const events: Event[] = [];
   const puts: Promise<number>[] = [];
   const resources = new CustomResources(STACK_ID, async (functionArn, raw) => {
@@ -24,7 +24,7 @@ function stack(answer: (event: Event) => Answer | string) {
     const event = raw as Event;
     events.push(event);
     const { StackId, RequestId, LogicalResourceId } = event;
-    const said = answer(event);
+    const said = response(event);
     const body = typeof said === 'string' ? said : JSON.stringify({ StackId, RequestId, LogicalResourceId, ...said });
     const put = fetch(event.ResponseURL, { method: 'PUT', body }).then(({ status }) => status);
     puts.push(put);
@@ -80,7 +80,7 @@ test('a failure is told with its reason and its id', async () => {
 
 const good = { Status: 'SUCCESS', PhysicalResourceId: 'arn:rule' };
 
-test.each<[string, Answer | string, RegExp]>([
+test.each<[string, Response | string, RegExp]>([
   ['no JSON', 'done', /must be a JSON object, got 'done'/],
   ['another request', { ...good, RequestId: 'other' }, /'RequestId' of the answer must be that of the event/],
   [
@@ -92,8 +92,8 @@ test.each<[string, Answer | string, RegExp]>([
   ['a failure without a reason', { ...good, Status: 'FAILED' }, /'Reason' of the answer must be given with FAILED/],
   ['data that is a list', { ...good, Data: [1] }, /'Data' of the answer must be an object/],
   ['too much', { ...good, Data: { a: 'x'.repeat(4096) } }, /must have at most 4096 bytes, got 4\d{3}/],
-])('an answer with %s is none', async (_, answer, message) => {
-  await expect(stack(() => answer).resources.create(RESOURCE)).rejects.toThrow(message);
+])('an answer with %s is none', async (_, response, message) => {
+  await expect(stack(() => response).resources.create(RESOURCE)).rejects.toThrow(message);
 });
 
 test('a function that ends without an answer is not waited for', async () => {

@@ -4,7 +4,7 @@ import { changedApp } from '../changed-app';
 import { synthesize, temporaryFolder } from '../command';
 
 const ports = new Map([443, 9201, 9202].map((port) => [port, 0]));
-const screen = { isLive: false, step: () => undefined, progress: () => undefined };
+const reporter = { isLive: false, step: () => undefined, progress: () => undefined };
 const never = new AbortController().signal;
 
 let folder: string;
@@ -16,7 +16,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const start = (changed: string) =>
-  standUp({ app: changed, speed: 60, traffic: 0.2, seed: 1, command: 'test', version: '0', ports }, screen, never);
+  standUp({ app: changed, speed: 60, traffic: 0.2, seed: 1, command: 'test', version: '0', ports }, reporter, never);
 
 interface Statement {
   readonly Action: string | readonly string[];

@@ -2,7 +2,7 @@ import type { Template } from '../../../rehearsal/template/assembly/template';
 import { Resources } from '../../../rehearsal/template/model/resources';
 import { StackRecord } from '../../../rehearsal/stack/stack-record';
 
-const resourcesOf = (Resources_: Template['Resources']) =>
+const listResources = (Resources_: Template['Resources']) =>
   new Resources({
     name: 'Shop',
     region: 'us-east-1',
@@ -14,16 +14,16 @@ const resourcesOf = (Resources_: Template['Resources']) =>
 const bucket = (BucketName: string) => ({ Type: 'AWS::S3::Bucket', Properties: { BucketName } });
 
 test('a stack tells its resources, and what came, changed and went', () => {
-  const record = new StackRecord(resourcesOf({ A: bucket('a'), B: bucket('b') }));
-  const told = () => record.description.events?.map(({ logicalId, status }) => `${logicalId} ${status}`) ?? [];
-  expect([record.description.resources, told()]).toEqual([[], ['Shop CREATE_IN_PROGRESS']]);
+  const record = new StackRecord(listResources({ A: bucket('a'), B: bucket('b') }));
+  const notified = () => record.description.events?.map(({ logicalId, status }) => `${logicalId} ${status}`) ?? [];
+  expect([record.description.resources, notified()]).toEqual([[], ['Shop CREATE_IN_PROGRESS']]);
   record.settle('CREATE_COMPLETE');
   expect(record.description.resources).toMatchObject([{ logicalId: 'A', type: 'AWS::S3::Bucket' }, { logicalId: 'B' }]);
-  expect(told().slice(1)).toEqual(['A CREATE_COMPLETE', 'B CREATE_COMPLETE', 'Shop CREATE_COMPLETE']);
+  expect(notified().slice(1)).toEqual(['A CREATE_COMPLETE', 'B CREATE_COMPLETE', 'Shop CREATE_COMPLETE']);
   record.begin();
-  record.adopt(resourcesOf({ A: bucket('other'), C: bucket('c') }));
+  record.adopt(listResources({ A: bucket('other'), C: bucket('c') }));
   record.settle('UPDATE_COMPLETE');
-  expect(told().slice(4)).toEqual([
+  expect(notified().slice(4)).toEqual([
     'Shop UPDATE_IN_PROGRESS',
     'A UPDATE_COMPLETE',
     'C CREATE_COMPLETE',
@@ -36,5 +36,5 @@ test('a stack tells its resources, and what came, changed and went', () => {
     { status: 'UPDATE_IN_PROGRESS' },
     { status: 'UPDATE_ROLLBACK_COMPLETE', reason: 'it broke' },
   ]);
-  expect(new Set(record.description.events?.map(({ id }) => id)).size).toBe(told().length);
+  expect(new Set(record.description.events?.map(({ id }) => id)).size).toBe(notified().length);
 });

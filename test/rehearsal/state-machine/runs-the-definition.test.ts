@@ -1,5 +1,5 @@
 import type { HistoryEvent } from '@aws-sdk/client-sfn';
-import { historyOf, stateTypes } from '../../../rehearsal/aws/services/states/history';
+import { findHistory, stateTypes } from '../../../rehearsal/aws/services/states/history';
 import { FunctionError } from '../../../rehearsal/functions/function';
 import { ExecutionDescription } from '../../../rehearsal/state-machine/model';
 import { StateMachineRunner } from '../../../rehearsal/state-machine/runner';
@@ -14,7 +14,7 @@ const task = (over: object = {}) => ({
   ...over,
 });
 
-function runnerOf(
+function findRunner(
   definition: object,
   invoke: (arn: string, payload: unknown) => Promise<unknown> = () => Promise.resolve({}),
   options?: ConstructorParameters<typeof StateMachineRunner>[2],
@@ -31,8 +31,9 @@ function runnerOf(
 }
 
 test('a Lambda task gets its payload and gives its answer, and the way is on record', async () => {
-  const { runner, end } = runnerOf({ StartAt: 'A', TimeoutSeconds: 2_592_000, States: { A: task() } }, (arn, payload) =>
-    Promise.resolve({ arn, payload }),
+  const { runner, end } = findRunner(
+    { StartAt: 'A', TimeoutSeconds: 2_592_000, States: { A: task() } },
+    (arn, payload) => Promise.resolve({ arn, payload }),
   );
   runner.start(ARN, 'one', '{"x":1}');
   const execution = await end;
@@ -49,7 +50,7 @@ test("Catch compares a function's error by its name and passes Lambda's JSON on"
       B: { Type: 'Succeed' },
     },
   };
-  const { runner, end } = runnerOf(definition, () =>
+  const { runner, end } = findRunner(definition, () =>
     Promise.reject(new FunctionError('LockHeld', { errorMessage: 'held' })),
   );
   runner.start(ARN, 'one', '{"x":1}');
@@ -61,7 +62,7 @@ test("Catch compares a function's error by its name and passes Lambda's JSON on"
 });
 
 test('a failure carries its error and its cause', async () => {
-  const { runner, end } = runnerOf({
+  const { runner, end } = findRunner({
     StartAt: 'A',
     States: { A: { Type: 'Fail', Error: 'RolledBack', Cause: 'why' } },
   });
@@ -71,14 +72,14 @@ test('a failure carries its error and its cause', async () => {
 
 test('stopping ends an execution at once: no Catch runs', async () => {
   const definition = { StartAt: 'W', States: { W: { Type: 'Wait', Seconds: 3600, Next: 'A' }, A: task() } };
-  const { runner, end } = runnerOf(definition);
+  const { runner, end } = findRunner(definition);
   const { arn } = runner.start(ARN, 'one', '{}');
   runner.stop(arn, 'Stopped', 'by hand');
   expect(await end).toMatchObject({ status: 'ABORTED', error: 'Stopped', cause: 'by hand' });
 });
 
 test('the same name with the same input is the same execution; a used name is refused', async () => {
-  const { runner, end } = runnerOf({ StartAt: 'W', States: { W: { Type: 'Wait', Seconds: 0, End: true } } });
+  const { runner, end } = findRunner({ StartAt: 'W', States: { W: { Type: 'Wait', Seconds: 0, End: true } } });
   const first = runner.start(ARN, 'one', '{}');
   expect(runner.start(ARN, 'one', '{}')).toBe(first);
   expect(() => runner.start(ARN, 'one', '{"a":1}')).toThrow(/Execution Already Exists/);
@@ -92,7 +93,7 @@ test('the pauses before retries are shortened, and every failure is told', async
   const failures: string[] = [];
   let calls = 0;
   const retry = [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 3600, MaxAttempts: 3 }];
-  const { runner, end } = runnerOf(
+  const { runner, end } = findRunner(
     { StartAt: 'A', States: { A: task({ Retry: retry }) } },
     () => {
       calls += 1;
@@ -120,12 +121,12 @@ test('the history has every call of a task, with what went in and came out', asy
       Gone: { Type: 'Fail', Error: 'RolledBack', Cause: 'why' },
     },
   };
-  const answers = [
+  const responses = [
     () => Promise.reject(new FunctionError('Busy', { errorMessage: 'later' })),
     () => Promise.resolve({ again: true, of: 1 }),
     () => Promise.reject(new FunctionError('Broken', { errorMessage: 'for good' })),
   ];
-  const { runner, end } = runnerOf(definition, () => (answers.shift() ?? (() => Promise.resolve({})))(), {
+  const { runner, end } = findRunner(definition, () => (responses.shift() ?? (() => Promise.resolve({})))(), {
     speed: 100,
     failed: () => undefined,
   });
@@ -133,7 +134,7 @@ test('the history has every call of a task, with what went in and came out', asy
   const execution = await end;
   const types = stateTypes(JSON.stringify(definition));
   const options = { types, region: 'us-east-1', roleArn: 'role', hasData: true };
-  const events = historyOf(execution, options) as unknown as HistoryEvent[];
+  const events = findHistory(execution, options) as unknown as HistoryEvent[];
   expect(events.map(({ type }) => type)).toEqual([
     'ExecutionStarted',
     ...['TaskStateEntered', 'TaskScheduled', 'TaskStarted', 'TaskFailed'],
@@ -159,6 +160,6 @@ test('the history has every call of a task, with what went in and came out', asy
     output: '{"again":true,"of":1}',
   });
   expect(find('ChoiceStateEntered')?.stateEnteredEventDetails).toMatchObject({ input: '{"again":true,"of":1}' });
-  const bare = JSON.stringify(historyOf(execution, { ...options, hasData: false }));
+  const bare = JSON.stringify(findHistory(execution, { ...options, hasData: false }));
   expect(bare).not.toMatch(/"again|Busy|why/);
 });

@@ -25,17 +25,17 @@ const RATES = { webSockets: 20, messagesPerSecondEach: 5, eventStreams: 3 };
 test('finds nothing wrong where nothing is wrong, while connections move from one side to the other', async () => {
   const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES }));
   await until(() => traffic.snapshot()?.live.websocket === 20 && traffic.snapshot()?.live.serverSentEvents === 3);
-  await until(() => (traffic.snapshot()?.answersBySide.source ?? 0) > 100);
+  await until(() => (traffic.snapshot()?.responsesBySide.source ?? 0) > 100);
 
   front.backendUrl = target.url;
   front.drainWebSockets();
-  await until(() => (traffic.snapshot()?.answersBySide.target ?? 0) > 100);
+  await until(() => (traffic.snapshot()?.responsesBySide.target ?? 0) > 100);
   await until(() => (traffic.snapshot()?.websocket.opened ?? 0) >= 40);
   const tally = await traffic.stop();
 
   expect(tally.failures).toEqual([]);
   expect(nothingLost(tally)).toBe(true);
-  expect(tally.firstBadAnswerAt).toBeUndefined();
+  expect(tally.firstBadResponseAt).toBeUndefined();
   expect(tally.http.ok).toBe(tally.http.sent);
   expect(tally.http.p99Ms).toBeGreaterThanOrEqual(tally.http.p50Ms);
   expect(tally.websocket.received).toBe(tally.websocket.sent);
@@ -48,11 +48,11 @@ test('finds nothing wrong where nothing is wrong, while connections move from on
 });
 
 test('what was slow before the mark is not in the latencies', async () => {
-  let answers = 0;
+  let responses = 0;
   const slow = stopLater(
     await startFront(source.url, {
       request: (_request, response) => {
-        if (++answers > 1) return false;
+        if (++responses > 1) return false;
         setTimeout(() => response.end('{"side":"slow"}'), 3000);
         return true;
       },
@@ -91,7 +91,7 @@ test('does not speak to a load balancer whose certificate is not its own', async
       ...front.options,
       ca: other.options.ca,
       rates: { webSockets: 2, eventStreams: 0, chats: 0 },
-      lastAnswersMs: 500,
+      lastResponsesMs: 500,
     }),
   );
   await until(() => (traffic.snapshot()?.http.failed ?? 0) > 0 && (traffic.snapshot()?.websocket.dropped ?? 0) > 0);

@@ -17,11 +17,11 @@ const isServed = (traffic: Traffic) => {
 const RATES = { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 2, eventStreams: 2, chats: 0 };
 
 test.each([
-  { headers: { 'retry-after': '0' }, isRefusal: true },
-  { headers: {}, isRefusal: false },
+  { headers: { 'retry-after': '0' }, isRejection: true },
+  { headers: {}, isRejection: false },
 ])(
   '503 with $headers to the end: a refusal is $isRefusal, a client that never got back is dropped',
-  async ({ headers, isRefusal }) => {
+  async ({ headers, isRejection }) => {
     const { cert, private: key } = await generate([{ name: 'commonName', value: 'shop.example.com' }], {
       keyType: 'ec',
       algorithm: 'sha256',
@@ -37,20 +37,20 @@ test.each([
         connectTo: { host: '127.0.0.1', port },
         ca: cert,
         rates: RATES,
-        lastAnswersMs: 1_000,
+        lastResponsesMs: 1_000,
       }),
     );
-    const counted = isRefusal ? 'refused' : 'dropped';
+    const counted = isRejection ? 'refused' : 'dropped';
     await until(() => (traffic.snapshot()?.websocket[counted] ?? 0) > 3);
     await until(() => (traffic.snapshot()?.serverSentEvents[counted] ?? 0) > 3);
     const tally = await traffic.stop();
     const { websocket, serverSentEvents, failures } = tally;
 
-    const expected = isRefusal ? { opened: 0, dropped: 2 } : { opened: 0, refused: 0 };
+    const expected = isRejection ? { opened: 0, dropped: 2 } : { opened: 0, refused: 0 };
     expect(websocket).toMatchObject(expected);
     expect(serverSentEvents).toMatchObject(expected);
     expect(nothingLost(tally)).toBe(false);
-    if (!isRefusal) return;
+    if (!isRejection) return;
     expect(
       failures.filter((line) => / websocket-.*expected a connection at the end, got none/.test(line)),
     ).toHaveLength(2);
@@ -69,12 +69,12 @@ describe('with a real backend', () => {
   });
   afterAll(() => Promise.all([backend.stop(), store.stop()]));
 
-  let isRefusing: boolean;
+  let isRejecting: boolean;
   let front: Front;
   beforeEach(async () => {
-    isRefusing = false;
+    isRejecting = false;
     const request: Faults['request'] = (_request, response) => {
-      if (!isRefusing) return false;
+      if (!isRejecting) return false;
       response.statusCode = 503;
       response.setHeader('retry-after', '0');
       response.end();
@@ -86,10 +86,10 @@ describe('with a real backend', () => {
   test('nothing is lost when everything is refused for a while', async () => {
     const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES }));
     await until(() => isServed(traffic));
-    isRefusing = true;
+    isRejecting = true;
     front.drainWebSockets();
     await until(() => (traffic.snapshot()?.websocket.refused ?? 0) > 1);
-    isRefusing = false;
+    isRejecting = false;
     await until(() => traffic.snapshot()?.live.websocket === 2);
     const tally = await traffic.stop();
 
@@ -100,13 +100,13 @@ describe('with a real backend', () => {
   test('a client that is refused when it is told to finish comes back first', async () => {
     const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES }));
     await until(() => isServed(traffic));
-    isRefusing = true;
+    isRejecting = true;
     front.drainWebSockets();
     await until(() => (traffic.snapshot()?.websocket.refused ?? 0) > 1);
     const refused = traffic.snapshot()?.websocket.refused ?? 0;
     const stopped = traffic.stop();
     await until(() => (traffic.snapshot()?.websocket.refused ?? 0) > refused + 1);
-    isRefusing = false;
+    isRejecting = false;
     const tally = await stopped;
 
     expect(tally.failures).toEqual([]);
@@ -115,9 +115,9 @@ describe('with a real backend', () => {
   });
 
   test('a client that is refused from some time on is dropped, once', async () => {
-    const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES, lastAnswersMs: 1_000 }));
+    const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES, lastResponsesMs: 1_000 }));
     await until(() => isServed(traffic));
-    isRefusing = true;
+    isRejecting = true;
     front.drainWebSockets();
     await until(() => (traffic.snapshot()?.websocket.refused ?? 0) > 1);
     const tally = await traffic.stop();

@@ -11,11 +11,11 @@ export interface Faults {
   /** Instead of forwarding, with cookies on the answer if it likes; true when it has dealt with the request. */
   request?: (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => boolean;
   /** The body that goes to the client instead of the backend's. */
-  answerBody?: (path: string, body: Buffer) => Buffer;
+  responseBody?: (path: string, body: Buffer) => Buffer;
   /** Instead of `forward(message)`: a client's message on its way to the backend. */
   message?: (message: string, forward: (message: string) => void, client: WebSocket) => void;
   /** Instead of `forward(answer)`: a backend's answer on its way to the client. */
-  answer?: (answer: string, forward: (answer: string) => void, client: WebSocket) => void;
+  respond?: (response: string, forward: (response: string) => void, client: WebSocket) => void;
   /** An event stream's chunk on its way to the client. */
   event?: (chunk: Buffer, response: ServerResponse | Http2ServerResponse) => Buffer;
 }
@@ -49,12 +49,12 @@ export async function startFront(backendUrl: string, faults: Faults = {}): Promi
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const refusal = new ServerResponse(request);
-    refusal.assignSocket(socket as Socket);
-    refusal.on('finish', () => socket.end());
-    if (faults.request?.(request, refusal) === true) return;
-    refusal.detachSocket(socket as Socket);
-    const cookies = [refusal.getHeader('set-cookie') ?? []].flat();
+    const rejection = new ServerResponse(request);
+    rejection.assignSocket(socket as Socket);
+    rejection.on('finish', () => socket.end());
+    if (faults.request?.(request, rejection) === true) return;
+    rejection.detachSocket(socket as Socket);
+    const cookies = [rejection.getHeader('set-cookie') ?? []].flat();
     webSockets.once('headers', (headers) => headers.push(...cookies.map((cookie) => `set-cookie: ${cookie}`)));
     webSockets.handleUpgrade(request, socket, head, (client) => {
       const backend = new WebSocket(front.backendUrl.replace('http', 'ws') + (request.url ?? ''), {
@@ -99,39 +99,39 @@ function forward(
   const names = Object.entries(request.headers).filter(([name]) => !name.startsWith(':') && !HOP_BY_HOP.includes(name));
   const upstream = httpRequest(backendUrl + path, { method: request.method, headers: Object.fromEntries(names) });
   upstream.on('error', () => response.destroyed || response.destroy());
-  upstream.on('response', (answer) => {
-    for (const [name, value] of Object.entries(answer.headers)) {
+  upstream.on('response', (received) => {
+    for (const [name, value] of Object.entries(received.headers)) {
       if (value !== undefined && !HOP_BY_HOP.includes(name)) response.setHeader(name, value);
     }
-    response.statusCode = answer.statusCode ?? 502;
-    if (answer.headers['content-type'] === 'text/event-stream') return stream(answer, response, faults);
+    response.statusCode = received.statusCode ?? 502;
+    if (received.headers['content-type'] === 'text/event-stream') return stream(received, response, faults);
     const chunks: Buffer[] = [];
-    answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-    answer.on('end', () => {
+    received.on('data', (chunk: Buffer) => chunks.push(chunk));
+    received.on('end', () => {
       const body = Buffer.concat(chunks);
       response.removeHeader('content-length');
-      response.end(faults.answerBody?.(path, body) ?? body);
+      response.end(faults.responseBody?.(path, body) ?? body);
     });
   });
   request.pipe(upstream);
   response.on('close', () => upstream.destroy());
 }
 
-function stream(answer: IncomingMessage, response: ServerResponse | Http2ServerResponse, faults: Faults): void {
+function stream(received: IncomingMessage, response: ServerResponse | Http2ServerResponse, faults: Faults): void {
   const out = response as ServerResponse;
-  answer.on('data', (chunk: Buffer) => out.write(faults.event?.(chunk, response) ?? chunk));
-  answer.on('end', () => out.end());
-  answer.on('error', () => out.destroy());
+  received.on('data', (chunk: Buffer) => out.write(faults.event?.(chunk, response) ?? chunk));
+  received.on('end', () => out.end());
+  received.on('error', () => out.destroy());
 }
 
 function relay(client: WebSocket, backend: WebSocket, faults: Faults): void {
   const early: string[] = [];
   const toBackend = (message: string) =>
     backend.readyState === WebSocket.OPEN ? backend.send(message) : early.push(message);
-  const toClient = (answer: string) => client.send(answer);
+  const toClient = (response: string) => client.send(response);
   backend.on('open', () => early.splice(0).forEach((message) => backend.send(message)));
   client.on('message', (data: Buffer) => (faults.message ?? pass)(data.toString(), toBackend, client));
-  backend.on('message', (data: Buffer) => (faults.answer ?? pass)(data.toString(), toClient, client));
+  backend.on('message', (data: Buffer) => (faults.respond ?? pass)(data.toString(), toClient, client));
   client.on('close', () => backend.close(1000));
   backend.on('close', () => client.close(1012));
   backend.on('error', () => client.terminate());

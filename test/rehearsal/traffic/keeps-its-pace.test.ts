@@ -2,21 +2,21 @@ import { HttpChecker } from '../../../rehearsal/traffic/http-checker';
 import { Shopper } from '../../../rehearsal/traffic/http-users';
 import { Pace } from '../../../rehearsal/traffic/pace';
 import { Recorder } from '../../../rehearsal/traffic/recorder';
-import type { HttpAnswer } from '../../../rehearsal/traffic/transport';
-import { inTurn } from '../../../rehearsal/traffic/turns';
+import type { HttpResponse } from '../../../rehearsal/traffic/transport';
+import { inTurn } from '../../../rehearsal/traffic/schedule';
 import { until } from './front';
 
 test('what becomes due while an answer is owed is done at its time, not after it', async () => {
   const pace = new Pace();
   const due: number[] = [];
-  let answer = (): void => undefined;
-  const owed = new Promise<void>((resolve) => (answer = resolve));
+  let respond = (): void => undefined;
+  const owed = new Promise<void>((resolve) => (respond = resolve));
   pace.add({ count: 1, perSecondEach: 20, arrivalMs: 0 }, () => async (dueMs) => {
     if (due.push(dueMs) === 1) await owed;
   });
   await until(() => due.length > 8);
   const stopped = pace.stop();
-  answer();
+  respond();
   await stopped;
   const intervals = due.slice(1).map((at, index) => Math.round(at - (due[index] ?? 0)));
   expect(new Set(intervals)).toEqual(new Set([50]));
@@ -24,9 +24,9 @@ test('what becomes due while an answer is owed is done at its time, not after it
 
 test('a user whose next request follows from the last answer waits, and what is never sent is counted', async () => {
   const recorder = new Recorder();
-  let answer = (): void => undefined;
-  const owed = new Promise<HttpAnswer>((resolve) => {
-    answer = () => resolve({ status: 200, headers: {}, body: Buffer.from('{"session":"s"}') });
+  let respond = (): void => undefined;
+  const owed = new Promise<HttpResponse>((resolve) => {
+    respond = () => resolve({ status: 200, headers: {}, body: Buffer.from('{"session":"s"}') });
   });
   const pace = new Pace();
   const transport = { send: () => owed, close: () => undefined, mostAtOnce: 1 };
@@ -36,7 +36,7 @@ test('a user whose next request follows from the last answer waits, and what is 
   pace.add({ count: 1, perSecondEach: 20, arrivalMs: 0 }, () => (dueMs) => ((due += 1), act(dueMs)));
   await until(() => due === 5);
   const stopped = pace.stop();
-  answer();
+  respond();
   await stopped;
   expect(recorder.http).toMatchObject({ sent: 1, ok: 1, unsent: 4 });
   expect(recorder.latency.longest).toBeGreaterThanOrEqual(190);
@@ -57,8 +57,8 @@ test('users arrive one after the other', async () => {
 
 test('a latency counts from when the request was due', async () => {
   const recorder = new Recorder();
-  const answer = { status: 200, headers: {}, body: Buffer.alloc(0) };
-  const transport = { send: () => Promise.resolve(answer), close: () => undefined, mostAtOnce: 1 };
+  const response = { status: 200, headers: {}, body: Buffer.alloc(0) };
+  const transport = { send: () => Promise.resolve(response), close: () => undefined, mostAtOnce: 1 };
   const checker = new HttpChecker('a', transport, recorder);
   await checker.ask({ method: 'GET', path: '/' }, { status: 200, use: 'reads' }, performance.now() - 700);
   expect(recorder.latency.quantile(1)).toBeGreaterThanOrEqual(700);

@@ -3,7 +3,7 @@ import { startStore } from '../../../rehearsal/backend/store';
 import { nothingLost } from '../../../rehearsal/traffic/tally';
 import { startTraffic } from '../../../rehearsal/traffic/traffic';
 import { afterwards } from '../backend/afterwards';
-import { descendantsOf } from '../processes';
+import { findDescendants } from '../processes';
 import { startFront, until } from './front';
 
 const stopLater = afterwards();
@@ -30,7 +30,7 @@ const REQUESTS_PER_SECOND = 60;
 
 /** The process of the backend: the one that listens for the traffic, stopped as a frozen task is. */
 function backendPid(): number {
-  const found = descendantsOf(process.pid).find(({ command }) => command.includes('backend/app.js'));
+  const found = findDescendants(process.pid).find(({ command }) => command.includes('backend/app.js'));
   if (!found) throw new Error('the backend must run');
   return found.pid;
 }

@@ -31,14 +31,14 @@ const SILENT: TrafficRates = {
 };
 
 /** Runs traffic against a faulty front until `seen`, and for a while longer. */
-async function tallyOf(
+async function findTally(
   rates: Partial<TrafficRates>,
   faults: Faults,
   seen: (so: TrafficSnapshot) => boolean,
 ): Promise<TrafficTally> {
   const front = stopLater(await startFront(backend.url, faults));
   const traffic = stopLater(
-    await startTraffic({ ...front.options, rates: { ...SILENT, ...rates }, lastAnswersMs: 2_000 }),
+    await startTraffic({ ...front.options, rates: { ...SILENT, ...rates }, lastResponsesMs: 2_000 }),
   );
   await until(() => {
     const snapshot = traffic.snapshot();
@@ -46,7 +46,7 @@ async function tallyOf(
   });
   const tally = await traffic.stop();
   expect(nothingLost(tally)).toBe(false);
-  expect(Date.parse(tally.firstBadAnswerAt ?? '')).not.toBeNaN();
+  expect(Date.parse(tally.firstBadResponseAt ?? '')).not.toBeNaN();
   return tally;
 }
 
@@ -76,7 +76,7 @@ describe('WebSocket', () => {
       if (drop()) dropped += 1;
       else forward(text);
     };
-    const { websocket } = await tallyOf(three, { message }, sent(200));
+    const { websocket } = await findTally(three, { message }, sent(200));
     expect(dropped).toBeGreaterThan(2);
     expect(websocket).toMatchObject({ lost: dropped, duplicated: 0, outOfOrder: 0, dropped: 0 });
     expect(websocket.received).toBe(websocket.sent - dropped);
@@ -86,7 +86,7 @@ describe('WebSocket', () => {
     const message = (text: string, forward: (text: string) => void) => {
       if ((JSON.parse(text) as { n: number }).n <= 5) forward(text);
     };
-    const { websocket } = await tallyOf({ webSockets: 1 }, { message }, sent(20));
+    const { websocket } = await findTally({ webSockets: 1 }, { message }, sent(20));
     expect(websocket.lost).toBe(websocket.sent - 5);
   });
 
@@ -99,33 +99,33 @@ describe('WebSocket', () => {
         forward(text);
         if (isFifth(text) || isTenth(text)) forward(text);
       },
-      answer: (text, forward) => {
+      respond: (text, forward) => {
         const { n, count } = JSON.parse(text) as { n: number; count: number };
         if (n === 10 && count === 12 && swallowed++ === 0) return;
         forward(text);
       },
     };
-    const { websocket } = await tallyOf({ webSockets: 1 }, faults, sent(20));
+    const { websocket } = await findTally({ webSockets: 1 }, faults, sent(20));
     expect(swallowed).toBe(1);
     expect(websocket).toMatchObject({ lost: 0, duplicated: 2, outOfOrder: 0 });
   });
 
   test('an answer that comes twice is duplicated', async () => {
     const isFifth = once(5);
-    const answer = (text: string, forward: (text: string) => void) => {
+    const respond = (text: string, forward: (text: string) => void) => {
       forward(text);
       if (isFifth(text)) forward(text);
     };
-    const { websocket } = await tallyOf(three, { answer }, sent(50));
+    const { websocket } = await findTally(three, { respond }, sent(50));
     expect(websocket).toMatchObject({ lost: 0, duplicated: 1, outOfOrder: 0 });
   });
 
   test('an answer that is swallowed is lost, and the count that goes on is no duplicate', async () => {
     const isFifth = once(5);
-    const answer = (text: string, forward: (text: string) => void) => {
+    const respond = (text: string, forward: (text: string) => void) => {
       if (!isFifth(text)) forward(text);
     };
-    const { websocket } = await tallyOf(three, { answer }, sent(50));
+    const { websocket } = await findTally(three, { respond }, sent(50));
     expect(websocket).toMatchObject({ lost: 1, duplicated: 0, outOfOrder: 0 });
   });
 
@@ -138,28 +138,28 @@ describe('WebSocket', () => {
       if (held !== undefined) forward(held);
       held = undefined;
     };
-    const { websocket } = await tallyOf({ webSockets: 1 }, { message }, sent(20));
+    const { websocket } = await findTally({ webSockets: 1 }, { message }, sent(20));
     expect(websocket).toMatchObject({ lost: 0, duplicated: 0, outOfOrder: 1 });
   });
 
   test('a count that starts again, as on a backend without the old state, is a loss', async () => {
-    const answer = (text: string, forward: (text: string) => void) => {
+    const respond = (text: string, forward: (text: string) => void) => {
       const { n, count } = JSON.parse(text) as { n: number; count: number };
       forward(JSON.stringify({ n, count: n > 10 ? count - 10 : count }));
     };
-    const { websocket } = await tallyOf({ webSockets: 1 }, { answer }, sent(20));
+    const { websocket } = await findTally({ webSockets: 1 }, { respond }, sent(20));
     expect(websocket).toMatchObject({ lost: 10, duplicated: 0 });
   });
 
   test('a socket that ends without a Close frame is dropped, and what was open on it is sent again', async () => {
     const isFifth = once(5);
-    const answer = (text: string, forward: (text: string) => void, client: WebSocket) => {
+    const respond = (text: string, forward: (text: string) => void, client: WebSocket) => {
       if (isFifth(text)) client.terminate();
       else if (client.readyState === WebSocket.OPEN) forward(text);
     };
-    const { websocket } = await tallyOf(
+    const { websocket } = await findTally(
       { webSockets: 1 },
-      { answer },
+      { respond },
       (so) => so.websocket.opened === 2 && so.websocket.sent > 20,
     );
     // The server had processed message 5 at least: sent again, it is processed twice.
@@ -170,11 +170,11 @@ describe('WebSocket', () => {
 
   test('a Close frame that tells of an error is no clean end', async () => {
     const isFifth = once(5);
-    const answer = (text: string, forward: (text: string) => void, client: WebSocket) => {
+    const respond = (text: string, forward: (text: string) => void, client: WebSocket) => {
       forward(text);
       if (isFifth(text)) client.close(1011);
     };
-    const { websocket, failures } = await tallyOf({ webSockets: 1 }, { answer }, (so) => so.websocket.opened === 2);
+    const { websocket, failures } = await findTally({ webSockets: 1 }, { respond }, (so) => so.websocket.opened === 2);
     expect(websocket.dropped).toBe(1);
     expect(failures.join()).toMatch(/expected a connection that ends with a Close frame.*, got code 1011/);
   });
@@ -187,7 +187,7 @@ describe('WebSocket', () => {
       if (isStopping) client.pause();
     };
     const seen = (so: TrafficSnapshot) => (isStopping = so.websocket.received > 0);
-    const { websocket } = await tallyOf({ webSockets: 1, messagesPerSecondEach: 0.5 }, { message }, seen);
+    const { websocket } = await findTally({ webSockets: 1, messagesPerSecondEach: 0.5 }, { message }, seen);
     expect(websocket).toMatchObject({ opened: 1, received: websocket.sent, closedCleanly: 0, dropped: 1 });
   });
 });
@@ -205,7 +205,7 @@ describe('HTTP', () => {
       response.end();
       return true;
     };
-    const { http, failures } = await tallyOf({ [generator]: 40 }, { request }, some);
+    const { http, failures } = await findTally({ [generator]: 40 }, { request }, some);
     expect(http).toMatchObject({ failed: wrong, ok: http.sent - wrong, retried: 0 });
     expect(failures[0]).toMatch(/^\d{4}-\S+Z [a-z0-9-]+: (GET \/|POST \/echo): expected 200 and .*, got 500$/);
   });
@@ -213,9 +213,9 @@ describe('HTTP', () => {
   test.each(['echo', 'http2'] as const)(
     '%s: an upload that arrives with one byte changed has failed',
     async (generator) => {
-      const answerBody: Faults['answerBody'] = (path, body) =>
+      const responseBody: Faults['responseBody'] = (path, body) =>
         path === '/echo' ? Buffer.from(body.toString().replace(/"sha256":"./, '"sha256":"x')) : body;
-      const { http, failures } = await tallyOf({ [generator]: 40 }, { answerBody }, (so) => so.http.failed > 2);
+      const { http, failures } = await findTally({ [generator]: 40 }, { responseBody }, (so) => so.http.failed > 2);
       expect(http.failed + http.ok).toBe(http.sent);
       expect(failures[0]).toMatch(
         /POST \/echo: expected 200 and \d+ bytes with their sha256, got 200 with another body from source/,
@@ -224,9 +224,9 @@ describe('HTTP', () => {
   );
 
   test('a cart that has lost an item has failed', async () => {
-    const answerBody: Faults['answerBody'] = (path, body) =>
+    const responseBody: Faults['responseBody'] = (path, body) =>
       path === '/cart' ? Buffer.from(body.toString().replace(/"[^"]+-2",/, '')) : body;
-    const { http, failures } = await tallyOf({ shop: 40 }, { answerBody }, (so) => so.http.failed > 2);
+    const { http, failures } = await findTally({ shop: 40 }, { responseBody }, (so) => so.http.failed > 2);
     expect(http.failed + http.ok).toBe(http.sent);
     expect(failures[0]).toMatch(/\/cart: expected 200 and all \d+ items once, got 200 with another body/);
   });
@@ -240,7 +240,7 @@ describe('HTTP', () => {
       response.destroy();
       return true;
     };
-    const { http } = await tallyOf({ echo: 40 }, { request }, some);
+    const { http } = await findTally({ echo: 40 }, { request }, some);
     expect(http).toMatchObject({ failed: cut, retried: 0 });
   });
 });
@@ -255,7 +255,7 @@ describe('server-sent events', () => {
       if (cuts()) response.destroy();
       return chunk;
     };
-    const { serverSentEvents } = await tallyOf(streams, { event }, events(20));
+    const { serverSentEvents } = await findTally(streams, { event }, events(20));
     expect(serverSentEvents.dropped).toBeGreaterThan(0);
     expect(serverSentEvents).toMatchObject({ lost: 0, duplicated: 0 });
   });
@@ -275,7 +275,7 @@ describe('server-sent events', () => {
       }
       return chunk;
     };
-    const { serverSentEvents } = await tallyOf({ eventStreams: 1 }, { event }, events(8));
+    const { serverSentEvents } = await findTally({ eventStreams: 1 }, { event }, events(8));
     expect(serverSentEvents).toMatchObject({ lost: 1, duplicated: 1, dropped: 0 });
   });
 
@@ -287,7 +287,7 @@ describe('server-sent events', () => {
       setImmediate(() => (response as ServerResponse).end());
       return chunk.subarray(0, -1);
     };
-    const { serverSentEvents, failures } = await tallyOf({ eventStreams: 1 }, { event }, events(8));
+    const { serverSentEvents, failures } = await findTally({ eventStreams: 1 }, { event }, events(8));
     expect(serverSentEvents).toMatchObject({ opened: 2, lost: 0, duplicated: 0, dropped: 1, endedCleanly: 1 });
     expect(failures[0]).toMatch(/expected a stream with an end, got one inside an event$/);
   });
@@ -298,7 +298,7 @@ describe('server-sent events', () => {
       isSilent ||= /id: 3\n/.test(chunk.toString());
       return isSilent ? Buffer.from(': nothing\n\n') : chunk;
     };
-    const { serverSentEvents } = await tallyOf({ eventStreams: 1 }, { event }, events(2));
+    const { serverSentEvents } = await findTally({ eventStreams: 1 }, { event }, events(2));
     expect(serverSentEvents.lost).toBe(1);
   });
 });
@@ -322,7 +322,7 @@ describe('answers that stream', () => {
       setImmediate(() => response.destroy());
       return chunk;
     });
-    const cut = await tallyOf({ chats: 2 }, { event: destroy }, asked('cut'));
+    const cut = await findTally({ chats: 2 }, { event: destroy }, asked('cut'));
     expect(cut.streaming).toMatchObject({ cut: 1, truncated: 0, wrong: 0 });
     expect(cut.failures[0]).toMatch(/expected a whole answer, got 3 of 16 parts, then /);
 
@@ -331,17 +331,17 @@ describe('answers that stream', () => {
       setImmediate(() => response.end('retry: 1000\n\n'));
       return chunk;
     });
-    const truncated = await tallyOf({ chats: 2 }, { event: end }, asked('truncated'));
+    const truncated = await findTally({ chats: 2 }, { event: end }, asked('truncated'));
     expect(truncated.streaming).toMatchObject({ cut: 0, truncated: 1, wrong: 0 });
     expect(truncated.failures[0]).toMatch(/expected a whole answer, got 3 of 16 parts and an end in order$/);
   });
 
   test('parts that are missing, or of another question, are wrong', async () => {
     const missing = onFirstThird(() => Buffer.from(': nothing\n\n'));
-    const { streaming } = await tallyOf({ chats: 1 }, { event: missing }, asked('wrong'));
+    const { streaming } = await findTally({ chats: 1 }, { event: missing }, asked('wrong'));
     expect(streaming).toMatchObject({ cut: 0, truncated: 0, wrong: 1 });
     const other = onFirstThird((_, chunk) => Buffer.from(chunk.toString().replace('"chat-', '"chat-of-another-')));
-    const { failures } = await tallyOf({ chats: 1 }, { event: other }, asked('wrong'));
+    const { failures } = await findTally({ chats: 1 }, { event: other }, asked('wrong'));
     expect(failures[0]).toMatch(/chat-of-another-.*' behind 2 of 16 parts$/);
   });
 });

@@ -93,31 +93,31 @@ describe('HTTP/1.1', () => {
 
 describe('HTTP/2', () => {
   /** What happens to each stream in turn; after the last, all are answered. */
-  async function http2(...turns: ((stream: ServerHttp2Stream) => void)[]): Promise<void> {
+  async function http2(...stallDetector: ((stream: ServerHttp2Stream) => void)[]): Promise<void> {
     const h2 = createSecureServer({ cert, key });
-    h2.on('stream', (stream) => (turns.shift() ?? answer)(stream.on('error', () => undefined)));
+    h2.on('stream', (stream) => (stallDetector.shift() ?? respond)(stream.on('error', () => undefined)));
     transport = new Http2Transport(await listen(h2), countRetry);
   }
-  const answer = (stream: ServerHttp2Stream) => {
+  const respond = (stream: ServerHttp2Stream) => {
     stream.respond({ ':status': 200 });
     stream.end('right');
   };
-  const refuse = (stream: ServerHttp2Stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM);
+  const reject = (stream: ServerHttp2Stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM);
   const reset = (stream: ServerHttp2Stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   const cut = (stream: ServerHttp2Stream) => stream.session?.destroy();
   const goAway = (stream: ServerHttp2Stream) => {
-    answer(stream);
+    respond(stream);
     stream.session?.close();
   };
 
   test('a POST that was refused goes out once more', async () => {
-    await http2(refuse);
+    await http2(reject);
     expect((await transport.send(post)).body.toString()).toBe('right');
     expect(retries).toBe(1);
   });
 
   test('a POST over the last stream of a GOAWAY goes out once more', async () => {
-    await http2(answer, (stream) => stream.session?.goaway(constants.NGHTTP2_NO_ERROR, 1));
+    await http2(respond, (stream) => stream.session?.goaway(constants.NGHTTP2_NO_ERROR, 1));
     await transport.send(post);
     expect((await transport.send(post)).body.toString()).toBe('right');
     expect(retries).toBe(1);
@@ -129,7 +129,7 @@ describe('HTTP/2', () => {
   };
 
   test('a POST over the last stream of a GOAWAY that tells of an error goes out once more too', async () => {
-    await http2(answer, (stream) => stream.session?.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 1));
+    await http2(respond, (stream) => stream.session?.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 1));
     await transport.send(post);
     expect((await transport.send(post)).body.toString()).toBe('right');
     expect(retries).toBe(1);
@@ -138,7 +138,7 @@ describe('HTTP/2', () => {
   test.each(['NGHTTP2_NO_ERROR', 'NGHTTP2_REFUSED_STREAM'] as const)(
     'a POST that a GOAWAY with %s does not exclude is not sent again',
     async (code) => {
-      await http2(answer, processed(constants[code], 3));
+      await http2(respond, processed(constants[code], 3));
       await transport.send(post);
       await expect(transport.send(post)).rejects.toThrow();
       expect(retries).toBe(0);
@@ -146,7 +146,7 @@ describe('HTTP/2', () => {
   );
 
   test('a GET that dies with one session after the other goes out once more, and not a third time', async () => {
-    await http2(answer, cut, cut);
+    await http2(respond, cut, cut);
     await transport.send(get);
     await expect(transport.send(get)).rejects.toThrow();
     expect(retries).toBe(1);
@@ -159,7 +159,7 @@ describe('HTTP/2', () => {
   });
 
   test('a GET on a session that had answered and was cut goes out once more, a POST does not', async () => {
-    await http2(answer, cut, answer, cut);
+    await http2(respond, cut, respond, cut);
     await transport.send(get);
     expect((await transport.send(get)).status).toBe(200);
     expect(retries).toBe(1);
@@ -168,7 +168,7 @@ describe('HTTP/2', () => {
   });
 
   test('a stream that was reset after it was taken does not go out again', async () => {
-    await http2(answer, reset);
+    await http2(respond, reset);
     await transport.send(get);
     await expect(transport.send(get)).rejects.toThrow(/NGHTTP2_INTERNAL_ERROR/);
     expect(retries).toBe(0);

@@ -11,29 +11,29 @@ import { until } from './front';
 let store: Running;
 let backend: Running;
 let proxy: RunningProxy;
-let world: Fixture;
+let cloud: Fixture;
 
 beforeAll(async () => {
   store = await startStore();
   backend = await startBackend({ side: 'source', storeUrl: store.url });
-  proxy = await startProxy(configOf(backend.url), pino({ level: 'silent' }));
-  world = await new Fixture().start();
+  proxy = await startProxy(resolveConfig(backend.url), pino({ level: 'silent' }));
+  cloud = await new Fixture().start();
   const attributes = { 'stickiness.enabled': 'true' };
-  const group = world.addGroup('source', { version: 'HTTP2', attributes, check: { path: '/.drainshift/health' } });
+  const group = cloud.addGroup('source', { version: 'HTTP2', attributes, check: { path: '/.drainshift/health' } });
   // The constructs' groups speak TLS to the proxies.
   Object.assign(group, { protocol: 'HTTPS', healthCheck: { ...group.healthCheck, protocol: 'HTTPS' } });
-  world.setAction(forward([['source', 100]], 60));
-  world.server.targets.register('source', [{ id: proxy.data.host, port: proxy.data.port }]);
-  await world.healthy('source', 1);
+  cloud.setAction(forward([['source', 100]], 60));
+  cloud.server.targets.register('source', [{ id: proxy.data.host, port: proxy.data.port }]);
+  await cloud.healthy('source', 1);
 });
 afterAll(async () => {
-  await world.stop();
+  await cloud.stop();
   await proxy.close();
   await backend.stop();
   await store.stop();
 });
 
-function configOf(upstream: string): ReturnType<typeof readConfig> {
+function resolveConfig(upstream: string): ReturnType<typeof readConfig> {
   const environment = {
     DRAINSHIFT_LISTEN: '127.0.0.1:0',
     DRAINSHIFT_UPSTREAM: upstream,
@@ -45,8 +45,8 @@ function configOf(upstream: string): ReturnType<typeof readConfig> {
 test('shoppers, readers, uploads and event streams lose nothing over a group of HTTP/2, where HTTP/1.1 gets 464', async () => {
   const generators = new Generators({
     origin: 'https://shop.example.com',
-    connectTo: { host: '127.0.0.1', port: world.port },
-    ca: world.certificate.cert,
+    connectTo: { host: '127.0.0.1', port: cloud.port },
+    ca: cloud.certificate.cert,
     rates: {
       shop: 20,
       keepAlive: 20,
@@ -78,20 +78,20 @@ test('shoppers, readers, uploads and event streams lose nothing over a group of 
 test('event streams over HTTP/2 notice one that was cut', async () => {
   const generators = new Generators({
     origin: 'https://shop.example.com',
-    connectTo: { host: '127.0.0.1', port: world.port },
-    ca: world.certificate.cert,
+    connectTo: { host: '127.0.0.1', port: cloud.port },
+    ca: cloud.certificate.cert,
     rates: { shop: 0, keepAlive: 0, newConnection: 0, http2: 0, echo: 0, webSockets: 0, eventStreams: 1, chats: 0 },
     isHttp2Only: true,
   });
   const { recorder } = generators;
   generators.start();
   await until(() => recorder.serverSentEvents.events > 0);
-  const { attributes, targets } = world.model.targetGroup('source');
+  const { attributes, targets } = cloud.model.targetGroup('source');
   attributes.set('deregistration_delay.timeout_seconds', '0');
   const address = { id: proxy.data.host, port: proxy.data.port };
-  world.server.targets.deregister('source', [address]);
+  cloud.server.targets.deregister('source', [address]);
   await until(() => targets.size === 0);
-  world.server.targets.register('source', [address]);
+  cloud.server.targets.register('source', [address]);
   await until(() => recorder.serverSentEvents.opened === 2);
   await generators.stop();
   expect(recorder.tally().failures[0]).toMatch(/expected a stream with an end, got .*NGHTTP2_INTERNAL_ERROR/);

@@ -1,6 +1,6 @@
 import type { Deviation } from '../../contract/deviations';
 import type { FieldBlock } from '../../contract/streams';
-import { BegunHead } from './head-buffer';
+import { HeadBuffer } from './head-buffer';
 import { ExtensionState, isWholeExtension, nextInExtension } from './chunk-extension';
 import { FieldLimits } from '../../fields/field-lines';
 import { readLooseTrailers, readTrailers } from '../../fields/trailers';
@@ -33,7 +33,7 @@ export class ChunkedDecoder {
   private isPadding = false;
   private extensionBytes = 0;
   private dataBytes = 0;
-  private trailers: BegunHead | undefined;
+  private trailers: HeadBuffer | undefined;
 
   /** Why what came is no chunked body. */
   problem = 'a malformed chunk';
@@ -133,8 +133,8 @@ export class ChunkedDecoder {
     if (byte !== 32 && byte !== 9) this.isPadding = false;
     this.extensionLength += 1;
     this.extensionBytes += 1;
-    const most = this.deviates === undefined ? MAX_EXTENSION_BYTES : this.limits.fieldBytes;
-    if (this.extensionLength > most || this.extensionBytes > most + this.dataBytes) return false;
+    const max = this.deviates === undefined ? MAX_EXTENSION_BYTES : this.limits.fieldBytes;
+    if (this.extensionLength > max || this.extensionBytes > max + this.dataBytes) return false;
     const next = isControl(byte) ? undefined : nextInExtension(this.extension, byte);
     if (next !== undefined) this.extension = next;
     // Before the first semicolon it is no extension, and perhaps a size that another reader reads otherwise.
@@ -157,7 +157,7 @@ export class ChunkedDecoder {
     if (this.trailers === undefined) {
       // Nearly always there are none, and all of that in one read.
       if (bytes[at] === CR && at + 1 < to && bytes[at + 1] === LF) return this.end('', 2, sink);
-      this.trailers = new BegunHead(this.deviates === undefined ? 'strict' : 'loose');
+      this.trailers = new HeadBuffer(this.deviates === undefined ? 'strict' : 'loose');
     }
     const { trailers } = this;
     const before = trailers.length;

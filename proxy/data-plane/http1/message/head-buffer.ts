@@ -11,7 +11,7 @@ export type Lines = 'strict' | 'loose' | 'looseHead';
  * The beginning of a head, or of trailers, whose end is still to come. Each byte is copied and looked at a few times and no
  * more, however small the reads are that bring it: a peer that sends a byte at a time must not cost more than its bytes.
  */
-export class BegunHead {
+export class HeadBuffer {
   length = 0;
   /** Where its first line ends; -1 while that is still to come. */
   lineEnd = -1;

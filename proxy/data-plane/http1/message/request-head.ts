@@ -1,12 +1,12 @@
 import type { Limits, RequestHead } from '../../contract/data-plane';
 import type { EngineHead, FieldBlock, ReplacedFields } from '../../contract/streams';
-import type { Peer, Wire } from '../../contract/transport';
-import { EXPECT, HOST, NOT_PASSED, TRAILER, bitOf, isTokenCode } from '../../fields/field-lines';
-import { linesOf } from '../../fields/lines';
-import { Refusal, TOO_LONG_LINE } from '../../fields/http-error';
+import type { Peer, Transport } from '../../contract/transport';
+import { EXPECT, HOST, NOT_PASSED, TRAILER, fieldBit, isTokenCode } from '../../fields/field-lines';
+import { listLines } from '../../fields/lines';
+import { Rejection, TOO_LONG_LINE } from '../../fields/http-error';
 import { RequestFields, isHost, plainHost } from '../../fields/request-fields';
 
-const MALFORMED_LINE = new Refusal(400, 'The request line must be METHOD SP TARGET SP HTTP/1.x');
+const MALFORMED_LINE = new Rejection(400, 'The request line must be METHOD SP TARGET SP HTTP/1.x');
 const ALLOWED = { allow: 'GET, HEAD, POST, PUT, DELETE, OPTIONS' };
 
 /** The head of a request over HTTP/1.x, read once and checked. */
@@ -21,7 +21,7 @@ export class Http1Head implements EngineHead {
     /** The host of an absolute target, which takes the place of the Host field (RFC 9112 section 3.2.2). */
     private readonly authority: string | undefined,
     private readonly fields: RequestFields,
-    private readonly wire: Wire,
+    private readonly transport: Transport,
   ) {}
 
   get bodyLength(): number {
@@ -52,11 +52,11 @@ export class Http1Head implements EngineHead {
   }
 
   get client(): Peer {
-    return this.wire.peer;
+    return this.transport.peer;
   }
 
   get isTls(): boolean {
-    return this.wire.isTls;
+    return this.transport.isTls;
   }
 
   get expectsContinue(): boolean {
@@ -89,10 +89,10 @@ export class Http1Head implements EngineHead {
       added += `Host: ${this.authority}\r\n`;
     }
     for (const name in replaced) {
-      const bit = bitOf(name);
+      const bit = fieldBit(name);
       if (bit !== 0) bits |= bit;
       else names = (names ?? new Set()).add(name);
-      added += linesOf(name, replaced[name]);
+      added += listLines(name, replaced[name]);
     }
     return this.fields.without(bits, names) + added;
   }
@@ -115,8 +115,8 @@ export function readRequestHead(
   lineEnd: number,
   fields: RequestFields,
   limits: Limits,
-  wire: Wire,
-): Http1Head | Refusal {
+  transport: Transport,
+): Http1Head | Rejection {
   if (lineEnd - from > limits.requestLineBytes) return TOO_LONG_LINE;
   let at = from;
   while (isTokenCode[text.charCodeAt(at)] === 1) at += 1;
@@ -127,11 +127,11 @@ export function readRequestHead(
   while (isTargetCode(text.charCodeAt(at))) at += 1;
   if (at === targetStart || text.charCodeAt(at) !== SPACE) return MALFORMED_LINE;
   const version = readVersion(text, at + 1, lineEnd);
-  if (version instanceof Refusal) return version;
+  if (version instanceof Rejection) return version;
   const target = readTarget(method, text.slice(targetStart, at));
-  if (target instanceof Refusal) return target;
-  const refusal = check(version, target, fields);
-  return refusal ?? new Http1Head(method, target.path, version, target.authority, fields, wire);
+  if (target instanceof Rejection) return target;
+  const rejection = check(version, target, fields);
+  return rejection ?? new Http1Head(method, target.path, version, target.authority, fields, transport);
 }
 
 /** Visible ASCII; a fragment is not for the wire (RFC 9112 section 3.2). */
@@ -139,14 +139,14 @@ function isTargetCode(code: number): boolean {
   return code > SPACE && code < 127 && code !== 35;
 }
 
-function readVersion(text: string, from: number, to: number): '1.0' | '1.1' | Refusal {
+function readVersion(text: string, from: number, to: number): '1.0' | '1.1' | Rejection {
   if (to - from !== VERSION_BYTES || !text.startsWith('HTTP/', from) || text.charCodeAt(from + 6) !== 46) {
     return MALFORMED_LINE;
   }
   const major = text.charCodeAt(from + 5) - 48;
   const minor = text.charCodeAt(from + 7) - 48;
   if (!(major >= 0 && major <= 9 && minor >= 0 && minor <= 9)) return MALFORMED_LINE;
-  if (major !== 1) return new Refusal(505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here');
+  if (major !== 1) return new Rejection(505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here');
   return minor === 0 ? '1.0' : '1.1';
 }
 
@@ -156,25 +156,25 @@ interface Target {
   readonly scheme: string;
 }
 
-function readTarget(method: string, target: string): Target | Refusal {
-  if (method === 'CONNECT') return new Refusal(405, 'No tunnels here', ALLOWED);
+function readTarget(method: string, target: string): Target | Rejection {
+  if (method === 'CONNECT') return new Rejection(405, 'No tunnels here', ALLOWED);
   if (target.charCodeAt(0) === SLASH || (target === '*' && method === 'OPTIONS')) {
     return { path: target, authority: undefined, scheme: '' };
   }
   const absolute = /^(https?):\/\/([^/?]*)(.*)$/i.exec(target);
-  if (!absolute) return new Refusal(400, 'The request target must be a path or an absolute http(s) URL');
+  if (!absolute) return new Rejection(400, 'The request target must be a path or an absolute http(s) URL');
   const [, scheme = '', authority = '', rest = ''] = absolute;
-  if (!isHost(authority)) return new Refusal(400, 'The host of the request target is not valid');
+  if (!isHost(authority)) return new Rejection(400, 'The host of the request target is not valid');
   if (rest === '' && method === 'OPTIONS') return { path: '*', authority, scheme };
   return { path: rest.startsWith('/') ? rest : `/${rest}`, authority, scheme };
 }
 
 /** What the fields may not say after this request line. */
-function check(version: '1.0' | '1.1', { authority, scheme }: Target, fields: RequestFields): Refusal | undefined {
+function check(version: '1.0' | '1.1', { authority, scheme }: Target, fields: RequestFields): Rejection | undefined {
   const { host } = fields;
-  if (version === '1.1' && host === undefined) return new Refusal(400, 'HTTP/1.1 needs a Host field');
-  if (version === '1.0' && fields.isChunked) return new Refusal(400, 'Transfer-Encoding needs HTTP/1.1');
+  if (version === '1.1' && host === undefined) return new Rejection(400, 'HTTP/1.1 needs a Host field');
+  if (version === '1.0' && fields.isChunked) return new Rejection(400, 'Transfer-Encoding needs HTTP/1.1');
   if (authority === undefined || host === undefined || plainHost(authority, scheme) === plainHost(host, scheme))
     return undefined;
-  return new Refusal(400, 'The Host field and the target name different hosts');
+  return new Rejection(400, 'The Host field and the target name different hosts');
 }

@@ -1,9 +1,9 @@
 import type { Limits } from '../../contract/data-plane';
-import type { Wire } from '../../contract/transport';
+import type { Transport } from '../../contract/transport';
 import { USUAL_HEAD_BYTES } from './response-reader';
-import { BegunHead } from './head-buffer';
+import { HeadBuffer } from './head-buffer';
 import { endOfHead } from '../../fields/field-lines';
-import { BARE_LF, Refusal, TOO_LARGE_FIELDS, TOO_LONG_LINE } from '../../fields/http-error';
+import { BARE_LF, Rejection, TOO_LARGE_FIELDS, TOO_LONG_LINE } from '../../fields/http-error';
 import { RequestFields, readRequestFields } from '../../fields/request-fields';
 import { Http1Head, readRequestHead } from './request-head';
 
@@ -21,7 +21,7 @@ const GRACE_MS = 5_000;
 export class RequestReader {
   /** Behind the head that was read last. */
   end = 0;
-  private readonly begun = new BegunHead();
+  private readonly started = new HeadBuffer();
   private emptyLines = 0;
   private isFirst = true;
   /** The field lines of the last head, and what they say: the next one often has the same. */
@@ -30,48 +30,49 @@ export class RequestReader {
 
   constructor(
     private readonly limits: Limits,
-    private readonly wire: Wire,
+    private readonly transport: Transport,
   ) {}
 
   /** Whether a head that began so long ago comes more slowly than it must. */
   isTooSlow(waitedMs: number): boolean {
-    return waitedMs > GRACE_MS && this.begunBytes * 1000 < this.limits.headBytesPerSecond * waitedMs;
+    return waitedMs > GRACE_MS && this.startedBytes * 1000 < this.limits.headBytesPerSecond * waitedMs;
   }
 
   /** Of a head that is not whole. */
-  get begunBytes(): number {
-    return this.begun.length;
+  get startedBytes(): number {
+    return this.started.length;
   }
 
-  get hasBegun(): boolean {
-    return this.begun.length > 0;
+  get hasStarted(): boolean {
+    return this.started.length > 0;
   }
 
   /** What was read of a head that is not whole. */
   get taken(): Buffer {
-    return Buffer.from(this.begun.text, 'latin1');
+    return Buffer.from(this.started.text, 'latin1');
   }
 
   /** Reads `bytes` from one place to another; `end` is where it came to. */
-  read(bytes: Buffer, from: number, to: number): Http1Head | Refusal | 'incomplete' | 'http2' {
+  read(bytes: Buffer, from: number, to: number): Http1Head | Rejection | 'incomplete' | 'http2' {
     for (let at = from; ; at += USUAL_HEAD_BYTES) {
       const usual = Math.min(to, at + USUAL_HEAD_BYTES);
-      const found = this.begun.length < SHORT_BYTES ? this.readText(bytes, at, usual) : this.readMore(bytes, at, usual);
+      const found =
+        this.started.length < SHORT_BYTES ? this.readText(bytes, at, usual) : this.readMore(bytes, at, usual);
       if (found !== 'incomplete' || usual === to) return found;
     }
   }
 
   /** Reads what is a whole head nearly always, and a beginning that says too little to know even what it is. */
-  private readText(bytes: Buffer, from: number, to: number): Http1Head | Refusal | 'incomplete' | 'http2' {
-    const before = this.begun.length;
+  private readText(bytes: Buffer, from: number, to: number): Http1Head | Rejection | 'incomplete' | 'http2' {
+    const before = this.started.length;
     const piece = bytes.toString('latin1', from, to);
-    const text = before === 0 ? piece : this.begun.text + piece;
+    const text = before === 0 ? piece : this.started.text + piece;
     if (this.isFirst && text.startsWith('PRI')) {
       if (text.startsWith(PREFACE)) return 'http2';
       if (PREFACE.startsWith(text)) return this.wait(text);
     }
     const start = this.skipEmptyLines(text);
-    if (this.emptyLines > MAX_EMPTY_LINES) return new Refusal(400, 'Too many empty lines before a request');
+    if (this.emptyLines > MAX_EMPTY_LINES) return new Rejection(400, 'Too many empty lines before a request');
     if (start === text.length) return this.wait('');
     const lineEnd = text.indexOf('\r\n', start);
     const end = this.hasLastFields(text, lineEnd) ? lineEnd + 2 + this.lastText.length : endOfHead(text, start);
@@ -85,29 +86,29 @@ export class RequestReader {
   }
 
   /** Reads on in a head that has begun. */
-  private readMore(bytes: Buffer, from: number, to: number): Http1Head | Refusal | 'incomplete' {
-    const { begun } = this;
-    const before = begun.length;
-    const end = begun.add(bytes, from, to);
+  private readMore(bytes: Buffer, from: number, to: number): Http1Head | Rejection | 'incomplete' {
+    const { started } = this;
+    const before = started.length;
+    const end = started.add(bytes, from, to);
     if (end === -2) return BARE_LF;
     if (end === -1) return this.tooMuch() ?? 'incomplete';
     this.end = from + end - before;
-    return this.readHead(begun.slice(end), 0, begun.lineEnd, end);
+    return this.readHead(started.slice(end), 0, started.lineEnd, end);
   }
 
-  private readHead(text: string, start: number, lineEnd: number, end: number): Http1Head | Refusal {
-    this.begun.clear();
+  private readHead(text: string, start: number, lineEnd: number, end: number): Http1Head | Rejection {
+    this.started.clear();
     this.emptyLines = 0;
     this.isFirst = false;
     const fieldsText = text.slice(lineEnd + 2, end);
     if (this.lastFields === undefined || fieldsText !== this.lastText) {
       const fields = readRequestFields(fieldsText, this.limits);
       // A longer line than is allowed is told first, as it was sent first.
-      if (fields instanceof Refusal) return lineEnd - start > this.limits.requestLineBytes ? TOO_LONG_LINE : fields;
+      if (fields instanceof Rejection) return lineEnd - start > this.limits.requestLineBytes ? TOO_LONG_LINE : fields;
       this.lastFields = fields;
       this.lastText = fieldsText;
     }
-    return readRequestHead(text, start, lineEnd, this.lastFields, this.limits, this.wire);
+    return readRequestHead(text, start, lineEnd, this.lastFields, this.limits, this.transport);
   }
 
   private hasLastFields(text: string, lineEnd: number): boolean {
@@ -122,7 +123,7 @@ export class RequestReader {
   }
 
   private wait(text: string): 'incomplete' {
-    this.begun.begin(text);
+    this.started.begin(text);
     return 'incomplete';
   }
 
@@ -135,8 +136,8 @@ export class RequestReader {
     return start;
   }
 
-  private tooMuch(): Refusal | undefined {
-    const { length, lineEnd } = this.begun;
+  private tooMuch(): Rejection | undefined {
+    const { length, lineEnd } = this.started;
     if ((lineEnd < 0 ? length : lineEnd) > this.limits.requestLineBytes) return TOO_LONG_LINE;
     return lineEnd >= 0 && length - lineEnd > this.limits.fieldBytes ? TOO_LARGE_FIELDS : undefined;
   }

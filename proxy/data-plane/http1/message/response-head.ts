@@ -1,6 +1,6 @@
 import type { Limits } from '../../contract/data-plane';
 import type { Deviation } from '../../contract/deviations';
-import type { AnswerHead, BodyLength, FieldBlock } from '../../contract/streams';
+import type { ResponseHead, BodyLength, FieldBlock } from '../../contract/streams';
 import {
   CONTENT_ENCODING,
   CONTENT_LENGTH,
@@ -19,15 +19,15 @@ import {
   tokens,
 } from '../../fields/field-lines';
 import { isBoundLogin } from './bound-logins';
-import { ConnectionOptions, answerOptions } from '../../fields/connection-options';
+import { ConnectionOptions, respondToOptions } from '../../fields/connection-options';
 import { withoutSpace } from '../../fields/lines';
-import { mendAnswerHead } from '../../fields/repaired';
+import { repairResponseHead } from '../../fields/repaired';
 
 /** An answer's body that ends with its connection. */
 const UNTIL_CLOSE = -1;
 
 /** The head of an upstream's answer over HTTP/1.x, read once and checked. */
-export interface Http1AnswerHead extends AnswerHead {
+export interface Http1ResponseHead extends ResponseHead {
   readonly isChunked: boolean;
   /** The upstream may take another request on this connection after this answer. */
   readonly keepsAlive: boolean;
@@ -49,15 +49,15 @@ const EVENT_STREAM = /^text\/event-stream\s*(;|$)/i;
  *
  * @returns why not, for what two readers could read in two ways
  */
-export function readAnswerHead(
+export function readResponseHead(
   text: string,
   method: string,
   limits: Pick<Limits, 'fieldBytes'>,
-): Http1AnswerHead | string {
+): Http1ResponseHead | string {
   const head = readHead(text, method, limits, NONE);
   if (typeof head !== 'string') return head;
-  const mended = mendAnswerHead(text);
-  return mended === undefined ? head : readHead(mended.text, method, limits, mended.deviations);
+  const repaired = repairResponseHead(text);
+  return repaired === undefined ? head : readHead(repaired.text, method, limits, repaired.deviations);
 }
 
 function readHead(
@@ -65,25 +65,25 @@ function readHead(
   method: string,
   { fieldBytes }: Pick<Limits, 'fieldBytes'>,
   deviations: readonly Deviation[],
-): Http1AnswerHead | string {
+): Http1ResponseHead | string {
   const lineEnd = text.indexOf('\r\n');
   const status = readStatus(text, lineEnd);
   if (status < 100) return 'a malformed status line';
   const isValue = deviations.length === 0 ? undefined : isLooseValueCode;
   const lines = scanFields(text, lineEnd + 2, text.length, { fieldBytes, fieldLines: Infinity }, isValue);
   if (typeof lines === 'string') return lines === 'tooLarge' ? 'a head over the limits' : 'a malformed field line';
-  const httpVersion = versionOf(text);
+  const httpVersion = readVersion(text);
   const isOld = httpVersion === '1.0';
   const framing = readFraming(lines, status, method, isOld);
   if (typeof framing === 'string') return framing;
-  const options = answerOptions(lines);
+  const options = respondToOptions(lines);
   if (status === 101 && !options.upgrade) return "a 101 without 'Connection: upgrade'";
   const all = framing.deviations.length === 0 ? deviations : [...deviations, ...framing.deviations];
   return {
     status,
     httpVersion,
     reason: text.slice(13, lineEnd),
-    fields: fieldsOf(lines, status, options.named, framing),
+    fields: listFields(lines, status, options.named, framing),
     bodyLength: framing.bodyLength,
     statedLength: framing.statedLength,
     isChunked: framing.isChunked,
@@ -101,7 +101,7 @@ function keepsAlive({ close, keepAlive }: ConnectionOptions, isOld: boolean, fra
   return !close && (!isOld || keepAlive) && !isUntilClose(framing);
 }
 
-function versionOf(text: string): '1.0' | '1.1' {
+function readVersion(text: string): '1.0' | '1.1' {
   return text.charCodeAt(7) === 48 ? '1.0' : '1.1';
 }
 
@@ -210,7 +210,7 @@ function isUntilClose({ bodyLength, isChunked }: Framing): boolean {
   return bodyLength === UNTIL_CLOSE && !isChunked;
 }
 
-function fieldsOf(
+function listFields(
   lines: FieldLines,
   status: number,
   named: ReadonlySet<string> | undefined,

@@ -1,49 +1,49 @@
 import type { Limits } from '../../contract/data-plane';
 import type { Deviation } from '../../contract/deviations';
-import type { AnswerHead } from '../../contract/streams';
-import { Http1AnswerHead, readAnswerHead } from './response-head';
-import { BegunHead } from './head-buffer';
+import type { ResponseHead } from '../../contract/streams';
+import { Http1ResponseHead, readResponseHead } from './response-head';
+import { HeadBuffer } from './head-buffer';
 import { BodyReader } from './body-reader';
 import { BodySink, ChunkedDecoder } from './chunked';
 import { endOfHead } from '../../fields/field-lines';
 
-export interface AnswerSink extends BodySink {
+export interface ResponseSink extends BodySink {
   /** Told once for each answer and deviation. */
   deviates(what: Deviation): void;
-  interim(head: AnswerHead): void;
-  headRead(head: Http1AnswerHead): void;
+  interim(head: ResponseHead): void;
+  headRead(head: Http1ResponseHead): void;
 }
 
 /** A head is rarely longer; of a larger read only this much is looked at first. */
 export const USUAL_HEAD_BYTES = 4_096;
 const MAX_STATUS_LINE_BYTES = 8_192;
 /** Of one response; HTTP/2 has the same limit. */
-export const MAX_INTERIM_ANSWERS = 32;
+export const MAX_INTERIM_RESPONSES = 32;
 
 /** For a look at a body that is told to nobody. */
 const NO_SINK: BodySink = { bodyReceived: () => undefined, bodyEnded: () => undefined };
 const ALLOW = () => undefined;
 
 /** Follows the answers of one upstream connection. */
-export class AnswerReader {
+export class ResponseReader {
   /** The head of the final answer, or of a 101, once it is read. */
-  head: Http1AnswerHead | undefined;
+  head: Http1ResponseHead | undefined;
   /** Why what came is no answer. */
   problem = 'a head over the limits';
   private readonly body: BodyReader;
   private method = '';
-  private readonly begun = new BegunHead('looseHead');
+  private readonly started = new HeadBuffer('looseHead');
   /** What the answer has of them so far. */
   private deviations: Deviation[] = [];
   private interimCount = 0;
   /** The last head, as it came and as it was read: the next one is often the same. */
   private lastText = '';
   private lastMethod = '';
-  private lastHead: Http1AnswerHead | string = '';
+  private lastHead: Http1ResponseHead | string = '';
 
   constructor(
     private readonly limits: Limits,
-    private readonly sink: AnswerSink,
+    private readonly sink: ResponseSink,
   ) {
     this.body = new BodyReader(limits, (what) => this.deviates(what));
   }
@@ -51,7 +51,7 @@ export class AnswerReader {
   begin(method: string): void {
     this.method = method;
     this.head = undefined;
-    this.begun.clear();
+    this.started.clear();
     this.interimCount = 0;
     if (this.deviations.length > 0) this.deviations = [];
   }
@@ -89,7 +89,7 @@ export class AnswerReader {
   }
 
   private readHead(bytes: Buffer, from: number, to: number): number {
-    if (this.begun.length > 0 || isLineEnd(bytes[from]!)) return this.readMore(bytes, from, to);
+    if (this.started.length > 0 || isLineEnd(bytes[from]!)) return this.readMore(bytes, from, to);
     const text = bytes.toString('latin1', from, Math.min(to, from + USUAL_HEAD_BYTES));
     const end = this.hasLastHead(text) ? this.lastText.length : endOfHead(text, 0);
     return end < 0 ? this.readMore(bytes, from, to) : this.take(text.slice(0, end), bytes, from + end, to);
@@ -97,21 +97,21 @@ export class AnswerReader {
 
   /** Reads a head that comes in several reads, is longer than usual, or whose lines do not end as they should. */
   private readMore(bytes: Buffer, from: number, to: number): number {
-    const { begun } = this;
-    const before = begun.length;
+    const { started } = this;
+    const before = started.length;
     // No more of one read than a head may have: what is behind it may be a body.
-    const most = Math.min(to, from + this.limits.fieldBytes + MAX_STATUS_LINE_BYTES);
-    const end = begun.add(bytes, from, most);
-    if (end === -1 && begun.length <= this.limits.fieldBytes + MAX_STATUS_LINE_BYTES) return to;
+    const max = Math.min(to, from + this.limits.fieldBytes + MAX_STATUS_LINE_BYTES);
+    const end = started.add(bytes, from, max);
+    if (end === -1 && started.length <= this.limits.fieldBytes + MAX_STATUS_LINE_BYTES) return to;
     if (end < 0) return this.isMalformed('a head over the limits');
-    const text = begun.slice(end);
-    begun.clear();
+    const text = started.slice(end);
+    started.clear();
     return this.take(text, bytes, from + end - before, to);
   }
 
-  private headOf(text: string): Http1AnswerHead | string {
+  private parseHead(text: string): Http1ResponseHead | string {
     if (text !== this.lastText || this.method !== this.lastMethod) {
-      this.lastHead = readAnswerHead(text, this.method, this.limits);
+      this.lastHead = readResponseHead(text, this.method, this.limits);
       this.lastText = text;
       this.lastMethod = this.method;
     }
@@ -124,13 +124,13 @@ export class AnswerReader {
 
   /** Takes a head, behind which `bytes` go on from `at` to `to`. Returns as `read` does. */
   private take(text: string, bytes: Buffer, at: number, to: number): number {
-    const head = this.headOf(text);
+    const head = this.parseHead(text);
     if (typeof head === 'string') return this.isMalformed(head);
     for (const what of head.deviations) this.deviates(what);
     if (head.status < 200 && head.status !== 101) {
       this.interimCount += 1;
       this.sink.interim(head);
-      return this.interimCount <= MAX_INTERIM_ANSWERS ? at : this.isMalformed('too many interim responses');
+      return this.interimCount <= MAX_INTERIM_RESPONSES ? at : this.isMalformed('too many interim responses');
     }
     // Nothing of the answer has gone on yet: with a first chunk that is none it can still become another one.
     if (head.isChunked && !this.isChunked(bytes, at, to)) return -1;

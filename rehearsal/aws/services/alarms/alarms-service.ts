@@ -1,17 +1,17 @@
 import { AwsError } from '../../../errors/aws-error';
-import { Operation, Place, WireObject } from '../../wire/operation';
+import { Operation, Place, AwsObject } from '../../wire/operation';
 import { page } from '../../wire/paging';
 import { Parameters } from '../../wire/parameters';
 import { RpcService } from '../../protocols/rpc';
 import { QueryService } from '../../protocols/query';
-import { ALARM_STATES, Alarm, AlarmBook, AlarmState } from './alarm-book';
+import { ALARM_STATES, Alarm, AlarmStates, AlarmState } from './alarm-states';
 
 const MAX_PAGE = 100;
 const DEFAULT_PAGE = 50;
 
 /** Amazon CloudWatch: its alarms, in the protocols of today's SDKs (CBOR, JSON) and in that of older clients. */
-export function alarmsServices(book: AlarmBook, place: Place): { rpc: RpcService; query: QueryService } {
-  const shared = { prefix: 'cloudwatch', operations: alarmOperations(book, place) };
+export function alarmsServices(ledger: AlarmStates, place: Place): { rpc: RpcService; query: QueryService } {
+  const shared = { prefix: 'cloudwatch', operations: alarmOperations(ledger, place) };
   return {
     rpc: {
       ...shared,
@@ -29,14 +29,14 @@ export function alarmsServices(book: AlarmBook, place: Place): { rpc: RpcService
   };
 }
 
-function alarmOperations(book: AlarmBook, place: Place): ReadonlyMap<string, Operation> {
-  const arnOf = (name: string) => `arn:aws:cloudwatch:${place.region}:${place.account}:alarm:${name}`;
+function alarmOperations(ledger: AlarmStates, place: Place): ReadonlyMap<string, Operation> {
+  const buildArn = (name: string) => `arn:aws:cloudwatch:${place.region}:${place.account}:alarm:${name}`;
 
-  const describeAlarms = (input: Parameters): WireObject => {
+  const describeAlarms = (input: Parameters): AwsObject => {
     const kinds = input.texts('AlarmTypes');
     const asked = kinds.length === 0 ? ['MetricAlarm'] : kinds;
-    const kindOf = { metric: 'MetricAlarm', composite: 'CompositeAlarm' } as const;
-    const found = book.all.filter((alarm) => asked.includes(kindOf[alarm.kind]) && isAsked(alarm, input));
+    const findKind = { metric: 'MetricAlarm', composite: 'CompositeAlarm' } as const;
+    const found = ledger.all.filter((alarm) => asked.includes(findKind[alarm.kind]) && isAsked(alarm, input));
     const size = input.optionalInteger('MaxRecords', { min: 1, max: MAX_PAGE }) ?? DEFAULT_PAGE;
     const { items, next } = page(found, { size, token: input.optionalText('NextToken') }, () => {
       return new AwsError('InvalidNextToken', 'The next token is invalid');
@@ -49,11 +49,11 @@ function alarmOperations(book: AlarmBook, place: Place): ReadonlyMap<string, Ope
     };
   };
 
-  const setAlarmState = (input: Parameters): WireObject => {
+  const setAlarmState = (input: Parameters): AwsObject => {
     const name = input.text('AlarmName');
-    const state = stateOf(input, 'StateValue');
-    if (state === undefined) throw input.refuse('StateValue', 'given', undefined);
-    if (!book.set(name, state, input.text('StateReason'))) {
+    const state = findState(input, 'StateValue');
+    if (state === undefined) throw input.reject('StateValue', 'given', undefined);
+    if (!ledger.set(name, state, input.text('StateReason'))) {
       throw new AwsError('ResourceNotFound', `There is no alarm with name ${name}`, 404);
     }
     return {};
@@ -63,17 +63,17 @@ function alarmOperations(book: AlarmBook, place: Place): ReadonlyMap<string, Ope
   const described = (input: Parameters) => {
     const names = input.texts('AlarmNames');
     const isScoped = names.length > 0 && !input.texts('AlarmTypes').includes('CompositeAlarm');
-    return isScoped ? names.map(arnOf) : [arnOf('*')];
+    return isScoped ? names.map(buildArn) : [buildArn('*')];
   };
   return new Map<string, Operation>([
     ['DescribeAlarms', { resources: described, run: describeAlarms }],
-    ['SetAlarmState', { resources: (input) => [arnOf(input.text('AlarmName'))], run: setAlarmState }],
+    ['SetAlarmState', { resources: (input) => [buildArn(input.text('AlarmName'))], run: setAlarmState }],
   ]);
 }
 
 function isAsked({ name, state }: Alarm, input: Parameters): boolean {
   const names = input.texts('AlarmNames');
-  const wanted = stateOf(input, 'StateValue');
+  const wanted = findState(input, 'StateValue');
   return (
     (names.length === 0 || names.includes(name)) &&
     name.startsWith(input.optionalText('AlarmNamePrefix') ?? '') &&
@@ -81,14 +81,14 @@ function isAsked({ name, state }: Alarm, input: Parameters): boolean {
   );
 }
 
-function stateOf(input: Parameters, name: string): AlarmState | undefined {
+function findState(input: Parameters, name: string): AlarmState | undefined {
   const text = input.optionalText(name);
   const state = ALARM_STATES.find((known) => known === text);
-  if (text !== undefined && state === undefined) throw input.refuse(name, `one of ${ALARM_STATES.join(', ')}`, text);
+  if (text !== undefined && state === undefined) throw input.reject(name, `one of ${ALARM_STATES.join(', ')}`, text);
   return state;
 }
 
-function writeAlarm({ name, arn, description, state, reason, changedAt }: Alarm): WireObject {
+function writeAlarm({ name, arn, description, state, reason, changedAt }: Alarm): AwsObject {
   return {
     AlarmName: name,
     AlarmArn: arn,

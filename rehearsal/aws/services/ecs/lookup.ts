@@ -3,7 +3,7 @@ import { AwsError } from '../../../errors/aws-error';
 import { isHere, readArn } from '../../wire/arn';
 import { Place } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
-import { nameOf } from './shapes';
+import { formatName } from './shapes';
 
 /** Finds clusters, services and tasks by the names and ARNs that callers use, and knows the ARN of what does not exist. */
 export class EcsLookup {
@@ -51,16 +51,16 @@ export class EcsLookup {
 
   findTask(cluster: Cluster, idOrArn: string): EcsTask | undefined {
     return [...this.model.tasks.values()].find(
-      ({ arn, clusterArn }) => clusterArn === cluster.arn && (arn === idOrArn || nameOf(arn) === idOrArn),
+      ({ arn, clusterArn }) => clusterArn === cluster.arn && (arn === idOrArn || formatName(arn) === idOrArn),
     );
   }
 
-  tasksOf(cluster: Cluster): EcsTask[] {
+  findTasks(cluster: Cluster): EcsTask[] {
     return [...this.model.tasks.values()].filter((task) => task.clusterArn === cluster.arn);
   }
 
   private clusterName(input: Parameters): string {
-    return nameOf(this.clusterArn(input));
+    return formatName(this.clusterArn(input));
   }
 
   /** @throws AwsError InvalidParameterException for an ARN that is of something else, or of somewhere else */

@@ -1,8 +1,8 @@
 import { Cluster, EcsModel, EcsService, EcsTask, TaskDefinition } from '../../../tasks/model';
-import { numberOf, uuidOf } from '../../identifiers';
-import { WireObject } from '../../wire/operation';
+import { toNumber, buildUuid } from '../../identifiers';
+import { AwsObject } from '../../wire/operation';
 
-export function writeCluster(model: EcsModel, cluster: Cluster): WireObject {
+export function writeCluster(model: EcsModel, cluster: Cluster): AwsObject {
   const tasks = [...model.tasks.values()].filter((task) => task.clusterArn === cluster.arn);
   return {
     clusterArn: cluster.arn,
@@ -20,7 +20,7 @@ export function writeCluster(model: EcsModel, cluster: Cluster): WireObject {
   };
 }
 
-export function writeService(model: EcsModel, service: EcsService): WireObject {
+export function writeService(model: EcsModel, service: EcsService): AwsObject {
   const tasks = [...model.tasks.values()].filter((task) => task.serviceArn === service.arn);
   return {
     ...writeCounts(service, tasks),
@@ -60,7 +60,7 @@ function writeCounts(service: EcsService, tasks: readonly EcsTask[]) {
 }
 
 /** The newest one, and each older one as long as it has tasks. */
-function writeDeployments(service: EcsService, tasks: readonly EcsTask[]): WireObject[] {
+function writeDeployments(service: EcsService, tasks: readonly EcsTask[]): AwsObject[] {
   const newest = service.deployment ?? 0;
   const ofNumber = (number: number) => tasks.filter(({ deployment = 0 }) => deployment === number);
   const older = new Set(tasks.filter(isLive).map(({ deployment = 0 }) => deployment));
@@ -76,7 +76,7 @@ function writeDeployments(service: EcsService, tasks: readonly EcsTask[]): WireO
       desiredCount: isPrimary
         ? counts.desiredCount
         : ofNumber(number).filter((task) => task.desiredStatus === 'RUNNING').length,
-      id: `ecs-svc/${numberOf(`${service.arn} ${number}`)}`,
+      id: `ecs-svc/${toNumber(`${service.arn} ${number}`)}`,
       status: isPrimary ? 'PRIMARY' : 'ACTIVE',
       failedTasks: 0,
       updatedAt: service.createdAt,
@@ -97,14 +97,14 @@ function isPending(task: EcsTask): boolean {
   return task.status === 'PROVISIONING';
 }
 
-export function writeTask(model: EcsModel, task: EcsTask): WireObject {
+export function writeTask(model: EcsModel, task: EcsTask): AwsObject {
   const service = model.services.get(task.serviceArn);
-  const attachmentId = uuidOf(`attachment ${task.arn}`);
+  const attachmentId = buildUuid(`attachment ${task.arn}`);
   return {
     taskArn: task.arn,
     clusterArn: task.clusterArn,
     taskDefinitionArn: task.taskDefinitionArn,
-    group: `service:${service?.name ?? nameOf(task.serviceArn)}`,
+    group: `service:${service?.name ?? formatName(task.serviceArn)}`,
     lastStatus: task.status,
     desiredStatus: task.desiredStatus,
     healthStatus: 'UNKNOWN',
@@ -126,8 +126,8 @@ export function writeTask(model: EcsModel, task: EcsTask): WireObject {
 }
 
 /** What the template says of it; of one that is in no template, that there is one. */
-export function writeTaskDefinition(arn: string, definition: TaskDefinition | undefined): WireObject {
-  const [family, revision = '1'] = nameOf(arn).split(':');
+export function writeTaskDefinition(arn: string, definition: TaskDefinition | undefined): AwsObject {
+  const [family, revision = '1'] = formatName(arn).split(':');
   const content = {
     networkMode: 'awsvpc',
     compatibilities: ['EC2', 'FARGATE'],
@@ -135,7 +135,7 @@ export function writeTaskDefinition(arn: string, definition: TaskDefinition | un
     volumes: [],
     placementConstraints: [],
     containerDefinitions: [],
-    ...(definition?.content as WireObject | undefined),
+    ...(definition?.content as AwsObject | undefined),
     taskDefinitionArn: arn,
     family,
     revision: Number(revision),
@@ -144,7 +144,7 @@ export function writeTaskDefinition(arn: string, definition: TaskDefinition | un
   return { taskDefinition: content, tags: (definition?.tags ?? []).map((tag) => ({ ...tag })) };
 }
 
-function writeNetworkInterface(task: EcsTask, id: string): WireObject {
+function writeNetworkInterface(task: EcsTask, id: string): AwsObject {
   return {
     id,
     type: 'ElasticNetworkInterface',
@@ -156,13 +156,13 @@ function writeNetworkInterface(task: EcsTask, id: string): WireObject {
   };
 }
 
-function writeContainer(task: EcsTask, attachmentId: string): WireObject {
+function writeContainer(task: EcsTask, attachmentId: string): AwsObject {
   return {
-    containerArn: `${task.arn.replace(/:task\//, ':container/')}/${uuidOf(`container ${task.arn}`)}`,
+    containerArn: `${task.arn.replace(/:task\//, ':container/')}/${buildUuid(`container ${task.arn}`)}`,
     taskArn: task.arn,
     name: task.containerName,
     image: task.image,
-    runtimeId: `${nameOf(task.arn)}-${numberOf(task.arn)}`,
+    runtimeId: `${formatName(task.arn)}-${toNumber(task.arn)}`,
     lastStatus: containerStatus(task),
     exitCode: task.exitCode,
     reason: task.exitCode === undefined ? undefined : task.stoppedReason,
@@ -179,6 +179,6 @@ function containerStatus(task: EcsTask): string {
 }
 
 /** The last step of an ARN. */
-export function nameOf(arn: string): string {
+export function formatName(arn: string): string {
   return arn.slice(arn.lastIndexOf('/') + 1);
 }

@@ -1,6 +1,6 @@
 import { Action, ForwardConfig } from '../../../load-balancer/model';
 import { AwsError } from '../../../errors/aws-error';
-import { WireObject } from '../../wire/operation';
+import { AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
 
 const MAX_INTEGER = 2 ** 31 - 1;
@@ -37,7 +37,7 @@ function readForward(input: Parameters): ForwardConfig {
     weight: group.optionalInteger('Weight', { min: -MAX_INTEGER, max: MAX_INTEGER }) ?? 1,
   }));
   if (single !== undefined && groups.some(({ arn }) => arn !== single)) {
-    throw input.refuse('TargetGroupArn', 'the one target group of ForwardConfig when both are given', single);
+    throw input.reject('TargetGroupArn', 'the one target group of ForwardConfig when both are given', single);
   }
   if (groups.length === 0) groups.push({ arn: single ?? input.text('TargetGroupArn'), weight: 1 });
   return { targetGroups: groups, stickiness: readStickiness(config?.optionalObject('TargetGroupStickinessConfig')) };
@@ -53,7 +53,7 @@ function readStickiness(input: Parameters | undefined): ForwardConfig['stickines
 function readFixedResponse(input: Parameters): Action {
   const config = required(input, 'FixedResponseConfig');
   const statusCode = config.text('StatusCode');
-  if (!/^[245]\d\d$/.test(statusCode)) throw config.refuse('StatusCode', '2XX, 4XX or 5XX', statusCode);
+  if (!/^[245]\d\d$/.test(statusCode)) throw config.reject('StatusCode', '2XX, 4XX or 5XX', statusCode);
   return {
     type: 'fixed-response',
     statusCode: Number(statusCode),
@@ -66,7 +66,7 @@ function readRedirect(input: Parameters): Action {
   const config = required(input, 'RedirectConfig');
   const statusCode = config.text('StatusCode');
   if (statusCode !== 'HTTP_301' && statusCode !== 'HTTP_302') {
-    throw config.refuse('StatusCode', 'HTTP_301 or HTTP_302', statusCode);
+    throw config.reject('StatusCode', 'HTTP_301 or HTTP_302', statusCode);
   }
   const fields = REDIRECT_FIELDS.map((field) => [field, config.optionalText(field)] as const);
   const redirect = Object.fromEntries(
@@ -77,12 +77,12 @@ function readRedirect(input: Parameters): Action {
 
 function required(input: Parameters, name: string): Parameters {
   const config = input.optionalObject(name);
-  if (config === undefined) throw input.refuse(name, 'given', undefined);
+  if (config === undefined) throw input.reject(name, 'given', undefined);
   return config;
 }
 
 /** Writes an action the way the service returns it: with one group, `TargetGroupArn` stands beside `ForwardConfig`. */
-export function writeAction(action: Action): WireObject {
+export function writeAction(action: Action): AwsObject {
   switch (action.type) {
     case 'forward':
       return { Type: action.type, ...writeForward(action.forward) };
@@ -100,7 +100,7 @@ export function writeAction(action: Action): WireObject {
   }
 }
 
-function writeForward(forward: ForwardConfig): WireObject {
+function writeForward(forward: ForwardConfig): AwsObject {
   const { targetGroups, stickiness } = forward;
   return {
     TargetGroupArn: targetGroups.length === 1 ? targetGroups[0]?.arn : undefined,

@@ -1,7 +1,7 @@
 import { own } from '../../../../core/validation/own';
-import { ElbModel, TargetGroup, groupsOf } from '../../../load-balancer/model';
+import { ElbModel, TargetGroup, listGroups } from '../../../load-balancer/model';
 import { AwsError } from '../../../errors/aws-error';
-import { WireObject } from '../../wire/operation';
+import { AwsObject } from '../../wire/operation';
 
 type Check = (value: string) => boolean;
 
@@ -15,7 +15,7 @@ const integer =
   (min: number, max: number): Check =>
   (value) =>
     /^\d{1,9}$/.test(value) && Number(value) >= min && Number(value) <= max;
-const oneOf = (...values: readonly string[]): Attribute => ({
+const requireOneOf = (...values: readonly string[]): Attribute => ({
   fallback: values[0] ?? '',
   rule: `one of ${values.join(', ')}`,
   accepts: (value) => values.includes(value),
@@ -40,8 +40,8 @@ const SEVEN_DAYS = 604_800;
  */
 const TARGET_GROUP_ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map([
   ['deregistration_delay.timeout_seconds', seconds(300, 0, 3600)],
-  ['stickiness.enabled', oneOf('false', 'true')],
-  ['stickiness.type', oneOf('lb_cookie', 'app_cookie')],
+  ['stickiness.enabled', requireOneOf('false', 'true')],
+  ['stickiness.type', requireOneOf('lb_cookie', 'app_cookie')],
   ['stickiness.lb_cookie.duration_seconds', seconds(86_400, 1, SEVEN_DAYS)],
   ['stickiness.app_cookie.duration_seconds', seconds(86_400, 1, SEVEN_DAYS)],
   [
@@ -52,9 +52,9 @@ const TARGET_GROUP_ATTRIBUTES: ReadonlyMap<string, Attribute> = new Map([
       accepts: (name: string) => !name.startsWith('AWSALB'),
     },
   ],
-  ['load_balancing.algorithm.type', oneOf('round_robin', 'least_outstanding_requests', 'weighted_random')],
-  ['load_balancing.algorithm.anomaly_mitigation', oneOf('off', 'on')],
-  ['load_balancing.cross_zone.enabled', oneOf('use_load_balancer_configuration', 'true', 'false')],
+  ['load_balancing.algorithm.type', requireOneOf('round_robin', 'least_outstanding_requests', 'weighted_random')],
+  ['load_balancing.algorithm.anomaly_mitigation', requireOneOf('off', 'on')],
+  ['load_balancing.cross_zone.enabled', requireOneOf('use_load_balancer_configuration', 'true', 'false')],
   [
     'slow_start.duration_seconds',
     {
@@ -105,16 +105,16 @@ export function listenerDefault(key: string): string {
 }
 
 /** All attributes, the defaults of those that were never set among them. */
-export function targetGroupAttributes(set: ReadonlyMap<string, string>): WireObject[] {
+export function targetGroupAttributes(set: ReadonlyMap<string, string>): AwsObject[] {
   const defaults = [...TARGET_GROUP_ATTRIBUTES].map(([key, { fallback }]) => [key, fallback] as const);
   return pairs(new Map([...defaults, ...set]));
 }
 
-export function loadBalancerAttributes(set: ReadonlyMap<string, string>): WireObject[] {
+export function loadBalancerAttributes(set: ReadonlyMap<string, string>): AwsObject[] {
   return pairs(new Map([...Object.entries(LOAD_BALANCER_DEFAULTS), ...set]));
 }
 
-export function pairs(attributes: ReadonlyMap<string, string>): WireObject[] {
+export function pairs(attributes: ReadonlyMap<string, string>): AwsObject[] {
   return [...attributes].map(([Key, Value]) => ({ Key, Value }));
 }
 
@@ -158,7 +158,7 @@ function checkTogether(model: ElbModel, group: TargetGroup, next: ReadonlyMap<st
 
 function isWeightedWithoutGroupStickiness(model: ElbModel, group: TargetGroup): boolean {
   return [...model.rules.values()]
-    .filter((rule) => groupsOf(rule).length > 1 && groupsOf(rule).some(({ arn }) => arn === group.arn))
+    .filter((rule) => listGroups(rule).length > 1 && listGroups(rule).some(({ arn }) => arn === group.arn))
     .some((rule) => rule.actions.some((action) => action.type === 'forward' && !action.forward.stickiness.enabled));
 }
 

@@ -1,6 +1,6 @@
 import { CONDITION_FIELDS, RuleCondition } from '../../../load-balancer/model';
 import { AwsError } from '../../../errors/aws-error';
-import { WireObject } from '../../wire/operation';
+import { AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
 
 const CONFIGS: Record<RuleCondition['field'], string> = {
@@ -26,6 +26,6 @@ export function readConditions(input: Parameters): RuleCondition[] {
 }
 
 /** Both forms, as the service returns them. */
-export function writeCondition({ field, values }: RuleCondition): WireObject {
+export function writeCondition({ field, values }: RuleCondition): AwsObject {
   return { Field: field, Values: values, [CONFIGS[field]]: { Values: values } };
 }

@@ -1,5 +1,5 @@
 import { AwsError } from '../../../errors/aws-error';
-import { Operation, WireObject } from '../../wire/operation';
+import { Operation, AwsObject } from '../../wire/operation';
 import { page } from '../../wire/paging';
 import { Parameters } from '../../wire/parameters';
 import { loadBalancerAttributes, pairs, targetGroupAttributes } from './attributes';
@@ -22,24 +22,24 @@ export function describeOperations(options: ElbOptions): ReadonlyMap<string, Ope
 }
 
 function describeFront({ elb, place }: ElbOptions): ReadonlyMap<string, Operation> {
-  const describeLoadBalancers = (input: Parameters): WireObject => {
+  const describeLoadBalancers = (input: Parameters): AwsObject => {
     const names = { arns: 'LoadBalancerArns', code: 'LoadBalancerNotFound', noun: 'Load balancers' };
     const chosen = choose(input, elb.loadBalancers, names, (arn) => elb.loadBalancer(arn));
     return listed(input, 'LoadBalancers', chosen, (balancer) => writeLoadBalancer(balancer, place));
   };
 
-  const describeListeners = (input: Parameters): WireObject => {
+  const describeListeners = (input: Parameters): AwsObject => {
     if (!input.has('LoadBalancerArn') && !input.has('ListenerArns')) {
       throw new AwsError('ValidationError', 'You must specify either listener ARNs or a load balancer ARN');
     }
     const chosen = input.has('LoadBalancerArn')
-      ? elb.listenersOf(elb.loadBalancer(input.text('LoadBalancerArn')).arn)
+      ? elb.listListeners(elb.loadBalancer(input.text('LoadBalancerArn')).arn)
       : input.texts('ListenerArns').map((arn) => elb.listener(arn));
     return listed(input, 'Listeners', chosen, (listener) => writeListener(elb, listener));
   };
 
   // The first is the default one, which DescribeListeners tells, too.
-  const describeListenerCertificates = (input: Parameters): WireObject => {
+  const describeListenerCertificates = (input: Parameters): AwsObject => {
     const { certificateArns } = elb.listener(input.text('ListenerArn'));
     return listed(input, 'Certificates', certificateArns, (CertificateArn) => ({
       CertificateArn,
@@ -47,12 +47,12 @@ function describeFront({ elb, place }: ElbOptions): ReadonlyMap<string, Operatio
     }));
   };
 
-  const describeRules = (input: Parameters): WireObject => {
+  const describeRules = (input: Parameters): AwsObject => {
     if (input.has('ListenerArn') === input.has('RuleArns')) {
       throw new AwsError('ValidationError', 'You must specify either rule ARNs or a listener ARN');
     }
     const chosen = input.has('ListenerArn')
-      ? elb.rulesOf(elb.listener(input.text('ListenerArn')).arn)
+      ? elb.listRules(elb.listener(input.text('ListenerArn')).arn)
       : input.texts('RuleArns').map((arn) => elb.rule(arn));
     return listed(input, 'Rules', chosen, writeRule);
   };
@@ -64,24 +64,24 @@ function describeFront({ elb, place }: ElbOptions): ReadonlyMap<string, Operatio
     ['DescribeRules', { run: describeRules }],
     [
       'DescribeLoadBalancerAttributes',
-      attributesOf('LoadBalancerArn', (arn) => loadBalancerAttributes(elb.loadBalancer(arn).attributes)),
+      listAttributes('LoadBalancerArn', (arn) => loadBalancerAttributes(elb.loadBalancer(arn).attributes)),
     ],
-    ['DescribeListenerAttributes', attributesOf('ListenerArn', (arn) => pairs(elb.listener(arn).attributes))],
+    ['DescribeListenerAttributes', listAttributes('ListenerArn', (arn) => pairs(elb.listener(arn).attributes))],
   ]);
 }
 
 function describeGroups({ elb }: ElbOptions): ReadonlyMap<string, Operation> {
-  const describeTargetGroups = (input: Parameters): WireObject => {
+  const describeTargetGroups = (input: Parameters): AwsObject => {
     const names = { arns: 'TargetGroupArns', code: 'TargetGroupNotFound', noun: 'Target groups' };
     const chosen = choose(input, elb.targetGroups, names, (arn) => elb.targetGroup(arn));
     const balancer = input.optionalText('LoadBalancerArn');
-    const attached = (arn: string) => balancer === undefined || elb.loadBalancersOf(arn).includes(balancer);
+    const attached = (arn: string) => balancer === undefined || elb.listLoadBalancers(arn).includes(balancer);
     if (balancer !== undefined) elb.loadBalancer(balancer);
     const groups = chosen.filter((group) => attached(group.arn));
     return listed(input, 'TargetGroups', groups, (group) => writeTargetGroup(elb, group));
   };
 
-  const describeTargetHealth = (input: Parameters): WireObject => {
+  const describeTargetHealth = (input: Parameters): AwsObject => {
     const group = elb.targetGroup(input.text('TargetGroupArn'));
     const asked = input.has('Targets') ? readTargets(input, group) : [...group.targets.values()];
     const descriptions = asked.map(({ id, port }) => {
@@ -96,12 +96,12 @@ function describeGroups({ elb }: ElbOptions): ReadonlyMap<string, Operation> {
     ['DescribeTargetHealth', { run: describeTargetHealth }],
     [
       'DescribeTargetGroupAttributes',
-      attributesOf('TargetGroupArn', (arn) => targetGroupAttributes(elb.targetGroup(arn).attributes)),
+      listAttributes('TargetGroupArn', (arn) => targetGroupAttributes(elb.targetGroup(arn).attributes)),
     ],
   ]);
 }
 
-function attributesOf(name: string, read: (arn: string) => WireObject[]): Operation {
+function listAttributes(name: string, read: (arn: string) => AwsObject[]): Operation {
   return { run: (input) => ({ Attributes: read(input.text(name)) }) };
 }
 
@@ -131,11 +131,11 @@ function choose<T extends { arn: string; name: string }>(
   });
 }
 
-function listed<T>(input: Parameters, member: string, items: readonly T[], write: (item: T) => WireObject): WireObject {
+function listed<T>(input: Parameters, member: string, items: readonly T[], write: (item: T) => AwsObject): AwsObject {
   const size = input.optionalInteger('PageSize', { min: 1, max: MAX_PAGE }) ?? MAX_PAGE;
   const marker = input.optionalText('Marker');
   const { items: some, next } = page(items, { size, token: marker === '' ? undefined : marker }, () =>
-    input.refuse('Marker', 'the NextMarker of an earlier page', marker),
+    input.reject('Marker', 'the NextMarker of an earlier page', marker),
   );
   return { [member]: some.map(write), NextMarker: next };
 }

@@ -9,7 +9,7 @@ import {
   setPriorities,
 } from '../../../load-balancer/rules';
 import { AwsError } from '../../../errors/aws-error';
-import { Need, Operation, WireObject } from '../../wire/operation';
+import { Need, Operation, AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
 import { readAction } from './actions';
 import { readConditions } from './conditions';
@@ -22,12 +22,12 @@ const PRIORITIES = { min: 1, max: 50_000 };
 
 /** The actions on rules; each is allowed or denied by the ARN that it changes. */
 export function ruleOperations({ elb }: ElbOptions): ReadonlyMap<string, Operation> {
-  const createRule = (input: Parameters): WireObject => {
+  const createRule = (input: Parameters): AwsObject => {
     const { arn: listenerArn } = elb.listener(input.text('ListenerArn'));
     const rule: Rule = {
       arn: `${ruleArns(listenerArn)}/${randomBytes(8).toString('hex')}`,
       listenerArn,
-      priority: priorityOf(input),
+      priority: computePriority(input),
       conditions: readConditions(input),
       actions: input.objects('Actions').map(readAction),
       ...(input.has('Transforms') && { transforms: readTransforms(input) }),
@@ -38,14 +38,14 @@ export function ruleOperations({ elb }: ElbOptions): ReadonlyMap<string, Operati
     return { Rules: [writeRule(rule)] };
   };
 
-  const deleteRule = (input: Parameters): WireObject => {
+  const deleteRule = (input: Parameters): AwsObject => {
     removeRule(elb, input.text('RuleArn'));
     return {};
   };
 
-  const setRulePriorities = (input: Parameters): WireObject => {
-    const pairs = input.objects('RulePriorities').map((pair) => [pair.text('RuleArn'), priorityOf(pair)] as const);
-    if (pairs.length === 0) throw input.refuse('RulePriorities', 'a list of at least one', 0);
+  const setRulePriorities = (input: Parameters): AwsObject => {
+    const pairs = input.objects('RulePriorities').map((pair) => [pair.text('RuleArn'), computePriority(pair)] as const);
+    if (pairs.length === 0) throw input.reject('RulePriorities', 'a list of at least one', 0);
     setPriorities(elb, new Map(pairs));
     return { Rules: pairs.map(([arn]) => writeRule(elb.rule(arn))) };
   };
@@ -71,12 +71,12 @@ export function ruleOperations({ elb }: ElbOptions): ReadonlyMap<string, Operati
   ]);
 }
 
-function modifyRule(elb: ElbModel, input: Parameters): WireObject {
+function modifyRule(elb: ElbModel, input: Parameters): AwsObject {
   const rule = elb.rule(input.text('RuleArn'));
   if (rule.priority === 'default')
     throw new AwsError('OperationNotPermitted', `Default rule '${rule.arn}' cannot be modified`);
   const isReset = input.optionalBoolean('ResetTransforms') ?? false;
-  if (isReset && input.has('Transforms')) throw input.refuse('ResetTransforms', 'absent beside Transforms', isReset);
+  if (isReset && input.has('Transforms')) throw input.reject('ResetTransforms', 'absent beside Transforms', isReset);
   if (!isReset && !['Actions', 'Conditions', 'Transforms'].some((name) => input.has(name))) {
     throw new AwsError('ValidationError', 'Either actions, conditions or transforms must be specified');
   }
@@ -94,12 +94,12 @@ function modifyRule(elb: ElbModel, input: Parameters): WireObject {
 }
 
 /** Says what the rule would be; the rule stays as it is. */
-function pretendToModifyRule(elb: ElbModel, input: Parameters): WireObject {
+function pretendToModifyRule(elb: ElbModel, input: Parameters): AwsObject {
   const rule = elb.rule(input.text('RuleArn'));
   const { conditions, actions, transforms } = rule;
-  const answer = modifyRule(elb, input);
+  const response = modifyRule(elb, input);
   Object.assign(rule, { conditions, actions, transforms });
-  return answer;
+  return response;
 }
 
 /** Policies may look at the tags of what is changed. */
@@ -109,9 +109,9 @@ function tagContext(tags: Readonly<Record<string, string>> = {}): Record<string,
 
 const ruleArns = (listenerArn: string) => listenerArn.replace(':listener/', ':listener-rule/');
 
-function priorityOf(input: Parameters): number {
+function computePriority(input: Parameters): number {
   const priority = input.optionalInteger('Priority', PRIORITIES);
-  if (priority === undefined) throw input.refuse('Priority', 'given', undefined);
+  if (priority === undefined) throw input.reject('Priority', 'given', undefined);
   return priority;
 }
 

@@ -1,5 +1,5 @@
 import { ElbModel, Listener, LoadBalancer, Rule, Target, TargetGroup, TargetState } from '../../../load-balancer/model';
-import { Place, WireObject } from '../../wire/operation';
+import { Place, AwsObject } from '../../wire/operation';
 import { writeAction } from './actions';
 import { writeCondition } from './conditions';
 import { writeTransform } from './transforms';
@@ -7,7 +7,7 @@ import { writeTransform } from './transforms';
 /** The zone that owns the DNS names of Application Load Balancers in us-east-1. */
 const HOSTED_ZONE = 'Z35SXDOTRQ7X7K';
 
-export function writeLoadBalancer(balancer: LoadBalancer, place: Place): WireObject {
+export function writeLoadBalancer(balancer: LoadBalancer, place: Place): AwsObject {
   return {
     LoadBalancerArn: balancer.arn,
     DNSName: balancer.dnsName,
@@ -28,8 +28,8 @@ export function writeLoadBalancer(balancer: LoadBalancer, place: Place): WireObj
   };
 }
 
-export function writeListener(model: ElbModel, listener: Listener): WireObject {
-  const fallback = model.rulesOf(listener.arn).find((rule) => rule.priority === 'default');
+export function writeListener(model: ElbModel, listener: Listener): AwsObject {
+  const fallback = model.listRules(listener.arn).find((rule) => rule.priority === 'default');
   // Only the default one; the others are for DescribeListenerCertificates.
   const certificates = listener.certificateArns.slice(0, 1).map((CertificateArn) => ({ CertificateArn }));
   return {
@@ -43,7 +43,7 @@ export function writeListener(model: ElbModel, listener: Listener): WireObject {
   };
 }
 
-export function writeRule(rule: Rule): WireObject {
+export function writeRule(rule: Rule): AwsObject {
   return {
     RuleArn: rule.arn,
     Priority: String(rule.priority),
@@ -54,7 +54,7 @@ export function writeRule(rule: Rule): WireObject {
   };
 }
 
-export function writeTargetGroup(model: ElbModel, group: TargetGroup): WireObject {
+export function writeTargetGroup(model: ElbModel, group: TargetGroup): AwsObject {
   const { healthCheck } = group;
   return {
     TargetGroupArn: group.arn,
@@ -71,7 +71,7 @@ export function writeTargetGroup(model: ElbModel, group: TargetGroup): WireObjec
     UnhealthyThresholdCount: healthCheck.unhealthyThreshold,
     HealthCheckPath: healthCheck.path,
     Matcher: { HttpCode: healthCheck.matcher },
-    LoadBalancerArns: model.loadBalancersOf(group.arn),
+    LoadBalancerArns: model.listLoadBalancers(group.arn),
     TargetType: group.targetType,
     ProtocolVersion: group.protocolVersion,
     IpAddressType: 'ipv4',
@@ -92,7 +92,7 @@ const REASONS: Readonly<Record<TargetState, Reason | undefined>> = {
   draining: { code: 'Target.DeregistrationInProgress', description: 'Target deregistration is in progress' },
 };
 
-export function writeTargetHealth(group: TargetGroup, target: Target): WireObject {
+export function writeTargetHealth(group: TargetGroup, target: Target): AwsObject {
   const reason = target.state === 'healthy' ? undefined : (target.reason ?? REASONS[target.state]);
   const { port } = group.healthCheck;
   return {
@@ -102,7 +102,7 @@ export function writeTargetHealth(group: TargetGroup, target: Target): WireObjec
   };
 }
 
-export function writeUnknownTarget(id: string, port: number): WireObject {
+export function writeUnknownTarget(id: string, port: number): AwsObject {
   return {
     Target: { Id: id, Port: port },
     TargetHealth: {

@@ -1,6 +1,6 @@
 import { ElbModel } from '../../../load-balancer/model';
 import { AwsError } from '../../../errors/aws-error';
-import { Operation, WireObject } from '../../wire/operation';
+import { Operation, AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
 import { pairs } from './attributes';
 import { ElbOptions } from './elb-options';
@@ -10,22 +10,22 @@ const MAX_TAGS = 50;
 
 /** Tags of load balancers, listeners, rules and target groups. */
 export function tagOperations({ elb }: ElbOptions): ReadonlyMap<string, Operation> {
-  const describeTags = (input: Parameters): WireObject => {
+  const describeTags = (input: Parameters): AwsObject => {
     const arns = input.texts('ResourceArns');
     if (arns.length === 0 || arns.length > MAX_TAGGED) {
-      throw input.refuse('ResourceArns', `a list of 1 to ${MAX_TAGGED} ARNs`, arns.length);
+      throw input.reject('ResourceArns', `a list of 1 to ${MAX_TAGGED} ARNs`, arns.length);
     }
     return {
       TagDescriptions: arns.map((arn) => ({
         ResourceArn: arn,
-        Tags: pairs(new Map(Object.entries(tagsOf(elb, arn)))),
+        Tags: pairs(new Map(Object.entries(listTags(elb, arn)))),
       })),
     };
   };
 
-  const addTags = (input: Parameters): WireObject => {
+  const addTags = (input: Parameters): AwsObject => {
     const added = readTags(input);
-    const tagged = input.texts('ResourceArns').map((arn) => [arn, { ...tagsOf(elb, arn), ...added }] as const);
+    const tagged = input.texts('ResourceArns').map((arn) => [arn, { ...listTags(elb, arn), ...added }] as const);
     if (tagged.some(([, tags]) => Object.keys(tags).length > MAX_TAGS)) {
       throw new AwsError('TooManyTags', `A resource must have at most ${MAX_TAGS} tags`);
     }
@@ -33,9 +33,9 @@ export function tagOperations({ elb }: ElbOptions): ReadonlyMap<string, Operatio
     return {};
   };
 
-  const removeTags = (input: Parameters): WireObject => {
+  const removeTags = (input: Parameters): AwsObject => {
     const keys = input.texts('TagKeys');
-    const tagged = input.texts('ResourceArns').map((arn) => [arn, tagsOf(elb, arn)] as const);
+    const tagged = input.texts('ResourceArns').map((arn) => [arn, listTags(elb, arn)] as const);
     for (const [arn, tags] of tagged) {
       elb.tags.set(arn, Object.fromEntries(Object.entries(tags).filter(([key]) => !keys.includes(key))));
     }
@@ -61,7 +61,7 @@ export function readTags(input: Parameters): Record<string, string> {
 }
 
 /** @throws AwsError of the kind that the ARN has, when it is of nothing here */
-function tagsOf(elb: ElbModel, arn: string): Record<string, string> {
+function listTags(elb: ElbModel, arn: string): Record<string, string> {
   if (arn.includes(':listener-rule/')) elb.rule(arn);
   else if (arn.includes(':listener/')) elb.listener(arn);
   else if (arn.includes(':targetgroup/')) elb.targetGroup(arn);

@@ -6,9 +6,9 @@ import { Parameters } from '../../wire/parameters';
 export function readTargets(input: Parameters, group: TargetGroup): TargetAddress[] {
   const targets = input.objects('Targets').map((target) => {
     const id = target.text('Id');
-    if (!isIPv4(id)) throw target.refuse('Id', 'an IPv4 address', id);
+    if (!isIPv4(id)) throw target.reject('Id', 'an IPv4 address', id);
     return { id, port: target.optionalInteger('Port', { min: 1, max: 65_535 }) ?? group.port };
   });
-  if (targets.length === 0) throw input.refuse('Targets', 'a list of at least one target', targets.length);
+  if (targets.length === 0) throw input.reject('Targets', 'a list of at least one target', targets.length);
   return targets;
 }

@@ -1,5 +1,5 @@
 import { RuleTransform, TRANSFORM_TYPES } from '../../../load-balancer/model';
-import { WireObject } from '../../wire/operation';
+import { AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
 
 const CONFIGS: Record<RuleTransform['type'], string> = {
@@ -11,7 +11,7 @@ const CONFIGS: Record<RuleTransform['type'], string> = {
 export function readTransforms(input: Parameters): RuleTransform[] {
   return input.objects('Transforms').map((transform) => {
     const type = TRANSFORM_TYPES.find((known) => known === transform.text('Type'));
-    if (!type) throw transform.refuse('Type', `one of ${TRANSFORM_TYPES.join(', ')}`, transform.text('Type'));
+    if (!type) throw transform.reject('Type', `one of ${TRANSFORM_TYPES.join(', ')}`, transform.text('Type'));
     const rewrites = transform.optionalObject(CONFIGS[type])?.objects('Rewrites') ?? [];
     return {
       type,
@@ -23,7 +23,7 @@ export function readTransforms(input: Parameters): RuleTransform[] {
   });
 }
 
-export function writeTransform({ type, rewrites }: RuleTransform): WireObject {
+export function writeTransform({ type, rewrites }: RuleTransform): AwsObject {
   return {
     Type: type,
     [CONFIGS[type]]: { Rewrites: rewrites.map(({ regex, replace }) => ({ Regex: regex, Replace: replace })) },

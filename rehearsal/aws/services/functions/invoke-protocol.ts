@@ -1,7 +1,7 @@
 import { AwsError } from '../../../errors/aws-error';
 import { FunctionError } from '../../../functions/function';
 import type { Place } from '../../wire/operation';
-import { Call, Protocol, WireAnswer, WireRequest } from '../../protocols/protocol';
+import { Call, Protocol, HttpReply, AwsRequest } from '../../protocols/protocol';
 import { RestProtocol } from '../../protocols/rest';
 
 /** Calls the function of this ARN. @throws FunctionError */
@@ -26,26 +26,26 @@ export class InvokeProtocol implements Protocol {
     this.rest = new RestProtocol(known);
   }
 
-  identify(request: WireRequest): { service: string; action: string } {
+  identify(request: AwsRequest): { service: string; action: string } {
     return isInvoke(request) ? { service: 'lambda', action: 'Invoke' } : this.rest.identify(request);
   }
 
-  open(request: WireRequest): Call {
+  open(request: AwsRequest): Call {
     const [, name] = isInvoke(request) ? (PATH.exec(request.url) ?? []) : [];
     if (name === undefined) return this.rest.open(request);
-    const arn = this.arnOf(decodeURIComponent(name));
+    const arn = this.buildArn(decodeURIComponent(name));
     return {
       needs: [{ action: 'lambda:InvokeFunction', resources: [arn], context: {} }],
       run: () => this.run(arn, request),
     };
   }
 
-  fail(error: AwsError, request: WireRequest): WireAnswer {
+  fail(error: AwsError, request: AwsRequest): HttpReply {
     return this.rest.fail(error, request);
   }
 
-  private async run(arn: string, { headers, body }: WireRequest): Promise<WireAnswer> {
-    const event = eventOf(body);
+  private async run(arn: string, { headers, body }: AwsRequest): Promise<HttpReply> {
+    const event = findEvent(body);
     const type = headers['x-amz-invocation-type'] ?? 'RequestResponse';
     if (type === 'DryRun') return { status: 204, headers: {}, body: '' };
     if (type === 'Event') {
@@ -53,25 +53,25 @@ export class InvokeProtocol implements Protocol {
       return { status: 202, headers: {}, body: '' };
     }
     try {
-      return answer(JSON.stringify((await this.invoke(arn, event)) ?? null));
+      return respond(JSON.stringify((await this.invoke(arn, event)) ?? null));
     } catch (error) {
-      if (error instanceof FunctionError) return answer(error.message, { 'x-amz-function-error': 'Unhandled' });
+      if (error instanceof FunctionError) return respond(error.message, { 'x-amz-function-error': 'Unhandled' });
       throw new AwsError('ResourceNotFoundException', `Function not found: ${arn}`, 404);
     }
   }
 
-  private arnOf(name: string): string {
+  private buildArn(name: string): string {
     if (name.startsWith('arn:')) return name;
     const { region, account } = this.place;
     return `arn:aws:lambda:${region}:${account}:function:${name.split(':').at(-1)}`;
   }
 }
 
-function isInvoke({ signedFor, method, url }: WireRequest): boolean {
+function isInvoke({ signedFor, method, url }: AwsRequest): boolean {
   return signedFor === 'lambda' && method === 'POST' && PATH.test(url);
 }
 
-function eventOf(body: Buffer): unknown {
+function findEvent(body: Buffer): unknown {
   try {
     return body.length === 0 ? {} : (JSON.parse(body.toString()) as unknown);
   } catch {
@@ -79,7 +79,7 @@ function eventOf(body: Buffer): unknown {
   }
 }
 
-function answer(body: string, more: Readonly<Record<string, string>> = {}): WireAnswer {
+function respond(body: string, more: Readonly<Record<string, string>> = {}): HttpReply {
   return {
     status: 200,
     headers: { 'content-type': 'application/json', 'x-amz-executed-version': '$LATEST', ...more },

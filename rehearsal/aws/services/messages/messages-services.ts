@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AwsError } from '../../../errors/aws-error';
-import { isArnOf } from '../../wire/arn';
-import { Operation, Place, WireObject } from '../../wire/operation';
+import { isArnFor } from '../../wire/arn';
+import { Operation, Place, AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
 import { RpcService } from '../../protocols/rpc';
 import { QueryService } from '../../protocols/query';
@@ -13,7 +13,7 @@ const MAX_ENTRIES = 10;
 
 /** Amazon SNS: takes what is published, and delivers it to nobody. */
 export function topicsService(outbox: Outbox): QueryService {
-  const publish = (input: Parameters): WireObject => {
+  const publish = (input: Parameters): AwsObject => {
     const topicArn = input.text('TopicArn');
     const text = input.text('Message');
     const subject = input.optionalText('Subject');
@@ -42,11 +42,11 @@ export function topicsService(outbox: Outbox): QueryService {
 
 /** Amazon EventBridge: takes events, and matches no rule with them. */
 export function eventsService(outbox: Outbox, place: Place): RpcService {
-  const busOf = (entry: Parameters) => {
+  const findBus = (entry: Parameters) => {
     const name = entry.optionalText('EventBusName') ?? 'default';
     return name.startsWith('arn:') ? name : `arn:aws:events:${place.region}:${place.account}:event-bus/${name}`;
   };
-  const put = (entry: Parameters): WireObject => {
+  const put = (entry: Parameters): AwsObject => {
     const missing = REQUIRED.find((name) => (entry.optionalText(name) ?? '') === '');
     if (missing !== undefined) {
       return failed('InvalidArgument', `Parameter ${missing} is not valid. Reason: ${missing} is a required argument.`);
@@ -56,20 +56,20 @@ export function eventsService(outbox: Outbox, place: Place): RpcService {
     if (source.startsWith('aws.')) return failed('NotAuthorizedForSource', 'Not authorized for the source.');
     const detail = parsed(entry.text('Detail'));
     if (detail === undefined) return failed('MalformedDetail', 'Detail is malformed.');
-    outbox.send({ at: new Date(), bus: busOf(entry), source, detailType, detail });
+    outbox.send({ at: new Date(), bus: findBus(entry), source, detailType, detail });
     return { EventId: randomUUID() };
   };
-  const putEvents = (input: Parameters): WireObject => {
+  const putEvents = (input: Parameters): AwsObject => {
     const entries = input.objects('Entries');
     if (entries.length === 0 || entries.length > MAX_ENTRIES) {
-      throw input.refuse('Entries', `a list of 1 to ${MAX_ENTRIES}`, entries.length);
+      throw input.reject('Entries', `a list of 1 to ${MAX_ENTRIES}`, entries.length);
     }
-    if (entries.reduce((bytes, entry) => bytes + sizeOf(entry), 0) > MAX_BYTES) {
+    if (entries.reduce((bytes, entry) => bytes + computeSize(entry), 0) > MAX_BYTES) {
       throw new AwsError('ValidationException', 'Total size of the entries in the request is over the limit.');
     }
-    const buses = entries.map(busOf);
-    const odd = buses.findIndex((bus) => !isArnOf(bus, 'events', /^event-bus\/[/.\-\w]+$/));
-    if (odd >= 0) throw input.refuse(`Entries[${odd}].EventBusName`, 'the name or the ARN of an event bus', buses[odd]);
+    const buses = entries.map(findBus);
+    const odd = buses.findIndex((bus) => !isArnFor(bus, 'events', /^event-bus\/[/.\-\w]+$/));
+    if (odd >= 0) throw input.reject(`Entries[${odd}].EventBusName`, 'the name or the ARN of an event bus', buses[odd]);
     // Each by itself: what is refused does not hold up the others.
     const results = entries.map(put);
     return { FailedEntryCount: results.filter(({ ErrorCode }) => ErrorCode !== undefined).length, Entries: results };
@@ -80,19 +80,19 @@ export function eventsService(outbox: Outbox, place: Place): RpcService {
     version: '1.1',
     invalidCode: 'ValidationException',
     operations: new Map<string, Operation>([
-      ['PutEvents', { resources: (input) => [...new Set(input.objects('Entries').map(busOf))], run: putEvents }],
+      ['PutEvents', { resources: (input) => [...new Set(input.objects('Entries').map(findBus))], run: putEvents }],
     ]),
   };
 }
 
 const REQUIRED = ['Source', 'DetailType', 'Detail'] as const;
 
-function failed(ErrorCode: string, ErrorMessage: string): WireObject {
+function failed(ErrorCode: string, ErrorMessage: string): AwsObject {
   return { ErrorCode, ErrorMessage };
 }
 
 /** @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html */
-function sizeOf(entry: Parameters): number {
+function computeSize(entry: Parameters): number {
   const texts = [...REQUIRED.map((name) => entry.optionalText(name) ?? ''), ...entry.texts('Resources')];
   return texts.reduce((bytes, text) => bytes + Buffer.byteLength(text), entry.has('Time') ? 14 : 0);
 }

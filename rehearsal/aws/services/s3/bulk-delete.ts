@@ -1,6 +1,6 @@
 import { AwsError } from '../../../errors/aws-error';
-import { WireObject } from '../../wire/operation';
-import { WireAnswer } from '../../protocols/protocol';
+import { AwsObject } from '../../wire/operation';
+import { HttpReply } from '../../protocols/protocol';
 import { claimedChecksum } from './checksums';
 import { malformed, readDocument } from './documents';
 import { Exchange, bucketArn, xml } from './exchange';
@@ -13,7 +13,7 @@ const MAX_KEYS = 1000;
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
  */
-export function deleteObjects(exchange: Exchange): WireAnswer {
+export function deleteObjects(exchange: Exchange): HttpReply {
   const { asked, request, store } = exchange;
   const isChecked = request.headers['content-md5'] !== undefined || claimedChecksum(request.headers) !== undefined;
   const { body, checksum } = readPayload(request.headers, request.body);
@@ -31,7 +31,7 @@ export function deleteObjects(exchange: Exchange): WireAnswer {
   });
 }
 
-type Result = { readonly deleted?: WireObject; readonly error?: WireObject };
+type Result = { readonly deleted?: AwsObject; readonly error?: AwsObject };
 
 function deleteOne({ asked, store, demand }: Exchange, item: ReadonlyMap<string, string>): Result {
   const Key = item.get('Key');

@@ -35,7 +35,7 @@ export function checkedChecksum(fields: Readonly<Record<string, unknown>>, body:
   const claimed = claimedChecksum(fields);
   if (!claimed) return undefined;
   const { algorithm, value } = claimed;
-  if (value !== checksumOf(algorithm, body).toString('base64')) throw badDigest(algorithm.toUpperCase());
+  if (value !== computeChecksum(algorithm, body).toString('base64')) throw badDigest(algorithm.toUpperCase());
   return { algorithm, value, type: 'FULL_OBJECT' };
 }
 
@@ -51,7 +51,7 @@ export function claimedChecksum(
 }
 
 /** @throws AwsError NotImplemented */
-export function checksumOf(algorithm: string, body: Buffer): Buffer {
+export function computeChecksum(algorithm: string, body: Buffer): Buffer {
   const compute = ALGORITHMS.get(algorithm);
   if (compute) return compute(body);
   const names = [...ALGORITHMS.keys()].join(', ');
@@ -74,10 +74,10 @@ export function partHeaders(checksum: Checksum | undefined): Record<string, stri
 }
 
 export function partMembers(checksum: Checksum | undefined): Record<string, string> {
-  return checksum ? { [memberOf(checksum.algorithm)]: checksum.value } : {};
+  return checksum ? { [findMember(checksum.algorithm)]: checksum.value } : {};
 }
 
-export function memberOf(algorithm: string): string {
+export function findMember(algorithm: string): string {
   return `Checksum${algorithm.toUpperCase()}`;
 }
 

@@ -1,14 +1,14 @@
 import { AwsError } from '../../../errors/aws-error';
 import { Need } from '../../wire/operation';
-import { WireAnswer, WireRequest } from '../../protocols/protocol';
+import { HttpReply, AwsRequest } from '../../protocols/protocol';
 import { checksumMembers } from './checksums';
-import { Exchange, bucketArn, conditionOf, describedBy, xml } from './exchange';
+import { Exchange, bucketArn, findCondition, describedBy, xml } from './exchange';
 import { StoredObject } from './object-store';
 import { checkRead, presentObject } from './read';
 import { decoded } from './s3-request';
 
 /** Where a copy comes from. @throws AwsError InvalidArgument, NotImplemented for a version */
-export function copySource({ headers }: WireRequest): { readonly bucket: string; readonly key: string } {
+export function copySource({ headers }: AwsRequest): { readonly bucket: string; readonly key: string } {
   const [path = '', query] = String(headers['x-amz-copy-source'] ?? '').split('?');
   const [, bucket = '', key = ''] = /^\/?([^/]+)\/(.+)$/s.exec(decoded(path)) ?? [];
   if (key === '') throw new AwsError('InvalidArgument', 'Copy Source must mention the source bucket and key');
@@ -19,7 +19,7 @@ export function copySource({ headers }: WireRequest): { readonly bucket: string;
 }
 
 /** The right to read what is copied. */
-export function copySourceNeed(request: WireRequest): Need {
+export function copySourceNeed(request: AwsRequest): Need {
   const { bucket, key } = copySource(request);
   return { action: 's3:GetObject', resources: [`${bucketArn(bucket)}/${key}`], context: {} };
 }
@@ -33,7 +33,7 @@ export function copiedObject(exchange: Exchange): StoredObject {
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
-export function copyObject(exchange: Exchange): WireAnswer {
+export function copyObject(exchange: Exchange): HttpReply {
   const { asked, request, store } = exchange;
   const { headers } = request;
   const from = copiedObject(exchange);
@@ -53,6 +53,6 @@ export function copyObject(exchange: Exchange): WireAnswer {
     // A copy is one object again, whatever its source was made of.
     checksum: from.checksum?.type === 'COMPOSITE' ? undefined : from.checksum,
   };
-  const { etag, modifiedAt, checksum } = store.put(asked.bucket, asked.key, content, conditionOf(request));
+  const { etag, modifiedAt, checksum } = store.put(asked.bucket, asked.key, content, findCondition(request));
   return xml('CopyObjectResult', { LastModified: modifiedAt, ETag: etag, ...checksumMembers(checksum) });
 }

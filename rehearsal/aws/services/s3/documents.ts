@@ -18,12 +18,12 @@ export function readDocument(
   const text = body.toString();
   // No client of S3 sends one, and entities can be bombs.
   if (text.includes('<!DOCTYPE')) throw malformed();
-  const content = rootOf(text, root);
+  const content = findRoot(text, root);
   const items = [own(content, element) ?? []].flat();
-  return { items: items.map(textsOf), members: textsOf({ ...content, [element]: undefined }) };
+  return { items: items.map(listTexts), members: listTexts({ ...content, [element]: undefined }) };
 }
 
-function rootOf(text: string, root: string): Record<string, unknown> {
+function findRoot(text: string, root: string): Record<string, unknown> {
   let document: Record<string, unknown>;
   try {
     document = parser.parse(text, true) as Record<string, unknown>;
@@ -35,7 +35,7 @@ function rootOf(text: string, root: string): Record<string, unknown> {
   return content as Record<string, unknown>;
 }
 
-function textsOf(item: unknown): ReadonlyMap<string, string> {
+function listTexts(item: unknown): ReadonlyMap<string, string> {
   if (typeof item !== 'object' || item === null) throw malformed();
   const texts = Object.entries(item).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
   return new Map(texts);

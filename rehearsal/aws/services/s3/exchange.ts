@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Need, WireObject } from '../../wire/operation';
-import { WireAnswer, WireRequest } from '../../protocols/protocol';
+import { Need, AwsObject } from '../../wire/operation';
+import { HttpReply, AwsRequest } from '../../protocols/protocol';
 import { xmlContent, xmlDocument } from '../../protocols/xml';
 import { Condition, ObjectContent, ObjectStore } from './object-store';
 import { S3Request } from './s3-request';
@@ -8,7 +8,7 @@ import { S3Request } from './s3-request';
 /** One request, with what its action works on. */
 export interface Exchange {
   readonly asked: S3Request;
-  readonly request: WireRequest;
+  readonly request: AwsRequest;
   readonly store: ObjectStore;
   readonly region: string;
   /** @throws AwsError AccessDenied */
@@ -30,11 +30,11 @@ const KEPT: readonly string[] = [
   'x-amz-storage-class',
 ];
 
-export function xml(root: string, content: WireObject, headers: Record<string, string> = {}): WireAnswer {
+export function xml(root: string, content: AwsObject, headers: Record<string, string> = {}): HttpReply {
   return { status: 200, headers: { ...XML, ...headers }, body: xmlDocument(root, NAMESPACE, xmlContent(content)) };
 }
 
-export function empty(status = 200, headers: Record<string, string> = {}): WireAnswer {
+export function empty(status = 200, headers: Record<string, string> = {}): HttpReply {
   return { status, headers, body: '' };
 }
 
@@ -42,7 +42,7 @@ export function bucketArn(bucket: string): string {
   return `arn:aws:s3:::${bucket}`;
 }
 
-export function conditionOf({ headers }: WireRequest): Condition {
+export function findCondition({ headers }: AwsRequest): Condition {
   return { ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] };
 }
 

@@ -1,5 +1,5 @@
 import { AwsError } from '../../../errors/aws-error';
-import { WireObject } from '../../wire/operation';
+import { AwsObject } from '../../wire/operation';
 import { ObjectStore, StoredObject } from './object-store';
 
 const MAX_KEYS = 1000;
@@ -20,14 +20,14 @@ type Entry = { readonly object: StoredObject } | { readonly prefix: string };
  * @throws AwsError NoSuchBucket, InvalidArgument
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
  */
-export function listObjects(store: ObjectStore, bucket: string, query: URLSearchParams): WireObject {
+export function listObjects(store: ObjectStore, bucket: string, query: URLSearchParams): AwsObject {
   const { shared, keyCount, isTruncated, last } = listPage(store, bucket, query, after(query));
   return {
     ...shared,
     KeyCount: keyCount,
     ContinuationToken: query.get('continuation-token') ?? undefined,
     StartAfter: query.get('start-after') ?? undefined,
-    NextContinuationToken: isTruncated && last !== undefined ? tokenOf(last) : undefined,
+    NextContinuationToken: isTruncated && last !== undefined ? buildToken(last) : undefined,
   };
 }
 
@@ -36,7 +36,7 @@ export function listObjects(store: ObjectStore, bucket: string, query: URLSearch
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
  */
-export function listObjectsV1(store: ObjectStore, bucket: string, query: URLSearchParams): WireObject {
+export function listObjectsV1(store: ObjectStore, bucket: string, query: URLSearchParams): AwsObject {
   const marker = query.get('marker') ?? '';
   const { shared, isTruncated, last, encode } = listPage(store, bucket, query, marker);
   return {
@@ -47,7 +47,7 @@ export function listObjectsV1(store: ObjectStore, bucket: string, query: URLSear
 }
 
 interface ListPage {
-  readonly shared: WireObject;
+  readonly shared: AwsObject;
   readonly keyCount: number;
   readonly isTruncated: boolean;
   /** Where the next page goes on. */
@@ -57,7 +57,7 @@ interface ListPage {
 
 function listPage(store: ObjectStore, bucket: string, query: URLSearchParams, start: string): ListPage {
   const asked = readAsked(query, start);
-  const all = entries(store.list(bucket, asked.prefix), asked).filter((entry) => isAfter(markOf(entry), asked.after));
+  const all = entries(store.list(bucket, asked.prefix), asked).filter((entry) => isAfter(findMark(entry), asked.after));
   const some = all.slice(0, asked.maxKeys);
   const isTruncated = some.length < all.length && some.length > 0;
   const last = some.at(-1);
@@ -72,7 +72,7 @@ function listPage(store: ObjectStore, bucket: string, query: URLSearchParams, st
     Contents: some.flatMap((entry) => ('object' in entry ? [writeObject(entry.object, encode)] : [])),
     CommonPrefixes: some.flatMap((entry) => ('prefix' in entry ? [{ Prefix: encode(entry.prefix) }] : [])),
   };
-  return { shared, keyCount: some.length, isTruncated, last: last && markOf(last), encode };
+  return { shared, keyCount: some.length, isTruncated, last: last && findMark(last), encode };
 }
 
 function after(query: URLSearchParams): string {
@@ -106,7 +106,7 @@ function entries(objects: readonly StoredObject[], { prefix, delimiter }: Asked)
   });
 }
 
-function markOf(entry: Entry): string {
+function findMark(entry: Entry): string {
   return 'object' in entry ? entry.object.key : entry.prefix;
 }
 
@@ -114,7 +114,7 @@ function isAfter(mark: string, after: string): boolean {
   return Buffer.compare(Buffer.from(mark), Buffer.from(after)) > 0;
 }
 
-function tokenOf(mark: string): string {
+function buildToken(mark: string): string {
   return Buffer.from(`after:${mark}`).toString('base64url');
 }
 
@@ -126,7 +126,7 @@ function markIn(token: string): string {
   return text.slice('after:'.length);
 }
 
-function writeObject(object: StoredObject, encode: (text: string) => string): WireObject {
+function writeObject(object: StoredObject, encode: (text: string) => string): AwsObject {
   return {
     Key: encode(object.key),
     LastModified: object.modifiedAt,

@@ -1,21 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { AwsError } from '../../../errors/aws-error';
-import { WireObject } from '../../wire/operation';
-import { WireAnswer } from '../../protocols/protocol';
+import { AwsObject } from '../../wire/operation';
+import { HttpReply } from '../../protocols/protocol';
 import {
   Checksum,
   ChecksumType,
   checksumMembers,
-  checksumOf,
+  computeChecksum,
   claimedChecksum,
-  memberOf,
+  findMember,
   partHeaders,
   partMembers,
 } from './checksums';
 import { copiedObject } from './copy';
 import { malformed, readDocument } from './documents';
-import { Exchange, conditionOf, describedBy, empty, xml } from './exchange';
-import { ObjectContent, etagOf, unquoted } from './object-store';
+import { Exchange, findCondition, describedBy, empty, xml } from './exchange';
+import { ObjectContent, computeEtag, unquoted } from './object-store';
 import { readPayload } from './payload';
 import { sliceRange } from './read';
 
@@ -43,7 +43,7 @@ interface Upload {
   readonly parts: Map<number, Part>;
 }
 
-type Handler = (exchange: Exchange) => WireAnswer;
+type Handler = (exchange: Exchange) => HttpReply;
 
 /** Uploads in parts. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html */
 export class MultipartUploads {
@@ -73,7 +73,7 @@ export class MultipartUploads {
     const upload = this.find(exchange);
     const number = partNumber(exchange.asked.query.get('partNumber'));
     const { body, checksum } = readPayload(exchange.request.headers, exchange.request.body);
-    const part = { number, body, etag: etagOf(body), modifiedAt: new Date(), checksum };
+    const part = { number, body, etag: computeEtag(body), modifiedAt: new Date(), checksum };
     upload.parts.set(number, part);
     return empty(200, { etag: part.etag, ...partHeaders(checksum) });
   };
@@ -91,10 +91,10 @@ export class MultipartUploads {
     const { checksum: promise } = upload;
     const checksum: Checksum | undefined = promise && {
       algorithm: promise.algorithm,
-      value: checksumOf(promise.algorithm, body).toString('base64'),
+      value: computeChecksum(promise.algorithm, body).toString('base64'),
       type: 'FULL_OBJECT',
     };
-    const part = { number, body, etag: etagOf(body), modifiedAt: new Date(), checksum };
+    const part = { number, body, etag: computeEtag(body), modifiedAt: new Date(), checksum };
     upload.parts.set(number, part);
     return xml('CopyPartResult', { LastModified: part.modifiedAt, ETag: part.etag, ...partMembers(checksum) });
   };
@@ -104,7 +104,7 @@ export class MultipartUploads {
     const upload = this.find(exchange);
     const { items } = readDocument(request.body, { root: 'CompleteMultipartUpload', element: 'Part' });
     const content = assemble(upload, chosenParts(upload, items), request.headers);
-    const { etag, checksum } = store.put(asked.bucket, asked.key, content, conditionOf(request));
+    const { etag, checksum } = store.put(asked.bucket, asked.key, content, findCondition(request));
     this.uploads.delete(upload.id);
     return xml('CompleteMultipartUploadResult', {
       Location: `${request.headers.host ?? ''}${request.url.split('?')[0]}`,
@@ -172,7 +172,7 @@ function promisedChecksum(headers: Exchange['request']['headers']): Upload['chec
   const name = algorithm.toLowerCase();
   const isWhole = headers['x-amz-checksum-type'] === 'FULL_OBJECT' || name === 'crc64nvme';
   // That it is one of those that are here.
-  checksumOf(name, Buffer.alloc(0));
+  computeChecksum(name, Buffer.alloc(0));
   return { algorithm: name, type: isWhole ? 'FULL_OBJECT' : 'COMPOSITE' };
 }
 
@@ -194,7 +194,7 @@ function chosenParts(upload: Upload, items: readonly ReadonlyMap<string, string>
   const parts = items.map((item) => {
     const part = upload.parts.get(Number(item.get('PartNumber')));
     const isSame = part !== undefined && unquoted(item.get('ETag') ?? '') === unquoted(part.etag);
-    const claimed = part?.checksum && item.get(memberOf(part.checksum.algorithm));
+    const claimed = part?.checksum && item.get(findMember(part.checksum.algorithm));
     if (!isSame || (claimed !== undefined && claimed !== part.checksum?.value)) {
       throw new AwsError(
         'InvalidPart',
@@ -238,11 +238,11 @@ function wholeChecksum(
 ): Checksum | undefined {
   if (!checksum) return undefined;
   const { algorithm, type } = checksum;
-  const sums = parts.map((part) => checksumOf(algorithm, part.body));
+  const sums = parts.map((part) => computeChecksum(algorithm, part.body));
   const value =
     type === 'FULL_OBJECT'
-      ? checksumOf(algorithm, body).toString('base64')
-      : `${checksumOf(algorithm, Buffer.concat(sums)).toString('base64')}-${parts.length}`;
+      ? computeChecksum(algorithm, body).toString('base64')
+      : `${computeChecksum(algorithm, Buffer.concat(sums)).toString('base64')}-${parts.length}`;
   if (claimed !== undefined && claimed !== value && !value.startsWith(`${claimed}-`)) {
     throw new AwsError(
       'BadDigest',
@@ -252,6 +252,6 @@ function wholeChecksum(
   return { algorithm, type, value };
 }
 
-function writePart({ number, body, etag, modifiedAt, checksum }: Part): WireObject {
+function writePart({ number, body, etag, modifiedAt, checksum }: Part): AwsObject {
   return { PartNumber: number, Size: body.length, ETag: etag, LastModified: modifiedAt, ...partMembers(checksum) };
 }

@@ -78,7 +78,12 @@ export class ObjectStore {
   ): StoredObject {
     const { objects } = this.bucket(bucket);
     checkWrite(objects.get(key), condition);
-    const { body, headers = {}, etag = etagOf(body), ...more } = Buffer.isBuffer(content) ? { body: content } : content;
+    const {
+      body,
+      headers = {},
+      etag = computeEtag(body),
+      ...more
+    } = Buffer.isBuffer(content) ? { body: content } : content;
     const object: StoredObject = { key, body, etag, modifiedAt: now, headers, ...more };
     objects.set(key, object);
     return object;
@@ -100,7 +105,7 @@ export class ObjectStore {
 }
 
 /** Quoted. */
-export function etagOf(body: Buffer): string {
+export function computeEtag(body: Buffer): string {
   return `"${createHash('md5').update(body).digest('hex')}"`;
 }
 

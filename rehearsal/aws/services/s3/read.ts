@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { AwsError } from '../../../errors/aws-error';
-import { WireAnswer } from '../../protocols/protocol';
+import { HttpReply } from '../../protocols/protocol';
 import { checksumHeaders } from './checksums';
 import { Exchange, bucketArn, xml } from './exchange';
 import { StoredObject, fits, noSuchKey, preconditionFailed } from './object-store';
@@ -18,7 +18,7 @@ interface Slice {
  * @throws AwsError NoSuchKey, PreconditionFailed, NotModified, InvalidRange, InvalidPartNumber
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
  */
-export function readObject(exchange: Exchange): WireAnswer {
+export function readObject(exchange: Exchange): HttpReply {
   const { asked, request } = exchange;
   const object = presentObject(exchange, asked.bucket, asked.key);
   checkRead(object, request.headers);
@@ -37,7 +37,7 @@ export function readObject(exchange: Exchange): WireAnswer {
   return { status: 206, headers: { ...headers, ...range }, body: object.body.subarray(start, end + 1) };
 }
 
-export function readTagging(exchange: Exchange): WireAnswer {
+export function readTagging(exchange: Exchange): HttpReply {
   const { tagging = '' } = presentObject(exchange, exchange.asked.bucket, exchange.asked.key);
   return xml('Tagging', { TagSet: { Tag: [...new URLSearchParams(tagging)].map(([Key, Value]) => ({ Key, Value })) } });
 }

@@ -1,12 +1,12 @@
 import { own } from '../../../../core/validation/own';
 import { AwsError } from '../../../errors/aws-error';
 import { Need } from '../../wire/operation';
-import { Call, Protocol, WireAnswer, WireRequest } from '../../protocols/protocol';
+import { Call, Protocol, HttpReply, AwsRequest } from '../../protocols/protocol';
 import { xmlContent, xmlDocument } from '../../protocols/xml';
 import { deleteObjects } from './bulk-delete';
 import { checksumHeaders } from './checksums';
 import { copyObject, copySourceNeed } from './copy';
-import { Exchange, XML, bucketArn, conditionOf, describedBy, empty, xml } from './exchange';
+import { Exchange, XML, bucketArn, findCondition, describedBy, empty, xml } from './exchange';
 import { listObjects, listObjectsV1 } from './listing';
 import { MultipartUploads } from './multipart';
 import { ObjectStore } from './object-store';
@@ -32,7 +32,7 @@ export class S3Protocol implements Protocol {
     private readonly region: string,
   ) {}
 
-  identify(request: WireRequest): { service: string; action: string } {
+  identify(request: AwsRequest): { service: string; action: string } {
     try {
       return { service: 's3', action: readS3Request(request).action };
     } catch {
@@ -40,16 +40,16 @@ export class S3Protocol implements Protocol {
     }
   }
 
-  open(request: WireRequest): Call {
+  open(request: AwsRequest): Call {
     const { store, region } = this;
     const asked = readS3Request(request);
     return {
-      needs: needsOf(asked, request),
+      needs: listNeeds(asked, request),
       run: (demand) => this.run[asked.action]({ asked, request, store, region, demand }),
     };
   }
 
-  fail(error: AwsError, request: WireRequest): WireAnswer {
+  fail(error: AwsError, request: AwsRequest): HttpReply {
     const { code, status = error.status } = own(CODES, error.code) ?? { code: error.code };
     if (request.method === 'HEAD' || status === 304) return empty(status);
     const content = {
@@ -62,7 +62,7 @@ export class S3Protocol implements Protocol {
     return { status, headers: XML, body: xmlDocument('Error', undefined, xmlContent(content)) };
   }
 
-  private readonly run: Record<S3Action, (exchange: Exchange) => WireAnswer> = {
+  private readonly run: Record<S3Action, (exchange: Exchange) => HttpReply> = {
     ListBuckets: ({ store }) => {
       const buckets = store.all.map(({ name, createdAt }) => ({ Name: name, CreationDate: createdAt }));
       return xml('ListAllMyBucketsResult', { Owner: { ID: 'rehearsal' }, Buckets: { Bucket: buckets } });
@@ -81,7 +81,7 @@ export class S3Protocol implements Protocol {
     PutObject: ({ asked, request, store }) => {
       const { body, checksum } = readPayload(request.headers, request.body);
       const content = { ...describedBy(request.headers), body, checksum };
-      const { etag } = store.put(asked.bucket, asked.key, content, conditionOf(request));
+      const { etag } = store.put(asked.bucket, asked.key, content, findCondition(request));
       return empty(200, { etag, ...checksumHeaders(checksum) });
     },
     GetObject: readObject,
@@ -89,7 +89,7 @@ export class S3Protocol implements Protocol {
     GetObjectTagging: readTagging,
     CopyObject: copyObject,
     DeleteObject: ({ asked, request, store }) => {
-      store.delete(asked.bucket, asked.key, conditionOf(request));
+      store.delete(asked.bucket, asked.key, findCondition(request));
       return empty(204);
     },
     DeleteObjects: deleteObjects,
@@ -128,7 +128,7 @@ const RIGHTS: Record<S3Action, readonly string[]> = {
 };
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html */
-function needsOf(asked: S3Request, request: WireRequest): Need[] {
+function listNeeds(asked: S3Request, request: AwsRequest): Need[] {
   const { action, bucket, key, query } = asked;
   const resource = bucket === '' ? '*' : key === '' ? bucketArn(bucket) : `${bucketArn(bucket)}/${key}`;
   const isListing = action === 'ListObjects' || action === 'ListObjectsV2';
@@ -139,8 +139,8 @@ function needsOf(asked: S3Request, request: WireRequest): Need[] {
 }
 
 /** To compare with the present object one must be allowed to read it. */
-function comparesPresent(action: S3Action, request: WireRequest): boolean {
-  const { ifMatch } = conditionOf(request);
+function comparesPresent(action: S3Action, request: AwsRequest): boolean {
+  const { ifMatch } = findCondition(request);
   if (ifMatch === undefined || request.method === 'GET' || request.method === 'HEAD') return false;
   return action !== 'DeleteObject' || ifMatch !== '*';
 }

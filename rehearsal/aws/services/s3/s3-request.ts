@@ -1,5 +1,5 @@
 import { AwsError } from '../../../errors/aws-error';
-import { WireRequest } from '../../protocols/protocol';
+import { AwsRequest } from '../../protocols/protocol';
 
 export type S3Action = (typeof ROUTES)[number]['action'];
 
@@ -74,7 +74,7 @@ const ROUTES = [
  *
  * @throws AwsError InvalidURI, MethodNotAllowed; NotImplemented for the many other things that S3 can do.
  */
-export function readS3Request(request: WireRequest): S3Request {
+export function readS3Request(request: AwsRequest): S3Request {
   const [path = '', search = ''] = splitOnce(request.url, '?');
   const [bucket = '', key = ''] = splitOnce(path.replace(/^\//, ''), '/').map(decoded);
   const query = new URLSearchParams(search);

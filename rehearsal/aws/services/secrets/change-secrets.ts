@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { AwsError } from '../../../errors/aws-error';
 import type { InvokeFunction } from '../functions/invoke-protocol';
-import { WireObject } from '../../wire/operation';
+import { AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
 import { CURRENT, Secret } from './secret-store';
 
@@ -14,7 +14,7 @@ const PUNCTUATION = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
 const MAX_PASSWORD_LENGTH = 4096;
 
 /** What changes a secret: the writing calls of AWS Secrets Manager that a rotation needs. */
-export function putSecretValue(secret: Secret, input: Parameters): WireObject {
+export function putSecretValue(secret: Secret, input: Parameters): AwsObject {
   const id = input.optionalText('ClientRequestToken') ?? randomUUID();
   const value = input.text('SecretString');
   const known = secret.versions.get(id);
@@ -27,10 +27,10 @@ export function putSecretValue(secret: Secret, input: Parameters): WireObject {
   if (!known) secret.versions.set(id, { id, value, createdAt: new Date() });
   const labels = input.texts('VersionStages');
   for (const label of labels.length === 0 ? [CURRENT] : labels) secret.move(label, id);
-  return { ARN: secret.arn, Name: secret.name, VersionId: id, VersionStages: secret.labelsOf(id) };
+  return { ARN: secret.arn, Name: secret.name, VersionId: id, VersionStages: secret.findLabels(id) };
 }
 
-export function updateVersionStage(secret: Secret, input: Parameters): WireObject {
+export function updateVersionStage(secret: Secret, input: Parameters): AwsObject {
   const label = input.text('VersionStage');
   const to = input.optionalText('MoveToVersionId');
   const from = input.optionalText('RemoveFromVersionId');
@@ -39,17 +39,17 @@ export function updateVersionStage(secret: Secret, input: Parameters): WireObjec
     throw new AwsError('ResourceNotFoundException', `Secrets Manager can't find the specified secret version: ${to}.`);
   }
   if (from !== undefined && from !== holder) {
-    throw input.refuse('RemoveFromVersionId', `the version that ${label} is on`, from);
+    throw input.reject('RemoveFromVersionId', `the version that ${label} is on`, from);
   }
   if (to !== undefined && holder !== undefined && holder !== to && from === undefined) {
-    throw input.refuse('RemoveFromVersionId', `given where ${label} is on another version`, from);
+    throw input.reject('RemoveFromVersionId', `given where ${label} is on another version`, from);
   }
   if (to !== undefined) secret.move(label, to);
   else secret.labels.delete(label);
   return { ARN: secret.arn, Name: secret.name };
 }
 
-export function getRandomPassword(input: Parameters): WireObject {
+export function getRandomPassword(input: Parameters): AwsObject {
   const length = input.optionalInteger('PasswordLength', { min: 1, max: MAX_PASSWORD_LENGTH }) ?? 32;
   const classes = [
     ['ExcludeNumbers', DIGITS],
@@ -60,7 +60,7 @@ export function getRandomPassword(input: Parameters): WireObject {
   const excluded = input.optionalText('ExcludeCharacters') ?? '';
   const letters = [...classes.map(([name, some]) => (input.optionalBoolean(name) === true ? '' : some)).join('')];
   const allowed = letters.filter((letter) => !excluded.includes(letter));
-  if (allowed.length === 0) throw input.refuse('ExcludeCharacters', 'such that characters are left', excluded);
+  if (allowed.length === 0) throw input.reject('ExcludeCharacters', 'such that characters are left', excluded);
   return { RandomPassword: Array.from({ length }, () => allowed[randomInt(allowed.length)]).join('') };
 }
 
@@ -69,7 +69,7 @@ export function getRandomPassword(input: Parameters): WireObject {
  *
  * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
  */
-export function rotateSecret(secret: Secret, input: Parameters, invoke: InvokeFunction): WireObject {
+export function rotateSecret(secret: Secret, input: Parameters, invoke: InvokeFunction): AwsObject {
   const functionArn = input.optionalText('RotationLambdaARN') ?? secret.rotationFunctionArn;
   if (functionArn === undefined) {
     throw new AwsError('InvalidRequestException', 'No Lambda rotation function ARN is associated with this secret.');

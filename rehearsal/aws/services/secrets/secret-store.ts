@@ -1,4 +1,4 @@
-import { uuidOf } from '../../identifiers';
+import { buildUuid } from '../../identifiers';
 
 export const CURRENT = 'AWSCURRENT';
 export const PREVIOUS = 'AWSPREVIOUS';
@@ -36,7 +36,7 @@ export class Secret {
     return this.at(CURRENT)?.createdAt ?? this.createdAt;
   }
 
-  labelsOf(versionId: string): string[] {
+  findLabels(versionId: string): string[] {
     return [...this.labels].filter(([, id]) => id === versionId).map(([label]) => label);
   }
 
@@ -58,7 +58,7 @@ export class SecretStore {
     const secret = this.byArn.get(arn) ?? new Secret(arn, name, now);
     this.byArn.set(arn, secret);
     if (secret.at(CURRENT)?.value === value) return secret;
-    const id = uuidOf(`${arn}\n${value}`);
+    const id = buildUuid(`${arn}\n${value}`);
     secret.versions.set(id, { id, value, createdAt: now });
     secret.move(CURRENT, id);
     return secret;

@@ -1,6 +1,6 @@
 import { AwsError } from '../../../errors/aws-error';
-import { isArnOf } from '../../wire/arn';
-import { Operation, Place, WireObject } from '../../wire/operation';
+import { isArnFor } from '../../wire/arn';
+import { Operation, Place, AwsObject } from '../../wire/operation';
 import { page } from '../../wire/paging';
 import { Parameters } from '../../wire/parameters';
 import { RpcService } from '../../protocols/rpc';
@@ -12,32 +12,32 @@ const MAX_PAGE = 100;
 
 /** AWS Secrets Manager: reading, and what rotates a secret. */
 export function secretsService(secrets: SecretStore, place: Place, invoke: InvokeFunction): RpcService {
-  const getSecretValue = (input: Parameters): WireObject => {
-    const secret = secretOf(secrets, input);
-    const { id, value, createdAt } = versionOf(secret, input);
+  const getSecretValue = (input: Parameters): AwsObject => {
+    const secret = findSecret(secrets, input);
+    const { id, value, createdAt } = readVersion(secret, input);
     return {
       ARN: secret.arn,
       Name: secret.name,
       VersionId: id,
       SecretString: value,
-      VersionStages: secret.labelsOf(id),
+      VersionStages: secret.findLabels(id),
       CreatedDate: createdAt,
     };
   };
-  const describeSecret = (input: Parameters): WireObject => {
-    const secret = secretOf(secrets, input);
+  const describeSecret = (input: Parameters): AwsObject => {
+    const secret = findSecret(secrets, input);
     return { ...summary(secret), VersionIdsToStages: versions(secret) };
   };
-  const listVersions = (input: Parameters): WireObject => {
-    const secret = secretOf(secrets, input);
-    const withLabel = [...secret.versions.values()].filter(({ id }) => secret.labelsOf(id).length > 0);
+  const listVersions = (input: Parameters): AwsObject => {
+    const secret = findSecret(secrets, input);
+    const withLabel = [...secret.versions.values()].filter(({ id }) => secret.findLabels(id).length > 0);
     const shown = input.optionalBoolean('IncludeDeprecated') === true ? [...secret.versions.values()] : withLabel;
     const Versions = shown.map(({ id, createdAt }) => {
-      return { VersionId: id, VersionStages: secret.labelsOf(id), CreatedDate: createdAt };
+      return { VersionId: id, VersionStages: secret.findLabels(id), CreatedDate: createdAt };
     });
     return { ARN: secret.arn, Name: secret.name, Versions };
   };
-  const listSecrets = (input: Parameters): WireObject => {
+  const listSecrets = (input: Parameters): AwsObject => {
     const size = input.optionalInteger('MaxResults', { min: 1, max: MAX_PAGE }) ?? MAX_PAGE;
     const { items, next } = page(secrets.all, { size, token: input.optionalText('NextToken') }, () => {
       return new AwsError('InvalidNextTokenException', 'The NextToken value is invalid.');
@@ -48,9 +48,9 @@ export function secretsService(secrets: SecretStore, place: Place, invoke: Invok
     };
   };
 
-  const change = (apply: (secret: Secret, input: Parameters) => WireObject) => (input: Parameters) =>
-    apply(secretOf(secrets, input), input);
-  const resources = (input: Parameters) => [arnOf(secrets, place, input.text('SecretId'))];
+  const change = (apply: (secret: Secret, input: Parameters) => AwsObject) => (input: Parameters) =>
+    apply(findSecret(secrets, input), input);
+  const resources = (input: Parameters) => [buildArn(secrets, place, input.text('SecretId'))];
   return {
     prefix: 'secretsmanager',
     target: 'secretsmanager',
@@ -69,7 +69,7 @@ export function secretsService(secrets: SecretStore, place: Place, invoke: Invok
   };
 }
 
-function secretOf(secrets: SecretStore, input: Parameters): Secret {
+function findSecret(secrets: SecretStore, input: Parameters): Secret {
   const id = input.text('SecretId');
   const secret = secrets.find(id);
   if (!secret && !isSecretId(id)) {
@@ -83,11 +83,11 @@ function secretOf(secrets: SecretStore, input: Parameters): Secret {
 }
 
 /** By its id, by a label, or by both. */
-function versionOf(secret: Secret, input: Parameters): SecretVersion {
+function readVersion(secret: Secret, input: Parameters): SecretVersion {
   const id = input.optionalText('VersionId');
   const label = input.optionalText('VersionStage') ?? (id === undefined ? CURRENT : undefined);
   const found = id === undefined ? secret.at(label ?? CURRENT) : secret.versions.get(id);
-  if (found && (label === undefined || secret.labelsOf(found.id).includes(label))) return found;
+  if (found && (label === undefined || secret.findLabels(found.id).includes(label))) return found;
   throw new AwsError(
     'ResourceNotFoundException',
     `Secrets Manager can't find the specified secret value for ${id === undefined ? `staging label: ${label}` : `VersionId: ${id}`}`,
@@ -95,10 +95,10 @@ function versionOf(secret: Secret, input: Parameters): SecretVersion {
 }
 
 function isSecretId(id: string): boolean {
-  return id.startsWith('arn:') ? isArnOf(id, 'secretsmanager', /^secret:.+$/) : /^[\w/+=.@!-]{1,512}$/.test(id);
+  return id.startsWith('arn:') ? isArnFor(id, 'secretsmanager', /^secret:.+$/) : /^[\w/+=.@!-]{1,512}$/.test(id);
 }
 
-function summary({ arn, name, createdAt, changedAt, rotationFunctionArn }: Secret): WireObject {
+function summary({ arn, name, createdAt, changedAt, rotationFunctionArn }: Secret): AwsObject {
   const rotation = rotationFunctionArn !== undefined && {
     RotationEnabled: true,
     RotationLambdaARN: rotationFunctionArn,
@@ -107,13 +107,13 @@ function summary({ arn, name, createdAt, changedAt, rotationFunctionArn }: Secre
 }
 
 /** Those with a label: the others are on their way out. */
-function versions(secret: Secret): WireObject {
-  const labelled = [...secret.versions.keys()].filter((id) => secret.labelsOf(id).length > 0);
-  return Object.fromEntries(labelled.map((id) => [id, secret.labelsOf(id)]));
+function versions(secret: Secret): AwsObject {
+  const labelled = [...secret.versions.keys()].filter((id) => secret.findLabels(id).length > 0);
+  return Object.fromEntries(labelled.map((id) => [id, secret.findLabels(id)]));
 }
 
 /** A name is not in policies; what does not exist gets the ARN that it would have. */
-function arnOf(secrets: SecretStore, place: Place, id: string): string {
+function buildArn(secrets: SecretStore, place: Place, id: string): string {
   const known = secrets.find(id)?.arn;
   return known ?? (id.startsWith('arn:') ? id : `arn:aws:secretsmanager:${place.region}:${place.account}:secret:${id}`);
 }

@@ -1,5 +1,5 @@
 import { AwsError } from '../../../errors/aws-error';
-import { Operation, Place, WireObject } from '../../wire/operation';
+import { Operation, Place, AwsObject } from '../../wire/operation';
 import { page } from '../../wire/paging';
 import { Parameters } from '../../wire/parameters';
 import { QueryService } from '../../protocols/query';
@@ -60,24 +60,24 @@ export function stacksService(stacks: () => readonly StackDescription[], place: 
     if (!stack) throw new AwsError('ValidationError', `Stack with id ${name} does not exist`);
     return stack;
   };
-  const describeStacks = (input: Parameters): WireObject => ({
+  const describeStacks = (input: Parameters): AwsObject => ({
     Stacks: (input.has('StackName') ? [named(input.text('StackName'))] : stacks()).map(writeStack),
   });
-  const describeStackEvents = (input: Parameters): WireObject => {
+  const describeStackEvents = (input: Parameters): AwsObject => {
     const stack = named(input.text('StackName'));
     const events = [...(stack.events ?? [])].reverse();
     return paged(input, 'StackEvents', events, (event) => writeEvent(stack, event));
   };
-  const listStackResources = (input: Parameters): WireObject => {
+  const listStackResources = (input: Parameters): AwsObject => {
     const { resources: all = [] } = named(input.text('StackName'));
     return paged(input, 'StackResourceSummaries', all, ({ changedAt, ...resource }) => ({
       ...writeResource(resource),
       LastUpdatedTimestamp: changedAt,
     }));
   };
-  const describeStackResource = (input: Parameters): WireObject => {
+  const describeStackResource = (input: Parameters): AwsObject => {
     const stack = named(input.text('StackName'));
-    const resource = resourceOf(stack, input.text('LogicalResourceId'));
+    const resource = findResource(stack, input.text('LogicalResourceId'));
     return {
       StackResourceDetail: { ...writeOwned(stack, resource), LastUpdatedTimestamp: resource.changedAt },
     };
@@ -107,7 +107,7 @@ function describeStackResources(
   stacks: readonly StackDescription[],
   named: (name: string) => StackDescription,
   input: Parameters,
-): WireObject {
+): AwsObject {
   if (input.has('StackName') === input.has('PhysicalResourceId')) {
     throw new AwsError('ValidationError', 'One of StackName and PhysicalResourceId must be specified, and not both');
   }
@@ -118,7 +118,7 @@ function describeStackResources(
       : stacks.find(({ resources = [] }) => resources.some((each) => each.physicalId === physicalId));
   if (!stack) throw new AwsError('ValidationError', `Stack for ${physicalId} does not exist`);
   const one = input.optionalText('LogicalResourceId');
-  const found = one === undefined ? (stack.resources ?? []) : [resourceOf(stack, one)];
+  const found = one === undefined ? (stack.resources ?? []) : [findResource(stack, one)];
   return {
     StackResources: found
       .slice(0, PAGE)
@@ -126,20 +126,20 @@ function describeStackResources(
   };
 }
 
-function resourceOf({ name, resources = [] }: StackDescription, logicalId: string): StackResource {
+function findResource({ name, resources = [] }: StackDescription, logicalId: string): StackResource {
   const resource = resources.find((each) => each.logicalId === logicalId);
   if (!resource) throw new AwsError('ValidationError', `Resource ${logicalId} does not exist for stack ${name}`);
   return resource;
 }
 
-function paged<T>(input: Parameters, member: string, all: readonly T[], write: (item: T) => WireObject): WireObject {
+function paged<T>(input: Parameters, member: string, all: readonly T[], write: (item: T) => AwsObject): AwsObject {
   const { items, next } = page(all, { size: PAGE, token: input.optionalText('NextToken') }, () =>
-    input.refuse('NextToken', 'the NextToken of an earlier page', input.optionalText('NextToken')),
+    input.reject('NextToken', 'the NextToken of an earlier page', input.optionalText('NextToken')),
   );
   return { [member]: items.map(write), NextToken: next };
 }
 
-function writeResource({ logicalId, physicalId, type, status }: Omit<StackResource, 'changedAt'>): WireObject {
+function writeResource({ logicalId, physicalId, type, status }: Omit<StackResource, 'changedAt'>): AwsObject {
   return {
     LogicalResourceId: logicalId,
     PhysicalResourceId: physicalId,
@@ -148,16 +148,16 @@ function writeResource({ logicalId, physicalId, type, status }: Omit<StackResour
   };
 }
 
-function writeOwned(stack: StackDescription, resource: StackResource): WireObject {
+function writeOwned(stack: StackDescription, resource: StackResource): AwsObject {
   return { StackId: stack.id, StackName: stack.name, ...writeResource(resource) };
 }
 
-function writeEvent(stack: StackDescription, event: StackEvent): WireObject {
+function writeEvent(stack: StackDescription, event: StackEvent): AwsObject {
   const { id, reason, changedAt } = event;
   return { EventId: id, ...writeOwned(stack, event), ResourceStatusReason: reason, Timestamp: changedAt };
 }
 
-function writeStack(stack: StackDescription): WireObject {
+function writeStack(stack: StackDescription): AwsObject {
   return {
     StackId: stack.id,
     StackName: stack.name,

@@ -1,5 +1,5 @@
 import { ExecutionDescription, ExecutionStatus, StateVisit, TaskCall } from '../../../state-machine/model';
-import { WireObject } from '../../wire/operation';
+import { AwsObject } from '../../wire/operation';
 
 type State = { readonly Type?: unknown } & Readonly<Record<string, unknown>>;
 
@@ -50,7 +50,7 @@ const NEVER_LEFT = 'Fail';
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
  */
-export function historyOf(execution: ExecutionDescription, options: HistoryOptions): WireObject[] {
+export function findHistory(execution: ExecutionDescription, options: HistoryOptions): AwsObject[] {
   const started = {
     timestamp: execution.startedAt,
     type: 'ExecutionStarted',
@@ -63,7 +63,7 @@ export function historyOf(execution: ExecutionDescription, options: HistoryOptio
 }
 
 /** @param calls those that are not told yet; the ones of this visit are taken out. */
-function visitEvents(visit: StateVisit, calls: TaskCall[], options: HistoryOptions): WireObject[] {
+function visitEvents(visit: StateVisit, calls: TaskCall[], options: HistoryOptions): AwsObject[] {
   const { state, at, input, exit, retries = 0 } = visit;
   const type = options.types.get(state) ?? 'Task';
   const entered = {
@@ -82,13 +82,13 @@ function visitEvents(visit: StateVisit, calls: TaskCall[], options: HistoryOptio
   return [entered, ...own.flatMap((call) => callEvents(call, options)), ...(exited ? [exited] : [])];
 }
 
-function takeCalls(calls: TaskCall[], state: string, most: number): TaskCall[] {
-  const taken = calls.filter((call) => call.state === state).slice(0, most);
+function takeCalls(calls: TaskCall[], state: string, max: number): TaskCall[] {
+  const taken = calls.filter((call) => call.state === state).slice(0, max);
   for (const call of taken) calls.splice(calls.indexOf(call), 1);
   return taken;
 }
 
-function callEvents({ at, parameters, end }: TaskCall, options: HistoryOptions): WireObject[] {
+function callEvents({ at, parameters, end }: TaskCall, options: HistoryOptions): AwsObject[] {
   const scheduled = { ...LAMBDA, region: options.region, parameters: options.hasData ? parameters : '{}' };
   return [
     { timestamp: at, type: 'TaskScheduled', taskScheduledEventDetails: scheduled },
@@ -97,7 +97,7 @@ function callEvents({ at, parameters, end }: TaskCall, options: HistoryOptions):
   ];
 }
 
-function endOfCall(end: NonNullable<TaskCall['end']>, options: HistoryOptions): WireObject {
+function endOfCall(end: NonNullable<TaskCall['end']>, options: HistoryOptions): AwsObject {
   if ('output' in end) {
     const details = { ...LAMBDA, ...data('output', end.output, options) };
     return { timestamp: end.at, type: 'TaskSucceeded', taskSucceededEventDetails: details };
@@ -111,18 +111,18 @@ function endOfCall(end: NonNullable<TaskCall['end']>, options: HistoryOptions): 
 }
 
 /** `{input, inputDetails}`, as events carry a payload. */
-function data(name: 'input' | 'output', payload: string | undefined, { hasData }: HistoryOptions): WireObject {
+function data(name: 'input' | 'output', payload: string | undefined, { hasData }: HistoryOptions): AwsObject {
   return hasData && payload !== undefined ? { [name]: payload, [`${name}Details`]: { truncated: false } } : {};
 }
 
-type Ended = (execution: ExecutionDescription, options: HistoryOptions) => WireObject[];
+type Ended = (execution: ExecutionDescription, options: HistoryOptions) => AwsObject[];
 
-const ended = (type: string, member: string, details: (...of: Parameters<Ended>) => WireObject): Ended => {
+const ended = (type: string, member: string, details: (...of: Parameters<Ended>) => AwsObject): Ended => {
   return (execution, options) => [
     { timestamp: execution.stoppedAt ?? execution.startedAt, type, [member]: details(execution, options) },
   ];
 };
-const blame = ({ error, cause }: ExecutionDescription, { hasData }: HistoryOptions): WireObject =>
+const blame = ({ error, cause }: ExecutionDescription, { hasData }: HistoryOptions): AwsObject =>
   hasData ? { error, cause } : {};
 
 const END: Record<ExecutionStatus, Ended> = {

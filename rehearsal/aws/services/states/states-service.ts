@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { ExecutionDescription, MachineDescription, StatesModel } from '../../../state-machine/model';
 import { AwsError } from '../../../errors/aws-error';
-import { isArnOf } from '../../wire/arn';
-import { Operation, Place, WireObject } from '../../wire/operation';
+import { isArnFor } from '../../wire/arn';
+import { Operation, Place, AwsObject } from '../../wire/operation';
 import { page } from '../../wire/paging';
 import { Parameters } from '../../wire/parameters';
 import { RpcService } from '../../protocols/rpc';
-import { historyOf, stateTypes } from './history';
+import { findHistory, stateTypes } from './history';
 
 const MAX_PAGE = 1000;
 const DEFAULT_PAGE = 100;
@@ -25,23 +25,23 @@ export function statesService(model: StatesModel, place: Place): RpcService {
   };
 }
 
-const arnOf = (name: string) => (input: Parameters) => [input.text(name)];
+const buildArn = (name: string) => (input: Parameters) => [input.text(name)];
 
 function machineOperations(model: StatesModel): ReadonlyMap<string, Operation> {
-  const listStateMachines = (input: Parameters): WireObject =>
+  const listStateMachines = (input: Parameters): AwsObject =>
     paged(input, 'stateMachines', [...model.stateMachines.values()], summaryOfMachine);
 
-  const describeStateMachine = (input: Parameters): WireObject => {
-    const machine = machineOf(model, input);
+  const describeStateMachine = (input: Parameters): AwsObject => {
+    const machine = findMachine(model, input);
     const { definition, roleArn } = machine;
     return { ...summaryOfMachine(machine), status: 'ACTIVE', definition, roleArn };
   };
 
-  const listExecutions = (input: Parameters): WireObject => {
-    const machine = machineOf(model, input);
+  const listExecutions = (input: Parameters): AwsObject => {
+    const machine = findMachine(model, input);
     const status = input.optionalText('statusFilter');
     if (status !== undefined && !STATUSES.includes(status)) {
-      throw input.refuse('statusFilter', `one of ${STATUSES.join(', ')}`, status);
+      throw input.reject('statusFilter', `one of ${STATUSES.join(', ')}`, status);
     }
     const executions = [...model.executions.values()]
       .filter(({ machineArn }) => machineArn === machine.arn)
@@ -50,8 +50,8 @@ function machineOperations(model: StatesModel): ReadonlyMap<string, Operation> {
     return paged(input, 'executions', executions, summaryOfExecution);
   };
 
-  const startExecution = (input: Parameters): WireObject => {
-    const { arn: machineArn } = machineOf(model, input);
+  const startExecution = (input: Parameters): AwsObject => {
+    const { arn: machineArn } = findMachine(model, input);
     const name = input.optionalText('name') ?? randomUUID();
     // It is part of an ARN, and of keys.
     if (!NAME.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name.slice(0, 100)}'`);
@@ -59,7 +59,7 @@ function machineOperations(model: StatesModel): ReadonlyMap<string, Operation> {
     return { executionArn: execution.arn, startDate: execution.startedAt };
   };
 
-  const resources = arnOf('stateMachineArn');
+  const resources = buildArn('stateMachineArn');
   return new Map<string, Operation>([
     ['ListStateMachines', { run: listStateMachines }],
     ['DescribeStateMachine', { resources, run: describeStateMachine }],
@@ -69,8 +69,8 @@ function machineOperations(model: StatesModel): ReadonlyMap<string, Operation> {
 }
 
 function executionOperations(model: StatesModel, { region }: Place): ReadonlyMap<string, Operation> {
-  const describeExecution = (input: Parameters): WireObject => {
-    const execution = executionOf(model, input);
+  const describeExecution = (input: Parameters): AwsObject => {
+    const execution = findExecution(model, input);
     const { input: started, output, error, cause } = execution;
     return {
       ...summaryOfExecution(execution),
@@ -83,22 +83,22 @@ function executionOperations(model: StatesModel, { region }: Place): ReadonlyMap
     };
   };
 
-  const stopExecution = (input: Parameters): WireObject => {
-    const execution = executionOf(model, input);
+  const stopExecution = (input: Parameters): AwsObject => {
+    const execution = findExecution(model, input);
     model.stop(execution.arn, input.optionalText('error') ?? '', input.optionalText('cause') ?? '');
     return { stopDate: execution.stoppedAt ?? new Date() };
   };
 
-  const getExecutionHistory = (input: Parameters): WireObject => {
-    const execution = executionOf(model, input);
+  const getExecutionHistory = (input: Parameters): AwsObject => {
+    const execution = findExecution(model, input);
     const { definition = '', roleArn = '' } = model.stateMachines.get(execution.machineArn) ?? {};
     const hasData = input.optionalBoolean('includeExecutionData') ?? true;
-    const events = historyOf(execution, { types: stateTypes(definition), region, roleArn, hasData });
+    const events = findHistory(execution, { types: stateTypes(definition), region, roleArn, hasData });
     if (input.optionalBoolean('reverseOrder') ?? false) events.reverse();
     return paged(input, 'events', events, (event) => event);
   };
 
-  const resources = arnOf('executionArn');
+  const resources = buildArn('executionArn');
   return new Map<string, Operation>([
     ['DescribeExecution', { resources, run: describeExecution }],
     ['StopExecution', { resources, run: stopExecution }],
@@ -106,7 +106,7 @@ function executionOperations(model: StatesModel, { region }: Place): ReadonlyMap
   ]);
 }
 
-function machineOf(model: StatesModel, input: Parameters): MachineDescription {
+function findMachine(model: StatesModel, input: Parameters): MachineDescription {
   const arn = input.text('stateMachineArn');
   const machine = model.stateMachines.get(arn);
   if (machine) return machine;
@@ -114,7 +114,7 @@ function machineOf(model: StatesModel, input: Parameters): MachineDescription {
   throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
 }
 
-function executionOf(model: StatesModel, input: Parameters): ExecutionDescription {
+function findExecution(model: StatesModel, input: Parameters): ExecutionDescription {
   const arn = input.text('executionArn');
   const execution = model.executions.get(arn);
   if (execution) return execution;
@@ -124,14 +124,14 @@ function executionOf(model: StatesModel, input: Parameters): ExecutionDescriptio
 
 /** @throws AwsError InvalidArn for one that nothing here could have */
 function checkArn(arn: string, shape: RegExp): void {
-  if (!isArnOf(arn, 'states', shape)) throw new AwsError('InvalidArn', `Invalid Arn: '${arn.slice(0, 200)}'`);
+  if (!isArnFor(arn, 'states', shape)) throw new AwsError('InvalidArn', `Invalid Arn: '${arn.slice(0, 200)}'`);
 }
 
-function summaryOfMachine(machine: MachineDescription): WireObject {
+function summaryOfMachine(machine: MachineDescription): AwsObject {
   return { stateMachineArn: machine.arn, name: machine.name, type: 'STANDARD', creationDate: machine.createdAt };
 }
 
-function summaryOfExecution(execution: ExecutionDescription): WireObject {
+function summaryOfExecution(execution: ExecutionDescription): AwsObject {
   return {
     executionArn: execution.arn,
     stateMachineArn: execution.machineArn,
@@ -143,7 +143,7 @@ function summaryOfExecution(execution: ExecutionDescription): WireObject {
   };
 }
 
-function paged<T>(input: Parameters, member: string, all: readonly T[], write: (item: T) => WireObject): WireObject {
+function paged<T>(input: Parameters, member: string, all: readonly T[], write: (item: T) => AwsObject): AwsObject {
   // 0 asks for the default.
   const asked = input.optionalInteger('maxResults', { min: 0, max: MAX_PAGE }) ?? 0;
   const at = { size: asked === 0 ? DEFAULT_PAGE : asked, token: input.optionalText('nextToken') };

@@ -18,7 +18,7 @@ async function startTask(identity = 'one') {
   const server = await startAdminServer({ host: '127.0.0.1', port: 0 }, new AdminKeys([SECRET]), {
     identity,
     report: () => ({ ...REPORT, identity }),
-    refusal: () => undefined,
+    rejection: () => undefined,
     drain: act('/drain'),
     undrain: act('/undrain'),
     hold: act('/hold'),
@@ -44,8 +44,8 @@ async function startImpostor(handler: http.RequestListener): Promise<number> {
 function passTo(port: number): http.RequestListener {
   return (request, response) => {
     const { url = '', method, headers } = request;
-    const onward = http.request({ host: '127.0.0.1', port, path: url, method, headers }, (answer) => {
-      answer.pipe(response.writeHead(answer.statusCode ?? 0, answer.headers));
+    const onward = http.request({ host: '127.0.0.1', port, path: url, method, headers }, (received) => {
+      received.pipe(response.writeHead(received.statusCode ?? 0, received.headers));
     });
     request.pipe(onward);
   };

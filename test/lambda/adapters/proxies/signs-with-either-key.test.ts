@@ -1,6 +1,6 @@
 import { PutSecretValueCommand, RotateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { DEFAULT_DRAIN } from '../../../../core/proxy/admin-api';
-import { CutoverWiring } from '../../../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../../../core/cutover/cutover-config';
 import { proxiesPort } from '../../../../lambda/adapters/proxies/proxies';
 import { handler } from '../../../../lambda/resources/rotation/handler';
 import { RotationEvent } from '../../../../lambda/resources/rotation/rotate';
@@ -9,16 +9,16 @@ import { startAdminServer } from '../../../../proxy/admin/admin-server';
 import type { EcsTask } from '../../../../rehearsal/tasks/model';
 import { REPORT } from '../../../proxy/support/report';
 import { later, stopAll } from '../../../proxy/support/world';
-import { ARNS, REGION, World, startWorld } from '../../../rehearsal/aws/world';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
 
 const [OLD, NEW, NEWER] = ['the old key of a test', 'the new key of a test', 'the newer key of a test'];
 
-let world: World;
+let cloud: LocalCloud;
 beforeEach(async () => {
-  world = await startWorld({ invoke: (_, event) => handler(event as RotationEvent) });
-  world.secrets.put({ arn: ARNS.secret, name: 'admin' }, OLD, new Date(Date.now() - 3_600_000));
+  cloud = await startLocalCloud({ invoke: (_, event) => handler(event as RotationEvent) });
+  cloud.secrets.put({ arn: ARNS.secret, name: 'admin' }, OLD, new Date(Date.now() - 3_600_000));
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.url,
+    AWS_ENDPOINT_URL: cloud.url,
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'LAMBDA',
     AWS_SECRET_ACCESS_KEY: 'none',
@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await stopAll();
-  await world.stop();
+  await cloud.stop();
 });
 
 /** Tasks of the source on addresses of their own, with the keys that each knows; and what they did, by address. */
@@ -39,7 +39,7 @@ async function startTasks(...known: (readonly string[])[]) {
     const server = await startAdminServer({ host, port }, new AdminKeys(keys), {
       identity: host,
       report: () => ({ ...REPORT, identity: host }),
-      refusal: () => undefined,
+      rejection: () => undefined,
       drain: act('drain'),
       undrain: act('undrain'),
       hold: act('hold'),
@@ -50,19 +50,19 @@ async function startTasks(...known: (readonly string[])[]) {
     later(() => server.close());
     port = server.address.port;
   }
-  const [first] = [...world.ecsModel.tasks.values()].filter(({ serviceArn }) => serviceArn === ARNS.sourceService);
-  for (const [arn, { serviceArn }] of world.ecsModel.tasks) {
-    if (serviceArn === ARNS.sourceService) (world.ecsModel.tasks as Map<string, EcsTask>).delete(arn);
+  const [first] = [...cloud.ecsModel.tasks.values()].filter(({ serviceArn }) => serviceArn === ARNS.sourceService);
+  for (const [arn, { serviceArn }] of cloud.ecsModel.tasks) {
+    if (serviceArn === ARNS.sourceService) (cloud.ecsModel.tasks as Map<string, EcsTask>).delete(arn);
   }
   for (const [index] of known.entries()) {
     const arn = `${first!.arn.slice(0, -1)}${index}`;
     const task = { ...first!, arn, ip: `127.0.7.${index + 1}`, status: 'RUNNING', desiredStatus: 'RUNNING' } as EcsTask;
-    (world.ecsModel.tasks as Map<string, EcsTask>).set(arn, task);
+    (cloud.ecsModel.tasks as Map<string, EcsTask>).set(arn, task);
   }
-  return { proxies: proxiesPort(wiring(port)), acted };
+  return { proxies: proxiesPort(config(port)), acted };
 }
 
-const wiring = (adminPort: number): CutoverWiring => ({
+const config = (adminPort: number): CutoverConfig => ({
   loadBalancerArn: ARNS.balancer,
   weightedRuleArn: ARNS.rule,
   weightedListenerArn: ARNS.listener,
@@ -76,7 +76,7 @@ const wiring = (adminPort: number): CutoverWiring => ({
   domainName: 'shop.example.com',
 });
 
-const put = (SecretString: string) => world.sm.send(new PutSecretValueCommand({ SecretId: ARNS.secret, SecretString }));
+const put = (SecretString: string) => cloud.sm.send(new PutSecretValueCommand({ SecretId: ARNS.secret, SecretString }));
 
 /** Whether each task was heard, in the order of their addresses. */
 async function heard(proxies: ReturnType<typeof proxiesPort>): Promise<boolean[]> {
@@ -96,7 +96,7 @@ test('in a rotation a step goes on with every task: with the old key, with the n
   expect(await heard(proxies)).toEqual([true, false, true, true]);
   await put(NEW);
   // It had read the old one alone. A task that does not know it makes it read again, and not each call does.
-  const reads = () => world.calls.filter(({ action }) => action === 'GetSecretValue').length;
+  const reads = () => cloud.calls.filter(({ action }) => action === 'GetSecretValue').length;
   const before = reads();
   pass(5_000);
   expect(await heard(proxies)).toEqual([true, true, true, true]);
@@ -122,13 +122,13 @@ test('with the one before away, the current one is enough; with both away, those
   await put(NEW);
   expect(await heard(proxies)).toEqual([true]);
   pass(60_000);
-  world.endpoint.faults.set({ service: 'secretsmanager' }, { kind: 'status', status: 400, code: 'AccessDenied' });
+  cloud.endpoint.faults.set({ service: 'secretsmanager' }, { kind: 'status', status: 400, code: 'AccessDenied' });
   expect(await heard(proxies)).toEqual([true]);
 });
 
 describe('the function that rotates', () => {
-  const rotate = () => world.sm.send(new RotateSecretCommand({ SecretId: ARNS.secret }));
-  const secret = () => world.secrets.find(ARNS.secret)!;
+  const rotate = () => cloud.sm.send(new RotateSecretCommand({ SecretId: ARNS.secret }));
+  const secret = () => cloud.secrets.find(ARNS.secret)!;
   const until = async (condition: () => boolean) => {
     while (!condition()) await new Promise((resolve) => setImmediate(resolve));
   };

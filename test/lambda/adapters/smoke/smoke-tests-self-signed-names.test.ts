@@ -19,7 +19,7 @@ async function serve(name: string, begins = -1, ends = 1): Promise<number> {
     notAfterDate: at(ends),
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: name }] }],
   });
-  const server = https.createServer({ cert: pems.cert, key: pems.private }, (_, answer) => answer.end('well'));
+  const server = https.createServer({ cert: pems.cert, key: pems.private }, (_, response) => response.end('well'));
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;

@@ -5,14 +5,14 @@ import type { AddressInfo, Server } from 'node:net';
 import { generate } from 'selfsigned';
 import { SmokeSample } from '../../../../core/plan/smoke';
 import { smokePort } from '../../../../lambda/adapters/smoke/smoke';
-import { ARNS, REGION, World, startWorld } from '../../../rehearsal/aws/world';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
 
 const EVERY: SmokeSample = { quorum: 'every', maxTargets: 50 };
 const HALF: SmokeSample = { ...EVERY, quorum: 'half' };
 const REQUEST = { path: '/shop?a=b', expectedStatus: 200 };
 
 const servers: Server[] = [];
-let world: World;
+let cloud: LocalCloud;
 let pair: { key: string; cert: string };
 beforeAll(async () => {
   // As a proxy makes one when it starts: of no name that anybody asks for, and signed by nobody.
@@ -20,9 +20,9 @@ beforeAll(async () => {
   pair = { cert, key };
 });
 beforeEach(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.url,
+    AWS_ENDPOINT_URL: cloud.url,
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'LAMBDA',
     AWS_SECRET_ACCESS_KEY: 'none',
@@ -31,10 +31,10 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
-  await world.stop();
+  await cloud.stop();
 });
 
-const groups = () => [ARNS.source, ARNS.target].map((arn) => world.elbModel.targetGroup(arn));
+const groups = () => [ARNS.source, ARNS.target].map((arn) => cloud.elbModel.targetGroup(arn));
 
 const port = () =>
   smokePort({
@@ -53,7 +53,7 @@ async function addTarget(server: Server, state: State = 'healthy'): Promise<stri
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port: at } = server.address() as AddressInfo;
   const id = '127.0.0.1';
-  world.elbModel.targetGroup(ARNS.source).targets.set(`${id}:${at}`, { id, port: at, state, outstanding: 0 });
+  cloud.elbModel.targetGroup(ARNS.source).targets.set(`${id}:${at}`, { id, port: at, state, outstanding: 0 });
   return `${id}:${at}`;
 }
 
@@ -85,7 +85,7 @@ test('every healthy target is asked as the load balancer would, and no other', a
       connection: expect.anything() as string,
     },
   ]);
-  expect(world.calls.map(({ action }) => action).sort()).toEqual(['DescribeTargetGroups', 'DescribeTargetHealth']);
+  expect(cloud.calls.map(({ action }) => action).sort()).toEqual(['DescribeTargetGroups', 'DescribeTargetHealth']);
 });
 
 test('before anything moves one target that fails is enough, and it is named', async () => {
@@ -135,16 +135,16 @@ test('of more targets than are asked at a time each has its turn', async () => {
 test('requests of one poll look the targets up once; a look-up that failed is made again', async () => {
   await addTarget(proxy(200));
   const smoke = port();
-  world.endpoint.faults.set({ action: 'DescribeTargetHealth' }, { kind: 'status', status: 403 }, { times: 1 });
+  cloud.endpoint.faults.set({ action: 'DescribeTargetHealth' }, { kind: 'status', status: 403 }, { times: 1 });
   await expect(smoke.probe('source', REQUEST, EVERY)).rejects.toThrow(/DescribeTargetHealth/);
   await Promise.all([1, 2, 3].map(() => smoke.probe('source', REQUEST, EVERY)));
-  expect(world.calls.filter(({ action }) => action === 'DescribeTargetHealth')).toHaveLength(2);
+  expect(cloud.calls.filter(({ action }) => action === 'DescribeTargetHealth')).toHaveLength(2);
 });
 
 test('a side without a healthy target is said to have none; targets without addresses cannot be asked', async () => {
   await addTarget(proxy(200), 'unhealthy');
   expect(await port().probe('source', REQUEST, HALF)).toEqual({ got: 'no healthy target', attempts: 0 });
-  world.elbModel
+  cloud.elbModel
     .targetGroup(ARNS.target)
     .targets.set('i-1:8443', { id: 'i-1', port: 8443, state: 'healthy', outstanding: 0 });
   await expect(port().probe('target', REQUEST, HALF)).rejects.toThrow(/must be addresses .*, got 'i-1'/);
@@ -156,10 +156,10 @@ test('nobody has to be trusted', async () => {
 
 describe('in the version and protocol of the group', () => {
   const speaks = (over: { protocol?: string; protocolVersion?: string }) =>
-    Object.assign(world.elbModel.targetGroup(ARNS.source), over);
+    Object.assign(cloud.elbModel.targetGroup(ARNS.source), over);
   type Exchange = http2.Http2ServerRequest & { readonly authority: string };
   const asked: string[] = [];
-  const answer = (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => {
+  const respond = (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => {
     const { httpVersion, method, authority, headers } = request as Exchange;
     asked.push(`${method} ${httpVersion} ${authority} ${headers['x-forwarded-proto'] as string}`);
     request.resume().on('end', () => {
@@ -176,7 +176,7 @@ describe('in the version and protocol of the group', () => {
     ['HTTP', 'HTTP2', 'GET'],
     ['HTTP', 'GRPC', 'POST'],
   ])('%s and %s', async (protocol, protocolVersion, method) => {
-    await addTarget(protocol === 'HTTPS' ? http2.createSecureServer(pair, answer) : http2.createServer(answer));
+    await addTarget(protocol === 'HTTPS' ? http2.createSecureServer(pair, respond) : http2.createServer(respond));
     speaks({ protocol, protocolVersion });
     expect(await port().probe('source', { ...REQUEST, path: '/shop.Cart/Count' }, EVERY)).toEqual({
       got: 200,

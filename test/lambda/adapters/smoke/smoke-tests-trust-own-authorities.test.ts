@@ -2,7 +2,7 @@ import http2 from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { generate } from 'selfsigned';
 import { smokePort } from '../../../../lambda/adapters/smoke/smoke';
-import { ARNS, REGION, World, startWorld } from '../../../rehearsal/aws/world';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
 import { authority, certificateFrom, Pair } from '../../../proxy/support/authority';
 
 const SECRET = { arn: ARNS.secret.replace('admin-a1B2c3', 'authorities-d4E5f6'), name: 'authorities' };
@@ -10,7 +10,7 @@ const NAME = 'shop.internal';
 const REQUEST = { path: '/', expectedStatus: 200 };
 const SAMPLE = { quorum: 'every', maxTargets: 1 } as const;
 
-let world: World;
+let cloud: LocalCloud;
 let ca: Pair;
 const servers: Server[] = [];
 
@@ -19,18 +19,18 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.url,
+    AWS_ENDPOINT_URL: cloud.url,
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'LAMBDA',
     AWS_SECRET_ACCESS_KEY: 'none',
   });
-  Object.assign(world.elbModel.loadBalancer(ARNS.balancer), { dnsName: '127.0.0.1' });
+  Object.assign(cloud.elbModel.loadBalancer(ARNS.balancer), { dnsName: '127.0.0.1' });
 });
 afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
-  await world.stop();
+  await cloud.stop();
 });
 
 /** A load balancer's smoke listener of both versions of HTTP, whose certificate this authority has signed for the name. */
@@ -40,7 +40,7 @@ async function listen(name = NAME): Promise<void> {
   );
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  world.elbModel.listener(ARNS.smokeListener).port = (server.address() as AddressInfo).port;
+  cloud.elbModel.listener(ARNS.smokeListener).port = (server.address() as AddressInfo).port;
 }
 
 const port = (trustedAuthoritiesArn?: string) =>
@@ -55,24 +55,24 @@ const port = (trustedAuthoritiesArn?: string) =>
 test.each(['HTTP1', 'HTTP2'])(
   'a certificate of an authority of your own is good where its secret says so: %s',
   async (version) => {
-    Object.assign(world.elbModel.targetGroup(ARNS.source), { protocolVersion: version });
+    Object.assign(cloud.elbModel.targetGroup(ARNS.source), { protocolVersion: version });
     await listen();
-    world.secrets.put(SECRET, ca.cert);
+    cloud.secrets.put(SECRET, ca.cert);
     expect((await port().probe('source', REQUEST, SAMPLE)).got).toMatch(/unable to (verify|get)|self.signed/);
     const smoke = port(SECRET.arn);
     await smoke.checkTrust();
     expect(await smoke.probe('source', REQUEST, SAMPLE)).toEqual({ got: 200, attempts: 1 });
     expect(await smoke.probe('target', REQUEST, SAMPLE)).toEqual({ got: 200, attempts: 1 });
     // Read once for all of them.
-    expect(world.calls.filter(({ action }) => action === 'GetSecretValue')).toHaveLength(1);
+    expect(cloud.calls.filter(({ action }) => action === 'GetSecretValue')).toHaveLength(1);
   },
 );
 
 test('another authority is not trusted, and neither is another name', async () => {
   await listen();
-  world.secrets.put(SECRET, (await authority('A Stranger')).cert);
+  cloud.secrets.put(SECRET, (await authority('A Stranger')).cert);
   expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toMatch(/unable to|self.signed/);
-  world.secrets.put(SECRET, ca.cert);
+  cloud.secrets.put(SECRET, ca.cert);
   await listen('other.internal');
   expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toMatch(
     /does not match certificate's altnames/,
@@ -83,7 +83,7 @@ test.each([
   ['no PEM', 'hunter2'],
   ['a PEM that is cut off', '-----BEGIN CERTIFICATE-----\nMIIB'],
 ])('a secret with %s is refused by the preflight and the proof, and its value is not told', async (_, value) => {
-  world.secrets.put(SECRET, value);
+  cloud.secrets.put(SECRET, value);
   await expect(port(SECRET.arn).checkTrust()).rejects.toThrow(
     `secret '${SECRET.arn}' of 'trustedAuthorities' must be PEM with certificates, got ${value.length} characters`,
   );
@@ -107,6 +107,6 @@ test('while the secret cannot be read the name and the dates count: a rollback n
 test('a secret with more authorities than one trusts all of them', async () => {
   await listen();
   const other = await generate([{ name: 'commonName', value: 'Other' }], { keyType: 'ec', algorithm: 'sha256' });
-  world.secrets.put(SECRET, `The authorities:\n${other.cert}\n${ca.cert}`);
+  cloud.secrets.put(SECRET, `The authorities:\n${other.cert}\n${ca.cert}`);
   expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toBe(200);
 });

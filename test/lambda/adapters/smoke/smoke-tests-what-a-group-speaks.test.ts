@@ -5,7 +5,7 @@ import { generate } from 'selfsigned';
 import { smokePort } from '../../../../lambda/adapters/smoke/smoke';
 import { callByGrpc, getByHttp2 } from '../../../../lambda/adapters/smoke/smoke-http2';
 import { SmokeRequest } from '../../../../lambda/adapters/smoke/smoke-request';
-import { ARNS, REGION, World, startWorld } from '../../../rehearsal/aws/world';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
 
 type Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
@@ -98,24 +98,24 @@ describe('a group of gRPC', () => {
   });
 
   test('and the load balancer’s own refusal is one', async () => {
-    const refusing: Handler = (_, response) => void response.writeHead(464).end();
-    expect(await callByGrpc(to(await serve(refusing)))).toBe(464);
+    const rejecting: Handler = (_, response) => void response.writeHead(464).end();
+    expect(await callByGrpc(to(await serve(rejecting)))).toBe(464);
   });
 });
 
 describe('which it is', () => {
-  let world: World;
+  let cloud: LocalCloud;
   beforeEach(async () => {
-    world = await startWorld();
+    cloud = await startLocalCloud();
     Object.assign(process.env, {
-      AWS_ENDPOINT_URL: world.url,
+      AWS_ENDPOINT_URL: cloud.url,
       AWS_REGION: REGION,
       AWS_ACCESS_KEY_ID: 'LAMBDA',
       AWS_SECRET_ACCESS_KEY: 'none',
     });
-    Object.assign(world.elbModel.loadBalancer(ARNS.balancer), { dnsName: '127.0.0.1' });
+    Object.assign(cloud.elbModel.loadBalancer(ARNS.balancer), { dnsName: '127.0.0.1' });
   });
-  afterEach(() => world.stop());
+  afterEach(() => cloud.stop());
 
   test('the load balancer says, for each side', async () => {
     const asked: string[] = [];
@@ -123,16 +123,16 @@ describe('which it is', () => {
       asked.push(`${method} ${httpVersion}`);
       response.end();
     });
-    world.elbModel.listener(ARNS.smokeListener).port = port;
-    Object.assign(world.elbModel.targetGroup(ARNS.target), { protocolVersion: 'HTTP2' });
-    const wiring = {
+    cloud.elbModel.listener(ARNS.smokeListener).port = port;
+    Object.assign(cloud.elbModel.targetGroup(ARNS.target), { protocolVersion: 'HTTP2' });
+    const config = {
       loadBalancerArn: ARNS.balancer,
       smokeListenerArns: { source: ARNS.smokeListener, target: ARNS.smokeListener },
       targetGroupArns: { source: ARNS.source, target: ARNS.target },
       domainName: 'shop.example.com',
       isSelfSigned: true,
     };
-    const smoke = smokePort(wiring);
+    const smoke = smokePort(config);
     const request = { path: '/', expectedStatus: 200 };
     const sample = { quorum: 'every', maxTargets: 1 } as const;
     expect(await smoke.probe('source', request, sample)).toEqual({ got: 200, attempts: 1 });

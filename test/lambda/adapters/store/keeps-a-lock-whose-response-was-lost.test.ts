@@ -4,15 +4,15 @@ import { AddressInfo } from 'node:net';
 import { begin } from '../../../../core/cutover/run';
 import { parsePlan } from '../../../../core/plan/plan';
 import { storePort } from '../../../../lambda/adapters/store/store';
-import { REGION, World, startWorld } from '../../../rehearsal/aws/world';
+import { REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
 
-let world: World;
+let cloud: LocalCloud;
 let relay: Server;
 /** What happens, once, between the put of a lock that is held and its answer, which is lost. */
 let whileLost: (() => void) | undefined;
 
 beforeEach(async () => {
-  world = await startWorld();
+  cloud = await startLocalCloud();
   relay = createServer((request, response) => void pass(request, response));
   await once(relay.listen(0, '127.0.0.1'), 'listening');
   Object.assign(process.env, {
@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(async () => {
   relay.closeAllConnections();
   relay.close();
-  await world.stop();
+  await cloud.stop();
 });
 
 async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -33,15 +33,15 @@ async function pass(request: IncomingMessage, response: ServerResponse): Promise
   for await (const chunk of request) body.push(chunk as Buffer);
   const { host, ...headers } = request.headers as Record<string, string>;
   delete headers['transfer-encoding'];
-  const answer = await fetch(`${world.url}${request.url}`, {
+  const received = await fetch(`${cloud.url}${request.url}`, {
     method: request.method,
     headers: { ...headers, 'x-host': host ?? '' },
     ...(body.length > 0 && { body: Buffer.concat(body) }),
   });
-  const content = Buffer.from(await answer.arrayBuffer());
+  const content = Buffer.from(await received.arrayBuffer());
   const isLost = whileLost !== undefined && headers['if-match'] !== undefined;
-  if (!isLost) return void response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(content);
-  expect(answer.status).toBe(200);
+  if (!isLost) return void response.writeHead(received.status, Object.fromEntries(received.headers)).end(content);
+  expect(received.status).toBe(200);
   whileLost?.();
   whileLost = undefined;
   response.destroy();
@@ -62,7 +62,7 @@ test('a lock that somebody else has by then is lost, and its holder is named', a
   const store = storePort('store');
   await store.acquire(run);
   whileLost = () =>
-    world.objects.put('store', 'lock.json', Buffer.from(JSON.stringify({ ...run, execution: 'another' })));
+    cloud.objects.put('store', 'lock.json', Buffer.from(JSON.stringify({ ...run, execution: 'another' })));
   await expect(store.save({ ...run, waitSeconds: 42 })).rejects.toMatchObject({
     code: 'LockLost',
     message: expect.stringContaining("got one held by 'another'") as string,

@@ -3,9 +3,9 @@ import { parsePlan } from '../../../../core/plan/plan';
 import { lockPort } from '../../../../lambda/adapters/store/lock';
 import { storePort } from '../../../../lambda/adapters/store/store';
 import { AwsError } from '../../../../rehearsal/errors/aws-error';
-import { REGION, World, startWorld } from '../../../rehearsal/aws/world';
+import { REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
 
-let world: World;
+let cloud: LocalCloud;
 /** The action that is refused. */
 let denied: string | undefined;
 /** What happens once between the look at the lock and its deletion. */
@@ -21,15 +21,15 @@ beforeEach(async () => {
     }
     if (action === denied) throw new AwsError('AccessDenied', 'not you', 403);
   };
-  world = await startWorld({ authorize });
+  cloud = await startLocalCloud({ authorize });
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.url,
+    AWS_ENDPOINT_URL: cloud.url,
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'LAMBDA',
     AWS_SECRET_ACCESS_KEY: 'none',
   });
 });
-afterEach(() => world.stop());
+afterEach(() => cloud.stop());
 
 const lock = (seconds = 300, signal?: AbortSignal) =>
   lockPort('store', { seconds, warn: (message) => void warnings.push(message), signal });
@@ -83,7 +83,7 @@ test('nothing is begun in its last seconds', async () => {
 });
 
 test('one that somebody has overwritten by hand is not taken for a free one, and says what it is', async () => {
-  world.objects.put('store', 'lock.json', Buffer.from('oops'));
+  cloud.objects.put('store', 'lock.json', Buffer.from('oops'));
   await expect(lock().heldByAnother('manual-1')).rejects.toThrow(
     `'lock.json' in the store must be as drainshift wrote it, got "oops"`,
   );
@@ -100,10 +100,10 @@ test('whoever holds it still may go on', async () => {
 });
 
 test('one whose answer was lost is given back', async () => {
-  const real = world.objects.put.bind(world.objects);
-  world.objects.put = (...written) => {
+  const real = cloud.objects.put.bind(cloud.objects);
+  cloud.objects.put = (...written) => {
     real(...written);
-    world.objects.put = real;
+    cloud.objects.put = real;
     throw new AwsError('AccessDenied', 'lost', 403);
   };
   await expect(lock().holding('manual-1', async () => 1)).rejects.toThrow('lost');
@@ -112,7 +112,7 @@ test('one whose answer was lost is given back', async () => {
 
 test('one that is written again just as it is given back does not stay', async () => {
   await storePort('store').acquire(run('move-1'));
-  onDelete = () => world.objects.put('store', 'lock.json', Buffer.from(JSON.stringify({ ...run('move-1'), more: 1 })));
+  onDelete = () => cloud.objects.put('store', 'lock.json', Buffer.from(JSON.stringify({ ...run('move-1'), more: 1 })));
   await storePort('store').release('move-1');
   expect(await holder()).toBeUndefined();
 });

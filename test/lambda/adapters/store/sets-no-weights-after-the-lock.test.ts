@@ -1,9 +1,9 @@
 import { AwsError } from '../../../../rehearsal/errors/aws-error';
-import { CutoverWiring } from '../../../../core/cutover/cutover-config';
+import { CutoverConfig } from '../../../../core/cutover/cutover-config';
 import { loadBalancerPort } from '../../../../lambda/adapters/load-balancer/load-balancer';
-import { ARNS, REGION, World, startWorld } from '../../../rehearsal/aws/world';
+import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
 
-let world: World;
+let cloud: LocalCloud;
 let calls: number;
 /** What happens at the first call, which is then throttled. */
 let atFirst: () => void;
@@ -15,9 +15,9 @@ beforeEach(async () => {
     atFirst();
     throw new AwsError('Throttling', 'Rate exceeded', 400);
   };
-  world = await startWorld({ authorize });
+  cloud = await startLocalCloud({ authorize });
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: world.url,
+    AWS_ENDPOINT_URL: cloud.url,
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'LAMBDA',
     AWS_SECRET_ACCESS_KEY: 'none',
@@ -25,14 +25,14 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   jest.restoreAllMocks();
-  await world.stop();
+  await cloud.stop();
 });
 
 const set = (untilMs: number) => {
   const smokeListenerArns = { source: ARNS.smokeListener, target: ARNS.smokeListener };
-  const wiring = { weightedRuleArn: ARNS.rule, weightedListenerArn: ARNS.listener, smokeListenerArns } as CutoverWiring;
+  const config = { weightedRuleArn: ARNS.rule, weightedListenerArn: ARNS.listener, smokeListenerArns } as CutoverConfig;
   const stickiness = { enabled: false, seconds: 0 };
-  return loadBalancerPort(wiring).setForward({ groups: [{ arn: ARNS.target, weight: 1 }], stickiness }, untilMs);
+  return loadBalancerPort(config).setForward({ groups: [{ arn: ARNS.target, weight: 1 }], stickiness }, untilMs);
 };
 
 test('a throttled call is repeated while the lock is held', async () => {

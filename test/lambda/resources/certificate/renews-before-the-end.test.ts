@@ -1,43 +1,43 @@
 import { handler } from '../../../../lambda/resources/certificate/handler';
 import { isDue } from '../../../../lambda/resources/certificate/make-certificate';
-import { CONTEXT, CertificateWorld, properties, startWorld, stopWorld } from './world';
+import { CONTEXT, CertificateSetup, properties, startLocalCloud, stopLocalCloud } from './world';
 
-let world: CertificateWorld;
+let cloud: CertificateSetup;
 let written: string[];
 
-beforeEach(async () => ({ world, written } = await startWorld()));
-afterEach(() => stopWorld(world));
+beforeEach(async () => ({ cloud, written } = await startLocalCloud()));
+afterEach(() => stopLocalCloud(cloud));
 
 async function create(validityDays: string): Promise<string> {
-  const event = world.event('Create', { ResourceProperties: properties({ ValidityDays: validityDays }) });
+  const event = cloud.event('Create', { ResourceProperties: properties({ ValidityDays: validityDays }) });
   await handler(event, CONTEXT);
-  return world.answers.at(-1)?.PhysicalResourceId ?? '';
+  return cloud.responses.at(-1)?.PhysicalResourceId ?? '';
 }
 
 const renew = (arn: string) => handler({ CertificateArn: arn, ResourceProperties: properties() }, CONTEXT);
 
 test('one with less than a third of its time left is renewed under the same ARN', async () => {
   const arn = await create('100');
-  const before = world.x509(arn);
+  const before = cloud.x509(arn);
   await renew(arn);
-  const after = world.x509(arn);
+  const after = cloud.x509(arn);
   expect(after.serialNumber).not.toBe(before.serialNumber);
   expect(Date.parse(after.validTo) - Date.now()).toBeGreaterThan(364 * 86_400_000);
   expect(after.subjectAltName).toBe(before.subjectAltName);
-  expect(world.certificates.size).toBe(1);
+  expect(cloud.certificates.size).toBe(1);
   expect(written.at(-1)).toContain('Renewed for 365 days');
 });
 
 test('one with more time left is left alone', async () => {
   const arn = await create('365');
-  const { serialNumber } = world.x509(arn);
+  const { serialNumber } = cloud.x509(arn);
   await renew(arn);
-  expect(world.x509(arn).serialNumber).toBe(serialNumber);
+  expect(cloud.x509(arn).serialNumber).toBe(serialNumber);
 });
 
 test('one that is gone stays gone', async () => {
   await renew('arn:aws:acm:eu-central-1:111122223333:certificate/gone');
-  expect(world.calls).toEqual(['DescribeCertificate']);
+  expect(cloud.calls).toEqual(['DescribeCertificate']);
 });
 
 test('a renewal that fails is an error, so that it is tried again', async () => {

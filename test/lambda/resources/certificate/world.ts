@@ -33,10 +33,10 @@ class AcmError extends Error {
 }
 
 /** As much of AWS Certificate Manager as the owner of a certificate meets, and the place that its answers go to. */
-export class CertificateWorld {
+export class CertificateSetup {
   readonly certificates = new Map<string, Stored>();
   readonly calls: string[] = [];
-  readonly answers: { Status: string; Reason: string; PhysicalResourceId: string }[] = [];
+  readonly responses: { Status: string; Reason: string; PhysicalResourceId: string }[] = [];
   /** Every key that came, as it came. */
   readonly keys: string[] = [];
   /** How many more deletions meet somebody who still uses the certificate. */
@@ -87,7 +87,7 @@ export class CertificateWorld {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
     if (request.method === 'PUT') {
-      this.answers.push(body as CertificateWorld['answers'][number]);
+      this.responses.push(body as CertificateSetup['responses'][number]);
       return { status: 200, body: {} };
     }
     const action = String(request.headers['x-amz-target']).replace('CertificateManager.', '');
@@ -186,15 +186,15 @@ export function properties(over: Record<string, unknown> = {}): Record<string, u
 export const CONTEXT = { getRemainingTimeInMillis: () => 240_000 };
 
 /** A world, and what is written to standard output from now on. */
-export async function startWorld(): Promise<{ world: CertificateWorld; written: string[] }> {
-  const world = new CertificateWorld();
+export async function startLocalCloud(): Promise<{ cloud: CertificateSetup; written: string[] }> {
+  const cloud = new CertificateSetup();
   const written: string[] = [];
-  await world.start();
+  await cloud.start();
   jest.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
-  return { world, written };
+  return { cloud, written };
 }
 
-export async function stopWorld(world: CertificateWorld): Promise<void> {
+export async function stopLocalCloud(cloud: CertificateSetup): Promise<void> {
   jest.restoreAllMocks();
-  await world.stop();
+  await cloud.stop();
 }

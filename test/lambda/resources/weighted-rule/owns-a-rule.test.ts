@@ -3,39 +3,39 @@ import { parsePlan } from '../../../../core/plan/plan';
 import { storePort } from '../../../../lambda/adapters/store/store';
 import type { CustomResourceEvent } from '../../../../lambda/resources/custom-resource';
 import { AwsError } from '../../../../rehearsal/errors/aws-error';
-import { ARNS, World } from '../../../rehearsal/aws/world';
-import { PROPERTIES, RuleWorld, startRuleWorld } from './rule-world';
+import { ARNS, LocalCloud } from '../../../rehearsal/aws/world';
+import { PROPERTIES, RuleSetup, startRuleSetup } from './rule-world';
 
-let ruleWorld: RuleWorld;
-let world: World;
-let faults: RuleWorld['faults'];
+let ruleSetup: RuleSetup;
+let cloud: LocalCloud;
+let faults: RuleSetup['faults'];
 beforeEach(async () => {
-  ruleWorld = await startRuleWorld();
-  ({ aws: world, faults } = ruleWorld);
+  ruleSetup = await startRuleSetup();
+  ({ aws: cloud, faults } = ruleSetup);
 });
-afterEach(() => ruleWorld.stop());
+afterEach(() => ruleSetup.stop());
 
-const ask = (over: Partial<CustomResourceEvent>) => ruleWorld.ask(over);
-const create = (over: object = {}, more: Partial<CustomResourceEvent> = {}) => ruleWorld.create(over, more);
-const update = (id: string, over: object, from: object = {}) => ruleWorld.update(id, over, from);
-const remove = (id: string, over: object = {}) => ruleWorld.remove(id, over);
-const rules = () => ruleWorld.rules();
+const ask = (over: Partial<CustomResourceEvent>) => ruleSetup.ask(over);
+const create = (over: object = {}, more: Partial<CustomResourceEvent> = {}) => ruleSetup.create(over, more);
+const update = (id: string, over: object, from: object = {}) => ruleSetup.update(id, over, from);
+const remove = (id: string, over: object = {}) => ruleSetup.remove(id, over);
+const rules = () => ruleSetup.rules();
 const weights = () =>
-  ruleWorld.groups().map(({ arn, weight }) => `${arn === ARNS.source ? 'source' : 'target'} ${weight}`);
+  ruleSetup.groups().map(({ arn, weight }) => `${arn === ARNS.source ? 'source' : 'target'} ${weight}`);
 const stickiness = () => {
   const action = rules()[0]?.action;
   return action?.type === 'forward' ? action.forward.stickiness : undefined;
 };
-const shift = (...groups: readonly (readonly [string, number])[]) => ruleWorld.shift(...groups);
-const writes = () => world.calls.filter(({ action }) => /Rule|Tags/.test(action) && !action.startsWith('Describe'));
+const shift = (...groups: readonly (readonly [string, number])[]) => ruleSetup.shift(...groups);
+const writes = () => cloud.calls.filter(({ action }) => /Rule|Tags/.test(action) && !action.startsWith('Describe'));
 const lockBy = (execution: string) =>
   storePort('store').acquire(begin(execution, '2026-01-01T00:00:00.000Z', parsePlan({})));
 const lockHolder = async () => (await storePort('store').holder())?.execution;
 
 test('a rule is created with the initial weights, sticky to a side, and is the resource', async () => {
-  const answer = await create({ HostHeaders: ['shop.example.com'] });
-  expect(answer).toMatchObject({ Status: 'SUCCESS', Reason: expect.stringContaining('100/0') as string });
-  expect(rules().map(({ arn, priority }) => [arn, priority])).toEqual([[answer.PhysicalResourceId, 10]]);
+  const response = await create({ HostHeaders: ['shop.example.com'] });
+  expect(response).toMatchObject({ Status: 'SUCCESS', Reason: expect.stringContaining('100/0') as string });
+  expect(rules().map(({ arn, priority }) => [arn, priority])).toEqual([[response.PhysicalResourceId, 10]]);
   expect(weights()).toEqual(['source 100']);
   expect(stickiness()).toEqual({ enabled: true, durationSeconds: 3600 });
   expect(rules()[0]?.conditions).toEqual([
@@ -52,31 +52,31 @@ test('a repeated creation finds the rule of the first', async () => {
 });
 
 test('a creation whose answer was lost is repeated, and ends with the one rule', async () => {
-  const set = world.elbModel.rules.set.bind(world.elbModel.rules);
+  const set = cloud.elbModel.rules.set.bind(cloud.elbModel.rules);
   const unwell = new AwsError('ServiceUnavailable', 'later', 503);
-  world.elbModel.rules.set = (...rule) => {
-    world.elbModel.rules.set = set;
+  cloud.elbModel.rules.set = (...rule) => {
+    cloud.elbModel.rules.set = set;
     set(...rule);
     // Made with its tags, and the answer is another one.
-    const tags = world.elbModel.tags.set.bind(world.elbModel.tags);
-    world.elbModel.tags.set = (...given) => {
+    const tags = cloud.elbModel.tags.set.bind(cloud.elbModel.tags);
+    cloud.elbModel.tags.set = (...given) => {
       tags(...given);
-      world.elbModel.tags.set = tags;
+      cloud.elbModel.tags.set = tags;
       throw unwell;
     };
-    return world.elbModel.rules;
+    return cloud.elbModel.rules;
   };
-  const answer = await create();
-  expect(answer).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: rules()[0]?.arn });
-  expect(world.calls.filter(({ action }) => action === 'CreateRule')).toHaveLength(2);
+  const response = await create();
+  expect(response).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: rules()[0]?.arn });
+  expect(cloud.calls.filter(({ action }) => action === 'CreateRule')).toHaveLength(2);
   expect(rules()).toHaveLength(1);
 });
 
 test('a rule of another resource is not taken for its own', async () => {
   await create();
-  const answer = await create({}, { LogicalResourceId: 'Other' });
-  expect(answer.Status).toBe('FAILED');
-  expect(answer.PhysicalResourceId).toBe('Other-not-created');
+  const response = await create({}, { LogicalResourceId: 'Other' });
+  expect(response.Status).toBe('FAILED');
+  expect(response.PhysicalResourceId).toBe('Other-not-created');
   expect(rules()).toHaveLength(1);
 });
 
@@ -90,7 +90,7 @@ test.each<[string, object, () => unknown, unknown]>([
   shift([ARNS.source, 70], [ARNS.target, 30]);
   const action = rules()[0]?.action;
   if (action?.type === 'forward') Object.assign(action.forward.stickiness, { enabled: true, durationSeconds: 3600 });
-  world.calls.length = 0;
+  cloud.calls.length = 0;
   expect(await update(PhysicalResourceId, change)).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId });
   expect(read()).toEqual(expected);
   expect(weights()).toEqual(['source 70', 'target 30']);
@@ -101,7 +101,7 @@ test('while a cutover holds the lock an update is refused, the way back succeeds
   const { PhysicalResourceId } = await create();
   shift([ARNS.source, 70], [ARNS.target, 30]);
   await lockBy('move-1');
-  world.calls.length = 0;
+  cloud.calls.length = 0;
   const refused = await update(PhysicalResourceId, { StickinessSeconds: '60' });
   expect(refused).toMatchObject({ Status: 'FAILED', PhysicalResourceId });
   expect(refused.Reason).toContain("held by 'move-1' since 2026-01-01T00:00:00.000Z");
@@ -113,9 +113,9 @@ test('while a cutover holds the lock an update is refused, the way back succeeds
 test('a cutover cannot begin between the look and the write', async () => {
   const { PhysicalResourceId } = await create();
   let holder: string | undefined;
-  const held = world.elbModel.rule.bind(world.elbModel);
-  world.elbModel.rule = (arn) => {
-    const lock = world.objects.find('store', 'lock.json');
+  const held = cloud.elbModel.rule.bind(cloud.elbModel);
+  cloud.elbModel.rule = (arn) => {
+    const lock = cloud.objects.find('store', 'lock.json');
     if (lock) holder ??= (JSON.parse(String(lock.body)) as { execution: string }).execution;
     return held(arn);
   };
@@ -131,11 +131,11 @@ test('another listener gets a rule with the weights in force; then the old one i
   const next = await update(old.PhysicalResourceId, there);
   expect(next.Status).toBe('SUCCESS');
   expect(next.PhysicalResourceId).not.toBe(old.PhysicalResourceId);
-  const action = world.elbModel.rule(next.PhysicalResourceId).actions[0];
+  const action = cloud.elbModel.rule(next.PhysicalResourceId).actions[0];
   expect(action?.type === 'forward' && action.forward.targetGroups.map(({ weight }) => weight)).toEqual([70, 30]);
   expect(await remove(old.PhysicalResourceId)).toMatchObject({ Status: 'SUCCESS' });
   expect(rules()).toEqual([]);
-  expect(world.elbModel.rules.has(next.PhysicalResourceId)).toBe(true);
+  expect(cloud.elbModel.rules.has(next.PhysicalResourceId)).toBe(true);
 });
 
 test('the way back from another listener finds the old rule', async () => {
@@ -174,9 +174,9 @@ test('a rule whose creation was never answered is deleted by its tags', async ()
 test('a deletion is refused while a cutover holds the lock', async () => {
   const { PhysicalResourceId } = await create();
   await lockBy('move-1');
-  const answer = await remove(PhysicalResourceId);
-  expect(answer).toMatchObject({ Status: 'FAILED', PhysicalResourceId });
-  expect(answer.Reason).toContain("'Rule' must not be deleted while the lock is held, got one held by 'move-1'");
+  const response = await remove(PhysicalResourceId);
+  expect(response).toMatchObject({ Status: 'FAILED', PhysicalResourceId });
+  expect(response.Reason).toContain("'Rule' must not be deleted while the lock is held, got one held by 'move-1'");
   expect(rules()).toHaveLength(1);
 });
 
@@ -245,7 +245,7 @@ test('a listener with traffic gets the rule only when the groups with weight hav
   const joining = { RequiresTargets: 'true', InitialWeights: { Source: '1', Target: '1' } };
   const health = (state: string) => {
     for (const arn of [ARNS.source, ARNS.target]) {
-      for (const target of world.elbModel.targetGroup(arn).targets.values()) Object.assign(target, { state });
+      for (const target of cloud.elbModel.targetGroup(arn).targets.values()) Object.assign(target, { state });
     }
   };
   health('unhealthy');
@@ -259,10 +259,10 @@ test('a listener with traffic gets the rule only when the groups with weight hav
 
 test('before the services are updated, the replacement of a group that serves is refused; the way back is not', async () => {
   await create();
-  const guarded = { ...PROPERTIES, RuleName: 'Rule' };
-  const replaced = { ...guarded, SourceGroupArn: `${ARNS.source}0` };
+  const withLock = { ...PROPERTIES, RuleName: 'Rule' };
+  const replaced = { ...withLock, SourceGroupArn: `${ARNS.source}0` };
   const guard = { ResourceType: 'Custom::DrainshiftGroupGuard', LogicalResourceId: 'Groups' };
-  const made = await ask({ ...guard, ResourceProperties: guarded });
+  const made = await ask({ ...guard, ResourceProperties: withLock });
   const updateGuard = (from: object, to: object) =>
     ask({
       ...guard,
@@ -271,15 +271,15 @@ test('before the services are updated, the replacement of a group that serves is
       ResourceProperties: to,
       OldResourceProperties: from,
     });
-  for (const target of world.elbModel.targetGroup(ARNS.source).targets.values())
+  for (const target of cloud.elbModel.targetGroup(ARNS.source).targets.values())
     Object.assign(target, { state: 'healthy' });
-  expect(await updateGuard(guarded, replaced)).toMatchObject({
+  expect(await updateGuard(withLock, replaced)).toMatchObject({
     Status: 'FAILED',
     Reason: `'Rule' must have no weight on a group that is replaced, got some on '${ARNS.source}'; give the other side all of the weight first`,
   });
-  expect(await updateGuard(replaced, guarded)).toMatchObject({ Status: 'SUCCESS' });
+  expect(await updateGuard(replaced, withLock)).toMatchObject({ Status: 'SUCCESS' });
   shift([ARNS.target, 1]);
-  expect(await updateGuard(guarded, replaced)).toMatchObject({ Status: 'SUCCESS' });
+  expect(await updateGuard(withLock, replaced)).toMatchObject({ Status: 'SUCCESS' });
 });
 
 test('a deletion is refused first by the guard', async () => {
@@ -295,7 +295,7 @@ test('a deletion is refused first by the guard', async () => {
 });
 
 test('a throttled call is repeated until it succeeds', async () => {
-  world.endpoint.faults.set({ action: 'CreateRule' }, { kind: 'throttle' }, { times: 2 });
+  cloud.endpoint.faults.set({ action: 'CreateRule' }, { kind: 'throttle' }, { times: 2 });
   expect(await create()).toMatchObject({ Status: 'SUCCESS' });
 });
 

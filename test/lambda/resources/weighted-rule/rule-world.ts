@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { AwsError } from '../../../../rehearsal/errors/aws-error';
 import type { CustomResourceEvent } from '../../../../lambda/resources/custom-resource';
 import { handler } from '../../../../lambda/resources/weighted-rule/handler';
-import { ARNS, REGION, World, forward, startWorld } from '../../../rehearsal/aws/world';
+import { ARNS, REGION, LocalCloud, forward, startLocalCloud } from '../../../rehearsal/aws/world';
 
-export interface Answer {
+export interface Response {
   readonly Status: string;
   readonly Reason: string;
   readonly PhysicalResourceId: string;
@@ -25,16 +25,16 @@ export const PROPERTIES = {
 let requests = 0;
 
 /** The handler of the rules, between a CloudFormation that keeps its answers and an endpoint whose listener has no rule yet. */
-export class RuleWorld {
-  readonly answers: Answer[] = [];
+export class RuleSetup {
+  readonly responses: Response[] = [];
   /** What an action answers once instead of doing its work. */
   readonly faults = new Map<string, AwsError>();
-  aws!: World;
+  aws!: LocalCloud;
   private readonly cloudFormation: Server = createServer((request, response) => {
     let text = '';
     request.on('data', (chunk) => (text += String(chunk)));
     request.on('end', () => {
-      this.answers.push(JSON.parse(text) as Answer);
+      this.responses.push(JSON.parse(text) as Response);
       response.end();
     });
   });
@@ -45,7 +45,7 @@ export class RuleWorld {
       this.faults.delete(action);
       if (fault) throw fault;
     };
-    this.aws = await startWorld({ authorize });
+    this.aws = await startLocalCloud({ authorize });
     this.aws.elbModel.rules.delete(ARNS.rule);
     await new Promise<void>((resolve) => this.cloudFormation.listen(0, '127.0.0.1', resolve));
     Object.assign(process.env, {
@@ -65,7 +65,7 @@ export class RuleWorld {
     await this.aws.stop();
   }
 
-  async ask(over: Partial<CustomResourceEvent>): Promise<Answer> {
+  async ask(over: Partial<CustomResourceEvent>): Promise<Response> {
     const event: CustomResourceEvent = {
       RequestType: 'Create',
       ResponseURL: `http://127.0.0.1:${(this.cloudFormation.address() as AddressInfo).port}/`,
@@ -76,14 +76,14 @@ export class RuleWorld {
       ...over,
     };
     await handler(event, { getRemainingTimeInMillis: () => 120_000 });
-    return this.answers.at(-1) as Answer;
+    return this.responses.at(-1) as Response;
   }
 
-  create(over: object = {}, more: Partial<CustomResourceEvent> = {}): Promise<Answer> {
+  create(over: object = {}, more: Partial<CustomResourceEvent> = {}): Promise<Response> {
     return this.ask({ ResourceProperties: { ...PROPERTIES, ...over }, ...more });
   }
 
-  update(id: string, over: object, from: object = {}): Promise<Answer> {
+  update(id: string, over: object, from: object = {}): Promise<Response> {
     return this.ask({
       RequestType: 'Update',
       PhysicalResourceId: id,
@@ -92,7 +92,7 @@ export class RuleWorld {
     });
   }
 
-  remove(id: string, over: object = {}): Promise<Answer> {
+  remove(id: string, over: object = {}): Promise<Response> {
     return this.ask({
       RequestType: 'Delete',
       PhysicalResourceId: id,
@@ -100,7 +100,7 @@ export class RuleWorld {
     });
   }
 
-  removeGuard(): Promise<Answer> {
+  removeGuard(): Promise<Response> {
     return this.ask({
       RequestType: 'Delete',
       ResourceType: 'Custom::DrainshiftGuard',
@@ -128,6 +128,6 @@ export class RuleWorld {
   }
 }
 
-export function startRuleWorld(): Promise<RuleWorld> {
-  return new RuleWorld().start();
+export function startRuleSetup(): Promise<RuleSetup> {
+  return new RuleSetup().start();
 }

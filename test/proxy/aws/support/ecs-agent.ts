@@ -7,7 +7,7 @@ export interface TestAgent {
   readonly asked: { readonly ProtectionEnabled: boolean; readonly ExpiresInMinutes?: number }[];
   readonly paths: string[];
   /** Absent: it does as it is asked. */
-  answer: http.RequestListener | undefined;
+  response: http.RequestListener | undefined;
 }
 
 const TASK = 'arn:aws:ecs:eu-central-1:123456789012:task/c/t';
@@ -20,16 +20,16 @@ export async function startAgent(): Promise<TestAgent> {
       const body = JSON.parse(Buffer.concat(chunks).toString()) as TestAgent['asked'][number];
       agent.asked.push(body);
       agent.paths.push(`${request.method} ${request.url}`);
-      if (agent.answer) return agent.answer(request, response);
+      if (agent.response) return agent.response(request, response);
       const protection = { ProtectionEnabled: body.ProtectionEnabled, TaskArn: TASK };
       response.end(JSON.stringify({ protection }));
     });
   });
-  const agent: TestAgent = { uri: `http://127.0.0.1:${port}/api/task`, asked: [], paths: [], answer: undefined };
+  const agent: TestAgent = { uri: `http://127.0.0.1:${port}/api/task`, asked: [], paths: [], response: undefined };
   return agent;
 }
 
 /** Answers with this status and JSON. */
-export function answering(status: number, body: unknown): http.RequestListener {
+export function responding(status: number, body: unknown): http.RequestListener {
   return (_, response) => void response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
 }

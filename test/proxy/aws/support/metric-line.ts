@@ -3,7 +3,7 @@ import type { MetricLine } from '../../../../core/proxy/embedded-metrics';
 const UNITS = /^(Count|Milliseconds|None)$/;
 
 /** What is wrong with a line by the specification of the embedded metric format, one text each. */
-export function faultsOf(line: MetricLine): string[] {
+export function listFaults(line: MetricLine): string[] {
   const faults: string[] = [];
   const { Timestamp, CloudWatchMetrics } = line._aws;
   if (!Number.isInteger(Timestamp)) faults.push(`Timestamp ${Timestamp}`);
@@ -24,7 +24,7 @@ function isTarget(value: unknown): boolean {
 }
 
 /** Its metrics, with the dimensions that they have. */
-export function metricsOf(line: MetricLine): Record<string, unknown> {
+export function findMetrics(line: MetricLine): Record<string, unknown> {
   const [directive] = line._aws.CloudWatchMetrics;
   const names = [...directive!.Dimensions.flat(), ...directive!.Metrics.map(({ Name }) => Name)];
   return Object.fromEntries(names.map((name) => [name, line[name]]));

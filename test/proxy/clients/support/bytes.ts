@@ -8,7 +8,7 @@ export function* pieces(length: number): Generator<Buffer> {
   for (let left = length; left > 0; left -= PIECE.length) yield PIECE.subarray(0, Math.min(left, PIECE.length));
 }
 
-export function streamOf(length: number): Readable {
+export function findStream(length: number): Readable {
   return Readable.from(pieces(length), { objectMode: false });
 }
 
@@ -25,7 +25,7 @@ export interface Digest {
 }
 
 /** What was read of a stream, without keeping it. */
-export async function digestOf(stream: AsyncIterable<Uint8Array>): Promise<Digest> {
+export async function computeDigest(stream: AsyncIterable<Uint8Array>): Promise<Digest> {
   const hash = createHash('sha256');
   let bytes = 0;
   for await (const piece of stream) {

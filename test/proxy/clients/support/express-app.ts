@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import express, { Express, Response } from 'express';
 import { later, startBackend } from '../../support/world';
-import { digestOf, pieces, sha256, streamOf } from './bytes';
+import { computeDigest, pieces, sha256, findStream } from './bytes';
 
 export const PAGE = '<!doctype html><title>shop</title>\n'.repeat(200);
 
@@ -28,7 +28,7 @@ export async function startExpressApp(): Promise<ExpressApp> {
   app.set('trust proxy', true);
   app.set('env', 'test');
   app.use('/files', express.static(files));
-  answers(app);
+  responds(app);
   login(app);
   streams(app);
   events(app, listeners);
@@ -36,7 +36,7 @@ export async function startExpressApp(): Promise<ExpressApp> {
   return { port, server, listeners };
 }
 
-function answers(app: Express): void {
+function responds(app: Express): void {
   app.get('/json', (request, response) => response.json({ hello: 'world', query: request.query }));
   app.post('/json', express.json({ limit: '2mb' }), (request, response) =>
     response.status(201).json({ got: request.body }),
@@ -77,7 +77,7 @@ function streams(app: Express): void {
     const length = Number(request.query.length);
     response.set({ 'x-sha256': sha256(pieces(length)), 'content-type': 'application/octet-stream' });
     if (request.query.sized !== undefined) response.set({ 'content-length': String(length) });
-    pipeline(streamOf(length), response, () => undefined);
+    pipeline(findStream(length), response, () => undefined);
   });
   app.get('/gzip', (_, response) => {
     response.set({ 'content-encoding': 'gzip', 'content-type': 'text/html', vary: 'Accept-Encoding' });
@@ -85,7 +85,7 @@ function streams(app: Express): void {
     pipeline(gzip, response, () => undefined);
     gzip.end(PAGE);
   });
-  app.put('/upload', async (request, response) => response.json(await digestOf(request)));
+  app.put('/upload', async (request, response) => response.json(await computeDigest(request)));
   app.post('/echo', (request, response) => {
     response.set({ 'content-type': request.get('content-type') ?? 'application/octet-stream' });
     pipeline(request, response, () => undefined);

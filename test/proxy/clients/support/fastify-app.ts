@@ -2,8 +2,8 @@ import { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { createHash } from 'node:crypto';
 import fastify, { FastifyInstance } from 'fastify';
-import { later, portOf } from '../../support/world';
-import { digestOf, streamOf } from './bytes';
+import { later, findPort } from '../../support/world';
+import { computeDigest, findStream } from './bytes';
 
 export const BODY_LIMIT = 64 * 1024;
 
@@ -15,15 +15,15 @@ export interface FastifyApp {
 /** An app as the guides of Fastify show it: schemas, streams, trailers, a limit on bodies, errors. */
 export async function startFastifyApp(): Promise<FastifyApp> {
   const app = fastify({ bodyLimit: BODY_LIMIT, forceCloseConnections: true, trustProxy: true });
-  answers(app);
+  responds(app);
   streams(app);
   expectations(app.server);
   await app.listen({ host: '127.0.0.1', port: 0 });
   later(() => app.close());
-  return { port: portOf(app.server), server: app.server };
+  return { port: findPort(app.server), server: app.server };
 }
 
-function answers(app: FastifyInstance): void {
+function responds(app: FastifyInstance): void {
   const schema = { body: { type: 'object', required: ['name'], properties: { name: { type: 'string' } } } };
   app.get('/json', async ({ query, ip, hostname }) => ({ hello: 'world', query, ip, hostname }));
   app.post('/json', { schema }, async ({ body }, reply) => reply.code(201).send({ got: body }));
@@ -44,17 +44,17 @@ const RAW = 'application/octet-stream';
 function streams(app: FastifyInstance): void {
   app.addContentTypeParser(RAW, { bodyLimit: 2 ** 30 }, (_, body, done) => done(null, body));
   app.put('/upload', async ({ body, raw }) => ({
-    ...(await digestOf(body as IncomingMessage)),
+    ...(await computeDigest(body as IncomingMessage)),
     trailers: raw.trailers,
   }));
   app.get<{ Querystring: { length: number } }>('/download', async ({ query }, reply) =>
-    reply.type(RAW).send(streamOf(Number(query.length))),
+    reply.type(RAW).send(findStream(Number(query.length))),
   );
   app.get<{ Querystring: { length: number } }>('/summed', async ({ query }, reply) => {
     const hash = createHash('sha256');
     const body = new PassThrough().on('data', (piece: Buffer) => hash.update(piece));
     reply.trailer('x-sha256', async () => hash.digest('hex'));
-    void streamOf(Number(query.length)).pipe(body);
+    void findStream(Number(query.length)).pipe(body);
     return reply.type(RAW).send(body);
   });
 }

@@ -67,7 +67,7 @@ type Bytes = Buffer;
 
 function unary(seen: Seen): UntypedServiceImplementation {
   return {
-    echo(call: ServerUnaryCall<Bytes, Bytes>, answer: sendUnaryData<Bytes>) {
+    echo(call: ServerUnaryCall<Bytes, Bytes>, response: sendUnaryData<Bytes>) {
       const early = new Metadata();
       for (const name of ['x-text', 'x-raw-bin', 'user-agent']) {
         for (const value of call.metadata.get(name)) early.add(name === 'user-agent' ? 'x-agent' : name, value);
@@ -77,12 +77,12 @@ function unary(seen: Seen): UntypedServiceImplementation {
       const late = new Metadata();
       late.set('x-late', 'at the end');
       late.set('x-late-bin', Buffer.from([0, 255, 10, 13]));
-      answer(null, call.request, late);
+      response(null, call.request, late);
     },
-    fails(_: ServerUnaryCall<Bytes, Bytes>, answer: sendUnaryData<Bytes>) {
+    fails(_: ServerUnaryCall<Bytes, Bytes>, response: sendUnaryData<Bytes>) {
       const metadata = new Metadata();
       metadata.set('x-reason-bin', Buffer.from([1, 2, 3]));
-      answer({ code: status.FAILED_PRECONDITION, details: 'Läger leer: 100 %\nsold out', metadata });
+      response({ code: status.FAILED_PRECONDITION, details: 'Läger leer: 100 %\nsold out', metadata });
     },
     hangs(call: ServerUnaryCall<Bytes, Bytes>) {
       seen.granted.push(Number(call.getDeadline()) - Date.now());
@@ -112,10 +112,10 @@ function streams(seen: Seen): UntypedServiceImplementation {
         seen.cancelled.push('ticks');
       });
     },
-    collect(call: ServerReadableStream<Bytes, Bytes>, answer: sendUnaryData<Bytes>) {
+    collect(call: ServerReadableStream<Bytes, Bytes>, response: sendUnaryData<Bytes>) {
       let [messages, bytes] = [0, 0];
       call.on('data', (message: Buffer) => ([messages, bytes] = [messages + 1, bytes + message.length]));
-      call.on('end', () => answer(null, Buffer.from(`${messages} messages of ${bytes} bytes`)));
+      call.on('end', () => response(null, Buffer.from(`${messages} messages of ${bytes} bytes`)));
     },
     chat(call: ServerDuplexStream<Bytes, Bytes>) {
       call.on('data', (message: Buffer) => call.write(Buffer.from(`you said ${message.toString()}`)));

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { LedgerReport } from '../../../../core/proxy/admin-api';
 import { total } from '../../../../core/proxy/connections';
-import { SECRET, reportOf } from '../../support/proxy-world';
+import { SECRET, findReport } from '../../support/proxy-world';
 import { later, until } from '../../support/world';
 
 const COMMAND = join(__dirname, '../../../../dist/bin/drainshift.js');
@@ -69,12 +69,12 @@ export async function startProxyCommand(
   };
 }
 
-function eachLine(stream: NodeJS.ReadableStream, told: (line: string) => void): void {
+function eachLine(stream: NodeJS.ReadableStream, notified: (line: string) => void): void {
   let pending = '';
   stream.on('data', (bytes: Buffer) => {
     const parts = (pending + bytes.toString()).split('\n');
     pending = parts.pop() ?? '';
-    for (const part of parts) told(part);
+    for (const part of parts) notified(part);
   });
 }
 
@@ -84,7 +84,7 @@ function portIn(address: string | undefined): number {
 
 /** Waits for what the proxy says of itself, asking it again and again. */
 export async function untilReported(proxy: ProxyCommand, condition: (report: LedgerReport) => boolean): Promise<void> {
-  while (!condition(await reportOf(proxy.adminPort))) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!condition(await findReport(proxy.adminPort))) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 /** Resolves to the proxy's problems when nothing is live any more: a stock client must cause none. */

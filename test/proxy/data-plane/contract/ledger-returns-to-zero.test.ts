@@ -34,7 +34,7 @@ test('clients that leave at any point of an exchange leave nothing behind', asyn
 });
 
 test('upstreams that fail at any point of an exchange leave nothing behind', async () => {
-  const answers: Record<string, string> = {
+  const responses: Record<string, string> = {
     '/nothing': '',
     '/part-of-head': 'HTTP/1.1 200 OK\r\nContent-Le',
     '/part-of-body': 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc',
@@ -45,17 +45,17 @@ test('upstreams that fail at any point of an exchange leave nothing behind', asy
   const port = await startRawBackend((socket) => {
     socket.on('data', (bytes) => {
       const path = bytes.toString().split(' ')[1] ?? '';
-      socket.end(answers[path] ?? '');
+      socket.end(responses[path] ?? '');
     });
   });
   const engine = await startEngine(port);
   for (const method of ['GET', 'POST']) {
-    for (const path of Object.keys(answers)) {
+    for (const path of Object.keys(responses)) {
       await get({ port: engine.port, path, method }, method === 'POST' ? 'body' : undefined).catch(() => undefined);
     }
   }
   await until(() => liveIn(engine.ledger) === 0);
-  const count = Object.keys(answers).length * 2;
+  const count = Object.keys(responses).length * 2;
   expect(engine.outcomes).toHaveLength(count);
   expect(engine.outcomes.every((outcome) => outcome.failure !== undefined)).toBe(true);
 });

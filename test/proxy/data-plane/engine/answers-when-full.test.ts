@@ -1,4 +1,4 @@
-import { failureAnswer } from '../../../../proxy/control/error-responses';
+import { failureResponse } from '../../../../proxy/control/error-responses';
 import { startTestProxy } from '../../support/proxy-world';
 import { get, startBackend, stopAll, until } from '../../support/world';
 
@@ -14,7 +14,7 @@ test('without a connection and a place to wait for one, a request is told to com
   expect(await get({ port })).toMatchObject({ status: 503, headers: { 'retry-after': '2' } });
   finish();
   expect(await served).toMatchObject({ status: 200, body: 'ok' });
-  expect(proxy.report().requests).toEqual({ total: 2, answered: 2, errors: 1 });
+  expect(proxy.report().requests).toEqual({ total: 2, responded: 2, errors: 1 });
   expect(backend.sockets.size).toBe(1);
 });
 
@@ -30,5 +30,5 @@ test.each([
   ['idleTimeout', 504],
   ['full', 503],
 ] as const)('%s reads as %d', (failure, status) => {
-  expect(failureAnswer(failure).status).toBe(status);
+  expect(failureResponse(failure).status).toBe(status);
 });

@@ -21,23 +21,23 @@ test('WebSockets count as client connections', async () => {
 
 test('a request that waits for room takes the next free connection, and a WebSocket a new one', async () => {
   let connections = 0;
-  let mayAnswer = false;
+  let mayRespond = false;
   const port = await startRawBackend((socket) => {
     connections += 1;
     socket.on('data', (bytes) => {
       const isUpgrade = bytes.includes('websocket');
       if (isUpgrade) socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
-      else void until(() => mayAnswer).then(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
+      else void until(() => mayRespond).then(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
     });
   });
   const engine = await startEngine(port, { limits: { upstreamConnections: 1, waitingRequests: 10 } });
   const asked = [1, 2, 3].map(() => get({ port: engine.port }));
   await until(() => liveIn(engine.ledger) === 3);
-  mayAnswer = true;
-  const answers = await Promise.all(asked);
-  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  mayRespond = true;
+  const responses = await Promise.all(asked);
+  expect(responses.map(({ status }) => status)).toEqual([200, 200, 200]);
   expect(connections).toBe(1);
-  mayAnswer = false;
+  mayRespond = false;
   const plain = get({ port: engine.port });
   await until(() => liveIn(engine.ledger) === 1);
   const headers = {
@@ -48,27 +48,27 @@ test('a request that waits for room takes the next free connection, and a WebSoc
   };
   const upgrade = get({ port: engine.port, headers });
   await until(() => liveIn(engine.ledger) === 2);
-  mayAnswer = true;
+  mayRespond = true;
   expect(await plain).toMatchObject({ status: 200 });
   expect(await upgrade).toMatchObject({ status: 403 });
   expect(connections).toBe(2);
 });
 
 test('a request that finds no room to wait fails as full, and the next is served again', async () => {
-  let answer: (() => void) | undefined;
+  let response: (() => void) | undefined;
   const port = await startRawBackend((socket) => {
-    socket.on('data', () => (answer = () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')));
+    socket.on('data', () => (response = () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')));
   });
   const engine = await startEngine(port, { limits: { upstreamConnections: 1, waitingRequests: 0 } });
   const first = get({ port: engine.port });
-  await until(() => answer !== undefined);
+  await until(() => response !== undefined);
   expect(await get({ port: engine.port })).toMatchObject({ status: 502, body: 'full' });
-  answer?.();
+  response?.();
   expect(await first).toMatchObject({ status: 200 });
   const again = get({ port: engine.port });
-  answer = undefined;
-  await until(() => answer !== undefined);
-  answer!();
+  response = undefined;
+  await until(() => response !== undefined);
+  response!();
   expect(await again).toMatchObject({ status: 200 });
 });
 

@@ -108,7 +108,7 @@ function connect(port: number): net.Socket {
   return socket;
 }
 
-async function textOf(socket: net.Socket): Promise<string> {
+async function readText(socket: net.Socket): Promise<string> {
   let text = '';
   socket.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')));
   await new Promise((resolve) => socket.once('close', resolve));
@@ -125,7 +125,7 @@ test.each([
 ] as const)('the client is whom the header names: %s', async (_, pieces, forwardedFor, expected) => {
   const { port } = await startBehindHeaders({ forwardedFor });
   const socket = connect(port);
-  const text = textOf(socket);
+  const text = readText(socket);
   for (const piece of pieces) {
     socket.write(piece);
     await new Promise(setImmediate);
@@ -137,7 +137,7 @@ test('a connection without a header is cut, without a word, and logged', async (
   const { port, proxy } = await startBehindHeaders({ accessLog: 'on' });
   const socket = connect(port);
   socket.write(REQUEST);
-  expect(await textOf(socket)).toBe('');
+  expect(await readText(socket)).toBe('');
   expect(proxy.lines).toContainEqual(expect.objectContaining({ status: 400, client: '127.0.0.1' }));
 });
 
@@ -145,7 +145,7 @@ test('a header must come in time', async () => {
   const { port } = await startBehindHeaders({ timeouts: { headMs: 40 } });
   const socket = connect(port);
   socket.write('PROXY TCP4 192.0.2.1');
-  expect(await textOf(socket)).toBe('');
+  expect(await readText(socket)).toBe('');
 });
 
 test('over TLS the header comes before the handshake, for HTTP/1.1 and HTTP/2', async () => {
@@ -158,7 +158,7 @@ test('over TLS the header comes before the handshake, for HTTP/1.1 and HTTP/2', 
     return secure;
   };
   const first = await secured('http/1.1');
-  const text = textOf(first);
+  const text = readText(first);
   first.write(REQUEST);
   expect(await text).toContain('"x-forwarded-for":"198.51.100.1, 192.0.2.1"');
 

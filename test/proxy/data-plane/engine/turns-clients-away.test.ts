@@ -4,9 +4,9 @@ import http2 from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { RefusedRequest } from '../../../../proxy/data-plane/contract/data-plane';
-import { connect, fieldOf, send } from '../http1/support/raw-client';
-import { expectAnswerAndClose, head, startStand } from '../http1/support/refusals';
+import type { RejectedRequest } from '../../../../proxy/data-plane/contract/data-plane';
+import { connect, findField, send } from '../http1/support/raw-client';
+import { expectResponseAndClose, head, startStand } from '../http1/support/refusals';
 import { get, later, selfSigned, startBackend, startEngine, stopAll, until } from '../../support/world';
 
 afterEach(stopAll);
@@ -14,12 +14,12 @@ afterEach(stopAll);
 const ASK = head('GET / HTTP/1.1', 'Host: a');
 
 test('a client that there is no room for is told so, and when to come again', async () => {
-  const refused: RefusedRequest[] = [];
-  const stand = await startStand({ limits: { clientConnections: 1 }, refused: (refusal) => refused.push(refusal) });
+  const refused: RejectedRequest[] = [];
+  const stand = await startStand({ limits: { clientConnections: 1 }, refused: (rejection) => refused.push(rejection) });
   const first = await send(stand.engine.port, ASK);
   expect(await first.statuses()).toEqual([200]);
-  const answer = await expectAnswerAndClose(await send(stand.engine.port, ASK), 503);
-  expect(fieldOf(answer, 'retry-after')).toBe('2');
+  const response = await expectResponseAndClose(await send(stand.engine.port, ASK), 503);
+  expect(findField(response, 'retry-after')).toBe('2');
   expect(refused).toEqual([{ status: 503, address: '127.0.0.1', why: 'Too many connections' }]);
   expect(stand.upstream.requests).toHaveLength(1);
   first.end();
@@ -33,7 +33,7 @@ test('it is told whatever it sends, and nothing of that is read as a request', a
   for (const bytes of ['', `${ASK}${ASK}`, 'POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n', '\0\0\0']) {
     const client = await send(stand.engine.port, bytes);
     await client.when(({ hasEnded }) => hasEnded);
-    expect(client.read().answers.map(({ status }) => status)).toEqual([503]);
+    expect(client.read().responses.map(({ status }) => status)).toEqual([503]);
   }
   expect([stand.engine.heads, stand.upstream.connections]).toEqual([[], []]);
 });
@@ -65,11 +65,11 @@ test('of a burst of them each is told, the first are cut for the last, and room 
   const room = await connect(engine.port);
   const silent = await Promise.all(Array.from({ length: 300 }, () => quiet(engine.port)));
   await until(() => silent.every(({ received, hasEnded }) => received !== '' || hasEnded));
-  const told = silent.filter(({ received }) => received.startsWith('HTTP/1.1 503 '));
+  const notified = silent.filter(({ received }) => received.startsWith('HTTP/1.1 503 '));
   // A cut may overtake what was told.
-  expect(told.length).toBeGreaterThanOrEqual(256);
+  expect(notified.length).toBeGreaterThanOrEqual(256);
   expect(silent.at(-1)!.received).toMatch(/^HTTP\/1\.1 503 /);
-  expect(silent.filter(({ received }) => received === '')).toHaveLength(300 - told.length);
+  expect(silent.filter(({ received }) => received === '')).toHaveLength(300 - notified.length);
   room.end();
   await room.when(({ isClosed }) => isClosed);
   expect(await get({ port: engine.port })).toMatchObject({ status: 200 });
@@ -100,15 +100,15 @@ test.each([
   expect(await ask(engine.port)).toEqual([200, undefined, '']);
 });
 
-type Told = [status: number | undefined, retryAfter: string | undefined, body: string];
+type Notified = [status: number | undefined, retryAfter: string | undefined, body: string];
 
-async function askHttps(port: number): Promise<Told> {
+async function askHttps(port: number): Promise<Notified> {
   const request = https.get({ port, host: '127.0.0.1', agent: false, rejectUnauthorized: false });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   return [response.statusCode, response.headers['retry-after'], await text(response)];
 }
 
-async function askHttp2(port: number): Promise<Told> {
+async function askHttp2(port: number): Promise<Notified> {
   const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
   session.on('error', () => undefined);
   later(() => session.destroy());

@@ -32,15 +32,15 @@ test.each(['length', 'chunked'])('a POST body arrives whole with framing by %s',
 
 test('HEAD, 204 and 304 have no body and keep the connection', async () => {
   const fields = 'Trailer: X-Sum\r\nETag: "1"\r\n';
-  const answers: Record<string, string> = {
+  const responses: Record<string, string> = {
     HEAD: `HTTP/1.1 200 OK\r\n${fields}Content-Length: 5\r\n\r\n`,
     'GET /204': `HTTP/1.1 204 No Content\r\n${fields}Content-Length: 5\r\n\r\n`,
     'GET /304': `HTTP/1.1 304 Not Modified\r\n${fields}\r\n`,
   };
   const port = await startRawBackend((socket) => {
     socket.on('data', (bytes) => {
-      const answer = Object.entries(answers).find(([start]) => bytes.toString().startsWith(start));
-      socket.write(answer?.[1] ?? '');
+      const response = Object.entries(responses).find(([start]) => bytes.toString().startsWith(start));
+      socket.write(response?.[1] ?? '');
     });
   });
   const engine = await startEngine(port);
@@ -60,11 +60,11 @@ test('HEAD, 204 and 304 have no body and keep the connection', async () => {
 test('an upgrade to anything but a WebSocket is served as a plain request', async () => {
   const backend = await startBackend(mirror);
   const engine = await startEngine(backend.port);
-  const answer = await exchangeBytes(
+  const response = await exchangeBytes(
     engine.port,
     'GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n',
   );
-  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  expect(response).toMatch(/^HTTP\/1\.1 200 /);
 });
 
 test('an HTTP/1.0 client gets a body that ends with the connection', async () => {
@@ -73,18 +73,18 @@ test('an HTTP/1.0 client gets a body that ends with the connection', async () =>
     response.end('two');
   });
   const engine = await startEngine(backend.port);
-  const answer = await exchangeBytes(engine.port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n');
-  expect(answer.toLowerCase()).not.toContain('transfer-encoding');
-  expect(answer).toMatch(/\r\n\r\none two$/);
+  const response = await exchangeBytes(engine.port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n');
+  expect(response.toLowerCase()).not.toContain('transfer-encoding');
+  expect(response).toMatch(/\r\n\r\none two$/);
 });
 
 test('an absolute target is sent in origin form', async () => {
   const backend = await startBackend(mirror);
   const engine = await startEngine(backend.port);
-  const answer = await exchangeBytes(
+  const response = await exchangeBytes(
     engine.port,
     'GET http://shop.example/p?q=1 HTTP/1.1\r\nHost: Shop.Example\r\nConnection: close\r\n\r\n',
   );
-  expect(answer).toContain('"url":"/p?q=1"');
-  expect(answer).toContain('"host":"shop.example"');
+  expect(response).toContain('"url":"/p?q=1"');
+  expect(response).toContain('"host":"shop.example"');
 });

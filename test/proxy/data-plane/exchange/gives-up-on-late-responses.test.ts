@@ -33,13 +33,13 @@ test('an answer that stops behind its head is another matter', async () => {
 test('an answer may take longer than a pause within one', async () => {
   const silent = await startEngine(await startRawBackend(() => undefined), { timeouts: { firstByteMs: 300 } });
   let response: http.ServerResponse | undefined;
-  const backend = await startBackend((_, answering) => (response = answering));
+  const backend = await startBackend((_, responding) => (response = responding));
   const engine = await startEngine(backend.port, { timeouts: { firstByteMs: LONG_MS, upstreamIdleMs: 60 } });
-  const answer = get({ port: engine.port });
+  const received = get({ port: engine.port });
   await until(() => response !== undefined);
   expect(await get({ port: silent.port })).toMatchObject({ status: 504 });
   response!.end('late');
-  expect(await answer).toMatchObject({ status: 200, body: 'late' });
+  expect(await received).toMatchObject({ status: 200, body: 'late' });
 });
 
 test('the time runs from the end of the request on', async () => {

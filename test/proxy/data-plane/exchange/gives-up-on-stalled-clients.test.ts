@@ -27,9 +27,9 @@ test.each(['', 'half'])(
   async (body) => {
     const backend = await startBackend((request) => request.resume());
     const engine = await startEngine(backend.port, { timeouts: QUICK });
-    const answer = await exchangeBytes(engine.port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n${body}`);
-    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-    expect(answer).toMatch(/^connection: close\r$/im);
+    const response = await exchangeBytes(engine.port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n${body}`);
+    expect(response).toMatch(/^HTTP\/1\.1 408 /);
+    expect(response).toMatch(/^connection: close\r$/im);
     await until(() => liveIn(engine.ledger) === 0 && backend.sockets.size === 0);
     expect(engine.outcomes).toMatchObject([{ status: 408, kind: 'http', ending: 'completed' }]);
   },
@@ -87,11 +87,11 @@ test('an upstream that does not take an upload is the one to blame', async () =>
 test('so is one that never asks for the body that is held back for it', async () => {
   const port = await startRawBackend(() => undefined);
   const engine = await startEngine(port, { timeouts: { bodyIdleMs: 60, upstreamIdleMs: 200 } });
-  const answer = await exchangeBytes(
+  const response = await exchangeBytes(
     engine.port,
     'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n',
   );
-  expect(answer).toMatch(/^HTTP\/1\.1 504 /);
+  expect(response).toMatch(/^HTTP\/1\.1 504 /);
 });
 
 test('a request that waits behind another of its connection is not given up', async () => {

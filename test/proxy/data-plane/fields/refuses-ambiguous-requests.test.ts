@@ -28,8 +28,8 @@ test.each([
 test('a head that does not end in time is refused', async () => {
   const backend = await startBackend((_, response) => response.end());
   const engine = await startEngine(backend.port, { timeouts: { headMs: 100 } });
-  const answer = await exchangeBytes(engine.port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
-  expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+  const response = await exchangeBytes(engine.port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
+  expect(response).toMatch(/^HTTP\/1\.1 408 /);
 });
 
 test('bytes that are no request never stand between the bytes of another answer', async () => {
@@ -42,12 +42,12 @@ test('bytes that are no request never stand between the bytes of another answer'
   const socket = net.connect(engine.port, '127.0.0.1');
   later(() => void socket.destroy());
   socket.on('error', () => undefined);
-  let answer = '';
+  let response = '';
   socket.on('data', (bytes) => {
-    answer += bytes.toString();
-    if (answer.endsWith('half')) socket.write('NONSENSE\r\n\r\n', () => half?.end('more'));
+    response += bytes.toString();
+    if (response.endsWith('half')) socket.write('NONSENSE\r\n\r\n', () => half?.end('more'));
   });
   socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   await new Promise((resolve) => socket.once('close', resolve));
-  expect(answer).toMatch(/halfmoreHTTP\/1\.1 400 /);
+  expect(response).toMatch(/halfmoreHTTP\/1\.1 400 /);
 });

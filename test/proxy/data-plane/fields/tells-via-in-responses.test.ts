@@ -1,7 +1,7 @@
 import http2, { IncomingHttpHeaders } from 'node:http2';
 import net from 'node:net';
 import { startTestProxy } from '../../support/proxy-world';
-import { exchangeBytes, get, later, portOf, startBackend, startRawBackend, stopAll } from '../../support/world';
+import { exchangeBytes, get, later, findPort, startBackend, startRawBackend, stopAll } from '../../support/world';
 
 // RFC 9110 section 7.6.3: each message that is forwarded says in which version it was received, and by whom.
 
@@ -17,7 +17,7 @@ async function behind(response: string, changes: { via?: string } = { via: NAME 
 }
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
-const viasOf = (text: string) => [...text.matchAll(/^via: (.*)\r$/gim)].map(([, value]) => value);
+const findVias = (text: string) => [...text.matchAll(/^via: (.*)\r$/gim)].map(([, value]) => value);
 
 test.each([
   ['a response', `${OK}\r\nok`, [`1.1 ${NAME}`]],
@@ -39,17 +39,17 @@ test.each([
   ['an interim response', `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${OK}\r\nok`, [`1.1 ${NAME}`, `1.1 ${NAME}`]],
   ['one that deviates from HTTP', 'HTTP/1.1 200 OK\nContent-Length: 2\n\nok', [`1.1 ${NAME}`]],
 ])('%s has it, behind those that came', async (_, response, vias) => {
-  expect(viasOf(await exchangeBytes(await behind(response), GET))).toEqual(vias);
+  expect(findVias(await exchangeBytes(await behind(response), GET))).toEqual(vias);
 });
 
 test('without the setting there is none, and what others said stays', async () => {
-  expect(viasOf(await exchangeBytes(await behind(`${OK}Via: 1.1 b\r\n\r\nok`, {}), GET))).toEqual(['1.1 b']);
+  expect(findVias(await exchangeBytes(await behind(`${OK}Via: 1.1 b\r\n\r\nok`, {}), GET))).toEqual(['1.1 b']);
 });
 
 test('what the proxy says itself has passed nobody', async () => {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const port = portOf(server);
+  const port = findPort(server);
   await new Promise((resolve) => server.close(resolve));
   const proxy = await startTestProxy(port, { via: NAME });
   for (const path of ['/', '/.drainshift/health']) {
@@ -70,7 +70,7 @@ test('a switch of protocols has it', async () => {
   const request = `GET / HTTP/1.1\r\nHost: a\r\n${upgrade}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;
   const text = await exchangeBytes(proxy.data.port, request);
   expect(text).toMatch(/^HTTP\/1\.1 101 /);
-  expect(viasOf(text)).toEqual([`1.1 ${NAME}`]);
+  expect(findVias(text)).toEqual([`1.1 ${NAME}`]);
 });
 
 describe('over HTTP/2', () => {
@@ -103,7 +103,7 @@ describe('over HTTP/2', () => {
     });
     await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
     later(() => void backend.close());
-    const upstream = { protocol: 'http', host: '127.0.0.1', port: portOf(backend), isHttp2: true } as const;
+    const upstream = { protocol: 'http', host: '127.0.0.1', port: findPort(backend), isHttp2: true } as const;
     const proxy = await startTestProxy(upstream.port, { via: NAME, tls: 'self-signed', upstream });
     expect(await ask(proxy.data.port)).toEqual([`1.1 b, 2.0 ${NAME}`]);
   });

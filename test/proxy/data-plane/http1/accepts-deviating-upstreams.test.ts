@@ -2,9 +2,9 @@ import type { Deviation } from '../../../../proxy/data-plane/contract/deviations
 import { ask, connect } from '../http2/support/sessions';
 import { startTestProxy } from '../../support/proxy-world';
 import { get, startRawBackend, stopAll, until } from '../../support/world';
-import { valuesOf } from './support/messages';
+import { listValues } from './support/messages';
 import { Stand, expectServes, head, startStand } from './support/refusals';
-import { fieldOf, send } from './support/raw-client';
+import { findField, send } from './support/raw-client';
 import { OK, startUpstream } from './support/raw-upstream';
 
 afterEach(stopAll);
@@ -98,14 +98,14 @@ async function startDeviating(bytes: string, isSlow = false): Promise<Deviating>
 async function expectAccepted(deviation: Deviation, stand: Deviating): Promise<void> {
   const request = head('GET /odd HTTP/1.1', 'Host: a', 'TE: trailers', 'Connection: TE');
   const client = await send(stand.engine.port, request + head('GET /next HTTP/1.1', 'Host: a'));
-  const [answer, next] = await client.answers(2);
-  expect(answer).toMatchObject({ status: 200, body: 'hello' });
+  const [response, next] = await client.responds(2);
+  expect(response).toMatchObject({ status: 200, body: 'hello' });
   expect(next).toMatchObject({ status: 200, body: 'ok' });
   // One framing, and trailers that may be there.
-  expect(valuesOf(answer!.fields, 'content-length').length + valuesOf(answer!.fields, 'transfer-encoding').length).toBe(
-    1,
-  );
-  expect(answer!.trailers.filter(([name]) => name !== 'x-sum')).toEqual([]);
+  expect(
+    listValues(response!.fields, 'content-length').length + listValues(response!.fields, 'transfer-encoding').length,
+  ).toBe(1);
+  expect(response!.trailers.filter(([name]) => name !== 'x-sum')).toEqual([]);
   expect(stand.deviations).toContain(deviation);
   expect(new Set(stand.deviations).size).toBe(stand.deviations.length);
   await expectServes(stand);
@@ -146,17 +146,17 @@ test('and become spaces for a client of HTTP/2, which would take them for an err
 test('a fold becomes a space, and a space before a colon goes', async () => {
   const stand = await startDeviating(sized('X: a', ' \t b', 'Y : c', LENGTH));
   const client = await send(stand.engine.port, head('GET /odd HTTP/1.1', 'Host: a'));
-  const [answer] = await client.answers();
-  expect([fieldOf(answer, 'x'), fieldOf(answer, 'y')]).toEqual(['a b', 'c']);
+  const [response] = await client.responds();
+  expect([findField(response, 'x'), findField(response, 'y')]).toEqual(['a b', 'c']);
 });
 
 test('the lines of an answer are limited by their bytes alone', async () => {
   const lines = Array.from({ length: 1_000 }, (_, index) => `X-${index}: a`);
   const stand = await startDeviating(sized(...lines, LENGTH));
   const client = await send(stand.engine.port, head('GET /odd HTTP/1.1', 'Host: a'));
-  const [answer] = await client.answers();
-  expect(answer).toMatchObject({ status: 200, body: 'hello' });
-  expect(answer!.fields.filter(([name]) => name.startsWith('x-'))).toHaveLength(1_000);
+  const [response] = await client.responds();
+  expect(response).toMatchObject({ status: 200, body: 'hello' });
+  expect(response!.fields.filter(([name]) => name.startsWith('x-'))).toHaveLength(1_000);
   expect(stand.deviations).toEqual([]);
   await expectServes(stand);
   expect(stand.upstream.requests.map(({ connection }) => connection)).toEqual([0, 0]);
@@ -165,8 +165,8 @@ test('the lines of an answer are limited by their bytes alone', async () => {
 test('a HEAD of such an upstream, too', async () => {
   const stand = await startDeviating(head('HTTP/1.1 200 OK', LENGTH, LENGTH));
   const client = await send(stand.engine.port, head('HEAD /odd HTTP/1.1', 'Host: a'), ['HEAD']);
-  const [answer] = await client.answers();
-  expect(fieldOf(answer, 'content-length')).toBe('5');
+  const [response] = await client.responds();
+  expect(findField(response, 'content-length')).toBe('5');
   expect(stand.deviations).toEqual(['equalLengths']);
 });
 

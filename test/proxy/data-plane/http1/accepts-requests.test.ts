@@ -1,8 +1,8 @@
 import { stopAll } from '../../support/world';
 import type { Field } from './support/messages';
 import { head, startStand } from './support/refusals';
-import { connect, fieldOf, send } from './support/raw-client';
-import { valuesOf } from './support/messages';
+import { connect, findField, send } from './support/raw-client';
+import { listValues } from './support/messages';
 import type { RawRequest } from './support/raw-upstream';
 
 afterEach(stopAll);
@@ -44,7 +44,7 @@ test.each<[name: string, bytes: string, expected: { method?: string; target: str
 ])('%s', async (_, bytes, { method = 'GET', target, host = 'a' }) => {
   const request = await passed(bytes, method);
   expect(request).toMatchObject({ method, target, version: 'HTTP/1.1', body: '' });
-  expect(valuesOf(request.fields, 'host')).toEqual([host]);
+  expect(listValues(request.fields, 'host')).toEqual([host]);
 });
 
 test.each<[name: string, value: string]>([
@@ -54,17 +54,17 @@ test.each<[name: string, value: string]>([
   ['separators', '()<>@,;:\\"/[]?={}'],
 ])('a value passes as it is: %s', async (_, value) => {
   const { fields } = await passed(head('GET / HTTP/1.1', 'Host: a', `X: ${value}`));
-  expect(valuesOf(fields, 'x')).toEqual([value]);
+  expect(listValues(fields, 'x')).toEqual([value]);
 });
 
 test('several lines of one name stay several, in their order', async () => {
   const { fields } = await passed(head('GET / HTTP/1.1', 'X: 1', 'Host: a', 'Y: 2', 'x: 3', 'X: 1'));
-  expect(valuesOf(fields, 'x')).toEqual(['1', '3', '1']);
+  expect(listValues(fields, 'x')).toEqual(['1', '3', '1']);
 });
 
 test('HTTP/1.0 without Host: the upstream’s HTTP/1.1 has one', async () => {
   const { fields } = await passed(head('GET / HTTP/1.0'));
-  expect(valuesOf(fields, 'host')).toHaveLength(1);
+  expect(listValues(fields, 'host')).toHaveLength(1);
 });
 
 const LENGTH: readonly Field[] = [['content-length', '5']];
@@ -138,9 +138,9 @@ test.each<[name: string, fields: string[], connection: RegExp | undefined, isClo
 ])('%s', async (_, lines, connection, isClosed) => {
   const { engine } = await startStand();
   const client = await send(engine.port, head(...lines));
-  const [answer] = await client.answers();
-  expect(answer?.startLine).toBe('HTTP/1.1 200 OK');
-  if (connection) expect(fieldOf(answer, 'connection')).toMatch(connection);
+  const [response] = await client.responds();
+  expect(response?.startLine).toBe('HTTP/1.1 200 OK');
+  if (connection) expect(findField(response, 'connection')).toMatch(connection);
   expect(await client.closes()).toBe(isClosed);
 });
 

@@ -93,14 +93,14 @@ function endToEnd(fields: readonly Field[], hasHost = true): Record<string, stri
   return kept;
 }
 
-interface Told {
+interface Notified {
   readonly client: RawClient;
   /** It waited for more, until it heard that no more comes. */
   readonly hadToEnd: boolean;
 }
 
 /** Sends the bytes and waits until the server has closed, or is told to because it waits for more. */
-async function tell(port: number, bytes: string, isValid: boolean): Promise<Told> {
+async function tell(port: number, bytes: string, isValid: boolean): Promise<Notified> {
   const client = await send(port, bytes);
   let hadToEnd = false;
   const end = (): void => {
@@ -127,7 +127,7 @@ async function readBoth({ stand, nodePort, nodeRead }: Readers, bytes: string, i
   await until(() => liveIn(stand.engine.ledger) === 0);
   const order = (reading: Reading) => Number(reading.fields.find(([name]) => name === 'x-order')?.[1]);
   const ours = stand.upstream.requests.slice(ourBefore).sort((one, other) => order(one) - order(other));
-  const statuses = our!.client.read().answers.map(({ status }) => status);
+  const statuses = our!.client.read().responses.map(({ status }) => status);
   const isComplete = !our!.hadToEnd && statuses.length > 0 && statuses.every((status) => status === 200);
   return { ours, node: nodeRead.slice(nodeBefore), statuses, isComplete };
 }

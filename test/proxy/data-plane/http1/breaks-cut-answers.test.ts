@@ -19,9 +19,9 @@ const CUTS: Readonly<Record<Cut, (connection: UpstreamConnection) => void>> = {
 };
 
 /** A client of an answer that begins as it should and then goes on with `rest`, and is cut. */
-async function cutClient(begun: string, rest: string, cut: Cut, version = '1.1') {
+async function cutClient(started: string, rest: string, cut: Cut, version = '1.1') {
   const upstream = await startUpstream(({ target }, connection) =>
-    target === '/cut' ? void connection.write(begun) : OK,
+    target === '/cut' ? void connection.write(started) : OK,
   );
   const stand = await startStand({}, upstream);
   const client = await send(stand.engine.port, head(`GET /cut HTTP/${version}`, 'Host: a', 'Connection: keep-alive'));
@@ -40,7 +40,7 @@ async function cutClient(begun: string, rest: string, cut: Cut, version = '1.1')
 function expectReset(client: RawClient): void {
   expect(client.received).toMatch(/^HTTP\/1\.1 200 /);
   expect(client.received).not.toMatch(/0\r\n\r\n$/);
-  expect({ wasReset: client.wasReset, whole: client.read().answers.length }).toEqual({ wasReset: true, whole: 0 });
+  expect({ wasReset: client.wasReset, whole: client.read().responses.length }).toEqual({ wasReset: true, whole: 0 });
 }
 
 const CASES: [name: string, begun: string, rest: string, cut: Cut][] = [
@@ -67,28 +67,28 @@ const CASES: [name: string, begun: string, rest: string, cut: Cut][] = [
   ['a bare CR in a chunk extension', `${CHUNKED}3\r\nhel\r\n`, '2;a=\rb\r\nlo\r\n0\r\n\r\n', 'none'],
 ];
 
-test.each(CASES)('HTTP/1.1 is reset and never ended as if whole: %s', async (_, begun, rest, cut) => {
-  expectReset(await cutClient(begun, rest, cut));
+test.each(CASES)('HTTP/1.1 is reset and never ended as if whole: %s', async (_, started, rest, cut) => {
+  expectReset(await cutClient(started, rest, cut));
 });
 
-test.each(CASES)('HTTP/1.0 is reset and never ended as if whole: %s', async (_, begun, rest, cut) => {
-  expectReset(await cutClient(begun, rest, cut, '1.0'));
+test.each(CASES)('HTTP/1.0 is reset and never ended as if whole: %s', async (_, started, rest, cut) => {
+  expectReset(await cutClient(started, rest, cut, '1.0'));
 });
 
 test.each([
   ['HTTP/1.1', CLOSE],
   ['HTTP/1.0', OLD],
-])('a body up to the close is whole where it ends in order: %s', async (_, begun) => {
+])('a body up to the close is whole where it ends in order: %s', async (_, started) => {
   const upstream = await startUpstream(({ target }, { socket }) =>
-    target === '/cut' ? void socket.end(`${begun}hello`) : OK,
+    target === '/cut' ? void socket.end(`${started}hello`) : OK,
   );
   const stand = await startStand({}, upstream);
   const client = await send(
     stand.engine.port,
     head('GET /cut HTTP/1.1', 'Host: a') + head('GET /next HTTP/1.1', 'Host: a'),
   );
-  const answers = await client.answers(2);
-  expect(answers).toMatchObject([
+  const responses = await client.responds(2);
+  expect(responses).toMatchObject([
     { status: 200, body: 'hello' },
     { status: 200, body: 'ok' },
   ]);
@@ -105,7 +105,7 @@ test('what is cut takes no pipelined answer with it as its own body', async () =
     head('GET /cut HTTP/1.1', 'Host: a') + head('GET /next HTTP/1.1', 'Host: a'),
   );
   await client.when(({ hasEnded }) => hasEnded);
-  expect(client.read().answers.filter(({ status }) => status === 200)).toEqual([]);
+  expect(client.read().responses.filter(({ status }) => status === 200)).toEqual([]);
   expect(client.received.match(/HTTP\/1\.1 200/g)?.length ?? 0).toBeLessThanOrEqual(1);
   await expectServes(stand);
 });
@@ -127,8 +127,8 @@ test.each(['Content-Length: 9', 'Transfer-Encoding: chunked', 'Set-Cookie: a=1',
     const upstream = await startUpstream(() => `${CHUNKED}5\r\nhello\r\n0\r\n${line}\r\nX-Sum: 1\r\n\r\n`);
     const { engine } = await startStand({}, upstream);
     const client = await send(engine.port, head('GET / HTTP/1.1', 'Host: a', 'TE: trailers', 'Connection: te'));
-    const [answer] = await client.answers();
-    if (!answer) return void expect(client.wasReset).toBe(true);
-    expect(answer.status === 200 ? answer.trailers.map(([name]) => name) : ['x-sum']).toEqual(['x-sum']);
+    const [response] = await client.responds();
+    if (!response) return void expect(client.wasReset).toBe(true);
+    expect(response.status === 200 ? response.trailers.map(([name]) => name) : ['x-sum']).toEqual(['x-sum']);
   },
 );

@@ -1,6 +1,6 @@
 import { stopAll } from '../../support/world';
 import { expectServes, head, startStand } from './support/refusals';
-import { RawClient, connect, fieldOf, send } from './support/raw-client';
+import { RawClient, connect, findField, send } from './support/raw-client';
 import { OK, startUpstream } from './support/raw-upstream';
 
 afterEach(stopAll);
@@ -10,11 +10,11 @@ const CHUNKED = head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')
 const GET = head('GET / HTTP/1.1', 'Host: a');
 
 async function expect408(client: RawClient): Promise<void> {
-  const [answer] = await client.answers();
-  expect(answer?.status).toBe(408);
-  expect(fieldOf(answer, 'connection')?.toLowerCase()).toBe('close');
+  const [response] = await client.responds();
+  expect(response?.status).toBe(408);
+  expect(findField(response, 'connection')?.toLowerCase()).toBe('close');
   await client.when(({ hasEnded }) => hasEnded);
-  expect(client.read().answers).toHaveLength(1);
+  expect(client.read().responses).toHaveLength(1);
 }
 
 test.each([
@@ -68,7 +68,7 @@ test.each([
 test('a kept-alive connection that is idle is closed without a word', async () => {
   const stand = await startStand({ timeouts: { clientIdleMs: 100, headMs: 100 } });
   const client = await send(stand.engine.port, GET);
-  await client.answers();
+  await client.responds();
   const before = client.received;
   await client.when(({ hasEnded }) => hasEnded);
   expect(client.received).toBe(before);
@@ -114,9 +114,9 @@ test.each([
   const client = await send(stand.engine.port, bytes);
   client.end();
   await client.when(({ isClosed }) => isClosed);
-  const { answers, rest } = client.read();
+  const { responses, rest } = client.read();
   expect(rest).toBe('');
-  expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  expect(responses.filter(({ status }) => status !== 200)).toEqual([]);
   await expectServes(stand);
 });
 

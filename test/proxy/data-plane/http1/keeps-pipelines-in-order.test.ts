@@ -1,6 +1,6 @@
 import { liveIn, stopAll, until } from '../../support/world';
 import { Stand, expectServes, head, startStand } from './support/refusals';
-import { RawAnswer, connect, send } from './support/raw-client';
+import { RawResponse, connect, send } from './support/raw-client';
 import { RawRequest, startUpstream } from './support/raw-upstream';
 
 afterEach(stopAll);
@@ -21,13 +21,13 @@ async function startEcho(): Promise<Stand> {
   return startStand({}, await startUpstream(echo));
 }
 
-const bodies = (answers: readonly RawAnswer[]) => answers.map(({ body }) => body);
+const bodies = (responses: readonly RawResponse[]) => responses.map(({ body }) => body);
 
 test('a hundred requests in one packet', async () => {
   const stand = await startEcho();
   const targets = Array.from({ length: 100 }, (_, index) => `/${index}`);
   const client = await send(stand.engine.port, targets.map((target) => get(target)).join(''));
-  expect(bodies(await client.answers(100))).toEqual(targets.map((target) => `GET ${target} `));
+  expect(bodies(await client.responds(100))).toEqual(targets.map((target) => `GET ${target} `));
   expect([...stand.upstream.targets].sort()).toEqual([...targets].sort());
   await expectServes(stand);
 });
@@ -57,16 +57,16 @@ test.each([
     client.send(bytes.slice(at, at + size));
     await new Promise(setImmediate);
   }
-  expect(bodies(await client.answers(MIXED.length))).toEqual(MIXED.map(([, , body]) => body));
+  expect(bodies(await client.responds(MIXED.length))).toEqual(MIXED.map(([, , body]) => body));
   expect(stand.upstream.targets).not.toContain('/hidden');
   await expectServes(stand);
 });
 
 test('a slow answer comes before the quick ones behind it', async () => {
-  let answerSlow: () => void = () => undefined;
+  let respondSlowly: () => void = () => undefined;
   const upstream = await startUpstream((request, connection) => {
     if (request.target !== '/slow') return echo(request);
-    answerSlow = () => connection.write(echo(request));
+    respondSlowly = () => connection.write(echo(request));
     return undefined;
   });
   const stand = await startStand({}, upstream);
@@ -77,10 +77,10 @@ test('a slow answer comes before the quick ones behind it', async () => {
   ]);
   await upstream.when(({ targets }) => targets.includes('/slow'));
   const other = await send(stand.engine.port, get('/other'));
-  await other.answers();
+  await other.responds();
   expect(client.received).toBe('');
-  answerSlow();
-  expect(bodies(await client.answers(4))).toEqual(['GET /slow ', 'GET /quick ', '', 'GET /end ']);
+  respondSlowly();
+  expect(bodies(await client.responds(4))).toEqual(['GET /slow ', 'GET /quick ', '', 'GET /end ']);
 });
 
 test('a failed exchange keeps its place', async () => {
@@ -91,9 +91,9 @@ test('a failed exchange keeps its place', async () => {
   });
   const stand = await startStand({}, upstream);
   const client = await send(stand.engine.port, get('/1') + post('/2', 'x') + get('/3'));
-  const answers = await client.answers(3);
-  expect(answers.map(({ status }) => status)).toEqual([200, 502, 200].slice(0, answers.length));
-  expect(answers.length).toBeGreaterThanOrEqual(2);
+  const responses = await client.responds(3);
+  expect(responses.map(({ status }) => status)).toEqual([200, 502, 200].slice(0, responses.length));
+  expect(responses.length).toBeGreaterThanOrEqual(2);
   await expectServes(stand);
 });
 
@@ -106,8 +106,8 @@ test.each([
 ])('what comes before a bad request is served, what comes behind it is not: %s', async (_, bad, status) => {
   const stand = await startEcho();
   const client = await send(stand.engine.port, get('/1') + post('/2', 'two') + bad + get('/behind'));
-  const answers = await client.answers(4);
-  expect(answers.map((answer) => answer.status)).toEqual([200, 200, status]);
+  const responses = await client.responds(4);
+  expect(responses.map((response) => response.status)).toEqual([200, 200, status]);
   expect(client.hasEnded).toBe(true);
   await expectServes(stand);
   expect(stand.upstream.targets).toEqual(['/1', '/2', '/sentinel']);
@@ -119,7 +119,7 @@ test.each([
 ])('nothing behind %s is served', async (_, bytes) => {
   const stand = await startEcho();
   const client = await send(stand.engine.port, bytes + get('/behind'));
-  expect(bodies(await client.answers(2))).toEqual(['GET /1 ']);
+  expect(bodies(await client.responds(2))).toEqual(['GET /1 ']);
   expect(client.hasEnded).toBe(true);
   await expectServes(stand);
   expect(stand.upstream.targets).toEqual(['/1', '/sentinel']);
@@ -128,7 +128,7 @@ test.each([
 /** A plane that answers `/own…` by itself, at once. */
 async function startOwn(): Promise<Stand> {
   const upstream = await startUpstream(echo);
-  const own = (url: string) => ({ answer: { status: 200, body: `own ${url}` } });
+  const own = (url: string) => ({ response: { status: 200, body: `own ${url}` } });
   const forward = { forward: { upstream: { protocol: 'http' as const, host: '127.0.0.1', port: upstream.port } } };
   return startStand({ route: ({ url }) => (url.startsWith('/own') ? own(url) : forward) }, upstream);
 }
@@ -138,7 +138,7 @@ test('answers of the proxy itself keep their place among the upstream’s', asyn
   const targets = ['/own1', '/2', '/own3', '/own4', '/5', '/own6'];
   const client = await send(stand.engine.port, targets.map((target) => get(target)).join(''));
   const expected = targets.map((target) => (target.startsWith('/own') ? `own ${target}` : `GET ${target} `));
-  expect(bodies(await client.answers(targets.length))).toEqual(expected);
+  expect(bodies(await client.responds(targets.length))).toEqual(expected);
   await expectServes(stand);
 });
 
@@ -149,7 +149,7 @@ test.each([
 ])('nothing behind a last answer of the proxy itself is served: %s', async (_, bytes) => {
   const stand = await startOwn();
   const client = await send(stand.engine.port, bytes + get('/behind') + get('/own/behind'));
-  expect(bodies(await client.answers(2))).toEqual(['own /own']);
+  expect(bodies(await client.responds(2))).toEqual(['own /own']);
   expect(client.hasEnded).toBe(true);
   await expectServes(stand);
   expect(stand.upstream.targets).toEqual(['/sentinel']);
@@ -159,9 +159,9 @@ test('a body behind an answer of the proxy itself is no request', async () => {
   const stand = await startOwn();
   const client = await connect(stand.engine.port);
   client.send(head('POST /own HTTP/1.1', 'Host: a', `Content-Length: ${get('/hidden').length}`));
-  expect(bodies(await client.answers())).toEqual(['own /own']);
+  expect(bodies(await client.responds())).toEqual(['own /own']);
   if (!client.hasEnded) client.send(get('/hidden') + get('/next'));
-  const second = bodies(await client.answers(2))[1];
+  const second = bodies(await client.responds(2))[1];
   if (second !== undefined) expect(second).toBe('GET /next ');
   await expectServes(stand);
   expect(stand.upstream.targets).not.toContain('/hidden');
@@ -179,14 +179,14 @@ const UPGRADE = head(
 test('an upgrade keeps its place behind other requests', async () => {
   const stand = await startEcho();
   const client = await send(stand.engine.port, get('/1') + post('/2', 'two') + UPGRADE);
-  expect(bodies(await client.answers(3))).toEqual(['GET /1 ', 'POST /2 two', 'GET /ws ']);
+  expect(bodies(await client.responds(3))).toEqual(['GET /1 ', 'POST /2 two', 'GET /ws ']);
   await expectServes(stand);
 });
 
 test('what stands behind an upgrade that was declined is served in order, or not at all', async () => {
   const stand = await startEcho();
   const client = await send(stand.engine.port, get('/1') + UPGRADE + get('/3') + post('/4', 'four'));
-  const got = bodies(await client.answers(4));
+  const got = bodies(await client.responds(4));
   expect(got.length).toBeGreaterThanOrEqual(2);
   expect(got).toEqual(['GET /1 ', 'GET /ws ', 'GET /3 ', 'POST /4 four'].slice(0, got.length));
   await expectServes(stand);
@@ -205,7 +205,7 @@ test('a client that leaves takes all its pipelined requests with it', async () =
 test('an answer is not kept back by the requests that could still come', async () => {
   const stand = await startEcho();
   const client = await send(stand.engine.port, `${get('/1')}GET /2 HT`);
-  expect(bodies(await client.answers())).toEqual(['GET /1 ']);
+  expect(bodies(await client.responds())).toEqual(['GET /1 ']);
   client.send(get('/2').slice('GET /2 HT'.length));
-  expect(bodies(await client.answers(2))).toEqual(['GET /1 ', 'GET /2 ']);
+  expect(bodies(await client.responds(2))).toEqual(['GET /1 ', 'GET /2 ']);
 });

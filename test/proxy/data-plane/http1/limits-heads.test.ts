@@ -1,10 +1,10 @@
 import { stopAll } from '../../support/world';
 import {
   each,
-  expectAnswerAndClose,
-  expectRefused,
+  expectResponseAndClose,
+  expectRejected,
   expectServes,
-  expectUploadRefused,
+  expectUploadRejected,
   head,
   startStand,
 } from './support/refusals';
@@ -34,7 +34,7 @@ test.each([
     'field lines without an end': `GET / HTTP/1.1\r\n${'X: a\r\n'.repeat(300)}`,
     'a very long value': get(`X: ${'a'.repeat(300_000)}`),
   }),
-])('over the limit: %s', (_, bytes, status) => expectRefused(bytes, status, { limits: LIMITS }));
+])('over the limit: %s', (_, bytes, status) => expectRejected(bytes, status, { limits: LIMITS }));
 
 test.each(
   each(200, {
@@ -93,7 +93,7 @@ test('further clients are turned away as they come, and taken again when one has
   const clients = [await send(stand.engine.port, get()), await send(stand.engine.port, get())];
   for (const client of clients) expect(await client.statuses()).toEqual([200]);
   const third = await send(stand.engine.port, get());
-  await expectAnswerAndClose(third, 503);
+  await expectResponseAndClose(third, 503);
   clients[0]?.reset();
   clients[1]?.send(get('X: again'));
   expect(await clients[1]?.statuses(2)).toEqual([200, 200]);
@@ -106,8 +106,8 @@ test('requests that would wait behind too many others fail as full', async () =>
   const first = await send(engine.port, get());
   await upstream.when(({ requests }) => requests.length === 1);
   const others = [await send(engine.port, get()), await send(engine.port, get())];
-  const refused = await Promise.race(others.map(async (client) => ({ client, answers: await client.answers() })));
-  expect(refused.answers[0]).toMatchObject({ status: 502, body: 'full' });
+  const refused = await Promise.race(others.map(async (client) => ({ client, responses: await client.responds() })));
+  expect(refused.responses[0]).toMatchObject({ status: 502, body: 'full' });
   upstream.connections[0]?.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
   expect(await first.statuses()).toEqual([200]);
   await upstream.when(({ requests }) => requests.length === 2);
@@ -115,12 +115,12 @@ test('requests that would wait behind too many others fail as full', async () =>
 });
 
 test('the default limits hold against a head that never ends', async () => {
-  await expectRefused(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(1_000_000)}`, 431);
-  await expectRefused(`GET /${'a'.repeat(1_000_000)}`, 414);
+  await expectRejected(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(1_000_000)}`, 431);
+  await expectRejected(`GET /${'a'.repeat(1_000_000)}`, 414);
 });
 
 test('trailers count as a head', () =>
-  expectUploadRefused(
+  expectUploadRejected(
     `${head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}0\r\n${head(...fields(21))}`,
     [400, 431],
     { limits: LIMITS },

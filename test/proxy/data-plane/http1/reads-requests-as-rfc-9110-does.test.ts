@@ -1,7 +1,7 @@
 import { stopAll } from '../../support/world';
-import { valuesOf } from './support/messages';
-import { expectRefused, expectServes, head, startStand } from './support/refusals';
-import { fieldOf, send } from './support/raw-client';
+import { listValues } from './support/messages';
+import { expectRejected, expectServes, head, startStand } from './support/refusals';
+import { findField, send } from './support/raw-client';
 import { OK, RawRequest, startUpstream } from './support/raw-upstream';
 
 afterEach(stopAll);
@@ -17,12 +17,12 @@ async function passed(bytes: string): Promise<RawRequest> {
 
 test.each(['h:', 'h:80', '[::1]', '[::ffff:192.0.2.1]:8080', '%41b', 'a_b.c'])('a valid Host: %s', async (host) => {
   const { fields } = await passed(head('GET / HTTP/1.1', `Host: ${host}`));
-  expect(valuesOf(fields, 'host')).toEqual([host]);
+  expect(listValues(fields, 'host')).toEqual([host]);
 });
 
 test.each(['[::::::]', '[1:2]', '[:]', '[1.2.3.4]', '[::1', 'h%zz', 'h%4', '%', 'h:x', 'h:65536', 'h::1'])(
   'no valid Host: %s',
-  (host) => expectRefused(head('GET / HTTP/1.1', `Host: ${host}`), 400),
+  (host) => expectRejected(head('GET / HTTP/1.1', `Host: ${host}`), 400),
 );
 
 test.each([
@@ -41,7 +41,7 @@ test.each([
   ['https://h:80/', 'h'],
   ['http://h/', 'g'],
 ])('%s does not name the host of Host: %s', (target, host) =>
-  expectRefused(head(`GET ${target} HTTP/1.1`, `Host: ${host}`), 400),
+  expectRejected(head(`GET ${target} HTTP/1.1`, `Host: ${host}`), 400),
 );
 
 test.each(['5 ;a=b', '5\t; a = "b;c" ;d', '5 \t ;a'])('spaces around a chunk’s extension: %j', async (size) => {
@@ -56,7 +56,7 @@ test.each([
   ['the same in two lines', ['Expect: 100-continue', 'Expect: 100-continue'], ['100-continue']],
 ])('an expectation: %s', async (_, lines, expected) => {
   const { fields, body } = await passed(`${head('POST / HTTP/1.1', 'Host: a', ...lines, 'Content-Length: 5')}hello`);
-  expect(valuesOf(fields, 'expect')).toEqual(expected);
+  expect(listValues(fields, 'expect')).toEqual(expected);
   expect(body).toBe('hello');
 });
 
@@ -68,7 +68,7 @@ test.each([
   ['OPTIONS', 'x', 'x'],
 ])('%s with Max-Forwards: %s goes on with %s', async (method, before, after) => {
   const { fields } = await passed(head(`${method} / HTTP/1.1`, 'Host: a', `Max-Forwards: ${before}`));
-  expect(valuesOf(fields, 'max-forwards')).toEqual([after]);
+  expect(listValues(fields, 'max-forwards')).toEqual([after]);
 });
 
 test.each([
@@ -80,9 +80,9 @@ test.each([
     stand.engine.port,
     head(`${method} /1 HTTP/1.1`, 'Host: a', 'Max-Forwards: 0', 'Cookie: a=1'),
   );
-  const [answer] = await client.answers();
-  expect(answer).toMatchObject({ status, body: '' });
-  expect(fieldOf(answer, 'allow')).toContain('GET');
+  const [response] = await client.responds();
+  expect(response).toMatchObject({ status, body: '' });
+  expect(findField(response, 'allow')).toContain('GET');
   expect(client.received).not.toContain('a=1');
   await expectServes(stand);
   expect(stand.upstream.targets).toEqual(['/sentinel']);
@@ -96,7 +96,7 @@ test('a response without a Date gets the one at which it came, and one with a Da
     engine.port,
     head('GET / HTTP/1.1', 'Host: a') + head('GET /dated HTTP/1.1', 'Host: a') + head('GET / HTTP/1.1', 'Host: ?'),
   );
-  const dates = (await client.answers(3)).map(({ fields }) => valuesOf(fields, 'date'));
+  const dates = (await client.responds(3)).map(({ fields }) => listValues(fields, 'date'));
   expect(dates[1]).toEqual(['Thu, 01 Jan 1970 00:00:00 GMT']);
   for (const date of [dates[0], dates[2]]) {
     expect(date).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { stopAll } from '../../support/world';
-import { each, expectUploadRefused, head } from './support/refusals';
+import { each, expectUploadRejected, head } from './support/refusals';
 
 afterEach(stopAll);
 
@@ -30,11 +30,11 @@ const SIZES: Record<string, string> = {
 };
 
 test.each(each(400, mapped(SIZES, first)))('the size of the first chunk: %s', (_, bytes, status) =>
-  expectUploadRefused(bytes, status),
+  expectUploadRejected(bytes, status),
 );
 
 test.each(each(400, mapped(SIZES, second)))('the size of a later chunk: %s', (_, bytes, status) =>
-  expectUploadRefused(bytes, status),
+  expectUploadRejected(bytes, status),
 );
 
 test.each(
@@ -55,7 +55,7 @@ test.each(
     'a signed last chunk': `${POST}5\r\nhello\r\n-0\r\n\r\n`,
     'a last chunk with 0x': `${POST}5\r\nhello\r\n0x0\r\n\r\n`,
   }),
-)('the line end: %s', (_, bytes, status) => expectUploadRefused(bytes, status));
+)('the line end: %s', (_, bytes, status) => expectUploadRejected(bytes, status));
 
 test.each(
   each(400, {
@@ -82,7 +82,7 @@ test.each(
     'a length of 100 KiB in many': first(`5${';a=b'.repeat(25 * 1024)}`),
     'a length of 100 KiB without an end': `${POST}5;a=${'b'.repeat(100 * 1024)}`,
   }),
-)('the extension: %s', (_, bytes, status) => expectUploadRefused(bytes, status));
+)('the extension: %s', (_, bytes, status) => expectUploadRejected(bytes, status));
 
 function mapped(sizes: Record<string, string>, bytes: (size: string) => string): Record<string, string> {
   return Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, bytes(size)]));

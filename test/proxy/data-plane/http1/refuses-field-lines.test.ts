@@ -1,5 +1,5 @@
 import { stopAll } from '../../support/world';
-import { each, expectRefused, head } from './support/refusals';
+import { each, expectRejected, head } from './support/refusals';
 
 afterEach(stopAll);
 
@@ -24,7 +24,7 @@ test.each(
     'a bare CR before the request': `\r${withField('X: a')}`,
     'a bare CR as the empty line': 'GET / HTTP/1.1\r\nHost: a\r\n\rX: 1\r\n\r\n',
   }),
-)('the line end: %s', (_, bytes, status) => expectRefused(bytes, status));
+)('the line end: %s', (_, bytes, status) => expectRejected(bytes, status));
 
 test.each(
   each(400, {
@@ -35,7 +35,7 @@ test.each(
     'obs-fold within a framing': head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding:', ' chunked'),
     'a fold of the request line': head(LINE, ' Host: a', 'Host: a'),
   }),
-)('folding: %s', (_, bytes, status) => expectRefused(bytes, status));
+)('folding: %s', (_, bytes, status) => expectRejected(bytes, status));
 
 test.each(
   each(400, {
@@ -59,14 +59,14 @@ test.each(
     'a byte over 127': withField('X\xe9: a'),
     'a no-break space before a framing': withField('\xa0Transfer-Encoding: chunked'),
   }),
-)('the name: %s', (_, bytes, status) => expectRefused(bytes, status));
+)('the name: %s', (_, bytes, status) => expectRejected(bytes, status));
 
 const CONTROLS = Array.from({ length: 32 }, (_, code) => code).filter((code) => ![0x09, 0x0a, 0x0d].includes(code));
 
 test.each([...CONTROLS, 0x7f].map((code) => [code.toString(16).padStart(2, '0'), String.fromCharCode(code)]))(
   'the value: a byte %s',
   async (_, byte) => {
-    await expectRefused(withField(`X: a${byte}b`), 400);
+    await expectRejected(withField(`X: a${byte}b`), 400);
   },
 );
 
@@ -78,4 +78,4 @@ test.each(
     'a form feed behind chunked': head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked\x0c'),
     'a vertical TAB before chunked': head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: \x0bchunked'),
   }),
-)('the value: %s', (_, bytes, status) => expectRefused(bytes, status));
+)('the value: %s', (_, bytes, status) => expectRejected(bytes, status));

@@ -1,5 +1,5 @@
 import { stopAll } from '../../support/world';
-import { each, expectRefused, head } from './support/refusals';
+import { each, expectRejected, head } from './support/refusals';
 
 afterEach(stopAll);
 
@@ -22,7 +22,7 @@ test.each([
   ...each([400, 501], {
     'another coding and a length': post('Transfer-Encoding: gzip', 'Content-Length: 15') + CHUNKS,
   }),
-])('Transfer-Encoding with Content-Length: %s', (_, bytes, status) => expectRefused(bytes, status));
+])('Transfer-Encoding with Content-Length: %s', (_, bytes, status) => expectRejected(bytes, status));
 
 test.each([
   ...each(400, {
@@ -58,7 +58,7 @@ test.each([
     'chunked with a semicolon': coded('chunked;'),
     'another separator': coded('gzip; chunked'),
   }),
-])('Transfer-Encoding: %s', (_, bytes, status) => expectRefused(bytes, status));
+])('Transfer-Encoding: %s', (_, bytes, status) => expectRejected(bytes, status));
 
 test.each(
   each(400, {
@@ -67,7 +67,7 @@ test.each(
     'chunked, kept alive':
       head('POST / HTTP/1.0', 'Host: a', 'Connection: keep-alive', 'Transfer-Encoding: chunked') + CHUNKS,
   }),
-)('Transfer-Encoding on HTTP/1.0: %s', (_, bytes, status) => expectRefused(bytes, status));
+)('Transfer-Encoding on HTTP/1.0: %s', (_, bytes, status) => expectRejected(bytes, status));
 
 test.each(
   each(400, {
@@ -97,4 +97,4 @@ test.each(
     'on a GET': `${head('GET / HTTP/1.1', 'Host: a', 'Content-Length: 5, 6')}hello`,
     'on HTTP/1.0': `${head('POST / HTTP/1.0', 'Host: a', 'Content-Length: 5', 'Content-Length: 6')}hello`,
   }),
-)('Content-Length: %s', (_, bytes, status) => expectRefused(bytes, status));
+)('Content-Length: %s', (_, bytes, status) => expectRejected(bytes, status));

@@ -1,5 +1,5 @@
 import { stopAll } from '../../support/world';
-import { each, expectRefused, head } from './support/refusals';
+import { each, expectRejected, head } from './support/refusals';
 
 afterEach(stopAll);
 
@@ -37,4 +37,4 @@ test.each(
     'letters behind a bracket': withHost('[::1]a'),
     'a byte over 127': withHost('caf\xe9'),
   }),
-)('Host: %s', (_, bytes, status) => expectRefused(bytes, status));
+)('Host: %s', (_, bytes, status) => expectRejected(bytes, status));

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { later, portOf, startRawBackend, stopAll } from '../../support/world';
+import { later, findPort, startRawBackend, stopAll } from '../../support/world';
 import { Stand, expectServes, head, startStand } from './support/refusals';
 import { send } from './support/raw-client';
 import { OK, UpstreamConnection, startUpstream } from './support/raw-upstream';
@@ -7,7 +7,7 @@ import { OK, UpstreamConnection, startUpstream } from './support/raw-upstream';
 afterEach(stopAll);
 
 const GET = head('GET /lie HTTP/1.1', 'Host: a');
-const answer = (...lines: string[]) => `${head('HTTP/1.1 200 OK', ...lines)}hello`;
+const respond = (...lines: string[]) => `${head('HTTP/1.1 200 OK', ...lines)}hello`;
 const status = (line: string) => `${head(line, 'Content-Length: 5')}hello`;
 
 /** An upstream that answers `/lie` with these bytes, and everything else honestly. */
@@ -56,34 +56,34 @@ test.each([
 ])('502 for a status line with %s', async (_, lie) => expect502(await startLiar(lie)));
 
 test.each([
-  ['a fold before any field', answer(' X: a', 'Content-Length: 5')],
+  ['a fold before any field', respond(' X: a', 'Content-Length: 5')],
   ['a line end of CR CR LF', 'HTTP/1.1 200 OK\r\r\nContent-Length: 5\r\n\r\nhello'],
-  ['nine empty lines before it', `${'\r\n'.repeat(9)}${answer('Content-Length: 5')}`],
-  ['a bare CR in a value', answer('X: a\rb', 'Content-Length: 5')],
-  ['a NUL in a value', answer('X: a\0b', 'Content-Length: 5')],
-  ['a space in a name', answer('X Y: a', 'Content-Length: 5')],
-  ['a control byte in a name', answer('X\x01: a', 'Content-Length: 5')],
-  ['an empty name', answer(': a', 'Content-Length: 5')],
-  ['a line without a colon', answer('X', 'Content-Length: 5')],
-  ['more bytes than a head may have', answer(`X: ${'a'.repeat(5_000)}`, 'Content-Length: 5')],
+  ['nine empty lines before it', `${'\r\n'.repeat(9)}${respond('Content-Length: 5')}`],
+  ['a bare CR in a value', respond('X: a\rb', 'Content-Length: 5')],
+  ['a NUL in a value', respond('X: a\0b', 'Content-Length: 5')],
+  ['a space in a name', respond('X Y: a', 'Content-Length: 5')],
+  ['a control byte in a name', respond('X\x01: a', 'Content-Length: 5')],
+  ['an empty name', respond(': a', 'Content-Length: 5')],
+  ['a line without a colon', respond('X', 'Content-Length: 5')],
+  ['more bytes than a head may have', respond(`X: ${'a'.repeat(5_000)}`, 'Content-Length: 5')],
   ['a head that never ends', `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(500_000)}`],
   ['a head that never ends, in lines', `HTTP/1.1 200 OK\r\n${'X: a\r\n'.repeat(50_000)}`],
   ['a status line that never ends', `HTTP/1.1 200 ${'a'.repeat(500_000)}`],
 ])('502 for a head with %s', async (_, lie) => expect502(await startLiar(lie)));
 
 test.each([
-  ['two lengths', answer('Content-Length: 5', 'Content-Length: 6')],
-  ['two lengths in one line', answer('Content-Length: 5, 6')],
-  ['an equal and a malformed length', answer('Content-Length: 5', 'Content-Length: +5')],
-  ['a length with a sign', answer('Content-Length: +5')],
-  ['a negative length', answer('Content-Length: -5')],
-  ['a length in hex', answer('Content-Length: 0x5')],
-  ['a length with a letter', answer('Content-Length: 5b')],
-  ['a length of two words', answer('Content-Length: 5 5')],
-  ['an empty length', answer('Content-Length:')],
-  ['a length over 2^53', answer('Content-Length: 9007199254740993')],
-  ['an unknown coding', answer('Transfer-Encoding: tea')],
-  ['gzip as its coding', answer('Transfer-Encoding: gzip')],
+  ['two lengths', respond('Content-Length: 5', 'Content-Length: 6')],
+  ['two lengths in one line', respond('Content-Length: 5, 6')],
+  ['an equal and a malformed length', respond('Content-Length: 5', 'Content-Length: +5')],
+  ['a length with a sign', respond('Content-Length: +5')],
+  ['a negative length', respond('Content-Length: -5')],
+  ['a length in hex', respond('Content-Length: 0x5')],
+  ['a length with a letter', respond('Content-Length: 5b')],
+  ['a length of two words', respond('Content-Length: 5 5')],
+  ['an empty length', respond('Content-Length:')],
+  ['a length over 2^53', respond('Content-Length: 9007199254740993')],
+  ['an unknown coding', respond('Transfer-Encoding: tea')],
+  ['gzip as its coding', respond('Transfer-Encoding: gzip')],
   ['gzip before chunked', `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: gzip, chunked')}5\r\nhello\r\n0\r\n\r\n`],
   ['chunked before gzip', `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked, gzip')}5\r\nhello\r\n0\r\n\r\n`],
   ['chunked twice', `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked, chunked')}5\r\nhello\r\n0\r\n\r\n`],
@@ -105,11 +105,11 @@ test.each([
 
 test.each([
   ['hello\r\n\r\n', 'a malformed status line'],
-  [answer('X Y: a', 'Content-Length: 5'), 'a malformed field line'],
-  [answer(`X: ${'a'.repeat(5_000)}`, 'Content-Length: 5'), 'a head over the limits'],
-  [answer('Content-Length: 5', 'Content-Length: 6'), 'several lengths that differ'],
-  [answer('Content-Length: +5'), 'a malformed Content-Length'],
-  [answer('Transfer-Encoding: gzip'), 'a transfer coding other than chunked'],
+  [respond('X Y: a', 'Content-Length: 5'), 'a malformed field line'],
+  [respond(`X: ${'a'.repeat(5_000)}`, 'Content-Length: 5'), 'a head over the limits'],
+  [respond('Content-Length: 5', 'Content-Length: 6'), 'several lengths that differ'],
+  [respond('Content-Length: +5'), 'a malformed Content-Length'],
+  [respond('Transfer-Encoding: gzip'), 'a transfer coding other than chunked'],
   [first('hello'), 'a malformed chunk'],
   [head('HTTP/1.1 102 Processing').repeat(33), 'too many interim responses'],
   [head('HTTP/1.1 101 S', 'Upgrade: x'), "a 101 without 'Connection: upgrade'"],
@@ -149,7 +149,7 @@ test.each([201, 226, 299, 451, 599, 600, 999])(
   async (code) => {
     const stand = await startLiar(status(`HTTP/1.1 ${code} x`));
     const client = await send(stand.engine.port, GET);
-    const [got] = await client.answers();
+    const [got] = await client.responds();
     expect(got).toMatchObject({ status: code, body: 'hello' });
   },
 );
@@ -157,13 +157,13 @@ test.each([201, 226, 299, 451, 599, 600, 999])(
 test('502 for an upstream that is not there', async () => {
   const gone = net.createServer();
   await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
-  const port = portOf(gone);
+  const port = findPort(gone);
   await new Promise((resolve) => gone.close(resolve));
   const upstream = await startUpstream();
   upstream.port = port;
   const { engine, faults } = await startStand({}, upstream);
   const client = await send(engine.port, GET);
-  expect((await client.answers())[0]).toMatchObject({ status: 502, body: 'connectRefused' });
+  expect((await client.responds())[0]).toMatchObject({ status: 502, body: 'connectRefused' });
   expect(faults).toEqual([]);
 });
 
@@ -174,7 +174,7 @@ test.each([
   const upstream = await startUpstream(({ target }, connection) => (target === '/lie' ? void say(connection) : OK));
   const stand = await startStand({ timeouts: { upstreamIdleMs: 100 } }, upstream);
   const client = await send(stand.engine.port, GET);
-  expect((await client.answers())[0]).toMatchObject({ status: 504, body: 'idleTimeout' });
+  expect((await client.responds())[0]).toMatchObject({ status: 504, body: 'idleTimeout' });
   await upstream.when(({ connections }) => connections[0]?.isClosed ?? false);
   await expectServes(stand);
 });

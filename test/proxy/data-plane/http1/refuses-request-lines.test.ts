@@ -1,5 +1,5 @@
 import { stopAll } from '../../support/world';
-import { each, expectRefused, head } from './support/refusals';
+import { each, expectRejected, head } from './support/refusals';
 
 afterEach(stopAll);
 
@@ -14,7 +14,7 @@ test.each(
     'an empty method': withLine(' / HTTP/1.1'),
     'a space before the method': withLine(' GET / HTTP/1.1'),
   }),
-)('the method: %s', (_, bytes, status) => expectRefused(bytes, status));
+)('the method: %s', (_, bytes, status) => expectRejected(bytes, status));
 
 test.each(
   each(400, {
@@ -43,7 +43,7 @@ test.each(
     'absolute form with user information': withLine('GET http://u@a/ HTTP/1.1'),
     'absolute form with a bad port': head('GET http://a:x/ HTTP/1.1', 'Host: a:x'),
   }),
-)('the target: %s', (_, bytes, status) => expectRefused(bytes, status));
+)('the target: %s', (_, bytes, status) => expectRejected(bytes, status));
 
 test.each([
   ...each(400, {
@@ -67,7 +67,7 @@ test.each([
     'HTTP/0.9': withLine('GET / HTTP/0.9'),
     'HTTP/9.9': withLine('GET / HTTP/9.9'),
   }),
-])('the version: %s', (_, bytes, status) => expectRefused(bytes, status));
+])('the version: %s', (_, bytes, status) => expectRejected(bytes, status));
 
 test.each([
   ...each(400, {
@@ -80,4 +80,4 @@ test.each([
     'CONNECT in origin form': head('CONNECT / HTTP/1.1', 'Host: a'),
     'CONNECT with a tunnel’s bytes behind it': `${head('CONNECT a:443 HTTP/1.1', 'Host: a:443')}GET /in HTTP/1.1\r\nHost: a\r\n\r\n`,
   }),
-])('the line: %s', (_, bytes, status) => expectRefused(bytes, status));
+])('the line: %s', (_, bytes, status) => expectRejected(bytes, status));

@@ -1,5 +1,5 @@
 import { stopAll } from '../../support/world';
-import { each, expectServes, expectUploadRefused, head, startStand } from './support/refusals';
+import { each, expectServes, expectUploadRejected, head, startStand } from './support/refusals';
 import { send } from './support/raw-client';
 
 afterEach(stopAll);
@@ -17,7 +17,7 @@ test.each(
     'Content-Length in capitals': withTrailer('CONTENT-LENGTH: 5'),
     'Content-Length behind a good one': withTrailer('X-Sum: 1', 'Content-Length: 5'),
   }),
-)('the field: %s', (_, bytes, status) => expectUploadRefused(bytes, status));
+)('the field: %s', (_, bytes, status) => expectUploadRejected(bytes, status));
 
 test.each(
   each(400, {
@@ -34,14 +34,14 @@ test.each(
     'a DEL': withTrailer('X: a\x7fb'),
     'a bare LF as the last line': `${POST}5\r\nhello\r\n0\r\nX: a\r\n\n`,
   }),
-)('the line: %s', (_, bytes, status) => expectUploadRefused(bytes, status));
+)('the line: %s', (_, bytes, status) => expectUploadRejected(bytes, status));
 
 test.each([
   ['too many lines', withTrailer(...Array.from({ length: 50 }, (_, index) => `X-${index}: a`))],
   ['too many bytes', withTrailer(`X: ${'a'.repeat(4_000)}`)],
   ['no end', `${POST}5\r\nhello\r\n0\r\nX: ${'a'.repeat(4_000)}`],
 ])('more than a head may have: %s', (_, bytes) =>
-  expectUploadRefused(bytes, [400, 431], { limits: { fieldLines: 20, fieldBytes: 2_000 } }),
+  expectUploadRejected(bytes, [400, 431], { limits: { fieldLines: 20, fieldBytes: 2_000 } }),
 );
 
 /** A proxy may refuse these or leave them out; what it must not do is to let them pass for what they would say in a head. */

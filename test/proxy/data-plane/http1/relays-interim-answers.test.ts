@@ -1,7 +1,7 @@
 import { stopAll } from '../../support/world';
-import { valuesOf } from './support/messages';
-import { Stand, each, expectRefused, expectServes, head, startStand } from './support/refusals';
-import { RawAnswer, RawClient, send } from './support/raw-client';
+import { listValues } from './support/messages';
+import { Stand, each, expectRejected, expectServes, head, startStand } from './support/refusals';
+import { RawResponse, RawClient, send } from './support/raw-client';
 import { OK, startUpstream } from './support/raw-upstream';
 
 afterEach(stopAll);
@@ -9,16 +9,16 @@ afterEach(stopAll);
 const HINTS = head('HTTP/1.1 103 Early Hints', 'Link: </a.css>; rel=preload');
 const CONTINUE = head('HTTP/1.1 100 Continue');
 
-async function answersTo(request: string, answer: string): Promise<RawAnswer[]> {
-  const upstream = await startUpstream(({ target }) => (target === '/sentinel' ? OK : answer));
+async function respondsTo(request: string, response: string): Promise<RawResponse[]> {
+  const upstream = await startUpstream(({ target }) => (target === '/sentinel' ? OK : response));
   const stand = await startStand({}, upstream);
   const client = await send(stand.engine.port, request);
-  await client.answers();
+  await client.responds();
   await expectServes(stand);
-  return client.read().answers;
+  return client.read().responses;
 }
 
-const statuses = (answers: readonly RawAnswer[]) => answers.map(({ status }) => status);
+const statuses = (responses: readonly RawResponse[]) => responses.map(({ status }) => status);
 const GET = head('GET / HTTP/1.1', 'Host: a');
 
 test.each([
@@ -31,7 +31,7 @@ test.each([
   ['one that has no name yet', head('HTTP/1.1 199 Something'), [199, 200]],
   ['one after the other', head('HTTP/1.1 102 P') + HINTS + head('HTTP/1.1 199 x'), [102, 103, 199, 200]],
 ])('%s', async (_, interim, expected) => {
-  expect(statuses(await answersTo(GET, interim + OK))).toEqual(expected);
+  expect(statuses(await respondsTo(GET, interim + OK))).toEqual(expected);
 });
 
 test('the fields of a 103 pass, except those of one hop', async () => {
@@ -44,21 +44,21 @@ test('the fields of a 103 pass, except those of one hop', async () => {
     'X-Hop: 1',
     'Keep-Alive: timeout=5',
   );
-  const [answer] = await answersTo(GET, hints + OK);
-  expect(valuesOf(answer!.fields, 'link').join(', ')).toBe('</a>, </b>');
-  for (const name of ['x-hop', 'keep-alive', 'connection']) expect(valuesOf(answer!.fields, name)).toEqual([]);
+  const [response] = await respondsTo(GET, hints + OK);
+  expect(listValues(response!.fields, 'link').join(', ')).toBe('</a>, </b>');
+  for (const name of ['x-hop', 'keep-alive', 'connection']) expect(listValues(response!.fields, name)).toEqual([]);
 });
 
 test('no interim answer to HTTP/1.0', async () => {
-  const answers = await answersTo(head('GET / HTTP/1.0', 'Host: a'), CONTINUE + HINTS + OK);
-  expect(statuses(answers)).toEqual([200]);
+  const responses = await respondsTo(head('GET / HTTP/1.0', 'Host: a'), CONTINUE + HINTS + OK);
+  expect(statuses(responses)).toEqual([200]);
 });
 
 test('a 103 leaves before the answer is there', async () => {
   const upstream = await startUpstream((_, connection) => void connection.write(HINTS));
   const { engine } = await startStand({}, upstream);
   const client = await send(engine.port, GET);
-  await client.when(() => client.read().answers.length === 1);
+  await client.when(() => client.read().responses.length === 1);
   upstream.connections[0]?.write(OK);
   expect(await client.statuses()).toEqual([200]);
 });
@@ -67,13 +67,13 @@ test.each([
   ['a length', head('HTTP/1.1 103 Early Hints', 'Content-Length: 38')],
   ['chunks', head('HTTP/1.1 103 Early Hints', 'Transfer-Encoding: chunked')],
 ])('an interim answer has no body, though it has %s', async (_, interim) => {
-  const answers = await answersTo(GET, interim + OK);
-  const last = answers.at(-1);
+  const responses = await respondsTo(GET, interim + OK);
+  const last = responses.at(-1);
   expect([200, 502]).toContain(last?.status);
-  for (const { status, fields } of answers) {
+  for (const { status, fields } of responses) {
     if (status >= 200) continue;
-    expect(valuesOf(fields, 'content-length')).toEqual([]);
-    expect(valuesOf(fields, 'transfer-encoding')).toEqual([]);
+    expect(listValues(fields, 'content-length')).toEqual([]);
+    expect(listValues(fields, 'transfer-encoding')).toEqual([]);
   }
 });
 
@@ -85,14 +85,14 @@ interface Expecting {
 }
 
 /** A client that waits for a 100, and an upstream that has its head. */
-async function expectContinue(answerHead: string, upload = UPLOAD): Promise<Expecting> {
+async function expectContinue(responseHead: string, upload = UPLOAD): Promise<Expecting> {
   let isFirst = true;
   const upstream = await startUpstream(
     () => OK,
     (connection) => {
       if (!isFirst || !connection.received.includes('\r\n\r\n')) return;
       isFirst = false;
-      connection.write(answerHead);
+      connection.write(responseHead);
     },
   );
   const stand = await startStand({}, upstream);
@@ -104,12 +104,12 @@ test.each([UPLOAD, UPLOAD.replace('100-continue', '100-Continue')])(
   'a 100 is the upstream’s to give: %j',
   async (upload) => {
     const { stand, client } = await expectContinue(CONTINUE, upload);
-    await client.when(() => client.read().answers.length === 1);
+    await client.when(() => client.read().responses.length === 1);
     expect(stand.upstream.connections[0]?.received).toMatch(/^expect: 100-continue\r\n/im);
     expect(stand.upstream.connections[0]?.received).toMatch(/\r\n\r\n$/);
     client.send('hello');
     expect(await client.statuses()).toEqual([200]);
-    expect(statuses(client.read().answers)).toEqual([100, 200]);
+    expect(statuses(client.read().responses)).toEqual([100, 200]);
     expect(stand.upstream.requests[0]?.body).toBe('hello');
   },
 );
@@ -130,7 +130,7 @@ test('a body that the upstream did not want is no request, whether it comes or n
   );
   expect(await client.statuses()).toEqual([413]);
   if (!client.hasEnded) client.send(hidden + head('GET /next HTTP/1.1', 'Host: a'));
-  await client.answers(2);
+  await client.responds(2);
   expect(stand.upstream.targets.filter((target) => target === '/hidden')).toEqual([]);
   expect((await client.statuses(2)).length).toBeLessThanOrEqual(2);
   await expectServes(stand);
@@ -149,4 +149,4 @@ test.each(
     'another with a body': `${head('POST / HTTP/1.1', 'Host: a', 'Expect: tea', 'Connection: close', 'Content-Length: 5')}hello`,
     'almost it': head('POST / HTTP/1.1', 'Host: a', 'Expect: 100-continued', 'Connection: close', 'Content-Length: 0'),
   }),
-)('417: %s', (_, bytes, status) => expectRefused(bytes, status));
+)('417: %s', (_, bytes, status) => expectRejected(bytes, status));

@@ -1,7 +1,7 @@
 import { stopAll } from '../../support/world';
-import { valuesOf } from './support/messages';
+import { listValues } from './support/messages';
 import { expectServes, head, startStand } from './support/refusals';
-import { RawAnswer, fieldOf, send } from './support/raw-client';
+import { RawResponse, findField, send } from './support/raw-client';
 import { RawRequest, startUpstream } from './support/raw-upstream';
 
 afterEach(stopAll);
@@ -14,14 +14,14 @@ async function passed(...lines: string[]): Promise<RawRequest> {
   return stand.upstream.requests[0]!;
 }
 
-async function answered(...lines: string[]): Promise<RawAnswer> {
+async function responded(...lines: string[]): Promise<RawResponse> {
   const upstream = await startUpstream(() => `${head('HTTP/1.1 200 OK', 'Content-Length: 2', ...lines)}ok`);
   const stand = await startStand({}, upstream);
   const client = await send(stand.engine.port, head('GET / HTTP/1.1', 'Host: a'));
-  const [answer] = await client.answers();
-  expect(answer).toMatchObject({ status: 200, body: 'ok' });
+  const [response] = await client.responds();
+  expect(response).toMatchObject({ status: 200, body: 'ok' });
   await expectServes(stand);
-  return answer!;
+  return response!;
 }
 
 test.each([
@@ -37,8 +37,8 @@ test.each([
   ['keep-alive', 'in small letters'],
 ])('never reaches the upstream: %s: %s', async (name, value) => {
   const { fields } = await passed(`${name}: ${value}`, 'X: 1');
-  expect(valuesOf(fields, name.toLowerCase())).toEqual([]);
-  expect(valuesOf(fields, 'x')).toEqual(['1']);
+  expect(listValues(fields, name.toLowerCase())).toEqual([]);
+  expect(listValues(fields, 'x')).toEqual(['1']);
 });
 
 test.each([
@@ -51,9 +51,9 @@ test.each([
   ['one between empty items', ['Connection: ,, meter ,', 'Meter: 1'], ['meter']],
 ])('fields that Connection may name are left here: %s', async (_, lines, names) => {
   const { fields } = await passed(...lines, 'X-Last: 1');
-  for (const name of names) expect(valuesOf(fields, name)).toEqual([]);
-  expect(fieldOf({ fields } as RawRequest, 'connection') ?? '').not.toMatch(/meter|c-/i);
-  expect(valuesOf(fields, 'x-last')).toEqual(['1']);
+  for (const name of names) expect(listValues(fields, name)).toEqual([]);
+  expect(findField({ fields } as RawRequest, 'connection') ?? '').not.toMatch(/meter|c-/i);
+  expect(listValues(fields, 'x-last')).toEqual(['1']);
 });
 
 test('a client’s Connection names no other field away: not those that say who it is, nor what the edge says', async () => {
@@ -87,12 +87,12 @@ test('a client’s Connection names no other field away: not those that say who 
     `Connection: close, ${names.join(', ').toLowerCase()}`,
     ...names.map((name) => `${name}: a`),
   );
-  for (const name of names) expect([name, ...valuesOf(fields, name.toLowerCase())]).toEqual([name, 'a']);
+  for (const name of names) expect([name, ...listValues(fields, name.toLowerCase())]).toEqual([name, 'a']);
 });
 
 test('Connection cannot name Host away', async () => {
   const { fields } = await passed('Connection: host');
-  expect(valuesOf(fields, 'host')).toEqual(['a']);
+  expect(listValues(fields, 'host')).toEqual(['a']);
 });
 
 test.each([
@@ -109,8 +109,8 @@ test.each(['trailers', 'gzip, trailers', 'TRAILERS'])(
   'of TE: %s only trailers passes, named by Connection',
   async (te) => {
     const { fields } = await passed('Connection: TE', `TE: ${te}`);
-    expect(valuesOf(fields, 'te').map((value) => value.toLowerCase())).toEqual(['trailers']);
-    expect(valuesOf(fields, 'connection').join().toLowerCase()).toMatch(/(^|[, ])te($|[, ])/);
+    expect(listValues(fields, 'te').map((value) => value.toLowerCase())).toEqual(['trailers']);
+    expect(listValues(fields, 'connection').join().toLowerCase()).toMatch(/(^|[, ])te($|[, ])/);
   },
 );
 
@@ -138,37 +138,37 @@ test.each([
   ['Upgrade', 'h2c'],
   ['TE', 'trailers'],
 ])('never reaches the client: %s: %s', async (name, value) => {
-  const answer = await answered(`${name}: ${value}`, 'X: 1');
+  const response = await responded(`${name}: ${value}`, 'X: 1');
   // The proxy may say something of its own here.
-  expect(valuesOf(answer.fields, name.toLowerCase())).not.toContain(value);
-  expect(fieldOf(answer, 'x')).toBe('1');
+  expect(listValues(response.fields, name.toLowerCase())).not.toContain(value);
+  expect(findField(response, 'x')).toBe('1');
 });
 
 test('fields that an answer’s Connection names are left here, except those that are not of one hop', async () => {
-  const answer = await answered(
+  const response = await responded(
     'Connection: x-hop, set-cookie, content-length',
     'X-Hop: 1',
     'Set-Cookie: a=1',
     'Set-Cookie: b=2',
   );
-  expect(fieldOf(answer, 'x-hop')).toBeUndefined();
-  expect(valuesOf(answer.fields, 'set-cookie')).toEqual(['a=1', 'b=2']);
-  expect(fieldOf(answer, 'content-length')).toBe('2');
+  expect(findField(response, 'x-hop')).toBeUndefined();
+  expect(listValues(response.fields, 'set-cookie')).toEqual(['a=1', 'b=2']);
+  expect(findField(response, 'content-length')).toBe('2');
 });
 
 test('an answer’s Connection: close ends the upstream’s connection, not the client’s', async () => {
   const upstream = await startUpstream(() => `${head('HTTP/1.1 200 OK', 'Connection: close', 'Content-Length: 2')}ok`);
   const { engine } = await startStand({}, upstream);
   const client = await send(engine.port, head('GET /1 HTTP/1.1', 'Host: a'));
-  const [answer] = await client.answers();
-  expect(fieldOf(answer, 'connection') ?? '').not.toMatch(/close/i);
+  const [response] = await client.responds();
+  expect(findField(response, 'connection') ?? '').not.toMatch(/close/i);
   client.send(head('GET /2 HTTP/1.1', 'Host: a'));
   expect(await client.statuses(2)).toEqual([200, 200]);
   expect(upstream.requests.map(({ connection }) => connection)).toEqual([0, 1]);
 });
 
 test('fields that are no framing pass from the upstream as they are', async () => {
-  const answer = await answered(
+  const response = await responded(
     'Server: s',
     'X: caf\xc3\xa9',
     'X: \t2',
@@ -176,7 +176,7 @@ test('fields that are no framing pass from the upstream as they are', async () =
     'Date: Thu, 01 Jan 1970 00:00:00 GMT',
   );
   expect(
-    answer.fields.filter(([name]) => name !== 'content-length' && name !== 'connection' && name !== 'keep-alive'),
+    response.fields.filter(([name]) => name !== 'content-length' && name !== 'connection' && name !== 'keep-alive'),
   ).toEqual([
     ['server', 's'],
     ['x', 'caf\xc3\xa9'],

@@ -14,7 +14,7 @@ const REQUESTS = {
   pipelined: head('GET /1 HTTP/1.1', 'Host: a') + head('GET /2 HTTP/1.1', 'Host: a'),
 };
 
-const ANSWERS = {
+const REASONS = {
   length: `${head('HTTP/1.1 200 OK', 'Content-Length: 5')}hello`,
   chunked: `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n`,
   interim: `${head('HTTP/1.1 103 Early Hints', 'Link: </a>')}${OK}`,
@@ -29,9 +29,9 @@ async function expectNothingLeft(stand: Stand): Promise<void> {
   await until(() => liveIn(stand.engine.ledger) === 0);
   await expectServes(stand);
   // Every exchange that began has been told that it is over, once.
-  const begun = stand.engine.heads.length;
-  await until(() => stand.engine.outcomes.length >= begun);
-  expect(stand.engine.outcomes).toHaveLength(begun);
+  const started = stand.engine.heads.length;
+  await until(() => stand.engine.outcomes.length >= started);
+  expect(stand.engine.outcomes).toHaveLength(started);
 }
 
 const requestCases = Object.entries(REQUESTS).flatMap(([name, bytes]) =>
@@ -45,7 +45,7 @@ test.each(requestCases)('a request (%s) that is cut at any byte by %s', async (_
     if (at % 2 === 0) await new Promise(setImmediate);
     cutOff(client, cut);
     await client.when(({ isClosed }) => isClosed);
-    const statuses = client.read().answers.map(({ status }) => status);
+    const statuses = client.read().responses.map(({ status }) => status);
     expect(statuses.filter((status) => status !== 200 && status !== 400)).toEqual([]);
   }
   await expectNothingLeft(stand);
@@ -53,9 +53,11 @@ test.each(requestCases)('a request (%s) that is cut at any byte by %s', async (_
   for (const { method, body } of stand.upstream.requests) expect(body).toBe(method === 'POST' ? 'hello' : '');
 });
 
-const answerCases = Object.entries(ANSWERS).flatMap(([name, bytes]) => CUTS.map((cut) => [name, cut, bytes] as const));
+const responseCases = Object.entries(REASONS).flatMap(([name, bytes]) =>
+  CUTS.map((cut) => [name, cut, bytes] as const),
+);
 
-test.each(answerCases)('an answer (%s) that the upstream cuts at any byte by %s', async (_, cut, bytes) => {
+test.each(responseCases)('an answer (%s) that the upstream cuts at any byte by %s', async (_, cut, bytes) => {
   let at = 0;
   const upstream = await startUpstream(({ target }, { socket }) => {
     if (target !== '/cut') return OK;
@@ -67,8 +69,8 @@ test.each(answerCases)('an answer (%s) that the upstream cuts at any byte by %s'
   const stand = await startStand({}, upstream);
   for (at = 0; at < bytes.length; at += 1) {
     const client = await send(stand.engine.port, head('POST /cut HTTP/1.1', 'Host: a', 'Content-Length: 0'));
-    await client.answers();
-    const whole = client.read().answers.filter(({ status }) => status >= 200);
+    await client.responds();
+    const whole = client.read().responses.filter(({ status }) => status >= 200);
     // Either told that it failed, or cut: never a whole answer made of a part.
     expect(whole.map(({ status }) => status)).toEqual(client.wasReset ? [] : [502]);
     client.reset();
@@ -76,7 +78,7 @@ test.each(answerCases)('an answer (%s) that the upstream cuts at any byte by %s'
   await expectNothingLeft(stand);
 });
 
-test.each(answerCases)('a client that leaves at any byte of its answer (%s) by %s', async (_, cut, bytes) => {
+test.each(responseCases)('a client that leaves at any byte of its answer (%s) by %s', async (_, cut, bytes) => {
   let at = 0;
   const upstream = await startUpstream(({ target }) => (target === '/cut' ? bytes.slice(0, at) : OK));
   const stand = await startStand({}, upstream);

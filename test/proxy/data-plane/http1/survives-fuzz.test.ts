@@ -1,5 +1,5 @@
 import { liveIn, startRawBackend, stopAll, until } from '../../support/world';
-import { chunks, mutated, stretched, validAnswer, validRequest } from './support/generator';
+import { chunks, mutated, stretched, validResponse, validRequest } from './support/generator';
 import { Random } from './support/random';
 import { Stand, expectServes, head, startStand } from './support/refusals';
 import { RawClient, connect } from './support/raw-client';
@@ -16,7 +16,7 @@ const TIMEOUTS = { headMs: 100, bodyIdleMs: 100, clientIdleMs: 100, upstreamIdle
 const HANGS_AFTER_MS = 15_000;
 
 /** What a round may cost of the processor, with its clients and upstreams: so much, and so much more for each byte. */
-const MOST_CPU = { roundMs: 500, byteUs: 5 };
+const MAX_CPU = { roundMs: 500, byteUs: 5 };
 
 /** Resolves with the count of bytes that the proxy had to read. */
 type Check = (random: Random) => Promise<number>;
@@ -40,7 +40,7 @@ async function round(seed: number, check: Check): Promise<void> {
     const before = process.cpuUsage();
     const bytes = await Promise.race([check(new Random(seed)), hanging]);
     const { user, system } = process.cpuUsage(before);
-    const mostMs = MOST_CPU.roundMs + (bytes * MOST_CPU.byteUs) / 1_000;
+    const mostMs = MAX_CPU.roundMs + (bytes * MAX_CPU.byteUs) / 1_000;
     const cpuMs = (user + system) / 1_000;
     if (cpuMs > mostMs) throw new Error(`${bytes} bytes cost ${cpuMs} ms of the processor, and may cost ${mostMs}`);
   } catch (error) {
@@ -53,8 +53,8 @@ async function round(seed: number, check: Check): Promise<void> {
 /** Sends the bytes in pieces and then ends, resets, or waits to be left. */
 async function sendInPieces(random: Random, client: RawClient, bytes: string): Promise<void> {
   // Thousands of writes would cost more than what they are to find.
-  const least = Math.ceil(bytes.length / 500);
-  const size = Math.max(least, random.pick([1 + random.below(20), 1 + random.below(200), bytes.length]));
+  const min = Math.ceil(bytes.length / 500);
+  const size = Math.max(min, random.pick([1 + random.below(20), 1 + random.below(200), bytes.length]));
   for (let at = 0; at < bytes.length && !client.hasEnded; at += size) {
     client.send(bytes.slice(at, at + size));
     if (random.once(3)) await new Promise(setImmediate);
@@ -91,10 +91,10 @@ const UPGRADE = head(
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
 );
 
-function answerOf(random: Random): string {
-  if (random.once(5)) return validAnswer(random);
+function readResponse(random: Random): string {
+  if (random.once(5)) return validResponse(random);
   if (random.once(6)) return random.bytes(random.below(200));
-  return random.once(8) ? stretched(random, validAnswer(random)) : mutated(random, validAnswer(random));
+  return random.once(8) ? stretched(random, validResponse(random)) : mutated(random, validResponse(random));
 }
 
 async function expectWell(stand: Stand): Promise<void> {
@@ -129,12 +129,12 @@ test(
   'bytes of any kind from upstreams',
   async () => {
     let random = new Random(SEED);
-    let answered = 0;
+    let responded = 0;
     const honest = await startUpstream();
     const liar = await startRawBackend((socket) => {
       socket.on('data', () => {
-        const bytes = answerOf(random);
-        answered += bytes.length;
+        const bytes = readResponse(random);
+        responded += bytes.length;
         socket.write(bytes, 'latin1');
         const leave = random.below(5);
         if (leave === 0) socket.resetAndDestroy();
@@ -153,7 +153,7 @@ test(
     );
     await rounds(async (next) => {
       random = next;
-      answered = 0;
+      responded = 0;
       const client = await connect(stand.engine.port);
       const sent = random.once(6) ? UPGRADE : validRequest(random) + validRequest(random);
       await sendInPieces(random, client, sent);
@@ -161,7 +161,7 @@ test(
       client.received = client.received.replace(/[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/g, '?');
       client.read();
       await expectWell(stand);
-      return sent.length + answered;
+      return sent.length + responded;
     });
     await expectServes(stand);
   },

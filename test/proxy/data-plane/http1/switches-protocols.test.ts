@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { liveIn, stopAll, until } from '../../support/world';
 import { Stand, expectServes, head, startStand } from './support/refusals';
-import { RawClient, fieldOf, send } from './support/raw-client';
+import { RawClient, findField, send } from './support/raw-client';
 import { OK, startUpstream } from './support/raw-upstream';
 
 afterEach(stopAll);
@@ -29,12 +29,12 @@ const SWITCH = head(
   `Sec-WebSocket-Accept: ${ACCEPT}`,
 );
 
-async function startSwitching(answer: string): Promise<Stand> {
+async function startSwitching(response: string): Promise<Stand> {
   const upstream = await startUpstream(({ target }, connection) => {
     if (target === '/sentinel') return OK;
     // What comes from here on is no HTTP.
-    if (answer.startsWith('HTTP/1.1 101')) connection.isSwitched = true;
-    return answer;
+    if (response.startsWith('HTTP/1.1 101')) connection.isSwitched = true;
+    return response;
   });
   return startStand({}, upstream);
 }
@@ -45,9 +45,9 @@ test.each([
 ])('426 with the version that would do: %s', async (_, bytes) => {
   const stand = await startSwitching(SWITCH);
   const client = await send(stand.engine.port, bytes);
-  const [answer] = await client.answers();
-  expect(answer?.status).toBe(426);
-  expect(fieldOf(answer, 'sec-websocket-version')).toBe('13');
+  const [response] = await client.responds();
+  expect(response?.status).toBe(426);
+  expect(findField(response, 'sec-websocket-version')).toBe('13');
   await expectServes(stand);
   expect(stand.upstream.targets).toEqual(['/sentinel']);
 });
@@ -93,10 +93,10 @@ test.each([
   ['two Accepts', SWITCH.replace('Upgrade: websocket', `Upgrade: websocket\r\nSec-WebSocket-Accept: ${ACCEPT}`)],
   ['another protocol', SWITCH.replace('websocket', 'h2c')],
   ['no protocol', SWITCH.replace('Upgrade: websocket\r\n', '')],
-])('502 for a 101 with %s, and no tunnel', async (_, answer) => {
-  const stand = await startSwitching(`${answer}tunnel`);
+])('502 for a 101 with %s, and no tunnel', async (_, response) => {
+  const stand = await startSwitching(`${response}tunnel`);
   const client = await send(stand.engine.port, handshake());
-  const [got] = await client.answers();
+  const [got] = await client.responds();
   expect(got?.status).toBe(502);
   expect(client.received).not.toContain('tunnel');
   await stand.upstream.when(({ connections }) => connections[0]?.isClosed ?? false);
@@ -119,11 +119,11 @@ test('a switch that was agreed on is a tunnel for every byte, those behind both 
   await stand.upstream.when(
     ({ connections }) => connections[0]?.received.endsWith('GET /hidden HTTP/1.1\r\n\r\n') ?? false,
   );
-  const [answer] = client.read().answers;
-  expect(answer?.status).toBe(101);
-  expect(fieldOf(answer, 'sec-websocket-accept')).toBe(ACCEPT);
-  expect(fieldOf(answer, 'upgrade')?.toLowerCase()).toBe('websocket');
-  expect(fieldOf(answer, 'connection')?.toLowerCase()).toBe('upgrade');
+  const [response] = client.read().responses;
+  expect(response?.status).toBe(101);
+  expect(findField(response, 'sec-websocket-accept')).toBe(ACCEPT);
+  expect(findField(response, 'upgrade')?.toLowerCase()).toBe('websocket');
+  expect(findField(response, 'connection')?.toLowerCase()).toBe('upgrade');
   expect(stand.engine.heads.map(({ url }) => url)).toEqual(['/ws']);
   expect(stand.engine.ledger.active.websocket).toBe(1);
   client.reset();
@@ -133,7 +133,7 @@ test('a switch that was agreed on is a tunnel for every byte, those behind both 
 test.each([200, 401, 404, 500])('any other answer stays HTTP: %i', async (status) => {
   const stand = await startSwitching(`${head(`HTTP/1.1 ${status} x`, 'Upgrade: websocket', 'Content-Length: 2')}no`);
   const client: RawClient = await send(stand.engine.port, handshake() + head('GET /next HTTP/1.1', 'Host: a'));
-  const [first, second] = await client.answers(2);
+  const [first, second] = await client.responds(2);
   expect(first).toMatchObject({ status, body: 'no' });
   expect(second?.status ?? status).toBe(status);
   expect(stand.upstream.targets.filter((target) => target !== '/next')).toEqual(['/ws']);

@@ -1,7 +1,7 @@
 import { liveIn, stopAll, until } from '../../support/world';
-import { fieldOf, send } from './support/raw-client';
+import { findField, send } from './support/raw-client';
 import { OK, startUpstream } from './support/raw-upstream';
-import { Stand, expectAnswerAndClose, expectServes, head, startStand } from './support/refusals';
+import { Stand, expectResponseAndClose, expectServes, head, startStand } from './support/refusals';
 
 afterEach(stopAll);
 
@@ -9,12 +9,12 @@ const LINES = ['Host: a', 'Connection: Upgrade', 'Upgrade: tcp'];
 const ASK = head('GET /tcp HTTP/1.1', ...LINES);
 const SWITCH = head('HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: tcp');
 
-async function startSwitching(answer: string, upgradeProtocols = ['tcp', 'echo/1']): Promise<Stand> {
+async function startSwitching(response: string, upgradeProtocols = ['tcp', 'echo/1']): Promise<Stand> {
   const upstream = await startUpstream(({ target }, connection) => {
     if (target === '/sentinel') return OK;
     // What comes from here on is no HTTP.
-    if (answer.startsWith('HTTP/1.1 101')) connection.isSwitched = true;
-    return answer;
+    if (response.startsWith('HTTP/1.1 101')) connection.isSwitched = true;
+    return response;
   });
   return startStand({ limits: { upgradeProtocols } }, upstream);
 }
@@ -32,10 +32,10 @@ test.each([
   const [connection] = stand.upstream.connections;
   await stand.upstream.when(() => connection!.received.endsWith('GET /hidden HTTP/1.1\r\n\r\n'));
   expect(connection!.received).toContain(`\r\nConnection: Upgrade\r\nUpgrade: ${token}\r\n`);
-  const [answer] = client.read().answers;
-  expect(answer?.status).toBe(101);
-  expect(fieldOf(answer, 'upgrade')).toBe(token);
-  expect(fieldOf(answer, 'connection')?.toLowerCase()).toBe('upgrade');
+  const [response] = client.read().responses;
+  expect(response?.status).toBe(101);
+  expect(findField(response, 'upgrade')).toBe(token);
+  expect(findField(response, 'connection')?.toLowerCase()).toBe('upgrade');
   expect(stand.engine.heads.map(({ isUpgrade }) => isUpgrade)).toEqual([true]);
   expect(stand.engine.ledger.active).toMatchObject({ http: 0, websocket: 1 });
   client.reset();
@@ -47,7 +47,7 @@ test.each([
   ['chunks', `${head('POST /tcp HTTP/1.1', ...LINES, 'Transfer-Encoding: chunked')}0\r\n\r\n`],
 ])('400 for one that has a body in %s', async (_, bytes) => {
   const stand = await startSwitching(SWITCH);
-  await expectAnswerAndClose(await send(stand.engine.port, bytes), 400);
+  await expectResponseAndClose(await send(stand.engine.port, bytes), 400);
   await expectServes(stand);
   expect(stand.upstream.targets).toEqual(['/sentinel']);
 });
@@ -84,8 +84,8 @@ test.each([
   ['of a WebSocket', SWITCH.replace('tcp', 'websocket')],
   ['of two protocols', SWITCH.replace('tcp', 'tcp, echo/1')],
   ['of none', SWITCH.replace('Upgrade: tcp\r\n', '')],
-])('502 for a 101 %s, and no tunnel', async (_, answer) => {
-  const stand = await startSwitching(`${answer}tunnel`);
+])('502 for a 101 %s, and no tunnel', async (_, response) => {
+  const stand = await startSwitching(`${response}tunnel`);
   const client = await send(stand.engine.port, ASK);
   expect(await client.statuses()).toEqual([502]);
   expect(client.received).not.toContain('tunnel');
@@ -103,6 +103,6 @@ test('a 101 that nobody asked for is a 502, also of a listed protocol', async ()
 test.each([200, 403, 426])('any other answer stays HTTP, and ends the connection: %i', async (status) => {
   const stand = await startSwitching(head(`HTTP/1.1 ${status} x`, 'Upgrade: tcp', 'Content-Length: 0'));
   const client = await send(stand.engine.port, ASK + head('GET /next HTTP/1.1', 'Host: a'));
-  await expectAnswerAndClose(client, status);
+  await expectResponseAndClose(client, status);
   expect(stand.upstream.targets).toEqual(['/tcp']);
 });

@@ -1,27 +1,27 @@
 import { stopAll, until } from '../../support/world';
 import { Stand, expectServes, head, startStand } from './support/refusals';
-import { RawClient, connect, fieldOf, send } from './support/raw-client';
-import { AnswerWith, OK, startUpstream } from './support/raw-upstream';
+import { RawClient, connect, findField, send } from './support/raw-client';
+import { RespondWith, OK, startUpstream } from './support/raw-upstream';
 
 afterEach(stopAll);
 
 const EVIL = `${head('HTTP/1.1 200 OK', 'Content-Length: 4', 'X-Evil: 1')}evil`;
 const get = (target: string, method = 'GET') => head(`${method} ${target} HTTP/1.1`, 'Host: a');
 
-async function startBefore(answerWith: AnswerWith): Promise<Stand> {
+async function startBefore(respondWith: RespondWith): Promise<Stand> {
   return startStand(
     {},
-    await startUpstream((request, upstream) => (request.target === '/1' ? answerWith(request, upstream) : OK)),
+    await startUpstream((request, upstream) => (request.target === '/1' ? respondWith(request, upstream) : OK)),
   );
 }
 
 /** After `/1` the next request gets its own answer, over another connection than that of `/1`. */
 async function expectFresh(stand: Stand, client: RawClient, firstStatus = 200): Promise<void> {
-  const [first] = await client.answers();
+  const [first] = await client.responds();
   expect(first?.status).toBe(firstStatus);
   await stand.upstream.when(({ connections }) => connections[0]?.isClosed ?? false);
   const next = await send(stand.engine.port, get('/2'));
-  expect((await next.answers())[0]).toMatchObject({ status: 200, body: 'ok' });
+  expect((await next.responds())[0]).toMatchObject({ status: 200, body: 'ok' });
   expect(client.received + next.received).not.toMatch(/evil/i);
   expect(stand.upstream.requests.find(({ target }) => target === '/2')?.connection).toBe(1);
   await expectServes(stand);
@@ -64,7 +64,7 @@ test.each([
 test('nor do bytes that come while the connection waits for the next request', async () => {
   const stand = await startBefore(() => OK);
   const client = await send(stand.engine.port, get('/1'));
-  await client.answers();
+  await client.responds();
   stand.upstream.connections[0]?.write(EVIL);
   await expectFresh(stand, client);
 });
@@ -77,7 +77,7 @@ test('nor the answer to a request whose client has left', async () => {
   await stand.upstream.when(({ connections }) => connections[0]?.isClosed ?? false);
   stand.upstream.connections[0]?.write(EVIL);
   const next = await send(stand.engine.port, get('/2'));
-  expect((await next.answers())[0]?.body).toBe('ok');
+  expect((await next.responds())[0]?.body).toBe('ok');
   await expectServes(stand);
 });
 
@@ -94,7 +94,7 @@ test.each([
 test('a connection over which all went well is used again', async () => {
   const stand = await startBefore(() => OK);
   const client = await send(stand.engine.port, get('/1'));
-  await client.answers();
+  await client.responds();
   client.send(get('/2'));
   expect(await client.statuses(2)).toEqual([200, 200]);
   expect(stand.upstream.connections).toHaveLength(1);
@@ -111,8 +111,8 @@ test.each([
 ])('no body, and the length as the upstream says it: %s', async (_, method, bytes, length) => {
   const stand = await startBefore(() => bytes);
   const client = await send(stand.engine.port, get('/1', method) + get('/2'), [method, 'GET']);
-  const [first, second] = await client.answers(2);
-  expect(fieldOf(first, 'content-length')).toBe(length);
+  const [first, second] = await client.responds(2);
+  expect(findField(first, 'content-length')).toBe(length);
   expect(second).toMatchObject({ status: 200, body: 'ok' });
   expect(client.read().rest).toBe('');
 });
@@ -122,10 +122,10 @@ test.each(['Content-Length: 4', 'Content-Length: 0', 'Transfer-Encoding: chunked
   async (line) => {
     const stand = await startBefore(() => head('HTTP/1.1 204 No', line));
     const client = await send(stand.engine.port, get('/1') + get('/2'));
-    const [first, second] = await client.answers(2);
+    const [first, second] = await client.responds(2);
     expect(first?.status).toBe(204);
-    expect(fieldOf(first, 'content-length')).toBeUndefined();
-    expect(fieldOf(first, 'transfer-encoding')).toBeUndefined();
+    expect(findField(first, 'content-length')).toBeUndefined();
+    expect(findField(first, 'transfer-encoding')).toBeUndefined();
     expect(second).toMatchObject({ status: 200, body: 'ok' });
   },
 );
@@ -155,7 +155,7 @@ test.each([
     const stand = await startEarly();
     const client = await connect(stand.engine.port);
     client.send(head('POST /1 HTTP/1.1', 'Host: a', framing) + body.slice(0, 4));
-    expect((await client.answers())[0]).toMatchObject({ status: 200, body: 'early' });
+    expect((await client.responds())[0]).toMatchObject({ status: 200, body: 'early' });
     if (!client.hasEnded) client.send(body.slice(4) + get('/2'));
     const statuses = await client.statuses(2);
     expect(statuses.filter((status) => status !== 200)).toEqual([]);

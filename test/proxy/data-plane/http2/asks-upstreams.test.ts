@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import tls from 'node:tls';
 import type { Upstream } from '../../../../proxy/data-plane/contract/data-plane';
-import { later, portOf, selfSigned, startBackend, stopAll, until } from '../../support/world';
+import { later, findPort, selfSigned, startBackend, stopAll, until } from '../../support/world';
 import { ONE, startHttp2Backend, startUpstreams } from './support/upstreams';
 
 afterEach(stopAll);
@@ -69,8 +69,8 @@ test.each([
     { bodyLength: 0, isEventStream: true },
   ],
   ['GET', { ':status': 200, 'content-encoding': 'gzip' }, { bodyLength: 0, isEncoded: true }],
-] as const)('the head of an answer to %s: %j', async (method, answer, expected) => {
-  const backend = await startHttp2Backend((stream) => stream.respond(answer, { endStream: true }));
+] as const)('the head of an answer to %s: %j', async (method, response, expected) => {
+  const backend = await startHttp2Backend((stream) => stream.respond(response, { endStream: true }));
   const { open } = startUpstreams();
   const heard = open(backend.upstream, { method });
   await until(() => heard.isOver);
@@ -101,8 +101,8 @@ test('requests share a connection, and take another one where it is full', async
 
 test('an upstream without HTTP/2 is no upstream for this', async () => {
   const pair = await selfSigned();
-  const answer = (_: unknown, response: http.ServerResponse) => void response.end('1.1');
-  const secure = https.createServer(pair, answer);
+  const respond = (_: unknown, response: http.ServerResponse) => void response.end('1.1');
+  const secure = https.createServer(pair, respond);
   const mute = tls.createServer({ ...pair, ALPNProtocols: ['http/1.1'] }, (socket) =>
     socket.on('error', () => undefined),
   );
@@ -111,12 +111,12 @@ test('an upstream without HTTP/2 is no upstream for this', async () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     later(() => void server.close());
   }
-  const plain = await startBackend(answer);
+  const plain = await startBackend(respond);
   const { open } = startUpstreams({ limits: ONE });
   const https11 = { protocol: 'https' as const, host: '127.0.0.1', verifyCertificate: false };
   const upstreams: Upstream[] = [
-    { ...https11, port: portOf(secure) },
-    { ...https11, port: portOf(mute) },
+    { ...https11, port: findPort(secure) },
+    { ...https11, port: findPort(mute) },
     { protocol: 'http', host: '127.0.0.1', port: plain.port },
   ];
   // The second time there is room again for a connection.

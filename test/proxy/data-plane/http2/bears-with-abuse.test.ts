@@ -1,29 +1,29 @@
 import { stopAll, until } from '../../support/world';
 import { GET, PING, RST_STREAM, SETTINGS, frame, frameClient, headers } from './support/frames';
-import { Told, ask, connect, startSessions } from './support/sessions';
+import { Notified, ask, connect, startSessions } from './support/sessions';
 
 afterEach(stopAll);
 
-const begin = ({ client, head }: Told) => (head.url === '/' ? undefined : client.answer({ status: 200 }));
+const begin = ({ client, head }: Notified) => (head.url === '/' ? undefined : client.respond({ status: 200 }));
 
 test('streams over the limit are refused, and may be asked for again', async () => {
-  const { port, told } = await startSessions({ limits: { concurrentStreams: 2 } });
+  const { port, notified } = await startSessions({ limits: { concurrentStreams: 2 } });
   const client = await frameClient(port);
   client.send(...[1, 3, 5].map((id) => headers(id, GET, true)));
-  await until(() => client.told(5).length > 0);
-  expect([client.told(1), client.told(3), client.told(5)]).toEqual([[], [], ['RST_STREAM:7']]);
-  expect(told).toHaveLength(2);
+  await until(() => client.notified(5).length > 0);
+  expect([client.notified(1), client.notified(3), client.notified(5)]).toEqual([[], [], ['RST_STREAM:7']]);
+  expect(notified).toHaveLength(2);
 });
 
 test('a client that opens streams and resets them at once is sent away (CVE-2023-44487)', async () => {
-  const { port, told } = await startSessions({ begin });
+  const { port, notified } = await startSessions({ begin });
   const client = await frameClient(port);
   const cancel = Buffer.from([0, 0, 0, 8]);
   for (let id = 1; id < 2 * 3_000; id += 2) client.send(headers(id, GET, true), frame(RST_STREAM, 0, id, cancel));
   await until(() => client.isClosed);
-  expect(client.told(0).some((name) => name.startsWith('GOAWAY'))).toBe(true);
-  expect(told.length).toBeLessThan(2_000);
-  await until(() => told.every(({ isGone }) => isGone));
+  expect(client.notified(0).some((name) => name.startsWith('GOAWAY'))).toBe(true);
+  expect(notified.length).toBeLessThan(2_000);
+  await until(() => notified.every(({ isGone }) => isGone));
 });
 
 test.each([
@@ -55,7 +55,7 @@ test('bytes that are no HTTP/2 end their connection, and no other', async () => 
 });
 
 test('an idle session is closed, but not under an open stream', async () => {
-  const { port, sessions, told } = await startSessions({ begin, timeouts: { clientIdleMs: 100 } });
+  const { port, sessions, notified } = await startSessions({ begin, timeouts: { clientIdleMs: 100 } });
   const idle = await connect(port);
   const busy = await connect(port);
   const got = ask(busy, {});
@@ -63,6 +63,6 @@ test('an idle session is closed, but not under an open stream', async () => {
   const later = await connect(port);
   await until(() => later.closed && sessions.size === 1);
   expect(got.code).toBeUndefined();
-  told[0]!.client.answer({ status: 200 });
+  notified[0]!.client.respond({ status: 200 });
   await until(() => got.status === 200 && sessions.size === 0);
 });

@@ -1,7 +1,7 @@
 import http2, { type ClientHttp2Session } from 'node:http2';
 import net, { type Socket } from 'node:net';
-import { later, portOf, stopAll, until } from '../../support/world';
-import { answerHead, startSessions } from './support/sessions';
+import { later, findPort, stopAll, until } from '../../support/world';
+import { responseHead, startSessions } from './support/sessions';
 
 afterEach(stopAll);
 
@@ -26,7 +26,7 @@ async function startNetwork(to: number): Promise<{ port: number; stop: () => voi
   const stop = () => {
     for (const socket of inner) socket.unpipe().pause();
   };
-  return { port: portOf(server), stop };
+  return { port: findPort(server), stop };
 }
 
 /** Its windows have no limit: what stops an answer is TCP. */
@@ -40,37 +40,37 @@ async function connectWide(scheme: string, port: number): Promise<ClientHttp2Ses
   return session;
 }
 
-async function startWorld(scheme: 'http' | 'https') {
-  const world = await startSessions({ timeouts: { bodyIdleMs: 50 }, isTls: scheme === 'https' });
-  const network = await startNetwork(world.port);
+async function startLocalCloud(scheme: 'http' | 'https') {
+  const cloud = await startSessions({ timeouts: { bodyIdleMs: 50 }, isTls: scheme === 'https' });
+  const network = await startNetwork(cloud.port);
   const session = await connectWide(scheme, network.port);
   const ask = (method: string) => session.request({ ':method': method, ':path': '/' }).on('error', () => undefined);
-  return { ...world, network, ask };
+  return { ...cloud, network, ask };
 }
 
 test.each(['http', 'https'] as const)('over %s a connection whose answer was given up is not kept', async (scheme) => {
-  const { sessions, told, network, ask } = await startWorld(scheme);
+  const { sessions, notified, network, ask } = await startLocalCloud(scheme);
   ask('GET');
-  await until(() => told.length === 1);
+  await until(() => notified.length === 1);
   network.stop();
-  told[0]!.client.begin(answerHead());
-  told[0]!.client.write(LONG);
-  told[0]!.client.reset();
+  notified[0]!.client.begin(responseHead());
+  notified[0]!.client.write(LONG);
+  notified[0]!.client.reset();
   await until(() => sessions.size === 0);
 });
 
 test('answers without a body that do not leave are given up, too', async () => {
-  const { sessions, told, network, ask } = await startWorld('http');
+  const { sessions, notified, network, ask } = await startLocalCloud('http');
   ask('GET');
   for (let count = 0; count < HEADS; count += 1) ask('HEAD');
-  await until(() => told.length === 1 + HEADS);
+  await until(() => notified.length === 1 + HEADS);
   network.stop();
-  told[0]!.client.begin(answerHead());
-  told[0]!.client.write(LONG);
+  notified[0]!.client.begin(responseHead());
+  notified[0]!.client.write(LONG);
   // Those that come before the network is full still leave.
-  const rest = told.slice(1);
-  const answers = setInterval(() => rest.pop()?.client.answer({ status: 204 }), 20);
-  later(() => clearInterval(answers));
+  const rest = notified.slice(1);
+  const responses = setInterval(() => rest.pop()?.client.respond({ status: 204 }), 20);
+  later(() => clearInterval(responses));
   await until(() => sessions.size === 0);
-  expect(told.every(({ isGone, isSent }) => isGone !== isSent)).toBe(true);
+  expect(notified.every(({ isGone, isSent }) => isGone !== isSent)).toBe(true);
 });

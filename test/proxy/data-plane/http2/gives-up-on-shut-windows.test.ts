@@ -17,7 +17,7 @@ const get = (path: string) =>
     [':authority', 'a'],
   ] as const;
 
-const ANSWERS: Readonly<Record<string, (response: ServerResponse) => void>> = {
+const REASONS: Readonly<Record<string, (response: ServerResponse) => void>> = {
   '/short': (response) => void response.end('ok'),
   '/long': (response) => void response.end(Buffer.alloc(8 * 1024 * 1024)),
   '/endless': (response) => {
@@ -30,13 +30,13 @@ const ANSWERS: Readonly<Record<string, (response: ServerResponse) => void>> = {
 };
 
 async function untilReset(client: FrameClient, stream: number): Promise<void> {
-  await until(() => client.told(stream).length === 2);
+  await until(() => client.notified(stream).length === 2);
   // INTERNAL_ERROR or CANCEL: whose patience ends first makes no difference to a client.
-  expect(client.told(stream).join(' ')).toMatch(/^HEADERS RST_STREAM:[28]$/);
+  expect(client.notified(stream).join(' ')).toMatch(/^HEADERS RST_STREAM:[28]$/);
 }
 
-test.each(Object.keys(ANSWERS))('a client whose window stays shut is given up (%s)', async (path) => {
-  const backend = await startBackend((request, response) => ANSWERS[request.url!]!(response));
+test.each(Object.keys(REASONS))('a client whose window stays shut is given up (%s)', async (path) => {
+  const backend = await startBackend((request, response) => REASONS[request.url!]!(response));
   const engine = await startEngine(backend.port, { timeouts: QUICK });
   const client = await frameClient(engine.port);
   client.send(NO_WINDOW, headers(1, get(path), true));
@@ -49,7 +49,7 @@ test.each(Object.keys(ANSWERS))('a client whose window stays shut is given up (%
 test('so is one that leaves an answer of the proxy, or a refusal', async () => {
   const engine = await startEngine(1, {
     timeouts: QUICK,
-    decide: () => ({ answer: { status: 503, body: 'full\n' } }),
+    decide: () => ({ response: { status: 503, body: 'full\n' } }),
   });
   const client = await frameClient(engine.port);
   client.send(NO_WINDOW, headers(1, get('/'), true), headers(3, [...get('/'), ['host', 'b']], true));

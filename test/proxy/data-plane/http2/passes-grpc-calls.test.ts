@@ -12,15 +12,15 @@ import { GrpcClient, follow, nothingYet, startGrpcServer } from './support/grpc'
 
 afterEach(stopAll);
 
-type Unary = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => void;
+type Unary = (call: ServerUnaryCall<Buffer, Buffer>, response: sendUnaryData<Buffer>) => void;
 type Streaming = ServerWritableStream<Buffer, Buffer>;
 type Chat = ServerDuplexStream<Buffer, Buffer>;
 
 test('a unary call, with its metadata before and behind, counts as http', async () => {
-  const unary: Unary = (call, answer) => {
+  const unary: Unary = (call, response) => {
     const trailing = new Metadata();
     trailing.set('x-late', String(call.metadata.get('x-early')[0]));
-    answer(null, Buffer.from(`${call.request.toString()}!`), trailing);
+    response(null, Buffer.from(`${call.request.toString()}!`), trailing);
   };
   const engine = await startEngine(await startGrpcServer({ unary }));
   const metadata = new Metadata();
@@ -38,7 +38,7 @@ test('a unary call, with its metadata before and behind, counts as http', async 
 });
 
 test('an error of the server reaches the client as it is', async () => {
-  const unary: Unary = (_, answer) => answer({ code: status.FAILED_PRECONDITION, details: 'nicht möglich: 100 %' });
+  const unary: Unary = (_, response) => response({ code: status.FAILED_PRECONDITION, details: 'nicht möglich: 100 %' });
   const engine = await startEngine(await startGrpcServer({ unary }));
   const call = new GrpcClient(engine.port).unary('x');
   await until(() => call.code !== undefined);
@@ -73,10 +73,10 @@ test('a stream that fell silent behind its first message is found out', async ()
 });
 
 test('streams of the client', async () => {
-  const clientStream = (call: ServerReadableStream<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
+  const clientStream = (call: ServerReadableStream<Buffer, Buffer>, response: sendUnaryData<Buffer>) => {
     let bytes = 0;
     call.on('data', (message: Buffer) => (bytes += message.length));
-    call.on('end', () => answer(null, Buffer.from(String(bytes))));
+    call.on('end', () => response(null, Buffer.from(String(bytes))));
   };
   const engine = await startEngine(await startGrpcServer({ clientStream }));
   const called = nothingYet();

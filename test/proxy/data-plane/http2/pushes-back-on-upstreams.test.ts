@@ -44,11 +44,11 @@ test('an answer that is not wanted yet stays with the upstream, and other stream
   });
   const { open } = startUpstreams();
   const held = open(backend.upstream, { url: '/held' });
-  held.half.pauseAnswer();
+  held.half.pauseResponse();
   const other = open(backend.upstream);
   await until(() => other.isOver);
   expect([other.bytes, held.bytes]).toEqual([200_000, 0]);
-  held.half.resumeAnswer();
+  held.half.resumeResponse();
   await until(() => held.isOver);
   expect([held.bytes, held.failure]).toEqual([TOTAL, undefined]);
 });

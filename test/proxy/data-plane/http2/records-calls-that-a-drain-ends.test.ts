@@ -21,5 +21,5 @@ test('a unary call that a drain ends is in the log and the counts as closed, and
   expect(requests()[0]).toMatchObject({ path: '/test.Calls/Unary', status: 503, kind: 'http', ended: 'closed' });
   expect(proxy.report().ended.http).toEqual({ completed: 0, moved: 0, closed: 1, forced: 0 });
   expect(await proxy.metrics.metrics()).toContain('drainshift_requests_total{side="source",class="5xx"} 1\n');
-  expect(proxy.report().requests).toMatchObject({ answered: 0, errors: 0 });
+  expect(proxy.report().requests).toMatchObject({ responded: 0, errors: 0 });
 });

@@ -1,6 +1,6 @@
 import { stopAll, until } from '../../support/world';
 import { DATA, END_STREAM, HEADERS, frame, frameClient, headers } from './support/frames';
-import { SessionsOptions, Told, ask, connect, startSessions } from './support/sessions';
+import { SessionsOptions, Notified, ask, connect, startSessions } from './support/sessions';
 
 afterEach(stopAll);
 
@@ -19,16 +19,19 @@ function head(changes: Record<string, string | undefined>, ...more: Fields): Fie
   return [...pseudo.filter((field): field is readonly [string, string] => field[1] !== undefined), ...more];
 }
 
-const begin = ({ client }: Told) => client.answer({ status: 200 });
+const begin = ({ client }: Notified) => client.respond({ status: 200 });
 
-async function statusOf(fields: Fields, options: SessionsOptions = {}): Promise<{ status: string; told: Told[] }> {
-  const { port, told } = await startSessions({ begin, ...options });
+async function findStatus(
+  fields: Fields,
+  options: SessionsOptions = {},
+): Promise<{ status: string; notified: Notified[] }> {
+  const { port, notified } = await startSessions({ begin, ...options });
   const client = await frameClient(port);
   client.send(headers(1, fields, true));
-  await until(() => client.told(1).length > 0 || client.isClosed);
+  await until(() => client.notified(1).length > 0 || client.isClosed);
   const first = client.frames.find(({ type, stream }) => stream === 1 && type === HEADERS);
   // Node's encoder writes the status as an indexed field or with its name indexed and a plain or packed value.
-  return { status: first ? statusIn(first.payload) : (client.told(1)[0] ?? 'closed'), told };
+  return { status: first ? statusIn(first.payload) : (client.notified(1)[0] ?? 'closed'), notified };
 }
 
 const INDEXED = ['200', '204', '206', '304', '400', '404', '500'];
@@ -44,11 +47,11 @@ function statusIn(payload: Buffer): string {
 }
 
 test('the usual head is served', async () => {
-  expect(await statusOf(GET)).toMatchObject({ status: '200', told: [{}] });
-  expect((await statusOf(head({ ':method': 'OPTIONS', ':path': '*' }))).status).toBe('200');
-  expect((await statusOf(head({ ':authority': '[::1]:8080' }))).status).toBe('200');
-  expect((await statusOf(head({}, ['te', 'trailers']))).status).toBe('200');
-  expect((await statusOf(head({}, ['host', 'A']))).status).toBe('200');
+  expect(await findStatus(GET)).toMatchObject({ status: '200', notified: [{}] });
+  expect((await findStatus(head({ ':method': 'OPTIONS', ':path': '*' }))).status).toBe('200');
+  expect((await findStatus(head({ ':authority': '[::1]:8080' }))).status).toBe('200');
+  expect((await findStatus(head({}, ['te', 'trailers']))).status).toBe('200');
+  expect((await findStatus(head({}, ['host', 'A']))).status).toBe('200');
 });
 
 test.each<[string, Fields]>([
@@ -61,9 +64,9 @@ test.each<[string, Fields]>([
   ['* for other methods than OPTIONS', head({ ':path': '*' })],
   ['no host at all', head({ ':authority': undefined })],
 ])('%s is refused with 400', async (_, fields) => {
-  const { status, told } = await statusOf(fields);
+  const { status, notified } = await findStatus(fields);
   expect(['400', 'RST_STREAM:1']).toContain(status);
-  expect(told).toEqual([]);
+  expect(notified).toEqual([]);
 });
 
 test.each<[string, Fields]>([
@@ -89,11 +92,11 @@ test.each<[string, Fields]>([
   ['a length without a body', head({}, ['content-length', '1'])],
   ['extended CONNECT', [...head({ ':method': 'CONNECT' }), [':protocol', 'websocket']]],
 ])('%s resets the stream as a protocol error', async (_, fields) => {
-  expect(await statusOf(fields)).toEqual({ status: 'RST_STREAM:1', told: [] });
+  expect(await findStatus(fields)).toEqual({ status: 'RST_STREAM:1', notified: [] });
 });
 
 test('other refusals have their own status', async () => {
-  const { port, told } = await startSessions({
+  const { port, notified } = await startSessions({
     begin,
     limits: { requestLineBytes: 100, fieldBytes: 1_000, fieldLines: 10 },
   });
@@ -109,11 +112,11 @@ test('other refusals have their own status', async () => {
   ];
   await until(() => asked.every(({ code }) => code !== undefined));
   expect(asked.map(({ status }) => status)).toEqual([405, 414, 431, 431, 417, 200]);
-  expect(told).toHaveLength(1);
+  expect(notified).toHaveLength(1);
 });
 
 test('fields far over the limits end their stream, and no other', async () => {
-  const { port, told } = await startSessions({ begin, limits: { fieldBytes: 1_000, fieldLines: 10 } });
+  const { port, notified } = await startSessions({ begin, limits: { fieldBytes: 1_000, fieldLines: 10 } });
   const session = await connect(port);
   const many = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`x-${index}`, 'y']));
   // Node's client heeds what the settings say of the size, so only the count can be passed.
@@ -122,40 +125,40 @@ test('fields far over the limits end their stream, and no other', async () => {
   expect([over.status, over.code]).toEqual([undefined, 11]);
   const next = ask(session, {});
   await until(() => next.status === 200);
-  expect(told).toHaveLength(1);
+  expect(notified).toHaveLength(1);
 });
 
 test('a body that is not as long as it said is no whole upload', async () => {
-  const { port, told } = await startSessions();
+  const { port, notified } = await startSessions();
   const client = await frameClient(port);
   client.send(headers(1, head({ ':method': 'POST' }, ['content-length', '3']), false));
-  await until(() => told.length === 1);
+  await until(() => notified.length === 1);
   client.send(frame(DATA, END_STREAM, 1, Buffer.from('x')));
-  await until(() => told[0]?.isGone === true && client.told(1).length > 0);
-  expect(told[0]!.trailers).toBeUndefined();
-  expect(client.told(1)).toEqual(['RST_STREAM:1']);
+  await until(() => notified[0]?.isGone === true && client.notified(1).length > 0);
+  expect(notified[0]!.trailers).toBeUndefined();
+  expect(client.notified(1)).toEqual(['RST_STREAM:1']);
   const longer = await frameClient(port);
   longer.send(headers(1, head({ ':method': 'POST' }, ['content-length', '1']), false));
-  await until(() => told.length === 2);
+  await until(() => notified.length === 2);
   longer.send(frame(DATA, END_STREAM, 1, Buffer.from('xyz')));
-  await until(() => told[1]?.isGone === true && longer.told(1).length > 0);
-  expect([told[1]!.trailers, told[1]!.upload, longer.told(1)]).toEqual([undefined, '', ['RST_STREAM:1']]);
+  await until(() => notified[1]?.isGone === true && longer.notified(1).length > 0);
+  expect([notified[1]!.trailers, notified[1]!.upload, longer.notified(1)]).toEqual([undefined, '', ['RST_STREAM:1']]);
 });
 
 test('a stream that is broken before it was looked at is not served', async () => {
-  const { port, told } = await startSessions();
+  const { port, notified } = await startSessions();
   const client = await frameClient(port);
   const broken = headers(1, head({ ':method': 'POST' }, ['content-length', '3']), false);
   client.send(broken, frame(DATA, END_STREAM, 1, Buffer.from('x')), headers(3, GET, true));
-  await until(() => told.length === 1 && client.told(1).length > 0);
-  expect([told[0]!.head.method, client.told(1)]).toEqual(['GET', ['RST_STREAM:1']]);
+  await until(() => notified.length === 1 && client.notified(1).length > 0);
+  expect([notified[0]!.head.method, client.notified(1)]).toEqual(['GET', ['RST_STREAM:1']]);
 });
 
 test.each(['content-length', 'host', 'authorization'])('%s in the trailers breaks the upload', async (name) => {
-  const { port, told } = await startSessions();
+  const { port, notified } = await startSessions();
   const client = await frameClient(port);
   client.send(headers(1, head({ ':method': 'POST' }), false), frame(DATA, 0, 1, Buffer.from('b')));
   client.send(headers(1, [[name, '1']], true));
-  await until(() => told[0]?.broken === 400);
-  expect(told[0]!.trailers).toBeUndefined();
+  await until(() => notified[0]?.broken === 400);
+  expect(notified[0]!.trailers).toBeUndefined();
 });

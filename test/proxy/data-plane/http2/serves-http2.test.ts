@@ -4,26 +4,26 @@ import { get, later, liveIn, selfSigned, startBackend, startEngine, stopAll, unt
 
 afterEach(stopAll);
 
-interface Answer {
+interface Response {
   readonly status: number;
   readonly headers: http2.IncomingHttpHeaders;
   readonly body: string;
   readonly trailers: http2.IncomingHttpHeaders;
 }
 
-function ask(session: ClientHttp2Session, headers: OutgoingHttpHeaders, body?: string): Promise<Answer> {
+function ask(session: ClientHttp2Session, headers: OutgoingHttpHeaders, body?: string): Promise<Response> {
   return new Promise((resolve, reject) => {
     const stream = session.request({ ':path': '/', ...headers }, { endStream: body === undefined });
-    const answer = {
+    const response = {
       status: 0,
       headers: {} as http2.IncomingHttpHeaders,
       body: '',
       trailers: {} as http2.IncomingHttpHeaders,
     };
-    stream.on('response', (got) => Object.assign(answer, { status: got[':status'], headers: got }));
-    stream.on('trailers', (got: http2.IncomingHttpHeaders) => (answer.trailers = got));
-    stream.on('data', (chunk: Buffer) => (answer.body += chunk.toString()));
-    stream.on('end', () => resolve(answer));
+    stream.on('response', (got) => Object.assign(response, { status: got[':status'], headers: got }));
+    stream.on('trailers', (got: http2.IncomingHttpHeaders) => (response.trailers = got));
+    stream.on('data', (chunk: Buffer) => (response.body += chunk.toString()));
+    stream.on('end', () => resolve(response));
     stream.on('error', reject);
     if (body !== undefined) stream.end(body);
   });
@@ -132,23 +132,23 @@ test('an upstream that breaks off resets the stream alone', async () => {
 });
 
 test('a drain lets a session finish its streams and sends its next requests elsewhere', async () => {
-  const answers: (() => void)[] = [];
-  const backend = await startBackend((_, response) => answers.push(() => response.end('late')));
+  const responses: (() => void)[] = [];
+  const backend = await startBackend((_, response) => responses.push(() => response.end('late')));
   const engine = await startEngine(backend.port, { tls: await selfSigned() });
   const session = await connect(engine.port);
   const running = ask(session, {});
-  await until(() => answers.length === 1);
+  await until(() => responses.length === 1);
   const goaway = new Promise((resolve) => session.once('goaway', resolve));
   engine.plane.setDraining(true);
   await goaway;
-  answers[0]?.();
+  responses[0]?.();
   expect(await running).toMatchObject({ status: 200, body: 'late' });
   await until(() => session.closed || session.destroyed);
   // A new session is served, and told to go with its answer.
   const next = await connect(engine.port);
   const second = ask(next, {});
-  await until(() => answers.length === 2);
-  answers[1]?.();
+  await until(() => responses.length === 2);
+  responses[1]?.();
   expect(await second).toMatchObject({ status: 200 });
   await until(() => next.closed || next.destroyed);
 });

@@ -1,10 +1,10 @@
 import { stopAll, until } from '../../support/world';
-import { answerHead, answerWith, ask, connect, startSessions } from './support/sessions';
+import { responseHead, respondWith, ask, connect, startSessions } from './support/sessions';
 
 afterEach(stopAll);
 
 test.each(['http', 'https'] as const)('a request and its answer over %s', async (scheme) => {
-  const { port, told } = await startSessions({ isTls: scheme === 'https' });
+  const { port, notified } = await startSessions({ isTls: scheme === 'https' });
   const session = await connect(port, scheme);
   const got = ask(
     session,
@@ -18,8 +18,8 @@ test.each(['http', 'https'] as const)('a request and its answer over %s', async 
     },
     'body',
   );
-  await until(() => told[0]?.trailers === '');
-  const one = told[0]!;
+  await until(() => notified[0]?.trailers === '');
+  const one = notified[0]!;
   expect(one.head).toMatchObject({ method: 'POST', url: '/a?b=c', httpVersion: '2', isTls: scheme === 'https' });
   expect(one.head).toMatchObject({ bodyLength: -1, takesTrailers: true, isGrpc: false, isUpgrade: false });
   expect(one.head.client).toEqual({ address: '127.0.0.1', port: session.socket.localPort });
@@ -27,7 +27,7 @@ test.each(['http', 'https'] as const)('a request and its answer over %s', async 
   expect(one.head.field('host')).toBe('shop.example');
   expect(one.head.headers).toEqual({ host: 'shop.example', cookie: 'a=1; b=2', te: 'trailers', x: 'é' });
   expect([one.upload, one.isSent]).toEqual(['body', false]);
-  answerWith(one, 'answer', {
+  respondWith(one, 'answer', {
     status: 201,
     statedLength: 6,
     bodyLength: 6,
@@ -41,11 +41,11 @@ test.each(['http', 'https'] as const)('a request and its answer over %s', async 
 });
 
 test('fields are replaced, added and removed', async () => {
-  const { port, told } = await startSessions();
+  const { port, notified } = await startSessions();
   ask(await connect(port), { ':authority': 'a', 'x-old': '1', 'x-gone': '2', via: '1.1 b' });
-  await until(() => told.length === 1);
+  await until(() => notified.length === 1);
   const replaced = { 'x-old': ['new', 'er'], 'x-gone': undefined, 'x-more': '3', host: 'c' };
-  expect(told[0]!.head.block(replaced)).toBe('via: 1.1 b\r\nx-old: new\r\nx-old: er\r\nx-more: 3\r\nhost: c\r\n');
+  expect(notified[0]!.head.block(replaced)).toBe('via: 1.1 b\r\nx-old: new\r\nx-old: er\r\nx-more: 3\r\nhost: c\r\n');
 });
 
 test.each([
@@ -54,30 +54,30 @@ test.each([
   ['POST', 'abc', { 'content-length': 3 }, 3],
   ['POST', undefined, { 'content-length': 0 }, 0],
 ] as const)('%s with a body of %s: its length is known', async (method, body, fields, length) => {
-  const { port, told } = await startSessions();
+  const { port, notified } = await startSessions();
   ask(await connect(port), { ':method': method, ...fields }, body);
-  await until(() => told.length === 1);
-  expect(told[0]!.head.bodyLength).toBe(length);
+  await until(() => notified.length === 1);
+  expect(notified[0]!.head.bodyLength).toBe(length);
 });
 
 test('a stated length of 0 does not end a stream', async () => {
-  const { port, told } = await startSessions();
+  const { port, notified } = await startSessions();
   const stream = (await connect(port)).request({ ':method': 'POST', 'content-length': 0 }, { waitForTrailers: true });
   stream.on('error', () => undefined);
-  await until(() => told.length === 1);
-  expect(told[0]!.head.bodyLength).toBe(-1);
+  await until(() => notified.length === 1);
+  expect(notified[0]!.head.bodyLength).toBe(-1);
   stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '0', 'proxy-status': 'a' }));
   stream.end();
-  await until(() => told[0]!.trailers !== undefined);
+  await until(() => notified[0]!.trailers !== undefined);
   // The same of them go on as in HTTP/1.1.
-  expect(told[0]!.trailers).toBe('x-sum: 0\r\n');
+  expect(notified[0]!.trailers).toBe('x-sum: 0\r\n');
 });
 
 test('interim answers, where HTTP/2 can say them', async () => {
-  const { port, told } = await startSessions();
+  const { port, notified } = await startSessions();
   const got = ask(await connect(port), { ':method': 'POST', expect: '100-continue' }, 'open');
-  await until(() => told.length === 1);
-  const one = told[0]!;
+  await until(() => notified.length === 1);
+  const one = notified[0]!;
   expect(one.head.expectsContinue).toBe(true);
   one.client.inform(100, '');
   one.client.inform(102, 'x: y\r\n');
@@ -85,7 +85,7 @@ test('interim answers, where HTTP/2 can say them', async () => {
   await until(() => got.informed.length === 3);
   got.stream.end('body');
   await until(() => one.upload === 'body');
-  answerWith(one, 'ok');
+  respondWith(one, 'ok');
   one.client.inform(103, 'link: late\r\n');
   await until(() => got.code === 0);
   expect(got.informed).toMatchObject([
@@ -96,18 +96,18 @@ test('interim answers, where HTTP/2 can say them', async () => {
 });
 
 test('trailers both ways; those that may not be there stay behind', async () => {
-  const { port, told } = await startSessions();
+  const { port, notified } = await startSessions();
   const session = await connect(port);
   const stream = session.request({ ':method': 'POST', ':path': '/' }, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '1', 'x-also': ['2', '3'], 'set-cookie': 'no' }));
   stream.on('error', () => undefined);
   stream.end('body');
-  await until(() => told[0]?.trailers !== undefined);
-  expect(told[0]!.trailers).toBe('x-sum: 1\r\nx-also: 2\r\nx-also: 3\r\n');
+  await until(() => notified[0]?.trailers !== undefined);
+  expect(notified[0]!.trailers).toBe('x-sum: 1\r\nx-also: 2\r\nx-also: 3\r\n');
   stream.close();
   const got = ask(session, {});
-  await until(() => told.length === 2);
-  answerWith(told[1]!, 'body', {}, 'x-sum: 42\r\nX-Other: b\r\ncontent-length: 3\r\n');
+  await until(() => notified.length === 2);
+  respondWith(notified[1]!, 'body', {}, 'x-sum: 42\r\nX-Other: b\r\ncontent-length: 3\r\n');
   await until(() => got.code === 0);
   expect(Object.entries(got.trailers)).toEqual([
     ['x-sum', '42'],
@@ -121,18 +121,18 @@ test.each([
   ['GET', 304, { bodyLength: 0, statedLength: 99 }, '99'],
   ['GET', 200, { bodyLength: 0, statedLength: 0 }, '0'],
 ] as const)('%s answered with %d has a head only', async (method, status, head, length) => {
-  const { port, told } = await startSessions();
+  const { port, notified } = await startSessions();
   const got = ask(await connect(port), { ':method': method });
-  await until(() => told.length === 1);
-  answerWith(told[0]!, '', { status, ...head });
-  await until(() => got.code !== undefined && told[0]!.isSent);
+  await until(() => notified.length === 1);
+  respondWith(notified[0]!, '', { status, ...head });
+  await until(() => got.code !== undefined && notified[0]!.isSent);
   expect(got).toMatchObject({ status, body: '', isEnded: true, code: 0 });
   expect(got.headers['content-length']).toBe(length);
 });
 
 test('an answer of our own, in the same call already', async () => {
-  const answer = { status: 503, headers: { 'Retry-After': '2', connection: 'close' }, body: 'full\n' };
-  const { port, told } = await startSessions({ begin: ({ client }) => client.answer(answer) });
+  const response = { status: 503, headers: { 'Retry-After': '2', connection: 'close' }, body: 'full\n' };
+  const { port, notified } = await startSessions({ begin: ({ client }) => client.respond(response) });
   const session = await connect(port);
   const got = ask(session, {});
   await until(() => got.code !== undefined);
@@ -147,14 +147,14 @@ test('an answer of our own, in the same call already', async () => {
   await until(() => head.code === 0);
   expect(head).toMatchObject({ status: 503, body: '' });
   expect(head.headers['content-length']).toBe('5');
-  await until(() => told.every(({ isSent }) => isSent));
+  await until(() => notified.every(({ isSent }) => isSent));
 });
 
 test('an error of our own costs one stream', async () => {
   const { port, faults } = await startSessions({
     begin: ({ head, client }) => {
       if (head.url === '/bad') throw new Error('ours');
-      client.answer({ status: 200 });
+      client.respond({ status: 200 });
     },
   });
   const session = await connect(port);
@@ -166,11 +166,11 @@ test('an error of our own costs one stream', async () => {
 });
 
 test('what HTTP/2 cannot say resets the stream, and the exchange hears of it', async () => {
-  const { port, told } = await startSessions();
+  const { port, notified } = await startSessions();
   const got = ask(await connect(port), {});
-  await until(() => told.length === 1);
-  told[0]!.client.begin(answerHead({ status: 101 }));
-  told[0]!.client.write(Buffer.from('lost'));
-  await until(() => got.code !== undefined && told[0]!.isGone);
+  await until(() => notified.length === 1);
+  notified[0]!.client.begin(responseHead({ status: 101 }));
+  notified[0]!.client.write(Buffer.from('lost'));
+  await until(() => got.code !== undefined && notified[0]!.isGone);
   expect(got).toMatchObject({ status: undefined, code: 2 });
 });

@@ -1,7 +1,7 @@
 import { constants } from 'node:http2';
 import net from 'node:net';
 import { status, type ServerUnaryCall, type ServerWritableStream, type sendUnaryData } from '@grpc/grpc-js';
-import { liveIn, portOf, startBackend, startEngine, stopAll, until } from '../../support/world';
+import { liveIn, findPort, startBackend, startEngine, stopAll, until } from '../../support/world';
 import { GrpcClient, follow, startGrpcServer } from './support/grpc';
 import { startHttp2Backend, startRelay } from './support/upstreams';
 
@@ -12,7 +12,7 @@ type Streaming = ServerWritableStream<Buffer, Buffer>;
 async function deadPort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const port = portOf(server);
+  const port = findPort(server);
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
@@ -35,7 +35,7 @@ test('an upstream that speaks no HTTP/2 is UNAVAILABLE', async () => {
 });
 
 test('what the route answers is told as a status', async () => {
-  const engine = await startEngine(1, { decide: () => ({ answer: { status: 503, body: 'draining\n' } }) });
+  const engine = await startEngine(1, { decide: () => ({ response: { status: 503, body: 'draining\n' } }) });
   const call = new GrpcClient(engine.port).unary('x');
   await until(() => call.code !== undefined);
   expect(call).toMatchObject({ code: status.UNAVAILABLE, details: 'draining' });
@@ -93,18 +93,18 @@ test('a drain ends a stream between two messages, with a status that makes its c
 });
 
 test('calls that run when a drain begins are answered', async () => {
-  const answers: (() => void)[] = [];
-  const unary = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) =>
-    void answers.push(() => answer(null, call.request));
+  const responses: (() => void)[] = [];
+  const unary = (call: ServerUnaryCall<Buffer, Buffer>, response: sendUnaryData<Buffer>) =>
+    void responses.push(() => response(null, call.request));
   const engine = await startEngine(await startGrpcServer({ unary }));
   const client = new GrpcClient(engine.port);
   const running = [client.unary('a'), client.unary('b')];
-  await until(() => answers.length === 2);
+  await until(() => responses.length === 2);
   engine.plane.setDraining(true);
   // Its client goes to a new connection, which is told to go with its answer.
   const next = client.unary('c');
-  await until(() => answers.length === 3);
-  for (const answer of answers) answer();
+  await until(() => responses.length === 3);
+  for (const response of responses) response();
   await until(() => [...running, next].every(({ code }) => code !== undefined));
   expect([...running, next].map(({ code, messages }) => [code, messages[0]])).toEqual([
     [0, 'a'],

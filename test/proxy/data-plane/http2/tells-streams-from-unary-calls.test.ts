@@ -1,4 +1,4 @@
-import { GrpcMessages, GrpcWatch, grpcAnswer, isGrpcContent } from '../../../../proxy/data-plane/streams/grpc';
+import { GrpcMessages, GrpcWatch, grpcResponse, isGrpcContent } from '../../../../proxy/data-plane/streams/grpc';
 
 function message(length: number): Buffer {
   const bytes = Buffer.alloc(5 + length, 'm');
@@ -11,16 +11,16 @@ test.each([1, 2, 3, 4, 5, 6, 7, 1000])('messages are counted in pieces of %d byt
   const bytes = Buffer.concat([message(0), message(3), message(300), message(0)]);
   const messages = new GrpcMessages();
   for (let at = 0; at < bytes.length; at += size) messages.scan(bytes.subarray(at, at + size));
-  expect([messages.begun, messages.complete, messages.isAtBoundary]).toEqual([4, 4, true]);
+  expect([messages.started, messages.complete, messages.isAtBoundary]).toEqual([4, 4, true]);
   messages.scan(message(2).subarray(0, 6));
-  expect([messages.begun, messages.complete, messages.isAtBoundary]).toEqual([5, 4, false]);
+  expect([messages.started, messages.complete, messages.isAtBoundary]).toEqual([5, 4, false]);
 });
 
 test('a length of four gigabytes is no negative one', () => {
   const messages = new GrpcMessages();
   messages.scan(Buffer.from([0, 0xff, 0xff, 0xff, 0xff]));
   messages.scan(Buffer.alloc(100));
-  expect([messages.begun, messages.complete]).toEqual([1, 0]);
+  expect([messages.started, messages.complete]).toEqual([1, 0]);
 });
 
 test('a unary call is no stream, however long it takes to answer', () => {
@@ -29,8 +29,8 @@ test('a unary call is no stream, however long it takes to answer', () => {
   watch.uploadEnded();
   expect(watch.isStream(0)).toBe(false);
   expect(watch.isStream(60_000)).toBe(false);
-  watch.answerBegan(60_000);
-  expect(watch.answer(message(5))).toBe(false);
+  watch.responseStarted(60_000);
+  expect(watch.respond(message(5))).toBe(false);
   expect(watch.isStream(60_999)).toBe(false);
 });
 
@@ -41,15 +41,15 @@ test('a second message in either direction makes a stream', () => {
   const down = new GrpcWatch();
   down.upload(message(1));
   down.uploadEnded();
-  expect(down.answer(message(1))).toBe(false);
-  expect(down.answer(message(1).subarray(0, 1))).toBe(true);
+  expect(down.respond(message(1))).toBe(false);
+  expect(down.respond(message(1).subarray(0, 1))).toBe(true);
   expect(down.isStream(0)).toBe(true);
 });
 
 test('so does an answer to a request that goes on', () => {
   const watch = new GrpcWatch();
   watch.upload(message(1));
-  expect(watch.answer(message(1))).toBe(true);
+  expect(watch.respond(message(1))).toBe(true);
 });
 
 test('so does a request that stays open behind its message', () => {
@@ -64,15 +64,15 @@ test('so does an answer that stays open, but not in the middle of its first mess
   const silent = new GrpcWatch();
   silent.upload(message(1));
   silent.uploadEnded();
-  silent.answerBegan(0);
+  silent.responseStarted(0);
   expect(silent.isStream(999)).toBe(false);
   expect(silent.isStream(1_000)).toBe(true);
   const slow = new GrpcWatch();
   slow.uploadEnded();
-  slow.answerBegan(0);
-  slow.answer(message(100).subarray(0, 50));
+  slow.responseStarted(0);
+  slow.respond(message(100).subarray(0, 50));
   expect([slow.isStream(5_000), slow.isAtBoundary]).toEqual([false, false]);
-  slow.answer(Buffer.alloc(55));
+  slow.respond(Buffer.alloc(55));
   expect([slow.isStream(5_000), slow.isAtBoundary]).toEqual([true, true]);
 });
 
@@ -101,7 +101,7 @@ test.each([
   [418, '2'],
 ])('an answer with %d is a status %s', (status, expected) => {
   const headers = { 'Retry-After': '2', 'Content-Type': 'text/plain', connection: 'close' };
-  expect(grpcAnswer({ status, headers, body: '50 % größer\n' })).toEqual({
+  expect(grpcResponse({ status, headers, body: '50 % größer\n' })).toEqual({
     'content-type': 'application/grpc',
     'retry-after': '2',
     'grpc-status': expected,

@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import net from 'node:net';
-import { portOf, startRawBackend, stopAll, until } from '../../support/world';
+import { findPort, startRawBackend, stopAll, until } from '../../support/world';
 import { GOAWAY, SETTINGS, frame } from './support/frames';
 import { ONE, Relay, startHttp2Backend, startRelay, startUpstreams } from './support/upstreams';
 
@@ -11,7 +11,7 @@ const at = (port: number) => ({ protocol: 'http' as const, host: '127.0.0.1', po
 test('nobody listens', async () => {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const port = portOf(server);
+  const port = findPort(server);
   await new Promise((resolve) => server.close(resolve));
   const { open } = startUpstreams({ limits: ONE });
   // The second time there is room again for a connection.
@@ -189,7 +189,7 @@ test('what is given up is cancelled, before and after it began', async () => {
   expect(early.half.isBackedUp).toBe(false);
   const paused = open(backend.upstream, { method: 'POST', bodyLength: -1 });
   await until(() => paused.bytes > 0);
-  paused.half.pauseAnswer();
+  paused.half.pauseResponse();
   paused.half.abandon();
   await until(() => backend.streams[0]?.destroyed === true);
   expect(backend.streams).toHaveLength(1);

@@ -19,12 +19,12 @@ test.each([
 async function startDns(address: string, ttlSeconds: number): Promise<Resolver> {
   const server = dgram.createSocket('udp4');
   server.on('message', (query, { port }) => {
-    const question = query.subarray(12, query.indexOf(0, 12) + 5);
-    const isA = question.readUInt16BE(question.length - 4) === 1;
+    const prompt = query.subarray(12, query.indexOf(0, 12) + 5);
+    const isA = prompt.readUInt16BE(prompt.length - 4) === 1;
     const head = Buffer.from([0, 0, 0x81, 0x80, 0, 1, 0, isA ? 1 : 0, 0, 0, 0, 0]);
     query.copy(head, 0, 0, 2);
     const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, ttlSeconds, 0, 4, ...address.split('.').map(Number)]);
-    server.send(Buffer.concat([head, question, ...(isA ? [record] : [])]), port);
+    server.send(Buffer.concat([head, prompt, ...(isA ? [record] : [])]), port);
   });
   await new Promise<void>((resolve) => server.bind(0, '127.0.0.1', resolve));
   later(() => void server.close());

@@ -3,7 +3,7 @@ import https from 'node:https';
 import net, { AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
 import type { Outcome, Upstream } from '../../../../proxy/data-plane/contract/data-plane';
-import { get, later, portOf, startBackend, startEngine, stopAll } from '../../support/world';
+import { get, later, findPort, startBackend, startEngine, stopAll } from '../../support/world';
 
 afterEach(stopAll);
 
@@ -39,7 +39,7 @@ test('over HTTP/1.1, TLS and HTTP/2 an upstream sees the address that was asked 
 
 test('an upstream of the other family is connected to as without one', async () => {
   const { server } = await startBackend((request, response) => response.end(request.socket.remoteAddress));
-  expect(await seenBy({ protocol: 'http', host: '127.0.0.1', port: portOf(server), localAddress: '::1' })).toBe(
+  expect(await seenBy({ protocol: 'http', host: '127.0.0.1', port: findPort(server), localAddress: '::1' })).toBe(
     '127.0.0.1',
   );
 });

@@ -84,17 +84,17 @@ withPython.each(HOSTILE)('%s are kept within the budget, and others are served',
   await until(() => served() >= 5);
   const shed = async () =>
     Number(/shed_total\{side="source"\} (\d+)/.exec((await callAdmin(admin, { path: '/metrics' })).body)?.[1]);
-  let most = 0;
+  let max = 0;
   let servedBefore = served();
   while ((await shed()) === 0 || served() < servedBefore + 10) {
     for (let n = 0; n < count; n += 1) hostile(port);
     await new Promise((resolve) => setTimeout(resolve, 100));
-    most = Math.max(most, residentBytes(pid));
+    max = Math.max(max, residentBytes(pid));
     // Meanwhile is what counts, not before.
     if ((await shed()) === 0) servedBefore = served();
   }
   expect(seen.filter((status) => status !== '200' && status !== '503')).toEqual([]);
-  expect(most - before).toBeLessThan(BEYOND * BUDGET);
+  expect(max - before).toBeLessThan(BEYOND * BUDGET);
   // With the attack at its end there is room again.
   for (;;) {
     const { status, body } = await get({ port, path: '/.drainshift/health' }).catch(() => ({ status: 0, body: '' }));

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import os from 'node:os';
-import { exchangeBytes, later, portOf, startEngine, stopAll } from '../../support/world';
+import { exchangeBytes, later, findPort, startEngine, stopAll } from '../../support/world';
 
 afterEach(stopAll);
 
@@ -11,9 +11,9 @@ const hasIPv6 = Object.values(os.networkInterfaces()).some((all) => all?.some(({
   const server = http.createServer((request, response) => response.end(`asked at ${request.headers.host}`));
   await new Promise<void>((resolve) => server.listen(0, '::1', resolve));
   later(() => void server.close());
-  const upstream = { protocol: 'http', host: '::1', port: portOf(server) } as const;
+  const upstream = { protocol: 'http', host: '::1', port: findPort(server) } as const;
   const engine = await startEngine(0, { decide: () => ({ forward: { upstream } }) });
-  const answer = await exchangeBytes(engine.port, 'GET / HTTP/1.0\r\n\r\n');
-  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
-  expect(answer).toContain(`asked at [::1]:${upstream.port}`);
+  const response = await exchangeBytes(engine.port, 'GET / HTTP/1.0\r\n\r\n');
+  expect(response).toMatch(/^HTTP\/1\.1 200 /);
+  expect(response).toContain(`asked at [::1]:${upstream.port}`);
 });

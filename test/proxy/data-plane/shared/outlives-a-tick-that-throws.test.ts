@@ -19,9 +19,9 @@ test('one that throws costs the others no tick, and is told of', async () => {
   expect(faults[0]).toEqual(new Error('broken'));
   expect([ticks.before, faults.length]).toEqual([ticks.after, ticks.after]);
   ticker.remove(broken);
-  const told = faults.length;
-  await until(() => ticks.after > told + 1);
-  expect(faults).toHaveLength(told);
+  const notified = faults.length;
+  await until(() => ticks.after > notified + 1);
+  expect(faults).toHaveLength(notified);
 });
 
 test('an error at the deadline of one client costs it its answer, and nobody else anything', async () => {

@@ -1,5 +1,5 @@
-import { SelfCheck, Verdict, verdictOf } from '../../../../proxy/data-plane/shared/self-check';
-import { tryFastWire } from '../../../../proxy/data-plane/transport/handle-transport-check';
+import { SelfCheck, Verdict, reachVerdict } from '../../../../proxy/data-plane/shared/self-check';
+import { tryHandleTransport } from '../../../../proxy/data-plane/transport/handle-transport-check';
 
 /** A check whose attempts come to these verdicts, one after the other, and whose pauses are over when they are called. */
 function check(...verdicts: (Verdict | Error)[]) {
@@ -19,8 +19,8 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 test('a trial without a result is repeated until there is one, later and later, and each change is told', async () => {
   const late: Verdict = { result: 'untried', why: 'too late' };
   const { selfCheck, pauses } = check(late, late, { result: 'right' });
-  const told: Verdict[] = [];
-  selfCheck.watch((verdict) => told.push(verdict));
+  const notified: Verdict[] = [];
+  selfCheck.watch((verdict) => notified.push(verdict));
   await selfCheck.start();
   expect(selfCheck.verdict).toBe(late);
   pauses[0]!.end();
@@ -28,7 +28,7 @@ test('a trial without a result is repeated until there is one, later and later, 
   pauses[1]!.end();
   await settle();
   expect(selfCheck.verdict).toEqual({ result: 'right' });
-  expect(told).toEqual([late, { result: 'right' }]);
+  expect(notified).toEqual([late, { result: 'right' }]);
   expect(pauses.map(({ ms }) => ms)).toEqual([1_000, 2_000]);
 });
 
@@ -56,10 +56,10 @@ test.each([
   ['EINVAL', 'wrong'],
   [undefined, 'wrong'],
 ] as const)('an error with the code %s makes it %s', (code, result) => {
-  expect(verdictOf(Object.assign(new Error('of a test'), { code }))).toEqual({ result, why: 'of a test' });
+  expect(reachVerdict(Object.assign(new Error('of a test'), { code }))).toEqual({ result, why: 'of a test' });
 });
 
 test('on this Node.js the fast path is right, and no time to see that is no result', async () => {
-  expect(await tryFastWire(0)).toEqual({ result: 'untried', why: 'it came to no result within 0 s' });
-  expect(await tryFastWire(60_000)).toEqual({ result: 'right' });
+  expect(await tryHandleTransport(0)).toEqual({ result: 'untried', why: 'it came to no result within 0 s' });
+  expect(await tryHandleTransport(60_000)).toEqual({ result: 'right' });
 });

@@ -7,7 +7,7 @@ afterEach(stopAll);
 /** Whoever talks does so for longer than this. */
 const IDLE_MS = 300;
 
-async function world(streamIdleMs: number) {
+async function cloud(streamIdleMs: number) {
   const streams: http.ServerResponse[] = [];
   const backend = await startBackend((_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 0\n\n');
@@ -30,7 +30,7 @@ async function open(port: number): Promise<{ socket: WebSocket; code: Promise<nu
 }
 
 test('a WebSocket without a byte either way is cut', async () => {
-  const { engine, backend } = await world(80);
+  const { engine, backend } = await cloud(80);
   const { code } = await open(engine.port);
   expect(await code).toBe(1006);
   await until(() => liveIn(engine.ledger) === 0 && backend.sockets.size === 0);
@@ -38,7 +38,7 @@ test('a WebSocket without a byte either way is cut', async () => {
 });
 
 test('a WebSocket that talks is not', async () => {
-  const { engine } = await world(IDLE_MS);
+  const { engine } = await cloud(IDLE_MS);
   const { socket } = await open(engine.port);
   for (const endMs = performance.now() + 2 * IDLE_MS; performance.now() < endMs;) {
     const echo = new Promise((resolve) => socket.once('message', resolve));
@@ -49,7 +49,7 @@ test('a WebSocket that talks is not', async () => {
 });
 
 test('an event stream that is silent is cut, and not blamed on its upstream', async () => {
-  const { engine, backend, streams } = await world(IDLE_MS);
+  const { engine, backend, streams } = await cloud(IDLE_MS);
   const events = await new Promise<http.IncomingMessage>((resolve) =>
     http.get({ host: '127.0.0.1', port: engine.port, agent: false }, resolve).on('error', () => undefined),
   );

@@ -63,7 +63,7 @@ test('whatever streams and is no EventSource’s is streaming, and a drain reset
   const backend = await startStreams();
   const engine = await startEngine(backend.port);
   const { port, ledger } = engine;
-  const answers = [
+  const responses = [
     read(port, 'POST', '/events'),
     read(port, 'PUT', '/events'),
     read(port, 'POST', '/encoded'),
@@ -71,7 +71,7 @@ test('whatever streams and is no EventSource’s is streaming, and a drain reset
   ];
   // An event stream is known by its type, at once.
   await until(() => ledger.active.streaming === 4);
-  answers.push(
+  responses.push(
     read(port, 'GET', '/ndjson'),
     read(port, 'POST', '/ndjson'),
     read(port, 'GET', '/download'),
@@ -82,10 +82,10 @@ test('whatever streams and is no EventSource’s is streaming, and a drain reset
   await until(() => ledger.active.http === 6);
   await read(port, 'GET', '/short');
   // Anything else shows by lasting.
-  await until(() => ledger.active.streaming === answers.length);
+  await until(() => ledger.active.streaming === responses.length);
   for (const closable of ledger.closables('streaming')) void closable.close();
-  for (const end of await Promise.all(answers)) expect(end).toMatch(CUT);
-  expect(ledger.ended.streaming).toEqual({ completed: 0, moved: 0, closed: 0, forced: answers.length });
+  for (const end of await Promise.all(responses)) expect(end).toMatch(CUT);
+  expect(ledger.ended.streaming).toEqual({ completed: 0, moved: 0, closed: 0, forced: responses.length });
   expect(ledger.ended.http).toEqual({ completed: 1, moved: 0, closed: 0, forced: 0 });
   await until(() => backend.sockets.size === 0);
 });

@@ -1,7 +1,7 @@
 import type { Ending } from '../../../../core/proxy/connections';
 import { Tunnel } from '../../../../proxy/data-plane/websocket/tunnel';
 import { closeFrame } from '../../../../proxy/data-plane/websocket/frame-scanner';
-import { FakeWire } from './support/fake-wire';
+import { FakeTransport } from './support/fake-wire';
 import { CONTINUATION, TEXT, frame } from './support/peers';
 
 const MASKED = { mask: true };
@@ -9,15 +9,15 @@ const ONE = frame(TEXT, 'one', MASKED);
 const RESTART = closeFrame(1012, 'service restart', false).toString('latin1');
 const NONE = Buffer.alloc(0);
 
-function world() {
-  const client = new FakeWire();
-  const upstream = new FakeWire();
+function cloud() {
+  const client = new FakeTransport();
+  const upstream = new FakeTransport();
   const endings: Ending[] = [];
   const faults: unknown[] = [];
   const members = new Set<unknown>();
   const tunnel = new Tunnel(
-    { wire: client, head: NONE },
-    { wire: upstream, head: NONE },
+    { transport: client, head: NONE },
+    { transport: upstream, head: NONE },
     {
       idle: { openMs: 0, halfClosedMs: 1000 },
       ticker: { nowMs: 0, add: (member) => members.add(member), remove: (member) => members.delete(member) },
@@ -39,7 +39,7 @@ afterEach(() => {
 });
 
 test('an idle tunnel is in no list of what time concerns', () => {
-  const { members, client } = world();
+  const { members, client } = cloud();
   expect(members.size).toBe(0);
   client.user.ended();
   expect(members.size).toBe(1);
@@ -47,7 +47,7 @@ test('an idle tunnel is in no list of what time concerns', () => {
 });
 
 test('an end that is told during a hold comes behind what was kept', () => {
-  const { client, upstream, tunnel } = world();
+  const { client, upstream, tunnel } = cloud();
   tunnel.setHolding(true);
   client.receive(ONE);
   client.user.ended();
@@ -57,7 +57,7 @@ test('an end that is told during a hold comes behind what was kept', () => {
 });
 
 test('released into an upstream that is backed up, a client stays paused until that drains', () => {
-  const { client, upstream, tunnel } = world();
+  const { client, upstream, tunnel } = cloud();
   tunnel.setHolding(true);
   client.receive(ONE);
   expect(client.isPaused).toBe(true);
@@ -69,7 +69,7 @@ test('released into an upstream that is backed up, a client stays paused until t
 });
 
 test('drained during a hold, an upstream does not let a client go on that has said something', () => {
-  const { client, upstream, tunnel } = world();
+  const { client, upstream, tunnel } = cloud();
   tunnel.setHolding(true);
   client.receive(ONE);
   upstream.drain();
@@ -77,7 +77,7 @@ test('drained during a hold, an upstream does not let a client go on that has sa
 });
 
 test('what is short goes on as text, what is long as the bytes that it is', () => {
-  const { client, upstream } = world();
+  const { client, upstream } = cloud();
   const large = frame(TEXT, Buffer.alloc(150_000, 0x61), MASKED);
   client.receive(large.subarray(0, 100));
   expect(upstream.calls).toEqual([]);
@@ -87,22 +87,22 @@ test('what is short goes on as text, what is long as the bytes that it is', () =
 });
 
 test('a close begun in a hold does not let go what the hold keeps, in the middle of a message either', async () => {
-  const { client, upstream, tunnel } = world();
-  const begun = frame(TEXT, 'be', { mask: true, fin: false });
-  client.receive(begun.subarray(0, 4));
+  const { client, upstream, tunnel } = cloud();
+  const started = frame(TEXT, 'be', { mask: true, fin: false });
+  client.receive(started.subarray(0, 4));
   tunnel.setHolding(true);
   void tunnel.close();
-  client.receive(Buffer.concat([begun.subarray(4), frame(CONTINUATION, 'gun', MASKED)]));
+  client.receive(Buffer.concat([started.subarray(4), frame(CONTINUATION, 'gun', MASKED)]));
   await settle();
-  expect(upstream.written.slice(0, begun.length)).toBe(begun.toString('latin1'));
+  expect(upstream.written.slice(0, started.length)).toBe(started.toString('latin1'));
   // Behind it, and nothing between: a masked Close without a reason.
-  expect(upstream.written).toHaveLength(begun.length + 8);
+  expect(upstream.written).toHaveLength(started.length + 8);
   tunnel.cut();
 });
 
 test('both Close frames exchanged, both wires are ended and read, and destroyed when nothing comes of it', async () => {
   jest.useFakeTimers();
-  const { client, upstream, endings, tunnel } = world();
+  const { client, upstream, endings, tunnel } = cloud();
   const closing = tunnel.close();
   await settle();
   expect([upstream.written.length, client.written]).toEqual([8, '']);
@@ -125,7 +125,7 @@ test('both Close frames exchanged, both wires are ended and read, and destroyed 
 });
 
 test('an upstream that leaves during the close does not take its client along', async () => {
-  const { client, upstream, endings, tunnel } = world();
+  const { client, upstream, endings, tunnel } = cloud();
   const closing = tunnel.close();
   await settle();
   upstream.user.ended();
@@ -140,7 +140,7 @@ test('an upstream that leaves during the close does not take its client along', 
 
 test('an upstream in the middle of a frame has a moment to end it; then the client is cut, since no Close would be one', async () => {
   jest.useFakeTimers();
-  const { client, upstream, endings, tunnel } = world();
+  const { client, upstream, endings, tunnel } = cloud();
   upstream.receive(frame(TEXT, 'torn').subarray(0, 4));
   const closing = tunnel.close();
   await jest.advanceTimersByTimeAsync(2_400);
@@ -152,15 +152,15 @@ test('an upstream in the middle of a frame has a moment to end it; then the clie
 });
 
 test('a wire that was lost before the tunnel began is noticed, and not in the constructor', async () => {
-  const client = new FakeWire();
-  const upstream = new FakeWire();
+  const client = new FakeTransport();
+  const upstream = new FakeTransport();
   client.destroy();
   const endings: Ending[] = [];
   const ticker = { nowMs: 0, add: () => undefined, remove: () => undefined };
   const options = { idle: { openMs: 0, halfClosedMs: 0 }, ticker, isHolding: false, faulted: () => undefined };
   new Tunnel(
-    { wire: client, head: NONE },
-    { wire: upstream, head: NONE },
+    { transport: client, head: NONE },
+    { transport: upstream, head: NONE },
     { ...options, over: (how) => endings.push(how) },
   );
   expect(endings).toEqual([]);

@@ -13,7 +13,7 @@ const MESSAGE = frame(TEXT, 'yo', { mask: true });
 const ECHO = frame(0x8, Buffer.from([0x03, 0xf4]), { mask: true });
 
 /** The code of a masked Close frame. */
-function codeOf(close: Buffer): number {
+function findCode(close: Buffer): number {
   expect([close[0], close[1]! & 0x80]).toEqual([0x88, 0x80]);
   return ((close[6]! ^ close[2]!) << 8) | (close[7]! ^ close[3]!);
 }
@@ -45,7 +45,7 @@ test.each(WIRES)(
     const sent = results.reduce((sum, result) => sum + result.sent, 0);
     const codes = results.flatMap((result) => result.codes);
     expect(codes.filter((code) => code === 1012)).toHaveLength(clients * rounds);
-    expect(results.flatMap((result) => result.answers)).toHaveLength(sent);
+    expect(results.flatMap((result) => result.responses)).toHaveLength(sent);
     expect(counter.processed.size).toBe(sent);
     expect([...counter.processed.values()].filter((times) => times !== 1)).toEqual([]);
     await until(() => open().length === 0);
@@ -58,22 +58,22 @@ test.each(WIRES)(
 test('a message in fragments is finished before the close, and answered', async () => {
   const upstream = await startRawUpstream();
   const front = await startFront(upstream.port);
-  const begun = frame(TEXT, 'one ', { mask: true, fin: false });
+  const started = frame(TEXT, 'one ', { mask: true, fin: false });
   const rest = frame(CONTINUATION, 'two', { mask: true });
-  const client = connectRaw(front.port, begun);
-  await until(() => upstream.peers[0]?.received().equals(begun) ?? false);
+  const client = connectRaw(front.port, started);
+  await until(() => upstream.peers[0]?.received().equals(started) ?? false);
   const [peer] = upstream.peers;
   const done = front.tunnels[0]!.close();
   client.socket.write(Buffer.concat([rest, MESSAGE]));
-  await until(() => peer!.received().length === begun.length + rest.length + 8);
-  expect(peer!.received().subarray(begun.length, begun.length + rest.length)).toEqual(rest);
-  expect(codeOf(peer!.received().subarray(begun.length + rest.length))).toBe(1001);
+  await until(() => peer!.received().length === started.length + rest.length + 8);
+  expect(peer!.received().subarray(started.length, started.length + rest.length)).toEqual(rest);
+  expect(findCode(peer!.received().subarray(started.length + rest.length))).toBe(1001);
   expect(client.received()).toHaveLength(0);
-  const answer = frame(TEXT, 'answer');
-  peer!.socket.write(Buffer.concat([answer, closeFrame(1001, 'mine', false)]));
-  await until(() => client.received().length === answer.length + RESTART.length);
+  const response = frame(TEXT, 'answer');
+  peer!.socket.write(Buffer.concat([response, closeFrame(1001, 'mine', false)]));
+  await until(() => client.received().length === response.length + RESTART.length);
   // The upstream's own Close is kept back: the client hears one, and of a restart.
-  expect(client.received()).toEqual(Buffer.concat([answer, RESTART]));
+  expect(client.received()).toEqual(Buffer.concat([response, RESTART]));
   client.socket.write(ECHO);
   await done;
   expect(front.endings).toEqual(['closed']);
@@ -134,7 +134,7 @@ test('nothing of the client reaches the upstream behind the Close, and an upstre
   expect(front.endings).toEqual(['closed']);
   const received = upstream.peers[0]!.received();
   expect(received).toHaveLength(MESSAGE.length + 8);
-  expect(codeOf(received.subarray(MESSAGE.length))).toBe(1001);
+  expect(findCode(received.subarray(MESSAGE.length))).toBe(1001);
 });
 
 test('an upstream that takes nothing any more does not keep the client from leaving', async () => {
@@ -156,22 +156,22 @@ test('an upstream that takes nothing any more does not keep the client from leav
 test('during a hold it ends between two frames, and what was kept reaches nobody', async () => {
   const upstream = await startRawUpstream();
   const front = await startFront(upstream.port);
-  const begun = frame(TEXT, 'half', { mask: true, fin: false });
-  const client = connectRaw(front.port, begun);
-  await until(() => upstream.peers[0]?.received().equals(begun) ?? false);
+  const started = frame(TEXT, 'half', { mask: true, fin: false });
+  const client = connectRaw(front.port, started);
+  await until(() => upstream.peers[0]?.received().equals(started) ?? false);
   const [peer] = upstream.peers;
   front.tunnels[0]!.setHolding(true);
   client.socket.write(frame(CONTINUATION, 'rest', { mask: true }));
   await until(() => front.wires[0]!.client.isPaused);
   const closing = front.tunnels[0]!.close();
   front.tunnels[0]!.setHolding(false);
-  await until(() => peer!.received().length === begun.length + 8);
+  await until(() => peer!.received().length === started.length + 8);
   peer!.socket.write(closeFrame(1001, '', false));
   await until(() => client.received().equals(RESTART));
   client.socket.write(ECHO);
   await closing;
   expect(front.endings).toEqual(['closed']);
-  expect(codeOf(peer!.received().subarray(begun.length))).toBe(1001);
+  expect(findCode(peer!.received().subarray(started.length))).toBe(1001);
 });
 
 test('a tunnel that is already closing by itself is left to it', async () => {

@@ -22,7 +22,7 @@ test.each([0, 1, 125, 126, 65_535, 65_536])(
 );
 
 /** The places where no message is under way, found byte by byte. */
-function boundariesOf(bytes: Buffer): number[] {
+function findBoundaries(bytes: Buffer): number[] {
   const scanner = new FrameScanner();
   return [...bytes.keys()].filter((at) => {
     scanner.scan(bytes.subarray(at, at + 1));
@@ -40,7 +40,7 @@ test('a message ends where its last fragment does, control frames between them o
     closeFrame(1000, 'bye', true),
   ];
   const ends = parts.map((_, index) => Buffer.concat(parts.slice(0, index + 1)).length - 1);
-  expect(boundariesOf(Buffer.concat(parts))).toEqual([ends[0], ends[3], ends[4], ends[5]]);
+  expect(findBoundaries(Buffer.concat(parts))).toEqual([ends[0], ends[3], ends[4], ends[5]]);
 });
 
 test('stops between two messages and not between two frames of one', () => {
@@ -64,12 +64,12 @@ test('stops between two frames of one message', () => {
 });
 
 test('stops before a Close frame, at its first byte', () => {
-  const answers = Buffer.concat([frame(TEXT, 130), frame(PING, 1), frame(TEXT, 4)]);
-  const bytes = Buffer.concat([answers, closeFrame(1001, '', false)]);
+  const responses = Buffer.concat([frame(TEXT, 130), frame(PING, 1), frame(TEXT, 4)]);
+  const bytes = Buffer.concat([responses, closeFrame(1001, '', false)]);
   const scanner = new FrameScanner();
-  expect(scanner.scan(bytes, 'beforeClose')).toBe(answers.length);
+  expect(scanner.scan(bytes, 'beforeClose')).toBe(responses.length);
   expect(scanner.sawClose).toBe(false);
-  expect(scanner.scan(bytes.subarray(answers.length))).toBe(4);
+  expect(scanner.scan(bytes.subarray(responses.length))).toBe(4);
   expect(scanner.sawClose).toBe(true);
 });
 

@@ -13,10 +13,10 @@ test.each(WIRES)('behind the end of one side the other may still talk (%s)', asy
   client.socket.end(frame(TEXT, 'last', { mask: true }));
   await until(() => peer!.hasEnded());
   expect(peer!.received()).toEqual(frame(TEXT, 'last', { mask: true }));
-  const answer = frame(TEXT, 'answer');
-  peer!.socket.end(answer);
+  const response = frame(TEXT, 'answer');
+  peer!.socket.end(response);
   await until(() => client.hasEnded() && front.endings.length === 1);
-  expect(client.received()).toEqual(answer);
+  expect(client.received()).toEqual(response);
   expect(front.endings).toEqual(['completed']);
 });
 
@@ -28,8 +28,8 @@ test('one end left, and silent, is let go after its own time', async () => {
   client.socket.end();
   await until(() => front.endings.length === 1);
   expect(front.endings).toEqual(['completed']);
-  const { client: wire, upstream: other } = front.wires[0]!;
-  expect([wire.isDestroyed, other.isDestroyed]).toEqual([true, true]);
+  const { client: transport, upstream: other } = front.wires[0]!;
+  expect([transport.isDestroyed, other.isDestroyed]).toEqual([true, true]);
 });
 
 test.each(WIRES)('the sides of a tunnel notice each other’s end (%s)', async (wires) => {

@@ -1,6 +1,6 @@
 import type { RequestHead } from '../../../../proxy/data-plane/contract/data-plane';
 import { switchingProtocols } from '../../../../proxy/data-plane/exchange/upgrade';
-import { acceptKey, handshakeRefusal, isAccepted } from '../../../../proxy/data-plane/websocket/handshake';
+import { acceptKey, handshakeRejection, isAccepted } from '../../../../proxy/data-plane/websocket/handshake';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 /** RFC 6455 section 1.3. */
@@ -22,7 +22,7 @@ function head(fields: Record<string, string> = {}, changes: Partial<RequestHead>
 }
 
 test('a whole handshake is passed on', () => {
-  expect(handshakeRefusal(head(), 0)).toBeUndefined();
+  expect(handshakeRejection(head(), 0)).toBeUndefined();
 });
 
 test.each([
@@ -38,17 +38,17 @@ test.each([
   ['a key that no encoder writes', head({ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZR==' }), 0],
   ['two keys', head({ 'sec-websocket-key': `${KEY}, ${KEY}` }), 0],
 ])('a handshake with %s is refused with 400', (_, request, bodyLength) => {
-  expect(handshakeRefusal(request, bodyLength)).toMatchObject({ status: 400, headers: { connection: 'close' } });
+  expect(handshakeRejection(request, bodyLength)).toMatchObject({ status: 400, headers: { connection: 'close' } });
 });
 
 test('a long method is not said again', () => {
-  expect(handshakeRefusal(head({}, { method: 'X'.repeat(5_000) }), 0)?.body).toBe(
+  expect(handshakeRejection(head({}, { method: 'X'.repeat(5_000) }), 0)?.body).toBe(
     'A WebSocket must be asked for with GET\n',
   );
 });
 
 test.each(['8', '', '013', '13, 8'])('version %j is refused with 426 and what to do', (version) => {
-  expect(handshakeRefusal(head({ 'sec-websocket-version': version }), 0)).toMatchObject({
+  expect(handshakeRejection(head({ 'sec-websocket-version': version }), 0)).toMatchObject({
     status: 426,
     headers: { upgrade: 'websocket', 'sec-websocket-version': '13' },
   });

@@ -17,7 +17,7 @@ afterEach(stopAll);
 const ONE = frame(TEXT, 'one', { mask: true });
 const TWO = frame(TEXT, 'two', { mask: true });
 
-async function world(
+async function cloud(
   options: Parameters<typeof startFront>[1] = {},
 ): Promise<{ front: Front; client: RawPeer; peer: RawPeer }> {
   const upstream = await startRawUpstream();
@@ -30,7 +30,7 @@ async function world(
 test.each(WIRES)(
   'the frame that is under way is completed, and what is behind it waits for the release (%s)',
   async (wires) => {
-    const { front, client, peer } = await world({ wires });
+    const { front, client, peer } = await cloud({ wires });
     client.socket.write(ONE.subarray(0, 4));
     await until(() => peer.received().length === 4);
     front.tunnels[0]!.setHolding(true);
@@ -48,17 +48,17 @@ test.each(WIRES)(
 );
 
 test('a fragment is a frame: the hold does not wait for the end of its message', async () => {
-  const { front, client, peer } = await world();
-  const begun = frame(TEXT, 'be', { mask: true, fin: false });
+  const { front, client, peer } = await cloud();
+  const started = frame(TEXT, 'be', { mask: true, fin: false });
   const rest = Buffer.concat([frame(PING, '', { mask: true }), frame(CONTINUATION, 'gun', { mask: true })]);
-  client.socket.write(begun);
-  await until(() => peer.received().equals(begun));
+  client.socket.write(started);
+  await until(() => peer.received().equals(started));
   front.tunnels[0]!.setHolding(true);
   client.socket.write(rest);
   await until(() => front.wires[0]!.client.isPaused);
-  expect(peer.received()).toEqual(begun);
+  expect(peer.received()).toEqual(started);
   front.tunnels[0]!.setHolding(false);
-  await until(() => peer.received().equals(Buffer.concat([begun, rest])));
+  await until(() => peer.received().equals(Buffer.concat([started, rest])));
 });
 
 test('a tunnel that begins during a hold is held from its first byte on', async () => {
@@ -93,7 +93,7 @@ test('holding and releasing again and again loses, doubles and reorders nothing'
 });
 
 test('a held client that leaves in silence is noticed', async () => {
-  const { front, client, peer } = await world();
+  const { front, client, peer } = await cloud();
   front.tunnels[0]!.setHolding(true);
   client.socket.resetAndDestroy();
   await until(() => front.endings.length === 1 && peer.hasEnded());
@@ -101,7 +101,7 @@ test('a held client that leaves in silence is noticed', async () => {
 });
 
 test('a message and the end behind it wait together', async () => {
-  const { front, client, peer } = await world();
+  const { front, client, peer } = await cloud();
   front.tunnels[0]!.setHolding(true);
   client.socket.end(ONE);
   await until(() => front.tunnels[0]!.bytesReceived === ONE.length);
@@ -114,10 +114,10 @@ test('a message and the end behind it wait together', async () => {
 });
 
 test('a hold does not count as silence', async () => {
-  const { front, client, peer } = await world({ idle: { openMs: 60 } });
+  const { front, client, peer } = await cloud({ idle: { openMs: 60 } });
   front.tunnels[0]!.setHolding(true);
   client.socket.write(ONE);
-  const other = await world({ idle: { openMs: 200 } });
+  const other = await cloud({ idle: { openMs: 200 } });
   await until(() => other.front.endings.length === 1);
   expect(front.endings).toEqual([]);
   front.tunnels[0]!.setHolding(false);

@@ -34,9 +34,9 @@ test('a WebSocket stays open and answered while its proxy drains', async () => {
   const socket = await connect(engine.port);
   engine.plane.setDraining(true);
   await engine.plane.stopAccepting();
-  const answer = new Promise((resolve) => socket.once('message', (data: Buffer) => resolve(data.toString())));
+  const response = new Promise((resolve) => socket.once('message', (data: Buffer) => resolve(data.toString())));
   socket.send('still here');
-  expect(await answer).toBe('still here');
+  expect(await response).toBe('still here');
 });
 
 test('closed with 1012 in the middle of traffic, clients that repeat what was not answered lose and double nothing', async () => {
@@ -63,7 +63,7 @@ test('closed with 1012 in the middle of traffic, clients that repeat what was no
   const sent = results.reduce((sum, result) => sum + result.sent, 0);
   const codes = results.flatMap((result) => result.codes);
   expect(codes.filter((code) => code === 1012)).toHaveLength(clients * rounds);
-  expect(results.flatMap((result) => result.answers)).toHaveLength(sent);
+  expect(results.flatMap((result) => result.responses)).toHaveLength(sent);
   expect(counter.processed.size).toBe(sent);
   expect([...counter.processed.values()].filter((times) => times !== 1)).toEqual([]);
   await until(() => liveIn(engine.ledger) === 0);
@@ -195,7 +195,7 @@ test('a WebSocket is not cut by the idle time of the upstream', async () => {
   const silent = await startRawBackend(() => undefined);
   const other = await startEngine(silent, { timeouts: { upstreamIdleMs: 120 } });
   expect(await get({ port: other.port })).toMatchObject({ status: 504 });
-  const answer = new Promise((resolve) => socket.once('message', (data: Buffer) => resolve(data.toString())));
+  const response = new Promise((resolve) => socket.once('message', (data: Buffer) => resolve(data.toString())));
   socket.send('hello');
-  expect(await answer).toBe('hello');
+  expect(await response).toBe('hello');
 });

@@ -30,7 +30,7 @@ function follow(socket: net.Socket): End {
 }
 
 /** A tunnel that is open, both its ends followed from behind the switch. */
-async function world(secure = false): Promise<{ engine: Engine; client: End; upstream: End }> {
+async function cloud(secure = false): Promise<{ engine: Engine; client: End; upstream: End }> {
   let upstream: End | undefined;
   const port = await startRawBackend((socket) => {
     socket.allowHalfOpen = true;
@@ -50,7 +50,7 @@ async function world(secure = false): Promise<{ engine: Engine; client: End; ups
 }
 
 test.each([false, true])('bytes pass both ways as they are (TLS: %p)', async (secure) => {
-  const { engine, client, upstream } = await world(secure);
+  const { engine, client, upstream } = await cloud(secure);
   const up = Buffer.concat([LIKE_A_FRAME, randomBytes(3_000_000)]);
   const down = Buffer.concat([LIKE_A_FRAME, randomBytes(5_000_000)]);
   client.socket.write(up);
@@ -61,7 +61,7 @@ test.each([false, true])('bytes pass both ways as they are (TLS: %p)', async (se
 });
 
 test.each([false, true])('the end of one half is passed on, and the other may still talk (TLS: %p)', async (secure) => {
-  const { engine, client, upstream } = await world(secure);
+  const { engine, client, upstream } = await cloud(secure);
   client.socket.end('question');
   await until(() => upstream.hasEnded);
   expect(upstream.bytes.toString()).toBe('question');
@@ -82,7 +82,7 @@ test.each([false, true])('the end of one half is passed on, and the other may st
 });
 
 test.each(['client', 'upstream'] as const)('a reset of the %s is one for the other end, too', async (broken) => {
-  const { engine, ...ends } = await world();
+  const { engine, ...ends } = await cloud();
   const other = ends[broken === 'client' ? 'upstream' : 'client'];
   ends[broken].socket.write('half');
   await until(() => other.bytes.length === 4);
@@ -93,7 +93,7 @@ test.each(['client', 'upstream'] as const)('a reset of the %s is one for the oth
 });
 
 test('a hold stops the client where it is, and the release lets it go on', async () => {
-  const { engine, client, upstream } = await world();
+  const { engine, client, upstream } = await cloud();
   client.socket.write(LIKE_A_FRAME);
   await until(() => upstream.bytes.length === LIKE_A_FRAME.length);
   engine.plane.setHolding(true);
@@ -112,7 +112,7 @@ function closeAll({ ledger }: Engine): Promise<void>[] {
 }
 
 test('asked to leave, the upstream may say its last before the client hears the end', async () => {
-  const { engine, client, upstream } = await world();
+  const { engine, client, upstream } = await cloud();
   client.socket.write(LIKE_A_FRAME);
   await until(() => upstream.bytes.length === LIKE_A_FRAME.length);
   const closing = closeAll(engine);
@@ -128,7 +128,7 @@ test('asked to leave, the upstream may say its last before the client hears the 
 });
 
 test('an upstream that does not end keeps the client no longer than its share, and the client knows that it is cut', async () => {
-  const { engine, client, upstream } = await world();
+  const { engine, client, upstream } = await cloud();
   upstream.socket.write('half');
   await until(() => client.bytes.length === 4);
   await Promise.all(closeAll(engine));
@@ -138,7 +138,7 @@ test('an upstream that does not end keeps the client no longer than its share, a
 });
 
 test('a client that does not end is cut at the deadline', async () => {
-  const { engine, client, upstream } = await world();
+  const { engine, client, upstream } = await cloud();
   const closing = closeAll(engine);
   await until(() => upstream.hasEnded);
   upstream.socket.end();
@@ -151,7 +151,7 @@ test('a client that does not end is cut at the deadline', async () => {
 });
 
 test('one whose client has ended its half already is ended in order as well', async () => {
-  const { engine, client, upstream } = await world();
+  const { engine, client, upstream } = await cloud();
   client.socket.end();
   await until(() => upstream.hasEnded);
   const closing = closeAll(engine);

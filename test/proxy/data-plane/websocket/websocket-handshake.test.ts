@@ -20,10 +20,10 @@ test.each([
 test('an upstream that refuses the upgrade answers for itself', async () => {
   const backend = await startBackend((_, response) => response.writeHead(401, { 'x-why': 'login' }).end('log in'));
   const engine = await startEngine(backend.port);
-  const answer = await exchangeBytes(engine.port, HANDSHAKE);
-  expect(answer).toMatch(/^HTTP\/1\.1 401 /);
-  expect(answer).toContain('x-why: login');
-  expect(answer).toContain('log in');
+  const response = await exchangeBytes(engine.port, HANDSHAKE);
+  expect(response).toMatch(/^HTTP\/1\.1 401 /);
+  expect(response).toContain('x-why: login');
+  expect(response).toContain('log in');
   await until(() => liveIn(engine.ledger) === 0);
   expect(engine.outcomes).toMatchObject([{ status: 401, kind: 'http', ending: 'completed' }]);
 });
@@ -35,7 +35,7 @@ test('a 101 with a wrong accept value is no tunnel', async () => {
     });
   });
   const engine = await startEngine(port);
-  const answer = await exchangeBytes(engine.port, HANDSHAKE);
-  expect(answer).toMatch(/^HTTP\/1\.1 502 /);
-  expect(answer).toContain('malformed');
+  const response = await exchangeBytes(engine.port, HANDSHAKE);
+  expect(response).toMatch(/^HTTP\/1\.1 502 /);
+  expect(response).toContain('malformed');
 });

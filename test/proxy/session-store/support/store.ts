@@ -3,14 +3,14 @@ import tls from 'node:tls';
 import { SessionStore } from '../../../../proxy/session-store/session-store';
 import type { SessionStoreConfig } from '../../../../proxy/config/session-store-settings';
 import { FakeClock } from '../../support/fake-clock';
-import { later, portOf, startRawBackend, until } from '../../support/world';
+import { later, findPort, startRawBackend, until } from '../../support/world';
 
 /** A server that notes what it is sent, and answers as it is told: a text for each command that came whole. */
 export interface TestStore {
   readonly port: number;
   readonly heard: string[][];
   readonly sockets: Set<Socket>;
-  answer: (command: readonly string[]) => string | undefined;
+  respond: (command: readonly string[]) => string | undefined;
 }
 
 const OBLIGING = (command: readonly string[]) => (command[0] === 'PING' ? '+PONG\r\n' : '+OK\r\n');
@@ -23,16 +23,16 @@ export async function startStore(certificate?: { cert: string; key: string }): P
     let pending = '';
     socket.on('data', (bytes) => {
       pending += bytes.toString();
-      for (let read = commandOf(pending); read; read = commandOf(pending)) {
+      for (let read = findCommand(pending); read; read = findCommand(pending)) {
         pending = pending.slice(read.length);
         store.heard.push(read.command);
-        const answer = store.answer(read.command);
-        if (answer !== undefined && !socket.destroyed) socket.write(answer);
+        const response = store.respond(read.command);
+        if (response !== undefined && !socket.destroyed) socket.write(response);
       }
     });
   };
   const port = certificate ? await startTls(certificate, serve) : await startRawBackend(serve);
-  const store: TestStore = { port, heard: [], sockets: new Set(), answer: OBLIGING };
+  const store: TestStore = { port, heard: [], sockets: new Set(), respond: OBLIGING };
   return store;
 }
 
@@ -41,11 +41,11 @@ async function startTls(certificate: { cert: string; key: string }, serve: (sock
   server.on('tlsClientError', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   later(() => void server.close());
-  return portOf(server);
+  return findPort(server);
 }
 
 /** The first command of a text, and its length; undefined when it is not whole. */
-function commandOf(text: string): { readonly command: string[]; readonly length: number } | undefined {
+function findCommand(text: string): { readonly command: string[]; readonly length: number } | undefined {
   const head = /^\*(\d+)\r\n/.exec(text);
   if (!head) return undefined;
   const command: string[] = [];

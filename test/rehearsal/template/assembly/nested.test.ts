@@ -3,7 +3,7 @@ import { unfold } from '../../../../rehearsal/template/assembly/nested';
 import type { Resource, Template } from '../../../../rehearsal/template/assembly/template';
 
 const STACK = 'AWS::CloudFormation::Stack';
-const nestedOf =
+const findNested =
   (templates: Record<string, Template>) =>
   ({ Properties }: Resource) =>
     templates[String(Properties?.TemplateURL)];
@@ -47,7 +47,7 @@ const whole = unfold(
     },
     Outputs: { All: { Value: { 'Fn::GetAtt': 'In.Outputs.Name' } } },
   },
-  nestedOf({ inner: INNER }),
+  findNested({ inner: INNER }),
 );
 
 test('what a nested stack makes is made by the whole, under names of its own', () => {
@@ -101,7 +101,7 @@ test('nested stacks are unfolded at every depth', () => {
   const deep: Template = { Resources: { A: { Type: 'AWS::S3::Bucket', Properties: { B: { Ref: 'A' } } } } };
   const { Resources } = unfold(
     { Resources: { Mid: { Type: STACK, Properties: { TemplateURL: 'middle' } } } },
-    nestedOf({ middle, deep }),
+    findNested({ middle, deep }),
   );
   expect(Resources).toEqual({ MidDeepA: { Type: 'AWS::S3::Bucket', Properties: { B: { Ref: 'MidDeepA' } } } });
 });

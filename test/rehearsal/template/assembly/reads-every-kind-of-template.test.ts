@@ -8,7 +8,7 @@ import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { Migration, MigrationProps } from '../../../../lib';
 import { readAssembly } from '../../../../rehearsal/template/assembly/read';
-import { readBlueprint } from '../../../../rehearsal/template/model/stack-model';
+import { readStackModel } from '../../../../rehearsal/template/model/stack-model';
 
 const env = { account: '111122223333', region: 'eu-central-1' };
 const folder = mkdtempSync(join(tmpdir(), 'drainshift-templates-'));
@@ -16,19 +16,19 @@ let app: App;
 beforeAll(() => {
   // One assembly for all: a synthesis takes seconds.
   app = new App({ outdir: folder, analyticsReporting: false });
-  const stackOf = (name: string, props: StackProps = {}) => new Stack(app, name, { env, ...props });
-  const inner = stackOf('Outer');
+  const findStack = (name: string, props: StackProps = {}) => new Stack(app, name, { env, ...props });
+  const inner = findStack('Outer');
   migration(new NestedStack(inner, 'Inner'), 'Migration', { vpc: new Vpc(inner, 'Vpc') });
-  const two = stackOf('Two');
+  const two = findStack('Two');
   for (const id of ['Blue', 'Green']) migration(two, id, { domainName: `${id.toLowerCase()}.example.com` });
-  const parameters = stackOf('Parameters');
+  const parameters = findStack('Parameters');
   const domain = new CfnParameter(parameters, 'Domain', { type: 'String' }).valueAsString;
   migration(parameters, 'Migration', { domainName: domain });
-  const stored = stackOf('Stored');
+  const stored = findStack('Stored');
   migration(stored, 'Migration', { domainName: StringParameter.valueForStringParameter(stored, '/shop/domain') });
-  const network = new Vpc(stackOf('Network'), 'Vpc');
-  migration(stackOf('Crossing'), 'Migration', { vpc: network });
-  migration(stackOf('Legacy', { synthesizer: new LegacyStackSynthesizer() }), 'Migration');
+  const network = new Vpc(findStack('Network'), 'Vpc');
+  migration(findStack('Crossing'), 'Migration', { vpc: network });
+  migration(findStack('Legacy', { synthesizer: new LegacyStackSynthesizer() }), 'Migration');
   app.synth();
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -46,11 +46,11 @@ function migration(scope: Construct, id: string, props: Partial<MigrationProps> 
 
 const read = (
   stack: string,
-  known: Parameters<typeof readBlueprint>[2] = {},
+  known: Parameters<typeof readStackModel>[2] = {},
   parameters: Record<string, string> = {},
-) => readBlueprint(readAssembly(folder, '--app', new Map(Object.entries(parameters))), stack, known);
-const partsOf = ({ services, machines, elb, customResources, wiring }: ReturnType<typeof read>) => ({
-  domainName: wiring.domainName,
+) => readStackModel(readAssembly(folder, '--app', new Map(Object.entries(parameters))), stack, known);
+const splitParts = ({ services, machines, elb, customResources, config }: ReturnType<typeof read>) => ({
+  domainName: config.domainName,
   services: services.length,
   machines: machines.length,
   ports: [...elb.listeners.values()].map(({ templatePort }) => templatePort).sort(),
@@ -59,7 +59,7 @@ const partsOf = ({ services, machines, elb, customResources, wiring }: ReturnTyp
 const WHOLE = { domainName: 'shop.example.com', services: 2, machines: 1, ports: [443, 9201, 9202], hasRule: true };
 
 test.each(['Outer', 'Crossing', 'Legacy'])('the migration of %s is read whole', (stack) => {
-  expect(partsOf(read(stack))).toEqual(WHOLE);
+  expect(splitParts(read(stack))).toEqual(WHOLE);
 });
 
 test('a value of another stack is that of its export', () => {
@@ -70,9 +70,9 @@ test('a value of another stack is that of its export', () => {
 
 test('of two migrations in a stack one is rehearsed, by its path', () => {
   for (const id of ['Blue', 'Green']) {
-    const blueprint = read('Two', { migration: id });
-    expect(partsOf(blueprint)).toEqual({ ...WHOLE, domainName: `${id.toLowerCase()}.example.com` });
-    expect(blueprint.machine.name).toContain(id);
+    const model = read('Two', { migration: id });
+    expect(splitParts(model)).toEqual({ ...WHOLE, domainName: `${id.toLowerCase()}.example.com` });
+    expect(model.machine.name).toContain(id);
   }
   expect(() => read('Two')).toThrow("'--migration' must be one of 'Blue', 'Green', got nothing");
   expect(() => read('Two', { migration: 'Red' })).toThrow("'--migration' must be one of 'Blue', 'Green', got 'Red'");
@@ -82,7 +82,7 @@ test('a value that no template tells is asked for by name', () => {
   expect(() => read('Parameters')).toThrow(
     "'--parameter' must give a value to 'Domain', a parameter of 'Parameters' without a default, got none: --parameter 'Domain=VALUE'",
   );
-  expect(partsOf(read('Parameters', {}, { Domain: 'x.example.com' }))).toEqual({
+  expect(splitParts(read('Parameters', {}, { Domain: 'x.example.com' }))).toEqual({
     ...WHOLE,
     domainName: 'x.example.com',
   });
@@ -90,18 +90,18 @@ test('a value that no template tells is asked for by name', () => {
     "'--parameter' must give a value to '/shop/domain', a parameter in SSM that 'Stored' reads",
   );
   const stored = read('Stored', {}, { '/shop/domain': 'y.example.com' });
-  expect(partsOf(stored)).toEqual({ ...WHOLE, domainName: 'y.example.com' });
+  expect(splitParts(stored)).toEqual({ ...WHOLE, domainName: 'y.example.com' });
   expect(() => read('Parameters', {}, { Domaine: 'x' })).toThrow(
     "'--parameter' must name a parameter or an imported value, got 'Domaine'",
   );
 });
 
 test('a domain name may be given in place of the one of the template, and must be one', () => {
-  const blueprint = read('Crossing', { domain: 'z.example.com' });
-  expect(blueprint.wiring.domainName).toBe('z.example.com');
-  const told = blueprint.functions.map(({ environment }) => environment.DRAINSHIFT_WIRING).filter(Boolean);
-  expect(told.every((text) => text?.includes('"domainName":"z.example.com"'))).toBe(true);
+  const model = read('Crossing', { domain: 'z.example.com' });
+  expect(model.config.domainName).toBe('z.example.com');
+  const notified = model.functions.map(({ environment }) => environment.DRAINSHIFT_WIRING).filter(Boolean);
+  expect(notified.every((text) => text?.includes('"domainName":"z.example.com"'))).toBe(true);
   const parameters = { Domain: 'dummy-value-for-/shop/domain' };
   expect(() => read('Parameters', {}, parameters)).toThrow("'--domain' must give the migration's host name");
-  expect(read('Parameters', { domain: 'z.example.com' }, parameters).wiring.domainName).toBe('z.example.com');
+  expect(read('Parameters', { domain: 'z.example.com' }, parameters).config.domainName).toBe('z.example.com');
 });

@@ -2,7 +2,7 @@ import { identifier } from '../../../../rehearsal/template/assembly/identify';
 import { Resolver } from '../../../../rehearsal/template/assembly/resolve';
 import { Stack, Template } from '../../../../rehearsal/template/assembly/template';
 
-function resolverOf(template: Template): Resolver {
+function findResolver(template: Template): Resolver {
   const stack: Stack = {
     name: 'Shop',
     region: 'eu-central-1',
@@ -14,7 +14,7 @@ function resolverOf(template: Template): Resolver {
   return new Resolver(stack, identifier(stack));
 }
 
-const resolver = resolverOf({
+const resolver = findResolver({
   Parameters: {
     Size: { Type: 'Number', Default: 3 },
     Empty: { Type: 'String' },

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CutoverWiring } from '../../../../core/cutover/cutover-config';
+import type { CutoverConfig } from '../../../../core/cutover/cutover-config';
 import { buildElb } from '../../../../rehearsal/template/model/load-balancer';
 import { Resources } from '../../../../rehearsal/template/model/resources';
 import { buildServices } from '../../../../rehearsal/template/model/services';
@@ -9,7 +9,7 @@ import { withoutEffect } from '../../../../rehearsal/template/model/without-effe
 import { buildTaskDefinition } from '../../../../rehearsal/template/model/task-definition';
 import type { Template } from '../../../../rehearsal/template/assembly/template';
 
-const resourcesOf = (template: Template['Resources'], images: ReadonlyMap<string, string> = new Map()) =>
+const listResources = (template: Template['Resources'], images: ReadonlyMap<string, string> = new Map()) =>
   new Resources({
     name: 'Shop',
     region: 'us-east-1',
@@ -20,7 +20,7 @@ const resourcesOf = (template: Template['Resources'], images: ReadonlyMap<string
   });
 
 test("a task definition has its template's family and containers, under the names of the API", () => {
-  const resources = resourcesOf({
+  const resources = listResources({
     Task: {
       Type: 'AWS::ECS::TaskDefinition',
       Properties: {
@@ -74,8 +74,8 @@ describe('a service', () => {
   writeFileSync(join(folder, 'proxy.js'), '');
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const serviceOf = (properties: Record<string, unknown>) => {
-    const resources = resourcesOf(
+  const findService = (properties: Record<string, unknown>) => {
+    const resources = listResources(
       {
         Task: {
           Type: 'AWS::ECS::TaskDefinition',
@@ -93,23 +93,23 @@ describe('a service', () => {
     );
     const [source = ''] = resources.ofType('AWS::ECS::Service').map(({ identity }) => identity.attributes.Name);
     const serviceNames = { source, target: 'other' };
-    const [service] = buildServices(resources, [], { serviceNames } as CutoverWiring, () => '');
+    const [service] = buildServices(resources, [], { serviceNames } as CutoverConfig, () => '');
     return service;
   };
 
   test('keeps unhealthy tasks for its grace period, and has as many meanwhile as its deployment configuration allows', () => {
     expect(
-      serviceOf({
+      findService({
         HealthCheckGracePeriodSeconds: '45',
         DeploymentConfiguration: { MinimumHealthyPercent: 50, MaximumPercent: 150 },
       }),
     ).toMatchObject({ healthCheckGracePeriodSeconds: 45, minimumHealthyPercent: 50, maximumPercent: 150 });
-    expect(serviceOf({})).toMatchObject({
+    expect(findService({})).toMatchObject({
       healthCheckGracePeriodSeconds: 0,
       minimumHealthyPercent: 100,
       maximumPercent: 200,
     });
-    expect(() => serviceOf({ HealthCheckGracePeriodSeconds: 'soon' })).toThrow(
+    expect(() => findService({ HealthCheckGracePeriodSeconds: 'soon' })).toThrow(
       '\'Service.HealthCheckGracePeriodSeconds\' of the template must be a number, got "soon"',
     );
   });
@@ -119,7 +119,7 @@ test('attributes without effect are named, where they are no defaults', () => {
   const pairs = (attributes: Record<string, string>) =>
     Object.entries(attributes).map(([Key, Value]) => ({ Key, Value }));
   const model = buildElb(
-    resourcesOf({
+    listResources({
       Balancer: {
         Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer',
         Properties: {
@@ -166,11 +166,11 @@ test('the rewrites of a rule come from the template, and one that the service re
       },
     },
   });
-  const rules = [...buildElb(resourcesOf(template('^/a(.*)'))).rules.values()];
+  const rules = [...buildElb(listResources(template('^/a(.*)'))).rules.values()];
   expect(rules.find(({ priority }) => priority === 1)?.transforms).toEqual([
     { type: 'url-rewrite', rewrites: [{ regex: '^/a(.*)', replace: '/$1' }] },
   ]);
-  expect(() => buildElb(resourcesOf(template('(?=a)')))).toThrow(/Regex '\(\?=a\)' is not valid/);
+  expect(() => buildElb(listResources(template('(?=a)')))).toThrow(/Regex '\(\?=a\)' is not valid/);
 });
 
 const FIXED = { Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404' } };
@@ -178,7 +178,7 @@ const FIXED = { Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404'
 test('further certificates of a listener stand behind its own', () => {
   const certificate = (arn: string) => ({ CertificateArn: arn });
   const model = buildElb(
-    resourcesOf({
+    listResources({
       Balancer: { Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer' },
       Listener: {
         Type: 'AWS::ElasticLoadBalancingV2::Listener',

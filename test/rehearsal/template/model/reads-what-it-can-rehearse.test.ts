@@ -1,5 +1,5 @@
 import { Stack, Template } from '../../../../rehearsal/template/assembly/template';
-import { readBlueprint } from '../../../../rehearsal/template/model/stack-model';
+import { readStackModel } from '../../../../rehearsal/template/model/stack-model';
 import { buildCustomResources, notRun } from '../../../../rehearsal/template/model/custom-resources';
 import { buildMachines, buildStatusRules } from '../../../../rehearsal/template/model/functions';
 import { buildElb } from '../../../../rehearsal/template/model/load-balancer';
@@ -7,7 +7,7 @@ import { Resources } from '../../../../rehearsal/template/model/resources';
 import { buildRights } from '../../../../rehearsal/template/model/rights';
 import { isAllowed } from '../../../../rehearsal/aws/iam/iam';
 
-const stackOf = (Resources: Template['Resources'], name = 'Shop'): Stack => ({
+const findStack = (Resources: Template['Resources'], name = 'Shop'): Stack => ({
   name,
   region: 'us-east-1',
   account: '123456789012',
@@ -39,7 +39,7 @@ const forward = (weights: number[], sticky = false) => ({
     TargetGroupStickinessConfig: { Enabled: sticky, DurationSeconds: 3600 },
   },
 });
-const build = (resources: Template['Resources']) => buildElb(new Resources(stackOf(resources)));
+const build = (resources: Template['Resources']) => buildElb(new Resources(findStack(resources)));
 
 test('listeners, their default rules, weights and attributes come from the template', () => {
   const model = build({
@@ -49,7 +49,7 @@ test('listeners, their default rules, weights and attributes come from the templ
   });
   const [found] = model.listeners.values();
   expect(found).toMatchObject({ port: 443, protocol: 'HTTPS' });
-  const [rule] = model.rulesOf(found?.arn ?? '');
+  const [rule] = model.listRules(found?.arn ?? '');
   expect(rule).toMatchObject({
     priority: 'default',
     actions: [{ forward: { targetGroups: [{ weight: 90 }, { weight: 10 }] } }],
@@ -165,7 +165,7 @@ const weightedRule = (over: object = {}) => ({
 
 test('a weighted rule is run by its function, with every scalar as text; other custom resources are named', () => {
   const resources = new Resources(
-    stackOf({ Rule: weightedRule(), Other: { Type: 'Custom::Other' }, Owner: { Type: 'AWS::Lambda::Function' } }),
+    findStack({ Rule: weightedRule(), Other: { Type: 'Custom::Other' }, Owner: { Type: 'AWS::Lambda::Function' } }),
     new Map([['Other', { ref: 'other', attributes: {} }]]),
   );
   const arn = resources.resolver.text({ 'Fn::GetAtt': ['Owner', 'Arn'] });
@@ -193,7 +193,7 @@ test('a weighted rule is run by its function, with every scalar as text; other c
 
 test('what a custom resource calls itself is what others refer to', () => {
   const identity = { ref: 'arn:rule', attributes: { Port: '443' } };
-  const resources = new Resources(stackOf({ Rule: weightedRule() }), new Map([['Rule', identity]]));
+  const resources = new Resources(findStack({ Rule: weightedRule() }), new Map([['Rule', identity]]));
   const text = resources.resolver.text({ 'Fn::Sub': '${Rule} ${Rule.Port}' });
   expect(text).toBe('arn:rule 443');
 });
@@ -202,7 +202,7 @@ test('rights are those of the policies in the role and of the policies attached 
   const statement = (Action: string, Resource: unknown) => ({ Statement: [{ Effect: 'Allow', Action, Resource }] });
   const rights = buildRights(
     new Resources(
-      stackOf({
+      findStack({
         Bucket: { Type: 'AWS::S3::Bucket' },
         Role: {
           Type: 'AWS::IAM::Role',
@@ -219,7 +219,7 @@ test('rights are those of the policies in the role and of the policies attached 
     ),
   );
   const statements = rights.get('Role') ?? [];
-  const bucket = new Resources(stackOf({ Bucket: { Type: 'AWS::S3::Bucket' } })).resolver.text({
+  const bucket = new Resources(findStack({ Bucket: { Type: 'AWS::S3::Bucket' } })).resolver.text({
     'Fn::GetAtt': ['Bucket', 'Arn'],
   });
   expect(isAllowed(statements, 'ecs:ListTasks', '*')).toBe(true);
@@ -235,7 +235,7 @@ test('managed policies count, from whichever end they are attached', () => {
   });
   const rights = buildRights(
     new Resources(
-      stackOf({
+      findStack({
         Role: {
           Type: 'AWS::IAM::Role',
           Properties: { ManagedPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess', { Ref: 'ByArn' }] },
@@ -251,8 +251,8 @@ test('managed policies count, from whichever end they are attached', () => {
 });
 
 test('a function of the cutover whose role is elsewhere is named: its rights could not be held to', () => {
-  const wiring = JSON.stringify({});
-  const stack = stackOf({
+  const config = JSON.stringify({});
+  const stack = findStack({
     Step: {
       Type: 'AWS::Lambda::Function',
       Properties: {
@@ -260,7 +260,7 @@ test('a function of the cutover whose role is elsewhere is named: its rights cou
         Code: { S3Key: 'abc.zip' },
         Handler: 'index.lock',
         Role: 'arn:aws:iam::123456789012:role/elsewhere',
-        Environment: { Variables: { DRAINSHIFT_WIRING: wiring } },
+        Environment: { Variables: { DRAINSHIFT_WIRING: config } },
       },
     },
     Machine: {
@@ -268,17 +268,17 @@ test('a function of the cutover whose role is elsewhere is named: its rights cou
       Properties: { DefinitionString: { 'Fn::Sub': '{"calls":"${Step.Arn}"}' }, RoleArn: 'role' },
     },
   });
-  expect(() => readBlueprint([{ ...stack, files: new Map([['abc', '/tmp']]) }])).toThrow(
+  expect(() => readStackModel([{ ...stack, files: new Map([['abc', '/tmp']]) }])).toThrow(
     /^the role of function '\S+' must be in the template to be rehearsed, got 'arn:aws:iam::123456789012:role\/elsewhere'$/,
   );
 });
 
 test('an assembly without a migration is not ours, and a stack that is not there is named', () => {
-  const stacks = [stackOf({ Bucket: { Type: 'AWS::S3::Bucket' } }, 'Foreign')];
-  expect(() => readBlueprint(stacks)).toThrow(
+  const stacks = [findStack({ Bucket: { Type: 'AWS::S3::Bucket' } }, 'Foreign')];
+  expect(() => readStackModel(stacks)).toThrow(
     "'--app' must hold a stack with a drainshift Migration, got 'Foreign' without one",
   );
-  expect(() => readBlueprint(stacks, 'Other')).toThrow("'--stack' must be one of 'Foreign', got 'Other'");
+  expect(() => readStackModel(stacks, 'Other')).toThrow("'--stack' must be one of 'Foreign', got 'Other'");
 });
 
 test('a rule on the status of executions is followed unless it is disabled', () => {
@@ -286,7 +286,7 @@ test('a rule on the status of executions is followed unless it is disabled', () 
   const of = (State?: string) =>
     buildStatusRules(
       new Resources(
-        stackOf({
+        findStack({
           Rule: { Type: 'AWS::Events::Rule', Properties: { EventPattern, State, Targets: [{ Arn: 'arn:function' }] } },
         }),
       ),
@@ -299,7 +299,7 @@ test('a state machine that is not of the cutover is named, whatever it is writte
   const Type = 'AWS::StepFunctions::StateMachine';
   const elsewhere = { Type, Properties: { DefinitionS3Location: { Bucket: 'b', Key: 'k' } } };
   const jsonata = { Type, Properties: { DefinitionString: '{"QueryLanguage":"JSONata"}' } };
-  const resources = new Resources(stackOf({ Elsewhere: elsewhere, Jsonata: jsonata }));
+  const resources = new Resources(findStack({ Elsewhere: elsewhere, Jsonata: jsonata }));
   expect(buildMachines(resources)).toEqual([]);
   expect(notRun(resources)).toEqual([`'Elsewhere' (${Type})`, `'Jsonata' (${Type})`]);
 });

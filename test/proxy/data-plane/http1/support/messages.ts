@@ -17,7 +17,7 @@ export class NotStrict extends Error {}
 const FIELD_LINE =
   /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*$/;
 
-export function valuesOf(fields: readonly Field[], name: string): string[] {
+export function listValues(fields: readonly Field[], name: string): string[] {
   return fields.filter(([each]) => each === name).map(([, value]) => value);
 }
 
@@ -30,15 +30,15 @@ export function valuesOf(fields: readonly Field[], name: string): string[] {
 export function readMessage(
   text: string,
   from: number,
-  endingOf: (startLine: string) => Ending,
+  findEnding: (startLine: string) => Ending,
   isClosed: boolean,
 ): { message: Message; next: number } | undefined {
   const head = readHead(text, from);
   if (!head) return undefined;
   const { startLine, fields } = head;
-  const [coding, ...codings] = valuesOf(fields, 'transfer-encoding');
-  const lengths = valuesOf(fields, 'content-length');
-  const ending = endingOf(startLine);
+  const [coding, ...codings] = listValues(fields, 'transfer-encoding');
+  const lengths = listValues(fields, 'content-length');
+  const ending = findEnding(startLine);
   if (ending === 'noBody') return { message: { startLine, fields, body: '', trailers: [] }, next: head.next };
   if (codings.length > 0 || lengths.length > 1 || (coding !== undefined && lengths.length > 0))
     throw new NotStrict(`two framings: ${JSON.stringify(fields)}`);

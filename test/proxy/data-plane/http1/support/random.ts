@@ -23,8 +23,8 @@ export class Random {
   }
 
   /** From `least` to `most` results. */
-  several<T>(least: number, most: number, make: (index: number) => T): T[] {
-    return Array.from({ length: least + this.below(most - least + 1) }, (_, index) => make(index));
+  several<T>(min: number, max: number, make: (index: number) => T): T[] {
+    return Array.from({ length: min + this.below(max - min + 1) }, (_, index) => make(index));
   }
 
   bytes(count: number): string {

@@ -1,9 +1,9 @@
 import net, { type Socket } from 'node:net';
 import { later } from '../../../support/world';
-import { Ending, Message, readMessage, valuesOf } from './messages';
+import { Ending, Message, readMessage, listValues } from './messages';
 import { Waiting } from './waiting';
 
-export interface RawAnswer extends Message {
+export interface RawResponse extends Message {
   readonly status: number;
 }
 
@@ -52,41 +52,41 @@ export class RawClient {
   }
 
   /** The whole answers so far, interim ones too, and what stands behind them. */
-  read(): { answers: RawAnswer[]; rest: string } {
-    const answers: RawAnswer[] = [];
+  read(): { responses: RawResponse[]; rest: string } {
+    const responses: RawResponse[] = [];
     let next = 0;
     for (let isAt = 0; next < this.received.length;) {
       const read = readMessage(
         this.received,
         next,
-        (line) => endingOf(line, this.methods[isAt] ?? 'GET'),
+        (line) => findEnding(line, this.methods[isAt] ?? 'GET'),
         this.isWhole,
       );
       if (!read) break;
       const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(read.message.startLine)?.[1] ?? NaN);
-      answers.push({ ...read.message, status });
+      responses.push({ ...read.message, status });
       if (status >= 200) isAt += 1;
       next = read.next;
     }
-    return { answers, rest: this.received.slice(next) };
+    return { responses, rest: this.received.slice(next) };
   }
 
   /** The answers once there are `count` whole final ones, or once no more can come. */
-  async answers(count = 1): Promise<RawAnswer[]> {
-    await this.when(() => this.hasEnded || finals(this.read().answers).length >= count);
-    return finals(this.read().answers);
+  async responds(count = 1): Promise<RawResponse[]> {
+    await this.when(() => this.hasEnded || finals(this.read().responses).length >= count);
+    return finals(this.read().responses);
   }
 
   /** The statuses of the answers, as `answers` gives them. */
   async statuses(count = 1): Promise<number[]> {
-    return (await this.answers(count)).map(({ status }) => status);
+    return (await this.responds(count)).map(({ status }) => status);
   }
 
   /** Waits for the other side to close. One that goes on answering does not close; its second answer says so. */
   async closes(): Promise<boolean> {
-    const before = finals(this.read().answers).length;
+    const before = finals(this.read().responses).length;
     if (!this.hasEnded) this.send('GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n');
-    await this.when(() => this.hasEnded || finals(this.read().answers).length > before);
+    await this.when(() => this.hasEnded || finals(this.read().responses).length > before);
     return this.hasEnded;
   }
 
@@ -114,16 +114,16 @@ export async function send(port: number, text: string, methods: readonly string[
   return client;
 }
 
-export function fieldOf(message: Message | undefined, name: string): string | undefined {
-  const values = message ? valuesOf(message.fields, name) : [];
+export function findField(message: Message | undefined, name: string): string | undefined {
+  const values = message ? listValues(message.fields, name) : [];
   return values.length === 0 ? undefined : values.join(', ');
 }
 
-function finals(answers: readonly RawAnswer[]): RawAnswer[] {
-  return answers.filter(({ status }) => !(status < 200) || status === 101);
+function finals(responses: readonly RawResponse[]): RawResponse[] {
+  return responses.filter(({ status }) => !(status < 200) || status === 101);
 }
 
-function endingOf(statusLine: string, method: string): Ending {
+function findEnding(statusLine: string, method: string): Ending {
   const hasNoBody = method === 'HEAD' || / (1\d\d|204|304) /.test(statusLine);
   return hasNoBody ? 'noBody' : 'byFramingOrClose';
 }

@@ -15,7 +15,7 @@ export interface RawRequest extends Message {
 }
 
 /** Says what bytes answer a request; undefined when it wrote, or will write, something itself. */
-export type AnswerWith = (request: RawRequest, upstream: UpstreamConnection) => string | undefined;
+export type RespondWith = (request: RawRequest, upstream: UpstreamConnection) => string | undefined;
 
 export class UpstreamConnection {
   /** All that came, as latin1. */
@@ -45,7 +45,7 @@ export class RawUpstream {
   private readonly waiting = new Waiting();
 
   constructor(
-    private readonly answerWith: AnswerWith,
+    private readonly respondWith: RespondWith,
     /** Called with every read, before requests are looked for in it. */
     private readonly noted: (connection: UpstreamConnection) => void,
   ) {}
@@ -91,8 +91,8 @@ export class RawUpstream {
       const request = this.readRequest(connection);
       if (!request) return;
       this.whole.push(request);
-      const answer = this.answerWith(request, connection);
-      if (answer !== undefined) connection.write(answer);
+      const response = this.respondWith(request, connection);
+      if (response !== undefined) connection.write(response);
     }
   }
 
@@ -115,10 +115,10 @@ export class RawUpstream {
 }
 
 export async function startUpstream(
-  answerWith: AnswerWith = () => OK,
+  respondWith: RespondWith = () => OK,
   noted: (connection: UpstreamConnection) => void = () => undefined,
 ): Promise<RawUpstream> {
-  const upstream = new RawUpstream(answerWith, noted);
+  const upstream = new RawUpstream(respondWith, noted);
   upstream.port = await startRawBackend((socket) => upstream.accept(socket));
   return upstream;
 }

@@ -1,6 +1,6 @@
 import type { DataPlaneOptions } from '../../../../../proxy/data-plane/contract/data-plane';
 import { Engine, liveIn, startEngine, until } from '../../../support/world';
-import { RawAnswer, RawClient, fieldOf, send } from './raw-client';
+import { RawResponse, RawClient, findField, send } from './raw-client';
 import { RawUpstream, startUpstream } from './raw-upstream';
 
 /** Lines of a head and the empty line behind them. */
@@ -9,10 +9,10 @@ export function head(...lines: string[]): string {
 }
 
 /** One named case: what is sent, and the status (or one of them) that answers it. */
-export type Refusal = readonly [name: string, bytes: string, status: number | readonly number[]];
+export type Rejection = readonly [name: string, bytes: string, status: number | readonly number[]];
 
 /** A row for every name, so that a table of names reads as one. */
-export function each(status: number | readonly number[], cases: Readonly<Record<string, string>>): Refusal[] {
+export function each(status: number | readonly number[], cases: Readonly<Record<string, string>>): Rejection[] {
   return Object.entries(cases).map(([name, bytes]) => [name, bytes, status] as const);
 }
 
@@ -31,10 +31,10 @@ export async function startStand(options: Partial<DataPlaneOptions> = {}, upstre
 }
 
 /** Refused for its head: the right status, closed, and no byte of it reached the upstream. */
-export async function expectRefused(bytes: string, status: Refusal[2], options: Partial<DataPlaneOptions> = {}) {
+export async function expectRejected(bytes: string, status: Rejection[2], options: Partial<DataPlaneOptions> = {}) {
   const stand = await startStand(options);
   const client = await send(stand.engine.port, bytes);
-  await expectAnswerAndClose(client, status);
+  await expectResponseAndClose(client, status);
   await expectServes(stand);
   expect(stand.upstream.targets).toEqual(['/sentinel']);
   expect(stand.upstream.connections.map(({ received }) => received).join('')).toMatch(/^GET \/sentinel /);
@@ -42,25 +42,29 @@ export async function expectRefused(bytes: string, status: Refusal[2], options: 
 }
 
 /** Refused in its body: the right status, closed, and the upstream was never told that the request is whole. */
-export async function expectUploadRefused(bytes: string, status: Refusal[2], options: Partial<DataPlaneOptions> = {}) {
+export async function expectUploadRejected(
+  bytes: string,
+  status: Rejection[2],
+  options: Partial<DataPlaneOptions> = {},
+) {
   const stand = await startStand(options);
   const client = await send(stand.engine.port, bytes);
-  await expectAnswerAndClose(client, status);
+  await expectResponseAndClose(client, status);
   await stand.upstream.when(({ connections }) => connections.every(({ isClosed }) => isClosed));
   await expectServes(stand);
   expect(stand.upstream.targets).toEqual(['/sentinel']);
 }
 
 /** One answer with this status, no byte behind it, and the end of the connection. */
-export async function expectAnswerAndClose(client: RawClient, status: Refusal[2]): Promise<RawAnswer> {
-  const [answer] = await client.answers();
-  expect([status].flat()).toContain(answer?.status ?? `no answer, but ${JSON.stringify(client.received)}`);
-  expect(fieldOf(answer, 'connection')?.toLowerCase()).toBe('close');
+export async function expectResponseAndClose(client: RawClient, status: Rejection[2]): Promise<RawResponse> {
+  const [response] = await client.responds();
+  expect([status].flat()).toContain(response?.status ?? `no answer, but ${JSON.stringify(client.received)}`);
+  expect(findField(response, 'connection')?.toLowerCase()).toBe('close');
   expect(await client.closes()).toBe(true);
-  const { answers, rest } = client.read();
-  expect(answers).toHaveLength(1);
+  const { responses, rest } = client.read();
+  expect(responses).toHaveLength(1);
   expect(rest).toBe('');
-  return answer!;
+  return response!;
 }
 
 /** The plane goes on: it serves the next client, has no fault of its own, and its ledger returns to zero. */

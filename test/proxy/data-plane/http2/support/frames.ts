@@ -55,7 +55,7 @@ export interface FrameClient {
   isClosed: boolean;
   send(...frames: Buffer[]): void;
   /** As `NAME` or `NAME:code` what came for a stream; 0 is the connection, of which settings and windows are left out. */
-  told(stream: number): string[];
+  notified(stream: number): string[];
 }
 
 /** A client that speaks bytes, for what no HTTP/2 library would send or tell. */
@@ -70,7 +70,7 @@ export async function frameClient(port: number, protocol: 'http' | 'https' = 'ht
     frames: [],
     isClosed: false,
     send: (...frames) => void socket.write(Buffer.concat(frames)),
-    told: (stream) => client.frames.filter((one) => one.stream === stream).flatMap(describe),
+    notified: (stream) => client.frames.filter((one) => one.stream === stream).flatMap(describe),
   };
   socket.on('error', () => undefined);
   socket.on('close', () => (client.isClosed = true));

@@ -68,11 +68,11 @@ export class GrpcClient {
     const called = nothingYet();
     const options = { deadline: Date.now() + deadlineMs };
     const { path } = METHODS.unary;
-    const answered = (_: ServiceError | null, answer?: Buffer) => {
-      if (answer) called.messages.push(answer.toString());
+    const responded = (_: ServiceError | null, response?: Buffer) => {
+      if (response) called.messages.push(response.toString());
     };
-    const call = this.client.makeUnaryRequest(path, same, same, Buffer.from(message), metadata, options, answered);
-    call.on('status', (status) => Object.assign(called, statusOf(status)));
+    const call = this.client.makeUnaryRequest(path, same, same, Buffer.from(message), metadata, options, responded);
+    call.on('status', (status) => Object.assign(called, findStatus(status)));
     return called;
   }
 
@@ -81,11 +81,11 @@ export class GrpcClient {
   }
 
   clientStream(called: Called) {
-    const answered = (_: ServiceError | null, answer?: Buffer) => {
-      if (answer) called.messages.push(answer.toString());
+    const responded = (_: ServiceError | null, response?: Buffer) => {
+      if (response) called.messages.push(response.toString());
     };
-    const call = this.client.makeClientStreamRequest(METHODS.clientStream.path, same, same, answered);
-    call.on('status', (status) => Object.assign(called, statusOf(status)));
+    const call = this.client.makeClientStreamRequest(METHODS.clientStream.path, same, same, responded);
+    call.on('status', (status) => Object.assign(called, findStatus(status)));
     return call;
   }
 
@@ -103,10 +103,10 @@ export function follow(call: EventEmitter): Called {
   const called = nothingYet();
   call.on('data', (message: Buffer) => called.messages.push(message.toString()));
   call.on('error', () => undefined);
-  call.on('status', (status: StatusObject) => Object.assign(called, statusOf(status)));
+  call.on('status', (status: StatusObject) => Object.assign(called, findStatus(status)));
   return called;
 }
 
-function statusOf({ code, details, metadata }: StatusObject): Partial<Called> {
+function findStatus({ code, details, metadata }: StatusObject): Partial<Called> {
   return { code, details, trailing: metadata };
 }

@@ -2,11 +2,11 @@ import http2, { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, Outg
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Limits, Timeouts } from '../../../../../proxy/data-plane/contract/data-plane';
-import type { AnswerHead, ClientEvents } from '../../../../../proxy/data-plane/contract/streams';
+import type { ResponseHead, ClientEvents } from '../../../../../proxy/data-plane/contract/streams';
 import { Http2Client } from '../../../../../proxy/data-plane/http2/downstream';
 import { ClientSessions } from '../../../../../proxy/data-plane/http2/client-sessions';
 import type { Http2Head } from '../../../../../proxy/data-plane/http2/request-head';
-import { later, portOf, selfSigned } from '../../../support/world';
+import { later, findPort, selfSigned } from '../../../support/world';
 
 export const TIMEOUTS: Timeouts = {
   clientIdleMs: 75_000,
@@ -39,7 +39,7 @@ export const LIMITS: Limits = {
 };
 
 /** What one fake exchange was told. */
-export class Told implements ClientEvents {
+export class Notified implements ClientEvents {
   upload = '';
   trailers: string | undefined;
   broken: number | undefined;
@@ -72,7 +72,7 @@ export class Told implements ClientEvents {
     this.drained += 1;
   }
 
-  answerSent(): void {
+  responseSent(): void {
     this.isSent = true;
   }
 
@@ -80,16 +80,16 @@ export class Told implements ClientEvents {
     this.isGone = true;
   }
 
-  uploadBroken(answer: { status: number }): void {
-    this.broken = answer.status;
-    this.client.answer(answer);
+  uploadBroken(response: { status: number }): void {
+    this.broken = response.status;
+    this.client.respond(response);
   }
 }
 
 export interface Sessions {
   readonly port: number;
   readonly sessions: ClientSessions;
-  readonly told: Told[];
+  readonly notified: Notified[];
   readonly faults: unknown[];
   setDraining(): void;
 }
@@ -99,12 +99,12 @@ export interface SessionsOptions {
   readonly timeouts?: Partial<Timeouts>;
   readonly isTls?: boolean;
   /** What an exchange does as it begins. */
-  readonly begin?: (told: Told) => void;
+  readonly begin?: (notified: Notified) => void;
 }
 
 /** Sessions behind a listener that peeks the preface, as the engine's does, and hands the socket on. */
 export async function startSessions(options: SessionsOptions = {}): Promise<Sessions> {
-  const told: Told[] = [];
+  const notified: Notified[] = [];
   const faults: unknown[] = [];
   const context = {
     limits: { ...LIMITS, ...options.limits },
@@ -113,8 +113,8 @@ export async function startSessions(options: SessionsOptions = {}): Promise<Sess
     isDraining: false,
     options: {},
     begin: (client: unknown, head: unknown) => {
-      const one = new Told(client as Http2Client, head as Http2Head);
-      told.push(one);
+      const one = new Notified(client as Http2Client, head as Http2Head);
+      notified.push(one);
       options.begin?.(one);
       return one;
     },
@@ -129,7 +129,7 @@ export async function startSessions(options: SessionsOptions = {}): Promise<Sess
     sessions.destroy();
     server.close();
   });
-  return { port: portOf(server), sessions, told, faults, setDraining: () => (context.isDraining = true) };
+  return { port: findPort(server), sessions, notified, faults, setDraining: () => (context.isDraining = true) };
 }
 
 function peek(socket: net.Socket, sessions: ClientSessions): void {
@@ -141,7 +141,7 @@ function peek(socket: net.Socket, sessions: ClientSessions): void {
   });
 }
 
-export function answerHead(changes: Partial<AnswerHead> = {}): AnswerHead {
+export function responseHead(changes: Partial<ResponseHead> = {}): ResponseHead {
   return {
     status: 200,
     httpVersion: '1.1',
@@ -156,10 +156,15 @@ export function answerHead(changes: Partial<AnswerHead> = {}): AnswerHead {
 }
 
 /** Answers with text, whole. */
-export function answerWith(told: Told, body: string, changes: Partial<AnswerHead> = {}, trailers = ''): void {
-  told.client.begin(answerHead(changes));
-  if (body !== '') told.client.write(Buffer.from(body));
-  told.client.end(trailers);
+export function respondWith(
+  notified: Notified,
+  body: string,
+  changes: Partial<ResponseHead> = {},
+  trailers = '',
+): void {
+  notified.client.begin(responseHead(changes));
+  if (body !== '') notified.client.write(Buffer.from(body));
+  notified.client.end(trailers);
 }
 
 export async function connect(port: number, scheme: 'http' | 'https' = 'http'): Promise<ClientHttp2Session> {

@@ -2,17 +2,17 @@ import http2, { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:
 import net, { type AddressInfo, type Socket } from 'node:net';
 import type { Limits, Timeouts, Upstream } from '../../../../../proxy/data-plane/contract/data-plane';
 import type {
-  AnswerHead,
+  ResponseHead,
   InterimHead,
   EngineHead,
   Seen,
   UpstreamEvents,
-  UpstreamHalf,
+  UpstreamStream,
 } from '../../../../../proxy/data-plane/contract/streams';
-import { AddressBook } from '../../../../../proxy/data-plane/shared/addresses';
+import { AddressList } from '../../../../../proxy/data-plane/shared/addresses';
 import { Http2Upstreams } from '../../../../../proxy/data-plane/http2/upstream-session';
 import { Ticker } from '../../../../../proxy/data-plane/shared/ticker';
-import { later, portOf } from '../../../support/world';
+import { later, findPort } from '../../../support/world';
 import { LIMITS, TIMEOUTS } from './sessions';
 
 export interface Backend {
@@ -53,9 +53,9 @@ export async function startHttp2Backend(
 
 /** What one fake exchange was told by its upstream. */
 export class Heard implements UpstreamEvents {
-  half: UpstreamHalf | undefined;
+  half: UpstreamStream | undefined;
   informs: [number, string][] = [];
-  head: AnswerHead | undefined;
+  head: ResponseHead | undefined;
   body = '';
   bytes = 0;
   trailers: string | undefined;
@@ -75,20 +75,20 @@ export class Heard implements UpstreamEvents {
     throw new Error('HTTP/2 switches no protocol');
   }
 
-  answerBegan(head: AnswerHead): void {
+  responseStarted(head: ResponseHead): void {
     this.head = head;
   }
 
-  answerReceived(bytes: Buffer): void {
+  responseReceived(bytes: Buffer): void {
     this.bytes += bytes.length;
     if (bytes.length < 1_000) this.body += bytes.toString('latin1');
   }
 
-  answerEnded(trailers: string): void {
+  responseEnded(trailers: string): void {
     this.trailers = trailers;
   }
 
-  answerFlushed(): void {
+  responseFlushed(): void {
     this.flushed += 1;
   }
 
@@ -109,7 +109,7 @@ export class Heard implements UpstreamEvents {
 export const ONE = { upstreamConnections: 1, waitingRequests: 0 };
 
 export interface Asking {
-  open(upstream: Upstream, head?: Partial<EngineHead>, fields?: string): Heard & { half: UpstreamHalf };
+  open(upstream: Upstream, head?: Partial<EngineHead>, fields?: string): Heard & { half: UpstreamStream };
 }
 
 /** A ticker whose time passes when the test says so. */
@@ -145,7 +145,7 @@ export function startUpstreams(options: UpstreamsOptions = {}): Asking {
   const upstreams = new Http2Upstreams({
     ticker,
     hasFileForUpstream: true,
-    addresses: new AddressBook({ ticker, ageMs: 0 }),
+    addresses: new AddressList({ ticker, ageMs: 0 }),
     timeouts: { ...TIMEOUTS, ...options.timeouts },
     limits: { ...LIMITS, ...options.limits },
   });
@@ -158,7 +158,7 @@ export function startUpstreams(options: UpstreamsOptions = {}): Asking {
     const asked = requestHead(head);
     const request = { head: asked, url: asked.url, fields, choice: 'kept' as const };
     heard.half = upstreams.open(upstream, request, heard);
-    return heard as Heard & { half: UpstreamHalf };
+    return heard as Heard & { half: UpstreamStream };
   };
   return { open };
 }
@@ -210,6 +210,6 @@ export async function startRelay(to: number): Promise<Relay> {
     server.close();
     relay.cut();
   });
-  relay.port = portOf(server);
+  relay.port = findPort(server);
   return relay;
 }

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { NOBODY, Wire, WireUser } from '../../../../../proxy/data-plane/contract/transport';
+import { NOBODY, Transport, TransportUser } from '../../../../../proxy/data-plane/contract/transport';
 
 /** A wire that a test plays: it notes what it is asked, and tells what the test says. */
-export class FakeWire implements Wire {
-  user: WireUser = NOBODY;
+export class FakeTransport implements Transport {
+  user: TransportUser = NOBODY;
   isBackedUp = false;
   isPaused = false;
   isDestroyed = false;

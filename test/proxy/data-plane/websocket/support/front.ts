@@ -3,11 +3,11 @@ import type { Ending } from '../../../../../core/proxy/connections';
 import { Ticker } from '../../../../../proxy/data-plane/shared/ticker';
 import { Tunnel, TunnelOptions } from '../../../../../proxy/data-plane/websocket/tunnel';
 import { connectFirst } from '../../../../../proxy/data-plane/transport/connect';
-import { FastWire } from '../../../../../proxy/data-plane/transport/handle-transport';
+import { HandleTransport } from '../../../../../proxy/data-plane/transport/handle-transport';
 import { fastPath } from '../../../../../proxy/data-plane/transport/handle-transport-check';
-import { StreamWire } from '../../../../../proxy/data-plane/transport/stream-transport';
-import { NOBODY, Wire } from '../../../../../proxy/data-plane/contract/transport';
-import { later, portOf } from '../../../support/world';
+import { StreamTransport } from '../../../../../proxy/data-plane/transport/stream-transport';
+import { NOBODY, Transport } from '../../../../../proxy/data-plane/contract/transport';
+import { later, findPort } from '../../../support/world';
 
 /** Both wires that there are: on Node's streams, and on its handles. */
 export const WIRES = ['stream', 'fast'] as const;
@@ -19,7 +19,7 @@ export interface Front {
   readonly endings: Ending[];
   readonly faults: unknown[];
   /** Client and upstream of each tunnel. */
-  readonly wires: { client: Wire; upstream: Wire }[];
+  readonly wires: { client: Transport; upstream: Transport }[];
 }
 
 export interface FrontOptions {
@@ -43,10 +43,10 @@ export async function startFront(upstreamPort: number, options: FrontOptions = {
     faulted: (error) => front.faults.push(error),
   };
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
-    const client = wireOf(socket, isFast);
+    const client = findWire(socket, isFast);
     later(() => client.destroy());
     join(client, { upstreamPort, isFast }, (client, upstream) => {
-      front.wires.push({ client: client.wire, upstream: upstream.wire });
+      front.wires.push({ client: client.transport, upstream: upstream.transport });
       front.tunnels.push(new Tunnel(client, upstream, tunnelOptions));
     });
   });
@@ -55,49 +55,49 @@ export async function startFront(upstreamPort: number, options: FrontOptions = {
     ticker.stop();
     server.close();
   });
-  return Object.assign(front, { port: portOf(server) });
+  return Object.assign(front, { port: findPort(server) });
 }
 
-function wireOf(socket: Socket, isFast: boolean): Wire {
-  if (isFast) return new FastWire(socket);
-  const wire = new StreamWire(socket);
-  wire.resume();
-  return wire;
+function findWire(socket: Socket, isFast: boolean): Transport {
+  if (isFast) return new HandleTransport(socket);
+  const transport = new StreamTransport(socket);
+  transport.resume();
+  return transport;
 }
 
 interface End {
-  readonly wire: Wire;
+  readonly transport: Transport;
   readonly head: Buffer;
 }
 
 function join(
-  client: Wire,
+  client: Transport,
   to: { upstreamPort: number; isFast: boolean },
   joined: (client: End, upstream: End) => void,
 ): void {
   const upstreamAt = { protocol: 'http', host: '127.0.0.1', port: to.upstreamPort } as const;
-  const asked = collectHead(client, (question) => {
+  const asked = collectHead(client, (prompt) => {
     connectFirst(upstreamAt, ['127.0.0.1'], 'http/1.1', {
       failed: () => client.destroy(),
       avoid: () => undefined,
       opened: (socket) => {
-        const upstream = to.isFast ? new FastWire(socket) : new StreamWire(socket);
+        const upstream = to.isFast ? new HandleTransport(socket) : new StreamTransport(socket);
         later(() => upstream.destroy());
-        const answered = collectHead(upstream, (answer) => {
-          client.write(answer);
-          joined({ wire: client, head: asked() }, { wire: upstream, head: answered() });
+        const responded = collectHead(upstream, (response) => {
+          client.write(response);
+          joined({ transport: client, head: asked() }, { transport: upstream, head: responded() });
         });
-        upstream.write(question);
+        upstream.write(prompt);
       },
     });
   });
 }
 
 /** Waits for a head. The returned function gives what came behind it. */
-function collectHead(wire: Wire, whole: (head: string) => void): () => Buffer {
+function collectHead(transport: Transport, whole: (head: string) => void): () => Buffer {
   let bytes = Buffer.alloc(0);
   let end = -1;
-  wire.user = {
+  transport.user = {
     ...NOBODY,
     received: (more, length) => {
       bytes = Buffer.concat([bytes, more.subarray(0, length)]);

@@ -3,7 +3,7 @@ import { closeCode } from './peers';
 
 export interface Repeated {
   readonly sent: number;
-  readonly answers: string[];
+  readonly responses: string[];
   /** With which each of its connections ended. */
   readonly codes: number[];
 }
@@ -15,7 +15,7 @@ export async function runRepeatingClient(
   isStopping: () => boolean,
 ): Promise<Repeated> {
   const unanswered: string[] = [];
-  const answers: string[] = [];
+  const responses: string[] = [];
   const codes: number[] = [];
   let n = 0;
   while (!isStopping() || unanswered.length > 0) {
@@ -23,13 +23,13 @@ export async function runRepeatingClient(
     const over = closeCode(socket);
     socket.on('message', (data: Buffer) => {
       expect(data.toString()).toBe(unanswered.shift());
-      answers.push(data.toString());
+      responses.push(data.toString());
       if (isStopping() && unanswered.length === 0) socket.close(1000);
     });
     for (const message of unanswered) socket.send(message);
     const timer = setInterval(() => {
       if (isStopping()) return;
-      for (let burst = 0; burst < 20; burst += 1) {
+      for (let logThrottle = 0; logThrottle < 20; logThrottle += 1) {
         const message = `${name}-${(n += 1)}-${'z'.repeat((n * 37) % 300)}`;
         unanswered.push(message);
         socket.send(message);
@@ -38,5 +38,5 @@ export async function runRepeatingClient(
     codes.push(await over);
     clearInterval(timer);
   }
-  return { sent: n, answers, codes };
+  return { sent: n, responses, codes };
 }

@@ -6,7 +6,7 @@ export interface Asked {
 }
 
 /** What the function behind a custom resource said. */
-export interface CustomResourceAnswer {
+export interface CustomResourceResponse {
   readonly isSuccess: boolean;
   readonly reason: string;
   readonly physicalId: string;
@@ -23,23 +23,23 @@ const MAX_ID_BYTES = 1024;
  * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
  * @throws Error with the rule that the answer breaks
  */
-export function readAnswer(body: string, asked: Asked): CustomResourceAnswer {
+export function readResponse(body: string, asked: Asked): CustomResourceResponse {
   const size = Buffer.byteLength(body);
   if (size > MAX_BYTES) throw new Error(`the answer must have at most ${MAX_BYTES} bytes, got ${size}`);
-  const answer = parsed(body);
+  const response = parsed(body);
   for (const name of ['StackId', 'RequestId', 'LogicalResourceId'] as const) {
-    if (answer[name] !== asked[name]) throw broken(name, `that of the event, '${asked[name]}'`, answer[name]);
+    if (response[name] !== asked[name]) throw broken(name, `that of the event, '${asked[name]}'`, response[name]);
   }
-  const { PhysicalResourceId: id, Data = {} } = answer;
+  const { PhysicalResourceId: id, Data = {} } = response;
   if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > MAX_ID_BYTES) {
     throw broken('PhysicalResourceId', `a string of 1 to ${MAX_ID_BYTES} bytes`, id);
   }
   if (typeof Data !== 'object' || Data === null || Array.isArray(Data)) throw broken('Data', 'an object', Data);
   const attributes = Object.fromEntries(flattened(Data as Record<string, unknown>));
-  return { ...readStatus(answer), physicalId: id, attributes };
+  return { ...readStatus(response), physicalId: id, attributes };
 }
 
-function readStatus({ Status, Reason }: Record<string, unknown>): Pick<CustomResourceAnswer, 'isSuccess' | 'reason'> {
+function readStatus({ Status, Reason }: Record<string, unknown>): Pick<CustomResourceResponse, 'isSuccess' | 'reason'> {
   if (Status !== 'SUCCESS' && Status !== 'FAILED') throw broken('Status', 'SUCCESS or FAILED', Status);
   const reason = typeof Reason === 'string' ? Reason : '';
   if (Status === 'FAILED' && reason === '') throw broken('Reason', 'given with FAILED', Reason);

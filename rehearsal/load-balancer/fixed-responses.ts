@@ -1,4 +1,4 @@
-import type { Answer, RefusedRequest, UpstreamFailure } from '../../proxy/data-plane/contract/data-plane';
+import type { Response, RejectedRequest, UpstreamFailure } from '../../proxy/data-plane/contract/data-plane';
 import type { Action } from './model';
 
 const REASONS: Record<number, string> = {
@@ -31,7 +31,7 @@ const FAILURES: Record<UpstreamFailure, number> = {
 };
 
 /** An answer that the load balancer makes itself. */
-export function ownAnswer(status: number): Answer {
+export function ownResponse(status: number): Response {
   const title = REASONS[status] ?? String(status);
   return {
     status,
@@ -41,15 +41,19 @@ export function ownAnswer(status: number): Answer {
 }
 
 /** The answer of a rule. */
-export function fixedAnswer({ statusCode, contentType, body }: Extract<Action, { type: 'fixed-response' }>): Answer {
+export function fixedResponse({
+  statusCode,
+  contentType,
+  body,
+}: Extract<Action, { type: 'fixed-response' }>): Response {
   return { status: statusCode, headers: { ...SERVER, 'content-type': contentType }, body };
 }
 
 /** To a request that is none for it: fields that are too large are a 400 here. */
-export function refusalAnswer({ status }: RefusedRequest): Answer {
-  return ownAnswer(status === 431 ? 400 : status);
+export function rejectionResponse({ status }: RejectedRequest): Response {
+  return ownResponse(status === 431 ? 400 : status);
 }
 
-export function answerFor(failure: UpstreamFailure): Answer {
-  return ownAnswer(FAILURES[failure]);
+export function responseFor(failure: UpstreamFailure): Response {
+  return ownResponse(FAILURES[failure]);
 }

@@ -10,7 +10,7 @@ export interface Finding {
  * What one WebSocket client sent and what came back. It sends 1, 2, 3, …; the server answers each with the number of
  * messages that it has processed for this client, which must be the same number, over all connections and both sides.
  */
-export class MessageBook {
+export class MessageLedger {
   private lastSent = 0;
   /** In the order of sending; on the next connection these are sent again. */
   private readonly open = new Set<number>();
@@ -18,7 +18,7 @@ export class MessageBook {
   private readonly passedOver = new Set<number>();
   /** Passed over, and not yet the reason for a gap in the server's count. */
   private unexplained = 0;
-  private answeredOnce = 0;
+  private respondedOnce = 0;
   /** The highest count that the server has told. */
   private processed = 0;
 
@@ -34,17 +34,17 @@ export class MessageBook {
     return [...this.open];
   }
 
-  get allAnswered(): boolean {
+  get allResponded(): boolean {
     return this.open.size === 0;
   }
 
   /** Messages that got an answer, however late or wrong its count. */
-  get answered(): number {
-    return this.answeredOnce;
+  get responded(): number {
+    return this.respondedOnce;
   }
 
   /** Checks one answer and says what is wrong with it, in as many findings as there are faults. */
-  answer(n: number, count: number): Finding[] {
+  respond(n: number, count: number): Finding[] {
     if (this.open.has(n)) return [...this.passOver(n), ...this.compare(n, count)];
     if (this.passedOver.delete(n)) return [this.late(n, count)];
     this.processed = Math.max(this.processed, count);
@@ -53,7 +53,7 @@ export class MessageBook {
 
   private passOver(n: number): Finding[] {
     const findings: Finding[] = [];
-    this.answeredOnce += 1;
+    this.respondedOnce += 1;
     for (const earlier of this.open) {
       if (earlier === n) break;
       this.open.delete(earlier);
@@ -80,7 +80,7 @@ export class MessageBook {
   }
 
   private late(n: number, count: number): Finding {
-    this.answeredOnce += 1;
+    this.respondedOnce += 1;
     this.unexplained = Math.max(0, this.unexplained - (count > this.processed ? 1 : 0));
     this.processed = Math.max(this.processed, count);
     return { lost: -1, outOfOrder: 1, what: `expected the answer to message ${n} before, got it late` };

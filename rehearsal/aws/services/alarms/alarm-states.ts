@@ -17,7 +17,7 @@ export interface Alarm extends AlarmSpec {
 }
 
 /** The alarms of the account. No metric moves them here: they are OK until somebody sets another state. */
-export class AlarmBook {
+export class AlarmStates {
   private readonly alarms = new Map<string, Alarm>();
 
   /** Adds an alarm in state OK; one that is there keeps its state. */

@@ -6,11 +6,11 @@ type Act = (dueMs: number) => Promise<void>;
  *
  * @param ended Fires when nothing more is begun: what waits then is left out, and `leaveOut` counts it.
  */
-export function inTurn(act: Act, most: number, ended: AbortSignal, leaveOut: Act): Act {
+export function inTurn(act: Act, max: number, ended: AbortSignal, leaveOut: Act): Act {
   const waiting: (() => void)[] = [];
   let underWay = 0;
   return async (dueMs) => {
-    if (underWay >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+    if (underWay >= max) await new Promise<void>((resolve) => waiting.push(resolve));
     if (ended.aborted) {
       waiting.shift()?.();
       return leaveOut(dueMs);
