@@ -86,8 +86,7 @@ function propNames(folder) {
   return `${HEAD}\nexport const STRUCTS = ${literal(Object.fromEntries(structs))} as const;\n`;
 }
 
-const HEAD = `/* eslint-disable max-lines -- a table */
-// Written by \`npm run api\`: the props of every struct of the public API, with the struct that they are or list.`;
+const HEAD = `// Written by \`npm run api\`: the props of every struct of the public API, with the struct that they are or list.`;
 
 function literal(structs) {
   const entries = (object, write) =>

@@ -1,4 +1,3 @@
-/* eslint-disable max-lines -- a table */
 // Written by `npm run api`: the props of every struct of the public API, with the struct that they are or list.
 export const STRUCTS = {
   AdminSecretProps: {
@@ -202,6 +201,7 @@ export const STRUCTS = {
     plan: '',
     privateSubnets: '',
     redirectHttp: '',
+    rollbackAlarms: '',
     rulePriority: '',
     schedule: 'CutoverSchedule',
     sessionStore: '',
@@ -217,7 +217,6 @@ export const STRUCTS = {
     targetGroup: '',
     trafficPort: '',
     trustedAuthorities: '',
-    rollbackAlarms: '',
     vpc: '',
     vpcEndpoints: '',
     vpcSubnets: '',

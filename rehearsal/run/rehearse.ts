@@ -95,11 +95,8 @@ export async function standUp(
   const { fault, seed } = options;
   const hasOwnAddresses = await hasLoopbackNetwork();
   if (!hasOwnAddresses) reporter.step(ONE_ADDRESS);
-  const backends = await startedUnless(
-    startBackends(options, { fault, smoke: buildSmoke(plan, model), seed, hasOwnAddresses }, signal),
-    signal,
-    START_GRACE_MS,
-  );
+  const starting = startBackends(options, { fault, smoke: buildSmoke(plan, model), seed, hasOwnAddresses }, signal);
+  const backends = await startedUnless(starting, signal, START_GRACE_MS);
   const stops: (() => Promise<void>)[] = [() => backends.stop()];
   const stop = async () => {
     for (const next of stops.splice(0).reverse()) await next();

@@ -1,4 +1,3 @@
-/* eslint-disable max-lines -- every socket of a plane is opened, counted and closed here */
 import net, { AddressInfo, Server, Socket } from 'node:net';
 import tls, { TLSSocket } from 'node:tls';
 import { FileQuotas, shareFiles } from '../../../core/proxy/file-budget';
