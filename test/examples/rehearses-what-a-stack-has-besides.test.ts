@@ -37,7 +37,7 @@ test('a load balancer that exists already, with smoke requests to the targets; a
     rehearse('existing-network'),
     rehearse('websocket-valkey', '--map-port', '80=0'),
   ]);
-  expect(existing.rehearsal.adoption).toMatchObject({ quotas: [10, 50, 100], failed: 0, isLossless: true });
+  expect(existing.rehearsal.adoption).toMatchObject({ percentages: [10, 50, 100], failed: 0, isLossless: true });
   expect(existing.finalWeights).toEqual({ source: 0, target: 100 });
   // Its steps and its proof have no right to look listeners up: their smoke requests went to the proxies themselves.
   expect(existing.template).toContain('smokeRoute');

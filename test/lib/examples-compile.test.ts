@@ -4,6 +4,7 @@ import ts from 'typescript';
 
 const ROOT = resolve(__dirname, '../..');
 const LIB = join(ROOT, 'lib');
+const SOURCES = readdirSync(LIB, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 
 interface Example {
   readonly name: string;
@@ -92,11 +93,11 @@ function diagnose(examples: readonly Example[]): Map<string, string[]> {
   );
 }
 
-const examples = readdirSync(LIB).flatMap(examplesIn);
+const examples = SOURCES.flatMap(examplesIn);
 
 test('every public construct has an example', () => {
   const names = constructNames();
-  const files = readdirSync(LIB).filter((file) => {
+  const files = SOURCES.filter((file) => {
     const [, name = ''] =
       /export class (\w+) extends (?:Construct|Resource|\w+Base)/.exec(readFileSync(join(LIB, file), 'utf8')) ?? [];
     return names.includes(name);

@@ -44,7 +44,7 @@ test.each([
   mkdirSync(app);
   writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'shop', type }));
   await build({
-    stdin: { contents: "import { lambdaAsset } from '../dist/lib/assets'; lambdaAsset();", resolveDir: app },
+    stdin: { contents: "import { lambdaAsset } from '../dist/lib/shared/assets'; lambdaAsset();", resolveDir: app },
     outfile: join(app, 'app.js'),
     bundle: true,
     platform: 'node',
