@@ -10,10 +10,12 @@ import { OutputGone, rehearseCommand } from '../rehearsal/cli/command';
 import { FAULTS, Fault } from '../rehearsal/backend/fault';
 import { shellWord } from '../rehearsal/report/shell-word';
 import { TRUST_OPTION } from '../rehearsal/cloud/trust';
+import { SETTINGS } from '../proxy/config/settings';
 import { addAdoptCommand } from './adopt';
 import { readDecimal } from './numbers';
 import { addUndrainCommand } from './undrain';
 import { addApproveCommand } from './approve';
+import { addCompletionCommand } from './completion';
 import { addWeightsCommand } from './weights';
 
 const MIN_NODE = 22;
@@ -133,6 +135,7 @@ function program(done: (exitCode: number) => void): Command {
   addAdoptCommand(cli, done);
   addUndrainCommand(cli, done);
   addApproveCommand(cli, done);
+  addCompletionCommand(cli, proxyFlags(), done);
   return cli;
 }
 
@@ -181,6 +184,12 @@ async function rehearse({
 function commandLine(more: readonly string[]): string {
   const words = [...process.argv.slice(2), ...more];
   return ['drainshift', ...words.map(shellWord)].join(' ');
+}
+
+/** Every setting of the proxy is a flag. */
+function proxyFlags(): string[] {
+  const settings = Object.keys(SETTINGS).map((name) => `--${name.replaceAll('_', '-')}`);
+  return ['--config', ...settings, '--help', '--version'];
 }
 
 /** The very bundle that the image holds, as a process of its own. */

@@ -1,0 +1,55 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const COMMAND = join(__dirname, '../../dist/bin/drainshift.js');
+
+function script(shell: string): string {
+  return execFileSync(process.execPath, [COMMAND, 'completion', shell], { encoding: 'utf8' });
+}
+
+const isInstalled = (shell: string) => spawnSync(shell, ['-c', 'true']).status === 0;
+
+/** The shells that this machine has; a test of another one is skipped, and says so. */
+const testIn = (shell: string) => (isInstalled(shell) ? test : test.skip);
+
+/** What bash would offer behind these words. */
+function bash(...words: string[]): string[] {
+  const quoted = words.map((word) => `'${word}'`).join(' ');
+  const ask = `COMP_WORDS=(drainshift ${quoted}); COMP_CWORD=${words.length}; _drainshift; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const printed = execFileSync('bash', ['-c', `source /dev/stdin; ${ask}`], {
+    input: script('bash'),
+    encoding: 'utf8',
+  });
+  return printed.trim().split('\n');
+}
+
+testIn('bash')('bash completes commands, their options and the values of these', () => {
+  expect(bash('')).toEqual(expect.arrayContaining(['rehearse', 'proxy', 'weights', 'completion', '--version']));
+  expect(bash('weights', '')).toEqual(expect.arrayContaining(['get', 'set']));
+  expect(bash('weights', 'set', '--so')).toEqual(['--source']);
+  expect(bash('rehearse', '--fault', 'target-e')).toEqual(['target-errors']);
+  expect(bash('completion', 'z')).toEqual(['zsh']);
+  expect(bash('proxy', '--upstream-ping')).toEqual(['--upstream-ping-seconds']);
+});
+
+testIn('fish')('fish reads its script', () => {
+  const asked = spawnSync('fish', ['-c', `source; complete -C 'drainshift weights set --so'`], {
+    input: script('fish'),
+    encoding: 'utf8',
+  });
+  expect([asked.status, asked.stdout]).toEqual([0, expect.stringContaining('--source')]);
+});
+
+testIn('zsh')('zsh reads its script', () => {
+  const asked = spawnSync('zsh', ['-c', 'autoload -U compinit && compinit -u; source /dev/stdin'], {
+    input: script('zsh'),
+    encoding: 'utf8',
+  });
+  expect([asked.status, asked.stderr]).toEqual([0, '']);
+});
+
+test('another shell is rejected by name', () => {
+  const asked = spawnSync(process.execPath, [COMMAND, 'completion', 'tcsh'], { encoding: 'utf8' });
+  expect(asked.status).toBe(64);
+  expect(asked.stderr).toContain("'tcsh' is invalid");
+});
