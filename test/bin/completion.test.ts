@@ -1,10 +1,19 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const COMMAND = join(__dirname, '../../dist/bin/drainshift.js');
 
+const folder = mkdtempSync(join(tmpdir(), 'drainshift-completion-'));
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The file with a shell's script. */
 function script(shell: string): string {
-  return execFileSync(process.execPath, [COMMAND, 'completion', shell], { encoding: 'utf8' });
+  const path = join(folder, shell);
+  writeFileSync(path, execFileSync(process.execPath, [COMMAND, 'completion', shell]));
+  return path;
 }
 
 const isInstalled = (shell: string) => spawnSync(shell, ['-c', 'true']).status === 0;
@@ -16,10 +25,7 @@ const testIn = (shell: string) => (isInstalled(shell) ? test : test.skip);
 function bash(...words: string[]): string[] {
   const quoted = words.map((word) => `'${word}'`).join(' ');
   const ask = `COMP_WORDS=(drainshift ${quoted}); COMP_CWORD=${words.length}; _drainshift; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const printed = execFileSync('bash', ['-c', `source /dev/stdin; ${ask}`], {
-    input: script('bash'),
-    encoding: 'utf8',
-  });
+  const printed = execFileSync('bash', ['-c', `source '${script('bash')}'; ${ask}`], { encoding: 'utf8' });
   return printed.trim().split('\n');
 }
 
@@ -33,19 +39,15 @@ testIn('bash')('bash completes commands, their options and the values of these',
 });
 
 testIn('fish')('fish reads its script', () => {
-  const asked = spawnSync('fish', ['-c', `source; complete -C 'drainshift weights set --so'`], {
-    input: script('fish'),
-    encoding: 'utf8',
-  });
+  const ask = `source '${script('fish')}'; complete -C 'drainshift weights set --so'`;
+  const asked = spawnSync('fish', ['-c', ask], { encoding: 'utf8', env: { ...process.env, HOME: folder } });
   expect([asked.status, asked.stdout]).toEqual([0, expect.stringContaining('--source')]);
 });
 
 testIn('zsh')('zsh reads its script', () => {
-  const asked = spawnSync('zsh', ['-c', 'autoload -U compinit && compinit -u; source /dev/stdin'], {
-    input: script('zsh'),
-    encoding: 'utf8',
-  });
-  expect([asked.status, asked.stderr]).toEqual([0, '']);
+  const ask = `autoload -U compinit && compinit -u; source '${script('zsh')}'; whence -w _drainshift`;
+  const asked = spawnSync('zsh', ['-fc', ask], { encoding: 'utf8', env: { ...process.env, HOME: folder } });
+  expect([asked.status, asked.stdout, asked.stderr]).toEqual([0, '_drainshift: function\n', '']);
 });
 
 test('another shell is rejected by name', () => {

@@ -6,7 +6,7 @@ afterEach(stopAll);
 
 test('a shutdown is not cancelled, and its order not replaced', async () => {
   let response: http.ServerResponse | undefined;
-  const backend = await startBackend((_, response) => (response = response));
+  const backend = await startBackend((_, waiting) => (response = waiting));
   const proxy = await startTestProxy(backend.port);
   const admin = proxy.admin?.port ?? 0;
   const inFlight = get({ port: proxy.data.port });
