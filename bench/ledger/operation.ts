@@ -22,9 +22,13 @@ const LIVE = 64;
 const OPERATIONS = 2_000_000;
 const BATCHES = 9;
 
-const { Ledger, LedgerEntry } = createRequire(import.meta.url)(join(ROOT, 'dist/proxy/data-plane/contract/ledger.js')) as LedgerModule;
+const { Ledger, LedgerEntry } = createRequire(import.meta.url)(
+  join(ROOT, 'dist/proxy/data-plane/contract/ledger.js'),
+) as LedgerModule;
 if (LedgerEntry === undefined)
-  throw new Error("'dist/proxy/data-plane/contract/ledger.js' must have LedgerEntry, got an older build: npm run build");
+  throw new Error(
+    "'dist/proxy/data-plane/contract/ledger.js' must have LedgerEntry, got an older build: npm run build",
+  );
 
 class Exchange extends LedgerEntry {
   override close(): Promise<void> {
