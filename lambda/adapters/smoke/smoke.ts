@@ -61,9 +61,10 @@ export function smokePort(config: SmokeConfig): SmokePort {
     const { trust } = place;
     const trusted = trust ? { trust } : readTrust(config, await settle(authorities));
     // Cut short by the end of the step it would speak against the side.
-    if (timeLeftMs() < PROBE_MS) {
+    const leftMs = timeLeftMs();
+    if (leftMs < PROBE_MS) {
       const rule = `a smoke request of the ${side} must begin ${PROBE_MS / 1000} s before the end of its step`;
-      throw new CutoverError('AwsUnavailable', `${rule}, got less time left by Elastic Load Balancing`);
+      throw new CutoverError('AwsUnavailable', `${rule}, got ${Math.max(0, leftMs / 1000).toFixed(1)} s`);
     }
     return hedged(() => way({ ...address, ...trusted, path, name: config.domainName }), expectedStatus);
   };

@@ -2,6 +2,7 @@ import http2 from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { generate } from 'selfsigned';
 import { smokePort } from '../../../../lambda/adapters/smoke/smoke';
+import { withTimeLeft } from '../../../../lambda/contract/time-left';
 import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
 import { authority, certificateFrom, Pair } from '../../../proxy/support/authority';
 
@@ -102,6 +103,13 @@ test('while the secret cannot be read the name and the dates count: a rollback n
   expect((await port(SECRET.arn).probe('source', REQUEST, SAMPLE)).got).toMatch(
     /does not match certificate's altnames/,
   );
+});
+
+test('a smoke request that would not end in the time of its step is not sent, and says how much there was', async () => {
+  await listen();
+  const probe = () => port(SECRET.arn).probe('source', REQUEST, SAMPLE);
+  const rule = 'a smoke request of the source must begin 6 s before the end of its step, got 3.2 s';
+  await expect(withTimeLeft(() => 3_200, probe)).rejects.toMatchObject({ name: 'AwsUnavailable', message: rule });
 });
 
 test('a secret with more authorities than one trusts all of them', async () => {
