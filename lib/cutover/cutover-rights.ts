@@ -57,7 +57,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
   rollback: { ...JUDGE, modifyRule: true, notify: true, store: { GetObject: LOCK } },
   record: { ...NONE, notify: true, store: RECORD },
-  undrain: { ...NONE, read: ALL_READS, callProxies: true },
+  undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
   recover: {
     ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, notify: true },
     store: { ...RECORD, PutObject: ['lock.json', 'evidence/*'] },

@@ -11,7 +11,18 @@ import { certificateIn, newMigration, newStack, resolveText, resourceLike, listR
 import { findContainer, findTemplate } from '../proxy/proxy-fixture';
 
 const SECRET = 'AWS::SecretsManager::Secret';
-const SMOKING = ['Approve', 'Bake', 'Confirm', 'Drain', 'Preflight', 'Recover', 'Rollback', 'Shift', 'Verify'];
+const SMOKING = [
+  'Approve',
+  'Bake',
+  'Confirm',
+  'Drain',
+  'Preflight',
+  'Recover',
+  'Rollback',
+  'Shift',
+  'Undrain',
+  'Verify',
+];
 const ENVIRONMENT = 'DRAINSHIFT_UPSTREAM_AUTHORITIES';
 
 let folder: string;
