@@ -4,6 +4,7 @@ import { Announcement } from '../../core/cutover/announcement';
 import { EVENT_DETAIL_TYPE, EVENT_SOURCE } from '../../core/proxy/events';
 import { CutoverConfig } from '../../core/cutover/cutover-config';
 import type { NotifierPort } from '../contract/ports';
+import { NOTIFY_MS } from '../contract/time-left';
 import { limited } from './client/limited';
 
 /** A network without a way to these services must cost a step seconds, and not its time limit. */
@@ -12,8 +13,6 @@ const BRIEF_CONFIG = {
   retryMode: 'standard',
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true },
 } as const;
-/** Of both attempts. */
-const TELL_MS = 4_000;
 
 /** Tells people through an SNS topic and other systems through an EventBridge bus, each if there is one. */
 export function notifierPort(config: CutoverConfig): NotifierPort {
@@ -34,14 +33,14 @@ export function notifierPort(config: CutoverConfig): NotifierPort {
 type Tell = (announcement: Announcement) => Promise<void>;
 
 function findTopic(TopicArn: string): Tell {
-  const client = limited('SNS', new SNSClient(BRIEF_CONFIG), TELL_MS);
+  const client = limited('SNS', new SNSClient(BRIEF_CONFIG), NOTIFY_MS);
   return async ({ subject, text }) => {
     await client.send(new PublishCommand({ TopicArn, Subject: subject, Message: text }));
   };
 }
 
 function findBus(EventBusName: string): Tell {
-  const client = limited('EventBridge', new EventBridgeClient(BRIEF_CONFIG), TELL_MS);
+  const client = limited('EventBridge', new EventBridgeClient(BRIEF_CONFIG), NOTIFY_MS);
   return async ({ detail }) => {
     const entry = { EventBusName, Source: EVENT_SOURCE, DetailType: EVENT_DETAIL_TYPE, Detail: JSON.stringify(detail) };
     const { FailedEntryCount = 0, Entries = [] } = await client.send(new PutEventsCommand({ Entries: [entry] }));

@@ -3,6 +3,8 @@ import { CutoverError } from '../../core/errors/errors';
 
 /** For the answer of a step, and the end of what was aborted. */
 const RESERVE_MS = 2_000;
+/** The longest that telling people takes. */
+export const NOTIFY_MS = 4_000;
 /** Where Lambda's context is not there: the limit of a step. */
 const STEP_MS = 30_000;
 
@@ -12,8 +14,8 @@ export interface TimeLimit {
 }
 
 const steps = new AsyncLocalStorage<() => number>();
-/** What a step waits for, for the message of one that does not end. */
-const underWay = new Set<string>();
+/** What a step waits for, for the message of one that does not end. An entry a call: two may wait for the same. */
+const underWay = new Set<{ readonly what: string }>();
 
 /** Of the step that this is called in, without a reserve; endless outside of one. */
 export function timeLeftMs(): number {
@@ -30,13 +32,20 @@ export function withTimeLeft<T>(leftMs: () => number, work: () => Promise<T>): P
   return steps.run(leftMs, work);
 }
 
+/** Runs a part of a step that must leave so much of its time to what comes after it. */
+export function leavingTime<T>(milliseconds: number, work: () => Promise<T>): Promise<T> {
+  const leftMs = steps.getStore();
+  return leftMs ? steps.run(() => leftMs() - milliseconds, work) : work();
+}
+
 /** Notes what a step waits for while it does: the rule that a message would name. */
 export async function waitingFor<T>(what: string, call: () => Promise<T>): Promise<T> {
-  underWay.add(what);
+  const entry = { what };
+  underWay.add(entry);
   try {
     return await call();
   } finally {
-    underWay.delete(what);
+    underWay.delete(entry);
   }
 }
 
@@ -61,6 +70,7 @@ export async function endInTime<T>(limit: TimeLimit | undefined, step: () => Pro
 }
 
 function noEnd(milliseconds: number): CutoverError {
-  const what = [...underWay].map((each) => `; ${each}`).join('');
+  const names = new Set([...underWay].map(({ what }) => what));
+  const what = [...names].map((each) => `; ${each}`).join('');
   return new CutoverError('AwsUnavailable', `a step must end within ${milliseconds / 1000} s, got no end${what}`);
 }
