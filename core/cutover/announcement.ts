@@ -185,7 +185,7 @@ function damagedLines(run: Announced, places: AnnouncementPlaces): readonly stri
   const { storeBucket } = places;
   return [
     ...why(run),
-    'What the execution has moved cannot be read, and nothing was put back. The recovery tries again every few minutes, for hours.',
+    'Nobody can read whether this execution ever held the lock, or what it has moved; nothing was put back. The recovery tries again every few minutes, for hours.',
     `1. Look at the weights in force: ${describeRule(places)}`,
     `2. If the bucket keeps versions, put the last good one of lock.json back, and the recovery goes on by itself: aws s3api list-object-versions --bucket ${storeBucket} --prefix lock.json`,
     `3. Else, if no other cutover runs: aws s3 rm s3://${storeBucket}/lock.json, then, if the weights are not what you want: drainshift weights set --stack STACK --source S --target T`,

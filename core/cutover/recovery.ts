@@ -2,9 +2,17 @@
 export const RECOVERY_ATTEMPTS = 120;
 export const RECOVERY_PAUSE_SECONDS = 180;
 
+/** The error of an execution that ended in `Lock`: it has moved nothing. */
+export const NOT_STARTED = 'NotStarted';
+
 /** EventBridge's "Step Functions Execution Status Change", as far as it is used. */
 export interface StatusChange {
-  readonly detail: { readonly name: string; readonly status: string };
+  readonly detail: {
+    readonly name: string;
+    readonly status: string;
+    /** Of the Fail state that it ended in. AWS's schema of the event does not promise it. */
+    readonly error?: string | null;
+  };
 }
 
 /**
@@ -23,20 +31,17 @@ export interface QueuedChange {
 
 export interface RecoveryCall {
   readonly change: StatusChange;
-  /** None was before it. */
-  readonly isFirst: boolean;
   /** Nothing comes after this one. */
   readonly isLast: boolean;
 }
 
 export function buildRecoveryCall(event: StatusChange | QueuedChange): RecoveryCall {
-  if (!('Records' in event)) return { change: event, isFirst: true, isLast: false };
+  if (!('Records' in event)) return { change: event, isLast: false };
   const [record, ...more] = event.Records;
   if (!record || more.length > 0) throw new Error(`'Records' must be one message, got ${event.Records.length}`);
   const body = JSON.parse(record.body) as StatusChange & { requestPayload?: StatusChange };
   return {
     change: body.requestPayload ?? body,
-    isFirst: false,
     isLast: Number(record.attributes.ApproximateReceiveCount) >= RECOVERY_ATTEMPTS,
   };
 }

@@ -130,8 +130,10 @@ export interface RollbackRecord {
   readonly hasSet?: boolean;
   /** Whether the weights have read back as set: who changes them from then on does so by hand. */
   readonly hasReadBack?: boolean;
-  /** Since when the source, which has its weight back, does not serve. */
+  /** When the source, which has its weight back, was first seen not to serve. It may have served in between. */
   readonly strandedAt?: string;
+  /** What people were told last: that the weights stay, or that the source has its own back and does not serve. */
+  readonly notifiedOf?: 'staying' | 'stranded';
   /** What could not be done, or read, on the way: one line each. */
   readonly notDone?: readonly string[];
   /** Set while the source must not be given its weight back, or has it and does not serve: what each side was at the last look. */

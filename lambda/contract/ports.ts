@@ -6,6 +6,7 @@ import type { CutoverRun } from '../../core/cutover/run';
 import type { Evidence } from '../../core/cutover/evidence';
 import type { Forward, GroupArns } from '../../core/traffic/forward';
 import type { LockHolder } from '../../core/traffic/lock';
+import type { RuleMark } from '../../core/cutover/verified-mark';
 import type { RuleReading } from '../../core/traffic/listener-rules';
 import type { SmokeRequest } from '../../core/plan/plan';
 import type { SmokeResponse, SmokeSample } from '../../core/plan/smoke';
@@ -39,10 +40,10 @@ export interface LoadBalancerPort {
    */
   setForward(forward: Forward, untilMs?: number): Promise<void>;
   healthyTargets(side: Side): Promise<number>;
-  /** Writes at the weighted rule itself that a cutover has passed `Verify`: for when the store cannot be told. */
-  markVerified(mark: string): Promise<void>;
-  /** The mark of the last cutover that had to write one. */
-  verifiedMark(): Promise<string | undefined>;
+  /** Writes at the weighted rule itself what became of a cutover: for when the store cannot be told. */
+  mark(mark: RuleMark, value: string): Promise<void>;
+  /** Each mark of the last cutover that had to write it. */
+  marks(): Promise<Partial<Record<RuleMark, string>>>;
 }
 
 export interface ProxiesPort {
@@ -104,6 +105,9 @@ export interface StorePort {
   /** Written once: a later word does not replace an earlier one, unless that one was `failed`. */
   putEvidence(evidence: Evidence): Promise<void>;
   hasEvidence(execution: string): Promise<boolean>;
+  /** Whether it is noted that people were told of the damaged lock that an execution left. */
+  wasTold(execution: string): Promise<boolean>;
+  noteTold(execution: string): Promise<void>;
 }
 
 /** STS, as the one who knows who signed a statement. */

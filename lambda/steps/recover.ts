@@ -1,11 +1,20 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { unseenEnd } from '../../core/cutover/drain-run';
 import { CutoverError, ErrorCode } from '../../core/errors/errors';
+import { SideState } from '../../core/judge/side-state';
 import { sameForward } from '../../core/traffic/forward';
-import { QueuedChange, RECOVERY_ATTEMPTS, StatusChange, buildRecoveryCall } from '../../core/cutover/recovery';
-import { verifiedMark } from '../../core/cutover/verified-mark';
+import {
+  NOT_STARTED,
+  QueuedChange,
+  RECOVERY_ATTEMPTS,
+  StatusChange,
+  buildRecoveryCall,
+} from '../../core/cutover/recovery';
+import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
 import { announce } from '../step/announce';
 import type { Ports } from '../contract/ports';
+import { settle } from '../contract/settle';
+import { readSide } from '../step/sides';
 import { createHandler } from '../step/step';
 import { undrain } from '../step/undrain';
 import { record } from './record';
@@ -24,14 +33,16 @@ interface Recovered {
  * one that finds that the source must not be given its weight back.
  */
 export async function recover(event: StatusChange | QueuedChange, ports: Ports, nowMs: number): Promise<Recovered> {
-  const { change, isFirst, isLast } = buildRecoveryCall(event);
+  const { change, isLast } = buildRecoveryCall(event);
   try {
     return await putBack(change, ports, nowMs);
   } catch (error) {
     const isUnsafe = hasCode(error, 'RollbackUnsafe');
-    // Nobody but a person can mend it: they are told at once, and again when it was not mended in time.
-    if (hasCode(error, 'LockDamaged') && (isFirst || isLast)) await tellDamaged(change, error, ports);
-    else if (isLast || isUnsafe) await giveUp(change, error, ports);
+    if (hasCode(error, 'LockDamaged')) {
+      // It never got beyond the lock, and its step `Lock` has told people so.
+      if (change.detail.error === NOT_STARTED) return { recovered: false };
+      await tellDamaged(change, error, ports, isLast);
+    } else if (isLast || isUnsafe) await giveUp(change, error, ports);
     if (isUnsafe) return { recovered: false };
     throw error;
   }
@@ -60,26 +71,46 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
 
 /**
  * Whether Verify has passed, by the lock or by the mark at the rule that stands for a store that was away, and the traffic is
- * on the target. Verify may have been written down, and its answer lost: what it did then was decided without it.
+ * on the target. Verify may have been written down, and its response lost: what it did then was decided without it. Where
+ * that was to roll back, and the weights had to stay, the rule says so.
  */
 async function isFinished(held: CutoverRun, { loadBalancer }: Ports): Promise<boolean> {
-  const { intended, stage, plan, verdict } = held;
+  const { intended, verdict } = held;
   // What a recovery has begun to put back it goes on with.
-  const mayBeMarked =
-    stage?.index === plan.stages.length - 1 && verdict !== 'rollBack' && held.isVerified === undefined;
+  const mayBeMarked = mayBeVerified(held) && verdict !== 'rollBack' && held.isVerified === undefined;
   if (!intended || !(held.isVerified || mayBeMarked)) return false;
   const forward = (await loadBalancer.rules()).find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
   if (!forward || !sameForward(forward, intended)) return false;
-  return held.isVerified === true || (await loadBalancer.verifiedMark()) === verifiedMark(held);
+  const { verified, rollingBack } = await loadBalancer.marks();
+  const own = formatMark(held);
+  return rollingBack !== own && (held.isVerified === true || verified === own);
 }
 
-/** All traffic was on a target that was judged to the end: only the record is missing, and no weights move. */
+/**
+ * All traffic was on a target that was judged to the end: only the record is missing, and no weights move. A target that has
+ * died since is no completed cutover: the lock is kept, and a person decides.
+ */
 async function finish(held: CutoverRun, ports: Ports, nowMs: number): Promise<Recovered> {
+  const target = await lookTwice(held, ports);
+  if (target.serves === 'unknown') throw new CutoverError('AwsUnavailable', target.reason);
+  if (!target.serves) {
+    const message = `the target, which has passed Verify and has the traffic, must serve, got: ${target.reason}. The weights stay as they are`;
+    await record(rollBack({ ...held, isVerified: false }, target.code, message), ports, ports.now());
+    return { recovered: false };
+  }
   const notUndrained = await undrain('source', ports);
   const drain = held.isVerified || !held.drain ? held.drain : unseenEnd(held.drain);
   const done: CutoverRun = { ...held, ...(drain && { drain }), isVerified: true };
   await record(notUndrained.length > 0 ? note(done, nowMs, 'Complete', { notUndrained }) : done, ports, nowMs);
   return { recovered: true };
+}
+
+/** One failed look may be a deployment of the target's. */
+async function lookTwice({ plan }: CutoverRun, ports: Ports): Promise<SideState> {
+  const { state } = await readSide('target', plan, ports, 1);
+  if (state.serves === true) return state;
+  await ports.pause(STRAGGLER_MS);
+  return (await readSide('target', plan, ports, 1)).state;
 }
 
 /**
@@ -102,24 +133,28 @@ async function restore(stopped: CutoverRun, ports: Ports, nowMs: number): Promis
 
 function withoutEnd({ rollback: started }: CutoverRun): Pick<CutoverRun, 'rollback'> {
   if (!started) return {};
-  const { startedAt, hasSet, sides, strandedAt } = started;
-  return {
-    rollback: {
-      startedAt,
-      ...(hasSet && { hasSet }),
-      ...(sides && { sides }),
-      ...(strandedAt !== undefined && { strandedAt }),
-    },
-  };
+  return { rollback: { ...started, restoredAt: undefined, hasReadBack: undefined, notDone: undefined } };
 }
 
 function hasCode(error: unknown, code: ErrorCode): error is CutoverError {
   return error instanceof CutoverError && error.code === code;
 }
 
-/** There is no run to record: whose lock it is, and what it has moved, cannot be read. */
-async function tellDamaged({ detail: { name } }: StatusChange, error: CutoverError, ports: Ports): Promise<void> {
+/**
+ * There is no run to record: whose lock it is, and what it has moved, cannot be read. Nobody but a person can mend it: they are
+ * told at once, whichever call finds it first, and again when it was not mended in time.
+ */
+async function tellDamaged(
+  { detail: { name } }: StatusChange,
+  error: CutoverError,
+  ports: Ports,
+  isLast: boolean,
+): Promise<void> {
+  const told = await settle(() => ports.store.wasTold(name));
+  if (!isLast && 'value' in told && told.value) return;
   await announce('failed', { execution: name, failure: { code: 'LockDamaged', message: error.message } }, ports);
+  // Noted afterwards: rather twice than never.
+  await settle(() => ports.store.noteTold(name));
 }
 
 async function giveUp({ detail: { name } }: StatusChange, error: unknown, ports: Ports): Promise<void> {

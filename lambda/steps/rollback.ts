@@ -1,17 +1,18 @@
-import { checkAlarms } from '../../core/judge/alarm-check';
+import { AlarmReading, checkAlarms } from '../../core/judge/alarm-check';
 import { CutoverRun, RollbackRecord, findFailure, note } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
 import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { SideState, describeSide, mayTakeBack } from '../../core/judge/side-state';
+import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
 import { interruptedStage } from '../../core/cutover/stage';
 import { announce } from '../step/announce';
 import { readRules } from '../step/observe';
 import type { Ports } from '../contract/ports';
-import { settle, settleWithin } from '../contract/settle';
+import { Settled, settle, settleWithin } from '../contract/settle';
 import { readSide } from '../step/sides';
 import { createHandler } from '../step/step';
-import { timeLeftMs } from '../contract/time-left';
+import { NOTIFY_MS, leavingTime, timeLeftMs } from '../contract/time-left';
 import { undrain } from '../step/undrain';
 
 /** How long a rollback reads back, and tells the source's tasks, before it leaves the rest to the state machine's retries. */
@@ -24,6 +25,12 @@ const STRANDED_SECONDS = 300;
 const ASK_MS = 2_500;
 /** What verifying may take: two reads of the rules. A step that has less left leaves it to the next look. */
 const VERIFY_MS = 14_000;
+/** What a look at the target may take. */
+const TARGET_MS = 14_000;
+/** What setting the weights may take. */
+const SET_MS = 6_000;
+/** What telling people may take, and the rest of a step after it. */
+const TELL_MS = NOTIFY_MS + 500;
 
 /** What one look of a rollback has read and done. */
 interface Seen {
@@ -31,6 +38,10 @@ interface Seen {
   readonly source: SideState;
   /** One line for each thing that could not be done or read. */
   readonly notDone: readonly string[];
+}
+
+interface SeenBoth extends Seen {
+  readonly target: SideState;
 }
 
 /**
@@ -48,6 +59,8 @@ export async function rollback(run: CutoverRun, ports: Ports, nowMs: number): Pr
   const { loadBalancer, store } = ports;
   const { initial, plan, execution } = run;
   if (!initial) throw new Error("'rollback' must follow a preflight, got none");
+  // Asked at the same time, so that both together cost no more than one.
+  const alarms = settleWithin(ASK_MS, 'reading the alarms', () => ports.alarms.read(run.alarms));
   const holder = await settleWithin(ASK_MS, 'reading the lock', () => store.holder());
   if ('value' in holder && holder.value?.execution !== execution) return withoutLock(run);
   const intended = forwardFor(plan.initialWeights, loadBalancer.groupArns, initial.stickiness);
@@ -56,7 +69,8 @@ export async function rollback(run: CutoverRun, ports: Ports, nowMs: number): Pr
   const seen = { ...before, notDone: [...('problem' in holder ? [holder.problem] : []), ...before.notDone] };
   if (run.rollback?.hasReadBack) return settleWeights(started, intended, seen, ports, nowMs);
   const isMoved = mustBeSet(run, seen, intended);
-  if (isMoved && (await mustStay(run, seen, ports))) return stay(started, seen, ports, nowMs);
+  const staying = isMoved ? await mustStay(run, seen, alarms, ports) : undefined;
+  if (staying) return stay(started, staying, ports, nowMs);
   if (isMoved) await loadBalancer.setForward(intended);
   // After the weights: they do not wait for a message.
   if (!run.rollback) await announce('rollingBack', started, ports);
@@ -80,10 +94,14 @@ async function settleWeights(
   nowMs: number,
 ): Promise<CutoverRun> {
   const isBack = seen.forward !== undefined && sameForward(seen.forward, intended);
-  const record = run.rollback ?? findStart(run, nowMs);
-  const settled: CutoverRun = isBack ? { ...run, rollback: { ...record, hasReadBack: true } } : run;
-  const { hasSet, hasReadBack, restoredAt } = findStart(settled, nowMs);
-  if (hasSet && hasReadBack && seen.source.serves === false) return stranded(settled, seen, ports, nowMs);
+  const record = findStart(run, nowMs);
+  const isDead = seen.source.serves === false;
+  // Somebody has set others since, away from a source that died: it was restored, and is no more.
+  const isRepaired = isDead && record.hasReadBack === true && seen.forward !== undefined && !isBack;
+  const rollback = { ...record, ...(isBack && { hasReadBack: true }), ...(isRepaired && { restoredAt: undefined }) };
+  const settled: CutoverRun = { ...run, rollback };
+  const { hasSet, restoredAt } = rollback;
+  if (isBack && hasSet && isDead) return stranded(settled, seen, ports, nowMs);
   const isDone = isBack && restoredAt === undefined && (mayTakeBack(seen.source) || hasSet !== true);
   return afterLook(isDone ? restored(settled, nowMs, ports) : settled, seen, ports, nowMs);
 }
@@ -106,14 +124,33 @@ async function look({ plan }: CutoverRun, ports: Ports): Promise<Seen> {
 }
 
 /**
- * Whether traffic must not go to the source: it does not serve, or an alarm speaks against it while the target serves. An
- * alarm is minutes old; where the target is down, what the source answers now counts for more.
+ * Both sides, where traffic must not go to the source: it does not serve, or an alarm speaks against it while the target
+ * serves. An alarm is minutes old; where the target is down, what the source answers now counts for more.
  */
-async function mustStay({ plan, alarms }: CutoverRun, { source }: Seen, ports: Ports): Promise<boolean> {
-  if (!mayTakeBack(source)) return true;
-  const read = await settleWithin(ASK_MS, 'reading the alarms', () => ports.alarms.read(alarms));
-  const isRaised = 'value' in read && checkAlarms(alarms, read.value, 'source')?.code === 'AlarmRaised';
-  return isRaised && (await readSide('target', plan, ports, 1)).state.serves === true;
+async function mustStay(
+  run: CutoverRun,
+  seen: Seen,
+  alarms: Promise<Settled<readonly AlarmReading[]>>,
+  ports: Ports,
+): Promise<SeenBoth | undefined> {
+  if (!mayTakeBack(seen.source)) {
+    const [both, notMarked] = await Promise.all([lookAtTarget(run, seen, ports, TELL_MS), markRollingBack(run, ports)]);
+    return { ...both, notDone: [...both.notDone, ...notMarked] };
+  }
+  const read = await alarms;
+  const isRaised = 'value' in read && checkAlarms(run.alarms, read.value, 'source')?.code === 'AlarmRaised';
+  if (!isRaised) return undefined;
+  const both = await lookAtTarget(run, seen, ports, SET_MS + TELL_MS);
+  if (both.target.serves !== true) return undefined;
+  return { ...both, notDone: [...both.notDone, ...(await markRollingBack(run, ports))] };
+}
+
+/** In what is left of the step without the time for what comes after it: a target that was not seen by then is unknown. */
+async function lookAtTarget({ plan }: CutoverRun, seen: Seen, ports: Ports, leaveMs: number): Promise<SeenBoth> {
+  const read = () => settleWithin(TARGET_MS, 'reading the target', () => readSide('target', plan, ports, 1));
+  const found = await leavingTime(leaveMs, read);
+  if ('value' in found) return { ...seen, target: found.value.state };
+  return { ...seen, target: { serves: 'unknown', isHealthy: false, reason: found.problem } };
 }
 
 /** Within the time of the step: what it does not see, the next look does. That the weights were set is not forgotten over it. */
@@ -131,12 +168,11 @@ async function verifySource({ plan }: CutoverRun, seen: Seen, ports: Ports, inte
 }
 
 /** Leaves the weights where they are, and tells people at once; gives up when waiting for the source does not help. */
-async function stay(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { source } = seen;
-  const target = (await readSide('target', run.plan, ports, 1)).state;
-  const record: RollbackRecord = { ...findStart(run, nowMs), sides: { source, target }, ...listNotDone(seen) };
-  const waiting: CutoverRun = { ...run, rollback: record, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
-  if (!run.rollback?.sides) await announce('stuck', waiting, ports);
+async function stay(run: CutoverRun, both: SeenBoth, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  const { source, target } = both;
+  const started = { ...findStart(run, nowMs), strandedAt: undefined };
+  const record: RollbackRecord = { ...started, sides: { source, target }, ...listNotDone(both) };
+  const waiting = await tellStuck(run, record, 'staying', ports);
   const seconds = (ports.now() - Date.parse(record.startedAt)) / 1000;
   const limit = target.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS;
   if (seconds < limit) return waiting;
@@ -149,17 +185,40 @@ async function stay(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): P
 
 /** The source has its weight back, and died with it: people are told at once, and nothing else is there to be done. */
 async function stranded(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { source } = seen;
-  const target = (await readSide('target', run.plan, ports, 1)).state;
+  const { source, target } = await lookAtTarget(run, seen, ports, TELL_MS);
   const started = { ...findStart(run, nowMs), restoredAt: undefined };
   const strandedAt = run.rollback?.strandedAt ?? new Date(ports.now()).toISOString();
   const record: RollbackRecord = { ...started, strandedAt, sides: { source, target }, ...listNotDone(seen) };
-  const waiting: CutoverRun = { ...run, rollback: record, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
-  if (!run.rollback?.strandedAt) await announce('stuck', waiting, ports);
+  const waiting = await tellStuck(run, record, 'stranded', ports);
   if (ports.now() - Date.parse(strandedAt) < STRANDED_SECONDS * 1000) return waiting;
   const sides = `${describeSide('source', source)}; ${describeSide('target', target)}`;
   const rule = `the source must serve within ${STRANDED_SECONDS} s with its weight back`;
   throw new CutoverError('RollbackUnsafe', `${rule}, got: ${sides}. The weights stay as they are`);
+}
+
+/**
+ * The weights stay as `Verify` left them, which may have passed without this rollback knowing it: whoever finds the lock later
+ * must not take the cutover for completed.
+ *
+ * @returns a line when the rule did not take it: the next look tries again
+ */
+async function markRollingBack(run: CutoverRun, { loadBalancer }: Ports): Promise<string[]> {
+  if (!mayBeVerified(run)) return [];
+  const marked = await leavingTime(TELL_MS, () => settle(() => loadBalancer.mark('rollingBack', formatMark(run))));
+  return 'problem' in marked ? [marked.problem] : [];
+}
+
+/** Once, however often the source serves in between. A step that has no time for it leaves it to the next look. */
+async function tellStuck(
+  run: CutoverRun,
+  record: RollbackRecord,
+  what: NonNullable<RollbackRecord['notifiedOf']>,
+  ports: Ports,
+): Promise<CutoverRun> {
+  const waiting: CutoverRun = { ...run, rollback: record, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
+  if (record.notifiedOf === what || timeLeftMs() < NOTIFY_MS) return waiting;
+  await announce('stuck', waiting, ports);
+  return { ...waiting, rollback: { ...record, notifiedOf: what } };
 }
 
 function restored(run: CutoverRun, beganMs: number, { metrics, now }: Ports): CutoverRun {
@@ -190,16 +249,10 @@ function listNotDone({ notDone }: Seen): Pick<RollbackRecord, 'notDone'> {
   return notDone.length > 0 ? { notDone } : {};
 }
 
-/** Without what an earlier look could not do: this one has tried again. */
+/** Without what an earlier look saw, and could not do: this one has tried again. */
 function findStart({ rollback: started }: CutoverRun, nowMs: number): RollbackRecord {
   if (!started) return { startedAt: new Date(nowMs).toISOString() };
-  const { startedAt, restoredAt, hasSet, hasReadBack } = started;
-  return {
-    startedAt,
-    ...(restoredAt !== undefined && { restoredAt }),
-    ...(hasSet && { hasSet }),
-    ...(hasReadBack && { hasReadBack }),
-  };
+  return { ...started, sides: undefined, notDone: undefined };
 }
 
 function beginRollback(run: CutoverRun, nowMs: number): CutoverRun {

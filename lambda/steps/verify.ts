@@ -3,7 +3,7 @@ import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { sumActive, describeLive, drainSeen } from '../../core/cutover/drain-run';
 import { CutoverError } from '../../core/errors/errors';
 import { unknownTasks } from '../../core/judge/tally';
-import { verifiedMark } from '../../core/cutover/verified-mark';
+import { formatMark } from '../../core/cutover/verified-mark';
 import { Look, judged } from '../step/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
@@ -53,7 +53,7 @@ async function isWrittenDown(verified: CutoverRun, { store, loadBalancer }: Port
   } catch (error) {
     // Another's, or just being put back: the next look says so.
     if (error instanceof CutoverError && error.code === 'LockLost') return false;
-    return 'value' in (await settle(() => loadBalancer.markVerified(verifiedMark(verified))));
+    return 'value' in (await settle(() => loadBalancer.mark('verified', formatMark(verified))));
   }
 }
 

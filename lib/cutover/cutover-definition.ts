@@ -19,6 +19,7 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { Construct } from 'constructs';
 import type { CheckedAlarms } from '../../core/judge/alarm-check';
 import { Outcome, Verdict } from '../../core/cutover/run';
+import { NOT_STARTED } from '../../core/cutover/recovery';
 import { finalErrorCodes } from '../../core/errors/errors';
 import { Step } from '../../core/cutover/cutover-config';
 import { StepFunctions, STEP_TIMEOUT } from './cutover-functions';
@@ -222,7 +223,7 @@ function outcome(scope: Construct, { completed, failed, notRecorded }: Ends): Ch
 
 function catchAll(scope: Construct, tasks: Tasks, notRecorded: Fail): void {
   // The lock is held, or the plan is invalid: nothing was moved.
-  const notStarted = new Fail(scope, 'NotStarted', { error: 'NotStarted', causePath: '$.error.Cause' });
+  const notStarted = new Fail(scope, 'NotStarted', { error: NOT_STARTED, causePath: '$.error.Cause' });
   const handlers: Record<TaskName, IChainable> = {
     // The lock is not ours, and there is nothing to undo.
     lock: notStarted,

@@ -21,7 +21,7 @@ export interface StepRights {
   readonly store: Partial<Record<'GetObject' | 'PutObject' | 'DeleteObject', readonly StoreKey[]>>;
 }
 
-type StoreKey = 'lock.json' | 'abort/*' | 'approval/*' | 'evidence/*';
+type StoreKey = 'lock.json' | 'abort/*' | 'approval/*' | 'evidence/*' | 'told/*';
 
 const NONE = {
   ...{ read: [], modifyRule: false, tagRule: false, callProxies: false, smoke: false },
@@ -55,12 +55,16 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   drain: { ...JUDGE, store: SAVE_LOCKED },
   verify: { ...JUDGE, tagRule: true, store: SAVE_LOCKED },
   complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
-  rollback: { ...JUDGE, modifyRule: true, notify: true, store: { GetObject: LOCK } },
+  rollback: { ...JUDGE, modifyRule: true, tagRule: true, notify: true, store: { GetObject: LOCK } },
   record: { ...NONE, notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
   recover: {
-    ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, notify: true },
-    store: { ...RECORD, PutObject: ['lock.json', 'evidence/*'] },
+    ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, tagRule: true, notify: true },
+    store: {
+      ...RECORD,
+      GetObject: ['lock.json', 'evidence/*', 'told/*'],
+      PutObject: ['lock.json', 'evidence/*', 'told/*'],
+    },
   },
 };
 

@@ -340,11 +340,11 @@ export class LocalCloud {
   }
 
   /** EventBridge: a rule on the status of executions calls its functions. */
-  private applyStatusRules({ machineArn, name, status }: ExecutionDescription): void {
+  private applyStatusRules({ machineArn, name, status, error }: ExecutionDescription): void {
     if (this.stopping) return;
     for (const rule of this.model.statusRules) {
       if (!rule.statuses.includes(status) || !rule.machineArns.includes(machineArn)) continue;
-      const event = { source: 'aws.states', detail: { name, status, stateMachineArn: machineArn } };
+      const event = { source: 'aws.states', detail: { name, status, stateMachineArn: machineArn, error } };
       for (const arn of rule.functionArns.filter((each) => this.functions.has(each))) {
         this.statusCalls.begin(arn, name, event, this.model.retries.get(arn) ?? { lambdaPausesMs: [] });
       }

@@ -30,8 +30,8 @@ class MemoryRule {
         this.onSet();
       },
       healthyTargets: async (side) => this.healthy[side],
-      markVerified: () => Promise.reject(new Error('a person marks nothing')),
-      verifiedMark: () => Promise.resolve(undefined),
+      mark: () => Promise.reject(new Error('a person marks nothing')),
+      marks: () => Promise.resolve({}),
     },
     undrain: async (side) => {
       this.calls.push(`undrain ${side}`);

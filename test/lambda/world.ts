@@ -6,6 +6,7 @@ import { CutoverRun, begin } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
 import { Evidence } from '../../core/cutover/evidence';
 import { Forward } from '../../core/traffic/forward';
+import { RuleMark } from '../../core/cutover/verified-mark';
 import { RuleReading, otherRules } from '../../core/traffic/listener-rules';
 import { NEVER_HELD, holdReport } from '../../core/proxy/hold';
 import { parsePlan } from '../../core/plan/plan';
@@ -53,8 +54,9 @@ export class MemoryCloud {
   /** Services that do not respond. */
   away = new Set<'store' | 'ecs' | 'loadBalancer' | 'alarms'>();
   lock: CutoverRun | undefined;
-  /** The tag of the rule. */
-  mark: string | undefined;
+  /** The tags of the rule. */
+  marks: Partial<Record<RuleMark, string>> = {};
+  told = new Set<string>();
   aborts = new Set<string>();
   evidence: Evidence[] = [];
   alarms: AlarmReading[] = [];
@@ -88,8 +90,8 @@ export class MemoryCloud {
         this.forward = forward;
       },
       healthyTargets: async (side) => this.reach('loadBalancer', () => this.healthy[side]),
-      markVerified: async (mark) => this.reach('loadBalancer', () => void (this.mark = mark)),
-      verifiedMark: async () => this.reach('loadBalancer', () => this.mark),
+      mark: async (mark, value) => this.reach('loadBalancer', () => void (this.marks[mark] = value)),
+      marks: async () => this.reach('loadBalancer', () => this.marks),
     },
     proxies: {
       tasks: async (side) => this.reach('ecs', () => this.taskReadings(side)),
@@ -146,7 +148,9 @@ export class MemoryCloud {
       save: async (run) => {
         await this.reach('store', () => undefined);
         const isPutBack = this.lock?.verdict === 'rollBack' && run.verdict !== 'rollBack';
-        if (this.lock?.execution !== run.execution || isPutBack) throw new CutoverError('LockLost', 'not ours');
+        const isUnseen = this.lock?.isVerified === true && run.isVerified === undefined;
+        if (this.lock?.execution !== run.execution || isPutBack || isUnseen)
+          throw new CutoverError('LockLost', 'not ours');
         this.lock = run;
       },
       holder: async () => this.reach('store', () => this.lock && { ...this.lock, hasExpired: false }),
@@ -159,6 +163,8 @@ export class MemoryCloud {
       putEvidence: async (evidence) => this.reach('store', () => void this.evidence.push(evidence)),
       hasEvidence: async (execution) =>
         this.reach('store', () => this.evidence.some((each) => each.execution === execution)),
+      wasTold: async (execution) => this.reach('store', () => this.told.has(execution)),
+      noteTold: async (execution) => this.reach('store', () => void this.told.add(execution)),
     },
   };
 

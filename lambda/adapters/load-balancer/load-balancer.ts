@@ -15,7 +15,7 @@ import {
 import { CutoverError } from '../../../core/errors/errors';
 import { Forward } from '../../../core/traffic/forward';
 import { RuleReading } from '../../../core/traffic/listener-rules';
-import { VERIFIED_TAG } from '../../../core/cutover/verified-mark';
+import { MARK_TAGS, RuleMark } from '../../../core/cutover/verified-mark';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import type { LoadBalancerPort } from '../../contract/ports';
 import { CLIENT_CONFIG } from '../client/client-config';
@@ -46,14 +46,16 @@ export function loadBalancerPort(config: CutoverConfig): LoadBalancerPort {
       return (response.TargetHealthDescriptions ?? []).filter(({ TargetHealth }) => TargetHealth?.State === 'healthy')
         .length;
     },
-    markVerified: async (mark) => {
-      const Tags = [{ Key: VERIFIED_TAG, Value: mark }];
+    mark: async (mark, value) => {
+      const Tags = [{ Key: MARK_TAGS[mark], Value: value }];
       await client.send(new AddTagsCommand({ ResourceArns: [config.weightedRuleArn], Tags }));
     },
-    verifiedMark: async () => {
+    marks: async () => {
       const command = new DescribeTagsCommand({ ResourceArns: [config.weightedRuleArn] });
       const { TagDescriptions = [] } = await client.send(command);
-      return TagDescriptions.flatMap(({ Tags = [] }) => Tags).find(({ Key }) => Key === VERIFIED_TAG)?.Value;
+      const tags = TagDescriptions.flatMap(({ Tags = [] }) => Tags);
+      const read = (mark: RuleMark) => tags.find(({ Key }) => Key === MARK_TAGS[mark])?.Value;
+      return { verified: read('verified'), rollingBack: read('rollingBack') };
     },
   };
 }

@@ -6,7 +6,7 @@ import { begin } from '../../../core/cutover/run';
 import { buildEvidence } from '../../../core/cutover/evidence';
 import { forwardFor, findWeights } from '../../../core/traffic/forward';
 import { parsePlan } from '../../../core/plan/plan';
-import { VERIFIED_TAG, verifiedMark } from '../../../core/cutover/verified-mark';
+import { formatMark } from '../../../core/cutover/verified-mark';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { loadBalancerPort } from '../../../lambda/adapters/load-balancer/load-balancer';
 import { proxiesPort } from '../../../lambda/adapters/proxies/proxies';
@@ -77,12 +77,18 @@ describe('the load balancer', () => {
   test('the mark of a finished cutover reads back, whatever its name, and no other tag of the rule is touched', async () => {
     const tags = () => cloud.elb.send(new DescribeTagsCommand({ ResourceArns: [ARNS.rule] }));
     const before = (await tags()).TagDescriptions?.[0]?.Tags ?? [];
-    expect(await port().verifiedMark()).toBeUndefined();
-    const mark = verifiedMark({ execution: "Ümzug (1)!'@home", startedAt: '2026-01-01T00:00:00.000Z' });
+    expect(await port().marks()).toEqual({});
+    const mark = formatMark({ execution: "Ümzug (1)!'@home", startedAt: '2026-01-01T00:00:00.000Z' });
     expect(mark).toMatch(/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,256}$/u);
-    await port().markVerified(mark);
-    expect(await port().verifiedMark()).toBe(mark);
-    expect((await tags()).TagDescriptions?.[0]?.Tags).toEqual([...before, { Key: VERIFIED_TAG, Value: mark }]);
+    await port().mark('verified', mark);
+    expect(await port().marks()).toEqual({ verified: mark });
+    await port().mark('rollingBack', mark);
+    expect(await port().marks()).toEqual({ verified: mark, rollingBack: mark });
+    expect((await tags()).TagDescriptions?.[0]?.Tags).toEqual([
+      ...before,
+      { Key: 'drainshift:verified', Value: mark },
+      { Key: 'drainshift:rolling-back', Value: mark },
+    ]);
   });
 
   test('only targets in state healthy are counted', async () => {
@@ -101,6 +107,14 @@ describe('the store', () => {
     expect(loser?.reason).toMatchObject({ code: 'LockHeld' });
     expect(String((loser as PromiseRejectedResult).reason)).toContain(`held by '${holder}'`);
     await expect(storePort('store').acquire(run(holder))).resolves.toBeUndefined();
+  });
+
+  test('that people were told of a damaged lock is noted once, for one execution', async () => {
+    const store = storePort('store');
+    expect(await store.wasTold('a')).toBe(false);
+    await store.noteTold('a');
+    await store.noteTold('a');
+    expect([await store.wasTold('a'), await store.wasTold('b')]).toEqual([true, false]);
   });
 
   test('only the holder saves and frees', async () => {

@@ -19,9 +19,9 @@ async function stopped(): Promise<MemoryCloud> {
 const attempt = (cloud: MemoryCloud, event: Parameters<typeof recover>[0]) => recover(event, cloud.ports, cloud.nowMs);
 
 test('a change is read as EventBridge gives it, as Lambda keeps it of a failed call, and as EventBridge keeps it', () => {
-  expect(buildRecoveryCall(change)).toEqual({ change, isFirst: true, isLast: false });
-  expect(buildRecoveryCall(queued(1))).toEqual({ change, isFirst: false, isLast: false });
-  expect(buildRecoveryCall(queued(RECOVERY_ATTEMPTS, change))).toEqual({ change, isFirst: false, isLast: true });
+  expect(buildRecoveryCall(change)).toEqual({ change, isLast: false });
+  expect(buildRecoveryCall(queued(1))).toEqual({ change, isLast: false });
+  expect(buildRecoveryCall(queued(RECOVERY_ATTEMPTS, change))).toEqual({ change, isLast: true });
   expect(() => buildRecoveryCall({ Records: [] })).toThrow("'Records' must be one message, got 0");
 });
 
@@ -95,6 +95,52 @@ describe('a lock that cannot be read', () => {
     expect(text).toContain('list-object-versions --bucket store --prefix lock.json');
     expect(text).toContain('aws s3 rm s3://store/lock.json');
     expect(await attempt(cloud, queued(3))).toEqual({ recovered: true });
+  });
+
+  test.each<[string, Parameters<typeof recover>[0][]]>([
+    ['before which the store was away', [change, queued(1), queued(2), queued(3)]],
+    ['that EventBridge could not deliver to', [queued(1, change), queued(2, change), queued(3, change)]],
+  ])('is told at once and once, also to one %s', async (_, [first, ...others]) => {
+    const cloud = await stopped();
+    const ports = damaged(cloud);
+    if (first === change) {
+      cloud.away.add('store');
+      await expect(recover(change, ports, cloud.nowMs)).rejects.toMatchObject({ code: 'AwsUnavailable' });
+      expect(cloud.kindsNotified).toEqual([]);
+      cloud.away.clear();
+    } else {
+      await expect(recover(first!, ports, cloud.nowMs)).rejects.toMatchObject({ code: 'LockDamaged' });
+      expect(cloud.kindsNotified).toEqual(['failed']);
+    }
+    for (const event of others) {
+      await expect(recover(event, ports, cloud.nowMs)).rejects.toMatchObject({ code: 'LockDamaged' });
+      expect(cloud.kindsNotified).toEqual(['failed']);
+    }
+  });
+
+  test('is told rather twice than never when that cannot be noted', async () => {
+    const cloud = await stopped();
+    const ports = damaged(cloud);
+    const noteTold = () => Promise.reject(new Error('AccessDenied'));
+    for (const event of [change, queued(1)]) {
+      const given = recover(event, { ...ports, store: { ...ports.store, noteTold } }, cloud.nowMs);
+      await expect(given).rejects.toMatchObject({ code: 'LockDamaged' });
+    }
+    expect(cloud.kindsNotified).toEqual(['failed', 'failed']);
+  });
+
+  test('is nothing to put back for an execution that ended in Lock, which has told people', async () => {
+    const cloud = new MemoryCloud();
+    const ended = { detail: { name: 'night', status: 'FAILED', error: 'NotStarted' } };
+    for (const event of [ended, queued(1, { requestPayload: ended }), queued(RECOVERY_ATTEMPTS, ended)])
+      expect(await recover(event, damaged(cloud), cloud.nowMs)).toEqual({ recovered: false });
+    expect(cloud.kindsNotified).toEqual([]);
+  });
+
+  test('may be of an execution that never held it: nobody is told that it has moved something', async () => {
+    const cloud = new MemoryCloud();
+    await expect(recover(change, damaged(cloud), cloud.nowMs)).rejects.toMatchObject({ code: 'LockDamaged' });
+    expect(cloud.notified[0]?.text).toContain('Nobody can read whether this execution ever held the lock');
   });
 
   test('does not matter to an execution that has left its evidence', async () => {

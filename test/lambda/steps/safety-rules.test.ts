@@ -213,6 +213,55 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
     expect((await rollback(stranded, cloud.ports, cloud.nowMs)).verdict).toBe('restored');
   });
 
+  /** Weights that have read back, and a task of the source that cannot be told to serve again: the rollback goes on looking. */
+  async function waiting(cloud: MemoryCloud): Promise<CutoverRun> {
+    const run = rollBack(await confirmed(cloud), 'Aborted', 'an operator asked');
+    cloud.unreachable.add('s1');
+    const looked = await rollback(run, cloud.ports, cloud.nowMs);
+    expect(looked).toMatchObject({ verdict: 'wait', rollback: { hasReadBack: true } });
+    return looked;
+  }
+
+  test.each(deaths)('a person who sets weights away from a source that %s gets no false alarm', async (_, die) => {
+    const cloud = new MemoryCloud();
+    const run = await waiting(cloud);
+    die(cloud);
+    cloud.forward = { ...cloud.forward, groups: ON_TARGET };
+    const looked = await rollback(run, cloud.ports, (cloud.nowMs += 2_000));
+    expect(looked.verdict).toBe('wait');
+    expect(cloud.kindsNotified).not.toContain('stuck');
+    await expect(rollback(looked, cloud.ports, (cloud.nowMs += 300_000))).rejects.toMatchObject({
+      code: 'RulesChanged',
+    });
+    expect(cloud.forward.groups).toEqual(ON_TARGET);
+  });
+
+  test('a source that comes and goes is told of once, and its five minutes do not start again', async () => {
+    const cloud = new MemoryCloud();
+    let run = await waiting(cloud);
+    const since = cloud.nowMs + 2_000;
+    for (const status of [503, 200, 503, 200, 503]) {
+      cloud.smoke.source = status;
+      run = await rollback(run, cloud.ports, (cloud.nowMs += 2_000));
+    }
+    expect(cloud.kindsNotified).toEqual(['shifted', 'rollingBack', 'stuck']);
+    expect(run.rollback?.strandedAt).toBe(new Date(since).toISOString());
+    await expect(rollback(run, cloud.ports, (cloud.nowMs = since + 300_000))).rejects.toMatchObject({
+      code: 'RollbackUnsafe',
+    });
+  });
+
+  test('so is one that comes and goes before the weights have read back', async () => {
+    const cloud = new MemoryCloud();
+    let run = rollBack(await confirmed(cloud), 'Aborted', 'an operator asked');
+    cloud.staleForward = cloud.forward;
+    for (const status of [503, 200, 503, 200, 503]) {
+      cloud.smoke.source = status;
+      run = await rollback(run, cloud.ports, (cloud.nowMs += 2_000));
+    }
+    expect(cloud.kindsNotified.filter((kind) => kind === 'stuck')).toHaveLength(1);
+  });
+
   test('recover tells once of a source that dies with its weight back, and gives up after five minutes', async () => {
     const cloud = new MemoryCloud();
     await confirmed(cloud);
@@ -421,7 +470,7 @@ test('6: a store that reads and does not write is done without: that Verify has 
   const save = () => Promise.reject(new Error('SlowDown'));
   const ports = { ...cloud.ports, store: { ...cloud.ports.store, save } };
   expect(await verify(run, ports, cloud.nowMs)).toMatchObject({ verdict: 'verified', isVerified: true });
-  expect(cloud.mark).toBe('night 2026-01-01T00:00:00.000Z');
+  expect(cloud.marks.verified).toBe('night 2026-01-01T00:00:00.000Z');
 });
 
 test('6: while neither the store nor the rule takes it, Verify has not passed; and it does not wait for ever', async () => {
@@ -432,7 +481,7 @@ test('6: while neither the store nor the rule takes it, Verify has not passed; a
   const ports = {
     ...cloud.ports,
     store: { ...store, save: reject },
-    loadBalancer: { ...loadBalancer, markVerified: reject },
+    loadBalancer: { ...loadBalancer, mark: reject },
   };
   const waiting = await verify(run, ports, cloud.nowMs);
   expect(waiting).toMatchObject({ verdict: 'wait', waitSeconds: 60 });
@@ -447,7 +496,7 @@ test('6: a lock that is put back meanwhile is no store that is away: nothing is 
   const lost = () => Promise.reject(new CutoverError('LockLost', 'put back'));
   const ports = { ...cloud.ports, store: { ...cloud.ports.store, save: lost } };
   expect((await verify(run, ports, cloud.nowMs)).verdict).toBe('wait');
-  expect(cloud.mark).toBeUndefined();
+  expect(cloud.marks.verified).toBeUndefined();
 });
 
 test('a shift does not wait for a store for ever', async () => {
@@ -520,8 +569,8 @@ describe('6: after Verify the target is the safe side', () => {
     const cloud = new MemoryCloud();
     const run = await drain(await confirmed(cloud), cloud.ports, cloud.nowMs);
     cloud.away.add('store');
-    const markVerified = () => Promise.reject(new Error('AccessDenied'));
-    const ports = { ...cloud.ports, loadBalancer: { ...cloud.ports.loadBalancer, markVerified } };
+    const mark = () => Promise.reject(new Error('AccessDenied'));
+    const ports = { ...cloud.ports, loadBalancer: { ...cloud.ports.loadBalancer, mark } };
     const waiting = await verify(run, ports, cloud.nowMs);
     expect(waiting.verdict).toBe('wait');
     expect(waiting.isVerified).toBeUndefined();
@@ -566,15 +615,15 @@ describe('6: after Verify the target is the safe side', () => {
     test('nor while the rule cannot be asked: it is asked again', async () => {
       const cloud = new MemoryCloud();
       await finished(cloud);
-      const verifiedMark = () => Promise.reject(new Error('Throttling'));
-      const ports = { ...cloud.ports, loadBalancer: { ...cloud.ports.loadBalancer, verifiedMark } };
+      const marks = () => Promise.reject(new Error('Throttling'));
+      const ports = { ...cloud.ports, loadBalancer: { ...cloud.ports.loadBalancer, marks } };
       await expect(recover(change, ports, cloud.nowMs)).rejects.toThrow('Throttling');
       expect(cloud.forward.groups).toEqual(ON_TARGET);
     });
 
     test.each<[string, (cloud: MemoryCloud) => void]>([
-      ['another cutover', (cloud) => (cloud.mark = 'night 2025-01-01T00:00:00.000Z')],
-      ['nothing', (cloud) => (cloud.mark = undefined)],
+      ['another cutover', (cloud) => (cloud.marks.verified = 'night 2025-01-01T00:00:00.000Z')],
+      ['nothing', (cloud) => (cloud.marks.verified = undefined)],
     ])('but a rule that tells of %s is no reason to leave one unfinished', async (_, happen) => {
       const cloud = new MemoryCloud();
       await finished(cloud);
@@ -624,6 +673,105 @@ describe('6: after Verify the target is the safe side', () => {
     expect(await recover(change, cloud.ports, cloud.nowMs)).toEqual({ recovered: true });
     expect(cloud.forward.groups).toEqual(ON_SOURCE);
     expect(cloud.evidence).toMatchObject([{ outcome: 'rolled-back' }]);
+  });
+
+  describe('a Verify that was written down, and did not learn of it', () => {
+    /** Away from the save on: whether the rule or the lock took it, nobody heard. */
+    const LOST: [string, (cloud: MemoryCloud) => CutoverRun | undefined][] = [
+      ['at the rule', () => undefined],
+      ['into the lock', (cloud) => (cloud.lock = { ...cloud.lock!, isVerified: true })],
+    ];
+
+    async function lost(cloud: MemoryCloud, write: (typeof LOST)[0][1]): Promise<CutoverRun> {
+      const run = await drain(await confirmed(cloud), cloud.ports, cloud.nowMs);
+      cloud.away.add('store');
+      const written = write(cloud);
+      const mark = async (...args: Parameters<typeof cloud.ports.loadBalancer.mark>) => {
+        if (!written) await cloud.ports.loadBalancer.mark(...args);
+        throw new Error('no response within 6 s');
+      };
+      const ports = { ...cloud.ports, loadBalancer: { ...cloud.ports.loadBalancer, mark } };
+      const looked = await verify(run, ports, cloud.nowMs);
+      expect(looked.verdict).toBe('wait');
+      return looked;
+    }
+
+    /** Rolls back until it ends for a person, whose store takes no evidence. */
+    async function failed(cloud: MemoryCloud, run: CutoverRun): Promise<void> {
+      const stuck = await rollback(run, cloud.ports, cloud.nowMs);
+      expect(stuck.verdict).toBe('wait');
+      const given = rollback(stuck, cloud.ports, (cloud.nowMs += 400_000));
+      await expect(given).rejects.toMatchObject({ code: 'RollbackUnsafe' });
+      cloud.away.clear();
+    }
+
+    test.each(LOST)('%s, rolled back and could not: recover does not call it completed', async (_, write) => {
+      const cloud = new MemoryCloud();
+      const looked = await lost(cloud, write);
+      cloud.smoke = { source: 503, target: 502 };
+      const back = await verify(looked, cloud.ports, cloud.nowMs);
+      expect(back).toMatchObject({ verdict: 'rollBack', failure: { code: 'SmokeFailed' } });
+      await failed(cloud, back);
+      for (let call = 1; cloud.evidence.length === 0; call += 1) {
+        await recover(change, cloud.ports, (cloud.nowMs += 180_000)).catch(() => undefined);
+        expect(call).toBeLessThan(5);
+      }
+      expect(cloud.evidence).toMatchObject([{ outcome: 'failed', failure: { code: 'RollbackUnsafe' } }]);
+      expect(cloud.lock?.execution).toBe('night');
+      expect(cloud.kindsNotified).not.toContain('completed');
+      expect(cloud.forward.groups).toEqual(ON_TARGET);
+    });
+
+    test.each(LOST)('%s: nor where its target answers, and an alarm sent it back', async (_, write) => {
+      const cloud = new MemoryCloud();
+      const looked = await lost(cloud, write);
+      cloud.setAlarms('ALARM');
+      cloud.smoke.source = 503;
+      await failed(cloud, await verify(looked, cloud.ports, cloud.nowMs));
+      cloud.smoke.source = 200;
+      expect(await recover(change, cloud.ports, cloud.nowMs)).toEqual({ recovered: true });
+      expect(cloud.evidence).toMatchObject([{ outcome: 'rolled-back' }]);
+      expect(cloud.forward.groups).toEqual(ON_SOURCE);
+    });
+
+    test.each(LOST)(
+      '%s, and was stopped before it looked again: its target serves, so it is completed',
+      async (_, write) => {
+        const cloud = new MemoryCloud();
+        await lost(cloud, write);
+        cloud.away.clear();
+        expect(await recover(change, cloud.ports, cloud.nowMs)).toEqual({ recovered: true });
+        expect(cloud.evidence).toMatchObject([{ outcome: 'completed' }]);
+        expect(cloud.forward.groups).toEqual(ON_TARGET);
+      },
+    );
+  });
+
+  test('a target that died after Verify is not called completed: the weights stay, the lock too, and a person is told', async () => {
+    const cloud = new MemoryCloud();
+    await verified(cloud);
+    cloud.smoke.target = 502;
+    expect(await recover(change, cloud.ports, cloud.nowMs)).toEqual({ recovered: false });
+    expect(cloud.evidence).toMatchObject([{ outcome: 'failed', failure: { code: 'SmokeFailed' } }]);
+    expect(cloud.forward.groups).toEqual(ON_TARGET);
+    expect(cloud.lock?.execution).toBe('night');
+    expect(cloud.notified.at(-1)?.text).toContain(
+      'the target, which has passed Verify and has the traffic, must serve',
+    );
+  });
+
+  test('one failed look at it is none, and one that nobody can ask for is asked again', async () => {
+    const cloud = new MemoryCloud();
+    await verified(cloud);
+    const probe = () => Promise.reject(new Error('Throttling'));
+    const healthyTargets = () => Promise.reject(new Error('Throttling'));
+    const { smoke, loadBalancer } = cloud.ports;
+    const blind = { ...cloud.ports, smoke: { ...smoke, probe }, loadBalancer: { ...loadBalancer, healthyTargets } };
+    await expect(recover(change, blind, cloud.nowMs)).rejects.toMatchObject({ code: 'AwsUnavailable' });
+    cloud.smoke.target = 502;
+    cloud.whilePausing = () => (cloud.smoke.target = 200);
+    expect(await recover(change, cloud.ports, cloud.nowMs)).toEqual({ recovered: true });
+    expect(cloud.evidence).toMatchObject([{ outcome: 'completed' }]);
   });
 
   test('a record that is late is still one of a completed cutover', async () => {

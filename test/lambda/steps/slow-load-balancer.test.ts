@@ -7,9 +7,9 @@ import { drain } from '../../../lambda/steps/drain';
 import { rollback } from '../../../lambda/steps/rollback';
 import { shift } from '../../../lambda/steps/shift';
 import { verify } from '../../../lambda/steps/verify';
-import { withTimeLeft } from '../../../lambda/contract/time-left';
+import { timeLeftMs, withTimeLeft } from '../../../lambda/contract/time-left';
 import type { Ports } from '../../../lambda/contract/ports';
-import { MemoryCloud, arns } from '../world';
+import { MemoryCloud, arns, report } from '../world';
 
 /** A step has 30 s, less what its answer takes. */
 const STEP_MS = 28_000;
@@ -84,6 +84,116 @@ test('so does one whose source is not given its weight back', async () => {
   expect(waiting.verdict).toBe('wait');
   expect(cloud.kindsNotified).toEqual(['stuck']);
   expect(ms).toBeLessThan(STEP_MS);
+});
+
+/** Each call takes as long as it may, or as is left of the step: then it is cut, as the adapters do. */
+function hanging(cloud: MemoryCloud): Ports {
+  const after =
+    <Args extends unknown[], T>(wait: number, call: (...args: Args) => Promise<T>) =>
+    async (...args: Args): Promise<T> => {
+      const leftMs = timeLeftMs();
+      const endsMs = cloud.nowMs + Math.max(0, Math.min(wait, leftMs));
+      await Promise.resolve();
+      cloud.nowMs = Math.max(cloud.nowMs, endsMs);
+      if (leftMs < wait) throw new Error('no response');
+      return call(...args);
+    };
+  const { loadBalancer, smoke, store, notifier } = cloud.ports;
+  const findPlaces = after(5_900, () => Promise.resolve());
+  return {
+    ...cloud.ports,
+    loadBalancer: {
+      ...loadBalancer,
+      rules: after(5_900, loadBalancer.rules),
+      setForward: after(5_900, loadBalancer.setForward),
+      healthyTargets: after(5_900, loadBalancer.healthyTargets),
+      mark: after(5_900, loadBalancer.mark),
+    },
+    smoke: {
+      ...smoke,
+      probe: async (...args) => {
+        await findPlaces();
+        if (timeLeftMs() < 6_000) throw new Error('must begin 6 s before the end of its step');
+        return after(6_000, smoke.probe)(...args);
+      },
+    },
+    store: { ...store, holder: after(2_500, () => Promise.reject(new Error('no response'))) },
+    notifier: { ...notifier, tell: (what) => after(4_000, notifier.tell)(what).catch(() => undefined) },
+  };
+}
+
+describe('where the store, the load balancer, both sides and the notifications hang at once', () => {
+  const HUNG = 'no response within 5 s';
+  const plan = { stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 10 }] };
+  const begun = async (cloud: MemoryCloud) =>
+    rollBack(await shift(cloud.ready(plan), cloud.ports, cloud.nowMs), 'Aborted', 'an operator asked');
+
+  test('a rollback that stays ends in time at each look, tells once, marks the rule, and is over in time', async () => {
+    const cloud = new MemoryCloud();
+    let run = await begun(cloud);
+    const ports = hanging(cloud);
+    cloud.smoke = { source: HUNG, target: HUNG };
+    const beganMs = cloud.nowMs;
+    const all = async () => {
+      for (;;) {
+        const [next, ms] = await timed(cloud, () => rollback(run, ports, cloud.nowMs));
+        expect(ms).toBeLessThan(STEP_MS);
+        run = next;
+        expect(run).toMatchObject({ verdict: 'wait', rollback: { sides: { source: { serves: false } } } });
+      }
+    };
+    await expect(all()).rejects.toMatchObject({ code: 'RollbackUnsafe' });
+    expect(cloud.nowMs - beganMs).toBeLessThan(340_000);
+    expect(cloud.kindsNotified).toEqual(['stuck']);
+    expect(cloud.marks.rollingBack).toBe('night 2026-01-01T00:00:00.000Z');
+  });
+
+  test('so does one whose source died with its weight back, and since when is not forgotten', async () => {
+    const cloud = new MemoryCloud();
+    cloud.tasks.source = [report('s1'), report('s2')];
+    cloud.unreachable.add('s2');
+    let run = await rollback(await begun(cloud), cloud.ports, cloud.nowMs);
+    expect(run).toMatchObject({ verdict: 'wait', rollback: { hasReadBack: true } });
+    const ports = hanging(cloud);
+    cloud.smoke = { source: HUNG, target: HUNG };
+    const since = new Set<unknown>();
+    const all = async () => {
+      for (;;) {
+        const [next, ms] = await timed(cloud, () => rollback(run, ports, cloud.nowMs));
+        expect(ms).toBeLessThan(STEP_MS);
+        since.add(next.rollback?.strandedAt);
+        run = next;
+      }
+    };
+    await expect(all()).rejects.toMatchObject({ code: 'RollbackUnsafe' });
+    expect(cloud.kindsNotified).toEqual(['rollingBack', 'stuck']);
+    expect([...since]).toEqual([expect.any(String)]);
+  });
+
+  test('so does one that asks the target because of an alarm about the source', async () => {
+    const cloud = new MemoryCloud();
+    const run = await begun(cloud);
+    cloud.alarms = cloud.alarms.map((alarm) => (alarm.name === 'no-source' ? { ...alarm, state: 'ALARM' } : alarm));
+    cloud.smoke.target = HUNG;
+    const [looked, ms] = await timed(cloud, () => rollback(run, hanging(cloud), cloud.nowMs));
+    expect(ms).toBeLessThan(STEP_MS);
+    expect(looked).toMatchObject({ verdict: 'wait', rollback: { hasSet: true } });
+    expect(cloud.kindsNotified).toEqual(['rollingBack']);
+  });
+
+  test('a look without the time to tell people leaves it to the next one', async () => {
+    const cloud = new MemoryCloud();
+    const run = await begun(cloud);
+    cloud.smoke = { source: HUNG, target: HUNG };
+    const hurried = await withTimeLeft(
+      () => 3_000,
+      () => rollback(run, cloud.ports, cloud.nowMs),
+    );
+    expect(hurried.verdict).toBe('wait');
+    expect(cloud.kindsNotified).toEqual([]);
+    await rollback(hurried, cloud.ports, cloud.nowMs);
+    expect(cloud.kindsNotified).toEqual(['stuck']);
+  });
 });
 
 const STEPS: [string, Act<CutoverRun, CutoverRun>][] = [

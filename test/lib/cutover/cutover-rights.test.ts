@@ -15,6 +15,7 @@ const CALL_PROXIES = [
   'secretsmanager:GetSecretValue',
 ];
 const MODIFY_RULE = 'elasticloadbalancing:ModifyRule';
+const TAG_RULE = 'elasticloadbalancing:AddTags';
 const RULES = 'elasticloadbalancing:DescribeRules';
 const HEALTH = 'elasticloadbalancing:DescribeTargetHealth';
 const KEEP_LOCK = ['s3:GetObject lock.json', 's3:PutObject lock.json'];
@@ -54,14 +55,14 @@ const TABLE: Record<Step, string[]> = {
   confirm: [...JUDGE, ...GUARD, ...NOTIFY, ...LIST],
   bake: [...JUDGE, ...GUARD, ...LIST],
   drain: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  verify: [...JUDGE, 'elasticloadbalancing:AddTags', ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  verify: [...JUDGE, TAG_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
-  rollback: [...JUDGE, MODIFY_RULE, 's3:GetObject lock.json', ...NOTIFY, ...LIST],
+  rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, 's3:GetObject lock.json', ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
   recover: [
-    ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, ...RECORD, 's3:PutObject lock.json'],
-    ...[...NOTIFY, ...LIST, ...REPEAT],
+    ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, TAG_RULE, ...RECORD, 's3:PutObject lock.json'],
+    ...['s3:GetObject told/*', 's3:PutObject told/*', ...NOTIFY, ...LIST, ...REPEAT],
   ],
 };
 
@@ -122,9 +123,9 @@ describe.each(STEPS)('%s', (step) => {
   });
 });
 
-test('the weights are changed on the weighted rule alone', () => {
+test.each([MODIFY_RULE, TAG_RULE])('%s is allowed on the weighted rule alone', (action) => {
   const [rule] = resourceLike(defaultMigration(), 'Custom::DrainshiftWeightedRule', /./);
-  const modifying = STEPS.flatMap(listStatements).filter(({ Action }) => findList(Action).includes(MODIFY_RULE));
+  const modifying = STEPS.flatMap(listStatements).filter(({ Action }) => findList(Action).includes(action));
   expect(modifying.map(({ Resource }) => Resource)).toEqual([{ Ref: rule }, { Ref: rule }, { Ref: rule }]);
 });
 
