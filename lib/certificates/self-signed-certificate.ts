@@ -40,10 +40,10 @@ export interface SelfSignedCertificateProps {
   readonly encryptionKey?: IKey;
 }
 
-/** Longer ones are refused by some clients, whoever signed them. */
+/** Some clients reject longer ones, whichever authority signed them. */
 const VALIDITY = { min: Duration.days(7), max: Duration.days(825) } as const;
 const FUNCTION_TIMEOUT = Duration.minutes(4);
-/** The least that Lambda takes. */
+/** The least memory that Lambda accepts. */
 const MAX_EVENT_AGE = Duration.minutes(1);
 /** Longer than an event may be queued and the function may then run: nothing is done once CloudFormation has given up. */
 const SERVICE_TIMEOUT = Duration.minutes(6);
@@ -54,9 +54,9 @@ const SERVICE_TIMEOUT = Duration.minutes(6);
  * kept nor logged. It is renewed under the same ARN before it ends, and deleted with the stack.
  *
  * Every renewal makes a new key and a new certificate: a client that trusts it by its file stops trusting it then, when two
- * thirds of `validity` are over, and at every change of names or validity. Whoever cannot give clients the new file in time
- * takes `MigrationCertificate.fromHostedZone`. A renewal that fails is tried again every day; an alarm on
- * `certificate.metricDaysToExpiry()` under a quarter of `validity` tells that it goes on failing.
+ * thirds of `validity` have passed, and at every change of names or validity. If you cannot give clients the new file in time
+ * use `MigrationCertificate.fromHostedZone`. A renewal that fails is tried again every day; an alarm on
+ * `certificate.metricDaysToExpiry()` under a quarter of `validity` reports that it goes on failing.
  *
  * @example
  * const { certificate } = new SelfSignedCertificate(this, 'Certificate', { domainName: 'shop.internal' });

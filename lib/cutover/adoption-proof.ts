@@ -17,7 +17,7 @@ import { ProxyService } from '../proxy/proxy-service';
 import { limitEnvironment } from '../validation/service-limits';
 import { SmokeRoute } from './smoke-route';
 
-/** What a deployment may wait (`PROOF_WAIT_SECONDS`), and a last look and the answer. */
+/** What a deployment may wait (`PROOF_WAIT_SECONDS`), and a last poll and the response. */
 const FUNCTION_TIMEOUT = Duration.minutes(12);
 /** Longer than an event may be queued and the function may then run. */
 const SERVICE_TIMEOUT = Duration.minutes(14);
@@ -39,7 +39,7 @@ export interface AdoptionProofProps {
 
 /**
  * What stands before a rule that joins a listener with traffic: it is made only when the proxies run at their minimum count and
- * answer the plan's smoke requests. The command line asks the same function before each step of the adoption.
+ * respond to the plan's smoke requests. The command line asks the same function before each step of the adoption.
  */
 export class AdoptionProof extends Construct {
   /** For the command line. */
@@ -81,7 +81,7 @@ export class AdoptionProof extends Construct {
       serviceTimeout: SERVICE_TIMEOUT,
       properties: { ListenerArn: loadBalancer.listener.listenerArn, Sides: sidesWithWeight(loadBalancer) },
     });
-    // It answers CloudFormation from the network: as long as it may be asked, the ways out of there stay.
+    // It responds to CloudFormation from the network: the endpoints and rules that it needs stay until it is deleted.
     const { internetConnectivityEstablished } = props.vpc.selectSubnets(props.vpcSubnets);
     resource.node.addDependency(proof, props.securityGroup, internetConnectivityEstablished);
     resource.node.addDependency(

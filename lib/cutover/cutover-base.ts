@@ -33,16 +33,19 @@ export interface ICutover extends IResource {
   /** Has a message for each cutover that could not be put back in six hours. */
   readonly givenUpQueue: IQueue;
 
-  /** Lets somebody start a cutover. */
+  /** Grants the right to start a cutover. */
   grantStart(grantee: IGrantable): Grant;
 
-  /** Lets somebody ask a running cutover to roll back. */
+  /** Grants the right to ask a running cutover to roll back. */
   grantAbort(grantee: IGrantable): Grant;
 
-  /** Lets somebody answer where a plan asks for an approval: with `drainshift approve`, which signs it as who they are. */
+  /**
+   * Grants the right to approve or reject where a plan asks for an approval, with `drainshift approve`, which signs with the
+   * caller's identity.
+   */
   grantApprove(grantee: IGrantable): Grant;
 
-  /** Lets somebody make the proxies of a side serve again: `drainshift undrain`, and `drainshift weights set`. */
+  /** Grants the right to make the proxies of a side serve again: `drainshift undrain`, and `drainshift weights set`. */
   grantUndrain(grantee: IGrantable): Grant;
 
   /** A metric of the state machine, by its name in the namespace `AWS/States`. */
@@ -72,7 +75,7 @@ export interface ICutover extends IResource {
   /** Calls of the recovery that Lambda gave up before it made them. */
   metricRecoveryDropped(props?: MetricOptions): Metric;
 
-  /** Cutovers that were stopped, and could not be put back in six hours: over 0 somebody has to look. */
+  /** Cutovers that were stopped, and could not be put back in six hours: over 0 an operator has to act. */
   metricRecoveryGivenUp(props?: MetricOptions): Metric;
 
   /** The weight of a side in force, as the cutover sets it and at every poll of a bake; nothing between two cutovers. */
@@ -128,22 +131,25 @@ export abstract class CutoverBase extends Resource implements ICutover {
   public abstract readonly recoverFunction: IFunction;
   public abstract readonly givenUpQueue: IQueue;
 
-  /** Lets somebody start a cutover. */
+  /** Grants the right to start a cutover. */
   public grantStart(grantee: IGrantable): Grant {
     return this.stateMachine.grantStartExecution(grantee);
   }
 
-  /** Lets somebody ask a running cutover to roll back. */
+  /** Grants the right to ask a running cutover to roll back. */
   public grantAbort(grantee: IGrantable): Grant {
     return this.grantWrite(grantee, 'abort/*');
   }
 
-  /** Lets somebody answer where a plan asks for an approval: with `drainshift approve`, which signs it as who they are. */
+  /**
+   * Grants the right to approve or reject where a plan asks for an approval, with `drainshift approve`, which signs with the
+   * caller's identity.
+   */
   public grantApprove(grantee: IGrantable): Grant {
     return this.grantWrite(grantee, 'approval/*');
   }
 
-  /** Lets somebody make the proxies of a side serve again: `drainshift undrain`, and `drainshift weights set`. */
+  /** Grants the right to make the proxies of a side serve again: `drainshift undrain`, and `drainshift weights set`. */
   public grantUndrain(grantee: IGrantable): Grant {
     return this.undrainFunction.grantInvoke(grantee);
   }
@@ -193,7 +199,7 @@ export abstract class CutoverBase extends Resource implements ICutover {
     return this.recoverFunction.metric('AsyncEventsDropped', whereItIs(this, props));
   }
 
-  /** Cutovers that were stopped, and could not be put back in six hours: over 0 somebody has to look. */
+  /** Cutovers that were stopped, and could not be put back in six hours: over 0 an operator has to act. */
   public metricRecoveryGivenUp(props?: MetricOptions): Metric {
     const options = whereItIs(this, { statistic: 'Maximum', ...props });
     return this.givenUpQueue.metricApproximateNumberOfMessagesVisible(options);

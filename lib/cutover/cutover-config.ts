@@ -56,7 +56,7 @@ export function resolveConfig(scope: Construct, props: ConfigParts, eventBus: IE
   };
 }
 
-/** What the state machine tells its executions to heed. */
+/** What the state machine makes its executions check. */
 export function checkedBy({ alarms = [], sourceAlarms = [] }: ConfigParts): CheckedAlarms {
   const listNames = (some: readonly IAlarm[]): AlarmNames => {
     const { metric, other } = sorted(some);
@@ -90,7 +90,7 @@ export function cutoverName(scope: Construct): string {
   return Names.uniqueResourceName(scope, { maxLength: 100, separator: '-' });
 }
 
-/** An imported alarm does not tell what it is: it may be a composite one, which is read with other rights. */
+/** The type of an imported alarm is unknown: it may be a composite one, which is read with other rights. */
 function sorted(alarms: readonly IAlarm[]): { readonly metric: readonly IAlarm[]; readonly other: readonly IAlarm[] } {
   return {
     metric: alarms.filter((alarm) => alarm instanceof Alarm),

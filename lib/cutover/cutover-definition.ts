@@ -34,14 +34,17 @@ const LAMBDA_SERVICE_ERRORS = [
 
 /** With their back-off about a minute: a task that is just being replaced is back by then. */
 const STEP_ATTEMPTS = 6;
-/** With at the most 30 s between them well over an hour: there is nothing better to do than to go on trying. */
+/** With at the most 30 s between them well over an hour: nothing is better than further attempts. */
 const ROLLBACK_ATTEMPTS = 200;
 const PATIENT_STEPS: readonly Step[] = ['rollback', 'complete'];
 
 /** `recover` and `undrain` are called from outside. */
 type StateStep = Exclude<Step, 'recover' | 'undrain'>;
 
-/** What an execution may tighten and never loosen, and what it heeds: it stands in the definition, which a deployment alone can change. */
+/**
+ * What an execution may tighten and never loosen, and the alarms it checks: it stands in the definition, which a deployment
+ * alone can change.
+ */
 export interface Deployed {
   readonly defaultPlan: object;
   readonly changeableParts?: readonly string[];
@@ -76,7 +79,7 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
   lock.next(preflight);
   // Until something moves, the safe way is to stop where it stands.
   preflight.next(choose(scope, 'Ready?', record, [when('go', shift), when('approve', approve)]));
-  // Preflight again: an answer may take hours.
+  // Preflight again: an approval may take hours.
   approve.next(
     choose(scope, 'Approved?', record, [when('approved', preflight), waitAndRepeat(scope, 'WaitForApproval', approve)]),
   );

@@ -42,7 +42,10 @@ const ALWAYS = {
   EcrDocker: AWS.ECR_DOCKER,
 } as const;
 
-/** Those that are known to take a policy; one that does not could not be created with it. The agents' and ECS' are left out. */
+/**
+ * Those that are known to support a policy; one that does not could not be created with it. The agents' and ECS' are left
+ * out.
+ */
 const WITH_POLICY = [
   'ElasticLoadBalancing',
   'SecretsManager',
@@ -58,7 +61,7 @@ const WITH_POLICY = [
 /**
  * The endpoints that a network without a NAT gateway needs, open to the steps and the proxies alone. One that this app
  * has made in the network before is left as it is, and so is who may use S3: through its endpoint go the image's layers, what
- * CloudFormation is answered, and the requests of others in this network.
+ * CloudFormation gets a response, and the requests of others in this network.
  */
 export function addEndpoints(scope: Construct, props: CutoverEndpointsProps): void {
   const { vpc, vpcSubnets: subnets } = props;

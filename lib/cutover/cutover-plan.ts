@@ -36,7 +36,7 @@ export interface CutoverStage {
   readonly bake?: Duration;
 }
 
-/** A request that both sides must answer as expected before anything moves. */
+/** A request to which both sides must respond as expected before anything moves. */
 export interface CutoverSmokeRequest {
   /**
    * The path and query, as in `/health?deep=1`. Of a group of GRPC the method that is called with an empty message, as in
@@ -45,7 +45,7 @@ export interface CutoverSmokeRequest {
   readonly path: string;
 
   /**
-   * The status that both sides must answer with.
+   * The status that both sides must respond with.
    * @default 200
    */
   readonly expectedStatus?: number;
@@ -60,7 +60,7 @@ export interface CutoverBreaker {
   readonly minimumErrors?: number;
 
   /**
-   * The error rate of the target, from 0 to 1, over which a cutover goes back.
+   * The error rate of the target, from 0 to 1, over which a cutover rolls back.
    * @default 0.05
    */
   readonly maximumErrorRate?: number;
@@ -93,7 +93,8 @@ export interface CutoverDrain {
   readonly streams?: Duration;
 
   /**
-   * How long any other answer that streams may finish by itself: events by POST as of an LLM, NDJSON, downloads. Then it is reset.
+   * How long any other response that streams may finish by itself: events by POST as of an LLM, NDJSON, downloads. Then it
+   * is reset.
    * @default Duration.minutes(5)
    */
   readonly streamingResponses?: Duration;
@@ -120,7 +121,7 @@ export interface CutoverApproval {
   readonly beforeLastStage?: boolean;
 
   /**
-   * How long to wait for an answer, up to 7 days; without one nothing is moved, or the initial weights are put back.
+   * How long to wait for an approval, up to 7 days. Without one nothing is moved, or the cutover rolls back.
    * @default Duration.hours(1)
    */
   readonly timeout?: Duration;
@@ -142,7 +143,7 @@ export interface GradualPlanProps {
   readonly stages?: CutoverStage[];
 
   /**
-   * The time between two looks at a bake or a drain.
+   * The time between two polls of a bake or a drain.
    * @default Duration.seconds(15)
    */
   readonly poll?: Duration;
@@ -155,7 +156,7 @@ export interface GradualPlanProps {
 
   /**
    * What is asked of both sides before anything moves.
-   * @default - `/` answers 200
+   * @default - `/` responds with 200
    */
   readonly smoke?: CutoverSmokeRequest[];
 
@@ -218,7 +219,7 @@ export class CutoverPlan {
   }
 
   /**
-   * The plan as the state machine takes it.
+   * The plan as the state machine accepts it.
    *
    * @internal
    * @throws Error with one line for each broken rule.

@@ -66,7 +66,7 @@ export interface CutoverProps {
 
   /**
    * The alarms that stop a cutover when they are in ALARM, at most 120, in the region and account of the stack: nothing
-   * starts then, and what has moved goes back. No data is no ALARM.
+   * starts then, and what has moved rolls back. No data is no ALARM.
    * @default - none
    */
   readonly alarms?: IAlarm[];
@@ -79,8 +79,8 @@ export interface CutoverProps {
   readonly sourceAlarms?: IAlarm[];
 
   /**
-   * Who is told what happens, why, and what to do: a standard topic.
-   * @default - nobody
+   * The topic that is notified of what happens, why, and what to do: a standard topic.
+   * @default - none
    */
   readonly notificationTopic?: ITopic;
 
@@ -105,7 +105,7 @@ export interface CutoverProps {
   /**
    * Whether to add the endpoints that the steps and the proxies need in a network without NAT gateways, with those of the agents
    * on instances and of ECS Exec where there are any. They cost by the hour and zone. The network must not have them from
-   * elsewhere. Instances of a capacity provider of your own must be let in by you.
+   * elsewhere. Instances of a capacity provider of your own must be allowed by you.
    * @default false
    */
   readonly vpcEndpoints?: boolean;
@@ -157,13 +157,13 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   if (props.notificationTopic?.fifo) reject('notificationTopic', 'a standard topic', 'a FIFO topic');
 }
 
-/** Nobody vouches for a certificate that the migration signs: its name and dates count. */
+/** No authority vouches for a certificate that the migration signs: its name and dates are checked. */
 function checkTrust({ trustedAuthorities, loadBalancer }: CutoverProps): void {
   if (!trustedAuthorities || !loadBalancer.hasSelfSignedCertificate) return;
   reject('trustedAuthorities', 'absent with a certificate of MigrationCertificate.selfSigned', 'a secret');
 }
 
-/** The default, a GET of `/`, is no call that a group of GRPC answers: the preflight of each cutover would end it. */
+/** The default, a GET of `/`, is no call to which a group of GRPC responds: the preflight of each cutover would end it. */
 function checkSmoke({ plan = CutoverPlan.gradual(), loadBalancer }: CutoverProps): void {
   if (![loadBalancer.sourceGroup, loadBalancer.targetGroup].some(({ _isGrpc }) => _isGrpc)) return;
   const wrong = plan._smokePaths.find((path) => !isLater(path) && !/^\/[^/?#]+\/[^/?#]+$/.test(path));

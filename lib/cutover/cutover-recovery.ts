@@ -20,7 +20,7 @@ export interface CutoverRecoveryProps {
 
 /**
  * Calls the recovery of a cutover when its execution ended past every Catch, and again for hours until it succeeds:
- * Step Functions runs no Catch when a person stops an execution, when its time is over, or when its history is full.
+ * Step Functions runs no Catch when a person stops an execution, when its time limit is reached, or when its history is full.
  *
  * ```
  * EventBridge ── fails ──┐

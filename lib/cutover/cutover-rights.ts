@@ -13,9 +13,9 @@ export interface StepRights {
   readonly callProxies: boolean;
   /** Whether it makes smoke requests, and reads whom they trust. */
   readonly smoke: boolean;
-  /** Whether it may read the alarms that the cutover heeds. */
+  /** Whether it may read the alarms that the cutover checks. */
   readonly readAlarms: boolean;
-  /** Whether it may tell people and other systems. */
+  /** Whether it may notify operators and other systems. */
   readonly notify: boolean;
   /** Objects of the store, by action. */
   readonly store: Partial<Record<'GetObject' | 'PutObject' | 'DeleteObject', readonly StoreKey[]>>;
@@ -104,7 +104,7 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
     statements.push(allow(['ecs:ListTasks'], ['*'], inCluster), allow(['ecs:DescribeTasks'], [resources.taskArns]));
   }
   if (rights.readAlarms && resources.readsAnyAlarm) {
-    // CloudWatch tells of a composite alarm only to whoever may read all alarms.
+    // CloudWatch describes a composite alarm only to roles that may read all alarms.
     statements.push(allow(['cloudwatch:DescribeAlarms'], ['*']));
   } else if (rights.readAlarms && resources.metricAlarmArns.length > 0) {
     statements.push(allow(['cloudwatch:DescribeAlarms'], [...resources.metricAlarmArns]));

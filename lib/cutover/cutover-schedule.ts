@@ -13,7 +13,7 @@ import { TrafficWeights } from '../traffic/traffic-weights';
 
 /** When a cutover starts by itself. */
 export interface CutoverSchedule {
-  /** The time, once (`ScheduleExpression.at`) or again and again; a start while another cutover runs is refused. */
+  /** The time, once (`ScheduleExpression.at`) or again and again; a start while another cutover runs is rejected. */
   readonly at: ScheduleExpression;
 
   /**
@@ -23,7 +23,7 @@ export interface CutoverSchedule {
   readonly plan?: CutoverPlan;
 }
 
-/** A cutover that starts late starts in somebody's morning: better not at all. */
+/** A cutover that starts late would run outside its planned hour: better not at all. */
 const LATEST = Duration.minutes(10);
 
 /** The cutover that is scheduled: what the plan of a schedule must be at least as careful as, and its key. */
@@ -59,7 +59,7 @@ export function startOnSchedule(
     schedule: at,
     key: encryptionKey,
     target: new StepFunctionsStartExecution(stateMachine, {
-      // Always given: without an input the service sends text of its own, which the first step refuses.
+      // Always given: without an input the service sends text of its own, which the first step rejects.
       input: ScheduleTargetInput.fromObject(plan ? { plan: plan._toJson(initialWeights) } : {}),
       maxEventAge: LATEST,
       retryAttempts: 5,

@@ -31,8 +31,8 @@ import { trustOwnAccountOnly } from '../shared/trusted-services';
 import { WeightedRuleProvider } from '../load-balancer/weighted-rule-provider';
 
 /**
- * Moves the live traffic from source to target, stage by stage, and goes back on any failure: a state machine, and a
- * function for each of its steps. Start an execution to begin a cutover.
+ * Moves the live traffic from source to target, stage by stage, and rolls back on any failure: a state machine, and a
+ * function for each of its steps. Start an execution to start a cutover.
  *
  * @example
  * const cutover = new Cutover(this, 'Cutover', {

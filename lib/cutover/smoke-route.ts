@@ -24,7 +24,7 @@ import { reject } from '../validation/validation';
 export enum SmokeRoute {
   /**
    * Through the listener of each side, by the name of the load balancer: its certificate is tested too. An internet-facing load
-   * balancer has public addresses alone, so the steps need a NAT gateway, whose address must be let in.
+   * balancer has public addresses alone, so the steps need a NAT gateway, whose address must be allowed.
    */
   LOAD_BALANCER = 'loadBalancer',
 
@@ -46,7 +46,7 @@ export interface SmokeParts {
 
 export function checkSmokeRoute({ smokeRoute, trustedAuthorities }: SmokeParts): void {
   if (smokeRoute !== SmokeRoute.TARGETS || !trustedAuthorities) return;
-  const rule = 'absent with SmokeRoute.TARGETS, which looks at no certificate as the load balancer does not';
+  const rule = 'absent with SmokeRoute.TARGETS, which checks no certificate, as the load balancer does not';
   reject('trustedAuthorities', rule, 'a secret');
 }
 
@@ -75,7 +75,7 @@ function allowThroughNat(steps: Construct, { vpc, loadBalancer }: SmokeParts): v
     .map((subnet) => subnet.node.tryFindChild('EIP'))
     .filter((address) => address instanceof CfnEIP);
   for (const { ref } of addresses) loadBalancer.allowSmokeTestsFrom(Peer.ipv4(`${ref}/32`));
-  // Once all constructs are there: somebody may be let in later.
+  // Once all constructs are there: a peer may be allowed later.
   steps.node.addValidation({
     validate: () => {
       if (!loadBalancer._letsSmokeTestsIn) warnShutOut(steps);
@@ -87,7 +87,7 @@ function allowThroughNat(steps: Construct, { vpc, loadBalancer }: SmokeParts): v
 function warnShutOut(steps: Construct): void {
   Annotations.of(steps).addWarningV2(
     'drainshift:smokeTestsShutOut',
-    'The load balancer has public addresses, and no NAT gateway of this app: its smoke tests will be refused (SmokeFailed), and ' +
+    'The load balancer has public addresses, and no NAT gateway of this app: its smoke tests will be rejected (SmokeFailed), and ' +
       "nothing will move. Set 'smokeRoute' to SmokeRoute.TARGETS, which stays inside the network, or list the addresses that the " +
       "steps of the cutover come from in 'smokeTestPeers'.",
   );

@@ -4,7 +4,8 @@ import { MigrationLoadBalancer } from './migration-load-balancer';
 import { SERVICE_TIMEOUT, WeightedRuleProvider } from './weighted-rule-provider';
 
 /**
- * Adds a resource that refuses its own deletion while the lock is held, and while the rule refuses its. It depends on everything of the cutover, and on the
+ * Adds a resource that rejects its own deletion while the lock is held, and while the rule rejects its. It depends on
+ * everything of the cutover, and on the
  * other parts that one needs: so it is deleted before any of them, and a stack that is deleted in the middle of a cutover
  * stops here, with all that moves traffic, and can move it back, in place.
  *

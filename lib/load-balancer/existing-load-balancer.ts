@@ -1,7 +1,7 @@
 import { Annotations } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 
-/** What a load balancer that is made here has, and whoever owns an existing one must look after. */
+/** What a load balancer that is made here has, and what the owner of an existing one must take care of. */
 const ATTRIBUTES = [
   'routing.http.preserve_host_header.enabled=true',
   'routing.http.desync_mitigation_mode=strictest',
@@ -26,7 +26,7 @@ const OWN_PROPS = [
 
 export type OwnProp = (typeof OWN_PROPS)[number];
 
-/** CloudFormation cannot change a load balancer that another stack, or a person, has made: whoever can is told. */
+/** CloudFormation cannot change a load balancer that another stack, or a person, has made: its owner gets a warning. */
 export function annotateExisting(owner: Construct, props: { readonly [name in OwnProp]?: unknown }): void {
   const ignored = OWN_PROPS.filter((name) => props[name] !== undefined);
   const also = ignored.length > 0 ? ` Without effect here: ${ignored.join(', ')}.` : '';

@@ -27,25 +27,25 @@ export interface IMigrationLoadBalancer extends IResource, IConnectable {
   /** A port on which a load balancer in front can ask for health without a client certificate. */
   readonly healthCheckPort: number;
 
-  /** Whether `:80` tells clients to come back with HTTPS. */
+  /** Whether `:80` redirects clients to HTTPS. */
   readonly redirectsHttp: boolean;
 
   /** How long a connection may be quiet, where it is known. */
   readonly idleTimeout?: Duration;
 
-  /** Lets a peer connect to the traffic's port, and to `:80` where it redirects. */
+  /** Allows a peer to connect to the traffic's port, and to `:80` where it redirects. */
   allowTrafficFrom(peer: IConnectable): void;
 
-  /** Lets a peer connect to both smoke-test ports. */
+  /** Allows a peer to connect to both smoke-test ports. */
   allowSmokeTestsFrom(peer: IConnectable): void;
 
-  /** How many requests were answered by either side; their sum over 5 minutes. */
+  /** How many requests got a response from either side; their sum over 5 minutes. */
   metricRequestCount(props?: MetricOptions): Metric;
 
-  /** How many answers of a class, such as 5xx, the load balancer made itself; their sum over 5 minutes. */
+  /** How many responses of a class, such as 5xx, the load balancer made itself; their sum over 5 minutes. */
   metricHttpCodeElb(code: HttpCodeElb, props?: MetricOptions): Metric;
 
-  /** How long the proxies took to answer, in seconds; the average over 5 minutes. */
+  /** How long the proxies took to respond, in seconds; the average over 5 minutes. */
   metricTargetResponseTime(props?: MetricOptions): Metric;
 
   /** How many connections there are, of clients and to proxies; their sum over 5 minutes. */
@@ -94,7 +94,7 @@ export interface MigrationLoadBalancerAttributes {
   readonly healthCheckPort?: number;
 
   /**
-   * Whether `:80` tells clients to come back with HTTPS.
+   * Whether `:80` redirects clients to HTTPS.
    * @default false
    */
   readonly redirectsHttp?: boolean;
@@ -122,29 +122,29 @@ export abstract class MigrationLoadBalancerBase extends Resource implements IMig
   public abstract readonly idleTimeout?: Duration;
   public abstract readonly connections: Connections;
 
-  /** Lets a peer connect to the traffic's port, and to `:80` where it redirects. */
+  /** Allows a peer to connect to the traffic's port, and to `:80` where it redirects. */
   public allowTrafficFrom(peer: IConnectable): void {
     this.connections.allowFrom(peer, Port.tcp(this.trafficPort), 'Traffic');
     if (this.redirectsHttp) this.connections.allowFrom(peer, Port.tcp(REDIRECT_PORT), 'Redirected to HTTPS');
   }
 
-  /** Lets a peer connect to both smoke-test ports. */
+  /** Allows a peer to connect to both smoke-test ports. */
   public allowSmokeTestsFrom(peer: IConnectable): void {
     this._allowSmokeTests('source', peer);
     this._allowSmokeTests('target', peer);
   }
 
-  /** How many requests were answered by either side; their sum over 5 minutes. */
+  /** How many requests got a response from either side; their sum over 5 minutes. */
   public metricRequestCount(props?: MetricOptions): Metric {
     return this.loadBalancer.metrics.requestCount(whereItIs(this, props));
   }
 
-  /** How many answers of a class, such as 5xx, the load balancer made itself; their sum over 5 minutes. */
+  /** How many responses of a class, such as 5xx, the load balancer made itself; their sum over 5 minutes. */
   public metricHttpCodeElb(code: HttpCodeElb, props?: MetricOptions): Metric {
     return this.loadBalancer.metrics.httpCodeElb(code, whereItIs(this, props));
   }
 
-  /** How long the proxies took to answer, in seconds; the average over 5 minutes. */
+  /** How long the proxies took to respond, in seconds; the average over 5 minutes. */
   public metricTargetResponseTime(props?: MetricOptions): Metric {
     return this.loadBalancer.metrics.targetResponseTime(whereItIs(this, props));
   }

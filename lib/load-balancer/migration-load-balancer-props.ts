@@ -33,13 +33,13 @@ export interface SmokeTestProps {
 
   /**
    * Who may connect to the source's port, beside `smokeTestPeers` and the cutover.
-   * @default - nobody else
+   * @default - no other peer
    */
   readonly sourcePeers?: IPeer[];
 
   /**
    * Who may connect to the target's port, beside `smokeTestPeers` and the cutover.
-   * @default - nobody else
+   * @default - no other peer
    */
   readonly targetPeers?: IPeer[];
 }
@@ -63,7 +63,7 @@ export interface MigrationLoadBalancerProps {
   readonly vpcSubnets?: SubnetSelection;
 
   /**
-   * The addresses of a new load balancer: `IPV4` or `DUAL_STACK`, whose subnets need IPv6. Clients of IPv6 are let in by
+   * The addresses of a new load balancer: `IPV4` or `DUAL_STACK`, whose subnets need IPv6. Clients of IPv6 are allowed by
    * `allowedPeers`, such as `Peer.anyIpv6()`. The way to the proxies and the backends stays IPv4.
    * @default IpAddressType.IPV4
    */
@@ -96,7 +96,7 @@ export interface MigrationLoadBalancerProps {
   readonly listener?: IApplicationListener;
 
   /**
-   * Whether the load balancer has public addresses; it still lets nobody in but `allowedPeers`. Of an existing one, say
+   * Whether the load balancer has public addresses; it still allows no peers but `allowedPeers`. Of an existing one, say
    * what it is.
    * @default false
    */
@@ -110,13 +110,13 @@ export interface MigrationLoadBalancerProps {
 
   /**
    * Who may connect to the traffic's port, and to `:80` where it redirects.
-   * @default - nobody
+   * @default - none
    */
   readonly allowedPeers?: IPeer[];
 
   /**
    * Who may connect to both smoke-test ports; the cutover may anyway.
-   * @default - nobody else
+   * @default - no other peer
    */
   readonly smokeTestPeers?: IPeer[];
 
@@ -127,7 +127,7 @@ export interface MigrationLoadBalancerProps {
   readonly smokeTests?: SmokeTestProps;
 
   /**
-   * Whether `:80` tells clients to come back with HTTPS.
+   * Whether `:80` redirects clients to HTTPS.
    * @default false
    */
   readonly redirectHttp?: boolean;
@@ -177,7 +177,7 @@ export interface MigrationLoadBalancerProps {
   /**
    * The key of KMS that encrypts the store; of a `Migration` the secret, the logs, the queues and the environment of the
    * functions, too. Not the logs of the load balancer, which writes to no bucket with such a key. Keep it enabled: without it
-   * no step can start, those that go back included. The policy of an imported key must let the services use it (see "Keys of
+   * no step can start, those of a rollback included. The policy of an imported key must let the services use it (see "Keys of
    * your own" in docs/constructs.md).
    * @default - the keys of AWS
    */
@@ -202,7 +202,7 @@ export interface MigrationLoadBalancerProps {
   readonly connectionLogs?: boolean;
 
   /**
-   * A regional web ACL of AWS WAF that looks at the requests first.
+   * A regional web ACL of AWS WAF that checks the requests first.
    * @default - none
    */
   readonly webAclArn?: string;
@@ -272,7 +272,7 @@ export function checkProps(props: MigrationLoadBalancerProps): void {
     reject('accessLogBucket', 'a bucket with keys of S3, as load balancers write to no other', 'one with a key of KMS');
   }
   if (props.ipAddressType === IpAddressType.DUAL_STACK_WITHOUT_PUBLIC_IPV4) {
-    reject('ipAddressType', 'IPV4 or DUAL_STACK, as the steps of a cutover come with IPv4', props.ipAddressType);
+    reject('ipAddressType', 'IPV4 or DUAL_STACK, as the steps of a cutover connect with IPv4', props.ipAddressType);
   }
   if (props.listener && !props.loadBalancer) reject('loadBalancer', 'given with a listener', 'none');
   if (props.listener && props.mutualTls)

@@ -74,7 +74,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
   public readonly vpc: IVpc;
   public readonly loadBalancer: IApplicationLoadBalancer;
 
-  /** Where clients come in. */
+  /** Where clients connect. */
   public readonly listener: IApplicationListener;
 
   /** Leads to the source alone. */
@@ -101,7 +101,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
   public readonly initialWeights: TrafficWeights;
   public readonly internetFacing: boolean;
 
-  /** Whether the certificate comes from a `SelfSignedCertificate`: whoever tests the listeners has to accept it. */
+  /** Whether the certificate comes from a `SelfSignedCertificate`: clients of the smoke-test ports have to accept it. */
   public readonly hasSelfSignedCertificate: boolean;
 
   /** How long a connection may be quiet; unknown of an existing load balancer. */
@@ -121,7 +121,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
    */
   public readonly _reachedBy: string[] = [];
 
-  /** The sides whose smoke-test port somebody was let in to. */
+  /** The sides whose smoke-test port allows a peer. */
   private readonly openedSides = new Set<Side>();
 
   constructor(scope: Construct, id: string, props: MigrationLoadBalancerProps) {
@@ -163,7 +163,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
     this.letIn(props);
   }
 
-  /** Whether `:80` tells clients to come back with HTTPS. */
+  /** Whether `:80` redirects clients to HTTPS. */
   public get redirectsHttp(): boolean {
     return this.redirectListener !== undefined;
   }
@@ -175,7 +175,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
   }
 
   /**
-   * Whether somebody beside the cutover may connect to both smoke-test ports.
+   * Whether peers other than the cutover may connect to both smoke-test ports.
    * @internal
    */
   public get _letsSmokeTestsIn(): boolean {
@@ -217,7 +217,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
       ipAddressType: props.ipAddressType,
       deletionProtection: props.deletionProtection ?? false,
       http2Enabled: true,
-      // Without it the port is appended to the Host of smoke requests, and an application may answer them otherwise.
+      // Without it the port is appended to the Host of smoke requests, and an application may respond to them otherwise.
       preserveHostHeader: true,
       dropInvalidHeaderFields: props.dropInvalidHeaderFields ?? true,
       desyncMitigationMode: props.desyncMitigationMode ?? DesyncMitigationMode.STRICTEST,

@@ -52,7 +52,9 @@ export class MutualTls {
     });
   }
 
-  /** Nobody is turned away: what the client shows reaches the backend in the header `X-Amzn-Mtls-Clientcert`. */
+  /**
+   * No client is rejected: the certificate that the client sends reaches the backend in the header `X-Amzn-Mtls-Clientcert`.
+   */
   public static passThrough(): MutualTls {
     return new MutualTls(false, () => ({ mutualAuthenticationMode: MutualAuthenticationMode.PASS_THROUGH }));
   }

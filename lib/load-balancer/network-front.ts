@@ -41,7 +41,7 @@ export interface NetworkFrontProps {
 
   /**
    * Who may connect.
-   * @default - nobody
+   * @default - none
    */
   readonly allowedPeers?: IPeer[];
 
@@ -211,7 +211,7 @@ function createTargetGroup(
     targetType: TargetType.ALB,
     targets: [new AlbArnTarget(loadBalancer.loadBalancer.loadBalancerArn, port)],
     healthCheck: {
-      // Any answer shows that the load balancer is there. How its proxies are is for itself to judge: a side that is down
+      // Any response shows that the load balancer is there. How its proxies are is for itself to judge: a side that is down
       // must not take the other one's addresses out of DNS.
       protocol: Protocol.HTTPS,
       port: Tokenization.stringifyNumber(loadBalancer.healthCheckPort),

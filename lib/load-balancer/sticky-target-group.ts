@@ -28,19 +28,19 @@ export interface ProxyHealthCheck {
   readonly interval?: Duration;
 
   /**
-   * How long an answer may take: from 2 seconds to 2 minutes.
+   * How long a response may take: from 2 seconds to 2 minutes.
    * @default Duration.seconds(5)
    */
   readonly timeout?: Duration;
 
   /**
-   * After how many good answers in a row an unhealthy proxy is healthy again: from 2 to 10.
+   * After how many good responses in a row an unhealthy proxy is healthy again: from 2 to 10.
    * @default 2
    */
   readonly healthyThreshold?: number;
 
   /**
-   * After how many bad answers in a row a proxy is unhealthy: from 2 to 10.
+   * After how many bad responses in a row a proxy is unhealthy: from 2 to 10.
    * @default 2
    */
   readonly unhealthyThreshold?: number;
@@ -77,7 +77,7 @@ export interface StickyTargetGroupProps {
 
   /**
    * How proxies are checked.
-   * @default - every 10 seconds; two answers in a row decide
+   * @default - every 10 seconds; two responses in a row decide
    */
   readonly healthCheck?: ProxyHealthCheck;
 
@@ -179,7 +179,7 @@ export class StickyTargetGroup extends Construct {
   }
 
   /**
-   * Refuses what a rule with several groups does not take.
+   * Rejects what a rule with several groups does not support.
    *
    * @internal
    */

@@ -33,7 +33,7 @@ export function listAttributes(props: Stickiness, profile: DrainProfile): [strin
 }
 
 /**
- * What the load balancer would refuse, or cut connections by, of attributes that were set past the props: by
+ * What the load balancer would reject, or cut connections by, of attributes that were set past the props: by
  * `targetGroup.setAttribute`, or by `enableCookieStickiness`.
  */
 export function attributeProblems(group: ApplicationTargetGroup, profile: DrainProfile, isWeighted: boolean): string[] {

@@ -12,7 +12,7 @@ import { encryptSharedLog, letDecrypt, letEncrypt } from '../shared/encryption';
 import { trustOwnAccountOnly } from '../shared/trusted-services';
 
 const FUNCTION_TIMEOUT = Duration.minutes(2);
-/** The least that Lambda takes. */
+/** The least memory that Lambda accepts. */
 const MAX_EVENT_AGE = Duration.minutes(1);
 /**
  * How long CloudFormation waits: longer than an event may be queued and the function may then run, so that nothing is

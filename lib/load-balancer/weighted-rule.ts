@@ -25,7 +25,7 @@ export interface WeightedRuleProps {
   /** How long a client keeps its side once it was drawn: from 1 second to 7 days. */
   readonly sideStickiness: Duration;
 
-  /** The bucket with the lock of the cutover: while it is held, a change of the rule is refused. */
+  /** The bucket with the lock of the cutover: while it is held, a change of the rule is rejected. */
   readonly store: IBucket;
 
   /**
@@ -52,9 +52,9 @@ const MAX_VALUES = 5;
 const MAX_VALUE = 128;
 
 /**
- * A rule that shares the traffic of a listener between source and target, and whose weights belong to whoever operates
+ * A rule that shares the traffic of a listener between source and target, and whose weights belong to the operator of
  * it: they are written once, at creation. A deployment that changes anything else of the rule keeps the weights that are
- * in force at that moment, and is refused while a cutover holds the lock.
+ * in force at that moment, and is rejected while a cutover holds the lock.
  *
  * @example
  * new WeightedRule(this, 'WeightedRule', {
@@ -118,7 +118,7 @@ export class WeightedRule extends Construct {
 
   /**
    * Makes the rule after these services, once they are stable, and deletes it before them: on a listener that has traffic
-   * already, a rule without healthy proxies behind it answers 503.
+   * already, a rule without healthy proxies behind it responds with 503.
    *
    * @internal
    */

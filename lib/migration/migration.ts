@@ -140,7 +140,7 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
 
   /**
    * Who is told what a cutover does, and when an alarm is raised: a standard topic.
-   * @default - nobody
+   * @default - none
    */
   readonly notificationTopic?: ITopic;
 
@@ -318,7 +318,7 @@ export class Migration extends Construct {
   }
 
   private createOutputs(props: MigrationProps): void {
-    // The name of an existing one is not always known here, and always known to whoever made it.
+    // The name of an existing one is not always known here. Its owner knows it.
     if (!props.loadBalancer) {
       new CfnOutput(this, 'LoadBalancerDnsName', { value: this.loadBalancer.loadBalancer.loadBalancerDnsName });
     }

@@ -23,7 +23,7 @@ import { DeadProxies } from './task-failures';
 /** Over which figures the alarms of the target and of the load balancer are raised. */
 export interface AlarmThresholds {
   /**
-   * The share of answers with 5xx, over 0 and up to 1, over which the target and the load balancer are in alarm.
+   * The share of responses with 5xx, over 0 and up to 1, over which the target and the load balancer are in alarm.
    * @default 0.05
    */
   readonly maximumErrorRate?: number;
@@ -35,7 +35,7 @@ export interface AlarmThresholds {
   readonly minimumRequests?: number;
 
   /**
-   * The time to an answer of the target that one request in a hundred may exceed: over 0 and up to 1 hour. A minute with
+   * The time to a response of the target that one request in a hundred may exceed: over 0 and up to 1 hour. A minute with
    * fewer than 100 requests raises no alarm.
    * @default Duration.seconds(3)
    */
@@ -53,8 +53,8 @@ export interface MigrationAlarmsProps extends AlarmThresholds {
   readonly target: IProxyService;
 
   /**
-   * Who is told when an alarm is raised, and when it is over.
-   * @default - nobody
+   * The topic that is notified when an alarm is raised, and when it ends.
+   * @default - none
    */
   readonly topic?: ITopic;
 
@@ -82,7 +82,7 @@ type Settings = Omit<AlarmProps, 'evaluationPeriods'> & { readonly minutes: numb
 
 /**
  * What a person should be woken for during a migration. The alarms about the target and the load balancer stop a cutover,
- * those about the source block its start and its rollback; the others ask for somebody to look.
+ * those about the source block its start and its rollback; the others ask an operator to act.
  *
  * On a load balancer that serves other applications too, its own errors and rejected connections are theirs as well.
  *
@@ -123,7 +123,7 @@ export class MigrationAlarms extends Construct {
     const options = { period: METRIC_PERIOD, statistic: 'Sum' };
     this.add('CutoverFailed', {
       alarmDescription:
-        'A cutover was refused, failed or was stopped. Look at the weights in force, then at its evidence.',
+        'A cutover was rejected, failed or was stopped. Look at the weights in force, then at its evidence.',
       metric: new MathExpression({
         expression: 'FILL(failed, 0) + FILL(aborted, 0) + FILL(timedOut, 0)',
         usingMetrics: {
@@ -162,7 +162,7 @@ export class MigrationAlarms extends Construct {
         'The traffic of a cutover that was stopped could not be put back in hours, and it is not tried any more. Set the weights by hand.',
       metric: cutover.metricRecoveryGivenUp({ period: METRIC_PERIOD }),
       threshold: 1,
-      // A queue that nobody calls tells of its messages for six hours only.
+      // A queue that no client calls reports its messages for six hours only.
       treatMissingData: TreatMissingData.IGNORE,
       minutes: 1,
     });
@@ -171,7 +171,7 @@ export class MigrationAlarms extends Construct {
   private watchTarget(props: MigrationAlarmsProps): void {
     const target = sideMetrics(props.target);
     this.addAlarmCheck('TargetErrors', {
-      alarmDescription: 'The target answers too many requests with 5xx.',
+      alarmDescription: 'The target responds to too many requests with 5xx.',
       metric: target.errorRate(props.minimumRequests ?? DEFAULTS.minimumRequests),
       threshold: props.maximumErrorRate ?? DEFAULTS.maximumErrorRate,
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -191,7 +191,7 @@ export class MigrationAlarms extends Construct {
   private watchLoadBalancer(props: MigrationAlarmsProps): void {
     this.addAlarmCheck('LoadBalancerErrors', {
       alarmDescription:
-        'The load balancer itself answers too many requests with 5xx: no healthy proxy, or none that answers.',
+        'The load balancer itself responds to too many requests with 5xx: no healthy proxy, or none that responds.',
       metric: loadBalancerErrorRate(props.loadBalancer, props.minimumRequests ?? DEFAULTS.minimumRequests),
       threshold: props.maximumErrorRate ?? DEFAULTS.maximumErrorRate,
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -220,7 +220,7 @@ export class MigrationAlarms extends Construct {
     });
     (proxies.side === MigrationSide.SOURCE ? this.sourceAlarms : this.rollbackAlarms).push(none);
     this.add(`Unhealthy${name}`, {
-      alarmDescription: `A proxy of the ${proxies.side} does not answer its health checks.`,
+      alarmDescription: `A proxy of the ${proxies.side} does not respond to its health checks.`,
       metric: unhealthy,
       threshold: 1,
       minutes: 5,
@@ -239,7 +239,7 @@ export class MigrationAlarms extends Construct {
   private watchForDeadProxies(props: MigrationAlarmsProps): void {
     this.add('DeadProxies', {
       alarmDescription:
-        'A proxy ended without having been told to, and its connections with it. The queue of its events tells which, and why.',
+        'A proxy ended without being asked to stop, and its connections with it. The queue of its events tells which, and why.',
       metric: new DeadProxies(this, 'Dead', {
         services: [props.source, props.target],
         encryptionKey: props.encryptionKey,
@@ -283,7 +283,7 @@ function checkProps({ maximumErrorRate, minimumRequests, maximumLatency }: Migra
   }
 }
 
-/** Elsewhere nobody hears what ECS says of proxies that ended, and a cutover finds no alarm. */
+/** In other accounts and regions the events of ECS about stopped proxies do not arrive, and a cutover finds no alarm. */
 function checkPlace({ loadBalancer, source, target }: MigrationAlarmsProps, stack: Stack): void {
   for (const [name, { env }] of Object.entries({ loadBalancer, source, target })) {
     for (const what of ['region', 'account'] as const) {

@@ -73,8 +73,8 @@ const NEVER_BELOW_ZERO = { min: 0, showUnits: false };
 const LIVE = { height: HEIGHT, liveData: true, legendPosition: LegendPosition.BOTTOM, leftYAxis: NEVER_BELOW_ZERO };
 
 /**
- * A CloudWatch dashboard for whoever watches a cutover. Its first row answers whether it is safe to go on; below it are
- * where the traffic goes, how each side answers, what is still connected, and what the machines have left.
+ * A CloudWatch dashboard for the operator of a cutover. Its first row says whether it is safe to go on; below it are
+ * where the traffic goes, how each side responds, what is still connected, and what the machines have left.
  *
  * @example
  * new MigrationDashboard(this, 'Dashboard', {
@@ -128,7 +128,7 @@ function safety({ alarms }: MigrationDashboardProps, source: SideMetrics, target
   const width = alarms ? HALF / 3 : THIRD;
   const row: IWidget[] = [
     values('Healthy proxies', [source.healthy, target.healthy], width),
-    values('Answers with 5xx, in percent', [source.errorPercent, target.errorPercent], width),
+    values('5xx responses, in percent', [source.errorPercent, target.errorPercent], width),
     values('Slowest in a hundred, in seconds', [source.latency('p99'), target.latency('p99')], width),
   ];
   if (alarms) row.unshift(alarmStatus(alarms));
@@ -156,13 +156,13 @@ function traffic(cutover: ICutover, source: SideMetrics, target: SideMetrics): I
   ];
 }
 
-/** How does each side answer? */
+/** How does each side respond? */
 function responds(source: SideMetrics, target: SideMetrics): IWidget[] {
   const latency = (title: string, side: SideMetrics) => graph(title, ['p50', 'p99'].map(side.latency));
   return [
-    graph('Answers with 5xx in a minute', [source.errors, target.errors]),
-    latency('Time to the answer of the source, in seconds', source),
-    latency('Time to the answer of the target, in seconds', target),
+    graph('5xx responses in a minute', [source.errors, target.errors]),
+    latency('Time to the response of the source, in seconds', source),
+    latency('Time to the response of the target, in seconds', target),
   ];
 }
 
@@ -194,7 +194,7 @@ function executions(cutover: ICutover): IWidget[] {
   const metrics = [
     cutover.metricStarted(sum('Started', Color.BLUE)),
     cutover.metricSucceeded(sum('Completed', Color.GREEN)),
-    cutover.metricFailed(sum('Refused, rolled back or failed', Color.RED)),
+    cutover.metricFailed(sum('Rejected, rolled back or failed', Color.RED)),
     cutover.metricAborted(sum('Stopped by a person', Color.ORANGE)),
     cutover.metricTimedOut(sum('Timed out', Color.BROWN)),
   ];

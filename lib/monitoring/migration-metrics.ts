@@ -8,7 +8,7 @@ import { MigrationSide } from '../traffic/migration-side';
 import { whereItIs } from '../shared/metric-place';
 import { IProxyService } from '../proxy/proxy-service-base';
 
-/** No metric of a load balancer or a service comes more often. */
+/** No metric of a load balancer or a service is published more often. */
 export const METRIC_PERIOD = Duration.minutes(1);
 
 type Looks = Pick<MetricOptions, 'label' | 'color'>;
@@ -17,13 +17,13 @@ type Looks = Pick<MetricOptions, 'label' | 'color'>;
 export interface SideMetrics {
   /** Requests in a minute. */
   readonly requests: IMetric;
-  /** Answers of 5xx in a minute. */
+  /** Responses of 5xx in a minute. */
   readonly errors: IMetric;
-  /** The share of requests answered 5xx, from 0 to 1; 0 in a minute with fewer requests than this. */
+  /** The share of requests with a 5xx response, from 0 to 1; 0 in a minute with fewer requests than this. */
   readonly errorRate: (minimumRequests: number) => IMetric;
-  /** Percent of the requests answered 5xx. */
+  /** Percent of the requests with a 5xx response. */
   readonly errorPercent: IMetric;
-  /** Seconds from a request to the head of its answer, as `p50`, `p99`, … */
+  /** Seconds from a request to the head of its response, as `p50`, `p99`, … */
   readonly latency: (statistic: string) => IMetric;
   /** The same; 0 in a minute with fewer requests than this. */
   readonly latencyAmong: (statistic: string, minimumRequests: number) => IMetric;
@@ -98,7 +98,9 @@ function registered(side: MigrationSide, healthy: Metric, unhealthy: Metric, opt
   return math(`FILL(${well}, 0) + FILL(${ill}, 0)`, { [well]: healthy, [ill]: unhealthy }, options);
 }
 
-/** The share of requests that the load balancer itself answered 5xx; 0 in a minute with fewer requests than this. */
+/**
+ * The share of requests to which the load balancer itself responded with 5xx; 0 in a minute with fewer requests than this.
+ */
 export function loadBalancerErrorRate(loadBalancer: IMigrationLoadBalancer, minimumRequests: number): IMetric {
   const requests = loadBalancer.metricRequestCount({ period: METRIC_PERIOD });
   const errors = loadBalancer.metricHttpCodeElb(HttpCodeElb.ELB_5XX_COUNT, { period: METRIC_PERIOD });
@@ -108,9 +110,9 @@ export function loadBalancerErrorRate(loadBalancer: IMigrationLoadBalancer, mini
   return math(expression, { requests, errors }, {});
 }
 
-/** Requests in a minute that the load balancer itself answered 5xx. */
+/** Requests in a minute to which the load balancer itself responded with 5xx. */
 export function loadBalancerErrors(loadBalancer: IMigrationLoadBalancer): Metric {
-  const options = { period: METRIC_PERIOD, label: 'Answers with 5xx', color: Color.RED };
+  const options = { period: METRIC_PERIOD, label: '5xx responses', color: Color.RED };
   return loadBalancer.metricHttpCodeElb(HttpCodeElb.ELB_5XX_COUNT, options);
 }
 

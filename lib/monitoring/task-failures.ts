@@ -15,8 +15,9 @@ interface DeadProxiesProps {
 }
 
 /**
- * Counts the proxies that ended without having been told to, and keeps what ECS says of each for two weeks. A queue and not
- * the rule's own metrics alone: whoever is woken by the alarm asks first which task it was, and why. And not a log, which
+ * Counts the proxies that ended without being asked to stop, and keeps what ECS says of each for two weeks. A queue and not
+ * the rule's own metrics alone: the operator who is woken by the alarm asks first which task it was, and why. And not a log,
+ * which
  * would take one of the ten policies for logs that an account has in a region.
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
@@ -34,7 +35,7 @@ export class DeadProxies extends Construct {
     this.queue = queue;
     acknowledge(queue, 'deadProxies');
     const rule = new Rule(this, 'Rule', {
-      description: 'Proxies that ended without having been told to',
+      description: 'Proxies that ended without being asked to stop',
       eventPattern: {
         source: ['aws.ecs'],
         detailType: ['ECS Task State Change'],

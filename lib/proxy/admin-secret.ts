@@ -21,7 +21,7 @@ export interface AdminSecretProps {
 
 export interface AdminSecretRotationOptions {
   /**
-   * How often it is rotated, from 4 hours to 1000 days; `Duration.days(0)`: only when somebody asks for it.
+   * How often it is rotated, from 4 hours to 1000 days; `Duration.days(0)`: only on request.
    * @default Duration.days(30)
    */
   readonly automaticallyAfter?: Duration;
@@ -33,7 +33,7 @@ export interface AdminSecretRotationOptions {
   readonly logRetention?: RetentionDays;
 }
 
-/** What Secrets Manager takes. */
+/** What Secrets Manager accepts. */
 const ROTATION_BOUNDS = { min: Duration.hours(4), max: Duration.days(1000) };
 const FUNCTION_TIMEOUT = Duration.seconds(30);
 
@@ -65,7 +65,7 @@ export class AdminSecret extends Construct {
 
   /**
    * Has Secrets Manager rotate it: now and then, and when it is asked to (`aws secretsmanager rotate-secret`). Nothing is
-   * restarted, and a cutover that runs goes on. A rotation within 15 minutes of the one before is refused. Once at most.
+   * restarted, and a cutover that runs goes on. A rotation within 15 minutes of the one before is rejected. Once at most.
    *
    * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html
    */

@@ -25,7 +25,7 @@ const SIZES: ReadonlyMap<number, MemoryRange> = new Map([
 /** Within the range and the step of its CPU, and not to be had all the same. */
 const MISSING_MIB = 1536;
 
-/** The CDK takes any size, and Fargate refuses the task definition. */
+/** The CDK accepts any size, and Fargate rejects the task definition. */
 export function checkFargateSize(cpu: number, memoryLimitMiB: number): void {
   if (isLater(cpu)) return;
   const range = SIZES.get(cpu);

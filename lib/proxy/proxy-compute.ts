@@ -122,7 +122,7 @@ export abstract class ProxyCompute {
   }
 
   /**
-   * Refuses a size that there is not.
+   * Rejects a size that there is not.
    *
    * @internal
    */

@@ -59,7 +59,7 @@ export function buildEnvironment(settings: ProxySettings): Record<string, string
     DRAINSHIFT_SESSION_STORE_USER: sessionStore?.secret && sessionStore.userName,
   };
   const secrets = [PROXY_VARIABLES.adminSecret, SESSION_STORE_PASSWORD, AUTHORITIES];
-  // Next to the secret the proxy refuses it.
+  // Next to the secret the proxy rejects it.
   const file = settings.hasAuthorities ? [`${AUTHORITIES}_FILE`] : [];
   checkEnvironment(settings.environment, [...Object.keys(own), ...secrets, ...file]);
   const given = Object.entries(own).filter((entry): entry is [string, string] => entry[1] !== undefined);
@@ -90,7 +90,7 @@ export function listSecrets(
 
 function checkEnvironment(environment: Readonly<Record<string, string>>, taken: readonly string[]): void {
   for (const name of Object.keys(environment)) {
-    // It may be a secret that somebody meant to give.
+    // It may be meant as a secret.
     if (taken.includes(name)) reject(`environment.${name}`, 'left to the construct', 'a value');
   }
 }

@@ -29,7 +29,7 @@ export interface ProxyScaling {
 
   /**
    * How long after a change proxies may be taken away: at least the deregistration delay, so that one drain ends before
-   * the next begins.
+   * the next starts.
    * @default - 5 minutes, or the deregistration delay if it is longer; 1 hour where that is known only at deployment
    */
   readonly scaleInCooldown?: Duration;
@@ -127,7 +127,7 @@ function checkScaling(scaling: ProxyScaling, delay: Duration): void {
   if (scaleIn) checkDuration('scaling.scaleInCooldown', scaleIn, { min, max: DAY });
 }
 
-/** ECS refuses a service whose target group no listener leads to; and its requests are counted by load balancer. */
+/** ECS rejects a service whose target group no listener leads to; and its requests are counted by load balancer. */
 function checkListener({ targetGroup, node }: StickyTargetGroup): void {
   try {
     void targetGroup.firstLoadBalancerFullName;

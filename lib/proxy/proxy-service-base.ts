@@ -39,10 +39,10 @@ export interface IProxyService extends IResource, IConnectable {
   /** The most proxies. */
   readonly maxTasks: number;
 
-  /** What the load balancer counts of these proxies: requests, answers, times, healthy and unhealthy ones. */
+  /** What the load balancer counts of these proxies: requests, responses, times, healthy and unhealthy ones. */
   readonly targetMetrics: IApplicationTargetGroupMetrics;
 
-  /** Lets somebody drain, hold and retarget these proxies: read the key of the admin API and, from there, reach it. */
+  /** Grants the right to drain, hold and retarget these proxies: to read the key of the admin API and to connect to it. */
   grantDrain(grantee: IGrantable, from?: IConnectable): Grant;
 
   /**
@@ -57,10 +57,10 @@ export interface IProxyService extends IResource, IConnectable {
   /** The requests that the proxies took. */
   metricRequests(options?: MetricOptions): Metric;
 
-  /** The requests that were answered 5xx, or not to their end. */
+  /** The requests that got a 5xx response, or an incomplete one. */
   metricErrors(options?: MetricOptions): Metric;
 
-  /** Milliseconds from a request to its answer, as the proxies see it. */
+  /** Milliseconds from a request to its response, as the proxies see it. */
   metricLatency(options?: MetricOptions): Metric;
 
   /** The connections that a drain waits for, on the proxy that has most. */
@@ -101,7 +101,7 @@ export interface ProxyServiceAttributes {
 
   /**
    * Their security groups, which are opened to who is allowed.
-   * @default - none: nobody can be let in from here
+   * @default - none: no peer can be allowed from here
    */
   readonly securityGroups?: ISecurityGroup[];
 
@@ -140,7 +140,7 @@ export abstract class ProxyServiceBase extends Resource implements IProxyService
   public abstract readonly connections: Connections;
   protected abstract readonly adminSecret: ISecret;
 
-  /** Lets somebody drain, hold and retarget these proxies: read the key of the admin API and, from there, reach it. */
+  /** Grants the right to drain, hold and retarget these proxies: to read the key of the admin API and to connect to it. */
   public grantDrain(grantee: IGrantable, from?: IConnectable): Grant {
     // The rules are of the stack of who asks, as the right to read the key is.
     from?.connections.allowTo(this, Port.tcp(ADMIN_PORT), 'The admin API');
@@ -167,12 +167,12 @@ export abstract class ProxyServiceBase extends Resource implements IProxyService
     return this.metric('Requests', { statistic: 'Sum', ...options });
   }
 
-  /** The requests that were answered 5xx, or not to their end. */
+  /** The requests that got a 5xx response, or an incomplete one. */
   public metricErrors(options?: MetricOptions): Metric {
     return this.metric('Errors', { statistic: 'Sum', ...options });
   }
 
-  /** Milliseconds from a request to its answer, as the proxies see it. */
+  /** Milliseconds from a request to its response, as the proxies see it. */
   public metricLatency(options?: MetricOptions): Metric {
     return this.metric('Latency', { statistic: 'p99', ...options });
   }

@@ -132,7 +132,7 @@ export interface ProxyOptions {
   readonly encryptionKey?: IKey;
 
   /**
-   * The store of the applications' sessions, which the health answer then tells of. The proxies are let in and log in by
+   * The store of the applications' sessions, which the health response then reports. The proxies are allowed in and log in by
    * its password; one that wants signed logins they only reach.
    * @default - none
    */
@@ -155,8 +155,8 @@ export interface ProxyOptions {
 
   /**
    * How long the backend may be quiet within a request before the proxy gives it up (504, or a reset in the middle of an
-   * answer): from 1 second to 1 hour. WebSockets and event streams may be quiet for as long as the load balancer lets
-   * them. Keep it under the idle timeout of the load balancer, or nobody counts what is given up.
+   * response): from 1 second to 1 hour. WebSockets and event streams may be quiet for as long as the load balancer lets
+   * them. Keep it under the idle timeout of the load balancer, or the connections that time out are not counted.
    * @default Duration.minutes(1)
    */
   readonly upstreamIdleTimeout?: Duration;

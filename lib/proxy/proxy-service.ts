@@ -61,7 +61,7 @@ const EXECUTE_COMMAND_PATHS = { lib: '/var/lib/amazon', log: '/var/log/amazon' }
 
 /**
  * The proxies before one backend: they forward, count every live connection, and drain. The data port is open to the
- * load balancer alone, and the admin port to nobody until a cutover is given access.
+ * load balancer alone, and the admin port is closed until a cutover is given access.
  *
  * @example
  * new ProxyService(this, 'Source', {
@@ -196,9 +196,9 @@ export class ProxyService extends ProxyServiceBase {
     });
   }
 
-  /** Lets somebody run commands in the tasks of these proxies, where ECS Exec is on. */
+  /** Grants the right to run commands in the tasks of these proxies, where ECS Exec is on. */
   public grantExecuteCommand(grantee: IGrantable): Grant {
-    if (!this._canExecute) reject('enableExecuteCommand', 'true before somebody is let in', 'false');
+    if (!this._canExecute) reject('enableExecuteCommand', 'true before access is granted', 'false');
     // The cluster is asked about as well, and has no tag of these proxies.
     const onCluster = Grant.addToPrincipal({
       grantee,

@@ -7,7 +7,7 @@ import { checkDuration, checkInteger, reject, isLater } from '../validation/vali
 
 /** How a client of a session store proves who it is. */
 export enum SessionStoreAuthentication {
-  /** By a generated password, which every client library takes. */
+  /** By a generated password, which every client library supports. */
   PASSWORD = 'password',
 
   /** By a token that the client signs with its role; there is no password, and a connection ends after 12 hours. */
@@ -28,7 +28,7 @@ export interface ISessionStore extends IResource, IConnectable {
   /** JSON with the fields `username` and `password`; none where clients sign, or need no password. */
   readonly secret?: ISecret;
 
-  /** Lets somebody log in; that it reaches the store is a matter of `connections`. */
+  /** Grants the right to log in. To let it connect to the store, use `connections`. */
   grantConnect(grantee: IGrantable): Grant;
 }
 
@@ -62,19 +62,19 @@ export interface SessionStoreProps {
   readonly accessString?: string;
 
   /**
-   * The most that it stores, in whole GiB from 1 to 5,000. What comes beyond drives out the oldest sessions.
+   * The most that it stores, in whole GiB from 1 to 5,000. What exceeds it evicts the oldest sessions.
    * @default - no limit but that of AWS
    */
   readonly maximumStorage?: Size;
 
   /**
-   * The most processing units (ECPU) in a second, from 1,000 to 15,000,000. What comes beyond is throttled.
+   * The most processing units (ECPU) in a second, from 1,000 to 15,000,000. What exceeds it is throttled.
    * @default - no limit but that of AWS
    */
   readonly maximumProcessingUnits?: number;
 
   /**
-   * How long each daily snapshot is kept, in whole days from 0, which takes none, to 35.
+   * How long each daily snapshot is kept, in whole days from 0, which makes none, to 35.
    * @default Duration.days(1)
    */
   readonly snapshotRetention?: Duration;
@@ -86,7 +86,7 @@ export interface SessionStoreProps {
   readonly encryptionKey?: IKey;
 
   /**
-   * Its name, and that of its user and group: from 1 to 40 small letters, digits and hyphens.
+   * Its name, and that of its user and group: from 1 to 40 lowercase letters, digits and hyphens.
    * @default - made of the construct's path
    */
   readonly name?: string;

@@ -28,7 +28,7 @@ const ACCESS = 'on ~* &* +@all -@dangerous +info';
 
 /**
  * A serverless Valkey in which both sides keep their sessions, so that no client is logged out when it changes sides.
- * It encrypts in transit and at rest, and is closed to everybody until somebody is allowed by `connections`.
+ * It encrypts in transit and at rest, and is closed by default. Allow its clients by `connections`.
  *
  * @see https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/WhatIs.html
  * @example
@@ -90,7 +90,7 @@ export class SessionStore extends Resource implements ISessionStore {
     secret?.applyRemovalPolicy(kept);
   }
 
-  /** Lets somebody log in: read the password, or sign for the user. */
+  /** Grants the right to log in: to read the password, or sign for the user. */
   public grantConnect(grantee: IGrantable): Grant {
     if (this.secret) return letRead(this.secret, grantee);
     return Grant.addToPrincipal({
@@ -186,7 +186,7 @@ function listLimits(props: SessionStoreProps): CfnServerlessCache.CacheUsageLimi
   };
 }
 
-/** Small letters, because that is how the names are stored. */
+/** Lowercase, because that is how the names are stored. */
 function formatName(scope: Construct): string {
   const unique = Names.uniqueResourceName(scope, { maxLength: MAX_NAME, separator: '-' });
   return unique

@@ -1,6 +1,6 @@
 import { IPeer, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 
-/** Lets out to the AWS APIs; nothing else here speaks HTTPS to addresses that nobody knows before. */
+/** Lets out to the AWS APIs; nothing else here speaks HTTPS to addresses that are not known before. */
 export function allowApis(from: SecurityGroup, apiPeers: readonly IPeer[] | undefined, description: string): void {
   for (const peer of apiPeers ?? [Peer.anyIpv4()]) from.addEgressRule(peer, Port.HTTPS, description);
 }

@@ -15,7 +15,7 @@ export interface CustomDrainProps {
   readonly deregistrationDelay?: Duration;
 
   /**
-   * When ECS kills a proxy that was told to stop: from 20 seconds to 2 minutes.
+   * When ECS kills a proxy that was asked to stop: from 20 seconds to 2 minutes.
    * @default - the drain and 20 seconds more, at most 2 minutes
    */
   readonly stopTimeout?: Duration;
@@ -41,7 +41,7 @@ const MAX_STOP = Duration.seconds(120);
  * How proxies end their connections when they are to go: one decision from which the deregistration delay, the stop timeout
  * and the grace period follow, so that none cuts short what another allows.
  *
- * A proxy that is scaled in is deregistered first, and told to stop once the deregistration delay is over: there is room
+ * A proxy that is scaled in is deregistered first, and asked to stop once the deregistration delay has ended: there is room
  * for the whole drain. One that is stopped at once (by hand, or by the end of its spot capacity) has its stop timeout alone,
  * of 2 minutes at most.
  *
@@ -49,7 +49,7 @@ const MAX_STOP = Duration.seconds(120);
  * const drainProfile = DrainProfile.custom({ drain: Duration.minutes(20) });
  */
 export class DrainProfile {
-  /** For requests and short answers: 30 seconds. */
+  /** For requests and short responses: 30 seconds. */
   public static readonly SHORT_LIVED = DrainProfile.custom({ drain: Duration.seconds(30) });
 
   /** For requests and some WebSockets or streams: 2 minutes. */
@@ -70,12 +70,12 @@ export class DrainProfile {
   /** How long the load balancer leaves connections to a deregistered proxy alone. */
   public readonly deregistrationDelay: Duration;
 
-  /** When ECS kills a proxy that was told to stop. */
+  /** When ECS kills a proxy that was asked to stop. */
   public readonly stopTimeout: Duration;
 
   /**
-   * For how long a proxy that is told to stop lets its connections end: as much of the drain as fits into the stop timeout.
-   * None where one of the two is known only at deployment; the proxy then takes what fits.
+   * For how long a proxy that is asked to stop lets its connections end: as much of the drain as fits into the stop timeout.
+   * None where one of the two is known only at deployment; the proxy then uses what fits.
    */
   public readonly gracePeriod?: Duration;
 
@@ -94,7 +94,7 @@ export class DrainProfile {
   }
 
   /**
-   * Refuses a delay at whose end the drain still goes on.
+   * Rejects a delay at whose end the drain still goes on.
    *
    * @internal
    */

@@ -36,13 +36,13 @@ export function createSecret(
   return new Secret(parent, id, { ...props, encryptionKey: known });
 }
 
-/** Lets somebody read a secret. The CDK's `grantRead` gives no right on a key whose policy it cannot change. */
+/** Grants the right to read a secret. The CDK's `grantRead` gives no right on a key whose policy it cannot change. */
 export function letRead(secret: ISecret, grantee: IGrantable): Grant {
   letDecrypt(grantee, secret.encryptionKey);
   return secret.grantRead(grantee);
 }
 
-/** Makes a queue that is encrypted by the key, or by SQS, and refuses calls without TLS. */
+/** Makes a queue that is encrypted by the key, or by SQS, and rejects calls without TLS. */
 export function createQueue(
   parent: Construct,
   id: string,

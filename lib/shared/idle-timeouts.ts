@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 
-/** What an Application Load Balancer takes. */
+/** What an Application Load Balancer accepts. */
 export const IDLE_TIMEOUT_BOUNDS = { min: Duration.seconds(1), max: Duration.seconds(4000) } as const;
 
 /**
@@ -17,12 +17,12 @@ export const PROXY_IDLE_TIMEOUT = IDLE_TIMEOUT_BOUNDS.max.plus(Duration.minutes(
 
 /**
  * How long a proxy waits for a backend that is quiet within a request: as long as a load balancer does by default, so that
- * no answer is lost that came before.
+ * no response is lost that came before.
  */
 export const UPSTREAM_IDLE_TIMEOUT = Duration.minutes(1);
 export const UPSTREAM_IDLE_BOUNDS = { min: Duration.seconds(1), max: Duration.hours(1) } as const;
 
-/** What a network load balancer takes for TCP. */
+/** What a network load balancer accepts for TCP. */
 export const TCP_IDLE_TIMEOUT_BOUNDS = { min: Duration.seconds(60), max: Duration.seconds(6000) } as const;
 
 /** Its own default. */

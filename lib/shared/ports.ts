@@ -1,4 +1,4 @@
-/** Where clients come in. */
+/** Where clients connect. */
 export const TRAFFIC_PORT = 443;
 
 /** The listeners that lead to one side alone, for smoke tests. */
@@ -8,5 +8,5 @@ export const SMOKE_PORTS = { source: 9201, target: 9202 } as const;
 export const DATA_PORT = 8443;
 export const ADMIN_PORT = 9901;
 
-/** Where clients that forgot the `s` of `https` come in. */
+/** Where clients that forgot the `s` of `https` connect. */
 export const REDIRECT_PORT = 80;

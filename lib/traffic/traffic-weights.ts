@@ -7,5 +7,5 @@ export interface TrafficWeights {
   readonly target: number;
 }
 
-/** Everything on the source: how a migration begins. */
+/** Everything on the source: how a migration starts. */
 export const ALL_ON_SOURCE: TrafficWeights = { source: 100, target: 0 };

@@ -8,7 +8,7 @@ const findProps = (struct: string): Props => STRUCTS[struct as Struct];
 
 /**
  * Rejects props that there are not, in all that a user hands in and in what that is made of. Only TypeScript knows them: what
- * JavaScript misspells would be a default, and nobody would hear of it.
+ * JavaScript misspells would become its default, without an error.
  *
  * @param struct the name of the props' interface
  * @throws Error with a line for each: name, rule, value.
@@ -22,7 +22,8 @@ export function checkNames(struct: Struct, props: object | undefined): void {
 }
 
 /**
- * What the constructs of a migration are connected by. Whoever makes them one by one hands the same object to all of them; and who
+ * What the constructs of a migration are connected by. An app that makes them one by one passes the same object to all of
+ * them; and who
  * needs one of these asks for it.
  */
 const SHARED = ['vpc', 'cluster', 'loadBalancer', 'source', 'target', 'adminSecret', 'cutover'];

@@ -25,7 +25,7 @@ const TASKS = {
   reason: 'The tasks of this one cluster: their ids are not known before.',
 };
 
-/** The one table of what the constructs here answer to AwsSolutions. */
+/** The one table of what the constructs here reply to AwsSolutions. */
 const REASONS = {
   network: {
     rules: {
@@ -123,7 +123,7 @@ const REASONS = {
   },
 } satisfies Record<string, Responses>;
 
-/** Tells cdk-nag, where somebody uses it, why what it finds in this construct is meant so. Others do not notice. */
+/** Tells cdk-nag, where an app uses it, why what it finds in this construct is meant so. Others do not notice. */
 export function acknowledge(construct: IConstruct, subject: keyof typeof REASONS): void {
   const { rules, roles }: Responses = REASONS[subject];
   for (const [id, reason] of Object.entries(rules ?? {})) Validations.of(construct).acknowledge({ id, reason });

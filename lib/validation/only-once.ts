@@ -54,7 +54,7 @@ const TAKERS: Readonly<Record<string, (properties: Properties, logicalId: string
 };
 
 /**
- * Refuses at synth, in the whole app or stage, what AWS would refuse at deployment because it is there already. Two stacks
+ * Rejects at synth, in the whole app or stage, what AWS would reject at deployment because it is there already. Two stacks
  * that are deployed from different apps cannot be seen here.
  */
 export function rejectTwice(scope: Construct): void {

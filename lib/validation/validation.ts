@@ -6,7 +6,7 @@ import { TrafficWeights } from '../traffic/traffic-weights';
 import { MigrationSide } from '../traffic/migration-side';
 
 /**
- * What AWS, or the CDK, would accept now and fail on later is refused at synth. A value that is known only later passes
+ * What AWS, or the CDK, would accept now and fail on later is rejected at synth. A value that is known only later passes
  * (`isLater`).
  *
  * @throws Error of one line: name, rule, value.
@@ -20,7 +20,7 @@ const NOT_LOOKED_UP = /dummy-value-for-|^vpc-12345$|^sg-12345678$|^sg-1234567890
 
 /**
  * Whether a value is known later only: at deployment (a token), or at the next synthesis (what stands for the result of a
- * lookup). To refuse the latter would be never to look it up.
+ * lookup). If it were rejected, it would never be looked up.
  */
 export function isLater(value: unknown): boolean {
   return Token.isUnresolved(value) || (typeof value === 'string' && NOT_LOOKED_UP.test(value));

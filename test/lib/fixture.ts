@@ -27,7 +27,7 @@ const outdir = mkdtempSync(join(tmpdir(), 'drainshift-lib-'));
 afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
 /**
- * @param validated fails the test over what CloudFormation would refuse. `passes-validation.test.ts` asks for it: its rules
+ * @param validated fails the test over what CloudFormation would reject. `passes-validation.test.ts` asks for it: its rules
  *   take longer to load than everything else that a test file does.
  */
 export function newStack({ validated = false } = {}): Stack {

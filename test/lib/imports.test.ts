@@ -242,7 +242,7 @@ describe('alarms', () => {
     expect(twiceIn(template.toJSON() as never)).toEqual([]);
   });
 
-  test('are refused in another account, where nobody would hear of proxies that ended', () => {
+  test('are rejected in another account, where no event of proxies that ended arrives', () => {
     const stack = stackIn(OTHER);
     const parts = importInto(stack);
     expect(() => new MigrationAlarms(stack, 'Alarms', parts)).toThrow(

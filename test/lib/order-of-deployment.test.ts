@@ -207,7 +207,7 @@ test('load balancer, proxies and cutover may be in stacks of their own', () => {
   expect(ports.sort()).toEqual([9201, 9202, 9901, 9901]);
 });
 
-test('proxies in another stack are refused where the listener has traffic already', () => {
+test('proxies in another stack are rejected where the listener has traffic already', () => {
   expect(() => inStacks(withListener)).toThrow(
     "'loadBalancer' must be in the stack of its proxies where the listener is an existing one, got proxies in Proxies",
   );

@@ -38,7 +38,7 @@ test.each<[string, (stack: Stack) => void]>([
   expect(() => Template.fromStack(stack)).not.toThrow();
 });
 
-test('CloudFormation would refuse what breaks its rules', () => {
+test('CloudFormation would reject what breaks its rules', () => {
   const stack = newStack({ validated: true });
   new CfnBucket(stack, 'Bucket').addPropertyOverride('AccessControl', 'Everybody');
   expect(() => Template.fromStack(stack)).toThrow('CloudFormation-Validate::E3045');

@@ -70,13 +70,13 @@ describe('from an ARN', () => {
     });
   });
 
-  test('refused: another thing than a certificate', () => {
+  test('rejected: another thing than a certificate', () => {
     expect(() => MigrationCertificate.fromArn(newStack(), 'Given', 'shop.example.com')).toThrow(
       "'certificateArn' must be the ARN of a certificate of AWS Certificate Manager, got shop.example.com",
     );
   });
 
-  test('refused: one of another region', () => {
+  test('rejected: one of another region', () => {
     const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Elsewhere', {
       env: { region: 'us-east-1' },
     });

@@ -97,7 +97,7 @@ test.each([
   expect(create).toThrow(`'file' must be ${rule}, got '${wrong}'`);
 });
 
-test('refused: authorities for a certificate that nobody vouches for', () => {
+test('rejected: authorities for a certificate that no authority vouches for', () => {
   const stack = newStack();
   const certificate = MigrationCertificate.selfSigned(stack, 'SelfSigned', { domainName: 'shop.example.com' });
   const trustedAuthorities = Secret.fromSecretNameV2(stack, 'Imported', 'authorities');
@@ -106,7 +106,7 @@ test('refused: authorities for a certificate that nobody vouches for', () => {
   );
 });
 
-test('refused: the variables of the secret beside it', () => {
+test('rejected: the variables of the secret beside it', () => {
   const trustedAuthorities = Secret.fromSecretNameV2(newStack(), 'Imported', 'authorities');
   for (const name of [ENVIRONMENT, `${ENVIRONMENT}_FILE`]) {
     expect(() => findTemplate({ trustedAuthorities, environment: { [name]: 'a' } })).toThrow(

@@ -104,7 +104,7 @@ describe.each(STEPS)('%s', (step) => {
     expect(findRights(step)).toEqual([...TABLE[step], ...TRACE].sort());
   });
 
-  test('runs on Node 24, inside the network, with the wiring', () => {
+  test('runs on Node 24, inside the network, with the cutover config', () => {
     const id = new RegExp(`CutoverSteps${step.charAt(0).toUpperCase()}${step.slice(1)}[0-9A-F]{8}$`);
     const [, { Properties }]: [string, Resource] = resourceLike(defaultMigration(), 'AWS::Lambda::Function', id);
     expect(Properties).toMatchObject({

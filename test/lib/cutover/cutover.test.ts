@@ -112,7 +112,7 @@ describe('default', () => {
     template.resourceCountIs('AWS::EC2::VPCEndpoint', 0);
   });
 
-  test('the wiring is put out under a name that ends as the command line looks for it', () => {
+  test('the cutover config is put out under a name that ends as the command line looks for it', () => {
     expect(configIn(template)).toMatchObject({
       adminPort: 9901,
       domainName: 'shop.example.com',
@@ -217,7 +217,7 @@ describe('custom', () => {
     expect(JSON.parse(target.Input)).toMatchObject({ plan: { pollSeconds: 10 } });
   });
 
-  test('a schedule with a plan that is less careful than the deployed one is refused at synth', () => {
+  test('a schedule with a plan that is less careful than the deployed one is rejected at synth', () => {
     const stack = newStack();
     const plan = CutoverPlan.gradual({ poll: Duration.seconds(20) });
     const at = ScheduleExpression.at(new Date('2027-03-01T02:00:00Z'), TimeZone.EUROPE_BERLIN);
@@ -384,7 +384,7 @@ describe('a network without NAT gateways', () => {
     const own = { StringEquals: { 'aws:PrincipalAccount': { Ref: 'AWS::AccountId' } } };
     const statement = { Effect: 'Allow', Principal: { AWS: '*' }, Action: '*', Resource: '*', Condition: own };
     for (const { Properties } of Object.values(listResources(template, 'AWS::EC2::VPCEndpoint'))) {
-      // Those of S3 and ECS: what CloudFormation is answered, and the layers of images, go through the first.
+      // Those of S3 and ECS: the responses to CloudFormation, and the layers of images, go through the first.
       const isFree = /\.(s3|ecs)$/.test(resolveText(Properties.ServiceName));
       const { Statement } = (Properties.PolicyDocument ?? {}) as { Statement?: unknown[] };
       expect(Statement).toEqual(isFree ? undefined : [statement]);
@@ -446,7 +446,7 @@ describe('the log of the state machine', () => {
   });
 });
 
-describe('refused at synth', () => {
+describe('rejected at synth', () => {
   test('more alarms than are read at each poll', () => {
     const stack = newStack();
     const alarms = Array.from({ length: 121 }, (_, index) => alarmIn(stack, `Alarm${index}`));

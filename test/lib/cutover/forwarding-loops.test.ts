@@ -43,7 +43,7 @@ test.each([
   );
 });
 
-test('refuses the other upstream, and the one of the target, alike', () => {
+test('rejects the other upstream, and the one of the target, alike', () => {
   const url = 'https://shop.example.com';
   const otherUpstream = { upstreamUrl: 'http://old.internal', 'environment.DRAINSHIFT_OTHER_UPSTREAM': url };
   expect(() => rule.check(otherUpstream)).toThrow(/^'source\.environment\.DRAINSHIFT_OTHER_UPSTREAM' must be/);
@@ -61,14 +61,14 @@ test('proxies say all that they may send requests to', () => {
   });
 });
 
-test('refuses a name that is known later where clients use the same', () => {
+test('rejects a name that is known later where clients use the same', () => {
   expect(() => rule.check({ upstreamUrl: `http://${parameter}:8080` }, parameter)).toThrow(/the name that clients use/);
   const zone = new CfnParameter(stack, 'Zone').valueAsString;
   expect(() => rule.check({ upstreamUrl: `http://shop.${zone}` }, `shop.${zone}`)).toThrow(/the name that clients use/);
   expect(() => rule.check({ upstreamUrl: `http://old.${zone}` }, `shop.${zone}`)).not.toThrow();
 });
 
-test('refuses what stands in front of the load balancer', () => {
+test('rejects what stands in front of the load balancer', () => {
   const fronted = newRule();
   const front = new NetworkFront(fronted.stack, 'Front', {
     loadBalancer: fronted.loadBalancer,
@@ -86,7 +86,7 @@ test('a load balancer of the same name in another stack is another one', () => {
   expect(() => rule.checkUrl(`https://${twin}`)).not.toThrow();
 });
 
-test('refuses an existing load balancer by the name that it was imported with, and takes one without', () => {
+test('rejects an existing load balancer by the name that it was imported with, and takes one without', () => {
   const existing = newStack();
   const vpc = new Vpc(existing, 'Network');
   const attributes = {

@@ -77,10 +77,10 @@ test('default: through the listeners', () => {
   expect(JSON.parse(resolveText(Variables.DRAINSHIFT_WIRING))).not.toHaveProperty('smokeRoute');
 });
 
-test('refused: authorities for a certificate that nobody looks at', () => {
+test('rejected: authorities for a certificate that nothing checks', () => {
   const stack = newStack();
   const trustedAuthorities = Secret.fromSecretNameV2(stack, 'Imported', 'authorities');
   expect(() => newMigration(stack, { smokeRoute: SmokeRoute.TARGETS, trustedAuthorities })).toThrow(
-    "'trustedAuthorities' must be absent with SmokeRoute.TARGETS, which looks at no certificate as the load balancer does not, got a secret",
+    "'trustedAuthorities' must be absent with SmokeRoute.TARGETS, which checks no certificate, as the load balancer does not, got a secret",
   );
 });

@@ -7,7 +7,7 @@ type Responses = Readonly<Record<string, (run: Run, visit: number) => Run>>;
 
 const definition = findDefinition(defaultMigration());
 
-/** Runs the synthesized definition with steps that answer as told, and `go` otherwise. */
+/** Runs the synthesized definition with steps that respond as told, and `go` otherwise. */
 async function walk(responses: Responses): Promise<{ steps: string; end: string }> {
   // Longer than a timer of Node can be.
   const untimed = { ...definition, TimeoutSeconds: undefined };
@@ -137,7 +137,7 @@ test('a held lock is left alone', async () => {
   expect(await walk({ Lock: raise('LockHeld') })).toEqual({ steps: 'Lock', end: 'NotStarted' });
 });
 
-test('a refusal by preflight is recorded, and nothing is moved', async () => {
+test('a rejection by preflight is recorded, and nothing is moved', async () => {
   const Record = (run: Run) => ({ ...run, outcome: 'refused', cause: 'as told' });
   expect(await walk({ Preflight: raise('SmokeFailed'), Record })).toEqual({
     steps: 'Lock Preflight Record',

@@ -76,7 +76,7 @@ describe('default', () => {
     template.resourceCountIs(LISTENER, 3);
   });
 
-  test('answers 503 on :443 where no rule holds', () => {
+  test('responds with 503 on :443 where no rule holds', () => {
     template.hasResourceProperties(LISTENER, {
       Port: 443,
       DefaultActions: [
@@ -429,7 +429,7 @@ describe('imported', () => {
   }
 });
 
-describe('refused', () => {
+describe('rejected', () => {
   test.each<[Partial<MigrationLoadBalancerProps>, string]>([
     [{ trafficPort: 0 }, "'trafficPort' must be a port from 1 to 65535, got 0"],
     [{ smokeTests: { targetPort: 65_536 } }, "'smokeTests.targetPort' must be a port from 1 to 65535, got 65536"],

@@ -151,7 +151,7 @@ test('imported: your own network load balancer gets a target group that leads to
   });
 });
 
-describe('refused', () => {
+describe('rejected', () => {
   test.each<[Partial<NetworkFrontProps>, string]>([
     [
       { elasticIpAllocationIds: ['eipalloc-01', 'eipalloc-02'] },

@@ -185,14 +185,14 @@ test.each<[Partial<StickyTargetGroupProps>, string]>([
   expect(() => findGroup(props)).toThrow(message);
 });
 
-test('refused: a health of the group that is known only at deployment, which the CDK cannot write', () => {
+test('rejected: a health of the group that is known only at deployment, which the CDK cannot write', () => {
   const number = new CfnParameter(newStack(), 'Number', { type: 'Number' }).valueAsNumber;
   const message = "'targetGroupHealth' must be known at synthesis, got a token";
   expect(() => findGroup({ targetGroupHealth: { routingMinimumHealthyTargetCount: number } })).toThrow(message);
   expect(() => findGroup({ targetGroupHealth: { dnsMinimumHealthyTargetCount: number } })).toThrow(message);
 });
 
-test('the cookie of an application is refused in a rule with weights', () => {
+test('the cookie of an application is rejected in a rule with weights', () => {
   const stack = newStack();
   const vpc = new Vpc(stack, 'Vpc');
   const own = new StickyTargetGroup(stack, 'Own', { vpc, applicationCookie: 'SESSION' });
@@ -228,7 +228,7 @@ test('what is known only at deployment passes, and reaches the template', () => 
   });
 });
 
-describe('refused at synthesis: attributes that were set past the props', () => {
+describe('rejected at synthesis: attributes that were set past the props', () => {
   const synth = (change: (group: ApplicationTargetGroup) => void, props: Partial<StickyTargetGroupProps> = {}) => {
     const stack = newStack();
     const group = new StickyTargetGroup(stack, 'Group', { vpc: new Vpc(stack, 'Vpc'), ...props });

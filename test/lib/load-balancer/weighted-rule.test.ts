@@ -274,7 +274,7 @@ test.each(['sourceGroup', 'targetGroup'] as const)(
   },
 );
 
-test('refuses the same group on both sides', () => {
+test('rejects the same group on both sides', () => {
   const stack = newStack();
   const props = surroundings(stack);
   expect(() => new WeightedRule(stack, 'Rule', { ...props, targetGroup: props.sourceGroup })).toThrow(

@@ -262,7 +262,7 @@ test('imported: takes a load balancer with its listener, its network and a clust
   expect(Object.keys(template.findOutputs('*'))).not.toContainEqual(expect.stringContaining('DnsName'));
 });
 
-test('imported: a cluster of another network is refused', () => {
+test('imported: a cluster of another network is rejected', () => {
   const stack = newStack();
   const cluster = new Cluster(stack, 'Mine', { vpc: importedVpc(stack, 'vpc-0123456789abcdef0') });
   const vpc = importedVpc(stack, 'vpc-fedcba9876543210f');
@@ -271,7 +271,7 @@ test('imported: a cluster of another network is refused', () => {
   );
 });
 
-test('imported: a load balancer of another network is refused', () => {
+test('imported: a load balancer of another network is rejected', () => {
   const stack = newStack();
   const { loadBalancer } = importedBalancer(stack, importedVpc(stack, 'vpc-0123456789abcdef0'));
   const vpc = importedVpc(stack, 'vpc-fedcba9876543210f');
@@ -280,7 +280,7 @@ test('imported: a load balancer of another network is refused', () => {
   );
 });
 
-test('imported: what is not looked up yet is not refused, or it never would be', () => {
+test('imported: what is not looked up yet is not rejected, or it never would be', () => {
   const stack = new Stack(newStack(), 'Shop', { env: { account: '111122223333', region: 'eu-central-1' } });
   const loadBalancer = ApplicationLoadBalancer.fromLookup(stack, 'Balancer', { loadBalancerTags: { app: 'shop' } });
   const vpc = importedVpc(stack, 'vpc-fedcba9876543210f');
@@ -315,7 +315,7 @@ test('imported: a load balancer that another stack of the app makes is taken by 
   Template.fromStack(stack).resourceCountIs('AWS::ElasticLoadBalancingV2::Listener', 3);
 });
 
-test('imported: a network without private subnets is refused', () => {
+test('imported: a network without private subnets is rejected', () => {
   const stack = newStack();
   const vpc = Vpc.fromVpcAttributes(stack, 'Public', {
     vpcId: 'vpc-0123456789abcdef0',
@@ -448,10 +448,10 @@ test('custom: a load balancer of both kinds of addresses lets in clients of IPv6
   }
 });
 
-test('refused: public addresses of IPv6 alone, to which no step finds', () => {
+test('rejected: public addresses of IPv6 alone, to which no step finds', () => {
   const ipAddressType = IpAddressType.DUAL_STACK_WITHOUT_PUBLIC_IPV4;
   expect(() => newMigration(newStack(), { internetFacing: true, ipAddressType })).toThrow(
-    "'ipAddressType' must be IPV4 or DUAL_STACK, as the steps of a cutover come with IPv4, got dualstack-without-public-ipv4",
+    "'ipAddressType' must be IPV4 or DUAL_STACK, as the steps of a cutover connect with IPv4, got dualstack-without-public-ipv4",
   );
 });
 

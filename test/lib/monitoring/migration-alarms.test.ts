@@ -72,7 +72,7 @@ describe('default', () => {
     }
   });
 
-  test('the target may answer one request in twenty with 5xx, and has to get twenty in a minute', () => {
+  test('the target may respond to one request in twenty with 5xx, and has to get twenty in a minute', () => {
     const found = alarm(template, 'TargetErrors');
     expect(found.Properties).toMatchObject({
       Threshold: 0.05,
@@ -221,7 +221,7 @@ describe('of a cutover', () => {
   alarms.watchCutover(cutover);
   const template = Template.fromStack(stack);
 
-  test('a cutover that was refused, failed or stopped', () => {
+  test('a cutover that was rejected, failed or stopped', () => {
     const found = alarm(template, 'CutoverFailed');
     expect(findExpression(found)).toBe('FILL(failed, 0) + FILL(aborted, 0) + FILL(timedOut, 0)');
     const machine = {
@@ -291,7 +291,7 @@ test('custom: of a fixed number of proxies nobody is told that there are as many
   expect(findIds(alarms.alarms).filter((id) => id.endsWith('AtMaximum'))).toEqual([]);
 });
 
-test('refuses sides that were confused', () => {
+test('rejects sides that were confused', () => {
   const stack = newStack();
   const { source, target, ...parts } = newParts(stack);
   expect(() => new MigrationAlarms(stack, 'Alarms', { ...parts, source: target, target: source })).toThrow(

@@ -94,11 +94,11 @@ describe('default', () => {
     expect(first?.properties.markdown).toMatch(/Go back.+statemachines\/view\/<CutoverStateMachine\w+>/s);
   });
 
-  test('answers first whether it is safe to go on, in values', () => {
+  test('says first whether it is safe to go on, in values', () => {
     const row = widgets.filter(({ y }) => y === 2);
     expect(row.map(({ properties }) => properties.title)).toEqual([
       'Healthy proxies',
-      'Answers with 5xx, in percent',
+      '5xx responses, in percent',
       'Slowest in a hundred, in seconds',
     ]);
     expect(new Set(row.map(({ properties }) => properties.view))).toEqual(new Set(['singleValue']));
@@ -128,7 +128,7 @@ describe('default', () => {
 
   test('shows requests, errors and their share', () => {
     expect(drawn(titled(widgets, /^Requests/))).toEqual(['RequestCount', 'RequestCount']);
-    expect(drawn(titled(widgets, /^Answers with 5xx in a minute/))).toEqual([
+    expect(drawn(titled(widgets, /^5xx responses in a minute/))).toEqual([
       'HTTPCode_Target_5XX_Count',
       'HTTPCode_Target_5XX_Count',
     ]);
@@ -136,7 +136,7 @@ describe('default', () => {
   });
 
   test.each(['source', 'target'])('shows how long the %s takes, in the middle and at the end', (side) => {
-    const { properties } = titled(widgets, new RegExp(`^Time to the answer of the ${side}`));
+    const { properties } = titled(widgets, new RegExp(`^Time to the response of the ${side}`));
     expect(properties.metrics?.map((row) => row.at(-1))).toEqual([
       expect.objectContaining({ stat: 'p50' }),
       expect.objectContaining({ stat: 'p99' }),
@@ -230,7 +230,7 @@ test('imported: shows a load balancer and a cluster of another stack', () => {
   expect(titled(widgets, /^CPU/).properties.metrics?.[0]).toEqual(expect.arrayContaining(['ClusterName', 'shop']));
 });
 
-test('refuses sides that were confused', () => {
+test('rejects sides that were confused', () => {
   const stack = newStack();
   const parts = newParts(stack);
   expect(() => show(stack, parts, { target: parts.source })).toThrow(
@@ -238,7 +238,7 @@ test('refuses sides that were confused', () => {
   );
 });
 
-test('refuses a name that CloudWatch would refuse', () => {
+test('rejects a name that CloudWatch would reject', () => {
   const stack = newStack();
   const parts = newParts(stack);
   expect(() => show(stack, parts, { dashboardName: 'shop migration' })).toThrow(

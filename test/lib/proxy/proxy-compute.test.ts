@@ -68,7 +68,7 @@ describe('Fargate Spot', () => {
     withImportedCluster({ ...target, compute: ProxyCompute.fargateSpot() }).resourceCountIs(ASSOCIATION, 0);
   });
 
-  test('refused for the source, and with shares that there are not', () => {
+  test('rejected for the source, and with shares that there are not', () => {
     expect(() => findTemplate({ compute: ProxyCompute.fargateSpot() })).toThrow(
       "'compute' must be without Spot for the source, which serves today, got fargateSpot",
     );
@@ -165,13 +165,13 @@ describe('EC2', () => {
     });
   });
 
-  test('refused: a group for a cluster of another stack', () => {
+  test('rejected: a group for a cluster of another stack', () => {
     expect(() => withImportedCluster(ec2())).toThrow(
       "'capacityProviderName' must be given with a cluster of another stack, got nothing",
     );
   });
 
-  test('refused: a group for a cluster of another stack of the app, which would have to know the group', () => {
+  test('rejected: a group for a cluster of another stack of the app, which would have to know the group', () => {
     const app = new App({ builtinCloudFormationValidation: false });
     const platform = new Stack(app, 'Platform');
     const cluster = new Cluster(platform, 'Cluster', { vpc: new Vpc(platform, 'Vpc') });
@@ -180,7 +180,7 @@ describe('EC2', () => {
     );
   });
 
-  test('refused: a largest number of instances, whatever the smallest will be', () => {
+  test('rejected: a largest number of instances, whatever the smallest will be', () => {
     const minInstances = new CfnParameter(newStack(), 'Number', { type: 'Number' }).valueAsNumber;
     expect(() => ProxyCompute.ec2({ minInstances, maxInstances: 1001 })).toThrow(
       "'maxInstances' must be an integer from 1 to 1000, got 1001",

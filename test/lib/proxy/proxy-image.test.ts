@@ -69,7 +69,7 @@ test.each([
   }
 });
 
-test('refused: a registry that is known only at deployment', () => {
+test('rejected: a registry that is known only at deployment', () => {
   expect(() =>
     ProxyImage.fromPackage({ nodeRegistry: `${newStack().account}.dkr.ecr.eu-central-1.amazonaws.com` }),
   ).toThrow("'nodeRegistry' must be known at synthesis, got a token");
@@ -121,7 +121,7 @@ test.each([
   expect(Object.values(findDockerImages(stack)).map(({ source }) => source.platform)).toEqual([platform]);
 });
 
-test('refused: processors that there is no image for', () => {
+test('rejected: processors that there is no image for', () => {
   expect(() => newProxies(newStack(), { cpuArchitecture: CpuArchitecture.of('RISCV') })).toThrow(
     "'cpuArchitecture' must be ARM64 or X86_64, got RISCV",
   );

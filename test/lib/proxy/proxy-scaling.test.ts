@@ -151,7 +151,7 @@ test.each([
   expect(() => findTemplate({ ...props, [later]: number })).toThrow(message);
 });
 
-test('refused: a target group that no listener leads to', () => {
+test('rejected: a target group that no listener leads to', () => {
   const stack = newStack();
   const targetGroup = new StickyTargetGroup(stack, 'Lonely', { vpc: new Vpc(stack, 'OtherVpc') });
   expect(() => newProxies(stack, { targetGroup })).toThrow(

@@ -260,7 +260,7 @@ describe('ECS Exec', () => {
     });
     const other = newStack();
     expect(() => newProxies(other).grantExecuteCommand(Role.fromRoleName(other, 'Operators', 'operators'))).toThrow(
-      "'enableExecuteCommand' must be true before somebody is let in, got false",
+      "'enableExecuteCommand' must be true before access is granted, got false",
     );
   });
 });
@@ -291,7 +291,7 @@ describe('the way to the backend', () => {
   });
 });
 
-test('refused: a network in which only public subnets are left, and proxies have no public address', () => {
+test('rejected: a network in which only public subnets are left, and proxies have no public address', () => {
   const stack = newStack();
   const vpc = new Vpc(stack, 'Public', { subnetConfiguration: [{ name: 'all', subnetType: SubnetType.PUBLIC }] });
   const cluster = new Cluster(stack, 'PublicCluster', { vpc });
@@ -483,7 +483,7 @@ test.each<[Partial<ProxyServiceProps>, string]>([
   expect(() => findTemplate(props)).toThrow(message);
 });
 
-test('refused: a retention for a log that is not made here', () => {
+test('rejected: a retention for a log that is not made here', () => {
   const stack = newStack();
   const logGroup = LogGroup.fromLogGroupName(stack, 'ImportedLog', '/shared');
   expect(() => newProxies(stack, { logGroup, logRetention: RetentionDays.ONE_DAY })).toThrow(

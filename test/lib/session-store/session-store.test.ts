@@ -256,7 +256,7 @@ describe('imported', () => {
   });
 });
 
-describe('refuses', () => {
+describe('rejects', () => {
   test.each<[Partial<SessionStoreProps>, string]>([
     [{ maximumStorage: Size.gibibytes(5001) }, "'maximumStorage' must be whole GiB from 1 to 5000, got 5001 GiB"],
     [{ maximumStorage: Size.mebibytes(512) }, "'maximumStorage' must be whole GiB from 1 to 5000, got 0.5 GiB"],

@@ -230,7 +230,7 @@ test('imported: a log group has its own key, whatever the migration has', () => 
   expect(() => Template.fromStack(stack)).not.toThrow();
 });
 
-test('refused: a key beside a log group', () => {
+test('rejected: a key beside a log group', () => {
   const stack = newStack();
   const logGroup = LogGroup.fromLogGroupName(stack, 'Log', 'shop');
   expect(() => newProxies(stack, { logGroup, encryptionKey: new Key(stack, 'Key') })).toThrow(

@@ -196,7 +196,7 @@ function both(
 const OWN_PORTS = { smokeTests: { sourcePort: 9301, targetPort: 9302 } };
 
 describe.each([1, 2])('two migrations on one load balancer, in %i stacks', (stacks) => {
-  test('are refused over the ports of their smoke tests, with the remedy', () => {
+  test('are rejected over the ports of their smoke tests, with the remedy', () => {
     const B = stacks === 1 ? 'Test/B' : 'Two/B';
     expect(both({}, { rulePriority: 7 }, { stacks })).toThrow(
       `'${B}/LoadBalancer/Source' must be another than 'Test/A/LoadBalancer/Source', got port 9201 of the load balancer ` +
@@ -205,13 +205,13 @@ describe.each([1, 2])('two migrations on one load balancer, in %i stacks', (stac
     );
   });
 
-  test('are refused over the priority of their rules, with the remedy', () => {
+  test('are rejected over the priority of their rules, with the remedy', () => {
     expect(both({}, OWN_PORTS, { stacks })).toThrow(
       `got priority 1000 of the listener ${LISTENER_ARN} in both: give each migration on one listener a 'rulePriority' of its own`,
     );
   });
 
-  test('are refused over a peer that both let in', () => {
+  test('are rejected over a peer that both let in', () => {
     const peers = (range: string) => ({ allowedPeers: [Peer.ipv4(range)] });
     const second = { ...OWN_PORTS, rulePriority: 7, ...peers('10.1.2.3/8') };
     expect(both(peers('10.0.0.0/8'), second, { stacks })).toThrow(
@@ -224,7 +224,7 @@ describe.each([1, 2])('two migrations on one load balancer, in %i stacks', (stac
   });
 });
 
-test('a listener rule of the app that has the priority of the migration is refused', () => {
+test('a listener rule of the app that has the priority of the migration is rejected', () => {
   const more = (stack: Stack) =>
     void new CfnListenerRule(stack, 'Theirs', { listenerArn: LISTENER_ARN, priority: 7, actions: [], conditions: [] });
   expect(both({}, { ...OWN_PORTS, rulePriority: 7 }, { more })).toThrow(
@@ -232,7 +232,7 @@ test('a listener rule of the app that has the priority of the migration is refus
   );
 });
 
-test('a web ACL for one load balancer twice is refused', () => {
+test('a web ACL for one load balancer twice is rejected', () => {
   const webAclArn = 'arn:aws:wafv2:eu-central-1:111122223333:regional/webacl/shop/0123';
   expect(both({ webAclArn }, { ...OWN_PORTS, rulePriority: 7, webAclArn })).toThrow(
     "give 'webAclArn' to one migration",
