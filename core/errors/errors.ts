@@ -24,7 +24,7 @@ export const ERRORS = {
   LockDamaged: {
     blame: 'operator',
     retry: false,
-    meaning: 'The lock in the store is not as drainshift wrote it: nobody can say who holds it.',
+    meaning: 'The lock in the store is not as drainshift wrote it: its holder is unknown.',
   },
   NameUsed: {
     blame: 'operator',
@@ -45,7 +45,7 @@ export const ERRORS = {
     blame: 'upstream',
     retry: false,
     meaning:
-      'A smoke request (through :9201 or :9202, or to a target itself) got another status than the plan expects, or no answer.',
+      'A smoke request (through :9201 or :9202, or to a target itself) got another status than the plan expects, or no response.',
   },
   ForwardingLoop: {
     blame: 'operator',
@@ -55,17 +55,17 @@ export const ERRORS = {
   AdminUnreachable: {
     blame: 'aws',
     retry: true,
-    meaning: "A proxy task's admin port did not answer, refused the signature, or its answer was not signed.",
+    meaning: "A proxy task's admin port did not respond, rejected the signature, or its response was not signed.",
   },
   ProxyDraining: {
     blame: 'operator',
     retry: false,
-    meaning: 'A proxy task is draining before the cutover begins, and would refuse new WebSockets.',
+    meaning: 'A proxy task is draining before the cutover starts, and would reject new WebSockets.',
   },
   LockLost: {
     blame: 'operator',
     retry: false,
-    meaning: 'The lock was deleted, or another cutover took it: this one touches nothing any more.',
+    meaning: 'The lock was deleted, or another cutover took it: this one changes nothing any more.',
   },
   NoTasks: { blame: 'operator', retry: false, meaning: 'A side has no running proxy task.' },
   TooManyTasks: {
@@ -97,12 +97,12 @@ export const ERRORS = {
   AlarmRaised: {
     blame: 'upstream',
     retry: false,
-    meaning: 'An alarm that the cutover heeds is in ALARM.',
+    meaning: 'An alarm that the cutover checks is in ALARM.',
   },
   AlarmMissing: {
     blame: 'operator',
     retry: false,
-    meaning: 'An alarm that the cutover heeds is not there any more.',
+    meaning: 'An alarm that the cutover checks does not exist any more.',
   },
   TooFewRequests: {
     blame: 'operator',
@@ -113,13 +113,13 @@ export const ERRORS = {
     blame: 'operator',
     retry: false,
     meaning:
-      'At twice the length of a bake the target still had too many errors, or tasks that ended or did not answer.',
+      'At twice the length of a bake the target still had too many errors, or tasks that ended or did not respond.',
   },
   RollbackUnsafe: {
     blame: 'operator',
     retry: false,
     meaning:
-      'The source does not serve: it was not given its weight back, or died with it. The weights stay, and a person decides.',
+      'The source does not serve: it did not get its weight back, or died with it. The weights stay, and a person decides.',
   },
   AwsUnavailable: {
     blame: 'aws',
@@ -134,13 +134,17 @@ export const ERRORS = {
   NotDrained: {
     blame: 'internal',
     retry: true,
-    meaning: 'The final check found live connections on the source, or tasks of it that do not answer.',
+    meaning: 'The final check found live connections on the source, or tasks of it that do not respond.',
   },
-  ApprovalRejected: { blame: 'operator', retry: false, meaning: 'A person was asked whether to go on, and said no.' },
+  ApprovalRejected: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'A person was asked whether to go on, and rejected it.',
+  },
   ApprovalOverdue: {
     blame: 'operator',
     retry: false,
-    meaning: 'A person was asked whether to go on, and nobody answered in time.',
+    meaning: 'A person was asked whether to go on, and no valid approval arrived in time.',
   },
   Aborted: { blame: 'operator', retry: false, meaning: 'An operator asked for the cutover to stop.' },
   RollbackNotConfirmed: { blame: 'aws', retry: true, meaning: 'The initial weights do not read back yet.' },

@@ -13,7 +13,7 @@ export const EXIT_CODES = {
   rolledBack: { code: 2, meaning: 'A rehearsal rolled back, and nothing was lost.' },
   rolledBackWithLoss: { code: 3, meaning: 'A rehearsal rolled back, and something was lost.' },
   completedWithLoss: { code: 4, meaning: 'A rehearsal completed, and something was lost.' },
-  refused: { code: 5, meaning: 'A rehearsed cutover was refused before it changed anything.' },
-  stuck: { code: 6, meaning: 'A rehearsed cutover neither completed nor rolled back: a person has to look.' },
-  wrongUse: { code: 64, meaning: 'A command line, a plan or an app that cannot be meant; nothing was started.' },
+  refused: { code: 5, meaning: 'A rehearsed cutover was rejected before it changed anything.' },
+  stuck: { code: 6, meaning: 'A rehearsed cutover neither completed nor rolled back: a person has to decide.' },
+  wrongUse: { code: 64, meaning: 'A command line, a plan or an app is invalid; nothing was started.' },
 } as const satisfies Record<string, ExitCode>;
