@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto';
 import {
   DescribeSecretCommand,
   GetSecretValueCommand,
+  paginateListSecretVersionIds,
   PutSecretValueCommand,
   ResourceNotFoundException,
+  SecretVersionsListEntry,
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import type { RotatedSecret } from '../contract/rotation-ports';
+import type { RotatedSecret, SecretVersion } from '../contract/rotation-ports';
 import { CLIENT_CONFIG } from './client/client-config';
 import { limited } from './client/limited';
 
@@ -28,12 +30,16 @@ export function rotatedSecret(SecretId: string): RotatedSecret {
     }
   };
   return {
-    versions: async () => {
-      const [{ VersionIdsToStages: labels = {} }, { CreatedDate }] = await Promise.all([
-        client.send(new DescribeSecretCommand({ SecretId })),
-        client.send(new GetSecretValueCommand({ SecretId })),
-      ]);
-      return { labels, currentSinceMs: CreatedDate?.getTime() ?? 0 };
+    history: async () => {
+      const { LastRotatedDate } = await client.send(new DescribeSecretCommand({ SecretId }));
+      const versions: SecretVersion[] = [];
+      for await (const { Versions = [] } of paginateListSecretVersionIds(
+        { client },
+        { SecretId, IncludeDeprecated: true },
+      )) {
+        versions.push(...Versions.map(readVersion));
+      }
+      return { versions, lastRotatedMs: LastRotatedDate?.getTime() };
     },
     addPending: async (ClientRequestToken) => {
       if (await hasValue(ClientRequestToken)) return;
@@ -45,9 +51,9 @@ export function rotatedSecret(SecretId: string): RotatedSecret {
       const move = { SecretId, VersionStage: 'AWSCURRENT', MoveToVersionId, RemoveFromVersionId };
       await client.send(new UpdateSecretVersionStageCommand(move));
     },
-    settle: async (RemoveFromVersionId) => {
-      const removal = { SecretId, VersionStage: 'AWSPENDING', RemoveFromVersionId };
-      await client.send(new UpdateSecretVersionStageCommand(removal));
-    },
   };
+}
+
+function readVersion({ VersionId = '', VersionStages = [], CreatedDate }: SecretVersionsListEntry): SecretVersion {
+  return { id: VersionId, labels: VersionStages, createdMs: CreatedDate?.getTime() ?? 0 };
 }

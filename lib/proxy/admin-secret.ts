@@ -1,4 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture, Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -65,7 +66,8 @@ export class AdminSecret extends Construct {
 
   /**
    * Has Secrets Manager rotate it: now and then, and when it is asked to (`aws secretsmanager rotate-secret`). Nothing is
-   * restarted, and a cutover that runs goes on. A rotation within 15 minutes of the one before is rejected. Once at most.
+   * restarted, and a cutover that runs goes on. A rotation within 15 minutes of the one before, or of a new version by hand, is
+   * rejected. Once at most.
    *
    * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html
    */
@@ -90,6 +92,13 @@ export class AdminSecret extends Construct {
       timeout: FUNCTION_TIMEOUT,
       logGroup: createLogGroup(rotation, 'Log', { retention: logRetention, encryptionKey }),
     });
+    // When the key changed last, which what the CDK grants to a rotation does not tell.
+    rotationLambda.addToRolePolicy(
+      new PolicyStatement({
+        actions: ['secretsmanager:ListSecretVersionIds'],
+        resources: [this.secret.secretArn],
+      }),
+    );
     letDecrypt(rotationLambda, this.secret.encryptionKey);
     letEncrypt(rotationLambda, this.secret.encryptionKey);
     return this.secret.addRotationSchedule('Rotation', {

@@ -54,6 +54,15 @@ test('custom: Secrets Manager alone rotates it, and its function may touch no ot
   const [, policy] = resourceLike(template, 'AWS::IAM::Policy', /^AdminRotation/);
   const onAll = (policy.Properties.PolicyDocument as Policy).Statement.filter(({ Resource }) => Resource === '*');
   expect(onAll.map(({ Action }) => Action)).toEqual(['secretsmanager:GetRandomPassword']);
+  // What it calls, and the one that Secrets Manager's own functions need beside.
+  expect(findSecretActions(template, /^AdminRotation/).sort()).toEqual(
+    [
+      ...['DescribeSecret', 'GetSecretValue', 'ListSecretVersionIds', 'PutSecretValue', 'UpdateSecretVersionStage'],
+      'GetRandomPassword',
+    ]
+      .map((action) => `secretsmanager:${action}`)
+      .sort(),
+  );
 });
 
 test('custom: on request alone', () => {

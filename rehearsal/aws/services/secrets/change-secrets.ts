@@ -3,9 +3,8 @@ import { AwsError } from '../../../errors/aws-error';
 import type { InvokeFunction } from '../functions/invoke-protocol';
 import { AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
-import { CURRENT, Secret } from './secret-store';
+import { CURRENT, PENDING, Secret } from './secret-store';
 
-const PENDING = 'AWSPENDING';
 const ROTATION_STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;
 
 const DIGITS = '0123456789';
@@ -65,8 +64,10 @@ export function getRandomPassword(input: Parameters): AwsObject {
 }
 
 /**
- * Calls the function that rotates the secret, a step after the other; answered before they are done, as AWS does.
+ * Calls the function that rotates the secret, a step after the other; answered before they are done, as AWS does. AWSPENDING is on
+ * the id of the new version before there is a value. A rotation is under way while it is on another version than AWSCURRENT.
  *
+ * @see https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
  * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
  */
 export function rotateSecret(secret: Secret, input: Parameters, invoke: InvokeFunction): AwsObject {
@@ -76,18 +77,29 @@ export function rotateSecret(secret: Secret, input: Parameters, invoke: InvokeFu
   }
   const pending = secret.labels.get(PENDING);
   if (pending !== undefined && pending !== secret.labels.get(CURRENT)) {
+    attemptRotation(secret, pending, functionArn, invoke);
     throw new AwsError(
       'InvalidRequestException',
       'A previous rotation isn’t complete. That rotation will be reattempted.',
     );
   }
   const token = input.optionalText('ClientRequestToken') ?? randomUUID();
+  if (secret.labels.get(CURRENT) !== token) secret.move(PENDING, token);
+  attemptRotation(secret, token, functionArn, invoke);
+  return { ARN: secret.arn, Name: secret.name, VersionId: token };
+}
+
+/** What fails is in the function's log; the version keeps its label AWSPENDING. */
+function attemptRotation(secret: Secret, token: string, functionArn: string, invoke: InvokeFunction): void {
+  if (secret.isRotating) return;
+  secret.isRotating = true;
   const rotate = async () => {
     for (const Step of ROTATION_STEPS) {
       await invoke(functionArn, { Step, SecretId: secret.arn, ClientRequestToken: token });
     }
+    secret.rotatedAt = new Date();
   };
-  // What fails is in the function's log; the version keeps its label AWSPENDING.
-  void rotate().catch(() => undefined);
-  return { ARN: secret.arn, Name: secret.name, VersionId: token };
+  void rotate()
+    .catch(() => undefined)
+    .finally(() => (secret.isRotating = false));
 }

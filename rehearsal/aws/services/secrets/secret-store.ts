@@ -2,6 +2,7 @@ import { buildUuid } from '../../identifiers';
 
 export const CURRENT = 'AWSCURRENT';
 export const PREVIOUS = 'AWSPREVIOUS';
+export const PENDING = 'AWSPENDING';
 
 export interface SecretVersion {
   readonly id: string;
@@ -16,6 +17,10 @@ export class Secret {
   readonly labels = new Map<string, string>();
   /** What rotates it, where its template says so. */
   rotationFunctionArn: string | undefined;
+  /** Whether its function is at work now. */
+  isRotating = false;
+  /** When its last rotation ended. */
+  rotatedAt: Date | undefined;
 
   constructor(
     readonly arn: string,
@@ -40,11 +45,17 @@ export class Secret {
     return [...this.labels].filter(([, id]) => id === versionId).map(([label]) => label);
   }
 
-  /** Whoever was current is the previous one from then on, and nothing else is. */
+  /**
+   * Whoever was current is the previous one from then on, and nothing else is. What was pending is so no more once it is
+   * current, by the same call.
+   *
+   * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+   */
   move(label: string, versionId: string): void {
     const before = this.labels.get(label);
     if (label === CURRENT && before !== undefined && before !== versionId) this.labels.set(PREVIOUS, before);
     if (label === CURRENT && this.labels.get(PREVIOUS) === versionId) this.labels.delete(PREVIOUS);
+    if (label === CURRENT && this.labels.get(PENDING) === versionId) this.labels.delete(PENDING);
     this.labels.set(label, versionId);
   }
 }

@@ -98,18 +98,19 @@ function isSecretId(id: string): boolean {
   return id.startsWith('arn:') ? isArnFor(id, 'secretsmanager', /^secret:.+$/) : /^[\w/+=.@!-]{1,512}$/.test(id);
 }
 
-function summary({ arn, name, createdAt, changedAt, rotationFunctionArn }: Secret): AwsObject {
+function summary({ arn, name, createdAt, changedAt, rotationFunctionArn, rotatedAt }: Secret): AwsObject {
   const rotation = rotationFunctionArn !== undefined && {
     RotationEnabled: true,
     RotationLambdaARN: rotationFunctionArn,
+    LastRotatedDate: rotatedAt,
   };
   return { ARN: arn, Name: name, CreatedDate: createdAt, LastChangedDate: changedAt, ...rotation };
 }
 
 /** Those with a label: the others are on their way out. */
 function versions(secret: Secret): AwsObject {
-  const labelled = [...secret.versions.keys()].filter((id) => secret.findLabels(id).length > 0);
-  return Object.fromEntries(labelled.map((id) => [id, secret.findLabels(id)]));
+  const labelled = new Set(secret.labels.values());
+  return Object.fromEntries([...labelled].map((id) => [id, secret.findLabels(id)]));
 }
 
 /** A name is not in policies; what does not exist gets the ARN that it would have. */
