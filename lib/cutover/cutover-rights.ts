@@ -1,5 +1,6 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Step } from '../../core/cutover/cutover-config';
+import { VERIFIED_TAG } from '../../core/cutover/verified-mark';
 
 /** What one step may do; everything else is denied. */
 export interface StepRights {
@@ -7,7 +8,7 @@ export interface StepRights {
   readonly read: readonly ('LoadBalancers' | 'Listeners' | 'Rules' | 'TargetGroups' | 'TargetHealth' | 'Tags')[];
   /** Whether it may change the weighted rule. */
   readonly modifyRule: boolean;
-  /** Whether it may write a tag at the weighted rule. */
+  /** Whether it may write the tag of the verified mark at the weighted rule, and no other. */
   readonly tagRule: boolean;
   /** Whether it may find the proxies and call their admin API. */
   readonly callProxies: boolean;
@@ -98,7 +99,11 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
     );
   }
   if (rights.modifyRule) statements.push(allow(['elasticloadbalancing:ModifyRule'], [resources.weightedRuleArn]));
-  if (rights.tagRule) statements.push(allow(['elasticloadbalancing:AddTags'], [resources.weightedRuleArn]));
+  if (rights.tagRule) {
+    // The rule's owner trusts its other tags. ForAllValues holds of no tag at all, too.
+    const oneTag = { 'ForAllValues:StringEquals': { 'aws:TagKeys': [VERIFIED_TAG] }, Null: { 'aws:TagKeys': 'false' } };
+    statements.push(allow(['elasticloadbalancing:AddTags'], [resources.weightedRuleArn], oneTag));
+  }
   if (rights.callProxies) {
     const inCluster = { ArnEquals: { 'ecs:cluster': resources.clusterArn } };
     statements.push(allow(['ecs:ListTasks'], ['*'], inCluster), allow(['ecs:DescribeTasks'], [resources.taskArns]));

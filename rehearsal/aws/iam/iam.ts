@@ -13,8 +13,8 @@ export interface PolicyStatement {
 
 type OneOrMany = string | boolean | readonly (string | boolean)[];
 
-/** Condition keys of one request. */
-type ConditionContext = Readonly<Record<string, string>>;
+/** Condition keys of one request. A key of many values has a list. */
+export type ConditionContext = Readonly<Record<string, string | readonly string[]>>;
 
 /**
  * Whether the identity policies of a principal allow an action on one resource: denied unless allowed, and an explicit
@@ -59,18 +59,37 @@ function covers(
   return excluded !== undefined && !findList(excluded).some(matches);
 }
 
-/** All operators and all keys must hold; of the values of one key, any. */
+/** All operators and all keys must hold; of the values of one key in the policy, any. */
 function conditionsHold({ Effect, Condition }: PolicyStatement, context: ConditionContext): boolean {
   return Object.entries(Condition ?? {}).every(([name, keys]) => {
-    const isOptional = name.endsWith('IfExists');
-    const operator = OPERATORS.get(name.replace(/IfExists$/, ''));
-    if (!operator) return Effect === 'Deny';
+    const test = readOperator(name);
     return Object.entries(keys).every(([key, values]) => {
-      const actual = contextValue(context, key);
-      if (actual === undefined) return isOptional || operator.isNegated;
-      return operator.holds(actual, findList(values));
+      return test?.(contextValues(context, key), findList(values)) ?? Effect === 'Deny';
     });
   });
+}
+
+/** @returns whether the values of a request hold; nothing where that cannot be said */
+type ConditionTest = (actual: readonly string[], values: readonly string[]) => boolean | undefined;
+
+/**
+ * Without one of the set operators a key must have one value. `ForAllValues` holds of none, too.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+ */
+function readOperator(name: string): ConditionTest | undefined {
+  if (name === 'Null') return (actual, values) => values.includes(String(actual.length === 0));
+  const [, set, plain = '', optional] = /^(?:(ForAllValues|ForAnyValue):)?(.*?)(IfExists)?$/.exec(name) ?? [];
+  const operator = OPERATORS.get(plain);
+  if (!operator) return undefined;
+  const { isNegated, holds } = operator;
+  return (actual, values) => {
+    if (set === 'ForAllValues') return actual.every((each) => holds(each, values));
+    if (actual.length === 0) return optional !== undefined || (isNegated && set === undefined);
+    if (set === 'ForAnyValue') return actual.some((each) => holds(each, values));
+    const [only, more] = actual;
+    return only === undefined || more !== undefined ? undefined : holds(only, values);
+  };
 }
 
 interface Operator {
@@ -107,10 +126,11 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
 );
 
 /** Keys are case-insensitive. The loopback stands for a call over TLS, so a policy that asks for TLS is content. */
-function contextValue(context: ConditionContext, key: string): string | undefined {
+function contextValues(context: ConditionContext, key: string): readonly string[] {
   const wanted = key.toLowerCase();
-  const found = Object.entries(context).find(([name]) => name.toLowerCase() === wanted);
-  return found?.[1] ?? (wanted === 'aws:securetransport' ? 'true' : undefined);
+  const [, found = []] = Object.entries(context).find(([name]) => name.toLowerCase() === wanted) ?? [];
+  if (wanted === 'aws:securetransport' && found.length === 0) return ['true'];
+  return typeof found === 'string' ? [found] : found;
 }
 
 /** Each of the six parts of an ARN is compared by itself, so that `*` in one cannot swallow a colon. */

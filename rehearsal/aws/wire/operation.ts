@@ -1,3 +1,4 @@
+import type { ConditionContext } from '../iam/iam';
 import type { Parameters } from './parameters';
 
 /** A value as a protocol may write it: absent members are left out, a date is written in the protocol's own way. */
@@ -13,15 +14,15 @@ export interface Need {
   readonly action: string;
   /** ARNs, or `*` for an action that has no resource level. Every one must be allowed. */
   readonly resources: readonly string[];
-  /** Condition keys that the service itself fills in: `ecs:cluster`, `s3:prefix`. */
-  readonly context: Readonly<Record<string, string>>;
+  /** Condition keys that the service itself fills in: `ecs:cluster`, `s3:prefix`, `aws:TagKeys`. */
+  readonly context: ConditionContext;
 }
 
 /** One action of a service whose protocol has named operations. */
 export interface Operation {
   /** What the action touches; without it the action has no resource level. May be called for things that do not exist. */
   readonly resources?: (input: Parameters) => readonly string[];
-  readonly context?: (input: Parameters) => Readonly<Record<string, string>>;
+  readonly context?: (input: Parameters) => ConditionContext;
   /** Further rights that this call needs, beside the one of its own name. */
   readonly also?: (input: Parameters) => readonly Need[];
   /** Needs no right at all. */

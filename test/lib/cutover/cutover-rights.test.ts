@@ -129,6 +129,18 @@ test.each([MODIFY_RULE, TAG_RULE])('%s is allowed on the weighted rule alone', (
   expect(modifying.map(({ Resource }) => Resource)).toEqual([{ Ref: rule }, { Ref: rule }, { Ref: rule }]);
 });
 
+test('of the tags of the weighted rule the mark alone is written, by verify alone', () => {
+  const [rule] = resourceLike(defaultMigration(), 'Custom::DrainshiftWeightedRule', /./);
+  const tagging = STEPS.flatMap(listStatements).filter(({ Action }) => findList(Action).join().includes('Tags'));
+  const Condition = {
+    'ForAllValues:StringEquals': { 'aws:TagKeys': ['drainshift:verified'] },
+    Null: { 'aws:TagKeys': 'false' },
+  };
+  expect(tagging.filter(({ Resource }) => Resource !== '*')).toEqual([
+    { Action: 'elasticloadbalancing:AddTags', Effect: 'Allow', Resource: { Ref: rule }, Condition },
+  ]);
+});
+
 test('`*` stands only where an action knows no resources, and tasks are listed in one cluster', () => {
   const [cluster] = resourceLike(defaultMigration(), 'AWS::ECS::Cluster', /./);
   for (const { Action, Resource, Condition } of STEPS.flatMap(listStatements)) {

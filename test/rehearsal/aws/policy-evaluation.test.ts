@@ -31,6 +31,34 @@ test.each([
   expect(may(statements)).toBe(expected);
 });
 
+const TAG_KEYS = 'aws:TagKeys';
+const ONE_TAG = { 'ForAllValues:StringEquals': { [TAG_KEYS]: ['mark'] }, Null: { [TAG_KEYS]: 'false' } };
+
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+test.each<[string, NonNullable<PolicyStatement['Condition']>, string[] | undefined, boolean]>([
+  ['all values, of one', ONE_TAG, ['mark'], true],
+  ['all values, of one more', ONE_TAG, ['mark', 'owner'], false],
+  ['all values, of another', ONE_TAG, ['owner'], false],
+  ['all values but none', ONE_TAG, [], false],
+  ['all values but no key', ONE_TAG, undefined, false],
+  ['all values holds of none', { 'ForAllValues:StringEquals': { [TAG_KEYS]: 'mark' } }, [], true],
+  ['and of no key', { 'ForAllValues:StringLike': { 'AWS:tagkeys': 'm*' } }, undefined, true],
+  ['all values differ', { 'ForAllValues:StringNotEquals': { [TAG_KEYS]: ['a', 'b'] } }, ['c', 'd'], true],
+  ['one of all values does not', { 'ForAllValues:StringNotEquals': { [TAG_KEYS]: ['a', 'b'] } }, ['c', 'b'], false],
+  ['any value', { 'ForAnyValue:StringEquals': { [TAG_KEYS]: ['mark', 'x'] } }, ['owner', 'mark'], true],
+  ['any value of others', { 'ForAnyValue:StringEquals': { [TAG_KEYS]: 'mark' } }, ['owner'], false],
+  ['any value of none', { 'ForAnyValue:StringEquals': { [TAG_KEYS]: 'mark' } }, [], false],
+  ['any value of no key that must differ', { 'ForAnyValue:StringNotEquals': { [TAG_KEYS]: 'mark' } }, undefined, false],
+  ['any value unless absent', { 'ForAnyValue:StringEqualsIfExists': { [TAG_KEYS]: 'mark' } }, undefined, true],
+  ['many values without a set operator', { StringLike: { [TAG_KEYS]: '*' } }, ['mark', 'owner'], false],
+  ['a key that must be absent', { Null: { [TAG_KEYS]: true } }, undefined, true],
+  ['a key that must be absent and is not', { Null: { [TAG_KEYS]: 'true' } }, ['mark'], false],
+  ['a set of an unknown operator', { 'ForAllValues:NumericLessThan': { [TAG_KEYS]: '1' } }, [], false],
+  ['an unknown set', { 'ForNoValue:StringEquals': { [TAG_KEYS]: 'mark' } }, ['mark'], false],
+])('condition of many values: %s', (_name, Condition, keys, expected) => {
+  expect(may([allow({ Condition })], keys && { [TAG_KEYS]: keys })).toBe(expected);
+});
+
 const CONTEXT = { 'ecs:cluster': 'arn:aws:ecs:eu-central-1:1:cluster/web' };
 
 test.each([

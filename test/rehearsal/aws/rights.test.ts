@@ -1,5 +1,10 @@
 import { ListTasksCommand } from '@aws-sdk/client-ecs';
-import { DescribeRulesCommand, ModifyRuleCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
+import {
+  AddTagsCommand,
+  DescribeRulesCommand,
+  ModifyRuleCommand,
+  RemoveTagsCommand,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { AuthorizationRequest } from '../../../rehearsal/aws/endpoint/endpoint';
@@ -14,6 +19,12 @@ const STATEMENTS: readonly PolicyStatement[] = [
     Resource: '*',
     Condition: { ArnEquals: { 'ecs:cluster': ARNS.cluster } },
   },
+  ...(['AddTags', 'RemoveTags'] as const).map((action): PolicyStatement => ({
+    Effect: 'Allow',
+    Action: `elasticloadbalancing:${action}`,
+    Resource: ARNS.rule,
+    Condition: { 'ForAllValues:StringEquals': { 'aws:TagKeys': ['mark'] }, Null: { 'aws:TagKeys': 'false' } },
+  })),
   { Effect: 'Allow', Action: ['s3:PutObject', 's3:GetObject'], Resource: 'arn:aws:s3:::store/*' },
 ];
 
@@ -53,6 +64,22 @@ test('the access key names the principal, and each protocol denies in its own sh
 test('a right holds under the conditions that the service fills in', async () => {
   expect((await role.ecs.send(new ListTasksCommand({ cluster: 'web' }))).taskArns).toHaveLength(4);
   expect(await nameOfFailure(role.ecs.send(new ListTasksCommand({ cluster: 'other' })))).toBe('AccessDeniedException');
+});
+
+test('a right to write one tag is no right to write others beside it, or to remove them', async () => {
+  const ResourceArns = [ARNS.rule];
+  const add = (...keys: string[]) =>
+    nameOfFailure(
+      role.elb.send(new AddTagsCommand({ ResourceArns, Tags: keys.map((Key) => ({ Key, Value: 'mine' })) })),
+    );
+  const remove = (...TagKeys: string[]) =>
+    nameOfFailure(role.elb.send(new RemoveTagsCommand({ ResourceArns, TagKeys })));
+  await role.elb.send(new AddTagsCommand({ ResourceArns, Tags: [{ Key: 'mark', Value: 'mine' }] }));
+  for (const change of [add, remove]) {
+    for (const keys of [['owner'], ['mark', 'owner'], []]) expect(await change(...keys)).toBe('AccessDenied');
+  }
+  expect(cloud.elbModel.tags.get(ARNS.rule)).toEqual({ mark: 'mine' });
+  await role.elb.send(new RemoveTagsCommand({ ResourceArns, TagKeys: ['mark'] }));
 });
 
 test('who may not list a bucket is denied a missing object instead of told', async () => {

@@ -15,7 +15,7 @@ import { readAction } from './actions';
 import { readConditions } from './conditions';
 import { ElbOptions } from './elb-options';
 import { writeRule } from './shapes';
-import { readTags } from './tags';
+import { readTags, requestedTags } from './tags';
 import { readTransforms } from './transforms';
 
 const PRIORITIES = { min: 1, max: 50_000 };
@@ -123,6 +123,6 @@ function computePriority(input: Parameters): number {
 function taggingNeed(input: Parameters): Need[] {
   if (input.objects('Tags').length === 0) return [];
   const action = 'elasticloadbalancing:AddTags';
-  const context = { 'elasticloadbalancing:CreateAction': 'CreateRule' };
+  const context = { ...requestedTags(input), 'elasticloadbalancing:CreateAction': 'CreateRule' };
   return [{ action, resources: [`${ruleArns(input.text('ListenerArn'))}/0000000000000000`], context }];
 }

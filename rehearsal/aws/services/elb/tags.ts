@@ -1,5 +1,6 @@
 import { ElbModel } from '../../../load-balancer/model';
 import { AwsError } from '../../../errors/aws-error';
+import type { ConditionContext } from '../../iam/iam';
 import { Operation, AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
 import { pairs } from './attributes';
@@ -45,9 +46,22 @@ export function tagOperations({ elb }: ElbOptions): ReadonlyMap<string, Operatio
   const resources = (input: Parameters) => input.texts('ResourceArns');
   return new Map<string, Operation>([
     ['DescribeTags', { run: describeTags }],
-    ['AddTags', { resources, run: addTags }],
-    ['RemoveTags', { resources, run: removeTags }],
+    ['AddTags', { resources, context: requestedTags, run: addTags }],
+    ['RemoveTags', { resources, context: (input) => ({ [TAG_KEYS]: input.texts('TagKeys') }), run: removeTags }],
   ]);
+}
+
+const TAG_KEYS = 'aws:TagKeys';
+
+/**
+ * What policies see of the `Tags` of a call.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-tagkeys
+ */
+export function requestedTags(input: Parameters): ConditionContext {
+  const tags = input.objects('Tags').map((tag) => [tag.text('Key'), tag.optionalText('Value') ?? ''] as const);
+  const values = Object.fromEntries(tags.map(([key, value]) => [`aws:RequestTag/${key}`, value] as const));
+  return { ...values, [TAG_KEYS]: tags.map(([key]) => key) };
 }
 
 /** `Tags` of a call. @throws AwsError DuplicateTagKeys */
