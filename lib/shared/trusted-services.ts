@@ -1,5 +1,6 @@
 import { Aspects, IAspect, Stack } from 'aws-cdk-lib';
 import { CfnRole } from 'aws-cdk-lib/aws-iam';
+import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import { IConstruct } from 'constructs';
 
 /**
@@ -9,7 +10,7 @@ import { IConstruct } from 'constructs';
  */
 const NAMING = /^(ecs-tasks|events|lambda|scheduler|states)\.amazonaws\.com$/;
 
-/** Lets AWS services take the roles of a construct for resources of its own account alone. */
+/** Lets AWS services take the roles and call the functions of a construct for resources of its own account alone. */
 export function trustOwnAccountOnly(construct: IConstruct): void {
   Aspects.of(construct).add(new OwnAccountOnly());
 }
@@ -20,6 +21,9 @@ interface TrustPolicy {
 
 class OwnAccountOnly implements IAspect {
   public visit(node: IConstruct): void {
+    if (CfnPermission.isCfnResource(node) && node.cfnResourceType === CfnPermission.CFN_RESOURCE_TYPE_NAME) {
+      limitPermission(node as CfnPermission);
+    }
     if (!CfnRole.isCfnResource(node) || node.cfnResourceType !== CfnRole.CFN_RESOURCE_TYPE_NAME) return;
     const role = node as CfnRole;
     const stack = Stack.of(role);
@@ -31,4 +35,10 @@ class OwnAccountOnly implements IAspect {
       });
     }
   }
+}
+
+/** A source that is named, as the rule of EventBridge is, is of one account already. */
+function limitPermission(permission: CfnPermission): void {
+  if (permission.sourceArn !== undefined || permission.sourceAccount !== undefined) return;
+  if (/\.amazonaws\.com$/.test(permission.principal)) permission.sourceAccount = Stack.of(permission).account;
 }
