@@ -1,5 +1,14 @@
-import { Names, Stack } from 'aws-cdk-lib';
-import { Alarm, IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import {
+  DefaultTokenResolver,
+  IPostProcessor,
+  IResolvable,
+  IResolveContext,
+  Names,
+  Reference,
+  Stack,
+  Tokenization,
+} from 'aws-cdk-lib';
+import { Alarm, CfnAlarm, IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { IEventBus } from 'aws-cdk-lib/aws-events';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -56,15 +65,47 @@ export function resolveConfig(scope: Construct, props: ConfigParts, eventBus: IE
   };
 }
 
-/** What the state machine makes its executions check. */
+/** What the state machine makes its executions check. An alarm of both lists is about the source alone. */
 export function checkedBy({ alarms = [], sourceAlarms = [] }: ConfigParts): CheckedAlarms {
+  const all = distinct([...sourceAlarms, ...alarms]);
+  const isSource = (alarm: IAlarm) => sourceAlarms.includes(alarm);
   const listNames = (some: readonly IAlarm[]): AlarmNames => {
     const { metric, other } = sorted(some);
     return { metric: metric.map(({ alarmName }) => alarmName), other: other.map(({ alarmName }) => alarmName) };
   };
-  const source = new Set(sourceAlarms);
-  return { source: listNames([...source]), target: listNames(alarms.filter((alarm) => !source.has(alarm))) };
+  return { source: listNames(all.filter(isSource)), target: listNames(all.filter((alarm) => !isSource(alarm))) };
 }
+
+/** Without those that are another construct of one before: an alarm is imported as often as somebody likes. */
+function distinct(alarms: readonly IAlarm[]): IAlarm[] {
+  const known = new Set<string>();
+  return alarms.filter((alarm) => {
+    const identities = identify(alarm);
+    const isKnown = identities.some((identity) => known.has(identity));
+    for (const identity of identities) known.add(identity);
+    return !isKnown;
+  });
+}
+
+/** By name, by ARN, and by the name that it is given: `checkProps` has seen that it is of the region and account of the stack. */
+function identify(alarm: IAlarm): string[] {
+  const given = (alarm.node.defaultChild as Partial<CfnAlarm> | undefined)?.alarmName;
+  const names = [alarm.alarmName, alarm.alarmArn, given].map(
+    (name) => Tokenization.resolve(name, { scope: alarm, resolver: PATHS }) as unknown,
+  );
+  // Without a name of its own it is given a token of nothing.
+  return names.filter((name) => name !== undefined).map((name) => JSON.stringify(name));
+}
+
+/** Says what a reference is of: logical ids repeat from stack to stack. */
+class PathResolver extends DefaultTokenResolver {
+  public override resolveToken(token: IResolvable, context: IResolveContext, processor: IPostProcessor): unknown {
+    if (Reference.isReference(token)) return `${token.target.node.path} ${token.displayName}`;
+    return super.resolveToken(token, context, processor);
+  }
+}
+
+const PATHS = new PathResolver({ join: (left: unknown, right: unknown) => [left, right] });
 
 /** More ARNs of the longest names would not fit into a policy beside the other rights. */
 const MAX_NAMED_ALARMS = 15;
@@ -72,7 +113,7 @@ const MAX_NAMED_ALARMS = 15;
 /** What the steps' rights are about. */
 export function listResources(scope: Construct, props: ConfigParts, eventBus: IEventBus): StepResources {
   const { cluster } = props.source;
-  const { metric, other } = sorted([...(props.alarms ?? []), ...(props.sourceAlarms ?? [])]);
+  const { metric, other } = sorted(distinct([...(props.alarms ?? []), ...(props.sourceAlarms ?? [])]));
   return {
     weightedRuleArn: props.loadBalancer.weightedRule.listenerRuleArn,
     clusterArn: cluster.clusterArn,

@@ -72,7 +72,8 @@ export interface CutoverProps {
   readonly alarms?: IAlarm[];
 
   /**
-   * Alarms about the source: in ALARM they block a start and, while the target serves, a rollback. They never cause one.
+   * Alarms about the source: in ALARM they block a start and, while the target serves, a rollback. They never cause one, also
+   * where they are in `alarms`, too.
    * With `alarms` at most 120, in the region and account of the stack.
    * @default - none
    */
