@@ -23,26 +23,38 @@ export type Quorum = 'every' | 'half';
 /** How the targets of a side are asked. */
 export interface SmokeSample {
   readonly quorum: Quorum;
-  /** The most targets that get one request; where there are more, others get it at each poll. */
-  readonly maxTargets: number;
+  /**
+   * The most targets that get one request at a time. Of more, `every` goes on to the next ones until all have got it, and `half`
+   * draws so many at random, others at each poll.
+   */
+  readonly maxAtOnce: number;
 }
 
 /** As many requests of a side at one time as a plan may have: each is a socket of a function with a small CPU. */
 const MAX_REQUESTS = 50;
 
 export function smokeSample(smoke: readonly SmokeRequest[], quorum: Quorum): SmokeSample {
-  return { quorum, maxTargets: Math.max(1, Math.floor(MAX_REQUESTS / Math.max(1, smoke.length))) };
+  return { quorum, maxAtOnce: Math.max(1, Math.floor(MAX_REQUESTS / Math.max(1, smoke.length))) };
 }
 
-/** @param responses one of each target that was asked, under its address */
+/**
+ * @param responses one of each target that was asked, under its address
+ * @param notAsked how many were to be asked too, and there was no time for: none of them is known to respond
+ */
 export function findResponse(
   responses: readonly { readonly target: string; readonly got: number | string }[],
   expectedStatus: number,
   quorum: Quorum,
+  notAsked = 0,
 ): SmokeResponse {
   const failed = responses.filter(({ got }) => got !== expectedStatus);
   const [first] = failed;
   if (responses.length === 0) return { got: 'no healthy target' };
+  if (!first && notAsked > 0) {
+    return {
+      got: `no response of ${notAsked} of ${responses.length + notAsked} targets: there was no time to ask them`,
+    };
+  }
   if (!first || (quorum === 'half' && failed.length * 2 <= responses.length)) return { got: expectedStatus };
   return { got: first.got, from: `${first.target}, ${failed.length} of ${responses.length} targets` };
 }

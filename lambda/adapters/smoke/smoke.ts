@@ -70,22 +70,42 @@ export function smokePort(config: SmokeConfig): SmokePort {
   };
   return {
     checkTrust: async () => void (await authorities()),
-    probe: async (side, request, { quorum, maxTargets }) => {
+    probe: async (side, request, { quorum, maxAtOnce }) => {
       const all = await places(side);
-      const probes = await Promise.all(
-        some(all, maxTargets).map(async (place) => ({ ...(await probeOne(side, place, request)), place })),
-      );
+      const asked = quorum === 'every' ? all : some(all, maxAtOnce);
+      const probes = await inTurn(asked, maxAtOnce, async (place) => ({
+        ...(await probeOne(side, place, request)),
+        place,
+      }));
       const [only] = probes;
       const attempts = probes.reduce((sum, probe) => sum + probe.attempts, 0);
       if (config.smokeRoute !== 'targets') return { got: only!.got, attempts };
       const responses = probes.map(({ place: { host, port }, got }) => ({ target: findAddress(host, port), got }));
-      return { ...findResponse(responses, request.expectedStatus, quorum), attempts };
+      const notAsked = asked.length - probes.length;
+      return { ...findResponse(responses, request.expectedStatus, quorum, notAsked), attempts };
     },
   };
 }
 
 function findAddress(host: string, port: number): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * So many at a time, each as soon as another one is through, and none that the step would cut short after those that were begun at
+ * once.
+ */
+async function inTurn<T, R>(all: readonly T[], maxAtOnce: number, ask: (one: T) => Promise<R>): Promise<R[]> {
+  const queue = all.values();
+  const askNext = async (): Promise<R[]> => {
+    const results: R[] = [];
+    for (const one of queue) {
+      results.push(await ask(one));
+      if (timeLeftMs() < PROBE_MS) break;
+    }
+    return results;
+  };
+  return (await Promise.all(Array.from({ length: Math.min(maxAtOnce, all.length) }, askNext))).flat();
 }
 
 /** At random, so that each has its turn over the polls of a bake. */

@@ -3,6 +3,10 @@ import { smokeSample } from '../../../core/plan/smoke';
 import type { Side } from '../../../core/traffic/weights';
 import type { ProofPorts } from '../../contract/proof-ports';
 import { settle } from '../../contract/settle';
+import { withTimeLeft } from '../../contract/time-left';
+
+/** Longer than so many targets as a group may have take that respond at all: each pass asks all of them, and draws none by lot. */
+const PASS_MS = 60_000;
 
 /**
  * Asks once what the listener with traffic would ask of the proxies.
@@ -10,6 +14,14 @@ import { settle } from '../../contract/settle';
  * @returns what speaks against giving the side requests
  */
 export async function prove(side: Side, order: ProofOrder, ports: ProofPorts): Promise<Unproven[]> {
+  const endsMs = performance.now() + PASS_MS;
+  return withTimeLeft(
+    () => endsMs - performance.now(),
+    () => proveOnce(side, order, ports),
+  );
+}
+
+async function proveOnce(side: Side, order: ProofOrder, ports: ProofPorts): Promise<Unproven[]> {
   const sample = smokeSample(order.smoke, 'every');
   const [trust, healthyTargets, responses] = await Promise.all([
     settle(() => ports.smoke.checkTrust()),

@@ -17,6 +17,16 @@ test.each<[readonly (number | string)[], 'every' | 'half', number | string]>([
   expect(findResponse(responses(...got), 200, quorum).got).toBe(expected);
 });
 
+test('targets that were not asked are none that respond, and a failure goes first', () => {
+  expect(findResponse(responses(200, 200), 200, 'every', 3).got).toBe(
+    'no response of 3 of 5 targets: there was no time to ask them',
+  );
+  expect(findResponse(responses(200, 502), 200, 'every', 3)).toEqual({
+    got: 502,
+    from: '10.0.0.1:8443, 1 of 2 targets',
+  });
+});
+
 test('a side that fails names the target, and how many are like it', () => {
   const response = findResponse(responses(200, 508, 508), 200, 'half');
   expect(describeResponse(response)).toBe('508 (10.0.0.1:8443, 2 of 3 targets)');
@@ -31,6 +41,6 @@ test('the requests of a plan are as many as the longest plan has, whatever the n
     smokeSample(
       Array.from({ length: requests }, () => request),
       'every',
-    ).maxTargets;
+    ).maxAtOnce;
   expect([sample(0), sample(1), sample(3), sample(50)]).toEqual([50, 50, 16, 1]);
 });

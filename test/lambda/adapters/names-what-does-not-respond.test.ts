@@ -57,7 +57,7 @@ const CALLS: [name: string, call: () => Promise<unknown>][] = [
   ['Elastic Load Balancing must respond to ModifyRule', () => loadBalancerPort(WIRING).setForward(FORWARD)],
   [
     'Elastic Load Balancing must respond to Describe',
-    () => smokePort(WIRING).probe('source', { path: '/', expectedStatus: 200 }, { quorum: 'every', maxTargets: 1 }),
+    () => smokePort(WIRING).probe('source', { path: '/', expectedStatus: 200 }, { quorum: 'every', maxAtOnce: 1 }),
   ],
   [
     'Elastic Load Balancing must respond to Describe',
@@ -65,7 +65,7 @@ const CALLS: [name: string, call: () => Promise<unknown>][] = [
       smokePort({ ...WIRING, smokeRoute: 'targets' }).probe(
         'source',
         { path: '/', expectedStatus: 200 },
-        { quorum: 'half', maxTargets: 1 },
+        { quorum: 'half', maxAtOnce: 1 },
       ),
   ],
   ['Elastic Load Balancing must respond to DescribeRules', () => listenerRulesPort(open()).find('arn:rule')],

@@ -3,11 +3,15 @@ import http2 from 'node:http2';
 import https from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { generate } from 'selfsigned';
+import type { ProofOrder } from '../../../../core/cutover/proof';
 import { SmokeSample } from '../../../../core/plan/smoke';
 import { smokePort } from '../../../../lambda/adapters/smoke/smoke';
+import type { ProofPorts } from '../../../../lambda/contract/proof-ports';
+import { withTimeLeft } from '../../../../lambda/contract/time-left';
+import { prove } from '../../../../lambda/resources/proof/prove';
 import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
 
-const EVERY: SmokeSample = { quorum: 'every', maxTargets: 50 };
+const EVERY: SmokeSample = { quorum: 'every', maxAtOnce: 50 };
 const HALF: SmokeSample = { ...EVERY, quorum: 'half' };
 const REQUEST = { path: '/shop?a=b', expectedStatus: 200 };
 
@@ -123,13 +127,66 @@ test('a response that comes at a second attempt counts', async () => {
   expect(await port().probe('source', REQUEST, EVERY)).toEqual({ got: 200, attempts: 2 });
 });
 
-test('of more targets than are asked at a time each has its turn', async () => {
+test('of more targets than are asked at a time each has its turn once half of them must respond', async () => {
   const asked: IncomingMessage[][] = [[], [], []];
   for (const list of asked) await addTarget(proxy(200, list));
   const smoke = port();
   while (asked.some(({ length }) => length === 0)) {
-    expect(await smoke.probe('source', REQUEST, { quorum: 'every', maxTargets: 1 })).toEqual({ got: 200, attempts: 1 });
+    expect(await smoke.probe('source', REQUEST, { quorum: 'half', maxAtOnce: 1 })).toEqual({ got: 200, attempts: 1 });
   }
+});
+
+describe('where every target must respond', () => {
+  /** Five of them, the last of which does not respond to this path as the others do. */
+  async function addFive(badPath: string): Promise<{ most: number; asked: number; bad: string }> {
+    const seen = { most: 0, asked: 0, bad: '' };
+    let now = 0;
+    for (const isBad of [false, false, false, false, true]) {
+      const server = https.createServer(pair, (request, response) => {
+        seen.asked += 1;
+        seen.most = Math.max(seen.most, (now += 1));
+        setImmediate(() => {
+          now -= 1;
+          response.writeHead(isBad && request.url === badPath ? 502 : 200).end();
+        });
+      });
+      seen.bad = await addTarget(server);
+    }
+    return seen;
+  }
+
+  test('all are asked, so many at a time', async () => {
+    const seen = await addFive(REQUEST.path);
+    expect(await port().probe('source', { ...REQUEST, path: '/other' }, { quorum: 'every', maxAtOnce: 2 })).toEqual({
+      got: 200,
+      attempts: 5,
+    });
+    expect(seen.most).toBeLessThanOrEqual(2);
+    expect(await port().probe('source', REQUEST, { quorum: 'every', maxAtOnce: 2 })).toMatchObject({
+      got: 502,
+      from: `${seen.bad}, 1 of 5 targets`,
+    });
+  });
+
+  test('those that there was no time for speak against the side, and their number is told', async () => {
+    const seen = await addFive('/other');
+    const probe = () => port().probe('source', REQUEST, { quorum: 'every', maxAtOnce: 1 });
+    // Three of them take all of the step's time.
+    expect(await withTimeLeft(() => (seen.asked < 3 ? 60_000 : 0), probe)).toEqual({
+      got: 'no response of 2 of 5 targets: there was no time to ask them',
+      attempts: 3,
+    });
+  });
+
+  test('a proof finds the one that does not, however many paths the plan has', async () => {
+    const smoke = Array.from({ length: 26 }, (_, index) => ({ path: `/${index}`, expectedStatus: 200 }));
+    const { bad } = await addFive('/7');
+    const order = { smoke, minTasks: { source: 5, target: 5 } } as unknown as ProofOrder;
+    const ports = { smoke: port(), healthyTargets: async () => 5 } as unknown as ProofPorts;
+    expect((await prove('source', order, ports)).map(({ message }) => message)).toEqual([
+      `GET /7 on the source must be answered 200, got 502 (${bad}, 1 of 5 targets)`,
+    ]);
+  });
 });
 
 test('requests of one poll look the targets up once; a look-up that failed is made again', async () => {

@@ -9,7 +9,7 @@ import { authority, certificateFrom, Pair } from '../../../proxy/support/authori
 const SECRET = { arn: ARNS.secret.replace('admin-a1B2c3', 'authorities-d4E5f6'), name: 'authorities' };
 const NAME = 'shop.internal';
 const REQUEST = { path: '/', expectedStatus: 200 };
-const SAMPLE = { quorum: 'every', maxTargets: 1 } as const;
+const SAMPLE = { quorum: 'every', maxAtOnce: 1 } as const;
 
 let cloud: LocalCloud;
 let ca: Pair;

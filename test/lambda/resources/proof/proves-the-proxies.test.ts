@@ -1,5 +1,6 @@
 import { ProofOrder } from '../../../../core/cutover/proof';
 import type { ProofPorts } from '../../../../lambda/contract/proof-ports';
+import { timeLeftMs } from '../../../../lambda/contract/time-left';
 import { prove, waitForProof } from '../../../../lambda/resources/proof/prove';
 
 const order: ProofOrder = {
@@ -41,6 +42,19 @@ test('a side that runs at its minimum count and answers as the plan expects is p
   const ports = new Rising();
   expect(await prove('source', order, ports)).toEqual([]);
   expect(ports.asked).toEqual(['source /', 'source /health']);
+});
+
+test('each time it has a minute to ask every target: what is left over is no proof', async () => {
+  const ports = new Rising();
+  const left: number[] = [];
+  ports.response = (path) => {
+    left.push(timeLeftMs());
+    return path === '/health' ? 204 : 200;
+  };
+  ports.healthy = (nowMs) => (nowMs === 0 ? 1 : 2);
+  await wait(ports);
+  expect(left).toHaveLength(4);
+  for (const ms of left) expect(ms > 0 && ms <= 60_000).toBe(true);
 });
 
 test('everything that speaks against it is told', async () => {
