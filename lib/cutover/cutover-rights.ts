@@ -1,6 +1,6 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Step } from '../../core/cutover/cutover-config';
-import { VERIFIED_TAG } from '../../core/cutover/verified-mark';
+import { MARK_TAGS, RuleMark } from '../../core/cutover/verified-mark';
 
 /** What one step may do; everything else is denied. */
 export interface StepRights {
@@ -8,8 +8,8 @@ export interface StepRights {
   readonly read: readonly ('LoadBalancers' | 'Listeners' | 'Rules' | 'TargetGroups' | 'TargetHealth' | 'Tags')[];
   /** Whether it may change the weighted rule. */
   readonly modifyRule: boolean;
-  /** Whether it may write the tag of the verified mark at the weighted rule, and no other. */
-  readonly tagRule: boolean;
+  /** The tags that it may write at the weighted rule, and no others. */
+  readonly marks: readonly RuleMark[];
   /** Whether it may find the proxies and call their admin API. */
   readonly callProxies: boolean;
   /** Whether it makes smoke requests, and reads whom they trust. */
@@ -25,7 +25,7 @@ export interface StepRights {
 type StoreKey = 'lock.json' | 'abort/*' | 'approval/*' | 'evidence/*' | 'told/*';
 
 const NONE = {
-  ...{ read: [], modifyRule: false, tagRule: false, callProxies: false, smoke: false },
+  ...{ read: [], modifyRule: false, marks: [], callProxies: false, smoke: false },
   ...{ readAlarms: false, notify: false, store: {} },
 } as const;
 const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
@@ -54,13 +54,13 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   confirm: { ...JUDGE, notify: true, store: GUARD },
   bake: { ...JUDGE, store: GUARD },
   drain: { ...JUDGE, store: SAVE_LOCKED },
-  verify: { ...JUDGE, tagRule: true, store: SAVE_LOCKED },
+  verify: { ...JUDGE, marks: ['verified'], store: SAVE_LOCKED },
   complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
-  rollback: { ...JUDGE, modifyRule: true, tagRule: true, notify: true, store: { GetObject: LOCK } },
+  rollback: { ...JUDGE, modifyRule: true, marks: ['rollingBack'], notify: true, store: { GetObject: LOCK } },
   record: { ...NONE, notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
   recover: {
-    ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, tagRule: true, notify: true },
+    ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, marks: ['rollingBack'], notify: true },
     store: {
       ...RECORD,
       GetObject: ['lock.json', 'evidence/*', 'told/*'],
@@ -99,10 +99,11 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
     );
   }
   if (rights.modifyRule) statements.push(allow(['elasticloadbalancing:ModifyRule'], [resources.weightedRuleArn]));
-  if (rights.tagRule) {
+  if (rights.marks.length > 0) {
     // The rule's owner trusts its other tags. ForAllValues holds of no tag at all, too.
-    const oneTag = { 'ForAllValues:StringEquals': { 'aws:TagKeys': [VERIFIED_TAG] }, Null: { 'aws:TagKeys': 'false' } };
-    statements.push(allow(['elasticloadbalancing:AddTags'], [resources.weightedRuleArn], oneTag));
+    const keys = rights.marks.map((mark) => MARK_TAGS[mark]);
+    const marksAlone = { 'ForAllValues:StringEquals': { 'aws:TagKeys': keys }, Null: { 'aws:TagKeys': 'false' } };
+    statements.push(allow(['elasticloadbalancing:AddTags'], [resources.weightedRuleArn], marksAlone));
   }
   if (rights.callProxies) {
     const inCluster = { ArnEquals: { 'ecs:cluster': resources.clusterArn } };

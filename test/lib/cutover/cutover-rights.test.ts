@@ -129,15 +129,14 @@ test.each([MODIFY_RULE, TAG_RULE])('%s is allowed on the weighted rule alone', (
   expect(modifying.map(({ Resource }) => Resource)).toEqual([{ Ref: rule }, { Ref: rule }, { Ref: rule }]);
 });
 
-test('of the tags of the weighted rule the mark alone is written, by verify alone', () => {
-  const [rule] = resourceLike(defaultMigration(), 'Custom::DrainshiftWeightedRule', /./);
-  const tagging = STEPS.flatMap(listStatements).filter(({ Action }) => findList(Action).join().includes('Tags'));
-  const Condition = {
-    'ForAllValues:StringEquals': { 'aws:TagKeys': ['drainshift:verified'] },
-    Null: { 'aws:TagKeys': 'false' },
-  };
-  expect(tagging.filter(({ Resource }) => Resource !== '*')).toEqual([
-    { Action: 'elasticloadbalancing:AddTags', Effect: 'Allow', Resource: { Ref: rule }, Condition },
+test.each<[Step, string]>([
+  ['verify', 'drainshift:verified'],
+  ['rollback', 'drainshift:rolling-back'],
+  ['recover', 'drainshift:rolling-back'],
+])('%s writes the tag %s of the weighted rule, and no other', (step, tag) => {
+  const tagging = listStatements(step).filter(({ Action }) => findList(Action).includes(TAG_RULE));
+  expect(tagging.map(({ Condition }) => Condition)).toEqual([
+    { 'ForAllValues:StringEquals': { 'aws:TagKeys': [tag] }, Null: { 'aws:TagKeys': 'false' } },
   ]);
 });
 
