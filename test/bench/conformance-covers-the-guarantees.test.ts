@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
-test('each row of "What it refuses" has a probe', () => {
+test('each row of "What it rejects" has a probe', () => {
   const script = `import { rowsWithoutProbe } from './bench/conformance/suites/probes.ts';
     process.stdout.write(JSON.stringify(rowsWithoutProbe()));`;
   const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], {

@@ -31,7 +31,7 @@ export const ownProbes: Suite = {
   },
 };
 
-/** The rows of "What it refuses" that no probe names. */
+/** The rows of "What it rejects" that no probe names. */
 export function rowsWithoutProbe(): string[] {
   const text = readFileSync(join(ROOT, 'docs/guarantees.md'), 'utf8');
   const [, section = ''] = text.split(/^\| the request \| status \| RFC \|$/m);
