@@ -14,7 +14,7 @@ export interface AdoptionReading {
   readonly lock?: LockHolder;
 }
 
-/** One step of an adoption, or of the way back from it, by a person. */
+/** One step of an adoption, or of its rollback, by a person. */
 export interface AdoptionChange extends Pick<WeightsChange, 'execution' | 'onLock' | 'signal' | 'now' | 'pause'> {
   readonly request: AdoptionRequest;
   /** Asked with what is in force before anything is changed. */
@@ -90,7 +90,7 @@ async function setLocked(
     const got = adopted.rule.forward ? formatGroups(adopted.rule.forward) : 'another action';
     throw new CutoverError('RulesChanged', `the rules must be as they were when they were shown, got ${got}`);
   }
-  // Again: a person may take hours to answer.
+  // Again: a person may take hours to respond.
   await checkPlaces(ports, change.request, step);
   await lease.check();
   throwIfStopped(change, 'nothing was changed');
@@ -98,7 +98,7 @@ async function setLocked(
   await confirm(ports, step.forward, change);
 }
 
-/** Whoever gets requests has to be able to serve them: the proxies by their proof, the group past them by its health. */
+/** A side that gets requests has to be able to serve them: the proxies by their proof, the group past them by its health. */
 async function checkPlaces(ports: AdoptionPorts, { share }: AdoptionRequest, { forward, side }: Step): Promise<void> {
   const past = forward.groups.find(({ arn }) => arn !== ports.loadBalancer.groupArns[side]);
   if (past && (await ports.rules.healthyTargets(past.arn)) === 0) {

@@ -49,7 +49,7 @@ function shareFrom(text: string): number {
 async function adopt(flags: AdoptFlags, signal: AbortSignal): Promise<number> {
   const { share, side, past, stack } = flags;
   if (share !== undefined && !flags.yes && !process.stdin.isTTY) {
-    throw new WrongUse("'--yes' must be given where nobody can be asked, got none");
+    throw new WrongUse("'--yes' must be given where no operator can be asked, got none");
   }
   const { aws, config } = await findCutover(flags);
   const ports = aws.adoptionPorts(config, warn);

@@ -11,7 +11,10 @@ interface ApproveFlags extends OperatorFlags {
 
 /** Adds `approve`. */
 export function addApproveCommand(cli: Command, done: (exitCode: number) => void): void {
-  operatorCommand(cli.command('approve'), 'answer a cutover that waits for your approval, signed as who you are at AWS')
+  operatorCommand(
+    cli.command('approve'),
+    'approve or reject a cutover that waits for your approval, signed with your AWS identity',
+  )
     .requiredOption('--execution <name>', 'the name of the execution, as the message has it', executionFrom)
     .addOption(new Option('--gate <gate>', 'what it waits at').choices(APPROVAL_GATES).makeOptionMandatory())
     .option('--reject', 'say no', false)
@@ -39,10 +42,10 @@ async function approve(flags: ApproveFlags): Promise<number> {
 }
 
 /**
- * As the cutover will ask, before anything is written: what STS refuses would count for nothing, and be seen minutes later.
+ * As the cutover will ask, before anything is written: what STS rejects would count for nothing, and be seen minutes later.
  *
  * @returns undefined when STS cannot be asked from here; the cutover asks by itself
- * @throws Error when STS refuses it
+ * @throws Error when STS rejects it
  */
 async function whoSigned(
   { identity }: ApprovalPorts,
@@ -54,12 +57,12 @@ async function whoSigned(
     // Of another bundle, which has a class of its own.
     const { name, message } = error as Error;
     if (name !== 'AwsUnavailable') throw error;
-    warn(`${message}; the answer is written all the same, and the cutover asks STS itself`);
+    warn(`${message}; the approval is written all the same, and the cutover asks STS itself`);
     return undefined;
   }
 }
 
 function formatSaying({ execution, gate, reject }: ApproveFlags, by: string | undefined): string {
   const done = reject ? 'rejected' : 'approved';
-  return `${done} '${gate}' of '${execution}' as ${by ?? 'whoever signed it'}: it counts when the cutover looks next, if it asks for it`;
+  return `${done} '${gate}' of '${execution}' as ${by ?? 'its signer'}: it counts at the next poll of the cutover, if it asks for it`;
 }

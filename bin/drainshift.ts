@@ -87,7 +87,7 @@ function program(done: (exitCode: number) => void): Command {
   cli
     .command('rehearse')
     .description(
-      'run a whole cutover on this machine, from what would be deployed, under traffic that checks every answer',
+      'run a whole cutover on this machine, from what would be deployed, under traffic that checks every response',
     )
     .option('--app <dir>', 'a synthesized CDK app', 'cdk.out')
     .option('--stack <name>', 'the stack to rehearse, when more than one of the app has a migration')

@@ -29,18 +29,18 @@ export function operatorCommand(command: Command, description: string): Command 
   return command
     .description(description)
     .requiredOption('--stack <name>', 'the stack that the cutover is in')
-    .option('--cutover <output>', 'the output with its wiring, when the stack has several cutovers')
+    .option('--cutover <output>', 'the output with its cutover config, when the stack has several cutovers')
     .option('--region <region>', 'instead of the one of your environment or profile')
     .option('--profile <name>', 'a profile of your AWS configuration')
     .option('--json', 'print JSON', false)
-    .addHelpText('after', '\nExit codes: 0 done, 1 refused or failed, 64 wrong use.');
+    .addHelpText('after', '\nExit codes: 0 done, 1 rejected or failed, 64 wrong use.');
 }
 
 /** What a person who ends it at once has to know. */
 let heldLock: string | undefined;
 
 export function warn(message: string): void {
-  // What AWS or the store says may hold what somebody else wrote.
+  // What AWS or the store says may hold text that another person wrote.
   process.stderr.write(`drainshift: ${printable(message)}\n`);
 }
 
@@ -76,7 +76,7 @@ export function noteLock(isHeld: boolean, execution: string): void {
   heldLock = isHeld ? lockNote(execution) : undefined;
 }
 
-/** From before the lock is asked for: its answer may be under way. */
+/** From before the lock is asked for: its response may be under way. */
 function lockNote(execution: string): string {
   const endsAt = new Date(Date.now() + LOCK_SECONDS.manual * 1000).toISOString();
   return `the lock may still be held by '${execution}'; it ends by itself at ${endsAt} at the latest. Look at the weights`;
@@ -90,7 +90,7 @@ export async function agrees(prompt: string, signal: AbortSignal): Promise<boole
   try {
     return /^y(es)?$/i.test((await terminal.question(prompt, { signal })).trim());
   } catch (error) {
-    // Ctrl-C, or the end of the input: no answer is a no.
+    // Ctrl-C, or the end of the input: no response is a no.
     if (error instanceof Error && error.name === 'AbortError') return false;
     throw error;
   } finally {

@@ -99,7 +99,7 @@ async function setLocked(ports: OperatorPorts, change: WeightsChange, setting: S
     const now = formatWeights(present.weights);
     throw new CutoverError('RulesChanged', `the rule must be as it was shown, got weights of ${now}`);
   }
-  // Again: a person may take hours to answer.
+  // Again: a person may take hours to respond.
   if (!change.isForced) await checkTargets(ports, change.weights);
   await undrainSides(ports, change, present.weights);
   await lease.check();
@@ -109,7 +109,7 @@ async function setLocked(ports: OperatorPorts, change: WeightsChange, setting: S
 }
 
 /**
- * A side that gets weight must serve: one that is draining would refuse every WebSocket, and one that fails its smoke
+ * A side that gets weight must serve: one that is draining would reject every WebSocket, and one that fails its smoke
  * requests would fail those of clients.
  */
 async function undrainSides(ports: OperatorPorts, change: WeightsChange, before: Weights): Promise<void> {

@@ -60,7 +60,7 @@ async function set(flags: SetFlags, signal: AbortSignal): Promise<number> {
     throw new WrongUse("'--source' and '--target' must be weights of which one at least is over 0, got 0 and 0");
   }
   if (!flags.yes && !process.stdin.isTTY) {
-    throw new WrongUse("'--yes' must be given where nobody can be asked, got none");
+    throw new WrongUse("'--yes' must be given where no operator can be asked, got none");
   }
   const { ports } = await connect(flags);
   const execution = manualExecution();

@@ -71,7 +71,7 @@ async function askProof(functionName: string, side: Side): Promise<readonly Unpr
 /** What `drainshift approve` may do. */
 export interface ApprovalPorts {
   readonly storeBucket: string;
-  /** Signs what is said as whoever calls. */
+  /** Signs a statement as the caller. */
   readonly sign: (says: string) => Promise<Statement>;
   readonly identity: IdentityPort;
   readonly putResponse: (key: string, response: object) => Promise<void>;
@@ -96,7 +96,7 @@ const LOOK_UP_MS = 30_000;
 const CONFIG_OUTPUT = /CutoverWiring[0-9A-F]{0,8}$/;
 
 /**
- * The cutovers of a stack, by the key of the output that has their wiring.
+ * The cutovers of a stack, by the key of the output that has their cutover config.
  *
  * @throws Error when there is no such stack, or it may not be read
  */

@@ -15,7 +15,7 @@ export interface Approval {
   readonly requireIdentity: boolean;
 }
 
-/** What a person may answer. */
+/** What a person may respond. */
 export type Decision = 'approve' | 'reject';
 
 /** What a person wrote into the store. All of it is their word. */
@@ -33,13 +33,13 @@ export interface ApprovalWord {
 export interface Responder {
   /** The ARN of the principal, or `unknown`. */
   readonly by: string;
-  /** `sts`: STS itself has named who signed this very answer. */
+  /** `sts`: STS itself has named who signed this very response. */
   readonly byProof: 'sts' | 'none';
   /** Why the statement that was there proves nothing. */
   readonly statementProblem?: string;
 }
 
-/** An answer that counts. */
+/** A response that counts. */
 export type Response = Omit<ApprovalWord, 'statement'> & Responder;
 
 /** What stands in the store, and since when. */
@@ -70,7 +70,7 @@ const MAX_POLL_SECONDS = (STATEMENT_SECONDS * 2) / 3;
 const WEEK = 604_800;
 /** Clocks differ a little, and a step that is repeated asks again. */
 const CLOCK_MARGIN_MS = 60_000;
-/** Anybody with the right to answer writes it. The session token of a statement has some thousand bytes. */
+/** Anybody with the right to respond writes it. The session token of a statement has some thousand bytes. */
 export const MAX_WORD_BYTES = 16_384;
 const MAX_NAME = 200;
 
@@ -122,12 +122,12 @@ export function approvalLooks(approval: Approval, stageCount: number, pollSecond
   return listGates(approval, stageCount).length * looks;
 }
 
-/** The object of the store in which a person answers. An execution's name has no slash, so no two answers meet. */
+/** The object of the store in which a person responds. An execution's name has no slash, so no two responses meet. */
 export function approvalKey(execution: string, gate: ApprovalGate): string {
   return `approval/${execution}/${gate === 'firstShift' ? 'first-shift' : 'last-stage'}.json`;
 }
 
-/** What somebody who answers has to sign: this answer, at this gate, of this execution, in this store, and nothing else. */
+/** What somebody who responds has to sign: this response, at this gate, of this execution, in this store, and nothing else. */
 export function buildStatement(
   response: { readonly decision: Decision; readonly gate: ApprovalGate; readonly execution: string },
   storeBucket: string,
@@ -137,7 +137,7 @@ export function buildStatement(
 }
 
 /**
- * @param asked the gate, and when the execution asked: an older object answers another execution of the same name, or
+ * @param asked the gate, and when the execution asked: an older object responds another execution of the same name, or
  *   nobody's question
  * @returns the word, or in one line why it is none: what cannot be read is never taken for a yes or a no
  */
@@ -153,7 +153,7 @@ export function readResponse(
   return readWord(text);
 }
 
-/** Until when an answer counts. */
+/** Until when a response counts. */
 export function deadlineMs(askedAtMs: number, { timeoutSeconds }: Approval): number {
   return askedAtMs + timeoutSeconds * 1000;
 }
@@ -183,8 +183,8 @@ function readWord(text: string | undefined): ApprovalWord | string {
  * What became of the statement of a word.
  *
  * @param proof the ARN that STS named, or in one line why there is none; undefined when the word had no statement
- * @param account whose principals may answer: anybody at all can sign a call of STS
- * @returns the answer, or why a yes does not count. A no always does: it is the way back, and whoever says it needs no name
+ * @param account whose principals may respond: anybody at all can sign a call of STS
+ * @returns the response, or why a yes does not count. A no always does: it is the way back, and whoever says it needs no name
  */
 export function proven(
   word: ApprovalWord,
@@ -210,10 +210,10 @@ function strangerProblem(arn: string, account: string): string | undefined {
     : `the statement must be signed by a principal of account ${account}, got ${arn}`;
 }
 
-/** For a message: who answered, and how it is known. */
+/** For a message: who responded, and how it is known. */
 export function describeResponder({ by, byProof, claims }: Response): string {
   if (byProof === 'sts') return `'${by}'`;
-  return claims === undefined ? 'somebody unknown' : `somebody unknown, who claims to be '${claims}'`;
+  return claims === undefined ? 'an unknown signer' : `an unknown signer, who claims to be '${claims}'`;
 }
 
 function parsed(text: string): Record<string, unknown> {

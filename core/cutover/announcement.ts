@@ -100,7 +100,7 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   ],
   rolledBack: (run, places) => [
     ...why(run),
-    `The weights ${initial(run)} are in force again, and the source answers. Nothing is urgent.`,
+    `The weights ${initial(run)} are in force again, and the source responds. Nothing is urgent.`,
     `When you are awake: read the evidence, mend the reason, start under another name. ${readEvidence(run, places)}`,
   ],
   refused: (run, places) => [
@@ -151,7 +151,7 @@ function isStranded({ rollback }: Announced): boolean {
   return rollback?.strandedAt !== undefined;
 }
 
-/** What each side is, where a rollback was refused over it. */
+/** What each side is, where a rollback was rejected over it. */
 function sideLines({ rollback }: Announced): string[] {
   return rollback?.sides ? SIDES.map((side) => describeSide(side, rollback.sides![side])) : [];
 }
@@ -217,7 +217,7 @@ function why(run: Announced): string[] {
   return failure ? [`Why: ${failure.code}: ${short(failure.message)}`] : [];
 }
 
-/** A message may hold a line for each of many findings, or a whole answer of a service. */
+/** A message may hold a line for each of many findings, or a whole response of a service. */
 function short(message: string): string {
   return message.length > 2000 ? `${message.slice(0, 2000)}…` : message;
 }

@@ -11,9 +11,9 @@ export interface ProofOrder {
   /** SNI, Host and certificate name of the smoke requests. */
   readonly domainName: string;
   readonly isSelfSigned?: boolean;
-  /** As in the wiring of the cutover. */
+  /** As in the cutover config of the cutover. */
   readonly trustedAuthoritiesArn?: string;
-  /** As in the wiring of the cutover. */
+  /** As in the cutover config of the cutover. */
   readonly smokeRoute?: SmokeRoute;
   /** The plan's. */
   readonly smoke: readonly SmokeRequest[];
@@ -50,7 +50,7 @@ export function unproven(side: Side, order: ProofOrder, { healthyTargets, respon
     if (response.got === expectedStatus) return [];
     const { code, hint } = smokeError(side, response.got);
     const got = `${describeResponse(response)}${hint}`;
-    return [{ code, message: `GET ${path} on the ${side} must be answered ${expectedStatus}, got ${got}` }];
+    return [{ code, message: `GET ${path} on the ${side} must respond with ${expectedStatus}, got ${got}` }];
   });
   if (healthyTargets >= min) return found;
   const message = `the ${side} must have its ${min} proxies healthy, got ${healthyTargets}`;

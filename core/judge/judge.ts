@@ -40,7 +40,7 @@ const UNKNOWN_TOLERANCE = 0.5;
 /**
  * Whether the target's errors end the cutover now: in the last minute, in the last five, or since the shift. It takes at
  * least `minimumErrors` of them, and an error rate over `maximumErrorRate` with 95 % confidence. Requests that were taken
- * and have no response count as errors, as far as the source's own would have been answered by now.
+ * and have no response count as errors, as far as the source's own would have got its response by now.
  */
 export function breakerTrip(watch: Watch, plan: Plan): Trip | undefined {
   const { breaker } = plan;
@@ -79,7 +79,7 @@ export function unproven(watch: Watch, plan: Plan): Lack | undefined {
   const { breaker } = plan;
   const stage = stageWindow(watch);
   if (stage.responded < breaker.minimumRequests) {
-    const message = `the target must answer at least ${breaker.minimumRequests} requests in a bake, got ${stage.responded}`;
+    const message = `the target must respond to at least ${breaker.minimumRequests} requests in a bake, got ${stage.responded}`;
     return { code: 'TooFewRequests', message };
   }
   const short = shortWindow(watch, plan);
@@ -140,7 +140,7 @@ function unanswered(watch: Watch): number {
   const { requestSeconds, abandonedShare } = watch.source;
   const inFlight = (requests / seconds) * requestSeconds;
   const left = requests * abandonedShare;
-  // A look is no moment: some requests are taken and answered while the tasks are asked.
+  // A look is no moment: some requests are taken and responded while the tasks are asked.
   const slack = 5 + Math.sqrt(Math.max(0, pendingRequests(watch.tallies.target)));
   const expected = PENDING_TOLERANCE * inFlight + ABANDONED_TOLERANCE * left + slack;
   return Math.max(0, Math.round(requests - responded - expected));

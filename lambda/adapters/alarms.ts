@@ -12,7 +12,7 @@ const MAX_NAMES = 100;
 
 /**
  * The alarms in CloudWatch. Composite alarms are asked for only where there may be one: the API tells of them only to
- * whoever may read all alarms of the account.
+ * roles that may read all alarms of the account.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
  */
@@ -41,7 +41,7 @@ export function alarmsPort(): AlarmsPort {
   };
 }
 
-/** As many as one call takes. No call without names: the API would answer with every alarm of the account. */
+/** As many as one call takes. No call without names: the API would return every alarm of the account. */
 function inParts(names: readonly string[]): (readonly string[])[] {
   const starts = Array.from({ length: Math.ceil(names.length / MAX_NAMES) }, (_, index) => index * MAX_NAMES);
   return starts.map((start) => names.slice(start, start + MAX_NAMES));

@@ -7,7 +7,7 @@ import type { CutoverConfig } from '../../core/cutover/cutover-config';
 import type { IdentityPort } from '../contract/ports';
 import { withinStep } from '../contract/time-left';
 
-/** Of one attempt. Nobody waits for it: the next look asks again. */
+/** Of one attempt. No step waits for it: the next poll asks again. */
 const STS_MS = 3_000;
 const ATTEMPTS = 2;
 const ARN = /^arn:[\w-]+:(?:iam|sts)::\d{12}:[\x21-\x7e]{1,2000}$/;
@@ -19,7 +19,8 @@ export function stsUrl(region: string): URL {
 }
 
 /**
- * The STS of this region. It is sent what somebody has signed; where to, and what beside the signature, is never theirs to choose.
+ * The STS of this region. It gets a request that a person has signed; that person never chooses the address, or anything
+ * beside the signature.
  *
  * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
  */

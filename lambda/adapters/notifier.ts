@@ -14,7 +14,7 @@ const BRIEF_CONFIG = {
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true },
 } as const;
 
-/** Tells people through an SNS topic and other systems through an EventBridge bus, each if there is one. */
+/** Notifies operators through an SNS topic and other systems through an EventBridge bus, each if there is one. */
 export function notifierPort(config: CutoverConfig): NotifierPort {
   const { notificationTopicArn, eventBusName, storeBucket, weightedRuleArn } = config;
   const topic = notificationTopicArn === undefined ? undefined : findTopic(notificationTopicArn);

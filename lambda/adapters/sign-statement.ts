@@ -5,7 +5,7 @@ import { CLIENT_CONFIG } from './client/client-config';
 import { stsUrl } from './identity';
 
 /**
- * Signs a statement with the credentials and for the region of whoever calls, as the SDK finds them; sends nothing to STS.
+ * Signs a statement with the credentials and for the region of the caller, as the SDK finds them; sends nothing to STS.
  *
  * @throws Error when there are none
  */

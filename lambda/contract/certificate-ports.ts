@@ -1,4 +1,6 @@
-/** What the owner of a self-signed certificate may do to the world. `adapters/` has the one implementation, on ACM. */
+/**
+ * What the owner of a self-signed certificate may do to the outside world. `adapters/` has the one implementation, on ACM.
+ */
 export interface CertificatesPort {
   /** @returns the ARN of the new certificate */
   add(made: MadeCertificate, tags: Tags): Promise<string>;

@@ -14,7 +14,7 @@ import type { TaskReading } from '../../core/judge/tally';
 import type { Statement } from '../../core/approval/statement';
 import type { Side, Weights } from '../../core/traffic/weights';
 
-/** What a step may do to the world. `adapters/` has the one implementation, on AWS. */
+/** What a step may do to the outside world. `adapters/` has the one implementation, on AWS. */
 export interface Ports {
   readonly loadBalancer: LoadBalancerPort;
   readonly proxies: ProxiesPort;
@@ -24,7 +24,7 @@ export interface Ports {
   readonly alarms: AlarmsPort;
   readonly notifier: NotifierPort;
   readonly metrics: MetricsPort;
-  /** Milliseconds since the epoch, for what a step must date after it waited for an answer. */
+  /** Milliseconds since the epoch, for what a step must date after it waited for a response. */
   now(): number;
   pause(milliseconds: number): Promise<void>;
 }
@@ -49,7 +49,7 @@ export interface LoadBalancerPort {
 export interface ProxiesPort {
   /**
    * Every task of a side that ECS lists, also those that it is stopping (their connections live on for minutes) and those
-   * that have stopped. A task that does not answer in time has no report.
+   * that have stopped. A task that does not respond in time has no report.
    *
    * @throws CutoverError `AwsUnavailable` when ECS does not list them
    */
@@ -68,7 +68,8 @@ export interface SmokePort {
    */
   checkTrust(): Promise<void>;
   /**
-   * Asks a side through its own listener, or each of its healthy targets itself (where the wiring says so): up to three times,
+   * Asks a side through its own listener, or each of its healthy targets itself (where the cutover config says so): up to
+   * three times,
    * half a second apart, until a response has the expected status. A side that fails one request of many still serves.
    *
    * @param sample says which of the targets, where they are asked themselves
@@ -78,7 +79,7 @@ export interface SmokePort {
 
 /** With the last response. */
 export interface Probe extends SmokeResponse {
-  /** The attempts that were begun, and have ended: the proxies of the side may have counted each. */
+  /** The attempts that were started, and have ended: the proxies of the side may have counted each. */
   readonly attempts: number;
 }
 
@@ -105,7 +106,7 @@ export interface StorePort {
   /** Written once: a later word does not replace an earlier one, unless that one was `failed`. */
   putEvidence(evidence: Evidence): Promise<void>;
   hasEvidence(execution: string): Promise<boolean>;
-  /** Whether it is noted that people were told of the damaged lock that an execution left. */
+  /** Whether it is noted that operators were notified of the damaged lock that an execution left. */
   wasTold(execution: string): Promise<boolean>;
   noteTold(execution: string): Promise<void>;
 }

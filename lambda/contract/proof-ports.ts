@@ -1,7 +1,7 @@
 import type { Side } from '../../core/traffic/weights';
 import type { SmokePort } from './ports';
 
-/** What a proof may do to the world. */
+/** What a proof may do to the outside world. */
 export interface ProofPorts {
   readonly smoke: SmokePort;
   healthyTargets(side: Side): Promise<number>;

@@ -14,7 +14,7 @@ export async function settle<T>(call: () => Promise<T>): Promise<Settled<T>> {
 }
 
 /**
- * As `settle`, for a call that may hang: nobody waits for it any longer than this or than the step lasts, and its result is
+ * As `settle`, for a call that may hang: no step waits for it any longer than this or than the step lasts, and its result is
  * dropped.
  */
 export async function settleWithin<T>(milliseconds: number, what: string, call: () => Promise<T>): Promise<Settled<T>> {

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CutoverError } from '../../core/errors/errors';
 
-/** For the answer of a step, and the end of what was aborted. */
+/** For the response of a step, and the end of what was aborted. */
 const RESERVE_MS = 2_000;
-/** The longest that telling people takes. */
+/** The longest that notifying operators takes. */
 export const NOTIFY_MS = 4_000;
 /** Where Lambda's context is not there: the limit of a step. */
 const STEP_MS = 30_000;

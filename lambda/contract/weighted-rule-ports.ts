@@ -2,7 +2,7 @@ import type { Forward } from '../../core/traffic/forward';
 import type { RuleProperties } from '../../core/traffic/rule-properties';
 import type { LiveRule, RuleChanges, RuleLock } from '../../core/traffic/weighted-rule';
 
-/** What the owner of a weighted rule may do to the world. `adapters/` has the one implementation, on AWS. */
+/** What the owner of a weighted rule may do to the outside world. `adapters/` has the one implementation, on AWS. */
 export interface RulePorts {
   readonly rules: RulesPort;
   readonly lock: LockPort;
@@ -29,7 +29,7 @@ export interface RulesPort {
 }
 
 export interface LockPort {
-  /** Who holds it, other than `execution` itself; nobody when the store is gone. */
+  /** Who holds it, other than `execution` itself; none when the store is gone. */
   heldByAnother(execution: string): Promise<RuleLock | undefined>;
   /**
    * Does the work while it holds the lock, and gives it back whatever happens. Where that fails the work's result counts,

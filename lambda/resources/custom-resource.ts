@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
  */
 export interface CustomResourceEvent {
   readonly RequestType: 'Create' | 'Update' | 'Delete';
-  /** Whoever knows it can answer in our name: it is never logged. */
+  /** A caller that knows it can respond in our name: it is never logged. */
   readonly ResponseURL: string;
   readonly StackId: string;
   readonly RequestId: string;
@@ -42,17 +42,20 @@ interface Response {
   readonly PhysicalResourceId: string;
 }
 
-/** What is left of the function's time when it gives up: enough to put things in order, and to answer after several tries. */
+/**
+ * What is left of the function's time when it gives up: enough to put things in order, and to respond after several tries.
+ */
 const RESPONSE_MS = 25_000;
 const SETTLE_MS = 5_000;
 const ATTEMPTS = 5;
 const ATTEMPT_MS = 3_000;
-/** Bytes. An answer may have 4,096 in all: ids take some, and JSON writes some characters as two. */
+/** Bytes. A response may have 4,096 in all: ids take some, and JSON writes some characters as two. */
 const MAX_REASON = 1_200;
 
 /**
- * A handler that always answers, because CloudFormation waits for up to an hour for an answer that does not come: also
- * when the act throws, and when it is not done in time. Only if the answer itself cannot be delivered does it throw, so that
+ * A handler that always responds, because CloudFormation waits for up to an hour for a response that does not come: also
+ * when the act throws, and when it is not done in time. Only if the response itself cannot be delivered does it throw, so
+ * that
  * it shows in the function's metrics.
  */
 export function customResourceHandler(act: ResourceAct) {
@@ -112,7 +115,7 @@ async function deliver(event: CustomResourceEvent, response: Response): Promise<
       if (status < 300) return;
       throw new Error(`status ${status}`);
     } catch (error) {
-      const problem = `the answer to CloudFormation must be taken, got ${findCode(error)}`;
+      const problem = `the response to CloudFormation must be accepted, got ${findCode(error)}`;
       log({ level: 'warn', name: LogicalResourceId, attempt, message: problem });
       // Without the cause: its message may have the URL in it.
       if (attempt === ATTEMPTS) throw new Error(problem);
@@ -123,10 +126,10 @@ async function deliver(event: CustomResourceEvent, response: Response): Promise<
 
 function findCode(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string };
-  return code ?? (message?.startsWith('status ') ? message : 'no answer');
+  return code ?? (message?.startsWith('status ') ? message : 'no response');
 }
 
-/** @returns the status of the answer */
+/** @returns the status of the response */
 function put(url: string, body: string): Promise<number> {
   const send = url.startsWith('http:') ? httpRequest : httpsRequest;
   return new Promise((resolve, reject) => {

@@ -99,7 +99,7 @@ const SETTLED_MS = 2_000;
 
 /**
  * The rules. An API that is eventually consistent may return once more what was before: only what is still there two seconds
- * after it was first seen was changed by somebody. Of a slow API that is the second read.
+ * after it was first seen was changed by another caller. Of a slow API that is the second read.
  */
 export async function readRules(
   { loadBalancer, pause, now }: Pick<Ports, 'loadBalancer' | 'pause' | 'now'>,
@@ -218,7 +218,7 @@ function listBlindness({ lock, abort, alarms, rules, sides }: Surroundings): Bli
   ];
 }
 
-/** A side is blind when none of its tasks that are to stay has answered, or when they could not be listed. */
+/** A side is blind when none of its tasks that are to stay has responded, or when they could not be listed. */
 function blindTasks(tasks: Partial<TaskReadings>): Blindness[] {
   const isBlind = (side: Side) => {
     const staying = tasks[side]?.filter(({ life }) => life === 'running');

@@ -30,7 +30,7 @@ export async function readSide(
   ]);
   const healthyTargets = 'value' in healthy ? healthy.value : undefined;
   const asked = results.flatMap(({ request, probed }) => ('value' in probed ? [{ ...request, ...probed.value }] : []));
-  // Not the side, but what tells where it is, did not answer.
+  // Not the side, but the service that lists it, did not respond.
   const notAsked = results.flatMap(({ probed }) => ('problem' in probed ? [probed.problem] : []));
   return {
     state: sideState(side, { healthyTargets, smoke: asked, notAsked }, minimumHealthyTargets),

@@ -22,14 +22,14 @@ import { Act, withLock, createHandler } from '../step/step';
 
 /**
  * One look for the approval of a person; the first look asks for it. What a person wrote that cannot be read counts as
- * nothing, and they are told so.
+ * nothing, and they are notified of it.
  */
 export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const gate = pendingGate(run.plan, run.approved ?? [], run.stage ? run.stage.index + 1 : 0);
   if (!gate) throw new Error("'approve' must come before a gate of the plan, got none");
   const asked: ApprovalProgress = run.approval ?? { gate, askedAtMs: nowMs };
   const found = await settle(() => ports.store.approval(run.execution, asked.gate));
-  // A store that is away may hold an answer: nobody is told that there was none.
+  // A store that is unreachable may hold an approval: no one is notified that there was none.
   if ('problem' in found) return waitForStore(run, asked, found.problem, ports, nowMs);
   const word = found.value && (await responseFrom(found.value, run, asked, ports, nowMs));
   const verdict = approvalVerdict(word, asked, run.plan.approval, nowMs);
@@ -38,15 +38,15 @@ export async function approve(run: CutoverRun, ports: Ports, nowMs: number): Pro
   const noted = note(responded, nowMs, 'Approve', { gate, verdict, ...(typeof word === 'object' && { ...word }) });
   if (verdict === 'approved') return { ...noted, approved: [...(run.approved ?? []), gate], verdict };
   if (verdict === 'overdue') {
-    const got = typeof word === 'string' ? word : 'no answer';
+    const got = typeof word === 'string' ? word : 'no response';
     const message = `'${gate}' must be approved within ${run.plan.approval.timeoutSeconds} s, got ${got}`;
     return rollBack(noted, 'ApprovalOverdue', message);
   }
-  const by = typeof word === 'object' ? describeResponder(word) : 'somebody unknown';
+  const by = typeof word === 'object' ? describeResponder(word) : 'an unknown signer';
   return rollBack(noted, 'ApprovalRejected', `'${gate}' must be approved, got a rejection by ${by}`);
 }
 
-/** The answer, with who gave it as STS says; or why it counts for nothing. */
+/** The approval, with its signer as STS reports; or why it does not count. */
 async function responseFrom(
   written: WrittenWord,
   run: CutoverRun,
@@ -66,7 +66,7 @@ async function responseFrom(
   return proven(word, 'value' in caller ? { arn: caller.value } : caller, rules);
 }
 
-/** After the time for an answer, and then some, there is no store to read one from. */
+/** When the time for an approval has ended, with a margin, and the store is unreachable, there is none to read. */
 const MAX_UNREAD_MS = 3_600_000;
 
 async function waitForStore(
@@ -78,7 +78,7 @@ async function waitForStore(
 ): Promise<CutoverRun> {
   if (nowMs < deadlineMs(asked.askedAtMs, run.plan.approval) + MAX_UNREAD_MS)
     return waitOn(run, asked, undefined, ports);
-  return rollBack(run, 'ApprovalOverdue', `the answer at '${asked.gate}' must be readable, got ${problem}`);
+  return rollBack(run, 'ApprovalOverdue', `the approval at '${asked.gate}' must be readable, got ${problem}`);
 }
 
 async function waitOn(
@@ -115,7 +115,7 @@ function hurried(run: CutoverRun, { blind }: Look): CutoverRun {
   return { ...run, approval: { ...approval, hurriedLooks: hurriedLooks + 1 }, waitSeconds: plan.pollSeconds };
 }
 
-/** Before the first shift there is nothing to watch: preflight looks at everything again once the answer is there. */
+/** Before the first shift there is nothing to watch: preflight checks everything again once the approval arrives. */
 export const approveWatched: Act<CutoverRun, CutoverRun> = (run, ports, nowMs) =>
   (run.stage ? watched : withLock(approve))(run, ports, nowMs);
 

@@ -37,7 +37,7 @@ async function tellToDrain(tasks: readonly TaskReading[], { plan }: CutoverRun, 
   await pooled(serving, CALLS_AT_ONCE, ({ address }) => settle(() => proxies.drain(address, plan.drain)));
 }
 
-/** Nobody knows what the source holds: that is no zero. */
+/** The connections of the source are unknown: that is not zero. */
 function waitForTasks(run: CutoverRun, nowMs: number): CutoverRun {
   const { drain: progress, plan } = run;
   const sinceMs = progress?.startedAtMs ?? run.watch?.blindSinceMs.sourceTasks ?? nowMs;

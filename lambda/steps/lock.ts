@@ -24,7 +24,7 @@ export interface LockInput {
   readonly defaultPlan: unknown;
   /** @default - all */
   readonly changeableParts?: readonly PlanPart[];
-  /** Of the definition, too: who may start a cutover does not say which alarms it heeds. */
+  /** Of the definition, too: who may start a cutover does not say which alarms it checks. */
   readonly alarms?: CheckedAlarms;
 }
 
@@ -35,7 +35,7 @@ export async function lock(input: LockInput, ports: Ports, nowMs: number): Promi
     await announce('started', run, ports);
     return run;
   } catch (error) {
-    // Nobody watches an execution that a schedule started.
+    // No operator watches an execution that a schedule started.
     if (error instanceof CutoverError) await announce('notStarted', failedRun(input, error), ports);
     throw error;
   }
@@ -51,7 +51,7 @@ async function take(input: LockInput, { store }: Ports, nowMs: number): Promise<
   checkFloor(plan, floor, input.changeableParts ?? PLAN_PARTS, problems);
   problems.throwIfAny('PlanInvalid');
   // Step Functions forgets a name after 90 days, the store never: what the old cutover left would count for the new one,
-  // and nobody would put it back when it is stopped.
+  // and nothing would put it back when it is stopped.
   if (await store.hasEvidence(input.execution)) {
     throw new CutoverError('NameUsed', `'execution' must be a name without evidence, got '${input.execution}'`);
   }

@@ -29,7 +29,8 @@ interface Recovered {
 
 /**
  * Puts back what an execution left that ended past every Catch: stopped by hand, timed out, or failed by Step Functions
- * itself. It is called again until it succeeds; the last call that fails tells people, and keeps the lock. So does the first
+ * itself. It is called again until it succeeds; the last call that fails notifies operators, and keeps the lock. So does the
+ * first
  * one that finds that the source must not be given its weight back.
  */
 export async function recover(event: StatusChange | QueuedChange, ports: Ports, nowMs: number): Promise<Recovered> {
@@ -39,7 +40,7 @@ export async function recover(event: StatusChange | QueuedChange, ports: Ports, 
   } catch (error) {
     const isUnsafe = hasCode(error, 'RollbackUnsafe');
     if (hasCode(error, 'LockDamaged')) {
-      // It never got beyond the lock, and its step `Lock` has told people so.
+      // It never got beyond the lock, and its step `Lock` has notified operators.
       if (change.detail.error === NOT_STARTED) return { recovered: false };
       await tellDamaged(change, error, ports, isLast);
     } else if (isLast || isUnsafe) await giveUp(change, error, ports);
@@ -76,7 +77,7 @@ async function putBack({ detail }: StatusChange, ports: Ports, nowMs: number): P
  */
 async function isFinished(held: CutoverRun, { loadBalancer }: Ports): Promise<boolean> {
   const { intended, verdict } = held;
-  // What a recovery has begun to put back it goes on with.
+  // A recovery that has started to put something back goes on with it.
   const mayBeMarked = mayBeVerified(held) && verdict !== 'rollBack' && held.isVerified === undefined;
   if (!intended || !(held.isVerified || mayBeMarked)) return false;
   const forward = (await loadBalancer.rules()).find(({ arn }) => arn === loadBalancer.ruleArn)?.forward;
@@ -123,7 +124,7 @@ async function restore(stopped: CutoverRun, ports: Ports, nowMs: number): Promis
   if (stopped.rollback?.hasReadBack) return rollback(stopped, ports, nowMs);
   const first = await rollback(stopped, ports, nowMs);
   const started: CutoverRun = { ...first, verdict: stopped.verdict, ...withoutEnd(first) };
-  // The next call goes on from here: it does not tell people again, and in the end leaves a task that cannot be told.
+  // The next call goes on from here: it does not notify operators again, and in the end leaves a task that cannot be reached.
   if (started.rollback && !stopped.rollback) await store.save(started);
   await ports.pause(STRAGGLER_MS);
   const again = await rollback(started, ports, ports.now());
@@ -142,7 +143,7 @@ function hasCode(error: unknown, code: ErrorCode): error is CutoverError {
 
 /**
  * There is no run to record: whose lock it is, and what it has moved, cannot be read. Nobody but a person can mend it: they are
- * told at once, whichever call finds it first, and again when it was not mended in time.
+ * notified at once, whichever call finds it first, and again when it was not fixed in time.
  */
 async function tellDamaged(
   { detail: { name } }: StatusChange,

@@ -15,7 +15,9 @@ import { createHandler } from '../step/step';
 import { NOTIFY_MS, leavingTime, timeLeftMs } from '../contract/time-left';
 import { undrain } from '../step/undrain';
 
-/** How long a rollback reads back, and tells the source's tasks, before it leaves the rest to the state machine's retries. */
+/**
+ * How long a rollback reads back, and undrains the source's tasks, before it leaves the rest to the state machine's retries.
+ */
 const CONFIRM_SECONDS = 300;
 /** How long it waits for a source that does not serve, while the target does. Where neither does it waits for either. */
 const UNSAFE_SECONDS = 60;
@@ -29,7 +31,7 @@ const VERIFY_MS = 14_000;
 const TARGET_MS = 14_000;
 /** What setting the weights may take. */
 const SET_MS = 6_000;
-/** What telling people may take, and the rest of a step after it. */
+/** What notifying operators may take, and the rest of a step after it. */
 const TELL_MS = NOTIFY_MS + 500;
 
 /** What one look of a rollback has read and done. */
@@ -46,8 +48,8 @@ interface SeenBoth extends Seen {
 
 /**
  * Gives the source its weight back, in this order: undrains it, sets the initial weights, reads them back, verifies that the
- * source answers. Repeated until all of it holds. It needs the load balancer's API alone: what the store, ECS, a secret or a
- * proxy does not answer in time goes into the evidence, and is tried again.
+ * source responds. Repeated until all of it holds. It needs the load balancer's API alone: what the store, ECS, a secret or a
+ * proxy did not do in time goes into the evidence, and is tried again.
  *
  * It never sends traffic to a source that does not serve: then the weights stay, and it asks a person. So it does at once when
  * the source dies with its weight back. Weights that have read back are not set again, because who changes them then does so
@@ -85,7 +87,7 @@ function mustBeSet({ stage, rollback: started }: CutoverRun, { forward }: Seen, 
   return mayHaveShifted || !forward || !sameForward(forward, intended);
 }
 
-/** Weights that read back are restored once the source answers; those that were never moved are, whatever the source is. */
+/** Weights that read back are restored once the source responds; those that were never moved are, whatever the source is. */
 async function settleWeights(
   run: CutoverRun,
   intended: Forward,
@@ -96,7 +98,7 @@ async function settleWeights(
   const isBack = seen.forward !== undefined && sameForward(seen.forward, intended);
   const record = findStart(run, nowMs);
   const isDead = seen.source.serves === false;
-  // Somebody has set others since, away from a source that died: it was restored, and is no more.
+  // Another caller has set others since, away from a source that died: it was restored, and is no more.
   const isRepaired = isDead && record.hasReadBack === true && seen.forward !== undefined && !isBack;
   const rollback = { ...record, ...(isBack && { hasReadBack: true }), ...(isRepaired && { restoredAt: undefined }) };
   const settled: CutoverRun = { ...run, rollback };
@@ -125,7 +127,7 @@ async function look({ plan }: CutoverRun, ports: Ports): Promise<Seen> {
 
 /**
  * Both sides, where traffic must not go to the source: it does not serve, or an alarm speaks against it while the target
- * serves. An alarm is minutes old; where the target is down, what the source answers now counts for more.
+ * serves. An alarm is minutes old; where the target is down, the response of the source now counts for more.
  */
 async function mustStay(
   run: CutoverRun,
@@ -167,7 +169,7 @@ async function verifySource({ plan }: CutoverRun, seen: Seen, ports: Ports, inte
   return { ...seen, forward, source: source.state };
 }
 
-/** Leaves the weights where they are, and tells people at once; gives up when waiting for the source does not help. */
+/** Leaves the weights where they are, and notifies operators at once; gives up when waiting for the source does not help. */
 async function stay(run: CutoverRun, both: SeenBoth, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { source, target } = both;
   const started = { ...findStart(run, nowMs), strandedAt: undefined };
@@ -183,7 +185,7 @@ async function stay(run: CutoverRun, both: SeenBoth, ports: Ports, nowMs: number
   );
 }
 
-/** The source has its weight back, and died with it: people are told at once, and nothing else is there to be done. */
+/** The source has its weight back, and died with it: operators are notified at once, and nothing else is left to do. */
 async function stranded(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { source, target } = await lookAtTarget(run, seen, ports, TELL_MS);
   const started = { ...findStart(run, nowMs), restoredAt: undefined };
@@ -238,9 +240,9 @@ function afterLook(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number): Cu
     return note({ ...kept, verdict: 'restored' }, ports.now(), 'Rollback', detail);
   }
   if (!isLate) return { ...kept, verdict: 'wait', waitSeconds: CONFIRM_POLL_SECONDS };
-  const rule = `the weights must read back as ${JSON.stringify(run.intended)}, and the source answer`;
+  const rule = `the weights must read back as ${JSON.stringify(run.intended)}, and the source respond`;
   const got = `${JSON.stringify(seen.forward)}; ${describeSide('source', seen.source)}`;
-  // Somebody has set others since they were read back: nothing sets them again, and waiting does not help.
+  // Another caller has set others since they were read back: nothing sets them again, and waiting does not help.
   if (record.hasReadBack && seen.forward) throw new CutoverError('RulesChanged', `${rule}, got ${got}`);
   throw new CutoverError('RollbackNotConfirmed', `${rule}, got ${got}`);
 }

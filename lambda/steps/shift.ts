@@ -52,7 +52,7 @@ function waitToShift(run: CutoverRun, nowMs: number): CutoverRun {
   const unsavedSinceMs = run.unsavedSinceMs ?? nowMs;
   if (nowMs - unsavedSinceMs >= MAX_UNSHIFTED_SECONDS * 1000) {
     const rule = `everything that a shift needs must be readable within ${MAX_UNSHIFTED_SECONDS} s, and the store writable`;
-    return rollBack(run, 'AwsUnavailable', `${rule}, got tasks or services that do not answer`);
+    return rollBack(run, 'AwsUnavailable', `${rule}, got tasks or services that do not respond`);
   }
   return { ...run, unsavedSinceMs, verdict: 'wait', waitSeconds: run.plan.pollSeconds };
 }

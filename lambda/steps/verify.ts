@@ -21,7 +21,7 @@ const MAX_UNSAVED_SECONDS = 10_800;
 /**
  * The last look, and the last one that may roll back: both sides judged as in a bake (which smokes them), everything read,
  * the source's ledgers known to be at zero. That it has passed is written down before anything else is done, into the lock or,
- * where the store takes nothing, at the rule: from here on the target is the safe side, for whoever looks.
+ * where the store takes nothing, at the rule: from here on the target is the safe side, for every reader.
  */
 async function verifyBoth(run: CutoverRun, ports: Ports, nowMs: number, look: Look): Promise<CutoverRun> {
   const { tasks, blind } = look;

@@ -3,12 +3,12 @@ import tls from 'node:tls';
 import type { Clock } from '../process/clock';
 import type { SessionStoreConfig } from '../config/session-store-settings';
 
-/** Between two looks at a store that answers. */
+/** Between two looks at a store that responds. */
 const LOOK_MS = 5_000;
 const RESPONSE_MS = 2_000;
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
-/** An answer to what is asked here is shorter. */
+/** A response to what is asked here is shorter. */
 const MAX_BYTES = 4_096;
 
 export interface SessionStoreLog {
@@ -17,7 +17,7 @@ export interface SessionStoreLog {
 }
 
 /**
- * Keeps one connection to a Redis or Valkey server, and knows whether it answers. Nothing is stored or read there.
+ * Keeps one connection to a Redis or Valkey server, and knows whether it responds. Nothing is stored or read there.
  *
  * @see https://redis.io/docs/latest/develop/reference/protocol-spec/
  */
@@ -66,7 +66,7 @@ export class SessionStore {
 
   private limitWait(): void {
     this.cancel();
-    this.cancel = this.clock.after(RESPONSE_MS, () => this.fail(`no answer within ${RESPONSE_MS / 1000} s`));
+    this.cancel = this.clock.after(RESPONSE_MS, () => this.fail(`no response within ${RESPONSE_MS / 1000} s`));
   }
 
   private hear(text: string): void {
@@ -90,7 +90,7 @@ export class SessionStore {
   private confirm(): void {
     this.cancel();
     this.cancel = this.clock.after(LOOK_MS, () => this.ask());
-    // One that answers once and goes is no better than one that is away: neither the pauses nor the log begin anew.
+    // One that responds once and goes is no better than one that is away: neither the pauses nor the log begin anew.
     if (this.isConnected) this.settle();
     this.isConnected = true;
   }
@@ -106,7 +106,7 @@ export class SessionStore {
     this.leave();
     this.isConnected = false;
     // Said once for each reason.
-    if (this.problem !== problem) this.log.warn(`The session store does not answer: ${problem}`);
+    if (this.problem !== problem) this.log.warn(`The session store does not respond: ${problem}`);
     this.problem = problem;
     this.failures += 1;
     const pauseMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.failures - 1));
@@ -128,7 +128,7 @@ function connect({ host, port, isTls }: SessionStoreConfig): Socket {
   return tls.connect({ host, port, servername: net.isIP(host) === 0 ? host : undefined });
 }
 
-/** Where every address of a name refused, Node gives an error without a message. */
+/** Where every address of a name rejected, Node gives an error without a message. */
 function formatReason(error: NodeJS.ErrnoException): string {
   return error.message || (error.code ?? error.name);
 }

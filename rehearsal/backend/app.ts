@@ -96,7 +96,7 @@ function formatUrl(request: IncomingMessage): URL {
 }
 
 /**
- * Everything that was received is answered; then each connection ends in its protocol's own way. The server counts
+ * Everything that was received gets a response; then each connection ends in its protocol's own way. The server counts
  * upgraded connections too, so that its close comes after the last of them.
  */
 function stop(server: Server, counter: Counter, clock: Clock): void {

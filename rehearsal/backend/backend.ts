@@ -8,7 +8,7 @@ export interface BackendOptions {
   readonly storeUrl: string;
   /** @default 127.0.0.1 */
   readonly host?: string;
-  /** Pages of a user's own plan, which this app answers as the plan expects. */
+  /** Pages of a user's own plan, which this app responds as the plan expects. */
   readonly smoke?: readonly SmokeRequest[];
 }
 

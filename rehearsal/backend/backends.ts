@@ -18,7 +18,7 @@ export interface Backends {
 
 interface BackendsOptions {
   readonly fault?: Fault;
-  /** What the plan asks for: the rehearsal's own app answers it as expected. */
+  /** What the plan asks for: the rehearsal's own app responds to it as expected. */
   readonly smoke: readonly SmokeRequest[];
   readonly seed: number;
   /** Whether each of the rehearsal's own has a loopback address of its own. */
@@ -37,8 +37,8 @@ export function areGiven({ source, target }: GivenBackends): boolean {
 /**
  * The two backends: the rehearsal's own app, or a user's by URL. What was started is stopped again when a part fails.
  *
- * @param signal spares the wait for a user's backend that does not answer
- * @throws UsageError for what is no backend URL, Error for one that does not answer
+ * @param signal spares the wait for a user's backend that does not respond
+ * @throws UsageError for what is no backend URL, Error for one that does not respond
  */
 export async function startBackends(
   given: GivenBackends,
@@ -95,7 +95,7 @@ function backendUrl(side: Side, value: string | undefined): string {
   return new URL(value).origin;
 }
 
-/** Any answer will do: what status is right is the plan's affair. */
+/** Any response will do: what status is right is the plan's affair. */
 async function mustRespond(side: Side, url: string, signal: AbortSignal): Promise<void> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
   try {
@@ -104,6 +104,6 @@ async function mustRespond(side: Side, url: string, signal: AbortSignal): Promis
     const { cause, message } = error as Error;
     const reason =
       (cause as NodeJS.ErrnoException | undefined)?.code ?? (cause as Error | undefined)?.message ?? message;
-    throw new Error(`the backend of '--${side}' must answer, got ${reason} from ${url}`);
+    throw new Error(`the backend of '--${side}' must respond, got ${reason} from ${url}`);
   }
 }

@@ -5,19 +5,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 const PARTS = 16;
 const PART_MS = 50;
 
-/** What ends an answer. Nothing else does: a stream that ends before it was cut, whatever HTTP says. */
+/** What ends a response. Nothing else does: a stream that ends before it was cut, whatever HTTP says. */
 export const DONE = '[DONE]';
 
-/** One part of an answer. */
+/** One part of a response. */
 export interface ResponsePart {
   /** From 1. */
   readonly part: number;
   readonly parts: number;
-  /** The question that it answers. */
+  /** The question that it responds. */
   readonly prompt: string;
 }
 
-/** `POST /chat`: answers the body in parts, as the events of a stream, as the APIs of language models do. */
+/** `POST /chat`: responds to the body in parts, as the events of a stream, as the APIs of language models do. */
 export async function chat(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const prompt = await text(request);
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });

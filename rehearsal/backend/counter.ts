@@ -5,14 +5,14 @@ import { Side } from '../../core/traffic/weights';
 import { Store } from './store-state';
 
 /**
- * `ws` echoes a peer's Close at once, even when answers to earlier messages are still being worked on; they would be lost.
+ * `ws` echoes a peer's Close at once, even when responds to earlier messages are still being worked on; they would be lost.
  * Here a Close waits for them, whichever end asked for it.
  */
 class RespondingWebSocket extends WebSocket {
   private working = 0;
   private closeWhenIdle: (() => void) | undefined;
 
-  /** Works on one message and sends the answer. Messages that come once a close is decided are left for the next connection. */
+  /** Works on one message and sends the response. Messages that come once a close is decided are left for the next connection. */
   async respond(work: () => Promise<string>): Promise<void> {
     if (this.closeWhenIdle !== undefined || this.readyState !== WebSocket.OPEN) return;
     this.working += 1;
@@ -34,7 +34,7 @@ class RespondingWebSocket extends WebSocket {
   }
 }
 
-/** `GET /ws/counter?client=ID`: counts the messages of a client in the store and answers each, in order. */
+/** `GET /ws/counter?client=ID`: counts the messages of a client in the store and responds to each, in order. */
 export class Counter {
   private readonly server = new WebSocketServer({
     noServer: true,
@@ -59,7 +59,7 @@ export class Counter {
     });
   }
 
-  /** Answers what was received, then closes every connection with 1001. */
+  /** Responds to what was received, then closes every connection with 1001. */
   closeAll(): void {
     for (const webSocket of this.server.clients) webSocket.close(1001, 'backend stops');
   }

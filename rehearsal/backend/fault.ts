@@ -16,7 +16,7 @@ export type Fault = keyof typeof FAULTS;
 
 const ERROR_SHARE = 0.3;
 
-/** A relay in front of a backend, ours or a user's own, that begins to answer with errors when it is told to. */
+/** A relay in front of a backend, ours or a user's own, that begins to respond with errors when it is told to. */
 export interface FaultyRelay {
   readonly url: string;
   begin(): void;

@@ -31,7 +31,7 @@ export async function showCart(request: IncomingMessage, store: Store): Promise<
   return { status: 200, body: { items: await store.list(`cart:${session}`) } };
 }
 
-/** `POST /cart` `{"item":"…"}`: adds it once more each time it is asked, and answers the whole cart. */
+/** `POST /cart` `{"item":"…"}`: adds it once more each time it is asked, and responds to the whole cart. */
 export async function addToCart(request: IncomingMessage, store: Store): Promise<ShopResponse> {
   const body = await readBody(request);
   const session = await findSession(request, store);

@@ -4,7 +4,7 @@ import { Store, StoreCall } from './store-state';
 
 type Waiter = { resolve(response: unknown): void; reject(error: Error): void };
 
-/** A backend's connection to the store. Calls are pipelined: the answers come back in the order of the calls. */
+/** A backend's connection to the store. Calls are pipelined: the responses come back in the order of the calls. */
 export class StoreClient implements Store {
   private readonly waiting: Waiter[] = [];
 

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { announceReady } from '../processes/entry';
 import { StoreCall, StoreState } from './store-state';
 
-// Entry: the store that both backends share. One call a line as JSON, one answer a line, in the order of the calls.
+// Entry: the store that both backends share. One call a line as JSON, one response a line, in the order of the calls.
 
 const state = new StoreState();
 const server = createServer({ noDelay: true }, serve);

@@ -1,11 +1,11 @@
-/** What both backends share, as they would share a Redis: every operation is atomic, answers come in the order of the calls. */
+/** What both backends share, as they would share a Redis: every operation is atomic, responds come in the order of the calls. */
 export interface Store {
-  /** Adds one and answers the new count; the first answer is 1. */
+  /** Adds one and responds to the new count; the first response is 1. */
   increment(key: string): Promise<number>;
-  /** Adds to the end of a list and answers the whole list. */
+  /** Adds to the end of a list and responds to the whole list. */
   append(key: string, value: string): Promise<string[]>;
   list(key: string): Promise<string[]>;
-  /** Sets a value unless there is one, and answers the value in force. */
+  /** Sets a value unless there is one, and responds to the value in force. */
   setOnce(key: string, value: string): Promise<string>;
   get(key: string): Promise<string | null>;
 }

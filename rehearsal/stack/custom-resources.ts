@@ -14,7 +14,7 @@ export class CustomResourceFailed extends Error {
     { logicalId, type }: CustomResource,
     request: RequestType,
     why: string,
-    /** As it was answered, also with a failure. */
+    /** As it got a response, also with a failure. */
     readonly physicalId?: string,
   ) {
     super(`'${logicalId}' (${type}) must be ${DONE[request]}, got ${why}`);
@@ -24,7 +24,7 @@ export class CustomResourceFailed extends Error {
 const DONE: Record<RequestType, string> = { Create: 'created', Update: 'updated', Delete: 'deleted' };
 
 /**
- * CloudFormation's part in a custom resource: an event for the function behind it, and the answer that the function puts to
+ * CloudFormation's part in a custom resource: an event for the function behind it, and the response that the function puts to
  * the URL in the event.
  *
  * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
@@ -76,13 +76,13 @@ export class CustomResources {
     };
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      const tooLate = () => reject(new Error(`no answer in ${resource.timeoutSeconds} s`));
+      const tooLate = () => reject(new Error(`no response in ${resource.timeoutSeconds} s`));
       timer = setTimeout(tooLate, resource.timeoutSeconds * 1000);
     });
-    // CloudFormation would wait out its time. A function that has ended is not going to answer any more.
+    // CloudFormation would wait out its time. A function that has ended is not going to respond to any more.
     const ended = this.invoke(resource.serviceToken, event).then(
-      () => Promise.reject(new Error('no answer from a function that returned')),
-      (error: Error) => Promise.reject(new Error(`no answer from a function that failed: ${error.message}`)),
+      () => Promise.reject(new Error('no response from a function that returned')),
+      (error: Error) => Promise.reject(new Error(`no response from a function that failed: ${error.message}`)),
     );
     try {
       return await Promise.race([mailbox.responded, ended, late]);

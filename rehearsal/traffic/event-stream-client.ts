@@ -53,7 +53,7 @@ export class EventStreamClient {
         ...this.jar.header(Date.now()),
       };
       const parser = new EventParser();
-      const timer = setTimeout(() => call.destroy(new Error(`no answer in ${HEAD_MS} ms`)), HEAD_MS);
+      const timer = setTimeout(() => call.destroy(new Error(`no response in ${HEAD_MS} ms`)), HEAD_MS);
       const over = (ended: Ended) => {
         clearTimeout(timer);
         resolve(ended);

@@ -9,7 +9,7 @@ const MAX_CONNECTIONS = 8;
 
 /**
  * HTTP/1.1 over TLS on one connection at a time, or without keep-alive on one each. Like a browser it sends a GET once more, on a new connection, when a reused connection was closed before any byte
- * of the answer: the server may have closed it just as idle. A POST is never sent twice.
+ * of the response: the server may have closed it just as idle. A POST is never sent twice.
  */
 export class Http1Transport implements Transport {
   readonly mostAtOnce: number;
@@ -48,7 +48,7 @@ export class Http1Transport implements Transport {
         headers: { host: this.endpoint.authority, ...request.headers, ...framing(request) },
       });
       const timer = setTimeout(
-        () => call.destroy(new Error(`no answer in ${RESPONSE_TIMEOUT_MS} ms`)),
+        () => call.destroy(new Error(`no response in ${RESPONSE_TIMEOUT_MS} ms`)),
         RESPONSE_TIMEOUT_MS,
       );
       const watch = watchBytes(call);

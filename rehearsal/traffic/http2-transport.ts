@@ -21,7 +21,7 @@ interface LiveSession {
 /**
  * HTTP/2 on one session at a time. A session that ends between requests is opened again. A request is sent again when
  * it was never processed (REFUSED_STREAM, or over the last stream of a GOAWAY). A GET is also sent again, once, when a
- * session that had answered before ended without a byte of its answer, as browsers do.
+ * session that had responded before ended without a byte of its response, as browsers do.
  */
 export class Http2Transport implements Transport {
   readonly mostAtOnce = 8;
@@ -82,7 +82,7 @@ function exchange(live: LiveSession, request: HttpRequest, authority: string): P
     let problem: string | undefined;
     let ended = false;
     const timer = setTimeout(() => {
-      problem = `no answer in ${RESPONSE_TIMEOUT_MS} ms`;
+      problem = `no response in ${RESPONSE_TIMEOUT_MS} ms`;
       stream.close(constants.NGHTTP2_CANCEL);
     }, RESPONSE_TIMEOUT_MS);
     stream.on('response', (headers) => (head = headers));
@@ -126,7 +126,7 @@ function wasNeverProcessed({ goAway }: LiveSession, { id, rstCode }: ClientHttp2
   return isOver || (rstCode === constants.NGHTTP2_REFUSED_STREAM && rstCode !== goAway.code);
 }
 
-/** On the session that follows nothing is answered yet, which is why it goes out only once more. */
+/** On the session that follows nothing gets a response yet, which is why it goes out only once more. */
 function isStale(live: LiveSession, { method }: HttpRequest): boolean {
   return live.responded && method === 'GET' && live.session.destroyed;
 }

@@ -26,7 +26,7 @@ const config: CutoverConfig = {
 };
 
 let cloud: LocalCloud;
-/** Lambda: answers what speaks against the side that it is asked about. */
+/** Lambda: responds with what speaks against the side that it is asked about. */
 let lambda: Server;
 let asked: string[];
 let against: readonly Unproven[];
@@ -132,7 +132,7 @@ test('wrong use is told by its exit code', async () => {
 }, 60_000);
 
 test('proxies that are not proven get nothing', async () => {
-  against = [{ code: 'SmokeFailed', message: 'GET / on the source must be answered 200, got 502' }];
+  against = [{ code: 'SmokeFailed', message: 'GET / on the source must respond with 200, got 502' }];
   await expect(change(1)).rejects.toMatchObject({ code: 'SmokeFailed', message: against[0]?.message });
   expect(groups()).toEqual([[OLD, 100]]);
 });

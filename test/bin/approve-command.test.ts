@@ -66,7 +66,7 @@ test('a yes is signed, and the cutover records who signed it', async () => {
   const { look } = await waiting();
   expect(await respond('night', 'firstShift')).toEqual({
     code: 0,
-    output: `approved 'firstShift' of 'night' as ${ARN}: it counts when the cutover looks next, if it asks for it\n`,
+    output: `approved 'firstShift' of 'night' as ${ARN}: it counts at the next poll of the cutover, if it asks for it\n`,
   });
   const approved = await look();
   expect(approved.verdict).toBe('approved');
@@ -90,7 +90,7 @@ test('a no is one too', async () => {
   expect((await look()).failure?.message).toBe(`'firstShift' must be approved, got a rejection by '${ARN}'`);
 });
 
-test('an answer to another gate or execution, put where this one is looked for, counts for nothing', async () => {
+test('an approval of another gate or execution, put where this one is looked for, does not count', async () => {
   const { look, memory } = await waiting();
   await respond('night', 'lastStage');
   await respond('day', 'firstShift');
@@ -103,7 +103,7 @@ test('an answer to another gate or execution, put where this one is looked for, 
   }
 });
 
-test('what STS refuses is not written; where it cannot be asked from here the answer is written all the same', async () => {
+test('what STS rejects is not written; where it cannot be asked from here the approval is written all the same', async () => {
   const key = approvalKey('night', 'firstShift');
   const clear = cloud.endpoint.faults.set(
     { action: 'GetCallerIdentity' },
@@ -119,12 +119,12 @@ test('what STS refuses is not written; where it cannot be asked from here the an
   const { code, output } = await respond('night', 'firstShift');
   expect(code).toBe(0);
   expect(output).toMatch(
-    /got 503 .*; the answer is written all the same, and the cutover asks STS itself\n.* as whoever/,
+    /got 503 .*; the approval is written all the same, and the cutover asks STS itself\n.* as its signer/,
   );
   expect(cloud.objects.find('store', key)).toBeDefined();
 });
 
-test('whoever may not answer is told so', async () => {
+test('a person who may not approve is notified of it', async () => {
   denied = 's3:PutObject';
   const { code, output } = await respond('night', 'firstShift');
   expect(code).toBe(1);

@@ -105,7 +105,7 @@ test('whoever says no changes nothing', async () => {
   expect(rule.calls).toEqual([]);
 });
 
-test('a held lock refuses, and tells who holds it', async () => {
+test('a held lock rejects, and tells who holds it', async () => {
   rule.holder = { execution: 'move-1', startedAt: '2026-01-01T00:00:00.000Z' };
   await expect(change()).rejects.toMatchObject({
     code: 'LockHeld',
@@ -154,7 +154,7 @@ test('a side that has lost its healthy targets while the person thought gets no 
   expect(rule.calls).toEqual(['lock manual-1', 'free']);
 });
 
-test('a call without an answer says that it may have done its work; one that was refused does not', async () => {
+test('a call without a response says that it may have done its work; one that was rejected does not', async () => {
   rule.onSet = () => {
     throw new Error('socket hang up');
   };
@@ -219,7 +219,7 @@ describe('a side that gets weight', () => {
   const bad: [string, Undrained, string][] = [
     [
       'has a proxy that cannot be undrained',
-      { state: { serves: true }, notUndrained: ['10.0.0.1 must answer'] },
+      { state: { serves: true }, notUndrained: ['10.0.0.1 must respond'] },
       'ProxyDraining',
     ],
     [

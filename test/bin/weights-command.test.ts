@@ -128,7 +128,7 @@ test('set holds the lock while it writes', async () => {
   expect(holder).toMatch(/^manual-/);
 });
 
-test('set is refused while a cutover holds the lock', async () => {
+test('set is rejected while a cutover holds the lock', async () => {
   await lock();
   const { code, output } = await set('0', '1', 'shop', '--yes');
   expect([code, output]).toEqual([
@@ -169,7 +169,12 @@ test('whoever stops it twice is told of the lock, and until when it may be held'
 test.each<[string, () => ReturnType<typeof run>, number, RegExp]>([
   ['two weights of 0', () => set('0', '0', 'shop', '--yes'), 64, /one at least is over 0/],
   ['a weight over 999', () => set('1000', '0', 'shop', '--yes'), 64, /must be an integer from 0 to 999, got '1000'/],
-  ['no --yes, and nobody to ask', () => set('1', '1', 'shop'), 64, /'--yes' must be given where nobody can be asked/],
+  [
+    'no --yes, and no operator to ask',
+    () => set('1', '1', 'shop'),
+    64,
+    /'--yes' must be given where no operator can be asked/,
+  ],
   ['no stack', () => run(['weights', 'get']), 64, /--stack <name>/],
   ['no subcommand', () => run(['weights']), 64, /get .*set /s],
   ['several cutovers', () => get('two'), 64, /one of OneCutoverWiring, OtherCutoverWiring/],
@@ -229,10 +234,10 @@ describe('undrain', () => {
   });
 
   test('fails with each task that could not be told, and over a side that does not serve', async () => {
-    undrained = { state: { serves: true }, notUndrained: ['10.0.0.7 must answer within 3 s, got no response'] };
+    undrained = { state: { serves: true }, notUndrained: ['10.0.0.7 must respond within 3 s, got no response'] };
     expect(await undrain('shop')).toMatchObject({
       code: 1,
-      output: expect.stringContaining('10.0.0.7 must answer') as string,
+      output: expect.stringContaining('10.0.0.7 must respond') as string,
     });
     const reason = 'the source must have at least 1 healthy targets, got 0';
     undrained = { state: { serves: false, code: 'TargetsUnhealthy', reason }, notUndrained: [] };
@@ -251,7 +256,7 @@ describe('undrain', () => {
 
 test('a source that cannot be undrained gets no weight', async () => {
   await set('0', '100', 'shop', '--yes');
-  undrained = { state: { serves: true }, notUndrained: ['10.0.0.7 must answer within 3 s, got no response'] };
+  undrained = { state: { serves: true }, notUndrained: ['10.0.0.7 must respond within 3 s, got no response'] };
   const refused = await set('100', '0', 'shop', '--yes');
   expect(refused).toMatchObject({
     code: 1,

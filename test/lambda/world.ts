@@ -46,7 +46,7 @@ export class MemoryCloud {
   /** How many targets each smoke request wanted a response of. */
   quorums: Quorum[] = [];
   tasks: Record<Side, LedgerReport[]> = { source: [report('s1')], target: [report('t1')] };
-  /** The tasks whose admin port does not answer. */
+  /** The tasks whose admin port does not respond. */
   unreachable = new Set<string>();
   leaving = new Set<string>();
   /** Tasks that ECS lists as stopped, by their exit code. */
@@ -237,7 +237,7 @@ export class MemoryCloud {
 
   private call(address: string): Promise<void> {
     if (!this.unreachable.has(address)) return Promise.resolve();
-    return Promise.reject(new CutoverError('AdminUnreachable', `${address} must answer, got ECONNREFUSED`));
+    return Promise.reject(new CutoverError('AdminUnreachable', `${address} must respond, got ECONNREFUSED`));
   }
 
   private setState(instance: string, state: LedgerReport['state']): void {

@@ -21,7 +21,7 @@ interface StreamedBody {
  * would end the step by Lambda's own timeout, which names nothing. The time is that of a call with all its retries and the
  * body of its response, and never more than what is left of the step; after that no call begins.
  *
- * A failure of the service, of the network or of time becomes a CutoverError `AwsUnavailable`; what the service refuses
+ * A failure of the service, of the network or of time becomes a CutoverError `AwsUnavailable`; what the service rejects
  * stays the SDK's own error, with the service and the call before its message.
  */
 export function limited<Client extends object>(service: string, client: Client, milliseconds = CALL_MS): Client {

@@ -42,7 +42,7 @@ export function listenerRulesPort(signal: AbortSignal): RulesPort {
       });
       const { Rules } = await client.send(command, { abortSignal: signal });
       const arn = Rules?.[0]?.RuleArn;
-      if (arn === undefined) throw new Error("'CreateRule' must answer with the ARN of the rule, got none");
+      if (arn === undefined) throw new Error("'CreateRule' must respond with the ARN of the rule, got none");
       return arn;
     },
     modify: (ruleArn, changes, tags) => calls.modify(ruleArn, changes, tags),

@@ -62,7 +62,7 @@ export function loadBalancerPort(config: CutoverConfig): LoadBalancerPort {
 
 /**
  * Looked at before each attempt, by the clock on the wall: a computer that was asleep in the middle of one would repeat it
- * hours later, over whatever somebody else has done since.
+ * hours later, over whatever another caller has done since.
  */
 function beginUntil({ middlewareStack }: ModifyRuleCommand, untilMs: number): void {
   middlewareStack.add(

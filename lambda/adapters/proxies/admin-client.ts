@@ -31,11 +31,11 @@ const ATTEMPTS = 3;
 export class KeysRejected extends CutoverError {}
 
 /**
- * Calls the admin API of one proxy task and returns its JSON answer, which is known to be that task's, to this call. A call
+ * Calls the admin API of one proxy task and returns its JSON response, which is known to be that task's, to this call. A call
  * that changes something is meant for the process that is there now: its identity is asked for first.
  *
- * @throws CutoverError `AdminUnreachable` after three attempts, when its time is over, or at once when the task refuses
- *   the call or its answer is not signed with the key of the call; KeysRefused when it lets in none of the keys
+ * @throws CutoverError `AdminUnreachable` after three attempts, when its time limit is reached, or at once when the task rejects
+ *   the call or its response is not signed with the key of the call; KeysRejected when it accepts none of the keys
  */
 export async function callAdmin(call: AdminCall): Promise<unknown> {
   const name = formatName(call);
@@ -48,10 +48,10 @@ export async function callAdmin(call: AdminCall): Promise<unknown> {
       if (error instanceof CutoverError) throw error;
       const reason = oneLine(error instanceof Error ? error.message : String(error));
       if (signal.aborted) {
-        const rule = `must answer within ${limitMs / 1000} s`;
+        const rule = `must respond within ${limitMs / 1000} s`;
         throw new CutoverError('AdminUnreachable', `${name} ${rule}, got no response`);
       }
-      if (attempt === ATTEMPTS) throw new CutoverError('AdminUnreachable', `${name} must answer, got ${reason}`);
+      if (attempt === ATTEMPTS) throw new CutoverError('AdminUnreachable', `${name} must respond, got ${reason}`);
       await pause(100 + Math.random() * 200 * attempt);
     }
   }
@@ -109,11 +109,11 @@ async function ask(call: AdminCall, identity: string, { key, agent, signal }: Me
   if (status >= 300) {
     const got = oneLine(`${status} ${response.body}`, 200);
     const Problem = status === 401 ? KeysRejected : CutoverError;
-    throw new Problem('AdminUnreachable', `${formatName(call)} must answer 2xx, got ${got}`);
+    throw new Problem('AdminUnreachable', `${formatName(call)} must respond with 2xx, got ${got}`);
   }
   const expected = sign(key, adminResponseToSign(signature, status, response.body));
   if (!isSame(String(response.headers[ADMIN_HEADERS.signature]), expected)) {
-    const rule = 'must be answered with the signature of whoever has the secret';
+    const rule = 'must get a response that is signed with the secret';
     throw new CutoverError('AdminUnreachable', `${formatName(call)} ${rule}, got another one or none`);
   }
   return JSON.parse(response.body) as unknown;

@@ -16,9 +16,9 @@ const SECRET_CACHE_MS = 60_000;
 /** Where a task knows another key. All tasks of a look share one question. */
 const FRESH_SECRET_MS = 5_000;
 const SECRET_MS = 3_000;
-/** ECS answers within a second; a rollback does not wait for it. */
+/** ECS responds within a second; a rollback does not wait for it. */
 const ECS_MS = 4_000;
-/** A task that has not answered by then is unknown at this look. */
+/** A task that has not responded by then is unknown at this poll. */
 const ADMIN_MS = 3_000;
 /** After it no further task is asked: a step has 30 s. */
 const ASK_MS = 8_000;

@@ -28,7 +28,7 @@ interface Reply {
   readonly body: Buffer;
 }
 
-/** Asks in HTTP/2: the status of the answer, or why there was none. */
+/** Asks in HTTP/2: the status of the response, or why there was none. */
 export async function getByHttp2(to: SmokeRequest): Promise<SmokeResponse> {
   const reply = await ask(to, { fields: { ':method': 'GET' } });
   return typeof reply === 'string' ? reply : reply.status;

@@ -16,7 +16,7 @@ import type { SmokeRequest } from './smoke-request';
 export interface SmokePlace extends Pick<SmokeRequest, 'host' | 'port' | 'fields'> {
   /** HTTP1, HTTP2 or GRPC. */
   readonly version: string;
-  /** Of a target; the listeners' certificate is for the wiring to say. */
+  /** Of a target; that of the listeners is in the cutover config. */
   readonly trust?: 'any' | 'plain';
 }
 
@@ -59,7 +59,7 @@ const TARGETS_MS = 1_000;
 
 /**
  * Each healthy target of the side, at its own address. As the load balancer they are spoken to in what their group says, and
- * nobody looks at their certificates.
+ * their certificates are not checked.
  *
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html#target-group-routing-configuration
  */

@@ -23,7 +23,7 @@ export interface SmokeRequest {
   readonly fields?: Readonly<Record<string, string>>;
 }
 
-/** The status of the answer, or why there was none. */
+/** The status of the response, or why there was none. */
 export type SmokeResponse = number | string;
 
 /** Asks in HTTP/1.1. */
@@ -65,13 +65,13 @@ export function findTls({ name, trust, authorities }: SmokeRequest): {
   return { servername: name, rejectUnauthorized: trust === 'signed', ca: authorities };
 }
 
-/** Why there is no answer. */
+/** Why there is no response. */
 export function whyNot({ name, message }: Error): string {
   const isLate = name === 'AbortError' || name === 'TimeoutError';
-  return isLate ? `no answer within ${SMOKE_TIMEOUT_MS / 1000} s` : message;
+  return isLate ? `no response within ${SMOKE_TIMEOUT_MS / 1000} s` : message;
 }
 
-/** What a certificate that nobody vouches for must still be: of that name, and in its time. */
+/** What a certificate that no authority vouches for must still be: of that name, and in its time. */
 export function findFault(name: string, certificate: PeerCertificate): Error | undefined {
   const nowMs = Date.now();
   if (nowMs < Date.parse(certificate.valid_from) || nowMs > Date.parse(certificate.valid_to)) {

@@ -36,7 +36,7 @@ const ATTEMPT_PAUSE_MS = 500;
 /** The longest that all attempts take together. */
 const PROBE_MS = SMOKE_TIMEOUT_MS + (ATTEMPTS - 1) * ATTEMPT_PAUSE_MS;
 
-/** What of a cutover's wiring a smoke request needs. */
+/** What a smoke request needs of the cutover config. */
 type SmokeConfig = PlacesConfig &
   Pick<CutoverConfig, 'domainName' | 'isSelfSigned' | 'trustedAuthoritiesArn' | 'smokeRoute'>;
 
@@ -124,7 +124,8 @@ function readTrust(
 }
 
 /**
- * The next attempt does not wait for the end of one that hangs. Every one that was begun has ended before the result is told:
+ * The next attempt does not wait for the end of one that hangs. Every one that was started has ended before the result is
+ * reported:
  * the proxies count them all, and one that is still under way would be a live connection of the side.
  */
 async function hedged(attempt: () => Promise<SmokeResponse>, expectedStatus: number): Promise<Probe> {

@@ -7,7 +7,7 @@ import type { LockPort } from '../../contract/weighted-rule-ports';
 import { storePort } from './store';
 
 export interface LockOptions {
-  /** How long the lock lasts when whoever holds it is cut short. */
+  /** How long the lock lasts when its holder is interrupted. */
   readonly seconds: number;
   /** Told of a lock that could not be given back. */
   readonly warn: (message: string) => void;
@@ -33,7 +33,7 @@ export function lockPort(bucket: string, options: LockOptions): LockPort {
         await unlessGone(() => store.acquire(lock));
         return work({ untilMs, check: () => check(store, lock, untilMs) });
       });
-      // Also what was not acquired: the lock may be there, and the answer lost.
+      // Also what was not acquired: the lock may be there, and the response lost.
       const released = await settle(() => unlessGone(() => storePort(bucket).release(execution)));
       const kept =
         'error' in released &&

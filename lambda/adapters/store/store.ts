@@ -17,7 +17,7 @@ import type { StorePort } from '../../contract/ports';
 import { CLIENT_CONFIG } from '../client/client-config';
 import { limited } from '../client/limited';
 
-/** Of one call with its retries. S3 answers within a second; a look and a rollback do not wait for it. */
+/** Of one call with its retries. S3 responds within a second; a poll and a rollback do not wait for it. */
 const S3_MS = 3_000;
 const LOCK_KEY = 'lock.json';
 const abortKey = (execution: string) => `abort/${execution}.json`;
@@ -71,7 +71,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
       const isOurs = held?.run.execution === run.execution && !isPutBack && !isUnseen;
       if (isOurs && (await objects.put(LOCK_KEY, run, { IfMatch: held.etag }))) return;
       const now = await objects.read(LOCK_KEY);
-      // The answer to a put may be lost: the client sends it again, and meets what it wrote itself.
+      // The response to a put may be lost: the client sends it again, and meets what it wrote itself.
       if (isOurs && now?.text === JSON.stringify(run)) return;
       throw lockError('LockLost', `held by '${run.execution}'`, now && findLock(now));
     },
@@ -102,7 +102,7 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
   };
 }
 
-/** With its end by the clock of S3: that of whoever wrote it may be wrong, and the lock end at once, or never. */
+/** With its end by the clock of S3: the clock of its writer may be wrong, and the lock end at once, or never. */
 function findLock({ text, writtenAtMs }: StoredText): CutoverRun & LockHolder {
   const lock = parsedLock(text);
   if (lock.expiresAt === undefined) return lock;
@@ -110,7 +110,7 @@ function findLock({ text, writtenAtMs }: StoredText): CutoverRun & LockHolder {
   return { ...lock, expiresAt: new Date(writtenAtMs + lastsMs).toISOString() };
 }
 
-/** A lock that cannot be read is held by nobody knows whom: it is never free, and never ours. */
+/** A lock that cannot be read has an unknown holder: it is never free, and never ours. */
 function parsedLock(text: string): CutoverRun & LockHolder {
   const lock = parsedObject(text);
   const { execution, startedAt, expiresAt, plan } = lock;
@@ -169,7 +169,7 @@ function findWrittenAtMs({ LastModified }: GetObjectCommandOutput): number {
 
 /** JSON objects of one bucket. */
 class Objects {
-  /** Of the last response: the clock of whoever asks may be minutes off, and a lock must not end by it. */
+  /** Of the last response: the clock of the caller may be minutes off, and a lock must not end by it. */
   private storeNowMs: number | undefined;
 
   constructor(

@@ -14,7 +14,7 @@ export async function makeCertificate(request: CertificateRequest, nowMs: number
     keyType: 'rsa',
     keySize: 2048,
     algorithm: 'sha256',
-    // ACM refuses one that has not begun, and clocks differ.
+    // ACM rejects one that is not valid yet, and clocks differ.
     notBeforeDate: new Date(nowMs - HOUR_MS),
     notAfterDate: new Date(nowMs + request.validityDays * DAY_MS),
     extensions: [

@@ -76,7 +76,7 @@ async function findPresent(event: CustomResourceEvent, domainName: string, certi
 
 /**
  * A creation that was cut short has no ARN: then it is found by its tags. With one that has goes what an import has left
- * that was repeated because its answer was lost. Of one that is gone nothing else is deleted: another has taken its place.
+ * that was repeated because its response was lost. Of one that is gone nothing else is deleted: another has taken its place.
  */
 async function findToDelete(event: CustomResourceEvent, certificates: CertificatesPort): Promise<string[]> {
   const id = event.PhysicalResourceId;

@@ -28,7 +28,7 @@ const forDeployment = customResourceHandler(async (event, signal): Promise<Resou
   const sides = SIDES.filter((side) => Array.isArray(Sides) && Sides.includes(side));
   await waitForProof(sides, buildOrder(), listPorts(), signal);
   const proxies = `the proxies of ${sides.join(' and ')}`;
-  return { physicalId, reason: `${proxies} run at their minimum count, and answered the smoke requests` };
+  return { physicalId, reason: `${proxies} run at their minimum count, and responded to the smoke requests` };
 });
 
 /** A rule joins a listener when both are new to each other. */

@@ -9,7 +9,7 @@ import type { RulePorts } from '../../contract/weighted-rule-ports';
  * itself would ask when most of the stack is gone.
  *
  * @throws Error while the lock is held, and where the rule may not be deleted, so that the deletion of the stack ends before
- *   it has begun
+ *   it has started
  */
 export async function guardDeletion(event: CustomResourceEvent, ports: RulePorts): Promise<ResourceResult> {
   const { LogicalResourceId: name, RequestType: request, PhysicalResourceId: physicalId = name } = event;
@@ -22,9 +22,9 @@ export async function guardDeletion(event: CustomResourceEvent, ports: RulePorts
   }
   const { RuleName: ruleName } = event.ResourceProperties as { RuleName?: unknown };
   // A guard of before it knew the rule.
-  if (typeof ruleName !== 'string') return { physicalId, reason: 'nobody holds the lock' };
+  if (typeof ruleName !== 'string') return { physicalId, reason: 'no cutover holds the lock' };
   const ofRule = { ...event, LogicalResourceId: ruleName, PhysicalResourceId: ruleName };
   const order = decideDeletion(await readDeletion(ofRule, await findToDelete(ofRule, ports.rules), ports, execution));
   if (order.kind === 'reject') throw new Error(order.reason);
-  return { physicalId, reason: 'nobody holds the lock, and no requests would be served otherwise' };
+  return { physicalId, reason: 'no cutover holds the lock, and no requests would be served otherwise' };
 }

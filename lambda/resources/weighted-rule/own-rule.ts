@@ -20,14 +20,14 @@ import type { RulePorts, RulesPort, TaggedRule, Tags } from '../../contract/weig
  * Makes the rule of a weighted rule's resource as its template says, and leaves its weights alone. May be repeated at any
  * point: a rule is found again by its tags.
  *
- * @throws Error with what is refused, and why
+ * @throws Error with what is rejected, and why
  */
 export async function ownRule(event: CustomResourceEvent, ports: RulePorts): Promise<ResourceResult> {
   const execution = `deploy-${event.RequestId}`;
   const decided = await decide(event, ports, execution);
   const needsLock = decided.kind !== 'nothing' && decided.kind !== 'reject';
   if (!needsLock || (decided.kind === 'delete' && decided.isLocked)) return perform(event, decided, ports);
-  // A cutover that begins now has to wait: decided again, because one may have begun and ended since.
+  // A cutover that starts now has to wait: decided again, because one may have started and ended since.
   return ports.lock.holding(execution, async () => perform(event, await decide(event, ports, execution), ports));
 }
 
@@ -127,7 +127,9 @@ async function perform(event: CustomResourceEvent, order: RuleOrder, { rules }: 
 
 type Creation = Extract<RuleOrder, { kind: 'create' }>;
 
-/** The answer to a call that has made the rule may be lost: the client repeats it, and meets the priority of its own rule. */
+/**
+ * The response to a call that has made the rule may be lost: the client repeats it, and meets the priority of its own rule.
+ */
 async function create(
   event: CustomResourceEvent,
   { forward, oldGroupArn }: Creation,

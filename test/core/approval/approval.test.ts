@@ -128,8 +128,8 @@ describe('who answered', () => {
       expect(proven(no, undefined, rules)).toEqual({ ...no, by: 'unknown', byProof: 'none' });
     }
     const unknown = { by: 'unknown', byProof: 'none' } as const;
-    expect(describeResponder({ ...no, ...unknown })).toBe("somebody unknown, who claims to be 'bob'");
-    expect(describeResponder({ decision: 'reject', ...unknown })).toBe('somebody unknown');
+    expect(describeResponder({ ...no, ...unknown })).toBe("an unknown signer, who claims to be 'bob'");
+    expect(describeResponder({ decision: 'reject', ...unknown })).toBe('an unknown signer');
   });
 
   test('a statement that proves nothing makes no yes, whatever the plan; a no is one all the same, and says so', () => {

@@ -9,7 +9,7 @@ test.each<[readonly (number | string)[], 'every' | 'half', number | string]>([
   [[200, 200], 'every', 200],
   [[200, 502], 'every', 502],
   [[200, 502], 'half', 200],
-  [[502, 200, 'no answer'], 'half', 502],
+  [[502, 200, 'no response'], 'half', 502],
   [[200], 'half', 200],
   [[502], 'half', 502],
   [[], 'half', 'no healthy target'],

@@ -96,7 +96,7 @@ test.each<[string, Partial<Statement>]>([
   await expect(port().findSigner(forged)).rejects.toThrow(
     'STS must confirm the statement, got 403 SignatureDoesNotMatch',
   );
-  // No second attempt: it would be refused again.
+  // No second attempt: it would be rejected again.
   expect(calls).toHaveLength(1);
 });
 
@@ -147,7 +147,7 @@ describe("the rehearsal's STS", () => {
     await expect(port().findSigner(statement)).rejects.toMatchObject({ code: 'AwsUnavailable' });
   });
 
-  test('refuses one whose header is not there or not signed, and one that is over', async () => {
+  test('rejects one whose header is not there or not signed, and one that is over', async () => {
     const statement = await signStatement(SAYS);
     const { path, headers } = statementRequest(statement);
     const ask = async (to: string, sent: Record<string, string>) => {

@@ -152,7 +152,7 @@ describe('the store', () => {
     expect(await store.hasEvidence('a')).toBe(true);
   });
 
-  test('an answer to a gate is read, but not one that is longer than an answer can be', async () => {
+  test('an approval is read, but not one that is longer than an approval can be', async () => {
     const store = storePort('store');
     const write = (text: string) => cloud.objects.put('store', 'approval/night/first-shift.json', Buffer.from(text));
     expect(await store.approval('night', 'firstShift')).toBeUndefined();
@@ -213,7 +213,7 @@ describe('the proxies', () => {
     expect((await port.tasks('source'))[0]?.report?.state).toBe('serving');
   });
 
-  test('a refused signature and a dead port are told of each task, by address', async () => {
+  test('a rejected signature and a dead port are told of each task, by address', async () => {
     const adminPort = await startTasks();
     // Twice: the one before the current one is let in, too.
     for (const which of ['another', 'the next'])
@@ -222,7 +222,7 @@ describe('the proxies', () => {
     expect(refused).toMatchObject({
       life: 'running',
       problem: expect.stringContaining(
-        `GET http://127.0.0.1:${adminPort}/drain-status must answer 2xx, got 401`,
+        `GET http://127.0.0.1:${adminPort}/drain-status must respond with 2xx, got 401`,
       ) as string,
     });
     const dead = createServer().listen(0, '127.0.0.1');

@@ -12,7 +12,7 @@ interface Call {
   readonly body: string;
 }
 
-/** What the services answer, by what the call's target or body has in it. */
+/** What the services respond, by what the call's target or body has in it. */
 let responses: Record<string, { status?: number; type?: string; body: string }> = {};
 let calls: Call[] = [];
 let server: Server;
@@ -82,7 +82,7 @@ test('people are told through the topic, other systems through the bus', async (
   expect(printed).toEqual([]);
 });
 
-test('a service that refuses costs nothing but a line of the log, and the other is told all the same', async () => {
+test('a service that rejects costs nothing but a line of the log, and the other is told all the same', async () => {
   responses = { PutEvents: { body: '{"FailedEntryCount":1,"Entries":[{"ErrorCode":"Denied","ErrorMessage":"no"}]}' } };
   await expect(notifierPort(config(topicAnd)).tell(announcement)).resolves.toBeUndefined();
   expect(calls.some(({ target }) => target.endsWith('PutEvents'))).toBe(true);

@@ -10,7 +10,7 @@ interface Response {
 
 let server: Server;
 let responses: Response[];
-/** What the next answers are met with; then with 200. */
+/** The statuses of the next responses; then with 200. */
 let statuses: number[];
 let printed: string;
 
@@ -55,7 +55,7 @@ function event(over: Partial<CustomResourceEvent> = {}): CustomResourceEvent {
 const call = (act: ResourceAct, over: Partial<CustomResourceEvent> = {}, context = inTime) =>
   customResourceHandler(act)(event(over), context);
 
-test('what was done is answered to the URL of the request, with an empty type', async () => {
+test('what was done is reported to the URL of the request, with an empty type', async () => {
   await call(async () => ({ physicalId: 'arn', reason: 'made' }));
   expect(responses).toHaveLength(1);
   expect(responses[0]).toMatchObject({
@@ -89,7 +89,7 @@ test.each([
   ]);
 });
 
-test('what is not done in time is stopped, and answered as a failure', async () => {
+test('what is not done in time is stopped, and reported as a failure', async () => {
   let isStopped = false;
   const act: ResourceAct = (_, signal) =>
     new Promise((resolve) => {
@@ -105,16 +105,16 @@ test('what is not done in time is stopped, and answered as a failure', async () 
   ]);
 });
 
-test('an answer that is not taken is given again', async () => {
+test('a response that is not taken is given again', async () => {
   statuses = [503, 500];
   await call(async () => ({ physicalId: 'arn', reason: 'made' }));
   expect(responses).toHaveLength(3);
 });
 
-test('an answer that cannot be given fails the call, so that it shows', async () => {
+test('a response that cannot be given fails the call, so that it shows', async () => {
   statuses = [500, 500, 500, 500, 500, 500];
   await expect(call(async () => ({ physicalId: 'arn', reason: 'made' }))).rejects.toThrow(
-    'the answer to CloudFormation must be taken, got status 500',
+    'the response to CloudFormation must be accepted, got status 500',
   );
   expect(responses).toHaveLength(5);
 });
@@ -122,13 +122,13 @@ test('an answer that cannot be given fails the call, so that it shows', async ()
 test('the URL is never printed, also when nobody listens there', async () => {
   const url = `http://127.0.0.1:1/answer?${SECRET}`;
   const failed = call(async () => Promise.reject(new Error('no')), { ResponseURL: url });
-  await expect(failed).rejects.toThrow(/^the answer to CloudFormation must be taken, got ECONNREFUSED$/);
+  await expect(failed).rejects.toThrow(/^the response to CloudFormation must be accepted, got ECONNREFUSED$/);
   await call(async () => ({ physicalId: 'arn', reason: 'made' }));
   expect(printed).toContain('"Reason":"made"');
   expect(printed).not.toContain('secret-of-the-url');
 });
 
-test('an answer stays within the size that CloudFormation takes', async () => {
+test('a response stays within the size that CloudFormation takes', async () => {
   await call(async () => Promise.reject(new Error('x'.repeat(100_000))));
   expect(JSON.stringify(responses[0]?.body).length).toBeLessThan(4096);
 });

@@ -70,9 +70,9 @@ describe('before the first shift', () => {
       '{"decision":"reject","by":"bob"}',
       0,
       'ApprovalRejected',
-      "a rejection by somebody unknown, who claims to be 'bob'",
+      "a rejection by an unknown signer, who claims to be 'bob'",
     ],
-    ['no answer', undefined, 600, 'ApprovalOverdue', 'no answer'],
+    ['no response', undefined, 600, 'ApprovalOverdue', 'no response'],
     ['a text that nobody can read', 'yes!', 600, 'ApprovalOverdue', 'got yes!'],
   ])('%s moves nothing: refused, with the reason, and the lock is free', async (_, text, seconds, code, message) => {
     const cloud = new MemoryCloud();
@@ -101,7 +101,7 @@ describe('before the first shift', () => {
 });
 
 describe('before the last stage', () => {
-  test('a yes lets it shift, also when the answer to another gate is there', async () => {
+  test('a yes lets it shift, also when the approval of another gate is there', async () => {
     const cloud = new MemoryCloud();
     const run = await baked(cloud);
     expect(run.verdict).toBe('approve');
@@ -123,7 +123,7 @@ describe('before the last stage', () => {
     expect(await record(restored, cloud.ports, cloud.nowMs)).toMatchObject({
       outcome: 'rolled-back',
       cause:
-        "ApprovalRejected: 'lastStage' must be approved, got a rejection by somebody unknown, who claims to be 'bob'",
+        "ApprovalRejected: 'lastStage' must be approved, got a rejection by an unknown signer, who claims to be 'bob'",
     });
   });
 
@@ -153,7 +153,7 @@ test('people are asked once, and once more when what they wrote cannot be read',
   expect(run.verdict).toBe('wait');
 });
 
-test('an answer that was there before anybody asked is none, and whoever wrote it is told so', async () => {
+test('an approval that was there before the cutover asked does not count, and its signer is notified', async () => {
   const cloud = new MemoryCloud();
   const ready = await preflight(await locked(cloud, first), cloud.ports, cloud.nowMs);
   cloud.words.firstShift = { text: '{"decision":"approve"}', writtenAtMs: cloud.nowMs - 90 * 86_400_000 };
@@ -172,7 +172,7 @@ test('a yes after the announced time is none', async () => {
   });
 });
 
-describe('where the plan asks who answers', () => {
+describe('where the plan asks who approves', () => {
   const strict = { beforeFirstShift: true, timeoutSeconds: 600 };
   const ARN = 'arn:aws:iam::123456789012:user/ann';
 

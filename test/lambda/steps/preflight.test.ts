@@ -25,7 +25,7 @@ test('everything that is not as it must be is said at once, and nothing moves', 
   expect(cloud.calls).toEqual([]);
 });
 
-test('an admin port that does not answer is found before anything moves', async () => {
+test('an admin port that does not respond is found before anything moves', async () => {
   const cloud = new MemoryCloud();
   cloud.unreachable.add('t1');
   await expect(preflight(cloud.ready(), cloud.ports, cloud.nowMs)).rejects.toMatchObject({ code: 'AdminUnreachable' });
@@ -45,7 +45,7 @@ test('a side that is out of the action counts as weight 0', async () => {
   expect(cloud.lock).toEqual(run);
 });
 
-test('a proxy that is draining already would refuse new WebSockets: it is found before anything moves', async () => {
+test('a proxy that is draining already would reject new WebSockets: it is found before anything moves', async () => {
   const cloud = new MemoryCloud();
   cloud.tasks.target = [report('t1', { state: 'drained' })];
   await expect(preflight(cloud.ready(), cloud.ports, cloud.nowMs)).rejects.toMatchObject({ code: 'ProxyDraining' });

@@ -5,7 +5,7 @@ import { MemoryCloud } from '../world';
 
 const PLAN = { stages: [{ weights: { source: 1, target: 1 } }, { weights: { source: 0, target: 1 } }] };
 
-test('one answer of an API that has not caught up sends no cutover back', async () => {
+test('one response of an API that has not caught up sends no cutover back', async () => {
   const cloud = new MemoryCloud();
   const before = cloud.forward;
   const run = await confirm(await shift(cloud.ready(PLAN), cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);

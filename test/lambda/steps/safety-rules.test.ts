@@ -207,7 +207,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
       code: 'RulesChanged',
     });
     expect(cloud.forward.groups).toEqual(ON_TARGET);
-    // Where nobody has, it is restored once the source answers.
+    // Where nobody has, it is restored once the source responds.
     cloud.forward = { ...cloud.forward, groups: ON_SOURCE };
     cloud.unreachable.clear();
     expect((await rollback(stranded, cloud.ports, cloud.nowMs)).verdict).toBe('restored');
@@ -519,7 +519,7 @@ test('the evidence of a dead target has what it did until it was found', async (
 });
 
 describe('4: unknown is never zero', () => {
-  test('a task of the source that does not answer is neither drained nor verified', async () => {
+  test('a task of the source that does not respond is neither drained nor verified', async () => {
     const cloud = new MemoryCloud();
     cloud.tasks.source = [report('s1'), report('s2', { active: { websocket: 635 } })];
     const run = await confirmed(cloud);
@@ -664,7 +664,7 @@ describe('6: after Verify the target is the safe side', () => {
     expect(cloud.kindsNotified.at(-1)).toBe('completed');
   });
 
-  test('a Verify whose answer was lost, and that rolled back, is not called completed by the recovery', async () => {
+  test('a Verify whose response was lost, and that rolled back, is not called completed by the recovery', async () => {
     const cloud = new MemoryCloud();
     const run = await verified(cloud);
     const before = { ...run, isVerified: undefined };

@@ -11,7 +11,7 @@ import { timeLeftMs, withTimeLeft } from '../../../lambda/contract/time-left';
 import type { Ports } from '../../../lambda/contract/ports';
 import { MemoryCloud, arns, report } from '../world';
 
-/** A step has 30 s, less what its answer takes. */
+/** A step has 30 s, less what its response takes. */
 const STEP_MS = 28_000;
 const ON_SOURCE = [{ arn: arns.source, weight: 100 }];
 const half = {
@@ -77,7 +77,7 @@ test.each<[string, { call: number; smoke: number }, boolean]>([
 test('so does one whose source is not given its weight back', async () => {
   const cloud = new MemoryCloud();
   const run = rollBack(await shift(cloud.ready(), cloud.ports, cloud.nowMs), 'Aborted', 'an operator asked');
-  cloud.smoke = { source: 'no answer within 5 s', target: 'no answer within 5 s' };
+  cloud.smoke = { source: 'no response within 5 s', target: 'no response within 5 s' };
   const [waiting, ms] = await timed(cloud, () =>
     rollback(run, slowly(cloud, { call: 4_000, smoke: 5_900 }), cloud.nowMs),
   );

@@ -93,7 +93,7 @@ test('every task of the source serves again: also when the drain that began is o
   expect(cloud.tasks.source.map(({ state }) => state)).toEqual(['serving', 'draining', 'serving']);
   const late = await rollback(waiting, cloud.ports, cloud.nowMs + 300_000);
   expect(late.verdict).toBe('restored');
-  expect(JSON.stringify(late.timeline)).toContain('s2 must answer, got ECONNREFUSED');
+  expect(JSON.stringify(late.timeline)).toContain('s2 must respond, got ECONNREFUSED');
   cloud.unreachable.clear();
   expect((await rollback(waiting, cloud.ports, cloud.nowMs)).verdict).toBe('restored');
 });
@@ -170,7 +170,7 @@ test('a name that has left its evidence starts nothing: what it left would count
   expect(cloud.lock).toBeUndefined();
 });
 
-test('a cutover that moved nothing is refused and frees the lock; one that could not be put back keeps it', async () => {
+test('a cutover that moved nothing is rejected and frees the lock; one that could not be put back keeps it', async () => {
   const cloud = new MemoryCloud();
   const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
   cloud.lock = run;
@@ -183,7 +183,7 @@ test('a cutover that moved nothing is refused and frees the lock; one that could
   expect(cloud.lock).toBeDefined();
 });
 
-test('the last look refuses a source that is not at zero, and weights that are not as shifted', async () => {
+test('the last look rejects a source that is not at zero, and weights that are not as shifted', async () => {
   const cloud = new MemoryCloud();
   const run = await shifted(cloud);
   await expect(verify(run, cloud.ports, cloud.nowMs)).resolves.toBeDefined();

@@ -43,7 +43,7 @@ test('a store that wants a login nobody gave is there all the same; one that ref
   wrong.store.start();
   await until(() => wrong.lines.length > 0);
   expect(wrong.store.isConnected).toBe(false);
-  expect(wrong.lines).toEqual(['The session store does not answer: WRONGPASS invalid']);
+  expect(wrong.lines).toEqual(['The session store does not respond: WRONGPASS invalid']);
 });
 
 test('one that goes away is looked for ever more slowly, and found again', async () => {
@@ -63,7 +63,7 @@ test('one that goes away is looked for ever more slowly, and found again', async
     await until(() => server.sockets.size === 0);
     heard += 1;
   }
-  expect(lines).toEqual(['The session store does not answer: LOADING the dataset']);
+  expect(lines).toEqual(['The session store does not respond: LOADING the dataset']);
   server.respond = () => '+PONG\r\n';
   clock.advance(30);
   await isConnected(true);
@@ -86,7 +86,7 @@ test('one that answers and goes, again and again, is told of once and looked for
     expect(server.heard).toHaveLength(heard);
     clock.advance(0.1);
   }
-  expect(lines).toEqual(['The session store does not answer: the connection was closed']);
+  expect(lines).toEqual(['The session store does not respond: the connection was closed']);
 });
 
 test('a server that quotes what it does not understand does not bring the password into the log', async () => {
@@ -96,7 +96,7 @@ test('a server that quotes what it does not understand does not bring the passwo
   const { store, lines } = watch({ port: server.port, user: 'sessions', password: 'hunter2' });
   store.start();
   await until(() => lines.length > 0);
-  expect(lines).toEqual(['The session store does not answer: ERR unknown command …']);
+  expect(lines).toEqual(['The session store does not respond: ERR unknown command …']);
 });
 
 test('a name whose every address refuses has a reason, too', async () => {
@@ -107,7 +107,7 @@ test('a name whose every address refuses has a reason, too', async () => {
   const { lines, store } = watch({ host: 'store.internal', port: await freePort() });
   store.start();
   await until(() => lines.length > 0);
-  expect(lines).toEqual(['The session store does not answer: ECONNREFUSED']);
+  expect(lines).toEqual(['The session store does not respond: ECONNREFUSED']);
 });
 
 async function freePort(): Promise<number> {
@@ -132,7 +132,7 @@ test.each([
   const { store, lines } = watch({ port: server.port });
   store.start();
   await until(() => lines.length > 0);
-  expect(lines).toEqual([`The session store does not answer: ${reason}`]);
+  expect(lines).toEqual([`The session store does not respond: ${reason}`]);
   expect(store.isConnected).toBe(false);
   await until(() => server.sockets.size === 0);
 });
@@ -147,7 +147,7 @@ test('one that does not answer in time is away', async () => {
   await until(() => server.heard.length === 2);
   clock.advance(2);
   expect(store.isConnected).toBe(false);
-  expect(lines).toEqual(['The session store does not answer: no answer within 2 s']);
+  expect(lines).toEqual(['The session store does not respond: no response within 2 s']);
 });
 
 test('the password goes to nobody whose certificate is not trusted', async () => {

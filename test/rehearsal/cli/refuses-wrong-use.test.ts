@@ -93,7 +93,7 @@ test('a plan that cannot be read, is no YAML, or breaks rules: every rule in one
 test('a backend that does not answer, and one that is no URL', async () => {
   const dead = await rehearse('--source', 'http://127.0.0.1:1', '--target', 'http://127.0.0.1:1');
   expect(dead).toMatchObject({ code: 1 });
-  expect(last(dead.output)).toMatch(/the backend of '--\w+' must answer, got \S+.* from http:\/\/127\.0\.0\.1:1$/);
+  expect(last(dead.output)).toMatch(/the backend of '--\w+' must respond, got \S+.* from http:\/\/127\.0\.0\.1:1$/);
   const one = await rehearse('--source', 'http://127.0.0.1:1');
   expect(one).toMatchObject({ code: 64 });
   expect(last(one.output)).toBe(

@@ -98,14 +98,14 @@ test.each<[string, Response | string, RegExp]>([
 
 test('a function that ends without an answer is not waited for', async () => {
   const silent = new CustomResources(STACK_ID, () => Promise.resolve());
-  await expect(silent.create(RESOURCE)).rejects.toThrow('no answer from a function that returned');
+  await expect(silent.create(RESOURCE)).rejects.toThrow('no response from a function that returned');
   const broken = new CustomResources(STACK_ID, () => Promise.reject(new Error('Runtime.ExitError')));
-  await expect(broken.create(RESOURCE)).rejects.toThrow('no answer from a function that failed: Runtime.ExitError');
+  await expect(broken.create(RESOURCE)).rejects.toThrow('no response from a function that failed: Runtime.ExitError');
 });
 
 test('one that goes on without an answer is waited for as long as the resource says', async () => {
   const late = new CustomResources(STACK_ID, () => new Promise(() => undefined));
-  await expect(late.create({ ...RESOURCE, timeoutSeconds: 0.01 })).rejects.toThrow('no answer in 0.01 s');
+  await expect(late.create({ ...RESOURCE, timeoutSeconds: 0.01 })).rejects.toThrow('no response in 0.01 s');
 });
 
 test('nobody but the function that was asked knows where its answer goes', async () => {
@@ -116,7 +116,7 @@ test('nobody but the function that was asked knows where its answer goes', async
     statuses.push((await fetch(`${origin}/guess`, { method: 'PUT', body: '{}' })).status);
     statuses.push((await fetch((raw as Event).ResponseURL)).status);
   });
-  await expect(curious.create(RESOURCE)).rejects.toThrow('no answer');
+  await expect(curious.create(RESOURCE)).rejects.toThrow('no response');
   expect(statuses).toEqual([403, 403]);
   await resources.create(RESOURCE);
 });

@@ -71,7 +71,7 @@ test('a task is called by its name at its address', async () => {
   expect(acted).toEqual(['/undrain']);
 });
 
-test('a call that is led to another task does nothing there, and its answer is not believed', async () => {
+test('a call that is led to another task does nothing there, and its response is not believed', async () => {
   const { port, acted } = await startTask();
   const elsewhere = await startImpostor(passTo(port));
   await expect(look(elsewhere)).rejects.toMatchObject({
@@ -90,11 +90,11 @@ test.each([
   const port = await startImpostor((_request, response) => void response.writeHead(200, headers()).end(body));
   await expect(look(port)).rejects.toMatchObject({
     code: 'AdminUnreachable',
-    message: expect.stringMatching(/must be answered with the signature of whoever has the secret/) as string,
+    message: expect.stringMatching(/must get a response that is signed with the secret/) as string,
   });
 });
 
-test('an answer to an earlier call is none: a task that hangs does not go on to say what it said before', async () => {
+test('a response to an earlier call is none: a task that hangs does not go on to say what it said before', async () => {
   const { port } = await startTask();
   const headers = adminHeaders(port, { path: '/drain-status', secret: SECRET });
   const recorded = await get({ port, path: '/drain-status', headers });
@@ -104,6 +104,6 @@ test('an answer to an earlier call is none: a task that hangs does not go on to 
   );
   await expect(look(impostor)).rejects.toMatchObject({
     code: 'AdminUnreachable',
-    message: expect.stringMatching(/signature of whoever/) as string,
+    message: expect.stringMatching(/response that is signed with the secret/) as string,
   });
 });

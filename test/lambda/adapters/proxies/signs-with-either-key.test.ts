@@ -105,7 +105,7 @@ test('in a rotation a step goes on with every task: with the old key, with the n
     await proxies.drain(address, DEFAULT_DRAIN);
     await proxies.undrain(address);
   }
-  // Once each: a call that was refused under one key did nothing.
+  // Once each: a call that was rejected under one key did nothing.
   expect(acted).toEqual([1, 2, 3, 4].flatMap((last) => [`drain 127.0.7.${last}`, `undrain 127.0.7.${last}`]));
   expect(reads() - before).toBe(2);
 });
@@ -114,7 +114,10 @@ test('a task that knows none of the two keys is unknown, after one call under ea
   const { proxies } = await startTasks([NEWER]);
   await put(NEW);
   const [task] = await proxies.tasks('source');
-  expect(task).toMatchObject({ life: 'running', problem: expect.stringMatching(/must answer 2xx, got 401/) as string });
+  expect(task).toMatchObject({
+    life: 'running',
+    problem: expect.stringMatching(/must respond with 2xx, got 401/) as string,
+  });
 });
 
 test('with the one before away, the current one is enough; with both away, those that were read', async () => {
@@ -170,7 +173,7 @@ describe('the function that rotates', () => {
     expect(secret().at('AWSPREVIOUS')?.value).toBe(pending);
   });
 
-  test('another step than those of a rotation is refused', async () => {
+  test('another step than those of a rotation is rejected', async () => {
     const event = { SecretId: ARNS.secret, ClientRequestToken: 'a'.repeat(32), Step: 'constructor' };
     await expect(handler(event as unknown as RotationEvent)).rejects.toThrow(/^'Step' must be one of createSecret, /);
   });

@@ -60,7 +60,7 @@ test('a load balancer that speaks no HTTP/2 to clients is said to be one', async
   );
 });
 
-test('an answer that is cut is none', async () => {
+test('a response that is cut is none', async () => {
   const port = await serve((_, response) => {
     response.writeHead(200);
     response.write('half', () => response.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
@@ -97,7 +97,7 @@ describe('a group of gRPC', () => {
     expect(await callByGrpc(to(await serve(grpc('0', Buffer.from([8, 2]))), path))).toMatch(/not SERVING/);
   });
 
-  test('and the load balancer’s own refusal is one', async () => {
+  test('and the load balancer’s own rejection is one', async () => {
     const rejecting: Handler = (_, response) => void response.writeHead(464).end();
     expect(await callByGrpc(to(await serve(rejecting)))).toBe(464);
   });

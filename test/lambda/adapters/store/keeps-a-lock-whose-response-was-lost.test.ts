@@ -8,7 +8,7 @@ import { REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/worl
 
 let cloud: LocalCloud;
 let relay: Server;
-/** What happens, once, between the put of a lock that is held and its answer, which is lost. */
+/** What happens, once, between the put of a lock that is held and its response, which is lost. */
 let whileLost: (() => void) | undefined;
 
 beforeEach(async () => {
@@ -49,7 +49,7 @@ async function pass(request: IncomingMessage, response: ServerResponse): Promise
 
 const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
 
-test('what was saved is saved, though its answer was lost and the second put found other content', async () => {
+test('what was saved is saved, though its response was lost and the second put found other content', async () => {
   const store = storePort('store');
   await store.acquire(run);
   whileLost = () => undefined;

@@ -6,7 +6,7 @@ import { AwsError } from '../../../../rehearsal/errors/aws-error';
 import { REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
 
 let cloud: LocalCloud;
-/** The action that is refused. */
+/** The action that is rejected. */
 let denied: string | undefined;
 /** What happens once between the look at the lock and its deletion. */
 let onDelete: (() => void) | undefined;
@@ -99,7 +99,7 @@ test('whoever holds it still may go on', async () => {
   await lock().holding('manual-1', ({ check }) => check());
 });
 
-test('one whose answer was lost is given back', async () => {
+test('one whose response was lost is given back', async () => {
   const real = cloud.objects.put.bind(cloud.objects);
   cloud.objects.put = (...written) => {
     real(...written);

@@ -10,7 +10,7 @@ let written: string[];
 beforeEach(async () => ({ cloud, written } = await startLocalCloud()));
 afterEach(() => stopLocalCloud(cloud));
 
-/** @returns the id of the answer, which must be of success */
+/** @returns the id of the response, which must be of success */
 async function succeed(event: CustomResourceEvent): Promise<string> {
   await handler(event, CONTEXT);
   const response = cloud.responses.at(-1);
@@ -85,7 +85,7 @@ describe('deletion', () => {
     await succeed(cloud.event('Delete', { PhysicalResourceId: 'Own0123-not-created' }));
   });
 
-  test('takes with it what an import has left whose answer was lost', async () => {
+  test('takes with it what an import has left whose response was lost', async () => {
     const arn = await succeed(cloud.event('Create'));
     const twin = cloud.certificates.get(arn);
     if (twin) cloud.put('IMPORTED', twin.certificate, twin.tags);

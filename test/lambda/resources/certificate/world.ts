@@ -32,7 +32,7 @@ class AcmError extends Error {
   }
 }
 
-/** As much of AWS Certificate Manager as the owner of a certificate meets, and the place that its answers go to. */
+/** As much of AWS Certificate Manager as the owner of a certificate meets, and the place that its responses go to. */
 export class CertificateSetup {
   readonly certificates = new Map<string, Stored>();
   readonly calls: string[] = [];

@@ -38,7 +38,7 @@ class Rising implements ProofPorts {
 const never = new AbortController().signal;
 const wait = (ports: ProofPorts, signal = never) => waitForProof(['source'], order, ports, signal);
 
-test('a side that runs at its minimum count and answers as the plan expects is proven', async () => {
+test('a side that runs at its minimum count and responds as the plan expects is proven', async () => {
   const ports = new Rising();
   expect(await prove('source', order, ports)).toEqual([]);
   expect(ports.asked).toEqual(['source /', 'source /health']);
@@ -60,11 +60,11 @@ test('each time it has a minute to ask every target: what is left over is no pro
 test('everything that speaks against it is told', async () => {
   const ports = new Rising();
   ports.healthy = () => 1;
-  ports.response = (path) => (path === '/' ? 502 : 'no answer within 10 s');
+  ports.response = (path) => (path === '/' ? 502 : 'no response within 10 s');
   expect(await prove('source', order, ports)).toEqual([
     { code: 'TargetsUnhealthy', message: 'the source must have its 2 proxies healthy, got 1' },
-    { code: 'SmokeFailed', message: 'GET / on the source must be answered 200, got 502' },
-    { code: 'SmokeFailed', message: 'GET /health on the source must be answered 204, got no answer within 10 s' },
+    { code: 'SmokeFailed', message: 'GET / on the source must respond with 200, got 502' },
+    { code: 'SmokeFailed', message: 'GET /health on the source must respond with 204, got no response within 10 s' },
   ]);
   ports.untrusted = 'no PEM';
   expect((await prove('source', order, ports))[0]).toEqual({ code: 'SmokeFailed', message: 'no PEM' });

@@ -21,7 +21,7 @@ test('is created and updated also while a cutover holds the lock, as the same re
   expect((await ask('Update', true, 'Guard')).physicalId).toBe('Guard');
 });
 
-test('refuses its deletion while a cutover holds the lock', async () => {
+test('rejects its deletion while a cutover holds the lock', async () => {
   await expect(ask('Delete', true, 'Guard')).rejects.toThrow(
     "'Guard', and all that a cutover needs, must not be deleted while the lock is held, got one held by 'move-1' since then; end the cutover, then delete again",
   );

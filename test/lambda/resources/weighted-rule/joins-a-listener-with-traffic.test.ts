@@ -95,7 +95,7 @@ test('with all on the source it is deleted while the group of before serves, and
   expect((await cloud.remove(PhysicalResourceId)).Status).toBe('SUCCESS');
 });
 
-test('the guard refuses under the lock, too, and a rule that is gone is no reason', async () => {
+test('the guard rejects under the lock, too, and a rule that is gone is no reason', async () => {
   await storePort('store').acquire(begin('move-1', '2026-01-01T00:00:00.000Z', parsePlan({})));
   expect(await cloud.removeGuard()).toMatchObject({
     Status: 'FAILED',

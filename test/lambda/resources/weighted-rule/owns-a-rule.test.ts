@@ -51,13 +51,13 @@ test('a repeated creation finds the rule of the first', async () => {
   expect(rules()).toHaveLength(1);
 });
 
-test('a creation whose answer was lost is repeated, and ends with the one rule', async () => {
+test('a creation whose response was lost is repeated, and ends with the one rule', async () => {
   const set = cloud.elbModel.rules.set.bind(cloud.elbModel.rules);
   const unwell = new AwsError('ServiceUnavailable', 'later', 503);
   cloud.elbModel.rules.set = (...rule) => {
     cloud.elbModel.rules.set = set;
     set(...rule);
-    // Made with its tags, and the answer is another one.
+    // Made with its tags, and the response is another one.
     const tags = cloud.elbModel.tags.set.bind(cloud.elbModel.tags);
     cloud.elbModel.tags.set = (...given) => {
       tags(...given);
@@ -97,7 +97,7 @@ test.each<[string, object, () => unknown, unknown]>([
   expect(await lockHolder()).toBeUndefined();
 });
 
-test('while a cutover holds the lock an update is refused, the way back succeeds, and neither writes', async () => {
+test('while a cutover holds the lock an update is rejected, the way back succeeds, and neither writes', async () => {
   const { PhysicalResourceId } = await create();
   shift([ARNS.source, 70], [ARNS.target, 30]);
   await lockBy('move-1');
@@ -171,7 +171,7 @@ test('a rule whose creation was never answered is deleted by its tags', async ()
   expect(rules()).toEqual([]);
 });
 
-test('a deletion is refused while a cutover holds the lock', async () => {
+test('a deletion is rejected while a cutover holds the lock', async () => {
   const { PhysicalResourceId } = await create();
   await lockBy('move-1');
   const response = await remove(PhysicalResourceId);
@@ -196,7 +196,7 @@ test('the rule of a listener that was replaced is deleted, although a cutover of
   expect(await lockHolder()).toBe('move-1');
 });
 
-test('a refused creation leaves nothing, and its deletion succeeds under the lock', async () => {
+test('a rejected creation leaves nothing, and its deletion succeeds under the lock', async () => {
   await lockBy('move-1');
   const refused = await create();
   expect(refused.Status).toBe('FAILED');
@@ -257,7 +257,7 @@ test('a listener with traffic gets the rule only when the groups with weight hav
   expect((await create(joining)).Status).toBe('SUCCESS');
 });
 
-test('before the services are updated, the replacement of a group that serves is refused; the way back is not', async () => {
+test('before the services are updated, the replacement of a group that serves is rejected; the way back is not', async () => {
   await create();
   const withLock = { ...PROPERTIES, RuleName: 'Rule' };
   const replaced = { ...withLock, SourceGroupArn: `${ARNS.source}0` };
@@ -282,7 +282,7 @@ test('before the services are updated, the replacement of a group that serves is
   expect(await updateGuard(withLock, replaced)).toMatchObject({ Status: 'SUCCESS' });
 });
 
-test('a deletion is refused first by the guard', async () => {
+test('a deletion is rejected first by the guard', async () => {
   const guard = {
     ResourceType: 'Custom::DrainshiftGuard',
     RequestType: 'Delete',
@@ -299,7 +299,7 @@ test('a throttled call is repeated until it succeeds', async () => {
   expect(await create()).toMatchObject({ Status: 'SUCCESS' });
 });
 
-test('properties that cannot be read are answered as a failure', async () => {
+test('properties that cannot be read are reported as a failure', async () => {
   expect(await create({ StoreBucket: undefined })).toMatchObject({
     Status: 'FAILED',
     Reason: "'StoreBucket' must be a text, got undefined",

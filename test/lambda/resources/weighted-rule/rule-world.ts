@@ -24,10 +24,12 @@ export const PROPERTIES = {
 
 let requests = 0;
 
-/** The handler of the rules, between a CloudFormation that keeps its answers and an endpoint whose listener has no rule yet. */
+/**
+ * The handler of the rules, between a CloudFormation that keeps its responses and an endpoint whose listener has no rule yet.
+ */
 export class RuleSetup {
   readonly responses: Response[] = [];
-  /** What an action answers once instead of doing its work. */
+  /** What an action responds with once instead of doing its work. */
   readonly faults = new Map<string, AwsError>();
   aws!: LocalCloud;
   private readonly cloudFormation: Server = createServer((request, response) => {

@@ -58,7 +58,7 @@ export async function expectUploadRejected(
 /** One answer with this status, no byte behind it, and the end of the connection. */
 export async function expectResponseAndClose(client: RawClient, status: Rejection[2]): Promise<RawResponse> {
   const [response] = await client.responds();
-  expect([status].flat()).toContain(response?.status ?? `no answer, but ${JSON.stringify(client.received)}`);
+  expect([status].flat()).toContain(response?.status ?? `no response, but ${JSON.stringify(client.received)}`);
   expect(findField(response, 'connection')?.toLowerCase()).toBe('close');
   expect(await client.closes()).toBe(true);
   const { responses, rest } = client.read();
