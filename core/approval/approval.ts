@@ -1,5 +1,5 @@
 import { oneLine } from '../text/one-line';
-import { Problems } from '../validation/problems';
+import type { ObjectField } from '../validation/fields';
 import { STATEMENT_SECONDS } from './statement';
 
 /** Where a cutover may wait for a person: before anything moves, and before the stage that ends on the target alone. */
@@ -74,24 +74,35 @@ const CLOCK_MARGIN_MS = 60_000;
 export const MAX_WORD_BYTES = 16_384;
 const MAX_NAME = 200;
 
-export function readApproval(value: unknown, problems: Problems): Approval {
-  const raw = problems.object('approval', value, [
-    'beforeFirstShift',
-    'beforeLastStage',
-    'timeoutSeconds',
-    'requireIdentity',
-  ]);
-  return {
-    beforeFirstShift: problems.boolean('approval.beforeFirstShift', raw.beforeFirstShift, false),
-    beforeLastStage: problems.boolean('approval.beforeLastStage', raw.beforeLastStage, false),
-    timeoutSeconds: problems.integer('approval.timeoutSeconds', raw.timeoutSeconds, {
+export const APPROVAL_FIELD = {
+  kind: 'object',
+  sentence: 'Where a person has to agree before the cutover goes on.',
+  fields: {
+    beforeFirstShift: {
+      kind: 'boolean',
+      default: false,
+      sentence: 'Whether a person must approve before anything moves.',
+    },
+    beforeLastStage: {
+      kind: 'boolean',
+      default: false,
+      sentence: 'Whether a person must approve before the last stage.',
+    },
+    timeoutSeconds: {
+      kind: 'integer',
       min: 1,
       max: WEEK,
       default: 3600,
-    }),
-    requireIdentity: problems.boolean('approval.requireIdentity', raw.requireIdentity, true),
-  };
-}
+      unit: 's',
+      sentence: 'How long the cutover waits for an approval before it rolls back, or ends where nothing has moved.',
+    },
+    requireIdentity: {
+      kind: 'boolean',
+      default: true,
+      sentence: 'Whether an approval counts only with an identity that STS confirms.',
+    },
+  },
+} as const satisfies ObjectField;
 
 /** The gates of a plan with this many stages. With a single stage both gates are the same one. */
 export function listGates(approval: Approval, stageCount: number): ApprovalGate[] {

@@ -5,13 +5,14 @@ import {
   approvalLooks,
   approvalPollSeconds,
   listGates,
-  readApproval,
+  APPROVAL_FIELD,
 } from '../approval/approval';
-import { DrainOrder, readDrainOrder } from '../proxy/admin-api';
+import { DRAIN_FIELD, DrainOrder } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
 import { CLOSE_HANDSHAKE_SECONDS } from '../proxy/drain';
 import { Problems } from '../validation/problems';
-import { Weights, readWeights } from '../traffic/weights';
+import { WEIGHTS_FIELD, Weights } from '../traffic/weights';
+import { FieldValues, Fields, ListField, ObjectField, readFields } from '../validation/fields';
 
 /** One step of a plan: set these weights, then watch for this long. */
 export interface Stage {
@@ -69,8 +70,9 @@ export const MAX_BAKE = 2;
 
 /** Step Functions ends a standard execution at 25,000 events; the rest is kept for retries and the rollback. */
 export const EVENT_BUDGET = 20_000;
+export const MAX_EVENTS = 25_000;
 /** Wait (2), Lambda task (5) and Choice (2). */
-const EVENTS_PER_POLL = 9;
+export const EVENTS_PER_POLL = 9;
 const WEEK = 604_800;
 /** Between two looks of a confirm: a read-back is quick where it works at all. */
 export const CONFIRM_POLL_SECONDS = 2;
@@ -79,6 +81,142 @@ export const MAX_DRAIN_LOOKS = 500;
 /** The state machine's own limit is a day longer. */
 export const MAX_PLAN_SECONDS = 29 * 86_400;
 
+/** Of all smoke requests: they travel in the state of an execution. */
+const MAX_PATHS = 16_384;
+
+const STAGES_FIELD = {
+  kind: 'list',
+  min: 1,
+  max: 50,
+  rule: 'a list of 1 to 50 stages',
+  default: DEFAULT_STAGES,
+  sentence: 'The steps of the shift, in their order; the last one leaves the source without weight.',
+  item: {
+    kind: 'object',
+    sentence: 'One step: set the weights, then watch.',
+    fields: {
+      weights: { ...WEIGHTS_FIELD, sentence: 'The weights of the stage.' },
+      bakeSeconds: {
+        kind: 'integer',
+        min: 1,
+        max: WEEK,
+        default: 300,
+        unit: 's',
+        sentence: 'How long both sides are watched before the next stage.',
+      },
+    },
+  },
+  check: (problems, name, stages: readonly Stage[]) => {
+    const last = stages.at(-1)?.weights.source;
+    if (last === 0 || last === undefined) return;
+    problems.add(`${name}[${stages.length - 1}].weights.source`, '0, because a cutover ends on the target', last);
+  },
+} as const satisfies ListField;
+
+const SMOKE_FIELD = {
+  kind: 'list',
+  min: 0,
+  max: 50,
+  rule: 'a list of at most 50 requests',
+  default: DEFAULT_SMOKE,
+  sentence: `The requests that both sides must respond to as expected, at every poll. Their paths have at most ${MAX_PATHS} characters together.`,
+  item: {
+    kind: 'object',
+    sentence: 'One smoke request: a GET, or of a group of gRPC a call with an empty message.',
+    fields: {
+      path: {
+        kind: 'text',
+        // Visible ASCII only: what follows the authority in a request line (RFC 9112 section 3.2.1).
+        pattern: '^/[!-~]*$',
+        rule: "a path that starts with '/' and has no space",
+        sentence: 'The path, with a query if need be.',
+      },
+      expectedStatus: {
+        kind: 'integer',
+        min: 200,
+        max: 499,
+        default: 200,
+        sentence: 'The status that the response must have.',
+      },
+    },
+  },
+  check: (problems, name, requests: readonly SmokeRequest[]) => {
+    const characters = requests.reduce((sum, { path }) => sum + path.length, 0);
+    if (characters <= MAX_PATHS) return;
+    problems.add(name, `a list whose paths have at most ${MAX_PATHS} characters`, characters);
+  },
+} as const satisfies ListField;
+
+const BREAKER_FIELD = {
+  kind: 'object',
+  sentence: 'When the errors of the target end the cutover, and when a stage has seen too little to go on.',
+  fields: {
+    minimumErrors: {
+      kind: 'integer',
+      min: 1,
+      max: 1_000_000,
+      default: 10,
+      unit: 'responses',
+      sentence: 'Fewer errors of the target than this never roll back.',
+    },
+    maximumErrorRate: {
+      kind: 'number',
+      min: 0,
+      max: 1,
+      default: 0.05,
+      sentence: 'The cutover rolls back when the error rate of the target is over this with 95 % confidence.',
+    },
+    minimumRequests: {
+      kind: 'integer',
+      min: 0,
+      max: 1_000_000_000,
+      default: 10,
+      unit: 'requests',
+      sentence:
+        'A stage whose target saw fewer requests is not promoted: its bake goes on to twice its length at most, then the cutover rolls back.',
+    },
+  },
+} as const satisfies ObjectField;
+
+/** Every field of a plan: what reads it, its JSON Schema, its table in the docs and `plan init` come from here. */
+export const PLAN_FIELDS = {
+  strategy: { kind: 'choice', values: ['gradual'], default: 'gradual', sentence: 'How traffic moves: stage by stage.' },
+  initialWeights: {
+    ...WEIGHTS_FIELD,
+    default: { source: 100, target: 0 },
+    sentence: 'The weights that must be in force at the start, and that a rollback restores.',
+  },
+  stages: STAGES_FIELD,
+  pollSeconds: {
+    kind: 'integer',
+    min: 1,
+    max: 3600,
+    default: 15,
+    unit: 's',
+    sentence: 'The time between two checks of both sides.',
+  },
+  minimumHealthyTargets: {
+    kind: 'integer',
+    min: 1,
+    max: 1000,
+    default: 1,
+    unit: 'targets',
+    sentence: 'How many healthy targets the target side must have at every poll, and both sides at the start.',
+  },
+  smoke: SMOKE_FIELD,
+  confirmTimeoutSeconds: {
+    kind: 'integer',
+    min: 1,
+    max: 3600,
+    default: 120,
+    unit: 's',
+    sentence: 'How long new weights may take until the load balancer reports them.',
+  },
+  breaker: BREAKER_FIELD,
+  drain: DRAIN_FIELD,
+  approval: APPROVAL_FIELD,
+} as const satisfies Fields;
+
 /**
  * Reads a plan out of JSON; every absent part has a default.
  *
@@ -86,118 +224,10 @@ export const MAX_PLAN_SECONDS = 29 * 86_400;
  */
 export function parsePlan(value: unknown): Plan {
   const problems = new Problems();
-  const raw = problems.object('plan', value, [
-    'strategy',
-    'initialWeights',
-    'stages',
-    'pollSeconds',
-    'minimumHealthyTargets',
-    'smoke',
-    'confirmTimeoutSeconds',
-    'breaker',
-    'drain',
-    'approval',
-  ]);
-  if (raw.strategy !== undefined && raw.strategy !== 'gradual') problems.add('strategy', "'gradual'", raw.strategy);
-  const plan: Plan = {
-    strategy: 'gradual',
-    initialWeights: readWeights(problems, 'initialWeights', raw.initialWeights ?? { source: 100, target: 0 }),
-    stages: readStages(raw.stages, problems),
-    pollSeconds: problems.integer('pollSeconds', raw.pollSeconds, { min: 1, max: 3600, default: 15 }),
-    minimumHealthyTargets: problems.integer('minimumHealthyTargets', raw.minimumHealthyTargets, {
-      min: 1,
-      max: 1000,
-      default: 1,
-    }),
-    smoke: readSmoke(raw.smoke, problems),
-    confirmTimeoutSeconds: problems.integer('confirmTimeoutSeconds', raw.confirmTimeoutSeconds, {
-      min: 1,
-      max: 3600,
-      default: 120,
-    }),
-    breaker: readBreaker(raw.breaker, problems),
-    drain: readDrainOrder('drain', raw.drain, problems),
-    approval: readApproval(raw.approval, problems),
-  };
+  const plan: FieldValues<typeof PLAN_FIELDS> = readFields(problems, 'plan', value, PLAN_FIELDS, '');
   if (problems.all.length === 0) checkEventBudget(plan, problems);
   problems.throwIfAny('PlanInvalid');
   return plan;
-}
-
-function readStages(value: unknown, problems: Problems): readonly Stage[] {
-  if (value === undefined) return DEFAULT_STAGES;
-  if (!Array.isArray(value) || value.length === 0 || value.length > 50) {
-    problems.add('stages', 'a list of 1 to 50 stages', value);
-    return DEFAULT_STAGES;
-  }
-  const stages = value.map((item, index) => {
-    const name = `stages[${index}]`;
-    const raw = problems.object(name, item, ['weights', 'bakeSeconds']);
-    return {
-      weights: readWeights(problems, `${name}.weights`, raw.weights),
-      bakeSeconds: problems.integer(`${name}.bakeSeconds`, raw.bakeSeconds, { min: 1, max: WEEK, default: 300 }),
-    };
-  });
-  const last = stages[stages.length - 1];
-  if (last && last.weights.source !== 0) {
-    problems.add(
-      `stages[${stages.length - 1}].weights.source`,
-      '0, because a cutover ends on the target',
-      last.weights.source,
-    );
-  }
-  return stages;
-}
-
-/** Of all smoke requests: they travel in the state of an execution. */
-const MAX_PATHS = 16_384;
-
-function readSmoke(value: unknown, problems: Problems): readonly SmokeRequest[] {
-  if (value === undefined) return DEFAULT_SMOKE;
-  if (!Array.isArray(value) || value.length > 50) {
-    problems.add('smoke', 'a list of at most 50 requests', value);
-    return [];
-  }
-  const requests = value.map((item, index) => {
-    const name = `smoke[${index}]`;
-    const raw = problems.object(name, item, ['path', 'expectedStatus']);
-    // Visible ASCII only: what follows the authority in a request line (RFC 9112 section 3.2.1).
-    const path = typeof raw.path === 'string' && /^\/[\x21-\x7e]*$/.test(raw.path) ? raw.path : undefined;
-    if (path === undefined) problems.add(`${name}.path`, "a path that starts with '/' and has no space", raw.path);
-    return {
-      path: path ?? '/',
-      expectedStatus: problems.integer(`${name}.expectedStatus`, raw.expectedStatus, {
-        min: 200,
-        max: 499,
-        default: 200,
-      }),
-    };
-  });
-  const characters = requests.reduce((sum, { path }) => sum + path.length, 0);
-  if (characters > MAX_PATHS)
-    problems.add('smoke', `a list whose paths have at most ${MAX_PATHS} characters`, characters);
-  return requests;
-}
-
-function readBreaker(value: unknown, problems: Problems): Breaker {
-  const raw = problems.object('breaker', value, ['minimumErrors', 'maximumErrorRate', 'minimumRequests']);
-  return {
-    minimumErrors: problems.integer('breaker.minimumErrors', raw.minimumErrors, {
-      min: 1,
-      max: 1_000_000,
-      default: 10,
-    }),
-    maximumErrorRate: problems.number('breaker.maximumErrorRate', raw.maximumErrorRate, {
-      min: 0,
-      max: 1,
-      default: 0.05,
-    }),
-    minimumRequests: problems.integer('breaker.minimumRequests', raw.minimumRequests, {
-      min: 0,
-      max: 1_000_000_000,
-      default: 10,
-    }),
-  };
 }
 
 /**
@@ -249,9 +279,19 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
 
 /** What the history has left for bakes, beside everything else at its slowest pace. */
 function findBakeLooks(plan: Plan): number {
-  const confirms = plan.stages.length * Math.ceil(plan.confirmTimeoutSeconds / CONFIRM_POLL_SECONDS);
-  const approvals = approvalLooks(plan.approval, plan.stages.length, plan.pollSeconds);
-  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - approvals - MAX_DRAIN_LOOKS;
+  const { confirms, approvals, drain } = countLooks(plan);
+  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - approvals - drain;
+}
+
+/** How often a cutover checks both sides at the most, by what it waits for. Each check takes `EVENTS_PER_POLL` events. */
+export function countLooks(plan: Plan): { confirms: number; bakes: number; approvals: number; drain: number } {
+  const { stages, pollSeconds, confirmTimeoutSeconds, approval } = plan;
+  return {
+    confirms: stages.length * Math.ceil(confirmTimeoutSeconds / CONFIRM_POLL_SECONDS),
+    bakes: Math.ceil(findLongestBakes(plan) / pollSeconds),
+    approvals: approvalLooks(approval, stages.length, pollSeconds),
+    drain: MAX_DRAIN_LOOKS,
+  };
 }
 
 function findLongestBakes({ stages }: Plan): number {

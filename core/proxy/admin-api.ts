@@ -1,6 +1,7 @@
-import { ByKind, CONNECTION_KINDS, EndingCounts, KindCounts, eachKind } from './connections';
+import { ByKind, EndingCounts, KindCounts, eachKind } from './connections';
 import { HoldReport } from './hold';
-import { Problems } from '../validation/problems';
+import { IntegerField, ObjectField, readFields } from '../validation/fields';
+import type { Problems } from '../validation/problems';
 import { Side } from '../traffic/weights';
 
 /** `GET /drain-status`: what one proxy task says of itself. Counts are since its start, times are milliseconds since the epoch. */
@@ -131,25 +132,50 @@ export const DEFAULT_DRAIN: DrainOrder = {
 
 const DAY = 86_400;
 
-/** Reads a drain order out of JSON; absent parts take the defaults, problems go to `problems` under `name`. */
-export function readDrainOrder(name: string, value: unknown, problems: Problems): DrainOrder {
-  const prefix = name === '' ? '' : `${name}.`;
-  const raw = problems.object(name, value, ['perKindSeconds', 'closeRatePerSecond', 'jitter']);
-  const seconds = problems.object(`${prefix}perKindSeconds`, raw.perKindSeconds, CONNECTION_KINDS);
-  const perKindSeconds = eachKind((kind) =>
-    problems.integer(`${prefix}perKindSeconds.${kind}`, seconds[kind], {
-      min: 0,
-      max: DAY,
-      default: DEFAULT_DRAIN.perKindSeconds[kind],
-    }),
-  );
-  return {
-    perKindSeconds,
-    closeRatePerSecond: problems.integer(`${prefix}closeRatePerSecond`, raw.closeRatePerSecond, {
+/** Which connections a deadline is for, for a reader of the plan. */
+const KIND_SENTENCES: ByKind<string> = {
+  http: 'How long requests may go on.',
+  websocket: 'How long WebSocket connections may go on.',
+  grpcStream: 'How long streaming gRPC calls may go on.',
+  serverSentEvents: 'How long streams of server-sent events may go on.',
+  streaming: 'How long other streaming responses may go on.',
+};
+
+export const DRAIN_FIELD = {
+  kind: 'object',
+  sentence: 'How the connections of the source end after the last stage.',
+  fields: {
+    perKindSeconds: {
+      kind: 'object',
+      sentence: 'How long connections of each kind may go on by themselves before the proxy closes them.',
+      fields: eachKind<IntegerField>((kind) => ({
+        kind: 'integer',
+        min: 0,
+        max: DAY,
+        default: DEFAULT_DRAIN.perKindSeconds[kind],
+        unit: 's',
+        sentence: KIND_SENTENCES[kind],
+      })),
+    },
+    closeRatePerSecond: {
+      kind: 'integer',
       min: 1,
       max: 10_000,
       default: DEFAULT_DRAIN.closeRatePerSecond,
-    }),
-    jitter: problems.number(`${prefix}jitter`, raw.jitter, { min: 0, max: 1, default: DEFAULT_DRAIN.jitter }),
-  };
+      unit: 'connections per second and task',
+      sentence: 'How fast a proxy task closes connections after their time.',
+    },
+    jitter: {
+      kind: 'number',
+      min: 0,
+      max: 1,
+      default: DEFAULT_DRAIN.jitter,
+      sentence: 'By how much of its interval a close may be late, so that clients do not reconnect in step.',
+    },
+  },
+} as const satisfies ObjectField;
+
+/** Reads a drain order out of JSON; absent parts take the defaults, problems go to `problems` under `name`. */
+export function readDrainOrder(name: string, value: unknown, problems: Problems): DrainOrder {
+  return readFields(problems, name, value, DRAIN_FIELD.fields);
 }

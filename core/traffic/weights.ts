@@ -1,3 +1,4 @@
+import { ObjectField, readField } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 
 /** Which backend a thing belongs to: `source` serves today, `target` will serve. */
@@ -21,14 +22,22 @@ export function isWeight(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_WEIGHT;
 }
 
+export const WEIGHTS_FIELD = {
+  kind: 'object',
+  sentence: 'The relative weights of the two sides; one at least is over 0.',
+  fields: {
+    source: { kind: 'integer', min: 0, max: MAX_WEIGHT, sentence: 'The weight of the source.' },
+    target: { kind: 'integer', min: 0, max: MAX_WEIGHT, sentence: 'The weight of the target.' },
+  },
+  check: (problems, name, { source, target }) => {
+    if (source === 0 && target === 0) problems.add(name, 'weights of which one at least is over 0', '0/0');
+  },
+  schema: { anyOf: SIDES.map((side) => ({ properties: { [side]: { minimum: 1 } } })) },
+} as const satisfies ObjectField;
+
 /** Weights from outside; what is wrong with them goes to `problems`. */
 export function readWeights(problems: Problems, name: string, value: unknown): Weights {
-  const raw = problems.object(name, value, ['source', 'target']);
-  for (const side of SIDES) {
-    if (!isWeight(raw[side])) problems.add(`${name}.${side}`, `an integer from 0 to ${MAX_WEIGHT}`, raw[side]);
-  }
-  if (raw.source === 0 && raw.target === 0) problems.add(name, 'weights of which one at least is over 0', '0/0');
-  return { source: Number(raw.source), target: Number(raw.target) };
+  return readField(problems, name, value, WEIGHTS_FIELD);
 }
 
 /** Whether two weights share requests out alike: weights are relative, so 1/0 is 100/0. */

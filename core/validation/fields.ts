@@ -1,0 +1,170 @@
+import { Problems } from './problems';
+
+/** What every field has: one sentence of what it is for, and the unit of its value. */
+interface Described {
+  readonly sentence: string;
+  readonly unit?: string;
+}
+
+export interface IntegerField extends Described {
+  readonly kind: 'integer';
+  readonly min: number;
+  readonly max: number;
+  /** Without a default it must be there. */
+  readonly default?: number;
+}
+
+export interface NumberField extends Described {
+  readonly kind: 'number';
+  readonly min: number;
+  readonly max: number;
+  readonly default: number;
+}
+
+export interface BooleanField extends Described {
+  readonly kind: 'boolean';
+  readonly default: boolean;
+}
+
+export interface ChoiceField extends Described {
+  readonly kind: 'choice';
+  readonly values: readonly string[];
+  readonly default: string;
+}
+
+/** A text that must be there. */
+export interface TextField extends Described {
+  readonly kind: 'text';
+  /** Of the whole text, in what ECMA-262 and other readers of JSON Schema share. */
+  readonly pattern: string;
+  /** The pattern in words. */
+  readonly rule: string;
+}
+
+/** A rule that spans several values. */
+interface Checked<T> {
+  readonly check?: (problems: Problems, name: string, value: T) => void;
+  /** The part of that rule that JSON Schema can say. */
+  readonly schema?: Readonly<Record<string, unknown>>;
+}
+
+/** Without a default an absent object has the defaults of its fields. */
+export interface ObjectField extends Described, Checked<Readonly<Record<string, unknown>>> {
+  readonly kind: 'object';
+  readonly fields: Fields;
+  readonly default?: unknown;
+}
+
+export interface ListField extends Described, Checked<readonly never[]> {
+  readonly kind: 'list';
+  readonly min: number;
+  readonly max: number;
+  /** The bounds in words. */
+  readonly rule: string;
+  readonly item: ObjectField;
+  readonly default: readonly unknown[];
+}
+
+export type Field = IntegerField | NumberField | BooleanField | ChoiceField | TextField | ObjectField | ListField;
+
+/** One contract, once: its reader, its JSON Schema, its table in the docs and its commented file are made from it. */
+export type Fields = Readonly<Record<string, Field>>;
+
+/** Whether it must be there: where it, or a part of it, has no default. */
+export function isRequired(field: Field): boolean {
+  if (field.kind === 'text') return true;
+  if (field.default !== undefined) return false;
+  return field.kind === 'integer' || (field.kind === 'object' && Object.values(field.fields).some(isRequired));
+}
+
+/** What the reader makes of a field. */
+export type FieldValue<F extends Field> = F extends IntegerField | NumberField
+  ? number
+  : F extends BooleanField
+    ? boolean
+    : F extends ChoiceField
+      ? F['values'][number]
+      : F extends TextField
+        ? string
+        : F extends ObjectField
+          ? FieldValues<F['fields']>
+          : F extends ListField
+            ? readonly FieldValue<F['item']>[]
+            : never;
+
+export type FieldValues<Fs extends Fields> = { readonly [Name in keyof Fs]: FieldValue<Fs[Name]> };
+
+/**
+ * Reads an object from outside. Absent fields take their defaults, every problem goes to `problems`.
+ *
+ * @param prefix before the names of its fields in a message; `name` and a dot, when it is left out
+ */
+export function readFields<Fs extends Fields>(
+  problems: Problems,
+  name: string,
+  value: unknown,
+  fields: Fs,
+  prefix = name === '' ? '' : `${name}.`,
+): FieldValues<Fs> {
+  const raw = problems.object(name, value, Object.keys(fields));
+  const read = Object.entries(fields).map(([key, field]) => [
+    key,
+    readValue(problems, `${prefix}${key}`, raw[key], field),
+  ]);
+  return Object.fromEntries(read) as FieldValues<Fs>;
+}
+
+/** Reads one value from outside; see `readFields`. */
+export function readField<F extends Field>(problems: Problems, name: string, value: unknown, field: F): FieldValue<F> {
+  return readValue(problems, name, value, field) as FieldValue<F>;
+}
+
+function readValue(problems: Problems, name: string, value: unknown, field: Field): unknown {
+  switch (field.kind) {
+    case 'integer':
+      return problems.integer(name, value, field);
+    case 'number':
+      return problems.number(name, value, field);
+    case 'boolean':
+      return problems.boolean(name, value, field.default);
+    case 'choice':
+      return readChoice(problems, name, value, field);
+    case 'text':
+      return readText(problems, name, value, field);
+    case 'object':
+      return readObject(problems, name, value, field);
+    case 'list':
+      return readList(problems, name, value, field);
+  }
+}
+
+function readChoice(problems: Problems, name: string, value: unknown, field: ChoiceField): string {
+  if (value === undefined) return field.default;
+  if (typeof value === 'string' && field.values.includes(value)) return value;
+  problems.add(name, field.values.map((each) => `'${each}'`).join(' or '), value);
+  return field.default;
+}
+
+function readText(problems: Problems, name: string, value: unknown, { pattern, rule }: TextField): string {
+  if (typeof value === 'string' && new RegExp(pattern).test(value)) return value;
+  problems.add(name, rule, value);
+  return '';
+}
+
+function readObject(problems: Problems, name: string, value: unknown, field: ObjectField): unknown {
+  const given = value === undefined ? field.default : value;
+  const read = readFields(problems, name, given, field.fields);
+  if (typeof given === 'object' && given !== null) field.check?.(problems, name, given as Record<string, unknown>);
+  return read;
+}
+
+function readList(problems: Problems, name: string, value: unknown, field: ListField): readonly unknown[] {
+  if (value === undefined) return field.default;
+  if (!Array.isArray(value) || value.length < field.min || value.length > field.max) {
+    problems.add(name, field.rule, value);
+    return field.default;
+  }
+  const items = value.map((item, index) => readObject(problems, `${name}[${index}]`, item, field.item));
+  field.check?.(problems, name, items as never[]);
+  return items;
+}
