@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { Plan, scaleDurations, parsePlan } from '../../core/plan/plan';
 import { PLAN_PARTS, checkFloor } from '../../core/plan/plan-floor';
 import { Problems } from '../../core/validation/problems';
 import { deployedIn } from '../template/model/deployed';
 import type { MachineDescription } from '../state-machine/model';
-import { UsageError } from '../errors/usage-error';
+import { readPlanFile } from '../plan-file/plan-file';
 
 /**
  * The plan of a rehearsal: of a file (JSON or YAML), else the one that the state machine was synthesized with; with its
@@ -40,15 +38,5 @@ function defaultPlan(machine: MachineDescription): unknown {
 }
 
 function readPlan(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`'--plan' must be a readable file, got '${file}' (${(error as NodeJS.ErrnoException).code})`);
-  }
-  try {
-    return parse(text) as unknown;
-  } catch (error) {
-    throw new UsageError(`'--plan' must be JSON or YAML, got '${file}': ${(error as Error).message.split('\n')[0]}`);
-  }
+  return readPlanFile({ name: '--plan', file });
 }
