@@ -13,6 +13,7 @@ import { TRUST_OPTION } from '../rehearsal/cloud/trust';
 import { SETTINGS } from '../proxy/config/settings';
 import { addAdoptCommand } from './adopt';
 import { readDecimal } from './numbers';
+import { addPlanCommand } from './plan';
 import { addUndrainCommand } from './undrain';
 import { addApproveCommand } from './approve';
 import { addCompletionCommand } from './completion';
@@ -131,6 +132,7 @@ function program(done: (exitCode: number) => void): Command {
     .helpOption(false)
     .argument('[options...]', "the proxy's own; see proxy --help")
     .action(async (flags: string[]) => done(await proxy(flags)));
+  addPlanCommand(cli, done);
   addWeightsCommand(cli, done);
   addAdoptCommand(cli, done);
   addUndrainCommand(cli, done);

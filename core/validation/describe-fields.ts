@@ -1,0 +1,76 @@
+import { Field, Fields, isRequired } from './fields';
+
+/** Every field with its bounds, for people: rows of a table in Markdown. */
+export function formatFieldTable(fields: Fields): string {
+  const rows = listRows(fields, '').map((cells) => `| ${cells.join(' | ')} |`);
+  return ['| field | value | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
+}
+
+function listRows(fields: Fields, prefix: string): (readonly string[])[] {
+  return Object.entries(fields).flatMap(([key, field]) => {
+    const name = `${prefix}${key}`;
+    const own = [`\`${name}\``, describeValue(field), describeDefault(field), field.sentence];
+    if (field.kind === 'object') return [own, ...listRows(field.fields, `${name}.`)];
+    if (field.kind === 'list') return [own, ...listRows(field.item.fields, `${name}[].`)];
+    return [own];
+  });
+}
+
+/** What a value may be, in a few words. */
+export function describeValue(field: Field): string {
+  const unit = field.unit === undefined ? '' : ` ${field.unit}`;
+  switch (field.kind) {
+    case 'integer':
+    case 'number':
+      return `${field.kind}, ${field.min} to ${field.max}${unit}`;
+    case 'boolean':
+      return 'true or false';
+    case 'choice':
+      return field.values.join(' or ');
+    case 'object':
+      return 'object';
+    case 'text':
+    case 'list':
+      return field.rule;
+  }
+}
+
+function describeDefault(field: Field): string {
+  if (isRequired(field)) return 'required';
+  const value = 'default' in field ? field.default : undefined;
+  if (value === undefined) return '';
+  if (Array.isArray(value) && value.length > 1) return 'below';
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
+}
+
+/**
+ * A file in YAML with every field at its default, each under a comment that says what it is for.
+ *
+ * @param indent before every line
+ */
+export function formatCommentedYaml(fields: Fields, indent = ''): string {
+  return Object.entries(fields)
+    .map(([name, field]) => {
+      const isSimple = field.kind !== 'object' && field.kind !== 'list';
+      const comment = `${indent}# ${field.sentence}${isSimple ? ` (${describeValue(field)})` : ''}\n`;
+      return `${indent === '' ? '\n' : ''}${comment}${indent}${name}:${formatDefault(field, indent)}`;
+    })
+    .join('');
+}
+
+function formatDefault(field: Field, indent: string): string {
+  if (field.kind === 'object' && field.default === undefined) {
+    return `\n${formatCommentedYaml(field.fields, `${indent}  `)}`;
+  }
+  if (field.kind === 'list') {
+    return `\n${field.default.map((item) => `${indent}  - ${formatFlow(item)}\n`).join('')}`;
+  }
+  return ` ${formatFlow('default' in field ? field.default : undefined)}\n`;
+}
+
+/** `{ source: 90, target: 10 }`. Only for values of ours: a text that YAML would read as something else is not quoted. */
+function formatFlow(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  const parts = Object.entries(value).map(([key, part]) => `${key}: ${formatFlow(part)}`);
+  return `{ ${parts.join(', ')} }`;
+}

@@ -1,0 +1,59 @@
+import { Field, Fields, isRequired } from './fields';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/**
+ * The JSON Schema of a contract, for editors. What it accepts and the reader rejects are rules between values that JSON Schema
+ * cannot say; what it rejects, the reader rejects, too.
+ *
+ * @see https://json-schema.org/draft-07 which every editor knows
+ */
+export function buildJsonSchema(about: { readonly id: string; readonly title: string }, fields: Fields): Schema {
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    $id: about.id,
+    title: about.title,
+    ...buildObject(fields, { $schema: { type: 'string', description: 'Where this schema is, for an editor.' } }),
+  };
+}
+
+function buildObject(fields: Fields, more: Schema = {}): Schema {
+  const required = Object.keys(fields).filter((name) => isRequired(fields[name]!));
+  const properties = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, buildField(field)]));
+  return {
+    type: 'object',
+    properties: { ...more, ...properties },
+    ...(required.length > 0 && { required }),
+    additionalProperties: false,
+  };
+}
+
+function buildField(field: Field): Schema {
+  const description = field.unit === undefined ? field.sentence : `${field.sentence} Unit: ${field.unit}.`;
+  const given = 'default' in field && field.default !== undefined ? { default: field.default } : {};
+  return { description, ...given, ...buildKind(field) };
+}
+
+function buildKind(field: Field): Schema {
+  switch (field.kind) {
+    case 'integer':
+    case 'number':
+      return { type: field.kind, minimum: field.min, maximum: field.max };
+    case 'boolean':
+      return { type: 'boolean' };
+    case 'choice':
+      return { enum: field.values };
+    case 'text':
+      return { type: 'string', pattern: field.pattern };
+    case 'object':
+      return { ...buildObject(field.fields), ...field.schema };
+    case 'list':
+      return {
+        type: 'array',
+        minItems: field.min,
+        maxItems: field.max,
+        items: buildField(field.item),
+        ...field.schema,
+      };
+  }
+}
