@@ -124,6 +124,28 @@ export function adminAddress(host: string, port: number): string {
  */
 export const ADMIN_KEY_SECONDS = { look: 300, apart: 900 } as const;
 
+/** A key that is shorter could be guessed. */
+export const MIN_ADMIN_KEY_LENGTH = 16;
+
+/**
+ * Of the keys that are kept, the current one first, those that calls may be signed with. A key that is too short does not lock out
+ * the other one.
+ *
+ * @returns beside them the length of a key that was left out
+ * @throws Error that does not show them, where none is left
+ */
+export function findUsableKeys(kept: readonly string[]): { readonly keys: readonly string[]; readonly short?: number } {
+  const keys = kept.filter(({ length }) => length >= MIN_ADMIN_KEY_LENGTH);
+  const short = kept.find(({ length }) => length < MIN_ADMIN_KEY_LENGTH)?.length;
+  if (short === undefined) return { keys };
+  if (keys.length === 0) throw new Error(describeShortKey(short));
+  return { keys, short };
+}
+
+export function describeShortKey(length: number): string {
+  return `A key must be at least ${MIN_ADMIN_KEY_LENGTH} characters long, got ${length} characters`;
+}
+
 export const DEFAULT_DRAIN: DrainOrder = {
   perKindSeconds: { http: 30, websocket: 300, grpcStream: 300, serverSentEvents: 300, streaming: 300 },
   closeRatePerSecond: 20,

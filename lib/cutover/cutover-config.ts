@@ -15,6 +15,7 @@ import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { AlarmNames, CheckedAlarms } from '../../core/judge/alarm-check';
 import { CutoverConfig } from '../../core/cutover/cutover-config';
+import { findAlarmName } from './alarm-name';
 import { StepResources } from './cutover-rights';
 import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';
 import { ADMIN_PORT } from '../shared/ports';
@@ -71,7 +72,7 @@ export function checkedBy({ alarms = [], sourceAlarms = [] }: ConfigParts): Chec
   const isSource = (alarm: IAlarm) => sourceAlarms.includes(alarm);
   const listNames = (some: readonly IAlarm[]): AlarmNames => {
     const { metric, other } = sorted(some);
-    return { metric: metric.map(({ alarmName }) => alarmName), other: other.map(({ alarmName }) => alarmName) };
+    return { metric: metric.map(findAlarmName), other: other.map(findAlarmName) };
   };
   return { source: listNames(all.filter(isSource)), target: listNames(all.filter((alarm) => !isSource(alarm))) };
 }

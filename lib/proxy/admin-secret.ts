@@ -9,7 +9,7 @@ import { acknowledge } from '../validation/nag-suppressions';
 import { checkNames } from '../validation/known-props';
 import { lambdaAsset } from '../shared/assets';
 import { createLogGroup, createSecret, letDecrypt, letEncrypt } from '../shared/encryption';
-import { checkDuration } from '../validation/validation';
+import { reject } from '../validation/validation';
 import { trustOwnAccountOnly } from '../shared/trusted-services';
 
 export interface AdminSecretProps {
@@ -22,7 +22,8 @@ export interface AdminSecretProps {
 
 export interface AdminSecretRotationOptions {
   /**
-   * How often it is rotated, from 4 hours to 1000 days; `Duration.days(0)`: only on request.
+   * How often it is rotated: whole hours from 4 to 23, or whole days from 1 to 999; `Duration.days(0)`: only on
+   * request.
    * @default Duration.days(30)
    */
   readonly automaticallyAfter?: Duration;
@@ -34,8 +35,6 @@ export interface AdminSecretRotationOptions {
   readonly logRetention?: RetentionDays;
 }
 
-/** What Secrets Manager accepts. */
-const ROTATION_BOUNDS = { min: Duration.hours(4), max: Duration.days(1000) };
 const FUNCTION_TIMEOUT = Duration.seconds(30);
 
 /**
@@ -75,9 +74,7 @@ export class AdminSecret extends Construct {
     checkNames('AdminSecretRotationOptions', options);
     const { encryptionKey } = this;
     const { automaticallyAfter = Duration.days(30), logRetention = RetentionDays.THREE_MONTHS } = options;
-    if (automaticallyAfter.isUnresolved() || automaticallyAfter.toMilliseconds() > 0) {
-      checkDuration('automaticallyAfter', automaticallyAfter, ROTATION_BOUNDS);
-    }
+    checkInterval(automaticallyAfter);
     const rotation = new Construct(this, 'Rotation');
     acknowledge(rotation, 'rotation');
     trustOwnAccountOnly(rotation);
@@ -108,4 +105,26 @@ export class AdminSecret extends Construct {
       rotateImmediatelyOnUpdate: false,
     });
   }
+}
+
+const MIN_HOURS = 4;
+const MAX_DAYS = 999;
+
+/**
+ * The CDK writes other intervals as well, which Secrets Manager rejects at the deployment.
+ *
+ * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
+ */
+function checkInterval(interval: Duration): void {
+  if (interval.isUnresolved()) reject('automaticallyAfter', 'known at synthesis', 'a token');
+  const hours = interval.toMilliseconds() / 3_600_000;
+  const days = hours / 24;
+  const isHours = Number.isInteger(hours) && hours >= MIN_HOURS && hours < 24;
+  const isDays = Number.isInteger(days) && days <= MAX_DAYS;
+  if (isHours || isDays) return;
+  reject(
+    'automaticallyAfter',
+    `whole hours from ${MIN_HOURS} to 23, or whole days from 1 to ${MAX_DAYS} (0: on request)`,
+    interval.toHumanString(),
+  );
 }

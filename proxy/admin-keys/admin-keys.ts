@@ -1,8 +1,6 @@
-import { ADMIN_KEY_SECONDS } from '../../core/proxy/admin-api';
+import { setTimeout } from 'node:timers/promises';
+import { ADMIN_KEY_SECONDS, describeShortKey, findUsableKeys } from '../../core/proxy/admin-api';
 import type { Clock } from '../process/clock';
-
-/** A key that is shorter could be guessed. */
-export const MIN_KEY_LENGTH = 16;
 
 /** Between two looks at where the keys are kept; the first one comes at a random time within it, so that tasks do not ask together. */
 const LOOK_MS = 1000 * ADMIN_KEY_SECONDS.look;
@@ -66,15 +64,19 @@ export class AdminKeys {
     try {
       this.replace(await renewal.read(this.stopping.signal), renewal);
     } catch (error) {
-      this.tellProblem(error instanceof Error ? error.message : String(error), renewal);
+      const reason = error instanceof Error ? error.message : String(error);
+      this.warn(`Admin keys were not read again, those known before stay: ${reason}`, renewal);
     }
     this.isReading = false;
     if (!this.stopping.signal.aborted) this.lookIn(renewal, LOOK_MS);
   }
 
-  private replace(keys: readonly string[], { log }: KeyRenewal): void {
-    checkKeys(keys);
-    this.problem = undefined;
+  private replace(kept: readonly string[], renewal: KeyRenewal): void {
+    const { log } = renewal;
+    if (kept.length === 0 || kept.length > 2) throw new Error(`There must be one key or two, got ${kept.length}`);
+    const { keys, short } = findUsableKeys(kept);
+    if (short === undefined) this.problem = undefined;
+    else this.warn(describeLeftOut(short), renewal);
     if (keys.length === this.keys.length && keys.every((key, index) => key === this.keys[index])) return;
     this.keys = [...keys];
     log.info(
@@ -83,20 +85,16 @@ export class AdminKeys {
   }
 
   /** Once for each: where they are kept may be away for long. */
-  private tellProblem(problem: string, { log }: KeyRenewal): void {
+  private warn(problem: string, { log }: KeyRenewal): void {
     if (this.stopping.signal.aborted || this.problem === problem) return;
     this.problem = problem;
-    log.warn(`Admin keys were not read again, those known before stay: ${problem}`);
+    log.warn(problem);
   }
 }
 
-/** @throws Error that does not show them */
-function checkKeys(keys: readonly string[]): void {
-  if (keys.length === 0 || keys.length > 2) throw new Error(`There must be one key or two, got ${keys.length}`);
-  const short = keys.find((key) => key.length < MIN_KEY_LENGTH);
-  if (short !== undefined) {
-    throw new Error(`A key must be at least ${MIN_KEY_LENGTH} characters long, got ${short.length} characters`);
-  }
+/** Of one of two keys, which does not lock out the other one. */
+export function describeLeftOut(length: number): string {
+  return `One of two admin keys is left out: ${describeShortKey(length)}`;
 }
 
 /** Of a file: the key, and on a line of its own the one before it. */
@@ -105,4 +103,30 @@ export function keysIn(text: string): readonly string[] {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
+}
+
+/** Whoever writes a file in place writes it within this time. */
+const WRITE_MS = 1_000;
+const MAX_READS = 10;
+
+/**
+ * Reads a file until it reads the same twice, a second apart: one that is being written may end in the middle of a key.
+ *
+ * @throws Error when it changes all the time
+ */
+export async function readSettled(
+  read: () => Promise<string>,
+  stopped: AbortSignal,
+  wait: (ms: number) => Promise<unknown> = (ms) => setTimeout(ms, undefined, { signal: stopped, ref: false }),
+): Promise<string> {
+  let before = await read();
+  for (let reads = 1; reads < MAX_READS; reads += 1) {
+    await wait(WRITE_MS);
+    const text = await read();
+    if (text === before) return text;
+    before = text;
+  }
+  throw new Error(
+    `The file must stay the same for ${WRITE_MS / 1000} second, got another text in each of ${MAX_READS} reads`,
+  );
 }

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Problems } from '../../core/validation/problems';
+import { MIN_ADMIN_KEY_LENGTH, findUsableKeys } from '../../core/proxy/admin-api';
 import { PROXY_VARIABLES } from '../../core/cutover/cutover-config';
 import { readSecretVersions } from '../admin-keys/secret-versions';
 import type { Clock } from '../process/clock';
 import type { Values } from './settings';
-import { AdminKeys, MIN_KEY_LENGTH, ReadKeys, keysIn } from '../admin-keys/admin-keys';
+import { AdminKeys, ReadKeys, describeLeftOut, keysIn, readSettled } from '../admin-keys/admin-keys';
 
 export interface AdminConfig {
   readonly at: { readonly host: string; readonly port: number };
@@ -33,10 +34,11 @@ export function readAdminKeys(
 ): Pick<AdminConfig, 'keys' | 'keptIn'> {
   const { keys, file } = findKeys(values, sources);
   if (keys.length > 2) problems.add('admin_secret_file', 'a file with one key or two', `${keys.length} lines`);
-  const min = Math.min(...(keys.length === 0 ? [''] : keys).map(({ length }) => length));
-  if (min < MIN_KEY_LENGTH) {
-    const rule = `at least ${MIN_KEY_LENGTH} characters long when 'admin' is set; give it in ${PROXY_VARIABLES.adminSecret} or 'admin_secret_file'`;
-    problems.add('admin_secret', rule, `${min} characters`);
+  // As when they are read again, one that is too short does not lock out the other one.
+  const max = Math.max(0, ...keys.map(({ length }) => length));
+  if (max < MIN_ADMIN_KEY_LENGTH) {
+    const rule = `at least ${MIN_ADMIN_KEY_LENGTH} characters long when 'admin' is set; give it in ${PROXY_VARIABLES.adminSecret} or 'admin_secret_file'`;
+    problems.add('admin_secret', rule, `${max} characters`);
   }
   const { admin_secret_arn: secretArn } = values;
   if (secretArn === undefined) return { keys, ...(file !== undefined && { keptIn: { file } }) };
@@ -61,10 +63,12 @@ function findKeys(
 
 /** The keys as they live: read again from where they are kept. */
 export function findAdminKeys({ keys, keptIn }: AdminConfig, clock: Clock, log: Logger): AdminKeys {
-  return new AdminKeys(keys, keptIn && { read: findReader(keptIn), clock, log });
+  const { keys: usable, short } = findUsableKeys(keys);
+  if (short !== undefined) log.warn(describeLeftOut(short));
+  return new AdminKeys(usable, keptIn && { read: findReader(keptIn), clock, log });
 }
 
 function findReader(keptIn: NonNullable<AdminConfig['keptIn']>): ReadKeys {
   if ('secretArn' in keptIn) return (stopped) => readSecretVersions(keptIn.secretArn, stopped);
-  return async (signal) => keysIn(await readFile(keptIn.file, { encoding: 'utf8', signal }));
+  return async (signal) => keysIn(await readSettled(() => readFile(keptIn.file, { encoding: 'utf8', signal }), signal));
 }

@@ -3,6 +3,7 @@ import {
   ResourceNotFoundException,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
+import { findUsableKeys } from '../../../core/proxy/admin-api';
 import { CLIENT_CONFIG } from './client-config';
 import { limited } from './limited';
 
@@ -42,7 +43,8 @@ export function cachedKeys(secretArn: string, { cacheMs, limitMs }: CacheOptions
   };
   const look = async () => {
     const [current] = await Promise.all([read('AWSCURRENT'), readPrevious()]);
-    return previous === undefined || previous === current ? [current] : [current, previous];
+    // As the proxies do: who could guess a key could respond for them.
+    return findUsableKeys(previous === undefined || previous === current ? [current] : [current, previous]).keys;
   };
   return cached(look, cacheMs);
 }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { CONFIG_VARIABLE } from '../../../core/cutover/cutover-config';
+import { UsageError } from '../../errors/usage-error';
 import type { FunctionSpec } from '../../functions/function';
 import type { MachineDescription } from '../../state-machine/model';
 import { Resources } from './resources';
@@ -36,9 +37,10 @@ export function roleName(resources: Resources, arn: string): string {
 /** The state machines that call functions of the cutover. Another one may be of a kind that cannot be run here. */
 export function buildMachines(resources: Resources): MachineDescription[] {
   const steps = buildFunctions(resources).filter(({ environment }) => Object.hasOwn(environment, CONFIG_VARIABLE));
-  return resources.ofType(STATE_MACHINE).flatMap(({ identity, properties }) => {
+  return resources.ofType(STATE_MACHINE).flatMap(({ identity, logicalId, properties }) => {
     const definition = properties.has('DefinitionString') ? properties.string('DefinitionString') : '';
     if (!steps.some(({ arn }) => definition.includes(arn))) return [];
+    checkDefinition(logicalId, definition);
     return [
       {
         arn: identity.ref,
@@ -49,6 +51,18 @@ export function buildMachines(resources: Resources): MachineDescription[] {
       },
     ];
   });
+}
+
+/** Step Functions would refuse it at the deployment. CloudFormation escapes nothing of what it puts into the text. */
+function checkDefinition(logicalId: string, definition: string): void {
+  try {
+    JSON.parse(definition);
+  } catch (error) {
+    throw new UsageError(
+      `'DefinitionString' of the state machine '${logicalId}' must be JSON, got ${(error as Error).message}: ` +
+        'a name that is put into it may have quotes or backslashes',
+    );
+  }
 }
 
 /** An EventBridge rule on the status of executions, and the functions that it calls. */

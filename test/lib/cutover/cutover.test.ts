@@ -54,8 +54,12 @@ function synth(stack: Stack, props: Partial<CutoverProps> = {}): Template {
   return Template.fromStack(stack);
 }
 
-const alarmIn = (stack: Stack, id: string) =>
+/** What JSON escapes. */
+const QUOTED = 'p99 > "3 s" \\ 5xx';
+
+const alarmIn = (stack: Stack, id: string, alarmName?: string) =>
   new Alarm(stack, id, {
+    alarmName,
     metric: new Metric({ namespace: 'App', metricName: 'Errors' }),
     threshold: 1,
     evaluationPeriods: 1,
@@ -164,23 +168,33 @@ describe('default', () => {
 describe('custom', () => {
   test('metric alarms are read by name, by the steps that heed them and by no other', () => {
     const stack = newStack();
-    const template = synth(stack, { alarms: [alarmIn(stack, 'Errors'), alarmIn(stack, 'Latency')] });
+    const template = synth(stack, { alarms: [alarmIn(stack, 'Errors'), alarmIn(stack, 'Latency', QUOTED)] });
     const found = statements(template, 'cloudwatch:DescribeAlarms');
     expect(found.map(([step]) => step).sort()).toEqual(HEEDING);
     const arns = ['Errors', 'Latency'].map((id) => ({
       'Fn::GetAtt': [expect.stringMatching(`^${id}`) as string, 'Arn'],
     }));
     for (const [, { Resource }] of found) expect(Resource).toEqual(arns);
-    expect(alarmsIn(template).target.metric).toHaveLength(2);
+    // CloudFormation would put the name into the text as it is.
+    expect(alarmsIn(template).target.metric).toEqual([expect.stringMatching(/^Errors/), QUOTED]);
   });
 
   test('composite alarms take the right to read all, because CloudWatch gives them to nobody else', () => {
     const stack = newStack();
     const composite = new CompositeAlarm(stack, 'All', { alarmRule: alarmIn(stack, 'Errors') });
-    const template = synth(stack, { alarms: [composite] });
+    const imported = Alarm.fromAlarmArn(
+      stack,
+      'Imported',
+      `arn:aws:cloudwatch:eu-central-1:111122223333:alarm:${QUOTED}`,
+    );
+    const quoted = new CompositeAlarm(stack, 'Quoted', {
+      alarmRule: alarmIn(stack, 'Latency', QUOTED),
+      compositeAlarmName: `all ${QUOTED}`,
+    });
+    const template = synth(stack, { alarms: [composite, imported, quoted] });
     const found = statements(template, 'cloudwatch:DescribeAlarms');
     expect(found.map(([step, { Resource }]) => [step, Resource]).sort()).toEqual(HEEDING.map((step) => [step, '*']));
-    expect(alarmsIn(template).target.other).toEqual([expect.stringMatching(/^All/)]);
+    expect(alarmsIn(template).target.other).toEqual([expect.stringMatching(/^All/), QUOTED, `all ${QUOTED}`]);
   });
 
   test('people are told through a topic, also through one with a key of its own', () => {

@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { CfnRotationSchedule } from 'aws-cdk-lib/aws-secretsmanager';
 import { AdminSecret } from '../../../lib';
 import { defaultMigration, newStack, resourceLike, listResources } from '../fixture';
 
@@ -73,9 +74,28 @@ test('custom: on request alone', () => {
 });
 
 test.each([
-  [Duration.hours(3), "'automaticallyAfter' must be from 4 hours to 1000 days, got 3 hours"],
-  [Duration.days(1001), "'automaticallyAfter' must be from 4 hours to 1000 days, got 1001 days"],
-])('refused: every %p', (automaticallyAfter, message) => {
+  Duration.hours(3),
+  Duration.minutes(270),
+  Duration.hours(25),
+  Duration.hours(36),
+  Duration.days(1000),
+  Duration.millis(1),
+])('refused: every %p, which Secrets Manager has no schedule for', (automaticallyAfter) => {
   const secret = new AdminSecret(newStack(), 'Admin');
-  expect(() => secret.addRotation({ automaticallyAfter })).toThrow(message);
+  expect(() => secret.addRotation({ automaticallyAfter })).toThrow(
+    `'automaticallyAfter' must be whole hours from 4 to 23, or whole days from 1 to 999 (0: on request), got ${automaticallyAfter.toHumanString()}`,
+  );
+});
+
+test.each([
+  [Duration.minutes(240), 'rate(4 hours)'],
+  [Duration.hours(23), 'rate(23 hours)'],
+  [Duration.hours(24), 'rate(1 day)'],
+  [Duration.hours(48), 'rate(2 days)'],
+  [Duration.days(999), 'rate(999 days)'],
+])('every %p is a schedule of Secrets Manager', (automaticallyAfter, expression) => {
+  const stack = newStack();
+  const schedule = new AdminSecret(stack, 'Admin').addRotation({ automaticallyAfter });
+  const { rotationRules } = schedule.node.defaultChild as CfnRotationSchedule;
+  expect(rotationRules).toEqual({ scheduleExpression: expression });
 });

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PutSecretValueCommand, UpdateSecretVersionStageCommand } from '@aws-sdk/client-secrets-manager';
 import { ADMIN_HEADERS, adminResponseToSign } from '../../../core/proxy/admin-api';
-import { AdminKeys } from '../../../proxy/admin-keys/admin-keys';
+import { AdminKeys, readSettled } from '../../../proxy/admin-keys/admin-keys';
 import { SignatureCheck, sign } from '../../../proxy/admin/signature';
 import { readSecretVersions } from '../../../proxy/admin-keys/secret-versions';
 import { ARNS, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
@@ -163,7 +163,7 @@ describe('the keys of a process', () => {
   test.each([
     [[], 'There must be one key or two, got 0'],
     [[NEW, OLD, NEWER], 'There must be one key or two, got 3'],
-    [[NEW, 'short'], 'A key must be at least 16 characters long, got 5 characters'],
+    [['short', ''], 'A key must be at least 16 characters long, got 5 characters'],
     [new Error('AccessDenied'), 'AccessDenied'],
   ])('stay where what is read is none: %p', async (read, reason) => {
     const { keys, kept, pass, lines } = watched([NEW, OLD]);
@@ -174,6 +174,33 @@ describe('the keys of a process', () => {
     expect(kept.reads).toBe(2);
     expect(keys.all).toEqual([NEW, OLD]);
     expect(lines).toEqual([`Admin keys were not read again, those known before stay: ${reason}`]);
+  });
+
+  test.each([[[NEWER, 'short']], [['short', NEWER]]])(
+    'are changed without one that is too short, which does not lock out the other: %p',
+    async (read) => {
+      const { keys, kept, pass, lines } = watched([NEW, OLD]);
+      keys.start();
+      kept.keys = read;
+      await pass(0);
+      await pass(300_000);
+      expect(keys.all).toEqual([NEWER]);
+      const told = 'One of two admin keys is left out: A key must be at least 16 characters long, got 5 characters';
+      expect(lines).toEqual([told, 'Admin keys changed: 1 is accepted']);
+    },
+  );
+
+  test('of a file that is being written are not taken before it is whole', async () => {
+    const texts = [`${NEW.slice(0, -1)}`, `${NEW}\n${OLD.slice(0, 16)}`, `${NEW}\n${OLD}\n`, `${NEW}\n${OLD}\n`];
+    const waits: number[] = [];
+    const read = () => Promise.resolve(texts.shift() ?? String(texts.length + waits.length));
+    const wait = (ms: number) => Promise.resolve(waits.push(ms));
+    const { signal } = new AbortController();
+    expect(await readSettled(read, signal, wait)).toBe(`${NEW}\n${OLD}\n`);
+    expect(waits).toEqual([1000, 1000, 1000]);
+    await expect(readSettled(read, signal, wait)).rejects.toThrow(
+      'The file must stay the same for 1 second, got another text in each of 10 reads',
+    );
   });
 
   test('are read no more once the process ends', async () => {

@@ -120,6 +120,12 @@ test('a task that knows none of the two keys is unknown, after one call under ea
   });
 });
 
+test('a key that could be guessed is used by no step, and does not lock out the other one', async () => {
+  await put('short');
+  const { proxies } = await startTasks([OLD], ['short'], ['short', OLD]);
+  expect(await heard(proxies)).toEqual([true, false, true]);
+});
+
 test('with the one before away, the current one is enough; with both away, those that were read', async () => {
   const { proxies } = await startTasks([NEW]);
   await put(NEW);

@@ -303,3 +303,25 @@ test('a state machine that is not of the cutover is named, whatever it is writte
   expect(buildMachines(resources)).toEqual([]);
   expect(notRun(resources)).toEqual([`'Elsewhere' (${Type})`, `'Jsonata' (${Type})`]);
 });
+
+test('a state machine whose definition is no JSON is named: a reference may have brought quotes into it', () => {
+  const step = {
+    Type: 'AWS::Lambda::Function',
+    Properties: {
+      Runtime: 'nodejs24.x',
+      Code: { S3Key: 'abc.zip' },
+      Handler: 'index.lock',
+      Role: 'arn:role',
+      Environment: { Variables: { DRAINSHIFT_WIRING: '{}' } },
+    },
+  };
+  const DefinitionString = {
+    'Fn::Join': ['', ['{"of":"', { 'Fn::GetAtt': ['Step', 'Arn'] }, '","alarm":"p99 > "3 s""}']],
+  };
+  const machine = { Type: 'AWS::StepFunctions::StateMachine', Properties: { DefinitionString, RoleArn: 'arn:role' } };
+  const stack = findStack({ Step: step, Machine: machine });
+  const resources = new Resources({ ...stack, files: new Map([['abc', '/tmp']]) });
+  expect(() => buildMachines(resources)).toThrow(
+    /^'DefinitionString' of the state machine 'Machine' must be JSON, got .*quotes or backslashes$/,
+  );
+});
