@@ -1,4 +1,5 @@
-// `npm run api` writes API.md, the reference of every construct, and lib/validation/prop-names.ts, what their props are called; with `--check` it
+// `npm run api` writes API.md, the reference of every construct, and lib/validation/prop-names.ts, what their props are called
+// and of what kind they are; with `--check` it
 // says instead whether both are current.
 // Both compile lib/ with jsii first, as it would be published for Python, Java, .NET and Go: what those languages cannot
 // express is an error here. It happens in a copy, because jsii compiles a package's root and writes beside its sources.
@@ -7,6 +8,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const API = join(ROOT, 'API.md');
@@ -58,43 +60,111 @@ function run(folder, command, args) {
   process.exit(1);
 }
 
-/** Every struct of the public API with its props, and what they are made of, for `lib/validation/known-props.ts`. */
+/**
+ * Every struct of the public API with the kind of each of its props, and what tells values of these kinds apart, for
+ * `lib/validation/known-props.ts`.
+ */
 function propNames(folder) {
-  const { types } = JSON.parse(readFileSync(join(folder, '.jsii'), 'utf8'));
-  const isStruct = (type) => type?.kind === 'interface' && type.datatype === true;
-  const all = (type) => [
-    ...(type.properties ?? []),
-    ...(type.interfaces ?? []).flatMap((base) => all(types[base] ?? {})),
-  ];
-  const partOf = ({ fqn, collection }) => {
-    if (collection)
-      return collection.kind === 'array' && partOf(collection.elementtype) ? `${partOf(collection.elementtype)}[]` : '';
-    return isStruct(types[fqn]) ? types[fqn].name : '';
-  };
-  const byName = ([one], [other]) => (one < other ? -1 : 1);
-  const structs = Object.values(types)
-    .filter(isStruct)
-    .map((type) => [
-      type.name,
-      Object.fromEntries(
-        all(type)
-          .map(({ name, type }) => [name, partOf(type)])
-          .sort(byName),
-      ),
-    ])
-    .sort(byName);
-  return `${HEAD}\nexport const STRUCTS = ${literal(Object.fromEntries(structs))} as const;\n`;
+  const own = JSON.parse(readFileSync(join(folder, '.jsii'), 'utf8')).types;
+  const types = { ...readAssembly('aws-cdk-lib'), ...own };
+  const structs = Object.values(own).filter(isStruct);
+  const used = new Map();
+  const props = (type) =>
+    inherited(types, type).map(({ name, type, optional }) => [
+      name,
+      `${kindOf(type, types, used)}${optional ? '?' : ''}`,
+    ]);
+  const tables = structs.map((type) => [type.name, Object.fromEntries(props(type).sort(byName))]);
+  const kinds = [...used.values()].filter(({ name }) => !structs.some((struct) => struct.name === name));
+  const enums = kinds.filter(({ kind }) => kind === 'enum');
+  const others = kinds.filter(({ kind }) => kind !== 'enum').map((type) => [type.name, markOf(type, types)]);
+  return [
+    `${HEAD}\n${enumImports(enums)}`,
+    `/** By the props of each struct; \`[]\`: a list, \`{}\`: a map, \`?\`: optional, nothing: anything. */`,
+    `export const STRUCTS = ${literal(tables.sort(byName))} as const;\n`,
+    `/** The values of each enum; those of the CDK as the installed one has them. */`,
+    `export const ENUMS: Readonly<Record<string, object>> = {\n${enums.map(enumLine).join('')}};\n`,
+    `/** A member that each value of a type has; \`{}\`: any object, nothing: of a class that shows none. */`,
+    `export const TYPES: Readonly<Record<string, string>> = {\n${others
+      .sort(byName)
+      .map(([name, mark]) => `  ${name}: '${mark}',\n`)
+      .join('')}};\n`,
+  ].join('\n');
 }
 
-const HEAD = `// Written by \`npm run api\`: the props of every struct of the public API, with the struct that they are or list.`;
+const isStruct = (type) => type?.kind === 'interface' && type.datatype === true;
+const byName = ([one], [other]) => (one < other ? -1 : 1);
+
+function readAssembly(name) {
+  return JSON.parse(gunzipSync(readFileSync(join(ROOT, `node_modules/${name}/.jsii.gz`))).toString()).types;
+}
+
+function inherited(types, type) {
+  return [
+    ...(type.properties ?? []),
+    ...(type.interfaces ?? []).flatMap((base) => inherited(types, types[base] ?? {})),
+  ];
+}
+
+function kindOf({ primitive, collection, fqn }, types, used) {
+  if (collection) {
+    const kind = kindOf(collection.elementtype, types, used);
+    return kind && `${kind}${collection.kind === 'array' ? '[]' : '{}'}`;
+  }
+  if (['boolean', 'number', 'string'].includes(primitive)) return primitive;
+  const type = types[fqn];
+  if (!type) return '';
+  if ((used.get(type.name) ?? type) !== type)
+    throw new Error(`'${type.name}' must be the name of one type, got ${fqn}`);
+  used.set(type.name, type);
+  return type.name;
+}
+
+/** What the interfaces have that a class implements is no sign of the class. */
+function markOf(type, types) {
+  if (isStruct(type)) return '{}';
+  const members = [...(type.properties ?? []), ...(type.methods ?? [])].filter(
+    (member) => !member.optional && !member.static && !member.protected && !member.overrides,
+  );
+  if (members.length > 0) return members[0].name;
+  const bases = (type.interfaces ?? []).map((base) => types[base]).filter((base) => base !== undefined);
+  return bases.map((base) => markOf(base, types)).find((mark) => mark !== '') ?? '';
+}
+
+function enumImports(enums) {
+  const modules = Map.groupBy(
+    enums.filter(({ assembly }) => assembly === 'aws-cdk-lib'),
+    ({ namespace }) => `aws-cdk-lib${namespace ? `/${namespace.replaceAll('_', '-')}` : ''}`,
+  );
+  return [...modules]
+    .sort(byName)
+    .map(([module, members]) => importLine(members.map(({ name }) => name).sort(), module))
+    .join('');
+}
+
+/** As Prettier writes it. */
+function importLine(names, module) {
+  const line = `import { ${names.join(', ')} } from '${module}';\n`;
+  return line.length <= 121 ? line : `import {\n${names.map((name) => `  ${name},\n`).join('')}} from '${module}';\n`;
+}
+
+/** The assembly has no values of members: ours are read in the source, so that what is below need not import what is above. */
+function enumLine({ name, assembly, locationInModule }) {
+  if (assembly === 'aws-cdk-lib') return `  ${name},\n`;
+  const source = readFileSync(join(ROOT, locationInModule.filename), 'utf8');
+  const [, body] = new RegExp(`enum ${name} \\{([^]*?)\\n\\}`).exec(source);
+  const members = [...body.matchAll(/^ {2}(\w+) = ('[^']*'|\d+),/gm)].map(([, member, value]) => `    ${member}: ${value},\n`);
+  return `  ${name}: {\n${members.join('')}  },\n`;
+}
+
+const HEAD = `// Written by \`npm run api\`: what the props of every struct of the public API are called, and of what kind each is.`;
 
 function literal(structs) {
-  const entries = (object, write) =>
-    Object.entries(object)
-      .map(([name, value]) => write(name, value))
-      .join('');
-  const struct = (props) => `{\n${entries(props, (name, part) => `    ${name}: '${part}',\n`)}  }`;
-  return `{\n${entries(structs, (name, props) => `  ${name}: ${struct(props)},\n`)}}`;
+  const struct = (props) =>
+    `{\n${Object.entries(props)
+      .map(([name, kind]) => `    ${name}: '${kind}',\n`)
+      .join('')}  }`;
+  return `{\n${structs.map(([name, props]) => `  ${name}: ${struct(props)},\n`).join('')}}`;
 }
 
 function publish(file, text, what) {

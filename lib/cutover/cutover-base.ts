@@ -11,7 +11,7 @@ import { letEncrypt } from '../shared/encryption';
 import { checkNames } from '../validation/known-props';
 import { MigrationSide } from '../traffic/migration-side';
 import { whereItIs } from '../shared/metric-place';
-import { reject } from '../validation/validation';
+import { checkArn, reject } from '../validation/validation';
 
 /** A cutover, made here or elsewhere: who may act on it, and what it reports. */
 export interface ICutover extends IResource {
@@ -236,8 +236,7 @@ export class ImportedCutover extends CutoverBase {
   private readonly notified: CutoverAttributes;
 
   constructor(scope: Construct, id: string, props: CutoverAttributes) {
-    super(scope, id, { environmentFromArn: props.stateMachineArn });
-    checkNames('CutoverAttributes', props);
+    super(scope, id, { environmentFromArn: checkAttributes(props).stateMachineArn });
     this.notified = props;
     this.stateMachine = StateMachine.fromStateMachineArn(this, 'StateMachine', props.stateMachineArn);
   }
@@ -273,4 +272,13 @@ export class ImportedCutover extends CutoverBase {
     this.functions.set(id, known);
     return known;
   }
+}
+
+function checkAttributes(attributes: CutoverAttributes): CutoverAttributes {
+  checkNames('CutoverAttributes', attributes);
+  checkArn('stateMachineArn', 'stateMachine', attributes.stateMachineArn);
+  checkArn('undrainFunctionArn', 'function', attributes.undrainFunctionArn);
+  checkArn('recoverFunctionArn', 'function', attributes.recoverFunctionArn);
+  checkArn('givenUpQueueArn', 'queue', attributes.givenUpQueueArn);
+  return attributes;
 }

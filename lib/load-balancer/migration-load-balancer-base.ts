@@ -6,7 +6,7 @@ import { Construct } from 'constructs';
 import { whereItIs } from '../shared/metric-place';
 import { checkNames } from '../validation/known-props';
 import { REDIRECT_PORT, SMOKE_PORTS, TRAFFIC_PORT } from '../shared/ports';
-import { checkPort, reject } from '../validation/validation';
+import { checkArn, checkPort, checkPorts, reject } from '../validation/validation';
 
 /** The load balancer of a migration, made here or elsewhere: who may reach it, what stands in front, what it reports. */
 export interface IMigrationLoadBalancer extends IResource, IConnectable {
@@ -179,8 +179,7 @@ export class ImportedMigrationLoadBalancer extends MigrationLoadBalancerBase {
   private readonly notified: MigrationLoadBalancerAttributes;
 
   constructor(scope: Construct, id: string, props: MigrationLoadBalancerAttributes) {
-    super(scope, id, { environmentFromArn: props.loadBalancerArn });
-    checkNames('MigrationLoadBalancerAttributes', props);
+    super(scope, id, { environmentFromArn: checkAttributes(props).loadBalancerArn });
     this.notified = props;
     const { loadBalancerArn, securityGroup, vpc } = props;
     this.loadBalancer = ApplicationLoadBalancer.fromApplicationLoadBalancerAttributes(this, 'LoadBalancer', {
@@ -192,10 +191,10 @@ export class ImportedMigrationLoadBalancer extends MigrationLoadBalancerBase {
     this.sourcePort = props.sourcePort ?? SMOKE_PORTS.source;
     this.targetPort = props.targetPort ?? SMOKE_PORTS.target;
     this.healthCheckPort = props.healthCheckPort ?? this.trafficPort;
-    for (const name of ['trafficPort', 'sourcePort', 'targetPort', 'healthCheckPort'] as const) {
-      checkPort(name, this[name]);
-    }
     this.redirectsHttp = props.redirectsHttp ?? false;
+    const { trafficPort, sourcePort, targetPort } = this;
+    checkPorts({ trafficPort, sourcePort, targetPort }, new Set(this.redirectsHttp ? [REDIRECT_PORT] : []));
+    checkPort('healthCheckPort', this.healthCheckPort);
     this.idleTimeout = props.idleTimeout;
     this.connections = new Connections({ securityGroups: [securityGroup] });
   }
@@ -203,4 +202,10 @@ export class ImportedMigrationLoadBalancer extends MigrationLoadBalancerBase {
   public get vpc(): IVpc {
     return this.notified.vpc ?? reject('vpc', `given where '${this.node.path}' is imported`, 'nothing');
   }
+}
+
+function checkAttributes(attributes: MigrationLoadBalancerAttributes): MigrationLoadBalancerAttributes {
+  checkNames('MigrationLoadBalancerAttributes', attributes);
+  checkArn('loadBalancerArn', 'loadBalancer', attributes.loadBalancerArn);
+  return attributes;
 }

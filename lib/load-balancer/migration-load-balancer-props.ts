@@ -13,7 +13,7 @@ import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { IDLE_TIMEOUT_BOUNDS } from '../shared/idle-timeouts';
 import { MutualTls } from './mutual-tls';
 import { REDIRECT_PORT, SMOKE_PORTS, TRAFFIC_PORT } from '../shared/ports';
-import { checkDuration, checkPort, reject, isLater } from '../validation/validation';
+import { checkArn, checkDuration, checkPorts, reject } from '../validation/validation';
 import { StickyTargetGroup } from './sticky-target-group';
 import { TrafficWeights } from '../traffic/traffic-weights';
 
@@ -245,17 +245,9 @@ export function listPorts(props: MigrationLoadBalancerProps): { traffic: number;
   const source = props.smokeTests?.sourcePort ?? SMOKE_PORTS.source;
   const target = props.smokeTests?.targetPort ?? SMOKE_PORTS.target;
   const taken = new Set<number>(props.redirectHttp ? [REDIRECT_PORT] : []);
-  const named = { trafficPort: traffic, 'smokeTests.sourcePort': source, 'smokeTests.targetPort': target };
-  for (const [name, port] of Object.entries(named)) {
-    checkPort(name, port);
-    if (isLater(port)) continue;
-    if (taken.has(port)) reject(name, 'a port that no other listener has', port);
-    taken.add(port);
-  }
+  checkPorts({ trafficPort: traffic, 'smokeTests.sourcePort': source, 'smokeTests.targetPort': target }, taken);
   return { traffic, source, target };
 }
-
-const WEB_ACL = /^arn:[\w-]+:wafv2:[\w-]+:\d{12}:regional\/webacl\/.+/;
 
 export function checkProps(props: MigrationLoadBalancerProps): void {
   const { idleTimeout, clientKeepAlive, logRetention, webAclArn } = props;
@@ -264,10 +256,7 @@ export function checkProps(props: MigrationLoadBalancerProps): void {
     checkDuration('clientKeepAlive', clientKeepAlive, { min: Duration.minutes(1), max: Duration.days(7) });
   }
   if (logRetention) checkDuration('logRetention', logRetention, { min: Duration.days(1), max: Duration.days(3650) });
-  if (webAclArn !== undefined && !isLater(webAclArn) && !WEB_ACL.test(webAclArn)) {
-    // One of scope CLOUDFRONT fails at deployment only.
-    reject('webAclArn', 'the ARN of a web ACL of scope REGIONAL', webAclArn);
-  }
+  checkArn('webAclArn', 'webAcl', webAclArn);
   if (props.accessLogBucket?.encryptionKey) {
     reject('accessLogBucket', 'a bucket with keys of S3, as load balancers write to no other', 'one with a key of KMS');
   }

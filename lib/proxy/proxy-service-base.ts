@@ -17,7 +17,7 @@ import { MigrationSide } from '../traffic/migration-side';
 import { whereItIs } from '../shared/metric-place';
 import { ADMIN_PORT } from '../shared/ports';
 import { checkTaskCounts, TASK_COUNTS } from './proxy-scaling';
-import { isLater, reject } from '../validation/validation';
+import { checkArn, reject } from '../validation/validation';
 
 /** The proxies before one backend, made here or elsewhere: who may reach and drain them, and what they report. */
 export interface IProxyService extends IResource, IConnectable {
@@ -100,8 +100,8 @@ export interface ProxyServiceAttributes {
   readonly loadBalancerArn?: string;
 
   /**
-   * Their security groups, which are opened to who is allowed.
-   * @default - none: no peer can be allowed from here
+   * Their security groups, which are opened to who is allowed. `connections` needs them, and so does `grantDrain` with `from`.
+   * @default - unknown
    */
   readonly securityGroups?: ISecurityGroup[];
 
@@ -212,13 +212,12 @@ export class ImportedProxyService extends ProxyServiceBase {
   public readonly serviceName: string;
   public readonly minTasks: number;
   public readonly maxTasks: number;
-  public readonly connections: Connections;
+  private peers?: Connections;
   private group?: IApplicationTargetGroup;
   private readonly notified: ProxyServiceAttributes;
 
   constructor(scope: Construct, id: string, props: ProxyServiceAttributes) {
-    super(scope, id, { environmentFromArn: checkedArn(props.serviceArn) });
-    checkNames('ProxyServiceAttributes', props);
+    super(scope, id, { environmentFromArn: checkAttributes(props).serviceArn });
     this.notified = props;
     this.side = props.side;
     const service = BaseService.fromServiceArnWithCluster(this, 'Service', props.serviceArn);
@@ -228,7 +227,13 @@ export class ImportedProxyService extends ProxyServiceBase {
     this.minTasks = props.minTasks ?? TASK_COUNTS.minTasks;
     this.maxTasks = props.maxTasks ?? TASK_COUNTS.maxTasks;
     checkTaskCounts(this.minTasks, this.maxTasks);
-    this.connections = new Connections({ securityGroups: props.securityGroups });
+  }
+
+  /** Without a group nothing would be opened, and nobody would hear of it. */
+  public get connections(): Connections {
+    const { securityGroups = [] } = this.notified;
+    if (securityGroups.length === 0) this.reject('securityGroups');
+    return (this.peers ??= new Connections({ securityGroups }));
   }
 
   public get targetMetrics(): IApplicationTargetGroupMetrics {
@@ -244,13 +249,18 @@ export class ImportedProxyService extends ProxyServiceBase {
   }
 
   private given<K extends keyof ProxyServiceAttributes>(name: K): NonNullable<ProxyServiceAttributes[K]> {
-    return this.notified[name] ?? reject(name, `given where '${this.node.path}' is imported`, 'nothing');
+    return this.notified[name] ?? this.reject(name);
+  }
+
+  private reject(name: keyof ProxyServiceAttributes): never {
+    return reject(name, `given where '${this.node.path}' is imported`, 'nothing');
   }
 }
 
-function checkedArn(serviceArn: string): string {
-  const isOne = isLater(serviceArn) || /^arn:[\w-]+:ecs:[\w-]+:\d{12}:service\/[^/]+\/[^/]+$/.test(serviceArn);
-  return isOne
-    ? serviceArn
-    : reject('serviceArn', 'the ARN of a service of ECS, with the name of its cluster', serviceArn);
+function checkAttributes(attributes: ProxyServiceAttributes): ProxyServiceAttributes {
+  checkNames('ProxyServiceAttributes', attributes);
+  checkArn('serviceArn', 'service', attributes.serviceArn);
+  checkArn('targetGroupArn', 'targetGroup', attributes.targetGroupArn);
+  checkArn('loadBalancerArn', 'loadBalancer', attributes.loadBalancerArn);
+  return attributes;
 }

@@ -1,5 +1,7 @@
-import { Problems } from '../../core/validation/problems';
-import { STRUCTS } from './prop-names';
+import { Construct } from 'constructs';
+import { oneLine } from '../../core/text/one-line';
+import { ENUMS, STRUCTS, TYPES } from './prop-names';
+import { isLater } from './validation';
 
 type Struct = keyof typeof STRUCTS;
 type Props = Readonly<Record<string, string>>;
@@ -7,24 +9,27 @@ type Props = Readonly<Record<string, string>>;
 const findProps = (struct: string): Props => STRUCTS[struct as Struct];
 
 /**
- * Rejects props that there are not, in all that a user hands in and in what that is made of. Only TypeScript knows them: what
- * JavaScript misspells would become its default, without an error.
+ * Rejects props that there are not, that are missing, or that are of another kind, in all that a user hands in and in what that is
+ * made of. Only TypeScript knows them: what JavaScript misspells would become its default, without an error. The structs of the
+ * CDK itself are not looked into, because a newer CDK has props that this version does not know.
  *
  * @param struct the name of the props' interface
+ * @returns the props
  * @throws Error with a line for each: name, rule, value.
  */
-export function checkNames(struct: Struct, props: object | undefined): void {
-  const problems = new Problems();
-  if (props === undefined) return;
-  if (typeof props !== 'object' || Array.isArray(props)) problems.object('props', props, []);
-  else checkStruct('', withoutShared(struct, props), struct, problems);
-  if (problems.all.length > 0) throw new Error(problems.all.join('\n'));
+export function checkNames<T extends object | undefined>(struct: Struct, props: T): T {
+  const problems: string[] = [];
+  const required = Object.values(findProps(struct)).some((kind) => !kind.endsWith('?'));
+  const given: unknown = props;
+  if (given === undefined && !required) return props;
+  if (!isObject(given) || isLater(given)) problems.push(describe('props', 'an object', given));
+  else checkStruct('', withoutShared(struct, given), struct, problems);
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+  return props;
 }
 
 /**
- * What the constructs of a migration are connected by. An app that makes them one by one passes the same object to all of
- * them; and who
- * needs one of these asks for it.
+ * What the constructs of a migration are connected by. An app that makes them one by one passes the same object to all of them.
  */
 const SHARED = ['vpc', 'cluster', 'loadBalancer', 'source', 'target', 'adminSecret', 'cutover'];
 
@@ -39,18 +44,93 @@ export function findOnly<T extends object>(struct: Struct, props: T): T {
   return Object.fromEntries(known) as T;
 }
 
-function checkStruct(name: string, value: unknown, struct: string, problems: Problems): void {
+function checkStruct(name: string, given: object, struct: string, problems: string[]): void {
   const props = findProps(struct);
-  const given = problems.object(name, value, Object.keys(props));
-  for (const [key, part] of Object.entries(props)) {
-    if (part === '' || given[key] === undefined) continue;
-    const path = name === '' ? key : `${name}.${key}`;
-    if (part.endsWith('[]')) checkList(path, given[key], part.slice(0, -2), problems);
-    else checkStruct(path, given[key], part, problems);
+  const join = (key: string) => (name === '' ? key : `${name}.${key}`);
+  for (const key of Object.keys(given)) {
+    if (!Object.hasOwn(props, key)) {
+      problems.push(describe(join(key), `one of ${Object.keys(props).join(', ')}`, key));
+    }
+  }
+  for (const [key, kind] of Object.entries(props)) {
+    const value = (given as Record<string, unknown>)[key];
+    if (value === undefined && kind.endsWith('?')) continue;
+    checkValue(join(key), value, kind.replace('?', ''), problems);
   }
 }
 
-function checkList(name: string, value: unknown, struct: string, problems: Problems): void {
-  if (!Array.isArray(value)) return problems.add(name, 'a list', value);
-  value.forEach((item, index) => checkStruct(`${name}[${index}]`, item, struct, problems));
+function checkValue(name: string, value: unknown, kind: string, problems: string[]): void {
+  const each = kind.slice(0, -2);
+  if (kind.endsWith('[]')) {
+    if (isLater(value)) return;
+    if (!Array.isArray(value)) problems.push(describe(name, 'a list', value));
+    else value.forEach((item, index) => checkValue(`${name}[${index}]`, item, each, problems));
+  } else if (kind.endsWith('{}')) {
+    if (isLater(value)) return;
+    if (!isObject(value)) problems.push(describe(name, 'an object', value));
+    else Object.entries(value).forEach(([key, item]) => checkValue(`${name}.${key}`, item, each, problems));
+  } else if (Object.hasOwn(STRUCTS, kind)) {
+    if (isLater(value)) problems.push(describe(name, 'known at synthesis', value));
+    else if (!isObject(value)) problems.push(describe(name, 'an object', value));
+    else checkStruct(name, value, kind, problems);
+  } else checkSingle(name, value, kind, problems);
+}
+
+function checkSingle(name: string, value: unknown, kind: string, problems: string[]): void {
+  const rule = isLater(value) ? undefined : findBrokenRule(value, kind);
+  if (rule !== undefined) problems.push(describe(name, rule, value));
+}
+
+/** Of a value that no struct is meant by. */
+function findBrokenRule(value: unknown, kind: string): string | undefined {
+  if (kind === '') return value === undefined || value === null ? 'given' : undefined;
+  if (Object.hasOwn(ENUMS, kind)) {
+    const values = listValues(ENUMS[kind] ?? {});
+    return values.includes(value) ? undefined : `one of ${values.map((each) => JSON.stringify(each)).join(', ')}`;
+  }
+  if (Object.hasOwn(TYPES, kind)) {
+    return isOfType(value, TYPES[kind] ?? '') ? undefined : `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`;
+  }
+  if (typeof value === kind && !Number.isNaN(value)) return undefined;
+  return kind === 'boolean' ? 'true or false' : `a ${kind}`;
+}
+
+/** Of an enum of numbers TypeScript has the names as well. */
+function listValues(members: object): unknown[] {
+  const values: unknown[] = Object.values(members);
+  return values.some((value) => typeof value === 'number')
+    ? values.filter((value) => typeof value === 'number')
+    : values;
+}
+
+function isOfType(value: unknown, mark: string): boolean {
+  if (!isObject(value)) return false;
+  if (mark === '{}') return true;
+  // A plain object is none of a class.
+  return mark === '' ? Object.getPrototypeOf(value) !== Object.prototype : mark in value;
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function describe(name: string, rule: string, value: unknown): string {
+  return `'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${show(value)}`;
+}
+
+/** A key that nobody knows is a name, too. */
+const MAX_NAME = 200;
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Construct.isConstruct(value)) return `the ${value.constructor.name} '${value.node.path}'`;
+  if (isLater(value)) return 'a token';
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'number') return String(value);
+  if (isObject(value) && Object.getPrototypeOf(value) !== Object.prototype)
+    return `a ${(value.constructor as { name?: string } | undefined)?.name ?? 'value'}`;
+  try {
+    return oneLine(JSON.stringify(value));
+  } catch {
+    return 'an object';
+  }
 }

@@ -66,9 +66,45 @@ export function checkDomainName(name: string, domainName: string): void {
   if (!/^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(domainName)) reject(name, 'a host name without a wildcard', domainName);
 }
 
+const arn = (service: string, resource: string) => new RegExp(`^arn:[\\w-]+:${service}:[\\w-]+:\\d{12}:${resource}$`);
+
+/** What each ARN that a user hands in must be of. */
+const ARNS = {
+  stateMachine: { form: arn('states', 'stateMachine:[^:]+'), rule: 'the ARN of a state machine' },
+  function: { form: arn('lambda', 'function:[^:]+'), rule: 'the ARN of a function, without a version or an alias' },
+  queue: { form: arn('sqs', '[\\w.-]+'), rule: 'the ARN of a queue' },
+  service: {
+    form: arn('ecs', 'service/[^/]+/[^/]+'),
+    rule: 'the ARN of a service of ECS, with the name of its cluster',
+  },
+  loadBalancer: {
+    form: arn('elasticloadbalancing', 'loadbalancer/app/[^/]+/[^/]+'),
+    rule: 'the ARN of an application load balancer',
+  },
+  targetGroup: { form: arn('elasticloadbalancing', 'targetgroup/[^/]+/[^/]+'), rule: 'the ARN of a target group' },
+  // One of scope CLOUDFRONT fails at deployment only.
+  webAcl: { form: arn('wafv2', 'regional/webacl/.+'), rule: 'the ARN of a web ACL of scope REGIONAL' },
+} as const;
+
+/** An absent one is for the caller to ask for. */
+export function checkArn(name: string, kind: keyof typeof ARNS, value: string | undefined): void {
+  if (value === undefined || isLater(value) || ARNS[kind].form.test(value)) return;
+  reject(name, ARNS[kind].rule, value === '' ? "''" : value);
+}
+
 export function checkPort(name: string, port: number): void {
   if (isLater(port)) return;
   if (!Number.isInteger(port) || port < 1 || port > 65_535) reject(name, 'a port from 1 to 65535', port);
+}
+
+/** Ports of listeners of one load balancer. @param taken those that others have */
+export function checkPorts(named: Readonly<Record<string, number>>, taken = new Set<number>()): void {
+  for (const [name, port] of Object.entries(named)) {
+    checkPort(name, port);
+    if (isLater(port)) continue;
+    if (taken.has(port)) reject(name, 'a port that no other listener has', port);
+    taken.add(port);
+  }
 }
 
 export function checkInteger(name: string, value: number, bounds: { min: number; max: number }): void {

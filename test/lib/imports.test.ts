@@ -1,4 +1,4 @@
-import { App, Duration, Stack } from 'aws-cdk-lib';
+import { App, Duration, Lazy, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { GraphWidget, Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import { IVpc, Port, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
@@ -264,6 +264,7 @@ describe('what an import was not told', () => {
     securityGroup: SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-0123456789abcdef0'),
   });
   const operators = new Role(stack, 'Operators', { assumedBy: new AccountRootPrincipal() });
+  const backend = SecurityGroup.fromSecurityGroupId(stack, 'Backend', 'sg-0123456789abcdef1');
 
   test.each<[string, string, () => unknown]>([
     ['store', 'Cutover', () => cutover.grantAbort(operators)],
@@ -274,6 +275,8 @@ describe('what an import was not told', () => {
     ['cutoverName', 'Cutover', () => cutover.metricWeight(MigrationSide.SOURCE)],
     ['targetGroupArn', 'Source', () => proxies.metricRequestsPerTarget()],
     ['adminSecret', 'Source', () => proxies.grantDrain(operators)],
+    ['securityGroups', 'Source', () => backend.connections.allowFrom(proxies, Port.tcp(8080))],
+    ['securityGroups', 'Source', () => proxies.grantDrain(operators, backend)],
     ['vpc', 'LoadBalancer', () => new NetworkFront(stack, 'Front', { loadBalancer })],
   ])('is asked for by name, where it is needed: %s', (name, id, use) => {
     expect(use).toThrow(`'${name}' must be given where 'Foreign/${id}' is imported, got nothing`);
@@ -299,6 +302,70 @@ test.each([
   expect(() =>
     ProxyService.fromProxyServiceAttributes(stackIn(OWNER), 'Source', { side, serviceArn, serviceName: 'Source' }),
   ).toThrow(`'serviceArn' must be the ARN of a service of ECS, with the name of its cluster, got ${serviceArn}`);
+});
+
+describe('refused: an attribute that is of something else', () => {
+  const stack = stackIn(OWNER);
+  const securityGroup = SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-0123456789abcdef0');
+  let count = 0;
+  const ofCutover = (attributes: object) =>
+    Cutover.fromCutoverAttributes(stack, `It${(count += 1)}`, { stateMachineArn: STATE_MACHINE, ...attributes });
+  const ofLoadBalancer = (attributes: object) =>
+    MigrationLoadBalancer.fromMigrationLoadBalancerAttributes(stack, `It${(count += 1)}`, {
+      ...{ loadBalancerArn: LOAD_BALANCER, securityGroup },
+      ...attributes,
+    });
+  const ofProxies = (attributes: object) =>
+    ProxyService.fromProxyServiceAttributes(stack, `It${(count += 1)}`, {
+      side: MigrationSide.SOURCE,
+      serviceArn: `arn:aws:ecs:${REGION}:${OWNER}:service/shop/source`,
+      serviceName: 'Shop-Source',
+      ...attributes,
+    });
+  const LAMBDA = `arn:aws:lambda:${REGION}:${OWNER}:function:undrain`;
+  const GROUP = `${ELB}:targetgroup/source/0123456789abcdef`;
+
+  test.each<[string, string, (attributes: object) => unknown, unknown]>([
+    ['stateMachineArn', 'the ARN of a state machine', ofCutover, LAMBDA],
+    [
+      'stateMachineArn',
+      'the ARN of a state machine',
+      ofCutover,
+      STATE_MACHINE.replace(':stateMachine:', ':execution:'),
+    ],
+    ['stateMachineArn', 'the ARN of a state machine', ofCutover, `${STATE_MACHINE}:1`],
+    ['stateMachineArn', 'the ARN of a state machine', ofCutover, ''],
+    ['stateMachineArn', 'a string', ofCutover, undefined],
+    ['undrainFunctionArn', 'the ARN of a function, without a version or an alias', ofCutover, `${LAMBDA}:1`],
+    ['recoverFunctionArn', 'the ARN of a function, without a version or an alias', ofCutover, STATE_MACHINE],
+    ['givenUpQueueArn', 'the ARN of a queue', ofCutover, LAMBDA],
+    ['store', 'an IBucket', ofCutover, 'the-store'],
+    ['loadBalancerArn', 'the ARN of an application load balancer', ofLoadBalancer, `${ELB}:loadbalancer/net/a/0123`],
+    ['loadBalancerArn', 'the ARN of an application load balancer', ofLoadBalancer, GROUP],
+    ['targetPort', 'a port that no other listener has', ofLoadBalancer, 9201],
+    ['securityGroup', 'an ISecurityGroup', ofLoadBalancer, undefined],
+    ['side', 'one of "source", "target"', ofProxies, 'sauce'],
+    ['serviceArn', 'a string', ofProxies, undefined],
+    ['targetGroupArn', 'the ARN of a target group', ofProxies, LOAD_BALANCER],
+    ['loadBalancerArn', 'the ARN of an application load balancer', ofProxies, GROUP],
+  ])("'%s' must be %s", (name, rule, make, value) => {
+    expect(() => make({ [name]: value })).toThrow(`'${name}' must be ${rule}, got `);
+  });
+
+  test('what is misspelt comes before what that leaves out', () => {
+    const misspelt = { serviceArn: undefined, serviceARN: 'arn' };
+    expect(() => ofProxies(misspelt)).toThrow(
+      /^'serviceARN' must be one of [^]*\n'serviceArn' must be a string, got nothing$/,
+    );
+    expect(() => Cutover.fromCutoverAttributes(stack, 'None', null as never)).toThrow(
+      "'props' must be an object, got null",
+    );
+  });
+
+  test('a token passes', () => {
+    const later = Lazy.string({ produce: () => STATE_MACHINE });
+    expect(() => ofCutover({ undrainFunctionArn: later, givenUpQueueArn: later })).not.toThrow();
+  });
 });
 
 describe('of one app', () => {
