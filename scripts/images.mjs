@@ -72,9 +72,9 @@ async function digestOf({ name }) {
   if (told !== digest) throw new Error(`${name} must have the digest that its registry tells, ${told}, got ${digest}`);
   const type = (response.headers.get('content-type') ?? '').split(';')[0];
   if (!INDEXES.includes(type)) throw new Error(`${name} must be an index of several architectures, got ${type}`);
-  const found = JSON.parse(body.toString()).manifests.map(
-    ({ platform }) => `${platform?.os}/${platform?.architecture}`,
-  );
+  const { manifests } = readJson(body.toString(), name);
+  if (!Array.isArray(manifests)) throw new Error(`${name} must be an index with 'manifests', got ${show(body)}`);
+  const found = manifests.map((manifest) => `${manifest?.platform?.os}/${manifest?.platform?.architecture}`);
   const missing = PLATFORMS.filter((platform) => !found.includes(platform));
   if (missing.length > 0)
     throw new Error(`${name} must be there for ${PLATFORMS.join(' and ')}, got none for ${missing}`);
@@ -94,7 +94,10 @@ async function get(address, repository, name) {
   const challenge = first.headers.get('www-authenticate') ?? '';
   if (first.status !== 401 || !/^bearer /i.test(challenge)) throw refused(name, first);
   const part = (key) => new RegExp(`[ ,]${key}="([^"]*)"`, 'i').exec(challenge)?.[1];
-  const realm = new URL(part('realm') ?? '');
+  if (!URL.canParse(part('realm') ?? '')) {
+    throw new Error(`${name}: the 'realm' that its registry names must be a URL, got '${part('realm') ?? ''}'`);
+  }
+  const realm = new URL(part('realm'));
   if (realm.protocol !== 'https:' && !LOOPBACK.test(realm.host))
     throw new Error(`${name}: the token must come by https, got ${realm}`);
   const service = part('service');
@@ -102,7 +105,11 @@ async function get(address, repository, name) {
   realm.searchParams.set('scope', part('scope') ?? `repository:${repository}:pull`);
   const granted = await ask(realm, {}, name);
   if (!granted.ok) throw refused(name, granted);
-  const { token, access_token: accessToken } = await granted.json();
+  const answer = await granted.text();
+  const { token, access_token: accessToken } = readJson(answer, name);
+  if (typeof (token ?? accessToken) !== 'string') {
+    throw new Error(`${name}: ${realm.host} must give a 'token' or an 'access_token', got none`);
+  }
   const second = await ask(address, { accept, authorization: `Bearer ${token ?? accessToken}` }, name);
   if (!second.ok) throw refused(name, second);
   return second;
@@ -117,6 +124,19 @@ async function ask(address, headers, name) {
     );
   }
 }
+
+/** An object: registries, and mirrors that are none, respond with anything. */
+function readJson(text, name) {
+  try {
+    const read = JSON.parse(text);
+    if (typeof read === 'object' && read !== null) return read;
+  } catch {
+    // Said below.
+  }
+  throw new Error(`${name} must be described by a JSON object, got ${show(text)}`);
+}
+
+const show = (text) => JSON.stringify(String(text).slice(0, 80));
 
 function refused(name, { status, url }) {
   return new Error(`${name} must be readable, got ${status} of ${new URL(url).host}`);

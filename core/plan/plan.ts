@@ -7,7 +7,7 @@ import {
   listGates,
   APPROVAL_FIELD,
 } from '../approval/approval';
-import { DRAIN_FIELD, DrainOrder } from '../proxy/admin-api';
+import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
 import { CLOSE_HANDSHAKE_SECONDS } from '../proxy/drain';
 import { Problems } from '../validation/problems';
@@ -141,6 +141,11 @@ const SMOKE_FIELD = {
     },
   },
   check: (problems, name, requests: readonly SmokeRequest[]) => {
+    requests.forEach(({ path }, index) => {
+      if (path.split('?')[0] !== HEALTH_PATH) return;
+      const rule = 'a path of the backend, and not the one that the proxy itself responds to';
+      problems.add(`${name}[${index}].path`, rule, path);
+    });
     const characters = requests.reduce((sum, { path }) => sum + path.length, 0);
     if (characters <= MAX_PATHS) return;
     problems.add(name, `a list whose paths have at most ${MAX_PATHS} characters`, characters);

@@ -89,11 +89,17 @@ export function listSecrets(
 }
 
 function checkEnvironment(environment: Readonly<Record<string, string>>, taken: readonly string[]): void {
-  for (const name of Object.keys(environment)) {
+  for (const [name, value] of Object.entries(environment)) {
     // It may be meant as a secret.
     if (taken.includes(name)) reject(`environment.${name}`, 'left to the construct', 'a value');
+    // Of a variable that is empty the proxy takes the default.
+    if (!NUMBERS.test(name) || value === '' || isLater(value) || /^\d+(\.\d+)?$/.test(value)) continue;
+    reject(`environment.${name}`, 'a number', value);
   }
 }
+
+/** The settings of the proxy that are numbers: without one of these in its place no task of a deployment would start. */
+export const NUMBERS = /^DRAINSHIFT_\w+_(SECONDS?|BYTES|LINES|CONNECTIONS|REQUESTS|STREAMS)$/;
 
 /** One for each whole core: they share nothing but the port. */
 export function workersFor(cpu: number): number | undefined {

@@ -38,10 +38,19 @@ export function readUpstreams(
 /** Whether this machine has it shows when it connects: a host may get an address later. */
 function localAddress({ upstream_local_address: value }: Values, problems: Problems): Pick<Upstream, 'localAddress'> {
   if (value === undefined) return {};
-  if (typeof value === 'string' && isIP(value) !== 0) return { localAddress: value };
-  problems.add('upstream_local_address', 'an IP address', value);
+  const family = typeof value === 'string' ? isIP(value) : 0;
+  if (typeof value === 'string' && family !== 0 && !OF_NO_MACHINE.check(value, family === 4 ? 'ipv4' : 'ipv6')) {
+    return { localAddress: value };
+  }
+  problems.add('upstream_local_address', 'an IP address of one machine', value);
   return {};
 }
+
+/** Multicast (RFC 5771, RFC 4291 section 2.7) and broadcast (RFC 919): no connection can come from these. */
+const OF_NO_MACHINE = new BlockList();
+OF_NO_MACHINE.addSubnet('224.0.0.0', 4, 'ipv4');
+OF_NO_MACHINE.addAddress('255.255.255.255', 'ipv4');
+OF_NO_MACHINE.addSubnet('ff00::', 8, 'ipv6');
 
 type Trust = Pick<Upstream, 'verifyCertificate' | 'authorities'>;
 

@@ -46,13 +46,16 @@ interface Response {
 }
 
 /** A registry as the OCI describes it, which wants a token; and what it was asked for. */
-async function startRegistry(manifests: Record<string, Response>, { withToken = true } = {}) {
+async function startRegistry(
+  manifests: Record<string, Response>,
+  { withToken = true, grant = JSON.stringify({ token: TOKEN }) } = {},
+) {
   const asked: string[] = [];
   const serve = (request: IncomingMessage, response: ServerResponse) => {
     const { url = '', headers } = request;
     asked.push(url);
     const host = headers.host ?? '';
-    if (url.startsWith('/token')) return void response.end(JSON.stringify({ token: TOKEN }));
+    if (url.startsWith('/token')) return void response.end(grant);
     if (withToken && headers.authorization !== `Bearer ${TOKEN}`) {
       const repository = /^\/v2\/(.+)\/manifests\//.exec(url)?.[1];
       const challenge = `Bearer realm="http://${host}/token",service="a registry",scope="repository:${repository}:pull"`;
@@ -134,6 +137,8 @@ test.each<[string, Response | undefined, RegExp]>([
     { body: '{}', type: 'application/vnd.oci.image.manifest.v1+json' },
     /must be an index of several architectures, got application\/vnd\.oci\.image\.manifest\.v1\+json/,
   ],
+  ['is an index of nothing', { body: '{}' }, /must be an index with 'manifests', got "\{\}"/],
+  ['is a page', { body: 'hello' }, /must be described by a JSON object, got "hello"/],
   [
     'is not what its digest says',
     { body: WHOLE, digest: computeDigest('another') },
@@ -164,4 +169,12 @@ test('a registry that is away is named', async () => {
     1,
     expect.stringMatching(/^127\.0\.0\.1:1\/library\/node:24-bookworm-slim must be readable at 127\.0\.0\.1:1, got /),
   ]);
+});
+
+test.each([
+  ['hello', /node:\S+ must be described by a JSON object, got "hello"/],
+  ['{}', /node:\S+: 127\S+ must give a 'token' or an 'access_token', got none/],
+])('a registry that grants no token is named: %s', async (grant, reason) => {
+  const { host } = await startRegistry({ [NODE]: { body: WHOLE } }, { grant });
+  expect(await run(host)).toMatchObject({ status: 1, said: expect.stringMatching(reason) as string });
 });

@@ -170,3 +170,13 @@ test('the estimate covers bakes, polls and the longest drain', () => {
   const plan = parsePlan({ stages: [{ weights: { source: 0, target: 1 }, bakeSeconds: 60 }], pollSeconds: 5 });
   expect(estimateSeconds(plan)).toEqual({ typical: 60 + 5 + 305, longest: 120 + 120 + 305 });
 });
+
+test.each(['/.drainshift/health', '/.drainshift/health?now'])(
+  'a smoke request for what the proxy itself responds to: %s',
+  (path) => {
+    expect(() => parsePlan({ strategy: 'gradual', smoke: [{ path }] })).toThrow(
+      `'smoke[0].path' must be a path of the backend, and not the one that the proxy itself responds to, got "${path}"`,
+    );
+    expect(() => parsePlan({ strategy: 'gradual', smoke: [{ path: '/.drainshift/healthy' }] })).not.toThrow();
+  },
+);

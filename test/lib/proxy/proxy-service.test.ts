@@ -476,6 +476,10 @@ test.each<[Partial<ProxyServiceProps>, string]>([
     "'environment.DRAINSHIFT_STOP_TIMEOUT_SECONDS' must be left to the construct, got a value",
   ],
   [
+    { environment: { DRAINSHIFT_MEMORY_BYTES: 'abc' } },
+    "'environment.DRAINSHIFT_MEMORY_BYTES' must be a number, got abc",
+  ],
+  [
     { environment: { DRAINSHIFT_ADMIN_SECRET: 'secret' } },
     "'environment.DRAINSHIFT_ADMIN_SECRET' must be left to the construct, got a value",
   ],

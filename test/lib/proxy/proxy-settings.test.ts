@@ -6,7 +6,8 @@ import { SessionStore } from '../../../lib/session-store/session-store';
 import { readConfig } from '../../../proxy/config/config';
 import { newStack } from '../fixture';
 import { SESSION_STORE_PASSWORD_VARIABLE } from '../../../proxy/config/session-store-settings';
-import { SETTINGS } from '../../../proxy/config/settings';
+import { NUMBERS } from '../../../lib/proxy/proxy-environment';
+import { LIMITS, SETTINGS, Setting, TIMEOUTS } from '../../../proxy/config/settings';
 import { PROXY_VARIABLES } from '../../../core/cutover/cutover-config';
 import { findContainer, buildEnvironment, newProxies, findTemplate } from './proxy-fixture';
 
@@ -61,4 +62,15 @@ test('every setting of the constructs is one that a proxy has', () => {
   const known = new Set<string>([...Object.values(SETTINGS), ...secrets]);
   expect(given.filter((name) => !known.has(name))).toEqual([]);
   expect(given).toEqual(expect.arrayContaining(secrets));
+});
+
+test('a setting that is a number is known by its name, so that a text in its place is refused at synth', () => {
+  const numbers = [...Object.keys(TIMEOUTS), ...Object.keys(LIMITS)] as Setting[];
+  for (const name of numbers) expect(SETTINGS[name]).toMatch(NUMBERS);
+  // The proxy itself refuses a text for each that is taken for a number.
+  const named = (Object.keys(SETTINGS) as Setting[]).filter((name) => NUMBERS.test(SETTINGS[name]));
+  const environment = Object.fromEntries(named.map((name) => [SETTINGS[name], 'abc']));
+  const config = () => readConfig({ flags: {}, environment, file: undefined, readText: () => '' });
+  for (const name of named)
+    expect(config).toThrow(new RegExp(`'${name}' must be an? (number|integer) from .*, got "abc"`));
 });

@@ -308,3 +308,13 @@ test('forwarded_for and via', () => {
     /'forwarded_for' must be one of append, preserve, got "?never[^]*'via' must be a name of letters/,
   );
 });
+
+test.each(['224.0.0.1', '239.255.255.250', '255.255.255.255', 'ff02::1', '::ffff:224.0.0.1'])(
+  'no connection comes from %s',
+  (address) => {
+    const environment = { DRAINSHIFT_UPSTREAM: 'http://app', DRAINSHIFT_UPSTREAM_LOCAL_ADDRESS: address };
+    expect(() => read({ environment })).toThrow(
+      `'upstream_local_address' must be an IP address of one machine, got "${address}"`,
+    );
+  },
+);
