@@ -153,7 +153,9 @@ function enumLine({ name, assembly, locationInModule }) {
   if (assembly === 'aws-cdk-lib') return `  ${name},\n`;
   const source = readFileSync(join(ROOT, locationInModule.filename), 'utf8');
   const [, body] = new RegExp(`enum ${name} \\{([^]*?)\\n\\}`).exec(source);
-  const members = [...body.matchAll(/^ {2}(\w+) = ('[^']*'|\d+),/gm)].map(([, member, value]) => `    ${member}: ${value},\n`);
+  const members = [...body.matchAll(/^ {2}(\w+) = ('[^']*'|\d+),/gm)].map(
+    ([, member, value]) => `    ${member}: ${value},\n`,
+  );
   return `  ${name}: {\n${members.join('')}  },\n`;
 }
 
