@@ -30,6 +30,32 @@ test.each(pages)('%s: every path that it names exists', (page) => {
   expect([...links, ...code].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 
+/** As GitHub makes them: lowercase, without marks, spaces as dashes. */
+function anchors(page: string): Set<string> {
+  const headings = [
+    ...read(page)
+      .replace(/^```[^]*?^```$/gm, '')
+      .matchAll(/^#+ (.*)$/gm),
+  ];
+  return new Set(
+    headings.map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+test.each(pages)('%s: every heading that it links to exists', (page) => {
+  const links = [...read(page).matchAll(/\]\(((?!https?:)[^)#]*)#([^)]+)\)/g)];
+  const broken = links.filter(([, path, anchor = '']) => {
+    const to = path === undefined || path === '' ? page : join(page, '..', path);
+    return to.endsWith('.md') && !anchors(to).has(anchor);
+  });
+  expect(broken.map(([link]) => link)).toEqual([]);
+});
+
 test('the page of errors names every error of the catalogue, and no other', () => {
   const named = [...read('docs/errors.md').matchAll(/^\| `(\w+)`/gm)].map(([, code]) => code);
   expect(named.sort()).toEqual(Object.keys(ERRORS).sort());
