@@ -15,7 +15,7 @@ export interface Approval {
   readonly requireIdentity: boolean;
 }
 
-/** What a person may respond. */
+/** What a person may decide. */
 export type Decision = 'approve' | 'reject';
 
 /** What a person wrote into the store. All of it is their word. */
@@ -29,17 +29,17 @@ export interface ApprovalWord {
   readonly statement?: unknown;
 }
 
-/** Who answered, as the record tells it. */
+/** Who approved, as the record has it. */
 export interface Responder {
   /** The ARN of the principal, or `unknown`. */
   readonly by: string;
-  /** `sts`: STS itself has named who signed this very response. */
+  /** `sts`: STS itself has named who signed this very approval. */
   readonly byProof: 'sts' | 'none';
   /** Why the statement that was there proves nothing. */
   readonly statementProblem?: string;
 }
 
-/** A response that counts. */
+/** An approval that counts. */
 export type Response = Omit<ApprovalWord, 'statement'> & Responder;
 
 /** What stands in the store, and since when. */
@@ -55,7 +55,7 @@ export interface ApprovalProgress {
   readonly askedAtMs: number;
   /** How often it was looked at again at once, because something of the target could not be read. */
   readonly hurriedLooks?: number;
-  /** What was wrong with what was written, when it was told to the operators last. */
+  /** What was wrong with what was written, when the operators were last notified of it. */
   readonly problem?: string;
 }
 
@@ -70,7 +70,7 @@ const MAX_POLL_SECONDS = (STATEMENT_SECONDS * 2) / 3;
 const WEEK = 604_800;
 /** Clocks differ a little, and a step that is repeated asks again. */
 const CLOCK_MARGIN_MS = 60_000;
-/** Anybody with the right to respond writes it. The session token of a statement has some thousand bytes. */
+/** Any principal with the right to approve writes it. The session token of a statement has some thousand bytes. */
 export const MAX_WORD_BYTES = 16_384;
 const MAX_NAME = 200;
 
@@ -111,7 +111,7 @@ export function listGates(approval: Approval, stageCount: number): ApprovalGate[
   return [...(isFirst ? (['firstShift'] as const) : []), ...(isLastOwn ? (['lastStage'] as const) : [])];
 }
 
-/** The gate before the stage of this index that nobody has opened yet. */
+/** The gate before the stage of this index that is not approved yet. */
 export function pendingGate(
   { approval, stages }: { readonly approval: Approval; readonly stages: readonly unknown[] },
   approved: readonly ApprovalGate[],
@@ -133,12 +133,12 @@ export function approvalLooks(approval: Approval, stageCount: number, pollSecond
   return listGates(approval, stageCount).length * looks;
 }
 
-/** The object of the store in which a person responds. An execution's name has no slash, so no two responses meet. */
+/** The object of the store in which a person approves. An execution's name has no slash, so no two approvals meet. */
 export function approvalKey(execution: string, gate: ApprovalGate): string {
   return `approval/${execution}/${gate === 'firstShift' ? 'first-shift' : 'last-stage'}.json`;
 }
 
-/** What somebody who responds has to sign: this response, at this gate, of this execution, in this store, and nothing else. */
+/** What an approver has to sign: this approval, at this gate, of this execution, in this store, and nothing else. */
 export function buildStatement(
   response: { readonly decision: Decision; readonly gate: ApprovalGate; readonly execution: string },
   storeBucket: string,
@@ -148,8 +148,8 @@ export function buildStatement(
 }
 
 /**
- * @param asked the gate, and when the execution asked: an older object responds another execution of the same name, or
- *   nobody's question
+ * @param asked the gate, and when the execution asked: an older object belongs to another execution of the same name, or
+ *   to no question
  * @returns the word, or in one line why it is none: what cannot be read is never taken for a yes or a no
  */
 export function readResponse(
@@ -159,12 +159,12 @@ export function readResponse(
 ): ApprovalWord | string {
   const untilMs = deadlineMs(askedAtMs, approval);
   if (writtenAtMs + CLOCK_MARGIN_MS < askedAtMs || writtenAtMs > untilMs) {
-    return `the answer must be written from ${iso(askedAtMs)} to ${iso(untilMs)}, got one of ${iso(writtenAtMs)}`;
+    return `the approval must be written from ${iso(askedAtMs)} to ${iso(untilMs)}, got one of ${iso(writtenAtMs)}`;
   }
   return readWord(text);
 }
 
-/** Until when a response counts. */
+/** Until when an approval counts. */
 export function deadlineMs(askedAtMs: number, { timeoutSeconds }: Approval): number {
   return askedAtMs + timeoutSeconds * 1000;
 }
@@ -175,7 +175,7 @@ function iso(timeMs: number): string {
 
 function readWord(text: string | undefined): ApprovalWord | string {
   if (text === undefined || text.length > MAX_WORD_BYTES) {
-    return `the answer must be at most ${MAX_WORD_BYTES} bytes long, got more`;
+    return `the approval must be at most ${MAX_WORD_BYTES} bytes long, got more`;
   }
   const raw = parsed(text);
   const { decision, by, at, statement } = raw;
@@ -194,8 +194,8 @@ function readWord(text: string | undefined): ApprovalWord | string {
  * What became of the statement of a word.
  *
  * @param proof the ARN that STS named, or in one line why there is none; undefined when the word had no statement
- * @param account whose principals may respond: anybody at all can sign a call of STS
- * @returns the response, or why a yes does not count. A no always does: it is the way back, and whoever says it needs no name
+ * @param account whose principals may approve: any principal of AWS can sign a call of STS
+ * @returns the approval, or why a yes does not count. A no always counts: it rolls back, and needs no known signer
  */
 export function proven(
   word: ApprovalWord,
@@ -221,7 +221,7 @@ function strangerProblem(arn: string, account: string): string | undefined {
     : `the statement must be signed by a principal of account ${account}, got ${arn}`;
 }
 
-/** For a message: who responded, and how it is known. */
+/** For a message: who approved, and how it is known. */
 export function describeResponder({ by, byProof, claims }: Response): string {
   if (byProof === 'sts') return `'${by}'`;
   return claims === undefined ? 'an unknown signer' : `an unknown signer, who claims to be '${claims}'`;

@@ -1,10 +1,10 @@
 import { oneLine } from '../text/one-line';
 
 /**
- * A call of `sts:GetCallerIdentity` that somebody has signed and not sent: whoever sends it hears from STS who signed it. The
+ * A call of `sts:GetCallerIdentity` that a person has signed and not sent: STS tells its sender who signed it. The
  * header of what it says is signed with it, so that it is good for nothing else.
  *
- * It holds no address: whoever sends it builds the whole request (`statementRequest`), and none of it is the signer's choice.
+ * It holds no address: its sender builds the whole request (`statementRequest`), and none of it is the signer's choice.
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
@@ -29,7 +29,7 @@ export const STATEMENT_HEADER = 'x-drainshift-statement';
 
 /** Longer than the time between two looks for it. */
 export const STATEMENT_SECONDS = 900;
-/** Of whoever signed it; STS allows as much. */
+/** Of the signer; STS allows as much. */
 const CLOCK_MARGIN_MS = 300_000;
 
 /** What is asked of STS in every statement, and signed. */
@@ -76,7 +76,7 @@ const NAMES = Object.keys(RULES) as (keyof Statement)[];
 /**
  * Everything of a statement that can be known without STS.
  *
- * @param value as somebody wrote it
+ * @param value as a person wrote it
  * @returns the statement, or in one line why it is none
  */
 export function readStatement(value: unknown, terms: StatementTerms, nowMs: number): Statement | string {
@@ -94,7 +94,7 @@ function timeProblem({ date, expires }: Statement, nowMs: number): string | unde
   const untilMs = signedAtMs + expires * 1000;
   const isEarly = nowMs < signedAtMs - CLOCK_MARGIN_MS;
   if (!isEarly && nowMs < untilMs) return undefined;
-  // Without the time of this look: the same problem is told once.
+  // Without the time of this look: the same problem is reported once.
   const got = isEarly ? 'an earlier look' : 'a later look';
   return `the statement must be looked at from ${iso(signedAtMs)} to ${iso(untilMs)}, got ${got}: sign it again`;
 }

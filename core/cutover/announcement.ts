@@ -17,7 +17,7 @@ export type AnnouncementKind =
   | 'failed'
   | 'completed';
 
-/** The step of a cutover that people and other systems are told of. */
+/** The step of a cutover that operators and other systems are notified of. */
 export interface Announcement {
   /** At most 100 printable ASCII characters: what SNS takes for a subject. */
   readonly subject: string;
@@ -59,7 +59,7 @@ const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
   rollingBack: 'is rolling back',
   stuck: 'NEEDS YOU: it cannot roll back',
   rolledBack: 'was rolled back',
-  refused: 'was refused, nothing moved',
+  refused: 'was rejected, nothing moved',
   failed: 'FAILED: look at the weights now',
   completed: 'completed',
 };
@@ -73,8 +73,8 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   ],
   notStarted: (run) => [
     ...why(run),
-    'Nothing was moved. Mend what it says, then start another execution under another name.',
-    'If the lock is held by an execution that is over: look at the weights, then delete lock.json from the store.',
+    'Nothing was moved. Fix what it says, then start another execution under another name.',
+    'If the lock is held by an execution that has ended: look at the weights, then delete lock.json from the store.',
   ],
   waitingForApproval: approvalLines,
   shifted: (run, places) => {
@@ -101,11 +101,11 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   rolledBack: (run, places) => [
     ...why(run),
     `The weights ${initial(run)} are in force again, and the source responds. Nothing is urgent.`,
-    `When you are awake: read the evidence, mend the reason, start under another name. ${readEvidence(run, places)}`,
+    `When you are awake: read the evidence, fix the reason, start under another name. ${readEvidence(run, places)}`,
   ],
   refused: (run, places) => [
     ...why(run),
-    'Nothing was moved: the traffic is where it was. Mend every line above, then start under another name.',
+    'Nothing was moved: the traffic is where it was. Fix every line above, then start under another name.',
     readEvidence(run, places),
   ],
   failed: (run, places) => {
@@ -114,7 +114,7 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
     return code === 'LockLost' ? lostLines(run, places) : failedLines(run, places);
   },
   completed: (run, places) => [
-    'All traffic is on the target, and the connections of the source are at zero. The source runs on, ready, at weight 0: keep it for as long as you want the way back.',
+    'All traffic is on the target, and the connections of the source are at zero. The source runs on, ready, at weight 0: keep it for as long as you want to be able to roll back.',
     readEvidence(run, places),
   ],
 };
@@ -162,30 +162,33 @@ function failedLines(run: Announced, places: AnnouncementPlaces): readonly strin
     ...sideLines(run),
     `1. Look at the weights in force: ${describeRule(places)}`,
     `2. If they are not what you want, set them by hand; the cutover began with ${initial(run)}.`,
-    `3. The lock is kept on purpose, so that nobody starts another cutover before you have looked. Then: aws s3 rm s3://${places.storeBucket}/lock.json`,
+    `3. The lock is kept on purpose, so that no other cutover starts before you have checked. Then: aws s3 rm s3://${places.storeBucket}/lock.json`,
     readEvidence(run, places),
   ];
 }
 
-/** The lock may be another cutover's, a deployment's or a person's by now: whoever deletes it lets two of them at the weights. */
+/**
+ * The lock may be another cutover's, a deployment's or a person's by now: deleting it would let two of them change the
+ * weights.
+ */
 function lostLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
   return [
     ...why(run),
     'It touches nothing any more, and puts nothing back.',
     `1. See who holds the lock now: drainshift weights get --stack STACK, or: aws s3 cp s3://${places.storeBucket}/lock.json -`,
-    '2. While somebody holds it, touch nothing, neither the weights nor the lock: the traffic is theirs.',
-    `3. If nobody holds it, look at the weights in force: ${describeRule(places)}`,
+    '2. While it is held, change nothing, neither the weights nor the lock: the traffic belongs to its holder.',
+    `3. If it is not held, look at the weights in force: ${describeRule(places)}`,
     `   This cutover began with ${initial(run)}. If they are not what you want: drainshift weights set --stack STACK --source S --target T`,
     readEvidence(run, places),
   ];
 }
 
-/** Whose lock it is nobody knows, so that nothing was put back. */
+/** The holder of the lock is unknown, so nothing was put back. */
 function damagedLines(run: Announced, places: AnnouncementPlaces): readonly string[] {
   const { storeBucket } = places;
   return [
     ...why(run),
-    'Nobody can read whether this execution ever held the lock, or what it has moved; nothing was put back. The recovery tries again every few minutes, for hours.',
+    'Whether this execution ever held the lock, and what it has moved, cannot be read. Nothing was put back. The recovery tries again every few minutes, for hours.',
     `1. Look at the weights in force: ${describeRule(places)}`,
     `2. If the bucket keeps versions, put the last good one of lock.json back, and the recovery goes on by itself: aws s3api list-object-versions --bucket ${storeBucket} --prefix lock.json`,
     `3. Else, if no other cutover runs: aws s3 rm s3://${storeBucket}/lock.json, then, if the weights are not what you want: drainshift weights set --stack STACK --source S --target T`,
@@ -206,8 +209,8 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   const approve = `To approve, signed as who you are at AWS:\n  ${sign}`;
   return [
     ...(approval.problem === undefined ? [] : [`What was written does not count: ${approval.problem}`]),
-    `Next come the weights ${next ? formatWeights(next.weights) : 'of the plan'}. Without an answer until ${until} ${otherwise}.`,
-    plan.approval.requireIdentity ? approve : `${approve}\nor, with nobody's name in the record:\n${write('approve')}`,
+    `Next come the weights ${next ? formatWeights(next.weights) : 'of the plan'}. Without an approval until ${until} ${otherwise}.`,
+    plan.approval.requireIdentity ? approve : `${approve}\nor, without a name in the record:\n${write('approve')}`,
     `To reject, after which ${otherwise}:\n  ${sign} --reject\nor, where that command is not at hand:\n${write('reject')}`,
   ];
 }

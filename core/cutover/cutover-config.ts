@@ -24,15 +24,15 @@ export interface CutoverConfig {
   readonly storeBucket: string;
   /** The name that clients use: SNI, Host and certificate name of the smoke requests. */
   readonly domainName: string;
-  /** The certificate of that name is self-signed: its name and dates count, and nobody vouches for it. */
+  /** The certificate of that name is self-signed: its name and dates are checked, and no authority vouches for it. */
   readonly isSelfSigned?: boolean;
   /** A Secrets Manager secret whose string is PEM: who vouches for that certificate instead of the public authorities. */
   readonly trustedAuthoritiesArn?: string;
   /** Which way the smoke requests take. @default 'loadBalancer' */
   readonly smokeRoute?: SmokeRoute;
-  /** The SNS topic that people are told through. */
+  /** The SNS topic that notifies operators. */
   readonly notificationTopicArn?: string;
-  /** The EventBridge bus that other systems are told through. */
+  /** The EventBridge bus that notifies other systems. */
   readonly eventBusName?: string;
   /**
    * The function that proves the proxies before they get requests of a listener that serves them without the proxies, too.

@@ -32,7 +32,7 @@ export function observeDrain(
   const seen = drainSeen(run, drain, tasks);
   const { active } = seen;
   const next: CutoverRun = { ...run, drain: seen };
-  // A task that did not answer holds at least what nobody knows.
+  // A task that did not respond holds an unknown number of connections.
   const live = total(active) + unknown.length;
   const limitMs = drain.limitMs + lateMs(drain, tasks, nowMs);
   const verdict = drainVerdict({ active: live, startedMs: drain.startedAtMs, limitMs }, nowMs);
@@ -73,16 +73,16 @@ function lateMs({ startedAtMs, limitMs }: DrainProgress, tasks: readonly TaskRea
   return Math.min(limitMs, Math.max(0, endsMs - startedAtMs - limitMs));
 }
 
-/** The connections of the tasks that answered. */
+/** The connections of the tasks that responded. */
 export function sumActive(tasks: readonly TaskReading[]): KindCounts {
   return tasks.reduce((sum, { report }) => (report ? addKinds(sum, report.active) : sum), NO_CONNECTIONS);
 }
 
-/** For a message: what is live, and what nobody knows. */
+/** For a message: what is live, and what is unknown. */
 export function describeLive(active: KindCounts, unknown: readonly TaskReading[]): string {
   const kinds = Object.entries(active).filter(([, count]) => count > 0);
   const known = kinds.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'none live';
   if (unknown.length === 0) return known;
   const names = unknown.slice(0, 3).map(({ address, problem }) => `${address} (${problem ?? 'no response'})`);
-  return `${known}, and ${unknown.length} tasks that did not answer: ${names.join(', ')}`;
+  return `${known}, and ${unknown.length} tasks that did not respond: ${names.join(', ')}`;
 }

@@ -24,7 +24,7 @@ export interface Evidence {
   readonly drain: {
     readonly source: KindCounts;
     readonly atStart: KindCounts;
-    /** Tasks of the source that did not answer at the last look: what they held is unknown. */
+    /** Tasks of the source that did not respond at the last look: what they held is unknown. */
     readonly unknownTasks: number;
   } & DrainEndings & {
       /** Ended by themselves: what was live at the start and is in no other count. */

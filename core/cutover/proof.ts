@@ -11,9 +11,9 @@ export interface ProofOrder {
   /** SNI, Host and certificate name of the smoke requests. */
   readonly domainName: string;
   readonly isSelfSigned?: boolean;
-  /** As in the cutover config of the cutover. */
+  /** As in the cutover config. */
   readonly trustedAuthoritiesArn?: string;
-  /** As in the cutover config of the cutover. */
+  /** As in the cutover config. */
   readonly smokeRoute?: SmokeRoute;
   /** The plan's. */
   readonly smoke: readonly SmokeRequest[];

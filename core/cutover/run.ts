@@ -105,7 +105,7 @@ export interface DrainProgress {
   /** Connections of the source that were live when the drain began, and at the last look. */
   readonly atStart: KindCounts;
   readonly active: KindCounts;
-  /** Tasks of the source that did not answer at the last look: what they hold is unknown, and never zero. */
+  /** Tasks of the source that did not respond at the last look: what they hold is unknown, and never zero. */
   readonly unknownTasks: number;
   /** The counts of the source when the drain began. */
   readonly before: SideCounts;
@@ -119,7 +119,7 @@ export interface DrainEndings {
   readonly forced: number;
   /** Died with their task. */
   readonly lost: number;
-  /** Ended behind the last look at their task, which ended in order: nobody saw how. */
+  /** Ended behind the last look at their task, which ended in order: how they ended is unknown. */
   readonly unknown: number;
 }
 
@@ -132,7 +132,7 @@ export interface RollbackRecord {
   readonly hasReadBack?: boolean;
   /** When the source, which has its weight back, was first seen not to serve. It may have served in between. */
   readonly strandedAt?: string;
-  /** What people were told last: that the weights stay, or that the source has its own back and does not serve. */
+  /** What operators were notified of last: that the weights stay, or that the source has its own back and does not serve. */
   readonly notifiedOf?: 'staying' | 'stranded';
   /** What could not be done, or read, on the way: one line each. */
   readonly notDone?: readonly string[];

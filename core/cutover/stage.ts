@@ -18,7 +18,7 @@ export function afterBake(
   }
   if (verdict === 'inconclusive') {
     const lack = unproven(watch, run.plan);
-    const blind = 'everything that a promotion needs must be readable, got tasks or services that did not answer';
+    const blind = 'everything that a promotion needs must be readable, got tasks or services that did not respond';
     return rollBack(ended, lack?.code ?? 'TargetNotProven', lack?.message ?? blind);
   }
   const next = progress.index + 1;

@@ -15,7 +15,7 @@ export function isTooLarge(run: CutoverRun): boolean {
   return Buffer.byteLength(JSON.stringify(run)) > MAX_STATE_BYTES;
 }
 
-/** The same run without what it knows of each single task; what was counted stays. For the way back, which needs no more. */
+/** The same run without what it knows of each single task; what was counted stays. For a rollback, which needs no more. */
 export function withoutTasks(run: CutoverRun): CutoverRun {
   if (!run.watch) return run;
   const { source, target } = run.watch.tallies;

@@ -1,6 +1,6 @@
 import { CutoverRun } from './run';
 
-/** What the weighted rule itself can say of a cutover, where the store could not be told. */
+/** What the weighted rule itself can say of a cutover, where the store could not be reached. */
 export type RuleMark = 'verified' | 'rollingBack';
 
 /**

@@ -17,7 +17,7 @@ export interface AlarmNames {
 }
 
 /**
- * The alarms that a cutover heeds, by the side they are about: one about the source speaks against going back, any other
+ * The alarms that a cutover checks, by the side they are about: one about the source speaks against a rollback, any other
  * against going on. The constructs write them into the definition of the state machine, and they travel in the state of the
  * execution: a rollback needs nothing else to know them, and the environment of a function has no room for many.
  */

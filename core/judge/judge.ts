@@ -31,7 +31,7 @@ const SHORT_WINDOW_SECONDS = 60;
 const LONG_WINDOW_SECONDS = 300;
 /** A short window has at least this many looks in it. */
 const SHORT_WINDOW_POLLS = 2;
-/** A target may be so much slower than the source, cold as it is, before what it has not answered counts against it. */
+/** A target may be so much slower than the source, cold as it is, before what it has not responded to counts against it. */
 const PENDING_TOLERANCE = 3;
 const ABANDONED_TOLERANCE = 2;
 /** Where the source has shown nothing, half of the target's requests may be in flight. */

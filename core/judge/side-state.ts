@@ -11,7 +11,7 @@ export type SmokeErrorCode = Extract<ErrorCode, 'SmokeFailed' | 'ForwardingLoop'
 /** Loop Detected, RFC 5842 section 7.2: what a proxy returns for a request that it has forwarded before. */
 const LOOP_DETECTED = 508;
 
-/** The error that a smoke request with an unexpected response is, and what a message says after that response. */
+/** The error that a smoke request with an unexpected response is, and what a message says after that status. */
 export function smokeError(side: Side, got: number | string): { readonly code: SmokeErrorCode; readonly hint: string } {
   if (got !== LOOP_DETECTED) return { code: 'SmokeFailed', hint: '' };
   return {

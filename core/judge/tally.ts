@@ -12,7 +12,7 @@ export interface TaskReading {
   readonly life: 'running' | 'leaving' | 'stopped';
   /** Of a stopped task, where ECS knows it. A proxy that ended in order exits with 0. */
   readonly exitCode?: number;
-  /** Absent of a stopped task, and of one that did not answer: what that one holds is unknown, and never zero. */
+  /** Absent of a stopped task, and of one that did not respond: what that one holds is unknown, and never zero. */
   readonly report?: LedgerReport;
   /** Why there is no report. */
   readonly problem?: string;
@@ -22,7 +22,7 @@ export interface TaskReading {
 
 /** What one side did since the first shift. Every count only grows. */
 export interface SideCounts {
-  /** Requests taken, answered (or failed), and failed. */
+  /** Requests taken, responded to (or failed), and failed. */
   readonly requests: number;
   readonly responded: number;
   readonly errors: number;
@@ -32,7 +32,7 @@ export interface SideCounts {
   readonly forced: number;
   /** Connections that a task held when it was last seen, and that died with it. */
   readonly lost: number;
-  /** The same of a task that ended in order: by themselves, or closed or cut by its own drain; nobody saw which. */
+  /** The same of a task that ended in order: by themselves, or closed or cut by its own drain; which is unknown. */
   readonly unknown: number;
   /** Tasks that ended without ECS having asked them to. */
   readonly tasksLost: number;
@@ -73,7 +73,7 @@ export type SeenTask = readonly [
 
 export interface SideTally {
   readonly counts: SideCounts;
-  /** By `TaskReading.id`; null for a task that has not answered yet. */
+  /** By `TaskReading.id`; null for a task that has not responded yet. */
   readonly tasks: Readonly<Record<string, SeenTask | null>>;
 }
 
@@ -132,7 +132,7 @@ export function pendingRequests({ tasks }: SideTally): number {
   return Object.values(tasks).reduce((count, seen) => count + (seen?.[8] ?? 0), 0);
 }
 
-/** The tasks that are to stay and did not answer at this look. */
+/** The tasks that are to stay and did not respond at this look. */
 export function unknownTasks(readings: readonly TaskReading[]): readonly TaskReading[] {
   return readings.filter(({ life, report }) => life !== 'stopped' && !report);
 }
@@ -163,7 +163,7 @@ function countSince(added: Mutable<SideCounts>, seen: SeenTask | null, report: L
 }
 
 function countEnd(added: Mutable<SideCounts>, seen: SeenTask | null, exitCode: number | undefined): void {
-  // Nobody waits for their responses any more: they are lost, or were answered in the end.
+  // No client waits for their responses any more: they are lost, or were sent in the end.
   added.responded += seen?.[8] ?? 0;
   if (exitCode === 0) {
     added.unknown += seen?.[7] ?? 0;
@@ -184,7 +184,7 @@ function seenFrom({ report, life }: TaskReading): SeenTask | null {
   if (!report) return null;
   const [requests, responded, errors, moved, closed, forced] = countsFrom(report);
   const isLeaving = life === 'leaving' ? 1 : 0;
-  // A stream has its response: it counted as answered when it began.
+  // A stream has its response: it counted as responded to when it began.
   const pending = report.active.http;
   return [
     shortName(report.instance),
@@ -202,7 +202,7 @@ function seenFrom({ report, life }: TaskReading): SeenTask | null {
   ];
 }
 
-/** A task that does not answer keeps what it reported last. */
+/** A task that does not respond keeps what it reported last. */
 function withLife(seen: SeenTask | null, { life, isUnlisted }: TaskReading): SeenTask | null {
   if (!seen) return null;
   const [instance, requests, responded, errors, moved, closed, forced, active, pending, wasLeaving, times, identity] =

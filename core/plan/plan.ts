@@ -21,7 +21,8 @@ export interface Stage {
 }
 
 /**
- * A request that both smoke-test listeners must answer with this status before anything moves: a GET, or of a group of gRPC a
+ * A request that both smoke-test listeners must respond to with this status before anything moves: a GET, or of a group of
+ * gRPC a
  * call with an empty message, whose good end is 200.
  */
 export interface SmokeRequest {
@@ -29,7 +30,7 @@ export interface SmokeRequest {
   readonly expectedStatus: number;
 }
 
-/** Ends a bake early when the target answers with errors. */
+/** Ends a bake early when the target responds with errors. */
 export interface Breaker {
   /** Fewer errors than this never trip it. */
   readonly minimumErrors: number;
@@ -304,7 +305,8 @@ function findLongestBakes({ stages }: Plan): number {
 }
 
 /**
- * Between two looks at a gate. Before the first shift nothing is on the target, and a look is for the answer alone. Before the
+ * Between two looks at a gate. Before the first shift nothing is on the target, and a poll is for the approval alone. Before
+ * the
  * last stage the target serves, and a look judges it: as often as `pollSeconds`, or as often as the history allows when the wait
  * is long. A target that dies then has taken requests for so long, and a look, at the most.
  */

@@ -18,9 +18,9 @@ export interface LedgerReport {
   readonly active: KindCounts;
   readonly ended: ByKind<EndingCounts>;
   /**
-   * Requests on the data port, without health checks. `responded` are those that got their whole answer or whose upstream
+   * Requests on the data port, without health checks. `responded` are those that got their whole response or whose upstream
    * failed; `errors` are those of them with a status of 500 or more, or whose upstream failed, also in the middle of an
-   * answer. A client that goes away by itself is neither.
+   * response. A client that goes away by itself is neither.
    */
   readonly requests: { readonly total: number; readonly responded: number; readonly errors: number };
   /** Seconds since the oldest live connection of each kind came in; 0 where there is none. */
@@ -101,13 +101,13 @@ export interface AdminRequest {
 
 /**
  * The text that is signed with HMAC-SHA256 (hex) and the admin secret. Nothing of a request may change on its way, and it is
- * meant for one process at one address, once: whoever records it can use it nowhere.
+ * meant for one process at one address, once: a recording of it is of no use.
  */
 export function adminRequestToSign({ method, path, time, nonce, address, identity, body }: AdminRequest): string {
   return ['drainshift-request', method, path, time, nonce, address, identity, body].join('\n');
 }
 
-/** The same for its response: it answers this request, which nobody has sent before, and no other. */
+/** The same for its response: it responds to this request, which was never sent before, and to no other. */
 export function adminResponseToSign(requestSignature: string, status: number, body: string): string {
   return ['drainshift-response', requestSignature, status, body].join('\n');
 }
@@ -120,7 +120,7 @@ export function adminAddress(host: string, port: number): string {
 
 /**
  * A rotation changes the key of the admin API under everybody's hands. Proxies and steps know the current key and the one before
- * it. `look`: a proxy reads them again after so long. `apart`: two rotations are further apart, so that nobody misses one.
+ * it. `look`: a proxy reads them again after so long. `apart`: two rotations are further apart, so that no task misses one.
  */
 export const ADMIN_KEY_SECONDS = { look: 300, apart: 900 } as const;
 

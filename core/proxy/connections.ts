@@ -1,6 +1,6 @@
 /**
  * What a live connection is to the person behind it; a unary gRPC call is `http`. `serverSentEvents` is the stream of an
- * EventSource, which comes back by itself; `streaming` any other answer that streams: nobody can resume it.
+ * EventSource, which comes back by itself; `streaming` any other response that streams: no client can resume it.
  */
 export type ConnectionKind = 'http' | 'websocket' | 'grpcStream' | 'serverSentEvents' | 'streaming';
 

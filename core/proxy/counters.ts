@@ -7,7 +7,10 @@ export type Counters = Readonly<Record<string, RequestCounts>>;
 export interface RequestCounts {
   /** Taken. */
   readonly requests: number;
-  /** Of these, answered or failed: what a verdict rests on. A target that takes requests and answers none proves nothing. */
+  /**
+   * Of these, responded to or failed: what a verdict rests on. A target that takes requests and responds to none proves
+   * nothing.
+   */
   readonly responded: number;
   readonly errors: number;
 }

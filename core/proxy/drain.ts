@@ -1,7 +1,7 @@
 import { DrainOrder } from './admin-api';
 import { CONNECTION_KINDS, ConnectionKind, KindCounts, total } from './connections';
 
-/** After the last paced close a client has this long to answer it before its socket is destroyed. */
+/** After the last paced close a client has this long to respond to it before its socket is destroyed. */
 export const CLOSE_HANDSHAKE_SECONDS = 5;
 
 /** The last seconds of a drain: an operator who watches wants to see each of them. */
@@ -12,7 +12,7 @@ const PROGRESS_MS = 5_000;
 export type DrainVerdict = 'wait' | 'drained' | 'overdue';
 
 /**
- * Whether a drain is over. `limitMs` is counted from `startedMs`.
+ * Whether a drain has ended. `limitMs` is counted from `startedMs`.
  *
  * @returns `drained` at a measured zero, `overdue` when the limit is over and something is still live.
  */

@@ -1,6 +1,6 @@
 /** What a process opens besides connections: its log, its timers, the admin port and its calls, lookups of names. */
 const OWN_FILES = 48;
-/** Of the rest so much is kept for clients that are told to come again; a few hundred at a time are enough. */
+/** Of the rest so much is kept for clients that get a 503; a few hundred at a time are enough. */
 const TURNED_AWAY = { share: 1 / 8, max: 256 };
 
 export interface ConnectionLimits {

@@ -1,16 +1,16 @@
 import { Problems } from '../validation/problems';
 import { SIDES, Side } from '../traffic/weights';
 
-/** `POST /hold`: park new requests until they are released, or the lease is over. */
+/** `POST /hold`: park new requests until they are released, or the lease has expired. */
 export interface HoldOrder {
   /** Grows from hold to hold, so that a call that comes late cannot act on a later hold. */
   readonly epoch: number;
   readonly leaseMs: number;
-  /** Requests that are parked at most; further ones are answered with 503. */
+  /** Requests that are parked at most; further ones get 503. */
   readonly maxWaiting: number;
 }
 
-/** `POST /release`: let go what is parked, to a side. */
+/** `POST /release`: release the parked requests to a side. */
 export interface ReleaseOrder {
   readonly epoch: number;
   readonly to: Side;
@@ -54,8 +54,8 @@ export type Transition = { readonly next: Hold } | { readonly conflict: string }
 export const NEVER_HELD: NoHold = { state: 'none', epoch: 0, releasedTo: undefined };
 
 /**
- * Begins a hold, or renews the lease of the one in force. An epoch belongs to one hold: when that is over, somebody may
- * have been served, and a hold that goes on as if nobody had would be a lie.
+ * Starts a hold, or renews the lease of the one in force. An epoch belongs to one hold: when that has ended, a request may
+ * have been served, and a hold that goes on as if none had would be a lie.
  */
 export function hold(now: Hold, order: HoldOrder, nowMs: number): Transition {
   const current = afterLease(now, nowMs);
@@ -64,7 +64,7 @@ export function hold(now: Hold, order: HoldOrder, nowMs: number): Transition {
     return { conflict: `'epoch' must be at least ${current.epoch}, the highest seen, got ${epoch}` };
   }
   if (current.state === 'none' && epoch === current.epoch) {
-    return { conflict: `'epoch' must be over ${epoch}, whose hold is over, got ${epoch}` };
+    return { conflict: `'epoch' must be over ${epoch}, whose hold has ended, got ${epoch}` };
   }
   return { next: { state: 'holding', epoch, untilMs: nowMs + leaseMs, maxWaiting } };
 }
@@ -86,17 +86,17 @@ export function release(now: Hold, order: ReleaseOrder, nowMs: number): Transiti
   return { conflict: `'to' must be ${current.releasedTo}, where epoch ${epoch} was released to, got ${to}` };
 }
 
-/** The state when a lease that is over by `nowMs` has ended its hold. */
+/** The state when a lease that has expired by `nowMs` has ended its hold. */
 export function afterLease(now: Hold, nowMs: number): Hold {
   return now.state === 'holding' && nowMs >= now.untilMs ? ended(now, undefined) : now;
 }
 
-/** No hold any more; `releasedTo` is undefined when nobody released it. */
+/** No hold any more; `releasedTo` is undefined when no order released it. */
 export function ended(now: Hold, releasedTo: Side | undefined): Hold {
   return now.state === 'none' ? now : { state: 'none', epoch: now.epoch, releasedTo };
 }
 
-/** `waiting` is counted by whoever parks: a second count could differ. */
+/** `waiting` is counted by the caller that parks: a second count could differ. */
 export function isFull({ maxWaiting }: Holding, waiting: number): boolean {
   return waiting >= maxWaiting;
 }

@@ -1,4 +1,4 @@
-/** From this part of the budget on nobody new is let in. */
+/** From this part of the budget on no new client is accepted. */
 const TIGHT_SHARE = 0.8;
 /** Closing the worst ends here, so that there is room again for those who come. */
 const EASED_SHARE = 0.5;

@@ -26,7 +26,7 @@ export const NO_COUNTERS: ReportCounters = {
  * `holding` only when every worker says so, and `draining` as soon as one does.
  *
  * @param from what the sums of the counters were when the instance was drawn; see `countersAfterLoss`
- * @throws RangeError without a report: nobody knows what nobody tells
+ * @throws RangeError without a report: what was not reported is unknown
  */
 export function mergeReports(
   names: Pick<LedgerReport, 'identity' | 'instance'>,
@@ -64,8 +64,8 @@ export function countersAfterLoss(remaining: readonly LedgerReport[], lost: Ledg
 }
 
 /**
- * Whether a zero is one. Workers are asked one by one: between two answers a connection may end at one and another begin at
- * a second. When both rounds of answers are zero and nothing ended in between, there was a moment at which all were zero.
+ * Whether a zero is one. Workers are asked one by one: between two responses a connection may end at one and another start at
+ * a second. When both rounds of responses are zero and nothing ended in between, there was a moment at which all were zero.
  */
 export function isSameZero(before: readonly LedgerReport[], after: readonly LedgerReport[]): boolean {
   return total(activeSum(before)) === 0 && total(activeSum(after)) === 0 && endedCount(before) === endedCount(after);

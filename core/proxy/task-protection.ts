@@ -68,7 +68,7 @@ export function observeProtection(
   return { next, order: order !== undefined && isTooEarly(next, order, nowMs) ? undefined : order };
 }
 
-/** An order was followed, or it failed and nobody knows. */
+/** An order was followed, or it failed without a notice. */
 export function settleProtection(
   before: TaskProtection,
   order: ProtectionOrder,
@@ -103,7 +103,7 @@ function dueOrder(
 ): ProtectionOrder | undefined {
   if (isNeeded) return state === 'on' && nowMs - askedAtMs < RENEW_MS ? undefined : 'protect';
   if (state === 'off' || (isServing && nowMs - neededAtMs < LINGER_MS)) return undefined;
-  // Whoever could not be told has forgotten it by itself.
+  // A task that could not be reached has forgotten it by itself.
   return nowMs - askedAtMs < PROTECTION_MS ? 'release' : undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Controls, escapes of terminals, marks that turn or hide text, halves of characters, and what some readers break lines at. */
+/** Controls, escapes of terminals, marks that turn or hide text, lone surrogates, and what some readers break lines at. */
 const UNSEEN = '\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}';
 const RUNS = new RegExp(`[${UNSEEN}]+`, 'gu');
 const RUNS_IN_LINES = new RegExp(`[^\\P{Cc}\\n]|[${UNSEEN.replace('\\p{Cc}', '')}]`, 'gu');

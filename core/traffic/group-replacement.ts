@@ -13,7 +13,7 @@ export interface GroupReplacement {
 
 /**
  * The group that serves and is to be replaced. The proxies leave it as soon as their service is updated, and the rule
- * follows only when they are all gone: until then its requests would be answered 503.
+ * follows only when they are all gone: until then its requests would get a 503.
  */
 export function servingGroupToGo({ before, wanted, live, healthyTargets }: GroupReplacement): string | undefined {
   const leaving = SIDES.map((side) => before[side]).filter((arn) => SIDES.every((side) => wanted[side] !== arn));

@@ -23,7 +23,7 @@ export type OtherRules = Readonly<Record<string, string>>;
 export interface RuleChanges {
   /** Rules that can catch requests of ours, before the change or after it. */
   readonly ours: readonly string[];
-  /** Other hosts, other paths, lower priority: somebody else's business. */
+  /** Other hosts, other paths, lower priority: the business of other rules. */
   readonly foreign: readonly string[];
 }
 

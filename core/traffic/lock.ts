@@ -13,8 +13,8 @@ export interface LockHolder {
 }
 
 /**
- * How long the lock lasts of somebody who was cut short. A deployment's: longer than its function can live, and over
- * before CloudFormation gives up and asks for the way back. A person's: longer than a change takes.
+ * How long the lock of an interrupted holder lasts. A deployment's: longer than its function can live, and over
+ * before CloudFormation gives up and asks for the rollback. A person's: longer than a change takes.
  */
 export const LOCK_SECONDS = { deploy: 150, manual: 300 } as const;
 

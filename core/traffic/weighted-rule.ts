@@ -5,11 +5,11 @@ import { RuleProperties } from './rule-properties';
 import { ListenerRule, WayPast, catchesSame, wayPast } from './bypass-rules';
 import { SIDES, Side, Weights, formatWeights } from './weights';
 
-/** The tags by which a rule is known to be a resource of a stack, whatever became of the answer that told its ARN. */
+/** The tags by which a rule is known to be a resource of a stack, whatever became of the response with its ARN. */
 export const STACK_TAG = 'drainshift:stack-id';
 export const LOGICAL_ID_TAG = 'drainshift:logical-id';
 /**
- * The digest of what was deployed last; without the weights, which are nobody's but the operator's. From before the first
+ * The digest of what was deployed last; without the weights, which belong to the operator alone. From before the first
  * call of a change to after its last it is `PENDING` and the digest: a rule that was left in between is known by it.
  */
 export const DEPLOYED_TAG = 'drainshift:deployed';
@@ -70,7 +70,7 @@ export interface RuleChanges {
 
 /**
  * What to do so that the rule is as the template says, with the weights that are in force. Asked again after any part of
- * it was done, it says what is left; asked to undo what it refused, it says that there is nothing to do.
+ * it was done, it says what is left; asked to undo what it rejected, it says that there is nothing to do.
  */
 export function decideRule(request: RuleRequest): RuleOrder {
   return request.present ? decidePresent(request, request.present) : decideAbsent(request);
@@ -90,7 +90,7 @@ export interface DeletionRequest {
 }
 
 /**
- * A rule that is gone is as good as deleted, also while the lock is held: a refused creation ends this way. So is one on a
+ * A rule that is gone is as good as deleted, also while the lock is held: a rejected creation ends this way. So is one on a
  * listener that the cutover has nothing to do with: an update has replaced the listener, and cleans up. One whose requests
  * would then go to a side that was left is not deleted.
  */
@@ -106,10 +106,10 @@ export function decideDeletion(request: DeletionRequest): RuleOrder {
 /** Who would serve the requests of the rule without it, where that is not who serves them now. */
 function lostByDeletion({ others, groupArns, healthyPast }: DeletionRequest, present: LiveRule): string | undefined {
   const past = wayPast(present, others);
-  // As with a listener of its own: nobody served them before, and they end with the migration.
+  // As with a listener of its own: no rule served them before, and they end with the migration.
   if (past.kind === 'nothing' && present.oldGroupArn === undefined) return undefined;
   const serving = present.forward?.groups.filter(({ weight }) => weight > 0) ?? [];
-  // Something else than a weighted rule is nobody's side.
+  // Something else than a weighted rule has no side.
   if (serving.length === 0) return undefined;
   const isPast = (arn: string) => past.kind === 'group' && past.arn === arn;
   if (serving.every(({ arn }) => isPast(arn))) return undefined;
@@ -205,7 +205,7 @@ function decidePresent(request: RuleRequest, present: LiveRule): RuleOrder {
     // Left by an update that was cut short before it could write down what it had done.
     return isDeployed || lock ? { kind: 'nothing', ruleArn, reason } : { kind: 'modify', ruleArn, changes, reason };
   }
-  // What was deployed last is wanted: the rest is live state, or the way back from an update that was refused.
+  // What was deployed last is wanted: the rest is live state, or the rollback of an update that was rejected.
   if (isDeployed && (lock || !forward)) {
     return { kind: 'nothing', ruleArn, reason: 'the rule stays as it is: this is what was deployed last' };
   }

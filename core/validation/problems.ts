@@ -1,11 +1,11 @@
 import { CutoverError } from '../errors/errors';
 import { oneLine } from '../text/one-line';
 
-/** A key that nobody knows is a name, too. */
+/** An unknown key is a name, too. */
 const MAX_NAME = 200;
 
 /**
- * Reads untrusted values one by one and collects every problem, so that a person mends a file once and not ten times.
+ * Reads untrusted values one by one and collects every problem, so that a person fixes a file once and not ten times.
  * Each problem is one line: name, rule, value.
  */
 export class Problems {

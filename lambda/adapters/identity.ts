@@ -56,7 +56,7 @@ async function askOnce(sts: URL, statement: Statement): Promise<string> {
     throw new CutoverError('AwsUnavailable', `${rule} with an ARN, got ${oneLine(text, 200)}`);
   }
   const { Code } = xml.ErrorResponse?.Error ?? {};
-  // Without its message, which has the time of this call: the same problem is told once.
+  // Without its message, which has the time of this call: the same problem is reported once.
   const got = oneLine([status, Code].filter(Boolean).join(' '), 200);
   const isRejected = (status === 400 || status === 403) && Code !== undefined && !/Throttl/.test(Code);
   if (isRejected) throw new Error(`${rule}, got ${got}`);

@@ -142,7 +142,7 @@ function hasCode(error: unknown, code: ErrorCode): error is CutoverError {
 }
 
 /**
- * There is no run to record: whose lock it is, and what it has moved, cannot be read. Nobody but a person can mend it: they are
+ * There is no run to record: whose lock it is, and what it has moved, cannot be read. Only a person can fix it: operators are
  * notified at once, whichever call finds it first, and again when it was not fixed in time.
  */
 async function tellDamaged(

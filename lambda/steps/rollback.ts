@@ -199,7 +199,7 @@ async function stranded(run: CutoverRun, seen: Seen, ports: Ports, nowMs: number
 }
 
 /**
- * The weights stay as `Verify` left them, which may have passed without this rollback knowing it: whoever finds the lock later
+ * The weights stay as `Verify` left them, which may have passed without this rollback knowing it: the reader of the lock
  * must not take the cutover for completed.
  *
  * @returns a line when the rule did not take it: the next look tries again

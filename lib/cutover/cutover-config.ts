@@ -77,7 +77,7 @@ export function checkedBy({ alarms = [], sourceAlarms = [] }: ConfigParts): Chec
   return { source: listNames(all.filter(isSource)), target: listNames(all.filter((alarm) => !isSource(alarm))) };
 }
 
-/** Without those that are another construct of one before: an alarm is imported as often as somebody likes. */
+/** Without those that are another construct of one before: an alarm may be imported more than once. */
 function distinct(alarms: readonly IAlarm[]): IAlarm[] {
   const known = new Set<string>();
   return alarms.filter((alarm) => {

@@ -11,7 +11,7 @@ export interface RotationEvent {
 }
 
 /**
- * One step of a rotation. Each may be repeated. There is nobody to give the new key to (`setSecret`) or to try it with
+ * One step of a rotation. Each may be repeated. There is no server to give the new key to (`setSecret`) or to try it with
  * (`testSecret`): tasks and steps read it themselves, and know the one before it until they have.
  *
  * It does not remove AWSPENDING by a call of its own: to Secrets Manager that is a rotation that did not complete.

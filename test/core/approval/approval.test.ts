@@ -61,7 +61,7 @@ test.each([
   expect(read(text)).toBe(`'decision' must be "approve" or "reject", ${got}`);
 });
 
-test('what people write is cut, so that no answer can outgrow the state of a run', () => {
+test('what people write is cut, so that no approval can outgrow the state of a run', () => {
   const long = 'x'.repeat(1900);
   expect(read(JSON.stringify({ decision: 'approve', by: long, at: long }))).toEqual({
     decision: 'approve',
@@ -72,7 +72,7 @@ test('what people write is cut, so that no answer can outgrow the state of a run
   const longest = '{"decision":"approve"}'.padEnd(MAX_WORD_BYTES);
   expect(read(longest)).toMatchObject({ decision: 'approve' });
   for (const text of [`${longest} `, undefined])
-    expect(read(text)).toBe('the answer must be at most 16384 bytes long, got more');
+    expect(read(text)).toBe('the approval must be at most 16384 bytes long, got more');
 });
 
 test('an approval is looked at before a statement that was signed after the last look is over', () => {
@@ -97,7 +97,7 @@ test.each([
   expect(read(by)).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
 });
 
-describe('who answered', () => {
+describe('who approved', () => {
   const yes = { decision: 'approve', claims: 'bob' } as const;
   const no = { decision: 'reject', claims: 'bob' } as const;
   const account = '123456789012';
@@ -141,7 +141,7 @@ describe('who answered', () => {
   });
 });
 
-test('what is signed is one answer of one gate of one execution in one store, and no part looks like two', () => {
+test('what is signed is one approval of one gate of one execution in one store, and no part looks like two', () => {
   const all = (['approve', 'reject'] as const).flatMap((decision) =>
     (['firstShift', 'lastStage'] as const).flatMap((gate) =>
       ['move-1', 'a/b', 'a%2Fb', 'é\n'].map((execution) => buildStatement({ decision, gate, execution }, 'store')),
@@ -174,11 +174,11 @@ test.each([
   if (counts) expect(word).toMatchObject({ decision: 'approve' });
   else
     expect(word).toBe(
-      `the answer must be written from 1970-01-01T00:00:00.000Z to 1970-01-01T01:00:00.000Z, got one of ${new Date(writtenAtMs).toISOString()}`,
+      `the approval must be written from 1970-01-01T00:00:00.000Z to 1970-01-01T01:00:00.000Z, got one of ${new Date(writtenAtMs).toISOString()}`,
     );
 });
 
-test('each gate has an object of its own, so that one answer does not open both', () => {
+test('each gate has an object of its own, so that one approval does not open both', () => {
   expect(approvalKey('move-1', 'firstShift')).toBe('approval/move-1/first-shift.json');
   expect(approvalKey('move-1', 'lastStage')).toBe('approval/move-1/last-stage.json');
 });

@@ -49,15 +49,15 @@ test('whoever lost the lock is told who may have it now, and never to remove it'
   const lost = rollBack(run, 'LockLost', "the lock must be held by 'move-1', got another or none");
   const { text } = tell('failed', lost);
   expect(text).toContain('1. See who holds the lock now: drainshift weights get');
-  expect(text).toContain('2. While somebody holds it, touch nothing, neither the weights nor the lock');
-  expect(text).toMatch(/3\. If nobody holds it, look at the weights in force: aws elbv2 describe-rules/);
+  expect(text).toContain('2. While it is held, change nothing, neither the weights nor the lock');
+  expect(text).toMatch(/3\. If it is not held, look at the weights in force: aws elbv2 describe-rules/);
   expect(text).not.toMatch(/s3 rm|lock is kept/);
   // The same when a step threw it.
   const thrown = { ...run, error: { Error: 'LockLost', Cause: '{"errorMessage":"gone"}' } };
   expect(tell('failed', thrown).text).not.toMatch(/s3 rm/);
 });
 
-test('the reason is told, and cut where it is a whole answer of a service', () => {
+test('the reason is given, and cut where it is a whole response of a service', () => {
   const { text, detail } = tell('rolledBack', rollBack(run, 'AlarmRaised', "the alarm 'a' must not be in ALARM"));
   expect(text).toContain("Why: AlarmRaised: the alarm 'a' must not be in ALARM");
   expect(detail.failure).toEqual({ code: 'AlarmRaised', message: "the alarm 'a' must not be in ALARM" });
@@ -73,7 +73,7 @@ test('who is asked gets one command for a yes and one for a no, what comes next,
     });
   const { text, detail } = ask(true);
   expect(text).toContain(
-    'Next come the weights 90/10. Without an answer until 2026-01-01T01:00:00.000Z nothing is moved',
+    'Next come the weights 90/10. Without an approval until 2026-01-01T01:00:00.000Z nothing is moved',
   );
   const sign = 'drainshift approve --stack STACK --execution move-1 --gate firstShift';
   const write = (decision: string) =>
@@ -87,7 +87,7 @@ test('who is asked gets one command for a yes and one for a no, what comes next,
   expect(detail.gate).toBe('firstShift');
 });
 
-test('before the last stage a missing answer goes back, and a text that cannot be read is told', () => {
+test('before the last stage a missing approval rolls back, and a text that cannot be read is reported', () => {
   const { text } = tell('waitingForApproval', {
     ...run,
     approval: { gate: 'lastStage', askedAtMs: 0, problem: "'decision' must be …" },

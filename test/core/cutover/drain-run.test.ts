@@ -50,7 +50,7 @@ test('the drain of a side adds up its tasks, and counts only what ended since it
   expect(done).toMatchObject({ verdict: 'drained', drain: { ended: { closed: 3, lost: 0 } } });
 });
 
-test('a task that does not answer is unknown, never at zero: it drains when ECS says that it has stopped', () => {
+test('a task that does not respond is unknown, never at zero: it drains when ECS says that it has stopped', () => {
   const look = draining([task('a', 635), task('b', 0)]);
   expect(look([silent('a'), task('b', 0)], 1000)).toMatchObject({
     verdict: 'wait',
@@ -117,7 +117,7 @@ test('a drain that is overdue rolls back, and says what was left and who did not
   const overdue = look([task('a', 2), silent('b')], 86_400_000);
   expect(overdue.verdict).toBe('rollBack');
   expect(overdue.failure?.code).toBe('DrainOverdue');
-  expect(overdue.failure?.message).toContain('got 2 websocket, and 1 tasks that did not answer: b (ETIMEDOUT)');
+  expect(overdue.failure?.message).toContain('got 2 websocket, and 1 tasks that did not respond: b (ETIMEDOUT)');
 });
 
 test('a request that arrived in the drain has its full time, up to twice that of the drain', () => {

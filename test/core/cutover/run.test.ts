@@ -5,7 +5,7 @@ import { parsePlan } from '../../../core/plan/plan';
 
 const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
 
-test('what moved nothing was refused; what moved and was not restored has failed', () => {
+test('what moved nothing was rejected; what moved and was not restored has failed', () => {
   expect(findOutcome(run)).toBe('refused');
   const intended = { groups: [], stickiness: { enabled: false, seconds: 0 } };
   const initial = { stickiness: { enabled: true, seconds: 60 }, others: {}, ownDigest: '' };

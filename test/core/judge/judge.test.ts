@@ -62,11 +62,11 @@ test('the breaker needs enough errors and a rate that is over the limit beyond c
   expect(trips(100_000, 5_200)).toBe(true);
 });
 
-test('more errors than answers, which requests in flight at the shift can make, trip it as well', () => {
+test('more errors than responses, which requests in flight at the shift can make, trip it as well', () => {
   expect(breakerTrip(watched([10, { total: 12, responded: 10, errors: 12 }]), PLAN)).toBeDefined();
 });
 
-test('the last minutes count by themselves: an hour of good answers hides no dead target', () => {
+test('the last minutes count by themselves: an hour of good responses hides no dead target', () => {
   const hour = Array.from({ length: 230 }, (_, i) => [(i + 1) * 15, { total: (i + 1) * 300 }] as [number, Counted]);
   const dead = (second: number): [number, Counted] => {
     const failed = Math.round((second - 3450) * 20);
@@ -110,7 +110,7 @@ test('a target that is as slow as the source, or three times as slow, is not tak
   expect(bake(60, watched([60, { total: 3000, responded: 2700 }, leaving]))).toBe('promote');
 });
 
-test('a long poll that is answered after a minute trips nothing on a target that answers as the source does', () => {
+test('a long poll that gets a response after a minute trips nothing on a target that responds as the source does', () => {
   const source: Counted = { total: 1000, responded: 0, http: 1000 };
   expect(breakerTrip(watched([15, { total: 500, responded: 0, http: 500 }, source]), PLAN)).toBeUndefined();
 });
@@ -232,7 +232,7 @@ describe('a healthy target is not taken for a hung one', () => {
   });
 });
 
-test('streams that are open for long say nothing of requests: a target that answers none is found', () => {
+test('streams that are open for long say nothing of requests: a target that responds to none is found', () => {
   const streaming: TaskReading = {
     id: 's',
     address: 's',

@@ -72,7 +72,7 @@ test.each([
   expect(listProblems(plan).join('\n')).toMatch(message);
 });
 
-test('a plan that would outgrow the history of a state machine is refused, with the poll that would fit', () => {
+test('a plan that would outgrow the history of a state machine is rejected, with the poll that would fit', () => {
   const week = { stages: [{ weights: { source: 0, target: 1 }, bakeSeconds: 604_800 }] };
   const [problem] = listProblems({ ...week, pollSeconds: 15 });
   const needed = Number(/at least (\d+) /.exec(problem ?? '')?.[1]);

@@ -36,7 +36,7 @@ test('live connections: all together, and by kind', () => {
   });
 });
 
-test('traffic: latencies are milliseconds, and absent where nothing was answered', () => {
+test('traffic: latencies are milliseconds, and absent where nothing got a response', () => {
   const line = trafficLine('shop', { requests: 3, errors: 1, latencies: [1, 2] }, WALL_MS);
   sound([line]);
   expect(findMetrics(line)).toEqual({ Service: 'shop', Requests: 3, Errors: 1, Latency: [1, 2] });

@@ -43,14 +43,14 @@ describe('hold', () => {
     expect(next(hold(holding, { ...order, epoch: 6 }, 600))).toEqual({ ...holding, epoch: 6, untilMs: 1_600 });
   });
 
-  test('a lower epoch than was seen is refused, while holding and afterwards', () => {
+  test('a lower epoch than was seen is rejected, while holding and afterwards', () => {
     const problem = "'epoch' must be at least 5, the highest seen, got 4";
     expect(conflict(hold(holding, { ...order, epoch: 4 }, 200))).toBe(problem);
     expect(conflict(hold(ended(holding, 'target'), { ...order, epoch: 4 }, 200))).toBe(problem);
   });
 
-  test('an epoch whose hold is over does not hold again: it was released, or its lease is over', () => {
-    const problem = "'epoch' must be over 5, whose hold is over, got 5";
+  test('an epoch whose hold has ended does not hold again: it was released, or its lease has expired', () => {
+    const problem = "'epoch' must be over 5, whose hold has ended, got 5";
     expect(conflict(hold(ended(holding, 'target'), order, 200))).toBe(problem);
     expect(conflict(hold(holding, order, 1_100))).toBe(problem);
     expect(next(hold(ended(holding, 'target'), { ...order, epoch: 6 }, 200)).state).toBe('holding');
@@ -69,13 +69,13 @@ describe('release', () => {
     expect(next(release(over, { epoch: 5, to: 'target' }, 9_999))).toBe(over);
   });
 
-  test('to the other side afterwards is refused', () => {
+  test('to the other side afterwards is rejected', () => {
     expect(conflict(release(ended(holding, 'target'), { epoch: 5, to: 'source' }, 200))).toBe(
       "'to' must be target, where epoch 5 was released to, got source",
     );
   });
 
-  test('with another epoch than that in force is refused', () => {
+  test('with another epoch than that in force is rejected', () => {
     for (const epoch of [4, 6]) {
       expect(conflict(release(holding, { epoch, to: 'source' }, 200))).toBe(
         `'epoch' must be 5, that of the hold in force, got ${epoch}`,
@@ -86,7 +86,7 @@ describe('release', () => {
     );
   });
 
-  test('of a hold whose lease is over is refused: its requests went on', () => {
+  test('of a hold whose lease has expired is rejected: its requests went on', () => {
     expect(conflict(release(holding, { epoch: 5, to: 'target' }, 1_100))).toBe(
       "'epoch' must be that of a hold in force, got 5, whose hold ended by itself",
     );

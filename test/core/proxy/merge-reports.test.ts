@@ -107,10 +107,10 @@ test('after a loss the counters begin anew, and what was live at the lost one ha
   });
 });
 
-test('a zero counts when nothing ended between two rounds of answers', () => {
+test('a zero counts when nothing ended between two rounds of responses', () => {
   const zero = report({ ended: completed(5) });
   expect(isSameZero([zero, zero], [zero, zero])).toBe(true);
-  // A request began at the first after it had answered, and ended before it was asked again.
+  // A request began at the first after it had responded, and ended before it was asked again.
   expect(isSameZero([zero, zero], [report({ ended: completed(6) }), zero])).toBe(false);
   expect(isSameZero([zero, zero], [zero, report({ ended: completed(5), active: live(1) })])).toBe(false);
 });

@@ -136,7 +136,7 @@ describe('a share of the requests', () => {
     expect(adopt({ s: 100 }, { share: 90, pastArn: 'old' }, { old: null })).toEqual({ s: 90, old: 10 });
   });
 
-  test('is refused between two stages of a cutover, for the other side, and where nothing serves past the proxies', () => {
+  test('is rejected between two stages of a cutover, for the other side, and where nothing serves past the proxies', () => {
     expect(() => adopt({ s: 50, t: 50 }, { share: 50 })).toThrow('one side must have all of the weight');
     expect(() => adopt({ s: 100 }, { share: 50, side: 'target' })).toThrow(
       "'--side' must be the side that serves, source, got target",

@@ -86,12 +86,12 @@ describe('a rule that is not there', () => {
     expect(listGroups(order)).toEqual({ s1: 30, t1: 70 });
   });
 
-  test('of another listener is refused when its weights cannot be known', () => {
+  test('of another listener is rejected when its weights cannot be known', () => {
     expect(decide({ former: live({ other: 1 }) })).toMatchObject({ kind: 'reject' });
     expect(decide({ former: live({}, { forward: undefined }) })).toMatchObject({ kind: 'reject' });
   });
 
-  test('is refused under the lock', () => {
+  test('is rejected under the lock', () => {
     expect(decide({ lock })).toEqual({
       kind: 'reject',
       reason:
@@ -207,7 +207,7 @@ describe('a rule that is there', () => {
     expect(decide({ present: live({}, { forward: undefined }) })).toMatchObject({ kind: 'reject' });
   });
 
-  test('the way back from a refused update touches nothing', () => {
+  test('the rollback of a rejected update touches nothing', () => {
     const refused = { ...wanted, stickinessSeconds: 60 };
     const states = [live({ s1: 90, t1: 10 }, { deployed }), live({ other: 1 }, { deployed })];
     for (const present of states) {
@@ -220,7 +220,7 @@ describe('a rule that is there', () => {
     expect(decide({ before: refused, present: unlike })).toMatchObject({ kind: 'modify', changes: { priority: 1000 } });
   });
 
-  test('the way back from a half-done update is refused under the lock, and done without it', () => {
+  test('the rollback of a half-done update is rejected under the lock, and done without it', () => {
     const halfDone = live({ s1: 90, t1: 10 }, { deployed: 'pending:digest of other', priority: 3 });
     expect(decide({ before: wanted, present: halfDone, lock })).toMatchObject({
       kind: 'reject',
@@ -266,7 +266,7 @@ describe('on a listener that serves the requests already', () => {
     expect(listGroups(order)).toEqual({ old: 100 });
   });
 
-  test('initial weights on the target are refused, and so is what one rule cannot stand for', () => {
+  test('initial weights on the target are rejected, and so is what one rule cannot stand for', () => {
     const weights = { source: 0, target: 1 };
     expect(decide({ others, wanted: { ...wanted, initialWeights: weights } })).toMatchObject({
       reason:
@@ -297,7 +297,7 @@ describe('on a listener that serves the requests already', () => {
     expect(decide({ others, wanted: priority, present: adopted({ s1: 1 }, { deployed: 'x' }) }).kind).toBe('modify');
   });
 
-  test('a rule that joins another listener leads past the proxies there, and is refused once the target serves', () => {
+  test('a rule that joins another listener leads past the proxies there, and is rejected once the target serves', () => {
     const former = live({ s1: 100 }, { arn: 'former' });
     const order = decide({ others, before: wanted, former });
     expect(listGroups(order)).toEqual({ old: 100 });
@@ -355,7 +355,7 @@ function remove(present: LiveRule | undefined, over: Partial<DeletionRequest> = 
 }
 
 describe('a deletion', () => {
-  test('of what is there is ordered, and refused under the lock', () => {
+  test('of what is there is ordered, and rejected under the lock', () => {
     expect(remove(live({ s1: 1 }))).toMatchObject({ kind: 'delete', ruleArn: 'rule' });
     expect(remove(live({ s1: 1 }), { lock })).toMatchObject({
       kind: 'reject',

@@ -158,7 +158,7 @@ test('an approval that was there before the cutover asked does not count, and it
   const ready = await preflight(await locked(cloud, first), cloud.ports, cloud.nowMs);
   cloud.words.firstShift = { text: '{"decision":"approve"}', writtenAtMs: cloud.nowMs - 90 * 86_400_000 };
   expect((await approve(ready, cloud)).verdict).toBe('wait');
-  expect(cloud.notified.at(-1)?.text).toContain('What was written does not count: the answer must be written from');
+  expect(cloud.notified.at(-1)?.text).toContain('What was written does not count: the approval must be written from');
 });
 
 test('a yes after the announced time is none', async () => {
