@@ -13,7 +13,7 @@ import { WorkerGroup, startWorkers } from './workers/group';
 import { FAILED, crash, endAfterLog } from './workers/exit';
 import { isWorker, runWorker } from './workers/worker';
 
-/** BSD's EX_USAGE: the caller has to mend the command or the configuration. */
+/** BSD's EX_USAGE: the caller has to fix the command or the configuration. */
 const WRONG_USE = 64;
 
 if (isWorker()) runWorker();
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   const asked = end.inOrder.then(() => undefined);
   const problem = await (proxy.failed ? Promise.race([asked, proxy.failed]) : asked);
   if (problem) log.fatal(`The proxy ends: ${problem.message}`);
-  // Of several workers nobody is left to ask afterwards.
+  // Of several workers none is left to ask afterwards.
   void integrations.flush();
   const isInOrder = await proxy.shutDown().then(
     () => true,
@@ -94,7 +94,7 @@ function listenForSignals(): EndSignals {
   const hear = (signal: NodeJS.Signals) => calls.shift()?.(signal);
   process.on('SIGTERM', hear);
   process.on('SIGINT', hear);
-  // Whoever started it and keeps a channel to it is gone, without a signal: nobody is left to end it.
+  // The process that started it and keeps a channel to it is gone, without a signal: none is left to end it.
   process.on('disconnect', () => hear('SIGTERM'));
   return { inOrder: inOrder!, atOnce: atOnce! };
 }

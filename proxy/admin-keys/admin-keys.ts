@@ -4,7 +4,10 @@ import type { Clock } from '../process/clock';
 
 /** Between two looks at where the keys are kept; the first one comes at a random time within it, so that tasks do not ask together. */
 const LOOK_MS = 1000 * ADMIN_KEY_SECONDS.look;
-/** A call that no key fits is the sign of another one. Whoever reaches the port can send such calls: no more than one look in this time. */
+/**
+ * A call that no key fits is the sign of another one. Any peer that reaches the port can send such calls: no more than one
+ * read in this time.
+ */
 const SOONEST_MS = 10_000;
 
 /** Where the keys are read again, the current one first, then the one before it; rejects when they cannot be. */

@@ -9,7 +9,7 @@
  * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html#term_version
  */
 export async function readSecretVersions(secretArn: string, stopped: AbortSignal): Promise<readonly string[]> {
-  // It costs memory, and whoever keeps the key elsewhere does not need it.
+  // It costs memory, and a deployment that keeps the key elsewhere does not need it.
   const { GetSecretValueCommand, ResourceNotFoundException, SecretsManagerClient } =
     await import('@aws-sdk/client-secrets-manager');
   const client = new SecretsManagerClient({ region: secretArn.split(':')[3], ...LIMITS });

@@ -22,7 +22,7 @@ import { AdminKeys } from '../admin-keys/admin-keys';
 import { SignatureCheck, sign } from './signature';
 import { WaitingConnections } from './waiting-connections';
 
-/** A call failed for a reason that its caller may know: the answer says it. The reasons of other errors stay inside. */
+/** A call failed for a reason that its caller may know: the response says it. The reasons of other errors stay inside. */
 export class CallFailed extends Error {
   constructor(
     message: string,
@@ -32,7 +32,7 @@ export class CallFailed extends Error {
   }
 }
 
-/** Why an order cannot be followed; undefined when it was. Several workers have to be asked, one answers at once. */
+/** Why an order cannot be followed; undefined when it was. Several workers have to be asked, one responds at once. */
 export type Notified = string | undefined | Promise<string | undefined>;
 
 /** What the admin API can see and do. */
@@ -78,7 +78,7 @@ interface Call {
 
 const CALLS: ReadonlyMap<string, Call> = new Map(
   Object.entries<Call>({
-    // It asks no worker: whoever has an order for a task with one that hangs needs its name all the same.
+    // It asks no worker: the caller with an order for a task with one that hangs needs its name all the same.
     [ADMIN_PATHS.identity]: { method: 'GET', handle: ({ identity }) => json(200, { identity }) },
     [ADMIN_PATHS.drainStatus]: { method: 'GET', handle: async (target) => json(200, await target.report()) },
     [ADMIN_PATHS.drain]: order(readDrainOrder, (target, asked) => target.drain(asked)),
@@ -103,7 +103,7 @@ export async function startAdminServer(
 ): Promise<AdminServer> {
   const options = { requestTimeout: callMs, headersTimeout: callMs, connectionsCheckingInterval: lookMs };
   const server = http.createServer(options);
-  // A response that nobody reads ends, too.
+  // A response that no client reads ends, too.
   server.setTimeout(callMs);
   const calls = new Calls(keys, target, new WaitingConnections(server));
   server.on('request', (request, response) => void calls.serve(request, response));

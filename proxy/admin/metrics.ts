@@ -90,7 +90,7 @@ function addRequests(registry: Registry, side: Side, { traffic, deviations, held
   const registers = [registry];
   new Counter({
     name: 'drainshift_requests_total',
-    help: 'Answered requests by class of status; none: the client left before one.',
+    help: 'Requests with a response by class of status; none: the client left before one.',
     labelNames: ['side', 'class'],
     registers,
     collect() {
@@ -174,7 +174,7 @@ function durationMetric(side: Side, traffic: TrafficCount) {
   const name = DURATION_METRIC;
   const described = {
     name,
-    help: 'From the head of a request to its whole answer, or to the begin of its stream, by class of status.',
+    help: 'From the head of a request to its whole response, or to the start of its stream, by class of status.',
     type: 'histogram',
     aggregator: 'sum',
   } as const;

@@ -11,7 +11,7 @@ export interface ReceivedCall {
   readonly at: string;
 }
 
-/** What became of a call: why it is not let in, or the signature that its response answers, and the key that made it. */
+/** What became of a call: why it is rejected, or the signature that its response must match, and the key that made it. */
 export type Checked = { readonly rejection: string } | { readonly signature: string; readonly key: string };
 
 const WINDOW_MS = { behind: ADMIN_WINDOW_SECONDS.behind * 1000, ahead: ADMIN_WINDOW_SECONDS.ahead * 1000 };

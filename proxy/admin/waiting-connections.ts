@@ -5,7 +5,7 @@ const MAX_WAITING = 64;
 
 /**
  * The connections on which no signed call is being served: half-open ones, idle ones, and those of strangers. Where there are
- * too many the oldest goes, so that nobody who has no secret keeps out somebody who has it.
+ * too many the oldest goes, so that no peer without the secret keeps out one that has it.
  */
 export class WaitingConnections {
   /** The longest waiting first. */
@@ -23,7 +23,7 @@ export class WaitingConnections {
     this.sockets.delete(socket);
   }
 
-  /** It is new, or its call is over. */
+  /** It is new, or its call has ended. */
   wait(socket: Socket): void {
     if (socket.destroyed) return;
     this.sockets.add(socket);

@@ -1,6 +1,6 @@
 import { PROTECTION_MINUTES, ProtectionOrder } from '../../core/proxy/task-protection';
 
-/** The agent itself asks ECS, and answers within a few seconds. */
+/** The agent itself asks ECS, and responds within a few seconds. */
 const RESPONSE_MS = 5_000;
 
 interface AgentResponse {
@@ -27,7 +27,7 @@ export async function orderProtection(agentUri: string, order: ProtectionOrder, 
     signal: AbortSignal.any([AbortSignal.timeout(RESPONSE_MS), stopped]),
   });
   const text = await response.text();
-  // A refusal of ECS comes with status 200.
+  // A rejection of ECS comes with status 200.
   const state = parse(text);
   if (response.ok && state.protection?.ProtectionEnabled === isAsked) return;
   throw new Error(formatReason(state) ?? `status ${response.status}`);

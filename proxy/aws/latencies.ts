@@ -14,7 +14,7 @@ interface Sample {
   }[];
 }
 
-/** The durations of all answered requests, whatever their status. A client that left has none. */
+/** The durations of all requests with a response, whatever their status. A client that left has none. */
 export function durationsIn(samples: readonly object[]): Cumulative {
   const sums = new Map<string, number>();
   const durations = (samples as readonly Sample[]).find(({ name }) => name === DURATION_METRIC);

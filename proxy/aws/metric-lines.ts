@@ -66,7 +66,7 @@ export class MetricLines {
     write(trafficLine(service, { requests, errors, latencies }, wallMs()));
   }
 
-  /** Workers that do not answer have been logged; what they count comes with the next lines. */
+  /** Workers that do not respond have been logged; what they count comes with the next lines. */
   private inTurn(call: () => Promise<void>): Promise<void> {
     this.turn = this.turn.then(call).catch(() => undefined);
     return this.turn;

@@ -61,7 +61,7 @@ const GRACE_PRESETS = { 'short-lived': 30, mixed: 120, 'websocket-heavy': 300 } 
 const MAX_WORKERS = 64;
 
 const ACCESS_LOG_MODES = ['off', 'errors', 'on'] as const;
-/** `errors`: answers of 500 and more, and failures of the upstream. */
+/** `errors`: responses of 500 and more, and failures of the upstream. */
 export type AccessLogMode = (typeof ACCESS_LOG_MODES)[number];
 
 const PROXY_PROTOCOL_MODES = ['off', 'required'] as const;

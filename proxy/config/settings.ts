@@ -104,7 +104,7 @@ export const TIMEOUTS = {
 
 /** Each with the name that it has in the data plane. */
 export const LIMITS = {
-  // What an Application Load Balancer lets through: refusing it here would lose a request that came this far.
+  // What an Application Load Balancer lets through: rejecting it here would lose a request that came this far.
   request_line_bytes: { field: 'requestLineBytes', default: 16_384, min: 256, max: 1_048_576 },
   field_bytes: { field: 'fieldBytes', default: 65_536, min: 1_024, max: 1_048_576 },
   // Servers take about 100 by default; some room for what load balancers add.

@@ -3,7 +3,7 @@ import type { Values } from './settings';
 
 /** A protocol and perhaps its version (RFC 9110 section 7.8). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+(\/[!#$%&'*+\-.^_`|~0-9a-z]+)?$/;
-/** In these, requests would pass that nobody looks at, or that this proxy would have to end. */
+/** In these, requests would pass unchecked, or that this proxy would have to end. */
 const NEVER = /^(h2c?|h3|http|https|tls|ssl)(\/|$)/;
 
 /** The protocols that are switched to besides `websocket`, out of a list or a text with commas; in lower case. */

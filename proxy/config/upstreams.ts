@@ -120,7 +120,10 @@ function canonical(host: string): string {
   return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase();
 }
 
-/** Whether it is the address of one of the network's interfaces; nobody else can listen there while the proxy does everywhere. */
+/**
+ * Whether it is the address of one of the network's interfaces; no other process can listen there while the proxy does
+ * everywhere.
+ */
 function isOfThisMachine(host: string, family?: 'IPv4'): boolean {
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return own.some((one) => one.address === host && (family === undefined || one.family === family));

@@ -23,7 +23,7 @@ export type DrainResult = 'drained' | 'overdue' | 'cancelled';
 
 interface Run {
   readonly startedMs: number;
-  /** When everything is over its time, whenever it came: whoever kills the process does not wait. */
+  /** The deadline for everything, whenever it arrived: ECS kills the process without waiting. */
   readonly lastMs: number;
   readonly lines: DrainLines;
   order: DrainOrder;
@@ -75,7 +75,11 @@ export class Drain {
     return this.run?.forced ?? 0;
   }
 
-  /** The same call again changes the order and not the start: whoever repeats it because an answer was lost gets no more time. */
+  /**
+   * The same call again changes the order and not the start: a caller that repeats it because a response was lost gets no
+   * more
+   * time.
+   */
   start(order: DrainOrder): Promise<DrainResult> {
     const { run } = this;
     if (!run) return this.startAfresh(order);

@@ -1,6 +1,6 @@
 import type { Response, UpstreamFailure } from '../data-plane/contract/data-plane';
 
-/** Seconds after which a client that is refused may ask again; the load balancer has then moved on. */
+/** Seconds after which a client that is rejected may ask again; the load balancer has then moved on. */
 const RETRY_AFTER_SECONDS = 2;
 
 interface Shown {
@@ -23,7 +23,7 @@ const FAILURES: Readonly<Record<Exclude<UpstreamFailure, 'full'>, Shown>> = {
   idleTimeout: { status: 504, as: 'it did not respond in time' },
 };
 
-/** For a request whose upstream failed before it answered. */
+/** For a request whose upstream failed before it responded. */
 export function failureResponse(failure: UpstreamFailure): Response {
   if (failure === 'full') return retryLater('Too many requests wait for the upstream');
   const { status, as } = FAILURES[failure];

@@ -13,7 +13,7 @@ export interface HealthOptions {
 }
 
 /**
- * The answer to the target group's health check. Its status is 200 while draining, too: a side that was drained must be
+ * The response to the target group's health check. Its status is 200 while draining, too: a side that was drained must be
  * able to take all traffic again at once when a cutover is rolled back. And it is 200 while the session store is away,
  * unless asked otherwise: every proxy of both sides has the same store, and to replace them all would cut every
  * connection and bring no store back.

@@ -41,9 +41,9 @@ export interface HoldFigures {
   readonly released: number;
   /** Their clients went away. */
   readonly left: number;
-  /** Answered with 503, because `maxWaiting` were parked. */
+  /** Rejected with 503, because `maxWaiting` were parked. */
   readonly refused: number;
-  /** Milliseconds that those let go had waited, together; divided by `letGo` the mean. */
+  /** Milliseconds that the released ones had waited, together; divided by `letGo` the mean. */
   readonly heldMs: number;
 }
 
@@ -53,7 +53,7 @@ interface Parked {
   readonly sinceMs: number;
 }
 
-/** Parks new requests while a hold is in force, in the order in which they came, and lets them go in that order. */
+/** Parks new requests while a hold is in force, in the order in which they came, and releases them in that order. */
 export class HoldGate {
   private current: Hold = NEVER_HELD;
   private readonly waiting = new Set<Parked>();
@@ -123,7 +123,7 @@ export class HoldGate {
     return rejection;
   }
 
-  /** Ends a hold that nobody will release any more, because the proxy shuts down. */
+  /** Ends a hold that will not be released any more, because the proxy shuts down. */
   end(): void {
     if (this.isHolding) this.released(ended(this.current, undefined), 'Hold ended by the shutdown');
   }
@@ -157,15 +157,18 @@ export class HoldGate {
     if (next.state === 'none') this.leaseOver(next);
   }
 
-  /** Nobody released the hold in time: requests go to the side in force. The place to ask a store of decisions, when there is one. */
+  /**
+   * No order released the hold in time: requests go to the side in force. The place to ask a store of decisions, when there
+   * is one.
+   */
   private leaseOver(next: Hold): void {
-    this.released(next, 'Hold ended: its lease is over');
+    this.released(next, 'Hold ended: its lease has expired');
   }
 
   private park(head: RequestHead, resume: Parked['resume']): () => void {
     const parked: Parked = { head, resume, sinceMs: this.options.clock.nowMs() };
     this.waiting.add(parked);
-    // Between its decision and now the hold may have ended, and nobody would come for it.
+    // Between its decision and now the hold may have ended, and nothing would release it.
     if (!this.isHolding) {
       this.options.clock.after(0, () => {
         if (!this.isHolding) this.resume(parked);
@@ -187,7 +190,10 @@ export class HoldGate {
     else log.warn(figures, message);
   }
 
-  /** Once at most: whoever is resumed, or whose client left, waits no more. One that is resumed may end others of its connection. */
+  /**
+   * Once at most: a request that is resumed, or whose client left, waits no more. One that is resumed may end others of its
+   * connection.
+   */
   private resume(parked: Parked): void {
     if (!this.waiting.delete(parked)) return;
     this.counts.released += 1;
@@ -195,7 +201,7 @@ export class HoldGate {
     try {
       parked.resume(this.decide(parked.head));
     } catch (err) {
-      this.options.log.error({ err }, 'A held request could not be let go');
+      this.options.log.error({ err }, 'A held request could not be released');
     }
   }
 

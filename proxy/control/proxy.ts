@@ -38,12 +38,12 @@ import { UpstreamLog } from '../telemetry/upstream-log';
 export interface RunningProxy extends Integrations {
   readonly data: HostPort;
   readonly admin: HostPort | undefined;
-  /** What the admin API acts on, whoever serves it. */
+  /** What the admin API acts on, in whichever process it is served. */
   readonly target: AdminTarget;
   /** Those of several workers add up; see `AggregatorRegistry` of prom-client. */
   readonly metrics: Registry;
   report(): LedgerReport;
-  /** Live connections of the other workers, which the health answer shows with its own. */
+  /** Live connections of the other workers, which the health response shows with its own. */
   countOthers(active: KindCounts): void;
   /** Lets every connection finish in the configured times, then closes. Resolves when nothing is left. */
   shutDown(): Promise<void>;
@@ -212,9 +212,10 @@ class Proxy implements RunningProxy {
     const { gracePeriodSeconds, gracefulShutdownTimeoutSeconds, propagationSeconds } = this.config;
     this.isShuttingDown = true;
     this.lifecycleLog.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
-    // Whoever still comes is served, WebSockets too: the load balancer does not know yet, and would show a refusal.
+    // A client that still connects is served, WebSockets too: the load balancer does not know yet, and would show a
+    // rejection.
     this.plane.setDraining(true);
-    // Nobody can release it any more: the admin API refuses from here on.
+    // It cannot be released any more: the admin API rejects from here on.
     this.gate.end();
     await new Promise<void>((resolve) => this.clock.after(propagationSeconds * 1000, resolve));
     await this.plane.stopAccepting();
@@ -313,7 +314,7 @@ function isForwarded(head: RequestHead): boolean {
   return ADDED_ON_THE_WAY.some((name) => head.field(name) !== undefined);
 }
 
-/** An EventSource comes back elsewhere. Whoever asks for events by POST asks once, as for any other answer. */
+/** An EventSource comes back elsewhere. A client that asks for events by POST asks once, as for any other response. */
 function asksForStream(head: RequestHead): boolean {
   if (head.isUpgrade) return true;
   return head.method === 'GET' && (head.field('accept') ?? '').toLowerCase().includes('text/event-stream');

@@ -3,7 +3,8 @@ import type { RequestHead } from '../data-plane/contract/data-plane';
 import { viaMember } from '../data-plane/fields/via';
 
 /**
- * How often a request may have been here. With a name, never: whoever gives one knows what is in front. Without one some
+ * How often a request may have been here. With a name, never: the operator who gives one knows what is in front. Without one
+ * some
  * passes are let through, as a backend may ask its own public name and hand on the fields that it got.
  */
 const MAX_PASSES = { via: 0, 'cdn-loop': 8 } as const;
@@ -49,7 +50,7 @@ export class LoopGuard {
   }
 }
 
-/** A pseudonym may be any token; this much of it nobody takes for a list or a parameter. */
+/** A pseudonym may be any token; this much of it is not taken for a list or a parameter. */
 function isToken(text: string | undefined): text is string {
   return text !== undefined && /^[\w.-]+$/.test(text);
 }

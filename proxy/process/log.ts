@@ -1,6 +1,6 @@
 import pino, { type Logger, type LoggerOptions } from 'pino';
 
-/** What may wait for whoever reads the log. Lines beyond are dropped: the memory is for connections. */
+/** What may wait for the reader of the log. Lines beyond are dropped: the memory is for connections. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /** A log on standard output, written beside the traffic: no request waits for its reader. */

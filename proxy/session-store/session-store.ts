@@ -77,14 +77,14 @@ export class SessionStore {
       if (problem !== undefined) return this.fail(problem);
       if (line !== '+OK') this.confirm();
     }
-    if (this.pending.length > MAX_BYTES) this.fail('an answer that is too long');
+    if (this.pending.length > MAX_BYTES) this.fail('a response that is too long');
   }
 
   /** Without a password a store that asks for one is there all the same: the applications have their own way to log in. */
   private findProblem(line: string): string | undefined {
     if (line === '+OK' || line === '+PONG') return undefined;
     if (this.config.password === undefined && line.startsWith('-NOAUTH')) return undefined;
-    return line.startsWith('-') ? withoutQuotes(line.slice(1)) : 'an answer that is none of Redis';
+    return line.startsWith('-') ? withoutQuotes(line.slice(1)) : 'a response that is none of Redis';
   }
 
   private confirm(): void {
@@ -97,7 +97,7 @@ export class SessionStore {
 
   private settle(): void {
     this.failures = 0;
-    if (this.problem !== undefined) this.log.info('The session store answers again');
+    if (this.problem !== undefined) this.log.info('The session store responds again');
     this.problem = undefined;
   }
 
@@ -128,7 +128,7 @@ function connect({ host, port, isTls }: SessionStoreConfig): Socket {
   return tls.connect({ host, port, servername: net.isIP(host) === 0 ? host : undefined });
 }
 
-/** Where every address of a name rejected, Node gives an error without a message. */
+/** Where every address of a name refused, Node gives an error without a message. */
 function formatReason(error: NodeJS.ErrnoException): string {
   return error.message || (error.code ?? error.name);
 }

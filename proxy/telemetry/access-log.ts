@@ -22,18 +22,18 @@ export interface Visit {
   readonly traceId: string | undefined;
 }
 
-/** One JSON line a request, when it is over; of its fields only those that are named in `Visit`. */
+/** One JSON line a request, when it has ended; of its fields only those that are named in `Visit`. */
 export class AccessLog {
   private readonly log: Logger;
   private readonly logThrottle: LogThrottle;
 
-  /** `isErrorsOnly`: answers of 500 and more and failed upstreams, and these no faster than 100 a second. */
+  /** `isErrorsOnly`: responses of 500 and more and failed upstreams, and these no faster than 100 a second. */
   constructor(
     log: Logger,
     private readonly isErrorsOnly: boolean,
     clock: Clock,
   ) {
-    // Whoever asks for this log wants it whatever the level of the other one.
+    // An operator who asks for this log wants it whatever the level of the other one.
     this.log = log.child({}, { level: 'info' });
     this.logThrottle = new LogThrottle(ERRORS_PER_SECOND, clock, (leftOut) =>
       this.log.info({ leftOut }, `${leftOut} more failed requests within a second`),
@@ -46,7 +46,9 @@ export class AccessLog {
     return (failure !== undefined || (status ?? 0) >= 500) && this.logThrottle.admit();
   }
 
-  /** Whether a stream that began with this status may have a line when it is over. Behind a switch nothing fails any more. */
+  /**
+   * Whether a stream that began with this status may have a line when it has ended. Behind a switch nothing fails any more.
+   */
   mayAdmit(status: number): boolean {
     return !this.isErrorsOnly || status !== 101;
   }
@@ -58,15 +60,15 @@ export class AccessLog {
     this.log.info({ ...visit, ...figures }, 'Request');
   }
 
-  /** A request that the proxy refused for a reason of its own. */
+  /** A request that the proxy rejected for a reason of its own. */
   refused(head: RequestHead, status: number): void {
     const outcome = { status, kind: 'http', ending: 'completed', bytesReceived: 0, bytesSent: 0 } as const;
     if (this.admits(outcome)) this.write(startVisit(head, undefined), outcome, 0);
   }
 
-  /** A request that was refused before it could be read whole. */
+  /** A request that was rejected before it could be read whole. */
   unread(status: number, client: string, why: string): void {
-    if (this.admits({ status })) this.log.info({ client, status, why: own(why) }, 'Request refused');
+    if (this.admits({ status })) this.log.info({ client, status, why: own(why) }, 'Request rejected');
   }
 
   stop(): void {

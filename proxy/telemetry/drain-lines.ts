@@ -6,7 +6,7 @@ export interface DrainLog {
   warn(message: string): void;
 }
 
-/** What one drain logs of its course, whoever runs it. */
+/** What one drain logs of its course, in whichever process. */
 export class DrainLines {
   private nextProgressMs: number;
   private isOverdue = false;

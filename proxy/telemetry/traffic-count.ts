@@ -6,9 +6,9 @@ import { Durations } from './durations';
 export const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 export type StatusClass = (typeof STATUS_CLASSES)[number];
 
-/** The requests that a proxy took, and how they were answered; see `LedgerReport`. Counting one allocates nothing. */
+/** The requests that a proxy took, and how they ended; see `LedgerReport`. Counting one allocates nothing. */
 export class TrafficCount {
-  /** Of requests that went to an upstream: until the answer was whole, or the stream began. */
+  /** Of requests that went to an upstream: until the response was whole, or the stream began. */
   readonly durations = new Durations(STATUS_CLASSES.length);
   private taken = 0;
   private responded = 0;
@@ -23,7 +23,7 @@ export class TrafficCount {
     this.taken += 1;
   }
 
-  /** A WebSocket or an event stream began: that is its answer, however long it lasts. */
+  /** A WebSocket or an event stream began: that is its response, however long it lasts. */
   opened(status: number, durationMs: number): void {
     this.responded += 1;
     this.count(status, durationMs);
@@ -37,13 +37,13 @@ export class TrafficCount {
       return;
     }
     this.count(status, durationMs);
-    // The client left, or a drain ended it: nobody knows what the upstream would have answered.
+    // The client left, or a drain ended it: what the upstream would have responded is unknown.
     if (ending !== 'completed' && failure === undefined) return;
     this.responded += 1;
     if (failure !== undefined || (status ?? 0) >= 500) this.errors += 1;
   }
 
-  /** Refused by the proxy for a reason of its own: an answer that says nothing of the upstream. */
+  /** Rejected by the proxy for a reason of its own: a response that says nothing of the upstream. */
   reject(status: number): void {
     this.taken += 1;
     this.responded += 1;

@@ -37,7 +37,10 @@ class Warnings<Kind extends string> {
   }
 }
 
-/** What is wrong with upstreams, in the log: their failures, and their answers that are not as HTTP has them and pass all the same. */
+/**
+ * What is wrong with upstreams, in the log: their failures, and their responses that are not as HTTP has them and pass all
+ * the same.
+ */
 export class UpstreamLog {
   private readonly counts: Counts<Deviation> = {};
   private readonly failures: Warnings<UpstreamFailure>;

@@ -2,17 +2,17 @@ import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import type { HostPort } from '../config/config';
 
-/** An address that is taken, and at which nobody listens yet. */
+/** An address that is taken, and at which no process listens yet. */
 export interface BoundPort {
   readonly at: HostPort;
-  /** For a worker to listen at: it is one socket, whoever listens, and connections wait in its one queue. */
+  /** For a worker to listen at: it is one socket, for all that listen, and connections wait in its one queue. */
   readonly fd: number;
   /** Once or again. */
   close(): void;
 }
 
 /**
- * Takes an address without listening: a process that listens accepts too, and the primary has nobody to serve a connection.
+ * Takes an address without listening: a process that listens accepts too, and the primary cannot serve a connection.
  *
  * @throws Error as `listen` does, with `code` `EADDRINUSE` for a busy port
  * @see https://nodejs.org/api/net.html#class-netboundsocket

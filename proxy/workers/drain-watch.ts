@@ -4,7 +4,7 @@ import type { Clock } from '../process/clock';
 import { DrainLines, DrainLog } from '../telemetry/drain-lines';
 
 const LOOK_MS = 100;
-/** With nothing live, whoever comes is told of a little later. */
+/** With nothing live, a new connection is reported a little later. */
 const IDLE_LOOK_MS = 1_000;
 
 /** What the watch wants to know of all workers together. */

@@ -7,7 +7,7 @@ export function endAfterLog(log: Logger, code: number): void {
   log.flush(() => process.exit(code));
 }
 
-/** The end of a process whose state nobody knows any more. */
+/** The end of a process whose state is unknown. */
 export function crash(log: Logger, error: unknown): void {
   log.fatal({ err: error }, 'Unexpected error');
   process.exit(FAILED);

@@ -60,7 +60,7 @@ export class GroupState {
     this.held = ended(this.held, to);
   }
 
-  /** The hold is over, and nobody released it. */
+  /** The hold has ended without a release. */
   endHold(): void {
     this.held = ended(this.held, undefined);
   }

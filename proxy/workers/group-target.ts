@@ -29,7 +29,7 @@ export interface GroupTargetOptions {
 }
 
 /**
- * What the admin API sees of several workers: one proxy. Every answer is asked for when the call comes, none is kept. Calls
+ * What the admin API sees of several workers: one proxy. Every response is asked for when the call comes, none is kept. Calls
  * are followed one after the other, so that all workers have the same orders in the same sequence.
  */
 export class GroupTarget implements AdminTarget {
@@ -63,7 +63,7 @@ export class GroupTarget implements AdminTarget {
     const { members, running, watch } = this.options;
     return this.inTurn(async () => {
       running.drain(order);
-      // Who does not answer is no reason for the others to wait; the order itself fails then, and says who.
+      // A worker that does not respond is no reason for the others to wait; the order itself fails then, and says who.
       await members.reports().catch(() => undefined);
       const started = members.started;
       const live = started.map(({ lastReport }) => total(lastReport?.active ?? NO_CONNECTIONS));
@@ -89,8 +89,8 @@ export class GroupTarget implements AdminTarget {
   }
 
   /**
-   * No worker lets go to the new side while another one may fall back to the old: first every lease is made long enough, and
-   * only when all hold are all released. A worker that then does not answer is ended.
+   * No worker releases to the new side while another one may fall back to the old: first every lease is made long enough, and
+   * only when all hold are all released. A worker that then does not respond is ended.
    */
   release(order: ReleaseOrder): Promise<string | undefined> {
     const { running, clock } = this.options;
@@ -156,7 +156,7 @@ export class GroupTarget implements AdminTarget {
     const end = { epoch: order.epoch, to: running.side };
     await members.askAll(() => ({ kind: 'release', order: end })).catch(() => undefined);
     if (typeof problem === 'string') return problem;
-    throw lateWith(problem.error, `nobody holds, and requests go to ${running.side}`);
+    throw lateWith(problem.error, `no worker holds, and requests go to ${running.side}`);
   }
 
   /** @returns why one of them could not follow */
@@ -168,7 +168,9 @@ export class GroupTarget implements AdminTarget {
     }
   }
 
-  /** For what must not be followed by some and not by others: whoever does not follow would serve from the wrong side. */
+  /**
+   * For what must not be followed by some and not by others: a worker that does not follow would serve from the wrong side.
+   */
   private async tellOrEnd(order: Order): Promise<void> {
     const { members, log } = this.options;
     await Promise.all(

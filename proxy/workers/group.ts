@@ -129,7 +129,7 @@ class Group implements WorkerGroup {
     const { gracePeriodSeconds, propagationSeconds } = this.config;
     this.target.isShuttingDown = true;
     this.log.info(`Graceful shutdown: grace period ${gracePeriodSeconds}s starts`);
-    // The workers stop listening by themselves; with this one open a late client would wait for nobody.
+    // The workers stop listening by themselves; with this one open a late client would wait in vain.
     this.port.close();
     const cancel = this.clock.after(1000 * propagationSeconds, () => this.watch.startAfresh());
     const isInOrder = await this.members.shutDown();

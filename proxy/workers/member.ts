@@ -20,7 +20,7 @@ function withoutAdminSecret(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 /** One worker, as the primary sees it. */
 export class Member {
-  /** It was told what to do, and answers; it may not listen yet. */
+  /** It was told what to do, and responds; it may not listen yet. */
   isStarted = false;
   /** By the clock; undefined until it listens. */
   listeningSinceMs: number | undefined;

@@ -8,7 +8,7 @@ import { WorkerGone, WorkerLate } from './rpc';
 
 /** A worker that listened for less than this did not start. */
 const STEADY_MS = 2_000;
-/** So often in a row one may fail to start before nobody tries again. */
+/** So often in a row one may fail to start before no other is started. */
 const MAX_FAILED_STARTS = 5;
 /** Before the third attempt; doubled with each further one. */
 const FIRST_PAUSE_MS = 100;
@@ -48,7 +48,7 @@ export class Members {
     this.tellOthers();
   }
 
-  /** Those that answer. One that is still loading is told everything when it starts. */
+  /** Those that respond. One that is still loading is told everything when it starts. */
   get started(): Member[] {
     return [...this.current.values()].filter(({ isStarted }) => isStarted);
   }
@@ -56,7 +56,7 @@ export class Members {
   /**
    * Asks all; one that ends meanwhile is left out.
    *
-   * @throws WorkerLate with all that do not answer in time
+   * @throws WorkerLate with all that do not respond in time
    */
   askAll<Q extends RpcRequest>(requestFor: (member: Member) => Q): Promise<ResponseTo<Q>[]> {
     return responds(this.started.map((member) => member.ask(requestFor(member))));

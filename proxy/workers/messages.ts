@@ -13,7 +13,7 @@ export type Order =
 
 export type RpcRequest = { readonly kind: 'report' } | { readonly kind: 'metrics' } | Order;
 
-/** What a worker answers: to an order why it cannot be followed, undefined when it was. */
+/** What a worker responds: to an order why it cannot be followed, undefined when it was. */
 export interface Responses {
   readonly report: LedgerReport;
   readonly metrics: object[];
@@ -28,7 +28,7 @@ export type ResponseTo<Q extends RpcRequest> = Responses[Q['kind']];
 
 /** From the primary to a worker. */
 export type ToWorker =
-  /** The answer to `ready`. `standing` is what the group was ordered before: it is followed before the port is opened. */
+  /** The response to `ready`. `standing` is what the group was ordered before: it is followed before the port is opened. */
   | { readonly type: 'start'; readonly config: ProxyConfig; readonly running: readonly Order[] }
   | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
   /** Live connections of all other workers, about a second old. */

@@ -10,7 +10,7 @@ const STILL_LATE_MS = 250;
 /** The worker that was asked has ended. */
 export class WorkerGone extends Error {}
 
-/** Workers that were asked live, and do not answer. What they were told they will hear when they go on. */
+/** Workers that were asked live, and do not respond. What they were told they will hear when they go on. */
 export class WorkerLate extends CallFailed {
   /** @param consequence what that means for what was asked */
   constructor(
@@ -18,7 +18,7 @@ export class WorkerLate extends CallFailed {
     consequence = '',
   ) {
     const who = `${workers.length > 1 ? 'workers' : 'worker'} ${workers.join(', ')}`;
-    super(`${who} did not answer within ${RESPONSE_MS / 1000} s${consequence}`, 504);
+    super(`${who} did not respond within ${RESPONSE_MS / 1000} s${consequence}`, 504);
   }
 }
 
@@ -27,7 +27,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** The questions to one worker that are not answered yet. */
+/** The calls to one worker that have no response yet. */
 export class Rpc {
   private readonly pending = new Map<number, Pending>();
   private lastId = 0;
@@ -40,7 +40,7 @@ export class Rpc {
     private readonly clock: Clock,
   ) {}
 
-  /** Rejects with `WorkerGone` when the worker ends before it answers, with `WorkerLate` when it does not in time. */
+  /** Rejects with `WorkerGone` when the worker ends before it responds, with `WorkerLate` when it does not in time. */
   ask<Q extends RpcRequest>(prompt: Q): Promise<ResponseTo<Q>> {
     const { worker } = this;
     if (this.isOver) return Promise.reject(new WorkerGone(`Worker ${worker} has ended`));
@@ -53,7 +53,7 @@ export class Rpc {
       this.pending.set(id, {
         resolve: (value) => {
           cancel();
-          // The worker answers each kind of question with its kind of answer; see `Answers`.
+          // The worker responds to each kind of question with its kind of response; see `Responses`.
           resolve(value as ResponseTo<Q>);
         },
         reject: (error) => {
@@ -65,7 +65,7 @@ export class Rpc {
     });
   }
 
-  /** An answer that comes late has nobody who waits for it. */
+  /** A response that comes late has no caller that waits for it. */
   hear(message: Extract<FromWorker, { id: number }>): void {
     this.isLate = false;
     if (message.type === 'fault') return this.fail(message.id, new Error(`Worker ${this.worker}: ${message.message}`));

@@ -75,7 +75,7 @@ class Worker {
     );
   }
 
-  /** Nobody is left who could say when. */
+  /** No process is left that could say when. */
   endAlone(): void {
     if (this.isEnding) return;
     this.log.warn('The primary process is gone: this worker lets its connections end, and ends');

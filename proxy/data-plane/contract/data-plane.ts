@@ -8,7 +8,7 @@ import type { Deviation } from './deviations';
 
 /**
  * The narrow waist of the data plane. The proxy and the rehearsal's load balancer both sit above it and say only where a
- * request goes and what to answer when it cannot; an engine below it owns every socket. HTTP/1.1 is spoken
+ * request goes and what to respond when it cannot; an engine below it owns every socket. HTTP/1.1 is spoken
  * straight on sockets, HTTP/2 on `node:http2`.
  */
 export interface DataPlane {
@@ -18,7 +18,10 @@ export interface DataPlane {
    * @returns the address in use, with the real port where 0 was asked for
    */
   listen(at: { host: string; port: number } | { shared: SharedListener }): Promise<{ host: string; port: number }>;
-  /** While draining: `Connection: close` (HTTP/1.1) or GOAWAY (HTTP/2) with each answer; see `refuseUpgrades` of the options. */
+  /**
+   * While draining: `Connection: close` (HTTP/1.1) or GOAWAY (HTTP/2) with each response; see `refuseUpgrades` of the
+   * options.
+   */
   setDraining(draining: boolean): void;
   /**
    * While holding, WebSocket clients are not read beyond the frame that is under way, so that the upstream hears nothing
@@ -42,7 +45,7 @@ export interface DataPlaneOptions {
   readonly ledger: Ledger;
   /** Called once per request, with its head only. It must not throw; if it does, the client gets a 500. */
   readonly route: (request: RequestHead) => Decision;
-  /** What to answer when the upstream failed before its answer began. Later failures reset the client's stream. */
+  /** What to respond when the upstream failed before its response began. Later failures reset the client's stream. */
   readonly failureResponse: (failure: UpstreamFailure, request: RequestHead) => Response;
   /** PEM. Absent: plain HTTP/1.1. Present: HTTP/1.1 and HTTP/2 by ALPN. */
   readonly tls?: { readonly cert: string; readonly key: string };
@@ -51,20 +54,20 @@ export interface DataPlaneOptions {
    * @default false
    */
   readonly expectsProxyHeader?: boolean;
-  /** Told of a request that was refused for what it is, with this status, before anybody asked the route. */
+  /** Told of a request that was rejected for what it is, with this status, before anybody asked the route. */
   readonly refused?: (rejection: RejectedRequest) => void;
-  /** Told of each way in which an upstream's answer is not as it should be, and is passed on all the same. */
+  /** Told of each way in which an upstream's response is not as it should be, and is passed on all the same. */
   readonly deviated?: (what: Deviation, upstream: Upstream) => void;
   readonly timeouts?: Partial<Timeouts>;
   readonly limits?: Partial<Limits>;
   /**
-   * Told of an error of our own, thrown by a function given here, too: it has cost one exchange its answer.
+   * Told of an error of our own, thrown by a function given here, too: it has cost one exchange its response.
    * @default - a warning of the process
    */
   readonly faulted?: (error: unknown) => void;
   /**
    * Whether a request is sent again when a kept-alive upstream connection turned out to be stale. A proxy does; an
-   * Application Load Balancer answers 502.
+   * Application Load Balancer responds with 502.
    * @default true
    */
   readonly repeatsStale?: boolean;
@@ -75,7 +78,7 @@ export interface DataPlaneOptions {
    */
   readonly continuesAtOnce?: boolean;
   /**
-   * What a request gets that is refused for what it is, before anybody asked the route.
+   * What a request gets that is rejected for what it is, before anybody asked the route.
    * @default - its status and the reason in words
    */
   readonly rejectionResponse?: (rejection: RejectedRequest) => Response;
@@ -92,7 +95,7 @@ export interface DataPlaneOptions {
 export interface Looked {
   /** One or more, none twice. */
   readonly addresses: readonly string[];
-  /** How long the DNS says that it holds; undefined where nobody says, as for a name in /etc/hosts. */
+  /** How long the DNS says that it holds; undefined where it is unknown, as for a name in /etc/hosts. */
   readonly ttlMs: number | undefined;
 }
 
@@ -120,13 +123,18 @@ export interface Timeouts {
   readonly headMs: number;
   readonly connectMs: number;
   /**
-   * From a request that was sent whole to its answer; an interim answer starts it anew.
+   * From a request that was sent whole to its response; an interim response starts it anew.
    * @default - as `upstreamIdleMs`
    */
   readonly firstByteMs: number;
-  /** No byte from the upstream for this long, of an answer or for an upload; not for upgraded connections and event streams. */
+  /**
+   * No byte from the upstream for this long, of a response or for an upload; not for upgraded connections and event streams.
+   */
   readonly upstreamIdleMs: number;
-  /** A client that is waited for, for more of its upload or to read more of its answer, is given up after this; not on upgraded connections and event streams. */
+  /**
+   * A client that is waited for, for more of its upload or to read more of its response, is given up after this; not on
+   * upgraded connections and event streams.
+   */
   readonly bodyIdleMs: number;
   /** An upgraded connection or event stream without a byte either way is cut after this. 0, the default, is never. */
   readonly streamIdleMs: number;
@@ -146,11 +154,11 @@ export interface Timeouts {
 
 /** What a plane takes, and how much of it. */
 export interface Limits {
-  /** Of a request line; a longer one is answered with 414. */
+  /** Of a request line; a longer one gets a 414. */
   readonly requestLineBytes: number;
-  /** Of all field lines of a head; more are answered with 431. */
+  /** Of all field lines of a head; more get 431. */
   readonly fieldBytes: number;
-  /** Field lines of a request; more are answered with 431. */
+  /** Field lines of a request; more get 431. */
   readonly fieldLines: number;
   /** Client connections; further ones get a 503 and are closed. */
   readonly clientConnections: number;
@@ -168,7 +176,7 @@ export interface Limits {
   readonly headBytesPerSecond: number;
   /** What a client that is waited for must send of a body, on the average of `bodyIdleMs`. 0: no minimum; not on streams. */
   readonly uploadBytesPerSecond: number;
-  /** What a client must read, likewise, while its answer waits for it. */
+  /** What a client must read, likewise, while its response waits for it. */
   readonly readBytesPerSecond: number;
   /** HTTP/2 streams of one connection. */
   readonly concurrentStreams: number;
@@ -231,15 +239,19 @@ export interface Forward {
   readonly requestHeaders?: Readonly<Record<string, string | string[] | undefined>>;
   /** Path and query for the upstream. @default - the client's own */
   readonly url?: string;
-  /** Added to the answer, next to the upstream's own fields of that name (`set-cookie`). Called once when the head is there. */
+  /**
+   * Added to the response, next to the upstream's own fields of that name (`set-cookie`). Called once when the head is there.
+   */
   readonly responseHeaders?: (status: number) => Readonly<Record<string, string | string[]>>;
   /** The name in the `Via` of every response that is passed on, interim ones, too (RFC 9110 section 7.6.3). @default - no `Via` */
   readonly via?: string | undefined;
-  /** Cuts the exchange: `reset` before the answer began, a broken stream afterwards, a hard close of an upgraded connection. */
+  /**
+   * Cuts the exchange: `reset` before the response began, a broken stream afterwards, a hard close of an upgraded connection.
+   */
   readonly signal?: AbortSignal;
-  /** Called when an upgraded connection or event stream began, long before it is over. For any other answer never. */
+  /** Called when an upgraded connection or event stream began, long before it ends. For any other response never. */
   readonly opened?: (status: number, kind: ConnectionKind) => void;
-  /** Called exactly once when the exchange is over, whatever happened. For an upgrade: when the tunnel is over. */
+  /** Called exactly once when the exchange has ended, whatever happened. For an upgrade: when the tunnel has ended. */
   readonly settled?: (outcome: Outcome) => void;
 }
 
@@ -251,7 +263,7 @@ export interface Outcome {
   readonly ending: Ending;
   /** Of an upgraded connection: whose end went first; absent when it was cut here, or closed by a drain. */
   readonly leftFirst?: 'client' | 'upstream';
-  /** Of a WebSocket: a Close frame has passed, so that nobody takes its end for a loss. */
+  /** Of a WebSocket: a Close frame has passed, so that its end does not count as a loss. */
   readonly sawClose?: boolean;
   readonly failure?: UpstreamFailure;
   /** Why it failed, as far as it is known; for logs, and never for the client. */

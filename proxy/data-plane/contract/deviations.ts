@@ -1,6 +1,6 @@
 /**
- * What an upstream may do against HTTP, and what it then means all the same: nobody could read it in another way, and
- * nginx and HAProxy serve it. Its connection is not used again, so that nothing behind it can be taken for an answer.
+ * What an upstream may do against HTTP, and what it then means all the same: no reader could read it in another way, and
+ * nginx and HAProxy serve it. Its connection is not used again, so that nothing behind it can be taken for a response.
  */
 export const DEVIATIONS = {
   bareLineFeed: 'lines end with a bare LF',

@@ -15,7 +15,7 @@ export interface Closable {
   readonly leftAs: Ending | undefined;
   /**
    * Ends the connection in its protocol's own way: Close 1012 at a message boundary, end of stream at an event boundary.
-   * Resolves when it has left the ledger, as `closed`, or as `forced` when its peer did not answer in time.
+   * Resolves when it has left the ledger, as `closed`, or as `forced` when its peer did not respond in time.
    * Asking twice is the same as asking once.
    */
   close(): Promise<void>;
@@ -45,7 +45,7 @@ export abstract class LedgerEntry implements Closable {
 
   abstract close(): Promise<void>;
 
-  /** Brings the byte counts up to date, where somebody else counts. */
+  /** Brings the byte counts up to date, where another component counts. */
   measure(): void {
     return;
   }
@@ -85,7 +85,7 @@ export class Ledger {
     this.counts[kind] += 1;
   }
 
-  /** The connection has turned out to be of another kind (a stream instead of a plain answer). */
+  /** The connection has turned out to be of another kind (a stream instead of a plain response). */
   reclassify(entry: LedgerEntry, kind: ConnectionKind): void {
     if (entry.next === undefined) return;
     this.counts[entry.kind] -= 1;

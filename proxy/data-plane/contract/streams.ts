@@ -3,7 +3,7 @@ import type { Deviation } from './deviations';
 import type { Transport } from './transport';
 
 /**
- * The two halves of an exchange. `Exchange` stands between them and knows neither HTTP/1.1 nor HTTP/2:
+ * The two streams of an exchange. `Exchange` stands between them and knows neither HTTP/1.1 nor HTTP/2:
  *
  *     client ⇄ ClientHalf ⇄ Exchange ⇄ UpstreamHalf ⇄ upstream
  *
@@ -55,19 +55,19 @@ export interface ResponseHead {
   readonly isEncoded: boolean;
 }
 
-/** Of an interim answer. */
+/** Of an interim response. */
 export type InterimHead = Pick<ResponseHead, 'status' | 'httpVersion' | 'fields'>;
 
-/** What an exchange needs of the client that it answers. After `end` or `reset` no call follows. */
+/** What an exchange needs of the client that it responds to. After `end` or `reset` no call follows. */
 export interface DownstreamStream {
-  /** Passes an interim answer on, where the client's protocol can say it. */
+  /** Passes an interim response on, where the client's protocol can say it. */
   inform(status: number, fields: FieldBlock): void;
   begin(head: ResponseHead): void;
   write(bytes: Buffer): void;
   end(trailers: FieldBlock): void;
   /** What was written leaves now; the pieces of one read of the upstream leave together. */
   flush(): void;
-  /** An answer by the proxy itself, whole. Nothing has begun. */
+  /** A response by the proxy itself, whole. Nothing has begun. */
   respond(response: Response): void;
   /** What was written has not all left. `exchange.clientDrained` is called when it has. */
   readonly isBackedUp: boolean;
@@ -77,15 +77,18 @@ export interface DownstreamStream {
   /** As `pauseUpload`, but for long: where only reading shows that a client leaves, a bounded part is read on and kept. */
   holdUpload(): void;
   resumeUpload(): void;
-  /** Breaks the answer so that it cannot be taken for a whole one. */
+  /** Breaks the response so that it cannot be taken for a whole one. */
   reset(): void;
   /** The connection's bytes from here on, for a protocol switch; `head` came behind the request. HTTP/1.1 only. */
   detach(): { transport: Transport; head: Buffer } | undefined;
-  /** Ends a gRPC call with a status, its answer begun or not, between two messages. HTTP/2 only. */
+  /** Ends a gRPC call with a status, its response begun or not, between two messages. HTTP/2 only. */
   endGrpc?(status: number, message: string): void;
 }
 
-/** What an exchange needs of its upstream. After `abandon`, or when the answer and the upload are both over, no call follows. */
+/**
+ * What an exchange needs of its upstream. After `abandon`, or when the response and the upload are both over, no call
+ * follows.
+ */
 export interface UpstreamStream {
   send(bytes: Buffer): void;
   /** The upload is whole. */
@@ -100,18 +103,18 @@ export interface UpstreamStream {
   detach(): { transport: Transport; head: Buffer } | undefined;
 }
 
-/** What a client half tells its exchange. */
+/** What a downstream stream reports to its exchange. */
 export interface ClientEvents {
   uploadReceived(bytes: Buffer): void;
   uploadEnded(trailers: FieldBlock): void;
   /** The pieces of one read are all told. */
   uploadFlushed(): void;
   clientDrained(): void;
-  /** The answer, ended before, has left for the client whole. */
+  /** The response, ended before, has left for the client whole. */
   responseSent(): void;
   /** The client is gone, or cancelled this request. */
   clientGone(): void;
-  /** What it sends cannot be trusted or read any more: its request is given up with this answer if none has begun. */
+  /** What it sends cannot be trusted or read any more: its request is given up with this response if none has begun. */
   uploadBroken(response: Response): void;
 }
 
@@ -121,14 +124,14 @@ export interface ClientEvents {
  */
 export type Seen = 'nothing' | 'unlikely' | 'maybe';
 
-/** What an upstream half tells its exchange. */
+/** What an upstream stream reports to its exchange. */
 export interface UpstreamEvents {
   /** Stands for the client's connection where all its requests are one client's. */
   readonly owner?: object | undefined;
   informed(head: InterimHead): void;
   /** A 101; `fields` with `upgrade` and `sec-websocket-accept` still in them, and nothing of `Connection`. */
   switched(head: ResponseHead): void;
-  /** The answer is not as it should be, and could not be read in another way. Once for each. */
+  /** The response is not as it should be, and could not be read in another way. Once for each. */
   deviated(what: Deviation): void;
   responseStarted(head: ResponseHead): void;
   responseReceived(bytes: Buffer): void;

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
  * Bytes that come in are borrowed: they are valid during the call of `received` only.
  */
 export interface Transport {
-  /** Whoever receives from now on. */
+  /** The receiver from now on. */
   user: TransportUser;
   /** Writes latin1 text: the cheapest way for heads and small bodies. */
   write(text: string): void;
@@ -29,13 +29,13 @@ export interface Transport {
   end(): void;
   /** Frees the socket; what was not yet sent is lost. `closed` is called later. */
   destroy(): void;
-  /** As `destroy`, with a reset for the peer, so that nobody takes what it got for the whole. */
+  /** As `destroy`, with a reset for the peer, so that it does not take what it got for the whole. */
   reset(): void;
   readonly isDestroyed: boolean;
-  /** Whom the socket is connected to, unless somebody knows better and has said so. */
+  /** Whom the socket is connected to, unless a PROXY header says otherwise. */
   peer: Peer;
   readonly isTls: boolean;
-  /** Gives the socket away, `bytes` before whatever it reads next; the wire is of no use afterwards. */
+  /** Gives the socket away, `bytes` before whatever it reads next; the transport is of no use afterwards. */
   giveUp(bytes: Buffer): Socket;
 }
 
@@ -58,7 +58,7 @@ export interface TransportUser {
   closed(error: Error | undefined): void;
 }
 
-/** For a wire that nobody uses: what comes is dropped. */
+/** For a transport that is not in use: what arrives is dropped. */
 export const NOBODY: TransportUser = {
   received: () => undefined,
   drained: () => undefined,

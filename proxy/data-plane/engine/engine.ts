@@ -276,7 +276,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
       key,
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2', 'http/1.1'],
-      // Half of a connection is of no use before its handshake; `StreamWire` allows it later.
+      // Half of a connection is of no use before its handshake; `StreamTransport` allows it later.
       handshakeTimeout: this.timeouts.headMs,
       ...SOCKET_OPTIONS,
     });
@@ -308,7 +308,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private createServerBefore(secured: Server, headers: ProxyHeaderReaders): Server {
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, ...SOCKET_OPTIONS });
     server.on('connection', (socket: Socket) => {
-      // Nobody can be told before the handshake; the server behind does.
+      // No client can be told before the handshake; the server behind does.
       if (this.isClosed || !this.hasFileForClient) return void socket.destroy();
       const transport = new StreamTransport(socket);
       headers.read(transport, (rest) => {

@@ -4,9 +4,14 @@ import type { TLSSocket } from 'node:tls';
 import type { RejectedRequest } from '../contract/data-plane';
 import { plainAddress } from '../contract/transport';
 
-/** At once, so that refusing costs no more than this. For a further client the first of them, which has been told, is cut. */
+/**
+ * At once, so that rejecting costs no more than this. For a further client the first of them, which has been told, is cut.
+ */
 const MAX_LEAVING = 256;
-/** A client has this long to shake hands and read its answer. A close over what it has sent would be a reset, and might take the answer with it. */
+/**
+ * A client has this long to shake hands and read its response. A close over what it has sent would be a reset, and might
+ * take the response with it.
+ */
 const LINGER_MS = 2_000;
 const RETRY_AFTER = { 'retry-after': '2' };
 const RESPONSE = (why: string) =>
@@ -20,7 +25,7 @@ const RESPONSE = (why: string) =>
     `${why}\n`,
   ].join('\r\n');
 
-/** Clients that there is no room for: each is told so, whatever it asks, and let go. */
+/** Clients that there is no room for: each gets a 503, whatever it asks, and is closed. */
 export class Overflow {
   /** By the client's address and port: a TLS socket does not say which TCP connection it is on. */
   private readonly leaving = new Map<string, { readonly socket: Socket; readonly why: string }>();
@@ -53,7 +58,7 @@ export class Overflow {
     return peer !== undefined && this.leaving.has(peer);
   }
 
-  /** Tells a client of TLS, now that its handshake is over. */
+  /** Tells a client of TLS, now that its handshake has ended. */
   tell(socket: TLSSocket): void {
     const { why = '' } = this.leaving.get(describePeer(socket) ?? '') ?? {};
     if (socket.alpnProtocol === 'h2') respondInHttp2(socket, why);
@@ -84,7 +89,7 @@ function respond(socket: Socket, why: string): void {
   socket.end(RESPONSE(why));
 }
 
-/** The first streams of it are answered; the GOAWAY behind them says that no other was looked at. */
+/** The first streams of it get a response; the GOAWAY behind them says that no other was looked at. */
 function respondInHttp2(socket: TLSSocket, why: string): void {
   const session = http2.performServerHandshake(socket);
   session.on('error', () => undefined);

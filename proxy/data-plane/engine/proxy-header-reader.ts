@@ -66,7 +66,7 @@ class HeaderReader implements TransportUser, Ticking, Holder {
     this.leave();
     if (header instanceof ProxyHeaderFault) {
       this.context.refused({ status: 400, address: this.transport.peer.address, why: header.why });
-      // The specification leaves no room for an answer: who did not send a header may not be spoken to.
+      // The specification leaves no room for a response: who did not send a header may not be spoken to.
       return this.transport.reset();
     }
     if (header.client) this.transport.peer = header.client;

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Peer } from '../contract/transport';
 
-/** A whole header: its bytes, and whom it names; nobody where the connection is the sender's own (a health check). */
+/** A whole header: its bytes, and whom it names; none where the connection is the sender's own (a health check). */
 export interface ProxyHeader {
   readonly length: number;
   readonly client: Peer | undefined;
@@ -79,7 +79,7 @@ function readBinary(bytes: Buffer): ProxyHeader | ProxyHeaderFault | 'incomplete
   if (command !== LOCAL && command !== PROXY) {
     return new ProxyHeaderFault('The PROXY header must be of version 2 and of a known command');
   }
-  if (length > MAX_HEADER_BYTES) return new ProxyHeaderFault(`The PROXY header is over ${MAX_HEADER_BYTES} bytes`);
+  if (length > MAX_HEADER_BYTES) return new ProxyHeaderFault(`The PROXY header exceeds ${MAX_HEADER_BYTES} bytes`);
   const addressBytes = command === LOCAL ? 0 : ADDRESS_BYTES[family];
   if (addressBytes === undefined) return new ProxyHeaderFault('The PROXY header must be of a stream');
   const extensionsAt = BINARY_FIXED_BYTES + addressBytes;
@@ -102,7 +102,7 @@ function areExtensions(bytes: Buffer): boolean {
 
 function parseClient(bytes: Buffer, family: number): Peer | undefined {
   if (family === TCP_OVER_IPV4) return { address: bytes.subarray(16, 20).join('.'), port: bytes.readUInt16BE(24) };
-  // From a Unix socket, or from where nobody says.
+  // From a Unix socket, or from an unknown address.
   if (family !== TCP_OVER_IPV6) return undefined;
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(16 + 2 * index).toString(16));
   return { address: canonical(groups.join(':')), port: bytes.readUInt16BE(48) };

@@ -9,7 +9,7 @@ import type { Ticking } from '../shared/ticker';
 import { NO_UPLOAD, Upload } from './upload';
 
 /**
- * How an exchange ends, whoever ends it: the client, the upstream, a drain, the route's signal or an error. It leaves the
+ * How an exchange ends, from whichever side: the client, the upstream, a drain, the route's signal or an error. It leaves the
  * ledger once, and frees what it held.
  */
 export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
@@ -19,7 +19,7 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
   protected status: number | undefined = undefined;
   protected failure: UpstreamFailure | undefined = undefined;
   protected cause: FailureCause | undefined = undefined;
-  /** The answer has begun: no other can take its place. */
+  /** The response has begun: no other can take its place. */
   protected hasStarted = false;
   protected isResponseEnded = false;
   protected readonly upload: Upload;
@@ -29,7 +29,7 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
   protected unpark: (() => void) | undefined = undefined;
   /** Stops listening to the route's signal. */
   protected forget: (() => void) | undefined = undefined;
-  /** How it counts out when the answer ends well. */
+  /** How it counts out when the response ends well. */
   private ending: Ending = 'completed';
   private isTicking = false;
 
@@ -56,7 +56,7 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
     return Promise.resolve();
   }
 
-  /** An error of our own costs this client its answer, and nobody else anything. */
+  /** An error of our own costs this client its response, and no other client anything. */
   fault(error: unknown): void {
     this.context.faulted(error);
     if (this.isOver) return;
@@ -86,13 +86,13 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
     this.forward!.opened?.(this.status ?? 200, kind);
   }
 
-  /** A drain ends the answer, in the words of its protocol. */
+  /** A drain ends the response, in the words of its protocol. */
   protected endInOrder(end: () => void): void {
     if (this.isOver || this.isResponseEnded) return;
     this.isResponseEnded = true;
     this.ending = 'closed';
     this.hasStarted = true;
-    // As any other call that got no answer of its upstream.
+    // As any other call that got no response of its upstream.
     this.status ??= 503;
     this.upstream?.abandon();
     this.upstream = undefined;
@@ -101,7 +101,7 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
     this.client.flush();
   }
 
-  /** Answers by the proxy itself. Nothing of the upstream's answer has gone out. */
+  /** Responds by the proxy itself. Nothing of the upstream's response has gone out. */
   protected respond(response: Response): void {
     if (this.isOver || this.hasStarted) return;
     this.hasStarted = true;

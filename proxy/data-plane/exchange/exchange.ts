@@ -23,25 +23,25 @@ import { isOpaque, isSwitch, switchingProtocols, upgradeRejection } from './upgr
 import { UpgradedConnection } from './upgraded-connection';
 import { withVia } from '../fields/via';
 
-const UNASKED_SWITCH: FailureCause = { why: 'a switch of protocols that nobody had asked for' };
+const UNASKED_SWITCH: FailureCause = { why: 'a switch of protocols that was not asked for' };
 /** RFC 9110 section 9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-/** From the head of an answer until it counts as one that streams: as long as a gRPC call has to show what it is. */
+/** From the head of a response until it counts as one that streams: as long as a gRPC call has to show what it is. */
 const STREAMING_AFTER_MS = 1_000;
 
 /**
- * One request of a client and its answer, from the route's decision until both are over. It is its own entry in the
- * ledger, and knows no version of HTTP; see `halves.ts`.
+ * One request of a client and its response, from the route's decision until both have ended. It is its own entry in the
+ * ledger, and knows no version of HTTP; see `streams.ts`.
  */
 export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvents {
   private hasRepeated = false;
   private isResponsePaused = false;
   /** Written and not read by the client, as of the last tick. */
   private pendingBytes = 0;
-  /** When the head of the upstream's answer was passed on. */
+  /** When the head of the upstream's response was passed on. */
   private responseStartedMs = Infinity;
-  /** Of the answer nobody may expect a byte for as long as `streamIdleMs`: an event stream. */
+  /** The response may be without a byte for as long as `streamIdleMs`: an event stream. */
   private mayBeSilent = false;
   private readonly stallDetector: StallDetector;
   /** Undefined until its client is waited for at a tick. */
@@ -122,7 +122,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
 
   private get firstChoice(): ConnectionChoice {
     if (this.head.isUpgrade) return 'fresh';
-    // Whoever is to see stale connections is not kept from them.
+    // Tests that need stale connections still get them.
     const isRepeatable = this.isIdempotent && Upload.isSmall(this.head);
     return isRepeatable || this.context.options.repeatsStale === false ? 'kept' : 'young';
   }
@@ -205,7 +205,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   }
 
   responseReceived(bytes: Buffer): void {
-    // A client that takes its answer is not late with the rest of its upload.
+    // A client that takes its response is not late with the rest of its upload.
     this.moved();
     if (this.isOver) return;
     if (this.stream) return this.stream.take(bytes);
@@ -243,7 +243,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     const client = this.client.detach();
     const upstream = this.upstream!.detach();
     if (!client || !upstream) return this.force();
-    // From here on the connection is somebody else's, and this object nobody's.
+    // From here on the connection belongs to another exchange, and this object is free.
     this.isOver = true;
     this.forget?.();
     client.transport.write(switchingProtocols(withVia(head, this.forward!.via) + buildFieldBlock(added)));
@@ -291,7 +291,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
 
   /**
    * Only an EventSource sends a GET, and comes back by itself when its stream ends between two events. To anybody else (an
-   * LLM's client, MCP) such an end would be that of the whole answer.
+   * LLM's client, MCP) such an end would be that of the whole response.
    */
   private beginEvents(head: ResponseHead): void {
     this.mayBeSilent = true;
@@ -311,7 +311,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     if (this.kind !== 'grpcStream') this.become('grpcStream');
   }
 
-  /** Looks for whoever keeps the other waiting for too long. */
+  /** Finds the side that keeps the other waiting for too long. */
   tick(nowMs: number): void {
     if (this.isOver || this.unpark) return;
     if (this.grpc?.isStream(nowMs)) this.becomeGrpcStream();
@@ -321,7 +321,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     else if (late === 'upstream') this.upstreamFailed('idleTimeout', 'maybe');
   }
 
-  /** An answer that is still under way: a long one, or one that comes as it is made. What it is, its bytes do not say. */
+  /** A response that is still under way: a long one, or one that comes as it is made. What it is, its bytes do not say. */
   private isStreaming(nowMs: number): boolean {
     return this.kind === 'http' && nowMs - this.responseStartedMs >= STREAMING_AFTER_MS;
   }
@@ -335,7 +335,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
     return this.isClientTooSlow(nowMs, turn) ? 'client' : this.stallDetector.late(nowMs, turn, this.context.timeouts);
   }
 
-  /** Of a stream nobody knows how fast it should go. */
+  /** How fast a stream should go is unknown. */
   private isClientTooSlow(nowMs: number, { isClients, isStream }: Turn): boolean {
     const { uploadBytesPerSecond, readBytesPerSecond } = this.context.limits;
     const moved = this.bytesReceived + this.bytesSent - this.pendingBytes;

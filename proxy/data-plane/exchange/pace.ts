@@ -1,4 +1,4 @@
-/** How fast a client moves bytes while it is waited for. Time in which it is somebody else's turn does not count. */
+/** How fast a client moves bytes while it is waited for. Time in which it is another side's turn does not count. */
 export class Pace {
   private waitedMs = 0;
   private movedBytes = 0;

@@ -1,10 +1,10 @@
 import type { Timeouts } from '../contract/data-plane';
 
-/** Who is waited for; one, both or nobody. */
+/** Who is waited for; one, both or none. */
 export interface Turn {
   readonly isClients: boolean;
   readonly isUpstreams: boolean;
-  /** The upstream has the whole request, and its answer has not begun. */
+  /** The upstream has the whole request, and its response has not begun. */
   readonly isFirstByte: boolean;
   /** A stream may be silent for a time of its own, and its client may leave it unread. */
   readonly isStream: boolean;
@@ -25,7 +25,7 @@ export class StallDetector {
     this.upstreamMs = nowMs;
   }
 
-  /** Who is late, by the clock of the calls before. To be asked at every tick: a turn that is somebody else's costs no time. */
+  /** Who is late, by the clock of the calls before. To be asked at every tick: a turn of another side costs no time. */
   late(nowMs: number, turn: Turn, timeouts: Timeouts): 'client' | 'upstream' | undefined {
     if (!turn.isClients || turn.isStream) this.clientMs = nowMs;
     if (!turn.isUpstreams && !turn.isStream) this.upstreamMs = nowMs;

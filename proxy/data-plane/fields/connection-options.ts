@@ -19,7 +19,7 @@ const KEEP_ALIVE: ConnectionOptions = { ...NONE, keepAlive: true };
  */
 const NAMED_BY_CLIENTS: ReadonlySet<string> = new Set(['meter', 'c-man', 'c-opt', 'c-ext']);
 
-/** What an upstream's may not name: it would be an answer with another meaning. All else is its own to say. */
+/** What an upstream's may not name: it would be a response with another meaning. All else is its own to say. */
 const NOT_NAMED_BY_UPSTREAMS =
   /^(close|keep-alive|te|upgrade|host|content-.*|authorization|www-authenticate|cookie|set-cookie|forwarded|via|traceparent|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*)$/;
 
@@ -28,7 +28,7 @@ export function requestOptions(lines: FieldLines): ConnectionOptions {
   return readOptions(lines, (name) => NAMED_BY_CLIENTS.has(name));
 }
 
-/** Those of an answer. */
+/** Those of a response. */
 export function respondToOptions(lines: FieldLines): ConnectionOptions {
   return readOptions(lines, (name) => name !== '' && !NOT_NAMED_BY_UPSTREAMS.test(name));
 }

@@ -1,8 +1,8 @@
 import { partWithoutSpace, withoutSpace } from './lines';
 
 /**
- * The scan of a head's bytes. Everything that two readers could read in two ways is refused here, once, for requests and
- * answers alike (RFC 9112 sections 2.2, 5 and 11).
+ * The scan of a head's bytes. Everything that two readers could read in two ways is rejected here, once, for requests and
+ * responses alike (RFC 9112 sections 2.2, 5 and 11).
  */
 
 /** The fields that the engine itself looks at; each has a bit of its own. */
@@ -245,7 +245,7 @@ export interface FieldLimits {
   readonly fieldLines: number;
 }
 
-/** Why a head is refused. */
+/** Why a head is rejected. */
 export type Rejected = 'malformed' | 'tooLarge';
 
 /**
@@ -294,7 +294,7 @@ function isNamed(text: string, start: number, end: number, name: string): boolea
 
 /**
  * Where a head ends: the place behind its empty line, -1 while it is not whole, -2 when a line ends with a bare LF, which
- * no later byte can mend. `from` is where its last unread part begins.
+ * no later byte can fix. `from` is where its last unread part begins.
  */
 export function endOfHead(text: string, from: number): number {
   let at = text.indexOf('\n', from);

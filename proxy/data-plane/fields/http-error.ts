@@ -13,7 +13,7 @@ export class Rejection {
     return this.as({ status: this.status, body: `${this.why}\n` });
   }
 
-  /** In the words of another answer. */
+  /** In the words of another response. */
   as({ status, headers, body }: Response): Response {
     return { status, headers: { connection: 'close', ...this.fields, ...headers }, body };
   }

@@ -13,9 +13,9 @@ const STATUS_DIGITS = 3;
 const VERSION_BYTES = 8;
 
 /**
- * The head of an upstream's answer, written as it should have been.
+ * The head of an upstream's response, written as it should have been.
  *
- * @returns undefined when nothing is wrong with it that can be mended
+ * @returns undefined when nothing is wrong with it that can be fixed
  */
 export function repairResponseHead(text: string): Repaired | undefined {
   const found = new Set<Deviation>();

@@ -118,7 +118,7 @@ function readUpgrade(value: string | undefined, protocols: Limits['upgradeProtoc
   return asked.length === 1 && protocols.includes(asked[0]!) ? value : undefined;
 }
 
-/** How the body ends (RFC 9112 section 6.3); anything that could be read in two ways is refused. */
+/** How the body ends (RFC 9112 section 6.3); anything that could be read in two ways is rejected. */
 function readBodyLength(lines: FieldLines): BodyLength | Rejection {
   if (lines.has(TRANSFER_ENCODING)) {
     if (lines.has(CONTENT_LENGTH)) return new Rejection(400, 'Both Transfer-Encoding and Content-Length');

@@ -10,7 +10,7 @@ const REFUSED = /^(content-length|transfer-encoding|host|connection|upgrade|te|a
 const DROPPED =
   /^(content-(encoding|type|range)|trailer|forwarded|via|x-forwarded-.*|x-real-ip|x-amzn-.*|x-drainshift-.*|cookie|set-cookie|cache-control|expect|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate|keep-alive|proxy-.*|http2-settings|:.*)$/;
 
-/** Whether a request with this trailer is refused. */
+/** Whether a request with this trailer is rejected. */
 export function isRejectedTrailer(name: string): boolean {
   return REFUSED.test(name);
 }

@@ -7,7 +7,7 @@ export function viaMember(received: RequestHead['httpVersion'], name: string): s
   return `${received === '2' ? '2.0' : received} ${name}`;
 }
 
-/** The fields of an answer, with a `Via` behind those that came if there is a name for it. */
+/** The fields of a response, with a `Via` behind those that came if there is a name for it. */
 export function withVia({ httpVersion, fields }: InterimHead, name: string | undefined): FieldBlock {
   return name === undefined ? fields : fields + listLines('Via', viaMember(httpVersion, name));
 }

@@ -15,14 +15,14 @@ import { RequestReader } from './message/request-reader';
 
 /** A connection that is idle for this long costs no memory for what its next request may have in common with the last. */
 const FORGET_MS = 1_000;
-/** What a client may send ahead of its answers. */
+/** What a client may send ahead of its responses. */
 const AHEAD_BYTES = 64 * 1024;
-/** For how long a client may go on to send after its last answer, and how long be silent, before the connection is cut. */
+/** For how long a client may go on to send after its last response, and how long be silent, before the connection is cut. */
 const LINGER_MS = { max: 30_000, silent: 2_000 };
 
 /** Whom a connection belongs to. */
 export interface ClientHome {
-  /** It is gone, or somebody else's. Called once. */
+  /** It is gone, or belongs to another reader. Called once. */
   left(client: Http1Client): void;
   /** It speaks HTTP/2, with these bytes first. */
   isHttp2(transport: Transport, bytes: Buffer): void;
@@ -38,13 +38,13 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   /** Read, and its turn has not come: the next requests, or a body that is held. */
   private readonly ahead = new Ahead();
   private isUploadPaused = false;
-  /** The answer has left whole. */
+  /** The response has left whole. */
   private hasResponded = false;
   /** Within `serve`, which goes on by itself when an exchange ends. */
   private isServing = false;
   /** Within `goOnWithAhead`, likewise. */
   private isGoingOn = false;
-  /** Since when the last answer is out, and what still comes is dropped. */
+  /** Since when the last response is out, and what still comes is dropped. */
   private lingersSinceMs: number | undefined;
   /** Since when the connection is in the state that it is in. */
   private sinceMs: number;
@@ -65,7 +65,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   }
 
   destroy(): void {
-    // An answer without a length and without chunks ends with its connection: cut, it must not look like a whole one.
+    // A response without a length and without chunks ends with its connection: cut, it must not look like a whole one.
     if (this.exchange && !this.exchange.isOver) this.transport.reset();
     else this.transport.destroy();
   }
@@ -78,10 +78,10 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     } else if (this.exchange && !this.exchange.isOver) {
       this.exchange.tick(nowMs);
     } else if (this.exchange) {
-      // The rest of a body that nobody wants any more.
+      // The rest of a body that is not wanted any more.
       if (waitedMs > timeouts.bodyIdleMs) this.transport.destroy();
     } else if (this.isRejected) {
-      // Its answer is still on the way.
+      // Its response is still on the way.
       if (waitedMs > timeouts.bodyIdleMs) this.transport.destroy();
     } else if (this.requests.hasStarted) {
       if (waitedMs > timeouts.headMs || this.requests.isTooSlow(waitedMs))
@@ -105,12 +105,12 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     this.transport.reset();
   }
 
-  // The wire.
+  // The transport.
 
   received(bytes: Buffer, length: number): void {
     try {
       if (this.lingersSinceMs !== undefined) this.linger();
-      // Behind a refusal no byte is known to be a request.
+      // Behind a rejection no byte is known to be a request.
       else if (this.isRejected) return;
       else if (this.exchange === undefined) this.serve(bytes, length);
       else this.continueUpload(bytes.subarray(0, length));
@@ -134,7 +134,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   }
 
   ended(): void {
-    // A client that closes its half has left, as far as a proxy can tell, unless its answer is already on the way.
+    // A client that closes its half has left, as far as a proxy can tell, unless its response is already on the way.
     if (this.responseWriter.isEnded && !this.hasResponded) {
       this.responseWriter.isLast = true;
       return;
@@ -148,7 +148,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     this.gone();
   }
 
-  // The half of an exchange.
+  // The stream of an exchange.
 
   inform(status: number, fields: FieldBlock): void {
     if (this.head!.httpVersion === '1.0') return;
@@ -261,7 +261,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   }
 
   private begins(head: Http1Head): void {
-    // Reset before it was asked who it is: its request must not go on in nobody's name, and nobody would read the answer.
+    // Reset before it was asked who it is: its request must not go on without a name, and no client would read the response.
     if (this.transport.peer.address === '') return this.transport.destroy();
     this.head = head;
     this.hasResponded = false;
@@ -313,7 +313,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
       this.transport.resume();
   }
 
-  /** When request and answer are both over the next one's turn has come. */
+  /** When request and response are both over the next one's turn has come. */
   private endExchange(): void {
     if (!this.hasResponded || this.lingersSinceMs !== undefined || this.isGone) return;
     if (this.responseWriter.isLast) return this.close();
@@ -336,7 +336,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     this.respond(rejectionResponse ? rejection.as(rejectionResponse(notified)) : rejection.response);
   }
 
-  /** Ends the connection in order: a close over unread bytes would be a reset, and take the answer with it. */
+  /** Ends the connection in order: a close over unread bytes would be a reset, and take the response with it. */
   private close(): void {
     this.exchange = undefined;
     this.sinceMs = this.context.ticker.nowMs;

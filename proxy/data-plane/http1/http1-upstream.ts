@@ -34,7 +34,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   expiresMs = Infinity;
   /** Gives up an attempt to connect. */
   cancelConnecting: (() => void) | undefined;
-  /** Somebody has logged in on it, or was asked to: it is never shared. */
+  /** A client has logged in on it, or was asked to: it is never shared. */
   isBound = false;
   /** Whose it is then. */
   owner: object | undefined;
@@ -42,7 +42,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   /** Undefined between exchanges. */
   private events: UpstreamEvents | undefined;
   private isReused = false;
-  /** Written, and not yet given to the wire. */
+  /** Written, and not yet given to the transport. */
   private out = '';
   private hasSent = false;
   private hasReceived = false;
@@ -149,7 +149,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
 
   received(bytes: Buffer, length: number): void {
     try {
-      // Bytes that nobody asked for: whoever sends them could answer the next request with them.
+      // Bytes that were not asked for: their sender could respond to the next request with them.
       if (this.events === undefined) this.lose();
       else this.read(bytes, length, this.events);
     } catch (error) {
@@ -168,7 +168,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     this.withLock(() => this.events?.upstreamDrained());
   }
 
-  /** It may have answered before it took no more; what the client still sends goes nowhere. */
+  /** It may have responded before it took no more; what the client still sends goes nowhere. */
   failed(): void {
     this.withLock(() => this.events?.upstreamDrained());
   }
@@ -190,7 +190,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     this.lose();
   }
 
-  /** What goes wrong here costs this connection, and nobody else anything. */
+  /** What goes wrong here costs this connection, and no other anything. */
   private withLock(act: () => void): void {
     try {
       act();
@@ -244,7 +244,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     this.endExchange(events, to === length);
   }
 
-  /** The answer is whole. The connection is free before the client hears of it, since it may ask again at once. */
+  /** The response is whole. The connection is free before the client hears of it, since it may ask again at once. */
   private endExchange(events: UpstreamEvents, isAtEnd: boolean): void {
     const { transport } = this;
     const isSent = this.isUploadOver && this.out === '' && transport?.isBackedUp === false;

@@ -8,19 +8,19 @@ import { TEXT_BYTES } from './http1-upstream';
 import { buildFieldBlock } from '../fields/lines';
 import type { Http1Head } from './message/request-head';
 
-/** Writes the answers of one client connection, each framed anew. */
+/** Writes the responses of one client connection, each framed anew. */
 export class ResponseWriter {
-  /** The connection ends with the answer that is under way. */
+  /** The connection ends with the response that is under way. */
   isLast = false;
   isEnded = false;
   private isChunked = false;
   private hasContinued = false;
-  /** Written, and not yet given to the wire: what belongs together leaves together. */
+  /** Written, and not yet given to the transport: what belongs together leaves together. */
   private out = '';
 
   constructor(private readonly transport: Transport) {}
 
-  /** For the next answer. */
+  /** For the next response. */
   reset(): void {
     this.isLast = false;
     this.isEnded = false;
@@ -38,7 +38,7 @@ export class ResponseWriter {
     const isOld = request.httpVersion === '1.0';
     this.isChunked = bodyLength === -1 && !isOld;
     this.decideLast(request, isUploading, isDraining);
-    // Without a length and without chunks an answer ends with its connection.
+    // Without a length and without chunks a response ends with its connection.
     if (bodyLength === -1 && isOld) this.isLast = true;
     let text = `HTTP/1.1 ${status} ${reason === '' ? (STATUS_CODES[status] ?? '') : reason}\r\n${fields}`;
     if (response.lacksDate === true) text += dateLine();
@@ -88,8 +88,8 @@ export class ResponseWriter {
 
   private decideLast(request: Http1Head, isUploading: boolean, isDraining: boolean): void {
     if (!request.keepsAlive) this.isLast = true;
-    // A close under a body that is still coming would reset the answer away, unless the client was waiting to send it:
-    // it may send it now or not, so nobody knows what its next byte is.
+    // A close under a body that is still coming would reset the response away, unless the client was waiting to send it:
+    // it may send it now or not, so its next byte is unknown.
     if (isUploading ? request.expectsContinue && !this.hasContinued : isDraining) this.isLast = true;
   }
 

@@ -79,7 +79,7 @@ class UpstreamPool implements Keeper {
   /** Those of them for which there is no room yet, the oldest first. */
   private waiting = new Map<Http1Upstream, Waiting>();
   private readonly addresses: Addresses;
-  /** Idle ones on which somebody has logged in: nobody else may use them. */
+  /** Idle ones on which a client has logged in: no other may use them. */
   private readonly bound = new Map<object, Http1Upstream>();
 
   constructor(

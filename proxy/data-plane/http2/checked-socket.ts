@@ -3,7 +3,7 @@ import type { FrameGuard } from './frame-guard';
 
 /** A connection as `node:http2` is to see it: of what comes, the part that a guard lets through. */
 export class CheckedSocket extends Duplex {
-  /** `socket`: nobody else reads it. Writing to it beside this is possible between two whole frames, so at any time. */
+  /** `socket`: no other reader has it. Writing to it beside this is possible between two whole frames, so at any time. */
   constructor(
     private readonly socket: Duplex,
     guard: FrameGuard,

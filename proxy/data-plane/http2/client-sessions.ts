@@ -32,9 +32,9 @@ export interface ClientSessionsContext {
   readonly isDraining: boolean;
   readonly isMemoryTight: boolean;
   readonly options: Pick<DataPlaneOptions, 'refused' | 'rejectionResponse'>;
-  /** Begins the exchange of a request. It may answer in the call already. */
+  /** Begins the exchange of a request. It may respond in the call already. */
   begin(client: DownstreamStream, head: EngineHead): ClientEvents;
-  /** Told of an error of our own; it has cost one stream its answer. */
+  /** Told of an error of our own; it has cost one stream its response. */
   faulted(error: unknown): void;
 }
 
@@ -47,13 +47,13 @@ export class ClientSessions {
   /**
    * Takes over a connection.
    *
-   * @param socket that nobody reads any more; bytes that were read of it are given back by `unshift` before
+   * @param socket that has no reader any more; bytes that were read of it are given back by `unshift` before
    * @param client who is at its other end @default - whom the socket is connected to
    */
   accept(socket: Duplex, client?: Peer): void {
     socket.on('error', () => undefined);
     if (socket.destroyed) return;
-    // Reset before it was asked who it is: no request is to go on in nobody's name.
+    // Reset before it was asked who it is: no request is to go on without a name.
     if ((socket as Socket).remoteAddress === undefined) return void socket.destroy();
     // In HTTP/2 there is no half of a connection: a client's end is the end of all its streams.
     socket.allowHalfOpen = false;
@@ -153,7 +153,7 @@ class ClientSession implements GuardEvents, Holder {
 
   private idle(): void {
     if (this.streams.size > 0) return;
-    // Its client said goodbye: node:http2 ends its own half then, and waits for the client's without a limit.
+    // Its client sent GOAWAY: node:http2 ends its own half then, and waits for the client's without a limit.
     if (!this.isLeaving && (this.session.closed || this.session.destroyed)) this.destroy();
     else this.retire();
   }

@@ -8,16 +8,16 @@ import type { Http2Head } from './request-head';
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_CANCEL } = constants;
 
-/** What ends an answer whose end is not yet known when it begins. */
+/** What ends a response whose end is not yet known when it begins. */
 const NO_TRAILERS: Http2Fields = emptyFields();
 
-/** The client's half of an exchange over one HTTP/2 stream. */
+/** The client's stream of an exchange over one HTTP/2 stream. */
 export class Http2Client implements DownstreamStream {
   private events: ClientEvents | undefined;
   /** What comes after the last byte. */
   private trailers = NO_TRAILERS;
   private hasStarted = false;
-  /** The answer is whole or broken. The exchange still hears that it was sent, or that its client is gone. */
+  /** The response is whole or broken. The exchange still hears that it was sent, or that its client is gone. */
   private isOver = false;
   /** The exchange gave up, and hears of nothing more. */
   private isReset = false;
@@ -25,7 +25,10 @@ export class Http2Client implements DownstreamStream {
   private uploadTrailers: FieldBlock = '';
   private isClosing = false;
 
-  /** `stream` has a listener of its errors; what ends it early is told by its 'close', too. `stallMs`: how long a client may leave the end of its answer unread. `stuck` is called when its connection takes nothing for so long. */
+  /**
+   * `stream` has a listener of its errors; what ends it early is told by its 'close', too. `stallMs`: how long a client may
+   * leave the end of its response unread. `stuck` is called when its connection takes nothing for so long.
+   */
   constructor(
     private readonly stream: ServerHttp2Stream,
     private readonly head: Http2Head,
@@ -97,7 +100,7 @@ export class Http2Client implements DownstreamStream {
 
   /**
    * Ends a call with a status, which its client can act on, in place of a reset. Between two messages only, if the
-   * answer has begun. The exchange is over for this half, as after `end`.
+   * response has begun. The exchange has ended for this stream, as after `end`.
    */
   endGrpc(status: number, message: string): void {
     this.isOver = true;
@@ -107,7 +110,7 @@ export class Http2Client implements DownstreamStream {
   }
 
   get isBackedUp(): boolean {
-    // Once the answer is whole, any rest of it is the client's to take.
+    // Once the response is whole, any rest of it is the client's to take.
     return this.isOpen && (this.stream.writableNeedDrain || (this.isOver && this.stream.writableLength > 0));
   }
 
@@ -116,7 +119,7 @@ export class Http2Client implements DownstreamStream {
   }
 
   pauseUpload(): void {
-    // An upload that is over must be read to its end, or the stream never closes.
+    // An upload that has ended must be read to its end, or the stream never closes.
     if (!this.isUploadOver && !this.isOver) this.stream.pause();
   }
 
@@ -138,7 +141,7 @@ export class Http2Client implements DownstreamStream {
   /** What the client sent on this stream is malformed. The exchange hears that its client is gone. */
   breakOff(code: number): void {
     this.isUploadOver = true;
-    // Nobody reads the rest, which would keep the stream open.
+    // The rest has no reader, which would keep the stream open.
     this.stream.resume();
     this.close(code);
   }
@@ -163,7 +166,7 @@ export class Http2Client implements DownstreamStream {
     this.finish();
   }
 
-  /** What node:http2 refuses to say the client is told by a reset, and the exchange by its end. */
+  /** What node:http2 cannot say the client is told by a reset, and the exchange by its end. */
   private say(speak: () => void): void {
     try {
       speak();
@@ -172,7 +175,7 @@ export class Http2Client implements DownstreamStream {
     }
   }
 
-  /** Closes the stream. It is over when the client is told so, and on a connection that takes nothing it never is. */
+  /** Closes the stream. It ends when the client gets the notice, and on a connection that accepts nothing it never does. */
   private close(code: number): void {
     const { stream } = this;
     stream.close(code);
@@ -187,20 +190,20 @@ export class Http2Client implements DownstreamStream {
     if (!this.isOpen) return;
     // The paused rest of an upload would keep the stream open.
     if (!this.isUploadOver) stream.resume();
-    // Also without a body: where the connection takes nothing, no end of an answer leaves.
+    // Also without a body: where the connection takes nothing, no end of a response leaves.
     stream.setTimeout(this.stallMs, () => this.close(NGHTTP2_CANCEL));
     if (stream.writableEnded) return this.endUpload();
     stream.end();
   }
 
-  /** An answer that began with a body ends with a field section of its own, an empty one is an empty frame. */
+  /** A response that began with a body ends with a field section of its own, an empty one is an empty frame. */
   private sendTrailers(): void {
     if (!this.isOpen) return;
     this.say(() => this.stream.sendTrailers(onlyTrailers(this.trailers)));
     this.endUpload();
   }
 
-  /** RFC 9113 section 8.1: a client whose whole answer is there may stop sending, and is told so without an error. */
+  /** RFC 9113 section 8.1: a client whose whole response is there may stop sending, and is told so without an error. */
   private endUpload(): void {
     if (this.isUploadOver) return;
     // What was written last is to go out first.

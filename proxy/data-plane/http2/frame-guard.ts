@@ -56,7 +56,8 @@ interface Frame {
  * Reads what a peer sends before `node:http2` does, which for some faults of one stream does too little or too much: it
  * leaves out fields with bytes that no field may have and serves the rest (RFC 9113 sections 8.1.1 and 8.2.1 have the
  * stream reset), and it ends the whole connection for a body longer than its `content-length`, a window that opens by 0,
- * a priority of a wrong length, and an answer to a ping that nobody sent. All else is passed on as it came, and judged there.
+ * a priority of a wrong length, and a response to a ping that was not sent. All else is passed on as it came, and judged
+ * there.
  */
 export class FrameGuard {
   private readonly hpack = new HpackDecoder();
@@ -87,7 +88,7 @@ export class FrameGuard {
     this.lastStream = peer === 'client' ? 0 : Infinity;
   }
 
-  /** A ping was sent, so that its answer is one. */
+  /** A ping was sent, so that its response is one. */
   pinged(): void {
     this.pings += 1;
   }
@@ -98,7 +99,7 @@ export class FrameGuard {
     return this.streams.get(streamId)?.fault;
   }
 
-  /** The stream is over. */
+  /** The stream has ended. */
   forget(streamId: number): void {
     this.streams.delete(streamId);
   }
@@ -261,7 +262,7 @@ export class FrameGuard {
   private set(stream: number, state: StreamState): void {
     this.streams.set(stream, state);
     if (this.streams.size <= MAX_STREAMS) return;
-    // Those that `node:http2` itself refused never begin and never end.
+    // Those that `node:http2` itself rejected never begin and never end.
     for (const [id, { fault }] of this.streams) {
       if (fault !== undefined && id < this.lastServed) this.streams.delete(id);
     }

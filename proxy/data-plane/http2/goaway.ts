@@ -2,7 +2,7 @@ import type { ServerHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
 
 /**
- * GOAWAY without an error and with the highest stream id, which says "no more, please" and refuses nothing that is on its
+ * GOAWAY without an error and with the highest stream id, which asks for no more streams and rejects none that is on its
  * way (RFC 9113 section 6.8).
  */
 const WARNING = Buffer.from('0000080700000000007fffffff00000000', 'hex');
@@ -17,7 +17,7 @@ const ROUND_TRIP_MS = 5_000;
  * cannot be that warning. The frame is written to the connection beside it, between two of its writes, which end with whole
  * frames.
  *
- * @param lingerMs how long a client may take to close a connection that is over for us
+ * @param lingerMs how long a client may take to close a connection that has ended for us
  */
 export function sendGoaway(session: ServerHttp2Session, socket: Duplex, lingerMs: number): void {
   const close = () => {
@@ -30,7 +30,7 @@ export function sendGoaway(session: ServerHttp2Session, socket: Duplex, lingerMs
   if (!session.ping(close)) close();
 }
 
-/** Says the last stream's number, and frees the connection when its streams are over. */
+/** Says the last stream's number, and frees the connection when its streams have ended. */
 function closeSession(session: ServerHttp2Session, socket: Duplex, lingerMs: number): void {
   if (!session.closed && !session.destroyed) session.close();
   if (socket.destroyed) return;

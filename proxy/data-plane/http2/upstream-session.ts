@@ -40,10 +40,10 @@ export class Http2Upstreams implements Upstreams {
   /** Sends a request on a connection that has room for one more, or on a new one; the Host of its fields is the authority. */
   open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamStream {
     const session = this.sessionFor(upstream);
-    const half = new Http2UpstreamStream(request, events, session);
-    if (session) session.take(half);
-    else setImmediate(() => half.fail('full', 'nothing', { why: 'too many requests wait for a connection' }));
-    return half;
+    const stream = new Http2UpstreamStream(request, events, session);
+    if (session) session.take(stream);
+    else setImmediate(() => stream.fail('full', 'nothing', { why: 'too many requests wait for a connection' }));
+    return stream;
   }
 
   destroy(): void {
@@ -63,7 +63,7 @@ export class Http2Upstreams implements Upstreams {
     let min: UpstreamSession | undefined;
     let inUse = 0;
     for (const session of pool.sessions) {
-      // One that is on its way out and has nothing to do takes nobody's place.
+      // One that is on its way out and has nothing to do takes no place.
       if (!session.isLeaving || session.load > 0) inUse += 1;
       if (session.isLeaving) continue;
       if (session.hasRoom && session.address === address && !session.isDoubtful) return session;
@@ -110,7 +110,7 @@ interface SessionPool {
 /** One connection to an upstream and the streams on it. */
 class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   private readonly guard = new FrameGuard('server', this);
-  /** Where it is connected to, or is being connected to; undefined while nobody knows. */
+  /** Where it is connected to, or is being connected to; undefined while that is unknown. */
   address: string | undefined;
   private readonly addresses: Addresses;
   private socket: Socket | undefined;
@@ -128,12 +128,12 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   private lastStream = Infinity;
   private idleSinceMs: number;
   private readonly connectUntilMs: number;
-  /** Since when nothing came from the upstream that owes answers. */
+  /** Since when nothing came from the upstream that owes responses. */
   private silentSinceMs = 0;
   private bytesSeen = -1;
   private pingedMs: number | undefined;
   /**
-   * It owes responses and has been silent for so long that nobody may be there. Streams on it keep waiting, a new request
+   * It owes responses and has been silent for so long that it may be gone. Streams on it keep waiting, a new request
    * goes elsewhere. The upstream's next byte ends the doubt.
    */
   isDoubtful = false;
@@ -186,13 +186,13 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
     return this.socket?.bytesRead ?? 0;
   }
 
-  take(half: Http2UpstreamStream): void {
-    this.streams.add(half);
-    if (this.session) half.start(this.session, this.upstream.protocol);
+  take(stream: Http2UpstreamStream): void {
+    this.streams.add(stream);
+    if (this.session) stream.start(this.session, this.upstream.protocol);
   }
 
   broken(streamId: number, code: number): void {
-    for (const half of this.streams) if (half.streamId === streamId) return half.breakOff(code);
+    for (const stream of this.streams) if (stream.streamId === streamId) return stream.breakOff(code);
   }
 
   reply(frame: Buffer): void {
@@ -208,8 +208,8 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
     this.guard.forget(streamId);
   }
 
-  left(half: Http2UpstreamStream): void {
-    this.streams.delete(half);
+  left(stream: Http2UpstreamStream): void {
+    this.streams.delete(stream);
     if (this.streams.size === 0) this.idleSinceMs = this.context.ticker.nowMs;
   }
 
@@ -259,14 +259,14 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
 
   /** The head of a response is due. */
   private get isOwing(): boolean {
-    for (const half of this.streams) if (half.isWaiting) return true;
+    for (const stream of this.streams) if (stream.isWaiting) return true;
     return false;
   }
 
   /**
    * Responses may take long. TCP's keep-alive finds a host that is gone, and a ping one that hangs. gRPC servers close a
-   * connection, with all its calls, for a third ping within their interval, which is 5 minutes unless somebody changed it:
-   * one ping at the most in a silence of `pingMs`, which the answer to it ends.
+   * connection, with all its calls, for a third ping within their interval, which is 5 minutes by default:
+   * one ping at the most in a silence of `pingMs`, which the response to it ends.
    */
   private watchSilence(nowMs: number): void {
     const { connectMs } = this.context.timeouts;
@@ -294,7 +294,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   private connect(cause: FailureCause | undefined): void {
     if (this.isGone) return;
     this.address ??= this.addresses.next();
-    // The exchanges may not have their halves yet.
+    // The exchanges may not have their streams yet.
     if (this.address === undefined) return void setImmediate(() => this.gone('nameNotFound', cause));
     this.cancelConnecting = connectFirst(this.upstream, this.addresses.order(this.address), 'h2', {
       opened: (socket, at) => this.opened(socket, at),
@@ -335,7 +335,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
     });
     session.once('close', () => this.gone('reset'));
     session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
-    for (const half of [...this.streams]) half.startLate(session, this.upstream.protocol);
+    for (const stream of [...this.streams]) stream.startLate(session, this.upstream.protocol);
   }
 
   private gone(failure: UpstreamFailure, cause?: FailureCause): void {
@@ -347,9 +347,9 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
     this.session?.destroy();
     this.cancelConnecting();
     this.socket?.destroy();
-    // Streams tell their halves themselves, with what they know.
+    // Streams notify their exchanges themselves, with what they know.
     if (this.session && failure !== 'idleTimeout') return;
-    for (const half of streams) half.fail(failure, this.session ? 'maybe' : 'nothing', cause);
+    for (const stream of streams) stream.fail(failure, this.session ? 'maybe' : 'nothing', cause);
   }
 }
 

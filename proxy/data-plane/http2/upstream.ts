@@ -15,20 +15,20 @@ import { Http2Fields, addBlock, buildFieldBlock, emptyFields, isEndToEnd, stated
 
 const { NGHTTP2_CANCEL, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
-/** What a half asks of the session that its stream is on. */
+/** What a stream asks of the session that its stream is on. */
 export interface StreamHome {
-  /** The stream is over, or never came to be. */
-  left(half: Http2UpstreamStream): void;
+  /** The stream has ended, or was never there. */
+  left(stream: Http2UpstreamStream): void;
   /** The stream is closed; nothing more comes of it. */
   closed(streamId: number): void;
-  /** What the upstream saw of a stream that broke before its answer; `streamId` undefined: it has not left. */
+  /** What the upstream saw of a stream that broke before its response; `streamId` undefined: it has not left. */
   seen(streamId: number | undefined, bytesBefore: number): Seen;
   readonly bytesReceived: number;
   /** The upstream gave all of its streams up with an error. */
   readonly isBroken: boolean;
 }
 
-/** The upstream's half of an exchange over one HTTP/2 stream. */
+/** The upstream's stream of an exchange over one HTTP/2 stream. */
 export class Http2UpstreamStream implements UpstreamStream {
   private stream: ClientHttp2Stream | undefined;
   /** What was sent before the connection was there. */
@@ -44,7 +44,7 @@ export class Http2UpstreamStream implements UpstreamStream {
   private hasResponse = false;
   private interimCount = 0;
   private readonly hasBody: boolean;
-  /** The upstream itself said that the answer is over. */
+  /** The upstream itself said that the response has ended. */
   private isWhole = false;
   private error: NodeJS.ErrnoException | undefined;
   /** What came was no HTTP/2. */
@@ -71,7 +71,7 @@ export class Http2UpstreamStream implements UpstreamStream {
         waitForTrailers: this.hasBody,
       });
     } catch {
-      // The exchange may not have this half yet.
+      // The exchange may not have this stream yet.
       return void setImmediate(() => this.fail('reset', 'nothing'));
     }
     this.follow(this.stream);
@@ -80,7 +80,7 @@ export class Http2UpstreamStream implements UpstreamStream {
     if (this.isFinished) this.endStream();
   }
 
-  /** As `start`, for a half that had to wait for its connection. */
+  /** As `start`, for a stream that had to wait for its connection. */
   startLate(session: ClientHttp2Session, scheme: string): void {
     this.start(session, scheme);
     if (!this.isBackedUp && !this.isFinished) this.events.upstreamDrained();
@@ -101,12 +101,12 @@ export class Http2UpstreamStream implements UpstreamStream {
   /** What the upstream sent on this stream is malformed. */
   breakOff(code: number): void {
     this.stream?.close(code);
-    // Nobody reads the rest, which would keep the stream open.
+    // The rest has no reader, which would keep the stream open.
     this.stream?.resume();
     this.fail('malformed', 'maybe');
   }
 
-  /** The upstream owes the head of its answer. */
+  /** The upstream owes the head of its response. */
   get isWaiting(): boolean {
     return !this.hasResponse && !this.isOver;
   }
@@ -250,12 +250,12 @@ export class Http2UpstreamStream implements UpstreamStream {
   }
 
   private responseEnded(stream: ClientHttp2Stream): void {
-    // A reset is no end of an answer, whatever node:http2 makes of it; its 'close' tells.
+    // A reset is no end of a response, whatever node:http2 makes of it; its 'close' tells.
     if (this.isOver || !this.hasResponse || !this.isWhole) return;
     this.leave();
     this.events.responseEnded(this.responseTrailers);
     this.events.responseFlushed();
-    // RFC 9113 section 8.1: with the whole answer here, the rest of the request has no reader.
+    // RFC 9113 section 8.1: with the whole response here, the rest of the request has no reader.
     if (!stream.closed && !this.isFinished && this.hasBody) stream.close(NGHTTP2_CANCEL);
   }
 

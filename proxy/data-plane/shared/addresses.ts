@@ -4,9 +4,9 @@ import { formatCause } from '../contract/connect-failure';
 import type { FailureCause, Looked, Lookup, Notice } from '../contract/data-plane';
 import type { Ticker, Ticking } from './ticker';
 
-/** A name is looked up again when its time to live is over, within these. */
+/** A name is looked up again when its time to live has ended, within these. */
 const HELD_MS = { min: 1_000, max: 30_000 };
-/** Where nobody says how long it holds, and after a lookup that failed. */
+/** Where it is unknown how long it holds, and after a lookup that failed. */
 const USUAL_MS = 5_000;
 const AFTER_FAILURE_MS = 1_000;
 /** An address that did not take a connection has its next turn after this, unless no other one is left. */
@@ -172,7 +172,7 @@ export class Addresses implements Ticking {
 
 /**
  * Looks a name up as every program of this machine does: with /etc/hosts, search domains and what else its administrator has
- * set. That way says nothing of how long an answer holds, so the DNS is asked for it beside; it counts where both know the
+ * set. That way says nothing of how long a response holds, so the DNS is asked for it beside; it counts where both know the
  * same addresses.
  */
 export async function lookupName(

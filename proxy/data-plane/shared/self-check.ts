@@ -29,7 +29,7 @@ export class SelfCheck {
     private readonly after: (ms: number, call: () => void) => void = (ms, call) => void setTimeout(call, ms).unref(),
   ) {}
 
-  /** Resolves when the first attempt is over, whatever came of it. */
+  /** Resolves when the first attempt has ended, with whatever result. */
   start(): Promise<void> {
     return (this.first ??= this.try());
   }

@@ -38,7 +38,7 @@ export class EventStream {
     if (isClosing && this.isAtBoundary) this.end();
   }
 
-  /** Resolves when the exchange is over; see `over`. */
+  /** Resolves when the exchange has ended; see `over`. */
   close(): Promise<void> {
     if (this.closing) return this.closing.done;
     let settle = () => undefined as void;
@@ -57,7 +57,7 @@ export class EventStream {
     this.isEnded = true;
   }
 
-  /** The exchange is over, in whatever way. */
+  /** The exchange has ended, in whatever way. */
   over(): void {
     this.isEnded = true;
     for (const timer of this.timers) clearTimeout(timer);

@@ -1,6 +1,6 @@
 import type { Response } from '../contract/data-plane';
 
-/** Of a call that has its answer's head, and neither a second message nor an end for this long. */
+/** Of a call that has its response's head, and neither a second message nor an end for this long. */
 const STREAM_AFTER_MS = 1_000;
 
 /** A flag byte and four bytes of length stand before each message. */
@@ -36,12 +36,12 @@ function findGrpcStatus(httpStatus: number): number {
   return GRPC_STATUS[httpStatus] ?? GRPC_UNKNOWN;
 }
 
-/** The fields that end a call: trailers, or the only head of an answer without messages. */
+/** The fields that end a call: trailers, or the only head of a response without messages. */
 export function grpcEnd(status: number, message: string): Record<string, string> {
   return { 'grpc-status': String(status), ...(message !== '' && { 'grpc-message': percentEncoded(message) }) };
 }
 
-/** The whole of an answer by the proxy, for a client that reads the status of a call and not that of HTTP. */
+/** The whole of a response by the proxy, for a client that reads the status of a call and not that of HTTP. */
 export function grpcResponse({ status, headers, body = '' }: Response): Record<string, string> {
   const fields: Record<string, string> = { 'content-type': 'application/grpc' };
   for (const [name, value] of Object.entries(headers ?? {})) {
@@ -110,12 +110,13 @@ export class GrpcMessages {
 
 /**
  * Tells a stream from a unary call, which only their schema does. A call is taken for unary, and counts as `http`, until
- * one of these shows that it is none; there is no way back:
+ * one of these shows that it is none; it is final:
  *
  * - a second message begins in one direction;
- * - a message of the answer is there while the client goes on with its request: nobody answers half of a unary request;
+ * - a message of the response is there while the client goes on with its request: no server responds to half of a unary
+ * request;
  * - the client has sent a message and kept its request open for a second;
- * - the answer has begun, is in the middle of no message, and the call is still open a second later: a unary answer has
+ * - the response has begun, is in the middle of no message, and the call is still open a second later: a unary response has
  *   its head, its message and its end in one go.
  *
  * So a stream whose server has said nothing yet, not even its head, counts as `http` until then.
@@ -138,13 +139,13 @@ export class GrpcWatch {
     this.isUploadOver = true;
   }
 
-  /** Bytes of the answer. */
+  /** Bytes of the response. */
   respond(bytes: Buffer): boolean {
     this.received.scan(bytes);
     return this.decide();
   }
 
-  /** The head of the answer is there. */
+  /** The head of the response is there. */
   responseStarted(nowMs: number): void {
     this.responseStartedMs ??= nowMs;
   }
@@ -160,7 +161,7 @@ export class GrpcWatch {
     return this.isStreaming;
   }
 
-  /** The answer is in the middle of no message: it can be ended here, and the client knows all that it got. */
+  /** The response is in the middle of no message: it can be ended here, and the client knows all that it got. */
   get isAtBoundary(): boolean {
     return this.received.isAtBoundary;
   }

@@ -4,7 +4,7 @@ import { ConnectFailure, classifyConnectFailure } from '../contract/connect-fail
 import type { Upstream } from '../contract/data-plane';
 
 export interface Connecting {
-  /** Whoever takes the socket listens for its errors before the call returns. */
+  /** The receiver of the socket listens for its errors before the call returns. */
   opened(socket: Socket, address: string): void;
   /** Nothing was sent. The failure is that of the last address that was tried. */
   failed(failed: ConnectFailure): void;
@@ -92,7 +92,7 @@ class Race {
       }
       this.end(socket);
       this.connecting.opened(socket, address);
-      // Somebody has to hear of its errors until here.
+      // Its errors need a listener until here.
       socket.off('error', fail);
     };
     socket.on('error', fail);

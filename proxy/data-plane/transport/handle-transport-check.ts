@@ -58,7 +58,7 @@ async function tryBetween(server: net.Server, sockets: { destroy(): void }[]): P
   return passed.result === 'right' ? Promise.race([ends(transport, client), failed]) : passed;
 }
 
-/** The wire gets the client's text, answers with all that it can write while it is paused, and the client gets that. */
+/** The transport gets the client's text, responds with all that it can write while it is paused, and the client gets that. */
 function passesBytes(transport: HandleTransport, client: Socket): Promise<Verdict> {
   return new Promise((resolve) => {
     const reader = new Reader();
@@ -102,7 +102,7 @@ function passesBytes(transport: HandleTransport, client: Socket): Promise<Verdic
   });
 }
 
-/** A paused wire reads on, gets the client's end, ends its own half, and is closed with that. */
+/** A paused transport reads on, gets the client's end, ends its own half, and is closed with that. */
 async function ends(transport: HandleTransport, client: Socket): Promise<Verdict> {
   let received = '';
   const clientEnded = new Promise((resolve) => client.once('end', resolve));

@@ -24,7 +24,7 @@ const END_OF_STREAM = -4095;
  * stays in the processor's cache.
  */
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
-/** For the next write of any wire: nearly all end at once, and leave their request unused. */
+/** For the next write of any transport: nearly all end at once, and leave their request unused. */
 let spareRequest: Request | undefined;
 
 // One for all handles: an idle connection is to cost little.
@@ -45,7 +45,7 @@ function onShutDown(this: Request): void {
   this.transport!.onShutDown();
 }
 
-/** A wire straight on a TCP socket's native handle, without a socket or stream of Node's in between. */
+/** A transport straight on a TCP socket's native handle, without a socket or stream of Node's in between. */
 export class HandleTransport implements Transport, HandleOwner {
   user: TransportUser = NOBODY;
   isBackedUp = false;
@@ -87,7 +87,7 @@ export class HandleTransport implements Transport, HandleOwner {
     const length = bytes.length + before.length;
     const taken = this.isBackedUp ? 0 : this.writeNow(handle.fd, bytes, head);
     if (taken === length || taken < 0) return;
-    // What the kernel does not take now is read from its place later, and the next read of any wire lands there.
+    // What the kernel does not take now is read from its place later, and the next read of any transport lands there.
     const whole = head === undefined ? bytes : Buffer.concat([head, bytes]);
     const rest = whole === bytes ? Buffer.from(bytes.subarray(taken)) : whole.subarray(taken);
     const request = (spareRequest ??= new WriteRequest());
@@ -220,8 +220,8 @@ export class HandleTransport implements Transport, HandleOwner {
   }
 
   /**
-   * A peer that takes no more may have said why before, as an upstream that answers 413 and closes. So the socket is
-   * read on until its error comes, which it does when the rest is read, and not while nobody reads.
+   * A peer that takes no more may have said why before, as an upstream that responds with 413 and closes. So the socket is
+   * read on until its error comes, which it does when the rest is read, and not while there is no reader.
    */
   private fail(error: Error): void {
     if (this.hasFailed) return;

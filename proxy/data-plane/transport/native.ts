@@ -1,12 +1,13 @@
 /**
  * What the proxy uses of Node without its word for it: the native handle of a TCP socket (`Socket._handle`) and, from
  * `process.binding`, what its calls come back with. A handle costs a third of the stream around it, in time and in
- * memory. `fast-wire-check.ts` tries all of it at the start of a process, and `StreamWire` takes over where a Node does
+ * memory. `handle-transport-check.ts` tries all of it at the start of a process, and `StreamTransport` takes over where a
+ * Node does
  * otherwise.
  */
 export interface Handle {
   readonly fd: number;
-  /** Whoever is told of its reads. */
+  /** The receiver of its reads. */
   onread: (this: Handle) => void;
   useUserBuffer(buffer: Buffer): void;
   readStart(): number;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { NOBODY, Peer, Transport, TransportUser, describePeer } from '../contract/transport';
 
-/** A wire on a socket as Node documents it: for TLS, and wherever the fast one cannot be used. */
+/** A transport on a socket as Node documents it: for TLS, and wherever the fast one cannot be used. */
 export class StreamTransport implements Transport {
   user: TransportUser = NOBODY;
   isPaused = false;

@@ -20,7 +20,7 @@ export function handshakeRejection(head: RequestHead, bodyLength: BodyLength): R
   return undefined;
 }
 
-/** What an upstream answers to this key. */
+/** What an upstream responds with to this key. */
 export function acceptKey(key: string): string {
   return createHash('sha1')
     .update(key + GUID)
@@ -28,7 +28,7 @@ export function acceptKey(key: string): string {
 }
 
 /**
- * Whether a 101 with these fields answers this handshake (RFC 6455 section 4.1, the client's part): the switch is the one
+ * Whether a 101 with these fields responds to this handshake (RFC 6455 section 4.1, the client's part): the switch is the one
  * that was asked for, and nothing was chosen that the client had not offered.
  */
 export function isAccepted(head: RequestHead, fields: FieldBlock): boolean {

@@ -3,9 +3,9 @@ import { CLOSE_HANDSHAKE_SECONDS } from '../../../core/proxy/drain';
 import { closeFrame } from './frame-scanner';
 import type { Relay } from './relay';
 
-/** Of the close handshake's time, what the upstream may take to answer all that it has received. */
+/** Of the close handshake's time, what the upstream may take to respond to all that it has received. */
 const UPSTREAM_SHARE_MS = 2_000;
-/** An upstream that does not answer the Close may end its message in this. */
+/** An upstream that does not respond to the Close may end its message in this. */
 const BOUNDARY_MS = 500;
 const HANDSHAKE_MS = CLOSE_HANDSHAKE_SECONDS * 1000;
 /** RFC 6455 section 7.4.1 and its IANA registry. */
@@ -25,9 +25,9 @@ export interface Closing {
   faulted(error: unknown): void;
 }
 
-/** The end of one tunnel that a drain asks to leave. It is made then, so that a tunnel that nobody asks holds none of it. */
+/** The end of one tunnel that a drain asks to leave. It is made then, so that a tunnel that is not asked holds none of it. */
 export class OrderlyClose {
-  /** Resolves when the tunnel is over. */
+  /** Resolves when the tunnel has ended. */
   readonly over: Promise<void>;
   /** The client is being asked to leave: from here on the upstream's leaving is no reason for the client's. */
   readonly asksClient: boolean;
@@ -43,12 +43,12 @@ export class OrderlyClose {
     this.over = way.catch((error: unknown) => tunnel.faulted(error));
   }
 
-  /** The tunnel is over. */
+  /** The tunnel has ended. */
   tunnelOver(): void {
     this.end();
   }
 
-  /** Both wires are gone. */
+  /** Both transports are gone. */
   wiresClosed(): void {
     clearTimeout(this.lingering);
   }
@@ -69,7 +69,7 @@ export class OrderlyClose {
   }
 
   /**
-   * Loses nothing: the upstream answers all that it has received, and what the client sends after that reaches nobody,
+   * Loses nothing: the upstream responds to all that it has received, and what the client sends after that is dropped,
    * so that a client which repeats its unanswered messages on its next connection neither loses nor doubles one.
    */
   private async closeInOrder(): Promise<void> {
@@ -90,7 +90,7 @@ export class OrderlyClose {
     this.tunnel.finish((await this.within(echo, deadline)) ? 'closed' : 'forced');
   }
 
-  /** Stops the client between two messages, lets the upstream answer the rest, and keeps the upstream's Close frame. */
+  /** Stops the client between two messages, lets the upstream respond to the rest, and keeps the upstream's Close frame. */
   private async settleUpstream(deadline: number): Promise<void> {
     const { toUpstream, toClient } = this.tunnel;
     if (await this.within(toUpstream.stopAt('atMessageBoundary'), deadline)) {

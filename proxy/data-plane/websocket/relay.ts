@@ -32,11 +32,11 @@ class Halt {
 
 /**
  * One direction of a tunnel: bytes go on as they come, and can be stopped between two frames or messages. It is
- * the user of the wire that it reads.
+ * the user of the transport that it reads.
  */
 export class Relay implements TransportUser {
   readonly scanner: Scanner;
-  /** The way back. Set once, by the tunnel, before anything else is asked of it. */
+  /** The opposite direction. Set once, by the tunnel, before anything else is asked of it. */
   back!: Relay;
   /** Bytes that were read from `from`. */
   taken = 0;
@@ -96,7 +96,7 @@ export class Relay implements TransportUser {
     }
   }
 
-  /** Nobody is at the other end; a paused wire would not tell. */
+  /** The other end is gone; a paused transport would not notice. */
   failed(): void {
     this.from.destroy();
   }
@@ -113,7 +113,7 @@ export class Relay implements TransportUser {
     }
   }
 
-  /** Of several calls the first counts: the tunnel makes one itself where a wire was lost before. */
+  /** Of several calls the first counts: the tunnel makes one itself where a transport was lost before. */
   closed(error: Error | undefined): void {
     if (this.isGone) return;
     this.isGone = true;

@@ -59,7 +59,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     if (options.idle.openMs > 0) options.ticker.add(this);
     if (options.isHolding) this.setHolding(true);
     for (const relay of [this.toUpstream, this.toClient]) {
-      // A wire that was lost on the way here has told somebody else, or nobody.
+      // A transport that was lost on the way here has notified another receiver, or none.
       if (relay.from.isDestroyed) queueMicrotask(() => relay.closed(undefined));
     }
     this.toUpstream.start(client.head);
@@ -131,7 +131,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     if (limitMs === 0) {
       this.options.ticker.remove(this);
     } else if (nowMs - this.movedMs >= limitMs) {
-      // With one end gone in order the other is only let go, and counts as that.
+      // With one end gone in order the other is only closed, and counts as that.
       if (this.isHalfClosed) this.destroyWires();
       else this.cut();
     }
@@ -165,7 +165,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     if (relay.hasEnded && !this.isReset && !isAskedToLeave) relay.to.end();
     else if (isAskedToLeave) relay.to.destroy();
     else this.breakOff(relay.to);
-    // Nobody takes its bytes any more; they are read so that its end is seen.
+    // Its bytes have no receiver any more; they are read so that its end is seen.
     relay.back.discard();
     if (this.closedWires === 2 || isAskedToLeave) this.finish(this.isReset && !this.sawClose ? 'forced' : 'completed');
   }
@@ -193,7 +193,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     return this.toClient.scanner === UNFRAMED;
   }
 
-  /** Where the end of one half means nothing for the other, that one is not the begin of a farewell. */
+  /** Where the end of one direction means nothing for the other, that one is not the start of a close. */
   get isClosingByItself(): boolean {
     return this.sawClose || (this.isHalfClosed && !this.isOpaque) || this.closedWires > 0;
   }

@@ -41,7 +41,7 @@ describe('signatures', () => {
     expect(got.status).toBe(200);
     const request = String(headers['x-drainshift-signature']);
     expect(got.headers['x-drainshift-signature']).toBe(sign(SECRET, adminResponseToSign(request, 200, got.body)));
-    // One that is refused for what it asks, too.
+    // One that is rejected for what it asks, too.
     const call = { method: 'POST', path: '/drain', body: '{"jitter":2}', identity: await findIdentity(admin) };
     const refused = adminHeaders(admin, call);
     const response = await get({ port: admin, path: '/drain', method: 'POST', headers: refused }, call.body);
@@ -49,7 +49,7 @@ describe('signatures', () => {
     expect(response.headers['x-drainshift-signature']).toBe(sign(SECRET, signed));
   });
 
-  test('another secret, an old or early time, a change and no signature at all are refused, in one line', async () => {
+  test('another secret, an old or early time, a change and no signature at all are rejected, in one line', async () => {
     const { admin } = await cloud();
     const identity = await findIdentity(admin);
     const time = (timeMs: number) => callAdmin(admin, { ...look, timeMs });
@@ -148,7 +148,7 @@ test('the report counts what went through, without health checks', async () => {
   expect((await findReport(admin)).instance).toBe(report.instance);
 });
 
-test('a wrong order is refused with all its problems', async () => {
+test('a wrong order is rejected with all its problems', async () => {
   const { admin, proxy } = await cloud();
   const body = JSON.stringify({ perKindSeconds: { http: -1 }, closeRatePerSecond: 0, speed: 1 });
   const got = await callAdmin(admin, { method: 'POST', path: '/drain', body });
@@ -164,7 +164,7 @@ test('a wrong order is refused with all its problems', async () => {
   expect(proxy.report().state).toBe('serving');
 });
 
-test('what is no call, no method of it, or too long is refused', async () => {
+test('what is no call, no method of it, or too long is rejected', async () => {
   const { admin } = await cloud();
   expect(await callAdmin(admin, { path: '/' })).toMatchObject({ status: 404 });
   expect(await callAdmin(admin, { path: '/drain' })).toMatchObject({ status: 405, headers: { allow: 'POST' } });
@@ -183,7 +183,7 @@ test('metrics show the ledger', async () => {
   expect(body).toContain('process_cpu_seconds_total');
 });
 
-test('while draining: plain requests are served and connections closed, streams refused; undrain takes it back', async () => {
+test('while draining: plain requests are served and connections closed, streams rejected; undrain takes it back', async () => {
   const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   later(() => {
     for (const client of sockets.clients) client.terminate();

@@ -99,7 +99,7 @@ test('the counters of another instance count from zero', async () => {
   expect(named(await turn(2), 'Requests')).toEqual([{ Service: 'shop', Requests: 4, Errors: 1 }]);
 });
 
-test('workers that do not answer: nothing is written, and nothing is lost', async () => {
+test('workers that do not respond: nothing is written, and nothing is lost', async () => {
   const { lines, report, turn, state } = cloud();
   lines.start();
   report(10, 0);

@@ -42,7 +42,7 @@ test.each([[[]], [['--workers', '2']]])('a WebSocket protects the task, a drain 
   await until(() => messages(proxy).includes('The task is protected from scale-in no more'));
 });
 
-test('an agent that refuses is asked again, and nothing else suffers', async () => {
+test('an agent that rejects is asked again, and nothing else suffers', async () => {
   const agent = await startAgent();
   agent.response = responding(500, 'broken');
   const { port, proxy } = await start(agent);
@@ -57,7 +57,7 @@ test('an agent that refuses is asked again, and nothing else suffers', async () 
   await until(() => messages(proxy).includes('The task is protected from scale-in'));
 });
 
-test('an agent that never answers does not keep a shutdown from its end', async () => {
+test('an agent that never responds does not keep a shutdown from its end', async () => {
   const agent = await startAgent();
   agent.response = () => undefined;
   const { port, proxy } = await start(agent);

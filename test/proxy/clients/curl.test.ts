@@ -39,7 +39,7 @@ afterAll(stopAll);
 
 const run = promisify(execFile);
 
-/** Rejects when curl finds fault with an answer. */
+/** Rejects when curl finds fault with a response. */
 async function curl(...args: string[]): Promise<string> {
   return (await run('curl', ['--silent', '--show-error', '--noproxy', '*', ...args], { maxBuffer: 64 * MIB })).stdout;
 }

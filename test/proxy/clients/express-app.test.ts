@@ -27,7 +27,7 @@ async function readResponse(url: string, init: RequestInit): Promise<unknown> {
   return { status: response.status, reason: response.statusText, fields, body: await response.text() };
 }
 
-describe('fetch gets what the app alone would have answered', () => {
+describe('fetch gets what the app alone would have responded', () => {
   const json = { 'content-type': 'application/json' };
   test.each<[string, RequestInit]>([
     ['/json?a=1&b=%20x&b=%C3%BC', {}],
@@ -96,7 +96,7 @@ test.each([true, false])('an upload of 24 MiB is whole, chunked: %s', async (isC
   expect(JSON.parse(got.body)).toEqual({ bytes: length, sha256: sha256(pieces(length)) });
 });
 
-test('an upload and its answer flow at the same time', async () => {
+test('an upload and its response flow at the same time', async () => {
   const request = http.request(`${base}/echo`, { method: 'POST', agent: false });
   request.flushHeaders();
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
@@ -134,7 +134,7 @@ test('fetch follows redirects, with the body where they ask for it', async () =>
   expect(await moved.json()).toEqual({ got: { kept: true } });
 });
 
-test('an answer that the app breaks off is broken off, not ended', async () => {
+test('a response that the app breaks off is broken off, not ended', async () => {
   const response = await fetch(`${base}/breaks`);
   expect(response.status).toBe(200);
   await expect(response.text()).rejects.toThrow('terminated');
@@ -155,7 +155,7 @@ test('events come as they are sent, and the app hears when their reader leaves',
   await until(() => app.listeners.size === 0);
 });
 
-test('an agent of node:http keeps its connection through answers of all sorts', async () => {
+test('an agent of node:http keeps its connection through responses of all sorts', async () => {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const visits: [string, string, number][] = [
     ['GET', '/json', 200],

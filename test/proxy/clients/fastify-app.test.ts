@@ -29,7 +29,7 @@ async function readResponse(port: number, path: string, init: RequestInit): Prom
   return { status: got.status, fields: Object.fromEntries(fields), body: got.body, trailers: got.trailers };
 }
 
-describe('a client of node:http gets what the app alone would have answered', () => {
+describe('a client of node:http gets what the app alone would have responded', () => {
   test.each<[string, RequestInit]>([
     ['/json?a=1&a=2', {}],
     ['/json', { method: 'POST', headers: JSON_TYPE, body: '{"name":"Jörg"}' }],
@@ -49,7 +49,7 @@ describe('a client of node:http gets what the app alone would have answered', ()
   });
 });
 
-test('a chunked answer brings the trailers that were made at its end', async () => {
+test('a chunked response brings the trailers that were made at its end', async () => {
   const length = 3 * MIB;
   const got = await get({ port: proxy.port, path: `/summed?length=${length}`, headers: { te: 'trailers' } });
   expect(got.headers).toMatchObject({ trailer: 'x-sha256', 'transfer-encoding': 'chunked' });
@@ -104,7 +104,7 @@ test('Expect: 100-continue: the body follows when the app agrees', async () => {
   expect(JSON.parse(body)).toMatchObject({ bytes: length, sha256: sha256(pieces(length)) });
 });
 
-test('Expect: 100-continue: the answer comes without the body when the app declines', async () => {
+test('Expect: 100-continue: the response comes without the body when the app declines', async () => {
   const request = askFirst({ 'content-length': MIB, authorization: 'Basic bad' });
   let wasAsked = false;
   request.once('continue', () => (wasAsked = true));
@@ -124,7 +124,7 @@ test('early hints come before the answer', async () => {
   expect(hints).toEqual(['103 </style.css>; rel=preload; as=style']);
 });
 
-test('a body over the limit is refused with 413 before it was sent', async () => {
+test('a body over the limit is rejected with 413 before it was sent', async () => {
   const headers = { ...JSON_TYPE, 'content-length': BODY_LIMIT + 1 };
   const got = await get({ port: proxy.port, method: 'POST', path: '/json', headers }, (request) => {
     request.flushHeaders();
@@ -146,7 +146,7 @@ test('so it is every time when the client sends on, and the client reads it', as
   expect(statuses).toEqual(statuses.map(() => 413));
 });
 
-test('requests that are sent without waiting are answered in their order', async () => {
+test('requests that are sent without waiting get a response in their order', async () => {
   const socket = net.connect(proxy.port, '127.0.0.1');
   later(() => void socket.destroy());
   let responses = '';

@@ -70,7 +70,7 @@ interface Reply {
 
 type Named = 'echo' | 'fails' | 'hangs' | 'absent';
 
-/** A unary call with all that came with its answer; rejects with gRPC's own error. */
+/** A unary call with all that came with its response; rejects with gRPC's own error. */
 function ask(name: Named, message: Buffer, metadata = new Metadata(), client = orders): Promise<Reply> {
   return new Promise((resolve, reject) => {
     let [reply, early, end] = [undefined as Buffer | undefined, new Metadata(), undefined as StatusObject | undefined];
@@ -91,7 +91,7 @@ function ask(name: Named, message: Buffer, metadata = new Metadata(), client = o
 }
 
 describe('unary', () => {
-  test('a call brings its answer, with metadata before and behind it', async () => {
+  test('a call brings its response, with metadata before and behind it', async () => {
     const metadata = new Metadata();
     metadata.add('x-text', 'one');
     metadata.add('x-text', 'two');
@@ -166,7 +166,7 @@ describe('streams', () => {
     expect(await response).toBe('500 messages of 500000 bytes');
   });
 
-  test('both ways: each message is answered before the next is sent', async () => {
+  test('both ways: each message gets a response before the next is sent', async () => {
     const call = orders.chat();
     const heard: string[] = [];
     call.on('data', (message: Buffer) => heard.push(message.toString()));

@@ -48,7 +48,7 @@ describe.each<[string, Transport | undefined, string]>([
     return socket;
   };
 
-  test('acknowledged events bring their answers in order', async () => {
+  test('acknowledged events bring their responses in order', async () => {
     const socket = await settledClient();
     const responses = Array.from({ length: 100 }, (__, index) => socket.emitWithAck('echo', `ö${index}`, { index }));
     // Of several values an acknowledgement's promise gives the first.

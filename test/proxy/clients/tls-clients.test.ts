@@ -111,7 +111,7 @@ describe.each<[string, Ask]>([
     expect(got.map(({ body }) => (JSON.parse(body.toString()) as { query: { id: string } }).query.id)).toEqual(ids);
   });
 
-  test('an answer that the app breaks off is broken off, not ended', async () => {
+  test('a response that the app breaks off is broken off, not ended', async () => {
     await expect(ask('GET', '/breaks')).rejects.toThrow();
   });
 });

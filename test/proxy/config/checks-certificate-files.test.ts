@@ -61,26 +61,26 @@ test('a pair is taken, with a chain behind it and with what else stands in the f
   });
 });
 
-test('a certificate file that is none is refused, wherever in the chain', () => {
+test('a certificate file that is none is rejected, wherever in the chain', () => {
   const problem = [`${RULES.certificate}, got "cert"`];
   for (const cert of ['', 'no PEM', own.private, GARBAGE, `${own.cert}\n${GARBAGE}`, own.cert.slice(0, -60)]) {
     expect(listProblems({ cert, key: own.private })).toEqual(problem);
   }
 });
 
-test('a key file that is none, empty or locked is refused', () => {
+test('a key file that is none, empty or locked is rejected', () => {
   const locked = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey.export(CIPHER) as string;
   for (const key of ['', 'no PEM', own.cert, locked, own.private.slice(0, -60)]) {
     expect(listProblems({ cert: own.cert, key })).toEqual([`${RULES.key}, got "key"`]);
   }
 });
 
-test('a key of another certificate is refused', () => {
+test('a key of another certificate is rejected', () => {
   expect(listProblems({ cert: own.cert, key: other.private })).toEqual([`${RULES.pair}, got "key"`]);
   expect(listProblems({ cert: `${other.cert}\n${own.cert}`, key: own.private })).toEqual([`${RULES.pair}, got "key"`]);
 });
 
-test('authorities are read one by one, and garbage among them is refused', () => {
+test('authorities are read one by one, and garbage among them is rejected', () => {
   for (const ca of ['', GARBAGE, `${own.cert}\n${GARBAGE}`, '-----BEGIN CERTIFICATE-----\n']) {
     expect(listProblems({ ca })).toEqual([`${RULES.authorities}, got "ca"`]);
   }
@@ -127,7 +127,7 @@ describe('authorities as text, as a secret puts them into the environment', () =
     expect(other).toEqual(other.map(() => expect.objectContaining({ status: 502 }) as unknown));
   });
 
-  test('that are none are refused without telling them, and so are two of them', async () => {
+  test('that are none are rejected without telling them, and so are two of them', async () => {
     const args = ['--listen', '127.0.0.1:0', '--upstream', 'https://a.example'];
     const none = bundle.run(args, { [VARIABLE]: 'hunter2' });
     const both = bundle.run([...args, '--upstream-authorities-file', 'ca'], { [VARIABLE]: own.cert });

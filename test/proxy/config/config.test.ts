@@ -141,7 +141,7 @@ test.each(['http://a/path', 'http://a?x=1', 'http://user@a', 'http://', 'a:80', 
   },
 );
 
-test('an upstream that is refused does not show who may use it', () => {
+test('an upstream that is rejected does not show who may use it', () => {
   for (const upstream of ['http://user:s3cret@a', 'user:s3cret@a', 'http://user:s3/cr@et@a']) {
     const [problem] = listProblems({ file: { upstream } });
     expect(problem).toMatch(/^'upstream' must be .+, got "(http:\/\/)?\*\*\*@a"$/);
@@ -180,7 +180,7 @@ test('pings to an upstream can be turned off', () => {
   expect(wrong).toEqual(["'upstream_ping_seconds' must be a number from 0 to 86400, got -1"]);
 });
 
-test('how long an answer may take to begin is said by itself, or left to the data plane', () => {
+test('how long a response may take to begin is said by itself, or left to the data plane', () => {
   const listTimeouts = (file: object) => read({ file: { upstream: 'http://a', ...file } }).timeouts;
   expect(listTimeouts({ first_byte_seconds: 2 })).toMatchObject({ firstByteMs: 2_000, upstreamIdleMs: 50_000 });
   expect(listTimeouts({ upstream_idle_seconds: 7 })).not.toHaveProperty('firstByteMs');
@@ -242,7 +242,7 @@ describe('the other upstream', () => {
     );
   });
 
-  test('authorities that are no certificates are refused', () => {
+  test('authorities that are no certificates are rejected', () => {
     const file = { upstream: 'https://a', upstream_authorities_file: '/key.pem' };
     expect(listProblems({ file, readText: () => 'no PEM' })).toEqual([
       '\'upstream_authorities_file\' must be a PEM file with certificates, got "/key.pem"',

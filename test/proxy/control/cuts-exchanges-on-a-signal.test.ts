@@ -24,7 +24,7 @@ async function cloud() {
   return { backend, engine, cut, outcomes, gone };
 }
 
-test('before the answer began it is a reset', async () => {
+test('before the response began it is a reset', async () => {
   const { backend, engine, cut, outcomes, gone } = await cloud();
   const response = get({ port: engine.port, path: '/silent' });
   const upload = get({ port: engine.port, path: '/silent', method: 'POST' }, 'x');
@@ -37,7 +37,7 @@ test('before the answer began it is a reset', async () => {
   expect(outcomes).toMatchObject([outcome, outcome]);
 });
 
-test('inside the answer its stream breaks', async () => {
+test('inside the response its stream breaks', async () => {
   const { engine, cut, outcomes, gone } = await cloud();
   const broken = get({ port: engine.port, path: '/half' }, (request) => {
     request.on('response', () => cut.abort());

@@ -35,7 +35,7 @@ async function cloud(changes: Partial<AdminTarget> = {}) {
 
 const HOLD = { epoch: 3, leaseMs: 5_000, maxWaiting: 100 };
 
-test('hold, release and retarget reach the target, and are answered with the report', async () => {
+test('hold, release and retarget reach the target, and get a response with the report', async () => {
   const { post, orders } = await cloud();
   for (const [path, order] of [
     ['/hold', HOLD],
@@ -53,7 +53,7 @@ test('hold, release and retarget reach the target, and are answered with the rep
   ]);
 });
 
-test('a wrong order is refused with all its problems, and reaches nobody', async () => {
+test('a wrong order is rejected with all its problems, and reaches nobody', async () => {
   const { post, orders } = await cloud();
   const got = await post('/hold', { epoch: 0, leaseMs: 'long', until: 1 });
   expect(got.status).toBe(400);
@@ -70,7 +70,7 @@ test('a wrong order is refused with all its problems, and reaches nobody', async
   expect(orders).toEqual([]);
 });
 
-test('a body that is no object is refused in one line', async () => {
+test('a body that is no object is rejected in one line', async () => {
   const { post, orders } = await cloud();
   const listProblems = (got: Got) => [got.status, (JSON.parse(got.body) as { problems: string[] }).problems];
   expect(listProblems(await post('/hold', '{'))).toEqual([400, ["'body' must be JSON"]]);
@@ -111,7 +111,7 @@ test('the calls are signed, and only posted', async () => {
   expect(orders).toEqual([]);
 });
 
-test('a target that answers later is waited for, and one that fails is told of', async () => {
+test('a target that responds later is waited for, and one that fails is told of', async () => {
   const { port, post } = await cloud({
     report: async () => {
       await new Promise((resolve) => setImmediate(resolve));

@@ -132,7 +132,7 @@ test('an error while one is let go does not strand the others', () => {
   cloud.gate.release({ epoch: 1, to: 'target' });
   expect(cloud.went).toEqual(['/a to 2', '/b 500', '/c to 2']);
   expect(cloud.logged.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([
-    'A held request could not be let go',
+    'A held request could not be released',
     'A held request could not be decided',
   ]);
   expect(cloud.holding).toEqual([true, false]);
@@ -161,7 +161,7 @@ describe('the lease', () => {
     cloud.clock.advance(0.001);
     expect(cloud.went).toEqual(['/a to 1']);
     expect(cloud.holding).toEqual([true, false]);
-    expect(cloud.logged.at(-1)).toMatchObject({ level: 'warn', message: 'Hold ended: its lease is over' });
+    expect(cloud.logged.at(-1)).toMatchObject({ level: 'warn', message: 'Hold ended: its lease has expired' });
     expect(cloud.gate.release({ epoch: 1, to: 'target' })).toContain('whose hold ended by itself');
     expect(cloud.retarget.side).toBe('source');
   });

@@ -14,11 +14,11 @@ interface Backend {
   readonly server: http.Server;
   /** The requests that reached it, in their order. */
   readonly seen: string[];
-  /** Answers what came to `/slow`. */
+  /** Responds to what came to `/slow`. */
   finishSlow(): void;
 }
 
-/** Answers with its side and the path, `/slow` when it is told to, and to a POST with the bytes that it received. */
+/** Responds with its side and the path, `/slow` when it is told to, and to a POST with the bytes that it received. */
 async function startSide(side: Side): Promise<Backend> {
   const seen: string[] = [];
   const slow: (() => void)[] = [];
@@ -88,7 +88,7 @@ class RawClient {
     this.socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: shop.example\r\n\r\n`).join(''));
   }
 
-  /** The bodies of the answers, as they came. */
+  /** The bodies of the responses, as they came. */
   get responses(): string[] {
     return this.text.match(/(source|target) \/\S+/g) ?? [];
   }
@@ -124,7 +124,7 @@ test('requests park while those under way end, and are all answered by the side 
   expect((await get({ port: data, path: '/after' })).body).toBe('target /after\n');
 });
 
-test('pipelined requests are answered in their order', async () => {
+test('pipelined requests get a response in their order', async () => {
   const { source, target, data, hold, order, settle, proxy } = await cloud();
   const client = new RawClient(data);
   await hold();
@@ -155,7 +155,7 @@ test('a request behind one that is under way parks, and its connection keeps its
   expect(client.responses).toEqual(['source /slow', 'target /behind']);
 });
 
-test('who finds no room is refused with a time to come back, and those who wait are answered', async () => {
+test('who finds no room is rejected with a time to come back, and those who wait get a response', async () => {
   const { data, hold, order, waiting, source } = await cloud();
   await hold({ maxWaiting: 2 });
   const parked = [get({ port: data, path: '/a' }), get({ port: data, path: '/b' })];
@@ -206,14 +206,14 @@ test("the body of a parked request stays in its client's socket, and comes whole
   expect(target.seen).toEqual(['/upload']);
 });
 
-test('health checks are answered while requests are held', async () => {
+test('health checks get a response while requests are held', async () => {
   const { data, hold, proxy } = await cloud();
   await hold({ maxWaiting: 0 });
   expect(await get({ port: data, path: '/.drainshift/health' })).toMatchObject({ status: 200 });
   expect(proxy.report().hold).toMatchObject({ state: 'holding', waiting: 0 });
 });
 
-test('a shutdown ends a hold, and everything is answered', async () => {
+test('a shutdown ends a hold, and everything gets a response', async () => {
   const { data, hold, waiting, proxy } = await cloud();
   await hold();
   const parked = [get({ port: data, path: '/a' }), get({ port: data, path: '/b' })];
@@ -248,7 +248,7 @@ describe('over HTTP/2', () => {
 });
 
 describe('a WebSocket', () => {
-  /** Both sides take WebSockets and answer each message with their side. */
+  /** Both sides accept WebSockets and respond to each message with their side. */
   function echo(backend: Backend, side: Side): string[] {
     const messages: string[] = [];
     const server = new WebSocketServer({ server: backend.server });
@@ -327,7 +327,7 @@ describe('retarget', () => {
     expect((await slow).body).toBe('source /slow\n');
   });
 
-  test('is refused where no other upstream is configured', async () => {
+  test('is rejected where no other upstream is configured', async () => {
     const { proxy } = await cloud({ otherUpstream: undefined });
     const refused: Got[] = [];
     const call = async (path: string, body: object) =>

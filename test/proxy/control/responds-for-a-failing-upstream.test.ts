@@ -14,7 +14,7 @@ describe('an upstream that fails', () => {
     ]);
   });
 
-  test('answers no HTTP: malformed', async () => {
+  test('responds with no HTTP: malformed', async () => {
     const port = await startRawBackend((socket) => socket.end('hello\r\n\r\n'));
     const engine = await startEngine(port);
     expect(await get({ port: engine.port })).toMatchObject({ status: 502, body: 'malformed' });
@@ -33,7 +33,7 @@ describe('an upstream that fails', () => {
     expect(liveIn(engine.ledger)).toBe(0);
   });
 
-  test('breaks off inside its answer: so does the client’s', async () => {
+  test('breaks off inside its response: so does the client’s', async () => {
     const port = await startRawBackend((socket) => {
       socket.once('data', () => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf');

@@ -31,7 +31,7 @@ test('the default user has no name; without a password there is no login', async
   expect(server.heard).toEqual([['AUTH', 'x'], ['PING'], ['PING']]);
 });
 
-test('a store that wants a login nobody gave is there all the same; one that refuses the login is not', async () => {
+test('a store that wants a login nobody gave is there all the same; one that rejects the login is not', async () => {
   const server = await startStore();
   server.respond = () => '-NOAUTH Authentication required.\r\n';
   const bare = watch({ port: server.port });
@@ -69,10 +69,10 @@ test('one that goes away is looked for ever more slowly, and found again', async
   await isConnected(true);
   clock.advance(5);
   await until(() => lines.length === 2);
-  expect(lines.at(-1)).toBe('The session store answers again');
+  expect(lines.at(-1)).toBe('The session store responds again');
 });
 
-test('one that answers and goes, again and again, is told of once and looked for ever more slowly', async () => {
+test('one that responds and goes, again and again, is told of once and looked for ever more slowly', async () => {
   const server = await startStore();
   const { store, clock, isConnected, lines } = watch({ port: server.port });
   store.start();
@@ -120,8 +120,8 @@ async function freePort(): Promise<number> {
 
 test.each([
   ['closes', 'the connection was closed'],
-  ['speaks another language', 'an answer that is none of Redis'],
-  ['floods', 'an answer that is too long'],
+  ['speaks another language', 'a response that is none of Redis'],
+  ['floods', 'a response that is too long'],
 ])('one that %s is away', async (how, reason) => {
   const server = await startStore();
   server.respond = () => {
@@ -137,7 +137,7 @@ test.each([
   await until(() => server.sockets.size === 0);
 });
 
-test('one that does not answer in time is away', async () => {
+test('one that does not respond in time is away', async () => {
   const server = await startStore();
   const { store, clock, isConnected, lines } = watch({ port: server.port });
   store.start();

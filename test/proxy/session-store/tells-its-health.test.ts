@@ -30,7 +30,7 @@ async function untilHealth(port: number, isConnected: boolean): Promise<Awaited<
   }
 }
 
-test('without a session store the answer has no word of one', async () => {
+test('without a session store the response has no word of one', async () => {
   const { status, body } = await health(await start({}));
   expect(status).toBe(200);
   expect(Object.keys(body).sort()).toEqual([

@@ -1,6 +1,6 @@
 import type http from 'node:http';
 
-/** Answers with what it received. */
+/** Responds with what it received. */
 export const mirror: http.RequestListener = (request, response) => {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -37,7 +37,7 @@ export async function startBackend(
   return { port: findPort(server), server, sockets };
 }
 
-/** A server that speaks bytes, for answers that no HTTP library would send. */
+/** A server that speaks bytes, for responses that no HTTP library would send. */
 export async function startRawBackend(onSocket: (socket: Socket) => void): Promise<number> {
   const server = net.createServer((socket) => {
     socket.on('error', () => undefined);

@@ -73,7 +73,7 @@ test('it has a level of its own: warnings only is about the other log', async ()
   expect(JSON.parse(lines[0]!)).toMatchObject({ msg: 'Request', durationMs: 1.235, bytesReceived: 7, bytesSent: 9 });
 });
 
-test('errors: an answer of 500 and more, also the proxy’s own, and no other', async () => {
+test('errors: a response of 500 and more, also the proxy’s own, and no other', async () => {
   const { proxy, port } = await cloud({ accessLog: 'errors' });
   await get({ port });
   await get({ port, path: '/status/404' });
@@ -86,7 +86,7 @@ test('errors: an answer of 500 and more, also the proxy’s own, and no other', 
   expect(requestsIn(broken)[0]).toMatchObject({ path: '/lost', status: 502, failure: 'reset' });
 });
 
-test('errors: a stream that a draining proxy refuses has its line', async () => {
+test('errors: a stream that a draining proxy rejects has its line', async () => {
   const { proxy, port } = await cloud({ accessLog: 'errors' });
   void proxy.target.drain({
     perKindSeconds: { http: 1, websocket: 1, grpcStream: 1, serverSentEvents: 1, streaming: 1 },

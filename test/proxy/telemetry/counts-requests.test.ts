@@ -23,7 +23,7 @@ async function cloud(changes: Partial<ProxyConfig> = {}) {
   return { proxy, port: proxy.data.port, streams, counts: () => proxy.report().requests };
 }
 
-/** A request whose answer nobody waits for; `begun` is when its head is there. */
+/** A request whose response nobody waits for; `begun` is when its head is there. */
 function begin(port: number, path: string): { request: http.ClientRequest; started: Promise<void> } {
   let head: () => void = () => undefined;
   const started = new Promise<void>((resolve) => (head = resolve));
@@ -37,7 +37,7 @@ function begin(port: number, path: string): { request: http.ClientRequest; start
   return { request, started };
 }
 
-test('a request counts when it is taken, and its answer when it is whole', async () => {
+test('a request counts when it is taken, and its response when it is whole', async () => {
   const { port, counts, proxy } = await cloud();
   const { request } = begin(port, '/silent');
   await until(() => counts().total === 1);
@@ -51,7 +51,7 @@ test('a request counts when it is taken, and its answer when it is whole', async
   expect(counts()).toEqual({ total: 3, responded: 2, errors: 1 });
 });
 
-test('a client that leaves inside its answer is neither answered nor an error', async () => {
+test('a client that leaves inside its response is neither a response nor an error', async () => {
   const { port, counts, proxy } = await cloud();
   const { request, started } = begin(port, '/half');
   await started;
@@ -60,7 +60,7 @@ test('a client that leaves inside its answer is neither answered nor an error', 
   expect(counts()).toEqual({ total: 1, responded: 0, errors: 0 });
 });
 
-test('an upstream that breaks off inside its answer is an error', async () => {
+test('an upstream that breaks off inside its response is an error', async () => {
   const { port, counts, streams } = await cloud();
   const broken = get({ port, path: '/half' });
   broken.catch(() => undefined);
@@ -78,7 +78,7 @@ test('an upstream that hangs is a 504 of ours, and an error', async () => {
   expect(counts()).toEqual({ total: 1, responded: 1, errors: 1 });
 });
 
-test('an event stream is answered when it begins, and an error when its upstream breaks off', async () => {
+test('an event stream gets a response when it begins, and an error when its upstream breaks off', async () => {
   const { port, counts, streams } = await cloud();
   begin(port, '/events');
   begin(port, '/events');
@@ -90,7 +90,7 @@ test('an event stream is answered when it begins, and an error when its upstream
   expect(counts()).toEqual({ total: 2, responded: 2, errors: 1 });
 });
 
-test('a WebSocket is answered when it is open', async () => {
+test('a WebSocket gets a response when it is open', async () => {
   const { port, counts, proxy } = await cloud();
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
   await new Promise((resolve) => socket.once('open', resolve));
@@ -100,7 +100,7 @@ test('a WebSocket is answered when it is open', async () => {
   expect(counts()).toEqual({ total: 1, responded: 1, errors: 0 });
 });
 
-test('a stream that a draining proxy refuses says nothing of the upstream', async () => {
+test('a stream that a draining proxy rejects says nothing of the upstream', async () => {
   const { port, counts, proxy } = await cloud({ gracePeriodSeconds: 1, gracefulShutdownTimeoutSeconds: 0 });
   begin(port, '/events');
   await until(() => counts().responded === 1);

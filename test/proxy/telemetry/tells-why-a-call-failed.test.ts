@@ -13,8 +13,8 @@ async function failingWith(error: Error) {
 }
 
 test('a reason that is for the operator is in the answer', async () => {
-  const response = await failingWith(new CallFailed('worker 2 did not answer within 2 s'));
-  expect(response).toMatchObject({ status: 500, body: '{"problems":["worker 2 did not answer within 2 s"]}\n' });
+  const response = await failingWith(new CallFailed('worker 2 did not respond within 2 s'));
+  expect(response).toMatchObject({ status: 500, body: '{"problems":["worker 2 did not respond within 2 s"]}\n' });
 });
 
 test('no other reason is', async () => {

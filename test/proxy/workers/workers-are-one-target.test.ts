@@ -11,7 +11,7 @@ import { GroupState } from '../../../proxy/workers/group-state';
 import { FakeClock } from '../support/fake-clock';
 import { REPORT } from '../support/report';
 
-/** A worker without a process: it answers what the test says. */
+/** A worker without a process: it responds to what the test says. */
 class FakeMember {
   readonly heard: Order[] = [];
   lastReport: LedgerReport | undefined;
@@ -131,12 +131,12 @@ test('a zero is looked at again until nothing happened in between', async () => 
   expect((await target.report()).active.http).toBe(1);
 });
 
-test('who does not answer in time is an error and no zero; who is gone is neither', async () => {
+test('who does not respond in time is an error and no zero; who is gone is neither', async () => {
   const clock = new FakeClock();
   const rpc = new Rpc(3, () => undefined, clock);
   const late = rpc.ask({ kind: 'report' });
   clock.advance(2);
-  await expect(late).rejects.toThrow('worker 3 did not answer within 2 s');
+  await expect(late).rejects.toThrow('worker 3 did not respond within 2 s');
   const gone = rpc.ask({ kind: 'report' });
   rpc.end();
   await expect(gone).rejects.toThrow(WorkerGone);
@@ -155,6 +155,6 @@ test('who was late is not waited for as long again, until it is heard', async ()
   asked.push(rpc.ask(report));
   clock.advance(1.9);
   rpc.hear({ type: 'response', id: 3, value: REPORT });
-  const late = { status: 'rejected', reason: { message: 'worker 3 did not answer within 2 s', status: 504 } };
+  const late = { status: 'rejected', reason: { message: 'worker 3 did not respond within 2 s', status: 504 } };
   expect(await Promise.allSettled(asked)).toMatchObject([late, late, { status: 'fulfilled', value: REPORT }]);
 });

@@ -13,7 +13,7 @@ function watch() {
     const drainRemainingSeconds = Math.max(0, limitMs - clock.nowMs()) / 1000;
     return { state: total(active) === 0 ? 'drained' : 'draining', active, drainRemainingSeconds, drainForced: 0 };
   });
-  /** Turns the clock as a look does, and lets its answer come in. */
+  /** Turns the clock as a look does, and lets its response come in. */
   const turn = async (seconds: number) => {
     await new Promise(setImmediate);
     for (let looks = Math.round(seconds * 10); looks > 0; looks -= 1) {

@@ -39,7 +39,7 @@ test('all workers serve at one port, and the admin API and the metrics speak for
   expect(proxy.lines.filter(({ msg }) => msg === 'Listening')).toMatchObject([{ workers: WORKERS }]);
 });
 
-test('the health answer of one worker counts the connections of the others', async () => {
+test('the health response of one worker counts the connections of the others', async () => {
   const waiting: http.ServerResponse[] = [];
   const backend = await startBackend((_, response) => void waiting.push(response));
   const upstream = `http://127.0.0.1:${backend.port}`;
@@ -50,7 +50,7 @@ test('the health answer of one worker counts the connections of the others', asy
   await until(() => waiting.length === asked.length);
   const agents = Array.from({ length: 8 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }));
   later(() => agents.forEach((agent) => agent.destroy()));
-  // Eight connections, so that both workers are likely among those that answer.
+  // Eight connections, so that both workers are likely among those that respond.
   for (const agent of agents) {
     let connections = 0;
     while (connections !== asked.length) {

@@ -8,7 +8,7 @@ beforeAll(() => void (bundle = bundleProxy()));
 afterAll(() => bundle.remove());
 afterEach(stopAll);
 
-const REASON = 'worker 2 did not answer within 2 s';
+const REASON = 'worker 2 did not respond within 2 s';
 
 function toNumber(pid: number): number {
   const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
@@ -33,8 +33,8 @@ test('a hold that one does not hear of is none: who asks is told so, and nobody 
   const backend = await startBackend((_, response) => response.end('served'));
   const { admin, port, goOn } = await worldWithHungWorker(backend.port);
   const response = await post(admin, '/hold', { epoch: 1, leaseMs: 60_000, maxWaiting: 10 });
-  expect(response).toEqual([504, [`${REASON}: nobody holds, and requests go to source`]]);
-  // The one that answers takes all connections: they wait in one queue.
+  expect(response).toEqual([504, [`${REASON}: no worker holds, and requests go to source`]]);
+  // The one that responds takes all connections: they wait in one queue.
   expect(await get({ port })).toMatchObject({ body: 'served' });
   goOn();
   await untilResponded(admin);
@@ -63,7 +63,7 @@ async function worldWithHungWorker(upstreamPort: number) {
   return { proxy, admin, port, goOn: () => process.kill(second, 'SIGCONT') };
 }
 
-/** A worker that was late has a short time to answer until it was heard again. */
+/** A worker that was late has a short time to respond until it was heard again. */
 async function untilResponded(admin: number): Promise<void> {
   while ((await callAdmin(admin, { path: '/drain-status' })).status !== 200);
 }

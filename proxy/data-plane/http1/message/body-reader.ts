@@ -23,7 +23,7 @@ export class BodyReader {
     return this.decoder?.problem;
   }
 
-  /** `length` in bytes, where `endsBy` it. One of 0 is over at once; nobody is told. */
+  /** `length` in bytes, where `endsBy` it. One of 0 has ended at once, without a call. */
   begin(endsBy: BodyEnd, length: number): void {
     this.endsBy = endsBy;
     this.left = length;

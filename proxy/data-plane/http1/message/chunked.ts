@@ -39,7 +39,7 @@ export class ChunkedDecoder {
   problem = 'a malformed chunk';
 
   /**
-   * @param deviates told of what is not as it should be, and could not be read in another way. Absent: that is refused.
+   * @param deviates told of what is not as it should be, and could not be read in another way. Absent: that is rejected.
    */
   constructor(
     private readonly limits: FieldLimits,
@@ -127,7 +127,10 @@ export class ChunkedDecoder {
     return this.stepExtension(byte);
   }
 
-  /** Extensions are read over, and go no further. What is none is refused from a client: another reader could take it for a line's end. */
+  /**
+   * Extensions are read over, and go no further. What is none is rejected from a client: another reader could take it for a
+   * line's end.
+   */
   private stepExtension(byte: number): boolean {
     if (byte === CR || byte === LF) return this.endExtension(byte);
     if (byte !== 32 && byte !== 9) this.isPadding = false;
@@ -167,7 +170,7 @@ export class ChunkedDecoder {
     const lines = end < 0 || isTooLong ? undefined : this.readTrailers(trailers.slice(end));
     if (lines !== undefined) return this.end(lines, end - before, sink);
     this.problem = 'malformed trailers';
-    // The body is whole. Where the next answer would begin is not known, and nobody will ask for it here.
+    // The body is whole. Where the next response would begin is not known, and no request for it comes here.
     return this.allows('trailers') ? this.end('', to - at, sink) : -1;
   }
 

@@ -32,7 +32,7 @@ export class Http1Head implements EngineHead {
     return this.fields.takesTrailers;
   }
 
-  /** RFC 9110 section 7.8: HTTP/1.0 has none, and what it asks for is ignored. A WebSocket is refused, as it would fail. */
+  /** RFC 9110 section 7.8: HTTP/1.0 has none, and what it asks for is ignored. A WebSocket is rejected, as it would fail. */
   get upgrade(): string | undefined {
     const { upgrade } = this.fields;
     return this.httpVersion === '1.1' || upgrade === 'websocket' ? upgrade : undefined;
@@ -44,7 +44,7 @@ export class Http1Head implements EngineHead {
 
   /**
    * Whether the client may send another request after this one. A client that asked for another protocol may speak it
-   * already: what it sends after a refusal is no request.
+   * already: what it sends after a rejection is no request.
    */
   get keepsAlive(): boolean {
     const { close, keepAlive } = this.fields.options;

@@ -23,17 +23,17 @@ import { ConnectionOptions, respondToOptions } from '../../fields/connection-opt
 import { withoutSpace } from '../../fields/lines';
 import { repairResponseHead } from '../../fields/repaired';
 
-/** An answer's body that ends with its connection. */
+/** A response's body that ends with its connection. */
 const UNTIL_CLOSE = -1;
 
-/** The head of an upstream's answer over HTTP/1.x, read once and checked. */
+/** The head of an upstream's response over HTTP/1.x, read once and checked. */
 export interface Http1ResponseHead extends ResponseHead {
   readonly isChunked: boolean;
-  /** The upstream may take another request on this connection after this answer. */
+  /** The upstream may take another request on this connection after this response. */
   readonly keepsAlive: boolean;
   /** Milliseconds for which it keeps the connection, as its `Keep-Alive: timeout` says; undefined where it does not say. */
   readonly keptMs: number | undefined;
-  /** It asks for a login that holds for the whole connection, or answers one. */
+  /** It asks for a login that holds for the whole connection, or responds to one. */
   readonly bindsLogin: boolean;
   /** How it was not as it should be. */
   readonly deviations: readonly Deviation[];
@@ -44,7 +44,7 @@ const NONE: readonly Deviation[] = [];
 const EVENT_STREAM = /^text\/event-stream\s*(;|$)/i;
 
 /**
- * Reads the head of an answer, with the empty line behind it. One that is not as it should be, and could not be read in
+ * Reads the head of a response, with the empty line behind it. One that is not as it should be, and could not be read in
  * another way, is read all the same: see `deviations`. Its lines are limited by their bytes alone.
  *
  * @returns why not, for what two readers could read in two ways
@@ -195,12 +195,12 @@ function join(some: readonly Deviation[], others: readonly Deviation[]): readonl
   return others.length === 0 ? some : [...some, ...others];
 }
 
-/** A look at the `e` behind `text/` saves nearly all answers the rest. */
+/** A look at the `e` behind `text/` spares nearly all responses the rest. */
 function isEventStream(contentType: string): boolean {
   return (contentType.charCodeAt(5) | 32) === 101 && EVENT_STREAM.test(contentType);
 }
 
-/** A 204 that speaks of a body may well send it: not before the next answer (RFC 9110 section 15.3.5). */
+/** A 204 that speaks of a body may well send it: not before the next response (RFC 9110 section 15.3.5). */
 function announcesBody(lines: FieldLines, status: number): boolean {
   if (status !== 204) return false;
   return lines.has(TRANSFER_ENCODING) || (lines.has(CONTENT_LENGTH) && lines.known(CONTENT_LENGTH) !== '0');

@@ -8,7 +8,7 @@ import { BodySink, ChunkedDecoder } from './chunked';
 import { endOfHead } from '../../fields/field-lines';
 
 export interface ResponseSink extends BodySink {
-  /** Told once for each answer and deviation. */
+  /** Told once for each response and deviation. */
   deviates(what: Deviation): void;
   interim(head: ResponseHead): void;
   headRead(head: Http1ResponseHead): void;
@@ -20,20 +20,20 @@ const MAX_STATUS_LINE_BYTES = 8_192;
 /** Of one response; HTTP/2 has the same limit. */
 export const MAX_INTERIM_RESPONSES = 32;
 
-/** For a look at a body that is told to nobody. */
+/** For a look at a body that is passed to no reader. */
 const NO_SINK: BodySink = { bodyReceived: () => undefined, bodyEnded: () => undefined };
 const ALLOW = () => undefined;
 
-/** Follows the answers of one upstream connection. */
+/** Follows the responses of one upstream connection. */
 export class ResponseReader {
-  /** The head of the final answer, or of a 101, once it is read. */
+  /** The head of the final response, or of a 101, once it is read. */
   head: Http1ResponseHead | undefined;
-  /** Why what came is no answer. */
+  /** Why what came is no response. */
   problem = 'a head over the limits';
   private readonly body: BodyReader;
   private method = '';
   private readonly started = new HeadBuffer('looseHead');
-  /** What the answer has of them so far. */
+  /** What the response has of them so far. */
   private deviations: Deviation[] = [];
   private interimCount = 0;
   /** The last head, as it came and as it was read: the next one is often the same. */
@@ -56,17 +56,17 @@ export class ResponseReader {
     if (this.deviations.length > 0) this.deviations = [];
   }
 
-  /** The answer is whole. After a 101 no HTTP follows, and so it is over with its head. */
+  /** The response is whole. After a 101 no HTTP follows, and so it ends with its head. */
   get isOver(): boolean {
     return this.head !== undefined && (this.body.isOver || this.head.status === 101);
   }
 
-  /** Of an answer that is over: the connection takes another request. */
+  /** Of a response that has ended: the connection takes another request. */
   get keepsAlive(): boolean {
     return this.head !== undefined && this.head.keepsAlive && this.deviations.length === 0;
   }
 
-  /** Follows `bytes` up to `end`. Returns the place behind the answer's last byte; -1 when they are malformed. */
+  /** Follows `bytes` up to `end`. Returns the place behind the response's last byte; -1 when they are malformed. */
   read(bytes: Buffer, end: number): number {
     let at = 0;
     while (this.head === undefined) {
@@ -77,7 +77,7 @@ export class ResponseReader {
     return at === end && at > 0 ? at : this.readBody(bytes, at, end);
   }
 
-  /** The connection has ended. Returns whether the answer is whole with that. */
+  /** The connection has ended. Returns whether the response is whole with that. */
   close(): boolean {
     return this.head !== undefined && this.body.close();
   }
@@ -132,7 +132,7 @@ export class ResponseReader {
       this.sink.interim(head);
       return this.interimCount <= MAX_INTERIM_RESPONSES ? at : this.isMalformed('too many interim responses');
     }
-    // Nothing of the answer has gone on yet: with a first chunk that is none it can still become another one.
+    // Nothing of the response has gone on yet: with a first chunk that is none it can still become another one.
     if (head.isChunked && !this.isChunked(bytes, at, to)) return -1;
     this.head = head;
     if (head.isChunked) this.body.begin('chunked', 0);

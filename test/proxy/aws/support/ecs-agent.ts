@@ -1,7 +1,7 @@
 import http from 'node:http';
 import { startBackend } from '../../support/world';
 
-/** An ECS agent that notes what it is asked, and answers as it is told. */
+/** An ECS agent that notes what it is asked, and responds as it is told. */
 export interface TestAgent {
   readonly uri: string;
   readonly asked: { readonly ProtectionEnabled: boolean; readonly ExpiresInMinutes?: number }[];
@@ -29,7 +29,7 @@ export async function startAgent(): Promise<TestAgent> {
   return agent;
 }
 
-/** Answers with this status and JSON. */
+/** Responds with this status and JSON. */
 export function responding(status: number, body: unknown): http.RequestListener {
   return (_, response) => void response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
 }

@@ -10,7 +10,7 @@ const LOOK_MS = PATIENCE_MS / 10;
 /** At a look. The kernel says that there is room when a third of its buffer has been read, which has up to 4 MiB. */
 const PIECE = 1024 * 1024;
 
-/** An answer without an end, as fast as it is taken. */
+/** A response without an end, as fast as it is taken. */
 function endless(_: unknown, response: ServerResponse): void {
   const chunk = Buffer.alloc(64 * 1024);
   const fill = (): void => {

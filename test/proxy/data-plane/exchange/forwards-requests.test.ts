@@ -4,7 +4,7 @@ import { exchangeBytes, get, startBackend, startEngine, startRawBackend, stopAll
 
 afterEach(stopAll);
 
-test('a GET reaches the upstream with its path, query and Host, and its answer comes back', async () => {
+test('a GET reaches the upstream with its path, query and Host, and its response comes back', async () => {
   const backend = await startBackend(mirror);
   const engine = await startEngine(backend.port);
   const got = await get({ port: engine.port, path: '/a/b?c=d%20e', headers: { host: 'shop.example', 'x-one': '1' } });

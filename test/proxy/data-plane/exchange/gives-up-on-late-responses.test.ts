@@ -10,7 +10,7 @@ afterEach(stopAll);
 const LONG_MS = 600_000;
 const ASK = head('GET / HTTP/1.1', 'Host: a');
 
-test('an answer that does not begin is a 504 after its own time', async () => {
+test('a response that does not begin is a 504 after its own time', async () => {
   const silent = await startRawBackend(() => undefined);
   const engine = await startEngine(silent, { timeouts: { firstByteMs: 60, upstreamIdleMs: LONG_MS } });
   expect(await get({ port: engine.port })).toMatchObject({ status: 504, body: 'idleTimeout' });
@@ -23,14 +23,14 @@ test('a head that does not end is late as well', async () => {
   expect(await get({ port: engine.port })).toMatchObject({ status: 504 });
 });
 
-test('an answer that stops behind its head is another matter', async () => {
+test('a response that stops behind its head is another matter', async () => {
   const port = await startRawBackend((socket) => socket.once('data', () => socket.write(OK.slice(0, -1))));
   const engine = await startEngine(port, { timeouts: { firstByteMs: LONG_MS, upstreamIdleMs: 60 } });
   await expect(get({ port: engine.port })).rejects.toThrow();
   expect(engine.outcomes).toMatchObject([{ status: 200, failure: 'idleTimeout' }]);
 });
 
-test('an answer may take longer than a pause within one', async () => {
+test('a response may take longer than a pause within one', async () => {
   const silent = await startEngine(await startRawBackend(() => undefined), { timeouts: { firstByteMs: 300 } });
   let response: http.ServerResponse | undefined;
   const backend = await startBackend((_, responding) => (response = responding));
@@ -55,7 +55,7 @@ test('the time runs from the end of the request on', async () => {
   expect(await client.statuses()).toEqual([504]);
 });
 
-test('unless it is said, it is the time of a pause within an answer', async () => {
+test('unless it is said, it is the time of a pause within a response', async () => {
   const silent = await startRawBackend(() => undefined);
   const engine = await startEngine(silent, { timeouts: { upstreamIdleMs: 60 } });
   expect(await get({ port: engine.port })).toMatchObject({ status: 504 });

@@ -55,7 +55,7 @@ test('an upload that goes on, however slowly, is not given up', async () => {
   expect(got).toMatchObject({ status: 200, body: 'xxxxxxxx' });
 });
 
-test('a client that reads nothing of a long answer is cut', async () => {
+test('a client that reads nothing of a long response is cut', async () => {
   const chunk = Buffer.alloc(64 * 1024);
   const backend = await startBackend((_, response) => {
     const fill = (): void => {

@@ -51,7 +51,7 @@ test('early hints are relayed', async () => {
   expect(hints.map((hint) => hint.statusCode)).toEqual([103]);
 });
 
-test('a hint that cannot be relayed is left out, and the answer comes', async () => {
+test('a hint that cannot be relayed is left out, and the response comes', async () => {
   const port = await startRawBackend((socket) => {
     socket.on('data', () => {
       socket.write('HTTP/1.1 103 Early Hints\r\nLink: no link at all\r\n\r\n');

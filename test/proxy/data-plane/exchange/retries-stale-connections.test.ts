@@ -5,7 +5,7 @@ afterEach(stopAll);
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-/** Answers the first request of a connection, and resets the connection at its second. */
+/** Responds to the first request of a connection, and resets the connection at its second. */
 async function startForgetful(): Promise<{ port: number; requests: string[]; sockets: Socket[] }> {
   const requests: string[] = [];
   const sockets: Socket[] = [];
@@ -54,7 +54,7 @@ test('a failure on a connection of its own is not tried again', async () => {
   expect(connections).toBe(1);
 });
 
-test('nothing is sent again once the answer has begun', async () => {
+test('nothing is sent again once the response has begun', async () => {
   let requests = 0;
   const port = await startRawBackend((socket) => {
     let seen = 0;

@@ -54,7 +54,7 @@ test('a reader that stops pushes back on the upstream instead of filling memory'
   await until(() => liveIn(engine.ledger) === 0);
 });
 
-test('the head of a long answer does not wait for its body', async () => {
+test('the head of a long response does not wait for its body', async () => {
   let finish: () => void = () => undefined;
   const backend = await startBackend((_, response) => {
     response.writeHead(200, { 'x-early': '1' });

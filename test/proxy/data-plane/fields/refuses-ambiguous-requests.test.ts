@@ -25,7 +25,7 @@ test.each([
   expect(engine.heads).toHaveLength(0);
 });
 
-test('a head that does not end in time is refused', async () => {
+test('a head that does not end in time is rejected', async () => {
   const backend = await startBackend((_, response) => response.end());
   const engine = await startEngine(backend.port, { timeouts: { headMs: 100 } });
   const response = await exchangeBytes(engine.port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');

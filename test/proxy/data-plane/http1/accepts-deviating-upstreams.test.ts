@@ -76,7 +76,7 @@ interface Deviating extends Stand {
   readonly deviations: Deviation[];
 }
 
-/** An upstream that answers `/odd` with these bytes, in one read or one byte after the other. */
+/** An upstream that responds to `/odd` with these bytes, in one read or one byte after the other. */
 async function startDeviating(bytes: string, isSlow = false): Promise<Deviating> {
   const deviations: Deviation[] = [];
   const upstream = await startUpstream(({ target }, connection) => {
@@ -150,7 +150,7 @@ test('a fold becomes a space, and a space before a colon goes', async () => {
   expect([findField(response, 'x'), findField(response, 'y')]).toEqual(['a b', 'c']);
 });
 
-test('the lines of an answer are limited by their bytes alone', async () => {
+test('the lines of a response are limited by their bytes alone', async () => {
   const lines = Array.from({ length: 1_000 }, (_, index) => `X-${index}: a`);
   const stand = await startDeviating(sized(...lines, LENGTH));
   const client = await send(stand.engine.port, head('GET /odd HTTP/1.1', 'Host: a'));

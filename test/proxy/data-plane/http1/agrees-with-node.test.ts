@@ -42,7 +42,7 @@ async function startReaders(): Promise<Readers> {
       response.writeHead(200, { 'content-length': '0' }).end();
     });
   });
-  // The end of a client's half must not take the answers with it that are still to come.
+  // The end of a client's half must not take the responses with it that are still to come.
   Object.assign(node.server, { httpAllowHalfOpen: true });
   const upstream = await startUpstream(() => EMPTY);
   let order = 0;
@@ -117,7 +117,7 @@ interface Both {
   readonly ours: readonly Reading[];
   readonly node: readonly Reading[];
   readonly statuses: readonly number[];
-  /** Every request was answered before the client ended. */
+  /** Every request got a response before the client ended. */
   readonly isComplete: boolean;
 }
 
@@ -132,7 +132,7 @@ async function readBoth({ stand, nodePort, nodeRead }: Readers, bytes: string, i
   return { ours, node: nodeRead.slice(nodeBefore), statuses, isComplete };
 }
 
-/** What Node refuses although RFC 9110 and 9112 let it pass. Where Node reads nothing, nothing can be read in two ways. */
+/** What Node rejects although RFC 9110 and 9112 let it pass. Where Node reads nothing, nothing can be read in two ways. */
 const BEYOND_NODE = [
   // A minor version that is higher is served as 1.1.
   /HTTP\/1\.[2-9]/,

@@ -18,14 +18,14 @@ const CUTS: Readonly<Record<Cut, (connection: UpstreamConnection) => void>> = {
   none: () => undefined,
 };
 
-/** A client of an answer that begins as it should and then goes on with `rest`, and is cut. */
+/** A client of a response that begins as it should and then goes on with `rest`, and is cut. */
 async function cutClient(started: string, rest: string, cut: Cut, version = '1.1') {
   const upstream = await startUpstream(({ target }, connection) =>
     target === '/cut' ? void connection.write(started) : OK,
   );
   const stand = await startStand({}, upstream);
   const client = await send(stand.engine.port, head(`GET /cut HTTP/${version}`, 'Host: a', 'Connection: keep-alive'));
-  // The answer has begun: no other can take its place.
+  // The response has begun: no other can take its place.
   await client.when(({ received, hasEnded }) => received.includes('hel') || hasEnded);
   const [connection] = upstream.connections;
   connection?.write(rest);
@@ -95,7 +95,7 @@ test.each([
   await expectServes(stand);
 });
 
-test('what is cut takes no pipelined answer with it as its own body', async () => {
+test('what is cut takes no pipelined response with it as its own body', async () => {
   const upstream = await startUpstream(({ target }, { socket }) =>
     target === '/cut' ? void socket.end(`${LENGTH}hel`) : OK,
   );
@@ -110,7 +110,7 @@ test('what is cut takes no pipelined answer with it as its own body', async () =
   await expectServes(stand);
 });
 
-test('a stalled answer is cut too', async () => {
+test('a stalled response is cut too', async () => {
   const upstream = await startUpstream(({ target }, connection) =>
     target === '/cut' ? void connection.write(`${LENGTH}hel`) : OK,
   );

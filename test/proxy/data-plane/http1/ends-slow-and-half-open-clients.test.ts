@@ -97,7 +97,7 @@ test('an exchange that goes on is no idle connection', async () => {
   expect(await client.statuses()).toEqual([200]);
 });
 
-/** It may have left, or it may listen: both are right, half an answer is not. */
+/** It may have left, or it may listen: both are right, half a response is not. */
 test.each([
   ['a GET', GET],
   ['an upload', `${POST}hello`],
@@ -139,7 +139,7 @@ test.each([
   expect(stand.upstream.targets).toEqual(['/sentinel']);
 });
 
-test('an upstream that ends its half behind its answer takes nothing with it', async () => {
+test('an upstream that ends its half behind its response takes nothing with it', async () => {
   const upstream = await startUpstream(({ target }, { socket }) => (target === '/' ? void socket.end(OK) : OK));
   const stand = await startStand({}, upstream);
   const client = await send(stand.engine.port, GET + head('GET /2 HTTP/1.1', 'Host: a'));

@@ -62,7 +62,7 @@ test.each([
   await expectServes(stand);
 });
 
-test('a slow answer comes before the quick ones behind it', async () => {
+test('a slow response comes before the quick ones behind it', async () => {
   let respondSlowly: () => void = () => undefined;
   const upstream = await startUpstream((request, connection) => {
     if (request.target !== '/slow') return echo(request);
@@ -125,7 +125,7 @@ test.each([
   expect(stand.upstream.targets).toEqual(['/1', '/sentinel']);
 });
 
-/** A plane that answers `/own…` by itself, at once. */
+/** A plane that responds to `/own…` by itself, at once. */
 async function startOwn(): Promise<Stand> {
   const upstream = await startUpstream(echo);
   const own = (url: string) => ({ response: { status: 200, body: `own ${url}` } });
@@ -133,7 +133,7 @@ async function startOwn(): Promise<Stand> {
   return startStand({ route: ({ url }) => (url.startsWith('/own') ? own(url) : forward) }, upstream);
 }
 
-test('answers of the proxy itself keep their place among the upstream’s', async () => {
+test('responses of the proxy itself keep their place among the upstream’s', async () => {
   const stand = await startOwn();
   const targets = ['/own1', '/2', '/own3', '/own4', '/5', '/own6'];
   const client = await send(stand.engine.port, targets.map((target) => get(target)).join(''));
@@ -155,7 +155,7 @@ test.each([
   expect(stand.upstream.targets).toEqual(['/sentinel']);
 });
 
-test('a body behind an answer of the proxy itself is no request', async () => {
+test('a body behind a response of the proxy itself is no request', async () => {
   const stand = await startOwn();
   const client = await connect(stand.engine.port);
   client.send(head('POST /own HTTP/1.1', 'Host: a', `Content-Length: ${get('/hidden').length}`));
@@ -202,7 +202,7 @@ test('a client that leaves takes all its pipelined requests with it', async () =
   await expectServes(stand);
 });
 
-test('an answer is not kept back by the requests that could still come', async () => {
+test('a response is not kept back by the requests that could still come', async () => {
   const stand = await startEcho();
   const client = await send(stand.engine.port, `${get('/1')}GET /2 HT`);
   expect(bodies(await client.responds())).toEqual(['GET /1 ']);

@@ -68,7 +68,7 @@ test('an upload behind a good head has no limit', async () => {
   expect(upstream.requests[0]?.body).toHaveLength(300_000);
 });
 
-test('a client that goes on sending after its refusal still reads it', async () => {
+test('a client that goes on sending after its rejection still reads it', async () => {
   const stand = await startStand();
   const client = await connect(stand.engine.port);
   client.send(head('POST / HTTP/1.1', 'Host: a', 'Host: b', 'Content-Length: 4000000'));

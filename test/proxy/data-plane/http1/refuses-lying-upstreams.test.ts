@@ -10,7 +10,7 @@ const GET = head('GET /lie HTTP/1.1', 'Host: a');
 const respond = (...lines: string[]) => `${head('HTTP/1.1 200 OK', ...lines)}hello`;
 const status = (line: string) => `${head(line, 'Content-Length: 5')}hello`;
 
-/** An upstream that answers `/lie` with these bytes, and everything else honestly. */
+/** An upstream that responds to `/lie` with these bytes, and everything else honestly. */
 async function startLiar(
   lie: string,
   then: (connection: UpstreamConnection) => void = () => undefined,
@@ -113,7 +113,7 @@ test.each([
   [first('hello'), 'a malformed chunk'],
   [head('HTTP/1.1 102 Processing').repeat(33), 'too many interim responses'],
   [head('HTTP/1.1 101 S', 'Upgrade: x'), "a 101 without 'Connection: upgrade'"],
-  [head('HTTP/1.1 101 S', 'Upgrade: x', 'Connection: upgrade'), 'a switch of protocols that nobody had asked for'],
+  [head('HTTP/1.1 101 S', 'Upgrade: x', 'Connection: upgrade'), 'a switch of protocols that was not asked for'],
 ])('why is told: %#', async (lie, why) => {
   const stand = await startLiar(lie);
   const client = await send(stand.engine.port, GET);
@@ -139,7 +139,7 @@ test.each(PARTS)('502 for an answer that is reset in its head, behind %j', async
   await expect502(await startLiar(part, ({ socket }) => void setImmediate(() => socket.resetAndDestroy())));
 });
 
-test('502 for an answer that ends behind an interim one', async () => {
+test('502 for a response that ends behind an interim one', async () => {
   const stand = await startLiar(head('HTTP/1.1 102 Processing'), ({ socket }) => socket.end());
   await expect502(stand);
 });

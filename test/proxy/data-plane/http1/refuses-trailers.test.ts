@@ -44,7 +44,7 @@ test.each([
   expectUploadRejected(bytes, [400, 431], { limits: { fieldLines: 20, fieldBytes: 2_000 } }),
 );
 
-/** A proxy may refuse these or leave them out; what it must not do is to let them pass for what they would say in a head. */
+/** A proxy may reject these or leave them out; what it must not do is to let them pass for what they would say in a head. */
 test.each([
   ['connection', 'close'],
   ['te', 'trailers'],

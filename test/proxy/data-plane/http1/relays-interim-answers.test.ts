@@ -49,12 +49,12 @@ test('the fields of a 103 pass, except those of one hop', async () => {
   for (const name of ['x-hop', 'keep-alive', 'connection']) expect(listValues(response!.fields, name)).toEqual([]);
 });
 
-test('no interim answer to HTTP/1.0', async () => {
+test('no interim response to HTTP/1.0', async () => {
   const responses = await respondsTo(head('GET / HTTP/1.0', 'Host: a'), CONTINUE + HINTS + OK);
   expect(statuses(responses)).toEqual([200]);
 });
 
-test('a 103 leaves before the answer is there', async () => {
+test('a 103 leaves before the response is there', async () => {
   const upstream = await startUpstream((_, connection) => void connection.write(HINTS));
   const { engine } = await startStand({}, upstream);
   const client = await send(engine.port, GET);

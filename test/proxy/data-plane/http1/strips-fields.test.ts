@@ -144,7 +144,7 @@ test.each([
   expect(findField(response, 'x')).toBe('1');
 });
 
-test('fields that an answer’s Connection names are left here, except those that are not of one hop', async () => {
+test('fields that a response’s Connection names are left here, except those that are not of one hop', async () => {
   const response = await responded(
     'Connection: x-hop, set-cookie, content-length',
     'X-Hop: 1',
@@ -156,7 +156,7 @@ test('fields that an answer’s Connection names are left here, except those tha
   expect(findField(response, 'content-length')).toBe('2');
 });
 
-test('an answer’s Connection: close ends the upstream’s connection, not the client’s', async () => {
+test('a response’s Connection: close ends the upstream’s connection, not the client’s', async () => {
   const upstream = await startUpstream(() => `${head('HTTP/1.1 200 OK', 'Connection: close', 'Content-Length: 2')}ok`);
   const { engine } = await startStand({}, upstream);
   const client = await send(engine.port, head('GET /1 HTTP/1.1', 'Host: a'));

@@ -71,7 +71,7 @@ test.each(responseCases)('an answer (%s) that the upstream cuts at any byte by %
     const client = await send(stand.engine.port, head('POST /cut HTTP/1.1', 'Host: a', 'Content-Length: 0'));
     await client.responds();
     const whole = client.read().responses.filter(({ status }) => status >= 200);
-    // Either told that it failed, or cut: never a whole answer made of a part.
+    // Either told that it failed, or cut: never a whole response made of a part.
     expect(whole.map(({ status }) => status)).toEqual(client.wasReset ? [] : [502]);
     client.reset();
   }

@@ -115,7 +115,7 @@ test(
       const client = await connect(stand.engine.port);
       const sent = random.pick(NOISE)(random);
       await sendInPieces(random, client, sent);
-      // Throws when an answer could be read in two ways; what the proxy says must be HTTP, whatever it was told.
+      // Throws when a response could be read in two ways; what the proxy says must be HTTP, whatever it was told.
       if (!sent.includes('HEAD')) client.read();
       await expectWell(stand);
       return sent.length;

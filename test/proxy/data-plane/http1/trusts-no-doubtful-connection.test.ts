@@ -15,7 +15,7 @@ async function startBefore(respondWith: RespondWith): Promise<Stand> {
   );
 }
 
-/** After `/1` the next request gets its own answer, over another connection than that of `/1`. */
+/** After `/1` the next request gets its own response, over another connection than that of `/1`. */
 async function expectFresh(stand: Stand, client: RawClient, firstStatus = 200): Promise<void> {
   const [first] = await client.responds();
   expect(first?.status).toBe(firstStatus);
@@ -69,7 +69,7 @@ test('nor do bytes that come while the connection waits for the next request', a
   await expectFresh(stand, client);
 });
 
-test('nor the answer to a request whose client has left', async () => {
+test('nor the response to a request whose client has left', async () => {
   const stand = await startBefore(() => undefined);
   const client = await send(stand.engine.port, get('/1'));
   await stand.upstream.when(({ requests }) => requests.length === 1);
@@ -132,7 +132,7 @@ test.each(['Content-Length: 4', 'Content-Length: 0', 'Transfer-Encoding: chunked
 
 const EARLY = `${head('HTTP/1.1 200 OK', 'Content-Length: 5')}early`;
 
-/** An upstream that answers an upload as soon as it has its head. */
+/** An upstream that responds to an upload as soon as it has its head. */
 async function startEarly(): Promise<Stand> {
   const upstream = await startUpstream(
     ({ target }) => (target === '/1' ? undefined : OK),

@@ -127,7 +127,7 @@ test('an upstream without HTTP/2 is no upstream for this', async () => {
   }
 });
 
-test('a certificate of somebody else is refused', async () => {
+test('a certificate of somebody else is rejected', async () => {
   const backend = await startHttp2Backend((stream) => stream.respond({}, { endStream: true }), await selfSigned());
   const { open } = startUpstreams();
   const heard = open(backend.upstream);

@@ -6,7 +6,7 @@ afterEach(stopAll);
 
 const begin = ({ client, head }: Notified) => (head.url === '/' ? undefined : client.respond({ status: 200 }));
 
-test('streams over the limit are refused, and may be asked for again', async () => {
+test('streams over the limit are rejected, and may be asked for again', async () => {
   const { port, notified } = await startSessions({ limits: { concurrentStreams: 2 } });
   const client = await frameClient(port);
   client.send(...[1, 3, 5].map((id) => headers(id, GET, true)));

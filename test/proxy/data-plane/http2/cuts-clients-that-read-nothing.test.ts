@@ -29,7 +29,7 @@ async function startNetwork(to: number): Promise<{ port: number; stop: () => voi
   return { port: findPort(server), stop };
 }
 
-/** Its windows have no limit: what stops an answer is TCP. */
+/** Its windows have no limit: what stops a response is TCP. */
 async function connectWide(scheme: string, port: number): Promise<ClientHttp2Session> {
   const settings = { initialWindowSize: WIDE };
   const session = http2.connect(`${scheme}://127.0.0.1:${port}`, { rejectUnauthorized: false, settings });
@@ -59,7 +59,7 @@ test.each(['http', 'https'] as const)('over %s a connection whose answer was giv
   await until(() => sessions.size === 0);
 });
 
-test('answers without a body that do not leave are given up, too', async () => {
+test('responses without a body that do not leave are given up, too', async () => {
   const { sessions, notified, network, ask } = await startLocalCloud('http');
   ask('GET');
   for (let count = 0; count < HEADS; count += 1) ask('HEAD');

@@ -26,7 +26,7 @@ test.each([0, 1, 60_000])('the upload behind an answer of %d bytes is given up w
   await until(() => notified[0]!.isSent);
 });
 
-test('so is the one behind trailers, and behind an answer of our own', async () => {
+test('so is the one behind trailers, and behind a response of our own', async () => {
   const { port, notified } = await startSessions();
   const client = await frameClient(port);
   client.send(headers(1, POST, false), headers(3, POST, false), headers(5, POST, false));
@@ -40,7 +40,7 @@ test('so is the one behind trailers, and behind an answer of our own', async () 
   expect(client.notified(5)).toEqual(['HEADERS END', 'RST_STREAM:0']);
 });
 
-test('a broken answer is reset, and not ended', async () => {
+test('a broken response is reset, and not ended', async () => {
   const { port, notified } = await startSessions();
   const client = await frameClient(port);
   client.send(headers(1, POST, true));

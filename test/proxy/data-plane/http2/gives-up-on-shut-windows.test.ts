@@ -46,7 +46,7 @@ test.each(Object.keys(REASONS))('a client whose window stays shut is given up (%
   expect(liveIn(engine.ledger)).toBe(0);
 });
 
-test('so is one that leaves an answer of the proxy, or a refusal', async () => {
+test('so is one that leaves a response of the proxy, or a rejection', async () => {
   const engine = await startEngine(1, {
     timeouts: QUICK,
     decide: () => ({ response: { status: 503, body: 'full\n' } }),

@@ -52,7 +52,7 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
     expect(JSON.parse(body)).toMatchObject({ body: 'body', trailers: { 'x-sum': '42' } });
   });
 
-  test('a large upload and a large answer are whole', async () => {
+  test('a large upload and a large response are whole', async () => {
     const { session } = await start();
     const body = 'x'.repeat(3_000_000);
     const got = ask(session, { ':method': 'POST' }, body);

@@ -68,7 +68,7 @@ test('an idle session goes at once', async () => {
 
 const CALL = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
 
-test('a gRPC call that has its answer begun ends with a status in its trailers', async () => {
+test('a gRPC call that has its response begun ends with a status in its trailers', async () => {
   const { port, notified } = await startSessions();
   const got = ask(await connect(port), CALL, 'open');
   await until(() => notified.length === 1);
@@ -82,7 +82,7 @@ test('a gRPC call that has its answer begun ends with a status in its trailers',
   await until(() => notified[0]!.isSent);
 });
 
-test('a gRPC call without an answer gets the status alone', async () => {
+test('a gRPC call without a response gets the status alone', async () => {
   const { port, notified } = await startSessions();
   const session = await connect(port);
   const ended = ask(session, CALL, 'open');

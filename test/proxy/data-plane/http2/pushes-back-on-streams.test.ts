@@ -62,7 +62,7 @@ test('an upload that is not wanted yet stays with the client, and other streams 
   expect(notified[0]!.upload).toHaveLength(TOTAL);
 });
 
-test('a client that leaves the end of its answer unread is given up', async () => {
+test('a client that leaves the end of its response unread is given up', async () => {
   const { port, notified } = await startSessions({ timeouts: { bodyIdleMs: 50 } });
   const session = await connect(port);
   const stream = session.request({ ':path': '/' });

@@ -37,7 +37,7 @@ test('an upstream that does not read is waited for, and what was sent is whole',
   expect([received, others, heard.failure]).toEqual([TOTAL, 0, undefined]);
 });
 
-test('an answer that is not wanted yet stays with the upstream, and other streams go on', async () => {
+test('a response that is not wanted yet stays with the upstream, and other streams go on', async () => {
   const backend = await startHttp2Backend((stream, headers) => {
     stream.respond({ ':status': 200 });
     stream.end(Buffer.alloc(headers[':path'] === '/held' ? TOTAL : 200_000));
@@ -53,7 +53,7 @@ test('an answer that is not wanted yet stays with the upstream, and other stream
   expect([held.bytes, held.failure]).toEqual([TOTAL, undefined]);
 });
 
-test('an answer before the end of the upload is whole', async () => {
+test('a response before the end of the upload is whole', async () => {
   const backend = await startHttp2Backend((stream) => {
     stream.respond({ ':status': 413 });
     stream.end('no');

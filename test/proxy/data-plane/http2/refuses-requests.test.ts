@@ -95,7 +95,7 @@ test.each<[string, Fields]>([
   expect(await findStatus(fields)).toEqual({ status: 'RST_STREAM:1', notified: [] });
 });
 
-test('other refusals have their own status', async () => {
+test('other rejections have their own status', async () => {
   const { port, notified } = await startSessions({
     begin,
     limits: { requestLineBytes: 100, fieldBytes: 1_000, fieldLines: 10 },

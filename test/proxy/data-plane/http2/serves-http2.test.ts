@@ -71,7 +71,7 @@ test('requests with and without bodies, and no field that HTTP/2 forbids', async
   expect(engine.ledger.ended.http.completed).toBe(4);
 });
 
-test('an authority that is not the Host is refused', async () => {
+test('an authority that is not the Host is rejected', async () => {
   const backend = await startBackend((_, response) => response.end('ok'));
   const engine = await startEngine(backend.port, { tls: await selfSigned() });
   const session = await connect(engine.port);
@@ -144,7 +144,7 @@ test('a drain lets a session finish its streams and sends its next requests else
   responses[0]?.();
   expect(await running).toMatchObject({ status: 200, body: 'late' });
   await until(() => session.closed || session.destroyed);
-  // A new session is served, and told to go with its answer.
+  // A new session is served, and told to go with its response.
   const next = await connect(engine.port);
   const second = ask(next, {});
   await until(() => responses.length === 2);

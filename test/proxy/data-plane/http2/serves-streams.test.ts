@@ -73,7 +73,7 @@ test('a stated length of 0 does not end a stream', async () => {
   expect(notified[0]!.trailers).toBe('x-sum: 0\r\n');
 });
 
-test('interim answers, where HTTP/2 can say them', async () => {
+test('interim responses, where HTTP/2 can say them', async () => {
   const { port, notified } = await startSessions();
   const got = ask(await connect(port), { ':method': 'POST', expect: '100-continue' }, 'open');
   await until(() => notified.length === 1);
@@ -130,7 +130,7 @@ test.each([
   expect(got.headers['content-length']).toBe(length);
 });
 
-test('an answer of our own, in the same call already', async () => {
+test('a response of our own, in the same call already', async () => {
   const response = { status: 503, headers: { 'Retry-After': '2', connection: 'close' }, body: 'full\n' };
   const { port, notified } = await startSessions({ begin: ({ client }) => client.respond(response) });
   const session = await connect(port);

@@ -34,7 +34,7 @@ test('an upstream that speaks no HTTP/2 is UNAVAILABLE', async () => {
   expect(call).toMatchObject({ code: status.UNAVAILABLE, details: 'malformed' });
 });
 
-test('what the route answers is told as a status', async () => {
+test('what the route responds with is told as a status', async () => {
   const engine = await startEngine(1, { decide: () => ({ response: { status: 503, body: 'draining\n' } }) });
   const call = new GrpcClient(engine.port).unary('x');
   await until(() => call.code !== undefined);
@@ -92,7 +92,7 @@ test('a drain ends a stream between two messages, with a status that makes its c
   expect(engine.ledger.ended.grpcStream).toMatchObject({ closed: 1, forced: 0 });
 });
 
-test('calls that run when a drain begins are answered', async () => {
+test('calls that run when a drain begins get a response', async () => {
   const responses: (() => void)[] = [];
   const unary = (call: ServerUnaryCall<Buffer, Buffer>, response: sendUnaryData<Buffer>) =>
     void responses.push(() => response(null, call.request));
@@ -101,7 +101,7 @@ test('calls that run when a drain begins are answered', async () => {
   const running = [client.unary('a'), client.unary('b')];
   await until(() => responses.length === 2);
   engine.plane.setDraining(true);
-  // Its client goes to a new connection, which is told to go with its answer.
+  // Its client goes to a new connection, which is told to go with its response.
   const next = client.unary('c');
   await until(() => responses.length === 3);
   for (const response of responses) response();

@@ -46,7 +46,7 @@ test('a second message in either direction makes a stream', () => {
   expect(down.isStream(0)).toBe(true);
 });
 
-test('so does an answer to a request that goes on', () => {
+test('so does a response to a request that goes on', () => {
   const watch = new GrpcWatch();
   watch.upload(message(1));
   expect(watch.respond(message(1))).toBe(true);
@@ -60,7 +60,7 @@ test('so does a request that stays open behind its message', () => {
   expect(watch.isStream(1_100)).toBe(true);
 });
 
-test('so does an answer that stays open, but not in the middle of its first message', () => {
+test('so does a response that stays open, but not in the middle of its first message', () => {
   const silent = new GrpcWatch();
   silent.upload(message(1));
   silent.uploadEnded();

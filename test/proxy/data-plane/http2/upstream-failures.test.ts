@@ -45,7 +45,7 @@ test.each([
   expect([heard.failure, heard.trailers]).toEqual([failure, undefined]);
 });
 
-/** How an answer may break off in the middle; END_STREAM never comes. */
+/** How a response may break off in the middle; END_STREAM never comes. */
 const BREAKS: Readonly<Record<string, (stream: ServerHttp2Stream, relay: Relay) => void>> = {
   'by a reset': (stream) => stream.close(constants.NGHTTP2_CANCEL),
   'by a reset without an error': (stream) => stream.close(constants.NGHTTP2_NO_ERROR),
@@ -68,7 +68,7 @@ test.each(Object.keys(BREAKS))('an answer that is broken off %s has no end', asy
   expect([heard.failure, heard.trailers]).toEqual([['reset', 'maybe'], undefined]);
 });
 
-test('an answer shorter than it says is malformed', async () => {
+test('a response shorter than it says is malformed', async () => {
   const backend = await startHttp2Backend((stream) => {
     stream.respond({ ':status': 200, 'content-length': '10' });
     stream.end('half');

@@ -33,7 +33,7 @@ beforeAll(() => (bundle = bundleProxy()));
 afterEach(stopAll);
 afterAll(() => bundle.remove());
 
-/** Raw bytes that are sent, and nothing of the answers is read. */
+/** Raw bytes that are sent, and nothing of the responses is read. */
 function attack(port: number, bytes: string): void {
   const socket = net.connect(port, '127.0.0.1', () => socket.write(bytes));
   socket.pause();

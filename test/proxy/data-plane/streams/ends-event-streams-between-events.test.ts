@@ -106,7 +106,7 @@ test('a stream that its upstream ends is completed', async () => {
   expect(engine.ledger.ended.serverSentEvents.completed).toBe(1);
 });
 
-test('one that states its length is a plain answer: nothing is put into it, and a drain breaks it', async () => {
+test('one that states its length is a plain response: nothing is put into it, and a drain breaks it', async () => {
   const backend = await startBackend((_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'content-length': '100' });
     response.write('data: 1\n\n');

@@ -8,7 +8,7 @@ afterEach(stopAll);
 
 const EVENTS = { 'content-type': 'text/event-stream' };
 
-/** Each answers a part and goes on for as long as nobody finishes it. */
+/** Each responds to a part and goes on for as long as nobody finishes it. */
 async function startStreams() {
   const open: http.ServerResponse[] = [];
   const backend = await startBackend((request, response) => {
@@ -27,7 +27,7 @@ async function startStreams() {
   return { ...backend, open };
 }
 
-/** How an answer ended for its client: `whole`, or why it is known to be cut. */
+/** How a response ended for its client: `whole`, or why it is known to be cut. */
 function read(port: number, method: string, path: string): Promise<string> {
   return get({ port, method, path }).then(
     ({ body }) => `whole: ${body}`,
@@ -46,7 +46,7 @@ function readHttp2(port: number, method: string, path: string): Promise<string> 
   });
 }
 
-/** An answer without a length to a client of HTTP/1.0 ends with its connection: only a reset tells. */
+/** A response without a length to a client of HTTP/1.0 ends with its connection: only a reset tells. */
 function readHttp10(port: number, path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1', () => socket.write(`GET ${path} HTTP/1.0\r\nHost: a\r\n\r\n`));
@@ -132,7 +132,7 @@ test('an event stream by POST may be silent for as long as any, a download may n
   expect(await events).toBe('whole: data: 1\n\ndata: 2\n\n');
 });
 
-test('the end of the proxy is no end of an answer either', async () => {
+test('the end of the proxy is no end of a response either', async () => {
   const backend = await startStreams();
   const engine = await startEngine(backend.port);
   const ends = [readHttp10(engine.port, '/ndjson'), read(engine.port, 'POST', '/events')];

@@ -9,7 +9,7 @@ afterEach(stopAll);
 
 const RESTART = closeFrame(1012, 'service restart', false);
 const MESSAGE = frame(TEXT, 'yo', { mask: true });
-/** What a client answers to the Close. */
+/** How a client responds to the Close. */
 const ECHO = frame(0x8, Buffer.from([0x03, 0xf4]), { mask: true });
 
 /** The code of a masked Close frame. */
@@ -55,7 +55,7 @@ test.each(WIRES)(
   },
 );
 
-test('a message in fragments is finished before the close, and answered', async () => {
+test('a message in fragments is finished before the close, and gets its response', async () => {
   const upstream = await startRawUpstream();
   const front = await startFront(upstream.port);
   const started = frame(TEXT, 'one ', { mask: true, fin: false });
@@ -110,7 +110,7 @@ test('both connections end in order, and are freed when their peers end them too
   expect(front.wires[0]!.client.isDestroyed).toBe(true);
 });
 
-test('a client that never answers the Close is destroyed, and counts as forced', async () => {
+test('a client that never responds to the Close is destroyed, and counts as forced', async () => {
   const counter = await startCounter();
   const front = await startFront(counter.port);
   const client = connectRaw(front.port);

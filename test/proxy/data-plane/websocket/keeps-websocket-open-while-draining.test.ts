@@ -28,7 +28,7 @@ test('messages of all sizes go through, in order, compressed or not', async () =
   expect(engine.outcomes).toMatchObject([{ status: 101, kind: 'websocket', ending: 'completed' }]);
 });
 
-test('a WebSocket stays open and answered while its proxy drains', async () => {
+test('a WebSocket stays open and gets responses while its proxy drains', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port);
   const socket = await connect(engine.port);
@@ -70,7 +70,7 @@ test('closed with 1012 in the middle of traffic, clients that repeat what was no
   expect(engine.ledger.ended.websocket).toMatchObject({ closed: clients * rounds, forced: 0 });
 });
 
-test('a message in fragments is finished before the close, and answered', async () => {
+test('a message in fragments is finished before the close, and gets its response', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port);
   const socket = await connect(engine.port, { perMessageDeflate: false });
@@ -100,7 +100,7 @@ test('closing twice is closing once', async () => {
   await until(() => socket.readyState === WebSocket.CLOSED);
 });
 
-test('a client that never answers the Close is destroyed, and counts as forced', async () => {
+test('a client that never responds to the Close is destroyed, and counts as forced', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port);
   const client = net.connect(engine.port, '127.0.0.1');
@@ -191,7 +191,7 @@ test('a WebSocket is not cut by the idle time of the upstream', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port, { timeouts: { upstreamIdleMs: 30 } });
   const socket = await connect(engine.port);
-  // A plain request that is silent as long does time out, so the time has passed when it is answered.
+  // A plain request that is silent as long does time out, so the time has passed when it gets a response.
   const silent = await startRawBackend(() => undefined);
   const other = await startEngine(silent, { timeouts: { upstreamIdleMs: 120 } });
   expect(await get({ port: other.port })).toMatchObject({ status: 504 });

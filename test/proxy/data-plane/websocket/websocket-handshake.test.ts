@@ -17,7 +17,7 @@ test.each([
   expect(engine.heads).toHaveLength(0);
 });
 
-test('an upstream that refuses the upgrade answers for itself', async () => {
+test('an upstream that rejects the upgrade responds for itself', async () => {
   const backend = await startBackend((_, response) => response.writeHead(401, { 'x-why': 'login' }).end('log in'));
   const engine = await startEngine(backend.port);
   const response = await exchangeBytes(engine.port, HANDSHAKE);

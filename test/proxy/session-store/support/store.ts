@@ -5,7 +5,7 @@ import type { SessionStoreConfig } from '../../../../proxy/config/session-store-
 import { FakeClock } from '../../support/fake-clock';
 import { later, findPort, startRawBackend, until } from '../../support/world';
 
-/** A server that notes what it is sent, and answers as it is told: a text for each command that came whole. */
+/** A server that notes what it is sent, and responds as it is told: a text for each command that came whole. */
 export interface TestStore {
   readonly port: number;
   readonly heard: string[][];

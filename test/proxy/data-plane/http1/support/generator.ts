@@ -89,7 +89,7 @@ export function chunks(random: Random, body: string): string {
   return `${text}${random.pick(['0', '000'])}${random.pick(EXTENSIONS)}\r\n${trailers}\r\n`;
 }
 
-/** One answer as bytes, such that every recipient must take it. */
+/** One response as bytes, such that every recipient must take it. */
 export function validResponse(random: Random): string {
   const interim = random.once(6) ? `HTTP/1.1 ${random.pick([100, 102, 103])} x\r\nLink: </a>\r\n\r\n` : '';
   const status = random.pick([200, 200, 200, 201, 204, 304, 404, 500, 503]);

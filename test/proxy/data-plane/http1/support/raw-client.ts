@@ -7,7 +7,7 @@ export interface RawResponse extends Message {
   readonly status: number;
 }
 
-/** A client that sends whatever bytes it is given, and reads the answers to them strictly. */
+/** A client that sends whatever bytes it is given, and reads the responses to them strictly. */
 export class RawClient {
   /** All that came, as latin1. */
   received = '';
@@ -17,7 +17,7 @@ export class RawClient {
   wasReset = false;
   private readonly waiting = new Waiting();
 
-  /** `methods` of the requests, as far as an answer's end depends on them (HEAD, CONNECT). */
+  /** `methods` of the requests, as far as a response's end depends on them (HEAD, CONNECT). */
   constructor(
     readonly socket: Socket,
     private readonly methods: readonly string[],
@@ -51,7 +51,7 @@ export class RawClient {
     return this.waiting.when(() => isMet(this));
   }
 
-  /** The whole answers so far, interim ones too, and what stands behind them. */
+  /** The whole responses so far, interim ones too, and what stands behind them. */
   read(): { responses: RawResponse[]; rest: string } {
     const responses: RawResponse[] = [];
     let next = 0;
@@ -71,18 +71,18 @@ export class RawClient {
     return { responses, rest: this.received.slice(next) };
   }
 
-  /** The answers once there are `count` whole final ones, or once no more can come. */
+  /** The responses once there are `count` whole final ones, or once no more can come. */
   async responds(count = 1): Promise<RawResponse[]> {
     await this.when(() => this.hasEnded || finals(this.read().responses).length >= count);
     return finals(this.read().responses);
   }
 
-  /** The statuses of the answers, as `answers` gives them. */
+  /** The statuses of the responses, as `responses` gives them. */
   async statuses(count = 1): Promise<number[]> {
     return (await this.responds(count)).map(({ status }) => status);
   }
 
-  /** Waits for the other side to close. One that goes on answering does not close; its second answer says so. */
+  /** Waits for the other side to close. One that goes on responding does not close; its second response says so. */
   async closes(): Promise<boolean> {
     const before = finals(this.read().responses).length;
     if (!this.hasEnded) this.send('GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n');

@@ -14,7 +14,7 @@ export interface RawRequest extends Message {
   readonly connection: number;
 }
 
-/** Says what bytes answer a request; undefined when it wrote, or will write, something itself. */
+/** Says what bytes respond to a request; undefined when it wrote, or will write, something itself. */
 export type RespondWith = (request: RawRequest, upstream: UpstreamConnection) => string | undefined;
 
 export class UpstreamConnection {
@@ -36,7 +36,7 @@ export class UpstreamConnection {
   }
 }
 
-/** An upstream that notes every byte, reads requests strictly and answers with whatever bytes it is told. */
+/** An upstream that notes every byte, reads requests strictly and responds with whatever bytes it is told. */
 export class RawUpstream {
   port = 0;
   readonly connections: UpstreamConnection[] = [];

@@ -8,7 +8,7 @@ export function head(...lines: string[]): string {
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-/** One named case: what is sent, and the status (or one of them) that answers it. */
+/** One named case: what is sent, and the status (or one of them) that responds to it. */
 export type Rejection = readonly [name: string, bytes: string, status: number | readonly number[]];
 
 /** A row for every name, so that a table of names reads as one. */
@@ -30,7 +30,7 @@ export async function startStand(options: Partial<DataPlaneOptions> = {}, upstre
   return { engine, upstream: behind, faults };
 }
 
-/** Refused for its head: the right status, closed, and no byte of it reached the upstream. */
+/** Rejected for its head: the right status, closed, and no byte of it reached the upstream. */
 export async function expectRejected(bytes: string, status: Rejection[2], options: Partial<DataPlaneOptions> = {}) {
   const stand = await startStand(options);
   const client = await send(stand.engine.port, bytes);
@@ -41,7 +41,7 @@ export async function expectRejected(bytes: string, status: Rejection[2], option
   expect(stand.engine.heads.map(({ url }) => url)).toEqual(['/sentinel']);
 }
 
-/** Refused in its body: the right status, closed, and the upstream was never told that the request is whole. */
+/** Rejected in its body: the right status, closed, and the upstream was never told that the request is whole. */
 export async function expectUploadRejected(
   bytes: string,
   status: Rejection[2],
@@ -55,7 +55,7 @@ export async function expectUploadRejected(
   expect(stand.upstream.targets).toEqual(['/sentinel']);
 }
 
-/** One answer with this status, no byte behind it, and the end of the connection. */
+/** One response with this status, no byte behind it, and the end of the connection. */
 export async function expectResponseAndClose(client: RawClient, status: Rejection[2]): Promise<RawResponse> {
   const [response] = await client.responds();
   expect([status].flat()).toContain(response?.status ?? `no response, but ${JSON.stringify(client.received)}`);

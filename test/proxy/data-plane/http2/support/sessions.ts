@@ -155,7 +155,7 @@ export function responseHead(changes: Partial<ResponseHead> = {}): ResponseHead 
   };
 }
 
-/** Answers with text, whole. */
+/** Responds with text, whole. */
 export function respondWith(
   notified: Notified,
   body: string,

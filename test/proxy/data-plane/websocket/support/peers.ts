@@ -88,7 +88,7 @@ export interface Counter {
   readonly processed: Map<string, number>;
 }
 
-/** A backend that processes messages in order, and answers each with itself before it echoes a Close. */
+/** A backend that processes messages in order, and responds to each with itself before it echoes a Close. */
 export async function startCounter(): Promise<Counter> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   const processed = new Map<string, number>();
