@@ -32,8 +32,9 @@ test('holds what a user needs, and nothing else', () => {
     'dist/rehearsal',
     'docs',
     'package.json',
+    'schemas',
   ]);
-  const known = /\.(js|d\.ts)$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/Dockerfile$/;
+  const known = /\.(js|d\.ts)$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/Dockerfile$|^schemas\/plan\.json$/;
   expect(paths().filter((path) => path.includes('/') && !known.test(path))).toEqual([]);
 });
 

@@ -5,7 +5,9 @@ import pino from 'pino';
 import { begin } from '../../../core/cutover/run';
 import { buildEvidence } from '../../../core/cutover/evidence';
 import { forwardFor, findWeights } from '../../../core/traffic/forward';
+import { API_LIMITS } from '../../../core/plan/api-calls';
 import { parsePlan } from '../../../core/plan/plan';
+import { SIDES } from '../../../core/traffic/weights';
 import { formatMark } from '../../../core/cutover/verified-mark';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { loadBalancerPort } from '../../../lambda/adapters/load-balancer/load-balancer';
@@ -235,4 +237,16 @@ describe('the proxies', () => {
       problem: expect.stringContaining('ECONNREFUSED') as string,
     });
   });
+});
+
+test('a check of both sides calls each API as often as `plan explain` counts', async () => {
+  const balancer = loadBalancerPort(config());
+  const proxies = proxiesPort(config());
+  await Promise.all([
+    balancer.rules(),
+    ...SIDES.flatMap((side) => [balancer.healthyTargets(side), proxies.tasks(side)]),
+  ]);
+  const count = (service: string) => cloud.calls.filter((call) => call.service === service).length;
+  expect(count('elasticloadbalancing')).toBe(API_LIMITS.elasticLoadBalancing.callsPerLook);
+  expect(count('ecs')).toBe(API_LIMITS.ecs.callsPerLook);
 });

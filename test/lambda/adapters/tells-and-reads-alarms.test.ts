@@ -3,6 +3,7 @@ import { IncomingMessage, Server, createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
 import { buildAnnouncement } from '../../../core/cutover/announcement';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
+import { API_LIMITS } from '../../../core/plan/api-calls';
 import { alarmsPort } from '../../../lambda/adapters/alarms';
 import { metricsPort } from '../../../lambda/adapters/metrics';
 import { notifierPort } from '../../../lambda/adapters/notifier';
@@ -107,6 +108,8 @@ test('alarms are asked for by name, and composite ones only where there may be o
     { name: '5xx', state: 'INSUFFICIENT_DATA', reason: '' },
     { name: 'all', state: 'ALARM', reason: 'bad' },
   ]);
+  // As `plan explain` counts them.
+  expect(calls).toHaveLength(API_LIMITS.cloudWatch.callsPerLook);
   expect(calls.map(({ body }) => JSON.parse(body) as unknown)).toEqual(
     expect.arrayContaining([
       { AlarmNames: ['5xx'], AlarmTypes: ['MetricAlarm'], MaxRecords: 100 },
