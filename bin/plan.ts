@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { CutoverError } from '../core/errors/errors';
 import { describePlan, explainPlan } from '../core/plan/explain';
 import { PLAN_FIELDS, Plan, parsePlan } from '../core/plan/plan';
+import { oneLine } from '../core/text/one-line';
 import { formatCommentedYaml } from '../core/validation/describe-fields';
 import { UsageError } from '../rehearsal/errors/usage-error';
 import { parsePlanText, readPlanFile } from '../rehearsal/plan-file/plan-file';
@@ -95,7 +96,7 @@ async function validatePlan(file: string, { json }: JsonFlag): Promise<number> {
   const read = await readPlan(file);
   if ('problems' in read) return reportProblems(file, read.problems, json);
   process.stdout.write(
-    json ? asJson({ file, valid: true, problems: [] }) : `${file}: valid, ${countStages(read.plan)}\n`,
+    json ? asJson({ file, valid: true, problems: [] }) : `${oneLine(file)}: valid, ${countStages(read.plan)}\n`,
   );
   return EXIT.done;
 }

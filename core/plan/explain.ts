@@ -95,18 +95,19 @@ function describeChecks(plan: Plan): string[] {
   ];
 }
 
-const GATES: Readonly<Record<ApprovalGate, string>> = {
-  firstShift: 'Before the first shift: without approval the cutover ends, and nothing has moved',
-  lastStage: 'Before the last stage: without approval the cutover rolls back',
+const GATES: Readonly<Record<ApprovalGate, readonly [when: string, otherwise: string]>> = {
+  firstShift: ['Before the first shift', 'Without an approval the cutover ends, and nothing has moved.'],
+  lastStage: ['Before the last stage', 'Without an approval the cutover rolls back.'],
 };
 
 function describeApprovals({ approval }: Plan, { approvals }: Explanation): string[] {
   if (approvals.length === 0) return ['None.'];
-  const identity = approval.requireIdentity ? ' Approvals need an identity that STS confirms.' : '';
-  return approvals.map(
-    ({ gate, timeoutSeconds, pollSeconds }) =>
-      `${GATES[gate]}, after ${formatSeconds(timeoutSeconds)}. Checked every ${formatSeconds(pollSeconds)}.${identity}`,
-  );
+  const identity = approval.requireIdentity ? ['An approval counts only with an identity that STS confirms.'] : [];
+  const lines = approvals.map(({ gate, timeoutSeconds, pollSeconds }) => {
+    const [when, otherwise] = GATES[gate];
+    return `${when}: waits up to ${formatSeconds(timeoutSeconds)}, checked every ${formatSeconds(pollSeconds)}. ${otherwise}`;
+  });
+  return [...lines, ...identity];
 }
 
 const KINDS: Readonly<Record<ConnectionKind, string>> = {
@@ -125,11 +126,12 @@ function describeDrain({ drain: { perKindSeconds, closeRatePerSecond, jitter } }
 }
 
 function describeDuration({ drain }: Plan, { seconds, approvals }: Explanation): string[] {
-  const waits = approvals.length === 0 ? '' : ', approvals at the last moment';
+  const [atOnce, late] = approvals.length === 0 ? ['', ''] : ['approved at once, ', 'approvals at the last moment, '];
   return [
-    `Shortest: ${formatSeconds(seconds.shortest)}: ${approvals.length === 0 ? '' : 'approved at once, '}nothing left to drain.`,
-    `Longest: ${formatSeconds(seconds.longest)}: bakes at ${MAX_BAKE} times their length, slow confirms${waits}, the longest drain;`,
-    `and 1 s for every ${drain.closeRatePerSecond} connections of a task that must be closed.`,
+    `Shortest: about ${formatSeconds(seconds.shortest)}: ${atOnce}nothing left to drain.`,
+    `Longest: about ${formatSeconds(seconds.longest)}: bakes at ${MAX_BAKE} times their length, slow confirms, ${late}the longest drain.`,
+    `A drain takes 1 s more for every ${drain.closeRatePerSecond} connections that a task must close.`,
+    'A request that arrives in the drain has its full time: the drain can take twice as long.',
   ];
 }
 

@@ -32,6 +32,7 @@ function bash(...words: string[]): string[] {
 testIn('bash')('bash completes commands, their options and the values of these', () => {
   expect(bash('')).toEqual(expect.arrayContaining(['rehearse', 'proxy', 'weights', 'completion', '--version']));
   expect(bash('weights', '')).toEqual(expect.arrayContaining(['get', 'set']));
+  expect(bash('plan', '')).toEqual(expect.arrayContaining(['init', 'validate', 'explain']));
   expect(bash('weights', 'set', '--so')).toEqual(['--source']);
   expect(bash('rehearse', '--fault', 'target-e')).toEqual(['target-errors']);
   expect(bash('completion', 'z')).toEqual(['zsh']);

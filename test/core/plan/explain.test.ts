@@ -38,7 +38,9 @@ test('custom: approvals, weights that are no percentages, and what each changes'
   expect(history.most).toBeLessThanOrEqual(history.budget);
   const text = describePlan(parsePlan(plan));
   expect(text).toContain('1. 2/1: 33.33 % of new clients to the target, watched for 1 min.');
-  expect(text).toContain('Before the last stage: without approval the cutover rolls back, after 10 min.');
+  expect(text).toContain(
+    'Before the last stage: waits up to 10 min, checked every 1 s. Without an approval the cutover rolls back.',
+  );
   expect(text).toContain('A stage is promoted even if its target got no request');
   expect(text).toContain('No smoke requests.');
   expect(text).not.toContain('STS');
