@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-import { FORBIDDEN_WORDS, INVENTED_NAMES } from './words.mjs';
+import { FORBIDDEN_IN_PAGES, FORBIDDEN_WORDS, INVENTED_NAMES } from './words.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCES = ['core', 'lib', 'lambda', 'proxy', 'rehearsal', 'bin'];
@@ -163,16 +163,17 @@ function paragraphs(file) {
 
 function forbiddenWords(documents, files) {
   const found = [];
-  const check = (file, { line, text }) => {
-    for (const { pattern, instead } of FORBIDDEN_WORDS) {
+  const check = (file, { line, text }, words) => {
+    for (const { pattern, instead } of words) {
       for (const [word] of text.matchAll(new RegExp(pattern, 'gi'))) {
         const at = line + 1 + (text.slice(0, text.indexOf(word)).match(/\n/g)?.length ?? 0);
         found.push(`${file}:${at}: '${word}' (write: ${instead})`);
       }
     }
   };
-  for (const file of documents) for (const each of paragraphs(file)) check(file, each);
-  for (const file of files) for (const each of prose(file)) check(file, each);
+  const inPages = [...FORBIDDEN_WORDS, ...FORBIDDEN_IN_PAGES];
+  for (const file of documents) for (const each of paragraphs(file)) check(file, each, inPages);
+  for (const file of files) for (const each of prose(file)) check(file, each, FORBIDDEN_WORDS);
   return found;
 }
 

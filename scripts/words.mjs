@@ -24,6 +24,19 @@ export const FORBIDDEN_WORDS = [
   ['\\basunder\\b', 'apart'],
 ].map(([pattern, instead]) => ({ pattern, instead }));
 
+/** In the pages, beside those above. In code some of them are still names: of states (`Refused`), of a protocol's own words. */
+export const FORBIDDEN_IN_PAGES = [
+  ['\\b(un)?answer(s|ed|ing)?\\b', 'response, to respond, or approval'],
+  ['\\brefus(e|es|al|als|ing)\\b', 'to reject, or to block'],
+  ['\\b(is|are|was|were|be) refused\\b(?! connection)', 'is rejected, or is blocked'],
+  ['\\b(tells?|told)\\b', 'reports, notifies, or says'],
+  ['\\b(any|every)body\\b', 'any client, every client, or who it is'],
+  ['\\b(a|the|its|each|every|next|last|first|final) look\\b', 'poll, or check'],
+  ['\\b(goes|go|went|going) back\\b', 'rolls back'],
+  ['\\b(the|its|their|own) begin\\b', 'start'],
+  ['\\bforbids?\\b', 'blocks'],
+].map(([pattern, instead]) => ({ pattern, instead }));
+
 /** In the names of things, as lowercase words with a space between. */
 export const INVENTED_NAMES = [
   /\bwire\b/,
