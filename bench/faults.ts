@@ -1,4 +1,5 @@
-// `npm run bench:faults`: every fault in every phase of a cutover, each in a world of its own, with a client that counts for
+// `npm run bench:faults`: every fault in every phase of a cutover, each in a local cloud of its own, with a client that
+// counts for
 // itself. Exit code 1 when a row did not end as it must.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** One request, and how it is to be answered. */
+/** One request, and how it is to get a response. */
 export interface Probe {
   readonly name: string;
   /** Words of its row in docs/guarantees.md. */
@@ -28,7 +28,7 @@ const CHUNK = 'a chunk whose size';
 const TRAILER = 'a trailer that frames';
 const WEB_SOCKET = 'a WebSocket that is not asked for';
 
-/** All rows of "What it rejects", and a few that must be served, so that a proxy which refuses everything passes nothing. */
+/** All rows of "What it rejects", and a few that must be served, so that a proxy which rejects everything passes nothing. */
 export const PROBES: readonly Probe[] = [
   ...probes(LINE, 200, { 'the least request': get() }),
   ...probes(LINE, 400, {

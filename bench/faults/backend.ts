@@ -11,7 +11,7 @@ const server = createServer((request, response) => {
 });
 const sockets = new WebSocketServer({ server, path: '/ws' });
 sockets.on('connection', (socket) => socket.on('message', (data: Buffer) => socket.send(data)));
-// An address of its own: the port of one that was killed is free, and another row's backend would answer in its place.
+// An address of its own: the port of one that was killed is free, and another row's backend would respond in its place.
 const host = `127.77.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 server.listen(0, host, () => process.send?.(`http://${host}:${(server.address() as AddressInfo).port}`));
 process.on('disconnect', () => process.exit(0));

@@ -23,7 +23,7 @@ export interface Fault {
   readonly seconds?: number;
   /** Whether clients are harmed by the fault itself, until the traffic has left it. */
   readonly harms: boolean;
-  /** Whether it ends WebSockets of a side, whose requests others answer. */
+  /** Whether it ends WebSockets of a side, whose requests others respond to. */
   readonly dropsSockets?: boolean;
   readonly ends: Ending;
 }

@@ -1,4 +1,4 @@
-// One row in a process of its own: the addresses of a world's tasks are drawn by the process that holds it.
+// One row in a process of its own: the addresses of a local cloud's tasks are drawn by the process that holds it.
 import { FAULTS, type Phase } from './matrix.ts';
 import { runRow } from './run.ts';
 

@@ -1,4 +1,4 @@
-// Runs one row of the matrix: a cutover of its own world, a fault in one phase, and a client that counts for itself.
+// Runs one row of the matrix: a cutover of its own local cloud, a fault in one phase, and a client that counts for itself.
 import { setTimeout as pause } from 'node:timers/promises';
 import { readBackWeights } from '../../dist/rehearsal/run/read-back.js';
 import type { Fault, Phase } from './matrix.ts';

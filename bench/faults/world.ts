@@ -1,4 +1,5 @@
-// What a row stands on: the rehearsal's own world from the compiled package, between backends and a client of this folder.
+// What a row stands on: the rehearsal's own local cloud from the compiled package, between backends and a client of this
+// folder.
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

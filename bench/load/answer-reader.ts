@@ -7,13 +7,15 @@ export interface ResponseHead {
 export interface ResponseEvents {
   head?(head: ResponseHead): void;
   data?(bytes: Buffer): void;
-  /** The whole answer was there. */
+  /** The whole response was there. */
   end(head: ResponseHead): void;
 }
 
 const HEAD_END = '\r\n\r\n';
 
-/** Reads the answers of one HTTP/1.1 connection to GET and POST requests. A test's own eyes: it shares no code with a proxy. */
+/**
+ * Reads the responses of one HTTP/1.1 connection to GET and POST requests. A test's own eyes: it shares no code with a proxy.
+ */
 export class ResponseReader {
   readonly #events: ResponseEvents;
   #rest: Buffer = Buffer.alloc(0);
@@ -26,18 +28,18 @@ export class ResponseReader {
     this.#events = events;
   }
 
-  /** Whether an answer has begun and is not over. */
+  /** Whether a response has begun and is not over. */
   get isInside(): boolean {
     return this.#head !== undefined || this.#rest.length > 0;
   }
 
-  /** @throws Error for bytes that are no answer. */
+  /** @throws Error for bytes that are no response. */
   push(bytes: Buffer): void {
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     while (this.#rest.length > 0 && this.#step());
   }
 
-  /** The peer ended the connection. @returns whether that was between two answers, or the right end of one */
+  /** The peer ended the connection. @returns whether that was between two responses, or the right end of one */
   finish(): boolean {
     if (this.#head !== undefined && this.#toCome === Number.POSITIVE_INFINITY) this.#over();
     return !this.isInside;

@@ -1,4 +1,4 @@
-// Requests at a fixed rate, whether or not the answers keep up. The latency of each counts from the moment it was meant to
+// Requests at a fixed rate, whether or not the responses keep up. The latency of each counts from the moment it was meant to
 // be sent, so that a proxy that stops for a while is charged for all that had to wait (no coordinated omission).
 import { connect, type Socket } from 'node:net';
 import { HOST } from '../processes/ports.ts';
@@ -17,7 +17,7 @@ export interface FixedRateLoad {
 
 /** A nap between two looks at the sockets: it leaves the core to the upstream, and is the floor of what can be measured. */
 const NAP_MS = 0.05;
-/** What is not answered this long after the end is counted as that late. */
+/** What has no response this long after the end is counted as that late. */
 const PATIENCE_MS = 1000;
 
 const load = asked<FixedRateLoad>();
@@ -38,7 +38,7 @@ class Connection {
   intendedMs = 0;
 
   constructor(isConnected: () => void) {
-    const responses = new ResponseReader({ end: ({ status }) => this.#answered(status) });
+    const responses = new ResponseReader({ end: ({ status }) => this.#responded(status) });
     this.#socket = connect({ host: HOST, port: load.port, noDelay: true }, isConnected);
     this.#socket.on('data', (bytes) => responses.push(bytes));
     this.#socket.on('error', () => (errors += 1));
@@ -50,7 +50,7 @@ class Connection {
     this.#socket.write(request);
   }
 
-  #answered(status: number): void {
+  #responded(status: number): void {
     busy.delete(this);
     free.push(this);
     if (status !== 200) errors += 1;

@@ -6,7 +6,7 @@ import type { Workplace } from '../processes/workplace.ts';
 import type { LoadResult, Mark } from './inside.ts';
 import { nextLine, startScript } from './script.ts';
 
-/** Requests as fast as they are answered, one at a time on each connection. */
+/** Requests as fast as they get a response, one at a time on each connection. */
 export interface HttpLoad {
   readonly port: number;
   readonly path: string;

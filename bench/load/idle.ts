@@ -44,7 +44,7 @@ async function openSome(): Promise<void> {
 function keepAlive(): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: HOST, port: load.port });
-    // A proxy that has no room for more may accept a connection and never answer on it.
+    // A proxy that has no room for more may accept a connection and never respond on it.
     socket.setTimeout(RESPONSE_MS, () => socket.destroy());
     const responses = new ResponseReader({
       end: () => {

@@ -24,7 +24,7 @@ export interface Mark {
 export interface LoadResult {
   readonly requests: number;
   readonly seconds: number;
-  /** Answers that were wrong, and connections that failed. */
+  /** Responses that were wrong, and connections that failed. */
   readonly errors: number;
   readonly p50Ms?: number;
   readonly p99Ms?: number;

@@ -4,22 +4,22 @@ import { HOST } from '../processes/ports.ts';
 
 export interface Upgraded {
   readonly socket: Socket;
-  /** What came together with the answer. */
+  /** What came together with the response. */
   readonly early: Buffer;
 }
 
-/** The handshake was answered, and not with 101. */
+/** The handshake got a response, and not with 101. */
 export class HandshakeRejected extends Error {
-  /** Of its answer. */
+  /** Of its response. */
   readonly head: string;
 
   constructor(head: string) {
-    super(`'handshake' must be answered with 101, got ${head.slice(0, head.indexOf('\r\n'))}`);
+    super(`'handshake' must be responded to with 101, got ${head.slice(0, head.indexOf('\r\n'))}`);
     this.head = head;
   }
 }
 
-/** A WebSocket on a connection of its own. @throws Error when it is refused. */
+/** A WebSocket on a connection of its own. @throws Error when it is rejected. */
 export function openWebSocket(port: number, path: string): Promise<Upgraded> {
   return askForWebSocket(connect({ host: HOST, port, noDelay: true }), path);
 }
@@ -38,7 +38,7 @@ export function askForWebSocket(socket: Socket, path: string): Promise<Upgraded>
       socket.destroy();
       reject(new HandshakeRejected(text));
     };
-    const cut = () => reject(new Error("'handshake' must be answered, got the end of the connection"));
+    const cut = () => reject(new Error("'handshake' must get a response, got the end of the connection"));
     socket.on('data', read).once('error', reject).once('close', cut);
     socket.write(handshake(path));
   });

@@ -27,7 +27,7 @@ function rewriteRequestHeaders({ ip, protocol }: FastifyRequest, fields: Fields)
   return { ...withoutHopByHop(fields), ...forwarded };
 }
 
-/** It passes `Connection` on as it is, and answers half of the requests that ask for a close with 500. */
+/** It passes `Connection` on as it is, and responds to half of the requests that ask for a close with 500. */
 function withoutHopByHop(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== 'connection' && name !== 'keep-alive'));
 }

@@ -66,6 +66,6 @@ async function takeSample(
 ): Promise<Sample> {
   const meter = new Meter(instance.child.pid, run.place.placement.proxyCore);
   const result = await put(meter);
-  if (result.requests === 0) throw new Error(`No request was answered, ${result.errors} failed`);
+  if (result.requests === 0) throw new Error(`No request got a response, ${result.errors} failed`);
   return { value: result.requests / result.seconds, errors: result.errors, ...meter.costs(result) };
 }

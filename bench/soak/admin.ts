@@ -53,7 +53,7 @@ export class Admin {
     });
     const text = await response.text();
     if (response.status !== expected)
-      throw new Error(`'${method} ${path}' must be answered with ${expected}, got ${response.status}: ${text.trim()}`);
+      throw new Error(`'${method} ${path}' must respond with ${expected}, got ${response.status}: ${text.trim()}`);
     return JSON.parse(text) as T;
   }
 }

@@ -16,10 +16,10 @@ export interface Reply {
 
 export type Responded = { readonly reply: Reply } | { readonly outcome: 'unserved' | 'cut' | 'silent' | 'wrong' };
 
-/** Of an answer's text as much is kept as messages need. */
+/** Of a response's text as much is kept as messages need. */
 const TEXT_BYTES = 16 * 1024;
 
-/** One client connection to the proxy, whose answers are asked for in the order of the requests. */
+/** One client connection to the proxy, whose responses are asked for in the order of the requests. */
 export class ClientConnection {
   readonly socket: Entered['socket'];
   readonly #entered: Entered;
@@ -57,7 +57,7 @@ export class ClientConnection {
     this.socket.write(bytes);
   }
 
-  /** The next answer. */
+  /** The next response. */
   respond(): Promise<Responded> {
     const reply = this.#replies.shift();
     if (reply !== undefined) return Promise.resolve({ reply });
@@ -105,7 +105,7 @@ export class ClientConnection {
   }
 }
 
-/** @param isRight whether a 200 is the answer that was asked for */
+/** @param isRight whether a 200 is the response that was asked for */
 export function findOutcome(responded: Responded, isRight: (reply: Reply) => boolean): Outcome {
   if ('outcome' in responded) return responded.outcome;
   const { status, hasRetryAfter } = responded.reply;

@@ -26,7 +26,9 @@ export interface DrainOrder {
   readonly clients: number;
 }
 
-/** Ends a proxy of its own by SIGTERM, under load: whoever has asked is answered, whoever stays is sent away in order. */
+/**
+ * Ends a proxy of its own by SIGTERM, under load: a client that has asked gets a response, one that stays is closed in order.
+ */
 export async function drainUnderLoad(
   place: Workplace,
   cloud: Pick<ClientSetup, 'account' | 'chance' | 'nextId'>,

@@ -50,7 +50,7 @@ async function ask(
   return 'reply' in responded && !responded.reply.closes;
 }
 
-/** Several requests in one write: every answer must come, in order. */
+/** Several requests in one write: every response must come, in order. */
 export async function getPipelined(cloud: ClientSetup): Promise<void> {
   const { account, chance, door, goaway } = cloud;
   const asked = Array.from({ length: chance.between(2, 8) }, () => ({ id: cloud.nextId(), bytes: chance.of(SIZES) }));
@@ -75,7 +75,7 @@ export async function getOnce(cloud: ClientSetup): Promise<void> {
   connection.close();
 }
 
-/** Reads a large answer with pauses, so that it piles up on its way. */
+/** Reads a large response with pauses, so that it piles up on its way. */
 export async function readSlowly(cloud: ClientSetup): Promise<void> {
   const id = cloud.nextId();
   const connection = new ClientConnection(cloud.door);

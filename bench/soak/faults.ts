@@ -1,48 +1,48 @@
 /** How a request ended, seen by its client. */
 export type Outcome =
-  /** The whole, right answer. */
+  /** The whole, right response. */
   | 'right'
   /** 502; gRPC status 14. */
   | 'badGateway'
   | 'gatewayTimeout'
   /** 503 with `Retry-After`. */
   | 'retryLater'
-  /** Not looked at, and its client knows: the answer before it said `Connection: close`, or its stream was refused. */
+  /** Not looked at, and its client knows: the response before it said `Connection: close`, or its stream was rejected. */
   | 'unserved'
-  /** The connection ended before the answer did. */
+  /** The connection ended before the response did. */
   | 'cut'
-  /** An answer that was not this request's: never allowed. */
+  /** A response that was not this request's: never allowed. */
   | 'wrong'
   /** Nothing for `SILENCE_MS`: never allowed. */
   | 'silent';
 
-/** Longer than every time limit that the proxy is started with, and every slow answer. */
+/** Longer than every time limit that the proxy is started with, and every slow response. */
 export const SILENCE_MS = 20_000;
 
 /** What the upstream does to a request on whose path the fault is named, and how that may look to the client. */
 export const FAULTS = {
-  reset: { does: 'resets the connection without an answer', allowed: ['badGateway'] },
-  close: { does: 'ends the connection without an answer', allowed: ['badGateway'] },
-  garbage: { does: 'answers with bytes that are not HTTP', allowed: ['badGateway'] },
-  'two-lengths': { does: 'answers with two different Content-Length fields', allowed: ['badGateway'] },
-  stall: { does: 'never answers', allowed: ['gatewayTimeout'] },
+  reset: { does: 'resets the connection without a response', allowed: ['badGateway'] },
+  close: { does: 'ends the connection without a response', allowed: ['badGateway'] },
+  garbage: { does: 'responds with bytes that are not HTTP', allowed: ['badGateway'] },
+  'two-lengths': { does: 'responds with two different Content-Length fields', allowed: ['badGateway'] },
+  stall: { does: 'never responds', allowed: ['gatewayTimeout'] },
   'reset-inside': { does: 'resets in the middle of the body', allowed: ['cut', 'badGateway'] },
   truncate: { does: 'ends before the Content-Length it gave', allowed: ['cut', 'badGateway'] },
   'truncate-chunked': { does: 'ends before the last chunk', allowed: ['cut', 'badGateway'] },
   'stall-inside': { does: 'stops in the middle of the body', allowed: ['cut', 'gatewayTimeout'] },
   overlong: { does: 'sends more than the Content-Length it gave', allowed: ['right', 'badGateway'] },
-  trickle: { does: 'answers slowly', allowed: ['right'] },
-  interim: { does: 'sends 103 before the answer', allowed: ['right'] },
+  trickle: { does: 'responds slowly', allowed: ['right'] },
+  interim: { does: 'sends 103 before the response', allowed: ['right'] },
   'no-length': { does: 'marks the end of the body by the end of the connection', allowed: ['right'] },
 } as const satisfies Record<string, { does: string; allowed: readonly Outcome[] }>;
 
 export type Fault = keyof typeof FAULTS;
 export const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
 
-/** Killed, stopped or coming back: whatever overlaps such a time may fail, in every way but a wrong or no answer. */
+/** Killed, stopped or coming back: whatever overlaps such a time may fail, in every way but a wrong or no response. */
 export const OUTAGE_ALLOWED: readonly Outcome[] = ['badGateway', 'gatewayTimeout', 'retryLater', 'unserved', 'cut'];
 
-/** The upstream's paths. `id` makes each body another one, so that a swapped answer shows. */
+/** The upstream's paths. `id` makes each body another one, so that a swapped response shows. */
 export const formatPath = {
   get: (id: number, bytes: number) => `/ok/${bytes}/${id}`,
   fault: (fault: Fault, id: number, bytes: number) => `/${fault}/${bytes}/${id}`,

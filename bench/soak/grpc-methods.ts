@@ -6,7 +6,7 @@ export const METHODS = {
   Echo: method('Echo', false, false),
   /** Fails with `FAILED_PRECONDITION`, and the message as its reason. */
   Fail: method('Fail', false, false),
-  /** Never answers. */
+  /** Never responds. */
   Hang: method('Hang', false, false),
   /** Of `COUNT:ID:PAUSE`: so many messages, `ID INDEX` each, so many milliseconds apart. */
   Count: method('Count', false, true),

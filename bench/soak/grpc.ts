@@ -116,7 +116,7 @@ function open(client: Client, { path }: Method, deadlineMs = SILENCE_MS) {
   return client.makeBidiStreamRequest(path, asIs, asIs, new Metadata(), { deadline: Date.now() + deadlineMs });
 }
 
-/** On the wire all kinds of calls are alike. @param apartMs between two messages of the client */
+/** As bytes all kinds of calls are alike. @param apartMs between two messages of the client */
 async function call(
   client: Client,
   method: Method,

@@ -23,7 +23,7 @@ export async function keptBytes(inspectorPort: number): Promise<number> {
 
 function call(socket: WebSocket, id: number, method: string): Promise<Record<string, number>> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`The inspector did not answer ${method}`)), 30_000);
+    const timer = setTimeout(() => reject(new Error(`The inspector did not respond to ${method}`)), 30_000);
     const read = ({ data }: MessageEvent) => {
       const message = JSON.parse(String(data)) as { id?: number; result: Record<string, number> };
       if (message.id !== id) return;

@@ -55,7 +55,7 @@ async function holdOnce({ admin }: SoakedProxy, cloud: ClientSetup): Promise<voi
   account.count(`hold that ${way === 'released' ? 'is released' : way}`);
 }
 
-/** A request that comes in a hold: it may be refused for want of room, but not served before the hold's end. */
+/** A request that comes in a hold: it may be rejected for want of room, but not served before the hold's end. */
 async function probe(cloud: ClientSetup, hold: Hold): Promise<void> {
   const { account, door, nextId } = cloud;
   const id = nextId();
@@ -67,6 +67,6 @@ async function probe(cloud: ClientSetup, hold: Hold): Promise<void> {
   account.settle('GET in a hold', outcome, ['right'], sentMs);
   const earlyMs = hold.endsMs - performance.now();
   if (earlyMs > EARLY_MS && 'reply' in responded && outcome !== 'retryLater')
-    account.breach(`GET in a hold must wait for its end, got an answer (${outcome}) before it`);
+    account.breach(`GET in a hold must wait for its end, got a response (${outcome}) before it`);
   connection.close();
 }

@@ -72,7 +72,7 @@ export async function askOverHttp2(cloud: ClientSetup): Promise<void> {
   else connection.leave();
 }
 
-/** What was asked before the client's GOAWAY must be answered. */
+/** What was asked before the client's GOAWAY must get a response. */
 async function leaveEarly({ account, chance }: ClientSetup, connection: Http2Connection): Promise<void> {
   // What was not sent yet would be given up, and the frames of one turn may leave in any order.
   await connection.opened;
@@ -166,7 +166,7 @@ function readResponse(stream: ClientHttp2Stream): Promise<Responded> {
       settle({ outcome: 'silent' });
       stream.close(http2.constants.NGHTTP2_CANCEL);
     }, SILENCE_MS);
-    // The whole answer may be there before all of the request is sent, and then `close` may never come.
+    // The whole response may be there before all of the request is sent, and then `close` may never come.
     stream.once('end', () => {
       if (stream.rstCode === http2.constants.NGHTTP2_NO_ERROR && reply.status > 0) settle({ reply });
     });

@@ -5,15 +5,17 @@ import { formatPath } from './faults.ts';
 
 const LARGE = 2 * 1024 * 1024;
 
-/** Resets the connection at some moment of a request. Nobody waits for an answer; what is left behind shows in the ledger. */
+/**
+ * Resets the connection at some moment of a request. No client waits for a response; what is left behind shows in the ledger.
+ */
 export async function resetInTheMiddle({ door, account, chance, nextId }: ClientSetup): Promise<void> {
   const moments = {
     'before the request': '',
     'inside the head': `GET ${formatPath.get(nextId(), 10)} HTTP/1.1\r\nHost: ${HOST}\r\nX-Half`,
     'inside the body': `POST ${formatPath.post()} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(5000)}`,
     'inside a chunk': `POST ${formatPath.post()} HTTP/1.1\r\nHost: ${HOST}\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nxxx`,
-    'inside the answer': `GET ${formatPath.get(nextId(), LARGE)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
-    'before a slow answer': `GET ${formatPath.fault('stall', nextId(), 10)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
+    'inside the response': `GET ${formatPath.get(nextId(), LARGE)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
+    'before a slow response': `GET ${formatPath.fault('stall', nextId(), 10)} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
     'inside an event stream': `GET ${formatPath.events(50, nextId())} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`,
   };
   const moment = chance.of(Object.keys(moments) as (keyof typeof moments)[]);

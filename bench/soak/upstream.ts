@@ -69,7 +69,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   return FAULTY[name as Fault](response, body);
 }
 
-/** Answers with what arrived: its length and its checksum. */
+/** Responds with what arrived: its length and its checksum. */
 async function takeBody(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let length = 0;
   let sum = 0;
@@ -112,7 +112,7 @@ function half(body: Buffer): Buffer {
 whenParentEnds();
 const { port } = asked<{ port: number }>();
 const server = createServer((request, response) => {
-  // A client that leaves ends its answer in the middle: that is the soak's doing.
+  // A client that leaves ends its response in the middle: that is the soak's doing.
   request.on('error', () => undefined);
   response.on('error', () => undefined);
   serve(request, response).catch(() => response.destroy());

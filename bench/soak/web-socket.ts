@@ -53,7 +53,7 @@ function outcomeOfRejection(error: unknown): Outcome {
 
 /**
  * Stays until the proxy sends it away, as a drain does: by Close 1012, between two messages, and what it had sent before
- * was answered, or it knows that it was not.
+ * got a response, or it knows that it was not.
  *
  * @param asksEveryMs undefined: it only listens
  */

@@ -6,5 +6,5 @@ export const FILES: Readonly<Record<string, number>> = { '/64k': 64 * 1024, '/1m
 
 export const PATHS = { small: '/small', post: '/post', check: '/check', echo: '/echo' } as const;
 
-/** What `/check` answers: the fields that a proxy must have set, as the upstream got them. */
+/** What `/check` responds with: the fields that a proxy must have set, as the upstream got them. */
 export const CHECKED_FIELDS = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-port'] as const;

@@ -11,7 +11,7 @@ export interface Upstreams {
   /** Ports. */
   readonly http: number;
   readonly websocket: number;
-  /** Which program answers HTTP. */
+  /** Which program serves HTTP. */
   readonly program: 'nginx' | 'own';
 }
 

@@ -6,7 +6,7 @@ import { seededRandom } from '../load-balancer/random';
 
 /** The faults that can be asked for, each with what it does. */
 export const FAULTS = {
-  'target-errors': 'from the first shift on, the target answers 3 of 10 requests with 500',
+  'target-errors': 'from the first shift on, the target responds to 3 of 10 requests with 500',
   'proxy-crash-loop': "from the first shift on, each of the target's proxies is killed soon after it has started",
   alarm: 'once the first stage is shifted, the first alarm that the cutover watches is in ALARM',
   stop: 'in the first bake, the execution is stopped as in the console, which runs no Catch',

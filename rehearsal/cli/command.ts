@@ -19,11 +19,11 @@ interface CommandOptions extends RehearsalOptions {
   /** Files for the evidence and for the report. */
   readonly json?: string;
   readonly report?: string;
-  /** Leave the world up afterwards. */
+  /** Leave the local cloud up afterwards. */
   readonly keep: boolean;
 }
 
-/** Why a rehearsal was stopped: nobody reads what it says any more (`rehearse | head -1`). */
+/** Why a rehearsal was stopped: no reader is left for what it says (`rehearse | head -1`). */
 export class OutputGone extends Error {
   override readonly name = 'OutputGone';
 }

@@ -27,9 +27,9 @@ const RATES = {
 const NEWS_MS = 6_000;
 
 /**
- * Leaves the world up until the signal, with a little traffic to watch.
+ * Leaves the local cloud up until the signal, with a little traffic to watch.
  *
- * @throws Error when the world breaks
+ * @throws Error when the local cloud breaks
  */
 export async function keepUp(
   running: RunningRehearsal,
@@ -74,7 +74,7 @@ export function addresses({ cloud, backends, plan, isHttp2Only }: RunningRehears
   const hasWebSockets = backends.own && !isHttp2Only;
   const webSocket = `NODE_EXTRA_CA_CERTS=${shellWord(cloud.caFile)} node -e ${shellWord(webSocketScript(port))}`;
   return `
-The world stays up until Ctrl-C. Listeners: ${listListeners(cloud.model)}; AWS endpoint: ${cloud.endpoint.url}; logs: ${cloud.logFile}
+The local cloud stays up until Ctrl-C. Listeners: ${listListeners(cloud.model)}; AWS endpoint: ${cloud.endpoint.url}; logs: ${cloud.logFile}
 
 # a request${hasWebSockets ? ', and a WebSocket' : ''}
 ${curlLine(cloud, path)}
@@ -118,7 +118,7 @@ function actions(cloud: LocalCloud, { source, target }: Weights): object[] {
   ];
 }
 
-/** Numbers its messages, one a second, and prints the answers. */
+/** Numbers its messages, one a second, and prints the responses. */
 function webSocketScript(port: number): string {
   return [
     `w=new WebSocket("wss://localhost:${port}/ws/counter?client=me")`,

@@ -58,7 +58,7 @@ interface LocalCloudOptions {
   readonly onExecution: (execution: ExecutionDescription) => void;
   /** A function that a rule on the status of executions calls has begun, failed once more, or ended. */
   readonly onStatusCall: (call: AsynchronousCall) => void;
-  /** Something of the world is broken for good: a service whose tasks never came up. */
+  /** Something of the local cloud is broken for good: a service whose tasks never came up. */
   readonly onBroken: (reason: string) => void;
 }
 
@@ -95,7 +95,7 @@ export class LocalCloud {
   readonly weights = new WeightHistory();
   endpoint!: Endpoint;
   private readonly log: WriteStream;
-  /** What each role may do, by its logical id: during a redeploy already that of the next blueprint. */
+  /** What each role may do, by its logical id: during a redeploy already that of the next stack model. */
   rights: Rights;
   private current: StackModel;
   private isBroken = false;
@@ -159,13 +159,13 @@ export class LocalCloud {
     return this.current;
   }
 
-  /** Makes what a blueprint has more or otherwise than the present one; services and listeners stay as they are. */
+  /** Makes what a stack model has more or otherwise than the present one; services and listeners stay as they are. */
   adopt(model: StackModel): void {
     checkTrust(model, this.options.trust);
     this.current = model;
     this.rights = model.rights;
     this.secrets.adopt(model.secrets, model.rotations);
-    // Whoever signs the real certificate, here it is this one.
+    // In place of the authority of the real certificate, here it is this one.
     this.secrets.putAuthorities(model.config.trustedAuthoritiesArn, this.certificate.cert);
     for (const bucket of model.buckets) this.objects.createBucket(bucket);
     for (const alarm of model.alarms) this.alarms.put(alarm);
@@ -202,7 +202,7 @@ export class LocalCloud {
     return join(this.folder, 'world.log');
   }
 
-  /** Where the log is once the world is gone, when it may tell why. */
+  /** Where the log is once the local cloud is gone, when it may tell why. */
   private get keptLogFile(): string {
     return `${this.folder}.log`;
   }
@@ -308,7 +308,7 @@ export class LocalCloud {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** For good: somebody will want to know why. */
+  /** For good: the operator will want to know why. */
   private breakDown(reason: string): void {
     if (this.stopping) return;
     this.isBroken = true;
@@ -332,7 +332,7 @@ export class LocalCloud {
   private authorize({ accessKeyId, action, resources, context }: AuthorizationRequest): void {
     const statements = this.rights.get(accessKeyId);
     // Any other key is a person at this machine, with whatever credentials the AWS CLI is set up with. A function whose
-    // role is not in the template was refused with the template.
+    // role is not in the template was rejected with the template.
     if (!statements) return;
     for (const resource of resources) {
       if (!isAllowed(statements, action, resource, context)) throw accessDenied(accessKeyId, action, resource);

@@ -3,7 +3,7 @@ import type { Backends } from '../backend/backends';
 import type { TrafficRates } from '../traffic/options';
 import type { LocalCloud } from './local-cloud';
 
-/** A rehearsal that stands: the world, its backends, its traffic. */
+/** A running rehearsal: the local cloud, its backends, its traffic. */
 export interface RunningRehearsal {
   readonly cloud: LocalCloud;
   readonly backends: Backends;

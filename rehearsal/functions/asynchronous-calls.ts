@@ -5,7 +5,7 @@ import type { Retries } from './retries';
 /** One asynchronous call of a function, over all its repetitions. */
 export interface AsynchronousCall {
   readonly functionArn: string;
-  /** What it is about, for whoever waits for it. */
+  /** What it is about, for its caller. */
   readonly subject: string;
   readonly startedAt: Date;
   state: 'underWay' | 'done' | 'givenUp';
@@ -30,7 +30,7 @@ interface Options {
 const MIN_PAUSE_MS = 50;
 
 /**
- * Calls functions as Lambda does when nobody waits for the answer: what fails is repeated by Lambda, then handed over by
+ * Calls functions as Lambda does when no caller waits for the response: what fails is repeated by Lambda, then handed over by
  * the queue of its failures, until it succeeds or is given up.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html

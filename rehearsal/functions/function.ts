@@ -30,7 +30,7 @@ export class FunctionError extends Error {
 }
 
 interface Pending {
-  /** Whose answer it waits for. */
+  /** Whose response it waits for. */
   readonly child: ChildProcess;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;

@@ -1,7 +1,7 @@
 import type { ProcessHooks } from '../processes/processes';
 import { FunctionSpec, LocalFunction } from './function';
 
-/** The Lambda functions of a world, by ARN. */
+/** The Lambda functions of a local cloud, by ARN. */
 export class Functions {
   private readonly locals = new Map<string, LocalFunction>();
   private isStopped = false;

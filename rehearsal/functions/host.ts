@@ -1,6 +1,6 @@
 import { own } from '../../core/validation/own';
 /**
- * The execution environment of one Lambda function, in a process of its own: loads the bundle, answers events one after
+ * The execution environment of one Lambda function, in a process of its own: loads the bundle, responds to events one after
  * another over IPC, and reports an exception as Lambda does. It ends with its parent.
  */
 import { randomUUID } from 'node:crypto';
@@ -56,7 +56,7 @@ function findContext({ functionArn }: Invocation): object {
   };
 }
 
-/** Never rejects: what a handler throws is its answer. */
+/** Never rejects: what a handler throws is its response. */
 async function respond(invocation: Invocation): Promise<void> {
   const { id, event } = invocation;
   try {

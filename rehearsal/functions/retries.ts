@@ -7,7 +7,7 @@ export interface Retries {
     readonly arn: string;
     /** A message that was not dealt with shows again after this time. */
     readonly visibilityMs: number;
-    /** So often it is handed over before it is given up; Infinity for a queue that nobody gave a limit. */
+    /** So often it is handed over before it is given up; Infinity for a queue without a limit. */
     readonly maxReceives: number;
   };
 }

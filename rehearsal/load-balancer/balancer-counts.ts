@@ -4,9 +4,9 @@ import { OwnClients } from './own-clients';
 
 /** What a rehearsal counts at its load balancer. */
 export class BalancerCounts implements BalancerEvents {
-  /** HTTP answers so far, by the side that the load balancer chose; what it answered itself is in neither. */
+  /** HTTP responses so far, by the side that the load balancer chose; its own responses are in neither. */
   readonly responses: Record<Side, number> = { source: 0, target: 0 };
-  /** Everything that was answered, by whomever. */
+  /** Everything that got a response, from any server. */
   exchanges = 0;
   /** Undefined where clients cannot be told apart by their addresses. */
   readonly ownClients: OwnClients | undefined;

@@ -4,7 +4,7 @@ export const GROUP_COOKIES = ['AWSALBTG', 'AWSALBTGCORS'] as const;
 export const TARGET_COOKIES = ['AWSALBCORS', 'AWSALB'] as const;
 
 /**
- * What a stickiness cookie holds. The service encrypts its own; here it is only opaque, because nobody has to be kept
+ * What a stickiness cookie holds. The service encrypts its own; here it is only opaque, because no client has to be kept
  * from reading a rehearsal.
  */
 interface Stuck {

@@ -13,7 +13,7 @@ export interface Asked {
 }
 
 export interface Exchanged {
-  /** A target, a rule's own answer, or the load balancer because there was no other. */
+  /** A target, a rule's own response, or the load balancer because there was no other. */
   readonly by: 'target' | 'rule' | 'loadBalancer';
   /** Of a target. */
   readonly groupArn?: string;

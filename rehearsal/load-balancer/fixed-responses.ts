@@ -13,7 +13,7 @@ const REASONS: Record<number, string> = {
   503: '503 Service Temporarily Unavailable',
   504: '504 Gateway Time-out',
 };
-/** Who answers when no target did. */
+/** Who responds when no target did. */
 const SERVER = { server: 'awselb/2.0' };
 
 /** @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html */
@@ -30,7 +30,7 @@ const FAILURES: Record<UpstreamFailure, number> = {
   full: 503,
 };
 
-/** An answer that the load balancer makes itself. */
+/** A response that the load balancer makes itself. */
 export function ownResponse(status: number): Response {
   const title = REASONS[status] ?? String(status);
   return {
@@ -40,7 +40,7 @@ export function ownResponse(status: number): Response {
   };
 }
 
-/** The answer of a rule. */
+/** The response of a rule. */
 export function fixedResponse({
   statusCode,
   contentType,

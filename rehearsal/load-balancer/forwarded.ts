@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RequestHead } from '../../proxy/data-plane/contract/data-plane';
 
-/** More addresses than this in X-Forwarded-For are answered with 463. */
+/** More addresses than this in X-Forwarded-For get 463. */
 export const MAX_FORWARDED_FOR = 30;
 /** A longer trace is written anew. */
 const MAX_TRACE_BYTES = 7 * 1024;
@@ -65,7 +65,7 @@ function withPort({ address, port }: RequestHead['client']): string {
 }
 
 /**
- * Whoever sent a trace keeps its `Root` and what else it wrote, and `Self` says this hop; without one it gets a `Root`.
+ * A client that sent a trace keeps its `Root` and what else it wrote, and `Self` says this hop; without one it gets a `Root`.
  *
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html
  */

@@ -15,7 +15,7 @@ const USER_AGENT = 'ELB-HealthChecker/2.0';
 /**
  * Asks a target how it is, in what its group speaks; over TLS whatever its certificate, which the service does not verify.
  *
- * @returns the status of its answer
+ * @returns the status of its response
  * @throws Error when there is none
  */
 export function askHealth(version: ProtocolVersion, request: HealthRequest): Promise<number> {
@@ -51,7 +51,7 @@ function overHttp2({ protocol, host, port, path, signal }: HealthRequest): Promi
     stream.on('error', reject);
     stream.on('close', () => {
       session.destroy();
-      // One that was closed without an error; after an answer this says nothing any more.
+      // One that was closed without an error; after a response this says nothing any more.
       reject(new Error(`stream closed with code ${stream.rstCode}`));
     });
     stream.resume();

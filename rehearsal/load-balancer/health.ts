@@ -17,7 +17,7 @@ export class HealthChecks {
       if (!this.model.isInUse(group.arn)) target.state = 'unused';
       else if (target.state === 'unused') target.state = 'initial';
       const reason = target.state === 'unused' ? undefined : await probe(group, target);
-      // It may have begun to drain, or the world may have stopped, while the probe was under way.
+      // It may have begun to drain, or the local cloud may have stopped, while the probe was under way.
       if (!this.timers.has(target) || isLeaving(group, target)) return void this.timers.delete(target);
       if (target.state !== 'unused') {
         passes = reason ? 0 : passes + 1;

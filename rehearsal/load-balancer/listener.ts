@@ -40,14 +40,14 @@ export function listenerRoute(cloud: ListenerSetup, listener: Listener): (reques
       return { response: action.type === 'redirect' ? redirect(action, request, listener) : fixedResponse(action) };
     }
     const rewritten = rewrite(rule.transforms ?? [], address);
-    // The service's own answer to a rewrite that fails.
+    // The service's own response to a rewrite that fails.
     if (!rewritten) return reject(cloud, asked, 500);
     return forward(cloud, listener, { config: action.forward, request, asked, rewritten, stallDetector });
   };
 }
 
 /**
- * What an Application Load Balancer answers itself, whatever its rules say.
+ * What an Application Load Balancer responds with itself, whatever its rules say.
  *
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
  */
@@ -82,7 +82,7 @@ function forward(
   const turn = stallDetector.get(group.arn) ?? 0;
   stallDetector.set(group.arn, turn + 1);
   const target = chooseTarget(group, request.headers.cookie, turn);
-  // No registered target: the service answers 503 and does not try another group.
+  // No registered target: the service responds with 503 and does not try another group.
   if (!target) return reject(cloud, asked, 503);
   return { forward: toTarget(cloud, listener, { config, request, asked, rewritten, group, target }) };
 }

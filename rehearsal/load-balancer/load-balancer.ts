@@ -26,7 +26,7 @@ interface LoadBalancerOptions {
 /** Shorter than the proxies' and the backends' own, so that a target rarely closes a connection that is about to be used. */
 const POOL_IDLE_MS = 30_000;
 
-/** A listener's address is taken by somebody else. */
+/** A listener's address is in use. */
 export class PortTaken extends Error {
   constructor(
     readonly port: number,
@@ -86,7 +86,7 @@ export class LoadBalancerServer {
     }
   }
 
-  /** What is none, or too much, has no route: nobody knows more of it than where it came from. */
+  /** What is none, or too much, has no route: nothing is known of it but where it came from. */
   private refused({ status, address, why }: RejectedRequest): void {
     const asked: Asked = { client: address, agent: undefined, what: why, comesBack: false };
     this.options.events.started(asked);

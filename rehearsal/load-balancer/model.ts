@@ -74,7 +74,7 @@ interface WeightedGroup {
   readonly weight: number;
 }
 
-/** What a group's targets are spoken to in; GRPC is refused when a template is read. */
+/** What a group's targets are spoken to in; GRPC is rejected when a template is read. */
 export type ProtocolVersion = 'HTTP1' | 'HTTP2';
 
 export interface TargetGroup {

@@ -21,7 +21,7 @@ export interface OwnClientsTally {
     readonly opened: number;
     /** At the end of the count. */
     readonly live: number;
-    /** By a Close frame, whoever sent it. */
+    /** By a Close frame, from either side. */
     readonly closed: number;
     /** By the way there, without one. */
     readonly dropped: number;
@@ -37,7 +37,7 @@ export interface OwnClientsTally {
 type Counters<T> = { -readonly [Name in keyof T]: T[Name] extends number ? number : never };
 
 const KEPT_FAILURES = 20;
-/** Of those between client and application, whoever of them says so. */
+/** Of those between client and application, whichever of them says so. */
 const ERRORS_OF_THE_WAY: ReadonlySet<number | undefined> = new Set([502, 503, 504, 508]);
 
 /** Counts the requests of clients that are neither the rehearsal's nor the cutover's. */

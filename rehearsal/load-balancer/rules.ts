@@ -82,7 +82,7 @@ function priorityInUse(priority: number | 'default'): AwsError {
   return new AwsError('PriorityInUse', `Priority '${priority}' is currently in use`);
 }
 
-/** What the service refuses in the conditions of a rule that is not the default one. */
+/** What the service rejects in the conditions of a rule that is not the default one. */
 function checkConditions(conditions: readonly RuleCondition[]): void {
   if (conditions.length === 0) throw new AwsError('ValidationError', 'A condition must be specified');
   const fields = conditions.map(({ field }) => field);
@@ -114,7 +114,7 @@ export function replaceActions(model: ElbModel, ruleArn: string, actions: readon
   rule.actions = actions;
 }
 
-/** What the service refuses in a list of actions. @see facts of ForwardActionConfig in the ELBv2 API reference */
+/** What the service rejects in a list of actions. @see facts of ForwardActionConfig in the ELBv2 API reference */
 export function checkActions(model: ElbModel, actions: readonly Action[]): void {
   if (actions.length !== 1) {
     throw new AwsError('ValidationError', `A rule must have exactly one action, got ${actions.length}`);

@@ -3,7 +3,7 @@ import { ElbModel, Target, TargetAddress, TargetGroup } from './model';
 
 const formatKey = ({ id, port }: TargetAddress) => `${id}:${port}`;
 
-/** Registration of targets, and their slow way out: `draining` until the deregistration delay is over. */
+/** Registration of targets, and their slow way out: `draining` until the deregistration delay has ended. */
 export class Targets {
   private readonly delays = new Map<Target, NodeJS.Timeout>();
   private isStopped = false;

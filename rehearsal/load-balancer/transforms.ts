@@ -13,7 +13,7 @@ export interface Rewritten {
 }
 
 /**
- * @throws AwsError ValidationError for what the service refuses in a rule
+ * @throws AwsError ValidationError for what the service rejects in a rule
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-transforms.html
  */
 export function checkTransforms({ priority, transforms = [] }: Pick<Rule, 'priority' | 'transforms'>): void {
@@ -44,7 +44,7 @@ function isExpression(regex: string): boolean {
 }
 
 /**
- * The request as the target gets it; undefined when what comes of it is none, which the service answers with 500. Without
+ * The request as the target gets it; undefined when what comes of it is none, to which the service responds with 500. Without
  * a match it stays as it is.
  */
 export function rewrite(transforms: readonly RuleTransform[], request: Rewritten): Rewritten | undefined {

@@ -96,7 +96,8 @@ export function entryOptions<Options>(): Options {
 }
 
 /**
- * Inside an entry: says that it is ready, and ends it when whoever started it is gone. Ctrl-C reaches every process of a
+ * Inside an entry: says that it is ready, and ends it when the process that started it is gone. Ctrl-C reaches every process
+ * of a
  * terminal; an entry leaves it to the one that started it, so that things stop in order.
  */
 export function announceReady(ready: unknown): void {

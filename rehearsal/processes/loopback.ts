@@ -9,7 +9,7 @@ const CLIENTS_A_BLOCK = 250;
 export const BACKEND_HOSTS = { source: '127.2.0.1', target: '127.2.0.2' } as const;
 
 /**
- * Whether this machine answers on all of 127.0.0.0/8, as Linux does. macOS has 127.0.0.1 alone: then no hop can be told from
+ * Whether this machine responds on all of 127.0.0.0/8, as Linux does. macOS has 127.0.0.1 alone: then no hop can be told from
  * another one.
  */
 export async function hasLoopbackNetwork(): Promise<boolean> {

@@ -4,10 +4,10 @@ import type { Writable } from 'node:stream';
 import { entryPath } from './entry';
 import type { ReaperOrder } from './reaper';
 
-/** What whoever runs a process tells of it: it must end with the rehearsal, however that ends. */
+/** What the owner of a process reports of it: it must end with the rehearsal, however that ends. */
 export interface ProcessHooks {
   readonly started: (pid: number) => void;
-  /** It is gone: its id may soon be somebody else's. */
+  /** It is gone: its id may soon belong to another process. */
   readonly ended: (pid: number) => void;
   /** Takes what it writes. */
   readonly log: Writable;

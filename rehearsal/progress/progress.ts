@@ -58,9 +58,9 @@ export class Progress implements ProgressReporter {
       ...SIDES.map((side) => {
         const colour = side === 'source' ? pc.blue : pc.green;
         const responses = sample.responses[side].toLocaleString('en-US').padStart(7);
-        return `  ${colour(side.padEnd(8))} ${responses} answers ${this.rate(sample, side).padStart(4)} req/s   ledger ${ledger(sample.live[side])}`;
+        return `  ${colour(side.padEnd(8))} ${responses} responses ${this.rate(sample, side).padStart(4)} req/s   ledger ${ledger(sample.live[side])}`;
       }),
-      `  wrong    ${sample.wrong === 0 ? pc.green('0') : pc.red(String(sample.wrong))}   WebSocket messages answered ${sample.messages.toLocaleString('en-US')}`,
+      `  wrong    ${sample.wrong === 0 ? pc.green('0') : pc.red(String(sample.wrong))}   WebSocket messages with a response ${sample.messages.toLocaleString('en-US')}`,
     ];
   }
 

@@ -1,7 +1,7 @@
 import { KindCounts } from '../../core/proxy/connections';
 import { Side, Weights } from '../../core/traffic/weights';
 
-/** One look at a rehearsal in motion, for the live progress and for the picture of the report. */
+/** One look at a rehearsal in motion, for the live progress and for the chart of the report. */
 export interface Sample {
   readonly atMs: number;
   /** The state machine's place. */
@@ -9,7 +9,7 @@ export interface Sample {
   readonly stage: number;
   readonly stages: number;
   readonly weights: Weights;
-  /** HTTP answers since the start, by the side that made them. */
+  /** HTTP responses since the start, by the side that made them. */
   readonly responses: Readonly<Record<Side, number>>;
   readonly wrong: number;
   readonly live: Readonly<Record<Side, KindCounts>>;

@@ -18,7 +18,7 @@ export interface ElbMove extends Move {
   readonly wanted: ElbModel;
 }
 
-/** What became of a move: `passedOver` is what a standing world cannot follow. */
+/** What became of a move: `passedOver` is what a running local cloud cannot follow. */
 export type Moved = 'applied' | 'passedOver';
 
 /**
@@ -124,7 +124,7 @@ function moveRule(move: ElbMove): Moved {
 /** Nothing that a cutover or its traffic meets. */
 const UNMOVED = /^AWS::(CDK::Metadata|CloudWatch::Dashboard|Logs::\w+)$/;
 
-/** What is taken over when the next blueprint is adopted. */
+/** What is taken over when the next stack model is adopted. */
 const ADOPTED =
   /^AWS::(S3::Bucket|SecretsManager::(Secret|RotationSchedule)|Events::Rule|CloudWatch::(Composite)?Alarm)$/;
 

@@ -19,7 +19,7 @@ const DEPLOYED_PARTS = [
 /**
  * The stack of another assembly that is to be deployed over this one.
  *
- * @throws UsageError for what CloudFormation refuses before it begins, and for what cannot be rehearsed
+ * @throws UsageError for what CloudFormation rejects before it begins, and for what cannot be rehearsed
  */
 export function readNextStack(before: StackModel, stacks: readonly Stack[]): StackModel {
   const { stack, resources, secrets, domain } = before;

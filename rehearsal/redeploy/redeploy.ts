@@ -19,7 +19,7 @@ import { Redeployed } from './redeployed';
 import { replacedGroups } from './replaced-groups';
 
 /**
- * Deploys a changed assembly to a standing world, as CloudFormation would: only what changed is touched, in the order of
+ * Deploys a changed assembly to a running local cloud, as CloudFormation would: only what changed is touched, in the order of
  * its dependencies; a failure puts everything back; what goes is deleted at the end.
  *
  * @throws UsageError for an assembly that cannot be rehearsed, Error while another redeploy is under way; nothing is

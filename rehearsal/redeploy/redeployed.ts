@@ -6,6 +6,6 @@ export interface Redeployed {
   /** Why it was rolled back, or what could not be cleaned up. */
   readonly reason?: string;
   readonly applied: readonly string[];
-  /** Changed in the template, and not in the world: tasks, new listeners, replaced target groups. */
+  /** Changed in the template, and not in the local cloud: tasks, new listeners, replaced target groups. */
   readonly passedOver: readonly string[];
 }

@@ -14,7 +14,9 @@ const TARGET_GROUP = 'AWS::ElasticLoadBalancingV2::TargetGroup';
  */
 const REPLACING = ['IpAddressType', 'Name', 'Port', 'Protocol', 'ProtocolVersion', 'TargetType', 'VpcId'];
 
-/** The target groups that a redeploy replaces, which a standing world cannot follow: the tasks would have to go along. */
+/**
+ * The target groups that a redeploy replaces, which a running local cloud cannot follow: the tasks would have to go along.
+ */
 interface ReplacedGroups {
   /** By the logical id of a side's new group: the standing group, which goes on in its place. */
   readonly running: Identities;

@@ -23,7 +23,7 @@ export interface RehearsalEvidence extends Evidence {
   /** Read from the endpoint after the last step. */
   readonly finalWeights?: Weights;
   readonly rollback?: Evidence['rollback'] & {
-    /** The first wrong answer that a client got. */
+    /** The first wrong response that a client got. */
     readonly firstBadResponseAt?: string;
     readonly secondsFromFirstBadResponse?: number;
   };
@@ -37,7 +37,7 @@ export interface RehearsalEvidence extends Evidence {
     readonly speed: number;
     /** How much traffic, as a multiple of the usual. */
     readonly traffic: number;
-    /** Of the whole run: with its start-up, and until the last answer was checked. */
+    /** Of the whole run: with its start-up, and until the last response was checked. */
     readonly seconds: number;
     readonly fault?: string;
     /** The weights at the start of the execution, then every change, as the load balancer itself was told. */
@@ -103,7 +103,7 @@ function rollbackSeen(
   const { restoredAt } = rollback;
   if (firstBadResponseAt === undefined || restoredAt === undefined) return rollback;
   const seconds = (Date.parse(restoredAt) - Date.parse(firstBadResponseAt)) / 1000;
-  // An answer that never came is dated by its timeout, which may be after the rollback: that is no time to restore.
+  // A response that never came is dated by its timeout, which may be after the rollback: that is no time to restore.
   return { ...rollback, firstBadResponseAt, ...(seconds >= 0 && { secondsFromFirstBadResponse: seconds }) };
 }
 

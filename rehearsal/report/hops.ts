@@ -13,7 +13,7 @@ export function hopsLine(views: Views): string {
 export function hopsRows(views: Views): string[][] {
   return SIDES.map((side) => {
     const { connectedFrom, forwardedFor, names, trustedHops } = views[side];
-    const named = (address: string) => `${address} (${names[address] ?? 'somebody else'})`;
+    const named = (address: string) => `${address} (${names[address] ?? 'unknown'})`;
     const list = findList(forwardedFor).map(named).join(', ');
     return [side, named(connectedFrom), list === '' ? 'none' : list, hopsToTrust(trustedHops)];
   });

@@ -26,7 +26,7 @@ export function findLosses(tally: TrafficTally): string[] {
   return brokenConditions(tally).map((condition) => `not so: ${condition}`);
 }
 
-/** The same of a user's own clients: a failure of the way is a loss, whoever asked. */
+/** The same of a user's own clients: a failure on the path is a loss, of any client. */
 export function lossesOfYours({ requests, failed, webSockets: { dropped } }: OwnClientsTally): string[] {
   const lost = [
     [failed, `${number(failed)} of ${count(requests, 'request', 'requests')} of your own clients failed`],

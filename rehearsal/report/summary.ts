@@ -52,7 +52,7 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
     ],
     [
       'streaming',
-      `${number(streaming.asked)} asked, ${number(streaming.whole)} answered whole, ${streaming.cut} cut, ${streaming.truncated} truncated, ${streaming.wrong} wrong, longest gap ${gap(streaming)}`,
+      `${number(streaming.asked)} asked, ${number(streaming.whole)} whole responses, ${streaming.cut} cut, ${streaming.truncated} truncated, ${streaming.wrong} wrong, longest gap ${gap(streaming)}`,
     ],
     ['drain', drain(evidence)],
   ];
@@ -67,7 +67,7 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   if (evidence.rollback?.secondsFromFirstBadResponse !== undefined) {
     lines.push([
       'rollback',
-      `initial weights restored ${evidence.rollback.secondsFromFirstBadResponse.toFixed(1)} s after the first bad answer`,
+      `initial weights restored ${evidence.rollback.secondsFromFirstBadResponse.toFixed(1)} s after the first bad response`,
     ]);
   }
   return lines;
@@ -88,7 +88,7 @@ const RECOVERIES: Readonly<Record<RecoveryEvidence['outcome'], string>> = {
   restored: 'recover put back what was left',
   nothingToDo: 'recover found nothing to put back',
   givenUp: 'recover WAS GIVEN UP: look at the weights and the lock',
-  none: 'no rule of the template calls recover: NOBODY PUTS IT BACK',
+  none: 'no rule of the template calls recover: NOTHING PUTS IT BACK',
 };
 
 /** What happened to an execution that ended past every Catch; undefined where there was nothing to do, as usual. */
@@ -107,7 +107,7 @@ function yours({ requests, failed, refused, left, statuses, webSockets }: OwnCli
   const parts = [
     `${number(requests)} requests of your own clients${byStatus.length > 0 ? ` (${byStatus.join(', ')})` : ''}, ${number(failed)} failed`,
     `${number(opened)} WebSockets, ${number(closed)} closed in order, ${number(dropped)} dropped, ${number(live)} still open`,
-    ...(refused > 0 ? [`${number(refused)} told to come back`] : []),
+    ...(refused > 0 ? [`${number(refused)} asked to come back`] : []),
     ...(leftThere > 0 ? [`${number(leftThere)} given up by the client`] : []),
     ...(timedOut > 0 ? [`${number(timedOut)} ended by the load balancer's idle timeout`] : []),
   ];
@@ -128,7 +128,7 @@ export function redeployLine({ status, reason, applied, weightsBefore, weightsAf
 }
 
 function drain({ drain: { source, atStart, ...ended }, timeline }: RehearsalEvidence): string {
-  // Zeros of what nobody has measured are none.
+  // Zeros of what was not measured are none.
   if (!timeline.some(({ state }) => state === 'Drain')) return 'not begun';
   const began = CONNECTION_KINDS.reduce((sum, kind) => sum + atStart[kind], 0);
   const left = CONNECTION_KINDS.reduce((sum, kind) => sum + source[kind], 0);

@@ -44,7 +44,7 @@ function isSide({ model }: LocalCloud, arn: string): boolean {
  * Before the cutover, lets the requests of an existing listener come through the proxies step by step, as `drainshift adopt` does, under traffic.
  *
  * @returns undefined where the listener is the migration's own
- * @throws Error for a step that would be refused, the signal's reason
+ * @throws Error for a step that would be rejected, the signal's reason
  */
 export async function adoptStepByStep(
   { cloud }: RunningRehearsal,

@@ -12,7 +12,7 @@ const GATES: Readonly<Record<string, ApprovalGate | undefined>> = {
   ApproveLastStage: 'lastStage',
 };
 
-/** Told of every state that is entered: answers for the person who is asked at AWS, or says how a person here does. */
+/** Told of every state that is entered: approves for the person who is asked at AWS, or says how a person here does. */
 export function approve(
   execution: ExecutionDescription,
   cloud: LocalCloud,

@@ -23,7 +23,7 @@ export function curlLine(cloud: LocalCloud, path: string): string {
 }
 
 /**
- * Waits until somebody else than the rehearsal asks for something, a WebSocket or a stream that stays open included. Call it
+ * Waits until a client other than the rehearsal asks for something, a WebSocket or a stream that stays open included. Call it
  * before the rehearsal's own traffic.
  *
  * @throws the signal's reason

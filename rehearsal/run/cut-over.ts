@@ -22,9 +22,9 @@ const CONNECTED_WITHIN_MS = 60_000;
 const AFTERWARDS_MS = 1_000;
 
 /**
- * Runs one cutover of a standing world under traffic, and returns what it left.
+ * Runs one cutover of a running local cloud under traffic, and returns what it left.
  *
- * @throws Error when the world breaks, the signal's reason
+ * @throws Error when the local cloud breaks, the signal's reason
  */
 export async function cutOver(
   running: RunningRehearsal,
@@ -66,7 +66,7 @@ export async function cutOver(
     }
     const recovery = await recovered(cloud, started, signal);
     await waitFor(AFTERWARDS_MS, signal);
-    reporter.step('waiting until every message is answered');
+    reporter.step('waiting until every message has its response');
     await observer.stop();
     const evidence = rehearsalEvidence(buildEvidence(cloud, started, plan), {
       finalWeights: await readBackWeights(cloud),
@@ -144,7 +144,7 @@ function connections(traffic: Traffic, { backends, rates }: RunningRehearsal): s
   const got = `${live?.websocket ?? 0}, ${live?.serverSentEvents ?? 0} and ${http?.ok ?? 0}`;
   const min = findMin(rates);
   return (
-    `live WebSockets, event streams and right answers must be at least ` +
+    `live WebSockets, event streams and right responses must be at least ` +
     `${min.webSockets}, ${min.eventStreams} and 1 ${within}, got ${got}${because}`
   );
 }

@@ -11,7 +11,7 @@ export interface SideLedger {
   readonly draining: boolean;
 }
 
-/** The live connections of both sides, asked of every running proxy task; a task that does not answer is left out. */
+/** The live connections of both sides, asked of every running proxy task; a task that does not respond is left out. */
 export async function readLedgers(cloud: LocalCloud): Promise<Record<Side, SideLedger>> {
   const { config } = cloud.model;
   const secret = cloud.secrets.find(config.adminSecretArn);

@@ -10,7 +10,7 @@ import { weightsInForce } from '../cloud/weight-history';
 
 const EVERY_MS = 500;
 
-/** Looks at a rehearsal twice a second: for the live progress, and for the picture of the report. */
+/** Looks at a rehearsal twice a second: for the live progress, and for the chart of the report. */
 export class Observer {
   readonly samples: Sample[] = [];
   private watching = true;
@@ -53,7 +53,7 @@ export class Observer {
       stage: Math.min(plan.stages.length, entered.filter(({ state }) => state === 'Shift').length),
       stages: plan.stages.length,
       weights: weightsInForce(cloud.model) ?? { source: 0, target: 0 },
-      // Only the rehearsal's own backends say in their answers which side they are.
+      // Only the rehearsal's own backends say in their responses which side they are.
       responses: (backends.own ? seen?.responsesBySide : { ...cloud.counts.responses }) ?? { source: 0, target: 0 },
       wrong: (seen ? listFaults(seen) : 0) + (cloud.counts.ownClients?.lost ?? 0),
       live: { source: ledgers.source.active ?? NO_CONNECTIONS, target: ledgers.target.active ?? NO_CONNECTIONS },

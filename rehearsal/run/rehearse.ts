@@ -185,7 +185,7 @@ function tellDifferences(
   for (const name of notRun(resources)) reporter.step(`${name} is not run here`);
   for (const attributes of withoutEffect(elb)) reporter.step(`without effect here: ${attributes}`);
   for (const problem of floorProblems(machine, plan)) {
-    reporter.step(`a cutover as it is deployed would refuse this plan: ${problem}`);
+    reporter.step(`a cutover as it is deployed would reject this plan: ${problem}`);
   }
 }
 

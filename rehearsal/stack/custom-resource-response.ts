@@ -1,4 +1,4 @@
-/** What an answer must repeat of its event. */
+/** What a response must repeat of its event. */
 export interface Asked {
   readonly StackId: string;
   readonly RequestId: string;
@@ -18,14 +18,14 @@ const MAX_BYTES = 4096;
 const MAX_ID_BYTES = 1024;
 
 /**
- * Reads an answer as strictly as CloudFormation does.
+ * Reads a response as strictly as CloudFormation does.
  *
  * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
- * @throws Error with the rule that the answer breaks
+ * @throws Error with the rule that the response breaks
  */
 export function readResponse(body: string, asked: Asked): CustomResourceResponse {
   const size = Buffer.byteLength(body);
-  if (size > MAX_BYTES) throw new Error(`the answer must have at most ${MAX_BYTES} bytes, got ${size}`);
+  if (size > MAX_BYTES) throw new Error(`the response must have at most ${MAX_BYTES} bytes, got ${size}`);
   const response = parsed(body);
   for (const name of ['StackId', 'RequestId', 'LogicalResourceId'] as const) {
     if (response[name] !== asked[name]) throw broken(name, `that of the event, '${asked[name]}'`, response[name]);
@@ -51,13 +51,15 @@ function parsed(body: string): Record<string, unknown> {
     const value = JSON.parse(body) as unknown;
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
-    // The same answer as for JSON that is no object.
+    // The same response as for JSON that is no object.
   }
-  throw new Error(`the answer must be a JSON object, got '${body.slice(0, 100)}'`);
+  throw new Error(`the response must be a JSON object, got '${body.slice(0, 100)}'`);
 }
 
 function broken(name: string, rule: string, value: unknown): Error {
-  return new Error(`'${name}' of the answer must be ${rule}, got ${JSON.stringify(value)?.slice(0, 100) ?? 'nothing'}`);
+  return new Error(
+    `'${name}' of the response must be ${rule}, got ${JSON.stringify(value)?.slice(0, 100) ?? 'nothing'}`,
+  );
 }
 
 function flattened(data: Readonly<Record<string, unknown>>, prefix = ''): [string, string][] {

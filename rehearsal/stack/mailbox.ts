@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { IncomingMessage, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Where one answer may be put, once: what a presigned URL is at AWS. */
+/** Where one response may be put, once: what a presigned URL is at AWS. */
 interface Mailbox {
   readonly url: string;
   /** The first body that was put there. */
@@ -37,7 +37,7 @@ export async function openMailbox(): Promise<Mailbox> {
     responded,
     close: () => {
       server.close();
-      // Whoever has just put an answer still gets its own.
+      // A client that has just put a response still gets its own.
       setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS).unref();
     },
   };

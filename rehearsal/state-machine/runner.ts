@@ -62,7 +62,7 @@ export class StateMachineRunner implements StatesModel {
     if (!machine) throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${machineArn}'`);
     const arn = `${machineArn.replace(':stateMachine:', ':execution:')}:${name}`;
     const present = this.executions.get(arn);
-    // The same name with the same input answers with the execution that runs already; a closed name is refused.
+    // The same name with the same input returns the execution that runs already; a closed name is rejected.
     if (present?.status === 'RUNNING' && present.input === input) return present;
     if (present) throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${arn}'`);
     const execution: ExecutionDescription = {
@@ -113,7 +113,7 @@ export class StateMachineRunner implements StatesModel {
     } catch (error) {
       const cause = (error as Error).cause as Error | undefined;
       const timedOut = (error as Error).name === 'ExecutionTimeoutError';
-      // The library ends its events where an execution fails, and not where its time is over.
+      // The library ends its events where an execution fails, and not where its time limit is reached.
       if (!timedOut) await followed;
       this.end(execution, timedOut ? 'TIMED_OUT' : 'FAILED', {
         error: cause?.name ?? String(error),
@@ -229,7 +229,7 @@ function parseInput(input: string): object {
     const parsed = JSON.parse(input) as unknown;
     if (typeof parsed === 'object' && parsed !== null) return parsed;
   } catch {
-    // The same answer as for JSON that is not an object.
+    // The same response as for JSON that is not an object.
   }
   throw new AwsError('InvalidExecutionInput', `Invalid State Machine Execution Input: '${input.slice(0, 100)}'`);
 }

@@ -1,5 +1,5 @@
 /**
- * Loopback addresses for tasks, 127.0.x.y: Linux answers on all of 127.0.0.0/8, so every task has all ports to itself. The
+ * Loopback addresses for tasks, 127.0.x.y: Linux responds on all of 127.0.0.0/8, so every task has all ports to itself. The
  * third number comes from the process id, so that two rehearsals on one machine keep apart.
  */
 export class Addresses {

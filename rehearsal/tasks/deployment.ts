@@ -34,7 +34,7 @@ export function unhealthyGroups(elb: ElbModel, service: EcsService, task: EcsTas
     .map(({ targetGroupArn }) => targetGroupArn);
 }
 
-/** Whether a load balancer has found the task healthy, and does now. One without groups has nobody to say so. */
+/** Whether a load balancer has found the task healthy, and does now. One without groups has no load balancer to say so. */
 export function isFoundHealthy(elb: ElbModel, service: EcsService, task: EcsTask): boolean {
   const { loadBalancers } = service;
   return loadBalancers.length > 0 && loadBalancers.every((attached) => stateIn(elb, task, attached) === 'healthy');

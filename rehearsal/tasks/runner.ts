@@ -98,7 +98,7 @@ export class TaskRunner implements EcsModel {
     this.deregister(task);
   }
 
-  /** Ends every process at once, without waiting out delays: the world is over. Resolves when they are gone. */
+  /** Ends every process at once, without waiting out delays: the local cloud has ended. Resolves when they are gone. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearInterval(this.poll);

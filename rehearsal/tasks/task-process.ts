@@ -40,7 +40,7 @@ export class TaskProcess implements EcsTask {
   desiredStatus: 'RUNNING' | 'STOPPED' = 'RUNNING';
   stoppedReason?: string;
   exitCode?: number;
-  /** It ended, and nobody had asked it to. */
+  /** It ended without being asked to. */
   hasFailed = false;
   private readonly child: ChildProcess;
   private readonly gone: Promise<void>;
@@ -121,7 +121,7 @@ export class TaskProcess implements EcsTask {
     this.events.emit('status', status);
   }
 
-  /** A container is running once its port answers: what pulling and starting an image is at AWS. */
+  /** A container is running once its port responds: what pulling and starting an image is at AWS. */
   private async becomeRunning(): Promise<void> {
     while (this.status === 'PROVISIONING') {
       if (await responds(this.ip, this.container.port)) {

@@ -7,7 +7,7 @@ import { reconnectMs, rejectedForMs } from './reconnect';
 import type { AskForStream } from './stream-request';
 import type { HttpResponse } from './transport';
 
-/** Between two bytes of an answer, and before the first. */
+/** Between two bytes of a response, and before the first. */
 const SILENT_MS = 15_000;
 const JSON_BODY = { 'content-type': 'application/json' };
 
@@ -17,8 +17,8 @@ type Ended =
   | { readonly how: 'cut' | 'truncated' | 'wrong'; readonly why: string };
 
 /**
- * Somebody who talks to a language model: one question after the other, each a POST whose answer is a stream of events with
- * an end of its own. An answer that is cut cannot be resumed, and is not asked for again. One that ends in order before its
+ * A user of a language model: one question after the other, each a POST whose response is a stream of events with
+ * an end of its own. A response that is cut cannot be resumed, and is not asked for again. One that ends in order before its
  * own last event is worse: nothing but that event says that it is not whole.
  */
 export class ChatClient {
@@ -35,7 +35,7 @@ export class ChatClient {
     private readonly recorder: Recorder,
   ) {}
 
-  /** Asks one question after the other; resolves when the last one is answered. */
+  /** Asks one question after the other; resolves when the last one gets a response. */
   async live(): Promise<void> {
     while (!this.isFinishing) {
       const ended = await this.prompt();
@@ -45,7 +45,7 @@ export class ChatClient {
     }
   }
 
-  /** Asks nothing more. An answer that is under way may take so long. */
+  /** Asks nothing more. A response that is under way may take so long. */
   finish(withinMs: number): void {
     this.isFinishing = true;
     this.leave();
@@ -91,9 +91,9 @@ export class ChatClient {
   private judge(ended: Ended): void {
     const { streaming } = this.recorder;
     streaming[ended.how] += 1;
-    // Whoever was refused asks again, and that is another question.
+    // A client that was rejected asks again, and that is another question.
     if (ended.how === 'refused') streaming.asked -= 1;
-    else if (ended.how !== 'whole') this.recorder.note(this.name, `expected a whole answer, got ${ended.why}`);
+    else if (ended.how !== 'whole') this.recorder.note(this.name, `expected a whole response, got ${ended.why}`);
   }
 }
 
@@ -104,7 +104,7 @@ function findRejection({ status, headers }: Pick<HttpResponse, 'status' | 'heade
   return { how: 'wrong', why: `${status} ${String(headers['content-type'] ?? '')}`.trim() };
 }
 
-/** One answer, as it comes. */
+/** One response, as it comes. */
 class Response {
   private readonly parser = new EventParser();
   private parts = 0;

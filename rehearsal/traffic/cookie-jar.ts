@@ -11,7 +11,7 @@ interface Cookie {
 export class CookieJar {
   private readonly cookies = new Map<string, Cookie>();
 
-  /** Takes the `set-cookie` fields of an answer. */
+  /** Takes the `set-cookie` fields of a response. */
   take(fields: string | readonly string[] | undefined, nowMs: number): void {
     for (const field of typeof fields === 'string' ? [fields] : (fields ?? [])) {
       const [pair = '', ...attributes] = field.split(';');

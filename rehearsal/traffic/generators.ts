@@ -74,7 +74,7 @@ export class Generators {
     this.startChats();
   }
 
-  /** Begins nothing more, and resolves when every answer that is owed has come or is given up. */
+  /** Begins nothing more, and resolves when every response that is owed has come or is given up. */
   async stop(): Promise<void> {
     const started = this.pace.stop();
     const withinMs = this.options.lastResponsesMs ?? LAST_RESPONSES_MS;

@@ -10,11 +10,11 @@ interface Expectation {
   readonly use: Exclude<keyof RightResponses, 'expectedErrors'>;
   /** In words, for the line on a failure: `all 7 items`. */
   readonly what?: string;
-  /** Whether an answer of that status is the right one. */
+  /** Whether a response of that status is the right one. */
   readonly isRight?: (response: HttpResponse) => boolean;
 }
 
-/** Sends one user's requests and judges each answer: there is no request that is not counted as `ok` or `failed`. */
+/** Sends one user's requests and judges each response: there is no request that is not counted as `ok` or `failed`. */
 export class HttpChecker {
   /** @param jar The cookies of a user who keeps them. */
   constructor(
@@ -26,7 +26,7 @@ export class HttpChecker {
 
   /**
    * @param dueMs when the request was due, on the clock of `performance.now()`: its latency counts from there
-   * @returns the answer when it is right, undefined when it is wrong or did not come
+   * @returns the response when it is right, undefined when it is wrong or did not come
    */
   async ask(request: HttpRequest, expected: Expectation, dueMs: number): Promise<HttpResponse | undefined> {
     const { http, latency } = this.recorder;

@@ -3,7 +3,7 @@ import type { SmokeRequest } from '../../core/plan/plan';
 import { HttpChecker, parseJson, findSide } from './http-checker';
 import { HttpRequest, HttpResponse } from './transport';
 
-/** What a user does next; each call is one request with its answer. It is told when it was due (`performance.now()`). */
+/** What a user does next; each call is one request with its response. It is told when it was due (`performance.now()`). */
 export type Act = (dueMs: number) => Promise<void>;
 
 const JSON_BODY = { 'content-type': 'application/json' };
@@ -16,7 +16,7 @@ export function frontPageReader(checker: HttpChecker): Act {
   const isRight = (response: HttpResponse) =>
     findSide(response) !== undefined && parseJson(response)?.side === findSide(response);
   return async (dueMs) => {
-    const expected = { status: 200, use: 'reads', what: "the answering side's name", isRight } as const;
+    const expected = { status: 200, use: 'reads', what: "the responding side's name", isRight } as const;
     await checker.ask({ method: 'GET', path: '/' }, expected, dueMs);
   };
 }
@@ -102,7 +102,7 @@ export class Shopper {
     const isRight = (cart: HttpResponse) => hasItems(cart, items);
     const expected = { status: 200, use: 'sessions', what: `all ${items.length} items once`, isRight } as const;
     const response = await this.checker.ask(request, expected, this.dueMs);
-    // Nobody knows what a wrong cart holds, and one failure is to be counted once.
+    // What a wrong cart holds is unknown, and one failure is to be counted once.
     if (response === undefined) return this.startOver();
     this.items = items;
   }

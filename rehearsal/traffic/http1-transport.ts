@@ -95,7 +95,7 @@ function collect(
 ): void {
   const chunks: Buffer[] = [];
   response.on('data', (chunk: Buffer) => chunks.push(chunk));
-  response.on('error', (error) => reject(new NoResponse(`half an answer: ${error.message}`, false)));
+  response.on('error', (error) => reject(new NoResponse(`half a response: ${error.message}`, false)));
   response.on('end', () =>
     resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
   );

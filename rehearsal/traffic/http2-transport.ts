@@ -95,7 +95,7 @@ function exchange(live: LiveSession, request: HttpRequest, authority: string): P
       if (isWhole) return resolve({ status: head?.[':status'] ?? 0, headers: head ?? {}, body: Buffer.concat(chunks) });
       const what = problem ?? `stream closed with code ${stream.rstCode}`;
       const isAgain = !head && (wasNeverProcessed(live, stream) || isStale(live, request));
-      reject(new NoResponse(head ? `half an answer: ${what}` : what, isAgain));
+      reject(new NoResponse(head ? `half a response: ${what}` : what, isAgain));
     });
   });
 }

@@ -52,7 +52,7 @@ export interface TrafficRates {
   readonly webSockets: number;
   readonly messagesPerSecondEach: number;
   readonly eventStreams: number;
-  /** Clients that ask one question after the other and get each answer as a stream, as of a language model. */
+  /** Clients that ask one question after the other and get each response as a stream, as of a language model. */
   readonly chats: number;
 }
 

@@ -36,7 +36,7 @@ export class Pace {
     }
   }
 
-  /** Resolves when what was begun has got its answer. */
+  /** Resolves when what was begun has got its response. */
   async stop(): Promise<void> {
     this.stopped.abort();
     await Promise.all(this.users);
@@ -54,7 +54,7 @@ export class Pace {
   }
 }
 
-/** Waits at least one turn of the loop; answers false, at once, when it is told to stop. */
+/** Waits at least one turn of the loop; returns false, at once, when it is told to stop. */
 async function pause(ms: number, stopped: AbortSignal): Promise<boolean> {
   try {
     await delay(Math.max(0, ms), undefined, { signal: stopped });

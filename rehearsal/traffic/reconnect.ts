@@ -7,7 +7,10 @@ export function reconnectMs(): number {
   return 200 + Math.random() * 300;
 }
 
-/** For how long a 503 with Retry-After asks to wait, in ms, with jitter and capped; undefined when the answer is no such refusal. */
+/**
+ * For how long a 503 with Retry-After asks to wait, in ms, with jitter and capped; undefined when the response is no such
+ * rejection.
+ */
 export function rejectedForMs({ status, headers }: Pick<HttpResponse, 'status' | 'headers'>): number | undefined {
   const seconds = Number.parseInt(String(headers['retry-after'] ?? ''), 10);
   if (status !== 503 || Number.isNaN(seconds)) return undefined;

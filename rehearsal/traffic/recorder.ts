@@ -80,7 +80,7 @@ export class Recorder {
     this[kind].longestGapMs = Math.max(this[kind].longestGapMs, ms);
   }
 
-  /** An answer came, or was given up, to a message that was due then (`performance.now()`). */
+  /** A response came, or was given up, to a message that was due then (`performance.now()`). */
   waited(sinceMs: number): void {
     const ms = Math.round(performance.now() - sinceMs);
     this.websocket.longestStallMs = Math.max(this.websocket.longestStallMs, ms);

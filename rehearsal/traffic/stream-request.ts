@@ -4,11 +4,11 @@ import { connect as connectTls } from 'node:tls';
 import { Endpoint, connectionTo } from './options';
 import type { HttpResponse } from './transport';
 
-/** What becomes of a request whose answer is read as it comes. After `ended` or `failed` nothing is told. */
+/** What becomes of a request whose response is read as it comes. After `ended` or `failed` nothing is told. */
 export interface StreamEvents {
   responded(head: Pick<HttpResponse, 'status' | 'headers'>): void;
   received(chunk: Buffer): void;
-  /** The answer is whole. */
+  /** The response is whole. */
   ended(): void;
   failed(error: Error): void;
 }

@@ -1,6 +1,6 @@
 import { Side } from '../../core/traffic/weights';
 
-/** Right answers, by what the client used; `expectedErrors` are right, too, but say little of the application. */
+/** Right responses, by what the client used; `expectedErrors` are right, too, but say little of the application. */
 export interface RightResponses {
   readonly reads: number;
   readonly uploads: number;
@@ -15,11 +15,11 @@ export interface HttpTally {
   readonly sent: number;
   readonly ok: number;
   readonly right: RightResponses;
-  /** Every request that did not get its right answer. */
+  /** Every request that did not get its right response. */
   readonly failed: number;
   /** Sent again as a correct client may: never processed, or idempotent on a reused connection that was just closed. */
   readonly retried: number;
-  /** Due, and not sent before the traffic ended, because those before them had no answer yet. */
+  /** Due, and not sent before the traffic ended, because those before them had no response yet. */
   readonly unsent: number;
   /** Of the latencies since the last mark, each from when its request was due; none is left out. */
   readonly p50Ms: number;
@@ -34,22 +34,22 @@ export interface WebSocketTally {
   readonly opened: number;
   /** First sends; a message that is sent again on another connection is not counted again. */
   readonly sent: number;
-  /** Messages that were answered. */
+  /** Messages that got a response. */
   readonly received: number;
-  /** Never answered, or forgotten by the server. */
+  /** Without a response, or forgotten by the server. */
   readonly lost: number;
-  /** Answered twice, or counted twice by the server. */
+  /** With two responses, or counted twice by the server. */
   readonly duplicated: number;
   readonly outOfOrder: number;
-  /** Handshakes answered with 503 and Retry-After, which were tried again. */
+  /** Handshakes rejected with 503 and Retry-After, which were tried again. */
   readonly refused: number;
-  /** Ended by a Close frame that says that all is well (1000, 1001, 1012 or no code), whoever sent it first. */
+  /** Ended by a Close frame that says that all is well (1000, 1001, 1012 or no code), from either side. */
   readonly closedCleanly: number;
   /** Ended in any other way, handshakes that failed, and clients that had no connection at the end. */
   readonly dropped: number;
   /** The longest that any client was without a connection, from one's end to the next one's opening. */
   readonly longestGapMs: number;
-  /** The longest from when a message was due until its answer came, since the last mark. */
+  /** The longest from when a message was due until its response came, since the last mark. */
   readonly longestStallMs: number;
 }
 
@@ -69,22 +69,22 @@ export interface ServerSentEventsTally {
   readonly longestGapMs: number;
 }
 
-/** Questions by POST that are answered by a stream of events, as language models do. */
+/** Questions by POST whose response is a stream of events, as language models do. */
 export interface StreamingTally {
   /** Clients that were asked for; each asks one question after the other. */
   readonly clients: number;
   readonly asked: number;
-  /** Answers with all of their parts and their own last event. */
+  /** Responses with all of their parts and their own last event. */
   readonly whole: number;
-  /** Answers whose client was told that they are not whole. */
+  /** Responses whose client was told that they are not whole. */
   readonly cut: number;
-  /** Answers that ended in order before their own last event: a part that looks like the whole. */
+  /** Responses that ended in order before their own last event: a part that looks like the whole. */
   readonly truncated: number;
-  /** Another status, or parts that are not those of this answer. */
+  /** Another status, or parts that are not those of this response. */
   readonly wrong: number;
   readonly refused: number;
   readonly events: number;
-  /** The longest between two parts of one answer. */
+  /** The longest between two parts of one response. */
   readonly longestGapMs: number;
 }
 
@@ -104,7 +104,7 @@ export interface TrafficTally {
 export interface TrafficSnapshot extends TrafficTally {
   /** ISO 8601. */
   readonly at: string;
-  /** HTTP answers by the side that made them, since the start. */
+  /** HTTP responses by the side that made them, since the start. */
   readonly responsesBySide: Readonly<Record<Side, number>>;
   readonly live: { readonly websocket: number; readonly serverSentEvents: number };
 }
@@ -127,7 +127,7 @@ const CONDITIONS: Readonly<Record<string, (tally: TrafficTally) => boolean>> = {
     cut === 0 && truncated === 0 && wrong === 0 && asked === whole,
 };
 
-/** Whether every answer was right and every connection ended as it should. Where nothing was asked for, nothing is lost. */
+/** Whether every response was right and every connection ended as it should. Where nothing was asked for, nothing is lost. */
 export function nothingLost(tally: TrafficTally): boolean {
   return brokenConditions(tally).length === 0;
 }

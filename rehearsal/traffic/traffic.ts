@@ -17,7 +17,7 @@ export interface Traffic {
 
 type Message = { snapshot?: TrafficSnapshot; tally?: TrafficTally };
 
-/** Starts traffic that checks every answer, in a process of its own. */
+/** Starts traffic that checks every response, in a process of its own. */
 export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
   const entry = await startEntry<true>('traffic/main', options);
   let latest: TrafficSnapshot | undefined;

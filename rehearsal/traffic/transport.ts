@@ -18,7 +18,7 @@ export interface HttpResponse {
 export interface Transport {
   /** How many requests a client of it has under way: one on a connection of HTTP/1.1. */
   readonly mostAtOnce: number;
-  /** @throws Error when there is no whole answer. */
+  /** @throws Error when there is no whole response. */
   send(request: HttpRequest): Promise<HttpResponse>;
   close(): void;
 }
@@ -26,7 +26,7 @@ export interface Transport {
 /** Longer than any pause that a cutover may make on purpose. */
 export const RESPONSE_TIMEOUT_MS = 15_000;
 
-/** A request without an answer, and whether a correct client may send it again. */
+/** A request without a response, and whether a correct client may send it again. */
 export class NoResponse extends Error {
   constructor(
     message: string,

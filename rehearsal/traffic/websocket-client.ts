@@ -11,24 +11,24 @@ import { reconnectMs, rejectedForMs } from './reconnect';
 /** Normal, going away, service restart; 1005 is a Close frame without a code (RFC 6455, 7.4.1; 1012 is IANA's). */
 const CLEAN_CODES: readonly number[] = [1000, 1001, 1005, 1012];
 const HANDSHAKE_MS = 10_000;
-/** For the answer to a Close frame. */
+/** For the response to a Close frame. */
 const CLOSE_MS = 5_000;
 
 interface Ended {
   readonly code: number;
   readonly error?: string;
-  /** Refused with 503 and Retry-After: wait for this long. */
+  /** Rejected with 503 and Retry-After: wait for this long. */
   readonly rejectedForMs?: number;
 }
 
 /**
  * One client of the counter, with the cookies of a browser. It lives until it is told to finish, over as many connections
- * as it takes; what was not answered on one is sent again on the next.
+ * as it takes; what got no response on one is sent again on the next.
  */
 export class WebSocketClient {
   private readonly ledger = new MessageLedger();
   private readonly jar = new CookieJar();
-  /** When each message was due that has no answer yet. */
+  /** When each message was due that has no response yet. */
   private readonly due = new Map<number, number>();
   /** When those were due that wait for a connection. */
   private held: number[] = [];
@@ -37,10 +37,10 @@ export class WebSocketClient {
   private isOpen = false;
   /** When the last connection ended. */
   private endedMs: number | undefined;
-  /** Sends no more on this connection, and closes it when all is answered. */
+  /** Sends no more on this connection, and closes it when all got a response. */
   private isRetiring = false;
   private isFinishing = false;
-  /** Whether the message is sent whose answer shows that the client was served to the end. */
+  /** Whether the message is sent whose response shows that the client was served to the end. */
   private hasSentLast = false;
   private isGivenUp = false;
 
@@ -74,7 +74,7 @@ export class WebSocketClient {
   }
 
   /**
-   * Sends one more message, on the next connection if there is none now, waits for it and for all answers that are owed,
+   * Sends one more message, on the next connection if there is none now, waits for it and for all responses that are owed,
    * then closes with 1000. `live` resolves at its end. A client that is not served by then has lost its connection.
    */
   finish(withinMs: number): void {
@@ -219,13 +219,13 @@ export class WebSocketClient {
   private giveUp(afterMs: number): void {
     if (this.isServed()) return;
     this.isGivenUp = true;
-    // What was due and never sent has no answer either.
+    // What was due and never sent has no response either.
     for (const dueMs of this.held.splice(0)) this.sendNext(dueMs);
     const { unanswered } = this.ledger;
     if (unanswered.length > 0) {
       this.recorder.websocket.lost += unanswered.length;
       for (const n of unanswered) this.settle(n);
-      this.recorder.note(this.name, `expected answers to messages ${unanswered.join(', ')}, got none`);
+      this.recorder.note(this.name, `expected responses to messages ${unanswered.join(', ')}, got none`);
     }
     if (this.isOpen) return this.socket?.close(1000);
     if (this.endedMs !== undefined) this.recorder.gap('websocket', this.endedMs);
@@ -236,7 +236,7 @@ export class WebSocketClient {
 
 function rejection(response: IncomingMessage): Ended {
   const forMs = rejectedForMs({ status: response.statusCode ?? 0, headers: response.headers });
-  return { code: 1006, error: `handshake answered with ${response.statusCode}`, rejectedForMs: forMs };
+  return { code: 1006, error: `handshake got ${response.statusCode}`, rejectedForMs: forMs };
 }
 
 function readResponse(text: string): { n: number; count: number } | undefined {

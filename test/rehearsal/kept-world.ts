@@ -59,7 +59,7 @@ export class KeptRehearsal {
     await this.elb.send(new ModifyRuleCommand({ RuleArn: this.at.ruleArn, Actions: action && [action] }));
   }
 
-  /** Which side answers a request without a cookie. */
+  /** Which side responds to a request without a cookie. */
   side(): Promise<string | undefined> {
     const { port, ca } = this.at;
     const headers = { host: 'shop.example.com' };

@@ -10,10 +10,10 @@ import { ROOT } from '../../processes/resolve.ts';
 import type { Workplace } from '../../processes/workplace.ts';
 
 const SUITE = 'guarantees';
-/** A proxy that waits for more has not refused. */
+/** A proxy that waits for more has not rejected. */
 const SILENCE_MS = 2_500;
 
-/** Own cases for each row of docs/guarantees.md, in the way of Http11Probe: what is to be refused is, with its status. */
+/** Own cases for each row of docs/guarantees.md, in the way of Http11Probe: what is to be rejected is, with its status. */
 export const ownProbes: Suite = {
   name: SUITE,
   run: async (place, peers) => {
@@ -39,7 +39,7 @@ export function rowsWithoutProbe(): string[] {
     .split('\n\n')[0]!
     .split('\n')
     .filter((line) => /^\| [^-]/.test(line));
-  if (rows.length === 0) throw new Error('docs/guarantees.md must have a table of what is refused, got none');
+  if (rows.length === 0) throw new Error('docs/guarantees.md must have a table of what is rejected, got none');
   return rows.filter((row) => !PROBES.some(({ of }) => row.includes(of))).map((row) => row.slice(2, 60));
 }
 
@@ -55,7 +55,7 @@ async function judge(place: Workplace, peer: Peer, upstreamPort: number): Promis
   return { suite: SUITE, peer: peer.name, passed: PROBES.length - failures.length, of: PROBES.length, failures };
 }
 
-/** The status of the last response: refused is what follows the part that may be served. */
+/** The status of the last response: rejected is what follows the part that may be served. */
 function ask(port: number, { bytes }: Probe): Promise<number | undefined> {
   return new Promise((resolve) => {
     const socket = connect(port, HOST, () => socket.write(bytes, 'latin1'));

@@ -147,7 +147,7 @@ function createProtocols(options: EndpointOptions): Protocols {
   };
 }
 
-/** What nobody signed and nothing else tells is taken for S3: a browser that was given an address. */
+/** What is not signed and not known otherwise is taken for S3: a browser that was given an address. */
 function findProtocol({ query, json, cbor, s3, rest, lambda }: Protocols, request: AwsRequest): Protocol {
   if (CborProtocol.isSpokenIn(request)) return cbor;
   if (request.headers['x-amz-target'] !== undefined) return json;
@@ -178,7 +178,7 @@ async function serve(incoming: IncomingMessage, outgoing: ServerResponse, cloud:
   cloud.options.onCall?.({ service, action, principal, status: response.status, ms, ...error });
 }
 
-/** Whether the call gets an answer in the end. One that hangs is over when its client goes away. */
+/** Whether the call gets a response in the end. One that hangs ends when its client goes away. */
 async function isStillResponded({ fault }: SetFault, { socket }: IncomingMessage): Promise<boolean> {
   switch (fault.kind) {
     case 'hang':
@@ -235,7 +235,7 @@ function authorize(options: EndpointOptions, accessKeyId: string, need: Need): v
 
 type Attempt = { readonly response: HttpReply; readonly error?: Pick<ApiCall, 'error'> };
 
-/** Whatever goes wrong is an answer in the shape of the protocol; what is not an AwsError is our own fault. */
+/** Whatever goes wrong is a response in the shape of the protocol; what is not an AwsError is our own fault. */
 async function attempt(protocol: Protocol, request: AwsRequest, work: () => Promise<HttpReply>): Promise<Attempt> {
   try {
     return { response: await work() };
@@ -264,7 +264,7 @@ function send(response: ServerResponse, { id, method }: AwsRequest, { status, he
   response.end(method === 'HEAD' || hasNoBody ? undefined : body);
 }
 
-/** Reads to the end even what is too long, so that the client gets its answer, but keeps none of it. */
+/** Reads to the end even what is too long, so that the client gets its response, but keeps none of it. */
 async function readBody(request: IncomingMessage): Promise<{ body: Buffer; isTooLong: boolean }> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -293,7 +293,7 @@ function close(server: Server): Promise<void> {
   });
 }
 
-/** A name that leads to this machine and that nobody else can make lead here; S3 puts the bucket before it. */
+/** A name that leads to this machine and that no other service can make lead here; S3 puts the bucket before it. */
 const LOCAL_HOST = /^(127(\.\d{1,3}){3}|\[::1\]|([\w.-]+\.)?localhost)(:\d{1,5})?$/i;
 
 /** A page of a stranger's whose name was made to lead to this machine (DNS rebinding) sends its own name. */

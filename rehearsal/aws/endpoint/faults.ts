@@ -1,18 +1,18 @@
 import { AwsError } from '../../errors/aws-error';
 
-/** What happens to a call instead of a good answer. */
+/** What happens to a call instead of a good response. */
 export type EndpointFault =
-  /** Answered with this status; without a code, with the one that the status usually has. */
+  /** Responds with this status; without a code, with the one that the status usually has. */
   | { readonly kind: 'status'; readonly status: number; readonly code?: string; readonly message?: string }
   /** The throttling error of its service. */
   | { readonly kind: 'throttle' }
-  /** No answer, until the client goes away or the endpoint stops. */
+  /** No response, until the client goes away or the endpoint stops. */
   | { readonly kind: 'hang' }
-  /** The right answer, so many milliseconds late; the call acts after them. */
+  /** The right response, so many milliseconds late; the call acts after them. */
   | { readonly kind: 'delay'; readonly ms: number }
   /** The connection is reset. */
   | { readonly kind: 'reset' }
-  /** Answered as if it were done, and not done. Only for actions that can pretend, such as ModifyRule. */
+  /** Responds as if it were done, and does not do it. Only for actions that can pretend, such as ModifyRule. */
   | { readonly kind: 'pretend' };
 
 /** Which calls a fault meets. */
@@ -21,7 +21,7 @@ export interface FaultScope {
   readonly service?: string;
   /** `ModifyRule`, `PutObject`. @default - every action */
   readonly action?: string;
-  /** Access key ids whose calls it spares: `OPERATOR`, so that an observer still sees. @default - nobody */
+  /** Access key ids whose calls it spares: `OPERATOR`, so that an observer still sees. @default - none */
   readonly spares?: readonly string[];
   /** Further words that the call must have: `/lock.json` at the end of an S3 path. @default - any path */
   readonly pathEndsWith?: string;
@@ -30,7 +30,7 @@ export interface FaultScope {
 export interface FaultOptions {
   /** How many calls it meets. @default - all, until it is cleared */
   readonly times?: number;
-  /** The call acts first and its answer is what is lost. Not for `pretend`. @default false */
+  /** The call acts first and its response is what is lost. Not for `pretend`. @default false */
   readonly afterActing?: boolean;
 }
 
@@ -73,7 +73,7 @@ export class EndpointFaults {
     return () => this.remove(entry);
   }
 
-  /** Every fault is over. */
+  /** Every fault has ended. */
   clear(): void {
     this.faults.length = 0;
   }
@@ -120,7 +120,7 @@ const CODES: ReadonlyMap<number, string> = new Map([
   [503, 'ServiceUnavailable'],
 ]);
 
-/** What a `status` or `throttle` fault answers; undefined for one that answers in another way. */
+/** What a `status` or `throttle` fault responds with; undefined for one that responds in another way. */
 export function buildError(fault: EndpointFault): AwsError | undefined {
   if (fault.kind === 'throttle') return new AwsError('Throttling', 'Rate exceeded');
   if (fault.kind !== 'status') return undefined;

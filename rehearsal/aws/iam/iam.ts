@@ -32,7 +32,7 @@ export function isAllowed(
   return applying.some(({ Effect }) => Effect === 'Allow') && !applying.some(({ Effect }) => Effect === 'Deny');
 }
 
-/** What AWS answers to a caller that is not allowed. */
+/** What AWS responds with to a caller that is not allowed. */
 export function accessDenied(principalArn: string, action: string, resource: string): AwsError {
   return new AwsError(
     'AccessDenied',

@@ -9,9 +9,9 @@ export interface AwsRequest {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly id: string;
-  /** The access key id that signed it; empty when nobody did. */
+  /** The access key id that signed it; empty when it is not signed. */
   readonly principal: string;
-  /** The service that it was signed for, by its signing name: `monitoring`, `s3`; empty when nobody signed. */
+  /** The service that it was signed for, by its signing name: `monitoring`, `s3`; empty when it is not signed. */
   readonly signedFor: string;
 }
 
@@ -29,15 +29,15 @@ export interface Call {
    * @throws AwsError
    */
   run(demand: (need: Need) => void): HttpReply | Promise<HttpReply>;
-  /** Answers as `run` does and changes nothing; absent where that cannot be. */
+  /** Responds as `run` does and changes nothing; absent where that cannot be. */
   readonly pretend?: (() => HttpReply) | undefined;
 }
 
-/** One way to write calls, answers and errors on the wire. */
+/** One way to write calls, responses and errors as bytes. */
 export interface Protocol {
   /** Names the call without judging it. */
   identify(request: AwsRequest): { readonly service: string; readonly action: string };
-  /** @throws AwsError for an action that nobody knows, and for parameters that cannot be read. */
+  /** @throws AwsError for an unknown action, and for parameters that cannot be read. */
   open(request: AwsRequest): Call;
   fail(error: AwsError, request: AwsRequest): HttpReply;
 }

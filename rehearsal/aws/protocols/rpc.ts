@@ -6,12 +6,12 @@ import { unknownService } from './unknown-service';
 
 /** A service that is called by the names of its operations, in JSON or CBOR. */
 export interface RpcService extends Service {
-  /** Its name on the wire: what stands before the dot in `X-Amz-Target`, and in CBOR's path. */
+  /** Its name in a call: what stands before the dot in `X-Amz-Target`, and in CBOR's path. */
   readonly target: string;
   /** Of AWS JSON. */
   readonly version: '1.0' | '1.1';
   /**
-   * Of a service that spoke Query first: error codes of that time by the names that its errors have now. Its answers carry
+   * Of a service that spoke Query first: error codes of that time by the names that its errors have now. Its responses carry
    * the old code in `x-amzn-query-error`.
    *
    * @see https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait

@@ -32,14 +32,14 @@ export interface Operation {
    * @throws AwsError
    */
   readonly run: (input: Parameters, principal: string) => AwsObject;
-  /** Answers as {@link run} does and changes nothing: for a fault that services have. */
+  /** Responds as {@link run} does and changes nothing: for a fault that services have. */
   readonly pretend?: (input: Parameters, principal: string) => AwsObject;
 }
 
 export interface Service {
   /** The prefix of its actions in policies. */
   readonly prefix: string;
-  /** The code with which this service refuses a parameter. */
+  /** The code with which this service rejects a parameter. */
   readonly invalidCode: string;
   readonly operations: ReadonlyMap<string, Operation>;
 }

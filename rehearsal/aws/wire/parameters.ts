@@ -8,7 +8,7 @@ import { AwsError } from '../../errors/aws-error';
 export class Parameters {
   constructor(
     private readonly values: Readonly<Record<string, unknown>>,
-    /** The code with which this service refuses a parameter. */
+    /** The code with which this service rejects a parameter. */
     readonly invalidCode: string,
     private readonly path = '',
   ) {}

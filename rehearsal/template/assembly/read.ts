@@ -158,7 +158,7 @@ function readAssets(place: Place, artifact: Artifact, manifest: Manifest): Pick<
 }
 
 /**
- * A path of a manifest, links followed: it must stay inside the assembly, which may come from somebody else.
+ * A path of a manifest, links followed: it must stay inside the assembly, which may come from another author.
  *
  * @throws UsageError
  */

@@ -11,7 +11,7 @@ export interface CustomResource {
   readonly serviceToken: string;
   /** As CloudFormation sends them: every scalar is a string. */
   readonly properties: Readonly<Record<string, unknown>>;
-  /** How long CloudFormation waits for an answer. */
+  /** How long CloudFormation waits for a response. */
   readonly timeoutSeconds: number;
 }
 

@@ -21,7 +21,7 @@ const ELB = 'AWS::ElasticLoadBalancingV2';
 /**
  * The load balancers, listeners, rules and target groups of a template.
  *
- * @throws UsageError for what the service would refuse at deployment, or what cannot be rehearsed
+ * @throws UsageError for what the service would reject at deployment, or what cannot be rehearsed
  */
 export function buildElb(resources: Resources): ElbModel {
   const model = new ElbModel();
@@ -81,7 +81,7 @@ function targetGroup(arn: string, name: string, properties: Properties): TargetG
   const version = properties.string('ProtocolVersion', 'HTTP1');
   if (version !== 'HTTP1' && version !== 'HTTP2') {
     throw new UsageError(
-      `'ProtocolVersion' of '${name}' must be HTTP1 or HTTP2 to be rehearsed, where nobody speaks gRPC, got '${version}'`,
+      `'ProtocolVersion' of '${name}' must be HTTP1 or HTTP2 to be rehearsed, where no client speaks gRPC, got '${version}'`,
     );
   }
   const attributes = properties.pairs('TargetGroupAttributes');

@@ -34,7 +34,7 @@ export function buildAlarms(resources: Resources, machine: MachineDescription): 
   ];
 }
 
-/** The names of the alarms that the cutover heeds; those whose ALARM stops it come first. */
+/** The names of the alarms that the cutover checks; those whose ALARM stops it come first. */
 export function watchedAlarms(machine: MachineDescription): string[] {
   const { alarms } = deployedIn(machine).deployed;
   if (!alarms) return [];

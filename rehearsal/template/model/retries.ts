@@ -40,7 +40,7 @@ function findQueue(arn: string, { properties }: Ready): NonNullable<Retries['que
   };
 }
 
-/** As `Fn::GetAtt` gives it to whoever refers to the queue. */
+/** As `Fn::GetAtt` gives it to references to the queue. */
 function buildArn({ resolver }: Resources, { logicalId }: Ready): string {
   return resolver.attribute(logicalId, 'Arn');
 }

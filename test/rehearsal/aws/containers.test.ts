@@ -98,7 +98,7 @@ test('a task on its way out is listed as one that is to stop, and still has its 
   expect(tasks?.[0]?.attachments?.[0]?.details).toContainEqual({ name: 'privateIPv4Address', value: '127.0.1.1' });
 });
 
-test('UpdateService scales, also to 0, and refuses what is not rehearsed', async () => {
+test('UpdateService scales, also to 0, and rejects what is not rehearsed', async () => {
   const { service } = await cloud.ecs.send(
     new UpdateServiceCommand({ cluster: 'web', service: 'source', desiredCount: 0 }),
   );

@@ -77,7 +77,7 @@ test('state machines and executions are listed', async () => {
   expect(JSON.parse(machine.definition ?? '')).toMatchObject({ StartAt: 'Shift' });
 });
 
-test('what the model refuses and what is unknown are exceptions of their names', async () => {
+test('what the model rejects and what is unknown are exceptions of their names', async () => {
   const start = (stateMachineArn: string, name = 'one') =>
     cloud.sfn.send(new StartExecutionCommand({ stateMachineArn, name }));
   await start(ARNS.machine);
@@ -142,7 +142,7 @@ describe('versions of a secret', () => {
     expect(all.Versions).toHaveLength(3);
   });
 
-  test('a token makes a version once, and another value of it is refused', async () => {
+  test('a token makes a version once, and another value of it is rejected', async () => {
     const pending = { ClientRequestToken: token('a'), VersionStages: ['AWSPENDING'] };
     await put('second', pending);
     await put('second', pending);

@@ -79,7 +79,7 @@ const query = (parameters: Record<string, string>) =>
 const json = (body: string) =>
   raw('/', { body, headers: { 'x-amz-target': 'AmazonEC2ContainerServiceV20141113.ListTasks' } });
 
-test('malformed input is an answer, never a crash', async () => {
+test('malformed input is a response, never a crash', async () => {
   const responses = await Promise.all([
     query({ Action: 'DescribeRules', 'RuleArns.member.x': 'a' }),
     query({ Action: 'DescribeRules', 'RuleArns.member.1.A': 'a' }),
@@ -130,7 +130,7 @@ test('a client that sends garbage or goes away in the middle disturbs nobody', a
   await cloud.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
 });
 
-test('a body over the limit gets an answer', async () => {
+test('a body over the limit gets a response', async () => {
   const response = await raw('/store/big', { method: 'PUT', body: Buffer.alloc(17 * 1024 * 1024) });
   expect([response.status, await response.text()]).toEqual([
     400,

@@ -20,7 +20,7 @@ const scale = (abortSignal?: AbortSignal) =>
 const desiredCount = () => cloud.ecsModel.services.get(ARNS.sourceService)?.desiredCount;
 const isStored = (key: string) => cloud.objects.find('store', key) !== undefined;
 
-test('a status is answered in the words of the service, for so many calls', async () => {
+test('a status gets a response in the words of the service, for so many calls', async () => {
   faults.set({ service: 's3', action: 'PutObject' }, { kind: 'status', status: 409 }, { times: 1 });
   await expect(put('a')).rejects.toMatchObject({
     name: 'ConditionalRequestConflict',
@@ -33,7 +33,7 @@ test('a status is answered in the words of the service, for so many calls', asyn
   await put('b');
 });
 
-test('a call may act before its answer is lost', async () => {
+test('a call may act before its response is lost', async () => {
   faults.set({ action: 'PutObject', pathEndsWith: '/lost' }, { kind: 'status', status: 500 }, { afterActing: true });
   faults.set({ action: 'UpdateService' }, { kind: 'reset' }, { afterActing: true, times: 1 });
   // The second attempt of the client finds what its first one wrote.
@@ -53,14 +53,14 @@ test('a call that hangs ends with its client, and others are served', async () =
   await scale();
 });
 
-test('a late call is answered as any other', async () => {
+test('a late call gets a response as any other', async () => {
   faults.set({ action: 'UpdateService' }, { kind: 'delay', ms: 20 });
   await scale();
   expect([desiredCount(), cloud.calls.at(-1)?.status]).toEqual([5, 200]);
   expect(cloud.calls.at(-1)?.ms).toBeGreaterThanOrEqual(19);
 });
 
-test('a rule that only pretends to be changed says so in its answer alone', async () => {
+test('a rule that only pretends to be changed says so in its response alone', async () => {
   faults.set({ action: 'ModifyRule' }, { kind: 'pretend' });
   expect((await modify()).Rules).toMatchObject([{ Actions: forwardTo(ARNS.target) }]);
   const { Rules } = await cloud.elb.send(new DescribeRulesCommand({ RuleArns: [ARNS.rule] }));
@@ -87,7 +87,7 @@ test('whom a fault spares sees through it; the last fault counts', async () => {
   s3.destroy();
 });
 
-test('a fault that makes no sense is refused', () => {
+test('a fault that makes no sense is rejected', () => {
   const status = { kind: 'status', status: 409 } as const;
   expect(() => faults.set({}, status, { times: 0 })).toThrow("'times' must be an integer from 1 up, got 0");
   expect(() => faults.set({}, { kind: 'status', status: 200 })).toThrow(

@@ -59,7 +59,7 @@ test('the short form names one group, and both forms are returned', async () => 
   expect(await nameOfFailure(modify({ ...weighted(1, 1), TargetGroupArn: ARNS.source }))).toBe('ValidationError');
 });
 
-test('a refused change leaves the rule as it was', async () => {
+test('a rejected change leaves the rule as it was', async () => {
   const before = await actionNow();
   const unknownGroup = { Type: 'forward', TargetGroupArn: `${ARNS.target}0` } as const;
   const rejections = [modify(weighted(1000, 0)), modify(weighted(0, 0)), modify(unknownGroup), modify()];
@@ -87,7 +87,7 @@ test('the default rule is changed through its listener only', async () => {
   ]);
 });
 
-test('what the rehearsal cannot change is refused, not swallowed', async () => {
+test('what the rehearsal cannot change is rejected, not swallowed', async () => {
   const port = cloud.elb.send(new ModifyListenerCommand({ ListenerArn: ARNS.listener, Port: 1 }));
   const Conditions = [{ Field: 'source-ip', SourceIpConfig: { Values: ['10.0.0.0/8'] } }];
   const conditions = cloud.elb.send(new ModifyRuleCommand({ RuleArn: ARNS.rule, Conditions }));

@@ -200,7 +200,7 @@ test('a copy is made of an object or of a part of it', async () => {
   expect(await readText('joined')).toBe('world');
 });
 
-test('a bulk delete answers key by key, also for its rights', async () => {
+test('a bulk delete responds key by key, also for its rights', async () => {
   await cloud.stop();
   const authorize = ({ action, resources }: { action: string; resources: readonly string[] }) => {
     const isDenied = action === 's3:DeleteObject' && resources[0]?.endsWith('/kept');

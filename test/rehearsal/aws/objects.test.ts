@@ -41,7 +41,7 @@ test('a stream arrives without its chunk framing', async () => {
   expect(await get('streamed')).toBe('hello world\r\n0\r\n');
 });
 
-test('a body that does not fit its checksum is refused', async () => {
+test('a body that does not fit its checksum is rejected', async () => {
   expect(await nameOfFailure(put('bad', 'body', { ChecksumCRC32: 'AAAAAA==' }))).toBe('BadDigest');
   expect(cloud.objects.find(Bucket, 'bad')).toBeUndefined();
 });
@@ -68,7 +68,7 @@ test('a write that expects another state of the object does nothing', async () =
   expect(await nameOfFailure(get('state'))).toBe('NoSuchKey');
 });
 
-test('a conditional read answers 304 for what the client has', async () => {
+test('a conditional read responds 304 for what the client has', async () => {
   const { ETag } = await put('page', 'text');
   const read = cloud.s3.send(new GetObjectCommand({ Bucket, Key: 'page', IfNoneMatch: ETag }));
   await expect(read).rejects.toMatchObject({ $metadata: { httpStatusCode: 304 } });

@@ -10,7 +10,7 @@ test('structures nest in lists and lists in structures', () => {
   expect(parseQueryForm(form)).toEqual({ A: [{ B: { C: ['x', 'a&b c'] } }, { B: { D: '0' } }] });
 });
 
-test('names that contradict one another are refused', () => {
+test('names that contradict one another are rejected', () => {
   for (const form of ['A=1&A.B=2', 'A.member.0=1', 'A.member.x=1', 'A.member.1.member.-1=1']) {
     expect(() => parseQueryForm(form)).toThrow(expect.objectContaining({ code: 'MalformedInput' }) as Error);
   }

@@ -91,7 +91,7 @@ test('who may not list a bucket is denied a missing object instead of told', asy
   expect(await nameOfFailure(missing(cloud))).toBe('NoSuchKey');
 });
 
-test('an unsigned call is refused by every protocol', async () => {
+test('an unsigned call is rejected by every protocol', async () => {
   const form = {
     method: 'POST',
     body: new URLSearchParams({ Action: 'DescribeLoadBalancers', Version: '2015-12-01' }),

@@ -120,7 +120,7 @@ test('the resources and the events of a stack come in pages, the newest event fi
   expect(await Promise.all(failures.map(nameOfFailure))).toEqual(failures.map(() => 'ValidationError'));
 });
 
-test('a stack that is not there is refused as the service does', async () => {
+test('a stack that is not there is rejected as the service does', async () => {
   await expect(clients.stacks.send(new DescribeStacksCommand({ StackName: 'Other' }))).rejects.toMatchObject({
     name: 'ValidationError',
     message: 'Stack with id Other does not exist',
@@ -173,7 +173,7 @@ test('older clients ask for alarms in the Query protocol', async () => {
   ]);
 });
 
-test('what is published and put on a bus is kept, and what the services refuse is not', async () => {
+test('what is published and put on a bus is kept, and what the services reject is not', async () => {
   await clients.topics.send(new PublishCommand({ TopicArn: TOPIC, Subject: 'Shifted', Message: 'now 90/10' }));
   const broken = clients.topics.send(new PublishCommand({ TopicArn: TOPIC, Subject: 'two\nlines', Message: 'x' }));
   expect(await nameOfFailure(broken)).toMatch(/^InvalidParameter/);

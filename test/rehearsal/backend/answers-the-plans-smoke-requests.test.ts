@@ -20,7 +20,7 @@ afterAll(async () => {
 
 const findStatus = async (path: string, method = 'GET') => (await fetch(backend.url + path, { method })).status;
 
-test("pages of the user's plan are answered as it expects", async () => {
+test("pages of the user's plan get a response as it expects", async () => {
   expect([await findStatus('/health?deep=1'), await findStatus('/admin')]).toEqual([200, 403]);
 });
 

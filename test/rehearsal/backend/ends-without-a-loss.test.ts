@@ -25,7 +25,7 @@ async function connect(backend: Running, client: string): Promise<{ socket: WebS
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-test("answers everything that came before a peer's Close, and then echoes it", async () => {
+test("responds everything that came before a peer's Close, and then echoes it", async () => {
   const backend = stopLater(await startBackend({ side: 'source', storeUrl: store.url }));
   const { socket, responses } = await connect(backend, 'closing');
   for (const n of numbers(100)) socket.send(JSON.stringify({ n }));
@@ -53,7 +53,7 @@ test('stops by closing every connection in its own way, with every count that it
   again.socket.close();
 });
 
-test('answers an upload that is under way when it is told to stop', async () => {
+test('responds to an upload that is under way when it is told to stop', async () => {
   const backend = stopLater(await startBackend({ side: 'source', storeUrl: store.url }));
   const upload = request(`${backend.url}/echo`, { method: 'POST', headers: { expect: '100-continue' } });
   upload.flushHeaders();

@@ -23,7 +23,7 @@ async function logIn(backend: Running): Promise<string> {
   return response.headers.getSetCookie()[0]?.split(';')[0] ?? '';
 }
 
-test('every answer names its side', async () => {
+test('every response names its side', async () => {
   for (const [backend, side] of [
     [source, 'source'],
     [target, 'target'],
@@ -48,7 +48,7 @@ test('a cart that was begun on one side goes on on the other, every item once an
   expect(cart.items.toSorted()).toEqual(['a', 'a', 'b', 'c']);
 });
 
-test('an unknown session and a wrong item are refused', async () => {
+test('an unknown session and a wrong item are rejected', async () => {
   expect((await add(source, 'shop_session=nobody', 'a')).status).toBe(401);
   const cookie = await logIn(source);
   const wrong = await fetch(`${source.url}/cart`, { method: 'POST', headers: { cookie }, body: '{"item":1}' });

@@ -39,7 +39,7 @@ test('an unknown option, an unknown fault, a value out of range: exit code 64 an
   expect(await run(['migrate'])).toMatchObject({ code: 64 });
 });
 
-test('a redeploy of a missing assembly is refused before anything starts', async () => {
+test('a redeploy of a missing assembly is rejected before anything starts', async () => {
   const missing = await rehearse('--redeploy', join(folder, 'nowhere'));
   expect(missing).toMatchObject({ code: 64 });
   expect(last(missing.output)).toMatch(/'--redeploy' must be a folder with a synthesized CDK app, got '.*nowhere'/);
@@ -90,7 +90,7 @@ test('a plan that cannot be read, is no YAML, or breaks rules: every rule in one
   expect(wrong.output).toContain("'pollSeconds' must be an integer from 1 to 3600, got 0");
 });
 
-test('a backend that does not answer, and one that is no URL', async () => {
+test('a backend that does not respond, and one that is no URL', async () => {
   const dead = await rehearse('--source', 'http://127.0.0.1:1', '--target', 'http://127.0.0.1:1');
   expect(dead).toMatchObject({ code: 1 });
   expect(last(dead.output)).toMatch(/the backend of '--\w+' must respond, got \S+.* from http:\/\/127\.0\.0\.1:1$/);

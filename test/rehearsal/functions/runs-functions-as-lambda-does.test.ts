@@ -144,7 +144,7 @@ test('an update without a change keeps the process warm', async () => {
   expect(await asked.invoke({})).toBe(2);
 });
 
-test('events are answered one after another', async () => {
+test('events get a response one after another', async () => {
   const asked = findFunction(`
     let running = 0;
     exports.handler = async () => {

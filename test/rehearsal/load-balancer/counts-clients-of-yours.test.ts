@@ -68,7 +68,7 @@ test.each<[string, (socket: Socket) => void, number, object]>([
   for (const failure of own.tally().failures) expect(failure).toMatch(line);
 });
 
-test('no target, half a response, a client that leaves, a client that is told to come back', async () => {
+test('no target, half a response, a client that leaves, a client that is asked to come back', async () => {
   expect((await cloud.get()).status).toBe(503);
   expect(own.tally()).toMatchObject({ requests: 1, failed: 1, statuses: { 503: 1 } });
 
@@ -106,7 +106,7 @@ test("the rehearsal's own traffic and the cutover's smoke requests are nobody's"
   expect(own.tally()).toMatchObject({ requests: 0, failed: 0, statuses: {} });
 });
 
-test('what cannot be read is a request that was answered', async () => {
+test('what cannot be read is a request that got a response', async () => {
   const socket = open('GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n');
   await once(socket, 'data');
   expect(own.tally()).toMatchObject({ requests: 1, failed: 0, statuses: { 400: 1 } });

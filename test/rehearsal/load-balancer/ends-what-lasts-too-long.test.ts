@@ -11,7 +11,7 @@ afterEach(async () => {
   await cloud.stop();
 });
 
-/** A target that answers `/health`, echoes on WebSockets, holds `/held`, and begins a stream of events at `/events`. */
+/** A target that responds `/health`, echoes on WebSockets, holds `/held`, and begins a stream of events at `/events`. */
 async function lastingTarget(): Promise<{ id: string; port: number }> {
   const address = await cloud.target('source', 'lasting', (request, response) => {
     if (request.url === '/health') response.end();

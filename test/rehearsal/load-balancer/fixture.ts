@@ -121,7 +121,7 @@ export class Fixture {
     }
   }
 
-  /** A target that answers with its name, on `/health` with 200. */
+  /** A target that responds with its name, on `/health` with 200. */
   async target(group: string, name: string, respond?: RequestListener): Promise<{ id: string; port: number }> {
     const server = http.createServer((request, response) => {
       if (request.url === '/health' && respond === undefined) return void response.end('ok');
@@ -185,7 +185,7 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-/** `name=value` of the cookies that an answer sets. */
+/** `name=value` of the cookies that a response sets. */
 export function findCookies(response: Response): Record<string, string> {
   const pairs = (response.headers['set-cookie'] ?? []).map((cookie) => (cookie.split(';')[0] ?? '').split('='));
   return Object.fromEntries(pairs.map(([name = '', value = '']) => [name, value]));

@@ -38,7 +38,7 @@ test('502 when nobody listens on the target', async () => {
   expect((await cloud.get()).status).toBe(502);
 });
 
-test('504 when the target does not answer within the idle timeout', async () => {
+test('504 when the target does not respond within the idle timeout', async () => {
   await cloud.stop();
   cloud = new Fixture();
   cloud.model.loadBalancer('lb').attributes.set('idle_timeout.timeout_seconds', '0.2');
@@ -56,7 +56,7 @@ test('503 when the group is empty, 463 for too many addresses', async () => {
   expect((await cloud.get('/', { 'x-forwarded-for': addresses })).status).toBe(463);
 });
 
-test('fixed answers and redirects', async () => {
+test('fixed responds and redirects', async () => {
   cloud.setAction({ type: 'fixed-response', statusCode: 503, contentType: 'text/plain', body: 'closed' });
   expect(await cloud.get()).toMatchObject({ status: 503, body: 'closed' });
   cloud.setAction({ type: 'redirect', statusCode: 301, redirect: { Host: 'new.example.com', Port: '443' } });
@@ -74,7 +74,7 @@ test.each([
   expect([response.status, response.headers.location, response.headers.server]).toEqual([302, location, 'awselb/2.0']);
 });
 
-describe('what the load balancer answers itself', () => {
+describe('what the load balancer responds itself', () => {
   const long = (bytes: number) => 'x'.repeat(bytes);
 
   test.each<[string, number, string]>([
@@ -102,7 +102,7 @@ describe('what the load balancer answers itself', () => {
     expect((await cloud.get('/', { x: long(16_000) })).body).toBe('source');
   });
 
-  test('fixed answers say who answers, too', async () => {
+  test('fixed responses say who responds, too', async () => {
     cloud.setAction({ type: 'fixed-response', statusCode: 404, contentType: 'text/plain', body: '' });
     expect((await cloud.get()).headers.server).toBe('awselb/2.0');
   });
@@ -125,7 +125,7 @@ describe('what the load balancer answers itself', () => {
     expect(seen[0]).not.toHaveProperty('expect');
   });
 
-  /** The whole answer to raw bytes; `more` is sent when what came so far is `ready`. */
+  /** The whole response to raw bytes; `more` is sent when what came so far is `ready`. */
   function speak(bytes: string, ready?: (text: string) => boolean, more = ''): Promise<string> {
     return new Promise((resolve, reject) => {
       const socket = tls.connect({

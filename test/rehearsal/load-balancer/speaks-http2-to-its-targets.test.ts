@@ -87,7 +87,7 @@ test('no gRPC where the group is one of HTTP/1.1', async () => {
   await cloud.target('target', 'target');
   await cloud.healthy('target', 1);
   const call = { method: 'POST', path: '/', headers: { 'content-type': 'application/grpc' } } as const;
-  // To a call the answer is put in the words of gRPC.
+  // To a call the response is put in the words of gRPC.
   expect((await send({ ...call, body: Buffer.alloc(5) })).headers).toMatchObject({ 'grpc-status': '2' });
   expect((await send({ method: 'GET', path: '/' })).status).toBe(200);
 });

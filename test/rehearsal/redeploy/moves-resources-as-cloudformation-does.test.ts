@@ -104,7 +104,7 @@ test('rules come and go', () => {
   expect(findWeights(live)).toEqual([100, 0]);
 });
 
-test('what the service refuses is thrown, and nothing of it is done', () => {
+test('what the service rejects is thrown, and nothing of it is done', () => {
   const live = running();
   const sticky = { TargetGroupAttributes: [{ Key: 'stickiness.enabled', Value: 'true' }] };
   // The next template has no such rule any more, but the standing one is there until the end.

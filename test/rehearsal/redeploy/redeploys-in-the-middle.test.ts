@@ -117,7 +117,7 @@ test('an unrelated change, of the functions themselves, touches neither the rule
   expect(await readBackWeights(running.cloud)).toEqual(HALF);
 }, 60_000);
 
-test('another stickiness is refused while the lock is held, and everything is put back', async () => {
+test('another stickiness is rejected while the lock is held, and everything is put back', async () => {
   const before = { rule: liveRule(), certificates: certificates() };
   const redeployed = await redeploy(running.cloud, readAssembly(changedStickiness()));
   const [execution] = [...running.cloud.states.executions.values()];
@@ -139,7 +139,7 @@ function withoutGuard(): string {
   return copy;
 }
 
-test('another target group for a side that serves is refused by the guard of the groups', async () => {
+test('another target group for a side that serves is rejected by the guard of the groups', async () => {
   const before = liveRule();
   const other = changedApp(app, 'group', (type, properties) => {
     if (type === 'AWS::ElasticLoadBalancingV2::TargetGroup') properties.Name = 'other';

@@ -12,7 +12,7 @@ const ELB = 'AWS::ElasticLoadBalancingV2';
 export type Resources = NonNullable<Template['Resources']>;
 type Resource = Resources[string];
 
-/** What a function got, without the address for its answer. */
+/** What a function got, without the address for its response. */
 export interface Event {
   readonly RequestType: string;
   readonly LogicalResourceId: string;
@@ -106,7 +106,7 @@ export const findStack = (template: Template | Resources, over: Partial<Stack> =
 /** A standing stack whose functions are this test. */
 export class RunningStack {
   readonly events: Event[] = [];
-  /** How the function answers: with success, and the id that there is, unless set. */
+  /** How the function responds: with success, and the id that there is, unless set. */
   response: (event: Event) => Partial<Response> | undefined = () => ({});
   private model: StackModel;
   private readonly record: StackRecord;

@@ -141,7 +141,7 @@ test('the summary is what a ticket needs', () => {
       '  http       8,044 requests, 0 failed, p50 8.5 ms, p99 20.0 ms, longest stall 8.1 s',
       '  websocket  500 opened, 7,987 messages, 0 lost, 0 doubled, 0 out of order, 0 dropped, longest gap 0.3 s, longest stall 0.4 s',
       '  sse        40 opened, 3,306 events, 0 lost, 0 dropped, longest gap 1.2 s',
-      '  streaming  180 asked, 180 answered whole, 0 cut, 0 truncated, 0 wrong, longest gap 0.1 s',
+      '  streaming  180 asked, 180 whole responses, 0 cut, 0 truncated, 0 wrong, longest gap 0.1 s',
       '  drain      source from 194 live connections to 0: 11 by themselves, 0 moved, 180 closed, 3 forced',
     ].join('\n'),
   );
@@ -223,7 +223,7 @@ test('a loss is shouted, with the first of what went wrong', () => {
   expect(text).toContain('! 12:00 echo: expected 200, got 502');
 });
 
-test('a rollback tells its reason, and the time from the first bad answer to the restored weights', () => {
+test('a rollback tells its reason, and the time from the first bad response to the restored weights', () => {
   const rollback = { startedAt: '2026-01-01T00:00:10.000Z', restoredAt: '2026-01-01T00:00:12.500Z' };
   const rolledBack = rehearsalEvidence(
     { ...evidence(), outcome: 'rolled-back', rollback, failure: { code: 'BreakerTripped', message: 'too many' } },
@@ -239,7 +239,7 @@ test('a rollback tells its reason, and the time from the first bad answer to the
     secondsFromFirstBadResponse: 4.5,
   });
   expect(summarize(rolledBack)).toContain('because    BreakerTripped: too many');
-  expect(summarize(rolledBack)).toContain('restored 4.5 s after the first bad answer');
+  expect(summarize(rolledBack)).toContain('restored 4.5 s after the first bad response');
 });
 
 const samples = [0, 500, 1000, 1500, 2000].map((ms) => sample(Date.parse(T0) + ms, ms / 10, ms / 100));

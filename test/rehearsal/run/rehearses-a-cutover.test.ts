@@ -60,7 +60,7 @@ async function attend(command: Command): Promise<{ requests: number }> {
       https.get(options, (response) => response.resume().on('end', resolve)).on('error', reject);
     });
   let requests = 0;
-  while (!command.output.includes('waiting until every message is answered')) {
+  while (!command.output.includes('waiting until every message has its response')) {
     if (HAS_CURL) await shell(`${curl} --silent --show-error`);
     else await get();
     requests += 1;
@@ -103,7 +103,7 @@ describe('a cutover of four stages under traffic', () => {
     );
     commands.pop();
     const yours = attend(command);
-    await command.says(/The world stays up until Ctrl-C/);
+    await command.says(/The local cloud stays up until Ctrl-C/);
     cloud = await KeptRehearsal.of(command);
 
     const evidence = buildEvidence('completed.json');
@@ -163,7 +163,7 @@ describe('a cutover of four stages under traffic', () => {
     expect(await cloud.evidence('aborted')).toMatchObject({ outcome: 'rolled-back', failure: { code: 'Aborted' } });
   });
 
-  const listPrinted = () => command.output.slice(command.output.indexOf('The world stays up')).split('\n');
+  const listPrinted = () => command.output.slice(command.output.indexOf('The local cloud stays up')).split('\n');
   const findPrinted = (rule: RegExp) => listPrinted().find((line) => rule.test(line)) ?? '';
 
   test('printed lines in their order, and a WebSocket that works as it stands', async () => {
@@ -214,7 +214,7 @@ describe('with a fault', () => {
     codes = (await Promise.all(faults.map(({ ended }) => ended))).map(({ code }) => code);
   }, 180_000);
 
-  test('a target that answers with errors is rolled back, and the evidence says how long it took', () => {
+  test('a target that responds with errors is rolled back, and the evidence says how long it took', () => {
     const evidence = buildEvidence('target-errors.json');
     expect(codes[0]).toBe(3);
     expect(evidence).toMatchObject({

@@ -21,7 +21,7 @@ test('less traffic scales the requests that a stage must see, so that no verdict
   expect([minimum(0.1), minimum(0.15)]).toEqual([1, 1]);
 });
 
-test('where even that would be left to chance it is refused, with what would do', () => {
+test('where even that would be left to chance it is rejected, with what would do', () => {
   const thin = parsePlan({
     stages: [
       { weights: { source: 99, target: 1 }, bakeSeconds: 5 },
@@ -34,7 +34,7 @@ test('where even that would be left to chance it is refused, with what would do'
   expect(() => minimum(1, 600)).toThrow(/stage 1 \(90\/10\) about \d+ requests, to be sure of 10 \(minimumRequests\)/);
 });
 
-test('a plan that asks for none is never refused', () => {
+test('a plan that asks for none is never rejected', () => {
   expect(minimum(0.1, 10_000, parsePlan({ breaker: { minimumRequests: 0 } }))).toBe(0);
 });
 

@@ -15,7 +15,7 @@ const STACK_ID = 'arn:aws:cloudformation:eu-central-1:123456789012:stack/Shop/1'
 type Event = Readonly<Record<string, unknown>> & { readonly ResponseURL: string };
 type Response = Readonly<Record<string, unknown>>;
 
-/** What the function got, and what it answers with beside what an answer has to repeat. */
+/** What the function got, and what it responds with beside what a response has to repeat. */
 function stack(response: (event: Event) => Response | string) {
   const events: Event[] = [];
   const puts: Promise<number>[] = [];
@@ -33,7 +33,7 @@ function stack(response: (event: Event) => Response | string) {
   return { resources, events, puts };
 }
 
-test('a creation is asked for, and the answer gives the id and the attributes', async () => {
+test('a creation is asked for, and the response gives the id and the attributes', async () => {
   const { resources, events, puts } = stack(() => ({
     Status: 'SUCCESS',
     PhysicalResourceId: 'arn:rule',
@@ -82,33 +82,33 @@ const good = { Status: 'SUCCESS', PhysicalResourceId: 'arn:rule' };
 
 test.each<[string, Response | string, RegExp]>([
   ['no JSON', 'done', /must be a JSON object, got 'done'/],
-  ['another request', { ...good, RequestId: 'other' }, /'RequestId' of the answer must be that of the event/],
+  ['another request', { ...good, RequestId: 'other' }, /'RequestId' of the response must be that of the event/],
   [
     'no id',
     { Status: 'SUCCESS' },
-    /'PhysicalResourceId' of the answer must be a string of 1 to 1024 bytes, got nothing/,
+    /'PhysicalResourceId' of the response must be a string of 1 to 1024 bytes, got nothing/,
   ],
-  ['no status', { PhysicalResourceId: 'arn' }, /'Status' of the answer must be SUCCESS or FAILED, got nothing/],
-  ['a failure without a reason', { ...good, Status: 'FAILED' }, /'Reason' of the answer must be given with FAILED/],
-  ['data that is a list', { ...good, Data: [1] }, /'Data' of the answer must be an object/],
+  ['no status', { PhysicalResourceId: 'arn' }, /'Status' of the response must be SUCCESS or FAILED, got nothing/],
+  ['a failure without a reason', { ...good, Status: 'FAILED' }, /'Reason' of the response must be given with FAILED/],
+  ['data that is a list', { ...good, Data: [1] }, /'Data' of the response must be an object/],
   ['too much', { ...good, Data: { a: 'x'.repeat(4096) } }, /must have at most 4096 bytes, got 4\d{3}/],
 ])('an answer with %s is none', async (_, response, message) => {
   await expect(stack(() => response).resources.create(RESOURCE)).rejects.toThrow(message);
 });
 
-test('a function that ends without an answer is not waited for', async () => {
+test('a function that ends without a response is not waited for', async () => {
   const silent = new CustomResources(STACK_ID, () => Promise.resolve());
   await expect(silent.create(RESOURCE)).rejects.toThrow('no response from a function that returned');
   const broken = new CustomResources(STACK_ID, () => Promise.reject(new Error('Runtime.ExitError')));
   await expect(broken.create(RESOURCE)).rejects.toThrow('no response from a function that failed: Runtime.ExitError');
 });
 
-test('one that goes on without an answer is waited for as long as the resource says', async () => {
+test('one that goes on without a response is waited for as long as the resource says', async () => {
   const late = new CustomResources(STACK_ID, () => new Promise(() => undefined));
   await expect(late.create({ ...RESOURCE, timeoutSeconds: 0.01 })).rejects.toThrow('no response in 0.01 s');
 });
 
-test('nobody but the function that was asked knows where its answer goes', async () => {
+test('nobody but the function that was asked knows where its response goes', async () => {
   const statuses: number[] = [];
   const { resources } = stack(() => good);
   const curious = new CustomResources(STACK_ID, async (_, raw) => {
@@ -121,7 +121,7 @@ test('nobody but the function that was asked knows where its answer goes', async
   await resources.create(RESOURCE);
 });
 
-test('an answer that was cut on its way was never put: the function may try again', async () => {
+test('a response that was cut on its way was never put: the function may try again', async () => {
   const resources = new CustomResources(STACK_ID, async (_, raw) => {
     const { ResponseURL, StackId, RequestId, LogicalResourceId } = raw as Event;
     const { hostname, port, pathname } = new URL(ResponseURL);

@@ -34,7 +34,7 @@ test('its function is held to the policies of its role', async () => {
   );
 }, 60_000);
 
-test('what the load balancer refuses at creation is a failure of the deployment', async () => {
+test('what the load balancer rejects at creation is a failure of the deployment', async () => {
   const changed = changedApp(app, 'wrong-path', (type, properties) => {
     if (type === 'Custom::DrainshiftWeightedRule') properties.PathPatterns = ['x'.repeat(129)];
   });

@@ -98,7 +98,7 @@ test('a history of 25,000 events is full', async () => {
   });
 });
 
-test('a definition that Step Functions would not take is refused before anything runs', () => {
+test('a definition that Step Functions would not take is rejected before anything runs', () => {
   const runner = new StateMachineRunner(
     () => Promise.resolve({}),
     () => undefined,

@@ -30,7 +30,7 @@ function findRunner(
   return { runner, end };
 }
 
-test('a Lambda task gets its payload and gives its answer, and the way is on record', async () => {
+test('a Lambda task gets its payload and gives its response, and the way is on record', async () => {
   const { runner, end } = findRunner(
     { StartAt: 'A', TimeoutSeconds: 2_592_000, States: { A: task() } },
     (arn, payload) => Promise.resolve({ arn, payload }),
@@ -78,7 +78,7 @@ test('stopping ends an execution at once: no Catch runs', async () => {
   expect(await end).toMatchObject({ status: 'ABORTED', error: 'Stopped', cause: 'by hand' });
 });
 
-test('the same name with the same input is the same execution; a used name is refused', async () => {
+test('the same name with the same input is the same execution; a used name is rejected', async () => {
   const { runner, end } = findRunner({ StartAt: 'W', States: { W: { Type: 'Wait', Seconds: 0, End: true } } });
   const first = runner.start(ARN, 'one', '{}');
   expect(runner.start(ARN, 'one', '{}')).toBe(first);

@@ -85,7 +85,7 @@ function service(
 const live = () => [...runner.tasks.values()].filter(({ status }) => status === 'RUNNING');
 const targets = () => [...elb.targetGroup('group').targets.values()];
 
-test('every task is a process on an address of its own, registered once it answers', async () => {
+test('every task is a process on an address of its own, registered once it responds', async () => {
   runner.addService(service({}, 2));
   await until(() => live().length === 2);
   expect(new Set(live().map(({ ip }) => ip)).size).toBe(2);

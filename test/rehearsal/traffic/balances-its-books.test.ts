@@ -70,7 +70,7 @@ const changed = ({ http, websocket, serverSentEvents, streaming, failures }: Cha
   failures: failures ?? right.failures,
 });
 
-test('nothing is lost when all is well, retries and refusals included', () => {
+test('nothing is lost when all is well, retries and rejections included', () => {
   expect(nothingLost(right)).toBe(true);
 });
 

@@ -9,7 +9,7 @@ import { afterwards } from '../backend/afterwards';
 import { Faults, Front, startFront, until } from './front';
 
 const stopLater = afterwards();
-/** Both WebSockets are open and were answered: one alone may have had all the messages. */
+/** Both WebSockets are open and got a response: one alone may have had all the messages. */
 const isServed = (traffic: Traffic) => {
   const { live, websocket } = traffic.snapshot() ?? {};
   return live?.websocket === 2 && (websocket?.received ?? 0) > 2;
@@ -83,7 +83,7 @@ describe('with a real backend', () => {
     front = stopLater(await startFront(backend.url, { request }));
   });
 
-  test('nothing is lost when everything is refused for a while', async () => {
+  test('nothing is lost when everything is rejected for a while', async () => {
     const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES }));
     await until(() => isServed(traffic));
     isRejecting = true;
@@ -97,7 +97,7 @@ describe('with a real backend', () => {
     expect(nothingLost(tally)).toBe(true);
   });
 
-  test('a client that is refused when it is told to finish comes back first', async () => {
+  test('a client that is rejected when it is told to finish comes back first', async () => {
     const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES }));
     await until(() => isServed(traffic));
     isRejecting = true;
@@ -114,7 +114,7 @@ describe('with a real backend', () => {
     expect(tally.websocket.opened).toBe(4);
   });
 
-  test('a client that is refused from some time on is dropped, once', async () => {
+  test('a client that is rejected from some time on is dropped, once', async () => {
     const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES, lastResponsesMs: 1_000 }));
     await until(() => isServed(traffic));
     isRejecting = true;

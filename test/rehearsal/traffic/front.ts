@@ -8,13 +8,13 @@ import type { TrafficOptions } from '../../../rehearsal/traffic/options';
 
 /** What a front does wrong, on purpose. Each may be changed while it runs. */
 export interface Faults {
-  /** Instead of forwarding, with cookies on the answer if it likes; true when it has dealt with the request. */
+  /** Instead of forwarding, with cookies on the response if it likes; true when it has dealt with the request. */
   request?: (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => boolean;
   /** The body that goes to the client instead of the backend's. */
   responseBody?: (path: string, body: Buffer) => Buffer;
   /** Instead of `forward(message)`: a client's message on its way to the backend. */
   message?: (message: string, forward: (message: string) => void, client: WebSocket) => void;
-  /** Instead of `forward(answer)`: a backend's answer on its way to the client. */
+  /** Instead of `forward(answer)`: a backend's response on its way to the client. */
   respond?: (response: string, forward: (response: string) => void, client: WebSocket) => void;
   /** An event stream's chunk on its way to the client. */
   event?: (chunk: Buffer, response: ServerResponse | Http2ServerResponse) => Buffer;
@@ -22,7 +22,9 @@ export interface Faults {
 
 export interface Front {
   readonly options: Pick<TrafficOptions, 'origin' | 'connectTo' | 'ca'>;
-  /** Closes each WebSocket without a loss: the backend first, so that it answers what it has, then the client with 1012. */
+  /**
+   * Closes each WebSocket without a loss: the backend first, so that it responds to what it has, then the client with 1012.
+   */
   drainWebSockets(): void;
   readonly sockets: ReadonlySet<Socket>;
   /** Where requests go from now on. */

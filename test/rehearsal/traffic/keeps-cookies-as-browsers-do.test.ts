@@ -45,7 +45,7 @@ test('a WebSocket client says on its next handshake what the last one was given'
   }
 });
 
-test('so does an event stream, also what a refusal gave', async () => {
+test('so does an event stream, also what a rejection gave', async () => {
   const { request: take } = faults;
   let turn = 0;
   faults.request = (request, response) => {

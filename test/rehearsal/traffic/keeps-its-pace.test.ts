@@ -6,7 +6,7 @@ import type { HttpResponse } from '../../../rehearsal/traffic/transport';
 import { inTurn } from '../../../rehearsal/traffic/schedule';
 import { until } from './front';
 
-test('what becomes due while an answer is owed is done at its time, not after it', async () => {
+test('what becomes due while a response is owed is done at its time, not after it', async () => {
   const pace = new Pace();
   const due: number[] = [];
   let respond = (): void => undefined;
@@ -22,7 +22,7 @@ test('what becomes due while an answer is owed is done at its time, not after it
   expect(new Set(intervals)).toEqual(new Set([50]));
 });
 
-test('a user whose next request follows from the last answer waits, and what is never sent is counted', async () => {
+test('a user whose next request follows from the last response waits, and what is never sent is counted', async () => {
   const recorder = new Recorder();
   let respond = (): void => undefined;
   const owed = new Promise<HttpResponse>((resolve) => {

@@ -35,7 +35,7 @@ function backendPid(): number {
   return found.pid;
 }
 
-test('what is due while every answer is stuck is not left out, and counts from when it was due', async () => {
+test('what is due while every response is stuck is not left out, and counts from when it was due', async () => {
   const front = stopLater(await startFront(backend.url));
   const traffic = stopLater(await startTraffic({ ...front.options, rates: { ...RATES, eventStreams: 0 } }));
   await until(() => traffic.snapshot()?.live.websocket === RATES.webSockets);

@@ -82,7 +82,7 @@ describe('WebSocket', () => {
     expect(websocket.received).toBe(websocket.sent - dropped);
   });
 
-  test('a last message without an answer is lost too', async () => {
+  test('a last message without a response is lost too', async () => {
     const message = (text: string, forward: (text: string) => void) => {
       if ((JSON.parse(text) as { n: number }).n <= 5) forward(text);
     };
@@ -90,7 +90,7 @@ describe('WebSocket', () => {
     expect(websocket.lost).toBe(websocket.sent - 5);
   });
 
-  test('a message that is processed twice is duplicated, whether its answer comes twice or not', async () => {
+  test('a message that is processed twice is duplicated, whether its response comes twice or not', async () => {
     const isFifth = once(5);
     const isTenth = once(10);
     let swallowed = 0;
@@ -110,7 +110,7 @@ describe('WebSocket', () => {
     expect(websocket).toMatchObject({ lost: 0, duplicated: 2, outOfOrder: 0 });
   });
 
-  test('an answer that comes twice is duplicated', async () => {
+  test('a response that comes twice is duplicated', async () => {
     const isFifth = once(5);
     const respond = (text: string, forward: (text: string) => void) => {
       forward(text);
@@ -120,7 +120,7 @@ describe('WebSocket', () => {
     expect(websocket).toMatchObject({ lost: 0, duplicated: 1, outOfOrder: 0 });
   });
 
-  test('an answer that is swallowed is lost, and the count that goes on is no duplicate', async () => {
+  test('a response that is swallowed is lost, and the count that goes on is no duplicate', async () => {
     const isFifth = once(5);
     const respond = (text: string, forward: (text: string) => void) => {
       if (!isFifth(text)) forward(text);
@@ -183,7 +183,7 @@ describe('WebSocket', () => {
     let isStopping = false;
     const message = (text: string, forward: (text: string) => void, client: WebSocket) => {
       forward(text);
-      // It answers this one, and reads no further.
+      // It responds to this one, and reads no further.
       if (isStopping) client.pause();
     };
     const seen = (so: TrafficSnapshot) => (isStopping = so.websocket.received > 0);
@@ -303,11 +303,11 @@ describe('server-sent events', () => {
   });
 });
 
-describe('answers that stream', () => {
+describe('responds that stream', () => {
   const asked = (how: 'cut' | 'truncated' | 'wrong') => (so: TrafficSnapshot) =>
     so.streaming[how] > 0 && so.streaming.whole > 0;
   const third = (chunk: Buffer) => /"part":3,/.test(chunk.toString());
-  /** Acts on one answer, once. */
+  /** Acts on one response, once. */
   const onFirstThird = (act: (response: ServerResponse, chunk: Buffer) => Buffer): Faults['event'] => {
     let isDone = false;
     return (chunk, response) => {
@@ -324,7 +324,7 @@ describe('answers that stream', () => {
     });
     const cut = await findTally({ chats: 2 }, { event: destroy }, asked('cut'));
     expect(cut.streaming).toMatchObject({ cut: 1, truncated: 0, wrong: 0 });
-    expect(cut.failures[0]).toMatch(/expected a whole answer, got 3 of 16 parts, then /);
+    expect(cut.failures[0]).toMatch(/expected a whole response, got 3 of 16 parts, then /);
 
     // As a proxy did that took every event stream for one that comes back.
     const end = onFirstThird((response, chunk) => {
@@ -333,7 +333,7 @@ describe('answers that stream', () => {
     });
     const truncated = await findTally({ chats: 2 }, { event: end }, asked('truncated'));
     expect(truncated.streaming).toMatchObject({ cut: 0, truncated: 1, wrong: 0 });
-    expect(truncated.failures[0]).toMatch(/expected a whole answer, got 3 of 16 parts and an end in order$/);
+    expect(truncated.failures[0]).toMatch(/expected a whole response, got 3 of 16 parts and an end in order$/);
   });
 
   test('parts that are missing, or of another question, are wrong', async () => {

@@ -43,7 +43,7 @@ async function listen(next: Server | Http2Server): Promise<Endpoint> {
   };
 }
 
-/** Answers the first request of each connection; closes the connection on the second one, after `bytes` of an answer. */
+/** Responds to the first request of each connection; closes the connection on the second one, after `bytes` of a response. */
 async function http1(keepAlive: boolean, bytes: string): Promise<void> {
   const seen = new WeakMap<Socket, number>();
   const https = createServer({ cert, key }, ({ socket }, response) => {
@@ -92,7 +92,7 @@ describe('HTTP/1.1', () => {
 });
 
 describe('HTTP/2', () => {
-  /** What happens to each stream in turn; after the last, all are answered. */
+  /** What happens to each stream in turn; after the last, all get a response. */
   async function http2(...stallDetector: ((stream: ServerHttp2Stream) => void)[]): Promise<void> {
     const h2 = createSecureServer({ cert, key });
     h2.on('stream', (stream) => (stallDetector.shift() ?? respond)(stream.on('error', () => undefined)));
@@ -110,7 +110,7 @@ describe('HTTP/2', () => {
     stream.session?.close();
   };
 
-  test('a POST that was refused goes out once more', async () => {
+  test('a POST that was rejected goes out once more', async () => {
     await http2(reject);
     expect((await transport.send(post)).body.toString()).toBe('right');
     expect(retries).toBe(1);
@@ -158,7 +158,7 @@ describe('HTTP/2', () => {
     expect(retries).toBe(0);
   });
 
-  test('a GET on a session that had answered and was cut goes out once more, a POST does not', async () => {
+  test('a GET on a session that had responded and was cut goes out once more, a POST does not', async () => {
     await http2(respond, cut, respond, cut);
     await transport.send(get);
     expect((await transport.send(get)).status).toBe(200);

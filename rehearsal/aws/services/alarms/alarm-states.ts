@@ -16,7 +16,7 @@ export interface Alarm extends AlarmSpec {
   readonly changedAt: Date;
 }
 
-/** The alarms of the account. No metric moves them here: they are OK until somebody sets another state. */
+/** The alarms of the account. No metric moves them here: they are OK until a caller sets another state. */
 export class AlarmStates {
   private readonly alarms = new Map<string, Alarm>();
 

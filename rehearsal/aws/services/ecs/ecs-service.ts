@@ -175,7 +175,7 @@ interface Described<T> {
   readonly buildArn: (name: string) => string;
 }
 
-/** What is unknown is a failure in the answer, not of the call. */
+/** What is unknown is a failure in the response, not of the call. */
 function describe<T>(names: readonly string[], { member, find, write, buildArn }: Described<T>): AwsObject {
   const results = names.map((name) => ({ name, item: find(name) }));
   return {

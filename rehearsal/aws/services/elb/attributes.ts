@@ -139,7 +139,7 @@ export function setTargetGroupAttributes(
   for (const [key, value] of changes) group.attributes.set(key, value);
 }
 
-/** What the service refuses in combination, in the group itself and in the rules that use it. */
+/** What the service rejects in combination, in the group itself and in the rules that use it. */
 function checkTogether(model: ElbModel, group: TargetGroup, next: ReadonlyMap<string, string>): void {
   const algorithm = next.get('load_balancing.algorithm.type') ?? 'round_robin';
   const isSticky = next.get('stickiness.enabled') === 'true';

@@ -11,7 +11,7 @@ const MAX_SUBJECT = 100;
 const MAX_BYTES = 262_144;
 const MAX_ENTRIES = 10;
 
-/** Amazon SNS: takes what is published, and delivers it to nobody. */
+/** Amazon SNS: takes what is published, and delivers it nowhere. */
 export function topicsService(outbox: Outbox): QueryService {
   const publish = (input: Parameters): AwsObject => {
     const topicArn = input.text('TopicArn');
@@ -20,7 +20,7 @@ export function topicsService(outbox: Outbox): QueryService {
     if (!/^arn:[^:]+:sns:[^:]*:\d{12}:[\w-]+(\.fifo)?$/.test(topicArn)) {
       throw new AwsError('InvalidParameter', `Invalid parameter: TopicArn Reason: got ${topicArn.slice(0, 200)}`);
     }
-    // ASCII without control characters: a line break in a subject is refused.
+    // ASCII without control characters: a line break in a subject is rejected.
     if (subject !== undefined && (subject.length > MAX_SUBJECT || !/^[\x21-\x7e][\x20-\x7e]*$/.test(subject))) {
       throw new AwsError('InvalidParameter', 'Invalid parameter: Subject');
     }
@@ -70,7 +70,7 @@ export function eventsService(outbox: Outbox, place: Place): RpcService {
     const buses = entries.map(findBus);
     const odd = buses.findIndex((bus) => !isArnFor(bus, 'events', /^event-bus\/[/.\-\w]+$/));
     if (odd >= 0) throw input.reject(`Entries[${odd}].EventBusName`, 'the name or the ARN of an event bus', buses[odd]);
-    // Each by itself: what is refused does not hold up the others.
+    // Each by itself: what is rejected does not hold up the others.
     const results = entries.map(put);
     return { FailedEntryCount: results.filter(({ ErrorCode }) => ErrorCode !== undefined).length, Entries: results };
   };

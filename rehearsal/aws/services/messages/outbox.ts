@@ -9,7 +9,7 @@ export type Message =
       readonly detail: unknown;
     };
 
-/** What was sent, in order; nobody receives it here. */
+/** What was sent, in order; it has no receiver here. */
 export class Outbox {
   readonly messages: Message[] = [];
 

@@ -9,7 +9,7 @@ import { readPayload } from './payload';
 const MAX_KEYS = 1000;
 
 /**
- * Deletes object by object: what is refused is an error of its own, and the others go.
+ * Deletes object by object: what is rejected is an error of its own, and the others go.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
  */

@@ -4,7 +4,7 @@
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
  */
 const CASTAGNOLI = 0x82f63b78;
-/** 0x9a6c9329ac4bc9b5, in halves: numbers are quicker than bigints. */
+/** 0x9a6c9329ac4bc9b5, as two 32-bit numbers: these are quicker than bigints. */
 const NVME = { high: 0x9a6c9329, low: 0xac4bc9b5 };
 
 const BYTES = Array.from({ length: 256 }, (_, byte) => byte);

@@ -87,7 +87,7 @@ export function readS3Request(request: AwsRequest): S3Request {
   }
   const isCopy = request.headers['x-amz-copy-source'] !== undefined;
   const found = routes.find((route) => isCopy === (route.isCopy ?? false) && hasMarks(query, route));
-  // A subresource (`?acl`) turns a request into another action; answering it as this one would be a lie.
+  // A subresource (`?acl`) turns a request into another action; responding to it as this one would be a lie.
   if (!found || hasOther(query, found)) {
     // The service's own code and words for it, which its clients know.
     throw new AwsError('NotImplemented', 'A parameter you provided implies functionality that is not implemented', 501);

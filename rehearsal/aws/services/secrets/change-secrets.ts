@@ -64,7 +64,8 @@ export function getRandomPassword(input: Parameters): AwsObject {
 }
 
 /**
- * Calls the function that rotates the secret, a step after the other; answered before they are done, as AWS does. AWSPENDING is on
+ * Calls the function that rotates the secret, a step after the other; responds before they are done, as AWS does. AWSPENDING
+ * is on
  * the id of the new version before there is a value. A rotation is under way while it is on another version than AWSCURRENT.
  *
  * @see https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html

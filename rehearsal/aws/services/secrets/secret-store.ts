@@ -46,7 +46,7 @@ export class Secret {
   }
 
   /**
-   * Whoever was current is the previous one from then on, and nothing else is. What was pending is so no more once it is
+   * The current version is the previous one from then on, and nothing else is. What was pending is so no more once it is
    * current, by the same call.
    *
    * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html

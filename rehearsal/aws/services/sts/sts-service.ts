@@ -1,7 +1,7 @@
 import { Place } from '../../wire/operation';
 import { QueryService } from '../../protocols/query';
 
-/** Of STS, the one action that tools ask first. Nobody needs a right for it. */
+/** Of STS, the one action that tools ask first. No caller needs a right for it. */
 export function stsService({ account }: Place): QueryService {
   const getCallerIdentity = {
     isFree: true,

@@ -184,7 +184,7 @@ describe('where every target must respond', () => {
     const order = { smoke, minTasks: { source: 5, target: 5 } } as unknown as ProofOrder;
     const ports = { smoke: port(), healthyTargets: async () => 5 } as unknown as ProofPorts;
     expect((await prove('source', order, ports)).map(({ message }) => message)).toEqual([
-      `GET /7 on the source must be answered 200, got 502 (${bad}, 1 of 5 targets)`,
+      `GET /7 on the source must respond with 200, got 502 (${bad}, 1 of 5 targets)`,
     ]);
   });
 });

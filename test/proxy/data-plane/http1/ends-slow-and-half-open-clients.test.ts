@@ -103,7 +103,7 @@ test.each([
   ['an upload', `${POST}hello`],
   ['chunks', `${CHUNKED}5\r\nhello\r\n0\r\n\r\n`],
   ['two requests', GET + GET],
-])('a client that ended its half behind its request is answered whole or let go: %s', async (_, bytes) => {
+])('a client that ended its half behind its request gets a whole response or is closed: %s', async (_, bytes) => {
   const upstream = await startUpstream(({ target }, connection) => {
     if (target === '/sentinel') return OK;
     // Time for the end to be noticed.

@@ -22,7 +22,7 @@ test('each resource comes after what it refers to, in any of the ways to refer, 
   expect(before('Role', 'Function') && before('Function', 'Rule')).toBe(true);
 });
 
-test('a circle, which CloudFormation refuses, is no endless search', () => {
+test('a circle, which CloudFormation rejects, is no endless search', () => {
   const refer = (Ref: string) => ({ Type: 'T', Properties: { a: { Ref } } });
   expect(creationOrder({ Resources: { A: refer('B'), B: refer('A') } }).sort()).toEqual(['A', 'B']);
 });

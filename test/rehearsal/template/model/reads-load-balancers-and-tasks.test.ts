@@ -148,7 +148,7 @@ test('attributes without effect are named, where they are no defaults', () => {
   ]);
 });
 
-test('the rewrites of a rule come from the template, and one that the service refuses is refused', () => {
+test('the rewrites of a rule come from the template, and one that the service rejects is rejected', () => {
   const template = (Regex: string) => ({
     Balancer: { Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer' },
     Listener: {

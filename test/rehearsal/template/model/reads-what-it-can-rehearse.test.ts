@@ -77,7 +77,7 @@ test.each<[string, Template['Resources'], RegExp]>([
   expect(() => build(resources)).toThrow(message);
 });
 
-test('refuses what it would rehearse wrongly: a condition on a header, an authentication, instance targets', () => {
+test('rejects what it would rehearse wrongly: a condition on a header, an authentication, instance targets', () => {
   const rule = {
     Type: 'AWS::ElasticLoadBalancingV2::ListenerRule',
     Properties: {
@@ -113,13 +113,13 @@ test.each<[string, Record<string, string>, string]>([
   );
 });
 
-test('reads what targets speak, and refuses gRPC, in which there is no traffic here', () => {
+test('reads what targets speak, and rejects gRPC, in which there is no traffic here', () => {
   const { Type, Properties } = group();
   const speaking = (ProtocolVersion: string) =>
     build({ ...listener([forward([1])]), Group0: { Type, Properties: { ...Properties, ProtocolVersion } } });
   expect([...speaking('HTTP2').targetGroups.values()][0]?.protocolVersion).toBe('HTTP2');
   expect(() => speaking('GRPC')).toThrow(
-    /^'ProtocolVersion' of '\S+' must be HTTP1 or HTTP2 to be rehearsed, where nobody speaks gRPC, got 'GRPC'$/,
+    /^'ProtocolVersion' of '\S+' must be HTTP1 or HTTP2 to be rehearsed, where no client speaks gRPC, got 'GRPC'$/,
   );
 });
 
