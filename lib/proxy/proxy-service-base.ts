@@ -229,7 +229,7 @@ export class ImportedProxyService extends ProxyServiceBase {
     checkTaskCounts(this.minTasks, this.maxTasks);
   }
 
-  /** Without a group nothing would be opened, and nobody would hear of it. */
+  /** Without a group nothing would be opened, without an error. */
   public get connections(): Connections {
     const { securityGroups = [] } = this.notified;
     if (securityGroups.length === 0) this.reject('securityGroups');

@@ -117,7 +117,7 @@ function describe(name: string, rule: string, value: unknown): string {
   return `'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${show(value)}`;
 }
 
-/** A key that nobody knows is a name, too. */
+/** An unknown key is a name, too. */
 const MAX_NAME = 200;
 
 function show(value: unknown): string {

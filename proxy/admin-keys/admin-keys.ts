@@ -108,7 +108,7 @@ export function keysIn(text: string): readonly string[] {
     .filter((line) => line !== '');
 }
 
-/** Whoever writes a file in place writes it within this time. */
+/** A program that writes a file in place writes it within this time. */
 const WRITE_MS = 1_000;
 const MAX_READS = 10;
 
