@@ -1,4 +1,4 @@
-import { DrainBudget, longestGraceSeconds } from '../../core/plan/history-budget';
+import { DrainBudget, longestGraceSeconds } from '../../core/proxy/shutdown-budget';
 import { Problems } from '../../core/validation/problems';
 import { Side, SIDES } from '../../core/traffic/weights';
 import { AdminConfig, readAdminKeys } from './admin-settings';

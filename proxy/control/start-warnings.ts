@@ -1,4 +1,4 @@
-import { budgetProblem } from '../../core/plan/history-budget';
+import { budgetProblem } from '../../core/proxy/shutdown-budget';
 import { fileProblem } from '../../core/proxy/file-budget';
 import type { ProxyConfig } from '../config/config';
 import { openFileLimit } from '../process/file-limit';

@@ -1,6 +1,6 @@
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Template } from 'aws-cdk-lib/assertions';
-import { budgetProblem } from '../../../core/plan/history-budget';
+import { budgetProblem } from '../../../core/proxy/shutdown-budget';
 import { DrainProfile } from '../../../lib/shared/drain-profile';
 import { SessionStore } from '../../../lib/session-store/session-store';
 import { readConfig } from '../../../proxy/config/config';

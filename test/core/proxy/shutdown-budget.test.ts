@@ -1,4 +1,4 @@
-import { budgetProblem, longestGraceSeconds } from '../../../core/plan/history-budget';
+import { budgetProblem, longestGraceSeconds } from '../../../core/proxy/shutdown-budget';
 
 const BUDGET = {
   propagationSeconds: 5,
