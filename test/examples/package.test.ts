@@ -105,6 +105,17 @@ test('its types are found, and find mistakes', () => {
   expect(mistaken).toMatch(/TS2322.*'string'.*'boolean/);
 }, 120_000);
 
+test("the README's app runs as it says, with the runner that it says, and without a word", () => {
+  const [, app = ''] = /```ts\n([^]*?)```/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
+  writeFileSync(join(folder, 'quick-start.mts'), app);
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['quick-start.mts'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  remove(join(folder, 'quick-start.mts'));
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+}, 120_000);
+
 test("the CDK's own command synthesizes it", () => {
   execFileSync(process.execPath, ['node_modules/aws-cdk/bin/cdk', 'synth', '--quiet'], {
     cwd: folder,
