@@ -4,7 +4,7 @@ import { Http1Client } from '../../proxy/data-plane/http1/http1-client';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
 import { FakeTransport } from '../proxy/data-plane/websocket/support/fake-wire';
 
-test('what comes behind a refusal that has not left yet is not served', () => {
+test('what comes behind a rejection that has not left yet is not served', () => {
   const seen: string[] = [];
   const transport = new FakeTransport();
   const context = {

@@ -13,7 +13,7 @@ import {
 
 afterEach(stopAll);
 
-/** Answers at the head of a request, and leaves its connection open without reading on. */
+/** Responds at the head of a request, and leaves its connection open without reading on. */
 async function startHasty(body: string): Promise<{ port: number; open: () => number }> {
   let open = 0;
   const port = await startRawBackend((socket) => {
@@ -85,7 +85,7 @@ test.each([0, 1, 60_000])('HTTP/2: the stream ends without an error behind an an
   await until(() => backend.open() === 0);
 });
 
-test('HTTP/2: so it does behind trailers, and behind an answer of our own', async () => {
+test('HTTP/2: so it does behind trailers, and behind a response of our own', async () => {
   const backend = await startBackend((_, response) => {
     response.writeHead(200, { trailer: 'x-sum' }).write('body');
     response.addTrailers({ 'x-sum': '42' });

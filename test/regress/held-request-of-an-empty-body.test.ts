@@ -8,7 +8,7 @@ afterEach(stopAll);
  * A request over HTTP/2 whose empty body ends in a frame of its own was asked of the upstream without an end when it had
  * been held: `node:http2` tells that end beside a paused stream, while no upstream was known. It ended in a 504.
  */
-test('a held request whose body turns out to be empty is asked whole, and answered', async () => {
+test('a held request whose body turns out to be empty is sent whole, and gets a response', async () => {
   const methods: string[] = [];
   const backend = await startBackend((request, response) => {
     methods.push(request.method ?? '');
@@ -28,7 +28,7 @@ test('a held request whose body turns out to be empty is asked whole, and answer
   stream.on('data', (bytes: Buffer) => (text += bytes.toString()));
   await until(() => proxy.report().hold.waiting === 1);
   stream.end();
-  // Behind the end on the same connection: when this is answered the proxy has read that, too.
+  // Behind the end on the same connection: when this gets a response the proxy has read that, too.
   await new Promise((resolve) => session.ping(() => resolve(undefined)));
   await order('/release', { epoch: 1, to: 'source' });
   await until(() => stream.closed);

@@ -200,7 +200,7 @@ test.each<[string, number, (stream: number) => Buffer]>([
   await expectReset(stand, (stream) => [headers(stream, head('POST'), false), fault(stream)], code);
 });
 
-test('an answer to a ping that nobody sent is nothing', async () => {
+test('a response to a ping that was not sent is nothing', async () => {
   const { client } = await startStand();
   client.send(frame(PING, ACK, 0, Buffer.alloc(8)), headers(1, head('GET'), true));
   await until(() => client.notified(1).includes('DATA END'));
@@ -220,7 +220,7 @@ test('what a broken stream sent is given back to the window of its connection', 
   await until(() => given() >= 60 * over.length);
 });
 
-/** An upstream that answers each request with these frames, and the one to `/good` well. */
+/** An upstream that responds to each request with these frames, and the one to `/good` well. */
 async function ask(
   response: (stream: number) => Buffer[],
   isHead = false,

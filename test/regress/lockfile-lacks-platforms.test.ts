@@ -19,7 +19,7 @@ function places(path: string, name: string): string[] {
 }
 
 /**
- * `npm ci` of npm 11 refused the lockfile: packages with a binary for each platform named optional dependencies that
+ * `npm ci` of npm 11 rejected the lockfile: packages with a binary for each platform named optional dependencies that
  * had no entry, because they could not be had where the lockfile was written.
  */
 test('every optional dependency that a locked package names is locked too', () => {

@@ -3,7 +3,10 @@ import type { Socket } from 'node:net';
 import { Engine, get, liveIn, startBackend, startEngine, stopAll, until } from '../proxy/support/world';
 import { ask, connect } from '../proxy/data-plane/http2/support/sessions';
 
-/** With NTLM and Negotiate the connection is logged in. A stranger's request over it was answered as that of the user before. */
+/**
+ * With NTLM and Negotiate the connection is logged in. A stranger's request over it got a response as that of the user
+ * before.
+ */
 
 afterEach(stopAll);
 
@@ -51,7 +54,7 @@ describe.each(['NTLM', 'Negotiate', 'negotiate', 'Kerberos'])('%s', (scheme) => 
     await until(() => liveIn(cloud.engine.ledger) === 0);
   });
 
-  test('so it is where only the answer tells', async () => {
+  test('so it is where only the response tells', async () => {
     const cloud = await start(scheme);
     const alice = client(cloud);
     await alice.ask({ authorization: 'Basic first' });

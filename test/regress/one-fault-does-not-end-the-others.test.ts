@@ -33,7 +33,7 @@ test('a route that throws costs its client a 500, and is told', async () => {
   expect(await get({ port: engine.port })).toMatchObject({ status: 200 });
 });
 
-test('so does a failure answer that throws', async () => {
+test('so does a failure response that throws', async () => {
   const { engine, faults } = await cloud(() => ({}));
   expect(await get({ port: engine.port, path: '/dead' })).toMatchObject({ status: 500 });
   await until(() => liveIn(engine.ledger) === 0);
@@ -55,7 +55,7 @@ test('whoever throws when a stream begins cuts this stream alone', async () => {
   expect(await get({ port: engine.port })).toMatchObject({ status: 200 });
 });
 
-test('a refused handshake whose route throws is answered, too', async () => {
+test('a rejected handshake whose route throws gets a response, too', async () => {
   const { engine, faults } = await cloud(() => ({}));
   const socket = net.connect(engine.port, '127.0.0.1', () =>
     socket.write(

@@ -28,7 +28,7 @@ test('a request whose client cannot be named any more reaches no backend without
     client.write('POST /pay HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n', () => client.resetAndDestroy());
     await new Promise((resolve) => client.once('close', resolve));
   }
-  // A last client, which stays: when it is answered the ones before it have been served or dropped.
+  // A last client, which stays: when it gets a response the ones before it have been served or dropped.
   const last = net.connect(engine.port, '127.0.0.1');
   later(() => void last.destroy());
   last.write('GET /last HTTP/1.1\r\nHost: a\r\n\r\n');

@@ -12,7 +12,7 @@ afterEach(stopAll);
 
 const SLOW_MS = 400;
 
-/** Answers late; what is asked for at `/never` not at all. */
+/** Responds late; what is asked for at `/never` not at all. */
 async function startSlowBackend() {
   const backend = await startBackend((request, response) => {
     if (request.url !== '/never') setTimeout(() => response.end('whole'), SLOW_MS);
@@ -23,7 +23,7 @@ async function startSlowBackend() {
   return backend;
 }
 
-/** Resolves when a request that nobody answers has been cut, with the milliseconds that it had. */
+/** Resolves when a request without a response has been cut, with the milliseconds that it had. */
 async function cutAfter(port: number): Promise<number> {
   const beganMs = performance.now();
   await get({ port, path: '/never' }).then(
@@ -96,7 +96,7 @@ test('SIGTERM: a request on a kept connection has more than what is left of the 
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   later(() => agent.destroy());
   await get({ port, agent });
-  // It answers no Close, so that the drain goes on behind the grace period.
+  // It does not respond to the Close, so that the drain goes on behind the grace period.
   const deaf = net.connect(port, '127.0.0.1');
   later(() => void deaf.destroy());
   deaf.write(

@@ -3,7 +3,7 @@ import { later, liveIn, startBackend, startEngine, stopAll, until } from '../pro
 
 afterEach(stopAll);
 
-test('a client that takes its answer is not late with the rest of its upload', async () => {
+test('a client that takes its response is not late with the rest of its upload', async () => {
   const pieces = 40;
   const backend = await startBackend((request, response) => {
     request.resume();

@@ -32,7 +32,7 @@ test('a wire over a stream has something pending until the kernel has all of it'
   expect(transport.hasPending).toBe(true);
 });
 
-test('an answer is not over, nor its connection ended, while a part of it is pending', () => {
+test('a response has not ended, nor its connection ended, while a part of it is pending', () => {
   const transport = new FakeTransport();
   let ended = 0;
   transport.end = () => (ended += 1);

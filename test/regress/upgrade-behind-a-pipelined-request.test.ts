@@ -18,7 +18,7 @@ function send(port: number, bytes: string): { text: () => string; socket: net.So
   return { text: () => text, socket };
 }
 
-test('behind a request that waits for its answer, an upgrade waits for its turn', async () => {
+test('behind a request that waits for its response, an upgrade waits for its turn', async () => {
   let slow: http.ServerResponse | undefined;
   const backend = await startBackend((_, response) => void (slow = response));
   new WebSocketServer({ server: backend.server });
@@ -33,7 +33,7 @@ test('behind a request that waits for its answer, an upgrade waits for its turn'
   await until(() => liveIn(engine.ledger) === 0);
 });
 
-test('behind an answer that is whole and not yet written, an upgrade waits for it', async () => {
+test('behind a response that is whole and not yet written, an upgrade waits for it', async () => {
   const backend = await startBackend((_, response) => response.end());
   new WebSocketServer({ server: backend.server });
   later(() => backend.server.closeAllConnections());

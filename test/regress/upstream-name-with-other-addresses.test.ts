@@ -12,11 +12,11 @@ interface Backend {
   readonly address: string;
   readonly sockets: Set<Socket>;
   requests: number;
-  /** Lets answers go that were kept back. */
+  /** Releases the responses that were kept back. */
   readonly kept: (() => void)[];
 }
 
-/** One that answers with its own address; what asks for `/slow` waits in `kept`. */
+/** One that responds with its own address; what asks for `/slow` waits in `kept`. */
 async function startAt(protocol: Protocol, address: string, port: number): Promise<Backend & { port: number }> {
   const backend: Backend = { address, sockets: new Set(), requests: 0, kept: [] };
   const serve = (url: string | undefined, response: () => void) => {
