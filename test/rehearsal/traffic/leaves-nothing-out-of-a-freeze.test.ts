@@ -27,6 +27,8 @@ const RATES = {
   messagesPerSecondEach: 10,
 };
 const REQUESTS_PER_SECOND = 60;
+/** What was due during half of the freeze is more; a snapshot is up to 250 ms old. */
+const MAX_LAG = 40;
 
 /** The process of the backend: the one that listens for the traffic, stopped as a frozen task is. */
 function backendPid(): number {
@@ -51,12 +53,12 @@ test('what is due while every response is stuck is not left out, and counts from
   }
   const received = traffic.snapshot()?.websocket.received ?? 0;
   await until(() => (traffic.snapshot()?.websocket.received ?? 0) > received + 50);
-  const elapsedSeconds = (performance.now() - frozenMs) / 1000;
+  // All that was due, the freeze included: what was left out then would be missing for ever.
+  const due = () => (REQUESTS_PER_SECOND * (performance.now() - frozenMs)) / 1000;
+  await until(() => due() - ((traffic.snapshot()?.http.sent ?? 0) - before) < MAX_LAG);
   const tally = await traffic.stop();
   expect(tally.failures).toEqual([]);
   expect(nothingLost(tally)).toBe(true);
-  // All that was due, the freeze included.
-  expect(tally.http.sent - before).toBeGreaterThan(REQUESTS_PER_SECOND * elapsedSeconds * 0.85);
   expect(tally.http.longestStallMs).toBeGreaterThanOrEqual(FREEZE_MS - 300);
   expect(tally.http.p99Ms).toBeGreaterThanOrEqual(FREEZE_MS * 0.7);
   expect(tally.websocket.longestStallMs).toBeGreaterThanOrEqual(FREEZE_MS - 300);
