@@ -168,7 +168,7 @@ WIRED = {"AWS::EC2::SecurityGroupEgress": Egress, "AWS::CertificateManager::Cert
 
 answers = Answers()
 endpoint = None
-answered = []
+responded = []
 
 
 class Custom(Stub):
@@ -213,7 +213,7 @@ class Custom(Stub):
             raise RuntimeError(f"{logical_id}: no answer of its function: {called.stdout}{called.stderr}")
         if answer["Status"] != "SUCCESS":
             raise RuntimeError(f"{logical_id}: {answer['Reason']}")
-        answered.append(f"{resource_type}: {answer['Reason']}")
+        responded.append(f"{resource_type}: {answer['Reason']}")
         made = cls(logical_id, resource_type)
         made.answer = answer
         return made
@@ -417,7 +417,7 @@ def main():
         raise RuntimeError(f"the stack must be CREATE_COMPLETE, got {stack.status}")
     types = [resource["Type"] for resource in template["Resources"].values()]
     stubbed = [each for each in types if each in STUBBED]
-    print(json.dumps({"created": len(types), "stubbed": sorted(set(stubbed)), "answered": answered}))
+    print(json.dumps({"created": len(types), "stubbed": sorted(set(stubbed)), "responded": responded}))
 
 
 try:
