@@ -57,7 +57,7 @@ async function get(flags: OperatorFlags): Promise<number> {
 async function set(flags: SetFlags, signal: AbortSignal): Promise<number> {
   const weights = { source: flags.source, target: flags.target };
   if (weights.source === 0 && weights.target === 0) {
-    throw new WrongUse("'--source' and '--target' must be weights of which one at least is over 0, got 0 and 0");
+    throw new WrongUse("'--source' and '--target' must be weights of which at least one is above 0, got 0 and 0");
   }
   if (!flags.yes && !process.stdin.isTTY) {
     throw new WrongUse("'--yes' must be given where no operator can be asked, got none");

@@ -216,7 +216,7 @@ export const FAULTS: readonly Fault[] = [
       const pid = leaving?.pid;
       if (pid === undefined) throw new Error('a second source proxy must run, got none');
       process.kill(pid, 'SIGSTOP');
-      // As ECS does when stopTimeout is over.
+      // As ECS does when stopTimeout has passed.
       return () => void process.kill(pid, 'SIGKILL');
     },
     seconds: 5,

@@ -7,7 +7,7 @@ function eachKind<T>(make: () => T): Record<Kind, T> {
   return Object.fromEntries(KINDS.map((kind) => [kind, make()])) as Record<Kind, T>;
 }
 
-/** The fields stay: an exchange is the same object with and without a ledger, only nobody links it. */
+/** The fields stay: an exchange is the same object with and without a ledger, it is only not linked. */
 export abstract class LedgerEntry {
   kind: Kind = 'http';
   enteredMs = 0;

@@ -37,7 +37,7 @@ export class Instances {
     return instance;
   }
 
-  /** One that nobody has used, for its caller to end. */
+  /** An unused one, for its caller to end. */
   async fresh(peer: Peer, role: Role): Promise<Instance> {
     const { directory: parent, placement, children } = this.#place;
     this.#started += 1;

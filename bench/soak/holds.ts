@@ -16,7 +16,7 @@ const LONG_LEASE_MS = 30_000;
 /** Clocks of two processes and their timers. */
 const EARLY_MS = 5;
 
-/** When a hold ends; while it lasts nobody knows. */
+/** When a hold ends; unknown while it lasts. */
 interface Hold {
   endsMs: number;
 }

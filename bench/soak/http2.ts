@@ -40,7 +40,7 @@ class Http2Connection {
     return this.session.closed || this.session.destroyed;
   }
 
-  /** @throws Error when it is over */
+  /** @throws Error when the connection has ended */
   open(method: 'GET' | 'POST', path: string): ClientHttp2Stream {
     const fields: OutgoingHttpHeaders = { ':method': method, ':path': path };
     const stream = this.session.request(fields, { endStream: method === 'GET' });

@@ -1,4 +1,4 @@
-/** What a proxy holds when nobody is connected, in bytes. */
+/** What a proxy holds without a connection, in bytes. */
 export interface Settled {
   readonly resident: number;
   /** Heap and buffers after a forced collection: what is really kept. Absent with several workers. */

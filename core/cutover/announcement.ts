@@ -201,7 +201,7 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
   const until = new Date(deadlineMs(approval.askedAtMs, plan.approval)).toISOString();
   const isFirst = approval.gate === 'firstShift';
   const next = plan.stages[isFirst ? 0 : plan.stages.length - 1];
-  const otherwise = isFirst ? 'nothing is moved' : `it goes back to ${initial(run)}`;
+  const otherwise = isFirst ? 'nothing is moved' : `it rolls back to ${initial(run)}`;
   const key = approvalKey(run.execution, approval.gate);
   const sign = `drainshift approve --stack STACK --execution ${run.execution} --gate ${approval.gate}`;
   const write = (decision: Decision) =>

@@ -93,7 +93,7 @@ export const ERRORS = {
     retry: false,
     meaning: 'The weights did not read back as intended before the timeout.',
   },
-  BreakerTripped: { blame: 'upstream', retry: false, meaning: "The target's error rate is over the plan's limit." },
+  BreakerTripped: { blame: 'upstream', retry: false, meaning: "The target's error rate is above the plan's limit." },
   AlarmRaised: {
     blame: 'upstream',
     retry: false,

@@ -34,7 +34,7 @@ export interface SmokeRequest {
 export interface Breaker {
   /** Fewer errors than this never trip it. */
   readonly minimumErrors: number;
-  /** 0–1; trips when the error rate is over this with 95 % confidence. */
+  /** 0–1; trips when the error rate is above this with 95 % confidence. */
   readonly maximumErrorRate: number;
   /** A stage whose target saw fewer requests is not promoted: no alarm is not a pass. */
   readonly minimumRequests: number;
@@ -170,7 +170,7 @@ const BREAKER_FIELD = {
       min: 0,
       max: 1,
       default: 0.05,
-      sentence: 'The cutover rolls back when the error rate of the target is over this with 95 % confidence.',
+      sentence: 'The cutover rolls back when the error rate of the target is above this with 95 % confidence.',
     },
     minimumRequests: {
       kind: 'integer',

@@ -14,7 +14,7 @@ export type DrainVerdict = 'wait' | 'drained' | 'overdue';
 /**
  * Whether a drain has ended. `limitMs` is counted from `startedMs`.
  *
- * @returns `drained` at a measured zero, `overdue` when the limit is over and something is still live.
+ * @returns `drained` at a measured zero, `overdue` when the time limit has passed and something is still live.
  */
 export function drainVerdict(
   drain: { active: number; startedMs: number; limitMs: number },

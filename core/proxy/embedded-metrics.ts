@@ -71,7 +71,7 @@ export function drainLine(service: string, active: KindCounts, wallMs: number): 
 /**
  * Values that are spread as a histogram's, evenly within each bucket: of many, a hundred that have its percentiles.
  *
- * @param bounds the upper bounds of the buckets; one more bucket holds what is over the last, and counts as that
+ * @param bounds the upper bounds of the buckets; one more bucket holds what is above the last, and counts as that
  * @param counts how many are in each bucket
  */
 export function computeSpread(bounds: readonly number[], counts: readonly number[]): number[] {

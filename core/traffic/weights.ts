@@ -24,13 +24,13 @@ export function isWeight(value: unknown): value is number {
 
 export const WEIGHTS_FIELD = {
   kind: 'object',
-  sentence: 'The relative weights of the two sides; one at least is over 0.',
+  sentence: 'The relative weights of the two sides; at least one is above 0.',
   fields: {
     source: { kind: 'integer', min: 0, max: MAX_WEIGHT, sentence: 'The weight of the source.' },
     target: { kind: 'integer', min: 0, max: MAX_WEIGHT, sentence: 'The weight of the target.' },
   },
   check: (problems, name, { source, target }) => {
-    if (source === 0 && target === 0) problems.add(name, 'weights of which one at least is over 0', '0/0');
+    if (source === 0 && target === 0) problems.add(name, 'weights of which at least one is above 0', '0/0');
   },
   schema: { anyOf: SIDES.map((side) => ({ properties: { [side]: { minimum: 1 } } })) },
 } as const satisfies ObjectField;

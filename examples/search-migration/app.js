@@ -26,7 +26,7 @@ new Migration(stack, 'Migration', {
   source: { upstreamUrl: `https://${source.domainEndpoint}`, minTasks: 3, maxTasks: 12 },
   target: { upstreamUrl: `https://${target.domainEndpoint}`, minTasks: 3, maxTasks: 12 },
   allowedPeers: [ec2.Peer.ipv4('10.0.0.0/8')],
-  // A search is over in seconds: clients may change sides soon after each shift.
+  // A search ends within seconds: clients may change sides soon after each shift.
   sideStickiness: Duration.minutes(1),
   plan: CutoverPlan.gradual({
     poll: Duration.minutes(1),

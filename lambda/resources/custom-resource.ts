@@ -137,7 +137,7 @@ function put(url: string, body: string): Promise<number> {
       method: 'PUT',
       agent: false,
       signal: AbortSignal.timeout(ATTEMPT_MS),
-      // The signature in the URL is over an empty type.
+      // The signature in the URL covers an empty type.
       headers: { 'content-type': '', 'content-length': Buffer.byteLength(body) },
     });
     outgoing.on('response', (response) => {

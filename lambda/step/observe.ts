@@ -54,7 +54,7 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     if (!before || !initial) throw new Error("a judged step must follow a shift, got a run without 'watch'");
     const seen = await readSurroundings(run, ports, isConfirmed);
     const back = findings(run, ports, seen, isConfirmed)[0];
-    // Also before it goes back, and briefly then: the evidence tells what the target did until now.
+    // Also before a rollback, and briefly then: the evidence tells what the target did until now.
     const tasks = await readTasks(before, ports, back ? BRIEF_MS : TASKS_MS);
     const smoked = { source: seen.sides.source.smoked, target: seen.sides.target.smoked };
     const blind = [...listBlindness(seen), ...blindTasks(tasks)];

@@ -1,4 +1,4 @@
-/** The relative weights of the two sides: integers from 0 to 999, of which one at least is over 0. */
+/** The relative weights of the two sides: integers from 0 to 999, of which at least one is above 0. */
 export interface TrafficWeights {
   /** The share of the backend that serves today. */
   readonly source: number;

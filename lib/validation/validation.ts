@@ -33,7 +33,7 @@ export function checkWeights(name: string, weights: TrafficWeights): void {
       reject(`${name}.${side}`, `an integer from 0 to ${MAX_WEIGHT}`, weight);
     }
   }
-  if (weights.source === 0 && weights.target === 0) reject(name, 'weights of which one at least is over 0', '0/0');
+  if (weights.source === 0 && weights.target === 0) reject(name, 'weights of which at least one is above 0', '0/0');
 }
 
 /** Of whole seconds, as AWS counts. */

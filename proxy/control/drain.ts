@@ -94,7 +94,7 @@ export class Drain {
   /**
    * Starts over, with the whole time of this order.
    *
-   * @param lastSeconds after which everything is over its time, whenever it came
+   * @param lastSeconds after which the time of everything has passed, whenever it came
    */
   startAfresh(order: DrainOrder, lastSeconds = Infinity): Promise<DrainResult> {
     this.cancelLook();

@@ -1,4 +1,4 @@
-/** Upper bounds of the buckets in milliseconds; one more bucket holds what is over the last. */
+/** Upper bounds of the buckets in milliseconds; one more bucket holds what is above the last. */
 export const DURATION_BOUNDS_MS = [
   0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000,
 ] as const;

@@ -64,8 +64,8 @@ export function findView(
 }
 
 async function ask(endpoint: Endpoint, isHttp2: boolean): Promise<Received | undefined> {
-  const nobody = () => undefined;
-  const transport = isHttp2 ? new Http2Transport(endpoint, nobody) : new Http1Transport(endpoint, false, nobody);
+  const ignored = () => undefined;
+  const transport = isHttp2 ? new Http2Transport(endpoint, ignored) : new Http1Transport(endpoint, false, ignored);
   try {
     const response = await transport.send({ method: 'GET', path: VIEW_PATH });
     return response.status === 200 ? (parseJson(response) as Received | undefined) : undefined;

@@ -47,7 +47,7 @@ class Update {
   private readonly moves: Move[] = [];
   /** New in the template, and not there: what refers to one of them cannot be there either. */
   private readonly absent = new Set<string>();
-  /** What was replaced, to be deleted once nothing goes back any more. */
+  /** What was replaced, to be deleted once no rollback is possible. */
   private leftovers: { readonly ready: Ready; readonly physicalId: string }[] = [];
 
   constructor(

@@ -114,7 +114,7 @@ test('the command shows, steps forward over proxies that are proven, and goes ba
   expect((await adopt('shop', '--share', '0', '--yes')).code).toBe(0);
   expect(groups()).toEqual([[OLD, 100]]);
   expect(asked).toHaveLength(before);
-  // Meanwhile the weights are nobody's, and the message says what to do.
+  // Meanwhile the weights are no one's, and the message says what to do.
   const { code, output } = await run(['weights', 'get', '--stack', 'shop']);
   expect([code, output]).toEqual([1, expect.stringContaining("adopted first, with 'drainshift adopt'")]);
 }, 60_000);

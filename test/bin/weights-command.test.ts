@@ -167,7 +167,7 @@ test('whoever stops it twice is told of the lock, and until when it may be held'
 });
 
 test.each<[string, () => ReturnType<typeof run>, number, RegExp]>([
-  ['two weights of 0', () => set('0', '0', 'shop', '--yes'), 64, /one at least is over 0/],
+  ['two weights of 0', () => set('0', '0', 'shop', '--yes'), 64, /at least one is above 0/],
   ['a weight over 999', () => set('1000', '0', 'shop', '--yes'), 64, /must be an integer from 0 to 999, got '1000'/],
   [
     'no --yes, and no operator to ask',
@@ -193,7 +193,7 @@ test.each<[string, () => ReturnType<typeof run>, number, RegExp]>([
   expect(writes()).toEqual([]);
 });
 
-test('a region that nobody names is asked for', async () => {
+test('a region that no one names is asked for', async () => {
   delete process.env.AWS_REGION;
   process.env.AWS_CONFIG_FILE = '/dev/null';
   const { code, output } = await get('shop');

@@ -145,7 +145,7 @@ describe('the check finds', () => {
       /^1: .*Priority/,
     ],
     [
-      'a type that nobody knows',
+      'a type that no one knows',
       (resources) => (resources.New = { Type: 'AWS::New::Thing', Properties: {} }),
       /AWS::New::Thing/,
     ],

@@ -119,7 +119,7 @@ test("the README's app runs as it says, with the runner that it says, and withou
 test("the CDK's own command synthesizes it", () => {
   execFileSync(process.execPath, ['node_modules/aws-cdk/bin/cdk', 'synth', '--quiet'], {
     cwd: folder,
-    // A synthesis asks nobody anything.
+    // A synthesis asks no one anything.
     env: { PATH: process.env.PATH ?? '', HOME: folder, CDK_DISABLE_CLI_TELEMETRY: 'true' },
     stdio: 'pipe',
   });

@@ -23,7 +23,7 @@ function findIngress(template: Template): Ingress[] {
 const formatName = (group: Ingress['GroupId']) =>
   /^Migration(.*?)SecurityGroup/.exec(group?.['Fn::GetAtt'][0] ?? '')?.[1];
 
-test('nobody gets in but our own parts to each other', () => {
+test('no one gets in but our own parts to each other', () => {
   const rules = findIngress(defaultMigration()).map(
     (rule) => `${formatName(rule.SourceSecurityGroupId)} → ${formatName(rule.GroupId)}:${rule.FromPort}`,
   );

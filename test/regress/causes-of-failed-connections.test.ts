@@ -17,7 +17,7 @@ async function startTls(options: tls.TlsOptions = {}): Promise<number> {
   return findPort(server);
 }
 
-/** A port at which nobody listens. */
+/** A port at which no one listens. */
 async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -36,7 +36,7 @@ const at = (port: number, changes: Partial<Upstream> = {}): Upstream => ({
 /** What can be wrong with an upstream before it is spoken to; each with what a log has to say of it. */
 const CASES: [string, () => Promise<Upstream>, { failure: string; code?: unknown; why?: unknown }][] = [
   [
-    'a certificate that nobody vouches for',
+    'a certificate that no one vouches for',
     async () => at(await startTls()),
     {
       failure: 'certificateRejected',
@@ -77,7 +77,7 @@ const CASES: [string, () => Promise<Upstream>, { failure: string; code?: unknown
     { failure: 'tlsFailed', code: 'ECONNRESET' },
   ],
   [
-    'a port at which nobody listens',
+    'a port at which no one listens',
     async () => at(await freePort(), { protocol: 'http' }),
     { failure: 'connectRefused', code: 'ECONNREFUSED' },
   ],

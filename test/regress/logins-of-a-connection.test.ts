@@ -37,7 +37,7 @@ function client({ engine }: LocalCloud) {
 }
 
 describe.each(['NTLM', 'Negotiate', 'negotiate', 'Kerberos'])('%s', (scheme) => {
-  test('a user is logged in over a connection that nobody else gets, until it leaves', async () => {
+  test('a user is logged in over a connection that no one else gets, until it leaves', async () => {
     const cloud = await start(scheme);
     const alice = client(cloud);
     expect((await alice.ask({ authorization: `${scheme} first` })).status).toBe(401);

@@ -5,7 +5,7 @@ afterEach(stopAll);
 
 /**
  * A client that sends its request and resets at once has no address any more when it is asked for: its request went to
- * the backend in the name of nobody, so that the last address was one that the client had made up.
+ * the backend in the name of no one, so that the last address was one that the client had made up.
  */
 test('a request whose client cannot be named any more reaches no backend without its address', async () => {
   const chains: (string | string[] | undefined)[] = [];

@@ -145,7 +145,7 @@ describe.each(['HTTP/1.1', 'HTTP/2'] as const)('over %s', (protocol) => {
     expect(await askMany(cloud, 10)).toEqual({ '127.0.0.1': 10 });
   });
 
-  test('a name that nobody knows is said so, and is asked for again', async () => {
+  test('a name that no one knows is said so, and is asked for again', async () => {
     const cloud = await startLocalCloud(protocol, 1);
     cloud.names = Object.assign(new Error('getaddrinfo ENOTFOUND app.test'), { code: 'ENOTFOUND' });
     expect(await cloud.ask()).toMatchObject({ status: 502, body: 'nameNotFound' });

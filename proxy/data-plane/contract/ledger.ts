@@ -73,7 +73,7 @@ export class Ledger {
     this.ring.next = this.ring;
   }
 
-  /** Counts in, as the youngest. `nowMs` of the clock that `oldestMs` is asked with; it never goes back. */
+  /** Counts in, as the youngest. `nowMs` of the clock that `oldestMs` is asked with; it never decreases. */
   enter(entry: LedgerEntry, kind: ConnectionKind, nowMs: number): void {
     const last = this.ring.previous!;
     entry.kind = kind;

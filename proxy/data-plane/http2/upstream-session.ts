@@ -72,7 +72,7 @@ export class Http2Upstreams implements Upstreams {
     const { upstreamConnections, waitingRequests } = this.context.limits;
     const hasRoom = inUse < upstreamConnections && (this.context.hasFileForUpstream || min === undefined);
     if (hasRoom) return this.connect(upstream, pool, address);
-    // node:http2 keeps what is over the peer's limit until there is room.
+    // node:http2 keeps what exceeds the peer's limit until there is room.
     return min && min.waiting < waitingRequests ? min : undefined;
   }
 

@@ -113,7 +113,7 @@ describe('who approved', () => {
     expect(describeResponder({ ...no, by: arn, byProof: 'sts' })).toBe(`'${arn}'`);
   });
 
-  test('is nobody of another account: anybody at all can sign a call of STS', () => {
+  test('is no one of another account: anybody at all can sign a call of STS', () => {
     const theirs = 'arn:aws:iam::999999999999:user/ann';
     const rule = `the statement must be signed by a principal of account ${account}, got ${theirs}`;
     for (const rules of [open, strict]) expect(proven(yes, { arn: theirs }, rules)).toBe(rule);

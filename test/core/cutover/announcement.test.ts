@@ -93,7 +93,7 @@ test('before the last stage a missing approval rolls back, and a text that canno
     approval: { gate: 'lastStage', askedAtMs: 0, problem: "'decision' must be …" },
   });
   expect(text).toContain('Next come the weights 0/100');
-  expect(text).toContain('it goes back to 100/0');
+  expect(text).toContain('it rolls back to 100/0');
   expect(text).toContain("What was written does not count: 'decision' must be …");
 });
 

@@ -68,7 +68,7 @@ test('a task that ECS does not list any more has ended as well, and took its con
   expect(buildEvidence(done, 'completed', 3000).drain).toMatchObject({ completed: 0, forced: 0, lost: 44 });
 });
 
-test('a task that ended in order lost nothing, and nobody saw how what it held at the last look has ended', () => {
+test('a task that ended in order lost nothing, and no one saw how what it held at the last look has ended', () => {
   const look = draining([task('a', 4), task('b', 3)]);
   look([task('a', 2, 1), task('b', 3)], 1000);
   const done = look([stopped('a', 0), task('b', 0)], 2000);

@@ -52,7 +52,7 @@ test.each<[string, object, string]>([
     "'approval.timeoutSeconds' must be at most 600",
   ],
   [
-    'a yes of nobody',
+    'a yes of no one',
     { approval: { ...FLOOR.approval, requireIdentity: false } },
     "'approval.requireIdentity' must be true, as deployed, got false",
   ],

@@ -14,7 +14,7 @@ test('a group with weight and healthy targets is not to be replaced', () => {
   expect(ask({ target: 't2' }, { s1: 1, t1: 1 })).toBe('t1');
 });
 
-test('one that nobody is served by may be', () => {
+test('one that no one is served by may be', () => {
   expect(ask({ target: 't2' }, { s1: 100 })).toBeUndefined();
   expect(ask({ target: 't2' }, { s1: 100, t1: 0 })).toBeUndefined();
   expect(ask({ source: 's2' }, { s1: 100 }, {})).toBeUndefined();

@@ -102,7 +102,7 @@ export function synthesizeByCommand(folder: string, options: SynthesisOptions = 
   const args = [cdk, 'synth', '--quiet', '--no-lookups', '--output', assembly, ...app];
   return run(args, folder, assembly, {
     CDK_VALIDATION: String(validated),
-    // Nothing of whoever runs this, no account's credentials above all; and nobody is called.
+    // Nothing of whoever runs this, no account's credentials above all; and no one is called.
     HOME: folder,
     CDK_DISABLE_CLI_TELEMETRY: 'true',
     CDK_DISABLE_VERSION_CHECK: 'true',

@@ -92,7 +92,7 @@ test('a service that rejects costs nothing but a line of the log, and the other 
   expect(lines.map(({ reason }) => reason).join()).toContain('Denied: no');
 });
 
-test('without a topic and a bus nobody is called', async () => {
+test('without a topic and a bus no one is called', async () => {
   await notifierPort(config({})).tell(announcement);
   await expect(alarmsPort().read({ source: NONE, target: NONE })).resolves.toEqual([]);
   expect(calls).toEqual([]);

@@ -119,7 +119,7 @@ test('a response that cannot be given fails the call, so that it shows', async (
   expect(responses).toHaveLength(5);
 });
 
-test('the URL is never printed, also when nobody listens there', async () => {
+test('the URL is never printed, also when no one listens there', async () => {
   const url = `http://127.0.0.1:1/answer?${SECRET}`;
   const failed = call(async () => Promise.reject(new Error('no')), { ResponseURL: url });
   await expect(failed).rejects.toThrow(/^the response to CloudFormation must be accepted, got ECONNREFUSED$/);

@@ -73,7 +73,7 @@ describe('before the first shift', () => {
       "a rejection by an unknown signer, who claims to be 'bob'",
     ],
     ['no response', undefined, 600, 'ApprovalOverdue', 'no response'],
-    ['a text that nobody can read', 'yes!', 600, 'ApprovalOverdue', 'got yes!'],
+    ['a text that no one can read', 'yes!', 600, 'ApprovalOverdue', 'got yes!'],
   ])('%s moves nothing: refused, with the reason, and the lock is free', async (_, text, seconds, code, message) => {
     const cloud = new MemoryCloud();
     const ready = await preflight(await locked(cloud, first), cloud.ports, cloud.nowMs);

@@ -137,7 +137,7 @@ describe('a lock that cannot be read', () => {
     expect(cloud.kindsNotified).toEqual([]);
   });
 
-  test('may be of an execution that never held it: nobody is told that it has moved something', async () => {
+  test('may be of an execution that never held it: no one is told that it has moved something', async () => {
     const cloud = new MemoryCloud();
     await expect(recover(change, damaged(cloud), cloud.nowMs)).rejects.toMatchObject({ code: 'LockDamaged' });
     expect(cloud.notified[0]?.text).toContain('Whether this execution ever held the lock');

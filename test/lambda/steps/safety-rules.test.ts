@@ -207,7 +207,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
       code: 'RulesChanged',
     });
     expect(cloud.forward.groups).toEqual(ON_TARGET);
-    // Where nobody has, it is restored once the source responds.
+    // Where no one has, it is restored once the source responds.
     cloud.forward = { ...cloud.forward, groups: ON_SOURCE };
     cloud.unreachable.clear();
     expect((await rollback(stranded, cloud.ports, cloud.nowMs)).verdict).toBe('restored');
@@ -357,7 +357,7 @@ describe('3: a rollback needs the API of the load balancer and nothing else', ()
     expect(cloud.evidence[0]?.rollback?.notDone).toEqual(['ecs must respond, got 503']);
   });
 
-  test('one proxy of two that hangs blinds nobody: the other one tells of the errors', async () => {
+  test('one proxy of two that hangs blinds no one: the other one tells of the errors', async () => {
     const cloud = new MemoryCloud();
     cloud.tasks.target = [report('t1'), report('t2')];
     const run = await confirmed(cloud);
@@ -418,7 +418,7 @@ describe('3: a rollback needs the API of the load balancer and nothing else', ()
     expect((await bake(baked, cloud.ports, cloud.nowMs)).verdict).toBe('approve');
   });
 
-  test('proxies of the target that nobody can ask for a minute send it back', async () => {
+  test('proxies of the target that no one can ask for a minute send it back', async () => {
     const cloud = new MemoryCloud();
     const run = await confirmed(cloud);
     cloud.unreachable.add('t1');
@@ -599,7 +599,7 @@ describe('6: after Verify the target is the safe side', () => {
       expect(cloud.lock).toBeUndefined();
     });
 
-    test('and what nobody has on record of its drain is unknown in its evidence', async () => {
+    test('and what no one has on record of its drain is unknown in its evidence', async () => {
       const cloud = new MemoryCloud();
       cloud.tasks.source = [report('s1', { active: { websocket: 7 } })];
       const first = await drain(await confirmed(cloud), cloud.ports, cloud.nowMs);
@@ -676,7 +676,7 @@ describe('6: after Verify the target is the safe side', () => {
   });
 
   describe('a Verify that was written down, and did not learn of it', () => {
-    /** Away from the save on: whether the rule or the lock took it, nobody heard. */
+    /** Away from the save on: whether the rule or the lock took it, no one heard. */
     const LOST: [string, (cloud: MemoryCloud) => CutoverRun | undefined][] = [
       ['at the rule', () => undefined],
       ['into the lock', (cloud) => (cloud.lock = { ...cloud.lock!, isVerified: true })],
@@ -760,7 +760,7 @@ describe('6: after Verify the target is the safe side', () => {
     );
   });
 
-  test('one failed look at it is none, and one that nobody can ask for is asked again', async () => {
+  test('one failed look at it is none, and one that no one can ask for is asked again', async () => {
     const cloud = new MemoryCloud();
     await verified(cloud);
     const probe = () => Promise.reject(new Error('Throttling'));

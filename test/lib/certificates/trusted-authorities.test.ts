@@ -54,7 +54,7 @@ function synth(): Template {
   return Template.fromStack(stack);
 }
 
-test('steps that smoke-test, the proof and the proxies of the side read the secret, and nobody else', () => {
+test('steps that smoke-test, the proof and the proxies of the side read the secret, and no one else', () => {
   const template = synth();
   const [secret, { Properties: properties }] = resourceLike(template, SECRET, /^Authorities/);
   expect(properties.SecretString).toBe(`# ours\n${pair.cert}`);

@@ -106,7 +106,7 @@ describe('default', () => {
     expect(logs.map(([, { Properties }]) => Properties.RetentionInDays)).toEqual([90, 90]);
   });
 
-  test('it heeds no alarm, tells the default bus alone, and starts by nobody but a person', () => {
+  test('it heeds no alarm, tells the default bus alone, and starts by no one but a person', () => {
     expect(statements(template, 'cloudwatch:DescribeAlarms')).toEqual([]);
     expect(statements(template, 'sns:Publish')).toEqual([]);
     const puts = statements(template, 'events:PutEvents');
@@ -179,7 +179,7 @@ describe('custom', () => {
     expect(alarmsIn(template).target.metric).toEqual([expect.stringMatching(/^Errors/), QUOTED]);
   });
 
-  test('composite alarms take the right to read all, because CloudWatch gives them to nobody else', () => {
+  test('composite alarms take the right to read all, because CloudWatch gives them to no one else', () => {
     const stack = newStack();
     const composite = new CompositeAlarm(stack, 'All', { alarmRule: alarmIn(stack, 'Errors') });
     const imported = Alarm.fromAlarmArn(
@@ -486,7 +486,7 @@ describe('rejected at synth', () => {
     expect(() => newCutover(stack, { alarms: [alarm(stack)] })).toThrow(`'alarms' must be alarms ${message}`);
   });
 
-  test('but not one of the same place, nor one whose place nobody knows yet', () => {
+  test('but not one of the same place, nor one whose place no one knows yet', () => {
     const stack = new Stack(newStack().node.root, 'Placed', { env });
     const unknown = Alarm.fromAlarmArn(stack, 'Unknown', new CfnParameter(stack, 'Arn').valueAsString);
     const here = fromArn(env.region, env.account)(stack);
@@ -500,7 +500,7 @@ describe('rejected at synth', () => {
     expect(() => newMigration(newStack(), { source: options })).toThrow(rule);
   });
 
-  test('a FIFO topic, to which nobody can subscribe an address', () => {
+  test('a FIFO topic, to which no one can subscribe an address', () => {
     const stack = newStack();
     const notificationTopic = new Topic(stack, 'Ops', { fifo: true });
     expect(() => newCutover(stack, { notificationTopic })).toThrow(

@@ -39,7 +39,7 @@ describe('to the targets themselves', () => {
   const listRules = (type: string) =>
     Object.entries(listResources(template, type)).map(([, { Properties }]) => Properties);
 
-  test('the data port of both sides is opened to the steps, and no smoke-test listener, to nobody', () => {
+  test('the data port of both sides is opened to the steps, and no smoke-test listener, to no one', () => {
     const [steps] = resourceLike(template, 'AWS::EC2::SecurityGroup', /^MigrationCutoverSecurityGroup/);
     const fromSteps = listRules('AWS::EC2::SecurityGroupIngress').filter((rule) =>
       JSON.stringify(rule.SourceSecurityGroupId).includes(steps),
@@ -64,7 +64,7 @@ describe('to the targets themselves', () => {
     }
   });
 
-  test('nobody may look at load balancers and listeners, for which nobody asks any more', () => {
+  test('no one may look at load balancers and listeners, for which no one asks any more', () => {
     const policies = listRules('AWS::IAM::Policy').map((properties) => JSON.stringify(properties));
     expect(policies.some((text) => text.includes('elasticloadbalancing:DescribeTargetHealth'))).toBe(true);
     expect(policies.filter((text) => /DescribeL(oadBalanc|isten)ers"/.test(text))).toEqual([]);

@@ -30,7 +30,7 @@ function findWays(template: Template): string[] {
 describe('default', () => {
   const template = synth();
 
-  test('is internal, in the private subnets, and lets nobody in', () => {
+  test('is internal, in the private subnets, and lets no one in', () => {
     template.hasResourceProperties(BALANCER, { Type: 'network', Scheme: 'internal' });
     const [, front] = resourceLike(template, BALANCER, /^Front/);
     expect(front.Properties.SubnetMappings).toEqual([

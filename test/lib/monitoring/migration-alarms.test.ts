@@ -64,7 +64,7 @@ describe('default', () => {
     expect(findIds(alarms.sourceAlarms)).toEqual(['NoSource']);
   });
 
-  test('each tells what it means, and tells nobody', () => {
+  test('each tells what it means, and tells no one', () => {
     for (const { Properties } of Object.values(listResources(template, ALARM))) {
       expect(Properties.AlarmDescription).toMatch(/\.$/);
       expect(Properties.AlarmActions).toBeUndefined();
@@ -252,7 +252,7 @@ describe('of a cutover', () => {
     expect(found.Properties.Threshold).toBe(1);
   });
 
-  test('traffic that nobody tries to put back any more', () => {
+  test('traffic that no one tries to put back any more', () => {
     expect(alarm(template, 'RecoveryGivenUp').Properties).toMatchObject({
       TreatMissingData: 'ignore',
       Namespace: 'AWS/SQS',
@@ -285,7 +285,7 @@ describe('of a cutover', () => {
   });
 });
 
-test('custom: of a fixed number of proxies nobody is told that there are as many', () => {
+test('custom: of a fixed number of proxies no one is told that there are as many', () => {
   const stack = newStack();
   const alarms = new MigrationAlarms(stack, 'Alarms', newParts(stack, { isFixed: true }));
   expect(findIds(alarms.alarms).filter((id) => id.endsWith('AtMaximum'))).toEqual([]);

@@ -171,7 +171,7 @@ describe('default', () => {
     ]);
   });
 
-  test('asks for no metric of ours that nobody writes', () => {
+  test('asks for no metric of ours that no one writes', () => {
     const asked = widgets
       .flatMap(({ properties }) => properties.metrics ?? [])
       .filter(([name]) => name === 'Drainshift');

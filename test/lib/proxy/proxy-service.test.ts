@@ -73,7 +73,7 @@ describe('default', () => {
     expect(needed).toBeLessThan(findContainer(template).StopTimeout);
   });
 
-  test('rolls a failed deployment back, evens out the zones, lets nobody execute and has no public address', () => {
+  test('rolls a failed deployment back, evens out the zones, lets no one execute and has no public address', () => {
     template.hasResourceProperties(SERVICE, {
       DeploymentConfiguration: Match.objectLike({
         DeploymentCircuitBreaker: { Enable: true, Rollback: true },
@@ -135,7 +135,7 @@ describe('default', () => {
     expect(service.DependsOn).toContain(listener);
   });
 
-  test('lets the load balancer alone reach the data port, and nobody the admin port', () => {
+  test('lets the load balancer alone reach the data port, and no one the admin port', () => {
     template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 1);
     template.hasResourceProperties('AWS::EC2::SecurityGroupIngress', {
       FromPort: 8443,
@@ -246,7 +246,7 @@ describe('ECS Exec', () => {
     });
   });
 
-  test('lets in whom it is told, and nobody while it is off', () => {
+  test('lets in whom it is told, and no one while it is off', () => {
     const stack = newStack();
     const operators = Role.fromRoleName(stack, 'Operators', 'operators');
     newProxies(stack, { enableExecuteCommand: true }).grantExecuteCommand(operators);

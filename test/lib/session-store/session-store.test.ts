@@ -72,7 +72,7 @@ describe('default', () => {
     expect(store.userName).toBe('sessions');
   });
 
-  test('lets nobody in and itself not out', () => {
+  test('lets no one in and itself not out', () => {
     const [, { Properties }] = resourceLike(template, SECURITY_GROUP, /^Sessions/);
     expect(Properties.SecurityGroupIngress).toBeUndefined();
     expect(Properties.SecurityGroupEgress).toEqual([expect.objectContaining({ CidrIp: '255.255.255.255/32' })]);

@@ -13,7 +13,7 @@ test.each([
   [{ source: 1000, target: 0 }, "'initialWeights.source' must be an integer from 0 to 999, got 1000"],
   [{ source: 100, target: -1 }, "'initialWeights.target' must be an integer from 0 to 999, got -1"],
   [{ source: 99.5, target: 0.5 }, "'initialWeights.source' must be an integer from 0 to 999, got 99.5"],
-  [{ source: 0, target: 0 }, "'initialWeights' must be weights of which one at least is over 0, got 0/0"],
+  [{ source: 0, target: 0 }, "'initialWeights' must be weights of which at least one is above 0, got 0/0"],
 ])('weights %j', (initialWeights, message) => {
   expect(migrate({ initialWeights })).toThrow(message);
 });

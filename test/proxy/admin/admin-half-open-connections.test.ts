@@ -46,7 +46,7 @@ test('half a call ends in its time, whatever it lacks', async () => {
   await until(() => streams.every(({ isClosed }) => isClosed));
 });
 
-test('a crowd of them takes nobody’s place: the longest waiting are let go', async () => {
+test('a crowd of them takes no one’s place: the longest waiting are let go', async () => {
   const port = await startAdmin(60_000);
   const crowd = Array.from({ length: 200 }, () => open(port, HEAD));
   await until(() => crowd.filter(({ isClosed }) => isClosed).length >= 200 - 64);
@@ -66,7 +66,7 @@ test('a call that is signed keeps its connection in a crowd, however long it tak
   expect(await call).toMatchObject({ status: 200 });
 });
 
-test('a response that nobody reads ends in its time', async () => {
+test('a response that no one reads ends in its time', async () => {
   const create = jest.spyOn(http, 'createServer');
   const metrics = () => Promise.resolve({ contentType: 'text/plain', body: 'x'.repeat(20_000_000) });
   const port = await startAdmin(200, { metrics });

@@ -28,7 +28,7 @@ test.each([
   await expect(orderProtection(agent.uri, 'protect', NEVER)).rejects.toThrow(reason);
 });
 
-test('an agent that is not there, and one that does not respond until nobody waits', async () => {
+test('an agent that is not there, and one that does not respond until no one waits', async () => {
   const server = net.createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const port = findPort(server);

@@ -188,7 +188,7 @@ test('how long a response may take to begin is said by itself, or left to the da
   expect(listProblems({ file })).toEqual(["'first_byte_seconds' must be a number from 0.01 to 86400, got 0"]);
 });
 
-test('a grace period that nobody asked for fits into the time until the kill', () => {
+test('a grace period that no one asked for fits into the time until the kill', () => {
   const findGrace = (file: object) => read({ file: { upstream: 'http://a', ...file } }).gracePeriodSeconds;
   expect(findGrace({ stop_timeout_seconds: 30 })).toBe(10);
   expect(findGrace({ stop_timeout_seconds: 3600 })).toBe(120);

@@ -44,7 +44,7 @@ test('a certificate of an authority that is given, for the name that is given, i
 });
 
 test.each([
-  ['an authority that nobody gave', { serverName: NAME }],
+  ['an authority that no one gave', { serverName: NAME }],
   ['another name', { serverName: 'other.test', withAuthority: true }],
   ['no name but an address', { withAuthority: true }],
 ])(

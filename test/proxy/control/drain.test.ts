@@ -227,7 +227,7 @@ test('rates that no timer can follow are kept on average', () => {
   expect(ledger.active.http).toBe(0);
 });
 
-test('a cancelled drain closes nobody and serves again', async () => {
+test('a cancelled drain closes no one and serves again', async () => {
   const { drain, clock, open, closed, switched } = cloud();
   open('websocket', 'a');
   const result = drain.start(ORDER);

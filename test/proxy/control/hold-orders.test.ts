@@ -53,7 +53,7 @@ test('hold, release and retarget reach the target, and get a response with the r
   ]);
 });
 
-test('a wrong order is rejected with all its problems, and reaches nobody', async () => {
+test('a wrong order is rejected with all its problems, and reaches no one', async () => {
   const { post, orders } = await cloud();
   const got = await post('/hold', { epoch: 0, leaseMs: 'long', until: 1 });
   expect(got.status).toBe(400);

@@ -61,7 +61,7 @@ async function askTogether(port: number, count: number, path = '/', tls = ''): P
 }
 
 withPython(
-  'with 256 files, 180 at once are served or told to come again, and nobody is told of a broken upstream',
+  'with 256 files, 180 at once are served or told to come again, and no one is told of a broken upstream',
   async () => {
     const { port, proxy } = await startLimited();
     const seen = await askTogether(port, 180);

@@ -31,7 +31,7 @@ test('the default user has no name; without a password there is no login', async
   expect(server.heard).toEqual([['AUTH', 'x'], ['PING'], ['PING']]);
 });
 
-test('a store that wants a login nobody gave is there all the same; one that rejects the login is not', async () => {
+test('a store that wants a login no one gave is there all the same; one that rejects the login is not', async () => {
   const server = await startStore();
   server.respond = () => '-NOAUTH Authentication required.\r\n';
   const bare = watch({ port: server.port });
@@ -150,7 +150,7 @@ test('one that does not respond in time is away', async () => {
   expect(lines).toEqual(['The session store does not respond: no response within 2 s']);
 });
 
-test('the password goes to nobody whose certificate is not trusted', async () => {
+test('the password goes to no one whose certificate is not trusted', async () => {
   const server = await startStore(await selfSigned());
   const { store, lines } = watch({ port: server.port, isTls: true, password: 'x' });
   store.start();

@@ -23,7 +23,7 @@ async function cloud(changes: Partial<ProxyConfig> = {}) {
   return { proxy, port: proxy.data.port, streams, counts: () => proxy.report().requests };
 }
 
-/** A request whose response nobody waits for; `begun` is when its head is there. */
+/** A request whose response no one waits for; `begun` is when its head is there. */
 function begin(port: number, path: string): { request: http.ClientRequest; started: Promise<void> } {
   let head: () => void = () => undefined;
   const started = new Promise<void>((resolve) => (head = resolve));

@@ -75,7 +75,7 @@ test('a conflict is said without asking anybody', async () => {
   expect(started.map(kinds)).toEqual([['hold'], ['hold']]);
 });
 
-test('without another upstream nobody is sent to the other side', async () => {
+test('without another upstream no one is sent to the other side', async () => {
   const { started, target } = group(null as unknown as undefined);
   expect(await target.retarget({ to: 'target' })).toMatch(/^'other_upstream' must be configured/);
   await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
@@ -100,7 +100,7 @@ test('a release makes every lease long enough before anybody is let go', async (
   expect(started.map(({ heard }) => heard.length)).toEqual([3, 3]);
 });
 
-test('when the lease of one is over nobody is let go to the other side', async () => {
+test('when the lease of one is over no one is let go to the other side', async () => {
   const { started, target, running } = group();
   await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
   started[1]!.response = ({ kind }) => (kind === 'hold' ? 'its lease is over' : undefined);
@@ -112,7 +112,7 @@ test('when the lease of one is over nobody is let go to the other side', async (
   expect(running.forNewcomer(1, 0)).toEqual([{ kind: 'retarget', order: { to: 'source' } }]);
 });
 
-test('a worker that does not follow to the other side is ended, so that it serves nobody from the old one', async () => {
+test('a worker that does not follow to the other side is ended, so that it serves no one from the old one', async () => {
   const { started, target, running } = group();
   started[1]!.response = () => Promise.reject(new Error('late'));
   expect(await target.retarget({ to: 'target' })).toBeUndefined();

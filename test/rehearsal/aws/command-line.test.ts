@@ -36,7 +36,7 @@ const STACK: StackDescription = {
   outputs: [{ key: 'A', value: 'a' }],
 };
 
-/** The CLI as an operator uses it, but with nobody's configuration. */
+/** The CLI as an operator uses it, but with no one's configuration. */
 async function aws(...args: string[]): Promise<unknown> {
   const env = {
     PATH: process.env.PATH,

@@ -64,7 +64,7 @@ test('every call is reported with service, action, principal and status', async 
   ]);
 });
 
-test('an action that nobody knows gets the error shape of its protocol', async () => {
+test('an action that no one knows gets the error shape of its protocol', async () => {
   const set = { LoadBalancerArn: ARNS.balancer, SecurityGroups: ['sg-1'] };
   expect(await nameOfFailure(cloud.elb.send(new SetSecurityGroupsCommand(set)))).toBe('InvalidAction');
   const list = new ListAttributesCommand({ cluster: 'web', targetType: 'container-instance' });
@@ -117,7 +117,7 @@ test('malformed input is a response, never a crash', async () => {
   expect(cloud.calls.filter(({ error }) => error?.code === 'InternalFailure')).toEqual([]);
 });
 
-test('a client that sends garbage or goes away in the middle disturbs nobody', async () => {
+test('a client that sends garbage or goes away in the middle disturbs no one', async () => {
   const { hostname, port } = new URL(cloud.url);
   const garbage = connect(Number(port), hostname).resume();
   garbage.end('this is not HTTP\r\n\r\n');

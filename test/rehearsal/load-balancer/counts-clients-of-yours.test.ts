@@ -98,7 +98,7 @@ function open(request: string): tls.TLSSocket {
   return socket;
 }
 
-test("the rehearsal's own traffic and the cutover's smoke requests are nobody's", async () => {
+test("the rehearsal's own traffic and the cutover's smoke requests are no one's", async () => {
   await rawTarget(sends(respond('502 Bad Gateway')));
   await cloud.get('/', {}, clientAddress(3));
   await cloud.get('/', { 'user-agent': SMOKE_AGENT });

@@ -32,7 +32,7 @@ test.each([
   close();
 });
 
-test('502 when nobody listens on the target', async () => {
+test('502 when no one listens on the target', async () => {
   const close = await rawTarget(() => undefined);
   close();
   expect((await cloud.get()).status).toBe(502);

@@ -73,7 +73,7 @@ test('requests reach a group of HTTP/2 in HTTP/2, with their bodies and cookies'
   ]);
 });
 
-test('464 for clients of HTTP/1.1, and their requests reach nobody', async () => {
+test('464 for clients of HTTP/1.1, and their requests reach no one', async () => {
   await http2Target();
   await cloud.healthy('source', 1);
   const response = await cloud.get('/');

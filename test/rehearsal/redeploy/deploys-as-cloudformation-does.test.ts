@@ -3,7 +3,7 @@ import { RunningStack, group, listener, migration, rule, findStack } from './run
 const FAILED = { Status: 'FAILED', Reason: 'held' };
 const second = (properties: object = {}) => migration({ Second: rule(properties) });
 
-test('the same template again changes nothing, asks nobody and says so', async () => {
+test('the same template again changes nothing, asks no one and says so', async () => {
   const stack = new RunningStack(migration());
   expect(await stack.deploy(migration())).toEqual({ status: 'UPDATE_COMPLETE', applied: [], passedOver: [] });
   expect(stack.events).toEqual([]);

@@ -108,7 +108,7 @@ test('one that goes on without a response is waited for as long as the resource 
   await expect(late.create({ ...RESOURCE, timeoutSeconds: 0.01 })).rejects.toThrow('no response in 0.01 s');
 });
 
-test('nobody but the function that was asked knows where its response goes', async () => {
+test('no one but the function that was asked knows where its response goes', async () => {
   const statuses: number[] = [];
   const { resources } = stack(() => good);
   const curious = new CustomResources(STACK_ID, async (_, raw) => {

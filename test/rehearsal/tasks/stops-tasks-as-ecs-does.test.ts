@@ -262,7 +262,7 @@ test('in the grace period after its start a task stays, whatever the load balanc
   expect((replacement?.createdAt.getTime() ?? 0) - (task.startedAt?.getTime() ?? 0)).toBeGreaterThanOrEqual(1_000);
 });
 
-test("what runs is told as it starts and as it ends, so that nobody signals an id that is somebody else's by then", async () => {
+test("what runs is told as it starts and as it ends, so that no one signals an id that is somebody else's by then", async () => {
   runner.addService(service({}, 2));
   await until(() => live().length === 2);
   expect([...processes].sort()).toEqual(

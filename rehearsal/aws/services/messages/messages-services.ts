@@ -65,7 +65,7 @@ export function eventsService(outbox: Outbox, place: Place): RpcService {
       throw input.reject('Entries', `a list of 1 to ${MAX_ENTRIES}`, entries.length);
     }
     if (entries.reduce((bytes, entry) => bytes + computeSize(entry), 0) > MAX_BYTES) {
-      throw new AwsError('ValidationException', 'Total size of the entries in the request is over the limit.');
+      throw new AwsError('ValidationException', 'Total size of the entries in the request exceeds the limit.');
     }
     const buses = entries.map(findBus);
     const odd = buses.findIndex((bus) => !isArnFor(bus, 'events', /^event-bus\/[/.\-\w]+$/));

@@ -19,7 +19,7 @@ const servers: Server[] = [];
 let cloud: LocalCloud;
 let pair: { key: string; cert: string };
 beforeAll(async () => {
-  // As a proxy makes one when it starts: of no name that anybody asks for, and signed by nobody.
+  // As a proxy makes one when it starts: of no name that anybody asks for, and signed by no one.
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'proxy' }], { keyType: 'ec' });
   pair = { cert, key };
 });
@@ -207,7 +207,7 @@ test('a side without a healthy target is said to have none; targets without addr
   await expect(port().probe('target', REQUEST, HALF)).rejects.toThrow(/must be addresses .*, got 'i-1'/);
 });
 
-test('nobody has to be trusted', async () => {
+test('no one has to be trusted', async () => {
   await expect(port().checkTrust()).resolves.toBeUndefined();
 });
 

@@ -79,7 +79,7 @@ test('a rotation that is repeated after its end changes nothing', async () => {
   expect(done).toEqual([]);
 });
 
-test('a step that nobody knows is rejected', async () => {
+test('a step that no one knows is rejected', async () => {
   const { secret } = found([]);
   const unknown = rotate(event('other' as Step), secret, 0);
   await expect(unknown).rejects.toThrow("'Step' must be one of createSecret, setSecret, testSecret, finishSecret, got");

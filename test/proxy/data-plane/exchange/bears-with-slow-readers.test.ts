@@ -51,7 +51,7 @@ test.each(['TCP', 'TLS'])('over %s a reader that takes a piece now and then is n
   await until(() => engine.outcomes.length > 0 || performance.now() - startedMs > 3 * PATIENCE_MS);
   expect(engine.outcomes).toEqual([]);
   expect(reader.taken()).toBeGreaterThan(0);
-  // With nobody who reads there is nothing to wait for.
+  // With no one who reads there is nothing to wait for.
   reader.stop();
   await until(() => engine.outcomes.length === 1);
   expect(engine.outcomes).toMatchObject([{ status: 200, kind: 'streaming', ending: 'forced' }]);

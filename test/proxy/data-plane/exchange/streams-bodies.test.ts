@@ -47,7 +47,7 @@ test('a reader that stops pushes back on the upstream instead of filling memory'
   const request = http.get({ port: engine.port, host: '127.0.0.1', agent: false }, (response) => response.pause());
   request.on('error', () => undefined);
   later(() => void request.destroy());
-  // What nobody holds back is taken long before its reader is given up.
+  // What no one holds back is taken long before its reader is given up.
   await until(() => isWritten || engine.outcomes.length === 1);
   expect(isWritten).toBe(false);
   expect(engine.outcomes[0]!.bytesSent).toBeLessThan(LONG / 2);

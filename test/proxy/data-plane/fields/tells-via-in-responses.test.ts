@@ -46,7 +46,7 @@ test('without the setting there is none, and what others said stays', async () =
   expect(findVias(await exchangeBytes(await behind(`${OK}Via: 1.1 b\r\n\r\nok`, {}), GET))).toEqual(['1.1 b']);
 });
 
-test('what the proxy says itself has passed nobody', async () => {
+test('what the proxy says itself has passed no one', async () => {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const port = findPort(server);

@@ -30,7 +30,7 @@ test.each<[name: string, bytes: string, expected: { method?: string; target: str
   ['absolute form in HTTP/1.0, without Host', head('GET http://a/b HTTP/1.0'), { target: '/b' }],
   ['OPTIONS *', head('OPTIONS * HTTP/1.1', 'Host: a'), { method: 'OPTIONS', target: '*' }],
   ['OPTIONS of a path', head('OPTIONS /a HTTP/1.1', 'Host: a'), { method: 'OPTIONS', target: '/a' }],
-  ['a method that nobody knows', head('BREW /pot HTTP/1.1', 'Host: a'), { method: 'BREW', target: '/pot' }],
+  ['a method that no one knows', head('BREW /pot HTTP/1.1', 'Host: a'), { method: 'BREW', target: '/pot' }],
   ['HTTP/1.2 is served as 1.1', head('GET / HTTP/1.2', 'Host: a'), { target: '/' }],
   ['HTTP/1.0', head('GET / HTTP/1.0', 'Host: a'), { target: '/' }],
   ['an empty line before it', `\r\n${head('GET / HTTP/1.1', 'Host: a')}`, { target: '/' }],

@@ -27,7 +27,7 @@ test.each([
   ['several 103', HINTS.repeat(3), [103, 103, 103, 200]],
   ['102', head('HTTP/1.1 102 Processing'), [102, 200]],
   ['104', head('HTTP/1.1 104 Upload Resumption Supported'), [104, 200]],
-  ['a 100 that nobody asked for', CONTINUE, [100, 200]],
+  ['a 100 that no one asked for', CONTINUE, [100, 200]],
   ['one that has no name yet', head('HTTP/1.1 199 Something'), [199, 200]],
   ['one after the other', head('HTTP/1.1 102 P') + HINTS + head('HTTP/1.1 199 x'), [102, 103, 199, 200]],
 ])('%s', async (_, interim, expected) => {

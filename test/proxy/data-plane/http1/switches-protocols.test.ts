@@ -103,7 +103,7 @@ test.each([
   await expectServes(stand);
 });
 
-test('a 101 that nobody asked for is a 502', async () => {
+test('a 101 that no one asked for is a 502', async () => {
   const stand = await startSwitching(`${SWITCH}tunnel`);
   const client = await send(stand.engine.port, head('GET / HTTP/1.1', 'Host: a'));
   expect(await client.statuses()).toEqual([502]);

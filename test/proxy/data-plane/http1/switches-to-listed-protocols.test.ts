@@ -60,7 +60,7 @@ test.each([
   ['two fields', ASK.replace('Upgrade: tcp', 'Upgrade: tcp\r\nUpgrade: tcp')],
   ['HTTP/1.0', ASK.replace('HTTP/1.1', 'HTTP/1.0')],
   ['Connection does not name it', ASK.replace('Connection: Upgrade', 'Connection: keep-alive')],
-])('served as if nobody had asked: %s', async (_, bytes) => {
+])('served as if no one had asked: %s', async (_, bytes) => {
   const stand = await startSwitching(OK);
   const client = await send(stand.engine.port, bytes);
   expect(await client.statuses()).toEqual([200]);
@@ -93,7 +93,7 @@ test.each([
   await expectServes(stand);
 });
 
-test('a 101 that nobody asked for is a 502, also of a listed protocol', async () => {
+test('a 101 that no one asked for is a 502, also of a listed protocol', async () => {
   const stand = await startSwitching(`${SWITCH}tunnel`);
   const client = await send(stand.engine.port, head('GET / HTTP/1.1', 'Host: a'));
   expect(await client.statuses()).toEqual([502]);

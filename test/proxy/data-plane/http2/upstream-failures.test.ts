@@ -8,7 +8,7 @@ afterEach(stopAll);
 
 const at = (port: number) => ({ protocol: 'http' as const, host: '127.0.0.1', port });
 
-test('nobody listens', async () => {
+test('no one listens', async () => {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const port = findPort(server);

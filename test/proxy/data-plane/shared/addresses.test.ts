@@ -9,7 +9,7 @@ test.each([
   ['the time to live that the DNS says', { addresses: ['192.0.2.1'], ttlMs: 12_000 }, 12_000],
   ['no shorter than a second', { addresses: ['192.0.2.1'], ttlMs: 0 }, 1_000],
   ['no longer than half a minute', { addresses: ['192.0.2.1'], ttlMs: 3_600_000 }, 30_000],
-  ['five seconds where nobody says', { addresses: ['192.0.2.1'], ttlMs: undefined }, 5_000],
+  ['five seconds where no one says', { addresses: ['192.0.2.1'], ttlMs: undefined }, 5_000],
   ['a second after a lookup that failed', undefined, 1_000],
 ])('addresses hold for %s', (_, looked, ms) => {
   expect(heldMs(looked)).toBe(ms);

@@ -57,7 +57,7 @@ const HOSTILE: [string, number, (port: number) => void][] = [
   ['readers that do not read', 20, (port) => attack(port, 'GET /large HTTP/1.1\r\nHost: a\r\n\r\n')],
   ['heads that do not end', 20, (port) => attack(port, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(60_000)}`)],
   ['requests sent far ahead', 20, (port) => attack(port, 'GET /never HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(4_000))],
-  ['HTTP/2 with 120 streams that nobody reads', 1, attackHttp2],
+  ['HTTP/2 with 120 streams that no one reads', 1, attackHttp2],
 ];
 
 function residentBytes(pid: number): number {

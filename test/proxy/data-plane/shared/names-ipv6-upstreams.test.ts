@@ -6,7 +6,7 @@ afterEach(stopAll);
 
 const hasIPv6 = Object.values(os.networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 
-// RFC 3986 section 3.2.2: without brackets nobody could tell the address from the port.
+// RFC 3986 section 3.2.2: without brackets no one could tell the address from the port.
 (hasIPv6 ? test : test.skip)('an HTTP/1.0 client without a Host is given that of an IPv6 upstream', async () => {
   const server = http.createServer((request, response) => response.end(`asked at ${request.headers.host}`));
   await new Promise<void>((resolve) => server.listen(0, '::1', resolve));

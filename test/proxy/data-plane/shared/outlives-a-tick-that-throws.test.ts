@@ -24,7 +24,7 @@ test('one that throws costs the others no tick, and is told of', async () => {
   expect(faults).toHaveLength(notified);
 });
 
-test('an error at the deadline of one client costs it its response, and nobody else anything', async () => {
+test('an error at the deadline of one client costs it its response, and no one else anything', async () => {
   const backend = await startBackend((request, response) => {
     request.resume().on('end', () => response.end('ok'));
   });

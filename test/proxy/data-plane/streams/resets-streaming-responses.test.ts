@@ -8,7 +8,7 @@ afterEach(stopAll);
 
 const EVENTS = { 'content-type': 'text/event-stream' };
 
-/** Each responds to a part and goes on for as long as nobody finishes it. */
+/** Each responds to a part and goes on for as long as no one finishes it. */
 async function startStreams() {
   const open: http.ServerResponse[] = [];
   const backend = await startBackend((request, response) => {

@@ -121,7 +121,7 @@ test('a client that never responds to the Close is destroyed, and counts as forc
   expect(front.endings).toEqual(['forced']);
 });
 
-test('nothing of the client reaches the upstream behind the Close, and an upstream that never closes holds nobody', async () => {
+test('nothing of the client reaches the upstream behind the Close, and an upstream that never closes holds no one', async () => {
   const upstream = await startRawUpstream();
   const front = await startFront(upstream.port);
   const client = connectRaw(front.port, MESSAGE);
@@ -153,7 +153,7 @@ test('an upstream that takes nothing any more does not keep the client from leav
   expect(front.endings).toEqual(['closed']);
 });
 
-test('during a hold it ends between two frames, and what was kept reaches nobody', async () => {
+test('during a hold it ends between two frames, and what was kept reaches no one', async () => {
   const upstream = await startRawUpstream();
   const front = await startFront(upstream.port);
   const started = frame(TEXT, 'half', { mask: true, fin: false });

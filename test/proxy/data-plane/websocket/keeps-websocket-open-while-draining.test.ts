@@ -143,7 +143,7 @@ test('bytes right behind the handshake are not lost, on either side', async () =
   expect(engine.ledger.active.websocket).toBe(1);
 });
 
-test('nothing of the client reaches the upstream behind the Close, and an upstream that never closes holds nobody', async () => {
+test('nothing of the client reaches the upstream behind the Close, and an upstream that never closes holds no one', async () => {
   const received: Buffer[] = [];
   const port = await startRawBackend((socket) => {
     socket.once('data', () => {

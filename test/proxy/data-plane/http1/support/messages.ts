@@ -1,4 +1,4 @@
-/** A message as it stood on the wire, read with no mercy: what this reader takes nobody can read in two ways. */
+/** A message as it stood on the wire, read with no mercy: what this reader takes no one can read in two ways. */
 export interface Message {
   readonly startLine: string;
   /** Lower-case names, in the order of the wire. */
