@@ -45,7 +45,7 @@ export const INVENTED_NAMES = [
   /\bturns\b/,
   /\bfarewell\b/,
   /\bpatience\b/,
-  /\bburst\b/,
+  /\bburst\b(?<!reset burst)/,
   /\battend(ants?|ed)\b/,
   /\bglance\b/,
   /\blast words\b/,

@@ -57,7 +57,7 @@ export const NO_COUNTS: SideCounts = {
 export type SeenTask = readonly [
   instance: string,
   requests: number,
-  answered: number,
+  responded: number,
   errors: number,
   moved: number,
   closed: number,

@@ -107,8 +107,8 @@ export interface StorePort {
   putEvidence(evidence: Evidence): Promise<void>;
   hasEvidence(execution: string): Promise<boolean>;
   /** Whether it is noted that operators were notified of the damaged lock that an execution left. */
-  wasTold(execution: string): Promise<boolean>;
-  noteTold(execution: string): Promise<void>;
+  wasNotified(execution: string): Promise<boolean>;
+  noteNotified(execution: string): Promise<void>;
 }
 
 /** STS, as the one who knows who signed a statement. */

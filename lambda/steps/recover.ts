@@ -151,11 +151,11 @@ async function tellDamaged(
   ports: Ports,
   isLast: boolean,
 ): Promise<void> {
-  const told = await settle(() => ports.store.wasTold(name));
-  if (!isLast && 'value' in told && told.value) return;
+  const before = await settle(() => ports.store.wasNotified(name));
+  if (!isLast && 'value' in before && before.value) return;
   await announce('failed', { execution: name, failure: { code: 'LockDamaged', message: error.message } }, ports);
   // Noted afterwards: rather twice than never.
-  await settle(() => ports.store.noteTold(name));
+  await settle(() => ports.store.noteNotified(name));
 }
 
 async function giveUp({ detail: { name } }: StatusChange, error: unknown, ports: Ports): Promise<void> {

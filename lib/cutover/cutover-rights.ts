@@ -22,7 +22,7 @@ export interface StepRights {
   readonly store: Partial<Record<'GetObject' | 'PutObject' | 'DeleteObject', readonly StoreKey[]>>;
 }
 
-type StoreKey = 'lock.json' | 'abort/*' | 'approval/*' | 'evidence/*' | 'told/*';
+type StoreKey = 'lock.json' | 'abort/*' | 'approval/*' | 'evidence/*' | 'notified/*';
 
 const NONE = {
   ...{ read: [], modifyRule: false, marks: [], callProxies: false, smoke: false },
@@ -63,8 +63,8 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
     ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, marks: ['rollingBack'], notify: true },
     store: {
       ...RECORD,
-      GetObject: ['lock.json', 'evidence/*', 'told/*'],
-      PutObject: ['lock.json', 'evidence/*', 'told/*'],
+      GetObject: ['lock.json', 'evidence/*', 'notified/*'],
+      PutObject: ['lock.json', 'evidence/*', 'notified/*'],
     },
   },
 };

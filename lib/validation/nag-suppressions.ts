@@ -80,7 +80,7 @@ const REASONS = {
       NO_RESOURCE_LEVEL,
       LAMBDA_POLICIES,
       {
-        finding: /\/(abort|approval|evidence|told)\/\*$/,
+        finding: /\/(abort|approval|evidence|notified)\/\*$/,
         reason: 'One object for each execution, whose name is not known before.',
       },
       TASKS,

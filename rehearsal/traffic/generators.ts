@@ -91,7 +91,7 @@ export class Generators {
       const own = transport();
       this.transports.push(own);
       const checker = new HttpChecker(name, own, this.recorder, keepsCookies?.(index) ? new CookieJar() : undefined);
-      return inTurn(act(checker, index), own.mostAtOnce, this.pace.ended, (dueMs) => checker.leaveOut(dueMs));
+      return inTurn(act(checker, index), own.maxAtOnce, this.pace.ended, (dueMs) => checker.leaveOut(dueMs));
     });
   }
 

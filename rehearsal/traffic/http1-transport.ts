@@ -12,7 +12,7 @@ const MAX_CONNECTIONS = 8;
  * of the response: the server may have closed it just as idle. A POST is never sent twice.
  */
 export class Http1Transport implements Transport {
-  readonly mostAtOnce: number;
+  readonly maxAtOnce: number;
   private readonly agent: Agent;
 
   constructor(
@@ -20,7 +20,7 @@ export class Http1Transport implements Transport {
     keepAlive: boolean,
     private readonly onRetry: () => void,
   ) {
-    this.mostAtOnce = keepAlive ? 1 : MAX_CONNECTIONS;
+    this.maxAtOnce = keepAlive ? 1 : MAX_CONNECTIONS;
     this.agent = new Agent({ keepAlive, maxSockets: keepAlive ? 1 : Infinity });
   }
 

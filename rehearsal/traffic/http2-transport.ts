@@ -24,7 +24,7 @@ interface LiveSession {
  * session that had responded before ended without a byte of its response, as browsers do.
  */
 export class Http2Transport implements Transport {
-  readonly mostAtOnce = 8;
+  readonly maxAtOnce = 8;
   private live: LiveSession | undefined;
 
   constructor(

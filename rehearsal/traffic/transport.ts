@@ -17,7 +17,7 @@ export interface HttpResponse {
 /** One client's way to send requests: a kept-alive connection, a connection each, an HTTP/2 session. */
 export interface Transport {
   /** How many requests a client of it has under way: one on a connection of HTTP/1.1. */
-  readonly mostAtOnce: number;
+  readonly maxAtOnce: number;
   /** @throws Error when there is no whole response. */
   send(request: HttpRequest): Promise<HttpResponse>;
   close(): void;

@@ -163,8 +163,8 @@ export class MemoryCloud {
       putEvidence: async (evidence) => this.reach('store', () => void this.evidence.push(evidence)),
       hasEvidence: async (execution) =>
         this.reach('store', () => this.evidence.some((each) => each.execution === execution)),
-      wasTold: async (execution) => this.reach('store', () => this.told.has(execution)),
-      noteTold: async (execution) => this.reach('store', () => void this.told.add(execution)),
+      wasNotified: async (execution) => this.reach('store', () => this.told.has(execution)),
+      noteNotified: async (execution) => this.reach('store', () => void this.told.add(execution)),
     },
   };
 

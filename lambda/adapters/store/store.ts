@@ -22,7 +22,7 @@ const S3_MS = 3_000;
 const LOCK_KEY = 'lock.json';
 const abortKey = (execution: string) => `abort/${execution}.json`;
 const evidenceKey = (execution: string) => `evidence/${execution}.json`;
-const toldKey = (execution: string) => `told/${execution}.json`;
+const notifiedKey = (execution: string) => `notified/${execution}.json`;
 
 /** A step that is at work for the second time may write the lock just then. */
 const RELEASE_ATTEMPTS = 3;
@@ -85,9 +85,9 @@ export function storePort(bucket: string, abortSignal?: AbortSignal): StorePort 
     abortRequested: async (execution) => (await objects.read(abortKey(execution))) !== undefined,
     approval: (execution, gate) => objects.readShort(approvalKey(execution, gate), MAX_WORD_BYTES),
     hasEvidence: async (execution) => (await objects.read(evidenceKey(execution))) !== undefined,
-    wasTold: async (execution) => (await objects.read(toldKey(execution))) !== undefined,
-    noteTold: async (execution) => {
-      await objects.put(toldKey(execution), { execution, told: 'LockDamaged' }, { IfNoneMatch: '*' });
+    wasNotified: async (execution) => (await objects.read(notifiedKey(execution))) !== undefined,
+    noteNotified: async (execution) => {
+      await objects.put(notifiedKey(execution), { execution, notified: 'LockDamaged' }, { IfNoneMatch: '*' });
     },
     putEvidence: async (evidence) => {
       const key = evidenceKey(evidence.execution);

@@ -113,10 +113,10 @@ describe('the store', () => {
 
   test('that people were told of a damaged lock is noted once, for one execution', async () => {
     const store = storePort('store');
-    expect(await store.wasTold('a')).toBe(false);
-    await store.noteTold('a');
-    await store.noteTold('a');
-    expect([await store.wasTold('a'), await store.wasTold('b')]).toEqual([true, false]);
+    expect(await store.wasNotified('a')).toBe(false);
+    await store.noteNotified('a');
+    await store.noteNotified('a');
+    expect([await store.wasNotified('a'), await store.wasNotified('b')]).toEqual([true, false]);
   });
 
   test('only the holder saves and frees', async () => {

@@ -121,9 +121,9 @@ describe('a lock that cannot be read', () => {
   test('is told rather twice than never when that cannot be noted', async () => {
     const cloud = await stopped();
     const ports = damaged(cloud);
-    const noteTold = () => Promise.reject(new Error('AccessDenied'));
+    const noteNotified = () => Promise.reject(new Error('AccessDenied'));
     for (const event of [change, queued(1)]) {
-      const given = recover(event, { ...ports, store: { ...ports.store, noteTold } }, cloud.nowMs);
+      const given = recover(event, { ...ports, store: { ...ports.store, noteNotified } }, cloud.nowMs);
       await expect(given).rejects.toMatchObject({ code: 'LockDamaged' });
     }
     expect(cloud.kindsNotified).toEqual(['failed', 'failed']);

@@ -62,7 +62,7 @@ const TABLE: Record<Step, string[]> = {
   undrain: [...READS, ...CALL_PROXIES],
   recover: [
     ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, TAG_RULE, ...RECORD, 's3:PutObject lock.json'],
-    ...['s3:GetObject told/*', 's3:PutObject told/*', ...NOTIFY, ...LIST, ...REPEAT],
+    ...['s3:GetObject notified/*', 's3:PutObject notified/*', ...NOTIFY, ...LIST, ...REPEAT],
   ],
 };
 

@@ -29,7 +29,7 @@ test('a user whose next request follows from the last response waits, and what i
     respond = () => resolve({ status: 200, headers: {}, body: Buffer.from('{"session":"s"}') });
   });
   const pace = new Pace();
-  const transport = { send: () => owed, close: () => undefined, mostAtOnce: 1 };
+  const transport = { send: () => owed, close: () => undefined, maxAtOnce: 1 };
   const checker = new HttpChecker('shop', transport, recorder);
   const act = inTurn(new Shopper(checker, 'a').act, 1, pace.ended, (dueMs) => checker.leaveOut(dueMs));
   let due = 0;
@@ -58,7 +58,7 @@ test('users arrive one after the other', async () => {
 test('a latency counts from when the request was due', async () => {
   const recorder = new Recorder();
   const response = { status: 200, headers: {}, body: Buffer.alloc(0) };
-  const transport = { send: () => Promise.resolve(response), close: () => undefined, mostAtOnce: 1 };
+  const transport = { send: () => Promise.resolve(response), close: () => undefined, maxAtOnce: 1 };
   const checker = new HttpChecker('a', transport, recorder);
   await checker.ask({ method: 'GET', path: '/' }, { status: 200, use: 'reads' }, performance.now() - 700);
   expect(recorder.latency.quantile(1)).toBeGreaterThanOrEqual(700);
