@@ -147,12 +147,6 @@ async function rehearse({
   parameter: parameters,
   ...flags
 }: RehearseFlags): Promise<number> {
-  if (Number(process.versions.node.split('.')[0]) < MIN_NODE) {
-    process.stderr.write(
-      `drainshift: Node.js must be ${MIN_NODE} or newer to rehearse, got ${process.versions.node}\n`,
-    );
-    return EXIT_CODES.failed.code;
-  }
   const seed = flags.seed ?? randomSeed();
   const stopped = new AbortController();
   let asked = 0;
@@ -224,6 +218,10 @@ function forward(signal: NodeJS.Signals, child: ChildProcess): void {
 }
 
 async function main(): Promise<void> {
+  if (Number(process.versions.node.split('.')[0]) < MIN_NODE) {
+    process.stderr.write(`drainshift: Node.js must be ${MIN_NODE} or newer, got ${process.versions.node}\n`);
+    process.exit(EXIT_CODES.wrongUse.code);
+  }
   let exitCode: number = EXIT_CODES.done.code;
   try {
     await program((code) => (exitCode = code)).parseAsync();
