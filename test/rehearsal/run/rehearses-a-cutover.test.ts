@@ -263,7 +263,7 @@ describe('with a fault', () => {
     expect(codes[3]).toBe(3);
     expect(evidence).toMatchObject({ outcome: 'rolled-back', finalWeights: { source: 100, target: 0 } });
     // Which of them shows it first is a matter of time.
-    expect(evidence.failure?.code).toMatch(/^(TargetsUnhealthy|AdminUnreachable|BreakerTripped)$/);
+    expect(evidence.failure?.code).toMatch(/^(TargetsUnhealthy|AdminUnreachable|BreakerTripped|SmokeFailed)$/);
   });
 });
 
