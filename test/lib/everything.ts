@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
@@ -17,9 +17,12 @@ import {
   TrustedAuthorities,
 } from '../../lib';
 
+const folder = mkdtempSync(join(tmpdir(), 'drainshift-everything-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
 /** Those of the public: any will do. */
 function authoritiesFile(): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'drainshift-authorities-')), 'authorities.pem');
+  const file = join(folder, 'authorities.pem');
   writeFileSync(file, rootCertificates[0] ?? '');
   return file;
 }

