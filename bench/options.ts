@@ -8,6 +8,8 @@ export interface BenchOptions {
   /** Names; undefined: all. */
   readonly rows: readonly string[] | undefined;
   readonly peers: readonly string[] | undefined;
+  /** The root of another build of ours, which is one more peer: `other-build`. */
+  readonly against: string | undefined;
   readonly idleConnections: number;
   readonly json: string | undefined;
   readonly svg: string | undefined;
@@ -23,6 +25,7 @@ export const BENCH_USAGE = `Usage: npm run bench:proxy -- [options]
   --seconds N          of each measurement (default 2)
   --rows a,b           only these rows
   --peers a,b          only these peers
+  --against DIR        one more peer, \`other-build\`: the DIR/dist of another commit of ours
   --connections N      idle connections of the memory rows (default 10000)
   --json FILE          everything that was measured
   --svg FILE           a picture relative to nginx
@@ -36,7 +39,7 @@ export class WrongUse extends Error {}
 export function readBenchOptions(args: readonly string[]): BenchOptions | 'help' {
   const text = { type: 'string' as const };
   const values = parsed(args, {
-    ...{ rounds: text, seconds: text, rows: text, peers: text, connections: text },
+    ...{ rounds: text, seconds: text, rows: text, peers: text, connections: text, against: text },
     ...{ json: text, svg: text, markdown: text, from: text },
   });
   if (values.help === true) return 'help';
@@ -47,6 +50,7 @@ export function readBenchOptions(args: readonly string[]): BenchOptions | 'help'
     seconds: positive('seconds', values.seconds, isQuick ? 1 : 2),
     rows: list(values.rows),
     peers: list(values.peers),
+    against: string(values.against),
     idleConnections: positive('connections', values.connections, isQuick ? 2000 : 10_000),
     json: string(values.json),
     svg: string(values.svg),

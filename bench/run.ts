@@ -2,6 +2,7 @@ import { runLedgerAlone } from './ledger/alone.ts';
 import { hasWrk, putHttpLoad } from './load/http-load.ts';
 import type { BenchOptions } from './options.ts';
 import { WrongUse } from './options.ts';
+import { otherBuild } from './peers/drainshift.ts';
 import { Instances } from './peers/instances.ts';
 import type { Peer } from './peers/peer.ts';
 import { PEERS } from './peers/peers.ts';
@@ -27,7 +28,8 @@ export type Progress = (line: string) => void;
 /** Measures every chosen row of every peer that is there: round by round, and in each round peer by peer. */
 export async function runBench(place: Workplace, options: BenchOptions, progress: Progress): Promise<Results> {
   const rows = chosen('rows', ROWS, options.rows);
-  const peers = chosen('peers', PEERS, options.peers);
+  const known = options.against === undefined ? PEERS : [...PEERS, otherBuild(options.against)];
+  const peers = chosen('peers', known, options.peers);
   const missing = Object.fromEntries(
     peers.flatMap((peer) => {
       const how = peer.missing();

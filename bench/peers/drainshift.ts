@@ -6,15 +6,16 @@ import type { Launch } from '../processes/children.ts';
 import type { Job, Peer } from './peer.ts';
 
 const DOCKERFILE = join(ROOT, 'proxy/Dockerfile');
-const BUNDLE = join(ROOT, 'dist/assets/proxy/proxy.js');
+const BUNDLE = 'dist/assets/proxy/proxy.js';
+const OWN_BUNDLE = join(ROOT, BUNDLE);
 
-const missing = () => (existsSync(BUNDLE) ? undefined : 'npm run build');
+const missing = () => (existsSync(OWN_BUNDLE) ? undefined : 'npm run build');
 
 /** Our proxy, as it runs in the image. */
 export const drainshift: Peer = {
   name: 'drainshift',
   missing,
-  launch: (job) => buildLaunch(BUNDLE, job),
+  launch: (job) => buildLaunch(OWN_BUNDLE, job),
 };
 
 /** The same with a ledger that counts nothing: the difference is what counting costs. */
@@ -24,6 +25,16 @@ export const drainshiftWithoutLedger: Peer = {
   isVariant: true,
   launch: async (job) => buildLaunch(await bundleWithoutLedger(job.directory), job),
 };
+
+/** Another build of our proxy, to compare with: `root` has its `dist/`. */
+export function otherBuild(root: string): Peer {
+  const bundle = join(root, BUNDLE);
+  return {
+    name: 'other-build',
+    missing: () => (existsSync(bundle) ? undefined : `npm run build in ${root}`),
+    launch: (job) => buildLaunch(bundle, job),
+  };
+}
 
 /** What the image's command gives to Node. */
 export function imageFlags(): string[] {
