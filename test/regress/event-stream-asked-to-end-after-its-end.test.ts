@@ -11,9 +11,9 @@ test('behind the last chunk of a stream that its upstream has ended nothing is w
     false,
   );
   stream.take(Buffer.from('data: 1\n\n'));
-  stream.ended();
+  stream.onEnd();
   const closed = stream.close();
-  stream.over();
+  stream.onClose();
   await closed;
   expect(calls).toEqual(['data: 1\n\n']);
 });

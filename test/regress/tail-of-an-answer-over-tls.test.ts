@@ -22,7 +22,7 @@ test('a wire over a stream has something pending until the kernel has all of it'
   await new Promise((resolve) => socket.once('connect', resolve));
   const transport = new StreamTransport(socket);
   let drains = 0;
-  transport.user = { ...NOBODY, drained: () => (drains += 1) };
+  transport.user = { ...NOBODY, onDrain: () => (drains += 1) };
   transport.write('x');
   expect([transport.hasPending, transport.isBackedUp]).toEqual([true, false]);
   await until(() => drains === 1);

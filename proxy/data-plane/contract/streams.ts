@@ -5,7 +5,7 @@ import type { Transport } from './transport';
 /**
  * The two streams of an exchange. `Exchange` stands between them and knows neither HTTP/1.1 nor HTTP/2:
  *
- *     client ⇄ ClientHalf ⇄ Exchange ⇄ UpstreamHalf ⇄ upstream
+ *     client ⇄ DownstreamStream ⇄ Exchange ⇄ UpstreamStream ⇄ upstream
  *
  * Bytes of bodies are borrowed: valid during the call that brings them. All calls are synchronous, and none throws.
  */
@@ -86,7 +86,7 @@ export interface DownstreamStream {
 }
 
 /**
- * What an exchange needs of its upstream. After `abandon`, or when the response and the upload are both over, no call
+ * What an exchange needs of its upstream. After `destroy`, or when the response and the upload are both over, no call
  * follows.
  */
 export interface UpstreamStream {
@@ -99,7 +99,7 @@ export interface UpstreamStream {
   pauseResponse(): void;
   resumeResponse(): void;
   /** Gives the exchange up; the connection is closed (HTTP/1.1) or the stream cancelled (HTTP/2). */
-  abandon(): void;
+  destroy(): void;
   detach(): { transport: Transport; head: Buffer } | undefined;
 }
 

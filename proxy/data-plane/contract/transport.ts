@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 
 /**
  * The bytes of one TCP or TLS connection, after it is open. Errors and ends come to the user as calls; nothing throws.
- * Bytes that come in are borrowed: they are valid during the call of `received` only.
+ * Bytes that come in are borrowed: they are valid during the call of `onData` only.
  */
 export interface Transport {
   /** The receiver from now on. */
@@ -15,9 +15,9 @@ export interface Transport {
   writeBytes(bytes: Buffer, before?: string): void;
   /** A write has failed: nothing more leaves. What the peer has sent until then can still be read. */
   readonly hasFailed: boolean;
-  /** So much was written and has not left that no more should be. `drained` is called when it all has. */
+  /** So much was written and has not left that no more should be. `onDrain` is called when it all has. */
   readonly isBackedUp: boolean;
-  /** Something that was written has not left, and would be lost with the connection. `drained` is called when it has. */
+  /** Something that was written has not left, and would be lost with the connection. `onDrain` is called when it has. */
   readonly hasPending: boolean;
   /** How much of it; not cheap. */
   readonly pendingBytes: number;
@@ -27,7 +27,7 @@ export interface Transport {
   readonly isPaused: boolean;
   /** Ends the writing half after what was written; reading goes on. */
   end(): void;
-  /** Frees the socket; what was not yet sent is lost. `closed` is called later. */
+  /** Frees the socket; what was not yet sent is lost. `onClose` is called later. */
   destroy(): void;
   /** As `destroy`, with a reset for the peer, so that it does not take what it got for the whole. */
   reset(): void;
@@ -47,24 +47,24 @@ export interface Peer {
 
 export interface TransportUser {
   /** The first `length` of `bytes` came in. */
-  received(bytes: Buffer, length: number): void;
+  onData(bytes: Buffer, length: number): void;
   /** All that was written has left, after `isBackedUp` had been true. */
-  drained(): void;
+  onDrain(): void;
   /** A write has failed; see `hasFailed`. */
-  failed(): void;
+  onError(error: Error): void;
   /** The peer sent its end; writing is still possible. */
-  ended(): void;
+  onEnd(): void;
   /** The connection is gone. Called once, last; `error` when it did not end in order. */
-  closed(error: Error | undefined): void;
+  onClose(error: Error | undefined): void;
 }
 
 /** For a transport that is not in use: what arrives is dropped. */
 export const NOBODY: TransportUser = {
-  received: () => undefined,
-  drained: () => undefined,
-  failed: () => undefined,
-  ended: () => undefined,
-  closed: () => undefined,
+  onData: () => undefined,
+  onDrain: () => undefined,
+  onError: () => undefined,
+  onEnd: () => undefined,
+  onClose: () => undefined,
 };
 
 export function describePeer({ remoteAddress, remotePort }: Socket): Peer {

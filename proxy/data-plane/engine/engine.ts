@@ -186,7 +186,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     this.isClosed = true;
     this.unwatch();
     void this.stopAccepting();
-    for (const tunnel of [...this.tunnels]) tunnel.cutTunnel();
+    for (const tunnel of [...this.tunnels]) tunnel.destroy();
     for (const client of [...this.http1]) client.destroy();
     for (const socket of [...this.secured]) socket.destroy();
     this.headers?.destroy();
@@ -356,7 +356,7 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private serve(transport: Transport, first?: Buffer): void {
     const client = new Http1Client(this, this, transport);
     this.http1.add(client);
-    if (first !== undefined && first.length > 0) client.received(first, first.length);
+    if (first !== undefined && first.length > 0) client.onData(first, first.length);
   }
 }
 

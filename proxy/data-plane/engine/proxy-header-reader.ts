@@ -56,7 +56,7 @@ class HeaderReader implements TransportUser, Ticking, Holder {
     context.ticker.add(this);
   }
 
-  received(bytes: Buffer, length: number): void {
+  onData(bytes: Buffer, length: number): void {
     const came = Buffer.concat([this.taken, bytes.subarray(0, length)]);
     const header = readProxyHeader(came);
     if (header === 'incomplete') {
@@ -78,19 +78,19 @@ class HeaderReader implements TransportUser, Ticking, Holder {
   }
 
   /** A TCP health check, or a client that changed its mind: nothing was asked. */
-  ended(): void {
+  onEnd(): void {
     this.transport.destroy();
   }
 
-  closed(): void {
+  onClose(): void {
     this.leave();
   }
 
-  drained(): void {
+  onDrain(): void {
     // Nothing was written.
   }
 
-  failed(): void {
+  onError(): void {
     // Nothing was written.
   }
 

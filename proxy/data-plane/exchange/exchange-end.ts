@@ -94,7 +94,7 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
     this.hasStarted = true;
     // As any other call that got no response of its upstream.
     this.status ??= 503;
-    this.upstream?.abandon();
+    this.upstream?.destroy();
     this.upstream = undefined;
     this.upload.resume();
     end();
@@ -107,7 +107,7 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
     this.hasStarted = true;
     this.isResponseEnded = true;
     this.status = response.status;
-    this.upstream?.abandon();
+    this.upstream?.destroy();
     this.upstream = undefined;
     this.upload.resume();
     this.client.respond(response);
@@ -135,8 +135,8 @@ export abstract class ExchangeEnd extends LedgerEntry implements Ticking {
     this.isOver = true;
     this.unpark?.();
     if (this.isTicking) this.context.ticker.remove(this);
-    this.stream?.over();
-    this.upstream?.abandon();
+    this.stream?.onClose();
+    this.upstream?.destroy();
     this.upstream = undefined;
     const { forward, status, kind, failure, cause, bytesReceived, bytesSent } = this;
     if (forward === undefined) return;

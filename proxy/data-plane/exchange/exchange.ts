@@ -216,14 +216,14 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
   responseEnded(trailers: FieldBlock): void {
     if (this.isOver || this.isResponseEnded) return;
     this.isResponseEnded = true;
-    this.stream?.ended();
+    this.stream?.onEnd();
     const { upstream } = this;
     this.upstream = undefined;
     // What the upstream did not want to read of a body must not stand before the next request.
     this.upload.resume();
     this.client.end(trailers);
     if (this.upload.isOver) return;
-    upstream?.abandon();
+    upstream?.destroy();
     this.client.flush();
   }
 
@@ -254,7 +254,7 @@ export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvent
 
   upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {
     if (this.isOver || this.isResponseEnded) return;
-    this.upstream?.abandon();
+    this.upstream?.destroy();
     this.upstream = undefined;
     if (!this.hasStarted && this.canRepeat(failure, seen)) return this.repeat();
     this.failure = failure;

@@ -31,7 +31,7 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
 
   /** The route's signal cuts it. */
   handleEvent(): void {
-    this.cutTunnel();
+    this.destroy();
   }
 
   close(): Promise<void> {
@@ -42,8 +42,8 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     this.tunnel!.setHolding(isHolding);
   }
 
-  cutTunnel(): void {
-    this.tunnel!.cut();
+  destroy(): void {
+    this.tunnel!.destroy();
   }
 
   get heldBytes(): number {
@@ -51,7 +51,7 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
   }
 
   shed(): void {
-    this.cutTunnel();
+    this.destroy();
   }
 
   override measure(): void {
@@ -74,7 +74,7 @@ export class UpgradedConnection extends LedgerEntry implements TunnelOptions, Tu
     return this.context.isHolding;
   }
 
-  over(how: Ending): void {
+  onClose(how: Ending): void {
     const { context, forward, kind } = this;
     this.measure();
     context.tunnels.delete(this);

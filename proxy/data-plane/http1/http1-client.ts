@@ -107,7 +107,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
 
   // The transport.
 
-  received(bytes: Buffer, length: number): void {
+  onData(bytes: Buffer, length: number): void {
     try {
       if (this.lingersSinceMs !== undefined) this.linger();
       // Behind a rejection no byte is known to be a request.
@@ -119,7 +119,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     }
   }
 
-  drained(): void {
+  onDrain(): void {
     try {
       this.exchange?.clientDrained();
       this.flush();
@@ -128,21 +128,21 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
     }
   }
 
-  failed(): void {
+  onError(): void {
     this.gone();
     this.transport.destroy();
   }
 
-  ended(): void {
+  onEnd(): void {
     // A client that closes its half has left, as far as a proxy can tell, unless its response is already on the way.
     if (this.responseWriter.isEnded && !this.hasResponded) {
       this.responseWriter.isLast = true;
       return;
     }
-    this.failed();
+    this.onError();
   }
 
-  closed(): void {
+  onClose(): void {
     if (this.isGone) return;
     this.leave();
     this.gone();

@@ -132,7 +132,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     this.transport?.resume();
   }
 
-  abandon(): void {
+  destroy(): void {
     this.events = undefined;
     this.lose();
   }
@@ -147,7 +147,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     return { transport, head: this.detached };
   }
 
-  received(bytes: Buffer, length: number): void {
+  onData(bytes: Buffer, length: number): void {
     try {
       // Bytes that were not asked for: their sender could respond to the next request with them.
       if (this.events === undefined) this.lose();
@@ -164,20 +164,20 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     return this.transport!;
   }
 
-  drained(): void {
+  onDrain(): void {
     this.withLock(() => this.events?.upstreamDrained());
   }
 
   /** It may have responded before it took no more; what the client still sends goes nowhere. */
-  failed(): void {
+  onError(): void {
     this.withLock(() => this.events?.upstreamDrained());
   }
 
-  ended(): void {
+  onEnd(): void {
     this.withLock(() => this.end());
   }
 
-  closed(error: Error | undefined): void {
+  onClose(error: Error | undefined): void {
     this.withLock(() => this.fail('reset', this.seen, formatCause(error) ?? this.endCause));
   }
 

@@ -106,12 +106,12 @@ class UpstreamPool implements Keeper {
   release(connection: Http1Upstream): void {
     if (connection.isBound) return this.bind(connection);
     const { nowMs } = this.context.ticker;
-    if (nowMs >= connection.expiresMs) return connection.abandon();
+    if (nowMs >= connection.expiresMs) return connection.destroy();
     const [next] = this.waiting;
     // One that needs a new connection gets this one's place.
-    if (next?.[1].choice === 'fresh') return connection.abandon();
+    if (next?.[1].choice === 'fresh') return connection.destroy();
     if (next) return this.handOver(connection, next[0]);
-    if (this.idle.size >= this.context.limits.idleUpstreamConnections) return connection.abandon();
+    if (this.idle.size >= this.context.limits.idleUpstreamConnections) return connection.destroy();
     connection.idleSinceMs = nowMs;
     this.idle.push(connection);
   }
@@ -128,7 +128,7 @@ class UpstreamPool implements Keeper {
   }
 
   ownerLeft(owner: object): void {
-    if (this.bound.size > 0) this.takeBound(owner)?.abandon();
+    if (this.bound.size > 0) this.takeBound(owner)?.destroy();
   }
 
   tick(nowMs: number): void {
@@ -138,14 +138,14 @@ class UpstreamPool implements Keeper {
       connection.connectFailed(waiting ? 'full' : 'connectTimeout', waiting?.cause ?? this.lateCause);
     }
     for (const connection of this.idle.all()) {
-      if (!this.isFresh(connection, nowMs)) connection.abandon();
+      if (!this.isFresh(connection, nowMs)) connection.destroy();
     }
     this.connectNext();
   }
 
   destroy(): void {
     this.waiting.clear();
-    for (const connection of [...this.all, ...this.opening.keys()]) connection.abandon();
+    for (const connection of [...this.all, ...this.opening.keys()]) connection.destroy();
   }
 
   get size(): number {
@@ -155,7 +155,7 @@ class UpstreamPool implements Keeper {
   /** For the next request of its owner, and for none where there is no owner. It does not age: that would log its user out. */
   private bind(connection: Http1Upstream): void {
     const { owner } = connection;
-    if (owner === undefined || connection.expiresMs === 0 || this.waiting.size > 0) return connection.abandon();
+    if (owner === undefined || connection.expiresMs === 0 || this.waiting.size > 0) return connection.destroy();
     this.bound.set(owner, connection);
   }
 
@@ -191,7 +191,7 @@ class UpstreamPool implements Keeper {
     for (const connection of [...this.all]) {
       if (connection.address !== undefined && !this.addresses.has(connection.address)) connection.expiresMs = 0;
     }
-    for (const connection of this.idle.all()) if (connection.expiresMs === 0) connection.abandon();
+    for (const connection of this.idle.all()) if (connection.expiresMs === 0) connection.destroy();
   }
 
   private get hasRoom(): boolean {
@@ -203,7 +203,7 @@ class UpstreamPool implements Keeper {
     const connection = new Http1Upstream(this.context, this);
     this.opening.set(connection, this.context.ticker.read());
     // An idle connection that this request may not take has to make room for it.
-    if (!this.hasRoom) (this.idle.any() ?? this.bound.values().next().value)?.abandon();
+    if (!this.hasRoom) (this.idle.any() ?? this.bound.values().next().value)?.destroy();
     if (this.hasRoom) this.connect(connection, choice, address);
     else if (!this.wait(connection, { choice, cause: undefined }))
       process.nextTick(() => connection.connectFailed('full', { why: 'too many requests wait for a connection' }));
@@ -257,7 +257,7 @@ class UpstreamPool implements Keeper {
     if (!isShortage(cause)) return connection.connectFailed(failure, cause);
     connection.cancelConnecting = undefined;
     this.all.delete(connection);
-    this.idle.any()?.abandon();
+    this.idle.any()?.destroy();
     const others = this.waiting;
     if (others.size >= this.context.limits.waitingRequests) return connection.connectFailed('full', cause);
     // It was the first of them.

@@ -204,7 +204,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
     setTimeout(() => this.gone('malformed'), LOST_MS).unref();
   }
 
-  closed(streamId: number): void {
+  onClose(streamId: number): void {
     this.guard.forget(streamId);
   }
 

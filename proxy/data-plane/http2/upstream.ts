@@ -20,7 +20,7 @@ export interface StreamHome {
   /** The stream has ended, or was never there. */
   left(stream: Http2UpstreamStream): void;
   /** The stream is closed; nothing more comes of it. */
-  closed(streamId: number): void;
+  onClose(streamId: number): void;
   /** What the upstream saw of a stream that broke before its response; `streamId` undefined: it has not left. */
   seen(streamId: number | undefined, bytesBefore: number): Seen;
   readonly bytesReceived: number;
@@ -146,7 +146,7 @@ export class Http2UpstreamStream implements UpstreamStream {
     this.stream?.resume();
   }
 
-  abandon(): void {
+  destroy(): void {
     if (this.isOver) return;
     this.leave();
     this.stream?.close(NGHTTP2_CANCEL);
@@ -260,7 +260,7 @@ export class Http2UpstreamStream implements UpstreamStream {
   }
 
   private closed(stream: ClientHttp2Stream): void {
-    if (stream.id !== undefined) this.home?.closed(stream.id);
+    if (stream.id !== undefined) this.home?.onClose(stream.id);
     if (this.isOver) return;
     const cause = formatCause(this.error) ?? { why: `the stream was closed with code ${stream.rstCode}` };
     if (stream.rstCode === NGHTTP2_REFUSED_STREAM && !this.home?.isBroken) return this.fail('reset', 'nothing', cause);

@@ -26,7 +26,7 @@ export interface PlaneContext {
 
 export interface TunnelEntry {
   setHolding(isHolding: boolean): void;
-  cutTunnel(): void;
+  destroy(): void;
   readonly heldBytes: number;
   shed(): void;
 }

@@ -38,7 +38,7 @@ export class EventStream {
     if (isClosing && this.isAtBoundary) this.end();
   }
 
-  /** Resolves when the exchange has ended; see `over`. */
+  /** Resolves when the exchange has ended; see `onClose`. */
   close(): Promise<void> {
     if (this.closing) return this.closing.done;
     let settle = () => undefined as void;
@@ -53,12 +53,12 @@ export class EventStream {
   }
 
   /** The upstream has ended it: nothing may be written any more. */
-  ended(): void {
+  onEnd(): void {
     this.isEnded = true;
   }
 
   /** The exchange has ended, in whatever way. */
-  over(): void {
+  onClose(): void {
     this.isEnded = true;
     for (const timer of this.timers) clearTimeout(timer);
     this.closing?.settle();

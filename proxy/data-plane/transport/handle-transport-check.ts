@@ -82,16 +82,16 @@ function passesBytes(transport: HandleTransport, client: Socket): Promise<Verdic
     };
     transport.user = {
       ...NOBODY,
-      received: (bytes, length) => {
+      onData: (bytes, length) => {
         if (transport.isPaused) resolve(wrong('a paused handle reads'));
         else if (bytes.toString('latin1', 0, length) !== TEXT) resolve(wrong('other bytes are read than arrive'));
         else respond();
       },
-      drained: () => {
+      onDrain: () => {
         isDrained = !transport.isBackedUp;
         look();
       },
-      closed: (error) => resolve(error ? reachVerdict(error) : wrong('a handle closes by itself')),
+      onClose: (error) => resolve(error ? reachVerdict(error) : wrong('a handle closes by itself')),
     };
     client.on('data', (bytes: Buffer) => {
       reader.take(bytes);
@@ -109,9 +109,9 @@ async function ends(transport: HandleTransport, client: Socket): Promise<Verdict
   const closed = new Promise<Verdict>((resolve) => {
     transport.user = {
       ...NOBODY,
-      received: (bytes, length) => (received += bytes.toString('latin1', 0, length)),
-      ended: () => transport.end(),
-      closed: (error) => {
+      onData: (bytes, length) => (received += bytes.toString('latin1', 0, length)),
+      onEnd: () => transport.end(),
+      onClose: (error) => {
         if (error) resolve(reachVerdict(error));
         else resolve(received === TEXT ? RIGHT : wrong('bytes are lost behind a pause'));
       },

@@ -174,12 +174,12 @@ export class HandleTransport implements Transport, HandleOwner {
   // For the functions above.
 
   onRead(length: number): void {
-    if (length > 0) this.user.received(shared, length);
+    if (length > 0) this.user.onData(shared, length);
     else if (length < 0) this.readOver(length);
   }
 
   onClosed(): void {
-    this.user.closed(this.error);
+    this.user.onClose(this.error);
   }
 
   onWritten(status: number): void {
@@ -189,7 +189,7 @@ export class HandleTransport implements Transport, HandleOwner {
     if (this.pendingWrites > 0) return;
     this.isBackedUp = false;
     if (this.hasEnded) this.shutDown(this.handle);
-    if (!this.hasFailed) this.user.drained();
+    if (!this.hasFailed) this.user.onDrain();
   }
 
   onShutDown(): void {
@@ -204,7 +204,7 @@ export class HandleTransport implements Transport, HandleOwner {
       this.error = buildError('read', status);
       return this.destroy();
     }
-    this.user.ended();
+    this.user.onEnd();
     if (this.isShutDown) this.destroy();
   }
 
@@ -227,7 +227,7 @@ export class HandleTransport implements Transport, HandleOwner {
     if (this.hasFailed) return;
     this.hasFailed = true;
     this.error ??= error;
-    queueMicrotask(() => this.user.failed());
+    queueMicrotask(() => this.user.onError(error));
   }
 
   private shutDown(handle: Handle): void {

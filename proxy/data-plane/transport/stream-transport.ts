@@ -109,11 +109,11 @@ export class StreamTransport implements Transport {
     return this.socket.writable;
   }
 
-  private readonly onData = (bytes: Buffer) => this.user.received(bytes, bytes.length);
+  private readonly onData = (bytes: Buffer) => this.user.onData(bytes, bytes.length);
   private readonly onWritten = (error?: Error | null) => {
     this.pendingWrites -= 1;
-    if (this.pendingWrites === 0 && !error) this.user.drained();
+    if (this.pendingWrites === 0 && !error) this.user.onDrain();
   };
-  private readonly onEnd = () => this.user.ended();
-  private readonly onClose = () => this.user.closed(this.error);
+  private readonly onEnd = () => this.user.onEnd();
+  private readonly onClose = () => this.user.onClose(this.error);
 }

@@ -8,9 +8,9 @@ const NOTHING = Buffer.alloc(0);
 /** What a relay tells the tunnel that it belongs to. */
 export interface RelayOwner {
   /** `from` sent its end, behind all that has gone on. */
-  ended(relay: Relay): void;
+  onEnd(relay: Relay): void;
   /** `from` is gone. */
-  closed(relay: Relay, error: Error | undefined): void;
+  onClose(relay: Relay, error: Error | undefined): void;
   /** An end does not take what is written to it, and so the other is not read. */
   stalled(): void;
   /** What had been written to `from` has left. */
@@ -71,11 +71,11 @@ export class Relay implements TransportUser {
 
   /** `head`: what had come before the tunnel was there. */
   start(head: Buffer): void {
-    if (head.length > 0) this.received(head, head.length);
+    if (head.length > 0) this.onData(head, head.length);
     if (this.from.isPaused) this.flow();
   }
 
-  received(bytes: Buffer, length: number): void {
+  onData(bytes: Buffer, length: number): void {
     try {
       this.taken += length;
       if (this.halt === undefined) {
@@ -87,7 +87,7 @@ export class Relay implements TransportUser {
     }
   }
 
-  drained(): void {
+  onDrain(): void {
     try {
       this.owner.progressed();
       this.back.flow();
@@ -97,16 +97,16 @@ export class Relay implements TransportUser {
   }
 
   /** The other end is gone; a paused transport would not notice. */
-  failed(): void {
+  onError(): void {
     this.from.destroy();
   }
 
-  ended(): void {
+  onEnd(): void {
     try {
       this.hasEnded = true;
       const { halt } = this;
       // Behind a hold it waits its turn, as the bytes before it do.
-      if (halt?.held === undefined || halt.stopped !== undefined) this.owner.ended(this);
+      if (halt?.held === undefined || halt.stopped !== undefined) this.owner.onEnd(this);
       if (halt !== undefined) this.tellOfClose(halt);
     } catch (error) {
       this.owner.faulted(error);
@@ -114,11 +114,11 @@ export class Relay implements TransportUser {
   }
 
   /** Of several calls the first counts: the tunnel makes one itself where a transport was lost before. */
-  closed(error: Error | undefined): void {
+  onClose(error: Error | undefined): void {
     if (this.isGone) return;
     this.isGone = true;
     try {
-      this.owner.closed(this, error);
+      this.owner.onClose(this, error);
     } catch (fault) {
       this.owner.faulted(fault);
     }
@@ -143,7 +143,7 @@ export class Relay implements TransportUser {
     this.scanner.scan(held);
     this.pass(held, held.length);
     this.flow();
-    if (this.hasEnded) this.owner.ended(this);
+    if (this.hasEnded) this.owner.onEnd(this);
   }
 
   /**

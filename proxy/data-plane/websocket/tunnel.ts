@@ -11,7 +11,7 @@ export interface TunnelEnd {
   readonly head: Buffer;
 }
 
-/** What a tunnel needs of those around it. Tunnels may share one, but for `over`. */
+/** What a tunnel needs of those around it. Tunnels may share one, but for `onClose`. */
 export interface TunnelOptions {
   /** Milliseconds without a byte after which a tunnel is cut: with both its ends, and with one end left. 0 is never. */
   readonly idle: { readonly openMs: number; readonly halfClosedMs: number };
@@ -19,7 +19,7 @@ export interface TunnelOptions {
   /** Whether clients are held when the tunnel begins. */
   readonly isHolding: boolean;
   /** Called once, when both ends are closed or a drain has closed it; never from the constructor. */
-  over(how: Ending): void;
+  onClose(how: Ending): void;
   /** Told of an error of our own, after which the tunnel is cut. */
   faulted(error: unknown): void;
 }
@@ -60,7 +60,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     if (options.isHolding) this.setHolding(true);
     for (const relay of [this.toUpstream, this.toClient]) {
       // A transport that was lost on the way here has notified another receiver, or none.
-      if (relay.from.isDestroyed) queueMicrotask(() => relay.closed(undefined));
+      if (relay.from.isDestroyed) queueMicrotask(() => relay.onClose(undefined));
     }
     this.toUpstream.start(client.head);
     this.toClient.start(upstream.head);
@@ -98,7 +98,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
   }
 
   /** Ends it at once and hard. */
-  cut(): void {
+  destroy(): void {
     this.destroyWires();
     this.finish('forced');
   }
@@ -133,7 +133,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     } else if (nowMs - this.movedMs >= limitMs) {
       // With one end gone in order the other is only closed, and counts as that.
       if (this.isHalfClosed) this.destroyWires();
-      else this.cut();
+      else this.destroy();
     }
   }
 
@@ -146,7 +146,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     this.bytesAtMove = UNKNOWN;
   }
 
-  ended(relay: Relay): void {
+  onEnd(relay: Relay): void {
     this.noteFirst(relay);
     this.isHalfClosed = true;
     this.progressed();
@@ -155,7 +155,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     else relay.to.end();
   }
 
-  closed(relay: Relay, error: Error | undefined): void {
+  onClose(relay: Relay, error: Error | undefined): void {
     this.noteFirst(relay);
     this.closedWires += 1;
     if (error !== undefined) this.isReset = true;
@@ -178,14 +178,14 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     if (how === 'closed') this.closing?.leave();
     this.closing?.tunnelOver();
     try {
-      this.options.over(how);
+      this.options.onClose(how);
     } catch (error) {
       this.options.faulted(error);
     }
   }
 
   faulted(error: unknown): void {
-    this.cut();
+    this.destroy();
     this.options.faulted(error);
   }
 

@@ -30,7 +30,7 @@ test('an idle connection to an upstream that reads nothing is not kept for ever'
   const kernels = 32 * 1024 * 1024;
   half.send(Buffer.alloc(kernels));
   await until(() => half.isBackedUp);
-  half.abandon();
+  half.destroy();
   // A socket that no one reads sees an end only when it writes.
   const knock = setInterval(() => sockets[0]!.write(frame(SETTINGS, 0, 0)), 20);
   await until(() => sockets[0]!.destroyed);

@@ -65,6 +65,6 @@ test('a response before the end of the upload is whole', async () => {
   expect([heard.head?.status, heard.body, heard.failure]).toEqual([413, 'no', undefined]);
   heard.half.send(Buffer.from('more'));
   heard.half.finish('');
-  heard.half.abandon();
+  heard.half.destroy();
   await until(() => backend.streams[0]!.destroyed);
 });

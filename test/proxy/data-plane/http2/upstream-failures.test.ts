@@ -185,12 +185,12 @@ test('what is given up is cancelled, before and after it began', async () => {
   });
   const { open } = startUpstreams();
   const early = open(backend.upstream);
-  early.half.abandon();
+  early.half.destroy();
   expect(early.half.isBackedUp).toBe(false);
   const paused = open(backend.upstream, { method: 'POST', bodyLength: -1 });
   await until(() => paused.bytes > 0);
   paused.half.pauseResponse();
-  paused.half.abandon();
+  paused.half.destroy();
   await until(() => backend.streams[0]?.destroyed === true);
   expect(backend.streams).toHaveLength(1);
   expect([early.isOver, paused.isOver, backend.streams[0]!.rstCode]).toEqual([false, false, 8]);

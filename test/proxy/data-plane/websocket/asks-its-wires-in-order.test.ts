@@ -22,7 +22,7 @@ function cloud() {
       idle: { openMs: 0, halfClosedMs: 1000 },
       ticker: { nowMs: 0, add: (member) => members.add(member), remove: (member) => members.delete(member) },
       isHolding: false,
-      over: (how) => endings.push(how),
+      onClose: (how) => endings.push(how),
       faulted: (error) => faults.push(error),
     },
   );
@@ -41,16 +41,16 @@ afterEach(() => {
 test('an idle tunnel is in no list of what time concerns', () => {
   const { members, client } = cloud();
   expect(members.size).toBe(0);
-  client.user.ended();
+  client.user.onEnd();
   expect(members.size).toBe(1);
-  client.user.closed(undefined);
+  client.user.onClose(undefined);
 });
 
 test('an end that is told during a hold comes behind what was kept', () => {
   const { client, upstream, tunnel } = cloud();
   tunnel.setHolding(true);
   client.receive(ONE);
-  client.user.ended();
+  client.user.onEnd();
   expect([upstream.written, upstream.calls]).toEqual(['', []]);
   tunnel.setHolding(false);
   expect([upstream.written, upstream.calls]).toEqual([ONE.toString('latin1'), ['end']]);
@@ -97,7 +97,7 @@ test('a close begun in a hold does not let go what the hold keeps, in the middle
   expect(upstream.written.slice(0, started.length)).toBe(started.toString('latin1'));
   // Behind it, and nothing between: a masked Close without a reason.
   expect(upstream.written).toHaveLength(started.length + 8);
-  tunnel.cut();
+  tunnel.destroy();
 });
 
 test('both Close frames exchanged, both wires are ended and read, and destroyed when nothing comes of it', async () => {
@@ -119,8 +119,8 @@ test('both Close frames exchanged, both wires are ended and read, and destroyed 
     ['end', 'destroy'],
     ['end', 'destroy'],
   ]);
-  client.user.closed(undefined);
-  upstream.user.closed(undefined);
+  client.user.onClose(undefined);
+  upstream.user.onClose(undefined);
   expect(jest.getTimerCount()).toBe(0);
 });
 
@@ -128,14 +128,14 @@ test('an upstream that leaves during the close does not take its client along', 
   const { client, upstream, endings, tunnel } = cloud();
   const closing = tunnel.close();
   await settle();
-  upstream.user.ended();
+  upstream.user.onEnd();
   await settle();
   expect([client.calls, client.written]).toEqual([[], RESTART]);
-  upstream.user.closed(undefined);
+  upstream.user.onClose(undefined);
   client.receive(closeFrame(1012, '', true));
   await closing;
   expect(endings).toEqual(['closed']);
-  client.user.closed(undefined);
+  client.user.onClose(undefined);
 });
 
 test('an upstream in the middle of a frame has a moment to end it; then the client is cut, since no Close would be one', async () => {
@@ -161,14 +161,14 @@ test('a wire that was lost before the tunnel began is noticed, and not in the co
   new Tunnel(
     { transport: client, head: NONE },
     { transport: upstream, head: NONE },
-    { ...options, over: (how) => endings.push(how) },
+    { ...options, onClose: (how) => endings.push(how) },
   );
   expect(endings).toEqual([]);
   await settle();
   expect(upstream.calls).toEqual(['destroy']);
   // The wire may tell of it in its turn.
-  client.user.closed(undefined);
+  client.user.onClose(undefined);
   expect(endings).toEqual([]);
-  upstream.user.closed(undefined);
+  upstream.user.onClose(undefined);
   expect(endings).toEqual(['completed']);
 });

@@ -11,9 +11,9 @@ test('a cut ends both connections at once, is told once, and is told to a close 
   await until(() => front.tunnels.length === 1);
   const [tunnel] = front.tunnels;
   const closing = tunnel!.close();
-  tunnel!.cut();
+  tunnel!.destroy();
   expect(front.endings).toEqual(['forced']);
-  tunnel!.cut();
+  tunnel!.destroy();
   await closing;
   await until(() => client.hasEnded() && upstream.peers[0]!.hasEnded());
   expect(front.endings).toEqual(['forced']);

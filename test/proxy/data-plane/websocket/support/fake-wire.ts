@@ -53,12 +53,12 @@ export class FakeTransport implements Transport {
   /** Tells of bytes that are of no use after the call, unless they are still to be written. */
   receive(bytes: Buffer): void {
     const lent = Buffer.from(bytes);
-    this.user.received(lent, lent.length);
+    this.user.onData(lent, lent.length);
     lent.fill(0xee);
   }
 
   drain(): void {
     this.isBackedUp = false;
-    this.user.drained();
+    this.user.onDrain();
   }
 }

@@ -39,7 +39,7 @@ export async function startFront(upstreamPort: number, options: FrontOptions = {
     idle: { openMs: 0, halfClosedMs: 0, ...options.idle },
     ticker,
     isHolding: options.isHolding ?? false,
-    over: (how) => front.endings.push(how),
+    onClose: (how) => front.endings.push(how),
     faulted: (error) => front.faults.push(error),
   };
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -99,7 +99,7 @@ function collectHead(transport: Transport, whole: (head: string) => void): () =>
   let end = -1;
   transport.user = {
     ...NOBODY,
-    received: (more, length) => {
+    onData: (more, length) => {
       bytes = Buffer.concat([bytes, more.subarray(0, length)]);
       if (end >= 0) return;
       end = bytes.indexOf('\r\n\r\n') + 4;
