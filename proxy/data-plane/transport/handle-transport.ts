@@ -45,11 +45,15 @@ function onShutDown(this: Request): void {
   this.transport!.onShutDown();
 }
 
+/**
+ * The direction to the peer. `ending`: our end follows what still waits to be written. `shuttingDown`: it is on its way to
+ * the kernel. `failed`: a write has failed, and nothing more leaves.
+ */
+export type WriteState = 'open' | 'ending' | 'shuttingDown' | 'shutDown' | 'failed';
+
 /** A transport straight on a TCP socket's native handle, without a socket or stream of Node's in between. */
 export class HandleTransport implements Transport, HandleOwner {
   user: TransportUser = NOBODY;
-  isBackedUp = false;
-  hasFailed = false;
   isPaused = false;
   readonly isTls = false;
   /** Undefined once it is closed or given up. */
@@ -57,11 +61,9 @@ export class HandleTransport implements Transport, HandleOwner {
   private error: Error | undefined = undefined;
   private knownPeer: Peer | undefined = undefined;
   private pendingWrites = 0;
+  /** The peer's end, or an error, was read: nothing more comes. */
   private hasReadEnd = false;
-  /** Our end was sent, or is to be when all is written; and it was. */
-  private hasEnded = false;
-  private isShuttingDown = false;
-  private isShutDown = false;
+  private writeState: WriteState = 'open';
 
   /** Takes over a socket that is open and was never read. */
   constructor(socket: Socket) {
@@ -75,17 +77,17 @@ export class HandleTransport implements Transport, HandleOwner {
 
   write(text: string): void {
     const { handle } = this;
-    if (handle === undefined || this.isWriteOver) return;
+    if (handle === undefined || this.writeState !== 'open') return;
     const request = (spareRequest ??= new WriteRequest());
     this.written(request, handle.writeLatin1String(request, text), undefined);
   }
 
   writeBytes(bytes: Buffer, before = ''): void {
     const { handle } = this;
-    if (handle === undefined || this.isWriteOver) return;
+    if (handle === undefined || this.writeState !== 'open') return;
     const head = before === '' ? undefined : Buffer.from(before, 'latin1');
     const length = bytes.length + before.length;
-    const taken = this.isBackedUp ? 0 : this.writeNow(handle.fd, bytes, head);
+    const taken = this.pendingWrites > 0 ? 0 : this.writeNow(handle.fd, bytes, head);
     if (taken === length || taken < 0) return;
     // What the kernel does not take now is read from its place later, and the next read of any transport lands there.
     const whole = head === undefined ? bytes : Buffer.concat([head, bytes]);
@@ -105,10 +107,10 @@ export class HandleTransport implements Transport, HandleOwner {
   }
 
   end(): void {
-    if (this.handle === undefined || this.hasEnded) return;
-    this.hasEnded = true;
+    if (this.handle === undefined || this.writeState !== 'open') return;
     // One that is asked behind writes that wait would keep a later reset from being one.
-    if (this.pendingWrites === 0) this.shutDown(this.handle);
+    if (this.pendingWrites > 0) this.writeState = 'ending';
+    else this.shutDown(this.handle);
   }
 
   destroy(): void {
@@ -122,7 +124,7 @@ export class HandleTransport implements Transport, HandleOwner {
     this.handle = undefined;
     if (handle === undefined) return;
     // One whose end is just leaving cannot be reset, and trying it would take the close away as well.
-    if (this.isShuttingDown || handle.reset(onClosed) !== 0) handle.close(onClosed);
+    if (this.writeState === 'shuttingDown' || handle.reset(onClosed) !== 0) handle.close(onClosed);
   }
 
   get isDestroyed(): boolean {
@@ -163,8 +165,16 @@ export class HandleTransport implements Transport, HandleOwner {
     return socket;
   }
 
+  get hasFailed(): boolean {
+    return this.writeState === 'failed';
+  }
+
+  get isBackedUp(): boolean {
+    return this.pendingWrites > 0;
+  }
+
   get hasPending(): boolean {
-    return this.isBackedUp;
+    return this.pendingWrites > 0;
   }
 
   get pendingBytes(): number {
@@ -183,18 +193,26 @@ export class HandleTransport implements Transport, HandleOwner {
   }
 
   onWritten(status: number): void {
-    this.pendingWrites -= 1;
+    // What was under way when it was destroyed has not left.
     if (this.handle === undefined) return;
+    this.pendingWrites -= 1;
     if (status !== 0) this.fail(buildError('write', status));
     if (this.pendingWrites > 0) return;
-    this.isBackedUp = false;
-    if (this.hasEnded) this.shutDown(this.handle);
-    if (!this.hasFailed) this.user.onDrain();
+    switch (this.writeState) {
+      case 'open':
+        return this.user.onDrain();
+      case 'ending':
+        this.shutDown(this.handle);
+        return this.user.onDrain();
+      case 'failed':
+      case 'shuttingDown':
+      case 'shutDown':
+        return;
+    }
   }
 
   onShutDown(): void {
-    this.isShuttingDown = false;
-    this.isShutDown = true;
+    this.writeState = 'shutDown';
     if (this.hasReadEnd) this.destroy();
   }
 
@@ -205,7 +223,7 @@ export class HandleTransport implements Transport, HandleOwner {
       return this.destroy();
     }
     this.user.onEnd();
-    if (this.isShutDown) this.destroy();
+    if (this.writeState === 'shutDown') this.destroy();
   }
 
   /** Gives to the kernel what it takes at once. Returns how much that is; less than 0 when it takes no more, ever. */
@@ -224,8 +242,8 @@ export class HandleTransport implements Transport, HandleOwner {
    * read on until its error comes, which it does when the rest is read, and not while there is no reader.
    */
   private fail(error: Error): void {
-    if (this.hasFailed) return;
-    this.hasFailed = true;
+    if (this.writeState === 'failed') return;
+    this.writeState = 'failed';
     this.error ??= error;
     queueMicrotask(() => this.user.onError(error));
   }
@@ -234,20 +252,15 @@ export class HandleTransport implements Transport, HandleOwner {
     const request = new ShutdownRequest();
     request.transport = this;
     request.oncomplete = onShutDown;
-    this.isShuttingDown = true;
+    this.writeState = 'shuttingDown';
     // Otherwise it was done, or failed, at once.
     if (handle.shutdown(request) !== 0) this.onShutDown();
-  }
-
-  private get isWriteOver(): boolean {
-    return this.hasFailed || this.hasEnded;
   }
 
   private written(request: Request, status: number, bytes: Buffer | undefined): void {
     if (status !== 0) return this.fail(buildError('write', status));
     // The kernel took all of it at once: the request was not used, and serves again.
     if (state[LAST_WRITE_WAS_ASYNC] === 0) return;
-    this.isBackedUp = true;
     this.pendingWrites += 1;
     request.buffer = bytes;
     request.transport = this;
