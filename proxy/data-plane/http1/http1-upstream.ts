@@ -22,6 +22,15 @@ export interface Keeper {
 export const TEXT_BYTES = 8_192;
 const NO_BYTES = Buffer.alloc(0);
 
+/**
+ * `opening`: not connected yet, with or without the request that it is made for. `exchange`: a request is on it. `idle`: it is
+ * kept for the next one. `gone`: closed, given up or given away.
+ */
+export type UpstreamState = 'opening' | 'exchange' | 'idle' | 'gone';
+
+/** The response of the request that is on it. */
+export type ResponseState = 'awaited' | 'begun' | 'whole';
+
 /** One connection to an upstream, and the request that is on it. */
 export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSink {
   /** When it became idle; of the ticker's clock. */
@@ -38,21 +47,22 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   isBound = false;
   /** Whose it is then. */
   owner: object | undefined;
+  private state: UpstreamState = 'opening';
   private transport: Transport | undefined;
-  /** Undefined between exchanges. */
+  /** Who hears of the request; there is one in `exchange`, and in `opening` from `begin` on. */
   private events: UpstreamEvents | undefined;
+  /** It served another request before this one. */
   private isReused = false;
   /** Written, and not yet given to the transport. */
   private out = '';
+  /** Something of the request has left. */
   private hasSent = false;
-  private hasReceived = false;
   private isChunkedUpload = false;
   private isUploadOver = true;
+  private responseState: ResponseState = 'awaited';
   private readonly response: ResponseReader;
-  private isResponseComplete = false;
   /** What came behind a 101. */
   private detached = NO_BYTES;
-  private isLost = false;
 
   constructor(
     private readonly context: PlaneContext,
@@ -63,13 +73,13 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
 
   /** Puts a request on it. The connection may still be opening. */
   begin({ head, url, fields }: UpstreamRequest, events: UpstreamEvents): void {
+    if (this.state === 'idle') this.state = 'exchange';
     this.events = events;
-    this.isReused = this.transport !== undefined;
+    this.isReused = this.state === 'exchange';
     this.hasSent = false;
-    this.hasReceived = false;
+    this.responseState = 'awaited';
     this.isChunkedUpload = head.bodyLength === -1;
     this.isUploadOver = head.bodyLength === 0;
-    this.isResponseComplete = false;
     this.response.begin(head.method);
     if (isBoundLogin(head.field('authorization'))) this.bind(events);
     this.out = `${head.method} ${url} HTTP/1.1\r\n${fields}${connectionLines(head)}\r\n`;
@@ -78,10 +88,12 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   /** The connection is open; `isReused` when it served another request before. */
   opened(transport: Transport, isReused: boolean): void {
     this.cancelConnecting = undefined;
+    // Its request was given up meanwhile.
+    if (this.state === 'gone') return transport.destroy();
+    this.state = 'exchange';
     this.isReused = isReused;
     this.transport = transport;
     transport.user = this;
-    if (this.events === undefined) return this.lose();
     this.flush();
     if (!transport.isBackedUp) this.events?.upstreamDrained();
   }
@@ -93,7 +105,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   }
 
   send(bytes: Buffer): void {
-    if (this.isUploadOver || this.isLost) return;
+    if (this.isUploadOver || this.state === 'gone') return;
     const before = this.isChunkedUpload ? this.out + chunkHead(bytes.length) : this.out;
     const after = this.isChunkedUpload ? '\r\n' : '';
     if (bytes.length <= TEXT_BYTES || this.transport === undefined) {
@@ -134,14 +146,19 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
 
   destroy(): void {
     this.events = undefined;
-    this.lose();
+    if (this.state === 'gone') return;
+    this.state = 'gone';
+    this.out = '';
+    this.cancelConnecting?.();
+    this.transport?.destroy();
+    this.keeper.lost(this);
   }
 
   detach(): { transport: Transport; head: Buffer } | undefined {
     const { transport } = this;
-    if (transport === undefined || this.isLost) return undefined;
+    if (transport === undefined || this.state === 'gone') return undefined;
     this.events = undefined;
-    this.isLost = true;
+    this.state = 'gone';
     transport.user = NOBODY;
     this.keeper.lost(this);
     return { transport, head: this.detached };
@@ -149,9 +166,16 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
 
   onData(bytes: Buffer, length: number): void {
     try {
-      // Bytes that were not asked for: their sender could respond to the next request with them.
-      if (this.events === undefined) this.lose();
-      else this.read(bytes, length, this.events);
+      switch (this.state) {
+        case 'exchange':
+          return this.read(bytes, length, this.events!);
+        case 'idle':
+          // Bytes that were not asked for: their sender could respond to the next request with them.
+          return this.destroy();
+        case 'opening':
+        case 'gone':
+          return;
+      }
     } catch (error) {
       this.context.faulted(error);
       this.fail('reset', 'maybe');
@@ -160,7 +184,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
 
   /** Leaves an open connection to another one. */
   giveTransport(): Transport {
-    this.isLost = true;
+    this.state = 'gone';
     return this.transport!;
   }
 
@@ -184,10 +208,9 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   private end(): void {
     if (!this.response.close()) return this.fail('reset', this.seen, this.endCause);
     const { events } = this;
-    if (!this.isResponseComplete) events?.responseEnded('');
-    this.events = undefined;
+    if (this.responseState !== 'whole') events?.responseEnded('');
+    this.destroy();
     events?.responseFlushed();
-    this.lose();
   }
 
   /** What goes wrong here costs this connection, and no other anything. */
@@ -196,7 +219,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
       act();
     } catch (error) {
       this.context.faulted(error);
-      this.lose();
+      this.destroy();
     }
   }
 
@@ -221,20 +244,20 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   }
 
   bodyEnded(trailers: FieldBlock): void {
-    this.isResponseComplete = true;
+    this.responseState = 'whole';
     this.events?.responseEnded(trailers);
   }
 
   private get seen(): Seen {
     if (!this.hasSent) return 'nothing';
-    return this.isReused && !this.hasReceived ? 'unlikely' : 'maybe';
+    return this.isReused && this.responseState === 'awaited' ? 'unlikely' : 'maybe';
   }
 
   private read(bytes: Buffer, length: number, events: UpstreamEvents): void {
-    this.hasReceived = true;
+    this.responseState = 'begun';
     const to = this.response.read(bytes, length);
     // An event may have ended the exchange.
-    if (this.events === undefined) return;
+    if (this.state !== 'exchange') return;
     if (to < 0) return this.fail('malformed', 'maybe', { why: this.response.problem });
     if (!this.response.isOver) return events.responseFlushed();
     if (this.response.head!.status === 101) {
@@ -251,9 +274,14 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     const isReusable = isAtEnd && isSent && this.response.keepsAlive;
     this.events = undefined;
     if (transport?.isPaused) transport.resume();
-    if (isReusable) this.keeper.release(this);
-    else this.lose();
+    if (isReusable) this.release();
+    else this.destroy();
     events.responseFlushed();
+  }
+
+  private release(): void {
+    this.state = 'idle';
+    this.keeper.release(this);
   }
 
   private bind({ owner }: UpstreamEvents): void {
@@ -262,24 +290,14 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   }
 
   private get endCause(): FailureCause {
-    const when = this.hasReceived ? 'before its response was whole' : 'before its response';
+    const when = this.responseState === 'awaited' ? 'before its response' : 'before its response was whole';
     return { why: `it closed the connection ${when}` };
   }
 
   private fail(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {
     const { events, address } = this;
-    this.events = undefined;
-    this.lose();
+    this.destroy();
     events?.upstreamFailed(failure, seen, cause && { ...cause, ...(address !== undefined && { address }) });
-  }
-
-  private lose(): void {
-    if (this.isLost) return;
-    this.isLost = true;
-    this.out = '';
-    this.cancelConnecting?.();
-    this.transport?.destroy();
-    this.keeper.lost(this);
   }
 }
 
