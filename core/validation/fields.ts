@@ -19,6 +19,8 @@ export interface NumberField extends Described {
   readonly min: number;
   readonly max: number;
   readonly default: number;
+  /** Words that may stand for a number. */
+  readonly words?: Readonly<Record<string, number>>;
 }
 
 export interface BooleanField extends Described {
@@ -32,9 +34,11 @@ export interface ChoiceField extends Described {
   readonly default: string;
 }
 
-/** A text that must be there. */
+/** A text that must be there, unless it is optional or has a default. */
 export interface TextField extends Described {
   readonly kind: 'text';
+  readonly default?: string;
+  readonly isOptional?: boolean;
   /** Of the whole text, in what ECMA-262 and other readers of JSON Schema share. */
   readonly pattern: string;
   /** The pattern in words. */

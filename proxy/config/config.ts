@@ -1,12 +1,24 @@
 import { DrainBudget, longestGraceSeconds } from '../../core/proxy/shutdown-budget';
 import { Problems } from '../../core/validation/problems';
+import {
+  LIMITS,
+  LimitSetting,
+  LimitSettings,
+  TIMEOUTS,
+  TimeoutSetting,
+  completeLimits,
+  completeTimeouts,
+  limitName,
+  timeoutName,
+} from '../../core/proxy/setting-names';
+import { PROXY_SETTINGS } from '../../core/proxy/settings';
 import { Side, SIDES } from '../../core/traffic/weights';
 import { AdminConfig, readAdminKeys } from './admin-settings';
 import type { Limits, Timeouts, Upstream } from '../data-plane/contract/data-plane';
 import { FORWARDED_FOR_MODES, ForwardedForMode } from '../forwarding/forwarding';
 import { parseCertificates, parsePrivateKey } from './pem';
 import { SessionStoreConfig, readSessionStore } from './session-store-settings';
-import { LIMITS, SETTINGS, Setting, TEXTS, TIMEOUTS, Values } from './settings';
+import { SETTINGS, Setting, TEXTS, Values } from './settings';
 import { readUpgradeProtocols } from './upgrade-protocols';
 import { readUpstreams } from './upstreams';
 
@@ -30,8 +42,9 @@ export interface ProxyConfig {
   /** The other side's upstream, for a retarget. Absent: there can be none. */
   readonly otherUpstream?: Upstream;
   readonly tls: TlsConfig;
-  readonly timeouts: Partial<Timeouts>;
-  readonly limits: Partial<Limits>;
+  readonly timeouts: Timeouts;
+  /** Without `openFiles` as many as this machine says. */
+  readonly limits: Omit<Limits, 'openFiles'> & Partial<Pick<Limits, 'openFiles'>>;
   /** After SIGTERM every connection may finish by itself for this long. */
   readonly gracePeriodSeconds: number;
   /** After the grace period, what closing the rest may take. */
@@ -214,18 +227,15 @@ function hostPort(name: string, value: unknown, problems: Problems): HostPort {
   return { host: '', port: 0 };
 }
 
-function timeouts(values: Values, problems: Problems): Partial<Timeouts> {
-  const all = Object.keys(TIMEOUTS) as (keyof typeof TIMEOUTS)[];
-  // The data plane knows what follows which.
-  const names = all.filter((name) => values[name] !== undefined || !('follows' in TIMEOUTS[name]));
-  const read = (name: (typeof names)[number]) => 1000 * problems.number(name, values[name], TIMEOUTS[name]);
-  return Object.fromEntries(names.map((name) => [TIMEOUTS[name].field, read(name)]));
+function timeouts(values: Values, problems: Problems): Timeouts {
+  const given = TIMEOUTS.filter((name) => values[name] !== undefined);
+  const read = (name: TimeoutSetting) => 1000 * problems.number(name, values[name], PROXY_SETTINGS[name]);
+  return completeTimeouts(Object.fromEntries(given.map((name) => [timeoutName(name), read(name)])));
 }
 
-function limits(values: Values, problems: Problems): Partial<Limits> {
-  const names = Object.keys(LIMITS) as (keyof typeof LIMITS)[];
-  const read = (name: (typeof names)[number]) => problems.integer(name, values[name], LIMITS[name]);
-  return Object.fromEntries(names.map((name) => [LIMITS[name].field, read(name)]));
+function limits(values: Values, problems: Problems): LimitSettings {
+  const read = (name: LimitSetting) => problems.integer(name, values[name], PROXY_SETTINGS[name]);
+  return completeLimits(Object.fromEntries(LIMITS.map((name) => [limitName(name), read(name)])));
 }
 
 function shutdown(values: Values, problems: Problems): DrainBudget {

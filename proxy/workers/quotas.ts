@@ -1,16 +1,8 @@
 import type { DrainOrder } from '../../core/proxy/admin-api';
 import type { HoldOrder } from '../../core/proxy/hold';
+import { SHARED_LIMITS } from '../../core/proxy/setting-names';
 import type { ProxyConfig } from '../config/config';
-import type { Limits } from '../data-plane/contract/data-plane';
 import { memoryBudget } from '../process/memory-limit';
-
-/** Those that protect what the workers share: the backend, the host's ports, its memory. */
-const SHARED_LIMITS = [
-  'clientConnections',
-  'upstreamConnections',
-  'idleUpstreamConnections',
-  'waitingRequests',
-] as const satisfies readonly (keyof Limits)[];
 
 /**
  * What one of the workers is started with: no admin API, and its share of what is configured for the whole proxy. A rate
@@ -18,10 +10,7 @@ const SHARED_LIMITS = [
  */
 export function configShare(config: ProxyConfig): ProxyConfig {
   const { workers, limits } = config;
-  const shared = SHARED_LIMITS.flatMap((name) => {
-    const limit = limits[name];
-    return limit === undefined ? [] : [[name, Math.ceil(limit / workers)] as const];
-  });
+  const shared = SHARED_LIMITS.map((name) => [name, Math.ceil(limits[name] / workers)] as const);
   return {
     ...config,
     admin: undefined,

@@ -1,4 +1,6 @@
 import type { Side } from '../../core/traffic/weights';
+import { completeTimeouts } from '../../core/proxy/setting-names';
+import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { createDataPlane } from '../../proxy/data-plane/engine/engine';
 import type { Upstream } from '../../proxy/data-plane/contract/data-plane';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
@@ -40,6 +42,8 @@ export async function startFaultyRelay(side: Side, backendUrl: string, seed: num
       };
     },
     failureResponse: () => ({ status: 502 }),
+    timeouts: completeTimeouts(),
+    limits: trustingLimits(),
   });
   const { host, port } = await plane.listen({ host: '127.0.0.1', port: 0 });
   return { url: `http://${host}:${port}`, begin: () => (failing = true), stop: () => plane.close() };

@@ -1,4 +1,6 @@
 import type { DataPlane, RejectedRequest, Timeouts } from '../../proxy/data-plane/contract/data-plane';
+import { completeTimeouts } from '../../core/proxy/setting-names';
+import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { createDataPlane } from '../../proxy/data-plane/engine/engine';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
 import { responseFor, rejectionResponse } from './fixed-responses';
@@ -75,6 +77,7 @@ export class LoadBalancerServer {
         refused: (rejection) => this.refused(rejection),
         ...(listener.protocol === 'HTTPS' && { tls: this.options.tls }),
         timeouts: listTimeouts(model.loadBalancer(listener.loadBalancerArn)),
+        limits: trustingLimits(),
       });
       this.planes.push(plane);
       try {
@@ -101,7 +104,7 @@ export class LoadBalancerServer {
 }
 
 /** The idle timeout is for every connection: a WebSocket and an event stream end by it like any other. */
-function listTimeouts({ attributes }: LoadBalancer): Partial<Timeouts> {
+function listTimeouts({ attributes }: LoadBalancer): Timeouts {
   const idleMs = 1000 * Number(attributes.get('idle_timeout.timeout_seconds') ?? 60);
-  return { upstreamIdleMs: idleMs, streamIdleMs: idleMs, poolIdleMs: POOL_IDLE_MS };
+  return completeTimeouts({ upstreamIdleMs: idleMs, streamIdleMs: idleMs, poolIdleMs: POOL_IDLE_MS });
 }

@@ -1,5 +1,6 @@
 import type { PlaneContext } from '../../proxy/data-plane/shared/context';
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../../proxy/data-plane/engine/engine';
+import { completeTimeouts } from '../../core/proxy/setting-names';
+import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { Http1Client } from '../../proxy/data-plane/http1/http1-client';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
 import { FakeTransport } from '../proxy/data-plane/websocket/support/fake-wire';
@@ -16,8 +17,8 @@ test('what comes behind a rejection that has not left yet is not served', () => 
       },
       refused: ({ status }: { status: number }) => seen.push(`refused ${status}`),
     },
-    timeouts: DEFAULT_TIMEOUTS,
-    limits: DEFAULT_LIMITS,
+    timeouts: completeTimeouts(),
+    limits: trustingLimits(),
     ticker: { nowMs: 0, add: () => undefined, remove: () => undefined },
     faulted: (error: unknown) => {
       throw error;

@@ -1,7 +1,6 @@
 import net from 'node:net';
-import type { ProxyConfig } from '../../proxy/config/config';
 import { mirror, Mirrored } from '../proxy/support/mirror';
-import { startTestProxy } from '../proxy/support/proxy-world';
+import { ProxyChanges, startTestProxy } from '../proxy/support/proxy-world';
 import { get, findPort, startBackend, stopAll } from '../proxy/support/world';
 
 /** An upstream that leads back to the proxy made 6,000 requests of one. */
@@ -17,7 +16,7 @@ async function freePort(): Promise<number> {
 }
 
 /** Two proxies at each other. */
-async function startLoop(changes: Partial<ProxyConfig>) {
+async function startLoop(changes: ProxyChanges) {
   const port = await freePort();
   const first = await startTestProxy(port, changes);
   const second = await startTestProxy(first.data.port, { ...changes, listen: { host: '127.0.0.1', port } });

@@ -1,6 +1,7 @@
 import net, { AddressInfo } from 'node:net';
 import type { PlaneContext } from '../../proxy/data-plane/shared/context';
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../../proxy/data-plane/engine/engine';
+import { completeTimeouts } from '../../core/proxy/setting-names';
+import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { Http1Client } from '../../proxy/data-plane/http1/http1-client';
 import { StreamTransport } from '../../proxy/data-plane/transport/stream-transport';
 import { NOBODY } from '../../proxy/data-plane/contract/transport';
@@ -38,8 +39,8 @@ test('a response has not ended, nor its connection ended, while a part of it is 
   transport.end = () => (ended += 1);
   const context = {
     options: { ledger: new Ledger(), route: () => ({ response: { status: 200, body: 'answer' } }) },
-    timeouts: DEFAULT_TIMEOUTS,
-    limits: DEFAULT_LIMITS,
+    timeouts: completeTimeouts(),
+    limits: trustingLimits(),
     ticker: { nowMs: 0, add: () => undefined, remove: () => undefined },
   } as unknown as PlaneContext;
   new Http1Client(context, { left: () => undefined, isHttp2: () => undefined }, transport);

@@ -9,7 +9,7 @@ import { isHost, readRequestFields } from '../../proxy/data-plane/fields/request
 import { Http1Head } from '../../proxy/data-plane/http1/message/request-head';
 import { RequestReader } from '../../proxy/data-plane/http1/message/request-reader';
 import { EventScanner } from '../../proxy/data-plane/streams/event-scanner';
-import { DEFAULT_LIMITS } from '../../proxy/data-plane/engine/engine';
+import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { FrameScanner } from '../../proxy/data-plane/websocket/frame-scanner';
 import { acceptKey, isAccepted } from '../../proxy/data-plane/websocket/handshake';
 import type { RequestHead } from '../../proxy/data-plane/contract/data-plane';
@@ -30,7 +30,7 @@ const ROUNDS = 3;
 const MORE_WITHIN_MS = 5_000;
 const MIN_MS = 0.5;
 
-const LIMITS = { ...DEFAULT_LIMITS, requestLineBytes: 2 ** 20, fieldBytes: 2 ** 20, fieldLines: 2 ** 20 };
+const LIMITS = trustingLimits({ requestLineBytes: 2 ** 20, fieldBytes: 2 ** 20, fieldLines: 2 ** 20 });
 const WIRE = { peer: { address: '192.0.2.1', port: 1 }, isTls: false } as Transport;
 const SINK = { bodyReceived: () => undefined, bodyEnded: () => undefined };
 const REASONS = { ...SINK, interim: () => undefined, headRead: () => undefined, deviates: () => undefined };

@@ -1,8 +1,9 @@
 import type { Server } from 'node:net';
 import type { FastPath } from '../../../core/proxy/admin-api';
 import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
+import type { LimitSettings, Timeouts } from '../../../core/proxy/setting-names';
 
-export type { FastPath };
+export type { FastPath, Timeouts };
 import type { Ledger } from './ledger';
 import type { Deviation } from './deviations';
 
@@ -58,8 +59,8 @@ export interface DataPlaneOptions {
   readonly refused?: (rejection: RejectedRequest) => void;
   /** Told of each way in which an upstream's response is not as it should be, and is passed on all the same. */
   readonly deviated?: (what: Deviation, upstream: Upstream) => void;
-  readonly timeouts?: Partial<Timeouts>;
-  readonly limits?: Partial<Limits>;
+  readonly timeouts: Timeouts;
+  readonly limits: Limits;
   /**
    * Told of an error of our own, thrown by a function given here, too: it has cost one exchange its response.
    * @default - a warning of the process
@@ -116,70 +117,10 @@ export interface RejectedRequest {
   readonly why: string;
 }
 
-export interface Timeouts {
-  /** An idle kept-alive client connection is closed after this. Longer than the load balancer's, so that it never loses the race. */
-  readonly clientIdleMs: number;
-  /** A request head must be complete after this. */
-  readonly headMs: number;
-  readonly connectMs: number;
-  /**
-   * From a request that was sent whole to its response; an interim response starts it anew.
-   * @default - as `upstreamIdleMs`
-   */
-  readonly firstByteMs: number;
-  /**
-   * No byte from the upstream for this long, of a response or for an upload; not for upgraded connections and event streams.
-   */
-  readonly upstreamIdleMs: number;
-  /**
-   * A client that is waited for, for more of its upload or to read more of its response, is given up after this; not on
-   * upgraded connections and event streams.
-   */
-  readonly bodyIdleMs: number;
-  /** An upgraded connection or event stream without a byte either way is cut after this. 0, the default, is never. */
-  readonly streamIdleMs: number;
-  /**
-   * An HTTP/2 connection to an upstream that owes responses and has been silent for this long is pinged. 0 is never. gRPC
-   * servers punish clients that ping more often than every 5 minutes.
-   */
-  readonly upstreamPingMs: number;
-  /** A pooled upstream connection is not used again after this; shorter than Node's server default of 5 s. */
-  readonly poolIdleMs: number;
-  /**
-   * A connection to an upstream that is named, not given by its address, serves no further request after this, less up to a
-   * fifth by chance: so traffic follows the name. 0 is never.
-   */
-  readonly upstreamAgeMs: number;
-}
-
-/** What a plane takes, and how much of it. */
-export interface Limits {
-  /** Of a request line; a longer one gets a 414. */
-  readonly requestLineBytes: number;
-  /** Of all field lines of a head; more get 431. */
-  readonly fieldBytes: number;
-  /** Field lines of a request; more get 431. */
-  readonly fieldLines: number;
-  /** Client connections; further ones get a 503 and are closed. */
-  readonly clientConnections: number;
-  /** Kept-alive connections that wait for a request, for each upstream. */
-  readonly idleUpstreamConnections: number;
-  /** Connections to one upstream; requests beyond wait. */
-  readonly upstreamConnections: number;
-  /** Requests that wait for a connection to one upstream; further ones fail as `full`. */
-  readonly waitingRequests: number;
+/** What a plane takes, and how much of it: what the settings of the proxy say, and what its machine and its host do. */
+export interface Limits extends LimitSettings {
   /** Files that the process may have open. Connections that do not fit are not made: see `shareFiles`. */
   readonly openFiles: number;
-  /** What all connections of clients may hold together, by estimate: new ones are rejected before that, and the largest closed. */
-  readonly memoryBytes: number;
-  /** What a client must send of a request's head, once that takes seconds. 0: no minimum. */
-  readonly headBytesPerSecond: number;
-  /** What a client that is waited for must send of a body, on the average of `bodyIdleMs`. 0: no minimum; not on streams. */
-  readonly uploadBytesPerSecond: number;
-  /** What a client must read, likewise, while its response waits for it. */
-  readonly readBytesPerSecond: number;
-  /** HTTP/2 streams of one connection. */
-  readonly concurrentStreams: number;
   /** Tokens of `Upgrade`, in lower case, that are switched to besides `websocket`. What follows is passed on unread. */
   readonly upgradeProtocols: readonly string[];
 }

@@ -29,37 +29,6 @@ import type { Verdict } from '../shared/self-check';
 import { StreamTransport } from '../transport/stream-transport';
 import type { Peer, Transport } from '../contract/transport';
 
-export const DEFAULT_TIMEOUTS: Timeouts = {
-  clientIdleMs: 75_000,
-  headMs: 15_000,
-  connectMs: 10_000,
-  firstByteMs: 60_000,
-  upstreamIdleMs: 60_000,
-  bodyIdleMs: 60_000,
-  streamIdleMs: 0,
-  upstreamPingMs: 300_000,
-  poolIdleMs: 4_000,
-  upstreamAgeMs: 60_000,
-};
-
-/** A request line of 16 KB and fields of 64 KB, as an Application Load Balancer lets through. */
-export const DEFAULT_LIMITS: Limits = {
-  requestLineBytes: 16 * 1024,
-  fieldBytes: 64 * 1024,
-  fieldLines: 200,
-  clientConnections: 100_000,
-  idleUpstreamConnections: 1_024,
-  upstreamConnections: 100_000,
-  waitingRequests: 1_000,
-  openFiles: Infinity,
-  memoryBytes: Infinity,
-  headBytesPerSecond: 0,
-  uploadBytesPerSecond: 0,
-  readBytesPerSecond: 0,
-  concurrentStreams: 128,
-  upgradeProtocols: [],
-};
-
 /** How late a deadline may be noticed: a quarter of the shortest, within these. */
 const TICK_MS = { min: 5, max: 250 };
 const BACKLOG = 4_096;
@@ -102,8 +71,8 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
   private isClosed = false;
 
   constructor(readonly options: DataPlaneOptions) {
-    this.timeouts = withDefaults(options.timeouts);
-    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.timeouts = options.timeouts;
+    const { limits } = options;
     this.files = shareFiles(limits.openFiles, limits);
     const { clientConnections, upstreamConnections } = this.files;
     this.limits = { ...limits, clientConnections, upstreamConnections };
@@ -367,12 +336,7 @@ function formatName({ remoteAddress, remotePort }: Socket): string {
 
 const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS } as const;
 
-function withDefaults(given: Partial<Timeouts> = {}): Timeouts {
-  const firstByteMs = given.firstByteMs ?? given.upstreamIdleMs ?? DEFAULT_TIMEOUTS.firstByteMs;
-  return { ...DEFAULT_TIMEOUTS, ...given, firstByteMs };
-}
-
 function tickMs(timeouts: Timeouts): number {
-  const min = Math.min(...(Object.values(timeouts) as number[]).filter((ms) => ms > 0));
+  const min = Math.min(...Object.values(timeouts).filter((ms) => ms > 0));
   return Math.min(TICK_MS.max, Math.max(TICK_MS.min, min / 4));
 }

@@ -7,7 +7,8 @@ import { readConfig } from '../../../proxy/config/config';
 import { newStack } from '../fixture';
 import { SESSION_STORE_PASSWORD_VARIABLE } from '../../../proxy/config/session-store-settings';
 import { NUMBERS } from '../../../lib/proxy/proxy-environment';
-import { LIMITS, SETTINGS, Setting, TIMEOUTS } from '../../../proxy/config/settings';
+import { LIMITS, TIMEOUTS } from '../../../core/proxy/setting-names';
+import { SETTINGS, Setting } from '../../../proxy/config/settings';
 import { PROXY_VARIABLES } from '../../../core/cutover/cutover-config';
 import { findContainer, buildEnvironment, newProxies, findTemplate } from './proxy-fixture';
 
@@ -65,7 +66,7 @@ test('every setting of the constructs is one that a proxy has', () => {
 });
 
 test('a setting that is a number is known by its name, so that a text in its place is refused at synth', () => {
-  const numbers = [...Object.keys(TIMEOUTS), ...Object.keys(LIMITS)] as Setting[];
+  const numbers = [...TIMEOUTS, ...LIMITS];
   for (const name of numbers) expect(SETTINGS[name]).toMatch(NUMBERS);
   // The proxy itself refuses a text for each that is taken for a number.
   const named = (Object.keys(SETTINGS) as Setting[]).filter((name) => NUMBERS.test(SETTINGS[name]));

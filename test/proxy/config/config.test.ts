@@ -18,6 +18,7 @@ test('an upstream is enough; the rest has defaults', () => {
       clientIdleMs: 75_000,
       headMs: 15_000,
       connectMs: 10_000,
+      firstByteMs: 50_000,
       upstreamIdleMs: 50_000,
       bodyIdleMs: 60_000,
       streamIdleMs: 0,
@@ -180,10 +181,10 @@ test('pings to an upstream can be turned off', () => {
   expect(wrong).toEqual(["'upstream_ping_seconds' must be a number from 0 to 86400, got -1"]);
 });
 
-test('how long a response may take to begin is said by itself, or left to the data plane', () => {
+test('how long a response may take to begin is said by itself, or as how long it may be quiet', () => {
   const listTimeouts = (file: object) => read({ file: { upstream: 'http://a', ...file } }).timeouts;
   expect(listTimeouts({ first_byte_seconds: 2 })).toMatchObject({ firstByteMs: 2_000, upstreamIdleMs: 50_000 });
-  expect(listTimeouts({ upstream_idle_seconds: 7 })).not.toHaveProperty('firstByteMs');
+  expect(listTimeouts({ upstream_idle_seconds: 7 })).toMatchObject({ firstByteMs: 7_000, upstreamIdleMs: 7_000 });
   const file = { upstream: 'http://a', first_byte_seconds: 0 };
   expect(listProblems({ file })).toEqual(["'first_byte_seconds' must be a number from 0.01 to 86400, got 0"]);
 });

@@ -3,8 +3,7 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Side } from '../../../core/traffic/weights';
-import type { ProxyConfig } from '../../../proxy/config/config';
-import { TestProxy, callAdmin, startTestProxy } from '../support/proxy-world';
+import { ProxyChanges, TestProxy, callAdmin, startTestProxy } from '../support/proxy-world';
 import { Got, get, later, startBackend, stopAll, until } from '../support/world';
 
 afterEach(stopAll);
@@ -48,7 +47,7 @@ interface LocalCloud {
   settle(): Promise<void>;
 }
 
-async function cloud(changes: Partial<ProxyConfig> = {}): Promise<LocalCloud> {
+async function cloud(changes: ProxyChanges = {}): Promise<LocalCloud> {
   const [source, target] = [await startSide('source'), await startSide('target')];
   const otherUpstream = { protocol: 'http' as const, host: '127.0.0.1', port: target.port };
   const proxy = await startTestProxy(source.port, { otherUpstream, ...changes });

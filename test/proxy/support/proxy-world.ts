@@ -3,18 +3,27 @@ import http from 'node:http';
 import pino from 'pino';
 import { ADMIN_HEADERS, LedgerReport, adminRequestToSign } from '../../../core/proxy/admin-api';
 import { sign } from '../../../proxy/admin/signature';
+import { completeLimits, completeTimeouts } from '../../../core/proxy/setting-names';
 import type { ProxyConfig } from '../../../proxy/config/config';
 import { RunningProxy, startProxy } from '../../../proxy/control/proxy';
 import { Got, get, later } from './world';
 
 export const SECRET = 'a-secret-of-a-test';
 
+const NO_PACE = { headBytesPerSecond: 0, uploadBytesPerSecond: 0, readBytesPerSecond: 0 };
+
 export interface TestProxy extends RunningProxy {
   readonly lines: { level: number; msg: string }[];
 }
 
 /** A proxy in this process, on ports of its own, that drains without waiting for anybody to hear of it. */
-export async function startTestProxy(upstreamPort: number, changes: Partial<ProxyConfig> = {}): Promise<TestProxy> {
+/** What a test says of a proxy; the rest is as in the table of settings, without a pace that clients must keep. */
+export type ProxyChanges = Omit<Partial<ProxyConfig>, 'timeouts' | 'limits'> & {
+  readonly timeouts?: Partial<ProxyConfig['timeouts']>;
+  readonly limits?: Partial<ProxyConfig['limits']>;
+};
+
+export async function startTestProxy(upstreamPort: number, changes: ProxyChanges = {}): Promise<TestProxy> {
   const lines: { level: number; msg: string }[] = [];
   const log = pino({}, { write: (line: string) => lines.push(JSON.parse(line) as { level: number; msg: string }) });
   const config: ProxyConfig = {
@@ -24,8 +33,6 @@ export async function startTestProxy(upstreamPort: number, changes: Partial<Prox
     upstream: { protocol: 'http', host: '127.0.0.1', port: upstreamPort },
     workers: 1,
     tls: 'off',
-    timeouts: {},
-    limits: {},
     gracePeriodSeconds: 60,
     gracefulShutdownTimeoutSeconds: 10,
     propagationSeconds: 0,
@@ -34,6 +41,8 @@ export async function startTestProxy(upstreamPort: number, changes: Partial<Prox
     accessLog: 'off',
     logLevel: 'info',
     ...changes,
+    timeouts: completeTimeouts(changes.timeouts),
+    limits: { ...completeLimits(NO_PACE), upgradeProtocols: [], ...changes.limits },
   };
   const proxy = await startProxy(config, log);
   later(() => proxy.close());

@@ -4,10 +4,14 @@ import { generate } from 'selfsigned';
 import type {
   DataPlane,
   DataPlaneOptions,
+  Limits,
+  Timeouts,
   Decision,
   Outcome,
   RequestHead,
 } from '../../../proxy/data-plane/contract/data-plane';
+import { completeTimeouts } from '../../../core/proxy/setting-names';
+import { trustingLimits } from '../../../proxy/data-plane/contract/limits';
 import { createDataPlane } from '../../../proxy/data-plane/engine/engine';
 import { total } from '../../../core/proxy/connections';
 import { Ledger } from '../../../proxy/data-plane/contract/ledger';
@@ -75,9 +79,15 @@ export interface Engine {
 }
 
 /** An engine in front of one upstream port, with what it told of each exchange. */
+/** What a test says of an engine; the rest is as in the table of settings, with clients that are trusted. */
+export type EngineOptions = Omit<Partial<DataPlaneOptions>, 'timeouts' | 'limits'> & {
+  readonly timeouts?: Partial<Timeouts>;
+  readonly limits?: Partial<Limits>;
+};
+
 export async function startEngine(
   upstreamPort: number,
-  options: Partial<DataPlaneOptions> & { decide?: (head: RequestHead) => Decision | undefined } = {},
+  options: EngineOptions & { decide?: (head: RequestHead) => Decision | undefined } = {},
 ): Promise<Engine> {
   const ledger = new Ledger();
   const outcomes: Outcome[] = [];
@@ -91,6 +101,8 @@ export async function startEngine(
     },
     failureResponse: (failure) => ({ status: failure.endsWith('Timeout') ? 504 : 502, body: failure }),
     ...options,
+    timeouts: completeTimeouts(options.timeouts),
+    limits: trustingLimits(options.limits),
   });
   const { port } = await plane.listen({ host: '127.0.0.1', port: 0 });
   later(() => plane.close());

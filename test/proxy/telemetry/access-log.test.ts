@@ -1,10 +1,9 @@
 import { WebSocket, WebSocketServer } from 'ws';
 import pino from 'pino';
 import { AccessLog, startVisit } from '../../../proxy/telemetry/access-log';
-import type { ProxyConfig } from '../../../proxy/config/config';
 import type { Outcome, RequestHead } from '../../../proxy/data-plane/contract/data-plane';
 import { FakeClock } from '../support/fake-clock';
-import { TestProxy, startTestProxy } from '../support/proxy-world';
+import { ProxyChanges, TestProxy, startTestProxy } from '../support/proxy-world';
 import { get, startBackend, startRawBackend, stopAll, until } from '../support/world';
 
 afterEach(stopAll);
@@ -17,7 +16,7 @@ interface Line {
 
 const requestsIn = (proxy: TestProxy) => (proxy.lines as readonly Line[]).filter(({ msg }) => msg === 'Request');
 
-async function cloud(changes: Partial<ProxyConfig>) {
+async function cloud(changes: ProxyChanges) {
   const backend = await startBackend((request, response) => {
     const status = Number(/^\/status\/(\d+)/.exec(request.url ?? '')?.[1] ?? 200);
     response.writeHead(status, { 'set-cookie': 'sid=cookie-secret' }).end('ok');

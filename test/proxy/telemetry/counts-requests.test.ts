@@ -1,12 +1,11 @@
 import http from 'node:http';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { ProxyConfig } from '../../../proxy/config/config';
-import { startTestProxy } from '../support/proxy-world';
+import { ProxyChanges, startTestProxy } from '../support/proxy-world';
 import { get, later, startBackend, stopAll, until } from '../support/world';
 
 afterEach(stopAll);
 
-async function cloud(changes: Partial<ProxyConfig> = {}) {
+async function cloud(changes: ProxyChanges = {}) {
   const streams: http.ServerResponse[] = [];
   const backend = await startBackend((request, response) => {
     if (request.url === '/silent') return;

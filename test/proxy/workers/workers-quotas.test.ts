@@ -1,4 +1,5 @@
 import { DEFAULT_DRAIN } from '../../../core/proxy/admin-api';
+import { completeLimits } from '../../../core/proxy/setting-names';
 import type { ProxyConfig } from '../../../proxy/config/config';
 import { configShare, drainQuotas, holdShare } from '../../../proxy/workers/quotas';
 
@@ -17,17 +18,23 @@ test('the room for held requests is the order’s together', () => {
   expect([1, 2, 3].map((worker) => holdShare({ ...order, maxWaiting: 0 }, worker, 3).maxWaiting)).toEqual([0, 0, 0]);
 });
 
+const LIMITS = completeLimits();
+
 test('a worker has no admin API, and its part of the limits that all share', () => {
   const config = {
     admin: { at: { host: '127.0.0.1', port: 1 }, keys: ['a-secret-of-a-test'] },
     workers: 4,
-    limits: { clientConnections: 30_001, upstreamConnections: 2, memoryBytes: 1_000, fieldLines: 200 },
+    limits: { ...LIMITS, clientConnections: 30_001, upstreamConnections: 2, memoryBytes: 1_000 },
     closeRatePerSecond: 10,
   } as unknown as ProxyConfig;
   const share = configShare(config);
   expect(share).toEqual({
     workers: 1,
-    limits: { clientConnections: 7_501, upstreamConnections: 1, fieldLines: 200, memoryBytes: 250 },
+    limits: {
+      ...LIMITS,
+      ...{ clientConnections: 7_501, upstreamConnections: 1, idleUpstreamConnections: 256, waitingRequests: 256 },
+      memoryBytes: 250,
+    },
     closeRatePerSecond: 2.5,
   });
   expect(JSON.stringify(share)).not.toContain('a-secret');

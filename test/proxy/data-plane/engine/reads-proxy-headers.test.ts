@@ -2,14 +2,13 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import http2 from 'node:http2';
-import type { ProxyConfig } from '../../../../proxy/config/config';
 import {
   MAX_HEADER_BYTES,
   ProxyHeaderFault,
   readProxyHeader,
 } from '../../../../proxy/data-plane/engine/proxy-protocol';
 import { mirror, Mirrored } from '../../support/mirror';
-import { startTestProxy } from '../../support/proxy-world';
+import { ProxyChanges, startTestProxy } from '../../support/proxy-world';
 import { later, selfSigned, startBackend, stopAll } from '../../support/world';
 
 afterEach(stopAll);
@@ -95,7 +94,7 @@ test.each([
   expect(readProxyHeader(Buffer.from(header as string, 'latin1'))).toBeInstanceOf(ProxyHeaderFault);
 });
 
-async function startBehindHeaders(changes: Partial<ProxyConfig> = {}) {
+async function startBehindHeaders(changes: ProxyChanges = {}) {
   const { port } = await startBackend(mirror);
   const proxy = await startTestProxy(port, { proxyProtocol: 'required', ...changes });
   return { proxy, port: proxy.data.port };

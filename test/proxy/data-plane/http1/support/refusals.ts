@@ -1,5 +1,4 @@
-import type { DataPlaneOptions } from '../../../../../proxy/data-plane/contract/data-plane';
-import { Engine, liveIn, startEngine, until } from '../../../support/world';
+import { Engine, EngineOptions, liveIn, startEngine, until } from '../../../support/world';
 import { RawResponse, RawClient, findField, send } from './raw-client';
 import { RawUpstream, startUpstream } from './raw-upstream';
 
@@ -23,7 +22,7 @@ export interface Stand {
 }
 
 /** An engine before a recording upstream. */
-export async function startStand(options: Partial<DataPlaneOptions> = {}, upstream?: RawUpstream): Promise<Stand> {
+export async function startStand(options: EngineOptions = {}, upstream?: RawUpstream): Promise<Stand> {
   const faults: unknown[] = [];
   const behind = upstream ?? (await startUpstream());
   const engine = await startEngine(behind.port, { faulted: (error) => faults.push(error), ...options });
@@ -31,7 +30,7 @@ export async function startStand(options: Partial<DataPlaneOptions> = {}, upstre
 }
 
 /** Rejected for its head: the right status, closed, and no byte of it reached the upstream. */
-export async function expectRejected(bytes: string, status: Rejection[2], options: Partial<DataPlaneOptions> = {}) {
+export async function expectRejected(bytes: string, status: Rejection[2], options: EngineOptions = {}) {
   const stand = await startStand(options);
   const client = await send(stand.engine.port, bytes);
   await expectResponseAndClose(client, status);
@@ -42,11 +41,7 @@ export async function expectRejected(bytes: string, status: Rejection[2], option
 }
 
 /** Rejected in its body: the right status, closed, and the upstream was never told that the request is whole. */
-export async function expectUploadRejected(
-  bytes: string,
-  status: Rejection[2],
-  options: Partial<DataPlaneOptions> = {},
-) {
+export async function expectUploadRejected(bytes: string, status: Rejection[2], options: EngineOptions = {}) {
   const stand = await startStand(options);
   const client = await send(stand.engine.port, bytes);
   await expectResponseAndClose(client, status);

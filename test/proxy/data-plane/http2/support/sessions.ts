@@ -1,6 +1,8 @@
 import http2, { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import net from 'node:net';
 import tls from 'node:tls';
+import { completeTimeouts } from '../../../../../core/proxy/setting-names';
+import { trustingLimits } from '../../../../../proxy/data-plane/contract/limits';
 import type { Limits, Timeouts } from '../../../../../proxy/data-plane/contract/data-plane';
 import type { ResponseHead, ClientEvents } from '../../../../../proxy/data-plane/contract/streams';
 import { Http2Client } from '../../../../../proxy/data-plane/http2/downstream';
@@ -8,35 +10,14 @@ import { ClientSessions } from '../../../../../proxy/data-plane/http2/client-ses
 import type { Http2Head } from '../../../../../proxy/data-plane/http2/request-head';
 import { later, findPort, selfSigned } from '../../../support/world';
 
-export const TIMEOUTS: Timeouts = {
-  clientIdleMs: 75_000,
-  headMs: 15_000,
-  connectMs: 10_000,
-  firstByteMs: 60_000,
-  upstreamIdleMs: 50_000,
-  bodyIdleMs: 60_000,
-  streamIdleMs: 0,
-  upstreamPingMs: 300_000,
-  poolIdleMs: 4_000,
-  upstreamAgeMs: 60_000,
-};
+export const TIMEOUTS = completeTimeouts();
 
-export const LIMITS: Limits = {
-  requestLineBytes: 16_384,
-  fieldBytes: 65_536,
-  fieldLines: 100,
+/** Room for a few. */
+export const LIMITS = trustingLimits({
   clientConnections: 1_000,
   idleUpstreamConnections: 100,
   upstreamConnections: 100,
-  waitingRequests: 100,
-  openFiles: Infinity,
-  memoryBytes: Infinity,
-  headBytesPerSecond: 0,
-  uploadBytesPerSecond: 0,
-  readBytesPerSecond: 0,
-  concurrentStreams: 128,
-  upgradeProtocols: [],
-};
+});
 
 /** What one fake exchange was told. */
 export class Notified implements ClientEvents {
