@@ -157,8 +157,9 @@ export class WebSocketClient {
   }
 
   private transmit(n: number): void {
-    // A message that cannot be written any more stays unanswered and goes out on the next connection.
-    this.socket?.send(JSON.stringify({ n }), () => undefined);
+    // A message that cannot be written yet, or no more, stays unanswered and goes out on the next connection.
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    this.socket.send(JSON.stringify({ n }), () => undefined);
   }
 
   private received(data: RawData): void {

@@ -117,7 +117,7 @@ test('the command shows, steps forward over proxies that are proven, and goes ba
   // Meanwhile the weights are no one's, and the message says what to do.
   const { code, output } = await run(['weights', 'get', '--stack', 'shop']);
   expect([code, output]).toEqual([1, expect.stringContaining("adopted first, with 'drainshift adopt'")]);
-}, 60_000);
+});
 
 test('wrong use is told by its exit code', async () => {
   expect(await adopt('shop', '--share', '101', '--yes')).toMatchObject({
@@ -129,7 +129,7 @@ test('wrong use is told by its exit code', async () => {
     code: 1,
     output: expect.stringContaining('a deployment without its proof; deploy it again') as string,
   });
-}, 60_000);
+});
 
 test('proxies that are not proven get nothing', async () => {
   against = [{ code: 'SmokeFailed', message: 'GET / on the source must respond with 200, got 502' }];

@@ -26,7 +26,10 @@ async function launch(upstreamPort: number): Promise<Launched> {
   child.stdout.on('data', (bytes: Buffer) => (log += bytes.toString()));
   child.stderr.on('data', (bytes: Buffer) => (log += bytes.toString()));
   const exit = new Promise<number | null>((resolve) => child.once('close', resolve));
-  await until(() => /"data":"127.0.0.1:\d+"/.test(log) || child.exitCode !== null);
+  await until(
+    () => /"data":"127.0.0.1:\d+"/.test(log),
+    () => (child.exitCode === null ? undefined : `exit code ${child.exitCode}: ${log}`),
+  );
   proxies = findChildren(child);
   return { child, port: Number(/"data":"127.0.0.1:(\d+)"/.exec(log)?.[1]), log: () => log, exit };
 }

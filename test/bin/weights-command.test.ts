@@ -7,7 +7,7 @@ import { AwsError } from '../../rehearsal/errors/aws-error';
 import type { StackDescription } from '../../rehearsal/aws/services/stacks/stacks-service';
 import { ARNS, REGION, T0, LocalCloud, startLocalCloud } from '../rehearsal/aws/world';
 import { Command, run } from '../rehearsal/command';
-import { until } from '../rehearsal/load-balancer/fixture';
+import { until } from '../support/until';
 
 const config: CutoverConfig = {
   loadBalancerArn: ARNS.balancer,

@@ -34,7 +34,7 @@ beforeAll(() => {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   tarball = pack();
-}, 600_000);
+});
 afterAll(() => remove(environment, dirname(tarball.path)));
 
 interface Deployed {
@@ -81,7 +81,7 @@ describe.each(readdirSync(EXAMPLES))('%s', (example) => {
 
   beforeAll(() => {
     ({ folder, templates } = synthesizeExample(example));
-  }, 300_000);
+  });
   afterAll(() => remove(folder));
 
   test('cfn-lint finds nothing', () => {
@@ -91,7 +91,7 @@ describe.each(readdirSync(EXAMPLES))('%s', (example) => {
       { encoding: 'utf8' },
     );
     expect([status, stdout]).toEqual([0, '']);
-  }, 300_000);
+  });
 
   test('every stack is created, its custom resources by the functions of the package', () => {
     expect(templates).not.toEqual([]);
@@ -103,7 +103,7 @@ describe.each(readdirSync(EXAMPLES))('%s', (example) => {
       const rules = responded.filter((response) => response.startsWith('Custom::DrainshiftWeightedRule: '));
       expect(rules).toHaveLength(text.includes('"Custom::DrainshiftWeightedRule"') ? 1 : 0);
     }
-  }, 600_000);
+  });
 });
 
 describe('the check finds', () => {
@@ -113,7 +113,7 @@ describe('the check finds', () => {
     const made = synthesizeExample('existing-network');
     folder = made.folder;
     template = made.templates[0] ?? 'none';
-  }, 300_000);
+  });
   afterAll(() => remove(folder));
 
   type Resources = Record<string, { Type: string; Properties: Record<string, unknown> }>;
@@ -149,5 +149,5 @@ describe('the check finds', () => {
       (resources) => (resources.New = { Type: 'AWS::New::Thing', Properties: {} }),
       /AWS::New::Thing/,
     ],
-  ])('%s', (_, change, problem) => expect(deployChanged(change)).toMatch(problem), 300_000);
+  ])('%s', (_, change, problem) => expect(deployChanged(change)).toMatch(problem));
 });

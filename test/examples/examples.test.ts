@@ -38,7 +38,7 @@ interface Report {
 let tarball: Tarball;
 beforeAll(() => {
   tarball = pack();
-}, 120_000);
+});
 afterAll(() => remove(dirname(tarball.path)));
 
 /** How long a synthesis took, which the command writes beside it where it took long. */
@@ -89,7 +89,7 @@ describe.each(Object.keys(SUBJECTS))('%s', (example) => {
   beforeAll(() => {
     folder = install(tarball, join(EXAMPLES, example));
     synthesized = synthesizeByCommand(folder, { withNag: true, validated: true });
-  }, 120_000);
+  });
   afterAll(() => remove(folder));
 
   test('imports packages alone', () => {
@@ -138,5 +138,5 @@ describe.each(Object.keys(SUBJECTS))('%s', (example) => {
       .map((entry) => join(entry.parentPath, entry.name))
       .filter((path) => !readFileSync(path).equals(readFileSync(path.replace(again.assembly, synthesized.assembly))));
     expect(different).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -13,7 +13,7 @@ beforeAll(() => {
   tarball = pack();
   folder = install(tarball, join(ROOT, 'examples/import-constructs'));
   ({ assembly } = synthesize(folder));
-}, 120_000);
+});
 
 afterAll(() => remove(folder, dirname(tarball.path)));
 
@@ -91,4 +91,4 @@ test('the assembly can be rehearsed: its own stages, its own domain, nothing los
     { source: 0, target: 100 },
   ]);
   expect(finalWeights).toEqual({ source: 0, target: 100 });
-}, 120_000);
+});

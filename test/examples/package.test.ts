@@ -11,7 +11,7 @@ let folder: string;
 beforeAll(() => {
   tarball = pack();
   folder = install(tarball, join(ROOT, 'examples/minimal'));
-}, 120_000);
+});
 
 afterAll(() => remove(folder, dirname(tarball.path)));
 
@@ -103,7 +103,7 @@ test('its types are found, and find mistakes', () => {
   const mistaken = compile(app(`colour: 'green'`) + `new Migration(stack, 'Other', { internetFacing: 'yes' });`);
   expect(mistaken).toMatch(/TS2353.*'colour'/);
   expect(mistaken).toMatch(/TS2322.*'string'.*'boolean/);
-}, 120_000);
+});
 
 test("the README's app runs as it says, with the runner that it says, and without a word", () => {
   const [, app = ''] = /```ts\n([^]*?)```/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
@@ -114,7 +114,7 @@ test("the README's app runs as it says, with the runner that it says, and withou
   });
   remove(join(folder, 'quick-start.mts'));
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
-}, 120_000);
+});
 
 test("the CDK's own command synthesizes it", () => {
   execFileSync(process.execPath, ['node_modules/aws-cdk/bin/cdk', 'synth', '--quiet'], {
@@ -124,7 +124,7 @@ test("the CDK's own command synthesizes it", () => {
     stdio: 'pipe',
   });
   expect(existsSync(join(folder, 'cdk.out/Shop.template.json'))).toBe(true);
-}, 120_000);
+});
 
 test('the command runs with the dependencies that the package declares', () => {
   const command = join(folder, 'node_modules/drainshift/dist/bin/drainshift.js');

@@ -7,7 +7,7 @@ import { install, pack, remove, ROOT, synthesize, Tarball } from './support/inst
 let tarball: Tarball;
 beforeAll(() => {
   tarball = pack();
-}, 120_000);
+});
 afterAll(() => remove(dirname(tarball.path)));
 
 interface Rehearsed extends RehearsalEvidence {
@@ -43,4 +43,4 @@ test('a load balancer that exists already, with smoke requests to the targets; a
   expect(existing.template).toContain('smokeRoute');
   expect(existing.template).not.toContain('elasticloadbalancing:DescribeListeners"');
   expect(chat.finalWeights).toEqual({ source: 0, target: 100 });
-}, 180_000);
+});

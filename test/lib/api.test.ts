@@ -7,4 +7,4 @@ test('jsii compiles the constructs, and API.md is what it makes of them', () => 
     encoding: 'utf8',
   });
   expect([status, stderr]).toEqual([0, '']);
-}, 300_000);
+});

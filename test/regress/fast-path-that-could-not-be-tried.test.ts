@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { callAdmin, findReport } from '../proxy/support/proxy-world';
-import { ProxyBundle, ProxyProcess, bundleProxy, listening } from '../proxy/support/proxy-process';
-import { get, startBackend, stopAll, until } from '../proxy/support/world';
+import { ProxyBundle, ProxyProcess, bundleProxy, listening, logged } from '../proxy/support/proxy-process';
+import { get, startBackend, stopAll } from '../proxy/support/world';
 
 let bundle: ProxyBundle;
 beforeAll(() => (bundle = bundleProxy()));
@@ -35,7 +35,7 @@ test('a process that is too busy for the trial serves without the fast path, say
   expect(fastPathLines(proxy)).toMatchObject([
     { level: 40, msg: expect.stringContaining('is tried again') as string, why: 'it came to no result within 2 s' },
   ]);
-  await until(() => proxy.lines.some(({ msg }) => msg === 'The fast path is on'));
+  await logged(proxy, /^The fast path is on$/);
   expect(await findReport(admin)).toMatchObject({ fastPath: 'on' });
   expect((await callAdmin(admin, { path: '/metrics' })).body).toContain(
     'drainshift_fast_path{side="source",state="on"} 1',

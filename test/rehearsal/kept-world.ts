@@ -13,6 +13,7 @@ import {
   SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
+import { until } from '../support/until';
 import type { Evidence } from '../../core/cutover/evidence';
 import { Command } from './command';
 
@@ -48,7 +49,7 @@ export class KeptRehearsal {
   }
 
   async weightsBecome(expected: number[]): Promise<void> {
-    while (JSON.stringify(await this.weights()) !== JSON.stringify(expected)) await moment();
+    await until(async () => JSON.stringify(await this.weights()) === JSON.stringify(expected));
   }
 
   async setWeights(source: number, target: number): Promise<void> {
@@ -99,28 +100,26 @@ export class KeptRehearsal {
 
   /** How an execution ended, once it has. */
   async computeEnd(executionArn: string): Promise<{ status?: string; error?: string }> {
-    for (;;) {
+    let end: { status?: string; error?: string } = {};
+    await until(async () => {
       const { status, error } = await this.states.send(new DescribeExecutionCommand({ executionArn }));
-      if (status !== 'RUNNING') return { status, error };
-      await moment();
-    }
+      end = { status, error };
+      return status !== 'RUNNING';
+    });
+    return end;
   }
 
   /** The evidence of an execution, once it is written. */
   async evidence(name: string): Promise<Evidence> {
-    for (;;) {
-      try {
-        const { Body } = await this.s3.send(
-          new GetObjectCommand({ Bucket: this.at.bucket, Key: `evidence/${name}.json` }),
-        );
-        return JSON.parse((await Body?.transformToString()) ?? '') as Evidence;
-      } catch (error) {
-        if ((error as Error).name !== 'NoSuchKey') throw error;
-        await moment();
-      }
-    }
+    const object = new GetObjectCommand({ Bucket: this.at.bucket, Key: `evidence/${name}.json` });
+    let evidence: string | undefined;
+    await until(async () => {
+      evidence = await this.s3.send(object).then(
+        ({ Body }) => Body?.transformToString(),
+        (error: Error) => (error.name === 'NoSuchKey' ? undefined : Promise.reject(error)),
+      );
+      return evidence !== undefined;
+    });
+    return JSON.parse(evidence ?? '') as Evidence;
   }
 }
-
-/** Between two looks at a condition. */
-const moment = () => new Promise((resolve) => setTimeout(resolve, 50));

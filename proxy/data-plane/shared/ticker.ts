@@ -13,13 +13,14 @@ export class Ticker {
   nowMs = performance.now();
   private readonly members = new Set<Ticking>();
   private readonly timer: NodeJS.Timeout;
+  private afterReads: NodeJS.Immediate | undefined;
 
   /** `everyMs`: how late a deadline may be noticed. `faulted` is told of a member that throws. */
   constructor(
     everyMs: number,
     private readonly faulted: (error: unknown) => void = rethrow,
   ) {
-    this.timer = setInterval(() => this.tick(), everyMs).unref();
+    this.timer = setInterval(() => this.due(), everyMs).unref();
   }
 
   /** The time right now. */
@@ -38,6 +39,16 @@ export class Ticker {
 
   stop(): void {
     clearInterval(this.timer);
+    clearImmediate(this.afterReads);
+  }
+
+  /**
+   * Node.js runs timers before it reads sockets. A process that stood still (a paused machine, a busy processor) must read what
+   * the kernel has meanwhile, before it says that a peer was late; an immediate runs behind the reads.
+   */
+  private due(): void {
+    this.read();
+    this.afterReads = setImmediate(() => this.tick());
   }
 
   protected tick(): void {

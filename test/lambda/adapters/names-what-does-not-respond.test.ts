@@ -1,5 +1,6 @@
 import { Server, ServerResponse, createServer } from 'node:http';
 import { AddressInfo } from 'node:net';
+import { until } from '../../support/until';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { alarmsPort } from '../../../lambda/adapters/alarms';
 import { callFunction } from '../../../lambda/adapters/call-function';
@@ -161,7 +162,7 @@ test('a step that does not end ends before its function does, and says what it w
     name: 'AwsUnavailable',
     message: expect.stringMatching(/^(a step must end within 0.1 s|Elastic)/) as string,
   });
-  while (!later) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(() => later !== undefined);
   expect(await later).toEqual([
     'Elastic Load Balancing must respond to ModifyRule in the time of its step, got none left',
     0,

@@ -81,6 +81,6 @@ test('a response that no one reads ends in its time', async () => {
   );
   socket.write(`GET /metrics HTTP/1.1\r\nHost: a\r\n${fields.join('')}\r\n`);
   const connections = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
-  while ((await connections()) === 0) await new Promise((next) => setTimeout(next, 5));
-  while ((await connections()) > 0) await new Promise((next) => setTimeout(next, 5));
+  await until(async () => (await connections()) > 0);
+  await until(async () => (await connections()) === 0);
 });

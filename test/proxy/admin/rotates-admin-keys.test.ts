@@ -7,7 +7,7 @@ import { SignatureCheck, sign } from '../../../proxy/admin/signature';
 import { readSecretVersions } from '../../../proxy/admin-keys/secret-versions';
 import { ARNS, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
 import { FakeClock } from '../support/fake-clock';
-import { ProxyBundle, bundleProxy, listening } from '../support/proxy-process';
+import { ProxyBundle, bundleProxy, listening, logged } from '../support/proxy-process';
 import { AdminCall, SECRET as OLD, adminHeaders, callAdmin } from '../support/proxy-world';
 import { get, later, stopAll, until } from '../support/world';
 
@@ -35,8 +35,8 @@ async function isTaken(port: number, secret: string): Promise<boolean> {
   return true;
 }
 
-async function untilTaken(port: number, secret: string): Promise<void> {
-  while (!(await isTaken(port, secret))) await new Promise((resolve) => setTimeout(resolve, 20));
+function untilTaken(port: number, secret: string): Promise<void> {
+  return until(() => isTaken(port, secret));
 }
 
 describe('a process with two keys', () => {
@@ -98,7 +98,7 @@ describe('a task of ECS, which was given the secret at its start', () => {
   test('goes on with what it knows where Secrets Manager is away', async () => {
     const { admin, proxy } = await startTask({ AWS_ENDPOINT_URL: 'http://127.0.0.1:1' });
     expect(await isTaken(admin, NEW)).toBe(false);
-    await until(() => proxy.lines.some(({ msg }) => msg.startsWith('Admin keys were not read again')));
+    await logged(proxy, /^Admin keys were not read again/);
     expect(await isTaken(admin, OLD)).toBe(true);
     expect(await isTaken(admin, NEW)).toBe(false);
   });

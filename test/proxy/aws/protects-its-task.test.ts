@@ -1,5 +1,5 @@
 import { WebSocket, WebSocketServer } from 'ws';
-import { ProxyBundle, bundleProxy, listening, messages } from '../support/proxy-process';
+import { ProxyBundle, bundleProxy, listening, logged, messages } from '../support/proxy-process';
 import { callAdmin } from '../support/proxy-world';
 import { get, later, startBackend, stopAll, until } from '../support/world';
 import { TestAgent, responding, startAgent } from './support/ecs-agent';
@@ -39,7 +39,7 @@ test.each([[[]], [['--workers', '2']]])('a WebSocket protects the task, a drain 
   await callAdmin(admin, { method: 'POST', path: '/drain', body: '{}' });
   await until(() => agent.asked.length === 2);
   expect(agent.asked[1]).toEqual({ ProtectionEnabled: false });
-  await until(() => messages(proxy).includes('The task is protected from scale-in no more'));
+  await logged(proxy, /^The task is protected from scale-in no more$/);
 });
 
 test('an agent that rejects is asked again, and nothing else suffers', async () => {
@@ -54,7 +54,7 @@ test('an agent that rejects is asked again, and nothing else suffers', async () 
     'The task is not protected from scale-in, tried again: status 500',
   ]);
   agent.response = undefined;
-  await until(() => messages(proxy).includes('The task is protected from scale-in'));
+  await logged(proxy, /^The task is protected from scale-in$/);
 });
 
 test('an agent that never responds does not keep a shutdown from its end', async () => {
@@ -64,7 +64,7 @@ test('an agent that never responds does not keep a shutdown from its end', async
   const socket = await open(port);
   await until(() => agent.asked.length === 1);
   proxy.child.kill('SIGTERM');
-  await until(() => messages(proxy).some((msg) => msg.startsWith('Draining connections')));
+  await logged(proxy, /^Draining connections/);
   socket.close();
   expect(await proxy.exit).toBe(0);
 });

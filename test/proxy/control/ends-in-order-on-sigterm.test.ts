@@ -5,7 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { WebSocket, WebSocketServer } from 'ws';
 import { version } from '../../../package.json';
-import { ProxyBundle, bundleProxy, listening, messages } from '../support/proxy-process';
+import { ProxyBundle, bundleProxy, listening, logged, messages } from '../support/proxy-process';
 import { SECRET } from '../support/proxy-world';
 import { get, later, findPort, startBackend, stopAll, until } from '../support/world';
 
@@ -33,13 +33,11 @@ test('SIGTERM: whoever still comes is served, WebSockets end with 1012, then exi
   const early = await open();
 
   proxy.child.kill('SIGTERM');
-  await until(() => proxy.lines.some((line) => line.msg === 'Graceful shutdown: grace period 1s starts'));
+  await logged(proxy, /^Graceful shutdown: grace period 1s starts$/);
   expect(await get({ port })).toMatchObject({ status: 200, headers: { connection: 'close' } });
   const late = await open();
 
-  await until(() =>
-    proxy.lines.some((line) => line.msg.startsWith('Draining connections: 2 active (0 HTTP, 2 WebSocket')),
-  );
+  await logged(proxy, /^Draining connections: 2 active \(0 HTTP, 2 WebSocket/);
   await expect(get({ port })).rejects.toThrow();
   const echoed = new Promise((resolve) => early.socket.once('message', (data: Buffer) => resolve(data.toString())));
   early.socket.send('alive');
@@ -62,7 +60,7 @@ test('SIGTERM: a request that takes its time is waited for', async () => {
   const inFlight = get({ port });
   await until(() => backend.sockets.size === 1);
   proxy.child.kill('SIGTERM');
-  await until(() => proxy.lines.some((line) => line.msg.startsWith('Draining connections: 1 active (1 HTTP')));
+  await logged(proxy, /^Draining connections: 1 active \(1 HTTP/);
   finish();
   expect(await inFlight).toMatchObject({ status: 200, body: 'done' });
   expect(await proxy.exit).toBe(0);
@@ -76,7 +74,7 @@ test('a second signal ends at once', async () => {
   broken.catch(() => undefined);
   await until(() => backend.sockets.size === 1);
   proxy.child.kill('SIGTERM');
-  await until(() => proxy.lines.some((line) => line.msg.startsWith('Graceful shutdown')));
+  await logged(proxy, /^Graceful shutdown/);
   proxy.child.kill('SIGINT');
   expect(await proxy.exit).toBe(1);
   await expect(broken).rejects.toThrow();

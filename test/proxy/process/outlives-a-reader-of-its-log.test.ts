@@ -1,6 +1,6 @@
 import http from 'node:http';
-import { ProxyBundle, bundleProxy, listening, messages } from '../support/proxy-process';
-import { get, later, startBackend, stopAll, until } from '../support/world';
+import { ProxyBundle, bundleProxy, listening, logged } from '../support/proxy-process';
+import { get, later, startBackend, stopAll } from '../support/world';
 
 let bundle: ProxyBundle;
 beforeAll(() => void (bundle = bundleProxy()));
@@ -30,7 +30,7 @@ test('a reader that stands still holds up no request, and gets what fits when it
   };
   await Promise.all(Array.from({ length: AT_ONCE }, ask));
   proxy.child.stdout!.resume();
-  await until(() => messages(proxy).some((message) => message.startsWith('Lines of the log were dropped')));
+  await logged(proxy, /^Lines of the log were dropped/);
   const notified = proxy.lines.find(({ msg }) => msg.startsWith('Lines of')) as unknown as { readonly lines: number };
   expect(notified.lines + proxy.lines.filter(({ path }) => path === PATH).length).toBe(REQUESTS);
   proxy.child.kill('SIGTERM');

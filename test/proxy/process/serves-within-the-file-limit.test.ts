@@ -4,7 +4,7 @@ import http from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { WebSocketServer } from 'ws';
-import { ProxyBundle, bundleProxy, listening, messages } from '../support/proxy-process';
+import { ProxyBundle, bundleProxy, listening, logged, messages } from '../support/proxy-process';
 import { get, later, startBackend, stopAll, until } from '../support/world';
 
 const hasPython = spawnSync('python3', ['--version']).status === 0;
@@ -108,7 +108,7 @@ test('where files are short all the same, a request waits for its connection as 
   backend.server.closeIdleConnections();
   await until(() => backend.sockets.size === 0);
   proxy.child.kill('SIGUSR2');
-  await until(() => messages(proxy).includes('short of files'));
+  await logged(proxy, /^short of files$/);
   expect((await askAll()).map(({ status }) => status)).toEqual(Array(15).fill(200));
   expect(backend.sockets.size).toBeLessThan(15);
 });

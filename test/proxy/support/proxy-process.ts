@@ -23,6 +23,8 @@ export interface ProxyProcess {
   readonly lines: Line[];
   readonly stderr: () => string;
   readonly exit: Promise<number | null>;
+  /** It has exited, and all that it said is here. */
+  readonly hasEnded: () => boolean;
 }
 
 export interface ProxyBundle {
@@ -75,12 +77,14 @@ function run(
     for (const part of parts) lines.push(part.startsWith('{') ? (JSON.parse(part) as Line) : { msg: part });
   });
   child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
+  let hasEnded = false;
   const exit = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  void exit.then(() => (hasEnded = true));
   // Workers outlive a primary that is killed, as long as they have connections.
   later(() => {
     for (const pid of [...findChildren(child), child.pid]) kill(pid);
   });
-  return { child, lines, stderr: () => stderr, exit };
+  return { child, lines, stderr: () => stderr, exit, hasEnded: () => hasEnded };
 }
 
 /** The pids of the processes that it started and that live. */
@@ -108,9 +112,25 @@ export function kill(pid: number | undefined): void {
 
 /** Waits for its one line `Listening`, and returns the ports. */
 export async function listening(proxy: ProxyProcess): Promise<{ port: number; admin: number }> {
-  await until(() => proxy.lines.some(({ msg }) => msg === 'Listening'));
-  const { data, admin } = proxy.lines.find(({ msg }) => msg === 'Listening')!;
+  const { data, admin } = await logged(proxy, /^Listening$/);
   return { port: Number(data?.split(':')[1]), admin: Number(admin?.split(':')[1]) };
+}
+
+/** The first line with such a message, as soon as it is there; an exit without it is told at once. */
+export async function logged(proxy: ProxyProcess, pattern: RegExp): Promise<Line> {
+  const find = () => proxy.lines.find(({ msg }) => pattern.test(msg));
+  await until(
+    () => find() !== undefined,
+    () => describeExit(proxy, pattern),
+  );
+  return find()!;
+}
+
+function describeExit(proxy: ProxyProcess, pattern: RegExp): string | undefined {
+  const { hasEnded, child, lines, stderr } = proxy;
+  if (!hasEnded()) return undefined;
+  const log = lines.map(({ msg }) => msg).join('\n');
+  return `an exit with ${child.exitCode ?? child.signalCode} and without ${pattern}:\n${log}\n${stderr()}`;
 }
 
 export function messages(proxy: ProxyProcess): string[] {

@@ -16,6 +16,8 @@ import { createDataPlane } from '../../../proxy/data-plane/engine/engine';
 import { total } from '../../../core/proxy/connections';
 import { Ledger } from '../../../proxy/data-plane/contract/ledger';
 
+export { until } from '../../support/until';
+
 const open: (() => Promise<void> | void)[] = [];
 
 /** Whatever a test starts is stopped after it, the last first. */
@@ -25,11 +27,6 @@ export function later(stop: () => Promise<void> | void): void {
 
 export async function stopAll(): Promise<void> {
   for (const stop of open.splice(0).reverse()) await stop();
-}
-
-/** Waits for a condition; the test's own time limit ends a wait in vain. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 export async function startBackend(

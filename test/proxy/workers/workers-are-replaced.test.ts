@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { since, sumCounters } from '../../../core/proxy/counters';
-import { ProxyBundle, bundleProxy, findChildren, kill, listening, messages } from '../support/proxy-process';
+import { ProxyBundle, bundleProxy, findChildren, kill, listening, logged, messages } from '../support/proxy-process';
 import { SECRET, callAdmin, findReport } from '../support/proxy-world';
 import { get, later, startBackend, stopAll, until } from '../support/world';
 
@@ -70,7 +70,7 @@ test('a worker that is killed takes its own connections with it and no other, an
   expect(new Set(await Promise.all(others.map((client) => client.ask())))).toEqual(new Set(['source']));
   expect(others.some(({ isCut }) => isCut)).toBe(false);
 
-  await until(() => messages(proxy).some((msg) => msg.startsWith('A worker listens in the place')));
+  await logged(proxy, /^A worker listens in the place/);
   expect(findChildren(proxy.child)).toHaveLength(WORKERS);
   const after = await findReport(admin);
   expect(after.instance).not.toBe(before.instance);

@@ -1,6 +1,6 @@
 import { WebSocket, WebSocketServer } from 'ws';
 import { total } from '../../../core/proxy/connections';
-import { ProxyBundle, bundleProxy, listening, messages } from '../support/proxy-process';
+import { ProxyBundle, bundleProxy, listening, logged, messages } from '../support/proxy-process';
 import { callAdmin, findReport } from '../support/proxy-world';
 import { startBackend, stopAll, until } from '../support/world';
 
@@ -42,7 +42,7 @@ test('a drain reaches the connections of all workers, and zero is the zero of al
   while (report.state !== 'drained') report = await findReport(admin);
   expect(total(report.active)).toBe(0);
   expect(report.ended.websocket).toEqual({ completed: 0, moved: 0, closed: SOCKETS, forced: 0 });
-  await until(() => messages(proxy).includes('All connections drained gracefully'));
+  await logged(proxy, /^All connections drained gracefully$/);
   // One set of lines, with the sum.
   const lines = messages(proxy).filter((msg) => msg.startsWith('Draining connections'));
   expect(

@@ -6,6 +6,7 @@ import {
   findChildren,
   isAlive,
   listening,
+  logged,
   messages,
 } from '../support/proxy-process';
 import { get, startBackend, stopAll, until } from '../support/world';
@@ -53,9 +54,9 @@ function toAll(proxy: ProxyProcess, signal: NodeJS.Signals): void {
 test('SIGTERM to every process of the group: a WebSocket finishes by itself, then exit 0', async () => {
   const { proxy, port, socket, code } = await startWorkers();
   toAll(proxy, 'SIGTERM');
-  await until(() => messages(proxy).some((msg) => msg.startsWith('Graceful shutdown: grace period')));
+  await logged(proxy, /^Graceful shutdown: grace period/);
   expect(await get({ port })).toMatchObject({ status: 200, headers: { connection: 'close' } });
-  await until(() => messages(proxy).some((msg) => msg.includes('1 active (0 HTTP, 1 WebSocket')));
+  await logged(proxy, /1 active \(0 HTTP, 1 WebSocket/);
   await untilRejected(port);
   expect(await echoes(socket)).toBe(true);
   socket.close(1000);
@@ -79,7 +80,7 @@ test('a second signal ends all at once, with exit code 1', async () => {
   const { proxy, code } = await startWorkers();
   const workers = findChildren(proxy.child);
   proxy.child.kill('SIGTERM');
-  await until(() => messages(proxy).some((msg) => msg.startsWith('Graceful shutdown')));
+  await logged(proxy, /^Graceful shutdown/);
   proxy.child.kill('SIGINT');
   expect(await proxy.exit).toBe(1);
   expect(await code).toBe(1006);
@@ -101,7 +102,7 @@ test('when the primary is killed the workers drain by themselves, and end', asyn
 test('a worker that is killed in the middle of a shutdown is an exit code of 1', async () => {
   const { proxy } = await startWorkers();
   proxy.child.kill('SIGTERM');
-  await until(() => messages(proxy).some((msg) => msg.startsWith('Graceful shutdown')));
+  await logged(proxy, /^Graceful shutdown/);
   for (const pid of findChildren(proxy.child)) process.kill(pid, 'SIGKILL');
   expect(await proxy.exit).toBe(1);
   expect(messages(proxy)).toContain('A worker ended before its connections did');

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { ProxyBundle, bundleProxy, findChildren, kill, listening, messages } from '../support/proxy-process';
-import { later, findPort, stopAll, until } from '../support/world';
+import { ProxyBundle, bundleProxy, findChildren, kill, listening, logged, messages } from '../support/proxy-process';
+import { later, findPort, stopAll } from '../support/world';
 
 let bundle: ProxyBundle;
 beforeAll(() => void (bundle = bundleProxy()));
@@ -63,7 +63,7 @@ test('when a worker cannot be replaced the proxy ends in order, with exit code 1
   await listening(proxy);
   writeFileSync(flag, '');
   kill(findChildren(proxy.child)[0]);
-  await until(() => messages(proxy).some((msg) => /^The proxy ends: worker [12] must start, got 5 failures/.test(msg)));
+  await logged(proxy, /^The proxy ends: worker [12] must start, got 5 failures/);
   expect(await proxy.exit).toBe(1);
   expect(messages(proxy).at(-1)).toBe('Graceful shutdown: grace period ends');
 });

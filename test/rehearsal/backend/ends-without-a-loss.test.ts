@@ -100,4 +100,4 @@ test('an entry that is never ready is ended, and named', async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 15_000);
+});

@@ -9,7 +9,7 @@ let app: string;
 beforeAll(() => {
   folder = temporaryFolder();
   app = synthesize(folder);
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const rehearse = (...args: string[]) => run(['rehearse', '--app', app, ...FREE_PORTS, ...args]);

@@ -14,7 +14,7 @@ let app: string;
 beforeAll(() => {
   folder = temporaryFolder();
   app = synthesize(folder);
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 type Resources = Record<string, { Type: string; Properties: Record<string, unknown> }>;

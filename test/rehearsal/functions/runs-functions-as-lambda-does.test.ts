@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { until } from '../../support/until';
 import { LocalFunction } from '../../../rehearsal/functions/function';
 import { Functions } from '../../../rehearsal/functions/functions';
 
@@ -133,7 +134,7 @@ test('after an update the next event gets the new environment, and what is under
   expect(await underWay).toBe('template');
   expect(await asked.invoke({})).toBe('redeployed');
   // The old process is gone once it has nothing left to do.
-  while (processes.size > 1) await new Promise((next) => setTimeout(next, 5));
+  await until(() => processes.size <= 1);
   expect(pid).toBeUndefined();
 });
 

@@ -11,7 +11,8 @@ import { SMOKE_AGENT } from '../../../core/plan/smoke';
 import { clientAddress } from '../../../rehearsal/processes/loopback';
 import { OwnClients } from '../../../rehearsal/load-balancer/own-clients';
 import { lossesOfYours } from '../../../rehearsal/report/losses';
-import { Fixture, until } from './fixture';
+import { until } from '../../support/until';
+import { Fixture } from './fixture';
 
 const HAS_PYTHON = spawnSync('python3', ['--version']).status === 0;
 if (!HAS_PYTHON) process.stderr.write('skipped: a client of the rehearsal in Python, python3 is not installed\n');

@@ -2,7 +2,8 @@ import http from 'node:http';
 import https from 'node:https';
 import net, { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { Fixture, until } from './fixture';
+import { until } from '../../support/until';
+import { Fixture } from './fixture';
 
 let cloud: Fixture;
 const afterwards: (() => void)[] = [];

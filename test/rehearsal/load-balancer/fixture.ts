@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Certificate, rehearsalCertificate } from '../../../rehearsal/cloud/certificate';
 import { LoadBalancerServer } from '../../../rehearsal/load-balancer/load-balancer';
 import { Action, ElbModel, HealthCheck, TargetGroup } from '../../../rehearsal/load-balancer/model';
+import { until } from '../../support/until';
 
 export interface Response {
   readonly status: number;
@@ -179,10 +180,6 @@ export function forward(groups: readonly (readonly [string, number])[], stickySe
       stickiness: { enabled: stickySeconds !== undefined, durationSeconds: stickySeconds ?? 0 },
     },
   };
-}
-
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** `name=value` of the cookies that a response sets. */

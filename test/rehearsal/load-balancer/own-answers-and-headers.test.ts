@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
-import { Fixture, forward, until } from './fixture';
+import { until } from '../../support/until';
+import { Fixture, forward } from './fixture';
 import { matchRule, matchesPath } from '../../../rehearsal/load-balancer/choose';
 import { checkTransforms } from '../../../rehearsal/load-balancer/transforms';
 

@@ -2,7 +2,8 @@ import http2, { Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { Http2Transport } from '../../../rehearsal/traffic/http2-transport';
 import type { HttpResponse, HttpRequest } from '../../../rehearsal/traffic/transport';
-import { Fixture, forward, until } from './fixture';
+import { until } from '../../support/until';
+import { Fixture, forward } from './fixture';
 
 interface Seen {
   readonly version: string;

@@ -1,5 +1,6 @@
 import { matches } from '../../../rehearsal/load-balancer/health';
-import { Fixture, forward, until } from './fixture';
+import { until } from '../../support/until';
+import { Fixture, forward } from './fixture';
 
 let cloud: Fixture;
 beforeEach(async () => (cloud = await new Fixture().start()));

@@ -39,12 +39,12 @@ beforeAll(async () => {
     failed,
     until(() => steps.some((step) => /^waits for your approval/.test(step)), { signal: never }),
   ]);
-}, 180_000);
+});
 afterAll(async () => {
   await running?.stop();
   await cutover?.catch(() => undefined);
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 /** A cutover that stays at 50/50 until it is approved, however long that takes. */
 function heldOptions(redeployed: string): RehearsalOptions {
@@ -115,7 +115,7 @@ test('an unrelated change, of the functions themselves, touches neither the rule
   expect(redeployed.applied.join()).not.toContain('Custom::');
   expect(liveRule()).toEqual(before);
   expect(await readBackWeights(running.cloud)).toEqual(HALF);
-}, 60_000);
+});
 
 test('another stickiness is rejected while the lock is held, and everything is put back', async () => {
   const before = { rule: liveRule(), certificates: certificates() };
@@ -127,7 +127,7 @@ test('another stickiness is rejected while the lock is held, and everything is p
   expect(running.cloud.stack.description).toMatchObject({ status: 'UPDATE_ROLLBACK_COMPLETE' });
   expect({ rule: liveRule(), certificates: certificates() }).toEqual(before);
   expect(await readBackWeights(running.cloud)).toEqual(HALF);
-}, 60_000);
+});
 
 /** With everything that it guards, and without itself. */
 function withoutGuard(): string {
@@ -149,14 +149,14 @@ test('another target group for a side that serves is rejected by the guard of th
     reason: expect.stringContaining('must have no weight on a group that is replaced') as string,
   });
   expect(liveRule()).toEqual(before);
-}, 60_000);
+});
 
 test('the guard of the deletion does not go while the lock is held', async () => {
   expect(await redeploy(running.cloud, readAssembly(withoutGuard()))).toMatchObject({
     status: 'UPDATE_COMPLETE',
     reason: expect.stringContaining('must not be deleted while the lock is held') as string,
   });
-}, 60_000);
+});
 
 test('the cutover goes on and completes, and nothing is lost', async () => {
   const { cloud } = running;
@@ -183,7 +183,7 @@ test('the cutover goes on and completes, and nothing is lost', async () => {
     weightsBefore: HALF,
     weightsAfter: HALF,
   });
-}, 120_000);
+});
 
 test('afterwards the other stickiness is taken, with the weights that the cutover has left', async () => {
   expect(await redeploy(running.cloud, readAssembly(join(folder, 'stickiness')))).toMatchObject({
@@ -192,4 +192,4 @@ test('afterwards the other stickiness is taken, with the weights that the cutove
   expect(liveRule().stickiness).toEqual({ enabled: true, durationSeconds: 7200 });
   expect(new Set(certificates())).toEqual(new Set(['arn:third']));
   expect(await readBackWeights(running.cloud)).toEqual({ source: 0, target: 100 });
-}, 60_000);
+});

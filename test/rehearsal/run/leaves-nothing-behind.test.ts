@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statS
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { until } from '../../support/until';
 import { Command, FREE_PORTS, synthesize, temporaryFolder } from '../command';
 
 let folder: string;
@@ -13,7 +14,7 @@ const commands: Command[] = [];
 beforeAll(() => {
   folder = temporaryFolder();
   app = synthesize(folder);
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeEach(() => {
   temporary = join(folder, `temporary-${Date.now()}`);
@@ -46,10 +47,6 @@ async function underWay(...args: string[]): Promise<Command> {
   return command;
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
 /** At once for a command that ends in good order; for a killed one as soon as its processes have noticed. */
 async function nothingIsLeft(command: Command): Promise<void> {
   await until(() => command.running().length === 0 && readdirSync(temporary).length === 0);
@@ -64,7 +61,7 @@ test('Ctrl-C ends every process and takes the folder away before the command end
   });
   expect(command.running()).toEqual([]);
   expect(readdirSync(temporary)).toEqual([]);
-}, 120_000);
+});
 
 test('a second Ctrl-C ends at once, and what it leaves is cleared away', async () => {
   const command = await underWay();
@@ -73,14 +70,14 @@ test('a second Ctrl-C ends at once, and what it leaves is cleared away', async (
   command.signal('SIGTERM');
   expect((await command.ended).code).toBe(1);
   await nothingIsLeft(command);
-}, 120_000);
+});
 
 test('killed without a chance to clean up, it leaves no process and no folder', async () => {
   const command = await underWay();
   command.signal('SIGKILL');
   await command.ended;
   await nothingIsLeft(command);
-}, 120_000);
+});
 
 test('Ctrl-C works while the backends start', async () => {
   const command = rehearse(app);
@@ -103,7 +100,7 @@ test('a reader that goes away ends it quietly', async () => {
   expect(command.output.slice(length)).not.toMatch(/EPIPE|Error|drainshift:/);
   expect(command.running()).toEqual([]);
   expect(readdirSync(temporary)).toEqual([]);
-}, 120_000);
+});
 
 test('a start that fails half-way leaves nothing', async () => {
   const taken = createServer().listen(0, '127.0.0.1');

@@ -12,7 +12,7 @@ let app: string;
 beforeAll(() => {
   folder = temporaryFolder();
   app = synthesize(folder);
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const start = (changed: string) =>
@@ -32,11 +32,11 @@ test('its function is held to the policies of its role', async () => {
   await expect(start(changed)).rejects.toThrow(
     /^'\w+' \(Custom::DrainshiftWeightedRule\) must be created, got FAILED: .*not authorized to perform: elasticloadbalancing:CreateRule/,
   );
-}, 60_000);
+});
 
 test('what the load balancer rejects at creation is a failure of the deployment', async () => {
   const changed = changedApp(app, 'wrong-path', (type, properties) => {
     if (type === 'Custom::DrainshiftWeightedRule') properties.PathPatterns = ['x'.repeat(129)];
   });
   await expect(start(changed)).rejects.toThrow(/must be created, got FAILED: .*129|must have 1 to 128 characters/);
-}, 60_000);
+});

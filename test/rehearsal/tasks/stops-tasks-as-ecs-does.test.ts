@@ -7,7 +7,7 @@ import { Targets } from '../../../rehearsal/load-balancer/targets';
 import { Addresses } from '../../../rehearsal/tasks/addresses';
 import { ServiceSpec, TaskRunner } from '../../../rehearsal/tasks/runner';
 import { TaskProcess } from '../../../rehearsal/tasks/task-process';
-import { until } from '../load-balancer/fixture';
+import { until } from '../../support/until';
 
 const SERVER = `
 const [host, port] = process.env.LISTEN.split(':');
@@ -208,7 +208,7 @@ test('one that was healthy once is tried again, later each time, and never given
   expect(live()).toEqual([]);
   writeFileSync(join(folder, 'server.js'), SERVER);
   await until(() => live().length === 2);
-}, 20_000);
+});
 
 test('a crash loop begins with the tasks that run, and goes on with each that follows', async () => {
   runner.addService(service());

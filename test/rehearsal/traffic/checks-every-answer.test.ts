@@ -3,7 +3,8 @@ import { startStore } from '../../../rehearsal/backend/store';
 import { nothingLost } from '../../../rehearsal/traffic/tally';
 import { startTraffic } from '../../../rehearsal/traffic/traffic';
 import { afterwards } from '../backend/afterwards';
-import { Front, startFront, until } from './front';
+import { until } from '../../support/until';
+import { Front, startFront } from './front';
 
 const stopLater = afterwards();
 let store: Running;

@@ -6,7 +6,8 @@ import { startStore } from '../../../rehearsal/backend/store';
 import { nothingLost } from '../../../rehearsal/traffic/tally';
 import { Traffic, startTraffic } from '../../../rehearsal/traffic/traffic';
 import { afterwards } from '../backend/afterwards';
-import { Faults, Front, startFront, until } from './front';
+import { until } from '../../support/until';
+import { Faults, Front, startFront } from './front';
 
 const stopLater = afterwards();
 /** Both WebSockets are open and got a response: one alone may have had all the messages. */

@@ -142,16 +142,3 @@ function relay(client: WebSocket, backend: WebSocket, faults: Faults): void {
 
 const pass = (message: string, forwardIt: (message: string) => void) => forwardIt(message);
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'host', 'http2-settings'];
-
-/** Less than a test's own limit: a test that has failed must leave nothing that polls on. */
-const HOLDS_WITHIN_MS = 25_000;
-
-/** Polls a condition until it holds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const startedMs = performance.now();
-  while (!condition()) {
-    if (performance.now() - startedMs > HOLDS_WITHIN_MS)
-      throw new Error(`must hold in time, got never: ${String(condition)}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -4,7 +4,7 @@ import { Pace } from '../../../rehearsal/traffic/pace';
 import { Recorder } from '../../../rehearsal/traffic/recorder';
 import type { HttpResponse } from '../../../rehearsal/traffic/transport';
 import { inTurn } from '../../../rehearsal/traffic/schedule';
-import { until } from './front';
+import { until } from '../../support/until';
 
 test('what becomes due while a response is owed is done at its time, not after it', async () => {
   const pace = new Pace();

@@ -4,7 +4,8 @@ import { nothingLost } from '../../../rehearsal/traffic/tally';
 import { startTraffic } from '../../../rehearsal/traffic/traffic';
 import { afterwards } from '../backend/afterwards';
 import { findDescendants } from '../processes';
-import { startFront, until } from './front';
+import { until } from '../../support/until';
+import { startFront } from './front';
 
 const stopLater = afterwards();
 let store: Running;

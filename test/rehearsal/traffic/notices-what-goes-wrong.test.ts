@@ -6,7 +6,8 @@ import type { TrafficRates } from '../../../rehearsal/traffic/options';
 import { TrafficSnapshot, TrafficTally, nothingLost } from '../../../rehearsal/traffic/tally';
 import { startTraffic } from '../../../rehearsal/traffic/traffic';
 import { afterwards } from '../backend/afterwards';
-import { Faults, startFront, until } from './front';
+import { until } from '../../support/until';
+import { Faults, startFront } from './front';
 
 const stopLater = afterwards();
 let store: Running;

@@ -6,7 +6,7 @@ import { startStore } from '../../../rehearsal/backend/store';
 import { Generators } from '../../../rehearsal/traffic/generators';
 import { nothingLost } from '../../../rehearsal/traffic/tally';
 import { Fixture, forward } from '../load-balancer/fixture';
-import { until } from './front';
+import { until } from '../../support/until';
 
 let store: Running;
 let backend: Running;

@@ -1,4 +1,5 @@
 import { PutSecretValueCommand, RotateSecretCommand } from '@aws-sdk/client-secrets-manager';
+import { until } from '../../../support/until';
 import { DEFAULT_DRAIN } from '../../../../core/proxy/admin-api';
 import { CutoverConfig } from '../../../../core/cutover/cutover-config';
 import { proxiesPort } from '../../../../lambda/adapters/proxies/proxies';
@@ -138,9 +139,6 @@ test('with the one before away, the current one is enough; with both away, those
 describe('the function that rotates', () => {
   const rotate = () => cloud.sm.send(new RotateSecretCommand({ SecretId: ARNS.secret }));
   const secret = () => cloud.secrets.find(ARNS.secret)!;
-  const until = async (condition: () => boolean) => {
-    while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-  };
 
   test('adds a key, makes it the current one and keeps the one before, which commands go on with', async () => {
     const { proxies } = await startTasks([OLD]);

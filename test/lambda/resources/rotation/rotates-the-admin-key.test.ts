@@ -5,6 +5,7 @@ import {
   RotateSecretCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
+import { until } from '../../../support/until';
 import { rotatedSecret } from '../../../../lambda/adapters/rotated-secret';
 import type { RotatedSecret, SecretVersion } from '../../../../lambda/contract/rotation-ports';
 import { RotationEvent, rotate } from '../../../../lambda/resources/rotation/rotate';
@@ -111,7 +112,7 @@ describe('at Secrets Manager', () => {
       () => undefined,
       ({ name }: Error) => name,
     );
-    while (secret().isRotating) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => !secret().isRotating);
     return failure;
   }
 

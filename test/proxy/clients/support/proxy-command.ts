@@ -52,8 +52,10 @@ export async function startProxyCommand(
   eachLine(child.stdout, (text) => lines.push(JSON.parse(text) as Line));
   child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
   const listening = () => lines.find(({ msg }) => msg === 'Listening');
-  await until(() => hasExited || listening() !== undefined);
-  if (hasExited) throw new Error(`the proxy must start, got ${stderr} (npm run build makes what is run here)`);
+  await until(
+    () => listening() !== undefined,
+    () => (hasExited ? `an exit: ${stderr} (npm run build makes what is run here)` : undefined),
+  );
   return {
     port: portIn(listening()?.data),
     adminPort: portIn(listening()?.admin),
@@ -83,8 +85,8 @@ function portIn(address: string | undefined): number {
 }
 
 /** Waits for what the proxy says of itself, asking it again and again. */
-export async function untilReported(proxy: ProxyCommand, condition: (report: LedgerReport) => boolean): Promise<void> {
-  while (!condition(await findReport(proxy.adminPort))) await new Promise((resolve) => setTimeout(resolve, 20));
+export function untilReported(proxy: ProxyCommand, condition: (report: LedgerReport) => boolean): Promise<void> {
+  return until(async () => condition(await findReport(proxy.adminPort)));
 }
 
 /** Resolves to the proxy's problems when nothing is live any more: a stock client must cause none. */

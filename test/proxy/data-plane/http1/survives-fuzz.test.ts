@@ -12,8 +12,8 @@ const SECONDS = Number(process.env.DRAINSHIFT_FUZZ_SECONDS ?? 3);
 /** The seed of the first round. A failure names that of its own round. */
 const SEED = Number(process.env.DRAINSHIFT_FUZZ_SEED ?? Date.now() % 1_000_000_000);
 const TIMEOUTS = { headMs: 100, bodyIdleMs: 100, clientIdleMs: 100, upstreamIdleMs: 100, poolIdleMs: 50 };
-/** Far more than any round can take by the times above: what is not over by then hangs. */
-const HANGS_AFTER_MS = 15_000;
+/** A round takes less than a second by the times above. What is not over after minutes hangs, and is named with its seed. */
+const HANGS_AFTER_MS = 300_000;
 
 /** What a round may cost of the processor, with its clients and upstreams: so much, and so much more for each byte. */
 const MAX_CPU = { roundMs: 500, byteUs: 5 };
@@ -104,66 +104,58 @@ async function expectWell(stand: Stand): Promise<void> {
   expect(stand.upstream.requests).toBeDefined();
 }
 
-test(
-  'bytes of any kind from clients',
-  async () => {
-    const stand = await startStand(
-      { timeouts: TIMEOUTS },
-      await startUpstream(({ method }) => (method === 'HEAD' ? OK.slice(0, -2) : OK)),
-    );
-    await rounds(async (random) => {
-      const client = await connect(stand.engine.port);
-      const sent = random.pick(NOISE)(random);
-      await sendInPieces(random, client, sent);
-      // Throws when a response could be read in two ways; what the proxy says must be HTTP, whatever it was told.
-      if (!sent.includes('HEAD')) client.read();
-      await expectWell(stand);
-      return sent.length;
-    });
-    await expectServes(stand);
-  },
-  (SECONDS + 30) * 1_000,
-);
+test('bytes of any kind from clients', async () => {
+  const stand = await startStand(
+    { timeouts: TIMEOUTS },
+    await startUpstream(({ method }) => (method === 'HEAD' ? OK.slice(0, -2) : OK)),
+  );
+  await rounds(async (random) => {
+    const client = await connect(stand.engine.port);
+    const sent = random.pick(NOISE)(random);
+    await sendInPieces(random, client, sent);
+    // Throws when a response could be read in two ways; what the proxy says must be HTTP, whatever it was told.
+    if (!sent.includes('HEAD')) client.read();
+    await expectWell(stand);
+    return sent.length;
+  });
+  await expectServes(stand);
+});
 
-test(
-  'bytes of any kind from upstreams',
-  async () => {
-    let random = new Random(SEED);
-    let responded = 0;
-    const honest = await startUpstream();
-    const liar = await startRawBackend((socket) => {
-      socket.on('data', () => {
-        const bytes = readResponse(random);
-        responded += bytes.length;
-        socket.write(bytes, 'latin1');
-        const leave = random.below(5);
-        if (leave === 0) socket.resetAndDestroy();
-        else if (leave < 3) socket.end();
-      });
+test('bytes of any kind from upstreams', async () => {
+  let random = new Random(SEED);
+  let responded = 0;
+  const honest = await startUpstream();
+  const liar = await startRawBackend((socket) => {
+    socket.on('data', () => {
+      const bytes = readResponse(random);
+      responded += bytes.length;
+      socket.write(bytes, 'latin1');
+      const leave = random.below(5);
+      if (leave === 0) socket.resetAndDestroy();
+      else if (leave < 3) socket.end();
     });
-    const stand = await startStand(
-      {
-        timeouts: TIMEOUTS,
-        route: ({ url }) => {
-          const port = url === '/sentinel' ? honest.port : liar;
-          return { forward: { upstream: { protocol: 'http', host: '127.0.0.1', port } } };
-        },
+  });
+  const stand = await startStand(
+    {
+      timeouts: TIMEOUTS,
+      route: ({ url }) => {
+        const port = url === '/sentinel' ? honest.port : liar;
+        return { forward: { upstream: { protocol: 'http', host: '127.0.0.1', port } } };
       },
-      honest,
-    );
-    await rounds(async (next) => {
-      random = next;
-      responded = 0;
-      const client = await connect(stand.engine.port);
-      const sent = random.once(6) ? UPGRADE : validRequest(random) + validRequest(random);
-      await sendInPieces(random, client, sent);
-      // They stay in the values of an upstream; all else has to be strict.
-      client.received = client.received.replace(/[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/g, '?');
-      client.read();
-      await expectWell(stand);
-      return sent.length + responded;
-    });
-    await expectServes(stand);
-  },
-  (SECONDS + 30) * 1_000,
-);
+    },
+    honest,
+  );
+  await rounds(async (next) => {
+    random = next;
+    responded = 0;
+    const client = await connect(stand.engine.port);
+    const sent = random.once(6) ? UPGRADE : validRequest(random) + validRequest(random);
+    await sendInPieces(random, client, sent);
+    // They stay in the values of an upstream; all else has to be strict.
+    client.received = client.received.replace(/[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/g, '?');
+    client.read();
+    await expectWell(stand);
+    return sent.length + responded;
+  });
+  await expectServes(stand);
+});

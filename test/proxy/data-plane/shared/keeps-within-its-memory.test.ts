@@ -19,7 +19,7 @@ const CLIENT = `
 import http.client, sys, time
 while True:
     try:
-        connection = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]), timeout=20)
+        connection = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]))
         connection.request('GET', '/small')
         print(connection.getresponse().status, flush=True)
         connection.close()

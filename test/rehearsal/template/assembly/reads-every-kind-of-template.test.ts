@@ -30,7 +30,7 @@ beforeAll(() => {
   migration(findStack('Crossing'), 'Migration', { vpc: network });
   migration(findStack('Legacy', { synthesizer: new LegacyStackSynthesizer() }), 'Migration');
   app.synth();
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function migration(scope: Construct, id: string, props: Partial<MigrationProps> = {}): void {

@@ -7,7 +7,7 @@ import { HandleTransport } from '../../../../../proxy/data-plane/transport/handl
 import { fastPath } from '../../../../../proxy/data-plane/transport/handle-transport-check';
 import { StreamTransport } from '../../../../../proxy/data-plane/transport/stream-transport';
 import { NOBODY, Transport } from '../../../../../proxy/data-plane/contract/transport';
-import { later, findPort } from '../../../support/world';
+import { later, findPort, until } from '../../../support/world';
 
 /** Both wires that there are: on Node's streams, and on its handles. */
 export const WIRES = ['stream', 'fast'] as const;
@@ -28,11 +28,22 @@ export interface FrontOptions {
   readonly isHolding?: boolean;
 }
 
+/** A machine that is too busy for the first attempt proves nothing: it is repeated. */
+async function untilFast(): Promise<void> {
+  await fastPath.start();
+  await until(
+    () => fastPath.verdict.result === 'right',
+    () =>
+      fastPath.verdict.result === 'wrong'
+        ? `the fast wire does not work on this Node: ${fastPath.verdict.why}`
+        : undefined,
+  );
+}
+
 /** Joins each client to the upstream with a tunnel, once both have shaken hands; it lets any handshake through. */
 export async function startFront(upstreamPort: number, options: FrontOptions = {}): Promise<Front> {
-  await fastPath.start();
-  const isFast = options.wires !== 'stream' && fastPath.verdict.result === 'right';
-  if (!isFast && options.wires !== 'stream') throw new Error('the fast wire must work on this Node');
+  const isFast = options.wires !== 'stream';
+  if (isFast) await untilFast();
   const ticker = new Ticker(5);
   const front = { port: 0, tunnels: [], endings: [], faults: [], wires: [] } as Front & { port: number };
   const tunnelOptions: TunnelOptions = {
