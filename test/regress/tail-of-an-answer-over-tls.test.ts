@@ -2,10 +2,12 @@ import net, { AddressInfo } from 'node:net';
 import type { PlaneContext } from '../../proxy/data-plane/shared/context';
 import { completeTimeouts } from '../../core/proxy/setting-names';
 import { trustingLimits } from '../../proxy/data-plane/contract/limits';
+import { Exchange } from '../../proxy/data-plane/exchange/exchange';
 import { Http1Client } from '../../proxy/data-plane/http1/http1-client';
 import { StreamTransport } from '../../proxy/data-plane/transport/stream-transport';
 import { NOBODY } from '../../proxy/data-plane/contract/transport';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
+import type { DownstreamStream, EngineHead } from '../../proxy/data-plane/contract/streams';
 import { later, stopAll, until } from '../proxy/support/world';
 import { FakeTransport } from '../proxy/data-plane/websocket/support/fake-wire';
 
@@ -37,7 +39,8 @@ test('a response has not ended, nor its connection ended, while a part of it is 
   const transport = new FakeTransport();
   let ended = 0;
   transport.end = () => (ended += 1);
-  const context = {
+  const context: PlaneContext = {
+    createExchange: (client: DownstreamStream, head: EngineHead): Exchange => new Exchange(context, client, head),
     options: { ledger: new Ledger(), route: () => ({ response: { status: 200, body: 'answer' } }) },
     timeouts: completeTimeouts(),
     limits: trustingLimits(),

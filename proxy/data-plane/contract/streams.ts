@@ -118,6 +118,16 @@ export interface ClientEvents {
   uploadBroken(response: Response): void;
 }
 
+/** An exchange, as the client's connection drives it. */
+export interface ClientExchange extends ClientEvents {
+  /** Asks the route, and does what it says. It may respond in the call already. */
+  run(): void;
+  /** Looks for what is late. */
+  tick(nowMs: number): void;
+  /** An error of our own: it costs this client its response. */
+  fault(error: unknown): void;
+}
+
 /**
  * What a failed upstream had seen of the request: certainly nothing; unlikely anything, because its kept connection was
  * already given up; or maybe all of it.

@@ -167,8 +167,12 @@ class Engine implements DataPlane, PlaneContext, ClientHome {
     return Promise.resolve();
   }
 
+  createExchange(client: DownstreamStream, head: EngineHead): Exchange {
+    return new Exchange(this, client, head);
+  }
+
   begin(client: DownstreamStream, head: EngineHead): ClientEvents {
-    const exchange = new Exchange(this, client, head);
+    const exchange = this.createExchange(client, head);
     exchange.run();
     exchange.uploadFlushed();
     exchange.tickByItself();

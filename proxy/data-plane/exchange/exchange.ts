@@ -5,7 +5,7 @@ import { EventStream } from '../streams/event-stream';
 import { ExchangeEnd } from './exchange-end';
 import type {
   ResponseHead,
-  ClientEvents,
+  ClientExchange,
   DownstreamStream,
   EngineHead,
   FieldBlock,
@@ -34,7 +34,7 @@ const STREAMING_AFTER_MS = 1_000;
  * One request of a client and its response, from the route's decision until both have ended. It is its own entry in the
  * ledger, and knows no version of HTTP; see `streams.ts`.
  */
-export class Exchange extends ExchangeEnd implements ClientEvents, UpstreamEvents {
+export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEvents {
   private hasRepeated = false;
   private isResponsePaused = false;
   /** Written and not read by the client, as of the last tick. */

@@ -1,7 +1,6 @@
 import type { PlaneContext } from '../shared/context';
 import type { Response } from '../contract/data-plane';
-import type { ResponseHead, DownstreamStream, FieldBlock } from '../contract/streams';
-import { Exchange } from '../exchange/exchange';
+import type { ClientExchange, ResponseHead, DownstreamStream, FieldBlock } from '../contract/streams';
 import { CONNECTION_BYTES, EXCHANGE_BYTES, Holder, TLS_BYTES } from '../shared/memory-budget';
 import type { Ticking } from '../shared/ticker';
 import { NOBODY, Transport, TransportUser } from '../contract/transport';
@@ -28,28 +27,33 @@ export interface ClientHome {
   isHttp2(transport: Transport, bytes: Buffer): void;
 }
 
+/**
+ * `idle`: between two requests. `head`: of a request, not all has come. `exchange`: a request is served. `discard`: its
+ * response has left, and the rest of its body has no reader. `reject`: what came is no request, and the response that says so
+ * is on its way. `linger`: the last response has left, and what still comes is dropped. `gone`: closed, or given to another
+ * reader.
+ */
+export type ClientState = 'idle' | 'head' | 'exchange' | 'discard' | 'reject' | 'linger' | 'gone';
+
 /** One HTTP/1.x connection of a client: its requests one after the other, each in an exchange of its own. */
 export class Http1Client implements DownstreamStream, TransportUser, BodySink, Ticking, Holder {
   private readonly requests: RequestReader;
   private readonly upload: BodyReader;
   private readonly responseWriter: ResponseWriter;
-  private exchange: Exchange | undefined;
+  private state: ClientState = 'idle';
+  /** There is one in `exchange`. */
+  private exchange: ClientExchange | undefined;
+  /** Of the request in `exchange`. */
   private head: Http1Head | undefined;
   /** Read, and its turn has not come: the next requests, or a body that is held. */
   private readonly ahead = new Ahead();
   private isUploadPaused = false;
-  /** The response has left whole. */
-  private hasResponded = false;
-  /** Within `serve`, which goes on by itself when an exchange ends. */
+  /** Within a loop that goes on by itself when an exchange ends: thousands of requests may be there. */
   private isServing = false;
-  /** Within `goOnWithAhead`, likewise. */
-  private isGoingOn = false;
-  /** Since when the last response is out, and what still comes is dropped. */
-  private lingersSinceMs: number | undefined;
-  /** Since when the connection is in the state that it is in. */
+  /** When the last response had left. */
+  private lingersSinceMs = 0;
+  /** Since when it waits for the client in the state that it is in. */
   private sinceMs: number;
-  private isRejected = false;
-  private isGone = false;
 
   constructor(
     private readonly context: PlaneContext,
@@ -66,30 +70,33 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
 
   destroy(): void {
     // A response without a length and without chunks ends with its connection: cut, it must not look like a whole one.
-    if (this.exchange && !this.exchange.isOver) this.transport.reset();
+    if (this.state === 'exchange') this.transport.reset();
     else this.transport.destroy();
   }
 
   tick(nowMs: number): void {
     const { timeouts } = this.context;
     const waitedMs = nowMs - this.sinceMs;
-    if (this.lingersSinceMs !== undefined) {
-      if (waitedMs > LINGER_MS.silent || nowMs - this.lingersSinceMs > LINGER_MS.max) this.transport.destroy();
-    } else if (this.exchange && !this.exchange.isOver) {
-      this.exchange.tick(nowMs);
-    } else if (this.exchange) {
-      // The rest of a body that is not wanted any more.
-      if (waitedMs > timeouts.bodyIdleMs) this.transport.destroy();
-    } else if (this.isRejected) {
-      // Its response is still on the way.
-      if (waitedMs > timeouts.bodyIdleMs) this.transport.destroy();
-    } else if (this.requests.hasStarted) {
-      if (waitedMs > timeouts.headMs || this.requests.isTooSlow(waitedMs))
-        this.reject(new Rejection(408, 'The request head did not come in time'));
-    } else if (waitedMs > timeouts.clientIdleMs) {
-      this.transport.destroy();
-    } else if (waitedMs > FORGET_MS) {
-      this.requests.forget();
+    switch (this.state) {
+      case 'idle':
+        if (waitedMs > timeouts.clientIdleMs) this.transport.destroy();
+        else if (waitedMs > FORGET_MS) this.requests.forget();
+        return;
+      case 'head':
+        if (waitedMs > timeouts.headMs || this.requests.isTooSlow(waitedMs))
+          this.reject(new Rejection(408, 'The request head did not come in time'));
+        return;
+      case 'exchange':
+        return this.exchange!.tick(nowMs);
+      case 'discard':
+      case 'reject':
+        if (waitedMs > timeouts.bodyIdleMs) this.transport.destroy();
+        return;
+      case 'linger':
+        if (waitedMs > LINGER_MS.silent || nowMs - this.lingersSinceMs > LINGER_MS.max) this.transport.destroy();
+        return;
+      case 'gone':
+        return;
     }
   }
 
@@ -109,11 +116,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
 
   onData(bytes: Buffer, length: number): void {
     try {
-      if (this.lingersSinceMs !== undefined) this.linger();
-      // Behind a rejection no byte is known to be a request.
-      else if (this.isRejected) return;
-      else if (this.exchange === undefined) this.serve(bytes, length);
-      else this.continueUpload(bytes.subarray(0, length));
+      this.take(bytes, length, false);
     } catch (error) {
       this.fault(error);
     }
@@ -134,16 +137,24 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   }
 
   onEnd(): void {
-    // A client that closes its half has left, as far as a proxy can tell, unless its response is already on the way.
-    if (this.responseWriter.isEnded && !this.hasResponded) {
-      this.responseWriter.isLast = true;
-      return;
+    switch (this.state) {
+      case 'exchange':
+      case 'reject':
+        // A client that closes its half has left, as far as a proxy can tell, unless its response is already on the way.
+        if (!this.responseWriter.isEnded) return this.onError();
+        this.responseWriter.isLast = true;
+        return;
+      case 'idle':
+      case 'head':
+      case 'discard':
+      case 'linger':
+      case 'gone':
+        return this.onError();
     }
-    this.onError();
   }
 
   onClose(): void {
-    if (this.isGone) return;
+    if (this.state === 'gone') return;
     this.leave();
     this.gone();
   }
@@ -169,11 +180,19 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
 
   flush(): void {
     this.responseWriter.flush();
-    if (!this.responseWriter.isEnded || this.hasResponded || this.transport.hasPending || this.transport.hasFailed)
-      return;
-    this.hasResponded = true;
-    this.exchange?.responseSent();
-    this.endExchange();
+    if (!this.responseWriter.isEnded || this.transport.hasPending || this.transport.hasFailed) return;
+    switch (this.state) {
+      case 'exchange':
+        return this.responseSent(this.exchange!);
+      case 'reject':
+        return this.close();
+      case 'idle':
+      case 'head':
+      case 'discard':
+      case 'linger':
+      case 'gone':
+        return;
+    }
   }
 
   respond(response: Response): void {
@@ -201,7 +220,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   resumeUpload(): void {
     this.isUploadPaused = false;
     this.transport.resume();
-    if (!this.isServing && !this.upload.isOver) this.goOnWithAhead();
+    if (!this.upload.isOver) this.serveAhead();
   }
 
   reset(): void {
@@ -225,28 +244,44 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
 
   // From request to request.
 
+  /** The first `length` of `bytes` came in, or were kept here before (`isOwn`). */
+  private take(bytes: Buffer, length: number, isOwn: boolean): void {
+    switch (this.state) {
+      case 'idle':
+      case 'head':
+        return this.serve(bytes, length, isOwn);
+      case 'exchange':
+      case 'discard':
+        return this.continueUpload(bytes.subarray(0, length), isOwn);
+      case 'linger':
+        this.sinceMs = this.context.ticker.nowMs;
+        return;
+      case 'reject':
+        // Behind a rejection no byte is known to be a request.
+        return;
+      case 'gone':
+        return;
+    }
+  }
+
   /** Serves what the first `length` bytes hold, request after request, as far as the turn of each has come. */
-  private serve(bytes: Buffer, length: number, isOwn = false): void {
+  private serve(bytes: Buffer, length: number, isOwn: boolean): void {
+    const wasServing = this.isServing;
     this.isServing = true;
     let at = 0;
-    while (
-      at < length &&
-      this.exchange === undefined &&
-      this.lingersSinceMs === undefined &&
-      !this.isGone &&
-      !this.isRejected
-    ) {
-      at = this.serveNext(bytes, at, length);
-    }
-    this.isServing = false;
-    if (at < length) this.continueUpload(bytes.subarray(at, length), isOwn);
+    while (at < length && (this.state === 'idle' || this.state === 'head')) at = this.serveNext(bytes, at, length);
+    this.isServing = wasServing;
+    if (at < length) this.take(bytes.subarray(at, length), length - at, isOwn);
     this.exchange?.uploadFlushed();
   }
 
   private serveNext(bytes: Buffer, from: number, to: number): number {
-    if (!this.requests.hasStarted) this.sinceMs = this.context.ticker.nowMs;
+    if (this.state === 'idle') this.sinceMs = this.context.ticker.nowMs;
     const found = this.requests.read(bytes, from, to);
-    if (found === 'incomplete') return to;
+    if (found === 'incomplete') {
+      this.state = this.requests.hasStarted ? 'head' : 'idle';
+      return to;
+    }
     if (found === 'http2') {
       this.leave();
       this.home.isHttp2(this.transport, Buffer.concat([this.requests.taken, bytes.subarray(from, to)]));
@@ -263,31 +298,32 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   private begins(head: Http1Head): void {
     // Reset before it was asked who it is: its request must not go on without a name, and no client would read the response.
     if (this.transport.peer.address === '') return this.transport.destroy();
+    this.state = 'exchange';
     this.head = head;
-    this.hasResponded = false;
     this.responseWriter.reset();
     if (head.bodyLength === -1) this.upload.begin('chunked', 0);
     else this.upload.begin('length', head.bodyLength);
-    this.exchange = new Exchange(this.context, this, head);
+    this.exchange = this.context.createExchange(this, head);
     this.exchange.run();
   }
 
-  /** More of the request that is under way, and perhaps what comes after it. `isOwn`: it was kept here before. */
-  private continueUpload(bytes: Buffer, isOwn = false): void {
-    if (this.lingersSinceMs !== undefined) return this.linger();
+  /** More of the request that is under way, and perhaps what comes after it. */
+  private continueUpload(bytes: Buffer, isOwn: boolean): void {
     if (this.upload.isOver || this.isUploadPaused) return this.keepAhead(bytes, isOwn);
     this.sinceMs = this.context.ticker.nowMs;
     const at = this.upload.read(bytes, 0, bytes.length, this);
     if (at < 0) return this.breakUpload();
     this.exchange?.uploadFlushed();
     if (at < bytes.length) this.keepAhead(bytes.subarray(at), isOwn);
-    if (this.upload.isOver) this.endExchange();
+    if (this.upload.isOver) this.endDiscard();
   }
 
   private breakUpload(): void {
     this.upload.begin('length', 0);
     this.responseWriter.isLast = true;
-    this.exchange?.uploadBroken(new Rejection(400, 'The chunked body is malformed').response);
+    // Once the response has left nobody is to be told.
+    if (this.exchange === undefined) this.endDiscard();
+    else this.exchange.uploadBroken(new Rejection(400, 'The chunked body is malformed').response);
   }
 
   private keepAhead(bytes: Buffer, isOwn: boolean): void {
@@ -297,38 +333,56 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   }
 
   /** Serves what was kept, piece after piece, until the next one has to wait for its turn again. */
-  private goOnWithAhead(): void {
-    // An end of an exchange in here must not go on by itself: thousands of requests may be there.
-    if (this.isGoingOn) return;
-    this.isGoingOn = true;
-    const isWanted = () => this.exchange === undefined || !(this.upload.isOver || this.isUploadPaused);
-    while (isWanted() && !this.isGone && !this.isRejected) {
+  private serveAhead(): void {
+    if (this.isServing) return;
+    this.isServing = true;
+    while (this.takesAhead) {
       const piece = this.ahead.take();
       if (piece === undefined) break;
-      if (this.exchange === undefined) this.serve(piece, piece.length, true);
-      else this.continueUpload(piece, true);
+      this.take(piece, piece.length, true);
     }
-    this.isGoingOn = false;
-    if (!this.isGone && !this.isUploadPaused && this.transport.isPaused && this.ahead.bytes <= AHEAD_BYTES)
+    this.isServing = false;
+    if (this.state !== 'gone' && !this.isUploadPaused && this.transport.isPaused && this.ahead.bytes <= AHEAD_BYTES)
       this.transport.resume();
   }
 
+  /** The turn of what comes next has come. */
+  private get takesAhead(): boolean {
+    switch (this.state) {
+      case 'idle':
+      case 'head':
+        return true;
+      case 'exchange':
+      case 'discard':
+        return !this.upload.isOver && !this.isUploadPaused;
+      case 'reject':
+      case 'linger':
+      case 'gone':
+        return false;
+    }
+  }
+
+  private responseSent(exchange: ClientExchange): void {
+    this.state = 'discard';
+    this.exchange = undefined;
+    exchange.responseSent();
+    this.endDiscard();
+  }
+
   /** When request and response are both over the next one's turn has come. */
-  private endExchange(): void {
-    if (!this.hasResponded || this.lingersSinceMs !== undefined || this.isGone) return;
+  private endDiscard(): void {
+    if (this.state !== 'discard') return;
     if (this.responseWriter.isLast) return this.close();
     if (!this.upload.isOver) return;
-    this.exchange = undefined;
+    this.state = 'idle';
     this.head = undefined;
     this.sinceMs = this.context.ticker.nowMs;
-    if (!this.isServing && this.ahead.bytes > 0) this.goOnWithAhead();
+    if (this.ahead.bytes > 0) this.serveAhead();
   }
 
   private reject(rejection: Rejection): void {
-    this.isRejected = true;
+    this.state = 'reject';
     this.sinceMs = this.context.ticker.nowMs;
-    this.head = undefined;
-    this.hasResponded = false;
     this.responseWriter.reset();
     const notified = { status: rejection.status, address: this.transport.peer.address, why: rejection.why };
     const { refused, rejectionResponse } = this.context.options;
@@ -338,15 +392,13 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
 
   /** Ends the connection in order: a close over unread bytes would be a reset, and take the response with it. */
   private close(): void {
-    this.exchange = undefined;
+    this.state = 'linger';
+    this.head = undefined;
+    this.ahead.clear();
     this.sinceMs = this.context.ticker.nowMs;
     this.lingersSinceMs = this.sinceMs;
     this.transport.end();
     if (this.transport.isPaused) this.transport.resume();
-  }
-
-  private linger(): void {
-    this.sinceMs = this.context.ticker.nowMs;
   }
 
   private gone(): void {
@@ -358,14 +410,14 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   }
 
   private leave(): void {
-    if (this.isGone) return;
-    this.isGone = true;
+    if (this.state === 'gone') return;
+    this.state = 'gone';
     this.context.ticker.remove(this);
     this.home.left(this);
   }
 
   private fault(error: unknown): void {
-    if (this.exchange && !this.exchange.isOver) return this.exchange.fault(error);
+    if (this.exchange !== undefined) return this.exchange.fault(error);
     this.context.faulted(error);
     this.transport.destroy();
   }

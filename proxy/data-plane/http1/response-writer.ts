@@ -8,13 +8,15 @@ import { TEXT_BYTES } from './http1-upstream';
 import { buildFieldBlock } from '../fields/lines';
 import type { Http1Head } from './message/request-head';
 
+/** Of the response that is due. `continued`: a 100 was sent, and the client sends its body. `ended`: all of it is written. */
+export type WriterState = 'awaited' | 'continued' | 'begun' | 'ended';
+
 /** Writes the responses of one client connection, each framed anew. */
 export class ResponseWriter {
   /** The connection ends with the response that is under way. */
   isLast = false;
-  isEnded = false;
+  private state: WriterState = 'awaited';
   private isChunked = false;
-  private hasContinued = false;
   /** Written, and not yet given to the transport: what belongs together leaves together. */
   private out = '';
 
@@ -23,13 +25,16 @@ export class ResponseWriter {
   /** For the next response. */
   reset(): void {
     this.isLast = false;
-    this.isEnded = false;
+    this.state = 'awaited';
     this.isChunked = false;
-    this.hasContinued = false;
+  }
+
+  get isEnded(): boolean {
+    return this.state === 'ended';
   }
 
   inform(status: number, fields: FieldBlock): void {
-    if (status === 100) this.hasContinued = true;
+    if (status === 100) this.state = 'continued';
     this.transport.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${status === 100 ? '' : fields}\r\n`);
   }
 
@@ -38,6 +43,7 @@ export class ResponseWriter {
     const isOld = request.httpVersion === '1.0';
     this.isChunked = bodyLength === -1 && !isOld;
     this.decideLast(request, isUploading, isDraining);
+    this.state = 'begun';
     // Without a length and without chunks a response ends with its connection.
     if (bodyLength === -1 && isOld) this.isLast = true;
     let text = `HTTP/1.1 ${status} ${reason === '' ? (STATUS_CODES[status] ?? '') : reason}\r\n${fields}`;
@@ -60,7 +66,7 @@ export class ResponseWriter {
 
   end(trailers: FieldBlock): void {
     if (this.isChunked) this.out += `${LAST_CHUNK}${trailers}\r\n`;
-    this.isEnded = true;
+    this.state = 'ended';
   }
 
   /** One by the proxy itself, whole. `request` undefined: it could not be read. */
@@ -76,7 +82,7 @@ export class ResponseWriter {
     const status = `${response.status} ${STATUS_CODES[response.status] ?? ''}`;
     this.out += `HTTP/1.1 ${status}\r\n${fields}${this.connectionLine(request?.httpVersion === '1.0', connection)}\r\n`;
     if (request?.method !== 'HEAD') this.out += body;
-    this.isEnded = true;
+    this.state = 'ended';
   }
 
   flush(): void {
@@ -90,7 +96,7 @@ export class ResponseWriter {
     if (!request.keepsAlive) this.isLast = true;
     // A close under a body that is still coming would reset the response away, unless the client was waiting to send it:
     // it may send it now or not, so its next byte is unknown.
-    if (isUploading ? request.expectsContinue && !this.hasContinued : isDraining) this.isLast = true;
+    if (isUploading ? request.expectsContinue && this.state !== 'continued' : isDraining) this.isLast = true;
   }
 
   private connectionLine(isOld: boolean, given = ''): string {

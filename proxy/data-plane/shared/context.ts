@@ -1,6 +1,13 @@
 import type { AddressList } from './addresses';
 import type { DataPlaneOptions, Limits, Timeouts, Upstream } from '../contract/data-plane';
-import type { EngineHead, FieldBlock, UpstreamEvents, UpstreamStream } from '../contract/streams';
+import type {
+  ClientExchange,
+  DownstreamStream,
+  EngineHead,
+  FieldBlock,
+  UpstreamEvents,
+  UpstreamStream,
+} from '../contract/streams';
 import type { Ticker } from './ticker';
 
 /** What every exchange of a plane shares. */
@@ -10,6 +17,8 @@ export interface PlaneContext {
   readonly limits: Limits;
   readonly ticker: Ticker;
   readonly upstreams: Upstreams;
+  /** For a request that came whole but for its body; it begins with its `run`. */
+  createExchange(client: DownstreamStream, head: EngineHead): ClientExchange;
   /** The exchanges that have become upgraded connections. */
   readonly tunnels: Set<TunnelEntry>;
   readonly tunnelIdle: { readonly openMs: number; readonly halfClosedMs: number };

@@ -36,7 +36,7 @@ export class Ahead {
     return all;
   }
 
-  private clear(): void {
+  clear(): void {
     this.pieces = [];
     this.next = 0;
     this.bytes = 0;
