@@ -1,12 +1,15 @@
 // `npm run conformance`: what others wrote judges our proxy, beside nginx and HAProxy where they are installed.
 import { parseArgs } from 'node:util';
-import { PEERS } from './conformance/peers.ts';
-import { isLower, table, type Figure, type Suite } from './conformance/figures.ts';
-import { autobahnClient, autobahnServer } from './conformance/suites/autobahn.ts';
-import { grpcInterop } from './conformance/suites/grpc.ts';
-import { h2spec } from './conformance/suites/h2spec.ts';
-import { ownProbes } from './conformance/suites/probes.ts';
-import { withWorkplace } from './processes/workplace.ts';
+import { EXIT_CODES } from '../core/errors/exit-codes';
+import { UsageError } from '../rehearsal/errors/usage-error';
+import { runMain } from './cli/main';
+import { PEERS } from './conformance/peers';
+import { isLower, table, type Figure, type Suite } from './conformance/figures';
+import { autobahnClient, autobahnServer } from './conformance/suites/autobahn';
+import { grpcInterop } from './conformance/suites/grpc';
+import { h2spec } from './conformance/suites/h2spec';
+import { ownProbes } from './conformance/suites/probes';
+import { withWorkplace } from './processes/workplace';
 
 const USAGE = `Usage: npm run conformance -- [--suites NAMES] [--peers NAMES] [--quick] [--failures]
 
@@ -17,7 +20,6 @@ const USAGE = `Usage: npm run conformance -- [--suites NAMES] [--peers NAMES] [-
 `;
 
 const SUITES: readonly Suite[] = [h2spec, grpcInterop, autobahnClient, autobahnServer, ownProbes];
-const WRONG_USE = 64;
 
 /** @returns the exit code: 1 when a figure of ours is lower than it was, or a suite could not be run */
 async function main(): Promise<number> {
@@ -45,23 +47,18 @@ async function main(): Promise<number> {
   });
   process.stdout.write(`${table(figures, { hasAllFailures: values.failures })}\n`);
   const ours = figures.filter(({ peer }) => peer === 'drainshift');
-  return ours.some((figure) => isLower(figure) || figure.missing !== undefined) ? 1 : 0;
+  return ours.some((figure) => isLower(figure) || figure.missing !== undefined)
+    ? EXIT_CODES.failed.code
+    : EXIT_CODES.done.code;
 }
 
 function chosen<T extends { readonly name: string }>(what: string, all: readonly T[], names: string | undefined): T[] {
   if (names === undefined) return [...all];
   return names.split(',').map((name) => {
     const found = all.find((one) => one.name === name);
-    if (!found) throw new WrongUse(`'--${what}' must be of ${all.map((one) => one.name).join(', ')}, got '${name}'`);
+    if (!found) throw new UsageError(`'--${what}' must be of ${all.map((one) => one.name).join(', ')}, got '${name}'`);
     return found;
   });
 }
 
-class WrongUse extends Error {}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`${error instanceof WrongUse ? error.message : String((error as Error).stack)}\n`);
-  process.exitCode = error instanceof WrongUse ? WRONG_USE : 1;
-}
+void runMain(main);

@@ -6,12 +6,13 @@ import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FAULTS, PHASES, type Fault, type Phase } from './faults/matrix.ts';
-import type { RowResult } from './faults/run.ts';
-import { ROOT } from './processes/resolve.ts';
+import { EXIT_CODES } from '../core/errors/exit-codes';
+import { UsageError } from '../rehearsal/errors/usage-error';
+import { runMain } from './cli/main';
+import { FAULTS, PHASES, type Fault, type Phase } from './faults/matrix';
+import type { RowResult } from './faults/run';
+import { ROOT } from './processes/resolve';
 
-const WRONG_USE = 64;
-const FAILED = 1;
 const USAGE = `npm run bench:faults -- [--rows NAME[@PHASE],…] [--at-once N] [--app DIR] [--json FILE]
 
   --rows     some of the rows; all without it. Names: ${FAULTS.map(({ name }) => name).join(', ')}
@@ -26,14 +27,12 @@ interface Row {
   readonly phase: Phase;
 }
 
-class WrongUse extends Error {}
-
 function readRows(given: string | undefined): Row[] {
   const all = FAULTS.flatMap((fault) => fault.phases.map((phase): Row => ({ fault, phase })));
   if (given === undefined) return all;
   return given.split(',').flatMap((name) => {
     const found = all.filter(({ fault, phase }) => name === fault.name || name === `${fault.name}@${phase}`);
-    if (found.length === 0) throw new WrongUse(`'--rows' must name rows of the matrix, got '${name}'`);
+    if (found.length === 0) throw new UsageError(`'--rows' must name rows of the matrix, got '${name}'`);
     return found;
   });
 }
@@ -54,14 +53,14 @@ async function main(): Promise<number> {
   }
   const atOnce = Number(values['at-once']);
   if (!Number.isInteger(atOnce) || atOnce < 1) {
-    throw new WrongUse(`'--at-once' must be an integer of 1 or more, got '${values['at-once']}'`);
+    throw new UsageError(`'--at-once' must be an integer of 1 or more, got '${values['at-once']}'`);
   }
-  if (!existsSync(values.app)) throw new WrongUse(`'--app' must be a synthesized app, got '${values.app}'`);
+  if (!existsSync(values.app)) throw new UsageError(`'--app' must be a synthesized app, got '${values.app}'`);
   const rows = readRows(values.rows);
   const results = await runAll(rows, values.app, atOnce);
   process.stdout.write(table(results));
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
-  return results.every(({ wrong }) => wrong.length === 0) ? 0 : FAILED;
+  return results.every(({ wrong }) => wrong.length === 0) ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
 }
 
 async function runAll(rows: readonly Row[], app: string, atOnce: number): Promise<RowResult[]> {
@@ -81,7 +80,7 @@ async function runAll(rows: readonly Row[], app: string, atOnce: number): Promis
 }
 
 async function runApart(app: string, { name }: Fault, phase: Phase): Promise<RowResult> {
-  const child = fork(join(import.meta.dirname, 'faults/row.ts'), [app, name, phase], { stdio: 'inherit' });
+  const child = fork(join(__dirname, 'faults/row.js'), [app, name, phase], { stdio: 'inherit' });
   const ended = once(child, 'exit').then(([code]) =>
     Promise.reject(new Error(`row ${name}@${phase} ended with ${code}`)),
   );
@@ -128,14 +127,4 @@ function table(results: readonly RowResult[]): string {
   return `${[...text, '', verdict, ...wrong].join('\n')}\n`;
 }
 
-let exitCode: number;
-try {
-  exitCode = await main();
-} catch (error) {
-  const isWrongUse = error instanceof WrongUse || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(
-    isWrongUse ? `${(error as Error).message}; see --help\n` : `${String((error as Error).stack)}\n`,
-  );
-  exitCode = isWrongUse ? WRONG_USE : FAILED;
-}
-process.stdout.write('', () => process.exit(exitCode));
+void runMain(main);

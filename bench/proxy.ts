@@ -1,15 +1,14 @@
 // `npm run bench:proxy`: our proxy and its peers, in the same run.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { BENCH_USAGE, readBenchOptions, WrongUse, type BenchOptions } from './options.ts';
-import { withWorkplace } from './processes/workplace.ts';
-import { writeMarkdown } from './report/markdown.ts';
-import type { Results } from './report/results.ts';
-import { svg } from './report/svg.ts';
-import { table } from './report/table.ts';
-import { runBench } from './run.ts';
-
-const WRONG_USE = 64;
-const FAILED = 1;
+import { EXIT_CODES } from '../core/errors/exit-codes';
+import { runMain } from './cli/main';
+import { BENCH_USAGE, readBenchOptions, type BenchOptions } from './cli/options';
+import { withWorkplace } from './processes/workplace';
+import { writeMarkdown } from './report/markdown';
+import type { Results } from './report/results';
+import { svg } from './report/svg';
+import { table } from './report/table';
+import { runBench } from './run';
 
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
 
@@ -22,7 +21,9 @@ async function main(): Promise<number> {
   }
   const results = options.from === undefined ? await measured(options) : earlier(options.from);
   report(results, options);
-  return results.rows.some(({ peers }) => peers.some(({ failure }) => failure !== undefined)) ? FAILED : 0;
+  return results.rows.some(({ peers }) => peers.some(({ failure }) => failure !== undefined))
+    ? EXIT_CODES.failed.code
+    : EXIT_CODES.done.code;
 }
 
 function measured(options: BenchOptions): Promise<Results> {
@@ -40,11 +41,4 @@ function report(results: Results, { json, svg: chart, markdown }: BenchOptions):
   if (markdown !== undefined) writeMarkdown(markdown, results);
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(
-    `${error instanceof WrongUse ? `${error.message}; see --help` : String((error as Error).stack)}\n`,
-  );
-  process.exitCode = error instanceof WrongUse ? WRONG_USE : FAILED;
-}
+void runMain(main);

@@ -1,19 +1,19 @@
-import { runLedgerAlone } from './ledger/alone.ts';
-import { hasWrk, putHttpLoad } from './load/http-load.ts';
-import type { BenchOptions } from './options.ts';
-import { WrongUse } from './options.ts';
-import { otherBuild } from './peers/drainshift.ts';
-import { Instances } from './peers/instances.ts';
-import type { Peer } from './peers/peer.ts';
-import { PEERS } from './peers/peers.ts';
-import { machine } from './processes/machine.ts';
-import type { Workplace } from './processes/workplace.ts';
-import { ledgerCost } from './report/ledger.ts';
-import { summarize, type Results, type RowResult } from './report/results.ts';
-import type { Row, RowRun, Sample } from './rows/row.ts';
-import { ROWS } from './rows/rows.ts';
-import { PATHS } from './upstream/paths.ts';
-import { startUpstreams } from './upstream/upstream.ts';
+import { UsageError } from '../rehearsal/errors/usage-error';
+import { runLedgerAlone } from './ledger/alone';
+import { hasWrk, putHttpLoad } from './load/http-load';
+import type { BenchOptions } from './cli/options';
+import { otherBuild } from './peers/drainshift';
+import { Instances } from './peers/instances';
+import type { Peer } from './peers/peer';
+import { PEERS } from './peers/peers';
+import { machine } from './processes/machine';
+import type { Workplace } from './processes/workplace';
+import { ledgerCost } from './report/ledger';
+import { summarize, type Results, type RowResult } from './report/results';
+import type { Row, RowRun, Sample } from './rows/row';
+import { ROWS } from './rows/rows';
+import { PATHS } from './upstream/paths';
+import { startUpstreams } from './upstream/upstream';
 
 /** Of one row and peer. */
 interface Measured {
@@ -38,7 +38,7 @@ export async function runBench(place: Workplace, options: BenchOptions, progress
   );
   for (const [name, how] of Object.entries(missing)) progress(`${name} is missing; get it: ${how}`);
   const present = peers.filter((peer) => peer.missing() === undefined);
-  if (present.length === 0) throw new WrongUse("'--peers' must name a peer that is installed, got none");
+  if (present.length === 0) throw new UsageError("'--peers' must name a peer that is installed, got none");
   const upstreams = await startUpstreams(place);
   const measured = rows.flatMap((row) => {
     return present.filter((peer) => isIn(row, peer)).map((peer): Measured => ({ row, peer, samples: [] }));
@@ -155,7 +155,7 @@ function chosen<T extends { readonly name: string }>(
 ): T[] {
   const unknown = names?.filter((name) => !all.some((entry) => entry.name === name)) ?? [];
   if (unknown.length === 0) return all.filter(({ name }) => names?.includes(name) ?? true);
-  throw new WrongUse(`'--${option}' must be of ${all.map(({ name }) => name).join(', ')}, got ${unknown.join(', ')}`);
+  throw new UsageError(`'--${option}' must be of ${all.map(({ name }) => name).join(', ')}, got ${unknown.join(', ')}`);
 }
 
 function clock(ms: number): string {

@@ -1,14 +1,14 @@
 // `npm run bench:soak`: mixed load with faults against our proxy. Exit code 1 when anything was lost, leaked or wrong.
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readSoakOptions, SOAK_USAGE, WrongUse, type SoakOptions } from './options.ts';
-import { ROOT } from './processes/resolve.ts';
-import { withWorkplace } from './processes/workplace.ts';
-import { soak, type SoakResult } from './soak/run.ts';
-import { computeGrowth, megabytes } from './soak/verdict.ts';
-
-const WRONG_USE = 64;
-const FAILED = 1;
+import { EXIT_CODES } from '../core/errors/exit-codes';
+import { UsageError } from '../rehearsal/errors/usage-error';
+import { runMain } from './cli/main';
+import { readSoakOptions, SOAK_USAGE, type SoakOptions } from './cli/options';
+import { ROOT } from './processes/resolve';
+import { withWorkplace } from './processes/workplace';
+import { soak, type SoakResult } from './soak/run';
+import { computeGrowth, megabytes } from './soak/verdict';
 
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
 
@@ -19,11 +19,11 @@ async function main(): Promise<number> {
     return 0;
   }
   if (!existsSync(join(ROOT, 'dist/assets/proxy/proxy.js')))
-    throw new WrongUse('The proxy must be built first (npm run build)');
+    throw new UsageError('The proxy must be built first (npm run build)');
   progress(`Soak of ${options.seconds} s in ${options.cycles} cycles, seed ${options.seed}`);
   const result = await withWorkplace((place) => soak(place, options, progress));
   report(result, options);
-  return result.breachCount === 0 ? 0 : FAILED;
+  return result.breachCount === 0 ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
 }
 
 function report(result: SoakResult, { json }: SoakOptions): void {
@@ -48,14 +48,4 @@ function memoryLines({ proxies }: SoakResult): string[] {
   );
 }
 
-let exitCode: number;
-try {
-  exitCode = await main();
-} catch (error) {
-  process.stderr.write(
-    `${error instanceof WrongUse ? `${error.message}; see --help` : String((error as Error).stack)}\n`,
-  );
-  exitCode = error instanceof WrongUse ? WRONG_USE : FAILED;
-}
-// A client that was given up may go on connecting for ever. Written out before the end: a pipe may still hold the report.
-process.stdout.write('', () => process.exit(exitCode));
+void runMain(main);

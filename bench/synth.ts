@@ -1,9 +1,12 @@
 // `npm run bench:synth`: how long a CDK app with a migration takes to synthesize, next to a plain app of aws-cdk-lib that
 // makes the same resources by hand. Both are processes, as the CDK's own command starts them, and take turns.
 import { parseArgs } from 'node:util';
-import { median } from './report/results.ts';
-import { differences } from './synth/same-resources.ts';
-import { synthesize, type Synthesis } from './synth/synthesize.ts';
+import { EXIT_CODES } from '../core/errors/exit-codes';
+import { UsageError } from '../rehearsal/errors/usage-error';
+import { runMain } from './cli/main';
+import { median } from './report/results';
+import { differences } from './synth/same-resources';
+import { synthesize, type Synthesis } from './synth/synthesize';
 
 const USAGE = `Usage: npm run bench:synth -- [--rounds N]
 
@@ -17,27 +20,27 @@ type AppName = (typeof APPS)[number];
 
 function main(): number {
   const rounds = readRounds();
-  if (rounds === undefined) {
-    process.stderr.write(USAGE);
-    return 64;
+  if (rounds === 'help') {
+    process.stdout.write(USAGE);
+    return EXIT_CODES.done.code;
   }
   const first = { migration: synthesize('migration'), plain: synthesize('plain') };
   const different = differences(first.migration.resources, first.plain.resources);
   if (different.length > 0) {
     process.stderr.write(`bench/synth/plain.ts must make what a migration makes:\n  ${different.join('\n  ')}\n`);
-    return 1;
+    return EXIT_CODES.failed.code;
   }
   return report(measure(rounds));
 }
 
-function readRounds(): number | undefined {
-  try {
-    const { values } = parseArgs({ options: { rounds: { type: 'string', default: '7' } } });
-    const rounds = Number(values.rounds);
-    return Number.isInteger(rounds) && rounds > 0 ? rounds : undefined;
-  } catch {
-    return undefined;
-  }
+function readRounds(): number | 'help' {
+  const { values } = parseArgs({
+    options: { rounds: { type: 'string', default: '7' }, help: { type: 'boolean', default: false } },
+  });
+  if (values.help) return 'help';
+  const rounds = Number(values.rounds);
+  if (Number.isInteger(rounds) && rounds > 0) return rounds;
+  throw new UsageError(`'--rounds' must be an integer of 1 or more, got '${values.rounds}'`);
 }
 
 /** In turns, and each second round the other way round: what slows the machine down meets both. */
@@ -65,7 +68,7 @@ function report(measured: Record<AppName, Synthesis[]>): number {
   process.stdout.write(
     `ratio      ${ratio.toFixed(3)} by the clock, ${cpuRatio.toFixed(3)} by CPU; ${ALLOWED_RATIO} is allowed\n`,
   );
-  return ratio <= ALLOWED_RATIO ? 0 : 1;
+  return ratio <= ALLOWED_RATIO ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
 }
 
-process.exitCode = main();
+void runMain(main);

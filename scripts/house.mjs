@@ -8,7 +8,7 @@ import ts from 'typescript';
 import { FORBIDDEN_IN_PAGES, FORBIDDEN_WORDS, INVENTED_NAMES } from './words.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const SOURCES = ['core', 'lib', 'lambda', 'proxy', 'rehearsal', 'bin'];
+const SOURCES = ['core', 'lib', 'lambda', 'proxy', 'rehearsal', 'bin', 'bench'];
 const MAX_FUNCTION_LINES = 60;
 /** Members of JavaScript's own objects. */
 const BUILT_IN = new Set(['indexOf', 'lastIndexOf', 'valueOf', 'isPrototypeOf']);

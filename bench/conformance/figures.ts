@@ -1,5 +1,5 @@
-import type { Workplace } from '../processes/workplace.ts';
-import type { Peer } from './peers.ts';
+import type { Workplace } from '../processes/workplace';
+import type { Peer } from './peers';
 
 /** What one suite says of one peer. */
 export interface Figure {

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { imageFlags } from '../peers/drainshift.ts';
-import { nginxFrame } from '../peers/nginx.ts';
-import type { Launch } from '../processes/children.ts';
-import { hasCommand } from '../processes/machine.ts';
-import { freePort, HOST, listening } from '../processes/ports.ts';
-import { ROOT } from '../processes/resolve.ts';
-import type { Workplace } from '../processes/workplace.ts';
+import { imageFlags } from '../peers/drainshift';
+import { nginxFrame } from '../upstream/nginx-frame';
+import type { Launch } from '../processes/children';
+import { hasCommand } from '../processes/machine';
+import { freePort, HOST, listening } from '../processes/ports';
+import { ROOT } from '../processes/resolve';
+import type { Workplace } from '../processes/workplace';
 
 /** What is spoken with clients, all without TLS, and with the upstream: gRPC in HTTP/2, anything else in HTTP/1.1. */
 export type Spoken = 'http1' | 'http2' | 'grpc';

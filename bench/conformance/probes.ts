@@ -36,7 +36,7 @@ export const PROBES: readonly Probe[] = [
     'a TAB in the line': head('GET\t/ HTTP/1.1', 'Host: a'),
     'no version': head('GET /', 'Host: a'),
     'a method that is no token': head('G(T / HTTP/1.1', 'Host: a'),
-    'a version in small letters': head('GET / http/1.1', 'Host: a'),
+    'a version in lowercase': head('GET / http/1.1', 'Host: a'),
   }),
   ...probes(TARGET, 400, {
     'a control byte in the target': head('GET /\x01 HTTP/1.1', 'Host: a'),

@@ -1,5 +1,5 @@
-import type { Launch } from '../processes/children.ts';
-import type { Workplace } from '../processes/workplace.ts';
+import type { Launch } from '../processes/children';
+import type { Workplace } from '../processes/workplace';
 
 /** Runs a judge to its end. @returns its exit code, and what it said */
 export async function runJudge(

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { HOST } from '../processes/ports.ts';
+import { HOST } from '../processes/ports';
 
 /** Serves anything that Node's server takes, and counts it. */
 export async function startHttpUpstream(): Promise<{ port: number; stop: () => void }> {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import { WebSocket } from 'ws';
-import type { ClientOptions, Seen } from './seen.ts';
+import type { ClientOptions, Seen } from './seen';
 
 const REQUEST_EVERY_MS = 40;
 const MESSAGE_EVERY_MS = 200;

@@ -1,6 +1,6 @@
 // The matrix: what is broken, in which phase of a cutover, and how it must end.
-import type { RowSetup, Side } from './world.ts';
-import { healthy, proxies, serviceArn } from './world.ts';
+import type { RowSetup, Side } from './row-setup';
+import { healthy, proxies, serviceArn } from './row-setup';
 
 /** Named after what the cutover does then; the state at whose first entry the fault begins. */
 export const PHASES = {
@@ -90,7 +90,7 @@ async function elb(url: string, body: Record<string, string>): Promise<void> {
   if (!response.ok) throw new Error(`${body.Action} must succeed, got ${response.status} ${await response.text()}`);
 }
 
-/** The source is taken away, and then somebody asks the cutover to go back. */
+/** The source is taken away, and then an operator aborts the cutover. */
 function withoutSource(row: RowSetup): void {
   row.cloud.tasks.setDesiredCount(serviceArn(row, 'source'), 0);
   abort(row);

@@ -1,10 +1,10 @@
 // Runs one row of the matrix: a cutover of its own local cloud, a fault in one phase, and a client that counts for itself.
 import { setTimeout as pause } from 'node:timers/promises';
-import { readBackWeights } from '../../dist/rehearsal/run/read-back.js';
-import type { Fault, Phase } from './matrix.ts';
-import { PHASES } from './matrix.ts';
-import { isLost, type Seen, type SeenRequest } from './seen.ts';
-import { clientSeen, startRow, type RowSetup } from './world.ts';
+import { readBackWeights } from '../../rehearsal/run/read-back';
+import type { Fault, Phase } from './matrix';
+import { PHASES } from './matrix';
+import { isLost, type Seen, type SeenRequest } from './seen';
+import { clientSeen, startRow, type RowSetup } from './row-setup';
 
 export interface RowResult {
   readonly fault: string;

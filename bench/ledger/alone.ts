@@ -1,11 +1,11 @@
-import { nextLine, startScript } from '../load/script.ts';
-import type { Workplace } from '../processes/workplace.ts';
+import { nextLine, startScript } from '../load/script';
+import type { Workplace } from '../processes/workplace';
 
 /** Measures the ledger by itself, on the proxy's core. */
 export async function runLedgerAlone(place: Workplace): Promise<{ nanoseconds: number } | { problem: string }> {
   const { proxyCore } = place.placement;
   const cores = proxyCore === undefined ? undefined : String(proxyCore);
-  const script = startScript<{ nanoseconds: number }>(place, 'ledger/operation.ts', {}, { cores });
+  const script = startScript<{ nanoseconds: number }>(place, 'ledger/operation', {}, { cores });
   try {
     return await nextLine(script);
   } catch (error) {

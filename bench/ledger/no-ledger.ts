@@ -1,53 +1,64 @@
 // Stands in for `proxy/data-plane/contract/ledger.ts` in one build of the proxy. Its shape is the ledger's; it counts nothing.
-
-const KINDS = ['http', 'websocket', 'grpcStream', 'serverSentEvents', 'streaming'] as const;
-type Kind = (typeof KINDS)[number];
-
-function eachKind<T>(make: () => T): Record<Kind, T> {
-  return Object.fromEntries(KINDS.map((kind) => [kind, make()])) as Record<Kind, T>;
-}
+import { NO_ENDINGS, eachKind, type ConnectionKind, type Ending } from '../../core/proxy/connections';
+import type { Ledger as RealLedger, LedgerEntry as RealEntry } from '../../proxy/data-plane/contract/ledger';
 
 /** The fields stay: an exchange is the same object with and without a ledger, it is only not linked. */
-export abstract class LedgerEntry {
-  kind: Kind = 'http';
+export abstract class LedgerEntry implements Pick<RealEntry, keyof RealEntry> {
+  kind: ConnectionKind = 'http';
   enteredMs = 0;
   bytesReceived = 0;
   bytesSent = 0;
-  leftAs: string | undefined = undefined;
+  leftAs: Ending | undefined = undefined;
   previous: LedgerEntry | undefined = undefined;
   next: LedgerEntry | undefined = undefined;
 
   abstract close(): Promise<void>;
 
-  measure(): void {}
+  measure(): void {
+    return;
+  }
 }
 
-export class Ledger {
+export class Ledger implements Pick<RealLedger, keyof RealLedger> {
   readonly total = 0;
 
-  enter(): void {}
+  enter(): void {
+    return;
+  }
 
-  reclassify(entry: LedgerEntry, kind: Kind): void {
+  reclassify(entry: LedgerEntry, kind: ConnectionKind): void {
     entry.kind = kind;
   }
 
-  leave(): void {}
+  replace(_entry: LedgerEntry, by: LedgerEntry, kind: ConnectionKind): void {
+    by.kind = kind;
+  }
 
-  get active(): Record<Kind, number> {
+  leave(): void {
+    return;
+  }
+
+  get active() {
     return eachKind(() => 0);
   }
 
-  get ended(): Record<Kind, Record<string, number>> {
-    return eachKind(() => ({ completed: 0, moved: 0, closed: 0, forced: 0 }));
+  get ended() {
+    return eachKind(() => ({ ...NO_ENDINGS }));
   }
 
-  get bytes(): Record<Kind, { received: number; sent: number }> {
+  get bytes() {
     return eachKind(() => ({ received: 0, sent: 0 }));
   }
 
-  oldestMs(): Record<Kind, number> {
+  oldestMs() {
     return eachKind(() => 0);
   }
 
-  *closables(): Generator<LedgerEntry> {}
+  youngestMs() {
+    return {};
+  }
+
+  *closables(): Generator<LedgerEntry> {
+    yield* [];
+  }
 }

@@ -1,9 +1,9 @@
 // Requests at a fixed rate, whether or not the responses keep up. The latency of each counts from the moment it was meant to
 // be sent, so that a proxy that stops for a while is charged for all that had to wait (no coordinated omission).
 import { connect, type Socket } from 'node:net';
-import { HOST } from '../processes/ports.ts';
-import { ResponseReader } from './answer-reader.ts';
-import { asked, quantile, say, whenParentEnds } from './inside.ts';
+import { HOST } from '../processes/ports';
+import { ResponseReader } from './response-reader';
+import { asked, quantile, say, whenParentEnds } from './inside';
 
 export interface FixedRateLoad {
   readonly port: number;
@@ -18,7 +18,7 @@ export interface FixedRateLoad {
 /** A nap between two looks at the sockets: it leaves the core to the upstream, and is the floor of what can be measured. */
 const NAP_MS = 0.05;
 /** What has no response this long after the end is counted as that late. */
-const PATIENCE_MS = 1000;
+const GRACE_MS = 1000;
 
 const load = asked<FixedRateLoad>();
 const request = `GET ${load.path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
@@ -58,18 +58,21 @@ class Connection {
   }
 }
 
-whenParentEnds();
-await Promise.all(
-  Array.from({ length: load.connections }, () => {
-    return new Promise<void>((resolve) => free.push(new Connection(resolve)));
-  }),
-);
-const startMs = performance.now();
-const measuredFromMs = startMs + load.warmupSeconds * 1000;
-const endMs = measuredFromMs + load.seconds * 1000;
-let nextMs = startMs;
+let measuredFromMs = Infinity;
+let endMs = Infinity;
+let nextMs = 0;
 let hasStarted = false;
-turn();
+
+async function main(): Promise<void> {
+  const connected = Array.from({ length: load.connections }, () => {
+    return new Promise<void>((resolve) => free.push(new Connection(resolve)));
+  });
+  await Promise.all(connected);
+  nextMs = performance.now();
+  measuredFromMs = nextMs + load.warmupSeconds * 1000;
+  endMs = measuredFromMs + load.seconds * 1000;
+  turn();
+}
 
 function turn(): void {
   const nowMs = performance.now();
@@ -79,7 +82,7 @@ function turn(): void {
   }
   for (; nextMs <= nowMs && nextMs < endMs; nextMs += gapMs) waiting.push(nextMs);
   while (waitingFrom < waiting.length && free.length > 0) free.pop()!.send(waiting[waitingFrom++]!);
-  if (nowMs >= endMs && (nowMs >= endMs + PATIENCE_MS || (busy.size === 0 && waitingFrom === waiting.length)))
+  if (nowMs >= endMs && (nowMs >= endMs + GRACE_MS || (busy.size === 0 && waitingFrom === waiting.length)))
     return report();
   Atomics.wait(alarm, 0, 0, NAP_MS);
   setImmediate(turn);
@@ -97,3 +100,6 @@ function report(): void {
     result: { requests: responded, errors, seconds, p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) },
   });
 }
+
+whenParentEnds();
+void main();

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCommand } from '../processes/machine.ts';
-import { HOST } from '../processes/ports.ts';
-import type { Workplace } from '../processes/workplace.ts';
-import type { LoadResult, Mark } from './inside.ts';
-import { nextLine, startScript } from './script.ts';
+import { hasCommand } from '../processes/machine';
+import { HOST } from '../processes/ports';
+import type { Workplace } from '../processes/workplace';
+import type { LoadResult, Mark } from './inside';
+import { nextLine, startScript } from './script';
 
 /** Requests as fast as they get a response, one at a time on each connection. */
 export interface HttpLoad {
@@ -25,7 +25,7 @@ export type AtMark = (at: Mark['at']) => void;
 
 /** Puts the load on, with wrk where it is installed. */
 export function putHttpLoad(place: Workplace, load: HttpLoad, atMark: AtMark): Promise<LoadResult> {
-  return hasWrk() ? withWrk(place, load, atMark) : runLoadScript(place, 'load/http.ts', load, atMark);
+  return hasWrk() ? withWrk(place, load, atMark) : runLoadScript(place, 'load/http', load, atMark);
 }
 
 /** Runs one of our own generators to its end. */

@@ -1,10 +1,10 @@
 // The load where wrk is not installed: the same requests, straight on sockets.
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { HOST } from '../processes/ports.ts';
-import { ResponseReader } from './answer-reader.ts';
-import type { HttpLoad } from './http-load.ts';
-import { asked, say, whenParentEnds } from './inside.ts';
+import { HOST } from '../processes/ports';
+import { ResponseReader } from './response-reader';
+import type { HttpLoad } from './http-load';
+import { asked, say, whenParentEnds } from './inside';
 
 const load = asked<HttpLoad>();
 const request = Buffer.concat([

@@ -1,9 +1,9 @@
 // Opens connections, each of which asks once, and then keeps them open and still.
 import { connect, type Socket } from 'node:net';
-import { HOST } from '../processes/ports.ts';
-import { ResponseReader } from './answer-reader.ts';
-import { asked, say, whenParentEnds } from './inside.ts';
-import { openWebSocket } from './websocket-client.ts';
+import { HOST } from '../processes/ports';
+import { ResponseReader } from './response-reader';
+import { asked, say, whenParentEnds } from './inside';
+import { openWebSocket } from './websocket-client';
 
 export interface IdleLoad {
   readonly port: number;
@@ -62,5 +62,4 @@ whenParentEnds(() => {
   say({ lost });
   process.exit(0);
 });
-await Promise.all(Array.from({ length: AT_ONCE }, openSome));
-say({ open });
+void Promise.all(Array.from({ length: AT_ONCE }, openSome)).then(() => say({ open }));

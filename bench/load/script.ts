@@ -1,8 +1,7 @@
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
-import type { Child } from '../processes/children.ts';
-import { ROOT } from '../processes/resolve.ts';
-import type { Workplace } from '../processes/workplace.ts';
+import type { Child } from '../processes/children';
+import type { Workplace } from '../processes/workplace';
 
 /** One of our own scripts as a process: it is given JSON, and says JSON lines. */
 export interface Script<Line> {
@@ -15,10 +14,11 @@ export interface ScriptPlace {
   readonly openFiles?: number;
 }
 
-export function startScript<Line>(place: Workplace, file: string, options: object, where: ScriptPlace): Script<Line> {
-  const path = join(ROOT, 'bench', file);
+/** @param name of the script's file in this room: `load/http` */
+export function startScript<Line>(place: Workplace, name: string, options: object, where: ScriptPlace): Script<Line> {
+  const path = join(__dirname, '..', `${name}.js`);
   const launch = { command: process.execPath, args: [path, JSON.stringify(options)] };
-  const child = place.children.start(launch, { name: file, output: 'lines', ...where });
+  const child = place.children.start(launch, { name, output: 'lines', ...where });
   return { child, lines: jsonLines<Line>(child) };
 }
 

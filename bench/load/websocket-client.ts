@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { HOST } from '../processes/ports.ts';
+import { HOST } from '../processes/ports';
 
 export interface Upgraded {
   readonly socket: Socket;

@@ -1,8 +1,8 @@
 // WebSocket echo: on each connection one message goes out, and the next when it is back.
 import type { Socket } from 'node:net';
-import { messageFrame } from './frames.ts';
-import { asked, say, whenParentEnds } from './inside.ts';
-import { openWebSocket } from './websocket-client.ts';
+import { messageFrame } from './frames';
+import { asked, say, whenParentEnds } from './inside';
+import { openWebSocket } from './websocket-client';
 
 export interface EchoLoad {
   readonly port: number;
@@ -38,12 +38,16 @@ function talk(socket: Socket): void {
   socket.write(message);
 }
 
+async function main(): Promise<void> {
+  const opened = await Promise.all(Array.from({ length: load.connections }, () => openWebSocket(load.port, load.path)));
+  say({ at: 'begin' });
+  const beganMs = performance.now();
+  for (const { socket } of opened) talk(socket);
+  setTimeout(() => {
+    isOver = true;
+    say({ at: 'end', result: { requests: messages, errors, seconds: (performance.now() - beganMs) / 1000 } });
+  }, load.seconds * 1000);
+}
+
 whenParentEnds();
-const opened = await Promise.all(Array.from({ length: load.connections }, () => openWebSocket(load.port, load.path)));
-say({ at: 'begin' });
-const beganMs = performance.now();
-for (const { socket } of opened) talk(socket);
-setTimeout(() => {
-  isOver = true;
-  say({ at: 'end', result: { requests: messages, errors, seconds: (performance.now() - beganMs) / 1000 } });
-}, load.seconds * 1000);
+void main();

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
-import type { CertificateFiles } from './peer.ts';
+import type { CertificateFiles } from './peer';
 
 /** One certificate (P-256) for all peers. */
 export async function makeCertificate(directory: string): Promise<CertificateFiles> {

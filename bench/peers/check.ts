@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { request as requestTls } from 'node:https';
-import { messageFrame } from '../load/frames.ts';
-import { openWebSocket } from '../load/websocket-client.ts';
-import { HOST } from '../processes/ports.ts';
-import { PATHS } from '../upstream/paths.ts';
-import type { Role } from './peer.ts';
+import { messageFrame } from '../load/frames';
+import { openWebSocket } from '../load/websocket-client';
+import { HOST } from '../processes/ports';
+import { PATHS } from '../upstream/paths';
+import type { Role } from './peer';
 
 /** A peer that does less than the others is no peer. @throws Error when it does not pass a request on with the fields that all set */
 export async function checkProxies(name: string, port: number, role: Role): Promise<void> {

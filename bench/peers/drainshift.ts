@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleWithoutLedger } from '../ledger/bundle.ts';
-import { ROOT } from '../processes/resolve.ts';
-import type { Launch } from '../processes/children.ts';
-import type { Job, Peer } from './peer.ts';
+import { bundleWithoutLedger } from '../ledger/bundle';
+import { ROOT } from '../processes/resolve';
+import type { Launch } from '../processes/children';
+import type { Job, Peer } from './peer';
 
 const DOCKERFILE = join(ROOT, 'proxy/Dockerfile');
 const BUNDLE = 'dist/assets/proxy/proxy.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { resolvePackage, ROOT } from '../processes/resolve.ts';
-import { nodePeerLaunch } from './node-peer.ts';
-import type { Peer } from './peer.ts';
+import { resolvePackage } from '../processes/resolve';
+import { nodePeerLaunch } from './node-peer';
+import type { Peer } from './peer';
 
 const PACKAGES = ['fastify', '@fastify/http-proxy'];
 
@@ -11,5 +11,5 @@ export const fastifyHttpProxy: Peer = {
     const absent = PACKAGES.filter((name) => resolvePackage(name) === undefined);
     return absent.length === 0 ? undefined : `npm install --no-save ${absent.join(' ')}`;
   },
-  launch: (job) => nodePeerLaunch(join(ROOT, 'bench/peers/fastify-http-proxy-server.ts'), job),
+  launch: (job) => nodePeerLaunch(join(__dirname, 'fastify-http-proxy-server.js'), job),
 };

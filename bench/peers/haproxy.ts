@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCommand } from '../processes/machine.ts';
-import type { Job, Peer } from './peer.ts';
+import { hasCommand } from '../processes/machine';
+import type { Job, Peer } from './peer';
 
 export const haproxy: Peer = {
   name: 'haproxy',

@@ -3,7 +3,7 @@ import { Agent, createServer, type IncomingMessage, type ServerResponse } from '
 import { createServer as createTlsServer } from 'node:https';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import { nodePeerJob } from './node-peer.ts';
+import { nodePeerJob } from './node-peer';
 
 /** As much of the package as is used; it may not be installed, so its types are not asked for. */
 interface HttpProxy {
@@ -19,7 +19,7 @@ interface HttpProxyPackage {
   createProxyServer(options: { target: string; agent: Agent; xfwd: boolean; ws: boolean }): HttpProxy;
 }
 
-const { createProxyServer } = createRequire(import.meta.url)('http-proxy') as HttpProxyPackage;
+const { createProxyServer } = createRequire(__filename)('http-proxy') as HttpProxyPackage;
 const { port, target, tls } = nodePeerJob();
 const proxy = createProxyServer({
   target,

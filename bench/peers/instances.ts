@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Child } from '../processes/children.ts';
-import { freePort, listening } from '../processes/ports.ts';
-import type { Workplace } from '../processes/workplace.ts';
-import type { Upstreams } from '../upstream/upstream.ts';
-import { makeCertificate } from './certificate.ts';
-import { checkProxies } from './check.ts';
-import type { CertificateFiles, Peer, Role } from './peer.ts';
+import type { Child } from '../processes/children';
+import { freePort, listening } from '../processes/ports';
+import type { Workplace } from '../processes/workplace';
+import type { Upstreams } from '../upstream/upstream';
+import { makeCertificate } from './certificate';
+import { checkProxies } from './check';
+import type { CertificateFiles, Peer, Role } from './peer';
 
 export interface Instance {
   readonly peer: Peer;

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCommand } from '../processes/machine.ts';
-import type { Job, Peer } from './peer.ts';
+import { hasCommand } from '../processes/machine';
+import { nginxFrame } from '../upstream/nginx-frame';
+import type { Job, Peer } from './peer';
 
 /**
  * Set up well: kept-alive upstream connections over HTTP/1.1, buffers that hold a body without a file, request bodies
@@ -16,29 +17,6 @@ export const nginx: Peer = {
     return { command: 'nginx', args: ['-p', job.directory, '-c', file] };
   },
 };
-
-/** All that is around the servers: one worker, everything it writes in `directory`. Also the upstream's. */
-export function nginxFrame(directory: string, openFiles: number, servers: string): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (name) => `  ${name}_temp_path ${directory}/${name};`,
-  );
-  return `
-daemon off;
-worker_processes 1;
-worker_rlimit_nofile ${openFiles};
-pid ${directory}/nginx.pid;
-error_log stderr error;
-${process.getuid?.() === 0 ? 'user root;' : ''}
-events { worker_connections 65536; }
-http {
-  access_log off;
-  keepalive_timeout 3600s;
-  keepalive_requests 1000000000;
-${temporary.join('\n')}
-${servers}
-}
-`;
-}
 
 function proxyServer({ port, upstreamPort, tls }: Job): string {
   const listen = `listen 127.0.0.1:${port} ${tls === undefined ? '' : 'ssl '}backlog=4096;`;

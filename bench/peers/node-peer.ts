@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { Launch } from '../processes/children.ts';
-import { asked, whenParentEnds } from '../load/inside.ts';
-import type { Job } from './peer.ts';
+import type { Launch } from '../processes/children';
+import { asked, whenParentEnds } from '../load/inside';
+import type { Job } from './peer';
 
 /** A peer that is a Node package needs a server around it: one of our scripts. */
 export function nodePeerLaunch(script: string, job: Job): Launch {

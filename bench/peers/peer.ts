@@ -1,4 +1,4 @@
-import type { Launch } from '../processes/children.ts';
+import type { Launch } from '../processes/children';
 
 /** What a row needs of a proxy. */
 export type Role = 'http' | 'tls' | 'websocket';

@@ -1,9 +1,9 @@
-import { drainshift, drainshiftWithoutLedger } from './drainshift.ts';
-import { fastifyHttpProxy } from './fastify-http-proxy.ts';
-import { haproxy } from './haproxy.ts';
-import { httpProxy } from './http-proxy.ts';
-import { nginx } from './nginx.ts';
-import type { Peer } from './peer.ts';
+import { drainshift, drainshiftWithoutLedger } from './drainshift';
+import { fastifyHttpProxy } from './fastify-http-proxy';
+import { haproxy } from './haproxy';
+import { httpProxy } from './http-proxy';
+import { nginx } from './nginx';
+import type { Peer } from './peer';
 
 export const PEERS: readonly Peer[] = [
   drainshift,

@@ -1,8 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCommand } from './machine.ts';
-import { listProcessTree } from './proc.ts';
+import { hasCommand } from './machine';
+import { listProcessTree } from './proc';
 
 export interface Launch {
   readonly command: string;

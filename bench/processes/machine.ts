@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
-import { readVersion } from './resolve.ts';
+import { readVersion } from './resolve';
 
 export interface Machine {
   readonly cpu: string;

@@ -1,5 +1,5 @@
 import { connect, createServer, type AddressInfo } from 'node:net';
-import type { Child } from './children.ts';
+import type { Child } from './children';
 
 export const HOST = '127.0.0.1';
 

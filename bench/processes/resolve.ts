@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join, resolve, sep } from 'node:path';
 
-export const ROOT = resolve(import.meta.dirname, '../..');
-
-const require = createRequire(import.meta.url);
+/** Of the checkout. These files run compiled, in `dist/bench/`; tests load some as they are. */
+export const ROOT = resolve(__dirname, __filename.endsWith('.ts') ? '../..' : '../../..');
 
 /** The file that `require(name)` would load; undefined when the package is not installed. */
 export function resolvePackage(name: string): string | undefined {

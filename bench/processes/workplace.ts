@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Children, pinSelf } from './children.ts';
-import { placement, type Placement } from './machine.ts';
+import { Children, pinSelf } from './children';
+import { placement, type Placement } from './machine';
 
 /** Where one run happens: a directory and processes that end with it. */
 export interface Workplace {

@@ -1,4 +1,4 @@
-import { ratioTo, type PeerResult, type RowResult, type Summary } from './results.ts';
+import { ratioTo, type PeerResult, type RowResult, type Summary } from './results';
 
 /** The figures of one peer in one row, as text. */
 export interface Line {

@@ -1,4 +1,4 @@
-import type { LedgerCost, RowResult } from './results.ts';
+import type { LedgerCost, RowResult } from './results';
 
 const ROW = 'get';
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { LEGEND, listLines } from './figures.ts';
-import { ledgerText } from './ledger.ts';
-import type { Results, RowResult } from './results.ts';
-import { machineText } from './table.ts';
+import { LEGEND, listLines } from './figures';
+import { ledgerText } from './ledger';
+import type { Results, RowResult } from './results';
+import { machineText } from './table';
 
 /** A document keeps its own words; what stands between these two lines is the tool's. */
 const BEGIN = '<!-- figures: begin, written by `npm run bench:proxy -- --markdown FILE` -->';

@@ -1,7 +1,7 @@
-import type { Machine } from '../processes/machine.ts';
-import { quantile } from '../load/inside.ts';
-import type { Row, Sample } from '../rows/row.ts';
-import { BUSY_ENOUGH } from '../rows/throughput.ts';
+import type { Machine } from '../processes/machine';
+import { quantile } from '../load/inside';
+import type { Row, Sample } from '../rows/row';
+import { BUSY_ENOUGH } from '../rows/throughput';
 
 /** What a run found: the JSON file. */
 export interface Results {

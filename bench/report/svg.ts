@@ -1,6 +1,6 @@
-import { valueText } from './figures.ts';
-import { ratioTo, type Results, type RowResult } from './results.ts';
-import { machineText } from './table.ts';
+import { valueText } from './figures';
+import { ratioTo, type Results, type RowResult } from './results';
+import { machineText } from './table';
 
 const WIDTH = 860;
 const LEFT = 190;

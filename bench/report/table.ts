@@ -1,6 +1,6 @@
-import { LEGEND, listLines, type Line } from './figures.ts';
-import { ledgerText } from './ledger.ts';
-import type { Results } from './results.ts';
+import { LEGEND, listLines, type Line } from './figures';
+import { ledgerText } from './ledger';
+import type { Results } from './results';
 
 const TITLES: Line = {
   peer: '',

@@ -1,9 +1,9 @@
-import type { FixedRateLoad } from '../load/fixed-rate.ts';
-import { runLoadScript } from '../load/http-load.ts';
-import type { Peer } from '../peers/peer.ts';
-import { PATHS } from '../upstream/paths.ts';
-import { Meter } from './meter.ts';
-import type { Row, RowRun, Sample } from './row.ts';
+import type { FixedRateLoad } from '../load/fixed-rate';
+import { runLoadScript } from '../load/http-load';
+import type { Peer } from '../peers/peer';
+import { PATHS } from '../upstream/paths';
+import { Meter } from './meter';
+import type { Row, RowRun, Sample } from './row';
 
 const CONNECTIONS = 64;
 /** Below this share of the rate the proxy did not keep up, and its latency says only for how long it was asked. */
@@ -29,7 +29,7 @@ async function measureLatency(run: RowRun, peer: Peer): Promise<Sample> {
     warmupSeconds: run.warmupSeconds / 2,
     seconds: run.seconds,
   };
-  const result = await runLoadScript(run.place, 'load/fixed-rate.ts', load, meter.atMark);
+  const result = await runLoadScript(run.place, 'load/fixed-rate', load, meter.atMark);
   const done = result.requests / result.seconds / rate;
   const rateText = `${(rate / 1000).toFixed(1)}k/s, p50 ${result.p50Ms?.toFixed(2)} ms`;
   const note = done < KEPT_UP ? `did ${(done * 100).toFixed(0)} % of ${rateText}` : rateText;

@@ -1,12 +1,12 @@
-import type { IdleLine, IdleLoad } from '../load/idle.ts';
-import { nextLine, startScript } from '../load/script.ts';
-import type { Role } from '../peers/peer.ts';
-import type { Peer } from '../peers/peer.ts';
-import { pause } from '../processes/ports.ts';
-import { residentBytes, listProcessTree } from '../processes/proc.ts';
-import type { Workplace } from '../processes/workplace.ts';
-import { PATHS } from '../upstream/paths.ts';
-import type { Row, RowRun, Sample } from './row.ts';
+import type { IdleLine, IdleLoad } from '../load/idle';
+import { nextLine, startScript } from '../load/script';
+import type { Role } from '../peers/peer';
+import type { Peer } from '../peers/peer';
+import { pause } from '../processes/ports';
+import { residentBytes, listProcessTree } from '../processes/proc';
+import type { Workplace } from '../processes/workplace';
+import { PATHS } from '../upstream/paths';
+import type { Row, RowRun, Sample } from './row';
 
 /**
  * Opened and closed before the first reading, so that what is only loaded or allotted once is not counted. Few: a heap
@@ -51,7 +51,7 @@ async function holdOpen<T>(
   meanwhile: () => Promise<T>,
 ): Promise<{ result: T; lost: number }> {
   const { loadCores: cores, openFiles } = place.placement;
-  const script = startScript<IdleLine>(place, 'load/idle.ts', load, { cores, openFiles });
+  const script = startScript<IdleLine>(place, 'load/idle', load, { cores, openFiles });
   try {
     await nextLine(script);
     const result = await meanwhile();

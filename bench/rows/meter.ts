@@ -1,6 +1,6 @@
-import type { LoadResult, Mark } from '../load/inside.ts';
-import { coreBusySeconds, cpuSeconds, listProcessTree } from '../processes/proc.ts';
-import type { Sample } from './row.ts';
+import type { LoadResult, Mark } from '../load/inside';
+import { coreBusySeconds, cpuSeconds, listProcessTree } from '../processes/proc';
+import type { Sample } from './row';
 
 /** Reads what a proxy and its core did between the two marks of a load. */
 export class Meter {

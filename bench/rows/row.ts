@@ -1,6 +1,6 @@
-import type { Instances } from '../peers/instances.ts';
-import type { Peer } from '../peers/peer.ts';
-import type { Workplace } from '../processes/workplace.ts';
+import type { Instances } from '../peers/instances';
+import type { Peer } from '../peers/peer';
+import type { Workplace } from '../processes/workplace';
 
 /** One line of the results: the same work for every peer. */
 export interface Row {

@@ -1,6 +1,6 @@
-import { latencyRow } from './latency.ts';
-import { memoryRows } from './memory.ts';
-import type { Row } from './row.ts';
-import { throughputRows } from './throughput.ts';
+import { latencyRow } from './latency';
+import { memoryRows } from './memory';
+import type { Row } from './row';
+import { throughputRows } from './throughput';
 
 export const ROWS: readonly Row[] = [...throughputRows, latencyRow, ...memoryRows];

@@ -1,11 +1,11 @@
-import { putHttpLoad, runLoadScript, type HttpLoad } from '../load/http-load.ts';
-import type { LoadResult } from '../load/inside.ts';
-import type { EchoLoad } from '../load/websocket.ts';
-import type { Instance } from '../peers/instances.ts';
-import type { Peer, Role } from '../peers/peer.ts';
-import { PATHS } from '../upstream/paths.ts';
-import { Meter } from './meter.ts';
-import type { Row, RowRun, Sample } from './row.ts';
+import { putHttpLoad, runLoadScript, type HttpLoad } from '../load/http-load';
+import type { LoadResult } from '../load/inside';
+import type { EchoLoad } from '../load/websocket';
+import type { Instance } from '../peers/instances';
+import type { Peer, Role } from '../peers/peer';
+import { PATHS } from '../upstream/paths';
+import { Meter } from './meter';
+import type { Row, RowRun, Sample } from './row';
 
 /** Connections that the load keeps open. */
 const CONNECTIONS = 64;
@@ -51,7 +51,7 @@ function echoRow(name: string, title: string, payloadBytes: number): Row {
     const base = { port: instance.port, path: PATHS.echo, payloadBytes, connections: CONNECTIONS };
     const put = (seconds: number, meter?: Meter) => {
       const load: EchoLoad = { ...base, seconds };
-      return runLoadScript(run.place, 'load/websocket.ts', load, meter?.atMark ?? (() => undefined));
+      return runLoadScript(run.place, 'load/websocket', load, meter?.atMark ?? (() => undefined));
     };
     if (run.isFirstRound) await put(run.warmupSeconds);
     return takeSample(run, instance, (meter) => put(run.seconds, meter));

@@ -1,4 +1,4 @@
-import type { Outcome } from './faults.ts';
+import type { Outcome } from './faults';
 
 /** A time in which more may happen to a request than is allowed for itself. `toMs` is `Infinity` while it lasts. */
 interface Excuse {

@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { HOST } from '../processes/ports.ts';
+import { HOST } from '../processes/ports';
 
 /** What the soak reads of the proxy's report. */
 export interface Report {

@@ -1,7 +1,7 @@
-import type { Account } from './account.ts';
-import type { Chance } from './chance.ts';
-import type { Door } from './door.ts';
-import type { Outcome } from './faults.ts';
+import type { Account } from './account';
+import type { Chance } from './chance';
+import type { Door } from './door';
+import type { Outcome } from './faults';
 
 /** What a client of the soak works with. */
 export interface ClientSetup {

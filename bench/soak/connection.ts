@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { ResponseReader } from '../load/answer-reader.ts';
-import { enter, type Door, type Entered } from './door.ts';
-import { SILENCE_MS, type Outcome } from './faults.ts';
+import { ResponseReader } from '../load/response-reader';
+import { enter, type Door, type Entered } from './door';
+import { SILENCE_MS, type Outcome } from './faults';
 
 /** What came back for one request. */
 export interface Reply {

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { HOST } from '../processes/ports.ts';
+import { HOST } from '../processes/ports';
 
 /** A proxy's data port. */
 export interface Door {

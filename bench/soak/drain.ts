@@ -1,11 +1,11 @@
-import { pause } from '../processes/ports.ts';
-import type { Workplace } from '../processes/workplace.ts';
-import type { ClientSetup } from './client.ts';
-import { readEventsUntilSentAway } from './exchanges.ts';
-import { streamUntilSentAway } from './grpc.ts';
-import { mixedLoad } from './mix.ts';
-import { SoakedProxy } from './proxy.ts';
-import { staySeated } from './web-socket.ts';
+import { pause } from '../processes/ports';
+import type { Workplace } from '../processes/workplace';
+import type { ClientSetup } from './client';
+import { readEventsUntilSentAway } from './exchanges';
+import { streamUntilSentAway } from './grpc';
+import { mixedLoad } from './mix';
+import { SoakedProxy } from './proxy';
+import { staySeated } from './web-socket';
 
 /** Of load before the signal. */
 const BEFORE_MS = 1000;

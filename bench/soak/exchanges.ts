@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import { HOST, pause } from '../processes/ports.ts';
-import type { ClientSetup } from './client.ts';
-import { ClientConnection, findOutcome, type Reply } from './connection.ts';
-import { FAULT_NAMES, FAULTS, formatPath, buildPattern, type Outcome } from './faults.ts';
+import { HOST, pause } from '../processes/ports';
+import type { ClientSetup } from './client';
+import { ClientConnection, findOutcome, type Reply } from './connection';
+import { FAULT_NAMES, FAULTS, formatPath, buildPattern, type Outcome } from './faults';
 
 export const SIZES = [0, 1, 13, 1000, 16_384, 65_536, 200_000];
 const LARGE = 2 * 1024 * 1024;

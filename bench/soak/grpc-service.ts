@@ -11,7 +11,7 @@ import {
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import { METHODS } from './grpc-methods.ts';
+import { METHODS } from './grpc-methods';
 
 type Unary = ServerUnaryCall<Buffer, Buffer>;
 type Counting = ServerWritableStream<Buffer, Buffer>;

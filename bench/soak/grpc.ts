@@ -1,10 +1,10 @@
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { crc32 } from 'node:zlib';
-import { HOST, pause } from '../processes/ports.ts';
-import type { ClientSetup } from './client.ts';
-import type { Door } from './door.ts';
-import { buildPattern, SILENCE_MS, type Outcome } from './faults.ts';
-import { METHODS, type Method } from './grpc-methods.ts';
+import { HOST, pause } from '../processes/ports';
+import type { ClientSetup } from './client';
+import type { Door } from './door';
+import { buildPattern, SILENCE_MS, type Outcome } from './faults';
+import { METHODS, type Method } from './grpc-methods';
 
 const SIZES = [0, 1, 1000, 16_384, 100_000];
 /** Far more than a drain waits for. */

@@ -1,4 +1,4 @@
-import { HOST } from '../processes/ports.ts';
+import { HOST } from '../processes/ports';
 
 /** What a Node process keeps after a collection that was forced, in bytes: its heap, and the buffers outside of it. */
 export async function keptBytes(inspectorPort: number): Promise<number> {
@@ -11,7 +11,7 @@ export async function keptBytes(inspectorPort: number): Promise<number> {
     socket.addEventListener('error', () => reject(new Error('The inspector could not be reached')), { once: true });
   });
   try {
-    // Twice: what the first one's finalizers let go is freed by the second.
+    // Twice: the second frees what the finalizers of the first one released.
     await call(socket, 1, 'HeapProfiler.collectGarbage');
     await call(socket, 2, 'HeapProfiler.collectGarbage');
     const usage = await call(socket, 3, 'Runtime.getHeapUsage');

@@ -1,10 +1,10 @@
-import { pause } from '../processes/ports.ts';
-import type { ClientSetup } from './client.ts';
-import { ClientConnection, findOutcome } from './connection.ts';
-import { getText, isPattern } from './exchanges.ts';
-import { formatPath } from './faults.ts';
-import { waits } from './outages.ts';
-import type { SoakedProxy } from './proxy.ts';
+import { pause } from '../processes/ports';
+import type { ClientSetup } from './client';
+import { ClientConnection, findOutcome } from './connection';
+import { getText, isPattern } from './exchanges';
+import { formatPath } from './faults';
+import { waits } from './outages';
+import type { SoakedProxy } from './proxy';
 
 const PROBES = 4;
 const PROBE_BYTES = 1000;

@@ -1,11 +1,11 @@
 import http2, { type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
 import { crc32 } from 'node:zlib';
-import { HOST, pause } from '../processes/ports.ts';
-import type { ClientSetup } from './client.ts';
-import { findOutcome, type Responded, type Reply } from './connection.ts';
-import { enter, type Door, type Entered } from './door.ts';
-import { isPattern, SIZES } from './exchanges.ts';
-import { FAULT_NAMES, FAULTS, formatPath, buildPattern, SILENCE_MS, type Outcome } from './faults.ts';
+import { HOST, pause } from '../processes/ports';
+import type { ClientSetup } from './client';
+import { findOutcome, type Responded, type Reply } from './connection';
+import { enter, type Door, type Entered } from './door';
+import { isPattern, SIZES } from './exchanges';
+import { FAULT_NAMES, FAULTS, formatPath, buildPattern, SILENCE_MS, type Outcome } from './faults';
 
 const LARGE = 2 * 1024 * 1024;
 const FAULT_SHARE = 0.15;
@@ -44,7 +44,7 @@ class Http2Connection {
   open(method: 'GET' | 'POST', path: string): ClientHttp2Stream {
     const fields: OutgoingHttpHeaders = { ':method': method, ':path': path };
     const stream = this.session.request(fields, { endStream: method === 'GET' });
-    // Whoever waits for it hears of its end by `close`.
+    // Its callers see its end as `close`.
     return stream.on('error', () => undefined);
   }
 

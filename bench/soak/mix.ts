@@ -1,10 +1,10 @@
-import { pause } from '../processes/ports.ts';
-import type { Activity, ClientSetup } from './client.ts';
-import { getInTurn, getOnce, getPipelined, post, readEvents, readSlowly } from './exchanges.ts';
-import { callStreams, callUnary, giveUpCalls } from './grpc.ts';
-import { askOverHttp2, cancelStreams } from './http2.ts';
-import { fallSilent, resetInTheMiddle } from './rudeness.ts';
-import { talk } from './web-socket.ts';
+import { pause } from '../processes/ports';
+import type { Activity, ClientSetup } from './client';
+import { getInTurn, getOnce, getPipelined, post, readEvents, readSlowly } from './exchanges';
+import { callStreams, callUnary, giveUpCalls } from './grpc';
+import { askOverHttp2, cancelStreams } from './http2';
+import { fallSilent, resetInTheMiddle } from './rudeness';
+import { talk } from './web-socket';
 
 /** How often each activity is chosen. */
 const ACTIVITIES: readonly Activity[] = [

@@ -1,10 +1,10 @@
 import { setTimeout as pauseUntil } from 'node:timers/promises';
-import { nextLine, startScript } from '../load/script.ts';
-import type { Child } from '../processes/children.ts';
-import type { Workplace } from '../processes/workplace.ts';
-import type { Account } from './account.ts';
-import type { Chance } from './chance.ts';
-import { OUTAGE_ALLOWED } from './faults.ts';
+import { nextLine, startScript } from '../load/script';
+import type { Child } from '../processes/children';
+import type { Workplace } from '../processes/workplace';
+import type { Account } from './account';
+import type { Chance } from './chance';
+import { OUTAGE_ALLOWED } from './faults';
 
 /** After an outage connections that died in it are still being found out. */
 const AFTERMATH_MS = 1500;
@@ -29,7 +29,7 @@ export class MortalUpstream {
     const { loadCores: cores, openFiles } = this.#place.placement;
     const script = startScript<{ port: number }>(
       this.#place,
-      'soak/upstream.ts',
+      'soak/upstream',
       { port: this.#port },
       { cores, openFiles },
     );

@@ -1,22 +1,22 @@
 import { join } from 'node:path';
-import { imageFlags } from '../peers/drainshift.ts';
-import type { Child } from '../processes/children.ts';
-import { freePort, HOST, listening, pause } from '../processes/ports.ts';
-import { describeFiles, openFiles, residentBytes, listProcessTree } from '../processes/proc.ts';
-import { ROOT } from '../processes/resolve.ts';
-import type { Workplace } from '../processes/workplace.ts';
-import type { Account } from './account.ts';
-import { Admin, computeSum, type Report } from './admin.ts';
-import type { Door } from './door.ts';
-import { keptBytes } from './heap.ts';
-import type { Settled } from './verdict.ts';
+import { imageFlags } from '../peers/drainshift';
+import type { Child } from '../processes/children';
+import { freePort, HOST, listening, pause } from '../processes/ports';
+import { describeFiles, openFiles, residentBytes, listProcessTree } from '../processes/proc';
+import { ROOT } from '../processes/resolve';
+import type { Workplace } from '../processes/workplace';
+import type { Account } from './account';
+import { Admin, computeSum, type Report } from './admin';
+import type { Door } from './door';
+import { keptBytes } from './heap';
+import type { Settled } from './verdict';
 
 const SECRET = 'only-for-the-soak-0123456789';
 /** After the load, until every slot must be free again: longer than the upstream's idle time. */
 const SETTLE_LIMIT_MS = 15_000;
 /**
- * An HTTP/2 connection is idle for 75 s (`client_idle_seconds`) before it is let go, and whoever does not close it then has
- * up to twice 60 s (`body_idle_seconds`) more.
+ * An HTTP/2 connection is idle for 75 s (`client_idle_seconds`) before the proxy closes it. A client that does not close its
+ * end has up to twice 60 s (`body_idle_seconds`) more.
  */
 const FILES_LIMIT_MS = 210_000;
 /** Standard streams and the like come and go by a few. */
@@ -79,7 +79,7 @@ export class SoakedProxy {
     return new SoakedProxy(name, { port, isTls }, new Admin(admin, SECRET), child, workers > 1 ? undefined : inspector);
   }
 
-  /** Nobody is connected any more: a slot that is still taken was leaked. */
+  /** No client is connected any more: a slot that is still taken was leaked. */
   async becomesZero(account: Account): Promise<boolean> {
     const deadline = performance.now() + SETTLE_LIMIT_MS;
     let report: Report;

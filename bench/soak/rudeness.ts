@@ -1,7 +1,7 @@
-import { HOST, pause } from '../processes/ports.ts';
-import type { ClientSetup } from './client.ts';
-import { ClientConnection } from './connection.ts';
-import { formatPath } from './faults.ts';
+import { HOST, pause } from '../processes/ports';
+import type { ClientSetup } from './client';
+import { ClientConnection } from './connection';
+import { formatPath } from './faults';
 
 const LARGE = 2 * 1024 * 1024;
 

@@ -1,15 +1,15 @@
-import { HOST } from '../processes/ports.ts';
-import type { Workplace } from '../processes/workplace.ts';
-import type { SoakOptions } from '../options.ts';
-import { Account } from './account.ts';
-import { Chance } from './chance.ts';
-import type { ClientSetup } from './client.ts';
-import { drainUnderLoad } from './drain.ts';
-import { holdNowAndThen } from './holds.ts';
-import { mixedLoad, nextId } from './mix.ts';
-import { MortalUpstream } from './outages.ts';
-import { SoakedProxy } from './proxy.ts';
-import { megabytes, memoryBreaches, type Settled } from './verdict.ts';
+import { HOST } from '../processes/ports';
+import type { Workplace } from '../processes/workplace';
+import type { SoakOptions } from '../cli/options';
+import { Account } from './account';
+import { Chance } from './chance';
+import type { ClientSetup } from './client';
+import { drainUnderLoad } from './drain';
+import { holdNowAndThen } from './holds';
+import { mixedLoad, nextId } from './mix';
+import { MortalUpstream } from './outages';
+import { SoakedProxy } from './proxy';
+import { megabytes, memoryBreaches, type Settled } from './verdict';
 
 /** Of the clients, how many have TLS, and how many load a proxy that is drained. */
 const TLS_SHARE = 1 / 3;

@@ -4,10 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import { ACCEPT_MAGIC, FrameReader, messageFrame } from '../load/frames.ts';
-import { asked, say, whenParentEnds } from '../load/inside.ts';
-import { buildPattern, type Fault } from './faults.ts';
-import { grpcService } from './grpc-service.ts';
+import { ACCEPT_MAGIC, FrameReader, messageFrame } from '../load/frames';
+import { asked, say, whenParentEnds } from '../load/inside';
+import { buildPattern, type Fault } from './faults';
+import { grpcService } from './grpc-service';
 
 const OPCODE_CLOSE = 8;
 const TRICKLE_MS = 20;

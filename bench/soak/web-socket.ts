@@ -1,9 +1,9 @@
-import { closeFrame, FrameReader, messageFrame, type Frame } from '../load/frames.ts';
-import { askForWebSocket, HandshakeRejected } from '../load/websocket-client.ts';
-import { pause } from '../processes/ports.ts';
-import type { ClientSetup } from './client.ts';
-import { enter, type Door, type Entered } from './door.ts';
-import { formatPath, buildPattern, SILENCE_MS, type Outcome } from './faults.ts';
+import { closeFrame, FrameReader, messageFrame, type Frame } from '../load/frames';
+import { askForWebSocket, HandshakeRejected } from '../load/websocket-client';
+import { pause } from '../processes/ports';
+import type { ClientSetup } from './client';
+import { enter, type Door, type Entered } from './door';
+import { formatPath, buildPattern, SILENCE_MS, type Outcome } from './faults';
 
 const SIZES = [0, 1, 64, 125, 126, 4096, 60_000];
 const OPCODE_CLOSE = 8;

@@ -1,12 +1,8 @@
 // The app of `examples/minimal`.
-import type * as Cdk from 'aws-cdk-lib';
-import type * as Acm from 'aws-cdk-lib/aws-certificatemanager';
-import type * as Drainshift from '../../dist/lib/index.js';
-import { finish, load } from './cdk.ts';
-
-const { App, Stack } = load<typeof Cdk>('aws-cdk-lib');
-const { Certificate } = load<typeof Acm>('aws-cdk-lib/aws-certificatemanager');
-const { Migration } = load<typeof Drainshift>('../../dist/lib/index.js');
+import { App, Stack } from 'aws-cdk-lib';
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+import { Migration } from '../../lib/index';
+import { finish } from './cdk';
 
 const app = new App();
 const stack = new Stack(app, 'Shop');

@@ -1,53 +1,40 @@
-import type * as Cdk from 'aws-cdk-lib';
-import type * as Ec2 from 'aws-cdk-lib/aws-ec2';
-import type * as Events from 'aws-cdk-lib/aws-events';
-import type * as Targets from 'aws-cdk-lib/aws-events-targets';
-import type * as Iam from 'aws-cdk-lib/aws-iam';
-import type * as Lambda from 'aws-cdk-lib/aws-lambda';
-import type * as Destinations from 'aws-cdk-lib/aws-lambda-destinations';
-import type * as Sources from 'aws-cdk-lib/aws-lambda-event-sources';
-import type * as Logs from 'aws-cdk-lib/aws-logs';
-import type * as Sqs from 'aws-cdk-lib/aws-sqs';
-import type * as Sfn from 'aws-cdk-lib/aws-stepfunctions';
-import type * as Tasks from 'aws-cdk-lib/aws-stepfunctions-tasks';
-import { ASSETS, load } from './cdk.ts';
-import type { Front } from './plain-front.ts';
-import type { Proxies } from './plain-proxies.ts';
-
-const { CustomResource, Duration } = load<typeof Cdk>('aws-cdk-lib');
-const { Peer, Port, SecurityGroup } = load<typeof Ec2>('aws-cdk-lib/aws-ec2');
-const { Rule } = load<typeof Events>('aws-cdk-lib/aws-events');
-const { LambdaFunction } = load<typeof Targets>('aws-cdk-lib/aws-events-targets');
-const { PolicyStatement } = load<typeof Iam>('aws-cdk-lib/aws-iam');
-const lambda = load<typeof Lambda>('aws-cdk-lib/aws-lambda');
-const { SqsDestination } = load<typeof Destinations>('aws-cdk-lib/aws-lambda-destinations');
-const { SqsEventSource } = load<typeof Sources>('aws-cdk-lib/aws-lambda-event-sources');
-const { LogGroup, RetentionDays } = load<typeof Logs>('aws-cdk-lib/aws-logs');
-const { Queue, QueueEncryption } = load<typeof Sqs>('aws-cdk-lib/aws-sqs');
-const sfn = load<typeof Sfn>('aws-cdk-lib/aws-stepfunctions');
-const { LambdaInvoke } = load<typeof Tasks>('aws-cdk-lib/aws-stepfunctions-tasks');
+import { CustomResource, Duration, Stack } from 'aws-cdk-lib';
+import { Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import { ASSETS } from './cdk';
+import type { Front } from './plain-front';
+import type { Proxies } from './plain-proxies';
 
 type Parts = Front & Proxies;
 
 export interface Cutover {
-  readonly stateMachine: Sfn.StateMachine;
-  readonly recover: Lambda.Function;
-  readonly givenUp: Sqs.Queue;
+  readonly stateMachine: sfn.StateMachine;
+  readonly recover: lambda.Function;
+  readonly givenUp: Queue;
 }
 
 const STEPS = [
   ...['Lock', 'Preflight', 'Approve', 'Shift', 'Confirm', 'Bake'],
-  ...['Drain', 'Verify', 'Complete', 'Rollback', 'Record', 'Recover'],
+  ...['Drain', 'Verify', 'Complete', 'Rollback', 'Record', 'Undrain', 'Recover'],
 ];
 
-export function createCutover(stack: Cdk.Stack, parts: Parts): Cutover {
+export function createCutover(stack: Stack, parts: Parts): Cutover {
   const rule = createWeightedRule(stack, parts);
   const securityGroup = createSecurityGroup(stack, parts);
   const logGroup = new LogGroup(stack, 'StepsLog', { retention: RetentionDays.THREE_MONTHS });
   const functions = STEPS.map((step) => createStep(stack, step, { ...parts, rule, securityGroup, logGroup }));
-  const recover = functions.at(-1) as Lambda.Function;
+  const recover = functions.at(-1) as lambda.Function;
   const stateMachine = new sfn.StateMachine(stack, 'StateMachine', {
-    definitionBody: sfn.DefinitionBody.fromChainable(createStates(stack, functions.slice(0, -1))),
+    definitionBody: sfn.DefinitionBody.fromChainable(createStates(stack, functions.slice(0, -2))),
     timeout: Duration.days(30),
     tracingEnabled: true,
     logs: {
@@ -60,7 +47,7 @@ export function createCutover(stack: Cdk.Stack, parts: Parts): Cutover {
 }
 
 /** Events that are tried again, for as long as it takes. */
-function createRecovery(stack: Cdk.Stack, stateMachine: Sfn.StateMachine, recover: Lambda.Function): Sqs.Queue {
+function createRecovery(stack: Stack, stateMachine: sfn.StateMachine, recover: lambda.Function): Queue {
   const closed = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true };
   const givenUp = new Queue(stack, 'GivenUp', { ...closed, retentionPeriod: Duration.days(14) });
   const deadLetterQueue = { queue: givenUp, maxReceiveCount: 100 };
@@ -74,7 +61,7 @@ function createRecovery(stack: Cdk.Stack, stateMachine: Sfn.StateMachine, recove
   return givenUp;
 }
 
-function createSecurityGroup(stack: Cdk.Stack, { vpc, listeners, serviceGroups }: Parts): Ec2.SecurityGroup {
+function createSecurityGroup(stack: Stack, { vpc, listeners, serviceGroups }: Parts): SecurityGroup {
   const securityGroup = new SecurityGroup(stack, 'Steps', { vpc, allowAllOutbound: false });
   securityGroup.addEgressRule(Peer.anyIpv4(), Port.HTTPS);
   for (const listener of listeners.slice(1)) listener.connections.allowDefaultPortFrom(securityGroup);
@@ -82,7 +69,7 @@ function createSecurityGroup(stack: Cdk.Stack, { vpc, listeners, serviceGroups }
   return securityGroup;
 }
 
-function createFunction(stack: Cdk.Stack, id: string, props: Partial<Lambda.FunctionProps>): Lambda.Function {
+function createFunction(stack: Stack, id: string, props: Partial<lambda.FunctionProps>): lambda.Function {
   return new lambda.Function(stack, id, {
     code: lambda.Code.fromAsset(`${ASSETS}/lambda`),
     handler: `index.${id}`,
@@ -95,12 +82,12 @@ function createFunction(stack: Cdk.Stack, id: string, props: Partial<Lambda.Func
 }
 
 interface StepParts extends Parts {
-  readonly rule: Cdk.CustomResource;
-  readonly securityGroup: Ec2.SecurityGroup;
-  readonly logGroup: Logs.LogGroup;
+  readonly rule: CustomResource;
+  readonly securityGroup: SecurityGroup;
+  readonly logGroup: LogGroup;
 }
 
-function createStep(stack: Cdk.Stack, step: string, parts: StepParts): Lambda.Function {
+function createStep(stack: Stack, step: string, parts: StepParts): lambda.Function {
   const { vpc, securityGroup, logGroup, store, cluster, secret, rule, services, groups, listeners } = parts;
   const config = stack.toJsonString({
     rule: rule.ref,
@@ -112,7 +99,7 @@ function createStep(stack: Cdk.Stack, step: string, parts: StepParts): Lambda.Fu
     secret: secret.secretArn,
   });
   const created = createFunction(stack, step, {
-    ...{ vpc, securityGroups: [securityGroup], logGroup, environment: { WIRING: config } },
+    ...{ vpc, securityGroups: [securityGroup], logGroup, environment: { CUTOVER_CONFIG: config } },
   });
   const allow = (actions: string[], ...resources: string[]) =>
     created.addToRolePolicy(new PolicyStatement({ actions, resources }));
@@ -128,7 +115,7 @@ function createStep(stack: Cdk.Stack, step: string, parts: StepParts): Lambda.Fu
 }
 
 /** The function that custom resources need, and the two; which no L2 construct has. */
-function createWeightedRule(stack: Cdk.Stack, { listeners: [listener], groups, store }: Parts): Cdk.CustomResource {
+function createWeightedRule(stack: Stack, { listeners: [listener], groups, store }: Parts): CustomResource {
   const logGroup = new LogGroup(stack, 'RuleLog', { retention: RetentionDays.THREE_MONTHS });
   const provider = createFunction(stack, 'weightedRule', {
     ...{ logGroup, retryAttempts: 0, maxEventAge: Duration.minutes(1) },
@@ -155,7 +142,7 @@ function createWeightedRule(stack: Cdk.Stack, { listeners: [listener], groups, s
 }
 
 /** As many tasks, choices and waits as a cutover has. */
-function createStates(stack: Cdk.Stack, functions: readonly Lambda.Function[]): Sfn.IChainable {
+function createStates(stack: Stack, functions: readonly lambda.Function[]): sfn.IChainable {
   const failed = new sfn.Fail(stack, 'Failed');
   const tasks = functions.map((lambdaFunction) => {
     const task = new LambdaInvoke(stack, `${lambdaFunction.node.id}Task`, {
@@ -178,5 +165,5 @@ function createStates(stack: Cdk.Stack, functions: readonly Lambda.Function[]): 
       .otherwise(next);
     task.next(choice);
   });
-  return tasks[0] as Sfn.IChainable;
+  return tasks[0] as sfn.IChainable;
 }

@@ -1,27 +1,19 @@
-import type * as Cdk from 'aws-cdk-lib';
-import type * as Acm from 'aws-cdk-lib/aws-certificatemanager';
-import type * as Ec2 from 'aws-cdk-lib/aws-ec2';
-import type * as Elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
-import type * as Iam from 'aws-cdk-lib/aws-iam';
-import type * as S3 from 'aws-cdk-lib/aws-s3';
-import { load } from './cdk.ts';
-
-const { Duration, RemovalPolicy } = load<typeof Cdk>('aws-cdk-lib');
-const { Certificate } = load<typeof Acm>('aws-cdk-lib/aws-certificatemanager');
-const { GatewayVpcEndpointAwsService, SecurityGroup, Vpc } = load<typeof Ec2>('aws-cdk-lib/aws-ec2');
-const elbv2 = load<typeof Elbv2>('aws-cdk-lib/aws-elasticloadbalancingv2');
-const { PolicyStatement, ServicePrincipal } = load<typeof Iam>('aws-cdk-lib/aws-iam');
-const { BlockPublicAccess, Bucket, BucketEncryption } = load<typeof S3>('aws-cdk-lib/aws-s3');
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+import { GatewayVpcEndpointAwsService, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { BlockPublicAccess, Bucket, BucketEncryption, BucketProps } from 'aws-cdk-lib/aws-s3';
 
 export interface Front {
-  readonly vpc: Ec2.Vpc;
-  readonly loadBalancer: Elbv2.ApplicationLoadBalancer;
-  readonly listeners: readonly Elbv2.ApplicationListener[];
-  readonly groups: readonly Elbv2.ApplicationTargetGroup[];
-  readonly store: S3.Bucket;
+  readonly vpc: Vpc;
+  readonly loadBalancer: elbv2.ApplicationLoadBalancer;
+  readonly listeners: readonly elbv2.ApplicationListener[];
+  readonly groups: readonly elbv2.ApplicationTargetGroup[];
+  readonly store: Bucket;
 }
 
-export function createFront(stack: Cdk.Stack): Front {
+export function createFront(stack: Stack): Front {
   const vpc = new Vpc(stack, 'Vpc', {
     maxAzs: 2,
     gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
@@ -33,7 +25,7 @@ export function createFront(stack: Cdk.Stack): Front {
   return { vpc, loadBalancer, listeners, groups, store };
 }
 
-function createGroup(stack: Cdk.Stack, id: string, vpc: Ec2.Vpc): Elbv2.ApplicationTargetGroup {
+function createGroup(stack: Stack, id: string, vpc: Vpc): elbv2.ApplicationTargetGroup {
   return new elbv2.ApplicationTargetGroup(stack, id, {
     vpc,
     targetType: elbv2.TargetType.IP,
@@ -53,7 +45,7 @@ function createGroup(stack: Cdk.Stack, id: string, vpc: Ec2.Vpc): Elbv2.Applicat
   });
 }
 
-function createBucket(stack: Cdk.Stack, id: string, props: S3.BucketProps): S3.Bucket {
+function createBucket(stack: Stack, id: string, props: BucketProps): Bucket {
   return new Bucket(stack, id, {
     encryption: BucketEncryption.S3_MANAGED,
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
@@ -63,7 +55,7 @@ function createBucket(stack: Cdk.Stack, id: string, props: S3.BucketProps): S3.B
   });
 }
 
-function createLoadBalancer(stack: Cdk.Stack, vpc: Ec2.Vpc): Elbv2.ApplicationLoadBalancer {
+function createLoadBalancer(stack: Stack, vpc: Vpc): elbv2.ApplicationLoadBalancer {
   const securityGroup = new SecurityGroup(stack, 'LoadBalancerGroup', { vpc, allowAllOutbound: false });
   const loadBalancer = new elbv2.ApplicationLoadBalancer(stack, 'LoadBalancer', {
     vpc,
@@ -92,16 +84,16 @@ function createLoadBalancer(stack: Cdk.Stack, vpc: Ec2.Vpc): Elbv2.ApplicationLo
 }
 
 function createListeners(
-  stack: Cdk.Stack,
-  loadBalancer: Elbv2.ApplicationLoadBalancer,
-  groups: readonly Elbv2.ApplicationTargetGroup[],
-): Elbv2.ApplicationListener[] {
+  stack: Stack,
+  loadBalancer: elbv2.ApplicationLoadBalancer,
+  groups: readonly elbv2.ApplicationTargetGroup[],
+): elbv2.ApplicationListener[] {
   const certificate = Certificate.fromCertificateArn(
     stack,
     'Certificate',
     'arn:aws:acm:eu-west-1:444455556666:certificate/99999999-8888-7777-6666-555555555555',
   );
-  const listen = (id: string, port: number, defaultAction: Elbv2.ListenerAction) =>
+  const listen = (id: string, port: number, defaultAction: elbv2.ListenerAction) =>
     loadBalancer.addListener(id, {
       port,
       protocol: elbv2.ApplicationProtocol.HTTPS,

@@ -1,31 +1,22 @@
-import type * as Cdk from 'aws-cdk-lib';
-import type * as CloudWatch from 'aws-cdk-lib/aws-cloudwatch';
-import type * as Elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
-import type * as Events from 'aws-cdk-lib/aws-events';
-import type * as Iam from 'aws-cdk-lib/aws-iam';
-import type * as Logs from 'aws-cdk-lib/aws-logs';
-import { load } from './cdk.ts';
-import type { Cutover } from './plain-cutover.ts';
-import type { Front } from './plain-front.ts';
-import type { Proxies } from './plain-proxies.ts';
-
-const { CfnOutput, Duration } = load<typeof Cdk>('aws-cdk-lib');
-const { Alarm, Dashboard, GraphWidget, MathExpression, SingleValueWidget } =
-  load<typeof CloudWatch>('aws-cdk-lib/aws-cloudwatch');
-const { HttpCodeTarget } = load<typeof Elbv2>('aws-cdk-lib/aws-elasticloadbalancingv2');
-const { Rule } = load<typeof Events>('aws-cdk-lib/aws-events');
-const { PolicyStatement, ServicePrincipal } = load<typeof Iam>('aws-cdk-lib/aws-iam');
-const { LogGroup, RetentionDays } = load<typeof Logs>('aws-cdk-lib/aws-logs');
+import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
+import { Alarm, Dashboard, GraphWidget, IMetric, MathExpression, SingleValueWidget } from 'aws-cdk-lib/aws-cloudwatch';
+import { ApplicationTargetGroup, HttpCodeTarget } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { Cutover } from './plain-cutover';
+import type { Front } from './plain-front';
+import type { Proxies } from './plain-proxies';
 
 type Parts = Front & Proxies & Cutover;
 
 const PERIOD = Duration.minutes(1);
 
-export function createMonitoring(stack: Cdk.Stack, parts: Parts): void {
+export function createMonitoring(stack: Stack, parts: Parts): void {
   const rates = parts.groups.map((group, side) => errorRate(group, side));
-  const log = createDeadProxiesLog(stack, parts);
+  const taskFailures = createTaskFailures(stack, parts);
   const { loadBalancer, groups, stateMachine, recover, givenUp, services } = parts;
-  const watched: CloudWatch.IMetric[] = [
+  const watched: IMetric[] = [
     ...rates,
     ...groups.map(({ metrics }) => metrics.targetResponseTime({ period: PERIOD, statistic: 'p99' })),
     ...groups.map(({ metrics }) => metrics.healthyHostCount({ period: PERIOD })),
@@ -34,7 +25,7 @@ export function createMonitoring(stack: Cdk.Stack, parts: Parts): void {
     loadBalancer.metrics.activeConnectionCount({ period: PERIOD }),
     stateMachine.metricFailed({ period: PERIOD }),
     recover.metricErrors({ period: PERIOD }),
-    log.metricIncomingLogEvents({ period: PERIOD }),
+    taskFailures.metricNumberOfMessagesSent({ period: PERIOD }),
     givenUp.metricApproximateNumberOfMessagesVisible({ period: PERIOD }),
   ];
   watched.forEach((metric, index) => {
@@ -52,7 +43,7 @@ export function createMonitoring(stack: Cdk.Stack, parts: Parts): void {
   new CfnOutput(stack, 'LoadBalancerDnsName', { value: loadBalancer.loadBalancerDnsName });
 }
 
-function errorRate(group: Elbv2.ApplicationTargetGroup, side: number): CloudWatch.IMetric {
+function errorRate(group: ApplicationTargetGroup, side: number): IMetric {
   return new MathExpression({
     expression: `IF(requests${side} > 20, FILL(errors${side}, 0) / requests${side}, 0)`,
     usingMetrics: {
@@ -63,14 +54,15 @@ function errorRate(group: Elbv2.ApplicationTargetGroup, side: number): CloudWatc
   });
 }
 
-function createDeadProxiesLog(stack: Cdk.Stack, { cluster }: Parts): Logs.LogGroup {
-  const log = new LogGroup(stack, 'DeadLog', { retention: RetentionDays.THREE_MONTHS });
-  const resources = [log.logGroupArn];
-  const principals = [new ServicePrincipal('events.amazonaws.com')];
-  log.addToResourcePolicy(new PolicyStatement({ actions: ['logs:PutLogEvents'], principals, resources }));
-  new Rule(stack, 'Dead', {
-    eventPattern: { source: ['aws.ecs'], detail: { clusterArn: [cluster.clusterArn] } },
-    targets: [{ bind: () => ({ arn: log.logGroupArn }) }],
+function createTaskFailures(stack: Stack, { cluster }: Parts): Queue {
+  const queue = new Queue(stack, 'TaskFailures', {
+    encryption: QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    retentionPeriod: Duration.days(14),
   });
-  return log;
+  new Rule(stack, 'TaskFailed', {
+    eventPattern: { source: ['aws.ecs'], detail: { clusterArn: [cluster.clusterArn] } },
+    targets: [new SqsQueue(queue)],
+  });
+  return queue;
 }

@@ -1,32 +1,23 @@
-import type * as Cdk from 'aws-cdk-lib';
-import type * as CloudWatch from 'aws-cdk-lib/aws-cloudwatch';
-import type * as Ec2 from 'aws-cdk-lib/aws-ec2';
-import type * as EcrAssets from 'aws-cdk-lib/aws-ecr-assets';
-import type * as Ecs from 'aws-cdk-lib/aws-ecs';
-import type * as Elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
-import type * as Iam from 'aws-cdk-lib/aws-iam';
-import type * as Logs from 'aws-cdk-lib/aws-logs';
-import type * as SecretsManager from 'aws-cdk-lib/aws-secretsmanager';
-import { ASSETS, load } from './cdk.ts';
-import type { Front } from './plain-front.ts';
-
-const { Duration } = load<typeof Cdk>('aws-cdk-lib');
-const { Metric } = load<typeof CloudWatch>('aws-cdk-lib/aws-cloudwatch');
-const { Peer, Port, SecurityGroup } = load<typeof Ec2>('aws-cdk-lib/aws-ec2');
-const { Platform } = load<typeof EcrAssets>('aws-cdk-lib/aws-ecr-assets');
-const ecs = load<typeof Ecs>('aws-cdk-lib/aws-ecs');
-const { PolicyStatement } = load<typeof Iam>('aws-cdk-lib/aws-iam');
-const { LogGroup, RetentionDays } = load<typeof Logs>('aws-cdk-lib/aws-logs');
-const { Secret } = load<typeof SecretsManager>('aws-cdk-lib/aws-secretsmanager');
+import { Duration, Stack } from 'aws-cdk-lib';
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { Peer, Port, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import { ApplicationTargetGroup } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { ASSETS } from './cdk';
+import type { Front } from './plain-front';
 
 export interface Proxies {
-  readonly cluster: Ecs.Cluster;
-  readonly secret: SecretsManager.Secret;
-  readonly services: readonly Ecs.FargateService[];
-  readonly serviceGroups: readonly Ec2.SecurityGroup[];
+  readonly cluster: ecs.Cluster;
+  readonly secret: Secret;
+  readonly services: readonly ecs.FargateService[];
+  readonly serviceGroups: readonly SecurityGroup[];
 }
 
-export function createProxies(stack: Cdk.Stack, { vpc, groups }: Front): Proxies {
+export function createProxies(stack: Stack, { vpc, groups }: Front): Proxies {
   const cluster = new ecs.Cluster(stack, 'Cluster', { vpc, containerInsightsV2: ecs.ContainerInsights.ENABLED });
   const secret = new Secret(stack, 'Secret', {
     generateSecretString: { passwordLength: 64, excludePunctuation: true },
@@ -41,7 +32,7 @@ export function createProxies(stack: Cdk.Stack, { vpc, groups }: Front): Proxies
       minHealthyPercent: 100,
       circuitBreaker: { rollback: true },
     });
-    const group = groups[index] as Elbv2.ApplicationTargetGroup;
+    const group = groups[index] as ApplicationTargetGroup;
     group.addTarget(service.loadBalancerTarget({ containerName: 'proxy', containerPort: 8443 }));
     scale(service, group);
     return service;
@@ -49,7 +40,7 @@ export function createProxies(stack: Cdk.Stack, { vpc, groups }: Front): Proxies
   return { cluster, secret, services, serviceGroups };
 }
 
-function createSecurityGroup(stack: Cdk.Stack, side: string, vpc: Ec2.Vpc): Ec2.SecurityGroup {
+function createSecurityGroup(stack: Stack, side: string, vpc: Vpc): SecurityGroup {
   const securityGroup = new SecurityGroup(stack, `${side}Proxies`, { vpc, allowAllOutbound: false });
   securityGroup.addEgressRule(Peer.anyIpv4(), Port.HTTPS);
   securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(8080));
@@ -57,10 +48,10 @@ function createSecurityGroup(stack: Cdk.Stack, side: string, vpc: Ec2.Vpc): Ec2.
 }
 
 function createTask(
-  stack: Cdk.Stack,
+  stack: Stack,
   side: string,
   { secret, cluster }: Pick<Proxies, 'secret' | 'cluster'>,
-): Ecs.FargateTaskDefinition {
+): ecs.FargateTaskDefinition {
   const task = new ecs.FargateTaskDefinition(stack, `${side}Task`, {
     cpu: 1024,
     memoryLimitMiB: 2048,
@@ -87,7 +78,7 @@ function createTask(
   return task;
 }
 
-function scale(service: Ecs.FargateService, targetGroup: Elbv2.ApplicationTargetGroup): void {
+function scale(service: ecs.FargateService, targetGroup: ApplicationTargetGroup): void {
   const count = service.autoScaleTaskCount({ minCapacity: 2, maxCapacity: 10 });
   const cooldowns = { scaleInCooldown: Duration.minutes(5), scaleOutCooldown: Duration.minutes(1) };
   count.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: 60, ...cooldowns });

@@ -12,12 +12,12 @@ export interface Synthesis {
   readonly resources: ReadonlyMap<string, number>;
 }
 
-/** Runs `bench/synth/<name>.ts` into a fresh folder: the assets are staged each time, as after a checkout. */
+/** Runs the app `bench/synth/<name>.ts` into a fresh folder: the assets are staged each time, as after a checkout. */
 export function synthesize(name: string): Synthesis {
   const folder = mkdtempSync(join(tmpdir(), 'drainshift-synth-'));
   try {
     const beganMs = performance.now();
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, `${name}.ts`)], {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(__dirname, `${name}.js`)], {
       env: { PATH: process.env.PATH, CDK_OUTDIR: folder },
       encoding: 'utf8',
     });

@@ -1,8 +1,8 @@
 // A WebSocket upstream that sends back every message, straight on sockets.
 import { createHash } from 'node:crypto';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { ACCEPT_MAGIC, FrameReader, messageFrame } from '../load/frames.ts';
-import { say, whenParentEnds } from '../load/inside.ts';
+import { ACCEPT_MAGIC, FrameReader, messageFrame } from '../load/frames';
+import { say, whenParentEnds } from '../load/inside';
 
 const OPCODE_CLOSE = 8;
 

@@ -1,7 +1,7 @@
 // The upstream where nginx is not installed, straight on sockets. It takes only what the benchmark's proxies send.
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { say, whenParentEnds } from '../load/inside.ts';
-import { CHECKED_FIELDS, FILES, PATHS, SMALL_BODY } from './paths.ts';
+import { say, whenParentEnds } from '../load/inside';
+import { CHECKED_FIELDS, FILES, PATHS, SMALL_BODY } from './paths';
 
 const bodies = new Map<string, Buffer>([
   [PATHS.small, Buffer.from(SMALL_BODY)],

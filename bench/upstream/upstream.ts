@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCommand } from '../processes/machine.ts';
-import { freePort, listening } from '../processes/ports.ts';
-import type { Workplace } from '../processes/workplace.ts';
-import { nextLine, startScript } from '../load/script.ts';
-import { CHECKED_FIELDS, FILES, PATHS, SMALL_BODY } from './paths.ts';
-import { nginxFrame } from '../peers/nginx.ts';
+import { hasCommand } from '../processes/machine';
+import { freePort, listening } from '../processes/ports';
+import type { Workplace } from '../processes/workplace';
+import { nextLine, startScript } from '../load/script';
+import { nginxFrame } from './nginx-frame';
+import { CHECKED_FIELDS, FILES, PATHS, SMALL_BODY } from './paths';
 
 export interface Upstreams {
   /** Ports. */
@@ -18,8 +18,8 @@ export interface Upstreams {
 /** Starts what the proxies forward to. */
 export async function startUpstreams(place: Workplace): Promise<Upstreams> {
   const program = hasCommand('nginx') ? 'nginx' : 'own';
-  const http = program === 'nginx' ? await startNginxUpstream(place) : await startOwn(place, 'upstream/http.ts');
-  return { http, websocket: await startOwn(place, 'upstream/echo.ts'), program };
+  const http = program === 'nginx' ? await startNginxUpstream(place) : await startOwn(place, 'upstream/http');
+  return { http, websocket: await startOwn(place, 'upstream/echo'), program };
 }
 
 interface Listening {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { synthesize } from '../rehearsal/command';
 
-const FAULTS = join(__dirname, '../../bench/faults.ts');
+const FAULTS = join(__dirname, '../../dist/bench/faults.js');
 /** One of each kind; `npm run bench:faults` runs them all. */
 const ROWS = [
   'source-dead-and-abort@last-bake',

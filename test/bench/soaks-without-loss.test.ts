@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const SOAK = join(__dirname, '../../bench/soak.ts');
+const SOAK = join(__dirname, '../../dist/bench/soak.js');
 /** Two cycles, so that a proxy with TLS is drained, too, and few clients: the other tests want their share of the machine. */
 const SHORT = ['--seconds', '8', '--cycles', '1', '--clients', '12'];
 

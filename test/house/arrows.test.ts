@@ -27,6 +27,19 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
     rooms: ['lib', 'rehearsal', 'core', 'lambda/operator.ts', 'proxy/config/settings.ts'],
     packages: ['node:', 'aws-cdk-lib', 'commander'],
   },
+  bench: {
+    rooms: ['core', 'rehearsal', 'lib/index.ts', 'proxy/data-plane/contract/ledger.ts'],
+    packages: [
+      'node:',
+      '@fastify/http-proxy',
+      '@grpc/grpc-js',
+      'aws-cdk-lib',
+      'esbuild',
+      'fastify',
+      'selfsigned',
+      'ws',
+    ],
+  },
 };
 
 interface Arrow {

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Figure, missingFor, type Suite, type SuiteOptions } from '../figures.ts';
-import { type Peer, type Started, startPeer } from '../peers.ts';
-import { runJudge } from '../run.ts';
-import { autobahnTool } from '../tools.ts';
-import type { Launch } from '../../processes/children.ts';
-import { freePort, HOST, listening } from '../../processes/ports.ts';
-import type { Workplace } from '../../processes/workplace.ts';
+import { type Figure, missingFor, type Suite, type SuiteOptions } from '../figures';
+import { type Peer, type Started, startPeer } from '../peers';
+import { runJudge } from '../run';
+import { autobahnTool } from '../tools';
+import type { Launch } from '../../processes/children';
+import { freePort, HOST, listening } from '../../processes/ports';
+import type { Workplace } from '../../processes/workplace';
 
 /** A tunnel passes frames unread: what it must not do is make a difference. So each case is compared with a direct connection. */
 const DIRECT = 'direct';

@@ -1,9 +1,9 @@
-import { type Figure, missingFor, type Suite } from '../figures.ts';
-import { type Peer, startPeer } from '../peers.ts';
-import { runJudge } from '../run.ts';
-import { grpcTool } from '../tools.ts';
-import { freePort, listening } from '../../processes/ports.ts';
-import type { Workplace } from '../../processes/workplace.ts';
+import { type Figure, missingFor, type Suite } from '../figures';
+import { type Peer, startPeer } from '../peers';
+import { runJudge } from '../run';
+import { grpcTool } from '../tools';
+import { freePort, listening } from '../../processes/ports';
+import type { Workplace } from '../../processes/workplace';
 
 const SUITE = 'grpc-interop';
 

@@ -1,9 +1,9 @@
-import { startHttpUpstream } from '../upstream.ts';
-import { type Figure, missingFor, type Suite } from '../figures.ts';
-import { type Peer, startPeer } from '../peers.ts';
-import { runJudge } from '../run.ts';
-import { h2specTool } from '../tools.ts';
-import type { Workplace } from '../../processes/workplace.ts';
+import { startHttpUpstream } from '../upstream';
+import { type Figure, missingFor, type Suite } from '../figures';
+import { type Peer, startPeer } from '../peers';
+import { runJudge } from '../run';
+import { h2specTool } from '../tools';
+import type { Workplace } from '../../processes/workplace';
 
 const SUITE = 'h2spec';
 const SECONDS = '2';

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import type { Figure, Suite } from '../figures.ts';
-import { type Peer, startPeer } from '../peers.ts';
-import { startHttpUpstream } from '../upstream.ts';
-import { PROBES, type Probe } from '../probes.ts';
-import { HOST } from '../../processes/ports.ts';
-import { ROOT } from '../../processes/resolve.ts';
-import type { Workplace } from '../../processes/workplace.ts';
+import type { Figure, Suite } from '../figures';
+import { type Peer, startPeer } from '../peers';
+import { startHttpUpstream } from '../upstream';
+import { PROBES, type Probe } from '../probes';
+import { HOST } from '../../processes/ports';
+import { ROOT } from '../../processes/resolve';
+import type { Workplace } from '../../processes/workplace';
 
 const SUITE = 'guarantees';
 /** A proxy that waits for more has not rejected. */

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { UsageError } from '../../rehearsal/errors/usage-error';
 
 /** What `bench:proxy` is asked for. */
 export interface BenchOptions {
@@ -32,9 +33,6 @@ export const BENCH_USAGE = `Usage: npm run bench:proxy -- [options]
   --markdown FILE      a table; in an existing file between its markers
   --from FILE          report an earlier --json FILE again, measure nothing
 `;
-
-/** A wrong command line: exit code 64. */
-export class WrongUse extends Error {}
 
 export function readBenchOptions(args: readonly string[]): BenchOptions | 'help' {
   const text = { type: 'string' as const };
@@ -108,18 +106,14 @@ type Values = Record<string, string | boolean | undefined>;
 
 function parsed(args: readonly string[], options: Record<string, { type: 'string' }>): Values {
   const flags = { quick: { type: 'boolean' as const }, help: { type: 'boolean' as const } };
-  try {
-    return parseArgs({ args: [...args], options: { ...options, ...flags } }).values;
-  } catch (error) {
-    throw new WrongUse((error as Error).message.split('\n')[0]);
-  }
+  return parseArgs({ args: [...args], options: { ...options, ...flags } }).values;
 }
 
 function positive(name: string, value: string | boolean | undefined, fallback: number, min = 1): number {
   if (value === undefined) return fallback;
   const number = Number(value);
   if (Number.isFinite(number) && number >= min) return number;
-  throw new WrongUse(`'--${name}' must be a number of at least ${min}, got ${String(value)}`);
+  throw new UsageError(`'--${name}' must be a number of at least ${min}, got ${String(value)}`);
 }
 
 function list(value: string | boolean | undefined): string[] | undefined {

@@ -1,15 +1,15 @@
-// What a row stands on: the rehearsal's own local cloud from the compiled package, between backends and a client of this
+// What a row stands on: the rehearsal's own local cloud between backends and a client of this
 // folder.
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parsePlan } from '../../dist/core/plan/plan.js';
-import { readAssembly } from '../../dist/rehearsal/template/assembly/read.js';
-import { readStackModel } from '../../dist/rehearsal/template/model/stack-model.js';
-import type { ExecutionDescription } from '../../dist/rehearsal/state-machine/model.js';
-import { LocalCloud } from '../../dist/rehearsal/cloud/local-cloud.js';
-import type { ClientOptions, Seen } from './seen.ts';
+import { parsePlan } from '../../core/plan/plan';
+import { readAssembly } from '../../rehearsal/template/assembly/read';
+import { readStackModel } from '../../rehearsal/template/model/stack-model';
+import type { ExecutionDescription } from '../../rehearsal/state-machine/model';
+import { LocalCloud } from '../../rehearsal/cloud/local-cloud';
+import type { ClientOptions, Seen } from './seen';
 
 export type Side = 'source' | 'target';
 
@@ -32,7 +32,7 @@ export interface RowSetup {
 }
 
 export async function startRow(app: string, plan: object): Promise<RowSetup> {
-  const backends = { source: forkFile('backend.ts', 'source'), target: forkFile('backend.ts', 'target') };
+  const backends = { source: forkFile('backend', 'source'), target: forkFile('backend', 'target') };
   const [[source], [target]] = (await Promise.all([
     once(backends.source, 'message'),
     once(backends.target, 'message'),
@@ -60,7 +60,7 @@ export async function startRow(app: string, plan: object): Promise<RowSetup> {
     caFile: cloud.caFile,
     sockets: SOCKETS,
   };
-  const client = forkFile('client.ts', JSON.stringify(options));
+  const client = forkFile('client', JSON.stringify(options));
   return Object.assign(row, {
     cloud,
     backends,
@@ -104,6 +104,6 @@ export async function clientSeen({ client }: RowSetup, order: 'tell' | 'stop'): 
   return (await responded)[0];
 }
 
-function forkFile(file: string, argument: string): ChildProcess {
-  return fork(fileURLToPath(new URL(file, import.meta.url)), [argument], { execArgv: [], stdio: 'inherit' });
+function forkFile(name: string, argument: string): ChildProcess {
+  return fork(join(__dirname, `${name}.js`), [argument], { execArgv: [], stdio: 'inherit' });
 }
