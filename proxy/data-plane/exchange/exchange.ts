@@ -1,8 +1,10 @@
+import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
+import { LedgerEntry } from '../contract/ledger';
 import type { ConnectionChoice, PlaneContext } from '../shared/context';
-import type { Response, Decision, FailureCause, Upstream, UpstreamFailure } from '../contract/data-plane';
+import type { Response, Decision, FailureCause, Forward, Upstream, UpstreamFailure } from '../contract/data-plane';
 import type { Deviation } from '../contract/deviations';
 import { EventStream } from '../streams/event-stream';
-import { ExchangeEnd } from './exchange-end';
+import { Download } from './download';
 import type {
   ResponseHead,
   ClientExchange,
@@ -12,45 +14,66 @@ import type {
   InterimHead,
   Seen,
   UpstreamEvents,
+  UpstreamStream,
 } from '../contract/streams';
 import { buildFieldBlock, listLines } from '../fields/lines';
-import { GrpcWatch } from '../streams/grpc';
+import { GRPC_UNAVAILABLE, GrpcWatch } from '../streams/grpc';
 import { lastForwardResponse, maxForwards } from './max-forwards';
-import { Pace } from './pace';
 import { Turn, StallDetector } from './stall-detector';
-import { Upload } from './upload';
+import { NO_UPLOAD, Upload } from './upload';
 import { isOpaque, isSwitch, switchingProtocols, upgradeRejection } from './upgrade';
 import { UpgradedConnection } from './upgraded-connection';
 import { withVia } from '../fields/via';
+import type { Ticking } from '../shared/ticker';
 
 const UNASKED_SWITCH: FailureCause = { why: 'a switch of protocols that was not asked for' };
 /** RFC 9110 section 9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-/** From the head of a response until it counts as one that streams: as long as a gRPC call has to show what it is. */
-const STREAMING_AFTER_MS = 1_000;
+/**
+ * `routing`: the route decides. `held`: it has said to wait. `awaiting`: the request is on its way, and no response has begun.
+ * `responding`: the head of the response has gone on. `ending`: the client's connection has the whole response, and not all
+ * of it has left. `over`: it is out of the ledger, or another entry stands there for it.
+ */
+export type ExchangeState = 'routing' | 'held' | 'awaiting' | 'responding' | 'ending' | 'over';
 
 /**
  * One request of a client and its response, from the route's decision until both have ended. It is its own entry in the
- * ledger, and knows no version of HTTP; see `streams.ts`.
+ * ledger, leaves it once, and knows no version of HTTP; see `streams.ts`. The body of the request is its `Upload`, the
+ * response its `Download`.
  */
-export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEvents {
+export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEvents, Ticking {
+  private state: ExchangeState = 'routing';
+  private forward: Forward | undefined = undefined;
+  /** While it is of use: not before the request is sent, and not behind the whole response. */
+  private upstream: UpstreamStream | undefined = undefined;
+  private status: number | undefined = undefined;
+  private failure: UpstreamFailure | undefined = undefined;
+  private cause: FailureCause | undefined = undefined;
+  private readonly upload: Upload;
+  private readonly download: Download;
+  private stream: EventStream | undefined = undefined;
+  private readonly grpc: GrpcWatch | undefined;
+  /** Gives up the place among the held. */
+  private unpark: (() => void) | undefined = undefined;
+  /** Stops listening to the route's signal. */
+  private forget: (() => void) | undefined = undefined;
+  /** How it counts out when the response ends well. */
+  private ending: Ending = 'completed';
   private hasRepeated = false;
-  private isResponsePaused = false;
-  /** Written and not read by the client, as of the last tick. */
-  private pendingBytes = 0;
-  /** When the head of the upstream's response was passed on. */
-  private responseStartedMs = Infinity;
-  /** The response may be without a byte for as long as `streamIdleMs`: an event stream. */
-  private mayBeSilent = false;
+  private isTicking = false;
   private readonly stallDetector: StallDetector;
-  /** Undefined until its client is waited for at a tick. */
-  private pace: Pace | undefined = undefined;
 
-  constructor(context: PlaneContext, client: DownstreamStream, head: EngineHead) {
-    super(context, client, head);
+  constructor(
+    private readonly context: PlaneContext,
+    private readonly client: DownstreamStream,
+    private readonly head: EngineHead,
+  ) {
+    super();
+    this.upload = head.bodyLength === 0 ? NO_UPLOAD : new Upload(client, head);
+    this.download = new Download(client);
     this.stallDetector = new StallDetector(context.ticker.nowMs);
-    if (head.isGrpc) this.grpc = new GrpcWatch();
+    this.grpc = head.isGrpc ? new GrpcWatch() : undefined;
   }
 
   /** Asks the route, and does what it says. */
@@ -69,16 +92,17 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
     if ('response' in decision) return this.respond(decision.response);
     if ('hold' in decision) return this.park(decision.hold);
     const { forward } = decision;
+    this.state = 'awaiting';
     this.forward = forward;
     this.context.options.ledger.enter(this, 'http', this.beginMs);
     if (forward.signal) this.cutOnSignal(forward.signal);
-    if (this.context.options.continuesAtOnce && this.upload.awaitsContinue) this.letContinue();
-    if (!this.isResponseEnded) this.send(this.firstChoice);
+    if (this.context.options.continuesAtOnce && this.upload.isWithheld) this.letContinue();
+    if (this.isAwaiting) this.send(this.firstChoice);
   }
 
   /** Over HTTP/2 nothing is said: such a client goes on by itself. */
   private letContinue(): void {
-    this.upload.awaitsContinue = false;
+    this.upload.letContinue();
     if (this.head.httpVersion === '1.1') this.client.inform(100, '');
   }
 
@@ -88,10 +112,11 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
   }
 
   private park(hold: (resume: (decision: Decision) => void) => () => void): void {
+    this.state = 'held';
     this.upload.hold();
     this.unpark = hold((decision) => {
       this.unpark = undefined;
-      if (this.isOver) return;
+      if (this.state !== 'held') return;
       try {
         this.decide(decision);
         // Its end may have come already: node:http2 tells that of an empty body beside its paused stream.
@@ -136,7 +161,7 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
   uploadReceived(bytes: Buffer): void {
     this.bytesReceived += bytes.length;
     this.stallDetector.clientMoved(this.nowMs);
-    if (this.isOver || this.upstream === undefined) return;
+    if (this.state === 'over' || this.upstream === undefined) return;
     if (this.grpc?.upload(bytes)) this.becomeGrpcStream();
     this.upload.receive(bytes, this.upstream);
   }
@@ -153,14 +178,12 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
 
   clientDrained(): void {
     this.moved();
-    if (!this.isResponsePaused) return;
-    this.isResponsePaused = false;
-    this.upstream?.resumeResponse();
+    this.download.resume(this.upstream);
   }
 
   uploadBroken(response: Response): void {
-    if (this.hasStarted) return this.force();
-    this.upload.isOver = true;
+    if (!this.canRespond) return this.force();
+    this.upload.giveUp();
     this.respond(response);
   }
 
@@ -175,60 +198,59 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
 
   informed(head: InterimHead): void {
     this.moved();
-    if (head.status === 100) this.upload.awaitsContinue = false;
-    if (!this.hasStarted) this.client.inform(head.status, withVia(head, this.forward!.via));
+    if (head.status === 100) this.upload.letContinue();
+    if (this.isAwaiting) this.client.inform(head.status, withVia(head, this.forward!.via));
   }
 
   deviated(what: Deviation): void {
     try {
-      if (!this.isOver) this.context.options.deviated?.(what, this.forward!.upstream);
+      if (this.state !== 'over') this.context.options.deviated?.(what, this.forward!.upstream);
     } catch (error) {
       this.context.faulted(error);
     }
   }
 
   responseStarted(head: ResponseHead): void {
-    if (this.isOver || this.hasStarted) return;
+    if (!this.isAwaiting) return;
     const { forward } = this;
     const added = forward!.responseHeaders?.(head.status);
-    this.hasStarted = true;
+    this.state = 'responding';
     this.status = head.status;
     this.moved();
-    this.responseStartedMs = this.nowMs;
     const isAsItCame = added === undefined && forward!.via === undefined;
-    this.client.begin(
+    this.download.begin(
       isAsItCame ? head : { ...head, fields: withVia(head, this.forward!.via) + buildFieldBlock(added) },
+      this.nowMs,
     );
-    // One with a stated length is a file like any other: it cannot be ended before that.
-    if (head.isEventStream && head.bodyLength === -1) this.beginEvents(head);
+    if (this.download.mayBeSilent) this.beginEvents(head);
     this.grpc?.responseStarted(this.nowMs);
   }
 
   responseReceived(bytes: Buffer): void {
     // A client that takes its response is not late with the rest of its upload.
     this.moved();
-    if (this.isOver) return;
+    if (this.state !== 'responding') return;
     if (this.stream) return this.stream.take(bytes);
     if (this.grpc?.respond(bytes)) this.becomeGrpcStream();
     this.pass(bytes);
   }
 
   responseEnded(trailers: FieldBlock): void {
-    if (this.isOver || this.isResponseEnded) return;
-    this.isResponseEnded = true;
+    if (this.state !== 'responding') return;
+    this.state = 'ending';
     this.stream?.onEnd();
     const { upstream } = this;
     this.upstream = undefined;
     // What the upstream did not want to read of a body must not stand before the next request.
     this.upload.resume();
-    this.client.end(trailers);
+    this.download.end(trailers);
     if (this.upload.isOver) return;
     upstream?.destroy();
     this.client.flush();
   }
 
   responseFlushed(): void {
-    if (!this.isOver) this.client.flush();
+    if (this.state !== 'over') this.client.flush();
   }
 
   upstreamDrained(): void {
@@ -237,14 +259,15 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
   }
 
   switched(head: ResponseHead): void {
-    if (this.isOver || !isSwitch(head, this.head)) return this.upstreamFailed('malformed', 'maybe', UNASKED_SWITCH);
+    if (!this.isAwaiting || !isSwitch(head, this.head))
+      return this.upstreamFailed('malformed', 'maybe', UNASKED_SWITCH);
     const { forward, context } = this;
     const added = forward!.responseHeaders?.(101);
     const client = this.client.detach();
     const upstream = this.upstream!.detach();
     if (!client || !upstream) return this.force();
     // From here on the connection belongs to another exchange, and this object is free.
-    this.isOver = true;
+    this.state = 'over';
     this.forget?.();
     client.transport.write(switchingProtocols(withVia(head, this.forward!.via) + buildFieldBlock(added)));
     const connection = new UpgradedConnection(context, forward!);
@@ -253,13 +276,13 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
   }
 
   upstreamFailed(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {
-    if (this.isOver || this.isResponseEnded) return;
+    if (!this.isAwaiting && this.state !== 'responding') return;
     this.upstream?.destroy();
     this.upstream = undefined;
-    if (!this.hasStarted && this.canRepeat(failure, seen)) return this.repeat();
+    if (this.isAwaiting && this.canRepeat(failure, seen)) return this.repeat();
     this.failure = failure;
     this.cause = cause;
-    if (this.hasStarted) return this.force();
+    if (this.state === 'responding') return this.force();
     try {
       this.respond(this.context.options.failureResponse(failure, this.head));
     } catch (error) {
@@ -282,11 +305,7 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
 
   private pass(bytes: Buffer): void {
     this.bytesSent += bytes.length;
-    this.client.write(bytes);
-    if (!this.client.isBackedUp || this.isResponsePaused) return;
-    this.isResponsePaused = true;
-    this.stallDetector.clientMoved(this.nowMs);
-    this.upstream?.pauseResponse();
+    if (this.download.pass(bytes, this.upstream)) this.stallDetector.clientMoved(this.nowMs);
   }
 
   /**
@@ -294,13 +313,12 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
    * LLM's client, MCP) such an end would be that of the whole response.
    */
   private beginEvents(head: ResponseHead): void {
-    this.mayBeSilent = true;
     if (this.head.method !== 'GET') return this.become('streaming');
     this.become('serverSentEvents');
     this.stream = new EventStream(
       {
         write: (bytes) => this.pass(bytes),
-        endStream: () => this.endInOrder(() => this.client.end('')),
+        endStream: () => this.endInOrder(() => this.download.end('')),
         overdue: () => this.force(),
       },
       head.isEncoded,
@@ -313,50 +331,50 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
 
   /** Finds the side that keeps the other waiting for too long. */
   tick(nowMs: number): void {
-    if (this.isOver || this.unpark) return;
+    switch (this.state) {
+      case 'routing':
+      case 'held':
+      case 'over':
+        return;
+      case 'awaiting':
+      case 'responding':
+      case 'ending':
+        this.findKind(nowMs);
+        return this.endLate(this.findLate(nowMs));
+    }
+  }
+
+  private findKind(nowMs: number): void {
     if (this.grpc?.isStream(nowMs)) this.becomeGrpcStream();
-    else if (this.isStreaming(nowMs)) this.context.options.ledger.reclassify(this, 'streaming');
-    const late = this.findLate(nowMs);
+    else if (this.kind === 'http' && this.download.isStreaming(nowMs))
+      this.context.options.ledger.reclassify(this, 'streaming');
+  }
+
+  private endLate(late: 'client' | 'upstream' | undefined): void {
     if (late === 'client') this.giveUpOnClient();
     else if (late === 'upstream') this.upstreamFailed('idleTimeout', 'maybe');
   }
 
-  /** A response that is still under way: a long one, or one that comes as it is made. What it is, its bytes do not say. */
-  private isStreaming(nowMs: number): boolean {
-    return this.kind === 'http' && nowMs - this.responseStartedMs >= STREAMING_AFTER_MS;
-  }
-
   private findLate(nowMs: number): 'client' | 'upstream' | undefined {
-    this.lookForReader();
-    const isClients = this.upload.isAwaited || this.client.isBackedUp;
-    const isUpstreams = this.upstream !== undefined && !this.upload.isAwaited && !this.isResponsePaused;
-    const isFirstByte = this.upload.isOver && !this.hasStarted && this.upstream?.isBackedUp === false;
-    const turn = { isClients, isUpstreams, isFirstByte, isStream: this.mayBeSilent || this.kind === 'grpcStream' };
-    return this.isClientTooSlow(nowMs, turn) ? 'client' : this.stallDetector.late(nowMs, turn, this.context.timeouts);
-  }
-
-  /** How fast a stream should go is unknown. */
-  private isClientTooSlow(nowMs: number, { isClients, isStream }: Turn): boolean {
-    const { uploadBytesPerSecond, readBytesPerSecond } = this.context.limits;
-    const moved = this.bytesReceived + this.bytesSent - this.pendingBytes;
-    if (this.pace === undefined) {
-      if (isClients && !isStream) this.pace = new Pace(nowMs, moved);
-      return false;
-    }
-    const perSecond = this.client.isBackedUp ? readBytesPerSecond : uploadBytesPerSecond;
-    return this.pace.isTooSlow(nowMs, isClients && !isStream, moved, perSecond, this.context.timeouts.bodyIdleMs);
-  }
-
-  /** A client that reads slowly is not one that does not read. */
-  private lookForReader(): void {
-    const pending = this.client.isBackedUp ? this.client.pendingBytes : 0;
-    if (pending < this.pendingBytes) this.stallDetector.clientMoved(this.nowMs);
-    this.pendingBytes = pending;
+    const { upload, download, upstream, stallDetector } = this;
+    const { limits, timeouts } = this.context;
+    if (download.hasReader()) stallDetector.clientMoved(this.nowMs);
+    const isReaderAwaited = download.isAwaited;
+    const turn: Turn = {
+      isClients: upload.isAwaited || isReaderAwaited,
+      isUpstreams: upstream !== undefined && !upload.isAwaited && !download.isPaused,
+      isFirstByte: upload.isOver && this.isAwaiting && upstream?.isBackedUp === false,
+      isStream: download.mayBeSilent || this.kind === 'grpcStream',
+    };
+    const moved = this.bytesReceived + this.bytesSent - download.pendingBytes;
+    const perSecond = isReaderAwaited ? limits.readBytesPerSecond : limits.uploadBytesPerSecond;
+    if (stallDetector.isClientTooSlow(nowMs, turn, moved, perSecond, timeouts.bodyIdleMs)) return 'client';
+    return stallDetector.late(nowMs, turn, timeouts);
   }
 
   private giveUpOnClient(): void {
-    if (this.hasStarted) return this.force();
-    this.upload.isOver = true;
+    if (!this.canRespond) return this.force();
+    this.upload.giveUp();
     this.respond({ status: 408, headers: { connection: 'close' }, body: 'The body did not come in time\n' });
   }
 
@@ -370,6 +388,130 @@ export class Exchange extends ExchangeEnd implements ClientExchange, UpstreamEve
   private moved(): void {
     this.stallDetector.clientMoved(this.nowMs);
     this.stallDetector.upstreamMoved(this.nowMs);
+  }
+
+  // How it ends.
+
+  /** A drain has no time left for it. A stream ends in order; anything else is cut. */
+  close(): Promise<void> {
+    if (this.stream) return this.stream.close();
+    const { client, grpc } = this;
+    if (grpc && client.endGrpc && (grpc.isAtBoundary || this.canRespond)) {
+      this.endInOrder(() => client.endGrpc!(GRPC_UNAVAILABLE, 'The server is being replaced'));
+      return Promise.resolve();
+    }
+    this.force();
+    return Promise.resolve();
+  }
+
+  /** An error of our own costs this client its response, and no other client anything. */
+  fault(error: unknown): void {
+    this.context.faulted(error);
+    if (this.canRespond) this.respond({ status: 500, body: 'Internal error\n' });
+    else this.force();
+  }
+
+  responseSent(): void {
+    this.finish(this.ending);
+  }
+
+  clientGone(): void {
+    this.finish('forced');
+  }
+
+  private reject(response: Response): void {
+    const why = (response.body ?? '').trimEnd();
+    const notified = { status: response.status, address: this.head.client.address, why };
+    const { refused, rejectionResponse } = this.context.options;
+    refused?.(notified);
+    const own = rejectionResponse?.(notified);
+    this.respond(own ? { ...own, headers: { ...response.headers, ...own.headers } } : response);
+  }
+
+  private become(kind: ConnectionKind): void {
+    this.context.options.ledger.reclassify(this, kind);
+    this.forward!.opened?.(this.status ?? 200, kind);
+  }
+
+  /** A drain ends the response, in the words of its protocol. */
+  private endInOrder(end: () => void): void {
+    if (!this.canRespond && this.state !== 'responding') return;
+    this.state = 'ending';
+    this.ending = 'closed';
+    // As any other call that got no response of its upstream.
+    this.status ??= 503;
+    this.upstream?.destroy();
+    this.upstream = undefined;
+    this.upload.resume();
+    end();
+    this.client.flush();
+  }
+
+  /** Responds by the proxy itself. Nothing of the upstream's response has gone out. */
+  private respond(response: Response): void {
+    if (!this.canRespond) return;
+    this.state = 'ending';
+    this.status = response.status;
+    this.upstream?.destroy();
+    this.upstream = undefined;
+    this.upload.resume();
+    this.client.respond(response);
+  }
+
+  /** For a client whose connection does not tick it. */
+  tickByItself(): void {
+    if (this.state === 'over') return;
+    this.isTicking = true;
+    this.context.ticker.add(this);
+  }
+
+  /** The request is with the upstream, which owes the head of its response. */
+  private get isAwaiting(): boolean {
+    return this.state === 'awaiting';
+  }
+
+  /** Nothing has gone to the client: a response by the proxy itself can. */
+  private get canRespond(): boolean {
+    switch (this.state) {
+      case 'routing':
+      case 'held':
+      case 'awaiting':
+        return true;
+      case 'responding':
+      case 'ending':
+      case 'over':
+        return false;
+    }
+  }
+
+  private get nowMs(): number {
+    return this.context.ticker.nowMs;
+  }
+
+  private force(): void {
+    if (this.state === 'over') return;
+    this.client.reset();
+    this.finish('forced');
+  }
+
+  private finish(ending: Ending): void {
+    if (this.state === 'over') return;
+    this.state = 'over';
+    this.unpark?.();
+    if (this.isTicking) this.context.ticker.remove(this);
+    this.stream?.onClose();
+    this.upstream?.destroy();
+    this.upstream = undefined;
+    const { forward, status, kind, failure, cause, bytesReceived, bytesSent } = this;
+    if (forward === undefined) return;
+    this.forget?.();
+    this.context.options.ledger.leave(this, ending);
+    if (forward.settled === undefined) return;
+    try {
+      forward.settled({ status, kind, ending, failure, cause, bytesReceived, bytesSent });
+    } catch (error) {
+      this.context.faulted(error);
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Timeouts } from '../contract/data-plane';
+import { Pace } from './pace';
 
 /** Who is waited for; one, both or none. */
 export interface Turn {
@@ -12,6 +13,9 @@ export interface Turn {
 
 /** Since when each side of an exchange has kept the other waiting. */
 export class StallDetector {
+  /** Undefined until the client is waited for at a tick. */
+  private pace: Pace | undefined = undefined;
+
   constructor(
     private clientMs: number,
     private upstreamMs = clientMs,
@@ -23,6 +27,20 @@ export class StallDetector {
 
   upstreamMoved(nowMs: number): void {
     this.upstreamMs = nowMs;
+  }
+
+  /**
+   * Whether the client moves less than it must; how fast a stream should go is unknown. To be asked at every tick.
+   *
+   * @param moved its bytes so far, both ways
+   * @param perSecond what it must move, 0 for no minimum
+   * @param windowMs over how long that is judged
+   */
+  isClientTooSlow(nowMs: number, turn: Turn, moved: number, perSecond: number, windowMs: number): boolean {
+    const isWaitedFor = turn.isClients && !turn.isStream;
+    if (this.pace !== undefined) return this.pace.isTooSlow(nowMs, isWaitedFor, moved, perSecond, windowMs);
+    if (isWaitedFor) this.pace = new Pace(nowMs, moved);
+    return false;
   }
 
   /** Who is late, by the clock of the calls before. To be asked at every tick: a turn of another side costs no time. */

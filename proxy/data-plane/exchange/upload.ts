@@ -3,11 +3,12 @@ import type { DownstreamStream, EngineHead, FieldBlock, UpstreamStream } from '.
 /** A body longer than this is not kept for a second try. */
 const KEPT_BYTES = 4 * 1024;
 
+/** `withheld`: the client holds it back until the upstream asks for it. `over`: all of it came, or no more of it is wanted. */
+export type UploadState = 'withheld' | 'open' | 'over';
+
 /** The body of one request on its way: where it is stopped, and what of it can be sent again. */
 export class Upload {
-  isOver: boolean;
-  /** The client holds its body back until the upstream asks for it. */
-  awaitsContinue: boolean;
+  private state: UploadState;
   private isPaused = false;
   /** All of it so far, while that is little; undefined when it is not. */
   private kept: Buffer[] | undefined;
@@ -18,22 +19,39 @@ export class Upload {
     private readonly client: Pick<DownstreamStream, 'pauseUpload' | 'holdUpload' | 'resumeUpload'>,
     { bodyLength, expectsContinue }: Pick<EngineHead, 'bodyLength' | 'expectsContinue'>,
   ) {
-    this.isOver = bodyLength === 0;
-    this.awaitsContinue = expectsContinue;
+    this.state = bodyLength === 0 ? 'over' : expectsContinue ? 'withheld' : 'open';
     if (!this.isOver) this.kept = [];
   }
 
+  get isOver(): boolean {
+    return this.state === 'over';
+  }
+
+  get isWithheld(): boolean {
+    return this.state === 'withheld';
+  }
+
+  /** The client was asked for it. */
+  letContinue(): void {
+    if (this.state === 'withheld') this.state = 'open';
+  }
+
   receive(bytes: Buffer, upstream: UpstreamStream): void {
-    this.awaitsContinue = false;
+    this.letContinue();
     this.keep(bytes);
     upstream.send(bytes);
     if (upstream.isBackedUp) this.pause();
   }
 
   end(trailers: FieldBlock, upstream: UpstreamStream | undefined): void {
-    this.isOver = true;
+    this.state = 'over';
     this.trailers = trailers;
     upstream?.finish(trailers);
+  }
+
+  /** No more of it is read, or can be. */
+  giveUp(): void {
+    this.state = 'over';
   }
 
   pause(): void {
@@ -56,7 +74,7 @@ export class Upload {
 
   /** It is the client's turn to send more of it. */
   get isAwaited(): boolean {
-    return !this.isOver && !this.isPaused && !this.awaitsContinue;
+    return this.state === 'open' && !this.isPaused;
   }
 
   /** Whether all of it will be kept, as far as its head says. */
