@@ -3,7 +3,18 @@ import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'cdk.out', 'node_modules', 'examples', '**/*.mjs', 'jest.config.js'] },
+  {
+    ignores: [
+      'dist',
+      'cdk.out',
+      'node_modules',
+      'examples',
+      '.stryker-tmp',
+      'reports',
+      '**/*.mjs',
+      '**/jest.config.js',
+    ],
+  },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: {
