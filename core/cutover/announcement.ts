@@ -93,14 +93,14 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
     ...why(run),
     ...sideLines(run),
     isStranded(run)
-      ? `The weights ${initial(run)} are in force again, and the source does not serve with them: requests fail now. It waits a few minutes for the source, sets no weights meanwhile, then ends as failed and keeps the lock.`
+      ? `${initialWeights(run)} are in force again, and the source does not serve with them: requests fail now. It waits a few minutes for the source, sets no weights meanwhile, then ends as failed and keeps the lock.`
       : `It leaves the weights as they are, because the source would serve no better. They go back to ${initial(run)} as soon as the source serves; it waits a few minutes for that, then ends as failed and keeps the lock.`,
     `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
     '2. Then, if it has ended: drainshift weights set --stack STACK --source S --target T, after you have deleted the lock.',
   ],
   rolledBack: (run, places) => [
     ...why(run),
-    `The weights ${initial(run)} are in force again, and the source responds. Nothing is urgent.`,
+    `${initialWeights(run)} are in force again, and the source responds. Nothing is urgent.`,
     `When you are awake: read the evidence, fix the reason, start under another name. ${readEvidence(run, places)}`,
   ],
   refused: (run, places) => [
@@ -243,7 +243,12 @@ function weightsNow(run: Announced): string {
 }
 
 function initial({ plan }: Announced): string {
-  return plan ? formatWeights(plan.initialWeights) : 'of before';
+  return plan ? formatWeights(plan.initialWeights) : 'the old ones';
+}
+
+/** At the begin of a sentence. */
+function initialWeights({ plan }: Announced): string {
+  return plan ? `The weights ${formatWeights(plan.initialWeights)}` : 'The old weights';
 }
 
 function computeEstimate({ plan }: Announced): string {

@@ -1,5 +1,5 @@
 import { AnnouncementKind, Announced, buildAnnouncement } from '../../../core/cutover/announcement';
-import { begin, rollBack } from '../../../core/cutover/run';
+import { CutoverRun, begin, rollBack } from '../../../core/cutover/run';
 import { parsePlan } from '../../../core/plan/plan';
 
 const places = { storeBucket: 'store', weightedRuleArn: 'arn:rule' };
@@ -12,6 +12,7 @@ const KINDS: readonly AnnouncementKind[] = [
   'waitingForApproval',
   'shifted',
   'rollingBack',
+  'stuck',
   'rolledBack',
   'refused',
   'failed',
@@ -102,4 +103,211 @@ test('a shift says the stage, its weights and how long it is watched', () => {
   const { text, detail } = tell('shifted', { ...run, stage });
   expect(text).toContain('Stage 2 of 4: the weights 50/50 are in force. It now watches for 5 min');
   expect(detail).toMatchObject({ stage: 2, stages: 4, weights: { source: 50, target: 50 } });
+});
+
+const RULE = "aws elbv2 describe-rules --rule-arns arn:rule --query 'Rules[].Actions[].ForwardConfig.TargetGroups'";
+const STOP = 'To stop it and go back: aws s3api put-object --bucket store --key abort/move-1.json';
+const EVIDENCE = 'The evidence: aws s3 cp s3://store/evidence/move-1.json -';
+const WHY = 'Why: Aborted: stop';
+const SET = 'drainshift weights set --stack STACK --source S --target T';
+const dead = { serves: false, code: 'SmokeFailed', reason: 'GET / must return 200, got 500\nand more' } as const;
+const sides = { source: dead, target: { serves: true } } as const;
+const startedAt = '2026-01-01T00:00:00.000Z';
+
+/** What a person reads at night is the product: each text as a whole, of a run that an operator has stopped. */
+const TEXTS: [AnnouncementKind, string, Partial<CutoverRun>, readonly string[]][] = [
+  [
+    'started',
+    'started',
+    { failure: undefined },
+    [
+      'It has 4 stages (90/10, 50/50, 10/90, 0/100) and takes about 26 min when nothing goes wrong. Nothing has moved yet, and there is nothing to do.',
+      STOP,
+    ],
+  ],
+  [
+    'notStarted',
+    'did not start',
+    {},
+    [
+      WHY,
+      'Nothing was moved. Fix what it says, then start another execution under another name.',
+      'If the lock is held by an execution that has ended: look at the weights, then delete lock.json from the store.',
+    ],
+  ],
+  [
+    'shifted',
+    'shifted',
+    { stage: { index: 3, shiftedAtMs: 0 }, failure: undefined },
+    ['Stage 4 of 4: the weights 0/100 are in force. It now watches for 5 min; there is nothing to do.', STOP],
+  ],
+  [
+    'rollingBack',
+    'is rolling back',
+    {},
+    [
+      WHY,
+      'The weights go back to 100/0. A message follows when they read back.',
+      `If none comes within ten minutes, look yourself: ${RULE}`,
+    ],
+  ],
+  [
+    'stuck',
+    'NEEDS YOU: it cannot roll back',
+    { rollback: { startedAt, sides } },
+    [
+      WHY,
+      'the source does not serve (GET / must return 200, got 500)',
+      'the target serves',
+      'It leaves the weights as they are, because the source would serve no better. They go back to 100/0 as soon as the source serves; it waits a few minutes for that, then ends as failed and keeps the lock.',
+      `1. Get one of the two sides to serve. The weights in force: ${RULE}`,
+      `2. Then, if it has ended: ${SET}, after you have deleted the lock.`,
+    ],
+  ],
+  [
+    'stuck',
+    'NEEDS YOU: it went back, and the source does not serve',
+    { rollback: { startedAt, strandedAt: startedAt } },
+    [
+      WHY,
+      'The weights 100/0 are in force again, and the source does not serve with them: requests fail now. It waits a few minutes for the source, sets no weights meanwhile, then ends as failed and keeps the lock.',
+      `1. Get one of the two sides to serve. The weights in force: ${RULE}`,
+      `2. Then, if it has ended: ${SET}, after you have deleted the lock.`,
+    ],
+  ],
+  [
+    'rolledBack',
+    'was rolled back',
+    { rollback: { startedAt, strandedAt: startedAt } },
+    [
+      WHY,
+      'The weights 100/0 are in force again, and the source responds. Nothing is urgent.',
+      `When you are awake: read the evidence, fix the reason, start under another name. ${EVIDENCE}`,
+    ],
+  ],
+  [
+    'refused',
+    'was rejected, nothing moved',
+    {},
+    [
+      WHY,
+      'Nothing was moved: the traffic is where it was. Fix every line above, then start under another name.',
+      EVIDENCE,
+    ],
+  ],
+  [
+    'failed',
+    'FAILED: look at the weights now',
+    { rollback: { startedAt, sides } },
+    [
+      WHY,
+      'the source does not serve (GET / must return 200, got 500)',
+      'the target serves',
+      `1. Look at the weights in force: ${RULE}`,
+      '2. If they are not what you want, set them by hand; the cutover began with 100/0.',
+      '3. The lock is kept on purpose, so that no other cutover starts before you have checked. Then: aws s3 rm s3://store/lock.json',
+      EVIDENCE,
+    ],
+  ],
+  [
+    'failed',
+    'FAILED: look at the weights now',
+    { failure: { code: 'LockLost', message: 'gone' } },
+    [
+      'Why: LockLost: gone',
+      'It touches nothing any more, and puts nothing back.',
+      '1. See who holds the lock now: drainshift weights get --stack STACK, or: aws s3 cp s3://store/lock.json -',
+      '2. While it is held, change nothing, neither the weights nor the lock: the traffic belongs to its holder.',
+      `3. If it is not held, look at the weights in force: ${RULE}`,
+      `   This cutover began with 100/0. If they are not what you want: ${SET}`,
+      EVIDENCE,
+    ],
+  ],
+  [
+    'failed',
+    'FAILED: look at the weights now',
+    { failure: { code: 'LockDamaged', message: 'not JSON' } },
+    [
+      'Why: LockDamaged: not JSON',
+      'Whether this execution ever held the lock, and what it has moved, cannot be read. Nothing was put back. The recovery tries again every few minutes, for hours.',
+      `1. Look at the weights in force: ${RULE}`,
+      '2. If the bucket keeps versions, put the last good one of lock.json back, and the recovery goes on by itself: aws s3api list-object-versions --bucket store --prefix lock.json',
+      `3. Else, if no other cutover runs: aws s3 rm s3://store/lock.json, then, if the weights are not what you want: ${SET}`,
+    ],
+  ],
+  [
+    'completed',
+    'completed',
+    { failure: undefined },
+    [
+      'All traffic is on the target, and the connections of the source are at zero. The source runs on, ready, at weight 0: keep it for as long as you want to be able to roll back.',
+      EVIDENCE,
+    ],
+  ],
+];
+
+test.each(TEXTS)('%s: the whole text of "%s"', (kind, headline, over, lines) => {
+  const { subject, text } = tell(kind, { ...rollBack(run, 'Aborted', 'stop'), ...over });
+  expect(subject).toBe(`Cutover 'move-1' ${headline}`);
+  expect(text.split('\n\n')).toEqual([`Cutover 'move-1' ${headline}.`, ...lines]);
+});
+
+test('a cutover that waits for a person says each thing once, and nothing that it does not know', () => {
+  const plan = parsePlan({ approval: { beforeLastStage: true, requireIdentity: false } });
+  const approval = { gate: 'lastStage', askedAtMs: 0 } as const;
+  expect(tell('waitingForApproval', { ...run, plan, approval }).text.split('\n\n')).toEqual([
+    "Cutover 'move-1' waits for your approval.",
+    'Next come the weights 0/100. Without an approval until 1970-01-01T01:00:00.000Z it rolls back to 100/0.',
+    'To approve, signed as who you are at AWS:\n  drainshift approve --stack STACK --execution move-1 --gate lastStage\nor, without a name in the record:\n  echo \'{"decision":"approve","by":"YOUR NAME"}\' | aws s3 cp - s3://store/approval/move-1/last-stage.json',
+    'To reject, after which it rolls back to 100/0:\n  drainshift approve --stack STACK --execution move-1 --gate lastStage --reject\nor, where that command is not at hand:\n  echo \'{"decision":"reject","by":"YOUR NAME"}\' | aws s3 cp - s3://store/approval/move-1/last-stage.json',
+  ]);
+});
+
+describe('a run of which nothing is known but its name', () => {
+  const nothing = (kind: AnnouncementKind) => tell(kind, { execution: 'move-1' });
+
+  test.each<[AnnouncementKind, string]>([
+    ['started', 'It has 0 stages. Nothing has moved yet, and there is nothing to do.'],
+    ['rollingBack', 'The weights go back to the old ones. A message follows when they read back.'],
+    ['rolledBack', 'The old weights are in force again, and the source responds. Nothing is urgent.'],
+    ['shifted', 'Stage 0 of 0: the weights of the plan are in force. It now watches for 0 s; there is nothing to do.'],
+    ['failed', `1. Look at the weights in force: ${RULE}`],
+  ])('%s', (kind, first) => {
+    expect(nothing(kind).text.split('\n\n')[1]).toBe(first);
+  });
+
+  test('has a detail without the parts that are not known', () => {
+    const { text } = nothing('waitingForApproval');
+    expect(text).toBe("Cutover 'move-1' waits for your approval.");
+    const detail = { kind: 'waitingForApproval', execution: 'move-1', storeBucket: 'store', text };
+    expect(nothing('waitingForApproval').detail).toStrictEqual(detail);
+  });
+});
+
+test('the detail of other kinds names no gate, although one was waited for', () => {
+  const approval = { gate: 'lastStage', askedAtMs: 0 } as const;
+  expect(tell('rolledBack', { ...run, approval }).detail).not.toHaveProperty('gate');
+});
+
+test('a subject is cut where SNS would not take it, and has no other characters', () => {
+  const { subject } = tell('completed', { execution: `é${'x'.repeat(120)}` });
+  expect(subject).toBe(`Cutover '?${'x'.repeat(89)}`);
+});
+
+test.each([
+  [2000, 'y'.repeat(2000)],
+  [2001, `${'y'.repeat(2000)}…`],
+])('a reason of %i characters', (length, told) => {
+  const { text, detail } = tell('rolledBack', rollBack(run, 'Aborted', 'y'.repeat(length)));
+  expect(text.split('\n\n')[1]).toBe(`Why: Aborted: ${told}`);
+  expect(detail.failure?.message).toBe(told);
+});
+
+test.each([
+  [119, '119 s'],
+  [120, '2 min'],
+  [200, '3 min'],
+])('a bake of %i s is watched for %s', (bakeSeconds, time) => {
+  const plan = parsePlan({ stages: [{ weights: { source: 0, target: 1 }, bakeSeconds }] });
+  expect(tell('shifted', { ...run, plan, stage: { index: 0, shiftedAtMs: 0 } }).text).toContain(`watches for ${time};`);
 });

@@ -1,9 +1,9 @@
-import { NO_ENDINGS } from '../../../core/proxy/connections';
+import { NO_CONNECTIONS, NO_ENDINGS } from '../../../core/proxy/connections';
 import { CutoverRun, begin } from '../../../core/cutover/run';
-import { beginDrain, observeDrain } from '../../../core/cutover/drain-run';
+import { beginDrain, describeLive, drainSeen, observeDrain, unseenEnd } from '../../../core/cutover/drain-run';
 import { buildEvidence } from '../../../core/cutover/evidence';
-import { parsePlan } from '../../../core/plan/plan';
-import { TaskReading } from '../../../core/judge/tally';
+import { MAX_DRAIN_LOOKS, parsePlan } from '../../../core/plan/plan';
+import { NO_COUNTS, TaskReading } from '../../../core/judge/tally';
 import { beginWatch, observe } from '../../../core/judge/watch';
 import { report } from '../../lambda/world';
 
@@ -148,4 +148,97 @@ test('another process in the same task has lost what the first one held; a worke
     2000,
   );
   expect(after.drain?.ended.lost).toBe(5);
+});
+
+describe('the limit of a drain', () => {
+  const run = begin(
+    'e',
+    '2026-01-01T00:00:00Z',
+    parsePlan({ pollSeconds: 5, drain: { closeRatePerSecond: 1, jitter: 0 } }),
+  );
+  // Its longest deadline, one paced close a second, and the last handshake.
+  const { perKindSeconds } = run.plan.drain;
+  const longest = Math.max(...Object.values(perKindSeconds)) + 5;
+
+  test.each([
+    ['without tasks is two polls', [], 10],
+    ['is that of its slowest task and two polls', [task('a', 3), task('b', 7)], longest + 7 + 10],
+    ['is that of a task without connections where none responds', [silent('a')], longest + 10],
+  ])('%s', (_, tasks, seconds) => {
+    const drain = beginDrain(run, tasks, 1000);
+    expect(drain).toMatchObject({ startedAtMs: 1000, limitMs: seconds * 1000 });
+    expect(drain.ended).toEqual({ moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 });
+  });
+
+  test('decides the pace of the looks: a long drain has as many as a short one', () => {
+    const [drain, tasks] = [beginDrain(run, [], 0), [task('a', 1)]];
+    expect(observeDrain(run, { ...drain, limitMs: 60_000 }, tasks, 0).waitSeconds).toBe(5);
+    const long = observeDrain(run, { ...drain, limitMs: 100 * 3_600_000 }, tasks, 0);
+    expect(long.waitSeconds).toBe(Math.ceil((100 * 3600) / MAX_DRAIN_LOOKS));
+  });
+
+  test('is in the message in whole seconds, with the time of what came late', () => {
+    const drain = { ...beginDrain(run, [], 0), limitMs: 10_400 };
+    const { failure } = observeDrain(run, drain, [task('a', 1)], 10_400);
+    expect(failure?.message).toBe('the source must be at zero 10 s after the drain began, got 1 websocket');
+  });
+});
+
+test('what came late has its time from now on, in seconds', () => {
+  const run = begin('e', '2026-01-01T00:00:00Z', parsePlan({ pollSeconds: 2 }));
+  const drain = { ...beginDrain(run, [], 50_000), limitMs: 100_000 };
+  const reading = task('a', 1);
+  const late = { ...reading, report: { ...reading.report!, drainRemainingSeconds: 30 } };
+  // It began at 50 s and has its limit at 150 s. At 149 s something has 30 s left: until 179 s.
+  expect(observeDrain(run, drain, [late], 149_000).verdict).toBe('wait');
+  const done = { ...reading, report: { ...reading.report!, drainRemainingSeconds: 0 } };
+  expect(observeDrain(run, drain, [done], 149_999).verdict).toBe('wait');
+  expect(observeDrain(run, drain, [done], 150_000).verdict).toBe('rollBack');
+});
+
+test('a run that has watched nothing counts from zero', () => {
+  const run = begin('e', '2026-01-01T00:00:00Z', parsePlan({}));
+  const drain = beginDrain(run, [task('a', 3)], 0);
+  expect(drain.before).toEqual(NO_COUNTS);
+  expect(drainSeen(run, drain, [task('a', 2)])).toMatchObject({
+    active: { websocket: 2 },
+    ended: { moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 },
+  });
+});
+
+test('counts begin where the watch was when the drain began', () => {
+  const watch = beginWatch({ source: [task('a', 3, 1)], target: [] }, 0);
+  const seen = observe(watch, { source: [task('a', 1, 5)] }, { source: 0, target: 0 }, 1000);
+  const run = { ...begin('e', '2026-01-01T00:00:00Z', parsePlan({})), watch: seen };
+  expect(beginDrain(run, [task('a', 1, 5)], 1000).before.closed).toBe(4);
+});
+
+test('a task that did not respond and was alone in having connections holds the drain up', () => {
+  const run = begin('e', '2026-01-01T00:00:00Z', parsePlan({}));
+  expect(observeDrain(run, beginDrain(run, [], 0), [task('a', 1), silent('b')], 0).verdict).toBe('wait');
+});
+
+test('what was live at the last look of a cutover that ended unseen has ended unknown', () => {
+  const run = begin('e', '2026-01-01T00:00:00Z', parsePlan({}));
+  const drain = beginDrain(run, [task('a', 3), silent('b')], 0);
+  const ended = { ...drain.ended, closed: 1, unknown: 2 };
+  expect(unseenEnd({ ...drain, ended })).toEqual({
+    ...drain,
+    active: NO_CONNECTIONS,
+    unknownTasks: 0,
+    ended: { ...ended, unknown: 5 },
+  });
+});
+
+test.each([
+  ['nothing', {}, [], 'none live'],
+  ['some of two kinds', { http: 2, streaming: 1 }, [], '2 http, 1 streaming'],
+  [
+    'of many tasks without a response the first three',
+    {},
+    [{ ...silent('a'), problem: undefined }, silent('b'), silent('c'), silent('d')],
+    'none live, and 4 tasks that did not respond: a (no response), b (ETIMEDOUT), c (ETIMEDOUT)',
+  ],
+])('a message says what is live: %s', (_, active, unknown, text) => {
+  expect(describeLive({ ...NO_CONNECTIONS, ...active }, unknown)).toBe(text);
 });
