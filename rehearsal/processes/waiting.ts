@@ -1,20 +1,32 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
+const LOOK_MS = 50;
+
+interface Waiting {
+  /** Counted in looks of 50 ms, so that a process that does not get to look does not run out of time. @default Infinity */
+  readonly withinMs?: number;
+  readonly signal: AbortSignal;
+  /** Name, rule and value of what did not come in time. */
+  readonly problem?: () => string;
+  /** A figure that grows while it comes nearer: the time then counts from its last growth. */
+  readonly progress?: () => number;
+}
+
 /**
  * Waits for a condition.
  *
- * @param complaint name, rule and value of what did not come in time
- * @throws Error with the complaint after `withinMs`; the signal's reason at once
+ * @throws Error with the problem after `withinMs` without progress; the signal's reason at once
  */
-export async function until(
-  condition: () => boolean,
-  { withinMs = Infinity, signal, problem }: { withinMs?: number; signal: AbortSignal; problem?: () => string },
-): Promise<void> {
-  const startedMs = Date.now();
+export async function until(condition: () => boolean, waiting: Waiting): Promise<void> {
+  const { withinMs = Infinity, signal, problem, progress = () => 0 } = waiting;
+  let [waitedMs, reached] = [0, progress()];
   while (!condition()) {
     signal.throwIfAborted();
-    if (Date.now() - startedMs > withinMs) throw new Error(problem?.() ?? 'the condition must hold in time, got none');
-    await pause(50);
+    if (waitedMs > withinMs) throw new Error(problem?.() ?? 'the condition must hold in time, got none');
+    await pause(LOOK_MS);
+    const now = progress();
+    waitedMs = now > reached ? 0 : waitedMs + LOOK_MS;
+    reached = Math.max(reached, now);
   }
 }
 

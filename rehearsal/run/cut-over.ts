@@ -47,11 +47,7 @@ export async function cutOver(
     (sample) => reporter.progress(sample),
   );
   try {
-    await until(() => isConnected(traffic, running), {
-      withinMs: CONNECTED_WITHIN_MS,
-      signal,
-      problem: () => connections(traffic, running),
-    });
+    await connected(traffic, running, signal);
     traffic.mark();
     execution = cloud.states.start(cloud.model.machine.arn, `rehearsal-${Date.now()}`, '{}');
     reporter.step(`cutover '${execution.name}' started`);
@@ -116,6 +112,15 @@ export function trafficOptions({
   };
 }
 
+async function connected(traffic: Traffic, running: RunningRehearsal, signal: AbortSignal): Promise<void> {
+  await until(() => isConnected(traffic, running), {
+    withinMs: CONNECTED_WITHIN_MS,
+    signal,
+    problem: () => connections(traffic, running),
+    progress: () => countConnected(traffic),
+  });
+}
+
 /** Short-lived WebSockets are between two connections now and then. */
 const CONNECTED_SHARE = 0.95;
 
@@ -126,6 +131,12 @@ function isConnected(traffic: Traffic, { backends, rates }: RunningRehearsal): b
   const { websocket, serverSentEvents } = seen.live;
   const min = findMin(rates);
   return websocket >= min.webSockets && serverSentEvents >= min.eventStreams && seen.http.ok > 0;
+}
+
+/** What a slow machine still has to reach; each that is there is a step. */
+function countConnected(traffic: Traffic): number {
+  const { live, http } = traffic.snapshot() ?? {};
+  return (live?.websocket ?? 0) + (live?.serverSentEvents ?? 0) + Math.min(1, http?.ok ?? 0);
 }
 
 function findMin({ webSockets, eventStreams }: TrafficRates): { webSockets: number; eventStreams: number } {

@@ -10,6 +10,8 @@ const TESTS = ['test', 'it'];
 /** The name that a call begins with: `test` of `test.each([1])('name', …)`. */
 function findName(node: ts.Expression): string {
   if (ts.isIdentifier(node)) return node.text;
+  if (ts.isParenthesizedExpression(node)) return findName(node.expression);
+  if (ts.isConditionalExpression(node)) return findName(node.whenTrue);
   if (ts.isPropertyAccessExpression(node) || ts.isCallExpression(node)) return findName(node.expression);
   return ts.isTaggedTemplateExpression(node) ? findName(node.tag) : '';
 }
@@ -46,7 +48,14 @@ test('a limit is found wherever it stands', () => {
     "test.each([1])('b', () => undefined, LIMIT_MS);",
     'beforeAll(() => undefined, 2_000);',
     "test('c', () => undefined);",
+    "(isThere ? test : test.skip)('d', () => undefined, 5);",
     'jest.setTimeout(3_000);',
   ].join('\n');
-  expect(findLimits(text)).toEqual(['test: 1_000', 'test: LIMIT_MS', 'beforeAll: 2_000', 'jest.setTimeout(3_000)']);
+  expect(findLimits(text)).toEqual([
+    'test: 1_000',
+    'test: LIMIT_MS',
+    'beforeAll: 2_000',
+    'test: 5',
+    'jest.setTimeout(3_000)',
+  ]);
 });

@@ -106,9 +106,11 @@ export class Exchange extends LedgerEntry implements ClientExchange, UpstreamEve
     if (this.head.httpVersion === '1.1') this.client.inform(100, '');
   }
 
-  /** In a drain its own time counts from here, to the millisecond: the ticker's may be a quarter of a second old. */
+  /** In a drain its own time counts from here, to the millisecond: the last tick may be a quarter of a second old. */
   private get beginMs(): number {
-    return this.context.isDraining ? this.context.ticker.read() : this.nowMs;
+    const { ticker } = this.context;
+    if (this.context.isDraining) ticker.read();
+    return ticker.clockMs;
   }
 
   private park(hold: (resume: (decision: Decision) => void) => () => void): void {

@@ -9,15 +9,20 @@ export interface Ticking {
  * byte: a timer for each would cost more than the bytes do, a number that one timer compares costs nothing.
  */
 export class Ticker {
-  /** Milliseconds; only differences mean something. As of the last tick, or of the last `read`. */
+  /**
+   * Milliseconds; only differences mean something. As of the last tick, or of the last `read`. Of a time in which this process
+   * stood still at most two ticks count: its peers' bytes waited unread meanwhile, and no peer was late.
+   */
   nowMs = performance.now();
+  /** `performance.now()` as of then, to compare with another clock. */
+  clockMs = this.nowMs;
   private readonly members = new Set<Ticking>();
   private readonly timer: NodeJS.Timeout;
   private afterReads: NodeJS.Immediate | undefined;
 
   /** `everyMs`: how late a deadline may be noticed. `faulted` is told of a member that throws. */
   constructor(
-    everyMs: number,
+    private readonly everyMs: number,
     private readonly faulted: (error: unknown) => void = rethrow,
   ) {
     this.timer = setInterval(() => this.due(), everyMs).unref();
@@ -25,7 +30,9 @@ export class Ticker {
 
   /** The time right now. */
   read(): number {
-    this.nowMs = performance.now();
+    const beforeMs = this.clockMs;
+    this.clockMs = performance.now();
+    this.nowMs += Math.min(this.clockMs - beforeMs, 2 * this.everyMs);
     return this.nowMs;
   }
 

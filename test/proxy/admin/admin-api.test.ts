@@ -200,7 +200,7 @@ test('while draining: plain requests are served and connections closed, streams 
   const got = await callAdmin(admin, { method: 'POST', path: '/drain', body: order });
   expect(got.status).toBe(202);
   expect(JSON.parse(got.body)).toMatchObject({ state: 'draining', active: { websocket: 1 } });
-  expect(proxy.lines.map((line) => line.msg)[0]).toMatch(
+  expect(proxy.lines.find(({ msg }) => msg.startsWith('Draining'))?.msg).toMatch(
     /^Draining connections: 1 active \(0 HTTP, 1 WebSocket, 0 streaming\), 36\d\d\.0s remaining$/,
   );
   expect(await get({ port: data })).toMatchObject({ status: 426, headers: { connection: 'close' } });

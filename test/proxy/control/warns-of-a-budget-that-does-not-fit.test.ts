@@ -4,7 +4,7 @@ import { stopAll } from '../support/world';
 afterEach(stopAll);
 
 const warnings = ({ lines }: Awaited<ReturnType<typeof startTestProxy>>) =>
-  lines.filter(({ level }) => level >= 40).map(({ msg }) => msg);
+  lines.filter(({ level, msg }) => level >= 40 && msg.includes('shutdown')).map(({ msg }) => msg);
 
 test('a shutdown that outlasts the time until the kill is warned of at the start', async () => {
   const proxy = await startTestProxy(1, { gracePeriodSeconds: 300, propagationSeconds: 5, stopTimeoutSeconds: 120 });

@@ -173,6 +173,7 @@ test('a HEAD of such an upstream, too', async () => {
 test('the proxy counts them, and logs the first of a second with its reason', async () => {
   const port = await startRawBackend((socket) => socket.on('data', () => socket.write(sized(LENGTH, LENGTH))));
   const proxy = await startTestProxy(port);
+  const startedMs = performance.now();
   for (let count = 0; count < 3; count += 1) expect((await get({ port: proxy.data.port })).body).toBe('hello');
   expect(await proxy.metrics.metrics()).toMatch(
     /drainshift_upstream_deviations_total\{side="source",deviation="equalLengths"\} 3/,
@@ -185,5 +186,6 @@ test('the proxy counts them, and logs the first of a second with its reason', as
     why: 'one Content-Length several times',
     upstream: `127.0.0.1:${port}`,
   });
-  expect(said.length).toBeLessThan(3);
+  const seconds = (performance.now() - startedMs) / 1000;
+  expect(said.length).toBeLessThanOrEqual(2 + Math.floor(seconds));
 });
