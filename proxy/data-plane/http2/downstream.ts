@@ -11,19 +11,23 @@ const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_CANCEL } = constants;
 /** What ends a response whose end is not yet known when it begins. */
 const NO_TRAILERS: Http2Fields = emptyFields();
 
+/**
+ * Of the response. `begun`: its head is said. `ended`: the exchange has given all of it, and hears that it was sent.
+ * `unsent`: the exchange has given it, but the client had closed the stream before its head; the exchange hears that its
+ * client is gone. `reset`: the exchange gave up, and hears of nothing more. `gone`: the stream is closed.
+ */
+export type DownstreamState = 'awaited' | 'begun' | 'ended' | 'unsent' | 'reset' | 'gone';
+
 /** The client's stream of an exchange over one HTTP/2 stream. */
 export class Http2Client implements DownstreamStream {
   private events: ClientEvents | undefined;
   /** What comes after the last byte. */
   private trailers = NO_TRAILERS;
-  private hasStarted = false;
-  /** The response is whole or broken. The exchange still hears that it was sent, or that its client is gone. */
-  private isOver = false;
-  /** The exchange gave up, and hears of nothing more. */
-  private isReset = false;
+  private state: DownstreamState = 'awaited';
   private isUploadOver: boolean;
   private uploadTrailers: FieldBlock = '';
-  private isClosing = false;
+  /** Runs from our close of the stream until the client has it. */
+  private stall: NodeJS.Timeout | undefined;
 
   /**
    * `stream` has a listener of its errors; what ends it early is told by its 'close', too. `stallMs`: how long a client may
@@ -44,7 +48,7 @@ export class Http2Client implements DownstreamStream {
   listen(events: ClientEvents): void {
     this.events = events;
     const { stream } = this;
-    stream.on('drain', () => (this.isOver ? undefined : events.clientDrained()));
+    stream.on('drain', () => (this.isGiving ? events.clientDrained() : undefined));
     if (this.isUploadOver) return;
     stream.on('trailers', (_fields, _flags, raw: string[] | undefined) => this.takeTrailers(raw ?? []));
     stream.on('data', (bytes: Buffer) => this.uploadReceived(bytes));
@@ -52,7 +56,7 @@ export class Http2Client implements DownstreamStream {
   }
 
   inform(status: number, fields: FieldBlock): void {
-    if (this.hasStarted || !this.isOpen) return;
+    if (this.state !== 'awaited' || !this.isOpen) return;
     const informed: Http2Fields = emptyFields();
     // A 100 has nothing to say but itself.
     if (status !== 100) addBlock(informed, fields);
@@ -73,7 +77,7 @@ export class Http2Client implements DownstreamStream {
   }
 
   end(trailers: FieldBlock): void {
-    this.isOver = true;
+    this.whole();
     if (trailers !== '') this.trailers = addBlock(emptyFields(), trailers);
     this.finish();
   }
@@ -84,7 +88,6 @@ export class Http2Client implements DownstreamStream {
   }
 
   respond(response: Response): void {
-    this.isOver = true;
     if (this.head.isGrpc) return this.endAsGrpc(grpcResponse(response));
     const body = Buffer.from(response.body ?? '');
     const fields = emptyFields();
@@ -94,6 +97,7 @@ export class Http2Client implements DownstreamStream {
     if (!isBodiless(response.status)) fields['content-length'] = String(body.length);
     const hasBody = body.length > 0 && !isBodiless(response.status) && this.head.method !== 'HEAD';
     this.sendHead(response.status, fields, !hasBody);
+    this.whole();
     if (hasBody && this.isOpen) this.stream.write(body);
     this.finish();
   }
@@ -103,15 +107,16 @@ export class Http2Client implements DownstreamStream {
    * response has begun. The exchange has ended for this stream, as after `end`.
    */
   endGrpc(status: number, message: string): void {
-    this.isOver = true;
-    if (!this.hasStarted) return this.endAsGrpc({ 'content-type': 'application/grpc', ...grpcEnd(status, message) });
+    if (this.state === 'awaited')
+      return this.endAsGrpc({ 'content-type': 'application/grpc', ...grpcEnd(status, message) });
+    this.whole();
     this.trailers = Object.assign(emptyFields(), grpcEnd(status, message));
     this.finish();
   }
 
   get isBackedUp(): boolean {
     // Once the response is whole, any rest of it is the client's to take.
-    return this.isOpen && (this.stream.writableNeedDrain || (this.isOver && this.stream.writableLength > 0));
+    return this.isOpen && (this.stream.writableNeedDrain || (!this.isGiving && this.stream.writableLength > 0));
   }
 
   get pendingBytes(): number {
@@ -120,7 +125,7 @@ export class Http2Client implements DownstreamStream {
 
   pauseUpload(): void {
     // An upload that has ended must be read to its end, or the stream never closes.
-    if (!this.isUploadOver && !this.isOver) this.stream.pause();
+    if (!this.isUploadOver && this.isGiving) this.stream.pause();
   }
 
   /** A client that leaves says so beside its paused stream. */
@@ -133,8 +138,7 @@ export class Http2Client implements DownstreamStream {
   }
 
   reset(): void {
-    this.isOver = true;
-    this.isReset = true;
+    this.state = 'reset';
     this.close(NGHTTP2_INTERNAL_ERROR);
   }
 
@@ -150,19 +154,39 @@ export class Http2Client implements DownstreamStream {
     return undefined;
   }
 
+  /** The exchange has not given the whole response yet. */
+  private get isGiving(): boolean {
+    switch (this.state) {
+      case 'awaited':
+      case 'begun':
+        return true;
+      case 'ended':
+      case 'unsent':
+      case 'reset':
+      case 'gone':
+        return false;
+    }
+  }
+
+  /** The exchange has given all of the response. */
+  private whole(): void {
+    if (this.isGiving) this.state = this.state === 'begun' ? 'ended' : 'unsent';
+  }
+
   private get isOpen(): boolean {
     return !this.stream.closed && !this.stream.destroyed;
   }
 
   private sendHead(status: number, fields: Http2Fields, endStream: boolean): void {
-    if (!this.isOpen || this.hasStarted) return;
-    this.hasStarted = true;
+    if (!this.isOpen || this.state !== 'awaited') return;
+    this.state = 'begun';
     this.say(() => this.stream.respond({ ...fields, ':status': status }, { endStream, waitForTrailers: !endStream }));
   }
 
   /** Without a body: the head says it all. */
   private endAsGrpc(fields: Record<string, string>): void {
     this.sendHead(200, Object.assign(emptyFields(), fields), true);
+    this.whole();
     this.finish();
   }
 
@@ -179,10 +203,9 @@ export class Http2Client implements DownstreamStream {
   private close(code: number): void {
     const { stream } = this;
     stream.close(code);
-    if (this.isClosing || stream.destroyed) return;
-    this.isClosing = true;
-    const timer = setTimeout(this.stuck, this.stallMs).unref();
-    stream.once('close', () => clearTimeout(timer));
+    if (this.stall !== undefined || stream.destroyed) return;
+    this.stall = setTimeout(this.stuck, this.stallMs).unref();
+    stream.once('close', () => clearTimeout(this.stall));
   }
 
   private finish(): void {
@@ -216,14 +239,14 @@ export class Http2Client implements DownstreamStream {
   private takeTrailers(raw: readonly string[]): void {
     const forbidden = raw.find((name, index) => index % 2 === 0 && isRejectedTrailer(name));
     if (forbidden === undefined) this.uploadTrailers = buildFieldBlock(raw, isTrailer);
-    else if (!this.isOver) {
+    else if (this.isGiving) {
       this.isUploadOver = true;
       this.events?.uploadBroken({ status: 400, body: `'${forbidden}' may not be a trailer\n` });
     }
   }
 
   private uploadReceived(bytes: Buffer): void {
-    if (this.isOver || this.isUploadOver) return;
+    if (!this.isGiving || this.isUploadOver) return;
     this.events?.uploadReceived(bytes);
     this.events?.uploadFlushed();
   }
@@ -232,17 +255,17 @@ export class Http2Client implements DownstreamStream {
     if (this.isUploadOver) return;
     this.isUploadOver = true;
     // A reset is no end of a body, whatever node:http2 makes of it.
-    if (this.isOver || this.stream.rstCode !== NGHTTP2_NO_ERROR || this.stream.aborted) return;
+    if (!this.isGiving || this.stream.rstCode !== NGHTTP2_NO_ERROR || this.stream.aborted) return;
     this.events?.uploadEnded(this.uploadTrailers);
     this.events?.uploadFlushed();
   }
 
   private gone(): void {
-    const isSent = this.isOver && this.hasStarted && this.stream.writableFinished;
+    const { state } = this;
     this.isUploadOver = true;
-    this.isOver = true;
-    if (this.isReset) return;
-    if (isSent) this.events?.responseSent();
+    this.state = 'gone';
+    if (state === 'reset') return;
+    if (state === 'ended' && this.stream.writableFinished) this.events?.responseSent();
     else this.events?.clientGone();
   }
 }

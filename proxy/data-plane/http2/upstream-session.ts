@@ -107,6 +107,9 @@ interface SessionPool {
   pingMs: number;
 }
 
+/** `leaving`: the upstream asked for no more requests (GOAWAY), and what is under way goes on. */
+export type SessionState = 'connecting' | 'open' | 'leaving' | 'gone';
+
 /** One connection to an upstream and the streams on it. */
 class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   private readonly guard = new FrameGuard('server', this);
@@ -118,10 +121,10 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   /** What this machine had too little of when it was tried last; it is tried again. */
   private shortage: FailureCause | undefined;
   private expiresMs = Infinity;
+  /** There is one from `open` on. */
   private session: ClientHttp2Session | undefined;
   private readonly streams = new Set<Http2UpstreamStream>();
-  private isGone = false;
-  private isGoing = false;
+  private state: SessionState = 'connecting';
   /** It ended with an error, which Node gives as the reason of each stream's end, too. */
   isBroken = false;
   /** Streams above it were not looked at. */
@@ -157,7 +160,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   /** It takes no further request. */
   get isLeaving(): boolean {
     const isClosing = this.session?.closed === true || this.session?.destroyed === true;
-    return this.isGone || this.isGoing || isClosing || this.hasExpired;
+    return this.state === 'leaving' || this.state === 'gone' || isClosing || this.hasExpired;
   }
 
   private get hasExpired(): boolean {
@@ -224,9 +227,20 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   }
 
   tick(nowMs: number): void {
-    if (!this.session) return this.awaitConnection(nowMs);
+    switch (this.state) {
+      case 'connecting':
+        return this.awaitConnection(nowMs);
+      case 'open':
+      case 'leaving':
+        return this.watch(this.session!, nowMs);
+      case 'gone':
+        return;
+    }
+  }
+
+  private watch(session: ClientHttp2Session, nowMs: number): void {
     this.listen(nowMs);
-    if (this.streams.size === 0) this.endIdle(this.session, nowMs - this.idleSinceMs);
+    if (this.streams.size === 0) this.endIdle(session, nowMs - this.idleSinceMs);
     else if (this.isOwing) this.watchSilence(nowMs);
   }
 
@@ -292,7 +306,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   }
 
   private connect(cause: FailureCause | undefined): void {
-    if (this.isGone) return;
+    if (this.state === 'gone') return;
     this.address ??= this.addresses.next();
     // The exchanges may not have their streams yet.
     if (this.address === undefined) return void setImmediate(() => this.gone('nameNotFound', cause));
@@ -307,6 +321,7 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   }
 
   private opened(socket: Socket, at: string): void {
+    if (this.state === 'gone') return void socket.destroy();
     this.socket = socket;
     this.address = at;
     // The name may have got other addresses meanwhile.
@@ -326,9 +341,10 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
       strictSingleValueFields: false,
     } as http2.ClientSessionOptions);
     this.session = session;
+    this.state = 'open';
     session.on('error', () => undefined);
     session.on('goaway', (code: number, lastStream: number, why?: Buffer) => {
-      this.isGoing = true;
+      if (this.state === 'open') this.state = 'leaving';
       if (code === NGHTTP2_ENHANCE_YOUR_CALM && why?.toString('latin1') === TOO_MANY_PINGS) this.pingedTooOften();
       this.isBroken ||= code !== http2.constants.NGHTTP2_NO_ERROR;
       this.lastStream = Math.min(this.lastStream, lastStream);
@@ -339,8 +355,8 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
   }
 
   private gone(failure: UpstreamFailure, cause?: FailureCause): void {
-    if (this.isGone) return;
-    this.isGone = true;
+    if (this.state === 'gone') return;
+    this.state = 'gone';
     this.context.ticker.remove(this);
     this.pool.sessions.delete(this);
     const streams = [...this.streams];

@@ -28,20 +28,27 @@ export interface StreamHome {
   readonly isBroken: boolean;
 }
 
+/**
+ * `connecting`: it has no stream yet. `awaiting`: the upstream owes the head of its response. `responding`: the head has been
+ * passed on. `over`: the exchange hears of nothing more.
+ */
+export type UpstreamStreamState = 'connecting' | 'awaiting' | 'responding' | 'over';
+
 /** The upstream's stream of an exchange over one HTTP/2 stream. */
 export class Http2UpstreamStream implements UpstreamStream {
+  private state: UpstreamStreamState = 'connecting';
+  /** There is one from `awaiting` on. */
   private stream: ClientHttp2Stream | undefined;
   /** What was sent before the connection was there. */
   private waiting: Buffer[] = [];
   /** Data that node:http2 told of before the head that it came with: the head is told in the next tick. */
   private readonly early: Buffer[] = [];
+  /** The upload is whole. */
   private isFinished = false;
   private isPaused = false;
-  private isOver = false;
   private trailers: FieldBlock = '';
   private responseTrailers: FieldBlock = '';
   private bytesBefore = 0;
-  private hasResponse = false;
   private interimCount = 0;
   private readonly hasBody: boolean;
   /** The upstream itself said that the response has ended. */
@@ -74,6 +81,7 @@ export class Http2UpstreamStream implements UpstreamStream {
       // The exchange may not have this stream yet.
       return void setImmediate(() => this.fail('reset', 'nothing'));
     }
+    this.state = 'awaiting';
     this.follow(this.stream);
     if (this.isPaused) this.stream.pause();
     for (const bytes of this.waiting.splice(0)) this.stream.write(bytes);
@@ -82,13 +90,15 @@ export class Http2UpstreamStream implements UpstreamStream {
 
   /** As `start`, for a stream that had to wait for its connection. */
   startLate(session: ClientHttp2Session, scheme: string): void {
+    // One that was started before it may have ended this one.
+    if (this.state !== 'connecting') return;
     this.start(session, scheme);
     if (!this.isBackedUp && !this.isFinished) this.events.upstreamDrained();
   }
 
   /** Nothing more is heard of the upstream; the exchange is told once. */
   fail(failure: UpstreamFailure, seen: Seen, cause?: FailureCause): void {
-    if (this.isOver) return;
+    if (this.state === 'over') return;
     this.leave();
     this.stream?.close(NGHTTP2_CANCEL);
     this.events.upstreamFailed(failure, seen, cause);
@@ -108,11 +118,11 @@ export class Http2UpstreamStream implements UpstreamStream {
 
   /** The upstream owes the head of its response. */
   get isWaiting(): boolean {
-    return !this.hasResponse && !this.isOver;
+    return this.state === 'connecting' || this.state === 'awaiting';
   }
 
   send(bytes: Buffer): void {
-    if (this.isOver || this.isFinished) return;
+    if (this.state === 'over' || this.isFinished) return;
     // Borrowed, and node:http2 may keep them until the upstream's window opens.
     const kept = Buffer.from(bytes);
     if (this.stream) this.stream.write(kept);
@@ -120,7 +130,7 @@ export class Http2UpstreamStream implements UpstreamStream {
   }
 
   finish(trailers: FieldBlock): void {
-    if (this.isOver || this.isFinished) return;
+    if (this.state === 'over' || this.isFinished) return;
     this.isFinished = true;
     this.trailers = trailers;
     if (this.stream) this.endStream();
@@ -132,13 +142,13 @@ export class Http2UpstreamStream implements UpstreamStream {
   }
 
   get isBackedUp(): boolean {
-    if (this.isOver) return false;
+    if (this.state === 'over') return false;
     return this.stream?.writableNeedDrain ?? true;
   }
 
   pauseResponse(): void {
     this.isPaused = true;
-    if (!this.isOver) this.stream?.pause();
+    if (this.state !== 'over') this.stream?.pause();
   }
 
   resumeResponse(): void {
@@ -147,7 +157,7 @@ export class Http2UpstreamStream implements UpstreamStream {
   }
 
   destroy(): void {
-    if (this.isOver) return;
+    if (this.state === 'over') return;
     this.leave();
     this.stream?.close(NGHTTP2_CANCEL);
     // A paused stream would keep what it has, and never be over.
@@ -189,7 +199,7 @@ export class Http2UpstreamStream implements UpstreamStream {
     stream.on('trailers', (_fields, _flags, raw: string[] | undefined) => {
       this.responseTrailers = buildFieldBlock(raw ?? [], isTrailer);
     });
-    stream.on('drain', () => (this.isOver || this.isFinished ? undefined : this.events.upstreamDrained()));
+    stream.on('drain', () => (this.state === 'over' || this.isFinished ? undefined : this.events.upstreamDrained()));
     stream.on('data', (bytes: Buffer) => this.receive(bytes));
     stream.once('end', () => this.responseEnded(stream));
     stream.once('close', () => this.closed(stream));
@@ -197,7 +207,7 @@ export class Http2UpstreamStream implements UpstreamStream {
 
   private inform(fields: IncomingHttpHeaders & IncomingHttpStatusHeader, raw: readonly string[] | undefined): void {
     const status = Number(fields[':status']);
-    if (this.isOver || this.hasResponse || !(status >= 100 && status < 200)) return;
+    if (!this.isWaiting || !(status >= 100 && status < 200)) return;
     this.events.informed({ status, httpVersion: '2', fields: buildFieldBlock(raw ?? [], isEndToEnd) });
   }
 
@@ -206,15 +216,15 @@ export class Http2UpstreamStream implements UpstreamStream {
     flags: number,
     raw: readonly string[] | undefined,
   ): void {
-    if (this.isOver || this.hasResponse) return;
+    if (!this.isWaiting) return;
     const head = this.responseHead(fields, raw ?? [], (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
     if (!head) {
       this.stream?.close(NGHTTP2_PROTOCOL_ERROR);
       return this.fail('malformed', 'maybe');
     }
-    this.hasResponse = true;
+    this.state = 'responding';
     this.events.responseStarted(head);
-    if (!this.isOver) this.events.responseFlushed();
+    this.flushResponse();
     for (const bytes of this.early.splice(0)) this.receive(bytes);
   }
 
@@ -243,15 +253,26 @@ export class Http2UpstreamStream implements UpstreamStream {
   }
 
   private receive(bytes: Buffer): void {
-    if (this.isOver) return;
-    if (!this.hasResponse) return void this.early.push(bytes);
-    this.events.responseReceived(bytes);
-    if (!this.isOver) this.events.responseFlushed();
+    switch (this.state) {
+      case 'connecting':
+      case 'awaiting':
+        return void this.early.push(bytes);
+      case 'responding':
+        this.events.responseReceived(bytes);
+        return this.flushResponse();
+      case 'over':
+        return;
+    }
+  }
+
+  /** The exchange may have ended in the call before. */
+  private flushResponse(): void {
+    if (this.state === 'responding') this.events.responseFlushed();
   }
 
   private responseEnded(stream: ClientHttp2Stream): void {
     // A reset is no end of a response, whatever node:http2 makes of it; its 'close' tells.
-    if (this.isOver || !this.hasResponse || !this.isWhole) return;
+    if (this.state !== 'responding' || !this.isWhole) return;
     this.leave();
     this.events.responseEnded(this.responseTrailers);
     this.events.responseFlushed();
@@ -261,10 +282,10 @@ export class Http2UpstreamStream implements UpstreamStream {
 
   private closed(stream: ClientHttp2Stream): void {
     if (stream.id !== undefined) this.home?.onClose(stream.id);
-    if (this.isOver) return;
+    if (this.state === 'over') return;
     const cause = formatCause(this.error) ?? { why: `the stream was closed with code ${stream.rstCode}` };
     if (stream.rstCode === NGHTTP2_REFUSED_STREAM && !this.home?.isBroken) return this.fail('reset', 'nothing', cause);
-    const seen = this.hasResponse ? 'maybe' : (this.home?.seen(stream.id, this.bytesBefore) ?? 'nothing');
+    const seen = this.state === 'responding' ? 'maybe' : (this.home?.seen(stream.id, this.bytesBefore) ?? 'nothing');
     const isMalformed = this.isGarbled || stream.rstCode === NGHTTP2_PROTOCOL_ERROR;
     this.fail(isMalformed ? 'malformed' : 'reset', seen, cause);
   }
@@ -283,7 +304,7 @@ export class Http2UpstreamStream implements UpstreamStream {
   }
 
   private leave(): void {
-    this.isOver = true;
+    this.state = 'over';
     this.waiting = [];
     this.home?.left(this);
   }

@@ -49,7 +49,7 @@ export class OrderlyClose {
   }
 
   /** Both transports are gone. */
-  wiresClosed(): void {
+  bothClosed(): void {
     clearTimeout(this.lingering);
   }
 

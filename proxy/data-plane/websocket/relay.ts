@@ -18,14 +18,20 @@ export interface RelayOwner {
   faulted(error: unknown): void;
 }
 
+/** What came: `ended` the peer's end, `closed` the end of the connection behind it, `lost` that without an end of the peer. */
+export type ReadState = 'open' | 'ended' | 'closed' | 'lost';
+
+/** `passing`: up to the stop. `held`: the stop is reached, and what comes behind it is kept. `discarding`: nothing goes on. */
+export type HaltState = 'passing' | 'held' | 'discarding';
+
 /** What stands in the way of a relay, and what came behind it. Nearly every relay at nearly every time has none. */
 class Halt {
   /** Bytes of our own that went on, less those that were kept or dropped. */
   balance = 0;
-  isDiscarding = false;
+  state: HaltState = 'passing';
   stop: Stop = 'never';
-  /** What came behind the stop; undefined while nothing is stopped. */
-  held: Buffer | undefined = undefined;
+  /** What came behind the stop, in `held`. */
+  held: Buffer = NOTHING;
   stopped: (() => void) | undefined = undefined;
   closeSeen: (() => void) | undefined = undefined;
 }
@@ -40,9 +46,7 @@ export class Relay implements TransportUser {
   back!: Relay;
   /** Bytes that were read from `from`. */
   taken = 0;
-  /** `from` sent its end. */
-  hasEnded = false;
-  private isGone = false;
+  private state: ReadState = 'open';
   private halt: Halt | undefined = undefined;
 
   /** `isOpaque`: what is passed on has no boundaries that are known here. */
@@ -57,6 +61,11 @@ export class Relay implements TransportUser {
 
   get to(): Transport {
     return this.back.from;
+  }
+
+  /** `from` sent its end. */
+  get hasEnded(): boolean {
+    return this.state === 'ended' || this.state === 'closed';
   }
 
   /** Bytes that went on, or were said, to `to`. */
@@ -103,10 +112,10 @@ export class Relay implements TransportUser {
 
   onEnd(): void {
     try {
-      this.hasEnded = true;
+      if (this.state === 'open') this.state = 'ended';
       const { halt } = this;
       // Behind a hold it waits its turn, as the bytes before it do.
-      if (halt?.held === undefined || halt.stopped !== undefined) this.owner.onEnd(this);
+      if (halt?.state !== 'held' || halt.stopped !== undefined) this.owner.onEnd(this);
       if (halt !== undefined) this.tellOfClose(halt);
     } catch (error) {
       this.owner.faulted(error);
@@ -115,8 +124,8 @@ export class Relay implements TransportUser {
 
   /** Of several calls the first counts: the tunnel makes one itself where a transport was lost before. */
   onClose(error: Error | undefined): void {
-    if (this.isGone) return;
-    this.isGone = true;
+    if (this.state === 'closed' || this.state === 'lost') return;
+    this.state = this.state === 'ended' ? 'closed' : 'lost';
     try {
       this.owner.onClose(this, error);
     } catch (fault) {
@@ -130,16 +139,16 @@ export class Relay implements TransportUser {
    */
   holdAtFrame(): void {
     const halt = this.obstruct();
-    if (halt.stop === 'never' && !halt.isDiscarding) halt.stop = 'atFrameBoundary';
+    if (halt.stop === 'never' && halt.state !== 'discarding') halt.stop = 'atFrameBoundary';
   }
 
   /** What was kept goes on, in order, and what follows it. */
   release(): void {
     const { halt } = this;
-    if (halt?.stop !== 'atFrameBoundary' || halt.stopped !== undefined || halt.isDiscarding) return;
+    if (halt?.stop !== 'atFrameBoundary' || halt.stopped !== undefined || halt.state === 'discarding') return;
     this.halt = undefined;
+    if (halt.state !== 'held') return;
     const { held } = halt;
-    if (held === undefined) return;
     this.scanner.scan(held);
     this.pass(held, held.length);
     this.flow();
@@ -155,7 +164,7 @@ export class Relay implements TransportUser {
     if (halt.stop !== 'atFrameBoundary') halt.stop = stop;
     return new Promise((resolve) => {
       halt.stopped = resolve;
-      if (halt.held !== undefined || this.hasEnded || this.from.isDestroyed) resolve();
+      if (halt.state !== 'passing' || this.hasEnded || this.from.isDestroyed) resolve();
       else if (this.isAtStop(halt)) this.hold(NOTHING, halt);
     });
   }
@@ -178,9 +187,9 @@ export class Relay implements TransportUser {
   discard(): void {
     const halt = this.obstruct();
     const { held } = halt;
-    halt.isDiscarding = true;
-    halt.held = undefined;
-    if (held !== undefined) {
+    halt.state = 'discarding';
+    halt.held = NOTHING;
+    if (held.length > 0) {
       halt.balance += held.length;
       this.take(held, halt);
     }
@@ -195,23 +204,31 @@ export class Relay implements TransportUser {
 
   /** Reads on, unless something stands in the way. */
   flow(): void {
-    if (this.halt?.held === undefined && (this.to.isDestroyed || !this.to.isBackedUp)) this.from.resume();
+    if (this.halt?.state !== 'held' && (this.to.isDestroyed || !this.to.isBackedUp)) this.from.resume();
   }
 
   /** The way of what was not simply passed on. */
   private take(bytes: Buffer, halt: Halt): void {
-    if (halt.isDiscarding) {
-      halt.balance -= bytes.length;
-      this.scanner.scan(bytes);
-    } else if (halt.held !== undefined) {
-      halt.balance -= bytes.length;
-      halt.held = Buffer.concat([halt.held, bytes]);
-    } else {
-      const length = this.scanner.scan(bytes, halt.stop);
-      if (length > 0) this.pass(bytes, length);
-      if (length < bytes.length || this.isAtStop(halt)) this.hold(bytes.subarray(length), halt);
+    switch (halt.state) {
+      case 'passing':
+        this.passUntilStop(bytes, halt);
+        break;
+      case 'held':
+        halt.balance -= bytes.length;
+        halt.held = Buffer.concat([halt.held, bytes]);
+        break;
+      case 'discarding':
+        halt.balance -= bytes.length;
+        this.scanner.scan(bytes);
+        break;
     }
     this.tellOfClose(halt);
+  }
+
+  private passUntilStop(bytes: Buffer, halt: Halt): void {
+    const length = this.scanner.scan(bytes, halt.stop);
+    if (length > 0) this.pass(bytes, length);
+    if (length < bytes.length || this.isAtStop(halt)) this.hold(bytes.subarray(length), halt);
   }
 
   private obstruct(): Halt {
@@ -234,6 +251,7 @@ export class Relay implements TransportUser {
 
   /** `rest` may be borrowed. */
   private hold(rest: Buffer, halt: Halt): void {
+    halt.state = 'held';
     halt.held = Buffer.from(rest);
     halt.balance -= rest.length;
     this.from.pause();

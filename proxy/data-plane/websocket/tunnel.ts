@@ -24,6 +24,9 @@ export interface TunnelOptions {
   faulted(error: unknown): void;
 }
 
+/** `halfClosed`: one end has said that it sends no more. `over`: counted; its transports may still be ending. */
+export type TunnelState = 'open' | 'halfClosed' | 'over';
+
 /** More than any count of bytes: the next tick takes the time anew. */
 const UNKNOWN = -1;
 
@@ -35,11 +38,11 @@ const UNKNOWN = -1;
 export class Tunnel implements Closing, RelayOwner, Ticking {
   readonly toUpstream: Relay;
   readonly toClient: Relay;
-  isOver = false;
+  private state: TunnelState = 'open';
   private closing: OrderlyClose | undefined;
-  private closedWires = 0;
+  private closedEnds = 0;
+  /** A transport ended with an error. */
   private isReset = false;
-  private isHalfClosed = false;
   private firstGone: Relay | undefined = undefined;
   private isHolding = false;
   /** Bytes that had been read at the last tick that saw more of them, and when that was. */
@@ -64,6 +67,10 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     }
     this.toUpstream.start(client.head);
     this.toClient.start(upstream.head);
+  }
+
+  get isOver(): boolean {
+    return this.state === 'over';
   }
 
   /** Bytes from the client, since the handshake. */
@@ -99,7 +106,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
 
   /** Ends it at once and hard. */
   destroy(): void {
-    this.destroyWires();
+    this.destroyBoth();
     this.finish('forced');
   }
 
@@ -126,13 +133,13 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
       return;
     }
     const { openMs, halfClosedMs } = this.options.idle;
-    const isShort = this.isHalfClosed || pending > 0;
+    const isShort = this.state === 'halfClosed' || pending > 0;
     const limitMs = isShort ? halfClosedMs : openMs;
     if (limitMs === 0) {
       this.options.ticker.remove(this);
     } else if (nowMs - this.movedMs >= limitMs) {
       // With one end gone in order the other is only closed, and counts as that.
-      if (this.isHalfClosed) this.destroyWires();
+      if (this.state === 'halfClosed') this.destroyBoth();
       else this.destroy();
     }
   }
@@ -148,8 +155,8 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
 
   onEnd(relay: Relay): void {
     this.noteFirst(relay);
-    this.isHalfClosed = true;
     this.progressed();
+    if (this.state === 'open') this.state = 'halfClosed';
     if (!this.isOver) this.options.ticker.add(this);
     if (this.isUpstreamOfClosing(relay)) relay.senderLeft();
     else relay.to.end();
@@ -157,9 +164,9 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
 
   onClose(relay: Relay, error: Error | undefined): void {
     this.noteFirst(relay);
-    this.closedWires += 1;
+    this.closedEnds += 1;
     if (error !== undefined) this.isReset = true;
-    if (this.closedWires === 2) this.closing?.wiresClosed();
+    if (this.closedEnds === 2) this.closing?.bothClosed();
     if (this.isUpstreamOfClosing(relay)) return relay.senderLeft();
     const isAskedToLeave = this.closing?.asksClient ?? false;
     if (relay.hasEnded && !this.isReset && !isAskedToLeave) relay.to.end();
@@ -167,14 +174,14 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     else this.breakOff(relay.to);
     // Its bytes have no receiver any more; they are read so that its end is seen.
     relay.back.discard();
-    if (this.closedWires === 2 || isAskedToLeave) this.finish(this.isReset && !this.sawClose ? 'forced' : 'completed');
+    if (this.closedEnds === 2 || isAskedToLeave) this.finish(this.isReset && !this.sawClose ? 'forced' : 'completed');
   }
 
   finish(how: Ending): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.state === 'over') return;
+    this.state = 'over';
     this.options.ticker.remove(this);
-    if (how === 'forced') this.destroyWires();
+    if (how === 'forced') this.destroyBoth();
     if (how === 'closed') this.closing?.leave();
     this.closing?.tunnelOver();
     try {
@@ -195,7 +202,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
 
   /** Where the end of one direction means nothing for the other, that one is not the start of a close. */
   get isClosingByItself(): boolean {
-    return this.sawClose || (this.isHalfClosed && !this.isOpaque) || this.closedWires > 0;
+    return this.sawClose || (this.state === 'halfClosed' && !this.isOpaque) || this.closedEnds > 0;
   }
 
   private noteFirst(relay: Relay): void {
@@ -206,7 +213,7 @@ export class Tunnel implements Closing, RelayOwner, Ticking {
     return relay === this.toClient && (this.closing?.asksClient ?? false);
   }
 
-  private destroyWires(): void {
+  private destroyBoth(): void {
     this.breakOff(this.toUpstream.from);
     this.breakOff(this.toUpstream.to);
   }
