@@ -9,7 +9,7 @@ import { EXIT_CODES } from '../core/errors/exit-codes';
 import { OutputGone, rehearseCommand } from '../rehearsal/cli/command';
 import { FAULTS, Fault } from '../rehearsal/backend/fault';
 import { shellWord } from '../rehearsal/report/shell-word';
-import { TRUST_OPTION } from '../rehearsal/cloud/trust';
+import { TRUST_OPTION } from '../rehearsal/stack/trust';
 import { SETTINGS } from '../proxy/config/settings';
 import { addAdoptCommand } from './adopt';
 import { readDecimal } from './numbers';

@@ -62,7 +62,7 @@ async function attack(row: RowSetup, fault: Fault, phase: Phase): Promise<RowRes
   const startedMs = Date.now();
   while (execution.status === 'RUNNING' && Date.now() - startedMs < MAX_MS) await pause(50);
   injected.end();
-  const isUnderWay = () => cloud.statusCalls.all.some(({ state }) => state === 'underWay');
+  const isUnderWay = () => cloud.statusRules.calls.some(({ state }) => state === 'underWay');
   while (isUnderWay() && Date.now() - startedMs < MAX_MS) await pause(50);
   await pause(AFTERWARDS_MS);
   const seen = await clientSeen(row, 'stop');

@@ -39,7 +39,7 @@ export async function askApplications(
   { cloud, backends, isHttp2Only }: RunningRehearsal,
   traffic: TrafficOptions,
 ): Promise<Readonly<Record<Side, ApplicationView>> | undefined> {
-  if (!backends.own || !cloud.options.hasLoopbackNetwork) return undefined;
+  if (!backends.own || !cloud.hasLoopbackNetwork) return undefined;
   const client = clientAddress(0);
   const { config, elb } = cloud.model;
   const views: Partial<Record<Side, ApplicationView>> = {};

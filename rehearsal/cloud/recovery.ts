@@ -31,7 +31,7 @@ export async function recovered(
 ): Promise<RecoveryEvidence | undefined> {
   const { name, status, stoppedAt } = execution;
   if (status === 'SUCCEEDED') return undefined;
-  const calls = () => cloud.statusCalls.all.filter(({ subject }) => subject === name);
+  const calls = () => cloud.statusRules.calls.filter(({ subject }) => subject === name);
   await until(() => calls().every(({ state }) => state !== 'underWay'), { signal });
   const endedMs = Math.max(...calls().map(({ endedAt }) => endedAt?.getTime() ?? 0));
   const error = calls().findLast((call) => call.error !== undefined)?.error;

@@ -124,13 +124,13 @@ function moveRule(move: ElbMove): Moved {
 /** Nothing that a cutover or its traffic meets. */
 const UNMOVED = /^AWS::(CDK::Metadata|CloudWatch::Dashboard|Logs::\w+)$/;
 
-/** What is taken over when the next stack model is adopted. */
-const ADOPTED =
+/** What changes when the next stack model is applied. */
+const APPLIED =
   /^AWS::(S3::Bucket|SecretsManager::(Secret|RotationSchedule)|Events::Rule|CloudWatch::(Composite)?Alarm)$/;
 
 /** What becomes of all other resources; undefined for what need not be told. */
 export function moveOther({ type, to }: Pick<Move, 'type' | 'to'>): Moved | undefined {
   if (UNMOVED.test(type)) return undefined;
-  // What is adopted is never deleted, but for rules: they are read anew.
-  return ADOPTED.test(type) && (to || type === 'AWS::Events::Rule') ? 'applied' : 'passedOver';
+  // What is applied is never deleted, but for rules: they are read anew.
+  return APPLIED.test(type) && (to || type === 'AWS::Events::Rule') ? 'applied' : 'passedOver';
 }

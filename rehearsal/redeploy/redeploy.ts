@@ -10,8 +10,7 @@ import { STATE_MACHINE, buildFunctions, buildMachines } from '../template/model/
 import { buildElb } from '../template/model/load-balancer';
 import { Ready, Resources } from '../template/model/resources';
 import { buildRights } from '../template/model/rights';
-import { withPlan } from '../cloud/plan';
-import type { LocalCloud } from '../cloud/local-cloud';
+import type { DeployedStack } from '../stack/deployed-stack';
 import { CustomResourceFailed } from '../stack/custom-resources';
 import { ELB_MOVES, Move, Moved, moveOther } from './moves';
 import { readNextStack } from './next-stack';
@@ -19,17 +18,17 @@ import { Redeployed } from './redeployed';
 import { replacedGroups } from './replaced-groups';
 
 /**
- * Deploys a changed assembly to a running local cloud, as CloudFormation would: only what changed is touched, in the order of
+ * Deploys a changed assembly to a standing stack, as CloudFormation would: only what changed is touched, in the order of
  * its dependencies; a failure puts everything back; what goes is deleted at the end.
  *
  * @throws UsageError for an assembly that cannot be rehearsed, Error while another redeploy is under way; nothing is
  *   touched then
  */
-export async function redeploy(cloud: LocalCloud, stacks: readonly Stack[]): Promise<Redeployed> {
-  const update = new Update(cloud, readNextStack(cloud.model, stacks));
-  cloud.stack.begin();
+export async function redeploy(deployed: DeployedStack, stacks: readonly Stack[]): Promise<Redeployed> {
+  const update = new Update(deployed, readNextStack(deployed.model, stacks));
+  deployed.begin();
   const redeployed = await update.run();
-  cloud.stack.settle(redeployed.status, redeployed.reason);
+  deployed.settle(redeployed.status, redeployed.reason);
   return redeployed;
 }
 
@@ -51,10 +50,10 @@ class Update {
   private leftovers: { readonly ready: Ready; readonly physicalId: string }[] = [];
 
   constructor(
-    private readonly cloud: LocalCloud,
+    private readonly deployed: DeployedStack,
     next: StackModel,
   ) {
-    this.before = cloud.model;
+    this.before = deployed.model;
     this.next = next.stack;
     const { running, announced } = replacedGroups(this.before, next);
     this.identities = new Map([...this.before.resources.identities, ...running]);
@@ -65,7 +64,7 @@ class Update {
     const next = this.listResources(this.next);
     try {
       for (const logicalId of next.logicalIds) await this.bring(logicalId);
-      this.adopt(this.next);
+      this.apply(this.next);
     } catch (error) {
       return this.rollBack((error as Error).message);
     }
@@ -111,17 +110,17 @@ class Update {
     if (elbMove) return elbMove({ ...move, live: this.before.elb, wanted: buildElb(resources) });
     if (isRun(type)) return this.moveCustomResource(move);
     if (type.startsWith('AWS::IAM::')) {
-      if (to) this.cloud.rights = buildRights(resources);
+      if (to) this.deployed.putRights(buildRights(resources));
       return 'applied';
     }
     if (type === 'AWS::Lambda::Function') {
       const spec = buildFunctions(resources).find(({ arn }) => arn === to?.identity.attributes.Arn);
-      if (spec) this.cloud.functions.put(spec);
+      if (spec) this.deployed.putFunction(spec);
       return spec ? 'applied' : 'passedOver';
     }
     if (type === STATE_MACHINE) {
       const machine = buildMachines(resources).find(({ arn }) => arn === to?.identity.ref);
-      if (machine) this.cloud.states.add(withPlan(machine, this.cloud.options.plan));
+      if (machine) this.deployed.putMachine(machine);
       return machine ? 'applied' : 'passedOver';
     }
     return moveOther(move);
@@ -131,13 +130,13 @@ class Update {
     const present = this.identities.get(logicalId);
     if (!to) {
       try {
-        if (from && present) await this.cloud.customResources.delete(customResource(from), present.ref);
+        if (from && present) await this.deployed.customResources.delete(customResource(from), present.ref);
       } finally {
         this.identities.delete(logicalId);
       }
       return 'applied';
     }
-    const { customResources } = this.cloud;
+    const { customResources } = this.deployed;
     const resource = customResource(to);
     const identity = await this.sent(logicalId, () =>
       from && present
@@ -174,16 +173,19 @@ class Update {
         problems.push((error as Error).message);
       }
     }
-    this.adopt(this.before.stack);
+    this.apply(this.before.stack);
     this.applied.length = 0;
     const status = problems.length === 0 ? 'UPDATE_ROLLBACK_COMPLETE' : 'UPDATE_ROLLBACK_FAILED';
     problems.push(...(await this.cleanUp(moves.filter(({ from }) => !from).map(({ to }) => to))));
     return this.end(status, [reason, ...problems]);
   }
 
-  private adopt(stack: Stack): void {
+  private apply(stack: Stack): void {
     const { secrets, elb, domain } = this.before;
-    this.cloud.adopt({ ...readStackModel([stack], undefined, { identities: this.identities, secrets, domain }), elb });
+    this.deployed.apply({
+      ...readStackModel([stack], undefined, { identities: this.identities, secrets, domain }),
+      elb,
+    });
   }
 
   /**
@@ -201,7 +203,7 @@ class Update {
       await work().catch((error: Error) => problems.push(error.message));
     };
     for (const { ready, physicalId } of this.leftovers) {
-      await attempt(() => this.cloud.customResources.delete(customResource(ready), physicalId));
+      await attempt(() => this.deployed.customResources.delete(customResource(ready), physicalId));
     }
     for (const from of gone) {
       if (!from) continue;

@@ -107,7 +107,7 @@ export function trafficOptions({
     ca: cloud.certificate.cert,
     rates,
     isHttp2Only,
-    hasOwnAddresses: cloud.options.hasLoopbackNetwork,
+    hasOwnAddresses: cloud.hasLoopbackNetwork,
     ...(!backends.own && { paths: plan.smoke }),
   };
 }

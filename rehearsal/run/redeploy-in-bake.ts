@@ -39,7 +39,7 @@ export async function redeployInBake(
   const shiftsBefore = shifts();
   const weightsBefore = await readBackWeights(cloud);
   reporter.step(`redeploying '${app}'`);
-  const redeployed = await redeploy(cloud, readAssembly(app, '--redeploy', parameters));
+  const redeployed = await redeploy(cloud.stack, readAssembly(app, '--redeploy', parameters));
   const weightsAfter = await readBackWeights(cloud);
   // What the cutover itself has shifted meanwhile says nothing of the redeploy.
   const weights = shifts() === shiftsBefore && {

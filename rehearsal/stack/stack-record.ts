@@ -6,7 +6,7 @@ import type { Resources } from '../template/model/resources';
 const STACK = 'AWS::CloudFormation::Stack';
 
 /** A resource, and what it was made of, to see whether it changed. */
-interface RunningRehearsal {
+interface RunningResource {
   readonly resource: StackResource;
   readonly made: string;
 }
@@ -18,7 +18,7 @@ export class StackRecord {
   private updatedAt: Date | undefined;
   private status: StackStatus = 'CREATE_IN_PROGRESS';
   private statusReason: string | undefined;
-  private running: ReadonlyMap<string, RunningRehearsal> = new Map();
+  private running: ReadonlyMap<string, RunningResource> = new Map();
   private readonly events: StackEvent[] = [];
 
   constructor(private resources: Resources) {
@@ -26,7 +26,7 @@ export class StackRecord {
     this.note('User Initiated');
   }
 
-  adopt(resources: Resources): void {
+  apply(resources: Resources): void {
     this.resources = resources;
   }
 
@@ -81,7 +81,7 @@ export class StackRecord {
     }
   }
 
-  private describeRunning(logicalId: string, before: RunningRehearsal | undefined): RunningRehearsal[] {
+  private describeRunning(logicalId: string, before: RunningResource | undefined): RunningResource[] {
     const ready = this.resources.describe(logicalId);
     if (!ready) return [];
     const { type, identity, properties } = ready;

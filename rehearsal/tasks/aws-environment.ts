@@ -1,6 +1,6 @@
 import type { ServiceSpec } from './runner';
 
-interface Account {
+export interface Account {
   readonly region: string;
   readonly endpointUrl: string;
 }

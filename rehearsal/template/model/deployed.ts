@@ -1,4 +1,5 @@
 import type { CheckedAlarms } from '../../../core/judge/alarm-check';
+import type { Plan } from '../../../core/plan/plan';
 import type { MachineDescription } from '../../state-machine/model';
 
 /** What the definition of a cutover's state machine gives to its first step. */
@@ -14,4 +15,14 @@ export function deployedIn(machine: MachineDescription): { readonly definition: 
   };
   const payloads = Object.values(definition.States ?? {}).map(({ Parameters }) => Parameters?.Payload);
   return { definition, deployed: payloads.find((payload) => payload?.defaultPlan !== undefined) ?? {} };
+}
+
+/**
+ * The machine with another deployed plan: what a rehearsal runs is the floor of what an execution may ask for, and its
+ * shortened waiting must not fall under it.
+ */
+export function withPlan(machine: MachineDescription, plan: Plan): MachineDescription {
+  const { definition, deployed } = deployedIn(machine);
+  if (deployed.defaultPlan !== undefined) Object.assign(deployed, { defaultPlan: plan });
+  return { ...machine, definition: JSON.stringify(definition) };
 }

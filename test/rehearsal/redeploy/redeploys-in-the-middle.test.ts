@@ -109,7 +109,7 @@ test('an unrelated change, of the functions themselves, touches neither the rule
       Object.assign((properties.Environment as { Variables: object } | undefined)?.Variables ?? {}, { NEW: '1' });
     if (type === 'AWS::Logs::LogGroup') properties.RetentionInDays = 1;
   });
-  const redeployed = await redeploy(running.cloud, readAssembly(other));
+  const redeployed = await redeploy(running.cloud.stack, readAssembly(other));
   expect(redeployed).toMatchObject({ status: 'UPDATE_COMPLETE', passedOver: [] });
   expect(redeployed.applied.join()).toContain('(AWS::Lambda::Function)');
   expect(redeployed.applied.join()).not.toContain('Custom::');
@@ -119,7 +119,7 @@ test('an unrelated change, of the functions themselves, touches neither the rule
 
 test('another stickiness is rejected while the lock is held, and everything is put back', async () => {
   const before = { rule: liveRule(), certificates: certificates() };
-  const redeployed = await redeploy(running.cloud, readAssembly(changedStickiness()));
+  const redeployed = await redeploy(running.cloud.stack, readAssembly(changedStickiness()));
   const [execution] = [...running.cloud.states.executions.values()];
   expect(redeployed.status).toBe('UPDATE_ROLLBACK_COMPLETE');
   expect(redeployed.reason).toContain(`held by '${execution?.name}'`);
@@ -144,7 +144,7 @@ test('another target group for a side that serves is rejected by the guard of th
   const other = changedApp(app, 'group', (type, properties) => {
     if (type === 'AWS::ElasticLoadBalancingV2::TargetGroup') properties.Name = 'other';
   });
-  expect(await redeploy(running.cloud, readAssembly(other))).toMatchObject({
+  expect(await redeploy(running.cloud.stack, readAssembly(other))).toMatchObject({
     status: 'UPDATE_ROLLBACK_COMPLETE',
     reason: expect.stringContaining('must have no weight on a group that is replaced') as string,
   });
@@ -152,7 +152,7 @@ test('another target group for a side that serves is rejected by the guard of th
 });
 
 test('the guard of the deletion does not go while the lock is held', async () => {
-  expect(await redeploy(running.cloud, readAssembly(withoutGuard()))).toMatchObject({
+  expect(await redeploy(running.cloud.stack, readAssembly(withoutGuard()))).toMatchObject({
     status: 'UPDATE_COMPLETE',
     reason: expect.stringContaining('must not be deleted while the lock is held') as string,
   });
@@ -186,7 +186,7 @@ test('the cutover goes on and completes, and nothing is lost', async () => {
 });
 
 test('afterwards the other stickiness is taken, with the weights that the cutover has left', async () => {
-  expect(await redeploy(running.cloud, readAssembly(join(folder, 'stickiness')))).toMatchObject({
+  expect(await redeploy(running.cloud.stack, readAssembly(join(folder, 'stickiness')))).toMatchObject({
     status: 'UPDATE_COMPLETE',
   });
   expect(liveRule().stickiness).toEqual({ enabled: true, durationSeconds: 7200 });

@@ -1,11 +1,15 @@
 import type { CutoverConfig } from '../../../core/cutover/cutover-config';
 import type { Stack, Template } from '../../../rehearsal/template/assembly/template';
-import { StackModel, readStackModel } from '../../../rehearsal/template/model/stack-model';
-import { CustomResources } from '../../../rehearsal/stack/custom-resources';
+import { readStackModel } from '../../../rehearsal/template/model/stack-model';
 import { redeploy } from '../../../rehearsal/redeploy/redeploy';
 import { Redeployed } from '../../../rehearsal/redeploy/redeployed';
-import { StackRecord } from '../../../rehearsal/stack/stack-record';
-import type { LocalCloud } from '../../../rehearsal/cloud/local-cloud';
+import { AlarmStates } from '../../../rehearsal/aws/services/alarms/alarm-states';
+import { ObjectStore } from '../../../rehearsal/aws/services/s3/object-store';
+import { SecretStore } from '../../../rehearsal/aws/services/secrets/secret-store';
+import type { FunctionSpec } from '../../../rehearsal/functions/function';
+import { DeployedStack } from '../../../rehearsal/stack/deployed-stack';
+import type { Trust } from '../../../rehearsal/stack/trust';
+import { parsePlan } from '../../../core/plan/plan';
 
 const ELB = 'AWS::ElasticLoadBalancingV2';
 
@@ -108,31 +112,40 @@ export class RunningStack {
   readonly events: Event[] = [];
   /** How the function responds: with success, and the id that there is, unless set. */
   response: (event: Event) => Partial<Response> | undefined = () => ({});
-  private model: StackModel;
-  private readonly record: StackRecord;
-  private readonly cloud: LocalCloud;
+  /** The functions that were put there, by a deployment or before. */
+  readonly functions: FunctionSpec[] = [];
+  private readonly stack: DeployedStack;
 
-  constructor(template: Template | Resources) {
-    this.model = readStackModel([findStack(template)]);
-    const identities = this.model.customResources.map(
+  constructor(template: Template | Resources, trust: Trust = 'everything', over: Partial<Stack> = {}) {
+    const { stack, customResources } = readStackModel([findStack(template, over)]);
+    const identities = customResources.map(
       ({ logicalId }) => [logicalId, { ref: `${logicalId}-1`, attributes: {} }] as const,
     );
-    this.model = readStackModel([this.model.stack], undefined, { identities: new Map(identities) });
-    this.record = new StackRecord(this.model.resources);
-    this.record.settle('CREATE_COMPLETE');
-    this.cloud = this.standIn();
+    const model = readStackModel([stack], undefined, { identities: new Map(identities) });
+    const account = {
+      secrets: new SecretStore(),
+      objects: new ObjectStore(),
+      alarms: new AlarmStates(),
+      functions: {
+        put: (spec: FunctionSpec) => void this.functions.push(spec),
+        invoke: (_: string, event: unknown) => this.call(event as AskedEvent),
+      },
+      states: { add: () => undefined },
+    };
+    this.stack = new DeployedStack(model, account, { trust, plan: parsePlan({}), authority: '' });
+    this.stack.settle('CREATE_COMPLETE');
   }
 
   get live() {
-    return this.model.elb;
+    return this.stack.model.elb;
   }
 
   get description() {
-    return this.record.description;
+    return this.stack.description;
   }
 
   ref(logicalId: string): string {
-    return this.model.resources.find(logicalId)?.identity.ref ?? '';
+    return this.stack.model.resources.find(logicalId)?.identity.ref ?? '';
   }
 
   /** `Update Rule`, in their order. */
@@ -141,28 +154,7 @@ export class RunningStack {
   }
 
   deploy(template: Template | Resources, over: Partial<Stack> = {}): Promise<Redeployed> {
-    return redeploy(this.cloud, [findStack(template, over)]);
-  }
-
-  /** As much of a world as a redeploy touches. */
-  private standIn(): LocalCloud {
-    const model = () => this.model;
-    const adopt = (next: StackModel) => {
-      this.model = next;
-      this.record.adopt(next.resources);
-    };
-    const cloud = {
-      get model() {
-        return model();
-      },
-      adopt,
-      rights: this.model.rights,
-      stack: this.record,
-      functions: { put: () => undefined },
-      states: { add: () => undefined },
-      customResources: new CustomResources(this.record.id, (_, event) => this.call(event as AskedEvent)),
-    };
-    return cloud as unknown as LocalCloud;
+    return redeploy(this.stack, [findStack(template, over)]);
   }
 
   private async call({ ResponseURL, ...event }: AskedEvent): Promise<void> {

@@ -21,7 +21,7 @@ test('a stack tells its resources, and what came, changed and went', () => {
   expect(record.description.resources).toMatchObject([{ logicalId: 'A', type: 'AWS::S3::Bucket' }, { logicalId: 'B' }]);
   expect(notified().slice(1)).toEqual(['A CREATE_COMPLETE', 'B CREATE_COMPLETE', 'Shop CREATE_COMPLETE']);
   record.begin();
-  record.adopt(listResources({ A: bucket('other'), C: bucket('c') }));
+  record.apply(listResources({ A: bucket('other'), C: bucket('c') }));
   record.settle('UPDATE_COMPLETE');
   expect(notified().slice(4)).toEqual([
     'Shop UPDATE_IN_PROGRESS',

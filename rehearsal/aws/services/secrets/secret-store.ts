@@ -76,7 +76,7 @@ export class SecretStore {
   }
 
   /** Those of a template, by ARN, and what rotates them. One that is there keeps its value. */
-  adopt(values: ReadonlyMap<string, string>, rotations: ReadonlyMap<string, string>): void {
+  apply(values: ReadonlyMap<string, string>, rotations: ReadonlyMap<string, string>): void {
     for (const [arn, value] of values) {
       const secret = this.find(arn) ?? this.put({ arn, name: arn.split(':').at(-1) ?? arn }, value);
       secret.rotationFunctionArn = rotations.get(arn);

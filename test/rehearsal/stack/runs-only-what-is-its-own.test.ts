@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { readAssembly } from '../../../rehearsal/template/assembly/read';
 import type { Template } from '../../../rehearsal/template/assembly/template';
 import { readStackModel } from '../../../rehearsal/template/model/stack-model';
-import { checkTrust, foreignParts, trustedFunctions, trustedService } from '../../../rehearsal/cloud/trust';
+import { checkTrust, foreignParts, trustedFunctions, trustedService } from '../../../rehearsal/stack/trust';
 import { synthesize, temporaryFolder } from '../command';
 import { startLocalCloud } from '../aws/world';
 

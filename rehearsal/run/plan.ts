@@ -15,16 +15,6 @@ export function rehearsedPlan(machine: MachineDescription, file: string | undefi
   return scaleDurations(parsePlan(file === undefined ? defaultPlan(machine) : readPlan(file)), speed);
 }
 
-/**
- * The machine with another deployed plan: what a rehearsal runs is the floor of what an execution may ask for, and its
- * shortened waiting must not fall under it.
- */
-export function withPlan(machine: MachineDescription, plan: Plan): MachineDescription {
-  const { definition, deployed } = deployedIn(machine);
-  if (deployed.defaultPlan !== undefined) Object.assign(deployed, { defaultPlan: plan });
-  return { ...machine, definition: JSON.stringify(definition) };
-}
-
 /** What a deployed cutover would say of a plan that it is started with; undefined when it would take it. */
 export function floorProblems(machine: MachineDescription, file: string | undefined): readonly string[] {
   if (file === undefined) return [];
