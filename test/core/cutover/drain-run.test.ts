@@ -191,6 +191,7 @@ test('what came late has its time from now on, in seconds', () => {
   const late = { ...reading, report: { ...reading.report!, drainRemainingSeconds: 30 } };
   // It began at 50 s and has its limit at 150 s. At 149 s something has 30 s left: until 179 s.
   expect(observeDrain(run, drain, [late], 149_000).verdict).toBe('wait');
+  expect(observeDrain(run, drain, [late], 170_000).verdict).toBe('wait');
   const done = { ...reading, report: { ...reading.report!, drainRemainingSeconds: 0 } };
   expect(observeDrain(run, drain, [done], 149_999).verdict).toBe('wait');
   expect(observeDrain(run, drain, [done], 150_000).verdict).toBe('rollBack');

@@ -154,3 +154,96 @@ test('what comes through is read in percent, whatever the weights', () => {
   expect(read({ s: 1, old: 3 })).toEqual({ share: 25, side: 'source', pastArn: 'old' });
   expect(read({ s: 5, t: 5 })).toEqual({ share: 100, pastArn: 'old' });
 });
+
+test('groups without weight, and a rule without a forward, serve nothing', () => {
+  const read = (rule: LiveRule, others = [fallback()]) => readAdoption({ rule, others, groupArns });
+  expect(read(listenerRule({ forward: forward({ s: 0, old: 0 }) }))).toStrictEqual({ share: 0, pastArn: 'old' });
+  expect(read(listenerRule({}))).toStrictEqual({ share: 0, pastArn: 'old' });
+  expect(read(listenerRule({ forward: forward({ s: 1, t: 0 }) }))).toMatchObject({ share: 100, side: 'source' });
+});
+
+test('the group past the proxies is the one that the action names, else the one that the listener leads to', () => {
+  const read = (live: Record<string, number>, others: ListenerRule[]) =>
+    readAdoption({ rule: listenerRule({ forward: forward(live) }), others, groupArns });
+  const fixed = fallback({ forward: undefined, isFixedResponse: true });
+  expect(read({ s: 1, named: 1 }, [fallback()]).pastArn).toBe('named');
+  expect(read({ s: 1, named: 0 }, [fallback()]).pastArn).toBe('old');
+  expect(read({ s: 1 }, [fixed])).toStrictEqual({ share: 100, side: 'source' });
+});
+
+test('a rule without a forward is adopted without stickiness', () => {
+  const adopted = { rule: listenerRule({ oldGroupArn: 'old' }), others: [fallback()], groupArns };
+  expect(adoptionForward(adopted, { share: 100, side: 'source' })).toStrictEqual({
+    forward: { groups: [{ arn: 's', weight: 100 }], stickiness: { enabled: false, seconds: 0 } },
+    side: 'source',
+  });
+});
+
+test('all of it needs no group past the proxies, and no side that was left is in the way', () => {
+  const fixed = fallback({ forward: undefined, isFixedResponse: true });
+  const all = (live: Record<string, number>) =>
+    adoptionForward(
+      { rule: listenerRule({ forward: forward(live) }), others: [fixed], groupArns },
+      { share: 100, side: 'target' },
+    ).forward.groups;
+  expect(all({ t: 1 })).toEqual([{ arn: 't', weight: 100 }]);
+});
+
+test.each<[string, Record<string, number>, AdoptionRequest, ListenerRule[], string]>([
+  [
+    'a side without weight is not the one that serves',
+    { s: 0, t: 1 },
+    { share: 50, side: 'source' },
+    [fallback()],
+    "'--side' must be the side that serves, target, got source; a cutover moves it to the other one",
+  ],
+  [
+    'no group, and why',
+    { s: 1 },
+    { share: 50 },
+    [fallback({ forward: undefined })],
+    'the listener must have one group that serves the requests past the proxies, got the default action, which does more, or something else, than to forward',
+  ],
+  [
+    'another group than before',
+    { s: 1 },
+    { share: 50 },
+    [fallback({ forward: forward({ new: 1 }) })],
+    "'--past' must name the group that takes the requests from the proxies, because it is 'new', and not the group that served before the rule",
+  ],
+  [
+    'requests at a group that is neither a side nor the one of before',
+    { named: 1 },
+    { share: 100 },
+    [fallback()],
+    "'--side' must be given where all requests go past the proxies to another group than before, got none",
+  ],
+])('%s', (_, live, request, others, message) => {
+  const rule = listenerRule({ forward: forward(live), oldGroupArn: 'old' });
+  const rejected = () => adoptionForward({ rule, others, groupArns }, request);
+  expect(rejected).toThrow(expect.objectContaining({ code: 'NotAdoptable', message }) as Error);
+});
+
+test('a side that is given and serves is taken', () => {
+  expect(adopt({ s: 10, old: 90 }, { share: 50, side: 'source' })).toEqual({ s: 50, old: 50 });
+});
+
+describe('rules beside a rule of ours', () => {
+  const at = (priority: number, pathPatterns = ['/*']) => listenerRule({ arn: `p${priority}`, priority, pathPatterns });
+  const moves = (others: ListenerRule[], from = 10, to = 20) => catchesSame(at(from), at(to), others);
+
+  test('of the same priority stand not behind it', () => {
+    expect(wayPast(at(10), [at(10), fallback()])).toEqual({ kind: 'group', arn: 'old' });
+  });
+
+  test.each([
+    ['one before both places', [at(9)], true],
+    ['one at each place', [at(10), at(20)], true],
+    ['one behind both', [at(21)], true],
+    ['one between them', [at(15)], false],
+    ['one of many between them', [at(9), at(15), at(21)], false],
+    ['one between them that catches others', [{ ...at(15), hostHeaders: ['chat.example.com'] }], true],
+  ])('%s', (_, others, same) => {
+    expect([moves(others), moves(others, 20, 10)]).toEqual([same, same]);
+  });
+});

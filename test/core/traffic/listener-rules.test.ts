@@ -25,6 +25,26 @@ test('a rule can catch our requests when it is tried before ours and shares a ho
   expect(canCatch(rule('case', { paths: ['/SHOP/*'] }), narrow)).toBe(false);
 });
 
+test('one value in common is enough, and a rule of ours without hosts or paths shares all of them', () => {
+  const many = rule('many', { hosts: ['blog.example.com', 'shop.example.com'], paths: ['/a', '/b'] });
+  expect(canCatch(many, own)).toBe(true);
+  expect(canCatch(many, { ...own, hosts: ['x.example.com', 'shop.example.com'], paths: ['/c', '/b'] })).toBe(true);
+  expect(canCatch(many, { ...own, hosts: [], paths: [] })).toBe(true);
+  expect(canCatch(many, { ...own, hosts: undefined, paths: undefined })).toBe(true);
+  expect(canCatch(rule('same place', { priority: 100 }), own)).toBe(false);
+});
+
+test('without our own rule every other one counts, and our own never does', () => {
+  expect(otherRules([rule('a')], own.arn)).toEqual({ [`${LISTENER}/a`]: '!a' });
+  // Whatever is listed first.
+  const later = rule('later', { priority: 101 });
+  expect(otherRules([later, own], own.arn)).toEqual({ [`${LISTENER}/later`]: 'later' });
+});
+
+test('changed rules are listed in order', () => {
+  expect(changedRules({ c: '!1', b: 'x' }, { d: '!1', a: 'x' })).toEqual({ ours: ['c', 'd'], foreign: ['a', 'b'] });
+});
+
 test('the rules of a smoke-test listener always count', () => {
   expect(canCatch({ ...rule('x'), arn: 'arn:listener-rule/app/shop/1/9202/x', priority: undefined }, own)).toBe(true);
 });

@@ -15,3 +15,7 @@ test('the lock of a person or a deployment ends at its time, and says so', () =>
     /^held by 'manual-1' since .*, which ends by itself at 2026-01-01T00:05:00.000Z$/,
   );
 });
+
+test('without an end, and without a time that can be read, none has passed', () => {
+  expect(isExpired(cutover, Number.POSITIVE_INFINITY)).toBe(false);
+});

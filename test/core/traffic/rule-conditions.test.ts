@@ -37,6 +37,10 @@ test.each([
   ['*', '/x*y', true],
   ['/*', '*', false],
   ['/a*b*', '/a*b', true],
+  ['b', 'ab', false],
+  ['', '', true],
+  ['', 'a', false],
+  ['a', '', false],
 ])('paths %s cover %s: %s', (outer, inner, expected) => {
   expect(covers(paths(outer), paths(inner))).toBe(expected);
 });
@@ -44,6 +48,8 @@ test.each([
 test('no condition catches all; hosts are compared without case', () => {
   expect(covers(paths(), hosts('shop.example.com'))).toBe(true);
   expect(covers(hosts('shop.example.com'), paths('/*'))).toBe(false);
+  expect(mayOverlap(paths(), paths('/a'))).toBe(true);
+  expect(mayOverlap(paths('/a'), paths())).toBe(true);
   expect(covers(hosts('*.EXAMPLE.com'), hosts('Shop.example.com'))).toBe(true);
   expect(mayOverlap(hosts('shop.example.com'), hosts('chat.example.com'))).toBe(false);
   expect(mayOverlap(hosts('SHOP.example.com'), hosts('shop.*'))).toBe(true);
@@ -53,6 +59,7 @@ test('every value of the inner rule has to be covered; one that meets is enough 
   expect(covers(paths('/a', '/b'), paths('/b', '/a'))).toBe(true);
   expect(covers(paths('/a'), paths('/a', '/b'))).toBe(false);
   expect(mayOverlap(paths('/a'), paths('/c', '/a'))).toBe(true);
+  expect(mayOverlap(paths('/c', '/a'), paths('/a'))).toBe(true);
 });
 
 test('a condition of another kind may catch some, and never covers', () => {
@@ -64,7 +71,9 @@ test('a condition of another kind may catch some, and never covers', () => {
 
 test('values have no order', () => {
   expect(sameConditions(paths('/a', '/b'), paths('/b', '/a'))).toBe(true);
+  expect(sameConditions(paths('/b', '/a'), paths('/a', '/b'))).toBe(true);
   expect(sameConditions(paths('/a'), paths('/a', '/b'))).toBe(false);
+  expect(sameConditions(paths('/a'), hosts('/a'))).toBe(false);
 });
 
 test('the longest patterns with as many wildcards as fit are compared at once', () => {

@@ -48,7 +48,9 @@ test('every problem is named with its rule and its value', () => {
       "'InitialWeights.source' must be an integer from 0 to 999, got 1000",
     ].join('\n'),
   );
-  expect(() => readRuleProperties(undefined)).toThrow("'ListenerArn' must be a text, got nothing");
+  for (const nothing of [undefined, null, 'text', 7]) {
+    expect(() => readRuleProperties(nothing)).toThrow("'ListenerArn' must be a text, got nothing");
+  }
 });
 
 test('what a deployment decides does not depend on the initial weights or on order', () => {
@@ -58,4 +60,28 @@ test('what a deployment decides does not depend on the initial weights or on ord
   for (const over of [{ Priority: 1 }, { HostHeaders: ['a'] }, { SourceGroupArn: 'x' }, { StickinessSeconds: 1 }]) {
     expect(meaning(over)).not.toBe(meaning({}));
   }
+});
+
+test.each([
+  [{ StoreBucket: '' }, '\'StoreBucket\' must be a text, got ""'],
+  [{ StoreBucket: 7 }, "'StoreBucket' must be a text, got 7"],
+  [{ PathPatterns: ['/a', 7] }, '\'PathPatterns\' must be a list of texts, got ["/a",7]'],
+  [{ RequiresTargets: 'yes' }, '\'RequiresTargets\' must be true or false, got "yes"'],
+  [{ Priority: '1x' }, '\'Priority\' must be an integer from 1 to 50000, got "1x"'],
+  [{ Priority: 'x1' }, '\'Priority\' must be an integer from 1 to 50000, got "x1"'],
+  [{ Priority: '1234567890' }, '\'Priority\' must be an integer from 1 to 50000, got "1234567890"'],
+  [{ Priority: [7] }, "'Priority' must be an integer from 1 to 50000, got [7]"],
+  [{ Priority: '' }, '\'Priority\' must be an integer from 1 to 50000, got ""'],
+])('%j is rejected in one line', (over, line) => {
+  expect(() => readRuleProperties({ ...raw, ...over })).toThrow(new Error(line));
+});
+
+test.each(['false', false])('%j is no', (RequiresTargets) => {
+  expect(readRuleProperties({ ...raw, RequiresTargets }).requiresTargets).toBe(false);
+});
+
+test('hosts and paths each count, and neither has an order', () => {
+  const meaning = (over: object) => canonicalizeRule(readRuleProperties({ ...raw, ...over }));
+  expect(meaning({ HostHeaders: ['b', 'a'] })).toBe(meaning({ HostHeaders: ['a', 'b'] }));
+  expect(meaning({ PathPatterns: ['/b'] })).not.toBe(meaning({}));
 });

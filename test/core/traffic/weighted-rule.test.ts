@@ -1,9 +1,14 @@
 import { RuleProperties } from '../../../core/traffic/rule-properties';
-import { DEFAULT_PRIORITY } from '../../../core/traffic/bypass-rules';
+import { DEFAULT_PRIORITY, ListenerRule } from '../../../core/traffic/bypass-rules';
 import {
+  DEPLOYED_TAG,
   DeletionRequest,
+  LOGICAL_ID_TAG,
   LiveRule,
+  OLD_GROUP_TAG,
+  PENDING,
   RuleRequest,
+  STACK_TAG,
   decideDeletion,
   decideRule,
 } from '../../../core/traffic/weighted-rule';
@@ -248,6 +253,117 @@ describe('a rule that is there', () => {
   });
 });
 
+/** Names of tags that deployed rules have. */
+test('the names of the tags stay', () => {
+  expect([STACK_TAG, LOGICAL_ID_TAG, DEPLOYED_TAG, PENDING, OLD_GROUP_TAG]).toEqual([
+    'drainshift:stack-id',
+    'drainshift:logical-id',
+    'drainshift:deployed',
+    'pending:',
+    'drainshift:old-group',
+  ]);
+});
+
+describe('an update that replaces the group of a side', () => {
+  const next = { ...wanted, groupArns: { source: 's2', target: 't1' } };
+  /** The groups in force and those with healthy targets; nothing is known of the others, which is not healthy. */
+  const replace = (groups: Record<string, number>, ...healthy: string[]) =>
+    decide({
+      wanted: next,
+      before: wanted,
+      present: live(groups),
+      healthyTargets: new Map(healthy.map((arn) => [arn, 1])),
+    });
+
+  test.each<[string, Record<string, number>, string[], 'modify' | 'reject']>([
+    ['that serves by one that does not', { s1: 100 }, ['s1'], 'reject'],
+    ['that serves by one that serves, too', { s1: 100 }, ['s1', 's2'], 'modify'],
+    ['that serves a part by one that does not', { s1: 50, t1: 50 }, ['s1', 't1'], 'reject'],
+    ['that is dead while the other side serves', { s1: 50, t1: 50 }, ['t1'], 'reject'],
+    ['where no group with weight serves', { s1: 100, t1: 0 }, ['t1'], 'modify'],
+    ['that has no weight', { s1: 0, t1: 100 }, ['s1', 't1'], 'modify'],
+    ['where nothing is known to be healthy', { s1: 100 }, [], 'modify'],
+  ])('%s', (_, groups, healthy, kind) => {
+    expect(replace(groups, ...healthy).kind).toBe(kind);
+  });
+
+  test('says how to go about it', () => {
+    expect(replace({ s1: 100 }, 's1').reason).toBe(
+      "'Rule' must lead its live traffic to groups with healthy targets, got none in 's2'; give the other side all of the weight before this side's group is replaced",
+    );
+  });
+});
+
+test('a group that stays and died is no reason against an update', () => {
+  const healthyTargets = new Map([['t1', 1]]);
+  const order = decide({
+    wanted: { ...wanted, stickinessSeconds: 60 },
+    present: live({ s1: 50, t1: 50 }),
+    healthyTargets,
+  });
+  expect(order.kind).toBe('modify');
+});
+
+describe('what a person reads of', () => {
+  const deployed = 'digest of wanted';
+  const other = { ...wanted, stickinessSeconds: 60, priority: 7 };
+  const half = { ...wanted, initialWeights: { source: 100, target: 1 } };
+  test.each([
+    ['a new rule', decide({}), 'the rule is new: created with the initial weights 100/0'],
+    [
+      'one that moves',
+      decide({ former: live({ s1: 30, t1: 70 }) }),
+      'the listener is another: created with the weights in force',
+    ],
+    ['one that stays', decide({ present: live({ s1: 1 }, { deployed }) }), 'the rule is as it should be'],
+    [
+      'one that stays after an update',
+      decide({ before: wanted, present: live({ s1: 1 }, { deployed }) }),
+      'the rule is as it should be',
+    ],
+    [
+      'other initial weights, of one side alone',
+      decide({ before: half, present: live({ s1: 1 }, { deployed }) }),
+      'the initial weights count at creation only: the weights in force stay, and are not 100/0',
+    ],
+    [
+      'one that is deployed, and locked',
+      decide({ present: live({ s1: 1 }, { deployed, priority: 3 }), lock }),
+      'the rule stays as it is: this is what was deployed last',
+    ],
+    ['changes', decide({ wanted: other, present: live({ s1: 1 }) }), 'changed: priority, forward; the weights stay'],
+    [
+      'another action',
+      decide({ present: live({}, { forward: undefined }) }),
+      "'Rule' must forward to its two target groups alone, or its weights cannot be kept, got another action on rule",
+    ],
+    [
+      'another action under the lock',
+      decide({ present: live({}, { forward: undefined }), lock }),
+      "'Rule' must not change (forward) while the lock is held, got one held by 'move-1' since 2026-01-01T00:00:00.000Z; deploy again when it is free",
+    ],
+    ['no rule to delete', decideDeletion({ name: 'Rule', others: [], healthyPast: 0 }), 'the rule is not there'],
+    [
+      'a deletion',
+      decideDeletion({ name: 'Rule', others: [], healthyPast: 0, present: live({ s1: 1 }) }),
+      'the rule is deleted',
+    ],
+    [
+      'a deletion under the lock',
+      decideDeletion({ name: 'Rule', others: [], healthyPast: 0, present: live({ s1: 1 }), lock }),
+      "'Rule' must not be deleted while the lock is held, got one held by 'move-1' since 2026-01-01T00:00:00.000Z; deploy again when it is free",
+    ],
+  ])('%s', (_, order, reason) => {
+    expect(order.reason).toBe(reason);
+  });
+});
+
+test('a side at weight 0 needs no healthy targets where the listener has traffic', () => {
+  const joining = { ...wanted, requiresTargets: true };
+  const groups = { ...joining, initialWeights: { source: 1, target: 0 } };
+  expect(decide({ wanted: groups, healthyTargets: new Map([['s1', 1]]) }).kind).toBe('create');
+});
+
 describe('on a listener that serves the requests already', () => {
   const fallback = (groups: Record<string, number> | undefined) =>
     live(groups ?? {}, {
@@ -334,6 +450,107 @@ describe('on a listener that serves the requests already', () => {
     }
   });
 
+  const LEAVE =
+    "point the listener at the group that is to serve them, let all of them go past the proxies ('drainshift adopt --share 0'), then delete again";
+  const fixed = live(
+    {},
+    { arn: 'd', priority: DEFAULT_PRIORITY, pathPatterns: [], forward: undefined, isFixedResponse: true },
+  );
+  test.each<[string, LiveRule, ListenerRule[], number, string]>([
+    ['a dead group', adopted({ s1: 1 }), [fallback({ old: 1 })], 0, "'old' without a healthy target"],
+    ['no group', adopted({ s1: 1 }), [fixed], 1, 'no group'],
+    ['the group of before', adopted({ old: 1, t1: 9 }), [fallback({ old: 1 })], 1, "'old' instead of 't1'"],
+    ['another group', adopted({ foreign: 1 }), [fallback({ old: 1 })], 1, "'old' instead of 'foreign'"],
+    ['who knows', adopted({ s1: 1 }), [fallback({ a: 1, b: 1 })], 1, 'the default action, which forwards to 2 groups'],
+  ])('a deletion says who would serve the requests: %s', (_, present, behind, healthyPast, would) => {
+    expect(remove(present, { others: behind, healthyPast }).reason).toBe(
+      `'Rule' must not be deleted while its requests would be served otherwise, got ${would}; ${LEAVE}`,
+    );
+  });
+
+  test('what has no weight serves nothing, and is no reason against a deletion', () => {
+    const behind = { others: [fallback({ old: 1 })], healthyPast: 1 };
+    expect(remove(adopted({ old: 100, t1: 0 }), behind).kind).toBe('delete');
+    expect(remove(adopted({ s1: 0, t1: 0 }), behind).kind).toBe('delete');
+    expect(remove(adopted({ t1: 100, s1: 0 }), { ...behind, groupArns: undefined }).kind).toBe('reject');
+  });
+
+  test('a deletion of what has another action, behind which nothing serves, is a deletion', () => {
+    expect(remove(adopted({}, { forward: undefined }), { others: [fixed] }).kind).toBe('delete');
+  });
+
+  test('a rule that is moved is told from one that leads to the target by what has weight', () => {
+    const joins = (former: LiveRule, before?: RuleProperties) => decide({ others, former, ...(before && { before }) });
+    const created = { kind: 'create', oldGroupArn: 'old' };
+    expect(joins(live({ s1: 100, t1: 0 }))).toMatchObject(created);
+    expect(joins(live({ s1: 10, old: 90 }))).toMatchObject(created);
+    expect(joins(live({}, { forward: undefined }))).toMatchObject(created);
+    // The source by its name of before, or by the new one.
+    const renamed = { ...wanted, groupArns: { source: 's0', target: 't0' } };
+    expect(joins(live({ s0: 100 }), renamed)).toMatchObject(created);
+    expect(joins(live({ s1: 100 }), renamed)).toMatchObject(created);
+    expect(joins(live({ s0: 100 })).kind).toBe('reject');
+    expect(joins(live({ s1: 90, t1: 10 }), wanted).reason).toBe(
+      "'Rule' must stay on its listener while it leads to the target, because the new listener serves requests already, got 'old' behind it",
+    );
+    expect(joins(live({ s1: 100 })).reason).toBe(
+      "all of its requests still go to 'old', as before it: adopt them with 'drainshift adopt'",
+    );
+  });
+
+  test('one that leads past the proxies there has no weights to bring back, unless a side has some', () => {
+    const back = (former: LiveRule) => listGroups(decide({ present: live({ s1: 70, t1: 30 }), former }));
+    expect(back(adopted({ s1: 10, old: 90 }, { arn: 'there' }))).toEqual({ s1: 10, old: 90 });
+    expect(back(adopted({}, { arn: 'there', forward: undefined }))).toBeUndefined();
+  });
+
+  test('the group past the proxies is known by what the listener leads to, or by what served before', () => {
+    const next = { ...wanted, stickinessSeconds: 60 };
+    const keeps = (present: LiveRule, behind: ListenerRule[]) =>
+      listGroups(decide({ others: behind, wanted: next, present }));
+    expect(keeps(live({ s1: 10, old: 90 }), others)).toEqual({ s1: 10, old: 90 });
+    expect(keeps(adopted({ s1: 10, old: 90 }), [fixed])).toEqual({ s1: 10, old: 90 });
+    expect(keeps(live({ s1: 10, old: 90 }), [fixed])).toBeUndefined();
+    expect(keeps(adopted({ s1: 10, new: 90 }), [fallback({ new: 1 })])).toEqual({ s1: 10, new: 90 });
+  });
+
+  test.each<[string, LiveRule, ListenerRule[], 'modify' | 'reject']>([
+    ['all of them go past', adopted({ old: 100, s1: 0 }), [fallback({ old: 1 })], 'modify'],
+    ['a part goes past', adopted({ old: 90, s1: 10 }), [fallback({ old: 1 })], 'reject'],
+    [
+      'all go to another group than the listener leads to',
+      adopted({ new: 100 }, { oldGroupArn: 'new', deployed: 'x' }),
+      [fallback({ old: 1 })],
+      'reject',
+    ],
+    ['nothing serves past, before and after', live({ s1: 100 }), [fixed], 'modify'],
+    [
+      'something serves past before, and nothing after',
+      adopted({ s1: 100 }),
+      [
+        live({ old: 1 }, { arn: 'b', priority: 1001, pathPatterns: ['/*'] }),
+        { ...fixed, arn: 'c', priority: 1002, pathPatterns: ['/a'] },
+      ],
+      'reject',
+    ],
+  ])('other conditions, when %s', (_, present, behind, kind) => {
+    const order = decide({ others: behind, wanted: { ...wanted, pathPatterns: ['/a'] }, before: wanted, present });
+    expect(order.kind).toBe(kind);
+  });
+
+  test('other conditions are rejected with what to do first', () => {
+    const changed = { others, wanted: { ...wanted, pathPatterns: ['/a'] }, before: wanted };
+    expect(decide({ ...changed, present: adopted({ s1: 100 }, { deployed: 'x' }) }).reason).toBe(
+      "'Rule' must catch the same requests as before, because its listener serves the others by rules of its own, got other conditions or another priority; let all of its requests go past the proxies first ('drainshift adopt --share 0')",
+    );
+  });
+
+  test('what cannot be told is rejected with a remedy', () => {
+    expect(decide({ others: [fallback({ a: 1, b: 1 })] }).reason).toBe(
+      "'Rule' must know what serves its requests now, got the default action, which forwards to 2 groups; choose conditions or a priority that take the requests of one rule, which forwards to one group",
+    );
+  });
+
   test('on a listener of its own a rule is deleted whatever its weights: the migration ends with it', () => {
     const own = [
       live({}, { arn: 'd', priority: DEFAULT_PRIORITY, pathPatterns: [], forward: undefined, isFixedResponse: true }),
@@ -371,6 +588,8 @@ describe('a deletion', () => {
       isLocked: true,
     });
     expect(watching('a:listener-rule/app/shop/1/old/1').kind).toBe('reject');
+    expect(watching('a:listener-rule/app/shop/1/new/1', 'a:listener-rule/app/shop/1/old/1').kind).toBe('reject');
+    expect(remove(present)).toMatchObject({ kind: 'delete', isLocked: false });
     expect(watching().kind).toBe('reject');
   });
 
