@@ -6,11 +6,13 @@ export interface DrainLog {
   warn(message: string): void;
 }
 
+/** What a drain has said last of how it goes. */
+export type SaidState = 'progress' | 'overdue' | 'drained';
+
 /** What one drain logs of its course, in whichever process. */
 export class DrainLines {
   private nextProgressMs: number;
-  private isOverdue = false;
-  private isEndNotified = false;
+  private said: SaidState = 'progress';
 
   constructor(
     private readonly log: DrainLog,
@@ -34,22 +36,20 @@ export class DrainLines {
   }
 
   private tellDrained(active: KindCounts, forced: number): void {
-    if (!this.isEndNotified && !this.isOverdue) this.log[forced === 0 ? 'info' : 'warn'](drainEnd(active, forced));
-    this.isEndNotified = true;
-    this.isOverdue = false;
+    if (this.said === 'progress') this.log[forced === 0 ? 'info' : 'warn'](drainEnd(active, forced));
+    this.said = 'drained';
   }
 
   /** Said once; closing goes on, because what is left must go. */
   private tellOverdue(active: KindCounts): void {
-    if (!this.isOverdue) this.log.warn(drainEnd(active, 0));
-    this.isOverdue = true;
+    if (this.said !== 'overdue') this.log.warn(drainEnd(active, 0));
+    this.said = 'overdue';
   }
 
   private tellProgress(active: KindCounts, remainingSeconds: number, nowMs: number): void {
     if (nowMs < this.nextProgressMs) return;
     this.log.info(drainProgress(active, remainingSeconds));
-    this.isEndNotified = false;
-    this.isOverdue = false;
+    this.said = 'progress';
     this.nextProgressMs = nowMs + nextProgressMs(remainingSeconds);
   }
 }

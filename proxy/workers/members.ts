@@ -25,6 +25,9 @@ export interface MembersOptions {
   readonly ended: (member: Member) => void;
 }
 
+/** `starting`: not all have listened yet. `complete`: they have; one that ends is replaced. `ending`: none is. */
+export type MembersState = 'starting' | 'complete' | 'ending';
+
 /** The workers of a group: there are as many as configured, until the group ends. */
 export class Members {
   /** Resolves when all listen. */
@@ -36,8 +39,7 @@ export class Members {
   private tellComplete: () => void = () => undefined;
   private tellFailed: (error: Error) => void = () => undefined;
   private tellEmpty: () => void = () => undefined;
-  private isComplete = false;
-  private isEnding = false;
+  private state: MembersState = 'starting';
   private areInOrder = true;
   private cancelOthers: () => void = () => undefined;
 
@@ -83,7 +85,7 @@ export class Members {
   }
 
   private end(how: (member: Member) => void): Promise<void> {
-    this.isEnding = true;
+    this.state = 'ending';
     const empty = new Promise<void>((resolve) => (this.tellEmpty = resolve));
     for (const member of this.current.values()) how(member);
     if (this.current.size === 0) this.tellEmpty();
@@ -91,7 +93,7 @@ export class Members {
   }
 
   private spawnWorker(worker: number): void {
-    if (this.isEnding) return;
+    if (this.state === 'ending') return;
     const { portFd, clock, init } = this.options;
     const member = new Member(worker, portFd, clock, {
       ready: () => member.send(init(worker)),
@@ -102,17 +104,19 @@ export class Members {
   }
 
   private listening({ worker, pid }: Member): void {
-    if (this.isComplete) this.options.log.info({ worker, pid }, 'A worker listens in the place of the one that ended');
+    if (this.state === 'ending') return;
+    if (this.state === 'complete')
+      this.options.log.info({ worker, pid }, 'A worker listens in the place of the one that ended');
     const all = [...this.current.values()];
     if (all.length < this.options.workers || all.some((member) => member.listeningSinceMs === undefined)) return;
-    this.isComplete = true;
+    this.state = 'complete';
     this.tellComplete();
   }
 
   private ended(member: Member): void {
     this.current.delete(member.worker);
     this.options.ended(member);
-    if (!this.isEnding) return this.replace(member);
+    if (this.state !== 'ending') return this.replace(member);
     const { code } = member.ending;
     if (code !== 0 && member.isStarted) {
       this.areInOrder = false;
@@ -125,7 +129,7 @@ export class Members {
     const { worker, ending, problem } = member;
     const failures = this.countFailedStart(member);
     // What keeps the first ones from listening is the configuration: another attempt would end in the same way.
-    if (problem && !this.isComplete) return this.tellFailed(buildError(problem));
+    if (problem && this.state === 'starting') return this.tellFailed(buildError(problem));
     if (failures >= MAX_FAILED_STARTS) return this.tellFailed(new Error(hopeless(member, failures)));
     const { log, clock } = this.options;
     log.error({ worker, pid: member.pid, ...ending, problem }, 'A worker ended, another one takes its place');

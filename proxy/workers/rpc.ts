@@ -27,12 +27,14 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
+/** `late`: the last call had no response in time, and the next ones wait for less. `over`: the worker has ended. */
+export type RpcState = 'prompt' | 'late' | 'over';
+
 /** The calls to one worker that have no response yet. */
 export class Rpc {
   private readonly pending = new Map<number, Pending>();
   private lastId = 0;
-  private isLate = false;
-  private isOver = false;
+  private state: RpcState = 'prompt';
 
   constructor(
     private readonly worker: number,
@@ -43,11 +45,11 @@ export class Rpc {
   /** Rejects with `WorkerGone` when the worker ends before it responds, with `WorkerLate` when it does not in time. */
   ask<Q extends RpcRequest>(prompt: Q): Promise<ResponseTo<Q>> {
     const { worker } = this;
-    if (this.isOver) return Promise.reject(new WorkerGone(`Worker ${worker} has ended`));
+    if (this.state === 'over') return Promise.reject(new WorkerGone(`Worker ${worker} has ended`));
     const id = (this.lastId += 1);
     return new Promise((resolve, reject) => {
-      const cancel = this.clock.after(this.isLate ? STILL_LATE_MS : RESPONSE_MS, () => {
-        this.isLate = true;
+      const cancel = this.clock.after(this.state === 'late' ? STILL_LATE_MS : RESPONSE_MS, () => {
+        if (this.state === 'prompt') this.state = 'late';
         this.fail(id, new WorkerLate([worker]));
       });
       this.pending.set(id, {
@@ -67,7 +69,7 @@ export class Rpc {
 
   /** A response that comes late has no caller that waits for it. */
   hear(message: Extract<FromWorker, { id: number }>): void {
-    this.isLate = false;
+    if (this.state === 'late') this.state = 'prompt';
     if (message.type === 'fault') return this.fail(message.id, new Error(`Worker ${this.worker}: ${message.message}`));
     const pending = this.pending.get(message.id);
     this.pending.delete(message.id);
@@ -76,7 +78,7 @@ export class Rpc {
 
   /** The worker has ended. */
   end(): void {
-    this.isOver = true;
+    this.state = 'over';
     for (const id of [...this.pending.keys()]) this.fail(id, new WorkerGone(`Worker ${this.worker} has ended`));
   }
 

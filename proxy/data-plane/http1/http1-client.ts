@@ -321,7 +321,7 @@ export class Http1Client implements DownstreamStream, TransportUser, BodySink, T
   private breakUpload(): void {
     this.upload.begin('length', 0);
     this.responseWriter.isLast = true;
-    // Once the response has left nobody is to be told.
+    // Once the response has left there is no one to tell.
     if (this.exchange === undefined) this.endDiscard();
     else this.exchange.uploadBroken(new Rejection(400, 'The chunked body is malformed').response);
   }

@@ -28,6 +28,9 @@ const NO_BYTES = Buffer.alloc(0);
  */
 export type UpstreamState = 'opening' | 'exchange' | 'idle' | 'gone';
 
+/** The body of the request that is on it: how it is framed, and that no more of it is sent. */
+export type UploadFraming = 'length' | 'chunked' | 'over';
+
 /** The response of the request that is on it. */
 export type ResponseState = 'awaited' | 'begun' | 'whole';
 
@@ -57,8 +60,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   private out = '';
   /** Something of the request has left. */
   private hasSent = false;
-  private isChunkedUpload = false;
-  private isUploadOver = true;
+  private upload: UploadFraming = 'over';
   private responseState: ResponseState = 'awaited';
   private readonly response: ResponseReader;
   /** What came behind a 101. */
@@ -78,8 +80,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
     this.isReused = this.state === 'exchange';
     this.hasSent = false;
     this.responseState = 'awaited';
-    this.isChunkedUpload = head.bodyLength === -1;
-    this.isUploadOver = head.bodyLength === 0;
+    this.upload = head.bodyLength === 0 ? 'over' : head.bodyLength === -1 ? 'chunked' : 'length';
     this.response.begin(head.method);
     if (isBoundLogin(head.field('authorization'))) this.bind(events);
     this.out = `${head.method} ${url} HTTP/1.1\r\n${fields}${connectionLines(head)}\r\n`;
@@ -105,9 +106,10 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   }
 
   send(bytes: Buffer): void {
-    if (this.isUploadOver || this.state === 'gone') return;
-    const before = this.isChunkedUpload ? this.out + chunkHead(bytes.length) : this.out;
-    const after = this.isChunkedUpload ? '\r\n' : '';
+    if (this.upload === 'over' || this.state === 'gone') return;
+    const isChunked = this.upload === 'chunked';
+    const before = isChunked ? this.out + chunkHead(bytes.length) : this.out;
+    const after = isChunked ? '\r\n' : '';
     if (bytes.length <= TEXT_BYTES || this.transport === undefined) {
       this.out = before + bytes.toString('latin1', 0, bytes.length) + after;
       return;
@@ -118,9 +120,8 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   }
 
   finish(trailers: FieldBlock): void {
-    if (this.isUploadOver) return;
-    if (this.isChunkedUpload) this.out += `${LAST_CHUNK}${trailers}\r\n`;
-    this.isUploadOver = true;
+    if (this.upload === 'chunked') this.out += `${LAST_CHUNK}${trailers}\r\n`;
+    this.upload = 'over';
   }
 
   flush(): void {
@@ -270,7 +271,7 @@ export class Http1Upstream implements UpstreamStream, TransportUser, ResponseSin
   /** The response is whole. The connection is free before the client hears of it, since it may ask again at once. */
   private endExchange(events: UpstreamEvents, isAtEnd: boolean): void {
     const { transport } = this;
-    const isSent = this.isUploadOver && this.out === '' && transport?.isBackedUp === false;
+    const isSent = this.upload === 'over' && this.out === '' && transport?.isBackedUp === false;
     const isReusable = isAtEnd && isSent && this.response.keepsAlive;
     this.events = undefined;
     if (transport?.isPaused) transport.resume();
