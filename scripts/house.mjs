@@ -10,6 +10,7 @@ import { FORBIDDEN_IN_PAGES, FORBIDDEN_WORDS, INVENTED_NAMES } from './words.mjs
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCES = ['core', 'lib', 'lambda', 'proxy', 'rehearsal', 'bin', 'bench'];
 const MAX_FUNCTION_LINES = 60;
+const MAX_PARAGRAPH_WORDS = 60;
 /** Members of JavaScript's own objects. */
 const BUILT_IN = new Set(['indexOf', 'lastIndexOf', 'valueOf', 'isPrototypeOf']);
 
@@ -155,13 +156,67 @@ function prose(file) {
   return found;
 }
 
+/** The first name of a call: `test` of `test.each([1])('a title', …)`. */
+function firstName(node) {
+  while (!ts.isIdentifier(node)) {
+    const next = node.expression ?? node.tag ?? node.whenTrue;
+    if (next === undefined) return '';
+    node = next;
+  }
+  return node.text;
+}
+
+/** What the tests are called, which is what a failing one says. */
+function titles(file) {
+  const source = parse(file);
+  const found = [];
+  walk(source, (node) => {
+    const [title] = ts.isCallExpression(node) ? node.arguments : [];
+    if (title === undefined || !/^(describe|test|it|with[A-Z]\w*)$/.test(firstName(node.expression))) return;
+    if (!ts.isStringLiteralLike(title) && !ts.isTemplateExpression(title)) return;
+    // What stands in backticks is code, as in the pages.
+    found.push({
+      line: source.getLineAndCharacterOfPosition(title.getStart(source)).line,
+      text: title
+        .getText(source)
+        .slice(1, -1)
+        .replace(/\\?`[^`]*`/g, ''),
+    });
+  });
+  return found;
+}
+
+/** Paragraphs and items of lists that are longer than a tired reader takes in. Tables, quotes of code and headings are none. */
+function longParagraphs(documents) {
+  const found = [];
+  for (const file of documents) {
+    let [from, words] = [0, 0];
+    const close = () => {
+      if (words > MAX_PARAGRAPH_WORDS) found.push(`${file}:${from + 1}: ${words} words`);
+      words = 0;
+    };
+    const text = read(file).replace(/```[\s\S]*?```/g, (block) => block.replace(/[^\n]/g, ''));
+    for (const [at, line] of text.split('\n').entries()) {
+      if (/^\s*(?:$|[|#<])/.test(line)) {
+        close();
+        continue;
+      }
+      if (/^\s*(?:[-*]|\d+\.) /.test(line)) close();
+      if (words === 0) from = at;
+      words += line.trim().split(/\s+/).length;
+    }
+    close();
+  }
+  return found;
+}
+
 /** Markdown without what is code in it. */
 function paragraphs(file) {
   const text = read(file).replace(/```[\s\S]*?```/g, (block) => block.replace(/[^\n]/g, ''));
   return text.split('\n').map((line, at) => ({ line: at, text: line.replace(/`[^`]*`/g, '') }));
 }
 
-function forbiddenWords(documents, files) {
+function forbiddenWords(documents, files, tests) {
   const found = [];
   const check = (file, { line, text }, words) => {
     for (const { pattern, instead } of words) {
@@ -174,19 +229,22 @@ function forbiddenWords(documents, files) {
   const inPages = [...FORBIDDEN_WORDS, ...FORBIDDEN_IN_PAGES];
   for (const file of documents) for (const each of paragraphs(file)) check(file, each, inPages);
   for (const file of files) for (const each of prose(file)) check(file, each, FORBIDDEN_WORDS);
+  for (const file of tests) for (const each of titles(file)) check(file, each, inPages);
   return found;
 }
 
 export function measure() {
   const files = list(...SOURCES).filter((file) => file.endsWith('.ts'));
-  const documents = list('*.md').filter((file) => file !== 'API.md' && file !== 'CHANGELOG.md');
+  const tests = list('test').filter((file) => file.endsWith('.ts'));
+  const documents = list('*.md');
   const counts = filesPerFolder(files);
   return {
     folderCycles: folderCycles(files),
     medianFilesPerFolder: median([...counts.values()]),
     largestFolders: [...counts].filter(([, count]) => count > 14).map(([folder, count]) => `${folder}: ${count}`),
     functionsOver60Lines: longFunctions(files),
-    forbiddenWords: forbiddenWords(documents, files),
+    forbiddenWords: forbiddenWords(documents, files, tests),
+    longParagraphs: longParagraphs(documents.filter((file) => file !== 'API.md')),
     namesEndingInOf: namesEndingInOf(files),
     inventedNames: inventedNames(files),
   };

@@ -128,7 +128,7 @@ export interface CutoverProps {
 
   /**
    * The key of KMS that encrypts the logs, the queues and the environment of the functions. Keep it enabled: without it no step
-   * can start, those that go back included. The state machine has no such key: the events that start a recovery would lose the
+   * can start, those that roll back included. The state machine has no such key: the events that start a recovery would lose the
    * input of its execution.
    * @default - the keys of AWS
    */

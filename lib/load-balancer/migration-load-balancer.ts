@@ -37,7 +37,7 @@ import { checkProps, MigrationLoadBalancerProps, listPorts } from './migration-l
 
 /**
  * The load balancer of a migration: `:443` shares the traffic between source and target by weight, `:9201` leads to the
- * source alone and `:9202` to the target alone. Internal, and closed to everybody, unless asked otherwise.
+ * source alone and `:9202` to the target alone. Internal, and closed to all clients, unless asked otherwise.
  *
  * The weights are live state: a deployment never writes them again (see `WeightedRule`).
  *

@@ -16,7 +16,7 @@ export interface MutualTlsOptions {
   readonly ignoreExpiry?: boolean;
 
   /**
-   * Whether clients are told the names of the trusted authorities, so that they can choose among their certificates.
+   * Whether clients get the names of the trusted authorities, so that they can choose among their certificates.
    * @default false
    */
   readonly advertiseAuthorities?: boolean;

@@ -139,7 +139,7 @@ export interface MigrationProps extends MigrationLoadBalancerProps {
   readonly sourceAlarms?: IAlarm[];
 
   /**
-   * Who is told what a cutover does, and when an alarm is raised: a standard topic.
+   * Who is notified of what a cutover does, and when an alarm is raised: a standard topic.
    * @default - none
    */
   readonly notificationTopic?: ITopic;

@@ -94,7 +94,7 @@ function change(share: number, over: Partial<AdoptionChange> = {}, ports: Partia
   );
 }
 
-test('the command shows, steps forward over proxies that are proven, and goes back', async () => {
+test('the command shows, steps forward over proxies that are proven, and rolls back', async () => {
   expect(await adopt('shop')).toEqual({
     code: 0,
     output: `0 of 100 requests come through the proxies, the others go past them to ${OLD}\nlock  free\nrule  ${ARNS.rule}\n`,
@@ -119,7 +119,7 @@ test('the command shows, steps forward over proxies that are proven, and goes ba
   expect([code, output]).toEqual([1, expect.stringContaining("adopted first, with 'drainshift adopt'")]);
 });
 
-test('wrong use is told by its exit code', async () => {
+test('wrong use is reported by its exit code', async () => {
   expect(await adopt('shop', '--share', '101', '--yes')).toMatchObject({
     code: 64,
     output: expect.stringContaining("must be an integer from 0 to 100, got '101'") as string,
@@ -149,7 +149,7 @@ test('a group past the proxies without a healthy target gets nothing back', asyn
   await expect(change(50)).rejects.toMatchObject({ code: 'TargetsUnhealthy' });
 });
 
-test('whoever changes the rule while the person is asked is not overridden', async () => {
+test('the one who changes the rule while the person is asked is not overridden', async () => {
   const agree = async () => {
     cloud.elbModel.rule(ARNS.rule).actions = [forward([ARNS.source, 50], [OLD, 50])];
     return true;

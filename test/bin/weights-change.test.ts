@@ -94,7 +94,7 @@ test('weights that are in force already are not written again, also while a cuto
   expect(rule.calls).toEqual([]);
 });
 
-test('whoever says no changes nothing', async () => {
+test('the one who says no changes nothing', async () => {
   const asked: unknown[] = [];
   const agree: WeightsChange['agree'] = async (before) => {
     asked.push(before);
@@ -105,7 +105,7 @@ test('whoever says no changes nothing', async () => {
   expect(rule.calls).toEqual([]);
 });
 
-test('a held lock rejects, and tells who holds it', async () => {
+test('a held lock rejects, and reports who holds it', async () => {
   rule.holder = { execution: 'move-1', startedAt: '2026-01-01T00:00:00.000Z' };
   await expect(change()).rejects.toMatchObject({
     code: 'LockHeld',
@@ -129,7 +129,7 @@ test('a lock that was lost meanwhile changes nothing', async () => {
   expect(rule.calls).toEqual(['lock manual-1', 'undrain target', 'free']);
 });
 
-test('tells from when to when the lock may be held', async () => {
+test('reports from when to when the lock may be held', async () => {
   rule.onSet = () => expect(held).toEqual([true]);
   await change();
   expect(held).toEqual([true, false]);

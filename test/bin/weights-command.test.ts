@@ -148,7 +148,7 @@ test('set gives the lock back when it fails', async () => {
   expect(await storePort('store').holder()).toBeUndefined();
 });
 
-test('whoever stops it twice is told of the lock, and until when it may be held', async () => {
+test('the one who stops it twice is notified of the lock, and until when it may be held', async () => {
   cloud.endpoint.faults.set({ action: 'ModifyRule' }, { kind: 'throttle' }, { times: 100 });
   const command = new Command(['weights', 'set', '--source', '0', '--target', '1', '--yes', '--stack', 'shop']);
   await until(() => cloud.calls.some(({ action }) => action === 'ModifyRule'));
@@ -223,7 +223,7 @@ test('one of several cutovers is chosen by its output', async () => {
 describe('undrain', () => {
   const undrain = (...flags: string[]) => run(['undrain', '--stack', ...flags]);
 
-  test('calls the function of the stack, and tells whether the side serves', async () => {
+  test('calls the function of the stack, and reports whether the side serves', async () => {
     expect(await undrain('shop')).toEqual({
       code: 0,
       output: 'every proxy of the source was told to serve; the source serves\n',
@@ -233,7 +233,7 @@ describe('undrain', () => {
     expect(JSON.parse(output)).toEqual({ stack: 'shop', side: 'target', state: { serves: true }, notUndrained: [] });
   });
 
-  test('fails with each task that could not be told, and over a side that does not serve', async () => {
+  test('fails with each task that could not be reached, and over a side that does not serve', async () => {
     undrained = { state: { serves: true }, notUndrained: ['10.0.0.7 must respond within 3 s, got no response'] };
     expect(await undrain('shop')).toMatchObject({
       code: 1,

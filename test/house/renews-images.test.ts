@@ -158,7 +158,7 @@ test.each([
   ['FROM ${NODE_REGISTRY}/node:24\n', /^'FROM' must be PLACE\/NAME:TAG@sha256:…, got '\$\{NODE_REGISTRY\}\/node:24'$/],
   [`FROM node:24@sha256:${'a'.repeat(64)}\n`, /^'FROM' must name registry, repository and tag, got 'node:24'$/],
   ['# nothing\n', /^the Dockerfile must have a 'FROM' with an image, got none$/],
-])('a Dockerfile that names none is refused: %j', async (text, message) => {
+])('a Dockerfile that names none is rejected: %j', async (text, message) => {
   const { status, said, after } = await run('127.0.0.1:1', [], text);
   expect([status, said.trim(), after]).toEqual([1, expect.stringMatching(message), text]);
 });

@@ -62,7 +62,7 @@ test.each([
   ],
   [{ internetFacing: 'yes' }, `'context.drainshift.internetFacing' must be a boolean, got "yes"`],
   ['shop', `'context.drainshift' must be an object, got "shop"`],
-])('refuses wrong settings %j', (settings, message) => {
+])('rejects wrong settings %j', (settings, message) => {
   const { status, stderr } = synth(settings);
   expect(status).not.toBe(0);
   expect(stderr).toContain(message);

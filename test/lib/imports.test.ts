@@ -127,7 +127,7 @@ describe.each([
   new StateMachine(stack, 'Workflow', { definitionBody: DefinitionBody.fromChainable(start) });
   const template = Template.fromStack(stack);
 
-  test('somebody may start, abort, approve, undrain and drain, and no more', () => {
+  test('someone may start, abort, approve, undrain and drain, and no more', () => {
     const role = stack.resolve(operators.roleName) as unknown;
     const policies = Object.values(listResources(template, 'AWS::IAM::Policy')).filter(
       ({ Properties }) => JSON.stringify(Properties.Roles) === JSON.stringify([role]),
@@ -251,7 +251,7 @@ describe('alarms', () => {
   });
 });
 
-describe('what an import was not told', () => {
+describe('what an import does not know', () => {
   const stack = stackIn(OWNER);
   const cutover = Cutover.fromCutoverAttributes(stack, 'Cutover', { stateMachineArn: STATE_MACHINE });
   const proxies = ProxyService.fromProxyServiceAttributes(stack, 'Source', {
@@ -393,7 +393,7 @@ describe('of one app', () => {
     expect(twiceIn(template.toJSON() as never)).toEqual([]);
   });
 
-  test('somebody of another account is let in by the policies of the store, its key and the function, too', () => {
+  test('someone of another account is let in by the policies of the store, its key and the function, too', () => {
     const template = Template.fromStack(owner);
     const [, store] =
       Object.entries(listResources(template, 'AWS::S3::BucketPolicy')).find(([id]) => id.includes('Store')) ?? [];

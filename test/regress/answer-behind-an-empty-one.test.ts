@@ -2,7 +2,7 @@ import { get, startEngine, startRawBackend, stopAll } from '../proxy/support/wor
 
 afterEach(stopAll);
 
-test('a 204 that announces a body costs its connection: that body is no one’s answer', async () => {
+test('a 204 that announces a body costs its connection: that body is no one’s response', async () => {
   const connections: number[] = [];
   const port = await startRawBackend((socket) => {
     const mine = connections.push(0) - 1;

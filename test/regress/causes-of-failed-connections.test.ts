@@ -107,7 +107,7 @@ describe.each(['HTTP/1.1', 'HTTP/2'])('over %s', (protocol) => {
   });
 });
 
-test('an upstream that does not speak HTTP/2 is told apart from one that speaks it badly', async () => {
+test('an upstream that does not speak HTTP/2 is distinguished from one that speaks it badly', async () => {
   const { cert, key } = await selfSigned();
   const silent = await startTls({ cert, key });
   const upstream = at(silent, { isHttp2: true, verifyCertificate: false });
@@ -125,7 +125,7 @@ test.each([
     'it closed the connection before its response was whole',
   ],
   ['resets', (socket: net.Socket) => socket.resetAndDestroy(), 'read ECONNRESET'],
-])('an upstream that %s is told with that', async (_, end, why) => {
+])('an upstream that %s is reported with that', async (_, end, why) => {
   const port = await startRawBackend((socket) => socket.once('data', () => end(socket)));
   const proxy = await startTestProxy(port, { accessLog: 'errors' });
   await get({ port: proxy.data.port, method: 'POST' }, 'x').catch(() => undefined);
@@ -134,7 +134,7 @@ test.each([
   expect(line).toMatchObject({ failure: 'reset', why, address: '127.0.0.1' });
 });
 
-test('an HTTP/2 upstream that ends a stream is told with the reason', async () => {
+test('an HTTP/2 upstream that ends a stream is reported with the reason', async () => {
   const server = http2.createServer();
   server.on('stream', (stream) => {
     stream.on('error', () => undefined);

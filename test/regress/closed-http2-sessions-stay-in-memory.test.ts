@@ -21,7 +21,7 @@ async function sessionClass(): Promise<NewableFunction> {
 }
 
 /** `node:http2` leaves the timeout of a session in force when that is destroyed, and the timeout keeps the session. */
-test('a closed HTTP/2 connection leaves nothing behind, long before its idle time is over', async () => {
+test('a closed HTTP/2 connection leaves nothing behind, long before its idle time has ended', async () => {
   const ServerSession = await sessionClass();
   const live = () => v8.queryObjects(ServerSession, { format: 'count' });
   const backend = await startBackend((_, response) => void response.end());

@@ -72,7 +72,7 @@ function framesIn(bytes: Buffer): Frame[] {
   return frames;
 }
 
-test.each([0, 1, 60_000])('HTTP/2: the stream ends without an error behind an answer of %d bytes', async (length) => {
+test.each([0, 1, 60_000])('HTTP/2: the stream ends without an error behind a response of %d bytes', async (length) => {
   const backend = await startHasty('n'.repeat(length));
   const engine = await startEngine(backend.port, { tls: await selfSigned() });
   const frames = await framesOfUpload(engine.port);

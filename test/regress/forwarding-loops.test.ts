@@ -60,7 +60,7 @@ test.each([
   ['HTTP/1.1 \t a-name', 508],
   ['1.1 a-name2, 1.1 a', 200],
   ['a-name', 200],
-])('Via: %s is answered with %i', async (via, status) => {
+])('Via: %s gets %i', async (via, status) => {
   const { port } = await startBackend(mirror);
   const proxy = await startTestProxy(port, { via: 'a-name' });
   const got = await get({ port: proxy.data.port, headers: { via } });

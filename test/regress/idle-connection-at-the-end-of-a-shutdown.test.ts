@@ -4,7 +4,7 @@ import { later, startBackend, stopAll, until } from '../proxy/support/world';
 
 afterEach(stopAll);
 
-test('a request that is on its way when nothing is live is still answered', async () => {
+test('a request that is on its way when nothing is live still gets a response', async () => {
   const backend = await startBackend((_, response) => response.end('ok'));
   const proxy = await startTestProxy(backend.port);
   const socket = net.connect(proxy.data.port, '127.0.0.1');

@@ -54,7 +54,7 @@ describe.each(['NTLM', 'Negotiate', 'negotiate', 'Kerberos'])('%s', (scheme) => 
     await until(() => liveIn(cloud.engine.ledger) === 0);
   });
 
-  test('so it is where only the response tells', async () => {
+  test('so it is where only the response shows it', async () => {
     const cloud = await start(scheme);
     const alice = client(cloud);
     await alice.ask({ authorization: 'Basic first' });
@@ -74,7 +74,7 @@ describe.each(['NTLM', 'Negotiate', 'negotiate', 'Kerberos'])('%s', (scheme) => 
   );
 });
 
-test('so it is over HTTP/2, where no stream is a client of its own', async () => {
+test('the same holds over HTTP/2, where no stream is a client of its own', async () => {
   const cloud = await start('NTLM');
   const session = await connect(cloud.engine.port);
   const asked = ask(session, { authorization: 'NTLM alice' });

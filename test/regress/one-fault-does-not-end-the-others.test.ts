@@ -26,7 +26,7 @@ async function cloud(forward: (port: number) => Partial<Forward>) {
   return { engine, faults };
 }
 
-test('a route that throws costs its client a 500, and is told', async () => {
+test('a route that throws costs its client a 500, and is reported', async () => {
   const { engine, faults } = await cloud(() => ({}));
   expect(await get({ port: engine.port, path: '/route' })).toMatchObject({ status: 500 });
   expect(faults).toEqual([new Error('fault')]);
@@ -40,14 +40,14 @@ test('so does a failure response that throws', async () => {
   expect(faults).toHaveLength(1);
 });
 
-test('whoever throws when an exchange is over does not hold it up', async () => {
+test('the one who throws when an exchange has ended does not hold it up', async () => {
   const { engine, faults } = await cloud(() => ({ settled: fault }));
   expect(await get({ port: engine.port })).toMatchObject({ status: 200 });
   await until(() => faults.length === 1);
   expect(liveIn(engine.ledger)).toBe(0);
 });
 
-test('whoever throws when a stream begins cuts this stream alone', async () => {
+test('the one who throws when a stream begins cuts this stream alone', async () => {
   const { engine, faults } = await cloud(() => ({ opened: fault }));
   await expect(get({ port: engine.port, path: '/events' })).rejects.toThrow();
   await until(() => liveIn(engine.ledger) === 0);

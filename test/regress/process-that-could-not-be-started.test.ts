@@ -52,7 +52,7 @@ for (const file of files) fs.closeSync(file);
 killed.then(() => { console.log(task.stoppedReason); process.exit(); });
 `;
 
-test('a task for which there are no files is told as such, and its end costs no one else', async () => {
+test('a task for which there are no files is reported as such, and its end costs no one else', async () => {
   const taskProcess = join(__dirname, '../../dist/rehearsal/tasks/task-process.js');
   const output = await inGroup('ulimit -n 60; "$@"; echo "the shell goes on after $?"', [
     process.execPath,

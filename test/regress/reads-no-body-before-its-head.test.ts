@@ -21,7 +21,7 @@ function listener(notified: string[]): UpstreamEvents {
 // node:http2 tells of data at once and of a head in the next tick. Where both come in one read that is told within another
 // of its callbacks (a read that waited for a write under way), the data is first: the client got 200 without a field, and a
 // reset behind it.
-test('a response of HTTP/2 whose body is told before its head is passed on in order', async () => {
+test('a response of HTTP/2 whose body is reported before its head is passed on in order', async () => {
   const stream = Object.assign(new PassThrough(), { id: 1, rstCode: 0, close: () => undefined });
   const head: Partial<EngineHead> = { method: 'GET', url: '/', bodyLength: 0, field: () => undefined };
   const notified: string[] = [];

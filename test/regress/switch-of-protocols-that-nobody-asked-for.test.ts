@@ -9,7 +9,7 @@ const UPGRADE =
 test.each([
   ['whole', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'],
   ['bare', ''],
-])('a %s 101 is a malformed answer', async (_, fields) => {
+])('a %s 101 is a malformed response', async (_, fields) => {
   const port = await startRawBackend((socket) => {
     socket.on('data', () => socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n`));
   });

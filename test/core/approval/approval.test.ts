@@ -75,7 +75,7 @@ test('what people write is cut, so that no approval can outgrow the state of a r
     expect(read(text)).toBe('the approval must be at most 16384 bytes long, got more');
 });
 
-test('an approval is looked at before a statement that was signed after the last look is over', () => {
+test('an approval is looked at before a statement that was signed after the last poll has expired', () => {
   for (const [timeoutSeconds, pollSeconds] of [
     [604_800, 15],
     [3600, 3600],
@@ -91,7 +91,7 @@ test.each([
   ['escapes of terminals', '\u001b[2Jann\u0007\u009b1m', '[2Jann 1m'],
   ['marks that turn text', '\u202enna\u2066', 'nna'],
   ['separators of lines and halves of characters', 'a\u2028b\u2029c\ud800d', 'a b c d'],
-])('%s of whoever answers stay out of what others read', (_, by, claims) => {
+])('%s of an approver stay out of what others read', (_, by, claims) => {
   expect(read(JSON.stringify({ decision: 'approve', by, at: by }))).toMatchObject({ claims, at: claims });
   expect(read(JSON.stringify({ decision: by }))).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
   expect(read(by)).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
@@ -113,7 +113,7 @@ describe('who approved', () => {
     expect(describeResponder({ ...no, by: arn, byProof: 'sts' })).toBe(`'${arn}'`);
   });
 
-  test('is no one of another account: anybody at all can sign a call of STS', () => {
+  test('is no one of another account: anyone at all can sign a call of STS', () => {
     const theirs = 'arn:aws:iam::999999999999:user/ann';
     const rule = `the statement must be signed by a principal of account ${account}, got ${theirs}`;
     for (const rules of [open, strict]) expect(proven(yes, { arn: theirs }, rules)).toBe(rule);

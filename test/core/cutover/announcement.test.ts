@@ -27,7 +27,7 @@ describe.each(KINDS)('%s', (kind) => {
     expect(detail).toMatchObject({ kind, storeBucket: 'store', text });
   });
 
-  test('is told also of a run of which nothing is known but its name', () => {
+  test('is reported also of a run of which nothing is known but its name', () => {
     expect(tell(kind, { execution: 'move-1' }).text).not.toMatch(/undefined|NaN/);
   });
 });
@@ -46,7 +46,7 @@ test.each<[AnnouncementKind, RegExp]>([
   expect(tell(kind).text).toMatch(text);
 });
 
-test('whoever lost the lock is told who may have it now, and never to remove it', () => {
+test('the one who lost the lock learns who may have it now, and never to remove it', () => {
   const lost = rollBack(run, 'LockLost', "the lock must be held by 'move-1', got another or none");
   const { text } = tell('failed', lost);
   expect(text).toContain('1. See who holds the lock now: drainshift weights get');

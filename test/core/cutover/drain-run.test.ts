@@ -68,7 +68,7 @@ test('a task that ECS does not list any more has ended as well, and took its con
   expect(buildEvidence(done, 'completed', 3000).drain).toMatchObject({ completed: 0, forced: 0, lost: 44 });
 });
 
-test('a task that ended in order lost nothing, and no one saw how what it held at the last look has ended', () => {
+test('a task that ended in order lost nothing, and no one saw how what it held at the last poll has ended', () => {
   const look = draining([task('a', 4), task('b', 3)]);
   look([task('a', 2, 1), task('b', 3)], 1000);
   const done = look([stopped('a', 0), task('b', 0)], 2000);
@@ -112,7 +112,7 @@ describe('forced is what the drain has cut', () => {
   });
 });
 
-test('a drain that is overdue rolls back, and says what was left and who did not answer', () => {
+test('a drain that is overdue rolls back, and says what was left and who did not respond', () => {
   const look = draining([task('a', 2), task('b', 1)], {});
   const overdue = look([task('a', 2), silent('b')], 86_400_000);
   expect(overdue.verdict).toBe('rollBack');
@@ -219,7 +219,7 @@ test('a task that did not respond and was alone in having connections holds the 
   expect(observeDrain(run, beginDrain(run, [], 0), [task('a', 1), silent('b')], 0).verdict).toBe('wait');
 });
 
-test('what was live at the last look of a cutover that ended unseen has ended unknown', () => {
+test('what was live at the last poll of a cutover that ended unseen has ended unknown', () => {
   const run = begin('e', '2026-01-01T00:00:00Z', parsePlan({}));
   const drain = beginDrain(run, [task('a', 3), silent('b')], 0);
   const ended = { ...drain.ended, closed: 1, unknown: 2 };

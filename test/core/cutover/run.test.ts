@@ -27,7 +27,7 @@ test("a failure is the run's own decision, or what Catch left of an exception", 
   expect(findFailure(rollBack(caught, 'Aborted', 'stop'))).toEqual({ code: 'Aborted', message: 'stop' });
 });
 
-test('evidence tells the whole run, and its length', () => {
+test('evidence reports the whole run, and its length', () => {
   const noted = note(run, Date.parse('2026-01-01T00:00:30Z'), 'Lock', { a: 1 });
   const evidence = buildEvidence(noted, 'completed', Date.parse('2026-01-01T00:01:00Z'));
   expect(evidence).toMatchObject({ schema: 'drainshift/evidence/1', outcome: 'completed', durationSeconds: 60 });

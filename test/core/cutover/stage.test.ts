@@ -82,8 +82,8 @@ test('the record of a stage has its times in seconds, from the shift', () => {
   ]);
 });
 
-describe('after a look at a bake', () => {
-  test('that has to go on, nothing is on record, and the next look comes after a poll', () => {
+describe('after a poll at a bake', () => {
+  test('that has to go on, nothing is on record, and the next poll comes after a poll', () => {
     expect(after('wait')).toEqual({ ...run, verdict: 'wait', waitSeconds: 5 });
   });
 

@@ -42,7 +42,7 @@ test.each([
   [20, []],
   [21, ['and 1 more']],
   [1000, ['and 980 more']],
-])('of %i lines it tells the first twenty, and how many more there are', (count, more) => {
+])('of %i lines it reports the first twenty, and how many more there are', (count, more) => {
   const lines = Array.from({ length: count }, (_, index) => `line ${index}`);
   expect(firstLines(lines)).toEqual([...lines.slice(0, 20), ...more]);
 });

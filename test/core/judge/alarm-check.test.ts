@@ -31,7 +31,7 @@ test('a deleted alarm blocks, because it cannot say what it would have said', ()
   });
 });
 
-test('an alarm that is not heeded blocks nothing', () => {
+test('an alarm that is not checked blocks nothing', () => {
   expect(check(['a'], [reading('a', 'OK'), reading('other', 'ALARM')])).toBeUndefined();
 });
 
@@ -42,7 +42,7 @@ test('an alarm about the source says nothing about the target, and the other way
   expect(checkAlarms(checked, readings, 'source')?.code).toBe('AlarmRaised');
 });
 
-test('a message tells of ten alarms, and how many more there are: it travels in the state of the execution', () => {
+test('a message reports ten alarms, and how many more there are: it travels in the state of the execution', () => {
   const names = Array.from({ length: 120 }, (_, index) => `alarm-${index}`);
   const raised = check(
     names,

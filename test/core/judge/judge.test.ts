@@ -50,7 +50,7 @@ test('no traffic is no pass: after twice its length a bake is inconclusive', () 
   expect(bake(60, watched([60, { total: 0 }]), plan({ breaker: { minimumRequests: 0 } }))).toBe('promote');
 });
 
-test('the breaker speaks at every look, also before the end of the bake', () => {
+test('the breaker speaks at every poll, also before the end of the bake', () => {
   expect(look(1, 30, 12)).toBe('rollBack');
   expect(look(60, 30, 12)).toBe('rollBack');
 });
@@ -92,7 +92,7 @@ test('errors just before a promotion count, however few they are', () => {
   expect(bake(60, clean)).toBe('promote');
 });
 
-test('requests that were taken and not answered count against the target', () => {
+test('requests that were accepted and got no response count against the target', () => {
   const source: Counted = { total: 5000, responded: 4990, http: 10 };
   const hung = watched([60, { total: 5000, responded: 10, http: 4990 }, source]);
   expect(breakerTrip(hung, PLAN)?.message).toContain('4990 of 5000 requests without a response');
@@ -311,7 +311,7 @@ describe('each window counts by itself', () => {
   });
 });
 
-test('where the source tells nothing of how long requests take, those without a response hold a promotion up', () => {
+test('where the source reports nothing of how long requests take, those without a response hold a promotion up', () => {
   const hung = watched([60, { total: 5000, responded: 10 }]);
   expect(breakerTrip(hung, PLAN)).toBeUndefined();
   expect(unproven(hung, PLAN)).toMatchObject({ code: 'TargetNotProven' });

@@ -128,7 +128,7 @@ test('everything that is wrong is said at once', () => {
   expect(listProblems({ pollSeconds: 60, smoke: [], minimumHealthyTargets: 1 })).toHaveLength(4);
 });
 
-test('a gate that was not deployed may be opened by anybody: any is more than none', () => {
+test('a gate that was not deployed may be opened by anyone: any is more than none', () => {
   const problems = new Problems();
   const plan = parsePlan({ approval: { beforeFirstShift: true, requireIdentity: false } });
   checkFloor(plan, parsePlan({}), PLAN_PARTS, problems);

@@ -68,7 +68,7 @@ test.each([
     { initialWeights: { source: 100 } },
     /'initialWeights.target' must be an integer from 0 to 999, got nothing/,
   ],
-])('refuses %s', (_, plan, message) => {
+])('rejects %s', (_, plan, message) => {
   expect(listProblems(plan).join('\n')).toMatch(message);
 });
 
@@ -147,7 +147,7 @@ test.each([
   ['a word for a yes', { beforeFirstShift: 'yes' }, '\'approval.beforeFirstShift\' must be true or false, got "yes"'],
   ['a word for who', { requireIdentity: 'no' }, '\'approval.requireIdentity\' must be true or false, got "no"'],
   ['an unknown gate', { beforeSunrise: true }, /'approval.beforeSunrise' must be one of beforeFirstShift/],
-])('an approval is refused for %s', (_, approval, problem) => {
+])('an approval is rejected for %s', (_, approval, problem) => {
   expect(listProblems({ approval }).join()).toMatch(problem);
 });
 

@@ -35,7 +35,7 @@ test('a drain is over at zero, overdue at its limit, and waits in between', () =
   expect(drainVerdict({ ...drain, active: 0 }, 9999)).toBe('drained');
 });
 
-test('a kind is closed from its own time on: counted from the start, and from the begin of what came later', () => {
+test('a kind is closed from its own time on: counted from the start, and from the start of what came later', () => {
   const http = (nowMs: number) => overdueSince(DEFAULT_DRAIN, 'http', 1_000, nowMs);
   expect(http(30_999)).toBeUndefined();
   // At first those that were there.

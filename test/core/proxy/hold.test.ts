@@ -125,7 +125,7 @@ describe('orders', () => {
     expect(problems.all).toEqual([]);
   });
 
-  test('all problems are told at once: nothing has a default', () => {
+  test('all problems are reported at once: nothing has a default', () => {
     expect(listProblems(readHoldOrder, {})).toEqual([
       "'epoch' must be an integer from 1 to 9007199254740991, got nothing",
       "'leaseMs' must be an integer from 1 to 600000, got nothing",

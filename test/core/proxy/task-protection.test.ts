@@ -129,7 +129,7 @@ test('a drain does not wait for what failed before, and takes back what may have
   expect(orders.at(-1)).toEqual(['release', 40]);
 });
 
-test('whom no one can tell is told no more when the protection has ended by itself', () => {
+test('whom no one can reach is reported no more when the protection has ended by itself', () => {
   const orders = run(
     [
       [LIVE, 10],

@@ -10,7 +10,7 @@ test('a side at weight 0 is not in the action, so that no cookie leads to it', (
   expect(forwardFor({ source: 90, target: 10 }, arns, stickiness).groups).toHaveLength(2);
 });
 
-test('weights read back from an action: an absent side is at 0, a foreign group is no answer', () => {
+test('weights read back from an action: an absent side is at 0, a foreign group is no result', () => {
   const forward = (groups: { arn: string; weight: number }[]) => ({ groups, stickiness });
   expect(findWeights(forward([{ arn: 'arn:target', weight: 7 }]), arns)).toEqual({ source: 0, target: 7 });
   expect(

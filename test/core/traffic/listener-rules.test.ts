@@ -49,7 +49,7 @@ test('the rules of a smoke-test listener always count', () => {
   expect(canCatch({ ...rule('x'), arn: 'arn:listener-rule/app/shop/1/9202/x', priority: undefined }, own)).toBe(true);
 });
 
-test('changes are told apart: those of rules that can catch our requests, before or after, and those of others', () => {
+test('changes are distinguished: those of rules that can catch our requests, before or after, and those of others', () => {
   const foreign = { hosts: ['blog.example.com'] };
   const before = otherRules([own, rule('a', foreign), rule('b'), rule('c', foreign), rule('d', foreign)], own.arn);
   const after = otherRules(

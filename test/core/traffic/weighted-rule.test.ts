@@ -67,7 +67,7 @@ describe('a rule that is not there', () => {
     expect(listGroups(order)).toEqual({ s1: 100 });
   });
 
-  test('that somebody deleted is created again, and says so', () => {
+  test('that someone deleted is created again, and says so', () => {
     expect(decide({ before: wanted })).toMatchObject({
       kind: 'create',
       reason: 'the rule was gone: created with the initial weights 100/0',
@@ -479,7 +479,7 @@ describe('on a listener that serves the requests already', () => {
     expect(remove(adopted({}, { forward: undefined }), { others: [fixed] }).kind).toBe('delete');
   });
 
-  test('a rule that is moved is told from one that leads to the target by what has weight', () => {
+  test('a rule that is moved is distinguished from one that leads to the target by what has weight', () => {
     const joins = (former: LiveRule, before?: RuleProperties) => decide({ others, former, ...(before && { before }) });
     const created = { kind: 'create', oldGroupArn: 'old' };
     expect(joins(live({ s1: 100, t1: 0 }))).toMatchObject(created);
@@ -545,7 +545,7 @@ describe('on a listener that serves the requests already', () => {
     );
   });
 
-  test('what cannot be told is rejected with a remedy', () => {
+  test('what cannot be reached is rejected with a remedy', () => {
     expect(decide({ others: [fallback({ a: 1, b: 1 })] }).reason).toBe(
       "'Rule' must know what serves its requests now, got the default action, which forwards to 2 groups; choose conditions or a priority that take the requests of one rule, which forwards to one group",
     );

@@ -39,7 +39,7 @@ test.each([
   expect(found.all).toEqual(problems);
 });
 
-test('editors are told that one is above 0', () => {
+test('editors are reported that one is above 0', () => {
   expect(WEIGHTS_FIELD.schema).toEqual({
     anyOf: [{ properties: { source: { minimum: 1 } } }, { properties: { target: { minimum: 1 } } }],
   });

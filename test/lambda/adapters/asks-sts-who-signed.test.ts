@@ -90,7 +90,7 @@ test.each<[string, Partial<Statement>]>([
   ['key', { credential: `AKIDOTHER/20260101/${REGION}/sts/aws4_request` }],
   ['token', { token: 'another' }],
   ['signature', { signature: '0'.repeat(64) }],
-])('a statement is good for nothing but what was signed: with another %s STS refuses it', async (_, over) => {
+])('a statement is good for nothing but what was signed: with another %s STS rejects it', async (_, over) => {
   const { calls } = await startSts();
   const forged = { ...(await signStatement(SAYS)), ...over };
   await expect(port().findSigner(forged)).rejects.toThrow(
@@ -100,7 +100,7 @@ test.each<[string, Partial<Statement>]>([
   expect(calls).toHaveLength(1);
 });
 
-test("it goes to the region's own STS, of its partition, whatever anybody wrote", () => {
+test("it goes to the region's own STS, of its partition, whatever anyone wrote", () => {
   expect(stsUrl('eu-central-1').href).toBe('https://sts.eu-central-1.amazonaws.com/');
   expect(stsUrl('cn-north-1').href).toBe('https://sts.cn-north-1.amazonaws.com.cn/');
   process.env.AWS_ENDPOINT_URL = 'http://127.0.0.1:1';
@@ -147,7 +147,7 @@ describe("the rehearsal's STS", () => {
     await expect(port().findSigner(statement)).rejects.toMatchObject({ code: 'AwsUnavailable' });
   });
 
-  test('rejects one whose header is not there or not signed, and one that is over', async () => {
+  test('rejects one whose header is not there or not signed, and one that has expired', async () => {
     const statement = await signStatement(SAYS);
     const { path, headers } = statementRequest(statement);
     const ask = async (to: string, sent: Record<string, string>) => {

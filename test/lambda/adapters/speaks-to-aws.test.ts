@@ -111,7 +111,7 @@ describe('the store', () => {
     await expect(storePort('store').acquire(run(holder))).resolves.toBeUndefined();
   });
 
-  test('that people were told of a damaged lock is noted once, for one execution', async () => {
+  test('that people were notified of a damaged lock is noted once, for one execution', async () => {
     const store = storePort('store');
     expect(await store.wasNotified('a')).toBe(false);
     await store.noteNotified('a');
@@ -201,7 +201,7 @@ describe('the proxies', () => {
     return proxy.admin?.port ?? 0;
   }
 
-  test('every running task of a side is asked with the secret, and told to drain and to serve again', async () => {
+  test('every running task of a side is asked with the secret, and asked to drain and to serve again', async () => {
     const port = proxiesPort(config({ adminPort: await startTasks() }));
     const [task] = await port.tasks('source');
     expect(task).toMatchObject({ address: '127.0.0.1', report: { state: 'serving', active: { http: 0 } } });
@@ -215,7 +215,7 @@ describe('the proxies', () => {
     expect((await port.tasks('source'))[0]?.report?.state).toBe('serving');
   });
 
-  test('a rejected signature and a dead port are told of each task, by address', async () => {
+  test('a rejected signature and a dead port are reported for each task, by address', async () => {
     const adminPort = await startTasks();
     // Twice: the one before the current one is let in, too.
     for (const which of ['another', 'the next'])

@@ -59,7 +59,7 @@ const topicAnd = { notificationTopicArn: 'arn:aws:sns:eu-central-1:1:ops', event
 const PUBLISHED =
   '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>';
 
-test('people are told through the topic, other systems through the bus', async () => {
+test('people are notified through the topic, other systems through the bus', async () => {
   responses = {
     'Action=Publish': { type: 'text/xml', body: PUBLISHED },
     PutEvents: { body: '{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}' },
@@ -83,7 +83,7 @@ test('people are told through the topic, other systems through the bus', async (
   expect(printed).toEqual([]);
 });
 
-test('a service that rejects costs nothing but a line of the log, and the other is told all the same', async () => {
+test('a service that rejects costs nothing but a line of the log, and the other is reported all the same', async () => {
   responses = { PutEvents: { body: '{"FailedEntryCount":1,"Entries":[{"ErrorCode":"Denied","ErrorMessage":"no"}]}' } };
   await expect(notifierPort(config(topicAnd)).tell(announcement)).resolves.toBeUndefined();
   expect(calls.some(({ target }) => target.endsWith('PutEvents'))).toBe(true);

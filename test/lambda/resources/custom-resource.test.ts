@@ -80,7 +80,7 @@ test.each([
       throw new Error('not allowed');
     },
   ],
-])('%s is answered as a failure, under the id that was there before', async (_, act) => {
+])('%s is reported as a failure, under the id that was there before', async (_, act) => {
   await call(act);
   await call(act, { RequestType: 'Update', PhysicalResourceId: 'arn' });
   expect(responses.map(({ body }) => body)).toMatchObject([

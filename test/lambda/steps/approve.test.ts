@@ -115,7 +115,7 @@ describe('before the last stage', () => {
     expect(cloud.forward.groups).toEqual([{ arn: arns.target, weight: 100 }]);
   });
 
-  test('a no goes back', async () => {
+  test('a no rolls back', async () => {
     const cloud = new MemoryCloud();
     cloud.write('lastStage', '{"decision":"reject","by":"bob"}');
     const rejected = await approve(await baked(cloud), cloud);
@@ -228,7 +228,7 @@ describe('where the plan asks who approves', () => {
     ['one of a no', (cloud) => word(cloud, { says: 'reject/firstShift/store/night' }), "'statement.says' must be"],
     ['one for another host', (cloud) => word(cloud, { host: 'evil.example' }), "'statement.host' must be"],
     ['one that is over', (cloud) => word(cloud, { date: '20251231T230000Z' }), 'the statement must be looked at from'],
-  ])('a yes with %s is none: STS is not even asked, and people are told why', async (_, response, why) => {
+  ])('a yes with %s is none: STS is not even asked, and people are notified why', async (_, response, why) => {
     const { cloud, run } = await responded((each) => {
       each.signer = () => {
         throw new Error('asked');
@@ -263,7 +263,7 @@ describe('where the plan asks who approves', () => {
     expect((await approve(run, cloud)).verdict).toBe('approved');
   });
 
-  test('a no counts however it is said: it is the way back', async () => {
+  test('a no counts however it is said: it is the rollback', async () => {
     const signed = await responded((cloud) => word(cloud, {}, 'reject'));
     expect(signed.run.failure?.message).toBe(`'firstShift' must be approved, got a rejection by '${ARN}'`);
     const forged = await responded((cloud) => word(cloud, { says: 'approve/firstShift/store/night' }, 'reject'));
@@ -287,7 +287,7 @@ describe('a wait of days before the last stage', () => {
   test.each<[string, (cloud: MemoryCloud) => void, string]>([
     ['whose proxies do not answer', (cloud) => cloud.unreachable.add('t1'), 'AdminUnreachable'],
     ['that the load balancer says nothing of', (cloud) => cloud.away.add('loadBalancer'), 'AwsUnavailable'],
-  ])('looks again at once at a target %s, and goes back within a minute and a look', async (_, happen, code) => {
+  ])('looks again at once at a target %s, and rolls back within a minute and a poll', async (_, happen, code) => {
     const cloud = new MemoryCloud();
     let run = await waiting(cloud);
     expect(run.waitSeconds).toBeGreaterThan(300);

@@ -22,7 +22,7 @@ test('nothing starts while an alarm is in ALARM, or gone', async () => {
   await expect(preflight(cloud.ready(), cloud.ports, cloud.nowMs)).rejects.toMatchObject({ code: 'AlarmMissing' });
 });
 
-test('a look of a bake that finds an alarm goes back, and the cause names it', async () => {
+test('a poll of a bake that finds an alarm rolls back, and the cause names it', async () => {
   const cloud = new MemoryCloud();
   const run = await confirmed(cloud);
   cloud.setAlarms('ALARM', '12 datapoints over 5');

@@ -37,7 +37,7 @@ test('an attempt that fails leaves the lock, and the next one puts back', async 
   expect(cloud.lock).toBeUndefined();
 });
 
-test('however many attempts it takes, people are told once that it goes back, and the stage is on record once', async () => {
+test('however many attempts it takes, people are notified once that it rolls back, and the stage is on record once', async () => {
   const cloud = await stopped();
   for (const event of [change, queued(1), queued(2), queued(3)]) {
     await expect(attempt(cloud, event)).rejects.toThrow();
@@ -49,7 +49,7 @@ test('however many attempts it takes, people are told once that it goes back, an
   expect(cloud.evidence).toMatchObject([{ stages: [{ verdict: 'rollBack' }] }]);
 });
 
-test('a task of the source that cannot be told does not hold it up for ever', async () => {
+test('a task of the source that cannot be reached does not hold it up for ever', async () => {
   const cloud = await stopped();
   cloud.staleForward = undefined;
   cloud.tasks.source = [report('s1', { state: 'draining' })];
@@ -59,7 +59,7 @@ test('a task of the source that cannot be told does not hold it up for ever', as
   expect(await attempt(cloud, queued(1))).toEqual({ recovered: true });
 });
 
-test('the last attempt that fails says so, and keeps the lock until somebody has looked', async () => {
+test('the last attempt that fails says so, and keeps the lock until someone has looked', async () => {
   const cloud = await stopped();
   await expect(attempt(cloud, queued(RECOVERY_ATTEMPTS - 1))).rejects.toThrow();
   expect(cloud.evidence).toEqual([]);
@@ -79,7 +79,7 @@ describe('a lock that cannot be read', () => {
     return { ...cloud.ports, store: { ...cloud.ports.store, holder } };
   };
 
-  test('is told at once, with what to do, and again at the end; the attempts go on, and one that finds it mended puts back', async () => {
+  test('is reported at once, with what to do, and again at the end; the attempts go on, and one that finds it fixed puts back', async () => {
     const cloud = await stopped();
     cloud.staleForward = undefined;
     const ports = damaged(cloud);
@@ -100,7 +100,7 @@ describe('a lock that cannot be read', () => {
   test.each<[string, Parameters<typeof recover>[0][]]>([
     ['before which the store was away', [change, queued(1), queued(2), queued(3)]],
     ['that EventBridge could not deliver to', [queued(1, change), queued(2, change), queued(3, change)]],
-  ])('is told at once and once, also to one %s', async (_, [first, ...others]) => {
+  ])('is reported at once and once, also to one %s', async (_, [first, ...others]) => {
     const cloud = await stopped();
     const ports = damaged(cloud);
     if (first === change) {
@@ -118,7 +118,7 @@ describe('a lock that cannot be read', () => {
     }
   });
 
-  test('is told rather twice than never when that cannot be noted', async () => {
+  test('is reported rather twice than never when that cannot be noted', async () => {
     const cloud = await stopped();
     const ports = damaged(cloud);
     const noteNotified = () => Promise.reject(new Error('AccessDenied'));
@@ -129,7 +129,7 @@ describe('a lock that cannot be read', () => {
     expect(cloud.kindsNotified).toEqual(['failed', 'failed']);
   });
 
-  test('is nothing to put back for an execution that ended in Lock, which has told people', async () => {
+  test('is nothing to put back for an execution that ended in Lock, which has notified people', async () => {
     const cloud = new MemoryCloud();
     const ended = { detail: { name: 'night', status: 'FAILED', error: 'NotStarted' } };
     for (const event of [ended, queued(1, { requestPayload: ended }), queued(RECOVERY_ATTEMPTS, ended)])
@@ -137,7 +137,7 @@ describe('a lock that cannot be read', () => {
     expect(cloud.kindsNotified).toEqual([]);
   });
 
-  test('may be of an execution that never held it: no one is told that it has moved something', async () => {
+  test('may be of an execution that never held it: no one is notified that it has moved something', async () => {
     const cloud = new MemoryCloud();
     await expect(recover(change, damaged(cloud), cloud.nowMs)).rejects.toMatchObject({ code: 'LockDamaged' });
     expect(cloud.notified[0]?.text).toContain('Whether this execution ever held the lock');

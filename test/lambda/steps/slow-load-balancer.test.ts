@@ -56,7 +56,7 @@ test.each<[string, { call: number; smoke: number }, boolean]>([
   ['takes 4 s a call and lags behind', { call: 4_000, smoke: 0 }, true],
   ['takes 4 s a call, and a smoke request 3 s', { call: 4_000, smoke: 3_000 }, true],
   ['takes as long as a call may', { call: 6_000, smoke: 5_900 }, true],
-])('a rollback whose load balancer %s ends in time at every look, and ends restored', async (_, slowness, lags) => {
+])('a rollback whose load balancer %s ends in time at every poll, and ends restored', async (_, slowness, lags) => {
   const cloud = new MemoryCloud();
   const shifted = await shift(cloud.ready(), cloud.ports, cloud.nowMs);
   const ports = slowly(cloud, slowness);
@@ -128,7 +128,7 @@ describe('where the store, the load balancer, both sides and the notifications h
   const begun = async (cloud: MemoryCloud) =>
     rollBack(await shift(cloud.ready(plan), cloud.ports, cloud.nowMs), 'Aborted', 'an operator asked');
 
-  test('a rollback that stays ends in time at each look, tells once, marks the rule, and is over in time', async () => {
+  test('a rollback that stays ends in time at each poll, reports once, marks the rule, and ends in time', async () => {
     const cloud = new MemoryCloud();
     let run = await begun(cloud);
     const ports = hanging(cloud);
@@ -181,7 +181,7 @@ describe('where the store, the load balancer, both sides and the notifications h
     expect(cloud.kindsNotified).toEqual(['rollingBack']);
   });
 
-  test('a look without the time to tell people leaves it to the next one', async () => {
+  test('a poll without the time to notify people leaves it to the next one', async () => {
     const cloud = new MemoryCloud();
     const run = await begun(cloud);
     cloud.smoke = { source: HUNG, target: HUNG };

@@ -81,7 +81,7 @@ const half = {
   approval: { beforeLastStage: true },
 };
 
-test.each(STEPS)('%s of a cutover that outgrows it goes back, in a state that fits', async (_, act) => {
+test.each(STEPS)('%s of a cutover that outgrows it rolls back, in a state that fits', async (_, act) => {
   const cloud = new MemoryCloud();
   let run = await confirm(await shift(cloud.ready(half), cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
   fill(cloud, 4_000);
@@ -97,7 +97,7 @@ test.each(STEPS)('%s of a cutover that outgrows it goes back, in a state that fi
   expect((await record(run, cloud.ports, cloud.nowMs)).outcome).toBe('rolled-back');
 });
 
-test('so does one that goes back for another reason, and one that was scaled out before its first shift moves nothing', async () => {
+test('so does one that rolls back for another reason, and one that was scaled out before its first shift moves nothing', async () => {
   const cloud = new MemoryCloud();
   const run = await confirm(await shift(cloud.ready(half), cloud.ports, cloud.nowMs), cloud.ports, cloud.nowMs);
   fill(cloud, 4_000);

@@ -19,7 +19,7 @@ async function shifted(cloud: MemoryCloud): Promise<CutoverRun> {
   return shift(cloud.ready(), cloud.ports, cloud.nowMs);
 }
 
-test('a start is told', async () => {
+test('a start is reported', async () => {
   const cloud = new MemoryCloud();
   await lock(started({}), cloud.ports, cloud.nowMs);
   expect(cloud.kindsNotified).toEqual(['started']);
@@ -28,7 +28,7 @@ test('a start is told', async () => {
 test.each<[string, unknown, string]>([
   ['a plan that breaks a rule', { plan: { stages: [] } }, "PlanInvalid: 'stages' must be"],
   ['a lock that another holds', {}, "LockHeld: held by 'other'"],
-])('a start that fails is told, with the reason: %s', async (_, input, reason) => {
+])('a start that fails is reported, with the reason: %s', async (_, input, reason) => {
   const cloud = new MemoryCloud();
   cloud.lock = { ...cloud.ready(), execution: 'other' };
   await expect(lock(started(input), cloud.ports, cloud.nowMs)).rejects.toBeDefined();
@@ -36,7 +36,7 @@ test.each<[string, unknown, string]>([
   expect(cloud.notified[0]?.text).toContain(`Why: ${reason}`);
 });
 
-test('a shift is told once it reads back, and not before', async () => {
+test('a shift is reported once it reads back, and not before', async () => {
   const cloud = new MemoryCloud();
   const run = await shifted(cloud);
   cloud.staleForward = { groups: [], stickiness: { enabled: false, seconds: 0 } };
@@ -49,7 +49,7 @@ test('a shift is told once it reads back, and not before', async () => {
   ]);
 });
 
-test('the way back is told when the weights are set, once, and again at its end', async () => {
+test('the rollback is reported when the weights are set, once, and again at its end', async () => {
   const cloud = new MemoryCloud();
   const run = rollBack(await shifted(cloud), 'BreakerTripped', 'as told');
   const intended = run.intended;
@@ -67,21 +67,21 @@ test('the way back is told when the weights are set, once, and again at its end'
 test.each<[string, (run: CutoverRun) => CutoverRun, string]>([
   ['refused', (run) => ({ ...run, initial: undefined }), 'refused'],
   ['failed', (run) => run, 'failed'],
-])('an end as %s is told', async (_, change, kind) => {
+])('an end as %s is reported', async (_, change, kind) => {
   const cloud = new MemoryCloud();
   await record({ ...change(cloud.ready()), error: { Error: 'X', Cause: 'y' } }, cloud.ports, cloud.nowMs);
   expect(cloud.kindsNotified).toEqual([kind]);
   expect(cloud.notified[0]?.text).toContain('Why: X: y');
 });
 
-test('a good end is told when the lock is free', async () => {
+test('a good end is reported when the lock is free', async () => {
   const cloud = new MemoryCloud();
   await complete(cloud.ready(), cloud.ports, cloud.nowMs);
   expect(cloud.kindsNotified).toEqual(['completed']);
   expect(cloud.lock).toBeUndefined();
 });
 
-test('the weights in force are a metric: at a shift, at every look of a bake, and when they are back', async () => {
+test('the weights in force are a metric: at a shift, at every poll of a bake, and when they are back', async () => {
   const cloud = new MemoryCloud();
   const run = await confirm(await shifted(cloud), cloud.ports, cloud.nowMs);
   await bake(run, cloud.ports, cloud.nowMs);

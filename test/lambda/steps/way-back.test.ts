@@ -17,7 +17,7 @@ async function shifted(cloud: MemoryCloud, plan: unknown = {}): Promise<CutoverR
 }
 const onlySource = [{ arn: arns.source, weight: 100 }];
 
-test('errors on the target trip the breaker: the weights go back, the stage is on record, the lock is free', async () => {
+test('errors on the target trip the breaker: the weights roll back, the stage is on record, the lock is free', async () => {
   const cloud = new MemoryCloud();
   const run = await confirm(await shifted(cloud), cloud.ports, cloud.nowMs);
   cloud.tasks.target = [report('t1', { total: 40, errors: 20 })];
@@ -46,7 +46,7 @@ test('weights that do not read back in time are taken back', async () => {
   expect(late).toMatchObject({ verdict: 'rollBack', failure: { code: 'ShiftNotConfirmed' } });
 });
 
-test('a rule that somebody else changes in the middle ends the cutover, and is named', async () => {
+test('a rule that someone else changes in the middle ends the cutover, and is named', async () => {
   const cloud = new MemoryCloud();
   const run = await shifted(cloud);
   cloud.others['rule/target'] = 'changed';
@@ -80,7 +80,7 @@ test('a rollback waits for its read-back, and says so when it never comes', asyn
   expect((await rollback(waiting, cloud.ports, cloud.nowMs + 301_000)).verdict).toBe('restored');
 });
 
-test('every task of the source serves again: also when the drain that began is on no record, and when one cannot be told', async () => {
+test('every task of the source serves again: also when the drain that began is on no record, and when one cannot be reached', async () => {
   const cloud = new MemoryCloud();
   const run = await shifted(cloud);
   cloud.tasks.source = ['s1', 's2', 's3'].map((name) => report(name));
@@ -108,7 +108,7 @@ test('a task that ECS is stopping is counted and left alone', async () => {
   expect(cloud.calls.filter((call) => call.endsWith('s2'))).toEqual([]);
 });
 
-test('weights that a person changed are not fought over: the next look goes back', async () => {
+test('weights that a person changed are not fought over: the next poll rolls back', async () => {
   const cloud = new MemoryCloud();
   const run = await shifted(cloud, {
     stages: [{ weights: { source: 1, target: 1 } }, { weights: { source: 0, target: 1 } }],
@@ -131,7 +131,7 @@ test('a target without healthy targets ends the bake at once', async () => {
   });
 });
 
-test('whoever has lost the lock touches nothing any more', async () => {
+test('the one who has lost the lock touches nothing any more', async () => {
   const cloud = new MemoryCloud();
   const run = await shifted(cloud);
   cloud.lock = { ...run, execution: 'another' };
@@ -183,7 +183,7 @@ test('a cutover that moved nothing is rejected and frees the lock; one that coul
   expect(cloud.lock).toBeDefined();
 });
 
-test('the last look rejects a source that is not at zero, and weights that are not as shifted', async () => {
+test('the last poll rejects a source that is not at zero, and weights that are not as shifted', async () => {
   const cloud = new MemoryCloud();
   const run = await shifted(cloud);
   await expect(verify(run, cloud.ports, cloud.nowMs)).resolves.toBeDefined();
@@ -243,7 +243,7 @@ describe('an execution that was stopped by hand, past every Catch', () => {
     await expect(complete(run, cloud.ports, cloud.nowMs)).resolves.toBeDefined();
   });
 
-  test('is put back and told of once, although its event comes twice', async () => {
+  test('is put back and reported once, although its event comes twice', async () => {
     const cloud = new MemoryCloud();
     await shifted(cloud);
     const pause = async () => void (await recover(event('night'), cloud.ports, cloud.nowMs));

@@ -8,7 +8,7 @@ const [retries, retriesQueue] = resourceLike(template, 'AWS::SQS::Queue', /Retri
 const [givenUp, givenUpQueue] = resourceLike(template, 'AWS::SQS::Queue', /GivenUp/);
 const buildArn = (id: string) => ({ 'Fn::GetAtt': [id, 'Arn'] });
 
-test('a call that fails goes to the queue at once, whoever could not make it', () => {
+test('a call that fails goes to the queue at once, no matter what could not make it', () => {
   template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
     FunctionName: { Ref: recover },
     MaximumRetryAttempts: 0,

@@ -106,7 +106,7 @@ describe('default', () => {
     expect(logs.map(([, { Properties }]) => Properties.RetentionInDays)).toEqual([90, 90]);
   });
 
-  test('it heeds no alarm, tells the default bus alone, and starts by no one but a person', () => {
+  test('it checks no alarm, notifies the default bus alone, and starts by no one but a person', () => {
     expect(statements(template, 'cloudwatch:DescribeAlarms')).toEqual([]);
     expect(statements(template, 'sns:Publish')).toEqual([]);
     const puts = statements(template, 'events:PutEvents');
@@ -166,7 +166,7 @@ describe('default', () => {
 });
 
 describe('custom', () => {
-  test('metric alarms are read by name, by the steps that heed them and by no other', () => {
+  test('metric alarms are read by name, by the steps that check them and by no other', () => {
     const stack = newStack();
     const template = synth(stack, { alarms: [alarmIn(stack, 'Errors'), alarmIn(stack, 'Latency', QUOTED)] });
     const found = statements(template, 'cloudwatch:DescribeAlarms');
@@ -197,7 +197,7 @@ describe('custom', () => {
     expect(alarmsIn(template).target.other).toEqual([expect.stringMatching(/^All/), QUOTED, `all ${QUOTED}`]);
   });
 
-  test('people are told through a topic, also through one with a key of its own', () => {
+  test('people are notified through a topic, also through one with a key of its own', () => {
     const stack = newStack();
     const notificationTopic = new Topic(stack, 'Ops', { masterKey: new Key(stack, 'Key') });
     const template = synth(stack, { notificationTopic });
@@ -415,7 +415,7 @@ describe('a network without NAT gateways', () => {
 });
 
 describe('imported', () => {
-  test('an alarm, a topic and a bus of elsewhere are heeded and told', () => {
+  test('an alarm, a topic and a bus of elsewhere are checked and notified', () => {
     const stack = newStack();
     const arn = (service: string, name: string) => `arn:aws:${service}:eu-central-1:111122223333:${name}`;
     const template = synth(stack, {

@@ -37,7 +37,7 @@ test.each([
   ['its smoke port', `https://${dnsName}:9201/`, 'that of the load balancer'],
   ['a port that is known later', `https://${dnsName}:${parameter}`, 'that of the load balancer'],
   ['its alias', `https://dualstack.${dnsName}`, 'that of the load balancer'],
-])('refuses an upstream that leads back: %s', (_, url, what) => {
+])('rejects an upstream that leads back: %s', (_, url, what) => {
   expect(() => rule.checkUrl(url)).toThrow(
     `'source.upstreamUrl' must be the backend's own address, not ${what} (a forwarding loop), got ${url}`,
   );

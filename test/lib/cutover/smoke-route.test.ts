@@ -52,7 +52,7 @@ describe('to the targets themselves', () => {
     expect(text).not.toMatch(/"SecurityGroupIngress"|"CidrIp":\{/);
   });
 
-  test('the steps and the proof are told', () => {
+  test('the steps and the proof know it', () => {
     for (const [step, variable] of [
       ['StepsRollback', 'DRAINSHIFT_WIRING'],
       ['StepsUndrain', 'DRAINSHIFT_WIRING'],

@@ -86,7 +86,7 @@ test('a person is asked before the first shift, which the checks come before and
   });
 });
 
-test('a no before the first shift moves nothing, and goes back before the last stage', async () => {
+test('a no before the first shift moves nothing, and rolls back before the last stage', async () => {
   const Record = (run: Run) => ({ ...run, outcome: 'refused', cause: 'as told' });
   expect(await walk({ Preflight: say('approve'), Approve: say('rollBack'), Record })).toEqual({
     steps: 'Lock Preflight Approve Record',
@@ -99,21 +99,21 @@ test('a no before the first shift moves nothing, and goes back before the last s
   });
 });
 
-test('a shift that will not move anything goes back instead of being confirmed', async () => {
+test('a shift that will not move anything rolls back instead of being confirmed', async () => {
   expect(await walk({ ...ROLLED_BACK, Shift: say('rollBack') })).toEqual({
     steps: 'Lock Preflight Shift Rollback Rollback Record',
     end: 'RolledBack',
   });
 });
 
-test('a judgement against the target goes back', async () => {
+test('a judgement against the target rolls back', async () => {
   expect(await walk({ ...ROLLED_BACK, Confirm: say('confirmed'), Bake: say('rollBack') })).toEqual({
     steps: 'Lock Preflight Shift Confirm Bake Rollback Rollback Record',
     end: 'RolledBack',
   });
 });
 
-test('a step that throws what no retry can mend goes back at once', async () => {
+test('a step that throws what no retry can fix rolls back at once', async () => {
   const responses = { ...ROLLED_BACK, Confirm: say('confirmed'), Bake: say('drain'), Drain: raise('DrainOverdue') };
   expect(await walk(responses)).toEqual({
     steps: 'Lock Preflight Shift Confirm Bake Drain Rollback Rollback Record',
@@ -126,7 +126,7 @@ test.each<[string, Run]>([
   ['an unknown verdict', { verdict: 'perhaps', waitSeconds: 1 }],
   ['a wait without a time', { verdict: 'wait' }],
   ['a wait until some day', { verdict: 'wait', waitSeconds: 'soon' }],
-])('%s goes back instead of ending where it stands', async (_, response) => {
+])('%s rolls back instead of ending where it stands', async (_, response) => {
   expect(await walk({ ...ROLLED_BACK, Confirm: () => response })).toEqual({
     steps: 'Lock Preflight Shift Confirm Rollback Rollback Record',
     end: 'RolledBack',

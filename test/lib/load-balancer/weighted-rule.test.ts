@@ -35,7 +35,7 @@ function synth(props: Partial<WeightedRuleProps> = {}): Template {
   return Template.fromStack(stack);
 }
 
-test('the lock of a killed deployment has ended when CloudFormation asks for the way back', () => {
+test('the lock of a killed deployment has ended when CloudFormation asks for the rollback', () => {
   const template = synth();
   const [, { Properties }] = resourceLike(template, 'AWS::Lambda::Function', /^DrainshiftWeightedRules/);
   const [, rule] = resourceLike(template, RULE, /./);
@@ -257,12 +257,12 @@ test.each<[string, Partial<WeightedRuleProps>, string]>([
     { pathPatterns: ['/a', '/b', '/c'], hostHeaders: ['a', 'b', 'c'] },
     "'pathPatterns and hostHeaders' must be at most 5 values together, got 6",
   ],
-])('refuses %s that AWS would refuse later', (_, props, message) => {
+])('rejects %s that AWS would reject later', (_, props, message) => {
   expect(() => synth(props)).toThrow(message);
 });
 
 test.each(['sourceGroup', 'targetGroup'] as const)(
-  'refuses a %s that is sticky by a cookie of the application',
+  'rejects a %s that is sticky by a cookie of the application',
   (name) => {
     const stack = newStack();
     const props = surroundings(stack);

@@ -144,7 +144,7 @@ test('default: the admin secret is generated, of letters and digits', () => {
   });
 });
 
-test('custom: somebody may be allowed to start a cutover', () => {
+test('custom: someone may be allowed to start a cutover', () => {
   const stack = newStack();
   const operators = new Role(stack, 'Operators', { assumedBy: new ServicePrincipal('chatbot.amazonaws.com') });
   newMigration(stack).cutover.grantStart(operators);
@@ -288,7 +288,7 @@ test('imported: what is not looked up yet is not rejected, or it never would be'
 });
 
 test.each(['loadBalancer', 'listener'] as const)(
-  'imported: a %s of another stack is refused: none could go first',
+  'imported: a %s of another stack is rejected: none could go first',
   (name) => {
     const stack = newStack();
     const elsewhere = new Stack(stack.node.root, 'Network');
@@ -381,7 +381,7 @@ describe('internet-facing: whether the smoke tests are let in', () => {
     expect(Annotations.fromStack(stack).findWarning('/Test/Migration/Cutover', WARNING)).toHaveLength(warnings);
   });
 
-  test('somebody who is let in later counts', () => {
+  test('someone who is let in later counts', () => {
     const stack = newStack();
     const { loadBalancer } = newMigration(stack, { internetFacing: true, monitoring: false, vpc: imported(stack) });
     loadBalancer.allowSmokeTestsFrom(Peer.ipv4('192.0.2.1/32'));
@@ -495,7 +495,7 @@ test('the props by which those of its parts are reached are documented', () => {
   expect(missing).toEqual([]);
 });
 
-test('custom: what its parts can be told reaches them', () => {
+test('custom: the settings of its parts reach them', () => {
   const stack = newStack();
   const key = Secret.fromSecretCompleteArn(stack, 'Key', `${SECRET}:mine-abcdef`);
   const { vpc, sourceGroup, targetGroup } = newGroups(stack);

@@ -53,7 +53,7 @@ describe('default', () => {
     ]);
   });
 
-  test('only what is about the target or the load balancer stops a cutover; what is about the source blocks going back', () => {
+  test('only what is about the target or the load balancer stops a cutover; what is about the source blocks rolling back', () => {
     expect(findIds(alarms.rollbackAlarms)).toEqual([
       'TargetErrors',
       'TargetLatency',
@@ -64,7 +64,7 @@ describe('default', () => {
     expect(findIds(alarms.sourceAlarms)).toEqual(['NoSource']);
   });
 
-  test('each tells what it means, and tells no one', () => {
+  test('each says what it means, and notifies no one', () => {
     for (const { Properties } of Object.values(listResources(template, ALARM))) {
       expect(Properties.AlarmDescription).toMatch(/\.$/);
       expect(Properties.AlarmActions).toBeUndefined();
@@ -197,7 +197,7 @@ describe('custom', () => {
     });
   });
 
-  test('tells a topic of the beginning and the end', () => {
+  test('notifies a topic of the start and the end', () => {
     const stack = newStack();
     const parts = newParts(stack);
     const alarms = new MigrationAlarms(stack, 'Alarms', { ...parts, topic: new Topic(stack, 'Topic') });
@@ -285,7 +285,7 @@ describe('of a cutover', () => {
   });
 });
 
-test('custom: of a fixed number of proxies no one is told that there are as many', () => {
+test('custom: of a fixed number of proxies no one is notified that there are as many', () => {
   const stack = newStack();
   const alarms = new MigrationAlarms(stack, 'Alarms', newParts(stack, { isFixed: true }));
   expect(findIds(alarms.alarms).filter((id) => id.endsWith('AtMaximum'))).toEqual([]);
@@ -318,7 +318,7 @@ test.each<[Partial<MigrationAlarmsProps>, string]>([
   [{ minimumRequests: 0 }, "'minimumRequests' must be an integer of 1 or more, got 0"],
   [{ minimumRequests: 1.5 }, "'minimumRequests' must be an integer of 1 or more, got 1.5"],
   [{ maximumLatency: Duration.seconds(0) }, "'maximumLatency' must be over 0 and up to 1 hour, got 0 seconds"],
-])('refuses %j', (props, message) => {
+])('rejects %j', (props, message) => {
   expect(() => newAlarms(newStack(), props)).toThrow(message);
 });
 

@@ -88,7 +88,7 @@ describe('default', () => {
   const template = show(stack, parts);
   const widgets = findWidgets(template);
 
-  test('says on top how to go back', () => {
+  test('says on top how to roll back', () => {
     const [first] = widgets;
     expect(first?.y).toBe(0);
     expect(first?.properties.markdown).toMatch(/Go back.+statemachines\/view\/<CutoverStateMachine\w+>/s);

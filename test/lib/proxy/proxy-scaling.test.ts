@@ -113,7 +113,7 @@ test.each([
   },
 );
 
-test('custom: a drain is over before the next proxy is taken away', () => {
+test('custom: a drain has ended before the next proxy is taken away', () => {
   const drainProfile = DrainProfile.custom({ drain: Duration.minutes(20) });
   const cooldowns = Object.values(findPolicies(findTemplate({}, { drainProfile }))).map(
     (policy) => policy.ScaleInCooldown,

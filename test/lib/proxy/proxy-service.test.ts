@@ -37,7 +37,7 @@ describe('default', () => {
     });
   });
 
-  test('tells the proxy its side, its addresses, its upstream, its worker and what it writes to AWS', () => {
+  test('gives the proxy its side, its addresses, its upstream, its worker and what it writes to AWS', () => {
     expect(buildEnvironment(template)).toEqual({
       DRAINSHIFT_SIDE: 'source',
       DRAINSHIFT_LISTEN: '0.0.0.0:8443',
@@ -92,7 +92,7 @@ describe('default', () => {
     });
   });
 
-  test('tags its tasks, by which they are told apart from others of the cluster', () => {
+  test('tags its tasks, by which they are distinguished from others of the cluster', () => {
     const [service] = Object.values(listResources(template, SERVICE));
     expect(service?.Properties).toMatchObject({ PropagateTags: 'SERVICE', Tags: [{ Key: 'drainshift:proxies' }] });
   });
@@ -246,7 +246,7 @@ describe('ECS Exec', () => {
     });
   });
 
-  test('lets in whom it is told, and no one while it is off', () => {
+  test('lets in whom it names, and no one while it is off', () => {
     const stack = newStack();
     const operators = Role.fromRoleName(stack, 'Operators', 'operators');
     newProxies(stack, { enableExecuteCommand: true }).grantExecuteCommand(operators);
@@ -300,7 +300,7 @@ test('rejected: a network in which only public subnets are left, and proxies hav
   );
 });
 
-test('lets somebody drain: the key of the admin API, and the way to it', () => {
+test('lets someone drain: the key of the admin API, and the way to it', () => {
   const stack = newStack();
   const operators = Role.fromRoleName(stack, 'Operators', 'operators');
   const bastion = SecurityGroup.fromSecurityGroupId(stack, 'Bastion', 'sg-0123456789abcdef0');

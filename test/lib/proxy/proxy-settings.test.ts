@@ -65,7 +65,7 @@ test('every setting of the constructs is one that a proxy has', () => {
   expect(given).toEqual(expect.arrayContaining(secrets));
 });
 
-test('a setting that is a number is known by its name, so that a text in its place is refused at synth', () => {
+test('a setting that is a number is known by its name, so that a text in its place is rejected at synth', () => {
   const numbers = [...TIMEOUTS, ...LIMITS];
   for (const name of numbers) expect(SETTINGS[name]).toMatch(NUMBERS);
   // The proxy itself refuses a text for each that is taken for a number.

@@ -39,7 +39,7 @@ test('a package that was not built says so', () => {
 test.each([
   ['cjs', '', 'commonjs'],
   ['esm', "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);", 'module'],
-] as const)('an app that bundled the package as %s is told to leave it out', async (format, js, type) => {
+] as const)('an app that bundled the package as %s is asked to leave it out', async (format, js, type) => {
   const app = join(folder, 'app');
   mkdirSync(app);
   writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'shop', type }));

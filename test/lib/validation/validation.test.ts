@@ -77,7 +77,7 @@ describe('an upstream of which a part is known only at deployment', () => {
     `http://${later}/path`,
     `ftp://${later}`,
     `http://user@${later}`,
-  ])('%# is refused for what is known now', (url) => {
+  ])('%# is rejected for what is known now', (url) => {
     expect(checkUpstream(url)).toThrow(`'upstreamUrl' must be http(s)://host[:port] without a path, got ${url}`);
   });
 });

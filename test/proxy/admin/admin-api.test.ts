@@ -82,7 +82,7 @@ describe('signatures', () => {
     expect(refused[2]?.body).toMatch(/ at most 60 s behind and 5 s ahead of this clock, got 7 s ahead of it\n$/);
   });
 
-  test('whoever records a call can use it nowhere: not again, not at another task, not at the next process', async () => {
+  test('the one who records a call can use it nowhere: not again, not at another task, not at the next process', async () => {
     const { admin } = await cloud();
     const other = (await cloud()).admin;
     const identity = await findIdentity(admin);

@@ -46,7 +46,7 @@ test('half a call ends in its time, whatever it lacks', async () => {
   await until(() => streams.every(({ isClosed }) => isClosed));
 });
 
-test('a crowd of them takes no one’s place: the longest waiting are let go', async () => {
+test('a crowd of them takes no one’s place: the longest waiting are released', async () => {
   const port = await startAdmin(60_000);
   const crowd = Array.from({ length: 200 }, () => open(port, HEAD));
   await until(() => crowd.filter(({ isClosed }) => isClosed).length >= 200 - 64);

@@ -33,7 +33,7 @@ function cloud() {
   return { clock, lines, orders, state, protector, turn };
 }
 
-test('says when the protection begins and when it is over, and nothing of what goes on', async () => {
+test('says when the protection begins and when it has ended, and nothing of what goes on', async () => {
   const { protector, state, turn, lines, orders } = cloud();
   protector.start();
   await turn(1500);
@@ -43,7 +43,7 @@ test('says when the protection begins and when it is over, and nothing of what g
   expect(lines).toEqual(['The task is protected from scale-in', 'The task is protected from scale-in no more']);
 });
 
-test('a failure is said once, a different one again, and when it is over', async () => {
+test('a failure is said once, a different one again, and when it has ended', async () => {
   const { protector, state, turn, lines, orders } = cloud();
   state.problem = new Error('status 500');
   protector.start();
@@ -60,7 +60,7 @@ test('a failure is said once, a different one again, and when it is over', async
   ]);
 });
 
-test('while one call is not answered there is no other one', async () => {
+test('while one call is without a response there is no other one', async () => {
   const { protector, state, turn, orders } = cloud();
   state.isSlow = true;
   protector.start();

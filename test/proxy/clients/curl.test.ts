@@ -72,7 +72,7 @@ withCurl('a download is whole, and goes on where it was broken off', async () =>
   expect(readFileSync(page, 'utf8')).toBe(PAGE);
 });
 
-withCurl('a login with a cookie jar, redirects followed, and compressed answers', async () => {
+withCurl('a login with a cookie jar, redirects followed, and compressed responses', async () => {
   const jar = join(folder, 'jar');
   const me = await curl('--cookie-jar', jar, '--cookie', jar, '--location', '--data', 'user=ada', at('/login'));
   expect(JSON.parse(me)).toEqual({ user: 'ada' });
@@ -85,7 +85,7 @@ withCurl('one connection serves several addresses', async () => {
   expect(await curl('--write-out', '%{num_connects}', ...urls)).toBe('100');
 });
 
-withCurl('an answer that the app breaks off is an error of curl’s', async () => {
+withCurl('a response that the app breaks off is an error of curl’s', async () => {
   const { code } = await curl(at('/breaks')).then(
     () => ({ code: 0 }),
     (error: { code: number }) => error,

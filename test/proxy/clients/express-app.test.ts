@@ -202,7 +202,7 @@ test('a drain and its end cost a client with kept connections no request', async
   agent.destroy();
 });
 
-test('300 requests at a time each get their own answer', async () => {
+test('300 requests at a time each get their own response', async () => {
   const asked = Array.from({ length: 300 }, (_, index) => String(index));
   const got = await Promise.all(
     asked.map(async (id) => ((await (await fetch(`${base}/json?id=${id}`)).json()) as { query: { id: string } }).query),

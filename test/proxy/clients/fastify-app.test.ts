@@ -114,7 +114,7 @@ test('Expect: 100-continue: the response comes without the body when the app dec
   expect(wasAsked).toBe(false);
 });
 
-test('early hints come before the answer', async () => {
+test('early hints come before the response', async () => {
   const hints: string[] = [];
   const got = await get({ port: proxy.port, path: '/hints' }, (request) => {
     request.on('information', ({ statusCode, headers }) => hints.push(`${statusCode} ${headers.link?.toString()}`));

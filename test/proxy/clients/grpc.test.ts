@@ -129,7 +129,7 @@ describe('unary', () => {
     expect(reply.message.equals(message)).toBe(true);
   });
 
-  test('300 calls at a time on one connection each get their own answer', async () => {
+  test('300 calls at a time on one connection each get their own response', async () => {
     const messages = Array.from({ length: 300 }, (_, index) => `call ${index}`);
     const replies = await Promise.all(messages.map((message) => ask('echo', Buffer.from(message))));
     expect(replies.map(({ message }) => message.toString())).toEqual(messages);
@@ -157,7 +157,7 @@ describe('streams', () => {
     expect([first, ...rest].map(({ length }) => length)).toEqual(Array.from({ length: 200 }, () => MIB / 8));
   });
 
-  test('of the client: all of them are counted, then one answer', async () => {
+  test('of the client: all of them are counted, then one response', async () => {
     const response = new Promise<string>((resolve, reject) => {
       const call = orders.collect((error, message) => (error === null ? resolve(String(message)) : reject(error)));
       for (let index = 0; index < 500; index += 1) call.write(Buffer.alloc(1000));

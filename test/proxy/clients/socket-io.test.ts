@@ -74,7 +74,7 @@ describe.each<[string, Transport | undefined, string]>([
     socket.disconnect();
   });
 
-  test('a room hears what one of it tells, and no one else does', async () => {
+  test('a room hears what one of it says, and no one else does', async () => {
     const clients = await Promise.all([settledClient(), settledClient(), settledClient()]);
     const [teller, listener, stranger] = clients;
     const heard: string[] = [];

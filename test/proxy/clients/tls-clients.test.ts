@@ -90,7 +90,7 @@ describe.each<[string, Ask]>([
     expect(await ask('GET', '/old')).toMatchObject({ status: 301, headers: { location: '/json?from=old' } });
   });
 
-  test('the app is told that the client came by HTTPS', async () => {
+  test('the app knows that the client came by HTTPS', async () => {
     const { body } = await ask('GET', '/who');
     expect(JSON.parse(body.toString())).toMatchObject({ protocol: 'https', hostname: '127.0.0.1' });
   });
@@ -105,7 +105,7 @@ describe.each<[string, Ask]>([
     expect(JSON.parse(up.body.toString())).toEqual(expected);
   });
 
-  test('100 requests at a time each get their own answer', async () => {
+  test('100 requests at a time each get their own response', async () => {
     const ids = Array.from({ length: 100 }, (__, index) => String(index));
     const got = await Promise.all(ids.map((id) => ask('GET', `/json?id=${id}`)));
     expect(got.map(({ body }) => (JSON.parse(body.toString()) as { query: { id: string } }).query.id)).toEqual(ids);

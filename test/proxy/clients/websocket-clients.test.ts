@@ -78,7 +78,7 @@ test('the handshake brings path, query, cookies and origin, and the subprotocol 
   client.terminate();
 });
 
-test('a handshake that the server declines is its ordinary answer', async () => {
+test('a handshake that the server declines is its ordinary response', async () => {
   const client = new WsClient(base, { headers: { authorization: 'Bearer bad' } });
   client.on('error', () => undefined);
   const [, response] = (await once(client, 'unexpected-response')) as [unknown, IncomingMessage];

@@ -136,7 +136,7 @@ test('all errors are reported at once, each with name, rule and value', () => {
 });
 
 test.each(['http://a/path', 'http://a?x=1', 'http://user@a', 'http://', 'a:80', '', 'http://a:99999', 'http://a:0'])(
-  'an upstream like %p is refused',
+  'an upstream like %p is rejected',
   (upstream) => {
     expect(listProblems({ file: { upstream } })).toHaveLength(1);
   },
@@ -150,7 +150,7 @@ test('an upstream that is rejected does not show who may use it', () => {
 });
 
 test.each(['a b', 'a\r\nb', 'a\0', ' a', '', '.', 'a..b', '-a', 'ä.example', 'a/b', 'a:1', `${'a'.repeat(64)}.b`])(
-  'a server name like %p is refused',
+  'a server name like %p is rejected',
   (name) => {
     for (const setting of ['upstream_server_name', 'other_upstream_server_name']) {
       const file = { upstream: 'https://a', [setting]: name };

@@ -39,7 +39,7 @@ test.each([
   [true],
   true,
   7,
-])('protocols like %j are refused, by name, rule and value', (given) => {
+])('protocols like %j are rejected, by name, rule and value', (given) => {
   expect(listProblems({ file: { upstream, upgrade_protocols: given } })).toEqual([
     `'upgrade_protocols' must be tokens of Upgrade, and none of h2c, HTTP and TLS, got ${JSON.stringify(given)}`,
   ]);

@@ -6,7 +6,7 @@ import { later, startBackend, stopAll, until } from '../support/world';
 
 afterEach(stopAll);
 
-test('the health check of a gRPC target group is answered by the proxy itself, with status OK', async () => {
+test('the health check of a gRPC target group is responded to by the proxy itself, with status OK', async () => {
   let asked = 0;
   const backend = await startBackend((_, response) => {
     asked += 1;

@@ -17,7 +17,7 @@ afterEach(stopAll);
 
 const QUICK = { DRAINSHIFT_PROPAGATION_SECONDS: '0.3' };
 
-test('SIGTERM: whoever still comes is served, WebSockets end with 1012, then exit 0', async () => {
+test('SIGTERM: the one who still comes is served, WebSockets end with 1012, then exit 0', async () => {
   const backend = await startBackend((_, response) => response.end('ok'));
   new WebSocketServer({ server: backend.server }).on('connection', (socket) => {
     socket.on('message', (data: Buffer) => socket.send(data.toString()));

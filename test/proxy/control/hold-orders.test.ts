@@ -79,7 +79,7 @@ test('a body that is no object is rejected in one line', async () => {
   expect(orders).toEqual([]);
 });
 
-test('an order that cannot be followed is a conflict, told at once or later', async () => {
+test('an order that cannot be followed is a conflict, reported at once or later', async () => {
   const { post } = await cloud({
     hold: () => "'epoch' must be at least 5, the highest seen, got 3",
     release: () => Promise.resolve("'epoch' must be 5, that of the hold in force, got 3"),
@@ -111,7 +111,7 @@ test('the calls are signed, and only posted', async () => {
   expect(orders).toEqual([]);
 });
 
-test('a target that responds later is waited for, and one that fails is told of', async () => {
+test('a target that responds later is waited for, and one that fails is reported', async () => {
   const { port, post } = await cloud({
     report: async () => {
       await new Promise((resolve) => setImmediate(resolve));

@@ -59,7 +59,7 @@ test('without a hold nothing is said, and nothing held', () => {
   expect(gate.report()).toEqual({ state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0 });
 });
 
-test('requests are parked, and let go in their order to the side that is named', () => {
+test('requests are parked, and released in their order to the side that is named', () => {
   const cloud = new LocalCloud();
   expect(cloud.gate.hold(order)).toBeUndefined();
   for (const url of ['/a', '/b', '/c']) cloud.send(url);
@@ -75,7 +75,7 @@ test('requests are parked, and let go in their order to the side that is named',
   expect(cloud.went.at(-1)).toBe('/d to 2');
 });
 
-test('the data plane is told once when a hold begins, and once when it is over', () => {
+test('the data plane is notified once when a hold begins, and once when it has ended', () => {
   const cloud = new LocalCloud();
   cloud.gate.hold(order);
   cloud.gate.hold(order);
@@ -86,7 +86,7 @@ test('the data plane is told once when a hold begins, and once when it is over',
   expect(cloud.holding).toEqual([true, false]);
 });
 
-test('whoever finds no room is told to come back', () => {
+test('the one who finds no room is asked to come back', () => {
   const cloud = new LocalCloud();
   cloud.gate.hold({ ...order, maxWaiting: 1 });
   cloud.send('/a');
@@ -95,7 +95,7 @@ test('whoever finds no room is told to come back', () => {
   expect(cloud.gate.figures.refused).toBe(1);
 });
 
-test('a client that leaves makes room, and is not let go', () => {
+test('a client that leaves makes room, and is not released', () => {
   const cloud = new LocalCloud();
   cloud.gate.hold({ ...order, maxWaiting: 1 });
   const leave = cloud.send('/a');
@@ -109,7 +109,7 @@ test('a client that leaves makes room, and is not let go', () => {
   expect(cloud.gate.figures).toMatchObject({ released: 1, left: 1 });
 });
 
-test('a client that another one takes along while they are let go is not let go', () => {
+test('a client that another one takes along while they are released is not released', () => {
   const cloud = new LocalCloud();
   cloud.gate.hold(order);
   const leave: ((() => void) | undefined)[] = [];
@@ -120,7 +120,7 @@ test('a client that another one takes along while they are let go is not let go'
   expect(cloud.went).toEqual(['/a to 1', '/c to 1']);
 });
 
-test('an error while one is let go does not strand the others', () => {
+test('an error while one is released does not strand the others', () => {
   const cloud = new LocalCloud();
   cloud.gate.hold(order);
   cloud.faultyDecision = '/b';
@@ -138,7 +138,7 @@ test('an error while one is let go does not strand the others', () => {
   expect(cloud.holding).toEqual([true, false]);
 });
 
-test('a request that was decided before the hold ended, and parked after, is let go', () => {
+test('a request that was decided before the hold ended, and parked after, is released', () => {
   const cloud = new LocalCloud();
   cloud.gate.hold(order);
   const decision = cloud.gate.decision({ url: '/late' } as RequestHead);
@@ -152,7 +152,7 @@ test('a request that was decided before the hold ended, and parked after, is let
 });
 
 describe('the lease', () => {
-  test('is over: what is parked goes where requests go', () => {
+  test('has ended: what is parked goes where requests go', () => {
     const cloud = new LocalCloud();
     cloud.gate.hold(order);
     cloud.send('/a');
@@ -232,7 +232,7 @@ test('a repeated release does not undo a retarget that came after it', () => {
   expect(cloud.retarget.side).toBe('source');
 });
 
-test('a shutdown lets go what is parked', () => {
+test('a shutdown releases what is parked', () => {
   const cloud = new LocalCloud();
   cloud.gate.hold(order);
   cloud.send('/a');

@@ -93,7 +93,7 @@ class RawClient {
   }
 }
 
-test('requests park while those under way end, and are all answered by the side that they are released to', async () => {
+test('requests park while those under way end, and all get a response from the side that they are released to', async () => {
   const { source, target, proxy, data, hold, order, waiting } = await cloud();
   const slow = get({ port: data, path: '/slow' });
   await until(() => source.seen.length === 1);
@@ -166,7 +166,7 @@ test('who finds no room is rejected with a time to come back, and those who wait
   expect([...source.seen].sort()).toEqual(['/a', '/b']);
 });
 
-test('when the lease is over, what is parked goes to the side in force', async () => {
+test('when the lease has ended, what is parked goes to the side in force', async () => {
   const { data, hold, source, proxy } = await cloud();
   await hold({ leaseMs: 100 });
   expect((await get({ port: data, path: '/a' })).body).toBe('source /a\n');

@@ -3,7 +3,7 @@ import { get, liveIn, startBackend, startEngine, startRawBackend, stopAll, until
 afterEach(stopAll);
 
 describe('an upstream that fails', () => {
-  test('refuses the connection: connectRefused', async () => {
+  test('rejects the connection: connectRefused', async () => {
     const backend = await startBackend((_, response) => response.end());
     backend.server.close();
     const engine = await startEngine(backend.port);

@@ -61,7 +61,7 @@ async function askTogether(port: number, count: number, path = '/', tls = ''): P
 }
 
 withPython(
-  'with 256 files, 180 at once are served or told to come again, and no one is told of a broken upstream',
+  'with 256 files, 180 at once are served or asked to come again, and no one is notified of a broken upstream',
   async () => {
     const { port, proxy } = await startLimited();
     const seen = await askTogether(port, 180);
@@ -77,7 +77,7 @@ withPython(
   },
 );
 
-withPython('so it is over TLS, and with WebSockets, which keep two files each', async () => {
+withPython('the same holds over TLS, and with WebSockets, which keep two files each', async () => {
   const secure = await startLimited(['--tls', 'self-signed']);
   const seen = await askTogether(secure.port, 120, '/', 'tls');
   expect(Object.keys(seen).filter((key) => key !== '200' && key !== '503 2')).toEqual([]);

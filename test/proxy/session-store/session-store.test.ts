@@ -72,7 +72,7 @@ test('one that goes away is looked for ever more slowly, and found again', async
   expect(lines.at(-1)).toBe('The session store responds again');
 });
 
-test('one that responds and goes, again and again, is told of once and looked for ever more slowly', async () => {
+test('one that responds and goes, again and again, is reported once and looked for ever more slowly', async () => {
   const server = await startStore();
   const { store, clock, isConnected, lines } = watch({ port: server.port });
   store.start();
@@ -99,7 +99,7 @@ test('a server that quotes what it does not understand does not bring the passwo
   expect(lines).toEqual(['The session store does not respond: ERR unknown command …']);
 });
 
-test('a name whose every address refuses has a reason, too', async () => {
+test('a name whose every address rejects has a reason, too', async () => {
   type Found = (error: null, addresses: readonly { address: string; family: number }[]) => void;
   const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
   const lookup = (_name: string, _options: object, found: Found) => process.nextTick(found, null, addresses);

@@ -59,14 +59,17 @@ test.each([
   expect([status, JSON.parse(body)]).toEqual([200, { status: 'ok' }]);
 });
 
-test.each([[[]], [['--workers', '2']]])('a store that goes away is told, and no reason to be ill: %p', async (args) => {
-  const store = await startStore();
-  const port = await start({ DRAINSHIFT_SESSION_STORE_URL: `redis://127.0.0.1:${store.port}` }, args);
-  await untilHealth(port, true);
-  store.respond = () => '-ERR gone\r\n';
-  for (const socket of store.sockets) socket.destroy();
-  expect(await untilHealth(port, false)).toMatchObject({ status: 200, body: { status: 'ok' } });
-});
+test.each([[[]], [['--workers', '2']]])(
+  'a store that goes away is reported, and no reason to be ill: %p',
+  async (args) => {
+    const store = await startStore();
+    const port = await start({ DRAINSHIFT_SESSION_STORE_URL: `redis://127.0.0.1:${store.port}` }, args);
+    await untilHealth(port, true);
+    store.respond = () => '-ERR gone\r\n';
+    for (const socket of store.sockets) socket.destroy();
+    expect(await untilHealth(port, false)).toMatchObject({ status: 200, body: { status: 'ok' } });
+  },
+);
 
 test('where it is required the check fails while it is away', async () => {
   const store = await startStore();

@@ -51,7 +51,7 @@ test('one line a request, with what an operator asks for', async () => {
   });
 });
 
-test('nothing that lets anybody in', async () => {
+test('nothing that lets anyone in', async () => {
   const { proxy, port } = await cloud({ accessLog: 'on', logLevel: 'trace' });
   const headers = {
     authorization: 'Bearer authorization-secret',
@@ -103,7 +103,7 @@ test('off: not a line', async () => {
   expect(requestsIn(proxy)).toEqual([]);
 });
 
-test('a WebSocket has its line when it is over', async () => {
+test('a WebSocket has its line when it has ended', async () => {
   const { proxy, port } = await cloud({ accessLog: 'on' });
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws?token=query-secret`);
   const echoed = new Promise((resolve) => socket.once('message', resolve));

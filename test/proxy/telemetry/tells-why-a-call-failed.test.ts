@@ -12,7 +12,7 @@ async function failingWith(error: Error) {
   return callAdmin(server.address.port, { path: '/drain-status' });
 }
 
-test('a reason that is for the operator is in the answer', async () => {
+test('a reason that is for the operator is in the response', async () => {
   const response = await failingWith(new CallFailed('worker 2 did not respond within 2 s'));
   expect(response).toMatchObject({ status: 500, body: '{"problems":["worker 2 did not respond within 2 s"]}\n' });
 });

@@ -67,7 +67,7 @@ test('a drain reaches all, with the rate of one', async () => {
   ]);
 });
 
-test('a conflict is said without asking anybody', async () => {
+test('a conflict is said without asking anyone', async () => {
   const { started, target } = group();
   expect(await target.hold({ epoch: 5, leaseMs: 1000, maxWaiting: 10 })).toBeUndefined();
   expect(await target.hold({ epoch: 4, leaseMs: 1000, maxWaiting: 10 })).toMatch(/^'epoch' must be at least 5/);
@@ -84,7 +84,7 @@ test('without another upstream no one is sent to the other side', async () => {
   expect(started.map(kinds)[0]).toEqual(['hold', 'hold', 'release']);
 });
 
-test('a release makes every lease long enough before anybody is let go', async () => {
+test('a release makes every lease long enough before anyone is released', async () => {
   const { started, target, clock } = group();
   await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
   clock.advance(0.9);
@@ -100,7 +100,7 @@ test('a release makes every lease long enough before anybody is let go', async (
   expect(started.map(({ heard }) => heard.length)).toEqual([3, 3]);
 });
 
-test('when the lease of one is over no one is let go to the other side', async () => {
+test('when the lease of one has ended no one is released to the other side', async () => {
   const { started, target, running } = group();
   await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
   started[1]!.response = ({ kind }) => (kind === 'hold' ? 'its lease is over' : undefined);

@@ -92,7 +92,7 @@ test('the same drain again keeps its start; a stopped one says no more', async (
   expect(clock.waiting).toBe(0);
 });
 
-test('an order that is still on its way to the workers is no timeout; what comes behind a zero is told of', async () => {
+test('an order that is still on its way to the workers is no timeout; what comes behind a zero is reported', async () => {
   const clock = new FakeClock();
   const lines: string[] = [];
   const note = (message: string) => void lines.push(message);

@@ -29,7 +29,7 @@ test('a worker that hangs is named to who asks and in the log, and all is well w
   await untilResponded(admin);
 });
 
-test('a hold that one does not hear of is none: who asks is told so, and no one waits', async () => {
+test('a hold that one does not hear of is none: the caller hears it, and no one waits', async () => {
   const backend = await startBackend((_, response) => response.end('served'));
   const { admin, port, goOn } = await worldWithHungWorker(backend.port);
   const response = await post(admin, '/hold', { epoch: 1, leaseMs: 60_000, maxWaiting: 10 });

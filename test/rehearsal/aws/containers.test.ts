@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => cloud.stop());
 
-test('clusters and services are listed and described by name or ARN; what is missing is a failure in the answer', async () => {
+test('clusters and services are listed and described by name or ARN; what is missing is a failure in the response', async () => {
   expect((await cloud.ecs.send(new ListClustersCommand({}))).clusterArns).toEqual([ARNS.cluster]);
   const clusters = await cloud.ecs.send(new DescribeClustersCommand({ clusters: ['web', 'other'] }));
   expect(clusters.clusters).toMatchObject([{ clusterName: 'web', runningTasksCount: 4, activeServicesCount: 2 }]);
@@ -119,7 +119,7 @@ test('a forced deployment is the primary one, beside the one whose tasks still r
   expect(new Set(service?.deployments?.map(({ id }) => id)).size).toBe(2);
 });
 
-test('a task definition tells what its template says, by family, revision or ARN', async () => {
+test('a task definition reports what its template says, by family, revision or ARN', async () => {
   for (const taskDefinition of ['proxy', 'proxy:3', ARNS.taskDefinition]) {
     const notified = await cloud.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
     expect(notified).toMatchObject({

@@ -36,7 +36,7 @@ test('a throttled action is retried by the SDK until it is through', async () =>
   ]);
 });
 
-test('throttling for longer than a client retries ends in an exception that it can tell', async () => {
+test('throttling for longer than a client retries ends in an exception that it can name', async () => {
   cloud.endpoint.faults.set({ action: 'DescribeRules' }, { kind: 'throttle' }, { times: 10 });
   const call = cloud.elb.send(new DescribeRulesCommand({ ListenerArn: ARNS.listener }));
   await expect(call).rejects.toMatchObject({ name: 'Throttling', $metadata: { httpStatusCode: 400, attempts: 3 } });
@@ -149,7 +149,7 @@ test('a fault of a model is an internal error and is reported', async () => {
   expect(cloud.calls.at(-1)?.error).toEqual({ code: 'InternalFailure', message: 'boom' });
 });
 
-test('a taken port is told in one line', async () => {
+test('a taken port is reported in one line', async () => {
   const port = Number(new URL(cloud.url).port);
   await expect(startLocalCloud({ port })).rejects.toThrow(`'port' must be free on 127.0.0.1, got ${port}`);
 });

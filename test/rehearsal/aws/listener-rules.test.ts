@@ -82,7 +82,7 @@ test.each<[string, Partial<CreateRuleCommandInput>, string]>([
   ['no action', { Actions: [] }, 'ValidationError'],
   ['an unknown listener', { ListenerArn: `${ARNS.listener}0` }, 'ListenerNotFoundException'],
   ['a tag twice', { Tags: [{ Key: 'a' }, { Key: 'a' }] }, 'DuplicateTagKeysException'],
-])('a rule with %s is refused', async (_, over, name) => {
+])('a rule with %s is rejected', async (_, over, name) => {
   expect(await nameOfFailure(create(over))).toBe(name);
   expect(await priorities()).toEqual(['10', 'default']);
 });

@@ -76,7 +76,7 @@ test('an ARN of something else, or none, is not valid', async () => {
   ]);
 });
 
-test('a listener has one default certificate, and others that are told by themselves', async () => {
+test('a listener has one default certificate, and others that are listed by themselves', async () => {
   const more = 'arn:aws:acm:eu-central-1:123456789012:certificate/2';
   const listener = cloud.elbModel.listener(ARNS.listener);
   listener.certificateArns = [...listener.certificateArns, more];

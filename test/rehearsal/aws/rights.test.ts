@@ -82,7 +82,7 @@ test('a right to write one tag is no right to write others beside it, or to remo
   await role.elb.send(new RemoveTagsCommand({ ResourceArns, TagKeys: ['mark'] }));
 });
 
-test('who may not list a bucket is denied a missing object instead of told', async () => {
+test('who may not list a bucket gets access denied for a missing object', async () => {
   await role.s3.send(new PutObjectCommand({ Bucket: 'store', Key: 'there', Body: 'x' }));
   await role.s3.send(new GetObjectCommand({ Bucket: 'store', Key: 'there' }));
   const missing = (clients: typeof role | LocalCloud) =>

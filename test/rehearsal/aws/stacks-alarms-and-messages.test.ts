@@ -132,7 +132,7 @@ const findState = async (...AlarmNames: string[]) => {
   return MetricAlarms?.map(({ AlarmName, StateValue, StateReason }) => [AlarmName, StateValue, StateReason]);
 };
 
-test('an alarm is OK until somebody sets another state', async () => {
+test('an alarm is OK until someone sets another state', async () => {
   expect(await findState('errors', 'gone')).toEqual([['errors', 'OK', 'Nothing has happened yet']]);
   const raise = { AlarmName: 'errors', StateValue: 'ALARM' as const, StateReason: 'a test' };
   await clients.watch.send(new SetAlarmStateCommand(raise));
@@ -143,7 +143,7 @@ test('an alarm is OK until somebody sets another state', async () => {
   expect(await nameOfFailure(unknown)).toMatch(/^ResourceNotFound/);
 });
 
-test('composite alarms are told of when they are asked for', async () => {
+test('composite alarms are reported when they are asked for', async () => {
   const { CompositeAlarms, MetricAlarms } = await clients.watch.send(
     new DescribeAlarmsCommand({ AlarmTypes: ['CompositeAlarm'], StateValue: 'OK' }),
   );

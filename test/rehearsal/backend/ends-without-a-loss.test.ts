@@ -34,7 +34,7 @@ test("responds everything that came before a peer's Close, and then echoes it", 
   expect([code, responses]).toEqual([1001, numbers(100)]);
 });
 
-test('stops by closing every connection in its own way, with every count that it made told', async () => {
+test('stops by closing every connection in its own way, with every count that it made reported', async () => {
   const backend = stopLater(await startBackend({ side: 'source', storeUrl: store.url }));
   const { socket, responses } = await connect(backend, 'stopping');
   const clock = await fetch(`${backend.url}/clock?client=stopping`);
@@ -53,7 +53,7 @@ test('stops by closing every connection in its own way, with every count that it
   again.socket.close();
 });
 
-test('responds to an upload that is under way when it is told to stop', async () => {
+test('responds to an upload that is under way when it is asked to stop', async () => {
   const backend = stopLater(await startBackend({ side: 'source', storeUrl: store.url }));
   const upload = request(`${backend.url}/echo`, { method: 'POST', headers: { expect: '100-continue' } });
   upload.flushHeaders();
@@ -67,7 +67,7 @@ test('responds to an upload that is under way when it is told to stop', async ()
   await stopped;
 });
 
-test('leaves nothing behind when whoever started it is gone', async () => {
+test('leaves nothing behind when the one who started it is gone', async () => {
   const options = JSON.stringify({ side: 'source', storeUrl: store.url });
   const backend = fork(entryPath('backend/app'), [options], { execArgv: [] });
   await once(backend, 'message');

@@ -72,7 +72,7 @@ test('a missing assembly and a foreign one', async () => {
   });
 });
 
-test('a plan that cannot be read, is no YAML, or breaks rules: every rule in one answer', async () => {
+test('a plan that cannot be read, is no YAML, or breaks rules: every rule in one response', async () => {
   expect(await rehearse('--plan', join(folder, 'none.json'))).toMatchObject({
     code: 64,
     output: expect.stringContaining('ENOENT') as string,

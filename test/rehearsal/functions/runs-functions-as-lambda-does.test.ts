@@ -105,7 +105,7 @@ test('a function that comes when all were stopped, as of a redeploy that is cut,
   await expect(functions.invoke('arn', {})).rejects.toThrow("function 'arn' must be one of the template's, got none");
 });
 
-test('a handler is told what it is and how long it may take', async () => {
+test('a handler knows what it is and how long it may take', async () => {
   const asked = findFunction(
     `exports.handler = async (_, context) => ({
       name: context.functionName, arn: context.invokedFunctionArn, left: context.getRemainingTimeInMillis(),

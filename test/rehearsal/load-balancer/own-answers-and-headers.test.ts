@@ -108,7 +108,7 @@ describe('what the load balancer responds itself', () => {
     expect((await cloud.get()).headers.server).toBe('awselb/2.0');
   });
 
-  test('whoever waits for 100 Continue gets it at once, and the target hears nothing of it', async () => {
+  test('the one who waits for 100 Continue gets it at once, and the target hears nothing of it', async () => {
     const seen: IncomingHttpHeaders[] = [];
     await cloud.target('source', 'source', (request, response) => {
       if (request.url === '/health') return void response.end();
@@ -200,7 +200,7 @@ describe('a rule that rewrites', () => {
     ['a++', /is not valid/],
     ['(', /is not valid/],
     ['', /and an expression/],
-  ])('by %s is refused', (regex, message) => {
+  ])('by %s is rejected', (regex, message) => {
     expect(() => checkTransforms({ priority: 1, transforms: [url(regex, '')] })).toThrow(message);
   });
 

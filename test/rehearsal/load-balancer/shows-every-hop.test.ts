@@ -50,7 +50,7 @@ async function startChain(forwardedFor: ForwardedForMode) {
   };
 }
 
-test('append: one hop is the load balancer, which can be told from the client now; two hops are the client', async () => {
+test('append: one hop is the load balancer, which can be distinguished from the client now; two hops are the client', async () => {
   const ask = await startChain('append');
   expect(await ask(1)).toEqual({ ip: BALANCER, connectedFrom: PROXY, forwardedFor: `${CLIENT}, ${BALANCER}` });
   expect((await ask(2)).ip).toBe(CLIENT);

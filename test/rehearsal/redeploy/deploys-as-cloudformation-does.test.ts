@@ -42,7 +42,7 @@ test('a failure deletes what was new at the end; the next attempt makes it', asy
   expect(stack.asked.sort()).toEqual(['Create Second', 'Create Third', 'Update Rule']);
 });
 
-test('what never answered to its creation is deleted by a made-up id: it may be there', async () => {
+test('what never responded to its creation is deleted by a made-up id: it may be there', async () => {
   const stack = new RunningStack(migration());
   stack.response = ({ RequestType }) => (RequestType === 'Create' ? undefined : {});
   expect(await stack.deploy(second())).toMatchObject({ status: 'UPDATE_ROLLBACK_COMPLETE' });
@@ -63,7 +63,7 @@ test('what failed to be updated gets an update with old and new swapped', async 
   expect(stack.events[1]?.ResourceProperties).toEqual(stack.events[0]?.OldResourceProperties);
 });
 
-test('another physical id is another thing: the former one is deleted once nothing goes back any more', async () => {
+test('another physical id is another thing: the former one is deleted once nothing rolls back any more', async () => {
   const stack = new RunningStack(second());
   stack.response = ({ LogicalResourceId }) => ({ PhysicalResourceId: `${LogicalResourceId}-2` });
   const next = migration({ Rule: rule({ Priority: 2 }), Second: rule({ Of: { Ref: 'Rule' } }) });
@@ -170,7 +170,7 @@ describe('a group of a side that would be another one', () => {
     ],
   ];
 
-  test.each(next)('%s: the guard is asked, and what it refuses is rolled back', async (_, changed) => {
+  test.each(next)('%s: the guard is asked, and what it rejects is rolled back', async (_, changed) => {
     const stack = new RunningStack(migration({ Guard: guard }));
     const present = stack.ref('SourceGroup');
     stack.response = ({ ResourceProperties }) => (ResourceProperties.SourceGroupArn === present ? {} : FAILED);
@@ -221,7 +221,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     () => deploy(renamedBalancer()),
     /^'--redeploy' must keep the cutover's 'loadBalancerArn' to be rehearsed, got /,
   ],
-])('%s is refused before anything is touched', async (_, attempt, message) => {
+])('%s is rejected before anything is touched', async (_, attempt, message) => {
   await expect(attempt()).rejects.toThrow(message);
 });
 

@@ -142,6 +142,6 @@ test.each<[string, string, Properties]>([
     'Balancer',
     { LoadBalancerAttributes: [{ Key: 'idle_timeout.timeout_seconds', Value: '9' }] },
   ],
-])('%s is told to stay as it is', (_, name, over) => {
+])('%s is asked to stay as it is', (_, name, over) => {
   expect(move(running(), name, template({ [name]: over }))).toBe('passedOver');
 });

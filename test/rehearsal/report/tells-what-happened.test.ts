@@ -188,7 +188,7 @@ const stopped = () => {
   return withoutEvidence({ ...execution, status: 'ABORTED', error: '', cause: '', entered }, parsePlan({}));
 };
 
-test('a stopped execution is told by what the load balancer was told, and by what recover did', () => {
+test('a stopped execution is described by what the load balancer received, and by what recover did', () => {
   const { rehearsal } = evidence();
   const recovery = { outcome: 'givenUp', status: 'ABORTED', calls: 121, seconds: 363, error: 'S3 503' } as const;
   const way = [change(100, 0), change(50, 50)];
@@ -223,7 +223,7 @@ test('a loss is shouted, with the first of what went wrong', () => {
   expect(text).toContain('! 12:00 echo: expected 200, got 502');
 });
 
-test('a rollback tells its reason, and the time from the first bad response to the restored weights', () => {
+test('a rollback reports its reason, and the time from the first bad response to the restored weights', () => {
   const rollback = { startedAt: '2026-01-01T00:00:10.000Z', restoredAt: '2026-01-01T00:00:12.500Z' };
   const rolledBack = rehearsalEvidence(
     { ...evidence(), outcome: 'rolled-back', rollback, failure: { code: 'BreakerTripped', message: 'too many' } },
@@ -356,7 +356,7 @@ test('what a template or a backend says moves no terminal and forges no line', (
   expect(text).toMatch(/^\S+ task 'a\\x1b\]0;x\\x07' said\\x0a00:00\.1 completed\n$/);
 });
 
-test('a redeploy in the middle is told with what became of the weights', () => {
+test('a redeploy in the middle is reported with what became of the weights', () => {
   const redeploy = {
     app: 'next',
     status: 'UPDATE_COMPLETE',

@@ -155,7 +155,7 @@ describe('a cutover of four stages under traffic', () => {
     await (await KeptRehearsal.of(command, 'AKIAIOSFODNN7EXAMPLE')).setWeights(100, 0);
   });
 
-  test('goes back by itself when an abort is requested in the store', async () => {
+  test('rolls back by itself when an abort is requested in the store', async () => {
     const executionArn = await cloud.startCutover('aborted');
     await cloud.requestAbort('aborted');
     expect(await cloud.computeEnd(executionArn)).toEqual({ status: 'FAILED', error: 'RolledBack' });

@@ -58,7 +58,7 @@ test('a creation is asked for, and the response gives the id and the attributes'
   expect(await Promise.all(puts)).toEqual([200]);
 });
 
-test('an update tells what was, and a deletion what there is', async () => {
+test('an update reports what was, and a deletion what there is', async () => {
   const { resources, events } = stack(() => ({ Status: 'SUCCESS', PhysicalResourceId: 'arn:new' }));
   const old = { ...RESOURCE, properties: { Priority: '1' } };
   expect(await resources.update(RESOURCE, old, 'arn:old')).toEqual({ ref: 'arn:new', attributes: {} });
@@ -69,7 +69,7 @@ test('an update tells what was, and a deletion what there is', async () => {
   ]);
 });
 
-test('a failure is told with its reason and its id', async () => {
+test('a failure is reported with its reason and its id', async () => {
   const { resources } = stack(() => ({ Status: 'FAILED', Reason: 'held', PhysicalResourceId: 'arn:rule' }));
   await expect(resources.create(RESOURCE)).rejects.toMatchObject({
     name: 'CustomResourceFailed',
@@ -92,7 +92,7 @@ test.each<[string, Response | string, RegExp]>([
   ['a failure without a reason', { ...good, Status: 'FAILED' }, /'Reason' of the response must be given with FAILED/],
   ['data that is a list', { ...good, Data: [1] }, /'Data' of the response must be an object/],
   ['too much', { ...good, Data: { a: 'x'.repeat(4096) } }, /must have at most 4096 bytes, got 4\d{3}/],
-])('an answer with %s is none', async (_, response, message) => {
+])('a response with %s is none', async (_, response, message) => {
   await expect(stack(() => response).resources.create(RESOURCE)).rejects.toThrow(message);
 });
 

@@ -75,7 +75,7 @@ test.each<[string, (assembly: string, resources: Resources) => void, RegExp]>([
     (assembly) => mkdirSync(join(assetWith(assembly, 'index.js'), 'node_modules')),
     /function '.+' must be .*got another bundle in/,
   ],
-])('%s is refused, unless the assembly is trusted', (_, change, reason) => {
+])('%s is rejected, unless the assembly is trusted', (_, change, reason) => {
   const model = read(changed(change));
   expect(() => checkTrust(model, 'ownBundles')).toThrow(reason);
   expect(() => checkTrust(model, 'everything')).not.toThrow();
@@ -110,7 +110,7 @@ test('variables through which code could be loaded are left out, and named', () 
   expect(trustedService(model.services[0]!, 'everything').container.environment).toHaveProperty('LD_PRELOAD');
 });
 
-test('a function of somebody else is not among those that run', () => {
+test('a function of someone else is not among those that run', () => {
   const { functions } = read(app);
   const foreign = functions.map(({ name }) => name).filter((name) => name.includes('CustomVp'));
   expect(foreign).toHaveLength(1);
@@ -157,7 +157,7 @@ describe('paths of an assembly', () => {
         editAssets(at, 'link');
       },
     ],
-  ])('%s that leads out of it is refused', (_, change) => {
+  ])('%s that leads out of it is rejected', (_, change) => {
     const copy = changed(change);
     expect(() => readAssembly(copy)).toThrow(/a path of the assembly must stay inside '.+', got '/);
   });
@@ -178,7 +178,7 @@ test.each<[string, number]>([
   ['evil.example.com', 403],
   ['127.0.0.1.evil.example.com', 403],
   ['localhost.evil.example.com', 403],
-])("the AWS endpoint answers to the Host '%s' with %i", async (host, expected) => {
+])("the AWS endpoint responds to the Host '%s' with %i", async (host, expected) => {
   const cloud = await startLocalCloud();
   const url = new URL(cloud.endpoint.url);
   const status = await new Promise((resolve, reject) => {

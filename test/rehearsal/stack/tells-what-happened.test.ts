@@ -13,7 +13,7 @@ const listResources = (Resources_: Template['Resources']) =>
   });
 const bucket = (BucketName: string) => ({ Type: 'AWS::S3::Bucket', Properties: { BucketName } });
 
-test('a stack tells its resources, and what came, changed and went', () => {
+test('a stack reports its resources, and what came, changed and went', () => {
   const record = new StackRecord(listResources({ A: bucket('a'), B: bucket('b') }));
   const notified = () => record.description.events?.map(({ logicalId, status }) => `${logicalId} ${status}`) ?? [];
   expect([record.description.resources, notified()]).toEqual([[], ['Shop CREATE_IN_PROGRESS']]);

@@ -89,7 +89,7 @@ test('the same name with the same input is the same execution; a used name is re
   expect(() => runner.start(ARN, 'three', 'nonsense')).toThrow(/Invalid State Machine Execution Input/);
 });
 
-test('the pauses before retries are shortened, and every failure is told', async () => {
+test('the pauses before retries are shortened, and every failure is reported', async () => {
   const failures: string[] = [];
   let calls = 0;
   const retry = [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 3600, MaxAttempts: 3 }];

@@ -143,7 +143,7 @@ test('StopTask signals at once, and the service replaces the task', async () => 
   expect(live()[0]?.arn).not.toBe(task.arn);
 });
 
-test('a process that does not heed SIGTERM is killed after stopTimeout', async () => {
+test('a process that does not respect SIGTERM is killed after stopTimeout', async () => {
   runner.addService(service({ environment: { LISTEN: '0.0.0.0:18443', STUBBORN: 'yes' }, stopTimeoutSeconds: 0.2 }));
   await until(() => live().length === 1);
   const [task] = live() as [TaskProcess];
@@ -262,7 +262,7 @@ test('in the grace period after its start a task stays, whatever the load balanc
   expect((replacement?.createdAt.getTime() ?? 0) - (task.startedAt?.getTime() ?? 0)).toBeGreaterThanOrEqual(1_000);
 });
 
-test("what runs is told as it starts and as it ends, so that no one signals an id that is somebody else's by then", async () => {
+test("what runs is reported as it starts and as it ends, so that no one signals an id that is someone else's by then", async () => {
   runner.addService(service({}, 2));
   await until(() => live().length === 2);
   expect([...processes].sort()).toEqual(

@@ -21,7 +21,7 @@ test.each([
   { headers: { 'retry-after': '0' }, isRejection: true },
   { headers: {}, isRejection: false },
 ])(
-  '503 with $headers to the end: a refusal is $isRefusal, a client that never got back is dropped',
+  '503 with $headers to the end: a rejection is $isRejection, a client that never got back is dropped',
   async ({ headers, isRejection }) => {
     const { cert, private: key } = await generate([{ name: 'commonName', value: 'shop.example.com' }], {
       keyType: 'ec',
@@ -98,7 +98,7 @@ describe('with a real backend', () => {
     expect(nothingLost(tally)).toBe(true);
   });
 
-  test('a client that is rejected when it is told to finish comes back first', async () => {
+  test('a client that is rejected when it is asked to finish comes back first', async () => {
     const traffic = stopLater(await startTraffic({ ...front.options, rates: RATES }));
     await until(() => isServed(traffic));
     isRejecting = true;

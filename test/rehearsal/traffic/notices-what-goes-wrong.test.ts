@@ -169,7 +169,7 @@ describe('WebSocket', () => {
     expect(websocket.lost).toBe(0);
   });
 
-  test('a Close frame that tells of an error is no clean end', async () => {
+  test('a Close frame that reports an error is no clean end', async () => {
     const isFifth = once(5);
     const respond = (text: string, forward: (text: string) => void, client: WebSocket) => {
       forward(text);
@@ -180,7 +180,7 @@ describe('WebSocket', () => {
     expect(failures.join()).toMatch(/expected a connection that ends with a Close frame.*, got code 1011/);
   });
 
-  test('a Close frame that is never answered is no clean end', async () => {
+  test('a Close frame that never got a response is no clean end', async () => {
     let isStopping = false;
     const message = (text: string, forward: (text: string) => void, client: WebSocket) => {
       forward(text);
@@ -196,7 +196,7 @@ describe('WebSocket', () => {
 describe('HTTP', () => {
   const some = (so: TrafficSnapshot) => so.http.failed > 0 && so.http.ok > 20;
 
-  test.each(['keepAlive', 'newConnection', 'http2'] as const)('%s: an answer of 500 has failed', async (generator) => {
+  test.each(['keepAlive', 'newConnection', 'http2'] as const)('%s: a response of 500 has failed', async (generator) => {
     const fails = oneIn(10);
     let wrong = 0;
     const request: Faults['request'] = (_request, response) => {
@@ -318,7 +318,7 @@ describe('responds that stream', () => {
     };
   };
 
-  test('one that is cut is told from one that ends early in order', async () => {
+  test('one that is cut is distinguished from one that ends early in order', async () => {
     const destroy = onFirstThird((response, chunk) => {
       setImmediate(() => response.destroy());
       return chunk;

@@ -74,7 +74,7 @@ describe('HTTP/1.1', () => {
   });
 
   test.each(['HTTP/1.1 200', 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nri'])(
-    'a GET with a part of an answer (%j) does not',
+    'a GET with a part of a response (%j) does not',
     async (bytes) => {
       await http1(true, bytes);
       await transport.send(get);
@@ -128,7 +128,7 @@ describe('HTTP/2', () => {
     stream.session?.destroy();
   };
 
-  test('a POST over the last stream of a GOAWAY that tells of an error goes out once more too', async () => {
+  test('a POST over the last stream of a GOAWAY that reports an error goes out once more too', async () => {
     await http2(respond, (stream) => stream.session?.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 1));
     await transport.send(post);
     expect((await transport.send(post)).body.toString()).toBe('right');

@@ -85,7 +85,7 @@ test('a call that is led to another task does nothing there, and its response is
 test.each([
   ['unsigned', () => ({})],
   ['signed with another secret', () => ({ 'x-drainshift-signature': 'ab'.repeat(32) })],
-])('an answer that is %s is none', async (_, headers) => {
+])('a response that is %s is none', async (_, headers) => {
   const body = JSON.stringify({ ...REPORT, active: { ...REPORT.active, websocket: 0 } });
   const port = await startImpostor((_request, response) => void response.writeHead(200, headers()).end(body));
   await expect(look(port)).rejects.toMatchObject({

@@ -154,7 +154,7 @@ describe('the function that rotates', () => {
     await expect(rotate()).resolves.toMatchObject({ VersionId: expect.any(String) as string });
   });
 
-  test('each step may be repeated, and a second rotation comes not before everybody knows of the first', async () => {
+  test('each step may be repeated, and a second rotation comes not before everyone knows of the first', async () => {
     const event = { SecretId: ARNS.secret, ClientRequestToken: 'a'.repeat(32) };
     const step = (Step: RotationEvent['Step'], token = event.ClientRequestToken) =>
       handler({ ...event, Step, ClientRequestToken: token });

@@ -168,7 +168,7 @@ describe('where every target must respond', () => {
     });
   });
 
-  test('those that there was no time for speak against the side, and their number is told', async () => {
+  test('those that there was no time for speak against the side, and their number is reported', async () => {
     const seen = await addFive('/other');
     const probe = () => port().probe('source', REQUEST, { quorum: 'every', maxAtOnce: 1 });
     // Three of them take all of the step's time.
@@ -189,7 +189,7 @@ describe('where every target must respond', () => {
   });
 });
 
-test('requests of one poll look the targets up once; a look-up that failed is made again', async () => {
+test('requests of one poll look the targets up once; a lookup that failed is made again', async () => {
   await addTarget(proxy(200));
   const smoke = port();
   cloud.endpoint.faults.set({ action: 'DescribeTargetHealth' }, { kind: 'status', status: 403 }, { times: 1 });

@@ -83,7 +83,7 @@ test('another authority is not trusted, and neither is another name', async () =
 test.each([
   ['no PEM', 'hunter2'],
   ['a PEM that is cut off', '-----BEGIN CERTIFICATE-----\nMIIB'],
-])('a secret with %s is refused by the preflight and the proof, and its value is not told', async (_, value) => {
+])('a secret with %s is rejected by the preflight and the proof, and its value is not reported', async (_, value) => {
   cloud.secrets.put(SECRET, value);
   await expect(port(SECRET.arn).checkTrust()).rejects.toThrow(
     `secret '${SECRET.arn}' of 'trustedAuthorities' must be PEM with certificates, got ${value.length} characters`,

@@ -58,7 +58,7 @@ test('what was saved is saved, though its response was lost and the second put f
   expect((await store.holder())?.waitSeconds).toBe(42);
 });
 
-test('a lock that somebody else has by then is lost, and its holder is named', async () => {
+test('a lock that someone else has by then is lost, and its holder is named', async () => {
   const store = storePort('store');
   await store.acquire(run);
   whileLost = () =>

@@ -65,7 +65,7 @@ test('of two who take over one that has ended only one gets it', async () => {
   expect(taken.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
 });
 
-test('lasts as long as it was meant to, however wrong the clock of whoever wrote it', async () => {
+test('lasts as long as it was meant to, however wrong the clock of the one who wrote it', async () => {
   for (const year of ['2020', '2099']) {
     const slow = begin('manual-1', `${year}-01-01T00:00:00.000Z`, parsePlan({}));
     await storePort('store').acquire(Object.assign(slow, { expiresAt: `${year}-01-01T00:05:00.000Z` }));
@@ -82,7 +82,7 @@ test('nothing is begun in its last seconds', async () => {
   });
 });
 
-test('one that somebody has overwritten by hand is not taken for a free one, and says what it is', async () => {
+test('one that someone has overwritten by hand is not taken for a free one, and says what it is', async () => {
   cloud.objects.put('store', 'lock.json', Buffer.from('oops'));
   await expect(lock().heldByAnother('manual-1')).rejects.toThrow(
     `'lock.json' in the store must be as drainshift wrote it, got "oops"`,
@@ -95,7 +95,7 @@ test('the lock of a cutover is never taken over', async () => {
   expect(await holder()).toBe('move-1');
 });
 
-test('whoever holds it still may go on', async () => {
+test('the one who holds it still may go on', async () => {
   await lock().holding('manual-1', ({ check }) => check());
 });
 
@@ -117,7 +117,7 @@ test('one that is written again just as it is given back does not stay', async (
   expect(await holder()).toBeUndefined();
 });
 
-test('one that cannot be given back is told of, and what was done counts', async () => {
+test('one that cannot be given back is reported, and what was done counts', async () => {
   denied = 's3:DeleteObject';
   expect(await lock().holding('manual-1', async () => 7)).toBe(7);
   expect(warnings).toEqual([
@@ -127,7 +127,7 @@ test('one that cannot be given back is told of, and what was done counts', async
   ]);
 });
 
-test('when the work fails too, both are told', async () => {
+test('when the work fails too, both are reported', async () => {
   denied = 's3:DeleteObject';
   const work = lock().holding('manual-1', async () => Promise.reject(new Error('no weights')));
   await expect(work).rejects.toThrow(

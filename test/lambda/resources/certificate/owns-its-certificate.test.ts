@@ -61,7 +61,7 @@ test('an update that is not about the certificate leaves it alone', async () => 
   expect(cloud.x509(arn).serialNumber).toBe(serialNumber);
 });
 
-test('one that somebody has deleted is made again', async () => {
+test('one that someone has deleted is made again', async () => {
   const arn = await succeed(cloud.event('Create'));
   cloud.certificates.clear();
   const id = await succeed(
@@ -116,7 +116,7 @@ describe('deletion', () => {
     expect(pauses).toEqual([5_000, 5_000, 5_000]);
   });
 
-  test('says who must let go of it when that does not happen', async () => {
+  test('says who must release it when that does not happen', async () => {
     cloud.inUse = Infinity;
     await expect(waiting([])).rejects.toThrow(/certificate\/1' must be used by nothing to be deleted, got a listener/);
   });
@@ -132,7 +132,7 @@ test.each([
   expect(cloud.calls).toEqual([]);
 });
 
-test('no key is logged or answered', async () => {
+test('no key is logged or returned', async () => {
   const arn = await succeed(cloud.event('Create'));
   await succeed(
     cloud.event('Update', { PhysicalResourceId: arn, OldResourceProperties: properties({ ValidityDays: '9' }) }),

@@ -57,7 +57,7 @@ test('each time it has a minute to ask every target: what is left over is no pro
   for (const ms of left) expect(ms > 0 && ms <= 60_000).toBe(true);
 });
 
-test('everything that speaks against it is told', async () => {
+test('everything that speaks against it is reported', async () => {
   const ports = new Rising();
   ports.healthy = () => 1;
   ports.response = (path) => (path === '/' ? 502 : 'no response within 10 s');

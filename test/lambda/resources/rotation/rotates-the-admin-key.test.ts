@@ -147,7 +147,7 @@ describe('at Secrets Manager', () => {
     expect((await lookup()).labels).toEqual([CURRENT, PREVIOUS]);
   });
 
-  test('it is over where AWSPENDING is on the current version, and not where a person has left it on another', async () => {
+  test('it has ended where AWSPENDING is on the current version, and not where a person has left it on another', async () => {
     const begun = { SecretId, SecretString: 'by hand', ClientRequestToken: 'a'.repeat(32) };
     await cloud.sm.send(new PutSecretValueCommand({ ...begun, VersionStages: [CURRENT, PENDING] }));
     nowMs += 16 * MINUTE_MS;

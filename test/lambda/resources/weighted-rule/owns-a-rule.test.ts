@@ -97,7 +97,7 @@ test.each<[string, object, () => unknown, unknown]>([
   expect(await lockHolder()).toBeUndefined();
 });
 
-test('while a cutover holds the lock an update is rejected, the way back succeeds, and neither writes', async () => {
+test('while a cutover holds the lock an update is rejected, the rollback succeeds, and neither writes', async () => {
   const { PhysicalResourceId } = await create();
   shift([ARNS.source, 70], [ARNS.target, 30]);
   await lockBy('move-1');
@@ -110,7 +110,7 @@ test('while a cutover holds the lock an update is rejected, the way back succeed
   expect(await lockHolder()).toBe('move-1');
 });
 
-test('a cutover cannot begin between the look and the write', async () => {
+test('a cutover cannot begin between the check and the write', async () => {
   const { PhysicalResourceId } = await create();
   let holder: string | undefined;
   const held = cloud.elbModel.rule.bind(cloud.elbModel);
@@ -138,7 +138,7 @@ test('another listener gets a rule with the weights in force; then the old one i
   expect(cloud.elbModel.rules.has(next.PhysicalResourceId)).toBe(true);
 });
 
-test('the way back from another listener finds the old rule', async () => {
+test('the rollback from another listener finds the old rule', async () => {
   const old = await create();
   const there = { ListenerArn: ARNS.smokeListener };
   const next = await update(old.PhysicalResourceId, there);
@@ -165,7 +165,7 @@ test('a deletion with a store that is gone still deletes', async () => {
   expect(rules()).toEqual([]);
 });
 
-test('a rule whose creation was never answered is deleted by its tags', async () => {
+test('a rule whose creation never got a response is deleted by its tags', async () => {
   await create();
   expect(await remove('an id that CloudFormation made up')).toMatchObject({ Status: 'SUCCESS' });
   expect(rules()).toEqual([]);
@@ -257,7 +257,7 @@ test('a listener with traffic gets the rule only when the groups with weight hav
   expect((await create(joining)).Status).toBe('SUCCESS');
 });
 
-test('before the services are updated, the replacement of a group that serves is rejected; the way back is not', async () => {
+test('before the services are updated, the replacement of a group that serves is rejected; the rollback is not', async () => {
   await create();
   const withLock = { ...PROPERTIES, RuleName: 'Rule' };
   const replaced = { ...withLock, SourceGroupArn: `${ARNS.source}0` };

@@ -44,7 +44,7 @@ describe('1: both sides are judged at every poll, from the first shift to Comple
     });
   });
 
-  test('a source that fails with weight on it ends the cutover; one without weight only forbids going back', async () => {
+  test('a source that fails with weight on it ends the cutover; one without weight only blocks a rollback', async () => {
     const cloud = new MemoryCloud();
     const run = await confirmed(cloud, half);
     cloud.smoke.source = 503;

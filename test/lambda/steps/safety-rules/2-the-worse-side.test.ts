@@ -71,7 +71,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
     expect((await rollback(waiting, cloud.ports, cloud.nowMs)).verdict).toBe('restored');
   });
 
-  test('it goes back as soon as the source serves again', async () => {
+  test('it rolls back as soon as the source serves again', async () => {
     const cloud = new MemoryCloud();
     const run = rollBack(await confirmed(cloud), 'Aborted', 'an operator asked');
     cloud.healthy.source = 0;
@@ -82,7 +82,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
   });
 
   test.each(deaths)(
-    'a source that gets its weight back and then %s: people are told at once, and it ends for a person',
+    'a source that gets its weight back and then %s: people are notified at once, and it ends for a person',
     async (_, die) => {
       const cloud = new MemoryCloud();
       const run = rollBack(await confirmed(cloud), 'Aborted', 'an operator asked');
@@ -110,7 +110,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
     },
   );
 
-  test('so it is told of a source that dies while one of its tasks cannot be told to serve again', async () => {
+  test('the same report comes of a source that dies while one of its tasks cannot be asked to serve again', async () => {
     const cloud = new MemoryCloud();
     cloud.tasks.source = [report('s1'), report('s2')];
     const run = rollBack(await confirmed(cloud), 'Aborted', 'an operator asked');
@@ -159,7 +159,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
     expect(cloud.forward.groups).toEqual(ON_TARGET);
   });
 
-  test('a source that comes and goes is told of once, and its five minutes do not start again', async () => {
+  test('a source that comes and goes is notified of once, and its five minutes do not start again', async () => {
     const cloud = new MemoryCloud();
     let run = await waiting(cloud);
     const since = cloud.nowMs + 2_000;
@@ -185,7 +185,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
     expect(cloud.kindsNotified.filter((kind) => kind === 'stuck')).toHaveLength(1);
   });
 
-  test('recover tells once of a source that dies with its weight back, and gives up after five minutes', async () => {
+  test('recover reports once a source that dies with its weight back, and gives up after five minutes', async () => {
     const cloud = new MemoryCloud();
     await confirmed(cloud);
     cloud.whilePausing = () => (cloud.healthy.source = 0);
@@ -209,7 +209,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
     expect(cloud.forward.groups).toEqual(ON_TARGET);
   });
 
-  test('an alarm about the source causes no rollback; it forbids one while the target serves, and not over a dead target', async () => {
+  test('an alarm about the source causes no rollback; it blocks one while the target serves, and not over a dead target', async () => {
     const cloud = new MemoryCloud();
     const run = await confirmed(cloud);
     cloud.alarms = cloud.alarms.map((alarm) => (alarm.name === 'no-source' ? { ...alarm, state: 'ALARM' } : alarm));
@@ -222,7 +222,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
     expect(cloud.forward.groups).toEqual(ON_SOURCE);
   });
 
-  test('recover does the same: it leaves the weights, tells people, and does not try for hours', async () => {
+  test('recover does the same: it leaves the weights, notifies people, and does not try for hours', async () => {
     const cloud = new MemoryCloud();
     await confirmed(cloud);
     cloud.healthy.source = 0;
@@ -243,7 +243,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
   });
 
   /** A rollback of a whole side must not hang on one of its targets; a start may. */
-  test('before anything moves every target must respond, and half of them later and on the way back', async () => {
+  test('before anything moves every target must respond, and half of them later and at the rollback', async () => {
     const cloud = new MemoryCloud();
     const run = await preflight(cloud.ready(), cloud.ports, cloud.nowMs);
     expect(new Set(cloud.quorums.splice(0))).toEqual(new Set(['every']));

@@ -43,7 +43,7 @@ describe('3: a rollback needs the API of the load balancer and nothing else', ()
     expect(cloud.evidence[0]?.rollback?.notDone).toEqual(['ecs must respond, got 503']);
   });
 
-  test('one proxy of two that hangs blinds no one: the other one tells of the errors', async () => {
+  test('one proxy of two that hangs blinds no one: the other one reports the errors', async () => {
     const cloud = new MemoryCloud();
     cloud.tasks.target = [report('t1'), report('t2')];
     const run = await confirmed(cloud);

@@ -115,7 +115,7 @@ describe('6: after Verify the target is the safe side', () => {
     test.each<[string, (cloud: MemoryCloud) => void]>([
       ['another cutover', (cloud) => (cloud.marks.verified = 'night 2025-01-01T00:00:00.000Z')],
       ['nothing', (cloud) => (cloud.marks.verified = undefined)],
-    ])('but a rule that tells of %s is no reason to leave one unfinished', async (_, happen) => {
+    ])('but a rule that reports %s is no reason to leave one unfinished', async (_, happen) => {
       const cloud = new MemoryCloud();
       await finished(cloud);
       happen(cloud);
@@ -213,7 +213,7 @@ describe('6: after Verify the target is the safe side', () => {
       expect(cloud.forward.groups).toEqual(ON_TARGET);
     });
 
-    test.each(LOST)('%s: nor where its target answers, and an alarm sent it back', async (_, write) => {
+    test.each(LOST)('%s: nor where its target responds, and an alarm sent it back', async (_, write) => {
       const cloud = new MemoryCloud();
       const looked = await lost(cloud, write);
       cloud.setAlarms('ALARM');
@@ -238,7 +238,7 @@ describe('6: after Verify the target is the safe side', () => {
     );
   });
 
-  test('a target that died after Verify is not called completed: the weights stay, the lock too, and a person is told', async () => {
+  test('a target that died after Verify is not called completed: the weights stay, the lock too, and a person is notified', async () => {
     const cloud = new MemoryCloud();
     await verified(cloud);
     cloud.smoke.target = 502;

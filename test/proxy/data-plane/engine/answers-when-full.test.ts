@@ -4,7 +4,7 @@ import { get, startBackend, stopAll, until } from '../../support/world';
 
 afterEach(stopAll);
 
-test('without a connection and a place to wait for one, a request is told to come again', async () => {
+test('without a connection and a place to wait for one, a request is asked to come again', async () => {
   let finish: () => void = () => undefined;
   const backend = await startBackend((_, response) => (finish = () => response.end('ok')));
   const proxy = await startTestProxy(backend.port, { limits: { upstreamConnections: 1, waitingRequests: 0 } });

@@ -13,7 +13,7 @@ afterEach(stopAll);
 
 const ASK = head('GET / HTTP/1.1', 'Host: a');
 
-test('a client that there is no room for is told so, and when to come again', async () => {
+test('a client that there is no room for is rejected, and hears when to come again', async () => {
   const refused: RejectedRequest[] = [];
   const stand = await startStand({ limits: { clientConnections: 1 }, refused: (rejection) => refused.push(rejection) });
   const first = await send(stand.engine.port, ASK);
@@ -27,7 +27,7 @@ test('a client that there is no room for is told so, and when to come again', as
   expect(await (await send(stand.engine.port, ASK)).statuses()).toEqual([200]);
 });
 
-test('it is told whatever it sends, and nothing of that is read as a request', async () => {
+test('it gets that response whatever it sends, and nothing of that is read as a request', async () => {
   const stand = await startStand({ limits: { clientConnections: 1 } });
   await connect(stand.engine.port);
   for (const bytes of ['', `${ASK}${ASK}`, 'POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n', '\0\0\0']) {
@@ -38,7 +38,7 @@ test('it is told whatever it sends, and nothing of that is read as a request', a
   expect([stand.engine.heads, stand.upstream.connections]).toEqual([[], []]);
 });
 
-test('one that leaves makes room to tell the next', async () => {
+test('one that leaves makes room for the response to the next', async () => {
   const stand = await startStand({ limits: { clientConnections: 1 } });
   await connect(stand.engine.port);
   for (let count = 0; count < 300; count += 1) {
@@ -59,7 +59,7 @@ test('one that neither ends nor stops sending is cut', async () => {
   await until(() => isGone);
 });
 
-test('of a burst of them each is told, the first are cut for the last, and room is made again', async () => {
+test('of a burst of them each gets a response, the first are cut for the last, and room is made again', async () => {
   const backend = await startBackend((_, response) => response.end());
   const engine = await startEngine(backend.port, { limits: { clientConnections: 1 } });
   const room = await connect(engine.port);
@@ -90,7 +90,7 @@ async function quiet(port: number): Promise<{ received: string; hasEnded: boolea
 test.each([
   ['HTTP/1.1', askHttps],
   ['HTTP/2', askHttp2],
-])('over TLS it is told in %s', async (_, ask) => {
+])('over TLS it gets the response in %s', async (_, ask) => {
   const backend = await startBackend((_, response) => response.end());
   const engine = await startEngine(backend.port, { limits: { clientConnections: 1 }, tls: await selfSigned() });
   const first = await connect(engine.port);

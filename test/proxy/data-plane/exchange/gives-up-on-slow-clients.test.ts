@@ -78,7 +78,7 @@ describe('the pace of a client', () => {
     expect([ask(pace, 15_000, 1_500), ask(pace, 20_000, 1_999)]).toEqual([false, true]);
   });
 
-  test('has no time in which somebody else is waited for', () => {
+  test('has no time in which someone else is waited for', () => {
     const pace = new Pace(0, 0);
     for (let nowMs = 1_000; nowMs <= 60_000; nowMs += 1_000) expect(ask(pace, nowMs, 0, false)).toBe(false);
     expect([ask(pace, 69_000, 0), ask(pace, 70_000, 0)]).toEqual([false, true]);

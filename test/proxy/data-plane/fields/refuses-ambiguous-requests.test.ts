@@ -32,7 +32,7 @@ test('a head that does not end in time is rejected', async () => {
   expect(response).toMatch(/^HTTP\/1\.1 408 /);
 });
 
-test('bytes that are no request never stand between the bytes of another answer', async () => {
+test('bytes that are no request never stand between the bytes of another response', async () => {
   let half: http.ServerResponse | undefined;
   const backend = await startBackend((_, response) => {
     half = response.writeHead(200, { 'content-length': '8' });

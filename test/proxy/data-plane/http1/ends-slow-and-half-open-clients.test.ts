@@ -24,7 +24,7 @@ test.each([
   'GET / HTTP/1.1\r\nHost: a',
   'GET / HTTP/1.1\r\nHost: a\r\n',
   `${GET.slice(0, -1)}`,
-])('a head that stops at %j is answered with 408', async (part) => {
+])('a head that stops at %j gets 408', async (part) => {
   const stand = await startStand({ timeouts: { headMs: 100 } });
   await expect408(await send(stand.engine.port, part));
   await expectServes(stand);
@@ -57,7 +57,7 @@ test.each([
   ['no last chunk', `${CHUNKED}5\r\nhello\r\n`],
   ['half a last chunk', `${CHUNKED}5\r\nhello\r\n0\r\n`],
   ['half a trailer', `${CHUNKED}5\r\nhello\r\n0\r\nX: 1`],
-])('a body that stops is answered with 408, and its upstream let go: %s', async (_, bytes) => {
+])('a body that stops gets 408, and its upstream released: %s', async (_, bytes) => {
   const stand = await startStand({ timeouts: { bodyIdleMs: 100 } });
   await expect408(await send(stand.engine.port, bytes));
   await stand.upstream.when(({ connections }) => connections.every(({ isClosed }) => isClosed));
@@ -128,7 +128,7 @@ test.each([
   CHUNKED,
   `${CHUNKED}5\r\nhe`,
   `${CHUNKED}5\r\nhello\r\n0\r\n`,
-])('a client that ended its half in the middle of a request is let go: %j', async (bytes) => {
+])('a client that ended its half in the middle of a request is released: %j', async (bytes) => {
   const stand = await startStand();
   const client = await send(stand.engine.port, bytes);
   client.end();

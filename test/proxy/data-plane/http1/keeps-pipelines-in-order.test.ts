@@ -146,7 +146,7 @@ test.each([
   ['a GET', head('GET /own HTTP/1.1', 'Host: a', 'Connection: close')],
   ['an upload', `${head('POST /own HTTP/1.1', 'Host: a', 'Connection: close', 'Content-Length: 5')}hello`],
   ['HTTP/1.0', head('GET /own HTTP/1.0', 'Host: a')],
-])('nothing behind a last answer of the proxy itself is served: %s', async (_, bytes) => {
+])('nothing behind a last response of the proxy itself is served: %s', async (_, bytes) => {
   const stand = await startOwn();
   const client = await send(stand.engine.port, bytes + get('/behind') + get('/own/behind'));
   expect(bodies(await client.responds(2))).toEqual(['own /own']);

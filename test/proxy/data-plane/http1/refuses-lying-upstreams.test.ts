@@ -87,7 +87,7 @@ test.each([
   ['gzip before chunked', `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: gzip, chunked')}5\r\nhello\r\n0\r\n\r\n`],
   ['chunked before gzip', `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked, gzip')}5\r\nhello\r\n0\r\n\r\n`],
   ['chunked twice', `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked, chunked')}5\r\nhello\r\n0\r\n\r\n`],
-])('502 for an answer with %s', async (_, lie) => expect502(await startLiar(lie)));
+])('502 for a response with %s', async (_, lie) => expect502(await startLiar(lie)));
 
 const first = (chunk: string) => `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')}${chunk}`;
 
@@ -114,7 +114,7 @@ test.each([
   [head('HTTP/1.1 102 Processing').repeat(33), 'too many interim responses'],
   [head('HTTP/1.1 101 S', 'Upgrade: x'), "a 101 without 'Connection: upgrade'"],
   [head('HTTP/1.1 101 S', 'Upgrade: x', 'Connection: upgrade'), 'a switch of protocols that was not asked for'],
-])('why is told: %#', async (lie, why) => {
+])('why is reported: %#', async (lie, why) => {
   const stand = await startLiar(lie);
   const client = await send(stand.engine.port, GET);
   expect(await client.statuses()).toEqual([502]);
@@ -131,11 +131,11 @@ const PARTS = [
   'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n',
 ];
 
-test.each(PARTS)('502 for an answer that ends in its head, behind %j', async (part) => {
+test.each(PARTS)('502 for a response that ends in its head, behind %j', async (part) => {
   await expect502(await startLiar(part, ({ socket }) => socket.end()));
 });
 
-test.each(PARTS)('502 for an answer that is reset in its head, behind %j', async (part) => {
+test.each(PARTS)('502 for a response that is reset in its head, behind %j', async (part) => {
   await expect502(await startLiar(part, ({ socket }) => void setImmediate(() => socket.resetAndDestroy())));
 });
 

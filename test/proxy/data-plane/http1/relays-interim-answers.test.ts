@@ -66,7 +66,7 @@ test('a 103 leaves before the response is there', async () => {
 test.each([
   ['a length', head('HTTP/1.1 103 Early Hints', 'Content-Length: 38')],
   ['chunks', head('HTTP/1.1 103 Early Hints', 'Transfer-Encoding: chunked')],
-])('an interim answer has no body, though it has %s', async (_, interim) => {
+])('an interim response has no body, though it has %s', async (_, interim) => {
   const responses = await respondsTo(GET, interim + OK);
   const last = responses.at(-1);
   expect([200, 502]).toContain(last?.status);

@@ -57,7 +57,7 @@ const responseCases = Object.entries(REASONS).flatMap(([name, bytes]) =>
   CUTS.map((cut) => [name, cut, bytes] as const),
 );
 
-test.each(responseCases)('an answer (%s) that the upstream cuts at any byte by %s', async (_, cut, bytes) => {
+test.each(responseCases)('a response (%s) that the upstream cuts at any byte by %s', async (_, cut, bytes) => {
   let at = 0;
   const upstream = await startUpstream(({ target }, { socket }) => {
     if (target !== '/cut') return OK;
@@ -78,7 +78,7 @@ test.each(responseCases)('an answer (%s) that the upstream cuts at any byte by %
   await expectNothingLeft(stand);
 });
 
-test.each(responseCases)('a client that leaves at any byte of its answer (%s) by %s', async (_, cut, bytes) => {
+test.each(responseCases)('a client that leaves at any byte of its response (%s) by %s', async (_, cut, bytes) => {
   let at = 0;
   const upstream = await startUpstream(({ target }) => (target === '/cut' ? bytes.slice(0, at) : OK));
   const stand = await startStand({}, upstream);

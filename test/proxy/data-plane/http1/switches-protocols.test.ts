@@ -130,7 +130,7 @@ test('a switch that was agreed on is a tunnel for every byte, those behind both 
   await until(() => liveIn(stand.engine.ledger) === 0);
 });
 
-test.each([200, 401, 404, 500])('any other answer stays HTTP: %i', async (status) => {
+test.each([200, 401, 404, 500])('any other response stays HTTP: %i', async (status) => {
   const stand = await startSwitching(`${head(`HTTP/1.1 ${status} x`, 'Upgrade: websocket', 'Content-Length: 2')}no`);
   const client: RawClient = await send(stand.engine.port, handshake() + head('GET /next HTTP/1.1', 'Host: a'));
   const [first, second] = await client.responds(2);

@@ -100,7 +100,7 @@ test('a 101 that no one asked for is a 502, also of a listed protocol', async ()
   await expectServes(stand);
 });
 
-test.each([200, 403, 426])('any other answer stays HTTP, and ends the connection: %i', async (status) => {
+test.each([200, 403, 426])('any other response stays HTTP, and ends the connection: %i', async (status) => {
   const stand = await startSwitching(head(`HTTP/1.1 ${status} x`, 'Upgrade: tcp', 'Content-Length: 0'));
   const client = await send(stand.engine.port, ASK + head('GET /next HTTP/1.1', 'Host: a'));
   await expectResponseAndClose(client, status);

@@ -55,7 +55,7 @@ test.each([
   ['chunks behind 204', `${head('HTTP/1.1 204 No', 'Transfer-Encoding: chunked')}4\r\nevil\r\n0\r\n\r\n`, 'GET', 204],
   ['a second answer behind 204', head('HTTP/1.1 204 No') + EVIL, 'GET', 204],
   ['a body behind 304', `${head('HTTP/1.1 304 No', 'Content-Length: 4')}evil`, 'GET', 304],
-])('bytes behind a whole answer never reach another request: %s', async (_, bytes, method, status) => {
+])('bytes behind a whole response never reach another request: %s', async (_, bytes, method, status) => {
   const stand = await startBefore(() => bytes);
   const client = await send(stand.engine.port, get('/1', method), [method]);
   await expectFresh(stand, client, status);
@@ -150,7 +150,7 @@ test.each([
   ['a length', 'Content-Length: 40', get('/hidden').slice(0, 40).padEnd(40)],
   ['chunks', 'Transfer-Encoding: chunked', `23\r\n${get('/hidden').padEnd(35)}\r\n0\r\n\r\n`],
 ])(
-  'an answer that comes before the request is whole leaves nothing of its body behind: %s',
+  'a response that comes before the request is whole leaves nothing of its body behind: %s',
   async (_, framing, body) => {
     const stand = await startEarly();
     const client = await connect(stand.engine.port);

@@ -7,7 +7,7 @@ import { ONE, startHttp2Backend, startUpstreams } from './support/upstreams';
 
 afterEach(stopAll);
 
-test.each([false, true])('a request and its answer, TLS: %s', async (isTls) => {
+test.each([false, true])('a request and its response, TLS: %s', async (isTls) => {
   const pair = await selfSigned();
   let asked: http.IncomingHttpHeaders = {};
   let body = '';
@@ -69,7 +69,7 @@ test.each([
     { bodyLength: 0, isEventStream: true },
   ],
   ['GET', { ':status': 200, 'content-encoding': 'gzip' }, { bodyLength: 0, isEncoded: true }],
-] as const)('the head of an answer to %s: %j', async (method, response, expected) => {
+] as const)('the head of a response to %s: %j', async (method, response, expected) => {
   const backend = await startHttp2Backend((stream) => stream.respond(response, { endStream: true }));
   const { open } = startUpstreams();
   const heard = open(backend.upstream, { method });
@@ -127,7 +127,7 @@ test('an upstream without HTTP/2 is no upstream for this', async () => {
   }
 });
 
-test('a certificate of somebody else is rejected', async () => {
+test('a certificate of someone else is rejected', async () => {
   const backend = await startHttp2Backend((stream) => stream.respond({}, { endStream: true }), await selfSigned());
   const { open } = startUpstreams();
   const heard = open(backend.upstream);

@@ -48,16 +48,19 @@ async function startLocalCloud(scheme: 'http' | 'https') {
   return { ...cloud, network, ask };
 }
 
-test.each(['http', 'https'] as const)('over %s a connection whose answer was given up is not kept', async (scheme) => {
-  const { sessions, notified, network, ask } = await startLocalCloud(scheme);
-  ask('GET');
-  await until(() => notified.length === 1);
-  network.stop();
-  notified[0]!.client.begin(responseHead());
-  notified[0]!.client.write(LONG);
-  notified[0]!.client.reset();
-  await until(() => sessions.size === 0);
-});
+test.each(['http', 'https'] as const)(
+  'over %s a connection whose response was given up is not kept',
+  async (scheme) => {
+    const { sessions, notified, network, ask } = await startLocalCloud(scheme);
+    ask('GET');
+    await until(() => notified.length === 1);
+    network.stop();
+    notified[0]!.client.begin(responseHead());
+    notified[0]!.client.write(LONG);
+    notified[0]!.client.reset();
+    await until(() => sessions.size === 0);
+  },
+);
 
 test('responses without a body that do not leave are given up, too', async () => {
   const { sessions, notified, network, ask } = await startLocalCloud('http');

@@ -12,7 +12,7 @@ const POST = [
   [':authority', 'a'],
 ] as const;
 
-test.each([0, 1, 60_000])('the upload behind an answer of %d bytes is given up without an error', async (length) => {
+test.each([0, 1, 60_000])('the upload behind a response of %d bytes is given up without an error', async (length) => {
   const { port, notified } = await startSessions();
   const client = await frameClient(port);
   client.send(headers(1, POST, false), frame(DATA, 0, 1, Buffer.from('begun')));
@@ -106,7 +106,7 @@ test('calls after the client has gone do nothing', async () => {
   expect([half.isBackedUp, half.detach()]).toEqual([false, undefined]);
 });
 
-test('a client that cancels in the middle of the last bytes did not get its answer', async () => {
+test('a client that cancels in the middle of the last bytes did not get its response', async () => {
   const { port, notified } = await startSessions();
   const session = await connect(port);
   const stream = session.request({ ':path': '/' });

@@ -11,7 +11,7 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
     return { backend, engine, session: await connect(engine.port, scheme) };
   }
 
-  test('requests of all sorts on one connection at once, and each has its own answer', async () => {
+  test('requests of all sorts on one connection at once, and each has its own response', async () => {
     const { engine, session } = await start();
     const bodies = Array.from({ length: 40 }, (_, index) => (index % 3 === 0 ? undefined : 'b'.repeat(index * 1_000)));
     const asked = bodies.map((body, index) =>

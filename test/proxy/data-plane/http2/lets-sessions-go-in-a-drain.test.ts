@@ -47,7 +47,7 @@ test('a client that does not close its connection does not keep it', async () =>
   await until(() => sessions.size === 0);
 });
 
-test('a session that came during the drain goes with its first answer', async () => {
+test('a session that came during the drain goes with its first response', async () => {
   const { port, notified, setDraining } = await startSessions();
   setDraining();
   const session = await connect(port);

@@ -75,7 +75,7 @@ test('a client that leaves the end of its response unread is given up', async ()
   expect(notified[0]!.isSent).toBe(false);
 });
 
-test('a paused upload does not keep an answered stream open', async () => {
+test('a paused upload does not keep a stream with a response open', async () => {
   const { port, notified } = await startSessions();
   const session = await connect(port);
   const got = ask(session, { ':method': 'POST' }, 'x'.repeat(1_000));

@@ -6,7 +6,7 @@ import { GrpcClient, startGrpcServer } from './support/grpc';
 
 afterEach(stopAll);
 
-test('a unary call that a drain ends is in the log and the counts as closed, and tells no judge of a response', async () => {
+test('a unary call that a drain ends is in the log and the counts as closed, and gives no judge a response', async () => {
   const calls: ServerUnaryCall<Buffer, Buffer>[] = [];
   const port = await startGrpcServer({ unary: (call: ServerUnaryCall<Buffer, Buffer>) => calls.push(call) });
   const proxy = await startTestProxy(port, { accessLog: 'on' });

@@ -63,7 +63,7 @@ test.each<[string, Fields]>([
   ['bytes in the path that are not ASCII', head({ ':path': '/\xe9' })],
   ['* for other methods than OPTIONS', head({ ':path': '*' })],
   ['no host at all', head({ ':authority': undefined })],
-])('%s is refused with 400', async (_, fields) => {
+])('%s is rejected with 400', async (_, fields) => {
   const { status, notified } = await findStatus(fields);
   expect(['400', 'RST_STREAM:1']).toContain(status);
   expect(notified).toEqual([]);

@@ -37,7 +37,7 @@ async function connect(port: number): Promise<ClientHttp2Session> {
   return session;
 }
 
-test('requests with and without bodies, and no field that HTTP/2 forbids', async () => {
+test('requests with and without bodies, and no field that HTTP/2 prohibits', async () => {
   const backend = await startBackend((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));

@@ -3,7 +3,7 @@ import { responseHead, respondWith, ask, connect, startSessions } from './suppor
 
 afterEach(stopAll);
 
-test.each(['http', 'https'] as const)('a request and its answer over %s', async (scheme) => {
+test.each(['http', 'https'] as const)('a request and its response over %s', async (scheme) => {
   const { port, notified } = await startSessions({ isTls: scheme === 'https' });
   const session = await connect(port, scheme);
   const got = ask(
@@ -120,7 +120,7 @@ test.each([
   ['GET', 204, { bodyLength: 0 }, undefined],
   ['GET', 304, { bodyLength: 0, statedLength: 99 }, '99'],
   ['GET', 200, { bodyLength: 0, statedLength: 0 }, '0'],
-] as const)('%s answered with %d has a head only', async (method, status, head, length) => {
+] as const)('%s responded to with %d has a head only', async (method, status, head, length) => {
   const { port, notified } = await startSessions();
   const got = ask(await connect(port), { ':method': method });
   await until(() => notified.length === 1);

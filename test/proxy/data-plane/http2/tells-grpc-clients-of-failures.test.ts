@@ -34,7 +34,7 @@ test('an upstream that speaks no HTTP/2 is UNAVAILABLE', async () => {
   expect(call).toMatchObject({ code: status.UNAVAILABLE, details: 'malformed' });
 });
 
-test('what the route responds with is told as a status', async () => {
+test('what the route responds with is reported as a status', async () => {
   const engine = await startEngine(1, { decide: () => ({ response: { status: 503, body: 'draining\n' } }) });
   const call = new GrpcClient(engine.port).unary('x');
   await until(() => call.code !== undefined);

@@ -23,7 +23,7 @@ test('a length of four gigabytes is no negative one', () => {
   expect([messages.started, messages.complete]).toEqual([1, 0]);
 });
 
-test('a unary call is no stream, however long it takes to answer', () => {
+test('a unary call is no stream, however long it takes to respond', () => {
   const watch = new GrpcWatch();
   expect(watch.upload(message(10))).toBe(false);
   watch.uploadEnded();
@@ -99,7 +99,7 @@ test.each([
   [403, '7'],
   [404, '12'],
   [418, '2'],
-])('an answer with %d is a status %s', (status, expected) => {
+])('a response with %d is a status %s', (status, expected) => {
   const headers = { 'Retry-After': '2', 'Content-Type': 'text/plain', connection: 'close' };
   expect(grpcResponse({ status, headers, body: '50 % größer\n' })).toEqual({
     'content-type': 'application/grpc',

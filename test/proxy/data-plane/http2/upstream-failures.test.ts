@@ -53,7 +53,7 @@ const BREAKS: Readonly<Record<string, (stream: ServerHttp2Stream, relay: Relay) 
   'by the end of the connection': (_, relay) => relay.cut(),
 };
 
-test.each(Object.keys(BREAKS))('an answer that is broken off %s has no end', async (how) => {
+test.each(Object.keys(BREAKS))('a response that is broken off %s has no end', async (how) => {
   const backend = await startHttp2Backend((stream) => {
     // So that Node's own server does not end what it resets.
     stream.respond({ ':status': 200 }, { waitForTrailers: true });

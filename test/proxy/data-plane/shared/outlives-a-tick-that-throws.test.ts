@@ -3,7 +3,7 @@ import { exchangeBytes, get, later, startBackend, startEngine, stopAll, until } 
 
 afterEach(stopAll);
 
-test('one that throws costs the others no tick, and is told of', async () => {
+test('one that throws costs the others no tick, and is reported', async () => {
   const faults: unknown[] = [];
   const ticker = new Ticker(5, (error) => faults.push(error));
   later(() => ticker.stop());

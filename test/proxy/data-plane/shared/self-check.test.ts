@@ -16,7 +16,7 @@ function check(...verdicts: (Verdict | Error)[]) {
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-test('a trial without a result is repeated until there is one, later and later, and each change is told', async () => {
+test('a trial without a result is repeated until there is one, later and later, and each change is reported', async () => {
   const late: Verdict = { result: 'untried', why: 'too late' };
   const { selfCheck, pauses } = check(late, late, { result: 'right' });
   const notified: Verdict[] = [];

@@ -46,7 +46,7 @@ test('an idle tunnel is in no list of what time concerns', () => {
   client.user.onClose(undefined);
 });
 
-test('an end that is told during a hold comes behind what was kept', () => {
+test('an end that is reported during a hold comes behind what was kept', () => {
   const { client, upstream, tunnel } = cloud();
   tunnel.setHolding(true);
   client.receive(ONE);
@@ -86,7 +86,7 @@ test('what is short goes on as text, what is long as the bytes that it is', () =
   expect(upstream.written).toBe(large.toString('latin1'));
 });
 
-test('a close begun in a hold does not let go what the hold keeps, in the middle of a message either', async () => {
+test('a close begun in a hold does not release what the hold keeps, in the middle of a message either', async () => {
   const { client, upstream, tunnel } = cloud();
   const started = frame(TEXT, 'be', { mask: true, fin: false });
   client.receive(started.subarray(0, 4));

@@ -19,7 +19,7 @@ function findCode(close: Buffer): number {
 }
 
 test.each(WIRES)(
-  'closed with 1012 in the middle of traffic, clients that repeat what was not answered lose and double nothing (%s)',
+  'closed with 1012 in the middle of traffic, clients that repeat what got no response lose and double nothing (%s)',
   async (wires) => {
     const counter = await startCounter();
     const front = await startFront(counter.port, { wires });

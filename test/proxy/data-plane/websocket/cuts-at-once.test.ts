@@ -4,7 +4,7 @@ import { connectRaw, startRawUpstream } from './support/peers';
 
 afterEach(stopAll);
 
-test('a cut ends both connections at once, is told once, and is told to a close that waits', async () => {
+test('a cut ends both connections at once, is reported once, and is reported to a close that waits', async () => {
   const upstream = await startRawUpstream();
   const front = await startFront(upstream.port);
   const client = connectRaw(front.port);
@@ -19,7 +19,7 @@ test('a cut ends both connections at once, is told once, and is told to a close 
   expect(front.endings).toEqual(['forced']);
 });
 
-test('an error of our own costs this tunnel, and is told', async () => {
+test('an error of our own costs this tunnel, and is reported', async () => {
   const upstream = await startRawUpstream();
   const front = await startFront(upstream.port);
   const client = connectRaw(front.port);

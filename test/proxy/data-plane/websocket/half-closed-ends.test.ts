@@ -20,7 +20,7 @@ test.each(WIRES)('behind the end of one side the other may still talk (%s)', asy
   expect(front.endings).toEqual(['completed']);
 });
 
-test('one end left, and silent, is let go after its own time', async () => {
+test('one end left, and silent, is released after its own time', async () => {
   const upstream = await startRawUpstream();
   const front = await startFront(upstream.port, { idle: { halfClosedMs: 60 } });
   const client = connectRaw(front.port);

@@ -37,7 +37,7 @@ test.each([
   ['a key of another alphabet', head({ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25j_Q==' }), 0],
   ['a key that no encoder writes', head({ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZR==' }), 0],
   ['two keys', head({ 'sec-websocket-key': `${KEY}, ${KEY}` }), 0],
-])('a handshake with %s is refused with 400', (_, request, bodyLength) => {
+])('a handshake with %s is rejected with 400', (_, request, bodyLength) => {
   expect(handshakeRejection(request, bodyLength)).toMatchObject({ status: 400, headers: { connection: 'close' } });
 });
 
@@ -47,7 +47,7 @@ test('a long method is not said again', () => {
   );
 });
 
-test.each(['8', '', '013', '13, 8'])('version %j is refused with 426 and what to do', (version) => {
+test.each(['8', '', '013', '13, 8'])('version %j is rejected with 426 and what to do', (version) => {
   expect(handshakeRejection(head({ 'sec-websocket-version': version }), 0)).toMatchObject({
     status: 426,
     headers: { upgrade: 'websocket', 'sec-websocket-version': '13' },

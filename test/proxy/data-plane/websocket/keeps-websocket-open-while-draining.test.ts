@@ -39,7 +39,7 @@ test('a WebSocket stays open and gets responses while its proxy drains', async (
   expect(await response).toBe('still here');
 });
 
-test('closed with 1012 in the middle of traffic, clients that repeat what was not answered lose and double nothing', async () => {
+test('closed with 1012 in the middle of traffic, clients that repeat what got no response lose and double nothing', async () => {
   const counter = await startCounter();
   const engine = await startEngine(counter.port);
   const clients = 10;

@@ -92,7 +92,7 @@ test.each(['client', 'upstream'] as const)('a reset of the %s is one for the oth
   expect(engine.outcomes).toMatchObject([{ kind: 'websocket', ending: 'forced', leftFirst: broken }]);
 });
 
-test('a hold stops the client where it is, and the release lets it go on', async () => {
+test('a hold stops the client where it is, and the release lets it continue', async () => {
   const { engine, client, upstream } = await cloud();
   client.socket.write(LIKE_A_FRAME);
   await until(() => upstream.bytes.length === LIKE_A_FRAME.length);

@@ -10,7 +10,7 @@ test.each([
   ['a wrong key', HANDSHAKE.replace('dGhlIHNhbXBsZSBub25jZQ==', 'short'), 400],
   ['another method', HANDSHAKE.replace('GET', 'POST'), 400],
   ['a body', HANDSHAKE.replace('Host: a', 'Host: a\r\nContent-Length: 3'), 400],
-])('a handshake with %s is refused', async (_, bytes, status) => {
+])('a handshake with %s is rejected', async (_, bytes, status) => {
   const backend = await startBackend((_request, response) => response.end());
   const engine = await startEngine(backend.port);
   expect(await exchangeBytes(engine.port, bytes)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));

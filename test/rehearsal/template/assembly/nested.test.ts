@@ -84,7 +84,7 @@ test('what a nested stack makes is made by the whole, under names of its own', (
   ]);
 });
 
-test('outputs of a nested stack are values of the whole, and whoever waits for it waits for all of it', () => {
+test('outputs of a nested stack are values of the whole, and the one who waits for it waits for all of it', () => {
   expect(whole.Outputs?.All?.Value).toEqual({ Ref: 'InOne' });
   expect(whole.Resources?.After).toMatchObject({
     DependsOn: ['InOne', 'InTwo'],

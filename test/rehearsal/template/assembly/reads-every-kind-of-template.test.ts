@@ -78,7 +78,7 @@ test('of two migrations in a stack one is rehearsed, by its path', () => {
   expect(() => read('Two', { migration: 'Red' })).toThrow("'--migration' must be one of 'Blue', 'Green', got 'Red'");
 });
 
-test('a value that no template tells is asked for by name', () => {
+test('a value that no template reports is asked for by name', () => {
   expect(() => read('Parameters')).toThrow(
     "'--parameter' must give a value to 'Domain', a parameter of 'Parameters' without a default, got none: --parameter 'Domain=VALUE'",
   );

@@ -73,7 +73,7 @@ test.each<[string, Template['Resources'], RegExp]>([
     { ...listener([forward([1, 1])]), Group0: group({ 'stickiness.enabled': 'true' }), Group1: group() },
     /You must enable group stickiness/,
   ],
-])('refuses %s, as the service does at deployment', (_, resources, message) => {
+])('rejects %s, as the service does at deployment', (_, resources, message) => {
   expect(() => build(resources)).toThrow(message);
 });
 
@@ -107,7 +107,7 @@ test.each<[string, Record<string, string>, string]>([
     { 'stickiness.enabled': 'true', 'stickiness.type': 'app_cookie' },
     "must be lb_cookie to be rehearsed, got 'app_cookie'",
   ],
-])('refuses a target group by its %s', (key, attributes, rule) => {
+])('rejects a target group by its %s', (key, attributes, rule) => {
   expect(() => build({ ...listener([]), Group0: group(attributes) })).toThrow(
     new RegExp(`^'${key}' of '\\S+' ${rule}$`),
   );
