@@ -3,17 +3,19 @@ import { Argument, Command } from 'commander';
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
+export interface CompletionOption {
+  readonly flag: string;
+  readonly description: string;
+  readonly values?: readonly string[];
+}
+
 /** A command and what may follow it. */
 interface Node {
   /** `weights get`; of the program itself it is empty. */
   readonly path: string;
   readonly description: string;
   readonly commands: readonly { readonly name: string; readonly description: string }[];
-  readonly options: readonly {
-    readonly flag: string;
-    readonly description: string;
-    readonly values?: readonly string[];
-  }[];
+  readonly options: readonly CompletionOption[];
   /** What its first argument may be. */
   readonly values: readonly string[];
 }
@@ -21,7 +23,7 @@ interface Node {
 /** Adds `completion`, whose script is made from the commands themselves. */
 export function addCompletionCommand(
   cli: Command,
-  proxyFlags: readonly string[],
+  proxyFlags: readonly CompletionOption[],
   done: (exitCode: number) => void,
 ): void {
   cli
@@ -43,23 +45,20 @@ Load it in the shell's start file:
 }
 
 /** @returns a script that the shell sources; it calls no program at completion time */
-export function completionScript(cli: Command, shell: Shell, proxyFlags: readonly string[]): string {
+export function completionScript(cli: Command, shell: Shell, proxyFlags: readonly CompletionOption[]): string {
   const nodes = listNodes(cli, '', proxyFlags);
   if (shell === 'fish') return fishScript(nodes);
   const script = bashScript(nodes);
   return shell === 'bash' ? script : `autoload -U +X bashcompinit && bashcompinit\n${script}`;
 }
 
-function listNodes(command: Command, path: string, proxyFlags: readonly string[]): Node[] {
+function listNodes(command: Command, path: string, proxyFlags: readonly CompletionOption[]): Node[] {
   const children = command.commands.filter((child) => child.name() !== 'help');
   const own: Node = {
     path,
     description: command.description(),
     commands: children.map((child) => ({ name: child.name(), description: child.description() })),
-    options:
-      path === 'proxy'
-        ? proxyFlags.map((flag) => ({ flag, description: '' }))
-        : [...command.options.map(readOption), HELP],
+    options: path === 'proxy' ? proxyFlags : [...command.options.map(readOption), HELP],
     values: command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
   };
   return [own, ...children.flatMap((child) => listNodes(child, `${path} ${child.name()}`.trim(), proxyFlags))];

@@ -6,17 +6,17 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { isEcho, signalChild } from '../core/errors/signals';
 import { PROXY_NODE_OPTIONS } from '../lib/shared/assets';
 import { EXIT_CODES } from '../core/errors/exit-codes';
+import { listSettingFlags } from '../core/proxy/settings/describe-settings';
 import { OutputGone, rehearseCommand } from '../rehearsal/cli/command';
 import { FAULTS, Fault } from '../rehearsal/backend/fault';
 import { shellWord } from '../rehearsal/report/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
-import { SETTINGS } from '../proxy/config/settings';
 import { addAdoptCommand } from './adopt';
 import { readDecimal } from './numbers';
 import { addPlanCommand } from './plan';
 import { addUndrainCommand } from './undrain';
 import { addApproveCommand } from './approve';
-import { addCompletionCommand } from './completion';
+import { CompletionOption, addCompletionCommand } from './completion';
 import { addWeightsCommand } from './weights';
 
 const MIN_NODE = 22;
@@ -125,20 +125,26 @@ function program(done: (exitCode: number) => void): Command {
         .join('\n')}`,
     )
     .action(async (flags: RehearseFlags) => done(await rehearse(flags)));
-  cli
-    .command('proxy')
-    .description('run the proxy by hand: --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE]')
-    .allowUnknownOption()
-    .helpOption(false)
-    .argument('[options...]', "the proxy's own; see proxy --help")
-    .action(async (flags: string[]) => done(await proxy(flags)));
+  addProxyCommand(cli, done);
   addPlanCommand(cli, done);
   addWeightsCommand(cli, done);
   addAdoptCommand(cli, done);
   addUndrainCommand(cli, done);
   addApproveCommand(cli, done);
-  addCompletionCommand(cli, proxyFlags(), done);
+  addCompletionCommand(cli, listProxyFlags(), done);
   return cli;
+}
+
+function addProxyCommand(cli: Command, done: (exitCode: number) => void): void {
+  cli
+    .command('proxy')
+    .description(
+      'run the proxy by hand: --listen HOST:PORT --upstream URL [--admin HOST:PORT] [--config FILE] [--check]',
+    )
+    .allowUnknownOption()
+    .helpOption(false)
+    .argument('[options...]', "the proxy's own; see proxy --help")
+    .action(async (flags: string[]) => done(await proxy(flags)));
 }
 
 async function rehearse({
@@ -183,9 +189,14 @@ function commandLine(more: readonly string[]): string {
 }
 
 /** Every setting of the proxy is a flag. */
-function proxyFlags(): string[] {
-  const settings = Object.keys(SETTINGS).map((name) => `--${name.replaceAll('_', '-')}`);
-  return ['--config', ...settings, '--help', '--version'];
+function listProxyFlags(): CompletionOption[] {
+  return [
+    { flag: '--config', description: 'a file with settings (YAML)' },
+    { flag: '--check', description: 'start nothing: say what is wrong with the settings, or what the proxy would do' },
+    ...listSettingFlags(),
+    { flag: '--help', description: 'display help' },
+    { flag: '--version', description: 'output the version number' },
+  ];
 }
 
 /** The very bundle that the image holds, as a process of its own. */

@@ -2,19 +2,25 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { parse as parseYaml } from 'yaml';
 import { CutoverError } from '../core/errors/errors';
+import { EXIT_CODES } from '../core/errors/exit-codes';
+import { CONFIG_VARIABLE } from '../core/proxy/settings/setting-names';
+import { decodeText } from '../core/text/decode';
+import { formatHostPort } from '../core/validation/host-port';
 import type { Integrations } from './aws/snapshot';
 import { startIntegrations } from './aws/integrations';
-import { CONFIG_VARIABLE, HostPort, ProxyConfig, readConfig } from './config/config';
+import { describeConfig } from './config/check';
+import { ProxyConfig, readConfig } from './config/config';
+import type { ConfigSources } from './config/given';
 import { Command, readFlags, USAGE } from './config/flags';
 import { createLog } from './process/log';
 import { startProxy } from './control/proxy';
+import { warnAtStart } from './control/start-warnings';
+import { openFileLimit } from './process/file-limit';
+import { memoryBudget } from './process/memory-limit';
 import { VERSION } from './process/version';
 import { WorkerGroup, startWorkers } from './workers/group';
 import { FAILED, crash, endAfterLog } from './workers/exit';
 import { isWorker, runWorker } from './workers/worker';
-
-/** BSD's EX_USAGE: the caller has to fix the command or the configuration. */
-const WRONG_USE = 64;
 
 if (isWorker()) runWorker();
 else void main();
@@ -23,9 +29,10 @@ async function main(): Promise<void> {
   const command = readFlags(process.argv.slice(2));
   if (command.kind === 'help') return void process.stdout.write(USAGE);
   if (command.kind === 'version') return void process.stdout.write(`${VERSION}\n`);
-  if (command.kind === 'wrong') return exit(WRONG_USE, `${command.problem}; see --help`);
+  if (command.kind === 'wrong') return exit(EXIT_CODES.wrongUse.code, `${command.problem}; see --help`);
+  if (command.kind === 'check') return void process.stdout.write(check(command));
   const end = listenForSignals();
-  const config = resolveConfig(command);
+  const { config } = resolveConfig(command);
   const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid } });
   process.on('uncaughtException', (error) => crash(log, error));
   process.on('unhandledRejection', (error) => crash(log, error));
@@ -36,7 +43,10 @@ async function main(): Promise<void> {
   });
   const proxy = await starting;
   const { data, admin, workers } = proxy;
-  log.info({ data: show(data), ...(admin && { admin: show(admin) }), ...(workers && { workers }) }, 'Listening');
+  log.info(
+    { data: formatHostPort(data), ...(admin && { admin: formatHostPort(admin) }), ...(workers && { workers }) },
+    'Listening',
+  );
   const integrations = startIntegrations(config, proxy, log, process.env.ECS_AGENT_URI);
   const asked = end.inOrder.then(() => undefined);
   const problem = await (proxy.failed ? Promise.race([asked, proxy.failed]) : asked);
@@ -58,21 +68,35 @@ function start(config: ProxyConfig, log: Logger): Promise<Running> {
   return config.workers > 1 ? startWorkers(config, log) : startProxy(config, log);
 }
 
-function resolveConfig(command: Extract<Command, { kind: 'run' }>): ProxyConfig {
+type Settings = Extract<Command, { kind: 'run' | 'check' }>;
+
+/** What a start would do. What is wrong ends it as it ends a start. */
+function check(command: Settings): string {
+  const { config, sources } = resolveConfig(command);
+  const machine = { memoryBytes: memoryBudget(config.limits.memoryBytes), openFiles: openFileLimit() };
+  const warnings: string[] = [];
+  warnAtStart(config, { warn: (message) => warnings.push(message) });
+  return describeConfig(config, sources, machine, warnings);
+}
+
+function resolveConfig(command: Settings): { readonly config: ProxyConfig; readonly sources: ConfigSources } {
   const path = command.configFile ?? process.env[CONFIG_VARIABLE];
   const readText = (file: string) => readFileSync(file, 'utf8');
   try {
-    const file: unknown = path === undefined || path === '' ? undefined : readYaml(path, readText);
-    return readConfig({ flags: command.flags, environment: process.env, file, readText });
+    const file: unknown = path === undefined || path === '' ? undefined : readYaml(path);
+    const sources = { flags: command.flags, environment: process.env, file, readText };
+    return { config: readConfig(sources), sources };
   } catch (error) {
-    if (error instanceof CutoverError) return exit(WRONG_USE, error.message);
+    if (error instanceof CutoverError) return exit(EXIT_CODES.wrongUse.code, error.message);
     throw error;
   }
 }
 
-function readYaml(path: string, readText: (file: string) => string): unknown {
+function readYaml(path: string): unknown {
   try {
-    return parseYaml(readText(path), { prettyErrors: false });
+    const text = decodeText(readFileSync(path));
+    if (typeof text !== 'string') throw new Error(`its text must be ${text.problem}`);
+    return parseYaml(text, { prettyErrors: false, merge: true });
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0];
     throw new CutoverError('ConfigInvalid', `'config' must be a readable YAML file, got ${path}: ${reason}`);
@@ -111,8 +135,4 @@ function startProblem(error: unknown, config: ProxyConfig): string {
 function exit(code: number, problem: string): never {
   process.stderr.write(`${problem}\n`);
   process.exit(code);
-}
-
-function show({ host, port }: HostPort): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

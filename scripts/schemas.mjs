@@ -1,5 +1,5 @@
-// `npm run schemas` writes schemas/plan.json, the JSON Schema of the plan for editors, and the table of its fields in
-// docs/operating.md, from the table that the reader of the plan uses. With `--check` it says instead whether both are current.
+// `npm run schemas` writes what is made of the two tables, of a plan's fields and of the proxy's settings: the JSON Schemas for
+// editors (schemas/), and the tables in docs/operating.md and docs/proxy.md. With `--check` it says instead whether all are current.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -8,11 +8,10 @@ import { fileURLToPath } from 'node:url';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const { PLAN_FIELDS } = require('../dist/core/plan/plan.js');
+const { buildSettingsSchema, formatSettingTable } = require('../dist/core/proxy/settings/describe-settings.js');
+const { SETTING_GROUPS } = require('../dist/core/proxy/settings/settings.js');
 const { buildJsonSchema } = require('../dist/core/validation/json-schema.js');
 const { formatFieldTable } = require('../dist/core/validation/describe-fields.js');
-
-const PAGE = 'docs/operating.md';
-const TABLE = /(<!-- the fields of a plan: npm run schemas -->\n)[^]*?(\n<!-- end -->)/;
 
 const read = (file) => {
   try {
@@ -23,23 +22,35 @@ const read = (file) => {
 };
 
 const { homepage } = JSON.parse(read('package.json'));
-const plan = buildJsonSchema(
-  { id: new URL('schemas/plan.json', `${homepage.split('#')[0]}/`).href, title: 'The plan of a drainshift cutover' },
-  PLAN_FIELDS,
-);
-const page = read(PAGE);
-if (!TABLE.test(page)) throw new Error(`'${PAGE}' must have the marks of the plan's table, got none`);
+const schemaId = (file) => new URL(file, `${homepage.split('#')[0]}/`).href;
+
+/** A page with a table between each of its marks. */
+function withTables(file, tables) {
+  return Object.entries(tables).reduce((page, [mark, table]) => {
+    const place = new RegExp(`(<!-- ${mark} -->\n)[^]*?(\n<!-- end -->)`);
+    if (!place.test(page)) throw new Error(`'${file}' must have the mark '${mark}', got none`);
+    return page.replace(place, (_, start, end) => `${start}\n${table}\n${end}`);
+  }, read(file));
+}
+
+const schema = (file, build) => ({ [file]: `${JSON.stringify(build(schemaId(file)), undefined, 2)}\n` });
+const page = (file, tables) => ({ [file]: withTables(file, tables) });
 
 const files = {
-  'schemas/plan.json': `${JSON.stringify(plan, undefined, 2)}\n`,
-  [PAGE]: page.replace(TABLE, (_, start, end) => `${start}\n${formatFieldTable(PLAN_FIELDS)}\n${end}`),
+  ...schema('schemas/plan.json', (id) =>
+    buildJsonSchema({ id, title: 'The plan of a drainshift cutover' }, PLAN_FIELDS),
+  ),
+  ...schema('schemas/proxy.json', buildSettingsSchema),
+  ...page('docs/operating.md', { 'the fields of a plan: npm run schemas': formatFieldTable(PLAN_FIELDS) }),
+  ...page(
+    'docs/proxy.md',
+    Object.fromEntries(SETTING_GROUPS.map((group) => [`settings: ${group}`, formatSettingTable(group)])),
+  ),
 };
 for (const [file, text] of Object.entries(files)) {
   if (text === read(file)) continue;
   if (process.argv.includes('--check')) {
-    process.stderr.write(
-      `'${file}' must be what the fields of a plan make of it, got an older one: run 'npm run schemas'\n`,
-    );
+    process.stderr.write(`'${file}' must be what its table makes of it, got an older one: run 'npm run schemas'\n`);
     process.exitCode = 1;
   } else {
     mkdirSync(dirname(join(ROOT, file)), { recursive: true });

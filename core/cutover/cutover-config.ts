@@ -73,16 +73,3 @@ export type Step = (typeof STEPS)[number];
 
 /** The smoke requests of the deployed plan, as JSON, in the environment of `undrain`. */
 export const SMOKE_VARIABLE = 'DRAINSHIFT_SMOKE';
-
-/** The names of a proxy container's environment that the constructs set and the rehearsal re-points. */
-export const PROXY_VARIABLES = {
-  side: 'DRAINSHIFT_SIDE',
-  listen: 'DRAINSHIFT_LISTEN',
-  admin: 'DRAINSHIFT_ADMIN',
-  adminSecret: 'DRAINSHIFT_ADMIN_SECRET',
-  adminSecretArn: 'DRAINSHIFT_ADMIN_SECRET_ARN',
-  upstream: 'DRAINSHIFT_UPSTREAM',
-  upstreamAuthorities: 'DRAINSHIFT_UPSTREAM_AUTHORITIES',
-  upstreamLocalAddress: 'DRAINSHIFT_UPSTREAM_LOCAL_ADDRESS',
-  tls: 'DRAINSHIFT_TLS',
-} as const;

@@ -1,5 +1,6 @@
 import { ByKind, EndingCounts, KindCounts, eachKind } from './connections';
 import { HoldReport } from './hold';
+import { PROXY_SETTINGS } from './settings/settings';
 import { IntegerField, ObjectField, readFields } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 import { Side } from '../traffic/weights';
@@ -125,7 +126,7 @@ export function adminAddress(host: string, port: number): string {
 export const ADMIN_KEY_SECONDS = { look: 300, apart: 900 } as const;
 
 /** A key that is shorter could be guessed. */
-export const MIN_ADMIN_KEY_LENGTH = 16;
+export const MIN_ADMIN_KEY_LENGTH = PROXY_SETTINGS.admin_secret.minLength;
 
 /**
  * Of the keys that are kept, the current one first, those that calls may be signed with. A key that is too short does not lock out
@@ -146,9 +147,11 @@ export function describeShortKey(length: number): string {
   return `A key must be at least ${MIN_ADMIN_KEY_LENGTH} characters long, got ${length} characters`;
 }
 
+const CLOSE_RATE = PROXY_SETTINGS.close_rate_per_second;
+
 export const DEFAULT_DRAIN: DrainOrder = {
   perKindSeconds: { http: 30, websocket: 300, grpcStream: 300, serverSentEvents: 300, streaming: 300 },
-  closeRatePerSecond: 20,
+  closeRatePerSecond: CLOSE_RATE.default,
   jitter: 0.2,
 };
 
@@ -181,8 +184,8 @@ export const DRAIN_FIELD = {
     },
     closeRatePerSecond: {
       kind: 'integer',
-      min: 1,
-      max: 10_000,
+      min: CLOSE_RATE.min,
+      max: CLOSE_RATE.max,
       default: DEFAULT_DRAIN.closeRatePerSecond,
       unit: 'connections per second and task',
       sentence: 'How fast a proxy task closes connections after their time.',

@@ -21,21 +21,25 @@ export function describeValue(field: Field): string {
   const unit = field.unit === undefined ? '' : ` ${field.unit}`;
   switch (field.kind) {
     case 'integer':
-    case 'number':
-      return `${field.kind}, ${field.min} to ${field.max}${unit}`;
+      return `integer, ${field.min} to ${field.max}${unit}`;
+    case 'number': {
+      const words = Object.entries(field.words ?? {}).map(([word, value]) => `, ${word} (${value})`);
+      return `number, ${field.min} to ${field.max}${unit}${words.join('')}`;
+    }
     case 'boolean':
       return 'true or false';
     case 'choice':
-      return field.values.join(' or ');
+      return field.values.length < 3 ? field.values.join(' or ') : field.values.join(', ');
     case 'object':
       return 'object';
     case 'text':
+    case 'tokens':
     case 'list':
       return field.rule;
   }
 }
 
-function describeDefault(field: Field): string {
+export function describeDefault(field: Field): string {
   if (isRequired(field)) return 'required';
   const value = 'default' in field ? field.default : undefined;
   if (value === undefined) return '';

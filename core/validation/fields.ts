@@ -39,7 +39,18 @@ export interface TextField extends Described {
   readonly kind: 'text';
   readonly default?: string;
   readonly isOptional?: boolean;
+  /** YAML reads a name of digits as a number. */
+  readonly allowsNumber?: boolean;
   /** Of the whole text, in what ECMA-262 and other readers of JSON Schema share. */
+  readonly pattern: string;
+  /** The pattern in words. */
+  readonly rule: string;
+}
+
+/** Words: a list, or a text with commas; in lower case. None is given by default. */
+export interface TokensField extends Described {
+  readonly kind: 'tokens';
+  /** Of each of them, in lower case. */
   readonly pattern: string;
   /** The pattern in words. */
   readonly rule: string;
@@ -69,15 +80,16 @@ export interface ListField extends Described, Checked<readonly never[]> {
   readonly default: readonly unknown[];
 }
 
-export type Field = IntegerField | NumberField | BooleanField | ChoiceField | TextField | ObjectField | ListField;
+export type Field =
+  IntegerField | NumberField | BooleanField | ChoiceField | TextField | TokensField | ObjectField | ListField;
 
 /** One contract, once: its reader, its JSON Schema, its table in the docs and its commented file are made from it. */
 export type Fields = Readonly<Record<string, Field>>;
 
 /** Whether it must be there: where it, or a part of it, has no default. */
 export function isRequired(field: Field): boolean {
-  if (field.kind === 'text') return true;
-  if (field.default !== undefined) return false;
+  if (field.kind === 'tokens' || field.default !== undefined) return false;
+  if (field.kind === 'text') return field.isOptional !== true;
   return field.kind === 'integer' || (field.kind === 'object' && Object.values(field.fields).some(isRequired));
 }
 
@@ -89,12 +101,16 @@ export type FieldValue<F extends Field> = F extends IntegerField | NumberField
     : F extends ChoiceField
       ? F['values'][number]
       : F extends TextField
-        ? string
-        : F extends ObjectField
-          ? FieldValues<F['fields']>
-          : F extends ListField
-            ? readonly FieldValue<F['item']>[]
-            : never;
+        ? F extends { readonly isOptional: true }
+          ? string | undefined
+          : string
+        : F extends TokensField
+          ? readonly string[]
+          : F extends ObjectField
+            ? FieldValues<F['fields']>
+            : F extends ListField
+              ? readonly FieldValue<F['item']>[]
+              : never;
 
 export type FieldValues<Fs extends Fields> = { readonly [Name in keyof Fs]: FieldValue<Fs[Name]> };
 
@@ -132,27 +148,16 @@ function readValue(problems: Problems, name: string, value: unknown, field: Fiel
     case 'boolean':
       return problems.boolean(name, value, field.default);
     case 'choice':
-      return readChoice(problems, name, value, field);
+      return problems.choice(name, value, field);
     case 'text':
-      return readText(problems, name, value, field);
+      return problems.text(name, value, field);
+    case 'tokens':
+      return problems.tokens(name, value, field);
     case 'object':
       return readObject(problems, name, value, field);
     case 'list':
       return readList(problems, name, value, field);
   }
-}
-
-function readChoice(problems: Problems, name: string, value: unknown, field: ChoiceField): string {
-  if (value === undefined) return field.default;
-  if (typeof value === 'string' && field.values.includes(value)) return value;
-  problems.add(name, field.values.map((each) => `'${each}'`).join(' or '), value);
-  return field.default;
-}
-
-function readText(problems: Problems, name: string, value: unknown, { pattern, rule }: TextField): string {
-  if (typeof value === 'string' && new RegExp(pattern).test(value)) return value;
-  problems.add(name, rule, value);
-  return '';
 }
 
 function readObject(problems: Problems, name: string, value: unknown, field: ObjectField): unknown {

@@ -37,14 +37,19 @@ function buildField(field: Field): Schema {
 function buildKind(field: Field): Schema {
   switch (field.kind) {
     case 'integer':
-    case 'number':
-      return { type: field.kind, minimum: field.min, maximum: field.max };
+      return { type: 'integer', minimum: field.min, maximum: field.max };
+    case 'number': {
+      const number = { type: 'number', minimum: field.min, maximum: field.max };
+      return field.words ? { anyOf: [number, { enum: Object.keys(field.words) }] } : number;
+    }
     case 'boolean':
       return { type: 'boolean' };
     case 'choice':
-      return { enum: field.values };
+      return { enum: [...field.values, ...listSwitches(field.values)] };
     case 'text':
-      return { type: 'string', pattern: field.pattern };
+      return { type: field.allowsNumber ? ['string', 'number'] : 'string', pattern: field.pattern };
+    case 'tokens':
+      return { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] };
     case 'object':
       return { ...buildObject(field.fields), ...field.schema };
     case 'list':
@@ -56,4 +61,16 @@ function buildKind(field: Field): Schema {
         ...field.schema,
       };
   }
+}
+
+/** The reader takes `true` for `on` and `false` for `off`. */
+function listSwitches(values: readonly string[]): readonly boolean[] {
+  return [...(values.includes('on') ? [true] : []), ...(values.includes('off') ? [false] : [])];
+}
+
+/** What a JSON file tells its editor is no part of what it holds. */
+export function withoutSchema(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const { $schema, ...rest } = value as Record<string, unknown>;
+  return typeof $schema === 'string' ? rest : value;
 }

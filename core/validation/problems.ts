@@ -1,5 +1,6 @@
 import { CutoverError } from '../errors/errors';
 import { oneLine } from '../text/one-line';
+import { own } from './own';
 
 /** An unknown key is a name, too. */
 const MAX_NAME = 200;
@@ -46,10 +47,20 @@ export class Problems {
     return bounds.default ?? bounds.min;
   }
 
-  number(name: string, value: unknown, bounds: { min: number; max: number; default: number }): number {
+  /** @param bounds with `words`: those that may stand for a number */
+  number(
+    name: string,
+    value: unknown,
+    bounds: { min: number; max: number; default: number; words?: Readonly<Record<string, number>> },
+  ): number {
     if (value === undefined) return bounds.default;
     if (typeof value === 'number' && value >= bounds.min && value <= bounds.max) return value;
-    this.add(name, `a number from ${bounds.min} to ${bounds.max}`, value);
+    const { words = {} } = bounds;
+    const word = typeof value === 'string' ? own(words, value) : undefined;
+    if (word !== undefined) return word;
+    const names = Object.keys(words);
+    const other = names.length === 0 ? '' : `, or one of ${names.join(', ')}`;
+    this.add(name, `a number from ${bounds.min} to ${bounds.max}${other}`, value);
     return bounds.default;
   }
 
@@ -58,6 +69,41 @@ export class Problems {
     if (typeof value === 'boolean') return value;
     this.add(name, 'true or false', value);
     return fallback;
+  }
+
+  /** YAML 1.2 reads a bare `on` or `off` as text, but people write `true` and `false`. */
+  choice(name: string, value: unknown, { values, default: fallback }: { values: readonly string[]; default: string }) {
+    if (value === undefined) return fallback;
+    const isSwitch = typeof value === 'boolean' && (values.includes('on') || values.includes('off'));
+    const word = isSwitch ? (value ? 'on' : 'off') : value;
+    if (typeof word === 'string' && values.includes(word)) return word;
+    this.add(name, values.length === 1 ? `'${values[0]}'` : `one of ${values.join(', ')}`, word);
+    return fallback;
+  }
+
+  /** @param form without `isOptional` or a default it must be there, and a wrong one reads as an empty text */
+  text(
+    name: string,
+    value: unknown,
+    form: { pattern: string; rule: string; default?: string; isOptional?: boolean; allowsNumber?: boolean },
+  ): string | undefined {
+    const fallback = form.default ?? (form.isOptional ? undefined : '');
+    if (value === undefined && (form.default !== undefined || form.isOptional)) return fallback;
+    const text = form.allowsNumber && typeof value === 'number' ? `${value}` : value;
+    if (typeof text === 'string' && new RegExp(form.pattern).test(text)) return text;
+    this.add(name, form.rule, value);
+    return fallback;
+  }
+
+  /** Words of a list, or of a text with commas; in lower case. */
+  tokens(name: string, value: unknown, { pattern, rule }: { pattern: string; rule: string }): readonly string[] {
+    if (value === undefined) return [];
+    const items: readonly unknown[] = typeof value === 'string' ? value.split(',') : [value].flat();
+    const tokens = items.map((item) => (typeof item === 'string' ? item.trim().toLowerCase() : ''));
+    const form = new RegExp(pattern);
+    if (tokens.every((token) => form.test(token))) return tokens;
+    this.add(name, rule, value);
+    return [];
   }
 }
 

@@ -1,7 +1,14 @@
 import { Duration, Token, Tokenization } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-ecs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { PROXY_VARIABLES } from '../../core/cutover/cutover-config';
+import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
+import {
+  ProxyVariable,
+  SETTINGS,
+  SettingTexts,
+  buildEnvironment,
+  variableName,
+} from '../../core/proxy/settings/setting-names';
 import { DrainProfile, PROPAGATION, SHUTDOWN_TIMEOUT } from '../shared/drain-profile';
 import { PROXY_IDLE_TIMEOUT } from '../shared/idle-timeouts';
 import { MigrationSide } from '../traffic/migration-side';
@@ -13,9 +20,8 @@ export interface ProxySettings {
   readonly side: MigrationSide;
   readonly upstreamUrl: string;
   readonly profile: DrainProfile;
-  readonly upstreamIdleTimeout: Duration;
-  /** Undefined where it is for the proxy to say. */
-  readonly workers: number | undefined;
+  /** Those that are props of their own. */
+  readonly props: SettingTexts;
   /** Of the task. */
   readonly memoryLimitMiB: number;
   /** The value of the metrics' dimension `Service`. */
@@ -29,41 +35,37 @@ export interface ProxySettings {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const AUTHORITIES = PROXY_VARIABLES.upstreamAuthorities;
-const SESSION_STORE_PASSWORD = 'DRAINSHIFT_SESSION_STORE_PASSWORD';
-
-/** The settings of a proxy as the variables of its environment; `docs/proxy.md` has them all. */
-export function buildEnvironment(settings: ProxySettings): Record<string, string> {
-  const { profile, workers, sessionStore } = settings;
-  const own: Record<string, string | undefined> = {
-    [PROXY_VARIABLES.side]: settings.side,
-    [PROXY_VARIABLES.listen]: `0.0.0.0:${DATA_PORT}`,
-    [PROXY_VARIABLES.admin]: `0.0.0.0:${ADMIN_PORT}`,
+/** The settings of a proxy as the variables of its environment. */
+export function renderEnvironment(settings: ProxySettings): Record<string, string> {
+  const { profile, sessionStore } = settings;
+  const own: SettingTexts = {
+    side: settings.side,
+    listen: `0.0.0.0:${DATA_PORT}`,
+    admin: `0.0.0.0:${ADMIN_PORT}`,
     // ECS gives a task the secret as it is at its start. From here it reads it again.
-    [PROXY_VARIABLES.adminSecretArn]: settings.adminSecret.secretArn,
-    [PROXY_VARIABLES.upstream]: settings.upstreamUrl,
+    admin_secret_arn: settings.adminSecret.secretArn,
+    upstream: settings.upstreamUrl,
     // The load balancer does not verify the certificates of its targets, so one made at start is as good as any.
-    [PROXY_VARIABLES.tls]: 'self-signed',
-    DRAINSHIFT_WORKERS: workers === undefined ? undefined : Tokenization.stringifyNumber(workers),
+    tls: 'self-signed',
     // The load balancer is to be the one that closes.
-    DRAINSHIFT_CLIENT_IDLE_SECONDS: seconds(PROXY_IDLE_TIMEOUT),
-    DRAINSHIFT_UPSTREAM_IDLE_SECONDS: seconds(settings.upstreamIdleTimeout),
-    DRAINSHIFT_PROPAGATION_SECONDS: seconds(PROPAGATION),
-    DRAINSHIFT_STOP_TIMEOUT_SECONDS: seconds(profile.stopTimeout),
-    DRAINSHIFT_GRACE_PERIOD_SECONDS: profile.gracePeriod && seconds(profile.gracePeriod),
-    DRAINSHIFT_GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS: seconds(SHUTDOWN_TIMEOUT),
-    DRAINSHIFT_EMF: 'true',
-    DRAINSHIFT_SERVICE_NAME: settings.serviceName,
-    DRAINSHIFT_TASK_PROTECTION: String(settings.protectsTask),
-    DRAINSHIFT_SESSION_STORE_URL: sessionStore?.url,
-    DRAINSHIFT_SESSION_STORE_USER: sessionStore?.secret && sessionStore.userName,
+    client_idle_seconds: renderSeconds(PROXY_IDLE_TIMEOUT),
+    propagation_seconds: renderSeconds(PROPAGATION),
+    stop_timeout_seconds: renderSeconds(profile.stopTimeout),
+    grace_period_seconds: profile.gracePeriod && renderSeconds(profile.gracePeriod),
+    graceful_shutdown_timeout_seconds: renderSeconds(SHUTDOWN_TIMEOUT),
+    emf: 'true',
+    service_name: settings.serviceName,
+    task_protection: String(settings.protectsTask),
+    session_store_url: sessionStore?.url,
+    session_store_user: sessionStore?.secret && sessionStore.userName,
+    ...settings.props,
   };
-  const secrets = [PROXY_VARIABLES.adminSecret, SESSION_STORE_PASSWORD, AUTHORITIES];
+  const secrets = ['admin_secret', 'session_store_password', 'upstream_authorities'] as const;
   // Next to the secret the proxy rejects it.
-  const file = settings.hasAuthorities ? [`${AUTHORITIES}_FILE`] : [];
-  checkEnvironment(settings.environment, [...Object.keys(own), ...secrets, ...file]);
-  const given = Object.entries(own).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return { ...memoryBudget(settings.memoryLimitMiB), ...settings.environment, ...Object.fromEntries(given) };
+  const file = settings.hasAuthorities ? (['upstream_authorities_file'] as const) : [];
+  const taken = [...(Object.keys(own) as ProxyVariable[]), ...secrets, ...file];
+  checkEnvironment(settings.environment, taken.map(variableName));
+  return { ...memoryBudget(settings.memoryLimitMiB), ...settings.environment, ...buildEnvironment(own) };
 }
 
 /**
@@ -71,7 +73,7 @@ export function buildEnvironment(settings: ProxySettings): Record<string, string
  * its task. Other values may be given: a sidecar needs memory, too.
  */
 function memoryBudget(memoryLimitMiB: number): Record<string, string> {
-  return isLater(memoryLimitMiB) ? {} : { DRAINSHIFT_MEMORY_BYTES: String(memoryLimitMiB * 2 ** 19) };
+  return isLater(memoryLimitMiB) ? {} : buildEnvironment({ memory_bytes: String(memoryLimitMiB * 2 ** 19) });
 }
 
 export function listSecrets(
@@ -80,11 +82,13 @@ export function listSecrets(
   trustedAuthorities: ISecret | undefined,
 ): Record<string, Secret> {
   return {
-    [PROXY_VARIABLES.adminSecret]: Secret.fromSecretsManager(adminSecret),
+    [variableName('admin_secret')]: Secret.fromSecretsManager(adminSecret),
     ...(sessionStore?.secret && {
-      [SESSION_STORE_PASSWORD]: Secret.fromSecretsManager(sessionStore.secret, 'password'),
+      [variableName('session_store_password')]: Secret.fromSecretsManager(sessionStore.secret, 'password'),
     }),
-    ...(trustedAuthorities && { [AUTHORITIES]: Secret.fromSecretsManager(trustedAuthorities) }),
+    ...(trustedAuthorities && {
+      [variableName('upstream_authorities')]: Secret.fromSecretsManager(trustedAuthorities),
+    }),
   };
 }
 
@@ -93,21 +97,22 @@ function checkEnvironment(environment: Readonly<Record<string, string>>, taken: 
     // It may be meant as a secret.
     if (taken.includes(name)) reject(`environment.${name}`, 'left to the construct', 'a value');
     // Of a variable that is empty the proxy takes the default.
-    if (!NUMBERS.test(name) || value === '' || isLater(value) || /^\d+(\.\d+)?$/.test(value)) continue;
+    if (!NUMBERS.has(name) || value === '' || isLater(value) || /^\d+(\.\d+)?$/.test(value)) continue;
     reject(`environment.${name}`, 'a number', value);
   }
 }
 
-/** The settings of the proxy that are numbers: without one of these in its place no task of a deployment would start. */
-export const NUMBERS = /^DRAINSHIFT_\w+_(SECONDS?|BYTES|LINES|CONNECTIONS|REQUESTS|STREAMS)$/;
+/** The variables that are numbers: with a text in place of one of these no task of a deployment would start. */
+export const NUMBERS: ReadonlySet<string> = new Set(
+  SETTINGS.filter((name) => ['integer', 'number'].includes(PROXY_SETTINGS[name].kind)).map(variableName),
+);
 
 /** One for each whole core: they share nothing but the port. */
 export function workersFor(cpu: number): number | undefined {
-  return Token.isUnresolved(cpu) ? undefined : Math.min(MAX_WORKERS, Math.max(1, Math.floor(cpu / 1024)));
+  const { min, max } = PROXY_SETTINGS.workers;
+  return Token.isUnresolved(cpu) ? undefined : Math.min(max, Math.max(min, Math.floor(cpu / 1024)));
 }
 
-export const MAX_WORKERS = 64;
-
-function seconds(duration: Duration): string {
+export function renderSeconds(duration: Duration): string {
   return Tokenization.stringifyNumber(duration.toSeconds());
 }

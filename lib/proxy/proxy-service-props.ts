@@ -1,14 +1,16 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Tokenization } from 'aws-cdk-lib';
 import { IPeer, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { CpuArchitecture, ICluster } from 'aws-cdk-lib/aws-ecs';
 import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ILogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
+import { Setting, SettingTexts, variableName } from '../../core/proxy/settings/setting-names';
 import { DrainProfile } from '../shared/drain-profile';
-import { UPSTREAM_IDLE_BOUNDS } from '../shared/idle-timeouts';
+import { UPSTREAM_IDLE_BOUNDS, UPSTREAM_IDLE_TIMEOUT } from '../shared/idle-timeouts';
 import { MigrationSide } from '../traffic/migration-side';
 import { ProxyCompute } from './proxy-compute';
-import { MAX_WORKERS, workersFor } from './proxy-environment';
+import { renderSeconds, workersFor } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
 import { checkTaskCounts, ProxyScaling, TASK_COUNTS } from './proxy-scaling';
 import {
@@ -213,7 +215,43 @@ export function findWorkers(props: ProxyServiceProps): number | undefined {
   return props.workers ?? workersFor(computeSize(props).cpu);
 }
 
-const OTHER_UPSTREAM = 'DRAINSHIFT_OTHER_UPSTREAM';
+/** The props that are settings of the proxy, under the names of these. Their bounds are the settings' own, or narrower. */
+const SETTING_PROPS = {
+  workers: 'workers',
+  upstreamIdleTimeout: 'upstream_idle_seconds',
+} as const satisfies Partial<Record<keyof ProxyOptions, Setting>>;
+
+type SettingProp = keyof typeof SETTING_PROPS;
+
+/** What is no prop of the user, and has another default than that of the proxy. */
+function findDefaults(props: ProxyServiceProps): Pick<ProxyServiceProps, SettingProp> {
+  return { workers: findWorkers(props), upstreamIdleTimeout: UPSTREAM_IDLE_TIMEOUT };
+}
+
+/** Undefined where it is for the proxy to say. */
+export function listSettings(props: ProxyServiceProps): SettingTexts {
+  const defaults = findDefaults(props);
+  const texts = (Object.keys(SETTING_PROPS) as SettingProp[]).map((prop) => {
+    const value = props[prop] ?? defaults[prop];
+    return [SETTING_PROPS[prop], typeof value === 'object' ? renderSeconds(value) : renderNumber(value)];
+  });
+  return Object.fromEntries(texts) as SettingTexts;
+}
+
+function renderNumber(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : Tokenization.stringifyNumber(value);
+}
+
+function checkSettings(props: ProxyServiceProps): void {
+  for (const prop of Object.keys(SETTING_PROPS) as SettingProp[]) {
+    const value = props[prop];
+    const { min, max } = PROXY_SETTINGS[SETTING_PROPS[prop]];
+    if (typeof value === 'number') checkInteger(prop, value, { min, max });
+  }
+  if (props.upstreamIdleTimeout) checkDuration('upstreamIdleTimeout', props.upstreamIdleTimeout, UPSTREAM_IDLE_BOUNDS);
+}
+
+const OTHER_UPSTREAM = variableName('other_upstream');
 
 /** Where the proxies may send requests, by the names of the props. */
 export function listUpstreams({ upstreamUrl, environment = {} }: ProxyServiceProps): Record<string, string> {
@@ -225,8 +263,7 @@ export function checkProps(props: ProxyServiceProps): void {
   checkUpstreamUrl('upstreamUrl', props.upstreamUrl);
   checkApiPeers(props);
   checkTaskCounts(props.minTasks ?? TASK_COUNTS.minTasks, props.maxTasks ?? TASK_COUNTS.maxTasks);
-  checkInteger('workers', props.workers ?? 1, { min: 1, max: MAX_WORKERS });
-  if (props.upstreamIdleTimeout) checkDuration('upstreamIdleTimeout', props.upstreamIdleTimeout, UPSTREAM_IDLE_BOUNDS);
+  checkSettings(props);
   findCompute(props)._check(computeSize(props));
   const { deregistrationDelay } = props.targetGroup.drainProfile;
   props.drainProfile?._checkDelay('targetGroup.drainProfile.deregistrationDelay', deregistrationDelay);

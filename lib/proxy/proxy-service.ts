@@ -27,10 +27,9 @@ import { checkNames } from '../validation/known-props';
 import { allowApis, reachesAnywhere } from '../shared/api-peers';
 import { parseUpstreamUrl } from '../../core/validation/upstream-url';
 import { createLogGroup, letDecrypt, letRead } from '../shared/encryption';
-import { UPSTREAM_IDLE_TIMEOUT } from '../shared/idle-timeouts';
 import { MigrationSide } from '../traffic/migration-side';
 import { ADMIN_PORT, DATA_PORT } from '../shared/ports';
-import { buildEnvironment, listSecrets } from './proxy-environment';
+import { listSecrets, renderEnvironment } from './proxy-environment';
 import { ProxyImage } from './proxy-image';
 import { ImportedProxyService, IProxyService, ProxyServiceAttributes, ProxyServiceBase } from './proxy-service-base';
 import { scaleProxies, TASK_COUNTS } from './proxy-scaling';
@@ -47,6 +46,7 @@ import {
   computeSize,
   listUpstreams,
   findWorkers,
+  listSettings,
 } from './proxy-service-props';
 import { trustOwnAccountOnly } from '../shared/trusted-services';
 
@@ -268,12 +268,11 @@ export class ProxyService extends ProxyServiceBase {
       user: USER,
       readonlyRootFilesystem: true,
       portMappings: [{ containerPort: DATA_PORT }, { containerPort: ADMIN_PORT }],
-      environment: buildEnvironment({
+      environment: renderEnvironment({
         side: props.side,
         upstreamUrl: props.upstreamUrl,
         profile,
-        upstreamIdleTimeout: props.upstreamIdleTimeout ?? UPSTREAM_IDLE_TIMEOUT,
-        workers: findWorkers(props),
+        props: listSettings(props),
         memoryLimitMiB,
         serviceName: this.serviceName,
         protectsTask: props.protectLongLivedConnections ?? true,

@@ -1,4 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
+import { GRACE_PRESETS, PROXY_SETTINGS } from '../../core/proxy/settings/settings';
+import { BUDGET_MARGIN_SECONDS } from '../../core/proxy/shutdown-budget';
 import { checkDuration, reject } from '../validation/validation';
 import { checkNames } from '../validation/known-props';
 
@@ -29,13 +31,13 @@ const OUTSIDE_DRAIN = LAST_REQUEST.plus(BEFORE_CUT);
 const MAX_DELAY = Duration.hours(1);
 
 /** After SIGTERM a proxy goes on accepting for as long as load balancers may still send to it. */
-export const PROPAGATION = Duration.seconds(5);
+export const PROPAGATION = Duration.seconds(PROXY_SETTINGS.propagation_seconds.default);
 /** For closing what is left after the grace period. */
-export const SHUTDOWN_TIMEOUT = Duration.seconds(10);
-/** What of the stop timeout is not grace: these two, and 5 seconds to spare. */
-const OUTSIDE_GRACE = PROPAGATION.plus(SHUTDOWN_TIMEOUT).plus(Duration.seconds(5));
-/** No container on Fargate is given more. */
-const MAX_STOP = Duration.seconds(120);
+export const SHUTDOWN_TIMEOUT = Duration.seconds(PROXY_SETTINGS.graceful_shutdown_timeout_seconds.default);
+/** What of the stop timeout is not grace: these two, and what is to spare. */
+const OUTSIDE_GRACE = PROPAGATION.plus(SHUTDOWN_TIMEOUT).plus(Duration.seconds(BUDGET_MARGIN_SECONDS));
+/** No container on Fargate is given more; a proxy expects as much unless it is told otherwise. */
+const MAX_STOP = Duration.seconds(PROXY_SETTINGS.stop_timeout_seconds.default);
 
 /**
  * How proxies end their connections when they are to go: one decision from which the deregistration delay, the stop timeout
@@ -50,13 +52,15 @@ const MAX_STOP = Duration.seconds(120);
  */
 export class DrainProfile {
   /** For requests and short responses: 30 seconds. */
-  public static readonly SHORT_LIVED = DrainProfile.custom({ drain: Duration.seconds(30) });
+  public static readonly SHORT_LIVED = DrainProfile.custom({ drain: Duration.seconds(GRACE_PRESETS['short-lived']) });
 
   /** For requests and some WebSockets or streams: 2 minutes. */
-  public static readonly MIXED = DrainProfile.custom({ drain: Duration.minutes(2) });
+  public static readonly MIXED = DrainProfile.custom({ drain: Duration.seconds(GRACE_PRESETS.mixed) });
 
   /** For applications that live on WebSockets or streams: 5 minutes. */
-  public static readonly WEBSOCKET_HEAVY = DrainProfile.custom({ drain: Duration.minutes(5) });
+  public static readonly WEBSOCKET_HEAVY = DrainProfile.custom({
+    drain: Duration.seconds(GRACE_PRESETS['websocket-heavy']),
+  });
 
   /** Times of your own. */
   public static custom(props: CustomDrainProps): DrainProfile {

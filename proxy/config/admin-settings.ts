@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Problems } from '../../core/validation/problems';
 import { MIN_ADMIN_KEY_LENGTH, findUsableKeys } from '../../core/proxy/admin-api';
-import { PROXY_VARIABLES } from '../../core/cutover/cutover-config';
+import { variableName } from '../../core/proxy/settings/setting-names';
 import { readSecretVersions } from '../admin-keys/secret-versions';
 import type { Clock } from '../process/clock';
-import type { Values } from './settings';
+import { Environment, Values, readSetting, readVariable } from './given';
 import { AdminKeys, ReadKeys, describeLeftOut, keysIn, readSettled } from '../admin-keys/admin-keys';
 
 export interface AdminConfig {
@@ -19,12 +19,10 @@ export interface AdminConfig {
 /** What the admin API's keys are read out of. */
 interface AdminSources {
   readonly flags: { readonly admin_secret_file?: string };
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Environment;
   /** Undefined, and reported, when it cannot be read. */
   readonly readText: (name: 'admin_secret_file') => string | undefined;
 }
-
-const SECRET_ARN = /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:.+$/;
 
 /** The keys and where they are kept; `at` is known before. No problem shows a key. */
 export function readAdminKeys(
@@ -37,13 +35,12 @@ export function readAdminKeys(
   // As when they are read again, one that is too short does not lock out the other one.
   const max = Math.max(0, ...keys.map(({ length }) => length));
   if (max < MIN_ADMIN_KEY_LENGTH) {
-    const rule = `at least ${MIN_ADMIN_KEY_LENGTH} characters long when 'admin' is set; give it in ${PROXY_VARIABLES.adminSecret} or 'admin_secret_file'`;
+    const rule = `at least ${MIN_ADMIN_KEY_LENGTH} characters long when 'admin' is set; give it in ${variableName('admin_secret')} or 'admin_secret_file'`;
     problems.add('admin_secret', rule, `${max} characters`);
   }
   const { admin_secret_arn: secretArn } = values;
   if (secretArn === undefined) return { keys, ...(file !== undefined && { keptIn: { file } }) };
-  const arn = typeof secretArn === 'string' ? secretArn : '';
-  if (!SECRET_ARN.test(arn)) problems.add('admin_secret_arn', 'the ARN of a secret of Secrets Manager', secretArn);
+  const arn = readSetting('admin_secret_arn', values, problems) ?? '';
   if (file !== undefined) problems.add('admin_secret_arn', "absent where the key is of 'admin_secret_file'", secretArn);
   return { keys, keptIn: { secretArn: arn } };
 }
@@ -53,8 +50,8 @@ function findKeys(
   values: Values,
   { flags, environment, readText }: AdminSources,
 ): { keys: readonly string[]; file?: string } {
-  const secret = environment[PROXY_VARIABLES.adminSecret];
-  if (flags.admin_secret_file === undefined && secret !== undefined && secret !== '') return { keys: [secret] };
+  const secret = readVariable(environment, 'admin_secret');
+  if (flags.admin_secret_file === undefined && secret !== undefined) return { keys: [secret] };
   const { admin_secret_file: file } = values;
   if (file === undefined) return { keys: [] };
   const keys = keysIn(readText('admin_secret_file') ?? '');

@@ -1,5 +1,6 @@
 import type { Problems } from '../../core/validation/problems';
-import type { Values } from './settings';
+import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
+import { Environment, Values, readSetting, readVariable } from './given';
 
 /** The store that the applications behind keep their sessions in, as this proxy looks at it. */
 export interface SessionStoreConfig {
@@ -14,16 +15,14 @@ export interface SessionStoreConfig {
   readonly isRequired: boolean;
 }
 
-export const SESSION_STORE_PASSWORD_VARIABLE = 'DRAINSHIFT_SESSION_STORE_PASSWORD';
-
 const PORT = 6379;
 
 export function readSessionStore(
   values: Values,
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
   problems: Problems,
 ): { readonly sessionStore?: SessionStoreConfig } {
-  const isRequired = problems.boolean('session_store_required', values.session_store_required, false);
+  const isRequired = readSetting('session_store_required', values, problems);
   if (values.session_store_url === undefined) {
     for (const name of ['session_store_user', 'session_store_required'] as const) {
       if (values[name] !== undefined) problems.add(name, "absent without 'session_store_url'", values[name]);
@@ -31,25 +30,17 @@ export function readSessionStore(
     return {};
   }
   const at = address(values.session_store_url, problems);
-  const given = environment[SESSION_STORE_PASSWORD_VARIABLE];
-  const password = given === '' ? undefined : given;
-  const user = values.session_store_user === undefined ? at.user : userName(values.session_store_user, problems);
+  const password = readVariable(environment, 'session_store_password');
+  const user = readSetting('session_store_user', values, problems) ?? at.user;
   return { sessionStore: { ...at, ...(user !== undefined && { user }), ...(password && { password }), isRequired } };
 }
 
 type Address = Pick<SessionStoreConfig, 'host' | 'port' | 'isTls' | 'user'>;
 
-/** YAML reads one of digits as a number. */
-function userName(value: unknown, problems: Problems): string {
-  if (typeof value === 'string' || typeof value === 'number') return `${value}`;
-  problems.add('session_store_user', 'a text', value);
-  return '';
-}
-
 function address(value: unknown, problems: Problems): Address {
   const found = typeof value === 'string' && URL.canParse(value) ? splitParts(new URL(value)) : undefined;
   if (found) return found;
-  const rule = `rediss://[USER@]HOST[:PORT], or redis:// without TLS; a password belongs in ${SESSION_STORE_PASSWORD_VARIABLE}`;
+  const { rule } = PROXY_SETTINGS.session_store_url;
   problems.add('session_store_url', rule, typeof value === 'string' ? withoutLogin(value) : value);
   return { host: '', port: PORT, isTls: true };
 }

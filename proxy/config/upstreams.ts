@@ -4,7 +4,9 @@ import type { Problems } from '../../core/validation/problems';
 import { isHostName, parseUpstreamUrl, UPSTREAM_URL_RULE } from '../../core/validation/upstream-url';
 import type { Upstream } from '../data-plane/contract/data-plane';
 import { parseCertificates } from './pem';
-import type { Setting, Values } from './settings';
+import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
+import type { Setting } from '../../core/proxy/settings/setting-names';
+import { Values, readSetting } from './given';
 
 type Address = Pick<Upstream, 'host' | 'port'>;
 
@@ -42,7 +44,7 @@ function localAddress({ upstream_local_address: value }: Values, problems: Probl
   if (typeof value === 'string' && family !== 0 && !OF_NO_MACHINE.check(value, family === 4 ? 'ipv4' : 'ipv6')) {
     return { localAddress: value };
   }
-  problems.add('upstream_local_address', 'an IP address of one machine', value);
+  problems.add('upstream_local_address', PROXY_SETTINGS.upstream_local_address.rule, value);
   return {};
 }
 
@@ -55,9 +57,7 @@ OF_NO_MACHINE.addSubnet('ff00::', 8, 'ipv6');
 type Trust = Pick<Upstream, 'verifyCertificate' | 'authorities'>;
 
 function readTrust(values: Values, readText: (name: Setting) => string | undefined, problems: Problems): Trust {
-  const verify = values.upstream_verify_certificate ?? true;
-  if (typeof verify !== 'boolean') problems.add('upstream_verify_certificate', 'true or false', verify);
-  const verifyCertificate = verify === true;
+  const verifyCertificate = readSetting('upstream_verify_certificate', values, problems);
   const authorities = readAuthorities(values, readText, problems);
   return { verifyCertificate, ...(authorities !== undefined && { authorities }) };
 }
@@ -78,14 +78,14 @@ function readAuthorities(
   if (typeof text === 'string' && parseCertificates(text)) return text;
   // It may be a secret of another kind that was given by mistake.
   const got = typeof text === 'string' ? `${text.length} characters` : typeof text;
-  problems.add('upstream_authorities', 'PEM with certificates', got);
+  problems.add('upstream_authorities', PROXY_SETTINGS.upstream_authorities.rule, got);
   return undefined;
 }
 
 function hostName(name: Setting, value: unknown, problems: Problems): Pick<Upstream, 'serverName'> {
   if (value === undefined) return {};
   if (typeof value === 'string' && isIP(value) === 0 && isHostName(value)) return { serverName: value };
-  problems.add(name, 'a host name', value);
+  problems.add(name, PROXY_SETTINGS.upstream_server_name.rule, value);
   return {};
 }
 

@@ -2,7 +2,7 @@ import { budgetProblem } from '../../core/proxy/shutdown-budget';
 import { fileProblem } from '../../core/proxy/file-budget';
 import type { ProxyConfig } from '../config/config';
 import { openFileLimit } from '../process/file-limit';
-import { PROXY_SETTINGS } from '../../core/proxy/settings';
+import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 
 /** Who asked for no number of connections is told only of so few that any traffic would miss them. */
 const FEW = 1_000;

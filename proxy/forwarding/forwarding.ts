@@ -1,3 +1,4 @@
+import type { SettingValue } from '../../core/proxy/settings/setting-names';
 import type { RequestHead } from '../data-plane/contract/data-plane';
 import type { LoopGuard } from './loop-guard';
 import type { TraceIds } from './trace-ids';
@@ -14,17 +15,14 @@ export type ForwardingFields = {
   [TRACE_FIELD]?: string;
 };
 
-export const FORWARDED_FOR_MODES = ['append', 'preserve'] as const;
-/** What becomes of an `X-Forwarded-For` that came: it grows by the address that connected here, or stays. */
-export type ForwardedForMode = (typeof FORWARDED_FOR_MODES)[number];
-
 /** What the fields of all requests have in common. */
 export interface Forwarding {
   /** The data port, as text. */
   readonly port: string;
   /** Of which one is taken where the client sent none. */
   readonly traceIds: TraceIds;
-  readonly forwardedFor: ForwardedForMode;
+  /** What becomes of an `X-Forwarded-For` that came: it grows by the address that connected here, or stays. */
+  readonly forwardedFor: SettingValue<'forwarded_for'>;
   readonly loopGuard: LoopGuard;
 }
 

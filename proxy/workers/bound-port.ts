@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
-import type { HostPort } from '../config/config';
+import type { HostPort } from '../../core/validation/host-port';
 
 /** An address that is taken, and at which no process listens yet. */
 export interface BoundPort {

@@ -1,3 +1,4 @@
+import { variableName } from '../../core/proxy/settings/setting-names';
 import { ChildProcess, fork } from 'node:child_process';
 import type { LedgerReport } from '../../core/proxy/admin-api';
 import { signalChild } from '../../core/errors/signals';
@@ -15,7 +16,11 @@ export interface MemberEvents {
 
 /** A worker has no admin port: it is not to have the key of it. */
 function withoutAdminSecret(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { ...environment, DRAINSHIFT_ADMIN_SECRET: undefined, DRAINSHIFT_ADMIN_SECRET_FILE: undefined };
+  return {
+    ...environment,
+    [variableName('admin_secret')]: undefined,
+    [variableName('admin_secret_file')]: undefined,
+  };
 }
 
 /** One worker, as the primary sees it. */

@@ -1,6 +1,6 @@
 import type { DrainOrder } from '../../core/proxy/admin-api';
 import type { HoldOrder } from '../../core/proxy/hold';
-import { SHARED_LIMITS } from '../../core/proxy/setting-names';
+import { SHARED_LIMITS } from '../../core/proxy/settings/setting-names';
 import type { ProxyConfig } from '../config/config';
 import { memoryBudget } from '../process/memory-limit';
 

@@ -1,5 +1,5 @@
 import type { Side } from '../../core/traffic/weights';
-import { completeTimeouts } from '../../core/proxy/setting-names';
+import { completeTimeouts } from '../../core/proxy/settings/setting-names';
 import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { createDataPlane } from '../../proxy/data-plane/engine/engine';
 import type { Upstream } from '../../proxy/data-plane/contract/data-plane';

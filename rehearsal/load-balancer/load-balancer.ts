@@ -1,5 +1,5 @@
 import type { DataPlane, RejectedRequest, Timeouts } from '../../proxy/data-plane/contract/data-plane';
-import { completeTimeouts } from '../../core/proxy/setting-names';
+import { completeTimeouts } from '../../core/proxy/settings/setting-names';
 import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { createDataPlane } from '../../proxy/data-plane/engine/engine';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Document, YAMLError, parseAllDocuments } from 'yaml';
 import { decodeText } from '../../core/text/decode';
 import { oneLine } from '../../core/text/one-line';
+import { withoutSchema } from '../../core/validation/json-schema';
 import { UsageError } from '../errors/usage-error';
 
 /** A file of a command line: what the option or argument is called, and what was given. */
@@ -66,13 +67,6 @@ function explainProblem(problem: YAMLError, text: string): string {
 /** The parser shows the place in more lines. */
 function firstLine(message: string): string {
   return oneLine((message.split('\n')[0] ?? '').replace(/:$/, ''));
-}
-
-/** What a JSON file tells its editor is no part of the plan. */
-function withoutSchema(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const { $schema, ...plan } = value as Record<string, unknown>;
-  return typeof $schema === 'string' ? plan : value;
 }
 
 function wrong({ name, file }: Given, rule: string): UsageError {

@@ -1,26 +1,29 @@
 import { SIDES, Side } from '../../core/traffic/weights';
-import { PROXY_VARIABLES } from '../../core/cutover/cutover-config';
+import { PROXY_VARIABLES, variableName } from '../../core/proxy/settings/setting-names';
 import { AwsError } from '../errors/aws-error';
 import { isLoopback } from '../processes/loopback';
 import type { ServiceSpec } from './runner';
 import type { ContainerSpec } from './task-process';
 
 /** The store of a user's sessions is not run here. */
-const SESSION_STORE = 'DRAINSHIFT_SESSION_STORE_';
-const LOCAL_ADDRESS = PROXY_VARIABLES.upstreamLocalAddress;
+const SESSION_STORE: readonly string[] = PROXY_VARIABLES.filter((name) => name.startsWith('session_store_')).map(
+  variableName,
+);
+const LOCAL_ADDRESS = variableName('upstream_local_address');
+const SIDE = variableName('side');
 
 /** The service with its proxies before another backend than the template's. */
 export function pointAt(service: ServiceSpec, upstreams: Readonly<Record<Side, string>>): ServiceSpec {
-  const named = service.container.environment[PROXY_VARIABLES.side];
+  const named = service.container.environment[SIDE];
   const side = SIDES.find((each) => each === named);
   if (!side) {
     throw new AwsError(
       'InvalidParameterException',
-      `'${PROXY_VARIABLES.side}' of '${service.name}' must be source or target, got '${named}'`,
+      `'${SIDE}' of '${service.name}' must be source or target, got '${named}'`,
     );
   }
   const upstream = upstreams[side];
-  const environment = { ...Object.fromEntries(kept(service.container)), [PROXY_VARIABLES.upstream]: upstream };
+  const environment = { ...Object.fromEntries(kept(service.container)), [variableName('upstream')]: upstream };
   // Each task connects from the address that it has, as at AWS, where the backend can be reached from there.
   const addressVariable = isLoopback(new URL(upstream).hostname) ? { addressVariable: LOCAL_ADDRESS } : {};
   return { ...service, container: { ...service.container, environment, ...addressVariable } };
@@ -28,5 +31,5 @@ export function pointAt(service: ServiceSpec, upstreams: Readonly<Record<Side, s
 
 /** An address of the template is none of this machine. */
 function kept({ environment }: ContainerSpec): [string, string][] {
-  return Object.entries(environment).filter(([name]) => !name.startsWith(SESSION_STORE) && name !== LOCAL_ADDRESS);
+  return Object.entries(environment).filter(([name]) => !SESSION_STORE.includes(name) && name !== LOCAL_ADDRESS);
 }

@@ -37,6 +37,9 @@ testIn('bash')('bash completes commands, their options and the values of these',
   expect(bash('rehearse', '--fault', 'target-e')).toEqual(['target-errors']);
   expect(bash('completion', 'z')).toEqual(['zsh']);
   expect(bash('proxy', '--upstream-ping')).toEqual(['--upstream-ping-seconds']);
+  expect(bash('proxy', '--che')).toEqual(['--check']);
+  expect(bash('proxy', '--access-log', '')).toEqual(['off', 'errors', 'on']);
+  expect(bash('proxy', '--task-protection', '')).toEqual(['true', 'false']);
 });
 
 testIn('fish')('fish reads its script', () => {

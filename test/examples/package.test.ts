@@ -34,7 +34,7 @@ test('holds what a user needs, and nothing else', () => {
     'package.json',
     'schemas',
   ]);
-  const known = /\.(js|d\.ts)$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/Dockerfile$|^schemas\/plan\.json$/;
+  const known = /\.(js|d\.ts)$|^docs\/.*\.(md|svg)$|^dist\/assets\/proxy\/Dockerfile$|^schemas\/(plan|proxy)\.json$/;
   expect(paths().filter((path) => path.includes('/') && !known.test(path))).toEqual([]);
 });
 

@@ -24,7 +24,7 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
     ],
   },
   bin: {
-    rooms: ['lib', 'rehearsal', 'core', 'lambda/operator.ts', 'proxy/config/settings.ts'],
+    rooms: ['lib', 'rehearsal', 'core', 'lambda/operator.ts'],
     packages: ['node:', 'aws-cdk-lib', 'commander'],
   },
   bench: {

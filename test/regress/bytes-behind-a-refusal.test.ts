@@ -1,5 +1,5 @@
 import type { PlaneContext } from '../../proxy/data-plane/shared/context';
-import { completeTimeouts } from '../../core/proxy/setting-names';
+import { completeTimeouts } from '../../core/proxy/settings/setting-names';
 import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { Http1Client } from '../../proxy/data-plane/http1/http1-client';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';

@@ -1,6 +1,6 @@
 import net, { AddressInfo } from 'node:net';
 import type { PlaneContext } from '../../proxy/data-plane/shared/context';
-import { completeTimeouts } from '../../core/proxy/setting-names';
+import { completeTimeouts } from '../../core/proxy/settings/setting-names';
 import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { Exchange } from '../../proxy/data-plane/exchange/exchange';
 import { Http1Client } from '../../proxy/data-plane/http1/http1-client';

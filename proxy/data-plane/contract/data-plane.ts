@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
 import type { FastPath } from '../../../core/proxy/admin-api';
 import type { ConnectionKind, Ending } from '../../../core/proxy/connections';
-import type { LimitSettings, Timeouts } from '../../../core/proxy/setting-names';
+import type { LimitSettings, Timeouts } from '../../../core/proxy/settings/setting-names';
 
 export type { FastPath, Timeouts };
 import type { Ledger } from './ledger';

@@ -1,4 +1,4 @@
-import { LimitSettings, completeLimits } from '../../../core/proxy/setting-names';
+import { LimitSettings, completeLimits } from '../../../core/proxy/settings/setting-names';
 import type { Limits } from './data-plane';
 
 /**

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { CutoverConfig, PROXY_VARIABLES, CONFIG_VARIABLE } from '../../../core/cutover/cutover-config';
+import { CutoverConfig, CONFIG_VARIABLE } from '../../../core/cutover/cutover-config';
+import { variableName } from '../../../core/proxy/settings/setting-names';
 import type { Identities } from '../assembly/resolve';
 import type { Stack } from '../assembly/template';
 import type { AlarmSpec } from '../../aws/services/alarms/alarm-states';
@@ -149,7 +150,7 @@ function build({ resources, functions, config }: Found, known: Known): StackMode
   const secretValue = (arn: string, variable: string) => {
     const value = secrets.get(arn) ?? [...secrets].find(([known]) => arn.startsWith(known))?.[1];
     // The backends of a rehearsal are others. What is no PEM was drawn here.
-    if (variable === PROXY_VARIABLES.upstreamAuthorities) return value?.includes('BEGIN') === true ? value : '';
+    if (variable === variableName('upstream_authorities')) return value?.includes('BEGIN') === true ? value : '';
     if (value === undefined) throw new UsageError(`a container's secret must be in the template, got '${arn}'`);
     return value;
   };

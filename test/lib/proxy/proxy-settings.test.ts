@@ -5,11 +5,8 @@ import { DrainProfile } from '../../../lib/shared/drain-profile';
 import { SessionStore } from '../../../lib/session-store/session-store';
 import { readConfig } from '../../../proxy/config/config';
 import { newStack } from '../fixture';
-import { SESSION_STORE_PASSWORD_VARIABLE } from '../../../proxy/config/session-store-settings';
 import { NUMBERS } from '../../../lib/proxy/proxy-environment';
-import { LIMITS, TIMEOUTS } from '../../../core/proxy/setting-names';
-import { SETTINGS, Setting } from '../../../proxy/config/settings';
-import { PROXY_VARIABLES } from '../../../core/cutover/cutover-config';
+import { LIMITS, SETTINGS, TIMEOUTS, variableName } from '../../../core/proxy/settings/setting-names';
 import { findContainer, buildEnvironment, newProxies, findTemplate } from './proxy-fixture';
 
 /** What a proxy makes of the environment that the constructs give it, with what AWS fills in. */
@@ -59,18 +56,18 @@ test('every setting of the constructs is one that a proxy has', () => {
   const template = Template.fromStack(stack);
   const { Secrets } = findContainer(template);
   const given = [...Object.keys(buildEnvironment(template)), ...Secrets.map(({ Name }) => Name)];
-  const secrets = [PROXY_VARIABLES.adminSecret, SESSION_STORE_PASSWORD_VARIABLE];
-  const known = new Set<string>([...Object.values(SETTINGS), ...secrets]);
+  const secrets = [variableName('admin_secret'), variableName('session_store_password')];
+  const known = new Set<string>([...SETTINGS.map(variableName), ...secrets]);
   expect(given.filter((name) => !known.has(name))).toEqual([]);
   expect(given).toEqual(expect.arrayContaining(secrets));
 });
 
 test('a setting that is a number is known by its name, so that a text in its place is rejected at synth', () => {
   const numbers = [...TIMEOUTS, ...LIMITS];
-  for (const name of numbers) expect(SETTINGS[name]).toMatch(NUMBERS);
+  for (const name of numbers) expect(NUMBERS).toContain(variableName(name));
   // The proxy itself refuses a text for each that is taken for a number.
-  const named = (Object.keys(SETTINGS) as Setting[]).filter((name) => NUMBERS.test(SETTINGS[name]));
-  const environment = Object.fromEntries(named.map((name) => [SETTINGS[name], 'abc']));
+  const named = SETTINGS.filter((name) => NUMBERS.has(variableName(name)));
+  const environment = Object.fromEntries(named.map((name) => [variableName(name), 'abc']));
   const config = () => readConfig({ flags: {}, environment, file: undefined, readText: () => '' });
   for (const name of named)
     expect(config).toThrow(new RegExp(`'${name}' must be an? (number|integer) from .*, got "abc"`));

@@ -1,4 +1,4 @@
-import type { ConfigSources } from '../../../proxy/config/config';
+import type { ConfigSources } from '../../../proxy/config/given';
 import { listProblems, read } from '../support/settings';
 
 const SECRET = '0123456789abcdef';

@@ -3,7 +3,7 @@ import http from 'node:http';
 import pino from 'pino';
 import { ADMIN_HEADERS, LedgerReport, adminRequestToSign } from '../../../core/proxy/admin-api';
 import { sign } from '../../../proxy/admin/signature';
-import { completeLimits, completeTimeouts } from '../../../core/proxy/setting-names';
+import { completeLimits, completeTimeouts } from '../../../core/proxy/settings/setting-names';
 import type { ProxyConfig } from '../../../proxy/config/config';
 import { RunningProxy, startProxy } from '../../../proxy/control/proxy';
 import { Got, get, later } from './world';

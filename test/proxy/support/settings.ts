@@ -1,4 +1,5 @@
-import { ConfigSources, ProxyConfig, readConfig } from '../../../proxy/config/config';
+import { ProxyConfig, readConfig } from '../../../proxy/config/config';
+import type { ConfigSources } from '../../../proxy/config/given';
 
 /** Reads a configuration where no file can be read, unless the test says otherwise. */
 export function read(sources: Partial<ConfigSources>): ProxyConfig {

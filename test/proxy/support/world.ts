@@ -10,7 +10,7 @@ import type {
   Outcome,
   RequestHead,
 } from '../../../proxy/data-plane/contract/data-plane';
-import { completeTimeouts } from '../../../core/proxy/setting-names';
+import { completeTimeouts } from '../../../core/proxy/settings/setting-names';
 import { trustingLimits } from '../../../proxy/data-plane/contract/limits';
 import { createDataPlane } from '../../../proxy/data-plane/engine/engine';
 import { total } from '../../../core/proxy/connections';

@@ -1,5 +1,5 @@
 import { DEFAULT_DRAIN } from '../../../core/proxy/admin-api';
-import { completeLimits } from '../../../core/proxy/setting-names';
+import { completeLimits } from '../../../core/proxy/settings/setting-names';
 import type { ProxyConfig } from '../../../proxy/config/config';
 import { configShare, drainQuotas, holdShare } from '../../../proxy/workers/quotas';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
-import type { ForwardedForMode } from '../../../proxy/forwarding/forwarding';
+import type { SettingValue } from '../../../core/proxy/settings/setting-names';
 import { findView } from '../../../rehearsal/cloud/application-view';
 import { clientAddress } from '../../../rehearsal/processes/loopback';
 import { hopsLine, hopsRows } from '../../../rehearsal/report/hops';
@@ -25,7 +25,7 @@ interface Seen {
   readonly forwardedFor?: string;
 }
 
-async function startChain(forwardedFor: ForwardedForMode) {
+async function startChain(forwardedFor: SettingValue<'forwarded_for'>) {
   const app = express();
   app.get('/health', (_request, response) => void response.send('ok'));
   app.get('/', (request, response) => {

@@ -1,7 +1,7 @@
 import http2, { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import net from 'node:net';
 import tls from 'node:tls';
-import { completeTimeouts } from '../../../../../core/proxy/setting-names';
+import { completeTimeouts } from '../../../../../core/proxy/settings/setting-names';
 import { trustingLimits } from '../../../../../proxy/data-plane/contract/limits';
 import type { Limits, Timeouts } from '../../../../../proxy/data-plane/contract/data-plane';
 import type { ResponseHead, ClientEvents } from '../../../../../proxy/data-plane/contract/streams';

@@ -1,3 +1,4 @@
+import type { Field, FieldValue } from '../../validation/fields';
 import { LIMIT_SETTINGS, PROXY_SETTINGS, SettingField, TIMEOUT_SETTINGS } from './settings';
 
 type Table = typeof PROXY_SETTINGS;
@@ -9,21 +10,31 @@ export type SecretSetting = {
 /** The name of a setting in a file. */
 export type Setting = Exclude<ProxyVariable, SecretSetting>;
 
-/** The values of a setting that is one of several. */
-export type SettingChoice<Name extends ProxyVariable> = Table[Name] extends {
-  readonly values: readonly (infer Value)[];
-}
-  ? Value
-  : never;
+/** What a setting is once it is read. */
+export type SettingValue<Name extends ProxyVariable> = Table[Name] extends Field ? FieldValue<Table[Name]> : never;
 
-export const SETTINGS = (Object.keys(PROXY_SETTINGS) as ProxyVariable[]).filter(
-  (name): name is Setting => PROXY_SETTINGS[name].kind !== 'secret',
-);
+export const PROXY_VARIABLES = Object.keys(PROXY_SETTINGS) as ProxyVariable[];
+
+export const SETTINGS = PROXY_VARIABLES.filter((name): name is Setting => PROXY_SETTINGS[name].kind !== 'secret');
 
 /** The variable of the environment: `DRAINSHIFT_CLIENT_IDLE_SECONDS`. */
 export function variableName<Name extends ProxyVariable>(name: Name): `DRAINSHIFT_${Uppercase<Name>}` {
   return `DRAINSHIFT_${name.toUpperCase() as Uppercase<Name>}`;
 }
+
+/** The environment of a proxy with these settings, as texts. Those that are undefined are left out. */
+export function buildEnvironment(texts: SettingTexts): Record<string, string> {
+  const names = Object.keys(texts) as ProxyVariable[];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const text = texts[name];
+      return text === undefined ? [] : [[variableName(name), text]];
+    }),
+  );
+}
+
+/** Settings as the environment has them. */
+export type SettingTexts = { readonly [Name in ProxyVariable]?: string | undefined };
 
 /** The flag of the command line: `--client-idle-seconds`. */
 export function flagName(name: Setting): string {

@@ -1,6 +1,13 @@
-import { HOST_PORT_PATTERN, HOST_PORT_RULE } from '../validation/host-port';
-import { UPSTREAM_URL_PATTERN, UPSTREAM_URL_RULE } from '../validation/upstream-url';
-import type { BooleanField, ChoiceField, IntegerField, NumberField, TextField } from '../validation/fields';
+import { HOST_PORT_PATTERN, HOST_PORT_RULE } from '../../validation/host-port';
+import { UPSTREAM_URL_PATTERN, UPSTREAM_URL_RULE } from '../../validation/upstream-url';
+import type {
+  BooleanField,
+  ChoiceField,
+  IntegerField,
+  NumberField,
+  TextField,
+  TokensField,
+} from '../../validation/fields';
 
 /** What a setting has beside its value. */
 interface SettingTraits {
@@ -17,16 +24,10 @@ interface SettingTraits {
   readonly more?: string;
 }
 
-/** Tokens: a list in a file, a text with commas everywhere. */
-interface TokensField {
-  readonly kind: 'tokens';
-  readonly sentence: string;
-  readonly unit?: string;
-}
-
 /** A text that a variable of the environment alone may hold, and that is never shown. */
 interface SecretField {
   readonly kind: 'secret';
+  readonly minLength?: number;
   readonly sentence: string;
   readonly unit?: string;
 }
@@ -79,6 +80,7 @@ const GENERAL = {
   admin_secret: {
     kind: 'secret',
     group: 'general',
+    minLength: 16,
     sentence: 'The key of the admin API, 16 characters or more. Workers do not get it.',
   },
   admin_secret_file: {
@@ -411,6 +413,10 @@ const OTHERS = {
     kind: 'tokens',
     group: 'protocols',
     form: 'TOKENS',
+    // A protocol and perhaps its version (RFC 9110 section 7.8); none in which requests would pass unchecked, or that this proxy
+    // would have to end.
+    pattern: "^(?!(h2c?|h3|https?|tls|ssl)(/|$))[!#$%&'*+\\-.^_`|~0-9a-z]+(/[!#$%&'*+\\-.^_`|~0-9a-z]+)?$",
+    rule: 'tokens of Upgrade, and none of h2c, HTTP and TLS',
     defaultRule: 'none',
     sentence:
       'Tokens of Upgrade that are switched to besides websocket, a list, or a text with commas; never h2c, HTTP or TLS.',
@@ -430,6 +436,7 @@ const OTHERS = {
     // What CloudWatch takes as the value of a dimension.
     pattern: '^(?=.{1,255}$)[ -~]*[!-~][ -~]*$',
     rule: "from 1 to 255 ASCII characters, not all blank, when 'emf' is on",
+    allowsNumber: true,
     isOptional: true,
     sentence: 'The name that these metrics have; must be given with emf.',
   },
@@ -456,6 +463,7 @@ const OTHERS = {
     form: 'NAME',
     pattern: ANY_TEXT,
     rule: 'a text',
+    allowsNumber: true,
     isOptional: true,
     defaultRule: 'that of the URL',
     sentence: 'The user who logs in to the session store.',
