@@ -8,6 +8,7 @@ interface Figures {
   readonly medianFilesPerFolder: number;
   readonly functionsOver60Lines: readonly string[];
   readonly forbiddenWords: readonly string[];
+  readonly longParagraphs: readonly string[];
   readonly namesEndingInOf: readonly string[];
   readonly inventedNames: readonly string[];
 }
@@ -21,6 +22,7 @@ test('the figures of the house are within their limits, and the words are those 
   expect(figures.folderCycles).toEqual([]);
   expect(figures.forbiddenWords).toEqual([]);
   expect(figures.inventedNames).toEqual([]);
+  expect(figures.longParagraphs).toEqual([]);
   expect(figures.medianFilesPerFolder).toBeLessThanOrEqual(12);
   expect(figures.functionsOver60Lines.length).toBeLessThanOrEqual(1);
   expect(figures.namesEndingInOf.length).toBeLessThanOrEqual(10);

@@ -1,0 +1,39 @@
+/**
+ * The tests of `npm run test:fast`: all but those below, which start rehearsals or processes, deploy, run the compiled package, or
+ * synthesize many apps. A new test of such a kind goes into one of the folders, or its name into the list.
+ *
+ * @type {import('jest').Config}
+ */
+const FOLDERS = [
+  'bench|bin|deploy|examples',
+  'proxy/(?:aws|clients|process|workers)',
+  'rehearsal/(?:backend|cli|cloud|functions|redeploy|run|stack|tasks|traffic)',
+];
+const FILES = [
+  'house/renews-images',
+  'lib/(?:api|cdk-app|examples-compile|iam-wildcards|order-of-deployment|passes-validation)',
+  'lib/certificates/trusted-authorities',
+  'lib/migration/migration',
+  'lib/shared/(?:assets|encryption)',
+  'lib/validation/only-once',
+  'proxy/admin/rotates-admin-keys',
+  'proxy/config/checks-certificate-files',
+  'proxy/control/ends-in-order-on-sigterm',
+  'proxy/data-plane/http1/agrees-with-node',
+  'proxy/data-plane/http1/survives-fuzz',
+  'proxy/data-plane/shared/keeps-within-its-memory',
+  'proxy/session-store/tells-its-health',
+  'regress/(?:fast-path-that-could-not-be-tried|process-that-could-not-be-started|time-grows-with-the-bytes)',
+  'rehearsal/aws/command-line',
+  'rehearsal/template/assembly/reads-every-kind-of-template',
+];
+
+module.exports = {
+  ...require('./jest.config'),
+  maxWorkers: 2,
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    ...FOLDERS.map((folder) => `<rootDir>/test/(?:${folder})/`),
+    ...FILES.map((file) => `<rootDir>/test/${file}\\.test\\.ts$`),
+  ],
+};
