@@ -8,7 +8,7 @@ import { readSoakOptions, SOAK_USAGE, type SoakOptions } from './cli/options';
 import { ROOT } from './processes/resolve';
 import { withWorkplace } from './processes/workplace';
 import { soak, type SoakResult } from './soak/run';
-import { computeGrowth, megabytes } from './soak/verdict';
+import { computeGrowth, megabytes } from './soak/account/verdict';
 
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
 

@@ -10,9 +10,9 @@ export {
   CutoverSmokeRequest,
   CutoverStage,
   GradualPlanProps,
-} from './cutover/cutover-plan';
+} from './plan/cutover-plan';
 export { CutoverProps } from './cutover/cutover-props';
-export { CutoverSchedule } from './cutover/cutover-schedule';
+export { CutoverSchedule } from './plan/cutover-schedule';
 export { CustomDrainProps, DrainProfile } from './shared/drain-profile';
 export { Migration, MigrationProps } from './migration/migration';
 export { AlarmThresholds, MigrationAlarms, MigrationAlarmsProps } from './monitoring/migration-alarms';

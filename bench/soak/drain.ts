@@ -1,11 +1,11 @@
 import { pause } from '../processes/ports';
 import type { Workplace } from '../processes/workplace';
-import type { ClientSetup } from './client';
-import { readEventsUntilSentAway } from './exchanges';
-import { streamUntilSentAway } from './grpc';
-import { mixedLoad } from './mix';
-import { SoakedProxy } from './proxy';
-import { staySeated } from './web-socket';
+import type { ClientSetup } from './clients/client';
+import { readEventsUntilSentAway } from './clients/exchanges';
+import { streamUntilSentAway } from './clients/grpc';
+import { mixedLoad } from './clients/mix';
+import { SoakedProxy } from './proxy/proxy';
+import { staySeated } from './clients/web-socket';
 
 /** Of load before the signal. */
 const BEFORE_MS = 1000;

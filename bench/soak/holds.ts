@@ -1,10 +1,10 @@
 import { pause } from '../processes/ports';
-import type { ClientSetup } from './client';
-import { ClientConnection, findOutcome } from './connection';
-import { getText, isPattern } from './exchanges';
-import { formatPath } from './faults';
-import { waits } from './outages';
-import type { SoakedProxy } from './proxy';
+import type { ClientSetup } from './clients/client';
+import { ClientConnection, findOutcome } from './clients/connection';
+import { getText, isPattern } from './clients/exchanges';
+import { formatPath } from './account/faults';
+import { waits } from './upstream/outages';
+import type { SoakedProxy } from './proxy/proxy';
 
 const PROBES = 4;
 const PROBE_BYTES = 1000;

@@ -1,15 +1,15 @@
 import { HOST } from '../processes/ports';
 import type { Workplace } from '../processes/workplace';
 import type { SoakOptions } from '../cli/options';
-import { Account } from './account';
-import { Chance } from './chance';
-import type { ClientSetup } from './client';
+import { Account } from './account/account';
+import { Chance } from './account/chance';
+import type { ClientSetup } from './clients/client';
 import { drainUnderLoad } from './drain';
 import { holdNowAndThen } from './holds';
-import { mixedLoad, nextId } from './mix';
-import { MortalUpstream } from './outages';
-import { SoakedProxy } from './proxy';
-import { megabytes, memoryBreaches, type Settled } from './verdict';
+import { mixedLoad, nextId } from './clients/mix';
+import { MortalUpstream } from './upstream/outages';
+import { SoakedProxy } from './proxy/proxy';
+import { megabytes, memoryBreaches, type Settled } from './account/verdict';
 
 /** Of the clients, how many have TLS, and how many load a proxy that is drained. */
 const TLS_SHARE = 1 / 3;

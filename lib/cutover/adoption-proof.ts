@@ -9,7 +9,7 @@ import { Construct } from 'constructs';
 import { PROOF_VARIABLE, PROOF_WAIT_SECONDS, ProofOrder } from '../../core/cutover/proof';
 import { SIDES, Side } from '../../core/traffic/weights';
 import { lambdaAsset } from '../shared/assets';
-import { CutoverPlan } from './cutover-plan';
+import { CutoverPlan } from '../plan/cutover-plan';
 import { SMOKE_LISTENER_READS } from './cutover-rights';
 import { createLogGroup, letDecrypt, letRead } from '../shared/encryption';
 import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';

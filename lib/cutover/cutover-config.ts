@@ -15,7 +15,7 @@ import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { AlarmNames, CheckedAlarms } from '../../core/judge/alarm-check';
 import { CutoverConfig } from '../../core/cutover/cutover-config';
-import { findAlarmName } from './alarm-name';
+import { findAlarmName } from '../shared/alarm-name';
 import { StepResources } from './cutover-rights';
 import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';
 import { ADMIN_PORT } from '../shared/ports';

@@ -17,9 +17,9 @@ import { CutoverAttributes, CutoverBase, ICutover, ImportedCutover } from './cut
 import { cutoverDefinition } from './cutover-definition';
 import { addEndpoints } from './cutover-endpoints';
 import { createStepFunctions, StepFunctions } from './cutover-functions';
-import { CutoverPlan } from './cutover-plan';
+import { CutoverPlan } from '../plan/cutover-plan';
 import { CutoverRecovery } from './cutover-recovery';
-import { startOnSchedule } from './cutover-schedule';
+import { startOnSchedule } from '../plan/cutover-schedule';
 import { cutoverName, checkedBy, listResources, resolveConfig } from './cutover-config';
 import { createLogGroup } from '../shared/encryption';
 import { limitDeployed, limitEnvironment } from '../validation/service-limits';

@@ -1,10 +1,11 @@
 import { SIDES, Side } from '../../core/traffic/weights';
 import { clientAddress } from '../processes/loopback';
 import type { RunningRehearsal } from './running-rehearsal';
-import { Http1Transport } from '../traffic/http1-transport';
-import { Http2Transport } from '../traffic/http2-transport';
-import { parseJson } from '../traffic/http-checker';
-import { Endpoint, findEndpoint, TrafficOptions } from '../traffic/options';
+import { Http1Transport } from '../traffic/transport/http1-transport';
+import { Http2Transport } from '../traffic/transport/http2-transport';
+import { parseJson } from '../traffic/clients/http-checker';
+import { findEndpoint, TrafficOptions } from '../traffic/options';
+import type { Endpoint } from '../traffic/transport/endpoint';
 
 /** What a request looks like to the application, behind the load balancer and the proxies of its side. */
 export interface ApplicationView {

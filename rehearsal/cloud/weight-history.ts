@@ -1,7 +1,7 @@
 import { findWeights } from '../../core/traffic/forward';
 import { Weights, formatWeights } from '../../core/traffic/weights';
 import type { StackModel } from '../template/model/stack-model';
-import { listGroups } from '../load-balancer/model';
+import { listGroups } from '../load-balancer/model/model';
 
 /** The weights were set to these, by whom: a function of the template, or a person. */
 export interface WeightChange {

@@ -3,13 +3,13 @@ import { completeTimeouts } from '../../core/proxy/settings/setting-names';
 import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { createDataPlane } from '../../proxy/data-plane/engine/engine';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
-import { responseFor, rejectionResponse } from './fixed-responses';
-import { Asked, BalancerEvents } from './events';
-import { HealthChecks } from './health';
-import { listenerRoute } from './listener';
-import { ElbModel, LoadBalancer, Target } from './model';
+import { responseFor, rejectionResponse } from './routing/fixed-responses';
+import { Asked, BalancerEvents } from './counting/events';
+import { HealthChecks } from './health/health';
+import { listenerRoute } from './routing/listener';
+import { ElbModel, LoadBalancer, Target } from './model/model';
 import { seededRandom } from './random';
-import { Targets } from './targets';
+import { Targets } from './health/targets';
 
 interface LoadBalancerOptions {
   readonly model: ElbModel;

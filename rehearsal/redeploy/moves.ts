@@ -1,8 +1,8 @@
 import { own } from '../../core/validation/own';
 import { setTargetGroupAttributes } from '../aws/services/elb/attributes';
-import type { Ready } from '../template/model/resources';
-import { ElbModel } from '../load-balancer/model';
-import { addRule, removeRule, replaceActions, replaceConditions, setPriorities } from '../load-balancer/rules';
+import type { Ready } from '../template/resources/resources';
+import { ElbModel } from '../load-balancer/model/model';
+import { addRule, removeRule, replaceActions, replaceConditions, setPriorities } from '../load-balancer/model/rules';
 
 /** One resource on its way from what it was to what a template says; either end is missing when it is new or goes. */
 export interface Move {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { SIDES } from '../../core/traffic/weights';
 import type { Identities, Identity } from '../template/assembly/resolve';
 import type { StackModel } from '../template/model/stack-model';
-import type { Ready } from '../template/model/resources';
+import type { Ready } from '../template/resources/resources';
 
 const TARGET_GROUP = 'AWS::ElasticLoadBalancingV2::TargetGroup';
 

@@ -1,5 +1,5 @@
-import type { OwnClientsTally } from '../load-balancer/own-clients';
-import { TrafficTally, brokenConditions } from '../traffic/tally';
+import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
+import { TrafficTally, brokenConditions } from '../traffic/counting/tally';
 
 const number = (value: number) => value.toLocaleString('en-US');
 const count = (amount: number, one: string, many: string) => `${number(amount)} ${amount === 1 ? one : many}`;

@@ -1,7 +1,7 @@
 import { CONNECTION_KINDS } from '../../core/proxy/connections';
 import { printableLine } from '../../core/text/printable';
 import { formatWeights } from '../../core/traffic/weights';
-import type { OwnClientsTally } from '../load-balancer/own-clients';
+import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import type { RecoveryEvidence } from '../cloud/recovery';
 import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
 import { hopsLine } from './hops';

@@ -1,7 +1,7 @@
 import type { Outcome } from '../../core/cutover/run';
-import type { TrafficTally } from '../traffic/tally';
-import { untried } from '../traffic/tried';
-import type { OwnClientsTally } from '../load-balancer/own-clients';
+import type { TrafficTally } from '../traffic/counting/tally';
+import { untried } from '../traffic/counting/tried';
+import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import { findLosses, lossesOfYours } from './losses';
 
 /** What a rehearsal shows: how the cutover ended, what was lost, and what was never tried. */

@@ -3,13 +3,13 @@ import type { Forward } from '../../core/traffic/forward';
 import { PROOF_VARIABLE, Unproven } from '../../core/cutover/proof';
 import { DEFAULT_PRIORITY } from '../../core/traffic/bypass-rules';
 import { LiveRule, OLD_GROUP_TAG } from '../../core/traffic/weighted-rule';
-import { Rule, listGroups } from '../load-balancer/model';
+import { Rule, listGroups } from '../load-balancer/model/model';
 import type { AdoptionEvidence } from '../report/evidence';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { http2Rates } from '../traffic/options';
 import { startTraffic } from '../traffic/traffic';
-import { nothingLost } from '../traffic/tally';
+import { nothingLost } from '../traffic/counting/tally';
 import { until, waitFor } from '../processes/waiting';
 import { OPERATOR_KEY_ID, LocalCloud } from '../cloud/local-cloud';
 

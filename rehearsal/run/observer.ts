@@ -4,7 +4,7 @@ import { SideLedger, readLedgers } from './ledgers';
 import type { Sample } from '../progress/samples';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import type { ExecutionDescription } from '../state-machine/model';
-import { listFaults } from '../traffic/tally';
+import { listFaults } from '../traffic/counting/tally';
 import type { Traffic } from '../traffic/traffic';
 import { weightsInForce } from '../cloud/weight-history';
 

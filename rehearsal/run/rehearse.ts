@@ -5,7 +5,7 @@ import { readAssembly } from '../template/assembly/read';
 import { approve } from './approve';
 import { Backends, areGiven, startBackends } from '../backend/backends';
 import { StackModel, readStackModel } from '../template/model/stack-model';
-import { notRun } from '../template/model/custom-resources';
+import { notRun } from '../template/parts/custom-resources';
 import { withoutEffect } from '../template/model/without-effect';
 import { watchedAlarms } from '../template/model/outputs';
 import { withEnoughRequests } from './enough-requests';

@@ -1,4 +1,4 @@
-import type { Targets } from '../load-balancer/targets';
+import type { Targets } from '../load-balancer/health/targets';
 import type { DeployedStack } from './deployed-stack';
 import { standInForBackend } from './stand-in';
 import type { StackServices } from './stack-services';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Identity } from '../template/assembly/resolve';
-import type { CustomResource } from '../template/model/custom-resources';
+import type { CustomResource } from '../template/parts/custom-resources';
 import { CustomResourceResponse, readResponse } from './custom-resource-response';
 import { openMailbox } from './mailbox';
 

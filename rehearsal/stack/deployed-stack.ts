@@ -10,7 +10,7 @@ import type { MachineDescription } from '../state-machine/model';
 import type { StateMachineRunner } from '../state-machine/runner';
 import type { Identity } from '../template/assembly/resolve';
 import { withPlan } from '../template/model/deployed';
-import type { Rights } from '../template/model/rights';
+import type { Rights } from '../template/parts/rights';
 import { StackModel, readAgain } from '../template/model/stack-model';
 import { CustomResources } from './custom-resources';
 import { RoleRights } from './role-rights';

@@ -1,6 +1,6 @@
 import type { AuthorizationRequest } from '../aws/endpoint/endpoint';
 import { accessDenied, isAllowed } from '../aws/iam/iam';
-import type { Rights } from '../template/model/rights';
+import type { Rights } from '../template/parts/rights';
 
 /** What each role may do, by its logical id. */
 export class RoleRights {

@@ -1,7 +1,7 @@
 import type { StackDescription, StackEvent, StackResource, StackStatus } from '../aws/services/stacks/stacks-service';
 import { buildUuid } from '../aws/identifiers';
 import { buildOutputs } from '../template/model/outputs';
-import type { Resources } from '../template/model/resources';
+import type { Resources } from '../template/resources/resources';
 
 const STACK = 'AWS::CloudFormation::Stack';
 

@@ -3,7 +3,7 @@ import { until } from '../processes/waiting';
 import { Account, inOwnRole } from '../tasks/aws-environment';
 import { pointAt } from '../tasks/point-at';
 import type { TaskRunner } from '../tasks/runner';
-import { CustomResource, PROOF } from '../template/model/custom-resources';
+import { CustomResource, PROOF } from '../template/parts/custom-resources';
 import type { DeployedStack } from './deployed-stack';
 import { Trust, trustedService } from './trust';
 

@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { PROOF_VARIABLE, ProofOrder } from '../../core/cutover/proof';
 import type { CutoverConfig } from '../../core/cutover/cutover-config';
-import { ElbModel, TargetGroup, listGroups } from '../load-balancer/model';
-import type { Targets } from '../load-balancer/targets';
+import { ElbModel, TargetGroup, listGroups } from '../load-balancer/model/model';
+import type { Targets } from '../load-balancer/health/targets';
 
 /**
  * Puts the source itself behind the group that an existing listener leads to: of what serves there only this is known. Without

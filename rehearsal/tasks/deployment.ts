@@ -1,4 +1,4 @@
-import type { ElbModel, TargetState } from '../load-balancer/model';
+import type { ElbModel, TargetState } from '../load-balancer/model/model';
 import type { EcsService, EcsTask } from './model';
 import type { Condition } from './schedule';
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AwsError } from '../errors/aws-error';
-import type { ElbModel } from '../load-balancer/model';
-import type { Targets } from '../load-balancer/targets';
+import type { ElbModel } from '../load-balancer/model/model';
+import type { Targets } from '../load-balancer/health/targets';
 import type { ProcessHooks } from '../processes/processes';
 import { Addresses } from './addresses';
 import type { Cluster, EcsModel, EcsService } from './model';

@@ -1,14 +1,14 @@
+import type { Endpoint } from './transport/endpoint';
 import { randomUUID } from 'node:crypto';
-import { ChatClient } from './chat-client';
-import { CookieJar } from './cookie-jar';
-import { EventStreamClient } from './event-stream-client';
-import { Http1Transport } from './http1-transport';
-import { Http2Transport } from './http2-transport';
-import { HttpChecker } from './http-checker';
-import { Act, Shopper, frontPageReader, pageReader, uploader } from './http-users';
+import { ChatClient } from './clients/chat-client';
+import { CookieJar } from './clients/cookie-jar';
+import { EventStreamClient } from './clients/event-stream-client';
+import { Http1Transport } from './transport/http1-transport';
+import { Http2Transport } from './transport/http2-transport';
+import { HttpChecker } from './clients/http-checker';
+import { Act, Shopper, frontPageReader, pageReader, uploader } from './clients/http-users';
 import {
   DEFAULT_RATES,
-  Endpoint,
   NO_PAGES_OF_OURS,
   REQUESTS_PER_USER,
   TrafficOptions,
@@ -16,12 +16,12 @@ import {
   findEndpoints,
   http2Rates,
 } from './options';
-import { Pace } from './pace';
-import { Recorder } from './recorder';
-import { AskForStream, askOverHttp1, askOverHttp2 } from './stream-request';
-import { Transport } from './transport';
-import { inTurn } from './schedule';
-import { WebSocketClient } from './websocket-client';
+import { Pace } from './schedule/pace';
+import { Recorder } from './counting/recorder';
+import { AskForStream, askOverHttp1, askOverHttp2 } from './transport/stream-request';
+import { Transport } from './transport/transport';
+import { inTurn } from './schedule/schedule';
+import { WebSocketClient } from './clients/websocket-client';
 
 /** Clients come over this time, not all at once. */
 const ARRIVAL_MS = 4_000;

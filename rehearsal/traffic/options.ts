@@ -1,5 +1,6 @@
 import type { SmokeRequest } from '../../core/plan/plan';
 import { clientAddress } from '../processes/loopback';
+import type { Endpoint } from './transport/endpoint';
 
 export interface TrafficOptions {
   /** `https://shop.example.com`: the name of which is sent as SNI and Host, and which the certificate must carry. */
@@ -90,19 +91,6 @@ export function http2Rates(rates: TrafficRates): TrafficRates {
   return { ...rates, newConnection: 0, webSockets: 0 };
 }
 
-/** The traffic's one address, as its transports use it. */
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-  readonly ca: string;
-  /** SNI, and the name that the certificate is checked against. */
-  readonly serverName: string;
-  /** `Host` and `:authority`. */
-  readonly authority: string;
-  /** Where connections come from. @default - the system's choice */
-  readonly localAddress?: string;
-}
-
 /** @throws Error when the origin is not an https URL. */
 export function findEndpoint({ origin, connectTo, ca }: TrafficOptions): Endpoint {
   const url = URL.parse(origin);
@@ -116,9 +104,4 @@ export function findEndpoints(options: TrafficOptions): () => Endpoint {
   if (options.hasOwnAddresses !== true) return () => endpoint;
   let clients = 0;
   return () => ({ ...endpoint, localAddress: clientAddress(clients++) });
-}
-
-/** What a TLS connection there is opened with. */
-export function connectionTo({ host, port, ca, serverName, localAddress }: Endpoint) {
-  return { host, port, ca, servername: serverName, ...(localAddress !== undefined && { localAddress }) };
 }

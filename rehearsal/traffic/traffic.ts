@@ -1,6 +1,6 @@
 import { Entry, startEntry } from '../processes/entry';
 import type { TrafficOptions } from './options';
-import { TrafficSnapshot, TrafficTally } from './tally';
+import { TrafficSnapshot, TrafficTally } from './counting/tally';
 
 export interface Traffic {
   /** The latest one; undefined in the first 250 ms. */

@@ -12,8 +12,8 @@ const GUARDED = [
   'bench/faults/matrix.ts',
   'rehearsal/processes/reaper.ts',
   'bench/processes/children.ts',
-  'bench/soak/outages.ts',
-  'bench/soak/proxy.ts',
+  'bench/soak/upstream/outages.ts',
+  'bench/soak/proxy/proxy.ts',
 ];
 
 test('a process that could not be started gets no signal, which would go to the whole group of ours', () => {

@@ -1,6 +1,6 @@
 import net, { AddressInfo } from 'node:net';
-import { Recorder } from '../../rehearsal/traffic/recorder';
-import { WebSocketClient } from '../../rehearsal/traffic/websocket-client';
+import { Recorder } from '../../rehearsal/traffic/counting/recorder';
+import { WebSocketClient } from '../../rehearsal/traffic/clients/websocket-client';
 import { until } from '../support/until';
 
 // The traffic of a rehearsal ended with an error: a client that was given up sent its messages on a socket that was not open yet.

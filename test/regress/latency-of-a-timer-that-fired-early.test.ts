@@ -1,4 +1,4 @@
-import { Histogram } from '../../rehearsal/traffic/histogram';
+import { Histogram } from '../../rehearsal/traffic/counting/histogram';
 
 test('a response that came before its request was due by the clock is the shortest, and hides no quantile', () => {
   const histogram = new Histogram();

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import type { ElbModel } from '../../load-balancer/model';
+import type { ElbModel } from '../../load-balancer/model/model';
 import type { StatesModel } from '../../state-machine/model';
 import type { EcsModel } from '../../tasks/model';
 import { AwsError } from '../../errors/aws-error';

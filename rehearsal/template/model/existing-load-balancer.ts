@@ -1,5 +1,5 @@
 import type { CutoverConfig } from '../../../core/cutover/cutover-config';
-import type { ElbModel, TargetGroup } from '../../load-balancer/model';
+import type { ElbModel, TargetGroup } from '../../load-balancer/model/model';
 
 const TRAFFIC_PORT = 443;
 

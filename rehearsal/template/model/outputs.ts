@@ -2,7 +2,7 @@ import type { AlarmSpec } from '../../aws/services/alarms/alarm-states';
 import type { StackOutput } from '../../aws/services/stacks/stacks-service';
 import type { MachineDescription } from '../../state-machine/model';
 import { deployedIn } from './deployed';
-import { Resources } from './resources';
+import { Resources } from '../resources/resources';
 
 /** The outputs of a stack, resolved. */
 export function buildOutputs(resources: Resources): StackOutput[] {

@@ -5,22 +5,22 @@ import type { Identities } from '../assembly/resolve';
 import type { Stack } from '../assembly/template';
 import type { AlarmSpec } from '../../aws/services/alarms/alarm-states';
 import type { FunctionSpec } from '../../functions/function';
-import type { ElbModel } from '../../load-balancer/model';
+import type { ElbModel } from '../../load-balancer/model/model';
 import type { MachineDescription } from '../../state-machine/model';
 import type { Cluster } from '../../tasks/model';
 import type { ServiceSpec } from '../../tasks/runner';
 import { UsageError } from '../../errors/usage-error';
-import { CustomResource, buildCustomResources } from './custom-resources';
+import { CustomResource, buildCustomResources } from '../parts/custom-resources';
 import { addExisting } from './existing-load-balancer';
-import { StatusRule, buildFunctions, buildMachines, buildStatusRules } from './functions';
-import { buildElb } from './load-balancer';
+import { StatusRule, buildFunctions, buildMachines, buildStatusRules } from '../parts/functions';
+import { buildElb } from '../parts/load-balancer';
 import { withOneMigration } from './migration';
 import { buildAlarms } from './outputs';
-import { Resources } from './resources';
+import { Resources } from '../resources/resources';
 import type { Retries } from '../../functions/retries';
-import { buildRetries } from './retries';
-import { Rights, buildRights } from './rights';
-import { buildClusters, buildServices } from './services';
+import { buildRetries } from '../parts/retries';
+import { Rights, buildRights } from '../parts/rights';
+import { buildClusters, buildServices } from '../parts/services';
 
 /** Everything of one stack that a rehearsal stands up, read from its template. */
 export interface StackModel {

@@ -1,5 +1,5 @@
 import { listenerDefault, loadBalancerDefault, targetGroupDefault } from '../../aws/services/elb/attributes';
-import type { ElbModel } from '../../load-balancer/model';
+import type { ElbModel } from '../../load-balancer/model/model';
 
 /** The attributes that the load balancer here goes by. */
 const FOLLOWED: readonly string[] = [

@@ -8,7 +8,7 @@ import { AwsError } from '../../../rehearsal/errors/aws-error';
 import { ApiCall, Endpoint, EndpointOptions, startEndpoint } from '../../../rehearsal/aws/endpoint/endpoint';
 import { ObjectStore } from '../../../rehearsal/aws/services/s3/object-store';
 import { SecretStore } from '../../../rehearsal/aws/services/secrets/secret-store';
-import { ElbModel, TargetGroup } from '../../../rehearsal/load-balancer/model';
+import { ElbModel, TargetGroup } from '../../../rehearsal/load-balancer/model/model';
 import { ExecutionDescription, StatesModel } from '../../../rehearsal/state-machine/model';
 import { EcsModel, EcsService, EcsTask } from '../../../rehearsal/tasks/model';
 

@@ -4,7 +4,7 @@ import { EXIT_CODES } from '../../../core/errors/exit-codes';
 import type { Outcome } from '../../../core/cutover/run';
 import type { RedeployEvidence, RehearsalEvidence } from '../../../rehearsal/report/evidence';
 import { chooseExitCode } from '../../../rehearsal/report/exit-code';
-import { Recorder } from '../../../rehearsal/traffic/recorder';
+import { Recorder } from '../../../rehearsal/traffic/counting/recorder';
 
 const HALF = { source: 50, target: 50 };
 const redeployed: RedeployEvidence = { app: 'next', status: 'UPDATE_COMPLETE', applied: [], passedOver: [] };

@@ -1,7 +1,7 @@
 import { buildRecoveryCall, QueuedChange } from '../../../core/cutover/recovery';
-import { Resources } from '../../../rehearsal/template/model/resources';
+import { Resources } from '../../../rehearsal/template/resources/resources';
 import type { Retries } from '../../../rehearsal/functions/retries';
-import { buildRetries } from '../../../rehearsal/template/model/retries';
+import { buildRetries } from '../../../rehearsal/template/parts/retries';
 import { AsynchronousCall, AsynchronousCalls } from '../../../rehearsal/functions/asynchronous-calls';
 
 const event = { detail: { name: 'night', status: 'ABORTED' } };

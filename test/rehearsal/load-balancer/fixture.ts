@@ -3,7 +3,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Certificate, rehearsalCertificate } from '../../../rehearsal/cloud/certificate';
 import { LoadBalancerServer } from '../../../rehearsal/load-balancer/load-balancer';
-import { Action, ElbModel, HealthCheck, TargetGroup } from '../../../rehearsal/load-balancer/model';
+import { Action, ElbModel, HealthCheck, TargetGroup } from '../../../rehearsal/load-balancer/model/model';
 import { until } from '../../support/until';
 
 export interface Response {

@@ -1,7 +1,7 @@
 import http2, { Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { Http2Transport } from '../../../rehearsal/traffic/http2-transport';
-import type { HttpResponse, HttpRequest } from '../../../rehearsal/traffic/transport';
+import { Http2Transport } from '../../../rehearsal/traffic/transport/http2-transport';
+import type { HttpResponse, HttpRequest } from '../../../rehearsal/traffic/transport/transport';
 import { until } from '../../support/until';
 import { Fixture, forward } from './fixture';
 

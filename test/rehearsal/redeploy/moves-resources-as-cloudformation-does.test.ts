@@ -1,8 +1,8 @@
 import { Template } from '../../../rehearsal/template/assembly/template';
-import { buildElb } from '../../../rehearsal/template/model/load-balancer';
-import { Resources } from '../../../rehearsal/template/model/resources';
-import { ElbModel } from '../../../rehearsal/load-balancer/model';
-import { replaceActions } from '../../../rehearsal/load-balancer/rules';
+import { buildElb } from '../../../rehearsal/template/parts/load-balancer';
+import { Resources } from '../../../rehearsal/template/resources/resources';
+import { ElbModel } from '../../../rehearsal/load-balancer/model/model';
+import { replaceActions } from '../../../rehearsal/load-balancer/model/rules';
 import { ELB_MOVES, Moved } from '../../../rehearsal/redeploy/moves';
 
 const ELB = 'AWS::ElasticLoadBalancingV2';

@@ -7,7 +7,7 @@ import { RehearsalOptions, standUp } from '../../../rehearsal/run/rehearse';
 import type { Report } from '../../../rehearsal/report/evidence';
 import { redeploy } from '../../../rehearsal/redeploy/redeploy';
 import type { RunningRehearsal } from '../../../rehearsal/cloud/running-rehearsal';
-import { nothingLost } from '../../../rehearsal/traffic/tally';
+import { nothingLost } from '../../../rehearsal/traffic/counting/tally';
 import { until } from '../../../rehearsal/processes/waiting';
 import { changedApp } from '../changed-app';
 import { run, synthesize, temporaryFolder } from '../command';

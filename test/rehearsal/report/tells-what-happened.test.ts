@@ -5,7 +5,7 @@ import { htmlReport } from '../../../rehearsal/report/html';
 import { Progress } from '../../../rehearsal/progress/progress';
 import { Sample } from '../../../rehearsal/progress/samples';
 import { summarize } from '../../../rehearsal/report/summary';
-import { TrafficTally } from '../../../rehearsal/traffic/tally';
+import { TrafficTally } from '../../../rehearsal/traffic/counting/tally';
 
 const none = { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 };
 const RIGHT = { reads: 6000, uploads: 1044, sessions: 1000, expectedErrors: 0 };

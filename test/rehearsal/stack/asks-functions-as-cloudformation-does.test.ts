@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { CustomResource } from '../../../rehearsal/template/model/custom-resources';
+import { CustomResource } from '../../../rehearsal/template/parts/custom-resources';
 import { CustomResources } from '../../../rehearsal/stack/custom-resources';
 
 const RESOURCE: CustomResource = {

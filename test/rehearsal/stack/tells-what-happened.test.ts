@@ -1,5 +1,5 @@
 import type { Template } from '../../../rehearsal/template/assembly/template';
-import { Resources } from '../../../rehearsal/template/model/resources';
+import { Resources } from '../../../rehearsal/template/resources/resources';
 import { StackRecord } from '../../../rehearsal/stack/stack-record';
 
 const listResources = (Resources_: Template['Resources']) =>

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { Running, startBackend } from '../../../rehearsal/backend/backend';
 import { startStore } from '../../../rehearsal/backend/store';
 import type { TrafficRates } from '../../../rehearsal/traffic/options';
-import { TrafficSnapshot, TrafficTally, nothingLost } from '../../../rehearsal/traffic/tally';
+import { TrafficSnapshot, TrafficTally, nothingLost } from '../../../rehearsal/traffic/counting/tally';
 import { startTraffic } from '../../../rehearsal/traffic/traffic';
 import { afterwards } from '../backend/afterwards';
 import { until } from '../../support/until';

@@ -4,7 +4,7 @@ import { RunningProxy, startProxy } from '../../../proxy/control/proxy';
 import { Running, startBackend } from '../../../rehearsal/backend/backend';
 import { startStore } from '../../../rehearsal/backend/store';
 import { Generators } from '../../../rehearsal/traffic/generators';
-import { nothingLost } from '../../../rehearsal/traffic/tally';
+import { nothingLost } from '../../../rehearsal/traffic/counting/tally';
 import { Fixture, forward } from '../load-balancer/fixture';
 import { until } from '../../support/until';
 

@@ -1,4 +1,4 @@
-import { Action, ForwardConfig } from '../../../load-balancer/model';
+import { Action, ForwardConfig } from '../../../load-balancer/model/model';
 import { AwsError } from '../../../errors/aws-error';
 import { AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';

@@ -1,5 +1,5 @@
 import { own } from '../../../../core/validation/own';
-import { ElbModel, TargetGroup, listGroups } from '../../../load-balancer/model';
+import { ElbModel, TargetGroup, listGroups } from '../../../load-balancer/model/model';
 import { AwsError } from '../../../errors/aws-error';
 import { AwsObject } from '../../wire/operation';
 

@@ -1,4 +1,4 @@
-import { CONDITION_FIELDS, RuleCondition } from '../../../load-balancer/model';
+import { CONDITION_FIELDS, RuleCondition } from '../../../load-balancer/model/model';
 import { AwsError } from '../../../errors/aws-error';
 import { AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';

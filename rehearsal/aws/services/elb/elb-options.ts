@@ -1,4 +1,4 @@
-import type { ElbModel, TargetAddress } from '../../../load-balancer/model';
+import type { ElbModel, TargetAddress } from '../../../load-balancer/model/model';
 import type { Place } from '../../wire/operation';
 
 /** How targets come and go; the load balancer owns their health and their draining. @throws AwsError */

@@ -1,4 +1,4 @@
-import { replaceActions } from '../../../load-balancer/rules';
+import { replaceActions } from '../../../load-balancer/model/rules';
 import { AwsError } from '../../../errors/aws-error';
 import { Operation, AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { ElbModel, Rule } from '../../../load-balancer/model';
+import { ElbModel, Rule } from '../../../load-balancer/model/model';
 import {
   addRule,
   removeRule,
@@ -7,7 +7,7 @@ import {
   replaceConditions,
   replaceTransforms,
   setPriorities,
-} from '../../../load-balancer/rules';
+} from '../../../load-balancer/model/rules';
 import { AwsError } from '../../../errors/aws-error';
 import { Need, Operation, AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';

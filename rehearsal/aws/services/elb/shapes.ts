@@ -1,4 +1,12 @@
-import { ElbModel, Listener, LoadBalancer, Rule, Target, TargetGroup, TargetState } from '../../../load-balancer/model';
+import {
+  ElbModel,
+  Listener,
+  LoadBalancer,
+  Rule,
+  Target,
+  TargetGroup,
+  TargetState,
+} from '../../../load-balancer/model/model';
 import { Place, AwsObject } from '../../wire/operation';
 import { writeAction } from './actions';
 import { writeCondition } from './conditions';

@@ -1,4 +1,4 @@
-import { ElbModel } from '../../../load-balancer/model';
+import { ElbModel } from '../../../load-balancer/model/model';
 import { AwsError } from '../../../errors/aws-error';
 import type { ConditionContext } from '../../iam/iam';
 import { Operation, AwsObject } from '../../wire/operation';

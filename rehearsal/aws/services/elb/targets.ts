@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { TargetAddress, TargetGroup } from '../../../load-balancer/model';
+import { TargetAddress, TargetGroup } from '../../../load-balancer/model/model';
 import { Parameters } from '../../wire/parameters';
 
 /** The `Targets` of a call; an absent port is the group's. @throws AwsError */

@@ -1,4 +1,4 @@
-import { RuleTransform, TRANSFORM_TYPES } from '../../../load-balancer/model';
+import { RuleTransform, TRANSFORM_TYPES } from '../../../load-balancer/model/model';
 import { AwsObject } from '../../wire/operation';
 import { Parameters } from '../../wire/parameters';
 

@@ -1,10 +1,10 @@
 import { Stack, Template } from '../../../../rehearsal/template/assembly/template';
 import { readStackModel } from '../../../../rehearsal/template/model/stack-model';
-import { buildCustomResources, notRun } from '../../../../rehearsal/template/model/custom-resources';
-import { buildMachines, buildStatusRules } from '../../../../rehearsal/template/model/functions';
-import { buildElb } from '../../../../rehearsal/template/model/load-balancer';
-import { Resources } from '../../../../rehearsal/template/model/resources';
-import { buildRights } from '../../../../rehearsal/template/model/rights';
+import { buildCustomResources, notRun } from '../../../../rehearsal/template/parts/custom-resources';
+import { buildMachines, buildStatusRules } from '../../../../rehearsal/template/parts/functions';
+import { buildElb } from '../../../../rehearsal/template/parts/load-balancer';
+import { Resources } from '../../../../rehearsal/template/resources/resources';
+import { buildRights } from '../../../../rehearsal/template/parts/rights';
 import { isAllowed } from '../../../../rehearsal/aws/iam/iam';
 
 const findStack = (Resources: Template['Resources'], name = 'Shop'): Stack => ({

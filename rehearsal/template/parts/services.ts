@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CutoverConfig } from '../../../core/cutover/cutover-config';
+import type { Cluster, EcsService } from '../../tasks/model';
+import type { ServiceSpec } from '../../tasks/runner';
+import type { ContainerSpec } from '../../tasks/task-process';
+import { UsageError } from '../../errors/usage-error';
+import { roleName } from './functions';
+import { Properties } from '../resources/properties';
+import { Ready, Resources } from '../resources/resources';
+import { buildTaskDefinition } from './task-definition';
+
+/** Environment values that are known only here: secrets by ARN, for a variable. */
+type SecretValue = (arn: string, variable: string) => string;
+
+export function buildClusters(resources: Resources): Cluster[] {
+  return resources
+    .ofType('AWS::ECS::Cluster')
+    .map(({ identity }) => ({ arn: identity.attributes.Arn ?? '', name: identity.ref }));
+}
+
+/** The proxies of a template, each service with its container's command and environment. What else it has is not run here. */
+export function buildServices(
+  resources: Resources,
+  clusters: readonly Cluster[],
+  { serviceNames }: CutoverConfig,
+  secretValue: SecretValue,
+): ServiceSpec[] {
+  const definitions = new Map(
+    resources.ofType('AWS::ECS::TaskDefinition').map((definition) => [definition.identity.ref, definition]),
+  );
+  const names = Object.values(serviceNames);
+  const services = resources
+    .ofType('AWS::ECS::Service')
+    .filter(({ identity }) => names.includes(identity.attributes.Name ?? ''));
+  return services.map(({ logicalId, identity, properties }) => {
+    const taskDefinitionArn = properties.string('TaskDefinition');
+    const definition = definitions.get(taskDefinitionArn);
+    if (!definition)
+      throw new UsageError(
+        `service '${logicalId}' must have a task definition in the template, got '${taskDefinitionArn}'`,
+      );
+    const loadBalancers = properties.list('LoadBalancers').map((balancer) => ({
+      targetGroupArn: balancer.string('TargetGroupArn'),
+      containerName: balancer.string('ContainerName'),
+      containerPort: balancer.number('ContainerPort'),
+    }));
+    const name = identity.attributes.Name ?? '';
+    const cluster = properties.string('Cluster');
+    return {
+      arn: identity.ref,
+      name,
+      clusterArn: clusters.find(({ name: known, arn }) => known === cluster || arn === cluster)?.arn ?? cluster,
+      taskDefinitionArn,
+      launchType: 'FARGATE',
+      loadBalancers,
+      createdAt: new Date(),
+      desiredCount: desiredCount(resources, properties, identity.attributes.Name ?? ''),
+      ...healthLimits(properties),
+      taskDefinition: buildTaskDefinition(definition),
+      container: findContainer(resources, definition, loadBalancers[0], secretValue),
+    };
+  });
+}
+
+/** When a task that fails the load balancer's health check is replaced, and how many may run meanwhile. */
+function healthLimits(service: Properties) {
+  const deployment = service.object('DeploymentConfiguration');
+  return {
+    healthCheckGracePeriodSeconds: service.number('HealthCheckGracePeriodSeconds', 0),
+    minimumHealthyPercent: deployment.number('MinimumHealthyPercent', 100),
+    maximumPercent: deployment.number('MaximumPercent', 200),
+  };
+}
+
+/** Without a count of its own a service starts at its autoscaling's minimum. */
+function desiredCount(resources: Resources, service: Properties, name: string): number {
+  if (service.has('DesiredCount')) return service.number('DesiredCount');
+  const scaling = resources
+    .ofType('AWS::ApplicationAutoScaling::ScalableTarget')
+    .find(({ properties }) => properties.string('ResourceId').endsWith(`/${name}`));
+  return scaling?.properties.number('MinCapacity') ?? 1;
+}
+
+/** The container that the load balancer leads to; what runs beside it is not run here. */
+function findContainer(
+  resources: Resources,
+  definition: Ready,
+  balanced: EcsService['loadBalancers'][number] | undefined,
+  secretValue: SecretValue,
+): ContainerSpec {
+  const containers = definition.properties.list('ContainerDefinitions');
+  const container = containers.find((each) => each.string('Name') === balanced?.containerName) ?? containers[0];
+  if (!container) throw new UsageError(`task definition '${definition.logicalId}' must have a container, got none`);
+  const image = container.string('Image');
+  const command = [...container.strings('EntryPoint'), ...container.strings('Command')];
+  const folder = resources.stack.images.get(image.split(':').at(-1) ?? '');
+  if (folder === undefined || !existsSync(join(folder, 'proxy.js')) || command.length === 0) {
+    throw new UsageError(
+      `the image of '${definition.logicalId}' must be built from the package's proxy, with its command in the template, to run without a container engine; got '${image}'`,
+    );
+  }
+  const plain = container.list('Environment').map((pair) => [pair.string('Name'), pair.string('Value')]);
+  const secret = container.list('Secrets').map((pair) => {
+    const name = pair.string('Name');
+    return [name, secretValue(pair.string('ValueFrom'), name)];
+  });
+  return {
+    name: container.string('Name'),
+    image,
+    folder,
+    command,
+    environment: Object.fromEntries([...plain, ...secret]) as Record<string, string>,
+    role: roleName(resources, definition.properties.string('TaskRoleArn', '')),
+    port: balanced?.containerPort ?? 0,
+    stopTimeoutSeconds: container.number('StopTimeout', 30),
+  };
+}

@@ -1,0 +1,128 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { CookieJar } from './cookie-jar';
+import { EventParser, StreamEvent } from '../transport/event-parser';
+import { Recorder } from '../counting/recorder';
+import { reconnectMs, rejectedForMs } from './reconnect';
+import type { AskForStream } from '../transport/stream-request';
+import type { HttpResponse } from '../transport/transport';
+
+const HEAD_MS = 15_000;
+
+type Ended = { how: 'endedCleanly' } | { how: 'refused'; forMs: number } | { how: 'dropped'; why: string };
+
+/** One reader of the clock, with the cookies of a browser: ids go up by one, over all streams and both sides. */
+export class EventStreamClient {
+  private readonly jar = new CookieJar();
+  private call: ReturnType<AskForStream> | undefined;
+  private isOpen = false;
+  private lastId = 0;
+  private lastEventMs: number | undefined;
+  private isFinishing = false;
+  private isDone = false;
+
+  constructor(
+    private readonly ask: AskForStream,
+    private readonly name: string,
+    private readonly recorder: Recorder,
+  ) {}
+
+  /** Reads, and connects again after each end; resolves when it has finished. */
+  async live(): Promise<void> {
+    while (!this.isDone) {
+      const ended = await this.stream();
+      if (this.isOpen) this.recorder.live.serverSentEvents -= 1;
+      this.isOpen = false;
+      if (this.isDone) return;
+      this.judge(ended);
+      await delay(ended.how === 'refused' ? ended.forMs : reconnectMs());
+    }
+  }
+
+  /** Waits for one more event, as proof that the stream was alive to the end, then leaves. `live` resolves at its end. */
+  finish(withinMs: number): void {
+    this.isFinishing = true;
+    setTimeout(() => this.giveUp(withinMs), withinMs).unref();
+  }
+
+  private stream(): Promise<Ended> {
+    return new Promise((resolve) => {
+      const path = `/clock?client=${encodeURIComponent(this.name)}`;
+      const headers = {
+        accept: 'text/event-stream',
+        'last-event-id': String(this.lastId),
+        ...this.jar.header(Date.now()),
+      };
+      const parser = new EventParser();
+      const timer = setTimeout(() => call.destroy(new Error(`no response in ${HEAD_MS} ms`)), HEAD_MS);
+      const over = (ended: Ended) => {
+        clearTimeout(timer);
+        resolve(ended);
+      };
+      const call = this.ask(
+        { path, headers },
+        {
+          responded: (head) => {
+            clearTimeout(timer);
+            this.begin(head, over);
+          },
+          received: (chunk) => this.isOpen && parser.take(chunk).forEach((event) => this.check(event)),
+          ended: () =>
+            over(parser.endsInside() ? { how: 'dropped', why: 'one inside an event' } : { how: 'endedCleanly' }),
+          failed: ({ message }) => over({ how: 'dropped', why: message }),
+        },
+      );
+      this.call = call;
+    });
+  }
+
+  private begin({ status, headers }: Pick<HttpResponse, 'status' | 'headers'>, over: (ended: Ended) => void): void {
+    this.jar.take(headers['set-cookie'], Date.now());
+    const forMs = rejectedForMs({ status, headers });
+    if (status !== 200 || headers['content-type'] !== 'text/event-stream') {
+      const why = `${status} ${String(headers['content-type'] ?? '')}`.trim();
+      over(forMs === undefined ? { how: 'dropped', why } : { how: 'refused', forMs });
+      return void this.call?.destroy();
+    }
+    this.isOpen = true;
+    this.recorder.serverSentEvents.opened += 1;
+    this.recorder.live.serverSentEvents += 1;
+  }
+
+  private check({ id, data }: StreamEvent): void {
+    const { serverSentEvents } = this.recorder;
+    serverSentEvents.events += 1;
+    if (this.lastEventMs !== undefined) this.recorder.gap('serverSentEvents', this.lastEventMs);
+    this.lastEventMs = performance.now();
+    const expected = this.lastId + 1;
+    const got = Number(id);
+    if (got !== expected || data !== id) {
+      this.recorder.note(this.name, `expected event ${expected}, got id '${id}' with data '${data}'`);
+      if (got > expected) serverSentEvents.lost += got - expected;
+      else serverSentEvents.duplicated += 1;
+    }
+    if (got > this.lastId) this.lastId = got;
+    if (this.isFinishing && !this.isDone) this.leave();
+  }
+
+  private judge(ended: Ended): void {
+    this.recorder.serverSentEvents[ended.how] += 1;
+    if (ended.how === 'dropped') this.recorder.note(this.name, `expected a stream with an end, got ${ended.why}`);
+  }
+
+  private giveUp(afterMs: number): void {
+    if (this.isDone) return;
+    const { serverSentEvents } = this.recorder;
+    if (this.lastEventMs !== undefined) this.recorder.gap('serverSentEvents', this.lastEventMs);
+    if (this.isOpen) serverSentEvents.lost += 1;
+    else serverSentEvents.dropped += 1;
+    const missing = this.isOpen ? `event ${this.lastId + 1}` : 'a stream at the end';
+    this.recorder.note(this.name, `expected ${missing}, got none in ${afterMs} ms`);
+    this.leave();
+  }
+
+  private leave(): void {
+    this.isDone = true;
+    if (this.isOpen) this.recorder.serverSentEvents.endedCleanly += 1;
+    this.call?.destroy();
+  }
+}

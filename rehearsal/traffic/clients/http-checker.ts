@@ -1,0 +1,78 @@
+import { Side } from '../../../core/traffic/weights';
+import { CookieJar } from './cookie-jar';
+import { Recorder } from '../counting/recorder';
+import type { RightResponses } from '../counting/tally';
+import { HttpResponse, HttpRequest, Transport } from '../transport/transport';
+
+interface Expectation {
+  readonly status: number;
+  /** What the user uses with it. */
+  readonly use: Exclude<keyof RightResponses, 'expectedErrors'>;
+  /** In words, for the line on a failure: `all 7 items`. */
+  readonly what?: string;
+  /** Whether a response of that status is the right one. */
+  readonly isRight?: (response: HttpResponse) => boolean;
+}
+
+/** Sends one user's requests and judges each response: there is no request that is not counted as `ok` or `failed`. */
+export class HttpChecker {
+  /** @param jar The cookies of a user who keeps them. */
+  constructor(
+    private readonly generator: string,
+    private readonly transport: Transport,
+    private readonly recorder: Recorder,
+    private readonly jar?: CookieJar,
+  ) {}
+
+  /**
+   * @param dueMs when the request was due, on the clock of `performance.now()`: its latency counts from there
+   * @returns the response when it is right, undefined when it is wrong or did not come
+   */
+  async ask(request: HttpRequest, expected: Expectation, dueMs: number): Promise<HttpResponse | undefined> {
+    const { http, latency } = this.recorder;
+    http.sent += 1;
+    const headers = { ...request.headers, ...this.jar?.header(Date.now()) };
+    const result = await this.transport.send({ ...request, headers }).catch((error: Error) => error);
+    latency.add(performance.now() - dueMs);
+    if (!(result instanceof Error)) this.jar?.take(result.headers['set-cookie'], Date.now());
+    const problem = result instanceof Error ? result.message : this.judge(result, expected);
+    if (problem === undefined && !(result instanceof Error)) {
+      http.ok += 1;
+      this.recorder.right[expected.status < 400 ? expected.use : 'expectedErrors'] += 1;
+      return result;
+    }
+    http.failed += 1;
+    const wanted = [expected.status, expected.what].filter((part) => part !== undefined).join(' and ');
+    this.recorder.note(this.generator, `${request.method} ${request.path}: expected ${wanted}, got ${problem}`);
+    return undefined;
+  }
+
+  /** What was due and is not sent any more has waited all the same. */
+  leaveOut(dueMs: number): Promise<void> {
+    this.recorder.http.unsent += 1;
+    this.recorder.latency.add(performance.now() - dueMs);
+    return Promise.resolve();
+  }
+
+  private judge(response: HttpResponse, { status, isRight }: Expectation): string | undefined {
+    const side = findSide(response);
+    if (side !== undefined) this.recorder.responsesBySide[side] += 1;
+    const from = side === undefined ? '' : ` from ${side}`;
+    if (response.status !== status) return `${response.status}${from}`;
+    return isRight === undefined || isRight(response) ? undefined : `${status} with another body${from}`;
+  }
+}
+
+export function findSide({ headers }: { headers: HttpResponse['headers'] }): Side | undefined {
+  const side = headers['x-backend'];
+  return side === 'source' || side === 'target' ? side : undefined;
+}
+
+/** The body as JSON, or undefined when it is none. */
+export function parseJson(response: HttpResponse): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(response.body.toString('utf8')) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}

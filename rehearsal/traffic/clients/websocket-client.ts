@@ -1,0 +1,250 @@
+import { IncomingMessage } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ConnectionOptions } from 'node:tls';
+import { ClientOptions, RawData, WebSocket } from 'ws';
+import { CookieJar } from './cookie-jar';
+import { MessageLedger } from '../counting/message-ledger';
+import { Endpoint, connectionTo } from '../transport/endpoint';
+import { Recorder } from '../counting/recorder';
+import { reconnectMs, rejectedForMs } from './reconnect';
+
+/** Normal, going away, service restart; 1005 is a Close frame without a code (RFC 6455, 7.4.1; 1012 is IANA's). */
+const CLEAN_CODES: readonly number[] = [1000, 1001, 1005, 1012];
+const HANDSHAKE_MS = 10_000;
+/** For the response to a Close frame. */
+const CLOSE_MS = 5_000;
+
+interface Ended {
+  readonly code: number;
+  readonly error?: string;
+  /** Rejected with 503 and Retry-After: wait for this long. */
+  readonly rejectedForMs?: number;
+}
+
+/**
+ * One client of the counter, with the cookies of a browser. It lives until it is told to finish, over as many connections
+ * as it takes; what got no response on one is sent again on the next.
+ */
+export class WebSocketClient {
+  private readonly ledger = new MessageLedger();
+  private readonly jar = new CookieJar();
+  /** When each message was due that has no response yet. */
+  private readonly due = new Map<number, number>();
+  /** When those were due that wait for a connection. */
+  private held: number[] = [];
+  /** From its handshake to its end. */
+  private socket: WebSocket | undefined;
+  private isOpen = false;
+  /** When the last connection ended. */
+  private endedMs: number | undefined;
+  /** Sends no more on this connection, and closes it when all got a response. */
+  private isRetiring = false;
+  private isFinishing = false;
+  /** Whether the message is sent whose response shows that the client was served to the end. */
+  private hasSentLast = false;
+  private isGivenUp = false;
+
+  /** @param lifetimeMs Drawn for each connection; after it the client closes it by itself. Infinity: never. */
+  constructor(
+    private readonly endpoint: Endpoint,
+    private readonly name: string,
+    private readonly recorder: Recorder,
+    private readonly lifetimeMs: () => number,
+  ) {}
+
+  /** Connects, and again after each end; resolves when it has finished. */
+  async live(): Promise<void> {
+    while (!this.isDone()) {
+      const ended = await this.connection();
+      this.judge(ended);
+      if (!this.isDone()) await delay(ended.rejectedForMs ?? reconnectMs());
+    }
+  }
+
+  /**
+   * Sends the next message, or keeps it for the next connection where this one was lost.
+   *
+   * @param dueMs when it was due (`performance.now()`)
+   */
+  send(dueMs: number): void {
+    // Who closes a page sends nothing until the next one is open.
+    if (this.isRetiring || this.isFinishing) return;
+    if (this.socket?.readyState === WebSocket.OPEN) this.sendNext(dueMs);
+    else this.held.push(dueMs);
+  }
+
+  /**
+   * Sends one more message, on the next connection if there is none now, waits for it and for all responses that are owed,
+   * then closes with 1000. `live` resolves at its end. A client that is not served by then has lost its connection.
+   */
+  finish(withinMs: number): void {
+    this.isFinishing = true;
+    setTimeout(() => this.giveUp(withinMs), withinMs).unref();
+    this.sendLast();
+  }
+
+  private sendNext(dueMs: number): void {
+    this.recorder.websocket.sent += 1;
+    const n = this.ledger.next();
+    this.due.set(n, dueMs);
+    this.transmit(n);
+  }
+
+  private sendLast(): void {
+    if (!this.isFinishing || this.hasSentLast || this.socket?.readyState !== WebSocket.OPEN) return;
+    this.hasSentLast = true;
+    this.sendNext(performance.now());
+  }
+
+  private isServed(): boolean {
+    return this.hasSentLast && this.ledger.allResponded;
+  }
+
+  private isDone(): boolean {
+    return this.isGivenUp || this.isServed();
+  }
+
+  private connection(): Promise<Ended> {
+    this.isRetiring = false;
+    return new Promise((resolve) => {
+      const { host, port, authority } = this.endpoint;
+      // The types of `ws` leave out what it passes on to TLS, and its newest option.
+      const options: ClientOptions & ConnectionOptions & { closeTimeout: number } = {
+        ...connectionTo(this.endpoint),
+        headers: { host: authority, ...this.jar.header(Date.now()) },
+        perMessageDeflate: false,
+        handshakeTimeout: HANDSHAKE_MS,
+        closeTimeout: CLOSE_MS,
+      };
+      const socket = new WebSocket(`wss://${host}:${port}/ws/counter?client=${encodeURIComponent(this.name)}`, options);
+      this.socket = socket;
+      let error: string | undefined;
+      socket.on('error', (problem) => (error ??= problem.message));
+      socket.on('upgrade', (response) => this.takeCookies(response));
+      socket.on('open', () => this.opened(socket));
+      socket.on('message', (data) => this.received(data));
+      socket.on('unexpected-response', (request, response) => {
+        this.takeCookies(response);
+        resolve(rejection(response));
+        request.destroy();
+      });
+      socket.on('close', (code) => resolve({ code, error }));
+    });
+  }
+
+  private takeCookies({ headers }: IncomingMessage): void {
+    this.jar.take(headers['set-cookie'], Date.now());
+  }
+
+  private opened(socket: WebSocket): void {
+    this.isOpen = true;
+    this.recorder.websocket.opened += 1;
+    this.recorder.live.websocket += 1;
+    if (this.endedMs !== undefined) this.recorder.gap('websocket', this.endedMs);
+    for (const n of this.ledger.unanswered) this.transmit(n);
+    for (const dueMs of this.held.splice(0)) this.sendNext(dueMs);
+    const lifetimeMs = this.lifetimeMs();
+    if (lifetimeMs !== Infinity) this.retireAfter(lifetimeMs, socket);
+    this.sendLast();
+  }
+
+  private retireAfter(lifetimeMs: number, socket: WebSocket): void {
+    const timer = setTimeout(() => {
+      this.isRetiring = true;
+      this.closeWhenResponded();
+    }, lifetimeMs);
+    socket.once('close', () => clearTimeout(timer));
+  }
+
+  private transmit(n: number): void {
+    // A message that cannot be written yet, or no more, stays unanswered and goes out on the next connection.
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    this.socket.send(JSON.stringify({ n }), () => undefined);
+  }
+
+  private received(data: RawData): void {
+    const text = (data as Buffer).toString('utf8');
+    const response = readResponse(text);
+    if (response === undefined) return this.recorder.note(this.name, `expected {"n","count"}, got ${text}`);
+    const responded = this.ledger.responded;
+    const findings = this.ledger.respond(response.n, response.count);
+    this.recorder.websocket.received += this.ledger.responded - responded;
+    this.settle(response.n);
+    for (const { what, ...faults } of findings) {
+      for (const [name, amount] of Object.entries(faults)) this.add(name as keyof typeof faults, amount);
+      this.recorder.note(this.name, what);
+    }
+    this.closeWhenResponded();
+  }
+
+  private settle(n: number): void {
+    const dueMs = this.due.get(n);
+    if (dueMs !== undefined) this.recorder.waited(dueMs);
+    this.due.delete(n);
+  }
+
+  private add(name: 'lost' | 'duplicated' | 'outOfOrder', amount: number): void {
+    this.recorder.websocket[name] += amount;
+  }
+
+  private closeWhenResponded(): void {
+    if ((this.isRetiring && this.ledger.allResponded) || this.isServed()) this.socket?.close(1000);
+  }
+
+  private judge({ code, error, rejectedForMs: forMs }: Ended): void {
+    const { websocket } = this.recorder;
+    const wasOpen = this.leave();
+    if (forMs !== undefined) websocket.refused += 1;
+    else if (CLEAN_CODES.includes(code)) websocket.closedCleanly += 1;
+    // A handshake that is cut short because the client is given up is not another loss.
+    else if (wasOpen || !this.isGivenUp)
+      this.drop(`expected a connection that ends with a Close frame, got ${error ?? `code ${code}`}`);
+  }
+
+  /** @returns whether there was a connection. */
+  private leave(): boolean {
+    const wasOpen = this.isOpen;
+    this.isOpen = false;
+    this.socket = undefined;
+    if (!wasOpen) return false;
+    this.endedMs = performance.now();
+    this.recorder.live.websocket -= 1;
+    return true;
+  }
+
+  private drop(why: string): void {
+    this.recorder.websocket.dropped += 1;
+    this.recorder.note(this.name, why);
+  }
+
+  private giveUp(afterMs: number): void {
+    if (this.isServed()) return;
+    this.isGivenUp = true;
+    // What was due and never sent has no response either.
+    for (const dueMs of this.held.splice(0)) this.sendNext(dueMs);
+    const { unanswered } = this.ledger;
+    if (unanswered.length > 0) {
+      this.recorder.websocket.lost += unanswered.length;
+      for (const n of unanswered) this.settle(n);
+      this.recorder.note(this.name, `expected responses to messages ${unanswered.join(', ')}, got none`);
+    }
+    if (this.isOpen) return this.socket?.close(1000);
+    if (this.endedMs !== undefined) this.recorder.gap('websocket', this.endedMs);
+    this.drop(`expected a connection at the end, got none in ${afterMs} ms`);
+    this.socket?.terminate();
+  }
+}
+
+function rejection(response: IncomingMessage): Ended {
+  const forMs = rejectedForMs({ status: response.statusCode ?? 0, headers: response.headers });
+  return { code: 1006, error: `handshake got ${response.statusCode}`, rejectedForMs: forMs };
+}
+
+function readResponse(text: string): { n: number; count: number } | undefined {
+  try {
+    const { n, count } = JSON.parse(text) as Record<string, unknown>;
+    return typeof n === 'number' && typeof count === 'number' ? { n, count } : undefined;
+  } catch {
+    return undefined;
+  }
+}
