@@ -1,5 +1,6 @@
 // Runs one row of the matrix: a cutover of its own local cloud, a fault in one phase, and a client that counts for itself.
 import { setTimeout as pause } from 'node:timers/promises';
+import { eachKind } from '../../core/proxy/connections';
 import { readBackWeights } from '../../rehearsal/run/read-back';
 import type { Fault, Phase } from './matrix';
 import { PHASES } from './matrix';
@@ -35,7 +36,7 @@ const PLAN = {
   ],
   pollSeconds: 1,
   breaker: { minimumRequests: 5 },
-  drain: { perKindSeconds: { http: 2, websocket: 4, grpcStream: 2, serverSentEvents: 2, streaming: 2 } },
+  drain: { perKindSeconds: { ...eachKind(() => 2), websocket: 4 } },
 };
 const WARM_UP_MS = 1_500;
 const AFTERWARDS_MS = 2_000;

@@ -1,5 +1,5 @@
 import { ApprovalGate, listGates } from '../approval/approval';
-import { CONNECTION_KINDS, ConnectionKind } from '../proxy/connections';
+import { CONNECTION_KINDS, KIND_FACTS } from '../proxy/connections';
 import { formatWeights } from '../traffic/weights';
 import { ApiCalls, estimateApiCalls } from './api-calls';
 import {
@@ -110,17 +110,11 @@ function describeApprovals({ approval }: Plan, { approvals }: Explanation): stri
   return [...lines, ...identity];
 }
 
-const KINDS: Readonly<Record<ConnectionKind, string>> = {
-  http: 'requests',
-  websocket: 'WebSocket connections',
-  grpcStream: 'streaming gRPC calls',
-  serverSentEvents: 'server-sent events',
-  streaming: 'other streaming responses',
-};
-
 function describeDrain({ drain: { perKindSeconds, closeRatePerSecond, jitter } }: Plan): string[] {
   return [
-    ...CONNECTION_KINDS.map((kind) => `${KINDS[kind]}: ${formatSeconds(perKindSeconds[kind])} to end by themselves.`),
+    ...CONNECTION_KINDS.map(
+      (kind) => `${KIND_FACTS[kind].plural}: ${formatSeconds(perKindSeconds[kind])} to end by themselves.`,
+    ),
     `Then each proxy task closes ${closeRatePerSecond} a second, each up to ${formatPercent(jitter)} of its interval late.`,
   ];
 }

@@ -1,4 +1,4 @@
-import { ByKind, EndingCounts, KindCounts, eachKind } from './connections';
+import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
 import { HoldReport } from './hold';
 import { PROXY_SETTINGS } from './settings/settings';
 import { IntegerField, ObjectField, readFields } from '../validation/fields';
@@ -150,21 +150,12 @@ export function describeShortKey(length: number): string {
 const CLOSE_RATE = PROXY_SETTINGS.close_rate_per_second;
 
 export const DEFAULT_DRAIN: DrainOrder = {
-  perKindSeconds: { http: 30, websocket: 300, grpcStream: 300, serverSentEvents: 300, streaming: 300 },
+  perKindSeconds: eachKind((kind) => KIND_FACTS[kind].drainSeconds),
   closeRatePerSecond: CLOSE_RATE.default,
   jitter: 0.2,
 };
 
 const DAY = 86_400;
-
-/** Which connections a deadline is for, for a reader of the plan. */
-const KIND_SENTENCES: ByKind<string> = {
-  http: 'How long requests may go on.',
-  websocket: 'How long WebSocket connections may go on.',
-  grpcStream: 'How long streaming gRPC calls may go on.',
-  serverSentEvents: 'How long streams of server-sent events may go on.',
-  streaming: 'How long other streaming responses may go on.',
-};
 
 export const DRAIN_FIELD = {
   kind: 'object',
@@ -179,7 +170,7 @@ export const DRAIN_FIELD = {
         max: DAY,
         default: DEFAULT_DRAIN.perKindSeconds[kind],
         unit: 's',
-        sentence: KIND_SENTENCES[kind],
+        sentence: `How long ${KIND_FACTS[kind].plural} may go on.`,
       })),
     },
     closeRatePerSecond: {

@@ -4,14 +4,28 @@
  */
 export type ConnectionKind = 'http' | 'websocket' | 'grpcStream' | 'serverSentEvents' | 'streaming';
 
+/** What the rest of the project has to know of a kind. */
+export interface KindFacts {
+  /** How pages and reports speak of several. */
+  readonly plural: string;
+  /** For a line with little room. */
+  readonly short: string;
+  /** What a draining proxy counts it as in its log lines. */
+  readonly loggedAs: 'HTTP' | 'WebSocket' | 'streaming';
+  /** How long one may go on in a drain, unless the plan says otherwise. */
+  readonly drainSeconds: number;
+}
+
 /** In the order in which a drain closes those that are over their time: what costs its client least first. */
-export const CONNECTION_KINDS: readonly ConnectionKind[] = [
-  'http',
-  'websocket',
-  'grpcStream',
-  'serverSentEvents',
-  'streaming',
-];
+export const KIND_FACTS: Readonly<Record<ConnectionKind, KindFacts>> = {
+  http: { plural: 'requests', short: 'http', loggedAs: 'HTTP', drainSeconds: 30 },
+  websocket: { plural: 'WebSocket connections', short: 'ws', loggedAs: 'WebSocket', drainSeconds: 300 },
+  grpcStream: { plural: 'streaming gRPC calls', short: 'grpc', loggedAs: 'streaming', drainSeconds: 300 },
+  serverSentEvents: { plural: 'streams of server-sent events', short: 'sse', loggedAs: 'streaming', drainSeconds: 300 },
+  streaming: { plural: 'other streaming responses', short: 'streaming', loggedAs: 'streaming', drainSeconds: 300 },
+};
+
+export const CONNECTION_KINDS = Object.keys(KIND_FACTS) as readonly ConnectionKind[];
 
 /**
  * How a connection left the ledger: `completed` by itself, `moved` to another upstream, `closed` by a drain in the

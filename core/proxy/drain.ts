@@ -1,5 +1,5 @@
 import { DrainOrder } from './admin-api';
-import { CONNECTION_KINDS, ConnectionKind, KindCounts, total } from './connections';
+import { CONNECTION_KINDS, ConnectionKind, KIND_FACTS, KindCounts, KindFacts, total } from './connections';
 
 /** After the last paced close a client has this long to respond to it before its socket is destroyed. */
 export const CLOSE_HANDSHAKE_SECONDS = 5;
@@ -60,7 +60,7 @@ export function nextCloseMs(order: DrainOrder, random: number): number {
 
 /** The line that a draining proxy logs. */
 export function drainProgress(active: KindCounts, remainingSeconds: number): string {
-  const parts = `${active.http} HTTP, ${active.websocket} WebSocket, ${streams(active)} streaming`;
+  const parts = countLogged(active, 'HTTP', 'WebSocket', 'streaming');
   return `Draining connections: ${total(active)} active (${parts}), ${Math.max(0, remainingSeconds).toFixed(1)}s remaining`;
 }
 
@@ -74,9 +74,11 @@ export function drainEnd(active: KindCounts, forced: number): string {
   if (total(active) === 0) {
     return forced === 0 ? 'All connections drained gracefully' : `All connections drained, ${forced} of them by force`;
   }
-  return `Drain timeout reached with ${total(active)} connections still active (${active.websocket} WebSocket, ${streams(active)} streaming)`;
+  return `Drain timeout reached with ${total(active)} connections still active (${countLogged(active, 'WebSocket', 'streaming')})`;
 }
 
-function streams({ grpcStream, serverSentEvents, streaming }: KindCounts): number {
-  return grpcStream + serverSentEvents + streaming;
+function countLogged(active: KindCounts, ...words: KindFacts['loggedAs'][]): string {
+  const count = (word: string) =>
+    CONNECTION_KINDS.reduce((sum, kind) => sum + (KIND_FACTS[kind].loggedAs === word ? active[kind] : 0), 0);
+  return words.map((word) => `${count(word)} ${word}`).join(', ');
 }

@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { KindCounts } from '../../core/proxy/connections';
+import { CONNECTION_KINDS, KIND_FACTS, KindCounts } from '../../core/proxy/connections';
 import { printableLine } from '../../core/text/printable';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
 import type { Sample } from './samples';
@@ -89,7 +89,7 @@ export class Progress implements ProgressReporter {
 }
 
 function ledger(live: KindCounts): string {
-  return `http ${live.http} ws ${live.websocket} sse ${live.serverSentEvents} streaming ${live.streaming}`;
+  return CONNECTION_KINDS.map((kind) => `${KIND_FACTS[kind].short} ${live[kind]}`).join(' ');
 }
 
 function plain(line: string): string {

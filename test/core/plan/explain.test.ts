@@ -59,7 +59,7 @@ test('every kind of connection has its line in the drain', () => {
     'requests: 0 s',
     'WebSocket connections: 1 min 1 s',
     'streaming gRPC calls: 1 h',
-    'server-sent events: 1 d',
+    'streams of server-sent events: 1 d',
     'other streaming responses: 1 h 1 min 1 s',
   ]) {
     expect(text).toContain(`  ${line} to end by themselves.\n`);

@@ -343,7 +343,7 @@ test('a log gets a line now and then, a terminal a block that is drawn anew', ()
   const lines = write(false).trimEnd().split('\n');
   expect(lines).toHaveLength(2);
   expect(lines[1]).toMatch(
-    /Bake +stage 1\/4 weights 90\/10 +wrong 0 \| source 1000 req\/s, http 0 ws 5 sse 0 streaming 0 \| target 0 req\/s/,
+    /Bake +stage 1\/4 weights 90\/10 +wrong 0 \| source 1000 req\/s, http 0 ws 5 grpc 0 sse 0 streaming 0 \| target 0 req\/s/,
   );
   // Moves up over the block and clears it, twice.
   expect(write(true).match(/\x1b\[5A\x1b\[0J/g)).toHaveLength(2);
