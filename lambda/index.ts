@@ -16,6 +16,7 @@ export { handler as recover } from './steps/recover';
 export { handler as rollback } from './steps/rollback';
 export { handler as rotation } from './resources/rotation/handler';
 export { handler as shift } from './steps/shift';
+export { handler as switch } from './steps/switch';
 export { handler as undrain } from './steps/undrain';
 export { handler as verify } from './steps/verify';
 export { handler as weightedRule } from './resources/weighted-rule/handler';

@@ -18,6 +18,9 @@ import { warnAtStart } from './control/start-warnings';
 import { openFileLimit } from './process/file-limit';
 import { memoryBudget } from './process/memory-limit';
 import { VERSION } from './process/version';
+import { SYSTEM_CLOCK } from './process/clock';
+import { openS3Store } from './switch-store/s3-store';
+import { readStart } from './switch-store/start';
 import { WorkerGroup, startWorkers } from './workers/group';
 import { FAILED, crash, endAfterLog } from './workers/exit';
 import { isWorker, runWorker } from './workers/worker';
@@ -36,7 +39,11 @@ async function main(): Promise<void> {
   const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid } });
   process.on('uncaughtException', (error) => crash(log, error));
   process.on('unhandledRejection', (error) => crash(log, error));
-  const starting = start(config, log).catch((error: unknown) => exit(FAILED, startProblem(error, config)));
+  const stopping = new AbortController();
+  void end.inOrder.then(() => stopping.abort(new Error('it was stopped before it listened')));
+  const starting = start(config, log, stopping.signal).catch((error: unknown) =>
+    exit(FAILED, startProblem(error, config)),
+  );
   void end.atOnce.then(async (signal) => {
     log.warn({ signal }, 'Second signal: closing at once');
     await starting.then((proxy) => proxy.close()).finally(() => endAfterLog(log, FAILED));
@@ -64,8 +71,11 @@ async function main(): Promise<void> {
 
 type Running = Integrations & Pick<WorkerGroup, 'data' | 'admin' | 'shutDown' | 'close'> & Partial<WorkerGroup>;
 
-function start(config: ProxyConfig, log: Logger): Promise<Running> {
-  return config.workers > 1 ? startWorkers(config, log) : startProxy(config, log);
+async function start(config: ProxyConfig, log: Logger, stopped: AbortSignal): Promise<Running> {
+  const { switchStore, side } = config;
+  const store = switchStore === undefined ? undefined : await openS3Store(switchStore);
+  const started = store && (await readStart(store, side, { clock: SYSTEM_CLOCK, log, stopped }));
+  return config.workers > 1 ? startWorkers(config, log, { started }) : startProxy(config, log, { started });
 }
 
 type Settings = Extract<Command, { kind: 'run' | 'check' }>;

@@ -58,6 +58,7 @@ export const STEPS = [
   'preflight',
   'approve',
   'shift',
+  'switch',
   'confirm',
   'bake',
   'drain',

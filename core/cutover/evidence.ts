@@ -10,6 +10,7 @@ import {
   findFailure,
 } from './run';
 import { Plan } from '../plan/plan';
+import type { SwitchRecord } from '../switch/switch-record';
 
 /** The one file that a cutover leaves. The rehearsal adds `traffic`: what its own clients saw. */
 export interface Evidence {
@@ -30,6 +31,8 @@ export interface Evidence {
       /** Ended by themselves: what was live at the start and is in no other count. */
       readonly completed: number;
     };
+  /** The attempts to switch, of a plan that does. */
+  readonly switches?: readonly SwitchRecord[];
   /** Rules of the load balancer that others changed meanwhile, and that cannot catch requests of ours. By ARN. */
   readonly otherRulesChanged?: readonly string[];
   readonly failure?: Failure;
@@ -56,6 +59,7 @@ export function buildEvidence(run: CutoverRun, outcome: Outcome, nowMs: number):
       unknownTasks: run.drain?.unknownTasks ?? 0,
       ...listEndings(run),
     },
+    ...(run.switches && { switches: run.switches }),
     ...(run.otherRulesChanged && { otherRulesChanged: run.otherRulesChanged }),
     ...(failure && { failure }),
     ...summarizeRollback(run, outcome),

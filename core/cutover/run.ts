@@ -9,6 +9,7 @@ import { Plan } from '../plan/plan';
 import { SideState } from '../judge/side-state';
 import { SideCounts } from '../judge/tally';
 import { Watch } from '../judge/watch';
+import type { SwitchRecord } from '../switch/switch-record';
 import { Side, Weights } from '../traffic/weights';
 
 /**
@@ -35,6 +36,8 @@ export interface CutoverRun {
   /** The gates that a person has opened. */
   readonly approved?: readonly ApprovalGate[];
   readonly drain?: DrainProgress;
+  /** The attempts to switch, of a plan that does: the last ones, and those of the rollback. */
+  readonly switches?: readonly SwitchRecord[];
   /**
    * Verify has passed (`false`: it had, and its cutover rolled back all the same): from here on the target is the safe side, and a failure to record, notify or unlock moves no weights.
    */
@@ -58,6 +61,7 @@ export interface CutoverRun {
 
 export type Verdict =
   | 'go'
+  | 'switch'
   | 'wait'
   | 'approve'
   | 'approved'

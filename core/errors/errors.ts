@@ -93,6 +93,11 @@ export const ERRORS = {
     retry: false,
     meaning: 'The weights did not read back as intended before the timeout.',
   },
+  SwitchAborted: {
+    blame: 'operator',
+    retry: false,
+    meaning: 'A switch was not committed in the attempts of its plan: the source goes on as if nothing had been asked.',
+  },
   BreakerTripped: { blame: 'upstream', retry: false, meaning: "The target's error rate is above the plan's limit." },
   AlarmRaised: {
     blame: 'upstream',

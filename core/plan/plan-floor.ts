@@ -14,6 +14,7 @@ export const PLAN_PARTS = [
   'breaker',
   'drain',
   'approval',
+  'switch',
 ] as const;
 
 export type PlanPart = (typeof PLAN_PARTS)[number];
@@ -58,6 +59,7 @@ const CHECKS: Readonly<Record<PlanPart, Check>> = {
     atLeast('drain.jitter', ({ drain }) => drain.jitter),
   ),
   approval: checkApproval,
+  switch: checkSwitch,
 };
 
 function all(...checks: readonly Check[]): Check {
@@ -74,6 +76,24 @@ function atMost(name: string, read: (plan: Plan) => number): Check {
   return (plan, floor, problems) => {
     if (read(plan) > read(floor)) problems.add(name, `at most ${read(floor)}, as deployed`, read(plan));
   };
+}
+
+/** Longer pauses, weaker fences and more attempts are for a deployment to say. */
+function checkSwitch({ switch: given, strategy }: Plan, { switch: floor }: Plan, problems: Problems): void {
+  if (!given || !floor) {
+    if (given !== floor) problems.add('strategy', 'as deployed', strategy);
+    return;
+  }
+  for (const name of ['maxPauseMs', 'maxWaiting', 'maxInFlight', 'attempts'] as const) {
+    if (given[name] > floor[name]) problems.add(`switch.${name}`, `at most ${floor[name]}, as deployed`, given[name]);
+  }
+  if (given.longestRequestSeconds < floor.longestRequestSeconds) {
+    const rule = `at least ${floor.longestRequestSeconds}, as deployed`;
+    problems.add('switch.longestRequestSeconds', rule, given.longestRequestSeconds);
+  }
+  for (const name of ['fence', 'pointOfNoReturn', 'rollback'] as const) {
+    if (given[name] !== floor[name]) problems.add(`switch.${name}`, `${floor[name]}, as deployed`, given[name]);
+  }
 }
 
 function checkSmoke({ smoke }: Plan, floor: Plan, problems: Problems): void {

@@ -7,12 +7,13 @@ import {
   listGates,
   APPROVAL_FIELD,
 } from '../approval/approval';
+import { SWITCH_FIELD, SwitchPlan } from './switch-plan';
 import { DRAIN_FIELD, DrainOrder, HEALTH_PATH } from '../proxy/admin-api';
 import { CONNECTION_KINDS, eachKind } from '../proxy/connections';
 import { CLOSE_HANDSHAKE_SECONDS } from '../proxy/drain';
 import { Problems } from '../validation/problems';
 import { WEIGHTS_FIELD, Weights } from '../traffic/weights';
-import { FieldValues, Fields, ListField, ObjectField, readFields } from '../validation/fields';
+import { FieldValues, Fields, ListField, ObjectField, readField, readFields } from '../validation/fields';
 
 /** One step of a plan: set these weights, then watch for this long. */
 export interface Stage {
@@ -42,7 +43,9 @@ export interface Breaker {
 
 /** What one cutover is asked to do. All times are whole seconds. */
 export interface Plan {
-  readonly strategy: 'gradual';
+  readonly strategy: 'gradual' | 'drainThenShift';
+  /** How `drainThenShift` switches; absent of any other strategy. */
+  readonly switch?: SwitchPlan;
   /** What must be in force at the start, and what a rollback restores. */
   readonly initialWeights: Weights;
   readonly stages: readonly Stage[];
@@ -186,7 +189,13 @@ const BREAKER_FIELD = {
 
 /** Every field of a plan: what reads it, its JSON Schema, its table in the docs and `plan init` come from here. */
 export const PLAN_FIELDS = {
-  strategy: { kind: 'choice', values: ['gradual'], default: 'gradual', sentence: 'How traffic moves: stage by stage.' },
+  strategy: {
+    kind: 'choice',
+    values: ['gradual', 'drainThenShift'],
+    default: 'gradual',
+    sentence:
+      'How traffic moves: stage by stage (`gradual`), or all at once with a single writer at every moment (`drainThenShift`).',
+  },
   initialWeights: {
     ...WEIGHTS_FIELD,
     default: { source: 100, target: 0 },
@@ -220,6 +229,7 @@ export const PLAN_FIELDS = {
   },
   breaker: BREAKER_FIELD,
   drain: DRAIN_FIELD,
+  switch: SWITCH_FIELD,
   approval: APPROVAL_FIELD,
 } as const satisfies Fields;
 
@@ -230,10 +240,44 @@ export const PLAN_FIELDS = {
  */
 export function parsePlan(value: unknown): Plan {
   const problems = new Problems();
-  const plan: FieldValues<typeof PLAN_FIELDS> = readFields(problems, 'plan', value, PLAN_FIELDS, '');
+  const read: FieldValues<typeof PLAN_FIELDS> = readFields(problems, 'plan', withOneStage(value), PLAN_FIELDS, '');
+  const plan = forStrategy(read, value, problems);
   if (problems.all.length === 0) checkEventBudget(plan, problems);
   problems.throwIfAny('PlanInvalid');
   return plan;
+}
+
+/** A switch has one stage: behind it the target has everything. */
+function withOneStage(value: unknown): unknown {
+  const { strategy, stages } = asRecord(value);
+  if (strategy !== 'drainThenShift' || stages !== undefined) return value;
+  return { ...asRecord(value), stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 300 }] };
+}
+
+function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, problems: Problems): Plan {
+  const { switch: switching, ...plan } = read;
+  if (plan.strategy === 'gradual') {
+    // A file that lists everything has the defaults; other values are of someone who forgot the strategy.
+    const defaults = readField(new Problems(), 'switch', undefined, SWITCH_FIELD);
+    if (JSON.stringify(switching) === JSON.stringify(defaults)) return plan;
+    problems.add('switch', "absent unless 'strategy' is drainThenShift", asRecord(value).switch);
+    return plan;
+  }
+  if (plan.stages.length !== 1)
+    problems.add('stages', 'one stage, because a switch moves all at once', plan.stages.length);
+  const { initialWeights } = plan;
+  if (initialWeights.target !== 0) {
+    problems.add('initialWeights.target', '0, because a switch has one side that serves', initialWeights.target);
+  }
+  if (switching.pointOfNoReturn === 'undecided') {
+    const rule = "'shared' or 'acceptLoss': what becomes of the target's writes when traffic goes back";
+    problems.add('switch.pointOfNoReturn', rule, asRecord(asRecord(value).switch).pointOfNoReturn);
+  }
+  return { ...plan, switch: switching };
+}
+
+function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 /**

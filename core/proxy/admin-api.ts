@@ -24,6 +24,11 @@ export interface LedgerReport {
    * response. A client that goes away by itself is neither.
    */
   readonly requests: { readonly total: number; readonly responded: number; readonly errors: number };
+  /**
+   * Requests that were given up after they were sent, because their client left, or the upstream failed: they may still run
+   * there. `sinceLastMs` is absent where there was none.
+   */
+  readonly abandoned: { readonly total: number; readonly sinceLastMs?: number };
   /** Seconds since the oldest live connection of each kind came in; 0 where there is none. */
   readonly oldestSeconds: ByKind<number>;
   /** Body bytes by kind, those of live connections too. */
@@ -68,6 +73,7 @@ export const ADMIN_PATHS = {
   hold: '/hold',
   release: '/release',
   retarget: '/retarget',
+  probe: '/probe',
   metrics: '/metrics',
 } as const;
 

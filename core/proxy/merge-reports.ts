@@ -44,6 +44,7 @@ export function mergeReports(
     active: activeSum(reports),
     ended: eachKind((kind) => minus(sum.ended[kind], from.ended[kind])),
     requests: minus(sum.requests, from.requests),
+    abandoned: mergeAbandoned(reports),
     oldestSeconds: eachKind((kind) => Math.max(...reports.map(({ oldestSeconds }) => oldestSeconds[kind]))),
     bytes: eachKind((kind) => minus(sum.bytes[kind], from.bytes[kind])),
     hold: mergeHold(reports),
@@ -78,6 +79,12 @@ export function activeSum(reports: readonly LedgerReport[]): KindCounts {
 function findState(reports: readonly LedgerReport[]): LedgerReport['state'] {
   if (reports.every(({ state }) => state === 'drained')) return 'drained';
   return reports.every(({ state }) => state === 'serving') ? 'serving' : 'draining';
+}
+
+function mergeAbandoned(reports: readonly LedgerReport[]): LedgerReport['abandoned'] {
+  const since = reports.flatMap(({ abandoned }) => abandoned.sinceLastMs ?? []);
+  const total = reports.reduce((sum, { abandoned }) => sum + abandoned.total, 0);
+  return { total, ...(since.length > 0 && { sinceLastMs: Math.min(...since) }) };
 }
 
 function mergeHold(reports: readonly LedgerReport[]): HoldReport {

@@ -9,6 +9,7 @@ import { notifierPort } from './notifier';
 import { proxiesPort } from './proxies/proxies';
 import { smokePort } from './smoke/smoke';
 import { storePort } from './store/store';
+import { switchStorePort } from './store/switch-store';
 
 /** The ports of a deployed cutover. */
 export function portsFrom(config: CutoverConfig): Ports {
@@ -17,6 +18,7 @@ export function portsFrom(config: CutoverConfig): Ports {
     proxies: proxiesPort(config),
     smoke: smokePort(config),
     store: storePort(config.storeBucket),
+    switches: switchStorePort(config.storeBucket),
     identity: identityPort(config),
     alarms: alarmsPort(),
     notifier: notifierPort(config),

@@ -11,6 +11,7 @@ import type { RuleReading } from '../../core/traffic/listener-rules';
 import type { SmokeRequest } from '../../core/plan/plan';
 import type { SmokeResponse, SmokeSample } from '../../core/plan/smoke';
 import type { TaskReading } from '../../core/judge/tally';
+import type { SwitchStorePort, SwitchTask } from './switch-ports';
 import type { Statement } from '../../core/approval/statement';
 import type { Side, Weights } from '../../core/traffic/weights';
 
@@ -20,6 +21,7 @@ export interface Ports {
   readonly proxies: ProxiesPort;
   readonly smoke: SmokePort;
   readonly store: StorePort;
+  readonly switches: SwitchStorePort;
   readonly identity: IdentityPort;
   readonly alarms: AlarmsPort;
   readonly notifier: NotifierPort;
@@ -56,6 +58,13 @@ export interface ProxiesPort {
   tasks(side: Side): Promise<TaskReading[]>;
   /** The addresses of the tasks that are to stay. */
   addresses(side: Side): Promise<string[]>;
+  /**
+   * For a switch: every task of both sides that ECS lists and that may have a process, with a connection of its own to each,
+   * and those that have stopped.
+   *
+   * @throws CutoverError `AwsUnavailable` when ECS does not list them
+   */
+  open(): Promise<SwitchTask[]>;
   drain(address: string, order: DrainOrder): Promise<void>;
   undrain(address: string): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { checkAlarms } from '../../core/judge/alarm-check';
 import { pendingGate } from '../../core/approval/approval';
 import { CutoverRun, note } from '../../core/cutover/run';
-import { CutoverError, ErrorCode } from '../../core/errors/errors';
+import { CutoverError } from '../../core/errors/errors';
 import { findWeights } from '../../core/traffic/forward';
 import { otherRules } from '../../core/traffic/listener-rules';
 import { firstLines } from '../../core/cutover/state-size';
@@ -9,15 +9,11 @@ import { formatWeights, sameQuotas, Side, SIDES } from '../../core/traffic/weigh
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { readSide } from '../step/sides';
+import { Finding, regimeFindings, switchFindings } from '../step/switch-preflight';
 import { createHandler } from '../step/step';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
 const MAX_TASKS = 2_000;
-
-interface Finding {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
 
 /** Looks at everything that must be so before traffic moves, and reports all that is not. */
 export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
@@ -34,14 +30,18 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
       `'${loadBalancer.ruleArn}' must forward to the two target groups and to no other`,
     );
   }
+  // First: until the proxies of a side forward to its own backend, no smoke request says anything of it.
+  const ofRegime = await regimeFindings(ports);
   const findings = [
     ...weightFindings(run, weights),
+    ...ofRegime,
     ...(
       await Promise.all([
         trustFindings(ports),
         sideFindings(run, ports),
         taskFindings(ports),
         alarmFindings(run, ports),
+        switchFindings(run, ports),
       ])
     ).flat(),
   ];
@@ -56,7 +56,8 @@ export async function preflight(run: CutoverRun, ports: Ports, nowMs: number): P
     others: otherRules(readings, loadBalancer.ruleArn),
     ownDigest: own.matchDigest,
   };
-  const ready = note({ ...run, initial, verdict: 'go' }, nowMs, 'Preflight', { weights });
+  const verdict = run.plan.strategy === 'drainThenShift' ? 'switch' : 'go';
+  const ready = note({ ...run, initial, verdict }, nowMs, 'Preflight', { weights });
   await store.save(ready);
   return ready;
 }

@@ -13,6 +13,7 @@ import { Settled, settle, settleWithin } from '../contract/settle';
 import { readSide } from '../step/sides';
 import { createHandler } from '../step/step';
 import { NOTIFY_MS, leavingTime, timeLeftMs } from '../contract/time-left';
+import { switchBack } from '../step/switch-back';
 import { undrain } from '../step/undrain';
 
 /**
@@ -51,23 +52,29 @@ interface SeenBoth extends Seen {
  * source responds. Repeated until all of it holds. It needs the load balancer's API alone: what the store, ECS, a secret or a
  * proxy did not do in time goes into the evidence, and is tried again.
  *
+ * Where the plan switches, the proxies go back to the source first, if they left it: see `switchBack`.
+ *
  * It never sends traffic to a source that does not serve: then the weights stay, and it asks a person. So it does at once when
  * the source dies with its weight back. Weights that have read back are not set again, because who changes them then does so
  * by hand. A cutover that has lost the lock touches nothing: the traffic is another's by now.
  *
  * @throws CutoverError `RollbackUnsafe`, `RollbackNotConfirmed`, or `AwsUnavailable` of the load balancer's API
  */
-export async function rollback(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+export async function rollback(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { loadBalancer, store } = ports;
-  const { initial, plan, execution } = run;
+  const { initial, plan, execution } = given;
   if (!initial) throw new Error("'rollback' must follow a preflight, got none");
   // Asked at the same time, so that both together cost no more than one.
-  const alarms = settleWithin(ASK_MS, 'reading the alarms', () => ports.alarms.read(run.alarms));
+  const alarms = settleWithin(ASK_MS, 'reading the alarms', () => ports.alarms.read(given.alarms));
   const holder = await settleWithin(ASK_MS, 'reading the lock', () => store.holder());
-  if ('value' in holder && holder.value?.execution !== execution) return withoutLock(run);
+  if ('value' in holder && holder.value?.execution !== execution) return withoutLock(given);
+  const switched = await switchBack(given, ports);
+  const { run } = switched;
   const intended = forwardFor(plan.initialWeights, loadBalancer.groupArns, initial.stickiness);
   const started: CutoverRun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
   const before = await look(run, ports);
+  if (switched.kind === 'target')
+    return stay(started, await notSwitched(run, before, switched.why, ports), ports, nowMs);
   const seen = { ...before, notDone: [...('problem' in holder ? [holder.problem] : []), ...before.notDone] };
   if (run.rollback?.hasReadBack) return settleWeights(started, intended, seen, ports, nowMs);
   const isMoved = mustBeSet(run, seen, intended);
@@ -145,6 +152,12 @@ async function mustStay(
   const both = await lookAtTarget(run, seen, ports, SET_MS + TELL_MS);
   if (both.target.serves !== true) return undefined;
   return { ...both, notDone: [...both.notDone, ...(await markRollingBack(run, ports))] };
+}
+
+/** The proxies forward to the target: the weights change nothing of that, and the source is what was said of it. */
+async function notSwitched(run: CutoverRun, seen: Seen, reason: string, ports: Ports): Promise<SeenBoth> {
+  const both = await lookAtTarget(run, seen, ports, TELL_MS);
+  return { ...both, source: { serves: false, code: 'SmokeFailed', reason } };
 }
 
 /** In what is left of the step without the time for what comes after it: a target that was not seen by then is unknown. */

@@ -9,7 +9,7 @@ import { settle } from '../contract/settle';
 import { Act, withLock, createHandler } from '../step/step';
 
 /** Sets the weights of the next stage. Doing it twice is doing it once. */
-async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
   const { loadBalancer, metrics, proxies, store } = ports;
   const index = run.stage === undefined ? 0 : run.stage.index + 1;
   const stage = run.plan.stages[index];

@@ -61,7 +61,7 @@ type Tasks = Readonly<Record<TaskName, LambdaInvoke>>;
  *
  * ```
  * Lock → Preflight → Shift → Confirm → Bake → (next stage: Shift) → Drain → Verify → Complete → Completed
- *           ⇅          └────────┴────────┴───────────────┴───────┴→ Rollback → Record → RolledBack | Refused | Failed
+ *           ⇅    Switch┘ └────────┴────────┴───────────────┴───────┴→ Rollback → Record → RolledBack | Refused | Failed
  *        Approve                         Bake → ApproveLastStage → Shift
  * ```
  */
@@ -78,7 +78,12 @@ export function cutoverDefinition(scope: Construct, functions: StepFunctions, de
 
   lock.next(preflight);
   // Until something moves, the safe way is to stop where it stands.
-  preflight.next(choose(scope, 'Ready?', record, [when('go', shift), when('approve', approve)]));
+  preflight.next(
+    choose(scope, 'Ready?', record, [when('go', shift), when('switch', tasks.switch), when('approve', approve)]),
+  );
+  tasks.switch.next(
+    choose(scope, 'Switched?', rollback, [when('go', confirm), waitAndRepeat(scope, 'WaitToSwitch', tasks.switch)]),
+  );
   // Preflight again: an approval may take hours.
   approve.next(
     choose(scope, 'Approved?', record, [when('approved', preflight), waitAndRepeat(scope, 'WaitForApproval', approve)]),
@@ -144,6 +149,7 @@ function createTasks(scope: Construct, functions: StepFunctions, deployed: Deplo
     approve: task('Approve', 'approve'),
     approveLastStage: task('ApproveLastStage', 'approve'),
     shift: task('Shift', 'shift'),
+    switch: task('Switch', 'switch'),
     confirm: task('Confirm', 'confirm'),
     bake: task('Bake', 'bake'),
     drain: task('Drain', 'drain'),
@@ -234,6 +240,7 @@ function catchAll(scope: Construct, tasks: Tasks, notRecorded: Fail): void {
     approve: tasks.record,
     approveLastStage: tasks.rollback,
     shift: tasks.rollback,
+    switch: tasks.rollback,
     confirm: tasks.rollback,
     bake: tasks.rollback,
     drain: tasks.rollback,

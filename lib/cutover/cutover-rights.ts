@@ -22,7 +22,8 @@ export interface StepRights {
   readonly store: Partial<Record<'GetObject' | 'PutObject' | 'DeleteObject', readonly StoreKey[]>>;
 }
 
-type StoreKey = 'lock.json' | 'abort/*' | 'approval/*' | 'evidence/*' | 'notified/*';
+type StoreKey =
+  'lock.json' | 'abort/*' | 'switch/*' | 'switch/regime.json' | 'approval/*' | 'evidence/*' | 'notified/*';
 
 const NONE = {
   ...{ read: [], modifyRule: false, marks: [], callProxies: false, smoke: false },
@@ -33,6 +34,15 @@ const LOCK: StoreKey[] = ['lock.json'];
 const SAVE = { GetObject: LOCK, PutObject: LOCK };
 const GUARD = { GetObject: [...LOCK, ...LOOK_FOR_ABORT] };
 const SAVE_LOCKED = { ...GUARD, PutObject: LOCK };
+const SWITCH: StepRights['store'] = {
+  GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'switch/*'],
+  PutObject: [...LOCK, 'switch/*'],
+};
+const SWITCH_BACK: StepRights['store'] = { GetObject: [...LOCK, 'switch/*'], PutObject: ['switch/*'] };
+const PREFLIGHT: StepRights['store'] = {
+  GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'switch/*'],
+  PutObject: [...LOCK, 'switch/regime.json'],
+};
 const RECORD: StepRights['store'] = {
   GetObject: ['lock.json', 'evidence/*'],
   PutObject: ['evidence/*'],
@@ -48,23 +58,24 @@ const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, smoke: true, readAl
 /** The one table of who may do what. */
 export const STEP_RIGHTS: Record<Step, StepRights> = {
   lock: { ...NONE, notify: true, store: { ...SAVE, GetObject: [...LOCK, 'evidence/*'] } },
-  preflight: { ...JUDGE, store: SAVE_LOCKED },
+  preflight: { ...JUDGE, store: PREFLIGHT },
   approve: { ...JUDGE, notify: true, store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'] } },
   shift: { ...JUDGE, modifyRule: true, store: SAVE_LOCKED },
+  switch: { ...JUDGE, modifyRule: true, store: SWITCH },
   confirm: { ...JUDGE, notify: true, store: GUARD },
   bake: { ...JUDGE, store: GUARD },
   drain: { ...JUDGE, store: SAVE_LOCKED },
   verify: { ...JUDGE, marks: ['verified'], store: SAVE_LOCKED },
   complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
-  rollback: { ...JUDGE, modifyRule: true, marks: ['rollingBack'], notify: true, store: { GetObject: LOCK } },
+  rollback: { ...JUDGE, modifyRule: true, marks: ['rollingBack'], notify: true, store: SWITCH_BACK },
   record: { ...NONE, notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
   recover: {
     ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, marks: ['rollingBack'], notify: true },
     store: {
       ...RECORD,
-      GetObject: ['lock.json', 'evidence/*', 'notified/*'],
-      PutObject: ['lock.json', 'evidence/*', 'notified/*'],
+      GetObject: ['lock.json', 'evidence/*', 'notified/*', 'switch/*'],
+      PutObject: ['lock.json', 'evidence/*', 'notified/*', 'switch/*'],
     },
   },
 };

@@ -17,6 +17,7 @@ import {
   readReleaseOrder,
   readRetargetOrder,
 } from '../../core/proxy/hold';
+import { ProbeOrder, ProbeReport, readProbeOrder } from '../../core/proxy/probe';
 import { Problems } from '../../core/validation/problems';
 import { AdminKeys } from '../admin-keys/admin-keys';
 import { SignatureCheck, sign } from './signature';
@@ -47,6 +48,7 @@ export interface AdminTarget {
   hold(order: HoldOrder): Notified;
   release(order: ReleaseOrder): Notified;
   retarget(order: RetargetOrder): Notified;
+  probe(order: ProbeOrder): Promise<ProbeReport>;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
@@ -74,6 +76,8 @@ const TIMES = { callMs: 10_000, lookMs: 1_000 };
 interface Call {
   readonly method: 'GET' | 'POST';
   readonly handle: Handler;
+  /** The target itself says whether it follows it now. */
+  readonly decidesItself?: boolean;
 }
 
 const CALLS: ReadonlyMap<string, Call> = new Map(
@@ -83,9 +87,17 @@ const CALLS: ReadonlyMap<string, Call> = new Map(
     [ADMIN_PATHS.drainStatus]: { method: 'GET', handle: async (target) => json(200, await target.report()) },
     [ADMIN_PATHS.drain]: order(readDrainOrder, (target, asked) => target.drain(asked)),
     [ADMIN_PATHS.undrain]: { method: 'POST', handle: (target) => outcome(target, target.undrain()) },
-    [ADMIN_PATHS.hold]: order(readHoldOrder, (target, asked) => target.hold(asked)),
-    [ADMIN_PATHS.release]: order(readReleaseOrder, (target, asked) => target.release(asked)),
+    // A proxy that shuts down still serves, and must not serve the wrong side in a switch.
+    [ADMIN_PATHS.hold]: { ...order(readHoldOrder, (target, asked) => target.hold(asked)), decidesItself: true },
+    [ADMIN_PATHS.release]: {
+      ...order(readReleaseOrder, (target, asked) => target.release(asked)),
+      decidesItself: true,
+    },
     [ADMIN_PATHS.retarget]: order(readRetargetOrder, (target, asked) => target.retarget(asked)),
+    [ADMIN_PATHS.probe]: {
+      ...reading(readProbeOrder, async (target, asked) => json(200, await target.probe(asked))),
+      decidesItself: true,
+    },
     [ADMIN_PATHS.metrics]: { method: 'GET', handle: async (target) => ({ status: 200, ...(await target.metrics()) }) },
   }),
 );
@@ -154,7 +166,8 @@ class Calls {
   }
 
   private async follow(call: Call, body: string): Promise<Reply> {
-    const conflict = call.method === 'GET' ? undefined : this.target.rejection();
+    const isFree = call.method === 'GET' || call.decidesItself === true;
+    const conflict = isFree ? undefined : this.target.rejection();
     return conflict === undefined ? call.handle(this.target, body) : json(409, { problems: [conflict] });
   }
 }
@@ -170,13 +183,21 @@ function order<T>(
   read: (name: string, value: unknown, problems: Problems) => T,
   follow: (target: AdminTarget, asked: T) => Notified,
 ): Call {
+  return reading(read, (target, asked) => outcome(target, follow(target, asked)));
+}
+
+/** A call whose body is JSON. */
+function reading<T>(
+  read: (name: string, value: unknown, problems: Problems) => T,
+  respond: (target: AdminTarget, asked: T) => Promise<Reply>,
+): Call {
   const handle: Handler = (target, body) => {
     const parsed = parse(body);
     if ('problem' in parsed) return json(400, { problems: [parsed.problem] });
     const problems = new Problems();
     const asked = read('', parsed.value, problems);
     if (problems.all.length > 0) return json(400, { problems: problems.all });
-    return outcome(target, follow(target, asked));
+    return respond(target, asked);
   };
   return { method: 'POST', handle };
 }

@@ -62,6 +62,8 @@ export interface ProxyConfig {
   readonly metricsService?: string;
   /** Whether its ECS task is protected from scale-in while it has long-lived connections. */
   readonly protectsTask?: boolean;
+  /** The bucket of S3 that holds the regime and the decisions of switches. Absent: no switch can hold it. */
+  readonly switchStore?: string;
   /** Absent: the health check says nothing of one. */
   readonly sessionStore?: SessionStoreConfig;
   readonly logLevel: SettingValue<'log_level'>;
@@ -91,6 +93,7 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
     closeRatePerSecond: read('close_rate_per_second'),
     ...metrics(values, problems),
     protectsTask: read('task_protection'),
+    ...switchStore(read('switch_store')),
     ...readSessionStore(values, sources.environment, problems),
     forwardedFor: read('forwarded_for'),
     ...via(values, problems),
@@ -100,6 +103,10 @@ export function readConfig(sources: ConfigSources): ProxyConfig {
   };
   problems.throwIfAny('ConfigInvalid');
   return config;
+}
+
+function switchStore(bucket: string | undefined): Pick<ProxyConfig, 'switchStore'> {
+  return bucket === undefined ? {} : { switchStore: bucket };
 }
 
 function admin(

@@ -52,8 +52,9 @@ export class ForwardedRequest implements Forward {
 
   settled(outcome: Outcome): void {
     const { ledgers } = this;
-    const durationMs = ledgers.clock.nowMs() - this.startedMs;
-    ledgers.traffic.settled(outcome, this.hasOpened, durationMs);
+    const nowMs = ledgers.clock.nowMs();
+    const durationMs = nowMs - this.startedMs;
+    ledgers.traffic.settled(outcome, this.hasOpened, durationMs, nowMs);
     const { failure, status, cause } = outcome;
     if (failure !== undefined) ledgers.upstreams.failed(failure, status, this.upstream, cause);
     if (ledgers.accessLog !== undefined) this.log(ledgers.accessLog, outcome, durationMs);

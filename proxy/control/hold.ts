@@ -6,19 +6,20 @@ import {
   ReleaseOrder,
   RetargetOrder,
   afterLease,
+  decided,
   ended,
+  findRejection,
   hold,
   holdReport,
-  isFull,
   release,
 } from '../../core/proxy/hold';
 import type { Side } from '../../core/traffic/weights';
+import type { DecisionStore } from '../../core/switch/decision-store';
 import type { Clock } from '../process/clock';
-import type { Response, Decision, RequestHead } from '../data-plane/contract/data-plane';
+import type { Decision, RequestHead } from '../data-plane/contract/data-plane';
+import { DecisionWatch } from './decision-watch';
+import { Parking, ParkingFigures } from './parking';
 import type { Retarget } from './retarget';
-
-/** Seconds after which a client that found no room may ask again. */
-const RETRY_AFTER_SECONDS = 2;
 
 export interface HoldLog {
   info(figures: object, message: string): void;
@@ -34,73 +35,124 @@ export interface HoldGateOptions {
   readonly decide: (head: RequestHead) => Decision;
   /** The data plane's. */
   readonly setHolding: (holding: boolean) => void;
+  /** Closes in order what could go on for ever: the clients connect anew, and wait. */
+  readonly endStreams: () => void;
+  /**
+   * Where the decisions of switches are. `primary`: the primary process asks, and tells. Absent: a hold that only a decision
+   * ends is rejected.
+   */
+  readonly store?: DecisionStore | 'primary';
+  /** Of this process, for people who read a decision that it wrote. */
+  readonly name: string;
 }
 
-/** What was held since the start. */
-export interface HoldFigures {
-  readonly released: number;
-  /** Their clients went away. */
-  readonly left: number;
-  /** Rejected with 503, because `maxWaiting` were parked. */
-  readonly refused: number;
-  /** Milliseconds that the released ones had waited, together; divided by `letGo` the mean. */
-  readonly heldMs: number;
+/** What a dry run would have done. */
+export interface DryRunReport {
+  readonly epoch: number;
+  /** Requests that would have been parked, and those of them for which there was no room. */
+  readonly waiting: number;
+  readonly full: number;
+  readonly isOver: boolean;
 }
 
-interface Parked {
-  readonly head: RequestHead;
-  readonly resume: (decision: Decision) => void;
-  readonly sinceMs: number;
+interface DryRun {
+  readonly epoch: number;
+  readonly untilMs: number;
+  readonly maxWaiting: number;
+  waiting: number;
 }
 
 /** Parks new requests while a hold is in force, in the order in which they came, and releases them in that order. */
 export class HoldGate {
   private current: Hold = NEVER_HELD;
-  private readonly waiting = new Set<Parked>();
-  private readonly counts = { released: 0, left: 0, refused: 0, heldMs: 0 };
-  /** `counts` when the hold in force began. */
-  private before: HoldFigures = { ...this.counts };
+  private dryRun: DryRun | undefined;
+  private readonly parking: Parking;
+  private readonly decisions: DecisionWatch | undefined;
+  /** Released, and some still wait for their turn. */
+  private isRamping = false;
+  /** The figures when the hold in force began. */
+  private before: ParkingFigures;
   private cancelLease: () => void = () => undefined;
 
-  constructor(private readonly options: HoldGateOptions) {}
-
-  get isHolding(): boolean {
-    return this.current.state === 'holding';
+  constructor(private readonly options: HoldGateOptions) {
+    const { clock, log, store, name } = options;
+    this.parking = new Parking(options);
+    this.before = this.parking.figures;
+    const heard = (epoch: number, outcome: 'commit' | 'abort') => this.decided(epoch, outcome);
+    this.decisions =
+      store === undefined || store === 'primary'
+        ? undefined
+        : new DecisionWatch({ store, clock, log, name, decided: heard });
   }
 
-  get figures(): HoldFigures {
-    return { ...this.counts };
+  /** Whether a request has to ask `decision` at all. */
+  get isHolding(): boolean {
+    return this.current.state !== 'none' || this.isRamping || this.dryRun !== undefined;
+  }
+
+  /** Of the last switch that this process knows; each request to a backend carries it. */
+  get epoch(): number {
+    return this.current.epoch;
+  }
+
+  get figures(): ParkingFigures {
+    return this.parking.figures;
   }
 
   report(): HoldReport {
     this.endAtLease();
-    return holdReport(this.current, this.waiting.size, this.options.clock.nowMs());
+    return holdReport(this.current, this.parking.size, this.options.clock.nowMs());
+  }
+
+  /** Undefined when there was none. */
+  dryRunReport(): DryRunReport | undefined {
+    if (!this.dryRun) return undefined;
+    const { epoch, waiting, maxWaiting, untilMs } = this.dryRun;
+    return { epoch, waiting, full: Math.max(0, waiting - maxWaiting), isOver: this.options.clock.nowMs() >= untilMs };
   }
 
   /** What becomes of a new request because of a hold; undefined when there is none. */
   decision(head: RequestHead): Decision | undefined {
     if (!this.isHolding) return undefined;
+    const nowMs = this.options.clock.nowMs();
+    if (this.dryRun && nowMs < this.dryRun.untilMs) this.dryRun.waiting += 1;
     this.endAtLease();
-    if (this.current.state === 'none') return undefined;
-    if (!isFull(this.current, this.waiting.size)) return { hold: (resume) => this.park(head, resume) };
-    this.counts.refused += 1;
-    return { response: FULL };
+    const { current, parking } = this;
+    if (current.state === 'none') {
+      // Behind those that still wait, so that the requests of a client stay in their order.
+      return this.isRamping ? { hold: (resume) => parking.park(head, resume, Number.POSITIVE_INFINITY) } : undefined;
+    }
+    const rejection = findRejection(current, parking.size, nowMs);
+    if (rejection !== undefined) return parking.reject(rejection);
+    return { hold: (resume) => this.park(head, resume, current.limits.maxWaitMs) };
   }
 
   /** @returns why the order cannot be followed, as for `release` and `retarget` */
   hold(order: HoldOrder): string | undefined {
     this.endAtLease();
-    const { clock, log, setHolding } = this.options;
+    const { clock, log, setHolding, endStreams } = this.options;
     const result = hold(this.current, order, clock.nowMs());
     if ('conflict' in result) return result.conflict;
-    const isFirst = !this.isHolding;
-    this.current = result.next;
-    this.watchLease();
+    if (order.dryRun) return this.startDryRun(order);
+    const rejection = this.cannotDecide(order);
+    if (rejection !== undefined) return rejection;
+    const isFirst = this.current.state === 'none';
+    // A switch says where requests go if it comes to nothing: this process may have missed the end of the one before.
+    if (order.outcomes) this.turn(order.outcomes.abort);
+    this.begin(result.next, isFirst);
     if (!isFirst) return undefined;
-    this.before = this.figures;
     setHolding(true);
     log.info({ ...order }, 'Holding new requests');
+    if (order.endsStreams) endStreams();
     return undefined;
+  }
+
+  /** As the regime says, before the first request is accepted. */
+  startAs(held: Hold, side: Side): void {
+    this.turn(side);
+    if (held.state === 'none') this.current = held;
+    else this.begin(held, true);
+    if (held.state !== 'none') this.options.setHolding(true);
   }
 
   release(order: ReleaseOrder): string | undefined {
@@ -112,25 +164,61 @@ export class HoldGate {
     const rejection = retarget.rejection(order.to);
     if (rejection !== undefined) return rejection;
     this.turn(order.to);
-    this.released(result.next, 'Hold released');
+    this.released(result.next, 'Hold released', order.rampPerSecond ?? 0);
     return undefined;
   }
 
   /** What is parked stays so. */
   retarget({ to }: RetargetOrder): string | undefined {
+    const { current } = this;
+    if (current.state !== 'none' && current.outcomes) {
+      return `the side must stay as it is while a switch holds (epoch ${current.epoch}), got '${to}'`;
+    }
     const rejection = this.options.retarget.rejection(to);
     if (rejection === undefined) this.turn(to);
     return rejection;
   }
 
-  /** Ends a hold that will not be released any more, because the proxy shuts down. */
+  /**
+   * Ends a hold that will not be released any more, because the proxy shuts down. One of a switch goes on until its decision
+   * is known: a process that ends must not serve the wrong side either.
+   */
   end(): void {
-    if (this.isHolding) this.released(ended(this.current, undefined), 'Hold ended by the shutdown');
+    if (this.current.state === 'none' || this.current.outcomes) return;
+    this.released(ended(this.current, undefined, this.options.clock.nowMs()), 'Hold ended by the shutdown', 0);
   }
 
   /** Looks at the lease no more; the process is about to end, and with it the connections of what is parked. */
   stop(): void {
     this.cancelLease();
+    this.decisions?.stop();
+    this.parking.stop();
+  }
+
+  private cannotDecide({ outcomes }: HoldOrder): string | undefined {
+    if (!outcomes) return undefined;
+    if (!this.options.store) return "'switch_store' must be configured for the hold of a switch, got nothing";
+    return Object.values(outcomes)
+      .map((side) => this.options.retarget.rejection(side))
+      .find((each) => each !== undefined);
+  }
+
+  private startDryRun({ epoch, leaseMs, maxWaiting }: HoldOrder): undefined {
+    const untilMs = this.options.clock.nowMs() + leaseMs;
+    this.dryRun = { epoch, untilMs, maxWaiting, waiting: 0 };
+    this.options.log.info({ epoch, leaseMs, maxWaiting }, 'Dry run of a hold: nothing is held');
+    return undefined;
+  }
+
+  private begin(next: Hold, isFirst: boolean): void {
+    this.current = next;
+    this.dryRun = undefined;
+    this.isRamping = false;
+    if (isFirst) {
+      this.before = this.figures;
+      this.parking.clearWaits();
+    }
+    this.watchLease();
   }
 
   private turn(to: Side): void {
@@ -142,91 +230,81 @@ export class HoldGate {
 
   private watchLease(): void {
     this.cancelLease();
-    if (this.current.state !== 'holding') return;
     const { clock } = this.options;
+    const { current } = this;
+    if (current.state === 'none') return;
+    if (current.outcomes) this.decisions?.watch(current.epoch, current.state === 'deciding');
+    const nowMs = clock.nowMs();
+    const endMs = current.sinceMs + current.limits.maxHoldMs;
+    if (nowMs >= endMs) this.parking.rejectAll();
+    const nextMs = Math.min(
+      current.state === 'holding' ? current.untilMs : Number.POSITIVE_INFINITY,
+      nowMs < endMs ? endMs : Number.POSITIVE_INFINITY,
+    );
+    if (nextMs === Number.POSITIVE_INFINITY) return;
     // A timer may be early by a part of a millisecond: it looks, and is set again.
-    this.cancelLease = clock.after(Math.max(1, this.current.untilMs - clock.nowMs()), () => {
+    this.cancelLease = clock.after(Math.max(1, nextMs - nowMs), () => {
       this.endAtLease();
       this.watchLease();
     });
   }
 
   private endAtLease(): void {
-    if (!this.isHolding) return;
+    if (this.current.state !== 'holding') return;
     const next = afterLease(this.current, this.options.clock.nowMs());
-    if (next.state === 'none') this.leaseOver(next);
+    if (next === this.current) return;
+    if (next.state === 'none') return this.released(next, 'Hold ended: its lease has expired', 0);
+    this.current = next;
+    this.options.log.warn({ epoch: next.epoch }, 'The lease of a switch has expired: the decision is asked for');
+    this.watchLease();
   }
 
-  /**
-   * No order released the hold in time: requests go to the side in force. The place to ask a store of decisions, when there
-   * is one.
-   */
-  private leaseOver(next: Hold): void {
-    this.released(next, 'Hold ended: its lease has expired');
+  private decided(epoch: number, outcome: 'commit' | 'abort'): void {
+    const next = decided(this.current, epoch, outcome, this.options.clock.nowMs());
+    if (next === this.current || next.state !== 'none') return;
+    if (next.releasedTo) this.turn(next.releasedTo);
+    this.released(next, `Hold ended: the switch was decided, ${outcome}`, 0);
   }
 
-  private park(head: RequestHead, resume: Parked['resume']): () => void {
-    const parked: Parked = { head, resume, sinceMs: this.options.clock.nowMs() };
-    this.waiting.add(parked);
+  private park(head: RequestHead, resume: (decision: Decision) => void, maxWaitMs: number): () => void {
+    const left = this.parking.park(head, resume, maxWaitMs);
     // Between its decision and now the hold may have ended, and nothing would release it.
-    if (!this.isHolding) {
+    if (this.current.state === 'none' && !this.isRamping) {
       this.options.clock.after(0, () => {
-        if (!this.isHolding) this.resume(parked);
+        if (this.current.state === 'none' && !this.isRamping) this.releaseParked(0);
       });
     }
-    return () => {
-      if (this.waiting.delete(parked)) this.counts.left += 1;
-    };
+    return left;
   }
 
-  private released(next: Hold, message: string): void {
+  private released(next: Hold, message: string, rampPerSecond: number): void {
     this.cancelLease();
+    this.decisions?.stop();
     this.current = next;
-    for (const parked of [...this.waiting]) this.resume(parked);
-    this.options.setHolding(false);
+    this.releaseParked(rampPerSecond);
     const { log, retarget } = this.options;
     const figures = { epoch: next.epoch, to: retarget.side, ...this.sinceBefore() };
     if (next.state === 'none' && next.releasedTo !== undefined) log.info(figures, message);
     else log.warn(figures, message);
   }
 
-  /**
-   * Once at most: a request that is resumed, or whose client left, waits no more. One that is resumed may end others of its
-   * connection.
-   */
-  private resume(parked: Parked): void {
-    if (!this.waiting.delete(parked)) return;
-    this.counts.released += 1;
-    this.counts.heldMs += this.options.clock.nowMs() - parked.sinceMs;
-    try {
-      parked.resume(this.decide(parked.head));
-    } catch (err) {
-      this.options.log.error({ err }, 'A held request could not be released');
-    }
-  }
-
-  private decide(head: RequestHead): Decision {
-    try {
-      return this.options.decide(head);
-    } catch (err) {
-      this.options.log.error({ err }, 'A held request could not be decided');
-      return { response: { status: 500, body: 'Internal error\n' } };
-    }
+  private releaseParked(rampPerSecond: number): void {
+    this.isRamping = true;
+    this.parking.release(rampPerSecond, () => {
+      this.isRamping = false;
+      if (this.current.state === 'none') this.options.setHolding(false);
+    });
   }
 
   private sinceBefore() {
-    const { before, counts } = this;
+    const { before, figures } = this;
+    const { full, windowOver, clientGone } = figures.rejected;
     return {
-      released: counts.released - before.released,
-      left: counts.left - before.left,
-      refused: counts.refused - before.refused,
-      heldMs: Math.round(counts.heldMs - before.heldMs),
+      released: figures.released - before.released,
+      clientGone: clientGone - before.rejected.clientGone,
+      full: full - before.rejected.full,
+      windowOver: windowOver - before.rejected.windowOver,
+      heldMs: Math.round(figures.heldMs - before.heldMs),
     };
   }
 }
-
-const FULL: Response = {
-  status: 503,
-  headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
-  body: 'Holding: no room for more requests\n',
-};

@@ -27,7 +27,10 @@ import { HoldGate } from './hold';
 import { Ledger } from '../data-plane/contract/ledger';
 import { LoopGuard } from '../forwarding/loop-guard';
 import { failureResponse, loopDetected, retryLater } from './error-responses';
+import { probe } from './probe';
 import { Retarget, listUpstreams } from './retarget';
+import type { DecisionStore } from '../../core/switch/decision-store';
+import type { startUnder } from '../../core/switch/regime';
 import { SessionStore } from '../session-store/session-store';
 import { lastSeconds, quiet, shutdownOrder } from './shutdown';
 import { warnAtStart } from './start-warnings';
@@ -56,11 +59,26 @@ export interface ProxyOptions {
   readonly clock?: Clock;
   /** A data port that other processes share: what the primary process says for all of them, this one logs for itself at `debug`. */
   readonly shared?: SharedPort;
+  /** Of the last hold that has ended, of a worker. */
+  readonly epoch?: number;
+  /** Where the regime and the decisions of switches are, and what the regime said. */
+  readonly started?: StartedUnder;
   /** Called just before the data port is open: the first request finds what is ordered here in force. */
   readonly before?: (target: AdminTarget) => void;
 }
 
+export interface StartedUnder {
+  readonly store: DecisionStore;
+  readonly under: ReturnType<typeof startUnder>;
+}
+
 type SharedPort = Extract<Parameters<DataPlane['listen']>[0], { shared: unknown }>['shared'];
+
+/** What a switch closes. Any other response that streams is a request that nobody can resume: it has its time to end. */
+const STREAMING_KINDS = ['websocket', 'grpcStream', 'serverSentEvents'] as const;
+
+/** Why it follows no order. The hold of a switch it does follow. */
+export const SHUTTING_DOWN = 'The proxy shuts down, and its drain is its own';
 
 const DOT = HEALTH_PATH.charCodeAt(1);
 
@@ -68,10 +86,13 @@ const DOT = HEALTH_PATH.charCodeAt(1);
 export async function startProxy(
   config: ProxyConfig,
   log: Logger,
-  { clock = SYSTEM_CLOCK, shared, before }: ProxyOptions = {},
+  { clock = SYSTEM_CLOCK, shared, epoch = 0, started, before }: ProxyOptions = {},
 ): Promise<RunningProxy> {
   const lifecycleLog = shared === undefined ? log : integrations(log);
-  const proxy = new Proxy(config, log, lifecycleLog, clock, await certificate(config.tls));
+  const store = shared === undefined ? started?.store : ('primary' as const);
+  const proxy = new Proxy(config, log, lifecycleLog, clock, await certificate(config.tls), store);
+  if (started) proxy.startUnder(started.under);
+  else if (epoch > 0) proxy.startUnder({ hold: { state: 'none', epoch, releasedTo: undefined }, side: config.side });
   before?.(proxy.target);
   await proxy.listen(shared);
   return proxy;
@@ -91,6 +112,7 @@ class Proxy implements RunningProxy {
   private readonly sessionStore: SessionStore | undefined;
   private readonly retarget: Retarget;
   private readonly gate: HoldGate;
+  private readonly store: DecisionStore | undefined;
   private adminServer: AdminServer | undefined;
   private others: KindCounts = NO_CONNECTIONS;
   private isShuttingDown = false;
@@ -104,7 +126,9 @@ class Proxy implements RunningProxy {
     private readonly lifecycleLog: DrainLog,
     private readonly clock: Clock,
     tls: Certificate | undefined,
+    store: DecisionStore | 'primary' | undefined,
   ) {
+    this.store = store === 'primary' ? undefined : store;
     const { side, accessLog } = config;
     this.listening = config.listen;
     this.ledgers = {
@@ -116,13 +140,7 @@ class Proxy implements RunningProxy {
     };
     this.forwarding = buildForwarding(config);
     this.retarget = new Retarget(side, listUpstreams(side, config.upstream, config.otherUpstream));
-    this.gate = new HoldGate({
-      clock,
-      log,
-      retarget: this.retarget,
-      decide: (head) => this.decide(head, clock.nowMs()),
-      setHolding: (isHolding) => this.plane.setHolding(isHolding),
-    });
+    this.gate = this.createGate(store);
     this.plane = createDataPlane({
       ledger: this.ledger,
       route: (head) => this.route(head),
@@ -156,6 +174,10 @@ class Proxy implements RunningProxy {
     });
     this.metrics = this.createMetrics();
     this.target = this.createTarget();
+  }
+
+  startUnder({ hold, side }: StartedUnder['under']): void {
+    this.gate.startAs(hold, side);
   }
 
   async listen(shared: SharedPort | undefined): Promise<void> {
@@ -193,6 +215,7 @@ class Proxy implements RunningProxy {
       requests: ledgers.traffic.requests,
       hold: gate.report(),
       upstream: retarget.side,
+      abandoned: ledgers.traffic.abandonedAt(this.clock.nowMs()),
       fastPath: this.plane.fastPath,
     };
   }
@@ -238,6 +261,27 @@ class Proxy implements RunningProxy {
     this.ledgers.accessLog?.stop();
   }
 
+  /** For a switch: what has no end by itself connects anew, and waits. */
+  private endStreams(): void {
+    for (const kind of STREAMING_KINDS) {
+      for (const closable of this.ledger.closables(kind)) void closable.close().catch(() => undefined);
+    }
+  }
+
+  private createGate(store: DecisionStore | 'primary' | undefined): HoldGate {
+    const { clock, log, retarget } = this;
+    return new HoldGate({
+      clock,
+      log,
+      retarget,
+      decide: (head) => this.decide(head, clock.nowMs()),
+      setHolding: (isHolding) => this.plane.setHolding(isHolding),
+      endStreams: () => this.endStreams(),
+      ...(store && { store }),
+      name: `${this.config.side} ${this.identity}`,
+    });
+  }
+
   private createMetrics(): Registry {
     return createMetrics(this.config.side, {
       ledger: this.ledger,
@@ -252,15 +296,17 @@ class Proxy implements RunningProxy {
 
   private createTarget(): AdminTarget {
     const { gate, drain, metrics } = this;
+    const { side, upstream, otherUpstream } = this.config;
     return {
       identity: this.identity,
       report: () => this.report(),
-      rejection: () => (this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined),
+      rejection: () => (this.isShuttingDown ? SHUTTING_DOWN : undefined),
       drain: (order) => void drain.start(order),
       undrain: () => void drain.cancel(),
-      hold: (order) => gate.hold(order),
+      hold: (order) => (this.isShuttingDown && !order.outcomes ? SHUTTING_DOWN : gate.hold(order)),
       release: (order) => gate.release(order),
       retarget: (order) => gate.retarget(order),
+      probe: (order) => probe(order, { upstreams: listUpstreams(side, upstream, otherUpstream), store: this.store }),
       metrics: async () => ({ contentType: metrics.contentType, body: await metrics.metrics() }),
     };
   }
@@ -282,7 +328,8 @@ class Proxy implements RunningProxy {
       return this.reject(head, retryLater('Draining: no new streams here'));
     }
     if (forwarding.loopGuard.isLoop(head)) return this.reject(head, loopDetected());
-    const fields = forwardingFields(head, forwarding, nowMs);
+    const epoch = this.config.switchStore === undefined ? undefined : this.gate.epoch;
+    const fields = forwardingFields(head, forwarding, nowMs, epoch);
     return { forward: new ForwardedRequest(ledgers, head, retarget.upstream, fields, nowMs) };
   }
 

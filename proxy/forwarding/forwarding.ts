@@ -4,6 +4,8 @@ import type { LoopGuard } from './loop-guard';
 import type { TraceIds } from './trace-ids';
 
 export const TRACE_FIELD = 'x-amzn-trace-id';
+/** With it a backend can refuse the requests of a side that was left; see docs/switch.md. */
+export const EPOCH_FIELD = 'x-drainshift-epoch';
 
 /** Fields by their lower-case names, set in place of those that came. */
 export type ForwardingFields = {
@@ -13,6 +15,7 @@ export type ForwardingFields = {
   'x-forwarded-proto'?: string;
   'x-forwarded-port'?: string;
   [TRACE_FIELD]?: string;
+  [EPOCH_FIELD]?: string;
 };
 
 /** What the fields of all requests have in common. */
@@ -31,9 +34,16 @@ export interface Forwarding {
  * client's, and stay; the list of addresses grows by the one that connected here, unless it is to be preserved. Host and
  * `traceparent` pass as they are.
  *
+ * @param epoch of the switch that the proxy knows last; undefined where there are no switches
+ *
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
  */
-export function forwardingFields(head: RequestHead, forwarding: Forwarding, nowMs: number): ForwardingFields {
+export function forwardingFields(
+  head: RequestHead,
+  forwarding: Forwarding,
+  nowMs: number,
+  epoch?: number,
+): ForwardingFields {
   const { port, traceIds, forwardedFor, loopGuard } = forwarding;
   const { address } = head.client;
   const before = head.field('x-forwarded-for');
@@ -44,5 +54,6 @@ export function forwardingFields(head: RequestHead, forwarding: Forwarding, nowM
   if (head.field('x-forwarded-proto') === undefined) fields['x-forwarded-proto'] = head.isTls ? 'https' : 'http';
   if (head.field('x-forwarded-port') === undefined) fields['x-forwarded-port'] = port;
   if (head.field(TRACE_FIELD) === undefined) fields[TRACE_FIELD] = traceIds.next(nowMs);
+  if (epoch !== undefined) fields[EPOCH_FIELD] = String(epoch);
   return fields;
 }

@@ -2,6 +2,9 @@ import type { LedgerReport } from '../../core/proxy/admin-api';
 import { Outcome, UPSTREAM_FAILURES, UpstreamFailure } from '../data-plane/contract/data-plane';
 import { Durations } from './durations';
 
+/** The request was sent, and what it does at the upstream may go on. */
+const GIVEN_UP: ReadonlySet<UpstreamFailure> = new Set(['reset', 'malformed', 'idleTimeout']);
+
 /** By its first digit; `none`: the client went away before it had a status. */
 export const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 export type StatusClass = (typeof STATUS_CLASSES)[number];
@@ -13,6 +16,8 @@ export class TrafficCount {
   private taken = 0;
   private responded = 0;
   private errors = 0;
+  private abandoned = 0;
+  private lastAbandonedMs = 0;
   private readonly classes = new Float64Array(STATUS_CLASSES.length);
   private readonly failed = Object.fromEntries(UPSTREAM_FAILURES.map((failure) => [failure, 0])) as Record<
     UpstreamFailure,
@@ -30,7 +35,11 @@ export class TrafficCount {
   }
 
   /** @param hasOpened whether `opened` was called for it */
-  settled({ status, ending, failure }: Outcome, hasOpened: boolean, durationMs: number): void {
+  settled({ status, ending, failure }: Outcome, hasOpened: boolean, durationMs: number, nowMs: number): void {
+    if (ending === 'forced' || (failure !== undefined && GIVEN_UP.has(failure))) {
+      this.abandoned += 1;
+      this.lastAbandonedMs = nowMs;
+    }
     if (failure !== undefined) this.failed[failure] += 1;
     if (hasOpened) {
       if (failure !== undefined) this.errors += 1;
@@ -52,6 +61,12 @@ export class TrafficCount {
 
   get requests(): LedgerReport['requests'] {
     return { total: this.taken, responded: this.responded, errors: this.errors };
+  }
+
+  /** See `LedgerReport`. */
+  abandonedAt(nowMs: number): LedgerReport['abandoned'] {
+    const { abandoned: total, lastAbandonedMs } = this;
+    return { total, ...(total > 0 && { sinceLastMs: Math.floor(nowMs - lastAbandonedMs) }) };
   }
 
   get byClass(): Readonly<Record<StatusClass, number>> {

@@ -1,5 +1,15 @@
 import type { DrainOrder } from '../../core/proxy/admin-api';
-import { Hold, HoldOrder, NEVER_HELD, ReleaseOrder, afterLease, ended, hold, release } from '../../core/proxy/hold';
+import {
+  Hold,
+  HoldOrder,
+  NEVER_HELD,
+  ReleaseOrder,
+  afterLease,
+  decided,
+  ended,
+  hold,
+  release,
+} from '../../core/proxy/hold';
 import type { Side } from '../../core/traffic/weights';
 import type { ProxyConfig } from '../config/config';
 import { Retarget, listUpstreams } from '../control/retarget';
@@ -16,9 +26,13 @@ export class GroupState {
   private held: Hold = NEVER_HELD;
   private drainOrder: DrainOrder | undefined;
 
-  constructor({ side, upstream, otherUpstream, workers }: ProxyConfig) {
+  /** @param start as the regime says; without one it serves its own side */
+  constructor({ side, upstream, otherUpstream, workers }: ProxyConfig, start?: { hold: Hold; side: Side }) {
     this.upstreams = new Retarget(side, listUpstreams(side, upstream, otherUpstream));
     this.workers = workers;
+    if (!start) return;
+    this.held = start.hold;
+    this.upstreams.turn(start.side);
   }
 
   /** Where requests go, or would go when a hold ended by itself. */
@@ -34,12 +48,29 @@ export class GroupState {
     this.drainOrder = undefined;
   }
 
+  /** The hold in force, or the last one; its lease is over when it is. */
+  heldAt(nowMs: number): Hold {
+    this.held = afterLease(this.held, nowMs);
+    return this.held;
+  }
+
   /** @returns why it cannot be followed, as for `release` and `retarget` */
   hold(order: HoldOrder, nowMs: number): string | undefined {
     const result = hold(this.held, order, nowMs);
     if ('conflict' in result) return result.conflict;
+    const { outcomes } = order;
+    const rejection =
+      outcomes && (this.upstreams.rejection(outcomes.commit) ?? this.upstreams.rejection(outcomes.abort));
+    if (rejection !== undefined) return rejection;
+    if (outcomes) this.upstreams.turn(outcomes.abort);
     this.held = result.next;
     return undefined;
+  }
+
+  /** Where the decision of a switch sends requests; undefined when it is not about the hold in force. */
+  decide(epoch: number, outcome: 'commit' | 'abort', nowMs: number): Side | undefined {
+    const next = decided(this.held, epoch, outcome, nowMs);
+    return next === this.held || next.state !== 'none' ? undefined : next.releasedTo;
   }
 
   /**
@@ -55,34 +86,48 @@ export class GroupState {
     return conflict === undefined ? 'may' : { conflict };
   }
 
-  release(to: Side): void {
+  release(to: Side, nowMs: number): void {
     this.upstreams.turn(to);
-    this.held = ended(this.held, to);
+    this.held = ended(this.held, to, nowMs);
   }
 
   /** The hold has ended without a release. */
-  endHold(): void {
-    this.held = ended(this.held, undefined);
+  endHold(nowMs: number): void {
+    this.held = ended(this.held, undefined, nowMs);
   }
 
   retarget(to: Side): string | undefined {
+    if (this.held.state !== 'none' && this.held.outcomes) {
+      return `the side must stay as it is while a switch holds (epoch ${this.held.epoch}), got '${to}'`;
+    }
     const rejection = this.upstreams.rejection(to);
     if (rejection === undefined) this.upstreams.turn(to);
     return rejection;
   }
 
-  /** An order that gives the hold in force at least this long, and no less than it has. */
+  /**
+   * An order that gives the hold in force at least this long, and no less than it has. The hold of a switch lasts at a worker
+   * until the primary ends it: the lease is the primary's.
+   */
   renewal(minMs: number, nowMs: number): HoldOrder | undefined {
     const { held } = this;
     if (held.state === 'none') return undefined;
-    const { epoch, maxWaiting, untilMs } = held;
-    return { epoch, maxWaiting, leaseMs: Math.max(1, minMs, Math.ceil(untilMs - nowMs)) };
+    const { epoch, limits, outcomes } = held;
+    const untilMs = held.state === 'holding' ? held.untilMs : nowMs;
+    const order = { epoch, ...limits, minIntervalMs: 0, endsStreams: false, dryRun: false };
+    if (outcomes) return { ...order, outcomes, leaseMs: Number.POSITIVE_INFINITY };
+    return { ...order, leaseMs: Math.max(1, minMs, Math.ceil(untilMs - nowMs)) };
+  }
+
+  /** Of the last hold that has ended; 0 while one is in force, whose order a new worker gets. */
+  get endedEpoch(): number {
+    return this.held.state === 'none' ? this.held.epoch : 0;
   }
 
   /** For a worker that starts now, in the order in which it has to follow. */
   forNewcomer(worker: number, nowMs: number): Order[] {
     const { workers, drainOrder: order, side: to } = this;
-    this.held = afterLease(this.held, nowMs);
+    this.heldAt(nowMs);
     const renewal = this.renewal(0, nowMs);
     return [
       { kind: 'retarget', order: { to } },

@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
 import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
 import { NO_CONNECTIONS, total } from '../../core/proxy/connections';
-import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
+import { HoldOrder, ReleaseOrder, RetargetOrder, holdReport } from '../../core/proxy/hold';
+import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
+import type { Outcome } from '../../core/switch/decision';
+import type { DecisionStore } from '../../core/switch/decision-store';
+import { DecisionWatch } from '../control/decision-watch';
+import { probe } from '../control/probe';
+import { SHUTTING_DOWN } from '../control/proxy';
+import type { Upstreams } from '../control/retarget';
 import { NO_COUNTERS, activeSum, countersAfterLoss, isSameZero, mergeReports } from '../../core/proxy/merge-reports';
 import type { AdminTarget } from '../admin/admin-server';
 import type { Clock } from '../process/clock';
@@ -11,7 +18,7 @@ import type { Member } from './member';
 import type { Members } from './members';
 import type { Order } from './messages';
 import { WorkerLate } from './rpc';
-import { drainQuotas, holdShare } from './quotas';
+import { drainQuotas, holdShare, rampShare } from './quotas';
 import type { GroupState } from './group-state';
 
 /** How long a hold must go on for a release to reach every worker before it ends by itself at one. */
@@ -25,7 +32,14 @@ export interface GroupTargetOptions {
   readonly running: GroupState;
   readonly watch: DrainWatch;
   readonly clock: Clock;
-  readonly log: { error(figures: object, message: string): void; info(message: string): void };
+  readonly upstreams: Upstreams;
+  readonly log: {
+    error(figures: object, message: string): void;
+    warn(figures: object, message: string): void;
+    info(message: string): void;
+  };
+  /** Where the decisions of switches are. Absent: a hold that only a decision ends is rejected. */
+  readonly store?: DecisionStore;
 }
 
 /**
@@ -39,14 +53,35 @@ export class GroupTarget implements AdminTarget {
   private from = NO_COUNTERS;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly options: GroupTargetOptions) {}
+  private readonly decisions: DecisionWatch | undefined;
+  private cancelLease: () => void = () => undefined;
+
+  constructor(private readonly options: GroupTargetOptions) {
+    const { store, clock, log } = options;
+    const heard = (epoch: number, outcome: Outcome) => void this.decided(epoch, outcome);
+    this.decisions = store && new DecisionWatch({ store, clock, log, name: this.identity, decided: heard });
+    this.watchLease();
+  }
+
+  stop(): void {
+    this.cancelLease();
+    this.decisions?.stop();
+  }
 
   rejection(): string | undefined {
-    return this.isShuttingDown ? 'The proxy shuts down, and its drain is its own' : undefined;
+    return this.isShuttingDown ? SHUTTING_DOWN : undefined;
   }
 
   report(): Promise<LedgerReport> {
-    return this.inTurn(async () => mergeReports(this.names, await this.reports(), this.from));
+    return this.inTurn(async () => this.withLease(mergeReports(this.names, await this.reports(), this.from)));
+  }
+
+  /** Of a switch the lease is that of the primary, and the workers hold without one. */
+  private withLease(report: LedgerReport): LedgerReport {
+    const { running, clock } = this.options;
+    const held = running.heldAt(clock.nowMs());
+    if (held.state === 'none' || !held.outcomes || report.hold.state === 'none') return report;
+    return { ...report, hold: holdReport(held, report.hold.waiting, clock.nowMs()) };
   }
 
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
@@ -84,8 +119,25 @@ export class GroupTarget implements AdminTarget {
   }
 
   hold(order: HoldOrder): Promise<string | undefined> {
-    const { running, clock } = this.options;
-    return this.inTurn(async () => running.hold(order, clock.nowMs()) ?? (await this.holdEverywhere(order)));
+    const { running, clock, members, workers } = this.options;
+    if (this.isShuttingDown && !order.outcomes) return Promise.resolve(SHUTTING_DOWN);
+    if (order.dryRun) {
+      return this.inTurn(() =>
+        members.askAll(({ worker }) => ({ kind: 'hold', order: holdShare(order, worker, workers) })).then(firstProblem),
+      );
+    }
+    if (order.outcomes && !this.decisions) {
+      return Promise.resolve("'switch_store' must be configured for the hold of a switch, got nothing");
+    }
+    return this.inTurn(async () => {
+      const conflict = running.hold(order, clock.nowMs());
+      if (conflict !== undefined) return conflict;
+      if (!order.outcomes) return this.holdEverywhere(order);
+      const own = { ...order, leaseMs: Number.POSITIVE_INFINITY };
+      await this.tellOrEnd(({ worker }) => ({ kind: 'hold', order: holdShare(own, worker, workers) }));
+      this.watchLease();
+      return undefined;
+    });
   }
 
   /**
@@ -99,18 +151,47 @@ export class GroupTarget implements AdminTarget {
       if (may === 'done') return undefined;
       if (may !== 'may') return may.conflict;
       const renewal = running.renewal(RELEASE_MS, clock.nowMs());
-      const problem = renewal && (await this.holdEverywhere(renewal));
+      const problem = renewal && !renewal.outcomes ? await this.holdEverywhere(renewal) : undefined;
       if (problem !== undefined) return problem;
-      running.release(order.to);
-      await this.tellOrEnd({ kind: 'release', order });
+      this.decisions?.stop();
+      running.release(order.to, clock.nowMs());
+      await this.tellOrEnd(() => ({ kind: 'release', order: rampShare(order, this.options.workers) }));
       return undefined;
     });
+  }
+
+  /** As `HoldGate` does for a proxy of one process. */
+  private watchLease(): void {
+    this.cancelLease();
+    const { running, clock } = this.options;
+    const nowMs = clock.nowMs();
+    const held = running.heldAt(nowMs);
+    if (held.state === 'none' || !held.outcomes) return;
+    this.decisions?.watch(held.epoch, held.state === 'deciding');
+    if (held.state !== 'holding') return;
+    this.cancelLease = clock.after(Math.max(1, held.untilMs - nowMs), () => this.watchLease());
+  }
+
+  private decided(epoch: number, outcome: Outcome): Promise<void> {
+    const { running, clock } = this.options;
+    return this.inTurn(async () => {
+      const to = running.decide(epoch, outcome, clock.nowMs());
+      if (to === undefined) return;
+      this.decisions?.stop();
+      running.release(to, clock.nowMs());
+      await this.tellOrEnd(() => ({ kind: 'release', order: { epoch, to } }));
+    });
+  }
+
+  probe(order: ProbeOrder): Promise<ProbeReport> {
+    const { upstreams, store } = this.options;
+    return probe(order, { upstreams, store });
   }
 
   retarget(order: RetargetOrder): Promise<string | undefined> {
     return this.inTurn(async () => {
       const rejection = this.options.running.retarget(order.to);
-      if (rejection === undefined) await this.tellOrEnd({ kind: 'retarget', order });
+      if (rejection === undefined) await this.tellOrEnd(() => ({ kind: 'retarget', order }));
       return rejection;
     });
   }
@@ -152,7 +233,7 @@ export class GroupTarget implements AdminTarget {
     const asked = members.askAll(({ worker }) => ({ kind: 'hold', order: holdShare(order, worker, workers) }));
     const problem = await asked.then(firstProblem).catch((error: unknown) => ({ error }));
     if (problem === undefined) return undefined;
-    running.endHold();
+    running.endHold(this.options.clock.nowMs());
     const end = { epoch: order.epoch, to: running.side };
     await members.askAll(() => ({ kind: 'release', order: end })).catch(() => undefined);
     if (typeof problem === 'string') return problem;
@@ -171,10 +252,11 @@ export class GroupTarget implements AdminTarget {
   /**
    * For what must not be followed by some and not by others: a worker that does not follow would serve from the wrong side.
    */
-  private async tellOrEnd(order: Order): Promise<void> {
+  private async tellOrEnd(orderFor: (member: Member) => Order): Promise<void> {
     const { members, log } = this.options;
     await Promise.all(
       members.started.map(async (member) => {
+        const order = orderFor(member);
         const problem = await member.ask(order).catch(String);
         if (problem === undefined) return;
         log.error({ worker: member.worker, order: order.kind, problem }, 'A worker did not follow, and is ended');

@@ -8,6 +8,8 @@ import type { Integrations } from '../aws/snapshot';
 import { Clock, SYSTEM_CLOCK } from '../process/clock';
 import type { HostPort } from '../../core/validation/host-port';
 import type { ProxyConfig } from '../config/config';
+import type { StartedUnder } from '../control/proxy';
+import { listUpstreams } from '../control/retarget';
 import { warnAtStart } from '../control/start-warnings';
 import { certificate } from '../control/tls';
 import { BoundPort, bindPort } from './bound-port';
@@ -43,12 +45,12 @@ export interface WorkerGroup extends Integrations {
 export async function startWorkers(
   config: ProxyConfig,
   log: Logger,
-  clock: Clock = SYSTEM_CLOCK,
+  { clock = SYSTEM_CLOCK, started }: { clock?: Clock; started?: StartedUnder } = {},
 ): Promise<WorkerGroup> {
   // One certificate for all: a client would see another one with each connection.
   const tls = (await certificate(config.tls)) ?? 'off';
   const port = await bindPort(config.listen);
-  const group = new Group({ ...config, listen: port.at, tls }, port, log, clock);
+  const group = new Group({ ...config, listen: port.at, tls }, port, log, clock, started);
   try {
     await group.start();
   } catch (error) {
@@ -69,20 +71,27 @@ class Group implements WorkerGroup {
     private readonly port: BoundPort,
     private readonly log: Logger,
     private readonly clock: Clock,
+    started: StartedUnder | undefined,
   ) {
     const { workers } = config;
-    const running = new GroupState(config);
+    const running = new GroupState(config, started?.under);
     const share = configShare(config);
     this.members = new Members({
       workers,
       portFd: port.fd,
       clock,
       log,
-      init: (worker) => ({ type: 'start', config: share, running: running.forNewcomer(worker, clock.nowMs()) }),
+      init: (worker) => {
+        const orders = running.forNewcomer(worker, clock.nowMs());
+        return { type: 'start', config: share, running: orders, epoch: running.endedEpoch };
+      },
       ended: (member) => this.target.ended(member),
     });
     this.watch = new DrainWatch(clock, log, () => this.target.report());
-    this.target = new GroupTarget({ workers, members: this.members, running, watch: this.watch, clock, log });
+    const { members, watch } = this;
+    const upstreams = listUpstreams(config.side, config.upstream, config.otherUpstream);
+    const store = started?.store;
+    this.target = new GroupTarget({ workers, members, running, watch, clock, log, upstreams, store });
   }
 
   async start(): Promise<void> {
@@ -137,6 +146,7 @@ class Group implements WorkerGroup {
     cancel();
     if (isInOrder) this.watch.finish();
     this.watch.stop();
+    this.target.stop();
     await this.adminServer?.close();
     if (!isInOrder) throw new Error('All workers must end in order, got one that did not');
     this.log.info('Graceful shutdown: grace period ends');
@@ -144,6 +154,7 @@ class Group implements WorkerGroup {
 
   async close(): Promise<void> {
     this.watch.stop();
+    this.target.stop();
     this.port.close();
     await Promise.all([this.members.kill(), this.adminServer?.close()]);
   }

@@ -29,7 +29,13 @@ export type ResponseTo<Q extends RpcRequest> = Responses[Q['kind']];
 /** From the primary to a worker. */
 export type ToWorker =
   /** The response to `ready`. `standing` is what the group was ordered before: it is followed before the port is opened. */
-  | { readonly type: 'start'; readonly config: ProxyConfig; readonly running: readonly Order[] }
+  | {
+      readonly type: 'start';
+      readonly config: ProxyConfig;
+      readonly running: readonly Order[];
+      /** Of the last hold that has ended: the requests to backends carry it. */
+      readonly epoch: number;
+    }
   | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
   /** Live connections of all other workers, about a second old. */
   | { readonly type: 'others'; readonly active: KindCounts }

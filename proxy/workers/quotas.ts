@@ -1,5 +1,5 @@
 import type { DrainOrder } from '../../core/proxy/admin-api';
-import type { HoldOrder } from '../../core/proxy/hold';
+import type { HoldOrder, ReleaseOrder } from '../../core/proxy/hold';
 import { SHARED_LIMITS } from '../../core/proxy/settings/setting-names';
 import type { ProxyConfig } from '../config/config';
 import { memoryBudget } from '../process/memory-limit';
@@ -41,4 +41,10 @@ export function holdShare(order: HoldOrder, worker: number, workers: number): Ho
   const part = Math.floor(order.maxWaiting / workers);
   const rest = order.maxWaiting % workers;
   return { ...order, maxWaiting: part + (worker <= rest ? 1 : 0) };
+}
+
+/** The ramp of a release in even parts, at least one request a second each. */
+export function rampShare(order: ReleaseOrder, workers: number): ReleaseOrder {
+  const { rampPerSecond = 0 } = order;
+  return rampPerSecond === 0 ? order : { ...order, rampPerSecond: Math.max(1, rampPerSecond / workers) };
 }

@@ -48,7 +48,7 @@ class Worker {
   private readonly proxy: Promise<RunningProxy>;
   private isEnding = false;
 
-  constructor({ config, running }: Extract<ToWorker, { type: 'start' }>) {
+  constructor({ config, running, epoch }: Extract<ToWorker, { type: 'start' }>) {
     const worker = Number(process.env[WORKER_VARIABLE]);
     const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid, worker } });
     this.log = log;
@@ -61,7 +61,7 @@ class Worker {
       for (const order of running) void follow(target, order);
       resolve(target);
     };
-    this.proxy = startProxy(config, log, { shared: { fd: PORT_FD }, before });
+    this.proxy = startProxy(config, log, { shared: { fd: PORT_FD }, epoch, before });
     this.proxy.then((proxy) => this.listening(proxy), fail);
   }
 

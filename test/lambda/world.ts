@@ -15,6 +15,8 @@ import { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
 import { Statement } from '../../core/approval/statement';
 import { TaskReading } from '../../core/judge/tally';
 import { Side, formatWeights } from '../../core/traffic/weights';
+import type { SwitchTask } from '../../lambda/contract/switch-ports';
+import { MemoryStore } from './step/switch-world';
 import type { Ports } from '../../lambda/contract/ports';
 
 export const arns = { source: 'arn:source', target: 'arn:target' };
@@ -54,6 +56,9 @@ export class MemoryCloud {
   /** Services that do not respond. */
   away = new Set<'store' | 'ecs' | 'loadBalancer' | 'alarms'>();
   lock: CutoverRun | undefined;
+  readonly switches: MemoryStore = new MemoryStore();
+  /** The tasks of a switch; those of the judge are another list. */
+  switchTasks: () => SwitchTask[] = () => [];
   /** The tags of the rule. */
   marks: Partial<Record<RuleMark, string>> = {};
   told = new Set<string>();
@@ -93,7 +98,9 @@ export class MemoryCloud {
       mark: async (mark, value) => this.reach('loadBalancer', () => void (this.marks[mark] = value)),
       marks: async () => this.reach('loadBalancer', () => this.marks),
     },
+    switches: this.switches,
     proxies: {
+      open: () => this.reach('ecs', () => this.switchTasks()),
       tasks: async (side) => this.reach('ecs', () => this.taskReadings(side)),
       addresses: async (side) =>
         this.reach('ecs', () =>
@@ -269,6 +276,7 @@ export function report(
     state,
     drainRemainingSeconds: 0,
     drainForced: 0,
+    abandoned: { total: 0 },
     active: { ...NO_CONNECTIONS, ...active },
     ended: NOTHING_ENDED,
     requests: { total, responded, errors },

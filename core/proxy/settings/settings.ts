@@ -447,6 +447,17 @@ const OTHERS = {
     sentence: 'Whether the ECS task is protected from scale-in while it has long-lived connections.',
     more: 'See [On ECS](#on-ecs).',
   },
+  switch_store: {
+    kind: 'text',
+    group: 'surroundings',
+    form: 'BUCKET',
+    pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
+    rule: 'the name of a bucket of S3',
+    isOptional: true,
+    sentence:
+      'The bucket of S3 that holds the regime and the decisions of switches; without it no switch can hold the proxy.',
+    more: 'The constructs set it. With it each request to a backend carries `X-Drainshift-Epoch`.',
+  },
   session_store_url: {
     kind: 'text',
     group: 'surroundings',

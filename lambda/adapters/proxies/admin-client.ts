@@ -23,6 +23,18 @@ export interface AdminCall {
   readonly keys: readonly string[];
   /** For all attempts together. */
   readonly timeoutMs: number;
+  /** For many calls of one task. @default - one of its own */
+  readonly connection?: AdminConnection;
+}
+
+/** A connection that is kept, and the identity of the process that was found on it. */
+export class AdminConnection {
+  readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  identity: string | undefined;
+
+  close(): void {
+    this.agent.destroy();
+  }
 }
 
 const ATTEMPTS = 3;
@@ -73,15 +85,19 @@ async function tryKeys(call: AdminCall, signal: AbortSignal): Promise<unknown> {
 
 /** On one connection. */
 async function attemptCall(call: AdminCall, key: string, signal: AbortSignal): Promise<unknown> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const by = { key, agent, signal };
+  const connection = call.connection ?? new AdminConnection();
+  const by = { key, agent: connection.agent, signal };
   try {
     if (call.method === 'GET') return await ask(call, '', by);
     const look: AdminCall = { ...call, method: 'GET', path: ADMIN_PATHS.identity, body: undefined };
-    const { identity } = (await ask(look, '', by)) as { identity: string };
-    return await ask(call, identity, by);
+    connection.identity ??= ((await ask(look, '', by)) as { identity: string }).identity;
+    return await ask(call, connection.identity, by);
+  } catch (error) {
+    // Another process may be there by now.
+    connection.identity = undefined;
+    throw error;
   } finally {
-    agent.destroy();
+    if (!call.connection) connection.close();
   }
 }
 

@@ -1,11 +1,13 @@
 import { DescribeTasksCommand, ECSClient, Task, paginateListTasks } from '@aws-sdk/client-ecs';
 import { ADMIN_PATHS, LedgerReport } from '../../../core/proxy/admin-api';
-import { Side } from '../../../core/traffic/weights';
+import type { ProbeReport } from '../../../core/proxy/probe';
+import { SIDES, Side } from '../../../core/traffic/weights';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { TaskReading } from '../../../core/judge/tally';
 import { CALLS_AT_ONCE, pooled } from '../../contract/concurrently';
 import type { ProxiesPort } from '../../contract/ports';
-import { KeysRejected, callAdmin } from './admin-client';
+import type { SwitchTask, TaskSession } from '../../contract/switch-ports';
+import { AdminConnection, KeysRejected, callAdmin } from './admin-client';
 import { CLIENT_CONFIG } from '../client/client-config';
 import { limited } from '../client/limited';
 import { cachedKeys } from '../client/secret';
@@ -29,12 +31,21 @@ const WITH_PROCESS = ['RUNNING', 'DEACTIVATING', 'STOPPING'];
 /** And those before them: nothing to ask yet. */
 const NOT_STARTED = ['PROVISIONING', 'PENDING', 'ACTIVATING'];
 
+/** For a switch, which must know of every process: ECS may say PENDING of a container that has just started. */
+const NO_CONTAINER = ['PROVISIONING'];
+
 /** The proxy tasks of both sides: found through ECS, asked on their admin ports. */
 export function proxiesPort(config: CutoverConfig): ProxiesPort {
   const ecs = limited('ECS', new ECSClient(CLIENT_CONFIG), ECS_MS);
   const readKeys = cachedKeys(config.adminSecretArn, { cacheMs: SECRET_CACHE_MS, limitMs: SECRET_MS });
-  const call = async (address: string, method: 'GET' | 'POST', path: string, body?: unknown) => {
-    const made = { address, port: config.adminPort, method, path, body, timeoutMs: ADMIN_MS };
+  const call = async (
+    address: string,
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+    connection?: AdminConnection,
+  ) => {
+    const made = { address, port: config.adminPort, method, path, body, timeoutMs: ADMIN_MS, connection };
     const known = await readKeys();
     try {
       return await callAdmin({ ...made, keys: known });
@@ -67,6 +78,12 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
       return pooled(tasks, CALLS_AT_ONCE, (task) => read(task, untilMs));
     },
     drain: async (address, order) => void (await call(address, 'POST', ADMIN_PATHS.drain, order)),
+    open: async () => {
+      const sides = await Promise.all(
+        SIDES.map(async (home) => (await listTasks(ecs, config, home, NO_CONTAINER)).map((task) => ({ home, task }))),
+      );
+      return sides.flat().map(({ home, task }) => openTask(home, task, call));
+    },
     undrain: async (address) => void (await call(address, 'POST', ADMIN_PATHS.undrain, {})),
   };
 }
@@ -77,7 +94,12 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
  *
  * @see https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
  */
-async function listTasks(ecs: ECSClient, config: CutoverConfig, side: Side): Promise<Task[]> {
+async function listTasks(
+  ecs: ECSClient,
+  config: CutoverConfig,
+  side: Side,
+  leftOut: readonly string[] = NOT_STARTED,
+): Promise<Task[]> {
   const cluster = config.clusterArn;
   const serviceName = config.serviceNames[side];
   const listed = await Promise.all(
@@ -97,7 +119,38 @@ async function listTasks(ecs: ECSClient, config: CutoverConfig, side: Side): Pro
   const described = await Promise.all(
     pages.map(async (tasks) => (await ecs.send(new DescribeTasksCommand({ cluster, tasks }))).tasks ?? []),
   );
-  return described.flat().filter(({ lastStatus = '' }) => !NOT_STARTED.includes(lastStatus));
+  return described.flat().filter(({ lastStatus = '' }) => !leftOut.includes(lastStatus));
+}
+
+type Call = (
+  address: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body: unknown,
+  connection: AdminConnection,
+) => Promise<unknown>;
+
+function openTask(home: Side, task: Task, call: Call): SwitchTask {
+  const id = findId(task);
+  const { lastStatus = '', stoppedAt } = task;
+  if (!NOT_STARTED.includes(lastStatus) && readLife(task) === 'stopped') {
+    return { id, home, ...(stoppedAt && { stoppedAtMs: stoppedAt.getTime() }) };
+  }
+  const address = findAddress(task);
+  const connection = new AdminConnection();
+  const ask = async <T = LedgerReport>(method: 'GET' | 'POST', path: string, body?: unknown) => {
+    if (address === undefined) throw new Error(`task '${task.taskArn}' has no private IPv4 address`);
+    return (await call(address, method, path, body, connection)) as T;
+  };
+  const session: TaskSession = {
+    report: () => ask('GET', ADMIN_PATHS.drainStatus),
+    hold: (order) => ask('POST', ADMIN_PATHS.hold, order),
+    release: (order) => ask('POST', ADMIN_PATHS.release, order),
+    retarget: (order) => ask('POST', ADMIN_PATHS.retarget, order),
+    probe: (order) => ask<ProbeReport>('POST', ADMIN_PATHS.probe, order),
+    close: () => connection.close(),
+  };
+  return { id, home, session };
 }
 
 function readLife(task: Task): TaskReading['life'] {

@@ -33,7 +33,7 @@ test('every broken rule is reported at once, each as name, rule, value', () => {
     drian: {},
   });
   expect(problems).toEqual([
-    '\'plan.drian\' must be one of strategy, initialWeights, stages, pollSeconds, minimumHealthyTargets, smoke, confirmTimeoutSeconds, breaker, drain, approval, got "drian"',
+    '\'plan.drian\' must be one of strategy, initialWeights, stages, pollSeconds, minimumHealthyTargets, smoke, confirmTimeoutSeconds, breaker, drain, switch, approval, got "drian"',
     "'stages[0].weights.source' must be an integer from 0 to 999, got 1000",
     "'stages[0].bakeSeconds' must be an integer from 1 to 604800, got 0",
     '\'stages[1].weights\' must be weights of which at least one is above 0, got "0/0"',
@@ -53,9 +53,9 @@ test('a plan that does not end on the target is no cutover', () => {
 test.each([
   ['no stages', { stages: [] }, /'stages' must be a list of 1 to 50 stages, got \[\]/],
   [
-    'a strategy that is not there yet',
-    { strategy: 'drainThenShift' },
-    /'strategy' must be 'gradual', got "drainThenShift"/,
+    'a strategy that does not exist',
+    { strategy: 'canary' },
+    /'strategy' must be 'gradual' or 'drainThenShift', got "canary"/,
   ],
   ['a list for a plan', [], /'plan' must be an object, got \[\]/],
   [
@@ -70,6 +70,40 @@ test.each([
   ],
 ])('rejects %s', (_, plan, message) => {
   expect(listProblems(plan).join('\n')).toMatch(message);
+});
+
+describe('a plan that switches', () => {
+  const switching = { strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared' } };
+
+  test('has one stage, the target, and says how it switches', () => {
+    const plan = parsePlan(switching);
+    expect(plan.stages).toEqual([{ weights: { source: 0, target: 100 }, bakeSeconds: 300 }]);
+    expect(plan.switch).toMatchObject({ maxPauseMs: 5_000, attempts: 3, fence: 'drained', pointOfNoReturn: 'shared' });
+  });
+
+  test('must say what becomes of the writes of the target', () => {
+    expect(listProblems({ strategy: 'drainThenShift' })).toEqual([
+      "'switch.pointOfNoReturn' must be 'shared' or 'acceptLoss': what becomes of the target's writes when traffic goes back, got nothing",
+    ]);
+  });
+
+  test('has nothing on the target before, and one stage', () => {
+    const stages = [
+      { weights: { source: 50, target: 50 }, bakeSeconds: 1 },
+      { weights: { source: 0, target: 100 }, bakeSeconds: 1 },
+    ];
+    expect(listProblems({ ...switching, stages, initialWeights: { source: 90, target: 10 } })).toEqual([
+      "'stages' must be one stage, because a switch moves all at once, got 2",
+      "'initialWeights.target' must be 0, because a switch has one side that serves, got 10",
+    ]);
+  });
+
+  test('is what the part about it is for', () => {
+    expect(parsePlan({}).switch).toBeUndefined();
+    expect(listProblems({ switch: { pointOfNoReturn: 'shared' } })).toEqual([
+      '\'switch\' must be absent unless \'strategy\' is drainThenShift, got {"pointOfNoReturn":"shared"}',
+    ]);
+  });
 });
 
 test('a plan that would outgrow the history of a state machine is rejected, with the poll that would fit', () => {

@@ -4,19 +4,25 @@ import {
   NEVER_HELD,
   Transition,
   afterLease,
+  decided,
   ended,
   hold,
   holdReport,
-  isFull,
+  findRejection,
   readHoldOrder,
   readReleaseOrder,
   readRetargetOrder,
   release,
 } from '../../../core/proxy/hold';
 import { Problems } from '../../../core/validation/problems';
+import { holdOrder } from '../../support/hold-order';
 
-const order = { epoch: 5, leaseMs: 1_000, maxWaiting: 2 };
-const holding: Holding = { state: 'holding', epoch: 5, untilMs: 1_100, maxWaiting: 2 };
+const order = holdOrder({ epoch: 5, leaseMs: 1_000, maxWaiting: 2 });
+const limits = { maxWaiting: 2, maxWaitMs: 30_000, maxHoldMs: 60_000 };
+const holding: Holding = { state: 'holding', epoch: 5, sinceMs: 100, untilMs: 1_100, limits };
+const outcomes = { commit: 'target', abort: 'source' } as const;
+const ofSwitch = holdOrder({ ...order, outcomes });
+const switching: Holding = { ...holding, outcomes };
 
 function next(transition: Transition): Hold {
   if ('conflict' in transition) throw new Error(transition.conflict);
@@ -31,12 +37,12 @@ describe('hold', () => {
   test('begins, and lasts as long as its lease', () => {
     expect(hold(NEVER_HELD, order, 100)).toEqual({ next: holding });
     expect(afterLease(holding, 1_099)).toBe(holding);
-    expect(afterLease(holding, 1_100)).toEqual({ state: 'none', epoch: 5, releasedTo: undefined });
+    expect(afterLease(holding, 1_100)).toEqual({ state: 'none', epoch: 5, releasedTo: undefined, endedMs: 1_100 });
   });
 
   test('the same epoch again renews the lease, and takes the new room', () => {
     const renewed = next(hold(holding, { ...order, maxWaiting: 7 }, 600));
-    expect(renewed).toEqual({ ...holding, untilMs: 1_600, maxWaiting: 7 });
+    expect(renewed).toEqual({ ...holding, untilMs: 1_600, limits: { ...limits, maxWaiting: 7 } });
   });
 
   test('a higher epoch takes over', () => {
@@ -46,31 +52,31 @@ describe('hold', () => {
   test('a lower epoch than was seen is rejected, while holding and afterwards', () => {
     const problem = "'epoch' must be at least 5, the highest seen, got 4";
     expect(conflict(hold(holding, { ...order, epoch: 4 }, 200))).toBe(problem);
-    expect(conflict(hold(ended(holding, 'target'), { ...order, epoch: 4 }, 200))).toBe(problem);
+    expect(conflict(hold(ended(holding, 'target', 150), { ...order, epoch: 4 }, 200))).toBe(problem);
   });
 
   test('an epoch whose hold has ended does not hold again: it was released, or its lease has expired', () => {
     const problem = "'epoch' must be over 5, whose hold has ended, got 5";
-    expect(conflict(hold(ended(holding, 'target'), order, 200))).toBe(problem);
+    expect(conflict(hold(ended(holding, 'target', 150), order, 200))).toBe(problem);
     expect(conflict(hold(holding, order, 1_100))).toBe(problem);
-    expect(next(hold(ended(holding, 'target'), { ...order, epoch: 6 }, 200)).state).toBe('holding');
+    expect(next(hold(ended(holding, 'target', 150), { ...order, epoch: 6 }, 200)).state).toBe('holding');
   });
 });
 
 describe('release', () => {
   test('ends the hold of its epoch', () => {
     expect(release(holding, { epoch: 5, to: 'target' }, 200)).toEqual({
-      next: { state: 'none', epoch: 5, releasedTo: 'target' },
+      next: { state: 'none', epoch: 5, releasedTo: 'target', endedMs: 200 },
     });
   });
 
   test('the same again changes nothing', () => {
-    const over = ended(holding, 'target');
+    const over = ended(holding, 'target', 150);
     expect(next(release(over, { epoch: 5, to: 'target' }, 9_999))).toBe(over);
   });
 
   test('to the other side afterwards is rejected', () => {
-    expect(conflict(release(ended(holding, 'target'), { epoch: 5, to: 'source' }, 200))).toBe(
+    expect(conflict(release(ended(holding, 'target', 150), { epoch: 5, to: 'source' }, 200))).toBe(
       "'to' must be target, where epoch 5 was released to, got source",
     );
   });
@@ -93,17 +99,68 @@ describe('release', () => {
   });
 });
 
-test('there is room for as many as were asked for, which may be none', () => {
-  expect(isFull(holding, 1)).toBe(false);
-  expect(isFull(holding, 2)).toBe(true);
-  expect(isFull({ ...holding, maxWaiting: 0 }, 0)).toBe(true);
+test('there is room for as many as were asked for, which may be none, and for as long as was asked for', () => {
+  expect(findRejection(holding, 1, 200)).toBeUndefined();
+  expect(findRejection(holding, 2, 200)).toBe('full');
+  expect(findRejection({ ...holding, limits: { ...limits, maxWaiting: 0 } }, 0, 200)).toBe('full');
+  expect(findRejection(holding, 1, 60_099)).toBeUndefined();
+  expect(findRejection(holding, 1, 60_100)).toBe('windowOver');
+});
+
+describe('the hold of a switch', () => {
+  const deciding: Hold = { state: 'deciding', epoch: 5, sinceMs: 100, limits, outcomes };
+
+  test('asks for the decision when its lease has expired, and goes nowhere by itself', () => {
+    expect(hold(NEVER_HELD, ofSwitch, 100)).toEqual({ next: switching });
+    expect(afterLease(switching, 1_100)).toEqual(deciding);
+    expect(afterLease(deciding, 9_999_999)).toBe(deciding);
+  });
+
+  test('follows the decision of its epoch alone', () => {
+    for (const held of [switching, deciding]) {
+      const over = { state: 'none', epoch: 5, endedMs: 2_000 };
+      expect(decided(held, 5, 'commit', 2_000)).toEqual({ ...over, releasedTo: 'target' });
+      expect(decided(held, 5, 'abort', 2_000)).toEqual({ ...over, releasedTo: 'source' });
+      expect(decided(held, 4, 'commit', 2_000)).toBe(held);
+    }
+    expect(decided(holding, 5, 'commit', 2_000)).toBe(holding);
+  });
+
+  test('can be released while the decision is asked for, to one of its outcomes', () => {
+    expect(next(release(deciding, { epoch: 5, to: 'target' }, 2_000))).toMatchObject({ releasedTo: 'target' });
+    const back = holdOrder({ ...order, outcomes: { commit: 'source', abort: 'source' } });
+    expect(conflict(release(next(hold(NEVER_HELD, back, 100)), { epoch: 5, to: 'target' }, 200))).toBe(
+      "'to' must be one of source, source, got target",
+    );
+  });
+
+  test('is not renewed once its lease has expired, and gives way to that of a later switch alone', () => {
+    expect(conflict(hold(deciding, ofSwitch, 2_000))).toBe("'epoch' must be over 5, whose lease has expired, got 5");
+    const later = holdOrder({ ...order, epoch: 6 });
+    for (const held of [switching, deciding]) {
+      expect(conflict(hold(held, later, 500))).toBe(
+        "'outcomes' must be given while a switch holds (epoch 5), got nothing",
+      );
+      expect(next(hold(held, { ...later, outcomes }, 500))).toMatchObject({ state: 'holding', epoch: 6, sinceMs: 100 });
+    }
+  });
+});
+
+test('a hold that comes too soon after the last one is rejected', () => {
+  const soon = holdOrder({ ...order, epoch: 6, minIntervalMs: 1_000 });
+  const over = ended(holding, 'source', 500);
+  expect(conflict(hold(over, soon, 1_499))).toBe(
+    'a hold must begin at least 1000 ms after the end of the last one, got 999 ms',
+  );
+  expect(next(hold(over, soon, 1_500)).state).toBe('holding');
+  expect(next(hold(NEVER_HELD, soon, 0)).state).toBe('holding');
 });
 
 test('the report says how long the lease still is, and keeps the epoch', () => {
   expect(holdReport(NEVER_HELD, 0, 0)).toEqual({ state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0 });
   expect(holdReport(holding, 2, 100.5)).toEqual({ state: 'holding', epoch: 5, waiting: 2, leaseRemainingMs: 1_000 });
   expect(holdReport(holding, 2, 2_000).leaseRemainingMs).toBe(0);
-  expect(holdReport(ended(holding, 'target'), 0, 200)).toMatchObject({ state: 'none', epoch: 5 });
+  expect(holdReport(ended(holding, 'target', 150), 0, 200)).toMatchObject({ state: 'none', epoch: 5 });
 });
 
 describe('orders', () => {
@@ -119,8 +176,13 @@ describe('orders', () => {
 
   test('are read as they are', () => {
     const problems = new Problems();
-    expect(readHoldOrder('', order, problems)).toEqual(order);
-    expect(readReleaseOrder('', { epoch: 1, to: 'target' }, problems)).toEqual({ epoch: 1, to: 'target' });
+    expect(readHoldOrder('', { epoch: 5, leaseMs: 1_000, maxWaiting: 2 }, problems)).toEqual(order);
+    expect(readHoldOrder('', ofSwitch, problems)).toEqual(ofSwitch);
+    expect(readReleaseOrder('', { epoch: 1, to: 'target' }, problems)).toEqual({
+      epoch: 1,
+      to: 'target',
+      rampPerSecond: 0,
+    });
     expect(readRetargetOrder('', { to: 'source' }, problems)).toEqual({ to: 'source' });
     expect(problems.all).toEqual([]);
   });
@@ -135,6 +197,10 @@ describe('orders', () => {
     expect(listProblems(readReleaseOrder, { epoch: 1.5, to: 'elsewhere' })).toEqual([
       "'epoch' must be an integer from 1 to 9007199254740991, got 1.5",
       '\'to\' must be one of source, target, got "elsewhere"',
+    ]);
+    expect(listProblems(readHoldOrder, { ...order, outcomes: { commit: 'target', abort: 'back', to: 1 } })).toEqual([
+      '\'outcomes.to\' must be one of commit, abort, got "to"',
+      '\'outcomes.abort\' must be one of source, target, got "back"',
     ]);
     expect(listProblems(readRetargetOrder, {})).toEqual(["'to' must be one of source, target, got nothing"]);
     expect(listProblems(readRetargetOrder, {}, 'order')).toEqual([

@@ -10,6 +10,7 @@ function report(changes: Partial<LedgerReport> = {}): LedgerReport {
     state: 'serving',
     drainRemainingSeconds: 0,
     drainForced: 0,
+    abandoned: { total: 0 },
     active: NO_CONNECTIONS,
     ended: NOTHING_ENDED,
     requests: { total: 0, responded: 0, errors: 0 },

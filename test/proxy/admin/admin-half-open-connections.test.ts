@@ -11,7 +11,11 @@ afterEach(stopAll);
 const done = () => undefined;
 const TARGET = {
   ...{ identity: 'one', report: () => REPORT, rejection: done, drain: done, undrain: done, hold: done, release: done },
-  ...{ retarget: done, metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
+  ...{
+    retarget: done,
+    probe: () => Promise.reject(new Error('not probed')),
+    metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
+  },
 };
 
 async function startAdmin(callMs: number, over: Partial<AdminTarget> = {}): Promise<number> {

@@ -3,6 +3,7 @@ import { AdminTarget, startAdminServer } from '../../../proxy/admin/admin-server
 import { SECRET, callAdmin } from '../support/proxy-world';
 import { Got, later, stopAll } from '../support/world';
 import { REPORT } from '../support/report';
+import { holdOrder } from '../../support/hold-order';
 
 afterEach(stopAll);
 
@@ -22,6 +23,7 @@ async function cloud(changes: Partial<AdminTarget> = {}) {
     hold: follow('hold'),
     release: follow('release'),
     retarget: follow('retarget'),
+    probe: () => Promise.reject(new Error('not probed')),
     metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
     ...changes,
   };
@@ -33,7 +35,7 @@ async function cloud(changes: Partial<AdminTarget> = {}) {
   return { port, orders, post };
 }
 
-const HOLD = { epoch: 3, leaseMs: 5_000, maxWaiting: 100 };
+const HOLD = holdOrder({ epoch: 3, leaseMs: 5_000, maxWaiting: 100 });
 
 test('hold, release and retarget reach the target, and get a response with the report', async () => {
   const { post, orders } = await cloud();
@@ -48,7 +50,7 @@ test('hold, release and retarget reach the target, and get a response with the r
   }
   expect(orders).toEqual([
     ['hold', HOLD],
-    ['release', { epoch: 3, to: 'target' }],
+    ['release', { epoch: 3, to: 'target', rampPerSecond: 0 }],
     ['retarget', { to: 'source' }],
   ]);
 });
@@ -59,7 +61,7 @@ test('a wrong order is rejected with all its problems, and reaches no one', asyn
   expect(got.status).toBe(400);
   expect(JSON.parse(got.body)).toEqual({
     problems: [
-      '\'until\' must be one of epoch, leaseMs, maxWaiting, got "until"',
+      '\'until\' must be one of epoch, leaseMs, maxWaiting, maxWaitMs, maxHoldMs, minIntervalMs, endsStreams, dryRun, outcomes, got "until"',
       "'epoch' must be an integer from 1 to 9007199254740991, got 0",
       '\'leaseMs\' must be an integer from 1 to 600000, got "long"',
       "'maxWaiting' must be an integer from 0 to 100000, got nothing",
@@ -94,7 +96,7 @@ test('an order that cannot be followed is a conflict, reported at once or later'
 
 test('a target that may not be changed follows nothing', async () => {
   const { post, orders, port } = await cloud({ rejection: () => 'The proxy shuts down' });
-  for (const path of ['/hold', '/release', '/retarget']) {
+  for (const path of ['/drain', '/undrain', '/retarget']) {
     expect(await post(path, HOLD)).toMatchObject({ status: 409, body: '{"problems":["The proxy shuts down"]}\n' });
   }
   expect(orders).toEqual([]);

@@ -1,13 +1,17 @@
+import type { Decision as SwitchDecision } from '../../../core/switch/decision';
+import { startUnder } from '../../../core/switch/regime';
+import type { DecisionStore } from '../../../core/switch/decision-store';
 import { HoldGate } from '../../../proxy/control/hold';
 import type { Decision, RequestHead } from '../../../proxy/data-plane/contract/data-plane';
 import { Retarget, listUpstreams } from '../../../proxy/control/retarget';
 import { FakeClock } from '../support/fake-clock';
+import { holdOrder } from '../../support/hold-order';
 
-const order = { epoch: 1, leaseMs: 10_000, maxWaiting: 10 };
+const order = holdOrder({ epoch: 1, leaseMs: 10_000, maxWaiting: 10 });
 const upstream = (port: number) => ({ protocol: 'http' as const, host: '127.0.0.1', port });
 
 /** A gate alone, with an engine that parks when it is told to, and writes down where each request went. */
-class LocalCloud {
+class GateWorld {
   readonly clock = new FakeClock();
   readonly retarget: Retarget;
   readonly went: string[] = [];
@@ -16,7 +20,9 @@ class LocalCloud {
   readonly gate: HoldGate;
   faultyDecision: string | undefined;
 
-  constructor(hasOther = true) {
+  streamsEnded = 0;
+
+  constructor(hasOther = true, store?: DecisionStore) {
     this.retarget = new Retarget('source', listUpstreams('source', upstream(1), hasOther ? upstream(2) : undefined));
     const write = (level: string) => (figures: object, message: string) =>
       void this.logged.push({ level, figures, message });
@@ -26,6 +32,9 @@ class LocalCloud {
       retarget: this.retarget,
       decide: (head) => this.decide(head),
       setHolding: (isHolding) => void this.holding.push(isHolding),
+      endStreams: () => void (this.streamsEnded += 1),
+      ...(store && { store }),
+      name: 'a task',
     });
   }
 
@@ -54,13 +63,13 @@ function goal(decision: Decision): string {
 }
 
 test('without a hold nothing is said, and nothing held', () => {
-  const { gate } = new LocalCloud();
+  const { gate } = new GateWorld();
   expect(gate.decision({ url: '/a' } as RequestHead)).toBeUndefined();
   expect(gate.report()).toEqual({ state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0 });
 });
 
 test('requests are parked, and released in their order to the side that is named', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   expect(cloud.gate.hold(order)).toBeUndefined();
   for (const url of ['/a', '/b', '/c']) cloud.send(url);
   expect(cloud.went).toEqual([]);
@@ -69,14 +78,14 @@ test('requests are parked, and released in their order to the side that is named
   expect(cloud.gate.release({ epoch: 1, to: 'target' })).toBeUndefined();
   expect(cloud.went).toEqual(['/a to 2', '/b to 2', '/c to 2']);
   expect(cloud.gate.report()).toEqual({ state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0 });
-  expect(cloud.gate.figures).toMatchObject({ released: 3, left: 0, heldMs: 6_000 });
+  expect(cloud.gate.figures).toMatchObject({ released: 3, rejected: { clientGone: 0 }, heldMs: 6_000 });
   expect(cloud.clock.waiting).toBe(0);
   cloud.send('/d');
   expect(cloud.went.at(-1)).toBe('/d to 2');
 });
 
 test('the data plane is notified once when a hold begins, and once when it has ended', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   cloud.gate.hold(order);
   cloud.gate.hold(order);
   cloud.gate.hold({ ...order, epoch: 2 });
@@ -87,16 +96,16 @@ test('the data plane is notified once when a hold begins, and once when it has e
 });
 
 test('the one who finds no room is asked to come back', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   cloud.gate.hold({ ...order, maxWaiting: 1 });
   cloud.send('/a');
   const decision = cloud.gate.decision({ url: '/b' } as RequestHead);
   expect(decision).toMatchObject({ response: { status: 503, headers: { 'retry-after': '2' } } });
-  expect(cloud.gate.figures.refused).toBe(1);
+  expect(cloud.gate.figures.rejected.full).toBe(1);
 });
 
 test('a client that leaves makes room, and is not released', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   cloud.gate.hold({ ...order, maxWaiting: 1 });
   const leave = cloud.send('/a');
   leave?.();
@@ -106,11 +115,11 @@ test('a client that leaves makes room, and is not released', () => {
   cloud.gate.release({ epoch: 1, to: 'source' });
   leave?.();
   expect(cloud.went).toEqual(['/b to 1']);
-  expect(cloud.gate.figures).toMatchObject({ released: 1, left: 1 });
+  expect(cloud.gate.figures).toMatchObject({ released: 1, rejected: { clientGone: 1 } });
 });
 
 test('a client that another one takes along while they are released is not released', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   cloud.gate.hold(order);
   const leave: ((() => void) | undefined)[] = [];
   cloud.send('/a', () => leave[0]?.());
@@ -121,7 +130,7 @@ test('a client that another one takes along while they are released is not relea
 });
 
 test('an error while one is released does not strand the others', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   cloud.gate.hold(order);
   cloud.faultyDecision = '/b';
   cloud.send('/a', () => {
@@ -139,7 +148,7 @@ test('an error while one is released does not strand the others', () => {
 });
 
 test('a request that was decided before the hold ended, and parked after, is released', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   cloud.gate.hold(order);
   const decision = cloud.gate.decision({ url: '/late' } as RequestHead);
   cloud.gate.release({ epoch: 1, to: 'target' });
@@ -153,7 +162,7 @@ test('a request that was decided before the hold ended, and parked after, is rel
 
 describe('the lease', () => {
   test('has ended: what is parked goes where requests go', () => {
-    const cloud = new LocalCloud();
+    const cloud = new GateWorld();
     cloud.gate.hold(order);
     cloud.send('/a');
     cloud.clock.advance(9.999);
@@ -167,7 +176,7 @@ describe('the lease', () => {
   });
 
   test('is renewed by the same order', () => {
-    const cloud = new LocalCloud();
+    const cloud = new GateWorld();
     cloud.gate.hold(order);
     cloud.send('/a');
     cloud.clock.advance(9);
@@ -179,7 +188,7 @@ describe('the lease', () => {
   });
 
   test('of a new hold is not ended by the timer of an old one', () => {
-    const cloud = new LocalCloud();
+    const cloud = new GateWorld();
     cloud.gate.hold(order);
     cloud.gate.release({ epoch: 1, to: 'source' });
     cloud.clock.advance(5);
@@ -189,7 +198,7 @@ describe('the lease', () => {
   });
 
   test('goes to the side that a hold was retargeted to', () => {
-    const cloud = new LocalCloud();
+    const cloud = new GateWorld();
     cloud.gate.hold(order);
     cloud.send('/a');
     expect(cloud.gate.retarget({ to: 'target' })).toBeUndefined();
@@ -200,7 +209,7 @@ describe('the lease', () => {
 });
 
 test('a conflict leaves the hold as it is', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   cloud.gate.hold({ ...order, epoch: 3 });
   cloud.send('/a');
   expect(cloud.gate.hold({ ...order, epoch: 2 })).toBe("'epoch' must be at least 3, the highest seen, got 2");
@@ -211,7 +220,7 @@ test('a conflict leaves the hold as it is', () => {
 });
 
 test('without another upstream requests can go to the own side only', () => {
-  const cloud = new LocalCloud(false);
+  const cloud = new GateWorld(false);
   const problem = "'other_upstream' must be configured to go to 'target', got nothing";
   expect(cloud.gate.retarget({ to: 'target' })).toBe(problem);
   expect(cloud.gate.retarget({ to: 'source' })).toBeUndefined();
@@ -224,7 +233,7 @@ test('without another upstream requests can go to the own side only', () => {
 });
 
 test('a repeated release does not undo a retarget that came after it', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   cloud.gate.hold(order);
   cloud.gate.release({ epoch: 1, to: 'target' });
   cloud.gate.retarget({ to: 'source' });
@@ -233,7 +242,7 @@ test('a repeated release does not undo a retarget that came after it', () => {
 });
 
 test('a shutdown releases what is parked', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   cloud.gate.hold(order);
   cloud.send('/a');
   cloud.gate.end();
@@ -245,7 +254,7 @@ test('a shutdown releases what is parked', () => {
 });
 
 test('what is logged at the end counts this hold alone', () => {
-  const cloud = new LocalCloud();
+  const cloud = new GateWorld();
   cloud.gate.hold(order);
   cloud.send('/a');
   cloud.gate.release({ epoch: 1, to: 'source' });
@@ -257,6 +266,210 @@ test('what is logged at the end counts this hold alone', () => {
   expect(cloud.logged.at(-1)).toEqual({
     level: 'info',
     message: 'Hold released',
-    figures: { epoch: 2, to: 'target', released: 1, left: 1, refused: 0, heldMs: 1_000 },
+    figures: { epoch: 2, to: 'target', released: 1, clientGone: 1, full: 0, windowOver: 0, heldMs: 1_000 },
+  });
+});
+
+test('a request waits for as long as it may, and then is told to come back', () => {
+  const cloud = new GateWorld();
+  cloud.gate.hold(holdOrder({ ...order, maxWaitMs: 1_000 }));
+  cloud.send('/a');
+  cloud.clock.advance(0.6);
+  cloud.send('/b');
+  cloud.clock.advance(0.5);
+  expect(cloud.went).toEqual(['/a 503']);
+  cloud.clock.advance(0.5);
+  expect(cloud.went).toEqual(['/a 503', '/b 503']);
+  expect(cloud.gate.figures.rejected).toEqual({ full: 0, windowOver: 2, clientGone: 0 });
+  expect(cloud.gate.report()).toMatchObject({ state: 'holding', waiting: 0 });
+});
+
+test('nothing is parked for longer than a hold may take at all', () => {
+  const cloud = new GateWorld();
+  cloud.gate.hold(holdOrder({ ...order, maxHoldMs: 2_000 }));
+  cloud.send('/a');
+  cloud.clock.advance(2);
+  expect(cloud.went).toEqual(['/a 503']);
+  cloud.send('/b');
+  expect(cloud.went).toEqual(['/a 503', '/b 503']);
+});
+
+test('a ramp releases in order, twice as fast each second, and who comes meanwhile waits behind', () => {
+  const cloud = new GateWorld();
+  cloud.gate.hold(holdOrder({ ...order, maxWaiting: 100 }));
+  for (let number = 0; number < 40; number += 1) cloud.send(`/${number}`);
+  cloud.gate.release({ epoch: 1, to: 'target', rampPerSecond: 10 });
+  expect(cloud.went).toEqual(['/0 to 2']);
+  cloud.send('/late');
+  cloud.clock.advance(1);
+  expect(cloud.went.length).toBeGreaterThanOrEqual(10);
+  expect(cloud.went.length).toBeLessThanOrEqual(12);
+  cloud.clock.advance(2);
+  expect(cloud.went.at(-1)).toBe('/late to 2');
+  expect(cloud.went).toHaveLength(41);
+  expect(cloud.gate.isHolding).toBe(false);
+  expect(cloud.holding).toEqual([true, false]);
+});
+
+test('a dry run holds nothing, and says how many would have waited', () => {
+  const cloud = new GateWorld();
+  expect(cloud.gate.hold(holdOrder({ ...order, leaseMs: 1_000, maxWaiting: 1, dryRun: true }))).toBeUndefined();
+  for (const url of ['/a', '/b', '/c']) cloud.send(url);
+  expect(cloud.went).toHaveLength(3);
+  expect(cloud.gate.dryRunReport()).toEqual({ epoch: 1, waiting: 3, full: 2, isOver: false });
+  cloud.clock.advance(1);
+  cloud.send('/d');
+  expect(cloud.gate.dryRunReport()).toEqual({ epoch: 1, waiting: 3, full: 2, isOver: true });
+  expect(cloud.gate.report()).toMatchObject({ state: 'none', epoch: 0 });
+});
+
+describe('the hold of a switch', () => {
+  const outcomes = { commit: 'target', abort: 'source' } as const;
+  const ofSwitch = holdOrder({ ...order, leaseMs: 1_000, outcomes, endsStreams: true });
+
+  /** A store that responds when the test says so. */
+  class Store implements DecisionStore {
+    decision: SwitchDecision | undefined;
+    isAway = false;
+    readonly proposed: string[] = [];
+    readRegime = () => this.respond(undefined);
+    readDecision = () => this.respond(this.decision);
+    propose = (epoch: number, decision: SwitchDecision) => {
+      this.proposed.push(`${epoch} ${decision.outcome} by ${decision.by}`);
+      if (!this.isAway) this.decision ??= decision;
+      return this.respond(this.decision as SwitchDecision);
+    };
+
+    private respond<T>(value: T): Promise<T> {
+      return this.isAway ? Promise.reject(new Error('S3 is away')) : Promise.resolve(value);
+    }
+  }
+
+  /** What the store responded to has arrived. */
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+  test('is rejected where there is no store to ask', () => {
+    const cloud = new GateWorld();
+    expect(cloud.gate.hold(ofSwitch)).toBe("'switch_store' must be configured for the hold of a switch, got nothing");
+    expect(cloud.gate.isHolding).toBe(false);
+  });
+
+  test('closes what streams, and is released as any other', () => {
+    const cloud = new GateWorld(true, new Store());
+    expect(cloud.gate.hold(ofSwitch)).toBeUndefined();
+    expect(cloud.gate.hold(ofSwitch)).toBeUndefined();
+    expect(cloud.streamsEnded).toBe(1);
+    cloud.send('/a');
+    expect(cloud.gate.release({ epoch: 1, to: 'target' })).toBeUndefined();
+    expect(cloud.went).toEqual(['/a to 2']);
+    expect(cloud.gate.epoch).toBe(1);
+  });
+
+  test('asks for an abort when its lease has expired, and follows a commit that came first', async () => {
+    const store = new Store();
+    const cloud = new GateWorld(true, store);
+    cloud.gate.hold(ofSwitch);
+    cloud.send('/a');
+    store.decision = { outcome: 'commit', by: 'the cutover' };
+    cloud.clock.advance(1);
+    await settled();
+    expect(store.proposed).toEqual(['1 abort by a task']);
+    expect(cloud.went).toEqual(['/a to 2']);
+  });
+
+  test('goes back to the side of before when nobody decided', async () => {
+    const store = new Store();
+    const cloud = new GateWorld(true, store);
+    cloud.gate.hold(ofSwitch);
+    cloud.send('/a');
+    cloud.clock.advance(1);
+    await settled();
+    expect(store.decision).toMatchObject({ outcome: 'abort' });
+    expect(cloud.went).toEqual(['/a to 1']);
+  });
+
+  test('guesses nothing while the store is away: it rejects at the end of its time, and follows in the end', async () => {
+    const store = new Store();
+    store.isAway = true;
+    const cloud = new GateWorld(true, store);
+    cloud.gate.hold({ ...ofSwitch, maxHoldMs: 3_000 });
+    cloud.send('/a');
+    for (let tick = 0; tick < 50; tick += 1) {
+      cloud.clock.advance(0.1);
+      await settled();
+    }
+    expect(cloud.went).toEqual(['/a 503']);
+    cloud.send('/b');
+    expect(cloud.went).toEqual(['/a 503', '/b 503']);
+    expect(cloud.gate.report()).toMatchObject({ state: 'deciding', epoch: 1 });
+    store.isAway = false;
+    store.decision = { outcome: 'commit', by: 'the cutover' };
+    cloud.clock.advance(3);
+    await settled();
+    cloud.send('/c');
+    expect(cloud.went.at(-1)).toBe('/c to 2');
+  });
+
+  test('hears of a decision whose release was lost, long before its lease expires', async () => {
+    const store = new Store();
+    const cloud = new GateWorld(true, store);
+    cloud.gate.hold({ ...ofSwitch, leaseMs: 60_000 });
+    cloud.send('/a');
+    store.decision = { outcome: 'commit', by: 'the cutover' };
+    cloud.clock.advance(1);
+    await settled();
+    expect(cloud.went).toEqual(['/a to 2']);
+    expect(store.proposed).toEqual([]);
+  });
+
+  test('goes on through a shutdown, and lets nobody turn the side', async () => {
+    const store = new Store();
+    const cloud = new GateWorld(true, store);
+    cloud.gate.hold(ofSwitch);
+    cloud.send('/a');
+    cloud.gate.end();
+    expect(cloud.gate.retarget({ to: 'target' })).toBe(
+      "the side must stay as it is while a switch holds (epoch 1), got 'target'",
+    );
+    expect(cloud.went).toEqual([]);
+    store.decision = { outcome: 'commit', by: 'the cutover' };
+    cloud.clock.advance(1);
+    await settled();
+    expect(cloud.went).toEqual(['/a to 2']);
+  });
+
+  test('of a later switch says where requests go if it comes to nothing, to a task that missed the end of the first', async () => {
+    const store = new Store();
+    const cloud = new GateWorld(true, store);
+    cloud.gate.hold(ofSwitch);
+    cloud.send('/a');
+    cloud.gate.hold({ ...ofSwitch, epoch: 2, outcomes: { commit: 'source', abort: 'target' } });
+    cloud.clock.advance(1);
+    await settled();
+    expect(cloud.went).toEqual(['/a to 2']);
+  });
+
+  test('is what a task starts with that reads a regime of a switch', async () => {
+    const store = new Store();
+    const cloud = new GateWorld(true, store);
+    const switching = { to: 'target', execution: 'x', leaseMs: 1_000, limits: order } as const;
+    const { hold: held, side } = startUnder(
+      { epoch: 7, side: 'source', isJoined: false, switching },
+      'source',
+      cloud.clock.nowMs(),
+    );
+    cloud.gate.startAs(held, side);
+    cloud.send('/a');
+    expect(cloud.gate.report()).toMatchObject({ state: 'holding', epoch: 7, waiting: 1 });
+    store.decision = { outcome: 'commit', by: 'the cutover' };
+    cloud.clock.advance(1);
+    await settled();
+    expect(cloud.went).toEqual(['/a to 2']);
+    const later = startUnder({ epoch: 7, side: 'target', isJoined: true }, 'source', 0);
+    const fresh = new GateWorld(true, store);
+    fresh.gate.startAs(later.hold, later.side);
+    fresh.send('/b');
+    expect(fresh.went).toEqual(['/b to 2']);
+    expect(fresh.gate.epoch).toBe(7);
   });
 });

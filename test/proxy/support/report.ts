@@ -9,6 +9,7 @@ export const REPORT: LedgerReport = {
   state: 'serving',
   drainRemainingSeconds: 0,
   drainForced: 0,
+  abandoned: { total: 0 },
   active: NO_CONNECTIONS,
   ended: NOTHING_ENDED,
   requests: { total: 0, responded: 0, errors: 0 },

@@ -10,6 +10,9 @@ import { Rpc, WorkerGone } from '../../../proxy/workers/rpc';
 import { GroupState } from '../../../proxy/workers/group-state';
 import { FakeClock } from '../support/fake-clock';
 import { REPORT } from '../support/report';
+import type { Decision } from '../../../core/switch/decision';
+import type { DecisionStore } from '../../../core/switch/decision-store';
+import { holdOrder } from '../../support/hold-order';
 
 /** A worker without a process: it responds to what the test says. */
 class FakeMember {
@@ -38,7 +41,10 @@ class FakeMember {
 
 const UPSTREAM = { protocol: 'http', host: '127.0.0.1', port: 1 } as const;
 
-function group(otherUpstream: ProxyConfig['otherUpstream'] = UPSTREAM) {
+const later: (() => void)[] = [];
+afterEach(() => later.splice(0).forEach((stop) => stop()));
+
+function group(otherUpstream: ProxyConfig['otherUpstream'] = UPSTREAM, store?: DecisionStore) {
   const clock = new FakeClock();
   const started = [new FakeMember(1), new FakeMember(2)];
   const members = {
@@ -51,7 +57,12 @@ function group(otherUpstream: ProxyConfig['otherUpstream'] = UPSTREAM) {
   const running = new GroupState(config);
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const watch = new DrainWatch(clock, log, async () => REPORT);
-  const target = new GroupTarget({ workers: 2, members: members as unknown as Members, running, watch, clock, log });
+  const target = new GroupTarget({
+    ...{ workers: 2, running, watch, clock, log, upstreams: {} },
+    members: members as unknown as Members,
+    ...(store && { store }),
+  });
+  later.push(() => target.stop());
   return { clock, started, target, running };
 }
 
@@ -69,8 +80,10 @@ test('a drain reaches all, with the rate of one', async () => {
 
 test('a conflict is said without asking anyone', async () => {
   const { started, target } = group();
-  expect(await target.hold({ epoch: 5, leaseMs: 1000, maxWaiting: 10 })).toBeUndefined();
-  expect(await target.hold({ epoch: 4, leaseMs: 1000, maxWaiting: 10 })).toMatch(/^'epoch' must be at least 5/);
+  expect(await target.hold(holdOrder({ epoch: 5, leaseMs: 1000, maxWaiting: 10 }))).toBeUndefined();
+  expect(await target.hold(holdOrder({ epoch: 4, leaseMs: 1000, maxWaiting: 10 }))).toMatch(
+    /^'epoch' must be at least 5/,
+  );
   expect(await target.release({ epoch: 4, to: 'target' })).toMatch(/^'epoch' must be 5/);
   expect(started.map(kinds)).toEqual([['hold'], ['hold']]);
 });
@@ -78,7 +91,7 @@ test('a conflict is said without asking anyone', async () => {
 test('without another upstream no one is sent to the other side', async () => {
   const { started, target } = group(null as unknown as undefined);
   expect(await target.retarget({ to: 'target' })).toMatch(/^'other_upstream' must be configured/);
-  await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
+  await target.hold(holdOrder({ epoch: 1, leaseMs: 1000, maxWaiting: 10 }));
   expect(await target.release({ epoch: 1, to: 'target' })).toMatch(/^'other_upstream' must be configured/);
   expect(await target.release({ epoch: 1, to: 'source' })).toBeUndefined();
   expect(started.map(kinds)[0]).toEqual(['hold', 'hold', 'release']);
@@ -86,7 +99,7 @@ test('without another upstream no one is sent to the other side', async () => {
 
 test('a release makes every lease long enough before anyone is released', async () => {
   const { started, target, clock } = group();
-  await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
+  await target.hold(holdOrder({ epoch: 1, leaseMs: 1000, maxWaiting: 10 }));
   clock.advance(0.9);
   expect(await target.release({ epoch: 1, to: 'target' })).toBeUndefined();
   for (const { heard } of started) {
@@ -102,7 +115,7 @@ test('a release makes every lease long enough before anyone is released', async 
 
 test('when the lease of one has ended no one is released to the other side', async () => {
   const { started, target, running } = group();
-  await target.hold({ epoch: 1, leaseMs: 1000, maxWaiting: 10 });
+  await target.hold(holdOrder({ epoch: 1, leaseMs: 1000, maxWaiting: 10 }));
   started[1]!.response = ({ kind }) => (kind === 'hold' ? 'its lease is over' : undefined);
   expect(await target.release({ epoch: 1, to: 'target' })).toBe('its lease is over');
   expect(started[0]!.heard.at(-1)).toEqual({ kind: 'release', order: { epoch: 1, to: 'source' } });
@@ -157,4 +170,79 @@ test('who was late is not waited for as long again, until it is heard', async ()
   rpc.hear({ type: 'response', id: 3, value: REPORT });
   const late = { status: 'rejected', reason: { message: 'worker 3 did not respond within 2 s', status: 504 } };
   expect(await Promise.allSettled(asked)).toMatchObject([late, late, { status: 'fulfilled', value: REPORT }]);
+});
+
+describe('the hold of a switch', () => {
+  const outcomes = { commit: 'target', abort: 'source' } as const;
+  const ofSwitch = holdOrder({ epoch: 3, leaseMs: 1_000, maxWaiting: 10, outcomes });
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+  function store(decision?: Decision): DecisionStore & { decision: Decision | undefined } {
+    return {
+      decision,
+      readRegime: () => Promise.resolve(undefined),
+      readDecision() {
+        return Promise.resolve(this.decision);
+      },
+      propose(_, given) {
+        this.decision ??= given;
+        return Promise.resolve(this.decision);
+      },
+    };
+  }
+
+  test('lasts at each worker until the primary ends it, and has the lease of the primary', async () => {
+    const { started, target, clock } = group(undefined, store());
+    expect(await target.hold(ofSwitch)).toBeUndefined();
+    for (const { heard } of started) {
+      expect(heard).toMatchObject([{ kind: 'hold', order: { epoch: 3, leaseMs: Infinity, maxWaiting: 5, outcomes } }]);
+    }
+    clock.advance(0.4);
+    for (const worker of started) {
+      worker.reports = [{ ...REPORT, hold: { state: 'holding', epoch: 3, waiting: 2, leaseRemainingMs: Infinity } }];
+    }
+    expect((await target.report()).hold).toEqual({ state: 'holding', epoch: 3, waiting: 4, leaseRemainingMs: 600 });
+  });
+
+  test('ends as the store says when its lease has expired', async () => {
+    for (const [decision, to] of [
+      [undefined, 'source'],
+      [{ outcome: 'commit', by: 'one' }, 'target'],
+    ] as const) {
+      const { started, target, clock, running } = group(undefined, store(decision));
+      await target.hold(ofSwitch);
+      clock.advance(1);
+      await settled();
+      await settled();
+      expect(started.map(({ heard }) => heard.at(-1))).toEqual([
+        { kind: 'release', order: { epoch: 3, to } },
+        { kind: 'release', order: { epoch: 3, to } },
+      ]);
+      expect(running.side).toBe(to);
+    }
+  });
+
+  test('is kept by a worker that starts meanwhile', async () => {
+    const { target, running, clock } = group(undefined, store());
+    await target.hold(ofSwitch);
+    expect(running.forNewcomer(1, clock.nowMs())).toMatchObject([
+      { kind: 'retarget', order: { to: 'source' } },
+      { kind: 'hold', order: { epoch: 3, leaseMs: Infinity, outcomes } },
+    ]);
+  });
+
+  test('ends the worker that does not follow, and lets nobody else go for it', async () => {
+    const { started, target } = group(undefined, store());
+    started[1]!.response = ({ kind }) => (kind === 'hold' ? 'no' : undefined);
+    expect(await target.hold(ofSwitch)).toBeUndefined();
+    expect(started[1]!.isKilled).toBe(true);
+    expect(started.map(kinds)).toEqual([['hold'], ['hold']]);
+  });
+
+  test('needs a store, and keeps the side', async () => {
+    expect(await group().target.hold(ofSwitch)).toMatch(/^'switch_store' must be configured/);
+    const { target } = group(undefined, store());
+    await target.hold(ofSwitch);
+    expect(await target.retarget({ to: 'target' })).toMatch(/^the side must stay as it is while a switch holds/);
+  });
 });

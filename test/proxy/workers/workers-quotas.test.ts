@@ -2,6 +2,7 @@ import { DEFAULT_DRAIN } from '../../../core/proxy/admin-api';
 import { completeLimits } from '../../../core/proxy/settings/setting-names';
 import type { ProxyConfig } from '../../../proxy/config/config';
 import { configShare, drainQuotas, holdShare } from '../../../proxy/workers/quotas';
+import { holdOrder } from '../../support/hold-order';
 
 test('the rate of closing is shared out by live connections, and is the order’s together', () => {
   const order = { ...DEFAULT_DRAIN, closeRatePerSecond: 20 };
@@ -13,7 +14,7 @@ test('the rate of closing is shared out by live connections, and is the order’
 });
 
 test('the room for held requests is the order’s together', () => {
-  const order = { epoch: 1, leaseMs: 1000, maxWaiting: 8 };
+  const order = holdOrder({ epoch: 1, leaseMs: 1000, maxWaiting: 8 });
   expect([1, 2, 3].map((worker) => holdShare(order, worker, 3).maxWaiting)).toEqual([3, 3, 2]);
   expect([1, 2, 3].map((worker) => holdShare({ ...order, maxWaiting: 0 }, worker, 3).maxWaiting)).toEqual([0, 0, 0]);
 });

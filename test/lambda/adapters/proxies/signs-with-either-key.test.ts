@@ -46,6 +46,7 @@ async function startTasks(...known: (readonly string[])[]) {
       hold: act('hold'),
       release: act('release'),
       retarget: act('retarget'),
+      probe: () => Promise.reject(new Error('not probed')),
       metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
     });
     later(() => server.close());

@@ -1,0 +1,27 @@
+export type Outcome = 'commit' | 'abort';
+
+/** What became of a switch. Written once for each epoch, by whoever comes first, and never changed. */
+export interface Decision {
+  readonly outcome: Outcome;
+  /** The execution, or the proxy task whose lease expired. */
+  readonly by: string;
+  /** Of an abort. */
+  readonly why?: string;
+}
+
+export const REGIME_KEY = 'switch/regime.json';
+export const DECISION_PREFIX = 'switch/decision/';
+
+export function decisionKey(epoch: number): string {
+  return `${DECISION_PREFIX}${epoch}.json`;
+}
+
+/** @throws Error that names what is wrong; a decision that cannot be read is never guessed */
+export function parseDecision(text: string): Decision {
+  const value = JSON.parse(text) as Partial<Decision> | null;
+  const { outcome } = value ?? {};
+  if (outcome !== 'commit' && outcome !== 'abort') {
+    throw new Error(`a decision in the store must be as drainshift wrote it, got ${text.slice(0, 200)}`);
+  }
+  return value as Decision;
+}

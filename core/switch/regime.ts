@@ -1,0 +1,106 @@
+import type { Hold, HoldLimits, Outcomes } from '../proxy/hold';
+import { Side, SIDES } from '../traffic/weights';
+
+/**
+ * Which backend serves. One object of the migration's store: the coordinator of a switch writes it, every proxy task reads it
+ * before it reports healthy.
+ */
+export interface Regime {
+  /** Of the last switch that was started; 0 before the first one. */
+  readonly epoch: number;
+  /** The side that serves, or that served before the switch that is under way. */
+  readonly side: Side;
+  /**
+   * Whether the proxies of both sides forward to `side`. Before the first switch each forwards to its own backend, so that
+   * the target can be smoke-tested. After a commit a proxy of the other side must not serve its own backend, whatever the
+   * weights say.
+   */
+  readonly isJoined: boolean;
+  readonly switching?: Switching;
+}
+
+/** The switch that is under way. */
+export interface Switching {
+  readonly to: Side;
+  readonly execution: string;
+  /** How long a task that starts meanwhile holds before it asks for an abort. */
+  readonly leaseMs: number;
+  readonly limits: HoldLimits;
+  /**
+   * The proxy tasks that forward to the side that is left, listed after this regime was written; absent before. ECS lists a
+   * task before its container starts: one that was not listed then reads this regime, and holds by itself.
+   */
+  readonly members?: readonly Member[];
+}
+
+/** A task, and the process that it was when the switch began. */
+export interface Member {
+  /** Unique among the tasks of both sides. */
+  readonly id: string;
+  readonly home: Side;
+  /** `LedgerReport.instance`: another one after the loss of a worker, too, with which requests may have been lost. */
+  readonly instance: string;
+}
+
+/** Where no switch has been yet. */
+export const FIRST_REGIME: Regime = { epoch: 0, side: 'source', isJoined: false };
+
+/** The backend that a task of a side forwards to while no switch is under way. */
+export function findServedSide(home: Side, { side, isJoined }: Regime): Side {
+  return isJoined ? side : home;
+}
+
+/** Whether a task of a side forwards to the backend that a switch would leave. */
+export function isMember(home: Side, regime: Regime): boolean {
+  return findServedSide(home, regime) === regime.side;
+}
+
+/** The regime while a switch is under way, or undefined where the last one is not decided. */
+export function beginSwitch(regime: Regime, epoch: number, switching: Switching): Regime | undefined {
+  if (regime.switching || epoch <= regime.epoch || switching.to === regime.side) return undefined;
+  return { epoch, side: regime.side, isJoined: regime.isJoined, switching };
+}
+
+/** How a task starts that has read the regime: serving, or holding until the switch that is under way is decided. */
+export function startUnder(regime: Regime, home: Side, nowMs: number): { hold: Hold; side: Side } {
+  const side = findServedSide(home, regime);
+  const { epoch, switching } = regime;
+  if (!switching) return { hold: { state: 'none', epoch, releasedTo: undefined }, side };
+  const { leaseMs, limits, to } = switching;
+  const outcomes = findOutcomes(home, regime, to);
+  return { hold: { state: 'holding', epoch, sinceMs: nowMs, untilMs: nowMs + leaseMs, limits, outcomes }, side };
+}
+
+/** Where a task of a side forwards after either outcome of a switch. */
+export function findOutcomes(home: Side, regime: Regime, to: Side): Outcomes {
+  return { commit: to, abort: findServedSide(home, regime) };
+}
+
+/** The regime after the decision of the switch that is under way. */
+export function settleRegime({ epoch, side, isJoined, switching }: Regime, outcome: 'commit' | 'abort'): Regime {
+  return outcome === 'commit' && switching ? { epoch, side: switching.to, isJoined: true } : { epoch, side, isJoined };
+}
+
+/**
+ * Reads the object of the store.
+ *
+ * @throws Error that names what is wrong; a regime that cannot be read is never taken for none
+ */
+export function parseRegime(text: string): Regime {
+  const value = JSON.parse(text) as Partial<Regime> | null;
+  const isSide = (side: unknown) => SIDES.includes(side as Side);
+  const { epoch, side, isJoined, switching } = value ?? {};
+  const isWhole =
+    Number.isSafeInteger(epoch) &&
+    isSide(side) &&
+    typeof isJoined === 'boolean' &&
+    (switching === undefined ||
+      (isSide(switching.to) &&
+        switching.to !== side &&
+        typeof switching.execution === 'string' &&
+        Number.isInteger(switching.leaseMs) &&
+        typeof switching.limits === 'object' &&
+        (switching.members === undefined || Array.isArray(switching.members))));
+  if (!isWhole) throw new Error(`the regime in the store must be as drainshift wrote it, got ${text.slice(0, 200)}`);
+  return value as Regime;
+}

@@ -1,0 +1,27 @@
+import type { Side } from '../traffic/weights';
+import type { Outcome } from './decision';
+
+/** What one attempt to switch was. Times are milliseconds from the first call to hold. */
+export interface SwitchRecord {
+  readonly epoch: number;
+  readonly from: Side;
+  readonly to: Side;
+  readonly outcome: Outcome;
+  /** Of an abort. */
+  readonly why?: string;
+  /** Who wrote the decision: the execution, or a task whose lease expired. */
+  readonly by: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly members: number;
+  /** What kept the side that was left from writing. */
+  readonly fence: 'drained' | 'drainedAndAbandoned' | 'epoch' | 'hook';
+  /** Requests that clients or proxies had given up shortly before, and that may have been running still. */
+  readonly abandoned: number;
+  /** Requests that waited at the same time, at the most, as the looks saw them. */
+  readonly maxWaiting: number;
+  readonly heldMs?: number;
+  readonly emptyMs?: number;
+  readonly decidedMs?: number;
+  readonly releasedMs?: number;
+}

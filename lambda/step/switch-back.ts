@@ -1,0 +1,81 @@
+import { CutoverRun } from '../../core/cutover/run';
+import { CutoverError } from '../../core/errors/errors';
+import type { Side } from '../../core/traffic/weights';
+import type { Ports } from '../contract/ports';
+import { settle, settleWithin } from '../contract/settle';
+import { noteSwitch, switchPorts } from './switch-ports';
+import { switchOver } from './switch-over';
+
+/** Of the tasks that are asked whether a backend responds. */
+const MAX_PROBES = 5;
+const PROBE_MS = 4_000;
+
+export type SwitchedBack =
+  /** The source serves, as far as the regime says: the weights may follow. */
+  | { readonly kind: 'source'; readonly run: CutoverRun }
+  /** The target goes on, and why. */
+  | { readonly kind: 'target'; readonly run: CutoverRun; readonly why: string };
+
+/**
+ * What a rollback does before it moves weights, where a plan switches: an undecided switch is given up, and one that was
+ * committed is made the other way, if the plan says so and the source responds. Without the store nothing is known of
+ * either, and nothing is done: the proxies forward to one side, whatever the weights are.
+ *
+ * @throws CutoverError `AwsUnavailable` when the store does not respond
+ */
+export async function switchBack(run: CutoverRun, ports: Ports): Promise<SwitchedBack> {
+  const { plan, execution } = run;
+  if (!plan.switch) return { kind: 'source', run };
+  const read = await settle(() => ports.switches.readRegime());
+  if ('problem' in read) throw new CutoverError('AwsUnavailable', `the regime must be readable, got ${read.problem}`);
+  const { regime } = read.value;
+  const request = { execution, plan: plan.switch };
+  if (regime.switching) {
+    // Ends it, one way or the other: it is ours to abort, and may have been committed.
+    const stop = () => Promise.resolve<string | undefined>('the cutover rolls back');
+    const record = await switchOver({ ...request, to: regime.switching.to, findStop: stop }, switchPorts(ports));
+    if (!record) throw new CutoverError('AwsUnavailable', `the switch of epoch ${regime.epoch} is another's`);
+    return switchBack(noteSwitch(run, record, ports.now()), ports);
+  }
+  if (regime.side === 'source') return { kind: 'source', run };
+  if (plan.switch.rollback === 'ask') {
+    return { kind: 'target', run, why: "the plan's 'switch.rollback' is 'ask': a person decides" };
+  }
+  const problem = await probeSide('source', run, ports);
+  if (problem !== undefined) return { kind: 'target', run, why: problem };
+  const nobody = () => Promise.resolve(undefined);
+  const record = await switchOver({ ...request, to: 'source', findStop: nobody }, switchPorts(ports));
+  if (!record) return { kind: 'target', run, why: 'another switch is under way' };
+  const noted = noteSwitch(run, record, ports.now());
+  if (record.outcome === 'commit') return { kind: 'source', run: noted };
+  return { kind: 'target', run: noted, why: `the switch back was aborted: ${record.why ?? 'no reason'}` };
+}
+
+/**
+ * Asks a backend through the proxies, past the side that they forward to: a smoke request through the listener of a side
+ * reaches the backend that serves.
+ *
+ * @returns why it must not be switched to; undefined when each smoke request had its status from one task at least
+ */
+export async function probeSide(side: Side, { plan }: CutoverRun, ports: Ports): Promise<string | undefined> {
+  const opened = await ports.proxies.open();
+  const sessions = opened.flatMap(({ session }) => session ?? []);
+  try {
+    for (const { path, expectedStatus } of plan.smoke) {
+      const asked = await Promise.all(
+        sessions
+          .slice(0, MAX_PROBES)
+          .map((session) => settleWithin(PROBE_MS, `probing the ${side}`, () => session.probe({ to: side, path }))),
+      );
+      const got = asked.map((each) =>
+        'value' in each ? (each.value.status ?? each.value.upstreamProblem) : each.problem,
+      );
+      // 0: it speaks no HTTP/1.1, and could be connected to.
+      if (got.some((status) => status === expectedStatus || status === 0)) continue;
+      return `${side} must respond to ${path} with ${expectedStatus}, got ${got.join(', ') || 'no task to ask'}`;
+    }
+    return undefined;
+  } finally {
+    for (const session of sessions) session.close();
+  }
+}

@@ -1,0 +1,153 @@
+import type { CutoverRun } from '../../core/cutover/run';
+import type { ErrorCode } from '../../core/errors/errors';
+import { firstLines } from '../../core/cutover/state-size';
+import type { SwitchPlan } from '../../core/plan/switch-plan';
+import type { ProbeReport } from '../../core/proxy/probe';
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import type { Side } from '../../core/traffic/weights';
+import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
+import type { Ports } from '../contract/ports';
+import { Settled, settle, settleWithin } from '../contract/settle';
+import type { StoredRegime, SwitchTask, TaskSession } from '../contract/switch-ports';
+
+export interface Finding {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+const PROBE_MS = 5_000;
+const CALL_MS = 3_000;
+/** The hold that shows that one works: a release ends it long before. */
+const CANARY = { leaseMs: 100, maxWaiting: 1_000, maxWaitMs: 1_000, maxHoldMs: 1_000, minIntervalMs: 0 } as const;
+/** Tasks that show one after the other that they hold. */
+const MAX_CANARIES = 20;
+/** Clocks that differ by more sign calls that tasks reject; see `ADMIN_WINDOW_SECONDS`. */
+const MAX_SKEW_MS = 4_000;
+
+/**
+ * What must be so before weights or a switch may decide who serves: no other switch is under way, the source serves, and
+ * the target's proxies forward to the target, so that smoke requests reach it. After a switch that went back they forward to
+ * the source: then they are told, and the regime says so.
+ */
+export async function regimeFindings(ports: Ports): Promise<Finding[]> {
+  const read = await settle(() => ports.switches.readRegime());
+  if ('problem' in read) return [{ code: 'AwsUnavailable', message: `the regime must be readable: ${read.problem}` }];
+  const { regime } = read.value;
+  const rule = 'the proxies must forward to the source before a cutover, with no switch under way';
+  if (regime.switching) {
+    const { execution } = regime.switching;
+    return [{ code: 'SwitchAborted', message: `${rule}, got the switch of epoch ${regime.epoch} of '${execution}'` }];
+  }
+  if (regime.side !== 'source') {
+    return [{ code: 'WeightsUnexpected', message: `${rule}, got the ${regime.side} since epoch ${regime.epoch}` }];
+  }
+  return regime.isJoined ? separate(read.value, ports) : [];
+}
+
+async function separate({ regime, etag }: StoredRegime, ports: Ports): Promise<Finding[]> {
+  const written = await settle(() => ports.switches.writeRegime({ ...regime, isJoined: false }, etag));
+  if ('problem' in written || !written.value) {
+    return [{ code: 'AwsUnavailable', message: 'the regime must be writable, got another write or no response' }];
+  }
+  const problems = await eachTask(ports, 'target', (session) => session.retarget({ to: 'target' }));
+  return problems.map((message) => ({ code: 'AdminUnreachable', message }));
+}
+
+/** What a plan that switches needs beside: shown at every task, before anybody is held. */
+export async function switchFindings({ plan }: CutoverRun, ports: Ports): Promise<Finding[]> {
+  if (!plan.switch) return [];
+  const opened = await settle(() => ports.proxies.open());
+  if ('problem' in opened) return [{ code: 'AwsUnavailable', message: opened.problem }];
+  const tasks = opened.value.filter(({ session }) => session);
+  const [first] = plan.smoke;
+  try {
+    const probed = await pooled(tasks, CALLS_AT_ONCE, ({ session }) =>
+      settleWithin(PROBE_MS, 'probing a task', () => session!.probe({ to: 'target', path: first?.path ?? '/' })),
+    );
+    const found = tasks.flatMap((task, at) => probeFindings(task, probed[at]!, first?.expectedStatus, ports.now()));
+    if (found.length > 0) return limit(found);
+    return limit(await canaryFindings(tasks, plan.switch));
+  } finally {
+    for (const { session } of tasks) session?.close();
+  }
+}
+
+function probeFindings(
+  { id, home }: SwitchTask,
+  probed: Settled<ProbeReport>,
+  expected: number | undefined,
+  nowMs: number,
+): Finding[] {
+  const name = `task ${id} of the ${home}`;
+  if ('problem' in probed) return [{ code: 'AdminUnreachable', message: `${name}: ${probed.problem}` }];
+  const { status, upstreamProblem, storeProblem, wallMs, tookMs } = probed.value;
+  const found: Finding[] = [];
+  if (storeProblem !== undefined) {
+    found.push({ code: 'AwsUnavailable', message: `${name} must reach the store of the switch, got ${storeProblem}` });
+  }
+  const isServed = expected === undefined || status === expected || status === 0;
+  if (upstreamProblem !== undefined || !isServed) {
+    const got = upstreamProblem ?? `${status}`;
+    found.push({ code: 'SmokeFailed', message: `${name} must reach the target's backend, got ${got}` });
+  }
+  const skewMs = Math.abs(nowMs - wallMs) - tookMs;
+  if (skewMs > MAX_SKEW_MS) {
+    const rule = `the clock of ${name} must be within ${MAX_SKEW_MS} ms of that of Lambda`;
+    found.push({ code: 'AdminUnreachable', message: `${rule}, got ${Math.round(skewMs)} ms` });
+  }
+  return found;
+}
+
+/** Each in turn, so that no more than one task makes requests wait, and for a moment. */
+async function canaryFindings(tasks: readonly SwitchTask[], { maxPauseMs }: SwitchPlan): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const { id, home, session } of tasks.filter((task) => task.home === 'source').slice(0, MAX_CANARIES)) {
+    const name = `task ${id} of the ${home}`;
+    const held = await settleWithin(CALL_MS, 'holding for a moment', () => holdOnce(session!));
+    if ('problem' in held) {
+      found.push({ code: 'AdminUnreachable', message: `${name} must hold and release: ${held.problem}` });
+      continue;
+    }
+    const oldestMs = held.value.oldestSeconds.http * 1000;
+    if (oldestMs > maxPauseMs) {
+      const rule = `requests at ${name} must end within 'switch.maxPauseMs' (${maxPauseMs} ms)`;
+      found.push({ code: 'SwitchAborted', message: `${rule}, got one for ${Math.round(oldestMs)} ms` });
+    }
+  }
+  return found;
+}
+
+async function holdOnce(session: TaskSession): Promise<LedgerReport> {
+  const before = await session.report();
+  const epoch = before.hold.epoch + 1;
+  await session.hold({ ...CANARY, epoch, endsStreams: false, dryRun: false });
+  const after = await settle(() => session.release({ epoch, to: before.upstream }));
+  if ('value' in after) return after.value;
+  // On a slow way its lease was over first: it held, and went on.
+  const now = await session.report();
+  if (now.hold.state === 'none') return now;
+  throw new Error(after.problem);
+}
+
+async function eachTask(
+  ports: Ports,
+  home: Side,
+  call: (session: TaskSession) => Promise<unknown>,
+): Promise<readonly string[]> {
+  const opened = await settle(() => ports.proxies.open());
+  if ('problem' in opened) return [opened.problem];
+  const problems = await pooled(opened.value, CALLS_AT_ONCE, async (task) => {
+    const { session } = task;
+    if (!session) return undefined;
+    const done =
+      task.home === home ? await settleWithin(CALL_MS, `calling ${task.id}`, () => call(session)) : undefined;
+    session.close();
+    return done && 'problem' in done ? done.problem : undefined;
+  });
+  return problems.filter((problem) => problem !== undefined);
+}
+
+function limit(findings: readonly Finding[]): Finding[] {
+  const shown = firstLines(findings.map(({ message }) => message));
+  return shown.map((message, at) => ({ code: findings[at]?.code ?? 'AdminUnreachable', message }));
+}

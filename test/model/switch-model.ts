@@ -1,0 +1,388 @@
+import { Hold, Outcomes, afterLease, decided, hold, release } from '../../core/proxy/hold';
+import { MemberView, nextMove } from '../../core/switch/coordinator';
+import { Decision, Outcome } from '../../core/switch/decision';
+import {
+  FIRST_REGIME,
+  Regime,
+  Switching,
+  beginSwitch,
+  findOutcomes,
+  findServedSide,
+  isMember,
+  settleRegime,
+  startUnder,
+} from '../../core/switch/regime';
+import type { Side } from '../../core/traffic/weights';
+
+/**
+ * The protocol of a switch with everything that can happen to it. Its transitions are those of `core/`; what is here is the
+ * world: tasks that die, restart and join (one that hangs is one that takes no step, and one whose lease expired while it hung
+ * finds out when it wakes), calls that are lost, late, doubled and reordered (a call that was sent once
+ * can arrive at any time, any number of times, as long as its process lives), leases that expire at any moment, a store that
+ * responds at any time, coordinators that crash, are repeated, or act on what they saw long ago (a commit that was once
+ * justified can be written at any time after).
+ */
+
+/** What runs of a request at a backend: in flight, or given up by the proxy and still running. */
+type Work = 0 | 'inFlight' | 'abandoned';
+
+export interface Task {
+  readonly home: Side;
+  /** `absent`: ECS does not list it yet. `booting`: it has not read the regime. */
+  readonly life: 'absent' | 'booting' | 'up' | 'dead';
+  readonly side: Side;
+  readonly hold: Hold;
+  readonly work: Readonly<Record<Side, Work>>;
+  /** What a process of it that is gone had sent, and still runs. */
+  readonly orphans: Readonly<Record<Side, boolean>>;
+  /** The epoch of the switch that it is a member of. */
+  readonly memberOf: number;
+  readonly isFirstProcess: boolean;
+  readonly wasEmpty: boolean;
+}
+
+export interface World extends Shared {
+  readonly tasks: readonly Task[];
+}
+
+/** What does not belong to one task. */
+export interface Shared {
+  readonly regime: Regime;
+  /** By epoch; the first is of epoch 1. */
+  readonly decisions: readonly (Outcome | undefined)[];
+  /** A coordinator has once seen all that a commit needs. */
+  readonly intents: readonly boolean[];
+  /** A target task can get requests: the weights were moved once. */
+  readonly isShifted: boolean;
+  readonly crashes: number;
+}
+
+export interface Setup {
+  readonly sources: number;
+  readonly targets: number;
+  /** Source tasks that may start at any time. */
+  readonly joiners: number;
+  /** Processes of tasks that end by themselves. Each can be started again. */
+  readonly crashes: number;
+  readonly epochs: number;
+}
+
+/** The rules that a mutant breaks. Each is what the protocol does. */
+export interface Rules {
+  readonly afterLease: typeof afterLease;
+  readonly release: typeof release;
+  readonly hold: typeof hold;
+  readonly startUnder: typeof startUnder;
+  readonly nextMove: typeof nextMove;
+  /** What a proxy that asks gets. */
+  readonly ask: (decision: Outcome | undefined) => Outcome;
+  readonly beginSwitch: typeof beginSwitch;
+  /** Whether a decision can be written. */
+  readonly mayWrite: (present: Outcome | undefined) => boolean;
+  readonly view: (task: Task, view: MemberView) => MemberView;
+  /** Whether a task may start a request. */
+  readonly maySend: (task: Task) => boolean;
+  readonly settle: typeof settleRegime;
+  readonly mayRelease: (decision: Outcome | undefined) => boolean;
+}
+
+export const PROTOCOL: Rules = {
+  afterLease,
+  release,
+  hold,
+  startUnder,
+  nextMove,
+  ask: (decision) => decision ?? 'abort',
+  beginSwitch,
+  mayWrite: (present) => present === undefined,
+  view: (_, view) => view,
+  maySend: ({ hold: { state } }) => state === 'none',
+  settle: settleRegime,
+  mayRelease: (decision) => decision !== undefined,
+};
+
+const other = (side: Side): Side => (side === 'source' ? 'target' : 'source');
+/** By the clock of the model a lease has this long, and expires when the model says so. */
+const LEASE = { ms: 1, now: 0, over: 1 };
+const LIMITS = { maxWaiting: 1, maxWaitMs: 1, maxHoldMs: 1 };
+
+function newTask(home: Side, life: Task['life']): Task {
+  return {
+    home,
+    life,
+    side: home,
+    hold: { state: 'none', epoch: 0, releasedTo: undefined },
+    work: { source: 0, target: 0 },
+    orphans: { source: false, target: false },
+    memberOf: 0,
+    isFirstProcess: true,
+    wasEmpty: false,
+  };
+}
+
+export function start(setup: Setup): World {
+  const many = (count: number, home: Side, life: Task['life']) =>
+    Array.from({ length: count }, () => newTask(home, life));
+  return {
+    tasks: [
+      ...many(setup.sources, 'source', 'up'),
+      ...many(setup.targets, 'target', 'up'),
+      ...many(setup.joiners, 'source', 'absent'),
+    ],
+    regime: FIRST_REGIME,
+    decisions: Array.from({ length: setup.epochs }, () => undefined),
+    intents: Array.from({ length: setup.epochs }, () => false),
+    isShifted: false,
+    crashes: setup.crashes,
+  };
+}
+
+export interface TaskStep {
+  readonly name: string;
+  readonly task: Task;
+  readonly shared: Shared;
+}
+
+export interface WorldStep {
+  readonly name: string;
+  readonly world: World;
+}
+
+/** Everything that can happen to one task, whatever the others do. */
+export function listTaskSteps(task: Task, shared: Shared, rules: Rules): TaskStep[] {
+  const steps: TaskStep[] = [];
+  const put: Put = (name, changed, rest = {}) =>
+    steps.push({ name, task: { ...task, ...changed }, shared: { ...shared, ...rest } });
+  stepBackends(task, put);
+  stepLife(shared, task, rules, put);
+  if (task.life === 'up') {
+    stepProxy(shared, task, rules, put);
+    stepCalls(shared, task, rules, put);
+  }
+  return steps;
+}
+
+type Put = (name: string, changed: Partial<Task>, rest?: Partial<Shared>) => void;
+
+function stepBackends({ work, orphans }: Task, put: Put): void {
+  for (const side of ['source', 'target'] as const) {
+    if (work[side] === 'abandoned') put(`${side} backend ends abandoned of`, { work: { ...work, [side]: 0 } });
+    if (orphans[side]) put(`${side} backend ends orphan of`, { orphans: { ...orphans, [side]: false } });
+  }
+}
+
+function stepLife(world: Shared, task: Task, rules: Rules, put: Put): void {
+  const { life, work, orphans, home } = task;
+  if (life === 'absent') put('join', { life: 'booting' });
+  if (life === 'booting') {
+    const { hold: held, side } = rules.startUnder(world.regime, home, LEASE.now);
+    put('read regime', { life: 'up', hold: held, side });
+  }
+  if (life === 'dead') put('restart', { life: 'booting' });
+  if ((life === 'up' || life === 'booting') && world.crashes > 0) {
+    const left = { source: orphans.source || work.source !== 0, target: orphans.target || work.target !== 0 };
+    const gone = { ...newTask(home, 'dead'), memberOf: task.memberOf, wasEmpty: task.wasEmpty, isFirstProcess: false };
+    put('kill', { ...gone, orphans: left }, { crashes: world.crashes - 1 });
+  }
+}
+
+function stepProxy(world: Shared, task: Task, rules: Rules, put: Put): void {
+  const { hold: held, side, work, home } = task;
+  const isReached = home === 'source' || world.isShifted;
+  if (rules.maySend(task) && isReached && work[side] === 0) {
+    put(`begin at ${side} by`, { work: { ...work, [side]: 'inFlight' } });
+  }
+  for (const each of ['source', 'target'] as const) {
+    if (work[each] !== 'inFlight') continue;
+    put(`end at ${each} of`, { work: { ...work, [each]: 0 } });
+    put(`client leaves ${each} at`, { work: { ...work, [each]: 'abandoned' } });
+  }
+  const expired = rules.afterLease(held, LEASE.over);
+  if (held.state === 'holding' && expired !== held) put('lease expires at', { hold: expired, ...sideAfter(expired) });
+  if (held.state === 'none') return;
+  const decision = world.decisions[held.epoch - 1];
+  if (held.state === 'deciding' || decision) {
+    const outcome = rules.ask(decision);
+    const decisions = world.decisions.map((each, at) => (at === held.epoch - 1 ? (each ?? outcome) : each));
+    const after = decided(held, held.epoch, outcome, LEASE.now);
+    put(`ask (${outcome}) by`, { hold: after, ...sideAfter(after) }, { decisions });
+  }
+}
+
+function sideAfter(held: Hold): Partial<Task> {
+  return held.state === 'none' && held.releasedTo ? { side: held.releasedTo } : {};
+}
+
+/**
+ * The calls of coordinators. They arrive at any time after they could be sent, in any order, any number of times; one that
+ * is lost never arrives.
+ */
+function stepCalls(world: Shared, task: Task, rules: Rules, put: Put): void {
+  const { memberOf, home, hold: held, work, isFirstProcess, wasEmpty } = task;
+  const { decisions, regime } = world;
+  for (let epoch = 1; epoch <= memberOf; epoch += 1) {
+    const outcomes = outcomesAt(world, home, epoch);
+    const order = { epoch, leaseMs: LEASE.ms, minIntervalMs: 0, endsStreams: true, dryRun: false, ...LIMITS, outcomes };
+    const heldBy = rules.hold(held, order, LEASE.now);
+    if ('next' in heldBy) put(`hold ${epoch} arrives at`, { hold: heldBy.next });
+    if (!rules.mayRelease(decisions[epoch - 1])) continue;
+    const to = outcomes[decisions[epoch - 1] ?? 'commit'];
+    const released = rules.release(held, { epoch, to }, LEASE.now);
+    if ('next' in released && released.next !== held) {
+      put(`release ${epoch} arrives at`, { hold: released.next, side: to });
+    }
+  }
+  const isEmpty = held.state === 'holding' && held.epoch === memberOf && work.source === 0 && work.target === 0;
+  const isUnderWay = regime.switching !== undefined && regime.epoch === memberOf;
+  if (isUnderWay && isEmpty && isFirstProcess && !wasEmpty) put('report empty by', { wasEmpty: true });
+}
+
+/** As the coordinator of that epoch found them when it began; in the model the regimes are replayed from the decisions. */
+function outcomesAt(world: Shared, home: Side, epoch: number): Outcomes {
+  let regime = FIRST_REGIME;
+  for (let each = 1; each < epoch; each += 1) {
+    const to = other(regime.side);
+    regime = settleRegime(
+      { ...regime, epoch: each, switching: switching(to, false) },
+      world.decisions[each - 1] ?? 'abort',
+    );
+  }
+  return findOutcomes(home, regime, other(regime.side));
+}
+
+/**
+ * ECS lists what has stopped: a task whose process replaced another one, with requests that may still run, is not taken for
+ * one that was there all along.
+ */
+function isKnownWhole({ life, orphans }: Task): boolean {
+  return (life === 'up' || life === 'booting') && !orphans.source && !orphans.target;
+}
+
+function switching(to: Side, isEnlisted: boolean): Switching {
+  return { to, execution: 'model', leaseMs: LEASE.ms, limits: LIMITS, ...(isEnlisted && { members: [] }) };
+}
+
+export function listCoordinatorSteps(world: World, rules: Rules): WorldStep[] {
+  const steps: WorldStep[] = [];
+  stepCoordinators(world, rules, (name, next) => steps.push({ name, world: next }));
+  return steps;
+}
+
+function stepCoordinators(world: World, rules: Rules, emit: (name: string, world: World) => void): void {
+  const { regime, tasks, decisions, intents } = world;
+  const { epoch } = regime;
+  const isListed = (task: Task) => task.life !== 'absent' && isMember(task.home, { ...regime, switching: undefined });
+  const enlisted = (of: number) =>
+    tasks.map((task) =>
+      isListed(task) && task.memberOf !== of
+        ? { ...task, memberOf: of, isFirstProcess: isKnownWhole(task), wasEmpty: false }
+        : task,
+    );
+  if (epoch < decisions.length) {
+    const next = rules.beginSwitch(regime, epoch + 1, switching(other(regime.side), false));
+    if (next) emit(`begin switch ${epoch + 1}`, { ...world, regime: next });
+  }
+  intents.forEach((isIntended, at) => {
+    if (isIntended && rules.mayWrite(decisions[at])) emit(`write commit ${at + 1}`, withDecision(world, at, 'commit'));
+  });
+  if (!regime.switching) {
+    if (regime.isJoined && !world.isShifted) emit('shift weights', { ...world, isShifted: true });
+    return;
+  }
+  const decision = decisions[epoch - 1];
+  if (!decision) emit(`write abort ${epoch}`, withDecision(world, epoch - 1, 'abort'));
+  const move = rules.nextMove(viewSwitch(world, rules));
+  if (move.kind === 'enlist') {
+    const listed: Regime = { ...regime, switching: { ...regime.switching, members: [] } };
+    emit('enlist', { ...world, regime: listed, tasks: enlisted(epoch) });
+  }
+  if (move.kind === 'decide' && move.outcome === 'commit' && !intents[epoch - 1]) {
+    emit(`justify commit ${epoch}`, { ...world, intents: intents.map((each, at) => each || at === epoch - 1) });
+  }
+  if (decision) emit(`settle ${epoch}`, { ...world, regime: rules.settle(regime, decision) });
+}
+
+function withDecision(world: World, at: number, outcome: Outcome): World {
+  return { ...world, decisions: world.decisions.map((each, index) => (index === at ? outcome : each)) };
+}
+
+function viewSwitch(world: World, rules: Rules) {
+  const { regime, tasks, decisions } = world;
+  const outcome = decisions[regime.epoch - 1];
+  const decision: Decision | undefined = outcome && { outcome, by: 'model' };
+  const members = tasks
+    .filter(({ memberOf }) => memberOf === regime.epoch)
+    .map((task) => rules.view(task, viewMember(task, regime)));
+  return {
+    epoch: regime.epoch,
+    isFenced: false,
+    waitsForAbandoned: true,
+    leaseMarginMs: 0,
+    regime,
+    decision,
+    members,
+    hook: 'none' as const,
+    stop: undefined,
+    hasReleased: true,
+  };
+}
+
+/**
+ * What was seen once of a member stays known, however late it is acted on: a process that held with nothing in flight is
+ * taken for one that still does. All else is as it is now.
+ */
+function viewMember(task: Task, { side, epoch }: Regime): MemberView {
+  const { life, work, orphans, hold: held, wasEmpty, isFirstProcess } = task;
+  const instance = 'first';
+  const view = {
+    life: life === 'dead' ? ('stopped' as const) : ('running' as const),
+    instance,
+    wasEmpty,
+    hasOutlastedRequests: !orphans[side] && work[side] === 0,
+  };
+  if (life === 'dead' || life === 'absent') return view;
+  if (wasEmpty && isFirstProcess) {
+    const report = { state: 'holding' as const, epoch, leaseRemainingMs: 0 };
+    return { ...view, report: { instance, hold: report, inFlight: 0, abandoned: 0 } };
+  }
+  if (life !== 'up') return view;
+  const works = Object.values(work);
+  return {
+    ...view,
+    report: {
+      instance: isFirstProcess ? instance : 'later',
+      hold: { state: held.state, epoch: held.epoch, leaseRemainingMs: 0 },
+      inFlight: works.filter((each) => each === 'inFlight').length,
+      abandoned: works.filter((each) => each === 'abandoned').length,
+    },
+  };
+}
+
+/** The promise: never is something at work at both backends. */
+export function findViolation({ tasks }: World): string | undefined {
+  const isAtWork = (side: Side) => tasks.some(({ work, orphans }) => work[side] !== 0 || orphans[side]);
+  return isAtWork('source') && isAtWork('target') ? 'both backends are at work' : undefined;
+}
+
+/** Every task serves where the regime says. */
+export function isSettled({ tasks, regime }: World): boolean {
+  const live = tasks.filter(({ life }) => life === 'up');
+  return (
+    !regime.switching &&
+    live.every(({ hold: held, side, home }) => held.state === 'none' && side === findServedSide(home, regime))
+  );
+}
+
+/** One name for what does not differ. */
+export function describeShared({ regime, decisions, intents, isShifted, crashes }: Shared): string {
+  const { epoch, side, isJoined, switching: under } = regime;
+  const mode = under ? `${under.to}${under.members !== undefined}` : '';
+  return `${epoch}${side}${isJoined}${mode}|${decisions.join()}|${intents.join()}|${isShifted}${crashes}`;
+}
+
+export function describeTask(task: Task): string {
+  const { home, life, side, work, orphans, hold: held, memberOf, isFirstProcess, wasEmpty } = task;
+  const mode = held.state === 'none' ? [held.releasedTo] : [held.outcomes?.commit, held.outcomes?.abort];
+  const flags = [orphans.source, orphans.target, isFirstProcess, wasEmpty].map(Number);
+  return [home, life, side, held.state, held.epoch, ...mode, work.source, work.target, memberOf, ...flags].join();
+}
