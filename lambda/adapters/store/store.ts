@@ -141,7 +141,7 @@ function parsedObject(text: string): Readonly<Record<string, unknown>> {
 function conflict({ input }: PutObjectCommand | DeleteObjectCommand, cause: unknown): CutoverError {
   const rule = `S3 must take a conditional write of '${input.Key}' within ${CONFLICT_ATTEMPTS} attempts`;
   const got = oneLine(cause instanceof Error ? cause.message : String(cause));
-  return new CutoverError('AwsUnavailable', `${rule}, got ${CONFLICT}: ${got}`);
+  return new CutoverError('AwsUnavailable', `${rule}, got ${CONFLICT}: ${got}`, { cause });
 }
 
 function lockError(code: 'LockHeld' | 'LockLost', rule: string, held: CutoverRun | undefined): CutoverError {
