@@ -1,4 +1,5 @@
 import { CutoverRun } from '../../../core/cutover/run';
+import { approve } from '../../../lambda/steps/approve';
 import { bake } from '../../../lambda/steps/bake';
 import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';
@@ -366,4 +367,57 @@ describe('an execution that ended past every Catch', () => {
       },
     ]);
   });
+});
+
+test('a store that cannot be read holds an approval up for an hour beyond its time, and no longer', async () => {
+  const cloud = new MemoryCloud();
+  const run = cloud.ready({ approval: { beforeFirstShift: true, timeoutSeconds: 600 } });
+  cloud.away.add('store');
+  const waiting = await approve(run, cloud.ports, cloud.nowMs);
+  expect(waiting).toMatchObject({ verdict: 'wait', approval: { gate: 'firstShift', askedAtMs: cloud.nowMs } });
+  expect(waiting.approval).not.toHaveProperty('problem');
+  const at = (ms: number) => approve(waiting, cloud.ports, cloud.nowMs + 600_000 + ms);
+  expect((await at(0)).verdict).toBe('wait');
+  expect((await at(HOUR_MS - 1)).verdict).toBe('wait');
+  expect(await at(HOUR_MS)).toMatchObject({
+    verdict: 'rollBack',
+    failure: {
+      code: 'ApprovalOverdue',
+      message: "the approval at 'firstShift' must be readable, got store must respond, got 503",
+    },
+  });
+  expect(cloud.kindsNotified).toEqual(['waitingForApproval']);
+});
+
+test('rules that cannot be read after the weights were set are in the record, and the next look reads them', async () => {
+  const { cloud, run } = await confirmed();
+  const { rules, setForward } = cloud.ports.loadBalancer;
+  cloud.ports.loadBalancer.setForward = async (forward) => {
+    await setForward(forward);
+    cloud.ports.loadBalancer.rules = () => Promise.reject(new Error('the rules must be readable, got none'));
+  };
+  const first = await rollback(failing(run), cloud.ports, cloud.nowMs);
+  expect(first).toMatchObject({
+    verdict: 'wait',
+    rollback: { hasSet: true, notDone: ['the rules must be readable, got none'] },
+  });
+  expect(first.rollback?.hasReadBack).toBeUndefined();
+  cloud.ports.loadBalancer.rules = rules;
+  expect((await rollback(first, cloud.ports, cloud.nowMs)).verdict).toBe('restored');
+});
+
+test('the last attempt of a recovery does not speak for a lock that is gone, or for a cutover with evidence', async () => {
+  const attributes = { ApproximateReceiveCount: '120' };
+  const change = { detail: { name: 'night', status: 'TIMED_OUT' } };
+  const last = { Records: [{ body: JSON.stringify(change), attributes }] };
+  for (const isTaken of [true, false]) {
+    const { cloud } = await confirmed();
+    const held = cloud.lock!;
+    cloud.ports.loadBalancer.rules = () => {
+      cloud.lock = isTaken ? { ...held, execution: 'other' } : undefined;
+      return Promise.reject(new Error('the API is away'));
+    };
+    await expect(recover(last, cloud.ports, cloud.nowMs)).rejects.toThrow('the API is away');
+    expect(cloud.evidence).toEqual([]);
+  }
 });
