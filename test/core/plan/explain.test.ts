@@ -70,7 +70,11 @@ test('every kind of connection has its line in the drain', () => {
 describe('the whole text, as an operator reads it before a cutover', () => {
   const sections = (plan: unknown) => {
     const parts = describePlan(parsePlan(plan)).split('\n\n');
-    return Object.fromEntries(parts.map((part) => [part.split('\n')[0], part.trim().split('\n  ').slice(1)]));
+    const titled = parts.map((part): [title: string, lines: string[]] => {
+      const [title = '', ...lines] = part.trim().split('\n  ');
+      return [title, lines];
+    });
+    return Object.fromEntries(titled);
   };
 
   test('of the default plan', () => {
