@@ -2,6 +2,8 @@ import {
   Hold,
   Holding,
   NEVER_HELD,
+  afterLease,
+  ended,
   Transition,
   afterLease,
   ended,
@@ -141,4 +143,9 @@ describe('orders', () => {
       "'order.to' must be one of source, target, got nothing",
     ]);
   });
+});
+
+test('what is not held is not ended, by an order or by its lease', () => {
+  expect(ended(NEVER_HELD, 'source')).toBe(NEVER_HELD);
+  expect(afterLease(NEVER_HELD, Number.POSITIVE_INFINITY)).toBe(NEVER_HELD);
 });
