@@ -1,16 +1,23 @@
 import {
+  CONFIG_VARIABLE,
   LIMITS,
   SETTINGS,
   SHARED_LIMITS,
   TIMEOUTS,
+  buildEnvironment,
   completeLimits,
   completeTimeouts,
   flagName,
   limitName,
   timeoutName,
   variableName,
-} from '../../../core/proxy/setting-names';
-import { LIMIT_SETTINGS, PROXY_SETTINGS, SettingField, TIMEOUT_SETTINGS } from '../../../core/proxy/settings';
+} from '../../../../core/proxy/settings/setting-names';
+import {
+  LIMIT_SETTINGS,
+  PROXY_SETTINGS,
+  SettingField,
+  TIMEOUT_SETTINGS,
+} from '../../../../core/proxy/settings/settings';
 
 test('a setting has its name in the environment, as a flag, and in the data plane', () => {
   expect(variableName('client_idle_seconds')).toBe('DRAINSHIFT_CLIENT_IDLE_SECONDS');
@@ -52,4 +59,11 @@ test('the limits that workers share are those that say so', () => {
   expect(SHARED_LIMITS).toEqual(shared.map(limitName));
   expect(shared.length).toBeGreaterThan(0);
   expect(shared.length).toBeLessThan(LIMITS.length);
+});
+
+test('an environment has what is given, and none of the rest', () => {
+  expect(buildEnvironment({ client_idle_seconds: '7', listen: undefined })).toEqual({
+    DRAINSHIFT_CLIENT_IDLE_SECONDS: '7',
+  });
+  expect(CONFIG_VARIABLE).toBe('DRAINSHIFT_CONFIG');
 });
