@@ -108,7 +108,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
           'requests: 30 s to end by themselves.',
           'WebSocket connections: 5 min to end by themselves.',
           'streaming gRPC calls: 5 min to end by themselves.',
-          'server-sent events: 5 min to end by themselves.',
+          'streams of server-sent events: 5 min to end by themselves.',
           'other streaming responses: 5 min to end by themselves.',
           'Then each proxy task closes 20 a second, each up to 20 % of its interval late.',
         ],
