@@ -2,8 +2,6 @@ import {
   Hold,
   Holding,
   NEVER_HELD,
-  afterLease,
-  ended,
   Transition,
   afterLease,
   ended,
