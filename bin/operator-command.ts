@@ -130,7 +130,7 @@ function choose(
   }
   const config = cutover === undefined ? [...configs.values()][0] : configs.get(cutover);
   if (!config)
-    throw new Error(`'${stack}' must have an output ${cutover ?? 'that ends in CutoverWiring'}, got ${names}`);
+    throw new Error(`'${stack}' must have an output ${cutover ?? 'that ends in CutoverConfig'}, got ${names}`);
   return config;
 }
 
