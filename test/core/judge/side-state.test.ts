@@ -59,7 +59,7 @@ test.each<[SideState, boolean, string]>([
   [{ serves: false, code: 'SmokeFailed', reason: 'first\nsecond' }, false, 'the source does not serve (first)'],
   [{ serves: 'unknown', isHealthy: true, reason: 'no list' }, true, 'the source is unknown (no list)'],
   [{ serves: 'unknown', isHealthy: false, reason: 'no list' }, false, 'the source is unknown (no list)'],
-])('whether traffic may go back to %j, and what it is called', (state, may, words) => {
+])('whether a rollback may send traffic to %j, and what it is called', (state, may, words) => {
   expect(mayTakeBack(state)).toBe(may);
   expect(describeSide('source', state)).toBe(words);
 });

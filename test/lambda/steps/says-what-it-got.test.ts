@@ -124,7 +124,7 @@ describe('a rollback', () => {
     expect(cloud.kindsNotified.filter((kind) => kind === 'stuck')).toHaveLength(1);
   });
 
-  test('that stays tells once what it could not do: to undrain a task, and to mark the rule', async () => {
+  test('that stays reports once what it could not do: to undrain a task, and to mark the rule', async () => {
     const { cloud, run } = await confirmed();
     cloud.healthy.source = 0;
     cloud.unreachable.add('s1');
@@ -153,7 +153,7 @@ describe('Verify', () => {
     ['the load balancer', (cloud) => cloud.away.add('loadBalancer')],
     ['the tasks of the target', (cloud) => cloud.unreachable.add('t1')],
     ['the tasks of both sides', (cloud) => cloud.away.add('ecs')],
-  ])('does not pass without %s, and does not go back at once', async (_, takeAway) => {
+  ])('does not pass without %s, and rolls nothing back at once', async (_, takeAway) => {
     const { cloud, run } = await confirmed();
     takeAway(cloud);
     const next = await verify(run, cloud.ports, cloud.nowMs);
@@ -239,7 +239,7 @@ describe('a bake', () => {
 });
 
 describe('a drain whose tasks cannot be listed', () => {
-  test('waits ten minutes from when it could not, and then goes back', async () => {
+  test('waits ten minutes from when it could not, and then rolls back', async () => {
     const { cloud, run } = await confirmed();
     cloud.ports.proxies.tasks = async (side) => {
       if (side === 'source') throw new Error('ecs');
@@ -291,7 +291,7 @@ test('the figures of the source alone hold up no shift', async () => {
 });
 
 describe('at the end', () => {
-  test('a task that could not be told to serve again is in the timeline', async () => {
+  test('a task that could not be undrained is in the timeline', async () => {
     const { cloud, run } = await confirmed();
     cloud.unreachable.add('s1');
     const { timeline } = await complete(run, cloud.ports, cloud.nowMs);
@@ -328,7 +328,7 @@ describe('an execution that ended past every Catch', () => {
     expect(cloud.evidence).toMatchObject([{ failure: { message: "the execution 'night' ended as TIMED_OUT" } }]);
   });
 
-  test('after Verify is completed, with what was live at the last look as unknown, and with who could not be told', async () => {
+  test('after Verify is completed, with what was live in the last record as unknown, and with the task that could not be undrained', async () => {
     const { cloud, run } = await confirmed();
     cloud.tasks.source = [report('s1', { active: { websocket: 3 } })];
     const draining = await drain(run, cloud.ports, cloud.nowMs);
@@ -389,7 +389,7 @@ test('a store that cannot be read holds an approval up for an hour beyond its ti
   expect(cloud.kindsNotified).toEqual(['waitingForApproval']);
 });
 
-test('rules that cannot be read after the weights were set are in the record, and the next look reads them', async () => {
+test('rules that cannot be read after the weights were set are in the record, and the next call reads them', async () => {
   const { cloud, run } = await confirmed();
   const { rules, setForward } = cloud.ports.loadBalancer;
   cloud.ports.loadBalancer.setForward = async (forward) => {

@@ -21,7 +21,7 @@ test('a side that does not serve the smoke requests of the deployed plan is said
   expect(state).toMatchObject({ serves: false, reason: 'GET /shop on the source must return 204, got 200' });
 });
 
-test('a task that cannot be told is named', async () => {
+test('a task that does not respond is named', async () => {
   const cloud = new MemoryCloud();
   cloud.tasks.source = [report('s1'), report('s2')];
   cloud.unreachable.add('s2');
