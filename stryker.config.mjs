@@ -9,7 +9,7 @@ export default {
   jest: { configFile: 'test/mutation/jest.config.js', enableFindRelatedTests: false },
   coverageAnalysis: 'perTest',
   concurrency: 2,
-  ignorePatterns: ['dist', 'cdk.out', 'examples', 'docs'],
+  ignorePatterns: ['dist', 'cdk.out', 'examples'],
   // What is known of mutants whose code and tests have not changed stays: a second run takes the changed ones alone.
   incremental: true,
   incrementalFile: 'reports/mutation/incremental.json',

@@ -33,7 +33,10 @@ export function operatorCommand(command: Command, description: string): Command 
     .option('--region <region>', 'instead of the one of your environment or profile')
     .option('--profile <name>', 'a profile of your AWS configuration')
     .option('--json', 'print JSON', false)
-    .addHelpText('after', '\nExit codes: 0 done, 1 rejected or failed, 64 wrong use.');
+    .addHelpText(
+      'after',
+      `\nExit codes: ${EXIT.done} done, ${EXIT.refused} rejected or failed, ${EXIT.wrongUse} wrong use.`,
+    );
 }
 
 /** What a person who ends it at once has to know. */
@@ -127,7 +130,7 @@ function choose(
   }
   const config = cutover === undefined ? [...configs.values()][0] : configs.get(cutover);
   if (!config)
-    throw new Error(`'${stack}' must have an output ${cutover ?? 'that ends in CutoverWiring'}, got ${names}`);
+    throw new Error(`'${stack}' must have an output ${cutover ?? 'that ends in CutoverConfig'}, got ${names}`);
   return config;
 }
 

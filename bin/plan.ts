@@ -14,7 +14,7 @@ import { EXIT, asJson, warn } from './operator-command';
 /** Where the schema is in an app that has the package. */
 const SCHEMA = 'node_modules/drainshift/schemas/plan.json';
 const STANDARD_INPUT = '-';
-const EXIT_HELP = '\nExit codes: 0 done, 1 failed, 64 wrong use, or a plan that breaks rules.';
+const EXIT_HELP = `\nExit codes: ${EXIT.done} done, ${EXIT.refused} failed, ${EXIT.wrongUse} wrong use, or a plan that breaks rules.`;
 
 interface JsonFlag {
   readonly json: boolean;

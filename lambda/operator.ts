@@ -93,7 +93,7 @@ export async function approvalPorts(config: CutoverConfig): Promise<ApprovalPort
 
 /** A person waits for it, who may be far from the region. */
 const LOOK_UP_MS = 30_000;
-const CONFIG_OUTPUT = /CutoverWiring[0-9A-F]{0,8}$/;
+const CONFIG_OUTPUT = /CutoverConfig[0-9A-F]{0,8}$/;
 
 /**
  * The cutovers of a stack, by the key of the output that has their cutover config.

@@ -66,7 +66,7 @@ async function main(): Promise<void> {
   );
   await integrations.flush();
   integrations.stop();
-  endAfterLog(log, isInOrder && !problem ? 0 : FAILED);
+  endAfterLog(log, isInOrder && !problem ? EXIT_CODES.done.code : FAILED);
 }
 
 type Running = Integrations & Pick<WorkerGroup, 'data' | 'admin' | 'shutDown' | 'close'> & Partial<WorkerGroup>;
@@ -109,7 +109,9 @@ function readYaml(path: string): unknown {
     return parseYaml(text, { prettyErrors: false, merge: true });
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0];
-    throw new CutoverError('ConfigInvalid', `'config' must be a readable YAML file, got ${path}: ${reason}`);
+    throw new CutoverError('ConfigInvalid', `'config' must be a readable YAML file, got ${path}: ${reason}`, {
+      cause: error,
+    });
   }
 }
 

@@ -89,7 +89,7 @@ export const APPROVAL_FIELD = {
       sentence: 'Whether a person must approve before the last stage.',
     },
     timeoutSeconds: {
-      kind: 'integer',
+      kind: 'seconds',
       min: 1,
       max: WEEK,
       default: 3600,

@@ -2,7 +2,7 @@ import type { SmokeRoute } from '../plan/smoke';
 import { Side } from '../traffic/weights';
 
 /**
- * What a deployed cutover acts on. The constructs write it as JSON into `DRAINSHIFT_WIRING` of every Lambda function,
+ * What a deployed cutover acts on. The constructs write it as JSON into `DRAINSHIFT_CUTOVER_CONFIG` of every Lambda function,
  * the functions read it, and the rehearsal finds a cutover in a foreign template by it. What a user may give many of has no
  * room there, and stands in the definition of the state machine (`HeededAlarms`).
  */
@@ -45,7 +45,7 @@ export interface CutoverConfig {
   readonly cutoverName?: string;
 }
 
-export const CONFIG_VARIABLE = 'DRAINSHIFT_WIRING';
+export const CONFIG_VARIABLE = 'DRAINSHIFT_CUTOVER_CONFIG';
 
 export function parseCutoverConfig(json: string | undefined): CutoverConfig {
   if (json === undefined) throw new Error(`'${CONFIG_VARIABLE}' must be set, got nothing`);

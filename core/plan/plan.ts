@@ -101,7 +101,7 @@ const STAGES_FIELD = {
     fields: {
       weights: { ...WEIGHTS_FIELD, sentence: 'The weights of the stage.' },
       bakeSeconds: {
-        kind: 'integer',
+        kind: 'seconds',
         min: 1,
         max: WEEK,
         default: 300,
@@ -203,7 +203,7 @@ export const PLAN_FIELDS = {
   },
   stages: STAGES_FIELD,
   pollSeconds: {
-    kind: 'integer',
+    kind: 'seconds',
     min: 1,
     max: 3600,
     default: 15,
@@ -220,7 +220,7 @@ export const PLAN_FIELDS = {
   },
   smoke: SMOKE_FIELD,
   confirmTimeoutSeconds: {
-    kind: 'integer',
+    kind: 'seconds',
     min: 1,
     max: 3600,
     default: 120,

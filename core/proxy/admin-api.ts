@@ -1,7 +1,7 @@
 import { ByKind, EndingCounts, KIND_FACTS, KindCounts, eachKind } from './connections';
 import { HoldReport } from './hold';
 import { PROXY_SETTINGS } from './settings/settings';
-import { IntegerField, ObjectField, readFields } from '../validation/fields';
+import { ObjectField, SecondsField, readFields } from '../validation/fields';
 import type { Problems } from '../validation/problems';
 import { Side } from '../traffic/weights';
 
@@ -170,8 +170,8 @@ export const DRAIN_FIELD = {
     perKindSeconds: {
       kind: 'object',
       sentence: 'How long connections of each kind may go on by themselves before the proxy closes them.',
-      fields: eachKind<IntegerField>((kind) => ({
-        kind: 'integer',
+      fields: eachKind<SecondsField>((kind) => ({
+        kind: 'seconds',
         min: 0,
         max: DAY,
         default: DEFAULT_DRAIN.perKindSeconds[kind],

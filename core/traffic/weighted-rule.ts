@@ -258,9 +258,10 @@ function listChanges(present: LiveRule, wanted: RuleProperties, forward: Forward
  * A group with weight and without a healthy target that would take the traffic of groups that have some.
  */
 function emptyGroup({ forward: live }: LiveRule, next: Forward, { healthyTargets }: RuleRequest): string | undefined {
+  if (!live) return undefined;
   const isHealthy = (arn: string) => (healthyTargets.get(arn) ?? 0) > 0;
-  const isServed = live?.groups.some(({ arn, weight }) => weight > 0 && isHealthy(arn)) ?? false;
-  const isNew = (arn: string) => live?.groups.every((group) => group.arn !== arn) ?? true;
+  const isServed = live.groups.some(({ arn, weight }) => weight > 0 && isHealthy(arn));
+  const isNew = (arn: string) => live.groups.every((group) => group.arn !== arn);
   return isServed ? next.groups.find(({ arn, weight }) => weight > 0 && isNew(arn) && !isHealthy(arn))?.arn : undefined;
 }
 

@@ -22,6 +22,8 @@ export function describeValue(field: Field): string {
   switch (field.kind) {
     case 'integer':
       return `integer, ${field.min} to ${field.max}${unit}`;
+    case 'seconds':
+      return `seconds, ${field.min} to ${field.max}, or as 90s, 5m, 1h30m`;
     case 'number': {
       const words = Object.entries(field.words ?? {}).map(([word, value]) => `, ${word} (${value})`);
       return `number, ${field.min} to ${field.max}${unit}${words.join('')}`;

@@ -14,6 +14,15 @@ export interface IntegerField extends Described {
   readonly default?: number;
 }
 
+/** Whole seconds. A text may say them as a duration: `90s`, `5m`, `1h30m`. */
+export interface SecondsField extends Described {
+  readonly kind: 'seconds';
+  readonly min: number;
+  readonly max: number;
+  /** Without a default it must be there. */
+  readonly default?: number;
+}
+
 export interface NumberField extends Described {
   readonly kind: 'number';
   readonly min: number;
@@ -81,7 +90,15 @@ export interface ListField extends Described, Checked<readonly never[]> {
 }
 
 export type Field =
-  IntegerField | NumberField | BooleanField | ChoiceField | TextField | TokensField | ObjectField | ListField;
+  | IntegerField
+  | SecondsField
+  | NumberField
+  | BooleanField
+  | ChoiceField
+  | TextField
+  | TokensField
+  | ObjectField
+  | ListField;
 
 /** One contract, once: its reader, its JSON Schema, its table in the docs and its commented file are made from it. */
 export type Fields = Readonly<Record<string, Field>>;
@@ -90,11 +107,15 @@ export type Fields = Readonly<Record<string, Field>>;
 export function isRequired(field: Field): boolean {
   if (field.kind === 'tokens' || field.default !== undefined) return false;
   if (field.kind === 'text') return field.isOptional !== true;
-  return field.kind === 'integer' || (field.kind === 'object' && Object.values(field.fields).some(isRequired));
+  return (
+    field.kind === 'integer' ||
+    field.kind === 'seconds' ||
+    (field.kind === 'object' && Object.values(field.fields).some(isRequired))
+  );
 }
 
 /** What the reader makes of a field. */
-export type FieldValue<F extends Field> = F extends IntegerField | NumberField
+export type FieldValue<F extends Field> = F extends IntegerField | SecondsField | NumberField
   ? number
   : F extends BooleanField
     ? boolean
@@ -143,6 +164,8 @@ function readValue(problems: Problems, name: string, value: unknown, field: Fiel
   switch (field.kind) {
     case 'integer':
       return problems.integer(name, value, field);
+    case 'seconds':
+      return problems.seconds(name, value, field);
     case 'number':
       return problems.number(name, value, field);
     case 'boolean':

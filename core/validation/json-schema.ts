@@ -1,3 +1,4 @@
+import { DURATION_PATTERN } from './duration';
 import { Field, Fields, isRequired } from './fields';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -38,6 +39,13 @@ function buildKind(field: Field): Schema {
   switch (field.kind) {
     case 'integer':
       return { type: 'integer', minimum: field.min, maximum: field.max };
+    case 'seconds':
+      return {
+        anyOf: [
+          { type: 'integer', minimum: field.min, maximum: field.max },
+          { type: 'string', pattern: DURATION_PATTERN },
+        ],
+      };
     case 'number': {
       const number = { type: 'number', minimum: field.min, maximum: field.max };
       return field.words ? { anyOf: [number, { enum: Object.keys(field.words) }] } : number;

@@ -1,5 +1,6 @@
 import { CutoverError } from '../errors/errors';
 import { oneLine } from '../text/one-line';
+import { parseDuration } from './duration';
 import { own } from './own';
 
 /** An unknown key is a name, too. */
@@ -44,6 +45,15 @@ export class Problems {
       return value as number;
     }
     this.add(name, `an integer from ${bounds.min} to ${bounds.max}`, value);
+    return bounds.default ?? bounds.min;
+  }
+
+  /** Whole seconds, as a number or as a duration: `90s`, `5m`, `1h30m`. */
+  seconds(name: string, value: unknown, bounds: { min: number; max: number; default?: number }): number {
+    if (typeof value !== 'string') return this.integer(name, value, bounds);
+    const seconds = parseDuration(value);
+    if (seconds !== undefined && seconds >= bounds.min && seconds <= bounds.max) return seconds;
+    this.add(name, `from ${bounds.min} to ${bounds.max} seconds, as a number or as a duration (90s, 5m, 1h30m)`, value);
     return bounds.default ?? bounds.min;
   }
 

@@ -71,7 +71,9 @@ async function get(url: URL, headers: Record<string, string>): Promise<{ status:
   } catch (error) {
     const { name, message, cause } = error as Error;
     const got = name === 'TimeoutError' ? `no response within ${limitMs / 1000} s` : (formatCause(cause) ?? message);
-    throw new CutoverError('AwsUnavailable', `STS at ${url.host} must respond, got ${oneLine(got, 200)}`);
+    throw new CutoverError('AwsUnavailable', `STS at ${url.host} must respond, got ${oneLine(got, 200)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -207,12 +207,12 @@ export class Cutover extends CutoverBase implements IConnectable {
 
   /** For the command line: `drainshift weights` and `undrain` find in it what to act on. */
   private renderCutoverConfig(config: CutoverConfig): void {
-    const output = new CfnOutput(this, 'CutoverWiring', {
+    const output = new CfnOutput(this, 'CutoverConfig', {
       description: 'What drainshift weights and undrain act on',
       value: Stack.of(this).toJsonString(config),
     });
     // Found by the end of its name, which would be a hash otherwise.
-    output.overrideLogicalId(`${Names.uniqueResourceName(this, { maxLength: 200 })}CutoverWiring`);
+    output.overrideLogicalId(`${Names.uniqueResourceName(this, { maxLength: 200 })}CutoverConfig`);
   }
 }
 

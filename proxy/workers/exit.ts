@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
+import { EXIT_CODES } from '../../core/errors/exit-codes';
 
-export const FAILED = 1;
+export const FAILED = EXIT_CODES.failed.code;
 
 /** What was logged last is the most worth keeping: the log is written out before the process ends. */
 export function endAfterLog(log: Logger, code: number): void {

@@ -1,6 +1,6 @@
 import { Plan, SmokeRequest } from '../../core/plan/plan';
 import { PROOF_VARIABLE, ProofOrder } from '../../core/cutover/proof';
-import { SIDES, Side } from '../../core/traffic/weights';
+import { SIDES } from '../../core/traffic/weights';
 import { readAssembly } from '../template/assembly/read';
 import { approve } from './approve';
 import { Backends, areGiven, startBackends } from '../backend/backends';
@@ -19,6 +19,7 @@ import type { ExecutionDescription } from '../state-machine/model';
 import { readNextStack } from '../redeploy/next-stack';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
 import { NO_PAGES_OF_OURS, TrafficRates, http2Rates, timesRates } from '../traffic/options';
+import { isHealthy } from '../stack/stack-services';
 import { Trust, checkTrust, foreignParts } from '../stack/trust';
 import { UsageError } from '../errors/usage-error';
 import { startedUnless, until } from '../processes/waiting';
@@ -238,12 +239,6 @@ function checkTraffic({ smoke }: Plan, options: RehearsalOptions): void {
   throw new UsageError(
     `'smoke' must have at least one request when '--source' and '--target' are given, which is their traffic, got 0`,
   );
-}
-
-function isHealthy(model: StackModel, side: Side): boolean {
-  const service = model.services.find(({ name }) => name === model.config.serviceNames[side]);
-  const targets = [...model.elb.targetGroup(model.config.targetGroupArns[side]).targets.values()];
-  return targets.filter(({ state }) => state === 'healthy').length >= (service?.desiredCount ?? 1);
 }
 
 function targetStates(model: StackModel): string {

@@ -4,6 +4,7 @@ import { Account, inOwnRole } from '../tasks/aws-environment';
 import { pointAt } from '../tasks/point-at';
 import type { TaskRunner } from '../tasks/runner';
 import { CustomResource, PROOF } from '../template/parts/custom-resources';
+import type { StackModel } from '../template/model/stack-model';
 import type { DeployedStack } from './deployed-stack';
 import { Trust, trustedService } from './trust';
 
@@ -42,17 +43,17 @@ export class StackServices {
   async startBefore({ logicalId, type, properties }: CustomResource): Promise<void> {
     if (properties.RequiresTargets !== 'true' && type !== PROOF) return;
     this.start();
-    await until(() => this.options.isBroken() || SIDES.every((side) => this.isHealthy(side)), {
+    await until(() => this.options.isBroken() || SIDES.every((side) => isHealthy(this.options.stack.model, side)), {
       withinMs: HEALTHY_WITHIN_MS,
       signal: NEVER,
       problem: () => `'${logicalId}' must have healthy targets before it, got none`,
     });
   }
+}
 
-  private isHealthy(side: Side): boolean {
-    const { config, elb, services } = this.options.stack.model;
-    const states = [...elb.targetGroup(config.targetGroupArns[side]).targets.values()].map(({ state }) => state);
-    const service = services.find(({ name }) => name === config.serviceNames[side]);
-    return states.filter((state) => state === 'healthy').length >= (service?.desiredCount ?? 1);
-  }
+/** Whether a side has as many healthy targets as its service wants. */
+export function isHealthy({ config, elb, services }: StackModel, side: Side): boolean {
+  const service = services.find(({ name }) => name === config.serviceNames[side]);
+  const targets = [...elb.targetGroup(config.targetGroupArns[side]).targets.values()];
+  return targets.filter(({ state }) => state === 'healthy').length >= (service?.desiredCount ?? 1);
 }

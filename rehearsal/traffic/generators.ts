@@ -34,6 +34,8 @@ interface User {
   readonly transport: () => Transport;
   readonly act: (checker: HttpChecker, index: number) => Act;
   readonly keepsCookies?: (index: number) => boolean;
+  /** Requests that one user has under way. @default - as many as its transport carries */
+  readonly maxAtOnce?: number;
 }
 
 /** All of the traffic, as it runs in its own process. */
@@ -64,7 +66,7 @@ export class Generators {
     const act = (checker: HttpChecker) => this.reader(checker);
     const shopper = (checker: HttpChecker, index: number) => new Shopper(checker, `${this.run}-${index}`).act;
     const keepsCookies = (index: number) => this.options.cookies !== false && index % 2 === 1;
-    this.users('shop', rates.shop, { transport, act: shopper, keepsCookies: () => true });
+    this.users('shop', rates.shop, { transport, act: shopper, keepsCookies: () => true, maxAtOnce: 1 });
     this.users('keep-alive', rates.keepAlive, { transport, act });
     this.users('new-connection', rates.newConnection, { transport: () => this.http1(false), act });
     this.users('http2', rates.http2, { transport: () => this.http2(), act: (one) => this.mixed(one), keepsCookies });
@@ -83,7 +85,7 @@ export class Generators {
     for (const transport of this.transports) transport.close();
   }
 
-  private users(name: string, perSecond: number, { transport, act, keepsCookies }: User): void {
+  private users(name: string, perSecond: number, { transport, act, keepsCookies, maxAtOnce }: User): void {
     if (perSecond === 0) return;
     const count = Math.ceil(perSecond / REQUESTS_PER_USER);
     this.recorder.http.clients += count;
@@ -91,7 +93,9 @@ export class Generators {
       const own = transport();
       this.transports.push(own);
       const checker = new HttpChecker(name, own, this.recorder, keepsCookies?.(index) ? new CookieJar() : undefined);
-      return inTurn(act(checker, index), own.maxAtOnce, this.pace.ended, (dueMs) => checker.leaveOut(dueMs));
+      return inTurn(act(checker, index), maxAtOnce ?? own.maxAtOnce, this.pace.ended, (dueMs) =>
+        checker.leaveOut(dueMs),
+      );
     });
   }
 

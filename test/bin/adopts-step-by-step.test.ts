@@ -48,7 +48,7 @@ beforeEach(async () => {
     id: `arn:aws:cloudformation:${REGION}:123456789012:stack/${name}/1`,
     name,
     updatedAt: undefined,
-    outputs: [{ key: 'MigrationCutoverWiring1A2B3C4D', value: JSON.stringify(wired) }],
+    outputs: [{ key: 'MigrationCutoverConfig1A2B3C4D', value: JSON.stringify(wired) }],
   });
   const stacks = [stack('shop', config), stack('older', { ...config, proofFunctionName: undefined })];
   cloud = await startLocalCloud({ stacks: () => stacks });

@@ -23,7 +23,7 @@ beforeEach(async () => {
     statusReason: undefined,
     createdAt: T0,
     updatedAt: undefined,
-    outputs: [{ key: 'MigrationCutoverWiring', value: JSON.stringify(config) }],
+    outputs: [{ key: 'MigrationCutoverConfig', value: JSON.stringify(config) }],
   };
   const authorize = ({ action }: { action: string }) => {
     if (action === denied) throw new AwsError('AccessDenied', 'not you', 403);

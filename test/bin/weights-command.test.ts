@@ -46,8 +46,8 @@ let denied: string | undefined;
 beforeEach(async () => {
   denied = undefined;
   const stacks = [
-    stack('shop', 'Url', 'MigrationCutoverWiring1A2B3C4D'),
-    stack('two', 'OneCutoverWiring', 'OtherCutoverWiring'),
+    stack('shop', 'Url', 'MigrationCutoverConfig1A2B3C4D'),
+    stack('two', 'OneCutoverConfig', 'OtherCutoverConfig'),
     stack('bare', 'Url'),
   ];
   const authorize = ({ action }: { action: string }) => {
@@ -177,14 +177,14 @@ test.each<[string, () => ReturnType<typeof run>, number, RegExp]>([
   ],
   ['no stack', () => run(['weights', 'get']), 64, /--stack <name>/],
   ['no subcommand', () => run(['weights']), 64, /get .*set /s],
-  ['several cutovers', () => get('two'), 64, /one of OneCutoverWiring, OtherCutoverWiring/],
+  ['several cutovers', () => get('two'), 64, /one of OneCutoverConfig, OtherCutoverConfig/],
   [
     'a stack without a cutover',
     () => get('bare'),
     1,
-    /'bare' must have an output that ends in CutoverWiring, got none/,
+    /'bare' must have an output that ends in CutoverConfig, got none/,
   ],
-  ['an unknown cutover', () => get('two', '--cutover', 'No'), 1, /must have an output No, got OneCutoverWiring/],
+  ['an unknown cutover', () => get('two', '--cutover', 'No'), 1, /must have an output No, got OneCutoverConfig/],
   ['an unknown stack', () => get('nowhere'), 1, /nowhere does not exist/],
 ])('%s ends with its exit code and says why', async (_, command, code, message) => {
   const ended = await command();
@@ -217,7 +217,7 @@ test('an AWS that is not there is named', async () => {
 });
 
 test('one of several cutovers is chosen by its output', async () => {
-  expect((await get('two', '--cutover', 'OtherCutoverWiring')).code).toBe(0);
+  expect((await get('two', '--cutover', 'OtherCutoverConfig')).code).toBe(0);
 });
 
 describe('undrain', () => {

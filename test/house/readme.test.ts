@@ -30,6 +30,14 @@ test.each(pages)('%s: every path that it names exists', (page) => {
   expect([...links, ...code].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 
+test('an image of the README has an absolute URL, because the registry shows no other, and its file is in the repository', () => {
+  const base = 'https://raw.githubusercontent.com/drainshift/drainshift/main/';
+  const images = [...read('README.md').matchAll(/!\[[^\]]+\]\(([^)]+)\)/g)].map(([, url]) => url ?? '');
+  expect(images.length).toBeGreaterThan(0);
+  for (const url of images)
+    expect([url, url.startsWith(base) && existsSync(join(ROOT, url.slice(base.length)))]).toEqual([url, true]);
+});
+
 /** As GitHub makes them: lowercase, without marks, spaces as dashes. */
 function anchors(page: string): Set<string> {
   const headings = [

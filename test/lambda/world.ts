@@ -218,7 +218,8 @@ export class MemoryCloud {
       ...this.conditions[arn],
     }));
     const own = { arn: 'rule/weighted', digest: 'w', matchDigest: this.ownDigest, priority: 10, paths: ['/*'] };
-    return [{ ...own, hosts: ['shop.example.com'], forward: this.staleForward ?? this.forward }, ...others];
+    // Ours is not the first one: AWS lists them in no promised order.
+    return [...others, { ...own, hosts: ['shop.example.com'], forward: this.staleForward ?? this.forward }];
   }
 
   private taskReadings(side: Side): TaskReading[] {

@@ -80,7 +80,9 @@ class Call {
     const { rule, signal, limitMs } = this;
     if (error instanceof CutoverError) return error;
     if (signal.aborted) {
-      return new CutoverError('AwsUnavailable', `${rule} within ${limitMs / 1000} s, got no response`);
+      return new CutoverError('AwsUnavailable', `${rule} within ${limitMs / 1000} s, got no response`, {
+        cause: error,
+      });
     }
     const failure = error as ServiceFailure;
     const { $fault, $metadata, name, message } = failure;
@@ -91,7 +93,7 @@ class Call {
       return failure;
     }
     const got = [status, name === 'Error' ? undefined : name, message].filter(Boolean).join(' ');
-    return new CutoverError('AwsUnavailable', `${rule}, got ${oneLine(got)}`);
+    return new CutoverError('AwsUnavailable', `${rule}, got ${oneLine(got)}`, { cause: error });
   }
 }
 

@@ -61,9 +61,11 @@ export async function callAdmin(call: AdminCall): Promise<unknown> {
       const reason = oneLine(error instanceof Error ? error.message : String(error));
       if (signal.aborted) {
         const rule = `must respond within ${limitMs / 1000} s`;
-        throw new CutoverError('AdminUnreachable', `${name} ${rule}, got no response`);
+        throw new CutoverError('AdminUnreachable', `${name} ${rule}, got no response`, { cause: error });
       }
-      if (attempt === ATTEMPTS) throw new CutoverError('AdminUnreachable', `${name} must respond, got ${reason}`);
+      if (attempt === ATTEMPTS) {
+        throw new CutoverError('AdminUnreachable', `${name} must respond, got ${reason}`, { cause: error });
+      }
       await pause(100 + Math.random() * 200 * attempt);
     }
   }

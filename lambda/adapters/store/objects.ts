@@ -123,5 +123,5 @@ export class Objects {
 function conflict({ input }: PutObjectCommand | DeleteObjectCommand, cause: unknown): CutoverError {
   const rule = `S3 must take a conditional write of '${input.Key}' within ${CONFLICT_ATTEMPTS} attempts`;
   const got = oneLine(cause instanceof Error ? cause.message : String(cause));
-  return new CutoverError('AwsUnavailable', `${rule}, got ${CONFLICT}: ${got}`);
+  return new CutoverError('AwsUnavailable', `${rule}, got ${CONFLICT}: ${got}`, { cause });
 }

@@ -66,3 +66,93 @@ test('every kind of connection has its line in the drain', () => {
   }
   expect(formatSeconds(90_061)).toBe('1 d 1 h 1 min 1 s');
 });
+
+describe('the whole text, as an operator reads it before a cutover', () => {
+  const sections = (plan: unknown) => {
+    const parts = describePlan(parsePlan(plan)).split('\n\n');
+    const titled = parts.map((part): [title: string, lines: string[]] => {
+      const [title = '', ...lines] = part.trim().split('\n  ');
+      return [title, lines];
+    });
+    return Object.fromEntries(titled);
+  };
+
+  test('of the default plan', () => {
+    expect(Object.entries(sections({}))).toEqual([
+      [
+        'Stages',
+        [
+          'Start: 100/0 (source/target). A rollback restores it.',
+          '1. 90/10: 10 % of new clients to the target, watched for 5 min.',
+          '2. 50/50: 50 % of new clients to the target, watched for 5 min.',
+          '3. 10/90: 90 % of new clients to the target, watched for 5 min.',
+          '4. 0/100: 100 % of new clients to the target, watched for 5 min.',
+          'A client with a stickiness cookie stays on its side until the side has no weight.',
+        ],
+      ],
+      [
+        'Checks',
+        [
+          'Every 15 s: lock, abort request, alarms, listener rules, health, smoke requests, proxy counters.',
+          'At least 1 healthy target of the target.',
+          'Smoke requests to each side: GET / → 200.',
+          'Rollback at 10 errors or more, with an error rate over 5 % (95 % confidence).',
+          'A stage whose target got fewer than 10 requests bakes on, to 2 times its length at most, then rolls back.',
+          'New weights must read back within 2 min.',
+        ],
+      ],
+      ['Approvals', ['None.']],
+      [
+        'Drain of the source',
+        [
+          'requests: 30 s to end by themselves.',
+          'WebSocket connections: 5 min to end by themselves.',
+          'streaming gRPC calls: 5 min to end by themselves.',
+          'streams of server-sent events: 5 min to end by themselves.',
+          'other streaming responses: 5 min to end by themselves.',
+          'Then each proxy task closes 20 a second, each up to 20 % of its interval late.',
+        ],
+      ],
+      [
+        'Duration',
+        [
+          'Shortest: about 20 min: nothing left to drain.',
+          'Longest: about 53 min 5 s: bakes at 2 times their length, slow confirms, the longest drain.',
+          'A drain takes 1 s more for every 20 connections that a task must close.',
+          'A request that arrives in the drain has its full time: the drain can take twice as long.',
+        ],
+      ],
+      [
+        'API calls a minute, at the most',
+        [
+          'Elastic Load Balancing (Describe*): 20; 150 while weights are confirmed. Limit: 600.',
+          'ECS (ListTasks, DescribeTasks): 24; 180 while weights are confirmed. Limit: 1200.',
+          'CloudWatch (DescribeAlarms): 8; 60 while weights are confirmed. Limit: 540.',
+          'Counted for at most 100 proxy tasks a side and 100 alarms of each type. The limits are those of the whole account and region.',
+        ],
+      ],
+      [
+        'History of the state machine',
+        ['At most 8100 events of 25000. A plan may use 20000, the rest is for retries and the rollback.'],
+      ],
+    ]);
+  });
+
+  test('of one with several of everything', () => {
+    const smoke = [
+      { path: '/', expectedStatus: 200 },
+      { path: '/a', expectedStatus: 204 },
+    ];
+    const text = sections({ minimumHealthyTargets: 2, smoke, approval: { beforeFirstShift: true } });
+    expect(text.Checks).toContain('At least 2 healthy targets of the target.');
+    expect(text.Checks).toContain('Smoke requests to each side: GET / → 200, GET /a → 204.');
+    expect(text.Approvals).toEqual([
+      'Before the first shift: waits up to 1 h, checked every 15 s. Without an approval the cutover ends, and nothing has moved.',
+      'An approval counts only with an identity that STS confirms.',
+    ]);
+    expect(text.Duration?.slice(0, 2)).toEqual([
+      'Shortest: about 20 min: approved at once, nothing left to drain.',
+      'Longest: about 1 h 53 min 5 s: bakes at 2 times their length, slow confirms, approvals at the last moment, the longest drain.',
+    ]);
+  });
+});

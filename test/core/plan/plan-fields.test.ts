@@ -47,20 +47,40 @@ const named = places.map((place) => [nameIn(place.path), place] as const);
 
 /** The problems of a field's own bounds: rules between fields have others. */
 const ownProblems = (name: string, path: readonly string[], value: unknown) =>
-  listProblems(planWith(path, value)).filter((line) => line.startsWith(`'${name}' must be a`) && / from /.test(line));
+  listProblems(planWith(path, value)).filter((line) => line.startsWith(`'${name}' must be `) && /\bfrom /.test(line));
 
-test.each(named.filter(([, { field }]) => field.kind === 'integer' || field.kind === 'number'))(
+test.each(named.filter(([, { field }]) => ['integer', 'seconds', 'number'].includes(field.kind)))(
   '%s: just inside of its bounds is accepted, just outside is rejected',
   (name, { path, field }) => {
-    if (field.kind !== 'integer' && field.kind !== 'number') throw new Error('a number');
-    const step = field.kind === 'integer' ? 1 : 0.001;
+    if (field.kind !== 'integer' && field.kind !== 'seconds' && field.kind !== 'number') throw new Error('a number');
+    const step = field.kind === 'number' ? 0.001 : 1;
     for (const value of [field.min, field.max]) expect(ownProblems(name, path, value)).toEqual([]);
     for (const value of [field.min - step, field.max + step, '1', null, Number.NaN]) {
       expect(ownProblems(name, path, value)).toHaveLength(1);
     }
-    if (field.kind === 'integer') expect(ownProblems(name, path, field.min + 0.5)).toHaveLength(1);
+    if (field.kind !== 'number') expect(ownProblems(name, path, field.min + 0.5)).toHaveLength(1);
   },
 );
+
+test.each(named.filter(([, { field }]) => field.kind === 'seconds'))(
+  '%s: a duration says its seconds, within the same bounds',
+  (name, { path, field }) => {
+    if (field.kind !== 'seconds') throw new Error('seconds');
+    for (const value of [`${field.max}s`, '1m', '0h1m0s']) expect(ownProblems(name, path, value)).toEqual([]);
+    for (const value of ['', '5', '5 m', '-5m', '1.5h', '5m1h', '5M', '1d', `${field.max + 1}s`]) {
+      expect(ownProblems(name, path, value)).toEqual([
+        `'${name}' must be from ${field.min} to ${field.max} seconds, as a number or as a duration (90s, 5m, 1h30m), got ${JSON.stringify(value)}`,
+      ]);
+    }
+  },
+);
+
+test('durations give the same plan as their seconds', () => {
+  const stage = (bakeSeconds: unknown) => ({ weights: { source: 0, target: 1 }, bakeSeconds });
+  const inWords = { pollSeconds: '1m', stages: [stage('1h30m')], drain: { perKindSeconds: { websocket: '2h' } } };
+  const inSeconds = { pollSeconds: 60, stages: [stage(5_400)], drain: { perKindSeconds: { websocket: 7_200 } } };
+  expect(parsePlan(inWords)).toEqual(parsePlan(inSeconds));
+});
 
 test.each(named.filter(([, { field }]) => ['boolean', 'choice', 'object', 'list', 'text'].includes(field.kind)))(
   '%s: a value of another kind is rejected by its name',

@@ -48,6 +48,7 @@ test('a kind is closed from its own time on: counted from the start, and from th
 test('closes are paced, and late by no more than the jitter', () => {
   const order = { ...DEFAULT_DRAIN, closeRatePerSecond: 20, jitter: 0.2 };
   expect(nextCloseMs(order, 0)).toBe(50);
+  expect(nextCloseMs(order, 0.5)).toBeCloseTo(55);
   expect(nextCloseMs(order, 0.999)).toBeLessThan(60);
 });
 

@@ -94,3 +94,13 @@ describe('a histogram as values', () => {
     expect([...values].sort((a, b) => a - b)).toEqual(values);
   });
 });
+
+test.each([
+  [0, 15_000, 'full'],
+  [13_999, 1_001, 'full'],
+  [14_000, 31_000, 'drain'],
+  [20_000, 25_000, 'drain'],
+  [50_000, 25_000, 'full'],
+])('at %i ms of a minute the next tick is in %i ms, and a %s one', (wallMs, inMs, kind) => {
+  expect(nextTick(wallMs)).toEqual({ inMs, kind });
+});

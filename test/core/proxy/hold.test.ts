@@ -208,3 +208,8 @@ describe('orders', () => {
     ]);
   });
 });
+
+test('what is not held is not ended, by an order or by its lease', () => {
+  expect(ended(NEVER_HELD, 'source', 0)).toBe(NEVER_HELD);
+  expect(afterLease(NEVER_HELD, Number.POSITIVE_INFINITY)).toBe(NEVER_HELD);
+});

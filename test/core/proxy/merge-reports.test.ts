@@ -115,3 +115,31 @@ test('a zero counts when nothing ended between two rounds of responses', () => {
   expect(isSameZero([zero, zero], [report({ ended: completed(6) }), zero])).toBe(false);
   expect(isSameZero([zero, zero], [zero, report({ ended: completed(5), active: live(1) })])).toBe(false);
 });
+
+test('what the drain has cut is a sum, and the fast path is that of the slowest worker', () => {
+  const merged = mergeReports(GROUP, [
+    report({ drainForced: 3, fastPath: 'untried' }),
+    report({ drainForced: 4 }),
+    report({ fastPath: 'off' }),
+  ]);
+  expect(merged).toMatchObject({ drainForced: 7, fastPath: 'off' });
+  expect(mergeReports(GROUP, [report(), report({ fastPath: 'untried' })]).fastPath).toBe('untried');
+});
+
+test.each(['completed', 'moved', 'closed', 'forced'] as const)(
+  'a zero at which one has %s meanwhile is none',
+  (how) => {
+    const endings = (count: number) => ({ ...NOTHING_ENDED, websocket: { ...NO_ENDINGS, [how]: count } });
+    const [before, after] = [[report({ ended: endings(1) })], [report({ ended: endings(2) })]];
+    expect([isSameZero(before, before), isSameZero(before, after)]).toEqual([true, false]);
+    expect(isSameZero([report({ active: live(1) })], [report()])).toBe(false);
+    expect(isSameZero([report()], [report({ active: live(1) })])).toBe(false);
+  },
+);
+
+test('a worker that is lost and never reported took nothing that is known', () => {
+  expect(countersAfterLoss([report({ ended: completed(3) })], undefined).ended.http).toMatchObject({
+    completed: 3,
+    forced: 0,
+  });
+});

@@ -101,6 +101,7 @@ describe('a share of the requests', () => {
     expect(adopt({ old: 100 }, { share: 10 })).toEqual({ s: 10, old: 90 });
     expect(adopt({ s: 10, old: 90 }, { share: 100 })).toEqual({ s: 100 });
     expect(adopt({ s: 10, old: 90 }, { share: 0 })).toEqual({ old: 100 });
+    expect(adopt({ old: 100 }, { share: 100 })).toEqual({ s: 100 });
     expect(adopt({ s: 1 }, { share: 50 })).toEqual({ s: 50, old: 50 });
   });
 

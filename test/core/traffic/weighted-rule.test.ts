@@ -304,6 +304,12 @@ test('a group that stays and died is no reason against an update', () => {
   expect(order.kind).toBe('modify');
 });
 
+test('a rule with another action serves no group that an update could empty', () => {
+  const former = live({ s1: 100 }, { arn: 'rule of the new listener' });
+  const order = decide({ present: live({}, { forward: undefined }), former, healthyTargets: new Map() });
+  expect(listGroups(order)).toEqual({ s1: 100 });
+});
+
 describe('what a person reads of', () => {
   const deployed = 'digest of wanted';
   const other = { ...wanted, stickinessSeconds: 60, priority: 7 };

@@ -16,7 +16,7 @@ import { smokePort } from '../../../lambda/adapters/smoke/smoke';
 import { storePort } from '../../../lambda/adapters/store/store';
 import { endInTime, withTimeLeft } from '../../../lambda/contract/time-left';
 
-const WIRING: CutoverConfig = {
+const CONFIG: CutoverConfig = {
   loadBalancerArn: 'arn:balancer',
   weightedRuleArn: 'arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/a/b/c/d',
   weightedListenerArn: 'arn:listener',
@@ -50,20 +50,20 @@ const CALLS: [name: string, call: () => Promise<unknown>][] = [
   ['S3 must respond to GetObject', () => storePort('store').approval('night', 'firstShift')],
   ['S3 must respond to GetObject', () => storePort('store').abortRequested('night')],
   ['S3 must respond to PutObject', () => storePort('store').putEvidence({ execution: 'night' } as never)],
-  ['Elastic Load Balancing must respond to DescribeRules', () => loadBalancerPort(WIRING).rules()],
+  ['Elastic Load Balancing must respond to DescribeRules', () => loadBalancerPort(CONFIG).rules()],
   [
     'Elastic Load Balancing must respond to DescribeTargetHealth',
-    () => loadBalancerPort(WIRING).healthyTargets('source'),
+    () => loadBalancerPort(CONFIG).healthyTargets('source'),
   ],
-  ['Elastic Load Balancing must respond to ModifyRule', () => loadBalancerPort(WIRING).setForward(FORWARD)],
+  ['Elastic Load Balancing must respond to ModifyRule', () => loadBalancerPort(CONFIG).setForward(FORWARD)],
   [
     'Elastic Load Balancing must respond to Describe',
-    () => smokePort(WIRING).probe('source', { path: '/', expectedStatus: 200 }, { quorum: 'every', maxAtOnce: 1 }),
+    () => smokePort(CONFIG).probe('source', { path: '/', expectedStatus: 200 }, { quorum: 'every', maxAtOnce: 1 }),
   ],
   [
     'Elastic Load Balancing must respond to Describe',
     () =>
-      smokePort({ ...WIRING, smokeRoute: 'targets' }).probe(
+      smokePort({ ...CONFIG, smokeRoute: 'targets' }).probe(
         'source',
         { path: '/', expectedStatus: 200 },
         { quorum: 'half', maxAtOnce: 1 },
@@ -72,11 +72,11 @@ const CALLS: [name: string, call: () => Promise<unknown>][] = [
   ['Elastic Load Balancing must respond to DescribeRules', () => listenerRulesPort(open()).find('arn:rule')],
   ['ACM must respond to DescribeCertificate', () => certificatesPort(open()).end('arn:certificate')],
   ['CloudWatch must respond to DescribeAlarms', () => alarmsPort().read(ALARMS)],
-  ['ECS must respond to ListTasks', () => proxiesPort(WIRING).tasks('source')],
+  ['ECS must respond to ListTasks', () => proxiesPort(CONFIG).tasks('source')],
   ['Secrets Manager must respond to GetSecretValue', () => cachedSecret('arn:secret', { cacheMs: 1, limitMs: 900 })()],
   ['Lambda must respond to Invoke', () => callFunction('undrain', {}, 'undrain the source')],
   ['CloudFormation must respond to DescribeStacks', () => findCutoverConfigs('shop')],
-  ['STS ', () => identityPort(WIRING).findSigner(STATEMENT)],
+  ['STS ', () => identityPort(CONFIG).findSigner(STATEMENT)],
 ];
 
 let server: Server | undefined;
@@ -142,7 +142,7 @@ test('a message that is not sent names the service, and no step waits for it', a
   const lines: string[] = [];
   const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => lines.push(String(text)) > 0);
   const detail = { kind: 'failed', execution: 'night', storeBucket: 'store', text: '' } as const;
-  await inStep(300, () => notifierPort(WIRING).tell({ subject: 'x', text: 'x', detail }));
+  await inStep(300, () => notifierPort(CONFIG).tell({ subject: 'x', text: 'x', detail }));
   write.mockRestore();
   expect(lines.join('')).toContain('SNS must respond to Publish');
   expect(lines.join('')).toContain('EventBridge must respond to PutEvents');
@@ -152,9 +152,9 @@ test('a step that does not end ends before its function does, and says what it w
   await serve(() => undefined);
   let later: Promise<unknown> | undefined;
   const step = endInTime({ getRemainingTimeInMillis: () => 2_100 }, async () => {
-    await Promise.allSettled([loadBalancerPort(WIRING).rules(), new Promise((resolve) => setTimeout(resolve, 200))]);
+    await Promise.allSettled([loadBalancerPort(CONFIG).rules(), new Promise((resolve) => setTimeout(resolve, 200))]);
     const asked = responses.length;
-    later = loadBalancerPort(WIRING)
+    later = loadBalancerPort(CONFIG)
       .setForward(FORWARD)
       .catch((error: Error) => [error.message, responses.length - asked]);
   });

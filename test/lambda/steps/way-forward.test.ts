@@ -1,3 +1,5 @@
+import { NO_CONNECTIONS } from '../../../core/proxy/connections';
+import { estimateSeconds, parsePlan } from '../../../core/plan/plan';
 import { bake } from '../../../lambda/steps/bake';
 import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';
@@ -23,6 +25,25 @@ const input = (plan: unknown = PLAN) => ({
   startedAt: '2026-01-01T00:00:00.000Z',
   defaultPlan: PLAN,
 });
+
+const nothing = { source: 0, target: 0 };
+const baked = { observed: { source: 0, target: 50 }, errors: nothing, lost: nothing, tasksLost: nothing };
+const ended = { moved: 0, closed: 0, forced: 0, lost: 0, unknown: 0 };
+/** What the evidence tells of it, step by step. */
+const TIMELINE = [
+  ['Lock', estimateSeconds(parsePlan(PLAN))],
+  ['Preflight', { weights: { source: 100, target: 0 } }],
+  ['Shift', { stage: 1, weights: { source: 50, target: 50 } }],
+  ['Confirm', { stage: 1, seconds: 1 }],
+  ['Bake', { stage: 1, verdict: 'promote', ...baked }],
+  ['Shift', { stage: 2, weights: { source: 0, target: 100 } }],
+  ['Confirm', { stage: 2, seconds: 1 }],
+  ['Bake', { stage: 2, verdict: 'promote', ...baked }],
+  ['Drain', { active: { ...NO_CONNECTIONS, websocket: 2 }, limitSeconds: 316 }],
+  ['Drain', { verdict: 'drained', active: NO_CONNECTIONS, unknownTasks: 0, ended }],
+  ['Verify', { source: NO_CONNECTIONS }],
+  ['Complete', {}],
+];
 
 test('a whole cutover, step by step, ends on the target with the source at zero and the lock free', async () => {
   const cloud = new MemoryCloud();
@@ -55,6 +76,7 @@ test('a whole cutover, step by step, ends on the target with the source at zero 
       { weights: { source: 0, target: 100 }, confirmed: true, observed: { target: 50 }, verdict: 'promote' },
     ],
   });
+  expect(cloud.evidence[0]!.timeline.map(({ state, detail }) => [state, detail])).toEqual(TIMELINE);
 });
 
 test('the plan of the input goes before the deployed one, and may not be less careful', async () => {

@@ -66,7 +66,7 @@ test('steps that smoke-test, the proof and the proxies of the side read the secr
   expect(readers.sort()).toEqual([...SMOKING, 'AdoptionProof', 'Target'].sort());
 
   for (const [step, variable] of [
-    ['Bake', 'DRAINSHIFT_WIRING'],
+    ['Bake', 'DRAINSHIFT_CUTOVER_CONFIG'],
     ['AdoptionProof', 'DRAINSHIFT_PROOF'],
   ] as const) {
     const [, { Properties }] = resourceLike(template, 'AWS::Lambda::Function', new RegExp(`Cutover(Steps)?${step}`));

@@ -102,7 +102,7 @@ function formatKey(resource: unknown): string {
 
 test('there is a function for every step, and for nothing else', () => {
   const functions = Object.values(listResources(defaultMigration(), 'AWS::Lambda::Function'));
-  const steps = functions.filter(({ Properties }) => JSON.stringify(Properties).includes('DRAINSHIFT_WIRING'));
+  const steps = functions.filter(({ Properties }) => JSON.stringify(Properties).includes('DRAINSHIFT_CUTOVER_CONFIG'));
   expect(steps.map(({ Properties }) => Properties.Description).sort()).toEqual(
     STEPS.map((step) => `Cutover: ${step}`).sort(),
   );
@@ -126,7 +126,7 @@ describe.each(STEPS)('%s', (step) => {
       VpcConfig: { SubnetIds: [expect.anything(), expect.anything()], SecurityGroupIds: [expect.anything()] },
     });
     expect(Object.keys((Properties.Environment as { Variables: object }).Variables)).toEqual([
-      'DRAINSHIFT_WIRING',
+      'DRAINSHIFT_CUTOVER_CONFIG',
       ...(step === 'undrain' ? ['DRAINSHIFT_SMOKE'] : []),
     ]);
   });

@@ -79,7 +79,7 @@ function statements(template: Template, action: string): [string, { Resource: un
 }
 
 function configIn(template: Template): Record<string, unknown> {
-  const [, output] = Object.entries(template.findOutputs('*')).find(([name]) => name.endsWith('CutoverWiring')) ?? [];
+  const [, output] = Object.entries(template.findOutputs('*')).find(([name]) => name.endsWith('CutoverConfig')) ?? [];
   return JSON.parse(resolveText((output as { Value: unknown }).Value)) as Record<string, unknown>;
 }
 

@@ -54,8 +54,8 @@ describe('to the targets themselves', () => {
 
   test('the steps and the proof know it', () => {
     for (const [step, variable] of [
-      ['StepsRollback', 'DRAINSHIFT_WIRING'],
-      ['StepsUndrain', 'DRAINSHIFT_WIRING'],
+      ['StepsRollback', 'DRAINSHIFT_CUTOVER_CONFIG'],
+      ['StepsUndrain', 'DRAINSHIFT_CUTOVER_CONFIG'],
       ['AdoptionProof', 'DRAINSHIFT_PROOF'],
     ] as const) {
       const [, { Properties }] = resourceLike(template, 'AWS::Lambda::Function', new RegExp(`Cutover${step}`));
@@ -73,8 +73,8 @@ describe('to the targets themselves', () => {
 
 test('default: through the listeners', () => {
   const [, { Properties }] = resourceLike(defaultMigration(), 'AWS::Lambda::Function', /StepsRollback/);
-  const { Variables } = Properties.Environment as { Variables: { DRAINSHIFT_WIRING: unknown } };
-  expect(JSON.parse(resolveText(Variables.DRAINSHIFT_WIRING))).not.toHaveProperty('smokeRoute');
+  const { Variables } = Properties.Environment as { Variables: { DRAINSHIFT_CUTOVER_CONFIG: unknown } };
+  expect(JSON.parse(resolveText(Variables.DRAINSHIFT_CUTOVER_CONFIG))).not.toHaveProperty('smokeRoute');
 });
 
 test('rejected: authorities for a certificate that nothing checks', () => {

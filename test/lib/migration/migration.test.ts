@@ -45,8 +45,8 @@ const SECRET = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret';
 
 function resolveConfig(template: Template): CutoverConfig {
   const [, shift] = resourceLike(template, 'AWS::Lambda::Function', /StepsShift[0-9A-F]{8}$/);
-  const { Variables } = shift.Properties.Environment as { Variables: { DRAINSHIFT_WIRING: unknown } };
-  return JSON.parse(resolveText(Variables.DRAINSHIFT_WIRING)) as CutoverConfig;
+  const { Variables } = shift.Properties.Environment as { Variables: { DRAINSHIFT_CUTOVER_CONFIG: unknown } };
+  return JSON.parse(resolveText(Variables.DRAINSHIFT_CUTOVER_CONFIG)) as CutoverConfig;
 }
 
 test('default: a network, a load balancer, two services and a cutover', () => {

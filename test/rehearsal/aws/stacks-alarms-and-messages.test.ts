@@ -22,7 +22,7 @@ const STACK: StackDescription = {
   statusReason: undefined,
   createdAt: T0,
   updatedAt: undefined,
-  outputs: [{ key: 'CutoverWiring', value: '{"a":"<b>"}', exportName: 'shop-wiring' }],
+  outputs: [{ key: 'CutoverConfig', value: '{"a":"<b>"}', exportName: 'shop-config' }],
   resources: Array.from({ length: 102 }, (_, index) => ({
     logicalId: `R${index}`,
     physicalId: `r-${index}`,
@@ -80,7 +80,7 @@ test.each([['Shop'], [STACK.id], [undefined]])('the stack %s is described with i
       Description: STACK.description,
       StackStatus: 'CREATE_COMPLETE',
       CreationTime: T0,
-      Outputs: [{ OutputKey: 'CutoverWiring', OutputValue: '{"a":"<b>"}', ExportName: 'shop-wiring' }],
+      Outputs: [{ OutputKey: 'CutoverConfig', OutputValue: '{"a":"<b>"}', ExportName: 'shop-config' }],
     },
   ]);
 });

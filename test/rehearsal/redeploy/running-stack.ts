@@ -84,7 +84,7 @@ export function migration(
         Code: { S3Key: 'abc.zip' },
         Handler: 'index.lock',
         Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
-        Environment: { Variables: { DRAINSHIFT_WIRING: { 'Fn::Sub': JSON.stringify(config(groups)) } } },
+        Environment: { Variables: { DRAINSHIFT_CUTOVER_CONFIG: { 'Fn::Sub': JSON.stringify(config(groups)) } } },
       },
     },
     Machine: {

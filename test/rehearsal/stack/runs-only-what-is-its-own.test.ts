@@ -105,7 +105,7 @@ test('variables through which code could be loaded are left out, and named', () 
   expect(given.length).toBeGreaterThan(10);
   for (const environment of given)
     for (const name of Object.keys(hostile)) expect(environment).not.toHaveProperty(name);
-  expect(given.some((environment) => 'DRAINSHIFT_WIRING' in environment)).toBe(true);
+  expect(given.some((environment) => 'DRAINSHIFT_CUTOVER_CONFIG' in environment)).toBe(true);
   expect(foreignParts(model)).toContainEqual(expect.stringMatching(/'LD_PRELOAD' of '.+' is not this package's/));
   expect(trustedService(model.services[0]!, 'everything').container.environment).toHaveProperty('LD_PRELOAD');
 });

@@ -99,7 +99,7 @@ test('a value that no template reports is asked for by name', () => {
 test('a domain name may be given in place of the one of the template, and must be one', () => {
   const model = read('Crossing', { domain: 'z.example.com' });
   expect(model.config.domainName).toBe('z.example.com');
-  const notified = model.functions.map(({ environment }) => environment.DRAINSHIFT_WIRING).filter(Boolean);
+  const notified = model.functions.map(({ environment }) => environment.DRAINSHIFT_CUTOVER_CONFIG).filter(Boolean);
   expect(notified.every((text) => text?.includes('"domainName":"z.example.com"'))).toBe(true);
   const parameters = { Domain: 'dummy-value-for-/shop/domain' };
   expect(() => read('Parameters', {}, parameters)).toThrow("'--domain' must give the migration's host name");

@@ -260,7 +260,7 @@ test('a function of the cutover whose role is elsewhere is named: its rights cou
         Code: { S3Key: 'abc.zip' },
         Handler: 'index.lock',
         Role: 'arn:aws:iam::123456789012:role/elsewhere',
-        Environment: { Variables: { DRAINSHIFT_WIRING: config } },
+        Environment: { Variables: { DRAINSHIFT_CUTOVER_CONFIG: config } },
       },
     },
     Machine: {
@@ -312,7 +312,7 @@ test('a state machine whose definition is no JSON is named: a reference may have
       Code: { S3Key: 'abc.zip' },
       Handler: 'index.lock',
       Role: 'arn:role',
-      Environment: { Variables: { DRAINSHIFT_WIRING: '{}' } },
+      Environment: { Variables: { DRAINSHIFT_CUTOVER_CONFIG: '{}' } },
     },
   };
   const DefinitionString = {
