@@ -55,7 +55,7 @@ test.each([
   [
     'a strategy that does not exist',
     { strategy: 'canary' },
-    /'strategy' must be 'gradual' or 'drainThenShift', got "canary"/,
+    /'strategy' must be one of gradual, drainThenShift, got "canary"/,
   ],
   ['a list for a plan', [], /'plan' must be an object, got \[\]/],
   [
