@@ -189,6 +189,9 @@ async function isStillResponded({ fault }: SetFault, { socket }: IncomingMessage
     case 'delay':
       await setTimeout(fault.ms, undefined, { ref: false });
       return !socket.destroyed;
+    case 'wait':
+      await fault.until();
+      return !socket.destroyed;
     case 'status':
     case 'throttle':
     case 'pretend':

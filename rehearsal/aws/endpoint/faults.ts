@@ -10,6 +10,8 @@ export type EndpointFault =
   | { readonly kind: 'hang' }
   /** The right response, so many milliseconds late; the call acts after them. */
   | { readonly kind: 'delay'; readonly ms: number }
+  /** The right response, once this has resolved; the call acts after it. To do something while the caller waits. */
+  | { readonly kind: 'wait'; readonly until: () => Promise<void> }
   /** The connection is reset. */
   | { readonly kind: 'reset' }
   /** Responds as if it were done, and does not do it. Only for actions that can pretend, such as ModifyRule. */
@@ -25,6 +27,8 @@ export interface FaultScope {
   readonly spares?: readonly string[];
   /** Further words that the call must have: `/lock.json` at the end of an S3 path. @default - any path */
   readonly pathEndsWith?: string;
+  /** The same anywhere in it: `/switch/decision/`. @default - any path */
+  readonly pathIncludes?: string;
 }
 
 export interface FaultOptions {
@@ -92,12 +96,16 @@ export class EndpointFaults {
   }
 }
 
-function meets({ service, action, spares = [], pathEndsWith = '' }: FaultScope, call: FaultyCall): boolean {
+function meets(
+  { service, action, spares = [], pathEndsWith = '', pathIncludes = '' }: FaultScope,
+  call: FaultyCall,
+): boolean {
   return (
     (service === undefined || service === call.service) &&
     (action === undefined || action === call.action) &&
     !spares.includes(call.principal) &&
-    call.path.endsWith(pathEndsWith)
+    call.path.endsWith(pathEndsWith) &&
+    call.path.includes(pathIncludes)
   );
 }
 
@@ -120,10 +128,18 @@ const CODES: ReadonlyMap<number, string> = new Map([
   [503, 'ServiceUnavailable'],
 ]);
 
+const MESSAGE = 'A fault of the rehearsal';
+const MESSAGES: ReadonlyMap<string, string> = new Map([
+  [
+    'ConditionalRequestConflict',
+    'The conditional request cannot succeed due to a conflicting operation against this resource.',
+  ],
+]);
+
 /** What a `status` or `throttle` fault responds with; undefined for one that responds in another way. */
 export function buildError(fault: EndpointFault): AwsError | undefined {
   if (fault.kind === 'throttle') return new AwsError('Throttling', 'Rate exceeded');
   if (fault.kind !== 'status') return undefined;
-  const { status, code = CODES.get(status) ?? 'InternalFailure', message = 'A fault of the rehearsal' } = fault;
+  const { status, code = CODES.get(status) ?? 'InternalFailure', message = MESSAGES.get(code) ?? MESSAGE } = fault;
   return new AwsError(code, message, status);
 }

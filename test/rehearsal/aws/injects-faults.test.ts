@@ -33,6 +33,29 @@ test('a status gets a response in the words of the service, for so many calls', 
   await put('b');
 });
 
+test('a race of two conditional writes gets the conflict of S3, and the words of it', async () => {
+  const scope = { action: 'PutObject', pathIncludes: '/switch/decision/' };
+  faults.set(scope, { kind: 'status', status: 409 }, { times: 1 });
+  await put('switch/regime.json');
+  await expect(put('switch/decision/1.json')).rejects.toMatchObject({
+    name: 'ConditionalRequestConflict',
+    message: 'The conditional request cannot succeed due to a conflicting operation against this resource.',
+  });
+  await put('switch/decision/1.json');
+});
+
+test('a call waits for what is done meanwhile', async () => {
+  const seen: boolean[] = [];
+  const until = async () => {
+    seen.push(isStored('late'));
+    await put('meanwhile');
+  };
+  faults.set({ pathEndsWith: '/late' }, { kind: 'wait', until }, { times: 1 });
+  await put('late');
+  expect(seen).toEqual([false]);
+  expect([isStored('late'), isStored('meanwhile')]).toEqual([true, true]);
+});
+
 test('a call may act before its response is lost', async () => {
   faults.set({ action: 'PutObject', pathEndsWith: '/lost' }, { kind: 'status', status: 500 }, { afterActing: true });
   faults.set({ action: 'UpdateService' }, { kind: 'reset' }, { afterActing: true, times: 1 });

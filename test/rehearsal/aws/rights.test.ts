@@ -5,7 +5,12 @@ import {
   ModifyRuleCommand,
   RemoveTagsCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import {
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { AuthorizationRequest } from '../../../rehearsal/aws/endpoint/endpoint';
 import { PolicyStatement, accessDenied, isAllowed } from '../../../rehearsal/aws/iam/iam';
@@ -26,6 +31,13 @@ const STATEMENTS: readonly PolicyStatement[] = [
     Condition: { 'ForAllValues:StringEquals': { 'aws:TagKeys': ['mark'] }, Null: { 'aws:TagKeys': 'false' } },
   })),
   { Effect: 'Allow', Action: ['s3:PutObject', 's3:GetObject'], Resource: 'arn:aws:s3:::store/*' },
+  // As the documentation writes it, for objects that are written once.
+  {
+    Effect: 'Deny',
+    Action: 's3:PutObject',
+    Resource: 'arn:aws:s3:::store/once/*',
+    Condition: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
+  },
 ];
 
 function authorize({ accessKeyId, action, resources, context }: AuthorizationRequest): void {
@@ -89,6 +101,18 @@ test('who may not list a bucket gets access denied for a missing object', async 
     clients.s3.send(new GetObjectCommand({ Bucket: 'store', Key: 'gone' }));
   expect(await nameOfFailure(missing(role))).toBe('AccessDenied');
   expect(await nameOfFailure(missing(cloud))).toBe('NoSuchKey');
+});
+
+test('a policy can ask for a condition of every write that makes an object', async () => {
+  const put = (Key: string, more = {}) =>
+    nameOfFailure(role.s3.send(new PutObjectCommand({ Bucket: 'store', Key, Body: 'x', ...more })));
+  expect(await put('once/a')).toBe('AccessDenied');
+  expect(await put('once/a', { IfMatch: '"etag"' })).toBe('AccessDenied');
+  expect(await put('once/a', { IfNoneMatch: '*' })).toBe('no failure');
+  expect(await put('once/a', { IfNoneMatch: '*' })).toBe('PreconditionFailed');
+  expect(await put('often')).toBe('no failure');
+  const upload = new CreateMultipartUploadCommand({ Bucket: 'store', Key: 'once/parts' });
+  expect(await nameOfFailure(role.s3.send(upload))).toBe('no failure');
 });
 
 test('an unsigned call is rejected by every protocol', async () => {

@@ -132,10 +132,35 @@ function listNeeds(asked: S3Request, request: AwsRequest): Need[] {
   const { action, bucket, key, query } = asked;
   const resource = bucket === '' ? '*' : key === '' ? bucketArn(bucket) : `${bucketArn(bucket)}/${key}`;
   const isListing = action === 'ListObjects' || action === 'ListObjectsV2';
-  const context: Need['context'] = isListing ? { 's3:prefix': query.get('prefix') ?? '' } : {};
+  const context = isListing ? { 's3:prefix': query.get('prefix') ?? '' } : conditionKeys(action, request);
   const names = [...RIGHTS[action], ...(comparesPresent(action, request) ? ['GetObject'] : [])];
   const own = names.map((name) => ({ action: `s3:${name}`, resources: [resource], context }));
   return action === 'CopyObject' || action === 'UploadPartCopy' ? [...own, copySourceNeed(request)] : own;
+}
+
+/** Of the actions of `s3:PutObject`: whether it makes an object, or only a part of one. */
+const MAKES_OBJECT: Partial<Record<S3Action, boolean>> = {
+  PutObject: true,
+  CopyObject: true,
+  CompleteMultipartUpload: true,
+  CreateMultipartUpload: false,
+  UploadPart: false,
+  UploadPartCopy: false,
+};
+
+/**
+ * What a policy can ask of a write.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+ */
+function conditionKeys(action: S3Action, request: AwsRequest): Need['context'] {
+  const makesObject = MAKES_OBJECT[action];
+  const { ifMatch, ifNoneMatch } = findCondition(request);
+  return {
+    ...(makesObject !== undefined && { 's3:ObjectCreationOperation': String(makesObject) }),
+    ...(ifMatch !== undefined && { 's3:if-match': ifMatch }),
+    ...(ifNoneMatch !== undefined && { 's3:if-none-match': ifNoneMatch }),
+  };
 }
 
 /** To compare with the present object one must be allowed to read it. */

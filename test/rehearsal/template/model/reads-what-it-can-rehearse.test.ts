@@ -250,6 +250,38 @@ test('managed policies count, from whichever end they are attached', () => {
   expect(['ecs:ListTasks', 'ecs:StopTask', 'ecs:UpdateService'].map(may)).toEqual([true, true, false]);
 });
 
+test('the policy of a bucket counts for the roles that it is about', () => {
+  const bucketPolicy = (Effect: string, Action: string, Principal: unknown) => ({
+    Effect,
+    Action,
+    Principal,
+    Resource: '*',
+  });
+  const role = { Type: 'AWS::IAM::Role', Properties: {} };
+  const statements = [
+    bucketPolicy('Allow', 's3:*', { AWS: [{ 'Fn::GetAtt': ['Writer', 'Arn'] }] }),
+    bucketPolicy('Allow', 's3:GetObject', { AWS: { 'Fn::GetAtt': ['Reader', 'Arn'] } }),
+    bucketPolicy('Allow', 's3:ListBucket', { Service: 'delivery.logs.amazonaws.com' }),
+    bucketPolicy('Deny', 's3:DeleteObject', '*'),
+    bucketPolicy('Deny', 's3:PutObjectAcl', { AWS: '*' }),
+  ];
+  const rights = buildRights(
+    new Resources(
+      findStack({
+        Writer: role,
+        Reader: role,
+        Policy: { Type: 'AWS::S3::BucketPolicy', Properties: { PolicyDocument: { Statement: statements } } },
+      }),
+    ),
+  );
+  const listMay = (name: string) =>
+    ['s3:GetObject', 's3:PutObject', 's3:ListBucket', 's3:DeleteObject', 's3:PutObjectAcl'].filter((action) =>
+      isAllowed(rights.get(name) ?? [], action, 'anything'),
+    );
+  expect(listMay('Writer')).toEqual(['s3:GetObject', 's3:PutObject', 's3:ListBucket']);
+  expect(listMay('Reader')).toEqual(['s3:GetObject']);
+});
+
 test('a function of the cutover whose role is elsewhere is named: its rights could not be held to', () => {
   const config = JSON.stringify({});
   const stack = findStack({
