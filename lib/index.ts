@@ -6,10 +6,15 @@ export {
   CutoverBreaker,
   CutoverDrain,
   CutoverPlan,
+  CutoverPlanOptions,
   CutoverPlanPart,
   CutoverSmokeRequest,
   CutoverStage,
+  DrainThenShiftPlanProps,
   GradualPlanProps,
+  PointOfNoReturn,
+  SwitchFence,
+  SwitchRollback,
 } from './plan/cutover-plan';
 export { CutoverProps } from './cutover/cutover-props';
 export { CutoverSchedule } from './plan/cutover-schedule';

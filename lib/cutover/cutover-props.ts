@@ -10,6 +10,7 @@ import { Construct } from 'constructs';
 import { CutoverPlan, CutoverPlanPart } from '../plan/cutover-plan';
 import { CutoverSchedule } from '../plan/cutover-schedule';
 import { checkForwardingLoops } from './forwarding-loops';
+import { checkSwitch } from './switch-parts';
 import { checkNames } from '../validation/known-props';
 import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';
 import { ProxyService } from '../proxy/proxy-service';
@@ -147,6 +148,7 @@ export function checkProps(props: CutoverProps, scope: Construct): void {
   checkSmokeRoute(props);
   checkApiPeers(props);
   checkForwardingLoops(scope, props);
+  checkSwitch(props);
   if (props.source.cluster !== props.target.cluster) {
     reject('target.cluster', 'the cluster of the source', props.target.cluster.node.path);
   }

@@ -1,5 +1,6 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Step } from '../../core/cutover/cutover-config';
+import { DECISION_PREFIX, REGIME_KEY } from '../../core/switch/decision';
 import { MARK_TAGS, RuleMark } from '../../core/cutover/verified-mark';
 
 /** What one step may do; everything else is denied. */
@@ -23,7 +24,8 @@ export interface StepRights {
 }
 
 type StoreKey =
-  'lock.json' | 'abort/*' | 'switch/*' | 'switch/regime.json' | 'approval/*' | 'evidence/*' | 'notified/*';
+  | ('lock.json' | 'abort/*' | 'approval/*' | 'evidence/*' | 'notified/*')
+  | (typeof REGIME_KEY | `${typeof DECISION_PREFIX}*`);
 
 const NONE = {
   ...{ read: [], modifyRule: false, marks: [], callProxies: false, smoke: false },
@@ -34,14 +36,11 @@ const LOCK: StoreKey[] = ['lock.json'];
 const SAVE = { GetObject: LOCK, PutObject: LOCK };
 const GUARD = { GetObject: [...LOCK, ...LOOK_FOR_ABORT] };
 const SAVE_LOCKED = { ...GUARD, PutObject: LOCK };
-const SWITCH: StepRights['store'] = {
-  GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'switch/*'],
-  PutObject: [...LOCK, 'switch/*'],
-};
-const SWITCH_BACK: StepRights['store'] = { GetObject: [...LOCK, 'switch/*'], PutObject: ['switch/*'] };
+/** What making a switch takes, in either direction. */
+const SWITCH: StoreKey[] = [REGIME_KEY, `${DECISION_PREFIX}*`];
 const PREFLIGHT: StepRights['store'] = {
-  GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'switch/*'],
-  PutObject: [...LOCK, 'switch/regime.json'],
+  GetObject: [...LOCK, ...LOOK_FOR_ABORT, REGIME_KEY],
+  PutObject: [...LOCK, REGIME_KEY],
 };
 const RECORD: StepRights['store'] = {
   GetObject: ['lock.json', 'evidence/*'],
@@ -61,21 +60,27 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   preflight: { ...JUDGE, store: PREFLIGHT },
   approve: { ...JUDGE, notify: true, store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'] } },
   shift: { ...JUDGE, modifyRule: true, store: SAVE_LOCKED },
-  switch: { ...JUDGE, modifyRule: true, store: SWITCH },
+  switch: {
+    ...{ ...JUDGE, modifyRule: true },
+    store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
+  },
   confirm: { ...JUDGE, notify: true, store: GUARD },
   bake: { ...JUDGE, store: GUARD },
   drain: { ...JUDGE, store: SAVE_LOCKED },
   verify: { ...JUDGE, marks: ['verified'], store: SAVE_LOCKED },
   complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
-  rollback: { ...JUDGE, modifyRule: true, marks: ['rollingBack'], notify: true, store: SWITCH_BACK },
+  rollback: {
+    ...{ ...JUDGE, modifyRule: true, marks: ['rollingBack'], notify: true },
+    store: { GetObject: [...LOCK, ...SWITCH], PutObject: SWITCH },
+  },
   record: { ...NONE, notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
   recover: {
     ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, marks: ['rollingBack'], notify: true },
     store: {
       ...RECORD,
-      GetObject: ['lock.json', 'evidence/*', 'notified/*', 'switch/*'],
-      PutObject: ['lock.json', 'evidence/*', 'notified/*', 'switch/*'],
+      GetObject: ['lock.json', 'evidence/*', 'notified/*', ...SWITCH],
+      PutObject: ['lock.json', 'evidence/*', 'notified/*', ...SWITCH],
     },
   },
 };

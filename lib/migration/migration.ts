@@ -306,6 +306,7 @@ export class Migration extends Construct {
       cluster: this.cluster,
       adminSecret,
       sessionStore: own.sessionStore ?? props.sessionStore,
+      ...(props.plan?._switches && this.switchWith(own, side === MigrationSide.SOURCE ? props.target : props.source)),
       vpcSubnets: own.vpcSubnets ?? props.privateSubnets,
       logRetention: own.logRetention ?? (own.logGroup ? undefined : props.logGroupRetention),
       encryptionKey: own.encryptionKey ?? (own.logGroup ? undefined : props.encryptionKey),
@@ -315,6 +316,17 @@ export class Migration extends Construct {
       return new ProxyService(this, 'Source', { ...options, targetGroup: sourceGroup });
     }
     return new ProxyService(this, 'Target', { ...options, targetGroup });
+  }
+
+  /** What proxies need that may forward to the other side. What a user says instead is checked by the cutover. */
+  private switchWith(own: ProxyOptions, other: ProxyOptions) {
+    // Proxies have one set of authorities, and of those of a plain backend none is checked.
+    const trustsNone = /^http:/i.test(own.upstreamUrl) && /^https:/i.test(other.upstreamUrl);
+    return {
+      otherUpstreamUrl: own.otherUpstreamUrl ?? other.upstreamUrl,
+      switchStore: own.switchStore ?? this.loadBalancer.store,
+      trustedAuthorities: own.trustedAuthorities ?? (trustsNone ? other.trustedAuthorities : undefined),
+    };
   }
 
   private createOutputs(props: MigrationProps): void {
@@ -331,7 +343,11 @@ export class Migration extends Construct {
 const OF_MONITORING = ['alarmThresholds', 'dashboardName', 'dashboardInterval'] as const;
 
 function checkProps(props: MigrationProps, scope: Construct): void {
-  for (const side of ['source', 'target'] as const) checkUpstreamUrl(`${side}.upstreamUrl`, props[side].upstreamUrl);
+  for (const side of ['source', 'target'] as const) {
+    const { upstreamUrl, otherUpstreamUrl } = props[side];
+    checkUpstreamUrl(`${side}.upstreamUrl`, upstreamUrl);
+    if (otherUpstreamUrl !== undefined) checkUpstreamUrl(`${side}.otherUpstreamUrl`, otherUpstreamUrl);
+  }
   for (const name of props.monitoring === false ? OF_MONITORING : []) {
     if (props[name] !== undefined) reject(name, "absent where 'monitoring' is false", 'a value');
   }

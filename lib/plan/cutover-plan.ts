@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
-import { DEFAULT_SMOKE, parsePlan } from '../../core/plan/plan';
+import { DEFAULT_SMOKE, Plan, parsePlan } from '../../core/plan/plan';
+import { SWITCH_FIELDS } from '../../core/plan/switch-plan';
 import { checkNames } from '../validation/known-props';
 import { isLater } from '../validation/validation';
 import { TrafficWeights } from '../traffic/traffic-weights';
@@ -22,6 +23,34 @@ export enum CutoverPlanPart {
   DRAIN = 'drain',
   /** More gates, a shorter wait. */
   APPROVAL = 'approval',
+  /** A shorter pause, fewer attempts, a dry run. */
+  SWITCH = 'switch',
+}
+
+/** What keeps the side that is left from writing after the decision of a switch. */
+export enum SwitchFence {
+  /** All its requests have ended. Those that clients or proxies had given up are counted, and not waited for. */
+  DRAINED = 'drained',
+  /** Those that were given up have outlasted `longestRequest`, too. */
+  DRAINED_AND_ABANDONED = 'drainedAndAbandoned',
+  /** The application rejects requests whose `X-Drainshift-Epoch` is lower than one that it has seen. */
+  EPOCH = 'epoch',
+}
+
+/** What happens when a cutover fails after its switch was committed. */
+export enum SwitchRollback {
+  /** It switches back by itself. */
+  AUTOMATIC = 'automatic',
+  /** It stays on the target, and a person decides. */
+  ASK = 'ask',
+}
+
+/** What becomes of the target's writes when a cutover rolls back after the commit of its switch. */
+export enum PointOfNoReturn {
+  /** Both sides have the same store: nothing is lost. */
+  SHARED = 'shared',
+  /** They are lost to the source. */
+  ACCEPT_LOSS = 'acceptLoss',
 }
 
 /** One step of a plan: set these weights, then watch. */
@@ -134,14 +163,8 @@ export interface CutoverApproval {
   readonly requireIdentity?: boolean;
 }
 
-/** A plan of stages with a bake each. */
-export interface GradualPlanProps {
-  /**
-   * The stages in their order.
-   * @default - 10, 50, 90 and 100 of 100 on the target, five minutes each
-   */
-  readonly stages?: CutoverStage[];
-
+/** What a plan of any strategy has. */
+export interface CutoverPlanOptions {
   /**
    * The time between two polls of a bake or a drain.
    * @default Duration.seconds(15)
@@ -185,7 +208,95 @@ export interface GradualPlanProps {
   readonly approval?: CutoverApproval;
 }
 
-type ReadNumber = (value: number | undefined) => number | undefined;
+/** A plan of stages with a bake each. */
+export interface GradualPlanProps extends CutoverPlanOptions {
+  /**
+   * The stages in their order.
+   * @default - 10, 50, 90 and 100 of 100 on the target, five minutes each
+   */
+  readonly stages?: CutoverStage[];
+}
+
+/** A plan of one switch, at which requests wait for a moment. */
+export interface DrainThenShiftPlanProps extends CutoverPlanOptions {
+  /** What becomes of the target's writes when a cutover rolls back after the commit of its switch. */
+  readonly pointOfNoReturn: PointOfNoReturn;
+
+  /**
+   * How long requests may wait for the decision, from 100 milliseconds to 25 seconds. When it takes longer the source goes on.
+   * @default Duration.seconds(5)
+   */
+  readonly maxPause?: Duration;
+
+  /**
+   * How many requests wait at one proxy; further ones get 503.
+   * @default 10000
+   */
+  readonly maxWaiting?: number;
+
+  /**
+   * A switch does not start while more requests than this are in flight at the side that is left.
+   * @default 1000000
+   */
+  readonly maxInFlight?: number;
+
+  /**
+   * How often the switch is tried.
+   * @default 3
+   */
+  readonly attempts?: number;
+
+  /**
+   * The time between two attempts.
+   * @default Duration.seconds(30)
+   */
+  readonly attemptInterval?: Duration;
+
+  /**
+   * How long a request may run at the backend, up to an hour. What a proxy had sent that died counts as ended after this time.
+   * @default Duration.minutes(1)
+   */
+  readonly longestRequest?: Duration;
+
+  /**
+   * What keeps the side that is left from writing after the decision.
+   * @default SwitchFence.DRAINED
+   */
+  readonly fence?: SwitchFence;
+
+  /**
+   * How many waiting requests each proxy releases in the first second, twice as many in each further one.
+   * @default - all at once
+   */
+  readonly rampPerSecond?: number;
+
+  /**
+   * What happens when the cutover fails after the commit.
+   * @default SwitchRollback.AUTOMATIC
+   */
+  readonly rollback?: SwitchRollback;
+
+  /**
+   * How long both sides are watched after the switch, before the source is drained.
+   * @default Duration.minutes(5)
+   */
+  readonly bake?: Duration;
+
+  /**
+   * Whether everything is tried but the decision, which is an abort: nothing moves.
+   * @default false
+   */
+  readonly dryRun?: boolean;
+}
+
+/** The numbers of a plan that are known only at deployment. */
+interface Readers {
+  readonly number: ReadNumber;
+  readonly path: ReadPath;
+}
+
+/** @param legal what stands for a number that is known only at deployment */
+type ReadNumber = (value: number | undefined, legal?: number) => number | undefined;
 type ReadPath = (path: string) => string;
 
 /**
@@ -204,10 +315,42 @@ export class CutoverPlan {
   /** Stages of weights with a bake each. */
   public static gradual(props?: GradualPlanProps): CutoverPlan {
     checkNames('GradualPlanProps', props);
-    return new CutoverPlan(props ?? {});
+    const render = ({ number }: Readers) => renderGradual(props ?? {}, number);
+    return new CutoverPlan('gradual', props ?? {}, render);
   }
 
-  private constructor(private readonly props: GradualPlanProps) {}
+  /**
+   * All traffic at once, with a single writer at every moment: requests wait until those in flight have ended and one decision
+   * is written, and then go to whichever side was decided.
+   *
+   * @example
+   * const plan = CutoverPlan.drainThenShift({
+   *   pointOfNoReturn: PointOfNoReturn.SHARED,
+   *   maxPause: Duration.seconds(2),
+   *   fence: SwitchFence.EPOCH,
+   *   bake: Duration.minutes(30),
+   * });
+   */
+  public static drainThenShift(props: DrainThenShiftPlanProps): CutoverPlan {
+    checkNames('DrainThenShiftPlanProps', props);
+    return new CutoverPlan('drainThenShift', props, ({ number }) => renderSwitch(props, number));
+  }
+
+  private constructor(
+    private readonly strategy: Plan['strategy'],
+    private readonly props: CutoverPlanOptions,
+    /** The parts that the strategy has for itself. */
+    private readonly renderOwn: (read: Readers) => object,
+  ) {}
+
+  /**
+   * Whether it switches: the proxies must then know the store and each other's backend.
+   *
+   * @internal
+   */
+  public get _switches(): boolean {
+    return this.strategy === 'drainThenShift';
+  }
 
   /**
    * The paths of its smoke requests.
@@ -226,34 +369,69 @@ export class CutoverPlan {
    */
   public _toJson(initialWeights: TrafficWeights): object {
     let deferred = false;
-    // What is known only at deployment is checked then; 1 is legal wherever a plan has a number.
-    const known: ReadNumber = (value) => {
+    // What is known only at deployment is checked then; 1 is legal nearly wherever a plan has a number.
+    const number: ReadNumber = (value, legal = 1) => {
       if (!isLater(value)) return value;
       deferred = true;
-      return 1;
+      return legal;
     };
-    const knownPath: ReadPath = (path) => {
-      if (!isLater(path)) return path;
+    const path: ReadPath = (text) => {
+      if (!isLater(text)) return text;
       deferred = true;
       return '/';
     };
-    const checked = parsePlan(render(this.props, initialWeights, known, knownPath));
-    return deferred ? render(this.props, initialWeights, (value) => value) : checked;
+    const checked = parsePlan(this.render(initialWeights, { number, path }));
+    return deferred ? this.render(initialWeights, { number: (value) => value, path: (text) => text }) : checked;
+  }
+
+  private render(initialWeights: TrafficWeights, read: Readers): object {
+    return {
+      strategy: this.strategy,
+      // A switch has one side that serves.
+      initialWeights: renderWeights(initialWeights, read.number, this._switches ? 0 : 1),
+      ...renderOptions(this.props, read),
+      ...this.renderOwn(read),
+    };
   }
 }
 
-function render(
-  props: GradualPlanProps,
-  initialWeights: TrafficWeights,
-  read: ReadNumber,
-  readPath: ReadPath = (path) => path,
-): object {
-  const seconds = (duration: Duration | undefined) => read(duration?.toSeconds());
-  const weights = (value: TrafficWeights) => ({ source: read(value.source), target: read(value.target) });
+function renderWeights({ source, target }: TrafficWeights, read: ReadNumber, legalTarget = 1): object {
+  return { source: read(source), target: read(target, legalTarget) };
+}
+
+function renderGradual({ stages }: GradualPlanProps, read: ReadNumber): object {
   return {
-    strategy: 'gradual',
-    initialWeights: weights(initialWeights),
-    stages: props.stages?.map((stage) => ({ weights: weights(stage.weights), bakeSeconds: seconds(stage.bake) })),
+    stages: stages?.map(({ weights, bake }) => ({
+      weights: renderWeights(weights, read),
+      bakeSeconds: read(bake?.toSeconds()),
+    })),
+  };
+}
+
+function renderSwitch(props: DrainThenShiftPlanProps, read: ReadNumber): object {
+  return {
+    ...(props.bake && {
+      stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: read(props.bake.toSeconds()) }],
+    }),
+    switch: {
+      maxPauseMs: read(props.maxPause?.toMilliseconds(), SWITCH_FIELDS.maxPauseMs.min),
+      maxWaiting: read(props.maxWaiting),
+      maxInFlight: read(props.maxInFlight),
+      attempts: read(props.attempts),
+      attemptSeconds: read(props.attemptInterval?.toSeconds()),
+      longestRequestSeconds: read(props.longestRequest?.toSeconds()),
+      fence: props.fence,
+      rampPerSecond: read(props.rampPerSecond),
+      rollback: props.rollback,
+      pointOfNoReturn: props.pointOfNoReturn,
+      dryRun: props.dryRun,
+    },
+  };
+}
+
+function renderOptions(props: CutoverPlanOptions, { number: read, path: readPath }: Readers): object {
+  const seconds = (duration: Duration | undefined) => read(duration?.toSeconds());
+  return {
     pollSeconds: seconds(props.poll),
     minimumHealthyTargets: read(props.minimumHealthyTargets),
     smoke: props.smoke?.map(({ path, expectedStatus }) => ({

@@ -1,5 +1,6 @@
 import { Duration, Token, Tokenization } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-ecs';
+import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
 import {
@@ -19,6 +20,7 @@ import { ISessionStore } from '../session-store/session-store-props';
 export interface ProxySettings {
   readonly side: MigrationSide;
   readonly upstreamUrl: string;
+  readonly otherUpstreamUrl: string | undefined;
   readonly profile: DrainProfile;
   /** Those that are props of their own. */
   readonly props: SettingTexts;
@@ -29,6 +31,7 @@ export interface ProxySettings {
   readonly protectsTask: boolean;
   readonly adminSecret: ISecret;
   readonly sessionStore: ISessionStore | undefined;
+  readonly switchStore: IBucket | undefined;
   /** Whether whom it trusts comes as a secret. */
   readonly hasAuthorities: boolean;
   /** What the user adds. */
@@ -37,7 +40,7 @@ export interface ProxySettings {
 
 /** The settings of a proxy as the variables of its environment. */
 export function renderEnvironment(settings: ProxySettings): Record<string, string> {
-  const { profile, sessionStore } = settings;
+  const { profile, sessionStore, switchStore } = settings;
   const own: SettingTexts = {
     side: settings.side,
     listen: `0.0.0.0:${DATA_PORT}`,
@@ -45,6 +48,7 @@ export function renderEnvironment(settings: ProxySettings): Record<string, strin
     // ECS gives a task the secret as it is at its start. From here it reads it again.
     admin_secret_arn: settings.adminSecret.secretArn,
     upstream: settings.upstreamUrl,
+    other_upstream: settings.otherUpstreamUrl,
     // The load balancer does not verify the certificates of its targets, so one made at start is as good as any.
     tls: 'self-signed',
     // The load balancer is to be the one that closes.
@@ -58,6 +62,7 @@ export function renderEnvironment(settings: ProxySettings): Record<string, strin
     task_protection: String(settings.protectsTask),
     session_store_url: sessionStore?.url,
     session_store_user: sessionStore?.secret && sessionStore.userName,
+    switch_store: switchStore?.bucketName,
     ...settings.props,
   };
   const secrets = ['admin_secret', 'session_store_password', 'upstream_authorities'] as const;
@@ -65,7 +70,8 @@ export function renderEnvironment(settings: ProxySettings): Record<string, strin
   const file = settings.hasAuthorities ? (['upstream_authorities_file'] as const) : [];
   const taken = [...(Object.keys(own) as ProxyVariable[]), ...secrets, ...file];
   checkEnvironment(settings.environment, taken.map(variableName));
-  return { ...memoryBudget(settings.memoryLimitMiB), ...settings.environment, ...buildEnvironment(own) };
+  const defaults = { ...memoryBudget(settings.memoryLimitMiB), ...storeRegion(switchStore) };
+  return { ...defaults, ...settings.environment, ...buildEnvironment(own) };
 }
 
 /**
@@ -74,6 +80,11 @@ export function renderEnvironment(settings: ProxySettings): Record<string, strin
  */
 function memoryBudget(memoryLimitMiB: number): Record<string, string> {
   return isLater(memoryLimitMiB) ? {} : buildEnvironment({ memory_bytes: String(memoryLimitMiB * 2 ** 19) });
+}
+
+/** Fargate says which region it is in, and an instance does not. */
+function storeRegion(switchStore: IBucket | undefined): Record<string, string> {
+  return switchStore ? { AWS_REGION: switchStore.env.region } : {};
 }
 
 export function listSecrets(

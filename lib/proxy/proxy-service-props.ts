@@ -3,9 +3,10 @@ import { IPeer, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { CpuArchitecture, ICluster } from 'aws-cdk-lib/aws-ecs';
 import { IKey } from 'aws-cdk-lib/aws-kms';
 import { ILogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { PROXY_SETTINGS } from '../../core/proxy/settings/settings';
-import { Setting, SettingTexts, variableName } from '../../core/proxy/settings/setting-names';
+import { Setting, SettingTexts } from '../../core/proxy/settings/setting-names';
 import { DrainProfile } from '../shared/drain-profile';
 import { UPSTREAM_IDLE_BOUNDS, UPSTREAM_IDLE_TIMEOUT } from '../shared/idle-timeouts';
 import { MigrationSide } from '../traffic/migration-side';
@@ -28,6 +29,21 @@ import { StickyTargetGroup } from '../load-balancer/sticky-target-group';
 export interface ProxyOptions {
   /** The backend: `http(s)://host[:port]`, without a path. A host that leads back to the load balancer is rejected. */
   readonly upstreamUrl: string;
+
+  /**
+   * The backend of the other side: where requests go while that side serves, so both backends must let the proxies of both
+   * sides in. A plan of `CutoverPlan.drainThenShift` needs it; a `Migration` with such a plan sets it.
+   * @default - none: these proxies never forward to the other side
+   */
+  readonly otherUpstreamUrl?: string;
+
+  /**
+   * The bucket that says which side serves: the `store` of the load balancer. The proxies read it before they become healthy,
+   * and each request to a backend carries `X-Drainshift-Epoch`. A plan of `CutoverPlan.drainThenShift` needs it; a `Migration`
+   * with such a plan sets it.
+   * @default - none: these proxies take part in no switch
+   */
+  readonly switchStore?: IBucket;
 
   /**
    * How connections end when a proxy is to go; it must fit the deregistration delay of the target group.
@@ -141,8 +157,8 @@ export interface ProxyOptions {
   readonly sessionStore?: ISessionStore;
 
   /**
-   * A secret whose whole string is PEM: the authorities that the certificate of an `https://` backend is checked against,
-   * instead of the public ones. `TrustedAuthorities` makes one out of a file. Proxies read it when they start.
+   * A secret whose whole string is PEM: the authorities that the certificate of an `https://` backend is checked against, the
+   * other side's included, instead of the public ones. `TrustedAuthorities` makes one out of a file. Proxies read it when they start.
    * @default - the public authorities
    */
   readonly trustedAuthorities?: ISecret;
@@ -251,16 +267,15 @@ function checkSettings(props: ProxyServiceProps): void {
   if (props.upstreamIdleTimeout) checkDuration('upstreamIdleTimeout', props.upstreamIdleTimeout, UPSTREAM_IDLE_BOUNDS);
 }
 
-const OTHER_UPSTREAM = variableName('other_upstream');
-
 /** Where the proxies may send requests, by the names of the props. */
-export function listUpstreams({ upstreamUrl, environment = {} }: ProxyServiceProps): Record<string, string> {
-  const other = environment[OTHER_UPSTREAM];
-  return { upstreamUrl, ...(other !== undefined && { [`environment.${OTHER_UPSTREAM}`]: other }) };
+export type Upstreams = Pick<ProxyOptions, 'upstreamUrl' | 'otherUpstreamUrl'>;
+
+export function listUpstreams({ upstreamUrl, otherUpstreamUrl }: ProxyServiceProps): Upstreams {
+  return { upstreamUrl, ...(otherUpstreamUrl !== undefined && { otherUpstreamUrl }) };
 }
 
 export function checkProps(props: ProxyServiceProps): void {
-  checkUpstreamUrl('upstreamUrl', props.upstreamUrl);
+  for (const [name, url] of Object.entries(listUpstreams(props))) checkUpstreamUrl(name, url);
   checkApiPeers(props);
   checkTaskCounts(props.minTasks ?? TASK_COUNTS.minTasks, props.maxTasks ?? TASK_COUNTS.maxTasks);
   checkSettings(props);

@@ -1,6 +1,6 @@
 import { Names, Size, Stack, Tags } from 'aws-cdk-lib';
 import { AutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
-import { Connections, IConnectable, ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Connections, IConnectable, IPeer, ISecurityGroup, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
   AvailabilityZoneRebalancing,
   AwsLogDriverMode,
@@ -20,6 +20,7 @@ import {
 import { IApplicationTargetGroupMetrics } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Grant, IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, IConstruct } from 'constructs';
 import { acknowledge } from '../validation/nag-suppressions';
@@ -36,6 +37,7 @@ import { scaleProxies, TASK_COUNTS } from './proxy-scaling';
 import { rejectTwice } from '../validation/only-once';
 import { reject } from '../validation/validation';
 import { checkSidecar } from './sidecars';
+import { letSwitch } from './switch-rights';
 import { limitTaskDefinition } from '../validation/service-limits';
 import { StickyTargetGroup } from '../load-balancer/sticky-target-group';
 import {
@@ -47,6 +49,7 @@ import {
   listUpstreams,
   findWorkers,
   listSettings,
+  Upstreams,
 } from './proxy-service-props';
 import { trustOwnAccountOnly } from '../shared/trusted-services';
 
@@ -134,7 +137,19 @@ export class ProxyService extends ProxyServiceBase {
    * Where these proxies may send requests, by the names of the props.
    * @internal
    */
-  public readonly _upstreams: Readonly<Record<string, string>>;
+  public readonly _upstreams: Upstreams;
+
+  /**
+   * Where these proxies read which side serves.
+   * @internal
+   */
+  public readonly _switchStore?: IBucket;
+
+  /**
+   * What the certificates of both backends are checked against, where it is not the public authorities.
+   * @internal
+   */
+  public readonly _trustedAuthorities?: ISecret;
 
   constructor(scope: Construct, id: string, props: ProxyServiceProps) {
     super(scope, id);
@@ -146,6 +161,8 @@ export class ProxyService extends ProxyServiceBase {
     this.targetGroup = props.targetGroup;
     this.adminSecret = props.adminSecret;
     this._upstreams = listUpstreams(props);
+    this._switchStore = props.switchStore;
+    this._trustedAuthorities = props.trustedAuthorities;
     acknowledge(this, 'proxies');
     trustOwnAccountOnly(this);
     this.serviceName = Names.uniqueResourceName(this, { maxLength: 255, separator: '-' });
@@ -243,18 +260,18 @@ export class ProxyService extends ProxyServiceBase {
     return LogDrivers.awsLogs({ logGroup: this.logGroup, streamPrefix, mode, maxBufferSize: Size.mebibytes(25) });
   }
 
-  private createSecurityGroup({ upstreamUrl, apiPeers }: ProxyServiceProps): SecurityGroup {
+  private createSecurityGroup(props: ProxyServiceProps): SecurityGroup {
+    const { apiPeers } = props;
     const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc: this.cluster.vpc,
       description: `The ${this.side} proxies of a migration`,
       allowAllOutbound: false,
     });
     allowApis(securityGroup, apiPeers, 'The image, the secret and the logs');
-    const upstream = upstreamPort(upstreamUrl);
-    const isIpv6 = /^https?:\/\/\[/i.test(upstreamUrl);
-    if (isIpv6 || upstream !== 443 || !reachesAnywhere(apiPeers)) {
-      const port = upstream === undefined ? Port.allTcp() : Port.tcp(upstream);
-      securityGroup.addEgressRule(isIpv6 ? Peer.anyIpv6() : Peer.anyIpv4(), port, 'The backend');
+    const { upstreamUrl, otherUpstreamUrl } = listUpstreams(props);
+    letReach(securityGroup, upstreamUrl, { apiPeers, description: 'The backend' });
+    if (otherUpstreamUrl !== undefined) {
+      letReach(securityGroup, otherUpstreamUrl, { apiPeers, description: 'The backend of the other side' });
     }
     return securityGroup;
   }
@@ -271,6 +288,7 @@ export class ProxyService extends ProxyServiceBase {
       environment: renderEnvironment({
         side: props.side,
         upstreamUrl: props.upstreamUrl,
+        otherUpstreamUrl: props.otherUpstreamUrl,
         profile,
         props: listSettings(props),
         memoryLimitMiB,
@@ -278,6 +296,7 @@ export class ProxyService extends ProxyServiceBase {
         protectsTask: props.protectLongLivedConnections ?? true,
         adminSecret: props.adminSecret,
         sessionStore: props.sessionStore,
+        switchStore: props.switchStore,
         hasAuthorities: props.trustedAuthorities !== undefined,
         environment: props.environment ?? {},
       }),
@@ -291,6 +310,7 @@ export class ProxyService extends ProxyServiceBase {
       letDecrypt(this.taskDefinition.obtainExecutionRole(), secret?.encryptionKey);
     }
     letRead(props.adminSecret, this.taskDefinition.taskRole);
+    if (props.switchStore) letSwitch(props.switchStore, this.taskDefinition.taskRole);
     if (this._canExecute) this.letExecuteCommandWrite(container);
   }
 
@@ -341,6 +361,20 @@ export class ProxyService extends ProxyServiceBase {
     );
     return service;
   }
+}
+
+interface Reached {
+  readonly apiPeers?: IPeer[];
+  readonly description: string;
+}
+
+/** A rule that is there already, of the other backend, is not made twice. */
+function letReach(from: SecurityGroup, upstreamUrl: string, { apiPeers, description }: Reached): void {
+  const upstream = upstreamPort(upstreamUrl);
+  const isIpv6 = /^https?:\/\/\[/i.test(upstreamUrl);
+  if (!isIpv6 && upstream === 443 && reachesAnywhere(apiPeers)) return;
+  const port = upstream === undefined ? Port.allTcp() : Port.tcp(upstream);
+  from.addEgressRule(isIpv6 ? Peer.anyIpv6() : Peer.anyIpv4(), port, description);
 }
 
 /** Undefined where it is known only at deployment; a token may hold a port as well as a name. */

@@ -69,6 +69,10 @@ const REASONS = {
         finding: /^Action::ecs:Submit\*$/,
         reason: 'What the agent of ECS reports from an instance, as the CDK grants it.',
       },
+      {
+        finding: /\/switch\/decision\/\*$/,
+        reason: 'One object for each switch, whose name is not known before.',
+      },
     ],
   },
   cutover: {
@@ -80,8 +84,8 @@ const REASONS = {
       NO_RESOURCE_LEVEL,
       LAMBDA_POLICIES,
       {
-        finding: /\/(abort|approval|evidence|notified)\/\*$/,
-        reason: 'One object for each execution, whose name is not known before.',
+        finding: /\/(abort|approval|evidence|notified|switch\/decision)\/\*$/,
+        reason: 'One object for each execution or switch, whose name is not known before.',
       },
       TASKS,
       {

@@ -25,6 +25,8 @@ const RECORD = [
   's3:GetObject lock.json',
   's3:PutObject evidence/*',
 ];
+const REGIME = ['s3:GetObject switch/regime.json', 's3:PutObject switch/regime.json'];
+const SWITCH = [...REGIME, 's3:GetObject switch/decision/*', 's3:PutObject switch/decision/*'];
 const LOOK_FOR_ABORT = ['s3:GetObject abort/*'];
 const GUARD = [...LOOK_FOR_ABORT, 's3:GetObject lock.json'];
 const LIST = ['s3:ListBucket '];
@@ -49,29 +51,21 @@ const JUDGE = [...READS, ...ALARMS, ...CALL_PROXIES];
 /** Written a second time, from what the steps call. */
 const TABLE: Record<Step, string[]> = {
   lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
-  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
+  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...REGIME, ...LIST],
   approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...NOTIFY, ...LIST],
   shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  switch: [
-    ...JUDGE,
-    MODIFY_RULE,
-    ...LOOK_FOR_ABORT,
-    ...KEEP_LOCK,
-    's3:GetObject switch/*',
-    's3:PutObject switch/*',
-    ...LIST,
-  ],
+  switch: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
   confirm: [...JUDGE, ...GUARD, ...NOTIFY, ...LIST],
   bake: [...JUDGE, ...GUARD, ...LIST],
   drain: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   verify: [...JUDGE, TAG_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
-  rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, 's3:GetObject lock.json', ...NOTIFY, ...LIST],
+  rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, 's3:GetObject lock.json', ...SWITCH, ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
   recover: [
     ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, TAG_RULE, ...RECORD, 's3:PutObject lock.json'],
-    ...['s3:GetObject notified/*', 's3:PutObject notified/*', ...NOTIFY, ...LIST, ...REPEAT],
+    ...['s3:GetObject notified/*', 's3:PutObject notified/*', ...SWITCH, ...NOTIFY, ...LIST, ...REPEAT],
   ],
 };
 
@@ -135,7 +129,7 @@ describe.each(STEPS)('%s', (step) => {
 test.each([MODIFY_RULE, TAG_RULE])('%s is allowed on the weighted rule alone', (action) => {
   const [rule] = resourceLike(defaultMigration(), 'Custom::DrainshiftWeightedRule', /./);
   const modifying = STEPS.flatMap(listStatements).filter(({ Action }) => findList(Action).includes(action));
-  expect(modifying.map(({ Resource }) => Resource)).toEqual([{ Ref: rule }, { Ref: rule }, { Ref: rule }]);
+  expect(modifying.map(({ Resource }) => Resource)).toEqual(Array(4 - Number(action === TAG_RULE)).fill({ Ref: rule }));
 });
 
 test.each<[Step, string]>([

@@ -90,7 +90,18 @@ interface Rule {
   readonly DestinationSecurityGroupId?: unknown;
 }
 
-const HEEDING = ['Approve', 'Bake', 'Confirm', 'Drain', 'Preflight', 'Recover', 'Rollback', 'Shift', 'Verify'];
+const HEEDING = [
+  'Approve',
+  'Bake',
+  'Confirm',
+  'Drain',
+  'Preflight',
+  'Recover',
+  'Rollback',
+  'Shift',
+  'Switch',
+  'Verify',
+];
 const TELLING = ['Approve', 'Complete', 'Confirm', 'Lock', 'Record', 'Recover', 'Rollback'];
 
 describe('default', () => {

@@ -7,9 +7,10 @@ import { checkForwardingLoops } from '../../../lib/cutover/forwarding-loops';
 import { MigrationLoadBalancerProps } from '../../../lib/load-balancer/migration-load-balancer-props';
 import { NetworkFront } from '../../../lib/load-balancer/network-front';
 import { newLoadBalancer, newMigration, newStack } from '../fixture';
+import { ProxyService } from '../../../lib';
 import { newProxies } from '../proxy/proxy-fixture';
 
-type Upstreams = Readonly<Record<string, string>>;
+type Upstreams = ProxyService['_upstreams'];
 
 /** The rule by itself: one load balancer, and any upstreams. */
 function newRule(props: Partial<MigrationLoadBalancerProps> = {}) {
@@ -45,8 +46,8 @@ test.each([
 
 test('rejects the other upstream, and the one of the target, alike', () => {
   const url = 'https://shop.example.com';
-  const otherUpstream = { upstreamUrl: 'http://old.internal', 'environment.DRAINSHIFT_OTHER_UPSTREAM': url };
-  expect(() => rule.check(otherUpstream)).toThrow(/^'source\.environment\.DRAINSHIFT_OTHER_UPSTREAM' must be/);
+  const upstreams = { upstreamUrl: 'http://old.internal', otherUpstreamUrl: url };
+  expect(() => rule.check(upstreams)).toThrow(/^'source\.otherUpstreamUrl' must be/);
   const inner = newStack();
   expect(() => newMigration(inner, { target: { upstreamUrl: url } })).toThrow(
     /^'target\.upstreamUrl' must be the backend's/,
@@ -54,11 +55,9 @@ test('rejects the other upstream, and the one of the target, alike', () => {
 });
 
 test('proxies say all that they may send requests to', () => {
-  const environment = { DRAINSHIFT_OTHER_UPSTREAM: 'http://new.internal' };
-  expect(newProxies(newStack(), { environment })._upstreams).toEqual({
-    upstreamUrl: 'http://old.internal:8080',
-    'environment.DRAINSHIFT_OTHER_UPSTREAM': 'http://new.internal',
-  });
+  const otherUpstreamUrl = 'http://new.internal';
+  const upstreamUrl = 'http://old.internal:8080';
+  expect(newProxies(newStack(), { otherUpstreamUrl })._upstreams).toEqual({ upstreamUrl, otherUpstreamUrl });
 });
 
 test('rejects a name that is known later where clients use the same', () => {

@@ -1,9 +1,21 @@
-import { CfnParameter, Duration } from 'aws-cdk-lib';
+import { CfnParameter, Duration, Token } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { parsePlan } from '../../../core/plan/plan';
 import { ApplicationProtocolVersion } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
-import { CutoverPlan, GradualPlanProps, MigrationProps, StickyTargetGroup } from '../../../lib';
+import { PLAN_PARTS } from '../../../core/plan/plan-floor';
+import { SWITCH_FIELDS } from '../../../core/plan/switch-plan';
+import {
+  CutoverPlan,
+  CutoverPlanPart,
+  DrainThenShiftPlanProps,
+  GradualPlanProps,
+  MigrationProps,
+  PointOfNoReturn,
+  StickyTargetGroup,
+  SwitchFence,
+  SwitchRollback,
+} from '../../../lib';
 import { defaultMigration, findDefinition, newMigration, newStack } from '../fixture';
 
 function findDefaultPlan(template: Template): unknown {
@@ -64,6 +76,101 @@ test('custom: every prop arrives where the steps read it', () => {
       jitter: 0.2,
     },
     approval: { beforeFirstShift: true, beforeLastStage: false, timeoutSeconds: 28_800, requireIdentity: false },
+  });
+});
+
+describe('a plan that switches', () => {
+  const migrate = (props: DrainThenShiftPlanProps, migration: Partial<MigrationProps> = {}) => {
+    const stack = newStack();
+    newMigration(stack, { plan: CutoverPlan.drainThenShift(props), ...migration });
+    return findDefaultPlan(Template.fromStack(stack));
+  };
+  /** As a plan with tokens is rendered: nothing is filled in. */
+  const render = (props: Partial<DrainThenShiftPlanProps>) => {
+    const later = Duration.seconds(Token.asNumber({ resolve: () => 1 }));
+    const plan = CutoverPlan.drainThenShift({ pointOfNoReturn: PointOfNoReturn.SHARED, poll: later, ...props });
+    return plan._toJson({ source: 100, target: 0 }) as { switch: Record<string, unknown> };
+  };
+
+  test('default: one stage, and the defaults of the plan', () => {
+    const pointOfNoReturn = 'shared';
+    expect(migrate({ pointOfNoReturn: PointOfNoReturn.SHARED })).toEqual(
+      parsePlan({ strategy: 'drainThenShift', switch: { pointOfNoReturn } }),
+    );
+  });
+
+  test('custom: every prop arrives where the steps read it', () => {
+    const plan = migrate({
+      pointOfNoReturn: PointOfNoReturn.ACCEPT_LOSS,
+      maxPause: Duration.millis(1500),
+      maxWaiting: 500,
+      maxInFlight: 400,
+      attempts: 5,
+      attemptInterval: Duration.minutes(1),
+      longestRequest: Duration.minutes(2),
+      fence: SwitchFence.EPOCH,
+      rampPerSecond: 100,
+      rollback: SwitchRollback.ASK,
+      bake: Duration.minutes(30),
+      dryRun: true,
+      smoke: [{ path: '/login' }],
+      poll: Duration.seconds(20),
+      approval: { beforeFirstShift: true },
+    });
+    expect(plan).toMatchObject({
+      strategy: 'drainThenShift',
+      stages: [{ weights: { source: 0, target: 100 }, bakeSeconds: 1800 }],
+      smoke: [{ path: '/login', expectedStatus: 200 }],
+      pollSeconds: 20,
+      approval: { beforeFirstShift: true },
+      switch: {
+        maxPauseMs: 1500,
+        maxWaiting: 500,
+        maxInFlight: 400,
+        attempts: 5,
+        attemptSeconds: 60,
+        longestRequestSeconds: 120,
+        fence: 'epoch',
+        rampPerSecond: 100,
+        rollback: 'ask',
+        pointOfNoReturn: 'acceptLoss',
+        dryRun: true,
+      },
+    });
+  });
+
+  test('every field of the plan has a prop, and every enum the values of its field', () => {
+    expect(Object.keys(render({}).switch).sort()).toEqual(Object.keys(SWITCH_FIELDS).sort());
+    expect(Object.values(SwitchFence)).toEqual(SWITCH_FIELDS.fence.values);
+    expect(Object.values(SwitchRollback)).toEqual(SWITCH_FIELDS.rollback.values);
+    expect(['undecided', ...Object.values(PointOfNoReturn)]).toEqual(SWITCH_FIELDS.pointOfNoReturn.values);
+    expect(Object.values(CutoverPlanPart).sort()).toEqual([...PLAN_PARTS].sort());
+  });
+
+  test('deferred: a pause and weights that are known only at deployment stay references, the rest is checked', () => {
+    const later = Token.asNumber({ resolve: () => ({ Ref: 'Later' }) });
+    const maxPause = Duration.millis(later);
+    expect(() => render({ maxPause })).not.toThrow();
+    expect(() => render({ maxPause, maxWaiting: 0 })).toThrow(/^'switch.maxWaiting' must be an integer from 1 to/);
+    const plan = CutoverPlan.drainThenShift({ pointOfNoReturn: PointOfNoReturn.SHARED });
+    expect(() => plan._toJson({ source: later, target: later })).not.toThrow();
+  });
+
+  test.each<[object, string]>([
+    [{ maxPause: Duration.seconds(26) }, "'switch.maxPauseMs' must be an integer from 100 to 25000, got 26000"],
+    [{ attempts: 21 }, "'switch.attempts' must be an integer from 1 to 20, got 21"],
+    [{ longestRequest: Duration.hours(2) }, "'switch.longestRequestSeconds' must be an integer from 0 to 3600"],
+  ])('a broken rule is named: %j', (props, message) => {
+    expect(() => migrate({ pointOfNoReturn: PointOfNoReturn.SHARED, ...props })).toThrow(message);
+  });
+
+  test.each<[object, string]>([
+    [{}, `'pointOfNoReturn' must be one of "shared", "acceptLoss", got nothing`],
+    [{ pointOfNoReturn: 'undecided' }, `'pointOfNoReturn' must be one of "shared", "acceptLoss", got "undecided"`],
+    [{ pointOfNoReturn: 'shared', fence: 'hope' }, `'fence' must be one of "drained", "drainedAndAbandoned", "epoch"`],
+    [{ pointOfNoReturn: 'shared', stages: [] }, `'stages' must be one of approval, attemptInterval,`],
+  ])('what JavaScript misspells is rejected: %j', (props, message) => {
+    expect(() => CutoverPlan.drainThenShift(props as DrainThenShiftPlanProps)).toThrow(message);
   });
 });
 

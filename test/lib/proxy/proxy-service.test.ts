@@ -4,7 +4,9 @@ import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Cluster, ContainerImage, CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { DrainProfile } from '../../../lib/shared/drain-profile';
 import { MigrationSide } from '../../../lib/traffic/migration-side';
@@ -265,9 +267,9 @@ describe('ECS Exec', () => {
   });
 });
 
-describe('the way to the backend', () => {
-  const findEgress = (stack: Stack, upstreamUrl: string) => {
-    newProxies(stack, { upstreamUrl });
+describe('the way to the backends', () => {
+  const findEgress = (stack: Stack, upstreamUrl: string, otherUpstreamUrl?: string) => {
+    newProxies(stack, { upstreamUrl, otherUpstreamUrl });
     const [, group] = resourceLike(Template.fromStack(stack), 'AWS::EC2::SecurityGroup', /^Proxies/);
     const rules = group.Properties.SecurityGroupEgress as Record<string, unknown>[];
     return rules.map(({ CidrIp, CidrIpv6, FromPort, ToPort }) => [CidrIp ?? CidrIpv6, FromPort, ToPort]);
@@ -283,11 +285,88 @@ describe('the way to the backend', () => {
     expect(findEgress(newStack(), upstreamUrl)).toEqual(rules);
   });
 
+  test.each([
+    ['https://new.internal', [https, ['0.0.0.0/0', 8080, 8080]]],
+    ['http://new.internal:8080', [https, ['0.0.0.0/0', 8080, 8080]]],
+    ['http://[2001:db8::1]:9000', [https, ['0.0.0.0/0', 8080, 8080], ['::/0', 9000, 9000]]],
+  ])('and to the other one at %s', (otherUpstreamUrl, rules) => {
+    expect(findEgress(newStack(), 'http://old.internal:8080', otherUpstreamUrl)).toEqual(rules);
+  });
+
   test('a name that is known only at deployment: by the port that is written, or by all', () => {
     const [one, other] = [newStack(), newStack()];
     const name = (stack: Stack) => new CfnParameter(stack, 'Name').valueAsString;
     expect(findEgress(one, `http://${name(one)}:8080`)).toEqual([https, ['0.0.0.0/0', 8080, 8080]]);
     expect(findEgress(other, `http://${name(other)}`)).toEqual([https, ['0.0.0.0/0', 0, 65_535]]);
+  });
+});
+
+describe('a switch', () => {
+  const policyOf = (template: Template) => {
+    const [, policy] = resourceLike(template, POLICY, /TaskRole/);
+    return (policy.Properties.PolicyDocument as { Statement: Record<string, unknown>[] }).Statement;
+  };
+
+  test('default: none, so that the proxies need no store to start', () => {
+    const template = findTemplate();
+    const names = Object.keys(buildEnvironment(template));
+    for (const name of ['DRAINSHIFT_SWITCH_STORE', 'DRAINSHIFT_OTHER_UPSTREAM', 'AWS_REGION'])
+      expect(names).not.toContain(name);
+    expect(JSON.stringify(policyOf(template))).not.toContain('s3:');
+  });
+
+  test('custom: its store, by its key, and the other backend', () => {
+    const stack = newStack();
+    const encryptionKey = new Key(stack, 'Key');
+    const switchStore = new Bucket(stack, 'Store', { encryptionKey });
+    newProxies(stack, { switchStore, otherUpstreamUrl: 'http://new.internal:9000' });
+    const template = Template.fromStack(stack);
+    const [store] = resourceLike(template, 'AWS::S3::Bucket', /^Store/);
+    expect(buildEnvironment(template)).toMatchObject({
+      DRAINSHIFT_SWITCH_STORE: { Ref: store },
+      DRAINSHIFT_OTHER_UPSTREAM: 'http://new.internal:9000',
+      AWS_REGION: { Ref: 'AWS::Region' },
+    });
+    const bucket = { 'Fn::GetAtt': [store, 'Arn'] };
+    const key = (name: string) => ({ 'Fn::Join': ['', [bucket, `/switch/${name}`]] });
+    const statements = policyOf(template).filter(({ Action }) => /s3:|kms:/.test(JSON.stringify(Action)));
+    const onKey = { Effect: 'Allow', Resource: { 'Fn::GetAtt': [expect.stringMatching(/^Key/) as string, 'Arn'] } };
+    expect(statements).toEqual([
+      { Action: 's3:GetObject', Effect: 'Allow', Resource: [key('regime.json'), key('decision/*')] },
+      {
+        Action: 's3:PutObject',
+        Effect: 'Allow',
+        Resource: key('decision/*'),
+        Condition: { Null: { 's3:if-none-match': 'false' } },
+      },
+      {
+        Action: 's3:ListBucket',
+        Effect: 'Allow',
+        Resource: bucket,
+        Condition: { StringLikeIfExists: { 's3:prefix': ['switch/regime.json', 'switch/decision/*'] } },
+      },
+      { Action: 'kms:Decrypt', ...onKey },
+      { Action: 'kms:GenerateDataKey', ...onKey },
+    ]);
+  });
+
+  test('imported: a store of another region is asked there', () => {
+    const stack = newStack();
+    const switchStore = Bucket.fromBucketAttributes(stack, 'Store', { bucketName: 'the-store', region: 'eu-west-1' });
+    newProxies(stack, { switchStore });
+    const environment = buildEnvironment(Template.fromStack(stack));
+    expect(environment).toMatchObject({ AWS_REGION: 'eu-west-1', DRAINSHIFT_SWITCH_STORE: 'the-store' });
+  });
+
+  test.each<[Partial<ProxyServiceProps>, string]>([
+    [{ otherUpstreamUrl: 'new.internal' }, "'otherUpstreamUrl' must be http(s)://host[:port] without a path, got new"],
+    [
+      { environment: { DRAINSHIFT_OTHER_UPSTREAM: 'http://a' } },
+      "'environment.DRAINSHIFT_OTHER_UPSTREAM' must be left",
+    ],
+    [{ environment: { DRAINSHIFT_SWITCH_STORE: 'mine' } }, "'environment.DRAINSHIFT_SWITCH_STORE' must be left"],
+  ])('rejected: %j', (props, message) => {
+    expect(() => newProxies(newStack(), props)).toThrow(message);
   });
 });
 
