@@ -10,10 +10,12 @@ import {
   ListenerAction,
   SslPolicy,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { IKey } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, IBucket } from 'aws-cdk-lib/aws-s3';
 import { CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
+import { DECISION_PREFIX } from '../../core/switch/decision';
 import { Side, SIDES } from '../../core/traffic/weights';
 import { acknowledge } from '../validation/nag-suppressions';
 import { checkNames } from '../validation/known-props';
@@ -191,7 +193,7 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
   }
 
   private createStore(encryptionKey: IKey | undefined): Bucket {
-    return new Bucket(this, 'Store', {
+    const store = new Bucket(this, 'Store', {
       encryption: encryptionKey ? BucketEncryption.KMS : BucketEncryption.S3_MANAGED,
       encryptionKey,
       // One call of the key for many objects.
@@ -201,6 +203,8 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
       versioned: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });
+    writeDecisionsOnce(store);
+    return store;
   }
 
   private createLoadBalancer(props: MigrationLoadBalancerProps, logBucket: IBucket): ApplicationLoadBalancer {
@@ -298,6 +302,25 @@ export class MigrationLoadBalancer extends MigrationLoadBalancerBase {
     for (const peer of sourcePeers) this._allowSmokeTests('source', peer);
     for (const peer of targetPeers) this._allowSmokeTests('target', peer);
   }
+}
+
+/**
+ * The first one to decide a switch has decided it, whatever rights another writer has. An upload in parts has no such condition before
+ * its last part, and is denied at its first.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+ */
+function writeDecisionsOnce(store: Bucket): void {
+  store.addToResourcePolicy(
+    new PolicyStatement({
+      sid: 'WriteDecisionsOnce',
+      effect: Effect.DENY,
+      principals: [new AnyPrincipal()],
+      actions: ['s3:PutObject'],
+      resources: [store.arnForObjects(`${DECISION_PREFIX}*`)],
+      conditions: { Null: { 's3:if-none-match': 'true' } },
+    }),
+  );
 }
 
 /** One that was imported without its name throws when it is asked for it. */

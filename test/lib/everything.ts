@@ -12,6 +12,7 @@ import {
   Migration,
   MigrationCertificate,
   NetworkFront,
+  PointOfNoReturn,
   ProxyCompute,
   SessionStore,
   TrustedAuthorities,
@@ -53,7 +54,10 @@ export function createEverything(stack: Stack): Migration {
     notificationTopic: topic,
     vpcEndpoints: true,
     schedule: { at: ScheduleExpression.at(new Date('2030-01-02T03:04:05Z')) },
-    plan: CutoverPlan.gradual({ approval: { beforeFirstShift: true, timeout: Duration.hours(2) } }),
+    plan: CutoverPlan.drainThenShift({
+      pointOfNoReturn: PointOfNoReturn.SHARED,
+      approval: { beforeFirstShift: true, timeout: Duration.hours(2) },
+    }),
   });
   migration.adminSecret?.addRotation();
   new NetworkFront(stack, 'Front', { loadBalancer: migration.loadBalancer });

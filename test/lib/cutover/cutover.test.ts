@@ -329,6 +329,14 @@ describe('a network without NAT gateways', () => {
     expect(JSON.stringify(ingress)).not.toContain('CidrIp');
   });
 
+  test('leads to the store of a switch from every subnet that proxies may run in', () => {
+    const stack = newStack();
+    const template = synth(stack, { vpc: isolated(stack), vpcEndpoints: true });
+    const tables = Object.keys(listResources(template, 'AWS::EC2::RouteTable')).map((Ref) => ({ Ref }));
+    expect(tables).toHaveLength(2);
+    template.hasResourceProperties('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Gateway', RouteTableIds: tables });
+  });
+
   test('gets those of the agents on instances and of ECS Exec, and lets the instances in', () => {
     const stack = newStack();
     newMigration(stack, {
