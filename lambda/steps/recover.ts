@@ -115,7 +115,7 @@ async function lookTwice({ plan }: CutoverRun, ports: Ports): Promise<SideState>
 }
 
 /**
- * The weights go back at once, and again when no step of that execution can be at work any more: one that was about to
+ * The weights are restored at once, and again when no step of that execution can be at work any more: one that was about to
  * call ModifyRule when the execution was stopped still does. Once both are done it is on record in the lock, and no later
  * call sets them again: who changes them from then on does so by hand.
  */
