@@ -8,8 +8,8 @@ import { firstLines } from '../../core/cutover/state-size';
 import { formatWeights, sameQuotas, Side, SIDES } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { readSide } from '../step/sides';
-import { createHandler } from '../step/step';
+import { readSide } from '../shared/sides';
+import { createHandler } from '../shared/step';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
 const MAX_TASKS = 2_000;

@@ -11,12 +11,12 @@ import {
   buildRecoveryCall,
 } from '../../core/cutover/recovery';
 import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
-import { announce } from '../step/announce';
+import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { readSide } from '../step/sides';
-import { createHandler } from '../step/step';
-import { undrain } from '../step/undrain';
+import { readSide } from '../shared/sides';
+import { createHandler } from '../shared/step';
+import { undrain } from '../shared/undrain';
 import { record } from './record';
 import { rollback } from './rollback';
 

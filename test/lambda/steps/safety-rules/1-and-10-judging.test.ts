@@ -7,7 +7,7 @@ import { record } from '../../../../lambda/steps/record';
 import { rollback } from '../../../../lambda/steps/rollback';
 import { shift } from '../../../../lambda/steps/shift';
 import { verify } from '../../../../lambda/steps/verify';
-import { Act } from '../../../../lambda/step/step';
+import { Act } from '../../../../lambda/shared/step';
 import { MemoryCloud, report } from '../../world';
 import { ON_SOURCE, half, shifted, confirmed } from './cutover';
 
