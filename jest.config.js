@@ -1,6 +1,9 @@
+/** Loaded once in a process: for each test file again, they took longer to load than most of the tests to run. */
+const OUTSIDE_THE_SANDBOX = 'aws-cdk-lib|constructs|cdk-nag';
+
 /** @type {import('jest').Config} */
 module.exports = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.mjs',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   transform: {
@@ -8,7 +11,9 @@ module.exports = {
       '@swc/jest',
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'commonjs' } },
     ],
+    [`/node_modules/(?:${OUTSIDE_THE_SANDBOX})/.+\\.js$`]: '<rootDir>/test/support/outside-the-sandbox.mjs',
   },
+  transformIgnorePatterns: [`/node_modules/(?!(?:${OUTSIDE_THE_SANDBOX})/)`],
   // Twice the cores of the smallest machine: the tests that take longest mostly wait.
   maxWorkers: 4,
   // The one limit of all tests. It names a test that hangs, and decides nothing else: far more than any takes on a slow machine.

@@ -22,7 +22,7 @@ const FILES = [
   'proxy/data-plane/http1/agrees-with-node',
   'proxy/data-plane/http1/survives-fuzz',
   'proxy/data-plane/shared/keeps-within-its-memory',
-  'proxy/session-store/tells-its-health',
+  'proxy/session-store/reports-its-health',
   'regress/(?:fast-path-that-could-not-be-tried|process-that-could-not-be-started|time-grows-with-the-bytes)',
   'rehearsal/aws/command-line',
   'rehearsal/template/assembly/reads-every-kind-of-template',

@@ -21,7 +21,7 @@ const USAGE = `Usage: npm run conformance -- [--suites NAMES] [--peers NAMES] [-
 
 const SUITES: readonly Suite[] = [h2spec, grpcInterop, autobahnClient, autobahnServer, ownProbes];
 
-/** @returns the exit code: 1 when a figure of ours is lower than it was, or a suite could not be run */
+/** @returns the exit code: `failed` when a figure of ours is lower than it was, or a suite could not be run */
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
@@ -34,7 +34,7 @@ async function main(): Promise<number> {
   });
   if (values.help) {
     process.stdout.write(USAGE);
-    return 0;
+    return EXIT_CODES.done.code;
   }
   const suites = chosen('suites', SUITES, values.suites);
   const peers = chosen('peers', PEERS, values.peers);

@@ -49,7 +49,7 @@ async function main(): Promise<number> {
   });
   if (values.help) {
     process.stdout.write(USAGE);
-    return 0;
+    return EXIT_CODES.done.code;
   }
   const atOnce = Number(values['at-once']);
   if (!Number.isInteger(atOnce) || atOnce < 1) {

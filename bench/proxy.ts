@@ -12,12 +12,12 @@ import { runBench } from './run';
 
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
 
-/** @returns the exit code: 1 when something could not be measured */
+/** @returns the exit code: `failed` when something could not be measured */
 async function main(): Promise<number> {
   const options = readBenchOptions(process.argv.slice(2));
   if (options === 'help') {
     process.stdout.write(BENCH_USAGE);
-    return 0;
+    return EXIT_CODES.done.code;
   }
   const results = options.from === undefined ? await measured(options) : earlier(options.from);
   report(results, options);

@@ -16,7 +16,7 @@ async function main(): Promise<number> {
   const options = readSoakOptions(process.argv.slice(2));
   if (options === 'help') {
     process.stdout.write(SOAK_USAGE);
-    return 0;
+    return EXIT_CODES.done.code;
   }
   if (!existsSync(join(ROOT, 'dist/assets/proxy/proxy.js')))
     throw new UsageError('The proxy must be built first (npm run build)');

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-import { FORBIDDEN_IN_PAGES, FORBIDDEN_WORDS, INVENTED_NAMES } from './words.mjs';
+import { FORBIDDEN_IN_FILE_NAMES, FORBIDDEN_IN_PAGES, FORBIDDEN_WORDS, INVENTED_NAMES } from './words.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SOURCES = ['core', 'lib', 'lambda', 'proxy', 'rehearsal', 'bin', 'bench'];
@@ -118,14 +118,14 @@ function declaredNames(files) {
 
 const wordsOf = (name) => name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase();
 
-function inventedNames(files) {
+function inventedNames(files, tests) {
   const found = [];
   for (const [name, where] of declaredNames(files)) {
     const words = wordsOf(name.replace(/_/g, ' '));
     if (INVENTED_NAMES.some((pattern) => pattern.test(words))) found.push(`${name} (${[...where].sort()[0]})`);
   }
-  for (const file of files) {
-    const words = basename(file, '.ts').replace(/-/g, ' ');
+  for (const file of [...files, ...tests]) {
+    const words = basename(file, '.ts').replace(/[-.]/g, ' ');
     if (INVENTED_NAMES.some((pattern) => pattern.test(words))) found.push(file);
   }
   return found.sort();
@@ -186,6 +186,32 @@ function titles(file) {
   return found;
 }
 
+/** What the rows of `test.each` tables say: the texts with a space in them. A table may stand in a constant of its file. */
+function rows(file) {
+  const source = parse(file);
+  const tables = new Map();
+  walk(source, (node) => {
+    if (ts.isVariableDeclaration(node) && node.initializer) tables.set(node.name.getText(source), node.initializer);
+  });
+  const found = [];
+  const add = (node) => {
+    if (ts.isFunctionLike(node)) return;
+    if (ts.isStringLiteralLike(node) && node.text.includes(' ')) {
+      found.push({
+        line: source.getLineAndCharacterOfPosition(node.getStart(source)).line,
+        text: node.text.replace(/`[^`]*`/g, ''),
+      });
+    }
+    ts.forEachChild(node, add);
+  };
+  walk(source, (node) => {
+    if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return;
+    if (node.expression.name.text !== 'each') return;
+    for (const table of node.arguments) add((ts.isIdentifier(table) && tables.get(table.text)) || table);
+  });
+  return found;
+}
+
 /** Paragraphs and items of lists that are longer than a tired reader takes in. Tables, quotes of code and headings are none. */
 function longParagraphs(documents) {
   const found = [];
@@ -229,7 +255,9 @@ function forbiddenWords(documents, files, tests) {
   const inPages = [...FORBIDDEN_WORDS, ...FORBIDDEN_IN_PAGES];
   for (const file of documents) for (const each of paragraphs(file)) check(file, each, inPages);
   for (const file of files) for (const each of prose(file)) check(file, each, FORBIDDEN_WORDS);
-  for (const file of tests) for (const each of titles(file)) check(file, each, inPages);
+  for (const file of tests) for (const each of [...titles(file), ...rows(file)]) check(file, each, inPages);
+  const inFileNames = [...inPages, ...FORBIDDEN_IN_FILE_NAMES];
+  for (const file of tests) check(file, { line: 0, text: basename(file, '.ts').replace(/[-.]/g, ' ') }, inFileNames);
   return found;
 }
 
@@ -246,7 +274,10 @@ export function measure() {
     forbiddenWords: forbiddenWords(documents, files, tests),
     longParagraphs: longParagraphs(documents.filter((file) => file !== 'API.md' && file !== 'CHANGELOG.md')),
     namesEndingInOf: namesEndingInOf(files),
-    inventedNames: inventedNames(files),
+    inventedNames: inventedNames(
+      files,
+      tests.filter((file) => /\.(test|check)\.ts$/.test(file)),
+    ),
   };
 }
 

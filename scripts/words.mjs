@@ -9,6 +9,7 @@ export const FORBIDDEN_WORDS = [
   ['\\bsomebody\\b', 'a person, or who it is'],
   ['\\bway back\\b', 'rollback'],
   ['\\bgo(es)? back to (the )?(initial |old )?weights', 'rolls back'],
+  ['\\b(weights|it|they|and) (go|goes|went) back\\b', 'rolls back'],
   ['\\bsmall letters\\b', 'lowercase'],
   ['\\blet(s|ting)? (it |them |him |her |each |those |clients |sessions |connections )?go\\b', 'close, or release'],
   ['\\b(is|was|are|were) over\\b(?! (?:\\d|the|a|one|this|an|its|half))', 'has ended, or has expired'],
@@ -35,6 +36,16 @@ export const FORBIDDEN_IN_PAGES = [
   ['\\b(goes|go|went|going) back\\b', 'rolls back'],
   ['\\b(the|its|their|own) begin\\b', 'start'],
   ['\\bforbids?\\b', 'blocks'],
+].map(([pattern, instead]) => ({ pattern, instead }));
+
+/** In the names of files of tests, beside both of those. */
+export const FORBIDDEN_IN_FILE_NAMES = [
+  ['\\bask(s|ed|ing)?\\b', 'calls, sends, or requests'],
+  ['\\bbears?\\b', 'tolerates'],
+  ['\\blets .+ go\\b', 'closes, or releases'],
+  ['\\bgoodbye\\b', 'GOAWAY, or close'],
+  ['\\bcomes?\\b', 'arrives, or connects'],
+  ['\\bbelieves?\\b', 'trusts, or checks'],
 ].map(([pattern, instead]) => ({ pattern, instead }));
 
 /** In the names of things, as lowercase words with a space between. */

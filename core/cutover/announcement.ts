@@ -64,7 +64,7 @@ const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
   completed: 'completed',
 };
 
-const STRANDED = 'NEEDS YOU: it went back, and the source does not serve';
+const STRANDED = 'NEEDS YOU: it rolled back, and the source does not serve';
 
 const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   started: (run, places) => [
@@ -86,7 +86,7 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
   },
   rollingBack: (run, places) => [
     ...why(run),
-    `The weights go back to ${initial(run)}. A message follows when they read back.`,
+    `The cutover rolls back to ${initial(run)}. A message follows when they read back.`,
     `If none comes within ten minutes, look yourself: ${describeRule(places)}`,
   ],
   stuck: (run, places) => [
@@ -94,7 +94,7 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
     ...sideLines(run),
     isStranded(run)
       ? `${initialWeights(run)} are in force again, and the source does not serve with them: requests fail now. It waits a few minutes for the source, sets no weights meanwhile, then ends as failed and keeps the lock.`
-      : `It leaves the weights as they are, because the source would serve no better. They go back to ${initial(run)} as soon as the source serves; it waits a few minutes for that, then ends as failed and keeps the lock.`,
+      : `It leaves the weights as they are, because the source would serve no better. The cutover rolls back to ${initial(run)} as soon as the source serves. It waits a few minutes for that, then ends as failed and keeps the lock.`,
     `1. Get one of the two sides to serve. The weights in force: ${describeRule(places)}`,
     '2. Then, if it has ended: drainshift weights set --stack STACK --source S --target T, after you have deleted the lock.',
   ],
@@ -243,7 +243,7 @@ function weightsNow(run: Announced): string {
 }
 
 function initial({ plan }: Announced): string {
-  return plan ? formatWeights(plan.initialWeights) : 'the old ones';
+  return plan ? formatWeights(plan.initialWeights) : 'the old weights';
 }
 
 /** At the begin of a sentence. */
@@ -260,7 +260,7 @@ function time(seconds: number): string {
 }
 
 function stopLine({ execution }: Announced, { storeBucket }: AnnouncementPlaces): string {
-  return `To stop it and go back: aws s3api put-object --bucket ${storeBucket} --key abort/${execution}.json`;
+  return `To stop it and roll back: aws s3api put-object --bucket ${storeBucket} --key abort/${execution}.json`;
 }
 
 function readEvidence({ execution }: Announced, { storeBucket }: AnnouncementPlaces): string {

@@ -13,8 +13,11 @@ const MAX_NAME = 200;
 export class Problems {
   private readonly lines: string[] = [];
 
+  /** @param show a value as a message has it */
+  constructor(private readonly show: (value: unknown) => string = showJson) {}
+
   add(name: string, rule: string, value: unknown): void {
-    this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${show(value)}`);
+    this.lines.push(`'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${this.show(value)}`);
   }
 
   get all(): readonly string[] {
@@ -117,6 +120,6 @@ export class Problems {
   }
 }
 
-function show(value: unknown): string {
+function showJson(value: unknown): string {
   return value === undefined ? 'nothing' : oneLine(JSON.stringify(value) ?? typeof value);
 }

@@ -14,11 +14,11 @@ import {
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { gatePollSeconds } from '../../core/plan/plan';
 import { readStatement } from '../../core/approval/statement';
-import { announce } from '../step/announce';
-import { Look, judged } from '../step/observe';
+import { announce } from '../shared/announce';
+import { Look, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { Act, withLock, createHandler } from '../step/step';
+import { Act, withLock, createHandler } from '../shared/step';
 
 /**
  * One look for the approval of a person; the first look asks for it. What a person wrote that cannot be read counts as

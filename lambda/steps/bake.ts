@@ -1,9 +1,9 @@
 import { CutoverRun, note } from '../../core/cutover/run';
 import { bakeVerdict } from '../../core/judge/judge';
 import { afterBake, summarizeObserved } from '../../core/cutover/stage';
-import { Look, judged } from '../step/observe';
+import { Look, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
-import { createHandler } from '../step/step';
+import { createHandler } from '../shared/step';
 
 /** One look at a bake: asks for the verdict on what both sides did since the shift. */
 async function judgeBake(run: CutoverRun, ports: Ports, nowMs: number, look: Look): Promise<CutoverRun> {

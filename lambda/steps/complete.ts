@@ -1,10 +1,10 @@
 import { CutoverRun, note } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
 import { buildEvidence } from '../../core/cutover/evidence';
-import { announce } from '../step/announce';
+import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
-import { createHandler, holdsLock } from '../step/step';
-import { undrain } from '../step/undrain';
+import { createHandler, holdsLock } from '../shared/step';
+import { undrain } from '../shared/undrain';
 
 /**
  * Leaves the source ready to take traffic again, writes the evidence and frees the lock. It follows `Verify`: whatever fails

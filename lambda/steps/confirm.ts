@@ -1,10 +1,10 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
-import { announce } from '../step/announce';
-import { Look, judged } from '../step/observe';
+import { announce } from '../shared/announce';
+import { Look, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
-import { createHandler } from '../step/step';
+import { createHandler } from '../shared/step';
 
 /** Reads the weighted rule back: as intended, in time. */
 async function readBack(run: CutoverRun, ports: Ports, nowMs: number, { rules }: Look): Promise<CutoverRun> {

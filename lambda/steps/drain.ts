@@ -1,11 +1,11 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { beginDrain, observeDrain } from '../../core/cutover/drain-run';
 import { TaskReading } from '../../core/judge/tally';
-import { Look, judged } from '../step/observe';
+import { Look, judged } from '../shared/observe';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { createHandler } from '../step/step';
+import { createHandler } from '../shared/step';
 
 /**
  * One look at the drain of the source, while both sides are judged. The first look begins it; a task that is not draining

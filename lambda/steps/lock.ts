@@ -5,9 +5,9 @@ import { CutoverError } from '../../core/errors/errors';
 import { estimateSeconds, parsePlan } from '../../core/plan/plan';
 import { PLAN_PARTS, PlanPart, checkFloor } from '../../core/plan/plan-floor';
 import { Problems } from '../../core/validation/problems';
-import { announce } from '../step/announce';
+import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
-import { createHandler } from '../step/step';
+import { createHandler } from '../shared/step';
 
 /** Step Functions adds this key to the input of an execution that another workflow starts with `associateWithParent`. */
 const STARTED_BY = 'AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID';

@@ -8,9 +8,9 @@ import { firstLines } from '../../core/cutover/state-size';
 import { formatWeights, sameQuotas, Side, SIDES } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { readSide } from '../step/sides';
-import { Finding, regimeFindings, switchFindings } from '../step/switch-preflight';
-import { createHandler } from '../step/step';
+import { readSide } from '../shared/sides';
+import { Finding, regimeFindings, switchFindings } from '../shared/switch-preflight';
+import { createHandler } from '../shared/step';
 
 /** The state of a cutover holds what each task reported last: with more of them it would outgrow Step Functions' 256 KiB. */
 const MAX_TASKS = 2_000;

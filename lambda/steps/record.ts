@@ -1,9 +1,9 @@
 import { AnnouncementKind } from '../../core/cutover/announcement';
 import { CutoverRun, Outcome, findFailure, note, findOutcome } from '../../core/cutover/run';
 import { buildEvidence } from '../../core/cutover/evidence';
-import { announce } from '../step/announce';
+import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
-import { createHandler } from '../step/step';
+import { createHandler } from '../shared/step';
 
 /** `cause` is what the state machine shows of the failure. */
 export interface Recorded extends CutoverRun {

@@ -11,12 +11,12 @@ import {
   buildRecoveryCall,
 } from '../../core/cutover/recovery';
 import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
-import { announce } from '../step/announce';
+import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { readSide } from '../step/sides';
-import { createHandler } from '../step/step';
-import { undrain } from '../step/undrain';
+import { readSide } from '../shared/sides';
+import { createHandler } from '../shared/step';
+import { undrain } from '../shared/undrain';
 import { record } from './record';
 import { rollback } from './rollback';
 
@@ -115,7 +115,7 @@ async function lookTwice({ plan }: CutoverRun, ports: Ports): Promise<SideState>
 }
 
 /**
- * The weights go back at once, and again when no step of that execution can be at work any more: one that was about to
+ * The weights are restored at once, and again when no step of that execution can be at work any more: one that was about to
  * call ModifyRule when the execution was stopped still does. Once both are done it is on record in the lock, and no later
  * call sets them again: who changes them from then on does so by hand.
  */

@@ -6,15 +6,15 @@ import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { SideState, describeSide, mayTakeBack } from '../../core/judge/side-state';
 import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
 import { interruptedStage } from '../../core/cutover/stage';
-import { announce } from '../step/announce';
-import { readRules } from '../step/observe';
+import { announce } from '../shared/announce';
+import { readRules } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { Settled, settle, settleWithin } from '../contract/settle';
-import { readSide } from '../step/sides';
-import { createHandler } from '../step/step';
+import { readSide } from '../shared/sides';
+import { createHandler } from '../shared/step';
 import { NOTIFY_MS, leavingTime, timeLeftMs } from '../contract/time-left';
-import { switchBack } from '../step/switch-back';
-import { undrain } from '../step/undrain';
+import { switchBack } from '../shared/switch-back';
+import { undrain } from '../shared/undrain';
 
 /**
  * How long a rollback reads back, and undrains the source's tasks, before it leaves the rest to the state machine's retries.

@@ -3,10 +3,10 @@ import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
 import { isTooLarge, tooManyTasks, withoutTasks } from '../../core/cutover/state-size';
 import { beginStage, beginWatch } from '../../core/judge/watch';
-import { Look, judged, readRules } from '../step/observe';
+import { Look, judged, readRules } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { Act, withLock, createHandler } from '../step/step';
+import { Act, withLock, createHandler } from '../shared/step';
 
 /** Sets the weights of the next stage. Doing it twice is doing it once. */
 export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {

@@ -2,9 +2,9 @@ import { CutoverRun, rollBack } from '../../core/cutover/run';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { createHandler, holdsLock, withLock } from '../step/step';
-import { switchOver } from '../step/switch-over';
-import { noteSwitch, switchPorts } from '../step/switch-ports';
+import { createHandler, holdsLock, withLock } from '../shared/step';
+import { switchOver } from '../shared/switch-over';
+import { noteSwitch, switchPorts } from '../shared/switch-ports';
 import { setWeights } from './shift';
 
 /**

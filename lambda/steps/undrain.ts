@@ -3,9 +3,9 @@ import { SideState } from '../../core/judge/side-state';
 import { SIDES, Side } from '../../core/traffic/weights';
 import { SMOKE_VARIABLE } from '../../core/cutover/cutover-config';
 import type { Ports } from '../contract/ports';
-import { readSide } from '../step/sides';
-import { createHandler } from '../step/step';
-import { undrain } from '../step/undrain';
+import { readSide } from '../shared/sides';
+import { createHandler } from '../shared/step';
+import { undrain } from '../shared/undrain';
 
 /** What a person's command asks for. */
 export interface UndrainCall {

@@ -4,10 +4,10 @@ import { sumActive, describeLive, drainSeen } from '../../core/cutover/drain-run
 import { CutoverError } from '../../core/errors/errors';
 import { unknownTasks } from '../../core/judge/tally';
 import { formatMark } from '../../core/cutover/verified-mark';
-import { Look, judged } from '../step/observe';
+import { Look, judged } from '../shared/observe';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
-import { createHandler } from '../step/step';
+import { createHandler } from '../shared/step';
 
 /** What may pass by itself has so long: a task that hangs is killed by ECS within its stop timeout. */
 const MAX_UNVERIFIED_SECONDS = 300;

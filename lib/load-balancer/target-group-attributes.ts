@@ -4,6 +4,7 @@ import {
   CfnTargetGroup,
   TargetGroupLoadBalancingAlgorithmType as Algorithm,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { Problems } from '../../core/validation/problems';
 import { DrainProfile } from '../shared/drain-profile';
 
 interface Stickiness {
@@ -41,17 +42,17 @@ export function attributeProblems(group: ApplicationTargetGroup, profile: DrainP
   const { [ALGORITHM]: algorithm = ROUND_ROBIN, [CROSS_ZONE]: crossZone, [DELAY]: delay } = attributes;
   const isSticky = attributes['stickiness.enabled'] === 'true';
   const type = attributes['stickiness.type'];
-  const problems: string[] = [];
-  const add = (name: string, rule: string, value: string) => problems.push(`'${name}' must be ${rule}, got ${value}`);
-  if (isWeighted && isSticky && type === 'app_cookie') add('stickiness.type', 'lb_cookie in a rule with weights', type);
-  if (isSticky && algorithm === WEIGHTED_RANDOM) add(ALGORITHM, "another one, or 'sticky' false", algorithm);
-  if (isSticky && crossZone === 'false') add(CROSS_ZONE, "true, or 'sticky' false", crossZone);
+  const problems = new Problems(String);
+  if (isWeighted && isSticky && type === 'app_cookie')
+    problems.add('stickiness.type', 'lb_cookie in a rule with weights', type);
+  if (isSticky && algorithm === WEIGHTED_RANDOM) problems.add(ALGORITHM, "another one, or 'sticky' false", algorithm);
+  if (isSticky && crossZone === 'false') problems.add(CROSS_ZONE, "true, or 'sticky' false", crossZone);
   if (Number(attributes[SLOW_START]) > 0 && algorithm !== ROUND_ROBIN) {
-    add(SLOW_START, `absent with ${algorithm}`, `${attributes[SLOW_START]}`);
+    problems.add(SLOW_START, `absent with ${algorithm}`, `${attributes[SLOW_START]}`);
   }
   const cut = delay === undefined ? undefined : profile._delayProblem(Duration.seconds(Number(delay)));
-  if (cut) add(DELAY, cut.rule, cut.value);
-  return problems;
+  if (cut) problems.add(DELAY, cut.rule, cut.value);
+  return [...problems.all];
 }
 
 /** Those that are known at synthesis. */

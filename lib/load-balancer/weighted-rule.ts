@@ -4,7 +4,7 @@ import { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct, Dependable, DependencyGroup, IConstruct } from 'constructs';
 import { rejectTwice, WEIGHTED_RULE_TYPE } from '../validation/only-once';
 import { checkNames } from '../validation/known-props';
-import { checkDuration, checkWeights, reject, isLater } from '../validation/validation';
+import { checkDuration, checkInteger, checkWeights, reject, isLater } from '../validation/validation';
 import { StickyTargetGroup } from './sticky-target-group';
 import { TrafficWeights } from '../traffic/traffic-weights';
 import { SERVICE_TIMEOUT, WeightedRuleProvider } from './weighted-rule-provider';
@@ -248,9 +248,7 @@ function checkProps(props: WeightedRuleProps): void {
   checkWeights('initialWeights', props.initialWeights);
   checkDuration('sideStickiness', props.sideStickiness, { min: Duration.seconds(1), max: Duration.days(7) });
   const { priority = 1000, pathPatterns = ['/*'], hostHeaders } = props;
-  if (!isLater(priority) && (!Number.isInteger(priority) || priority < 1 || priority > 50_000)) {
-    reject('priority', 'an integer from 1 to 50000', priority);
-  }
+  checkInteger('priority', priority, { min: 1, max: 50_000 });
   checkValues('pathPatterns', pathPatterns);
   if (hostHeaders) checkValues('hostHeaders', hostHeaders);
   const values = pathPatterns.length + (hostHeaders?.length ?? 0);

@@ -1,5 +1,6 @@
 import { Construct } from 'constructs';
 import { oneLine } from '../../core/text/one-line';
+import { Problems } from '../../core/validation/problems';
 import { ENUMS, STRUCTS, TYPES } from './prop-names';
 import { isLater } from './validation';
 
@@ -18,13 +19,13 @@ const findProps = (struct: string): Props => STRUCTS[struct as Struct];
  * @throws Error with a line for each: name, rule, value.
  */
 export function checkNames<T extends object | undefined>(struct: Struct, props: T): T {
-  const problems: string[] = [];
+  const problems = new Problems(show);
   const required = Object.values(findProps(struct)).some((kind) => !kind.endsWith('?'));
   const given: unknown = props;
   if (given === undefined && !required) return props;
-  if (!isObject(given) || isLater(given)) problems.push(describe('props', 'an object', given));
+  if (!isObject(given) || isLater(given)) problems.add('props', 'an object', given);
   else checkStruct('', withoutShared(struct, given), struct, problems);
-  if (problems.length > 0) throw new Error(problems.join('\n'));
+  if (problems.all.length > 0) throw new Error(problems.all.join('\n'));
   return props;
 }
 
@@ -44,12 +45,12 @@ export function findOnly<T extends object>(struct: Struct, props: T): T {
   return Object.fromEntries(known) as T;
 }
 
-function checkStruct(name: string, given: object, struct: string, problems: string[]): void {
+function checkStruct(name: string, given: object, struct: string, problems: Problems): void {
   const props = findProps(struct);
   const join = (key: string) => (name === '' ? key : `${name}.${key}`);
   for (const key of Object.keys(given)) {
     if (!Object.hasOwn(props, key)) {
-      problems.push(describe(join(key), `one of ${Object.keys(props).join(', ')}`, key));
+      problems.add(join(key), `one of ${Object.keys(props).join(', ')}`, key);
     }
   }
   for (const [key, kind] of Object.entries(props)) {
@@ -59,26 +60,26 @@ function checkStruct(name: string, given: object, struct: string, problems: stri
   }
 }
 
-function checkValue(name: string, value: unknown, kind: string, problems: string[]): void {
+function checkValue(name: string, value: unknown, kind: string, problems: Problems): void {
   const each = kind.slice(0, -2);
   if (kind.endsWith('[]')) {
     if (isLater(value)) return;
-    if (!Array.isArray(value)) problems.push(describe(name, 'a list', value));
+    if (!Array.isArray(value)) problems.add(name, 'a list', value);
     else value.forEach((item, index) => checkValue(`${name}[${index}]`, item, each, problems));
   } else if (kind.endsWith('{}')) {
     if (isLater(value)) return;
-    if (!isObject(value)) problems.push(describe(name, 'an object', value));
+    if (!isObject(value)) problems.add(name, 'an object', value);
     else Object.entries(value).forEach(([key, item]) => checkValue(`${name}.${key}`, item, each, problems));
   } else if (Object.hasOwn(STRUCTS, kind)) {
-    if (isLater(value)) problems.push(describe(name, 'known at synthesis', value));
-    else if (!isObject(value)) problems.push(describe(name, 'an object', value));
+    if (isLater(value)) problems.add(name, 'known at synthesis', value);
+    else if (!isObject(value)) problems.add(name, 'an object', value);
     else checkStruct(name, value, kind, problems);
   } else checkSingle(name, value, kind, problems);
 }
 
-function checkSingle(name: string, value: unknown, kind: string, problems: string[]): void {
+function checkSingle(name: string, value: unknown, kind: string, problems: Problems): void {
   const rule = isLater(value) ? undefined : findBrokenRule(value, kind);
-  if (rule !== undefined) problems.push(describe(name, rule, value));
+  if (rule !== undefined) problems.add(name, rule, value);
 }
 
 /** Of a value that no struct is meant by. */
@@ -112,13 +113,6 @@ function isOfType(value: unknown, mark: string): boolean {
 
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function describe(name: string, rule: string, value: unknown): string {
-  return `'${oneLine(name, MAX_NAME)}' must be ${rule}, got ${show(value)}`;
-}
-
-/** An unknown key is a name, too. */
-const MAX_NAME = 200;
 
 function show(value: unknown): string {
   if (value === undefined) return 'nothing';

@@ -1,7 +1,8 @@
 import { Duration, Token, Tokenization } from 'aws-cdk-lib';
 import { IPeer, IVpc } from 'aws-cdk-lib/aws-ec2';
 import { parseUpstreamUrl, UPSTREAM_URL_RULE } from '../../core/validation/upstream-url';
-import { isWeight, MAX_WEIGHT } from '../../core/traffic/weights';
+import { readWeights } from '../../core/traffic/weights';
+import { Problems } from '../../core/validation/problems';
 import { TrafficWeights } from '../traffic/traffic-weights';
 import { MigrationSide } from '../traffic/migration-side';
 
@@ -12,7 +13,17 @@ import { MigrationSide } from '../traffic/migration-side';
  * @throws Error of one line: name, rule, value.
  */
 export function reject(name: string, rule: string, value: unknown): never {
-  throw new Error(`'${name}' must be ${rule}, got ${String(value)}`);
+  const problems = new Problems(String);
+  problems.add(name, rule, value);
+  throw new Error(problems.all[0]);
+}
+
+/** @throws Error of the first problem that `check` collects */
+function rejectFirst(check: (problems: Problems) => void): void {
+  const problems = new Problems(String);
+  check(problems);
+  const [first] = problems.all;
+  if (first !== undefined) throw new Error(first);
 }
 
 /** What a lookup says until the account was asked: `valueFromLookup`, and `fromLookup` of networks, groups, zones and keys. */
@@ -26,14 +37,10 @@ export function isLater(value: unknown): boolean {
   return Token.isUnresolved(value) || (typeof value === 'string' && NOT_LOOKED_UP.test(value));
 }
 
-export function checkWeights(name: string, weights: TrafficWeights): void {
-  for (const side of ['source', 'target'] as const) {
-    const weight = weights[side];
-    if (!isLater(weight) && !isWeight(weight)) {
-      reject(`${name}.${side}`, `an integer from 0 to ${MAX_WEIGHT}`, weight);
-    }
-  }
-  if (weights.source === 0 && weights.target === 0) reject(name, 'weights of which at least one is above 0', '0/0');
+export function checkWeights(name: string, { source, target }: TrafficWeights): void {
+  // A weight that is known only later stands for one that is fine.
+  const known = (weight: number) => (isLater(weight) ? 1 : weight);
+  rejectFirst((problems) => readWeights(problems, name, { source: known(source), target: known(target) }));
 }
 
 /** Of whole seconds, as AWS counts. */
@@ -109,9 +116,7 @@ export function checkPorts(named: Readonly<Record<string, number>>, taken = new 
 
 export function checkInteger(name: string, value: number, bounds: { min: number; max: number }): void {
   if (isLater(value)) return;
-  if (!Number.isInteger(value) || value < bounds.min || value > bounds.max) {
-    reject(name, `an integer from ${bounds.min} to ${bounds.max}`, value);
-  }
+  rejectFirst((problems) => problems.integer(name, value, bounds));
 }
 
 /** Of proxies that were confused the alarms would watch the wrong side, and a cutover would move it the wrong way. */

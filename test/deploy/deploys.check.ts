@@ -137,7 +137,7 @@ describe('the check finds', () => {
       /^1: .*InvalidPermission\.Duplicate/,
     ],
     [
-      'a custom resource that its function refuses',
+      'a custom resource that its function rejects',
       (resources) => {
         const rule = Object.values(resources).find(({ Type }) => Type === 'Custom::DrainshiftWeightedRule');
         rule!.Properties.Priority = 'first';

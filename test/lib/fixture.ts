@@ -31,8 +31,15 @@ afterAll(() => rmSync(outdir, { recursive: true, force: true }));
  *   take longer to load than everything else that a test file does.
  */
 export function newStack({ validated = false } = {}): Stack {
-  const context = { '@aws-cdk/core:validateAgainstDefaultRules': true };
-  return new Stack(new App({ context, outdir, builtinCloudFormationValidation: validated }), 'Test');
+  const context = {
+    '@aws-cdk/core:validateAgainstDefaultRules': true,
+    // Where each resource was made: a quarter of the time of a synthesis, and no test reads it.
+    'aws:cdk:disable-creation-stack-traces': true,
+  };
+  return new Stack(
+    new App({ context, outdir, builtinCloudFormationValidation: validated, treeMetadata: false }),
+    'Test',
+  );
 }
 
 export function certificateIn(stack: Stack): ICertificate {

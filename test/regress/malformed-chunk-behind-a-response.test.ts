@@ -1,5 +1,5 @@
 import { startEngine, stopAll } from '../proxy/support/world';
-import { head } from '../proxy/data-plane/http1/support/refusals';
+import { head } from '../proxy/data-plane/http1/support/rejections';
 import { send } from '../proxy/data-plane/http1/support/raw-client';
 
 afterEach(stopAll);

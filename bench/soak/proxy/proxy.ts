@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { buildEnvironment } from '../../../core/proxy/settings/setting-names';
 import { imageFlags } from '../../peers/drainshift';
 import type { Child } from '../../processes/children';
 import { freePort, HOST, listening, pause } from '../../processes/ports';
@@ -71,7 +72,11 @@ export class SoakedProxy {
     const args = [...imageFlags(), ...inspect, join(ROOT, 'dist/assets/proxy/proxy.js'), ...flags];
     const { proxyCore, openFiles: limit } = place.placement;
     const child = place.children.start(
-      { command: process.execPath, args, env: { DRAINSHIFT_ADMIN_SECRET: SECRET, NODE_ENV: 'production' } },
+      {
+        command: process.execPath,
+        args,
+        env: { ...buildEnvironment({ admin_secret: SECRET }), NODE_ENV: 'production' },
+      },
       { name, cores: proxyCore === undefined ? undefined : String(proxyCore), openFiles: limit },
     );
     await listening(port, child);

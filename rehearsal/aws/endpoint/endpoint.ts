@@ -15,7 +15,7 @@ import { EndpointFaults, SetFault, buildError } from './faults';
 import { InvokeFunction, InvokeProtocol } from '../services/functions/invoke-protocol';
 import { eventsService, topicsService } from '../services/messages/messages-services';
 import { Outbox } from '../services/messages/outbox';
-import { Need } from '../wire/operation';
+import { Need } from '../operations/operation';
 import { CborProtocol } from '../protocols/cbor';
 import { checkPresigned } from './presigned';
 import { JsonProtocol } from '../protocols/json';

@@ -1,6 +1,6 @@
 import { cbor, dateToTag } from '@smithy/core/cbor';
 import { AwsError } from '../../errors/aws-error';
-import { AwsObject, AwsValue } from '../wire/operation';
+import { AwsObject, AwsValue } from '../operations/operation';
 import { Call, Protocol, HttpReply, AwsRequest } from './protocol';
 import { RpcService, RpcTarget, checkedBody, openRpc, rpcError } from './rpc';
 

@@ -1,5 +1,5 @@
 import { AwsError } from '../../errors/aws-error';
-import { AwsObject, AwsValue } from '../wire/operation';
+import { AwsObject, AwsValue } from '../operations/operation';
 import { Call, Protocol, HttpReply, AwsRequest } from './protocol';
 import { RpcService, RpcTarget, checkedBody, openRpc, rpcError } from './rpc';
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AwsError } from '../../errors/aws-error';
-import type { Need } from '../wire/operation';
+import type { Need } from '../operations/operation';
 
 export interface AwsRequest {
   readonly method: string;

@@ -1,7 +1,7 @@
 import { own } from '../../../core/validation/own';
 import { AwsError } from '../../errors/aws-error';
-import { Service, AwsObject, listNeeds } from '../wire/operation';
-import { Parameters } from '../wire/parameters';
+import { Service, AwsObject, listNeeds } from '../operations/operation';
+import { Parameters } from '../operations/parameters';
 import { Call, Protocol, HttpReply, AwsRequest } from './protocol';
 import { parseQueryForm } from './query-form';
 import { unknownService } from './unknown-service';

@@ -1,6 +1,6 @@
 import { AwsError } from '../../errors/aws-error';
-import { Service, AwsObject, listNeeds } from '../wire/operation';
-import { Parameters } from '../wire/parameters';
+import { Service, AwsObject, listNeeds } from '../operations/operation';
+import { Parameters } from '../operations/parameters';
 import { Call, HttpReply, AwsRequest } from './protocol';
 import { unknownService } from './unknown-service';
 

@@ -90,7 +90,7 @@ test.each([
   ['line breaks', 'ann\r\nApproved by: the board', 'ann Approved by: the board'],
   ['escapes of terminals', '\u001b[2Jann\u0007\u009b1m', '[2Jann 1m'],
   ['marks that turn text', '\u202enna\u2066', 'nna'],
-  ['separators of lines and halves of characters', 'a\u2028b\u2029c\ud800d', 'a b c d'],
+  ['separators of lines and lone surrogates', 'a\u2028b\u2029c\ud800d', 'a b c d'],
 ])('%s of an approver stay out of what others read', (_, by, claims) => {
   expect(read(JSON.stringify({ decision: 'approve', by, at: by }))).toMatchObject({ claims, at: claims });
   expect(read(JSON.stringify({ decision: by }))).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
@@ -168,7 +168,7 @@ test.each([
   ['at the last moment', 3_600_000, true],
   ['too late', 3_600_001, false],
   ['while a step that is repeated asked before', -60_000, true],
-  ['before anybody asked', -60_001, false],
+  ['before the request for it', -60_001, false],
 ])('a word that was written %s counts or not', (_, writtenAtMs, counts) => {
   const word = read('{"decision":"approve"}', writtenAtMs);
   if (counts) expect(word).toMatchObject({ decision: 'approve' });

@@ -106,7 +106,7 @@ test('a shift says the stage, its weights and how long it is watched', () => {
 });
 
 const RULE = "aws elbv2 describe-rules --rule-arns arn:rule --query 'Rules[].Actions[].ForwardConfig.TargetGroups'";
-const STOP = 'To stop it and go back: aws s3api put-object --bucket store --key abort/move-1.json';
+const STOP = 'To stop it and roll back: aws s3api put-object --bucket store --key abort/move-1.json';
 const EVIDENCE = 'The evidence: aws s3 cp s3://store/evidence/move-1.json -';
 const WHY = 'Why: Aborted: stop';
 const SET = 'drainshift weights set --stack STACK --source S --target T';
@@ -147,7 +147,7 @@ const TEXTS: [AnnouncementKind, string, Partial<CutoverRun>, readonly string[]][
     {},
     [
       WHY,
-      'The weights go back to 100/0. A message follows when they read back.',
+      'The cutover rolls back to 100/0. A message follows when they read back.',
       `If none comes within ten minutes, look yourself: ${RULE}`,
     ],
   ],
@@ -159,14 +159,14 @@ const TEXTS: [AnnouncementKind, string, Partial<CutoverRun>, readonly string[]][
       WHY,
       'the source does not serve (GET / must return 200, got 500)',
       'the target serves',
-      'It leaves the weights as they are, because the source would serve no better. They go back to 100/0 as soon as the source serves; it waits a few minutes for that, then ends as failed and keeps the lock.',
+      'It leaves the weights as they are, because the source would serve no better. The cutover rolls back to 100/0 as soon as the source serves. It waits a few minutes for that, then ends as failed and keeps the lock.',
       `1. Get one of the two sides to serve. The weights in force: ${RULE}`,
       `2. Then, if it has ended: ${SET}, after you have deleted the lock.`,
     ],
   ],
   [
     'stuck',
-    'NEEDS YOU: it went back, and the source does not serve',
+    'NEEDS YOU: it rolled back, and the source does not serve',
     { rollback: { startedAt, strandedAt: startedAt } },
     [
       WHY,
@@ -268,7 +268,7 @@ describe('a run of which nothing is known but its name', () => {
 
   test.each<[AnnouncementKind, string]>([
     ['started', 'It has 0 stages. Nothing has moved yet, and there is nothing to do.'],
-    ['rollingBack', 'The weights go back to the old ones. A message follows when they read back.'],
+    ['rollingBack', 'The cutover rolls back to the old weights. A message follows when they read back.'],
     ['rolledBack', 'The old weights are in force again, and the source responds. Nothing is urgent.'],
     ['shifted', 'Stage 0 of 0: the weights of the plan are in force. It now watches for 0 s; there is nothing to do.'],
     ['failed', `1. Look at the weights in force: ${RULE}`],

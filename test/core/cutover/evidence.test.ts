@@ -87,7 +87,7 @@ test.each<[string, Outcome, Partial<CutoverRun>, object | undefined]>([
   ],
   // What was thrown is then the failure itself, and stands there.
   ['a step threw, and no decision came before', 'failed', { rollback: ROLLBACK, error: THROWN }, ROLLBACK],
-  ['a step threw, and nothing went back', 'failed', { error: THROWN }, undefined],
+  ['a step threw, and nothing was rolled back', 'failed', { error: THROWN }, undefined],
   ['it failed without a throw', 'failed', { failure: FAILURE, rollback: ROLLBACK }, ROLLBACK],
 ])('of a rollback, when %s', (_, outcome, over, rollback) => {
   expect(evidence(over, outcome).rollback).toStrictEqual(rollback);

@@ -115,7 +115,7 @@ describe('after a poll at a bake', () => {
     ],
     ['the breaker does not say why', 'rollBack', WATCH, 'BreakerTripped', 'the breaker tripped'],
     [
-      'nobody came',
+      'no client came',
       'inconclusive',
       watchOf(FIRST),
       'TooFewRequests',

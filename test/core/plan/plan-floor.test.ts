@@ -38,7 +38,7 @@ test.each<[string, object]>([
   ['more smoke requests', { smoke: [...FLOOR.smoke, { path: '/cart' }] }],
   ['a breaker that trips sooner', { breaker: { minimumErrors: 1, maximumErrorRate: 0.01, minimumRequests: 1000 } }],
   ['more time to drain', { drain: { ...FLOOR.drain, perKindSeconds: { http: 60 }, closeRatePerSecond: 1 } }],
-  ['a shorter wait for an answer', { approval: { ...FLOOR.approval, timeoutSeconds: 60 } }],
+  ['a shorter wait for an approval', { approval: { ...FLOOR.approval, timeoutSeconds: 60 } }],
 ])('%s is taken', (_, over) => {
   expect(listProblems(over)).toEqual([]);
 });

@@ -107,7 +107,7 @@ function inStep<T>(milliseconds: number, work: () => Promise<T>): Promise<T> {
 }
 
 const STALLS: [string, (response: ServerResponse) => void][] = [
-  ['answers nothing', () => undefined],
+  ['sends no response', () => undefined],
   ['stops in the middle of a body', (response) => response.writeHead(200, { 'content-length': 100 }).write('{"a":')],
   ['is busy for ever', (response) => response.writeHead(503).end()],
 ];

@@ -227,7 +227,11 @@ describe('where the plan asks who approves', () => {
     ],
     ['one of a no', (cloud) => word(cloud, { says: 'reject/firstShift/store/night' }), "'statement.says' must be"],
     ['one for another host', (cloud) => word(cloud, { host: 'evil.example' }), "'statement.host' must be"],
-    ['one that is over', (cloud) => word(cloud, { date: '20251231T230000Z' }), 'the statement must be looked at from'],
+    [
+      'one that has expired',
+      (cloud) => word(cloud, { date: '20251231T230000Z' }),
+      'the statement must be looked at from',
+    ],
   ])('a yes with %s is none: STS is not even asked, and people are notified why', async (_, response, why) => {
     const { cloud, run } = await responded((each) => {
       each.signer = () => {
@@ -285,7 +289,7 @@ describe('a wait of days before the last stage', () => {
   }
 
   test.each<[string, (cloud: MemoryCloud) => void, string]>([
-    ['whose proxies do not answer', (cloud) => cloud.unreachable.add('t1'), 'AdminUnreachable'],
+    ['whose proxies do not respond', (cloud) => cloud.unreachable.add('t1'), 'AdminUnreachable'],
     ['that the load balancer says nothing of', (cloud) => cloud.away.add('loadBalancer'), 'AwsUnavailable'],
   ])('looks again at once at a target %s, and rolls back within a minute and a poll', async (_, happen, code) => {
     const cloud = new MemoryCloud();

@@ -1,4 +1,4 @@
-import { Act } from '../../../lambda/step/step';
+import { Act } from '../../../lambda/shared/step';
 import { approve, approveWatched } from '../../../lambda/steps/approve';
 import { bake } from '../../../lambda/steps/bake';
 import { confirm } from '../../../lambda/steps/confirm';

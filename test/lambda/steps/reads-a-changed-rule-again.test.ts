@@ -1,4 +1,4 @@
-import { judged } from '../../../lambda/step/observe';
+import { judged } from '../../../lambda/shared/observe';
 import { confirm } from '../../../lambda/steps/confirm';
 import { shift } from '../../../lambda/steps/shift';
 import { MemoryCloud } from '../world';

@@ -1,5 +1,5 @@
 import { CutoverRun, rollBack } from '../../../core/cutover/run';
-import { Act } from '../../../lambda/step/step';
+import { Act } from '../../../lambda/shared/step';
 import { approveWatched } from '../../../lambda/steps/approve';
 import { bake } from '../../../lambda/steps/bake';
 import { confirm } from '../../../lambda/steps/confirm';

@@ -1,6 +1,6 @@
 import { CutoverRun } from '../../../core/cutover/run';
 import { Side } from '../../../core/traffic/weights';
-import { Act } from '../../../lambda/step/step';
+import { Act } from '../../../lambda/shared/step';
 import { approveWatched } from '../../../lambda/steps/approve';
 import { bake } from '../../../lambda/steps/bake';
 import { complete } from '../../../lambda/steps/complete';

@@ -190,7 +190,7 @@ test.each(STEPS)('custom: the step %s may use the key as far as it reads and wri
 test.each([
   ['the weighted rules', /^DrainshiftWeightedRules/, ['kms:Decrypt', 'kms:GenerateDataKey']],
   ['the schedule, for its plan', /^SchedulerRole/, ['kms:Decrypt']],
-  ['whoever may abort', /^Operators/, ['kms:GenerateDataKey']],
+  ['the operators who may abort', /^Operators/, ['kms:GenerateDataKey']],
   ['the tasks, for their secret', /^MigrationSourceTask.*ExecutionRole/, ['kms:Decrypt']],
 ])('custom: %s may use the key', (_, id, expected) => {
   expect([...findKeyActions(template(), id)].sort()).toEqual(expected);

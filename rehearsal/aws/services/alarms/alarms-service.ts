@@ -1,7 +1,7 @@
 import { AwsError } from '../../../errors/aws-error';
-import { Operation, Place, AwsObject } from '../../wire/operation';
-import { page } from '../../wire/paging';
-import { Parameters } from '../../wire/parameters';
+import { Operation, Place, AwsObject } from '../../operations/operation';
+import { page } from '../../operations/paging';
+import { Parameters } from '../../operations/parameters';
 import { RpcService } from '../../protocols/rpc';
 import { QueryService } from '../../protocols/query';
 import { ALARM_STATES, Alarm, AlarmStates, AlarmState } from './alarm-states';

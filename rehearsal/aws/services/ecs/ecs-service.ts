@@ -1,8 +1,8 @@
 import { Cluster, EcsModel } from '../../../tasks/model';
 import { AwsError } from '../../../errors/aws-error';
-import { Operation, Place, AwsObject } from '../../wire/operation';
-import { page } from '../../wire/paging';
-import { Parameters } from '../../wire/parameters';
+import { Operation, Place, AwsObject } from '../../operations/operation';
+import { page } from '../../operations/paging';
+import { Parameters } from '../../operations/parameters';
 import { RpcService } from '../../protocols/rpc';
 import { EcsLookup } from './lookup';
 import { formatName, writeCluster, writeService, writeTask, writeTaskDefinition } from './shapes';

@@ -1,8 +1,8 @@
 import { Cluster, EcsModel, EcsService, EcsTask } from '../../../tasks/model';
 import { AwsError } from '../../../errors/aws-error';
-import { isHere, readArn } from '../../wire/arn';
-import { Place } from '../../wire/operation';
-import { Parameters } from '../../wire/parameters';
+import { isHere, readArn } from '../../operations/arn';
+import { Place } from '../../operations/operation';
+import { Parameters } from '../../operations/parameters';
 import { formatName } from './shapes';
 
 /** Finds clusters, services and tasks by the names and ARNs that callers use, and knows the ARN of what does not exist. */

@@ -1,6 +1,6 @@
 import { Cluster, EcsModel, EcsService, EcsTask, TaskDefinition } from '../../../tasks/model';
 import { toNumber, buildUuid } from '../../identifiers';
-import { AwsObject } from '../../wire/operation';
+import { AwsObject } from '../../operations/operation';
 
 export function writeCluster(model: EcsModel, cluster: Cluster): AwsObject {
   const tasks = [...model.tasks.values()].filter((task) => task.clusterArn === cluster.arn);

@@ -1,7 +1,7 @@
 import { Action, ForwardConfig } from '../../../load-balancer/model/model';
 import { AwsError } from '../../../errors/aws-error';
-import { AwsObject } from '../../wire/operation';
-import { Parameters } from '../../wire/parameters';
+import { AwsObject } from '../../operations/operation';
+import { Parameters } from '../../operations/parameters';
 
 const MAX_INTEGER = 2 ** 31 - 1;
 const REDIRECT_FIELDS = ['Protocol', 'Port', 'Host', 'Path', 'Query'] as const;

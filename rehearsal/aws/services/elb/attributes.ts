@@ -1,7 +1,7 @@
 import { own } from '../../../../core/validation/own';
 import { ElbModel, TargetGroup, listGroups } from '../../../load-balancer/model/model';
 import { AwsError } from '../../../errors/aws-error';
-import { AwsObject } from '../../wire/operation';
+import { AwsObject } from '../../operations/operation';
 
 type Check = (value: string) => boolean;
 

@@ -1,7 +1,7 @@
 import { CONDITION_FIELDS, RuleCondition } from '../../../load-balancer/model/model';
 import { AwsError } from '../../../errors/aws-error';
-import { AwsObject } from '../../wire/operation';
-import { Parameters } from '../../wire/parameters';
+import { AwsObject } from '../../operations/operation';
+import { Parameters } from '../../operations/parameters';
 
 const CONFIGS: Record<RuleCondition['field'], string> = {
   'path-pattern': 'PathPatternConfig',

@@ -1,7 +1,7 @@
 import { AwsError } from '../../../errors/aws-error';
-import { Operation, AwsObject } from '../../wire/operation';
-import { page } from '../../wire/paging';
-import { Parameters } from '../../wire/parameters';
+import { Operation, AwsObject } from '../../operations/operation';
+import { page } from '../../operations/paging';
+import { Parameters } from '../../operations/parameters';
 import { loadBalancerAttributes, pairs, targetGroupAttributes } from './attributes';
 import { ElbOptions } from './elb-options';
 import {

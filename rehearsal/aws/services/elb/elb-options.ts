@@ -1,5 +1,5 @@
 import type { ElbModel, TargetAddress } from '../../../load-balancer/model/model';
-import type { Place } from '../../wire/operation';
+import type { Place } from '../../operations/operation';
 
 /** How targets come and go; the load balancer owns their health and their draining. @throws AwsError */
 export interface Targets {

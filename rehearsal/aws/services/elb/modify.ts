@@ -1,7 +1,7 @@
 import { replaceActions } from '../../../load-balancer/model/rules';
 import { AwsError } from '../../../errors/aws-error';
-import { Operation, AwsObject } from '../../wire/operation';
-import { Parameters } from '../../wire/parameters';
+import { Operation, AwsObject } from '../../operations/operation';
+import { Parameters } from '../../operations/parameters';
 import { readAction } from './actions';
 import { setTargetGroupAttributes, targetGroupAttributes } from './attributes';
 import { ElbOptions } from './elb-options';

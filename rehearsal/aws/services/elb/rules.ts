@@ -9,8 +9,8 @@ import {
   setPriorities,
 } from '../../../load-balancer/model/rules';
 import { AwsError } from '../../../errors/aws-error';
-import { Need, Operation, AwsObject } from '../../wire/operation';
-import { Parameters } from '../../wire/parameters';
+import { Need, Operation, AwsObject } from '../../operations/operation';
+import { Parameters } from '../../operations/parameters';
 import { readAction } from './actions';
 import { readConditions } from './conditions';
 import { ElbOptions } from './elb-options';

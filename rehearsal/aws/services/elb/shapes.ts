@@ -7,7 +7,7 @@ import {
   TargetGroup,
   TargetState,
 } from '../../../load-balancer/model/model';
-import { Place, AwsObject } from '../../wire/operation';
+import { Place, AwsObject } from '../../operations/operation';
 import { writeAction } from './actions';
 import { writeCondition } from './conditions';
 import { writeTransform } from './transforms';

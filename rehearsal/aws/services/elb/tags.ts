@@ -1,8 +1,8 @@
 import { ElbModel } from '../../../load-balancer/model/model';
 import { AwsError } from '../../../errors/aws-error';
 import type { ConditionContext } from '../../iam/iam';
-import { Operation, AwsObject } from '../../wire/operation';
-import { Parameters } from '../../wire/parameters';
+import { Operation, AwsObject } from '../../operations/operation';
+import { Parameters } from '../../operations/parameters';
 import { pairs } from './attributes';
 import { ElbOptions } from './elb-options';
 

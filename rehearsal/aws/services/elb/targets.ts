@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { TargetAddress, TargetGroup } from '../../../load-balancer/model/model';
-import { Parameters } from '../../wire/parameters';
+import { Parameters } from '../../operations/parameters';
 
 /** The `Targets` of a call; an absent port is the group's. @throws AwsError */
 export function readTargets(input: Parameters, group: TargetGroup): TargetAddress[] {

@@ -1,6 +1,6 @@
 import { RuleTransform, TRANSFORM_TYPES } from '../../../load-balancer/model/model';
-import { AwsObject } from '../../wire/operation';
-import { Parameters } from '../../wire/parameters';
+import { AwsObject } from '../../operations/operation';
+import { Parameters } from '../../operations/parameters';
 
 const CONFIGS: Record<RuleTransform['type'], string> = {
   'host-header-rewrite': 'HostHeaderRewriteConfig',

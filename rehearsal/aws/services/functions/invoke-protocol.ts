@@ -1,6 +1,6 @@
 import { AwsError } from '../../../errors/aws-error';
 import { FunctionError } from '../../../functions/function';
-import type { Place } from '../../wire/operation';
+import type { Place } from '../../operations/operation';
 import { Call, Protocol, HttpReply, AwsRequest } from '../../protocols/protocol';
 import { RestProtocol } from '../../protocols/rest';
 

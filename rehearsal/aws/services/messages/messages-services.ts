@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { AwsError } from '../../../errors/aws-error';
-import { isArnFor } from '../../wire/arn';
-import { Operation, Place, AwsObject } from '../../wire/operation';
-import { Parameters } from '../../wire/parameters';
+import { isArnFor } from '../../operations/arn';
+import { Operation, Place, AwsObject } from '../../operations/operation';
+import { Parameters } from '../../operations/parameters';
 import { RpcService } from '../../protocols/rpc';
 import { QueryService } from '../../protocols/query';
 import { Outbox } from './outbox';

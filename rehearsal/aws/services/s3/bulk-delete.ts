@@ -1,5 +1,5 @@
 import { AwsError } from '../../../errors/aws-error';
-import { AwsObject } from '../../wire/operation';
+import { AwsObject } from '../../operations/operation';
 import { HttpReply } from '../../protocols/protocol';
 import { claimedChecksum } from './checksums';
 import { malformed, readDocument } from './documents';

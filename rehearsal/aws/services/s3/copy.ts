@@ -1,5 +1,5 @@
 import { AwsError } from '../../../errors/aws-error';
-import { Need } from '../../wire/operation';
+import { Need } from '../../operations/operation';
 import { HttpReply, AwsRequest } from '../../protocols/protocol';
 import { checksumMembers } from './checksums';
 import { Exchange, bucketArn, findCondition, describedBy, xml } from './exchange';

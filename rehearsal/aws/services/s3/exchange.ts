@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Need, AwsObject } from '../../wire/operation';
+import { Need, AwsObject } from '../../operations/operation';
 import { HttpReply, AwsRequest } from '../../protocols/protocol';
 import { xmlContent, xmlDocument } from '../../protocols/xml';
 import { Condition, ObjectContent, ObjectStore } from './object-store';

@@ -1,5 +1,5 @@
 import { AwsError } from '../../../errors/aws-error';
-import { AwsObject } from '../../wire/operation';
+import { AwsObject } from '../../operations/operation';
 import { ObjectStore, StoredObject } from './object-store';
 
 const MAX_KEYS = 1000;

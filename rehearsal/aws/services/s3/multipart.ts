@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { AwsError } from '../../../errors/aws-error';
-import { AwsObject } from '../../wire/operation';
+import { AwsObject } from '../../operations/operation';
 import { HttpReply } from '../../protocols/protocol';
 import {
   Checksum,

@@ -1,6 +1,6 @@
 import { own } from '../../../../core/validation/own';
 import { AwsError } from '../../../errors/aws-error';
-import { Need } from '../../wire/operation';
+import { Need } from '../../operations/operation';
 import { Call, Protocol, HttpReply, AwsRequest } from '../../protocols/protocol';
 import { xmlContent, xmlDocument } from '../../protocols/xml';
 import { deleteObjects } from './bulk-delete';

@@ -1,8 +1,8 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { AwsError } from '../../../errors/aws-error';
 import type { InvokeFunction } from '../functions/invoke-protocol';
-import { AwsObject } from '../../wire/operation';
-import { Parameters } from '../../wire/parameters';
+import { AwsObject } from '../../operations/operation';
+import { Parameters } from '../../operations/parameters';
 import { CURRENT, PENDING, Secret } from './secret-store';
 
 const ROTATION_STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;

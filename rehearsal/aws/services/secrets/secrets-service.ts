@@ -1,8 +1,8 @@
 import { AwsError } from '../../../errors/aws-error';
-import { isArnFor } from '../../wire/arn';
-import { Operation, Place, AwsObject } from '../../wire/operation';
-import { page } from '../../wire/paging';
-import { Parameters } from '../../wire/parameters';
+import { isArnFor } from '../../operations/arn';
+import { Operation, Place, AwsObject } from '../../operations/operation';
+import { page } from '../../operations/paging';
+import { Parameters } from '../../operations/parameters';
 import { RpcService } from '../../protocols/rpc';
 import type { InvokeFunction } from '../functions/invoke-protocol';
 import { getRandomPassword, putSecretValue, rotateSecret, updateVersionStage } from './change-secrets';

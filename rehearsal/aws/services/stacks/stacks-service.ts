@@ -1,7 +1,7 @@
 import { AwsError } from '../../../errors/aws-error';
-import { Operation, Place, AwsObject } from '../../wire/operation';
-import { page } from '../../wire/paging';
-import { Parameters } from '../../wire/parameters';
+import { Operation, Place, AwsObject } from '../../operations/operation';
+import { page } from '../../operations/paging';
+import { Parameters } from '../../operations/parameters';
 import { QueryService } from '../../protocols/query';
 
 /** A stack as DescribeStacks tells of it. */

@@ -1,5 +1,5 @@
 import { ExecutionDescription, ExecutionStatus, StateVisit, TaskCall } from '../../../state-machine/model';
-import { AwsObject } from '../../wire/operation';
+import { AwsObject } from '../../operations/operation';
 
 type State = { readonly Type?: unknown } & Readonly<Record<string, unknown>>;
 

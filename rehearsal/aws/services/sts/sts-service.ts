@@ -1,4 +1,4 @@
-import { Place } from '../../wire/operation';
+import { Place } from '../../operations/operation';
 import { QueryService } from '../../protocols/query';
 
 /** Of STS, the one action that tools ask first. No caller needs a right for it. */

@@ -46,8 +46,8 @@ test.each<[string, readonly SecretVersion[], number | undefined]>([
   ['a rotation whose old key was revoked and is gone', [version('b', 99, CURRENT)], 100],
   ['a version by hand', [version('b', 100, CURRENT), version('a', 0, PREVIOUS)], undefined],
   ['a version by hand, with the old key revoked', [version('b', 100, CURRENT), version('a', 0)], undefined],
-  ['a way back by hand', [version('b', 100, PREVIOUS), version('a', 0, CURRENT)], undefined],
-  ['a way back by hand, with the newer key revoked', [version('b', 100), version('a', 0, CURRENT)], undefined],
+  ['a rollback by hand', [version('b', 100, PREVIOUS), version('a', 0, CURRENT)], undefined],
+  ['a rollback by hand, with the newer key revoked', [version('b', 100), version('a', 0, CURRENT)], undefined],
 ])('%s is 15 minutes old before the next rotation begins or ends', async (_, versions, rotated) => {
   for (const step of ['createSecret', 'finishSecret'] as const) {
     const { secret, done } = found([...versions, version('new', 100)], rotated);

@@ -7,7 +7,7 @@ import { record } from '../../../../lambda/steps/record';
 import { rollback } from '../../../../lambda/steps/rollback';
 import { shift } from '../../../../lambda/steps/shift';
 import { verify } from '../../../../lambda/steps/verify';
-import { Act } from '../../../../lambda/step/step';
+import { Act } from '../../../../lambda/shared/step';
 import { MemoryCloud, report } from '../../world';
 import { ON_SOURCE, half, shifted, confirmed } from './cutover';
 
@@ -28,7 +28,7 @@ describe('1: both sides are judged at every poll, from the first shift to Comple
       ['fails its smoke request', (cloud) => (cloud.smoke.target = 502), 'SmokeFailed'],
       ['hangs', (cloud) => (cloud.smoke.target = 'no response within 5 s'), 'SmokeFailed'],
       [
-        'answers with errors',
+        'responds with errors',
         (cloud) => (cloud.tasks.target = [report('t1', { total: 90, errors: 40 })]),
         'BreakerTripped',
       ],

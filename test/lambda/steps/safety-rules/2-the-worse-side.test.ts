@@ -13,7 +13,7 @@ describe('2: traffic is never sent to a side that is worse than the one it leave
   const deaths: [string, (cloud: MemoryCloud) => void][] = [
     ['has no healthy targets', (cloud) => (cloud.healthy.source = 0)],
     ['fails its smoke request', (cloud) => (cloud.smoke.source = 503)],
-    ['does not answer', (cloud) => (cloud.smoke.source = 'connect ECONNREFUSED')],
+    ['does not respond', (cloud) => (cloud.smoke.source = 'connect ECONNREFUSED')],
   ];
 
   test.each(deaths)(

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import { connect, send } from '../http1/support/raw-client';
 import { OK, startUpstream } from '../http1/support/raw-upstream';
-import { head, startStand } from '../http1/support/refusals';
+import { head, startStand } from '../http1/support/rejections';
 import { get, startBackend, startEngine, startRawBackend, stopAll, until } from '../../support/world';
 
 afterEach(stopAll);

@@ -3,7 +3,7 @@ import { ask, connect } from '../http2/support/sessions';
 import { startTestProxy } from '../../support/proxy-world';
 import { get, startRawBackend, stopAll, until } from '../../support/world';
 import { listValues } from './support/messages';
-import { Stand, expectServes, head, startStand } from './support/refusals';
+import { Stand, expectServes, head, startStand } from './support/rejections';
 import { findField, send } from './support/raw-client';
 import { OK, startUpstream } from './support/raw-upstream';
 

@@ -1,6 +1,6 @@
 import { stopAll } from '../../support/world';
 import type { Field } from './support/messages';
-import { head, startStand } from './support/refusals';
+import { head, startStand } from './support/rejections';
 import { connect, findField, send } from './support/raw-client';
 import { listValues } from './support/messages';
 import type { RawRequest } from './support/raw-upstream';

@@ -3,7 +3,7 @@ import { liveIn, startBackend, stopAll, until } from '../../support/world';
 import type { Field } from './support/messages';
 import { mutated, validRequest } from './support/generator';
 import { Random } from './support/random';
-import { Stand, head, startStand } from './support/refusals';
+import { Stand, head, startStand } from './support/rejections';
 import { RawClient, send } from './support/raw-client';
 import { startUpstream } from './support/raw-upstream';
 

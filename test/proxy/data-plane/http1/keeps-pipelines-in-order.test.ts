@@ -1,5 +1,5 @@
 import { liveIn, stopAll, until } from '../../support/world';
-import { Stand, expectServes, head, startStand } from './support/refusals';
+import { Stand, expectServes, head, startStand } from './support/rejections';
 import { RawResponse, connect, send } from './support/raw-client';
 import { RawRequest, startUpstream } from './support/raw-upstream';
 

@@ -7,7 +7,7 @@ import {
   expectUploadRejected,
   head,
   startStand,
-} from './support/refusals';
+} from './support/rejections';
 import { connect, send } from './support/raw-client';
 import { startUpstream } from './support/raw-upstream';
 

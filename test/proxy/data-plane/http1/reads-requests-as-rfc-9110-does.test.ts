@@ -1,6 +1,6 @@
 import { stopAll } from '../../support/world';
 import { listValues } from './support/messages';
-import { expectRejected, expectServes, head, startStand } from './support/refusals';
+import { expectRejected, expectServes, head, startStand } from './support/rejections';
 import { findField, send } from './support/raw-client';
 import { OK, RawRequest, startUpstream } from './support/raw-upstream';
 

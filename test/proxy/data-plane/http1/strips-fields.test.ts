@@ -1,6 +1,6 @@
 import { stopAll } from '../../support/world';
 import { listValues } from './support/messages';
-import { expectServes, head, startStand } from './support/refusals';
+import { expectServes, head, startStand } from './support/rejections';
 import { RawResponse, findField, send } from './support/raw-client';
 import { RawRequest, startUpstream } from './support/raw-upstream';
 
@@ -34,7 +34,7 @@ test.each([
   ['Upgrade', 'h2c'],
   ['Upgrade', 'TLS/1.0'],
   ['HTTP2-Settings', 'AAMAAABkAAQAAP__'],
-  ['keep-alive', 'in small letters'],
+  ['keep-alive', 'in lowercase'],
 ])('never reaches the upstream: %s: %s', async (name, value) => {
   const { fields } = await passed(`${name}: ${value}`, 'X: 1');
   expect(listValues(fields, name.toLowerCase())).toEqual([]);

@@ -1,7 +1,7 @@
 import { liveIn, startRawBackend, stopAll, until } from '../../support/world';
 import { chunks, mutated, stretched, validResponse, validRequest } from './support/generator';
 import { Random } from './support/random';
-import { Stand, expectServes, head, startStand } from './support/refusals';
+import { Stand, expectServes, head, startStand } from './support/rejections';
 import { RawClient, connect } from './support/raw-client';
 import { OK, startUpstream } from './support/raw-upstream';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { liveIn, stopAll, until } from '../../support/world';
-import { Stand, expectServes, head, startStand } from './support/refusals';
+import { Stand, expectServes, head, startStand } from './support/rejections';
 import { RawClient, findField, send } from './support/raw-client';
 import { OK, startUpstream } from './support/raw-upstream';
 

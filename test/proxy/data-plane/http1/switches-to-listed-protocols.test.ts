@@ -1,7 +1,7 @@
 import { liveIn, stopAll, until } from '../../support/world';
 import { findField, send } from './support/raw-client';
 import { OK, startUpstream } from './support/raw-upstream';
-import { Stand, expectResponseAndClose, expectServes, head, startStand } from './support/refusals';
+import { Stand, expectResponseAndClose, expectServes, head, startStand } from './support/rejections';
 
 afterEach(stopAll);
 

@@ -1,5 +1,5 @@
 import { stopAll, until } from '../../support/world';
-import { Stand, expectServes, head, startStand } from './support/refusals';
+import { Stand, expectServes, head, startStand } from './support/rejections';
 import { RawClient, connect, findField, send } from './support/raw-client';
 import { RespondWith, OK, startUpstream } from './support/raw-upstream';
 
@@ -28,32 +28,32 @@ async function expectFresh(stand: Stand, client: RawClient, firstStatus = 200): 
 }
 
 test.each([
-  ['a second answer behind a length', OK + EVIL, 'GET', 200],
+  ['a second response behind a length', OK + EVIL, 'GET', 200],
   ['a byte behind a length', `${OK}x`, 'GET', 200],
   ['a line end behind a length', `${OK}\r\n`, 'GET', 200],
   [
-    'a second answer behind the last chunk',
+    'a second response behind the last chunk',
     `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')}0\r\n\r\n${EVIL}`,
     'GET',
     200,
   ],
   [
-    'a second answer behind trailers',
+    'a second response behind trailers',
     `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')}0\r\nX: 1\r\n\r\n${EVIL}`,
     'GET',
     200,
   ],
-  ['a second answer behind no body', head('HTTP/1.1 200 OK', 'Content-Length: 0') + EVIL, 'GET', 200],
-  ['a body behind the answer to HEAD', `${head('HTTP/1.1 200 OK', 'Content-Length: 4')}evil`, 'HEAD', 200],
+  ['a second response behind no body', head('HTTP/1.1 200 OK', 'Content-Length: 0') + EVIL, 'GET', 200],
+  ['a body behind the response to HEAD', `${head('HTTP/1.1 200 OK', 'Content-Length: 4')}evil`, 'HEAD', 200],
   [
-    'chunks behind the answer to HEAD',
+    'chunks behind the response to HEAD',
     `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')}4\r\nevil\r\n0\r\n\r\n`,
     'HEAD',
     200,
   ],
   ['a body behind 204', `${head('HTTP/1.1 204 No', 'Content-Length: 4')}evil`, 'GET', 204],
   ['chunks behind 204', `${head('HTTP/1.1 204 No', 'Transfer-Encoding: chunked')}4\r\nevil\r\n0\r\n\r\n`, 'GET', 204],
-  ['a second answer behind 204', head('HTTP/1.1 204 No') + EVIL, 'GET', 204],
+  ['a second response behind 204', head('HTTP/1.1 204 No') + EVIL, 'GET', 204],
   ['a body behind 304', `${head('HTTP/1.1 304 No', 'Content-Length: 4')}evil`, 'GET', 304],
 ])('bytes behind a whole response never reach another request: %s', async (_, bytes, method, status) => {
   const stand = await startBefore(() => bytes);

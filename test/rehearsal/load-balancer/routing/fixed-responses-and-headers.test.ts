@@ -22,8 +22,8 @@ async function rawTarget(response: (socket: net.Socket) => void): Promise<() => 
 
 test.each([
   ['reset', (socket: net.Socket) => socket.resetAndDestroy()],
-  ['answered with nonsense', (socket: net.Socket) => socket.end('nonsense\r\n\r\n')],
-  ['closed without an answer', (socket: net.Socket) => socket.end()],
+  ['responded with nonsense', (socket: net.Socket) => socket.end('nonsense\r\n\r\n')],
+  ['closed without a response', (socket: net.Socket) => socket.end()],
 ])('502 when the target %s', async (_, response) => {
   const close = await rawTarget(response);
   const got = await cloud.get();

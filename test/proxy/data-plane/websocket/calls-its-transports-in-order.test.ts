@@ -1,7 +1,7 @@
 import type { Ending } from '../../../../core/proxy/connections';
 import { Tunnel } from '../../../../proxy/data-plane/websocket/tunnel';
 import { closeFrame } from '../../../../proxy/data-plane/websocket/frame-scanner';
-import { FakeTransport } from './support/fake-wire';
+import { FakeTransport } from './support/fake-transport';
 import { CONTINUATION, TEXT, frame } from './support/peers';
 
 const MASKED = { mask: true };

@@ -1,5 +1,5 @@
 import type { SwitchPlan } from '../../../core/plan/switch-plan';
-import { switchOver } from '../../../lambda/step/switch-over';
+import { switchOver } from '../../../lambda/shared/switch-over';
 import { DEFAULT_PLAN, SwitchWorld } from './switch-world';
 
 let world: SwitchWorld;

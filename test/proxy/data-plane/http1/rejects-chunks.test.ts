@@ -1,5 +1,5 @@
 import { stopAll } from '../../support/world';
-import { each, expectUploadRejected, head } from './support/refusals';
+import { each, expectUploadRejected, head } from './support/rejections';
 
 afterEach(stopAll);
 

@@ -9,7 +9,7 @@ import { NOBODY } from '../../proxy/data-plane/contract/transport';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
 import type { DownstreamStream, EngineHead } from '../../proxy/data-plane/contract/streams';
 import { later, stopAll, until } from '../proxy/support/world';
-import { FakeTransport } from '../proxy/data-plane/websocket/support/fake-wire';
+import { FakeTransport } from '../proxy/data-plane/websocket/support/fake-transport';
 
 afterEach(stopAll);
 

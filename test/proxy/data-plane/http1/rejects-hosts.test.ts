@@ -1,5 +1,5 @@
 import { stopAll } from '../../support/world';
-import { each, expectRejected, head } from './support/refusals';
+import { each, expectRejected, head } from './support/rejections';
 
 afterEach(stopAll);
 

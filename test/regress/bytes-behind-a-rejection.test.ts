@@ -3,7 +3,7 @@ import { completeTimeouts } from '../../core/proxy/settings/setting-names';
 import { trustingLimits } from '../../proxy/data-plane/contract/limits';
 import { Http1Client } from '../../proxy/data-plane/http1/http1-client';
 import { Ledger } from '../../proxy/data-plane/contract/ledger';
-import { FakeTransport } from '../proxy/data-plane/websocket/support/fake-wire';
+import { FakeTransport } from '../proxy/data-plane/websocket/support/fake-transport';
 
 test('what comes behind a rejection that has not left yet is not served', () => {
   const seen: string[] = [];

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { later, findPort, startRawBackend, stopAll } from '../../support/world';
-import { Stand, expectServes, head, startStand } from './support/refusals';
+import { Stand, expectServes, head, startStand } from './support/rejections';
 import { send } from './support/raw-client';
 import { OK, UpstreamConnection, startUpstream } from './support/raw-upstream';
 
@@ -39,7 +39,7 @@ async function expect502(stand: Stand, request = GET): Promise<void> {
 test.each([
   ['no HTTP', 'hello\r\n\r\n'],
   ['another protocol', status('ICY 200 OK')],
-  ['small letters', status('http/1.1 200 OK')],
+  ['lowercase', status('http/1.1 200 OK')],
   ['HTTP/0.9', status('HTTP/0.9 200 OK')],
   ['HTTP/1.10', status('HTTP/1.10 200 OK')],
   ['a space before it', status(' HTTP/1.1 200 OK')],

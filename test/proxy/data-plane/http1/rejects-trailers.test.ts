@@ -1,5 +1,5 @@
 import { stopAll } from '../../support/world';
-import { each, expectServes, expectUploadRejected, head, startStand } from './support/refusals';
+import { each, expectServes, expectUploadRejected, head, startStand } from './support/rejections';
 import { send } from './support/raw-client';
 
 afterEach(stopAll);

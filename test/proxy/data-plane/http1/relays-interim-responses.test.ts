@@ -1,6 +1,6 @@
 import { stopAll } from '../../support/world';
 import { listValues } from './support/messages';
-import { Stand, each, expectRejected, expectServes, head, startStand } from './support/refusals';
+import { Stand, each, expectRejected, expectServes, head, startStand } from './support/rejections';
 import { RawResponse, RawClient, send } from './support/raw-client';
 import { OK, startUpstream } from './support/raw-upstream';
 

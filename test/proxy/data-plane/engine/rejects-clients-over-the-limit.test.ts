@@ -6,7 +6,7 @@ import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { RejectedRequest } from '../../../../proxy/data-plane/contract/data-plane';
 import { connect, findField, send } from '../http1/support/raw-client';
-import { expectResponseAndClose, head, startStand } from '../http1/support/refusals';
+import { expectResponseAndClose, head, startStand } from '../http1/support/rejections';
 import { get, later, selfSigned, startBackend, startEngine, stopAll, until } from '../../support/world';
 
 afterEach(stopAll);

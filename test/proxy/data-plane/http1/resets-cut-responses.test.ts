@@ -1,5 +1,5 @@
 import { stopAll } from '../../support/world';
-import { expectServes, head, startStand } from './support/refusals';
+import { expectServes, head, startStand } from './support/rejections';
 import { RawClient, send } from './support/raw-client';
 import { OK, UpstreamConnection, startUpstream } from './support/raw-upstream';
 
