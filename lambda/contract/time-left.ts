@@ -1,12 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { STEP_SECONDS } from '../../core/cutover/step-limits';
 import { CutoverError } from '../../core/errors/errors';
 
 /** For the response of a step, and the end of what was aborted. */
 const RESERVE_MS = 2_000;
 /** The longest that notifying operators takes. */
 export const NOTIFY_MS = 4_000;
-/** Where Lambda's context is not there: the limit of a step. */
-const STEP_MS = 30_000;
 
 /** As much of Lambda's context as a step reads. */
 export interface TimeLimit {
@@ -56,7 +55,8 @@ export async function waitingFor<T>(what: string, call: () => Promise<T>): Promi
  * @throws CutoverError `AwsUnavailable`
  */
 export async function endInTime<T>(limit: TimeLimit | undefined, step: () => Promise<T>): Promise<T> {
-  const milliseconds = (limit?.getRemainingTimeInMillis?.() ?? STEP_MS) - RESERVE_MS;
+  // Where Lambda's context is not there.
+  const milliseconds = (limit?.getRemainingTimeInMillis?.() ?? STEP_SECONDS * 1000) - RESERVE_MS;
   const endsMs = performance.now() + milliseconds;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -10,6 +10,7 @@ import {
   StatusChange,
   buildRecoveryCall,
 } from '../../core/cutover/recovery';
+import { findStragglerSeconds } from '../../core/cutover/step-limits';
 import { formatMark, mayBeVerified } from '../../core/cutover/verified-mark';
 import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
@@ -19,9 +20,6 @@ import { createHandler } from '../shared/step';
 import { undrain } from '../shared/undrain';
 import { record } from './record';
 import { rollback } from './rollback';
-
-/** Longer than a step can run: StopExecution does not stop the Lambda function that is at work. */
-const STRAGGLER_MS = 35_000;
 
 interface Recovered {
   readonly recovered: boolean;
@@ -107,10 +105,12 @@ async function finish(held: CutoverRun, ports: Ports, nowMs: number): Promise<Re
 }
 
 /** One failed look may be a deployment of the target's. */
+const LOOK_AGAIN_MS = 35_000;
+
 async function lookTwice({ plan }: CutoverRun, ports: Ports): Promise<SideState> {
   const { state } = await readSide('target', plan, ports, 1);
   if (state.serves === true) return state;
-  await ports.pause(STRAGGLER_MS);
+  await ports.pause(LOOK_AGAIN_MS);
   return (await readSide('target', plan, ports, 1)).state;
 }
 
@@ -126,7 +126,7 @@ async function restore(stopped: CutoverRun, ports: Ports, nowMs: number): Promis
   const started: CutoverRun = { ...first, verdict: stopped.verdict, ...withoutEnd(first) };
   // The next call goes on from here: it does not notify operators again, and in the end leaves a task that cannot be reached.
   if (started.rollback && !stopped.rollback) await store.save(started);
-  await ports.pause(STRAGGLER_MS);
+  await ports.pause(findStragglerSeconds(stopped.plan) * 1000);
   const again = await rollback(started, ports, ports.now());
   if (again.rollback?.hasReadBack) await store.save({ ...again, verdict: stopped.verdict });
   return again;

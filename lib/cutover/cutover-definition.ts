@@ -22,7 +22,8 @@ import { Outcome, Verdict } from '../../core/cutover/run';
 import { NOT_STARTED } from '../../core/cutover/recovery';
 import { finalErrorCodes } from '../../core/errors/errors';
 import { Step } from '../../core/cutover/cutover-config';
-import { StepFunctions, STEP_TIMEOUT } from './cutover-functions';
+import { findStepSeconds } from '../../core/cutover/step-limits';
+import { StepFunctions } from './cutover-functions';
 
 const LAMBDA_SERVICE_ERRORS = [
   'Lambda.TooManyRequestsException',
@@ -136,7 +137,8 @@ function createTasks(scope: Construct, functions: StepFunctions, deployed: Deplo
       lambdaFunction: functions[step],
       payload,
       outputPath: '$.Payload',
-      taskTimeout: Timeout.duration(STEP_TIMEOUT.plus(Duration.seconds(10))),
+      // So that a cold start is not a timeout.
+      taskTimeout: Timeout.duration(Duration.seconds(findStepSeconds(step) + 10)),
       // Its list lacks two of the errors that Lambda names; ours is below.
       retryOnServiceExceptions: false,
     });

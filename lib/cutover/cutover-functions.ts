@@ -8,6 +8,7 @@ import { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { CutoverConfig, SMOKE_VARIABLE, Step, STEPS, CONFIG_VARIABLE } from '../../core/cutover/cutover-config';
+import { findStepSeconds } from '../../core/cutover/step-limits';
 import { lambdaAsset } from '../shared/assets';
 import { createLogGroup, letDecrypt, letEncrypt, letRead } from '../shared/encryption';
 import { statementsFor, STEP_RIGHTS, StepResources } from './cutover-rights';
@@ -30,10 +31,9 @@ export interface CutoverFunctionsProps {
 
 export type StepFunctions = Readonly<Record<Step, Function>>;
 
-/** The longest a step may take; its state allows ten seconds more, so that a cold start is not a timeout. */
-export const STEP_TIMEOUT = Duration.seconds(30);
-/** The one that waits until no other step can be at work any more. */
-const RECOVER_TIMEOUT = Duration.seconds(120);
+/** Those that may switch call every task at the same time: a whole processor for 1,000 of them. */
+const SWITCHING: readonly Step[] = ['switch', 'rollback', 'recover'];
+const MEMORY_MIB = { switching: 1792, other: 256 } as const;
 
 /** One function a step, each with its own rights, all in one log. */
 export function createStepFunctions(scope: Construct, props: CutoverFunctionsProps): StepFunctions {
@@ -48,8 +48,8 @@ export function createStepFunctions(scope: Construct, props: CutoverFunctionsPro
       handler: `index.${step}`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      memorySize: 256,
-      timeout: step === 'recover' ? RECOVER_TIMEOUT : STEP_TIMEOUT,
+      memorySize: SWITCHING.includes(step) ? MEMORY_MIB.switching : MEMORY_MIB.other,
+      timeout: Duration.seconds(findStepSeconds(step)),
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets,
       securityGroups: [props.securityGroup],

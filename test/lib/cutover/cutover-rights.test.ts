@@ -102,6 +102,15 @@ test('there is a function for every step, and for nothing else', () => {
   );
 });
 
+const SMALL = { MemorySize: 256, Timeout: 30 };
+/** A whole processor, and time for requests that wait 25 s for a switch. */
+const SIZES: Record<Step, object> = {
+  ...(Object.fromEntries(STEPS.map((step) => [step, SMALL])) as Record<Step, object>),
+  switch: { MemorySize: 1792, Timeout: 60 },
+  rollback: { MemorySize: 1792, Timeout: 90 },
+  recover: { MemorySize: 1792, Timeout: 170 },
+};
+
 describe.each(STEPS)('%s', (step) => {
   test('may do what its row says and no more', () => {
     expect(findRights(step)).toEqual([...TABLE[step], ...TRACE].sort());
@@ -114,8 +123,7 @@ describe.each(STEPS)('%s', (step) => {
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
       Handler: `index.${step}`,
-      Timeout: step === 'recover' ? 120 : 30,
-      MemorySize: 256,
+      ...SIZES[step],
       TracingConfig: { Mode: 'Active' },
       VpcConfig: { SubnetIds: [expect.anything(), expect.anything()], SecurityGroupIds: [expect.anything()] },
     });

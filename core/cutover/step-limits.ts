@@ -1,0 +1,25 @@
+import type { Plan } from '../plan/plan';
+import type { Step } from './cutover-config';
+
+/** How long a step may take, unless it is one of the others. */
+export const STEP_SECONDS = 30;
+/**
+ * Requests wait up to 25 s for a switch (`switch.maxPauseMs`), and those of a rollback that switches back, too. What comes before
+ * and after it takes up to a step more, and a rollback looks at both sides. A recovery rolls back twice and waits between
+ * for stragglers. It must end before its message shows again (`RECOVERY_PAUSE_SECONDS`).
+ */
+const OTHER_SECONDS: Partial<Record<Step, number>> = { switch: 60, rollback: 90, recover: 170 };
+/** After its time Lambda has ended a step for sure. */
+const MARGIN_SECONDS = 5;
+
+export function findStepSeconds(step: Step): number {
+  return OTHER_SECONDS[step] ?? STEP_SECONDS;
+}
+
+/**
+ * After so long no step of an execution that was stopped can be at work any more, and move traffic to the target: stopping an
+ * execution does not stop its Lambda function.
+ */
+export function findStragglerSeconds({ strategy }: Pick<Plan, 'strategy'>): number {
+  return findStepSeconds(strategy === 'drainThenShift' ? 'switch' : 'shift') + MARGIN_SECONDS;
+}
