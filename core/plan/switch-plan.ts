@@ -1,12 +1,12 @@
 import type { BooleanField, ChoiceField, Fields, FieldValues, ObjectField } from '../validation/fields';
 
-/** What becomes of the target's writes when traffic goes back after a commit. */
+/** What becomes of the target's writes when a cutover rolls back after a commit. */
 const POINT_OF_NO_RETURN = {
   kind: 'choice',
   values: ['undecided', 'shared', 'acceptLoss'],
   default: 'undecided',
   sentence:
-    "What becomes of the target's writes when traffic goes back after a commit: both sides have the same store (`shared`), or they are lost (`acceptLoss`). Preflight refuses `undecided`.",
+    "What becomes of the target's writes when a cutover rolls back after a commit: both sides have the same store (`shared`), or they are lost (`acceptLoss`). A plan with `undecided` is rejected.",
 } as const satisfies ChoiceField;
 
 const DRY_RUN = {
@@ -70,7 +70,7 @@ export const SWITCH_FIELDS = {
     values: ['drained', 'drainedAndAbandoned', 'epoch'],
     default: 'drained',
     sentence:
-      'What keeps the side that is left from writing after the decision: all requests have ended (`drained`); also those that were given up have outlasted `longestRequestSeconds` (`drainedAndAbandoned`); the application refuses requests with a lower `X-Drainshift-Epoch` (`epoch`).',
+      'What keeps the side that is left from writing after the decision: all requests have ended (`drained`); also those that were given up have outlasted `longestRequestSeconds` (`drainedAndAbandoned`); the application rejects requests with a lower `X-Drainshift-Epoch` (`epoch`).',
   },
   rampPerSecond: {
     kind: 'integer',

@@ -107,7 +107,7 @@ export type Move =
   | { readonly kind: 'done' };
 
 /**
- * The next move of the switch of `epoch`, whoever made the moves before it.
+ * The next move of the switch of `epoch`, by whichever call the moves before it were made.
  *
  * @throws Error when the regime is not that of this switch
  */

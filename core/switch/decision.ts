@@ -1,6 +1,6 @@
 export type Outcome = 'commit' | 'abort';
 
-/** What became of a switch. Written once for each epoch, by whoever comes first, and never changed. */
+/** What became of a switch. Written once for each epoch, by the first writer, and never changed. */
 export interface Decision {
   readonly outcome: Outcome;
   /** The execution, or the proxy task whose lease expired. */

@@ -123,7 +123,7 @@ async function holdOnce(session: TaskSession): Promise<LedgerReport> {
   await session.hold({ ...CANARY, epoch, endsStreams: false, dryRun: false });
   const after = await settle(() => session.release({ epoch, to: before.upstream }));
   if ('value' in after) return after.value;
-  // On a slow way its lease was over first: it held, and went on.
+  // On a slow way its lease had expired first: it held, and went on.
   const now = await session.report();
   if (now.hold.state === 'none') return now;
   throw new Error(after.problem);

@@ -112,7 +112,7 @@ export class Parking {
     this.cancelLimit = () => undefined;
   }
 
-  /** The first one in is the first one whose time is over, unless a later order shortened it: then it is a little late. */
+  /** The first one in is the first one whose time has passed, unless a later order shortened it: then it is a little late. */
   private watchLimits(): void {
     this.cancelLimit();
     const [first] = this.waiting;

@@ -74,7 +74,7 @@ export interface StartedUnder {
 
 type SharedPort = Extract<Parameters<DataPlane['listen']>[0], { shared: unknown }>['shared'];
 
-/** What a switch closes. Any other response that streams is a request that nobody can resume: it has its time to end. */
+/** What a switch closes. Any other response that streams is a request that no client can resume: it has its time to end. */
 const STREAMING_KINDS = ['websocket', 'grpcStream', 'serverSentEvents'] as const;
 
 /** Why it follows no order. The hold of a switch it does follow. */

@@ -48,7 +48,7 @@ export class GroupState {
     this.drainOrder = undefined;
   }
 
-  /** The hold in force, or the last one; its lease is over when it is. */
+  /** The hold in force, or the last one; its lease may have expired. */
   heldAt(nowMs: number): Hold {
     this.held = afterLease(this.held, nowMs);
     return this.held;

@@ -61,14 +61,14 @@ test('what does not end in time leaves everything on the source', async () => {
   expect(askAll()).toEqual(['target 2', 'target 2', 'target 0']);
 });
 
-test('the way back is the same switch, of all tasks of both sides', async () => {
+test('a rollback is the same switch, of all tasks of both sides', async () => {
   world = new SwitchWorld(2, 2);
   await switchTo('target');
   expect(await switchTo('source')).toMatchObject({ epoch: 2, outcome: 'commit', members: 4, from: 'target' });
   expect(askAll()).toEqual(['source 2', 'source 2', 'source 2', 'source 2']);
 });
 
-test('a switch that is over is not made again', async () => {
+test('a switch that has ended is not made again', async () => {
   world = new SwitchWorld();
   await switchTo('target');
   expect(await switchTo('target')).toBeUndefined();

@@ -270,7 +270,7 @@ test('what is logged at the end counts this hold alone', () => {
   });
 });
 
-test('a request waits for as long as it may, and then is told to come back', () => {
+test('a request waits for as long as it may, and then gets 503', () => {
   const cloud = new GateWorld();
   cloud.gate.hold(holdOrder({ ...order, maxWaitMs: 1_000 }));
   cloud.send('/a');
@@ -377,7 +377,7 @@ describe('the hold of a switch', () => {
     expect(cloud.went).toEqual(['/a to 2']);
   });
 
-  test('goes back to the side of before when nobody decided', async () => {
+  test('returns to the side of before when no decision was made', async () => {
     const store = new Store();
     const cloud = new GateWorld(true, store);
     cloud.gate.hold(ofSwitch);
@@ -422,7 +422,7 @@ describe('the hold of a switch', () => {
     expect(store.proposed).toEqual([]);
   });
 
-  test('goes on through a shutdown, and lets nobody turn the side', async () => {
+  test('goes on through a shutdown, and keeps the side', async () => {
     const store = new Store();
     const cloud = new GateWorld(true, store);
     cloud.gate.hold(ofSwitch);

@@ -212,7 +212,7 @@ test('a task that hangs through the decision follows it before it forwards a byt
   expect(target.served.map(({ id }) => id).sort()).toEqual(['/other', '/woken']);
 });
 
-test('a probe tells what a task can reach', async () => {
+test('a probe reports what a task can reach', async () => {
   const [source, target] = [await startBackend(), await startBackend()];
   const { admin } = await startTask(source.url, target.url);
   const { session } = openTask('s0', admin);

@@ -231,7 +231,7 @@ describe('the hold of a switch', () => {
     ]);
   });
 
-  test('ends the worker that does not follow, and lets nobody else go for it', async () => {
+  test('ends the worker that does not follow, and releases no other for it', async () => {
     const { started, target } = group(undefined, store());
     started[1]!.response = ({ kind }) => (kind === 'hold' ? 'no' : undefined);
     expect(await target.hold(ofSwitch)).toBeUndefined();
