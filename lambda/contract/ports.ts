@@ -42,6 +42,8 @@ export interface LoadBalancerPort {
    */
   setForward(forward: Forward, untilMs?: number): Promise<void>;
   healthyTargets(side: Side): Promise<number>;
+  /** The addresses of all that is registered for a side, in whatever state. */
+  registeredTargets(side: Side): Promise<string[]>;
   /** Writes at the weighted rule itself what became of a cutover: for when the store cannot be told. */
   mark(mark: RuleMark, value: string): Promise<void>;
   /** Each mark of the last cutover that had to write it. */
@@ -70,6 +72,8 @@ export interface ProxiesPort {
 }
 
 export interface SmokePort {
+  /** The name that clients use. */
+  readonly host: string;
   /**
    * Reads who must vouch for the certificate of the smoke requests, where that is not left to the public authorities.
    *

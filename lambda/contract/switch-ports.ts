@@ -3,16 +3,25 @@ import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/ho
 import type { ProbeOrder, ProbeReport } from '../../core/proxy/probe';
 import type { Decision } from '../../core/switch/decision';
 import type { Regime } from '../../core/switch/regime';
-import type { Side } from '../../core/traffic/weights';
+import type { Side, Weights } from '../../core/traffic/weights';
 
 /** What a switch may do to the outside world. `adapters/` has the one implementation, on AWS. */
 export interface SwitchPorts {
   readonly store: SwitchStorePort;
   /** Every proxy task of both sides that ECS lists, also those that have stopped; with a connection of its own to each. */
   listTasks(): Promise<SwitchTask[]>;
+  readonly traffic: SwitchTrafficPort;
   /** Milliseconds since the epoch. */
   now(): number;
   pause(milliseconds: number): Promise<void>;
+}
+
+/** The load balancer: of the tasks of a side it is a witness beside ECS. */
+export interface SwitchTrafficPort {
+  /** The addresses that are registered in the target groups of these sides, in whatever state. */
+  targets(sides: readonly Side[]): Promise<readonly string[]>;
+  /** Those in force; undefined where the rule does not forward to the two sides alone. */
+  weights(): Promise<Weights | undefined>;
 }
 
 export interface SwitchStorePort {
@@ -37,6 +46,8 @@ export interface SwitchTask {
   /** Unique among both sides. */
   readonly id: string;
   readonly home: Side;
+  /** As the load balancer knows it, too. Absent where ECS does not say it. */
+  readonly address?: string;
   /** Absent of a task that has stopped. */
   readonly session?: TaskSession;
   /** Of a task that has stopped, where ECS says it. */

@@ -1,5 +1,5 @@
-import { CutoverRun } from '../../core/cutover/run';
-import { CutoverError } from '../../core/errors/errors';
+import type { CutoverRun } from '../../core/cutover/run';
+import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
@@ -13,42 +13,47 @@ const PROBE_MS = 4_000;
 export type SwitchedBack =
   /** The source serves, as far as the regime says: the weights may follow. */
   | { readonly kind: 'source'; readonly run: CutoverRun }
-  /** The target goes on, and why. */
-  | { readonly kind: 'target'; readonly run: CutoverRun; readonly why: string };
+  /** The target goes on, and why. `asks`: the plan leaves it to a person. `unknown`: of the store, which may respond again. */
+  | { readonly kind: 'target'; readonly run: CutoverRun; readonly why: string; readonly reason: StayReason };
+
+export type StayReason = 'asks' | 'unknown' | 'failed';
 
 /**
  * What a rollback does before it moves weights, where a plan switches: an undecided switch is given up, and one that was
  * committed is made the other way, if the plan says so and the source responds. Without the store nothing is known of
  * either, and nothing is done: the proxies forward to one side, whatever the weights are.
- *
- * @throws CutoverError `AwsUnavailable` when the store does not respond
  */
 export async function switchBack(run: CutoverRun, ports: Ports): Promise<SwitchedBack> {
-  const { plan, execution } = run;
+  const { plan } = run;
   if (!plan.switch) return { kind: 'source', run };
-  const read = await settle(() => ports.switches.readRegime());
-  if ('problem' in read) throw new CutoverError('AwsUnavailable', `the regime must be readable, got ${read.problem}`);
-  const { regime } = read.value;
-  const request = { execution, plan: plan.switch };
+  const tried = await settle(() => goBack(run, plan.switch!, ports));
+  if ('value' in tried) return tried.value;
+  return { kind: 'target', run, why: `the switch must be known and ended, got ${tried.problem}`, reason: 'unknown' };
+}
+
+async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<SwitchedBack> {
+  const { execution } = run;
+  const { regime } = await ports.switches.readRegime();
   if (regime.switching) {
     // Ends it, one way or the other: it is ours to abort, and may have been committed.
     const stop = () => Promise.resolve<string | undefined>('the cutover rolls back');
-    const record = await switchOver({ ...request, to: regime.switching.to, findStop: stop }, switchPorts(ports));
-    if (!record) throw new CutoverError('AwsUnavailable', `the switch of epoch ${regime.epoch} is another's`);
-    return switchBack(noteSwitch(run, record, ports.now()), ports);
+    const { to } = regime.switching;
+    const record = await switchOver({ execution, plan, to, findStop: stop }, switchPorts(ports));
+    if (!record) throw new Error(`the switch of epoch ${regime.epoch} is under way, and another's`);
+    return goBack(noteSwitch(run, record, ports.now()), plan, ports);
   }
   if (regime.side === 'source') return { kind: 'source', run };
-  if (plan.switch.rollback === 'ask') {
-    return { kind: 'target', run, why: "the plan's 'switch.rollback' is 'ask': a person decides" };
-  }
+  const stays = (why: string, reason: StayReason = 'failed', noted = run) =>
+    ({ kind: 'target', run: noted, why, reason }) as const;
+  if (plan.rollback === 'ask') return stays("the plan's 'switch.rollback' is 'ask': a person decides", 'asks');
   const problem = await probeSide('source', run, ports);
-  if (problem !== undefined) return { kind: 'target', run, why: problem };
+  if (problem !== undefined) return stays(problem);
   const nobody = () => Promise.resolve(undefined);
-  const record = await switchOver({ ...request, to: 'source', findStop: nobody }, switchPorts(ports));
-  if (!record) return { kind: 'target', run, why: 'another switch is under way' };
+  const record = await switchOver({ execution, plan, to: 'source', findStop: nobody }, switchPorts(ports));
+  if (!record) return stays('another switch is under way', 'unknown');
   const noted = noteSwitch(run, record, ports.now());
   if (record.outcome === 'commit') return { kind: 'source', run: noted };
-  return { kind: 'target', run: noted, why: `the switch back was aborted: ${record.why ?? 'no reason'}` };
+  return stays(`the switch back was aborted: ${record.why ?? 'no reason'}`, 'failed', noted);
 }
 
 /**
@@ -58,6 +63,7 @@ export async function switchBack(run: CutoverRun, ports: Ports): Promise<Switche
  * @returns why it must not be switched to; undefined when each smoke request had its status from one task at least
  */
 export async function probeSide(side: Side, { plan }: CutoverRun, ports: Ports): Promise<string | undefined> {
+  const { host } = ports.smoke;
   const opened = await ports.proxies.open();
   const sessions = opened.flatMap(({ session }) => session ?? []);
   try {
@@ -65,7 +71,9 @@ export async function probeSide(side: Side, { plan }: CutoverRun, ports: Ports):
       const asked = await Promise.all(
         sessions
           .slice(0, MAX_PROBES)
-          .map((session) => settleWithin(PROBE_MS, `probing the ${side}`, () => session.probe({ to: side, path }))),
+          .map((session) =>
+            settleWithin(PROBE_MS, `probing the ${side}`, () => session.probe({ to: side, path, host })),
+          ),
       );
       const got = asked.map((each) =>
         'value' in each ? (each.value.status ?? each.value.upstreamProblem) : each.problem,

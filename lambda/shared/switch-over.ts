@@ -1,23 +1,16 @@
-import type { LedgerReport } from '../../core/proxy/admin-api';
-import { total } from '../../core/proxy/connections';
 import type { HoldOrder } from '../../core/proxy/hold';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
-import {
-  HookState,
-  MemberReport,
-  MemberState,
-  MemberView,
-  SwitchView,
-  assess,
-  nextMove,
-} from '../../core/switch/coordinator';
+import { HookState, MemberState, SwitchRules, SwitchView, nextMove } from '../../core/switch/coordinator';
 import type { Decision, Outcome } from '../../core/switch/decision';
 import { Member, Regime, beginSwitch, findOutcomes, isMember, settleRegime } from '../../core/switch/regime';
 import type { SwitchRecord } from '../../core/switch/switch-record';
-import type { Side } from '../../core/traffic/weights';
+import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
+import { firstLines } from '../../core/cutover/state-size';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
-import { settleWithin } from '../contract/settle';
-import type { StoredRegime, SwitchPorts, SwitchTask } from '../contract/switch-ports';
+import { Settled, settle, settleWithin } from '../contract/settle';
+import type { StoredRegime, SwitchPorts } from '../contract/switch-ports';
+import { timeLeftMs } from '../contract/time-left';
+import { LEASE_MS, SwitchMembers } from './switch-members';
 
 /** The freeze hook of a switch. */
 export interface SwitchHook {
@@ -32,20 +25,20 @@ export interface SwitchRequest {
   readonly execution: string;
   readonly plan: SwitchPlan;
   readonly hook?: SwitchHook;
-  /** Why it must be given up: an operator, a lock that is lost. Asked now and then. */
+  /** Why it must be given up: an operator, a lock that is lost. Asked now and then, beside everything else. */
   readonly findStop: () => Promise<string | undefined>;
 }
 
-/** Of a lease; renewed at half of it. A coordinator that dies costs its clients as much. */
-const LEASE_MS = 2_000;
+const UNHELD: readonly MemberState[] = ['notHolding', 'unknown', 'unaccounted'];
 const LEASE_MARGIN_MS = 500;
-/** A task that does not respond by then is unknown in this look. */
 const CALL_MS = 1_500;
-/** Between two looks while something is still in flight. */
-const LOOK_MS = 5;
 const STOP_LOOK_MS = 1_000;
-/** Between two lists of the tasks while one of them does not respond. */
-const LIST_MS = 500;
+/** The longest that a move waits for news. */
+const NEWS_MS = 50;
+/** What the load balancer has for its part: it is asked while requests wait. */
+const WITNESS_MS = 3_000;
+/** For the decision, the releases and the regime. A step that has less beside the pause must not start to hold. */
+const AFTER_HOLD_MS = 4_000;
 
 /**
  * Makes one attempt to switch, or goes on with the one of the same execution that is under way. Whatever it does can be
@@ -65,14 +58,23 @@ export async function switchOver(request: SwitchRequest, ports: SwitchPorts): Pr
 }
 
 /** Writes the regime of a new switch, unless the one of this execution is there. */
-async function claim({ to, execution, plan }: SwitchRequest, ports: SwitchPorts): Promise<StoredRegime | undefined> {
+async function claim(request: SwitchRequest, ports: SwitchPorts): Promise<StoredRegime | undefined> {
+  const { to, execution, plan } = request;
   const stored = await ports.store.readRegime();
   const { regime } = stored;
-  if (regime.switching) return regime.switching.execution === execution ? stored : undefined;
+  if (regime.switching) return isOwn(regime, request) ? stored : undefined;
   const epoch = await findNextEpoch(regime, ports);
   const limits = holdLimits(plan);
   const next = beginSwitch(regime, epoch, { to, execution, leaseMs: limits.maxHoldMs, limits });
-  return next && ports.store.writeRegime(next, stored.etag);
+  const written = next && (await ports.store.writeRegime(next, stored.etag));
+  if (!next || written) return written;
+  // Another call of this execution may have been first: then its switch goes on.
+  const now = await ports.store.readRegime();
+  return isOwn(now.regime, request) ? now : undefined;
+}
+
+function isOwn({ switching }: Regime, { to, execution }: SwitchRequest): boolean {
+  return switching?.execution === execution && switching.to === to;
 }
 
 /** Over all that a task has seen: a hold by hand may have had a higher one. */
@@ -92,28 +94,24 @@ function holdLimits({ maxPauseMs, maxWaiting }: SwitchPlan) {
   return { maxWaiting, maxWaitMs: maxMs, maxHoldMs: maxMs };
 }
 
-/** What is known of a member. */
-interface Known {
-  readonly member: Member;
-  task: SwitchTask | undefined;
-  report: LedgerReport | undefined;
-  wasEmpty: boolean;
-}
-
 class Coordinator {
   private regime: Regime;
   private etag: string | undefined;
   private decision: Decision | undefined;
-  private known: readonly Known[] = [];
   private hook: HookState;
   private hasReleased = false;
   private stop: string | undefined;
-  private stopLookMs = Number.NEGATIVE_INFINITY;
-  private listedMs = Number.NEGATIVE_INFINITY;
   private firstHoldMs: number | undefined;
-  private readonly startedAt: string;
-  private maxWaiting = 0;
+  private witness: Promise<Settled<readonly string[]>> | undefined;
+  private isOver = false;
+  private isReading = false;
+  private news = newsOfNothing();
+  private abandonedBefore: ReadonlyMap<string, number> = new Map();
   private abandoned = 0;
+  private readonly members: SwitchMembers;
+  private readonly startedAt: string;
+  /** Whether another call has begun this switch, and may have run the hook. */
+  private readonly isResumed: boolean;
   private readonly marks: { heldMs?: number; emptyMs?: number; decidedMs?: number; releasedMs?: number } = {};
 
   constructor(
@@ -123,14 +121,16 @@ class Coordinator {
   ) {
     this.regime = stored.regime;
     this.etag = stored.etag;
+    this.isResumed = stored.regime.switching?.members !== undefined;
     this.hook = request.hook ? 'pending' : 'none';
     this.startedAt = new Date(ports.now()).toISOString();
+    this.members = new SwitchMembers(ports, request.plan);
   }
 
   async run(): Promise<SwitchRecord | undefined> {
-    const { epoch } = this.regime;
-    this.decision = await this.ports.store.readDecision(epoch);
-    if (this.regime.switching?.members) await this.meet(this.regime.switching.members);
+    this.decision = await this.ports.store.readDecision(this.epoch);
+    await this.lookForStop();
+    await this.meet();
     for (;;) {
       const move = nextMove(this.view());
       switch (move.kind) {
@@ -144,7 +144,8 @@ class Coordinator {
           await this.runHook();
           break;
         case 'decide':
-          await this.decide(move.outcome, move.outcome === 'abort' ? move.why : undefined);
+          if (move.outcome === 'abort') await this.decide('abort', move.why);
+          else if (await this.isConfirmed()) await this.decide('commit', undefined);
           break;
         case 'release':
           await this.release();
@@ -159,7 +160,8 @@ class Coordinator {
   }
 
   close(): void {
-    for (const { task } of this.known) task?.session?.close();
+    this.isOver = true;
+    this.members.close();
   }
 
   private get epoch(): number {
@@ -167,14 +169,12 @@ class Coordinator {
   }
 
   private view(): SwitchView {
-    const { regime, decision, hook, hasReleased } = this;
-    const members = this.known.map((known) => this.viewMember(known));
-    const rules = this.rules();
-    const stop = this.stop ?? this.findOverdue(members);
-    return { ...rules, regime, decision, members, hook, hasReleased, stop };
+    const { regime, decision, hook, hasReleased, members } = this;
+    const stop = this.stop ?? this.findLack() ?? members.findRejection(this.epoch) ?? this.findOverdue();
+    return { ...this.rules(), regime, decision, members: members.views(), hook, hasReleased, stop };
   }
 
-  private rules() {
+  private rules(): SwitchRules {
     const { fence } = this.request.plan;
     return {
       epoch: this.epoch,
@@ -184,64 +184,43 @@ class Coordinator {
     };
   }
 
-  private viewMember({ member, task, report, wasEmpty }: Known): MemberView {
-    const { instance } = member;
-    const longestMs = this.request.plan.longestRequestSeconds * 1000;
-    const sinceMs = task?.session ? report?.abandoned.sinceLastMs : this.sinceStopped(task);
-    return {
-      life: task?.session ? 'running' : 'stopped',
-      instance,
-      wasEmpty,
-      hasOutlastedRequests: sinceMs !== undefined && sinceMs >= longestMs,
-      ...(report && { report: summarize(report, longestMs) }),
-    };
+  /** A list without a task is one of a service that was just made, or no list at all. */
+  private findLack(): string | undefined {
+    if (this.members.count > 0 || !this.regime.switching?.members) return undefined;
+    return `at least one task must forward to the ${this.regime.side}, which is left, got none`;
   }
 
-  /** A task that ECS does not even list has stopped, and when is unknown. */
-  private sinceStopped(task: SwitchTask | undefined): number | undefined {
-    return task?.stoppedAtMs === undefined ? undefined : this.ports.now() - task.stoppedAtMs;
-  }
-
-  private findOverdue(members: readonly MemberView[]): string | undefined {
+  private findOverdue(): string | undefined {
     const { maxPauseMs } = this.request.plan;
-    if (this.decision || this.firstHoldMs === undefined) return undefined;
-    const sinceMs = this.ports.now() - this.firstHoldMs;
-    if (sinceMs < maxPauseMs) return undefined;
-    return `the switch must be decided within ${maxPauseMs} ms, got ${countStates(members, this.rules())}`;
+    if (this.decision || this.firstHoldMs === undefined || this.sinceHold() < maxPauseMs) return undefined;
+    return `the switch must be decided within ${maxPauseMs} ms, got ${this.members.describeStates(this.rules())}`;
   }
 
-  /** @returns false when another coordinator has written the regime */
+  /** @returns false when another execution has written the regime */
   private async enlist(): Promise<boolean> {
-    const { regime, ports } = this;
-    const before: Regime = { ...regime, switching: undefined };
-    const tasks = (await ports.listTasks()).filter(({ home, session }) => {
-      if (isMember(home, before)) return true;
-      session?.close();
-      return false;
-    });
-    const reports = await pooled(tasks, CALLS_AT_ONCE, ({ session }) => readReport(session));
-    const members = tasks.map(({ id, home }, at) => ({ id, home, instance: reports[at]?.instance ?? '' }));
-    const next: Regime = { ...regime, switching: { ...regime.switching!, members } };
-    this.known = tasks.map((task, at) => ({
-      member: members[at]!,
-      task,
-      report: reports[at],
-      wasEmpty: false,
-    }));
-    return this.write(next);
+    const { regime } = this;
+    const { members, problem } = await this.members.enlist({ ...regime, switching: undefined });
+    this.stop ??= problem;
+    if (await this.write({ ...regime, switching: { ...regime.switching!, members } })) return true;
+    return this.reload();
   }
 
-  /** The members of a switch that another call has begun. */
-  private async meet(members: readonly Member[]): Promise<void> {
-    const tasks = new Map((await this.ports.listTasks()).map((task) => [task.id, task]));
-    this.known = members.map((member) => ({
-      member,
-      task: tasks.get(member.id),
-      report: undefined,
-      wasEmpty: false,
-    }));
-    const wanted = new Set(members.map(({ id }) => id));
-    for (const { id, session } of tasks.values()) if (!wanted.has(id)) session?.close();
+  /** Another call of the same execution is at work on the same switch, or has ended it. */
+  private async reload(): Promise<boolean> {
+    const { regime, etag } = await this.ports.store.readRegime();
+    if (regime.epoch !== this.epoch) return false;
+    Object.assign(this, { regime, etag });
+    this.decision = await this.ports.store.readDecision(this.epoch);
+    await this.meet();
+    return true;
+  }
+
+  /** The members of a switch that another call has begun. Without ECS it is not gone on with: the tasks ask by themselves. */
+  private async meet(): Promise<void> {
+    const members = this.regime.switching?.members;
+    if (!members) return;
+    const met = await settleWithin(WITNESS_MS, 'listing the tasks', () => this.members.meet(members));
+    if ('problem' in met) this.stop ??= met.problem;
   }
 
   private async write(next: Regime): Promise<boolean> {
@@ -252,68 +231,83 @@ class Coordinator {
     return true;
   }
 
-  /** One look at all: those that hold, and whose lease is long enough, are asked; the others are told. */
+  /** Waits for news of the members, who are held and followed from the first time on. */
   private async hold(): Promise<void> {
-    const { ports } = this;
-    await this.lookForStop();
-    if (this.stop !== undefined) return;
-    const isFirst = this.firstHoldMs === undefined;
-    if (isFirst && !(await this.mayHold())) return;
-    this.firstHoldMs ??= ports.now();
-    await pooled(this.known, CALLS_AT_ONCE, (known) => this.holdOne(known));
-    await this.findStopped();
-    const states = this.known.map((known) => assess(this.viewMember(known), this.rules()));
-    const waiting = this.known.reduce((sum, { report }) => sum + (report?.hold.waiting ?? 0), 0);
-    this.maxWaiting = Math.max(this.maxWaiting, waiting);
-    const isHeld = states.every((state) => !['notHolding', 'unknown', 'unaccounted'].includes(state));
-    if (isHeld) this.marks.heldMs ??= this.sinceHold();
-    if (states.every((state) => state === 'empty' || state === 'gone')) this.marks.emptyMs ??= this.sinceHold();
-    else await ports.pause(LOOK_MS);
+    if (this.firstHoldMs === undefined) {
+      if (!(await this.mayHold())) return;
+      this.firstHoldMs = this.ports.now();
+      this.witness = settleWithin(WITNESS_MS, 'reading the registered targets', () => this.findStrangers());
+      this.members.follow({
+        orderFor: (member) => this.orderFor(member),
+        rules: () => this.rules(),
+        changed: () => this.news.tell(),
+        overheard: () => void this.readDecision(),
+      });
+      void this.watchStop();
+    }
+    await Promise.race([this.news.heard, this.ports.pause(NEWS_MS)]);
+    this.news = newsOfNothing();
+    this.mark();
+  }
+
+  private mark(): void {
+    const { marks, members } = this;
+    const states = members.states(this.rules());
+    if (UNHELD.every((state) => !states.has(state))) marks.heldMs ??= this.sinceHold();
+    if ([...states.keys()].every((state) => state === 'empty' || state === 'gone')) marks.emptyMs ??= this.sinceHold();
   }
 
   /** Before anything waits: a hold that cannot come to its end must not start. */
   private async mayHold(): Promise<boolean> {
-    const { maxInFlight } = this.request.plan;
-    const reports = await pooled(this.known, CALLS_AT_ONCE, ({ task }) => readReport(task?.session));
-    this.known.forEach((known, at) => (known.report = reports[at]));
-    const unknown = this.known.filter(({ task, report }) => task?.session && !report).length;
-    const inFlight = reports.reduce((sum, report) => sum + (report ? total(report.active) : 0), 0);
-    if (unknown > 0) this.stop = `every task must respond before requests are held, got ${unknown} that do not`;
-    if (inFlight > maxInFlight) {
-      this.stop = `at most ${maxInFlight} requests and connections may be in flight, got ${inFlight}`;
+    const { maxInFlight, maxPauseMs } = this.request.plan;
+    const [{ unknown, inFlight }, weights] = await Promise.all([this.members.look(), this.findOtherWeights()]);
+    this.abandonedBefore = this.members.abandonedTotals;
+    const neededMs = maxPauseMs + AFTER_HOLD_MS;
+    const leftMs = timeLeftMs();
+    if (leftMs < neededMs) {
+      this.stop ??= `a step must have ${neededMs} ms left to hold requests, got ${Math.max(0, Math.round(leftMs))} ms`;
     }
+    if (unknown > 0) this.stop ??= `every task must respond before requests are held, got ${unknown} that do not`;
+    if (inFlight > maxInFlight) {
+      this.stop ??= `at most ${maxInFlight} requests and connections may be in flight, got ${inFlight}`;
+    }
+    this.stop ??= weights;
     return this.stop === undefined;
   }
 
-  private async holdOne(known: Known): Promise<void> {
-    const session = known.task?.session;
-    if (!session) return;
-    const { hold } = known.report ?? {};
-    const isHeld = hold?.state === 'holding' && hold.epoch === this.epoch && hold.leaseRemainingMs > LEASE_MS / 2;
-    const call = isHeld ? () => session.report() : () => session.hold(this.orderFor(known.member));
-    const seen = await settleWithin(CALL_MS, `calling the task ${known.member.id}`, call);
-    known.report = 'value' in seen ? seen.value : undefined;
-    const view = this.viewMember(known);
-    const isOwn = known.report?.instance === known.member.instance;
-    if (isOwn && assess(view, { ...this.rules(), leaseMarginMs: 0 }) === 'empty') known.wasEmpty = true;
+  /**
+   * Before the first commit each side's proxies forward to their own backend: a target with weight would serve beside the
+   * source. After it all forward to one side, whatever the weights are.
+   */
+  private async findOtherWeights(): Promise<string | undefined> {
+    const { side, isJoined } = this.regime;
+    if (isJoined) return undefined;
+    const rule = `all of the weight must be on the ${side}, which is left`;
+    const read = await settleWithin(WITNESS_MS, 'reading the weights', () => this.ports.traffic.weights());
+    if ('problem' in read) return `${rule}, got ${read.problem}`;
+    const weights = read.value;
+    const other = SIDES.find((each) => each !== side)!;
+    if (weights && weights[side] > 0 && weights[other] === 0) return undefined;
+    return `${rule}, got ${weights ? formatWeights(weights) : 'a rule that forwards elsewhere'}`;
   }
 
-  /** Of those that do not respond ECS may know that they have stopped, and when. */
-  private async findStopped(): Promise<void> {
-    const unknown = this.known.filter(({ task, report }) => task?.session && !report);
-    const nowMs = this.ports.now();
-    if (unknown.length === 0 || nowMs - this.listedMs < LIST_MS) return;
-    this.listedMs = nowMs;
-    const listed = await settleWithin(CALL_MS, 'listing the tasks', () => this.ports.listTasks());
-    if (!('value' in listed)) return;
-    const found = new Map(listed.value.map((task) => [task.id, task]));
-    for (const task of listed.value) task.session?.close();
-    for (const known of unknown) {
-      const task = found.get(known.member.id);
-      if (task?.session) continue;
-      known.task?.session?.close();
-      known.task = task;
-    }
+  /** Targets that the load balancer knows, and no member is: ECS did not list them, or nobody started them through it. */
+  private async findStrangers(): Promise<readonly string[]> {
+    const before: Regime = { ...this.regime, switching: undefined };
+    const sides = SIDES.filter((home) => isMember(home, before));
+    const registered = await this.ports.traffic.targets(sides);
+    const known = new Set(this.members.addresses);
+    return registered.filter((address) => !known.has(address));
+  }
+
+  private async isConfirmed(): Promise<boolean> {
+    const { side } = this.regime;
+    const found = await this.witness;
+    const rule = `every target that is registered of the ${side} must be a task that holds`;
+    if (!found) this.stop ??= `${rule}, got nobody who was asked`;
+    else if ('problem' in found) this.stop ??= `${rule}, got ${found.problem}`;
+    else if (found.value.length > 0) this.stop ??= `${rule}, got ${firstLines(found.value).join(', ')}`;
+    return this.stop === undefined;
   }
 
   private orderFor({ home }: Member): HoldOrder {
@@ -329,31 +323,47 @@ class Coordinator {
     };
   }
 
+  /** Once before anything is held; from then on beside it, so that no request waits for it. */
   private async lookForStop(): Promise<void> {
-    const nowMs = this.ports.now();
-    if (nowMs - this.stopLookMs < STOP_LOOK_MS) return;
-    this.stopLookMs = nowMs;
-    this.stop = await this.request.findStop();
-  }
-
-  private async runHook(): Promise<void> {
-    const { hook, plan } = this.request;
-    const leftMs = plan.maxPauseMs - this.sinceHold();
-    const renewal = setInterval(() => void this.renew(), LEASE_MS / 4);
-    try {
-      const done = await settleWithin(Math.max(1, leftMs), 'the hook', () => hook!.run(this.epoch));
-      this.hook = 'value' in done ? 'passed' : 'failed';
-      if ('problem' in done) this.stop = `the hook must pass, got ${done.problem}`;
-    } finally {
-      clearInterval(renewal);
+    const found = await settleWithin(CALL_MS, 'looking for an abort', this.request.findStop);
+    if ('value' in found && found.value !== undefined) {
+      this.stop ??= found.value;
+      this.news.tell();
     }
   }
 
-  private async renew(): Promise<void> {
-    await pooled(this.known, CALLS_AT_ONCE, async ({ task, member }) => {
-      const session = task?.session;
-      if (session) await settleWithin(CALL_MS, 'renewing a lease', () => session.hold(this.orderFor(member)));
+  private async watchStop(): Promise<void> {
+    while (!this.isOver && !this.decision) {
+      await this.ports.pause(STOP_LOOK_MS);
+      if (!this.isOver && !this.decision) await this.lookForStop();
+    }
+  }
+
+  /** A task says that it is over: it has read a decision, or was first to write one. */
+  private async readDecision(): Promise<void> {
+    if (this.isReading || this.isOver || this.decision) return;
+    this.isReading = true;
+    const read = await settle(() => this.ports.store.readDecision(this.epoch));
+    this.isReading = false;
+    if ('value' in read) this.decision ??= read.value;
+    this.news.tell();
+  }
+
+  /** Until it has ended, the pause is over, or the switch is given up; the leases are renewed meanwhile. */
+  private async runHook(): Promise<void> {
+    const { hook, plan } = this.request;
+    const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
+    let ended: Settled<void> | undefined;
+    const running = settleWithin(leftMs, 'the hook', () => hook!.run(this.epoch)).then((done) => {
+      ended = done;
+      this.news.tell();
     });
+    while (ended === undefined && this.stop === undefined && !this.decision) {
+      await Promise.race([running, this.news.heard, this.ports.pause(NEWS_MS)]);
+      this.news = newsOfNothing();
+    }
+    this.hook = ended && 'value' in ended ? 'passed' : 'failed';
+    if (ended && 'problem' in ended) this.stop ??= `the hook must pass, got ${ended.problem}`;
   }
 
   private async decide(outcome: Outcome, why: string | undefined): Promise<void> {
@@ -362,31 +372,26 @@ class Coordinator {
     const decision: Decision = isDry
       ? { outcome: 'abort', by: execution, why: 'a dry run: everything was ready for a commit' }
       : { outcome, by: execution, ...(why !== undefined && { why }) };
-    this.abandoned = this.known.filter(({ report }) => this.isRecentlyAbandoned(report)).length;
+    this.abandoned = this.members.countAbandoned(this.abandonedBefore);
+    this.members.unfollow();
     this.decision = await this.ports.store.decide(this.epoch, decision);
     if (this.firstHoldMs !== undefined) this.marks.decidedMs = this.sinceHold();
-    if (this.decision.outcome === 'abort' && this.request.hook && this.hook !== 'pending') {
-      await settleWithin(CALL_MS, 'undoing the hook', () => this.request.hook!.undo(this.epoch));
-    }
   }
 
-  private isRecentlyAbandoned(report: LedgerReport | undefined): boolean {
-    const sinceMs = report?.abandoned.sinceLastMs;
-    return sinceMs !== undefined && sinceMs < this.request.plan.longestRequestSeconds * 1000;
-  }
-
-  /** A task that does not respond asks for the decision itself. */
   private async release(): Promise<void> {
-    const { regime, decision, request } = this;
-    await pooled(this.known, CALLS_AT_ONCE, async ({ task, member }) => {
-      const session = task?.session;
-      if (!session) return;
-      const to = findOutcomes(member.home, regime, regime.switching!.to)[decision!.outcome];
-      const order = { epoch: this.epoch, to, rampPerSecond: request.plan.rampPerSecond };
-      await settleWithin(CALL_MS, `releasing the task ${member.id}`, () => session.release(order));
+    const { regime, decision, request, members, marks } = this;
+    members.unfollow();
+    const { outcome } = decision!;
+    // Before the requests go back to it: a side that is still frozen would reject them.
+    if (outcome === 'abort' && request.hook && (this.isResumed || this.hook !== 'pending')) {
+      await settleWithin(CALL_MS, 'undoing the hook', () => request.hook!.undo(this.epoch));
+    }
+    await members.release(({ home }) => {
+      const to = findOutcomes(home, regime, regime.switching!.to)[outcome];
+      return { epoch: this.epoch, to, rampPerSecond: request.plan.rampPerSecond };
     });
     this.hasReleased = true;
-    if (this.firstHoldMs !== undefined) this.marks.releasedMs = this.sinceHold();
+    if (this.firstHoldMs !== undefined) marks.releasedMs = this.sinceHold();
   }
 
   private async settle(): Promise<void> {
@@ -404,7 +409,7 @@ class Coordinator {
   }
 
   private record(): SwitchRecord | undefined {
-    const { decision, request, epoch, known, abandoned, maxWaiting, marks, startedAt } = this;
+    const { decision, request, epoch, abandoned, members, marks, startedAt } = this;
     if (!decision) return undefined;
     const from = request.to === 'source' ? 'target' : 'source';
     return {
@@ -415,30 +420,22 @@ class Coordinator {
       ...(decision.why !== undefined && { why: decision.why }),
       by: decision.by,
       startedAt,
-      members: known.length,
+      members: members.count,
       fence: this.hook === 'passed' ? 'hook' : request.plan.fence,
       abandoned,
-      maxWaiting,
+      maxWaiting: members.maxWaiting,
       ...marks,
     };
   }
 }
 
-async function readReport(session: SwitchTask['session']): Promise<LedgerReport | undefined> {
-  const seen = session && (await settleWithin(CALL_MS, 'reading a task', () => session.report()));
-  return seen && 'value' in seen ? seen.value : undefined;
+interface News {
+  readonly heard: Promise<void>;
+  readonly tell: () => void;
 }
 
-function summarize({ instance, hold, active, abandoned }: LedgerReport, longestMs: number): MemberReport {
-  const isRecent = abandoned.sinceLastMs !== undefined && abandoned.sinceLastMs < longestMs;
-  return { instance, hold, inFlight: total(active), abandoned: isRecent ? 1 : 0 };
-}
-
-function countStates(members: readonly MemberView[], rules: Parameters<typeof assess>[1]): string {
-  const counts = new Map<MemberState, number>();
-  for (const member of members) {
-    const state = assess(member, rules);
-    counts.set(state, (counts.get(state) ?? 0) + 1);
-  }
-  return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
+function newsOfNothing(): News {
+  let tell: () => void = () => undefined;
+  const heard = new Promise<void>((resolve) => (tell = resolve));
+  return { heard, tell };
 }

@@ -4,7 +4,6 @@ import { firstLines } from '../../core/cutover/state-size';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { ProbeReport } from '../../core/proxy/probe';
 import type { LedgerReport } from '../../core/proxy/admin-api';
-import type { Side } from '../../core/traffic/weights';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import type { Ports } from '../contract/ports';
 import { Settled, settle, settleWithin } from '../contract/settle';
@@ -41,16 +40,31 @@ export async function regimeFindings(ports: Ports): Promise<Finding[]> {
   if (regime.side !== 'source') {
     return [{ code: 'WeightsUnexpected', message: `${rule}, got the ${regime.side} since epoch ${regime.epoch}` }];
   }
-  return regime.isJoined ? separate(read.value, ports) : [];
+  const findings = regime.isJoined ? await separate(read.value, ports) : [];
+  // Also where an earlier preflight has written it: a task may not have been told then.
+  return findings.length > 0 || regime.epoch === 0 ? findings : turnHome(ports);
 }
 
 async function separate({ regime, etag }: StoredRegime, ports: Ports): Promise<Finding[]> {
   const written = await settle(() => ports.switches.writeRegime({ ...regime, isJoined: false }, etag));
-  if ('problem' in written || !written.value) {
-    return [{ code: 'AwsUnavailable', message: 'the regime must be writable, got another write or no response' }];
-  }
-  const problems = await eachTask(ports, 'target', (session) => session.retarget({ to: 'target' }));
-  return problems.map((message) => ({ code: 'AdminUnreachable', message }));
+  if ('value' in written && written.value) return [];
+  return [{ code: 'AwsUnavailable', message: 'the regime must be writable, got another write or no response' }];
+}
+
+/** Each task forwards to its own backend again. */
+async function turnHome(ports: Ports): Promise<Finding[]> {
+  const opened = await settle(() => ports.proxies.open());
+  if ('problem' in opened) return [{ code: 'AwsUnavailable', message: opened.problem }];
+  const problems = await pooled(opened.value, CALLS_AT_ONCE, async ({ id, home, session }) => {
+    if (!session) return [];
+    const turned = await settleWithin(CALL_MS, `turning the task ${id} to the ${home}`, async () => {
+      const { upstream } = await session.report();
+      if (upstream !== home) await session.retarget({ to: home });
+    });
+    session.close();
+    return 'problem' in turned ? [turned.problem] : [];
+  });
+  return firstLines(problems.flat()).map((message) => ({ code: 'AdminUnreachable', message }));
 }
 
 /** What a plan that switches needs beside: shown at every task, before anybody is held. */
@@ -62,7 +76,9 @@ export async function switchFindings({ plan }: CutoverRun, ports: Ports): Promis
   const [first] = plan.smoke;
   try {
     const probed = await pooled(tasks, CALLS_AT_ONCE, ({ session }) =>
-      settleWithin(PROBE_MS, 'probing a task', () => session!.probe({ to: 'target', path: first?.path ?? '/' })),
+      settleWithin(PROBE_MS, 'probing a task', () =>
+        session!.probe({ to: 'target', path: first?.path ?? '/', host: ports.smoke.host }),
+      ),
     );
     const found = tasks.flatMap((task, at) => probeFindings(task, probed[at]!, first?.expectedStatus, ports.now()));
     if (found.length > 0) return limit(found);
@@ -127,24 +143,6 @@ async function holdOnce(session: TaskSession): Promise<LedgerReport> {
   const now = await session.report();
   if (now.hold.state === 'none') return now;
   throw new Error(after.problem);
-}
-
-async function eachTask(
-  ports: Ports,
-  home: Side,
-  call: (session: TaskSession) => Promise<unknown>,
-): Promise<readonly string[]> {
-  const opened = await settle(() => ports.proxies.open());
-  if ('problem' in opened) return [opened.problem];
-  const problems = await pooled(opened.value, CALLS_AT_ONCE, async (task) => {
-    const { session } = task;
-    if (!session) return undefined;
-    const done =
-      task.home === home ? await settleWithin(CALL_MS, `calling ${task.id}`, () => call(session)) : undefined;
-    session.close();
-    return done && 'problem' in done ? done.problem : undefined;
-  });
-  return problems.filter((problem) => problem !== undefined);
 }
 
 function limit(findings: readonly Finding[]): Finding[] {

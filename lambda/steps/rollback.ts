@@ -13,7 +13,7 @@ import { Settled, settle, settleWithin } from '../contract/settle';
 import { readSide } from '../shared/sides';
 import { createHandler } from '../shared/step';
 import { NOTIFY_MS, leavingTime, timeLeftMs } from '../contract/time-left';
-import { switchBack } from '../shared/switch-back';
+import { StayReason, SwitchedBack, switchBack } from '../shared/switch-back';
 import { undrain } from '../shared/undrain';
 
 /**
@@ -32,6 +32,10 @@ const VERIFY_MS = 14_000;
 const TARGET_MS = 14_000;
 /** What setting the weights may take. */
 const SET_MS = 6_000;
+/** What a look, and setting the weights, may take behind a switch back. */
+const AFTER_SWITCH_MS = 16_000;
+/** How long it waits for a store that does not respond: nothing can be switched back without it. */
+const UNKNOWN_SECONDS = 3_600;
 /** What notifying operators may take, and the rest of a step after it. */
 const TELL_MS = NOTIFY_MS + 500;
 
@@ -72,15 +76,34 @@ export async function rollback(given: CutoverRun, ports: Ports, nowMs: number): 
   const { run } = switched;
   const intended = forwardFor(plan.initialWeights, loadBalancer.groupArns, initial.stickiness);
   const started: CutoverRun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
+  // What it did would be lost with a step that is cut short.
+  if (run !== given && timeLeftMs() < AFTER_SWITCH_MS) return { ...started, verdict: 'wait', waitSeconds: 1 };
   const before = await look(run, ports);
   if (switched.kind === 'target')
-    return stay(started, await notSwitched(run, before, switched.why, ports), ports, nowMs);
+    return stayWith(started, switched, await lookAtTarget(run, before, ports, TELL_MS), ports);
   const seen = { ...before, notDone: [...('problem' in holder ? [holder.problem] : []), ...before.notDone] };
   if (run.rollback?.hasReadBack) return settleWeights(started, intended, seen, ports, nowMs);
+  return moveBack({ run, started, intended, seen, alarms }, ports, nowMs);
+}
+
+interface Moving {
+  readonly run: CutoverRun;
+  readonly started: CutoverRun;
+  readonly intended: Forward;
+  readonly seen: Seen;
+  readonly alarms: Promise<Settled<readonly AlarmReading[]>>;
+}
+
+/** Sets the weights, where they are others and the source may be given them. */
+async function moveBack(
+  { run, started, intended, seen, alarms }: Moving,
+  ports: Ports,
+  nowMs: number,
+): Promise<CutoverRun> {
   const isMoved = mustBeSet(run, seen, intended);
   const staying = isMoved ? await mustStay(run, seen, alarms, ports) : undefined;
   if (staying) return stay(started, staying, ports, nowMs);
-  if (isMoved) await loadBalancer.setForward(intended);
+  if (isMoved) await ports.loadBalancer.setForward(intended);
   // After the weights: they do not wait for a message.
   if (!run.rollback) await announce('rollingBack', started, ports);
   if (!isMoved) return settleWeights(started, intended, seen, ports, nowMs);
@@ -154,10 +177,39 @@ async function mustStay(
   return { ...both, notDone: [...both.notDone, ...(await markRollingBack(run, ports))] };
 }
 
-/** The proxies forward to the target: the weights change nothing of that, and the source is what was said of it. */
-async function notSwitched(run: CutoverRun, seen: Seen, reason: string, ports: Ports): Promise<SeenBoth> {
-  const both = await lookAtTarget(run, seen, ports, TELL_MS);
-  return { ...both, source: { serves: false, code: 'SmokeFailed', reason } };
+/**
+ * The proxies forward to the target, and weights change nothing of that: they stay. What a person can do is in the message.
+ *
+ * @throws CutoverError `RollbackUnsafe` when waiting does not help
+ */
+async function stayWith(
+  run: CutoverRun,
+  { why, reason }: Extract<SwitchedBack, { kind: 'target' }>,
+  seen: SeenBoth,
+  ports: Ports,
+): Promise<CutoverRun> {
+  const both: SeenBoth = { ...seen, source: { serves: false, code: 'SmokeFailed', reason: why } };
+  const started = { ...findStart(run, ports.now()), strandedAt: undefined };
+  const record: RollbackRecord = {
+    ...started,
+    sides: { source: both.source, target: both.target },
+    ...listNotDone(both),
+  };
+  const waiting = await tellStuck(run, record, 'staying', ports);
+  const isTold = waiting.rollback?.notifiedOf === 'staying';
+  const seconds = (ports.now() - Date.parse(record.startedAt)) / 1000;
+  const limits: Readonly<Record<StayReason, number>> = {
+    asks: 0,
+    unknown: UNKNOWN_SECONDS,
+    failed: both.target.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS,
+  };
+  if (!isTold || seconds < limits[reason]) return waiting;
+  const advice = "A person may switch back with 'drainshift rollback', or keep the target and set the weights to it";
+  const got = `${why}; ${describeSide('target', both.target)}`;
+  throw new CutoverError(
+    'RollbackUnsafe',
+    `the proxies must forward to the source before it is given its weight back, got: ${got}. The target goes on, and the weights stay as they are. ${advice}`,
+  );
 }
 
 /** In what is left of the step without the time for what comes after it: a target that was not seen by then is unknown. */

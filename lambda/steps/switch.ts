@@ -1,38 +1,74 @@
-import { CutoverRun, rollBack } from '../../core/cutover/run';
+import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import type { Regime } from '../../core/switch/regime';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
+import { timeLeftMs } from '../contract/time-left';
 import { createHandler, holdsLock, withLock } from '../shared/step';
 import { switchOver } from '../shared/switch-over';
 import { noteSwitch, switchPorts } from '../shared/switch-ports';
 import { setWeights } from './shift';
 
+/** What the weights take: the rules, the tasks of both sides, the lock. A step that has less leaves them to the next look. */
+const WEIGHTS_MS = 14_000;
+
 /**
  * One attempt to switch, or what follows one that was committed: the weights. The proxies of both sides forward to the
  * target from the commit on, whatever the weights are; they make the way shorter, and the source's proxies idle.
  */
-async function makeSwitch(run: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { plan, execution } = run;
-  if (!plan.switch) throw new Error("'switch' must be of a plan that switches, got another one");
+async function makeSwitch(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+  const { execution } = given;
+  const { switch: plan } = given.plan;
+  if (!plan) throw new Error("'switch' must be of a plan that switches, got another one");
+  const run = await recall(given, ports);
   const { regime } = await ports.switches.readRegime();
-  if (regime.side === 'target' && !regime.switching) return setWeights(run, ports, nowMs);
+  if (isCommitted(regime)) return setWeights(await noteCommit(run, regime, ports), ports, nowMs);
   // Saved first: who finds the lock must know that a switch may have begun.
   await ports.store.save(run);
-  const record = await switchOver(
-    { to: 'target', execution, plan: plan.switch, findStop: () => findStop(run, ports) },
-    switchPorts(ports),
-  );
-  if (!record) {
-    const rule = `no other switch may be under way, and the regime must be of the source`;
-    return rollBack(run, 'SwitchAborted', `${rule}, got ${JSON.stringify(regime.switching ?? regime)}`);
-  }
+  const findStop = () => findReason(run, ports);
+  const record = await switchOver({ to: 'target', execution, plan, findStop }, switchPorts(ports));
+  if (!record) return withoutRecord(run, ports);
   const noted = noteSwitch(run, record, ports.now());
-  if (record.outcome === 'commit') return setWeights(noted, ports, ports.now());
-  return tryAgain(noted, record);
+  // A step that is cut short from here on is repeated with what it was given: what it did is in the lock.
+  await settle(() => ports.store.save(noted));
+  if (record.outcome === 'abort') return tryAgain(noted, record);
+  if (timeLeftMs() < WEIGHTS_MS) return { ...noted, verdict: 'wait', waitSeconds: 1 };
+  return setWeights(noted, ports, ports.now());
+}
+
+function isCommitted({ side, switching }: Regime): boolean {
+  return side === 'target' && !switching;
+}
+
+/** The attempts of calls of this step whose response was lost are in the lock. */
+async function recall(run: CutoverRun, { store }: Ports): Promise<CutoverRun> {
+  const held = await store.holder();
+  const isMore = (held?.switches?.length ?? 0) > (run.switches?.length ?? 0);
+  return held && isMore ? { ...run, switches: held.switches, timeline: held.timeline } : run;
+}
+
+/** Of a call that ended between the commit and its record. */
+async function noteCommit(run: CutoverRun, { epoch }: Regime, ports: Ports): Promise<CutoverRun> {
+  if (run.switches?.some((each) => each.epoch === epoch)) return run;
+  const decision = await ports.switches.readDecision(epoch);
+  return note(run, ports.now(), 'Switch', { epoch, ...decision });
+}
+
+/** Another call of this step has ended the switch just now, or it is another execution's. */
+async function withoutRecord(run: CutoverRun, ports: Ports): Promise<CutoverRun> {
+  const { regime } = await ports.switches.readRegime();
+  if (isCommitted(regime)) return { ...run, verdict: 'wait', waitSeconds: 1 };
+  const rule = `no other switch may be under way, and the regime must be of the source`;
+  return rollBack(run, 'SwitchAborted', `${rule}, got ${JSON.stringify(describe(regime))}`);
+}
+
+/** Without its members, who may be a thousand. */
+function describe({ epoch, side, switching }: Regime) {
+  return { epoch, side, ...(switching && { to: switching.to, execution: switching.execution }) };
 }
 
 /** An operator, or a lock that is lost. A store that is away says neither, and the decision needs it anyway. */
-async function findStop(run: CutoverRun, ports: Ports): Promise<string | undefined> {
+async function findReason(run: CutoverRun, ports: Ports): Promise<string | undefined> {
   const [lock, abort] = await Promise.all([
     settle(() => holdsLock(run, ports)),
     settle(() => ports.store.abortRequested(run.execution)),
@@ -43,8 +79,9 @@ async function findStop(run: CutoverRun, ports: Ports): Promise<string | undefin
 
 function tryAgain(run: CutoverRun, { why = 'an abort', by }: SwitchRecord): CutoverRun {
   const { attempts, attemptSeconds, dryRun } = run.plan.switch!;
+  if (dryRun) return rollBack(run, 'SwitchAborted', `a dry run commits nothing, got: ${why}`);
   const made = run.switches?.length ?? 0;
-  if (!dryRun && made < attempts) return { ...run, verdict: 'wait', waitSeconds: attemptSeconds };
+  if (made < attempts) return { ...run, verdict: 'wait', waitSeconds: attemptSeconds };
   const message = `the switch must be committed in ${attempts} attempts, got an abort by '${by}': ${why}`;
   return rollBack(run, 'SwitchAborted', message);
 }

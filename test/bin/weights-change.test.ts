@@ -29,6 +29,7 @@ class MemoryRule {
         this.forward = next;
         this.onSet();
       },
+      registeredTargets: () => Promise.resolve([]),
       healthyTargets: async (side) => this.healthy[side],
       mark: () => Promise.reject(new Error('a person marks nothing')),
       marks: () => Promise.resolve({}),

@@ -59,6 +59,8 @@ export class MemoryCloud {
   readonly switches: MemoryStore = new MemoryStore();
   /** The tasks of a switch; those of the judge are another list. */
   switchTasks: () => SwitchTask[] = () => [];
+  /** Registered beside the tasks of a switch. */
+  strangers: string[] = [];
   /** The tags of the rule. */
   marks: Partial<Record<RuleMark, string>> = {};
   told = new Set<string>();
@@ -95,6 +97,7 @@ export class MemoryCloud {
         this.forward = forward;
       },
       healthyTargets: async (side) => this.reach('loadBalancer', () => this.healthy[side]),
+      registeredTargets: async (side) => this.reach('loadBalancer', () => this.registered(side)),
       mark: async (mark, value) => this.reach('loadBalancer', () => void (this.marks[mark] = value)),
       marks: async () => this.reach('loadBalancer', () => this.marks),
     },
@@ -133,6 +136,7 @@ export class MemoryCloud {
     },
     metrics: { weights: (weights) => void this.weighed.push(formatWeights(weights)) },
     smoke: {
+      host: 'shop.example.com',
       checkTrust: () => Promise.resolve(),
       probe: (side, _, { quorum }) => {
         this.quorums.push(quorum);
@@ -241,6 +245,11 @@ export class MemoryCloud {
   private async reach<T>(service: 'store' | 'ecs' | 'loadBalancer' | 'alarms', read: () => T): Promise<T> {
     if (this.away.has(service)) throw new CutoverError('AwsUnavailable', `${service} must respond, got 503`);
     return read();
+  }
+
+  private registered(side: Side): string[] {
+    const tasks = this.switchTasks().filter(({ home }) => home === side);
+    return [...tasks.flatMap(({ address }) => address ?? []), ...this.strangers];
   }
 
   private call(address: string): Promise<void> {

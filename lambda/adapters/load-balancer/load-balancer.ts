@@ -15,6 +15,7 @@ import {
 import { CutoverError } from '../../../core/errors/errors';
 import { Forward } from '../../../core/traffic/forward';
 import { RuleReading } from '../../../core/traffic/listener-rules';
+import type { Side } from '../../../core/traffic/weights';
 import { MARK_TAGS, RuleMark } from '../../../core/cutover/verified-mark';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import type { LoadBalancerPort } from '../../contract/ports';
@@ -27,6 +28,10 @@ export const LOAD_BALANCER_MS = 6_000;
 export function loadBalancerPort(config: CutoverConfig): LoadBalancerPort {
   const client = limited('Elastic Load Balancing', new ElasticLoadBalancingV2Client(CLIENT_CONFIG), LOAD_BALANCER_MS);
   const { source, target } = config.smokeListenerArns;
+  const readTargets = async (side: Side) => {
+    const command = new DescribeTargetHealthCommand({ TargetGroupArn: config.targetGroupArns[side] });
+    return (await client.send(command)).TargetHealthDescriptions ?? [];
+  };
   return {
     groupArns: config.targetGroupArns,
     ruleArn: config.weightedRuleArn,
@@ -39,13 +44,9 @@ export function loadBalancerPort(config: CutoverConfig): LoadBalancerPort {
       if (untilMs !== undefined) beginUntil(command, untilMs);
       await client.send(command);
     },
-    healthyTargets: async (side) => {
-      const response = await client.send(
-        new DescribeTargetHealthCommand({ TargetGroupArn: config.targetGroupArns[side] }),
-      );
-      return (response.TargetHealthDescriptions ?? []).filter(({ TargetHealth }) => TargetHealth?.State === 'healthy')
-        .length;
-    },
+    healthyTargets: async (side) =>
+      (await readTargets(side)).filter(({ TargetHealth }) => TargetHealth?.State === 'healthy').length,
+    registeredTargets: async (side) => (await readTargets(side)).flatMap(({ Target }) => Target?.Id ?? []),
     mark: async (mark, value) => {
       const Tags = [{ Key: MARK_TAGS[mark], Value: value }];
       await client.send(new AddTagsCommand({ ResourceArns: [config.weightedRuleArn], Tags }));

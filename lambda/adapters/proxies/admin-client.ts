@@ -27,10 +27,15 @@ export interface AdminCall {
   readonly connection?: AdminConnection;
 }
 
-/** A connection that is kept, and the identity of the process that was found on it. */
+/** The calls of one task, one after the other, and the identity of the process that was found. */
 export class AdminConnection {
-  readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly agent: Agent;
   identity: string | undefined;
+
+  /** @param isKept whether one connection serves all calls; a function has 1,024 file descriptors for them */
+  constructor(isKept = true) {
+    this.agent = new Agent({ keepAlive: isKept, maxSockets: 1 });
+  }
 
   close(): void {
     this.agent.destroy();

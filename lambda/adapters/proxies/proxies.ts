@@ -33,6 +33,8 @@ const NOT_STARTED = ['PROVISIONING', 'PENDING', 'ACTIVATING'];
 
 /** For a switch, which must know of every process: ECS may say PENDING of a container that has just started. */
 const NO_CONTAINER = ['PROVISIONING'];
+/** Of so many tasks each keeps its connection: a function has 1,024 file descriptors, and others need some too. */
+const MAX_KEPT = 600;
 
 /** The proxy tasks of both sides: found through ECS, asked on their admin ports. */
 export function proxiesPort(config: CutoverConfig): ProxiesPort {
@@ -82,7 +84,9 @@ export function proxiesPort(config: CutoverConfig): ProxiesPort {
       const sides = await Promise.all(
         SIDES.map(async (home) => (await listTasks(ecs, config, home, NO_CONTAINER)).map((task) => ({ home, task }))),
       );
-      return sides.flat().map(({ home, task }) => openTask(home, task, call));
+      const tasks = sides.flat();
+      const isKept = tasks.length <= MAX_KEPT;
+      return tasks.map(({ home, task }) => openTask({ home, task, isKept }, call));
     },
     undrain: async (address) => void (await call(address, 'POST', ADMIN_PATHS.undrain, {})),
   };
@@ -130,14 +134,21 @@ type Call = (
   connection: AdminConnection,
 ) => Promise<unknown>;
 
-function openTask(home: Side, task: Task, call: Call): SwitchTask {
+interface FoundTask {
+  readonly home: Side;
+  readonly task: Task;
+  readonly isKept: boolean;
+}
+
+function openTask({ home, task, isKept }: FoundTask, call: Call): SwitchTask {
   const id = findId(task);
   const { lastStatus = '', stoppedAt } = task;
-  if (!NOT_STARTED.includes(lastStatus) && readLife(task) === 'stopped') {
-    return { id, home, ...(stoppedAt && { stoppedAtMs: stoppedAt.getTime() }) };
-  }
   const address = findAddress(task);
-  const connection = new AdminConnection();
+  const named = { id, home, ...(address !== undefined && { address }) };
+  if (!NOT_STARTED.includes(lastStatus) && readLife(task) === 'stopped') {
+    return { ...named, ...(stoppedAt && { stoppedAtMs: stoppedAt.getTime() }) };
+  }
+  const connection = new AdminConnection(isKept);
   const ask = async <T = LedgerReport>(method: 'GET' | 'POST', path: string, body?: unknown) => {
     if (address === undefined) throw new Error(`task '${task.taskArn}' has no private IPv4 address`);
     return (await call(address, method, path, body, connection)) as T;
@@ -150,7 +161,7 @@ function openTask(home: Side, task: Task, call: Call): SwitchTask {
     probe: (order) => ask<ProbeReport>('POST', ADMIN_PATHS.probe, order),
     close: () => connection.close(),
   };
-  return { id, home, session };
+  return { ...named, session };
 }
 
 function readLife(task: Task): TaskReading['life'] {

@@ -69,6 +69,7 @@ export function smokePort(config: SmokeConfig): SmokePort {
     return hedged(() => way({ ...address, ...trusted, path, name: config.domainName }), expectedStatus);
   };
   return {
+    host: config.domainName,
     checkTrust: async () => void (await authorities()),
     probe: async (side, request, { quorum, maxAtOnce }) => {
       const all = await places(side);

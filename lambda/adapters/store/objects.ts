@@ -33,6 +33,15 @@ interface ShortText {
   readonly writtenAtMs: number;
 }
 
+export interface WriteCondition {
+  readonly IfNoneMatch?: string;
+  readonly IfMatch?: string;
+}
+
+export interface Written {
+  readonly etag: string | undefined;
+}
+
 function findWrittenAtMs({ LastModified }: GetObjectCommandOutput): number {
   return LastModified?.getTime() ?? 0;
 }
@@ -60,13 +69,19 @@ export class Objects {
   }
 
   /** @returns false when the condition did not hold */
-  async put(key: string, value: unknown, condition: { IfNoneMatch?: string; IfMatch?: string }): Promise<boolean> {
+  async put(key: string, value: unknown, condition: WriteCondition): Promise<boolean> {
+    return (await this.write(key, value, condition)) !== undefined;
+  }
+
+  /** @returns what was written, as it is known by its ETag; undefined when the condition did not hold */
+  async write(key: string, value: unknown, condition: WriteCondition): Promise<Written | undefined> {
     const body = { Body: JSON.stringify(value), ContentType: 'application/json' };
     return this.holds(new PutObjectCommand({ Bucket: this.bucket, Key: key, ...body, ...condition }));
   }
 
   async delete(key: string, etag: string | undefined): Promise<boolean> {
-    return this.holds(new DeleteObjectCommand({ Bucket: this.bucket, Key: key, IfMatch: etag }));
+    const command = new DeleteObjectCommand({ Bucket: this.bucket, Key: key, IfMatch: etag });
+    return (await this.holds(command)) !== undefined;
   }
 
   async read(key: string): Promise<StoredText | undefined> {
@@ -101,17 +116,18 @@ export class Objects {
    *
    * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-write-error-response
    */
-  private async holds(command: PutObjectCommand | DeleteObjectCommand): Promise<boolean> {
+  private async holds(command: PutObjectCommand | DeleteObjectCommand): Promise<Written | undefined> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         // The client's overloads take one command each.
-        await (command instanceof PutObjectCommand
-          ? this.client.send(command, this.options)
-          : this.client.send(command, this.options));
-        return true;
+        if (command instanceof PutObjectCommand) {
+          return { etag: (await this.client.send(command, this.options)).ETag };
+        }
+        await this.client.send(command, this.options);
+        return { etag: undefined };
       } catch (error) {
         const name = error instanceof Error ? error.name : '';
-        if (CONDITION_FAILED.includes(name)) return false;
+        if (CONDITION_FAILED.includes(name)) return undefined;
         if (name !== CONFLICT) throw error;
         if (attempt === CONFLICT_ATTEMPTS) throw conflict(command, error);
         await pause(CONFLICT_PAUSE_MS * 2 ** attempt * Math.random());

@@ -27,14 +27,13 @@ export function switchStorePort(bucket: string): SwitchStorePort {
   return {
     readRegime,
     writeRegime: async (regime, etag) => {
-      const isWritten = await objects.put(
-        REGIME_KEY,
-        regime,
-        etag === undefined ? { IfNoneMatch: '*' } : { IfMatch: etag },
-      );
+      const condition = etag === undefined ? { IfNoneMatch: '*' } : { IfMatch: etag };
+      const written = await objects.write(REGIME_KEY, regime, condition);
+      // Not what is there by now: another one may have followed it already.
+      if (written?.etag !== undefined) return { regime, etag: written.etag };
       const now = await readRegime();
       // The response to a put may be lost: the client sends it again, and meets what it wrote itself.
-      return isWritten || JSON.stringify(now.regime) === JSON.stringify(regime) ? now : undefined;
+      return JSON.stringify(now.regime) === JSON.stringify(regime) ? now : undefined;
     },
     readDecision,
     decide: async (epoch, decision) => {

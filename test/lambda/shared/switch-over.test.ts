@@ -1,9 +1,13 @@
 import type { SwitchPlan } from '../../../core/plan/switch-plan';
+import { FIRST_REGIME, beginSwitch } from '../../../core/switch/regime';
+import { withTimeLeft } from '../../../lambda/contract/time-left';
 import { switchOver } from '../../../lambda/shared/switch-over';
+import { until } from '../../support/until';
 import { DEFAULT_PLAN, SwitchWorld } from './switch-world';
 
 let world: SwitchWorld;
 const nothing = () => Promise.resolve(undefined);
+const LIMITS = { maxWaiting: 1, maxWaitMs: 1, maxHoldMs: 1 };
 
 afterEach(() => world.stop());
 
@@ -214,4 +218,251 @@ test('a task that lost a worker with its requests is not the task of before', as
     return Promise.resolve(void call);
   };
   expect(await switchTo('target')).toMatchObject({ outcome: 'abort' });
+});
+
+/** A promise that never ends: what hangs. */
+const never = () => new Promise<never>(() => undefined);
+
+describe('what must not be wrong, nor hang', () => {
+  /** Keeps the switch busy until the test lets it go. */
+  function busy(task = world.tasks[1]!) {
+    task.inFlight = 1;
+    return () => void (task.inFlight = 0);
+  }
+
+  const isHeld = (task = world.tasks[0]!) => task.gate.report().state === 'holding';
+  const start = (more: Partial<Parameters<typeof switchOver>[0]> = {}, plan: Partial<SwitchPlan> = {}) =>
+    switchOver(
+      { to: 'target', execution: 'one', plan: { ...DEFAULT_PLAN, ...plan }, findStop: nothing, ...more },
+      world.ports,
+    );
+
+  test('a look for an abort that hangs keeps no request waiting', async () => {
+    world = new SwitchWorld();
+    let looks = 0;
+    const findStop = () => ((looks += 1) === 1 ? nothing() : never());
+    const done = busy();
+    const switching = start({ findStop });
+    await until(() => looks === 2);
+    done();
+    expect(await switching).toMatchObject({ outcome: 'commit' });
+  });
+
+  test('an abort is heeded before anything is held, and in the middle', async () => {
+    world = new SwitchWorld();
+    let held = 0;
+    world.tasks[0]!.before = async (call) => void (held += call === 'hold' ? 1 : 0);
+    const stop = () => Promise.resolve('an operator asked');
+    expect(await start({ findStop: stop })).toMatchObject({ outcome: 'abort', why: 'an operator asked' });
+    expect(held).toBe(0);
+    busy();
+    let hasAsked = false;
+    const later = () => Promise.resolve(hasAsked ? 'an operator asked' : undefined);
+    const switching = start({ findStop: later });
+    await until(() => isHeld());
+    hasAsked = true;
+    expect(await switching).toMatchObject({ outcome: 'abort', why: 'an operator asked', epoch: 2 });
+  });
+
+  test('a step with little time left holds nobody', async () => {
+    world = new SwitchWorld();
+    let held = 0;
+    for (const task of world.tasks) task.before = async (call) => void (held += call === 'hold' ? 1 : 0);
+    const record = await withTimeLeft(
+      () => 8_999,
+      () => start(),
+    );
+    expect(record).toMatchObject({
+      outcome: 'abort',
+      why: 'a step must have 9000 ms left to hold requests, got 8999 ms',
+    });
+    expect(held).toBe(0);
+    expect(
+      await withTimeLeft(
+        () => 9_001,
+        () => start(),
+      ),
+    ).toMatchObject({ outcome: 'commit' });
+  });
+
+  test('a task that hangs delays no other, and costs no lease', async () => {
+    world = new SwitchWorld();
+    const [good, hung] = world.tasks;
+    let isHung = false;
+    hung!.before = (call) => (call === 'hold' ? ((isHung = true), never()) : isHung ? never() : Promise.resolve());
+    const switching = start({}, { maxPauseMs: 2_600 });
+    await until(() => isHung);
+    world.beforeList = never;
+    // Not the abort of a task whose lease ran out behind the other one.
+    expect(await switching).toMatchObject({
+      by: 'one',
+      why: 'the switch must be decided within 2600 ms, got 1 empty, 1 unknown',
+    });
+    expect(good!.gate.report()).toMatchObject({ state: 'none', epoch: 1 });
+  });
+
+  test('a list of tasks that hangs delays neither the hold nor its end', async () => {
+    world = new SwitchWorld();
+    const [first] = world.tasks;
+    first!.inFlight = 1;
+    const switching = start({}, { maxPauseMs: 700 });
+    await until(() => isHeld());
+    world.beforeList = never;
+    first!.isReachable = false;
+    expect(await switching).toMatchObject({ outcome: 'abort', by: 'one' });
+  });
+
+  test('a task that rejects the hold ends the switch at once', async () => {
+    world = new SwitchWorld();
+    const [task] = world.tasks;
+    task!.hold = () => Promise.reject(new Error("'other_upstream' must be configured, got nothing"));
+    const record = await start({}, { maxPauseMs: 20_000 });
+    expect(record?.why).toBe("every task must hold, got of s0: 'other_upstream' must be configured, got nothing");
+  });
+
+  test('a hold whose response is lost is a hold', async () => {
+    world = new SwitchWorld();
+    const [task] = world.tasks;
+    const hold = task!.hold.bind(task!);
+    let lost = 0;
+    task!.hold = async (order) => {
+      const report = await hold(order);
+      if ((lost += 1) === 1) throw new Error('the response was lost');
+      return report;
+    };
+    expect(await start()).toMatchObject({ outcome: 'commit' });
+    expect(lost).toBeGreaterThan(0);
+  });
+
+  test('an abort of a task is followed as soon as another says that it is over', async () => {
+    world = new SwitchWorld();
+    busy();
+    const switching = start({}, { maxPauseMs: 20_000 });
+    await until(() => isHeld());
+    await world.store.decide(1, { outcome: 'abort', by: 's0' });
+    // It learns of it by itself; the coordinator by it.
+    expect(await switching).toMatchObject({ outcome: 'abort', by: 's0' });
+  });
+
+  test('what the process before had sent is not known by what its successor gave up long ago', async () => {
+    world = new SwitchWorld();
+    const [first] = world.tasks;
+    const done = busy();
+    first!.inFlight = 1;
+    first!.sinceAbandonedMs = 100_000;
+    const switching = start({}, { maxPauseMs: 20_000 });
+    await until(() => isHeld());
+    // A worker died with its request; the others of the task go on under another name.
+    first!.identity = 's0/2';
+    first!.inFlight = 0;
+    await until(() => world.store.decisions.size > 0 || (done(), false));
+    expect((await switching)?.why).toMatch(/1 ended with requests in flight/);
+  });
+
+  test('a second call of the same execution joins at every write, and the end is the same', async () => {
+    for (const at of [1, 2]) {
+      world = new SwitchWorld();
+      let writes = 0;
+      let twin: ReturnType<typeof start> | undefined;
+      world.store.before = async (call) => {
+        if (call !== 'writeRegime' || (writes += 1) !== at) return;
+        twin = start();
+        await twin;
+      };
+      const record = await start();
+      expect(await twin).toMatchObject({ outcome: 'commit', epoch: 1 });
+      // Behind the first write it finds a switch that is over, and another one's; behind the second it is its own.
+      if (at === 1) expect(record).toBeUndefined();
+      else expect(record).toMatchObject({ outcome: 'commit', epoch: 1 });
+      expect(world.store.regime).toEqual({ epoch: 1, side: 'target', isJoined: true });
+      world.stop();
+    }
+  });
+
+  test('one that goes the other way is not gone on with', async () => {
+    world = new SwitchWorld();
+    const { store } = world;
+    store.regime = beginSwitch(FIRST_REGIME, 1, { to: 'target', execution: 'one', leaseMs: 1, limits: LIMITS });
+    expect(await start({ to: 'source' })).toBeUndefined();
+    expect(await start()).toMatchObject({ outcome: 'commit', epoch: 1 });
+  });
+
+  test('an undecided switch is given up without ECS', async () => {
+    world = new SwitchWorld();
+    busy();
+    const switching = start({}, { maxPauseMs: 20_000 });
+    await until(() => isHeld());
+    world.beforeList = () => Promise.reject(new Error('ECS must respond'));
+    const stop = () => Promise.resolve('the cutover rolls back');
+    expect(await start({ findStop: stop })).toMatchObject({ outcome: 'abort', why: 'the cutover rolls back' });
+    expect(await switching).toMatchObject({ outcome: 'abort' });
+    expect(world.store.regime).toEqual({ epoch: 1, side: 'source', isJoined: false });
+  });
+
+  test('without a task nothing is switched', async () => {
+    world = new SwitchWorld(0, 1);
+    expect(await start()).toMatchObject({
+      outcome: 'abort',
+      why: 'at least one task must forward to the source, which is left, got none',
+    });
+  });
+
+  test('a lease that is renewed behind the release holds nobody again', async () => {
+    world = new SwitchWorld();
+    const [first] = world.tasks;
+    let late: (() => void) | undefined;
+    const done = busy();
+    let holds = 0;
+    first!.before = (call) => {
+      if (call !== 'hold' || (holds += 1) !== 2) return Promise.resolve();
+      done();
+      return new Promise((resolve) => (late = resolve));
+    };
+    expect(await start()).toMatchObject({ outcome: 'commit' });
+    late!();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(first!.gate.report()).toMatchObject({ state: 'none', epoch: 1 });
+  });
+});
+
+describe('the load balancer is a second witness', () => {
+  test('a target that no member is keeps the source', async () => {
+    world = new SwitchWorld();
+    world.strangers.push('10.0.9.9');
+    expect(await switchTo('target')).toMatchObject({
+      outcome: 'abort',
+      why: 'every target that is registered of the source must be a task that holds, got 10.0.9.9',
+    });
+    expect(askAll().slice(0, 2)).toEqual(['source 1', 'source 1']);
+  });
+
+  test('one that does not respond keeps it, too, and is asked beside the hold', async () => {
+    world = new SwitchWorld();
+    let asked = 0;
+    world.beforeTraffic = () => {
+      asked += 1;
+      return asked === 1 ? Promise.resolve() : Promise.reject(new Error('Elastic Load Balancing must respond'));
+    };
+    const record = await switchTo('target');
+    expect(record?.why).toMatch(/must be a task that holds, got Elastic Load Balancing must respond/);
+    expect(record?.heldMs).toBeDefined();
+  });
+
+  test.each([
+    [{ source: 100, target: 1 }, '100/1'],
+    [{ source: 0, target: 100 }, '0/100'],
+    [undefined, 'a rule that forwards elsewhere'],
+  ])('weights of %j hold nobody', async (weights, got) => {
+    world = new SwitchWorld();
+    world.weights = weights;
+    const record = await switchTo('target');
+    expect(record?.why).toBe(`all of the weight must be on the source, which is left, got ${got}`);
+    expect(record?.heldMs).toBeUndefined();
+  });
+
+  test('on the way back all tasks are members, whatever the weights are', async () => {
+    world = new SwitchWorld(1, 1);
+    await switchTo('target');
+    expect(await switchTo('source')).toMatchObject({ outcome: 'commit', members: 2 });
+  });
 });

@@ -5,7 +5,7 @@ import type { ProbeReport } from '../../../core/proxy/probe';
 import type { Decision } from '../../../core/switch/decision';
 import { FIRST_REGIME, Regime, startUnder } from '../../../core/switch/regime';
 import type { DecisionStore } from '../../../core/switch/decision-store';
-import type { Side } from '../../../core/traffic/weights';
+import type { Side, Weights } from '../../../core/traffic/weights';
 import { Problems } from '../../../core/validation/problems';
 import { readFields } from '../../../core/validation/fields';
 import type { SwitchPorts, SwitchStorePort, SwitchTask, TaskSession } from '../../../lambda/contract/switch-ports';
@@ -176,6 +176,12 @@ export class SwitchWorld {
   readonly store = new MemoryStore();
   readonly served: Served[] = [];
   readonly tasks: MemoryTask[];
+  weights: Weights | undefined = { source: 100, target: 0 };
+  /** Registered beside the tasks. */
+  readonly strangers: string[] = [];
+  /** Called before the load balancer is asked. */
+  beforeTraffic: () => Promise<void> = () => Promise.resolve();
+  beforeList: () => Promise<void> = () => Promise.resolve();
 
   constructor(sources = 2, targets = 1) {
     this.tasks = [
@@ -191,7 +197,20 @@ export class SwitchWorld {
   get ports(): SwitchPorts {
     return {
       store: this.store,
-      listTasks: () => Promise.resolve(this.tasks.map((task) => this.list(task))),
+      listTasks: async () => {
+        await this.beforeList();
+        return this.tasks.map((task) => this.list(task));
+      },
+      traffic: {
+        targets: async (sides) => {
+          await this.beforeTraffic();
+          return [...this.tasks.filter(({ home }) => sides.includes(home)).map(({ id }) => id), ...this.strangers];
+        },
+        weights: async () => {
+          await this.beforeTraffic();
+          return this.weights;
+        },
+      },
       now: () => Date.now(),
       pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     };
@@ -203,6 +222,6 @@ export class SwitchWorld {
 
   private list(task: MemoryTask): SwitchTask {
     const { id, home, stoppedAtMs } = task;
-    return { id, home, ...(stoppedAtMs === undefined ? { session: task } : { stoppedAtMs }) };
+    return { id, home, address: id, ...(stoppedAtMs === undefined ? { session: task } : { stoppedAtMs }) };
   }
 }

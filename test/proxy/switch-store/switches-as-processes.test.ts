@@ -86,13 +86,17 @@ function openTask(id: string, port: number): SwitchTask {
     probe: async (order) => (await call('POST', ADMIN_PATHS.probe, order)) as unknown as ProbeReport,
     close: () => connection.close(),
   };
-  return { id, home: 'source', session };
+  return { id, home: 'source', address: String(port), session };
 }
 
 function portsFor(tasks: readonly Task[]): SwitchPorts {
   return {
     store: switchStorePort('store'),
     listTasks: () => Promise.resolve(tasks.map(({ admin }, at) => openTask(`s${at}`, admin))),
+    traffic: {
+      targets: () => Promise.resolve(tasks.map(({ admin }) => String(admin))),
+      weights: () => Promise.resolve({ source: 100, target: 0 }),
+    },
     now: () => Date.now(),
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   };

@@ -24,6 +24,7 @@ class Rising implements ProofPorts {
   readonly asked: string[] = [];
   untrusted: string | undefined;
   readonly smoke = {
+    host: 'shop.example.com',
     checkTrust: () => (this.untrusted === undefined ? Promise.resolve() : Promise.reject(new Error(this.untrusted))),
     probe: async (side: string, { path }: { readonly path: string }) => {
       this.asked.push(`${side} ${path}`);

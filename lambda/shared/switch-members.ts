@@ -1,0 +1,331 @@
+import type { SwitchPlan } from '../../core/plan/switch-plan';
+import type { LedgerReport } from '../../core/proxy/admin-api';
+import { total } from '../../core/proxy/connections';
+import type { HoldOrder, ReleaseOrder } from '../../core/proxy/hold';
+import { MemberReport, MemberState, MemberView, SwitchRules, assess } from '../../core/switch/coordinator';
+import { Member, Regime, findServedSide, isMember } from '../../core/switch/regime';
+import { firstLines } from '../../core/cutover/state-size';
+import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
+import { settleWithin } from '../contract/settle';
+import { Slots } from '../contract/slots';
+import type { SwitchPorts, SwitchTask } from '../contract/switch-ports';
+
+/** Of a lease; renewed at half of it. A coordinator that dies costs its clients as much. */
+export const LEASE_MS = 2_000;
+/** A task that does not respond by then is unknown in this look. */
+const CALL_MS = 1_500;
+/** For the release of a task that did not respond the last time. */
+const SILENT_RELEASE_MS = 300;
+/** Between two looks at a task that has something in flight, and at one that has nothing any more. */
+const LOOK_MS = 5;
+const EMPTY_LOOK_MS = { min: 25, max: 500 } as const;
+/** Between two looks at a task that does not respond. */
+const UNKNOWN_LOOK_MS = 50;
+/** Between two lists of the tasks while one of them does not respond. */
+const LIST_MS = 500;
+/** A hold that is rejected once may have met a lost response. */
+const MAX_REJECTIONS = 2;
+
+/** What is known of a member. */
+interface Known {
+  readonly member: Member;
+  task: SwitchTask | undefined;
+  /** Absent of a task that did not respond to the last call. */
+  report: LedgerReport | undefined;
+  /** When that was asked for. */
+  heardMs: number;
+  wasEmpty: boolean;
+  /** Since when another process responds in place of the first. */
+  otherSinceMs: number | undefined;
+  /** Calls to hold in a row that were rejected by a task that responds, and why. */
+  rejections: number;
+  rejection: string | undefined;
+  /** As the last look found it. */
+  state: MemberState | undefined;
+}
+
+/** What the members are held by, as it is at the time of each call. */
+export interface Holding {
+  readonly orderFor: (member: Member) => HoldOrder;
+  readonly rules: () => SwitchRules;
+  /** Something is known that was not. */
+  readonly changed: () => void;
+  /** A task says that the hold of this epoch is over. */
+  readonly overheard: () => void;
+}
+
+/**
+ * The members of a switch, and what is known of each. Each is followed by itself: one that hangs keeps no other from being
+ * held, renewed and read.
+ */
+export class SwitchMembers {
+  /** Requests that waited at the same time, at the most. */
+  maxWaiting = 0;
+  private known: readonly Known[] = [];
+  private isFollowing = false;
+  private listedMs = Number.NEGATIVE_INFINITY;
+  private readonly slots = new Slots(CALLS_AT_ONCE);
+
+  constructor(
+    private readonly ports: SwitchPorts,
+    private readonly plan: SwitchPlan,
+  ) {}
+
+  get count(): number {
+    return this.known.length;
+  }
+
+  /** The addresses of those that have one. */
+  get addresses(): readonly string[] {
+    return this.known.flatMap(({ task }) => task?.address ?? []);
+  }
+
+  /**
+   * Every task that forwards to the side that is left, by the regime, with the process that it is now; and why they are not
+   * as it says.
+   */
+  async enlist(regime: Regime): Promise<{ readonly members: readonly Member[]; readonly problem?: string }> {
+    const tasks = await this.ports.listTasks();
+    const reports = await this.readAll(tasks);
+    this.close();
+    const known = tasks.map((task, at) => {
+      const member = { id: task.id, home: task.home, instance: reports[at]?.instance ?? '' };
+      return this.begin(member, task, reports[at]);
+    });
+    this.known = known.filter(({ member }) => isMember(member.home, regime));
+    for (const { member, task } of known) if (!isMember(member.home, regime)) task?.session?.close();
+    const strays = known.filter(
+      ({ member, report }) => report && report.upstream !== findServedSide(member.home, regime),
+    );
+    const members = this.known.map(({ member }) => member);
+    if (strays.length === 0) return { members };
+    const got = firstLines(strays.map(({ member, report }) => `${member.id} to the ${report?.upstream}`)).join(', ');
+    return { members, problem: `every task must forward as the regime says before requests are held, got ${got}` };
+  }
+
+  /** Those of a switch that another call has begun. */
+  async meet(members: readonly Member[]): Promise<void> {
+    const tasks = new Map((await this.ports.listTasks()).map((task) => [task.id, task]));
+    this.close();
+    this.known = members.map((member) => this.begin(member, tasks.get(member.id), undefined));
+    const wanted = new Set(members.map(({ id }) => id));
+    for (const { id, session } of tasks.values()) if (!wanted.has(id)) session?.close();
+  }
+
+  /** Reads each once. @returns how many of those that should respond do not, and what is in flight at the others */
+  async look(): Promise<{ readonly unknown: number; readonly inFlight: number }> {
+    const sentMs = this.ports.now();
+    const reports = await this.readAll(this.known.map(({ task }) => task));
+    this.known.forEach((known, at) => this.hear(known, reports[at], sentMs));
+    const unknown = this.known.filter(({ task, report }) => task?.session && !report).length;
+    const inFlight = reports.reduce((sum, report) => sum + (report ? total(report.active) : 0), 0);
+    return { unknown, inFlight };
+  }
+
+  views(): MemberView[] {
+    return this.known.map((known) => this.view(known));
+  }
+
+  /** Why a member will not hold, however long it is asked. */
+  findRejection(epoch: number): string | undefined {
+    const rejecting = this.known.find(
+      ({ rejections, report }) =>
+        rejections >= MAX_REJECTIONS && report?.hold.state === 'none' && report.hold.epoch !== epoch,
+    );
+    return rejecting && `every task must hold, got of ${rejecting.member.id}: ${rejecting.rejection}`;
+  }
+
+  /** Holds each, and goes on to look at it and to renew its lease until `unfollow`. */
+  follow(holding: Holding): void {
+    if (this.isFollowing) return;
+    this.isFollowing = true;
+    for (const known of this.known) void this.followOne(known, holding);
+    void this.followList(holding);
+  }
+
+  /** No lease is renewed any more. A call that is under way is not waited for: after a release it is rejected. */
+  unfollow(): void {
+    this.isFollowing = false;
+  }
+
+  /** One that does not respond asks for the decision itself: it is told, and hardly waited for. */
+  async release(orderFor: (member: Member) => ReleaseOrder): Promise<void> {
+    await pooled(this.known, CALLS_AT_ONCE, async ({ task, member, report }) => {
+      const session = task?.session;
+      if (!session) return;
+      const limitMs = report ? CALL_MS : SILENT_RELEASE_MS;
+      await settleWithin(limitMs, `releasing the task ${member.id}`, () => session.release(orderFor(member)));
+    });
+  }
+
+  /** Requests that were given up since the switch began, and one for each task that had given up some shortly before. */
+  countAbandoned(before: ReadonlyMap<string, number>): number {
+    return this.known.reduce((sum, { member, report }) => {
+      if (!this.isRecentlyAbandoned(report)) return sum;
+      return sum + Math.max(1, (report?.abandoned.total ?? 0) - (before.get(member.id) ?? 0));
+    }, 0);
+  }
+
+  /** By member, as the last look saw it. */
+  get abandonedTotals(): ReadonlyMap<string, number> {
+    return new Map(this.known.map(({ member, report }) => [member.id, report?.abandoned.total ?? 0]));
+  }
+
+  states(rules: SwitchRules): ReadonlyMap<MemberState, number> {
+    const counts = new Map<MemberState, number>();
+    for (const member of this.views()) {
+      const state = assess(member, rules);
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  describeStates(rules: SwitchRules): string {
+    return [...this.states(rules)].map(([state, count]) => `${count} ${state}`).join(', ');
+  }
+
+  close(): void {
+    this.unfollow();
+    for (const { task } of this.known) task?.session?.close();
+  }
+
+  private begin(member: Member, task: SwitchTask | undefined, report: LedgerReport | undefined): Known {
+    const heardMs = this.ports.now();
+    const nothing = { wasEmpty: false, otherSinceMs: undefined, rejections: 0, rejection: undefined, state: undefined };
+    return { member, task, report, heardMs, ...nothing };
+  }
+
+  private readAll(tasks: readonly (SwitchTask | undefined)[]): Promise<(LedgerReport | undefined)[]> {
+    return pooled(tasks, CALLS_AT_ONCE, async (task) => {
+      const { session } = task ?? {};
+      const seen = session && (await settleWithin(CALL_MS, 'reading a task', () => session.report()));
+      return seen && 'value' in seen ? seen.value : undefined;
+    });
+  }
+
+  private hear(known: Known, report: LedgerReport | undefined, sentMs: number): void {
+    known.report = report;
+    known.heardMs = sentMs;
+    if (report && report.instance !== known.member.instance) known.otherSinceMs ??= this.ports.now();
+  }
+
+  private async followOne(known: Known, holding: Holding): Promise<void> {
+    while (this.isFollowing && known.task?.session) {
+      await this.slots.run(() => this.ask(known, holding));
+      if (!this.isFollowing) return;
+      const state = assess(this.view(known), holding.rules());
+      if (state !== known.state) holding.changed();
+      known.state = state;
+      const waiting = this.known.reduce((sum, { report }) => sum + (report?.hold.waiting ?? 0), 0);
+      this.maxWaiting = Math.max(this.maxWaiting, waiting);
+      await this.ports.pause(this.untilNextLook(state));
+    }
+  }
+
+  private untilNextLook(state: MemberState): number {
+    if (state === 'unknown') return UNKNOWN_LOOK_MS;
+    if (state !== 'empty') return LOOK_MS;
+    // It can send nothing any more: all that is left is to renew its lease, and to count what waits.
+    return Math.min(EMPTY_LOOK_MS.max, Math.max(EMPTY_LOOK_MS.min, this.known.length));
+  }
+
+  /** One that holds, and whose lease is long enough, is asked what it has in flight; another is told to hold. */
+  private async ask(known: Known, holding: Holding): Promise<void> {
+    const session = known.task?.session;
+    if (!session || !this.isFollowing) return;
+    const { member } = known;
+    const order = holding.orderFor(member);
+    const { epoch } = order;
+    const what = `calling the task ${member.id}`;
+    const sentMs = this.ports.now();
+    const isHeld = this.isHeld(known, epoch);
+    const call = isHeld ? () => session.report() : () => session.hold(order);
+    let seen = await settleWithin(CALL_MS, what, call);
+    const rejection = isHeld || 'value' in seen ? undefined : seen.problem;
+    const hasResponded = this.ports.now() - sentMs < CALL_MS;
+    // What it does instead says whether the hold is over, or never began.
+    if (rejection !== undefined && hasResponded) seen = await settleWithin(CALL_MS, what, () => session.report());
+    this.hear(known, 'value' in seen ? seen.value : undefined, sentMs);
+    this.noteHold(known, rejection, holding, epoch);
+  }
+
+  private isHeld({ report, heardMs }: Known, epoch: number): boolean {
+    if (report?.hold.state !== 'holding' || report.hold.epoch !== epoch) return false;
+    return report.hold.leaseRemainingMs - (this.ports.now() - heardMs) > LEASE_MS / 2;
+  }
+
+  private noteHold(known: Known, rejection: string | undefined, { rules, overheard }: Holding, epoch: number): void {
+    const { report, member } = known;
+    const isHolding = report?.hold.state === 'holding' && report.hold.epoch === epoch;
+    known.rejections = rejection === undefined || !report || isHolding ? 0 : known.rejections + 1;
+    known.rejection = rejection;
+    if (report && !isHolding && report.hold.epoch >= epoch) overheard();
+    const isOwn = report?.instance === member.instance;
+    if (isOwn && assess(this.view(known), { ...rules(), leaseMarginMs: 0 }) === 'empty') known.wasEmpty = true;
+  }
+
+  /** Of those that do not respond ECS may know that they have stopped, and when. */
+  private async followList(holding: Holding): Promise<void> {
+    while (this.isFollowing) {
+      const isUnknown = this.known.some(({ task, report }) => task?.session && !report);
+      if (isUnknown && this.ports.now() - this.listedMs >= LIST_MS) {
+        this.listedMs = this.ports.now();
+        await this.findStopped();
+        holding.changed();
+      }
+      await this.ports.pause(UNKNOWN_LOOK_MS);
+    }
+  }
+
+  private async findStopped(): Promise<void> {
+    const listed = await settleWithin(CALL_MS, 'listing the tasks', () => this.ports.listTasks());
+    if (!('value' in listed)) return;
+    const found = new Map(listed.value.map((task) => [task.id, task]));
+    for (const { session } of listed.value) session?.close();
+    if (!this.isFollowing) return;
+    for (const known of this.known) {
+      const task = found.get(known.member.id);
+      if (known.report || task?.session || !known.task?.session) continue;
+      known.task.session.close();
+      // One that ECS does not list any more has stopped, too; when is unknown.
+      known.task = task ?? { id: known.member.id, home: known.member.home, ...addressOf(known.task) };
+    }
+  }
+
+  private view({ member, task, report, heardMs, wasEmpty, otherSinceMs }: Known): MemberView {
+    const longestMs = this.plan.longestRequestSeconds * 1000;
+    const nowMs = this.ports.now();
+    const sinceMs = this.findSilence({ task, report, otherSinceMs });
+    return {
+      life: task?.session ? 'running' : 'stopped',
+      instance: member.instance,
+      wasEmpty,
+      hasOutlastedRequests: sinceMs !== undefined && sinceMs >= longestMs,
+      ...(report && { report: this.summarize(report, nowMs - heardMs) }),
+    };
+  }
+
+  /** How long ago the first process of a member could have sent something that nobody counts any more. */
+  private findSilence({ task, report, otherSinceMs }: Pick<Known, 'task' | 'report' | 'otherSinceMs'>) {
+    const nowMs = this.ports.now();
+    if (!task?.session) return task?.stoppedAtMs === undefined ? undefined : nowMs - task.stoppedAtMs;
+    // What the process that responds has given up says nothing of the one before it.
+    return otherSinceMs === undefined ? report?.abandoned.sinceLastMs : nowMs - otherSinceMs;
+  }
+
+  private summarize(report: LedgerReport, ageMs: number): MemberReport {
+    const { instance, hold, active } = report;
+    const leaseRemainingMs = Math.max(0, hold.leaseRemainingMs - ageMs);
+    const abandoned = this.isRecentlyAbandoned(report) ? 1 : 0;
+    return { instance, hold: { ...hold, leaseRemainingMs }, inFlight: total(active), abandoned };
+  }
+
+  private isRecentlyAbandoned(report: LedgerReport | undefined): boolean {
+    const sinceMs = report?.abandoned.sinceLastMs;
+    return sinceMs !== undefined && sinceMs < this.plan.longestRequestSeconds * 1000;
+  }
+}
+
+function addressOf({ address }: SwitchTask): Pick<SwitchTask, 'address'> {
+  return address === undefined ? {} : { address };
+}

@@ -1,0 +1,294 @@
+import { CutoverRun, rollBack } from '../../../core/cutover/run';
+import { withTimeLeft } from '../../../lambda/contract/time-left';
+import { bake } from '../../../lambda/steps/bake';
+import { confirm } from '../../../lambda/steps/confirm';
+import { preflight } from '../../../lambda/steps/preflight';
+import { record } from '../../../lambda/steps/record';
+import { recover } from '../../../lambda/steps/recover';
+import { rollback } from '../../../lambda/steps/rollback';
+import { switchStep } from '../../../lambda/steps/switch';
+import { ON_SOURCE, ON_TARGET, change } from './safety-rules/cutover';
+import { SwitchCloud } from './switch-cloud';
+
+let cloud: SwitchCloud;
+afterEach(() => cloud.end());
+
+const step = (run: CutoverRun) => switchStep(run, cloud.ports, cloud.nowMs);
+const back = (run: CutoverRun) => rollback(run, cloud.ports, cloud.nowMs);
+const committed = { epoch: 1, side: 'target', isJoined: true };
+const ON_BOTH = ['source', 'source', 'target'];
+const ALL_ON = (side: string) => [side, side, side];
+
+describe('the step Switch', () => {
+  test('commits, sets the weights, and what it was is in the run and in the lock', async () => {
+    cloud = new SwitchCloud();
+    const run = await step(cloud.switching());
+    expect(run).toMatchObject({ verdict: 'go', stage: { index: 0 }, switches: [{ epoch: 1, outcome: 'commit' }] });
+    expect(cloud.forward.groups).toEqual(ON_TARGET);
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    expect(cloud.lock?.switches).toMatchObject([{ epoch: 1, outcome: 'commit' }]);
+    expect(cloud.switches.regime).toEqual(committed);
+  });
+
+  test('tries again with a new epoch, as often as the plan says, and rolls back then', async () => {
+    cloud = new SwitchCloud();
+    cloud.proxies[0]!.inFlight = 1;
+    const plan = { attempts: 2, attemptSeconds: 7, maxPauseMs: 100 };
+    const first = await step(cloud.switching(plan));
+    expect(first).toMatchObject({ verdict: 'wait', waitSeconds: 7, switches: [{ epoch: 1, outcome: 'abort' }] });
+    const second = await step(first);
+    expect(second).toMatchObject({ verdict: 'rollBack', failure: { code: 'SwitchAborted' } });
+    expect(second.failure?.message).toMatch(/^the switch must be committed in 2 attempts, got an abort by 'night': /);
+    expect(cloud.forward.groups).toEqual(ON_SOURCE);
+    expect(cloud.ask()).toEqual(ON_BOTH);
+    const restored = await back(second);
+    expect(restored.verdict).toBe('restored');
+    await record(restored, cloud.ports, cloud.nowMs);
+    expect(cloud.evidence[0]).toMatchObject({ outcome: 'rolled-back', switches: [{ epoch: 1 }, { epoch: 2 }] });
+  });
+
+  test('a repetition of it counts the attempts of calls whose response was lost', async () => {
+    cloud = new SwitchCloud();
+    cloud.proxies[0]!.inFlight = 1;
+    const given = cloud.switching({ attempts: 2, maxPauseMs: 100 });
+    await step(given);
+    expect(await step(given)).toMatchObject({ verdict: 'rollBack', switches: [{ epoch: 1 }, { epoch: 2 }] });
+  });
+
+  test('a repetition behind a commit sets the weights, and makes no other switch', async () => {
+    cloud = new SwitchCloud();
+    const given = cloud.switching();
+    await step(given);
+    const again = await step(given);
+    expect(again).toMatchObject({ verdict: 'go', switches: [{ epoch: 1, outcome: 'commit' }] });
+    expect(cloud.switches.decisions.size).toBe(1);
+    // One that ended between the commit and its record knows of it by the store.
+    cloud.lock = given;
+    const bare = await step(given);
+    expect(bare.timeline).toContainEqual(
+      expect.objectContaining({ state: 'Switch', detail: { epoch: 1, outcome: 'commit', by: 'night' } }),
+    );
+  });
+
+  test('one that has no time left for the weights leaves them to the next look', async () => {
+    cloud = new SwitchCloud();
+    const given = cloud.switching();
+    const run = await withTimeLeft(
+      () => 13_000,
+      () => step(given),
+    );
+    expect(run).toMatchObject({ verdict: 'wait', waitSeconds: 1, switches: [{ outcome: 'commit' }] });
+    expect(cloud.forward.groups).toEqual(ON_SOURCE);
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    expect(await step(run)).toMatchObject({ verdict: 'go' });
+    expect(cloud.forward.groups).toEqual(ON_TARGET);
+  });
+
+  test('an operator who aborts in the middle leaves the source', async () => {
+    cloud = new SwitchCloud();
+    const [task] = cloud.proxies;
+    task!.inFlight = 1;
+    task!.before = async (call) => void (call === 'hold' && cloud.aborts.add('night'));
+    const run = await step(cloud.switching({ attempts: 1 }));
+    expect(run.switches).toMatchObject([{ outcome: 'abort', why: "an operator asked 'night' to stop" }]);
+    expect(cloud.ask()).toEqual(ON_BOTH);
+  });
+
+  test('a dry run commits nothing and is not tried again', async () => {
+    cloud = new SwitchCloud();
+    const run = await step(cloud.switching({ dryRun: true }));
+    expect(run.failure).toMatchObject({ code: 'SwitchAborted', message: /^a dry run commits nothing, got: a dry run/ });
+    expect(cloud.ask()).toEqual(ON_BOTH);
+  });
+
+  test("another execution's switch is not touched", async () => {
+    cloud = new SwitchCloud();
+    const limits = { maxWaiting: 1, maxWaitMs: 1, maxHoldMs: 1 };
+    const switching = { to: 'target', execution: 'other', leaseMs: 1, limits, members: [] } as const;
+    cloud.switches.regime = { epoch: 4, side: 'source', isJoined: false, switching };
+    const run = await step(cloud.switching());
+    expect(run.failure?.message).toBe(
+      'no other switch may be under way, and the regime must be of the source, got {"epoch":4,"side":"source","to":"target","execution":"other"}',
+    );
+    expect(cloud.switches.decisions.size).toBe(0);
+  });
+});
+
+describe('behind the commit', () => {
+  const judged = async (plan: object = {}) => {
+    cloud = new SwitchCloud();
+    return confirm(await step(cloud.switching(plan)), cloud.ports, cloud.nowMs);
+  };
+
+  test('a bake that fails switches back, and then the weights follow', async () => {
+    const run = await judged();
+    cloud.smoke.target = 502;
+    const failed = await bake(run, cloud.ports, cloud.nowMs);
+    expect(failed).toMatchObject({ verdict: 'rollBack', failure: { code: 'SmokeFailed' } });
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    const restored = await back(failed);
+    expect(cloud.ask()).toEqual(ALL_ON('source'));
+    expect(cloud.forward.groups).toEqual(ON_SOURCE);
+    expect(restored).toMatchObject({ verdict: 'restored', switches: [{ to: 'target' }, { to: 'source', epoch: 2 }] });
+  });
+
+  test("with 'ask' it stays, and a person hears what they can do", async () => {
+    const run = await judged({ rollback: 'ask' });
+    cloud.smoke.target = 502;
+    const failed = await bake(run, cloud.ports, cloud.nowMs);
+    await expect(back(failed)).rejects.toMatchObject({
+      code: 'RollbackUnsafe',
+      message: expect.stringMatching(
+        /the plan's 'switch.rollback' is 'ask': a person decides.*The target goes on.*'drainshift rollback'/,
+      ) as string,
+    });
+    expect(cloud.kindsNotified).toContain('stuck');
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    expect(cloud.forward.groups).toEqual(ON_TARGET);
+  });
+
+  test('a source whose backend does not respond gets nothing back', async () => {
+    const run = await judged();
+    for (const task of cloud.proxies) task.probed = { wallMs: 0, tookMs: 1, upstreamProblem: 'ECONNREFUSED' };
+    const waiting = await back(rollBack(run, 'BreakerTripped', 'errors'));
+    expect(waiting).toMatchObject({ verdict: 'wait', rollback: { sides: { source: { serves: false } } } });
+    expect(waiting.rollback?.sides?.source).toMatchObject({
+      reason: 'source must respond to / with 200, got ECONNREFUSED, ECONNREFUSED, ECONNREFUSED',
+    });
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    cloud.nowMs += 61_000;
+    await expect(back(waiting)).rejects.toMatchObject({ code: 'RollbackUnsafe' });
+    expect(cloud.forward.groups).toEqual(ON_TARGET);
+  });
+
+  test('without the store nothing moves, people hear of it, and it goes on when the store is back', async () => {
+    const run = await judged();
+    cloud.switches.before = () => Promise.reject(new Error('S3 must respond'));
+    const waiting = await back(rollBack(run, 'BreakerTripped', 'errors'));
+    cloud.nowMs += 600_000;
+    const still = await back(waiting);
+    expect(still).toMatchObject({ verdict: 'wait', rollback: { notifiedOf: 'staying' } });
+    expect(cloud.forward.groups).toEqual(ON_TARGET);
+    cloud.switches.before = () => Promise.resolve();
+    expect(await back(still)).toMatchObject({ verdict: 'restored' });
+    expect(cloud.ask()).toEqual(ALL_ON('source'));
+  });
+
+  test('a rollback that has no time left behind its switch goes on at the next look', async () => {
+    const run = await judged();
+    const waiting = await withTimeLeft(
+      () => 15_000,
+      () => back(rollBack(run, 'BreakerTripped', 'errors')),
+    );
+    expect(waiting).toMatchObject({ verdict: 'wait', waitSeconds: 1, switches: [{}, { to: 'source' }] });
+    expect(cloud.forward.groups).toEqual(ON_TARGET);
+    expect(await back(waiting)).toMatchObject({ verdict: 'restored' });
+    expect(cloud.forward.groups).toEqual(ON_SOURCE);
+  });
+});
+
+describe('an execution that was stopped', () => {
+  test('in an undecided switch is given up, also without ECS', async () => {
+    cloud = new SwitchCloud();
+    const given = cloud.switching();
+    cloud.switches.before = (call) =>
+      call === 'decide' ? Promise.reject(new Error('the coordinator died')) : Promise.resolve();
+    await expect(step(given)).rejects.toThrow('the coordinator died');
+    cloud.switches.before = () => Promise.resolve();
+    expect(cloud.switches.regime?.switching).toBeDefined();
+    const { switchTasks } = cloud;
+    cloud.switchTasks = () => {
+      throw new Error('ECS must respond');
+    };
+    const recovering = recover(change, cloud.ports, cloud.nowMs);
+    await recovering.catch(() => undefined);
+    expect(cloud.switches.decisions.get(1)).toMatchObject({ outcome: 'abort', why: 'the cutover rolls back' });
+    expect(cloud.switches.regime).toEqual({ epoch: 1, side: 'source', isJoined: false });
+    cloud.switchTasks = switchTasks;
+    expect(cloud.forward.groups).toEqual(ON_SOURCE);
+    expect(cloud.evidence[0]).toMatchObject({ outcome: 'rolled-back', switches: [{ outcome: 'abort' }] });
+  });
+
+  test.each([
+    ['automatic', ALL_ON('source'), ON_SOURCE, 'rolled-back'],
+    ['ask', ALL_ON('target'), ON_TARGET, 'failed'],
+  ])('behind the commit goes by the plan: %s', async (policy, served, weights, outcome) => {
+    cloud = new SwitchCloud();
+    await step(cloud.switching({ rollback: policy }));
+    await recover(change, cloud.ports, cloud.nowMs);
+    expect(cloud.ask()).toEqual(served);
+    expect(cloud.forward.groups).toEqual(weights);
+    expect(cloud.evidence[0]).toMatchObject({ outcome });
+    expect(cloud.lock === undefined).toBe(outcome === 'rolled-back');
+  });
+
+  test('between the commit and the weights, too', async () => {
+    cloud = new SwitchCloud();
+    const given = cloud.switching();
+    await withTimeLeft(
+      () => 13_000,
+      () => step(given),
+    );
+    await recover(change, cloud.ports, cloud.nowMs);
+    expect(cloud.ask()).toEqual(ALL_ON('source'));
+    expect(cloud.forward.groups).toEqual(ON_SOURCE);
+  });
+});
+
+describe('preflight', () => {
+  const look = (run: CutoverRun) => preflight(run, cloud.ports, cloud.nowMs);
+
+  test('shows at each task that a switch can be made, and leaves no hold', async () => {
+    cloud = new SwitchCloud();
+    expect(await look(cloud.switching())).toMatchObject({ verdict: 'switch' });
+    expect(cloud.proxies.map(({ gate }) => gate.report().state)).toEqual(['none', 'none', 'none']);
+    expect(cloud.proxies.map(({ gate }) => gate.epoch)).toEqual([1, 1, 0]);
+    expect(cloud.ask()).toEqual(ON_BOTH);
+    // A switch has an epoch over those that were used up.
+    expect(await step(cloud.switching())).toMatchObject({ switches: [{ epoch: 2, outcome: 'commit' }] });
+  });
+
+  test.each([
+    ['task s1 of the source must reach the store of the switch, got denied', { status: 200, storeProblem: 'denied' }],
+    ["task s1 of the source must reach the target's backend, got 502", { status: 502 }],
+    ["task s1 of the source must reach the target's backend, got ECONNREFUSED", { upstreamProblem: 'ECONNREFUSED' }],
+    ['the clock of task s1 of the source must be within 4000 ms of that of Lambda, got', { status: 200, skew: 9_000 }],
+  ])('%s', async (message, given) => {
+    const { skew = 0, ...probed }: { skew?: number; status?: number; upstreamProblem?: string } = given;
+    cloud = new SwitchCloud();
+    cloud.proxies[0]!.probed = { wallMs: cloud.nowMs + skew, tookMs: 1, ...probed };
+    await expect(look(cloud.switching())).rejects.toThrow(message);
+  });
+
+  test('a task that cannot hold keeps the cutover', async () => {
+    cloud = new SwitchCloud();
+    cloud.proxies[1]!.hold = () => Promise.reject(new Error('it drains'));
+    await expect(look(cloud.switching())).rejects.toThrow('task s2 of the source must hold and release: it drains');
+  });
+
+  test('a switch that is under way, and a target that serves, keep it', async () => {
+    cloud = new SwitchCloud();
+    cloud.switches.regime = { epoch: 3, side: 'target', isJoined: true };
+    await expect(look(cloud.switching())).rejects.toThrow(/must forward to the source .* got the target since epoch 3/);
+    await expect(look(cloud.ready())).rejects.toThrow(/got the target since epoch 3/);
+  });
+
+  test('behind a switch back every task forwards to its own backend again, also where an earlier preflight told some', async () => {
+    cloud = new SwitchCloud(1, 2);
+    const run = await step(cloud.switching());
+    await back(rollBack(run, 'BreakerTripped', 'errors'));
+    expect(cloud.ask()).toEqual(ALL_ON('source'));
+    const [, first] = cloud.proxies;
+    first!.retarget = () => Promise.reject(new Error('t1 does not respond'));
+    await expect(look(cloud.switching())).rejects.toThrow('t1 does not respond');
+    expect(cloud.switches.regime).toMatchObject({ isJoined: false });
+    await expect(look(cloud.switching())).rejects.toThrow('t1 does not respond');
+    // Nothing is held while it forwards elsewhere than the regime says.
+    expect((await step(cloud.switching())).switches?.at(-1)?.why).toBe(
+      'every task must forward as the regime says before requests are held, got t1 to the source',
+    );
+    Reflect.deleteProperty(first!, 'retarget');
+    expect(await look(cloud.switching())).toMatchObject({ verdict: 'switch' });
+    expect(cloud.ask()).toEqual(['source', 'target', 'target']);
+  });
+});
