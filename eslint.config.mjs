@@ -12,7 +12,7 @@ export default tseslint.config(
       '.stryker-tmp',
       'reports',
       '**/*.mjs',
-      '**/jest.config.js',
+      '**/jest*.config.js',
     ],
   },
   ...tseslint.configs.recommendedTypeChecked,
