@@ -1,5 +1,5 @@
 import { Annotations, App, Stack } from 'aws-cdk-lib';
-import { Migration, MigrationCertificate } from '../lib';
+import { CutoverPlan, Migration, MigrationCertificate, PointOfNoReturn } from '../lib';
 
 /** The context `drainshift` of cdk.json. */
 interface Settings {
@@ -39,6 +39,19 @@ function readSettings(context: unknown): Settings {
   return { ...EXAMPLE, ...context };
 }
 
+/** The context `drainshift:strategy`: how the traffic moves, as `drainshift rehearse --strategy` names it. */
+const PLANS: Readonly<Record<string, () => CutoverPlan>> = {
+  gradual: () => CutoverPlan.gradual(),
+  'drain-then-shift': () => CutoverPlan.drainThenShift({ pointOfNoReturn: PointOfNoReturn.SHARED }),
+};
+
+function readPlan(strategy: unknown = 'gradual'): CutoverPlan {
+  const plan = Object.entries(PLANS).find(([name]) => name === strategy)?.[1];
+  if (plan) return plan();
+  const names = Object.keys(PLANS).join(' or ');
+  throw new Error(`'context.drainshift:strategy' must be ${names}, got ${JSON.stringify(strategy)}`);
+}
+
 const app = new App();
 const settings = readSettings(app.node.tryGetContext('drainshift'));
 const stack = new Stack(app, 'Drainshift', { description: 'Moves live traffic from a source to a target backend' });
@@ -48,6 +61,7 @@ new Migration(stack, 'Migration', {
   source: { upstreamUrl: settings.sourceUrl },
   target: { upstreamUrl: settings.targetUrl },
   internetFacing: settings.internetFacing,
+  plan: readPlan(app.node.tryGetContext('drainshift:strategy')),
 });
 const examples = (['domainName', 'certificateArn', 'sourceUrl', 'targetUrl'] as const).filter(
   (name) => settings[name] === EXAMPLE[name],

@@ -9,6 +9,7 @@ import { EXIT_CODES } from '../core/errors/exit-codes';
 import { listSettingFlags } from '../core/proxy/settings/describe-settings';
 import { OutputGone, rehearseCommand } from '../rehearsal/cli/command';
 import { FAULTS, Fault } from '../rehearsal/backend/fault';
+import { STRATEGIES, StrategyName } from '../rehearsal/run/plan';
 import { shellWord } from '../rehearsal/report/shell-word';
 import { TRUST_OPTION } from '../rehearsal/stack/trust';
 import { addAdoptCommand } from './adopt';
@@ -31,6 +32,7 @@ interface RehearseFlags {
   readonly domain?: string;
   readonly parameter?: ReadonlyMap<string, string>;
   readonly plan?: string;
+  readonly strategy?: StrategyName;
   readonly source?: string;
   readonly target?: string;
   readonly fault?: Fault;
@@ -100,6 +102,11 @@ function program(done: (exitCode: number) => void): Command {
       parameter,
     )
     .option('--plan <file>', 'a plan (JSON or YAML) instead of the one that was synthesized')
+    .addOption(
+      new Option('--strategy <name>', "how the traffic moves, in place of the plan's own").choices(
+        Object.keys(STRATEGIES),
+      ),
+    )
     .option('--source <url>', "your own source backend instead of the rehearsal's")
     .option('--target <url>', "your own target backend instead of the rehearsal's")
     .addOption(new Option('--fault <name>', 'break something on purpose').choices(Object.keys(FAULTS)))

@@ -374,6 +374,7 @@ export function scaleDurations(plan: Plan, speed: number): Plan {
     ...plan,
     pollSeconds: shorter(plan.pollSeconds),
     approval: { ...plan.approval, timeoutSeconds: shorter(plan.approval.timeoutSeconds) },
+    ...(plan.switch && { switch: { ...plan.switch, attemptSeconds: shorter(plan.switch.attemptSeconds) } }),
     stages: plan.stages.map((stage) => ({ ...stage, bakeSeconds: shorter(stage.bakeSeconds) })),
     drain: {
       ...plan.drain,

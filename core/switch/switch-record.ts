@@ -13,6 +13,8 @@ export interface SwitchRecord {
   readonly by: string;
   /** ISO 8601. */
   readonly startedAt: string;
+  /** ISO 8601; of the first call to hold. Absent where nothing was held. */
+  readonly heldAt?: string;
   readonly members: number;
   /** What kept the side that was left from writing. */
   readonly fence: 'drained' | 'drainedAndAbandoned' | 'epoch' | 'hook';

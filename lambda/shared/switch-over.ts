@@ -420,6 +420,7 @@ class Coordinator {
       ...(decision.why !== undefined && { why: decision.why }),
       by: decision.by,
       startedAt,
+      ...(this.firstHoldMs !== undefined && { heldAt: new Date(this.firstHoldMs).toISOString() }),
       members: members.count,
       fence: this.hook === 'passed' ? 'hook' : request.plan.fence,
       abandoned,

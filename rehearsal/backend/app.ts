@@ -8,6 +8,7 @@ import { Clock } from './clock';
 import { Counter } from './counter';
 import { ShopResponse, addToCart, echo, login, showCart } from './shop';
 import { StoreClient } from './store-client';
+import { write } from './writes';
 
 // Entry: the default backend of one side. Plain HTTP/1.1 with Node's own timeouts, as most apps have them.
 
@@ -21,6 +22,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /cart': showCart,
   'POST /cart': addToCart,
   'POST /echo': (request) => echo(request),
+  'POST /writes': (request, store) => write(request, side, store),
 };
 
 void start();

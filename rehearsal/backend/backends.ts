@@ -4,6 +4,9 @@ import { SIDES, Side } from '../../core/traffic/weights';
 import { startBackend } from './backend';
 import { startStore } from './store';
 import { Fault, FaultyRelay, startFaultyRelay } from './fault';
+import { LoggedWrite, readLog } from '../writes/write-log';
+import { StoreClient } from './store-client';
+import { logKey } from './writes';
 import { BACKEND_HOSTS } from '../processes/loopback';
 import { UsageError } from '../errors/usage-error';
 
@@ -13,6 +16,8 @@ export interface Backends {
   /** Whether they are the rehearsal's own app, which sessions, WebSockets and event streams can be checked against. */
   readonly own: boolean;
   beginFault(): void;
+  /** The writes of both sides, as their logs have them; none of backends that are a user's. */
+  readWrites(): Promise<LoggedWrite[]>;
   stop(): Promise<void>;
 }
 
@@ -77,13 +82,37 @@ async function ours(smoke: readonly SmokeRequest[], hasOwnAddresses: boolean): P
     await stop();
     throw starts.find((start) => start.status === 'rejected')?.reason;
   }
-  return { upstreams: { source: source.url, target: target.url }, own: true, beginFault: () => undefined, stop };
+  const readWrites = () => readLogs(store.url);
+  return {
+    upstreams: { source: source.url, target: target.url },
+    own: true,
+    beginFault: () => undefined,
+    readWrites,
+    stop,
+  };
 }
 
 async function usersOwn(given: GivenBackends, signal: AbortSignal): Promise<Backends> {
   const upstreams = { source: backendUrl('source', given.source), target: backendUrl('target', given.target) };
   await Promise.all(SIDES.map((side) => mustRespond(side, upstreams[side], signal)));
-  return { upstreams, own: false, beginFault: () => undefined, stop: () => Promise.resolve() };
+  return {
+    upstreams,
+    own: false,
+    beginFault: () => undefined,
+    readWrites: () => Promise.resolve([]),
+    stop: () => Promise.resolve(),
+  };
+}
+
+/** The writes of both sides, from the store that they share. */
+export async function readLogs(storeUrl: string): Promise<LoggedWrite[]> {
+  const store = await StoreClient.open(storeUrl);
+  try {
+    const logs = await Promise.all(SIDES.map(async (side) => readLog(side, await store.readLog(logKey(side)))));
+    return logs.flat();
+  } finally {
+    store.close();
+  }
 }
 
 function backendUrl(side: Side, value: string | undefined): string {

@@ -1,5 +1,6 @@
 import { Socket, connect } from 'node:net';
 import { createInterface } from 'node:readline';
+import type { StoredLine } from '../writes/write-log';
 import { Store, StoreCall } from './store-state';
 
 type Waiter = { resolve(response: unknown): void; reject(error: Error): void };
@@ -27,6 +28,12 @@ export class StoreClient implements Store {
   list = (key: string) => this.call<string[]>(['list', key]);
   setOnce = (key: string, value: string) => this.call<string>(['setOnce', key, value]);
   get = (key: string) => this.call<string | null>(['get', key]);
+  log = (key: string, line: string) => this.call<number>(['log', key, line]);
+  readLog = (key: string) => this.call<StoredLine[]>(['readLog', key]);
+
+  close(): void {
+    this.socket.destroy();
+  }
 
   private call<T>(call: StoreCall): Promise<T> {
     return new Promise<T>((resolve, reject) => {

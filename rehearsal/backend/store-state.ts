@@ -1,3 +1,5 @@
+import { StoredLine, sharedClockMs } from '../writes/write-log';
+
 /** What both backends share, as they would share a Redis: every operation is atomic, responds come in the order of the calls. */
 export interface Store {
   /** Adds one and responds to the new count; the first response is 1. */
@@ -8,6 +10,10 @@ export interface Store {
   /** Sets a value unless there is one, and responds to the value in force. */
   setOnce(key: string, value: string): Promise<string>;
   get(key: string): Promise<string | null>;
+  /** Adds a line to the end of a log and responds to its number; the first is 1. */
+  log(key: string, line: string): Promise<number>;
+  /** All lines of a log, in order. */
+  readLog(key: string): Promise<StoredLine[]>;
 }
 
 export type StoreCall = readonly [operation: keyof Store, key: string, value?: string];
@@ -17,6 +23,7 @@ export class StoreState {
   private readonly counts = new Map<string, number>();
   private readonly lists = new Map<string, string[]>();
   private readonly values = new Map<string, string>();
+  private readonly logs = new Map<string, StoredLine[]>();
 
   run([operation, key, value = '']: StoreCall): unknown {
     return this.operations[operation](key, value);
@@ -40,5 +47,11 @@ export class StoreState {
       return this.values.get(key);
     },
     get: (key) => this.values.get(key) ?? null,
+    log: (key, value) => {
+      const lines = this.logs.get(key) ?? [];
+      this.logs.set(key, lines);
+      return lines.push({ atMs: sharedClockMs(), value });
+    },
+    readLog: (key) => this.logs.get(key) ?? [],
   };
 }

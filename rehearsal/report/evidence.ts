@@ -10,6 +10,7 @@ import type { Redeployed } from '../redeploy/redeployed';
 import type { ExecutionDescription } from '../state-machine/model';
 import type { TrafficTally } from '../traffic/counting/tally';
 import type { WeightChange } from '../cloud/weight-history';
+import type { SwitchSeen } from './switch-seen';
 import type { Sample } from '../progress/samples';
 import { Verdict, reachVerdict } from './verdict';
 
@@ -18,7 +19,9 @@ export interface RehearsalEvidence extends Evidence {
   readonly traffic: TrafficTally;
   /** What the load balancer saw of clients of yours; absent where they cannot be told from the rehearsal's. */
   readonly ownClients?: OwnClientsTally;
-  /** In words; computed from `traffic` and `ownClients` alone. */
+  /** What clients and backends saw of the switches; absent of a plan that does not switch, and with backends of yours. */
+  readonly switchSeen?: SwitchSeen;
+  /** In words; computed from `traffic`, `ownClients` and `switchSeen` alone. */
   readonly verdict: Pick<Verdict, 'lost' | 'notTried'>;
   /** Read from the endpoint after the last step. */
   readonly finalWeights?: Weights;
@@ -79,16 +82,18 @@ export function rehearsalEvidence(
   seen: {
     traffic: TrafficTally;
     ownClients?: OwnClientsTally | undefined;
+    switchSeen?: SwitchSeen | undefined;
     finalWeights: Weights | undefined;
     rehearsal: RehearsalEvidence['rehearsal'];
   },
 ): RehearsalEvidence {
-  const { traffic, ownClients, finalWeights, rehearsal } = seen;
-  const { lost, notTried } = reachVerdict({ ...evidence, traffic, ownClients });
+  const { traffic, ownClients, switchSeen, finalWeights, rehearsal } = seen;
+  const { lost, notTried } = reachVerdict({ ...evidence, traffic, ownClients, switchSeen });
   return {
     ...evidence,
     traffic,
     ...(ownClients && { ownClients }),
+    ...(switchSeen && { switchSeen }),
     verdict: { lost, notTried },
     ...(finalWeights && { finalWeights }),
     ...(evidence.rollback && { rollback: rollbackSeen(evidence.rollback, traffic.firstBadResponseAt) }),

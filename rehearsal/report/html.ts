@@ -77,8 +77,8 @@ function date(at: string): string {
   return `${at.slice(0, 19).replace('T', ' ')} UTC`;
 }
 
-function failures({ traffic, ownClients }: RehearsalEvidence): string {
-  const all = [...traffic.failures, ...(ownClients?.failures ?? [])];
+function failures({ traffic, ownClients, switchSeen }: RehearsalEvidence): string {
+  const all = [...(switchSeen?.writes.faults ?? []), ...traffic.failures, ...(ownClients?.failures ?? [])];
   if (all.length === 0) return '';
   const lines = all.map((line) => `<li>${escape(line)}</li>`).join('\n');
   return `<h2>The first of what went wrong</h2>\n<ul class="failures">${lines}</ul>`;

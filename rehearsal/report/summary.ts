@@ -5,6 +5,7 @@ import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
 import type { RecoveryEvidence } from '../cloud/recovery';
 import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
 import { hopsLine } from './hops';
+import { switchLine } from './switch-seen';
 import { lossLine, reachVerdict } from './verdict';
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
@@ -21,8 +22,9 @@ export function summarize(evidence: RehearsalEvidence): string {
 }
 
 /** The first of each. */
-function findFailures({ traffic, ownClients }: RehearsalEvidence): string[] {
-  return [...traffic.failures.slice(0, 5), ...(ownClients?.failures ?? []).slice(0, 5)];
+function findFailures({ traffic, ownClients, switchSeen }: RehearsalEvidence): string[] {
+  const ofWrites = switchSeen?.writes.faults ?? [];
+  return [ofWrites, traffic.failures, ownClients?.failures ?? []].flatMap((each) => each.slice(0, 5));
 }
 
 function headline(evidence: RehearsalEvidence): string {
@@ -56,6 +58,8 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
     ],
     ['drain', drain(evidence)],
   ];
+  const { switchSeen, switches = [] } = evidence;
+  if (switchSeen) lines.splice(1, 0, ['switch', switchLine(switchSeen, switches)]);
   if (evidence.ownClients && evidence.ownClients.requests > 0) lines.push(['yours', yours(evidence.ownClients)]);
   const { adoption, redeploy, applicationSees } = evidence.rehearsal;
   if (applicationSees) lines.push(['app sees', hopsLine(applicationSees)]);

@@ -2,6 +2,7 @@ import type { Outcome } from '../../core/cutover/run';
 import type { TrafficTally } from '../traffic/counting/tally';
 import { untried } from '../traffic/counting/tried';
 import type { OwnClientsTally } from '../load-balancer/counting/own-clients';
+import { SwitchSeen, listSwitchFaults } from './switch-seen';
 import { findLosses, lossesOfYours } from './losses';
 
 /** What a rehearsal shows: how the cutover ended, what was lost, and what was never tried. */
@@ -17,10 +18,15 @@ interface Judged {
   readonly outcome: Outcome;
   readonly traffic: TrafficTally;
   readonly ownClients?: OwnClientsTally | undefined;
+  readonly switchSeen?: SwitchSeen | undefined;
 }
 
-export function reachVerdict({ outcome, traffic, ownClients }: Judged): Verdict {
-  const lost = [...findLosses(traffic), ...(ownClients ? lossesOfYours(ownClients) : [])];
+export function reachVerdict({ outcome, traffic, ownClients, switchSeen }: Judged): Verdict {
+  const lost = [
+    ...(switchSeen ? listSwitchFaults(switchSeen) : []),
+    ...findLosses(traffic),
+    ...(ownClients ? lossesOfYours(ownClients) : []),
+  ];
   return { outcome, lost, notTried: untried(traffic) };
 }
 

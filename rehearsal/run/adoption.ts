@@ -24,6 +24,7 @@ const RATES = {
   newConnection: 10,
   http2: 10,
   echo: 0,
+  writes: 0,
   webSockets: 0,
   messagesPerSecondEach: 1,
   eventStreams: 0,

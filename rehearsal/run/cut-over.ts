@@ -9,6 +9,7 @@ import { recovered } from '../cloud/recovery';
 import { redeployInBake } from './redeploy-in-bake';
 import type { RehearsalOptions } from './rehearse';
 import { Report, rehearsalEvidence, withoutEvidence } from '../report/evidence';
+import { SwitchSeen, summarizeSwitch } from '../report/switch-seen';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import type { ExecutionDescription } from '../state-machine/model';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
@@ -64,9 +65,13 @@ export async function cutOver(
     await waitFor(AFTERWARDS_MS, signal);
     reporter.step('waiting until every message has its response');
     await observer.stop();
-    const evidence = rehearsalEvidence(buildEvidence(cloud, started, plan), {
-      finalWeights: await readBackWeights(cloud),
-      traffic: await traffic.stop(),
+    const finalWeights = await readBackWeights(cloud);
+    const tally = await traffic.stop();
+    const left = buildEvidence(cloud, started, plan);
+    const evidence = rehearsalEvidence(left, {
+      finalWeights,
+      traffic: tally,
+      switchSeen: await seeSwitch(running, traffic, left),
       ownClients: cloud.counts.ownClients?.tally(),
       rehearsal: {
         ...asked(options),
@@ -82,6 +87,17 @@ export async function cutOver(
     await Promise.allSettled([observer.stop(), traffic.stop()]);
     throw error;
   }
+}
+
+/** What the clients wrote down, beside the logs of both sides. */
+async function seeSwitch(
+  { backends, plan }: RunningRehearsal,
+  traffic: Traffic,
+  { switches = [] }: Evidence,
+): Promise<SwitchSeen | undefined> {
+  const record = traffic.record();
+  if (!record || !plan.switch) return undefined;
+  return summarizeSwitch({ ...record, log: await backends.readWrites() }, switches);
 }
 
 /** How it was run. */

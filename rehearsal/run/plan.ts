@@ -5,28 +5,58 @@ import { deployedIn } from '../template/model/deployed';
 import type { MachineDescription } from '../state-machine/model';
 import { readPlanFile } from '../plan-file/plan-file';
 
+/** The strategies, as the option `--strategy` names them. */
+export const STRATEGIES = { gradual: 'gradual', 'drain-then-shift': 'drainThenShift' } as const satisfies Record<
+  string,
+  Plan['strategy']
+>;
+
+export type StrategyName = keyof typeof STRATEGIES;
+
+interface AskedPlan {
+  /** JSON or YAML. @default - the plan that the state machine was synthesized with */
+  readonly plan?: string;
+  /** @default - the plan's own */
+  readonly strategy?: StrategyName;
+  /** Whether both backends have one store, as those of the rehearsal do. */
+  readonly isStoreShared: boolean;
+}
+
 /**
- * The plan of a rehearsal: of a file (JSON or YAML), else the one that the state machine was synthesized with; with its
- * waiting divided by `speed`.
+ * The plan of a rehearsal, with its waiting divided by `speed`.
  *
  * @throws UsageError for a file that cannot be read, CutoverError `PlanInvalid` for a plan that breaks a rule
  */
-export function rehearsedPlan(machine: MachineDescription, file: string | undefined, speed: number): Plan {
-  return scaleDurations(parsePlan(file === undefined ? defaultPlan(machine) : readPlan(file)), speed);
+export function rehearsedPlan(machine: MachineDescription, asked: AskedPlan, speed: number): Plan {
+  return scaleDurations(parsePlan(askedPlan(machine, asked)), speed);
 }
 
-/** What a deployed cutover would say of a plan that it is started with; undefined when it would take it. */
-export function floorProblems(machine: MachineDescription, file: string | undefined): readonly string[] {
-  if (file === undefined) return [];
+/** What a deployed cutover would say of a plan that it is started with; empty when it would take it. */
+export function floorProblems(machine: MachineDescription, asked: AskedPlan): readonly string[] {
+  if (asked.plan === undefined && asked.strategy === undefined) return [];
   const problems = new Problems();
-  checkFloor(parsePlan(readPlan(file)), parsePlan(defaultPlan(machine)), PLAN_PARTS, problems);
+  checkFloor(parsePlan(askedPlan(machine, asked)), parsePlan(defaultPlan(machine)), PLAN_PARTS, problems);
   return problems.all;
+}
+
+/** The stages and the switch of a plan are those of its strategy: with another one they go. */
+function askedPlan(machine: MachineDescription, { plan: file, strategy, isStoreShared }: AskedPlan): unknown {
+  const plan = file === undefined ? defaultPlan(machine) : readPlanFile({ name: '--plan', file });
+  if (strategy === undefined || typeof plan !== 'object' || plan === null) return plan;
+  const wanted = STRATEGIES[strategy];
+  const { strategy: given = 'gradual', stages, switch: switching, ...rest } = plan as Record<string, unknown>;
+  if (given === wanted) return plan;
+  if (wanted === 'gradual') return { ...rest, strategy: wanted };
+  // A plan that only lacks the name of its strategy says how it switches.
+  if (switching !== undefined)
+    return { ...rest, strategy: wanted, switch: switching, ...(isOneStage(stages) && { stages }) };
+  return { ...rest, strategy: wanted, switch: isStoreShared ? { pointOfNoReturn: 'shared' } : {} };
+}
+
+function isOneStage(stages: unknown): boolean {
+  return Array.isArray(stages) && stages.length === 1;
 }
 
 function defaultPlan(machine: MachineDescription): unknown {
   return deployedIn(machine).deployed.defaultPlan;
-}
-
-function readPlan(file: string): unknown {
-  return readPlanFile({ name: '--plan', file });
 }

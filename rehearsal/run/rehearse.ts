@@ -11,14 +11,22 @@ import { watchedAlarms } from '../template/model/outputs';
 import { withEnoughRequests } from './enough-requests';
 import type { Fault } from '../backend/fault';
 import { errorMessage } from '../functions/error-message';
-import { floorProblems, rehearsedPlan } from './plan';
+import { variableName } from '../../core/proxy/settings/setting-names';
+import { StrategyName, floorProblems, rehearsedPlan } from './plan';
 import { hasLoopbackNetwork } from '../processes/loopback';
 import { tellRecovery } from '../cloud/recovery';
 import type { ProgressReporter } from '../progress/progress-reporter';
 import type { ExecutionDescription } from '../state-machine/model';
 import { readNextStack } from '../redeploy/next-stack';
 import type { RunningRehearsal } from '../cloud/running-rehearsal';
-import { NO_PAGES_OF_OURS, TrafficRates, http2Rates, timesRates } from '../traffic/options';
+import {
+  DEFAULT_RATES,
+  NO_PAGES_OF_OURS,
+  SWITCH_RATES,
+  TrafficRates,
+  http2Rates,
+  timesRates,
+} from '../traffic/options';
 import { isHealthy } from '../stack/stack-services';
 import { Trust, checkTrust, foreignParts } from '../stack/trust';
 import { UsageError } from '../errors/usage-error';
@@ -37,6 +45,8 @@ export interface RehearsalOptions {
   readonly parameters?: ReadonlyMap<string, string>;
   /** JSON or YAML. */
   readonly plan?: string;
+  /** In place of the plan's own. */
+  readonly strategy?: StrategyName;
   readonly source?: string;
   readonly target?: string;
   readonly fault?: Fault;
@@ -86,10 +96,10 @@ export async function standUp(
   const { parameters, migration, domain } = options;
   const model = readStackModel(readAssembly(options.app, '--app', parameters), options.stack, { migration, domain });
   const isHttp2Only = takesHttp2Only(model);
-  const rates = computeRates(options, isHttp2Only);
-  const plan = findPlan(model, options, rates, reporter);
-  checkTraffic(plan, options);
-  checkFault(model, options);
+  const given = rehearsedPlan(model.machine, askedPlan(options), options.speed);
+  const rates = computeRates(options, given, isHttp2Only);
+  const plan = findPlan(given, options, rates, reporter);
+  checkAsked(model, plan, options);
   const trust = checkAssemblies(model, options, reporter);
   tellDifferences(model, options, reporter);
   reporter.step(`stack '${model.stack.name}': starting the backends`);
@@ -160,8 +170,19 @@ function checkAssemblies(model: StackModel, options: RehearsalOptions, reporter:
   return trust;
 }
 
-function findPlan(model: StackModel, options: RehearsalOptions, rates: TrafficRates, reporter: ProgressReporter): Plan {
-  const given = rehearsedPlan(model.machine, options.plan, options.speed);
+/** @throws UsageError for what was asked for and cannot be */
+function checkAsked(model: StackModel, plan: Plan, options: RehearsalOptions): void {
+  checkTraffic(plan, options);
+  checkSwitch(model, plan);
+  checkFault(model, options);
+}
+
+function askedPlan(options: RehearsalOptions) {
+  const { plan, strategy } = options;
+  return { isStoreShared: !areGiven(options), ...(plan !== undefined && { plan }), ...(strategy && { strategy }) };
+}
+
+function findPlan(given: Plan, options: RehearsalOptions, rates: TrafficRates, reporter: ProgressReporter): Plan {
   // It has no traffic at all then, which is said with its own reason.
   if (given.smoke.length === 0 && areGiven(options)) return given;
   const plan = withEnoughRequests(given, { ...options, rates });
@@ -172,20 +193,21 @@ function findPlan(model: StackModel, options: RehearsalOptions, rates: TrafficRa
   return plan;
 }
 
-function computeRates(options: RehearsalOptions, isHttp2Only: boolean): TrafficRates {
-  const rates = { ...timesRates(options.traffic), ...(areGiven(options) ? NO_PAGES_OF_OURS : {}) };
+function computeRates(options: RehearsalOptions, plan: Plan, isHttp2Only: boolean): TrafficRates {
+  const usual = plan.switch ? SWITCH_RATES : DEFAULT_RATES;
+  const rates = { ...timesRates(options.traffic, usual), ...(areGiven(options) ? NO_PAGES_OF_OURS : {}) };
   return isHttp2Only ? http2Rates(rates) : rates;
 }
 
 /** What is not here as it is at AWS. There a plan of a file would have to be deployed first. */
 function tellDifferences(
   { machine, resources, elb }: StackModel,
-  { plan }: RehearsalOptions,
+  options: RehearsalOptions,
   reporter: ProgressReporter,
 ): void {
   for (const name of notRun(resources)) reporter.step(`${name} is not run here`);
   for (const attributes of withoutEffect(elb)) reporter.step(`without effect here: ${attributes}`);
-  for (const problem of floorProblems(machine, plan)) {
+  for (const problem of floorProblems(machine, askedPlan(options))) {
     reporter.step(`a cutover as it is deployed would reject this plan: ${problem}`);
   }
 }
@@ -193,6 +215,24 @@ function tellDifferences(
 /** An HTTP/1.1 client gets 464 from a side whose group is one of HTTP/2. */
 function takesHttp2Only({ elb, config }: StackModel): boolean {
   return SIDES.some((side) => elb.targetGroup(config.targetGroupArns[side]).protocolVersion === 'HTTP2');
+}
+
+/**
+ * At AWS it takes another deployment to switch: its proxies must know each other's backend and the store.
+ *
+ * @throws UsageError
+ */
+function checkSwitch({ services }: StackModel, plan: Plan): void {
+  if (!plan.switch) return;
+  const names = [variableName('other_upstream'), variableName('switch_store')];
+  for (const { name, container } of services) {
+    const missing = names.find((variable) => container.environment[variable] === undefined);
+    if (missing === undefined) continue;
+    throw new UsageError(
+      `the service '${name}' must be synthesized with CutoverPlan.drainThenShift to switch, got one without ${missing}; ` +
+        'the app of this package takes it from the context: cdk synth --context drainshift:strategy=drain-then-shift',
+    );
+  }
 }
 
 /** @throws UsageError for a fault that has nothing to work on */

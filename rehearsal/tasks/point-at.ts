@@ -11,6 +11,8 @@ const SESSION_STORE: readonly string[] = PROXY_VARIABLES.filter((name) => name.s
 );
 const LOCAL_ADDRESS = variableName('upstream_local_address');
 const SIDE = variableName('side');
+const OTHER_SIDE: Readonly<Record<Side, Side>> = { source: 'target', target: 'source' };
+const OTHER_UPSTREAM = variableName('other_upstream');
 
 /** The service with its proxies before another backend than the template's. */
 export function pointAt(service: ServiceSpec, upstreams: Readonly<Record<Side, string>>): ServiceSpec {
@@ -23,10 +25,16 @@ export function pointAt(service: ServiceSpec, upstreams: Readonly<Record<Side, s
     );
   }
   const upstream = upstreams[side];
-  const environment = { ...Object.fromEntries(kept(service.container)), [variableName('upstream')]: upstream };
+  const own = Object.fromEntries(kept(service.container));
+  const environment = { ...own, [variableName('upstream')]: upstream, ...pointOther(own, upstreams[OTHER_SIDE[side]]) };
   // Each task connects from the address that it has, as at AWS, where the backend can be reached from there.
   const addressVariable = isLoopback(new URL(upstream).hostname) ? { addressVariable: LOCAL_ADDRESS } : {};
   return { ...service, container: { ...service.container, environment, ...addressVariable } };
+}
+
+/** Of proxies that can switch. */
+function pointOther(own: Readonly<Record<string, string>>, upstream: string): Record<string, string> {
+  return own[OTHER_UPSTREAM] === undefined ? {} : { [OTHER_UPSTREAM]: upstream };
 }
 
 /** An address of the template is none of this machine. */

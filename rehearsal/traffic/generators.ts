@@ -20,6 +20,7 @@ import { Pace } from './schedule/pace';
 import { Recorder } from './counting/recorder';
 import { AskForStream, askOverHttp1, askOverHttp2 } from './transport/stream-request';
 import { Transport } from './transport/transport';
+import { writer } from './clients/writer';
 import { inTurn } from './schedule/schedule';
 import { WebSocketClient } from './clients/websocket-client';
 
@@ -71,6 +72,7 @@ export class Generators {
     this.users('new-connection', rates.newConnection, { transport: () => this.http1(false), act });
     this.users('http2', rates.http2, { transport: () => this.http2(), act: (one) => this.mixed(one), keepsCookies });
     this.users('echo', rates.echo, { transport, act: uploader });
+    this.startWriters(transport);
     this.startWebSockets();
     this.startEventStreams();
     this.startChats();
@@ -97,6 +99,14 @@ export class Generators {
         checker.leaveOut(dueMs),
       );
     });
+  }
+
+  private startWriters(transport: () => Transport): void {
+    const { writes } = this.rates;
+    if (writes === 0) return;
+    const record = (this.recorder.record = { sent: [], responses: [] });
+    const act = (checker: HttpChecker, index: number) => writer(checker, `writer-${this.run}-${index}`, record);
+    this.users('writer', writes, { transport, act, maxAtOnce: 1 });
   }
 
   private http1(keepAlive: boolean): Transport {

@@ -20,5 +20,6 @@ async function stop(): Promise<void> {
   await generators.stop();
   clearInterval(timer);
   process.send?.({ snapshot: generators.recorder.snapshot() });
-  process.send?.({ tally: generators.recorder.tally() }, () => process.disconnect());
+  const { recorder } = generators;
+  process.send?.({ ended: { tally: recorder.tally(), record: recorder.record } }, () => process.disconnect());
 }

@@ -50,6 +50,8 @@ export interface TrafficRates {
   readonly http2: number;
   /** HTTP/1.1 uploads of 0–64 KiB, some of them chunked. */
   readonly echo: number;
+  /** HTTP/1.1, kept alive: writes that their clients and both sides count, for a plan that switches. */
+  readonly writes: number;
   readonly webSockets: number;
   readonly messagesPerSecondEach: number;
   readonly eventStreams: number;
@@ -61,7 +63,14 @@ export interface TrafficRates {
 export const REQUESTS_PER_USER = 4;
 
 /** What is not sent to backends that are not ours. */
-export const NO_PAGES_OF_OURS: Partial<TrafficRates> = { shop: 0, echo: 0, webSockets: 0, eventStreams: 0, chats: 0 };
+export const NO_PAGES_OF_OURS: Partial<TrafficRates> = {
+  shop: 0,
+  echo: 0,
+  writes: 0,
+  webSockets: 0,
+  eventStreams: 0,
+  chats: 0,
+};
 
 export const DEFAULT_RATES: TrafficRates = {
   shop: 70,
@@ -69,19 +78,23 @@ export const DEFAULT_RATES: TrafficRates = {
   newConnection: 10,
   http2: 45,
   echo: 20,
+  writes: 0,
   webSockets: 200,
   messagesPerSecondEach: 1,
   eventStreams: 20,
   chats: 10,
 };
 
+/** Of a plan that switches: it has to show that there is one writer. */
+export const SWITCH_RATES: TrafficRates = { ...DEFAULT_RATES, writes: 60 };
+
 /**
  * The default rates, times `factor`.
  *
  * @param factor at least 0.1, which leaves each kind of client one of its own
  */
-export function timesRates(factor: number): TrafficRates {
-  const { messagesPerSecondEach, ...rates } = DEFAULT_RATES;
+export function timesRates(factor: number, usual: TrafficRates = DEFAULT_RATES): TrafficRates {
+  const { messagesPerSecondEach, ...rates } = usual;
   const scaled = Object.entries(rates).map(([name, rate]) => [name, Math.round(rate * factor)] as const);
   return { ...(Object.fromEntries(scaled) as typeof rates), messagesPerSecondEach };
 }

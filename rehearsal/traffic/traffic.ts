@@ -1,5 +1,6 @@
 import { Entry, startEntry } from '../processes/entry';
 import type { TrafficOptions } from './options';
+import type { WritesRecord } from './counting/writes-record';
 import { TrafficSnapshot, TrafficTally } from './counting/tally';
 
 export interface Traffic {
@@ -13,32 +14,48 @@ export interface Traffic {
    * @throws Error when the process has ended by itself: then nothing is known.
    */
   stop(): Promise<TrafficTally>;
+  /** What the clients wrote down one by one; undefined before it has stopped, and where there are no writers. */
+  record(): WritesRecord | undefined;
 }
 
-type Message = { snapshot?: TrafficSnapshot; tally?: TrafficTally };
+interface EndedTraffic {
+  readonly tally: TrafficTally;
+  /** Where there were writers. */
+  readonly record?: WritesRecord;
+}
+
+type Message = { snapshot?: TrafficSnapshot; ended?: EndedTraffic };
 
 /** Starts traffic that checks every response, in a process of its own. */
 export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
   const entry = await startEntry<true>('traffic/main', options);
   let latest: TrafficSnapshot | undefined;
-  const tally = new Promise<TrafficTally>((resolve, reject) => {
-    entry.process.on('message', ({ snapshot, tally: last }: Message) => {
+  let record: WritesRecord | undefined;
+  const ended = new Promise<TrafficTally>((resolve, reject) => {
+    entry.process.on('message', ({ snapshot, ended: last }: Message) => {
       if (snapshot) latest = snapshot;
-      if (last) resolve(last);
+      if (!last) return;
+      record = last.record;
+      resolve(last.tally);
     });
     void entry.exited.then((how) => reject(new Error(`The traffic must run until it is stopped, got ${how}`)));
   });
-  tally.catch(() => undefined);
-  return { snapshot: () => latest, mark: () => tell(entry, 'mark'), stop: () => stop(entry, tally) };
+  ended.catch(() => undefined);
+  return {
+    snapshot: () => latest,
+    mark: () => tell(entry, 'mark'),
+    stop: () => stop(entry, ended),
+    record: () => record,
+  };
 }
 
 function tell(entry: Entry<true>, message: 'mark' | 'stop'): void {
   if (entry.process.connected) entry.process.send(message);
 }
 
-async function stop(entry: Entry<true>, tally: Promise<TrafficTally>): Promise<TrafficTally> {
+async function stop(entry: Entry<true>, ended: Promise<TrafficTally>): Promise<TrafficTally> {
   tell(entry, 'stop');
-  const last = await tally;
+  const last = await ended;
   await entry.exited;
   return last;
 }

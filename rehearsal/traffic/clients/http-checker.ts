@@ -33,7 +33,9 @@ export class HttpChecker {
     http.sent += 1;
     const headers = { ...request.headers, ...this.jar?.header(Date.now()) };
     const result = await this.transport.send({ ...request, headers }).catch((error: Error) => error);
-    latency.add(performance.now() - dueMs);
+    const ms = performance.now() - dueMs;
+    latency.add(ms);
+    this.recorder.record?.responses.push({ dueAtMs: Date.now() - ms, ms });
     if (!(result instanceof Error)) this.jar?.take(result.headers['set-cookie'], Date.now());
     const problem = result instanceof Error ? result.message : this.judge(result, expected);
     if (problem === undefined && !(result instanceof Error)) {

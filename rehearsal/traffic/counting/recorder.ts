@@ -9,6 +9,7 @@ import {
   TrafficTally,
   WebSocketTally,
 } from './tally';
+import type { WritesRecord } from './writes-record';
 
 type Counters<Tally> = { -readonly [Name in keyof Tally]: number };
 
@@ -24,7 +25,9 @@ export class Recorder {
     retried: 0,
     unsent: 0,
   };
-  readonly right: Counters<RightResponses> = { reads: 0, uploads: 0, sessions: 0, expectedErrors: 0 };
+  readonly right: Counters<RightResponses> = { reads: 0, uploads: 0, sessions: 0, writes: 0, expectedErrors: 0 };
+  /** @default - nothing is written down one by one */
+  record: WritesRecord | undefined;
   readonly websocket: Counters<WebSocketTally> = {
     clients: 0,
     opened: 0,

@@ -5,6 +5,8 @@ export interface RightResponses {
   readonly reads: number;
   readonly uploads: number;
   readonly sessions: number;
+  /** That have one writer alone; none are sent where the plan does not switch. */
+  readonly writes: number;
   readonly expectedErrors: number;
 }
 

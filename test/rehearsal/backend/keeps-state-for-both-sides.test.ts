@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { Running, startBackend } from '../../../rehearsal/backend/backend';
+import { readLogs } from '../../../rehearsal/backend/backends';
 import { startStore } from '../../../rehearsal/backend/store';
 
 let store: Running;
@@ -105,4 +106,29 @@ test('a clock goes on on the other side after the last event that the client saw
   const last = first.at(-1) ?? 0;
   const second = await read(target, last);
   expect(second).toEqual(second.map((_, index) => last + index + 1));
+});
+
+test('each write is in the log of its own side, with its epoch, its times and the number of the response', async () => {
+  const backends = { source, target };
+  const put = async (side: 'source' | 'target', n: number, epoch?: number) => {
+    const headers: Record<string, string> = epoch === undefined ? {} : { 'x-drainshift-epoch': String(epoch) };
+    const body = JSON.stringify({ client: 'me', n });
+    const response = await fetch(`${backends[side].url}/writes`, { method: 'POST', headers, body });
+    return (await response.json()) as { number: number };
+  };
+  const first = await put('source', 1);
+  const second = await put('source', 2, 0);
+  const third = await put('target', 3, 7);
+  expect(second.number).toBeGreaterThan(first.number);
+  const log = await readLogs(store.url);
+  expect(log).toMatchObject([
+    { client: 'me', n: 1, side: 'source', number: first.number },
+    { client: 'me', n: 2, side: 'source', number: second.number, epoch: 0 },
+    { client: 'me', n: 3, side: 'target', number: third.number, epoch: 7 },
+  ]);
+  expect(log[0]).not.toHaveProperty('epoch');
+  const times = log.flatMap(({ beganMs, endedMs }) => [beganMs, endedMs]);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+  const wrong = await fetch(`${source.url}/writes`, { method: 'POST', body: '{"n":1}' });
+  expect([wrong.status, await wrong.json()]).toEqual([400, { error: "'client' must be a string and 'n' a number" }]);
 });

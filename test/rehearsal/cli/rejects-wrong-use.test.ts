@@ -45,6 +45,14 @@ test('a redeploy of a missing assembly is rejected before anything starts', asyn
   expect(last(missing.output)).toMatch(/'--redeploy' must be a folder with a synthesized CDK app, got '.*nowhere'/);
 });
 
+test('proxies that were not synthesized for a switch, before anything starts', async () => {
+  const without = await rehearse('--strategy', 'drain-then-shift');
+  expect(without).toMatchObject({ code: 64 });
+  expect(last(without.output)).toMatch(
+    /the service '.+' must be synthesized with CutoverPlan.drainThenShift to switch, got one without DRAINSHIFT_OTHER_UPSTREAM; .*drainshift:strategy=drain-then-shift/,
+  );
+});
+
 test('a missing assembly and a foreign one', async () => {
   const missing = await run(['rehearse', '--app', join(folder, 'nowhere')]);
   expect(missing).toMatchObject({ code: 64 });

@@ -8,7 +8,7 @@ import { summarize } from '../../../rehearsal/report/summary';
 import { TrafficTally } from '../../../rehearsal/traffic/counting/tally';
 
 const none = { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 };
-const RIGHT = { reads: 6000, uploads: 1044, sessions: 1000, expectedErrors: 0 };
+const RIGHT = { reads: 6000, uploads: 1044, sessions: 1000, writes: 0, expectedErrors: 0 };
 const traffic: TrafficTally = {
   http: {
     clients: 100,
@@ -319,7 +319,7 @@ test.each([
   [{ websocket: { ...traffic.websocket, received: 0 } }, ['WebSockets']],
   [{ serverSentEvents: { ...traffic.serverSentEvents, events: 0 } }, ['event streams']],
   [
-    { http: { ...traffic.http, right: { reads: 0, uploads: 0, sessions: 0, expectedErrors: 900 } } },
+    { http: { ...traffic.http, right: { reads: 0, uploads: 0, sessions: 0, writes: 0, expectedErrors: 900 } } },
     ['GET requests (all 900 responses were the errors that the plan expects)', 'uploads', 'sessions'],
   ],
 ])('what was never tried is named in the headline: %#', (seen, names) => {

@@ -25,6 +25,7 @@ const SILENT: TrafficRates = {
   newConnection: 0,
   http2: 0,
   echo: 0,
+  writes: 0,
   webSockets: 0,
   messagesPerSecondEach: 20,
   eventStreams: 0,

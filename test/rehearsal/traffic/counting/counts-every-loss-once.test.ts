@@ -1,6 +1,6 @@
 import { TrafficTally, nothingLost } from '../../../../rehearsal/traffic/counting/tally';
 
-const RIGHT = { reads: 60, uploads: 20, sessions: 20, expectedErrors: 0 };
+const RIGHT = { reads: 60, uploads: 20, sessions: 20, writes: 0, expectedErrors: 0 };
 const right: TrafficTally = {
   http: {
     clients: 5,

@@ -1,0 +1,54 @@
+import type { SwitchRecord } from '../../core/switch/switch-record';
+import { Pause, SeenResponse, Window, computePause } from '../writes/pause';
+import { WritesTally, judgeWrites } from '../writes/judge-writes';
+import type { LoggedWrite, SentWrite } from '../writes/write-log';
+
+/** What clients and backends saw of the switches of a cutover. */
+export interface SwitchSeen {
+  readonly writes: WritesTally;
+  /** What the clients waited because of all of its switches. */
+  readonly pause: Pause;
+}
+
+interface Seen {
+  readonly log: readonly LoggedWrite[];
+  readonly sent: readonly SentWrite[];
+  readonly responses: readonly SeenResponse[];
+}
+
+export function summarizeSwitch({ log, sent, responses }: Seen, switches: readonly SwitchRecord[]): SwitchSeen {
+  return { writes: judgeWrites(log, sent), pause: computePause(responses, switches.flatMap(findWindow)) };
+}
+
+/** From the first call to hold to the last release; none where nothing was held. */
+export function findWindow({ heldAt, releasedMs, decidedMs = 0 }: SwitchRecord): Window[] {
+  if (heldAt === undefined) return [];
+  const fromMs = Date.parse(heldAt);
+  return [{ fromMs, toMs: fromMs + (releasedMs ?? decidedMs) }];
+}
+
+/** What no switch may do, in words; empty where it did none of it. */
+export function listSwitchFaults({ writes }: SwitchSeen): string[] {
+  const { lost, doubled, overlaps, staleEpochs } = writes;
+  const faults = [
+    [overlaps, 'writes of one side overlap writes of the other'],
+    [staleEpochs, 'writes served with an epoch that had ended'],
+    [lost, 'writes lost'],
+    [doubled, 'writes doubled'],
+  ] as const;
+  return faults.filter(([amount]) => amount > 0).map(([amount, what]) => `${amount.toLocaleString('en-US')} ${what}`);
+}
+
+/** In one line. */
+export function switchLine({ writes, pause }: SwitchSeen, switches: readonly SwitchRecord[]): string {
+  const held = Math.max(0, ...switches.map(({ maxWaiting }) => maxWaiting));
+  const { overlaps, lost, doubled, bySide } = writes;
+  const attempts = switches.map(({ epoch, outcome }) => `epoch ${epoch} ${outcome}`).join(', ');
+  return [
+    attempts === '' ? 'never begun' : attempts,
+    `pause p50 ${pause.p50Ms} ms, p99 ${pause.p99Ms} ms, max ${pause.maxMs} ms as clients saw it`,
+    `${held.toLocaleString('en-US')} held at most`,
+    `${bySide.source.toLocaleString('en-US')} writes had responses of the source, ${bySide.target.toLocaleString('en-US')} of the target`,
+    `overlap ${overlaps}, ${lost} lost, ${doubled} doubled`,
+  ].join('; ');
+}
