@@ -29,6 +29,8 @@ export interface LedgerReport {
    * there. `sinceLastMs` is absent where there was none.
    */
   readonly abandoned: { readonly total: number; readonly sinceLastMs?: number };
+  /** How long ago a process of this task was lost, which others outlive. What it had sent may still run. Absent: none was. */
+  readonly sinceLossMs?: number;
   /** Seconds since the oldest live connection of each kind came in; 0 where there is none. */
   readonly oldestSeconds: ByKind<number>;
   /** Body bytes by kind, those of live connections too. */

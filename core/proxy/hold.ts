@@ -24,6 +24,8 @@ export interface HoldOrder extends HoldLimits {
    * the proxy asks the store. Without it the requests go to the side in force then.
    */
   readonly outcomes?: Outcomes;
+  /** Of a switch: the epoch of the last one that was committed. The proxy may have missed its end. */
+  readonly committed: number;
   /** Whether WebSockets, event streams and streaming gRPC calls are closed in order, so that they connect anew and wait. */
   readonly endsStreams: boolean;
   /** Nothing is parked: what a hold would have parked is counted. */
@@ -32,10 +34,13 @@ export interface HoldOrder extends HoldLimits {
 
 export type Outcomes = Readonly<Record<'commit' | 'abort', Side>>;
 
-/** `POST /release`: release the parked requests to a side. */
+/** `POST /release`: release the parked requests. */
 export interface ReleaseOrder {
   readonly epoch: number;
-  readonly to: Side;
+  /** The side that they go to. Absent for the hold of a switch, which says by itself where each outcome leads. */
+  readonly to?: Side;
+  /** What was decided: of the hold of a switch, which ends by nothing else. */
+  readonly outcome?: keyof Outcomes;
   /** How many are released in the first second; twice as many in each further one. Absent or 0: all at once. */
   readonly rampPerSecond?: number;
 }
@@ -43,6 +48,11 @@ export interface ReleaseOrder {
 /** `POST /retarget`: the next request of every connection goes to this side's upstream. */
 export interface RetargetOrder {
   readonly to: Side;
+  /**
+   * The highest that the proxy has seen, as its report says: an order that comes late acts on no later state. Must be given
+   * where a switch may hold the proxy.
+   */
+  readonly epoch?: number;
 }
 
 /** The hold in a `LedgerReport`. */
@@ -53,23 +63,34 @@ export interface HoldReport {
   /** Requests that are parked now. They are in no other count. */
   readonly waiting: number;
   readonly leaseRemainingMs: number;
+  /** Whether it ends by the decision of a switch alone, and not by itself. */
+  readonly isOfSwitch: boolean;
 }
 
 export type Hold = NoHold | Holding | Deciding;
 
-export interface NoHold {
-  readonly state: 'none';
+interface Known {
   /** The highest that was seen; 0 when there never was a hold. */
   readonly epoch: number;
+  /**
+   * Of the last switch that was committed, 0 before the first one. Each request to a backend carries it: it grows when the
+   * side that serves changes, and by nothing else, so that a backend may refuse a lower one.
+   */
+  readonly committed: number;
+}
+
+export interface NoHold extends Known {
+  readonly state: 'none';
   /** Undefined when the hold of this epoch was not released, but ended by itself. */
   readonly releasedTo: Side | undefined;
+  /** Of the switch of this epoch. */
+  readonly outcome?: keyof Outcomes;
   /** Undefined when there never was a hold. */
   readonly endedMs?: number;
 }
 
-export interface Holding {
+export interface Holding extends Known {
   readonly state: 'holding';
-  readonly epoch: number;
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly limits: HoldLimits;
@@ -77,9 +98,8 @@ export interface Holding {
 }
 
 /** The lease of a switch's hold has expired. Requests stay parked until the decision is known: it is never guessed. */
-export interface Deciding {
+export interface Deciding extends Known {
   readonly state: 'deciding';
-  readonly epoch: number;
   readonly sinceMs: number;
   readonly limits: HoldLimits;
   readonly outcomes: Outcomes;
@@ -88,7 +108,7 @@ export interface Deciding {
 /** What an order leads to: a state, the same one if nothing is left to do, or why it cannot be followed. */
 export type Transition = { readonly next: Hold } | { readonly conflict: string };
 
-export const NEVER_HELD: NoHold = { state: 'none', epoch: 0, releasedTo: undefined };
+export const NEVER_HELD: NoHold = { state: 'none', epoch: 0, committed: 0, releasedTo: undefined };
 
 /**
  * Starts a hold, or renews the lease of the one in force. An epoch belongs to one hold: when that has ended, a request may
@@ -101,9 +121,9 @@ export function hold(now: Hold, order: HoldOrder, nowMs: number): Transition {
   const { epoch, leaseMs, maxWaiting, maxWaitMs, maxHoldMs, outcomes } = order;
   const sinceMs = current.state === 'none' ? nowMs : current.sinceMs;
   const limits = { maxWaiting, maxWaitMs, maxHoldMs };
-  return {
-    next: { state: 'holding', epoch, sinceMs, untilMs: nowMs + leaseMs, limits, ...(outcomes && { outcomes }) },
-  };
+  const committed = Math.max(current.committed, order.committed);
+  const untilMs = nowMs + leaseMs;
+  return { next: { state: 'holding', epoch, committed, sinceMs, untilMs, limits, ...(outcomes && { outcomes }) } };
 }
 
 function findConflict(current: Hold, { epoch, outcomes, minIntervalMs }: HoldOrder, nowMs: number): string | undefined {
@@ -124,43 +144,57 @@ function findConflict(current: Hold, { epoch, outcomes, minIntervalMs }: HoldOrd
 }
 
 /** Ends the hold of this epoch. The same release again changes nothing. */
-export function release(now: Hold, { epoch, to }: Pick<ReleaseOrder, 'epoch' | 'to'>, nowMs: number): Transition {
+export function release(now: Hold, order: Omit<ReleaseOrder, 'rampPerSecond'>, nowMs: number): Transition {
+  const { epoch } = order;
   const current = afterLease(now, nowMs);
-  if (current.state !== 'none') return releaseFrom(current, epoch, to, nowMs);
+  if (current.state !== 'none') return releaseFrom(current, order, nowMs);
   if (epoch !== current.epoch)
     return { conflict: `'epoch' must be that of a hold in force, got ${epoch} without a hold` };
   if (current.releasedTo === undefined) {
     return { conflict: `'epoch' must be that of a hold in force, got ${epoch}, whose hold ended by itself` };
   }
-  if (current.releasedTo === to) return { next: current };
-  return { conflict: `'to' must be ${current.releasedTo}, where epoch ${epoch} was released to, got ${to}` };
+  const [name, was] = current.outcome ? (['outcome', current.outcome] as const) : (['to', current.releasedTo] as const);
+  if (order[name] === was) return { next: current };
+  return { conflict: `'${name}' must be ${was}, as epoch ${epoch} was released, got ${order[name] ?? 'nothing'}` };
 }
 
-function releaseFrom(current: Holding | Deciding, epoch: number, to: Side, nowMs: number): Transition {
+function releaseFrom(
+  current: Holding | Deciding,
+  { epoch, to, outcome }: Omit<ReleaseOrder, 'rampPerSecond'>,
+  nowMs: number,
+): Transition {
   if (epoch !== current.epoch) {
     return { conflict: `'epoch' must be ${current.epoch}, that of the hold in force, got ${epoch}` };
   }
-  const sides = current.outcomes && Object.values(current.outcomes);
-  if (sides && !sides.includes(to)) return { conflict: `'to' must be one of ${sides.join(', ')}, got ${to}` };
-  return { next: ended(current, to, nowMs) };
+  if (current.outcomes) {
+    if (outcome) return { next: decided(current, epoch, outcome, nowMs) };
+    return {
+      conflict: `'outcome' must be given: the hold of a switch (epoch ${epoch}) ends by its decision, got nothing`,
+    };
+  }
+  if (to) return { next: ended(current, to, nowMs) };
+  return { conflict: `'to' must be given: the hold (epoch ${epoch}) is of no switch, got nothing` };
 }
 
 /** The state when a lease that has expired by `nowMs` has ended its hold, or has it ask for the decision. */
 export function afterLease(now: Hold, nowMs: number): Hold {
   if (now.state !== 'holding' || nowMs < now.untilMs) return now;
-  const { epoch, sinceMs, limits, outcomes } = now;
-  return outcomes ? { state: 'deciding', epoch, sinceMs, limits, outcomes } : ended(now, undefined, nowMs);
+  const { epoch, committed, sinceMs, limits, outcomes } = now;
+  return outcomes ? { state: 'deciding', epoch, committed, sinceMs, limits, outcomes } : ended(now, undefined, nowMs);
 }
 
 /** The decision of an epoch was read from the store. It may come after a release, or after the hold of a later epoch began. */
 export function decided(now: Hold, epoch: number, outcome: keyof Outcomes, nowMs: number): Hold {
   if (now.state === 'none' || now.epoch !== epoch || !now.outcomes) return now;
-  return ended(now, now.outcomes[outcome], nowMs);
+  const committed = outcome === 'commit' ? epoch : now.committed;
+  return { state: 'none', epoch, committed, releasedTo: now.outcomes[outcome], outcome, endedMs: nowMs };
 }
 
 /** No hold any more; `releasedTo` is undefined when no order released it. */
 export function ended(now: Hold, releasedTo: Side | undefined, nowMs: number): Hold {
-  return now.state === 'none' ? now : { state: 'none', epoch: now.epoch, releasedTo, endedMs: nowMs };
+  if (now.state === 'none') return now;
+  const { epoch, committed } = now;
+  return { state: 'none', epoch, committed, releasedTo, endedMs: nowMs };
 }
 
 /**
@@ -174,7 +208,8 @@ export function findRejection({ limits, sinceMs }: Holding | Deciding, waiting: 
 
 export function holdReport(now: Hold, waiting: number, nowMs: number): HoldReport {
   const leaseRemainingMs = now.state === 'holding' ? Math.max(0, Math.ceil(now.untilMs - nowMs)) : 0;
-  return { state: now.state, epoch: now.epoch, waiting, leaseRemainingMs };
+  const isOfSwitch = now.state !== 'none' && now.outcomes !== undefined;
+  return { state: now.state, epoch: now.epoch, waiting, leaseRemainingMs, isOfSwitch };
 }
 
 const EPOCH_FIELD = {
@@ -213,6 +248,13 @@ const HOLD_FIELDS = {
     unit: 'ms',
     sentence: 'How long after the end of the last hold this one may begin.',
   },
+  committed: {
+    kind: 'integer',
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    default: 0,
+    sentence: 'Of a switch: the epoch of the last one that was committed.',
+  },
   endsStreams: { kind: 'boolean', default: false, sentence: 'Whether connections that stream are closed in order.' },
   dryRun: { kind: 'boolean', default: false, sentence: 'Whether nothing is parked, and what would be is counted.' },
 } as const satisfies Fields;
@@ -244,14 +286,31 @@ export function readHoldOrder(name: string, value: unknown, problems: Problems):
 }
 
 export function readReleaseOrder(name: string, value: unknown, problems: Problems): ReleaseOrder {
-  const raw = problems.object(name, value, [...Object.keys(RELEASE_FIELDS), 'to']);
+  const raw = problems.object(name, value, [...Object.keys(RELEASE_FIELDS), 'to', 'outcome']);
   const order = readFields(problems, name, pick(raw, RELEASE_FIELDS), RELEASE_FIELDS);
-  return { ...order, to: readSide(within(name, 'to'), raw.to, problems) };
+  const { to, outcome } = raw;
+  if (outcome === undefined) return { ...order, to: readSide(within(name, 'to'), to, problems) };
+  if (to !== undefined) problems.add(within(name, 'to'), 'absent beside an outcome', to);
+  const isOutcome = outcome === 'commit' || outcome === 'abort';
+  if (!isOutcome) problems.add(within(name, 'outcome'), 'one of commit, abort', outcome);
+  return { ...order, outcome: isOutcome ? outcome : 'abort' };
 }
 
 export function readRetargetOrder(name: string, value: unknown, problems: Problems): RetargetOrder {
-  const { to } = problems.object(name, value, ['to']);
-  return { to: readSide(within(name, 'to'), to, problems) };
+  const { to, epoch } = problems.object(name, value, ['to', 'epoch']);
+  const isEpoch = epoch === undefined || (Number.isSafeInteger(epoch) && (epoch as number) >= 0);
+  if (!isEpoch) problems.add(within(name, 'epoch'), 'an integer of at least 0', epoch);
+  const side = readSide(within(name, 'to'), to, problems);
+  return { to: side, ...(isEpoch && epoch !== undefined && { epoch: epoch as number }) };
+}
+
+/** Why a retarget cannot be followed now. @param hasStore whether a switch may hold the proxy */
+export function findRetargetConflict(now: Hold, { to, epoch }: RetargetOrder, hasStore: boolean): string | undefined {
+  if (now.state !== 'none' && now.outcomes) {
+    return `the side must stay as it is while a switch holds (epoch ${now.epoch}), got '${to}'`;
+  }
+  if (!hasStore || epoch === now.epoch) return undefined;
+  return `'epoch' must be ${now.epoch}, the highest seen, where a switch may come, got ${epoch ?? 'nothing'}`;
 }
 
 /** The others were looked at before. */

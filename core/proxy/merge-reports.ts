@@ -95,6 +95,7 @@ function mergeHold(reports: readonly LedgerReport[]): HoldReport {
     epoch: Math.max(...holds.map(({ epoch }) => epoch)),
     waiting: holds.reduce((sum, { waiting }) => sum + waiting, 0),
     leaseRemainingMs: isHeld ? Math.min(...holds.map(({ leaseRemainingMs }) => leaseRemainingMs)) : 0,
+    isOfSwitch: isHeld && holds.every(({ isOfSwitch }) => isOfSwitch),
   };
 }
 

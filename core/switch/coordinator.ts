@@ -23,11 +23,13 @@ export type HookState = 'none' | 'pending' | 'passed' | 'failed';
 
 export interface MemberReport {
   readonly instance: string;
-  readonly hold: Pick<HoldReport, 'state' | 'epoch' | 'leaseRemainingMs'>;
+  readonly hold: Pick<HoldReport, 'state' | 'epoch' | 'leaseRemainingMs' | 'isOfSwitch'>;
   /** Live requests, connections and streams. */
   readonly inFlight: number;
   /** Requests that were given up before the backend had responded, and may still run there. */
   readonly abandoned: number;
+  /** A part of the task was lost so shortly ago that what it had sent may still run. */
+  readonly hasLost: boolean;
 }
 
 /**
@@ -60,6 +62,7 @@ export function assess(
   if (!report) return 'unknown';
   // A task that was started anew holds by itself, and says nothing of what its first process had sent.
   if (report.instance !== instance && !isAccounted) return 'unaccounted';
+  if (report.hasLost && !wasEmpty && !isFenced) return 'unaccounted';
   return assessReport(report, {
     epoch,
     leaseMarginMs,
@@ -71,7 +74,8 @@ function assessReport(
   { hold, inFlight, abandoned }: MemberReport,
   { epoch, leaseMarginMs, waitsForAbandoned }: Omit<SwitchRules, 'isFenced'>,
 ): MemberState {
-  if (hold.state !== 'holding' || hold.epoch !== epoch) return 'notHolding';
+  // A hold that a person made may have the same epoch, and ends by itself.
+  if (hold.state !== 'holding' || hold.epoch !== epoch || !hold.isOfSwitch) return 'notHolding';
   if (inFlight > 0 || (waitsForAbandoned && abandoned > 0)) return 'busy';
   return hold.leaseRemainingMs >= leaseMarginMs ? 'empty' : 'leaseShort';
 }

@@ -8,6 +8,8 @@ import { Side, SIDES } from '../traffic/weights';
 export interface Regime {
   /** Of the last switch that was started; 0 before the first one. */
   readonly epoch: number;
+  /** Of the last switch that was committed; 0 before the first one. Requests to a backend carry it. */
+  readonly committed: number;
   /** The side that serves, or that served before the switch that is under way. */
   readonly side: Side;
   /**
@@ -27,8 +29,9 @@ export interface Switching {
   readonly leaseMs: number;
   readonly limits: HoldLimits;
   /**
-   * The proxy tasks that forward to the side that is left, listed after this regime was written; absent before. ECS lists a
-   * task before its container starts: one that was not listed then reads this regime, and holds by itself.
+   * The proxy tasks of both sides, listed after this regime was written; absent before. ECS lists a task before its container
+   * starts: one that was not listed then reads this regime, and holds by itself. Those whose own backend is the one that is
+   * switched to are among them: what they were told before may have been lost, and they must know the epoch afterwards.
    */
   readonly members?: readonly Member[];
 }
@@ -43,32 +46,29 @@ export interface Member {
 }
 
 /** Where no switch has been yet. */
-export const FIRST_REGIME: Regime = { epoch: 0, side: 'source', isJoined: false };
+export const FIRST_REGIME: Regime = { epoch: 0, committed: 0, side: 'source', isJoined: false };
 
 /** The backend that a task of a side forwards to while no switch is under way. */
 export function findServedSide(home: Side, { side, isJoined }: Regime): Side {
   return isJoined ? side : home;
 }
 
-/** Whether a task of a side forwards to the backend that a switch would leave. */
-export function isMember(home: Side, regime: Regime): boolean {
-  return findServedSide(home, regime) === regime.side;
-}
-
 /** The regime while a switch is under way, or undefined where the last one is not decided. */
 export function beginSwitch(regime: Regime, epoch: number, switching: Switching): Regime | undefined {
   if (regime.switching || epoch <= regime.epoch || switching.to === regime.side) return undefined;
-  return { epoch, side: regime.side, isJoined: regime.isJoined, switching };
+  const { side, isJoined, committed } = regime;
+  return { epoch, committed, side, isJoined, switching };
 }
 
 /** How a task starts that has read the regime: serving, or holding until the switch that is under way is decided. */
 export function startUnder(regime: Regime, home: Side, nowMs: number): { hold: Hold; side: Side } {
   const side = findServedSide(home, regime);
-  const { epoch, switching } = regime;
-  if (!switching) return { hold: { state: 'none', epoch, releasedTo: undefined }, side };
+  const { epoch, committed, switching } = regime;
+  if (!switching) return { hold: { state: 'none', epoch, committed, releasedTo: undefined }, side };
   const { leaseMs, limits, to } = switching;
   const outcomes = findOutcomes(home, regime, to);
-  return { hold: { state: 'holding', epoch, sinceMs: nowMs, untilMs: nowMs + leaseMs, limits, outcomes }, side };
+  const untilMs = nowMs + leaseMs;
+  return { hold: { state: 'holding', epoch, committed, sinceMs: nowMs, untilMs, limits, outcomes }, side };
 }
 
 /** Where a task of a side forwards after either outcome of a switch. */
@@ -77,8 +77,10 @@ export function findOutcomes(home: Side, regime: Regime, to: Side): Outcomes {
 }
 
 /** The regime after the decision of the switch that is under way. */
-export function settleRegime({ epoch, side, isJoined, switching }: Regime, outcome: 'commit' | 'abort'): Regime {
-  return outcome === 'commit' && switching ? { epoch, side: switching.to, isJoined: true } : { epoch, side, isJoined };
+export function settleRegime(regime: Regime, outcome: 'commit' | 'abort'): Regime {
+  const { epoch, committed, side, isJoined, switching } = regime;
+  if (outcome === 'abort' || !switching) return { epoch, committed, side, isJoined };
+  return { epoch, committed: epoch, side: switching.to, isJoined: true };
 }
 
 /**
@@ -89,9 +91,10 @@ export function settleRegime({ epoch, side, isJoined, switching }: Regime, outco
 export function parseRegime(text: string): Regime {
   const value = JSON.parse(text) as Partial<Regime> | null;
   const isSide = (side: unknown) => SIDES.includes(side as Side);
-  const { epoch, side, isJoined, switching } = value ?? {};
+  const { epoch, committed, side, isJoined, switching } = value ?? {};
   const isWhole =
     Number.isSafeInteger(epoch) &&
+    Number.isSafeInteger(committed) &&
     isSide(side) &&
     typeof isJoined === 'boolean' &&
     (switching === undefined ||

@@ -3,7 +3,7 @@ import type { LedgerReport } from '../../core/proxy/admin-api';
 import { total } from '../../core/proxy/connections';
 import type { HoldOrder, ReleaseOrder } from '../../core/proxy/hold';
 import { MemberReport, MemberState, MemberView, SwitchRules, assess } from '../../core/switch/coordinator';
-import { Member, Regime, findServedSide, isMember } from '../../core/switch/regime';
+import { Member, Regime, findServedSide } from '../../core/switch/regime';
 import { firstLines } from '../../core/cutover/state-size';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import { settleWithin } from '../contract/settle';
@@ -81,8 +81,8 @@ export class SwitchMembers {
   }
 
   /**
-   * Every task that forwards to the side that is left, by the regime, with the process that it is now; and why they are not
-   * as it says.
+   * Every task of both sides, with the process that it is now; and why they do not forward as the regime says. Those of the
+   * other side must know of the switch, too: the epoch that their requests carry afterwards.
    */
   async enlist(regime: Regime): Promise<{ readonly members: readonly Member[]; readonly problem?: string }> {
     const tasks = await this.ports.listTasks();
@@ -92,8 +92,7 @@ export class SwitchMembers {
       const member = { id: task.id, home: task.home, instance: reports[at]?.instance ?? '' };
       return this.begin(member, task, reports[at]);
     });
-    this.known = known.filter(({ member }) => isMember(member.home, regime));
-    for (const { member, task } of known) if (!isMember(member.home, regime)) task?.session?.close();
+    this.known = known;
     const strays = known.filter(
       ({ member, report }) => report && report.upstream !== findServedSide(member.home, regime),
     );
@@ -250,13 +249,14 @@ export class SwitchMembers {
   }
 
   private isHeld({ report, heardMs }: Known, epoch: number): boolean {
-    if (report?.hold.state !== 'holding' || report.hold.epoch !== epoch) return false;
+    if (report?.hold.state !== 'holding' || !report.hold.isOfSwitch || report.hold.epoch !== epoch) return false;
     return report.hold.leaseRemainingMs - (this.ports.now() - heardMs) > LEASE_MS / 2;
   }
 
   private noteHold(known: Known, rejection: string | undefined, { rules, overheard }: Holding, epoch: number): void {
     const { report, member } = known;
-    const isHolding = report?.hold.state === 'holding' && report.hold.epoch === epoch;
+    const { hold } = report ?? {};
+    const isHolding = hold?.state === 'holding' && hold.isOfSwitch && hold.epoch === epoch;
     known.rejections = rejection === undefined || !report || isHolding ? 0 : known.rejections + 1;
     known.rejection = rejection;
     if (report && !isHolding && report.hold.epoch >= epoch) overheard();
@@ -314,10 +314,11 @@ export class SwitchMembers {
   }
 
   private summarize(report: LedgerReport, ageMs: number): MemberReport {
-    const { instance, hold, active } = report;
+    const { instance, hold, active, sinceLossMs } = report;
     const leaseRemainingMs = Math.max(0, hold.leaseRemainingMs - ageMs);
     const abandoned = this.isRecentlyAbandoned(report) ? 1 : 0;
-    return { instance, hold: { ...hold, leaseRemainingMs }, inFlight: total(active), abandoned };
+    const hasLost = sinceLossMs !== undefined && sinceLossMs < this.plan.longestRequestSeconds * 1000;
+    return { instance, hold: { ...hold, leaseRemainingMs }, inFlight: total(active), abandoned, hasLost };
   }
 
   private isRecentlyAbandoned(report: LedgerReport | undefined): boolean {

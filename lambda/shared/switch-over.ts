@@ -2,7 +2,7 @@ import type { HoldOrder } from '../../core/proxy/hold';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import { HookState, MemberState, SwitchRules, SwitchView, nextMove } from '../../core/switch/coordinator';
 import type { Decision, Outcome } from '../../core/switch/decision';
-import { Member, Regime, beginSwitch, findOutcomes, isMember, settleRegime } from '../../core/switch/regime';
+import { Member, Regime, beginSwitch, findOutcomes, findServedSide, settleRegime } from '../../core/switch/regime';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
 import { firstLines } from '../../core/cutover/state-size';
@@ -186,7 +186,9 @@ class Coordinator {
 
   /** A list without a task is one of a service that was just made, or no list at all. */
   private findLack(): string | undefined {
-    if (this.members.count > 0 || !this.regime.switching?.members) return undefined;
+    const { members } = this.regime.switching ?? {};
+    const before: Regime = { ...this.regime, switching: undefined };
+    if (!members || members.some(({ home }) => findServedSide(home, before) === before.side)) return undefined;
     return `at least one task must forward to the ${this.regime.side}, which is left, got none`;
   }
 
@@ -294,7 +296,7 @@ class Coordinator {
   /** Targets that the load balancer knows, and no member is: ECS did not list them, or nobody started them through it. */
   private async findStrangers(): Promise<readonly string[]> {
     const before: Regime = { ...this.regime, switching: undefined };
-    const sides = SIDES.filter((home) => isMember(home, before));
+    const sides = SIDES.filter((home) => findServedSide(home, before) === before.side);
     const registered = await this.ports.traffic.targets(sides);
     const known = new Set(this.members.addresses);
     return registered.filter((address) => !known.has(address));
@@ -318,6 +320,7 @@ class Coordinator {
       ...holdLimits(request.plan),
       minIntervalMs: 0,
       outcomes: findOutcomes(home, regime, request.to),
+      committed: regime.committed,
       endsStreams: true,
       dryRun: false,
     };
@@ -379,17 +382,15 @@ class Coordinator {
   }
 
   private async release(): Promise<void> {
-    const { regime, decision, request, members, marks } = this;
+    const { decision, request, members, marks } = this;
     members.unfollow();
     const { outcome } = decision!;
     // Before the requests go back to it: a side that is still frozen would reject them.
     if (outcome === 'abort' && request.hook && (this.isResumed || this.hook !== 'pending')) {
       await settleWithin(CALL_MS, 'undoing the hook', () => request.hook!.undo(this.epoch));
     }
-    await members.release(({ home }) => {
-      const to = findOutcomes(home, regime, regime.switching!.to)[outcome];
-      return { epoch: this.epoch, to, rampPerSecond: request.plan.rampPerSecond };
-    });
+    const { rampPerSecond } = request.plan;
+    await members.release(() => ({ epoch: this.epoch, outcome, rampPerSecond }));
     this.hasReleased = true;
     if (this.firstHoldMs !== undefined) marks.releasedMs = this.sinceHold();
   }

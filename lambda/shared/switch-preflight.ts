@@ -17,7 +17,14 @@ export interface Finding {
 const PROBE_MS = 5_000;
 const CALL_MS = 3_000;
 /** The hold that shows that one works: a release ends it long before. */
-const CANARY = { leaseMs: 100, maxWaiting: 1_000, maxWaitMs: 1_000, maxHoldMs: 1_000, minIntervalMs: 0 } as const;
+const CANARY = {
+  leaseMs: 100,
+  maxWaiting: 1_000,
+  maxWaitMs: 1_000,
+  maxHoldMs: 1_000,
+  minIntervalMs: 0,
+  committed: 0,
+} as const;
 /** Tasks that show one after the other that they hold. */
 const MAX_CANARIES = 20;
 /** Clocks that differ by more sign calls that tasks reject; see `ADMIN_WINDOW_SECONDS`. */
@@ -58,8 +65,8 @@ async function turnHome(ports: Ports): Promise<Finding[]> {
   const problems = await pooled(opened.value, CALLS_AT_ONCE, async ({ id, home, session }) => {
     if (!session) return [];
     const turned = await settleWithin(CALL_MS, `turning the task ${id} to the ${home}`, async () => {
-      const { upstream } = await session.report();
-      if (upstream !== home) await session.retarget({ to: home });
+      const { upstream, hold } = await session.report();
+      if (upstream !== home) await session.retarget({ to: home, epoch: hold.epoch });
     });
     session.close();
     return 'problem' in turned ? [turned.problem] : [];

@@ -9,6 +9,7 @@ import {
   decided,
   ended,
   findRejection,
+  findRetargetConflict,
   hold,
   holdReport,
   release,
@@ -62,6 +63,9 @@ interface DryRun {
   waiting: number;
 }
 
+/** Between two looks for streams while a hold ends them: one may have been a plain request when the hold began. */
+const STREAMS_MS = 50;
+
 /** Parks new requests while a hold is in force, in the order in which they came, and releases them in that order. */
 export class HoldGate {
   private current: Hold = NEVER_HELD;
@@ -73,6 +77,7 @@ export class HoldGate {
   /** The figures when the hold in force began. */
   private before: ParkingFigures;
   private cancelLease: () => void = () => undefined;
+  private cancelStreams: () => void = () => undefined;
 
   constructor(private readonly options: HoldGateOptions) {
     const { clock, log, store, name } = options;
@@ -90,9 +95,14 @@ export class HoldGate {
     return this.current.state !== 'none' || this.isRamping || this.dryRun !== undefined;
   }
 
-  /** Of the last switch that this process knows; each request to a backend carries it. */
-  get epoch(): number {
-    return this.current.epoch;
+  /** Of the last switch that was committed; each request to a backend carries it. */
+  get committed(): number {
+    return this.current.committed;
+  }
+
+  /** Requests that wait: they are in no other count. */
+  get waiting(): number {
+    return this.parking.size;
   }
 
   get figures(): ParkingFigures {
@@ -130,7 +140,7 @@ export class HoldGate {
   /** @returns why the order cannot be followed, as for `release` and `retarget` */
   hold(order: HoldOrder): string | undefined {
     this.endAtLease();
-    const { clock, log, setHolding, endStreams } = this.options;
+    const { clock, log, setHolding } = this.options;
     const result = hold(this.current, order, clock.nowMs());
     if ('conflict' in result) return result.conflict;
     if (order.dryRun) return this.startDryRun(order);
@@ -143,7 +153,7 @@ export class HoldGate {
     if (!isFirst) return undefined;
     setHolding(true);
     log.info({ ...order }, 'Holding new requests');
-    if (order.endsStreams) endStreams();
+    if (order.endsStreams) this.endStreams();
     return undefined;
   }
 
@@ -160,22 +170,22 @@ export class HoldGate {
     const { clock, retarget } = this.options;
     const result = release(this.current, order, clock.nowMs());
     if ('conflict' in result) return result.conflict;
-    if (result.next === this.current) return undefined;
-    const rejection = retarget.rejection(order.to);
+    const { next } = result;
+    if (next === this.current || next.state !== 'none' || next.releasedTo === undefined) return undefined;
+    const rejection = retarget.rejection(next.releasedTo);
     if (rejection !== undefined) return rejection;
-    this.turn(order.to);
-    this.released(result.next, 'Hold released', order.rampPerSecond ?? 0);
+    this.turn(next.releasedTo);
+    this.released(next, 'Hold released', order.rampPerSecond ?? 0);
     return undefined;
   }
 
   /** What is parked stays so. */
-  retarget({ to }: RetargetOrder): string | undefined {
-    const { current } = this;
-    if (current.state !== 'none' && current.outcomes) {
-      return `the side must stay as it is while a switch holds (epoch ${current.epoch}), got '${to}'`;
-    }
-    const rejection = this.options.retarget.rejection(to);
-    if (rejection === undefined) this.turn(to);
+  retarget(order: RetargetOrder): string | undefined {
+    const { store, retarget } = this.options;
+    // A worker does what the primary has accepted.
+    const hasStore = store !== undefined && store !== 'primary';
+    const rejection = findRetargetConflict(this.current, order, hasStore) ?? retarget.rejection(order.to);
+    if (rejection === undefined) this.turn(order.to);
     return rejection;
   }
 
@@ -191,8 +201,15 @@ export class HoldGate {
   /** Looks at the lease no more; the process is about to end, and with it the connections of what is parked. */
   stop(): void {
     this.cancelLease();
+    this.cancelStreams();
     this.decisions?.stop();
     this.parking.stop();
+  }
+
+  private endStreams(): void {
+    if (this.current.state === 'none') return;
+    this.options.endStreams();
+    this.cancelStreams = this.options.clock.after(STREAMS_MS, () => this.endStreams());
   }
 
   private cannotDecide({ outcomes }: HoldOrder): string | undefined {
@@ -213,7 +230,9 @@ export class HoldGate {
   private begin(next: Hold, isFirst: boolean): void {
     this.current = next;
     this.dryRun = undefined;
+    // Who still waits for the end of the last one waits for the end of this one.
     this.isRamping = false;
+    this.parking.stopRamp();
     if (isFirst) {
       this.before = this.figures;
       this.parking.clearWaits();

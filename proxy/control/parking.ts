@@ -102,6 +102,13 @@ export class Parking {
     for (const parked of this.waiting) this.respondLate(parked);
   }
 
+  /** What has not been released waits on. */
+  stopRamp(): void {
+    this.cancelRamp();
+    this.cancelRamp = () => undefined;
+    this.watchLimits();
+  }
+
   stop(): void {
     this.stopWatching();
     this.cancelRamp();
@@ -116,7 +123,8 @@ export class Parking {
   private watchLimits(): void {
     this.cancelLimit();
     const [first] = this.waiting;
-    if (!first) return;
+    // Behind a release they have no limit of their own.
+    if (!first || first.untilMs === Number.POSITIVE_INFINITY) return;
     const { clock } = this.options;
     this.cancelLimit = clock.after(Math.max(1, first.untilMs - clock.nowMs()), () => {
       for (const parked of this.waiting) {

@@ -23,6 +23,7 @@ import { memoryBudget } from '../process/memory-limit';
 import { Ledgers, ForwardedRequest } from './forwarded-request';
 import { Forwarding, forwardingFields } from '../forwarding/forwarding';
 import { Health } from './health';
+import type { Hold } from '../../core/proxy/hold';
 import { HoldGate } from './hold';
 import { Ledger } from '../data-plane/contract/ledger';
 import { LoopGuard } from '../forwarding/loop-guard';
@@ -59,13 +60,16 @@ export interface ProxyOptions {
   readonly clock?: Clock;
   /** A data port that other processes share: what the primary process says for all of them, this one logs for itself at `debug`. */
   readonly shared?: SharedPort;
-  /** Of the last hold that has ended, of a worker. */
-  readonly epoch?: number;
+  /** What the group knows, of a worker. */
+  readonly known?: KnownEpochs;
   /** Where the regime and the decisions of switches are, and what the regime said. */
   readonly started?: StartedUnder;
   /** Called just before the data port is open: the first request finds what is ordered here in force. */
   readonly before?: (target: AdminTarget) => void;
 }
+
+/** `epoch`: of the last hold that has ended; 0 while one is in force. `committed`: of the last switch that was. */
+export type KnownEpochs = Pick<Hold, 'epoch' | 'committed'>;
 
 export interface StartedUnder {
   readonly store: DecisionStore;
@@ -86,13 +90,13 @@ const DOT = HEALTH_PATH.charCodeAt(1);
 export async function startProxy(
   config: ProxyConfig,
   log: Logger,
-  { clock = SYSTEM_CLOCK, shared, epoch = 0, started, before }: ProxyOptions = {},
+  { clock = SYSTEM_CLOCK, shared, known, started, before }: ProxyOptions = {},
 ): Promise<RunningProxy> {
   const lifecycleLog = shared === undefined ? log : integrations(log);
   const store = shared === undefined ? started?.store : ('primary' as const);
   const proxy = new Proxy(config, log, lifecycleLog, clock, await certificate(config.tls), store);
   if (started) proxy.startUnder(started.under);
-  else if (epoch > 0) proxy.startUnder({ hold: { state: 'none', epoch, releasedTo: undefined }, side: config.side });
+  else if (known) proxy.startUnder({ hold: { state: 'none', ...known, releasedTo: undefined }, side: config.side });
   before?.(proxy.target);
   await proxy.listen(shared);
   return proxy;
@@ -246,7 +250,7 @@ class Proxy implements RunningProxy {
     const deadlineMs = this.clock.nowMs() + 1000 * (gracePeriodSeconds + gracefulShutdownTimeoutSeconds);
     await this.drain.startAfresh(shutdownOrder(this.config, this.ledger.total), lastSeconds(this.config));
     // Closing destroys idle connections, and with them a request that is just on its way.
-    const still = { lastRequestMs: () => this.lastRequestMs, active: () => this.ledger.total };
+    const still = { lastRequestMs: () => this.lastRequestMs, active: () => this.ledger.total + this.gate.waiting };
     await quiet(still, deadlineMs, this.clock);
     await this.close();
     this.lifecycleLog.info('Graceful shutdown: grace period ends');
@@ -328,7 +332,7 @@ class Proxy implements RunningProxy {
       return this.reject(head, retryLater('Draining: no new streams here'));
     }
     if (forwarding.loopGuard.isLoop(head)) return this.reject(head, loopDetected());
-    const epoch = this.config.switchStore === undefined ? undefined : this.gate.epoch;
+    const epoch = this.config.switchStore === undefined ? undefined : this.gate.committed;
     const fields = forwardingFields(head, forwarding, nowMs, epoch);
     return { forward: new ForwardedRequest(ledgers, head, retarget.upstream, fields, nowMs) };
   }

@@ -12,7 +12,7 @@ const LOOK_MS = 50;
 export interface Stillness {
   /** When a request came last, by the clock. */
   lastRequestMs(): number;
-  /** Live connections, idle ones aside. */
+  /** Live connections, idle ones aside, and requests that a hold keeps. */
   active(): number;
 }
 

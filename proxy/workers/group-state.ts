@@ -4,14 +4,17 @@ import {
   HoldOrder,
   NEVER_HELD,
   ReleaseOrder,
+  RetargetOrder,
   afterLease,
   decided,
   ended,
+  findRetargetConflict,
   hold,
   release,
 } from '../../core/proxy/hold';
 import type { Side } from '../../core/traffic/weights';
 import type { ProxyConfig } from '../config/config';
+import type { KnownEpochs } from '../control/proxy';
 import { Retarget, listUpstreams } from '../control/retarget';
 import type { Order } from './messages';
 import { holdShare } from './quotas';
@@ -23,6 +26,7 @@ import { holdShare } from './quotas';
 export class GroupState {
   private readonly upstreams: Retarget;
   private readonly workers: number;
+  private readonly hasStore: boolean;
   private held: Hold = NEVER_HELD;
   private drainOrder: DrainOrder | undefined;
 
@@ -30,6 +34,7 @@ export class GroupState {
   constructor({ side, upstream, otherUpstream, workers }: ProxyConfig, start?: { hold: Hold; side: Side }) {
     this.upstreams = new Retarget(side, listUpstreams(side, upstream, otherUpstream));
     this.workers = workers;
+    this.hasStore = start !== undefined;
     if (!start) return;
     this.held = start.hold;
     this.upstreams.turn(start.side);
@@ -67,10 +72,12 @@ export class GroupState {
     return undefined;
   }
 
-  /** Where the decision of a switch sends requests; undefined when it is not about the hold in force. */
-  decide(epoch: number, outcome: 'commit' | 'abort', nowMs: number): Side | undefined {
+  /** Follows the decision of a switch. @returns false when it is not about the hold in force */
+  decide(epoch: number, outcome: 'commit' | 'abort', nowMs: number): boolean {
     const next = decided(this.held, epoch, outcome, nowMs);
-    return next === this.held || next.state !== 'none' ? undefined : next.releasedTo;
+    if (next === this.held) return false;
+    this.endWith(next);
+    return true;
   }
 
   /**
@@ -81,14 +88,15 @@ export class GroupState {
   mayRelease(order: ReleaseOrder, nowMs: number): { readonly conflict: string } | 'done' | 'may' {
     const result = release(this.held, order, nowMs);
     if ('conflict' in result) return result;
-    const conflict = this.upstreams.rejection(order.to);
     if (result.next === this.held) return 'done';
+    const to = result.next.state === 'none' ? result.next.releasedTo : undefined;
+    const conflict = to && this.upstreams.rejection(to);
     return conflict === undefined ? 'may' : { conflict };
   }
 
-  release(to: Side, nowMs: number): void {
-    this.upstreams.turn(to);
-    this.held = ended(this.held, to, nowMs);
+  release(order: ReleaseOrder, nowMs: number): void {
+    const result = release(this.held, order, nowMs);
+    if ('next' in result) this.endWith(result.next);
   }
 
   /** The hold has ended without a release. */
@@ -96,12 +104,10 @@ export class GroupState {
     this.held = ended(this.held, undefined, nowMs);
   }
 
-  retarget(to: Side): string | undefined {
-    if (this.held.state !== 'none' && this.held.outcomes) {
-      return `the side must stay as it is while a switch holds (epoch ${this.held.epoch}), got '${to}'`;
-    }
-    const rejection = this.upstreams.rejection(to);
-    if (rejection === undefined) this.upstreams.turn(to);
+  retarget(order: RetargetOrder): string | undefined {
+    const { held, hasStore, upstreams } = this;
+    const rejection = findRetargetConflict(held, order, hasStore) ?? upstreams.rejection(order.to);
+    if (rejection === undefined) upstreams.turn(order.to);
     return rejection;
   }
 
@@ -112,16 +118,17 @@ export class GroupState {
   renewal(minMs: number, nowMs: number): HoldOrder | undefined {
     const { held } = this;
     if (held.state === 'none') return undefined;
-    const { epoch, limits, outcomes } = held;
+    const { epoch, committed, limits, outcomes } = held;
     const untilMs = held.state === 'holding' ? held.untilMs : nowMs;
-    const order = { epoch, ...limits, minIntervalMs: 0, endsStreams: false, dryRun: false };
+    const order = { epoch, committed, ...limits, minIntervalMs: 0, endsStreams: false, dryRun: false };
     if (outcomes) return { ...order, outcomes, leaseMs: Number.POSITIVE_INFINITY };
     return { ...order, leaseMs: Math.max(1, minMs, Math.ceil(untilMs - nowMs)) };
   }
 
-  /** Of the last hold that has ended; 0 while one is in force, whose order a new worker gets. */
-  get endedEpoch(): number {
-    return this.held.state === 'none' ? this.held.epoch : 0;
+  /** While a hold is in force a new worker gets its order. */
+  get knownEpochs(): KnownEpochs {
+    const { state, epoch, committed } = this.held;
+    return { epoch: state === 'none' ? epoch : 0, committed };
   }
 
   /** For a worker that starts now, in the order in which it has to follow. */
@@ -136,5 +143,10 @@ export class GroupState {
         ? [{ kind: 'drain' as const, order: { ...order, closeRatePerSecond: order.closeRatePerSecond / workers } }]
         : []),
     ];
+  }
+
+  private endWith(next: Hold): void {
+    if (next.state === 'none' && next.releasedTo) this.upstreams.turn(next.releasedTo);
+    this.held = next;
   }
 }

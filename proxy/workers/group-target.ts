@@ -50,6 +50,8 @@ export class GroupTarget implements AdminTarget {
   isShuttingDown = false;
   readonly identity: string = randomUUID();
   private instance: string = randomUUID();
+  /** When a worker was lost last. */
+  private lostMs: number | undefined;
   private from = NO_COUNTERS;
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -73,7 +75,12 @@ export class GroupTarget implements AdminTarget {
   }
 
   report(): Promise<LedgerReport> {
-    return this.inTurn(async () => this.withLease(mergeReports(this.names, await this.reports(), this.from)));
+    return this.inTurn(async () => {
+      const merged = mergeReports(this.names, await this.reports(), this.from);
+      const { lostMs } = this;
+      const sinceLossMs = lostMs === undefined ? undefined : Math.floor(this.options.clock.nowMs() - lostMs);
+      return this.withLease(sinceLossMs === undefined ? merged : { ...merged, sinceLossMs });
+    });
   }
 
   /** Of a switch the lease is that of the primary, and the workers hold without one. */
@@ -154,7 +161,7 @@ export class GroupTarget implements AdminTarget {
       const problem = renewal && !renewal.outcomes ? await this.holdEverywhere(renewal) : undefined;
       if (problem !== undefined) return problem;
       this.decisions?.stop();
-      running.release(order.to, clock.nowMs());
+      running.release(order, clock.nowMs());
       await this.tellOrEnd(() => ({ kind: 'release', order: rampShare(order, this.options.workers) }));
       return undefined;
     });
@@ -175,11 +182,9 @@ export class GroupTarget implements AdminTarget {
   private decided(epoch: number, outcome: Outcome): Promise<void> {
     const { running, clock } = this.options;
     return this.inTurn(async () => {
-      const to = running.decide(epoch, outcome, clock.nowMs());
-      if (to === undefined) return;
+      if (!running.decide(epoch, outcome, clock.nowMs())) return;
       this.decisions?.stop();
-      running.release(to, clock.nowMs());
-      await this.tellOrEnd(() => ({ kind: 'release', order: { epoch, to } }));
+      await this.tellOrEnd(() => ({ kind: 'release', order: { epoch, outcome } }));
     });
   }
 
@@ -190,7 +195,7 @@ export class GroupTarget implements AdminTarget {
 
   retarget(order: RetargetOrder): Promise<string | undefined> {
     return this.inTurn(async () => {
-      const rejection = this.options.running.retarget(order.to);
+      const rejection = this.options.running.retarget(order);
       if (rejection === undefined) await this.tellOrEnd(() => ({ kind: 'retarget', order }));
       return rejection;
     });
@@ -202,7 +207,8 @@ export class GroupTarget implements AdminTarget {
   }
 
   /** The counters of a worker end with it: those of the group begin anew, under a new name. */
-  ended({ lastReport }: Member): void {
+  ended({ lastReport, isStarted }: Member): void {
+    if (isStarted && !this.isShuttingDown) this.lostMs = this.options.clock.nowMs();
     if (!lastReport) return;
     const remaining = this.options.members.started.flatMap((member) => member.lastReport ?? []);
     this.from = countersAfterLoss(remaining, lastReport);

@@ -83,7 +83,7 @@ class Group implements WorkerGroup {
       log,
       init: (worker) => {
         const orders = running.forNewcomer(worker, clock.nowMs());
-        return { type: 'start', config: share, running: orders, epoch: running.endedEpoch };
+        return { type: 'start', config: share, running: orders, known: running.knownEpochs };
       },
       ended: (member) => this.target.ended(member),
     });

@@ -2,6 +2,7 @@ import type { DrainOrder, LedgerReport } from '../../core/proxy/admin-api';
 import type { KindCounts } from '../../core/proxy/connections';
 import type { HoldOrder, ReleaseOrder, RetargetOrder } from '../../core/proxy/hold';
 import type { ProxyConfig } from '../config/config';
+import type { KnownEpochs } from '../control/proxy';
 
 /** An order that each worker follows by itself. */
 export type Order =
@@ -33,8 +34,7 @@ export type ToWorker =
       readonly type: 'start';
       readonly config: ProxyConfig;
       readonly running: readonly Order[];
-      /** Of the last hold that has ended: the requests to backends carry it. */
-      readonly epoch: number;
+      readonly known: KnownEpochs;
     }
   | { readonly type: 'ask'; readonly id: number; readonly prompt: RpcRequest }
   /** Live connections of all other workers, about a second old. */

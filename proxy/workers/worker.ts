@@ -44,14 +44,16 @@ export function runWorker(): void {
 
 class Worker {
   private readonly log: Logger;
+  private readonly isOfSwitch: boolean;
   private readonly target: Promise<AdminTarget>;
   private readonly proxy: Promise<RunningProxy>;
   private isEnding = false;
 
-  constructor({ config, running, epoch }: Extract<ToWorker, { type: 'start' }>) {
+  constructor({ config, running, known }: Extract<ToWorker, { type: 'start' }>) {
     const worker = Number(process.env[WORKER_VARIABLE]);
     const log = createLog({ level: config.logLevel, base: { side: config.side, pid: process.pid, worker } });
     this.log = log;
+    this.isOfSwitch = config.switchStore !== undefined;
     process.on('uncaughtException', (error) => crash(log, error));
     process.on('unhandledRejection', (error) => crash(log, error));
     let resolve: (target: AdminTarget) => void = () => undefined;
@@ -61,7 +63,7 @@ class Worker {
       for (const order of running) void follow(target, order);
       resolve(target);
     };
-    this.proxy = startProxy(config, log, { shared: { fd: PORT_FD }, epoch, before });
+    this.proxy = startProxy(config, log, { shared: { fd: PORT_FD }, known, before });
     this.proxy.then((proxy) => this.listening(proxy), fail);
   }
 
@@ -77,9 +79,16 @@ class Worker {
 
   /** No process is left that could say when. */
   endAlone(): void {
+    if (this.isOfSwitch) return this.endAtOnce();
     if (this.isEnding) return;
     this.log.warn('The primary process is gone: this worker lets its connections end, and ends');
     void this.shutDown();
+  }
+
+  /** Nobody could hold it in a switch, and whoever sees its task sees it dead. */
+  private endAtOnce(): void {
+    this.log.fatal('The primary process is gone, which alone could hold this worker in a switch: it ends at once');
+    void this.proxy.then((proxy) => proxy.close()).finally(() => endAfterLog(this.log, FAILED));
   }
 
   private listening(proxy: RunningProxy): void {

@@ -10,11 +10,14 @@ import {
   isSettled,
   listCoordinatorSteps,
   listTaskSteps,
+  listSteps,
   start,
 } from './switch-model';
 
 export interface Exploration {
   readonly states: number;
+  /** Of the longest of the shortest ways to a state. */
+  readonly depth: number;
   /** The shortest way to a violation, and what it is. */
   readonly violation?: { readonly what: string; readonly trace: readonly string[] };
   /** A way to a state from which nothing that can happen leads to a settled one. */
@@ -34,7 +37,7 @@ export interface ExploreOptions {
  * @throws Error when there are more than `maxStates`
  */
 export function explore(setup: Setup, rules: Rules, options: ExploreOptions = {}): Exploration {
-  return new Explorer(rules, options).explore(start(setup));
+  return new Explorer(setup, rules, options).explore();
 }
 
 /** Values by number, equal ones under the same. */
@@ -62,7 +65,6 @@ interface Known {
 }
 
 interface KnownStep {
-  readonly name: string;
   readonly task: number;
   readonly shared: number;
 }
@@ -72,34 +74,36 @@ class Explorer {
   private readonly shared = new Interned<Shared>(describeShared);
   private readonly taskSteps = new Map<number, readonly KnownStep[]>();
   private readonly ids = new Map<string, number>();
-  /** Of each state, the one that it was found from, and by which step. */
+  /** Of each state, the one that it was found from. */
   private readonly from: number[] = [];
-  private readonly steps: string[] = [];
+  private readonly keys: string[] = [];
   private readonly before: number[][] = [];
   private readonly settled: number[] = [];
   private violation: Exploration['violation'];
 
   constructor(
+    private readonly setup: Setup,
     private readonly rules: Rules,
     private readonly options: ExploreOptions,
   ) {}
 
-  explore(first: World): Exploration {
+  explore(): Exploration {
     const { maxStates = Number.POSITIVE_INFINITY, report } = this.options;
-    let level = this.visit(this.know(first), -1, 'start');
-    for (let depth = 0; level.length > 0; depth += 1) {
+    let level = this.visit(this.know(start(this.setup)), -1);
+    let depth = 0;
+    for (; level.length > 0; depth += 1) {
       report?.(this.ids.size, depth);
       const next: Known[] = [];
       for (const state of level) {
         const id = this.ids.get(keyOf(state)) ?? 0;
         for (const found of this.visitNext(state, id)) next.push(found);
-        if (this.violation) return { states: this.ids.size, violation: this.violation };
+        if (this.violation) return { states: this.ids.size, depth: depth + 1, violation: this.violation };
       }
       if (this.ids.size > maxStates) throw new Error(`the model must have at most ${maxStates} states, got more`);
       level = next;
     }
     const stuck = this.options.checksProgress ? this.findStuck() : undefined;
-    return { states: this.ids.size, ...(stuck && { stuck }) };
+    return { states: this.ids.size, depth: depth - 1, ...(stuck && { stuck }) };
   }
 
   private know({ tasks, ...shared }: World): Known {
@@ -116,11 +120,11 @@ class Explorer {
       if (task === state.tasks[at - 1]) return;
       for (const step of this.stepsOf(task, state.shared)) {
         const tasks = state.tasks.with(at, step.task).sort((a, b) => a - b);
-        found.push(...this.visit({ shared: step.shared, tasks }, id, step.name));
+        found.push(...this.visit({ shared: step.shared, tasks }, id));
       }
     });
-    for (const { name, world } of listCoordinatorSteps(this.world(state), this.rules)) {
-      found.push(...this.visit(this.know(world), id, name));
+    for (const { world } of listCoordinatorSteps(this.world(state), this.rules)) {
+      found.push(...this.visit(this.know(world), id));
     }
     return found;
   }
@@ -130,17 +134,13 @@ class Explorer {
     let known = this.taskSteps.get(key);
     if (!known) {
       const steps = listTaskSteps(this.tasks.values[task]!, this.shared.values[shared]!, this.rules);
-      known = steps.map((step) => ({
-        name: `${step.name} ${step.task.home}`,
-        task: this.tasks.id(step.task),
-        shared: this.shared.id(step.shared),
-      }));
+      known = steps.map((step) => ({ task: this.tasks.id(step.task), shared: this.shared.id(step.shared) }));
       this.taskSteps.set(key, known);
     }
     return known;
   }
 
-  private visit(state: Known, from: number, step: string): Known[] {
+  private visit(state: Known, from: number): Known[] {
     const key = keyOf(state);
     const known = this.ids.get(key);
     if (known !== undefined) {
@@ -148,7 +148,7 @@ class Explorer {
       return [];
     }
     const id = this.from.push(from) - 1;
-    this.steps.push(step);
+    this.keys.push(key);
     this.ids.set(key, id);
     if (this.options.checksProgress) this.before.push([from]);
     const world = this.world(state);
@@ -160,8 +160,14 @@ class Explorer {
 
   private traceTo(id: number): string[] {
     const trace: string[] = [];
-    for (let at = id; at > 0; at = this.from[at] ?? 0) trace.unshift(this.steps[at] ?? '');
-    return trace;
+    for (let at = id; at > 0; at = this.from[at] ?? 0) trace.unshift(this.keys[at] ?? '');
+    let world = start(this.setup);
+    return trace.map((key) => {
+      const step = listSteps(world, this.rules).find((each) => keyOf(this.know(each.world)) === key);
+      if (!step) throw new Error('a state that was found must be reached by the way that it was found');
+      world = step.world;
+      return step.name;
+    });
   }
 
   private findStuck(): string[] | undefined {

@@ -1,8 +1,11 @@
-import { release } from '../../core/proxy/hold';
+import { NEVER_HELD, ended, hold, release } from '../../core/proxy/hold';
+import { findServedSide } from '../../core/switch/regime';
 import { SwitchView, nextMove } from '../../core/switch/coordinator';
 import { PROTOCOL, Rules, Setup } from './switch-model';
 
 export interface Mutant {
+  /** For `npm run bench:model -- --mutant NAME`. */
+  readonly name: string;
   readonly what: string;
   readonly rules: Rules;
   readonly setup: Setup;
@@ -10,8 +13,8 @@ export interface Mutant {
 
 const SETUP: Setup = { sources: 2, targets: 0, joiners: 0, crashes: 1, epochs: 1 };
 
-function mutant(what: string, changed: Partial<Rules>, setup: Partial<Setup> = {}): Mutant {
-  return { what, rules: { ...PROTOCOL, ...changed }, setup: { ...SETUP, ...setup } };
+function mutant(name: string, what: string, changed: Partial<Rules>, setup: Partial<Setup> = {}): Mutant {
+  return { name, what, rules: { ...PROTOCOL, ...changed }, setup: { ...SETUP, ...setup } };
 }
 
 /** A coordinator for whom a member in one of these states is no reason to wait. */
@@ -21,60 +24,92 @@ function commitsDespite(isOverlooked: (state: SwitchView['members'][number]) => 
 
 /** One broken rule each. The model must find what each of them costs. */
 export const MUTANTS: readonly Mutant[] = [
-  mutant('a task whose lease has expired serves the side in force', {
+  mutant('leaseServes', 'a task whose lease has expired serves the side in force', {
     afterLease: (held, nowMs) => {
       const next = PROTOCOL.afterLease(held, nowMs);
-      return next.state === 'deciding' ? { state: 'none', epoch: next.epoch, releasedTo: next.outcomes.abort } : next;
+      return next.state === 'deciding' ? ended(next, next.outcomes.abort, nowMs) : next;
     },
   }),
-  mutant('a task that starts serves its own backend without having read the regime', {
-    startUnder: (_, home) => ({ hold: { state: 'none', epoch: 0, releasedTo: undefined }, side: home }),
+  mutant('startsBlind', 'a task that starts serves its own backend without having read the regime', {
+    startUnder: ({ committed }, home) => ({ hold: { ...NEVER_HELD, committed }, side: home }),
   }),
   mutant(
+    'unheld',
     'a commit does not wait for tasks that do not hold',
     commitsDespite(({ report }) => report?.hold.state === 'none'),
   ),
-  mutant('a commit does not wait for requests in flight', {
+  mutant('busy', 'a commit does not wait for requests in flight', {
     view: (_, view) => ({ ...view, ...(view.report && { report: { ...view.report, inFlight: 0 } }) }),
   }),
-  mutant('a request that was given up counts as ended', {
+  mutant('abandoned', 'a request that was given up counts as ended', {
     view: (_, view) => ({ ...view, ...(view.report && { report: { ...view.report, abandoned: 0 } }) }),
   }),
   mutant(
+    'dead',
     'a dead task is a drained task',
     commitsDespite(({ life }) => life === 'stopped'),
   ),
-  mutant('a task that was started anew is the same task', {
+  mutant('restarted', 'a task that was started anew is the same task', {
     view: (_, view) => ({ ...view, ...(view.report && { report: { ...view.report, instance: view.instance } }) }),
   }),
-  mutant('the last writer of a decision wins', { mayWrite: () => true }),
+  mutant('lastWriter', 'the last writer of a decision wins', { mayWrite: () => true }),
   mutant(
+    'anyRelease',
     'a task follows a release of any epoch',
     {
-      release: (now, order, nowMs) =>
-        now.state === 'none'
-          ? release(now, order, nowMs)
-          : { next: { state: 'none', epoch: now.epoch, releasedTo: order.to } },
+      release: (now, order, nowMs) => release(now, { ...order, epoch: now.epoch }, nowMs),
     },
     { epochs: 2, crashes: 0 },
   ),
-  mutant('a task that cannot reach the store takes it for an abort', { ask: () => 'abort' }),
-  mutant('a task is released before the decision is written', { mayRelease: () => true }),
+  mutant('storeAway', 'a task that cannot reach the store takes it for an abort', { ask: () => 'abort' }),
+  mutant('releaseFirst', 'a task is released before the decision is written', { mayRelease: () => true }),
   mutant(
+    'twoSwitches',
     'a switch begins before the last one is decided',
     {
-      beginSwitch: (regime, epoch, switching) => ({ epoch, side: regime.side, isJoined: regime.isJoined, switching }),
+      beginSwitch: (regime, epoch, switching) => ({ ...regime, epoch, switching }),
     },
     { epochs: 2, crashes: 0 },
   ),
-  mutant('a task that wakes up forwards what it had parked before it looks at its lease', { maySend: () => true }),
-  mutant('a commit does not wait until the tasks are listed', {
+  mutant('wakes', 'a task that wakes up forwards what it had parked before it looks at its lease', {
+    maySend: () => true,
+  }),
+  mutant('unlisted', 'a commit does not wait until the tasks are listed', {
     nextMove: (view) =>
       view.regime.switching
         ? nextMove({ ...view, regime: { ...view.regime, switching: { ...view.regime.switching, members: [] } } })
         : nextMove(view),
   }),
-  mutant('the regime after a commit leaves each task to its own backend', {
+  mutant('apart', 'the regime after a commit leaves each task to its own backend', {
     settle: (regime, outcome) => ({ ...PROTOCOL.settle(regime, outcome), isJoined: false }),
   }),
+  mutant(
+    'leftSide',
+    'the members of a switch are the tasks whose own backend is left',
+    { enlists: (home, regime) => findServedSide(home, regime) === regime.side },
+    { sources: 1, targets: 1, crashes: 0 },
+  ),
+  mutant(
+    'byHand',
+    'a hold that a person made counts as that of the switch',
+    {
+      view: (_, view) => {
+        const { report } = view;
+        return report ? { ...view, report: { ...report, hold: { ...report.hold, isOfSwitch: true } } } : view;
+      },
+    },
+    { sources: 1, crashes: 0, hands: 1 },
+  ),
+  mutant(
+    'missedCommit',
+    'the order of a switch does not say which one was committed last',
+    { hold: (now, order, nowMs) => hold(now, { ...order, committed: 0 }, nowMs) },
+    { sources: 1, targets: 1, crashes: 0, epochs: 2 },
+  ),
+  mutant(
+    'lateRetarget',
+    'a retarget is followed whenever it arrives',
+    { findRetargetConflict: () => undefined },
+    { sources: 1, targets: 1, crashes: 0, epochs: 4 },
+  ),
 ];

@@ -1,4 +1,14 @@
-import { Hold, Outcomes, afterLease, decided, hold, release } from '../../core/proxy/hold';
+import {
+  Hold,
+  NEVER_HELD,
+  Outcomes,
+  afterLease,
+  decided,
+  findRetargetConflict,
+  hold,
+  holdReport,
+  release,
+} from '../../core/proxy/hold';
 import { MemberView, nextMove } from '../../core/switch/coordinator';
 import { Decision, Outcome } from '../../core/switch/decision';
 import {
@@ -8,7 +18,6 @@ import {
   beginSwitch,
   findOutcomes,
   findServedSide,
-  isMember,
   settleRegime,
   startUnder,
 } from '../../core/switch/regime';
@@ -16,11 +25,21 @@ import type { Side } from '../../core/traffic/weights';
 
 /**
  * The protocol of a switch with everything that can happen to it. Its transitions are those of `core/`; what is here is the
- * world: tasks that die, restart and join (one that hangs is one that takes no step, and one whose lease expired while it hung
- * finds out when it wakes), calls that are lost, late, doubled and reordered (a call that was sent once
- * can arrive at any time, any number of times, as long as its process lives), leases that expire at any moment, a store that
- * responds at any time, coordinators that crash, are repeated, or act on what they saw long ago (a commit that was once
- * justified can be written at any time after).
+ * world:
+ *
+ * - tasks that die, restart and join. One that hangs is one that takes no step; one whose lease expired while it hung finds
+ *   out when it wakes. One that ends in order is one that is killed with nothing at work;
+ * - calls that are lost, late, doubled and reordered: one that was sent once can arrive at any time, any number of times, as
+ *   long as its process lives;
+ * - a regime that was read long ago: a task that starts acts on it at any time after;
+ * - leases that expire at any moment, and a store that responds at any time;
+ * - coordinators that crash, are repeated, or act on what they saw long ago: a commit that was once justified can be written
+ *   at any time after. Two of them, of one execution or of two, are the same steps in another order;
+ * - a person who aborts, holds a task by hand, and moves weights early or late;
+ * - the way back, and a next cutover that has the proxies of the target forward to the target again.
+ *
+ * It is not in here: workers of one task (the primary has them follow, or ends them: `test/proxy/workers/`), the freeze hook
+ * (it runs when nothing is at work any more, so that the rest does not rest on it), and time.
  */
 
 /** What runs of a request at a backend: in flight, or given up by the proxy and still running. */
@@ -28,8 +47,8 @@ type Work = 0 | 'inFlight' | 'abandoned';
 
 export interface Task {
   readonly home: Side;
-  /** `absent`: ECS does not list it yet. `booting`: it has not read the regime. */
-  readonly life: 'absent' | 'booting' | 'up' | 'dead';
+  /** `absent`: ECS does not list it yet. `booting`: it has not read the regime. `starting`: it has, and does not listen. */
+  readonly life: 'absent' | 'booting' | 'starting' | 'up' | 'dead';
   readonly side: Side;
   readonly hold: Hold;
   readonly work: Readonly<Record<Side, Work>>;
@@ -39,6 +58,8 @@ export interface Task {
   readonly memberOf: number;
   readonly isFirstProcess: boolean;
   readonly wasEmpty: boolean;
+  /** The epoch with which this process was told to forward to its own backend; undefined where it was not. */
+  readonly retargetedAt: number | undefined;
 }
 
 export interface World extends Shared {
@@ -54,7 +75,12 @@ export interface Shared {
   readonly intents: readonly boolean[];
   /** A target task can get requests: the weights were moved once. */
   readonly isShifted: boolean;
+  /** The epoch after which a preflight took the sides apart again; 0 where none has. */
+  readonly apartAt: number;
   readonly crashes: number;
+  readonly hands: number;
+  /** A request went to a backend with another epoch than that of the last commit. */
+  readonly hasStaleEpoch: boolean;
 }
 
 export interface Setup {
@@ -65,6 +91,8 @@ export interface Setup {
   /** Processes of tasks that end by themselves. Each can be started again. */
   readonly crashes: number;
   readonly epochs: number;
+  /** Holds that a person makes of one task. @default 0 */
+  readonly hands?: number;
 }
 
 /** The rules that a mutant breaks. Each is what the protocol does. */
@@ -84,6 +112,9 @@ export interface Rules {
   readonly maySend: (task: Task) => boolean;
   readonly settle: typeof settleRegime;
   readonly mayRelease: (decision: Outcome | undefined) => boolean;
+  /** Whether the tasks of a side are members. */
+  readonly enlists: (home: Side, regime: Regime) => boolean;
+  readonly findRetargetConflict: typeof findRetargetConflict;
 }
 
 export const PROTOCOL: Rules = {
@@ -99,6 +130,8 @@ export const PROTOCOL: Rules = {
   maySend: ({ hold: { state } }) => state === 'none',
   settle: settleRegime,
   mayRelease: (decision) => decision !== undefined,
+  enlists: () => true,
+  findRetargetConflict,
 };
 
 const other = (side: Side): Side => (side === 'source' ? 'target' : 'source');
@@ -111,12 +144,13 @@ function newTask(home: Side, life: Task['life']): Task {
     home,
     life,
     side: home,
-    hold: { state: 'none', epoch: 0, releasedTo: undefined },
+    hold: NEVER_HELD,
     work: { source: 0, target: 0 },
     orphans: { source: false, target: false },
     memberOf: 0,
     isFirstProcess: true,
     wasEmpty: false,
+    retargetedAt: undefined,
   };
 }
 
@@ -133,8 +167,23 @@ export function start(setup: Setup): World {
     decisions: Array.from({ length: setup.epochs }, () => undefined),
     intents: Array.from({ length: setup.epochs }, () => false),
     isShifted: false,
+    apartAt: 0,
     crashes: setup.crashes,
+    hands: setup.hands ?? 0,
+    hasStaleEpoch: false,
   };
+}
+
+/** Everything that can happen. Tasks have the names of their places. */
+export function listSteps(world: World, rules: Rules): WorldStep[] {
+  const { tasks, ...shared } = world;
+  const ofTasks = tasks.flatMap((task, at) =>
+    listTaskSteps(task, shared, rules).map((step) => ({
+      name: `${step.name} ${task.home}-${at + 1}`,
+      world: { ...step.shared, tasks: tasks.with(at, step.task) },
+    })),
+  );
+  return [...ofTasks, ...listCoordinatorSteps(world, rules)];
 }
 
 export interface TaskStep {
@@ -176,21 +225,27 @@ function stepLife(world: Shared, task: Task, rules: Rules, put: Put): void {
   if (life === 'absent') put('join', { life: 'booting' });
   if (life === 'booting') {
     const { hold: held, side } = rules.startUnder(world.regime, home, LEASE.now);
-    put('read regime', { life: 'up', hold: held, side });
+    put('read regime', { life: 'starting', hold: held, side });
   }
+  if (life === 'starting') put('listen', { life: 'up' });
   if (life === 'dead') put('restart', { life: 'booting' });
-  if ((life === 'up' || life === 'booting') && world.crashes > 0) {
+  if (isProcess(life) && world.crashes > 0) {
     const left = { source: orphans.source || work.source !== 0, target: orphans.target || work.target !== 0 };
     const gone = { ...newTask(home, 'dead'), memberOf: task.memberOf, wasEmpty: task.wasEmpty, isFirstProcess: false };
     put('kill', { ...gone, orphans: left }, { crashes: world.crashes - 1 });
   }
 }
 
+function isProcess(life: Task['life']): boolean {
+  return life === 'up' || life === 'starting' || life === 'booting';
+}
+
 function stepProxy(world: Shared, task: Task, rules: Rules, put: Put): void {
   const { hold: held, side, work, home } = task;
   const isReached = home === 'source' || world.isShifted;
   if (rules.maySend(task) && isReached && work[side] === 0) {
-    put(`begin at ${side} by`, { work: { ...work, [side]: 'inFlight' } });
+    const hasStaleEpoch = held.committed !== findCommitted(world);
+    put(`begin at ${side} by`, { work: { ...work, [side]: 'inFlight' } }, { hasStaleEpoch });
   }
   for (const each of ['source', 'target'] as const) {
     if (work[each] !== 'inFlight') continue;
@@ -221,24 +276,67 @@ function stepCalls(world: Shared, task: Task, rules: Rules, put: Put): void {
   const { memberOf, home, hold: held, work, isFirstProcess, wasEmpty } = task;
   const { decisions, regime } = world;
   for (let epoch = 1; epoch <= memberOf; epoch += 1) {
-    const outcomes = outcomesAt(world, home, epoch);
-    const order = { epoch, leaseMs: LEASE.ms, minIntervalMs: 0, endsStreams: true, dryRun: false, ...LIMITS, outcomes };
+    const { committed, outcomes } = regimeAt(world, home, epoch);
+    const order = {
+      epoch,
+      committed,
+      leaseMs: LEASE.ms,
+      minIntervalMs: 0,
+      endsStreams: true,
+      dryRun: false,
+      ...LIMITS,
+      outcomes,
+    };
     const heldBy = rules.hold(held, order, LEASE.now);
     if ('next' in heldBy) put(`hold ${epoch} arrives at`, { hold: heldBy.next });
     if (!rules.mayRelease(decisions[epoch - 1])) continue;
-    const to = outcomes[decisions[epoch - 1] ?? 'commit'];
-    const released = rules.release(held, { epoch, to }, LEASE.now);
+    const outcome = decisions[epoch - 1] ?? 'commit';
+    const released = rules.release(held, { epoch, outcome }, LEASE.now);
     if ('next' in released && released.next !== held) {
-      put(`release ${epoch} arrives at`, { hold: released.next, side: to });
+      put(`release ${epoch} (${outcome}) arrives at`, { hold: released.next, side: outcomes[outcome] });
     }
   }
-  const isEmpty = held.state === 'holding' && held.epoch === memberOf && work.source === 0 && work.target === 0;
+  stepHands(world, task, rules, put);
+  const isOwn = held.state === 'holding' && held.epoch === memberOf && held.outcomes !== undefined;
+  const isEmpty = isOwn && work.source === 0 && work.target === 0;
   const isUnderWay = regime.switching !== undefined && regime.epoch === memberOf;
   if (isUnderWay && isEmpty && isFirstProcess && !wasEmpty) put('report empty by', { wasEmpty: true });
 }
 
+/** What a person does, and the preflight of a next cutover. */
+function stepHands(world: Shared, task: Task, rules: Rules, put: Put): void {
+  const { hold: held, home, side, retargetedAt } = task;
+  const { regime, hands } = world;
+  if (hands > 0 && held.epoch < world.decisions.length) {
+    const order = {
+      epoch: held.epoch + 1,
+      committed: 0,
+      leaseMs: LEASE.ms,
+      minIntervalMs: 0,
+      endsStreams: false,
+      dryRun: false,
+    };
+    const heldBy = rules.hold(held, { ...order, ...LIMITS }, LEASE.now);
+    if ('next' in heldBy) put('hand holds', { hold: heldBy.next }, { hands: hands - 1 });
+  }
+  if (held.state === 'holding' && !held.outcomes) {
+    const released = rules.release(held, { epoch: held.epoch, to: side }, LEASE.now);
+    if ('next' in released) put('hand releases', { hold: released.next });
+  }
+  const isApart = !regime.isJoined && !regime.switching && regime.epoch > 0 && home === 'target';
+  if (isApart && side !== home && retargetedAt !== held.epoch) put('preflight tells', { retargetedAt: held.epoch });
+  if (retargetedAt === undefined || side === home) return;
+  const conflict = rules.findRetargetConflict(held, { to: home, epoch: retargetedAt }, true);
+  if (conflict === undefined) put('retarget arrives at', { side: home });
+}
+
+/** The epoch of the last commit. */
+function findCommitted({ decisions }: Shared): number {
+  return decisions.lastIndexOf('commit') + 1;
+}
+
 /** As the coordinator of that epoch found them when it began; in the model the regimes are replayed from the decisions. */
-function outcomesAt(world: Shared, home: Side, epoch: number): Outcomes {
+function regimeAt(world: Shared, home: Side, epoch: number): { committed: number; outcomes: Outcomes } {
   let regime = FIRST_REGIME;
   for (let each = 1; each < epoch; each += 1) {
     const to = other(regime.side);
@@ -246,8 +344,9 @@ function outcomesAt(world: Shared, home: Side, epoch: number): Outcomes {
       { ...regime, epoch: each, switching: switching(to, false) },
       world.decisions[each - 1] ?? 'abort',
     );
+    if (world.apartAt === each) regime = { ...regime, isJoined: false };
   }
-  return findOutcomes(home, regime, other(regime.side));
+  return { committed: regime.committed, outcomes: findOutcomes(home, regime, other(regime.side)) };
 }
 
 /**
@@ -255,7 +354,7 @@ function outcomesAt(world: Shared, home: Side, epoch: number): Outcomes {
  * one that was there all along.
  */
 function isKnownWhole({ life, orphans }: Task): boolean {
-  return (life === 'up' || life === 'booting') && !orphans.source && !orphans.target;
+  return isProcess(life) && !orphans.source && !orphans.target;
 }
 
 function switching(to: Side, isEnlisted: boolean): Switching {
@@ -271,7 +370,7 @@ export function listCoordinatorSteps(world: World, rules: Rules): WorldStep[] {
 function stepCoordinators(world: World, rules: Rules, emit: (name: string, world: World) => void): void {
   const { regime, tasks, decisions, intents } = world;
   const { epoch } = regime;
-  const isListed = (task: Task) => task.life !== 'absent' && isMember(task.home, { ...regime, switching: undefined });
+  const isListed = (task: Task) => task.life !== 'absent' && rules.enlists(task.home, regime);
   const enlisted = (of: number) =>
     tasks.map((task) =>
       isListed(task) && task.memberOf !== of
@@ -286,7 +385,11 @@ function stepCoordinators(world: World, rules: Rules, emit: (name: string, world
     if (isIntended && rules.mayWrite(decisions[at])) emit(`write commit ${at + 1}`, withDecision(world, at, 'commit'));
   });
   if (!regime.switching) {
-    if (regime.isJoined && !world.isShifted) emit('shift weights', { ...world, isShifted: true });
+    if (regime.isJoined && !world.isShifted) emit('weights go to target', { ...world, isShifted: true });
+    if (!regime.isJoined || regime.side !== 'source') return;
+    if (world.isShifted) emit('weights go to source', { ...world, isShifted: false });
+    // Preflight finds the weights at the source, and confirms it, before it does this.
+    else emit('preflight takes apart', { ...world, regime: { ...regime, isJoined: false }, apartAt: epoch });
     return;
   }
   const decision = decisions[epoch - 1];
@@ -342,8 +445,8 @@ function viewMember(task: Task, { side, epoch }: Regime): MemberView {
   };
   if (life === 'dead' || life === 'absent') return view;
   if (wasEmpty && isFirstProcess) {
-    const report = { state: 'holding' as const, epoch, leaseRemainingMs: 0 };
-    return { ...view, report: { instance, hold: report, inFlight: 0, abandoned: 0 } };
+    const report = { state: 'holding' as const, epoch, leaseRemainingMs: 0, isOfSwitch: true };
+    return { ...view, report: { instance, hold: report, inFlight: 0, abandoned: 0, hasLost: false } };
   }
   if (life !== 'up') return view;
   const works = Object.values(work);
@@ -351,15 +454,17 @@ function viewMember(task: Task, { side, epoch }: Regime): MemberView {
     ...view,
     report: {
       instance: isFirstProcess ? instance : 'later',
-      hold: { state: held.state, epoch: held.epoch, leaseRemainingMs: 0 },
+      hold: holdReport(held, 0, LEASE.now),
       inFlight: works.filter((each) => each === 'inFlight').length,
       abandoned: works.filter((each) => each === 'abandoned').length,
+      hasLost: false,
     },
   };
 }
 
 /** The promise: never is something at work at both backends. */
-export function findViolation({ tasks }: World): string | undefined {
+export function findViolation({ tasks, hasStaleEpoch }: World): string | undefined {
+  if (hasStaleEpoch) return 'a request carries another epoch than that of the last commit';
   const isAtWork = (side: Side) => tasks.some(({ work, orphans }) => work[side] !== 0 || orphans[side]);
   return isAtWork('source') && isAtWork('target') ? 'both backends are at work' : undefined;
 }
@@ -374,15 +479,18 @@ export function isSettled({ tasks, regime }: World): boolean {
 }
 
 /** One name for what does not differ. */
-export function describeShared({ regime, decisions, intents, isShifted, crashes }: Shared): string {
-  const { epoch, side, isJoined, switching: under } = regime;
+export function describeShared(shared: Shared): string {
+  const { regime, decisions, intents, isShifted, apartAt, crashes, hands, hasStaleEpoch } = shared;
+  const { epoch, committed, side, isJoined, switching: under } = regime;
   const mode = under ? `${under.to}${under.members !== undefined}` : '';
-  return `${epoch}${side}${isJoined}${mode}|${decisions.join()}|${intents.join()}|${isShifted}${crashes}`;
+  const rest = [isShifted, apartAt, crashes, hands, hasStaleEpoch].join();
+  return `${epoch},${committed}${side}${isJoined}${mode}|${decisions.join()}|${intents.join()}|${rest}`;
 }
 
 export function describeTask(task: Task): string {
-  const { home, life, side, work, orphans, hold: held, memberOf, isFirstProcess, wasEmpty } = task;
-  const mode = held.state === 'none' ? [held.releasedTo] : [held.outcomes?.commit, held.outcomes?.abort];
+  const { home, life, side, work, orphans, hold: held, memberOf, isFirstProcess, wasEmpty, retargetedAt } = task;
+  const mode = held.state === 'none' ? [held.releasedTo, held.outcome] : [held.outcomes?.commit, held.outcomes?.abort];
   const flags = [orphans.source, orphans.target, isFirstProcess, wasEmpty].map(Number);
-  return [home, life, side, held.state, held.epoch, ...mode, work.source, work.target, memberOf, ...flags].join();
+  const known = [held.state, held.epoch, held.committed, ...mode, memberOf, retargetedAt];
+  return [home, life, side, work.source, work.target, ...known, ...flags].join();
 }

@@ -9,6 +9,7 @@ import {
   hold,
   holdReport,
   findRejection,
+  findRetargetConflict,
   readHoldOrder,
   readReleaseOrder,
   readRetargetOrder,
@@ -19,7 +20,7 @@ import { holdOrder } from '../../support/hold-order';
 
 const order = holdOrder({ epoch: 5, leaseMs: 1_000, maxWaiting: 2 });
 const limits = { maxWaiting: 2, maxWaitMs: 30_000, maxHoldMs: 60_000 };
-const holding: Holding = { state: 'holding', epoch: 5, sinceMs: 100, untilMs: 1_100, limits };
+const holding: Holding = { state: 'holding', epoch: 5, committed: 0, sinceMs: 100, untilMs: 1_100, limits };
 const outcomes = { commit: 'target', abort: 'source' } as const;
 const ofSwitch = holdOrder({ ...order, outcomes });
 const switching: Holding = { ...holding, outcomes };
@@ -37,7 +38,7 @@ describe('hold', () => {
   test('begins, and lasts as long as its lease', () => {
     expect(hold(NEVER_HELD, order, 100)).toEqual({ next: holding });
     expect(afterLease(holding, 1_099)).toBe(holding);
-    expect(afterLease(holding, 1_100)).toEqual({ state: 'none', epoch: 5, releasedTo: undefined, endedMs: 1_100 });
+    expect(afterLease(holding, 1_100)).toMatchObject({ state: 'none', epoch: 5, committed: 0, endedMs: 1_100 });
   });
 
   test('the same epoch again renews the lease, and takes the new room', () => {
@@ -66,7 +67,7 @@ describe('hold', () => {
 describe('release', () => {
   test('ends the hold of its epoch', () => {
     expect(release(holding, { epoch: 5, to: 'target' }, 200)).toEqual({
-      next: { state: 'none', epoch: 5, releasedTo: 'target', endedMs: 200 },
+      next: { state: 'none', epoch: 5, committed: 0, releasedTo: 'target', endedMs: 200 },
     });
   });
 
@@ -77,7 +78,7 @@ describe('release', () => {
 
   test('to the other side afterwards is rejected', () => {
     expect(conflict(release(ended(holding, 'target', 150), { epoch: 5, to: 'source' }, 200))).toBe(
-      "'to' must be target, where epoch 5 was released to, got source",
+      "'to' must be target, as epoch 5 was released, got source",
     );
   });
 
@@ -108,7 +109,7 @@ test('there is room for as many as were asked for, which may be none, and for as
 });
 
 describe('the hold of a switch', () => {
-  const deciding: Hold = { state: 'deciding', epoch: 5, sinceMs: 100, limits, outcomes };
+  const deciding: Hold = { state: 'deciding', epoch: 5, committed: 0, sinceMs: 100, limits, outcomes };
 
   test('asks for the decision when its lease has expired, and goes nowhere by itself', () => {
     expect(hold(NEVER_HELD, ofSwitch, 100)).toEqual({ next: switching });
@@ -119,19 +120,58 @@ describe('the hold of a switch', () => {
   test('follows the decision of its epoch alone', () => {
     for (const held of [switching, deciding]) {
       const over = { state: 'none', epoch: 5, endedMs: 2_000 };
-      expect(decided(held, 5, 'commit', 2_000)).toEqual({ ...over, releasedTo: 'target' });
-      expect(decided(held, 5, 'abort', 2_000)).toEqual({ ...over, releasedTo: 'source' });
+      expect(decided(held, 5, 'commit', 2_000)).toEqual({
+        ...over,
+        releasedTo: 'target',
+        outcome: 'commit',
+        committed: 5,
+      });
+      expect(decided(held, 5, 'abort', 2_000)).toEqual({
+        ...over,
+        releasedTo: 'source',
+        outcome: 'abort',
+        committed: 0,
+      });
       expect(decided(held, 4, 'commit', 2_000)).toBe(held);
     }
     expect(decided(holding, 5, 'commit', 2_000)).toBe(holding);
   });
 
-  test('can be released while the decision is asked for, to one of its outcomes', () => {
-    expect(next(release(deciding, { epoch: 5, to: 'target' }, 2_000))).toMatchObject({ releasedTo: 'target' });
-    const back = holdOrder({ ...order, outcomes: { commit: 'source', abort: 'source' } });
-    expect(conflict(release(next(hold(NEVER_HELD, back, 100)), { epoch: 5, to: 'target' }, 200))).toBe(
-      "'to' must be one of source, source, got target",
+  test('is released by what was decided, and by nothing else', () => {
+    for (const held of [switching, deciding]) {
+      const released = next(release(held, { epoch: 5, outcome: 'commit' }, 1_000));
+      expect(released).toMatchObject({ releasedTo: 'target', outcome: 'commit', committed: 5 });
+      expect(next(release(released, { epoch: 5, outcome: 'commit' }, 1_001))).toBe(released);
+      expect(conflict(release(released, { epoch: 5, outcome: 'abort' }, 1_001))).toBe(
+        "'outcome' must be commit, as epoch 5 was released, got abort",
+      );
+      expect(conflict(release(held, { epoch: 5, to: 'target' }, 1_000))).toBe(
+        "'outcome' must be given: the hold of a switch (epoch 5) ends by its decision, got nothing",
+      );
+    }
+    expect(conflict(release(holding, { epoch: 5, outcome: 'commit' }, 200))).toBe(
+      "'to' must be given: the hold (epoch 5) is of no switch, got nothing",
     );
+  });
+
+  test('knows the last commit: by its own end, or by the order of the next switch when it missed that', () => {
+    const missed = next(hold(switching, { ...ofSwitch, epoch: 6, committed: 5 }, 500));
+    expect(decided(missed, 6, 'abort', 600)).toMatchObject({ committed: 5 });
+    expect(decided(missed, 6, 'commit', 600)).toMatchObject({ committed: 6 });
+    // A hold by hand changes nothing of it.
+    const later = decided(missed, 6, 'commit', 600);
+    expect(next(hold(later, { ...order, epoch: 9 }, 700))).toMatchObject({ epoch: 9, committed: 6 });
+  });
+
+  test('keeps a retarget from coming late', () => {
+    const over = decided(switching, 5, 'commit', 600);
+    expect(findRetargetConflict(switching, { to: 'target', epoch: 5 }, true)).toMatch(/must stay as it is/);
+    expect(findRetargetConflict(over, { to: 'source', epoch: 5 }, true)).toBeUndefined();
+    expect(findRetargetConflict(over, { to: 'source', epoch: 4 }, true)).toBe(
+      "'epoch' must be 5, the highest seen, where a switch may come, got 4",
+    );
+    expect(findRetargetConflict(over, { to: 'source' }, true)).toMatch(/got nothing$/);
+    expect(findRetargetConflict(over, { to: 'source' }, false)).toBeUndefined();
   });
 
   test('is not renewed once its lease has expired, and gives way to that of a later switch alone', () => {
@@ -157,8 +197,20 @@ test('a hold that comes too soon after the last one is rejected', () => {
 });
 
 test('the report says how long the lease still is, and keeps the epoch', () => {
-  expect(holdReport(NEVER_HELD, 0, 0)).toEqual({ state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0 });
-  expect(holdReport(holding, 2, 100.5)).toEqual({ state: 'holding', epoch: 5, waiting: 2, leaseRemainingMs: 1_000 });
+  expect(holdReport(NEVER_HELD, 0, 0)).toEqual({
+    state: 'none',
+    epoch: 0,
+    waiting: 0,
+    leaseRemainingMs: 0,
+    isOfSwitch: false,
+  });
+  expect(holdReport(holding, 2, 100.5)).toEqual({
+    state: 'holding',
+    epoch: 5,
+    waiting: 2,
+    leaseRemainingMs: 1_000,
+    isOfSwitch: false,
+  });
   expect(holdReport(holding, 2, 2_000).leaseRemainingMs).toBe(0);
   expect(holdReport(ended(holding, 'target', 150), 0, 200)).toMatchObject({ state: 'none', epoch: 5 });
 });

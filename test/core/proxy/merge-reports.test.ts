@@ -73,18 +73,20 @@ test.each([
 
 test('it holds only when every worker holds, for as long as the first of them does', () => {
   const holding = (waiting: number, leaseRemainingMs: number) =>
-    report({ hold: { state: 'holding', epoch: 4, waiting, leaseRemainingMs } });
+    report({ hold: { state: 'holding', epoch: 4, waiting, leaseRemainingMs, isOfSwitch: true } });
   expect(mergeReports(GROUP, [holding(3, 900), holding(2, 800)]).hold).toEqual({
     state: 'holding',
     epoch: 4,
     waiting: 5,
     leaseRemainingMs: 800,
+    isOfSwitch: true,
   });
   expect(mergeReports(GROUP, [holding(3, 900), report()]).hold).toEqual({
     state: 'none',
     epoch: 4,
     waiting: 3,
     leaseRemainingMs: 0,
+    isOfSwitch: false,
   });
 });
 

@@ -26,9 +26,9 @@ test('all requests go to the target, and the regime says so', async () => {
   world = new SwitchWorld();
   expect(askAll()).toEqual(['source 0', 'source 0', 'target 0']);
   const record = await switchTo('target');
-  expect(record).toMatchObject({ epoch: 1, outcome: 'commit', from: 'source', to: 'target', members: 2, by: 'one' });
-  expect(askAll()).toEqual(['target 1', 'target 1', 'target 0']);
-  expect(world.store.regime).toEqual({ epoch: 1, side: 'target', isJoined: true });
+  expect(record).toMatchObject({ epoch: 1, outcome: 'commit', from: 'source', to: 'target', members: 3, by: 'one' });
+  expect(askAll()).toEqual(['target 1', 'target 1', 'target 1']);
+  expect(world.store.regime).toEqual({ epoch: 1, side: 'target', isJoined: true, committed: 1 });
 });
 
 test('requests that come meanwhile wait, and go to the target', async () => {
@@ -56,13 +56,13 @@ test('what does not end in time leaves everything on the source', async () => {
   const record = await switchTo('target', { maxPauseMs: 200 });
   expect(record).toMatchObject({
     outcome: 'abort',
-    why: 'the switch must be decided within 200 ms, got 1 empty, 1 busy',
+    why: 'the switch must be decided within 200 ms, got 2 empty, 1 busy',
   });
-  expect(askAll()).toEqual(['source 1', 'source 1', 'target 0']);
-  expect(world.store.regime).toEqual({ epoch: 1, side: 'source', isJoined: false });
+  expect(askAll()).toEqual(['source 0', 'source 0', 'target 0']);
+  expect(world.store.regime).toEqual({ epoch: 1, committed: 0, side: 'source', isJoined: false });
   world.tasks[1]!.inFlight = 0;
   expect(await switchTo('target')).toMatchObject({ epoch: 2, outcome: 'commit' });
-  expect(askAll()).toEqual(['target 2', 'target 2', 'target 0']);
+  expect(askAll()).toEqual(['target 2', 'target 2', 'target 2']);
 });
 
 test('a rollback is the same switch, of all tasks of both sides', async () => {
@@ -151,7 +151,7 @@ test('a coordinator that dies at any write is followed by one that ends it', asy
       expect(record === undefined ? store.regime?.side : record.outcome).toBe(
         record === undefined ? 'target' : 'commit',
       );
-      expect(store.regime).toEqual({ epoch: 1, side: 'target', isJoined: true });
+      expect(store.regime).toEqual({ epoch: 1, side: 'target', isJoined: true, committed: 1 });
       expect(new Set(askAll().slice(0, 2))).toEqual(new Set(['target 1']));
       world.stop();
     }
@@ -191,7 +191,7 @@ test('a dry run does everything but the commit', async () => {
   world = new SwitchWorld();
   const record = await switchTo('target', { dryRun: true });
   expect(record).toMatchObject({ outcome: 'abort', why: 'a dry run: everything was ready for a commit' });
-  expect(askAll().slice(0, 2)).toEqual(['source 1', 'source 1']);
+  expect(askAll().slice(0, 2)).toEqual(['source 0', 'source 0']);
 });
 
 test('more in flight than the plan takes is not held', async () => {
@@ -296,7 +296,7 @@ describe('what must not be wrong, nor hang', () => {
     // Not the abort of a task whose lease ran out behind the other one.
     expect(await switching).toMatchObject({
       by: 'one',
-      why: 'the switch must be decided within 2600 ms, got 1 empty, 1 unknown',
+      why: 'the switch must be decided within 2600 ms, got 2 empty, 1 unknown',
     });
     expect(good!.gate.report()).toMatchObject({ state: 'none', epoch: 1 });
   });
@@ -374,7 +374,7 @@ describe('what must not be wrong, nor hang', () => {
       // Behind the first write it finds a switch that is over, and another one's; behind the second it is its own.
       if (at === 1) expect(record).toBeUndefined();
       else expect(record).toMatchObject({ outcome: 'commit', epoch: 1 });
-      expect(world.store.regime).toEqual({ epoch: 1, side: 'target', isJoined: true });
+      expect(world.store.regime).toEqual({ epoch: 1, side: 'target', isJoined: true, committed: 1 });
       world.stop();
     }
   });
@@ -396,7 +396,7 @@ describe('what must not be wrong, nor hang', () => {
     const stop = () => Promise.resolve('the cutover rolls back');
     expect(await start({ findStop: stop })).toMatchObject({ outcome: 'abort', why: 'the cutover rolls back' });
     expect(await switching).toMatchObject({ outcome: 'abort' });
-    expect(world.store.regime).toEqual({ epoch: 1, side: 'source', isJoined: false });
+    expect(world.store.regime).toEqual({ epoch: 1, committed: 0, side: 'source', isJoined: false });
   });
 
   test('without a task nothing is switched', async () => {
@@ -433,7 +433,7 @@ describe('the load balancer is a second witness', () => {
       outcome: 'abort',
       why: 'every target that is registered of the source must be a task that holds, got 10.0.9.9',
     });
-    expect(askAll().slice(0, 2)).toEqual(['source 1', 'source 1']);
+    expect(askAll().slice(0, 2)).toEqual(['source 0', 'source 0']);
   });
 
   test('one that does not respond keeps it, too, and is asked beside the hold', async () => {

@@ -106,7 +106,7 @@ export class MemoryTask implements TaskSession {
   /** @returns whether it waits */
   request(): boolean {
     const take = (decision: RouteDecision) => {
-      if ('forward' in decision) this.served.push({ side: this.sides.side, epoch: this.gate.epoch });
+      if ('forward' in decision) this.served.push({ side: this.sides.side, epoch: this.gate.committed });
     };
     const head = { url: '/' } as RequestHead;
     const decision = this.gate.decision(head) ?? { forward: { upstream: this.sides.upstream } };

@@ -15,7 +15,7 @@ afterEach(() => cloud.end());
 
 const step = (run: CutoverRun) => switchStep(run, cloud.ports, cloud.nowMs);
 const back = (run: CutoverRun) => rollback(run, cloud.ports, cloud.nowMs);
-const committed = { epoch: 1, side: 'target', isJoined: true };
+const committed = { epoch: 1, side: 'target', isJoined: true, committed: 1 };
 const ON_BOTH = ['source', 'source', 'target'];
 const ALL_ON = (side: string) => [side, side, side];
 
@@ -105,7 +105,7 @@ describe('the step Switch', () => {
     cloud = new SwitchCloud();
     const limits = { maxWaiting: 1, maxWaitMs: 1, maxHoldMs: 1 };
     const switching = { to: 'target', execution: 'other', leaseMs: 1, limits, members: [] } as const;
-    cloud.switches.regime = { epoch: 4, side: 'source', isJoined: false, switching };
+    cloud.switches.regime = { epoch: 4, side: 'source', isJoined: false, committed: 0, switching };
     const run = await step(cloud.switching());
     expect(run.failure?.message).toBe(
       'no other switch may be under way, and the regime must be of the source, got {"epoch":4,"side":"source","to":"target","execution":"other"}',
@@ -203,7 +203,7 @@ describe('an execution that was stopped', () => {
     const recovering = recover(change, cloud.ports, cloud.nowMs);
     await recovering.catch(() => undefined);
     expect(cloud.switches.decisions.get(1)).toMatchObject({ outcome: 'abort', why: 'the cutover rolls back' });
-    expect(cloud.switches.regime).toEqual({ epoch: 1, side: 'source', isJoined: false });
+    expect(cloud.switches.regime).toEqual({ epoch: 1, committed: 0, side: 'source', isJoined: false });
     cloud.switchTasks = switchTasks;
     expect(cloud.forward.groups).toEqual(ON_SOURCE);
     expect(cloud.evidence[0]).toMatchObject({ outcome: 'rolled-back', switches: [{ outcome: 'abort' }] });
@@ -242,7 +242,7 @@ describe('preflight', () => {
     cloud = new SwitchCloud();
     expect(await look(cloud.switching())).toMatchObject({ verdict: 'switch' });
     expect(cloud.proxies.map(({ gate }) => gate.report().state)).toEqual(['none', 'none', 'none']);
-    expect(cloud.proxies.map(({ gate }) => gate.epoch)).toEqual([1, 1, 0]);
+    expect(cloud.proxies.map(({ gate }) => gate.report().epoch)).toEqual([1, 1, 0]);
     expect(cloud.ask()).toEqual(ON_BOTH);
     // A switch has an epoch over those that were used up.
     expect(await step(cloud.switching())).toMatchObject({ switches: [{ epoch: 2, outcome: 'commit' }] });
@@ -268,7 +268,7 @@ describe('preflight', () => {
 
   test('a switch that is under way, and a target that serves, keep it', async () => {
     cloud = new SwitchCloud();
-    cloud.switches.regime = { epoch: 3, side: 'target', isJoined: true };
+    cloud.switches.regime = { epoch: 3, side: 'target', isJoined: true, committed: 1 };
     await expect(look(cloud.switching())).rejects.toThrow(/must forward to the source .* got the target since epoch 3/);
     await expect(look(cloud.ready())).rejects.toThrow(/got the target since epoch 3/);
   });

@@ -140,7 +140,7 @@ test('the report counts what went through, without health checks', async () => {
     active: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 },
     requests: { total: 3, errors: 1 },
     oldestSeconds: { http: 0, websocket: 0, grpcStream: 0, serverSentEvents: 0, streaming: 0 },
-    hold: { state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0 },
+    hold: { state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0, isOfSwitch: false },
     upstream: 'source',
   });
   expect(report.bytes.websocket).toEqual({ received: 0, sent: 0 });

@@ -65,7 +65,7 @@ function goal(decision: Decision): string {
 test('without a hold nothing is said, and nothing held', () => {
   const { gate } = new GateWorld();
   expect(gate.decision({ url: '/a' } as RequestHead)).toBeUndefined();
-  expect(gate.report()).toEqual({ state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0 });
+  expect(gate.report()).toEqual({ state: 'none', epoch: 0, waiting: 0, leaseRemainingMs: 0, isOfSwitch: false });
 });
 
 test('requests are parked, and released in their order to the side that is named', () => {
@@ -73,11 +73,17 @@ test('requests are parked, and released in their order to the side that is named
   expect(cloud.gate.hold(order)).toBeUndefined();
   for (const url of ['/a', '/b', '/c']) cloud.send(url);
   expect(cloud.went).toEqual([]);
-  expect(cloud.gate.report()).toEqual({ state: 'holding', epoch: 1, waiting: 3, leaseRemainingMs: 10_000 });
+  expect(cloud.gate.report()).toEqual({
+    state: 'holding',
+    epoch: 1,
+    waiting: 3,
+    leaseRemainingMs: 10_000,
+    isOfSwitch: false,
+  });
   cloud.clock.advance(2);
   expect(cloud.gate.release({ epoch: 1, to: 'target' })).toBeUndefined();
   expect(cloud.went).toEqual(['/a to 2', '/b to 2', '/c to 2']);
-  expect(cloud.gate.report()).toEqual({ state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0 });
+  expect(cloud.gate.report()).toEqual({ state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0, isOfSwitch: false });
   expect(cloud.gate.figures).toMatchObject({ released: 3, rejected: { clientGone: 0 }, heldMs: 6_000 });
   expect(cloud.clock.waiting).toBe(0);
   cloud.send('/d');
@@ -182,7 +188,13 @@ describe('the lease', () => {
     cloud.clock.advance(9);
     expect(cloud.gate.hold(order)).toBeUndefined();
     cloud.clock.advance(9.9);
-    expect(cloud.gate.report()).toEqual({ state: 'holding', epoch: 1, waiting: 1, leaseRemainingMs: 100 });
+    expect(cloud.gate.report()).toEqual({
+      state: 'holding',
+      epoch: 1,
+      waiting: 1,
+      leaseRemainingMs: 100,
+      isOfSwitch: false,
+    });
     cloud.clock.advance(0.1);
     expect(cloud.went).toEqual(['/a to 1']);
   });
@@ -311,6 +323,21 @@ test('a ramp releases in order, twice as fast each second, and who comes meanwhi
   expect(cloud.holding).toEqual([true, false]);
 });
 
+test('a hold that begins in the middle of a ramp keeps what still waits', () => {
+  const cloud = new GateWorld();
+  cloud.gate.hold(order);
+  for (const url of ['/a', '/b', '/c']) cloud.send(url);
+  cloud.gate.release({ epoch: 1, to: 'target', rampPerSecond: 1 });
+  expect(cloud.went).toEqual(['/a to 2']);
+  expect(cloud.gate.hold({ ...order, epoch: 2 })).toBeUndefined();
+  cloud.send('/d');
+  cloud.clock.advance(9);
+  expect(cloud.went).toEqual(['/a to 2']);
+  cloud.gate.release({ epoch: 2, to: 'source' });
+  expect(cloud.went).toEqual(['/a to 2', '/b to 1', '/c to 1', '/d to 1']);
+  expect(cloud.gate.isHolding).toBe(false);
+});
+
 test('a dry run holds nothing, and says how many would have waited', () => {
   const cloud = new GateWorld();
   expect(cloud.gate.hold(holdOrder({ ...order, leaseMs: 1_000, maxWaiting: 1, dryRun: true }))).toBeUndefined();
@@ -359,10 +386,15 @@ describe('the hold of a switch', () => {
     expect(cloud.gate.hold(ofSwitch)).toBeUndefined();
     expect(cloud.gate.hold(ofSwitch)).toBeUndefined();
     expect(cloud.streamsEnded).toBe(1);
+    // One that was a plain request when the hold began.
+    cloud.clock.advance(0.1);
+    expect(cloud.streamsEnded).toBeGreaterThan(1);
     cloud.send('/a');
-    expect(cloud.gate.release({ epoch: 1, to: 'target' })).toBeUndefined();
+    expect(cloud.gate.release({ epoch: 1, to: 'target' })).toMatch(/^'outcome' must be given/);
+    expect(cloud.gate.retarget({ to: 'target' })).toMatch(/^the side must stay as it is/);
+    expect(cloud.gate.release({ epoch: 1, outcome: 'commit' })).toBeUndefined();
     expect(cloud.went).toEqual(['/a to 2']);
-    expect(cloud.gate.epoch).toBe(1);
+    expect(cloud.gate.committed).toBe(1);
   });
 
   test('asks for an abort when its lease has expired, and follows a commit that came first', async () => {
@@ -454,7 +486,7 @@ describe('the hold of a switch', () => {
     const cloud = new GateWorld(true, store);
     const switching = { to: 'target', execution: 'x', leaseMs: 1_000, limits: order } as const;
     const { hold: held, side } = startUnder(
-      { epoch: 7, side: 'source', isJoined: false, switching },
+      { epoch: 7, committed: 4, side: 'source', isJoined: false, switching },
       'source',
       cloud.clock.nowMs(),
     );
@@ -465,11 +497,11 @@ describe('the hold of a switch', () => {
     cloud.clock.advance(1);
     await settled();
     expect(cloud.went).toEqual(['/a to 2']);
-    const later = startUnder({ epoch: 7, side: 'target', isJoined: true }, 'source', 0);
+    const later = startUnder({ epoch: 7, committed: 7, side: 'target', isJoined: true }, 'source', 0);
     const fresh = new GateWorld(true, store);
     fresh.gate.startAs(later.hold, later.side);
     fresh.send('/b');
     expect(fresh.went).toEqual(['/b to 2']);
-    expect(fresh.gate.epoch).toBe(7);
+    expect(fresh.gate.committed).toBe(7);
   });
 });

@@ -116,7 +116,7 @@ test('requests park while those under way end, and all get a response from the s
   expect(source.seen).toEqual(['/slow']);
   await until(() => proxy.report().active.http === 0);
   expect(proxy.report()).toMatchObject({
-    hold: { state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0 },
+    hold: { state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0, isOfSwitch: false },
     upstream: 'target',
     requests: { total: 41, responded: 41, errors: 0 },
   });
@@ -170,7 +170,7 @@ test('when the lease has ended, what is parked goes to the side in force', async
   const { data, hold, source, proxy } = await cloud();
   await hold({ leaseMs: 100 });
   expect((await get({ port: data, path: '/a' })).body).toBe('source /a\n');
-  expect(proxy.report().hold).toEqual({ state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0 });
+  expect(proxy.report().hold).toEqual({ state: 'none', epoch: 1, waiting: 0, leaseRemainingMs: 0, isOfSwitch: false });
   expect(source.seen).toEqual(['/a']);
 });
 

@@ -4,6 +4,7 @@ import { NO_CONNECTIONS, NO_ENDINGS } from '../../../core/proxy/connections';
 import type { ProxyConfig } from '../../../proxy/config/config';
 import { DrainWatch } from '../../../proxy/workers/drain-watch';
 import { GroupTarget } from '../../../proxy/workers/group-target';
+import type { Member } from '../../../proxy/workers/member';
 import type { Members } from '../../../proxy/workers/members';
 import type { Order, RpcRequest } from '../../../proxy/workers/messages';
 import { Rpc, WorkerGone } from '../../../proxy/workers/rpc';
@@ -199,15 +200,23 @@ describe('the hold of a switch', () => {
     }
     clock.advance(0.4);
     for (const worker of started) {
-      worker.reports = [{ ...REPORT, hold: { state: 'holding', epoch: 3, waiting: 2, leaseRemainingMs: Infinity } }];
+      worker.reports = [
+        { ...REPORT, hold: { state: 'holding', epoch: 3, waiting: 2, leaseRemainingMs: Infinity, isOfSwitch: true } },
+      ];
     }
-    expect((await target.report()).hold).toEqual({ state: 'holding', epoch: 3, waiting: 4, leaseRemainingMs: 600 });
+    expect((await target.report()).hold).toEqual({
+      state: 'holding',
+      epoch: 3,
+      waiting: 4,
+      leaseRemainingMs: 600,
+      isOfSwitch: true,
+    });
   });
 
   test('ends as the store says when its lease has expired', async () => {
-    for (const [decision, to] of [
-      [undefined, 'source'],
-      [{ outcome: 'commit', by: 'one' }, 'target'],
+    for (const [decision, to, outcome] of [
+      [undefined, 'source', 'abort'],
+      [{ outcome: 'commit', by: 'one' }, 'target', 'commit'],
     ] as const) {
       const { started, target, clock, running } = group(undefined, store(decision));
       await target.hold(ofSwitch);
@@ -215,11 +224,19 @@ describe('the hold of a switch', () => {
       await settled();
       await settled();
       expect(started.map(({ heard }) => heard.at(-1))).toEqual([
-        { kind: 'release', order: { epoch: 3, to } },
-        { kind: 'release', order: { epoch: 3, to } },
+        { kind: 'release', order: { epoch: 3, outcome } },
+        { kind: 'release', order: { epoch: 3, outcome } },
       ]);
       expect(running.side).toBe(to);
     }
+  });
+
+  test('is not told apart from one that lost requests with a worker before it began', async () => {
+    const { target, clock } = group(undefined, store());
+    expect(await target.report()).not.toHaveProperty('sinceLossMs');
+    target.ended({ isStarted: true } as unknown as Member);
+    clock.advance(2);
+    expect(await target.report()).toMatchObject({ sinceLossMs: 2_000 });
   });
 
   test('is kept by a worker that starts meanwhile', async () => {

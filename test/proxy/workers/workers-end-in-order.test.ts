@@ -9,14 +9,15 @@ import {
   logged,
   messages,
 } from '../support/proxy-process';
-import { get, startBackend, stopAll, until } from '../support/world';
+import { REGION, startLocalCloud } from '../../rehearsal/aws/world';
+import { get, later, startBackend, stopAll, until } from '../support/world';
 
 let bundle: ProxyBundle;
 beforeAll(() => void (bundle = bundleProxy()));
 afterAll(() => bundle.remove());
 afterEach(stopAll);
 
-async function startWorkers(args: readonly string[] = []) {
+async function startWorkers(args: readonly string[] = [], env: Record<string, string> = {}) {
   const backend = await startBackend((_, response) => response.end('ok'));
   new WebSocketServer({ server: backend.server }).on('connection', (socket) => {
     socket.on('message', (data: Buffer) => socket.send(data.toString()));
@@ -24,6 +25,7 @@ async function startWorkers(args: readonly string[] = []) {
   const upstream = `http://127.0.0.1:${backend.port}`;
   const proxy = bundle.run(['--listen', '127.0.0.1:0', '--upstream', upstream, '--workers', '2', ...args], {
     DRAINSHIFT_PROPAGATION_SECONDS: '0.3',
+    ...env,
   });
   const { port } = await listening(proxy);
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
@@ -97,6 +99,21 @@ test('when the primary is killed the workers drain by themselves, and end', asyn
   expect(await code).toBe(1000);
   await until(() => !workers.some(isAlive));
   expect(messages(proxy).filter((msg) => msg.startsWith('The primary process is gone'))).toHaveLength(2);
+});
+
+test('workers that a switch could hold end at once when the primary is killed', async () => {
+  const cloud = await startLocalCloud();
+  later(() => cloud.stop());
+  const { proxy, code } = await startWorkers(['--switch-store', 'store'], {
+    AWS_ENDPOINT_URL: cloud.url,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: 'TASK',
+    AWS_SECRET_ACCESS_KEY: 'none',
+  });
+  const workers = findChildren(proxy.child);
+  proxy.child.kill('SIGKILL');
+  expect(await code).toBe(1006);
+  await until(() => !workers.some(isAlive));
 });
 
 test('a worker that is killed in the middle of a shutdown is an exit code of 1', async () => {

@@ -62,7 +62,7 @@ async function pass(request: IncomingMessage, response: ServerResponse): Promise
 
 const COMMIT: Decision = { outcome: 'commit', by: 'night' };
 const ABORT: Decision = { outcome: 'abort', by: 'a task', why: 'the lease of its hold expired' };
-const next: Regime = { epoch: 1, side: 'target', isJoined: true };
+const next: Regime = { epoch: 1, side: 'target', isJoined: true, committed: 1 };
 const write = (key: string, value: unknown) => cloud.objects.put('store', key, Buffer.from(JSON.stringify(value)));
 
 describe.each([

@@ -1,0 +1,49 @@
+import type { Ports } from '../../../lambda/contract/ports';
+import { regimeFindings } from '../../../lambda/shared/switch-preflight';
+import { switchOver } from '../../../lambda/shared/switch-over';
+import { DEFAULT_PLAN, SwitchWorld } from './switch-world';
+
+let world: SwitchWorld;
+afterEach(() => world.stop());
+
+const nothing = () => Promise.resolve(undefined);
+const findings = () => {
+  const { store: switches, listTasks } = world.ports;
+  return regimeFindings({ ...world.ports, switches, proxies: { open: listTasks } } as unknown as Ports);
+};
+const switchTo = (to: 'source' | 'target') =>
+  switchOver({ to, execution: 'one', plan: DEFAULT_PLAN, findStop: nothing }, world.ports);
+
+test('after a switch that went back the proxies of the target forward to the target again, each of them', async () => {
+  world = new SwitchWorld(1, 2);
+  expect(await findings()).toEqual([]);
+  await switchTo('target');
+  await switchTo('source');
+  const [source, first, second] = world.tasks;
+  expect(world.tasks.map(({ sides }) => sides.side)).toEqual(['source', 'source', 'source']);
+  // It does not hear of it: the regime is apart already, and this task is not.
+  second!.isReachable = false;
+  expect(await findings()).toMatchObject([{ code: 'AdminUnreachable' }]);
+  expect(world.store.regime).toMatchObject({ side: 'source', isJoined: false });
+  expect(world.tasks.map(({ sides }) => sides.side)).toEqual(['source', 'target', 'source']);
+  // The next preflight does not take the regime for the truth.
+  expect(await findings()).toHaveLength(1);
+  second!.isReachable = true;
+  expect(await findings()).toEqual([]);
+  expect(world.tasks.map(({ sides }) => sides.side)).toEqual(['source', 'target', 'target']);
+  expect([source, first].every((task) => task!.gate.committed === 2)).toBe(true);
+});
+
+test('a task of the target that still forwards to the source keeps a switch from being made', async () => {
+  world = new SwitchWorld(1, 1);
+  await switchTo('target');
+  await switchTo('source');
+  world.store.regime = { ...world.store.regime!, isJoined: false };
+  expect(await switchTo('target')).toMatchObject({
+    outcome: 'abort',
+    why: expect.stringMatching(/got t0 to the source$/) as string,
+    members: 2,
+  });
+  expect(await findings()).toEqual([]);
+  expect(await switchTo('target')).toMatchObject({ outcome: 'commit', epoch: 4 });
+});
