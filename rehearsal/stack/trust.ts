@@ -19,7 +19,7 @@ const PROXY_OPTION = /^--max-semi-space-size=\d+$/;
  * Environment that programs of this package read. Others could load code: NODE_OPTIONS, LD_PRELOAD, AWS_CONFIG_FILE with a
  * `credential_process`, OPENSSL_CONF.
  */
-const OWN_ENVIRONMENT = /^(DRAINSHIFT_\w+|AWS_NODEJS_CONNECTION_REUSE_ENABLED|AWS_EMF_\w+|NODE_ENV|TZ)$/;
+const OWN_ENVIRONMENT = /^(DRAINSHIFT_\w+|AWS_REGION|AWS_NODEJS_CONNECTION_REUSE_ENABLED|AWS_EMF_\w+|NODE_ENV|TZ)$/;
 
 /** `dist/assets`, whether this file runs compiled or as TypeScript in a test. */
 function assets(): string {

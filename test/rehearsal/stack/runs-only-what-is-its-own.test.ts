@@ -48,6 +48,14 @@ test("the package's own assembly is trusted", () => {
   expect(foreignParts(read(app))).toEqual([]);
 });
 
+test('the region of a store is its own: proxies on instances are given it', () => {
+  const region = { Name: 'AWS_REGION', Value: 'eu-central-1' };
+  const own = changed((_, resources) =>
+    findContainers(resources).forEach(({ Environment }) => Environment.push(region)),
+  );
+  expect(foreignParts(read(own))).toEqual([]);
+});
+
 test.each<[string, (assembly: string, resources: Resources) => void, RegExp]>([
   [
     'another command',
