@@ -1,3 +1,4 @@
+import type { SuspendedScaling } from './scaling';
 import type { CheckedAlarms } from '../judge/alarm-check';
 import { ApprovalGate, ApprovalProgress } from '../approval/approval';
 import { KindCounts } from '../proxy/connections';
@@ -48,6 +49,8 @@ export interface CutoverRun {
   readonly unverifiedSinceMs?: number;
   /** Rules of others that changed meanwhile and cannot catch requests of ours: noted, and no reason to stop. By ARN. */
   readonly otherRulesChanged?: readonly string[];
+  /** Autoscaling that a switch has suspended, and that is still to be resumed. */
+  readonly suspended?: readonly SuspendedScaling[];
   readonly timeline: readonly TimelineEntry[];
   readonly failure?: Failure;
   readonly rollback?: RollbackRecord;

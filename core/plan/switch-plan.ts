@@ -19,7 +19,7 @@ export const SWITCH_FIELDS = {
   maxPauseMs: {
     kind: 'integer',
     min: 100,
-    max: 15_000,
+    max: 25_000,
     default: 5_000,
     unit: 'ms',
     sentence: 'How long requests may wait for the decision. When it takes longer the source goes on.',

@@ -7,6 +7,7 @@ import { loadBalancerPort } from './load-balancer/load-balancer';
 import { metricsPort } from './metrics';
 import { notifierPort } from './notifier';
 import { proxiesPort } from './proxies/proxies';
+import { servicesPort } from './services';
 import { smokePort } from './smoke/smoke';
 import { storePort } from './store/store';
 import { switchStorePort } from './store/switch-store';
@@ -16,6 +17,7 @@ export function portsFrom(config: CutoverConfig): Ports {
   return {
     loadBalancer: loadBalancerPort(config),
     proxies: proxiesPort(config),
+    services: servicesPort(config),
     smoke: smokePort(config),
     store: storePort(config.storeBucket),
     switches: switchStorePort(config.storeBucket),

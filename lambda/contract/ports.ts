@@ -1,6 +1,7 @@
 import type { Announcement, AnnouncementPlaces } from '../../core/cutover/announcement';
 import type { ApprovalGate, WrittenWord } from '../../core/approval/approval';
 import type { AlarmReading, CheckedAlarms } from '../../core/judge/alarm-check';
+import type { ScalingState } from '../../core/cutover/scaling';
 import type { DrainOrder } from '../../core/proxy/admin-api';
 import type { CutoverRun } from '../../core/cutover/run';
 import type { Evidence } from '../../core/cutover/evidence';
@@ -19,6 +20,7 @@ import type { Side, Weights } from '../../core/traffic/weights';
 export interface Ports {
   readonly loadBalancer: LoadBalancerPort;
   readonly proxies: ProxiesPort;
+  readonly services: ServicesPort;
   readonly smoke: SmokePort;
   readonly store: StorePort;
   readonly switches: SwitchStorePort;
@@ -48,6 +50,16 @@ export interface LoadBalancerPort {
   mark(mark: RuleMark, value: string): Promise<void>;
   /** Each mark of the last cutover that had to write it. */
   marks(): Promise<Partial<Record<RuleMark, string>>>;
+}
+
+/** The ECS services of both sides. */
+export interface ServicesPort {
+  /** What deployment of a side is in progress; undefined without one. */
+  deployment(side: Side): Promise<string | undefined>;
+  /** What of a side's autoscaling is suspended; undefined where it has none. */
+  scaling(side: Side): Promise<ScalingState | undefined>;
+  /** Sets what is suspended. Doing it twice is doing it once. */
+  suspend(side: Side, state: ScalingState): Promise<void>;
 }
 
 export interface ProxiesPort {

@@ -7,6 +7,7 @@ import type { LedgerReport } from '../../core/proxy/admin-api';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import type { Ports } from '../contract/ports';
 import { Settled, settle, settleWithin } from '../contract/settle';
+import { findDeployments } from './scaling';
 import type { StoredRegime, SwitchTask, TaskSession } from '../contract/switch-ports';
 
 export interface Finding {
@@ -77,6 +78,8 @@ async function turnHome(ports: Ports): Promise<Finding[]> {
 /** What a plan that switches needs beside: shown at every task, before anybody is held. */
 export async function switchFindings({ plan }: CutoverRun, ports: Ports): Promise<Finding[]> {
   if (!plan.switch) return [];
+  const deployments = await findDeployments(ports);
+  if (deployments.length > 0) return deployments.map((message) => ({ code: 'SwitchAborted', message }));
   const opened = await settle(() => ports.proxies.open());
   if ('problem' in opened) return [{ code: 'AwsUnavailable', message: opened.problem }];
   const tasks = opened.value.filter(({ session }) => session);

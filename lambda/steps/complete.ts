@@ -4,6 +4,7 @@ import { buildEvidence } from '../../core/cutover/evidence';
 import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
 import { createHandler, holdsLock } from '../shared/step';
+import { resumeFromLock } from '../shared/scaling';
 import { undrain } from '../shared/undrain';
 
 /**
@@ -16,7 +17,8 @@ export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Pr
     throw new CutoverError('LockLost', `the lock must be held by '${run.execution}' to complete, got another or none`);
   }
   const notUndrained = await undrain('source', ports);
-  const done = note(run, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
+  const resumed = await resumeFromLock(run, ports);
+  const done = note(resumed, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
   await ports.store.putEvidence(buildEvidence(done, 'completed', nowMs));
   await ports.store.release(run.execution);
   await announce('completed', done, ports);

@@ -2,6 +2,7 @@ import { AnnouncementKind } from '../../core/cutover/announcement';
 import { CutoverRun, Outcome, findFailure, note, findOutcome } from '../../core/cutover/run';
 import { buildEvidence } from '../../core/cutover/evidence';
 import { announce } from '../shared/announce';
+import { resumeFromLock } from '../shared/scaling';
 import type { Ports } from '../contract/ports';
 import { createHandler } from '../shared/step';
 
@@ -22,7 +23,8 @@ const KINDS: Readonly<Record<Outcome, AnnouncementKind>> = {
  * Writes the evidence of a cutover that did not complete by itself, and frees the lock. A cutover that could not be put back
  * keeps the lock: no other one starts before a person has looked.
  */
-export async function record(run: CutoverRun, ports: Ports, nowMs: number): Promise<Recorded> {
+export async function record(given: CutoverRun, ports: Ports, nowMs: number): Promise<Recorded> {
+  const run = await resumeFromLock(given, ports);
   const { store } = ports;
   const outcome = findOutcome(run);
   const noted = note(run, nowMs, 'Record', { outcome });

@@ -1,10 +1,12 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
+import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { Regime } from '../../core/switch/regime';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { timeLeftMs } from '../contract/time-left';
 import { createHandler, holdsLock, withLock } from '../shared/step';
+import { findDeployments, resumeFromLock, withScalingSuspended } from '../shared/scaling';
 import { switchOver } from '../shared/switch-over';
 import { noteSwitch, switchPorts } from '../shared/switch-ports';
 import { setWeights } from './shift';
@@ -17,12 +19,19 @@ const WEIGHTS_MS = 14_000;
  * target from the commit on, whatever the weights are; they make the way shorter, and the source's proxies idle.
  */
 async function makeSwitch(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
-  const { execution } = given;
   const { switch: plan } = given.plan;
   if (!plan) throw new Error("'switch' must be of a plan that switches, got another one");
   const run = await recall(given, ports);
   const { regime } = await ports.switches.readRegime();
-  if (isCommitted(regime)) return setWeights(await noteCommit(run, regime, ports), ports, nowMs);
+  const isOver = isCommitted(regime);
+  if (isOver) return resumeFromLock(await setWeights(await noteCommit(run, regime, ports), ports, nowMs), ports);
+  const deployments = await findDeployments(ports);
+  if (deployments.length > 0) return rollBack(run, 'SwitchAborted', deployments.join('\n'));
+  return withScalingSuspended(run, ports, (held) => attempt(held, plan, ports));
+}
+
+async function attempt(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<CutoverRun> {
+  const { execution } = run;
   // Saved first: who finds the lock must know that a switch may have begun.
   await ports.store.save(run);
   const findStop = () => findReason(run, ports);

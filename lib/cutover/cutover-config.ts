@@ -119,6 +119,16 @@ export function listResources(scope: Construct, props: ConfigParts, eventBus: IE
     weightedRuleArn: props.loadBalancer.weightedRule.listenerRuleArn,
     clusterArn: cluster.clusterArn,
     taskArns: Stack.of(scope).formatArn({ service: 'ecs', resource: 'task', resourceName: `${cluster.clusterName}/*` }),
+    serviceArns: Stack.of(scope).formatArn({
+      service: 'ecs',
+      resource: 'service',
+      resourceName: `${cluster.clusterName}/*`,
+    }),
+    scalableTargetArns: Stack.of(scope).formatArn({
+      service: 'application-autoscaling',
+      resource: 'scalable-target',
+      resourceName: '*',
+    }),
     storeArn: props.loadBalancer.store.bucketArn,
     metricAlarmArns: metric.map(({ alarmArn }) => alarmArn),
     readsAnyAlarm: other.length > 0 || metric.length > MAX_NAMED_ALARMS,

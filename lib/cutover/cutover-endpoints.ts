@@ -25,6 +25,8 @@ export interface CutoverEndpointsProps {
   readonly hasInstances: boolean;
   /** Whether commands can be run in the tasks. */
   readonly canExecute: boolean;
+  /** Whether the plan switches: the autoscaling of the proxies is suspended meanwhile. */
+  readonly switches: boolean;
 }
 
 const AWS = InterfaceVpcEndpointAwsService;
@@ -70,6 +72,7 @@ export function addEndpoints(scope: Construct, props: CutoverEndpointsProps): vo
     ...(props.hasAlarms && { Monitoring: AWS.CLOUDWATCH_MONITORING }),
     ...(props.hasTopic && { Sns: AWS.SNS }),
     ...(props.hasInstances && { EcsAgent: AWS.ECS_AGENT, EcsTelemetry: AWS.ECS_TELEMETRY }),
+    ...(props.switches && { Autoscaling: AWS.APPLICATION_AUTOSCALING }),
     ...(props.canExecute && { SsmMessages: AWS.SSM_MESSAGES }),
   };
   const missing = Object.entries(wanted).filter(([, service]) => !hasEndpoint(vpc, service));

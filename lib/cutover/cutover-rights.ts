@@ -13,6 +13,8 @@ export interface StepRights {
   readonly marks: readonly RuleMark[];
   /** Whether it may find the proxies and call their admin API. */
   readonly callProxies: boolean;
+  /** Of the services of both sides: whether it looks at deployments, whether it suspends and resumes their autoscaling. */
+  readonly services: readonly ('deployments' | 'suspend' | 'resume')[];
   /** Whether it makes smoke requests, and reads whom they trust. */
   readonly smoke: boolean;
   /** Whether it may read the alarms that the cutover checks. */
@@ -28,7 +30,7 @@ type StoreKey =
   | (typeof REGIME_KEY | `${typeof DECISION_PREFIX}*`);
 
 const NONE = {
-  ...{ read: [], modifyRule: false, marks: [], callProxies: false, smoke: false },
+  ...{ read: [], modifyRule: false, marks: [], callProxies: false, services: [], smoke: false },
   ...{ readAlarms: false, notify: false, store: {} },
 } as const;
 const LOOK_FOR_ABORT: StoreKey[] = ['abort/*'];
@@ -57,26 +59,33 @@ const JUDGE = { ...NONE, read: ALL_READS, callProxies: true, smoke: true, readAl
 /** The one table of who may do what. */
 export const STEP_RIGHTS: Record<Step, StepRights> = {
   lock: { ...NONE, notify: true, store: { ...SAVE, GetObject: [...LOCK, 'evidence/*'] } },
-  preflight: { ...JUDGE, store: PREFLIGHT },
+  preflight: { ...JUDGE, services: ['deployments'], store: PREFLIGHT },
   approve: { ...JUDGE, notify: true, store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'] } },
   shift: { ...JUDGE, modifyRule: true, store: SAVE_LOCKED },
   switch: {
-    ...{ ...JUDGE, modifyRule: true },
+    ...{ ...JUDGE, services: ['deployments', 'suspend', 'resume'], modifyRule: true },
     store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
   },
   confirm: { ...JUDGE, notify: true, store: GUARD },
   bake: { ...JUDGE, store: GUARD },
   drain: { ...JUDGE, store: SAVE_LOCKED },
   verify: { ...JUDGE, marks: ['verified'], store: SAVE_LOCKED },
-  complete: { ...NONE, callProxies: true, notify: true, store: RECORD },
+  complete: { ...NONE, services: ['resume'], callProxies: true, notify: true, store: RECORD },
   rollback: {
     ...{ ...JUDGE, modifyRule: true, marks: ['rollingBack'], notify: true },
     store: { GetObject: [...LOCK, ...SWITCH], PutObject: SWITCH },
   },
-  record: { ...NONE, notify: true, store: RECORD },
+  record: { ...NONE, services: ['resume'], notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
   recover: {
-    ...{ ...JUDGE, read: [...ALL_READS, 'Tags'], modifyRule: true, marks: ['rollingBack'], notify: true },
+    ...{
+      ...JUDGE,
+      read: [...ALL_READS, 'Tags'],
+      services: ['resume'],
+      modifyRule: true,
+      marks: ['rollingBack'],
+      notify: true,
+    },
     store: {
       ...RECORD,
       GetObject: ['lock.json', 'evidence/*', 'notified/*', ...SWITCH],
@@ -91,6 +100,10 @@ export interface StepResources {
   readonly clusterArn: string;
   /** The tasks of the cluster, `…:task/name/*`. */
   readonly taskArns: string;
+  /** The services of the cluster, `…:service/name/*`. */
+  readonly serviceArns: string;
+  /** Application Auto Scaling draws the rest of each: `…:scalable-target/*`. */
+  readonly scalableTargetArns: string;
   readonly storeArn: string;
   /** Of those that are metric alarms for sure. */
   readonly metricAlarmArns: readonly string[];
@@ -125,6 +138,7 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
     const inCluster = { ArnEquals: { 'ecs:cluster': resources.clusterArn } };
     statements.push(allow(['ecs:ListTasks'], ['*'], inCluster), allow(['ecs:DescribeTasks'], [resources.taskArns]));
   }
+  statements.push(...servicesStatements(rights.services, resources));
   if (rights.readAlarms && resources.readsAnyAlarm) {
     // CloudWatch describes a composite alarm only to roles that may read all alarms.
     statements.push(allow(['cloudwatch:DescribeAlarms'], ['*']));
@@ -143,4 +157,24 @@ export function statementsFor(rights: StepRights, resources: StepResources): Pol
   // Without it a missing object reads as forbidden instead of missing.
   if (rights.store.GetObject) statements.push(allow(['s3:ListBucket'], [resources.storeArn]));
   return statements;
+}
+
+/** The scaling of ECS services, and nothing else that Application Auto Scaling knows. */
+function servicesStatements(rights: StepRights['services'], resources: StepResources): PolicyStatement[] {
+  const ofServices = {
+    StringEquals: {
+      'application-autoscaling:service-namespace': 'ecs',
+      'application-autoscaling:scalable-dimension': 'ecs:service:DesiredCount',
+    },
+  };
+  const allow = (action: string, on: string, conditions?: Record<string, unknown>) =>
+    new PolicyStatement({ actions: [action], resources: [on], conditions });
+  const { serviceArns, scalableTargetArns } = resources;
+  return [
+    ...(rights.includes('deployments') ? [allow('ecs:DescribeServices', serviceArns)] : []),
+    ...(rights.includes('suspend') ? [allow('application-autoscaling:DescribeScalableTargets', '*')] : []),
+    ...(rights.includes('resume')
+      ? [allow('application-autoscaling:RegisterScalableTarget', scalableTargetArns, ofServices)]
+      : []),
+  ];
 }

@@ -176,6 +176,7 @@ export class Cutover extends CutoverBase implements IConnectable {
       hasTopic: props.notificationTopic !== undefined,
       hasInstances: [props.source, props.target].some(({ service }) => service instanceof Ec2Service),
       canExecute: [props.source, props.target].some(({ _canExecute }) => _canExecute),
+      switches: props.plan?._switches ?? false,
     });
   }
 

@@ -35,10 +35,19 @@ export interface EcsService {
   readonly minimumHealthyPercent?: number;
   /** @default 200 */
   readonly maximumPercent?: number;
+  /** Absent of a service that nothing scales. */
+  scaling?: ServiceScaling;
   /** The number of its newest deployment. @default 0 */
   deployment?: number;
   /** @default - nothing is known of it but its ARN */
   readonly taskDefinition?: TaskDefinition;
+}
+
+/** As it is registered with Application Auto Scaling; nothing scales here. */
+export interface ServiceScaling {
+  readonly min: number;
+  readonly max: number;
+  readonly suspended: { scaleIn?: boolean; scaleOut?: boolean; scheduled?: boolean };
 }
 
 /** What DescribeTaskDefinition tells. */

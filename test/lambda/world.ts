@@ -4,6 +4,7 @@ import { ApprovalGate } from '../../core/approval/approval';
 import { KindCounts, NO_CONNECTIONS, NOTHING_ENDED } from '../../core/proxy/connections';
 import { CutoverRun, begin } from '../../core/cutover/run';
 import { CutoverError } from '../../core/errors/errors';
+import type { ScalingState } from '../../core/cutover/scaling';
 import { Evidence } from '../../core/cutover/evidence';
 import { Forward } from '../../core/traffic/forward';
 import { RuleMark } from '../../core/cutover/verified-mark';
@@ -21,6 +22,8 @@ import type { Ports } from '../../lambda/contract/ports';
 
 export const arns = { source: 'arn:source', target: 'arn:target' };
 export const stickiness = { enabled: true, seconds: 3600 };
+
+type Service = 'store' | 'ecs' | 'loadBalancer' | 'alarms' | 'scaling';
 
 /** As the definition of the state machine says. */
 export const ALARMS: CheckedAlarms = {
@@ -54,7 +57,11 @@ export class MemoryCloud {
   /** Tasks that ECS lists as stopped, by their exit code. */
   stopped: Record<Side, Record<string, number | undefined>> = { source: {}, target: {} };
   /** Services that do not respond. */
-  away = new Set<'store' | 'ecs' | 'loadBalancer' | 'alarms'>();
+  away = new Set<Service>();
+  /** Deployments in progress. */
+  deployments: Partial<Record<Side, string>> = {};
+  /** The sides that something scales. */
+  scaling: Partial<Record<Side, ScalingState>> = {};
   lock: CutoverRun | undefined;
   readonly switches: MemoryStore = new MemoryStore();
   /** The tasks of a switch; those of the judge are another list. */
@@ -102,6 +109,15 @@ export class MemoryCloud {
       marks: async () => this.reach('loadBalancer', () => this.marks),
     },
     switches: this.switches,
+    services: {
+      deployment: async (side) => this.reach('ecs', () => this.deployments[side]),
+      scaling: async (side) => this.reach('scaling', () => this.scaling[side]),
+      suspend: async (side, state) =>
+        this.reach('scaling', () => {
+          this.calls.push(`${state.scaleIn ? 'suspend' : 'resume'} ${side}`);
+          this.scaling[side] = state;
+        }),
+    },
     proxies: {
       open: () => this.reach('ecs', () => this.switchTasks()),
       tasks: async (side) => this.reach('ecs', () => this.taskReadings(side)),
@@ -242,7 +258,7 @@ export class MemoryCloud {
     return [...live, ...stopped];
   }
 
-  private async reach<T>(service: 'store' | 'ecs' | 'loadBalancer' | 'alarms', read: () => T): Promise<T> {
+  private async reach<T>(service: Service, read: () => T): Promise<T> {
     if (this.away.has(service)) throw new CutoverError('AwsUnavailable', `${service} must respond, got 503`);
     return read();
   }

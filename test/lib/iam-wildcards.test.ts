@@ -29,6 +29,7 @@ function allowedOnAll(template: Template): string[] {
 
 /** None of these knows resources: https://docs.aws.amazon.com/service-authorization/latest/reference/ */
 const NO_RESOURCE_LEVEL = [
+  'application-autoscaling:DescribeScalableTargets',
   'ecr:GetAuthorizationToken',
   // Of one cluster.
   'ecs:ListTasks if',

@@ -8,6 +8,7 @@ import type { EcsModel } from '../../tasks/model';
 import { AwsError } from '../../errors/aws-error';
 import { AlarmStates } from '../services/alarms/alarm-states';
 import { alarmsServices } from '../services/alarms/alarms-service';
+import { scalingService } from '../services/scaling/scaling-service';
 import { ecsService } from '../services/ecs/ecs-service';
 import { Targets } from '../services/elb/elb-options';
 import { elbService } from '../services/elb/elb-service';
@@ -131,6 +132,7 @@ function createProtocols(options: EndpointOptions): Protocols {
   ];
   const rpc = [
     ecsService(options.ecs, place),
+    scalingService(options.ecs, place),
     statesService(options.states, place),
     secretsService(options.secrets, place, invoke),
     alarms.rpc,

@@ -55,7 +55,8 @@ export function buildServices(
       launchType: 'FARGATE',
       loadBalancers,
       createdAt: new Date(),
-      desiredCount: desiredCount(resources, properties, identity.attributes.Name ?? ''),
+      desiredCount: desiredCount(resources, properties, name),
+      ...findScaling(resources, name),
       ...healthLimits(properties),
       taskDefinition: buildTaskDefinition(definition),
       container: findContainer(resources, definition, loadBalancers[0], secretValue),
@@ -73,13 +74,22 @@ function healthLimits(service: Properties) {
   };
 }
 
+function findScaling(resources: Resources, name: string): Pick<ServiceSpec, 'scaling'> {
+  const found = findScalableTarget(resources, name);
+  if (!found) return {};
+  return { scaling: { min: found.number('MinCapacity'), max: found.number('MaxCapacity'), suspended: {} } };
+}
+
+function findScalableTarget(resources: Resources, name: string): Properties | undefined {
+  return resources
+    .ofType('AWS::ApplicationAutoScaling::ScalableTarget')
+    .find(({ properties }) => properties.string('ResourceId').endsWith(`/${name}`))?.properties;
+}
+
 /** Without a count of its own a service starts at its autoscaling's minimum. */
 function desiredCount(resources: Resources, service: Properties, name: string): number {
   if (service.has('DesiredCount')) return service.number('DesiredCount');
-  const scaling = resources
-    .ofType('AWS::ApplicationAutoScaling::ScalableTarget')
-    .find(({ properties }) => properties.string('ResourceId').endsWith(`/${name}`));
-  return scaling?.properties.number('MinCapacity') ?? 1;
+  return findScalableTarget(resources, name)?.number('MinCapacity') ?? 1;
 }
 
 /** The container that the load balancer leads to; what runs beside it is not run here. */

@@ -1,6 +1,7 @@
 import { CutoverRun, rollBack } from '../../../core/cutover/run';
 import { withTimeLeft } from '../../../lambda/contract/time-left';
 import { bake } from '../../../lambda/steps/bake';
+import { complete } from '../../../lambda/steps/complete';
 import { confirm } from '../../../lambda/steps/confirm';
 import { preflight } from '../../../lambda/steps/preflight';
 import { record } from '../../../lambda/steps/record';
@@ -111,6 +112,91 @@ describe('the step Switch', () => {
       'no other switch may be under way, and the regime must be of the source, got {"epoch":4,"side":"source","to":"target","execution":"other"}',
     );
     expect(cloud.switches.decisions.size).toBe(0);
+  });
+});
+
+describe('what would change the tasks in the middle', () => {
+  const AS_BEFORE = { scaleIn: false, scaleOut: false, scheduled: true };
+  const start = () => {
+    cloud = new SwitchCloud();
+    cloud.scaling.source = AS_BEFORE;
+    cloud.calls = [];
+    return cloud.switching({ maxPauseMs: 100, attempts: 1 });
+  };
+  /** What the side's autoscaling was when the proxies were told to hold. */
+  const spy = () => {
+    const seen: unknown[] = [];
+    cloud.proxies[0]!.before = async (call) => void (call === 'hold' && seen.push(cloud.scaling.source));
+    return seen;
+  };
+
+  test('autoscaling is suspended for the length of the switch, and is as before behind it', async () => {
+    const run = start();
+    const seen = spy();
+    const after = await step(run);
+    expect(seen[0]).toEqual({ scaleIn: true, scaleOut: true, scheduled: true });
+    expect(cloud.scaling).toEqual({ source: AS_BEFORE });
+    expect(cloud.calls).toEqual(['suspend source', 'set arn:target=100', 'resume source']);
+    expect([after.suspended, cloud.lock?.suspended]).toEqual([undefined, undefined]);
+    expect(cloud.lock?.stage).toBeDefined();
+  });
+
+  test('also behind an abort, and behind a step that throws', async () => {
+    const run = start();
+    cloud.proxies[0]!.inFlight = 1;
+    expect(await step(run)).toMatchObject({ verdict: 'rollBack' });
+    expect(cloud.scaling.source).toEqual(AS_BEFORE);
+    cloud.switches.before = (call) => (call === 'decide' ? Promise.reject(new Error('died')) : Promise.resolve());
+    await expect(step(run)).rejects.toThrow('died');
+    expect(cloud.scaling.source).toEqual(AS_BEFORE);
+  });
+
+  test.each(['record', 'recover', 'repeated', 'complete'])('by another step where this one died: %s', async (by) => {
+    const given = start();
+    // It was suspended, and the process ended.
+    cloud.lock = { ...given, suspended: [{ side: 'source', before: AS_BEFORE }] };
+    cloud.scaling.source = { scaleIn: true, scaleOut: true, scheduled: true };
+    const failed = { ...given, rollback: { startedAt: 'x', restoredAt: 'y' } };
+    if (by === 'record') await record(failed, cloud.ports, cloud.nowMs);
+    if (by === 'recover') await recover(change, cloud.ports, cloud.nowMs);
+    if (by === 'repeated') await step(given);
+    if (by === 'complete') await complete(given, cloud.ports, cloud.nowMs);
+    expect(cloud.scaling.source).toEqual(AS_BEFORE);
+  });
+
+  test('what cannot be resumed is said, and tried again', async () => {
+    const run = start();
+    const { suspend } = cloud.ports.services;
+    Object.assign(cloud.ports.services, {
+      suspend: (...given: Parameters<typeof suspend>) =>
+        given[1] === AS_BEFORE ? Promise.reject(new Error('throttled')) : suspend(...given),
+    });
+    const after = await step(run);
+    expect(after).toMatchObject({ verdict: 'go', suspended: [{ side: 'source', before: AS_BEFORE }] });
+    expect(after.timeline.at(-1)).toMatchObject({ state: 'Scaling', detail: { notResumed: ['source: throttled'] } });
+    Object.assign(cloud.ports.services, { suspend });
+    await complete(after, cloud.ports, cloud.nowMs);
+    expect(cloud.scaling.source).toEqual(AS_BEFORE);
+  });
+
+  test('nobody is held where it cannot be suspended, or while a deployment is in progress', async () => {
+    const run = start();
+    const seen = spy();
+    cloud.away.add('scaling');
+    await expect(step(run)).rejects.toThrow('scaling must respond');
+    cloud.away.clear();
+    cloud.deployments.target = '2 deployments';
+    const rule = "no deployment of the target's service may be in progress, got 2 deployments";
+    expect(await step(run)).toMatchObject({ verdict: 'rollBack', failure: { code: 'SwitchAborted', message: rule } });
+    await expect(preflight(run, cloud.ports, cloud.nowMs)).rejects.toThrow(rule);
+    expect(seen).toEqual([]);
+  });
+
+  test('what was suspended altogether stays so', async () => {
+    const run = start();
+    cloud.scaling.source = { scaleIn: true, scaleOut: true, scheduled: true };
+    await step(run);
+    expect(cloud.calls).toEqual(['set arn:target=100']);
   });
 });
 

@@ -36,6 +36,9 @@ const REPEAT = [
 ].map((action) => `sqs:${action}`);
 const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
 const NOTIFY = ['events:PutEvents'];
+const DEPLOYMENTS = ['ecs:DescribeServices'];
+const RESUME = ['application-autoscaling:RegisterScalableTarget'];
+const SUSPEND = ['application-autoscaling:DescribeScalableTargets', ...RESUME];
 const ALARMS = ['cloudwatch:DescribeAlarms'];
 
 /** Both sides: their health and smoke requests, the rules, the alarms, what the proxies count. */
@@ -51,20 +54,21 @@ const JUDGE = [...READS, ...ALARMS, ...CALL_PROXIES];
 /** Written a second time, from what the steps call. */
 const TABLE: Record<Step, string[]> = {
   lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
-  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...REGIME, ...LIST],
+  preflight: [...JUDGE, ...DEPLOYMENTS, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...REGIME, ...LIST],
   approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...NOTIFY, ...LIST],
   shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  switch: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
+  switch: [...JUDGE, ...DEPLOYMENTS, ...SUSPEND, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
   confirm: [...JUDGE, ...GUARD, ...NOTIFY, ...LIST],
   bake: [...JUDGE, ...GUARD, ...LIST],
   drain: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   verify: [...JUDGE, TAG_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
+  complete: [...CALL_PROXIES, ...RESUME, ...RECORD, ...NOTIFY, ...LIST],
   rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, 's3:GetObject lock.json', ...SWITCH, ...NOTIFY, ...LIST],
-  record: [...RECORD, ...NOTIFY, ...LIST],
+  record: [...RECORD, ...RESUME, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
   recover: [
     ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, TAG_RULE, ...RECORD, 's3:PutObject lock.json'],
+    ...RESUME,
     ...['s3:GetObject notified/*', 's3:PutObject notified/*', ...SWITCH, ...NOTIFY, ...LIST, ...REPEAT],
   ],
 };
@@ -161,7 +165,8 @@ test('`*` stands only where an action knows no resources, and tasks are listed i
       expect(Condition).toEqual({ ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [cluster, 'Arn'] } } });
     } else {
       // Traces belong to no resource.
-      for (const action of actions) expect(action).toMatch(/^(elasticloadbalancing:Describe|xray:Put)/);
+      const known = /^(elasticloadbalancing:Describe|xray:Put|application-autoscaling:DescribeScalableTargets$)/;
+      for (const action of actions) expect(action).toMatch(known);
     }
   }
 });

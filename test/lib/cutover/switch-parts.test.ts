@@ -1,7 +1,9 @@
 import { CfnParameter, Fn, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Bucket, IBucket } from 'aws-cdk-lib/aws-s3';
 import { ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { addEndpoints } from '../../../lib/cutover/cutover-endpoints';
 import { checkSwitch, SwitchParts } from '../../../lib/cutover/switch-parts';
 import { CutoverPlan, MigrationProps, PointOfNoReturn, ProxyOptions } from '../../../lib';
 import { listResources, newMigration, newStack } from '../fixture';
@@ -130,3 +132,16 @@ describe('a migration', () => {
     );
   });
 });
+
+test.each([true, false])(
+  'the autoscaling that is suspended meanwhile is reached without a NAT gateway: %s',
+  (switches) => {
+    const scope = new Stack();
+    const has = { hasAlarms: false, hasTopic: false, hasInstances: false, canExecute: false };
+    addEndpoints(scope, { vpc: new Vpc(scope, 'Vpc', { natGateways: 0 }), callers: [], ...has, switches });
+    const names = Object.values(listResources(Template.fromStack(scope), 'AWS::EC2::VPCEndpoint')).map(
+      ({ Properties }) => JSON.stringify(Properties.ServiceName),
+    );
+    expect(names.some((name) => name.includes('application-autoscaling'))).toBe(switches);
+  },
+);

@@ -67,7 +67,7 @@ test('a service that is not here gets an error in its own protocol, never one of
   const notified = await Promise.all(
     responses.map(async (response) => [response.status, await response.text()] as const),
   );
-  const message = (name: string) => `the service must be one that the rehearsal has (cloudformation, cloudwatch, ecs, elasticloadbalancing, events, lambda, s3, secretsmanager, sns, states, sts), got ${name}`; // prettier-ignore
+  const message = (name: string) => `the service must be one that the rehearsal has (application-autoscaling, cloudformation, cloudwatch, ecs, elasticloadbalancing, events, lambda, s3, secretsmanager, sns, states, sts), got ${name}`; // prettier-ignore
   expect(notified.map(([status]) => status)).toEqual(notified.map(() => 404));
   expect(responses.map(({ headers }) => headers.get('x-amzn-errortype'))).toEqual([
     'UnknownOperationException',

@@ -1,0 +1,97 @@
+import { AwsError } from '../../../errors/aws-error';
+import type { EcsModel, EcsService, ServiceScaling } from '../../../tasks/model';
+import { AwsObject, Operation, Place } from '../../operations/operation';
+import { Parameters } from '../../operations/parameters';
+import { RpcService } from '../../protocols/rpc';
+
+const DIMENSION = 'ecs:service:DesiredCount';
+const MAX_CAPACITY = 10_000;
+const STATES = {
+  DynamicScalingInSuspended: 'scaleIn',
+  DynamicScalingOutSuspended: 'scaleOut',
+  ScheduledScalingSuspended: 'scheduled',
+} as const;
+
+/** Application Auto Scaling, of the desired count of ECS services: what is registered, and what of it is suspended. */
+export function scalingService(model: EcsModel, place: Place): RpcService {
+  const operations = new Map<string, Operation>([
+    ['DescribeScalableTargets', { run: (input) => describeTargets(model, place, input) }],
+    [
+      'RegisterScalableTarget',
+      {
+        resources: () => [`arn:aws:application-autoscaling:${place.region}:${place.account}:scalable-target/*`],
+        context: (input) => ({
+          'application-autoscaling:service-namespace': input.optionalText('ServiceNamespace') ?? '',
+          'application-autoscaling:scalable-dimension': input.optionalText('ScalableDimension') ?? '',
+        }),
+        run: (input) => register(model, place, input),
+      },
+    ],
+  ]);
+  const service = { prefix: 'application-autoscaling', target: 'AnyScaleFrontendService', version: '1.1' } as const;
+  return { ...service, invalidCode: 'ValidationException', operations };
+}
+
+function describeTargets(model: EcsModel, place: Place, input: Parameters): AwsObject {
+  readNamespace(input);
+  const ids = input.texts('ResourceIds');
+  const registered = [...model.services.values()].flatMap((service) => {
+    const id = findResourceId(service);
+    return service.scaling && (ids.length === 0 || ids.includes(id)) ? [{ id, service, scaling: service.scaling }] : [];
+  });
+  return {
+    ScalableTargets: registered.map(({ id, service, scaling }) => ({
+      ServiceNamespace: 'ecs',
+      ResourceId: id,
+      ScalableDimension: DIMENSION,
+      MinCapacity: scaling.min,
+      MaxCapacity: scaling.max,
+      RoleARN: `arn:aws:iam::${place.account}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService`,
+      CreationTime: service.createdAt,
+      SuspendedState: writeSuspended(scaling),
+      ScalableTargetARN: writeArn(place, service),
+    })),
+  };
+}
+
+/** A first registration needs both capacities; a later one changes what it names. */
+function register(model: EcsModel, place: Place, input: Parameters): AwsObject {
+  readNamespace(input);
+  const dimension = input.text('ScalableDimension');
+  if (dimension !== DIMENSION) throw input.reject('ScalableDimension', DIMENSION, dimension);
+  const id = input.text('ResourceId');
+  const service = [...model.services.values()].find((each) => findResourceId(each) === id);
+  if (!service) throw new AwsError('ValidationException', `ECS service doesn't exist: ${id}`);
+  const bounds = { min: 0, max: MAX_CAPACITY };
+  const min = input.optionalInteger('MinCapacity', bounds) ?? service.scaling?.min;
+  const max = input.optionalInteger('MaxCapacity', bounds) ?? service.scaling?.max;
+  if (min === undefined || max === undefined) {
+    throw new AwsError('ValidationException', 'Minimum capacity and maximum capacity must be specified');
+  }
+  const given = input.optionalObject('SuspendedState');
+  const suspended = { ...service.scaling?.suspended };
+  for (const [name, key] of Object.entries(STATES)) {
+    const value = given?.optionalBoolean(name);
+    if (value !== undefined) suspended[key] = value;
+  }
+  service.scaling = { min, max, suspended };
+  return { ScalableTargetARN: writeArn(place, service) };
+}
+
+function readNamespace(input: Parameters): void {
+  const namespace = input.text('ServiceNamespace');
+  if (namespace !== 'ecs') throw input.reject('ServiceNamespace', 'ecs', namespace);
+}
+
+function writeSuspended({ suspended }: ServiceScaling): AwsObject {
+  return Object.fromEntries(Object.entries(STATES).map(([name, key]) => [name, suspended[key] ?? false]));
+}
+
+/** `service/CLUSTER/NAME`. */
+function findResourceId({ clusterArn, name }: EcsService): string {
+  return `service/${clusterArn.split('/').at(-1)}/${name}`;
+}
+
+function writeArn({ region, account }: Place, { name }: EcsService): string {
+  return `arn:aws:application-autoscaling:${region}:${account}:scalable-target/0ec5${Buffer.from(name).toString('hex').slice(0, 40)}`;
+}
