@@ -85,7 +85,7 @@ class Worker {
     void this.shutDown();
   }
 
-  /** Nobody could hold it in a switch, and whoever sees its task sees it dead. */
+  /** No call could hold it in a switch any more, and its task counts as dead. */
   private endAtOnce(): void {
     this.log.fatal('The primary process is gone, which alone could hold this worker in a switch: it ends at once');
     void this.proxy.then((proxy) => proxy.close()).finally(() => endAfterLog(this.log, FAILED));

@@ -14,7 +14,7 @@ const findings = () => {
 const switchTo = (to: 'source' | 'target') =>
   switchOver({ to, execution: 'one', plan: DEFAULT_PLAN, findStop: nothing }, world.ports);
 
-test('after a switch that went back the proxies of the target forward to the target again, each of them', async () => {
+test('after a switch back the proxies of the target forward to the target again, each of them', async () => {
   world = new SwitchWorld(1, 2);
   expect(await findings()).toEqual([]);
   await switchTo('target');

@@ -231,7 +231,7 @@ describe('the hold of a switch', () => {
     }
   });
 
-  test('is not told apart from one that lost requests with a worker before it began', async () => {
+  test('knows of a worker that was lost before it began, with its requests', async () => {
     const { target, clock } = group(undefined, store());
     expect(await target.report()).not.toHaveProperty('sinceLossMs');
     target.ended({ isStarted: true } as unknown as Member);
