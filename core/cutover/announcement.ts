@@ -9,6 +9,9 @@ export type AnnouncementKind =
   | 'started'
   | 'notStarted'
   | 'waitingForApproval'
+  | 'switched'
+  | 'switchAborted'
+  | 'switchedBack'
   | 'shifted'
   | 'rollingBack'
   | 'stuck'
@@ -55,6 +58,9 @@ const HEADLINES: Readonly<Record<AnnouncementKind, string>> = {
   started: 'started',
   notStarted: 'did not start',
   waitingForApproval: 'waits for your approval',
+  switched: 'switched to the target',
+  switchAborted: 'did not switch: the side that serves goes on',
+  switchedBack: 'switched back to the source',
   shifted: 'shifted',
   rollingBack: 'is rolling back',
   stuck: 'NEEDS YOU: it cannot roll back',
@@ -77,6 +83,22 @@ const TEXTS: Readonly<Record<AnnouncementKind, Lines>> = {
     'If the lock is held by an execution that has ended: look at the weights, then delete lock.json from the store.',
   ],
   waitingForApproval: approvalLines,
+  switched: (run, places) => [
+    ...switchLines(run),
+    'The proxies of both sides forward to the target, whatever the weights are. It is watched now, and there is nothing to do.',
+    stopLine(run, places),
+  ],
+  switchAborted: (run) => [
+    ...switchLines(run),
+    'The requests that waited were served by the side that serves. Nothing has moved.',
+    ...attemptLines(run),
+  ],
+  switchedBack: (run) => [
+    ...why(run),
+    ...switchLines(run),
+    'The proxies of both sides forward to the source, whatever the weights are. The weights follow, and a message with them.',
+    'What the target has written meanwhile is where the plan says: see `switch.pointOfNoReturn`.',
+  ],
   shifted: (run, places) => {
     const stage = run.plan?.stages[run.stage?.index ?? 0];
     return [
@@ -213,6 +235,23 @@ function approvalLines(run: Announced, places: AnnouncementPlaces): readonly str
     plan.approval.requireIdentity ? approve : `${approve}\nor, without a name in the record:\n${write('approve')}`,
     `To reject, after which ${otherwise}:\n  ${sign} --reject\nor, where that command is not at hand:\n${write('reject')}`,
   ];
+}
+
+/** What the last attempt was, as clients felt it. */
+function switchLines({ switches }: Announced): string[] {
+  const last = switches?.at(-1);
+  if (!last) return [];
+  const { epoch, to, outcome, by, why: reason, maxWaiting, releasedMs } = last;
+  const pause = releasedMs === undefined ? 'Nothing was held' : `Requests waited for at most ${releasedMs} ms`;
+  const waiting = maxWaiting > 0 ? `, ${maxWaiting} of them at the same time` : '';
+  const because = reason === undefined ? '' : ` Why: ${short(reason)}`;
+  return [`Epoch ${epoch} to the ${to}: ${outcome}, decided by '${by}'. ${pause}${waiting}.${because}`];
+}
+
+function attemptLines({ plan, switches = [] }: Announced): string[] {
+  const rules = plan?.switch;
+  if (!rules || rules.dryRun || switches.length >= rules.attempts) return ['It is not tried again.'];
+  return [`It is tried again in ${time(rules.attemptSeconds)}: attempt ${switches.length + 1} of ${rules.attempts}.`];
 }
 
 function why(run: Announced): string[] {

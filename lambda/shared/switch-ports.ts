@@ -1,5 +1,6 @@
 import { CutoverRun, note } from '../../core/cutover/run';
 import { findWeights } from '../../core/traffic/forward';
+import { oneLine } from '../../core/text/one-line';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Ports } from '../contract/ports';
 import type { SwitchPorts } from '../contract/switch-ports';
@@ -19,7 +20,13 @@ export function switchPorts({ switches, proxies, loadBalancer, now, pause }: Por
   return { store: switches, listTasks: () => proxies.open(), traffic, now, pause };
 }
 
+/** A reason may name many tasks, and the state of a cutover keeps every attempt. */
+const MAX_WHY = 500;
+
+/** The record stays in `switches`; its timeline says when it was, and what came of it. */
 export function noteSwitch(run: CutoverRun, record: SwitchRecord, nowMs: number): CutoverRun {
-  const switches = [...(run.switches ?? []), record].slice(-MAX_RECORDS);
-  return note({ ...run, switches }, nowMs, 'Switch', { ...record });
+  const short = record.why === undefined ? record : { ...record, why: oneLine(record.why, MAX_WHY) };
+  const switches = [...(run.switches ?? []), short].slice(-MAX_RECORDS);
+  const { epoch, to, outcome, by } = short;
+  return note({ ...run, switches }, nowMs, 'Switch', { epoch, to, outcome, by });
 }

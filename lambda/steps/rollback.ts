@@ -77,7 +77,37 @@ export async function rollback(given: CutoverRun, ports: Ports, nowMs: number): 
   const intended = forwardFor(plan.initialWeights, loadBalancer.groupArns, initial.stickiness);
   const started: CutoverRun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
   // What it did would be lost with a step that is cut short.
-  if (run !== given && timeLeftMs() < AFTER_SWITCH_MS) return { ...started, verdict: 'wait', waitSeconds: 1 };
+  if (run !== given && timeLeftMs() < AFTER_SWITCH_MS) {
+    await announceSwitch(run, ports);
+    return { ...started, verdict: 'wait', waitSeconds: 1 };
+  }
+  const after = await goOn({ run, started, intended, switched, alarms, holder }, ports, nowMs);
+  // After the weights: they do not wait for a message.
+  if (run !== given) await announceSwitch(run, ports);
+  return after;
+}
+
+async function announceSwitch(run: CutoverRun, ports: Ports): Promise<void> {
+  const last = run.switches?.at(-1);
+  if (!last || timeLeftMs() < NOTIFY_MS) return;
+  const isBack = last.outcome === 'commit' && last.to === 'source';
+  if (isBack || last.outcome === 'abort') await announce(isBack ? 'switchedBack' : 'switchAborted', run, ports);
+}
+
+interface Going {
+  readonly run: CutoverRun;
+  readonly started: CutoverRun;
+  readonly intended: Forward;
+  readonly switched: SwitchedBack;
+  readonly alarms: Promise<Settled<readonly AlarmReading[]>>;
+  readonly holder: Settled<unknown>;
+}
+
+async function goOn(
+  { run, started, intended, switched, alarms, holder }: Going,
+  ports: Ports,
+  nowMs: number,
+): Promise<CutoverRun> {
   const before = await look(run, ports);
   if (switched.kind === 'target')
     return stayWith(started, switched, await lookAtTarget(run, before, ports, TELL_MS), ports);

@@ -5,6 +5,7 @@ import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
 import { timeLeftMs } from '../contract/time-left';
+import { announce } from '../shared/announce';
 import { createHandler, holdsLock, withLock } from '../shared/step';
 import { findDeployments, resumeFromLock, withScalingSuspended } from '../shared/scaling';
 import { switchOver } from '../shared/switch-over';
@@ -18,13 +19,13 @@ const WEIGHTS_MS = 14_000;
  * One attempt to switch, or what follows one that was committed: the weights. The proxies of both sides forward to the
  * target from the commit on, whatever the weights are; they make the way shorter, and the source's proxies idle.
  */
-async function makeSwitch(given: CutoverRun, ports: Ports, nowMs: number): Promise<CutoverRun> {
+async function makeSwitch(given: CutoverRun, ports: Ports): Promise<CutoverRun> {
   const { switch: plan } = given.plan;
   if (!plan) throw new Error("'switch' must be of a plan that switches, got another one");
   const run = await recall(given, ports);
   const { regime } = await ports.switches.readRegime();
   const isOver = isCommitted(regime);
-  if (isOver) return resumeFromLock(await setWeights(await noteCommit(run, regime, ports), ports, nowMs), ports);
+  if (isOver) return resumeFromLock(await finish(await noteCommit(run, regime, ports), ports), ports);
   const deployments = await findDeployments(ports);
   if (deployments.length > 0) return rollBack(run, 'SwitchAborted', deployments.join('\n'));
   return withScalingSuspended(run, ports, (held) => attempt(held, plan, ports));
@@ -40,9 +41,19 @@ async function attempt(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise
   const noted = noteSwitch(run, record, ports.now());
   // A step that is cut short from here on is repeated with what it was given: what it did is in the lock.
   await settle(() => ports.store.save(noted));
-  if (record.outcome === 'abort') return tryAgain(noted, record);
+  if (record.outcome === 'abort') {
+    await announce('switchAborted', noted, ports);
+    return tryAgain(noted, record);
+  }
   if (timeLeftMs() < WEIGHTS_MS) return { ...noted, verdict: 'wait', waitSeconds: 1 };
-  return setWeights(noted, ports, ports.now());
+  return finish(noted, ports);
+}
+
+/** The weights do not wait for a message. */
+async function finish(run: CutoverRun, ports: Ports): Promise<CutoverRun> {
+  const set = await setWeights(run, ports, ports.now());
+  await announce('switched', run, ports);
+  return set;
 }
 
 function isCommitted({ side, switching }: Regime): boolean {

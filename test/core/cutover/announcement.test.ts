@@ -1,5 +1,6 @@
 import { AnnouncementKind, Announced, buildAnnouncement } from '../../../core/cutover/announcement';
 import { CutoverRun, begin, rollBack } from '../../../core/cutover/run';
+import type { SwitchRecord } from '../../../core/switch/switch-record';
 import { parsePlan } from '../../../core/plan/plan';
 
 const places = { storeBucket: 'store', weightedRuleArn: 'arn:rule' };
@@ -10,6 +11,9 @@ const KINDS: readonly AnnouncementKind[] = [
   'started',
   'notStarted',
   'waitingForApproval',
+  'switched',
+  'switchAborted',
+  'switchedBack',
   'shifted',
   'rollingBack',
   'stuck',
@@ -310,4 +314,38 @@ test.each([
 ])('a bake of %i s is watched for %s', (bakeSeconds, time) => {
   const plan = parsePlan({ stages: [{ weights: { source: 0, target: 1 }, bakeSeconds }] });
   expect(tell('shifted', { ...run, plan, stage: { index: 0, shiftedAtMs: 0 } }).text).toContain(`watches for ${time};`);
+});
+
+describe('a switch', () => {
+  const plan = parsePlan({ strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared', attemptSeconds: 9 } });
+  const attempt: SwitchRecord = {
+    ...{ epoch: 3, from: 'source', to: 'target', outcome: 'commit', by: 'move-1', startedAt: 'x', members: 2 },
+    ...{ fence: 'drained', abandoned: 0, maxWaiting: 41, releasedMs: 87 },
+  };
+  const of = (kind: AnnouncementKind, more: object) =>
+    tell(kind, { ...run, plan, switches: [{ ...attempt, ...more }] }).text;
+
+  test('says what clients felt, and who decided', () => {
+    const text = of('switched', {});
+    expect(text).toContain(
+      "Epoch 3 to the target: commit, decided by 'move-1'. Requests waited for at most 87 ms, 41 of them",
+    );
+    expect(text).toContain('forward to the target, whatever the weights are');
+  });
+
+  test('that was aborted says why, and whether it is tried again', () => {
+    const aborted = { outcome: 'abort', why: 'a task hung', maxWaiting: 0, releasedMs: undefined };
+    expect(of('switchAborted', aborted)).toMatch(/Nothing was held\. Why: a task hung/);
+    expect(of('switchAborted', aborted)).toContain('It is tried again in 9 s: attempt 2 of 3.');
+    const last = {
+      ...run,
+      plan: { ...plan, switch: { ...plan.switch!, attempts: 1 } },
+      switches: [{ ...attempt, ...aborted }],
+    };
+    expect(tell('switchAborted', last as Announced).text).toContain('It is not tried again.');
+  });
+
+  test('back names the side, and where to read what became of the writes', () => {
+    expect(of('switchedBack', { from: 'target', to: 'source' })).toMatch(/Epoch 3 to the source[^]*pointOfNoReturn/);
+  });
 });

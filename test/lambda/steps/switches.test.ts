@@ -29,6 +29,7 @@ describe('the step Switch', () => {
     expect(cloud.ask()).toEqual(ALL_ON('target'));
     expect(cloud.lock?.switches).toMatchObject([{ epoch: 1, outcome: 'commit' }]);
     expect(cloud.switches.regime).toEqual(committed);
+    expect(cloud.kindsNotified).toEqual(['switched']);
   });
 
   test('tries again with a new epoch, as often as the plan says, and rolls back then', async () => {
@@ -37,6 +38,7 @@ describe('the step Switch', () => {
     const plan = { attempts: 2, attemptSeconds: 7, maxPauseMs: 100 };
     const first = await step(cloud.switching(plan));
     expect(first).toMatchObject({ verdict: 'wait', waitSeconds: 7, switches: [{ epoch: 1, outcome: 'abort' }] });
+    expect(cloud.kindsNotified).toEqual(['switchAborted']);
     const second = await step(first);
     expect(second).toMatchObject({ verdict: 'rollBack', failure: { code: 'SwitchAborted' } });
     expect(second.failure?.message).toMatch(/^the switch must be committed in 2 attempts, got an abort by 'night': /);
@@ -45,6 +47,10 @@ describe('the step Switch', () => {
     const restored = await back(second);
     expect(restored.verdict).toBe('restored');
     await record(restored, cloud.ports, cloud.nowMs);
+    expect(restored.timeline.filter(({ state }) => state === 'Switch').map(({ detail }) => detail)).toEqual([
+      { epoch: 1, to: 'target', outcome: 'abort', by: 'night' },
+      { epoch: 2, to: 'target', outcome: 'abort', by: 'night' },
+    ]);
     expect(cloud.evidence[0]).toMatchObject({ outcome: 'rolled-back', switches: [{ epoch: 1 }, { epoch: 2 }] });
   });
 
@@ -113,6 +119,15 @@ describe('the step Switch', () => {
     );
     expect(cloud.switches.decisions.size).toBe(0);
   });
+});
+
+test('the state keeps a bounded part of why each of twenty attempts was aborted', async () => {
+  cloud = new SwitchCloud(1);
+  cloud.strangers = Array.from({ length: 400 }, (_, at) => `10.0.${at % 250}.${'9'.repeat(200)}`);
+  let run = cloud.switching({ attempts: 20, maxPauseMs: 100 });
+  for (let made = 0; made < 20; made += 1) run = await step(run);
+  expect(run.switches?.length).toBe(20);
+  expect(Buffer.byteLength(JSON.stringify(run))).toBeLessThan(40_000);
 });
 
 describe('what would change the tasks in the middle', () => {
@@ -215,6 +230,7 @@ describe('behind the commit', () => {
     const restored = await back(failed);
     expect(cloud.ask()).toEqual(ALL_ON('source'));
     expect(cloud.forward.groups).toEqual(ON_SOURCE);
+    expect(cloud.kindsNotified.slice(-2)).toEqual(['rollingBack', 'switchedBack']);
     expect(restored).toMatchObject({ verdict: 'restored', switches: [{ to: 'target' }, { to: 'source', epoch: 2 }] });
   });
 
