@@ -157,7 +157,10 @@ describe('a plan that switches', () => {
   });
 
   test.each<[object, string]>([
-    [{ maxPause: Duration.seconds(26) }, "'switch.maxPauseMs' must be an integer from 100 to 25000, got 26000"],
+    [
+      { maxPause: Duration.minutes(1) },
+      `'switch.maxPauseMs' must be an integer from 100 to ${SWITCH_FIELDS.maxPauseMs.max}, got 60000`,
+    ],
     [{ attempts: 21 }, "'switch.attempts' must be an integer from 1 to 20, got 21"],
     [{ longestRequest: Duration.hours(2) }, "'switch.longestRequestSeconds' must be an integer from 0 to 3600"],
   ])('a broken rule is named: %j', (props, message) => {
