@@ -17,6 +17,7 @@ import type { AlarmNames, CheckedAlarms } from '../../core/judge/alarm-check';
 import { CutoverConfig } from '../../core/cutover/cutover-config';
 import { findAlarmName } from '../shared/alarm-name';
 import { StepResources } from './cutover-rights';
+import { CutoverPlan } from '../plan/cutover-plan';
 import { MigrationLoadBalancer } from '../load-balancer/migration-load-balancer';
 import { ADMIN_PORT } from '../shared/ports';
 import { ProxyService } from '../proxy/proxy-service';
@@ -34,6 +35,7 @@ export interface ConfigParts {
   readonly alarms?: readonly IAlarm[];
   readonly sourceAlarms?: readonly IAlarm[];
   readonly notificationTopic?: ITopic;
+  readonly plan?: CutoverPlan;
 }
 
 /** What the steps act on, as they read it. */
@@ -119,11 +121,7 @@ export function listResources(scope: Construct, props: ConfigParts, eventBus: IE
     weightedRuleArn: props.loadBalancer.weightedRule.listenerRuleArn,
     clusterArn: cluster.clusterArn,
     taskArns: Stack.of(scope).formatArn({ service: 'ecs', resource: 'task', resourceName: `${cluster.clusterName}/*` }),
-    serviceArns: Stack.of(scope).formatArn({
-      service: 'ecs',
-      resource: 'service',
-      resourceName: `${cluster.clusterName}/*`,
-    }),
+    serviceArns: props.plan?._switches ? [props.source, props.target].map(({ service }) => service.serviceArn) : [],
     scalableTargetArns: Stack.of(scope).formatArn({
       service: 'application-autoscaling',
       resource: 'scalable-target',

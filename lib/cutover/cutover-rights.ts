@@ -100,8 +100,8 @@ export interface StepResources {
   readonly clusterArn: string;
   /** The tasks of the cluster, `…:task/name/*`. */
   readonly taskArns: string;
-  /** The services of the cluster, `…:service/name/*`. */
-  readonly serviceArns: string;
+  /** The services of both sides, where the plan switches. */
+  readonly serviceArns: readonly string[];
   /** Application Auto Scaling draws the rest of each: `…:scalable-target/*`. */
   readonly scalableTargetArns: string;
   readonly storeArn: string;
@@ -167,14 +167,15 @@ function servicesStatements(rights: StepRights['services'], resources: StepResou
       'application-autoscaling:scalable-dimension': 'ecs:service:DesiredCount',
     },
   };
-  const allow = (action: string, on: string, conditions?: Record<string, unknown>) =>
-    new PolicyStatement({ actions: [action], resources: [on], conditions });
+  const allow = (action: string, on: readonly string[], conditions?: Record<string, unknown>) =>
+    new PolicyStatement({ actions: [action], resources: [...on], conditions });
   const { serviceArns, scalableTargetArns } = resources;
+  if (serviceArns.length === 0) return [];
   return [
     ...(rights.includes('deployments') ? [allow('ecs:DescribeServices', serviceArns)] : []),
-    ...(rights.includes('suspend') ? [allow('application-autoscaling:DescribeScalableTargets', '*')] : []),
+    ...(rights.includes('suspend') ? [allow('application-autoscaling:DescribeScalableTargets', ['*'])] : []),
     ...(rights.includes('resume')
-      ? [allow('application-autoscaling:RegisterScalableTarget', scalableTargetArns, ofServices)]
+      ? [allow('application-autoscaling:RegisterScalableTarget', [scalableTargetArns], ofServices)]
       : []),
   ];
 }

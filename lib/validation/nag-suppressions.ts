@@ -89,6 +89,11 @@ const REASONS = {
       },
       TASKS,
       {
+        finding: /:scalable-target\/\*$/,
+        reason:
+          'The autoscaling of ECS services alone, by a condition: Application Auto Scaling draws the ids of its targets, and no template has them.',
+      },
+      {
         finding: /^Action::kms:(GenerateDataKey|ReEncrypt)\*$/,
         reason: 'What the key of an encrypted topic is used with.',
       },

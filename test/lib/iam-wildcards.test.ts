@@ -29,7 +29,6 @@ function allowedOnAll(template: Template): string[] {
 
 /** None of these knows resources: https://docs.aws.amazon.com/service-authorization/latest/reference/ */
 const NO_RESOURCE_LEVEL = [
-  'application-autoscaling:DescribeScalableTargets',
   'ecr:GetAuthorizationToken',
   // Of one cluster.
   'ecs:ListTasks if',
@@ -55,6 +54,7 @@ const NO_RESOURCE_LEVEL = [
 ];
 
 const WHERE_ASKED_FOR = {
+  switches: ['application-autoscaling:DescribeScalableTargets'],
   selfSignedCertificates: ['acm:ListCertificates'],
   // What the CDK gives to ECS Exec and to instances; of these, the streams of a log know resources.
   executeCommand: [

@@ -1,5 +1,7 @@
 import { Step, STEPS } from '../../../core/cutover/cutover-config';
-import { defaultMigration, Resource, resourceLike, listResources } from '../fixture';
+import { Template } from 'aws-cdk-lib/assertions';
+import { CutoverPlan, PointOfNoReturn } from '../../../lib';
+import { defaultMigration, newMigration, newStack, Resource, resourceLike, listResources } from '../fixture';
 
 interface Statement {
   readonly Effect: string;
@@ -36,9 +38,6 @@ const REPEAT = [
 ].map((action) => `sqs:${action}`);
 const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
 const NOTIFY = ['events:PutEvents'];
-const DEPLOYMENTS = ['ecs:DescribeServices'];
-const RESUME = ['application-autoscaling:RegisterScalableTarget'];
-const SUSPEND = ['application-autoscaling:DescribeScalableTargets', ...RESUME];
 const ALARMS = ['cloudwatch:DescribeAlarms'];
 
 /** Both sides: their health and smoke requests, the rules, the alarms, what the proxies count. */
@@ -54,46 +53,46 @@ const JUDGE = [...READS, ...ALARMS, ...CALL_PROXIES];
 /** Written a second time, from what the steps call. */
 const TABLE: Record<Step, string[]> = {
   lock: [...KEEP_LOCK, 's3:GetObject evidence/*', ...NOTIFY, ...LIST],
-  preflight: [...JUDGE, ...DEPLOYMENTS, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...REGIME, ...LIST],
+  preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...REGIME, ...LIST],
   approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...NOTIFY, ...LIST],
   shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  switch: [
-    ...JUDGE,
-    ...NOTIFY,
-    ...DEPLOYMENTS,
-    ...SUSPEND,
-    MODIFY_RULE,
-    ...LOOK_FOR_ABORT,
-    ...KEEP_LOCK,
-    ...SWITCH,
-    ...LIST,
-  ],
+  switch: [...JUDGE, ...NOTIFY, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
   confirm: [...JUDGE, ...GUARD, ...NOTIFY, ...LIST],
   bake: [...JUDGE, ...GUARD, ...LIST],
   drain: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   verify: [...JUDGE, TAG_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  complete: [...CALL_PROXIES, ...RESUME, ...RECORD, ...NOTIFY, ...LIST],
+  complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
   rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, 's3:GetObject lock.json', ...SWITCH, ...NOTIFY, ...LIST],
-  record: [...RECORD, ...RESUME, ...NOTIFY, ...LIST],
+  record: [...RECORD, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
   recover: [
     ...[...JUDGE, 'elasticloadbalancing:DescribeTags', MODIFY_RULE, TAG_RULE, ...RECORD, 's3:PutObject lock.json'],
-    ...RESUME,
     ...['s3:GetObject notified/*', 's3:PutObject notified/*', ...SWITCH, ...NOTIFY, ...LIST, ...REPEAT],
   ],
 };
 
-function listStatements(step: Step): Statement[] {
+function listStatements(step: Step, template = defaultMigration()): Statement[] {
   const id = `CutoverSteps${step.charAt(0).toUpperCase()}${step.slice(1)}ServiceRoleDefaultPolicy`;
-  const [, policy] = resourceLike(defaultMigration(), 'AWS::IAM::Policy', new RegExp(id));
+  const [, policy] = resourceLike(template, 'AWS::IAM::Policy', new RegExp(id));
   return (policy.Properties.PolicyDocument as { Statement: Statement[] }).Statement;
 }
+
+const DEPLOYMENTS = ['ecs:DescribeServices'];
+const RESUME = ['application-autoscaling:RegisterScalableTarget'];
+/** What they may do beside where the plan switches. */
+const SWITCHING: Partial<Record<Step, string[]>> = {
+  preflight: DEPLOYMENTS,
+  switch: [...DEPLOYMENTS, 'application-autoscaling:DescribeScalableTargets', ...RESUME],
+  complete: RESUME,
+  record: RESUME,
+  recover: RESUME,
+};
 
 const findList = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
 
 /** `action` or, for the store, `action key`. */
-function findRights(step: Step): string[] {
-  const rights = listStatements(step).flatMap(({ Action, Resource }) =>
+function findRights(step: Step, template = defaultMigration()): string[] {
+  const rights = listStatements(step, template).flatMap(({ Action, Resource }) =>
     findList(Action).flatMap((action) =>
       String(action).startsWith('s3:')
         ? findList(Resource).map((on) => `${String(action)} ${formatKey(on)}`)
@@ -150,7 +149,9 @@ describe.each(STEPS)('%s', (step) => {
 
 test.each([MODIFY_RULE, TAG_RULE])('%s is allowed on the weighted rule alone', (action) => {
   const [rule] = resourceLike(defaultMigration(), 'Custom::DrainshiftWeightedRule', /./);
-  const modifying = STEPS.flatMap(listStatements).filter(({ Action }) => findList(Action).includes(action));
+  const modifying = STEPS.flatMap((step) => listStatements(step)).filter(({ Action }) =>
+    findList(Action).includes(action),
+  );
   expect(modifying.map(({ Resource }) => Resource)).toEqual(Array(4 - Number(action === TAG_RULE)).fill({ Ref: rule }));
 });
 
@@ -167,7 +168,7 @@ test.each<[Step, string]>([
 
 test('`*` stands only where an action knows no resources, and tasks are listed in one cluster', () => {
   const [cluster] = resourceLike(defaultMigration(), 'AWS::ECS::Cluster', /./);
-  for (const { Action, Resource, Condition } of STEPS.flatMap(listStatements)) {
+  for (const { Action, Resource, Condition } of STEPS.flatMap((step) => listStatements(step))) {
     if (Resource !== '*') continue;
     const actions = findList(Action).map(String);
     if (actions.includes('ecs:ListTasks')) {
@@ -175,8 +176,34 @@ test('`*` stands only where an action knows no resources, and tasks are listed i
       expect(Condition).toEqual({ ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [cluster, 'Arn'] } } });
     } else {
       // Traces belong to no resource.
-      const known = /^(elasticloadbalancing:Describe|xray:Put|application-autoscaling:DescribeScalableTargets$)/;
+      const known = /^(elasticloadbalancing:Describe|xray:Put)/;
       for (const action of actions) expect(action).toMatch(known);
     }
   }
+});
+
+describe('where the plan switches', () => {
+  const stack = newStack();
+  newMigration(stack, { plan: CutoverPlan.drainThenShift({ pointOfNoReturn: PointOfNoReturn.SHARED }) });
+  const template = Template.fromStack(stack);
+
+  test.each(STEPS)('%s looks at the services and their autoscaling as its row says, and at nothing else', (step) => {
+    const expected = [...TABLE[step], ...TRACE, ...(SWITCHING[step] ?? [])];
+    expect(findRights(step, template)).toEqual([...new Set(expected)].sort());
+  });
+
+  test('the services are those of both sides, and the autoscaling that of ECS services', () => {
+    const services = Object.keys(listResources(template, 'AWS::ECS::Service')).map((Ref) => ({ Ref }));
+    const statements = STEPS.flatMap((step) => listStatements(step, template));
+    const having = (action: string) => statements.filter(({ Action }) => findList(Action).includes(action));
+    for (const { Resource } of having('ecs:DescribeServices')) expect(Resource).toEqual(services);
+    for (const { Condition } of having('application-autoscaling:RegisterScalableTarget')) {
+      expect(Condition).toEqual({
+        StringEquals: {
+          'application-autoscaling:service-namespace': 'ecs',
+          'application-autoscaling:scalable-dimension': 'ecs:service:DesiredCount',
+        },
+      });
+    }
+  });
 });
