@@ -102,7 +102,7 @@ const HEEDING = [
   'Switch',
   'Verify',
 ];
-const TELLING = ['Approve', 'Complete', 'Confirm', 'Lock', 'Record', 'Recover', 'Rollback'];
+const TELLING = ['Approve', 'Complete', 'Confirm', 'Lock', 'Record', 'Recover', 'Rollback', 'Switch'];
 
 describe('default', () => {
   const stack = newStack();
