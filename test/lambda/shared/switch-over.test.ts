@@ -341,7 +341,10 @@ describe('what must not be wrong, nor hang', () => {
     await until(() => isHeld());
     await world.store.decide(1, { outcome: 'abort', by: 's0' });
     // It learns of it by itself; the coordinator by it.
-    expect(await switching).toMatchObject({ outcome: 'abort', by: 's0' });
+    const record = await switching;
+    expect(record).toMatchObject({ outcome: 'abort', by: 's0' });
+    // It asked the store, and did not wait for the end of the pause to find its own word too late.
+    expect(record?.decidedMs).toBeUndefined();
   });
 
   test('what the process before had sent is not known by what its successor gave up long ago', async () => {
@@ -464,5 +467,63 @@ describe('the load balancer is a second witness', () => {
     world = new SwitchWorld(1, 1);
     await switchTo('target');
     expect(await switchTo('source')).toMatchObject({ outcome: 'commit', members: 2 });
+  });
+});
+
+describe('the hook', () => {
+  const calls: string[] = [];
+  beforeEach(() => void (calls.length = 0));
+  const hook = (run: () => Promise<void>) => ({
+    run: (epoch: number) => (calls.push(`freeze ${epoch}`), run()),
+    undo: async (epoch: number) => {
+      calls.push(`thaw ${epoch} ${world.tasks[0]!.gate.report().state}`);
+    },
+  });
+  const start = (run: () => Promise<void>, more: Partial<Parameters<typeof switchOver>[0]> = {}) =>
+    switchOver(
+      {
+        ...{ to: 'target' as const, execution: 'one', findStop: nothing, hook: hook(run) },
+        plan: { ...DEFAULT_PLAN, maxPauseMs: 300 },
+        ...more,
+      },
+      world.ports,
+    );
+
+  test('runs while all hold, and is the fence of what it says', async () => {
+    world = new SwitchWorld();
+    let held = '';
+    const record = await start(async () => void (held = world.tasks.map(({ gate }) => gate.report().state).join()));
+    expect(record).toMatchObject({ outcome: 'commit', fence: 'hook' });
+    expect(held).toBe('holding,holding,holding');
+    expect(calls).toEqual(['freeze 1']);
+  });
+
+  test.each([
+    ['fails', () => Promise.reject(new Error('the database is busy')), 'the hook must pass, got the database is busy'],
+    ['hangs', () => new Promise<void>(() => undefined), /the switch must be decided within 300 ms|the hook must pass/],
+  ])('that %s aborts, and is undone before anybody is let go', async (_, run, why) => {
+    world = new SwitchWorld();
+    const record = await start(run);
+    expect(record?.outcome).toBe('abort');
+    expect(record?.why).toMatch(why);
+    expect(calls).toEqual(['freeze 1', 'thaw 1 holding']);
+    expect(askAll().slice(0, 2)).toEqual(['source 0', 'source 0']);
+  });
+
+  test('outlasts a lease: it is renewed meanwhile', async () => {
+    world = new SwitchWorld();
+    const plan = { ...DEFAULT_PLAN, maxPauseMs: 5_000 };
+    const late = () => new Promise<void>((resolve) => setTimeout(resolve, 2_300));
+    expect(await start(late, { plan })).toMatchObject({ outcome: 'commit', by: 'one' });
+  });
+
+  test('of a coordinator that died is undone by the one that goes on, which cannot know how far it came', async () => {
+    world = new SwitchWorld();
+    world.store.before = (call) => (call === 'decide' ? Promise.reject(new Error('died')) : Promise.resolve());
+    await expect(start(() => Promise.resolve())).rejects.toThrow('died');
+    world.store.before = () => Promise.resolve();
+    const stop = () => Promise.resolve('the cutover rolls back');
+    expect(await start(() => Promise.resolve(), { findStop: stop })).toMatchObject({ outcome: 'abort' });
+    expect(calls).toEqual(['freeze 1', expect.stringMatching(/^thaw 1/)]);
   });
 });

@@ -138,10 +138,12 @@ describe('what would change the tasks in the middle', () => {
     cloud.calls = [];
     return cloud.switching({ maxPauseMs: 100, attempts: 1 });
   };
-  /** What the side's autoscaling was when the proxies were told to hold. */
+  /** What the side's autoscaling was when the proxies were told to hold, and what the lock said of it. */
   const spy = () => {
     const seen: unknown[] = [];
-    cloud.proxies[0]!.before = async (call) => void (call === 'hold' && seen.push(cloud.scaling.source));
+    cloud.proxies[0]!.before = async (call) => {
+      if (call === 'hold') seen.push(cloud.scaling.source, cloud.lock?.suspended);
+    };
     return seen;
   };
 
@@ -149,7 +151,9 @@ describe('what would change the tasks in the middle', () => {
     const run = start();
     const seen = spy();
     const after = await step(run);
-    expect(seen[0]).toEqual({ scaleIn: true, scaleOut: true, scheduled: true });
+    // Whoever finds the lock of a step that died knows what to resume.
+    const inLock = [{ side: 'source', before: AS_BEFORE }];
+    expect(seen.slice(0, 2)).toEqual([{ scaleIn: true, scaleOut: true, scheduled: true }, inLock]);
     expect(cloud.scaling).toEqual({ source: AS_BEFORE });
     expect(cloud.calls).toEqual(['suspend source', 'set arn:target=100', 'resume source']);
     expect([after.suspended, cloud.lock?.suspended]).toEqual([undefined, undefined]);
