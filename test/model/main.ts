@@ -1,6 +1,8 @@
 /* eslint-disable no-console */
 import { parseArgs } from 'node:util';
 import { explore } from './explore';
+import { EXIT_CODES } from '../../core/errors/exit-codes';
+import { interleave } from './interleave';
 import { MUTANTS } from './mutants';
 import { PROTOCOL, Setup } from './switch-model';
 import { walk } from './walk';
@@ -19,20 +21,23 @@ const WALKS: Setup = { sources: 4, targets: 3, joiners: 1, crashes: 4, epochs: 3
 
 const USAGE = `npm run bench:model -- [options]
 
-  (none)             explores every interleaving of up to 5 tasks, then walks at random through 8
+  (none)             explores every interleaving of up to 5 tasks, then walks at random through 8,
+                     and through interleavings of the real code
   --mutant NAME      prints what it costs to break one rule; one of
                      ${MUTANTS.map(({ name }) => name).join(', ')}
   --walks N          random walks only, of 500 steps each
-  --seed N           of the walks
+  --interleavings N  random interleavings of the real code only
+  --seed N           of the walks and the interleavings
 `;
 
 const say = (line: string) => console.log(line);
 const describe = (setup: Setup) => Object.entries(setup).map(([name, count]) => `${name} ${count}`).join(', '); // prettier-ignore
 
-function main(): boolean {
+async function main(): Promise<boolean> {
   const { values } = parseArgs({
     options: {
       ...{ mutant: { type: 'string' }, walks: { type: 'string' }, seed: { type: 'string' } },
+      interleavings: { type: 'string' },
       help: { type: 'boolean' },
     },
   });
@@ -41,7 +46,9 @@ function main(): boolean {
   const seed = readNumber('seed', values.seed ?? String(Date.now() % 1_000_000));
   const walks = readNumber('walks', values.walks ?? '400');
   if (values.walks !== undefined) return walkThrough(walks, seed);
-  return SETUPS.every(exploreAll) && walkThrough(walks, seed);
+  const interleavings = readNumber('interleavings', values.interleavings ?? '3000');
+  if (values.interleavings !== undefined) return interleaveAll(interleavings, seed);
+  return SETUPS.every(exploreAll) && walkThrough(walks, seed) && interleaveAll(interleavings, seed);
 }
 
 function readNumber(name: string, text: string): number {
@@ -88,9 +95,22 @@ function walkThrough(walks: number, seed: number): boolean {
   return violation === undefined;
 }
 
-try {
-  process.exitCode = main() ? 0 : 1;
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 64;
+async function interleaveAll(runs: number, seed: number): Promise<boolean> {
+  say(`${runs} random interleavings of the real code, seed ${seed}`);
+  try {
+    const { commit, abort } = await interleave(runs, seed);
+    say(`  ${commit} commits, ${abort} aborts: no violation`);
+    return true;
+  } catch (error) {
+    say(`  ${error instanceof Error ? error.message : String(error)}\n  ${String((error as Error).cause)}`);
+    return false;
+  }
 }
+
+main().then(
+  (isRight) => (process.exitCode = isRight ? EXIT_CODES.done.code : EXIT_CODES.failed.code),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = EXIT_CODES.wrongUse.code;
+  },
+);

@@ -12,7 +12,7 @@ import type { SwitchPorts, SwitchStorePort, SwitchTask, TaskSession } from '../.
 import { HoldGate } from '../../../proxy/control/hold';
 import { Retarget, listUpstreams } from '../../../proxy/control/retarget';
 import type { Decision as RouteDecision, RequestHead } from '../../../proxy/data-plane/contract/data-plane';
-import { SYSTEM_CLOCK } from '../../../proxy/process/clock';
+import { Clock, SYSTEM_CLOCK } from '../../../proxy/process/clock';
 import { REPORT } from '../../proxy/support/report';
 
 export const DEFAULT_PLAN: SwitchPlan = readFields(new Problems(), 'switch', {}, SWITCH_FIELDS);
@@ -80,13 +80,15 @@ export class MemoryTask implements TaskSession {
     readonly home: Side,
     store: MemoryStore,
     readonly served: Served[],
+    clock: Clock = SYSTEM_CLOCK,
+    regime: Regime = store.regime ?? FIRST_REGIME,
   ) {
     this.identity = `${id}/1`;
     const upstream = (port: number) => ({ protocol: 'http' as const, host: '127.0.0.1', port });
     this.sides = new Retarget(home, listUpstreams(home, upstream(1), upstream(2)));
     const nothing = () => undefined;
     this.gate = new HoldGate({
-      clock: SYSTEM_CLOCK,
+      clock,
       log: { info: nothing, warn: nothing, error: nothing },
       retarget: this.sides,
       decide: () => ({ forward: { upstream: this.sides.upstream } }),
@@ -99,14 +101,17 @@ export class MemoryTask implements TaskSession {
       },
       name: id,
     });
-    const { hold, side } = startUnder(store.regime ?? FIRST_REGIME, home, SYSTEM_CLOCK.nowMs());
+    const { hold, side } = startUnder(regime, home, clock.nowMs());
     this.gate.startAs(hold, side);
   }
+
+  /** A request goes to a backend. */
+  began: (served: Served) => void = (served) => void this.served.push(served);
 
   /** @returns whether it waits */
   request(): boolean {
     const take = (decision: RouteDecision) => {
-      if ('forward' in decision) this.served.push({ side: this.sides.side, epoch: this.gate.committed });
+      if ('forward' in decision) this.began({ side: this.sides.side, epoch: this.gate.committed });
     };
     const head = { url: '/' } as RequestHead;
     const decision = this.gate.decision(head) ?? { forward: { upstream: this.sides.upstream } };
