@@ -154,7 +154,12 @@ function openTask({ home, task, isKept }: FoundTask, call: Call): SwitchTask {
     return (await call(address, method, path, body, connection)) as T;
   };
   const session: TaskSession = {
-    report: () => ask('GET', ADMIN_PATHS.drainStatus),
+    report: async () => {
+      const report = await ask('GET', ADMIN_PATHS.drainStatus);
+      // The first order for each of a thousand tasks needs no call more.
+      connection.identity = report.identity;
+      return report;
+    },
     hold: (order) => ask('POST', ADMIN_PATHS.hold, order),
     release: (order) => ask('POST', ADMIN_PATHS.release, order),
     retarget: (order) => ask('POST', ADMIN_PATHS.retarget, order),
