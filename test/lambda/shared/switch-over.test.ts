@@ -382,6 +382,17 @@ describe('what must not be wrong, nor hang', () => {
     }
   });
 
+  test('one that another call of the same execution has just begun is gone on with', async () => {
+    world = new SwitchWorld();
+    const { store } = world;
+    const begun = beginSwitch(FIRST_REGIME, 1, { to: 'target', execution: 'one', leaseMs: 1, limits: LIMITS });
+    let writes = 0;
+    store.before = async (call) => {
+      if (call === 'writeRegime' && (writes += 1) === 1) await store.writeRegime(begun!, undefined);
+    };
+    expect(await start()).toMatchObject({ outcome: 'commit', epoch: 1 });
+  });
+
   test('one that goes the other way is not gone on with', async () => {
     world = new SwitchWorld();
     const { store } = world;

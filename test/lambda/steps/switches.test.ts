@@ -160,6 +160,17 @@ describe('what would change the tasks in the middle', () => {
     expect(cloud.lock?.stage).toBeDefined();
   });
 
+  test('the lock says so before anything is suspended', async () => {
+    const run = start();
+    const { suspend } = cloud.ports.services;
+    const seen: unknown[] = [];
+    Object.assign(cloud.ports.services, {
+      suspend: (...given: Parameters<typeof suspend>) => (seen.push(cloud.lock?.suspended), suspend(...given)),
+    });
+    await step(run);
+    expect(seen[0]).toEqual([{ side: 'source', before: AS_BEFORE }]);
+  });
+
   test('also behind an abort, and behind a step that throws', async () => {
     const run = start();
     cloud.proxies[0]!.inFlight = 1;
