@@ -10,8 +10,13 @@ import { settleWithin } from '../contract/settle';
 import { Slots } from '../contract/slots';
 import type { SwitchPorts, SwitchTask } from '../contract/switch-ports';
 
-/** Of a lease; renewed at half of it. A coordinator that dies costs its clients as much. */
-export const LEASE_MS = 2_000;
+/**
+ * Of a lease; renewed at half of it. A coordinator that dies costs its clients as much. One round over many tasks takes longer:
+ * `each` is for one of them.
+ */
+const LEASE_MS = { base: 2_000, each: 4 } as const;
+/** Between two looks at the whole, for each member: each of them could be news. */
+const SETTLE_MS_EACH = 0.01;
 /** A task that does not respond by then is unknown in this look. */
 const CALL_MS = 1_500;
 /** For the release of a task that did not respond the last time. */
@@ -61,6 +66,7 @@ export interface Holding {
 export class SwitchMembers {
   /** Requests that waited at the same time, at the most. */
   maxWaiting = 0;
+  private waiting = 0;
   private known: readonly Known[] = [];
   private isFollowing = false;
   private listedMs = Number.NEGATIVE_INFINITY;
@@ -73,6 +79,15 @@ export class SwitchMembers {
 
   get count(): number {
     return this.known.length;
+  }
+
+  get leaseMs(): number {
+    return LEASE_MS.base + LEASE_MS.each * this.known.length;
+  }
+
+  /** How long to collect what is new before all members are assessed, so that the work grows with them and not faster. */
+  get settleMs(): number {
+    return Math.round(SETTLE_MS_EACH * this.known.length);
   }
 
   /** The addresses of those that have one. */
@@ -203,6 +218,8 @@ export class SwitchMembers {
   }
 
   private hear(known: Known, report: LedgerReport | undefined, sentMs: number): void {
+    this.waiting += (report?.hold.waiting ?? 0) - (known.report?.hold.waiting ?? 0);
+    this.maxWaiting = Math.max(this.maxWaiting, this.waiting);
     known.report = report;
     known.heardMs = sentMs;
     if (report && report.instance !== known.member.instance) known.otherSinceMs ??= this.ports.now();
@@ -215,8 +232,6 @@ export class SwitchMembers {
       const state = assess(this.view(known), holding.rules());
       if (state !== known.state) holding.changed();
       known.state = state;
-      const waiting = this.known.reduce((sum, { report }) => sum + (report?.hold.waiting ?? 0), 0);
-      this.maxWaiting = Math.max(this.maxWaiting, waiting);
       await this.ports.pause(this.untilNextLook(state));
     }
   }
@@ -250,7 +265,7 @@ export class SwitchMembers {
 
   private isHeld({ report, heardMs }: Known, epoch: number): boolean {
     if (report?.hold.state !== 'holding' || !report.hold.isOfSwitch || report.hold.epoch !== epoch) return false;
-    return report.hold.leaseRemainingMs - (this.ports.now() - heardMs) > LEASE_MS / 2;
+    return report.hold.leaseRemainingMs - (this.ports.now() - heardMs) > this.leaseMs / 2;
   }
 
   private noteHold(known: Known, rejection: string | undefined, { rules, overheard }: Holding, epoch: number): void {

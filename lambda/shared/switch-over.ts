@@ -10,7 +10,7 @@ import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import { Settled, settle, settleWithin } from '../contract/settle';
 import type { StoredRegime, SwitchPorts } from '../contract/switch-ports';
 import { timeLeftMs } from '../contract/time-left';
-import { LEASE_MS, SwitchMembers } from './switch-members';
+import { SwitchMembers } from './switch-members';
 
 /** The freeze hook of a switch. */
 export interface SwitchHook {
@@ -248,6 +248,8 @@ class Coordinator {
       void this.watchStop();
     }
     await Promise.race([this.news.heard, this.ports.pause(NEWS_MS)]);
+    const { settleMs } = this.members;
+    if (settleMs > 0) await this.ports.pause(settleMs);
     this.news = newsOfNothing();
     this.mark();
   }
@@ -316,7 +318,7 @@ class Coordinator {
     const { regime, request } = this;
     return {
       epoch: this.epoch,
-      leaseMs: LEASE_MS,
+      leaseMs: this.members.leaseMs,
       ...holdLimits(request.plan),
       minIntervalMs: 0,
       outcomes: findOutcomes(home, regime, request.to),

@@ -234,7 +234,7 @@ async function stayWith(
     failed: both.target.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS,
   };
   if (!isTold || seconds < limits[reason]) return waiting;
-  const advice = "A person may switch back with 'drainshift rollback', or keep the target and set the weights to it";
+  const advice = 'Repair the target, and set the weights to it: no command switches back later';
   const got = `${why}; ${describeSide('target', both.target)}`;
   throw new CutoverError(
     'RollbackUnsafe',

@@ -256,7 +256,7 @@ describe('behind the commit', () => {
     await expect(back(failed)).rejects.toMatchObject({
       code: 'RollbackUnsafe',
       message: expect.stringMatching(
-        /the plan's 'switch.rollback' is 'ask': a person decides.*The target goes on.*'drainshift rollback'/,
+        /the plan's 'switch.rollback' is 'ask': a person decides.*The target goes on.*Repair the target/,
       ) as string,
     });
     expect(cloud.kindsNotified).toContain('stuck');
