@@ -34,7 +34,7 @@ export async function withScalingSuspended(
   const resumed = await resumeScaling({ ...('value' in done ? done.value : run), suspended }, ports);
   // The lock may know more by now than was known here: it stays, and another step resumes once more.
   if ('error' in done) throw done.error;
-  // Nobody resumes it again: a person may suspend it from now on.
+  // No step resumes it again: a person may suspend it from now on.
   if (suspended.length > 0 && resumed.verdict !== 'rollBack') await settle(() => ports.store.save(resumed));
   return resumed;
 }

@@ -55,7 +55,7 @@ export interface Holding {
   readonly rules: () => SwitchRules;
   /** Something is known that was not. */
   readonly changed: () => void;
-  /** A task says that the hold of this epoch is over. */
+  /** A task says that the hold of this epoch has ended. */
   readonly overheard: () => void;
 }
 
@@ -257,7 +257,7 @@ export class SwitchMembers {
     let seen = await settleWithin(CALL_MS, what, call);
     const rejection = isHeld || 'value' in seen ? undefined : seen.problem;
     const hasResponded = this.ports.now() - sentMs < CALL_MS;
-    // What it does instead says whether the hold is over, or never began.
+    // What it does instead says whether the hold has ended, or never began.
     if (rejection !== undefined && hasResponded) seen = await settleWithin(CALL_MS, what, () => session.report());
     this.hear(known, 'value' in seen ? seen.value : undefined, sentMs);
     this.noteHold(known, rejection, holding, epoch);
@@ -320,7 +320,7 @@ export class SwitchMembers {
     };
   }
 
-  /** How long ago the first process of a member could have sent something that nobody counts any more. */
+  /** How long ago the first process of a member could have sent something that no one counts any more. */
   private findSilence({ task, report, otherSinceMs }: Pick<Known, 'task' | 'report' | 'otherSinceMs'>) {
     const nowMs = this.ports.now();
     if (!task?.session) return task?.stoppedAtMs === undefined ? undefined : nowMs - task.stoppedAtMs;

@@ -295,7 +295,7 @@ class Coordinator {
     return `${rule}, got ${weights ? formatWeights(weights) : 'a rule that forwards elsewhere'}`;
   }
 
-  /** Targets that the load balancer knows, and no member is: ECS did not list them, or nobody started them through it. */
+  /** Targets that the load balancer knows, and no member is: ECS did not list them, or something else started them. */
   private async findStrangers(): Promise<readonly string[]> {
     const before: Regime = { ...this.regime, switching: undefined };
     const sides = SIDES.filter((home) => findServedSide(home, before) === before.side);
@@ -308,7 +308,7 @@ class Coordinator {
     const { side } = this.regime;
     const found = await this.witness;
     const rule = `every target that is registered of the ${side} must be a task that holds`;
-    if (!found) this.stop ??= `${rule}, got nobody who was asked`;
+    if (!found) this.stop ??= `${rule}, got no response`;
     else if ('problem' in found) this.stop ??= `${rule}, got ${found.problem}`;
     else if (found.value.length > 0) this.stop ??= `${rule}, got ${firstLines(found.value).join(', ')}`;
     return this.stop === undefined;
@@ -344,7 +344,7 @@ class Coordinator {
     }
   }
 
-  /** A task says that it is over: it has read a decision, or was first to write one. */
+  /** A task says that it has ended: it has read a decision, or was first to write one. */
   private async readDecision(): Promise<void> {
     if (this.isReading || this.isOver || this.decision) return;
     this.isReading = true;
@@ -354,7 +354,7 @@ class Coordinator {
     this.news.tell();
   }
 
-  /** Until it has ended, the pause is over, or the switch is given up; the leases are renewed meanwhile. */
+  /** Until it has ended, the pause has passed, or the switch is given up; the leases are renewed meanwhile. */
   private async runHook(): Promise<void> {
     const { hook, plan } = this.request;
     const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());

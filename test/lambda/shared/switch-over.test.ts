@@ -237,7 +237,7 @@ describe('what must not be wrong, nor hang', () => {
       world.ports,
     );
 
-  test('a look for an abort that hangs keeps no request waiting', async () => {
+  test('a check for an abort that hangs keeps no request waiting', async () => {
     world = new SwitchWorld();
     let looks = 0;
     const findStop = () => ((looks += 1) === 1 ? nothing() : never());
@@ -248,7 +248,7 @@ describe('what must not be wrong, nor hang', () => {
     expect(await switching).toMatchObject({ outcome: 'commit' });
   });
 
-  test('an abort is heeded before anything is held, and in the middle', async () => {
+  test('an abort is respected before anything is held, and in the middle', async () => {
     world = new SwitchWorld();
     let held = 0;
     world.tasks[0]!.before = async (call) => void (held += call === 'hold' ? 1 : 0);
@@ -264,7 +264,7 @@ describe('what must not be wrong, nor hang', () => {
     expect(await switching).toMatchObject({ outcome: 'abort', why: 'an operator asked', epoch: 2 });
   });
 
-  test('a step with little time left holds nobody', async () => {
+  test('a step with little time left holds no request', async () => {
     world = new SwitchWorld();
     let held = 0;
     for (const task of world.tasks) task.before = async (call) => void (held += call === 'hold' ? 1 : 0);
@@ -334,7 +334,7 @@ describe('what must not be wrong, nor hang', () => {
     expect(lost).toBeGreaterThan(0);
   });
 
-  test('an abort of a task is followed as soon as another says that it is over', async () => {
+  test('an abort of a task is followed as soon as another says that it has ended', async () => {
     world = new SwitchWorld();
     busy();
     const switching = start({}, { maxPauseMs: 20_000 });
@@ -421,7 +421,7 @@ describe('what must not be wrong, nor hang', () => {
     });
   });
 
-  test('a lease that is renewed behind the release holds nobody again', async () => {
+  test('a lease that is renewed behind the release holds no task again', async () => {
     world = new SwitchWorld();
     const [first] = world.tasks;
     let late: (() => void) | undefined;
@@ -466,7 +466,7 @@ describe('the load balancer is a second witness', () => {
     [{ source: 100, target: 1 }, '100/1'],
     [{ source: 0, target: 100 }, '0/100'],
     [undefined, 'a rule that forwards elsewhere'],
-  ])('weights of %j hold nobody', async (weights, got) => {
+  ])('weights of %j hold no request', async (weights, got) => {
     world = new SwitchWorld();
     world.weights = weights;
     const record = await switchTo('target');
@@ -474,7 +474,7 @@ describe('the load balancer is a second witness', () => {
     expect(record?.heldMs).toBeUndefined();
   });
 
-  test('on the way back all tasks are members, whatever the weights are', async () => {
+  test('in a rollback all tasks are members, whatever the weights are', async () => {
     world = new SwitchWorld(1, 1);
     await switchTo('target');
     expect(await switchTo('source')).toMatchObject({ outcome: 'commit', members: 2 });
@@ -512,7 +512,7 @@ describe('the hook', () => {
   test.each([
     ['fails', () => Promise.reject(new Error('the database is busy')), 'the hook must pass, got the database is busy'],
     ['hangs', () => new Promise<void>(() => undefined), /the switch must be decided within 300 ms|the hook must pass/],
-  ])('that %s aborts, and is undone before anybody is let go', async (_, run, why) => {
+  ])('that %s aborts, and is undone before any task is released', async (_, run, why) => {
     world = new SwitchWorld();
     const record = await start(run);
     expect(record?.outcome).toBe('abort');

@@ -77,7 +77,7 @@ describe('the step Switch', () => {
     );
   });
 
-  test('one that has no time left for the weights leaves them to the next look', async () => {
+  test('one that has no time left for the weights leaves them to the next poll', async () => {
     cloud = new SwitchCloud();
     const given = cloud.switching();
     const run = await withTimeLeft(
@@ -209,7 +209,7 @@ describe('what would change the tasks in the middle', () => {
     expect(cloud.scaling.source).toEqual(AS_BEFORE);
   });
 
-  test('nobody is held where it cannot be suspended, or while a deployment is in progress', async () => {
+  test('no request is held where it cannot be suspended, or while a deployment is in progress', async () => {
     const run = start();
     const seen = spy();
     cloud.away.add('scaling');
@@ -291,7 +291,7 @@ describe('behind the commit', () => {
     expect(cloud.ask()).toEqual(ALL_ON('source'));
   });
 
-  test('a rollback that has no time left behind its switch goes on at the next look', async () => {
+  test('a rollback that has no time left behind its switch goes on at the next poll', async () => {
     const run = await judged();
     const waiting = await withTimeLeft(
       () => 15_000,
@@ -390,7 +390,7 @@ describe('preflight', () => {
     await expect(look(cloud.ready())).rejects.toThrow(/got the target since epoch 3/);
   });
 
-  test('behind a switch back every task forwards to its own backend again, also where an earlier preflight told some', async () => {
+  test('behind a switch back every task forwards to its own backend again, also where an earlier preflight reached some', async () => {
     cloud = new SwitchCloud(1, 2);
     const run = await step(cloud.switching());
     await back(rollBack(run, 'BreakerTripped', 'errors'));
