@@ -34,7 +34,7 @@ const NOT_STARTED = ['PROVISIONING', 'PENDING', 'ACTIVATING'];
 /** For a switch, which must know of every process: ECS may say PENDING of a container that has just started. */
 const NO_CONTAINER = ['PROVISIONING'];
 /** Of so many tasks each keeps its connection: a function has 1,024 file descriptors, and others need some too. */
-const MAX_KEPT = 600;
+export const MAX_KEPT = 600;
 
 /** The proxy tasks of both sides: found through ECS, asked on their admin ports. */
 export function proxiesPort(config: CutoverConfig): ProxiesPort {
