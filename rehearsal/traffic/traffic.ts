@@ -1,4 +1,5 @@
 import { Entry, startEntry } from '../processes/entry';
+import { MachineNews, machineTime } from '../processes/machine-time';
 import type { TrafficOptions } from './options';
 import { TrafficSnapshot, TrafficTally } from './counting/tally';
 
@@ -15,6 +16,8 @@ export interface Traffic {
   stop(): Promise<TrafficTally>;
 }
 
+const NEWS_MS = 250;
+
 type Message = { snapshot?: TrafficSnapshot; tally?: TrafficTally };
 
 /** Starts traffic that checks every response, in a process of its own. */
@@ -29,11 +32,16 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
     void entry.exited.then((how) => reject(new Error(`The traffic must run until it is stopped, got ${how}`)));
   });
   tally.catch(() => undefined);
+  // The load balancer is in this process: the time that the traffic had is what both had.
+  machineTime.start();
+  const news = setInterval(() => tell(entry, machineTime.news), NEWS_MS).unref();
+  void entry.exited.then(() => clearInterval(news));
   return { snapshot: () => latest, mark: () => tell(entry, 'mark'), stop: () => stop(entry, tally) };
 }
 
-function tell(entry: Entry<true>, message: 'mark' | 'stop'): void {
-  if (entry.process.connected) entry.process.send(message);
+function tell(entry: Entry<true>, message: 'mark' | 'stop' | MachineNews): void {
+  // That it has ended is told by `exited`, with its reason.
+  if (entry.process.connected) entry.process.send(message, () => undefined);
 }
 
 async function stop(entry: Entry<true>, tally: Promise<TrafficTally>): Promise<TrafficTally> {
