@@ -162,11 +162,11 @@ export class WebSocketClient {
   }
 
   private retireAfter(lifetimeMs: number, socket: WebSocket): void {
-    const timer = setTimeout(() => {
+    const end = machineTime.limit(lifetimeMs, () => {
       this.isRetiring = true;
       this.closeWhenResponded();
-    }, lifetimeMs);
-    socket.once('close', () => clearTimeout(timer));
+    });
+    socket.once('close', () => end.clear());
   }
 
   private transmit(n: number): void {
