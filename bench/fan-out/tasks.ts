@@ -29,7 +29,7 @@ function startTask(index: number, held: (atMs: number) => void): AdminTarget {
         fastPath: 'on',
       },
       hold: holdReport(current, 0, now()),
-    } as LedgerReport;
+    };
   };
   const follow = (result: ReturnType<typeof hold>): string | undefined => {
     if ('conflict' in result) return result.conflict;

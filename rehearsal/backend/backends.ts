@@ -8,6 +8,7 @@ import { LoggedWrite, readLog } from '../writes/write-log';
 import { StoreClient } from './store-client';
 import { logKey } from './writes';
 import { BACKEND_HOSTS } from '../processes/loopback';
+import { withinMachineTime } from '../processes/machine-time';
 import { UsageError } from '../errors/usage-error';
 
 export interface Backends {
@@ -126,9 +127,11 @@ function backendUrl(side: Side, value: string | undefined): string {
 
 /** Any response will do: what status is right is the plan's affair. */
 async function mustRespond(side: Side, url: string, signal: AbortSignal): Promise<void> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
   try {
-    await (await fetch(url, { signal: limit, redirect: 'manual' })).body?.cancel();
+    await withinMachineTime(CONNECT_MS, async (late) => {
+      const limit = AbortSignal.any([signal, late]);
+      await (await fetch(url, { signal: limit, redirect: 'manual' })).body?.cancel();
+    });
   } catch (error) {
     const { cause, message } = error as Error;
     const reason =

@@ -2,6 +2,7 @@ import { ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { signalChild } from '../../core/errors/signals';
 import { entryPath } from '../processes/entry';
+import { Limit, machineTime } from '../processes/machine-time';
 import type { ProcessHooks } from '../processes/processes';
 import type { Invocation, Result } from './host';
 
@@ -34,7 +35,7 @@ interface Pending {
   readonly child: ChildProcess;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly timeout: NodeJS.Timeout;
+  readonly timeout: Limit;
 }
 
 /** One Lambda function: its process starts with the first event and stays warm; a dead or late one is replaced. */
@@ -69,7 +70,7 @@ export class LocalFunction {
         this.settle(id, ({ reject: fail }) => fail(new FunctionError('Sandbox.Timedout', { errorMessage })));
         this.discard(child);
       };
-      const timeout = setTimeout(late, this.spec.timeoutSeconds * 1000);
+      const timeout = machineTime.limit(this.spec.timeoutSeconds * 1000, late);
       this.pending.set(id, { child, resolve, reject, timeout });
       const invocation: Invocation = { id, event, functionArn: this.spec.arn };
       // Without a channel it could not be made, or has ended: that is told beside.
@@ -151,7 +152,7 @@ export class LocalFunction {
     const pending = this.pending.get(id);
     if (!pending) return;
     this.pending.delete(id);
-    clearTimeout(pending.timeout);
+    pending.timeout.clear();
     act(pending);
     if (pending.child !== this.child) this.endIfIdle(pending.child);
   }

@@ -2,6 +2,7 @@ import { ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { signalChild } from '../../core/errors/signals';
+import { machineTime } from './machine-time';
 
 /** A process of the rehearsal's own, and what it said when it was ready. */
 export interface Entry<Ready> {
@@ -55,7 +56,7 @@ export async function startEntry<Ready>(
     child.once('close', (code, signal) => resolve(`${signal ?? `exit code ${code}`} ${reasonIn(problem)}`.trim()));
   });
   let isLate = false;
-  const timer = setTimeout(() => (isLate = signalChild(child, 'SIGKILL')), readyWithinMs);
+  const limit = machineTime.limit(readyWithinMs, () => (isLate = signalChild(child, 'SIGKILL')));
   const failed = exited.then((how) =>
     Promise.reject(
       new Error(
@@ -63,7 +64,7 @@ export async function startEntry<Ready>(
       ),
     ),
   );
-  const ready = await Promise.race([findReady<Ready>(child), failed]).finally(() => clearTimeout(timer));
+  const ready = await Promise.race([findReady<Ready>(child), failed]).finally(() => limit.clear());
   return { ready, process: child, exited, stop: (graceMs) => stopChild(child, exited, graceMs ?? STOP_GRACE_MS) };
 }
 

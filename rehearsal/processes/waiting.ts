@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { machineTime } from './machine-time';
 
 const LOOK_MS = 50;
 
 interface Waiting {
-  /** Counted in looks of 50 ms, so that a process that does not get to look does not run out of time. @default Infinity */
+  /** Counted in the time that this machine had (`machineTime`). @default Infinity */
   readonly withinMs?: number;
   readonly signal: AbortSignal;
   /** Name, rule and value of what did not come in time. */
@@ -19,13 +20,15 @@ interface Waiting {
  */
 export async function until(condition: () => boolean, waiting: Waiting): Promise<void> {
   const { withinMs = Infinity, signal, problem, progress = () => 0 } = waiting;
-  let [waitedMs, reached] = [0, progress()];
+  machineTime.start();
+  let [sinceMs, reached] = [machineTime.nowMs, progress()];
   while (!condition()) {
     signal.throwIfAborted();
-    if (waitedMs > withinMs) throw new Error(problem?.() ?? 'the condition must hold in time, got none');
+    if (machineTime.nowMs - sinceMs > withinMs)
+      throw new Error(problem?.() ?? 'the condition must hold in time, got none');
     await pause(LOOK_MS);
     const now = progress();
-    waitedMs = now > reached ? 0 : waitedMs + LOOK_MS;
+    if (now > reached) sinceMs = machineTime.nowMs;
     reached = Math.max(reached, now);
   }
 }

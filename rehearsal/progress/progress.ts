@@ -45,7 +45,7 @@ export class Progress implements ProgressReporter {
   private line(sample: Sample): string {
     const sides = SIDES.map((side) => `${side} ${this.rate(sample, side)} req/s, ${ledger(sample.live[side])}`);
     const stage = `stage ${sample.stage}/${sample.stages}`;
-    return `${this.clock(sample.atMs)} ${printableLine(sample.state).padEnd(13)} ${stage} weights ${formatWeights(sample.weights).padEnd(6)} wrong ${sample.wrong} | ${sides.join(' | ')}`;
+    return `${this.clock(sample.atMs)} ${printableLine(sample.state).padEnd(13)} ${stage} weights ${formatWeights(sample.weights).padEnd(6)} wrong ${sample.wrong} | ${sides.join(' | ')}${reduced(sample)}`;
   }
 
   private block(sample: Sample): string[] {
@@ -60,7 +60,7 @@ export class Progress implements ProgressReporter {
         const responses = sample.responses[side].toLocaleString('en-US').padStart(7);
         return `  ${colour(side.padEnd(8))} ${responses} responses ${this.rate(sample, side).padStart(4)} req/s   ledger ${ledger(sample.live[side])}`;
       }),
-      `  wrong    ${sample.wrong === 0 ? pc.green('0') : pc.red(String(sample.wrong))}   WebSocket messages with a response ${sample.messages.toLocaleString('en-US')}`,
+      `  wrong    ${sample.wrong === 0 ? pc.green('0') : pc.red(String(sample.wrong))}   WebSocket messages with a response ${sample.messages.toLocaleString('en-US')}${reduced(sample)}`,
     ];
   }
 
@@ -86,6 +86,11 @@ export class Progress implements ProgressReporter {
     const seconds = (atMs - this.startedMs) / 1000;
     return `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${(seconds % 60).toFixed(1).padStart(4, '0')}`;
   }
+}
+
+/** A machine that cannot carry the traffic says so. */
+function reduced({ share = 1 }: Sample): string {
+  return share < 1 ? ` | traffic reduced to ${Math.round(100 * share)} %: this machine is slow` : '';
 }
 
 function ledger(live: KindCounts): string {

@@ -15,4 +15,6 @@ export interface Sample {
   readonly live: Readonly<Record<Side, KindCounts>>;
   readonly draining: boolean;
   readonly messages: number;
+  /** Of the full rate of the traffic (0–1): less where this machine cannot carry more. @default 1 */
+  readonly share?: number | undefined;
 }

@@ -6,6 +6,7 @@ import type { RecoveryEvidence } from '../cloud/recovery';
 import type { AdoptionEvidence, RedeployEvidence, RehearsalEvidence } from './evidence';
 import { hopsLine } from './hops';
 import { switchLine } from './switch-seen';
+import type { MachineTally } from '../traffic/counting/tally';
 import { lossLine, reachVerdict } from './verdict';
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
@@ -61,6 +62,8 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
   const { switchSeen, switches = [] } = evidence;
   if (switchSeen) lines.splice(1, 0, ['switch', switchLine(switchSeen, switches)]);
   if (evidence.ownClients && evidence.ownClients.requests > 0) lines.push(['yours', yours(evidence.ownClients)]);
+  const machine = machineLine(evidence.traffic.machine);
+  if (machine !== undefined) lines.push(['machine', machine]);
   const { adoption, redeploy, applicationSees } = evidence.rehearsal;
   if (applicationSees) lines.push(['app sees', hopsLine(applicationSees)]);
   if (adoption) lines.push(['adopted', adopted(adoption)]);
@@ -75,6 +78,25 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
     ]);
   }
   return lines;
+}
+
+/** A second or two of a run are any machine's. */
+const WORTH_A_WORD_MS = 5_000;
+
+/** What this machine could not do, as against the target; undefined when there is nothing to say. */
+export function machineLine({ leastShare, notTried, standstillMs }: MachineTally): string | undefined {
+  const percent = Math.max(1, Math.floor(100 * leastShare));
+  const said = [
+    ...(leastShare < 1
+      ? [
+          `the traffic was reduced to ${percent} % at the least, ${number(notTried)} requests and messages not tried: this machine could not carry more`,
+        ]
+      : []),
+    ...(standstillMs >= WORTH_A_WORD_MS
+      ? [`this machine was short of time for ${seconds(standstillMs)}, which no limit counts`]
+      : []),
+  ];
+  return said.length === 0 ? undefined : `${said.join('; ')}; figures of latency say nothing of AWS`;
 }
 
 /** As the load balancer was told, whatever the cutover has on record. */

@@ -1,6 +1,6 @@
 import { MAX_BAKE, Plan, Stage } from '../../core/plan/plan';
 import { formatWeights } from '../../core/traffic/weights';
-import { REQUESTS_PER_USER, TrafficRates } from '../traffic/options';
+import { LEAST_SHARE, REQUESTS_PER_USER, TrafficRates } from '../traffic/options';
 import { UsageError } from '../errors/usage-error';
 
 /** A stage that sees too few requests rolls a cutover back: by chance it may, this often. */
@@ -21,9 +21,10 @@ interface Asked {
  */
 export function withEnoughRequests(plan: Plan, asked: Asked): Plan {
   const { minimumRequests } = plan.breaker;
-  if (tightest(plan, asked, minimumRequests) === undefined) return plan;
+  const perSecond = freshRequests(asked.rates);
+  if (tightest(plan, perSecond, minimumRequests) === undefined) return plan;
   const scaled = Math.min(minimumRequests, Math.max(1, Math.floor(minimumRequests * asked.traffic)));
-  const short = tightest(plan, asked, scaled);
+  const short = tightest(plan, perSecond, scaled);
   if (!short) return { ...plan, breaker: { ...plan.breaker, minimumRequests: scaled } };
   const { stage, index, expected } = short;
   const needed = enoughFor(scaled);
@@ -36,13 +37,26 @@ export function withEnoughRequests(plan: Plan, asked: Asked): Plan {
   );
 }
 
+/**
+ * The least share of the rates (0.1–1) that still brings each stage the plan's `minimumRequests`: a slow machine reduces the
+ * traffic to no less.
+ *
+ * @param plan of `withEnoughRequests`
+ */
+export function leastShare(plan: Plan, rates: TrafficRates): number {
+  const { minimumRequests } = plan.breaker;
+  for (let percent = 100 * LEAST_SHARE; percent < 100; percent += 5) {
+    if (tightest(plan, freshRequests(rates) * (percent / 100), minimumRequests) === undefined) return percent / 100;
+  }
+  return 1;
+}
+
 /** The first stage whose target may see fewer than `minimum` by chance. */
 function tightest(
   { stages }: Plan,
-  { rates }: Asked,
+  perSecond: number,
   minimum: number,
 ): { stage: Stage; index: number; expected: number } | undefined {
-  const perSecond = freshRequests(rates);
   return stages
     .map((stage, index) => {
       const { source, target } = stage.weights;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ADMIN_HEADERS, ADMIN_PATHS, LedgerReport, adminAddress, adminRequestToSign } from '../../core/proxy/admin-api';
 import { KindCounts, NO_CONNECTIONS, addKinds } from '../../core/proxy/connections';
 import { SIDES, Side } from '../../core/traffic/weights';
+import { withinMachineTime } from '../processes/machine-time';
 import { sign } from '../../proxy/admin/signature';
 import { PREVIOUS } from '../aws/services/secrets/secret-store';
 import type { LocalCloud } from '../cloud/local-cloud';
@@ -43,7 +44,7 @@ async function readWith(secret: string, ip: string, port: number): Promise<Ledge
   const path = ADMIN_PATHS.drainStatus;
   const call = { time: String(Date.now()), nonce: randomUUID(), address: adminAddress(ip, port) };
   const signature = sign(secret, adminRequestToSign({ method: 'GET', path, ...call, identity: '', body: '' }));
-  try {
+  const read = async (signal: AbortSignal) => {
     const response = await fetch(`http://${ip}:${port}${path}`, {
       headers: {
         [ADMIN_HEADERS.time]: call.time,
@@ -51,9 +52,12 @@ async function readWith(secret: string, ip: string, port: number): Promise<Ledge
         [ADMIN_HEADERS.address]: call.address,
         [ADMIN_HEADERS.signature]: signature,
       },
-      signal: AbortSignal.timeout(1_000),
+      signal,
     });
     return response.ok ? ((await response.json()) as LedgerReport) : undefined;
+  };
+  try {
+    return await withinMachineTime(1_000, read);
   } catch {
     return undefined;
   }

@@ -59,6 +59,7 @@ export class Observer {
       live: { source: ledgers.source.active ?? NO_CONNECTIONS, target: ledgers.target.active ?? NO_CONNECTIONS },
       draining: ledgers.source.draining,
       messages: seen?.websocket.received ?? 0,
+      share: seen?.share,
     };
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Identity } from '../template/assembly/resolve';
+import { Limit, machineTime } from '../processes/machine-time';
 import type { CustomResource } from '../template/parts/custom-resources';
 import { CustomResourceResponse, readResponse } from './custom-resource-response';
 import { openMailbox } from './mailbox';
@@ -74,10 +75,10 @@ export class CustomResources {
       ResourceType: resource.type,
       ResourceProperties: resource.properties,
     };
-    let timer: NodeJS.Timeout | undefined;
+    let limit: Limit | undefined;
     const late = new Promise<never>((_, reject) => {
       const tooLate = () => reject(new Error(`no response in ${resource.timeoutSeconds} s`));
-      timer = setTimeout(tooLate, resource.timeoutSeconds * 1000);
+      limit = machineTime.limit(resource.timeoutSeconds * 1000, tooLate);
     });
     // CloudFormation would wait out its time. A function that has ended is not going to respond to any more.
     const ended = this.invoke(resource.serviceToken, event).then(
@@ -87,7 +88,7 @@ export class CustomResources {
     try {
       return await Promise.race([mailbox.responded, ended, late]);
     } finally {
-      clearTimeout(timer);
+      limit?.clear();
       ended.catch(() => undefined);
       mailbox.close();
     }

@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { AwsError } from '../errors/aws-error';
 import type { ElbModel } from '../load-balancer/model/model';
 import type { Targets } from '../load-balancer/health/targets';
+import { machineTime } from '../processes/machine-time';
 import type { ProcessHooks } from '../processes/processes';
 import { Addresses } from './addresses';
 import type { Cluster, EcsModel, EcsService } from './model';
@@ -204,7 +204,7 @@ export class TaskRunner implements EcsModel {
     task.stoppedReason = reason;
     task.setStatus('DEACTIVATING');
     this.deregister(task);
-    await pause(1000 * this.deregistrationDelay(task), undefined, { ref: false });
+    await machineTime.wait(1000 * this.deregistrationDelay(task));
     if (!this.stopped) await task.terminate(reason);
   }
 

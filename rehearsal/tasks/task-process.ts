@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { createConnection } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { signalChild } from '../../core/errors/signals';
+import { machineTime } from '../processes/machine-time';
 import type { ProcessHooks } from '../processes/processes';
 import type { EcsTask, TaskStatus } from './model';
 
@@ -104,9 +105,10 @@ export class TaskProcess implements EcsTask {
     this.stoppedReason ??= reason;
     this.setStatus('STOPPING');
     signalChild(this.child, 'SIGTERM');
-    const kill = setTimeout(() => signalChild(this.child, 'SIGKILL'), this.container.stopTimeoutSeconds * 1000);
+    const stopMs = this.container.stopTimeoutSeconds * 1000;
+    const kill = machineTime.limit(stopMs, () => signalChild(this.child, 'SIGKILL'));
     await this.gone;
-    clearTimeout(kill);
+    kill.clear();
   }
 
   /** SIGKILL. Resolves when the process is gone. */

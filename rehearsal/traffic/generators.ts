@@ -9,6 +9,7 @@ import { HttpChecker } from './clients/http-checker';
 import { Act, Shopper, frontPageReader, pageReader, uploader } from './clients/http-users';
 import {
   DEFAULT_RATES,
+  LEAST_SHARE,
   NO_PAGES_OF_OURS,
   REQUESTS_PER_USER,
   TrafficOptions,
@@ -16,6 +17,8 @@ import {
   findEndpoints,
   http2Rates,
 } from './options';
+import { machineTime } from '../processes/machine-time';
+import { nextShare } from './schedule/governor';
 import { Pace } from './schedule/pace';
 import { Recorder } from './counting/recorder';
 import { AskForStream, askOverHttp1, askOverHttp2 } from './transport/stream-request';
@@ -29,6 +32,9 @@ const ARRIVAL_MS = 4_000;
 const LAST_RESPONSES_MS = 10_000;
 /** Of the WebSocket clients, each fifth closes its connections by itself, as people close a page. */
 const RESTLESS = 5;
+
+/** How often the rate is decided on. */
+const DECIDE_MS = 500;
 
 /** How the users of one kind are made. */
 interface User {
@@ -53,6 +59,7 @@ export class Generators {
   private readonly eventStreams: EventStreamClient[] = [];
   private readonly chats: ChatClient[] = [];
   private readonly lives: Promise<void>[] = [];
+  private decides: NodeJS.Timeout | undefined;
 
   /** @throws Error when an option is wrong. */
   constructor(private readonly options: TrafficOptions) {
@@ -76,6 +83,8 @@ export class Generators {
     this.startWebSockets();
     this.startEventStreams();
     this.startChats();
+    machineTime.start();
+    this.decides = setInterval(() => this.decide(), DECIDE_MS);
   }
 
   /** Begins nothing more, and resolves when every response that is owed has come or is given up. */
@@ -84,7 +93,29 @@ export class Generators {
     const withinMs = this.options.lastResponsesMs ?? LAST_RESPONSES_MS;
     for (const client of [...this.webSockets, ...this.eventStreams, ...this.chats]) client.finish(withinMs);
     await Promise.all([started, ...this.lives]);
+    clearInterval(this.decides);
+    this.note();
     for (const transport of this.transports) transport.close();
+  }
+
+  private decide(): void {
+    const { shop, keepAlive, newConnection, http2, echo } = this.rates;
+    const perSecond = shop + keepAlive + newConnection + http2 + echo;
+    this.pace.share = nextShare(this.pace.share, {
+      isShort: machineTime.isShort,
+      backlogSeconds: this.pace.underWay / Math.max(1, perSecond),
+      least: this.options.leastShare ?? LEAST_SHARE,
+    });
+    this.note();
+  }
+
+  /** What this machine could carry, for the next snapshot. */
+  private note(): void {
+    const { recorder, pace } = this;
+    recorder.share = pace.share;
+    recorder.machine.leastShare = Math.min(recorder.machine.leastShare, pace.share);
+    recorder.machine.notTried = pace.leftOut;
+    recorder.machine.standstillMs = Math.round(machineTime.standstillMs);
   }
 
   private users(name: string, perSecond: number, { transport, act, keepsCookies, maxAtOnce }: User): void {
@@ -179,7 +210,7 @@ export class Generators {
   }
 
   private arrive(client: { live(): Promise<void> }, share: number): void {
-    const arrived = new Promise((resolve) => setTimeout(resolve, share * ARRIVAL_MS));
-    this.lives.push(arrived.then(() => client.live()));
+    // A slow machine lets them come more slowly: each costs a handshake.
+    this.lives.push(machineTime.wait(share * ARRIVAL_MS).then(() => client.live()));
   }
 }

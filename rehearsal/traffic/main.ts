@@ -1,4 +1,5 @@
 import { announceReady, entryOptions } from '../processes/entry';
+import { MachineNews, machineTime } from '../processes/machine-time';
 import { Generators } from './generators';
 import type { TrafficOptions } from './options';
 
@@ -10,7 +11,8 @@ const SNAPSHOT_MS = 250;
 const generators = new Generators(entryOptions<TrafficOptions>());
 generators.start();
 const timer = setInterval(() => process.send?.({ snapshot: generators.recorder.snapshot() }), SNAPSHOT_MS);
-process.on('message', (message) => {
+process.on('message', (message: 'mark' | 'stop' | MachineNews) => {
+  if (typeof message === 'object') machineTime.hear(message);
   if (message === 'mark') generators.recorder.mark();
   if (message === 'stop') void stop();
 });

@@ -32,10 +32,15 @@ export interface TrafficOptions {
    */
   readonly hasOwnAddresses?: boolean;
   /**
-   * How long a long-lived client may take at the end to get back and to be served once more.
+   * How long a long-lived client may take at the end to get back and to be served once more, in the time of this machine.
    * @default 10_000
    */
   readonly lastResponsesMs?: number;
+  /**
+   * Of the full rate (0–1): a slow machine reduces the traffic to no less.
+   * @default 0.1
+   */
+  readonly leastShare?: number;
 }
 
 /** HTTP requests per second by generator, and numbers of long-lived clients. */
@@ -61,6 +66,9 @@ export interface TrafficRates {
 
 /** A user sends so many requests a second; a rate is reached by the number of users. */
 export const REQUESTS_PER_USER = 4;
+
+/** A tenth of the traffic is a rehearsal still, one that takes its time. */
+export const LEAST_SHARE = 0.1;
 
 /** What is not sent to backends that are not ours. */
 export const NO_PAGES_OF_OURS: Partial<TrafficRates> = {

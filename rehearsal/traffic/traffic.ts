@@ -1,4 +1,5 @@
 import { Entry, startEntry } from '../processes/entry';
+import { MachineNews, machineTime } from '../processes/machine-time';
 import type { TrafficOptions } from './options';
 import type { WritesRecord } from './counting/writes-record';
 import { TrafficSnapshot, TrafficTally } from './counting/tally';
@@ -17,6 +18,8 @@ export interface Traffic {
   /** What the clients wrote down one by one; undefined before it has stopped, and where there are no writers. */
   record(): WritesRecord | undefined;
 }
+
+const NEWS_MS = 250;
 
 interface EndedTraffic {
   readonly tally: TrafficTally;
@@ -41,6 +44,10 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
     void entry.exited.then((how) => reject(new Error(`The traffic must run until it is stopped, got ${how}`)));
   });
   ended.catch(() => undefined);
+  // The load balancer is in this process: the time that the traffic had is what both had.
+  machineTime.start();
+  const news = setInterval(() => tell(entry, machineTime.news), NEWS_MS).unref();
+  void entry.exited.then(() => clearInterval(news));
   return {
     snapshot: () => latest,
     mark: () => tell(entry, 'mark'),
@@ -49,8 +56,9 @@ export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
   };
 }
 
-function tell(entry: Entry<true>, message: 'mark' | 'stop'): void {
-  if (entry.process.connected) entry.process.send(message);
+function tell(entry: Entry<true>, message: 'mark' | 'stop' | MachineNews): void {
+  // That it has ended is told by `exited`, with its reason.
+  if (entry.process.connected) entry.process.send(message, () => undefined);
 }
 
 async function stop(entry: Entry<true>, ended: Promise<TrafficTally>): Promise<TrafficTally> {

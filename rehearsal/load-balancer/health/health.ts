@@ -1,3 +1,4 @@
+import { withinMachineTime } from '../../processes/machine-time';
 import { askHealth } from './health-request';
 import { ElbModel, HealthCheck, Target, TargetGroup } from '../model/model';
 
@@ -65,16 +66,19 @@ function apply(
 async function probe({ healthCheck, protocolVersion }: TargetGroup, target: Target): Promise<Reason | undefined> {
   const { protocol, path, matcher, timeoutSeconds } = healthCheck;
   const port = healthCheck.port === 'traffic-port' ? target.port : Number(healthCheck.port);
-  const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+  let isLate = false;
   try {
-    const status = await askHealth(protocolVersion, { protocol, host: target.id, port, path, signal });
+    const status = await withinMachineTime(timeoutSeconds * 1000, (signal) => {
+      signal.addEventListener('abort', () => (isLate = true));
+      return askHealth(protocolVersion, { protocol, host: target.id, port, path, signal });
+    });
     if (matches(matcher, status)) return undefined;
     return {
       code: 'Target.ResponseCodeMismatch',
       description: `Health checks failed with these codes: [${status}]`,
     };
   } catch (error) {
-    if (signal.aborted) return { code: 'Target.Timeout', description: 'Request timed out' };
+    if (isLate) return { code: 'Target.Timeout', description: 'Request timed out' };
     return { code: 'Target.FailedHealthChecks', description: `Health checks failed: ${(error as Error).message}` };
   }
 }

@@ -1,11 +1,12 @@
 import { AwsError } from '../../errors/aws-error';
+import { Limit, machineTime } from '../../processes/machine-time';
 import { ElbModel, Target, TargetAddress, TargetGroup } from '../model/model';
 
 const formatKey = ({ id, port }: TargetAddress) => `${id}:${port}`;
 
 /** Registration of targets, and their slow way out: `draining` until the deregistration delay has ended. */
 export class Targets {
-  private readonly delays = new Map<Target, NodeJS.Timeout>();
+  private readonly delays = new Map<Target, Limit>();
   private isStopped = false;
   private readonly cuts = new WeakMap<Target, AbortController>();
 
@@ -46,7 +47,7 @@ export class Targets {
       const delayMs = 1000 * Number(group.attributes.get('deregistration_delay.timeout_seconds') ?? 300);
       this.delays.set(
         target,
-        setTimeout(() => this.remove(group, target), delayMs),
+        machineTime.limit(delayMs, () => this.remove(group, target)),
       );
     }
   }
@@ -60,7 +61,7 @@ export class Targets {
 
   stop(): void {
     this.isStopped = true;
-    for (const delay of this.delays.values()) clearTimeout(delay);
+    for (const delay of this.delays.values()) delay.clear();
     this.delays.clear();
   }
 

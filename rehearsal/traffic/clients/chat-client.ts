@@ -4,6 +4,7 @@ import { CookieJar } from './cookie-jar';
 import { EventParser } from '../transport/event-parser';
 import { Recorder } from '../counting/recorder';
 import { reconnectMs, rejectedForMs } from './reconnect';
+import { machineTime } from '../../processes/machine-time';
 import type { AskForStream } from '../transport/stream-request';
 import type { HttpResponse } from '../transport/transport';
 
@@ -49,7 +50,7 @@ export class ChatClient {
   finish(withinMs: number): void {
     this.isFinishing = true;
     this.leave();
-    setTimeout(() => this.call?.destroy(new Error(`no end in ${withinMs} ms`)), withinMs).unref();
+    machineTime.limit(withinMs, () => this.call?.destroy(new Error(`no end in ${withinMs} ms`)));
   }
 
   private prompt(): Promise<Ended> {
@@ -58,9 +59,9 @@ export class ChatClient {
     this.recorder.streaming.asked += 1;
     return new Promise((resolve) => {
       const response = new Response(prompt, this.recorder);
-      const timer = setTimeout(() => call.destroy(new Error(`nothing in ${SILENT_MS} ms`)), SILENT_MS);
+      const limit = machineTime.limit(SILENT_MS, () => call.destroy(new Error(`nothing in ${SILENT_MS} ms`)));
       const over = (ended: Ended) => {
-        clearTimeout(timer);
+        limit.clear();
         this.call = undefined;
         resolve(ended);
       };
@@ -69,7 +70,7 @@ export class ChatClient {
         { method: 'POST', path: '/chat', headers, body: prompt },
         {
           responded: (head) => {
-            timer.refresh();
+            limit.refresh();
             this.jar.take(head.headers['set-cookie'], Date.now());
             const rejection = findRejection(head);
             if (!rejection) return;
@@ -77,7 +78,7 @@ export class ChatClient {
             call.destroy();
           },
           received: (chunk) => {
-            timer.refresh();
+            limit.refresh();
             response.take(chunk);
           },
           ended: () => over(response.end()),

@@ -3,6 +3,7 @@ import { CookieJar } from './cookie-jar';
 import { EventParser, StreamEvent } from '../transport/event-parser';
 import { Recorder } from '../counting/recorder';
 import { reconnectMs, rejectedForMs } from './reconnect';
+import { machineTime } from '../../processes/machine-time';
 import type { AskForStream } from '../transport/stream-request';
 import type { HttpResponse } from '../transport/transport';
 
@@ -41,7 +42,7 @@ export class EventStreamClient {
   /** Waits for one more event, as proof that the stream was alive to the end, then leaves. `live` resolves at its end. */
   finish(withinMs: number): void {
     this.isFinishing = true;
-    setTimeout(() => this.giveUp(withinMs), withinMs).unref();
+    machineTime.limit(withinMs, () => this.giveUp(withinMs));
   }
 
   private stream(): Promise<Ended> {
@@ -53,16 +54,16 @@ export class EventStreamClient {
         ...this.jar.header(Date.now()),
       };
       const parser = new EventParser();
-      const timer = setTimeout(() => call.destroy(new Error(`no response in ${HEAD_MS} ms`)), HEAD_MS);
+      const limit = machineTime.limit(HEAD_MS, () => call.destroy(new Error(`no response in ${HEAD_MS} ms`)));
       const over = (ended: Ended) => {
-        clearTimeout(timer);
+        limit.clear();
         resolve(ended);
       };
       const call = this.ask(
         { path, headers },
         {
           responded: (head) => {
-            clearTimeout(timer);
+            limit.clear();
             this.begin(head, over);
           },
           received: (chunk) => this.isOpen && parser.take(chunk).forEach((event) => this.check(event)),

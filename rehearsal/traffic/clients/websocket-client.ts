@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ConnectionOptions } from 'node:tls';
 import { ClientOptions, RawData, WebSocket } from 'ws';
 import { CookieJar } from './cookie-jar';
+import { machineTime } from '../../processes/machine-time';
 import { MessageLedger } from '../counting/message-ledger';
 import { Endpoint, connectionTo } from '../transport/endpoint';
 import { Recorder } from '../counting/recorder';
@@ -13,6 +14,8 @@ const CLEAN_CODES: readonly number[] = [1000, 1001, 1005, 1012];
 const HANDSHAKE_MS = 10_000;
 /** For the response to a Close frame. */
 const CLOSE_MS = 5_000;
+/** The longest that a timer of Node takes: `CLOSE_MS` is counted in the time of this machine, which `ws` does not. */
+const NEVER_MS = 2 ** 31 - 1;
 
 interface Ended {
   readonly code: number;
@@ -35,6 +38,8 @@ export class WebSocketClient {
   /** From its handshake to its end. */
   private socket: WebSocket | undefined;
   private isOpen = false;
+  /** Whether its first connection was begun. */
+  private hasCome = false;
   /** When the last connection ended. */
   private endedMs: number | undefined;
   /** Sends no more on this connection, and closes it when all got a response. */
@@ -54,6 +59,7 @@ export class WebSocketClient {
 
   /** Connects, and again after each end; resolves when it has finished. */
   async live(): Promise<void> {
+    this.hasCome = true;
     while (!this.isDone()) {
       const ended = await this.connection();
       this.judge(ended);
@@ -67,8 +73,8 @@ export class WebSocketClient {
    * @param dueMs when it was due (`performance.now()`)
    */
   send(dueMs: number): void {
-    // Who closes a page sends nothing until the next one is open.
-    if (this.isRetiring || this.isFinishing) return;
+    // Who has not come yet sends nothing, and who closes a page nothing until the next one is open.
+    if (!this.hasCome || this.isRetiring || this.isFinishing) return;
     if (this.socket?.readyState === WebSocket.OPEN) this.sendNext(dueMs);
     else this.held.push(dueMs);
   }
@@ -79,7 +85,7 @@ export class WebSocketClient {
    */
   finish(withinMs: number): void {
     this.isFinishing = true;
-    setTimeout(() => this.giveUp(withinMs), withinMs).unref();
+    machineTime.limit(withinMs, () => this.giveUp(withinMs));
     this.sendLast();
   }
 
@@ -113,12 +119,16 @@ export class WebSocketClient {
         ...connectionTo(this.endpoint),
         headers: { host: authority, ...this.jar.header(Date.now()) },
         perMessageDeflate: false,
-        handshakeTimeout: HANDSHAKE_MS,
-        closeTimeout: CLOSE_MS,
+        closeTimeout: NEVER_MS,
       };
       const socket = new WebSocket(`wss://${host}:${port}/ws/counter?client=${encodeURIComponent(this.name)}`, options);
       this.socket = socket;
       let error: string | undefined;
+      const limit = machineTime.limit(HANDSHAKE_MS, () => {
+        error ??= 'Opening handshake has timed out';
+        socket.terminate();
+      });
+      socket.once('open', () => limit.clear());
       socket.on('error', (problem) => (error ??= problem.message));
       socket.on('upgrade', (response) => this.takeCookies(response));
       socket.on('open', () => this.opened(socket));
@@ -128,7 +138,10 @@ export class WebSocketClient {
         resolve(rejection(response));
         request.destroy();
       });
-      socket.on('close', (code) => resolve({ code, error }));
+      socket.on('close', (code) => {
+        limit.clear();
+        resolve({ code, error });
+      });
     });
   }
 
@@ -149,11 +162,11 @@ export class WebSocketClient {
   }
 
   private retireAfter(lifetimeMs: number, socket: WebSocket): void {
-    const timer = setTimeout(() => {
+    const end = machineTime.limit(lifetimeMs, () => {
       this.isRetiring = true;
       this.closeWhenResponded();
-    }, lifetimeMs);
-    socket.once('close', () => clearTimeout(timer));
+    });
+    socket.once('close', () => end.clear());
   }
 
   private transmit(n: number): void {
@@ -177,6 +190,14 @@ export class WebSocketClient {
     this.closeWhenResponded();
   }
 
+  private close(): void {
+    const { socket } = this;
+    if (socket?.readyState !== WebSocket.OPEN) return;
+    socket.close(1000);
+    const limit = machineTime.limit(CLOSE_MS, () => socket.terminate());
+    socket.once('close', () => limit.clear());
+  }
+
   private settle(n: number): void {
     const dueMs = this.due.get(n);
     if (dueMs !== undefined) this.recorder.waited(dueMs);
@@ -188,7 +209,7 @@ export class WebSocketClient {
   }
 
   private closeWhenResponded(): void {
-    if ((this.isRetiring && this.ledger.allResponded) || this.isServed()) this.socket?.close(1000);
+    if ((this.isRetiring && this.ledger.allResponded) || this.isServed()) this.close();
   }
 
   private judge({ code, error, rejectedForMs: forMs }: Ended): void {
@@ -228,7 +249,7 @@ export class WebSocketClient {
       for (const n of unanswered) this.settle(n);
       this.recorder.note(this.name, `expected responses to messages ${unanswered.join(', ')}, got none`);
     }
-    if (this.isOpen) return this.socket?.close(1000);
+    if (this.isOpen) return this.close();
     if (this.endedMs !== undefined) this.recorder.gap('websocket', this.endedMs);
     this.drop(`expected a connection at the end, got none in ${afterMs} ms`);
     this.socket?.terminate();

@@ -2,6 +2,7 @@ import { Side } from '../../../core/traffic/weights';
 import { Histogram } from './histogram';
 import {
   HttpTally,
+  MachineTally,
   RightResponses,
   ServerSentEventsTally,
   StreamingTally,
@@ -64,6 +65,9 @@ export class Recorder {
     events: 0,
     longestGapMs: 0,
   };
+  readonly machine: Counters<MachineTally> = { leastShare: 1, notTried: 0, standstillMs: 0 };
+  /** Of the full rate, now (0–1). */
+  share = 1;
   readonly live = { websocket: 0, serverSentEvents: 0 };
   readonly responsesBySide: Record<Side, number> = { source: 0, target: 0 };
   readonly latency = new Histogram();
@@ -107,6 +111,7 @@ export class Recorder {
       websocket: { ...this.websocket },
       serverSentEvents: { ...this.serverSentEvents },
       streaming: { ...this.streaming },
+      machine: { ...this.machine },
       failures: [...this.failures],
       firstBadResponseAt: this.firstBadResponseAt,
     };
@@ -118,6 +123,7 @@ export class Recorder {
       at: new Date().toISOString(),
       responsesBySide: { ...this.responsesBySide },
       live: { ...this.live },
+      share: this.share,
     };
   }
 }

@@ -90,12 +90,23 @@ export interface StreamingTally {
   readonly longestGapMs: number;
 }
 
+/** What this machine could carry of the traffic. */
+export interface MachineTally {
+  /** The least share (0–1) of the full rate that the traffic was reduced to; 1 when it was never. */
+  readonly leastShare: number;
+  /** Requests and messages that were due and, by this, not sent: not tried, and in no figure of latency. */
+  readonly notTried: number;
+  /** In which the machine was short of processor time; no limit counts it. */
+  readonly standstillMs: number;
+}
+
 /** What the traffic saw. */
 export interface TrafficTally {
   readonly http: HttpTally;
   readonly websocket: WebSocketTally;
   readonly serverSentEvents: ServerSentEventsTally;
   readonly streaming: StreamingTally;
+  readonly machine: MachineTally;
   /** The first 20, one line each: time, generator, what was expected, what came. */
   readonly failures: readonly string[];
   /** ISO 8601; of the first failure of any kind. */
@@ -109,6 +120,8 @@ export interface TrafficSnapshot extends TrafficTally {
   /** HTTP responses by the side that made them, since the start. */
   readonly responsesBySide: Readonly<Record<Side, number>>;
   readonly live: { readonly websocket: number; readonly serverSentEvents: number };
+  /** Of the full rate, now (0–1). */
+  readonly share: number;
 }
 
 /** That no fault was counted is not enough: the books must balance, and there must be something in them. */

@@ -1,9 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 
+const GOLDEN_RATIO = 0.618;
+
 /**
  * Lets many users act at a common rate until it is stopped, whether or not their earlier acts have ended: what is asked
- * of a server does not become less because the server has become slow, and nothing that was due is left out.
+ * of a server does not become less because the server has become slow. What is left out of what was due, because this machine
+ * cannot carry it, is counted.
  *
  * @see G. Tene, "How NOT to measure latency" (coordinated omission)
  */
@@ -11,6 +14,10 @@ export class Pace {
   private readonly stopped = new AbortController();
   private readonly users: Promise<void>[] = [];
   private readonly started = new Set<Promise<void>>();
+  /** Of what is due, what is done (0–1). */
+  share = 1;
+  /** What was due and, by the share, not done. */
+  leftOut = 0;
 
   constructor() {
     setMaxListeners(0, this.stopped.signal);
@@ -19,6 +26,11 @@ export class Pace {
   /** Fires when nothing more is due. */
   get ended(): AbortSignal {
     return this.stopped.signal;
+  }
+
+  /** What was begun and has not ended. */
+  get underWay(): number {
+    return this.started.size;
   }
 
   /**
@@ -32,7 +44,9 @@ export class Pace {
     user: (index: number) => (dueMs: number) => Promise<void>,
   ): void {
     for (let index = 0; index < count; index += 1) {
-      this.users.push(this.live(user(index), (arrivalMs * index) / count, 1000 / perSecondEach));
+      this.users.push(
+        this.live(user(index), { index, firstMs: (arrivalMs * index) / count, intervalMs: 1000 / perSecondEach }),
+      );
     }
   }
 
@@ -43,14 +57,27 @@ export class Pace {
     await Promise.all(this.started);
   }
 
-  private async live(act: (dueMs: number) => Promise<void>, firstMs: number, intervalMs: number): Promise<void> {
+  private async live(
+    act: (dueMs: number) => Promise<void>,
+    { index, firstMs, intervalMs }: { index: number; firstMs: number; intervalMs: number },
+  ): Promise<void> {
     let dueMs = performance.now() + firstMs;
+    // Users take their turns to leave something out.
+    let credit = (index * GOLDEN_RATIO) % 1;
     while (await pause(dueMs - performance.now(), this.stopped.signal)) {
-      const started = act(dueMs);
-      this.started.add(started);
-      void started.finally(() => this.started.delete(started));
+      credit += this.share;
+      if (credit >= 1) {
+        credit -= 1;
+        this.begin(act, dueMs);
+      } else this.leftOut += 1;
       dueMs += intervalMs;
     }
+  }
+
+  private begin(act: (dueMs: number) => Promise<void>, dueMs: number): void {
+    const started = act(dueMs);
+    this.started.add(started);
+    void started.finally(() => this.started.delete(started));
   }
 }
 

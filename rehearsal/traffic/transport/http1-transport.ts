@@ -1,6 +1,7 @@
 import { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { Socket } from 'node:net';
+import { machineTime } from '../../processes/machine-time';
 import { Endpoint, connectionTo } from './endpoint';
 import { RESPONSE_TIMEOUT_MS, HttpResponse, HttpRequest, NoResponse, Transport, pieces } from './transport';
 
@@ -47,12 +48,11 @@ export class Http1Transport implements Transport {
         path: request.path,
         headers: { host: this.endpoint.authority, ...request.headers, ...framing(request) },
       });
-      const timer = setTimeout(
-        () => call.destroy(new Error(`no response in ${RESPONSE_TIMEOUT_MS} ms`)),
-        RESPONSE_TIMEOUT_MS,
+      const limit = machineTime.limit(RESPONSE_TIMEOUT_MS, () =>
+        call.destroy(new Error(`no response in ${RESPONSE_TIMEOUT_MS} ms`)),
       );
       const watch = watchBytes(call);
-      call.on('close', () => clearTimeout(timer));
+      call.on('close', () => limit.clear());
       call.on('error', (error: NodeJS.ErrnoException) => {
         const isStale = call.reusedSocket && !watch.anyByte && isClosed(error);
         reject(new NoResponse(error.message, isStale && request.method === 'GET'));

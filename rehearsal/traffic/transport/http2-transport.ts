@@ -7,6 +7,7 @@ import {
   constants,
 } from 'node:http2';
 import { connect as tlsConnect } from 'node:tls';
+import { machineTime } from '../../processes/machine-time';
 import { Endpoint, connectionTo } from './endpoint';
 import { RESPONSE_TIMEOUT_MS, HttpResponse, HttpRequest, NoResponse, Transport, pieces } from './transport';
 
@@ -81,16 +82,16 @@ function exchange(live: LiveSession, request: HttpRequest, authority: string): P
     let head: (IncomingHttpHeaders & IncomingHttpStatusHeader) | undefined;
     let problem: string | undefined;
     let ended = false;
-    const timer = setTimeout(() => {
+    const limit = machineTime.limit(RESPONSE_TIMEOUT_MS, () => {
       problem = `no response in ${RESPONSE_TIMEOUT_MS} ms`;
       stream.close(constants.NGHTTP2_CANCEL);
-    }, RESPONSE_TIMEOUT_MS);
+    });
     stream.on('response', (headers) => (head = headers));
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('end', () => (ended = true));
     stream.on('error', (error: Error) => (problem ??= error.message));
     stream.on('close', () => {
-      clearTimeout(timer);
+      limit.clear();
       const isWhole = head !== undefined && ended && problem === undefined && stream.rstCode === 0;
       if (isWhole) return resolve({ status: head?.[':status'] ?? 0, headers: head ?? {}, body: Buffer.concat(chunks) });
       const what = problem ?? `stream closed with code ${stream.rstCode}`;

@@ -23,7 +23,7 @@ export interface Transport {
   close(): void;
 }
 
-/** Longer than any pause that a cutover may make on purpose. */
+/** In the time of this machine (`MachineTime`). Longer than any pause that a cutover may make on purpose. */
 export const RESPONSE_TIMEOUT_MS = 15_000;
 
 /** A request without a response, and whether a correct client may send it again. */

@@ -58,6 +58,7 @@ const traffic: TrafficTally = {
     events: 3060,
     longestGapMs: 60,
   },
+  machine: { leastShare: 1, notTried: 0, standstillMs: 0 },
   failures: [],
 };
 
@@ -145,6 +146,17 @@ test('the summary is what a ticket needs', () => {
       '  drain      source from 194 live connections to 0: 11 by themselves, 0 moved, 180 closed, 3 forced',
     ].join('\n'),
   );
+});
+
+test('what a slow machine could not carry is said in summary and page, and a machine that carried all says nothing', () => {
+  const slow = { ...traffic, machine: { leastShare: 0.353, notTried: 12_400, standstillMs: 145_600 } };
+  const said =
+    'the traffic was reduced to 35 % at the least, 12,400 requests and messages not tried: this machine could not carry more; ' +
+    'this machine was short of time for 145.6 s, which no limit counts; figures of latency say nothing of AWS';
+  expect(summarize(evidence({}, slow))).toContain(`  machine    ${said}`);
+  expect(htmlReport({ evidence: evidence({}, slow), samples: [] })).toContain(said);
+  expect(chooseExitCode(evidence({}, slow))).toBe(0);
+  expect(summarize(evidence())).not.toContain('this machine');
 });
 
 test("what a user's own clients lost is lost, and said in the headline, the summary and the page", () => {

@@ -50,6 +50,7 @@ const right: TrafficTally = {
     events: 340,
     longestGapMs: 60,
   },
+  machine: { leastShare: 1, notTried: 0, standstillMs: 0 },
   failures: [],
 };
 const NOTHING = {
@@ -68,6 +69,7 @@ const changed = ({ http, websocket, serverSentEvents, streaming, failures }: Cha
   serverSentEvents: { ...right.serverSentEvents, ...serverSentEvents },
   streaming: { ...right.streaming, ...streaming },
   failures: failures ?? right.failures,
+  machine: right.machine,
 });
 
 test('nothing is lost when all is well, retries and rejections included', () => {
