@@ -1,0 +1,202 @@
+// One switch with one fault: coordinators come until it is decided and settled, and everything that was harmed is whole again.
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import http from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { SwitchPlan } from '../../core/plan/switch-plan';
+import type { SwitchRecord } from '../../core/switch/switch-record';
+import type { Side } from '../../core/traffic/weights';
+import type { Answers, CoordinatorOrder, FromCoordinator, Question } from './messages';
+import { HOOKS, type FaultName, type HookName, type Row } from './parts';
+import type { SwitchWorld, Task } from './world';
+
+const FREEZE_MS = 10_000;
+const AWAY_MS = 3_000;
+/** Until another call of the same execution follows one that does not end. */
+const REDRIVE_MS = 3_000;
+const LIMIT_MS = 60_000;
+
+export interface AttemptResult {
+  readonly from: Side;
+  readonly to: Side;
+  /** The first one of it; a second attempt of the same row would have another. */
+  readonly epoch: number;
+  readonly record?: SwitchRecord;
+  /** Whether a call of its part came. */
+  readonly wasMet: boolean;
+  readonly coordinators: number;
+  /** Tasks whose clients were harmed by the fault itself. */
+  readonly harmed: readonly string[];
+  /** Undecided within the limit. */
+  readonly isStuck: boolean;
+}
+
+export class Attempt {
+  private met = 0;
+  private coordinators = 0;
+  private record: SwitchRecord | undefined;
+  private stop: string | undefined;
+  private readonly harmed: string[] = [];
+  /** What has to end before the switch counts as over. */
+  private readonly after: Promise<unknown>[] = [];
+  private readonly live = new Set<ChildProcess>();
+  private readonly from: Side;
+  private readonly to: Side;
+  private readonly epochBefore: number;
+
+  constructor(
+    private readonly world: SwitchWorld,
+    private readonly row: Row,
+    private readonly plan: SwitchPlan,
+    private readonly name: string,
+  ) {
+    const { side, epoch } = world.regime;
+    this.from = side;
+    this.to = side === 'source' ? 'target' : 'source';
+    this.epochBefore = epoch;
+  }
+
+  async run(): Promise<AttemptResult> {
+    const { world } = this;
+    const limitMs = Date.now() + LIMIT_MS;
+    while (!this.isSettled() && Date.now() < limitMs) {
+      const ended = this.coordinate();
+      await Promise.race([ended, pause(REDRIVE_MS, undefined, { ref: false })]);
+    }
+    await Promise.all(this.after);
+    // The frozen one wakes up to a switch that is over, and must do no harm.
+    while (this.live.size > 0 && Date.now() < limitMs) await pause(20);
+    for (const child of this.live) child.kill('SIGKILL');
+    world.tellClients();
+    return {
+      ...{ from: this.from, to: this.to, epoch: world.regime.epoch },
+      ...(this.record && { record: this.record }),
+      wasMet: this.met >= this.row.nth || this.row.fault === 'none',
+      coordinators: this.coordinators,
+      harmed: this.harmed,
+      isStuck: !this.isSettled(),
+    };
+  }
+
+  private isSettled(): boolean {
+    const { regime } = this.world;
+    return regime.epoch > this.epochBefore && !regime.switching;
+  }
+
+  /** Resolves when it has ended, however. */
+  private async coordinate(): Promise<void> {
+    this.coordinators += 1;
+    const { fault } = this.row;
+    const order: CoordinatorOrder = {
+      ...{ to: this.to, execution: this.name, plan: this.plan },
+      ...(fault in HOOKS && { hook: fault as HookName }),
+    };
+    const child = fork(join(__dirname, 'coordinator.js'), [JSON.stringify(order)], {
+      ...{ execArgv: [], stdio: 'inherit' },
+      env: { ...process.env, ...this.world.aws },
+    });
+    this.live.add(child);
+    child.on('message', (message: FromCoordinator) => {
+      if ('ended' in message) this.record ??= message.ended.record;
+      else void this.answer(child, message.id, message.question);
+    });
+    await once(child, 'exit');
+    this.live.delete(child);
+  }
+
+  private async answer(child: ChildProcess, id: number, question: Question): Promise<void> {
+    const value = await this.findAnswer(child, question);
+    if (child.connected) child.send({ id, value }, () => undefined);
+  }
+
+  private findAnswer(
+    child: ChildProcess,
+    question: Question,
+  ): Promise<Answers[keyof Answers]> | Answers[keyof Answers] {
+    const { world } = this;
+    switch (question.kind) {
+      case 'tasks':
+        return world.listTasks();
+      case 'targets':
+        return world.running.filter(({ home }) => question.sides.includes(home)).map(({ id }) => id);
+      case 'weights':
+        return { source: this.from === 'source' ? 100 : 0, target: this.from === 'target' ? 100 : 0 };
+      case 'stop':
+        return this.stop;
+      case 'at':
+        return this.meet(child, question);
+    }
+  }
+
+  private async meet(child: ChildProcess, { part, task }: Extract<Question, { kind: 'at' }>): Promise<Answers['at']> {
+    const { row } = this;
+    if (part !== row.part || row.fault === 'none') return 'go';
+    this.met += 1;
+    if (this.met !== row.nth || row.fault in HOOKS) return 'go';
+    return (await this.faults[row.fault as FaultName](child, this.findVictim(task))) ?? 'go';
+  }
+
+  private findVictim(id: string | undefined): Task {
+    const { reachable } = this.world;
+    return reachable.find((task) => task.id === id) ?? reachable[0]!;
+  }
+
+  private readonly faults: Readonly<
+    Record<FaultName, (child: ChildProcess, task: Task) => Promise<Answers['at'] | void> | Answers['at'] | void>
+  > = {
+    'coordinator-killed': (child) => void child.kill('SIGKILL'),
+    'coordinator-frozen': (child) => {
+      child.kill('SIGSTOP');
+      this.later(FREEZE_MS, () => child.kill('SIGCONT'));
+    },
+    'task-killed': async (_, task) => {
+      this.harmed.push(task.id);
+      process.kill(task.child.pid, 'SIGKILL');
+      await task.child.ended;
+      this.after.push(this.world.startTask(task.home));
+    },
+    'task-frozen': (_, { child }) => {
+      process.kill(child.pid, 'SIGSTOP');
+      this.later(FREEZE_MS, () => process.kill(child.pid, 'SIGCONT'));
+    },
+    'response-lost': () => 'lose',
+    'store-503': () => this.storeFault({ kind: 'status', status: 503 }),
+    'store-hangs': () => this.storeFault({ kind: 'hang' }),
+    'store-conflict': () => {
+      this.world.endpoint.faults.set(
+        { service: 's3', action: 'PutObject' },
+        { kind: 'status', status: 409 },
+        { times: 2 },
+      );
+    },
+    'task-started': () => {
+      this.after.push(this.world.startTask('source'));
+    },
+    'request-endless': (_, task) => void this.after.push(sendEndless(task)),
+    'operator-aborts': () => {
+      this.stop = 'an operator asked it to stop';
+    },
+  };
+
+  private storeFault(fault: { kind: 'status'; status: number } | { kind: 'hang' }): void {
+    this.later(AWAY_MS, this.world.endpoint.faults.set({ service: 's3' }, fault));
+  }
+
+  private later(ms: number, end: () => unknown): void {
+    this.after.push(pause(ms).then(end));
+  }
+}
+
+/** An upload whose body does not end; the response is of no interest. */
+function sendEndless({ port }: Task): Promise<void> {
+  return new Promise((resolve) => {
+    const headers = { 'content-length': 10 };
+    const request = http.request({ host: '127.0.0.1', port, path: '/echo', method: 'POST', headers }, (response) => {
+      response.resume().once('close', resolve);
+    });
+    request.on('error', () => resolve());
+    request.write('x');
+    setTimeout(() => request.end('xxxxxxxxx'), AWAY_MS);
+  });
+}

@@ -1,0 +1,106 @@
+// A world, and one switch after the other in it, there and back, under writers that count for themselves.
+import { parsePlan } from '../../core/plan/plan';
+import type { SwitchPlan } from '../../core/plan/switch-plan';
+import { judgeWrites } from '../../rehearsal/writes/judge-writes';
+import type { LoggedWrite } from '../../rehearsal/writes/write-log';
+import type { Workplace } from '../processes/workplace';
+import { Attempt, type AttemptResult } from './attempt';
+import type { ClientRecord } from './messages';
+import { formatRow, type Row } from './parts';
+import { SwitchWorld } from './world';
+
+const WRITERS = 8;
+/** Writes before, between and after switches. */
+const WRITES_BETWEEN = 60;
+
+/** Shorter than usual, so that an attempt that cannot end is over soon. */
+const PLAN: SwitchPlan = parsePlan({
+  strategy: 'drainThenShift',
+  switch: { pointOfNoReturn: 'shared', maxPauseMs: 1_500 },
+}).switch!;
+
+export interface SwitchResult {
+  readonly index: number;
+  readonly row: string;
+  readonly from: string;
+  readonly epoch: number;
+  readonly outcome: string;
+  readonly why?: string;
+  readonly by: string;
+  readonly wasMet: boolean;
+  readonly coordinators: number;
+  /** Of a commit: from the end of the last write of the side that was left to the beginning of the first of the other one. */
+  readonly marginMs?: number;
+  /** What is wrong with it; none when it was as it must be. */
+  readonly wrong: readonly string[];
+}
+
+interface Made {
+  readonly index: number;
+  readonly row: Row;
+  readonly result: AttemptResult;
+  readonly endedMs: number;
+}
+
+/** @param rows by their index */
+export async function runBatch(place: Workplace, rows: readonly (readonly [number, Row])[]): Promise<SwitchResult[]> {
+  const world = await SwitchWorld.start(place);
+  try {
+    world.startClients({ name: `b${rows[0]?.[0] ?? 0}`, writers: WRITERS });
+    const made: Made[] = [];
+    for (const [index, row] of rows) {
+      await written(world);
+      const result = await new Attempt(world, row, PLAN, `switch-${index}`).run();
+      made.push({ index, row, result, endedMs: Date.now() });
+    }
+    await written(world);
+    const record = await world.stopClients();
+    return judge(made, record, await world.readLog());
+  } finally {
+    await world.stop();
+  }
+}
+
+async function written(world: SwitchWorld): Promise<void> {
+  const from = world.done;
+  while (world.done < from + WRITES_BETWEEN) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+/** What is of no switch alone is of the last one. */
+function judge(made: readonly Made[], record: ClientRecord, log: readonly LoggedWrite[]): SwitchResult[] {
+  const { faults, lost, doubled, overlaps, staleEpochs } = judgeWrites(log, record.sent);
+  const harmed = new Set(made.flatMap(({ result }) => result.harmed));
+  const beyond = record.failed.filter(({ task }) => !harmed.has(task));
+  return made.map((each, at) => {
+    const isLast = at === made.length - 1;
+    const total = lost + doubled + overlaps + staleEpochs;
+    const ofAll = isLast && total > 0 ? [`of the whole batch ${total}: ${faults.slice(0, 3).join('; ')}`] : [];
+    const fromMs = made[at - 1]?.endedMs ?? 0;
+    const failed = beyond.filter(({ atMs }) => atMs > fromMs && (isLast || atMs <= each.endedMs));
+    const errors = failed.length > 0 ? [`${failed.length} writes failed: ${failed[0]?.problem}`] : [];
+    return summarize(each, log, [...errors, ...ofAll]);
+  });
+}
+
+function summarize({ index, row, result }: Made, log: readonly LoggedWrite[], more: readonly string[]): SwitchResult {
+  const { from, to, epoch, record, wasMet, coordinators, isStuck } = result;
+  const before = log.filter((write) => write.side === from && (write.epoch ?? 0) < epoch);
+  const after = log.filter((write) => write.side === to && (write.epoch ?? 0) >= epoch);
+  const isCommit = record?.outcome === 'commit';
+  const marginMs = Math.min(...after.map(({ beganMs }) => beganMs)) - Math.max(...before.map(({ endedMs }) => endedMs));
+  const isMeasured = isCommit && Number.isFinite(marginMs);
+  const wrong = [
+    ...(isStuck ? ['it must end decided, got a switch that is under way'] : []),
+    ...(isMeasured && marginMs < 0
+      ? [`the other side must begin after the end, got ${(-marginMs).toFixed(3)} ms before`]
+      : []),
+    ...more,
+  ];
+  return {
+    ...{ index, row: formatRow(row), from, epoch, wasMet, coordinators, wrong },
+    outcome: isStuck ? 'undecided' : (record?.outcome ?? 'settled by another'),
+    ...(record?.why !== undefined && { why: record.why }),
+    by: record?.by ?? 'unknown',
+    ...(isMeasured && { marginMs: Number(marginMs.toFixed(3)) }),
+  };
+}

@@ -1,0 +1,68 @@
+import type { SwitchPlan } from '../../core/plan/switch-plan';
+import type { SwitchRecord } from '../../core/switch/switch-record';
+import type { Side, Weights } from '../../core/traffic/weights';
+import type { SeenResponse } from '../../rehearsal/writes/pause';
+import type { SentWrite } from '../../rehearsal/writes/write-log';
+import type { HookName, Part } from './parts';
+
+export const BUCKET = 'store';
+export const ADMIN_SECRET = 'only-for-the-bench-0123456789';
+
+export interface CoordinatorOrder {
+  readonly to: Side;
+  readonly execution: string;
+  readonly plan: SwitchPlan;
+  readonly hook?: HookName;
+}
+
+export interface ListedTask {
+  readonly id: string;
+  readonly home: Side;
+  /** Absent of one that has stopped. */
+  readonly admin?: number;
+  readonly stoppedAtMs?: number;
+}
+
+/** What the coordinator asks its parent. */
+export type Question =
+  | { readonly kind: 'at'; readonly part: Part; readonly task?: string }
+  | { readonly kind: 'tasks' }
+  | { readonly kind: 'targets'; readonly sides: readonly Side[] }
+  | { readonly kind: 'weights' }
+  | { readonly kind: 'stop' };
+
+export interface Answers {
+  readonly at: 'go' | 'lose';
+  readonly tasks: readonly ListedTask[];
+  readonly targets: readonly string[];
+  readonly weights: Weights;
+  readonly stop: string | undefined;
+}
+
+export type FromCoordinator =
+  | { readonly id: number; readonly question: Question }
+  | { readonly ended: { readonly record?: SwitchRecord; readonly problem?: string } };
+
+export interface ClientOrder {
+  readonly name: string;
+  readonly writers: number;
+  /** Of all writers together, each sent when it is due. @default - each writer as fast as it is served, with a short rest */
+  readonly perSecond?: number;
+}
+
+export interface ClientTask {
+  readonly id: string;
+  readonly port: number;
+}
+
+export interface FailedWrite {
+  readonly task: string;
+  readonly atMs: number;
+  readonly problem: string;
+}
+
+export interface ClientRecord {
+  readonly sent: readonly SentWrite[];
+  readonly responses: readonly SeenResponse[];
+  readonly failed: readonly FailedWrite[];
+}

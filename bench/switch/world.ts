@@ -1,0 +1,190 @@
+// What a switch takes, without a load balancer and a state machine: backends that log their writes, proxy tasks, a store.
+import { fork, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { buildEnvironment } from '../../core/proxy/settings/setting-names';
+import { REGIME_KEY, decisionKey } from '../../core/switch/decision';
+import { FIRST_REGIME, parseRegime, type Regime } from '../../core/switch/regime';
+import { SIDES, type Side } from '../../core/traffic/weights';
+import { startEndpoint, type Endpoint } from '../../rehearsal/aws/endpoint/endpoint';
+import { ObjectStore } from '../../rehearsal/aws/services/s3/object-store';
+import { SecretStore } from '../../rehearsal/aws/services/secrets/secret-store';
+import { startBackend, type Running } from '../../rehearsal/backend/backend';
+import { readLogs } from '../../rehearsal/backend/backends';
+import { startStore } from '../../rehearsal/backend/store';
+import { ElbModel } from '../../rehearsal/load-balancer/model/model';
+import type { LoggedWrite } from '../../rehearsal/writes/write-log';
+import { imageFlags } from '../peers/drainshift';
+import type { Child } from '../processes/children';
+import { ROOT } from '../processes/resolve';
+import type { Workplace } from '../processes/workplace';
+import { ADMIN_SECRET, BUCKET, type ClientOrder, type ClientRecord, type ListedTask } from './messages';
+
+const REGION = 'eu-central-1';
+const TASKS_A_SIDE = 2;
+const EMPTY = new Map<string, never>();
+
+export interface Task {
+  readonly id: string;
+  readonly home: Side;
+  readonly child: Child;
+  readonly port: number;
+  readonly admin: number;
+  stoppedAtMs?: number;
+}
+
+export class SwitchWorld {
+  readonly tasks: Task[] = [];
+  private client: ChildProcess | undefined;
+  private serial = 0;
+  /** Writes that the clients have done so far. */
+  done = 0;
+
+  private constructor(
+    private readonly place: Workplace,
+    readonly objects: ObjectStore,
+    readonly endpoint: Endpoint,
+    private readonly store: Running,
+    private readonly backends: Readonly<Record<Side, Running>>,
+  ) {}
+
+  static async start(place: Workplace): Promise<SwitchWorld> {
+    const objects = new ObjectStore();
+    objects.createBucket(BUCKET);
+    const nothing = () => undefined;
+    const endpoint = await startEndpoint({
+      elb: new ElbModel(),
+      ecs: {
+        ...{ clusters: EMPTY, services: EMPTY, tasks: EMPTY },
+        ...{ setDesiredCount: nothing, forceNewDeployment: nothing, stopTask: nothing },
+      },
+      states: { stateMachines: EMPTY, executions: EMPTY, start: fail, stop: nothing },
+      secrets: new SecretStore(),
+      objects,
+      targets: { register: nothing, deregister: nothing },
+      region: REGION,
+      account: '111122223333',
+    });
+    const store = await startStore();
+    const [source, target] = await Promise.all(SIDES.map((side) => startBackend({ side, storeUrl: store.url })));
+    const world = new SwitchWorld(place, objects, endpoint, store, { source: source!, target: target! });
+    const homes = SIDES.flatMap((side) => Array.from({ length: TASKS_A_SIDE }, () => side));
+    await Promise.all(homes.map((home) => world.startTask(home)));
+    return world;
+  }
+
+  get aws(): Record<string, string> {
+    return {
+      AWS_ENDPOINT_URL: this.endpoint.url,
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID: 'TASK',
+      AWS_SECRET_ACCESS_KEY: 'none',
+    };
+  }
+
+  get regime(): Regime {
+    const stored = this.objects.find(BUCKET, REGIME_KEY);
+    return stored ? parseRegime(stored.body.toString()) : FIRST_REGIME;
+  }
+
+  isDecided(epoch: number): boolean {
+    return this.objects.find(BUCKET, decisionKey(epoch)) !== undefined;
+  }
+
+  get running(): Task[] {
+    return this.tasks.filter(({ stoppedAtMs }) => stoppedAtMs === undefined);
+  }
+
+  /** Those that clients reach: before the first switch the proxies of the target forward to their own backend. */
+  get reachable(): Task[] {
+    return this.regime.isJoined ? this.running : this.running.filter(({ home }) => home === 'source');
+  }
+
+  listTasks(): ListedTask[] {
+    return this.tasks.map(({ id, home, admin, stoppedAtMs }) => ({
+      ...{ id, home },
+      ...(stoppedAtMs === undefined ? { admin } : { stoppedAtMs }),
+    }));
+  }
+
+  /** Resolves once it listens, which it does when it has read the regime. */
+  async startTask(home: Side): Promise<Task> {
+    const id = `${home}-${(this.serial += 1)}`;
+    const { url } = this.backends[home];
+    const { url: other } = this.backends[home === 'source' ? 'target' : 'source'];
+    const flags = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--side', home, '--switch-store', BUCKET];
+    const upstreams = ['--upstream', url, '--other-upstream', other];
+    const child = this.place.children.start(
+      {
+        command: process.execPath,
+        args: [...imageFlags(), join(ROOT, 'dist/assets/proxy/proxy.js'), ...flags, ...upstreams],
+        env: { ...buildEnvironment({ admin_secret: ADMIN_SECRET }), ...this.aws, NODE_ENV: 'production' },
+      },
+      { name: id, output: 'lines' },
+    );
+    const { data, admin } = await listening(child);
+    const task: Task = { id, home, child, port: portOf(data), admin: portOf(admin) };
+    this.tasks.push(task);
+    void child.ended.then(() => {
+      task.stoppedAtMs = Date.now();
+      this.tellClients();
+    });
+    this.tellClients();
+    return task;
+  }
+
+  startClients(order: ClientOrder): void {
+    this.client = fork(join(__dirname, 'client.js'), [JSON.stringify(order)], { execArgv: [], stdio: 'inherit' });
+    this.client.on('message', ({ done }: { done?: number }) => (this.done = done ?? this.done));
+    this.tellClients();
+  }
+
+  tellClients(): void {
+    if (this.client?.connected) this.client.send({ tasks: this.reachable.map(({ id, port }) => ({ id, port })) });
+  }
+
+  stopClients(): Promise<ClientRecord> {
+    const { client } = this;
+    if (!client) throw new Error('clients must have been started, got none');
+    return new Promise((resolve, reject) => {
+      client.on('message', ({ record }: { record?: ClientRecord }) => record && resolve(record));
+      client.once('exit', () => reject(new Error('the clients must say what they saw, got their end')));
+      client.send({ stop: true });
+    });
+  }
+
+  readLog(): Promise<LoggedWrite[]> {
+    return readLogs(this.store.url);
+  }
+
+  async stop(): Promise<void> {
+    this.client?.kill('SIGKILL');
+    await Promise.all(this.tasks.map(({ child }) => child.kill()));
+    await Promise.all([...Object.values(this.backends), this.store].map((running) => running.stop()));
+    await this.endpoint.stop();
+  }
+}
+
+function fail(): never {
+  throw new Error('a switch starts no execution');
+}
+
+interface Listening {
+  readonly data: string;
+  readonly admin: string;
+}
+
+async function listening(child: Child): Promise<Listening> {
+  const lines = createInterface({ input: child.process.stdout! });
+  for await (const line of lines) {
+    const { msg, ...more } = (line.startsWith('{') ? JSON.parse(line) : {}) as Partial<Listening> & { msg?: string };
+    if (msg !== 'Listening') continue;
+    child.process.stdout!.resume();
+    return more as Listening;
+  }
+  throw new Error(`the task ${child.name} must listen, got ${child.logTail()}`);
+}
+
+function portOf(address: string): number {
+  return Number(address.split(':').at(-1));
+}
