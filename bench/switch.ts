@@ -11,13 +11,16 @@ import { ROOT } from './processes/resolve';
 import { withWorkplace, type Workplace } from './processes/workplace';
 import { Chance } from './soak/account/chance';
 import { runBatch, type SwitchResult } from './switch/batch';
+import { findBreaches, formatLoad, runLoad } from './switch/load';
 import { FAULTS, HOOKS, PARTS, PLAIN, drawRow, formatRow, listRows, type Row } from './switch/parts';
 
-const USAGE = `npm run bench:switch -- [--faults N | --rows FAULT[@PART],…] [--seed N] [--at-once N] [--json FILE]
+const USAGE = `npm run bench:switch -- [--faults N | --rows FAULT[@PART],… | --rate N] [--seed N] [--at-once N] [--json FILE]
 
   --faults   so many switches, each with a kill, a freeze or a lost response at a random part of it
   --rows     those of the table; all: every fault at every part. Parts: ${PARTS.join(', ')}
              Faults: ${[...Object.keys(FAULTS), ...Object.keys(HOOKS)].join(', ')}
+  --rate     switches there and back under so many writes a second, without a fault: what the clients waited (1000)
+  --switches how many of them (4)
   --seed     of the draws (1)
   --at-once  worlds that run beside each other (4)
   --json     write the results; switches that are in the file already are not made again
@@ -53,6 +56,8 @@ async function main(): Promise<number> {
     options: {
       faults: { type: 'string' },
       rows: { type: 'string' },
+      rate: { type: 'string' },
+      switches: { type: 'string', default: '4' },
       seed: { type: 'string', default: '1' },
       'at-once': { type: 'string', default: '4' },
       json: { type: 'string' },
@@ -65,12 +70,14 @@ async function main(): Promise<number> {
   }
   if (!existsSync(join(ROOT, 'dist/assets/proxy/proxy.js')))
     throw new UsageError('The proxy must be built first (npm run build)');
+  const isPlain = values.faults === undefined && values.rows === undefined;
+  if (isPlain || values.rate !== undefined) return load(values);
   const seed = readCount('seed', values.seed);
   // Each has draws of its own, so that a part of them is the same as in the whole.
   const draw = (index: number) => drawRow(new Chance(seed * 100_003 + index));
   const rows =
     values.rows === undefined
-      ? Array.from({ length: readCount('faults', values.faults ?? '20') }, (_, index) => draw(index))
+      ? Array.from({ length: readCount('faults', values.faults) }, (_, index) => draw(index))
       : readRows(values.rows);
   const before = readSaved(values.json, seed);
   const made = new Map(before.map((result) => [result.index, result]));
@@ -82,6 +89,14 @@ async function main(): Promise<number> {
   };
   await withWorkplace((place) => runAll(place, open, { atOnce: readCount('at-once', values['at-once']), save }));
   return report([...made.values()], seed);
+}
+
+async function load(values: { rate?: string; switches: string; json?: string }): Promise<number> {
+  const rate = readCount('rate', values.rate ?? '1000');
+  const result = await withWorkplace((place) => runLoad(place, rate, readCount('switches', values.switches)));
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, undefined, 2)}\n`);
+  process.stdout.write(`${formatLoad(result)}\n`);
+  return findBreaches(result).length === 0 ? EXIT_CODES.done.code : EXIT_CODES.failed.code;
 }
 
 function readSaved(file: string | undefined, seed: number): readonly SwitchResult[] {

@@ -7,21 +7,22 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Side } from '../../core/traffic/weights';
-import type { Answers, CoordinatorOrder, FromCoordinator, Question } from './messages';
+import { DATA_PORT, type Answers, type CoordinatorOrder, type FromCoordinator, type Question } from './messages';
 import { HOOKS, type FaultName, type HookName, type Row } from './parts';
 import type { SwitchWorld, Task } from './world';
 
 const FREEZE_MS = 10_000;
 const AWAY_MS = 3_000;
-/** Until another call of the same execution follows one that does not end. */
+/** Until another call of the same execution follows one that is frozen. */
 const REDRIVE_MS = 3_000;
 const LIMIT_MS = 60_000;
 
 export interface AttemptResult {
   readonly from: Side;
   readonly to: Side;
-  /** The first one of it; a second attempt of the same row would have another. */
+  /** Of the last attempt: one that was begun anew, because nothing of the first one was there yet, has another. */
   readonly epoch: number;
+  readonly isCommit: boolean;
   readonly record?: SwitchRecord;
   /** Whether a call of its part came. */
   readonly wasMet: boolean;
@@ -33,7 +34,10 @@ export interface AttemptResult {
 }
 
 export class Attempt {
+  private goOn: () => void = () => undefined;
   private met = 0;
+  /** Resolves when a coordinator has been frozen for a while: another one goes on beside it. */
+  private readonly frozen = new Promise<void>((resolve) => (this.goOn = resolve));
   private coordinators = 0;
   private record: SwitchRecord | undefined;
   private stop: string | undefined;
@@ -60,17 +64,15 @@ export class Attempt {
   async run(): Promise<AttemptResult> {
     const { world } = this;
     const limitMs = Date.now() + LIMIT_MS;
-    while (!this.isSettled() && Date.now() < limitMs) {
-      const ended = this.coordinate();
-      await Promise.race([ended, pause(REDRIVE_MS, undefined, { ref: false })]);
-    }
+    await Promise.race([this.coordinate(), this.frozen]);
+    while (!this.isSettled() && Date.now() < limitMs) await this.coordinate();
     await Promise.all(this.after);
     // The frozen one wakes up to a switch that is over, and must do no harm.
     while (this.live.size > 0 && Date.now() < limitMs) await pause(20);
     for (const child of this.live) child.kill('SIGKILL');
     world.tellClients();
     return {
-      ...{ from: this.from, to: this.to, epoch: world.regime.epoch },
+      ...{ from: this.from, to: this.to, epoch: world.regime.epoch, isCommit: world.regime.side === this.to },
       ...(this.record && { record: this.record }),
       wasMet: this.met >= this.row.nth || this.row.fault === 'none',
       coordinators: this.coordinators,
@@ -98,7 +100,7 @@ export class Attempt {
     });
     this.live.add(child);
     child.on('message', (message: FromCoordinator) => {
-      if ('ended' in message) this.record ??= message.ended.record;
+      if ('ended' in message) this.record = message.ended.record ?? this.record;
       else void this.answer(child, message.id, message.question);
     });
     await once(child, 'exit');
@@ -148,6 +150,7 @@ export class Attempt {
     'coordinator-killed': (child) => void child.kill('SIGKILL'),
     'coordinator-frozen': (child) => {
       child.kill('SIGSTOP');
+      this.later(REDRIVE_MS, () => this.goOn());
       this.later(FREEZE_MS, () => child.kill('SIGCONT'));
     },
     'task-killed': async (_, task) => {
@@ -156,7 +159,9 @@ export class Attempt {
       await task.child.ended;
       this.after.push(this.world.startTask(task.home));
     },
-    'task-frozen': (_, { child }) => {
+    // What the backend closed meanwhile it finds out when it wakes up, with the requests that waited.
+    'task-frozen': (_, { id, child }) => {
+      this.harmed.push(id);
       process.kill(child.pid, 'SIGSTOP');
       this.later(FREEZE_MS, () => process.kill(child.pid, 'SIGCONT'));
     },
@@ -189,10 +194,10 @@ export class Attempt {
 }
 
 /** An upload whose body does not end; the response is of no interest. */
-function sendEndless({ port }: Task): Promise<void> {
+function sendEndless({ host }: Task): Promise<void> {
   return new Promise((resolve) => {
     const headers = { 'content-length': 10 };
-    const request = http.request({ host: '127.0.0.1', port, path: '/echo', method: 'POST', headers }, (response) => {
+    const request = http.request({ host, port: DATA_PORT, path: '/echo', method: 'POST', headers }, (response) => {
       response.resume().once('close', resolve);
     });
     request.on('error', () => resolve());

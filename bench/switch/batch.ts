@@ -13,10 +13,10 @@ const WRITERS = 8;
 /** Writes before, between and after switches. */
 const WRITES_BETWEEN = 60;
 
-/** Shorter than usual, so that an attempt that cannot end is over soon. */
+/** Shorter than usual: an attempt that cannot end is given up soon, and a killed task is accounted for before the next one. */
 const PLAN: SwitchPlan = parsePlan({
   strategy: 'drainThenShift',
-  switch: { pointOfNoReturn: 'shared', maxPauseMs: 1_500 },
+  switch: { pointOfNoReturn: 'shared', maxPauseMs: 1_500, longestRequestSeconds: 1 },
 }).switch!;
 
 export interface SwitchResult {
@@ -83,10 +83,9 @@ function judge(made: readonly Made[], record: ClientRecord, log: readonly Logged
 }
 
 function summarize({ index, row, result }: Made, log: readonly LoggedWrite[], more: readonly string[]): SwitchResult {
-  const { from, to, epoch, record, wasMet, coordinators, isStuck } = result;
+  const { from, to, epoch, isCommit, record, wasMet, coordinators, isStuck } = result;
   const before = log.filter((write) => write.side === from && (write.epoch ?? 0) < epoch);
   const after = log.filter((write) => write.side === to && (write.epoch ?? 0) >= epoch);
-  const isCommit = record?.outcome === 'commit';
   const marginMs = Math.min(...after.map(({ beganMs }) => beganMs)) - Math.max(...before.map(({ endedMs }) => endedMs));
   const isMeasured = isCommit && Number.isFinite(marginMs);
   const wrong = [
@@ -98,8 +97,8 @@ function summarize({ index, row, result }: Made, log: readonly LoggedWrite[], mo
   ];
   return {
     ...{ index, row: formatRow(row), from, epoch, wasMet, coordinators, wrong },
-    outcome: isStuck ? 'undecided' : (record?.outcome ?? 'settled by another'),
-    ...(record?.why !== undefined && { why: record.why }),
+    outcome: isStuck ? 'undecided' : isCommit ? 'commit' : 'abort',
+    ...(!isCommit && record?.why !== undefined && { why: record.why }),
     by: record?.by ?? 'unknown',
     ...(isMeasured && { marginMs: Number(marginMs.toFixed(3)) }),
   };

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { SeenResponse } from '../../rehearsal/writes/pause';
 import type { SentWrite } from '../../rehearsal/writes/write-log';
 import type { Side } from '../../core/traffic/weights';
-import type { ClientOrder, ClientRecord, ClientTask, FailedWrite } from './messages';
+import { DATA_PORT, type ClientOrder, type ClientRecord, type ClientTask, type FailedWrite } from './messages';
 
 const REST_MS = 15;
 const GIVEN_UP_MS = 30_000;
@@ -19,10 +19,10 @@ interface Written {
   readonly number: number;
 }
 
-function send(agent: http.Agent, port: number, body: string): Promise<Written> {
+function send(agent: http.Agent, host: string, body: string): Promise<Written> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const options = { host: '127.0.0.1', port, path: '/writes', method: 'POST', agent, headers };
+    const options = { host, port: DATA_PORT, path: '/writes', method: 'POST', agent, headers };
     const request = http.request(options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -47,10 +47,11 @@ async function live(index: number): Promise<void> {
   for (let n = 1; !isOver; n += 1) {
     if (everyMs === undefined) dueMs = performance.now();
     else await pause(Math.max(0, dueMs - performance.now()));
+    if (isOver) break;
     const task = tasks[index % tasks.length];
     if (!task) return;
     try {
-      const { side, number } = await send(agent, task.port, JSON.stringify({ client, n }));
+      const { side, number } = await send(agent, task.host, JSON.stringify({ client, n }));
       record.sent.push({ client, n, response: { side, number } });
     } catch (error) {
       record.sent.push({ client, n });

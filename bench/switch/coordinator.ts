@@ -5,7 +5,15 @@ import { AdminConnection, callAdmin } from '../../lambda/adapters/proxies/admin-
 import { switchStorePort } from '../../lambda/adapters/store/switch-store';
 import type { SwitchPorts, SwitchStorePort, SwitchTask, TaskSession } from '../../lambda/contract/switch-ports';
 import { switchOver, type SwitchHook } from '../../lambda/shared/switch-over';
-import { ADMIN_SECRET, BUCKET, type Answers, type CoordinatorOrder, type ListedTask, type Question } from './messages';
+import {
+  ADMIN_PORT,
+  ADMIN_SECRET,
+  BUCKET,
+  type Answers,
+  type CoordinatorOrder,
+  type ListedTask,
+  type Question,
+} from './messages';
 import type { Part } from './parts';
 
 const { to, execution, plan, hook } = JSON.parse(process.argv[2] ?? '{}') as CoordinatorOrder;
@@ -51,13 +59,13 @@ function openStore(): SwitchStorePort {
 
 let hasHeld = false;
 
-function openTask({ id, home, admin, stoppedAtMs }: ListedTask): SwitchTask {
+function openTask({ id, home, host, stoppedAtMs }: ListedTask): SwitchTask {
   const named = { id, home, address: id };
-  if (admin === undefined) return { ...named, ...(stoppedAtMs !== undefined && { stoppedAtMs }) };
+  if (host === undefined) return { ...named, ...(stoppedAtMs !== undefined && { stoppedAtMs }) };
   const connection = new AdminConnection();
   const call = async (method: 'GET' | 'POST', path: string, body?: unknown) =>
     (await callAdmin({
-      ...{ address: '127.0.0.1', port: admin, method, path, body },
+      ...{ address: host, port: ADMIN_PORT, method, path, body },
       ...{ keys: [ADMIN_SECRET], timeoutMs: 1_500, connection },
     })) as LedgerReport;
   const report = () => call('GET', ADMIN_PATHS.drainStatus);

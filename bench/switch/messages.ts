@@ -5,6 +5,8 @@ import type { SeenResponse } from '../../rehearsal/writes/pause';
 import type { SentWrite } from '../../rehearsal/writes/write-log';
 import type { HookName, Part } from './parts';
 
+export const DATA_PORT = 8080;
+export const ADMIN_PORT = 9000;
 export const BUCKET = 'store';
 export const ADMIN_SECRET = 'only-for-the-bench-0123456789';
 
@@ -19,7 +21,7 @@ export interface ListedTask {
   readonly id: string;
   readonly home: Side;
   /** Absent of one that has stopped. */
-  readonly admin?: number;
+  readonly host?: string;
   readonly stoppedAtMs?: number;
 }
 
@@ -52,7 +54,7 @@ export interface ClientOrder {
 
 export interface ClientTask {
   readonly id: string;
-  readonly port: number;
+  readonly host: string;
 }
 
 export interface FailedWrite {

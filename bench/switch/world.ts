@@ -18,18 +18,37 @@ import { imageFlags } from '../peers/drainshift';
 import type { Child } from '../processes/children';
 import { ROOT } from '../processes/resolve';
 import type { Workplace } from '../processes/workplace';
-import { ADMIN_SECRET, BUCKET, type ClientOrder, type ClientRecord, type ListedTask } from './messages';
+import {
+  ADMIN_PORT,
+  ADMIN_SECRET,
+  BUCKET,
+  DATA_PORT,
+  type ClientOrder,
+  type ClientRecord,
+  type ListedTask,
+} from './messages';
 
 const REGION = 'eu-central-1';
 const TASKS_A_SIDE = 2;
 const EMPTY = new Map<string, never>();
 
+let hosts = 0;
+
+/** Of the loopback network; two runs beside each other have others. */
+function nextHost(): string {
+  // No address ends in 0 or 255.
+  hosts += hosts % 256 === 254 ? 3 : 1;
+  return `127.${100 + (process.pid % 100)}.${(hosts >> 8) & 255}.${hosts & 255}`;
+}
+
 export interface Task {
   readonly id: string;
   readonly home: Side;
   readonly child: Child;
-  readonly port: number;
-  readonly admin: number;
+  /** Of its own, as at AWS: its ports are known before it has started, and another task never has them. */
+  readonly host: string;
+  /** As ECS, the world lists a task before it has started. */
+  isListening: boolean;
   stoppedAtMs?: number;
 }
 
@@ -97,13 +116,14 @@ export class SwitchWorld {
 
   /** Those that clients reach: before the first switch the proxies of the target forward to their own backend. */
   get reachable(): Task[] {
-    return this.regime.isJoined ? this.running : this.running.filter(({ home }) => home === 'source');
+    const listed = this.running.filter(({ isListening }) => isListening);
+    return this.regime.isJoined ? listed : listed.filter(({ home }) => home === 'source');
   }
 
   listTasks(): ListedTask[] {
-    return this.tasks.map(({ id, home, admin, stoppedAtMs }) => ({
+    return this.tasks.map(({ id, home, host, stoppedAtMs }) => ({
       ...{ id, home },
-      ...(stoppedAtMs === undefined ? { admin } : { stoppedAtMs }),
+      ...(stoppedAtMs === undefined ? { host } : { stoppedAtMs }),
     }));
   }
 
@@ -112,7 +132,10 @@ export class SwitchWorld {
     const id = `${home}-${(this.serial += 1)}`;
     const { url } = this.backends[home];
     const { url: other } = this.backends[home === 'source' ? 'target' : 'source'];
-    const flags = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--side', home, '--switch-store', BUCKET];
+    const host = nextHost();
+    const addresses = ['--listen', `${host}:${DATA_PORT}`, '--admin', `${host}:${ADMIN_PORT}`];
+    // Under the time after which the backends, as those of Node, close a connection.
+    const flags = [...addresses, '--side', home, '--switch-store', BUCKET, '--pool-idle-seconds', '3'];
     const upstreams = ['--upstream', url, '--other-upstream', other];
     const child = this.place.children.start(
       {
@@ -122,13 +145,14 @@ export class SwitchWorld {
       },
       { name: id, output: 'lines' },
     );
-    const { data, admin } = await listening(child);
-    const task: Task = { id, home, child, port: portOf(data), admin: portOf(admin) };
+    const task: Task = { id, home, child, host, isListening: false };
     this.tasks.push(task);
     void child.ended.then(() => {
       task.stoppedAtMs = Date.now();
       this.tellClients();
     });
+    await listening(child);
+    task.isListening = true;
     this.tellClients();
     return task;
   }
@@ -140,7 +164,7 @@ export class SwitchWorld {
   }
 
   tellClients(): void {
-    if (this.client?.connected) this.client.send({ tasks: this.reachable.map(({ id, port }) => ({ id, port })) });
+    if (this.client?.connected) this.client.send({ tasks: this.reachable.map(({ id, host }) => ({ id, host })) });
   }
 
   stopClients(): Promise<ClientRecord> {
@@ -169,22 +193,13 @@ function fail(): never {
   throw new Error('a switch starts no execution');
 }
 
-interface Listening {
-  readonly data: string;
-  readonly admin: string;
-}
-
-async function listening(child: Child): Promise<Listening> {
+async function listening(child: Child): Promise<void> {
   const lines = createInterface({ input: child.process.stdout! });
   for await (const line of lines) {
-    const { msg, ...more } = (line.startsWith('{') ? JSON.parse(line) : {}) as Partial<Listening> & { msg?: string };
+    const { msg } = (line.startsWith('{') ? JSON.parse(line) : {}) as { msg?: string };
     if (msg !== 'Listening') continue;
     child.process.stdout!.resume();
-    return more as Listening;
+    return;
   }
   throw new Error(`the task ${child.name} must listen, got ${child.logTail()}`);
-}
-
-function portOf(address: string): number {
-  return Number(address.split(':').at(-1));
 }
