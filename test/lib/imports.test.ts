@@ -397,9 +397,11 @@ describe('of one app', () => {
     const template = Template.fromStack(owner);
     const [, store] =
       Object.entries(listResources(template, 'AWS::S3::BucketPolicy')).find(([id]) => id.includes('Store')) ?? [];
-    const { Statement } = store?.Properties.PolicyDocument as { Statement: { Action: unknown; Principal: unknown }[] };
+    const { Statement } = store?.Properties.PolicyDocument as {
+      Statement: { Effect: string; Action: unknown; Principal: unknown }[];
+    };
     const principal = { AWS: `arn:aws:iam::${OTHER}:role/operators` };
-    const allowed = Statement.filter(({ Action }) => Action === 's3:PutObject');
+    const allowed = Statement.filter(({ Effect, Action }) => Effect === 'Allow' && Action === 's3:PutObject');
     expect(allowed.map(({ Principal }) => Principal)).toEqual([principal, principal]);
     template.hasResourceProperties('AWS::Lambda::Permission', { Principal: principal.AWS });
     template.hasResourceProperties('AWS::KMS::Key', {
