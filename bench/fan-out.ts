@@ -69,9 +69,9 @@ async function measure(count: number, rounds: number): Promise<Round[]> {
   for (let round = 0; round <= rounds; round += 1) {
     const findStop = () => Promise.resolve(undefined);
     const record = await switchOver({ to: 'target', execution: `${round}`, plan, findStop }, ports);
-    const told = once(child, 'message');
+    const reported = once(child, 'message');
     child.send('skew');
-    const [{ skewMs }] = (await told) as [{ skewMs: number }];
+    const [{ skewMs }] = (await reported) as [{ skewMs: number }];
     if (record && round > 0) measured.push({ record, skewMs });
   }
   child.disconnect();

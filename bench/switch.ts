@@ -26,7 +26,7 @@ const USAGE = `npm run bench:switch -- [--faults N | --rows FAULT[@PART],… | -
   --json     write the results; switches that are in the file already are not made again
 `;
 
-/** Of one world. Its writes are compared at its end. */
+/** Of one setup. Its writes are compared at its end. */
 const BATCH = 10;
 
 interface Saved {

@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isProcess, signalChild } from '../../core/errors/signals';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Side } from '../../core/traffic/weights';
-import { DATA_PORT, type Answers, type CoordinatorOrder, type FromCoordinator, type Question } from './messages';
+import { DATA_PORT, type Responses, type CoordinatorOrder, type FromCoordinator, type Prompt } from './messages';
 import { HOOKS, type FaultName, type HookName, type Row } from './parts';
-import type { SwitchWorld, Task } from './world';
+import type { SwitchSetup, Task } from './setup';
 
 const FREEZE_MS = 10_000;
 const AWAY_MS = 3_000;
@@ -50,29 +51,29 @@ export class Attempt {
   private readonly epochBefore: number;
 
   constructor(
-    private readonly world: SwitchWorld,
+    private readonly setup: SwitchSetup,
     private readonly row: Row,
     private readonly plan: SwitchPlan,
     private readonly name: string,
   ) {
-    const { side, epoch } = world.regime;
+    const { side, epoch } = setup.regime;
     this.from = side;
     this.to = side === 'source' ? 'target' : 'source';
     this.epochBefore = epoch;
   }
 
   async run(): Promise<AttemptResult> {
-    const { world } = this;
+    const { setup } = this;
     const limitMs = Date.now() + LIMIT_MS;
     await Promise.race([this.coordinate(), this.frozen]);
     while (!this.isSettled() && Date.now() < limitMs) await this.coordinate();
     await Promise.all(this.after);
-    // The frozen one wakes up to a switch that is over, and must do no harm.
+    // The frozen one wakes up to a switch that has ended, and must do no harm.
     while (this.live.size > 0 && Date.now() < limitMs) await pause(20);
-    for (const child of this.live) child.kill('SIGKILL');
-    world.tellClients();
+    for (const child of this.live) signalChild(child, 'SIGKILL');
+    setup.tellClients();
     return {
-      ...{ from: this.from, to: this.to, epoch: world.regime.epoch, isCommit: world.regime.side === this.to },
+      ...{ from: this.from, to: this.to, epoch: setup.regime.epoch, isCommit: setup.regime.side === this.to },
       ...(this.record && { record: this.record }),
       wasMet: this.met >= this.row.nth || this.row.fault === 'none',
       coordinators: this.coordinators,
@@ -82,7 +83,7 @@ export class Attempt {
   }
 
   private isSettled(): boolean {
-    const { regime } = this.world;
+    const { regime } = this.setup;
     return regime.epoch > this.epochBefore && !regime.switching;
   }
 
@@ -96,42 +97,42 @@ export class Attempt {
     };
     const child = fork(join(__dirname, 'coordinator.js'), [JSON.stringify(order)], {
       ...{ execArgv: [], stdio: 'inherit' },
-      env: { ...process.env, ...this.world.aws },
+      env: { ...process.env, ...this.setup.aws },
     });
     this.live.add(child);
     child.on('message', (message: FromCoordinator) => {
       if ('ended' in message) this.record = message.ended.record ?? this.record;
-      else void this.answer(child, message.id, message.question);
+      else void this.response(child, message.id, message.prompt);
     });
     await once(child, 'exit');
     this.live.delete(child);
   }
 
-  private async answer(child: ChildProcess, id: number, question: Question): Promise<void> {
-    const value = await this.findAnswer(child, question);
+  private async response(child: ChildProcess, id: number, prompt: Prompt): Promise<void> {
+    const value = await this.findResponse(child, prompt);
     if (child.connected) child.send({ id, value }, () => undefined);
   }
 
-  private findAnswer(
+  private findResponse(
     child: ChildProcess,
-    question: Question,
-  ): Promise<Answers[keyof Answers]> | Answers[keyof Answers] {
-    const { world } = this;
-    switch (question.kind) {
+    prompt: Prompt,
+  ): Promise<Responses[keyof Responses]> | Responses[keyof Responses] {
+    const { setup } = this;
+    switch (prompt.kind) {
       case 'tasks':
-        return world.listTasks();
+        return setup.listTasks();
       case 'targets':
-        return world.running.filter(({ home }) => question.sides.includes(home)).map(({ id }) => id);
+        return setup.running.filter(({ home }) => prompt.sides.includes(home)).map(({ id }) => id);
       case 'weights':
         return { source: this.from === 'source' ? 100 : 0, target: this.from === 'target' ? 100 : 0 };
       case 'stop':
         return this.stop;
       case 'at':
-        return this.meet(child, question);
+        return this.meet(child, prompt);
     }
   }
 
-  private async meet(child: ChildProcess, { part, task }: Extract<Question, { kind: 'at' }>): Promise<Answers['at']> {
+  private async meet(child: ChildProcess, { part, task }: Extract<Prompt, { kind: 'at' }>): Promise<Responses['at']> {
     const { row } = this;
     if (part !== row.part || row.fault === 'none') return 'go';
     this.met += 1;
@@ -140,43 +141,43 @@ export class Attempt {
   }
 
   private findVictim(id: string | undefined): Task {
-    const { reachable } = this.world;
+    const { reachable } = this.setup;
     return reachable.find((task) => task.id === id) ?? reachable[0]!;
   }
 
   private readonly faults: Readonly<
-    Record<FaultName, (child: ChildProcess, task: Task) => Promise<Answers['at'] | void> | Answers['at'] | void>
+    Record<FaultName, (child: ChildProcess, task: Task) => Promise<Responses['at'] | void> | Responses['at'] | void>
   > = {
-    'coordinator-killed': (child) => void child.kill('SIGKILL'),
+    'coordinator-killed': (child) => void signalChild(child, 'SIGKILL'),
     'coordinator-frozen': (child) => {
-      child.kill('SIGSTOP');
+      signalChild(child, 'SIGSTOP');
       this.later(REDRIVE_MS, () => this.goOn());
-      this.later(FREEZE_MS, () => child.kill('SIGCONT'));
+      this.later(FREEZE_MS, () => signalChild(child, 'SIGCONT'));
     },
     'task-killed': async (_, task) => {
       this.harmed.push(task.id);
-      process.kill(task.child.pid, 'SIGKILL');
+      signalTask(task, 'SIGKILL');
       await task.child.ended;
-      this.after.push(this.world.startTask(task.home));
+      this.after.push(this.setup.startTask(task.home));
     },
     // What the backend closed meanwhile it finds out when it wakes up, with the requests that waited.
-    'task-frozen': (_, { id, child }) => {
-      this.harmed.push(id);
-      process.kill(child.pid, 'SIGSTOP');
-      this.later(FREEZE_MS, () => process.kill(child.pid, 'SIGCONT'));
+    'task-frozen': (_, task) => {
+      this.harmed.push(task.id);
+      signalTask(task, 'SIGSTOP');
+      this.later(FREEZE_MS, () => signalTask(task, 'SIGCONT'));
     },
     'response-lost': () => 'lose',
     'store-503': () => this.storeFault({ kind: 'status', status: 503 }),
     'store-hangs': () => this.storeFault({ kind: 'hang' }),
     'store-conflict': () => {
-      this.world.endpoint.faults.set(
+      this.setup.endpoint.faults.set(
         { service: 's3', action: 'PutObject' },
         { kind: 'status', status: 409 },
         { times: 2 },
       );
     },
     'task-started': () => {
-      this.after.push(this.world.startTask('source'));
+      this.after.push(this.setup.startTask('source'));
     },
     'request-endless': (_, task) => void this.after.push(sendEndless(task)),
     'operator-aborts': () => {
@@ -185,7 +186,7 @@ export class Attempt {
   };
 
   private storeFault(fault: { kind: 'status'; status: number } | { kind: 'hang' }): void {
-    this.later(AWAY_MS, this.world.endpoint.faults.set({ service: 's3' }, fault));
+    this.later(AWAY_MS, this.setup.endpoint.faults.set({ service: 's3' }, fault));
   }
 
   private later(ms: number, end: () => unknown): void {
@@ -204,4 +205,8 @@ function sendEndless({ host }: Task): Promise<void> {
     request.write('x');
     setTimeout(() => request.end('xxxxxxxxx'), AWAY_MS);
   });
+}
+
+function signalTask({ child: { pid } }: Task, signal: NodeJS.Signals): void {
+  if (isProcess(pid)) process.kill(pid, signal);
 }

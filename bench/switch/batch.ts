@@ -1,4 +1,4 @@
-// A world, and one switch after the other in it, there and back, under writers that count for themselves.
+// A setup, and one switch after the other in it, there and back, under writers that count for themselves.
 import { parsePlan } from '../../core/plan/plan';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
 import { judgeWrites } from '../../rehearsal/writes/judge-writes';
@@ -7,7 +7,7 @@ import type { Workplace } from '../processes/workplace';
 import { Attempt, type AttemptResult } from './attempt';
 import type { ClientRecord } from './messages';
 import { formatRow, type Row } from './parts';
-import { SwitchWorld } from './world';
+import { SwitchSetup } from './setup';
 
 const WRITERS = 8;
 /** Writes before, between and after switches. */
@@ -44,26 +44,26 @@ interface Made {
 
 /** @param rows by their index */
 export async function runBatch(place: Workplace, rows: readonly (readonly [number, Row])[]): Promise<SwitchResult[]> {
-  const world = await SwitchWorld.start(place);
+  const setup = await SwitchSetup.start(place);
   try {
-    world.startClients({ name: `b${rows[0]?.[0] ?? 0}`, writers: WRITERS });
+    setup.startClients({ name: `b${rows[0]?.[0] ?? 0}`, writers: WRITERS });
     const made: Made[] = [];
     for (const [index, row] of rows) {
-      await written(world);
-      const result = await new Attempt(world, row, PLAN, `switch-${index}`).run();
+      await written(setup);
+      const result = await new Attempt(setup, row, PLAN, `switch-${index}`).run();
       made.push({ index, row, result, endedMs: Date.now() });
     }
-    await written(world);
-    const record = await world.stopClients();
-    return judge(made, record, await world.readLog());
+    await written(setup);
+    const record = await setup.stopClients();
+    return judge(made, record, await setup.readLog());
   } finally {
-    await world.stop();
+    await setup.stop();
   }
 }
 
-async function written(world: SwitchWorld): Promise<void> {
-  const from = world.done;
-  while (world.done < from + WRITES_BETWEEN) await new Promise((resolve) => setTimeout(resolve, 10));
+async function written(setup: SwitchSetup): Promise<void> {
+  const from = setup.done;
+  while (setup.done < from + WRITES_BETWEEN) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 /** What is of no switch alone is of the last one. */

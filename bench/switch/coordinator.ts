@@ -9,10 +9,10 @@ import {
   ADMIN_PORT,
   ADMIN_SECRET,
   BUCKET,
-  type Answers,
+  type Responses,
   type CoordinatorOrder,
   type ListedTask,
-  type Question,
+  type Prompt,
 } from './messages';
 import type { Part } from './parts';
 
@@ -26,19 +26,19 @@ process.on('message', ({ id, value }: { id: number; value: unknown }) => {
 });
 process.on('disconnect', () => process.exit(0));
 
-function ask<Kind extends keyof Answers>(question: Extract<Question, { kind: Kind }>): Promise<Answers[Kind]> {
+function ask<Kind extends keyof Responses>(prompt: Extract<Prompt, { kind: Kind }>): Promise<Responses[Kind]> {
   const id = (asked += 1);
   return new Promise((resolve) => {
     waiting.set(id, resolve as (value: unknown) => void);
-    process.send?.({ id, question });
+    process.send?.({ id, prompt });
   });
 }
 
 /** Makes a call, whose response the parent may lose. */
 async function at<T>(part: Part, call: () => Promise<T>, task?: string): Promise<T> {
-  const answer = await ask<'at'>({ kind: 'at', part, ...(task !== undefined && { task }) });
+  const response = await ask<'at'>({ kind: 'at', part, ...(task !== undefined && { task }) });
   const value = await call();
-  if (answer === 'lose') throw new Error('the response was lost');
+  if (response === 'lose') throw new Error('the response was lost');
   return value;
 }
 

@@ -9,7 +9,7 @@ import { judgeWrites, type WritesTally } from '../../rehearsal/writes/judge-writ
 import type { Workplace } from '../processes/workplace';
 import { Attempt } from './attempt';
 import { PLAIN } from './parts';
-import { SwitchWorld } from './world';
+import { SwitchSetup } from './setup';
 
 /** As many as a second's requests of 200 ms would take. */
 const WRITERS = 200;
@@ -34,25 +34,25 @@ export const LOAD_LIMITS = { p99Ms: 100, maxMs: 250 } as const;
 
 /** @param switches one after the other, there and back */
 export async function runLoad(place: Workplace, perSecond: number, switches: number): Promise<LoadResult> {
-  const world = await SwitchWorld.start(place);
+  const setup = await SwitchSetup.start(place);
   try {
     const { switch: plan } = parsePlan({ strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared' } });
-    world.startClients({ name: 'load', writers: WRITERS, perSecond });
+    setup.startClients({ name: 'load', writers: WRITERS, perSecond });
     const startedMs = Date.now();
     await pause(WARM_UP_MS);
     const records: SwitchRecord[] = [];
     for (let made = 0; made < switches; made += 1) {
-      const { record } = await new Attempt(world, PLAIN, plan!, `load-${made}`).run();
+      const { record } = await new Attempt(setup, PLAIN, plan!, `load-${made}`).run();
       if (record) records.push(record);
       await pause(BETWEEN_MS);
     }
     const seconds = (Date.now() - startedMs) / 1000;
-    const { sent, responses, failed } = await world.stopClients();
+    const { sent, responses, failed } = await setup.stopClients();
     const seen = responses.filter(({ dueAtMs }) => dueAtMs > startedMs + WARM_UP_MS / 2);
     return {
       perSecond,
       sentPerSecond: Math.round(sent.length / seconds),
-      writes: judgeWrites(await world.readLog(), sent),
+      writes: judgeWrites(await setup.readLog(), sent),
       failed: failed.map(({ task, problem }) => `${task}: ${problem}`).slice(0, 10),
       switches: records.map((record) => ({ record, pause: computePause(seen, findWindow(record)) })),
       pause: computePause(seen, records.flatMap(findWindow)),
@@ -60,7 +60,7 @@ export async function runLoad(place: Workplace, perSecond: number, switches: num
       cores: cpus().length,
     };
   } finally {
-    await world.stop();
+    await setup.stop();
   }
 }
 

@@ -26,14 +26,14 @@ export interface ListedTask {
 }
 
 /** What the coordinator asks its parent. */
-export type Question =
+export type Prompt =
   | { readonly kind: 'at'; readonly part: Part; readonly task?: string }
   | { readonly kind: 'tasks' }
   | { readonly kind: 'targets'; readonly sides: readonly Side[] }
   | { readonly kind: 'weights' }
   | { readonly kind: 'stop' };
 
-export interface Answers {
+export interface Responses {
   readonly at: 'go' | 'lose';
   readonly tasks: readonly ListedTask[];
   readonly targets: readonly string[];
@@ -42,7 +42,7 @@ export interface Answers {
 }
 
 export type FromCoordinator =
-  | { readonly id: number; readonly question: Question }
+  | { readonly id: number; readonly prompt: Prompt }
   | { readonly ended: { readonly record?: SwitchRecord; readonly problem?: string } };
 
 export interface ClientOrder {

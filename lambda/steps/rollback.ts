@@ -226,14 +226,14 @@ async function stayWith(
     ...listNotDone(both),
   };
   const waiting = await tellStuck(run, record, 'staying', ports);
-  const isTold = waiting.rollback?.notifiedOf === 'staying';
+  const isNotified = waiting.rollback?.notifiedOf === 'staying';
   const seconds = (ports.now() - Date.parse(record.startedAt)) / 1000;
   const limits: Readonly<Record<StayReason, number>> = {
     asks: 0,
     unknown: UNKNOWN_SECONDS,
     failed: both.target.serves === true ? UNSAFE_SECONDS : CONFIRM_SECONDS,
   };
-  if (!isTold || seconds < limits[reason]) return waiting;
+  if (!isNotified || seconds < limits[reason]) return waiting;
   const advice = 'Repair the target, and set the weights to it: no command switches back later';
   const got = `${why}; ${describeSide('target', both.target)}`;
   throw new CutoverError(

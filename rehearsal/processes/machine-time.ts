@@ -22,7 +22,7 @@ const MIN_SHARE = 0.05;
 const SHORT_OF_TIME = 0.5;
 /** A loop with this much work has no room for more. */
 const FULL_LOOP = 0.95;
-/** How much of the average is the newest tick: it goes back about a second. */
+/** How much of the average is the newest tick: it reaches back about a second. */
 const NEWEST = 0.1;
 /** After so long without a word of the other process it stands still. */
 const SILENT_MS = 1_000;

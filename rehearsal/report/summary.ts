@@ -84,10 +84,10 @@ export function listFacts(evidence: RehearsalEvidence): [string, string][] {
 const WORTH_A_WORD_MS = 5_000;
 
 /** What this machine could not do, as against the target; undefined when there is nothing to say. */
-export function machineLine({ leastShare, notTried, standstillMs }: MachineTally): string | undefined {
-  const percent = Math.max(1, Math.floor(100 * leastShare));
+export function machineLine({ minShare, notTried, standstillMs }: MachineTally): string | undefined {
+  const percent = Math.max(1, Math.floor(100 * minShare));
   const said = [
-    ...(leastShare < 1
+    ...(minShare < 1
       ? [
           `the traffic was reduced to ${percent} % at the least, ${number(notTried)} requests and messages not tried: this machine could not carry more`,
         ]

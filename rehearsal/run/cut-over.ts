@@ -3,7 +3,7 @@ import { Plan } from '../../core/plan/plan';
 import { adoptStepByStep } from './adoption';
 import { askApplications } from '../cloud/application-view';
 import { clientsCome, tellClients } from './clients';
-import { leastShare } from './enough-requests';
+import { minShare } from './enough-requests';
 import { Observer } from './observer';
 import { readBackWeights } from './read-back';
 import { recovered } from '../cloud/recovery';
@@ -123,7 +123,7 @@ export function trafficOptions({
     connectTo: { host: '127.0.0.1', port: elb.listener(config.weightedListenerArn).port },
     ca: cloud.certificate.cert,
     rates,
-    leastShare: leastShare(plan, rates),
+    minShare: minShare(plan, rates),
     isHttp2Only,
     hasOwnAddresses: cloud.hasLoopbackNetwork,
     ...(!backends.own && { paths: plan.smoke }),

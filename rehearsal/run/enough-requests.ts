@@ -1,6 +1,6 @@
 import { MAX_BAKE, Plan, Stage } from '../../core/plan/plan';
 import { formatWeights } from '../../core/traffic/weights';
-import { LEAST_SHARE, REQUESTS_PER_USER, TrafficRates } from '../traffic/options';
+import { MIN_SHARE, REQUESTS_PER_USER, TrafficRates } from '../traffic/options';
 import { UsageError } from '../errors/usage-error';
 
 /** A stage that sees too few requests rolls a cutover back: by chance it may, this often. */
@@ -43,9 +43,9 @@ export function withEnoughRequests(plan: Plan, asked: Asked): Plan {
  *
  * @param plan of `withEnoughRequests`
  */
-export function leastShare(plan: Plan, rates: TrafficRates): number {
+export function minShare(plan: Plan, rates: TrafficRates): number {
   const { minimumRequests } = plan.breaker;
-  for (let percent = 100 * LEAST_SHARE; percent < 100; percent += 5) {
+  for (let percent = 100 * MIN_SHARE; percent < 100; percent += 5) {
     if (tightest(plan, freshRequests(rates) * (percent / 100), minimumRequests) === undefined) return percent / 100;
   }
   return 1;

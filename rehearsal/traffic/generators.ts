@@ -9,7 +9,7 @@ import { HttpChecker } from './clients/http-checker';
 import { Act, Shopper, frontPageReader, pageReader, uploader } from './clients/http-users';
 import {
   DEFAULT_RATES,
-  LEAST_SHARE,
+  MIN_SHARE,
   NO_PAGES_OF_OURS,
   REQUESTS_PER_USER,
   TrafficOptions,
@@ -104,7 +104,7 @@ export class Generators {
     this.pace.share = nextShare(this.pace.share, {
       isShort: machineTime.isShort,
       backlogSeconds: this.pace.underWay / Math.max(1, perSecond),
-      least: this.options.leastShare ?? LEAST_SHARE,
+      least: this.options.minShare ?? MIN_SHARE,
     });
     this.note();
   }
@@ -113,7 +113,7 @@ export class Generators {
   private note(): void {
     const { recorder, pace } = this;
     recorder.share = pace.share;
-    recorder.machine.leastShare = Math.min(recorder.machine.leastShare, pace.share);
+    recorder.machine.minShare = Math.min(recorder.machine.minShare, pace.share);
     recorder.machine.notTried = pace.leftOut;
     recorder.machine.standstillMs = Math.round(machineTime.standstillMs);
   }

@@ -40,7 +40,7 @@ export interface TrafficOptions {
    * Of the full rate (0–1): a slow machine reduces the traffic to no less.
    * @default 0.1
    */
-  readonly leastShare?: number;
+  readonly minShare?: number;
 }
 
 /** HTTP requests per second by generator, and numbers of long-lived clients. */
@@ -68,7 +68,7 @@ export interface TrafficRates {
 export const REQUESTS_PER_USER = 4;
 
 /** A tenth of the traffic is a rehearsal still, one that takes its time. */
-export const LEAST_SHARE = 0.1;
+export const MIN_SHARE = 0.1;
 
 /** What is not sent to backends that are not ours. */
 export const NO_PAGES_OF_OURS: Partial<TrafficRates> = {

@@ -28,7 +28,11 @@ const ROOMS: Record<string, { readonly rooms: readonly string[]; readonly packag
     packages: ['node:', 'aws-cdk-lib', 'commander'],
   },
   bench: {
-    rooms: ['core', 'rehearsal', 'lib/index.ts', 'proxy/data-plane/contract/ledger.ts'],
+    rooms: [
+      ...['core', 'rehearsal', 'lib/index.ts', 'proxy/data-plane/contract/ledger.ts', 'proxy/admin'],
+      // The coordinator of a switch, as the step of the cutover has it.
+      ...['proxy/admin-keys/admin-keys.ts', 'lambda/adapters', 'lambda/contract', 'lambda/shared/switch-over.ts'],
+    ],
     packages: [
       'node:',
       '@fastify/http-proxy',

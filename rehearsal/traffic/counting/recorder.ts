@@ -65,7 +65,7 @@ export class Recorder {
     events: 0,
     longestGapMs: 0,
   };
-  readonly machine: Counters<MachineTally> = { leastShare: 1, notTried: 0, standstillMs: 0 };
+  readonly machine: Counters<MachineTally> = { minShare: 1, notTried: 0, standstillMs: 0 };
   /** Of the full rate, now (0–1). */
   share = 1;
   readonly live = { websocket: 0, serverSentEvents: 0 };

@@ -93,7 +93,7 @@ export interface StreamingTally {
 /** What this machine could carry of the traffic. */
 export interface MachineTally {
   /** The least share (0–1) of the full rate that the traffic was reduced to; 1 when it was never. */
-  readonly leastShare: number;
+  readonly minShare: number;
   /** Requests and messages that were due and, by this, not sent: not tried, and in no figure of latency. */
   readonly notTried: number;
   /** In which the machine was short of processor time; no limit counts it. */

@@ -58,7 +58,7 @@ const traffic: TrafficTally = {
     events: 3060,
     longestGapMs: 60,
   },
-  machine: { leastShare: 1, notTried: 0, standstillMs: 0 },
+  machine: { minShare: 1, notTried: 0, standstillMs: 0 },
   failures: [],
 };
 
@@ -149,7 +149,7 @@ test('the summary is what a ticket needs', () => {
 });
 
 test('what a slow machine could not carry is said in summary and page, and a machine that carried all says nothing', () => {
-  const slow = { ...traffic, machine: { leastShare: 0.353, notTried: 12_400, standstillMs: 145_600 } };
+  const slow = { ...traffic, machine: { minShare: 0.353, notTried: 12_400, standstillMs: 145_600 } };
   const said =
     'the traffic was reduced to 35 % at the least, 12,400 requests and messages not tried: this machine could not carry more; ' +
     'this machine was short of time for 145.6 s, which no limit counts; figures of latency say nothing of AWS';

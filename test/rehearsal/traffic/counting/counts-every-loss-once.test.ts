@@ -50,7 +50,7 @@ const right: TrafficTally = {
     events: 340,
     longestGapMs: 60,
   },
-  machine: { leastShare: 1, notTried: 0, standstillMs: 0 },
+  machine: { minShare: 1, notTried: 0, standstillMs: 0 },
   failures: [],
 };
 const NOTHING = {

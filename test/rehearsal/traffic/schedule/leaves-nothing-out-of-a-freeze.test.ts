@@ -41,7 +41,7 @@ function backendPid(): number {
 test('what is due while every response is stuck is not left out, and counts from when it was due', async () => {
   const front = stopLater(await startFront(backend.url));
   // Of a busy machine nothing is left out here: it would be counted, and is no part of what was sent.
-  const options = { ...front.options, rates: { ...RATES, eventStreams: 0 }, leastShare: 1 };
+  const options = { ...front.options, rates: { ...RATES, eventStreams: 0 }, minShare: 1 };
   const traffic = stopLater(await startTraffic(options));
   await until(() => traffic.snapshot()?.live.websocket === RATES.webSockets);
   traffic.mark();

@@ -47,12 +47,12 @@ export interface Task {
   readonly child: Child;
   /** Of its own, as at AWS: its ports are known before it has started, and another task never has them. */
   readonly host: string;
-  /** As ECS, the world lists a task before it has started. */
+  /** As ECS, the setup lists a task before it has started. */
   isListening: boolean;
   stoppedAtMs?: number;
 }
 
-export class SwitchWorld {
+export class SwitchSetup {
   readonly tasks: Task[] = [];
   private client: ChildProcess | undefined;
   private serial = 0;
@@ -67,7 +67,7 @@ export class SwitchWorld {
     private readonly backends: Readonly<Record<Side, Running>>,
   ) {}
 
-  static async start(place: Workplace): Promise<SwitchWorld> {
+  static async start(place: Workplace): Promise<SwitchSetup> {
     const objects = new ObjectStore();
     objects.createBucket(BUCKET);
     const nothing = () => undefined;
@@ -86,10 +86,10 @@ export class SwitchWorld {
     });
     const store = await startStore();
     const [source, target] = await Promise.all(SIDES.map((side) => startBackend({ side, storeUrl: store.url })));
-    const world = new SwitchWorld(place, objects, endpoint, store, { source: source!, target: target! });
+    const setup = new SwitchSetup(place, objects, endpoint, store, { source: source!, target: target! });
     const homes = SIDES.flatMap((side) => Array.from({ length: TASKS_A_SIDE }, () => side));
-    await Promise.all(homes.map((home) => world.startTask(home)));
-    return world;
+    await Promise.all(homes.map((home) => setup.startTask(home)));
+    return setup;
   }
 
   get aws(): Record<string, string> {

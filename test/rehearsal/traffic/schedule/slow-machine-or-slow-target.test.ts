@@ -16,7 +16,7 @@ describe('the share of its time that a process had', () => {
     ['as many threads as processors', { runnable: 2 }, 1],
     ['sixteen threads on two processors', { runnable: 16 }, 0.125],
     ['both, by the worse', { activeMs: 80, cpuMs: 40, runnable: 16 }, 0.125],
-    ['a machine that does not tell its threads', { runnable: undefined, activeMs: 80, cpuMs: 40 }, 0.5],
+    ['a machine that does not report its threads', { runnable: undefined, activeMs: 80, cpuMs: 40 }, 0.5],
     ['hardly any, and yet time goes on', { runnable: 10_000 }, 0.05],
     ['too little work to say', { activeMs: 5, cpuMs: 0 }, 1],
   ])('%s', (_what, reading, share) => expect(shareOfTime({ ...atRest, ...reading })).toBe(share));
