@@ -63,7 +63,14 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   approve: { ...JUDGE, notify: true, store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, 'approval/*'] } },
   shift: { ...JUDGE, modifyRule: true, store: SAVE_LOCKED },
   switch: {
-    ...{ ...JUDGE, services: ['deployments', 'suspend', 'resume'], modifyRule: true, notify: true },
+    ...{
+      ...JUDGE,
+      smoke: false,
+      readAlarms: false,
+      services: ['deployments', 'suspend', 'resume'],
+      modifyRule: true,
+      notify: true,
+    },
     store: { GetObject: [...LOCK, ...LOOK_FOR_ABORT, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
   },
   confirm: { ...JUDGE, notify: true, store: GUARD },

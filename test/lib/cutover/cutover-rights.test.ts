@@ -56,7 +56,7 @@ const TABLE: Record<Step, string[]> = {
   preflight: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...REGIME, ...LIST],
   approve: [...JUDGE, ...GUARD, 's3:GetObject approval/*', ...NOTIFY, ...LIST],
   shift: [...JUDGE, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
-  switch: [...JUDGE, ...NOTIFY, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
+  switch: [...READS, ...CALL_PROXIES, ...NOTIFY, MODIFY_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...SWITCH, ...LIST],
   confirm: [...JUDGE, ...GUARD, ...NOTIFY, ...LIST],
   bake: [...JUDGE, ...GUARD, ...LIST],
   drain: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
