@@ -48,26 +48,35 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
   if (plan.rollback === 'ask') return stays("the plan's 'switch.rollback' is 'ask': a person decides", 'asks');
   const problem = await probeSide('source', run, ports);
   if (problem !== undefined) return stays(problem);
-  const nobody = () => Promise.resolve(undefined);
-  const record = await switchOver({ execution, plan, to: 'source', findStop: nobody }, switchPorts(ports));
+  // It is the rollback: no request to stop it means anything now.
+  const findStop = () => Promise.resolve(undefined);
+  const record = await switchOver({ execution, plan, to: 'source', findStop }, switchPorts(ports));
   if (!record) return stays('another switch is under way', 'unknown');
   const noted = noteSwitch(run, record, ports.now());
   if (record.outcome === 'commit') return { kind: 'source', run: noted };
   return stays(`the switch back was aborted: ${record.why ?? 'no reason'}`, 'failed', noted);
 }
 
+/** A smoke request; without a status any response will do. */
+interface Wanted {
+  readonly path: string;
+  readonly expectedStatus?: number;
+}
+
 /**
  * Asks a backend through the proxies, past the side that they forward to: a smoke request through the listener of a side
  * reaches the backend that serves.
  *
- * @returns why it must not be switched to; undefined when each smoke request had its status from one task at least
+ * @returns why it must not be switched to; undefined when each smoke request had its status from one task at least. A plan
+ *   without smoke requests takes any response.
  */
 export async function probeSide(side: Side, { plan }: CutoverRun, ports: Ports): Promise<string | undefined> {
   const { host } = ports.smoke;
   const opened = await ports.proxies.open();
   const sessions = opened.flatMap(({ session }) => session ?? []);
   try {
-    for (const { path, expectedStatus } of plan.smoke) {
+    const requests: readonly Wanted[] = plan.smoke.length > 0 ? plan.smoke : [{ path: '/' }];
+    for (const { path, expectedStatus } of requests) {
       const asked = await Promise.all(
         sessions
           .slice(0, MAX_PROBES)
@@ -79,8 +88,10 @@ export async function probeSide(side: Side, { plan }: CutoverRun, ports: Ports):
         'value' in each ? (each.value.status ?? each.value.upstreamProblem) : each.problem,
       );
       // 0: it speaks no HTTP/1.1, and could be connected to.
-      if (got.some((status) => status === expectedStatus || status === 0)) continue;
-      return `${side} must respond to ${path} with ${expectedStatus}, got ${got.join(', ') || 'no task to ask'}`;
+      const isWanted = (status: unknown) =>
+        expectedStatus === undefined ? Number.isInteger(status) : status === expectedStatus;
+      if (got.some((status) => isWanted(status) || status === 0)) continue;
+      return `the ${side} must respond to ${path} with ${expectedStatus ?? 'any status'}, got ${got.join(', ') || 'no task to ask'}`;
     }
     return undefined;
   } finally {

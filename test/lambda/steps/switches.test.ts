@@ -270,12 +270,26 @@ describe('behind the commit', () => {
     const waiting = await back(rollBack(run, 'BreakerTripped', 'errors'));
     expect(waiting).toMatchObject({ verdict: 'wait', rollback: { sides: { source: { serves: false } } } });
     expect(waiting.rollback?.sides?.source).toMatchObject({
-      reason: 'source must respond to / with 200, got ECONNREFUSED, ECONNREFUSED, ECONNREFUSED',
+      reason: 'the source must respond to / with 200, got ECONNREFUSED, ECONNREFUSED, ECONNREFUSED',
     });
     expect(cloud.ask()).toEqual(ALL_ON('target'));
     cloud.nowMs += 61_000;
     await expect(back(waiting)).rejects.toMatchObject({ code: 'RollbackUnsafe' });
     expect(cloud.forward.groups).toEqual(ON_TARGET);
+  });
+
+  test('a plan without smoke requests proves the source all the same: any response will do, and none will not', async () => {
+    const run = await judged();
+    const unsmoked: CutoverRun = { ...run, plan: { ...run.plan, smoke: [] } };
+    for (const task of cloud.proxies) task.probed = { wallMs: 0, tookMs: 1, upstreamProblem: 'ECONNREFUSED' };
+    const waiting = await back(rollBack(unsmoked, 'BreakerTripped', 'errors'));
+    expect(waiting.rollback?.sides?.source).toMatchObject({
+      reason: expect.stringContaining('the source must respond to / with any status, got ECONNREFUSED') as string,
+    });
+    expect(cloud.ask()).toEqual(ALL_ON('target'));
+    for (const task of cloud.proxies) task.probed = { wallMs: 0, tookMs: 1, status: 404 };
+    await back(waiting);
+    expect(cloud.ask()).toEqual(ALL_ON('source'));
   });
 
   test('without the store nothing moves, people hear of it, and it goes on when the store is back', async () => {
