@@ -13,6 +13,7 @@ import {
   estimateSeconds,
   gatePollSeconds,
 } from './plan';
+import type { SwitchPlan } from './switch-plan';
 
 /** What a plan means, as numbers. */
 export interface Explanation {
@@ -59,6 +60,7 @@ export function describePlan(plan: Plan): string {
   const explained = explainPlan(plan);
   const sections: readonly (readonly [title: string, lines: readonly string[]])[] = [
     ['Stages', describeStages(plan, explained)],
+    ...(plan.switch ? ([['Switch', describeSwitch(plan.switch)]] as const) : []),
     ['Checks', describeChecks(plan)],
     ['Approvals', describeApprovals(plan, explained)],
     ['Drain of the source', describeDrain(plan)],
@@ -69,9 +71,15 @@ export function describePlan(plan: Plan): string {
   return sections.map(([title, lines]) => `${title}\n${lines.map((line) => `  ${line}\n`).join('')}`).join('\n');
 }
 
-function describeStages({ initialWeights }: Plan, { stages }: Explanation): string[] {
+function describeStages({ initialWeights, switch: switching }: Plan, { stages }: Explanation): string[] {
+  const start = `Start: ${formatWeights(initialWeights)} (source/target). A rollback restores it.`;
+  if (switching) {
+    const [stage] = stages;
+    const bake = formatSeconds(stage?.bakeSeconds ?? 0);
+    return [start, `1. ${formatWeights(stage!.weights)}: all requests to the target at once, watched for ${bake}.`];
+  }
   return [
-    `Start: ${formatWeights(initialWeights)} (source/target). A rollback restores it.`,
+    start,
     ...stages.map(
       ({ weights, targetShare, bakeSeconds }, index) =>
         `${index + 1}. ${formatWeights(weights)}: ${formatPercent(targetShare)} of new clients to the target, watched for ${formatSeconds(bakeSeconds)}.`,
@@ -80,12 +88,40 @@ function describeStages({ initialWeights }: Plan, { stages }: Explanation): stri
   ];
 }
 
+const FENCES: Readonly<Record<SwitchPlan['fence'], string>> = {
+  drained: 'All requests of the source must have ended. Those that a client gave up are counted, and not waited for.',
+  drainedAndAbandoned: 'All requests of the source must have ended, also those that a client gave up.',
+  epoch: 'All requests of the source must have ended. The application rejects later ones by X-Drainshift-Epoch.',
+};
+const AFTER_COMMIT: Readonly<Record<SwitchPlan['rollback'], string>> = {
+  automatic: 'After the commit a rollback switches back by itself, if the source responds.',
+  ask: 'After the commit a rollback leaves the target serving, and notifies operators.',
+};
+const WRITES: Readonly<Record<SwitchPlan['pointOfNoReturn'], string>> = {
+  undecided: '',
+  shared: 'Both sides have the same store: a rollback keeps what the target wrote.',
+  acceptLoss: 'A rollback loses what the target wrote.',
+};
+
+function describeSwitch(plan: SwitchPlan): string[] {
+  const { maxPauseMs, maxWaiting, attempts, attemptSeconds, dryRun } = plan;
+  return [
+    `Requests wait up to ${maxPauseMs} ms, at most ${maxWaiting} at each proxy task. Then the source goes on.`,
+    'WebSockets, event streams and gRPC streams are closed in order: their clients reconnect, and wait.',
+    FENCES[plan.fence],
+    `Up to ${attempts} ${attempts === 1 ? 'attempt' : `attempts, ${formatSeconds(attemptSeconds)} apart`}.`,
+    AFTER_COMMIT[plan.rollback],
+    WRITES[plan.pointOfNoReturn],
+    ...(dryRun ? ['Dry run: the decision is an abort, and the cutover ends after it.'] : []),
+  ];
+}
+
 function describeChecks(plan: Plan): string[] {
   const { pollSeconds, minimumHealthyTargets, smoke, breaker, confirmTimeoutSeconds } = plan;
   const requests = smoke.map(({ path, expectedStatus }) => `GET ${path} → ${expectedStatus}`);
   return [
     `Every ${formatSeconds(pollSeconds)}: lock, abort request, alarms, listener rules, health, smoke requests, proxy counters.`,
-    `At least ${minimumHealthyTargets} healthy ${minimumHealthyTargets === 1 ? 'target' : 'targets'} of the target.`,
+    `The target must have at least ${minimumHealthyTargets} healthy ${minimumHealthyTargets === 1 ? 'target' : 'targets'}.`,
     requests.length === 0 ? 'No smoke requests.' : `Smoke requests to each side: ${requests.join(', ')}.`,
     `Rollback at ${breaker.minimumErrors} errors or more, with an error rate over ${formatPercent(breaker.maximumErrorRate)} (95 % confidence).`,
     breaker.minimumRequests === 0

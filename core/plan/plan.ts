@@ -270,7 +270,7 @@ function forStrategy(read: FieldValues<typeof PLAN_FIELDS>, value: unknown, prob
     problems.add('initialWeights.target', '0, because a switch has one side that serves', initialWeights.target);
   }
   if (switching.pointOfNoReturn === 'undecided') {
-    const rule = "'shared' or 'acceptLoss': what becomes of the target's writes when traffic goes back";
+    const rule = "'shared' or 'acceptLoss': what becomes of the target's writes when the cutover rolls back";
     problems.add('switch.pointOfNoReturn', rule, asRecord(asRecord(value).switch).pointOfNoReturn);
   }
   return { ...plan, switch: switching };
@@ -290,8 +290,16 @@ export function estimateSeconds(plan: Plan): { typical: number; longest: number 
   const approvals = listGates(plan.approval, plan.stages.length).length * plan.approval.timeoutSeconds;
   return {
     typical: bakes + plan.stages.length * plan.pollSeconds + drain,
-    longest: bakes * MAX_BAKE + plan.stages.length * plan.confirmTimeoutSeconds + approvals + drain,
+    longest:
+      attemptSeconds(plan) + bakes * MAX_BAKE + plan.stages.length * plan.confirmTimeoutSeconds + approvals + drain,
   };
+}
+
+/** Of a switch whose every attempt is aborted at the last moment but the last one. */
+function attemptSeconds({ switch: switching }: Plan): number {
+  if (!switching) return 0;
+  const { attempts, attemptSeconds: apart, maxPauseMs } = switching;
+  return (attempts - 1) * apart + Math.ceil((attempts * maxPauseMs) / 1000);
 }
 
 function checkEventBudget(plan: Plan, problems: Problems): void {
@@ -329,14 +337,15 @@ function checkEventBudget(plan: Plan, problems: Problems): void {
 
 /** What the history has left for bakes, beside everything else at its slowest pace. */
 function findBakeLooks(plan: Plan): number {
-  const { confirms, approvals, drain } = countLooks(plan);
-  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - confirms - approvals - drain;
+  const { switches, confirms, approvals, drain } = countLooks(plan);
+  return Math.floor(EVENT_BUDGET / EVENTS_PER_POLL) - switches - confirms - approvals - drain;
 }
 
 /** How often a cutover checks both sides at the most, by what it waits for. Each check takes `EVENTS_PER_POLL` events. */
-export function countLooks(plan: Plan): { confirms: number; bakes: number; approvals: number; drain: number } {
+export function countLooks(plan: Plan): Record<'switches' | 'confirms' | 'bakes' | 'approvals' | 'drain', number> {
   const { stages, pollSeconds, confirmTimeoutSeconds, approval } = plan;
   return {
+    switches: plan.switch?.attempts ?? 0,
     confirms: stages.length * Math.ceil(confirmTimeoutSeconds / CONFIRM_POLL_SECONDS),
     bakes: Math.ceil(findLongestBakes(plan) / pollSeconds),
     approvals: approvalLooks(approval, stages.length, pollSeconds),

@@ -77,6 +77,32 @@ describe('the whole text, as an operator reads it before a cutover', () => {
     return Object.fromEntries(titled);
   };
 
+  test('of a plan that switches', () => {
+    const switching = {
+      attempts: 2,
+      attemptSeconds: 60,
+      pointOfNoReturn: 'acceptLoss',
+      rollback: 'ask',
+      fence: 'epoch',
+    };
+    const { Stages, Switch, Duration } = sections({ strategy: 'drainThenShift', switch: switching });
+    expect(Stages).toEqual([
+      'Start: 100/0 (source/target). A rollback restores it.',
+      '1. 0/100: all requests to the target at once, watched for 5 min.',
+    ]);
+    expect(Switch).toEqual([
+      'Requests wait up to 5000 ms, at most 10000 at each proxy task. Then the source goes on.',
+      'WebSockets, event streams and gRPC streams are closed in order: their clients reconnect, and wait.',
+      'All requests of the source must have ended. The application rejects later ones by X-Drainshift-Epoch.',
+      'Up to 2 attempts, 1 min apart.',
+      'After the commit a rollback leaves the target serving, and notifies operators.',
+      'A rollback loses what the target wrote.',
+    ]);
+    // A bake twice as long, one confirm of 120 s, the drain and its handshake; and a minute and two pauses of 5 s.
+    expect(Duration?.[1]).toMatch(/^Longest: about 18 min 15 s:/);
+    expect(sections({}).Switch).toBeUndefined();
+  });
+
   test('of the default plan', () => {
     expect(Object.entries(sections({}))).toEqual([
       [
@@ -94,7 +120,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
         'Checks',
         [
           'Every 15 s: lock, abort request, alarms, listener rules, health, smoke requests, proxy counters.',
-          'At least 1 healthy target of the target.',
+          'The target must have at least 1 healthy target.',
           'Smoke requests to each side: GET / → 200.',
           'Rollback at 10 errors or more, with an error rate over 5 % (95 % confidence).',
           'A stage whose target got fewer than 10 requests bakes on, to 2 times its length at most, then rolls back.',
@@ -144,7 +170,7 @@ describe('the whole text, as an operator reads it before a cutover', () => {
       { path: '/a', expectedStatus: 204 },
     ];
     const text = sections({ minimumHealthyTargets: 2, smoke, approval: { beforeFirstShift: true } });
-    expect(text.Checks).toContain('At least 2 healthy targets of the target.');
+    expect(text.Checks).toContain('The target must have at least 2 healthy targets.');
     expect(text.Checks).toContain('Smoke requests to each side: GET / → 200, GET /a → 204.');
     expect(text.Approvals).toEqual([
       'Before the first shift: waits up to 1 h, checked every 15 s. Without an approval the cutover ends, and nothing has moved.',

@@ -83,7 +83,7 @@ describe('a plan that switches', () => {
 
   test('must say what becomes of the writes of the target', () => {
     expect(listProblems({ strategy: 'drainThenShift' })).toEqual([
-      "'switch.pointOfNoReturn' must be 'shared' or 'acceptLoss': what becomes of the target's writes when traffic goes back, got nothing",
+      "'switch.pointOfNoReturn' must be 'shared' or 'acceptLoss': what becomes of the target's writes when the cutover rolls back, got nothing",
     ]);
   });
 
