@@ -30,7 +30,8 @@ const FILES = [
 
 module.exports = {
   ...require('./jest.config'),
-  maxWorkers: 2,
+  // Most of them wait for sockets and timers of their own: two cores carry six.
+  maxWorkers: 6,
   testPathIgnorePatterns: [
     '/node_modules/',
     ...FOLDERS.map((folder) => `<rootDir>/test/(?:${folder})/`),
