@@ -16,7 +16,8 @@ import { storePort } from '../../../lambda/adapters/store/store';
 import { readConfig } from '../../../proxy/config/config';
 import { RunningProxy, startProxy } from '../../../proxy/control/proxy';
 import { EcsTask } from '../../../rehearsal/tasks/model';
-import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
+import { ARNS, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
+import { callEndpoint } from './world';
 
 let cloud: LocalCloud;
 let proxies: RunningProxy[] = [];
@@ -24,12 +25,7 @@ const SECRET = 'an admin secret of tests';
 
 beforeEach(async () => {
   cloud = await startLocalCloud();
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: cloud.url,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
+  callEndpoint(cloud.url);
 });
 afterEach(async () => {
   await Promise.all(proxies.map((proxy) => proxy.close()));

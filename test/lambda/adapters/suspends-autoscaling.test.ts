@@ -3,16 +3,12 @@ import { promisify } from 'node:util';
 import { CutoverConfig } from '../../../core/cutover/cutover-config';
 import { servicesPort } from '../../../lambda/adapters/services';
 import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../rehearsal/aws/world';
+import { callEndpoint } from './world';
 
 let cloud: LocalCloud;
 beforeEach(async () => {
   cloud = await startLocalCloud();
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: cloud.url,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
+  callEndpoint(cloud.url);
 });
 afterEach(() => cloud.stop());
 

@@ -374,7 +374,7 @@ describe('what must not be wrong, nor hang', () => {
       };
       const record = await start();
       expect(await twin).toMatchObject({ outcome: 'commit', epoch: 1 });
-      // Behind the first write it finds a switch that is over, and another one's; behind the second it is its own.
+      // Behind the first write it finds a switch that has ended, and another one's; behind the second it is its own.
       if (at === 1) expect(record).toBeUndefined();
       else expect(record).toMatchObject({ outcome: 'commit', epoch: 1 });
       expect(world.store.regime).toEqual({ epoch: 1, side: 'target', isJoined: true, committed: 1 });

@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net';
 import http from 'node:http';
-import { CutoverConfig } from '../../../../core/cutover/cutover-config';
 import type { HoldOrder } from '../../../../core/proxy/hold';
 import { proxiesPort } from '../../../../lambda/adapters/proxies/proxies';
 import { AdminKeys } from '../../../../proxy/admin-keys/admin-keys';
@@ -8,7 +7,8 @@ import { startAdminServer } from '../../../../proxy/admin/admin-server';
 import type { EcsTask } from '../../../../rehearsal/tasks/model';
 import { REPORT } from '../../../proxy/support/report';
 import { later, stopAll } from '../../../proxy/support/world';
-import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { ARNS, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { callEndpoint, cutoverConfig } from '../world';
 
 const KEY = 'the admin key of a test';
 const HOST = '127.0.8.1';
@@ -24,12 +24,7 @@ beforeEach(async () => {
   [held, accepted] = [[], 0];
   cloud = await startLocalCloud();
   cloud.secrets.put({ arn: ARNS.secret, name: 'admin' }, KEY);
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: cloud.url,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
+  callEndpoint(cloud.url);
 });
 afterEach(async () => {
   await stopAll();
@@ -65,20 +60,7 @@ function listTasks(...given: Partial<EcsTask>[]) {
   }
 }
 
-const port = (adminPort: number) =>
-  proxiesPort({
-    loadBalancerArn: ARNS.balancer,
-    weightedRuleArn: ARNS.rule,
-    weightedListenerArn: ARNS.listener,
-    smokeListenerArns: { source: ARNS.smokeListener, target: ARNS.smokeListener },
-    targetGroupArns: { source: ARNS.source, target: ARNS.target },
-    clusterArn: ARNS.cluster,
-    serviceNames: { source: 'source', target: 'target' },
-    adminPort,
-    adminSecretArn: ARNS.secret,
-    storeBucket: 'store',
-    domainName: 'shop.example.com',
-  } satisfies CutoverConfig);
+const port = (adminPort: number) => proxiesPort(cutoverConfig(adminPort));
 
 test('many calls of a task take one connection, and of each task its own', async () => {
   const { port: admin } = await startProcess('one');

@@ -1,7 +1,6 @@
 import { PutSecretValueCommand, RotateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { until } from '../../../support/until';
 import { DEFAULT_DRAIN } from '../../../../core/proxy/admin-api';
-import { CutoverConfig } from '../../../../core/cutover/cutover-config';
 import { proxiesPort } from '../../../../lambda/adapters/proxies/proxies';
 import { handler } from '../../../../lambda/resources/rotation/handler';
 import { RotationEvent } from '../../../../lambda/resources/rotation/rotate';
@@ -10,7 +9,8 @@ import { startAdminServer } from '../../../../proxy/admin/admin-server';
 import type { EcsTask } from '../../../../rehearsal/tasks/model';
 import { REPORT } from '../../../proxy/support/report';
 import { later, stopAll } from '../../../proxy/support/world';
-import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { ARNS, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { callEndpoint, cutoverConfig } from '../world';
 
 const [OLD, NEW, NEWER] = ['the old key of a test', 'the new key of a test', 'the newer key of a test'];
 
@@ -18,12 +18,7 @@ let cloud: LocalCloud;
 beforeEach(async () => {
   cloud = await startLocalCloud({ invoke: (_, event) => handler(event as RotationEvent) });
   cloud.secrets.put({ arn: ARNS.secret, name: 'admin' }, OLD, new Date(Date.now() - 3_600_000));
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: cloud.url,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
+  callEndpoint(cloud.url);
 });
 afterEach(async () => {
   await stopAll();
@@ -61,22 +56,8 @@ async function startTasks(...known: (readonly string[])[]) {
     const task = { ...first!, arn, ip: `127.0.7.${index + 1}`, status: 'RUNNING', desiredStatus: 'RUNNING' } as EcsTask;
     (cloud.ecsModel.tasks as Map<string, EcsTask>).set(arn, task);
   }
-  return { proxies: proxiesPort(config(port)), acted };
+  return { proxies: proxiesPort(cutoverConfig(port)), acted };
 }
-
-const config = (adminPort: number): CutoverConfig => ({
-  loadBalancerArn: ARNS.balancer,
-  weightedRuleArn: ARNS.rule,
-  weightedListenerArn: ARNS.listener,
-  smokeListenerArns: { source: ARNS.smokeListener, target: ARNS.smokeListener },
-  targetGroupArns: { source: ARNS.source, target: ARNS.target },
-  clusterArn: ARNS.cluster,
-  serviceNames: { source: 'source', target: 'target' },
-  adminPort,
-  adminSecretArn: ARNS.secret,
-  storeBucket: 'store',
-  domainName: 'shop.example.com',
-});
 
 const put = (SecretString: string) => cloud.sm.send(new PutSecretValueCommand({ SecretId: ARNS.secret, SecretString }));
 

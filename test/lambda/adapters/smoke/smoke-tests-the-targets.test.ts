@@ -9,7 +9,8 @@ import { smokePort } from '../../../../lambda/adapters/smoke/smoke';
 import type { ProofPorts } from '../../../../lambda/contract/proof-ports';
 import { withTimeLeft } from '../../../../lambda/contract/time-left';
 import { prove } from '../../../../lambda/resources/proof/prove';
-import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { ARNS, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { callEndpoint } from '../world';
 
 const EVERY: SmokeSample = { quorum: 'every', maxAtOnce: 50 };
 const HALF: SmokeSample = { ...EVERY, quorum: 'half' };
@@ -25,12 +26,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   cloud = await startLocalCloud();
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: cloud.url,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
+  callEndpoint(cloud.url);
   for (const group of groups()) group.targets.clear();
 });
 afterEach(async () => {

@@ -3,7 +3,8 @@ import type { AddressInfo, Server } from 'node:net';
 import { generate } from 'selfsigned';
 import { smokePort } from '../../../../lambda/adapters/smoke/smoke';
 import { withTimeLeft } from '../../../../lambda/contract/time-left';
-import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { ARNS, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { callEndpoint } from '../world';
 import { authority, certificateFrom, Pair } from '../../../proxy/support/authority';
 
 const SECRET = { arn: ARNS.secret.replace('admin-a1B2c3', 'authorities-d4E5f6'), name: 'authorities' };
@@ -21,12 +22,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   cloud = await startLocalCloud();
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: cloud.url,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
+  callEndpoint(cloud.url);
   Object.assign(cloud.elbModel.loadBalancer(ARNS.balancer), { dnsName: '127.0.0.1' });
 });
 afterEach(async () => {

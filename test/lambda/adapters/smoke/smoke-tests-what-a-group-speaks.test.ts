@@ -5,7 +5,8 @@ import { generate } from 'selfsigned';
 import { smokePort } from '../../../../lambda/adapters/smoke/smoke';
 import { callByGrpc, getByHttp2 } from '../../../../lambda/adapters/smoke/smoke-http2';
 import { SmokeRequest } from '../../../../lambda/adapters/smoke/smoke-request';
-import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { ARNS, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { callEndpoint } from '../world';
 
 type Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
@@ -107,12 +108,7 @@ describe('which it is', () => {
   let cloud: LocalCloud;
   beforeEach(async () => {
     cloud = await startLocalCloud();
-    Object.assign(process.env, {
-      AWS_ENDPOINT_URL: cloud.url,
-      AWS_REGION: REGION,
-      AWS_ACCESS_KEY_ID: 'LAMBDA',
-      AWS_SECRET_ACCESS_KEY: 'none',
-    });
+    callEndpoint(cloud.url);
     Object.assign(cloud.elbModel.loadBalancer(ARNS.balancer), { dnsName: '127.0.0.1' });
   });
   afterEach(() => cloud.stop());

@@ -1,14 +1,14 @@
-import { once } from 'node:events';
-import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
-import { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { Decision, DECISION_PREFIX, REGIME_KEY } from '../../../../core/switch/decision';
 import { FIRST_REGIME, Regime } from '../../../../core/switch/regime';
 import { switchStorePort } from '../../../../lambda/adapters/store/switch-store';
 import { openS3Store } from '../../../../proxy/switch-store/s3-store';
-import { REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { callEndpoint } from '../world';
+import { startRelay, type Relayed } from './relay';
 
 let cloud: LocalCloud;
-let relay: Server;
+let relay: Awaited<ReturnType<typeof startRelay>>;
 /** What happens to each put in turn. `conflict`: S3 says 409, and nothing is written. `lost`: written, and not told. */
 let puts: ('conflict' | 'lost')[];
 let seen: string[];
@@ -20,44 +20,28 @@ let after: (key: string) => void;
 beforeEach(async () => {
   [puts, seen, before, after] = [[], [], () => undefined, () => undefined];
   cloud = await startLocalCloud();
-  relay = createServer((request, response) => void pass(request, response));
-  await once(relay.listen(0, '127.0.0.1'), 'listening');
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: `http://127.0.0.1:${(relay.address() as AddressInfo).port}`,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
+  relay = await startRelay(cloud.url, pass);
+  callEndpoint(relay.url);
 });
 afterEach(async () => {
-  relay.closeAllConnections();
-  relay.close();
+  relay.stop();
   await cloud.stop();
 });
 
 const CONFLICT =
   '<?xml version="1.0" encoding="UTF-8"?><Error><Code>ConditionalRequestConflict</Code><Message>The conditional request cannot succeed due to a conflicting operation against this resource.</Message></Error>';
 
-async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body: Buffer[] = [];
-  for await (const chunk of request) body.push(chunk as Buffer);
-  const { host, ...headers } = request.headers as Record<string, string>;
-  delete headers['transfer-encoding'];
-  const isPut = request.method === 'PUT';
+async function pass({ method, path, headers, forward }: Relayed, response: ServerResponse): Promise<void> {
+  const isPut = method === 'PUT';
   const fate = isPut ? puts.shift() : undefined;
   const condition = headers['if-none-match'] ?? headers['if-match'];
   if (isPut) seen.push(`${condition === '*' ? 'new' : condition === undefined ? 'bare' : 'matching'} ${fate ?? 'put'}`);
   if (fate === 'conflict') return void response.writeHead(409, { 'content-type': 'application/xml' }).end(CONFLICT);
-  if (isPut) before(new URL(request.url ?? '', 'http://s3').pathname);
-  const received = await fetch(`${cloud.url}${request.url}`, {
-    method: request.method,
-    headers: { ...headers, 'x-host': host ?? '' },
-    ...(body.length > 0 && { body: Buffer.concat(body) }),
-  });
-  const content = Buffer.from(await received.arrayBuffer());
-  if (isPut) after(new URL(request.url ?? '', 'http://s3').pathname);
+  if (isPut) before(path);
+  const received = await forward();
+  if (isPut) after(path);
   if (fate === 'lost') return void response.destroy();
-  response.writeHead(received.status, Object.fromEntries(received.headers)).end(content);
+  response.writeHead(received.status, received.headers).end(received.content);
 }
 
 const COMMIT: Decision = { outcome: 'commit', by: 'night' };

@@ -1,46 +1,30 @@
-import { once } from 'node:events';
-import { IncomingMessage, Server, ServerResponse, createServer } from 'node:http';
-import { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { begin } from '../../../../core/cutover/run';
 import { parsePlan } from '../../../../core/plan/plan';
 import { storePort } from '../../../../lambda/adapters/store/store';
-import { REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { callEndpoint } from '../world';
+import { startRelay, type Relayed } from './relay';
 
 let cloud: LocalCloud;
-let relay: Server;
+let relay: Awaited<ReturnType<typeof startRelay>>;
 /** What happens, once, between the put of a lock that is held and its response, which is lost. */
 let whileLost: (() => void) | undefined;
 
 beforeEach(async () => {
   cloud = await startLocalCloud();
-  relay = createServer((request, response) => void pass(request, response));
-  await once(relay.listen(0, '127.0.0.1'), 'listening');
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: `http://127.0.0.1:${(relay.address() as AddressInfo).port}`,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
+  relay = await startRelay(cloud.url, pass);
+  callEndpoint(relay.url);
 });
 afterEach(async () => {
-  relay.closeAllConnections();
-  relay.close();
+  relay.stop();
   await cloud.stop();
 });
 
-async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body: Buffer[] = [];
-  for await (const chunk of request) body.push(chunk as Buffer);
-  const { host, ...headers } = request.headers as Record<string, string>;
-  delete headers['transfer-encoding'];
-  const received = await fetch(`${cloud.url}${request.url}`, {
-    method: request.method,
-    headers: { ...headers, 'x-host': host ?? '' },
-    ...(body.length > 0 && { body: Buffer.concat(body) }),
-  });
-  const content = Buffer.from(await received.arrayBuffer());
+async function pass({ headers, forward }: Relayed, response: ServerResponse): Promise<void> {
+  const received = await forward();
   const isLost = whileLost !== undefined && headers['if-match'] !== undefined;
-  if (!isLost) return void response.writeHead(received.status, Object.fromEntries(received.headers)).end(content);
+  if (!isLost) return void response.writeHead(received.status, received.headers).end(received.content);
   expect(received.status).toBe(200);
   whileLost?.();
   whileLost = undefined;

@@ -3,7 +3,8 @@ import { parsePlan } from '../../../../core/plan/plan';
 import { lockPort } from '../../../../lambda/adapters/store/lock';
 import { storePort } from '../../../../lambda/adapters/store/store';
 import { AwsError } from '../../../../rehearsal/errors/aws-error';
-import { REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { callEndpoint } from '../world';
 
 let cloud: LocalCloud;
 /** The action that is rejected. */
@@ -22,12 +23,7 @@ beforeEach(async () => {
     if (action === denied) throw new AwsError('AccessDenied', 'not you', 403);
   };
   cloud = await startLocalCloud({ authorize });
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: cloud.url,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
+  callEndpoint(cloud.url);
 });
 afterEach(() => cloud.stop());
 

@@ -1,7 +1,8 @@
 import { AwsError } from '../../../../rehearsal/errors/aws-error';
 import { CutoverConfig } from '../../../../core/cutover/cutover-config';
 import { loadBalancerPort } from '../../../../lambda/adapters/load-balancer/load-balancer';
-import { ARNS, REGION, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { ARNS, LocalCloud, startLocalCloud } from '../../../rehearsal/aws/world';
+import { callEndpoint } from '../world';
 
 let cloud: LocalCloud;
 let calls: number;
@@ -16,12 +17,7 @@ beforeEach(async () => {
     throw new AwsError('Throttling', 'Rate exceeded', 400);
   };
   cloud = await startLocalCloud({ authorize });
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: cloud.url,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'LAMBDA',
-    AWS_SECRET_ACCESS_KEY: 'none',
-  });
+  callEndpoint(cloud.url);
 });
 afterEach(async () => {
   jest.restoreAllMocks();
