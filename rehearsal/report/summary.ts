@@ -93,10 +93,10 @@ export function machineLine({ minShare, notTried, standstillMs }: MachineTally):
         ]
       : []),
     ...(standstillMs >= WORTH_A_WORD_MS
-      ? [`this machine was short of time for ${seconds(standstillMs)}, which no limit counts`]
+      ? [`this machine was short of processor time for ${seconds(standstillMs)}; time limits leave that out`]
       : []),
   ];
-  return said.length === 0 ? undefined : `${said.join('; ')}; figures of latency say nothing of AWS`;
+  return said.length === 0 ? undefined : `${said.join('; ')}; latencies of this run say nothing about AWS`;
 }
 
 /** As the load balancer was told, whatever the cutover has on record. */

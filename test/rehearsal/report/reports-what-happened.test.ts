@@ -152,7 +152,7 @@ test('what a slow machine could not carry is said in summary and page, and a mac
   const slow = { ...traffic, machine: { minShare: 0.353, notTried: 12_400, standstillMs: 145_600 } };
   const said =
     'the traffic was reduced to 35 % at the least, 12,400 requests and messages not tried: this machine could not carry more; ' +
-    'this machine was short of time for 145.6 s, which no limit counts; figures of latency say nothing of AWS';
+    'this machine was short of processor time for 145.6 s; time limits leave that out; latencies of this run say nothing about AWS';
   expect(summarize(evidence({}, slow))).toContain(`  machine    ${said}`);
   expect(htmlReport({ evidence: evidence({}, slow), samples: [] })).toContain(said);
   expect(chooseExitCode(evidence({}, slow))).toBe(0);
