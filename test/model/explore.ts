@@ -3,7 +3,7 @@ import {
   Setup,
   Shared,
   Task,
-  World,
+  ModelState,
   describeShared,
   describeTask,
   findViolation,
@@ -12,7 +12,7 @@ import {
   listTaskSteps,
   listSteps,
   start,
-} from './switch-model';
+} from '../../core/switch/switch-model';
 
 export interface Exploration {
   readonly states: number;
@@ -106,11 +106,11 @@ class Explorer {
     return { states: this.ids.size, depth: depth - 1, ...(stuck && { stuck }) };
   }
 
-  private know({ tasks, ...shared }: World): Known {
+  private know({ tasks, ...shared }: ModelState): Known {
     return { shared: this.shared.id(shared), tasks: tasks.map((task) => this.tasks.id(task)).sort((a, b) => a - b) };
   }
 
-  private world({ tasks, shared }: Known): World {
+  private world({ tasks, shared }: Known): ModelState {
     return { ...this.shared.values[shared]!, tasks: tasks.map((task) => this.tasks.values[task]!) };
   }
 
@@ -123,8 +123,8 @@ class Explorer {
         found.push(...this.visit({ shared: step.shared, tasks }, id));
       }
     });
-    for (const { world } of listCoordinatorSteps(this.world(state), this.rules)) {
-      found.push(...this.visit(this.know(world), id));
+    for (const next of listCoordinatorSteps(this.world(state), this.rules)) {
+      found.push(...this.visit(this.know(next.state), id));
     }
     return found;
   }
@@ -163,9 +163,9 @@ class Explorer {
     for (let at = id; at > 0; at = this.from[at] ?? 0) trace.unshift(this.keys[at] ?? '');
     let world = start(this.setup);
     return trace.map((key) => {
-      const step = listSteps(world, this.rules).find((each) => keyOf(this.know(each.world)) === key);
+      const step = listSteps(world, this.rules).find((each) => keyOf(this.know(each.state)) === key);
       if (!step) throw new Error('a state that was found must be reached by the way that it was found');
-      world = step.world;
+      world = step.state;
       return step.name;
     });
   }

@@ -4,7 +4,7 @@ import { explore } from './explore';
 import { EXIT_CODES } from '../../core/errors/exit-codes';
 import { interleave } from './interleave';
 import { MUTANTS } from './mutants';
-import { PROTOCOL, Setup } from './switch-model';
+import { PROTOCOL, Setup } from '../../core/switch/switch-model';
 import { walk } from './walk';
 
 /** Of `npm run bench:model`, the smallest first. */

@@ -1,7 +1,7 @@
 import { NEVER_HELD, ended, hold, release } from '../../core/proxy/hold';
 import { findServedSide } from '../../core/switch/regime';
 import { SwitchView, nextMove } from '../../core/switch/coordinator';
-import { PROTOCOL, Rules, Setup } from './switch-model';
+import { PROTOCOL, Rules, Setup } from '../../core/switch/switch-model';
 
 export interface Mutant {
   /** For `npm run bench:model -- --mutant NAME`. */

@@ -1,6 +1,6 @@
 import { explore } from './explore';
 import { MUTANTS } from './mutants';
-import { PROTOCOL, Setup } from './switch-model';
+import { PROTOCOL, Setup } from '../../core/switch/switch-model';
 
 /** The larger ones are those of `npm run bench:model`. */
 const SETUPS: readonly (Setup & { readonly states: number })[] = [

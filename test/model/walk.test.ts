@@ -1,5 +1,5 @@
 import { MUTANTS } from './mutants';
-import { PROTOCOL, Setup } from './switch-model';
+import { PROTOCOL, Setup } from '../../core/switch/switch-model';
 import { walk } from './walk';
 
 const LARGE: Setup = { sources: 4, targets: 2, joiners: 1, crashes: 3, epochs: 3, hands: 2 };

@@ -1,4 +1,4 @@
-import { Rules, Setup, World, findViolation, listSteps, start } from './switch-model';
+import { Rules, Setup, ModelState, findViolation, listSteps, start } from '../../core/switch/switch-model';
 
 export interface WalkOptions {
   readonly walks: number;
@@ -29,7 +29,7 @@ export function walk(setup: Setup, rules: Rules, { walks, steps, seed }: WalkOpt
       const next = pick(listSteps(world, rules), random);
       if (!next) break;
       trace.push(next.name);
-      world = next.world;
+      world = next.state;
       const what = findViolation(world);
       if (what !== undefined) {
         return { ...sum, violation: { what, walk: at, trace: shrink(setup, rules, trace) } };
@@ -63,13 +63,13 @@ function shrink(setup: Setup, rules: Rules, trace: readonly string[]): string[] 
 
 /** Takes the steps that are possible. @returns those until the violation, or undefined without one */
 function replay(setup: Setup, rules: Rules, trace: readonly string[]): string[] | undefined {
-  let world: World = start(setup);
+  let world: ModelState = start(setup);
   const taken: string[] = [];
   for (const name of trace) {
     const step = listSteps(world, rules).find((each) => each.name === name);
     if (!step) continue;
     taken.push(name);
-    world = step.world;
+    world = step.state;
     if (findViolation(world) !== undefined) return taken;
   }
   return undefined;

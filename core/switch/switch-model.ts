@@ -8,9 +8,9 @@ import {
   hold,
   holdReport,
   release,
-} from '../../core/proxy/hold';
-import { MemberView, nextMove } from '../../core/switch/coordinator';
-import { Decision, Outcome } from '../../core/switch/decision';
+} from '../proxy/hold';
+import { MemberView, nextMove } from './coordinator';
+import { Decision, Outcome } from './decision';
 import {
   FIRST_REGIME,
   Regime,
@@ -20,12 +20,12 @@ import {
   findServedSide,
   settleRegime,
   startUnder,
-} from '../../core/switch/regime';
-import type { Side } from '../../core/traffic/weights';
+} from './regime';
+import type { Side } from '../traffic/weights';
 
 /**
- * The protocol of a switch with everything that can happen to it. Its transitions are those of `core/`; what is here is the
- * world:
+ * The protocol of a switch with everything that can happen to it. Its transitions are those of the protocol's own code; what
+ * is here is what surrounds it:
  *
  * - tasks that die, restart and join. One that hangs is one that takes no step; one whose lease expired while it hung finds
  *   out when it wakes. One that ends in order is one that is killed with nothing at work;
@@ -62,7 +62,7 @@ export interface Task {
   readonly retargetedAt: number | undefined;
 }
 
-export interface World extends Shared {
+export interface ModelState extends Shared {
   readonly tasks: readonly Task[];
 }
 
@@ -154,7 +154,7 @@ function newTask(home: Side, life: Task['life']): Task {
   };
 }
 
-export function start(setup: Setup): World {
+export function start(setup: Setup): ModelState {
   const many = (count: number, home: Side, life: Task['life']) =>
     Array.from({ length: count }, () => newTask(home, life));
   return {
@@ -175,15 +175,15 @@ export function start(setup: Setup): World {
 }
 
 /** Everything that can happen. Tasks have the names of their places. */
-export function listSteps(world: World, rules: Rules): WorldStep[] {
-  const { tasks, ...shared } = world;
+export function listSteps(state: ModelState, rules: Rules): ModelStep[] {
+  const { tasks, ...shared } = state;
   const ofTasks = tasks.flatMap((task, at) =>
     listTaskSteps(task, shared, rules).map((step) => ({
       name: `${step.name} ${task.home}-${at + 1}`,
-      world: { ...step.shared, tasks: tasks.with(at, step.task) },
+      state: { ...step.shared, tasks: tasks.with(at, step.task) },
     })),
   );
-  return [...ofTasks, ...listCoordinatorSteps(world, rules)];
+  return [...ofTasks, ...listCoordinatorSteps(state, rules)];
 }
 
 export interface TaskStep {
@@ -192,9 +192,9 @@ export interface TaskStep {
   readonly shared: Shared;
 }
 
-export interface WorldStep {
+export interface ModelStep {
   readonly name: string;
-  readonly world: World;
+  readonly state: ModelState;
 }
 
 /** Everything that can happen to one task, whatever the others do. */
@@ -220,19 +220,19 @@ function stepBackends({ work, orphans }: Task, put: Put): void {
   }
 }
 
-function stepLife(world: Shared, task: Task, rules: Rules, put: Put): void {
+function stepLife(state: Shared, task: Task, rules: Rules, put: Put): void {
   const { life, work, orphans, home } = task;
   if (life === 'absent') put('join', { life: 'booting' });
   if (life === 'booting') {
-    const { hold: held, side } = rules.startUnder(world.regime, home, LEASE.now);
+    const { hold: held, side } = rules.startUnder(state.regime, home, LEASE.now);
     put('read regime', { life: 'starting', hold: held, side });
   }
   if (life === 'starting') put('listen', { life: 'up' });
   if (life === 'dead') put('restart', { life: 'booting' });
-  if (isProcess(life) && world.crashes > 0) {
+  if (isProcess(life) && state.crashes > 0) {
     const left = { source: orphans.source || work.source !== 0, target: orphans.target || work.target !== 0 };
     const gone = { ...newTask(home, 'dead'), memberOf: task.memberOf, wasEmpty: task.wasEmpty, isFirstProcess: false };
-    put('kill', { ...gone, orphans: left }, { crashes: world.crashes - 1 });
+    put('kill', { ...gone, orphans: left }, { crashes: state.crashes - 1 });
   }
 }
 
@@ -240,11 +240,11 @@ function isProcess(life: Task['life']): boolean {
   return life === 'up' || life === 'starting' || life === 'booting';
 }
 
-function stepProxy(world: Shared, task: Task, rules: Rules, put: Put): void {
+function stepProxy(state: Shared, task: Task, rules: Rules, put: Put): void {
   const { hold: held, side, work, home } = task;
-  const isReached = home === 'source' || world.isShifted;
+  const isReached = home === 'source' || state.isShifted;
   if (rules.maySend(task) && isReached && work[side] === 0) {
-    const hasStaleEpoch = held.committed !== findCommitted(world);
+    const hasStaleEpoch = held.committed !== findCommitted(state);
     put(`begin at ${side} by`, { work: { ...work, [side]: 'inFlight' } }, { hasStaleEpoch });
   }
   for (const each of ['source', 'target'] as const) {
@@ -255,10 +255,10 @@ function stepProxy(world: Shared, task: Task, rules: Rules, put: Put): void {
   const expired = rules.afterLease(held, LEASE.over);
   if (held.state === 'holding' && expired !== held) put('lease expires at', { hold: expired, ...sideAfter(expired) });
   if (held.state === 'none') return;
-  const decision = world.decisions[held.epoch - 1];
+  const decision = state.decisions[held.epoch - 1];
   if (held.state === 'deciding' || decision) {
     const outcome = rules.ask(decision);
-    const decisions = world.decisions.map((each, at) => (at === held.epoch - 1 ? (each ?? outcome) : each));
+    const decisions = state.decisions.map((each, at) => (at === held.epoch - 1 ? (each ?? outcome) : each));
     const after = decided(held, held.epoch, outcome, LEASE.now);
     put(`ask (${outcome}) by`, { hold: after, ...sideAfter(after) }, { decisions });
   }
@@ -272,22 +272,13 @@ function sideAfter(held: Hold): Partial<Task> {
  * The calls of coordinators. They arrive at any time after they could be sent, in any order, any number of times; one that
  * is lost never arrives.
  */
-function stepCalls(world: Shared, task: Task, rules: Rules, put: Put): void {
-  const { memberOf, home, hold: held, work, isFirstProcess, wasEmpty } = task;
-  const { decisions, regime } = world;
+function stepCalls(state: Shared, task: Task, rules: Rules, put: Put): void {
+  const { memberOf, home, hold: held } = task;
+  const { decisions } = state;
   for (let epoch = 1; epoch <= memberOf; epoch += 1) {
-    const { committed, outcomes } = regimeAt(world, home, epoch);
-    const order = {
-      epoch,
-      committed,
-      leaseMs: LEASE.ms,
-      minIntervalMs: 0,
-      endsStreams: true,
-      dryRun: false,
-      ...LIMITS,
-      outcomes,
-    };
-    const heldBy = rules.hold(held, order, LEASE.now);
+    const { committed, outcomes } = regimeAt(state, home, epoch);
+    const order = { epoch, committed, leaseMs: LEASE.ms, minIntervalMs: 0, endsStreams: true, dryRun: false };
+    const heldBy = rules.hold(held, { ...order, ...LIMITS, outcomes }, LEASE.now);
     if ('next' in heldBy) put(`hold ${epoch} arrives at`, { hold: heldBy.next });
     if (!rules.mayRelease(decisions[epoch - 1])) continue;
     const outcome = decisions[epoch - 1] ?? 'commit';
@@ -296,26 +287,23 @@ function stepCalls(world: Shared, task: Task, rules: Rules, put: Put): void {
       put(`release ${epoch} (${outcome}) arrives at`, { hold: released.next, side: outcomes[outcome] });
     }
   }
-  stepHands(world, task, rules, put);
+  stepHands(state, task, rules, put);
+  stepPreflight(state, task, rules, put);
+  stepReport(state, task, put);
+}
+
+function stepReport({ regime }: Shared, { memberOf, hold: held, work, isFirstProcess, wasEmpty }: Task, put: Put) {
   const isOwn = held.state === 'holding' && held.epoch === memberOf && held.outcomes !== undefined;
   const isEmpty = isOwn && work.source === 0 && work.target === 0;
   const isUnderWay = regime.switching !== undefined && regime.epoch === memberOf;
   if (isUnderWay && isEmpty && isFirstProcess && !wasEmpty) put('report empty by', { wasEmpty: true });
 }
 
-/** What a person does, and the preflight of a next cutover. */
-function stepHands(world: Shared, task: Task, rules: Rules, put: Put): void {
-  const { hold: held, home, side, retargetedAt } = task;
-  const { regime, hands } = world;
-  if (hands > 0 && held.epoch < world.decisions.length) {
-    const order = {
-      epoch: held.epoch + 1,
-      committed: 0,
-      leaseMs: LEASE.ms,
-      minIntervalMs: 0,
-      endsStreams: false,
-      dryRun: false,
-    };
+/** What a person does. */
+function stepHands({ hands, decisions }: Shared, { hold: held, side }: Task, rules: Rules, put: Put): void {
+  if (hands > 0 && held.epoch < decisions.length) {
+    const epoch = held.epoch + 1;
+    const order = { epoch, committed: 0, leaseMs: LEASE.ms, minIntervalMs: 0, endsStreams: false, dryRun: false };
     const heldBy = rules.hold(held, { ...order, ...LIMITS }, LEASE.now);
     if ('next' in heldBy) put('hand holds', { hold: heldBy.next }, { hands: hands - 1 });
   }
@@ -323,6 +311,11 @@ function stepHands(world: Shared, task: Task, rules: Rules, put: Put): void {
     const released = rules.release(held, { epoch: held.epoch, to: side }, LEASE.now);
     if ('next' in released) put('hand releases', { hold: released.next });
   }
+}
+
+/** The preflight of a next cutover. */
+function stepPreflight({ regime }: Shared, task: Task, rules: Rules, put: Put): void {
+  const { hold: held, home, side, retargetedAt } = task;
   const isApart = !regime.isJoined && !regime.switching && regime.epoch > 0 && home === 'target';
   if (isApart && side !== home && retargetedAt !== held.epoch) put('preflight tells', { retargetedAt: held.epoch });
   if (retargetedAt === undefined || side === home) return;
@@ -336,15 +329,15 @@ function findCommitted({ decisions }: Shared): number {
 }
 
 /** As the coordinator of that epoch found them when it began; in the model the regimes are replayed from the decisions. */
-function regimeAt(world: Shared, home: Side, epoch: number): { committed: number; outcomes: Outcomes } {
+function regimeAt(state: Shared, home: Side, epoch: number): { committed: number; outcomes: Outcomes } {
   let regime = FIRST_REGIME;
   for (let each = 1; each < epoch; each += 1) {
     const to = other(regime.side);
     regime = settleRegime(
       { ...regime, epoch: each, switching: switching(to, false) },
-      world.decisions[each - 1] ?? 'abort',
+      state.decisions[each - 1] ?? 'abort',
     );
-    if (world.apartAt === each) regime = { ...regime, isJoined: false };
+    if (state.apartAt === each) regime = { ...regime, isJoined: false };
   }
   return { committed: regime.committed, outcomes: findOutcomes(home, regime, other(regime.side)) };
 }
@@ -361,14 +354,14 @@ function switching(to: Side, isEnlisted: boolean): Switching {
   return { to, execution: 'model', leaseMs: LEASE.ms, limits: LIMITS, ...(isEnlisted && { members: [] }) };
 }
 
-export function listCoordinatorSteps(world: World, rules: Rules): WorldStep[] {
-  const steps: WorldStep[] = [];
-  stepCoordinators(world, rules, (name, next) => steps.push({ name, world: next }));
+export function listCoordinatorSteps(state: ModelState, rules: Rules): ModelStep[] {
+  const steps: ModelStep[] = [];
+  stepCoordinators(state, rules, (name, next) => steps.push({ name, state: next }));
   return steps;
 }
 
-function stepCoordinators(world: World, rules: Rules, emit: (name: string, world: World) => void): void {
-  const { regime, tasks, decisions, intents } = world;
+function stepCoordinators(state: ModelState, rules: Rules, emit: (name: string, state: ModelState) => void): void {
+  const { regime, tasks, decisions, intents } = state;
   const { epoch } = regime;
   const isListed = (task: Task) => task.life !== 'absent' && rules.enlists(task.home, regime);
   const enlisted = (of: number) =>
@@ -379,38 +372,38 @@ function stepCoordinators(world: World, rules: Rules, emit: (name: string, world
     );
   if (epoch < decisions.length) {
     const next = rules.beginSwitch(regime, epoch + 1, switching(other(regime.side), false));
-    if (next) emit(`begin switch ${epoch + 1}`, { ...world, regime: next });
+    if (next) emit(`begin switch ${epoch + 1}`, { ...state, regime: next });
   }
   intents.forEach((isIntended, at) => {
-    if (isIntended && rules.mayWrite(decisions[at])) emit(`write commit ${at + 1}`, withDecision(world, at, 'commit'));
+    if (isIntended && rules.mayWrite(decisions[at])) emit(`write commit ${at + 1}`, withDecision(state, at, 'commit'));
   });
   if (!regime.switching) {
-    if (regime.isJoined && !world.isShifted) emit('weights go to target', { ...world, isShifted: true });
+    if (regime.isJoined && !state.isShifted) emit('weights go to target', { ...state, isShifted: true });
     if (!regime.isJoined || regime.side !== 'source') return;
-    if (world.isShifted) emit('weights go to source', { ...world, isShifted: false });
+    if (state.isShifted) emit('weights go to source', { ...state, isShifted: false });
     // Preflight finds the weights at the source, and confirms it, before it does this.
-    else emit('preflight takes apart', { ...world, regime: { ...regime, isJoined: false }, apartAt: epoch });
+    else emit('preflight takes apart', { ...state, regime: { ...regime, isJoined: false }, apartAt: epoch });
     return;
   }
   const decision = decisions[epoch - 1];
-  if (!decision) emit(`write abort ${epoch}`, withDecision(world, epoch - 1, 'abort'));
-  const move = rules.nextMove(viewSwitch(world, rules));
+  if (!decision) emit(`write abort ${epoch}`, withDecision(state, epoch - 1, 'abort'));
+  const move = rules.nextMove(viewSwitch(state, rules));
   if (move.kind === 'enlist') {
     const listed: Regime = { ...regime, switching: { ...regime.switching, members: [] } };
-    emit('enlist', { ...world, regime: listed, tasks: enlisted(epoch) });
+    emit('enlist', { ...state, regime: listed, tasks: enlisted(epoch) });
   }
   if (move.kind === 'decide' && move.outcome === 'commit' && !intents[epoch - 1]) {
-    emit(`justify commit ${epoch}`, { ...world, intents: intents.map((each, at) => each || at === epoch - 1) });
+    emit(`justify commit ${epoch}`, { ...state, intents: intents.map((each, at) => each || at === epoch - 1) });
   }
-  if (decision) emit(`settle ${epoch}`, { ...world, regime: rules.settle(regime, decision) });
+  if (decision) emit(`settle ${epoch}`, { ...state, regime: rules.settle(regime, decision) });
 }
 
-function withDecision(world: World, at: number, outcome: Outcome): World {
-  return { ...world, decisions: world.decisions.map((each, index) => (index === at ? outcome : each)) };
+function withDecision(state: ModelState, at: number, outcome: Outcome): ModelState {
+  return { ...state, decisions: state.decisions.map((each, index) => (index === at ? outcome : each)) };
 }
 
-function viewSwitch(world: World, rules: Rules) {
-  const { regime, tasks, decisions } = world;
+function viewSwitch(state: ModelState, rules: Rules) {
+  const { regime, tasks, decisions } = state;
   const outcome = decisions[regime.epoch - 1];
   const decision: Decision | undefined = outcome && { outcome, by: 'model' };
   const members = tasks
@@ -463,14 +456,14 @@ function viewMember(task: Task, { side, epoch }: Regime): MemberView {
 }
 
 /** The promise: never is something at work at both backends. */
-export function findViolation({ tasks, hasStaleEpoch }: World): string | undefined {
+export function findViolation({ tasks, hasStaleEpoch }: ModelState): string | undefined {
   if (hasStaleEpoch) return 'a request carries another epoch than that of the last commit';
   const isAtWork = (side: Side) => tasks.some(({ work, orphans }) => work[side] !== 0 || orphans[side]);
   return isAtWork('source') && isAtWork('target') ? 'both backends are at work' : undefined;
 }
 
 /** Every task serves where the regime says. */
-export function isSettled({ tasks, regime }: World): boolean {
+export function isSettled({ tasks, regime }: ModelState): boolean {
   const live = tasks.filter(({ life }) => life === 'up');
   return (
     !regime.switching &&
