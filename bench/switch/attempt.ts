@@ -160,9 +160,7 @@ export class Attempt {
       await task.child.ended;
       this.after.push(this.setup.startTask(task.home));
     },
-    // What the backend closed meanwhile it finds out when it wakes up, with the requests that waited.
     'task-frozen': (_, task) => {
-      this.harmed.push(task.id);
       signalTask(task, 'SIGSTOP');
       this.later(FREEZE_MS, () => signalTask(task, 'SIGCONT'));
     },

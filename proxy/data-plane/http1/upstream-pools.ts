@@ -1,6 +1,12 @@
 import type { Addresses } from '../shared/addresses';
 import { ConnectFailure, isShortage } from '../contract/connect-failure';
-import type { ConnectionChoice, PlaneContext, UpstreamRequest, Upstreams } from '../shared/context';
+import {
+  YOUNG_MS,
+  type ConnectionChoice,
+  type PlaneContext,
+  type UpstreamRequest,
+  type Upstreams,
+} from '../shared/context';
 import type { FailureCause, Upstream } from '../contract/data-plane';
 import type { UpstreamEvents, UpstreamStream } from '../contract/streams';
 import { connectFirst } from '../transport/connect';
@@ -9,8 +15,6 @@ import { StreamTransport } from '../transport/stream-transport';
 import { Http1Upstream, Keeper } from './http1-upstream';
 import { IdleConnections } from './idle-connections';
 
-/** An upstream's keep-alive timeout is rarely this short, so a request without a second try does not meet its close. */
-const YOUNG_MS = 1_000;
 /** What an upstream says of how long it keeps connections is believed less this, for the way. */
 const KEPT_MARGIN_MS = 1_000;
 
@@ -105,14 +109,14 @@ class UpstreamPool implements Keeper {
 
   release(connection: Http1Upstream): void {
     if (connection.isBound) return this.bind(connection);
-    const { nowMs } = this.context.ticker;
+    const { nowMs, clockMs } = this.context.ticker;
     if (nowMs >= connection.expiresMs) return connection.destroy();
     const [next] = this.waiting;
     // One that needs a new connection gets this one's place.
     if (next?.[1].choice === 'fresh') return connection.destroy();
     if (next) return this.handOver(connection, next[0]);
     if (this.idle.size >= this.context.limits.idleUpstreamConnections) return connection.destroy();
-    connection.idleSinceMs = nowMs;
+    connection.idleSinceMs = clockMs;
     this.idle.push(connection);
   }
 
@@ -138,7 +142,7 @@ class UpstreamPool implements Keeper {
       connection.connectFailed(waiting ? 'full' : 'connectTimeout', waiting?.cause ?? this.lateCause);
     }
     for (const connection of this.idle.all()) {
-      if (!this.isFresh(connection, nowMs)) connection.destroy();
+      if (!this.isFresh(connection, this.context.ticker.clockMs)) connection.destroy();
     }
     this.connectNext();
   }
@@ -173,17 +177,20 @@ class UpstreamPool implements Keeper {
   /** Where there is no room for a new connection, one to another address will do. */
   private takeIdle(choice: ConnectionChoice, address: string | undefined): Http1Upstream | undefined {
     if (choice === 'fresh' || this.idle.size === 0) return undefined;
-    const { nowMs } = this.context.ticker;
     const last = this.idle.last(address) ?? (this.hasRoom ? undefined : this.idle.any());
-    if (last === undefined || !this.isFresh(last, nowMs)) return undefined;
-    if (choice === 'young' && nowMs - last.idleSinceMs > YOUNG_MS) return undefined;
+    // The time as of the last tick does for a request that can be repeated.
+    const clockMs = choice === 'young' ? performance.now() : this.context.ticker.clockMs;
+    if (last === undefined || !this.isFresh(last, clockMs)) return undefined;
+    if (choice === 'young' && clockMs - last.idleSinceMs > YOUNG_MS) return undefined;
     return this.idle.take(last);
   }
 
-  private isFresh({ idleSinceMs, keptMs, expiresMs }: Http1Upstream, nowMs: number): boolean {
-    const { poolIdleMs } = this.context.timeouts;
+  /** While this process stood still the upstream's clock went on, and so does this one. */
+  private isFresh({ idleSinceMs, keptMs, expiresMs }: Http1Upstream, clockMs: number): boolean {
+    const { timeouts, ticker } = this.context;
+    const { poolIdleMs } = timeouts;
     const limitMs = keptMs === undefined ? poolIdleMs : Math.min(poolIdleMs, Math.max(0, keptMs - KEPT_MARGIN_MS));
-    return nowMs - idleSinceMs < limitMs && nowMs < expiresMs;
+    return clockMs - idleSinceMs < limitMs && ticker.nowMs < expiresMs;
   }
 
   /** Requests that are under way end where they are. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Addresses } from '../shared/addresses';
 import { isShortage } from '../contract/connect-failure';
-import type { PlaneContext, UpstreamRequest, Upstreams } from '../shared/context';
+import { YOUNG_MS, type PlaneContext, type UpstreamRequest, type Upstreams } from '../shared/context';
 import type { FailureCause, Upstream, UpstreamFailure } from '../contract/data-plane';
 import type { Seen, UpstreamEvents, UpstreamStream } from '../contract/streams';
 import type { Ticking } from '../shared/ticker';
@@ -39,7 +39,7 @@ export class Http2Upstreams implements Upstreams {
 
   /** Sends a request on a connection that has room for one more, or on a new one; the Host of its fields is the authority. */
   open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamStream {
-    const session = this.sessionFor(upstream);
+    const session = this.sessionFor(upstream, request);
     const stream = new Http2UpstreamStream(request, events, session);
     if (session) session.take(stream);
     else setImmediate(() => stream.fail('full', 'nothing', { why: 'too many requests wait for a connection' }));
@@ -57,16 +57,18 @@ export class Http2Upstreams implements Upstreams {
     return size;
   }
 
-  private sessionFor(upstream: Upstream): UpstreamSession | undefined {
+  private sessionFor(upstream: Upstream, { choice }: UpstreamRequest): UpstreamSession | undefined {
     const pool = this.findPool(upstream);
     const address = pool.addresses.next();
+    // A request that cannot be sent twice takes no connection whose end may be unread.
+    const isBehind = choice !== 'kept' && this.context.ticker.isBehind(YOUNG_MS);
     let min: UpstreamSession | undefined;
     let inUse = 0;
     for (const session of pool.sessions) {
       // One that is on its way out and has nothing to do takes no place.
       if (!session.isLeaving || session.load > 0) inUse += 1;
       if (session.isLeaving) continue;
-      if (session.hasRoom && session.address === address && !session.isDoubtful) return session;
+      if (session.address === address && session.isReady(isBehind)) return session;
       if (!min || session.load < min.load) min = session;
     }
     const { upstreamConnections, waitingRequests } = this.context.limits;
@@ -165,6 +167,11 @@ class UpstreamSession implements Ticking, StreamHome, GuardEvents {
 
   private get hasExpired(): boolean {
     return this.context.ticker.nowMs >= this.expiresMs;
+  }
+
+  /** Whether the next request goes over it. @param isBehind whether an open one may have been closed, which was not read yet */
+  isReady(isBehind: boolean): boolean {
+    return this.hasRoom && !this.isDoubtful && (!isBehind || this.state === 'connecting');
   }
 
   /** Calls that are under way end where they are. */

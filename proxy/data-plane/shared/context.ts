@@ -46,6 +46,9 @@ export interface TunnelEntry {
  */
 export type ConnectionChoice = 'kept' | 'young' | 'fresh';
 
+/** An upstream's keep-alive timeout is rarely this short, so a request without a second try does not meet its close. */
+export const YOUNG_MS = 1_000;
+
 /** The ways to the upstreams. What comes of a request is told to `events`, later than the call. */
 export interface Upstreams {
   open(upstream: Upstream, request: UpstreamRequest, events: UpstreamEvents): UpstreamStream;

@@ -16,6 +16,7 @@ export class Ticker {
   nowMs = performance.now();
   /** `performance.now()` as of then, to compare with another clock. */
   clockMs = this.nowMs;
+  private lookedMs = this.nowMs;
   private readonly members = new Set<Ticking>();
   private readonly timer: NodeJS.Timeout;
   private afterReads: NodeJS.Immediate | undefined;
@@ -34,6 +35,14 @@ export class Ticker {
     this.clockMs = performance.now();
     this.nowMs += Math.min(this.clockMs - beforeMs, 2 * this.everyMs);
     return this.nowMs;
+  }
+
+  /**
+   * Whether it is longer ago than this that the process last read what its peers had sent until then. It stood still, and a
+   * connection that looks open may be closed.
+   */
+  isBehind(ms: number): boolean {
+    return performance.now() - this.lookedMs > ms;
   }
 
   add(member: Ticking): void {
@@ -60,6 +69,7 @@ export class Ticker {
 
   protected tick(): void {
     const nowMs = this.read();
+    this.lookedMs = this.clockMs;
     for (const member of this.members) {
       try {
         member.tick(nowMs);
