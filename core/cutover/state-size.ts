@@ -23,6 +23,12 @@ export function withoutTasks(run: CutoverRun): CutoverRun {
   return { ...run, watch: { ...run.watch, tallies: { source: bare(source), target: bare(target) } } };
 }
 
+/** A state that is too large goes on without the traces of its switches: they decide nothing. */
+export function withTracesThatFit(run: CutoverRun): CutoverRun {
+  if (!run.switches || !isTooLarge(run)) return run;
+  return { ...run, switches: run.switches.map((record) => ({ ...record, trace: undefined })) };
+}
+
 /** For a message: how many tasks are too many. */
 export function tooManyTasks({ watch }: CutoverRun): string {
   const count = (tally?: SideTally) => Object.keys(tally?.tasks ?? {}).length;

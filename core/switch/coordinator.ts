@@ -2,6 +2,9 @@ import type { HoldReport } from '../proxy/hold';
 import type { Decision } from './decision';
 import type { Regime } from './regime';
 
+/** What a lease must have left for a commit: the time in which the decision is written. */
+export const LEASE_MARGIN_MS = 500;
+
 /** What the coordinator knows of a member of the switch. Unknown is never zero: every part counts against a commit. */
 export interface MemberView {
   /** `stopped`: ECS says that it has no process any more. */
@@ -78,6 +81,14 @@ function assessReport(
   if (hold.state !== 'holding' || hold.epoch !== epoch || !hold.isOfSwitch) return 'notHolding';
   if (inFlight > 0 || (waitsForAbandoned && abandoned > 0)) return 'busy';
   return hold.leaseRemainingMs >= leaseMarginMs ? 'empty' : 'leaseShort';
+}
+
+/** What is left of the lease that expires first; undefined where no member that responds has one. */
+export function findShortestLease(members: readonly MemberView[]): number | undefined {
+  const leases = members.flatMap(({ life, report }) =>
+    life === 'running' && report?.hold.state === 'holding' ? report.hold.leaseRemainingMs : [],
+  );
+  return leases.length === 0 ? undefined : Math.min(...leases);
 }
 
 /** A switch as the coordinator sees it. */

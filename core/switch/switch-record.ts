@@ -1,5 +1,6 @@
 import type { Side } from '../traffic/weights';
 import type { Outcome } from './decision';
+import type { SwitchTrace } from './switch-trace';
 
 /** What one attempt to switch was. Times are milliseconds from the first call to hold. */
 export interface SwitchRecord {
@@ -26,4 +27,6 @@ export interface SwitchRecord {
   readonly emptyMs?: number;
   readonly decidedMs?: number;
   readonly releasedMs?: number;
+  /** What `drainshift verify` replays. Absent of older attempts where the state of the cutover had no room for it. */
+  readonly trace?: SwitchTrace | undefined;
 }

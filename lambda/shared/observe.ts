@@ -4,7 +4,7 @@ import { ErrorCode } from '../../core/errors/errors';
 import { Forward, sameForward } from '../../core/traffic/forward';
 import { breakerTrip } from '../../core/judge/judge';
 import { RuleReading, changedRules, otherRules } from '../../core/traffic/listener-rules';
-import { isTooLarge, tooManyTasks, withoutTasks } from '../../core/cutover/state-size';
+import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
 import { TaskReading, withUnlisted } from '../../core/judge/tally';
 import { Blindness, TaskReadings, Watch, noteBlindness, observe } from '../../core/judge/watch';
 import { SIDES, Side } from '../../core/traffic/weights';
@@ -60,7 +60,7 @@ export function judged(act: JudgedAct, { isConfirmed }: JudgeOptions): Act<Cutov
     const blind = [...listBlindness(seen), ...blindTasks(tasks)];
     const observed = observe(before, tasks, smoked, ports.now(), hasWeight(run, 'source'));
     const watch = noteBlindness(observed, blind, nowMs);
-    const noted = noteOtherRules({ ...run, watch }, initial, seen.rules, ports, nowMs);
+    const noted = withTracesThatFit(noteOtherRules({ ...run, watch }, initial, seen.rules, ports, nowMs));
     const bounded = isTooLarge(noted) ? withoutTasks(noted) : noted;
     if (back) return rollBack(bounded, back.code, back.message);
     const trip = breakerTrip(watch, run.plan);

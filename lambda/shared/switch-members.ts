@@ -4,11 +4,12 @@ import { total } from '../../core/proxy/connections';
 import type { HoldOrder, ReleaseOrder } from '../../core/proxy/hold';
 import { MemberReport, MemberState, MemberView, SwitchRules, assess } from '../../core/switch/coordinator';
 import { Member, Regime, findServedSide } from '../../core/switch/regime';
+import type { Side } from '../../core/traffic/weights';
 import { firstLines } from '../../core/cutover/state-size';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import { settleWithin } from '../contract/settle';
 import { Slots } from '../contract/slots';
-import type { SwitchPorts, SwitchTask } from '../contract/switch-ports';
+import type { SwitchPorts, SwitchTask, TaskSession } from '../contract/switch-ports';
 
 /**
  * Of a lease; renewed at half of it. A coordinator that dies costs its clients as much. One round over many tasks takes longer:
@@ -49,6 +50,13 @@ interface Known {
   state: MemberState | undefined;
 }
 
+export interface SeenMember {
+  readonly member: Member;
+  readonly view: MemberView;
+  /** Absent of one that did not respond. */
+  readonly upstream: Side | undefined;
+}
+
 /** What the members are held by, as it is at the time of each call. */
 export interface Holding {
   readonly orderFor: (member: Member) => HoldOrder;
@@ -57,6 +65,8 @@ export interface Holding {
   readonly changed: () => void;
   /** A task says that the hold of this epoch has ended. */
   readonly overheard: () => void;
+  /** A task was looked at. */
+  readonly seen: (found: SeenMember) => void;
 }
 
 /**
@@ -140,6 +150,11 @@ export class SwitchMembers {
     return this.known.map((known) => this.view(known));
   }
 
+  /** What `views` rests on, of the same members in the same order. */
+  get found(): readonly Omit<SeenMember, 'view'>[] {
+    return this.known.map(({ member, report }) => ({ member, upstream: report?.upstream }));
+  }
+
   /** Why a member will not hold, however long it is asked. */
   findRejection(epoch: number): string | undefined {
     const rejecting = this.known.find(
@@ -162,14 +177,29 @@ export class SwitchMembers {
     this.isFollowing = false;
   }
 
-  /** One that does not respond asks for the decision itself: it is told, and hardly waited for. */
-  async release(orderFor: (member: Member) => ReleaseOrder): Promise<void> {
-    await pooled(this.known, CALLS_AT_ONCE, async ({ task, member, report }) => {
-      const session = task?.session;
-      if (!session) return;
-      const limitMs = report ? CALL_MS : SILENT_RELEASE_MS;
-      await settleWithin(limitMs, `releasing the task ${member.id}`, () => session.release(orderFor(member)));
+  /**
+   * One that does not respond asks for the decision itself: it is told, and hardly waited for.
+   *
+   * @param released is called with what each was found like after it
+   */
+  async release(orderFor: (member: Member) => ReleaseOrder, released: (found: SeenMember) => void): Promise<void> {
+    await pooled(this.known, CALLS_AT_ONCE, async (known) => {
+      const { task, member } = known;
+      if (!task?.session) return;
+      await this.releaseOne(known, task.session, orderFor(member));
+      released({ member, view: this.view(known), upstream: known.report?.upstream });
     });
+  }
+
+  private async releaseOne(known: Known, session: TaskSession, order: ReleaseOrder): Promise<void> {
+    const what = `releasing the task ${known.member.id}`;
+    const limitMs = known.report ? CALL_MS : SILENT_RELEASE_MS;
+    const sentMs = this.ports.now();
+    let seen = await settleWithin(limitMs, what, () => session.release(order));
+    // It rejects what it has done by itself otherwise, or what it never held for.
+    const isRejected = 'problem' in seen && this.ports.now() - sentMs < limitMs;
+    if (isRejected) seen = await settleWithin(limitMs, what, () => session.report());
+    this.hear(known, 'value' in seen ? seen.value : undefined, sentMs);
   }
 
   /** Requests that were given up since the switch began, and one for each task that had given up some shortly before. */
@@ -229,7 +259,9 @@ export class SwitchMembers {
     while (this.isFollowing && known.task?.session) {
       await this.slots.run(() => this.ask(known, holding));
       if (!this.isFollowing) return;
-      const state = assess(this.view(known), holding.rules());
+      const view = this.view(known);
+      holding.seen({ member: known.member, view, upstream: known.report?.upstream });
+      const state = assess(view, holding.rules());
       if (state !== known.state) holding.changed();
       known.state = state;
       await this.ports.pause(this.untilNextLook(state));

@@ -1,16 +1,26 @@
 import type { HoldOrder } from '../../core/proxy/hold';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
-import { HookState, MemberState, SwitchRules, SwitchView, nextMove } from '../../core/switch/coordinator';
+import {
+  HookState,
+  LEASE_MARGIN_MS,
+  MemberState,
+  MemberView,
+  SwitchRules,
+  SwitchView,
+  findShortestLease,
+  nextMove,
+} from '../../core/switch/coordinator';
 import type { Decision, Outcome } from '../../core/switch/decision';
 import { Member, Regime, beginSwitch, findOutcomes, findServedSide, settleRegime } from '../../core/switch/regime';
 import type { SwitchRecord } from '../../core/switch/switch-record';
+import { TraceRecorder } from '../../core/switch/trace-recorder';
 import { SIDES, Side, formatWeights } from '../../core/traffic/weights';
 import { firstLines } from '../../core/cutover/state-size';
 import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import { Settled, settle, settleWithin } from '../contract/settle';
 import type { StoredRegime, SwitchPorts } from '../contract/switch-ports';
 import { timeLeftMs } from '../contract/time-left';
-import { SwitchMembers } from './switch-members';
+import { SeenMember, SwitchMembers } from './switch-members';
 
 /** The freeze hook of a switch. */
 export interface SwitchHook {
@@ -30,7 +40,6 @@ export interface SwitchRequest {
 }
 
 const UNHELD: readonly MemberState[] = ['notHolding', 'unknown', 'unaccounted'];
-const LEASE_MARGIN_MS = 500;
 const CALL_MS = 1_500;
 const STOP_LOOK_MS = 1_000;
 /** The longest that a move waits for news. */
@@ -47,9 +56,9 @@ const AFTER_HOLD_MS = 4_000;
  * @returns undefined where another execution's switch is under way, or the regime was changed by another one just now
  */
 export async function switchOver(request: SwitchRequest, ports: SwitchPorts): Promise<SwitchRecord | undefined> {
-  const stored = await claim(request, ports);
-  if (!stored) return undefined;
-  const coordinator = new Coordinator(request, ports, stored);
+  const claimed = await claim(request, ports);
+  if (!claimed) return undefined;
+  const coordinator = new Coordinator(request, ports, claimed);
   try {
     return await coordinator.run();
   } finally {
@@ -57,20 +66,26 @@ export async function switchOver(request: SwitchRequest, ports: SwitchPorts): Pr
   }
 }
 
+interface Claimed extends StoredRegime {
+  /** Whether this call has written it. */
+  readonly isNew: boolean;
+}
+
 /** Writes the regime of a new switch, unless the one of this execution is there. */
-async function claim(request: SwitchRequest, ports: SwitchPorts): Promise<StoredRegime | undefined> {
+async function claim(request: SwitchRequest, ports: SwitchPorts): Promise<Claimed | undefined> {
   const { to, execution, plan } = request;
   const stored = await ports.store.readRegime();
   const { regime } = stored;
-  if (regime.switching) return isOwn(regime, request) ? stored : undefined;
+  if (regime.switching) return isOwn(regime, request) ? { ...stored, isNew: false } : undefined;
   const epoch = await findNextEpoch(regime, ports);
   const limits = holdLimits(plan);
   const next = beginSwitch(regime, epoch, { to, execution, leaseMs: limits.maxHoldMs, limits });
   const written = next && (await ports.store.writeRegime(next, stored.etag));
-  if (!next || written) return written;
+  if (!next) return undefined;
+  if (written) return { ...written, isNew: true };
   // Another call of this execution may have been first: then its switch goes on.
   const now = await ports.store.readRegime();
-  return isOwn(now.regime, request) ? now : undefined;
+  return isOwn(now.regime, request) ? { ...now, isNew: false } : undefined;
 }
 
 function isOwn({ switching }: Regime, { to, execution }: SwitchRequest): boolean {
@@ -112,27 +127,32 @@ class Coordinator {
   private readonly startedAt: string;
   /** Whether another call has begun this switch, and may have run the hook. */
   private readonly isResumed: boolean;
+  private readonly trace: TraceRecorder;
   private readonly marks: { heldMs?: number; emptyMs?: number; decidedMs?: number; releasedMs?: number } = {};
 
   constructor(
     private readonly request: SwitchRequest,
     private readonly ports: SwitchPorts,
-    stored: StoredRegime,
+    { regime, etag, isNew }: Claimed,
   ) {
-    this.regime = stored.regime;
-    this.etag = stored.etag;
-    this.isResumed = stored.regime.switching?.members !== undefined;
+    this.regime = regime;
+    this.etag = etag;
+    this.isResumed = regime.switching?.members !== undefined;
     this.hook = request.hook ? 'pending' : 'none';
-    this.startedAt = new Date(ports.now()).toISOString();
+    const startMs = ports.now();
+    this.startedAt = new Date(startMs).toISOString();
+    this.trace = new TraceRecorder(regime, startMs);
+    this.trace.note({ kind: isNew ? 'begin' : 'resume' }, startMs);
     this.members = new SwitchMembers(ports, request.plan);
   }
 
   async run(): Promise<SwitchRecord | undefined> {
-    this.decision = await this.ports.store.readDecision(this.epoch);
+    this.learn(await this.ports.store.readDecision(this.epoch));
     await this.lookForStop();
     await this.meet();
     for (;;) {
-      const move = nextMove(this.view());
+      const view = this.view();
+      const move = nextMove(view);
       switch (move.kind) {
         case 'enlist':
           if (!(await this.enlist())) return undefined;
@@ -145,7 +165,7 @@ class Coordinator {
           break;
         case 'decide':
           if (move.outcome === 'abort') await this.decide('abort', move.why);
-          else if (await this.isConfirmed()) await this.decide('commit', undefined);
+          else if (await this.isConfirmed(view.members)) await this.decide('commit', undefined);
           break;
         case 'release':
           await this.release();
@@ -203,8 +223,9 @@ class Coordinator {
     const { regime } = this;
     const { members, problem } = await this.members.enlist({ ...regime, switching: undefined });
     this.stop ??= problem;
-    if (await this.write({ ...regime, switching: { ...regime.switching!, members } })) return true;
-    return this.reload();
+    if (!(await this.write({ ...regime, switching: { ...regime.switching!, members } }))) return this.reload();
+    this.trace.enlist(members, this.ports.now(), false);
+    return true;
   }
 
   /** Another call of the same execution is at work on the same switch, or has ended it. */
@@ -212,8 +233,10 @@ class Coordinator {
     const { regime, etag } = await this.ports.store.readRegime();
     if (regime.epoch !== this.epoch) return false;
     Object.assign(this, { regime, etag });
-    this.decision = await this.ports.store.readDecision(this.epoch);
+    this.note({ kind: 'resume' });
+    this.learn(await this.ports.store.readDecision(this.epoch));
     await this.meet();
+    if (!regime.switching) this.noteSettled(true);
     return true;
   }
 
@@ -221,6 +244,7 @@ class Coordinator {
   private async meet(): Promise<void> {
     const members = this.regime.switching?.members;
     if (!members) return;
+    this.trace.enlist(members, this.ports.now(), true);
     const met = await settleWithin(WITNESS_MS, 'listing the tasks', () => this.members.meet(members));
     if ('problem' in met) this.stop ??= met.problem;
   }
@@ -238,12 +262,14 @@ class Coordinator {
     if (this.firstHoldMs === undefined) {
       if (!(await this.mayHold())) return;
       this.firstHoldMs = this.ports.now();
+      this.note({ kind: 'hold', leaseMs: this.members.leaseMs });
       this.witness = settleWithin(WITNESS_MS, 'reading the registered targets', () => this.findStrangers());
       this.members.follow({
         orderFor: (member) => this.orderFor(member),
         rules: () => this.rules(),
         changed: () => this.news.tell(),
         overheard: () => void this.readDecision(),
+        seen: (found) => this.see(found),
       });
       void this.watchStop();
     }
@@ -304,14 +330,44 @@ class Coordinator {
     return registered.filter((address) => !known.has(address));
   }
 
-  private async isConfirmed(): Promise<boolean> {
+  /** @param seen that all that a commit needs is there */
+  private async isConfirmed(seen: readonly MemberView[]): Promise<boolean> {
     const { side } = this.regime;
+    this.noteReady(seen);
     const found = await this.witness;
     const rule = `every target that is registered of the ${side} must be a task that holds`;
     if (!found) this.stop ??= `${rule}, got no response`;
     else if ('problem' in found) this.stop ??= `${rule}, got ${found.problem}`;
     else if (found.value.length > 0) this.stop ??= `${rule}, got ${firstLines(found.value).join(', ')}`;
+    if (found && 'value' in found) this.note({ kind: 'targets', strangers: found.value.length });
     return this.stop === undefined;
+  }
+
+  private noteReady(seen: readonly MemberView[]): void {
+    this.members.found.forEach((found, at) => this.see({ ...found, view: seen[at]! }, true));
+    const leaseMs = findShortestLease(seen);
+    this.note({ kind: 'ready', ...(leaseMs !== undefined && { leaseMs }) });
+  }
+
+  private note(event: Parameters<TraceRecorder['note']>[0]): void {
+    this.trace.note(event, this.ports.now());
+  }
+
+  private see({ member, view, upstream }: SeenMember, isKept = false): void {
+    const found = { ...(upstream && { upstream }), nowMs: this.ports.now(), isKept };
+    this.trace.see(member.id, view, this.epoch, found);
+  }
+
+  /** The decision that the store holds, which another one has written. */
+  private learn(decision: Decision | undefined): void {
+    if (!decision || this.decision) return;
+    this.decision = decision;
+    this.note({ kind: 'decision', outcome: decision.outcome, by: decision.by, isRead: true });
+  }
+
+  private noteSettled(isRead: boolean): void {
+    const { committed, side, isJoined } = this.regime;
+    this.note({ kind: 'settle', committed, side, isJoined, ...(isRead && { isRead }) });
   }
 
   private orderFor({ home }: Member): HoldOrder {
@@ -350,7 +406,7 @@ class Coordinator {
     this.isReading = true;
     const read = await settle(() => this.ports.store.readDecision(this.epoch));
     this.isReading = false;
-    if ('value' in read) this.decision ??= read.value;
+    if ('value' in read) this.learn(read.value);
     this.news.tell();
   }
 
@@ -359,6 +415,7 @@ class Coordinator {
     const { hook, plan } = this.request;
     const leftMs = Math.max(1, plan.maxPauseMs - this.sinceHold());
     let ended: Settled<void> | undefined;
+    this.note({ kind: 'hook', state: 'started' });
     const running = settleWithin(leftMs, 'the hook', () => hook!.run(this.epoch)).then((done) => {
       ended = done;
       this.news.tell();
@@ -368,6 +425,7 @@ class Coordinator {
       this.news = newsOfNothing();
     }
     this.hook = ended && 'value' in ended ? 'passed' : 'failed';
+    this.note({ kind: 'hook', state: this.hook });
     if (ended && 'problem' in ended) this.stop ??= `the hook must pass, got ${ended.problem}`;
   }
 
@@ -379,7 +437,11 @@ class Coordinator {
       : { outcome, by: execution, ...(why !== undefined && { why }) };
     this.abandoned = this.members.countAbandoned(this.abandonedBefore);
     this.members.unfollow();
-    this.decision = await this.ports.store.decide(this.epoch, decision);
+    this.note({ kind: 'decide', outcome: decision.outcome });
+    const held = await this.ports.store.decide(this.epoch, decision);
+    this.decision = held;
+    const isRead = held.by !== execution || held.outcome !== decision.outcome;
+    this.note({ kind: 'decision', outcome: held.outcome, by: held.by, ...(isRead && { isRead }) });
     if (this.firstHoldMs !== undefined) this.marks.decidedMs = this.sinceHold();
   }
 
@@ -392,19 +454,31 @@ class Coordinator {
       await settleWithin(CALL_MS, 'undoing the hook', () => request.hook!.undo(this.epoch));
     }
     const { rampPerSecond } = request.plan;
-    await members.release(() => ({ epoch: this.epoch, outcome, rampPerSecond }));
+    await members.release(
+      () => ({ epoch: this.epoch, outcome, rampPerSecond }),
+      (found) => this.noteReleased(found),
+    );
     this.hasReleased = true;
     if (this.firstHoldMs !== undefined) marks.releasedMs = this.sinceHold();
   }
 
+  private noteReleased(found: SeenMember): void {
+    const { member, view, upstream } = found;
+    const hasFollowed =
+      upstream !== undefined && view.report?.hold.state === 'none' && view.report.hold.epoch === this.epoch;
+    if (hasFollowed) this.trace.released(member.id, upstream, this.ports.now());
+    else this.see(found, true);
+  }
+
   private async settle(): Promise<void> {
-    if (await this.write(settleRegime(this.regime, this.decision!.outcome))) return;
+    if (await this.write(settleRegime(this.regime, this.decision!.outcome))) return this.noteSettled(false);
     // Another coordinator has: of the same switch, or it is long over.
     const { regime, etag } = await this.ports.store.readRegime();
     if (regime.epoch === this.epoch) {
       this.regime = regime;
       this.etag = etag;
     } else this.regime = settleRegime(this.regime, this.decision!.outcome);
+    if (!this.regime.switching) this.noteSettled(true);
   }
 
   private sinceHold(): number {
@@ -429,6 +503,7 @@ class Coordinator {
       abandoned,
       maxWaiting: members.maxWaiting,
       ...marks,
+      trace: this.trace.build(this.firstHoldMs),
     };
   }
 }

@@ -23,10 +23,24 @@ export function switchPorts({ switches, proxies, loadBalancer, now, pause }: Por
 /** A reason may name many tasks, and the state of a cutover keeps every attempt. */
 const MAX_WHY = 500;
 
+/** Bytes of all traces in the state of a cutover, which Step Functions bounds. Those of the latest attempts stay. */
+const MAX_TRACE_BYTES = 40_000;
+
+function boundTraces(records: readonly SwitchRecord[]): SwitchRecord[] {
+  let left = MAX_TRACE_BYTES;
+  return records
+    .toReversed()
+    .map(({ trace, ...record }) => {
+      left -= trace ? JSON.stringify(trace).length : 0;
+      return left >= 0 && trace ? { ...record, trace } : record;
+    })
+    .toReversed();
+}
+
 /** The record stays in `switches`; its timeline says when it was, and what came of it. */
 export function noteSwitch(run: CutoverRun, record: SwitchRecord, nowMs: number): CutoverRun {
   const short = record.why === undefined ? record : { ...record, why: oneLine(record.why, MAX_WHY) };
-  const switches = [...(run.switches ?? []), short].slice(-MAX_RECORDS);
+  const switches = boundTraces([...(run.switches ?? []), short].slice(-MAX_RECORDS));
   const { epoch, to, outcome, by } = short;
   return note({ ...run, switches }, nowMs, 'Switch', { epoch, to, outcome, by });
 }

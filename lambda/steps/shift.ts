@@ -1,7 +1,7 @@
 import { CutoverRun, note, rollBack } from '../../core/cutover/run';
 import { Forward, forwardFor, sameForward } from '../../core/traffic/forward';
 import { CONFIRM_POLL_SECONDS } from '../../core/plan/plan';
-import { isTooLarge, tooManyTasks, withoutTasks } from '../../core/cutover/state-size';
+import { isTooLarge, tooManyTasks, withTracesThatFit, withoutTasks } from '../../core/cutover/state-size';
 import { beginStage, beginWatch } from '../../core/judge/watch';
 import { Look, judged, readRules } from '../shared/observe';
 import type { Ports } from '../contract/ports';
@@ -25,7 +25,7 @@ export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): 
   }
   const watch = run.watch ? beginStage(run.watch, nowMs) : beginWatch(await readTasks(proxies), nowMs);
   const progress = { index, shiftedAtMs: nowMs };
-  const shifting: CutoverRun = {
+  const shifting = withTracesThatFit({
     ...run,
     intended,
     watch,
@@ -33,7 +33,7 @@ export async function setWeights(run: CutoverRun, ports: Ports, nowMs: number): 
     unsavedSinceMs: undefined,
     verdict: 'go',
     waitSeconds: CONFIRM_POLL_SECONDS,
-  };
+  });
   if (isTooLarge(shifting)) return rollBack(withoutTasks(run), 'TooManyTasks', tooManyTasks(shifting));
   // Saved first: who finds the lock must know that the rule may have changed.
   if (index === 0) await store.save(shifting);

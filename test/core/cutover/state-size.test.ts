@@ -1,8 +1,16 @@
 import { begin } from '../../../core/cutover/run';
-import { MAX_STATE_BYTES, firstLines, isTooLarge, tooManyTasks, withoutTasks } from '../../../core/cutover/state-size';
+import {
+  MAX_STATE_BYTES,
+  firstLines,
+  isTooLarge,
+  tooManyTasks,
+  withTracesThatFit,
+  withoutTasks,
+} from '../../../core/cutover/state-size';
 import { addReadings } from '../../../core/judge/tally';
 import { beginWatch } from '../../../core/judge/watch';
 import { parsePlan } from '../../../core/plan/plan';
+import { FIRST_REGIME } from '../../../core/switch/regime';
 import { report } from '../../lambda/world';
 
 const run = begin('night', '2026-01-01T00:00:00.000Z', parsePlan({}));
@@ -29,6 +37,19 @@ test('without its tasks a run keeps what was counted, and all else', () => {
     },
   });
   expect(withoutTasks(run)).toBe(run);
+});
+
+test('a state goes on without the traces of its switches where it is too large with them', () => {
+  const trace = { before: FIRST_REGIME, members: { source: 1, target: 0 }, names: ['x'.repeat(1_000)], events: [] };
+  const record = { epoch: 1, from: 'source', to: 'target', outcome: 'abort', by: 'night', trace } as const;
+  const times = { startedAt: run.startedAt, members: 1, fence: 'drained', abandoned: 0, maxWaiting: 0 } as const;
+  const switched = { ...run, switches: [{ ...record, ...times }] };
+  const bytes = Buffer.byteLength(JSON.stringify({ ...switched, execution: '' }));
+  const small = { ...switched, execution: 'x'.repeat(MAX_STATE_BYTES - bytes) };
+  expect(withTracesThatFit(small)).toBe(small);
+  const large = withTracesThatFit({ ...switched, execution: 'x'.repeat(MAX_STATE_BYTES - bytes + 1) });
+  expect(isTooLarge(large)).toBe(false);
+  expect(large.switches).toEqual([{ ...record, ...times, trace: undefined }]);
 });
 
 test('the tasks of both sides are too many', () => {
