@@ -177,6 +177,8 @@ export type Outcome = 'completed' | 'rolled-back' | 'refused' | 'failed';
 
 /** `refused`: nothing was moved. `failed`: something was, and it could not be put back. */
 export function findOutcome(run: CutoverRun): Outcome {
+  // Also the autoscaling of a side: the lock stays until a person has looked.
+  if (run.suspended && run.suspended.length > 0) return 'failed';
   if (run.isVerified) return 'completed';
   if (run.rollback?.restoredAt !== undefined) return 'rolled-back';
   // From preflight on a step may have moved something, also one that was cut short before it could say so.

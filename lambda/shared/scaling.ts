@@ -1,5 +1,6 @@
 import { SUSPENDED, ScalingState, SuspendedScaling, findToSuspend } from '../../core/cutover/scaling';
 import { CutoverRun, note } from '../../core/cutover/run';
+import { CutoverError } from '../../core/errors/errors';
 import { SIDES, Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle } from '../contract/settle';
@@ -8,35 +9,67 @@ import { leavingTime } from '../contract/time-left';
 /** For resuming, whatever the step did with its time. */
 const RESUME_MS = 3_000;
 
+/** What becomes of the work when the autoscaling cannot be suspended: a switch is not made, a rollback does not wait for it. */
+export type WithoutSuspension = 'reject' | 'goOn';
+
 /**
  * Runs a part of a step while nothing scales the services of either side, and resumes what it has suspended in every
  * outcome. What is suspended is in the lock before it is: another step resumes it where this one dies.
  *
- * @throws CutoverError `AwsUnavailable` when it cannot be suspended
+ * @throws CutoverError `AwsUnavailable` when it cannot be suspended, and must be
  */
 export async function withScalingSuspended(
   given: CutoverRun,
   ports: Ports,
   work: (run: CutoverRun) => Promise<CutoverRun>,
+  otherwise: WithoutSuspension = 'reject',
 ): Promise<CutoverRun> {
-  const held = await ports.store.holder();
-  const ours = held?.suspended ?? given.suspended ?? [];
-  const fresh = findToSuspend(await readScaling(ports), ours);
-  const suspended = [...ours, ...fresh];
-  const run = suspended.length === 0 ? given : { ...given, suspended };
-  if (fresh.length > 0) await ports.store.save(run);
+  const noted = await settleError(() => noteSuspended(given, ports));
+  if ('error' in noted && otherwise === 'reject') throw noted.error;
+  const { run, fresh } = 'value' in noted ? noted.value : { run: noteProblem(given, noted.error, ports), fresh: [] };
+  const suspended = run.suspended ?? [];
   const done = await settleError(() =>
     leavingTime(RESUME_MS, async () => {
-      await Promise.all(fresh.map(({ side }) => ports.services.suspend(side, SUSPENDED)));
-      return work(run);
+      const problem = await suspendAll(fresh, ports);
+      if (problem !== undefined && otherwise === 'reject') throw problem;
+      return work(problem === undefined ? run : noteProblem(run, problem, ports));
     }),
   );
   const resumed = await resumeScaling({ ...('value' in done ? done.value : run), suspended }, ports);
-  // The lock may know more by now than was known here: it stays, and another step resumes once more.
   if ('error' in done) throw done.error;
-  // No step resumes it again: a person may suspend it from now on.
-  if (suspended.length > 0 && resumed.verdict !== 'rollBack') await settle(() => ports.store.save(resumed));
   return resumed;
+}
+
+/** In the lock before it is so, beside all that the lock has. */
+async function noteSuspended(run: CutoverRun, ports: Ports) {
+  const held = await findOwnLock(run, ports);
+  const ours = findSuspended(run, held);
+  const fresh = findToSuspend(await readScaling(ports), ours);
+  const suspended = [...ours, ...fresh];
+  if (fresh.length > 0) await ports.store.save({ ...held, suspended });
+  return { run: suspended.length === 0 ? run : { ...run, suspended }, fresh };
+}
+
+/** As it is to be written: when it ends is not a part of it. */
+async function findOwnLock(
+  { execution }: CutoverRun,
+  { store }: Ports,
+): Promise<CutoverRun & { hasExpired: undefined }> {
+  const held = await store.holder();
+  if (held?.execution !== execution) {
+    throw new CutoverError('LockLost', `the lock must be held by '${execution}', got another or none`);
+  }
+  return { ...held, hasExpired: undefined };
+}
+
+/** Of all sides before the first problem is said: one that is suspended late would not be resumed. */
+async function suspendAll(fresh: readonly SuspendedScaling[], { services }: Ports): Promise<Error | undefined> {
+  const done = await Promise.allSettled(fresh.map(({ side }) => services.suspend(side, SUSPENDED)));
+  return done.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []))[0];
+}
+
+function noteProblem(run: CutoverRun, problem: unknown, { now }: Ports): CutoverRun {
+  return note(run, now(), 'Scaling', { notSuspended: problem instanceof Error ? problem.message : String(problem) });
 }
 
 async function settleError<T>(work: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
@@ -47,7 +80,10 @@ async function settleError<T>(work: () => Promise<T>): Promise<{ value: T } | { 
   }
 }
 
-/** Resumes what a step of this cutover has suspended, as its state says. What cannot be resumed stays in the state, and in its timeline. */
+/**
+ * Resumes what this cutover has suspended, as its state says, and forgets it there and in the lock: from then on a person may
+ * suspend it. What cannot be resumed stays in both, and in the timeline.
+ */
 export async function resumeScaling(run: CutoverRun, ports: Ports): Promise<CutoverRun> {
   const { suspended = [], ...bare } = run;
   if (suspended.length === 0) return bare;
@@ -58,18 +94,55 @@ export async function resumeScaling(run: CutoverRun, ports: Ports): Promise<Cuto
     })),
   );
   const failed = resumed.flatMap(({ each, done }) => ('problem' in done ? [{ each, problem: done.problem }] : []));
+  const left = failed.map(({ each }) => each);
+  // A lock that still has it is no harm: another step resumes it once more.
+  await settle(async () => {
+    const lock = await findOwnLock(run, ports);
+    await ports.store.save({ ...lock, suspended: left.length > 0 ? left : undefined });
+  });
   if (failed.length === 0) return bare;
   const detail = { notResumed: failed.map(({ each, problem }) => `${each.side}: ${problem}`) };
-  return note({ ...bare, suspended: failed.map(({ each }) => each) }, ports.now(), 'Scaling', detail);
+  return note({ ...bare, suspended: left }, ports.now(), 'Scaling', detail);
 }
 
-/** The state of a step that was repeated or died lacks what the lock has. */
+/**
+ * As `resumeScaling`, also of what a step has suspended that was repeated or died: the lock has it. Not under the lock of
+ * another cutover, which may be switching.
+ *
+ * @throws CutoverError when the lock cannot be read: what it has suspended is unknown then
+ */
 export async function resumeFromLock(run: CutoverRun, ports: Ports): Promise<CutoverRun> {
   if (!run.plan.switch) return run;
-  const held = await settle(() => ports.store.holder());
-  const ofLock = 'value' in held && held.value?.execution === run.execution ? held.value.suspended : undefined;
-  const suspended: readonly SuspendedScaling[] = run.suspended ?? ofLock ?? [];
-  return suspended.length === 0 ? run : resumeScaling({ ...run, suspended }, ports);
+  const held = await ports.store.holder();
+  if (held && held.execution !== run.execution) return { ...run, suspended: undefined };
+  return resumeScaling({ ...run, suspended: findSuspended(run, held) }, ports);
+}
+
+/**
+ * For the end of a cutover, which frees the lock: after it no step would resume anything.
+ *
+ * @throws CutoverError `AwsUnavailable` when something is still suspended
+ */
+export async function resumeForGood(given: CutoverRun, ports: Ports): Promise<CutoverRun> {
+  const run = await resumeFromLock(given, ports);
+  const { suspended = [], timeline } = run;
+  if (suspended.length === 0) return run;
+  const sides = suspended.map(({ side }) => side).join(' and the ');
+  const got = JSON.stringify(timeline.at(-1)?.detail);
+  throw new CutoverError('AwsUnavailable', `the autoscaling of the ${sides} must be resumed, got ${got}`);
+}
+
+/** By the run and by the lock: either may be older. What was so before is the same in both. */
+function findSuspended(run: CutoverRun, held: CutoverRun | undefined): readonly SuspendedScaling[] {
+  const ofRun = run.suspended ?? [];
+  const ofLock = held?.suspended ?? [];
+  return [...ofRun, ...ofLock.filter(({ side }) => !ofRun.some((each) => each.side === side))];
+}
+
+/** A step that is repeated saves what it was given: it must know first what the lock says of the scaling. */
+export function recallSuspended(run: CutoverRun, held: CutoverRun | undefined): CutoverRun {
+  const suspended = held?.execution === run.execution ? findSuspended(run, held) : [];
+  return suspended.length === 0 ? run : { ...run, suspended };
 }
 
 /** Why the tasks of a side are about to change: a switch needs those that it has listed. */

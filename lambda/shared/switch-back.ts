@@ -1,14 +1,17 @@
 import type { CutoverRun } from '../../core/cutover/run';
 import type { SwitchPlan } from '../../core/plan/switch-plan';
+import type { SwitchRecord } from '../../core/switch/switch-record';
 import type { Side } from '../../core/traffic/weights';
 import type { Ports } from '../contract/ports';
 import { settle, settleWithin } from '../contract/settle';
+import { findDeployments, withScalingSuspended } from './scaling';
 import { noteSwitch, switchPorts } from './switch-ports';
 import { switchOver } from './switch-over';
 
 /** Of the tasks that are asked whether a backend responds. */
 const MAX_PROBES = 5;
 const PROBE_MS = 4_000;
+const MAX_DEPLOYMENT_MS = 300_000;
 
 export type SwitchedBack =
   /** The source serves, as far as the regime says: the weights may follow. */
@@ -48,13 +51,25 @@ async function goBack(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise<
   if (plan.rollback === 'ask') return stays("the plan's 'switch.rollback' is 'ask': a person decides", 'asks');
   const problem = await probeSide('source', run, ports);
   if (problem !== undefined) return stays(problem);
+  const deployments = mayWaitForDeployments(run, ports) ? await findDeployments(ports) : [];
+  if (deployments.length > 0) return stays(deployments.join('; '), 'unknown');
+  let record: SwitchRecord | undefined;
   // It is the rollback: no request to stop it means anything now.
   const findStop = () => Promise.resolve(undefined);
-  const record = await switchOver({ execution, plan, to: 'source', findStop }, switchPorts(ports));
-  if (!record) return stays('another switch is under way', 'unknown');
-  const noted = noteSwitch(run, record, ports.now());
+  const attempt = async (held: CutoverRun) => {
+    record = await switchOver({ execution, plan, to: 'source', findStop }, switchPorts(ports));
+    return record ? noteSwitch(held, record, ports.now()) : held;
+  };
+  // Nothing of its safety rests on it: where it cannot be suspended, the rollback does not wait.
+  const noted = await withScalingSuspended(run, ports, attempt, 'goOn');
+  if (!record) return stays('another switch is under way', 'unknown', noted);
   if (record.outcome === 'commit') return { kind: 'source', run: noted };
   return stays(`the switch back was aborted: ${record.why ?? 'no reason'}`, 'failed', noted);
+}
+
+/** A deployment of a side that is broken may never end: after this time a switch back is tried all the same. */
+function mayWaitForDeployments({ rollback }: CutoverRun, { now }: Ports): boolean {
+  return !rollback || now() - Date.parse(rollback.startedAt) < MAX_DEPLOYMENT_MS;
 }
 
 /** A smoke request; without a status any response will do. */

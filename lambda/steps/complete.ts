@@ -4,7 +4,7 @@ import { buildEvidence } from '../../core/cutover/evidence';
 import { announce } from '../shared/announce';
 import type { Ports } from '../contract/ports';
 import { createHandler, holdsLock } from '../shared/step';
-import { resumeFromLock } from '../shared/scaling';
+import { resumeForGood } from '../shared/scaling';
 import { undrain } from '../shared/undrain';
 
 /**
@@ -17,7 +17,7 @@ export async function complete(run: CutoverRun, ports: Ports, nowMs: number): Pr
     throw new CutoverError('LockLost', `the lock must be held by '${run.execution}' to complete, got another or none`);
   }
   const notUndrained = await undrain('source', ports);
-  const resumed = await resumeFromLock(run, ports);
+  const resumed = await resumeForGood(run, ports);
   const done = note(resumed, nowMs, 'Complete', notUndrained.length > 0 ? { notUndrained } : {});
   await ports.store.putEvidence(buildEvidence(done, 'completed', nowMs));
   await ports.store.release(run.execution);

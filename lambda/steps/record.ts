@@ -2,7 +2,7 @@ import { AnnouncementKind } from '../../core/cutover/announcement';
 import { CutoverRun, Outcome, findFailure, note, findOutcome } from '../../core/cutover/run';
 import { buildEvidence } from '../../core/cutover/evidence';
 import { announce } from '../shared/announce';
-import { resumeFromLock } from '../shared/scaling';
+import { resumeForGood, resumeFromLock } from '../shared/scaling';
 import type { Ports } from '../contract/ports';
 import { createHandler } from '../shared/step';
 
@@ -22,9 +22,19 @@ const KINDS: Readonly<Record<Outcome, AnnouncementKind>> = {
 /**
  * Writes the evidence of a cutover that did not complete by itself, and frees the lock. A cutover that could not be put back
  * keeps the lock: no other one starts before a person has looked.
+ *
+ * @throws CutoverError while it cannot resume an autoscaling that a switch has suspended: nothing would after it
  */
 export async function record(given: CutoverRun, ports: Ports, nowMs: number): Promise<Recorded> {
-  const run = await resumeFromLock(given, ports);
+  return recordAsIs(await resumeForGood(given, ports), ports, nowMs);
+}
+
+/** The last record: what is still suspended is in it. */
+export async function recordLast(given: CutoverRun, ports: Ports, nowMs: number): Promise<Recorded> {
+  return recordAsIs(await resumeFromLock(given, ports), ports, nowMs);
+}
+
+async function recordAsIs(run: CutoverRun, ports: Ports, nowMs: number): Promise<Recorded> {
   const { store } = ports;
   const outcome = findOutcome(run);
   const noted = note(run, nowMs, 'Record', { outcome });

@@ -18,7 +18,7 @@ import { settle } from '../contract/settle';
 import { readSide } from '../shared/sides';
 import { createHandler } from '../shared/step';
 import { undrain } from '../shared/undrain';
-import { record } from './record';
+import { record, recordLast } from './record';
 import { rollback } from './rollback';
 
 interface Recovered {
@@ -41,7 +41,7 @@ export async function recover(event: StatusChange | QueuedChange, ports: Ports, 
       // It never got beyond the lock, and its step `Lock` has notified operators.
       if (change.detail.error === NOT_STARTED) return { recovered: false };
       await tellDamaged(change, error, ports, isLast);
-    } else if (isLast || isUnsafe) await giveUp(change, error, ports);
+    } else if (isLast || isUnsafe) await giveUp(change, error, ports, isLast);
     if (isUnsafe) return { recovered: false };
     throw error;
   }
@@ -158,15 +158,20 @@ async function tellDamaged(
   await settle(() => ports.store.noteNotified(name));
 }
 
-async function giveUp({ detail: { name } }: StatusChange, error: unknown, ports: Ports): Promise<void> {
+async function giveUp(
+  { detail: { name } }: StatusChange,
+  error: unknown,
+  ports: Ports,
+  isLast: boolean,
+): Promise<void> {
   const held = await ports.store.holder();
   if (held?.execution !== name || (await ports.store.hasEvidence(name))) return;
   if (hasCode(error, 'RollbackUnsafe')) {
-    await record(rollBack(held, error.code, error.message), ports, ports.now());
+    await (isLast ? recordLast : record)(rollBack(held, error.code, error.message), ports, ports.now());
     return;
   }
-  const message = `the weights of '${name}' must be put back in ${RECOVERY_ATTEMPTS} attempts, got ${String(error)}`;
-  await record(rollBack(held, 'RollbackNotConfirmed', message), ports, ports.now());
+  const message = `what '${name}' has changed must be put back in ${RECOVERY_ATTEMPTS} attempts, got ${String(error)}`;
+  await recordLast(rollBack(held, 'RollbackNotConfirmed', message), ports, ports.now());
 }
 
 export const handler = createHandler(recover);

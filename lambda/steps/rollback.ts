@@ -14,6 +14,7 @@ import { readSide } from '../shared/sides';
 import { createHandler } from '../shared/step';
 import { NOTIFY_MS, leavingTime, timeLeftMs } from '../contract/time-left';
 import { StayReason, SwitchedBack, switchBack } from '../shared/switch-back';
+import { recallSuspended, resumeScaling } from '../shared/scaling';
 import { undrain } from '../shared/undrain';
 
 /**
@@ -36,6 +37,8 @@ const SET_MS = 6_000;
 const AFTER_SWITCH_MS = 16_000;
 /** How long it waits for a store that does not respond: nothing can be switched back without it. */
 const UNKNOWN_SECONDS = 3_600;
+/** What a step that died has suspended is resumed with what is left of the time; `Record` does it at the latest. */
+const RESUME_MS = 3_000;
 /** What notifying operators may take, and the rest of a step after it. */
 const TELL_MS = NOTIFY_MS + 500;
 
@@ -56,7 +59,8 @@ interface SeenBoth extends Seen {
  * source responds. Repeated until all of it holds. It needs the load balancer's API alone: what the store, ECS, a secret or a
  * proxy did not do in time goes into the evidence, and is tried again.
  *
- * Where the plan switches, the proxies go back to the source first, if they left it: see `switchBack`.
+ * Where the plan switches, the proxies go back to the source first, if they left it: see `switchBack`. Behind it, and behind
+ * the weights, it resumes the autoscaling that a switch has suspended.
  *
  * It never sends traffic to a source that does not serve: then the weights stay, and it asks a person. So it does at once when
  * the source dies with its weight back. Weights that have read back are not set again, because who changes them then does so
@@ -72,19 +76,21 @@ export async function rollback(given: CutoverRun, ports: Ports, nowMs: number): 
   const alarms = settleWithin(ASK_MS, 'reading the alarms', () => ports.alarms.read(given.alarms));
   const holder = await settleWithin(ASK_MS, 'reading the lock', () => store.holder());
   if ('value' in holder && holder.value?.execution !== execution) return withoutLock(given);
-  const switched = await switchBack(given, ports);
+  const recalled = 'value' in holder ? recallSuspended(given, holder.value) : given;
+  const switched = await switchBack(recalled, ports);
   const { run } = switched;
   const intended = forwardFor(plan.initialWeights, loadBalancer.groupArns, initial.stickiness);
   const started: CutoverRun = { ...(run.rollback ? run : beginRollback(run, nowMs)), intended };
+  const hasSwitched = run.switches !== given.switches;
   // What it did would be lost with a step that is cut short.
-  if (run !== given && timeLeftMs() < AFTER_SWITCH_MS) {
+  if (hasSwitched && timeLeftMs() < AFTER_SWITCH_MS) {
     await announceSwitch(run, ports);
     return { ...started, verdict: 'wait', waitSeconds: 1 };
   }
   const after = await goOn({ run, started, intended, switched, alarms, holder }, ports, nowMs);
   // After the weights: they do not wait for a message.
-  if (run !== given) await announceSwitch(run, ports);
-  return after;
+  if (hasSwitched) await announceSwitch(run, ports);
+  return timeLeftMs() < RESUME_MS ? after : resumeScaling(after, ports);
 }
 
 async function announceSwitch(run: CutoverRun, ports: Ports): Promise<void> {

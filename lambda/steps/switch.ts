@@ -7,7 +7,7 @@ import { settle } from '../contract/settle';
 import { timeLeftMs } from '../contract/time-left';
 import { announce } from '../shared/announce';
 import { createHandler, holdsLock, withLock } from '../shared/step';
-import { findDeployments, resumeFromLock, withScalingSuspended } from '../shared/scaling';
+import { findDeployments, recallSuspended, resumeScaling, withScalingSuspended } from '../shared/scaling';
 import { switchOver } from '../shared/switch-over';
 import { noteSwitch, switchPorts } from '../shared/switch-ports';
 import { setWeights } from './shift';
@@ -25,7 +25,7 @@ async function makeSwitch(given: CutoverRun, ports: Ports): Promise<CutoverRun> 
   const run = await recall(given, ports);
   const { regime } = await ports.switches.readRegime();
   const isOver = isCommitted(regime);
-  if (isOver) return resumeFromLock(await finish(await noteCommit(run, regime, ports), ports), ports);
+  if (isOver) return resumeScaling(await finish(await noteCommit(run, regime, ports), ports), ports);
   const deployments = await findDeployments(ports);
   if (deployments.length > 0) return rollBack(run, 'SwitchAborted', deployments.join('\n'));
   return withScalingSuspended(run, ports, (held) => attempt(held, plan, ports));
@@ -60,11 +60,12 @@ function isCommitted({ side, switching }: Regime): boolean {
   return side === 'target' && !switching;
 }
 
-/** The attempts of calls of this step whose response was lost are in the lock. */
+/** The attempts of calls of this step whose response was lost, and what they suspended, are in the lock. */
 async function recall(run: CutoverRun, { store }: Ports): Promise<CutoverRun> {
   const held = await store.holder();
   const isMore = (held?.switches?.length ?? 0) > (run.switches?.length ?? 0);
-  return held && isMore ? { ...run, switches: held.switches, timeline: held.timeline } : run;
+  const recalled = held && isMore ? { ...run, switches: held.switches, timeline: held.timeline } : run;
+  return recallSuspended(recalled, held);
 }
 
 /** Of a call that ended between the commit and its record. */

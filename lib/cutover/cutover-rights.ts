@@ -40,6 +40,7 @@ const GUARD = { GetObject: [...LOCK, ...LOOK_FOR_ABORT] };
 const SAVE_LOCKED = { ...GUARD, PutObject: LOCK };
 /** What making a switch takes, in either direction. */
 const SWITCH: StoreKey[] = [REGIME_KEY, `${DECISION_PREFIX}*`];
+const ALL_SERVICES: StepRights['services'] = ['deployments', 'suspend', 'resume'];
 const PREFLIGHT: StepRights['store'] = {
   GetObject: [...LOCK, ...LOOK_FOR_ABORT, REGIME_KEY],
   PutObject: [...LOCK, REGIME_KEY],
@@ -67,7 +68,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
       ...JUDGE,
       smoke: false,
       readAlarms: false,
-      services: ['deployments', 'suspend', 'resume'],
+      services: ALL_SERVICES,
       modifyRule: true,
       notify: true,
     },
@@ -79,8 +80,8 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
   verify: { ...JUDGE, marks: ['verified'], store: SAVE_LOCKED },
   complete: { ...NONE, services: ['resume'], callProxies: true, notify: true, store: RECORD },
   rollback: {
-    ...{ ...JUDGE, modifyRule: true, marks: ['rollingBack'], notify: true },
-    store: { GetObject: [...LOCK, ...SWITCH], PutObject: SWITCH },
+    ...{ ...JUDGE, services: ALL_SERVICES, modifyRule: true, marks: ['rollingBack'], notify: true },
+    store: { GetObject: [...LOCK, ...SWITCH], PutObject: [...LOCK, ...SWITCH] },
   },
   record: { ...NONE, services: ['resume'], notify: true, store: RECORD },
   undrain: { ...NONE, read: ALL_READS, callProxies: true, smoke: true },
@@ -88,7 +89,7 @@ export const STEP_RIGHTS: Record<Step, StepRights> = {
     ...{
       ...JUDGE,
       read: [...ALL_READS, 'Tags'],
-      services: ['resume'],
+      services: ALL_SERVICES,
       modifyRule: true,
       marks: ['rollingBack'],
       notify: true,

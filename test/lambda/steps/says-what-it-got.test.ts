@@ -362,7 +362,7 @@ describe('an execution that ended past every Catch', () => {
         outcome: 'failed',
         failure: {
           code: 'RollbackNotConfirmed',
-          message: "the weights of 'night' must be put back in 120 attempts, got Error: the API is away",
+          message: "what 'night' has changed must be put back in 120 attempts, got Error: the API is away",
         },
       },
     ]);

@@ -1,4 +1,5 @@
 import { CutoverRun, rollBack } from '../../../core/cutover/run';
+import { SUSPENDED } from '../../../core/cutover/scaling';
 import { withTimeLeft } from '../../../lambda/contract/time-left';
 import { bake } from '../../../lambda/steps/bake';
 import { complete } from '../../../lambda/steps/complete';
@@ -17,6 +18,9 @@ afterEach(() => cloud.end());
 const step = (run: CutoverRun) => switchStep(run, cloud.ports, cloud.nowMs);
 const back = (run: CutoverRun) => rollback(run, cloud.ports, cloud.nowMs);
 const committed = { epoch: 1, side: 'target', isJoined: true, committed: 1 };
+const until = async (isSo: () => boolean) => {
+  while (!isSo()) await new Promise(setImmediate);
+};
 const ON_BOTH = ['source', 'source', 'target'];
 const ALL_ON = (side: string) => [side, side, side];
 
@@ -132,6 +136,7 @@ test('the state keeps a bounded part of why each of twenty attempts was aborted'
 
 describe('what would change the tasks in the middle', () => {
   const AS_BEFORE = { scaleIn: false, scaleOut: false, scheduled: true };
+  const ALL = SUSPENDED;
   const start = () => {
     cloud = new SwitchCloud();
     cloud.scaling.source = AS_BEFORE;
@@ -220,6 +225,170 @@ describe('what would change the tasks in the middle', () => {
     expect(await step(run)).toMatchObject({ verdict: 'rollBack', failure: { code: 'SwitchAborted', message: rule } });
     await expect(preflight(run, cloud.ports, cloud.nowMs)).rejects.toThrow(rule);
     expect(seen).toEqual([]);
+  });
+
+  test('a step that is repeated behind a commit does not forget what the lock has', async () => {
+    const given = start();
+    await withTimeLeft(
+      () => 13_000,
+      () => step(given),
+    );
+    cloud.lock = { ...given, suspended: [{ side: 'source', before: AS_BEFORE }] };
+    cloud.scaling.source = ALL;
+    // It saves what it was given before it sets the weights.
+    await step(given);
+    expect([cloud.scaling.source, cloud.lock?.suspended]).toEqual([AS_BEFORE, undefined]);
+  });
+
+  test('no side is resumed before the other one was suspended, however late that is', async () => {
+    const run = start();
+    cloud.scaling.target = AS_BEFORE;
+    const { suspend } = cloud.ports.services;
+    const late = new Promise<void>((resolve) => setTimeout(resolve, 20));
+    Object.assign(cloud.ports.services, {
+      suspend: async (...[side, state]: Parameters<typeof suspend>) => {
+        if (side === 'source' && state !== AS_BEFORE) throw new Error('throttled');
+        if (state !== AS_BEFORE) await late;
+        return suspend(side, state);
+      },
+    });
+    await expect(step(run)).rejects.toThrow('throttled');
+    await late;
+    await new Promise(setImmediate);
+    expect(cloud.scaling).toEqual({ source: AS_BEFORE, target: AS_BEFORE });
+  });
+
+  describe('no end of a cutover frees the lock while it is suspended', () => {
+    const died = () => {
+      const given = start();
+      cloud.lock = { ...given, suspended: [{ side: 'source', before: AS_BEFORE }] };
+      cloud.scaling.source = ALL;
+      return { ...given, rollback: { startedAt: 'x', restoredAt: 'y' } };
+    };
+
+    test.each([
+      ['record', record],
+      ['complete', complete],
+    ])('%s is tried again', async (_, end) => {
+      const run = died();
+      cloud.away.add('scaling');
+      const rule = 'the autoscaling of the source must be resumed, got {"notResumed":["source: scaling must respond';
+      await expect(end(run, cloud.ports, cloud.nowMs)).rejects.toThrow(rule);
+      expect([cloud.evidence.length, cloud.lock?.execution]).toEqual([0, 'night']);
+      cloud.away.clear();
+      await end(run, cloud.ports, cloud.nowMs);
+      expect([cloud.scaling.source, cloud.evidence.length, cloud.lock]).toEqual([AS_BEFORE, 1, undefined]);
+    });
+
+    test.each([
+      ['record', record],
+      ['complete', complete],
+    ])('%s does not take a lock that it cannot read for one that has nothing suspended', async (_, end) => {
+      const run = died();
+      const { holder } = cloud.ports.store;
+      let reads = 0;
+      Object.assign(cloud.ports.store, {
+        holder: () => ((reads += 1) < 3 ? Promise.reject(new Error('S3 is slow')) : holder()),
+      });
+      for (let tried = 0; tried < 2; tried += 1) await expect(end(run, cloud.ports, 0)).rejects.toThrow('S3 is slow');
+      await end(run, cloud.ports, 0);
+      expect(cloud.scaling.source).toEqual(AS_BEFORE);
+    });
+
+    test('recover tries it for as long as it tries anything, and says then what is left', async () => {
+      died();
+      cloud.away.add('scaling');
+      await expect(recover(change, cloud.ports, cloud.nowMs)).rejects.toThrow('must be resumed');
+      expect(cloud.evidence).toEqual([]);
+      const last = { body: JSON.stringify(change), attributes: { ApproximateReceiveCount: '120' } };
+      await expect(recover({ Records: [last] }, cloud.ports, cloud.nowMs)).rejects.toThrow('must be resumed');
+      expect([cloud.evidence[0]?.outcome, cloud.lock?.execution]).toEqual(['failed', 'night']);
+      expect(cloud.evidence[0]?.timeline).toContainEqual(
+        expect.objectContaining({ state: 'Scaling', detail: { notResumed: [expect.stringMatching(/^source: /)] } }),
+      );
+      expect(cloud.notified.at(-1)?.detail).toMatchObject({ kind: 'failed' });
+    });
+
+    test('a late step touches nothing under the lock of another cutover', async () => {
+      const run = { ...died(), suspended: [{ side: 'source', before: AS_BEFORE } as const] };
+      cloud.lock = { ...run, execution: 'other' };
+      await record(run, cloud.ports, cloud.nowMs);
+      expect(cloud.scaling.source).toEqual(ALL);
+    });
+  });
+
+  describe('of a switch back, too', () => {
+    const committed = async () => {
+      const run = await confirm(await step(start()), cloud.ports, cloud.nowMs);
+      cloud.calls = [];
+      return rollBack(run, 'BreakerTripped', 'errors');
+    };
+
+    test('autoscaling is suspended, and the lock says so before', async () => {
+      const run = await committed();
+      const seen = spy();
+      const restored = await back(run);
+      expect(seen.slice(0, 2)).toEqual([ALL, [{ side: 'source', before: AS_BEFORE }]]);
+      expect(cloud.calls).toEqual([
+        'suspend source',
+        'resume source',
+        expect.stringMatching(/^undrain/),
+        'set arn:source=100',
+      ]);
+      expect([restored.verdict, restored.suspended, cloud.lock?.suspended]).toEqual(['restored', undefined, undefined]);
+      expect(cloud.scaling.source).toEqual(AS_BEFORE);
+    });
+
+    test('one whose process ended is resumed by the next poll, whatever that finds', async () => {
+      const run = await committed();
+      let end: () => void = () => undefined;
+      // Nothing of this process comes after it.
+      const ended = new Promise<void>((_, reject) => (end = () => reject(new Error('ended'))));
+      cloud.switches.before = (call) => (call === 'decide' ? ended : Promise.resolve());
+      const dead = back(run);
+      await until(() => cloud.switches.regime?.switching?.members !== undefined);
+      expect([cloud.scaling.source, cloud.lock?.suspended]).toEqual([ALL, [{ side: 'source', before: AS_BEFORE }]]);
+      cloud.switches.before = () => Promise.resolve();
+      const switches = [{}, { to: 'source', outcome: 'abort' }, { to: 'source', outcome: 'commit' }];
+      expect(await back(run)).toMatchObject({ verdict: 'restored', switches });
+      expect([cloud.scaling.source, cloud.lock?.suspended]).toEqual([AS_BEFORE, undefined]);
+      end();
+      await dead;
+    });
+
+    test('what a Switch that died has left is resumed with the weights, and not only by the record', async () => {
+      const given = start();
+      cloud.lock = { ...given, suspended: [{ side: 'source', before: AS_BEFORE }] };
+      cloud.scaling.source = ALL;
+      expect(await back(rollBack(given, 'SwitchAborted', 'errors'))).toMatchObject({ verdict: 'restored' });
+      expect([cloud.scaling.source, cloud.lock?.suspended]).toEqual([AS_BEFORE, undefined]);
+    });
+
+    test('it does not wait for an autoscaling that cannot be suspended, and says so', async () => {
+      const run = await committed();
+      cloud.away.add('scaling');
+      const restored = await back(run);
+      expect(restored.verdict).toBe('restored');
+      expect(restored.timeline).toContainEqual(
+        expect.objectContaining({ state: 'Scaling', detail: { notSuspended: 'scaling must respond, got 503' } }),
+      );
+      expect(cloud.ask()).toEqual(ALL_ON('source'));
+    });
+
+    test('it waits for a deployment, five minutes long', async () => {
+      const run = await committed();
+      const seen = spy();
+      cloud.deployments.source = '2 deployments';
+      const waiting = await back(run);
+      expect(waiting).toMatchObject({ verdict: 'wait', rollback: { notifiedOf: 'staying' } });
+      expect(waiting.rollback?.sides?.source).toMatchObject({
+        reason: "no deployment of the source's service may be in progress, got 2 deployments",
+      });
+      expect(seen).toEqual([]);
+      cloud.nowMs += 301_000;
+      expect(await back(waiting)).toMatchObject({ verdict: 'restored' });
+      expect(cloud.ask()).toEqual(ALL_ON('source'));
+    });
   });
 
   test('what was suspended altogether stays so', async () => {

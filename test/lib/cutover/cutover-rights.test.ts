@@ -62,7 +62,7 @@ const TABLE: Record<Step, string[]> = {
   drain: [...JUDGE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   verify: [...JUDGE, TAG_RULE, ...LOOK_FOR_ABORT, ...KEEP_LOCK, ...LIST],
   complete: [...CALL_PROXIES, ...RECORD, ...NOTIFY, ...LIST],
-  rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, 's3:GetObject lock.json', ...SWITCH, ...NOTIFY, ...LIST],
+  rollback: [...JUDGE, MODIFY_RULE, TAG_RULE, ...KEEP_LOCK, ...SWITCH, ...NOTIFY, ...LIST],
   record: [...RECORD, ...NOTIFY, ...LIST],
   undrain: [...READS, ...CALL_PROXIES],
   recover: [
@@ -80,12 +80,14 @@ function listStatements(step: Step, template = defaultMigration()): Statement[] 
 const DEPLOYMENTS = ['ecs:DescribeServices'];
 const RESUME = ['application-autoscaling:RegisterScalableTarget'];
 /** What they may do beside where the plan switches. */
+const SUSPEND = [...DEPLOYMENTS, 'application-autoscaling:DescribeScalableTargets', ...RESUME];
 const SWITCHING: Partial<Record<Step, string[]>> = {
   preflight: DEPLOYMENTS,
-  switch: [...DEPLOYMENTS, 'application-autoscaling:DescribeScalableTargets', ...RESUME],
+  switch: SUSPEND,
+  rollback: SUSPEND,
   complete: RESUME,
   record: RESUME,
-  recover: RESUME,
+  recover: SUSPEND,
 };
 
 const findList = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
