@@ -14,13 +14,15 @@ import { runBatch, type SwitchResult } from './switch/batch';
 import { findBreaches, formatLoad, runLoad } from './switch/load';
 import { FAULTS, HOOKS, PARTS, PLAIN, drawRow, formatRow, listRows, type Row } from './switch/parts';
 
-const USAGE = `npm run bench:switch -- [--faults N | --rows FAULT[@PART],… | --rate N] [--seed N] [--at-once N] [--json FILE]
+const USAGE = `npm run bench:switch -- [--faults N | --rows FAULT[@PART],… | --rate N [--ramp N]] [--seed N] [--at-once N] [--json FILE]
 
   --faults   so many switches, each with a kill, a freeze or a lost response at a random part of it
   --rows     those of the table; all: every fault at every part. Parts: ${PARTS.join(', ')}
              Faults: ${[...Object.keys(FAULTS), ...Object.keys(HOOKS)].join(', ')}
   --rate     switches there and back under so many writes a second, without a fault: what the clients waited (1000)
   --switches how many of them (4)
+  --ramp     so many waiting requests are released in the first second, twice as many in each further one; 0: all at once (0)
+  --trials   writes that the target has served before the first switch; 0: it is cold (200)
   --seed     of the draws (1)
   --at-once  worlds that run beside each other (4)
   --json     write the results; switches that are in the file already are not made again
@@ -45,10 +47,10 @@ function readRows(given: string): Row[] {
   });
 }
 
-function readCount(name: string, given: string | undefined): number {
+function readCount(name: string, given: string | undefined, min = 1): number {
   const value = Number(given);
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new UsageError(`'--${name}' must be an integer of 1 or more, got '${given}'`);
+  if (Number.isInteger(value) && value >= min) return value;
+  throw new UsageError(`'--${name}' must be an integer of ${min} or more, got '${given}'`);
 }
 
 async function main(): Promise<number> {
@@ -58,6 +60,8 @@ async function main(): Promise<number> {
       rows: { type: 'string' },
       rate: { type: 'string' },
       switches: { type: 'string', default: '4' },
+      ramp: { type: 'string', default: '0' },
+      trials: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
       'at-once': { type: 'string', default: '4' },
       json: { type: 'string' },
@@ -91,9 +95,19 @@ async function main(): Promise<number> {
   return report([...made.values()], seed);
 }
 
-async function load(values: { rate?: string; switches: string; json?: string }): Promise<number> {
-  const rate = readCount('rate', values.rate ?? '1000');
-  const result = await withWorkplace((place) => runLoad(place, rate, readCount('switches', values.switches)));
+interface LoadValues extends Readonly<Record<'switches' | 'ramp' | 'trials', string>> {
+  readonly rate?: string;
+  readonly json?: string;
+}
+
+async function load(values: LoadValues): Promise<number> {
+  const options = {
+    perSecond: readCount('rate', values.rate ?? '1000'),
+    switches: readCount('switches', values.switches),
+    rampPerSecond: readCount('ramp', values.ramp, 0),
+    trials: readCount('trials', values.trials, 0),
+  };
+  const result = await withWorkplace((place) => runLoad(place, options));
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, undefined, 2)}\n`);
   process.stdout.write(`${formatLoad(result)}\n`);
   return findBreaches(result).length === 0 ? EXIT_CODES.done.code : EXIT_CODES.failed.code;

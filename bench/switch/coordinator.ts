@@ -1,6 +1,7 @@
 // The coordinator of one attempt, in a process of its own that can be killed and frozen: the code that Lambda runs, over real
 // connections. It asks its parent before each call, which is where faults come in.
 import { ADMIN_PATHS, type LedgerReport } from '../../core/proxy/admin-api';
+import type { ProbeReport } from '../../core/proxy/probe';
 import { AdminConnection, callAdmin } from '../../lambda/adapters/proxies/admin-client';
 import { switchStorePort } from '../../lambda/adapters/store/switch-store';
 import type { SwitchPorts, SwitchStorePort, SwitchTask, TaskSession } from '../../lambda/contract/switch-ports';
@@ -63,11 +64,11 @@ function openTask({ id, home, host, stoppedAtMs }: ListedTask): SwitchTask {
   const named = { id, home, address: id };
   if (host === undefined) return { ...named, ...(stoppedAtMs !== undefined && { stoppedAtMs }) };
   const connection = new AdminConnection();
-  const call = async (method: 'GET' | 'POST', path: string, body?: unknown) =>
+  const call = async <T = LedgerReport>(method: 'GET' | 'POST', path: string, body?: unknown) =>
     (await callAdmin({
       ...{ address: host, port: ADMIN_PORT, method, path, body },
       ...{ keys: [ADMIN_SECRET], timeoutMs: 1_500, connection },
-    })) as LedgerReport;
+    })) as T;
   const report = () => call('GET', ADMIN_PATHS.drainStatus);
   const session: TaskSession = {
     report: () => (hasHeld ? at('drain', report, id) : report()),
@@ -77,7 +78,7 @@ function openTask({ id, home, host, stoppedAtMs }: ListedTask): SwitchTask {
     },
     release: (order) => at('release', () => call('POST', ADMIN_PATHS.release, order), id),
     retarget: (order) => call('POST', ADMIN_PATHS.retarget, order),
-    probe: () => Promise.reject(new Error('a switch probes no task')),
+    probe: (order) => call<ProbeReport>('POST', ADMIN_PATHS.probe, order),
     close: () => connection.close(),
   };
   return { ...named, session };
@@ -104,10 +105,12 @@ function openHook(): { readonly hook?: SwitchHook } {
   return { hook: { run: () => at('hook', HOOKS[hook]), undo: () => Promise.resolve() } };
 }
 
+const PROBE = { path: '/', expectedStatus: 200 };
+
 async function main(): Promise<void> {
   const findStop = () => ask<'stop'>({ kind: 'stop' });
   try {
-    const record = await switchOver({ to, execution, plan, findStop, ...openHook() }, ports);
+    const record = await switchOver({ to, execution, plan, findStop, probe: PROBE, ...openHook() }, ports);
     if (record?.outcome === 'commit') await at('weights', () => Promise.resolve());
     process.send?.({ ended: { record } }, () => process.exit(0));
   } catch (error) {

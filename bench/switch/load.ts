@@ -16,14 +16,23 @@ const WRITERS = 200;
 const WARM_UP_MS = 5_000;
 const BETWEEN_MS = 3_000;
 
-export interface LoadResult {
+export interface LoadOptions {
   readonly perSecond: number;
+  /** One after the other, there and back. */
+  readonly switches: number;
+  /** Of the plan; 0: what waits is released at once. */
+  readonly rampPerSecond: number;
+  /** Writes that the target served before the first of them. */
+  readonly trials: number;
+}
+
+export interface LoadResult extends LoadOptions {
   /** What the clients really sent, in each second. */
   readonly sentPerSecond: number;
   readonly writes: WritesTally;
   readonly failed: readonly string[];
   /** Of each switch by itself, in their order: there, and back. */
-  readonly switches: readonly { readonly record: SwitchRecord; readonly pause: Pause }[];
+  readonly made: readonly { readonly record: SwitchRecord; readonly pause: Pause }[];
   /** Of all. */
   readonly pause: Pause;
   readonly loadAverage: number;
@@ -32,11 +41,13 @@ export interface LoadResult {
 
 export const LOAD_LIMITS = { p99Ms: 100, maxMs: 250 } as const;
 
-/** @param switches one after the other, there and back */
-export async function runLoad(place: Workplace, perSecond: number, switches: number): Promise<LoadResult> {
+export async function runLoad(place: Workplace, options: LoadOptions): Promise<LoadResult> {
+  const { perSecond, switches, rampPerSecond, trials } = options;
   const setup = await SwitchSetup.start(place);
   try {
-    const { switch: plan } = parsePlan({ strategy: 'drainThenShift', switch: { pointOfNoReturn: 'shared' } });
+    const asked = { pointOfNoReturn: 'shared', rampPerSecond };
+    const { switch: plan } = parsePlan({ strategy: 'drainThenShift', switch: asked });
+    await setup.tryTarget(trials);
     setup.startClients({ name: 'load', writers: WRITERS, perSecond });
     const startedMs = Date.now();
     await pause(WARM_UP_MS);
@@ -50,11 +61,11 @@ export async function runLoad(place: Workplace, perSecond: number, switches: num
     const { sent, responses, failed } = await setup.stopClients();
     const seen = responses.filter(({ dueAtMs }) => dueAtMs > startedMs + WARM_UP_MS / 2);
     return {
-      perSecond,
+      ...options,
       sentPerSecond: Math.round(sent.length / seconds),
       writes: judgeWrites(await setup.readLog(), sent),
       failed: failed.map(({ task, problem }) => `${task}: ${problem}`).slice(0, 10),
-      switches: records.map((record) => ({ record, pause: computePause(seen, findWindow(record)) })),
+      made: records.map((record) => ({ record, pause: computePause(seen, findWindow(record)) })),
       pause: computePause(seen, records.flatMap(findWindow)),
       loadAverage: Number(loadavg()[0]?.toFixed(1)),
       cores: cpus().length,
@@ -65,10 +76,10 @@ export async function runLoad(place: Workplace, perSecond: number, switches: num
 }
 
 /** What is wrong with it; none where it was as it must be. */
-export function findBreaches({ writes, failed, pause: { p99Ms, maxMs }, switches }: LoadResult): string[] {
+export function findBreaches({ writes, failed, pause: { p99Ms, maxMs }, made }: LoadResult): string[] {
   const { lost, doubled, overlaps, staleEpochs } = writes;
   const counts = { lost, doubled, overlaps, 'stale epochs': staleEpochs, errors: failed.length };
-  const aborted = switches.filter(({ record }) => record.outcome === 'abort').length;
+  const aborted = made.filter(({ record }) => record.outcome === 'abort').length;
   return [
     ...Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`${what} must be 0, got ${count}`])),
     ...(aborted > 0 ? [`every switch must be committed, got ${aborted} aborted`] : []),
@@ -78,14 +89,15 @@ export function findBreaches({ writes, failed, pause: { p99Ms, maxMs }, switches
 }
 
 export function formatLoad(result: LoadResult): string {
-  const { perSecond, sentPerSecond, writes, switches, loadAverage, cores, pause } = result;
+  const { perSecond, sentPerSecond, writes, made, trials, rampPerSecond, loadAverage, cores, pause } = result;
   const { lost, doubled, overlaps, bySide } = writes;
   const line = (name: string, { requests, p50Ms, p99Ms, maxMs }: Pause) =>
     `${name}: pause p50 ${p50Ms} ms, p99 ${p99Ms} ms, max ${maxMs} ms of ${requests} requests`;
   const breaches = findBreaches(result);
   return [
     `${sentPerSecond} of ${perSecond} writes a second, ${writes.sent} in all; source ${bySide.source}, target ${bySide.target}`,
-    ...switches.map(({ record, pause: own }) => {
+    `the target had served ${trials} writes before; released ${rampPerSecond === 0 ? 'at once' : `${rampPerSecond} in the first second`}`,
+    ...made.map(({ record, pause: own }) => {
       const { epoch, outcome, maxWaiting, heldMs, emptyMs, decidedMs, releasedMs } = record;
       const marks = `held ${heldMs}, empty ${emptyMs}, decided ${decidedMs}, released ${releasedMs} ms`;
       return line(`epoch ${epoch} ${outcome} (${marks}; ${maxWaiting} held at most)`, own);

@@ -30,6 +30,8 @@ import {
 
 const REGION = 'eu-central-1';
 const TASKS_A_SIDE = 2;
+/** The client that tried the target before. */
+const TRIAL = 'trial';
 const EMPTY = new Map<string, never>();
 
 let hosts = 0;
@@ -177,8 +179,19 @@ export class SwitchSetup {
     });
   }
 
-  readLog(): Promise<LoggedWrite[]> {
-    return readLogs(this.store.url);
+  /** As an operator tries the target through its own proxies before a cutover. @param writes that no log counts */
+  async tryTarget(writes: number): Promise<void> {
+    const hosts = this.running.filter(({ home }) => home === 'target').map(({ host }) => host);
+    for (let n = 1; n <= writes; n += 1) {
+      const url = `http://${hosts[n % hosts.length]}:${DATA_PORT}/writes`;
+      const response = await fetch(url, { method: 'POST', body: JSON.stringify({ client: TRIAL, n }) });
+      if (!response.ok) throw new Error(`the target must respond with 200, got ${response.status}`);
+      await response.arrayBuffer();
+    }
+  }
+
+  async readLog(): Promise<LoggedWrite[]> {
+    return (await readLogs(this.store.url)).filter(({ client }) => client !== TRIAL);
   }
 
   async stop(): Promise<void> {

@@ -10,6 +10,7 @@ import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import { settleWithin } from '../contract/settle';
 import { Slots } from '../contract/slots';
 import type { SwitchPorts, SwitchTask, TaskSession } from '../contract/switch-ports';
+import { SwitchProbe, findProbeProblems } from './switch-probe';
 
 /**
  * Of a lease; renewed at half of it. A coordinator that dies costs its clients as much. One round over many tasks takes longer:
@@ -20,6 +21,8 @@ const LEASE_MS = { base: 2_000, each: 4 } as const;
 const SETTLE_MS_EACH = 0.01;
 /** A task that does not respond by then is unknown in this look. */
 const CALL_MS = 1_500;
+/** What a backend has that is asked before requests are held. */
+const PROBE_MS = 3_000;
 /** For the release of a task that did not respond the last time. */
 const SILENT_RELEASE_MS = 300;
 /** Between two looks at a task that has something in flight, and at one that has nothing any more. */
@@ -144,6 +147,27 @@ export class SwitchMembers {
     const unknown = this.known.filter(({ task, report }) => task?.session && !report).length;
     const inFlight = reports.reduce((sum, report) => sum + (report ? total(report.active) : 0), 0);
     return { unknown, inFlight };
+  }
+
+  /**
+   * Asks each once to try what it needs after a commit. It has done all of that shortly before, and its connections are open,
+   * when requests wait.
+   *
+   * @returns why some cannot
+   */
+  async probe(to: Side, probe: SwitchProbe): Promise<string | undefined> {
+    const { path, host } = probe;
+    const order = { to, path, ...(host !== undefined && { host }) };
+    const found = await pooled(this.known, CALLS_AT_ONCE, async ({ task, member }) => {
+      const { session } = task ?? {};
+      if (!session) return [];
+      const what = `probing the ${to}`;
+      const problems = findProbeProblems(await settleWithin(PROBE_MS, what, () => session.probe(order)), probe);
+      return Object.values(problems).map((problem) => `of ${member.id}: ${problem}`);
+    });
+    const problems = firstLines(found.flat()).join(', ');
+    const rule = `every task must reach the store and the backend of the ${to} before requests are held`;
+    return problems === '' ? undefined : `${rule}, got ${problems}`;
   }
 
   views(): MemberView[] {

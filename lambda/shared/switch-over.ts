@@ -21,6 +21,7 @@ import { Settled, settle, settleWithin } from '../contract/settle';
 import type { StoredRegime, SwitchPorts } from '../contract/switch-ports';
 import { timeLeftMs } from '../contract/time-left';
 import { SeenMember, SwitchMembers } from './switch-members';
+import type { SwitchProbe } from './switch-probe';
 
 /** The freeze hook of a switch. */
 export interface SwitchHook {
@@ -35,6 +36,8 @@ export interface SwitchRequest {
   readonly execution: string;
   readonly plan: SwitchPlan;
   readonly hook?: SwitchHook;
+  /** @default - the side that is switched to is not asked whether it serves */
+  readonly probe?: SwitchProbe;
   /** Why it must be given up: an operator, a lock that is lost. Asked now and then, beside everything else. */
   readonly findStop: () => Promise<string | undefined>;
 }
@@ -290,7 +293,9 @@ class Coordinator {
   /** Before anything waits: a hold that cannot come to its end must not start. */
   private async mayHold(): Promise<boolean> {
     const { maxInFlight, maxPauseMs } = this.request.plan;
-    const [{ unknown, inFlight }, weights] = await Promise.all([this.members.look(), this.findOtherWeights()]);
+    const { to, probe } = this.request;
+    const [weights, unready] = await Promise.all([this.findOtherWeights(), probe && this.members.probe(to, probe)]);
+    const { unknown, inFlight } = await this.members.look();
     this.abandonedBefore = this.members.abandonedTotals;
     const neededMs = maxPauseMs + AFTER_HOLD_MS;
     const leftMs = timeLeftMs();
@@ -301,7 +306,7 @@ class Coordinator {
     if (inFlight > maxInFlight) {
       this.stop ??= `at most ${maxInFlight} requests and connections may be in flight, got ${inFlight}`;
     }
-    this.stop ??= weights;
+    this.stop ??= weights ?? unready;
     return this.stop === undefined;
   }
 

@@ -8,6 +8,7 @@ import { CALLS_AT_ONCE, pooled } from '../contract/concurrently';
 import type { Ports } from '../contract/ports';
 import { Settled, settle, settleWithin } from '../contract/settle';
 import { findDeployments } from './scaling';
+import { SwitchProbe, findProbe, findProbeProblems } from './switch-probe';
 import type { StoredRegime, SwitchTask, TaskSession } from '../contract/switch-ports';
 
 export interface Finding {
@@ -76,21 +77,23 @@ async function turnHome(ports: Ports): Promise<Finding[]> {
 }
 
 /** What a plan that switches needs beside: shown at every task, before anybody is held. */
-export async function switchFindings({ plan }: CutoverRun, ports: Ports): Promise<Finding[]> {
+export async function switchFindings(run: CutoverRun, ports: Ports): Promise<Finding[]> {
+  const { plan } = run;
   if (!plan.switch) return [];
   const deployments = await findDeployments(ports);
   if (deployments.length > 0) return deployments.map((message) => ({ code: 'SwitchAborted', message }));
   const opened = await settle(() => ports.proxies.open());
   if ('problem' in opened) return [{ code: 'AwsUnavailable', message: opened.problem }];
   const tasks = opened.value.filter(({ session }) => session);
-  const [first] = plan.smoke;
+  const probe = findProbe(run, ports);
+  const { path, host } = probe;
   try {
     const probed = await pooled(tasks, CALLS_AT_ONCE, ({ session }) =>
       settleWithin(PROBE_MS, 'probing a task', () =>
-        session!.probe({ to: 'target', path: first?.path ?? '/', host: ports.smoke.host }),
+        session!.probe({ to: 'target', path, ...(host !== undefined && { host }) }),
       ),
     );
-    const found = tasks.flatMap((task, at) => probeFindings(task, probed[at]!, first?.expectedStatus, ports.now()));
+    const found = tasks.flatMap((task, at) => probeFindings(task, probed[at]!, probe, ports.now()));
     if (found.length > 0) return limit(found);
     return limit(await canaryFindings(tasks, plan.switch));
   } finally {
@@ -101,20 +104,19 @@ export async function switchFindings({ plan }: CutoverRun, ports: Ports): Promis
 function probeFindings(
   { id, home }: SwitchTask,
   probed: Settled<ProbeReport>,
-  expected: number | undefined,
+  probe: SwitchProbe,
   nowMs: number,
 ): Finding[] {
   const name = `task ${id} of the ${home}`;
   if ('problem' in probed) return [{ code: 'AdminUnreachable', message: `${name}: ${probed.problem}` }];
-  const { status, upstreamProblem, storeProblem, wallMs, tookMs } = probed.value;
+  const { wallMs, tookMs } = probed.value;
+  const { store, backend } = findProbeProblems(probed, probe);
   const found: Finding[] = [];
-  if (storeProblem !== undefined) {
-    found.push({ code: 'AwsUnavailable', message: `${name} must reach the store of the switch, got ${storeProblem}` });
+  if (store !== undefined) {
+    found.push({ code: 'AwsUnavailable', message: `${name} must reach the store of the switch, got ${store}` });
   }
-  const isServed = expected === undefined || status === expected || status === 0;
-  if (upstreamProblem !== undefined || !isServed) {
-    const got = upstreamProblem ?? `${status}`;
-    found.push({ code: 'SmokeFailed', message: `${name} must reach the target's backend, got ${got}` });
+  if (backend !== undefined) {
+    found.push({ code: 'SmokeFailed', message: `${name} must reach the target's backend, got ${backend}` });
   }
   const skewMs = Math.abs(nowMs - wallMs) - tookMs;
   if (skewMs > MAX_SKEW_MS) {

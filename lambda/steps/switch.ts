@@ -10,6 +10,7 @@ import { createHandler, holdsLock, withLock } from '../shared/step';
 import { findDeployments, recallSuspended, resumeScaling, withScalingSuspended } from '../shared/scaling';
 import { switchOver } from '../shared/switch-over';
 import { noteSwitch, switchPorts } from '../shared/switch-ports';
+import { findProbe } from '../shared/switch-probe';
 import { setWeights } from './shift';
 
 /** What the weights take: the rules, the tasks of both sides, the lock. A step that has less leaves them to the next look. */
@@ -36,7 +37,8 @@ async function attempt(run: CutoverRun, plan: SwitchPlan, ports: Ports): Promise
   // Saved first: who finds the lock must know that a switch may have begun.
   await ports.store.save(run);
   const findStop = () => findReason(run, ports);
-  const record = await switchOver({ to: 'target', execution, plan, findStop }, switchPorts(ports));
+  const request = { to: 'target', execution, plan, findStop, probe: findProbe(run, ports) } as const;
+  const record = await switchOver(request, switchPorts(ports));
   if (!record) return withoutRecord(run, ports);
   const noted = noteSwitch(run, record, ports.now());
   // A step that is cut short from here on is repeated with what it was given: what it did is in the lock.

@@ -39,6 +39,12 @@ export function listSwitchFaults({ writes }: SwitchSeen): string[] {
   return faults.filter(([amount]) => amount > 0).map(([amount, what]) => `${amount.toLocaleString('en-US')} ${what}`);
 }
 
+/** The requests in flight are the application's: most of a long pause is theirs. */
+function describeHold({ epoch, emptyMs, releasedMs }: SwitchRecord): string[] {
+  if (emptyMs === undefined || releasedMs === undefined) return [];
+  return [`epoch ${epoch} waited ${emptyMs} ms for requests in flight, and ${releasedMs - emptyMs} ms for the rest`];
+}
+
 /** In one line. */
 export function switchLine({ writes, pause }: SwitchSeen, switches: readonly SwitchRecord[]): string {
   const held = Math.max(0, ...switches.map(({ maxWaiting }) => maxWaiting));
@@ -47,6 +53,7 @@ export function switchLine({ writes, pause }: SwitchSeen, switches: readonly Swi
   return [
     attempts === '' ? 'never begun' : attempts,
     `pause p50 ${pause.p50Ms} ms, p99 ${pause.p99Ms} ms, max ${pause.maxMs} ms as clients saw it`,
+    ...switches.flatMap(describeHold),
     `${held.toLocaleString('en-US')} held at most`,
     `${bySide.source.toLocaleString('en-US')} writes had responses of the source, ${bySide.target.toLocaleString('en-US')} of the target`,
     `overlap ${overlaps}, ${lost} lost, ${doubled} doubled`,

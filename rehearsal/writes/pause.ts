@@ -20,10 +20,16 @@ export interface Pause {
   readonly maxMs: number;
 }
 
-/** Of all requests that were due or under way in one of the windows. */
+/**
+ * Of all requests that were due or under way in one of the windows, or before the last of these had its response: those that
+ * came behind them waited for them.
+ */
 export function computePause(seen: readonly SeenResponse[], windows: readonly Window[]): Pause {
-  const isIn = ({ dueAtMs, ms }: SeenResponse) =>
-    windows.some(({ fromMs, toMs }) => dueAtMs <= toMs && dueAtMs + ms >= fromMs);
+  const extended = windows.map((window) => {
+    const ends = seen.filter((each) => overlaps(each, window)).map(({ dueAtMs, ms }) => dueAtMs + ms);
+    return { ...window, toMs: Math.max(window.toMs, ...ends) };
+  });
+  const isIn = (each: SeenResponse) => extended.some((window) => overlaps(each, window));
   const usual = quantile(
     seen.filter((each) => !isIn(each)).map(({ ms }) => ms),
     0.5,
@@ -35,6 +41,10 @@ export function computePause(seen: readonly SeenResponse[], windows: readonly Wi
     p99Ms: round(quantile(waits, 0.99)),
     maxMs: round(quantile(waits, 1)),
   };
+}
+
+function overlaps({ dueAtMs, ms }: SeenResponse, { fromMs, toMs }: Window): boolean {
+  return dueAtMs <= toMs && dueAtMs + ms >= fromMs;
 }
 
 /** Exact: the value that `share` (0–1) of the values do not exceed; 0 when there is none. */

@@ -65,6 +65,29 @@ test('what does not end in time leaves everything on the source', async () => {
   expect(askAll()).toEqual(['target 2', 'target 2', 'target 2']);
 });
 
+test.each([
+  ['another status', { status: 503 }, 't0: 503'],
+  ['no connection', { upstreamProblem: 'ECONNREFUSED' }, 't0: ECONNREFUSED'],
+  ['no store', { status: 200, storeProblem: 'denied' }, 't0: denied'],
+  ['no response', undefined, 't0: it hangs'],
+])('no request waits for a side that a task cannot switch to: %s', async (_, given, got) => {
+  world = new SwitchWorld();
+  const calls: string[] = [];
+  for (const task of world.tasks) task.before = (call) => Promise.resolve(void calls.push(call));
+  const request = { to: 'target', execution: 'one', plan: DEFAULT_PLAN, findStop: nothing } as const;
+  const probe = { path: '/ready', expectedStatus: 200 };
+  const probed = given && { wallMs: 0, tookMs: 1, ...given };
+  world.tasks[2]!.probed = probed ?? new Error('it hangs');
+  expect(await switchOver({ ...request, probe }, world.ports)).toMatchObject({
+    outcome: 'abort',
+    why: `every task must reach the store and the backend of the target before requests are held, got of ${got}`,
+  });
+  expect(calls).not.toContain('hold');
+  // A status of 0 is of a backend that speaks no HTTP/1.1.
+  world.tasks[2]!.probed = { wallMs: 0, tookMs: 1, status: 0 };
+  expect(await switchOver({ ...request, probe }, world.ports)).toMatchObject({ epoch: 2, outcome: 'commit' });
+});
+
 test('a rollback is the same switch, of all tasks of both sides', async () => {
   world = new SwitchWorld(2, 2);
   await switchTo('target');

@@ -58,6 +58,20 @@ describe('the step Switch', () => {
     expect(cloud.evidence[0]).toMatchObject({ outcome: 'rolled-back', switches: [{ epoch: 1 }, { epoch: 2 }] });
   });
 
+  test('a target that has died since the preflight makes no request wait', async () => {
+    cloud = new SwitchCloud();
+    cloud.proxies[1]!.probed = { wallMs: cloud.nowMs, tookMs: 1, upstreamProblem: 'ECONNREFUSED' };
+    const run = await step(cloud.switching());
+    expect(run.switches?.[0]).toMatchObject({
+      outcome: 'abort',
+      why: expect.stringMatching(
+        /the backend of the target before requests are held, got of s2: ECONNREFUSED$/,
+      ) as string,
+    });
+    expect(run.switches?.[0]?.heldAt).toBeUndefined();
+    expect(cloud.ask()).toEqual(ON_BOTH);
+  });
+
   test('a repetition of it counts the attempts of calls whose response was lost', async () => {
     cloud = new SwitchCloud();
     cloud.proxies[0]!.inFlight = 1;

@@ -15,3 +15,9 @@ test('of several windows all count; without any there is none', () => {
   expect(computePause(seen, windows)).toEqual({ requests: 2, p50Ms: 10, p99Ms: 20, maxMs: 20 });
   expect(computePause(seen, [])).toEqual({ requests: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 });
 });
+
+test('those that came behind the ones that waited count, too', () => {
+  const seen = [respond(0, 2), respond(100, 50), respond(140, 12), respond(149, 8), respond(158, 2), respond(300, 2)];
+  const pause = computePause(seen, [{ fromMs: 90, toMs: 120 }]);
+  expect(pause).toEqual({ requests: 3, p50Ms: 10, p99Ms: 48, maxMs: 48 });
+});
